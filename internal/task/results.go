@@ -1,0 +1,122 @@
+package task
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+
+	"sluice/internal/tensor"
+)
+
+// results owns the outputs' memory. Parts of one task may end on different lanes
+// at once, so it has a lock; it is held only for the copy.
+type results struct {
+	mu     sync.Mutex
+	arena  tensor.Arena
+	pieces []piece // of variable-size outputs, until Join
+	shapes []int64 // backing of output shapes
+}
+
+type piece struct {
+	output, from int
+	data         []byte
+}
+
+func (r *results) reset() {
+	r.arena.Reset()
+	clear(r.pieces)
+	r.pieces = r.pieces[:0]
+	r.shapes = r.shapes[:0]
+}
+
+// Reserve sizes Outputs for a schema with n outputs. The scheduler calls it once
+// before the first part runs.
+func (t *Task) Reserve(n int) {
+	t.Outputs = slices.Grow(t.Outputs[:0], n)[:n]
+}
+
+// SetRows stores rows [from, to) of output k: row-major data whose rows have the
+// shape rowShape (without the batch axis). All parts of a task must agree on rowShape.
+func (t *Task) SetRows(k int, spec *tensor.Spec, rowShape []int64, from, to int, data []byte) error {
+	r := &t.results
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	out := &t.Outputs[k]
+	if out.Shape == nil {
+		*out = tensor.Tensor{Name: spec.Name, Type: spec.Type, Shape: r.batchShape(int64(t.Rows), rowShape)}
+		if size := spec.Type.Size(); size > 0 {
+			n, _ := tensor.Elements(out.Shape)
+			out.Data = r.arena.Alloc(int(n) * size)
+		}
+	} else if !slices.Equal(out.Shape[1:], rowShape) {
+		return fmt.Errorf("output %q has rows of shape %v in one run and %v in another", spec.Name, out.Shape[1:], rowShape)
+	}
+	if spec.Type.Size() == 0 {
+		kept := r.arena.Alloc(len(data))
+		copy(kept, data)
+		r.pieces = append(r.pieces, piece{k, from, kept})
+		return nil
+	}
+	rowBytes := 0
+	if t.Rows > 0 {
+		rowBytes = len(out.Data) / t.Rows
+	}
+	if len(data) != (to-from)*rowBytes {
+		return fmt.Errorf("output %q gave %d bytes for %d rows of %d bytes", spec.Name, len(data), to-from, rowBytes)
+	}
+	copy(out.Data[from*rowBytes:], data)
+	return nil
+}
+
+// SetWhole stores output k of a model that cannot batch.
+func (t *Task) SetWhole(k int, spec *tensor.Spec, shape []int64, data []byte) {
+	r := &t.results
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	kept := r.arena.Alloc(len(data))
+	copy(kept, data)
+	t.Outputs[k] = tensor.Tensor{Name: spec.Name, Type: spec.Type, Shape: r.keep(shape), Data: kept}
+}
+
+// Join completes the outputs after the last part: variable-size pieces are put
+// together in row order. The scheduler calls it before it reports the end state.
+func (t *Task) Join() {
+	r := &t.results
+	if len(r.pieces) == 0 {
+		return
+	}
+	slices.SortStableFunc(r.pieces, func(a, b piece) int {
+		if a.output != b.output {
+			return a.output - b.output
+		}
+		return a.from - b.from
+	})
+	for i := 0; i < len(r.pieces); {
+		j, size := i, 0
+		for ; j < len(r.pieces) && r.pieces[j].output == r.pieces[i].output; j++ {
+			size += len(r.pieces[j].data)
+		}
+		out := &t.Outputs[r.pieces[i].output]
+		if j == i+1 {
+			out.Data = r.pieces[i].data
+		} else {
+			out.Data = r.arena.Alloc(size)[:0]
+			for _, p := range r.pieces[i:j] {
+				out.Data = append(out.Data, p.data...)
+			}
+		}
+		i = j
+	}
+}
+
+func (r *results) batchShape(rows int64, rowShape []int64) []int64 {
+	start := len(r.shapes)
+	r.shapes = append(append(r.shapes, rows), rowShape...)
+	return r.shapes[start:len(r.shapes):len(r.shapes)]
+}
+
+func (r *results) keep(shape []int64) []int64 {
+	start := len(r.shapes)
+	r.shapes = append(r.shapes, shape...)
+	return r.shapes[start:len(r.shapes):len(r.shapes)]
+}

@@ -1,0 +1,39 @@
+package tensor
+
+// Arena hands out byte slices that live until Reset. It keeps its memory, so a
+// pooled arena stops allocating once it has seen its usual load. The zero value is
+// ready. It is not safe for concurrent use.
+type Arena struct {
+	chunk []byte // current chunk; its length is what is taken
+	used  int    // bytes taken since Reset, all chunks together
+}
+
+// maxKept bounds the memory that an idle arena holds on to.
+const maxKept = 1 << 20
+
+const minChunk = 4 << 10
+
+// Alloc returns n bytes, 8-byte aligned, with unspecified content.
+func (a *Arena) Alloc(n int) []byte {
+	start := (len(a.chunk) + 7) &^ 7
+	if start+n > cap(a.chunk) {
+		// Older slices keep the old chunk alive; only the newest is kept for reuse.
+		a.chunk = make([]byte, 0, max(minChunk, 2*cap(a.chunk), n))
+		start = 0
+	}
+	a.chunk = a.chunk[:start+n]
+	a.used += n
+	return a.chunk[start : start+n : start+n]
+}
+
+// Used is the bytes handed out since the last Reset.
+func (a *Arena) Used() int { return a.used }
+
+// Reset takes back all that was handed out. Oversized memory is let go.
+func (a *Arena) Reset() {
+	if cap(a.chunk) > maxKept {
+		a.chunk = nil
+	}
+	a.chunk = a.chunk[:0]
+	a.used = 0
+}

@@ -1,0 +1,66 @@
+package tensor
+
+// Spec describes one input or output of a model.
+type Spec struct {
+	Name string
+	Type DataType
+	// Shape has -1 for free dimensions. In a batchable model axis 0 is the batch
+	// and is -1 here, also when the file itself fixes it.
+	Shape []int64
+	// Labels names the classes of an output for the classification extension.
+	Labels []string
+}
+
+// Schema describes what a model takes and gives.
+type Schema struct {
+	Inputs  []Spec
+	Outputs []Spec
+	// MaxBatch is the most rows of one run. 0 means that the model cannot batch:
+	// shapes are whole, and each request runs alone.
+	MaxBatch int
+	// MaxRows is the most rows of one request (the protocol's max_batch_size); more
+	// than MaxBatch are split over several runs. 0 if the model cannot batch.
+	MaxRows int
+	// Padding lets rows of different length share a batch; nil when free axes
+	// other than the batch must agree exactly.
+	Padding *Padding
+}
+
+// Padding describes one free axis whose rows may be padded to a common length.
+type Padding struct {
+	// InputAxis[i] is the padded axis of input i, OutputAxis likewise; -1 for none.
+	InputAxis, OutputAxis []int
+	// Buckets are the lengths that batches are padded to, ascending.
+	Buckets []int
+	// Values[i] is the bytes of one element that pads input i.
+	Values [][]byte
+}
+
+// Bucket returns the smallest bucket that holds length, or length itself when it is
+// longer than every bucket.
+func (p *Padding) Bucket(length int) int {
+	for _, b := range p.Buckets {
+		if length <= b {
+			return b
+		}
+	}
+	return length
+}
+
+// Batchable reports whether rows of several requests may share a run.
+func (s *Schema) Batchable() bool { return s.MaxBatch > 0 }
+
+// Input finds an input by name without allocating; -1 if there is none.
+func (s *Schema) Input(name []byte) int { return find(s.Inputs, name) }
+
+// Output finds an output by name without allocating; -1 if there is none.
+func (s *Schema) Output(name []byte) int { return find(s.Outputs, name) }
+
+func find(specs []Spec, name []byte) int {
+	for i := range specs {
+		if specs[i].Name == string(name) {
+			return i
+		}
+	}
+	return -1
+}
