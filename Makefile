@@ -1,0 +1,76 @@
+# Everything that a person does with Sluice from a shell. `make` alone prints this list.
+
+SHELL       := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+MODELS   ?= examples/models
+LISTEN   ?= 127.0.0.1:8080
+ADMIN    ?= 127.0.0.1:8081
+FUZZTIME ?= 30s
+TESTFLAGS ?=
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LINT    := .deps/bin/golangci-lint-2.15.0
+# The library's path for a recipe; fetches it first where it is missing.
+ORT     := SLUICE_ONNXRUNTIME="$$(scripts/onnxruntime.sh --path)"
+
+.PHONY: help run build test unit clients check fmt format vet lint pure race fuzz bench clean tools
+
+help: ## print this list
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: build ## fetch ONNX Runtime, build, serve examples/models (MODELS=, LISTEN=, ADMIN=)
+	@$(ORT) exec bin/sluice serve --models $(MODELS) --listen $(LISTEN) --admin $(ADMIN)
+
+build: tools ## build bin/sluice
+	@CGO_ENABLED=1 go build -trimpath -ldflags "-X main.version=$(VERSION)" -o bin/sluice ./cmd/sluice
+
+test: unit clients ## all tests, and real clients against a real server
+
+unit: tools
+	@scripts/onnxruntime.sh
+	@$(ORT) go test $(TESTFLAGS) ./...
+
+clients: build
+	@scripts/clients.sh
+
+check: fmt vet lint pure race ## format, vet, lint, builds without cgo, race tests
+
+fmt: tools
+	@files=$$(gofmt -l $$(git ls-files --cached --others --exclude-standard '*.go')); \
+	if [[ -n $$files ]]; then echo "gofmt: run gofmt -w on:"; echo "$$files"; exit 1; fi
+
+format: $(LINT) ## rewrite every Go file as `make check` wants it
+	@$(LINT) fmt ./...
+
+vet: tools
+	@go vet ./...
+
+lint: $(LINT)
+	@$(LINT) run ./...
+
+$(LINT): | tools
+	@echo "golangci-lint: building the pinned version, once"
+	@mkdir -p $(@D)
+	@GOBIN=$(abspath .deps/bin) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+	@mv .deps/bin/golangci-lint $@
+
+# cgo belongs to the session backends; whatever does not import them must build without a C compiler.
+pure: tools
+	@CGO_ENABLED=0 go vet $$(scripts/pure.sh)
+
+race: tools ## all Go tests under the race detector
+	@$(ORT) go test -race -timeout 15m $(TESTFLAGS) ./...
+
+fuzz: tools ## run every fuzz target for FUZZTIME (30s)
+	@$(ORT) scripts/fuzz.sh $(FUZZTIME)
+
+bench: build ## measure the gateway against its ceilings, write bench/latest.json
+	@$(ORT) go run ./bench
+
+clean: ## remove what was built and fetched
+	@rm -rf bin .deps
+
+tools:
+	@for tool in go cc git; do command -v $$tool >/dev/null || { echo "sluice needs $$tool, which is not on this machine's PATH" >&2; exit 1; }; done
