@@ -22,26 +22,25 @@ type Tensor struct {
 	Data  []byte
 }
 
-// Elements is the product of a shape's dimensions, 1 for a scalar; ok is false if
-// a dimension is negative or the product overflows.
+// Elements is the product of a shape's dimensions: 1 for a scalar, 0 if any
+// dimension is 0. ok is false if a dimension is negative or the product overflows.
 func Elements(shape []int64) (n int64, ok bool) {
 	n = 1
-	zero := false
+	overflow := false
 	for _, d := range shape {
-		if d < 0 {
+		switch {
+		case d < 0:
 			return 0, false
+		case d == 0:
+			n = 0
+		case n > (1<<63-1)/d:
+			overflow = true
+		default:
+			n *= d
 		}
-		if d == 0 {
-			zero = true
-			continue
-		}
-		if n > (1<<63-1)/d {
-			return 0, false
-		}
-		n *= d
 	}
-	if zero {
-		return 0, true
+	if overflow && n != 0 {
+		return 0, false
 	}
 	return n, true
 }
