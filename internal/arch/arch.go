@@ -1,0 +1,86 @@
+// Package arch holds the rules of who may import whom, so that a test can hold the
+// module to them. It owns no state; only its own test calls it.
+//
+// The module has three floors. Leaves (`internal/...`) know nothing above them.
+// Stages (the gateway, the batcher, ...) stand side by side and do not know each
+// other: each declares the small interface that it needs in terms of the leaves.
+// Commands join the stages, and they alone read the configuration. cgo is a door
+// that opens in `backends/onnx` and `backends/nvml` only.
+package arch
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Module is the path that the rules are about.
+const Module = "sluice"
+
+// Package is what the rules need to know of a package: what `go list` says.
+type Package struct {
+	ImportPath string
+	// Doc is the first sentence of the package comment.
+	Doc string
+	// Imports are the direct imports of its non-test files.
+	Imports  []string
+	CgoFiles []string
+	Standard bool
+}
+
+// stages are the folders of the middle floor. A package below one (batcher/sim)
+// belongs to it.
+var stages = []string{"gateway", "batcher", "backends", "models", "features", "shadow", "loadtest", "console"}
+
+// commands are the folders of the top floor.
+var commands = []string{"cmd", "bench", "test", "examples"}
+
+// cgoDoors are the only packages that may hold cgo, or reach a package that does.
+var cgoDoors = []string{"backends/onnx", "backends/nvml"}
+
+// reserved maps a library to the folders that may import it.
+var reserved = map[string][]string{
+	"github.com/yalue/onnxruntime_go":     {"backends/onnx"},
+	"github.com/NVIDIA/go-nvml":           {"backends/nvml"},
+	"github.com/spf13/cobra":              {"cmd"},
+	"github.com/prometheus/client_golang": {"internal/telemetry"},
+	"github.com/goccy/go-yaml":            {"config", "models", "cmd"},
+	"pgregory.net/rapid":                  {},
+	"go.uber.org/goleak":                  {},
+	"github.com/stretchr/testify":         {},
+}
+
+// Check returns one sentence for each breach, sorted. It wants the packages of the
+// module together with all that they depend on, as `go list -deps` gives them.
+func Check(packages []Package) []string {
+	g := newGraph(packages)
+	var faults []string
+	for _, p := range packages {
+		dir, own := ownDir(p.ImportPath)
+		if !own {
+			continue
+		}
+		faults = append(faults, g.checkImports(dir, p)...)
+		faults = append(faults, g.checkCgo(dir, p)...)
+		if p.Doc == "" {
+			faults = append(faults, fmt.Sprintf("%s has no package comment: say what it owns and who may call it", dir))
+		}
+	}
+	slices.Sort(faults)
+	return slices.Compact(faults)
+}
+
+// ownDir returns a package's folder in the module.
+func ownDir(path string) (string, bool) {
+	if path == Module {
+		return ".", true
+	}
+	return strings.CutPrefix(path, Module+"/")
+}
+
+// within reports whether a folder or import path is one of the roots or below it.
+func within(path string, roots []string) bool {
+	return slices.ContainsFunc(roots, func(root string) bool {
+		return path == root || strings.HasPrefix(path, root+"/")
+	})
+}

@@ -1,0 +1,112 @@
+package arch
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestModule holds the module as it is against the rules.
+func TestModule(t *testing.T) {
+	dependOnSources(t)
+	cmd := exec.Command("go", "list", "-deps", "-json=ImportPath,Doc,Imports,CgoFiles,Standard", "./...")
+	cmd.Dir = "../.."
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=1")
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("cannot list packages: %v\n%s", err, stderr.Bytes())
+	}
+	packages := decode(t, out)
+	if own := slices.ContainsFunc(packages, func(p Package) bool { return p.ImportPath == "sluice/internal/arch" }); !own {
+		t.Fatal("the list does not hold this very package: wrong folder?")
+	}
+	for _, fault := range Check(packages) {
+		t.Error(fault)
+	}
+}
+
+// dependOnSources looks at every Go file of the module, so that a cached result of this
+// test is not taken for one about files that have changed since: the test cache sees
+// what the test itself opens, and not what `go list` reads.
+func dependOnSources(t *testing.T) {
+	t.Helper()
+	err := filepath.WalkDir("../..", func(path string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && strings.HasPrefix(entry.Name(), ".") && entry.Name() != "..":
+			return filepath.SkipDir
+		case filepath.Ext(path) == ".go":
+			_, err = os.Stat(path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatalf("cannot walk the module: %v", err)
+	}
+}
+
+func decode(t *testing.T, out []byte) []Package {
+	t.Helper()
+	var packages []Package
+	for d := json.NewDecoder(bytes.NewReader(out)); ; {
+		var p Package
+		if err := d.Decode(&p); errors.Is(err, io.EOF) {
+			return packages
+		} else if err != nil {
+			t.Fatalf("cannot decode the list of packages: %v", err)
+		}
+		packages = append(packages, p)
+	}
+}
+
+// TestRules shows each rule a module that breaks it, and one that keeps it.
+func TestRules(t *testing.T) {
+	f := func(name string, packages []Package, want ...string) {
+		t.Helper()
+		if got := Check(packages); !slices.Equal(got, want) {
+			t.Errorf("%s:\n got %q\nwant %q", name, got, want)
+		}
+	}
+	one := func(dir string, imports ...string) Package {
+		return Package{ImportPath: "sluice/" + dir, Doc: "x", Imports: imports}
+	}
+	cgo := func(path string) Package { return Package{ImportPath: path, Doc: "x", CgoFiles: []string{"x.go"}} }
+
+	f("kept", []Package{
+		one("internal/task", "sluice/internal/tensor"), one("internal/tensor"),
+		one("batcher", "sluice/internal/task"), one("batcher/sim", "sluice/batcher"),
+		one("backends/onnx", "sluice/backends", "github.com/yalue/onnxruntime_go"), cgo("github.com/yalue/onnxruntime_go"),
+		one("cmd/sluice", "sluice/config", "sluice/batcher", "sluice/backends/onnx", "github.com/spf13/cobra"),
+	})
+	f("stages", []Package{one("gateway", "sluice/batcher")},
+		"gateway imports batcher: stages do not know each other; declare the interface that is needed")
+	f("child of a stage", []Package{one("models", "sluice/backends/fake")},
+		"models imports backends/fake: stages do not know each other; declare the interface that is needed")
+	f("config", []Package{one("gateway", "sluice/config"), one("config", "sluice/internal/fault")},
+		"config imports internal/fault: config imports no other package of the module",
+		"gateway imports config: only cmd imports config; take a small Options instead")
+	f("leaf", []Package{one("internal/oip", "sluice/models")}, "internal/oip imports models: a leaf knows nothing above it")
+	f("command", []Package{one("shadow", "sluice/cmd/sluice")}, "shadow imports cmd/sluice: nothing imports a command")
+	f("floor", []Package{one("utils")}, "utils stands on no floor: name it in internal/arch")
+	f("comment", []Package{{ImportPath: "sluice/gateway"}}, "gateway has no package comment: say what it owns and who may call it")
+	f("own cgo", []Package{cgo("sluice/gateway")}, "gateway uses cgo in x.go, which belongs in [backends/onnx backends/nvml]")
+	f("cgo of others", []Package{one("gateway", "example.org/a"), {ImportPath: "example.org/a", Imports: []string{"example.org/b"}}, cgo("example.org/b")},
+		"gateway reaches the cgo package example.org/b outside of [backends/onnx backends/nvml]")
+	f("door", []Package{one("backends", "sluice/backends/onnx"), cgo("sluice/backends/onnx")},
+		"backends imports backends/onnx, so it cannot be built with CGO_ENABLED=0")
+	f("library", []Package{one("models", "github.com/yalue/onnxruntime_go"), one("batcher", "pgregory.net/rapid")},
+		"batcher imports pgregory.net/rapid, which is reserved for tests",
+		"models imports github.com/yalue/onnxruntime_go, which is reserved for backends/onnx")
+	f("std", []Package{one("gateway", "net"), {ImportPath: "net", Standard: true, CgoFiles: []string{"cgo.go"}}})
+}

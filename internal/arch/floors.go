@@ -1,0 +1,85 @@
+package arch
+
+import (
+	"fmt"
+	"strings"
+)
+
+type floor int
+
+const (
+	noFloor floor = iota
+	leaf
+	settings // config: imports no package of the module, imported by commands alone
+	stage
+	command
+)
+
+func floorOf(dir string) floor {
+	switch top, _, _ := strings.Cut(dir, "/"); {
+	case top == "internal":
+		return leaf
+	case top == "config":
+		return settings
+	case within(dir, stages):
+		return stage
+	case within(dir, commands):
+		return command
+	default:
+		return noFloor
+	}
+}
+
+// checkImports holds one package's direct imports against the floors and the
+// reserved libraries. Direct is enough: a chain breaks the rule at one of its links.
+func (g *graph) checkImports(dir string, p Package) []string {
+	var faults []string
+	if floorOf(dir) == noFloor {
+		faults = append(faults, fmt.Sprintf("%s stands on no floor: name it in internal/arch", dir))
+	}
+	for _, path := range p.Imports {
+		if to, own := ownDir(path); own {
+			if reason := refuse(dir, to); reason != "" {
+				faults = append(faults, fmt.Sprintf("%s imports %s: %s", dir, to, reason))
+			}
+			continue
+		}
+		for library, owners := range reserved {
+			if within(path, []string{library}) && !within(dir, owners) {
+				faults = append(faults, fmt.Sprintf("%s imports %s, which is reserved for %s", dir, path, ownersText(owners)))
+			}
+		}
+	}
+	return faults
+}
+
+// refuse says why one package of the module must not import another; "" if it may.
+func refuse(from, to string) string {
+	a, b := floorOf(from), floorOf(to)
+	switch {
+	case b == command && a != command:
+		return "nothing imports a command"
+	case b == settings && a != command && a != settings:
+		return "only cmd imports config; take a small Options instead"
+	case a == leaf && b != leaf:
+		return "a leaf knows nothing above it"
+	case a == settings:
+		return "config imports no other package of the module"
+	case a == stage && b == stage && topOf(from) != topOf(to):
+		return "stages do not know each other; declare the interface that is needed"
+	default:
+		return ""
+	}
+}
+
+func topOf(dir string) string {
+	top, _, _ := strings.Cut(dir, "/")
+	return top
+}
+
+func ownersText(owners []string) string {
+	if len(owners) == 0 {
+		return "tests"
+	}
+	return strings.Join(owners, ", ")
+}
