@@ -1,0 +1,177 @@
+package config
+
+import "time"
+
+// Config is the whole of the settings. The zero value is not valid: start from Default.
+type Config struct {
+	// Listen is the address of the predict port, host:port; port 0 takes a free one.
+	// Default 127.0.0.1:8080. Nothing on this port can change the server.
+	Listen string `yaml:"listen"`
+	// Admin is the address of the admin port: metrics, model control, profiles. Default
+	// 127.0.0.1:8081. An address that others reach lets them load and unload models;
+	// empty closes the port, and metrics with it.
+	Admin string `yaml:"admin"`
+	// Models is the folder of bundles, <name>/<version>/model.onnx. Default models.
+	Models string `yaml:"models"`
+
+	Log           Log           `yaml:"log"`
+	Limits        Limits        `yaml:"limits"`
+	Queue         Queue         `yaml:"queue"`
+	Scheduler     Scheduler     `yaml:"scheduler"`
+	Drain         Drain         `yaml:"drain"`
+	ONNXRuntime   ONNXRuntime   `yaml:"onnxruntime"`
+	ModelDefaults ModelDefaults `yaml:"model_defaults"`
+
+	// sources says where a path was set: file:line, an environment name or a flag.
+	sources map[string]string
+}
+
+// Log is what is written to standard error.
+type Log struct {
+	// Level is the least severe line that is written: debug, info, warn or error. Default
+	// info, one line per state change; error hides that a model was refused.
+	Level string `yaml:"level"`
+	// Format is json, for machines, or console, for a terminal. Default json.
+	Format string `yaml:"format"`
+}
+
+// Limits are what one client may ask of the predict port.
+type Limits struct {
+	// MaxBodyBytes is the largest request body as it is received. Default 64MiB. Too low
+	// refuses large tensors with 413; too high lets each connection hold that much memory.
+	MaxBodyBytes Bytes `yaml:"max_body_bytes"`
+	// MaxDecompressedBytes is the largest body after gzip or deflate. Default 64MiB. Too
+	// high lets a small request grow a thousandfold.
+	MaxDecompressedBytes Bytes `yaml:"max_decompressed_bytes"`
+	// MaxHeaderBytes is the largest request line and header block. Default 8KiB. Too low
+	// breaks clients behind proxies with long cookies or tokens (431).
+	MaxHeaderBytes Bytes `yaml:"max_header_bytes"`
+	// MaxHeaders is the most header fields of a request. Default 100.
+	MaxHeaders int `yaml:"max_headers"`
+	// MaxURIBytes is the longest request target. Default 2KiB.
+	MaxURIBytes Bytes `yaml:"max_uri_bytes"`
+	// MaxChunks is the most chunks of a chunked body. Default 4096. Too high lets tiny
+	// chunks cost more work than the body is worth.
+	MaxChunks int `yaml:"max_chunks"`
+	// MaxConnections is the most open connections; more are answered 503. Default 10000.
+	// Too high runs into the process's limit of open files.
+	MaxConnections int `yaml:"max_connections"`
+	// MaxJSONDepth is the deepest nesting of a JSON body. Default 100: a tensor needs one
+	// level for each dimension and four more.
+	MaxJSONDepth int `yaml:"max_json_depth"`
+	// MaxElements is the most elements of one tensor. Default 16777216. Too high lets one
+	// request hold a batch's memory for itself.
+	MaxElements int `yaml:"max_elements"`
+	// MaxInputs is the most input tensors of a request. Default 64.
+	MaxInputs int `yaml:"max_inputs"`
+	// MaxOutputs is the most outputs that a request may name. Default 64.
+	MaxOutputs int `yaml:"max_outputs"`
+	// HeaderTimeout is how long a request's header may take from its first byte. Default
+	// 5s. Too high lets slow clients hold connections; too low cuts off bad networks (408).
+	HeaderTimeout time.Duration `yaml:"header_timeout"`
+	// ReadTimeout is how long a whole request may take from its first byte. Default 30s.
+	// Too low cuts off large bodies on slow lines.
+	ReadTimeout time.Duration `yaml:"read_timeout"`
+	// WriteTimeout is how long a client may take to read its answer. Default 30s.
+	WriteTimeout time.Duration `yaml:"write_timeout"`
+	// IdleTimeout is how long a connection may wait for its next request. Default 75s.
+	// Shorter than a proxy's own value, it makes the proxy meet closed connections.
+	IdleTimeout time.Duration `yaml:"idle_timeout"`
+}
+
+// Queue bounds what waits for a device, over all models. It is a backstop: requests
+// that would miss their deadline are refused long before.
+type Queue struct {
+	// MaxRows is the most rows that wait. Default 65536. Too low sheds bursts that a
+	// device would have caught up with.
+	MaxRows int `yaml:"max_rows"`
+	// MaxBytes is the most bytes of tensors that wait. Default 512MiB. Too high can take
+	// more memory than the machine has.
+	MaxBytes Bytes `yaml:"max_bytes"`
+}
+
+// Scheduler is how requests become batches.
+type Scheduler struct {
+	// Budget is the time from arrival to answer for a request and a model that name none.
+	// Default 100ms. Too low sheds what could have been served; too high lets queues grow.
+	Budget time.Duration `yaml:"budget"`
+	// MaxBudget is the largest budget that a request may ask for; more is cut to it.
+	// Default 1m. Too high lets forgotten requests hold their buffers.
+	MaxBudget time.Duration `yaml:"max_budget"`
+	// CPULanes is how many batches run on the CPU at once, over all models. Default 0:
+	// from the cores that the process may use, leaving room for HTTP. More lanes than
+	// cores make every batch slower and p99 much worse.
+	CPULanes int `yaml:"cpu_lanes"`
+	// HangLimit is how long one run may take before it is terminated and its device
+	// counted as stuck. Default 10s. Too low kills slow models under load.
+	HangLimit time.Duration `yaml:"hang_limit"`
+}
+
+// Drain is how the server stops after SIGTERM.
+type Drain struct {
+	// Delay is how long the server is unready and still accepts, so that balancers see it
+	// and turn away. Default 1s. 0 loses requests behind a balancer that polls.
+	Delay time.Duration `yaml:"delay"`
+	// Deadline is how long, after the delay, accepted requests may finish; the rest are
+	// answered 503. Default 20s. Delay and deadline together must stay below the time
+	// after which the supervisor kills the process, 30s with Kubernetes.
+	Deadline time.Duration `yaml:"deadline"`
+}
+
+// ONNXRuntime is the library that runs the models.
+type ONNXRuntime struct {
+	// Library is the path of libonnxruntime.so. Default empty: beside the binary, then
+	// where the loader finds it. Environment: SLUICE_ONNXRUNTIME.
+	Library string `yaml:"library" env:"SLUICE_ONNXRUNTIME"`
+}
+
+// ModelDefaults hold for a model whose own model.yaml does not say otherwise.
+type ModelDefaults struct {
+	// MaxBatch is the most rows of one run. Default 64. The scheduler takes fewer where
+	// more rows would not be faster; too high makes warm-up long and memory large.
+	MaxBatch int `yaml:"max_batch"`
+	// Tolerance is how far an answer may be from the golden row's, or from the answer
+	// of the same row in another batch.
+	Tolerance Tolerance `yaml:"tolerance"`
+}
+
+// Tolerance accepts a and b when |a-b| <= abs + rel*|b|.
+type Tolerance struct {
+	// Abs is the absolute part. Default 1e-4. 0 with 0 demands equal bits, which batches
+	// of different sizes seldom give.
+	Abs float64 `yaml:"abs"`
+	// Rel is the relative part. Default 1e-3. Too high lets a wrong model pass its gates.
+	Rel float64 `yaml:"rel"`
+}
+
+// Default returns the settings of a server that is told nothing.
+func Default() *Config {
+	return &Config{
+		Listen: "127.0.0.1:8080",
+		Admin:  "127.0.0.1:8081",
+		Models: "models",
+		Log:    Log{Level: "info", Format: "json"},
+		Limits: Limits{
+			MaxBodyBytes:         64 * mebibyte,
+			MaxDecompressedBytes: 64 * mebibyte,
+			MaxHeaderBytes:       8 * kibibyte,
+			MaxHeaders:           100,
+			MaxURIBytes:          2 * kibibyte,
+			MaxChunks:            4096,
+			MaxConnections:       10_000,
+			MaxJSONDepth:         100,
+			MaxElements:          16 << 20,
+			MaxInputs:            64,
+			MaxOutputs:           64,
+			HeaderTimeout:        5 * time.Second,
+			ReadTimeout:          30 * time.Second,
+			WriteTimeout:         30 * time.Second,
+			IdleTimeout:          75 * time.Second,
+		},
+		Queue:         Queue{MaxRows: 65_536, MaxBytes: 512 * mebibyte},
+		Scheduler:     Scheduler{Budget: 100 * time.Millisecond, MaxBudget: time.Minute, HangLimit: 10 * time.Second},
+		Drain:         Drain{Delay: time.Second, Deadline: 20 * time.Second},
+		ModelDefaults: ModelDefaults{MaxBatch: 64, Tolerance: Tolerance{Abs: 1e-4, Rel: 1e-3}},
+		sources:       map[string]string{},
+	}
+}

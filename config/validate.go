@@ -1,0 +1,108 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Validate reports every fault, each with the setting's path, its value, the rule, and
+// where it was set.
+func (c *Config) Validate() error {
+	v := validator{sources: c.sources}
+	v.address("listen", c.Listen, false)
+	v.address("admin", c.Admin, true)
+	if c.Admin == c.Listen && !strings.HasSuffix(c.Admin, ":0") {
+		v.fault("admin", c.Admin, "must differ from listen")
+	}
+	if c.Models == "" {
+		v.fault("models", `""`, "must name a folder")
+	}
+	v.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
+	v.oneOf("log.format", c.Log.Format, "json", "console")
+	v.limits(&c.Limits)
+	between(&v, "queue.max_rows", c.Queue.MaxRows, 1, 1<<30)
+	between(&v, "queue.max_bytes", c.Queue.MaxBytes, kibibyte, 1<<50)
+	if c.Queue.MaxBytes < c.Limits.MaxDecompressedBytes {
+		v.fault("queue.max_bytes", c.Queue.MaxBytes, fmt.Sprintf("must hold one request of limits.max_decompressed_bytes, %s", c.Limits.MaxDecompressedBytes))
+	}
+	between(&v, "scheduler.budget", c.Scheduler.Budget, time.Millisecond, time.Hour)
+	between(&v, "scheduler.max_budget", c.Scheduler.MaxBudget, c.Scheduler.Budget, time.Hour)
+	between(&v, "scheduler.cpu_lanes", c.Scheduler.CPULanes, 0, 1024)
+	between(&v, "scheduler.hang_limit", c.Scheduler.HangLimit, 100*time.Millisecond, time.Hour)
+	between(&v, "drain.delay", c.Drain.Delay, 0, 10*time.Minute)
+	between(&v, "drain.deadline", c.Drain.Deadline, 0, time.Hour)
+	between(&v, "model_defaults.max_batch", c.ModelDefaults.MaxBatch, 1, 4096)
+	between(&v, "model_defaults.tolerance.abs", c.ModelDefaults.Tolerance.Abs, 0, 1e6)
+	between(&v, "model_defaults.tolerance.rel", c.ModelDefaults.Tolerance.Rel, 0, 1)
+	return errors.Join(v.faults...)
+}
+
+func (v *validator) limits(l *Limits) {
+	between(v, "limits.max_body_bytes", l.MaxBodyBytes, kibibyte, 4*gibibyte)
+	between(v, "limits.max_decompressed_bytes", l.MaxDecompressedBytes, kibibyte, 4*gibibyte)
+	between(v, "limits.max_header_bytes", l.MaxHeaderBytes, kibibyte, mebibyte)
+	between(v, "limits.max_headers", l.MaxHeaders, 8, 10_000)
+	between(v, "limits.max_uri_bytes", l.MaxURIBytes, 256, 64*kibibyte)
+	if l.MaxURIBytes > l.MaxHeaderBytes {
+		v.fault("limits.max_uri_bytes", l.MaxURIBytes, fmt.Sprintf("must fit into limits.max_header_bytes, %s", l.MaxHeaderBytes))
+	}
+	between(v, "limits.max_chunks", l.MaxChunks, 1, 1<<20)
+	between(v, "limits.max_connections", l.MaxConnections, 1, 1<<20)
+	between(v, "limits.max_json_depth", l.MaxJSONDepth, 8, 1000)
+	between(v, "limits.max_elements", l.MaxElements, 1, 1<<31-1)
+	between(v, "limits.max_inputs", l.MaxInputs, 1, 4096)
+	between(v, "limits.max_outputs", l.MaxOutputs, 1, 4096)
+	between(v, "limits.header_timeout", l.HeaderTimeout, 10*time.Millisecond, time.Hour)
+	between(v, "limits.read_timeout", l.ReadTimeout, 10*time.Millisecond, time.Hour)
+	if l.ReadTimeout < l.HeaderTimeout {
+		v.fault("limits.read_timeout", l.ReadTimeout, fmt.Sprintf("must not be shorter than limits.header_timeout, %s", l.HeaderTimeout))
+	}
+	between(v, "limits.write_timeout", l.WriteTimeout, 10*time.Millisecond, time.Hour)
+	between(v, "limits.idle_timeout", l.IdleTimeout, 10*time.Millisecond, 24*time.Hour)
+}
+
+type validator struct {
+	sources map[string]string
+	faults  []error
+}
+
+func (v *validator) fault(path string, value any, rule string) {
+	text := fmt.Sprintf("%s: %v %s", path, value, rule)
+	if source := v.sources[path]; source != "" {
+		text = source + ": " + text
+	}
+	v.faults = append(v.faults, errors.New(text))
+}
+
+// between refuses NaN too: it is neither below nor above, so the test asks for inside.
+func between[T int | Bytes | time.Duration | float64](v *validator, path string, value, low, high T) {
+	if low <= value && value <= high {
+		return
+	}
+	v.fault(path, value, fmt.Sprintf("must be from %v to %v", low, high))
+}
+
+func (v *validator) oneOf(path, value string, allowed ...string) {
+	if !slices.Contains(allowed, value) {
+		v.fault(path, strconv.Quote(value), "must be one of "+strings.Join(allowed, ", "))
+	}
+}
+
+func (v *validator) address(path, value string, optional bool) {
+	if value == "" && optional {
+		return
+	}
+	_, port, err := net.SplitHostPort(value)
+	if err != nil {
+		v.fault(path, strconv.Quote(value), "must be host:port, such as 127.0.0.1:8080")
+		return
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		v.fault(path, strconv.Quote(value), fmt.Sprintf("must have a port from 0 to 65535, not %q", port))
+	}
+}

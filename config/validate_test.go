@@ -1,0 +1,83 @@
+package config
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestRejectedFiles(t *testing.T) {
+	refused := map[string]bool{}
+	f := func(text, want string) {
+		t.Helper()
+		err := mustParse(t, text).Validate()
+		if err == nil {
+			t.Errorf("%q is accepted", text)
+			return
+		}
+		if got := err.Error(); got != "sluice.yaml:1: "+want {
+			t.Errorf("%q:\n got %s\nwant sluice.yaml:1: %s", text, got, want)
+		}
+		path, _, _ := strings.Cut(want, ":")
+		refused[path] = true
+	}
+	f("listen: localhost", `listen: "localhost" must be host:port, such as 127.0.0.1:8080`)
+	f("listen: ''", `listen: "" must be host:port, such as 127.0.0.1:8080`)
+	f("listen: ':70000'", `listen: ":70000" must have a port from 0 to 65535, not "70000"`)
+	f("listen: ':http'", `listen: ":http" must have a port from 0 to 65535, not "http"`)
+	f("admin: 127.0.0.1:8080", "admin: 127.0.0.1:8080 must differ from listen")
+	f("admin: 8081", `admin: "8081" must be host:port, such as 127.0.0.1:8080`)
+	f("models: ''", `models: "" must name a folder`)
+	f("log: {level: loud}", `log.level: "loud" must be one of debug, info, warn, error`)
+	f("log: {format: xml}", `log.format: "xml" must be one of json, console`)
+	f("limits: {max_body_bytes: 10}", "limits.max_body_bytes: 10 must be from 1KiB to 4GiB")
+	f("limits: {max_decompressed_bytes: 10}", "limits.max_decompressed_bytes: 10 must be from 1KiB to 4GiB")
+	f("limits: {max_header_bytes: 2MiB}", "limits.max_header_bytes: 2MiB must be from 1KiB to 1MiB")
+	f("limits: {max_headers: 0}", "limits.max_headers: 0 must be from 8 to 10000")
+	f("limits: {max_uri_bytes: 10}", "limits.max_uri_bytes: 10 must be from 256 to 64KiB")
+	f("limits: {max_uri_bytes: 16KiB}", "limits.max_uri_bytes: 16KiB must fit into limits.max_header_bytes, 8KiB")
+	f("limits: {max_chunks: -1}", "limits.max_chunks: -1 must be from 1 to 1048576")
+	f("limits: {max_connections: 0}", "limits.max_connections: 0 must be from 1 to 1048576")
+	f("limits: {max_json_depth: 100000}", "limits.max_json_depth: 100000 must be from 8 to 1000")
+	f("limits: {max_elements: 0}", "limits.max_elements: 0 must be from 1 to 2147483647")
+	f("limits: {max_inputs: 0}", "limits.max_inputs: 0 must be from 1 to 4096")
+	f("limits: {max_outputs: 0}", "limits.max_outputs: 0 must be from 1 to 4096")
+	f("limits: {header_timeout: 0s}", "limits.header_timeout: 0s must be from 10ms to 1h0m0s")
+	f("limits: {read_timeout: 2h}", "limits.read_timeout: 2h0m0s must be from 10ms to 1h0m0s")
+	f("limits: {read_timeout: 1s}", "limits.read_timeout: 1s must not be shorter than limits.header_timeout, 5s")
+	f("limits: {write_timeout: 0s}", "limits.write_timeout: 0s must be from 10ms to 1h0m0s")
+	f("limits: {idle_timeout: -1s}", "limits.idle_timeout: -1s must be from 10ms to 24h0m0s")
+	f("queue: {max_rows: 0}", "queue.max_rows: 0 must be from 1 to 1073741824")
+	f("queue: {max_bytes: 2000000GiB}", "queue.max_bytes: 2000000GiB must be from 1KiB to 1048576GiB")
+	f("queue: {max_bytes: 1MiB}", "queue.max_bytes: 1MiB must hold one request of limits.max_decompressed_bytes, 64MiB")
+	f("scheduler: {budget: 10us}", "scheduler.budget: 10µs must be from 1ms to 1h0m0s")
+	f("scheduler: {max_budget: 50ms}", "scheduler.max_budget: 50ms must be from 100ms to 1h0m0s")
+	f("scheduler: {cpu_lanes: -1}", "scheduler.cpu_lanes: -1 must be from 0 to 1024")
+	f("scheduler: {hang_limit: 1ms}", "scheduler.hang_limit: 1ms must be from 100ms to 1h0m0s")
+	f("drain: {delay: 1h}", "drain.delay: 1h0m0s must be from 0s to 10m0s")
+	f("drain: {deadline: -1s}", "drain.deadline: -1s must be from 0s to 1h0m0s")
+	f("model_defaults: {max_batch: 0}", "model_defaults.max_batch: 0 must be from 1 to 4096")
+	f("model_defaults: {tolerance: {abs: NaN}}", "model_defaults.tolerance.abs: NaN must be from 0 to 1e+06")
+	f("model_defaults: {tolerance: {rel: 1.5}}", "model_defaults.tolerance.rel: 1.5 must be from 0 to 1")
+
+	for _, option := range Options() {
+		// Any path may name a library; whether it is one shows when it is loaded.
+		if !refused[option.Path] && option.Path != "onnxruntime.library" {
+			t.Errorf("no rejected file for %s", option.Path)
+		}
+	}
+}
+
+func TestValidateReportsEveryFault(t *testing.T) {
+	c := mustParse(t, "log:\n  level: loud\nqueue:\n  max_rows: 0\n")
+	if err := c.Set("scheduler.cpu_lanes", "-5", "--scheduler-cpu-lanes"); err != nil {
+		t.Fatal(err)
+	}
+	c.Drain.Delay = -1 // set by code: no place to name
+	want := `sluice.yaml:2: log.level: "loud" must be one of debug, info, warn, error
+sluice.yaml:4: queue.max_rows: 0 must be from 1 to 1073741824
+--scheduler-cpu-lanes: scheduler.cpu_lanes: -5 must be from 0 to 1024
+drain.delay: -1ns must be from 0s to 10m0s`
+	if err := c.Validate(); err == nil || err.Error() != want {
+		t.Errorf("got\n%v\nwant\n%s", err, want)
+	}
+}
