@@ -1,0 +1,119 @@
+package onnxfile
+
+import (
+	"fmt"
+	"os"
+)
+
+const (
+	maxGraphDepth = 32 // nested If, Loop and Scan bodies
+	maxValues     = 4096
+	maxMetadata   = 1024
+)
+
+// Model is what a file says about itself.
+type Model struct {
+	IRVersion int64
+	Producer  string // name and version
+	Opsets    map[string]int64
+	Metadata  map[string]string
+	// Inputs are those that a caller gives: graph inputs that are not initialisers.
+	Inputs, Outputs []Value
+	// Ops holds each operator used anywhere in the file, as "domain.Op", or "Op" for
+	// the standard domain.
+	Ops map[string]bool
+	// External lists the data beside the file, each location once.
+	External []External
+
+	initializers map[string]bool
+	functions    map[string]bool
+	zipLabels    map[string][]string // by output name
+}
+
+// Read parses the file at path.
+func Read(path string) (*Model, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read model: %w", err)
+	}
+	return Parse(data)
+}
+
+// Parse reads a serialised ModelProto.
+func Parse(data []byte) (*Model, error) {
+	if len(data) == 0 {
+		return nil, fmt.Errorf("the file is empty")
+	}
+	m := &Model{
+		Opsets: map[string]int64{}, Metadata: map[string]string{}, Ops: map[string]bool{},
+		initializers: map[string]bool{}, functions: map[string]bool{}, zipLabels: map[string][]string{},
+	}
+	graphs := 0
+	err := walk(data, func(f field) error {
+		switch f.id {
+		case 1:
+			m.IRVersion = int64(f.number)
+		case 2:
+			m.Producer = string(f.data) + m.Producer
+		case 3:
+			m.Producer += " " + string(f.data)
+		case 7:
+			graphs++
+			if err := f.expect("the graph"); err != nil {
+				return err
+			}
+			return m.graph(f.data, 0)
+		case 8:
+			return m.opset(f.data)
+		case 14:
+			return m.property(f.data)
+		case 25:
+			return m.function(f.data)
+		}
+		return nil
+	})
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("not a valid ONNX file: %w", err)
+	case graphs != 1:
+		return nil, fmt.Errorf("not a valid ONNX file: it holds %d graphs, not one", graphs)
+	}
+	m.dropInitializerInputs()
+	return m, nil
+}
+
+func (m *Model) opset(message []byte) error {
+	domain, version := "", int64(0)
+	err := walk(message, func(f field) error {
+		switch f.id {
+		case 1:
+			domain = string(f.data)
+		case 2:
+			version = int64(f.number)
+		}
+		return nil
+	})
+	m.Opsets[domain] = version
+	return err
+}
+
+func (m *Model) property(message []byte) error {
+	if len(m.Metadata) >= maxMetadata {
+		return nil
+	}
+	key, value, err := entry(message)
+	m.Metadata[key] = value
+	return err
+}
+
+// dropInitializerInputs removes the inputs that are weights: files of IR version 3
+// and older list every initialiser among the inputs.
+func (m *Model) dropInitializerInputs() {
+	kept := m.Inputs[:0]
+	for _, v := range m.Inputs {
+		if !m.initializers[v.Name] {
+			kept = append(kept, v)
+		}
+	}
+	m.Inputs = kept
+}
