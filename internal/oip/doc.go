@@ -1,0 +1,30 @@
+// Package oip is the wire formats of the predict port: the Open Inference Protocol
+// (V2) with JSON and binary tensors, the V1 predict format, and the JSON documents
+// that describe servers and models. It turns bytes into tasks and tasks into bytes;
+// it does no I/O and knows no HTTP.
+//
+// Anybody may call it. A Request or V1Request belongs to one goroutine at a time and
+// is meant to be pooled: Decode, AppendResponse, Reset, and again. Neither keeps a
+// reference into the body after Decode; tensors live in the task's arena.
+//
+// Invariants:
+//   - Every error is a *fault.Error whose text names the input and the limit, in the
+//     words that existing clients look for where there are such words.
+//   - No recursion: nesting is counted, so depth costs a number and never a stack.
+//   - The JSON is checked to its last byte, also in the values that are ignored.
+//   - A number is rounded once, to its tensor's own type. What does not fit is
+//     refused and never wrapped, truncated or turned into an infinity.
+//   - No memory is taken for what a header promises, only for what the body holds.
+//   - The steady state allocates nothing for numeric tensors, JSON or binary, and
+//     nothing for strings in binary form.
+//
+// Choices where the sources of the protocol disagree:
+//   - Floats are printed with the fewest digits that give the same float32 (or
+//     float64) back, whole numbers with ".0". Servers that widen to float64 first
+//     print twice the bytes for the same value.
+//   - NaN, Infinity and -Infinity are tokens, both ways.
+//   - Duplicate keys are an error in every object, whether it is read or ignored.
+//   - The empty shape [] is a scalar with one element.
+//   - A listed output without "binary_data" is JSON, also under "binary_data_output".
+//   - String outputs that are not UTF-8 are refused as JSON; binary carries them.
+package oip

@@ -1,0 +1,227 @@
+package oip
+
+import (
+	"encoding/binary"
+	"math"
+
+	"sluice/internal/fault"
+	"sluice/internal/tensor"
+)
+
+// leaf reads the JSON value at the scanner as one element of a type with a fixed
+// size and stores it at the beginning of dst. c is the value's first byte.
+func (s *scanner) leaf(dst []byte, kind tensor.DataType, name string, c byte) error {
+	if kind == tensor.Bool {
+		return s.boolLeaf(dst, name, c)
+	}
+	mantissa, exponent, flags, end := scanNumber(s.data, s.pos)
+	if end < 0 {
+		return s.oddLeaf(dst, kind, name, c)
+	}
+	text := s.data[s.pos:end]
+	ok := false
+	switch kind {
+	case tensor.FP32:
+		var v float32
+		v, ok = toFloat32(mantissa, exponent, flags, text)
+		binary.LittleEndian.PutUint32(dst, math.Float32bits(v))
+	case tensor.FP64:
+		var v float64
+		v, ok = toFloat64(mantissa, exponent, flags, text)
+		binary.LittleEndian.PutUint64(dst, math.Float64bits(v))
+	case tensor.Int8, tensor.Int16, tensor.Int32, tensor.Int64:
+		var v int64
+		v, ok = toInt64(mantissa, flags, uint(8*kind.Size()))
+		putUint(dst, uint64(v), kind.Size())
+	case tensor.Uint8, tensor.Uint16, tensor.Uint32, tensor.Uint64:
+		var v uint64
+		v, ok = toUint64(mantissa, flags, uint(8*kind.Size()), text)
+		putUint(dst, v, kind.Size())
+	}
+	if !ok {
+		return fault.Newf(fault.ValueOutOfRange, "value %s of input '%s' does not fit its datatype %s", shown(text), name, kind)
+	}
+	s.pos = end
+	return nil
+}
+
+func putUint(dst []byte, v uint64, size int) {
+	switch size {
+	case 1:
+		dst[0] = byte(v)
+	case 2:
+		binary.LittleEndian.PutUint16(dst, uint16(v))
+	case 4:
+		binary.LittleEndian.PutUint32(dst, uint32(v))
+	default:
+		binary.LittleEndian.PutUint64(dst, v)
+	}
+}
+
+func (s *scanner) boolLeaf(dst []byte, name string, c byte) error {
+	switch {
+	case c == 't' && s.literal("true"):
+		dst[0] = 1
+		return nil
+	case c == 'f' && s.literal("false"):
+		dst[0] = 0
+		return nil
+	}
+	from := s.pos
+	if err := s.skip(); err != nil {
+		return err
+	}
+	text := s.data[from:s.pos]
+	if c == '-' || c >= '0' && c <= '9' {
+		return fault.Newf(fault.ValueOutOfRange, "value %s of input '%s' is a number; BOOL takes true and false", shown(text), name)
+	}
+	return wrongLeaf(text, tensor.Bool, name)
+}
+
+// oddLeaf reads what is no number: a token such as NaN where the type has it, and
+// everything else to tell malformed JSON from a value of the wrong kind.
+func (s *scanner) oddLeaf(dst []byte, kind tensor.DataType, name string, c byte) error {
+	from := s.pos
+	if c == 0 {
+		return s.unexpected()
+	}
+	if v, n := nonFinite(s.data[from:]); n > 0 {
+		s.pos += n
+		switch kind {
+		case tensor.FP32:
+			binary.LittleEndian.PutUint32(dst, math.Float32bits(float32(v)))
+			return nil
+		case tensor.FP64:
+			binary.LittleEndian.PutUint64(dst, math.Float64bits(v))
+			return nil
+		}
+		return wrongLeaf(s.data[from:s.pos], kind, name)
+	}
+	if err := s.skip(); err != nil {
+		return err
+	}
+	return wrongLeaf(s.data[from:s.pos], kind, name)
+}
+
+func wrongLeaf(text []byte, kind tensor.DataType, name string) error {
+	return fault.Newf(fault.InvalidValue, "value %s of input '%s' is not of its datatype %s", shown(text), name, kind)
+}
+
+// stringLeaf reads a JSON string as one BYTES element and appends it to dst in the
+// binary form.
+func (s *scanner) stringLeaf(dst []byte, name string, c byte) ([]byte, error) {
+	if c != '"' {
+		from := s.pos
+		if err := s.skip(); err != nil {
+			return nil, err
+		}
+		return nil, wrongLeaf(s.data[from:s.pos], tensor.Bytes, name)
+	}
+	raw, escaped, err := s.str()
+	if err != nil {
+		return nil, err
+	}
+	if !escaped {
+		return tensor.AppendBytes(dst, raw), nil
+	}
+	at := len(dst)
+	dst = append(dst, 0, 0, 0, 0)
+	if dst, err = unescape(dst, raw); err != nil {
+		return nil, err
+	}
+	binary.LittleEndian.PutUint32(dst[at:], uint32(len(dst)-at-4))
+	return dst, nil
+}
+
+// flat reads the array at the scanner, nested in any way, and stores its leaves in
+// order: the protocol counts them and does not hold their nesting against the shape.
+func (s *scanner) flat(dst []byte, kind tensor.DataType, name string) error {
+	if s.next() != '[' {
+		return notArray(name)
+	}
+	size, base := kind.Size(), s.depth
+	total := len(dst)
+	for {
+		c := s.next()
+		if c == '[' {
+			if err := s.open(); err != nil {
+				return err
+			}
+			if s.next() != ']' {
+				continue
+			}
+		} else {
+			if len(dst) == 0 {
+				return s.surplus(kind, name, total/size)
+			}
+			if err := s.leaf(dst, kind, name, c); err != nil {
+				return err
+			}
+			dst = dst[size:]
+			if s.pos < len(s.data) && s.data[s.pos] == ',' {
+				s.pos++
+				continue
+			}
+		}
+		if done, err := s.closeLists(base); err != nil {
+			return err
+		} else if done {
+			break
+		}
+	}
+	if len(dst) > 0 {
+		return fault.Newf(fault.DataLengthMismatch, "Failed to parse 'data' field: shape does not match true shape: input '%s' takes %d values, got %d", name, total/size, (total-len(dst))/size)
+	}
+	return nil
+}
+
+// closeLists reads closing brackets and the comma before the next element; done when
+// the nesting is back at base.
+func (s *scanner) closeLists(base int) (done bool, err error) {
+	for s.depth > base {
+		ok, err := s.more(false, ']')
+		if ok || err != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// surplus reports a leaf too many, unless what is there is no JSON at all.
+func (s *scanner) surplus(kind tensor.DataType, name string, total int) error {
+	if err := s.skip(); err != nil {
+		return err
+	}
+	return fault.Newf(fault.DataLengthMismatch, "Unable to parse 'data': Shape does not match true shape of 'data' field: input '%s' takes %d %s values and has more", name, total, kind)
+}
+
+// flatStrings is flat for BYTES: it appends the elements to dst and counts them.
+func (s *scanner) flatStrings(dst []byte, name string) (out []byte, count int64, err error) {
+	if s.next() != '[' {
+		return nil, 0, notArray(name)
+	}
+	base := s.depth
+	for {
+		c := s.next()
+		if c == '[' {
+			if err := s.open(); err != nil {
+				return nil, 0, err
+			}
+			if s.next() != ']' {
+				continue
+			}
+		} else {
+			if dst, err = s.stringLeaf(dst, name, c); err != nil {
+				return nil, 0, err
+			}
+			count++
+		}
+		if done, err := s.closeLists(base); done || err != nil {
+			return dst, count, err
+		}
+	}
+}
+
+func notArray(name string) error {
+	return fault.Newf(fault.InvalidValue, "'data' of input '%s' must be an array", name)
+}

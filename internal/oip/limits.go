@@ -1,0 +1,53 @@
+package oip
+
+// Limits bound what one request may ask for. A zero field means its default.
+type Limits struct {
+	// MaxElements is the most elements of one tensor; default 67,108,864.
+	MaxElements int64
+	// MaxTensorBytes is the most bytes of one tensor; default 64 MiB.
+	MaxTensorBytes int64
+	// MaxDepth is the deepest nesting of the JSON, its outermost object being 1;
+	// default 100.
+	MaxDepth int
+	// MaxInputs is the most entries of "inputs"; default 64.
+	MaxInputs int
+	// MaxOutputs is the most entries of "outputs"; default 64.
+	MaxOutputs int
+	// MaxIDBytes is the longest request id; default 128.
+	MaxIDBytes int
+}
+
+// DefaultLimits returns the limits that zero fields stand for.
+func DefaultLimits() Limits {
+	return Limits{
+		MaxElements:    64 << 20,
+		MaxTensorBytes: 64 << 20,
+		MaxDepth:       100,
+		MaxInputs:      64,
+		MaxOutputs:     64,
+		MaxIDBytes:     128,
+	}
+}
+
+// filled replaces zero fields by their defaults; lim may be nil.
+func (lim *Limits) filled() Limits {
+	d := DefaultLimits()
+	if lim == nil {
+		return d
+	}
+	return Limits{
+		MaxElements:    or(lim.MaxElements, d.MaxElements),
+		MaxTensorBytes: or(lim.MaxTensorBytes, d.MaxTensorBytes),
+		MaxDepth:       or(lim.MaxDepth, d.MaxDepth),
+		MaxInputs:      or(lim.MaxInputs, d.MaxInputs),
+		MaxOutputs:     or(lim.MaxOutputs, d.MaxOutputs),
+		MaxIDBytes:     or(lim.MaxIDBytes, d.MaxIDBytes),
+	}
+}
+
+func or[T int | int64](v, fallback T) T {
+	if v == 0 {
+		return fallback
+	}
+	return v
+}

@@ -1,0 +1,175 @@
+package oip
+
+import (
+	"sluice/internal/fault"
+	"sluice/internal/tensor"
+)
+
+// outputs reads which outputs the client wants, and how.
+func (d *decoder) outputs() error {
+	s := d.s
+	switch s.next() {
+	case 'n':
+		return s.mustLiteral("null")
+	case '[':
+	default:
+		if err := s.skip(); err != nil {
+			return err
+		}
+		return fault.New(fault.InvalidRequest, "'outputs' must be an array")
+	}
+	if err := s.open(); err != nil {
+		return err
+	}
+	d.sizeOutputs()
+	for entry := 0; ; entry++ {
+		ok, err := s.more(entry == 0, ']')
+		if !ok || err != nil {
+			return err
+		}
+		if entry == d.lim.MaxOutputs {
+			return fault.Newf(fault.TooManyOutputs, "'outputs' has more than %d entries", d.lim.MaxOutputs)
+		}
+		if err := d.output(entry); err != nil {
+			return err
+		}
+	}
+}
+
+func (d *decoder) sizeOutputs() {
+	n := len(d.schema.Outputs)
+	if cap(d.r.Outputs) < n {
+		d.r.Outputs = make([]OutputChoice, n)
+	}
+	d.r.Outputs = d.r.Outputs[:n]
+	clear(d.r.Outputs)
+}
+
+// output reads one entry of "outputs".
+func (d *decoder) output(entry int) error {
+	s := d.s
+	if s.next() != '{' {
+		if err := s.skip(); err != nil {
+			return err
+		}
+		return fault.Newf(fault.InvalidRequest, "entry %d of 'outputs' must be an object", entry)
+	}
+	if err := s.open(); err != nil {
+		return err
+	}
+	choice, index := OutputChoice{Wanted: true}, -1
+	mark := len(s.keys)
+	for first := true; ; first = false {
+		key, ok, err := s.member(first)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			break
+		}
+		s.note(key)
+		switch string(key) {
+		case "name":
+			index, err = d.outputName(entry)
+		case "parameters":
+			err = d.outputParameters(entry, &choice)
+		default:
+			err = s.skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if err := s.distinct(mark); err != nil {
+		return err
+	}
+	if index < 0 {
+		return fault.Newf(fault.InvalidRequest, "entry %d of 'outputs' has no 'name'", entry)
+	}
+	if d.r.Outputs[index].Wanted {
+		return fault.Newf(fault.DuplicateOutput, "output '%s' already exists in request", d.schema.Outputs[index].Name)
+	}
+	d.r.Outputs[index] = choice
+	return nil
+}
+
+func (d *decoder) outputName(entry int) (int, error) {
+	name, err := d.name("outputs", entry)
+	if err != nil {
+		return 0, err
+	}
+	index := d.schema.Output(name)
+	if index < 0 {
+		return 0, fault.Newf(fault.UnknownOutput, "unexpected inference output '%s' for model '%s'", shown(name), d.model)
+	}
+	return index, nil
+}
+
+func (d *decoder) outputParameters(entry int, choice *OutputChoice) error {
+	s := d.s
+	switch s.next() {
+	case 'n':
+		return s.mustLiteral("null")
+	case '{':
+	default:
+		return d.mistyped("'parameters' of an output must be an object")
+	}
+	if err := s.open(); err != nil {
+		return err
+	}
+	mark := len(s.keys)
+	for first := true; ; first = false {
+		key, ok, err := s.member(first)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return s.distinct(mark)
+		}
+		s.note(key)
+		switch {
+		case string(key) == "binary_data":
+			choice.Binary, err = d.flag("binary_data")
+		case string(key) == "classification":
+			var k uint64
+			k, err = d.count("classification")
+			choice.Classification = int(min(k, 1<<31-1))
+		case begins(key, "shared_memory_"):
+			return noSharedMemory("output", entry)
+		default:
+			err = s.skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// chooseOutputs settles what the request left open, and refuses what no answer could
+// be written for before the model runs for nothing.
+func (d *decoder) chooseOutputs() error {
+	listed := false
+	for _, choice := range d.r.Outputs {
+		listed = listed || choice.Wanted
+	}
+	if !listed {
+		d.sizeOutputs()
+		for k := range d.r.Outputs {
+			d.r.Outputs[k] = OutputChoice{Wanted: true, Binary: d.r.binaryAll}
+		}
+	}
+	for k := range d.r.Outputs {
+		choice, spec := &d.r.Outputs[k], &d.schema.Outputs[k]
+		if !choice.Wanted {
+			continue
+		}
+		d.t.Wanted |= 1 << uint(k)
+		switch {
+		case choice.Classification > 0 && !ordered(spec.Type):
+			return fault.Newf(fault.WrongDatatype, "class result not available for output '%s' due to unsupported type '%s'", spec.Name, spec.Type)
+		case choice.Classification == 0 && !choice.Binary && (spec.Type == tensor.FP16 || spec.Type == tensor.BF16):
+			return fault.Newf(fault.WrongDatatype, "sending %s data via JSON is not supported. Please use the binary data format for output %s", spec.Type, spec.Name)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,99 @@
+package oip
+
+import (
+	"math"
+	"time"
+
+	"sluice/internal/fault"
+)
+
+// parameters reads the request's parameters. Those that nobody here knows are
+// checked as JSON and otherwise ignored; some clients send whole objects there.
+func (d *decoder) parameters() error {
+	s := d.s
+	switch s.next() {
+	case 'n':
+		return s.mustLiteral("null")
+	case '{':
+	default:
+		return d.mistyped("'parameters' must be an object")
+	}
+	if err := s.open(); err != nil {
+		return err
+	}
+	mark := len(s.keys)
+	for first := true; ; first = false {
+		key, ok, err := s.member(first)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return s.distinct(mark)
+		}
+		s.note(key)
+		if err := d.parameter(key); err != nil {
+			return err
+		}
+	}
+}
+
+func (d *decoder) parameter(key []byte) (err error) {
+	switch string(key) {
+	case "timeout":
+		var micros uint64
+		micros, err = d.count("timeout")
+		d.r.Budget = time.Duration(min(micros, math.MaxInt64/1000)) * time.Microsecond
+		return err
+	case "priority":
+		d.r.Priority, err = d.count("priority")
+		return err
+	case "binary_data_output":
+		d.r.binaryAll, err = d.flag("binary_data_output")
+		return err
+	case "sequence_start", "sequence_end":
+		_, err = d.flag(string(key))
+		return err
+	case "sequence_id":
+		if d.s.next() == '"' {
+			return d.s.skip()
+		}
+		_, err = d.count("sequence_id")
+		return err
+	}
+	if begins(key, "triton_") {
+		return fault.Newf(fault.InvalidParameter, "parameter keys starting with 'triton_' are reserved for Triton usage and should not be specified. Got '%s'", shown(key))
+	}
+	return d.s.skip()
+}
+
+// count reads a parameter that is an unsigned integer.
+func (d *decoder) count(name string) (uint64, error) {
+	s := d.s
+	s.next()
+	mantissa, _, flags, end := scanNumber(s.data, s.pos)
+	if end < 0 {
+		return 0, d.mistypedParameter(name)
+	}
+	v, ok := toUint64(mantissa, flags, 64, s.data[s.pos:end])
+	if !ok {
+		return 0, d.mistypedParameter(name)
+	}
+	s.pos = end
+	return v, nil
+}
+
+func (d *decoder) mistypedParameter(name string) error {
+	return d.mistyped("parameter '" + name + "' must be an unsigned integer")
+}
+
+// flag reads a parameter that is a boolean.
+func (d *decoder) flag(name string) (bool, error) {
+	d.s.next()
+	if d.s.literal("true") {
+		return true, nil
+	}
+	if d.s.literal("false") {
+		return false, nil
+	}
+	return false, d.mistyped("parameter '" + name + "' must be true or false")
+}

@@ -1,0 +1,108 @@
+package oip
+
+import (
+	"strconv"
+
+	"sluice/internal/fault"
+	"sluice/internal/task"
+	"sluice/internal/tensor"
+)
+
+// AppendResponse appends the answer to a decoded request: its JSON, and behind it the
+// binary data of the outputs that were asked for so. jsonLen is the length of the
+// JSON if binary data follows (the value of Inference-Header-Content-Length); 0 if
+// the answer is JSON only.
+func (r *Request) AppendResponse(dst []byte, schema *tensor.Schema, model, version string, t *task.Task) (out []byte, jsonLen int, err error) {
+	start, blobs := len(dst), 0
+	r.elements = r.elements[:0]
+	dst = append(dst, '{')
+	if len(r.ID) > 0 {
+		dst = appendString(append(dst, `"id":`...), r.ID)
+		dst = append(dst, ',')
+	}
+	dst = appendString(append(dst, `"model_name":`...), model)
+	dst = appendString(append(dst, `,"model_version":`...), version)
+	dst = append(dst, `,"outputs":[`...)
+	first := true
+	for k := range r.Outputs {
+		choice, spec := &r.Outputs[k], &schema.Outputs[k]
+		if !choice.Wanted {
+			continue
+		}
+		if !first {
+			dst = append(dst, ',')
+		}
+		first = false
+		view, err := r.view(choice, spec, schema.Batchable(), t, k)
+		if err != nil {
+			return dst[:start], 0, err
+		}
+		if choice.Binary {
+			dst = appendBinaryHead(dst, &view)
+			blobs += len(view.Data)
+		} else if dst, err = appendJSONTensor(dst, &view); err != nil {
+			return dst[:start], 0, err
+		}
+	}
+	dst = append(dst, ']', '}')
+	if blobs == 0 {
+		return dst, 0, nil
+	}
+	jsonLen = len(dst) - start
+	return r.appendBlobs(dst, t), jsonLen, nil
+}
+
+// view is the tensor that goes out for output k: the model's, or its top classes.
+func (r *Request) view(choice *OutputChoice, spec *tensor.Spec, batched bool, t *task.Task, k int) (tensor.Tensor, error) {
+	if k >= len(t.Outputs) || t.Outputs[k].Type == tensor.Invalid {
+		return tensor.Tensor{}, fault.Newf(fault.Internal, "the model gave no output '%s'", spec.Name)
+	}
+	if choice.Classification == 0 {
+		return t.Outputs[k], nil
+	}
+	return r.classify(choice, spec, batched, &t.Outputs[k])
+}
+
+// appendBlobs appends the binary data in the order of the JSON's outputs. Classes lie
+// in r.elements in that order too, with those between that went out as JSON.
+func (r *Request) appendBlobs(dst []byte, t *task.Task) []byte {
+	classes := r.elements
+	for k := range r.Outputs {
+		choice := &r.Outputs[k]
+		if choice.Classification > 0 {
+			if choice.Binary {
+				dst = append(dst, classes[:choice.classBytes]...)
+			}
+			classes = classes[choice.classBytes:]
+		} else if choice.Binary {
+			dst = append(dst, t.Outputs[k].Data...)
+		}
+	}
+	return dst
+}
+
+func appendHead(dst []byte, v *tensor.Tensor) []byte {
+	dst = appendString(append(dst, `{"name":`...), v.Name)
+	dst = append(dst, `,"datatype":"`...)
+	dst = append(dst, v.Type.String()...)
+	dst = append(dst, `","shape":[`...)
+	for i, n := range v.Shape {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = strconv.AppendInt(dst, n, 10)
+	}
+	return append(dst, ']')
+}
+
+func appendBinaryHead(dst []byte, v *tensor.Tensor) []byte {
+	dst = append(appendHead(dst, v), `,"parameters":{"binary_data_size":`...)
+	dst = strconv.AppendInt(dst, int64(len(v.Data)), 10)
+	return append(dst, '}', '}')
+}
+
+func appendJSONTensor(dst []byte, v *tensor.Tensor) ([]byte, error) {
+	dst = append(appendHead(dst, v), `,"data":[`...)
+	dst, err := appendValues(dst, v)
+	return append(dst, ']', '}'), err
+}
