@@ -72,7 +72,7 @@ func trim(b []byte) []byte {
 // It fills the task's Inputs, Rows, ShapeKey and Wanted, with the data in the
 // task's arena. r must be new or Reset. model appears in error texts only.
 func (r *Request) Decode(schema *tensor.Schema, model string, body []byte, headerLen int, lim *Limits, t *task.Task) error {
-	d := decoder{r: r, s: &r.scanner, schema: schema, model: model, lim: lim.filled(), t: t}
+	d := decoder{target: target{schema, model, lim.filled(), t}, r: r, s: &r.scanner}
 	reserveInputs(t, len(schema.Inputs))
 	if headerLen == 0 || len(body) == 0 {
 		return d.raw(body)
@@ -90,12 +90,9 @@ func (r *Request) Decode(schema *tensor.Schema, model string, body []byte, heade
 
 // decoder is the state of one Decode.
 type decoder struct {
+	target
 	r        *Request
 	s        *scanner
-	schema   *tensor.Schema
-	model    string
-	lim      Limits
-	t        *task.Task
 	blobs    []byte // binary data not taken yet
 	hasBlobs bool   // the client told the header's length
 	got      int    // entries of "inputs"
@@ -126,7 +123,7 @@ func topKey(key []byte) uint8 {
 func (d *decoder) document() error {
 	s := d.s
 	if s.next() != '{' {
-		return d.noObject()
+		return noObject(s)
 	}
 	if err := s.open(); err != nil {
 		return err
@@ -176,11 +173,11 @@ func (d *decoder) document() error {
 }
 
 // noObject tells a document of the wrong kind from one that is not JSON.
-func (d *decoder) noObject() error {
-	if err := d.s.skip(); err != nil {
+func noObject(s *scanner) error {
+	if err := s.skip(); err != nil {
 		return err
 	}
-	if err := d.s.end(); err != nil {
+	if err := s.end(); err != nil {
 		return err
 	}
 	return fault.New(fault.InvalidRequest, "the request must be a JSON object")

@@ -104,16 +104,25 @@ func appendStrings(dst []byte, v *tensor.Tensor) ([]byte, error) {
 		if !ok {
 			return dst, fault.Newf(fault.Internal, "output '%s' holds malformed strings", v.Name)
 		}
-		if !utf8.Valid(element) {
-			return dst, fault.Newf(fault.InvalidUTF8, "output '%s' holds bytes that are not UTF-8 text: ask for it as binary data", v.Name)
+		var err error
+		if dst, err = appendText(dst, v, element); err != nil {
+			return dst, err
 		}
-		dst = append(appendString(dst, element), ',')
+		dst = append(dst, ',')
 		data = rest
 	}
 	if len(v.Data) > 0 {
 		dst = dst[:len(dst)-1]
 	}
 	return dst, nil
+}
+
+// appendText appends one BYTES element as a JSON string, which only text can be.
+func appendText(dst []byte, v *tensor.Tensor, element []byte) ([]byte, error) {
+	if !utf8.Valid(element) {
+		return dst, fault.Newf(fault.InvalidUTF8, "output '%s' holds bytes that are not UTF-8 text: ask for it as binary data", v.Name)
+	}
+	return appendString(dst, element), nil
 }
 
 // cutElement splits the first element off the data of a BYTES tensor.

@@ -1,0 +1,44 @@
+package oip
+
+import (
+	"bytes"
+	"encoding/json"
+)
+
+// The documents of this file and its neighbours (metadata.go, statistics.go,
+// repository.go, v1_status.go) are off the hot path: structs for encoding/json.
+
+// Live is the answer of the liveness endpoint.
+type Live struct {
+	Live bool `json:"live"`
+}
+
+// Ready is the answer of the readiness endpoint.
+type Ready struct {
+	Live  bool `json:"live"`
+	Ready bool `json:"ready"`
+}
+
+// ModelReady is the answer of a model's readiness endpoint.
+type ModelReady struct {
+	Name  string `json:"name"`
+	Ready bool   `json:"ready"`
+}
+
+// AppendJSON appends a document, compact, with text as it is: no HTML escapes.
+func AppendJSON(dst []byte, document any) ([]byte, error) {
+	var out bytes.Buffer
+	encoder := json.NewEncoder(&out)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(document); err != nil {
+		return dst, err
+	}
+	return append(dst, bytes.TrimSuffix(out.Bytes(), []byte{'\n'})...), nil
+}
+
+// AppendError appends the body of every refusal.
+func AppendError(dst []byte, text, code string) []byte {
+	dst = appendString(append(dst, `{"error":`...), text)
+	dst = appendString(append(dst, `,"code":`...), code)
+	return append(dst, '}')
+}

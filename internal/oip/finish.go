@@ -1,0 +1,67 @@
+package oip
+
+import (
+	"sluice/internal/fault"
+	"sluice/internal/task"
+	"sluice/internal/tensor"
+)
+
+// finishTask derives what the scheduler sorts by from the complete inputs.
+func finishTask(schema *tensor.Schema, t *task.Task) error {
+	if !schema.Batchable() {
+		t.Rows = 1
+		return nil
+	}
+	if err := samePadding(schema, t); err != nil {
+		return err
+	}
+	t.Rows = max(t.Rows, 1)
+	t.ShapeKey = shapeKey(schema, t)
+	return nil
+}
+
+// samePadding checks that the inputs agree on the length that padding evens out:
+// afterwards the model could not tell any more.
+func samePadding(schema *tensor.Schema, t *task.Task) error {
+	if schema.Padding == nil {
+		return nil
+	}
+	first := -1
+	for i, axis := range schema.Padding.InputAxis {
+		if axis < 0 {
+			continue
+		}
+		if first < 0 {
+			first = i
+			continue
+		}
+		want := t.Inputs[first].Shape[schema.Padding.InputAxis[first]]
+		if got := t.Inputs[i].Shape[axis]; got != want {
+			return fault.Newf(fault.WrongShape, "input '%s' has length %d on axis %d, but input '%s' has %d: they must agree", t.Inputs[i].Name, got, axis, t.Inputs[first].Name, want)
+		}
+	}
+	return nil
+}
+
+// shapeKey hashes the free dimensions besides the batch (FNV-1a over whole words); a
+// padded one enters as its bucket. 0 if there are none.
+func shapeKey(schema *tensor.Schema, t *task.Task) uint64 {
+	const offset, prime = 14695981039346656037, 1099511628211
+	key := uint64(0)
+	for i := range schema.Inputs {
+		for axis, dim := range schema.Inputs[i].Shape {
+			if axis == 0 || dim >= 0 {
+				continue
+			}
+			length := t.Inputs[i].Shape[axis]
+			if p := schema.Padding; p != nil && p.InputAxis[i] == axis {
+				length = int64(p.Bucket(int(length)))
+			}
+			if key == 0 {
+				key = offset
+			}
+			key = (key ^ uint64(length)) * prime
+		}
+	}
+	return key
+}

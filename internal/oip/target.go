@@ -1,0 +1,111 @@
+package oip
+
+import (
+	"unsafe"
+
+	"sluice/internal/fault"
+	"sluice/internal/task"
+	"sluice/internal/tensor"
+)
+
+// target is the task that a decoder fills, and what its inputs must satisfy.
+type target struct {
+	schema *tensor.Schema
+	model  string
+	lim    Limits
+	t      *task.Task
+}
+
+// reserveInputs gives the task n empty inputs.
+func reserveInputs(t *task.Task, n int) {
+	if cap(t.Inputs) < n {
+		t.Inputs = make([]tensor.Tensor, n)
+	}
+	t.Inputs = t.Inputs[:n]
+	clear(t.Inputs)
+	t.Rows, t.Wanted, t.ShapeKey = 0, 0, 0
+}
+
+// place checks a shape against input i of the schema and enters the tensor, still
+// without data, into the task.
+func (d *target) place(i int, dims []int64) error {
+	spec := &d.schema.Inputs[i]
+	elements, err := checkSize(spec, dims)
+	if err != nil {
+		return err
+	}
+	if d.schema.Batchable() {
+		if err := d.batch(spec, dims); err != nil {
+			return err
+		}
+	}
+	if !fits(spec.Shape, dims) {
+		return fault.Newf(fault.WrongShape, "unexpected shape for input '%s' for model '%s'. Expected %s, got %s", spec.Name, d.model, showShape(spec.Shape), showShape(dims))
+	}
+	if elements > d.lim.MaxElements {
+		return fault.Newf(fault.ShapeTooLarge, "input '%s' has %d elements, more than the limit of %d", spec.Name, elements, d.lim.MaxElements)
+	}
+	if bytes := elements * int64(spec.Type.Size()); bytes > d.lim.MaxTensorBytes {
+		return tooManyBytes(spec.Name, bytes, d.lim.MaxTensorBytes)
+	}
+	d.t.Inputs[i] = tensor.Tensor{Name: spec.Name, Type: spec.Type, Shape: keepShape(&d.t.Arena, dims)}
+	return nil
+}
+
+// checkSize counts the elements, in int64 as the wire's sizes are.
+func checkSize(spec *tensor.Spec, dims []int64) (elements int64, err error) {
+	elements, ok := tensor.Elements(dims)
+	if !ok {
+		return 0, fault.Newf(fault.ShapeTooLarge, "shape %s of input '%s' causes total element count to exceed maximum size of 9223372036854775807", showShape(dims), spec.Name)
+	}
+	if elements > (1<<63-1)/int64(max(spec.Type.Size(), 1)) {
+		return 0, fault.Newf(fault.ShapeTooLarge, "byte size overflow for input '%s' of shape %s", spec.Name, showShape(dims))
+	}
+	return elements, nil
+}
+
+// batch checks axis 0 of an input whose model takes rows.
+func (d *target) batch(spec *tensor.Spec, dims []int64) error {
+	if len(dims) == 0 {
+		return nil // the rank is wrong, which fits reports
+	}
+	rows := dims[0]
+	switch {
+	case rows == 0:
+		return fault.Newf(fault.InvalidShape, "input '%s' has no rows: its shape is %s", spec.Name, showShape(dims))
+	case rows > int64(d.schema.MaxRows):
+		return fault.Newf(fault.BatchTooLarge, "inference request batch-size must be <= %d for '%s', got %d", d.schema.MaxRows, d.model, rows)
+	case d.t.Rows != 0 && rows != int64(d.t.Rows):
+		return fault.Newf(fault.BatchMismatch, "input '%s' batch size does not match other inputs for '%s': got %d, others have %d", spec.Name, d.model, rows, d.t.Rows)
+	}
+	d.t.Rows = int(rows)
+	return nil
+}
+
+// fits reports whether dims match a shape with free (-1) dimensions.
+func fits(shape, dims []int64) bool {
+	if len(shape) != len(dims) {
+		return false
+	}
+	for i, want := range shape {
+		if want >= 0 && dims[i] != want {
+			return false
+		}
+	}
+	return true
+}
+
+func tooManyBytes(name string, got, limit int64) error {
+	return fault.Newf(fault.ShapeTooLarge, "input '%s' has %d bytes, more than the limit of %d", name, got, limit)
+}
+
+// keepShape copies dims into the arena, so that a shape lives as long as its data.
+func keepShape(a *tensor.Arena, dims []int64) []int64 {
+	if len(dims) == 0 {
+		return []int64{}
+	}
+	b := a.Alloc(8 * len(dims)) // 8-byte aligned
+	kept := unsafe.Slice((*int64)(unsafe.Pointer(unsafe.SliceData(b))), len(dims))
+	copy(kept, dims)
+	return kept
+}

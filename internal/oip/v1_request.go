@@ -1,0 +1,173 @@
+package oip
+
+import (
+	"sluice/internal/fault"
+	"sluice/internal/task"
+	"sluice/internal/tensor"
+)
+
+// V1Request is a decoded V1 predict request besides its tensors. The zero value is
+// ready. It keeps its memory over Reset and holds nothing of the body.
+type V1Request struct {
+	// Row is true for "instances", whose answer is "predictions" by row, and false for
+	// "inputs", whose answer is "outputs" by tensor.
+	Row bool
+
+	scanner scanner
+	columns []column // one per schema input
+	nest    nesting
+	text    []byte
+	// remaining is what is still to be written of each output.
+	remaining [][]byte
+}
+
+// column is one input while its values come in, row by row or at once.
+type column struct {
+	given bool
+	data  []byte
+	shape []int64 // of one element of "instances", or of the tensor
+}
+
+// Reset makes r ready for the next request and keeps its memory.
+func (r *V1Request) Reset() {
+	r.Row = false
+	r.scanner.stop()
+	r.text = trim(r.text)
+	for i := range r.columns {
+		c := &r.columns[i]
+		c.given, c.data, c.shape = false, trim(c.data), c.shape[:0]
+	}
+}
+
+// Decode reads a V1 predict request and fills the task as Request.Decode does. r must
+// be new or Reset. model appears in error texts only.
+func (r *V1Request) Decode(schema *tensor.Schema, model string, body []byte, lim *Limits, t *task.Task) error {
+	r.Reset()
+	for len(r.columns) < len(schema.Inputs) {
+		r.columns = append(r.columns, column{})
+	}
+	reserveInputs(t, len(schema.Inputs))
+	d := v1Decoder{target{schema, model, lim.filled(), t}, r, &r.scanner}
+	if err := d.supported(); err != nil {
+		return err
+	}
+	d.s.start(body, d.lim.MaxDepth)
+	err := d.document()
+	d.s.stop()
+	if err != nil {
+		return err
+	}
+	for k := range schema.Outputs {
+		t.Wanted |= 1 << uint(k)
+	}
+	return finishTask(schema, t)
+}
+
+// v1Decoder is the state of one Decode.
+type v1Decoder struct {
+	target
+	r *V1Request
+	s *scanner
+}
+
+// supported refuses models whose tensors have no JSON form.
+func (d *v1Decoder) supported() error {
+	for _, list := range [2][]tensor.Spec{d.schema.Inputs, d.schema.Outputs} {
+		for i := range list {
+			if kind := list[i].Type; kind == tensor.FP16 || kind == tensor.BF16 {
+				return fault.Newf(fault.Unsupported, "tensor '%s' of model '%s' is %s, which the V1 format cannot carry: use the V2 protocol with binary data", list[i].Name, d.model, kind)
+			}
+		}
+	}
+	return nil
+}
+
+// Keys of the V1 request object, as bits.
+const (
+	keySignature uint8 = 1 << iota
+	keyInstances
+	keyColumns
+)
+
+func v1Key(key []byte) uint8 {
+	switch string(key) {
+	case "signature_name":
+		return keySignature
+	case "instances":
+		return keyInstances
+	case "inputs":
+		return keyColumns
+	}
+	return 0
+}
+
+func (d *v1Decoder) document() error {
+	s := d.s
+	if s.next() != '{' {
+		return noObject(s)
+	}
+	if err := s.open(); err != nil {
+		return err
+	}
+	var seen uint8
+	for first := true; ; first = false {
+		key, ok, err := s.member(first)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			break
+		}
+		bit := v1Key(key)
+		if seen&bit != 0 {
+			return duplicate(key)
+		}
+		seen |= bit
+		if seen&(keyInstances|keyColumns) == keyInstances|keyColumns {
+			return fault.New(fault.InvalidRequest, "the request has both 'inputs' and 'instances'; it must have one of them")
+		}
+		switch bit {
+		case keySignature:
+			err = d.signature()
+		case keyInstances:
+			d.r.Row = true
+			err = d.instances()
+		case keyColumns:
+			err = d.tensors()
+		default:
+			s.note(key)
+			err = s.skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if err := s.distinct(0); err != nil {
+		return err
+	}
+	if err := s.end(); err != nil {
+		return err
+	}
+	if seen&(keyInstances|keyColumns) == 0 {
+		return fault.New(fault.InvalidInputs, "Missing 'inputs' or 'instances' key")
+	}
+	return nil
+}
+
+func (d *v1Decoder) signature() error {
+	s := d.s
+	if s.next() != '"' {
+		if err := s.skip(); err != nil {
+			return err
+		}
+		return fault.New(fault.InvalidRequest, "'signature_name' must be a string")
+	}
+	raw, _, err := s.str()
+	if err != nil {
+		return err
+	}
+	if string(raw) != "serving_default" && len(raw) > 0 {
+		return fault.Newf(fault.InvalidRequest, "Serving signature name: \"%s\" not found in signature def", shown(raw))
+	}
+	return nil
+}

@@ -1,0 +1,134 @@
+package oip
+
+import (
+	"encoding/base64"
+	"encoding/binary"
+	"slices"
+
+	"sluice/internal/fault"
+	"sluice/internal/tensor"
+)
+
+// value reads a scalar or lists of lists and appends its leaves to the column. Unlike
+// V2 the nesting is the shape, so it must be rectangular; nest.dims has it afterwards.
+func (d *v1Decoder) value(c *column, spec *tensor.Spec) error {
+	s, nest := d.s, &d.r.nest
+	nest.reset()
+	for {
+		first := s.next()
+		if first == '[' {
+			if err := s.open(); err != nil {
+				return err
+			}
+			if !nest.open() {
+				return ragged(spec)
+			}
+			if s.next() != ']' {
+				continue
+			}
+		} else {
+			if err := d.element(c, spec, first); err != nil {
+				return err
+			}
+			if !nest.leaf() {
+				return ragged(spec)
+			}
+		}
+		if done, err := d.closeLists(spec); done || err != nil {
+			return err
+		}
+	}
+}
+
+// closeLists reads closing brackets and the comma before the next element; done
+// when the outermost list has ended.
+func (d *v1Decoder) closeLists(spec *tensor.Spec) (done bool, err error) {
+	nest := &d.r.nest
+	for len(nest.counts) > 0 {
+		ok, err := d.s.more(false, ']')
+		if ok || err != nil {
+			return false, err
+		}
+		if !nest.close() {
+			return false, ragged(spec)
+		}
+	}
+	return true, nil
+}
+
+func ragged(spec *tensor.Spec) error {
+	return fault.Newf(fault.DataLengthMismatch, "the lists of input '%s' are not rectangular", spec.Name)
+}
+
+// element reads one leaf.
+func (d *v1Decoder) element(c *column, spec *tensor.Spec, first byte) (err error) {
+	if spec.Type == tensor.Bytes {
+		if first == '{' {
+			return d.base64(c, spec)
+		}
+		c.data, err = d.s.stringLeaf(c.data, spec.Name, first)
+		return err
+	}
+	size := spec.Type.Size()
+	c.data = slices.Grow(c.data, size)[:len(c.data)+size]
+	return d.s.leaf(c.data[len(c.data)-size:], spec.Type, spec.Name, first)
+}
+
+// base64 reads {"b64":"..."} as one BYTES element.
+func (d *v1Decoder) base64(c *column, spec *tensor.Spec) error {
+	s := d.s
+	if err := s.open(); err != nil {
+		return err
+	}
+	key, ok, err := s.member(true)
+	if err != nil {
+		return err
+	}
+	if !ok || string(key) != "b64" || s.next() != '"' {
+		return notBase64(spec)
+	}
+	raw, escaped, err := s.str()
+	if err != nil {
+		return err
+	}
+	if escaped {
+		if d.r.text, err = unescape(d.r.text[:0], raw); err != nil {
+			return err
+		}
+		raw = d.r.text
+	}
+	if _, ok, err := s.member(false); err != nil {
+		return err
+	} else if ok {
+		return notBase64(spec)
+	}
+	encoding := base64.StdEncoding
+	if len(raw)%4 != 0 {
+		encoding = base64.RawStdEncoding // some senders leave out the padding
+	}
+	at, most := len(c.data), 4+encoding.DecodedLen(len(raw))
+	c.data = slices.Grow(c.data, most)[:at+most]
+	n, err := encoding.Decode(c.data[at+4:], raw)
+	if err != nil {
+		return fault.Newf(fault.InvalidBytes, "'b64' of input '%s' is not base64", spec.Name)
+	}
+	binary.LittleEndian.PutUint32(c.data[at:], uint32(n))
+	c.data = c.data[:at+4+n]
+	return nil
+}
+
+func notBase64(spec *tensor.Spec) error {
+	return fault.Newf(fault.InvalidValue, "an object among the values of input '%s' must be {\"b64\": \"...\"} and nothing else", spec.Name)
+}
+
+// isBase64 reports whether the object at the scanner is a BYTES scalar and not a map
+// of inputs. It reads nothing.
+func (d *v1Decoder) isBase64() bool {
+	if len(d.schema.Inputs) != 1 || d.schema.Inputs[0].Type != tensor.Bytes || d.schema.Inputs[0].Name == "b64" {
+		return false
+	}
+	s := *d.s
+	s.pos++
+	key, _, err := s.member(true)
+	return err == nil && string(key) == "b64"
+}
