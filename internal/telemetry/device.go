@@ -1,0 +1,90 @@
+package telemetry
+
+import (
+	"sync/atomic"
+	"time"
+)
+
+// Device is the handle of a model version on one device.
+type Device struct {
+	model *Model
+	name  string
+	cells cells
+	// sizes counts by batch size, 0 to the model's largest. Batches are rare beside
+	// requests, so these are not sharded.
+	sizes []sizeCells
+	// last is the wall-clock time of the last batch, in milliseconds since 1970.
+	last atomic.Int64
+}
+
+type sizeCells struct{ count, input, run, output atomic.Uint64 }
+
+// The cells of a Device.
+const (
+	cellBatchFailed = iota
+	cellBatchPadding
+	cellBatchRows
+)
+
+var (
+	cellBatchRun   = cellBatchRows + batchRows.size()
+	cellBatchRatio = cellBatchRun + durations.size()
+	deviceCells    = cellBatchRatio + ratios.size()
+)
+
+// Device returns the model's handle on a device, the same for the same name. Resolve
+// it once: it takes a lock.
+func (m *Model) Device(name string) *Device {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, d := range m.mu.devices {
+		if d.name == name {
+			return d
+		}
+	}
+	d := &Device{model: m, name: name, cells: newCells(deviceCells), sizes: make([]sizeCells, m.maxRows+1)}
+	m.mu.devices = append(m.mu.devices, d)
+	return d
+}
+
+func (m *Model) devices() []*Device {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.mu.devices[:len(m.mu.devices):len(m.mu.devices)]
+}
+
+// Batch is how one batch went.
+type Batch struct {
+	Rows int
+	// Padding is the rows that were added to reach a size that the session takes.
+	Padding int
+	// Input is gathering, Run the session, Output scattering.
+	Input, Run, Output time.Duration
+	// Predicted is what the scheduler expected of the three together; 0 if nothing.
+	Predicted time.Duration
+	Failed    bool
+}
+
+// ObserveBatch counts a batch that has run.
+func (d *Device) ObserveBatch(b *Batch) {
+	shard := d.cells.shard()
+	d.last.Store(time.Now().UnixMilli())
+	if b.Failed {
+		shard[cellBatchFailed].Add(1)
+		return
+	}
+	shard[cellBatchPadding].Add(uint64(max(b.Padding, 0)))
+	shard[cellBatchRows].Add(uint64(b.Rows))
+	shard[cellBatchRows+1+batchRows.index(float64(b.Rows))].Add(1)
+	observeDuration(shard, cellBatchRun, b.Run)
+	if b.Predicted > 0 {
+		ratio := float64(b.Input+b.Run+b.Output) / float64(b.Predicted)
+		shard[cellBatchRatio].Add(uint64(max(ratio, 0) * 1e6))
+		shard[cellBatchRatio+1+ratios.index(ratio)].Add(1)
+	}
+	size := &d.sizes[min(max(b.Rows, 0), len(d.sizes)-1)]
+	size.count.Add(1)
+	size.input.Add(uint64(max(b.Input, 0)))
+	size.run.Add(uint64(max(b.Run, 0)))
+	size.output.Add(uint64(max(b.Output, 0)))
+}
