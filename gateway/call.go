@@ -1,0 +1,62 @@
+package gateway
+
+import (
+	"sync"
+	"unsafe"
+
+	"github.com/valyala/fasthttp"
+
+	"sluice/internal/clock"
+	"sluice/internal/fault"
+	"sluice/internal/oip"
+)
+
+// call is one request on its way through the handlers. It is pooled: its buffers and
+// the decoder's are what keeps a request from allocating.
+type call struct {
+	ctx     *fasthttp.RequestCtx
+	conn    *conn // nil if the request did not come through Serve
+	arrived clock.Instant
+	params  params
+	name    []byte // decoded model name
+
+	request  oip.Request
+	v1       oip.V1Request
+	inflated []byte // decompressed body
+	scratch  []byte // header values
+	outcome  Outcome
+}
+
+var calls = sync.Pool{New: func() any { return &call{} }}
+
+// maxKeptBody bounds the body buffers that an idle call or connection holds on to.
+const maxKeptBody = 1 << 20
+
+func (c *call) recycle() {
+	c.ctx, c.conn, c.params = nil, nil, params{}
+	c.request.Reset()
+	if cap(c.inflated) > maxKeptBody {
+		c.inflated = nil
+	}
+	c.outcome = Outcome{}
+	calls.Put(c)
+}
+
+// model pins the model that the path names.
+func (s *Server) model(c *call) (Model, error) {
+	var f *fault.Error
+	if c.name, f = modelName(c.name[:0], c.params.model); f != nil {
+		return nil, f
+	}
+	name, version := view(c.name), ""
+	if c.params.version != nil {
+		if f := versionName(c.params.version, name); f != nil {
+			return nil, f
+		}
+		version = view(c.params.version)
+	}
+	return s.opt.Models.Acquire(name, version)
+}
+
+// view is b as a string without a copy; it is good as long as b is.
+func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }

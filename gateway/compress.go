@@ -1,0 +1,138 @@
+package gateway
+
+import (
+	"bytes"
+	"io"
+	"sync"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zlib"
+)
+
+// coding is how an answer is compressed.
+type coding uint8
+
+const (
+	identity coding = iota
+	gzipped
+	deflated
+)
+
+var codingNames = [...][]byte{identity: nil, gzipped: []byte("gzip"), deflated: []byte("deflate")}
+
+// acceptable picks the coding of an Accept-Encoding header: the highest q wins, the
+// first of equals; q=0 excludes; "*" and what is not known do not count. Codings are
+// compared with identity only where the client lists it.
+func acceptable(header []byte) coding {
+	best, bestQ := identity, 0
+	for len(header) > 0 {
+		var item []byte
+		item, header, _ = bytes.Cut(header, []byte(","))
+		name, parameters, _ := bytes.Cut(item, []byte(";"))
+		var is coding
+		switch name = trimBlank(name); {
+		case foldEqual(name, "gzip"):
+			is = gzipped
+		case foldEqual(name, "deflate"):
+			is = deflated
+		case foldEqual(name, "identity"):
+			is = identity
+		default:
+			continue
+		}
+		if q := quality(parameters); q > bestQ {
+			best, bestQ = is, q
+		}
+	}
+	return best
+}
+
+// quality reads ";q=" in thousandths; 1000 if there is none, 0 if it is malformed.
+func quality(parameters []byte) int {
+	parameters = trimBlank(parameters)
+	if len(parameters) == 0 {
+		return 1000
+	}
+	if len(parameters) < 3 || parameters[0]|0x20 != 'q' || parameters[1] != '=' {
+		return 0
+	}
+	digits, scale, q := parameters[2:], 1000, 0
+	if len(digits) > 5 || len(digits) > 1 && digits[1] != '.' {
+		return 0
+	}
+	for i, b := range digits {
+		if i == 1 {
+			continue
+		}
+		if !isDigit(b) {
+			return 0
+		}
+		q += int(b-'0') * scale
+		scale /= 10
+	}
+	return min(q, 1000)
+}
+
+// compressLevel is a compromise: the best levels cost several times the inference.
+const compressLevel = 6
+
+// deflater is a pooled pair of compressors; each is made when first needed.
+type deflater struct {
+	gzip *gzip.Writer
+	zlib *zlib.Writer
+	out  bytes.Buffer
+}
+
+var deflaters = sync.Pool{New: func() any { return &deflater{} }}
+
+// compress replaces a successful answer by its compressed form if the client accepts
+// one and it is large enough to gain. Nothing but infer answers is ever compressed:
+// there are clients that ask for it and cannot read it elsewhere.
+func (s *Server) compress(c *call, body []byte) []byte {
+	if len(body) < s.opt.CompressFrom {
+		return body
+	}
+	header := c.ctx.Request.Header.PeekCanonical(headerAcceptEncoding)
+	if len(header) == 0 {
+		return body
+	}
+	as := acceptable(header)
+	if as == identity {
+		return body
+	}
+	d := deflaters.Get().(*deflater)
+	defer deflaters.Put(d)
+	d.out.Reset()
+	if d.pack(as, body) != nil || d.out.Len() >= len(body) {
+		return body
+	}
+	c.ctx.Response.Header.SetContentEncodingBytes(codingNames[as])
+	body = append(body[:0], d.out.Bytes()...)
+	if d.out.Cap() > maxKeptBody {
+		d.out = bytes.Buffer{}
+	}
+	return body
+}
+
+func (d *deflater) pack(as coding, body []byte) error {
+	var w io.WriteCloser
+	if as == gzipped {
+		if d.gzip == nil {
+			d.gzip, _ = gzip.NewWriterLevel(&d.out, compressLevel)
+		} else {
+			d.gzip.Reset(&d.out)
+		}
+		w = d.gzip
+	} else {
+		if d.zlib == nil {
+			d.zlib, _ = zlib.NewWriterLevel(&d.out, compressLevel)
+		} else {
+			d.zlib.Reset(&d.out)
+		}
+		w = d.zlib
+	}
+	if _, err := w.Write(body); err != nil {
+		return err
+	}
+	return w.Close()
+}

@@ -1,0 +1,262 @@
+package gateway
+
+import (
+	"errors"
+	"io"
+	"net"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"sluice/internal/clock"
+	"sluice/internal/fault"
+	"sluice/internal/task"
+)
+
+// smallBody is the largest body that is not counted against Limits.MaxBodiesBytes: so
+// many bytes per connection are bounded by the number of connections.
+const smallBody = 64 << 10
+
+var errRefused = errors.New("request refused by the gateway")
+
+// conn stands between a client and fasthttp. It lets one well-framed request through at
+// a time: bytes of a pipelined request wait here until the answer before it is written.
+// What cannot be framed it answers itself (refuse), after which fasthttp's own attempt
+// to answer goes nowhere.
+//
+// States: waiting for a request (idle) -> in a header -> in a body -> idle ...; refused
+// is final. All fields but idle belong to the goroutine that serves the connection.
+//
+// It is also the task.Peer of every request on it, so that asking whether the client is
+// still there costs nothing until somebody asks.
+type conn struct {
+	net.Conn
+	s *Server
+
+	inBody   bool
+	left     int64   // of a body with Content-Length
+	chunked  bool    // the body comes in chunks
+	chunk    chunker // follows them
+	reserved int64   // counted in s.bodies
+	rest     []byte  // read beyond the request
+	refused  bool
+
+	idle    atomic.Bool   // no byte of the next request has come
+	now     clock.Instant // latest reading; saves one per idle wait
+	arrived clock.Instant // first byte of the current request
+	readBy  clock.Instant // armed deadlines
+	writeBy clock.Instant
+}
+
+var _ task.Peer = (*conn)(nil)
+
+func newConn(raw net.Conn, s *Server) *conn {
+	c := &conn{Conn: raw, s: s, now: clock.Now()}
+	c.idle.Store(true)
+	return c
+}
+
+// Read gives fasthttp the next bytes of the current request, checked.
+func (c *conn) Read(p []byte) (int, error) {
+	switch {
+	case c.refused:
+		return 0, errRefused
+	case c.inBody:
+		return c.readBody(p)
+	}
+	return c.readHead(p)
+}
+
+// readHead returns a whole header and what came with it of the body. fasthttp's buffer
+// is empty between requests and larger than MaxHeaderBytes, so p holds any header.
+func (c *conn) readHead(p []byte) (int, error) {
+	c.release()
+	for got := 0; ; {
+		n, err := c.await(p[got:], got)
+		if n == 0 && err != nil {
+			return c.headFailed(got, err)
+		}
+		got += n
+		for got >= 2 && p[0] == '\r' && p[1] == '\n' { // left over by a sloppy client
+			got = copy(p, p[2:got])
+		}
+		if got == 0 || got == 1 && p[0] == '\r' {
+			continue
+		}
+		h, f := scanHead(p[:got], &c.s.opt.Limits)
+		if f == nil && h.size == 0 {
+			continue
+		}
+		used := 0
+		if f == nil {
+			f = c.begin(h)
+		}
+		if f == nil {
+			used, f = c.consume(p[h.size:got])
+		}
+		if f != nil {
+			c.refuse(f)
+			return 0, io.EOF
+		}
+		c.keep(p[h.size+used : got])
+		if c.inBody {
+			c.setReadDeadline(c.s.opt.ReadTimeout)
+		}
+		return h.size + used, nil
+	}
+}
+
+// await reads more of a header of which got bytes are there.
+func (c *conn) await(p []byte, got int) (n int, err error) {
+	if len(c.rest) > 0 {
+		n = copy(p, c.rest)
+		c.rest = c.rest[n:]
+		c.now = clock.Now()
+		c.arrived = c.now
+		return n, nil
+	}
+	if got > 0 {
+		if c.readBy.Sub(c.arrived) != c.s.opt.HeaderTimeout {
+			c.now = c.arrived
+			c.setReadDeadline(c.s.opt.HeaderTimeout)
+		}
+		return c.Conn.Read(p)
+	}
+	c.armIdle()
+	c.idle.Store(true)
+	n, err = c.Conn.Read(p)
+	c.idle.Store(false)
+	c.now = clock.Now()
+	c.arrived = c.now
+	return n, err
+}
+
+// headFailed ends a connection whose client left or stalled before a whole header.
+func (c *conn) headFailed(got int, err error) (int, error) {
+	switch {
+	case got == 0:
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		c.refuse(fault.New(fault.RequestTimeout, "the header did not come in time"))
+	default:
+		c.abandoned()
+	}
+	return 0, io.EOF
+}
+
+// begin accepts a framed header.
+func (c *conn) begin(h head) *fault.Error {
+	c.chunked = h.body == chunkedBody
+	c.inBody = h.body != 0
+	c.left = max(h.body, 0)
+	if c.chunked {
+		c.chunk = chunker{maximum: c.s.opt.Limits.MaxBodyBytes}
+	}
+	return c.reserve(h.body)
+}
+
+// readBody returns more of the current request's body.
+func (c *conn) readBody(p []byte) (n int, err error) {
+	if len(c.rest) > 0 {
+		n = copy(p, c.rest)
+		c.rest = c.rest[n:]
+	} else if n, err = c.Conn.Read(p); n == 0 && err != nil {
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			c.refuse(fault.New(fault.BodyTimeout, "the body did not come in time"))
+		} else {
+			c.abandoned()
+		}
+		return 0, errRefused
+	}
+	used, f := c.consume(p[:n])
+	if f != nil {
+		c.refuse(f)
+		return 0, errRefused
+	}
+	c.keep(p[used:n])
+	return used, nil
+}
+
+// consume says how many bytes of p belong to the body.
+func (c *conn) consume(p []byte) (used int, f *fault.Error) {
+	if !c.inBody {
+		return 0, nil
+	}
+	if c.chunked {
+		used, f = c.chunk.advance(p)
+		if f == nil {
+			f = c.reserve(c.chunk.total)
+		}
+		c.inBody = c.chunk.state != chunkDone
+		return used, f
+	}
+	used = int(min(int64(len(p)), c.left))
+	c.left -= int64(used)
+	c.inBody = c.left > 0
+	return used, nil
+}
+
+// keep saves bytes of the next request; clients that pipeline are rare.
+func (c *conn) keep(next []byte) {
+	if len(next) > 0 {
+		c.rest = append(append([]byte(nil), next...), c.rest...)
+	}
+}
+
+// reserve counts a body of n bytes, announced or so far, against all bodies.
+func (c *conn) reserve(n int64) *fault.Error {
+	if n <= smallBody || n <= c.reserved {
+		return nil
+	}
+	more := n - c.reserved
+	if c.s.bodies.Add(more) > c.s.opt.Limits.MaxBodiesBytes {
+		c.s.bodies.Add(-more)
+		return fault.New(fault.NoCapacity, "too many large bodies are being read; try again")
+	}
+	c.reserved = n
+	return nil
+}
+
+func (c *conn) release() {
+	if c.reserved > 0 {
+		c.s.bodies.Add(-c.reserved)
+		c.reserved = 0
+	}
+}
+
+// setReadDeadline gives the client d from now on.
+func (c *conn) setReadDeadline(d time.Duration) {
+	c.readBy = c.now.Add(d)
+	_ = c.Conn.SetReadDeadline(time.Now().Add(d))
+}
+
+// armIdle keeps the idle deadline between one and one and a quarter IdleTimeouts away,
+// so that a busy connection sets a timer every few seconds and not per request.
+func (c *conn) armIdle() {
+	idle := c.s.opt.IdleTimeout
+	if left := c.readBy.Sub(c.now); left < idle || left > idle+idle/4 {
+		c.setReadDeadline(idle + idle/4)
+	}
+}
+
+// Write sends an answer, with the same care for timers.
+func (c *conn) Write(p []byte) (int, error) {
+	if c.refused {
+		return len(p), nil
+	}
+	c.now = clock.Now()
+	timeout := c.s.opt.WriteTimeout
+	if c.writeBy.Sub(c.now) < timeout {
+		c.writeBy = c.now.Add(timeout + timeout/4)
+		_ = c.Conn.SetWriteDeadline(time.Now().Add(timeout + timeout/4))
+	}
+	return c.Conn.Write(p)
+}
+
+// Close ends the connection; after a refusal it lingers first.
+func (c *conn) Close() error {
+	c.release()
+	if c.refused {
+		c.linger()
+	}
+	return c.Conn.Close()
+}

@@ -1,0 +1,59 @@
+package gateway
+
+import (
+	"time"
+
+	"sluice/internal/fault"
+	"sluice/internal/task"
+)
+
+// budget is the time that a request has from its arrival: what its header asks for, else
+// the model's own. The protocol's timeout parameter, read later, can only shorten it.
+func (c *call) budget(modelBudget, longest time.Duration) (time.Duration, *fault.Error) {
+	value := c.ctx.Request.Header.PeekBytes(headerBudget)
+	if value == nil {
+		return modelBudget, nil
+	}
+	d, ok := parseMillis(value)
+	if !ok || d <= 0 || d > longest {
+		return 0, fault.Newf(fault.InvalidTimeout, "Sluice-Budget-Ms must be a number of milliseconds above 0 and at most %d", longest.Milliseconds())
+	}
+	return d, nil
+}
+
+// parseMillis reads digits with at most three decimals.
+func parseMillis(b []byte) (time.Duration, bool) {
+	us, decimals := int64(0), -1
+	for _, c := range b {
+		if c == '.' && decimals < 0 {
+			decimals = 0
+			continue
+		}
+		if !isDigit(c) || us > 1<<50 || decimals == 3 {
+			return 0, false
+		}
+		us = us*10 + int64(c-'0')
+		if decimals >= 0 {
+			decimals++
+		}
+	}
+	if len(b) == 0 || decimals == 0 {
+		return 0, false
+	}
+	for d := max(decimals, 0); d < 3; d++ {
+		us *= 10
+	}
+	return time.Duration(us) * time.Microsecond, true
+}
+
+// priority is the class that the protocol's priority parameter asks for: 1 is the
+// highest, 0 means none was given.
+func priority(p uint64) task.Priority {
+	switch p {
+	case 1:
+		return task.High
+	case 0, 2:
+		return task.Normal
+	}
+	return task.Low
+}

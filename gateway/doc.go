@@ -1,0 +1,25 @@
+// Package gateway is the HTTP edge: it reads requests strictly, finds the route and
+// the model, decodes, waits for the scheduler, and writes the answer. It owns every
+// byte of HTTP and no decision about batches or devices.
+//
+// The flow of a prediction is predict.go, top to bottom. Around it:
+//
+//   - conn.go wraps each accepted connection. It checks the framing of every request
+//     before the HTTP library sees a byte (head.go, chunk.go), hands over one request
+//     at a time, and answers what cannot be framed itself (refuse.go).
+//   - routes.go is the table of all routes with their class; the predict port serves
+//     public and infer routes, the admin port (admin.go) the admin ones. Nothing on
+//     the predict port changes the server.
+//   - faults.go maps each fault kind to its status, in one place.
+//
+// States of a Server: serving -> draining (BeginDrain: not ready, every answer closes
+// its connection) -> stopping (Shutdown: no new connections, running requests end)
+// -> closed. No state is left backwards.
+//
+// Invariants: an infer request that was read whole gets exactly one answer; nothing
+// of a fasthttp.RequestCtx is kept after its handler returns; no lock is held while
+// a request runs; the binary path allocates nothing per request in steady state.
+//
+// Only cmd/sluice may import this package. It joins Models, Control and Observer to
+// the registry, the scheduler and the metrics.
+package gateway

@@ -1,0 +1,127 @@
+package gateway
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"sluice/internal/fault"
+)
+
+// statusClientClosed is what the log and the metrics call a client that left; nobody
+// receives it.
+const statusClientClosed = 499
+
+// status maps a kind of fault to its HTTP status. Kinds that are the client's input
+// are 400 and need no line.
+func status(k fault.Kind) int {
+	switch k {
+	case fault.Unauthenticated:
+		return fasthttp.StatusUnauthorized
+	case fault.Forbidden:
+		return fasthttp.StatusForbidden
+	case fault.NotFound, fault.ModelNotFound, fault.VersionNotFound:
+		return fasthttp.StatusNotFound
+	case fault.MethodNotAllowed:
+		return fasthttp.StatusMethodNotAllowed
+	case fault.RequestTimeout, fault.BodyTimeout:
+		return fasthttp.StatusRequestTimeout
+	case fault.BodyTooLarge, fault.TooManyChunks, fault.DecompressedTooLarge:
+		return fasthttp.StatusRequestEntityTooLarge
+	case fault.URITooLong:
+		return fasthttp.StatusRequestURITooLong
+	case fault.ExpectationFailed:
+		return fasthttp.StatusExpectationFailed
+	case fault.NonFiniteInput, fault.ModelRejectedInput:
+		return fasthttp.StatusUnprocessableEntity
+	case fault.Overloaded:
+		return fasthttp.StatusTooManyRequests
+	case fault.HeadersTooLarge:
+		return fasthttp.StatusRequestHeaderFieldsTooLarge
+	case fault.ClientClosed:
+		return statusClientClosed
+	case fault.NonFiniteOutput, fault.InferenceFailed, fault.Internal:
+		return fasthttp.StatusInternalServerError
+	case fault.TransferEncodingUnsupported, fault.MethodNotImplemented, fault.UnsupportedEncoding, fault.Unsupported:
+		return fasthttp.StatusNotImplemented
+	case fault.ModelNotReady, fault.NoCapacity, fault.Draining:
+		return fasthttp.StatusServiceUnavailable
+	case fault.DeadlineExceeded:
+		return fasthttp.StatusGatewayTimeout
+	case fault.HTTPVersionUnsupported:
+		return fasthttp.StatusHTTPVersionNotSupported
+	}
+	return fasthttp.StatusBadRequest
+}
+
+// appendFault appends the body of an error answer.
+func appendFault(dst []byte, f *fault.Error) []byte {
+	dst = append(dst, `{"error":"`...)
+	dst = appendEscaped(dst, f.Text)
+	dst = append(dst, `","code":"`...)
+	dst = append(dst, f.Kind.Code()...)
+	return append(dst, `"}`...)
+}
+
+// appendEscaped appends text as the inside of a JSON string. What is not UTF-8 becomes
+// U+FFFD: texts may quote the client's bytes, and the answer must parse.
+func appendEscaped(dst []byte, text string) []byte {
+	const hex = "0123456789abcdef"
+	for _, r := range text {
+		switch {
+		case r == '"' || r == '\\':
+			dst = append(dst, '\\', byte(r))
+		case r < ' ' || r == 0x7f:
+			dst = append(dst, '\\', 'u', '0', '0', hex[r>>4], hex[r&15])
+		default:
+			dst = append(dst, string(r)...)
+		}
+	}
+	return dst
+}
+
+// retryAfter is the value of the Retry-After header in whole seconds, at least one;
+// 0 if the fault is not of a kind that time heals.
+func retryAfter(f *fault.Error) int {
+	switch f.Kind {
+	case fault.Overloaded, fault.ModelNotReady, fault.NoCapacity, fault.Draining:
+		return max(1, int((f.RetryAfter+time.Second-1)/time.Second))
+	}
+	return 0
+}
+
+// writeFault makes f the answer.
+func writeFault(resp *fasthttp.Response, f *fault.Error) {
+	resp.ResetBody()
+	resp.Header.SetStatusCode(status(f.Kind))
+	resp.Header.SetCanonical(headerContentType, typeJSON)
+	resp.SwapBody(appendFault(resp.SwapBody(nil)[:0], f))
+	if seconds := retryAfter(f); seconds > 0 {
+		resp.Header.SetCanonical(headerRetryAfter, strconv.AppendInt(nil, int64(seconds), 10))
+	}
+	if f.Kind == fault.UnsupportedEncoding {
+		resp.Header.SetCanonical(headerAcceptEncoding, []byte("gzip, deflate"))
+	}
+}
+
+// appendRawFault appends a whole answer for a request that could not be framed. The
+// connection ends with it.
+func appendRawFault(dst []byte, f *fault.Error) []byte {
+	code := status(f.Kind)
+	body := appendFault(nil, f)
+	dst = append(dst, "HTTP/1.1 "...)
+	dst = strconv.AppendInt(dst, int64(code), 10)
+	dst = append(dst, ' ')
+	dst = append(dst, fasthttp.StatusMessage(code)...)
+	dst = append(dst, "\r\nContent-Type: application/json\r\nConnection: close\r\n"...)
+	if seconds := retryAfter(f); seconds > 0 {
+		dst = append(dst, "Retry-After: "...)
+		dst = strconv.AppendInt(dst, int64(seconds), 10)
+		dst = append(dst, "\r\n"...)
+	}
+	dst = append(dst, "Content-Length: "...)
+	dst = strconv.AppendInt(dst, int64(len(body)), 10)
+	dst = append(dst, "\r\n\r\n"...)
+	return append(dst, body...)
+}

@@ -1,0 +1,97 @@
+package gateway
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/valyala/fasthttp"
+	"go.uber.org/zap"
+
+	"sluice/internal/clock"
+	"sluice/internal/fault"
+)
+
+// handle answers one request. Whatever panics below costs that request alone.
+func (s *Server) handle(ctx *fasthttp.RequestCtx) {
+	c := calls.Get().(*call)
+	c.ctx = ctx
+	if conn, ok := ctx.Conn().(*conn); ok {
+		c.conn, c.arrived = conn, conn.arrived
+	} else {
+		c.arrived = clock.Now()
+	}
+	ctx.Response.ReleaseBody(maxKeptBody)
+	defer s.finish(c)
+	if err := s.dispatch(c); err != nil {
+		f := fault.Of(err)
+		if f.Kind == fault.Internal {
+			s.failures.log(s.opt.Log, "request failed", zap.Error(err))
+		}
+		writeFault(&ctx.Response, f)
+	}
+}
+
+// finish ends every request, also one whose handler panicked.
+func (s *Server) finish(c *call) {
+	ctx := c.ctx
+	if reason := recover(); reason != nil {
+		// c is not recycled: nobody knows what still looks at its buffers.
+		s.failures.log(s.opt.Log, "request panicked", zap.Any("panic", reason), zap.Stack("stack"))
+		writeFault(&ctx.Response, fault.New(fault.Internal, "internal error"))
+	} else {
+		c.recycle()
+	}
+	if s.draining.Load() {
+		ctx.SetConnectionClose()
+	}
+	ctx.Request.ReleaseBody(maxKeptBody)
+	s.opt.Observer.Answered(ctx.Response.StatusCode())
+}
+
+// dispatch finds the route and serves it.
+func (s *Server) dispatch(c *call) error {
+	header := &c.ctx.Request.Header
+	method := header.Method()
+	n := s.router.find(rawPath(header.RequestURI()), &c.params)
+	if !knownMethod(method) {
+		return fault.New(fault.MethodNotImplemented, "the method is not implemented")
+	}
+	if n == nil {
+		return fault.New(fault.NotFound, "Not Found")
+	}
+	route, f := n.route(method)
+	if f != nil {
+		c.ctx.Response.Header.Set("Allow", n.allow)
+		return f
+	}
+	if route.Class == Infer && s.refusing.Load() {
+		return fault.New(fault.Draining, "the server is shutting down")
+	}
+	return route.serve(s, c)
+}
+
+// unreadable answers what the connection let through and fasthttp could not parse:
+// bytes that no header may hold, or a target that is not a URI.
+func (s *Server) unreadable(ctx *fasthttp.RequestCtx, _ error) {
+	writeFault(&ctx.Response, fault.New(fault.BadHeader, "the request's header is malformed"))
+	if c, ok := ctx.Conn().(*conn); !ok || !c.refused {
+		s.opt.Observer.Answered(ctx.Response.StatusCode())
+	}
+}
+
+// throttle lets one log line a second through, so that a fault of every request does
+// not become a line per request.
+type throttle struct {
+	next    atomic.Int64
+	skipped atomic.Int64
+}
+
+func (t *throttle) log(log *zap.Logger, message string, fields ...zap.Field) {
+	now := int64(clock.Now())
+	next := t.next.Load()
+	if now < next || !t.next.CompareAndSwap(next, now+int64(time.Second)) {
+		t.skipped.Add(1)
+		return
+	}
+	log.Error(message, append(fields, zap.Int64("skipped", t.skipped.Swap(0)))...)
+}

@@ -1,0 +1,65 @@
+package gateway
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"sluice/internal/clock"
+)
+
+// Names are in the form that fasthttp gives them, so that setting one copies nothing
+// twice; a test holds that.
+var (
+	headerContentType     = []byte("Content-Type")
+	headerContentEncoding = []byte("Content-Encoding")
+	headerAcceptEncoding  = []byte("Accept-Encoding")
+	headerAllow           = []byte("Allow")
+	headerRetryAfter      = []byte("Retry-After")
+	headerBinaryLength    = []byte("Inference-Header-Content-Length")
+	headerServerTiming    = []byte("Server-Timing")
+	headerDevice          = []byte("Sluice-Device")
+	headerBatch           = []byte("Sluice-Batch")
+	headerModel           = []byte("Sluice-Model")
+	headerBudget          = []byte("Sluice-Budget-Ms")
+
+	typeJSON   = []byte("application/json")
+	typeBinary = []byte("application/octet-stream")
+)
+
+// explain adds the headers that say what happened to a request: where its time went,
+// which device ran it, in a batch of how many rows, and which model it was.
+func (c *call) explain(h *fasthttp.ResponseHeader, info *ModelInfo) {
+	h.SetCanonical(headerModel, info.tag)
+	o := &c.outcome
+	b := append(c.scratch[:0], "decode;dur="...)
+	b = appendMillis(b, o.Decode)
+	if o.Trace.RunEnd != 0 {
+		b = appendMillis(append(b, ", queue;dur="...), o.Trace.RunStart.Sub(o.Trace.Queued))
+		b = appendMillis(append(b, ", run;dur="...), o.Trace.RunEnd.Sub(o.Trace.RunStart))
+	}
+	if o.Encode != 0 {
+		b = appendMillis(append(b, ", encode;dur="...), o.Encode)
+	}
+	h.SetCanonical(headerServerTiming, b)
+	if o.Trace.Device != "" {
+		b = append(b[:0], o.Trace.Device...)
+		if o.Trace.Reason != "" {
+			b = append(append(b, ";reason="...), o.Trace.Reason...)
+		}
+		h.SetCanonical(headerDevice, b)
+		h.SetCanonical(headerBatch, strconv.AppendInt(b[:0], int64(o.Trace.Batch), 10))
+	}
+	c.scratch = b
+}
+
+// appendMillis appends d in milliseconds with three decimals.
+func appendMillis(dst []byte, d time.Duration) []byte {
+	us := max(0, d.Microseconds())
+	dst = strconv.AppendInt(dst, us/1000, 10)
+	us %= 1000
+	return append(dst, '.', byte('0'+us/100), byte('0'+us/10%10), byte('0'+us%10))
+}
+
+func since(then clock.Instant) time.Duration { return clock.Now().Sub(then) }

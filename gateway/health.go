@@ -1,0 +1,65 @@
+package gateway
+
+import (
+	"github.com/valyala/fasthttp"
+
+	"sluice/internal/fault"
+)
+
+// answer sends a small JSON document.
+func answer(ctx *fasthttp.RequestCtx, document string) error {
+	ctx.Response.Header.SetContentTypeBytes(typeJSON)
+	ctx.Response.AppendBodyString(document)
+	return nil
+}
+
+// alive answers V1 clients that ask the root for life.
+func (s *Server) alive(c *call) error { return answer(c.ctx, `{"status":"alive"}`) }
+
+// live is true as long as the process answers; it depends on no model and no device.
+func (s *Server) live(c *call) error { return answer(c.ctx, `{"live":true}`) }
+
+// ready says whether requests should be sent here.
+func (s *Server) ready(c *call) error {
+	if f := s.readiness(); f != nil {
+		return f
+	}
+	return answer(c.ctx, `{"live":true,"ready":true}`)
+}
+
+// readiness is nil if the server is ready: not draining, the caller's condition holds,
+// and no model is on its way to its first version.
+func (s *Server) readiness() error {
+	if s.draining.Load() {
+		return fault.New(fault.Draining, "the server is shutting down")
+	}
+	if !s.opt.Ready() {
+		return fault.New(fault.ModelNotReady, "the server is not ready: models are loading")
+	}
+	states := s.opt.Models.List()
+	for i := range states {
+		if states[i].State == Loading && !anyReady(states, states[i].Name) {
+			return fault.Newf(fault.ModelNotReady, "the server is not ready: model '%s' is loading", states[i].Name)
+		}
+	}
+	return nil
+}
+
+func anyReady(states []ModelStatus, name string) bool {
+	for i := range states {
+		if states[i].Name == name && states[i].State == Ready {
+			return true
+		}
+	}
+	return false
+}
+
+// modelReady answers for one model: Acquire's faults say why it is not.
+func (s *Server) modelReady(c *call) error {
+	m, err := s.model(c)
+	if err != nil {
+		return err
+	}
+	defer m.Release()
+	return answer(c.ctx, `{"name":"`+m.Info().Name+`","ready":true}`)
+}

@@ -1,0 +1,142 @@
+package gateway
+
+import (
+	"context"
+	"time"
+
+	"sluice/internal/clock"
+	"sluice/internal/fault"
+	"sluice/internal/task"
+	"sluice/internal/tensor"
+)
+
+// Models finds the model versions that can be asked.
+type Models interface {
+	// Acquire pins a version until its Release; version "" is the live one. It must not
+	// allocate and must not keep the strings: they are views of the request's bytes.
+	// Its errors are faults: ModelNotFound, VersionNotFound, ModelNotReady.
+	Acquire(name, version string) (Model, error)
+	// List is every known model version, in the order in which it is to be shown.
+	List() []ModelStatus
+}
+
+// Model is one pinned model version.
+type Model interface {
+	Info() *ModelInfo
+	// Admit is asked before the body is decoded, when the priority is not known yet: a
+	// fault (Overloaded, Draining) turns away, at the least cost, what no priority would
+	// get in. nil promises nothing; Predict may still refuse.
+	Admit(deadline clock.Instant) error
+	// Predict submits a task and blocks until its one end state, at the latest a little
+	// after the task's deadline. Its error is a fault.
+	Predict(*task.Task) error
+	Stats() Stats
+	Release()
+}
+
+// Control changes which models are served. Only the admin port reaches it; both
+// calls block until the change is complete.
+type Control interface {
+	Load(ctx context.Context, name string) error
+	Unload(ctx context.Context, name string) error
+}
+
+// ModelInfo describes a model version. It does not change once made by NewModelInfo.
+type ModelInfo struct {
+	Name, Version, Digest string
+	// Platform is what runs it, such as onnxruntime_onnx.
+	Platform string
+	Schema   *tensor.Schema
+	// Budget is the time that a request has when it names none; 0 means 100 ms.
+	Budget time.Duration
+	// Versions lists the versions that are ready, ascending; nil means Version alone.
+	Versions func() []string
+
+	tag []byte // value of the Sluice-Model header
+}
+
+const defaultBudget = 100 * time.Millisecond
+
+// NewModelInfo completes a description with what would otherwise be built per request.
+func NewModelInfo(m ModelInfo) *ModelInfo {
+	if m.Budget <= 0 {
+		m.Budget = defaultBudget
+	}
+	m.tag = append(m.tag[:0:0], m.Name...)
+	m.tag = append(append(m.tag, ";version="...), m.Version...)
+	if m.Digest != "" {
+		m.tag = append(append(m.tag, ";digest="...), m.Digest...)
+	}
+	return &m
+}
+
+// State is where a model version stands, in the protocol's words.
+type State string
+
+// The states of the repository index.
+const (
+	Ready       State = "READY"
+	Unavailable State = "UNAVAILABLE"
+	Loading     State = "LOADING"
+	Unloading   State = "UNLOADING"
+)
+
+// ModelStatus is one line of the repository index. Version and State are empty for a
+// model that was never loaded.
+type ModelStatus struct {
+	Name, Version string
+	State         State
+	// Reason says why it is not ready, in one sentence for the caller.
+	Reason string
+	// Stats reports a ready version's statistics; nil when there are none.
+	Stats func() Stats
+}
+
+// Duration is a count of events and the time they took together.
+type Duration struct {
+	Count uint64
+	Sum   time.Duration
+}
+
+// BatchStats is what ran with one batch size.
+type BatchStats struct {
+	Rows                int
+	Input, Run, Outputs Duration
+}
+
+// Stats is what a model version has done since it was loaded. Every figure only grows.
+type Stats struct {
+	LastInference time.Time // zero if none
+	// Inferences counts rows, Executions counts runs.
+	Inferences, Executions               uint64
+	Success, Fail, Queue                 Duration
+	ComputeInput, Compute, ComputeOutput Duration
+	Batches                              []BatchStats
+}
+
+// Observer is told what happened. Its methods run on the request path: they must not
+// block, allocate or keep their arguments.
+type Observer interface {
+	// Predicted reports the end of a request that reached a model.
+	Predicted(m Model, o *Outcome)
+	// Answered reports the status of every answer on the predict port.
+	Answered(status int)
+}
+
+// Outcome is the account of one request that reached a model.
+type Outcome struct {
+	Decode, Encode time.Duration
+	// Trace is the scheduler's account; zero if the request never got there.
+	Trace task.Trace
+	Rows  int
+	// Fault is fault.None for an answered request.
+	Fault         fault.Kind
+	Total         time.Duration
+	RequestBytes  int
+	ResponseBytes int
+}
+
+type noObserver struct{}
+
+func (noObserver) Predicted(Model, *Outcome) {}
+func (noObserver) Answered(int)              {}

@@ -1,0 +1,60 @@
+package gateway
+
+import "sluice/internal/fault"
+
+const maxName = 64
+
+// modelName decodes a model's name from its path segment. Clients percent-encode names;
+// only letters, digits, '_', '.' and '-' can be in one, so a name is never a path.
+func modelName(dst, segment []byte) ([]byte, *fault.Error) {
+	for i := 0; i < len(segment); i++ {
+		b := segment[i]
+		if b == '%' {
+			if i+2 >= len(segment) || unhex(segment[i+1]) > 15 || unhex(segment[i+2]) > 15 {
+				return nil, badModelName()
+			}
+			b = unhex(segment[i+1])<<4 | unhex(segment[i+2])
+			i += 2
+		}
+		if !nameByte(b) || len(dst) == maxName {
+			return nil, badModelName()
+		}
+		dst = append(dst, b)
+	}
+	if len(dst) == 0 || string(dst) == "." || string(dst) == ".." {
+		return nil, badModelName()
+	}
+	return dst, nil
+}
+
+func badModelName() *fault.Error {
+	return fault.Newf(fault.BadModelName, "a model name has 1 to %d letters, digits, '_', '.' or '-'", maxName)
+}
+
+// versionName checks a version from its path segment. Something that cannot be a version
+// is one that is not there.
+func versionName(segment []byte, model string) *fault.Error {
+	for _, b := range segment {
+		if !nameByte(b) {
+			return fault.Newf(fault.VersionNotFound, "Request for unknown model: '%s' has no such version", model)
+		}
+	}
+	if len(segment) == 0 || len(segment) > maxName {
+		return fault.Newf(fault.VersionNotFound, "Request for unknown model: '%s' has no such version", model)
+	}
+	return nil
+}
+
+func nameByte(b byte) bool {
+	return 'a' <= b && b <= 'z' || 'A' <= b && b <= 'Z' || isDigit(b) || b == '_' || b == '.' || b == '-'
+}
+
+func unhex(b byte) byte {
+	switch {
+	case isDigit(b):
+		return b - '0'
+	case 'a' <= b|0x20 && b|0x20 <= 'f':
+		return b | 0x20 - 'a' + 10
+	}
+	return 255
+}

@@ -1,0 +1,200 @@
+package gateway
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// edge is a server on a free port.
+type edge struct {
+	t      *testing.T
+	server *Server
+	addr   string
+	models *fakeModels
+	seen   *recorder
+}
+
+// recorder remembers what the observer was told.
+type recorder struct {
+	mu       sync.Mutex
+	statuses []int
+	outcomes []Outcome
+}
+
+func (r *recorder) Predicted(_ Model, o *Outcome) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.outcomes = append(r.outcomes, *o)
+}
+
+func (r *recorder) Answered(status int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.statuses = append(r.statuses, status)
+}
+
+func serve(t *testing.T, models *fakeModels, change func(*Options)) *edge {
+	t.Helper()
+	seen := &recorder{}
+	opt := Options{Models: models, Observer: seen, Version: "1.2.3"}
+	if change != nil {
+		change(&opt)
+	}
+	s, err := New(opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- s.Serve(ln) }()
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Errorf("cannot close: %v", err)
+		}
+		if err := <-done; err != nil {
+			t.Errorf("Serve: %v", err)
+		}
+	})
+	return &edge{t: t, server: s, addr: ln.Addr().String(), models: models, seen: seen}
+}
+
+// answerOf is an answer that was read whole.
+type answerOf struct {
+	status int
+	header http.Header
+	body   string
+	close  bool
+}
+
+func (e *edge) dial() net.Conn {
+	e.t.Helper()
+	c, err := net.Dial("tcp", e.addr)
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	e.t.Cleanup(func() { _ = c.Close() })
+	_ = c.SetDeadline(time.Now().Add(20 * time.Second))
+	return c
+}
+
+// send writes raw bytes on a connection of its own and reads one answer.
+func (e *edge) send(raw string) answerOf {
+	e.t.Helper()
+	c := e.dial()
+	defer c.Close()
+	return e.exchange(c, bufio.NewReader(c), raw)
+}
+
+func (e *edge) exchange(w io.Writer, r *bufio.Reader, raw string) answerOf {
+	e.t.Helper()
+	if _, err := io.WriteString(w, raw); err != nil {
+		e.t.Fatalf("cannot send: %v", err)
+	}
+	a, err := readAnswer(r)
+	if err != nil {
+		e.t.Fatalf("cannot read the answer to %.200q: %v", raw, err)
+	}
+	return a
+}
+
+func readAnswer(r *bufio.Reader) (answerOf, error) {
+	resp, err := http.ReadResponse(r, nil)
+	if err != nil {
+		return answerOf{}, err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	return answerOf{resp.StatusCode, resp.Header, string(body), resp.Close}, err
+}
+
+// request renders a request; headers are "Name: value".
+func request(method, path, body string, headers ...string) string {
+	b := fmt.Sprintf("%s %s HTTP/1.1\r\nHost: h\r\n", method, path)
+	for _, h := range headers {
+		b += h + "\r\n"
+	}
+	if body != "" || method == "POST" {
+		b += fmt.Sprintf("Content-Length: %d\r\n", len(body))
+	}
+	return b + "\r\n" + body
+}
+
+const sixteen = "1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16"
+
+// simpleBody is a JSON request for the simple model.
+func simpleBody(more string) string {
+	in := func(name string) string {
+		return `{"name":"` + name + `","datatype":"INT32","shape":[1,16],"data":[` + sixteen + `]}`
+	}
+	return `{` + more + `"inputs":[` + in("INPUT0") + `,` + in("INPUT1") + `]}`
+}
+
+const simpleInfer = "/v2/models/simple/infer"
+
+// good proves that the server still works.
+func (e *edge) good() {
+	e.t.Helper()
+	a := e.send(request("POST", simpleInfer, simpleBody("")))
+	if a.status != 200 || !strings.Contains(a.body, `"data":[2,4,6`) {
+		e.t.Fatalf("a good request got %d %s", a.status, a.body)
+	}
+}
+
+func TestSimpleJSON(t *testing.T) {
+	e := serve(t, fixtures(), nil)
+	a := e.send(request("POST", simpleInfer, simpleBody(`"id":"42",`)))
+	const want = `{"id":"42","model_name":"simple","model_version":"1","outputs":[` +
+		`{"name":"OUTPUT0","datatype":"INT32","shape":[1,16],"data":[2,4,6,8,10,12,14,16,18,20,22,24,26,28,30,32]},` +
+		`{"name":"OUTPUT1","datatype":"INT32","shape":[1,16],"data":[0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0]}]}`
+	if a.status != 200 || a.body != want {
+		t.Fatalf("got %d %s", a.status, a.body)
+	}
+	for name, want := range map[string]string{
+		"Content-Type":  "application/json",
+		"Sluice-Model":  "simple;version=1;digest=sha256:00ff",
+		"Sluice-Device": "fake",
+		"Sluice-Batch":  "1",
+	} {
+		if got := a.header.Get(name); got != want {
+			t.Errorf("%s is %q, want %q", name, got, want)
+		}
+	}
+	timing := a.header.Get("Server-Timing")
+	for _, stage := range []string{"decode;dur=", "queue;dur=", "run;dur=", "encode;dur="} {
+		if !strings.Contains(timing, stage) {
+			t.Errorf("Server-Timing %q lacks %s", timing, stage)
+		}
+	}
+}
+
+func TestShutdownOfAnIdleServer(t *testing.T) {
+	e := serve(t, fixtures(), nil)
+	c := e.dial()
+	r := bufio.NewReader(c)
+	if a := e.exchange(c, r, request("GET", "/v2/health/live", "")); a.status != 200 {
+		t.Fatalf("got %d", a.status)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	if err := e.server.Shutdown(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.ReadByte(); err != io.EOF {
+		t.Fatalf("got %v on a kept connection, want EOF", err)
+	}
+}

@@ -1,0 +1,203 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/valyala/fasthttp"
+	"go.uber.org/zap"
+
+	"sluice/internal/fault"
+)
+
+// Server serves the predict port.
+type Server struct {
+	opt    Options
+	http   fasthttp.Server
+	router *router
+
+	draining atomic.Bool  // not ready; answers close their connections
+	stopping atomic.Bool  // no new connections
+	refusing atomic.Bool  // the drain deadline has passed
+	bodies   atomic.Int64 // bytes of large bodies being read
+	lingers  atomic.Int32 // connections being turned away
+	failures throttle
+
+	running sync.WaitGroup // one per connection
+	mu      struct {
+		sync.Mutex
+		listeners []net.Listener
+		conns     map[*conn]struct{}
+	}
+}
+
+// New makes a server that is not listening yet.
+func New(opt Options) (*Server, error) {
+	if err := opt.complete(); err != nil {
+		return nil, fmt.Errorf("cannot make the gateway: %w", err)
+	}
+	s := &Server{opt: opt, router: newRouter(opt.BasePath, predictRoutes)}
+	s.mu.conns = make(map[*conn]struct{})
+	s.http = fasthttp.Server{
+		Handler:      s.handle,
+		ErrorHandler: s.unreadable,
+		// The connection refuses longer headers first; the rest of the buffer saves a
+		// system call for the usual bodies.
+		ReadBufferSize:  max(16<<10, opt.Limits.MaxHeaderBytes+4<<10),
+		WriteBufferSize: 16 << 10,
+		// Enforced by the connection as well; this keeps fasthttp's default away.
+		MaxRequestBodySize:           int(opt.Limits.MaxBodyBytes),
+		Concurrency:                  math.MaxInt32,
+		NoDefaultServerHeader:        true,
+		NoDefaultDate:                true,
+		NoDefaultContentType:         true,
+		DisablePreParseMultipartForm: true,
+		SecureErrorLogMessage:        true,
+	}
+	return s, nil
+}
+
+// Serve accepts connections until Shutdown, or until the listener fails for good. It
+// may be called for several listeners.
+func (s *Server) Serve(ln net.Listener) error {
+	s.mu.Lock()
+	s.mu.listeners = append(s.mu.listeners, ln)
+	s.mu.Unlock()
+	defer ln.Close()
+	for pause := time.Duration(0); ; {
+		raw, err := ln.Accept()
+		if err == nil {
+			pause = 0
+			s.admit(raw)
+			continue
+		}
+		if s.stopping.Load() {
+			return nil
+		}
+		if errors.Is(err, net.ErrClosed) {
+			return fmt.Errorf("cannot accept connections: %w", err)
+		}
+		// Out of descriptors, most likely: it passes when connections end.
+		pause = min(max(2*pause, 5*time.Millisecond), time.Second)
+		s.opt.Log.Warn("cannot accept a connection; trying again", zap.Error(err))
+		time.Sleep(pause)
+	}
+}
+
+// admit gives a connection its goroutine, which serves it until it ends.
+func (s *Server) admit(raw net.Conn) {
+	c := newConn(raw, s)
+	s.mu.Lock()
+	room := len(s.mu.conns) < s.opt.Limits.MaxConnections
+	if room {
+		s.mu.conns[c] = struct{}{}
+	}
+	s.mu.Unlock()
+	if !room {
+		s.turnAway(c, fault.Newf(fault.NoCapacity, "all %d connections are in use; try again", s.opt.Limits.MaxConnections))
+		return
+	}
+	s.running.Go(func() {
+		_ = s.http.ServeConn(c) // its errors have been answered or concern a client that left
+		s.mu.Lock()
+		delete(s.mu.conns, c)
+		s.mu.Unlock()
+	})
+}
+
+// maxLingers bounds the goroutines that turn connections away with an answer; beyond
+// it they are only closed.
+const maxLingers = 64
+
+// turnAway answers before the request is read.
+func (s *Server) turnAway(c *conn, f *fault.Error) {
+	if s.lingers.Add(1) > maxLingers {
+		s.lingers.Add(-1)
+		_ = c.Conn.Close()
+		return
+	}
+	s.running.Go(func() {
+		defer s.lingers.Add(-1)
+		c.refuse(f)
+		_ = c.Close()
+	})
+}
+
+// BeginDrain makes the server unready and lets every answer close its connection, so
+// that load balancers and clients move on. Requests are still served.
+func (s *Server) BeginDrain() { s.draining.Store(true) }
+
+// acceptLast is how long Shutdown goes on accepting, so that connections which the
+// kernel has already completed are served and not reset.
+const acceptLast = 20 * time.Millisecond
+
+// Shutdown stops accepting, closes the connections that wait for a request, and waits
+// until the others have had their answers. When ctx ends first, whatever is asked from
+// then on is answered 503 DRAINING, and ctx's error is returned: the caller ends the
+// waiting tasks (their handlers answer) and calls Close.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.BeginDrain()
+	s.stopping.Store(true)
+	s.stopListeners()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for s.closeIdle() > 0 {
+		select {
+		case <-ctx.Done():
+			s.refusing.Store(true)
+			return fmt.Errorf("cannot finish all requests in time: %w", ctx.Err())
+		case <-tick.C:
+		}
+	}
+	s.running.Wait()
+	return nil
+}
+
+// closeGrace is how long Close lets handlers write their last answers.
+const closeGrace = time.Second
+
+// Close ends what is left after Shutdown. Handlers have a second to write answers;
+// then connections are cut. It does not wait for a handler that is stuck in a model.
+func (s *Server) Close() error {
+	s.refusing.Store(true)
+	ctx, cancel := context.WithTimeout(context.Background(), closeGrace)
+	defer cancel()
+	err := s.Shutdown(ctx)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.mu.conns {
+		_ = c.Conn.Close()
+	}
+	return err
+}
+
+func (s *Server) stopListeners() {
+	s.mu.Lock()
+	listeners := s.mu.listeners
+	s.mu.listeners = nil
+	s.mu.Unlock()
+	for _, ln := range listeners {
+		if d, ok := ln.(interface{ SetDeadline(time.Time) error }); !ok || d.SetDeadline(time.Now().Add(acceptLast)) != nil {
+			_ = ln.Close()
+		}
+	}
+}
+
+// closeIdle closes the connections on which no byte of a request has come, and returns
+// how many connections there are.
+func (s *Server) closeIdle() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.mu.conns {
+		if c.idle.Load() && !c.pending() {
+			_ = c.Conn.Close()
+		}
+	}
+	return len(s.mu.conns)
+}
