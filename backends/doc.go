@@ -1,0 +1,10 @@
+// Package backends says what a device and a session are; its children run models.
+//
+// A device is a place to run models, a session is a model version loaded on one, a
+// lane (slot) is the right to run one batch on a session. A session runs batches as a
+// task.Runner and knows nothing of queues, deadlines or HTTP. Whoever opened it closes
+// it; Close waits for running calls.
+//
+// Package onnx has sessions of ONNX Runtime; package fake has deterministic ones with
+// settable costs and faults, for tests and measurements.
+package backends

@@ -1,0 +1,83 @@
+#include "call.h"
+
+#include <string.h>
+
+#define STRING_ELEMENT 8
+
+int sluice_linked(void) {
+  return RunOrtSessionWithOptions != 0 && GetStringTensorContent != 0;
+}
+
+OrtStatus *sluice_run(OrtSession *session, sluice_call *c, uint64_t wanted) {
+  OrtValue *values[SLUICE_MAX_OUTPUTS];
+  char *names[SLUICE_MAX_OUTPUTS];
+  int n = 0;
+  for (int k = 0; k < c->outputs; k++) {
+    if (!(wanted >> k & 1)) continue;
+    values[n] = c->out[k];
+    names[n++] = c->output_names[k];
+  }
+  OrtStatus *status = RunOrtSessionWithOptions(session, c->in, c->input_names, c->inputs, values, names, n, c->options);
+  if (status) return status;
+  n = 0;
+  for (int k = 0; k < c->outputs; k++) {
+    if (wanted >> k & 1) c->out[k] = values[n++];
+  }
+  return 0;
+}
+
+static OrtStatus *describe(sluice_call *c, OrtTensorTypeAndShapeInfo *info) {
+  enum ONNXTensorElementDataType element;
+  OrtStatus *status = GetTensorElementType(info, &element);
+  if (status) return status;
+  c->element = (int)element;
+  status = GetDimensionsCount(info, &c->rank);
+  if (status || c->rank == 0 || c->rank > SLUICE_MAX_RANK) return status;
+  return GetDimensions(info, c->dims, c->rank);
+}
+
+OrtStatus *sluice_describe(sluice_call *c, OrtValue *tensor) {
+  OrtTensorTypeAndShapeInfo *info = 0;
+  c->data = 0;
+  OrtStatus *status = GetTensorTypeAndShape(tensor, &info);
+  if (status) return status;
+  status = describe(c, info);
+  ReleaseTensorTypeAndShapeInfo(info);
+  if (status || c->element == STRING_ELEMENT) return status;
+  return GetTensorMutableData(tensor, &c->data);
+}
+
+OrtStatus *sluice_sequence(sluice_call *c, OrtValue *value) {
+  enum ONNXType type;
+  OrtStatus *status = GetValueType(value, &type);
+  if (status) return status;
+  c->rank = type == SLUICE_SEQUENCE;
+  c->count = 0;
+  return c->rank ? GetValueCount(value, &c->count) : 0;
+}
+
+static OrtStatus *is_sequence(sluice_call *c, OrtSession *session, size_t i) {
+  OrtTypeInfo *info = 0;
+  enum ONNXType type;
+  OrtStatus *status = SessionGetOutputTypeInfo(session, i, &info);
+  if (status) return status;
+  status = GetONNXTypeFromTypeInfo(info, &type);
+  ReleaseTypeInfo(info);
+  c->rank = !status && type == SLUICE_SEQUENCE;
+  return status;
+}
+
+OrtStatus *sluice_output(sluice_call *c, OrtSession *session, int index) {
+  size_t n = 0;
+  c->count = c->rank = 0;
+  OrtStatus *status = SessionGetOutputCount(session, &n);
+  for (size_t i = 0; !status && !c->count && i < n; i++) {
+    char *name = 0;
+    status = SessionGetOutputName(session, i, &name);
+    if (status) return status;
+    c->count = strcmp(name, c->output_names[index]) == 0;
+    status = FreeWithDefaultORTAllocator(name);
+    if (!status && c->count) status = is_sequence(c, session, i);
+  }
+  return status;
+}

@@ -1,0 +1,44 @@
+package onnx
+
+import (
+	"errors"
+	"strings"
+
+	"sluice/internal/fault"
+)
+
+var errClosed = fault.New(fault.ModelNotReady, "the model version is being unloaded")
+
+// refusals are parts of messages by which operators refuse values or shapes that a
+// caller chose. The scheduler runs the parts of such a batch one by one, so a wrong
+// guess costs time and misleads nobody else.
+var refusals = []string{
+	"out of data bounds", "out of bounds", "out of range", "outside of range", "invalid index", "indices element",
+	"cannot be reshaped", "broadcast", "incompatible dimensions", "dimension mismatch", "dimensions do not match",
+	"got invalid dimensions", "invalid rank", "must be within", "mismatch in dimension", "invalid input shape",
+	"invalid_argument", "invalid utf", "index out",
+}
+
+// runFault makes a fault of what ONNX Runtime said about a run. Its text names nodes
+// and weights of the model, so it goes to the log only.
+func runFault(err error) error {
+	if err == nil {
+		return nil
+	}
+	text := strings.ToLower(err.Error())
+	for _, refusal := range refusals {
+		if strings.Contains(text, refusal) {
+			return fault.Wrap(fault.ModelRejectedInput, err, "the model rejected the values of an input, such as an index that is out of range")
+		}
+	}
+	return fault.Wrap(fault.InferenceFailed, err, "the model failed to run")
+}
+
+// cutShort is the fault of a run that passed its limit; err is nil if it ended just
+// before the cut took effect.
+func cutShort(err error) error {
+	if err == nil {
+		err = errors.New("ended as it was being cut short")
+	}
+	return fault.Wrap(fault.InferenceFailed, err, "the model ran longer than its hang limit and was cut short")
+}

@@ -1,0 +1,111 @@
+package onnx
+
+/*
+#include "call.h"
+*/
+import "C"
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"unsafe"
+
+	ort "github.com/yalue/onnxruntime_go"
+)
+
+// The versions of the library that this package was tried with. The C interface that
+// onnxruntime_go asks for first appeared in 1.24.
+const (
+	oldestMinor = 24
+	newestMinor = 30
+)
+
+// Library is how to find ONNX Runtime.
+type Library struct {
+	// Path names libonnxruntime.so; relative paths count from the working directory.
+	Path string
+}
+
+var library struct {
+	sync.Mutex
+	path   string         // what Init was first called with
+	err    error          // what came of it
+	memory unsafe.Pointer // OrtMemoryInfo of host memory; lives as long as the process
+}
+
+// Init loads the library, once per process. Another call with the same path does
+// nothing. The environment is never destroyed: the library's threads may outlive us.
+func Init(lib Library) error {
+	if lib.Path == "" {
+		return errors.New("cannot load ONNX Runtime: no library is named; set SLUICE_ONNXRUNTIME or run make run")
+	}
+	path, err := filepath.Abs(lib.Path)
+	if err != nil {
+		return fmt.Errorf("cannot load ONNX Runtime: %w", err)
+	}
+	if _, err := os.Stat(path); err != nil {
+		return fmt.Errorf("cannot load ONNX Runtime: %w", err)
+	}
+	library.Lock()
+	defer library.Unlock()
+	switch library.path {
+	case path:
+		return library.err
+	case "":
+		library.path = path
+		library.memory, library.err = load(path)
+		return library.err
+	}
+	return fmt.Errorf("cannot load ONNX Runtime from %s: a process can load one library, and tried %s", path, library.path)
+}
+
+func load(path string) (memory unsafe.Pointer, err error) {
+	// From 1.29 on the library sends usage data unless this is in the C environment
+	// before it starts; later switches come after the first event.
+	if err := os.Setenv("ORT_DISABLE_TELEMETRY", "1"); err != nil {
+		return nil, fmt.Errorf("cannot switch telemetry off: %w", err)
+	}
+	if C.sluice_linked() == 0 {
+		return nil, errors.New("cannot load ONNX Runtime: this binary was linked without onnxruntime_go's C functions")
+	}
+	// Only fatal: what fails in a run is returned as an error, and a client must not
+	// be able to fill the log.
+	ort.SetSharedLibraryPath(path)
+	if err := ort.InitializeEnvironment(ort.WithLogLevelFatal()); err != nil {
+		return nil, fmt.Errorf("cannot load ONNX Runtime from %s (versions 1.%d to 1.%d are supported): %w", path, oldestMinor, newestMinor, err)
+	}
+	if err := checkVersion(ort.GetVersion()); err != nil {
+		return nil, fmt.Errorf("cannot use %s: %w", path, err)
+	}
+	info, err := ort.GetMemoryInfo()
+	if err != nil {
+		return nil, fmt.Errorf("cannot load ONNX Runtime from %s: %w", path, err)
+	}
+	return unsafe.Pointer(info), nil
+}
+
+// Version is the library's version, empty before Init.
+func Version() string {
+	library.Lock()
+	defer library.Unlock()
+	if library.memory == nil {
+		return ""
+	}
+	return ort.GetVersion()
+}
+
+func checkVersion(version string) error {
+	parts := strings.Split(version, ".")
+	if len(parts) >= 2 && parts[0] == "1" {
+		minor, err := strconv.Atoi(parts[1])
+		if err == nil && minor >= oldestMinor && minor <= newestMinor {
+			return nil
+		}
+	}
+	return fmt.Errorf("it is ONNX Runtime %s; versions 1.%d to 1.%d are supported", version, oldestMinor, newestMinor)
+}

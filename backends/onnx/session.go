@@ -1,0 +1,223 @@
+package onnx
+
+/*
+#include "call.h"
+*/
+import "C"
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"reflect"
+	"slices"
+	"sync"
+
+	ort "github.com/yalue/onnxruntime_go"
+
+	"sluice/internal/clock"
+	"sluice/internal/task"
+	"sluice/internal/tensor"
+)
+
+// Options say how a model is opened.
+type Options struct {
+	// Schema describes the model; Open keeps it.
+	Schema *tensor.Schema
+	// FixedBatch is the batch size that the file fixes, 0 if it is free. Smaller
+	// batches are filled with copies of their last row.
+	FixedBatch int
+	// Lanes is how many batches may run at once; 0 means 1.
+	Lanes int
+	// IntraOp is the threads of one run; 0 means 1, which runs on the caller's own.
+	// More make a single batch faster where one is too slow, and all of them slower.
+	IntraOp int
+	// External is set when weights lie in files beside the model, so that ONNX
+	// Runtime has to read it by its path.
+	External bool
+}
+
+// Session is one model version on the CPU.
+type Session struct {
+	schema *tensor.Schema
+	fixed  int
+	handle *C.OrtSession
+	owner  *ort.DynamicAdvancedSession
+	lanes  []lane
+	watch  watchdog
+	use    usage
+	once   sync.Once
+}
+
+var _ task.Runner = (*Session)(nil)
+
+// Opening and closing sessions is not safe everywhere in ONNX Runtime.
+var opening sync.Mutex
+
+// Open loads the model at path. Init must have succeeded.
+func Open(path string, o Options) (*Session, error) {
+	if err := o.check(); err != nil {
+		return nil, fmt.Errorf("cannot open model: %w", err)
+	}
+	owner, err := create(path, o)
+	if err != nil {
+		return nil, fmt.Errorf("cannot open model: %w", err)
+	}
+	s := &Session{schema: o.Schema, fixed: o.FixedBatch, owner: owner}
+	s.use.init()
+	if s.handle, err = sessionHandle(owner); err == nil {
+		err = s.openLanes(max(o.Lanes, 1))
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("cannot open model: %w", err), s.Close())
+	}
+	return s, nil
+}
+
+func (o Options) check() error {
+	s := o.Schema
+	switch {
+	case library.memory == nil:
+		return errors.New("ONNX Runtime is not loaded")
+	case s == nil || len(s.Inputs) == 0 || len(s.Outputs) == 0:
+		return errors.New("its schema has no inputs or no outputs")
+	case len(s.Outputs) > C.SLUICE_MAX_OUTPUTS:
+		return fmt.Errorf("it has %d outputs; %d are the most", len(s.Outputs), C.SLUICE_MAX_OUTPUTS)
+	case o.FixedBatch > 0 && o.FixedBatch != s.MaxBatch:
+		return fmt.Errorf("the file fixes the batch at %d and the schema has %d", o.FixedBatch, s.MaxBatch)
+	case s.Padding == nil:
+		return nil
+	}
+	p := s.Padding
+	if len(p.InputAxis) != len(s.Inputs) || len(p.OutputAxis) != len(s.Outputs) || len(p.Values) != len(s.Inputs) || !s.Batchable() {
+		return errors.New("its padding does not fit its inputs and outputs")
+	}
+	for i, axis := range p.InputAxis {
+		if in := s.Inputs[i]; axis >= 0 && (axis == 0 || axis >= len(in.Shape) || in.Type.Size() == 0 || len(p.Values[i]) != in.Type.Size()) {
+			return fmt.Errorf("input %q cannot be padded on axis %d with %d bytes", in.Name, axis, len(p.Values[i]))
+		}
+	}
+	return nil
+}
+
+// create makes the C session: from bytes where it can, since the library's way by path
+// leaks the path.
+func create(path string, o Options) (*ort.DynamicAdvancedSession, error) {
+	opening.Lock()
+	defer opening.Unlock()
+	so, err := sessionOptions(o)
+	if err != nil {
+		return nil, err
+	}
+	defer so.Destroy()
+	ins, outs := specNames(o.Schema.Inputs), specNames(o.Schema.Outputs)
+	if o.External {
+		return ort.NewDynamicAdvancedSession(path, ins, outs, so)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	return ort.NewDynamicAdvancedSessionWithONNXData(data, ins, outs, so)
+}
+
+func sessionOptions(o Options) (*ort.SessionOptions, error) {
+	so, err := ort.NewSessionOptions()
+	if err != nil {
+		return nil, err
+	}
+	err = errors.Join(
+		so.SetIntraOpNumThreads(max(o.IntraOp, 1)),
+		so.SetExecutionMode(ort.ExecutionModeSequential),
+		so.SetGraphOptimizationLevel(ort.GraphOptimizationLevelEnableAll),
+		so.SetLogSeverityLevel(ort.LoggingLevelFatal),
+		// Idle threads that spin burn a core for nothing measurable.
+		so.AddSessionConfigEntry("session.intra_op.allow_spinning", "0"),
+		so.AddSessionConfigEntry("session.inter_op.allow_spinning", "0"),
+		// A memory plan is kept for every shape ever seen, so free axes would grow it.
+		so.SetMemPattern(!freeAxes(o.Schema)),
+	)
+	if err != nil {
+		return nil, errors.Join(err, so.Destroy())
+	}
+	return so, nil
+}
+
+func freeAxes(s *tensor.Schema) bool {
+	return slices.ContainsFunc(s.Inputs, func(in tensor.Spec) bool {
+		return slices.Contains(rowShape(s, in), -1)
+	})
+}
+
+// rowShape is a spec's shape without the batch.
+func rowShape(s *tensor.Schema, spec tensor.Spec) []int64 {
+	if s.Batchable() {
+		return spec.Shape[1:]
+	}
+	return spec.Shape
+}
+
+func specNames(specs []tensor.Spec) []string {
+	names := make([]string, len(specs))
+	for i := range specs {
+		names[i] = specs[i].Name
+	}
+	return names
+}
+
+// sessionHandle reads the C session that onnxruntime_go keeps to itself; see the
+// package's comment for why.
+func sessionHandle(owner *ort.DynamicAdvancedSession) (*C.OrtSession, error) {
+	inner := reflect.ValueOf(owner).Elem().FieldByName("s")
+	if inner.Kind() == reflect.Pointer && !inner.IsNil() {
+		handle := inner.Elem().FieldByName("ortSession")
+		if handle.Kind() == reflect.Pointer && !handle.IsNil() {
+			return (*C.OrtSession)(handle.UnsafePointer()), nil
+		}
+	}
+	return nil, errors.New("this version of onnxruntime_go keeps its session elsewhere")
+}
+
+func (s *Session) openLanes(n int) error {
+	s.lanes = make([]lane, n)
+	for i := range s.lanes {
+		if err := s.lanes[i].open(s); err != nil {
+			return err
+		}
+	}
+	s.watch.init(s.lanes)
+	return nil
+}
+
+// Schema describes the model; it must not be changed.
+func (s *Session) Schema() *tensor.Schema { return s.schema }
+
+// Lanes is the number of lanes.
+func (s *Session) Lanes() int { return len(s.lanes) }
+
+// Close waits for running calls and frees the session. Later calls fail. It may be
+// called more than once; each call returns after the session is closed.
+func (s *Session) Close() error {
+	var err error
+	s.once.Do(func() {
+		s.use.close()
+		s.watch.stop()
+		for i := range s.lanes {
+			s.lanes[i].close()
+		}
+		opening.Lock()
+		defer opening.Unlock()
+		err = s.owner.Destroy()
+	})
+	return err
+}
+
+// execute runs what the lane has gathered.
+func (s *Session) execute(l *lane, wanted uint64, limit clock.Instant) error {
+	s.watch.begin(l, limit)
+	err := l.call.run(s.handle, wanted)
+	if cut := s.watch.end(l); cut {
+		return cutShort(err)
+	}
+	return runFault(err)
+}
