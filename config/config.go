@@ -43,6 +43,10 @@ type Limits struct {
 	// MaxDecompressedBytes is the largest body after gzip or deflate. Default 64MiB. Too
 	// high lets a small request grow a thousandfold.
 	MaxDecompressedBytes Bytes `yaml:"max_decompressed_bytes"`
+	// MaxBodiesBytes bounds the bodies of all connections together while they are read.
+	// Default 1GiB. Too low refuses large requests that come at once; too high lets many
+	// connections that each announce a large body take all memory.
+	MaxBodiesBytes Bytes `yaml:"max_bodies_bytes"`
 	// MaxHeaderBytes is the largest request line and header block. Default 8KiB. Too low
 	// breaks clients behind proxies with long cookies or tokens (431).
 	MaxHeaderBytes Bytes `yaml:"max_header_bytes"`
@@ -50,42 +54,41 @@ type Limits struct {
 	MaxHeaders int `yaml:"max_headers"`
 	// MaxURIBytes is the longest request target. Default 2KiB.
 	MaxURIBytes Bytes `yaml:"max_uri_bytes"`
-	// MaxChunks is the most chunks of a chunked body. Default 4096. Too high lets tiny
-	// chunks cost more work than the body is worth.
-	MaxChunks int `yaml:"max_chunks"`
-	// MaxConnections is the most open connections; more are answered 503. Default 10000.
+	// MaxConnections is the most open connections; more are answered 503. Default 4096.
 	// Too high runs into the process's limit of open files.
 	MaxConnections int `yaml:"max_connections"`
 	// MaxJSONDepth is the deepest nesting of a JSON body. Default 100: a tensor needs one
 	// level for each dimension and four more.
 	MaxJSONDepth int `yaml:"max_json_depth"`
-	// MaxElements is the most elements of one tensor. Default 16777216. Too high lets one
-	// request hold a batch's memory for itself.
+	// MaxElements is the most elements of one tensor. Default 67108864. Too high lets a
+	// short body announce a tensor that takes all memory.
 	MaxElements int `yaml:"max_elements"`
 	// MaxInputs is the most input tensors of a request. Default 64.
 	MaxInputs int `yaml:"max_inputs"`
 	// MaxOutputs is the most outputs that a request may name. Default 64.
 	MaxOutputs int `yaml:"max_outputs"`
 	// HeaderTimeout is how long a request's header may take from its first byte. Default
-	// 5s. Too high lets slow clients hold connections; too low cuts off bad networks (408).
+	// 10s. Too high lets slow clients hold connections; too low cuts off bad networks (408).
 	HeaderTimeout time.Duration `yaml:"header_timeout"`
-	// ReadTimeout is how long a whole request may take from its first byte. Default 30s.
-	// Too low cuts off large bodies on slow lines.
+	// ReadTimeout is how long a body may take once its header has come. Default 30s. Too low cuts off large bodies on slow lines.
 	ReadTimeout time.Duration `yaml:"read_timeout"`
 	// WriteTimeout is how long a client may take to read its answer. Default 30s.
 	WriteTimeout time.Duration `yaml:"write_timeout"`
 	// IdleTimeout is how long a connection may wait for its next request. Default 75s.
 	// Shorter than a proxy's own value, it makes the proxy meet closed connections.
 	IdleTimeout time.Duration `yaml:"idle_timeout"`
+	// MaxBudget is the longest budget that a request may ask for. Default 10m. Too high
+	// lets forgotten requests hold their buffers.
+	MaxBudget time.Duration `yaml:"max_budget"`
 }
 
-// Queue bounds what waits for a device, over all models. It is a backstop: requests
-// that would miss their deadline are refused long before.
+// Queue bounds what waits for a device, for each model version. It is a backstop:
+// requests that would miss their deadline are refused long before.
 type Queue struct {
-	// MaxRows is the most rows that wait. Default 65536. Too low sheds bursts that a
+	// MaxRows is the most rows that wait. Default 32768. Too low sheds bursts that a
 	// device would have caught up with.
 	MaxRows int `yaml:"max_rows"`
-	// MaxBytes is the most bytes of tensors that wait. Default 512MiB. Too high can take
+	// MaxBytes is the most bytes of tensors that wait. Default 256MiB. Too high can take
 	// more memory than the machine has.
 	MaxBytes Bytes `yaml:"max_bytes"`
 }
@@ -95,9 +98,6 @@ type Scheduler struct {
 	// Budget is the time from arrival to answer for a request and a model that name none.
 	// Default 100ms. Too low sheds what could have been served; too high lets queues grow.
 	Budget time.Duration `yaml:"budget"`
-	// MaxBudget is the largest budget that a request may ask for; more is cut to it.
-	// Default 1m. Too high lets forgotten requests hold their buffers.
-	MaxBudget time.Duration `yaml:"max_budget"`
 	// CPULanes is how many batches run on the CPU at once, over all models. Default 0:
 	// from the cores that the process may use, leaving room for HTTP. More lanes than
 	// cores make every batch slower and p99 much worse.
@@ -125,11 +125,22 @@ type ONNXRuntime struct {
 	Library string `yaml:"library" env:"SLUICE_ONNXRUNTIME"`
 }
 
-// ModelDefaults hold for a model whose own model.yaml does not say otherwise.
+// ModelDefaults hold for a model whose own model.yaml does not say otherwise; its
+// budget is scheduler.budget.
 type ModelDefaults struct {
 	// MaxBatch is the most rows of one run. Default 64. The scheduler takes fewer where
 	// more rows would not be faster; too high makes warm-up long and memory large.
 	MaxBatch int `yaml:"max_batch"`
+	// MaxRows is the most rows of one request, which is split where it is more than a
+	// batch. Default 0: the larger of max_batch and 1024. Too high lets one request hold
+	// the device for many batches.
+	MaxRows int `yaml:"max_rows"`
+	// KeepVersions is how many of a model's newest versions stay loaded. Default 1. More
+	// make rolling back instant and cost their memory.
+	KeepVersions int `yaml:"keep_versions"`
+	// Warmup is the time that warm-up spends on measuring a model when it is loaded.
+	// Default 300ms. More makes the first cost estimates steadier and loading slower.
+	Warmup time.Duration `yaml:"warmup"`
 	// Tolerance is how far an answer may be from the golden row's, or from the answer
 	// of the same row in another batch.
 	Tolerance Tolerance `yaml:"tolerance"`
@@ -154,24 +165,30 @@ func Default() *Config {
 		Limits: Limits{
 			MaxBodyBytes:         64 * mebibyte,
 			MaxDecompressedBytes: 64 * mebibyte,
+			MaxBodiesBytes:       gibibyte,
 			MaxHeaderBytes:       8 * kibibyte,
 			MaxHeaders:           100,
 			MaxURIBytes:          2 * kibibyte,
-			MaxChunks:            4096,
-			MaxConnections:       10_000,
+			MaxConnections:       4096,
 			MaxJSONDepth:         100,
-			MaxElements:          16 << 20,
+			MaxElements:          64 << 20,
 			MaxInputs:            64,
 			MaxOutputs:           64,
-			HeaderTimeout:        5 * time.Second,
+			HeaderTimeout:        10 * time.Second,
 			ReadTimeout:          30 * time.Second,
 			WriteTimeout:         30 * time.Second,
 			IdleTimeout:          75 * time.Second,
+			MaxBudget:            10 * time.Minute,
 		},
-		Queue:         Queue{MaxRows: 65_536, MaxBytes: 512 * mebibyte},
-		Scheduler:     Scheduler{Budget: 100 * time.Millisecond, MaxBudget: time.Minute, HangLimit: 10 * time.Second},
-		Drain:         Drain{Delay: time.Second, Deadline: 20 * time.Second},
-		ModelDefaults: ModelDefaults{MaxBatch: 64, Tolerance: Tolerance{Abs: 1e-4, Rel: 1e-3}},
-		sources:       map[string]string{},
+		Queue:     Queue{MaxRows: 32_768, MaxBytes: 256 * mebibyte},
+		Scheduler: Scheduler{Budget: 100 * time.Millisecond, HangLimit: 10 * time.Second},
+		Drain:     Drain{Delay: time.Second, Deadline: 20 * time.Second},
+		ModelDefaults: ModelDefaults{
+			MaxBatch:     64,
+			KeepVersions: 1,
+			Warmup:       300 * time.Millisecond,
+			Tolerance:    Tolerance{Abs: 1e-4, Rel: 1e-3},
+		},
+		sources: map[string]string{},
 	}
 }

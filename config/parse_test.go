@@ -108,7 +108,7 @@ func TestUnreadableFile(t *testing.T) {
 	f("limts: {}", "sluice.yaml:1: there is no setting limts")
 	f("log:\n  level: info\n  colour: red", "sluice.yaml:3: there is no setting log.colour")
 	f("sources: {}", "there is no setting sources")
-	f("log: {level: a}\nlimits: {max_chunks: x}\nnope: 1", "sluice.yaml:2: limits.max_chunks: \"x\" is not a whole number", "sluice.yaml:3: there is no setting nope")
+	f("log: {level: a}\nlimits: {max_headers: x}\nnope: 1", "sluice.yaml:2: limits.max_headers: \"x\" is not a whole number", "sluice.yaml:3: there is no setting nope")
 	f("listen: a\nlisten: b", "2", "listen", "already defined")
 	f("listen: a\n\"listen\": b", "2", "listen", "already defined")
 	f("limits:", "sluice.yaml:1: limits must be a mapping of settings, not nothing")

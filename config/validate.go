@@ -10,6 +10,9 @@ import (
 	"time"
 )
 
+// maxBody is the largest body that a limit may allow; the gateway counts it in 32 bits.
+const maxBody = gibibyte
+
 // Validate reports every fault, each with the setting's path, its value, the rule, and
 // where it was set.
 func (c *Config) Validate() error {
@@ -31,27 +34,35 @@ func (c *Config) Validate() error {
 		v.fault("queue.max_bytes", c.Queue.MaxBytes, fmt.Sprintf("must hold one request of limits.max_decompressed_bytes, %s", c.Limits.MaxDecompressedBytes))
 	}
 	between(&v, "scheduler.budget", c.Scheduler.Budget, time.Millisecond, time.Hour)
-	between(&v, "scheduler.max_budget", c.Scheduler.MaxBudget, c.Scheduler.Budget, time.Hour)
+	if c.Scheduler.Budget > c.Limits.MaxBudget {
+		v.fault("scheduler.budget", c.Scheduler.Budget, fmt.Sprintf("must not be longer than limits.max_budget, %s", c.Limits.MaxBudget))
+	}
 	between(&v, "scheduler.cpu_lanes", c.Scheduler.CPULanes, 0, 1024)
 	between(&v, "scheduler.hang_limit", c.Scheduler.HangLimit, 100*time.Millisecond, time.Hour)
 	between(&v, "drain.delay", c.Drain.Delay, 0, 10*time.Minute)
 	between(&v, "drain.deadline", c.Drain.Deadline, 0, time.Hour)
 	between(&v, "model_defaults.max_batch", c.ModelDefaults.MaxBatch, 1, 4096)
+	between(&v, "model_defaults.max_rows", c.ModelDefaults.MaxRows, 0, 1<<20)
+	between(&v, "model_defaults.keep_versions", c.ModelDefaults.KeepVersions, 1, 100)
+	between(&v, "model_defaults.warmup", c.ModelDefaults.Warmup, time.Millisecond, 10*time.Minute)
 	between(&v, "model_defaults.tolerance.abs", c.ModelDefaults.Tolerance.Abs, 0, 1e6)
 	between(&v, "model_defaults.tolerance.rel", c.ModelDefaults.Tolerance.Rel, 0, 1)
 	return errors.Join(v.faults...)
 }
 
 func (v *validator) limits(l *Limits) {
-	between(v, "limits.max_body_bytes", l.MaxBodyBytes, kibibyte, 4*gibibyte)
-	between(v, "limits.max_decompressed_bytes", l.MaxDecompressedBytes, kibibyte, 4*gibibyte)
+	between(v, "limits.max_body_bytes", l.MaxBodyBytes, kibibyte, maxBody)
+	between(v, "limits.max_decompressed_bytes", l.MaxDecompressedBytes, kibibyte, maxBody)
+	between(v, "limits.max_bodies_bytes", l.MaxBodiesBytes, kibibyte, 1<<50)
+	if l.MaxBodiesBytes < l.MaxBodyBytes {
+		v.fault("limits.max_bodies_bytes", l.MaxBodiesBytes, fmt.Sprintf("must hold one body of limits.max_body_bytes, %s", l.MaxBodyBytes))
+	}
 	between(v, "limits.max_header_bytes", l.MaxHeaderBytes, kibibyte, mebibyte)
 	between(v, "limits.max_headers", l.MaxHeaders, 8, 10_000)
 	between(v, "limits.max_uri_bytes", l.MaxURIBytes, 256, 64*kibibyte)
 	if l.MaxURIBytes > l.MaxHeaderBytes {
 		v.fault("limits.max_uri_bytes", l.MaxURIBytes, fmt.Sprintf("must fit into limits.max_header_bytes, %s", l.MaxHeaderBytes))
 	}
-	between(v, "limits.max_chunks", l.MaxChunks, 1, 1<<20)
 	between(v, "limits.max_connections", l.MaxConnections, 1, 1<<20)
 	between(v, "limits.max_json_depth", l.MaxJSONDepth, 8, 1000)
 	between(v, "limits.max_elements", l.MaxElements, 1, 1<<31-1)
@@ -59,11 +70,9 @@ func (v *validator) limits(l *Limits) {
 	between(v, "limits.max_outputs", l.MaxOutputs, 1, 4096)
 	between(v, "limits.header_timeout", l.HeaderTimeout, 10*time.Millisecond, time.Hour)
 	between(v, "limits.read_timeout", l.ReadTimeout, 10*time.Millisecond, time.Hour)
-	if l.ReadTimeout < l.HeaderTimeout {
-		v.fault("limits.read_timeout", l.ReadTimeout, fmt.Sprintf("must not be shorter than limits.header_timeout, %s", l.HeaderTimeout))
-	}
 	between(v, "limits.write_timeout", l.WriteTimeout, 10*time.Millisecond, time.Hour)
 	between(v, "limits.idle_timeout", l.IdleTimeout, 10*time.Millisecond, 24*time.Hour)
+	between(v, "limits.max_budget", l.MaxBudget, time.Millisecond, time.Hour)
 }
 
 type validator struct {
