@@ -1,0 +1,216 @@
+package batcher
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"sluice/internal/clock"
+	"sluice/internal/fault"
+)
+
+// Options configure a Batcher. The zero value of each field is its documented default.
+type Options struct {
+	// Devices are the places to run, fixed for the Batcher's life.
+	Devices []DeviceOptions
+	// Scheduler tunes the decisions.
+	Scheduler SchedulerOptions
+	// HangLimit is how long a run may take before it counts as stuck and is cut short.
+	// Default 10 s. Too low: slow models fail; too high: a stuck run holds its lane.
+	HangLimit time.Duration
+	// PeerAfter is how long a request waits in the queue before the Batcher begins to ask
+	// whether its client is still there. Default 10 ms; negative: never.
+	PeerAfter time.Duration
+}
+
+// Batcher is the thin runtime around the Scheduler: one lock, a goroutine per lane,
+// the callers' wake-ups and one timer. It never calls out (a run, a log line, a metric)
+// with the lock held.
+//
+// A request goes pending -> ended, once, under the lock; who makes that step sets
+// its error or trace and wakes the caller. Lanes may still be running parts of a
+// request that has ended (its deadline passed, its client left): the reference that
+// each part holds keeps the buffers valid until the lane lets go.
+type Batcher struct {
+	opt       Options
+	executors [][]*executor // by device and lane
+	stop      chan struct{}
+	wg        sync.WaitGroup
+	timer     *time.Timer
+
+	mu struct {
+		sync.Mutex
+		sched    *Scheduler
+		models   map[ModelID]*Model
+		oldest   *request // pending requests in order of arrival
+		newest   *request
+		drained  chan struct{} // closed when none is pending; nil unless Drain waits
+		draining bool
+		armed    clock.Instant // when the timer fires; Never if it is off
+		closed   bool
+	}
+}
+
+// Start starts a Batcher with its lanes.
+func Start(opt Options) (*Batcher, error) {
+	if opt.HangLimit == 0 {
+		opt.HangLimit = 10 * time.Second
+	}
+	if opt.PeerAfter == 0 {
+		opt.PeerAfter = 10 * time.Millisecond
+	}
+	b := &Batcher{opt: opt, stop: make(chan struct{})}
+	b.mu.sched = New(opt.Scheduler)
+	b.mu.models = make(map[ModelID]*Model)
+	b.mu.armed = clock.Never
+	for _, d := range opt.Devices {
+		id, err := b.mu.sched.AddDevice(d)
+		if err != nil {
+			return nil, err
+		}
+		var lanes []*executor
+		for i := range d.Lanes {
+			lanes = append(lanes, &executor{b: b, device: id, name: d.Name, index: i, wake: make(chan struct{}, 1)})
+		}
+		b.executors = append(b.executors, lanes)
+	}
+	b.timer = time.AfterFunc(time.Hour, b.tick)
+	b.timer.Stop()
+	for _, lanes := range b.executors {
+		for _, x := range lanes {
+			b.wg.Go(x.loop)
+		}
+	}
+	return b, nil
+}
+
+// Drain refuses new requests and waits until every accepted one has ended. When ctx
+// ends first, the requests that are still queued are answered with Draining at once.
+func (b *Batcher) Drain(ctx context.Context) error {
+	b.mu.Lock()
+	b.mu.draining = true
+	if b.mu.drained == nil {
+		b.mu.drained = make(chan struct{})
+	}
+	drained := b.mu.drained
+	if b.mu.oldest == nil {
+		close(drained)
+		b.mu.drained = nil
+	}
+	b.mu.Unlock()
+	select {
+	case <-drained:
+		return nil
+	case <-ctx.Done():
+		b.evict(nil, fault.New(fault.Draining, "the server is shutting down"))
+		return ctx.Err()
+	}
+}
+
+// Close stops the lanes after the runs that they are in. Requests that are still
+// queued are answered with Draining. No request may arrive afterwards.
+func (b *Batcher) Close() {
+	b.mu.Lock()
+	if b.mu.closed {
+		b.mu.Unlock()
+		return
+	}
+	b.mu.closed, b.mu.draining = true, true
+	b.mu.Unlock()
+	b.evict(nil, fault.New(fault.Draining, "the server is shutting down"))
+	close(b.stop)
+	b.wg.Wait()
+	b.timer.Stop()
+}
+
+// evict answers every request of a model (nil: of all) that still waits with err.
+func (b *Batcher) evict(m *Model, err error) {
+	b.mu.Lock()
+	var ended []*request
+	for r := b.mu.oldest; r != nil; r = r.next {
+		if (m == nil || r.model == m) && r.waits() {
+			ended = append(ended, r)
+		}
+	}
+	ended = b.endLocked(clock.Now(), ended, err)
+	b.mu.Unlock()
+	wake(ended)
+}
+
+// endLocked ends those of the requests that are still pending, takes their queued parts
+// out of the scheduler, and returns those whose callers must be woken.
+func (b *Batcher) endLocked(now clock.Instant, requests []*request, err error) []*request {
+	ended := requests[:0]
+	for _, r := range requests {
+		if !r.pending {
+			continue
+		}
+		for i := range r.parts {
+			if b.mu.sched.Cancel(now, &r.parts[i].Item) {
+				r.refs.Add(-1)
+			}
+		}
+		b.settleLocked(r, err)
+		ended = append(ended, r)
+	}
+	return ended
+}
+
+// acceptLocked is the step to pending, settleLocked the one from pending to ended.
+func (b *Batcher) acceptLocked(r *request) {
+	r.pending = true
+	r.refs.Add(int32(len(r.parts)))
+	r.prev, r.next = b.mu.newest, nil
+	if r.prev != nil {
+		r.prev.next = r
+	} else {
+		b.mu.oldest = r
+	}
+	b.mu.newest = r
+	r.model.pending++
+}
+
+func (b *Batcher) settleLocked(r *request, err error) {
+	r.pending = false
+	r.task.Err = err
+	if r.prev != nil {
+		r.prev.next = r.next
+	} else {
+		b.mu.oldest = r.next
+	}
+	if r.next != nil {
+		r.next.prev = r.prev
+	} else {
+		b.mu.newest = r.prev
+	}
+	r.prev, r.next = nil, nil
+	r.model.pending--
+	if r.model.pending == 0 && r.model.drained != nil {
+		close(r.model.drained)
+		r.model.drained = nil
+	}
+	if b.mu.oldest == nil && b.mu.drained != nil {
+		close(b.mu.drained)
+		b.mu.drained = nil
+	}
+}
+
+// wake lets the callers of ended requests go on. It runs without the lock; each request
+// is its caller's again after the send.
+func wake(ended []*request) {
+	for i, r := range ended {
+		ended[i] = nil
+		t := r.task
+		if t.Err == nil {
+			t.Join()
+		}
+		t.Wait <- struct{}{}
+	}
+}
+
+// notify tells an idle lane that there is work.
+func (b *Batcher) notify(l Lane) {
+	if l.Lane >= 0 {
+		b.executors[l.Device][l.Lane].notify()
+	}
+}

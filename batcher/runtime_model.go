@@ -1,0 +1,222 @@
+package batcher
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"sluice/internal/clock"
+	"sluice/internal/cost"
+	"sluice/internal/fault"
+	"sluice/internal/task"
+)
+
+// Placement is a model's session on one device.
+type Placement struct {
+	Device string
+	Runner task.Runner
+	// Curve is what warm-up measured; it seeds the cost model.
+	Curve cost.Curve
+	// Sizes are the batch sizes that the session runs, ascending; a batch is padded up
+	// to the next. Empty: any size.
+	Sizes []int
+}
+
+// Spec describes a model version to serve.
+type Spec struct {
+	Name     string
+	MaxBatch int // most rows of one run; at least 1
+	Outputs  int // outputs in the schema
+	Budget   time.Duration
+	// Placements are in order of preference.
+	Placements []Placement
+	// QueueRows and QueueBytes bound what may wait. 0 means the Scheduler's defaults.
+	QueueRows  int
+	QueueBytes int64
+	// Observe is called after each run, outside every lock, from the lane that ran it.
+	// nil means nobody looks.
+	Observe func(*BatchReport)
+}
+
+// BatchReport says how one batch went.
+type BatchReport struct {
+	Device    string
+	Rows      int
+	Requests  int
+	Sealed    clock.Instant
+	Timing    task.Timing
+	End       clock.Instant // outputs scattered
+	Predicted time.Duration // of End - Sealed, when it was sealed
+	Err       error
+}
+
+// Model is a model version in service.
+type Model struct {
+	b       *Batcher
+	id      ModelID
+	spec    Spec
+	runners []task.Runner // by DeviceID; nil where the model has no session
+
+	// Guarded by Batcher.mu.
+	pending int           // requests
+	drained chan struct{} // closed when none is pending; nil unless Close waits
+	refused clock.Instant // when the last request was turned away
+}
+
+// Add puts a model version into service.
+func (b *Batcher) Add(spec Spec) (*Model, error) {
+	m := &Model{b: b, spec: spec, runners: make([]task.Runner, len(b.opt.Devices))}
+	opt := ModelOptions{Name: spec.Name, MaxBatch: max(spec.MaxBatch, 1), Budget: spec.Budget, MaxQueueRows: spec.QueueRows, MaxQueueBytes: spec.QueueBytes}
+	for _, p := range spec.Placements {
+		id, ok := b.device(p.Device)
+		if !ok {
+			return nil, fmt.Errorf("cannot place model %q: no device %q", spec.Name, p.Device)
+		}
+		m.runners[id] = p.Runner
+		opt.Devices = append(opt.Devices, ModelDevice{Device: id, Curve: p.Curve, Sizes: p.Sizes})
+	}
+	if len(opt.Devices) == 0 {
+		return nil, fmt.Errorf("cannot place model %q: it has no session on any device", spec.Name)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.mu.closed {
+		return nil, fault.New(fault.Draining, "the server is shutting down")
+	}
+	id, err := b.mu.sched.AddModel(opt)
+	if err != nil {
+		return nil, err
+	}
+	m.id = id
+	b.mu.models[id] = m
+	return m, nil
+}
+
+func (b *Batcher) device(name string) (DeviceID, bool) {
+	for i, d := range b.opt.Devices {
+		if d.Name == name {
+			return DeviceID(i), true
+		}
+	}
+	return 0, false
+}
+
+// Predict runs one task to its end and returns its error: nil, and then the outputs
+// are set, or a fault. It blocks until the task has been answered, at the latest at its
+// deadline. The caller keeps its reference to the task.
+func (m *Model) Predict(t *task.Task) error {
+	r := getRequest(m, t)
+	t.Reserve(m.spec.Outputs)
+	now := clock.Now()
+	t.Trace.Queued = now
+	if v := m.submit(now, r); !v.Admitted {
+		r.release()
+		return m.refusal(t, now, v)
+	}
+	<-t.Wait
+	err := t.Err
+	r.release()
+	return err
+}
+
+// submit hands the request's parts to the scheduler, all or none.
+func (m *Model) submit(now clock.Instant, r *request) (v Verdict) {
+	b := m.b
+	b.mu.Lock()
+	if b.mu.draining {
+		b.mu.Unlock()
+		return Verdict{Reason: Closed}
+	}
+	r.wakes = r.wakes[:0]
+	for i := range r.parts {
+		if v = b.mu.sched.Arrive(now, &r.parts[i].Item); !v.Admitted {
+			for j := range i {
+				b.mu.sched.Cancel(now, &r.parts[j].Item)
+			}
+			m.refused = now
+			break
+		}
+		r.wakes = append(r.wakes, v.Wake)
+	}
+	if v.Admitted {
+		b.acceptLocked(r)
+		b.armLocked(now, min(r.task.Deadline, now.Add(lookEvery)))
+	}
+	b.mu.Unlock()
+	for _, l := range r.wakes {
+		b.notify(l)
+	}
+	return v
+}
+
+// refusal is the fault of a request that was not admitted.
+func (m *Model) refusal(t *task.Task, now clock.Instant, v Verdict) error {
+	switch v.Reason {
+	case Closed:
+		return fault.New(fault.Draining, "the server is shutting down or the model version is being replaced")
+	case QueueRows, QueueBytes:
+		f := fault.Newf(fault.Overloaded, "the queue of model '%s' is full (%s): predicted wait %s", m.spec.Name, v.Reason, round(v.Wait))
+		f.RetryAfter = v.Wait
+		return f
+	default:
+		f := fault.Newf(fault.Overloaded, "model '%s' is overloaded: predicted wait %s, budget left %s", m.spec.Name, round(v.Wait), round(t.Deadline.Sub(now)))
+		f.RetryAfter = v.Wait
+		return f
+	}
+}
+
+func round(d time.Duration) time.Duration { return d.Round(10 * time.Microsecond) }
+
+// Close takes the model out of service: new requests are refused, and it waits until
+// the accepted ones have ended. When ctx ends first, those still queued are answered
+// with Draining and it waits for the runs alone. Afterwards no runner is in use.
+func (m *Model) Close(ctx context.Context) error {
+	b := m.b
+	b.mu.Lock()
+	if b.mu.models[m.id] != m {
+		b.mu.Unlock()
+		return nil
+	}
+	b.mu.sched.CloseModel(m.id)
+	drained := make(chan struct{})
+	if m.pending == 0 {
+		close(drained)
+	} else {
+		m.drained = drained
+	}
+	b.mu.Unlock()
+	var err error
+	select {
+	case <-drained:
+	case <-ctx.Done():
+		err = ctx.Err()
+		b.evict(m, fault.New(fault.Draining, "the model version is being replaced"))
+	}
+	b.awaitRuns(m)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.mu.models, m.id)
+	if fault := b.mu.sched.RemoveModel(m.id); fault != nil {
+		panic("BUG: " + fault.Error())
+	}
+	return err
+}
+
+// awaitRuns returns when no lane runs a batch of the model. Requests may have ended at
+// their deadlines while their batch runs on.
+func (b *Batcher) awaitRuns(m *Model) {
+	for _, lanes := range b.executors {
+		for _, x := range lanes {
+			b.mu.Lock()
+			var done chan struct{}
+			if x.model == m {
+				done = make(chan struct{})
+				x.waiters = append(x.waiters, done)
+			}
+			b.mu.Unlock()
+			if done != nil {
+				<-done
+			}
+		}
+	}
+}

@@ -1,0 +1,91 @@
+package batcher
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"sluice/internal/task"
+	"sluice/internal/tensor"
+)
+
+// request is a task in the scheduler's hands, as one or more parts of at most MaxBatch
+// rows. It is referenced by its caller and by each part that is queued or running.
+type request struct {
+	task  *task.Task
+	model *Model
+	parts []part
+	wakes []Lane // scratch of submit
+	refs  atomic.Int32
+
+	// Guarded by Batcher.mu.
+	pending    bool // accepted and not ended
+	prev, next *request
+	left       int   // parts without a result
+	failed     error // the first part's error
+}
+
+// part is what the scheduler sees of a request; its Owner is the part itself.
+type part struct {
+	Item
+	request *request
+	rows    task.Part
+}
+
+// waits reports whether a part of the request is in a queue.
+func (r *request) waits() bool {
+	for i := range r.parts {
+		if r.parts[i].state == itemQueued {
+			return true
+		}
+	}
+	return false
+}
+
+var requests = sync.Pool{New: func() any { return new(request) }}
+
+// getRequest splits a task into items. The caller's reference is counted; the task is
+// retained until the last reference goes.
+func getRequest(m *Model, t *task.Task) *request {
+	r := requests.Get().(*request)
+	t.Retain()
+	r.task, r.model = t, m
+	r.refs.Store(1)
+	maxBatch := max(m.spec.MaxBatch, 1)
+	n := max((t.Rows+maxBatch-1)/maxBatch, 1)
+	if cap(r.parts) < n {
+		r.parts = make([]part, n)
+	}
+	r.parts, r.left = r.parts[:n], n
+	bytes := inputBytes(t.Inputs) / int64(n)
+	for i := range r.parts {
+		p := &r.parts[i]
+		p.request = r
+		p.rows = task.Part{Task: t, From: i * maxBatch, To: min((i+1)*maxBatch, t.Rows)}
+		p.Item = Item{
+			Model: m.id, Rows: max(p.rows.Rows(), 1), Bytes: bytes,
+			Arrived: t.Arrived, Deadline: t.Deadline, Class: t.Priority, Key: t.ShapeKey, Owner: p,
+		}
+	}
+	return r
+}
+
+func inputBytes(inputs []tensor.Tensor) (n int64) {
+	for i := range inputs {
+		n += int64(len(inputs[i].Data))
+	}
+	return n
+}
+
+// release drops a reference.
+func (r *request) release() {
+	switch n := r.refs.Add(-1); {
+	case n == 0:
+		t := r.task
+		r.task, r.model, r.failed = nil, nil, nil
+		clear(r.parts)
+		requests.Put(r)
+		t.Release()
+	case n < 0:
+		panic("BUG: request released more often than referenced")
+	}
+}
