@@ -1,0 +1,221 @@
+package sim
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"sluice/internal/clock"
+)
+
+type state uint8
+
+const (
+	unknown state = iota
+	waiting
+	running
+	ended
+)
+
+// world is a simulation under way.
+type world struct {
+	cfg     Config
+	policy  Policy
+	now     clock.Instant
+	events  events
+	streams []*rand.Rand
+	noise   *rand.Rand
+	lanes   []laneState
+	first   []int // by device: place of its first lane in lanes
+	ticking clock.Instant
+	seq     int
+	queue   []*Request // kept for the audit alone
+	dropped []*Request
+	slab    []Request
+	result  Result
+}
+
+type laneState struct {
+	id    Lane
+	busy  bool
+	batch Batch
+}
+
+// Run simulates a policy. The error is about the configuration; what the policy does
+// wrong is in the result.
+func Run(cfg Config, policy Policy) (*Result, error) {
+	if err := cfg.validate(); err != nil {
+		return nil, fmt.Errorf("cannot simulate: %w", err)
+	}
+	w := &world{cfg: cfg, policy: policy, ticking: clock.Never}
+	w.noise = rand.New(rand.NewPCG(cfg.Seed, 0))
+	w.result.length = cfg.Length
+	w.result.ByStream = make([]Count, len(cfg.Streams))
+	for d, device := range cfg.Devices {
+		w.first = append(w.first, len(w.lanes))
+		for i := range device.Lanes {
+			w.lanes = append(w.lanes, laneState{id: Lane{d, i}})
+		}
+		w.result.Devices = append(w.result.Devices, Usage{ByModel: make([]time.Duration, len(cfg.Models))})
+	}
+	for i := range cfg.Streams {
+		w.streams = append(w.streams, rand.New(rand.NewPCG(cfg.Seed, uint64(i)+1)))
+		w.schedule(i, 0)
+	}
+	for e, ok := w.events.pop(); ok; e, ok = w.events.pop() {
+		w.step(e)
+	}
+	w.close()
+	return &w.result, nil
+}
+
+func (w *world) step(e event) {
+	if e.kind == tick {
+		if e.at != w.ticking {
+			return // an earlier one took its place
+		}
+		w.ticking = clock.Never
+		if w.policy.TickAt() > e.at { // what it was for has been dealt with
+			w.arm()
+			return
+		}
+	}
+	w.now = e.at
+	switch e.kind {
+	case arrival:
+		w.schedule(e.index, time.Duration(e.at))
+		w.arrive(e.index)
+	case completion:
+		w.complete(&w.lanes[e.index])
+	case tick:
+		w.tick()
+	}
+	w.arm()
+	if w.cfg.Audit {
+		w.audit()
+	}
+}
+
+// schedule plans the next arrival of a stream.
+func (w *world) schedule(stream int, after time.Duration) {
+	at := w.cfg.Streams[stream].Arrivals.after(after, w.streams[stream])
+	if at < w.cfg.Warmup+w.cfg.Length {
+		w.events.push(clock.Instant(at), arrival, stream)
+	}
+}
+
+// arm sees to it that the policy gets its tick.
+func (w *world) arm() {
+	if at := w.policy.TickAt(); at < w.ticking {
+		w.ticking = max(at, w.now)
+		w.events.push(w.ticking, tick, 0)
+	}
+}
+
+func (w *world) tick() {
+	dropped, wake := w.policy.Tick(w.now, w.dropped[:0])
+	w.drop(dropped)
+	w.dropped = dropped
+	w.wake(wake)
+	if w.policy.TickAt() <= w.now {
+		w.result.fault(w.now, "the policy asks for the tick that it has just had")
+		w.ticking = w.now // arms no more
+	}
+}
+
+func (w *world) arrive(stream int) {
+	s := &w.cfg.Streams[stream]
+	if len(w.slab) == 0 {
+		w.slab = make([]Request, 1024)
+	}
+	r := &w.slab[0]
+	w.slab = w.slab[1:]
+	*r = Request{
+		Seq: w.seq, Stream: stream, Model: s.Model, Rows: max(s.Rows, 1), Class: s.Class,
+		Arrived: w.now, Deadline: w.now.Add(s.Budget), state: waiting,
+	}
+	w.seq++
+	if c := w.count(r); c != nil {
+		c.Arrived++
+	}
+	admitted, wake := w.policy.Arrive(w.now, r)
+	if !admitted {
+		w.end(r, Refuse)
+		return
+	}
+	w.observe(Decision{At: w.now, Action: Admit, Seq: r.Seq})
+	if w.cfg.Audit {
+		w.queue = append(w.queue, r)
+	}
+	w.wake(wake)
+}
+
+// wake lets a lane ask for work, and then those that the work itself names.
+func (w *world) wake(id Lane) {
+	for id.Device >= 0 {
+		l := w.lane(id)
+		if l == nil || l.busy {
+			return
+		}
+		id = w.next(l)
+	}
+}
+
+func (w *world) lane(id Lane) *laneState {
+	if id.Device >= len(w.first) || id.Lane >= w.cfg.Devices[id.Device].Lanes {
+		w.result.fault(w.now, "no lane %v", id)
+		return nil
+	}
+	first := w.first[id.Device]
+	if id.Lane != AnyLane {
+		return &w.lanes[first+id.Lane]
+	}
+	for i := range w.cfg.Devices[id.Device].Lanes {
+		if !w.lanes[first+i].busy {
+			return &w.lanes[first+i]
+		}
+	}
+	return nil
+}
+
+// next asks for a batch for an idle lane and starts it.
+func (w *world) next(l *laneState) (wake Lane) {
+	b := &l.batch
+	*b = Batch{Lane: l.id, Model: -1, Requests: b.Requests[:0], Dropped: b.Dropped[:0], Wake: NoLane, Start: w.now, handle: b.handle}
+	sealed := w.policy.Next(w.now, l.id, b)
+	w.drop(b.Dropped)
+	if sealed && w.check(b) {
+		w.start(l)
+	}
+	return b.Wake
+}
+
+func (w *world) start(l *laneState) {
+	b := &l.batch
+	m := &w.cfg.Models[b.Model]
+	took := float64(m.Curves[l.id.Device].At(b.Padded)) * w.cfg.Noise.factor(w.noise)
+	if w.cfg.Speed != nil {
+		took *= w.cfg.Speed(l.id.Device, w.now)
+	}
+	for _, r := range b.Requests {
+		r.state = running
+		w.observe(Decision{At: w.now, Action: Seal, Seq: r.Seq, Lane: l.id, Rows: b.Rows})
+	}
+	l.busy = true
+	u := &w.result.Devices[l.id.Device]
+	u.Batches++
+	u.Rows += b.Rows
+	u.Busy += time.Duration(took)
+	u.ByModel[b.Model] += time.Duration(took)
+	w.events.push(w.now.Add(time.Duration(took)), completion, w.first[l.id.Device]+l.id.Lane)
+}
+
+func (w *world) complete(l *laneState) {
+	b := &l.batch
+	for _, r := range b.Requests {
+		w.finish(r)
+	}
+	l.busy = false
+	w.policy.Complete(w.now, b, w.now.Sub(b.Start))
+	w.wake(l.id)
+}
