@@ -1,0 +1,54 @@
+package models
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Check takes one bundle through the load gates and throws the session away.
+func Check(ctx context.Context, opts Options, b *Bundle) (*Report, error) {
+	opts, err := opts.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	session, report := prove(ctx, &opts, b)
+	if session != nil {
+		if err := session.Close(); err != nil {
+			return report, fmt.Errorf("cannot close the session of %s: %w", b.Label(), err)
+		}
+	}
+	return report, ctx.Err()
+}
+
+// Find locates every bundle of the options, by name and from old to new. The faults
+// are sentences on what looks like a bundle and is none.
+func Find(opts Options) (bundles []*Bundle, faults []error, err error) {
+	if opts.Dir != "" {
+		if bundles, faults, err = Discover(opts.Dir); err != nil {
+			return nil, nil, err
+		}
+	}
+	for _, path := range opts.Paths {
+		b, err := Locate(path)
+		if err != nil {
+			return nil, nil, err
+		}
+		b.given = true
+		b.glance()
+		bundles = append(bundles, b)
+	}
+	slices.SortStableFunc(bundles, func(a, b *Bundle) int {
+		if a.Name != b.Name {
+			return strings.Compare(a.Name, b.Name)
+		}
+		return compareVersions(a.Version, b.Version)
+	})
+	for i := 1; i < len(bundles); i++ {
+		if a, b := bundles[i-1], bundles[i]; a.Name == b.Name && a.Version == b.Version {
+			return nil, nil, fmt.Errorf("two bundles are %s: %s and %s", b.Label(), a.ModelPath(), b.ModelPath())
+		}
+	}
+	return bundles, faults, nil
+}

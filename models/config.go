@@ -1,0 +1,172 @@
+package models
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
+)
+
+// ConfigFile is the name of a bundle's optional settings.
+const ConfigFile = "model.yaml"
+
+const (
+	maxConfigBytes = 1 << 20
+	maxBatchLimit  = 4096
+	maxRowsLimit   = 1 << 20
+	maxBudget      = time.Hour
+)
+
+// Config is what model.yaml says, with defaults filled in.
+type Config struct {
+	// Budget is the latency budget of a request that names none. Too low sheds requests
+	// that could be served; too high lets queues grow.
+	Budget time.Duration `yaml:"budget"`
+	// MaxBatch is the most rows of one run; memory of every lane grows with it. 0 runs
+	// each request whole and alone, for a model whose axis 0 is no batch.
+	MaxBatch int `yaml:"max_batch"`
+	// MaxRows is the most rows of one request; more than MaxBatch are split. 0 means the
+	// larger of MaxBatch and 1024.
+	MaxRows int `yaml:"max_rows"`
+	// Tolerance bounds the difference of two answers for one row, for golden rows and
+	// batch invariance.
+	Tolerance Tolerance `yaml:"tolerance"`
+	// Padding lets rows of different length share a batch.
+	Padding *PaddingConfig `yaml:"padding"`
+	// Labels names the classes of outputs, for the classification extension.
+	Labels map[string][]string `yaml:"labels"`
+	// SHA256 pins the content of files by name, as sha256sum prints it. If it is given,
+	// every file of the bundle but model.yaml must be in it.
+	SHA256 map[string]string `yaml:"sha256"`
+	// Lineage says where the model comes from; free text, shown and not read.
+	Lineage map[string]string `yaml:"lineage"`
+}
+
+// Tolerance allows a difference of Abs + Rel * |expected value|.
+type Tolerance struct {
+	Abs float64 `yaml:"abs"`
+	Rel float64 `yaml:"rel"`
+}
+
+// PaddingConfig describes the free axis that may be padded.
+type PaddingConfig struct {
+	// Axis is the symbolic name of the dimension in the file.
+	Axis string `yaml:"axis"`
+	// Buckets are the lengths that batches are padded to, ascending. A longer row runs at
+	// its own length.
+	Buckets []int `yaml:"buckets"`
+	// Values is what pads each input; 0 where none is given.
+	Values map[string]float64 `yaml:"values"`
+}
+
+// DecodeConfig reads model.yaml over the defaults. Unknown keys are errors; each error
+// names the line or the key.
+func DecodeConfig(text []byte, defaults Defaults) (Config, error) {
+	c := Config{Budget: defaults.Budget, MaxBatch: defaults.MaxBatch, MaxRows: defaults.MaxRows, Tolerance: defaults.Tolerance}
+	if len(text) > maxConfigBytes {
+		return c, fmt.Errorf("%s has %d bytes; the limit is %d", ConfigFile, len(text), maxConfigBytes)
+	}
+	file, err := parser.ParseBytes(text, 0)
+	if err != nil {
+		return c, yamlError(err)
+	}
+	if len(file.Docs) > 1 {
+		return c, fmt.Errorf("%s has %d documents; one is read", ConfigFile, len(file.Docs))
+	}
+	// Decoding nothing, such as comments alone, would reset the defaults.
+	if len(file.Docs) == 1 && file.Docs[0].Body != nil && file.Docs[0].Body.Type() != ast.NullType && file.Docs[0].Body.Type() != ast.CommentType {
+		if err := yaml.NodeToValue(file.Docs[0].Body, &c, yaml.Strict()); err != nil {
+			return c, yamlError(err)
+		}
+	}
+	if err := c.validate(); err != nil {
+		return c, err
+	}
+	if c.MaxRows == 0 {
+		c.MaxRows = max(c.MaxBatch, defaultMaxRows)
+	}
+	return c, nil
+}
+
+// yamlError keeps the line and the message; the library's own text quotes the file.
+func yamlError(err error) error {
+	var positioned yaml.Error
+	if errors.As(err, &positioned) && positioned.GetToken() != nil && positioned.GetToken().Position != nil {
+		return fmt.Errorf("%s line %d: %s", ConfigFile, positioned.GetToken().Position.Line, positioned.GetMessage())
+	}
+	return fmt.Errorf("%s: %w", ConfigFile, err)
+}
+
+// validate reports every fault at once.
+func (c *Config) validate() error {
+	var faults []error
+	fail := func(format string, args ...any) {
+		faults = append(faults, fmt.Errorf(ConfigFile+": "+format, args...))
+	}
+	if c.Budget < time.Millisecond || c.Budget > maxBudget {
+		fail("budget is %v; it must be from 1ms to %v", c.Budget, maxBudget)
+	}
+	if c.MaxBatch < 0 || c.MaxBatch > maxBatchLimit {
+		fail("max_batch is %d; it must be from 1 to %d, or 0 to run requests whole", c.MaxBatch, maxBatchLimit)
+	}
+	if c.MaxRows < 0 || c.MaxRows > maxRowsLimit {
+		fail("max_rows is %d; it must be from 1 to %d, or 0 for the default", c.MaxRows, maxRowsLimit)
+	}
+	if c.MaxRows > 0 && c.MaxRows < c.MaxBatch {
+		fail("max_rows is %d, below max_batch %d", c.MaxRows, c.MaxBatch)
+	}
+	for _, t := range []struct {
+		name  string
+		value float64
+	}{{"abs", c.Tolerance.Abs}, {"rel", c.Tolerance.Rel}} {
+		if !(t.value >= 0) || math.IsInf(t.value, 0) {
+			fail("tolerance.%s is %v; it must be a number from 0 on", t.name, t.value)
+		}
+	}
+	if c.Padding != nil {
+		if err := c.Padding.validate(); err != nil {
+			fail("%w", err)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Labels)) {
+		if len(c.Labels[name]) == 0 {
+			fail("labels.%s is empty; leave it out or name the classes", name)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.SHA256)) {
+		if !isDigest(c.SHA256[name]) {
+			fail("sha256.%s is %.80q; it must be 64 hexadecimal digits in lower case", name, c.SHA256[name])
+		}
+	}
+	return errors.Join(faults...)
+}
+
+func (p *PaddingConfig) validate() error {
+	if p.Axis == "" {
+		return errors.New("padding.axis is missing; name the free dimension, such as seq")
+	}
+	if len(p.Buckets) == 0 {
+		return errors.New("padding.buckets is empty; list the lengths to pad to, such as [16, 32, 64]")
+	}
+	for i, b := range p.Buckets {
+		if b < 1 || i > 0 && b <= p.Buckets[i-1] {
+			return fmt.Errorf("padding.buckets[%d] is %d; the buckets must be ascending, from 1 on", i, b)
+		}
+	}
+	return nil
+}
+
+func isDigest(s string) bool {
+	for i := range len(s) {
+		if (s[i] < '0' || s[i] > '9') && (s[i] < 'a' || s[i] > 'f') {
+			return false
+		}
+	}
+	return len(s) == 64
+}

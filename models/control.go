@@ -1,0 +1,80 @@
+package models
+
+import (
+	"context"
+
+	"sluice/internal/fault"
+)
+
+// Load reads a model's folder again, forgets failures and an earlier Unload, and waits
+// until the newest version serves. It takes a name only: what to load lies in Dir.
+func (r *Registry) Load(ctx context.Context, name string) error {
+	if err := checkName("model", name); err != nil {
+		return fault.Newf(fault.BadModelName, "failed to load: %v", err)
+	}
+	if r.opts.Dir != "" {
+		r.scan(func(b *Bundle) bool { return b.Name == name })
+	}
+	known := false
+	r.update(func(models map[string]*model) {
+		m := models[name]
+		if m == nil {
+			return
+		}
+		known, m.unloaded = true, false
+		for _, e := range m.entries {
+			if e.state == Failed {
+				e.state = Discovered
+			}
+		}
+	})
+	if !known {
+		return fault.Newf(fault.ModelNotFound, "failed to load '%s', it is not in the models folder", name)
+	}
+	var newest Status
+	err := r.await(ctx, func(models map[string]*model) bool {
+		m := models[name]
+		if m == nil {
+			return true // the folder went away meanwhile
+		}
+		if m.busy(r.opts.KeepVersions) {
+			return false
+		}
+		if e := m.highest(); e != nil {
+			newest = e.status()
+		}
+		return true
+	})
+	switch {
+	case err != nil:
+		return fault.Wrap(fault.ModelNotReady, err, "the model is still loading")
+	case newest.State != Ready:
+		return fault.Newf(fault.ModelLoadFailed, "load failed for model '%s': version %s: %s", name, newest.Version, newest.Reason)
+	}
+	return nil
+}
+
+// Unload takes a model out of service until Load and waits until it is gone. A model
+// that is not there is already unloaded.
+func (r *Registry) Unload(ctx context.Context, name string) error {
+	r.update(func(models map[string]*model) {
+		m := models[name]
+		if m == nil {
+			return
+		}
+		m.unloaded = true
+		for _, e := range m.entries {
+			if e.state == Loading {
+				e.cancel()
+			}
+		}
+	})
+	err := r.await(ctx, func(models map[string]*model) bool {
+		m := models[name]
+		return m == nil || !m.busy(r.opts.KeepVersions)
+	})
+	if err != nil {
+		return fault.Wrap(fault.Draining, err, "the model is still draining")
+	}
+	return nil
+}

@@ -1,0 +1,40 @@
+// Package models owns model bundles: finding them on disk, proving them before they
+// serve, and moving traffic between their versions without a failed request.
+//
+// A bundle is one version of one model: the folder DIR/<name>/<version> with
+// model.onnx and, optionally, model.yaml, golden.jsonl and external data files. Its
+// identity is the SHA-256 over the names and contents of its files. Versions are
+// immutable: files that change under a loaded version are reported, never served.
+//
+// States of a version:
+//
+//	DISCOVERED --> LOADING --> READY --> DRAINING --> UNLOADED
+//	     ^            |                                   |
+//	     |            v                                   |
+//	     +--------- FAILED     (files changed, or Load)   |
+//	                  LOADING <---------------------------+ (Load, or a newer version went away)
+//
+// LOADING means that the load gates run, in this order: files, trial, schema, golden,
+// invariance, warmup. Each gives one Verdict, a sentence with figures. A refusal ends
+// in FAILED; whatever served before goes on serving. A gate may also change how the
+// version is served (unbatched, unpadded); its verdict then says so.
+//
+// Roles. The live version of a model is its highest READY one, and requests without a
+// version go to it. The newest KeepVersions versions stay loaded (default 1); a version
+// that falls out of that window drains once all inside it are READY, so a swap never
+// leaves a gap. A role is resolved in one place, the view, which is where further roles
+// belong.
+//
+// Invariants:
+//   - Acquire takes no lock and does not allocate. It reads one atomic snapshot and
+//     counts a pin on the version; Release takes the pin back.
+//   - A version is closed only after it left the snapshot and its pins are gone, or the
+//     drain deadline has passed.
+//   - One mutex guards all control state. Nothing is called out under it: loading,
+//     draining and logging happen outside.
+//   - Every goroutine belongs to the Registry; Close waits for all of them.
+//
+// The package imports no stage. The command that joins the parts injects how a session
+// is opened, how a trial load runs and how a version is published to the scheduler.
+// All methods of Registry may be called from any goroutine.
+package models

@@ -1,0 +1,241 @@
+package models
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"sluice/internal/clock"
+	"sluice/internal/fault"
+	"sluice/internal/task"
+	"sluice/internal/tensor"
+)
+
+// fakeFile is what a test writes as model.onnx: y = factor * x over rows of two floats.
+type fakeFile struct {
+	Factor float32
+	// Coupled adds the batch's first value to every row; Leaky the padding's length.
+	Coupled, Leaky bool
+	// Sequence gives x a free second axis, summed into y.
+	Sequence bool
+	// FailRun fails every run, FailAbove those of more rows, FailOpen the opening.
+	FailRun, FailOpen bool
+	FailAbove         int
+	Reason            string
+	Cost              time.Duration // of one row
+}
+
+func inspectFake(b *Bundle) (*Graph, error) {
+	f, err := readFake(b)
+	if err != nil {
+		return nil, err
+	}
+	g := &Graph{
+		Schema: tensor.Schema{
+			Inputs:   []tensor.Spec{{Name: "x", Type: tensor.FP32, Shape: []int64{-1, 2}}},
+			Outputs:  []tensor.Spec{{Name: "y", Type: tensor.FP32, Shape: []int64{-1, 2}}},
+			MaxBatch: b.Config.MaxBatch, MaxRows: b.Config.MaxRows,
+		},
+		InputAxes: [][]string{{"batch", ""}}, OutputAxes: [][]string{{"batch", ""}},
+		Reason: f.Reason,
+	}
+	if f.Sequence {
+		g.Schema.Inputs[0].Shape[1] = -1
+		g.InputAxes[0][1] = "seq"
+	}
+	return g, nil
+}
+
+func readFake(b *Bundle) (fakeFile, error) {
+	var f fakeFile
+	text, err := os.ReadFile(b.ModelPath())
+	if err == nil {
+		if err = json.Unmarshal(text, &f); err != nil {
+			err = errors.New("not a valid fake file")
+		}
+	}
+	return f, err
+}
+
+// fakeSession runs a fakeFile as a real session would: lanes, padding, shapes.
+type fakeSession struct {
+	file   fakeFile
+	schema *tensor.Schema
+	closed *atomic.Int64 // counts closed sessions
+	inside atomic.Int64
+	done   atomic.Bool
+	lanes  [2][][]float32 // outputs by lane and row
+}
+
+func (s *fakeSession) Schema() *tensor.Schema { return s.schema }
+
+func (s *fakeSession) Close() error {
+	if s.inside.Load() != 0 {
+		return errors.New("closed while running")
+	}
+	if s.done.Swap(true) {
+		return errors.New("closed twice")
+	}
+	s.closed.Add(1)
+	return nil
+}
+
+func (s *fakeSession) Run(lane int, parts []task.Part, _ clock.Instant) (task.Timing, error) {
+	s.inside.Add(1)
+	defer s.inside.Add(-1)
+	if s.done.Load() {
+		return task.Timing{}, errors.New("run after close")
+	}
+	rows := s.gather(parts)
+	if s.file.FailRun || s.file.FailAbove > 0 && len(rows) > s.file.FailAbove {
+		return task.Timing{}, fault.Wrap(fault.InferenceFailed, errors.New("library text"), "the run failed")
+	}
+	out := make([][]float32, len(rows))
+	for i, row := range rows {
+		out[i] = []float32{s.file.Factor * row[0], s.file.Factor * row[1%len(row)]}
+		if s.file.Sequence {
+			sum := float32(0)
+			for _, x := range row {
+				sum += x
+			}
+			out[i] = []float32{sum, s.file.Factor}
+		}
+		if s.file.Coupled {
+			out[i][0] += rows[0][0]
+		}
+		if s.file.Leaky {
+			out[i][0] += float32(len(row))
+		}
+	}
+	for start := time.Now(); time.Since(start) < time.Duration(len(rows))*s.file.Cost; {
+	}
+	s.lanes[lane] = out
+	return task.Timing{Done: clock.Now()}, nil
+}
+
+// gather pads to the bucket of the longest row.
+func (s *fakeSession) gather(parts []task.Part) [][]float32 {
+	var rows [][]float32
+	longest := 0
+	for _, p := range parts {
+		x := p.Task.Inputs[0]
+		per := tensor.RowElements(x.Shape)
+		for r := p.From; r < p.To; r++ {
+			row := make([]float32, per)
+			for i := range row {
+				row[i] = math.Float32frombits(binary.LittleEndian.Uint32(x.Data[4*(r*per+i):]))
+			}
+			rows = append(rows, row)
+		}
+		longest = max(longest, per)
+	}
+	if s.schema.Padding != nil {
+		longest = s.schema.Padding.Bucket(longest)
+	}
+	for i := range rows {
+		rows[i] = append(rows[i], make([]float32, longest-len(rows[i]))...)
+	}
+	return rows
+}
+
+func (s *fakeSession) Scatter(lane int, parts []task.Part) error {
+	at := 0
+	for _, p := range parts {
+		var data []byte
+		for range p.Rows() {
+			data = append(data, floats(s.lanes[lane][at]...)...)
+			at++
+		}
+		if !s.schema.Batchable() {
+			p.Task.SetWhole(0, &s.schema.Outputs[0], []int64{1, 2}, data)
+			continue
+		}
+		if err := p.Task.SetRows(0, &s.schema.Outputs[0], []int64{2}, p.From, p.To, data); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func floats(values ...float32) []byte {
+	var data []byte
+	for _, v := range values {
+		data = binary.LittleEndian.AppendUint32(data, math.Float32bits(v))
+	}
+	return data
+}
+
+// world is a models folder with fake sessions over it.
+type world struct {
+	dir            string
+	opened, closed atomic.Int64
+	gate           func(*Bundle) error // called in Open; may block
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &world{dir: dir}
+}
+
+func (w *world) options() Options {
+	return Options{
+		Dir: w.dir, Inspect: inspectFake, Lanes: 2, Settle: 20 * time.Millisecond, RescanEvery: time.Hour,
+		WarmupBudget: time.Millisecond, DrainDeadline: 5 * time.Second,
+		Open: func(_ context.Context, b *Bundle) (Session, error) {
+			f, err := readFake(b)
+			if err == nil && w.gate != nil {
+				err = w.gate(b)
+			}
+			if err == nil && f.FailOpen {
+				err = errors.New("library text with /a/path")
+			}
+			if err != nil {
+				return nil, err
+			}
+			w.opened.Add(1)
+			return &fakeSession{file: f, schema: b.Schema, closed: &w.closed}, nil
+		},
+	}
+}
+
+// put writes a bundle: the fake file and other files by name and content.
+func (w *world) put(t *testing.T, label string, f fakeFile, more ...string) *Bundle {
+	t.Helper()
+	text, err := json.Marshal(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(w.dir, label)
+	hidden := filepath.Join(w.dir, ".incoming")
+	for i, content := range slices.Concat([]string{ModelFile, string(text)}, more) {
+		if i%2 == 0 {
+			continue
+		}
+		name := slices.Concat([]string{ModelFile, ""}, more)[i-1]
+		if err := os.MkdirAll(hidden, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(hidden, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(hidden, dir); err != nil {
+		t.Fatal(err)
+	}
+	return &Bundle{Name: filepath.Dir(label), Version: filepath.Base(label), Dir: dir, ModelName: ModelFile}
+}

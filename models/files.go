@@ -1,0 +1,101 @@
+package models
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// list returns the names of the bundle's files in order, and a fingerprint that changes
+// when any of them is written, replaced, added or removed. It opens nothing.
+//
+// Hidden files and folders do not belong to a bundle. A link or a special file is an
+// error: the bytes that were proven must be the bytes that are in the folder.
+func (b *Bundle) list() ([]string, string, error) {
+	entries, err := os.ReadDir(b.Dir)
+	if err != nil {
+		return nil, "", fmt.Errorf("cannot list the bundle's folder: %w", bareError(err))
+	}
+	var names []string
+	var print strings.Builder
+	for _, entry := range entries {
+		name := entry.Name()
+		if strings.HasPrefix(name, ".") || entry.IsDir() || b.bare && !b.claims(name) {
+			continue
+		}
+		if err := checkRegular(entry); err != nil {
+			return nil, "", err
+		}
+		about, err := entry.Info()
+		if err != nil {
+			return nil, "", fmt.Errorf("cannot read %s: %w", name, bareError(err))
+		}
+		if len(names) == maxBundleFiles {
+			return nil, "", fmt.Errorf("the bundle has more than %d files", maxBundleFiles)
+		}
+		names = append(names, name)
+		fmt.Fprintf(&print, "%q %d %d\n", name, about.Size(), about.ModTime().UnixNano())
+	}
+	if !slices.Contains(names, b.ModelName) {
+		return nil, "", fmt.Errorf("the bundle has no %s", b.ModelName)
+	}
+	return names, print.String(), nil
+}
+
+// claims tells whether a file beside a bare model file belongs to it.
+func (b *Bundle) claims(name string) bool {
+	return strings.HasPrefix(name, b.ModelName) || b.ModelName == ModelFile && (name == ConfigFile || name == GoldenFile)
+}
+
+func checkRegular(entry fs.DirEntry) error {
+	switch kind := entry.Type(); {
+	case kind&fs.ModeSymlink != 0:
+		return fmt.Errorf("%s is a symbolic link: a bundle holds its files itself", entry.Name())
+	case !kind.IsRegular():
+		return fmt.Errorf("%s is not a regular file", entry.Name())
+	}
+	return nil
+}
+
+// Locate finds the bundle of a path that a person gave: a model file, or a folder with
+// model.onnx. A path that ends in <name>/<number>/model.onnx says name and version;
+// else the version is 1 and the name is the file's, or the folder's of a model.onnx.
+func Locate(path string) (*Bundle, error) {
+	full, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("cannot find %s: %w", path, err)
+	}
+	about, err := os.Stat(full)
+	if err != nil {
+		return nil, fmt.Errorf("cannot find %s: %w", path, bareError(err))
+	}
+	if about.IsDir() {
+		full = filepath.Join(full, ModelFile)
+		if _, err := os.Stat(full); err != nil {
+			return nil, fmt.Errorf("%s is a folder without %s; for a folder of models use --models", path, ModelFile)
+		}
+	}
+	// A person may point at a link; what it points to is then the bundle.
+	if full, err = filepath.EvalSymlinks(full); err != nil {
+		return nil, fmt.Errorf("cannot find %s: %w", path, bareError(err))
+	}
+	b := &Bundle{Version: "1", Dir: filepath.Dir(full), ModelName: filepath.Base(full), bare: true}
+	folder := filepath.Base(b.Dir)
+	switch {
+	case b.ModelName != ModelFile:
+		b.Name = strings.TrimSuffix(b.ModelName, filepath.Ext(b.ModelName))
+	case isNumber(folder) && checkName("model", filepath.Base(filepath.Dir(b.Dir))) == nil:
+		b.Name, b.Version, b.bare = filepath.Base(filepath.Dir(b.Dir)), folder, false
+	case checkName("model", folder) == nil:
+		b.Name = folder
+	default:
+		b.Name = "model"
+	}
+	if err := checkName("model", b.Name); err != nil {
+		return nil, fmt.Errorf("cannot serve %s: %w; rename the file", path, err)
+	}
+	return b, nil
+}

@@ -1,0 +1,250 @@
+package models
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"strconv"
+
+	"sluice/internal/tensor"
+)
+
+const (
+	maxGoldenLines     = 10_000
+	maxGoldenLineBytes = 16 << 20
+)
+
+// golden is one request of golden.jsonl and the answer that it must get.
+type golden struct {
+	line    int
+	request sample
+	want    []tensor.Tensor // some or all outputs, in any order
+}
+
+type goldenLine struct {
+	Request struct {
+		Inputs []goldenTensor `json:"inputs"`
+	} `json:"request"`
+	Response struct {
+		Outputs []goldenTensor `json:"outputs"`
+	} `json:"response"`
+}
+
+type goldenTensor struct {
+	Name     string          `json:"name"`
+	Datatype string          `json:"datatype"`
+	Shape    []int64         `json:"shape"`
+	Data     json.RawMessage `json:"data"`
+}
+
+// decodeGolden reads golden.jsonl: one JSON object a line, {"request": ..., "response":
+// ...}, both as the protocol's JSON. Empty lines are passed over, and so are keys that
+// a comparison does not need. FP16 and BF16, which the protocol has no JSON for, are
+// plain numbers here.
+func decodeGolden(text []byte, schema *tensor.Schema) ([]golden, error) {
+	var all []golden
+	lines := bufio.NewScanner(bytes.NewReader(text))
+	lines.Buffer(make([]byte, 0, 64<<10), maxGoldenLineBytes)
+	for n := 1; lines.Scan(); n++ {
+		if len(bytes.TrimSpace(lines.Bytes())) == 0 {
+			continue
+		}
+		if len(all) == maxGoldenLines {
+			return nil, fmt.Errorf("%s has more than %d lines", GoldenFile, maxGoldenLines)
+		}
+		g, err := decodeGoldenLine(lines.Bytes(), schema)
+		if err != nil {
+			return nil, fmt.Errorf("%s line %d: %w", GoldenFile, n, err)
+		}
+		g.line = n
+		all = append(all, g)
+	}
+	if errors.Is(lines.Err(), bufio.ErrTooLong) {
+		return nil, fmt.Errorf("%s has a line of more than %d bytes", GoldenFile, maxGoldenLineBytes)
+	}
+	return all, lines.Err()
+}
+
+func decodeGoldenLine(text []byte, schema *tensor.Schema) (golden, error) {
+	var line goldenLine
+	var g golden
+	if err := json.Unmarshal(text, &line); err != nil {
+		return g, fmt.Errorf("it is no golden row: %w", err)
+	}
+	inputs, err := decodeTensors("input", line.Request.Inputs, schema.Inputs)
+	if err != nil {
+		return g, err
+	}
+	for i := range schema.Inputs {
+		t, given := inputs[i]
+		if !given {
+			return g, fmt.Errorf("input %q is missing", schema.Inputs[i].Name)
+		}
+		g.request.inputs = append(g.request.inputs, t)
+	}
+	if g.request.rows, err = countRows(g.request.inputs, schema); err != nil {
+		return g, err
+	}
+	outputs, err := decodeTensors("output", line.Response.Outputs, schema.Outputs)
+	if err != nil {
+		return g, err
+	}
+	if len(outputs) == 0 {
+		return g, errors.New("the response has no outputs to compare with")
+	}
+	for i := range schema.Outputs {
+		if t, given := outputs[i]; given {
+			g.want = append(g.want, t)
+		}
+	}
+	return g, nil
+}
+
+// decodeTensors returns tensors by their place in the schema.
+func decodeTensors(kind string, given []goldenTensor, specs []tensor.Spec) (map[int]tensor.Tensor, error) {
+	found := make(map[int]tensor.Tensor, len(given))
+	for i := range given {
+		at := -1
+		for k := range specs {
+			if specs[k].Name == given[i].Name {
+				at = k
+			}
+		}
+		if at < 0 {
+			return nil, fmt.Errorf("%s %q is not the model's, which has %s", kind, given[i].Name, specNames(specs))
+		}
+		if _, twice := found[at]; twice {
+			return nil, fmt.Errorf("%s %q is given twice", kind, given[i].Name)
+		}
+		t, err := given[i].decode(&specs[at])
+		if err != nil {
+			return nil, fmt.Errorf("%s %q: %w", kind, given[i].Name, err)
+		}
+		found[at] = t
+	}
+	return found, nil
+}
+
+func (g *goldenTensor) decode(spec *tensor.Spec) (tensor.Tensor, error) {
+	if g.Datatype != spec.Type.String() {
+		return tensor.Tensor{}, fmt.Errorf("the datatype is %.20q and the model's is %s", g.Datatype, spec.Type)
+	}
+	if len(g.Shape) != len(spec.Shape) {
+		return tensor.Tensor{}, fmt.Errorf("the shape is %v and the model's is %v", g.Shape, spec.Shape)
+	}
+	for i, d := range spec.Shape {
+		if d >= 0 && g.Shape[i] != d {
+			return tensor.Tensor{}, fmt.Errorf("the shape is %v and the model's is %v", g.Shape, spec.Shape)
+		}
+	}
+	want, ok := tensor.Elements(g.Shape)
+	if !ok || want > maxGoldenLineBytes {
+		return tensor.Tensor{}, fmt.Errorf("the shape %v is no valid size", g.Shape)
+	}
+	data, count, err := decodeData(g.Data, spec.Type)
+	if err != nil {
+		return tensor.Tensor{}, err
+	}
+	if int64(count) != want {
+		return tensor.Tensor{}, fmt.Errorf("the data has %d elements and the shape %v has %d", count, g.Shape, want)
+	}
+	return tensor.Tensor{Name: spec.Name, Type: spec.Type, Shape: g.Shape, Data: data}, nil
+}
+
+// countRows is the rows of a request; 1 if the model cannot batch.
+func countRows(inputs []tensor.Tensor, schema *tensor.Schema) (int, error) {
+	if !schema.Batchable() {
+		return 1, nil
+	}
+	rows := inputs[0].Shape[0]
+	for i := range inputs {
+		if inputs[i].Shape[0] != rows {
+			return 0, fmt.Errorf("input %q has %d rows and input %q has %d", inputs[i].Name, inputs[i].Shape[0], inputs[0].Name, rows)
+		}
+	}
+	if rows < 1 || rows > int64(schema.MaxRows) {
+		return 0, fmt.Errorf("the request has %d rows; from 1 to max_rows, %d, are served", rows, schema.MaxRows)
+	}
+	return int(rows), nil
+}
+
+// decodeData walks the leaves of a JSON array, flat or nested.
+func decodeData(raw json.RawMessage, t tensor.DataType) (data []byte, count int, err error) {
+	if len(raw) == 0 {
+		return nil, 0, errors.New("data is missing")
+	}
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	decoder.UseNumber()
+	for {
+		token, err := decoder.Token()
+		if errors.Is(err, io.EOF) {
+			return data, count, nil
+		}
+		if err != nil {
+			return nil, 0, fmt.Errorf("data is no JSON: %w", err)
+		}
+		if delim, ok := token.(json.Delim); ok {
+			if delim == '[' || delim == ']' {
+				continue
+			}
+			return nil, 0, errors.New("data holds an object; it must be an array")
+		}
+		if data, err = appendElement(data, t, token); err != nil {
+			return nil, 0, fmt.Errorf("element %d: %w", count, err)
+		}
+		count++
+	}
+}
+
+func appendElement(dst []byte, t tensor.DataType, token json.Token) ([]byte, error) {
+	switch value := token.(type) {
+	case bool:
+		if t == tensor.Bool {
+			if value {
+				return append(dst, 1), nil
+			}
+			return append(dst, 0), nil
+		}
+	case string:
+		if t == tensor.Bytes {
+			return tensor.AppendBytes(dst, value), nil
+		}
+	case json.Number:
+		return appendNumber(dst, t, string(value))
+	}
+	return nil, fmt.Errorf("%.40q is no %s", fmt.Sprint(token), t)
+}
+
+func appendNumber(dst []byte, t tensor.DataType, text string) ([]byte, error) {
+	size := t.Size()
+	switch t {
+	case tensor.FP32, tensor.FP64, tensor.FP16, tensor.BF16:
+		value, err := strconv.ParseFloat(text, max(32, 8*size))
+		if err != nil {
+			return nil, fmt.Errorf("%.40s is outside %s", text, t)
+		}
+		if t == tensor.FP32 {
+			return binary.LittleEndian.AppendUint32(dst, math.Float32bits(float32(value))), nil
+		}
+		bits, err := encodeNumber(t, value)
+		return append(dst, bits...), err
+	case tensor.Int8, tensor.Int16, tensor.Int32, tensor.Int64:
+		value, err := strconv.ParseInt(text, 10, 8*size)
+		if err != nil {
+			return nil, fmt.Errorf("%.40s is no %s", text, t)
+		}
+		return append(dst, binary.LittleEndian.AppendUint64(nil, uint64(value))[:size]...), nil
+	case tensor.Uint8, tensor.Uint16, tensor.Uint32, tensor.Uint64:
+		value, err := strconv.ParseUint(text, 10, 8*size)
+		if err != nil {
+			return nil, fmt.Errorf("%.40s is no %s", text, t)
+		}
+		return append(dst, binary.LittleEndian.AppendUint64(nil, value)[:size]...), nil
+	}
+	return nil, fmt.Errorf("%.40s is no %s", text, t)
+}

@@ -1,0 +1,92 @@
+package models
+
+import (
+	"context"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// load takes one version through the gates and publishes it. It runs in its own
+// goroutine and ends in READY or FAILED.
+func (r *Registry) load(ctx context.Context, e *entry) {
+	defer e.cancel()
+	select {
+	case r.loads <- struct{}{}:
+		defer func() { <-r.loads }()
+	case <-ctx.Done():
+		r.fail(e, nil, "loading was stopped", ctx.Err().Error())
+		return
+	}
+	// A fresh copy: the entry's bundle names the place, and a second load starts clean.
+	bundle := *e.bundle
+	session, report := prove(ctx, &r.opts, &bundle)
+	if refusal := report.Refusal(); refusal != nil {
+		r.fail(e, report, refusal.Gate+": "+refusal.Text, refusal.Detail)
+		return
+	}
+	v := newVersion(&bundle, session, report)
+	served, err := r.opts.Publish(v)
+	if err != nil {
+		session.Close() //nolint:errcheck // it never ran a request
+		text, detail := explain(asFault(err, "it cannot be joined to the scheduler"))
+		r.fail(e, report, text, detail)
+		return
+	}
+	v.Served = served
+	r.update(func(map[string]*model) {
+		e.state, e.version, e.report, e.loaded = Ready, v, report, bundle.fingerprint
+	})
+	r.logReady(v)
+}
+
+func (r *Registry) fail(e *entry, report *Report, reason, detail string) {
+	fields := []zap.Field{zap.String("model", e.bundle.Name), zap.String("version", e.bundle.Version), zap.String("reason", reason)}
+	if detail != "" {
+		fields = append(fields, zap.String("detail", detail))
+	}
+	r.opts.Log.Warn("version refused", fields...)
+	r.update(func(map[string]*model) {
+		e.state, e.report, e.reason = Failed, report, reason
+	})
+}
+
+func (r *Registry) logReady(v *Version) {
+	fields := []zap.Field{
+		zap.String("model", v.Name), zap.String("version", v.Version), zap.String("digest", v.Digest),
+		zap.Int("max_batch", v.Schema.MaxBatch), zap.Int("target", v.Report.Target), zap.Duration("took", v.Report.Took),
+	}
+	for _, verdict := range v.Report.Gates {
+		if verdict.Outcome == Changed {
+			fields = append(fields, zap.String(verdict.Gate, verdict.Text))
+		}
+	}
+	r.opts.Log.Info("version ready", fields...)
+}
+
+// retire drains a version that has left the view and closes it.
+func (r *Registry) retire(e *entry) {
+	v := e.version
+	start := time.Now()
+	// The registry's own context may be over already: draining has a bound of its own.
+	ctx, cancel := context.WithTimeout(context.Background(), r.opts.DrainDeadline)
+	defer cancel()
+	fields := []zap.Field{zap.String("model", v.Name), zap.String("version", v.Version)}
+	log := r.opts.Log.Info
+	if left := v.drain(ctx); left > 0 {
+		log = r.opts.Log.Warn
+		fields = append(fields, zap.Int64("requests_left", left))
+	}
+	if err := v.Served.Close(ctx); err != nil {
+		log = r.opts.Log.Warn
+		fields = append(fields, zap.NamedError("served", err))
+	}
+	if err := v.Session.Close(); err != nil {
+		log = r.opts.Log.Warn
+		fields = append(fields, zap.NamedError("session", err))
+	}
+	log("version unloaded", append(fields, zap.Duration("took", time.Since(start)))...)
+	r.update(func(map[string]*model) {
+		e.state, e.version = Unloaded, nil
+	})
+}

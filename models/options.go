@@ -1,0 +1,130 @@
+package models
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.uber.org/zap"
+
+	"sluice/internal/task"
+	"sluice/internal/tensor"
+)
+
+// Options is what a Registry and Check need from outside.
+type Options struct {
+	// Dir is the folder of <name>/<version>/model.onnx; empty if only Paths are served.
+	Dir string
+	// Paths are single model files, or bundle folders, served beside Dir. They are not watched.
+	Paths []string
+	// Defaults stand in for what a bundle's model.yaml does not say.
+	Defaults Defaults
+	// KeepVersions is how many of a model's newest versions stay loaded; 0 means 1.
+	// More make rolling back instant and cost their memory.
+	KeepVersions int
+	// Lanes is how many batches of one session may run at once; 0 means 1. Warm-up
+	// touches the memory of every lane.
+	Lanes int
+
+	// Inspect reads the model file's own description without running it; nil means
+	// InspectONNX.
+	Inspect func(b *Bundle) (*Graph, error)
+	// Trial loads the bundle where a crash does no harm; nil leaves that gate out.
+	Trial func(ctx context.Context, b *Bundle) error
+	// Open loads the bundle for serving, with the schema in b.Schema. Required.
+	Open func(ctx context.Context, b *Bundle) (Session, error)
+	// Publish joins a proven version to what runs its requests; nil means that nothing
+	// has to be joined. It is called once for a version, before it becomes READY.
+	Publish func(v *Version) (Served, error)
+	// Log receives one line per state change; nil means no log.
+	Log *zap.Logger
+
+	// WarmupBudget is the time that warm-up spends on a model when its runs are quick;
+	// 0 means 300 ms. More makes the first cost estimates steadier and starting slower.
+	WarmupBudget time.Duration
+	// GateLimit bounds warm-up and batch invariance each for slow models, which then
+	// leave out batch sizes; 0 means 2 s.
+	GateLimit time.Duration
+	// RunLimit is how long one run of a gate may take; 0 means 30 s.
+	RunLimit time.Duration
+	// LoadsAtOnce is how many versions load at the same time; 0 means 2.
+	LoadsAtOnce int
+	// DrainDeadline is how long a retired version waits for its requests; 0 means 30 s.
+	DrainDeadline time.Duration
+	// Settle is how long a new version's files must stay unchanged before it is loaded;
+	// 0 means 500 ms. Too low loads half-copied bundles (and again when they are whole).
+	Settle time.Duration
+	// RescanEvery is how often Dir is read even if the system reports no change; 0 means
+	// 10 s. It is the safety net for network file systems.
+	RescanEvery time.Duration
+}
+
+// Defaults stand in for what model.yaml does not say.
+type Defaults struct {
+	// Budget is the latency budget of a request that names none; 0 means 100 ms.
+	Budget time.Duration
+	// MaxBatch is the most rows of one run; 0 means 64.
+	MaxBatch int
+	// MaxRows is the most rows of one request; 0 means the larger of MaxBatch and 1024.
+	MaxRows int
+	// Tolerance bounds how far two answers for one row may differ; zero means
+	// 1e-4 + 1e-3 of the value.
+	Tolerance Tolerance
+}
+
+// Session is a bundle loaded on a device.
+type Session interface {
+	task.Runner
+	Schema() *tensor.Schema
+	Close() error
+}
+
+// Served is a version joined to the scheduler. Close lets what is queued end, refuses
+// what comes later, and returns when no batch of the version runs any more.
+type Served interface {
+	Close(ctx context.Context) error
+}
+
+// unjoined is the Served of a registry without Publish.
+type unjoined struct{}
+
+func (unjoined) Close(context.Context) error { return nil }
+
+const defaultMaxRows = 1024
+
+// withDefaults fills in the documented defaults.
+func (o Options) withDefaults() (Options, error) {
+	if o.Open == nil {
+		return o, errors.New("cannot serve models: Options.Open is not set")
+	}
+	if o.Inspect == nil {
+		o.Inspect = InspectONNX
+	}
+	if o.Publish == nil {
+		o.Publish = func(*Version) (Served, error) { return unjoined{}, nil }
+	}
+	if o.Log == nil {
+		o.Log = zap.NewNop()
+	}
+	orDefault(&o.KeepVersions, 1)
+	orDefault(&o.Lanes, 1)
+	orDefault(&o.LoadsAtOnce, 2)
+	orDefault(&o.Defaults.Budget, 100*time.Millisecond)
+	orDefault(&o.Defaults.MaxBatch, 64)
+	orDefault(&o.WarmupBudget, 300*time.Millisecond)
+	orDefault(&o.GateLimit, 2*time.Second)
+	orDefault(&o.RunLimit, 30*time.Second)
+	orDefault(&o.DrainDeadline, 30*time.Second)
+	orDefault(&o.Settle, 500*time.Millisecond)
+	orDefault(&o.RescanEvery, 10*time.Second)
+	if o.Defaults.Tolerance == (Tolerance{}) {
+		o.Defaults.Tolerance = Tolerance{Abs: 1e-4, Rel: 1e-3}
+	}
+	return o, nil
+}
+
+func orDefault[T int | time.Duration](value *T, standard T) {
+	if *value == 0 {
+		*value = standard
+	}
+}

@@ -1,0 +1,112 @@
+package models
+
+import "time"
+
+// State is where a version is in its life; doc.go draws the transitions.
+type State uint8
+
+// The states.
+const (
+	Discovered State = iota
+	Loading
+	Ready
+	Draining
+	Unloaded
+	Failed
+)
+
+var stateNames = [...]string{"DISCOVERED", "LOADING", "READY", "DRAINING", "UNLOADED", "FAILED"}
+
+// String is the state's name.
+func (s State) String() string { return stateNames[s] }
+
+// model is the control state of one name. entries go from new to old.
+type model struct {
+	entries []*entry
+	// unloaded means that the model was unloaded on request and stays so until Load.
+	unloaded bool
+	// expected means that readiness waits for it: it was there at the start, or has been
+	// ready since. A broken model that somebody adds later must not take the gateway out
+	// of service.
+	expected bool
+}
+
+// entry is the control state of one version.
+type entry struct {
+	bundle *Bundle
+	state  State
+	// onDisk is false once the folder is gone.
+	onDisk bool
+	// print is the files' fingerprint at the last look, since when it is the same, and
+	// settled that it may be loaded.
+	print   string
+	since   time.Time
+	settled bool
+	// loaded is the fingerprint that the last load began with.
+	loaded string
+	warned bool // about files that changed under a loaded version
+
+	version *Version // while READY or DRAINING
+	report  *Report
+	reason  string
+	cancel  func() // ends a load; set while LOADING
+}
+
+// plan decides what one model needs next: which versions to load and which to retire.
+//
+// Wanted are the newest keep versions that are on disk and did not fail. An older one
+// is retired only once all wanted ones are ready, so there is never a gap; a version
+// that fails is passed over, so the next older one is wanted in its place.
+func plan(m *model, keep int) (load, retire []*entry) {
+	wanted := map[*entry]bool{}
+	allReady := true
+	for _, e := range m.entries {
+		if m.unloaded || len(wanted) == keep {
+			break
+		}
+		if !e.onDisk || e.state == Failed || !e.settled && e.state != Ready && e.state != Loading {
+			continue
+		}
+		wanted[e] = true
+		allReady = allReady && e.state == Ready
+		if e.state == Discovered || e.state == Unloaded {
+			load = append(load, e)
+		}
+	}
+	for _, e := range m.entries {
+		if e.state == Ready && !wanted[e] && allReady {
+			retire = append(retire, e)
+		}
+	}
+	return load, retire
+}
+
+// busy tells whether the model is on its way to what plan wants.
+func (m *model) busy(keep int) bool {
+	for _, e := range m.entries {
+		if e.state == Loading || e.state == Draining {
+			return true
+		}
+	}
+	load, retire := plan(m, keep)
+	return len(load)+len(retire) > 0
+}
+
+// highest is the newest version on disk, or nil.
+func (m *model) highest() *entry {
+	for _, e := range m.entries {
+		if e.onDisk {
+			return e
+		}
+	}
+	return nil
+}
+
+func (m *model) isReady() bool {
+	for _, e := range m.entries {
+		if e.state == Ready {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,185 @@
+package models
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"sluice/internal/clock"
+	"sluice/internal/fault"
+	"sluice/internal/tensor"
+)
+
+// prover takes one bundle through the load gates.
+type prover struct {
+	opts    *Options
+	bundle  *Bundle
+	report  *Report
+	session Session
+	golden  []golden
+	rows    []sample // what invariance proved and warm-up runs; empty if nothing is known
+	source  string   // where rows come from, for sentences
+}
+
+// gate gives a verdict without name and time. An error is a refusal.
+type gate struct {
+	name string
+	run  func(p *prover, ctx context.Context) (Verdict, error)
+}
+
+// gates in their order: each may rely on those before it.
+var gates = []gate{
+	{"files", (*prover).files},
+	{"trial", (*prover).trial},
+	{"schema", (*prover).schema},
+	{"golden", (*prover).replay},
+	{"invariance", (*prover).invariance},
+	{"warmup", (*prover).warmup},
+}
+
+// prove runs the gates up to the first refusal. The session is nil after a refusal and
+// the caller's to close otherwise.
+func prove(ctx context.Context, opts *Options, b *Bundle) (Session, *Report) {
+	start := clock.Now()
+	p := &prover{opts: opts, bundle: b, report: &Report{Name: b.Name, Version: b.Version}}
+	for _, g := range gates {
+		began := clock.Now()
+		v, err := g.run(p, ctx)
+		if err != nil {
+			v = Verdict{Outcome: Refused}
+			v.Text, v.Detail = explain(err)
+		}
+		v.Gate, v.Took = g.name, clock.Now().Sub(began)
+		p.report.Gates = append(p.report.Gates, v)
+		if v.Outcome == Refused {
+			p.close()
+			break
+		}
+	}
+	if b.Schema != nil {
+		p.report.Schema, p.report.MaxBatch = describe(b.Schema), b.Schema.MaxBatch
+	}
+	p.report.Digest, p.report.Budget = b.Digest, b.Config.Budget
+	p.report.Took = clock.Now().Sub(start)
+	return p.session, p.report
+}
+
+// explain splits an error into what may be shown and what only the operator sees.
+func explain(err error) (text, detail string) {
+	var f *fault.Error
+	if !errors.As(err, &f) {
+		return err.Error(), ""
+	}
+	if f.Cause != nil {
+		detail = f.Cause.Error()
+	}
+	// Words that were wrapped around the fault are this package's own.
+	around := strings.TrimSuffix(err.Error(), f.Error())
+	return around + f.Text, detail
+}
+
+// files reads and hashes the bundle and inspects the model file before anything runs it.
+func (p *prover) files(context.Context) (Verdict, error) {
+	b := p.bundle
+	if err := b.read(p.opts.Defaults); err != nil {
+		return Verdict{}, err
+	}
+	g, err := p.opts.Inspect(b)
+	if err != nil {
+		return Verdict{}, err
+	}
+	if err := g.checkExternal(b.Files); err != nil {
+		return Verdict{}, err
+	}
+	b.graph = g
+	size := int64(0)
+	for _, f := range b.Files {
+		size += f.Size
+	}
+	pinned := ""
+	if n := len(b.Config.SHA256); n > 0 {
+		pinned = fmt.Sprintf(", %d pinned digests hold", n)
+	}
+	return Verdict{Outcome: Passed, Text: fmt.Sprintf("%d files, %s%s", len(b.Files), byteCount(size), pinned)}, nil
+}
+
+// trial loads the bundle where a crash does no harm.
+func (p *prover) trial(ctx context.Context) (Verdict, error) {
+	if p.opts.Trial == nil {
+		return Verdict{Outcome: Skipped, Text: "no trial process is set up"}, nil
+	}
+	if err := p.opts.Trial(ctx, p.bundle); err != nil {
+		return Verdict{}, err
+	}
+	return Verdict{Outcome: Passed, Text: "a child process loaded it"}, nil
+}
+
+// schema joins the file's description with model.yaml and opens the session with it.
+func (p *prover) schema(ctx context.Context) (Verdict, error) {
+	b := p.bundle
+	s, err := b.graph.schema(&b.Config)
+	if err != nil {
+		return Verdict{}, err
+	}
+	b.FixedBatch = b.graph.FixedBatch
+	if err := p.open(ctx, s); err != nil {
+		return Verdict{}, err
+	}
+	text := fmt.Sprintf("up to %d rows a run, %d a request", s.MaxBatch, s.MaxRows)
+	switch {
+	case !s.Batchable():
+		return Verdict{Outcome: Changed, Text: "served unbatched: " + b.graph.Reason}, nil
+	case b.FixedBatch > 0:
+		text += fmt.Sprintf("; the file fixes the batch at %d, smaller ones are filled up", b.FixedBatch)
+	case s.Padding != nil:
+		text += fmt.Sprintf("; %s padded to one of %d lengths up to %d", b.Config.Padding.Axis, len(s.Padding.Buckets), s.Padding.Buckets[len(s.Padding.Buckets)-1])
+	}
+	return Verdict{Outcome: Passed, Text: text}, nil
+}
+
+// open replaces the session by one over another schema.
+func (p *prover) open(ctx context.Context, s *tensor.Schema) error {
+	p.close()
+	p.bundle.Schema = s
+	session, err := p.opts.Open(ctx, p.bundle)
+	if err != nil {
+		return asFault(err, "the model cannot be loaded")
+	}
+	p.session = session
+	// What was hashed is what was opened, unless somebody wrote in between.
+	return p.bundle.unchanged()
+}
+
+func (p *prover) close() {
+	if p.session != nil {
+		p.session.Close() //nolint:errcheck // a session that is thrown away has nothing left to lose
+		p.session = nil
+	}
+}
+
+// asFault hides a library's message behind a sentence, unless it already is a fault.
+func asFault(err error, text string) error {
+	var f *fault.Error
+	if errors.As(err, &f) {
+		return err
+	}
+	return fault.Wrap(fault.ModelLoadFailed, err, text)
+}
+
+func byteCount(n int64) string {
+	switch {
+	case n >= 1<<20:
+		return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
+	case n >= 1<<10:
+		return fmt.Sprintf("%.1f KiB", float64(n)/(1<<10))
+	default:
+		return fmt.Sprintf("%d bytes", n)
+	}
+}
+
+// expired tells whether a gate has used up its time.
+func (p *prover) expired(since clock.Instant, limit time.Duration) bool {
+	return clock.Now().Sub(since) >= limit
+}

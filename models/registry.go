@@ -1,0 +1,213 @@
+package models
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/fsnotify/fsnotify"
+	"go.uber.org/zap"
+)
+
+// Registry owns the loaded versions and moves traffic between them.
+type Registry struct {
+	opts Options
+	view atomic.Pointer[view]
+
+	stop    context.CancelFunc // ends loads and the watch
+	ctx     context.Context    //nolint:containedctx // the registry's own life, not a request's
+	loads   chan struct{}      // a token per load under way; its capacity is LoadsAtOnce
+	running sync.WaitGroup
+	notify  func() (*fsnotify.Watcher, error)
+
+	mu struct {
+		sync.Mutex
+		models  map[string]*model
+		faults  map[string]complaint // what Discover found fault with, by its sentence
+		changed chan struct{}        // closed at the next change of state
+		started bool
+		closed  bool
+	}
+}
+
+// New makes a registry that serves nothing yet.
+func New(opts Options) (*Registry, error) {
+	opts, err := opts.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	r := &Registry{opts: opts, loads: make(chan struct{}, opts.LoadsAtOnce), notify: fsnotify.NewWatcher}
+	r.ctx, r.stop = context.WithCancel(context.Background())
+	r.mu.models = map[string]*model{}
+	r.mu.faults = map[string]complaint{}
+	r.mu.changed = make(chan struct{})
+	r.view.Store(&view{})
+	return r, nil
+}
+
+// Start finds the bundles, begins to load them and to watch Dir, and returns. Wait
+// tells when they are loaded.
+func (r *Registry) Start() error {
+	bundles, faults, err := Find(r.opts)
+	if err != nil {
+		return err
+	}
+	r.mu.Lock()
+	if r.mu.started {
+		r.mu.Unlock()
+		return errors.New("BUG: registry started twice")
+	}
+	r.mu.started = true
+	r.mu.Unlock()
+	r.complain(faults, true)
+	if len(bundles) == 0 {
+		r.opts.Log.Warn("no model found", zap.String("dir", r.opts.Dir))
+	}
+	r.record(bundles, func(*Bundle) bool { return true })
+	r.update(func(models map[string]*model) {
+		for _, m := range models {
+			m.expected = true
+		}
+	})
+	if r.opts.Dir != "" {
+		r.running.Go(r.watch)
+	}
+	return nil
+}
+
+// Wait returns when no version is loading or draining any more, or with ctx's error.
+func (r *Registry) Wait(ctx context.Context) error {
+	return r.await(ctx, func(models map[string]*model) bool {
+		for _, m := range models {
+			if m.busy(r.opts.KeepVersions) {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// Acquire pins a version for one request; version "" is the live one. The caller must
+// Release it. The faults are ModelNotFound, VersionNotFound and ModelNotReady.
+func (r *Registry) Acquire(name, version string) (*Version, error) {
+	for {
+		v, err := r.view.Load().find(name, version)
+		if err != nil {
+			return nil, err
+		}
+		if v.tryPin() {
+			return v, nil
+		}
+		// It was retired between the two steps; the newer view has already been stored.
+	}
+}
+
+// ReadyVersions are the names of a model's ready versions from old to new. The caller
+// must not change the list.
+func (r *Registry) ReadyVersions(name string) []string {
+	if m := r.view.Load().models[name]; m != nil {
+		return m.order
+	}
+	return nil
+}
+
+// Close unloads everything and waits for it, and for the registry's goroutines, as long
+// as ctx lasts. Requests inside have until the drain deadline.
+func (r *Registry) Close(ctx context.Context) error {
+	r.mu.Lock()
+	r.mu.closed = true
+	r.mu.Unlock()
+	r.stop()
+	r.update(func(models map[string]*model) {
+		for _, m := range models {
+			m.unloaded = true
+		}
+	})
+	err := r.Wait(ctx)
+	if err != nil {
+		return fmt.Errorf("cannot unload the models in time: %w", err)
+	}
+	r.running.Wait()
+	return nil
+}
+
+// update changes the control state, then starts what plan wants, in one step: whoever
+// reads the view sees either all or nothing of it. It is the only way to change state.
+func (r *Registry) update(change func(models map[string]*model)) {
+	r.mu.Lock()
+	change(r.mu.models)
+	var load, retire []*entry
+	for name, m := range r.mu.models {
+		l, t := plan(m, r.opts.KeepVersions)
+		if r.mu.closed {
+			l = nil
+		}
+		load, retire = append(load, l...), append(retire, t...)
+		m.expected = m.expected || m.isReady()
+		m.entries = slices.DeleteFunc(m.entries, func(e *entry) bool {
+			return !e.onDisk && (e.state == Failed || e.state == Discovered || e.state == Unloaded)
+		})
+		if len(m.entries) == 0 {
+			delete(r.mu.models, name)
+		}
+	}
+	for _, e := range load {
+		e.state, e.reason, e.report, e.loaded, e.warned = Loading, "", nil, e.print, false
+		ctx, cancel := context.WithCancel(r.ctx)
+		e.cancel = cancel
+		r.running.Go(func() { r.load(ctx, e) })
+	}
+	for _, e := range retire {
+		e.state = Draining
+		r.running.Go(func() { r.retire(e) })
+	}
+	r.view.Store(newView(r.mu.models))
+	close(r.mu.changed)
+	r.mu.changed = make(chan struct{})
+	r.mu.Unlock()
+}
+
+// await blocks until the control state satisfies a condition.
+func (r *Registry) await(ctx context.Context, done func(models map[string]*model) bool) error {
+	for {
+		r.mu.Lock()
+		ok, changed := done(r.mu.models), r.mu.changed
+		r.mu.Unlock()
+		if ok {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// Index lists every version on record, by name and from old to new.
+func (r *Registry) Index() []Status {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var all []Status
+	for _, name := range slices.SortedFunc(maps.Keys(r.mu.models), strings.Compare) {
+		m := r.mu.models[name]
+		live := true
+		from := len(all)
+		for _, e := range m.entries {
+			s := e.status()
+			s.Live = live && e.state == Ready
+			live = live && !s.Live
+			if m.unloaded && e.state == Unloaded {
+				s.Reason = "unloaded"
+			}
+			all = append(all, s)
+		}
+		slices.Reverse(all[from:])
+	}
+	return all
+}

@@ -1,0 +1,44 @@
+package models
+
+import (
+	"context"
+	"fmt"
+)
+
+// replay runs the golden rows, each request alone, and compares the answers.
+func (p *prover) replay(ctx context.Context) (Verdict, error) {
+	b := p.bundle
+	if len(b.golden) == 0 {
+		return Verdict{Outcome: Skipped, Text: "the bundle has no " + GoldenFile + ": nothing shows that answers are right"}, nil
+	}
+	all, err := decodeGolden(b.golden, b.Schema)
+	if err != nil {
+		return Verdict{}, err
+	}
+	b.golden = nil // decoded; the text is not needed again
+	p.golden = all
+	rows := 0
+	var worst difference
+	for i := range all {
+		if err := p.replayLine(ctx, &all[i], &worst); err != nil {
+			return Verdict{}, fmt.Errorf("%s line %d: %w", GoldenFile, all[i].line, err)
+		}
+		if worst.failed() {
+			return Verdict{}, fmt.Errorf("%s line %d: the answer is wrong, %s: either the model or the expected rows are of another training", GoldenFile, all[i].line, worst.String())
+		}
+		rows += all[i].request.rows
+	}
+	return Verdict{Outcome: Passed, Text: fmt.Sprintf("%d requests with %d rows answered as expected, %s", len(all), rows, worst.String())}, nil
+}
+
+func (p *prover) replayLine(ctx context.Context, g *golden, worst *difference) error {
+	t, err := p.alone(ctx, &g.request)
+	if err != nil {
+		return err
+	}
+	defer t.Release()
+	for k := range g.want {
+		worst.add(output(t, g.want[k].Name), &g.want[k], p.bundle.Schema.Batchable(), 0, p.bundle.Config.Tolerance)
+	}
+	return nil
+}

@@ -1,0 +1,39 @@
+package models
+
+// Status is one line of the repository index.
+type Status struct {
+	Name, Version string
+	State         State
+	// Live marks the version that requests without a version reach.
+	Live bool
+	// Reason says why a version is not ready; it may be shown to clients.
+	Reason string
+	// Digest and Report are there once the load gates have run.
+	Digest string
+	Report *Report
+}
+
+func (e *entry) status() Status {
+	s := Status{Name: e.bundle.Name, Version: e.bundle.Version, State: e.state, Reason: e.reason, Report: e.report}
+	if e.report != nil {
+		s.Digest = e.report.Digest
+	}
+	return s
+}
+
+// Ready tells whether every model that the gateway is expected to serve has a ready
+// version. Expected are those that were there at the start and those that have been
+// ready since, less those unloaded on request. missing names the others.
+func (r *Registry) Ready() (ready bool, missing []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.mu.started || r.mu.closed {
+		return false, nil
+	}
+	for name, m := range r.mu.models {
+		if m.expected && !m.unloaded && !m.isReady() {
+			missing = append(missing, name)
+		}
+	}
+	return len(missing) == 0, missing
+}

@@ -1,0 +1,92 @@
+package models
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"sluice/internal/fault"
+)
+
+// actAsTrial is the trial process, when the test binary runs as one.
+func actAsTrial(mode string) {
+	switch mode {
+	case "accept":
+		if !strings.HasSuffix(os.Args[len(os.Args)-1], ModelFile) {
+			os.Exit(1)
+		}
+		os.Exit(0)
+	case "refuse":
+		fmt.Println("node Add has\nno input")
+		os.Exit(TrialRefused)
+	case "abort":
+		syscall.Kill(os.Getpid(), syscall.SIGABRT) //nolint:errcheck // it does not return
+		select {}
+	case "panic":
+		panic("cause " + strings.Repeat("long ", 4000))
+	case "kill":
+		syscall.Kill(os.Getpid(), syscall.SIGKILL) //nolint:errcheck // it does not return
+		select {}
+	default:
+		select {} // hang
+	}
+}
+
+func TestTrialRunner(t *testing.T) {
+	f := func(mode, text, detail string) {
+		t.Helper()
+		t.Setenv("SLUICE_TEST_TRIAL", mode)
+		runner := TrialRunner{Command: []string{os.Args[0], "-test.run=none"}, Timeout: 30 * time.Second}
+		if mode == "hang" {
+			runner.Timeout = 50 * time.Millisecond
+		}
+		err := runner.Run(context.Background(), &Bundle{Dir: "/x", ModelName: ModelFile})
+		if text == "" {
+			if err != nil {
+				t.Errorf("%s: %v", mode, err)
+			}
+			return
+		}
+		gotText, gotDetail := explain(err)
+		if !fault.Is(err, fault.ModelLoadFailed) || gotText != text || !strings.Contains(gotDetail, detail) || len(gotDetail) > maxTrialOutput {
+			t.Errorf("%s: %q and %q; want %q and %q", mode, gotText, gotDetail, text, detail)
+		}
+	}
+	f("accept", "", "")
+	f("refuse", "ONNX Runtime refuses to load it", "node Add has no input")
+	f("panic", "loading it crashed the ONNX Runtime in a trial process (exit status 2): not served", "panic: cause long")
+	f("abort", "loading it crashed the ONNX Runtime in a trial process (exit status 2): not served", "SIGABRT: abort")
+	f("kill", "loading it crashed the ONNX Runtime in a trial process (signal: killed): not served", "it said nothing")
+	f("hang", "loading it took longer than 50ms in a trial process: not served", "killed")
+}
+
+func TestTrialStops(t *testing.T) {
+	t.Setenv("SLUICE_TEST_TRIAL", "hang")
+	ctx, cancel := context.WithCancel(context.Background())
+	stop := time.AfterFunc(20*time.Millisecond, cancel)
+	defer stop.Stop()
+	runner := TrialRunner{Command: []string{os.Args[0]}}
+	if err := runner.Run(ctx, &Bundle{}); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want %v", err, context.Canceled)
+	}
+}
+
+func TestTrialGate(t *testing.T) {
+	w := newWorld(t)
+	b := w.put(t, "m/1", fakeFile{Factor: 1})
+	opts := w.options()
+	t.Setenv("SLUICE_TEST_TRIAL", "abort")
+	opts.Trial = (&TrialRunner{Command: []string{os.Args[0]}}).Run
+	report, err := Check(context.Background(), opts, b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v := report.Refusal(); v == nil || v.Gate != "trial" || w.opened.Load() != 0 {
+		t.Errorf("refusal %+v with %d sessions opened", v, w.opened.Load())
+	}
+}

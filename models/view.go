@@ -1,0 +1,85 @@
+package models
+
+import (
+	"slices"
+
+	"sluice/internal/fault"
+)
+
+// view is an immutable snapshot of what can be reached, replaced as a whole.
+type view struct {
+	models map[string]*modelView
+}
+
+// modelView is one model in a view.
+type modelView struct {
+	// live is the version that requests without a version go to; nil if none is ready.
+	live  *Version
+	ready map[string]*Version
+	// order is the ready versions' names from old to new.
+	order []string
+	// known holds every version on record, for telling "not ready" from "not found".
+	known map[string]State
+	// unloaded means that the model was unloaded on request.
+	unloaded bool
+}
+
+// find resolves a name and a version; "" is the live one.
+func (v *view) find(name, version string) (*Version, error) {
+	m := v.models[name]
+	if m == nil {
+		return nil, fault.Newf(fault.ModelNotFound, "Request for unknown model: '%s' is not found", name)
+	}
+	if version == "" {
+		if m.live == nil {
+			return nil, m.noLive(name)
+		}
+		return m.live, nil
+	}
+	found := m.ready[version]
+	if found == nil {
+		return nil, m.notReady(name, version)
+	}
+	return found, nil
+}
+
+// noLive says whether it is worth coming again.
+func (m *modelView) noLive(name string) error {
+	if !m.unloaded {
+		for version, state := range m.known {
+			if state == Loading || state == Discovered || state == Failed {
+				return fault.Newf(fault.ModelNotReady, "Request for unknown model: '%s' version %s is not at ready state", name, version)
+			}
+		}
+	}
+	return fault.Newf(fault.ModelNotFound, "Request for unknown model: '%s' has no available versions", name)
+}
+
+func (m *modelView) notReady(name, version string) error {
+	if _, known := m.known[version]; known {
+		return fault.Newf(fault.ModelNotReady, "Request for unknown model: '%s' version %s is not at ready state", name, version)
+	}
+	return fault.Newf(fault.VersionNotFound, "Request for unknown model: '%s' version %s is not found", name, version)
+}
+
+// newView builds the snapshot of the control state.
+func newView(models map[string]*model) *view {
+	v := &view{models: make(map[string]*modelView, len(models))}
+	for name, m := range models {
+		mv := &modelView{ready: map[string]*Version{}, known: map[string]State{}, unloaded: m.unloaded}
+		for _, e := range m.entries { // from new to old
+			mv.known[e.bundle.Version] = e.state
+			if e.state != Ready {
+				continue
+			}
+			mv.ready[e.bundle.Version] = e.version
+			mv.order = append(mv.order, e.bundle.Version)
+			if mv.live == nil {
+				mv.live = e.version
+			}
+		}
+		slices.Reverse(mv.order)
+		v.models[name] = mv
+	}
+	return v
+}
