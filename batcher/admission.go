@@ -1,0 +1,141 @@
+package batcher
+
+import (
+	"time"
+
+	"sluice/internal/clock"
+	"sluice/internal/task"
+)
+
+// countedGroups bounds the work of a prediction: beyond so many groups of other keys
+// their rows are all taken to be ahead.
+const countedGroups = 32
+
+// forecast is a prediction for one item on one device.
+type forecast struct {
+	start, finish clock.Instant
+}
+
+// forecast predicts when an item that arrives now would run. It counts everything ahead
+// of it in its own model's order, also what will be dropped, and what its neighbours
+// on the device may take meanwhile; it errs towards late.
+func (in *instance) forecast(now clock.Instant, rows int, class task.Priority, deadline clock.Instant, key uint64) forecast {
+	work := time.Duration(0)
+	own := 0
+	if in.items > 0 {
+		own, work = in.ahead(class, deadline, key)
+	}
+	last := rows
+	if rows < in.limit {
+		total := own + rows
+		full := (total - 1) / in.limit
+		work += time.Duration(full) * in.cost.latency(in.limit)
+		last = total - full*in.limit
+	} else {
+		work += in.drain(own)
+	}
+	run := in.cost.latency(last)
+	if len(in.device.busy) > 1 || len(in.device.busy) == 1 && in.items == 0 {
+		work += in.others(work + run)
+	}
+	start := in.device.free(now, work)
+	return forecast{start, start.Add(run)}
+}
+
+// ahead counts the rows that can share batches with the item and come before it, and
+// the work of other keys before it.
+func (in *instance) ahead(class task.Priority, deadline clock.Instant, key uint64) (own int, other time.Duration) {
+	for c := range class + 1 {
+		until := clock.Never
+		if c == class {
+			until = deadline
+		}
+		groups := in.heads[c]
+		if len(groups) == 1 && groups[0].key == key {
+			own += groups[0].queues[c].rowsUntil(until)
+			continue
+		}
+		counted, rest := 0, in.rows[c]
+		for i, g := range groups {
+			if i == countedGroups && g.key != key {
+				break
+			}
+			rows := g.queues[c].rowsUntil(until)
+			rest -= g.queues[c].rows
+			counted++
+			if g.key == key {
+				own += rows
+			} else {
+				other += in.drain(rows)
+			}
+		}
+		if counted < len(groups) {
+			other += in.drain(rest)
+		}
+	}
+	return own, other
+}
+
+// others predicts how much of the device the neighbours take while the instance needs
+// so much work done: their fair shares of that time and a batch each, or all they have.
+func (in *instance) others(work time.Duration) time.Duration {
+	var sum time.Duration
+	for _, o := range in.device.busy {
+		if o == in {
+			continue
+		}
+		fair := time.Duration(float64(work)*o.weight/in.weight) + o.cost.latency(o.limit)
+		sum += min(o.drain(o.totalRows()), fair)
+	}
+	return sum
+}
+
+// route picks the device for an item: the first in order of preference that is predicted
+// to make the deadline, else the one that comes nearest.
+func (m *model) route(now clock.Instant, it *Item) (*instance, forecast) {
+	var best *instance
+	var bestForecast forecast
+	for _, in := range m.on {
+		f := in.forecast(now, it.Rows, it.Class, it.Deadline, it.Key)
+		if f.finish <= it.Deadline {
+			return in, f
+		}
+		if best == nil || f.finish < bestForecast.finish {
+			best, bestForecast = in, f
+		}
+	}
+	return best, bestForecast
+}
+
+// refuse decides whether an item routed to an instance is turned away.
+func (s *Scheduler) refuse(now clock.Instant, in *instance, it *Item, f forecast) Reason {
+	m := in.model
+	switch {
+	case it.Deadline <= now:
+		return Expired
+	case m.rows+it.Rows > bound(m.opts.MaxQueueRows, it.Class):
+		return QueueRows
+	case m.bytes+it.Bytes > bound(m.opts.MaxQueueBytes, it.Class):
+		return QueueBytes
+	}
+	slop := time.Duration(s.opts.AdmitSlop * float64(it.Deadline.Sub(it.Arrived)))
+	if f.finish > it.Deadline.Add(slop) && !(in.items == 0 && s.mayProbe(now, in)) {
+		return PredictedLate
+	}
+	return None
+}
+
+// bound is the part of a bound that a class may fill.
+func bound[T int | int64](all T, class task.Priority) T {
+	if class == task.Low {
+		return all - all/4
+	}
+	return all
+}
+
+// mayProbe reports whether an instance has run nothing for so long that it may run a
+// request against its prediction. Without that an estimate that is too high would refuse
+// every request and never be corrected.
+func (s *Scheduler) mayProbe(now clock.Instant, in *instance) bool {
+	return in.running == 0 && (!in.sealed || now.Sub(in.lastSeal) >= s.opts.ProbeEvery)
+}

@@ -1,0 +1,303 @@
+package batcher
+
+import (
+	"math"
+	"slices"
+	"sort"
+	"time"
+
+	"sluice/internal/clock"
+	"sluice/internal/cost"
+)
+
+const (
+	ringSize     = 32
+	learnRate    = 0.05            // of the table, per batch
+	slowRatio    = 1.25            // a run this much over the table counts as slow
+	slowRuns     = 3               // so many in a row are a change of speed
+	outlierRatio = 3               // a run this much over the prediction is a hiccup
+	staleAfter   = 2 * time.Second // without runs the speed is forgotten
+	marginStep   = 0.05            // added when too many requests are late
+	marginRelax  = 0.01            // taken off per period when not
+	marginMost   = 0.5
+)
+
+// costModel predicts the latency of a batch of one model on one device, from sealing
+// to outputs ready:
+//
+//	L(rows) = table(rows) * speed * (1 + margin) + gap
+//
+// table is the typical latency by batch size, seeded by the warm-up sweep, moved slowly
+// by runs, never falling in rows. speed is the 95th percentile of the last 32 runs
+// against the table: two slow runs raise it, one does not, and it falls only as they
+// leave the ring. margin answers requests that are late all the same.
+//
+// The ring holds latencies, not ratios: with ratios a lasting change would count twice
+// while the table follows it, once in the table and once in the ring.
+type costModel struct {
+	rows    []int     // the table's batch sizes, ascending
+	table   []float64 // nanoseconds
+	known   []bool    // measured or seeded
+	segment []int32   // by batch size: index of the table entry at or above it
+	stepped bool      // batches are padded to a size of the table
+
+	ring    [ringSize]run
+	filled  int
+	at      int
+	slow    int // slow runs in a row
+	recent  [slowRuns]run
+	speed   float64
+	margin  float64
+	gap     float64
+	factor  float64 // speed * (1 + margin)
+	lastRun clock.Instant
+	hiccups uint64
+	covered uint64 // runs within their prediction
+	runs    uint64
+}
+
+type run struct {
+	rows int
+	took float64
+}
+
+func newCostModel(maxBatch int, sizes []int, seed cost.Curve, gap time.Duration) *costModel {
+	c := &costModel{stepped: len(sizes) > 0, speed: 1, factor: 1, gap: float64(gap)}
+	seed = slices.Clone(seed).Monotone()
+	if c.stepped {
+		c.rows = slices.Clone(sizes)
+	} else {
+		c.rows = cost.Sizes(maxBatch)
+		for _, p := range seed {
+			if p.Rows <= maxBatch {
+				c.rows = append(c.rows, p.Rows)
+			}
+		}
+		slices.Sort(c.rows)
+	}
+	c.rows = slices.Compact(c.rows)
+	c.table, c.known = make([]float64, len(c.rows)), make([]bool, len(c.rows))
+	c.segment = make([]int32, c.rows[len(c.rows)-1]+1)
+	for b := range c.segment {
+		c.segment[b] = int32(sort.SearchInts(c.rows, b))
+	}
+	if len(seed) > 0 {
+		for i, b := range c.rows {
+			c.table[i], c.known[i] = float64(seed.At(b)), true
+		}
+		c.seedRing(seed)
+	}
+	return c
+}
+
+// seedRing makes the seed's 95th percentile the speed until runs have replaced it.
+func (c *costModel) seedRing(seed cost.Curve) {
+	var spread []float64
+	for _, p := range seed {
+		if p.P50 > 0 && p.P95 > p.P50 {
+			spread = append(spread, float64(p.P95)/float64(p.P50))
+		}
+	}
+	ratio := 1.0
+	if len(spread) > 0 {
+		slices.Sort(spread)
+		ratio = spread[len(spread)/2]
+	}
+	c.fill(1)
+	for i := range 2 {
+		c.ring[i].took *= ratio
+	}
+	c.refresh()
+}
+
+// fill makes the whole ring say one ratio.
+func (c *costModel) fill(ratio float64) {
+	for i := range c.ring {
+		c.ring[i] = run{c.rows[0], c.table[0] * ratio}
+	}
+	c.filled, c.at, c.slow = ringSize, 0, 0
+	c.refresh()
+}
+
+// bucket is the size that a batch of that many rows runs at.
+func (c *costModel) bucket(rows int) int {
+	if c.stepped {
+		return c.rows[c.segment[rows]]
+	}
+	return rows
+}
+
+// typical is the table's latency in nanoseconds.
+func (c *costModel) typical(rows int) float64 {
+	i := int(c.segment[rows])
+	if b := c.rows[i]; b == rows || c.stepped || i == 0 {
+		return c.table[i]
+	}
+	low, high := c.rows[i-1], c.rows[i]
+	return c.table[i-1] + (c.table[i]-c.table[i-1])*float64(rows-low)/float64(high-low)
+}
+
+// latency is L: the prediction, high rather than low.
+func (c *costModel) latency(rows int) time.Duration {
+	return time.Duration(math.Ceil(c.typical(rows)*c.factor + c.gap))
+}
+
+// observe learns from a run. A probe ran because the prediction refused all: if it was
+// faster than predicted, what is remembered of the speed is wrong and is replaced.
+func (c *costModel) observe(now clock.Instant, rows int, took time.Duration, probe bool) {
+	c.runs++
+	c.lastRun = now
+	if took <= c.latency(rows) {
+		c.covered++
+	}
+	r := run{rows, math.Max(float64(took)-c.gap, 1)}
+	if !c.learnNew(r) {
+		return
+	}
+	typical := c.typical(rows)
+	ratio := r.took / typical
+	if probe && ratio < c.speed {
+		c.fill(ratio)
+		return
+	}
+	outlier := r.took > outlierRatio*typical*c.factor
+	if ratio > slowRatio {
+		c.recent[c.slow%slowRuns] = r
+		c.slow++
+	} else {
+		c.slow = 0
+	}
+	if outlier {
+		c.hiccups++
+		if c.slow < slowRuns {
+			return
+		}
+	}
+	if c.slow == slowRuns { // a change, not hiccups: the ring takes all of them
+		for _, s := range c.recent {
+			c.push(s)
+		}
+	} else {
+		c.push(r)
+	}
+	c.adjust(r, ratio)
+	c.refresh()
+}
+
+func (c *costModel) push(r run) {
+	c.ring[c.at] = r
+	c.at = (c.at + 1) % ringSize
+	c.filled = min(c.filled+1, ringSize)
+}
+
+// learnNew takes a run of a size nothing is known of as it is; it reports false if so.
+// Sizes beyond the largest known one are taken to cost the same until they are tried,
+// because a guess that they are dear would never be put to the test.
+func (c *costModel) learnNew(r run) bool {
+	i := int(c.segment[r.rows])
+	if c.known[i] {
+		return true
+	}
+	c.table[i], c.known[i] = r.took, true
+	last := -1
+	for k, known := range c.known {
+		if !known {
+			continue
+		}
+		for j := last + 1; j < k; j++ {
+			c.table[j] = c.table[k]
+			if last >= 0 {
+				part := float64(c.rows[j]-c.rows[last]) / float64(c.rows[k]-c.rows[last])
+				c.table[j] = c.table[last] + (c.table[k]-c.table[last])*part
+			}
+		}
+		last = k
+	}
+	for j := last + 1; j < len(c.table); j++ {
+		c.table[j] = c.table[last]
+	}
+	c.pushAside(i)
+	c.fill(1)
+	return false
+}
+
+// adjust moves the table's entries beside a run towards it.
+func (c *costModel) adjust(r run, ratio float64) {
+	step := learnRate * min(ratio-1, 1)
+	i := int(c.segment[r.rows])
+	if c.rows[i] == r.rows || c.stepped || i == 0 {
+		c.table[i] *= 1 + step
+		c.pushAside(i)
+		return
+	}
+	part := float64(r.rows-c.rows[i-1]) / float64(c.rows[i]-c.rows[i-1])
+	c.table[i-1] *= 1 + step*(1-part)
+	c.table[i] *= 1 + step*part
+	c.pushAside(i - 1)
+	c.pushAside(i)
+}
+
+// pushAside keeps the table from falling: the entry just measured is right, and its
+// neighbours give way. (The sweep's entries are all equally fresh: there neighbours
+// are averaged, see cost.Curve.Monotone.)
+func (c *costModel) pushAside(i int) {
+	for k := i + 1; k < len(c.table) && c.table[k] < c.table[i]; k++ {
+		c.table[k] = c.table[i]
+	}
+	for k := i - 1; k >= 0 && c.table[k] > c.table[i]; k-- {
+		c.table[k] = c.table[i]
+	}
+}
+
+// refresh computes the speed from the ring.
+func (c *costModel) refresh() {
+	// The 95th percentile by nearest rank: the largest of up to 19 runs, the second
+	// largest of more.
+	var first, second float64
+	for _, r := range c.ring[:c.filled] {
+		ratio := r.took / c.typical(r.rows)
+		if ratio > first {
+			first, second = ratio, first
+		} else if ratio > second {
+			second = ratio
+		}
+	}
+	c.speed = first
+	if c.filled >= 20 {
+		c.speed = second
+	}
+	if c.slow >= slowRuns {
+		for _, r := range c.recent {
+			c.speed = max(c.speed, r.took/c.typical(r.rows))
+		}
+	}
+	c.factor = c.speed * (1 + c.margin)
+}
+
+// wake forgets a slow speed after a long rest: whatever slowed the device may be over,
+// and the first runs will tell.
+func (c *costModel) wake(now clock.Instant) {
+	if c.filled == 0 || c.speed <= 1 || now.Sub(c.lastRun) < staleAfter {
+		return
+	}
+	last := c.ring[(c.at+ringSize-1)%ringSize]
+	c.fill(max(1, min(c.speed, last.took/c.typical(last.rows))))
+}
+
+// widen and relax move the margin.
+func (c *costModel) widen() { c.setMargin(min(c.margin+marginStep, marginMost)) }
+func (c *costModel) relax() { c.setMargin(max(c.margin-marginRelax, 0)) }
+
+func (c *costModel) setMargin(m float64) {
+	c.margin = m
+	c.factor = c.speed * (1 + m)
+}
+
+// curve is the table as it stands, with predictions as P95.
+func (c *costModel) curve() cost.Curve {
+	out := make(cost.Curve, len(c.rows))
+	for i, b := range c.rows {
+		out[i] = cost.Point{Rows: b, P50: time.Duration(c.table[i]), P95: c.latency(b)}
+	}
+	return out
+}

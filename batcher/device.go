@@ -1,0 +1,197 @@
+package batcher
+
+import (
+	"slices"
+	"time"
+
+	"sluice/internal/clock"
+)
+
+// refreshEvery is how often a device looks at the load of all its models.
+const refreshEvery = rateWindow
+
+// neighbourShare is the part of the smallest budget of the other models on a device that
+// one batch may take: longer ones would block them for good.
+const neighbourShare = 0.4
+
+type laneState uint8
+
+const (
+	laneIdle   laneState = iota
+	laneWoken            // told to call Next and has not yet
+	laneActive           // runs a batch
+)
+
+type lane struct {
+	state laneState
+	end   clock.Instant // predicted, while active
+}
+
+// device is a place to run: its lanes and the models that share it.
+type device struct {
+	id     DeviceID
+	opts   DeviceOptions
+	lanes  []lane
+	active int // lanes
+	woken  int
+
+	on        []*instance
+	busy      []*instance // with items waiting
+	virtual   float64     // virtual time of the last batch sealed; see fairness.go
+	refreshed clock.Instant
+	fresh     bool // refreshed is valid
+	load      float64
+	// Smallest budgets of the active instances: the least, whose it is, and the next.
+	least, next time.Duration
+	leastOf     *instance
+
+	// spreadAt is when work that is held back may start a further lane; see spread.go.
+	spreadAt clock.Instant
+}
+
+func (d *device) addBusy(in *instance) {
+	in.busyAt = len(d.busy)
+	d.busy = append(d.busy, in)
+	in.virtual = max(in.virtual, d.virtual)
+}
+
+func (d *device) removeBusy(in *instance) {
+	last := len(d.busy) - 1
+	moving := d.busy[last]
+	d.busy[in.busyAt] = moving
+	moving.busyAt = in.busyAt
+	d.busy[last] = nil
+	d.busy = d.busy[:last]
+	in.busyAt = -1
+}
+
+// refresh brings loads, shares and targets up to date, at most once per window.
+func (d *device) refresh(now clock.Instant) {
+	if d.fresh && now.Sub(d.refreshed) < refreshEvery {
+		return
+	}
+	d.refreshed, d.fresh = now, true
+	d.load, d.least, d.next, d.leastOf = 0, 0, 0, nil
+	var weights float64
+	for _, in := range d.on {
+		in.arrivals.roll(now)
+		in.budgets.roll(now)
+		if !in.live() {
+			continue
+		}
+		weights += in.weight
+		d.load += in.load()
+		if b := in.budgets.value(); b > 0 {
+			switch {
+			case d.least == 0 || b < d.least:
+				d.least, d.next, d.leastOf = b, d.least, in
+			case d.next == 0 || b < d.next:
+				d.next = b
+			}
+		}
+	}
+	for _, in := range d.on {
+		in.share = 1
+		if in.live() {
+			in.share = min(1, max(in.weight/weights, 1-(d.load-in.load())))
+		}
+		in.retune()
+	}
+}
+
+// live reports whether the instance counts as load on its device.
+func (in *instance) live() bool { return in.items > 0 || in.arrivals.mean > 1 }
+
+// load is the share of its device that the instance needs at its best batch size.
+func (in *instance) load() float64 {
+	perRow := in.cost.latency(in.limit).Seconds() / float64(in.limit)
+	return in.arrivals.mean * perRow / float64(len(in.device.lanes))
+}
+
+// neighbourBudget is the longest batch that the other models' budgets allow, 0 for any.
+func (d *device) neighbourBudget(in *instance) time.Duration {
+	b := d.least
+	if d.leastOf == in {
+		b = d.next
+	}
+	return time.Duration(neighbourShare * float64(b))
+}
+
+// idle is a lane without work, -1 if none.
+func (d *device) idle() int {
+	for i := range d.lanes {
+		if d.lanes[i].state == laneIdle {
+			return i
+		}
+	}
+	return -1
+}
+
+// wake tells an idle lane to call Next.
+func (d *device) wake() Lane {
+	i := d.idle()
+	if i < 0 {
+		return noLane
+	}
+	d.lanes[i].state = laneWoken
+	d.woken++
+	return Lane{d.id, i}
+}
+
+// answered notes that a lane calls Next.
+func (d *device) answered(l *lane) {
+	if l.state == laneWoken {
+		l.state = laneIdle
+		d.woken--
+	}
+}
+
+// soonest is when the first running lane is predicted to be free.
+func (d *device) soonest() clock.Instant {
+	t := clock.Never
+	for i := range d.lanes {
+		if d.lanes[i].state == laneActive {
+			t = min(t, d.lanes[i].end)
+		}
+	}
+	return t
+}
+
+// free predicts when a lane turns to new work if so much work is ahead of it: work is
+// poured on the lanes from the earliest on until all stand equally high.
+func (d *device) free(now clock.Instant, work time.Duration) clock.Instant {
+	level := clock.Never
+	for {
+		// Lanes free before the level share the work.
+		n, sum := 0, time.Duration(0)
+		first := clock.Never
+		for i := range d.lanes {
+			t := now
+			if d.lanes[i].state == laneActive {
+				t = max(t, d.lanes[i].end)
+			}
+			first = min(first, t)
+			if t < level {
+				n++
+				sum += t.Sub(now)
+			}
+		}
+		if work <= 0 || n == 0 {
+			return first
+		}
+		next := now.Add((sum + work) / time.Duration(n))
+		if next == level {
+			return max(level, first)
+		}
+		level = next
+	}
+}
+
+// remove takes an instance off the device.
+func (d *device) remove(in *instance) {
+	d.on = slices.DeleteFunc(d.on, func(o *instance) bool { return o == in })
+	if d.leastOf == in {
+		d.leastOf = nil
+	}
+	d.fresh = false
+}

@@ -1,0 +1,123 @@
+package batcher
+
+import (
+	"time"
+
+	"sluice/internal/clock"
+	"sluice/internal/task"
+)
+
+// Between the models of a device time is shared by start-time fair queueing: an
+// instance's virtual time is the device time that it used divided by its weight, and
+// only those within one batch of the least may be chosen. Among them the one with the
+// least slack goes first, so that fairness costs no deadline that it need not.
+//
+// Within a model the highest class leads, and each lower one that waits earns a share
+// of the leader's time (ClassFloor); when that pays for a batch it leads once.
+
+// candidate is what an instance would run next.
+type candidate struct {
+	on     *instance
+	group  *group
+	class  task.Priority
+	window window
+	probe  bool
+}
+
+func (c *candidate) queue() *queue { return &c.group.queues[c.class] }
+
+// slack is how long the candidate's most urgent item could still wait.
+func (c *candidate) slack(now clock.Instant) time.Duration {
+	return c.window.first.Deadline.Sub(now) - c.on.cost.latency(c.window.rows)
+}
+
+// candidates asks every waiting instance of a device for its batch. What is found to be
+// hopeless goes to b.Dropped. The result is valid until the next call.
+func (s *Scheduler) candidates(now clock.Instant, d *device, b *Batch) []candidate {
+	found := s.found[:0]
+	for i := len(d.busy) - 1; i >= 0; i-- { // downwards: an instance that runs empty leaves
+		in := d.busy[i]
+		if ok, until := d.spread(now, in); !ok {
+			d.spreadAt = min(d.spreadAt, until)
+			continue
+		}
+		if c, ok := s.candidate(now, in, b); ok {
+			found = append(found, c)
+		}
+	}
+	s.found = found
+	return found
+}
+
+func (s *Scheduler) candidate(now clock.Instant, in *instance, b *Batch) (candidate, bool) {
+	for in.items > 0 {
+		class := in.lead()
+		c := candidate{on: in, group: in.heads[class][0], class: class}
+		q := c.queue()
+		if q.head.Deadline > now.Add(in.cost.latency(q.head.Rows)) || q.head.Deadline > now && s.feasible(now, in, q.head) {
+			c.window = cut(q, now, in.target, in.limit, in.cost.latency)
+			return c, true
+		}
+		last := q.tail
+		if last.Deadline > now && !s.feasible(now, in, last) && s.mayProbe(now, in) {
+			c.window = window{drops: q.items - 1, first: last, items: 1, rows: last.Rows}
+			c.probe = true
+			return c, true
+		}
+		s.drop(now, in, q.head, b)
+	}
+	return candidate{}, false
+}
+
+func (s *Scheduler) feasible(now clock.Instant, in *instance, it *Item) bool {
+	return it.Deadline >= now.Add(in.cost.latency(it.Rows))
+}
+
+// choose picks the fair candidate with the least slack.
+func choose(now clock.Instant, d *device, found []candidate) *candidate {
+	least, quantum := found[0].on.virtual, 0.0
+	for i := range found {
+		in := found[i].on
+		least = min(least, in.virtual)
+		quantum = max(quantum, float64(in.cost.latency(in.limit)))
+	}
+	d.virtual = max(d.virtual, least)
+	var best *candidate
+	var slack time.Duration
+	for i := range found {
+		c := &found[i]
+		if c.on.virtual > least+quantum {
+			continue
+		}
+		if t := c.slack(now); best == nil || t < slack {
+			best, slack = c, t
+		}
+	}
+	return best
+}
+
+// lead is the class whose turn it is.
+func (in *instance) lead() task.Priority {
+	top := task.Priority(0)
+	for len(in.heads[top]) == 0 {
+		top++
+	}
+	for c := task.Priority(task.Priorities - 1); c > top; c-- {
+		if len(in.heads[c]) > 0 && in.credit[c] >= float64(in.cost.latency(min(in.rows[c], in.limit))) {
+			return c
+		}
+	}
+	return top
+}
+
+// charge books a batch of the given predicted latency, led by a class.
+func (in *instance) charge(class task.Priority, took time.Duration, floor float64) {
+	in.virtual += float64(took) / in.weight
+	in.credit[class] = max(0, in.credit[class]-float64(took))
+	most := 2 * float64(in.cost.latency(in.limit))
+	for c := class + 1; c < task.Priorities; c++ {
+		if len(in.heads[c]) > 0 {
+			in.credit[c] = min(most, in.credit[c]+float64(took)*floor/(1-floor))
+		}
+	}
+}

@@ -1,0 +1,271 @@
+package batcher
+
+import (
+	"time"
+
+	"sluice/internal/clock"
+	"sluice/internal/task"
+)
+
+// model is what is common to a model's instances.
+type model struct {
+	id     ModelID
+	opts   ModelOptions
+	on     []*instance // in order of preference
+	rows   int         // waiting, on all devices
+	items  int
+	bytes  int64
+	closed bool
+	counts Counts
+}
+
+// instance is one model on one device: its queues, what it costs there, and its account
+// with the device.
+type instance struct {
+	model  *model
+	device *device
+	cost   *costModel
+	weight float64
+
+	groups map[uint64]*group
+	recent *group                 // the group last pushed to
+	heads  [task.Priorities]heads // groups with items of the class, earliest head first
+	rows   [task.Priorities]int   // waiting
+	items  int                    // waiting, of all classes
+	busyAt int                    // place in device.busy while items > 0, else -1
+
+	arrivals rate
+	budgets  shortest
+	late     lateness
+	share    float64 // of the device's time that the instance can count on
+	limit    int     // B*: the largest batch worth running
+	target   int     // the batch needed to keep up with the load
+
+	virtual  float64                  // device time used, by weight; see fairness.go
+	credit   [task.Priorities]float64 // device time owed to lower classes
+	running  int                      // batches
+	lastSeal clock.Instant
+	sealed   bool // lastSeal is valid
+	counts   BatchCounts
+}
+
+// group is the items of one instance that can share a batch: one queue per class.
+type group struct {
+	key    uint64
+	on     *instance
+	queues [task.Priorities]queue
+	at     [task.Priorities]int // place in the instance's heads, -1 if none
+	items  int
+	free   *group // the scheduler's list of spare groups
+}
+
+// sparseGroups is how many groups an instance keeps although they are empty. Keys come
+// from clients, so the rest must go; but a model of one shape must not make and unmake
+// its only group for every request.
+const sparseGroups = 16
+
+// instance is the model's instance on a device.
+func (m *model) instance(d *device) *instance {
+	for _, in := range m.on {
+		if in.device == d {
+			return in
+		}
+	}
+	return nil
+}
+
+func (in *instance) totalRows() int {
+	n := 0
+	for _, r := range in.rows {
+		n += r
+	}
+	return n
+}
+
+// push queues an item. weight is random.
+func (in *instance) push(s *Scheduler, it *Item, weight uint32) {
+	g := in.group(s, it.Key)
+	c := it.Class
+	q := &g.queues[c]
+	it.group, it.state = g, itemQueued
+	q.push(it, weight)
+	g.items++
+	if q.head == it {
+		in.heads[c].moved(c, g)
+	}
+	in.rows[c] += it.Rows
+	in.items++
+	if in.items == 1 {
+		in.device.addBusy(in)
+	}
+	m := in.model
+	m.rows += it.Rows
+	m.items++
+	m.bytes += it.Bytes
+}
+
+// take removes a queued item.
+func (in *instance) take(s *Scheduler, it *Item) {
+	g, c := it.group, it.Class
+	q := &g.queues[c]
+	first := q.head == it
+	q.remove(it)
+	g.items--
+	if first {
+		in.heads[c].moved(c, g)
+	}
+	in.rows[c] -= it.Rows
+	in.items--
+	if in.items == 0 {
+		in.device.removeBusy(in)
+	}
+	m := in.model
+	m.rows -= it.Rows
+	m.items--
+	m.bytes -= it.Bytes
+	it.state, it.group = itemFree, nil
+	if g.items == 0 && len(in.groups) > sparseGroups {
+		in.reclaim(s, g)
+	}
+}
+
+func (in *instance) group(s *Scheduler, key uint64) *group {
+	if in.recent != nil && in.recent.key == key {
+		return in.recent
+	}
+	g := in.groups[key]
+	if g == nil {
+		if g = s.spare; g != nil {
+			s.spare, g.free = g.free, nil
+		} else {
+			g = &group{}
+		}
+		g.key, g.on = key, in
+		for c := range g.at {
+			g.at[c] = -1
+		}
+		in.groups[key] = g
+	}
+	in.recent = g
+	return g
+}
+
+func (in *instance) reclaim(s *Scheduler, g *group) {
+	delete(in.groups, g.key)
+	if in.recent == g {
+		in.recent = nil
+	}
+	g.on = nil
+	g.free, s.spare = s.spare, g
+}
+
+// head is the earliest item of a class, nil if none.
+func (in *instance) head(c task.Priority) *Item {
+	if len(in.heads[c]) == 0 {
+		return nil
+	}
+	return in.heads[c][0].queues[c].head
+}
+
+// due is the earliest deadline that waits.
+func (in *instance) due() clock.Instant {
+	due := clock.Never
+	for c := range task.Priority(task.Priorities) {
+		if it := in.head(c); it != nil {
+			due = min(due, it.Deadline)
+		}
+	}
+	return due
+}
+
+// retune computes the largest batch worth running and the target, from the cost model,
+// the load and the budgets of the instance and its neighbours.
+func (in *instance) retune() {
+	limit := in.budgets.value() / 2
+	if limit == 0 {
+		limit = in.model.opts.Budget / 2
+	}
+	if limit > 0 && in.cost.latency(1) > limit {
+		// Not even one row fits half the budget: allow what can still make it at all.
+		limit += limit / 2
+	}
+	if n := in.device.neighbourBudget(in); n > 0 && (limit == 0 || n < limit) {
+		limit = n
+	}
+	in.limit = min(in.cost.best(limit), in.model.opts.MaxBatch)
+	lanes := float64(len(in.device.lanes))
+	in.target = in.cost.smallest(in.arrivals.mean/(lanes*in.share), in.limit)
+}
+
+// drain predicts how long one lane needs for so many rows.
+func (in *instance) drain(rows int) time.Duration {
+	if rows == 0 {
+		return 0
+	}
+	full, rest := rows/in.limit, rows%in.limit
+	t := time.Duration(full) * in.cost.latency(in.limit)
+	if rest > 0 {
+		t += in.cost.latency(rest)
+	}
+	return t
+}
+
+// heads is a binary heap of the groups that have items of a class, by the deadline of
+// the first.
+type heads []*group
+
+// moved puts a group in its place after its first item of class c has changed.
+func (h *heads) moved(c task.Priority, g *group) {
+	i := g.at[c]
+	if g.queues[c].head == nil {
+		last := len(*h) - 1
+		moving := (*h)[last]
+		(*h)[last] = nil
+		*h = (*h)[:last]
+		g.at[c] = -1
+		if i < last {
+			h.set(c, i, moving)
+			h.settle(c, i)
+		}
+		return
+	}
+	if i < 0 {
+		i = len(*h)
+		*h = append(*h, nil)
+		h.set(c, i, g)
+	}
+	h.settle(c, i)
+}
+
+func (h heads) set(c task.Priority, i int, g *group) {
+	h[i] = g
+	g.at[c] = i
+}
+
+func (h heads) before(c task.Priority, i, j int) bool {
+	return h[i].queues[c].head.Deadline < h[j].queues[c].head.Deadline
+}
+
+func (h heads) swap(c task.Priority, i, j int) {
+	a, b := h[i], h[j]
+	h.set(c, i, b)
+	h.set(c, j, a)
+}
+
+func (h heads) settle(c task.Priority, i int) {
+	for i > 0 && h.before(c, i, (i-1)/2) {
+		h.swap(c, i, (i-1)/2)
+		i = (i - 1) / 2
+	}
+	for {
+		child := 2*i + 1
+		if child+1 < len(h) && h.before(c, child+1, child) {
+			child++
+		}
+		if child >= len(h) || !h.before(c, child, i) {
+			return
+		}
+		h.swap(c, i, child)
+		i = child
+	}
+}

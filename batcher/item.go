@@ -1,0 +1,120 @@
+package batcher
+
+import (
+	"time"
+
+	"sluice/internal/clock"
+	"sluice/internal/task"
+)
+
+// Item is what is scheduled: rows of one request, at most a batch of them, never
+// split. The caller allocates and pools items; everything that the scheduler needs to
+// queue one is inside. From Arrive (if it admits) until the item comes back through
+// Batch.Dropped, Cancel, Expire or Complete it is the scheduler's and must stay as it
+// is.
+type Item struct {
+	Model    ModelID
+	Rows     int
+	Bytes    int64
+	Arrived  clock.Instant
+	Deadline clock.Instant
+	Class    task.Priority
+	// Key separates items that cannot share a batch.
+	Key uint64
+	// Owner is the caller's own; a pointer in it costs no allocation.
+	Owner any
+	// Device is set by Arrive: where the item was queued.
+	Device DeviceID
+
+	state itemState
+	group *group
+
+	// Links of the deadline-ordered queue; see queue.go.
+	prev, next          *Item
+	parent, left, right *Item
+	leftRows            int
+	weight              uint32
+}
+
+type itemState uint8
+
+const (
+	itemFree   itemState = iota // the caller's
+	itemQueued                  // in a queue
+	itemSealed                  // in a batch that has not completed
+)
+
+// Reason is why a request was refused or dropped; the set is closed.
+type Reason uint8
+
+// The reasons.
+const (
+	None          Reason = iota
+	QueueRows            // the model's bound on waiting rows
+	QueueBytes           // the model's bound on waiting bytes
+	PredictedLate        // no device is predicted to make the deadline
+	Expired              // the deadline has passed
+	Closed               // the model takes no more requests
+	Cancelled            // the caller has given up
+	Reasons       = iota
+)
+
+var reasonNames = [Reasons]string{
+	None: "none", QueueRows: "queue_rows", QueueBytes: "queue_bytes", PredictedLate: "predicted_late",
+	Expired: "expired", Closed: "closed", Cancelled: "cancelled",
+}
+
+// String is the reason's name as a metric label.
+func (r Reason) String() string { return reasonNames[r] }
+
+// Verdict is the answer to an arrival.
+type Verdict struct {
+	Admitted bool
+	Reason   Reason // why not
+	// Wait is the predicted time in the queue, also of a refused request.
+	Wait time.Duration
+	// Wake is an idle lane that should now call Next; Wake.Lane is -1 if none. It is
+	// told once: the caller must see to it that Next is called.
+	Wake Lane
+}
+
+// Lane names a lane of a device. Lane is -1 for none.
+type Lane struct {
+	Device DeviceID
+	Lane   int
+}
+
+var noLane = Lane{Device: -1, Lane: -1}
+
+// Drop is a queued item that will not run.
+type Drop struct {
+	Item   *Item
+	Reason Reason
+}
+
+// Batch is a sealed batch. The caller keeps one per lane and hands it to Next again
+// after Complete; its slices are reused.
+type Batch struct {
+	Model  ModelID
+	Device DeviceID
+	Lane   int
+	// Items in deadline order within each class.
+	Items []*Item
+	// Rows is the sum of the items' rows, Bucket the size that it is padded to.
+	Rows, Bucket int
+	// Dropped are items that cannot make their deadlines any more. They are the caller's
+	// again. There may be some although nothing was sealed.
+	Dropped []Drop
+	// Start is when the batch was sealed, PredictedEnd when it should be complete.
+	Start, PredictedEnd clock.Instant
+	// Probe marks a batch run to correct an estimate by which everything is late.
+	Probe bool
+	// Wake is another idle lane that should call Next, as in Verdict.
+	Wake Lane
+}
+
+func (b *Batch) reset(device DeviceID, lane int) {
+	clear(b.Items)
+	clear(b.Dropped)
+	*b = Batch{Model: -1, Device: device, Lane: lane, Items: b.Items[:0], Dropped: b.Dropped[:0], Wake: noLane}
+}

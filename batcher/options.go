@@ -1,0 +1,162 @@
+package batcher
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"sluice/internal/cost"
+)
+
+// DeviceID names a device of a Scheduler, ModelID a model. Ids count up from zero in
+// the order of adding and are never used twice.
+type (
+	DeviceID int32
+	ModelID  int32
+)
+
+// SchedulerOptions hold for all models and devices. The zero value is good.
+type SchedulerOptions struct {
+	// AdmitSlop is how late, as a share of its budget, a request may be predicted and
+	// still be admitted; 0 means 0.1. Predictions count requests that will be dropped
+	// later, so refusing at exactly the deadline refuses too many.
+	AdmitSlop float64
+	// ProbeEvery is how often a model that refuses everything runs one request all the
+	// same, so that an estimate that is too high can recover; 0 means 100 ms.
+	ProbeEvery time.Duration
+	// ClassFloor is the share of a model's device time that each lower class is sure of
+	// while it has requests waiting; 0 means 0.05.
+	ClassFloor float64
+}
+
+// DeviceOptions describe a place to run.
+type DeviceOptions struct {
+	Name string
+	// Lanes is how many batches may run at once.
+	Lanes int
+	// SpreadAfter holds work back from a second lane for as long as a running lane is
+	// predicted to be free within it, unless a full batch is waiting or a deadline would
+	// be lost. 0 starts an idle lane at once. Worth setting where lanes share their cores
+	// with the HTTP work, so that an early second lane only makes smaller batches.
+	SpreadAfter time.Duration
+	// Gap is added to each predicted latency: what the cost curve does not hold, such as
+	// waking the lane and writing the answer.
+	Gap time.Duration
+}
+
+// ModelOptions describe a model and where it runs.
+type ModelOptions struct {
+	Name string
+	// MaxBatch is the most rows of a batch, and of an item.
+	MaxBatch int
+	// Budget is the budget that requests usually carry. It only bounds the batch size
+	// until the first requests show theirs; 0 means no bound until then.
+	Budget time.Duration
+	// Weight is the model's share of a device against the other models there; 0 means 1.
+	Weight float64
+	// Devices in order of preference; at least one.
+	Devices []ModelDevice
+	// MaxQueueRows and MaxQueueBytes bound what waits, over all devices. 0 means 32768
+	// rows and 256 MiB. Requests of the lowest class are refused at three quarters.
+	MaxQueueRows  int
+	MaxQueueBytes int64
+}
+
+// ModelDevice is a model on a device.
+type ModelDevice struct {
+	Device DeviceID
+	// Curve seeds the cost model. Without one the first batches are predicted to cost
+	// nothing and are learned from.
+	Curve cost.Curve
+	// Sizes are the batch sizes that the session takes, ascending; a batch is padded to
+	// the next one. nil means every size up to MaxBatch.
+	Sizes []int
+}
+
+const (
+	defaultAdmitSlop     = 0.1
+	defaultProbeEvery    = 100 * time.Millisecond
+	defaultClassFloor    = 0.05
+	defaultMaxQueueRows  = 32768
+	defaultMaxQueueBytes = 256 << 20
+)
+
+func (o SchedulerOptions) withDefaults() SchedulerOptions {
+	if o.AdmitSlop == 0 {
+		o.AdmitSlop = defaultAdmitSlop
+	}
+	if o.ProbeEvery == 0 {
+		o.ProbeEvery = defaultProbeEvery
+	}
+	if o.ClassFloor == 0 {
+		o.ClassFloor = defaultClassFloor
+	}
+	return o
+}
+
+func (o DeviceOptions) validate() error {
+	if o.Lanes < 1 {
+		return fmt.Errorf("device %q has %d lanes; it needs at least 1", o.Name, o.Lanes)
+	}
+	if o.SpreadAfter < 0 || o.Gap < 0 {
+		return fmt.Errorf("device %q has a negative duration: spread after %v, gap %v", o.Name, o.SpreadAfter, o.Gap)
+	}
+	return nil
+}
+
+func (o ModelOptions) withDefaults() ModelOptions {
+	if o.Weight == 0 {
+		o.Weight = 1
+	}
+	if o.MaxQueueRows == 0 {
+		o.MaxQueueRows = defaultMaxQueueRows
+	}
+	if o.MaxQueueBytes == 0 {
+		o.MaxQueueBytes = defaultMaxQueueBytes
+	}
+	return o
+}
+
+// validate reports every fault at once. devices is how many devices there are.
+func (o ModelOptions) validate(devices int) error {
+	var faults []error
+	fault := func(format string, args ...any) {
+		faults = append(faults, fmt.Errorf("model %q: "+format, append([]any{o.Name}, args...)...))
+	}
+	if o.MaxBatch < 1 {
+		fault("largest batch is %d rows; it must be at least 1", o.MaxBatch)
+	}
+	if o.Weight < 0 {
+		fault("weight is %g; it must be positive", o.Weight)
+	}
+	if o.Budget < 0 {
+		fault("budget is %v; it must not be negative", o.Budget)
+	}
+	if o.MaxQueueRows < o.MaxBatch {
+		fault("queue bound of %d rows is below the largest batch of %d", o.MaxQueueRows, o.MaxBatch)
+	}
+	if o.MaxQueueBytes < 0 {
+		fault("queue bound is %d bytes; it must be positive", o.MaxQueueBytes)
+	}
+	if len(o.Devices) == 0 {
+		fault("no device to run on")
+	}
+	for i, d := range o.Devices {
+		if d.Device < 0 || int(d.Device) >= devices {
+			fault("device %d does not exist; there are %d", d.Device, devices)
+		}
+		if slices.ContainsFunc(o.Devices[:i], func(e ModelDevice) bool { return e.Device == d.Device }) {
+			fault("device %d is listed twice", d.Device)
+		}
+		if !slices.IsSorted(d.Sizes) || len(d.Sizes) > 0 && (d.Sizes[0] < 1 || d.Sizes[len(d.Sizes)-1] < o.MaxBatch) {
+			fault("batch sizes %v must ascend from 1 or more up to the largest batch of %d", d.Sizes, o.MaxBatch)
+		}
+		for _, p := range d.Curve {
+			if p.Rows < 1 || p.P50 < 0 {
+				fault("cost curve has the point %d rows, %v", p.Rows, p.P50)
+			}
+		}
+	}
+	return errors.Join(faults...)
+}

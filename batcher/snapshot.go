@@ -1,0 +1,115 @@
+package batcher
+
+import (
+	"time"
+
+	"sluice/internal/clock"
+	"sluice/internal/cost"
+	"sluice/internal/task"
+)
+
+// Counts are a model's requests since it was added. Arrived is Admitted and Refused;
+// Admitted is Dropped, Completed, Failed, and what waits or runs.
+type Counts struct {
+	Arrived, Admitted       uint64
+	Refused, Dropped        [Reasons]uint64
+	Completed, Late, Failed uint64 // Late ones are among Completed
+}
+
+// BatchCounts are the batches of a model on a device.
+type BatchCounts struct {
+	Batches, Items, Rows, Padding, Probes uint64
+}
+
+// ModelStats is a model as it stands.
+type ModelStats struct {
+	Counts
+	Rows, Items int // waiting
+	Bytes       int64
+	Closed      bool
+	Devices     []InstanceStats // in order of preference
+}
+
+// InstanceStats is a model on one device as it stands.
+type InstanceStats struct {
+	BatchCounts
+	Device  DeviceID
+	Rows    [task.Priorities]int // waiting, by class
+	Items   int
+	Oldest  time.Duration // longest wait among the items next in line
+	Running int           // batches
+	Groups  int           // shape keys with a queue
+	// Curve is the learned table; its P95 are the predictions.
+	Curve         cost.Curve
+	Speed, Margin float64
+	Hiccups       uint64
+	// Runs and Covered: how many runs there were, and how many within the prediction.
+	Runs, Covered uint64
+	RowsPerSecond float64 // arriving
+	Target, Limit int
+	Share         float64
+}
+
+// DeviceStats is a device as it stands.
+type DeviceStats struct {
+	Name         string
+	Lanes, Busy  int
+	WaitingRows  int
+	Load         float64 // share of its time that the arriving load needs
+	PredictedEnd clock.Instant
+}
+
+// Forecast is when a device would finish a request.
+type Forecast struct {
+	Device        DeviceID
+	Start, Finish clock.Instant
+}
+
+// Predict appends, in order of preference, when each device of a model would run a
+// request that arrives now behind all that waits in its class and above.
+func (s *Scheduler) Predict(now clock.Instant, id ModelID, rows int, class task.Priority, out []Forecast) []Forecast {
+	m := s.model(id)
+	if m == nil {
+		return out
+	}
+	for _, in := range m.on {
+		f := in.forecast(now, min(rows, m.opts.MaxBatch), class, clock.Never, 0)
+		out = append(out, Forecast{in.device.id, f.start, f.finish})
+	}
+	return out
+}
+
+// ModelStats reports a model; it allocates and is for people and metrics.
+func (s *Scheduler) ModelStats(now clock.Instant, id ModelID) (ModelStats, bool) {
+	m := s.model(id)
+	if m == nil {
+		return ModelStats{}, false
+	}
+	stats := ModelStats{Counts: m.counts, Rows: m.rows, Items: m.items, Bytes: m.bytes, Closed: m.closed}
+	for _, in := range m.on {
+		i := InstanceStats{
+			BatchCounts: in.counts, Device: in.device.id, Rows: in.rows, Items: in.items,
+			Running: in.running, Groups: len(in.groups), Curve: in.cost.curve(),
+			Speed: in.cost.speed, Margin: in.cost.margin, Hiccups: in.cost.hiccups,
+			Runs: in.cost.runs, Covered: in.cost.covered, RowsPerSecond: in.arrivals.mean,
+			Target: in.target, Limit: in.limit, Share: in.share,
+		}
+		for c := range task.Priority(task.Priorities) {
+			for _, g := range in.heads[c] {
+				i.Oldest = max(i.Oldest, now.Sub(g.queues[c].head.Arrived))
+			}
+		}
+		stats.Devices = append(stats.Devices, i)
+	}
+	return stats, true
+}
+
+// DeviceStats reports a device.
+func (s *Scheduler) DeviceStats(id DeviceID) DeviceStats {
+	d := s.devices[id]
+	stats := DeviceStats{Name: d.opts.Name, Lanes: len(d.lanes), Busy: d.active, Load: d.load, PredictedEnd: d.soonest()}
+	for _, in := range d.busy {
+		stats.WaitingRows += in.totalRows()
+	}
+	return stats
+}
