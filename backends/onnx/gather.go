@@ -16,6 +16,9 @@ func (l *lane) gather(s *Session, parts []task.Part) (wanted uint64, err error) 
 	for _, p := range parts {
 		l.rows += p.Rows()
 		wanted |= p.Task.Wanted
+		if len(p.Task.Inputs) != len(l.in) {
+			return 0, fmt.Errorf("a task with %d inputs for a model of %d", len(p.Task.Inputs), len(l.in))
+		}
 	}
 	all := uint64(1)<<len(l.out) - 1 // of 64 outputs too: the shift gives 0
 	if wanted &= all; wanted == 0 {

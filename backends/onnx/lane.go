@@ -46,7 +46,7 @@ func (l *lane) open(s *Session) (err error) {
 	}
 	l.in, l.out = make([]port, len(s.schema.Inputs)), make([]port, len(s.schema.Outputs))
 	for i := range l.in {
-		if err := l.in[i].open(s.schema, &s.schema.Inputs[i], false); err != nil {
+		if err := l.in[i].open(s, &s.schema.Inputs[i], false); err != nil {
 			return fmt.Errorf("input %q: %w", s.schema.Inputs[i].Name, err)
 		}
 	}
@@ -56,20 +56,20 @@ func (l *lane) open(s *Session) (err error) {
 		if err != nil {
 			return fmt.Errorf("output %q: %w", name, err)
 		}
-		if err := l.out[i].open(s.schema, &s.schema.Outputs[i], sequence); err != nil {
+		if err := l.out[i].open(s, &s.schema.Outputs[i], sequence); err != nil {
 			return fmt.Errorf("output %q: %w", name, err)
 		}
 	}
 	return nil
 }
 
-func (p *port) open(s *tensor.Schema, spec *tensor.Spec, sequence bool) error {
-	p.spec, p.row, p.batched, p.sequence = spec, rowShape(s, *spec), s.Batchable(), sequence
+func (p *port) open(s *Session, spec *tensor.Spec, sequence bool) error {
+	p.spec, p.row, p.batched, p.sequence = spec, rowShape(s.schema, *spec), s.schema.Batchable(), sequence
 	if sequence || spec.Type.Size() == 0 || slices.Contains(p.row, -1) {
 		return nil
 	}
 	n, ok := tensor.Elements(p.row)
-	rows := max(s.MaxBatch, 1)
+	rows := max(s.schema.MaxBatch, s.fixed, 1)
 	if !ok || n > int64(1<<40/rows) {
 		return fmt.Errorf("%d rows of shape %v are too large", rows, p.row)
 	}

@@ -25,7 +25,8 @@ type Options struct {
 	// Schema describes the model; Open keeps it.
 	Schema *tensor.Schema
 	// FixedBatch is the batch size that the file fixes, 0 if it is free. Smaller
-	// batches are filled with copies of their last row.
+	// batches are filled with copies of their last row. It has no meaning for a schema
+	// that cannot batch.
 	FixedBatch int
 	// Lanes is how many batches may run at once; 0 means 1.
 	Lanes int
@@ -63,7 +64,10 @@ func Open(path string, o Options) (*Session, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot open model: %w", err)
 	}
-	s := &Session{schema: o.Schema, fixed: o.FixedBatch, owner: owner}
+	s := &Session{schema: o.Schema, owner: owner}
+	if o.Schema.Batchable() {
+		s.fixed = o.FixedBatch
+	}
 	s.use.init()
 	if s.handle, err = sessionHandle(owner); err == nil {
 		err = s.openLanes(max(o.Lanes, 1))
@@ -83,8 +87,8 @@ func (o Options) check() error {
 		return errors.New("its schema has no inputs or no outputs")
 	case len(s.Outputs) > C.SLUICE_MAX_OUTPUTS:
 		return fmt.Errorf("it has %d outputs; %d are the most", len(s.Outputs), C.SLUICE_MAX_OUTPUTS)
-	case o.FixedBatch > 0 && o.FixedBatch != s.MaxBatch:
-		return fmt.Errorf("the file fixes the batch at %d and the schema has %d", o.FixedBatch, s.MaxBatch)
+	case o.FixedBatch > 0 && o.FixedBatch < s.MaxBatch:
+		return fmt.Errorf("the file fixes the batch at %d rows and the schema allows %d", o.FixedBatch, s.MaxBatch)
 	case s.Padding == nil:
 		return nil
 	}
