@@ -24,6 +24,7 @@ type call struct {
 	v1       oip.V1Request
 	inflated []byte // decompressed body
 	scratch  []byte // header values
+	reached  bool   // a model has been asked, so the outcome is reported
 	outcome  Outcome
 }
 
@@ -33,7 +34,7 @@ var calls = sync.Pool{New: func() any { return &call{} }}
 const maxKeptBody = 1 << 20
 
 func (c *call) recycle() {
-	c.ctx, c.conn, c.params = nil, nil, params{}
+	c.ctx, c.conn, c.params, c.reached = nil, nil, params{}, false
 	c.request.Reset()
 	if cap(c.inflated) > maxKeptBody {
 		c.inflated = nil

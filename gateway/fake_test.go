@@ -10,6 +10,7 @@ import (
 
 	"sluice/internal/clock"
 	"sluice/internal/fault"
+	"sluice/internal/oip"
 	"sluice/internal/task"
 	"sluice/internal/tensor"
 )
@@ -22,7 +23,7 @@ type fakeModel struct {
 	pins  atomic.Int32
 
 	mu    sync.Mutex
-	stats Stats
+	stats oip.ModelStatistics
 }
 
 func (m *fakeModel) Info() *ModelInfo { return m.info }
@@ -43,27 +44,31 @@ func (m *fakeModel) Predict(t *task.Task) error {
 	t.Join()
 	t.Trace.RunEnd = clock.Now()
 	t.Trace.Device, t.Trace.Batch = "fake", t.Rows
-	took := Duration{1, t.Trace.RunEnd.Sub(t.Trace.RunStart)}
+	took := t.Trace.RunEnd.Sub(t.Trace.RunStart)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if err != nil {
-		m.stats.Fail.Count++
+		m.stats.InferenceStats.Fail.Count++
 		return err
 	}
-	m.stats.Inferences += uint64(t.Rows)
-	m.stats.Executions++
-	m.stats.LastInference = time.Unix(1_700_000_000, 0)
-	for _, d := range []*Duration{&m.stats.Success, &m.stats.Queue, &m.stats.ComputeInput, &m.stats.Compute, &m.stats.ComputeOutput} {
-		d.Count += took.Count
-		d.Sum += took.Sum
+	m.stats.InferenceCount += uint64(t.Rows)
+	m.stats.ExecutionCount++
+	m.stats.LastInference = 1_700_000_000_000
+	is := &m.stats.InferenceStats
+	for _, d := range [...]*oip.Duration{&is.Success, &is.Queue, &is.ComputeInput, &is.ComputeInfer, &is.ComputeOutput} {
+		d.Count++
+		d.Total += took
 	}
 	return nil
 }
 
-func (m *fakeModel) Stats() Stats {
+func (m *fakeModel) Stats() oip.ModelStatistics {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.stats
+	s := m.stats
+	empty := oip.NewModelStatistics(m.info.Name, m.info.Version)
+	s.Name, s.Version, s.BatchStats, s.MemoryUsage = empty.Name, empty.Version, empty.BatchStats, empty.MemoryUsage
+	return s
 }
 
 // fakeModels is a repository of fakes; it is its own Control.
@@ -71,11 +76,11 @@ type fakeModels struct {
 	mu     sync.Mutex
 	models map[string]*fakeModel
 	off    map[string]bool // unloaded
-	state  map[string]State
+	state  map[string]string
 }
 
 func newFakeModels(models ...*fakeModel) *fakeModels {
-	f := &fakeModels{models: map[string]*fakeModel{}, off: map[string]bool{}, state: map[string]State{}}
+	f := &fakeModels{models: map[string]*fakeModel{}, off: map[string]bool{}, state: map[string]string{}}
 	for _, m := range models {
 		f.models[m.info.Name] = m
 	}
@@ -89,7 +94,7 @@ func (f *fakeModels) Acquire(name, version string) (Model, error) {
 	switch {
 	case m == nil || f.off[name]:
 		return nil, fault.Newf(fault.ModelNotFound, "Request for unknown model: '%s' is not found", name)
-	case f.state[name] == Loading:
+	case f.state[name] == oip.StateLoading:
 		return nil, fault.Newf(fault.ModelNotReady, "Request for unknown model: '%s' version 1 is not at ready state", name)
 	case version != "" && version != m.info.Version:
 		return nil, fault.Newf(fault.VersionNotFound, "Request for unknown model: '%s' version %s is not found", name, version)
@@ -103,9 +108,9 @@ func (f *fakeModels) List() []ModelStatus {
 	defer f.mu.Unlock()
 	var all []ModelStatus
 	for name, m := range f.models {
-		s := ModelStatus{Name: name, Version: m.info.Version, State: Ready, Stats: m.Stats}
+		s := ModelStatus{Name: name, Version: m.info.Version, State: oip.StateReady, Stats: m.Stats}
 		if f.off[name] {
-			s.State, s.Reason, s.Stats = Unavailable, "unloaded", nil
+			s.State, s.Reason, s.Stats = oip.StateUnavailable, "unloaded", nil
 		}
 		if state := f.state[name]; state != "" {
 			s.State, s.Stats = state, nil
@@ -121,7 +126,7 @@ func (f *fakeModels) List() []ModelStatus {
 	return all
 }
 
-func (f *fakeModels) set(name string, state State) {
+func (f *fakeModels) set(name string, state string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.state[name] = state

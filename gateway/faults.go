@@ -7,6 +7,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"sluice/internal/fault"
+	"sluice/internal/oip"
 )
 
 // statusClientClosed is what the log and the metrics call a client that left; nobody
@@ -55,32 +56,6 @@ func status(k fault.Kind) int {
 	return fasthttp.StatusBadRequest
 }
 
-// appendFault appends the body of an error answer.
-func appendFault(dst []byte, f *fault.Error) []byte {
-	dst = append(dst, `{"error":"`...)
-	dst = appendEscaped(dst, f.Text)
-	dst = append(dst, `","code":"`...)
-	dst = append(dst, f.Kind.Code()...)
-	return append(dst, `"}`...)
-}
-
-// appendEscaped appends text as the inside of a JSON string. What is not UTF-8 becomes
-// U+FFFD: texts may quote the client's bytes, and the answer must parse.
-func appendEscaped(dst []byte, text string) []byte {
-	const hex = "0123456789abcdef"
-	for _, r := range text {
-		switch {
-		case r == '"' || r == '\\':
-			dst = append(dst, '\\', byte(r))
-		case r < ' ' || r == 0x7f:
-			dst = append(dst, '\\', 'u', '0', '0', hex[r>>4], hex[r&15])
-		default:
-			dst = append(dst, string(r)...)
-		}
-	}
-	return dst
-}
-
 // retryAfter is the value of the Retry-After header in whole seconds, at least one;
 // 0 if the fault is not of a kind that time heals.
 func retryAfter(f *fault.Error) int {
@@ -96,7 +71,7 @@ func writeFault(resp *fasthttp.Response, f *fault.Error) {
 	resp.ResetBody()
 	resp.Header.SetStatusCode(status(f.Kind))
 	resp.Header.SetCanonical(headerContentType, typeJSON)
-	resp.SwapBody(appendFault(resp.SwapBody(nil)[:0], f))
+	resp.SwapBody(oip.AppendError(resp.SwapBody(nil)[:0], f.Text, f.Kind.Code()))
 	if seconds := retryAfter(f); seconds > 0 {
 		resp.Header.SetCanonical(headerRetryAfter, strconv.AppendInt(nil, int64(seconds), 10))
 	}
@@ -109,7 +84,7 @@ func writeFault(resp *fasthttp.Response, f *fault.Error) {
 // connection ends with it.
 func appendRawFault(dst []byte, f *fault.Error) []byte {
 	code := status(f.Kind)
-	body := appendFault(nil, f)
+	body := oip.AppendError(nil, f.Text, f.Kind.Code())
 	dst = append(dst, "HTTP/1.1 "...)
 	dst = strconv.AppendInt(dst, int64(code), 10)
 	dst = append(dst, ' ')

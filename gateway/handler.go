@@ -27,6 +27,9 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 		if f.Kind == fault.Internal {
 			s.failures.log(s.opt.Log, "request failed", zap.Error(err))
 		}
+		if !c.reached {
+			s.opt.Observer.Refused(f.Kind)
+		}
 		writeFault(&ctx.Response, f)
 	}
 }
@@ -75,6 +78,7 @@ func (s *Server) dispatch(c *call) error {
 func (s *Server) unreadable(ctx *fasthttp.RequestCtx, _ error) {
 	writeFault(&ctx.Response, fault.New(fault.BadHeader, "the request's header is malformed"))
 	if c, ok := ctx.Conn().(*conn); !ok || !c.refused {
+		s.opt.Observer.Refused(fault.BadHeader)
 		s.opt.Observer.Answered(ctx.Response.StatusCode())
 	}
 }

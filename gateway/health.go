@@ -4,27 +4,33 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"sluice/internal/fault"
+	"sluice/internal/oip"
 )
 
-// answer sends a small JSON document.
-func answer(ctx *fasthttp.RequestCtx, document string) error {
+// answerJSON sends a document of the cold path.
+func answerJSON(ctx *fasthttp.RequestCtx, document any) error {
+	body, err := oip.AppendJSON(ctx.Response.SwapBody(nil)[:0], document)
 	ctx.Response.Header.SetContentTypeBytes(typeJSON)
-	ctx.Response.AppendBodyString(document)
-	return nil
+	ctx.Response.SwapBody(body)
+	return err
 }
 
 // alive answers V1 clients that ask the root for life.
-func (s *Server) alive(c *call) error { return answer(c.ctx, `{"status":"alive"}`) }
+func (s *Server) alive(c *call) error {
+	return answerJSON(c.ctx, struct {
+		Status string `json:"status"`
+	}{"alive"})
+}
 
 // live is true as long as the process answers; it depends on no model and no device.
-func (s *Server) live(c *call) error { return answer(c.ctx, `{"live":true}`) }
+func (s *Server) live(c *call) error { return answerJSON(c.ctx, oip.Live{Live: true}) }
 
 // ready says whether requests should be sent here.
 func (s *Server) ready(c *call) error {
 	if f := s.readiness(); f != nil {
 		return f
 	}
-	return answer(c.ctx, `{"live":true,"ready":true}`)
+	return answerJSON(c.ctx, oip.Ready{Live: true, Ready: true})
 }
 
 // readiness is nil if the server is ready: not draining, the caller's condition holds,
@@ -38,7 +44,7 @@ func (s *Server) readiness() error {
 	}
 	states := s.opt.Models.List()
 	for i := range states {
-		if states[i].State == Loading && !anyReady(states, states[i].Name) {
+		if states[i].State == oip.StateLoading && !anyReady(states, states[i].Name) {
 			return fault.Newf(fault.ModelNotReady, "the server is not ready: model '%s' is loading", states[i].Name)
 		}
 	}
@@ -47,7 +53,7 @@ func (s *Server) readiness() error {
 
 func anyReady(states []ModelStatus, name string) bool {
 	for i := range states {
-		if states[i].Name == name && states[i].State == Ready {
+		if states[i].Name == name && states[i].State == oip.StateReady {
 			return true
 		}
 	}
@@ -61,5 +67,5 @@ func (s *Server) modelReady(c *call) error {
 		return err
 	}
 	defer m.Release()
-	return answer(c.ctx, `{"name":"`+m.Info().Name+`","ready":true}`)
+	return answerJSON(c.ctx, oip.ModelReady{Name: m.Info().Name, Ready: true})
 }

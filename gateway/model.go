@@ -6,6 +6,7 @@ import (
 
 	"sluice/internal/clock"
 	"sluice/internal/fault"
+	"sluice/internal/oip"
 	"sluice/internal/task"
 	"sluice/internal/tensor"
 )
@@ -30,7 +31,8 @@ type Model interface {
 	// Predict submits a task and blocks until its one end state, at the latest a little
 	// after the task's deadline. Its error is a fault.
 	Predict(*task.Task) error
-	Stats() Stats
+	// Stats is what the version has done since it was loaded. Every figure only grows.
+	Stats() oip.ModelStatistics
 	Release()
 }
 
@@ -44,7 +46,7 @@ type Control interface {
 // ModelInfo describes a model version. It does not change once made by NewModelInfo.
 type ModelInfo struct {
 	Name, Version, Digest string
-	// Platform is what runs it, such as onnxruntime_onnx.
+	// Platform is what runs it; default oip.Platform.
 	Platform string
 	Schema   *tensor.Schema
 	// Budget is the time that a request has when it names none; 0 means 100 ms.
@@ -62,6 +64,12 @@ func NewModelInfo(m ModelInfo) *ModelInfo {
 	if m.Budget <= 0 {
 		m.Budget = defaultBudget
 	}
+	if m.Platform == "" {
+		m.Platform = oip.Platform
+	}
+	if m.Versions == nil {
+		m.Versions = func() []string { return []string{m.Version} }
+	}
 	m.tag = append(m.tag[:0:0], m.Name...)
 	m.tag = append(append(m.tag, ";version="...), m.Version...)
 	if m.Digest != "" {
@@ -70,48 +78,16 @@ func NewModelInfo(m ModelInfo) *ModelInfo {
 	return &m
 }
 
-// State is where a model version stands, in the protocol's words.
-type State string
-
-// The states of the repository index.
-const (
-	Ready       State = "READY"
-	Unavailable State = "UNAVAILABLE"
-	Loading     State = "LOADING"
-	Unloading   State = "UNLOADING"
-)
-
 // ModelStatus is one line of the repository index. Version and State are empty for a
 // model that was never loaded.
 type ModelStatus struct {
 	Name, Version string
-	State         State
+	// State is one of oip's states, such as oip.StateReady.
+	State string
 	// Reason says why it is not ready, in one sentence for the caller.
 	Reason string
 	// Stats reports a ready version's statistics; nil when there are none.
-	Stats func() Stats
-}
-
-// Duration is a count of events and the time they took together.
-type Duration struct {
-	Count uint64
-	Sum   time.Duration
-}
-
-// BatchStats is what ran with one batch size.
-type BatchStats struct {
-	Rows                int
-	Input, Run, Outputs Duration
-}
-
-// Stats is what a model version has done since it was loaded. Every figure only grows.
-type Stats struct {
-	LastInference time.Time // zero if none
-	// Inferences counts rows, Executions counts runs.
-	Inferences, Executions               uint64
-	Success, Fail, Queue                 Duration
-	ComputeInput, Compute, ComputeOutput Duration
-	Batches                              []BatchStats
+	Stats func() oip.ModelStatistics
 }
 
 // Observer is told what happened. Its methods run on the request path: they must not
@@ -119,8 +95,12 @@ type Stats struct {
 type Observer interface {
 	// Predicted reports the end of a request that reached a model.
 	Predicted(m Model, o *Outcome)
+	// Refused reports the end of a request that did not.
+	Refused(fault.Kind)
 	// Answered reports the status of every answer on the predict port.
 	Answered(status int)
+	// Connected reports a connection that begins (1) or ends (-1).
+	Connected(delta int)
 }
 
 // Outcome is the account of one request that reached a model.
@@ -139,4 +119,6 @@ type Outcome struct {
 type noObserver struct{}
 
 func (noObserver) Predicted(Model, *Outcome) {}
+func (noObserver) Refused(fault.Kind)        {}
 func (noObserver) Answered(int)              {}
+func (noObserver) Connected(int)             {}

@@ -89,6 +89,7 @@ func (s *Server) respond(c *call, info *ModelInfo, wire format, t *task.Task) er
 // account explains a request that reached a model, to the client and to the metrics.
 func (s *Server) account(c *call, m Model, info *ModelInfo, t *task.Task, err error) {
 	o := &c.outcome
+	c.reached = true
 	o.Rows, o.Trace = t.Rows, t.Trace
 	if err != nil {
 		o.Fault = fault.Of(err).Kind

@@ -16,6 +16,7 @@ const (
 // connection: where the next request would start is not known.
 func (c *conn) refuse(f *fault.Error) {
 	c.refused = true
+	c.s.opt.Observer.Refused(f.Kind)
 	c.s.opt.Observer.Answered(status(f.Kind))
 	_ = c.Conn.SetWriteDeadline(time.Now().Add(lingerTime))
 	_, _ = c.Conn.Write(appendRawFault(nil, f))
@@ -24,6 +25,7 @@ func (c *conn) refuse(f *fault.Error) {
 // abandoned notes a client that left in the middle of its request.
 func (c *conn) abandoned() {
 	c.refused = true
+	c.s.opt.Observer.Refused(fault.ClientClosed)
 	c.s.opt.Observer.Answered(statusClientClosed)
 }
 

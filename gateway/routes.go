@@ -3,12 +3,12 @@ package gateway
 // Class says who may call a route. Every route has one.
 type Class uint8
 
-// The classes. The predict port serves Public and Infer routes only; Admin routes exist
+// The classes. The predict port serves Public and Infer routes only; AdminOnly routes exist
 // on the admin port alone.
 const (
-	Public Class = iota + 1 // health and descriptions
-	Infer                   // predictions
-	Admin                   // whatever changes the server or shows its inside
+	Public    Class = iota + 1 // health and descriptions
+	Infer                      // predictions
+	AdminOnly                  // whatever changes the server or shows its inside
 )
 
 // Route is one line of a port's table. In a pattern {model} and {version} stand for one
@@ -27,10 +27,25 @@ var predictRoutes = []Route{
 	{"POST", "/v1/models/{model}/versions/{version}:predict", Infer, (*Server).predictV1},
 
 	{"GET", "/", Public, (*Server).alive},
+	{"GET", "/openapi.json", Public, (*Server).openAPI},
+	{"GET", "/v2", Public, (*Server).serverMetadata},
+	{"GET", "/v2/", Public, (*Server).serverMetadata},
 	{"GET", "/v2/health/live", Public, (*Server).live},
 	{"GET", "/v2/health/ready", Public, (*Server).ready},
+	{"GET", "/v2/models", Public, (*Server).modelList},
+	{"GET", "/v2/models/stats", Public, (*Server).allStatistics},
+	{"GET", "/v2/models/{model}", Public, (*Server).modelMetadata},
+	{"GET", "/v2/models/{model}/versions/{version}", Public, (*Server).modelMetadata},
 	{"GET", "/v2/models/{model}/ready", Public, (*Server).modelReady},
 	{"GET", "/v2/models/{model}/versions/{version}/ready", Public, (*Server).modelReady},
+	{"GET", "/v2/models/{model}/config", Public, (*Server).modelConfig},
+	{"GET", "/v2/models/{model}/versions/{version}/config", Public, (*Server).modelConfig},
+	{"GET", "/v2/models/{model}/stats", Public, (*Server).statistics},
+	{"GET", "/v2/models/{model}/versions/{version}/stats", Public, (*Server).statistics},
+	{"POST", "/v2/repository/index", Public, (*Server).repositoryIndex},
+	{"GET", "/v1/models", Public, (*Server).modelList},
+	{"GET", "/v1/models/{model}", Public, (*Server).modelStatusV1},
+	{"GET", "/v1/models/{model}/versions/{version}", Public, (*Server).modelStatusV1},
 }
 
 // PredictRoutes returns the table of the predict port, for documentation and tests.

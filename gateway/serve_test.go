@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"sluice/internal/fault"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -31,12 +33,26 @@ type recorder struct {
 	mu       sync.Mutex
 	statuses []int
 	outcomes []Outcome
+	refused  []fault.Kind
+	open     int
 }
 
 func (r *recorder) Predicted(_ Model, o *Outcome) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.outcomes = append(r.outcomes, *o)
+}
+
+func (r *recorder) Refused(kind fault.Kind) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.refused = append(r.refused, kind)
+}
+
+func (r *recorder) Connected(delta int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.open += delta
 }
 
 func (r *recorder) Answered(status int) {

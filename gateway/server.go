@@ -103,7 +103,9 @@ func (s *Server) admit(raw net.Conn) {
 		s.turnAway(c, fault.Newf(fault.NoCapacity, "all %d connections are in use; try again", s.opt.Limits.MaxConnections))
 		return
 	}
+	s.opt.Observer.Connected(1)
 	s.running.Go(func() {
+		defer s.opt.Observer.Connected(-1)
 		_ = s.http.ServeConn(c) // its errors have been answered or concern a client that left
 		s.mu.Lock()
 		delete(s.mu.conns, c)
