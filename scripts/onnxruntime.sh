@@ -5,14 +5,20 @@
 #
 #   scripts/onnxruntime.sh          make the library ready, print what is used
 #   scripts/onnxruntime.sh --path   print the path alone (for SLUICE_ONNXRUNTIME="$(...)")
+#   scripts/onnxruntime.sh --cuda   the build for CUDA, into .deps/onnxruntime-cuda
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-dir=$root/.deps/onnxruntime
-lib=$dir/libonnxruntime.so
+flavour=cpu path_only=
+for option; do
+  case $option in
+    --cuda) flavour=cuda ;;
+    --path) path_only=1 ;;
+    *) echo "onnxruntime: no option $option" >&2; exit 2 ;;
+  esac
+done
 
-say() { if [[ ${path_only:-} ]]; then echo "$1"; else echo "onnxruntime: $1${2:+ ($2)}"; fi; }
+say() { if [[ $path_only ]]; then echo "$1"; else echo "onnxruntime: $1 ($2)"; fi; }
 die() { echo "onnxruntime: $*" >&2; exit 1; }
-[[ ${1:-} == --path ]] && path_only=1
 
 if [[ ${SLUICE_ONNXRUNTIME:-} ]]; then
   [[ -f $SLUICE_ONNXRUNTIME ]] || die "SLUICE_ONNXRUNTIME names $SLUICE_ONNXRUNTIME, which is not a file"
@@ -22,52 +28,68 @@ fi
 
 # shellcheck source=scripts/onnxruntime.version
 source "$root/scripts/onnxruntime.version"
+dir=$root/.deps/onnxruntime
+if [[ $flavour == cuda ]]; then VERSION=$CUDA_VERSION dir=$dir-cuda; fi
+lib=$dir/libonnxruntime.so
 
-# The stamp ties the verified digest to the file's size and time, so that a later start need not hash 45 MB.
-stamp_of() { echo "$VERSION $(stat -c '%s %Y' "$lib")"; }
+# The stamp ties the verified digests to the files' sizes and times, so that a later start need not hash them.
+stamp_of() { echo "$VERSION $(stat -c '%s %Y' "$dir"/*.so | tr '\n' ' ')"; }
 ready() { [[ -f $lib && -f $dir/stamp && $(<"$dir/stamp") == "$(stamp_of)" ]]; }
 if ready; then say "$lib" "$VERSION, verified before"; exit 0; fi
 
-[[ $(uname -s) == Linux ]] || die "$(uname -s) is not supported by this script: set SLUICE_ONNXRUNTIME to a libonnxruntime of version $VERSION"
-case $(uname -m) in
-  x86_64) npm_arch=x64 wheel_arch=x86_64 npm_sum=$NPM_AMD64 wheel_sum=$WHEEL_AMD64 ;;
-  aarch64 | arm64) npm_arch=arm64 wheel_arch=aarch64 npm_sum=$NPM_ARM64 wheel_sum=$WHEEL_ARM64 ;;
-  *) die "no pinned library for $(uname -m): set SLUICE_ONNXRUNTIME to a libonnxruntime of version $VERSION" ;;
-esac
-
+machine=$(uname -m)
+[[ $(uname -s) == Linux && $DIGESTS == *" $machine "* ]] ||
+  die "no pinned library for $(uname -s) on $machine: set SLUICE_ONNXRUNTIME to a libonnxruntime of version $VERSION"
 mkdir -p "$dir"
 exec 9>"$dir/lock"
 flock 9
 if ready; then say "$lib" "$VERSION, verified before"; exit 0; fi
 work=$(mktemp -d "$dir/fetch.XXXXXX")
 trap 'rm -rf "$work"' EXIT
+mkdir "$work/lib"
 
 fetch_npm() {
   command -v npm >/dev/null || return 1
-  local file=package/bin/napi-v6/linux/$npm_arch/libonnxruntime.so.1
+  local arch=x64
+  [[ $machine == x86_64 ]] || arch=arm64
+  local file=package/bin/napi-v6/linux/$arch/libonnxruntime.so.1
   (cd "$work" && npm pack --silent "onnxruntime-node@$VERSION") >/dev/null 2>"$work/log" || return 1
-  tar -xzf "$work"/onnxruntime-node-*.tgz -C "$work" "$file" && mv "$work/$file" "$work/lib"
+  tar -xzf "$work"/onnxruntime-node-*.tgz -C "$work" "$file" && mv "$work/$file" "$work/lib/libonnxruntime.so"
 }
 
-fetch_wheel() {
-  local python
-  python=$(command -v python3) || return 1
-  "$python" -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: \
-    --python-version 3.11 --platform "manylinux_2_28_$wheel_arch" --dest "$work" "onnxruntime==$VERSION" \
+fetch_wheel() { # the package's name
+  command -v python3 >/dev/null || return 1
+  python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: --python-version 3.11 \
+    --platform "manylinux_2_28_$machine" --platform "manylinux_2_27_$machine" --dest "$work" "$1==$VERSION" \
     >/dev/null 2>"$work/log" || return 1
-  "$python" -m zipfile -e "$work"/onnxruntime-*.whl "$work" && mv "$work"/onnxruntime/capi/libonnxruntime.so.* "$work/lib"
+  python3 -m zipfile -e "$work"/*.whl "$work" || return 1
+  mv "$work"/onnxruntime/capi/lib*.so* "$work/lib"
+  mv "$work/lib/libonnxruntime.so.$VERSION" "$work/lib/libonnxruntime.so"
 }
 
-if fetch_npm; then want=$npm_sum from=npm
-elif fetch_wheel; then want=$wheel_sum from=pip
-else die "cannot fetch version $VERSION with npm nor with pip (is one installed, is the network there?): $(tail -n 1 "$work/log" 2>/dev/null)"
+if [[ $flavour == cuda ]]; then
+  fetch_wheel onnxruntime-gpu || die "cannot fetch onnxruntime-gpu $VERSION with pip: $(tail -n 1 "$work/log" 2>/dev/null)"
+  from=cuda
+elif fetch_npm; then from=npm
+elif fetch_wheel onnxruntime; then from=wheel
+elif ! command -v npm >/dev/null && ! command -v python3 >/dev/null; then
+  die "needs npm, or python3 with pip, to fetch version $VERSION: install one, or set SLUICE_ONNXRUNTIME"
+else
+  die "cannot fetch version $VERSION with npm nor with pip: $(tail -n 1 "$work/log" 2>/dev/null)"
 fi
-got=$(sha256sum "$work/lib" | cut -d' ' -f1)
-[[ $got == "$want" ]] || die "the library from $from for $(uname -m) has SHA-256 $got, scripts/onnxruntime.version wants $want: not installed"
 
-chmod 0755 "$work/lib"
-mv -f "$work/lib" "$lib"
+# Only what is pinned is installed, and only if it is exactly that.
+while read -r source arch sum name; do
+  [[ $source == "$from" && $arch == "$machine" ]] || continue
+  [[ -f $work/lib/$name ]] || die "the package from $from holds no $name"
+  got=$(sha256sum "$work/lib/$name" | cut -d' ' -f1)
+  [[ $got == "$sum" ]] || die "$name from $from for $machine has SHA-256 $got, scripts/onnxruntime.version wants $sum: not installed"
+  chmod 0755 "$work/lib/$name"
+  echo "$name" >>"$work/verified"
+done <<<"$DIGESTS"
+[[ -f $work/verified ]] || die "no digest is pinned for $from on $machine"
+while read -r name; do mv -f "$work/lib/$name" "$dir/$name"; done <"$work/verified"
 # Other tools open the library by its soname.
 ln -sf libonnxruntime.so "$dir/libonnxruntime.so.1"
 stamp_of >"$dir/stamp"
-say "$lib" "$VERSION, fetched with $from, SHA-256 verified"
+say "$lib" "$VERSION, fetched from $from, SHA-256 verified"
