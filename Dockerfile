@@ -1,0 +1,51 @@
+# The gateway as a container image, for the CPU or for CUDA.
+#
+#   docker build --build-arg VERSION="$(git describe --always)" -t sluice .
+#   docker build --build-arg DEVICE=cuda -t sluice:cuda .
+#   docker run -p 8080:8080 -v "$PWD/examples/models:/models:ro" sluice
+#
+# The admin port stays on the container's own loopback. To let a monitor scrape /metrics, append
+# `serve --models /models --listen 0.0.0.0:8080 --admin 0.0.0.0:8081` and publish 8081 to the monitor's network only:
+# whoever reaches that port can load and unload models.
+
+ARG DEVICE=cpu
+
+FROM golang:1.26.8-bookworm AS build
+WORKDIR /src
+COPY go.mod go.sum ./
+RUN go mod download
+COPY . .
+ARG VERSION=unknown
+RUN CGO_ENABLED=1 go build -trimpath -ldflags "-s -w -X main.version=${VERSION}" -o /out/sluice ./cmd/sluice
+
+# The library is pinned by version and SHA-256 in scripts/onnxruntime.version.
+FROM python:3.11.9-slim-bookworm AS onnxruntime-cpu
+WORKDIR /src
+COPY scripts/onnxruntime.sh scripts/onnxruntime.version scripts/
+RUN scripts/onnxruntime.sh && mkdir /out && cp .deps/onnxruntime/*.so /out
+
+FROM python:3.11.9-slim-bookworm AS onnxruntime-cuda
+WORKDIR /src
+COPY scripts/onnxruntime.sh scripts/onnxruntime.version scripts/
+RUN scripts/onnxruntime.sh --cuda && mkdir /out && cp .deps/onnxruntime-cuda/*.so /out
+
+FROM onnxruntime-${DEVICE} AS onnxruntime
+
+FROM debian:12.11-slim AS base-cpu
+FROM nvidia/cuda:12.8.1-cudnn-runtime-ubuntu24.04 AS base-cuda
+
+FROM base-${DEVICE}
+COPY --from=build /out/sluice /usr/local/bin/sluice
+# The providers of the CUDA build are looked for beside the library.
+COPY --from=onnxruntime /out/ /usr/local/lib/sluice/
+ENV SLUICE_ONNXRUNTIME=/usr/local/lib/sluice/libonnxruntime.so \
+    ORT_DISABLE_TELEMETRY=1
+# A number and not a name, so that Kubernetes can see that it is not root.
+USER 65532:65532
+WORKDIR /
+EXPOSE 8080
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=5s --timeout=3s --start-period=60s --retries=3 \
+    CMD ["sluice", "health", "--listen", "127.0.0.1:8080"]
+ENTRYPOINT ["sluice"]
+CMD ["serve", "--models", "/models", "--listen", "0.0.0.0:8080", "--admin", "127.0.0.1:8081"]
