@@ -89,7 +89,8 @@ func (l *lane) hand(s *Session, k int, part task.Part, row []int64, axis int, da
 func (l *lane) read(k int) (row []int64, data []byte, err error) {
 	p := &l.out[k]
 	if p.fixed {
-		return append(p.shape[:0], p.row...), p.memory.bytes[:l.filled*p.rowBytes], nil
+		p.shape = append(p.shape[:0], p.row...)
+		return p.shape, p.memory.bytes[:l.filled*p.rowBytes], nil
 	}
 	v := l.call.output(k)
 	if p.sequence {
