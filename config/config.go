@@ -11,6 +11,16 @@ type Config struct {
 	// 127.0.0.1:8081. An address that others reach lets them load and unload models;
 	// empty closes the port, and metrics with it.
 	Admin string `yaml:"admin"`
+	// AdminHosts are the names by which the admin port may be called, besides loopback
+	// names and IP addresses. Default none. It keeps out a browser that was led here by a
+	// name that somebody else owns, so name only what is yours.
+	AdminHosts []string `yaml:"admin_hosts"`
+	// AdminTokenFile holds a token that each admin request but health must bring as
+	// `Authorization: Bearer`. Default empty: whoever reaches the port may use it.
+	AdminTokenFile string `yaml:"admin_token_file"`
+	// BasePath is cut from the front of every path of the predict port: /models-eu. Default
+	// empty. For a proxy that forwards paths as they are.
+	BasePath string `yaml:"base_path"`
 	// Models is the folder of bundles, <name>/<version>/model.onnx. Default models.
 	Models string `yaml:"models"`
 

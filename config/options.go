@@ -91,13 +91,25 @@ func walkStruct(prefix string, v reflect.Value, visit func(path, env string, fie
 }
 
 // text writes a setting as assign reads it.
-func text(field reflect.Value) string { return fmt.Sprint(field.Interface()) }
+func text(field reflect.Value) string {
+	if list, ok := field.Interface().([]string); ok {
+		return strings.Join(list, ",")
+	}
+	return fmt.Sprint(field.Interface())
+}
 
-// assign parses text into a setting. The kinds are those that the structs use.
+// assign parses text into a setting; a list is separated by commas. The kinds are those that the structs use.
 func assign(field reflect.Value, text string) error {
 	switch target := field.Addr().Interface().(type) {
 	case *string:
 		*target = text
+	case *[]string:
+		*target = nil
+		for part := range strings.SplitSeq(text, ",") {
+			if part = strings.TrimSpace(part); part != "" {
+				*target = append(*target, part)
+			}
+		}
 	case *Bytes:
 		return target.parse(text)
 	case *time.Duration:

@@ -40,7 +40,7 @@ func TestOptionDefaults(t *testing.T) {
 
 func TestPrecedence(t *testing.T) {
 	c := mustParse(t, "models: from-file\nscheduler: {budget: 20ms, cpu_lanes: 2}\nlisten: 127.0.0.1:1")
-	env := map[string]string{"SLUICE_SCHEDULER_BUDGET": "30ms", "SLUICE_LISTEN": "127.0.0.1:2", "SLUICE_ONNXRUNTIME": "/lib.so", "SLUICE_ADMIN": ""}
+	env := map[string]string{"SLUICE_SCHEDULER_BUDGET": "30ms", "SLUICE_ADMIN_HOSTS": "a.example, b.example", "SLUICE_LISTEN": "127.0.0.1:2", "SLUICE_ONNXRUNTIME": "/lib.so", "SLUICE_ADMIN": ""}
 	err := c.ApplyEnv(func(name string) (string, bool) { text, ok := env[name]; return text, ok })
 	if err != nil {
 		t.Fatal(err)
@@ -51,6 +51,7 @@ func TestPrecedence(t *testing.T) {
 	want := Default()
 	want.Models, want.Scheduler.CPULanes = "from-file", 2
 	want.Scheduler.Budget, want.ONNXRuntime.Library, want.Admin = 30*time.Millisecond, "/lib.so", ""
+	want.AdminHosts = []string{"a.example", "b.example"}
 	want.Listen = "127.0.0.1:3"
 	if !sameSettings(c, want) {
 		t.Errorf("got\n%s\nwant\n%s", c, want)

@@ -91,14 +91,39 @@ func (r *reader) section(prefix string, target reflect.Value, node ast.Node) {
 }
 
 func (r *reader) setting(path string, field reflect.Value, node ast.Node) {
+	if list, ok := node.(*ast.SequenceNode); ok && field.Kind() == reflect.Slice {
+		r.list(path, field, list)
+		return
+	}
 	text, ok := scalar(node)
-	if !ok {
-		r.fault(node, "%s must be a single value, not %s", path, describe(node))
+	if !ok || field.Kind() == reflect.Slice {
+		want := "a single value"
+		if field.Kind() == reflect.Slice {
+			want = "a list"
+		}
+		r.fault(node, "%s must be %s, not %s", path, want, describe(node))
 		return
 	}
 	if err := assign(field, text); err != nil {
 		r.fault(node, "%s: %w", path, err)
 		return
+	}
+	r.config.sources[path] = r.at(node)
+}
+
+// list reads a sequence of single values.
+func (r *reader) list(path string, field reflect.Value, node *ast.SequenceNode) {
+	values := make([]string, 0, len(node.Values))
+	for i, value := range node.Values {
+		text, ok := scalar(value)
+		if !ok {
+			r.fault(value, "%s[%d] must be a single value, not %s", path, i, describe(value))
+			continue
+		}
+		values = append(values, text)
+	}
+	if len(values) > 0 {
+		field.Set(reflect.ValueOf(values))
 	}
 	r.config.sources[path] = r.at(node)
 }

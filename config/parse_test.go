@@ -75,6 +75,7 @@ func TestRoundTrip(t *testing.T) {
 	odd := Default()
 	odd.Models = "a folder: with # signs"
 	odd.Admin = ""
+	odd.AdminHosts = []string{"yes", "a b", "-"}
 	odd.ONNXRuntime.Library = "yes"
 	odd.Limits.MaxBodyBytes = 1025
 	odd.ModelDefaults.Tolerance = Tolerance{Abs: 1e-12, Rel: 0.1}
@@ -116,6 +117,8 @@ func TestUnreadableFile(t *testing.T) {
 	f("log: 5", "log must be a mapping of settings, not \"5\"")
 	f("- listen", "the file must be a mapping of settings, not a list")
 	f("listen: [a]", "listen must be a single value, not a list")
+	f("admin_hosts: a", `admin_hosts must be a list, not "a"`)
+	f("admin_hosts: [a, [b]]", "sluice.yaml:1: admin_hosts[1] must be a single value, not a list")
 	f("listen: {a: b}", "listen must be a single value, not a mapping")
 	f("listen: &x a", "listen must be a single value, not an anchor or alias")
 	f("listen: a\n---\nadmin: b", "sluice.yaml:3: begins a second document")

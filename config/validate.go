@@ -22,6 +22,17 @@ func (c *Config) Validate() error {
 	if c.Admin == c.Listen && !strings.HasSuffix(c.Admin, ":0") {
 		v.fault("admin", c.Admin, "must differ from listen")
 	}
+	for _, host := range c.AdminHosts {
+		if host == "" || strings.ContainsAny(host, "/:@, ") {
+			v.fault("admin_hosts", strconv.Quote(host), "must be a host name, without scheme and port")
+		}
+	}
+	if c.AdminTokenFile != "" && c.Admin == "" {
+		v.fault("admin_token_file", c.AdminTokenFile, "is of no use while admin is empty")
+	}
+	if c.BasePath != "" && (c.BasePath[0] != '/' || strings.HasSuffix(c.BasePath, "/")) {
+		v.fault("base_path", strconv.Quote(c.BasePath), "must begin with a slash and not end with one")
+	}
 	if c.Models == "" {
 		v.fault("models", `""`, "must name a folder")
 	}
