@@ -142,6 +142,11 @@ func (s *scanner) flat(dst []byte, kind tensor.DataType, name string) error {
 	size, base := kind.Size(), s.depth
 	total := len(dst)
 	for {
+		if kind == tensor.FP32 {
+			var n int
+			s.pos, n = floatRun(s.data, s.pos, dst)
+			dst = dst[4*n:]
+		}
 		c := s.next()
 		if c == '[' {
 			if err := s.open(); err != nil {

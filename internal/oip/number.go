@@ -162,8 +162,8 @@ func toFloat64(mantissa uint64, exponent int, flags numFlags, text []byte) (v fl
 // The quotient or product in float64 has at most three roundings of relative error
 // 2^-53 each (mantissa, power, operation), so it is within 4 float64 units of the
 // true value. Rounding it to float32 is correct unless a midpoint between two
-// float32 lies within that distance; such values, and those near the subnormals, go the
-// long way.
+// float32 lies within that distance; such values, those near the subnormals and the
+// largest go the long way.
 func toFloat32(mantissa uint64, exponent int, flags numFlags, text []byte) (v float32, ok bool) {
 	if flags&long != 0 || exponent < 1-len(pow10) || exponent >= len(pow10) {
 		return parseFloat32(text)
@@ -174,20 +174,14 @@ func toFloat32(mantissa uint64, exponent int, flags numFlags, text []byte) (v fl
 	} else {
 		d *= pow10[exponent]
 	}
-	const (
-		tail     = 1<<29 - 1 // bits of a float64 that a float32 lacks
-		midpoint = 1 << 28
-		margin   = 4
-		tiny     = 0x1p-125
-	)
-	off := math.Float64bits(d)&tail - (midpoint - margin)
-	if off <= 2*margin || d < tiny && mantissa != 0 || d > math.MaxFloat32 {
+	bits, ok := round32(d)
+	if !ok && mantissa != 0 {
 		return parseFloat32(text)
 	}
 	if flags&negative != 0 {
-		d = -d
+		bits |= 1 << 31
 	}
-	return float32(d), true
+	return math.Float32frombits(bits), true
 }
 
 func parseFloat32(text []byte) (float32, bool) {

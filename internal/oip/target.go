@@ -34,7 +34,7 @@ func (d *target) place(i int, dims []int64) error {
 	if err != nil {
 		return err
 	}
-	if d.schema.Batchable() {
+	if d.schema.Batchable() && len(dims) > 0 && len(dims) == len(spec.Shape) {
 		if err := d.batch(spec, dims); err != nil {
 			return err
 		}
@@ -66,9 +66,6 @@ func checkSize(spec *tensor.Spec, dims []int64) (elements int64, err error) {
 
 // batch checks axis 0 of an input whose model takes rows.
 func (d *target) batch(spec *tensor.Spec, dims []int64) error {
-	if len(dims) == 0 {
-		return nil // the rank is wrong, which fits reports
-	}
 	rows := dims[0]
 	switch {
 	case rows == 0:

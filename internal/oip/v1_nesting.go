@@ -32,9 +32,12 @@ func (n *nesting) leaf() bool {
 	if n.rank != len(n.counts) {
 		return false
 	}
-	n.member()
+	n.add(1)
 	return true
 }
+
+// leaves reports whether this is a list, known to be of leaves.
+func (n *nesting) leaves() bool { return n.rank > 0 && n.rank == len(n.counts) }
 
 // close leaves the innermost list; false if it is longer or shorter than its peers.
 func (n *nesting) close() bool {
@@ -44,15 +47,16 @@ func (n *nesting) close() bool {
 	}
 	length := n.counts[level]
 	n.counts = n.counts[:level]
-	n.member()
+	n.add(1)
 	if n.dims[level] < 0 {
 		n.dims[level] = length
 	}
 	return n.dims[level] == length
 }
 
-func (n *nesting) member() {
+// add counts members of the innermost list.
+func (n *nesting) add(members int64) {
 	if top := len(n.counts) - 1; top >= 0 {
-		n.counts[top]++
+		n.counts[top] += members
 	}
 }

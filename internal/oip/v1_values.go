@@ -15,6 +15,13 @@ func (d *v1Decoder) value(c *column, spec *tensor.Spec) error {
 	s, nest := d.s, &d.r.nest
 	nest.reset()
 	for {
+		if spec.Type == tensor.FP32 && nest.leaves() {
+			c.data = slices.Grow(c.data, 1024)
+			at, n := len(c.data), 0
+			s.pos, n = floatRun(s.data, s.pos, c.data[at:cap(c.data)])
+			c.data = c.data[:at+4*n]
+			nest.add(int64(n))
+		}
 		first := s.next()
 		if first == '[' {
 			if err := s.open(); err != nil {
