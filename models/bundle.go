@@ -47,6 +47,8 @@ type Bundle struct {
 	// prescribes, 0 if it is free: smaller batches are then filled up.
 	Schema     *tensor.Schema
 	FixedBatch int
+	// External is set when weights lie in other files than the model file.
+	External bool
 
 	graph       *Graph
 	golden      []byte

@@ -2,6 +2,7 @@ package models
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,11 +10,11 @@ import (
 
 // Check takes one bundle through the load gates and throws the session away.
 func Check(ctx context.Context, opts Options, b *Bundle) (*Report, error) {
-	opts, err := opts.withDefaults()
-	if err != nil {
-		return nil, err
+	if opts.Open == nil {
+		return nil, errors.New("cannot check models: Options.Open is not set")
 	}
-	session, report := prove(ctx, &opts, b)
+	opts = opts.withDefaults()
+	session, report := prove(ctx, &opts, b, make(chan struct{}, 1))
 	if session != nil {
 		if err := session.Close(); err != nil {
 			return report, fmt.Errorf("cannot close the session of %s: %w", b.Label(), err)

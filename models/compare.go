@@ -16,16 +16,21 @@ type difference struct {
 	excess float64
 	output string
 	row    int
-	// text says what differs, with values.
-	text string
+	// delta is the difference of two numbers that are close enough; text says what
+	// differs, with values.
+	delta float64
+	text  string
 }
 
 func (d *difference) failed() bool { return d.excess > 1 }
 
 // String is the end of a sentence.
 func (d *difference) String() string {
-	if d.text == "" {
+	switch {
+	case d.text == "":
 		return "no difference"
+	case !d.failed():
+		return fmt.Sprintf("largest difference %.2g, %.2g %% of the tolerance (output %s, row %d)", d.delta, 100*d.excess, d.output, d.row)
 	}
 	return fmt.Sprintf("worst in output %s, row %d: %s", d.output, d.row, d.text)
 }
@@ -34,7 +39,7 @@ func (d *difference) String() string {
 // the tensors' first row; it is the whole tensor's if the model cannot batch.
 func (d *difference) add(got, want *tensor.Tensor, batchable bool, row int, tol Tolerance) {
 	if !slices.Equal(got.Shape, want.Shape) {
-		d.raise(math.Inf(1), want.Name, row, fmt.Sprintf("shape %v instead of %v", got.Shape, want.Shape))
+		d.raise(differs(want.Name, row, fmt.Sprintf("shape %v instead of %v", got.Shape, want.Shape)))
 		return
 	}
 	perRow := math.MaxInt
@@ -64,7 +69,7 @@ func (d *difference) addFloats(got, want *tensor.Tensor, perRow, row int, tol To
 			excess = math.Inf(1)
 		}
 		if excess > d.excess {
-			d.raise(excess, want.Name, row+i/perRow, fmt.Sprintf("%.7g instead of %.7g (difference %.2g, %.3g of the tolerance)", g, w, delta, excess))
+			d.raise(difference{excess: excess, delta: delta, output: want.Name, row: row + i/perRow, text: fmt.Sprintf("%.7g instead of %.7g (difference %.2g, %.3g of the tolerance)", g, w, delta, excess)})
 		}
 	}
 }
@@ -74,7 +79,7 @@ func (d *difference) addExact(got, want *tensor.Tensor, perRow, row int) {
 	for i := range min(len(got.Data), len(want.Data)) / size {
 		g, w := got.Data[i*size:(i+1)*size], want.Data[i*size:(i+1)*size]
 		if !bytes.Equal(g, w) {
-			d.raise(math.Inf(1), want.Name, row+i/perRow, fmt.Sprintf("%s instead of %s", integerText(want.Type, g), integerText(want.Type, w)))
+			d.raise(differs(want.Name, row+i/perRow, fmt.Sprintf("%s instead of %s", integerText(want.Type, g), integerText(want.Type, w))))
 			return
 		}
 	}
@@ -89,20 +94,26 @@ func (d *difference) addBytes(got, want *tensor.Tensor, perRow, row int) {
 		g, gotErr := tensor.BytesSpan(got.Data, i, 1)
 		w, _ := tensor.BytesSpan(want.Data, i, 1)
 		if gotErr != nil {
-			d.raise(math.Inf(1), want.Name, row+i/perRow, fmt.Sprintf("%d strings instead of %d", i, count))
+			d.raise(differs(want.Name, row+i/perRow, fmt.Sprintf("%d strings instead of %d", i, count)))
 			return
 		}
 		if !bytes.Equal(g, w) {
-			d.raise(math.Inf(1), want.Name, row+i/perRow, fmt.Sprintf("%.40q instead of %.40q", g[4:], w[4:]))
+			d.raise(differs(want.Name, row+i/perRow, fmt.Sprintf("%.40q instead of %.40q", g[4:], w[4:])))
 			return
 		}
 	}
 }
 
-func (d *difference) raise(excess float64, output string, row int, text string) {
-	if excess > d.excess {
-		*d = difference{excess, output, row, text}
+// raise keeps the worse of two differences.
+func (d *difference) raise(other difference) {
+	if other.excess > d.excess {
+		*d = other
 	}
+}
+
+// differs is a difference that no tolerance allows.
+func differs(output string, row int, text string) difference {
+	return difference{excess: math.Inf(1), output: output, row: row, text: text}
 }
 
 // integerText prints one little-endian integer or bool.

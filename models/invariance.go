@@ -98,9 +98,7 @@ func (p *prover) compareBatch(ctx context.Context, rows []sample, solo []*task.T
 	if here.failed() {
 		return fmt.Sprintf("rows change with their batch of %d, %s", size, here.String()), nil
 	}
-	if here.excess > worst.excess {
-		*worst = here
-	}
+	worst.raise(here)
 	return "", nil
 }
 

@@ -20,7 +20,7 @@ func (r *Registry) load(ctx context.Context, e *entry) {
 	}
 	// A fresh copy: the entry's bundle names the place, and a second load starts clean.
 	bundle := *e.bundle
-	session, report := prove(ctx, &r.opts, &bundle)
+	session, report := prove(ctx, &r.opts, &bundle, r.measuring)
 	if refusal := report.Refusal(); refusal != nil {
 		r.fail(e, report, refusal.Gate+": "+refusal.Text, refusal.Detail)
 		return

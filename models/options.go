@@ -2,7 +2,6 @@ package models
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"go.uber.org/zap"
@@ -93,10 +92,7 @@ func (unjoined) Close(context.Context) error { return nil }
 const defaultMaxRows = 1024
 
 // withDefaults fills in the documented defaults.
-func (o Options) withDefaults() (Options, error) {
-	if o.Open == nil {
-		return o, errors.New("cannot serve models: Options.Open is not set")
-	}
+func (o Options) withDefaults() Options {
 	if o.Inspect == nil {
 		o.Inspect = InspectONNX
 	}
@@ -120,7 +116,7 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Defaults.Tolerance == (Tolerance{}) {
 		o.Defaults.Tolerance = Tolerance{Abs: 1e-4, Rel: 1e-3}
 	}
-	return o, nil
+	return o
 }
 
 func orDefault[T int | time.Duration](value *T, standard T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -21,6 +22,8 @@ type prover struct {
 	golden  []golden
 	rows    []sample // what invariance proved and warm-up runs; empty if nothing is known
 	source  string   // where rows come from, for sentences
+	// measuring holds a token while warm-up runs: two sweeps at once would measure each other.
+	measuring chan struct{}
 }
 
 // gate gives a verdict without name and time. An error is a refusal.
@@ -41,12 +44,12 @@ var gates = []gate{
 
 // prove runs the gates up to the first refusal. The session is nil after a refusal and
 // the caller's to close otherwise.
-func prove(ctx context.Context, opts *Options, b *Bundle) (Session, *Report) {
+func prove(ctx context.Context, opts *Options, b *Bundle, measuring chan struct{}) (Session, *Report) {
 	start := clock.Now()
-	p := &prover{opts: opts, bundle: b, report: &Report{Name: b.Name, Version: b.Version}}
+	p := &prover{opts: opts, bundle: b, report: &Report{Name: b.Name, Version: b.Version}, measuring: measuring}
 	for _, g := range gates {
 		began := clock.Now()
-		v, err := g.run(p, ctx)
+		v, err := g.guarded(p, ctx)
 		if err != nil {
 			v = Verdict{Outcome: Refused}
 			v.Text, v.Detail = explain(err)
@@ -64,6 +67,16 @@ func prove(ctx context.Context, opts *Options, b *Bundle) (Session, *Report) {
 	p.report.Digest, p.report.Budget = b.Digest, b.Config.Budget
 	p.report.Took = clock.Now().Sub(start)
 	return p.session, p.report
+}
+
+// guarded turns a panic over a strange bundle into a refusal: other models are serving.
+func (g *gate) guarded(p *prover, ctx context.Context) (v Verdict, err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = fault.Wrap(fault.ModelLoadFailed, fmt.Errorf("%v\n%s", cause, debug.Stack()), "BUG: this gate failed by itself; please report it with the bundle")
+		}
+	}()
+	return g.run(p, ctx)
 }
 
 // explain splits an error into what may be shown and what only the operator sees.
@@ -123,7 +136,7 @@ func (p *prover) schema(ctx context.Context) (Verdict, error) {
 	if err != nil {
 		return Verdict{}, err
 	}
-	b.FixedBatch = b.graph.FixedBatch
+	b.FixedBatch, b.External = b.graph.FixedBatch, len(b.graph.External) > 0
 	if err := p.open(ctx, s); err != nil {
 		return Verdict{}, err
 	}

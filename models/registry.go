@@ -19,11 +19,12 @@ type Registry struct {
 	opts Options
 	view atomic.Pointer[view]
 
-	stop    context.CancelFunc // ends loads and the watch
-	ctx     context.Context    //nolint:containedctx // the registry's own life, not a request's
-	loads   chan struct{}      // a token per load under way; its capacity is LoadsAtOnce
-	running sync.WaitGroup
-	notify  func() (*fsnotify.Watcher, error)
+	stop      context.CancelFunc // ends loads and the watch
+	ctx       context.Context    //nolint:containedctx // the registry's own life, not a request's
+	loads     chan struct{}      // a token per load under way; its capacity is LoadsAtOnce
+	measuring chan struct{}      // a token while one load measures times
+	running   sync.WaitGroup
+	notify    func() (*fsnotify.Watcher, error)
 
 	mu struct {
 		sync.Mutex
@@ -37,11 +38,11 @@ type Registry struct {
 
 // New makes a registry that serves nothing yet.
 func New(opts Options) (*Registry, error) {
-	opts, err := opts.withDefaults()
-	if err != nil {
-		return nil, err
+	if opts.Open == nil {
+		return nil, errors.New("cannot serve models: Options.Open is not set")
 	}
-	r := &Registry{opts: opts, loads: make(chan struct{}, opts.LoadsAtOnce), notify: fsnotify.NewWatcher}
+	opts = opts.withDefaults()
+	r := &Registry{opts: opts, loads: make(chan struct{}, opts.LoadsAtOnce), measuring: make(chan struct{}, 1), notify: fsnotify.NewWatcher}
 	r.ctx, r.stop = context.WithCancel(context.Background())
 	r.mu.models = map[string]*model{}
 	r.mu.faults = map[string]complaint{}

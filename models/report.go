@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"sluice/internal/cost"
@@ -91,16 +90,14 @@ func (r *Report) writeCurve(b *strings.Builder) {
 	if len(r.Curve) == 0 {
 		return
 	}
-	table := tabwriter.NewWriter(b, 8, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintf(table, "batch\tp50\tp95\trows/s\t\t\n")
+	fmt.Fprintf(b, "%10s %10s %10s %10s\n", "batch", "p50", "p95", "rows/s")
 	for _, p := range r.Curve {
-		mark := ""
+		fmt.Fprintf(b, "%10d %10s %10s %10.0f", p.Rows, round(p.P50), round(p.P95), r.Curve.RowsPerSecond(p.Rows))
 		if p.Rows == r.Target {
-			mark = "<- target"
+			b.WriteString("  <- target")
 		}
-		fmt.Fprintf(table, "%d\t%s\t%s\t%.0f\t%s\t\n", p.Rows, round(p.P50), round(p.P95), r.Curve.RowsPerSecond(p.Rows), mark)
+		b.WriteByte('\n')
 	}
-	table.Flush() //nolint:errcheck // a strings.Builder takes everything
 	if r.Target > 0 && !r.measured(r.Target) {
 		fmt.Fprintf(b, "  target: batches of %d, between two measured sizes\n", r.Target)
 	}

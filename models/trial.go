@@ -5,7 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"syscall"
@@ -23,10 +26,38 @@ const TrialRefused = 3
 // a crash says its cause first and its stacks after.
 const maxTrialOutput = 1 << 10
 
+// ForTrial describes the model file at path, with its schema, for the trial process. It
+// reads model.yaml and the model file and hashes nothing: the gateway has done that.
+func ForTrial(path string, defaults Defaults) (*Bundle, error) {
+	b := &Bundle{Dir: filepath.Dir(path), ModelName: filepath.Base(path)}
+	root, err := os.OpenRoot(b.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("cannot open the bundle's folder: %w", bareError(err))
+	}
+	defer root.Close()
+	var settings []byte
+	if b.ModelName == ModelFile {
+		_, settings, err = readFile(root, ConfigFile)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("cannot read %s: %w", ConfigFile, err)
+		}
+	}
+	if b.Config, err = DecodeConfig(settings, Options{Defaults: defaults}.withDefaults().Defaults); err != nil {
+		return nil, err
+	}
+	g, err := InspectONNX(b)
+	if err != nil {
+		return nil, err
+	}
+	b.FixedBatch, b.External = g.FixedBatch, len(g.External) > 0
+	b.Schema, err = g.schema(&b.Config)
+	return b, err
+}
+
 // TrialRunner loads a bundle in a child process, so that a file that crashes ONNX
 // Runtime is refused by name while the gateway lives.
 type TrialRunner struct {
-	// Command is the program with its arguments; the model file's path is added.
+	// Command is the program with its arguments; the model file's path is added, for ForTrial.
 	Command []string
 	// Timeout bounds the child; 0 means 60 s.
 	Timeout time.Duration

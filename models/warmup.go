@@ -3,19 +3,23 @@ package models
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"sluice/internal/clock"
 	"sluice/internal/cost"
 )
 
-// A size is steady when two windows of runs in a row have medians within steadyRatio.
+// The sweep goes round by round over all sizes, not size by size: a disturbance from
+// outside then touches all of them a little instead of one of them wholly, and caches
+// see batches of changing size, as they do in service.
 const (
 	discardedRuns = 3
-	steadyWindow  = 10
-	steadyRatio   = 1.10
-	maxRuns       = 60
+	runsPerRound  = 10
+	minRounds     = 3
+	maxRounds     = 8
+	// steadyRatio is how close the medians of a size's two quickest rounds are when its
+	// time counts as known.
+	steadyRatio = 1.10
 )
 
 // warmup runs every batch size on every lane until times are steady and keeps the
@@ -25,90 +29,92 @@ func (p *prover) warmup(ctx context.Context) (Verdict, error) {
 	if len(p.rows) == 0 {
 		return Verdict{Outcome: Skipped, Text: "no row is known that the model takes: costs are learned from traffic; add a " + GoldenFile}, nil
 	}
+	select {
+	case p.measuring <- struct{}{}:
+		defer func() { <-p.measuring }()
+	case <-ctx.Done():
+		return Verdict{}, fmt.Errorf("loading was stopped: %w", ctx.Err())
+	}
+	sweep, err := p.sweep(ctx)
+	if err != nil {
+		return Verdict{}, err
+	}
+	for _, m := range sweep {
+		p.report.Curve = append(p.report.Curve, m.point())
+	}
+	p.report.Curve.Monotone()
+	p.report.Target = p.report.Curve.Best(max(1, p.bundle.Schema.MaxBatch), p.bundle.Config.Budget/2)
+	return p.warmupVerdict(sweep), nil
+}
+
+// sweep measures the sizes, without the largest ones of a slow model.
+func (p *prover) sweep(ctx context.Context) ([]*measurement, error) {
 	s := p.bundle.Schema
 	rows := p.rows
 	if s.Batchable() {
 		rows = largestGroup(rows, s.Padding, true)
 	}
-	sizes := cost.Sizes(s.MaxBatch)
 	start := clock.Now()
-	unsteady, runs := 0, 0
-	for i, size := range sizes {
-		left := p.opts.WarmupBudget - clock.Now().Sub(start)
-		m, err := p.measure(ctx, rows, size, left/time.Duration(len(sizes)-i))
-		if err != nil {
-			return Verdict{}, err
+	var all []*measurement
+	for _, size := range cost.Sizes(s.MaxBatch) {
+		m := newMeasurement(rows, size)
+		if err := p.settleIn(ctx, m); err != nil {
+			return nil, err
 		}
-		runs += m.runs
-		if !m.steady {
-			unsteady++
-		}
-		p.report.Curve = append(p.report.Curve, m.point)
+		all = append(all, m)
 		if p.expired(start, p.opts.GateLimit) {
 			break
 		}
 	}
-	p.report.Curve.Monotone()
-	p.report.Target = p.report.Curve.Best(max(1, s.MaxBatch), p.bundle.Config.Budget/2)
-	return p.warmupVerdict(sizes, runs, unsteady), nil
-}
-
-func (p *prover) warmupVerdict(sizes []int, runs, unsteady int) Verdict {
-	curve := p.report.Curve
-	first, last := curve[0], curve[len(curve)-1]
-	text := fmt.Sprintf("%d runs of %s: 1 row in %v", runs, p.source, round(first.P50))
-	if len(curve) > 1 {
-		text += fmt.Sprintf(", %d in %v; target batch %d", last.Rows, round(last.P50), p.report.Target)
-	}
-	if budget := p.bundle.Config.Budget; first.P50 > budget {
-		text += fmt.Sprintf("; one row already takes longer than the budget of %v", budget)
-	}
-	if unsteady > 0 {
-		text += fmt.Sprintf("; %d of %d sizes were not steady within the time given", unsteady, len(curve))
-	}
-	if left := len(sizes) - len(curve); left > 0 {
-		text += fmt.Sprintf("; the %d largest sizes were left out after %v and are extrapolated", left, p.opts.GateLimit)
-	}
-	return Verdict{Outcome: Passed, Text: text}
-}
-
-// measurement is what one batch size cost.
-type measurement struct {
-	point  cost.Point
-	runs   int
-	steady bool
-}
-
-// measure runs one batch size: a few runs on every lane that do not count, two that
-// always do, and more until times are steady or the share of time is over.
-func (p *prover) measure(ctx context.Context, rows []sample, size int, share time.Duration) (measurement, error) {
-	batch := make([]sample, size)
-	for i := range batch {
-		batch[i] = rows[i%len(rows)]
-	}
-	start := clock.Now()
-	for i := range max(discardedRuns, p.opts.Lanes) {
-		if i >= p.opts.Lanes && p.expired(start, share/2) {
+	for range maxRounds {
+		unsteady := 0
+		for _, m := range all {
+			if m.steady() {
+				continue
+			}
+			unsteady++
+			if err := p.round(ctx, m, start); err != nil {
+				return nil, err
+			}
+		}
+		if unsteady == 0 || p.expired(start, p.opts.WarmupBudget) {
 			break
 		}
-		if _, err := p.timeRun(ctx, i%p.opts.Lanes, batch); err != nil {
-			return measurement{}, err
-		}
 	}
-	var m measurement
-	var times []time.Duration
-	for len(times) < maxRuns && !m.steady && (len(times) < 2 || !p.expired(start, share)) {
-		d, err := p.timeRun(ctx, len(times)%p.opts.Lanes, batch)
+	return all, nil
+}
+
+// settleIn runs a size on every lane, which touches their memory, and takes one time,
+// so that every size has one however little time is left.
+func (p *prover) settleIn(ctx context.Context, m *measurement) error {
+	start := clock.Now()
+	for i := range max(discardedRuns, p.opts.Lanes) {
+		// A slow model's first run says enough about it once all lanes are warm.
+		if i >= p.opts.Lanes && p.expired(start, p.opts.WarmupBudget/10) {
+			break
+		}
+		took, err := p.timeRun(ctx, i%p.opts.Lanes, m.batch)
 		if err != nil {
-			return m, err
+			return err
 		}
-		times = append(times, d)
-		m.steady = steady(times)
+		m.first = took
 	}
-	m.runs = len(times)
-	last := times[max(0, len(times)-2*steadyWindow):]
-	m.point = cost.Point{Rows: size, P50: quantile(last, 0.5), P95: quantile(last, 0.95)}
-	return m, nil
+	return nil
+}
+
+// round adds a round of runs, or what the time allows of it.
+func (p *prover) round(ctx context.Context, m *measurement, start clock.Instant) error {
+	for i := range runsPerRound {
+		if p.expired(start, p.opts.WarmupBudget) {
+			return nil
+		}
+		took, err := p.timeRun(ctx, i%p.opts.Lanes, m.batch)
+		if err != nil {
+			return err
+		}
+		m.times = append(m.times, took)
+	}
+	return nil
 }
 
 // timeRun measures one run with its scatter. Tasks are prepared and released outside.
@@ -120,20 +126,28 @@ func (p *prover) timeRun(ctx context.Context, lane int, batch []sample) (time.Du
 	return clock.Now().Sub(begin), err
 }
 
-// steady compares the last two windows of runs.
-func steady(times []time.Duration) bool {
-	n := len(times)
-	if n < 2*steadyWindow {
-		return false
+func (p *prover) warmupVerdict(sweep []*measurement) Verdict {
+	curve := p.report.Curve
+	runs, unsteady := 0, 0
+	for _, m := range sweep {
+		runs += len(m.times)
+		if !m.steady() {
+			unsteady++
+		}
 	}
-	before := quantile(times[n-2*steadyWindow:n-steadyWindow], 0.5)
-	now := quantile(times[n-steadyWindow:], 0.5)
-	return float64(max(before, now)) <= steadyRatio*float64(min(before, now))
-}
-
-// quantile is the nearest-rank quantile of a short list.
-func quantile(times []time.Duration, q float64) time.Duration {
-	sorted := slices.Sorted(slices.Values(times))
-	rank := int(q*float64(len(sorted)) + 0.999999)
-	return sorted[min(max(rank, 1), len(sorted))-1]
+	first, last := curve[0], curve[len(curve)-1]
+	text := fmt.Sprintf("%d runs of %s: 1 row in %v", runs, p.source, round(first.P50))
+	if len(curve) > 1 {
+		text += fmt.Sprintf(", %d in %v; target batch %d", last.Rows, round(last.P50), p.report.Target)
+	}
+	if budget := p.bundle.Config.Budget; first.P50 > budget {
+		text += fmt.Sprintf("; one row already takes longer than the budget of %v", budget)
+	}
+	if unsteady > 0 {
+		text += fmt.Sprintf("; %d of %d sizes were not steady within the time given", unsteady, len(curve))
+	}
+	if left := len(cost.Sizes(p.bundle.Schema.MaxBatch)) - len(curve); left > 0 {
+		text += fmt.Sprintf("; the %d largest sizes were left out after %v and are extrapolated", left, p.opts.GateLimit)
+	}
+	return Verdict{Outcome: Passed, Text: text}
 }
