@@ -71,6 +71,9 @@ func (x *executor) seal() bool {
 	x.ended = b.endLocked(now, x.ended, errDropped)
 	b.mu.Unlock()
 	b.notify(x.batch.Wake)
+	for _, d := range x.batch.Dropped {
+		d.Item.Owner.(*part).request.model.dropped(d.Reason)
+	}
 	wake(x.ended)
 	return ok
 }
@@ -144,7 +147,7 @@ func (x *executor) finish(items []*Item, timing task.Timing, err error) {
 // traceLocked notes in a pending request's trace how its (latest) part was run.
 func (x *executor) traceLocked(r *request, timing task.Timing) {
 	t := &r.task.Trace
-	t.Sealed, t.RunStart, t.RunEnd = x.batch.Start, timing.Gathered, timing.Done
+	t.Sealed, t.RunStart, t.RunEnd, t.Done = x.batch.Start, timing.Gathered, timing.Done, x.report.End
 	t.Device = x.name
 	t.Batch = max(t.Batch, x.batch.Rows)
 }

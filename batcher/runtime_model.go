@@ -3,6 +3,7 @@ package batcher
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"sluice/internal/clock"
@@ -36,6 +37,9 @@ type Spec struct {
 	// Observe is called after each run, outside every lock, from the lane that ran it.
 	// nil means nobody looks.
 	Observe func(*BatchReport)
+	// Dropped is called, likewise, for each request that was refused or given up. A request
+	// of several parts counts once when it is refused, and once a part when it is dropped.
+	Dropped func(Reason)
 }
 
 // BatchReport says how one batch went.
@@ -56,11 +60,11 @@ type Model struct {
 	id      ModelID
 	spec    Spec
 	runners []task.Runner // by DeviceID; nil where the model has no session
+	refused atomic.Int64  // clock.Instant of the last refusal; 0 if none
 
 	// Guarded by Batcher.mu.
 	pending int           // requests
 	drained chan struct{} // closed when none is pending; nil unless Close waits
-	refused clock.Instant // when the last request was turned away
 }
 
 // Add puts a model version into service.
@@ -111,7 +115,8 @@ func (m *Model) Predict(t *task.Task) error {
 	t.Trace.Queued = now
 	if v := m.submit(now, r); !v.Admitted {
 		r.release()
-		return m.refusal(t, now, v)
+		m.dropped(v.Reason)
+		return m.refusal(t.Deadline, now, v)
 	}
 	<-t.Wait
 	err := t.Err
@@ -133,7 +138,7 @@ func (m *Model) submit(now clock.Instant, r *request) (v Verdict) {
 			for j := range i {
 				b.mu.sched.Cancel(now, &r.parts[j].Item)
 			}
-			m.refused = now
+			m.refused.Store(int64(now))
 			break
 		}
 		r.wakes = append(r.wakes, v.Wake)
@@ -149,20 +154,53 @@ func (m *Model) submit(now clock.Instant, r *request) (v Verdict) {
 	return v
 }
 
+// admitRecheck is how long after a refusal Admit looks at the queue before a request is
+// decoded. Otherwise it costs one atomic read.
+const admitRecheck = 50 * time.Millisecond
+
+// Admit turns away a request that has not been decoded yet, if the model has lately refused
+// others and would refuse this one whatever its priority. nil promises nothing.
+func (m *Model) Admit(deadline clock.Instant) error {
+	last := clock.Instant(m.refused.Load())
+	if last == 0 {
+		return nil
+	}
+	now := clock.Now()
+	if now.Sub(last) > admitRecheck {
+		return nil
+	}
+	m.b.mu.Lock()
+	v := m.b.mu.sched.Preview(now, m.id, 1, deadline)
+	m.b.mu.Unlock()
+	if v.Admitted {
+		return nil
+	}
+	m.refused.Store(int64(now))
+	m.dropped(v.Reason)
+	return m.refusal(deadline, now, v)
+}
+
+func (m *Model) dropped(reason Reason) {
+	if m.spec.Dropped != nil {
+		m.spec.Dropped(reason)
+	}
+}
+
 // refusal is the fault of a request that was not admitted.
-func (m *Model) refusal(t *task.Task, now clock.Instant, v Verdict) error {
+func (m *Model) refusal(deadline, now clock.Instant, v Verdict) error {
+	var f *fault.Error
 	switch v.Reason {
 	case Closed:
 		return fault.New(fault.Draining, "the server is shutting down or the model version is being replaced")
+	case Expired:
+		return fault.New(fault.DeadlineExceeded, "the request's deadline passed before it could be queued")
 	case QueueRows, QueueBytes:
-		f := fault.Newf(fault.Overloaded, "the queue of model '%s' is full (%s): predicted wait %s", m.spec.Name, v.Reason, round(v.Wait))
-		f.RetryAfter = v.Wait
-		return f
+		f = fault.Newf(fault.Overloaded, "the queue of model '%s' is full (%s); predicted wait %s", m.spec.Name, v.Reason, round(v.Wait))
 	default:
-		f := fault.Newf(fault.Overloaded, "model '%s' is overloaded: predicted wait %s, budget left %s", m.spec.Name, round(v.Wait), round(t.Deadline.Sub(now)))
-		f.RetryAfter = v.Wait
-		return f
+		f = fault.Newf(fault.Overloaded, "model '%s' is overloaded: predicted wait %s, budget left %s", m.spec.Name, round(v.Wait), round(deadline.Sub(now)))
 	}
+	f.RetryAfter = v.Wait
+	return f
 }
 
 func round(d time.Duration) time.Duration { return d.Round(10 * time.Microsecond) }
@@ -219,4 +257,26 @@ func (b *Batcher) awaitRuns(m *Model) {
 			}
 		}
 	}
+}
+
+// QueueState is what waits for a model.
+type QueueState struct {
+	Requests, Rows int
+	Bytes          int64
+	Oldest         time.Duration // longest wait among those next in line
+}
+
+// Queue reports what waits for the model. It is for metrics: it allocates.
+func (m *Model) Queue() QueueState {
+	m.b.mu.Lock()
+	defer m.b.mu.Unlock()
+	stats, ok := m.b.mu.sched.ModelStats(clock.Now(), m.id)
+	if !ok {
+		return QueueState{}
+	}
+	state := QueueState{Requests: stats.Items, Rows: stats.Rows, Bytes: stats.Bytes}
+	for _, d := range stats.Devices {
+		state.Oldest = max(state.Oldest, d.Oldest)
+	}
+	return state
 }

@@ -44,6 +44,7 @@ type Trace struct {
 	Sealed   clock.Instant // its (last) batch was closed
 	RunStart clock.Instant // gathered; the session starts
 	RunEnd   clock.Instant // outputs ready
+	Done     clock.Instant // outputs copied to the callers
 	Device   string        // device that ran it, such as cpu
 	Reason   string        // why not the preferred device; empty if it was
 	Batch    int           // rows of the (largest) batch that it was in

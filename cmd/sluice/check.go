@@ -1,0 +1,94 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+	"go.uber.org/zap"
+
+	"sluice/models"
+)
+
+// checkCommand proves settings and bundles without serving them.
+func checkCommand() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "check [DIR | MODEL.onnx ...]",
+		Short: "Validate the settings and take every model through the load gates",
+		Long: `Validate the settings, print the effective ones, and take every model through the load
+gates. Each gate's verdict and the cost table are printed; the exit status is 1 if a
+model is refused.`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			cfg, err := settings(cmd.Flags())
+			if err != nil {
+				return err
+			}
+			var paths []string
+			for _, arg := range args {
+				if isModelsDir(arg) {
+					cfg.Models = arg
+				} else {
+					paths = append(paths, arg)
+				}
+			}
+			library, err := loadLibrary(cfg.ONNXRuntime.Library)
+			if err != nil {
+				return err
+			}
+			if !asJSON {
+				fmt.Printf("settings\n\n%s\n", cfg)
+			}
+			return check(cmd, modelOptions(cfg, paths, cpuLanes(cfg.Scheduler.CPULanes, leaveRoom()), library, zap.NewNop()), asJSON)
+		},
+	}
+	settingFlags(cmd)
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object per model")
+	return cmd
+}
+
+// isModelsDir tells a folder of models from a model file or a bundle's own folder.
+func isModelsDir(path string) bool {
+	info, err := os.Stat(path)
+	if err != nil || !info.IsDir() {
+		return false
+	}
+	_, err = os.Stat(path + "/" + models.ModelFile)
+	return err != nil
+}
+
+func check(cmd *cobra.Command, options models.Options, asJSON bool) error {
+	bundles, faults, err := models.Find(options)
+	if err != nil {
+		return err
+	}
+	refused := len(faults)
+	for _, f := range faults {
+		fmt.Fprintln(os.Stderr, f)
+	}
+	for _, b := range bundles {
+		report, err := models.Check(cmd.Context(), options, b)
+		if err != nil {
+			return err
+		}
+		if report.Refusal() != nil {
+			refused++
+		}
+		if asJSON {
+			err = json.NewEncoder(os.Stdout).Encode(report)
+		} else if err = report.WriteText(os.Stdout); err == nil {
+			fmt.Println()
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if len(bundles) == 0 && refused == 0 {
+		return fmt.Errorf("no model found: expected <name>/<version>/%s", models.ModelFile)
+	}
+	if refused > 0 {
+		return fmt.Errorf("%d of %d models are refused", refused, len(bundles)+len(faults))
+	}
+	return nil
+}

@@ -1,0 +1,209 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"time"
+
+	"go.uber.org/zap"
+
+	"sluice/backends/onnx"
+	"sluice/batcher"
+	"sluice/config"
+	"sluice/gateway"
+	"sluice/internal/oip"
+	"sluice/internal/telemetry"
+	"sluice/models"
+)
+
+// deviceCPU is the gateway's own processor as a device.
+const deviceCPU = "cpu"
+
+// spreadAfter holds a second CPU lane back while the first is about to be free: the lanes
+// share their cores with the HTTP work, and an early second lane only makes smaller batches.
+const spreadAfter = 500 * time.Microsecond
+
+// batchOverhead is what a batch costs beyond its run: waking the lane, sealing, waking the
+// callers. Without it a model whose rows cost the same in any batch would run them singly.
+const batchOverhead = 20 * time.Microsecond
+
+// server is the running gateway.
+type server struct {
+	cfg      *config.Config
+	log      *zap.Logger
+	metrics  *telemetry.Metrics
+	batcher  *batcher.Batcher
+	registry *models.Registry
+	gateway  *gateway.Server
+	admin    *gateway.Admin
+
+	predictAddr, adminAddr net.Addr
+}
+
+// newServer builds the gateway from its settings; paths are models beside the folder.
+func newServer(cfg *config.Config, paths []string, log *zap.Logger) (*server, error) {
+	cores := leaveRoom()
+	library, err := loadLibrary(cfg.ONNXRuntime.Library)
+	if err != nil {
+		return nil, err
+	}
+	s := &server{cfg: cfg, log: log, metrics: telemetry.New(version)}
+	lanes := cpuLanes(cfg.Scheduler.CPULanes, cores)
+	log.Info("starting", zap.String("version", version), zap.String("onnxruntime", onnx.Version()), zap.Int("cores", cores), zap.Int("cpu_lanes", lanes))
+	s.batcher, err = batcher.Start(batcher.Options{
+		Devices:   []batcher.DeviceOptions{{Name: deviceCPU, Lanes: lanes, SpreadAfter: spreadAfter, Gap: batchOverhead}},
+		HangLimit: cfg.Scheduler.HangLimit,
+	})
+	if err != nil {
+		return nil, err
+	}
+	options := modelOptions(cfg, paths, lanes, library, log)
+	options.Publish = s.publish
+	if s.registry, err = models.New(options); err != nil {
+		return nil, err
+	}
+	return s, s.openPorts()
+}
+
+// modelOptions is how bundles are found and proven, by `serve` and `check` alike.
+func modelOptions(cfg *config.Config, paths []string, lanes int, library string, log *zap.Logger) models.Options {
+	d := &cfg.ModelDefaults
+	o := models.Options{
+		Dir:   cfg.Models,
+		Paths: paths,
+		Defaults: models.Defaults{
+			Budget: cfg.Scheduler.Budget, MaxBatch: d.MaxBatch, MaxRows: d.MaxRows,
+			Tolerance: models.Tolerance{Abs: d.Tolerance.Abs, Rel: d.Tolerance.Rel},
+		},
+		KeepVersions:  d.KeepVersions,
+		Lanes:         lanes,
+		Trial:         trialRunner(library).Run,
+		Open:          func(_ context.Context, b *models.Bundle) (models.Session, error) { return openSession(b, lanes) },
+		Log:           log,
+		WarmupBudget:  d.Warmup,
+		DrainDeadline: cfg.Drain.Deadline,
+	}
+	if len(paths) > 0 && !modelsNamed(cfg) {
+		o.Dir = "" // `sluice serve model.onnx` means that file alone
+	}
+	return o
+}
+
+// modelsNamed reports whether somebody chose the models folder.
+func modelsNamed(cfg *config.Config) bool { return cfg.Models != config.Default().Models }
+
+func openSession(b *models.Bundle, lanes int) (models.Session, error) {
+	return onnx.Open(b.ModelPath(), onnx.Options{Schema: b.Schema, FixedBatch: b.FixedBatch, Lanes: lanes, External: b.External})
+}
+
+// openPorts makes the two HTTP servers.
+func (s *server) openPorts() (err error) {
+	l := &s.cfg.Limits
+	s.gateway, err = gateway.New(gateway.Options{
+		Models:   catalog{s.registry},
+		Observer: observer{&s.metrics.HTTP},
+		Log:      s.log,
+		Version:  version,
+		Limits: gateway.Limits{
+			MaxBodyBytes: int64(l.MaxBodyBytes), MaxInflatedBytes: int64(l.MaxDecompressedBytes), MaxBodiesBytes: int64(l.MaxBodiesBytes),
+			MaxHeaderBytes: int(l.MaxHeaderBytes), MaxHeaders: l.MaxHeaders, MaxURIBytes: int(l.MaxURIBytes),
+			MaxConnections: l.MaxConnections, MaxBudget: l.MaxBudget,
+			Decode: oip.Limits{
+				MaxElements: int64(l.MaxElements), MaxTensorBytes: int64(l.MaxDecompressedBytes), MaxDepth: l.MaxJSONDepth,
+				MaxInputs: l.MaxInputs, MaxOutputs: l.MaxOutputs,
+			},
+		},
+		HeaderTimeout: l.HeaderTimeout, ReadTimeout: l.ReadTimeout, WriteTimeout: l.WriteTimeout, IdleTimeout: l.IdleTimeout,
+		Ready: s.ready,
+	})
+	if err != nil || s.cfg.Admin == "" {
+		return err
+	}
+	s.admin, err = gateway.NewAdmin(gateway.AdminOptions{
+		Models: catalog{s.registry}, Control: s.registry, Metrics: s.metrics.Handler(), Server: s.gateway, Log: s.log,
+	})
+	return err
+}
+
+func (s *server) ready() bool {
+	ready, _ := s.registry.Ready()
+	return ready
+}
+
+// run serves until ctx ends, then stops in order: unready, no new connections, what was
+// accepted finishes within the drain deadline, the rest is refused, lanes stop, sessions
+// close. ONNX Runtime itself stays: the process ends.
+func (s *server) run(ctx context.Context, announce func(*server)) error {
+	predict, err := net.Listen("tcp", s.cfg.Listen)
+	if err != nil {
+		return fmt.Errorf("cannot open the predict port: %w", err)
+	}
+	s.predictAddr = predict.Addr()
+	failed := make(chan error, 2)
+	go func() { failed <- s.gateway.Serve(predict) }()
+	if s.admin != nil {
+		admin, err := net.Listen("tcp", s.cfg.Admin)
+		if err != nil {
+			return errors.Join(fmt.Errorf("cannot open the admin port: %w", err), s.stop())
+		}
+		s.adminAddr = admin.Addr()
+		go func() { failed <- s.admin.Serve(admin) }()
+	}
+	if err := s.registry.Start(); err != nil {
+		return errors.Join(err, s.stop())
+	}
+	loaded := make(chan struct{})
+	go func() {
+		defer close(loaded)
+		if s.registry.Wait(ctx) == nil {
+			announce(s)
+		}
+	}()
+	select {
+	case <-ctx.Done():
+	case err = <-failed:
+		s.log.Error("a port failed", zap.Error(err))
+	}
+	if s.ready() {
+		s.gateway.BeginDrain()
+		s.log.Info("draining", zap.Duration("delay", s.cfg.Drain.Delay), zap.Duration("deadline", s.cfg.Drain.Deadline))
+		time.Sleep(s.cfg.Drain.Delay)
+	}
+	err = errors.Join(err, s.stop())
+	<-loaded
+	return err
+}
+
+// stop ends everything that runs, in the order that loses no accepted request.
+func (s *server) stop() error {
+	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.Drain.Deadline)
+	defer cancel()
+	var faults []error
+	if err := s.gateway.Shutdown(ctx); err != nil {
+		s.log.Warn("the drain deadline has passed; refusing what still waits", zap.Error(err))
+	}
+	if err := s.batcher.Drain(ctx); err != nil {
+		faults = append(faults, fmt.Errorf("some requests were refused at the drain deadline: %w", err))
+	}
+	s.gateway.Close()
+	s.batcher.Close()
+	last, cancelLast := context.WithTimeout(context.Background(), time.Second)
+	defer cancelLast()
+	if err := s.registry.Close(last); err != nil {
+		s.log.Warn("sessions were left open", zap.Error(err))
+	}
+	if s.admin != nil {
+		faults = append(faults, s.admin.Shutdown(last))
+	}
+	s.log.Info("stopped")
+	_ = s.log.Sync()
+	return errors.Join(faults...)
+}
+
+// newLog writes to standard error.
+func newLog(cfg *config.Config) (*zap.Logger, error) {
+	return telemetry.NewLog(telemetry.LogOptions{Level: cfg.Log.Level, Format: cfg.Log.Format, Output: os.Stderr})
+}
