@@ -36,11 +36,10 @@ var (
 	descQueueBytes    = describe("sluice_queue_depth_bytes", "Bytes of tensors that wait for a batch.", byModel...)
 	descQueueOldest   = describe("sluice_queue_oldest_age_seconds", "How long the longest-waiting request has waited.", byModel...)
 
-	descBatchRows    = describe("sluice_batch_size_rows", "Rows of a batch, without padding.", byDevice...)
-	descBatchRun     = describe("sluice_run_duration_seconds", "Running the session on a batch.", byDevice...)
-	descBatchRatio   = describe("sluice_prediction_error_ratio", "A batch's measured time over its predicted time; 1 is a perfect prediction.", byDevice...)
-	descBatchFailed  = describe("sluice_run_failures_total", "Batches that failed.", byDevice...)
-	descBatchPadding = describe("sluice_batch_padding_rows_total", "Rows that were added to batches to reach a size that the session takes.", byDevice...)
+	descBatchRows   = describe("sluice_batch_size_rows", "Rows of a batch, without padding.", byDevice...)
+	descBatchRun    = describe("sluice_run_duration_seconds", "Running the session on a batch.", byDevice...)
+	descBatchRatio  = describe("sluice_prediction_error_ratio", "A batch's measured time over its predicted time; 1 is a perfect prediction.", byDevice...)
+	descBatchFailed = describe("sluice_run_failures_total", "Batches that failed.", byDevice...)
 
 	descResponses = describe("sluice_http_responses_total", "Answers of the predict port, by status.", "code")
 	descRefusals  = describe("sluice_http_refusals_total", "Requests that were refused before they reached a model, by the fault's code.", "outcome")
@@ -51,7 +50,7 @@ var (
 var descriptions = append([]*prometheus.Desc{
 	descBuild, descRequests, descRows, descRequest, descDecode, descQueue, descEncode, descDrops,
 	descQueueRequests, descQueueRows, descQueueBytes, descQueueOldest,
-	descBatchRows, descBatchRun, descBatchRatio, descBatchFailed, descBatchPadding,
+	descBatchRows, descBatchRun, descBatchRatio, descBatchFailed,
 	descResponses, descRefusals, descOpen, descOpened,
 }, nvDescriptions...)
 
@@ -122,7 +121,6 @@ func (c collector) device(ch chan<- prometheus.Metric, d *Device) {
 	c.histogram(ch, descBatchRun, d.cells.read(durations, cellBatchRun), labels...)
 	c.histogram(ch, descBatchRatio, d.cells.read(ratios, cellBatchRatio), labels...)
 	counter(ch, descBatchFailed, float64(d.cells.sum(cellBatchFailed)), labels...)
-	counter(ch, descBatchPadding, float64(d.cells.sum(cellBatchPadding)), labels...)
 }
 
 func (m *Model) queueState() QueueState {

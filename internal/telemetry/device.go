@@ -22,7 +22,6 @@ type sizeCells struct{ count, input, run, output atomic.Uint64 }
 // The cells of a Device.
 const (
 	cellBatchFailed = iota
-	cellBatchPadding
 	cellBatchRows
 )
 
@@ -56,8 +55,6 @@ func (m *Model) devices() []*Device {
 // Batch is how one batch went.
 type Batch struct {
 	Rows int
-	// Padding is the rows that were added to reach a size that the session takes.
-	Padding int
 	// Input is gathering, Run the session, Output scattering.
 	Input, Run, Output time.Duration
 	// Predicted is what the scheduler expected of the three together; 0 if nothing.
@@ -73,7 +70,6 @@ func (d *Device) ObserveBatch(b *Batch) {
 		shard[cellBatchFailed].Add(1)
 		return
 	}
-	shard[cellBatchPadding].Add(uint64(max(b.Padding, 0)))
 	shard[cellBatchRows].Add(uint64(b.Rows))
 	shard[cellBatchRows+1+batchRows.index(float64(b.Rows))].Add(1)
 	observeDuration(shard, cellBatchRun, b.Run)

@@ -43,7 +43,7 @@ func busy() *Metrics {
 	m.Drop(DropPredictedLate)
 	m.Drop(DropCancelled)
 	d := m.Device("cpu")
-	d.ObserveBatch(&Batch{Rows: 4, Padding: 4, Input: 5 * time.Microsecond, Run: 700 * time.Microsecond, Output: 6 * time.Microsecond, Predicted: 711 * time.Microsecond})
+	d.ObserveBatch(&Batch{Rows: 4, Input: 5 * time.Microsecond, Run: 700 * time.Microsecond, Output: 6 * time.Microsecond, Predicted: 711 * time.Microsecond})
 	d.ObserveBatch(&Batch{Rows: 1, Failed: true})
 	metrics.HTTP.Opened()
 	metrics.HTTP.Opened()

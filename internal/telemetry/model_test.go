@@ -78,7 +78,7 @@ func TestNegativeDurationsCountAsZero(t *testing.T) {
 	m := New("test").NewModel("digits", "1", 1)
 	m.ObserveRequest(&Request{Rows: 1, Total: -1, Decode: -1, Queue: -1, Input: -1, Run: -1, Output: -1, Encode: -1})
 	m.ObserveFault(fault.Internal, -1)
-	m.Device("cpu").ObserveBatch(&Batch{Rows: 1, Input: -5, Run: -5, Output: -5, Predicted: 1, Padding: -1})
+	m.Device("cpu").ObserveBatch(&Batch{Rows: 1, Input: -5, Run: -5, Output: -5, Predicted: 1})
 	if s := m.Stats(); s.Success != (Count{1, 0}) || s.Run != (Count{1, 0}) || s.Fail != (Count{1, 0}) || s.Sizes[0].Run != (Count{1, 0}) {
 		t.Errorf("got %+v", s)
 	}
