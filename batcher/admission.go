@@ -137,5 +137,5 @@ func bound[T int | int64](all T, class task.Priority) T {
 // request against its prediction. Without that an estimate that is too high would refuse
 // every request and never be corrected.
 func (s *Scheduler) mayProbe(now clock.Instant, in *instance) bool {
-	return in.running == 0 && (!in.sealed || now.Sub(in.lastSeal) >= s.opts.ProbeEvery)
+	return in.running == 0 && (!in.ended || now.Sub(in.lastEnd) >= s.opts.ProbeEvery)
 }

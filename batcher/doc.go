@@ -22,18 +22,18 @@
 //   - Within a model, key and class items are sealed in deadline order.
 //   - Nothing is allocated per item in steady state.
 //
-// The worst queue wait. Let a model have one class and equal budgets D, let L be the
-// longest prediction of a batch at its largest useful size B (ModelStats' Limit), let A
-// rows wait ahead of an item of r rows, let items have at most m <= B rows, let the device
-// have one lane and M other models of the same weight with batches of at most L' each.
-// An admitted item has left the queue, sealed or refused, after at most
+// The worst queue wait. Let a model with equal budgets D and one class wait for a device
+// of one lane together with M other models of its weight, Q the longest batch on the
+// device (each model's at its largest useful size, B for this one: ModelStats' Limit), A
+// the rows of its own queue ahead of an item, m <= B the most rows of an item. If
+// predictions hold, an admitted item leaves the queue, sealed or refused, after at most
 //
-//	min(D, R + ceil(A / (B-m+1)) * (L + M*2*L') + M*2*L')
+//	W = R + ceil(A/(B-m+1)) * (1+M)*Q + 4*M*Q    where R <= Q is left of the running batch
 //
-// where R <= max(L, L') is what is left of the batch that runs: it leaves at its deadline
-// whatever happens; and until then each batch of its own model takes at least B-m+1 of
-// the rows ahead (fewer only if more would be too late for one of them), while each
-// neighbour gets at most two batches for one. A model alone with single rows waits
-// min(D, R + ceil(A/B) * L); with less than a batch ahead, only for the batch that runs.
-// More lanes only shorten that.
+// while W <= D - Q for it and those ahead, and after at most D in any case: then its
+// deadline takes it out. Each batch of its own model takes at least B-m+1 of the rows
+// ahead, since none is cut short by a deadline; the neighbours get as much device time as
+// the model itself, give or take the quantum and a batch on either side. A model alone
+// with single rows waits R + ceil(A/B)*Q: with less than a batch ahead, only for the batch
+// that runs. More lanes only shorten that.
 package batcher

@@ -54,12 +54,12 @@ func (s *Scheduler) candidate(now clock.Instant, in *instance, b *Batch) (candid
 		class := in.lead()
 		c := candidate{on: in, group: in.heads[class][0], class: class}
 		q := c.queue()
-		if q.head.Deadline > now.Add(in.cost.latency(q.head.Rows)) || q.head.Deadline > now && s.feasible(now, in, q.head) {
+		if in.feasible(now, q.head) {
 			c.window = cut(q, now, in.target, in.limit, in.cost.latency)
 			return c, true
 		}
 		last := q.tail
-		if last.Deadline > now && !s.feasible(now, in, last) && s.mayProbe(now, in) {
+		if last.Deadline > now && !in.feasible(now, last) && s.mayProbe(now, in) {
 			c.window = window{drops: q.items - 1, first: last, items: 1, rows: last.Rows}
 			c.probe = true
 			return c, true
@@ -69,8 +69,9 @@ func (s *Scheduler) candidate(now clock.Instant, in *instance, b *Batch) (candid
 	return candidate{}, false
 }
 
-func (s *Scheduler) feasible(now clock.Instant, in *instance, it *Item) bool {
-	return it.Deadline >= now.Add(in.cost.latency(it.Rows))
+// feasible reports whether an item would make its deadline if it ran alone at once.
+func (in *instance) feasible(now clock.Instant, it *Item) bool {
+	return it.Deadline > now && it.Deadline >= now.Add(in.cost.latency(it.Rows))
 }
 
 // choose picks the fair candidate with the least slack.

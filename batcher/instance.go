@@ -41,12 +41,12 @@ type instance struct {
 	limit    int     // B*: the largest batch worth running
 	target   int     // the batch needed to keep up with the load
 
-	virtual  float64                  // device time used, by weight; see fairness.go
-	credit   [task.Priorities]float64 // device time owed to lower classes
-	running  int                      // batches
-	lastSeal clock.Instant
-	sealed   bool // lastSeal is valid
-	counts   BatchCounts
+	virtual float64                  // device time used, by weight; see fairness.go
+	credit  [task.Priorities]float64 // device time owed to lower classes
+	running int                      // batches
+	lastEnd clock.Instant            // of a batch
+	ended   bool                     // lastEnd is valid
+	counts  BatchCounts
 }
 
 // group is the items of one instance that can share a batch: one queue per class.

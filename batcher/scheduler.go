@@ -7,8 +7,9 @@ import (
 	"sluice/internal/task"
 )
 
-// Scheduler decides; see the package comment. Callers serialise its methods, and pass
-// instants that never go back.
+// Scheduler decides; see the package comment. Callers serialise its methods. The
+// instants that they pass should not go back; small steps, as between goroutines that read
+// the clock before they took a lock, do no harm.
 type Scheduler struct {
 	opts    SchedulerOptions
 	devices []*device
@@ -193,7 +194,6 @@ func (s *Scheduler) seal(now clock.Instant, c *candidate, b *Batch) {
 	b.Start, b.PredictedEnd = now, now.Add(run)
 	in.charge(c.class, run, s.opts.ClassFloor)
 	in.running++
-	in.lastSeal, in.sealed = now, true
 	in.counts.Batches++
 	in.counts.Items += uint64(len(b.Items))
 	in.counts.Rows += uint64(b.Rows)
@@ -259,6 +259,7 @@ func (s *Scheduler) Complete(now clock.Instant, b *Batch, failed bool) {
 	m := s.models[b.Model]
 	in := m.instance(d)
 	in.running--
+	in.lastEnd, in.ended = now, true
 	took := now.Sub(b.Start)
 	in.virtual += float64(took-b.PredictedEnd.Sub(b.Start)) / in.weight
 	late := 0

@@ -1,0 +1,279 @@
+package batcher
+
+import (
+	"fmt"
+	"hash/fnv"
+	"time"
+
+	"sluice/internal/clock"
+)
+
+// fataler is a test or a property's run.
+type fataler interface {
+	Helper()
+	Fatalf(format string, args ...any)
+}
+
+// rig runs a Scheduler on a virtual clock with lanes that take a given time, and checks
+// after each event what must always hold.
+type rig struct {
+	t        fataler
+	s        *Scheduler
+	now      clock.Instant
+	took     func(b *Batch) time.Duration
+	fails    func(b *Batch) bool
+	conserve bool // no lane may idle beside feasible work
+
+	idle    []*Batch
+	running []*Batch
+	ends    []clock.Instant // of running
+	queued  map[*Item]bool
+	sealed  map[*Item]bool
+	waits   map[*Item]time.Duration // from arrival until the item left the queue
+	onBatch func(b *Batch)
+
+	arrived, refused, dropped, completed, failed, late, cancelled, batches int
+	log                                                                    string // digest of all decisions
+}
+
+func newRig(t fataler, s *Scheduler) *rig {
+	r := &rig{t: t, s: s, queued: map[*Item]bool{}, sealed: map[*Item]bool{}, waits: map[*Item]time.Duration{}}
+	r.took = func(b *Batch) time.Duration { return b.PredictedEnd.Sub(b.Start) }
+	r.fails = func(*Batch) bool { return false }
+	r.onBatch = func(*Batch) {}
+	return r
+}
+
+func (r *rig) note(format string, args ...any) {
+	h := fnv.New64a()
+	fmt.Fprintf(h, r.log+format, args...)
+	r.log = fmt.Sprintf("%x", h.Sum64())
+}
+
+func (r *rig) arrive(it *Item) Verdict {
+	r.t.Helper()
+	r.arrived++
+	v := r.s.Arrive(r.now, it)
+	r.note("arrive %d %v %v", r.now, v.Admitted, v.Reason)
+	if !v.Admitted {
+		r.refused++
+		return v
+	}
+	r.queued[it] = true
+	r.next(v.Wake)
+	r.check()
+	return v
+}
+
+func (r *rig) cancel(it *Item) bool {
+	r.t.Helper()
+	out := r.s.Cancel(r.now, it)
+	if out != r.queued[it] {
+		r.t.Fatalf("cancel of an item with queued=%v reports %v", r.queued[it], out)
+	}
+	if out {
+		r.cancelled++
+		r.leave(it)
+	}
+	return out
+}
+
+func (r *rig) leave(it *Item) {
+	r.t.Helper()
+	if !r.queued[it] {
+		r.t.Fatalf("an item left the queue that was not in it")
+	}
+	delete(r.queued, it)
+	r.waits[it] = r.now.Sub(it.Arrived)
+}
+
+// next lets a lane ask for work.
+func (r *rig) next(l Lane) {
+	r.t.Helper()
+	for l.Lane >= 0 {
+		b := &Batch{}
+		if n := len(r.idle); n > 0 {
+			b, r.idle = r.idle[n-1], r.idle[:n-1]
+		}
+		ok := r.s.Next(r.now, l.Device, l.Lane, b)
+		for _, d := range b.Dropped {
+			r.note("drop %d %d %v", r.now, d.Item.Deadline, d.Reason)
+			r.dropped++
+			r.leave(d.Item)
+		}
+		if !ok {
+			r.idle = append(r.idle, b)
+			return
+		}
+		r.batches++
+		r.note("seal %d %d %d %d %d", r.now, b.Model, b.Device, b.Lane, b.Rows)
+		for _, it := range b.Items {
+			r.leave(it)
+			r.sealed[it] = true
+		}
+		r.checkBatch(b)
+		r.onBatch(b)
+		r.running = append(r.running, b)
+		r.ends = append(r.ends, r.now.Add(r.took(b)))
+		l = b.Wake
+	}
+}
+
+// advance plays what happens until an instant.
+func (r *rig) advance(until clock.Instant) {
+	r.t.Helper()
+	for {
+		first := -1
+		at := min(r.s.NextDeadline(), r.s.NextWake())
+		for i, end := range r.ends {
+			if end <= at && (first < 0 || end < r.ends[first]) {
+				first = i
+			}
+		}
+		if first >= 0 {
+			at = r.ends[first]
+		}
+		if at > until {
+			r.now = max(r.now, until)
+			return
+		}
+		r.now = max(r.now, at)
+		if first >= 0 {
+			r.complete(first)
+		} else {
+			for _, it := range r.s.Expire(r.now, nil) {
+				r.dropped++
+				r.leave(it)
+			}
+			for l := r.s.Wake(r.now); l.Lane >= 0; l = r.s.Wake(r.now) {
+				r.next(l)
+			}
+		}
+		r.check()
+	}
+}
+
+func (r *rig) complete(i int) {
+	r.t.Helper()
+	b := r.running[i]
+	r.running = append(r.running[:i], r.running[i+1:]...)
+	r.ends = append(r.ends[:i], r.ends[i+1:]...)
+	failed := r.fails(b)
+	for _, it := range b.Items {
+		if !r.sealed[it] {
+			r.t.Fatalf("an item completed that was not sealed, or twice")
+		}
+		delete(r.sealed, it)
+		switch {
+		case failed:
+			r.failed++
+		default:
+			r.completed++
+			if it.Deadline < r.now {
+				r.late++
+			}
+		}
+	}
+	r.s.Complete(r.now, b, failed)
+	r.note("complete %d %d", r.now, b.Lane)
+	r.idle = append(r.idle, b)
+	r.next(Lane{b.Device, b.Lane})
+}
+
+// checkBatch holds a batch against the rules that any batch obeys.
+func (r *rig) checkBatch(b *Batch) {
+	r.t.Helper()
+	m := r.s.models[b.Model]
+	rows := 0
+	last := map[[2]uint64]clock.Instant{}
+	for _, it := range b.Items {
+		rows += it.Rows
+		if it.Model != b.Model || it.Device != b.Device || it.Key != b.Items[0].Key {
+			r.t.Fatalf("a batch of model %d, device %d, key %d holds an item of %d, %d, %d", b.Model, b.Device, b.Items[0].Key, it.Model, it.Device, it.Key)
+		}
+		if it.Deadline < b.PredictedEnd && !b.Probe {
+			r.t.Fatalf("sealed at %d until %d with a member due at %d", b.Start, b.PredictedEnd, it.Deadline)
+		}
+		if it.Deadline <= b.Start {
+			r.t.Fatalf("sealed at %d with a member that was due at %d", b.Start, it.Deadline)
+		}
+		k := [2]uint64{uint64(it.Class), it.Key}
+		if it.Deadline < last[k] {
+			r.t.Fatalf("members of class %d are out of deadline order", it.Class)
+		}
+		last[k] = it.Deadline
+	}
+	for it := range r.queued {
+		if it.Model == b.Model && it.Device == b.Device && it.Deadline < last[[2]uint64{uint64(it.Class), it.Key}] {
+			r.t.Fatalf("an item due at %d was overtaken by one of its own class due later", it.Deadline)
+		}
+	}
+	if rows != b.Rows || rows < 1 || rows > m.opts.MaxBatch || b.Bucket < rows {
+		r.t.Fatalf("batch of %d rows says %d, bucket %d, limit %d", rows, b.Rows, b.Bucket, m.opts.MaxBatch)
+	}
+}
+
+// check holds the scheduler's own books against the rig's.
+func (r *rig) check() {
+	r.t.Helper()
+	active := map[DeviceID]map[int]bool{}
+	for _, b := range r.running {
+		if active[b.Device] == nil {
+			active[b.Device] = map[int]bool{}
+		}
+		if active[b.Device][b.Lane] {
+			r.t.Fatalf("lane %d runs two batches", b.Lane)
+		}
+		active[b.Device][b.Lane] = true
+	}
+	rows, items := 0, 0
+	for it := range r.queued {
+		rows += it.Rows
+		items++
+		d := r.s.devices[it.Device]
+		if !r.conserve || len(active[it.Device]) == len(d.lanes) {
+			continue
+		}
+		in := r.s.models[it.Model].instance(d)
+		if it.Deadline >= r.now.Add(in.cost.latency(it.Rows)) {
+			r.t.Fatalf("at %d a lane of device %d idles while an item due at %d waits", r.now, d.id, it.Deadline)
+		}
+	}
+	gotRows, gotItems, groups := 0, 0, 0
+	for _, m := range r.s.models {
+		if m == nil {
+			continue
+		}
+		gotRows, gotItems = gotRows+m.rows, gotItems+m.items
+		if m.rows > m.opts.MaxQueueRows {
+			r.t.Fatalf("%d rows wait, the bound is %d", m.rows, m.opts.MaxQueueRows)
+		}
+		for _, in := range m.on {
+			groups = max(groups, len(in.groups)-in.items)
+		}
+	}
+	if gotRows != rows || gotItems != items {
+		r.t.Fatalf("the scheduler counts %d items of %d rows, there are %d of %d", gotItems, gotRows, items, rows)
+	}
+	if groups > sparseGroups {
+		r.t.Fatalf("%d empty groups are kept", groups)
+	}
+}
+
+// settle runs until nothing waits and nothing runs, and closes the books.
+func (r *rig) settle() {
+	r.t.Helper()
+	for len(r.running) > 0 || len(r.queued) > 0 {
+		at := min(r.s.NextDeadline(), r.s.NextWake())
+		for _, end := range r.ends {
+			at = min(at, end)
+		}
+		if at == clock.Never {
+			r.t.Fatalf("%d items are stranded", len(r.queued))
+		}
+		r.advance(at)
+	}
+	if sum := r.refused + r.dropped + r.cancelled + r.completed + r.failed; sum != r.arrived {
+		r.t.Fatalf("%d arrived, %d ended", r.arrived, sum)
+	}
+}
