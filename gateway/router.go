@@ -121,18 +121,18 @@ func (n *node) find(path []byte, p *params) *node {
 			break
 		}
 	}
-	if n.param != nil && (more || len(segment) > 0) {
-		if found := n.param.end(rest, more, p); found != nil {
-			p.set(n.kind, segment)
-			return found
-		}
-	}
 	if colon := bytes.LastIndexByte(segment, ':'); colon >= 0 && !more {
 		for i := range n.verbs {
 			if n.verbs[i].name == string(segment[colon+1:]) {
 				p.set(n.kind, segment[:colon])
 				return n.verbs[i].to
 			}
+		}
+	}
+	if n.param != nil && (more || len(segment) > 0) {
+		if found := n.param.end(rest, more, p); found != nil {
+			p.set(n.kind, segment)
+			return found
 		}
 	}
 	return nil

@@ -1,0 +1,148 @@
+package gateway
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/klauspost/compress/flate"
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zlib"
+)
+
+func packed(t *testing.T, as string, body string) string {
+	t.Helper()
+	var out bytes.Buffer
+	var w io.WriteCloser = gzip.NewWriter(&out)
+	if as == "deflate" {
+		w = zlib.NewWriter(&out)
+	}
+	if _, err := io.WriteString(w, body); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
+}
+
+func unpacked(t *testing.T, as string, body string) string {
+	t.Helper()
+	var r io.Reader
+	var err error
+	switch as {
+	case "gzip":
+		r, err = gzip.NewReader(strings.NewReader(body))
+	case "deflate":
+		r, err = zlib.NewReader(strings.NewReader(body))
+	default:
+		return body
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := io.ReadAll(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// Case 37: compressed requests, with the header length that of the JSON before packing.
+func TestCompressedRequests(t *testing.T) {
+	e := serve(t, fixtures(), nil)
+	c := conformance{t, e}
+	header := "{" + inputs(input("INPUT0", "INT32", "[1,16]", blob64), intInput("INPUT1")) + "}"
+	for range 2 { // the second round uses pooled decompressors
+		for _, as := range []string{"gzip", "deflate"} {
+			c.want(37, post(simpleInfer, packed(t, as, simpleBody("")), "Content-Encoding: "+as), 200, "[2,4,6")
+			c.want(37, post(simpleInfer, packed(t, as, header+string(count(1))), "Content-Encoding: "+as, fmt.Sprintf("Inference-Header-Content-Length: %d", len(header))), 200, "[2,4,6")
+		}
+	}
+	c.want(37, post(simpleInfer, simpleBody(""), "Content-Encoding: identity"), 200)
+	a := c.want(39, post(simpleInfer, "x", "Content-Encoding: br"), 501, "UNSUPPORTED_ENCODING")
+	if a.header.Get("Accept-Encoding") != "gzip, deflate" {
+		t.Errorf("case 39: Accept-Encoding is %q", a.header.Get("Accept-Encoding"))
+	}
+}
+
+func TestDamagedCompression(t *testing.T) {
+	e := serve(t, fixtures(), func(o *Options) { o.Limits.MaxInflatedBytes = 1 << 20 })
+	c := conformance{t, e}
+	for _, as := range []string{"gzip", "deflate"} {
+		whole := packed(t, as, simpleBody(""))
+		damaged := []byte(whole)
+		damaged[len(damaged)-6] ^= 1 // in the checksum
+		for _, body := range []string{"", "x", whole[:len(whole)-1], whole[:20], string(damaged), whole + "x", whole + whole, simpleBody("")} {
+			c.want(25, post(simpleInfer, body, "Content-Encoding: "+as), 400, "BAD_COMPRESSION")
+		}
+		bomb := packed(t, as, strings.Repeat(" ", 1<<20+1))
+		c.want(26, post(simpleInfer, bomb, "Content-Encoding: "+as), 413, "DECOMPRESSED_TOO_LARGE")
+		full := simpleBody("") + strings.Repeat(" ", 1<<20-len(simpleBody("")))
+		c.want(26, post(simpleInfer, packed(t, as, full), "Content-Encoding: "+as), 200)
+		e.good()
+	}
+}
+
+// Case 38: the answer's coding.
+func TestCompressedAnswers(t *testing.T) {
+	e := serve(t, fixtures(), nil)
+	values := strings.TrimSuffix(strings.Repeat("0.5,", 1000), ",")
+	body := "{" + inputs(input("INPUT0", "FP32", "[1,1000]", `"data":[`+values+`]`)) + "}"
+	f := func(accept, want string) {
+		t.Helper()
+		a := e.send(post("/v2/models/id_fp32/infer", body, "Accept-Encoding: "+accept))
+		if got := a.header.Get("Content-Encoding"); got != want {
+			t.Fatalf("Accept-Encoding %q: Content-Encoding is %q, want %q", accept, got, want)
+		}
+		if !strings.Contains(unpacked(t, want, a.body), `"data":[0.5,0.5`) {
+			t.Fatalf("Accept-Encoding %q: the answer unpacks to something else", accept)
+		}
+	}
+	for range 2 {
+		f("gzip", "gzip")
+		f("deflate", "deflate")
+		f("gzip;q=0.2, identity;q=0.8", "")
+		f("br", "")
+		f("gzip, deflate", "gzip")
+		f("deflate , GZIP", "deflate")
+		f("gzip;q=0", "")
+		f("gzip;q=0.500, deflate;q=0.501", "deflate")
+		f("gzip;q=x", "")
+		f("*", "")
+		f("", "")
+	}
+	small := e.send(post(simpleInfer, simpleBody(""), "Accept-Encoding: gzip"))
+	if small.header.Get("Content-Encoding") != "" {
+		t.Error("a small answer is compressed")
+	}
+	for _, path := range []string{"/openapi.json", "/v2/models/stats"} {
+		if a := e.send(get(path)[:len(get(path))-2] + "Accept-Encoding: gzip\r\n\r\n"); a.header.Get("Content-Encoding") != "" || a.status != 200 {
+			t.Errorf("%s: got %d with Content-Encoding %q", path, a.status, a.header.Get("Content-Encoding"))
+		}
+	}
+}
+
+// What does not get smaller goes out as it is.
+func TestIncompressibleAnswer(t *testing.T) {
+	e := serve(t, fixtures(), nil)
+	noise := make([]byte, 4000)
+	source := rand.NewChaCha8([32]byte{1})
+	_, _ = source.Read(noise)
+	a := e.send(post("/v2/models/raw1/infer", string(noise), "Inference-Header-Content-Length: 0", "Accept-Encoding: gzip"))
+	if a.status != 200 || !strings.HasSuffix(unpacked(t, a.header.Get("Content-Encoding"), a.body), string(noise)) {
+		t.Fatalf("got %d with Content-Encoding %q", a.status, a.header.Get("Content-Encoding"))
+	}
+}
+
+func TestRawDeflateIsRefused(t *testing.T) {
+	e := serve(t, fixtures(), nil)
+	var out bytes.Buffer
+	w, _ := flate.NewWriter(&out, 6)
+	_, _ = io.WriteString(w, simpleBody(""))
+	_ = w.Close()
+	conformance{t, e}.want(37, post(simpleInfer, out.String(), "Content-Encoding: deflate"), 400, "BAD_COMPRESSION")
+}
