@@ -99,7 +99,8 @@ func New(o Options) *Session {
 
 // Echo is a batchable schema of four numbers a row, in and out.
 func Echo(maxBatch int) *tensor.Schema {
-	return &tensor.Schema{MaxBatch: maxBatch, MaxRows: 1024,
+	return &tensor.Schema{
+		MaxBatch: maxBatch, MaxRows: 1024,
 		Inputs:  []tensor.Spec{{Name: "x", Type: tensor.FP32, Shape: []int64{-1, 4}}},
 		Outputs: []tensor.Spec{{Name: "y", Type: tensor.FP32, Shape: []int64{-1, 4}}},
 	}
@@ -183,7 +184,7 @@ func anyRow(parts []task.Part, reject func(*task.Task, int) bool) bool {
 // would otherwise never end.
 func (s *Session) spend(until clock.Instant, burn bool) {
 	if burn {
-		for clock.Now() < until { //nolint:revive // burning time is the purpose
+		for clock.Now() < until { // burning time is the purpose
 		}
 		return
 	}

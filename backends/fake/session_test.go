@@ -36,6 +36,17 @@ func rowsTask(rows int, base float32) *task.Task {
 	return t
 }
 
+// open makes a session that the test's end closes.
+func open(t *testing.T, o Options) *Session {
+	s := New(o)
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
 func all(t *task.Task) task.Part { return task.Part{Task: t, From: 0, To: t.Rows} }
 
 func numbers(data []byte) (v []float32) {
@@ -53,8 +64,7 @@ func run(s *Session, lane int, limit clock.Instant, parts ...task.Part) error {
 }
 
 func TestRowsComeBack(t *testing.T) {
-	s := New(Options{})
-	defer s.Close()
+	s := open(t, Options{})
 	a, b := rowsTask(3, 10), rowsTask(2, 20)
 	if err := run(s, 0, clock.Never, task.Part{Task: a, From: 1, To: 3}, all(b)); err != nil {
 		t.Fatal(err)
@@ -72,8 +82,7 @@ func TestRowsComeBack(t *testing.T) {
 func TestSum(t *testing.T) {
 	schema := Echo(8)
 	schema.Outputs[0].Shape = []int64{-1, 1}
-	s := New(Options{Schema: schema, Function: Sum})
-	defer s.Close()
+	s := open(t, Options{Schema: schema, Function: Sum})
 	a, b := rowsTask(2, 1), rowsTask(1, 5)
 	if err := run(s, 0, clock.Never, all(a), all(b)); err != nil {
 		t.Fatal(err)
@@ -88,8 +97,7 @@ func TestStringsAndWholeTensors(t *testing.T) {
 	spec := tensor.Spec{Name: "w", Type: tensor.Bytes, Shape: []int64{-1}}
 	f := func(maxBatch, rows int, parts func(*task.Task) []task.Part) {
 		t.Helper()
-		s := New(Options{Schema: &tensor.Schema{MaxBatch: maxBatch, Inputs: []tensor.Spec{spec}, Outputs: []tensor.Spec{spec}}})
-		defer s.Close()
+		s := open(t, Options{Schema: &tensor.Schema{MaxBatch: maxBatch, Inputs: []tensor.Spec{spec}, Outputs: []tensor.Spec{spec}}})
 		x := task.Get()
 		x.Rows, x.Wanted = rows, 1
 		x.Reserve(1)
@@ -113,8 +121,7 @@ func TestStringsAndWholeTensors(t *testing.T) {
 func TestCost(t *testing.T) {
 	curve := cost.Curve{{Rows: 1, P50: 2 * ms}, {Rows: 4, P50: 5 * ms}}
 	synctest.Test(t, func(t *testing.T) {
-		s := New(Options{Curve: curve})
-		defer s.Close()
+		s := open(t, Options{Curve: curve})
 		f := func(rows int, want time.Duration) {
 			t.Helper()
 			start := time.Now()
@@ -132,8 +139,7 @@ func TestCost(t *testing.T) {
 			t.Errorf("a raw run took %v, %v", time.Since(start), err)
 		}
 	})
-	s := New(Options{Curve: curve, Burn: true})
-	defer s.Close()
+	s := open(t, Options{Curve: curve, Burn: true})
 	if timing, err := s.Run(0, []task.Part{all(rowsTask(1, 0))}, clock.Never); err != nil || timing.Done.Sub(timing.Gathered) < 2*ms {
 		t.Errorf("a burning run ended with %+v, %v", timing, err)
 	}
@@ -143,8 +149,7 @@ func TestFaults(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := func(o Options, limit time.Duration, kind fault.Kind, want time.Duration) {
 			t.Helper()
-			s := New(o)
-			defer s.Close()
+			s := open(t, o)
 			start := time.Now()
 			err := run(s, 0, clock.Now().Add(limit), all(rowsTask(2, 1)))
 			if took := time.Since(start); took != want || (kind == fault.None) != (err == nil) || err != nil && fault.Of(err).Kind != kind {
@@ -168,8 +173,7 @@ func TestFaults(t *testing.T) {
 
 func TestFaultsRepeat(t *testing.T) {
 	outcomes := func(seed uint64) (failed []bool) {
-		s := New(Options{Faults: &Faults{Seed: seed, Errors: 0.5}})
-		defer s.Close()
+		s := open(t, Options{Faults: &Faults{Seed: seed, Errors: 0.5}})
 		for range 64 {
 			failed = append(failed, run(s, 0, clock.Never, all(rowsTask(1, 0))) != nil)
 		}
@@ -185,8 +189,7 @@ func TestFaultsRepeat(t *testing.T) {
 }
 
 func TestRefusedBatches(t *testing.T) {
-	s := New(Options{Schema: Echo(2)})
-	defer s.Close()
+	s := open(t, Options{Schema: Echo(2)})
 	f := func(parts ...task.Part) {
 		t.Helper()
 		if err := run(s, 0, clock.Never, parts...); !fault.Is(err, fault.InferenceFailed) {
@@ -202,7 +205,7 @@ func TestRefusedBatches(t *testing.T) {
 
 func TestCloseEndsHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := New(Options{Lanes: 2, Faults: &Faults{Hangs: 1}})
+		s := open(t, Options{Lanes: 2, Faults: &Faults{Hangs: 1}})
 		var wg sync.WaitGroup
 		var err error
 		wg.Go(func() { err = run(s, 1, clock.Never, all(rowsTask(1, 0))) })

@@ -45,7 +45,9 @@ func TestRunsDoNotAllocate(t *testing.T) {
 	f("id_fp16_dynamic", onnxfile.Rules{}, nil, input(dims(2, 2), [4]uint16{}))
 	f("id_bytes", onnxfile.Rules{}, nil, input(dims(1, 2), "one", "two"))
 	f("padded", onnxfile.Rules{}, func(o *Options) {
-		o.Schema.Padding = &tensor.Padding{InputAxis: []int{1, 1}, OutputAxis: []int{-1, 1}, Buckets: []int{4},
-			Values: [][]byte{make([]byte, 8), make([]byte, 8)}}
+		o.Schema.Padding = &tensor.Padding{
+			InputAxis: []int{1, 1}, OutputAxis: []int{-1, 1}, Buckets: []int{4},
+			Values: [][]byte{make([]byte, 8), make([]byte, 8)},
+		}
 	}, input(dims(2, 3), [6]int64{}), input(dims(2, 3), [6]int64{}))
 }

@@ -1,6 +1,7 @@
 package onnx
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -43,9 +44,11 @@ func BenchmarkPaths(b *testing.B) {
 		if errIn != nil || errOut != nil || err != nil {
 			b.Fatal(errIn, errOut, err)
 		}
-		defer in.Destroy()
-		defer out.Destroy()
-		defer options.Destroy()
+		defer func() {
+			if err := errors.Join(in.Destroy(), out.Destroy(), options.Destroy()); err != nil {
+				b.Error(err)
+			}
+		}()
 		ins, outs := []ort.Value{in}, []ort.Value{out}
 		b.ReportAllocs()
 		for b.Loop() {

@@ -1,7 +1,6 @@
 package onnx
 
 import (
-	"errors"
 	"strings"
 
 	"sluice/internal/fault"
@@ -37,12 +36,9 @@ func runFault(err error) error {
 	return fault.Wrap(fault.InferenceFailed, err, "the model failed to run")
 }
 
-// cutShort is the fault of a run that passed its limit; err is nil if it ended just
-// before the cut took effect.
+// cutShort is the fault of a run that passed its limit. One that ended well all the
+// same, before the cut took effect, is a good run.
 func cutShort(err error) error {
-	if err == nil {
-		err = errors.New("ended as it was being cut short")
-	}
 	return fault.Wrap(fault.InferenceFailed, err, "the model ran longer than its hang limit and was cut short")
 }
 

@@ -1,6 +1,7 @@
 package onnx
 
 import (
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -19,20 +20,27 @@ func slowTask(s *Session, value float32) *task.Task {
 	return newTask(s, 1, input(dims(1, 1, 96), x))
 }
 
+// wantCut fails unless the model was stopped between two of its operators.
+func wantCut(t *testing.T, err error) {
+	t.Helper()
+	if !fault.Is(err, fault.InferenceFailed) || !strings.Contains(err.Error(), "cut short") || !strings.Contains(err.Error(), "terminate flag") {
+		t.Errorf("the hung run ended with %v", err)
+	}
+}
+
 func TestHungRunIsCutShort(t *testing.T) {
 	s := openModel(t, "slow", onnxfile.Rules{MaxBatch: 2}, nil)
 	start := time.Now()
 	mustRun(t, s, whole(slowTask(s, 1)))
 	full := time.Since(start)
 	for range 3 {
-		start = time.Now()
 		_, err := s.Run(0, []task.Part{whole(slowTask(s, 1))}, clock.Now().Add(full/20))
-		if took := time.Since(start); !fault.Is(err, fault.InferenceFailed) || took > full/2 {
-			t.Errorf("a run of %v with a limit of %v ended after %v with %v", full, full/20, took, err)
-		}
+		wantCut(t, err)
 		// The flag is taken back: the lane's next run ends well.
 		mustRun(t, s, whole(slowTask(s, 1)))
 	}
+	_, err := s.Run(0, []task.Part{whole(slowTask(s, 1))}, 0) // a limit that is over already
+	wantCut(t, err)
 }
 
 func TestOnlyTheHungLaneIsCut(t *testing.T) {
@@ -47,8 +55,9 @@ func TestOnlyTheHungLaneIsCut(t *testing.T) {
 		wg.Go(func() { _, errs[lane] = s.Run(lane, []task.Part{whole(slowTask(s, 1))}, limits[lane]) })
 	}
 	wg.Wait()
-	if errs[0] == nil || errs[1] != nil || errs[2] != nil {
-		t.Errorf("with a limit on lane 0 alone, the lanes ended with %v", errs)
+	wantCut(t, errs[0])
+	if errs[1] != nil || errs[2] != nil {
+		t.Errorf("with a limit on lane 0 alone, the others ended with %v", errs[1:])
 	}
 }
 

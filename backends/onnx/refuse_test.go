@@ -106,14 +106,16 @@ func TestAnsweredPartsAreSkipped(t *testing.T) {
 func TestOpenRefuses(t *testing.T) {
 	needLibrary(t)
 	schema := func() *tensor.Schema {
-		return &tensor.Schema{MaxBatch: 8, Inputs: []tensor.Spec{{Name: "INPUT0", Type: tensor.FP32, Shape: dims(-1, 2)}},
-			Outputs: []tensor.Spec{{Name: "OUTPUT0", Type: tensor.FP32, Shape: dims(-1, 2)}}}
+		return &tensor.Schema{
+			MaxBatch: 8, Inputs: []tensor.Spec{{Name: "INPUT0", Type: tensor.FP32, Shape: dims(-1, 2)}},
+			Outputs: []tensor.Spec{{Name: "OUTPUT0", Type: tensor.FP32, Shape: dims(-1, 2)}},
+		}
 	}
 	f := func(path string, o Options, text string) {
 		t.Helper()
 		s, err := Open(path, o)
 		if err == nil {
-			s.Close()
+			err = s.Close()
 		}
 		if err == nil || !strings.Contains(err.Error(), text) {
 			t.Errorf("Open(%s) ended with %v, want %q", path, err, text)

@@ -131,8 +131,10 @@ func TestWholeTensors(t *testing.T) {
 
 func TestPaddedRows(t *testing.T) {
 	s := openModel(t, "padded", onnxfile.Rules{}, func(o *Options) {
-		o.Schema.Padding = &tensor.Padding{InputAxis: []int{1, 1}, OutputAxis: []int{-1, 1}, Buckets: []int{4, 8},
-			Values: [][]byte{encode(int64(99)), encode(int64(0))}}
+		o.Schema.Padding = &tensor.Padding{
+			InputAxis: []int{1, 1}, OutputAxis: []int{-1, 1}, Buckets: []int{4, 8},
+			Values: [][]byte{encode(int64(99)), encode(int64(0))},
+		}
 	})
 	ones := func(n int) []int64 {
 		all := make([]int64, n)

@@ -106,14 +106,14 @@ func (o Options) check() error {
 
 // create makes the C session: from bytes where it can, since the library's way by path
 // leaks the path.
-func create(path string, o Options) (*ort.DynamicAdvancedSession, error) {
+func create(path string, o Options) (owner *ort.DynamicAdvancedSession, err error) {
 	opening.Lock()
 	defer opening.Unlock()
 	so, err := sessionOptions(o)
 	if err != nil {
 		return nil, err
 	}
-	defer so.Destroy()
+	defer func() { err = errors.Join(err, so.Destroy()) }()
 	ins, outs := specNames(o.Schema.Inputs), specNames(o.Schema.Outputs)
 	if o.External {
 		return ort.NewDynamicAdvancedSession(path, ins, outs, so)
@@ -220,7 +220,7 @@ func (s *Session) Close() error {
 func (s *Session) execute(l *lane, wanted uint64, limit clock.Instant) error {
 	s.watch.begin(l, limit)
 	err := l.call.run(s.handle, wanted)
-	if cut := s.watch.end(l); cut {
+	if cut := s.watch.end(l); cut && err != nil {
 		return cutShort(err)
 	}
 	return runFault(err)

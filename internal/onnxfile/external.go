@@ -1,8 +1,10 @@
 package onnxfile
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -49,16 +51,19 @@ func (e *External) checkLocation(name string) error {
 }
 
 // addExternal keeps one entry per file: the one that reaches furthest.
-func (m *Model) addExternal(e External) {
-	for i := range m.External {
-		if have := &m.External[i]; have.Location == e.Location {
-			if e.end() > have.end() {
-				*have = e
-			}
-			return
+func (m *Model) addExternal(e External) error {
+	i := slices.IndexFunc(m.External, func(have External) bool { return have.Location == e.Location })
+	switch {
+	case i >= 0:
+		if have := &m.External[i]; e.end() > have.end() {
+			*have = e
 		}
+	case len(m.External) >= maxExternal:
+		return fmt.Errorf("the weights lie in more than %d files", maxExternal)
+	default:
+		m.External = append(m.External, e)
 	}
-	m.External = append(m.External, e)
+	return nil
 }
 
 // end is the least size of the file that holds the range.
@@ -72,7 +77,7 @@ func (e External) end() int64 {
 
 // CheckExternal reports the first data file that is missing, is not a plain file in
 // dir (links may not lead out of it), or is too short.
-func (m *Model) CheckExternal(dir string) error {
+func (m *Model) CheckExternal(dir string) (err error) {
 	if len(m.External) == 0 {
 		return nil
 	}
@@ -80,7 +85,7 @@ func (m *Model) CheckExternal(dir string) error {
 	if err != nil {
 		return fmt.Errorf("cannot open the model's folder: %w", err)
 	}
-	defer root.Close()
+	defer func() { err = errors.Join(err, root.Close()) }()
 	for _, e := range m.External {
 		st, err := root.Stat(e.Location)
 		switch {

@@ -164,7 +164,7 @@ func (m *Model) tensor(message []byte, depth int) error {
 		if err := ext.checkLocation(name); err != nil {
 			return err
 		}
-		m.addExternal(ext)
+		return m.addExternal(ext)
 	}
 	return nil
 }

@@ -132,7 +132,7 @@ func (v Value) check(side string) error {
 		return nil
 	}
 	if t.Kind != KindTensor {
-		return fmt.Errorf("%s %q is a %s; only tensors can be served, and sequences of maps as outputs", side, clip(v.Name), t.Kind)
+		return fmt.Errorf("%s %q is %s; only tensors can be served, and sequences of maps as outputs", side, clip(v.Name), t.Kind)
 	}
 	if _, ok := elements[t.Element]; !ok {
 		return fmt.Errorf("%s %q has elements of type %s, which the protocol cannot carry", side, clip(v.Name), elementName(t.Element))

@@ -3,12 +3,14 @@ package onnxfile
 import (
 	"fmt"
 	"os"
+	"strings"
 )
 
 const (
 	maxGraphDepth = 32 // nested If, Loop and Scan bodies
 	maxValues     = 4096
 	maxMetadata   = 1024
+	maxExternal   = 4096
 )
 
 // Model is what a file says about itself.
@@ -48,15 +50,15 @@ func Parse(data []byte) (*Model, error) {
 		Opsets: map[string]int64{}, Metadata: map[string]string{}, Ops: map[string]bool{},
 		initializers: map[string]bool{}, functions: map[string]bool{}, zipLabels: map[string][]string{},
 	}
-	graphs := 0
+	graphs, producer, version := 0, "", ""
 	err := walk(data, func(f field) error {
 		switch f.id {
 		case 1:
 			m.IRVersion = int64(f.number)
 		case 2:
-			m.Producer = string(f.data) + m.Producer
+			producer = string(f.data)
 		case 3:
-			m.Producer += " " + string(f.data)
+			version = string(f.data)
 		case 7:
 			graphs++
 			if err := f.expect("the graph"); err != nil {
@@ -78,6 +80,7 @@ func Parse(data []byte) (*Model, error) {
 	case graphs != 1:
 		return nil, fmt.Errorf("not a valid ONNX file: it holds %d graphs, not one", graphs)
 	}
+	m.Producer = strings.TrimSpace(producer + " " + version)
 	m.dropInitializerInputs()
 	return m, nil
 }

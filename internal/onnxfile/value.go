@@ -20,9 +20,9 @@ const (
 	KindOpaque
 )
 
-var kindNames = [...]string{"value of unknown type", "tensor", "sequence", "map", "optional", "sparse tensor", "opaque value"}
+var kindNames = [...]string{"a value of unknown type", "a tensor", "a sequence", "a map", "an optional", "a sparse tensor", "an opaque value"}
 
-// String names the kind for messages.
+// String names the kind for messages, with its article.
 func (k Kind) String() string { return kindNames[k] }
 
 // Dim is one dimension: a size, a name, or neither.
