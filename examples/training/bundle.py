@@ -6,6 +6,7 @@ no other axis uses that name, and a row's answer does not depend on its
 neighbours.
 """
 
+import hashlib
 import json
 import pathlib
 
@@ -35,12 +36,20 @@ def write(name, model, requests, lineage, settings=""):
     folder = MODELS / name / "1"
     folder.mkdir(parents=True, exist_ok=True)
     onnx.save(model, folder / "model.onnx")
-    origin = "".join(f"  {key}: {json.dumps(text)}\n" for key, text in lineage.items())
-    (folder / "model.yaml").write_text(f"{settings}lineage:\n{origin}")
     lines = [golden_line(session, request) for request in requests]
     (folder / "golden.jsonl").write_text("".join(line + "\n" for line in lines))
+    origin = "".join(f"  {key}: {json.dumps(text)}\n" for key, text in lineage.items())
+    (folder / "model.yaml").write_text(f"{settings}lineage:\n{origin}sha256:\n{digests(folder)}")
     size = (folder / "model.onnx").stat().st_size
     print(f"{name}: wrote models/{name}/1, model.onnx {size:,} bytes, {len(lines)} golden lines")
+
+
+def digests(folder):
+    """The pins by which a server notices a file that was changed after training."""
+    files = ("golden.jsonl", "model.onnx")
+    return "".join(
+        f"  {name}: {hashlib.sha256((folder / name).read_bytes()).hexdigest()}\n" for name in files
+    )
 
 
 def open_session(serialized):
