@@ -114,6 +114,12 @@ func (p *port) gatherFree(l *lane, i int, parts []task.Part) error {
 	if err != nil {
 		return err
 	}
+	// Before the lane's memory grows: what the rows hold bounds it.
+	for _, part := range parts {
+		if got := len(part.Task.Inputs[i].Data); got != part.Task.Rows*rowBytes {
+			return badSize(p.spec.Name, got, part.Task.Rows, rowBytes)
+		}
+	}
 	if err := p.bindFree(l, i, row, rowBytes); err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package onnx
 import (
 	"fmt"
 
+	"sluice/internal/fault"
 	"sluice/internal/task"
 	"sluice/internal/tensor"
 )
@@ -14,6 +15,11 @@ func (p *port) gatherPadded(l *lane, i int, parts []task.Part, pad *tensor.Paddi
 	first, err := p.commonRow(i, parts, axis)
 	if err != nil {
 		return err
+	}
+	for _, part := range parts {
+		if err := p.checkPadded(i, part.Task, pad); err != nil {
+			return err
+		}
 	}
 	row := append(p.shape[:0], first...)
 	p.shape = row
@@ -31,9 +37,6 @@ func (p *port) gatherPadded(l *lane, i int, parts []task.Part, pad *tensor.Paddi
 		in := part.Task.Inputs[i]
 		length := int(in.Shape[axis])
 		own := outer * length * inner
-		if len(in.Data) != part.Task.Rows*own {
-			return badSize(p.spec.Name, len(in.Data), part.Task.Rows, own)
-		}
 		src := in.Data[part.From*own : part.To*own]
 		for range part.Rows() * outer {
 			n := copy(p.memory.bytes[at:], src[:length*inner])
@@ -44,6 +47,23 @@ func (p *port) gatherPadded(l *lane, i int, parts []task.Part, pad *tensor.Paddi
 	}
 	for ; at < l.filled*rowBytes; at += rowBytes {
 		copy(p.memory.bytes[at:at+rowBytes], p.memory.bytes[at-rowBytes:at])
+	}
+	return nil
+}
+
+// checkPadded holds a task's data against its shape, and its length against that of the
+// task's first padded input: they share the padded axis.
+func (p *port) checkPadded(i int, t *task.Task, pad *tensor.Padding) error {
+	shape, axis := t.Inputs[i].Shape, pad.InputAxis[i]
+	if want := rowLength(pad, t); shape[axis] != int64(want) {
+		return fault.Newf(fault.WrongShape, "input %q has size %d on axis %d; %d is wanted, as other inputs have", p.spec.Name, shape[axis], axis, want)
+	}
+	own, err := p.sizeOf(shape[1:])
+	if err != nil {
+		return err
+	}
+	if got := len(t.Inputs[i].Data); got != t.Rows*own {
+		return badSize(p.spec.Name, got, t.Rows, own)
 	}
 	return nil
 }

@@ -16,7 +16,7 @@ import (
 func TestRunFaults(t *testing.T) {
 	f := func(model string, kind fault.Kind, text string, inputs ...tensor.Tensor) {
 		t.Helper()
-		s := openModel(t, model, onnxfile.Rules{}, nil)
+		s := openModel(t, model, onnxfile.Rules{AssumeBatch: true}, nil)
 		a := newTask(s, 1, inputs...)
 		err := run(t, s, whole(a))
 		got := fault.Of(err)
@@ -33,7 +33,11 @@ func TestRunFaults(t *testing.T) {
 	}
 	f("gather", fault.ModelRejectedInput, "rejected", input(dims(1), int64(10)))
 	f("id_bytes", fault.InvalidBytes, `"INPUT0" has a string with a NUL byte (element 1)`, input(dims(1, 2), "good", "a\x00b"))
-	f("id_bytes", fault.InvalidBytes, `"INPUT0" has fewer than 2 whole strings`, input(dims(1, 2), "good"))
+	f("id_bytes", fault.InvalidBytes, `"INPUT0" has fewer than 2 whole strings`, input(dims(1, 2), "good", uint32(9)))
+	f("id_bytes", fault.InvalidBytes, `"INPUT0" has 5 bytes, too few for 1 rows of 2 strings`, input(dims(1, 2), "x"))
+	f("lower", fault.InvalidBytes, "too few for 1 rows of 1099511627776 strings", input(dims(1, 1<<40), "x"))
+	f("padded", fault.ShapeTooLarge, `"tokens" has rows of shape`, input(dims(1, 1<<50)), input(dims(1, 1<<50)))
+	f("padded", fault.DataLengthMismatch, `"tokens" has 8 bytes for 1 rows of 16 bytes`, input(dims(1, 2), int64(1)), input(dims(1, 2), int64(1)))
 	f("id_fp32", fault.DataLengthMismatch, `"INPUT0" has 4 bytes for 1 rows of 8 bytes`, input(dims(1, 2), float32(1)))
 	f("padded", fault.WrongShape, `"tokens" has 1 dimensions; 2 are wanted`, input(dims(1), int64(1)), input(dims(1), int64(1)))
 	f("padded", fault.ModelRejectedInput, "rejected", input(dims(1, 2), int64(1), int64(1)), input(dims(1, 3), int64(1), int64(1), int64(1)))
@@ -67,6 +71,25 @@ func TestPartsOfDifferentShape(t *testing.T) {
 	if err := run(t, s, one(3), one(3)); err != nil {
 		t.Error(err)
 	}
+}
+
+func TestPaddedPartsThatDoNotFit(t *testing.T) {
+	s := openModel(t, "padded", onnxfile.Rules{}, func(o *Options) {
+		o.Schema.Padding = &tensor.Padding{
+			InputAxis: []int{1, 1}, OutputAxis: []int{-1, 1}, Buckets: []int{4}, Values: [][]byte{make([]byte, 8), make([]byte, 8)},
+		}
+	})
+	f := func(kind fault.Kind, text string, tokens, mask tensor.Tensor) {
+		t.Helper()
+		good := newTask(s, 1, input(dims(1, 2), [2]int64{}), input(dims(1, 2), [2]int64{}))
+		err := run(t, s, whole(good), whole(newTask(s, 1, tokens, mask)))
+		if !fault.Is(err, kind) || !strings.Contains(err.Error(), text) {
+			t.Errorf("ended with %v, want %s with %q", err, kind.Code(), text)
+		}
+	}
+	f(fault.WrongShape, `"mask" has size 9 on axis 1; 3 is wanted`, input(dims(1, 3), [3]int64{}), input(dims(1, 9), [9]int64{}))
+	f(fault.DataLengthMismatch, `"mask" has 16 bytes for 1 rows of 24 bytes`, input(dims(1, 3), [3]int64{}), input(dims(1, 3), [2]int64{}))
+	f(fault.WrongShape, `"tokens" has 3 dimensions; 2 are wanted`, input(dims(1, 3, 1), [3]int64{}), input(dims(1, 3), [3]int64{}))
 }
 
 func TestOnlyWantedOutputs(t *testing.T) {

@@ -26,7 +26,11 @@ func (p *port) gatherStrings(l *lane, i int, parts []task.Part) error {
 	}
 	size := 0
 	for _, part := range parts {
-		size += len(part.Task.Inputs[i].Data)
+		got := len(part.Task.Inputs[i].Data)
+		if perRow > int64(got/4/part.Task.Rows) {
+			return fault.Newf(fault.InvalidBytes, "input %q has %d bytes, too few for %d rows of %d strings", p.spec.Name, got, part.Task.Rows, perRow)
+		}
+		size += got
 	}
 	// Each length prefix has four bytes, its NUL one: the data's size is enough.
 	if _, err := p.memory.ensure(max(size, 1)); err != nil {
