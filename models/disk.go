@@ -16,6 +16,10 @@ type complaint struct {
 // scan reads Dir and starts what follows from it. settled says which bundles need not
 // stay unchanged for a while first. It returns when to look again at the latest.
 func (r *Registry) scan(settled func(*Bundle) bool) time.Duration {
+	// One at a time: an older reading that is recorded after a newer one would take
+	// versions for removed that are there.
+	r.scanning <- struct{}{}
+	defer func() { <-r.scanning }()
 	found, faults, err := Discover(r.opts.Dir)
 	if err != nil {
 		// What is loaded stays: a folder that went away for a moment unloads nothing.
@@ -31,6 +35,9 @@ func (r *Registry) record(found []*Bundle, settled func(*Bundle) bool) time.Dura
 	again := r.opts.RescanEvery
 	var changed []*Bundle
 	r.update(func(models map[string]*model) {
+		if r.mu.closed {
+			return // nothing may appear any more
+		}
 		now := time.Now()
 		seen := map[*entry]bool{}
 		for _, b := range found {

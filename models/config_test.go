@@ -1,0 +1,113 @@
+package models
+
+import (
+	"os"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+)
+
+func testDefaults() Defaults { return Options{}.withDefaults().Defaults }
+
+func TestDecodeConfigReadsEverything(t *testing.T) {
+	text, err := os.ReadFile("testdata/model.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := DecodeConfig(text, testDefaults())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Config{
+		Budget: 50 * time.Millisecond, MaxBatch: 64, MaxRows: 2048, Tolerance: Tolerance{Abs: 1e-5, Rel: 1e-3},
+		Padding: &PaddingConfig{Axis: "seq", Buckets: []int{16, 32, 64}, Values: map[string]float64{"tokens": 0, "mask": 1}},
+		Labels:  map[string][]string{"probabilities": {"0", "one", "no"}},
+		SHA256:  map[string]string{"model.onnx": strings.Repeat("ab", 32)},
+		Lineage: map[string]string{"script": "train.py", "metric": "0.97"},
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+}
+
+func TestDecodeConfigDefaults(t *testing.T) {
+	f := func(text string) {
+		t.Helper()
+		c, err := DecodeConfig([]byte(text), testDefaults())
+		want := Config{Budget: 100 * time.Millisecond, MaxBatch: 64, MaxRows: 1024, Tolerance: Tolerance{1e-4, 1e-3}}
+		if err != nil || !reflect.DeepEqual(c, want) {
+			t.Errorf("%q: %+v, %v", text, c, err)
+		}
+	}
+	f("")
+	f("\n\n")
+	f("# only words\n")
+	f("---\n")
+	f("{}")
+	f("null")
+	f("max_batch: 64")
+}
+
+func TestDecodeConfigRefuses(t *testing.T) {
+	f := func(text, want string) {
+		t.Helper()
+		_, err := DecodeConfig([]byte(text), testDefaults())
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%.60q: %v; want %q", text, err, want)
+		}
+		if err != nil && !strings.Contains(err.Error(), ConfigFile) {
+			t.Errorf("%q does not name the file: %v", text, err)
+		}
+	}
+	f("budget: 5ms\nmax_bach: 3", `model.yaml line 2: unknown field "max_bach"`)
+	f("padding: {axes: seq}", `unknown field "axes"`)
+	f("tolerance:\n  abs: 1\n  abs: 2", "line 3")
+	f("max_batch: many", "line 1")
+	f("max_batch: [", "model.yaml line 1")
+	f("a\n b: c: d", "model.yaml line")
+	f("budget: 5", "model.yaml")
+	f("max_batch: 1\n---\nmax_batch: 2", "2 documents")
+	f("[1, 2]", "model.yaml line 1")
+	f("budget: 1us", "budget is 1µs; it must be from 1ms to 1h0m0s")
+	f("budget: 2h", "budget is 2h0m0s")
+	f("max_batch: -1", "max_batch is -1; it must be from 1 to 4096")
+	f("max_batch: 5000", "max_batch is 5000")
+	f("max_rows: -1", "max_rows is -1")
+	f("max_rows: 2000000", "max_rows is 2000000; it must be from 1 to 1048576")
+	f("max_rows: 5", "max_rows is 5, below max_batch 64")
+	f("tolerance: {abs: -1}", "tolerance.abs is -1")
+	f("tolerance: {rel: .nan}", "tolerance.rel is NaN")
+	f("tolerance: {rel: .inf}", "tolerance.rel is +Inf")
+	f("padding: {buckets: [1]}", "padding.axis is missing")
+	f("padding: {axis: seq}", "padding.buckets is empty")
+	f("padding: {axis: seq, buckets: [0]}", "padding.buckets[0] is 0")
+	f("padding: {axis: seq, buckets: [4, 4]}", "padding.buckets[1] is 4; the buckets must be ascending")
+	f("labels: {a: []}", "labels.a is empty")
+	f("sha256: {model.onnx: ABC}", "sha256.model.onnx is \"ABC\"; it must be 64 hexadecimal digits")
+	f("max_batch: -1\nmax_rows: -1\nbudget: 0s", "max_rows is -1") // all faults at once
+	f(strings.Repeat("#", maxConfigBytes+1), "the limit is 1048576")
+}
+
+func FuzzDecodeConfig(f *testing.F) {
+	text, err := os.ReadFile("testdata/model.yaml")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(text)
+	f.Add([]byte("a: &a [*a, *a]"))
+	f.Add([]byte("padding: {axis: seq, buckets: [1, 2], values: {x: .nan}}"))
+	f.Add([]byte("max_batch: !!int 3\n<<: {budget: 1s}"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		c, err := DecodeConfig(text, testDefaults())
+		if err != nil {
+			return
+		}
+		if err := c.validate(); err != nil {
+			t.Errorf("accepted and invalid: %v", err)
+		}
+		if c.MaxRows < c.MaxBatch || c.Budget <= 0 {
+			t.Errorf("accepted %+v", c)
+		}
+	})
+}

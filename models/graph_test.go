@@ -1,0 +1,70 @@
+package models
+
+import (
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"sluice/internal/tensor"
+)
+
+// TestForTrial reads the example models as a trial process does, without ONNX Runtime.
+func TestForTrial(t *testing.T) {
+	f := func(name, schema string, maxBatch int, padding *tensor.Padding) {
+		t.Helper()
+		b, err := ForTrial(filepath.Join("../examples/models", name, "1", ModelFile), Defaults{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := describe(b.Schema); got != schema || b.Schema.MaxBatch != maxBatch || b.External || b.FixedBatch != 0 {
+			t.Errorf("%s: %s, %+v; want %s", name, got, b.Schema, schema)
+		}
+		if !reflect.DeepEqual(b.Schema.Padding, padding) {
+			t.Errorf("%s: padding %+v, want %+v", name, b.Schema.Padding, padding)
+		}
+	}
+	f("digits", "image FP32[-1,1,8,8] -> label INT64[-1], probabilities FP32[-1,10]", 64, nil)
+	f("eta", "features FP32[-1,12] -> eta_minutes FP32[-1,1]", 64, nil)
+	f("ranker", "user_id INT64[-1], store_id INT64[-1], dense FP32[-1,16] -> score FP32[-1]", 256, nil)
+	zero := make([]byte, 8)
+	f("encoder", "tokens INT64[-1,-1], mask INT64[-1,-1] -> embedding FP32[-1,64], token_embeddings FP32[-1,-1,64]", 64,
+		&tensor.Padding{InputAxis: []int{1, 1}, OutputAxis: []int{-1, 1}, Buckets: []int{8, 16, 32, 64, 128, 256}, Values: [][]byte{zero, zero}})
+}
+
+func TestForTrialRefuses(t *testing.T) {
+	f := func(want string, files ...string) {
+		t.Helper()
+		b := newWorld(t).put(t, "m/1", fakeFile{}, files...)
+		if _, err := ForTrial(b.ModelPath(), Defaults{}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
+	}
+	f("not a valid ONNX file")
+	f("model.yaml line 1", ConfigFile, "nonsense: 1")
+	f("the file is empty", ModelFile, "")
+}
+
+// TestCannotBatchKeepsWholeShapes holds the schema of a file that fixes its batch and
+// may not share runs: requests then have exactly that batch.
+func TestCannotBatchKeepsWholeShapes(t *testing.T) {
+	g := &Graph{
+		Schema: tensor.Schema{
+			Inputs:   []tensor.Spec{{Name: "x", Type: tensor.FP32, Shape: []int64{-1, 2}}},
+			Outputs:  []tensor.Spec{{Name: "y", Type: tensor.FP32, Shape: []int64{-1}}},
+			MaxBatch: 4, MaxRows: 1024,
+		},
+		FixedBatch: 4, Reason: "rows change each other",
+	}
+	s, err := g.schema(&Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Batchable() || !slices.Equal(s.Inputs[0].Shape, []int64{4, 2}) || !slices.Equal(s.Outputs[0].Shape, []int64{4}) {
+		t.Errorf("got %+v", s)
+	}
+	if !slices.Equal(g.Schema.Inputs[0].Shape, []int64{-1, 2}) {
+		t.Error("the file's own description was changed")
+	}
+}
