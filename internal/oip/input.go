@@ -128,37 +128,6 @@ func (d *decoder) input() error {
 	return d.endInput(&in)
 }
 
-// endInput reads what the entry's keys could not be read for until now.
-func (d *decoder) endInput(in *input) error {
-	if in.index < 0 {
-		return fault.Newf(fault.InvalidInputs, "entry %d of 'inputs' has no 'name'", d.got-1)
-	}
-	name := d.schema.Inputs[in.index].Name
-	hasData, hasBinary := in.seen&keyData != 0, in.binary >= 0
-	if hasData == hasBinary {
-		what := "no field is set"
-		if hasData {
-			what = "set 'data' 'binary_data_size'"
-		}
-		return fault.Newf(fault.InvalidRequest, "Input must set only one of the following fields: 'data', 'binary_data_size' in 'parameters', 'shared_memory_region' in 'parameters'. But %s for input '%s'", what, name)
-	}
-	if in.filled {
-		return nil
-	}
-	if err := d.resolve(in); err != nil {
-		return err
-	}
-	if hasBinary {
-		return d.takeBlob(in)
-	}
-	s := d.s
-	resume, depth := s.pos, s.depth
-	s.pos, s.depth = in.dataFrom, in.depth
-	err := d.readData(in)
-	s.pos, s.depth = resume, depth
-	return err
-}
-
 func (d *decoder) inputName(in *input) error {
 	name, err := d.name("inputs", d.got-1)
 	if err != nil {
@@ -241,93 +210,6 @@ func (d *decoder) inputParameters(in *input) error {
 
 func noSharedMemory(what string, entry int) error {
 	return fault.Newf(fault.Unsupported, "client shared memory is not supported: %s %d must travel in the body", what, entry)
-}
-
-// resolve checks an entry against the schema and gives it its place in the task.
-func (d *decoder) resolve(in *input) error {
-	spec := &d.schema.Inputs[in.index]
-	into := &d.t.Inputs[in.index]
-	if into.Type != tensor.Invalid {
-		return fault.Newf(fault.DuplicateInput, "input '%s' already exists in request", spec.Name)
-	}
-	if in.seen&keyDatatype == 0 {
-		return fault.Newf(fault.WrongDatatype, "input '%s' has no 'datatype'", spec.Name)
-	}
-	if in.seen&keyShape == 0 {
-		return fault.Newf(fault.WrongShape, "input '%s' has no 'shape'", spec.Name)
-	}
-	kind := spec.Type
-	if string(in.datatype) != kind.String() {
-		if tensor.ParseDataType(in.datatype) == tensor.Invalid {
-			return fault.Newf(fault.WrongDatatype, "invalid datatype for input %s: '%s'", spec.Name, shown(in.datatype))
-		}
-		return fault.Newf(fault.WrongDatatype, "inference input '%s' data-type is '%s', but model '%s' expects '%s'", spec.Name, in.datatype, d.model, kind)
-	}
-	return d.place(in.index, d.r.dims)
-}
-
-// inputData reads the data at once if it is known how, and else remembers it.
-func (d *decoder) inputData(in *input) error {
-	const needed = keyName | keyDatatype | keyShape
-	if in.seen&needed == needed {
-		if err := d.resolve(in); err != nil {
-			return err
-		}
-		in.filled = true
-		return d.readData(in)
-	}
-	in.dataFrom, in.depth = d.s.pos, d.s.depth
-	return d.s.skip()
-}
-
-// readData reads the JSON data of a resolved entry into the task's arena.
-func (d *decoder) readData(in *input) error {
-	into := &d.t.Inputs[in.index]
-	elements, _ := tensor.Elements(into.Shape)
-	if elements == 0 {
-		if d.s.next() != '[' {
-			return notArray(into.Name)
-		}
-		return d.s.skip()
-	}
-	switch size := int64(into.Type.Size()); {
-	case into.Type == tensor.FP16 || into.Type == tensor.BF16:
-		return fault.Newf(fault.WrongDatatype, "receiving %s data via JSON is not supported. Please use the binary data format for input %s", into.Type, into.Name)
-	case size == 0:
-		return d.readStrings(into, elements)
-	default:
-		// Each element takes a byte and a separator at least: what the rest of the
-		// document cannot hold is not worth any memory.
-		if most := int64(len(d.s.data)-d.s.pos)/2 + 1; elements > most {
-			return d.tooFew(into, elements)
-		}
-		into.Data = d.t.Arena.Alloc(int(elements * size))
-		return d.s.flat(into.Data, into.Type, into.Name)
-	}
-}
-
-func (d *decoder) tooFew(into *tensor.Tensor, elements int64) error {
-	if err := d.s.skip(); err != nil {
-		return err
-	}
-	return fault.Newf(fault.DataLengthMismatch, "Failed to parse 'data' field: shape does not match true shape: input '%s' takes %d values, more than the body holds", into.Name, elements)
-}
-
-func (d *decoder) readStrings(into *tensor.Tensor, elements int64) error {
-	all, count, err := d.s.flatStrings(d.r.elements[:0], into.Name)
-	if err != nil {
-		return err
-	}
-	d.r.elements = all
-	if count != elements {
-		return fault.Newf(fault.InvalidBytes, "expected %d string elements for inference input '%s', got %d", elements, into.Name, count)
-	}
-	if int64(len(all)) > d.lim.MaxTensorBytes {
-		return tooManyBytes(into.Name, int64(len(all)), d.lim.MaxTensorBytes)
-	}
-	into.Data = d.t.Arena.Alloc(len(all))
-	copy(into.Data, all)
-	return nil
 }
 
 // allInputs checks that every input of the model was there.
