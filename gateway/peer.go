@@ -4,7 +4,8 @@ import "syscall"
 
 // Gone reports whether the client has closed the connection: end of file can be read
 // although a request is still being served. A client that only half-closes its side
-// counts as gone too, as in most servers. It may be called from any goroutine, also
+// counts as gone too, as in most servers; one that left behind bytes of a further
+// request does not, since the end of file is behind them. It may be called from any goroutine, also
 // after the request.
 func (c *conn) Gone() bool {
 	n, err, ok := c.peek()

@@ -214,3 +214,15 @@ func TestShutdownOfAnIdleServer(t *testing.T) {
 		t.Fatalf("got %v on a kept connection, want EOF", err)
 	}
 }
+
+// eventually waits for something that another goroutine brings about.
+func (e *edge) eventually(what string, ok func() bool) {
+	e.t.Helper()
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(10 * time.Second); !ok(); <-tick.C {
+		if time.Now().After(end) {
+			e.t.Fatalf("it did not happen that %s", what)
+		}
+	}
+}

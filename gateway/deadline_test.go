@@ -1,0 +1,56 @@
+package gateway
+
+import (
+	"testing"
+	"time"
+
+	"sluice/internal/task"
+)
+
+func TestParseMillis(t *testing.T) {
+	f := func(text string, want time.Duration, ok bool) {
+		t.Helper()
+		if got, gotOK := parseMillis([]byte(text)); gotOK != ok || ok && got != want {
+			t.Errorf("%q: got %v, %v", text, got, gotOK)
+		}
+	}
+	f("1", time.Millisecond, true)
+	f("2.5", 2500*time.Microsecond, true)
+	f("0.001", time.Microsecond, true)
+	f("1000000", 1000*time.Second, true)
+	f("0", 0, true)
+	for _, bad := range []string{"", ".", "1.", "-1", "+1", "1e3", "1.2345", "1..2", "x", "9999999999999999999999", " 1"} {
+		f(bad, 0, false)
+	}
+}
+
+// The deadline is the header's or the model's budget from arrival, and the protocol's
+// timeout can only shorten it.
+func TestDeadline(t *testing.T) {
+	model := simpleModel()
+	run := model.run
+	var seen task.Task
+	model.run = func(tk *task.Task) error {
+		seen.Arrived, seen.Deadline, seen.Priority = tk.Arrived, tk.Deadline, tk.Priority
+		return run(tk)
+	}
+	e := serve(t, newFakeModels(model), nil)
+	f := func(parameters string, want time.Duration, class task.Priority, headers ...string) {
+		t.Helper()
+		if a := e.send(post(simpleInfer, simpleBody(parameters), headers...)); a.status != 200 {
+			t.Fatalf("got %d %s", a.status, a.body)
+		}
+		if got := seen.Deadline.Sub(seen.Arrived); got != want || seen.Priority != class {
+			t.Errorf("%s %v: budget %v and priority %d, want %v and %d", parameters, headers, got, seen.Priority, want, class)
+		}
+	}
+	f("", 10*time.Second, task.Normal)
+	f("", 20*time.Second, task.Normal, "Sluice-Budget-Ms: 20000")
+	f("", 1500*time.Millisecond, task.Normal, "Sluice-Budget-Ms: 1500")
+	f(`"parameters":{"timeout":3000000},`, 3*time.Second, task.Normal)
+	f(`"parameters":{"timeout":30000000},`, 10*time.Second, task.Normal)
+	f(`"parameters":{"timeout":3000000,"priority":1},`, 2*time.Second, task.High, "Sluice-Budget-Ms: 2000")
+	f(`"parameters":{"priority":2},`, 10*time.Second, task.Normal)
+	f(`"parameters":{"priority":3},`, 10*time.Second, task.Low)
+	f(`"parameters":{"priority":900},`, 10*time.Second, task.Low)
+}
