@@ -48,10 +48,7 @@ func inputKey(key []byte) uint8 {
 func (d *decoder) inputs() error {
 	s := d.s
 	if s.next() != '[' {
-		if err := s.skip(); err != nil {
-			return err
-		}
-		return fault.New(fault.InvalidInputs, "'inputs' must be an array")
+		return s.refuse(fault.InvalidInputs, "'inputs' must be an array")
 	}
 	if err := s.open(); err != nil {
 		return err
@@ -80,10 +77,7 @@ func (d *decoder) inputs() error {
 func (d *decoder) input() error {
 	s := d.s
 	if s.next() != '{' {
-		if err := s.skip(); err != nil {
-			return err
-		}
-		return fault.Newf(fault.InvalidInputs, "entry %d of 'inputs' must be an object", d.got-1)
+		return s.refuse(fault.InvalidInputs, "entry %d of 'inputs' must be an object", d.got-1)
 	}
 	if err := s.open(); err != nil {
 		return err
@@ -143,10 +137,7 @@ func (d *decoder) inputName(in *input) error {
 func (d *decoder) name(list string, entry int) ([]byte, error) {
 	s := d.s
 	if s.next() != '"' {
-		if err := s.skip(); err != nil {
-			return nil, err
-		}
-		return nil, fault.Newf(fault.InvalidRequest, "'name' of entry %d of '%s' must be a string", entry, list)
+		return nil, s.refuse(fault.InvalidRequest, "'name' of entry %d of '%s' must be a string", entry, list)
 	}
 	raw, escaped, err := s.str()
 	if err != nil || !escaped {
@@ -159,10 +150,7 @@ func (d *decoder) name(list string, entry int) ([]byte, error) {
 func (d *decoder) inputDatatype(in *input) (err error) {
 	s := d.s
 	if s.next() != '"' {
-		if err := s.skip(); err != nil {
-			return err
-		}
-		return fault.Newf(fault.WrongDatatype, "'datatype' of entry %d of 'inputs' must be a string", d.got-1)
+		return s.refuse(fault.WrongDatatype, "'datatype' of entry %d of 'inputs' must be a string", d.got-1)
 	}
 	// No datatype needs an escape, so text with escapes is none.
 	in.datatype, _, err = s.str()
@@ -176,7 +164,7 @@ func (d *decoder) inputParameters(in *input) error {
 		return s.mustLiteral("null")
 	case '{':
 	default:
-		return d.mistyped("'parameters' of an input must be an object")
+		return s.refuse(fault.InvalidParameter, "'parameters' of an input must be an object")
 	}
 	if err := s.open(); err != nil {
 		return err

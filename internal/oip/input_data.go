@@ -79,7 +79,7 @@ func (d *decoder) readData(in *input) error {
 	elements, _ := tensor.Elements(into.Shape)
 	if elements == 0 {
 		if d.s.next() != '[' {
-			return notArray(into.Name)
+			return d.s.notArray(into.Name)
 		}
 		return d.s.skip()
 	}
@@ -100,10 +100,7 @@ func (d *decoder) readData(in *input) error {
 }
 
 func (d *decoder) tooFew(into *tensor.Tensor, elements int64) error {
-	if err := d.s.skip(); err != nil {
-		return err
-	}
-	return fault.Newf(fault.DataLengthMismatch, "Failed to parse 'data' field: shape does not match true shape: input '%s' takes %d values, more than the body holds", into.Name, elements)
+	return d.s.refuse(fault.DataLengthMismatch, "Failed to parse 'data' field: shape does not match true shape: input '%s' takes %d values, more than the body holds", into.Name, elements)
 }
 
 func (d *decoder) readStrings(into *tensor.Tensor, elements int64) error {

@@ -137,7 +137,7 @@ func (s *scanner) stringLeaf(dst []byte, name string, c byte) ([]byte, error) {
 // order: the protocol counts them and does not hold their nesting against the shape.
 func (s *scanner) flat(dst []byte, kind tensor.DataType, name string) error {
 	if s.next() != '[' {
-		return notArray(name)
+		return s.notArray(name)
 	}
 	size, base := kind.Size(), s.depth
 	total := len(dst)
@@ -194,16 +194,13 @@ func (s *scanner) closeLists(base int) (done bool, err error) {
 
 // surplus reports a leaf too many, unless what is there is no JSON at all.
 func (s *scanner) surplus(kind tensor.DataType, name string, total int) error {
-	if err := s.skip(); err != nil {
-		return err
-	}
-	return fault.Newf(fault.DataLengthMismatch, "Unable to parse 'data': Shape does not match true shape of 'data' field: input '%s' takes %d %s values and has more", name, total, kind)
+	return s.refuse(fault.DataLengthMismatch, "Unable to parse 'data': Shape does not match true shape of 'data' field: input '%s' takes %d %s values and has more", name, total, kind)
 }
 
 // flatStrings is flat for BYTES: it appends the elements to dst and counts them.
 func (s *scanner) flatStrings(dst []byte, name string) (out []byte, count int64, err error) {
 	if s.next() != '[' {
-		return nil, 0, notArray(name)
+		return nil, 0, s.notArray(name)
 	}
 	base := s.depth
 	for {
@@ -227,6 +224,6 @@ func (s *scanner) flatStrings(dst []byte, name string) (out []byte, count int64,
 	}
 }
 
-func notArray(name string) error {
-	return fault.Newf(fault.InvalidValue, "'data' of input '%s' must be an array", name)
+func (s *scanner) notArray(name string) error {
+	return s.refuse(fault.InvalidValue, "'data' of input '%s' must be an array", name)
 }

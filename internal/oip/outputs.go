@@ -13,10 +13,7 @@ func (d *decoder) outputs() error {
 		return s.mustLiteral("null")
 	case '[':
 	default:
-		if err := s.skip(); err != nil {
-			return err
-		}
-		return fault.New(fault.InvalidRequest, "'outputs' must be an array")
+		return s.refuse(fault.InvalidRequest, "'outputs' must be an array")
 	}
 	if err := s.open(); err != nil {
 		return err
@@ -49,10 +46,7 @@ func (d *decoder) sizeOutputs() {
 func (d *decoder) output(entry int) error {
 	s := d.s
 	if s.next() != '{' {
-		if err := s.skip(); err != nil {
-			return err
-		}
-		return fault.Newf(fault.InvalidRequest, "entry %d of 'outputs' must be an object", entry)
+		return s.refuse(fault.InvalidRequest, "entry %d of 'outputs' must be an object", entry)
 	}
 	if err := s.open(); err != nil {
 		return err
@@ -112,7 +106,7 @@ func (d *decoder) outputParameters(entry int, choice *OutputChoice) error {
 		return s.mustLiteral("null")
 	case '{':
 	default:
-		return d.mistyped("'parameters' of an output must be an object")
+		return s.refuse(fault.InvalidParameter, "'parameters' of an output must be an object")
 	}
 	if err := s.open(); err != nil {
 		return err

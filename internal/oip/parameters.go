@@ -16,7 +16,7 @@ func (d *decoder) parameters() error {
 		return s.mustLiteral("null")
 	case '{':
 	default:
-		return d.mistyped("'parameters' must be an object")
+		return s.refuse(fault.InvalidParameter, "'parameters' must be an object")
 	}
 	if err := s.open(); err != nil {
 		return err
@@ -50,8 +50,11 @@ func (d *decoder) parameter(key []byte) (err error) {
 	case "binary_data_output":
 		d.r.binaryAll, err = d.flag("binary_data_output")
 		return err
-	case "sequence_start", "sequence_end":
-		_, err = d.flag(string(key))
+	case "sequence_start":
+		_, err = d.flag("sequence_start")
+		return err
+	case "sequence_end":
+		_, err = d.flag("sequence_end")
 		return err
 	case "sequence_id":
 		if d.s.next() == '"' {
@@ -71,19 +74,13 @@ func (d *decoder) count(name string) (uint64, error) {
 	s := d.s
 	s.next()
 	mantissa, _, flags, end := scanNumber(s.data, s.pos)
-	if end < 0 {
-		return 0, d.mistypedParameter(name)
+	if end >= 0 {
+		if v, ok := toUint64(mantissa, flags, 64, s.data[s.pos:end]); ok {
+			s.pos = end
+			return v, nil
+		}
 	}
-	v, ok := toUint64(mantissa, flags, 64, s.data[s.pos:end])
-	if !ok {
-		return 0, d.mistypedParameter(name)
-	}
-	s.pos = end
-	return v, nil
-}
-
-func (d *decoder) mistypedParameter(name string) error {
-	return d.mistyped("parameter '" + name + "' must be an unsigned integer")
+	return 0, s.refuse(fault.InvalidParameter, "parameter '%s' must be an unsigned integer", name)
 }
 
 // flag reads a parameter that is a boolean.
@@ -95,5 +92,5 @@ func (d *decoder) flag(name string) (bool, error) {
 	if d.s.literal("false") {
 		return false, nil
 	}
-	return false, d.mistyped("parameter '" + name + "' must be true or false")
+	return false, d.s.refuse(fault.InvalidParameter, "parameter '%s' must be true or false", name)
 }

@@ -36,10 +36,7 @@ func ParseIndexRequest(body []byte) (readyOnly bool, err error) {
 		case s.literal("false"):
 			return nil
 		}
-		if err := s.skip(); err != nil {
-			return err
-		}
-		return fault.New(fault.InvalidParameter, "Invalid value for 'ready': expected a boolean")
+		return s.refuse(fault.InvalidParameter, "Invalid value for 'ready': expected a boolean")
 	})
 	return readyOnly, err
 }

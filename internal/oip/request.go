@@ -204,7 +204,7 @@ func (d *decoder) id() error {
 		return s.mustLiteral("null")
 	case '"':
 	default:
-		return d.mistyped("'id' must be a string")
+		return s.refuse(fault.InvalidParameter, "'id' must be a string")
 	}
 	raw, escaped, err := s.str()
 	if err != nil {
@@ -226,12 +226,4 @@ func (d *decoder) id() error {
 		}
 	}
 	return nil
-}
-
-// mistyped reports a value of the wrong kind, unless it is no JSON at all.
-func (d *decoder) mistyped(text string) error {
-	if err := d.s.skip(); err != nil {
-		return err
-	}
-	return fault.New(fault.InvalidParameter, text)
 }

@@ -74,10 +74,13 @@ func sameElements(kind tensor.DataType, a, b []byte) bool {
 	return true
 }
 
-func checkRoundTrip(t interface {
+// failer is what testing and rapid have in common.
+type failer interface {
 	Helper()
-	Fatalf(string, ...any)
-}, x tensor.Tensor, asBinary bool) {
+	Fatalf(format string, args ...any)
+}
+
+func checkRoundTrip(t failer, x tensor.Tensor, asBinary bool) {
 	t.Helper()
 	got, err := roundTrip(x, asBinary)
 	if err != nil {

@@ -14,10 +14,7 @@ func (d *decoder) shape() error {
 	s := d.s
 	d.r.dims = d.r.dims[:0]
 	if s.next() != '[' {
-		if err := s.skip(); err != nil {
-			return err
-		}
-		return fault.Newf(fault.InvalidShape, "Unable to parse 'shape': entry %d of 'inputs' has no array there", d.got-1)
+		return s.refuse(fault.InvalidShape, "Unable to parse 'shape': entry %d of 'inputs' has no array there", d.got-1)
 	}
 	if err := s.open(); err != nil {
 		return err

@@ -72,6 +72,15 @@ func (s *scanner) skip() error {
 	}
 }
 
+// refuse reports a value that is not what belongs at its place, unless the value is
+// not even JSON.
+func (s *scanner) refuse(kind fault.Kind, format string, args ...any) error {
+	if err := s.skip(); err != nil {
+		return err
+	}
+	return fault.Newf(kind, format, args...)
+}
+
 // skipToken reads a scalar, or the bracket that opens an array or object.
 func (s *scanner) skipToken() (opened bool, err error) {
 	switch c := s.next(); c {

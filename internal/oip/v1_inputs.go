@@ -10,10 +10,7 @@ import (
 func (d *v1Decoder) instances() error {
 	s := d.s
 	if s.next() != '[' {
-		if err := s.skip(); err != nil {
-			return err
-		}
-		return fault.New(fault.InvalidInputs, "'instances' must be an array")
+		return s.refuse(fault.InvalidInputs, "'instances' must be an array")
 	}
 	from := s.pos
 	if err := s.open(); err != nil {
@@ -35,10 +32,7 @@ func (d *v1Decoder) instances() error {
 
 // notBare reports a value without a name, unless it is no JSON at all.
 func (d *v1Decoder) notBare(what string) error {
-	if err := d.s.skip(); err != nil {
-		return err
-	}
-	return fault.Newf(fault.InvalidInputs, "model '%s' has %d inputs, so %s must be an object with a value for each", d.model, len(d.schema.Inputs), what)
+	return d.s.refuse(fault.InvalidInputs, "model '%s' has %d inputs, so %s must be an object with a value for each", d.model, len(d.schema.Inputs), what)
 }
 
 // bare reads a value that is the tensor of the only input.

@@ -157,10 +157,7 @@ func (d *v1Decoder) document() error {
 func (d *v1Decoder) signature() error {
 	s := d.s
 	if s.next() != '"' {
-		if err := s.skip(); err != nil {
-			return err
-		}
-		return fault.New(fault.InvalidRequest, "'signature_name' must be a string")
+		return s.refuse(fault.InvalidRequest, "'signature_name' must be a string")
 	}
 	raw, _, err := s.str()
 	if err != nil {

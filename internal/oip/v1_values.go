@@ -91,7 +91,13 @@ func (d *v1Decoder) base64(c *column, spec *tensor.Spec) error {
 	if err != nil {
 		return err
 	}
-	if !ok || string(key) != "b64" || s.next() != '"' {
+	if !ok || string(key) != "b64" {
+		return notBase64(spec)
+	}
+	if s.next() != '"' {
+		if err := s.skip(); err != nil {
+			return err
+		}
 		return notBase64(spec)
 	}
 	raw, escaped, err := s.str()
