@@ -112,6 +112,17 @@ func TestFixedBatchIsFilled(t *testing.T) {
 	}
 }
 
+func TestFixedBatchLargerThanTheSchemaAllows(t *testing.T) {
+	s := openModel(t, "fixed4", onnxfile.Rules{}, func(o *Options) { o.Schema.MaxBatch = 2 })
+	a := newTask(s, 2, input(dims(2, 3), [6]float32{1, 2, 3, 4, 5, 6}))
+	mustRun(t, s, whole(a))
+	wantOutput(t, a, 0, dims(2, 3), [6]float32{2, 4, 6, 8, 10, 12})
+	w := openModel(t, "fixed4", onnxfile.Rules{Whole: true}, func(o *Options) { o.FixedBatch = 4 })
+	b := newTask(w, 1, input(dims(4, 3), [12]float32{1}))
+	mustRun(t, w, whole(b))
+	wantOutput(t, b, 0, dims(4, 3), [12]float32{2})
+}
+
 func TestWholeTensors(t *testing.T) {
 	s := openModel(t, "nonzero", onnxfile.Rules{}, nil)
 	f := func(x []float32, found ...int64) {

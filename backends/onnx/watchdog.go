@@ -14,7 +14,8 @@ import (
 // that are due and is armed again for the next; so it fires about once per limit.
 type watchdog struct {
 	lanes []lane
-	armed atomic.Int64 // clock.Instant when the timer fires; Never: it does not
+	armed atomic.Int64   // clock.Instant when the timer fires; Never: it does not
+	fires sync.WaitGroup // timers that are to fire, or firing
 
 	mu struct {
 		sync.Mutex
@@ -68,14 +69,16 @@ func (w *watchdog) arm(limit clock.Instant) {
 	}
 	w.armed.Store(int64(limit))
 	wait := max(limit.Sub(clock.Now()), 0)
+	w.fires.Add(1) // first: it may fire at once
 	if w.mu.timer == nil {
 		w.mu.timer = time.AfterFunc(wait, w.fire)
-		return
+	} else if replaced := w.mu.timer.Reset(wait); replaced {
+		w.fires.Done()
 	}
-	w.mu.timer.Reset(wait)
 }
 
 func (w *watchdog) fire() {
+	defer w.fires.Done()
 	w.armed.Store(int64(clock.Never))
 	now, next := clock.Now(), clock.Never
 	for i := range w.lanes {
@@ -101,11 +104,13 @@ func (g *guard) check(l *lane, now clock.Instant) clock.Instant {
 	return clock.Never
 }
 
+// stop is called when no lane runs any more; nothing touches the lanes afterwards.
 func (w *watchdog) stop() {
 	w.mu.Lock()
-	defer w.mu.Unlock()
 	w.mu.stopped = true
-	if w.mu.timer != nil {
-		w.mu.timer.Stop()
+	if w.mu.timer != nil && w.mu.timer.Stop() {
+		w.fires.Done()
 	}
+	w.mu.Unlock()
+	w.fires.Wait()
 }
