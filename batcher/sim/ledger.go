@@ -2,6 +2,7 @@ package sim
 
 import (
 	"slices"
+	"time"
 
 	"sluice/internal/clock"
 )
@@ -15,7 +16,7 @@ func (w *world) count(r *Request) *Count {
 }
 
 // finish ends a request whose batch has run.
-func (w *world) finish(r *Request) {
+func (w *world) finish(r *Request, probe bool) {
 	r.state = ended
 	w.result.End = w.now
 	c := w.count(r)
@@ -26,6 +27,9 @@ func (w *world) finish(r *Request) {
 		c.OK++
 	} else {
 		c.Late++
+		if probe {
+			w.result.LateProbes++
+		}
 	}
 	w.result.latencies = append(w.result.latencies, w.now.Sub(r.Arrived))
 }
@@ -38,7 +42,7 @@ func (w *world) end(r *Request, how Action) {
 	}
 	r.state = ended
 	w.result.End = w.now
-	w.observe(Decision{At: w.now, Action: how, Seq: r.Seq})
+	w.observe(Decision{At: w.now, Action: how, Seq: r.Seq, Model: r.Model})
 	if c := w.count(r); c != nil {
 		if how == Refuse {
 			c.Refused++
@@ -85,7 +89,11 @@ func (w *world) check(b *Batch) bool {
 	return true
 }
 
-// audit looks for an idle lane and a waiting request that it could still serve.
+// rounding is how far a policy may round its predictions up.
+const rounding = time.Microsecond
+
+// audit looks for an idle lane and a request that waits for its device and could still
+// be served.
 func (w *world) audit() {
 	w.queue = slices.DeleteFunc(w.queue, func(r *Request) bool { return r.state != waiting })
 	for i := range w.lanes {
@@ -95,7 +103,7 @@ func (w *world) audit() {
 		}
 		for _, r := range w.queue {
 			curve := w.cfg.Models[r.Model].Curves[l.id.Device]
-			if curve != nil && r.Deadline >= w.now.Add(curve.At(r.Rows)) {
+			if r.Device == l.id.Device && curve != nil && r.Deadline > w.now.Add(curve.At(r.Rows)+rounding) {
 				w.result.fault(w.now, "lane %v idles while request %d waits and could be served", l.id, r.Seq)
 				return
 			}

@@ -16,6 +16,8 @@ type Request struct {
 	Class    task.Priority
 	Arrived  clock.Instant
 	Deadline clock.Instant
+	// Device is where the request waits. A policy with several devices sets it in Arrive.
+	Device int
 
 	state state
 	// handle is the policy's own view of the request; kept here so that the policy
@@ -42,6 +44,9 @@ type Batch struct {
 	Rows     int
 	// Padded is the size that the session runs; at least Rows.
 	Padded int
+	// Probe says that the policy knows the batch will be late and runs it to correct its
+	// estimates.
+	Probe bool
 	// Dropped will never run. There may be some although no batch was sealed.
 	Dropped []*Request
 	// Wake is another idle lane that should call Next.

@@ -52,6 +52,8 @@ type Result struct {
 	Count
 	ByStream []Count
 	Devices  []Usage
+	// LateProbes are those among the late that ran in probes.
+	LateProbes int
 	// Faults are breaches of the rules by the policy; a run with any proves nothing.
 	Faults []string
 	// End is when the last request had ended.
@@ -101,6 +103,7 @@ type Decision struct {
 	At     clock.Instant
 	Action Action
 	Seq    int // of the request
+	Model  int
 	Lane   Lane
 	Rows   int // of the batch, for Seal
 }

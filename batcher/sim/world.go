@@ -112,15 +112,19 @@ func (w *world) arm() {
 	}
 }
 
+// tick does what is due, one lane at a time.
 func (w *world) tick() {
-	dropped, wake := w.policy.Tick(w.now, w.dropped[:0])
-	w.drop(dropped)
-	w.dropped = dropped
-	w.wake(wake)
-	if w.policy.TickAt() <= w.now {
-		w.result.fault(w.now, "the policy asks for the tick that it has just had")
-		w.ticking = w.now // arms no more
+	for range len(w.lanes) + 1 {
+		dropped, wake := w.policy.Tick(w.now, w.dropped[:0])
+		w.drop(dropped)
+		w.dropped = dropped
+		w.wake(wake)
+		if w.policy.TickAt() > w.now {
+			return
+		}
 	}
+	w.result.fault(w.now, "the policy asks for the tick that it has just had")
+	w.ticking = w.now // so that it gets no more
 }
 
 func (w *world) arrive(stream int) {
@@ -143,7 +147,7 @@ func (w *world) arrive(stream int) {
 		w.end(r, Refuse)
 		return
 	}
-	w.observe(Decision{At: w.now, Action: Admit, Seq: r.Seq})
+	w.observe(Decision{At: w.now, Action: Admit, Seq: r.Seq, Model: r.Model})
 	if w.cfg.Audit {
 		w.queue = append(w.queue, r)
 	}
@@ -199,7 +203,7 @@ func (w *world) start(l *laneState) {
 	}
 	for _, r := range b.Requests {
 		r.state = running
-		w.observe(Decision{At: w.now, Action: Seal, Seq: r.Seq, Lane: l.id, Rows: b.Rows})
+		w.observe(Decision{At: w.now, Action: Seal, Seq: r.Seq, Model: r.Model, Lane: l.id, Rows: b.Rows})
 	}
 	l.busy = true
 	u := &w.result.Devices[l.id.Device]
@@ -213,7 +217,7 @@ func (w *world) start(l *laneState) {
 func (w *world) complete(l *laneState) {
 	b := &l.batch
 	for _, r := range b.Requests {
-		w.finish(r)
+		w.finish(r, b.Probe)
 	}
 	l.busy = false
 	w.policy.Complete(w.now, b, w.now.Sub(b.Start))

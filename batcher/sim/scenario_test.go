@@ -1,0 +1,153 @@
+package sim
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"sluice/internal/clock"
+	"sluice/internal/cost"
+)
+
+func TestSeveralModelsOnOneDevice(t *testing.T) {
+	// Published: four equal models reach 0.82 of what one does, at a budget of 25 ms.
+	const models, published = 4, 0.82
+	got := Highest(0.3, 1.1, 0.008, func(load float64) bool {
+		cfg := Config{Devices: []Device{{"gpu", 1}}, Noise: Usual, Seed: 1, Warmup: time.Second, Length: 60 * time.Second}
+		seeds := make([][]cost.Curve, models)
+		for i := range models {
+			cfg.Models = append(cfg.Models, Model{fmt.Sprint(i), maxBatch, []cost.Curve{resnet}})
+			rate := load * resnet.RowsPerSecond(maxBatch) / models
+			cfg.Streams = append(cfg.Streams, Stream{Model: i, Arrivals: Arrivals{Constant(rate), 1}, Budget: 25 * ms})
+			seeds[i] = []cost.Curve{swept(resnet)}
+		}
+		return mustRun(t, cfg, mustSchedule(t, cfg, Tuning{Seeds: seeds})).Attainment() >= 0.99
+	})
+	t.Logf("four models: %.3f, published %.3f", got, published)
+	if got < 0.95*published {
+		t.Errorf("99 %% in time up to %.3f, want 0.95 of %.3f", got, published)
+	}
+}
+
+func TestDevicesAddUp(t *testing.T) {
+	f := func(load float64, want float64) {
+		t.Helper()
+		slow := make(cost.Curve, len(resnet))
+		for i, p := range resnet {
+			slow[i] = cost.Point{Rows: p.Rows, P50: p.P50 * 3 / 2}
+		}
+		both := resnet.RowsPerSecond(maxBatch) + slow.RowsPerSecond(maxBatch)
+		cfg := Config{
+			Devices: []Device{{"fast", 1}, {"slow", 1}},
+			Models:  []Model{{"model", maxBatch, []cost.Curve{resnet, slow}}},
+			Streams: []Stream{{Arrivals: Arrivals{Constant(load * both), 1}, Budget: 30 * ms}},
+			Noise:   Usual, Seed: 1, Warmup: time.Second, Length: 20 * time.Second,
+		}
+		r := mustRun(t, cfg, mustSchedule(t, cfg, Tuning{Seeds: [][]cost.Curve{{swept(resnet), swept(slow)}}}))
+		if got := r.Goodput() / both; got < want {
+			t.Errorf("load %g: goodput %.3f of both devices together, want %.3f", load, got, want)
+		}
+		if load < 0.2 && r.Devices[1].Rows > r.Devices[0].Rows/100 {
+			t.Errorf("load %g: %d rows ran on the second choice, %d on the first", load, r.Devices[1].Rows, r.Devices[0].Rows)
+		}
+	}
+	f(0.1, 0.099)
+	f(0.5, 0.495)
+	f(0.7, 0.595) // at least what the first choice does alone
+	f(1.5, 0.95)
+}
+
+// A device that slows down to two thirds in mid-run: published 0.996 of the requests
+// in time with an online estimate, 0.979 with a frozen one, at 0.6 of the capacity.
+func TestThrottledDeviceIsNoticed(t *testing.T) {
+	s := setting{resnet, 25 * ms, 1}
+	cfg := one(resnet, maxBatch, Arrivals{Constant(0.6 * resnet.RowsPerSecond(maxBatch)), 1}, s.budget, 60*time.Second)
+	cfg.Noise = Usual
+	cfg.Speed = func(_ int, at clock.Instant) float64 {
+		if at > clock.Instant(30*time.Second) {
+			return 1.5
+		}
+		return 1
+	}
+	if got := mustRun(t, cfg, gateway(s)).Attainment(); got < 0.99 {
+		t.Errorf("%.4f in time, want 0.99", got)
+	}
+}
+
+// A device that is far too slow for a while: all is refused, and that must end within
+// 200 ms of its recovery.
+func TestRefusalsEndWithTheirCause(t *testing.T) {
+	s := setting{resnet, 25 * ms, 1}
+	const recovery = 3 * time.Second
+	during := func(warmup, length time.Duration) *Result {
+		cfg := one(resnet, maxBatch, Arrivals{Constant(0.5 * resnet.RowsPerSecond(maxBatch)), 1}, s.budget, length)
+		cfg.Warmup = warmup
+		cfg.Speed = func(_ int, at clock.Instant) float64 {
+			if at > clock.Instant(time.Second) && at < clock.Instant(recovery) {
+				return 20
+			}
+			return 1
+		}
+		return mustRun(t, cfg, gateway(s))
+	}
+	if got := during(1500*ms, time.Second).Attainment(); got > 0.01 {
+		t.Errorf("%.3f in time on a device that needs longer than the budget for one row", got)
+	}
+	if got := during(recovery+200*ms, time.Second).Attainment(); got < 0.95 {
+		t.Errorf("%.3f in time in the second that begins 200 ms after the recovery, want 0.95", got)
+	}
+}
+
+func TestBurstsAndSteps(t *testing.T) {
+	s := setting{resnet, 25 * ms, 1}
+	f := func(name string, rate Profile) {
+		t.Helper()
+		run := func(p Policy) *Result {
+			cfg := one(resnet, maxBatch, Arrivals{rate, 1}, s.budget, 40*time.Second)
+			cfg.Noise = Usual
+			return mustRun(t, cfg, p)
+		}
+		got := run(gateway(s))
+		for _, c := range controls {
+			if other := run(c.make(s)); got.Goodput() < 0.99*other.Goodput() {
+				t.Errorf("%s: goodput %.0f/s; the control %q has %.0f/s", name, got.Goodput(), c.name, other.Goodput())
+			}
+		}
+		if got.Wasted() > 0.01 {
+			t.Errorf("%s: %.3f of the executions were late", name, got.Wasted())
+		}
+	}
+	best := resnet.RowsPerSecond(maxBatch)
+	f("bursts of four times the load", Bursts{Base: 0.4 * best, Peak: 1.6 * best, On: 200 * ms, Every: 2 * time.Second})
+	f("steps", Steps{{0.2 * best, 10 * time.Second}, {2 * best, 20 * time.Second}, {0.5 * best, 30 * time.Second}, {0.9 * best, 0}})
+}
+
+// Work that is held back from a second lane must not be lost by it.
+func TestHeldBackWorkIsServed(t *testing.T) {
+	curve := cost.Curve{{Rows: 1, P50: ms}, {Rows: 8, P50: 2 * ms}}
+	f := func(spread time.Duration, load float64) {
+		t.Helper()
+		cfg := one(curve, 8, Arrivals{Constant(load * curve.RowsPerSecond(8)), 1}, 20*ms, 10*time.Second)
+		cfg.Devices[0].Lanes = 3
+		r := mustRun(t, cfg, mustSchedule(t, cfg, Tuning{SpreadAfter: spread}))
+		if r.Attainment() < 0.9999 {
+			t.Errorf("spread after %v, load %g of one lane: %.5f in time", spread, load, r.Attainment())
+		}
+	}
+	for _, load := range []float64{0.05, 0.5, 1, 2} {
+		f(0, load)
+		f(500*time.Microsecond, load)
+		f(5*ms, load)
+	}
+}
+
+func BenchmarkVirtualRequest(b *testing.B) {
+	s := setting{resnet, 25 * ms, 1}
+	rate := 0.9 * resnet.RowsPerSecond(maxBatch)
+	cfg := one(resnet, maxBatch, Arrivals{Constant(rate), 1}, s.budget, time.Duration(float64(b.N)/rate*1e9)+1)
+	cfg.Noise = Usual
+	b.ReportAllocs()
+	if _, err := Run(cfg, gateway(s)); err != nil {
+		b.Fatal(err)
+	}
+}
