@@ -40,11 +40,11 @@ async def describe(client, models):
     want({entry["name"] for entry in index} >= set(models), f"the index is {index}")
 
 
-async def ask(client, case, way=(tensors.BINARY, tensors.BINARY), **options):
+async def ask(client, case, way=(tensors.BINARY, tensors.BINARY), **extra):
     binary_in, binary_out = way
-    return await client.infer(
-        case.model, tensors.inputs(case, binary_in), outputs=tensors.outputs(case, binary_out), **options
-    )
+    asked = tensors.outputs(case, binary_out)
+    extra = {"timeout": tensors.PATIENCE, **extra}
+    return await client.infer(case.model, tensors.inputs(case, binary_in), outputs=asked, **extra)
 
 
 async def answers(client, cases, way):

@@ -73,9 +73,9 @@ def describe_model(client, case):
 
 def ask(client, case, way=(tensors.BINARY, tensors.BINARY), **extra):
     binary_in, binary_out = way
-    return client.infer(
-        case.model, tensors.inputs(case, binary_in), outputs=tensors.outputs(case, binary_out), **extra
-    )
+    asked = tensors.outputs(case, binary_out)
+    extra = {"timeout": tensors.PATIENCE, **extra}
+    return client.infer(case.model, tensors.inputs(case, binary_in), outputs=asked, **extra)
 
 
 def answers(client, cases, way):
@@ -116,7 +116,7 @@ def chosen_outputs(client, case):
 
 
 def options(client, case):
-    result = ask(client, case, request_id='a "quoted" id', model_version="1", priority=1, timeout=10_000_000)
+    result = ask(client, case, request_id='a "quoted" id', model_version="1", priority=1, timeout=5_000_000)
     golden.compare(result, case)
     response = result.get_response()
     same("id", response["id"], 'a "quoted" id')
@@ -186,6 +186,11 @@ def _unknown_input(case):
     return [tensor.set_data_from_numpy(np.zeros((1, 1, 8, 8), np.float32))]
 
 
+def _ids_only(case):
+    ids = [http.InferInput(name, [1], "INT64") for name in ("user_id", "store_id")]
+    return [tensor.set_data_from_numpy(np.zeros(1, np.int64)) for tensor in ids]
+
+
 def _good(case):
     return tensors.inputs(case, tensors.BINARY)
 
@@ -194,7 +199,8 @@ def _good(case):
 FAULTS = {
     "an unknown model": ("no_such_model", "", _good, "label", "404", "no_such_model"),
     "an unknown version": ("digits", "99", _good, "label", "404", "99"),
-    "no input": ("digits", "", lambda case: [], "label", "400", "image"),
+    "no input": ("digits", "", lambda case: [], "label", "400", "inputs"),
+    "a missing input": ("ranker", "", _ids_only, "score", "400", "dense"),
     "an unknown input": ("digits", "", _unknown_input, "label", "400", "picture"),
     "an unknown output": ("digits", "", _good, "lable", "400", "lable"),
     "a wrong datatype": ("digits", "", _wrong_type, "label", "400", "image"),
@@ -225,7 +231,11 @@ def at_once(client, models):
         binary_in, binary_out = ways[number % len(ways)]
         asked = tensors.outputs(case, binary_out)
         answer = client.async_infer(
-            case.model, tensors.inputs(case, binary_in), outputs=asked, request_id=f"request {number}"
+            case.model,
+            tensors.inputs(case, binary_in),
+            outputs=asked,
+            request_id=f"request {number}",
+            timeout=tensors.PATIENCE,
         )
         pending.append((number, case, answer))
     for number, case, answer in pending:

@@ -12,6 +12,9 @@ WAYS = {
     "binary to binary": (BINARY, BINARY),
 }
 
+# The checks are about right answers, not fast ones: a busy machine may take longer than a model's own budget.
+PATIENCE = 10_000_000  # microseconds, as the protocol's `timeout`
+
 
 def inputs(golden, binary):
     built = []
