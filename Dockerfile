@@ -19,17 +19,15 @@ ARG VERSION=unknown
 RUN CGO_ENABLED=1 go build -trimpath -ldflags "-s -w -X main.version=${VERSION}" -o /out/sluice ./cmd/sluice
 
 # The library is pinned by version and SHA-256 in scripts/onnxruntime.version.
-FROM python:3.11.9-slim-bookworm AS onnxruntime-cpu
+FROM python:3.11.9-slim-bookworm AS onnxruntime
 WORKDIR /src
 COPY scripts/onnxruntime.sh scripts/onnxruntime.version scripts/
-RUN scripts/onnxruntime.sh && mkdir /out && cp .deps/onnxruntime/*.so /out
-
-FROM python:3.11.9-slim-bookworm AS onnxruntime-cuda
-WORKDIR /src
-COPY scripts/onnxruntime.sh scripts/onnxruntime.version scripts/
-RUN scripts/onnxruntime.sh --cuda && mkdir /out && cp .deps/onnxruntime-cuda/*.so /out
-
-FROM onnxruntime-${DEVICE} AS onnxruntime
+ARG DEVICE
+RUN case "$DEVICE" in \
+      cpu) scripts/onnxruntime.sh && mv .deps/onnxruntime /fetched ;; \
+      cuda) scripts/onnxruntime.sh --cuda && mv .deps/onnxruntime-cuda /fetched ;; \
+      *) echo "DEVICE is \"$DEVICE\": it must be cpu or cuda" >&2; exit 1 ;; \
+    esac && mkdir /out && mv /fetched/*.so /out
 
 FROM debian:12.11-slim AS base-cpu
 FROM nvidia/cuda:12.8.1-cudnn-runtime-ubuntu24.04 AS base-cuda
