@@ -105,7 +105,8 @@ save("unshaped", [h.make_node("Softmax", ["x"], ["y"], axis=1)], [val("x", T.FLO
 save("coupled", [h.make_node("ReduceMean", ["x"], ["mean"], axes=[0], keepdims=1), h.make_node("Sub", ["x", "mean"], ["y"])],
      [val("x", T.FLOAT, [B, 3])], [val("y", T.FLOAT, [B, 3])])
 
-# Weights in a file beside the model.
+# Weights in a file beside the model; an old one would be appended to.
+(HERE / "external.data").unlink(missing_ok=True)
 graph = h.make_graph([h.make_node("MatMul", ["x", "w"], ["y"])], "external", [val("x", T.FLOAT, [B, 8])], [val("y", T.FLOAT, [B, 8])],
                      [nh.from_array((np.eye(8) * 3).astype(np.float32), "w")])
 save_model(h.make_model(graph, opset_imports=OPSETS, ir_version=8), HERE / "external.onnx", save_as_external_data=True,
