@@ -14,7 +14,7 @@ func Check(ctx context.Context, opts Options, b *Bundle) (*Report, error) {
 		return nil, errors.New("cannot check models: Options.Open is not set")
 	}
 	opts = opts.withDefaults()
-	session, report := prove(ctx, &opts, b, make(chan struct{}, 1))
+	session, report := newProver(&opts, b).prove(ctx)
 	if session != nil {
 		if err := session.Close(); err != nil {
 			return report, fmt.Errorf("cannot close the session of %s: %w", b.Label(), err)

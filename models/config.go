@@ -72,18 +72,8 @@ func DecodeConfig(text []byte, defaults Defaults) (Config, error) {
 	if len(text) > maxConfigBytes {
 		return c, fmt.Errorf("%s has %d bytes; the limit is %d", ConfigFile, len(text), maxConfigBytes)
 	}
-	file, err := parser.ParseBytes(text, 0)
-	if err != nil {
-		return c, yamlError(err)
-	}
-	if len(file.Docs) > 1 {
-		return c, fmt.Errorf("%s has %d documents; one is read", ConfigFile, len(file.Docs))
-	}
-	// Decoding nothing, such as comments alone, would reset the defaults.
-	if len(file.Docs) == 1 && file.Docs[0].Body != nil && file.Docs[0].Body.Type() != ast.NullType && file.Docs[0].Body.Type() != ast.CommentType {
-		if err := yaml.NodeToValue(file.Docs[0].Body, &c, yaml.Strict()); err != nil {
-			return c, yamlError(err)
-		}
+	if err := decodeYAML(text, &c); err != nil {
+		return c, err
 	}
 	if err := c.validate(); err != nil {
 		return c, err
@@ -92,6 +82,35 @@ func DecodeConfig(text []byte, defaults Defaults) (Config, error) {
 		c.MaxRows = max(c.MaxBatch, defaultMaxRows)
 	}
 	return c, nil
+}
+
+// decodeYAML reads at most one document over what c holds.
+func decodeYAML(text []byte, c *Config) (err error) {
+	// The library panics over some nodes whose tag contradicts their content.
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = fmt.Errorf("%s is no readable YAML: %v", ConfigFile, cause)
+		}
+	}()
+	file, err := parser.ParseBytes(text, 0)
+	if err != nil {
+		return yamlError(err)
+	}
+	if len(file.Docs) > 1 {
+		return fmt.Errorf("%s has %d documents; one is read", ConfigFile, len(file.Docs))
+	}
+	if len(file.Docs) == 0 || file.Docs[0].Body == nil {
+		return nil
+	}
+	// Decoding nothing, such as comments alone, would reset the defaults.
+	body := file.Docs[0].Body
+	if body.Type() == ast.NullType || body.Type() == ast.CommentType {
+		return nil
+	}
+	if err := yaml.NodeToValue(body, c, yaml.Strict()); err != nil {
+		return yamlError(err)
+	}
+	return nil
 }
 
 // yamlError keeps the line and the message; the library's own text quotes the file.

@@ -166,8 +166,10 @@ func TestDigestIsWhatSha256sumSays(t *testing.T) {
 
 func TestDiscover(t *testing.T) {
 	w := newWorld(t)
-	for _, path := range []string{"b/2/model.onnx", "b/10/model.onnx", "a/v1/model.onnx", "a/v1/notes/x", "README.md", ".git/1/model.onnx",
-		"b/README.md", "loose/model.onnx", "empty/1/other", "bad name/1/model.onnx", "c/v 1/model.onnx", "stats/1/model.onnx"} {
+	for _, path := range []string{
+		"b/2/model.onnx", "b/10/model.onnx", "a/v1/model.onnx", "a/v1/notes/x", "README.md", ".git/1/model.onnx",
+		"b/README.md", "loose/model.onnx", "empty/1/other", "bad name/1/model.onnx", "c/v 1/model.onnx", "stats/1/model.onnx",
+	} {
 		write(t, filepath.Join(w.dir, path), "x")
 	}
 	link(t, filepath.Join(w.dir, "b"), filepath.Join(w.dir, "linked"))

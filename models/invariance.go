@@ -120,8 +120,9 @@ func (p *prover) soloRows(ctx context.Context, start clock.Instant) (rows []samp
 		for k := range min(maxProofRows, p.bundle.Schema.MaxBatch) {
 			rows = append(rows, made.sample(k))
 		}
-		ran := rows
-		if ran, solo, failure = p.runSolo(ctx, start, rows); failure == "" || ctx.Err() != nil {
+		var ran []sample
+		ran, solo, failure = p.runSolo(ctx, start, rows)
+		if failure == "" || ctx.Err() != nil {
 			return ran, solo, failure, ctx.Err()
 		}
 	}

@@ -20,7 +20,9 @@ func (r *Registry) load(ctx context.Context, e *entry) {
 	}
 	// A fresh copy: the entry's bundle names the place, and a second load starts clean.
 	bundle := *e.bundle
-	session, report := prove(ctx, &r.opts, &bundle, r.measuring)
+	p := newProver(&r.opts, &bundle)
+	p.measuring, p.pace.serving = r.measuring, r.serving
+	session, report := p.prove(ctx)
 	if refusal := report.Refusal(); refusal != nil {
 		r.fail(e, report, refusal.Gate+": "+refusal.Text, refusal.Detail)
 		return
@@ -62,6 +64,12 @@ func (r *Registry) logReady(v *Version) {
 		}
 	}
 	r.opts.Log.Info("version ready", fields...)
+}
+
+// serving tells whether requests may be coming: not while the gateway starts.
+func (r *Registry) serving() bool {
+	ready, _ := r.Ready()
+	return ready
 }
 
 // retire drains a version that has left the view and closes it.

@@ -24,6 +24,15 @@ type prover struct {
 	source  string   // where rows come from, for sentences
 	// measuring holds a token while warm-up runs: two sweeps at once would measure each other.
 	measuring chan struct{}
+	pace      pace
+}
+
+// newProver makes a prover that has the machine to itself.
+func newProver(opts *Options, b *Bundle) *prover {
+	return &prover{
+		opts: opts, bundle: b, report: &Report{Name: b.Name, Version: b.Version},
+		measuring: make(chan struct{}, 1), pace: pace{serving: nobody},
+	}
 }
 
 // gate gives a verdict without name and time. An error is a refusal.
@@ -44,12 +53,12 @@ var gates = []gate{
 
 // prove runs the gates up to the first refusal. The session is nil after a refusal and
 // the caller's to close otherwise.
-func prove(ctx context.Context, opts *Options, b *Bundle, measuring chan struct{}) (Session, *Report) {
+func (p *prover) prove(ctx context.Context) (Session, *Report) {
 	start := clock.Now()
-	p := &prover{opts: opts, bundle: b, report: &Report{Name: b.Name, Version: b.Version}, measuring: measuring}
+	b := p.bundle
 	for _, g := range gates {
 		began := clock.Now()
-		v, err := g.guarded(p, ctx)
+		v, err := g.guarded(ctx, p)
 		if err != nil {
 			v = Verdict{Outcome: Refused}
 			v.Text, v.Detail = explain(err)
@@ -70,7 +79,7 @@ func prove(ctx context.Context, opts *Options, b *Bundle, measuring chan struct{
 }
 
 // guarded turns a panic over a strange bundle into a refusal: other models are serving.
-func (g *gate) guarded(p *prover, ctx context.Context) (v Verdict, err error) {
+func (g *gate) guarded(ctx context.Context, p *prover) (v Verdict, err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			err = fault.Wrap(fault.ModelLoadFailed, fmt.Errorf("%v\n%s", cause, debug.Stack()), "BUG: this gate failed by itself; please report it with the bundle")

@@ -86,7 +86,8 @@ func table(r *Registry) string {
 // answer asks the version for factor * 1.
 func answer(t *testing.T, v *Version) float64 {
 	t.Helper()
-	p := &prover{opts: &Options{RunLimit: time.Second}, bundle: &Bundle{Schema: v.Schema}, session: v.Session}
+	p := newProver(&Options{RunLimit: time.Second}, &Bundle{Schema: v.Schema})
+	p.session = v.Session
 	task, err := p.alone(context.Background(), &sample{rows: 1, inputs: newSynthesis(v.Schema, 2).sample(0).inputs})
 	if err != nil {
 		t.Fatal(err)

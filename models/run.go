@@ -12,6 +12,7 @@ import (
 // alone runs one request as if nobody else were there: as many runs as its rows need.
 // The outputs are valid until the task is released.
 func (p *prover) alone(ctx context.Context, s *sample) (*task.Task, error) {
+	p.pace.rest(ctx)
 	t := p.prepare(s)
 	step := max(1, p.bundle.Schema.MaxBatch)
 	for from := 0; from < t.Rows; from += step {
@@ -27,6 +28,7 @@ func (p *prover) alone(ctx context.Context, s *sample) (*task.Task, error) {
 
 // together runs requests of one row in one batch.
 func (p *prover) together(ctx context.Context, lane int, rows []sample) ([]*task.Task, error) {
+	p.pace.rest(ctx)
 	tasks, parts := p.batch(rows)
 	if err := p.run(ctx, lane, parts); err != nil {
 		release(tasks)
@@ -53,6 +55,7 @@ func (p *prover) run(ctx context.Context, lane int, parts []task.Part) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("loading was stopped: %w", err)
 	}
+	defer p.pace.track(clock.Now())
 	if _, err := p.session.Run(lane, parts, clock.Now().Add(p.opts.RunLimit)); err != nil {
 		return asFault(err, "a run failed")
 	}

@@ -81,7 +81,12 @@ func (t *TrialRunner) Run(ctx context.Context, b *Bundle) error {
 	child.WaitDelay = time.Second
 	var said, complained head
 	child.Stdout, child.Stderr = &said, &complained
-	err := child.Run()
+	err := child.Start()
+	if err == nil {
+		// Whoever is being served goes first. Without the right to be nice it is just a process.
+		_ = syscall.Setpriority(syscall.PRIO_PROCESS, child.Process.Pid, 10)
+		err = child.Wait()
+	}
 	switch {
 	case err == nil:
 		return nil

@@ -28,7 +28,7 @@ type modelView struct {
 func (v *view) find(name, version string) (*Version, error) {
 	m := v.models[name]
 	if m == nil {
-		return nil, fault.Newf(fault.ModelNotFound, "Request for unknown model: '%s' is not found", name)
+		return nil, fault.Newf(fault.ModelNotFound, "Request for unknown model: '%.64s' is not found", name)
 	}
 	if version == "" {
 		if m.live == nil {
@@ -48,18 +48,18 @@ func (m *modelView) noLive(name string) error {
 	if !m.unloaded {
 		for version, state := range m.known {
 			if state == Loading || state == Discovered || state == Failed {
-				return fault.Newf(fault.ModelNotReady, "Request for unknown model: '%s' version %s is not at ready state", name, version)
+				return fault.Newf(fault.ModelNotReady, "Request for unknown model: '%.64s' version %.64s is not at ready state", name, version)
 			}
 		}
 	}
-	return fault.Newf(fault.ModelNotFound, "Request for unknown model: '%s' has no available versions", name)
+	return fault.Newf(fault.ModelNotFound, "Request for unknown model: '%.64s' has no available versions", name)
 }
 
 func (m *modelView) notReady(name, version string) error {
 	if _, known := m.known[version]; known {
-		return fault.Newf(fault.ModelNotReady, "Request for unknown model: '%s' version %s is not at ready state", name, version)
+		return fault.Newf(fault.ModelNotReady, "Request for unknown model: '%.64s' version %.64s is not at ready state", name, version)
 	}
-	return fault.Newf(fault.VersionNotFound, "Request for unknown model: '%s' version %s is not found", name, version)
+	return fault.Newf(fault.VersionNotFound, "Request for unknown model: '%.64s' version %.64s is not found", name, version)
 }
 
 // newView builds the snapshot of the control state.

@@ -119,6 +119,7 @@ func (p *prover) round(ctx context.Context, m *measurement, start clock.Instant)
 
 // timeRun measures one run with its scatter. Tasks are prepared and released outside.
 func (p *prover) timeRun(ctx context.Context, lane int, batch []sample) (time.Duration, error) {
+	p.pace.rest(ctx)
 	tasks, parts := p.batch(batch)
 	defer release(tasks)
 	begin := clock.Now()

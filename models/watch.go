@@ -18,12 +18,12 @@ const quiet = 100 * time.Millisecond
 func (r *Registry) watch() {
 	watcher, err := r.notify()
 	var events chan fsnotify.Event
-	var faults chan error
+	var faults chan error // nil, and so silent, without a watcher
 	if err != nil {
 		r.opts.Log.Warn("cannot watch the models folder: it is read from time to time instead",
 			zap.Error(err), zap.Duration("every", r.opts.RescanEvery))
 	} else {
-		defer watcher.Close() //nolint:errcheck // it was only read
+		defer watcher.Close()
 		events, faults = watcher.Events, watcher.Errors
 	}
 	look := time.NewTimer(0)
@@ -36,8 +36,8 @@ func (r *Registry) watch() {
 			if event.Op != fsnotify.Chmod {
 				look.Reset(quiet)
 			}
-		case <-faults:
-			// Reports were lost; reading Dir makes up for them.
+		case err := <-faults:
+			r.opts.Log.Warn("reports of changes in the models folder were lost: it is read again", zap.Error(err))
 			look.Reset(quiet)
 		case <-look.C:
 			if watcher != nil {
