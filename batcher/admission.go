@@ -25,21 +25,28 @@ func (in *instance) forecast(now clock.Instant, rows int, class task.Priority, d
 	if in.items > 0 {
 		own, work = in.ahead(class, deadline, key)
 	}
-	last := rows
+	last, full := rows, 0
 	if rows < in.limit {
 		total := own + rows
-		full := (total - 1) / in.limit
+		full = (total - 1) / in.limit
 		work += time.Duration(full) * in.cost.latency(in.limit)
 		last = total - full*in.limit
 	} else {
 		work += in.drain(own)
 	}
-	run := in.cost.latency(last)
-	if len(in.device.busy) > 1 || len(in.device.busy) == 1 && in.items == 0 {
+	d, run := in.device, in.cost.latency(last)
+	if len(d.busy) > 1 || len(d.busy) == 1 && in.items == 0 {
 		work += in.others(work + run)
 	}
-	start := in.device.free(now, work)
-	return forecast{start, start.Add(run)}
+	start := d.free(now, work)
+	f := forecast{start, start.Add(run)}
+	if full > 0 && len(d.lanes) > 1 {
+		// On another lane the small rest of a queue would be done before the full batch
+		// ahead of it. Do not promise that: a longer queue must not look better.
+		batch := in.cost.latency(in.limit)
+		f.finish = max(f.finish, d.free(now, work-batch).Add(batch))
+	}
+	return f
 }
 
 // ahead counts the rows that can share batches with the item and come before it, and

@@ -158,33 +158,29 @@ func (d *device) soonest() clock.Instant {
 }
 
 // free predicts when a lane turns to new work if so much work is ahead of it: work is
-// poured on the lanes from the earliest on until all stand equally high.
+// poured on the lanes like water, on the earliest first, then on all that stand as high.
 func (d *device) free(now clock.Instant, work time.Duration) clock.Instant {
-	level := clock.Never
-	for {
-		// Lanes free before the level share the work.
-		n, sum := 0, time.Duration(0)
-		first := clock.Never
-		for i := range d.lanes {
-			t := now
-			if d.lanes[i].state == laneActive {
-				t = max(t, d.lanes[i].end)
-			}
-			first = min(first, t)
-			if t < level {
-				n++
-				sum += t.Sub(now)
-			}
-		}
-		if work <= 0 || n == 0 {
-			return first
-		}
-		next := now.Add((sum + work) / time.Duration(n))
-		if next == level {
-			return max(level, first)
-		}
-		level = next
+	level := now
+	if d.active == len(d.lanes) {
+		level = max(now, d.soonest())
 	}
+	for work > 0 {
+		n, next := 0, clock.Never // lanes at the level, and the first above it
+		for i := range d.lanes {
+			if l := &d.lanes[i]; l.state != laneActive || l.end <= level {
+				n++
+			} else {
+				next = min(next, l.end)
+			}
+		}
+		step := (work + time.Duration(n) - 1) / time.Duration(n)
+		if room := next.Sub(level); step > room {
+			level, work = next, work-room*time.Duration(n)
+			continue
+		}
+		return level.Add(step)
+	}
+	return level
 }
 
 // remove takes an instance off the device.
