@@ -23,6 +23,7 @@ type call struct {
 	request  oip.Request
 	v1       oip.V1Request
 	inflated []byte // decompressed body
+	reserved int64  // counted for it in Server.bodies
 	scratch  []byte // header values
 	reached  bool   // a model has been asked, so the outcome is reported
 	outcome  Outcome

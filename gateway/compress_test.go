@@ -87,6 +87,21 @@ func TestDamagedCompression(t *testing.T) {
 	}
 }
 
+// What bodies become is counted like what they are: many small bombs together cannot
+// take more memory than large bodies.
+func TestInflatedBodiesAreCounted(t *testing.T) {
+	e := serve(t, fixtures(), func(o *Options) {
+		o.Limits.MaxBodyBytes, o.Limits.MaxBodiesBytes = 1<<20, 1<<20
+	})
+	c := conformance{t, e}
+	bomb := packed(t, "gzip", simpleBody("")+strings.Repeat(" ", 4<<20))
+	c.want(26, post(simpleInfer, bomb, "Content-Encoding: gzip"), 503, "NO_CAPACITY")
+	if n := e.server.bodies.Load(); n != 0 {
+		t.Fatalf("%d bytes are still counted", n)
+	}
+	c.want(26, post(simpleInfer, packed(t, "gzip", simpleBody("")+strings.Repeat(" ", 300<<10)), "Content-Encoding: gzip"), 200)
+}
+
 // Case 38: the answer's coding.
 func TestCompressedAnswers(t *testing.T) {
 	e := serve(t, fixtures(), nil)

@@ -13,10 +13,6 @@ import (
 	"sluice/internal/task"
 )
 
-// smallBody is the largest body that is not counted against Limits.MaxBodiesBytes: so
-// many bytes per connection are bounded by the number of connections.
-const smallBody = 64 << 10
-
 var errRefused = errors.New("request refused by the gateway")
 
 // conn stands between a client and fasthttp. It lets one well-framed request through at
@@ -70,7 +66,7 @@ func (c *conn) Read(p []byte) (int, error) {
 // readHead returns a whole header and what came with it of the body. fasthttp's buffer
 // is empty between requests and larger than MaxHeaderBytes, so p holds any header.
 func (c *conn) readHead(p []byte) (int, error) {
-	c.release()
+	c.s.release(&c.reserved)
 	for got := 0; ; {
 		n, err := c.await(p[got:], got)
 		if n == 0 && err != nil {
@@ -151,7 +147,7 @@ func (c *conn) begin(h head) *fault.Error {
 	if c.chunked {
 		c.chunk = chunker{maximum: c.s.opt.Limits.MaxBodyBytes}
 	}
-	return c.reserve(h.body)
+	return c.s.reserve(&c.reserved, h.body)
 }
 
 // readBody returns more of the current request's body.
@@ -184,7 +180,7 @@ func (c *conn) consume(p []byte) (used int, f *fault.Error) {
 	if c.chunked {
 		used, f = c.chunk.advance(p)
 		if f == nil {
-			f = c.reserve(c.chunk.total)
+			f = c.s.reserve(&c.reserved, c.chunk.total)
 		}
 		c.inBody = c.chunk.state != chunkDone
 		return used, f
@@ -199,27 +195,6 @@ func (c *conn) consume(p []byte) (used int, f *fault.Error) {
 func (c *conn) keep(next []byte) {
 	if len(next) > 0 {
 		c.rest = append(append([]byte(nil), next...), c.rest...)
-	}
-}
-
-// reserve counts a body of n bytes, announced or so far, against all bodies.
-func (c *conn) reserve(n int64) *fault.Error {
-	if n <= smallBody || n <= c.reserved {
-		return nil
-	}
-	more := n - c.reserved
-	if c.s.bodies.Add(more) > c.s.opt.Limits.MaxBodiesBytes {
-		c.s.bodies.Add(-more)
-		return fault.New(fault.NoCapacity, "too many large bodies are being read; try again")
-	}
-	c.reserved = n
-	return nil
-}
-
-func (c *conn) release() {
-	if c.reserved > 0 {
-		c.s.bodies.Add(-c.reserved)
-		c.reserved = 0
 	}
 }
 
@@ -254,7 +229,7 @@ func (c *conn) Write(p []byte) (int, error) {
 
 // Close ends the connection; after a refusal it lingers first.
 func (c *conn) Close() error {
-	c.release()
+	c.s.release(&c.reserved)
 	if c.refused {
 		c.linger()
 	}

@@ -37,6 +37,7 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 // finish ends every request, also one whose handler panicked.
 func (s *Server) finish(c *call) {
 	ctx := c.ctx
+	s.release(&c.reserved)
 	if reason := recover(); reason != nil {
 		// c is not recycled: nobody knows what still looks at its buffers.
 		s.failures.log(s.opt.Log, "request panicked", zap.Any("panic", reason), zap.Stack("stack"))

@@ -5,8 +5,6 @@ import (
 	"time"
 
 	"github.com/valyala/fasthttp"
-
-	"sluice/internal/clock"
 )
 
 // Names are in the form that fasthttp gives them, so that setting one copies nothing
@@ -61,5 +59,3 @@ func appendMillis(dst []byte, d time.Duration) []byte {
 	us %= 1000
 	return append(dst, '.', byte('0'+us/100), byte('0'+us/10%10), byte('0'+us%10))
 }
-
-func since(then clock.Instant) time.Duration { return clock.Now().Sub(then) }

@@ -3,6 +3,7 @@ package gateway
 import (
 	"bytes"
 	"io"
+	"slices"
 	"sync"
 
 	"github.com/klauspost/compress/gzip"
@@ -37,7 +38,9 @@ func (s *Server) body(c *call) ([]byte, error) {
 	defer inflaters.Put(in)
 	in.src.Reset(body)
 	var err error
-	c.inflated, err = in.read(c.inflated[:0], open, s.opt.Limits.MaxInflatedBytes)
+	c.inflated, err = in.read(c.inflated[:0], open, s.opt.Limits.MaxInflatedBytes, func(size int) *fault.Error {
+		return s.reserve(&c.reserved, int64(size))
+	})
 	in.src.Reset(nil)
 	return c.inflated, err
 }
@@ -76,14 +79,17 @@ func (in *inflater) openZlib() (err error) {
 }
 
 // read appends the decompressed source to dst. It stops at the limit: what a bomb would
-// have become is never made.
-func (in *inflater) read(dst []byte, open func(*inflater) error, limit int64) ([]byte, error) {
+// have become is never made. reserve is asked before dst grows.
+func (in *inflater) read(dst []byte, open func(*inflater) error, limit int64, reserve func(size int) *fault.Error) ([]byte, error) {
 	if err := open(in); err != nil {
 		return dst, badCompression()
 	}
 	for {
 		if len(dst) == cap(dst) {
-			dst = append(dst, 0)[:len(dst)]
+			if f := reserve(2 * cap(dst)); f != nil {
+				return dst, f
+			}
+			dst = slices.Grow(dst, max(cap(dst), minInflated))
 		}
 		n, err := in.from.Read(dst[len(dst):min(cap(dst), int(limit)+1)])
 		dst = dst[:len(dst)+n]
@@ -97,6 +103,8 @@ func (in *inflater) read(dst []byte, open func(*inflater) error, limit int64) ([
 		}
 	}
 }
+
+const minInflated = 16 << 10
 
 func badCompression() *fault.Error {
 	return fault.New(fault.BadCompression, "the compressed body is damaged, cut short, or followed by other data")

@@ -60,7 +60,7 @@ func (s *Server) receive(c *call, m Model, info *ModelInfo, wire format, t *task
 	if err := wire.decode(s, c, info, body, t); err != nil {
 		return err
 	}
-	c.outcome.Decode = since(c.arrived)
+	c.outcome.Decode = clock.Now().Sub(c.arrived)
 	return nil
 }
 
@@ -82,7 +82,8 @@ func (s *Server) respond(c *call, info *ModelInfo, wire format, t *task.Task) er
 	}
 	resp.SwapBody(s.compress(c, out))
 	c.outcome.ResponseBytes = len(out)
-	c.outcome.Encode = since(begin)
+	end := clock.Now()
+	c.outcome.Encode, c.outcome.Total = end.Sub(begin), end.Sub(c.arrived)
 	return nil
 }
 
@@ -93,8 +94,8 @@ func (s *Server) account(c *call, m Model, info *ModelInfo, t *task.Task, err er
 	o.Rows, o.Trace = t.Rows, t.Trace
 	if err != nil {
 		o.Fault = fault.Of(err).Kind
+		o.Total = clock.Now().Sub(c.arrived)
 	}
-	o.Total = since(c.arrived)
 	c.explain(&c.ctx.Response.Header, info)
 	s.opt.Observer.Predicted(m, o)
 }

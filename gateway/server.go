@@ -29,8 +29,10 @@ type Server struct {
 	lingers  atomic.Int32 // connections being turned away
 	failures throttle
 
-	running sync.WaitGroup // one per connection
-	mu      struct {
+	quit      chan struct{}  // closed when stopping begins
+	accepting sync.WaitGroup // one per Serve
+	running   sync.WaitGroup // one per connection
+	mu        struct {
 		sync.Mutex
 		listeners []net.Listener
 		conns     map[*conn]struct{}
@@ -42,7 +44,7 @@ func New(opt Options) (*Server, error) {
 	if err := opt.complete(); err != nil {
 		return nil, fmt.Errorf("cannot make the gateway: %w", err)
 	}
-	s := &Server{opt: opt, router: newRouter(opt.BasePath, predictRoutes)}
+	s := &Server{opt: opt, router: newRouter(opt.BasePath, predictRoutes), quit: make(chan struct{})}
 	s.mu.conns = make(map[*conn]struct{})
 	s.http = fasthttp.Server{
 		Handler:      s.handle,
@@ -63,13 +65,14 @@ func New(opt Options) (*Server, error) {
 	return s, nil
 }
 
-// Serve accepts connections until Shutdown, or until the listener fails for good. It
-// may be called for several listeners.
+// Serve accepts connections until Shutdown, or until the listener fails for good, and
+// closes the listener. It may be called for several listeners.
 func (s *Server) Serve(ln net.Listener) error {
-	s.mu.Lock()
-	s.mu.listeners = append(s.mu.listeners, ln)
-	s.mu.Unlock()
 	defer ln.Close()
+	if !s.listen(ln) {
+		return nil
+	}
+	defer s.accepting.Done()
 	for pause := time.Duration(0); ; {
 		raw, err := ln.Accept()
 		if err == nil {
@@ -85,9 +88,24 @@ func (s *Server) Serve(ln net.Listener) error {
 		}
 		// Out of descriptors, most likely: it passes when connections end.
 		pause = min(max(2*pause, 5*time.Millisecond), time.Second)
-		s.opt.Log.Warn("cannot accept a connection; trying again", zap.Error(err))
-		time.Sleep(pause)
+		s.failures.log(s.opt.Log, "cannot accept a connection; trying again", zap.Error(err))
+		select {
+		case <-time.After(pause):
+		case <-s.quit:
+		}
 	}
+}
+
+// listen registers a listener; false if the server is stopping already.
+func (s *Server) listen(ln net.Listener) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopping.Load() {
+		return false
+	}
+	s.mu.listeners = append(s.mu.listeners, ln)
+	s.accepting.Add(1)
+	return true
 }
 
 // admit gives a connection its goroutine, which serves it until it ends.
@@ -140,13 +158,15 @@ func (s *Server) BeginDrain() { s.draining.Store(true) }
 const acceptLast = 20 * time.Millisecond
 
 // Shutdown stops accepting, closes the connections that wait for a request, and waits
-// until the others have had their answers. When ctx ends first, whatever is asked from
+// until the others have had their answers. A request that is on its way to a waiting
+// connection at that moment is lost to a reset, which is why BeginDrain should come a
+// while before: clients and balancers then have let go of their connections. When ctx ends first, whatever is asked from
 // then on is answered 503 DRAINING, and ctx's error is returned: the caller ends the
 // waiting tasks (their handlers answer) and calls Close.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.BeginDrain()
-	s.stopping.Store(true)
 	s.stopListeners()
+	s.accepting.Wait()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for s.closeIdle() > 0 {
@@ -181,14 +201,16 @@ func (s *Server) Close() error {
 
 func (s *Server) stopListeners() {
 	s.mu.Lock()
-	listeners := s.mu.listeners
-	s.mu.listeners = nil
-	s.mu.Unlock()
-	for _, ln := range listeners {
+	defer s.mu.Unlock()
+	if !s.stopping.Swap(true) {
+		close(s.quit)
+	}
+	for _, ln := range s.mu.listeners {
 		if d, ok := ln.(interface{ SetDeadline(time.Time) error }); !ok || d.SetDeadline(time.Now().Add(acceptLast)) != nil {
 			_ = ln.Close()
 		}
 	}
+	s.mu.listeners = nil
 }
 
 // closeIdle closes the connections on which no byte of a request has come, and returns

@@ -1,0 +1,77 @@
+//go:build !race
+
+package gateway
+
+import (
+	"net"
+	"testing"
+
+	"github.com/valyala/fasthttp"
+)
+
+// requestCtx is a parsed request, as fasthttp hands it to the handler.
+func requestCtx(c net.Conn, body string, headers map[string]string) *fasthttp.RequestCtx {
+	var ctx fasthttp.RequestCtx
+	ctx.Init2(c, nil, false)
+	ctx.Request.Header.SetMethod("POST")
+	ctx.Request.Header.SetHost("h")
+	ctx.Request.SetRequestURI(simpleInfer)
+	ctx.Request.Header.Set("User-Agent", "python/gevent-http-client-2.3.3")
+	for name, value := range headers {
+		ctx.Request.Header.Set(name, value)
+	}
+	ctx.Request.SetBodyString(body)
+	return &ctx
+}
+
+func newServer(t testing.TB) *Server {
+	s, err := New(Options{Models: fixtures()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// From parsed request to encoded answer nothing is allocated, once pools are warm.
+func TestHandlerAllocations(t *testing.T) {
+	s := newServer(t)
+	f := func(name, body string, headers map[string]string, want float64) {
+		t.Helper()
+		ctx := requestCtx(newConn(nil, s), body, headers)
+		handle := func() {
+			ctx.Response.Reset()
+			s.handle(ctx)
+		}
+		handle()
+		if ctx.Response.StatusCode() != 200 {
+			t.Fatalf("%s: got %d %s", name, ctx.Response.StatusCode(), ctx.Response.Body())
+		}
+		if got := testing.AllocsPerRun(1000, handle); got > want {
+			t.Errorf("%s: %v allocations per request, want at most %v", name, got, want)
+		}
+	}
+	body, headers := binarySimple()
+	f("binary", body, headers, 0)
+	headers["Sluice-Budget-Ms"] = "250.5"
+	headers["Accept-Encoding"] = "gzip, deflate"
+	f("binary with budget and codings", body, headers, 0)
+	f("JSON", simpleBody(`"id":"42",`), nil, 0)
+}
+
+// The framing of the usual request allocates nothing either.
+func TestScanHeadAllocations(t *testing.T) {
+	s := newServer(t)
+	raw := []byte(rawBinary())
+	if got := testing.AllocsPerRun(1000, func() {
+		if h, f := scanHead(raw, &s.opt.Limits); f != nil || h.size == 0 {
+			t.Fatal(f)
+		}
+	}); got != 0 {
+		t.Errorf("%v allocations", got)
+	}
+}
+
+func rawBinary() string {
+	body, headers := binarySimple()
+	return request("POST", simpleInfer, body, "User-Agent: python/gevent-http-client-2.3.3", "Inference-Header-Content-Length: "+headers["Inference-Header-Content-Length"])
+}

@@ -1,0 +1,160 @@
+package gateway
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/valyala/fasthttp"
+)
+
+// frame finds the end of the first request as the connection does. ok is false for what
+// is refused or cut short.
+func frame(raw []byte, lim *Limits) (used int, body int64, ok bool) {
+	h, f := scanHead(raw, lim)
+	if f != nil || h.size == 0 {
+		return 0, 0, false
+	}
+	rest := raw[h.size:]
+	if h.body != chunkedBody {
+		return h.size + int(h.body), h.body, h.body <= int64(len(rest))
+	}
+	c := chunker{maximum: lim.MaxBodyBytes}
+	n, f := c.advance(rest)
+	return h.size + n, c.total, f == nil && c.state == chunkDone
+}
+
+func corpus(f *testing.F) {
+	for _, bad := range framingFaults() {
+		if len(bad.raw) < 4096 {
+			f.Add([]byte(bad.raw))
+		}
+	}
+	f.Add([]byte(get("/v2")))
+	f.Add([]byte(rawPlain()))
+	f.Add([]byte(inferTo + chunked + "3;x=y\r\nabc\r\n0\r\n\r\nGET / HTTP/1.1\r\n"))
+	f.Add([]byte("GET http://h/v2?x HTTP/1.0\r\n\r\n"))
+	f.Add([]byte(inferTo + "Expect: 100-continue\r\nContent-Length: 2\r\n\r\n{}"))
+}
+
+func rawPlain() string { return post(simpleInfer, simpleBody("")) }
+
+// FuzzFraming holds the framing against two other readers: whatever they accept as well
+// they must cut at the same byte, with a body of the same length. A difference is how
+// requests are smuggled.
+func FuzzFraming(f *testing.F) {
+	corpus(f)
+	var limits Limits
+	limits.setDefaults()
+	limits.MaxBodyBytes = 64 << 10
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		used, body, ok := frame(raw, &limits)
+		if !ok {
+			return
+		}
+		source := bytes.NewReader(raw)
+		r := bufio.NewReaderSize(source, len(raw)+16)
+		if req, err := http.ReadRequest(r); err == nil && req.Method != "CONNECT" {
+			if b, err := io.ReadAll(req.Body); err == nil {
+				if cut := len(raw) - source.Len() - r.Buffered(); int64(len(b)) != body || cut != used {
+					t.Errorf("net/http cuts %q at %d with a body of %d, the gateway at %d with %d", raw, cut, len(b), used, body)
+				}
+			}
+		}
+		source.Reset(raw)
+		r.Reset(source)
+		var req fasthttp.Request
+		if err := req.ReadLimitBody(r, int(limits.MaxBodyBytes)); err == nil && !req.MayContinue() {
+			if cut := len(raw) - source.Len() - r.Buffered(); int64(len(req.Body())) != body || cut != used {
+				t.Errorf("fasthttp cuts %q at %d with a body of %d, the gateway at %d with %d", raw, cut, len(req.Body()), used, body)
+			}
+		}
+	})
+}
+
+// pieces is a connection that delivers bytes in pieces and then ends.
+type pieces struct {
+	replay
+	raw  []byte
+	size int
+	out  bytes.Buffer
+}
+
+func (p *pieces) Read(b []byte) (int, error) {
+	if len(p.raw) == 0 {
+		return 0, io.EOF
+	}
+	n := copy(b, p.raw[:min(p.size, len(p.raw))])
+	p.raw = p.raw[n:]
+	return n, nil
+}
+
+func (p *pieces) Write(b []byte) (int, error) { return p.out.Write(b) }
+
+// FuzzConnection sends anything through the whole edge, in pieces: nothing panics, and
+// what comes back is a sequence of whole HTTP answers of which every error is JSON.
+func FuzzConnection(f *testing.F) {
+	for _, size := range []int{1, 5, 1000} {
+		for _, bad := range framingFaults() {
+			if len(bad.raw) < 4096 {
+				f.Add([]byte(bad.raw), size)
+			}
+		}
+		f.Add([]byte(rawPlain()+get("/v2/models/simple")), size)
+		f.Add([]byte(post("/v1/models/id_fp32:predict", `{"instances":[[1,2.5],[3,4]]}`)+get("/")), size)
+		f.Add([]byte(inferTo+"Content-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}"), size)
+	}
+	s, err := New(Options{Models: fixtures()})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, raw []byte, size int) {
+		if size < 1 {
+			return
+		}
+		c := &pieces{raw: raw, size: size}
+		_ = s.http.ServeConn(newConn(c, s))
+		for r := bufio.NewReader(&c.out); ; {
+			if _, err := r.Peek(1); errors.Is(err, io.EOF) {
+				break
+			}
+			a, err := readAnswer(r)
+			if a.status == 100 {
+				continue
+			}
+			if err != nil {
+				t.Fatalf("the answer to %q does not parse: %v", raw, err)
+			}
+			if a.status >= 400 && (!strings.HasPrefix(a.body, `{"error":"`) || a.header.Get("Content-Type") != "application/json") {
+				// A HEAD request's refusal has no body; where answers then start is not known.
+				if bytes.Contains(raw, []byte("HEAD ")) {
+					return
+				}
+				t.Fatalf("the answer to %q is %d %q", raw, a.status, a.body)
+			}
+		}
+		if n := s.bodies.Load(); n != 0 {
+			t.Fatalf("%d bytes of bodies are still counted after %q", n, raw)
+		}
+	})
+}
+
+var _ net.Conn = (*pieces)(nil)
+
+// FuzzAcceptable: any Accept-Encoding gives a coding that the client named.
+func FuzzAcceptable(f *testing.F) {
+	for _, s := range []string{"gzip", "deflate;q=0.5, gzip;q=0.4", "*;q=1, identity", ";;,,q=", "gzip;q=1.0000"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, header string) {
+		as := acceptable([]byte(header))
+		if name := string(codingNames[as]); !strings.Contains(strings.ToLower(header), name) {
+			t.Errorf("%q gives %q", header, name)
+		}
+	})
+}
