@@ -125,8 +125,14 @@ func input(shape []int64, values ...any) tensor.Tensor {
 	return tensor.Tensor{Shape: shape, Data: encode(values...)}
 }
 
+// failer is a testing.TB or a *rapid.T.
+type failer interface {
+	Helper()
+	Errorf(format string, args ...any)
+}
+
 // wantOutput checks output k of a task: its shape, and its bytes as encode gives them.
-func wantOutput(tb testing.TB, t *task.Task, k int, shape []int64, values ...any) {
+func wantOutput(tb failer, t *task.Task, k int, shape []int64, values ...any) {
 	tb.Helper()
 	out := t.Outputs[k]
 	if want := encode(values...); !slices.Equal(out.Shape, shape) || !slices.Equal(out.Data, want) {

@@ -15,8 +15,8 @@ import (
 
 	ort "github.com/yalue/onnxruntime_go"
 
+	"sluice/backends"
 	"sluice/internal/clock"
-	"sluice/internal/task"
 	"sluice/internal/tensor"
 )
 
@@ -50,7 +50,7 @@ type Session struct {
 	once   sync.Once
 }
 
-var _ task.Runner = (*Session)(nil)
+var _ backends.Session = (*Session)(nil)
 
 // Opening and closing sessions is not safe everywhere in ONNX Runtime.
 var opening sync.Mutex
