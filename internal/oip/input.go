@@ -20,16 +20,16 @@ type input struct {
 	binary   int64 // binary_data_size; -1 if it has none
 }
 
-// Keys of an entry of "inputs", as bits.
+// Keys of an entry of "inputs" or "outputs", as bits.
 const (
 	keyName uint8 = 1 << iota
 	keyDatatype
 	keyShape
 	keyData
-	keyInputParameters
+	keyEntryParameters
 )
 
-func inputKey(key []byte) uint8 {
+func entryKey(key []byte) uint8 {
 	switch string(key) {
 	case "name":
 		return keyName
@@ -40,7 +40,7 @@ func inputKey(key []byte) uint8 {
 	case "data":
 		return keyData
 	case "parameters":
-		return keyInputParameters
+		return keyEntryParameters
 	}
 	return 0
 }
@@ -92,7 +92,7 @@ func (d *decoder) input() error {
 		if !ok {
 			break
 		}
-		bit := inputKey(key)
+		bit := entryKey(key)
 		if in.seen&bit != 0 {
 			return duplicate(key)
 		}
@@ -106,7 +106,7 @@ func (d *decoder) input() error {
 			err = d.shape()
 		case keyData:
 			err = d.inputData(&in)
-		case keyInputParameters:
+		case keyEntryParameters:
 			err = d.inputParameters(&in)
 		default:
 			s.note(key)
@@ -178,9 +178,11 @@ func (d *decoder) inputParameters(in *input) error {
 		if !ok {
 			return s.distinct(mark)
 		}
-		s.note(key)
 		switch {
-		case string(key) == "binary_data_size":
+		case parameterKey(key) == keyBinarySize:
+			if in.binary >= 0 {
+				return duplicate(key)
+			}
 			var size uint64
 			if size, err = d.count("binary_data_size"); err != nil {
 				return err
@@ -189,6 +191,7 @@ func (d *decoder) inputParameters(in *input) error {
 		case begins(key, "shared_memory_"):
 			return noSharedMemory("input", d.got-1)
 		default:
+			s.note(key)
 			if err := s.skip(); err != nil {
 				return err
 			}

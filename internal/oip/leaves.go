@@ -142,11 +142,7 @@ func (s *scanner) flat(dst []byte, kind tensor.DataType, name string) error {
 	size, base := kind.Size(), s.depth
 	total := len(dst)
 	for {
-		if kind == tensor.FP32 {
-			var n int
-			s.pos, n = floatRun(s.data, s.pos, dst)
-			dst = dst[4*n:]
-		}
+		dst = dst[size*s.run(dst, kind):]
 		c := s.next()
 		if c == '[' {
 			if err := s.open(); err != nil {
@@ -178,6 +174,22 @@ func (s *scanner) flat(dst []byte, kind tensor.DataType, name string) error {
 		return fault.Newf(fault.DataLengthMismatch, "Failed to parse 'data' field: shape does not match true shape: input '%s' takes %d values, got %d", name, total/size, (total-len(dst))/size)
 	}
 	return nil
+}
+
+// run reads as many elements as there is a fast way for, and returns their number.
+func (s *scanner) run(dst []byte, kind tensor.DataType) (n int) {
+	size := kind.Size()
+	switch kind {
+	case tensor.FP32:
+		s.pos, n = floatRun(s.data, s.pos, dst)
+	case tensor.Int8, tensor.Int16, tensor.Int32, tensor.Int64:
+		high := int64(1)<<(8*size-1) - 1
+		s.pos, n = integerRun(s.data, s.pos, dst, size, -high-1, high)
+	case tensor.Uint8, tensor.Uint16, tensor.Uint32, tensor.Uint64:
+		high := int64(1)<<min(8*size, 62) - 1
+		s.pos, n = integerRun(s.data, s.pos, dst, size, 0, high)
+	}
+	return n
 }
 
 // closeLists reads closing brackets and the comma before the next element; done when

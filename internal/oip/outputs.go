@@ -52,6 +52,7 @@ func (d *decoder) output(entry int) error {
 		return err
 	}
 	choice, index := OutputChoice{Wanted: true}, -1
+	var seen uint8
 	mark := len(s.keys)
 	for first := true; ; first = false {
 		key, ok, err := s.member(first)
@@ -61,13 +62,18 @@ func (d *decoder) output(entry int) error {
 		if !ok {
 			break
 		}
-		s.note(key)
-		switch string(key) {
-		case "name":
+		bit := entryKey(key) & (keyName | keyEntryParameters)
+		if seen&bit != 0 {
+			return duplicate(key)
+		}
+		seen |= bit
+		switch bit {
+		case keyName:
 			index, err = d.outputName(entry)
-		case "parameters":
+		case keyEntryParameters:
 			err = d.outputParameters(entry, &choice)
 		default:
+			s.note(key)
 			err = s.skip()
 		}
 		if err != nil {
@@ -111,6 +117,7 @@ func (d *decoder) outputParameters(entry int, choice *OutputChoice) error {
 	if err := s.open(); err != nil {
 		return err
 	}
+	var seen uint8
 	mark := len(s.keys)
 	for first := true; ; first = false {
 		key, ok, err := s.member(first)
@@ -120,23 +127,48 @@ func (d *decoder) outputParameters(entry int, choice *OutputChoice) error {
 		if !ok {
 			return s.distinct(mark)
 		}
-		s.note(key)
-		switch {
-		case string(key) == "binary_data":
+		bit := parameterKey(key)
+		if seen&bit != 0 {
+			return duplicate(key)
+		}
+		seen |= bit
+		switch bit {
+		case keyBinaryData:
 			choice.Binary, err = d.flag("binary_data")
-		case string(key) == "classification":
+		case keyClassification:
 			var k uint64
 			k, err = d.count("classification")
 			choice.Classification = int(min(k, 1<<31-1))
-		case begins(key, "shared_memory_"):
-			return noSharedMemory("output", entry)
 		default:
+			if begins(key, "shared_memory_") {
+				return noSharedMemory("output", entry)
+			}
+			s.note(key)
 			err = s.skip()
 		}
 		if err != nil {
 			return err
 		}
 	}
+}
+
+// Keys of the parameters of an input or output, as bits.
+const (
+	keyBinarySize uint8 = 1 << iota
+	keyBinaryData
+	keyClassification
+)
+
+func parameterKey(key []byte) uint8 {
+	switch string(key) {
+	case "binary_data_size":
+		return keyBinarySize
+	case "binary_data":
+		return keyBinaryData
+	case "classification":
+		return keyClassification
+	}
+	return 0
 }
 
 // chooseOutputs settles what the request left open, and refuses what no answer could

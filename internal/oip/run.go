@@ -75,6 +75,39 @@ func floatRun(data []byte, i int, dst []byte) (end, n int) {
 	return i, n
 }
 
+// integerRun is floatRun for integers of a size in bytes: it reads what has at most 8
+// digits and lies between low and high.
+func integerRun(data []byte, i int, dst []byte, size int, low, high int64) (end, n int) {
+	for ; len(dst) >= size; dst = dst[size:] {
+		j := i
+		if len(data)-j < 20 {
+			break
+		}
+		if data[j] == ' ' {
+			j++
+		}
+		minus := data[j] == '-'
+		if minus {
+			j++
+		}
+		digits, k := digits8(binary.LittleEndian.Uint64(data[j:]))
+		if k == 0 || k > 1 && data[j] == '0' || data[j+k] != ',' {
+			break
+		}
+		v := int64(digits)
+		if minus {
+			v = -v
+		}
+		if v < low || v > high {
+			break
+		}
+		putUint(dst, uint64(v), size)
+		i = j + k + 1
+		n++
+	}
+	return i, n
+}
+
 // round32 rounds a float64 that is at most 4 units off the true value; ok is false
 // where that is too far off to tell which float32 is nearest.
 func round32(d float64) (b uint32, ok bool) {

@@ -15,11 +15,11 @@ func (d *v1Decoder) value(c *column, spec *tensor.Spec) error {
 	s, nest := d.s, &d.r.nest
 	nest.reset()
 	for {
-		if spec.Type == tensor.FP32 && nest.leaves() {
+		if spec.Type != tensor.Bytes && nest.leaves() {
 			c.data = slices.Grow(c.data, 1024)
-			at, n := len(c.data), 0
-			s.pos, n = floatRun(s.data, s.pos, c.data[at:cap(c.data)])
-			c.data = c.data[:at+4*n]
+			at := len(c.data)
+			n := s.run(c.data[at:cap(c.data)], spec.Type)
+			c.data = c.data[:at+n*spec.Type.Size()]
 			nest.add(int64(n))
 		}
 		first := s.next()
