@@ -15,7 +15,7 @@ LINT    := .deps/bin/golangci-lint-2.15.0
 # The library's path for a recipe; fetches it first where it is missing.
 ORT     := SLUICE_ONNXRUNTIME="$$(scripts/onnxruntime.sh --path)"
 
-.PHONY: help run build test unit clients check fmt format vet lint pure race fuzz bench clean tools
+.PHONY: help run build test unit clients check fmt format vet lint pure race fuzz bench soak clean tools
 
 help: ## print this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -68,6 +68,9 @@ fuzz: tools ## run every fuzz target for FUZZTIME (30s)
 
 bench: build ## measure the gateway against its ceilings, write bench/latest.json
 	@$(ORT) go run ./bench
+
+soak: build ## memory over a million requests and two hundred reloads
+	@$(ORT) go run ./test/soak
 
 clean: ## remove what was built and fetched
 	@rm -rf bin .deps
