@@ -36,6 +36,8 @@ func Options() []Option {
 }
 
 // ApplyEnv takes each setting that the environment names; an empty value is a value.
+// Other names are passed over, SLUICE_ or not: Kubernetes itself makes SLUICE_SERVICE_HOST
+// and the like for a service called sluice.
 func (c *Config) ApplyEnv(lookup func(string) (string, bool)) error {
 	var faults []error
 	c.walk(func(path, env string, field reflect.Value) {
