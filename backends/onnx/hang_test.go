@@ -12,7 +12,7 @@ import (
 	"sluice/internal/task"
 )
 
-// hangLimit is far below the 3.8 billion multiplications of a slowTask.
+// hangLimit is far below the time that a slowTask takes for its 1.9 billion multiplications.
 const hangLimit = time.Millisecond
 
 func slowTask(s *Session, value float32) *task.Task {
