@@ -75,6 +75,8 @@ type fakeSession struct {
 	lanes  [2][][]float32 // outputs by lane and row
 }
 
+var _ task.Runner = (*fakeSession)(nil)
+
 func (s *fakeSession) Schema() *tensor.Schema { return s.schema }
 
 func (s *fakeSession) Close() error {

@@ -2,16 +2,13 @@ package models
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 )
 
 func write(t *testing.T, path, text string) {
@@ -162,171 +159,4 @@ func TestDigestIsWhatSha256sumSays(t *testing.T) {
 	if want, _, _ := strings.Cut(string(out), " "); report.Digest != want || len(want) != 64 {
 		t.Errorf("the digest is %s, the recipe gives %s", report.Digest, want)
 	}
-}
-
-func TestDiscover(t *testing.T) {
-	w := newWorld(t)
-	for _, path := range []string{
-		"b/2/model.onnx", "b/10/model.onnx", "a/v1/model.onnx", "a/v1/notes/x", "README.md", ".git/1/model.onnx",
-		"b/README.md", "loose/model.onnx", "empty/1/other", "bad name/1/model.onnx", "c/v 1/model.onnx", "stats/1/model.onnx",
-	} {
-		write(t, filepath.Join(w.dir, path), "x")
-	}
-	link(t, filepath.Join(w.dir, "b"), filepath.Join(w.dir, "linked"))
-	link(t, "10", filepath.Join(w.dir, "b/latest"))
-	bundles, faults, err := Find(w.options())
-	if err != nil {
-		t.Fatal(err)
-	}
-	var labels, texts []string
-	for _, b := range bundles {
-		labels = append(labels, b.Label())
-	}
-	for _, fault := range faults {
-		texts = append(texts, fault.Error())
-		if strings.Contains(fault.Error(), w.dir) {
-			t.Errorf("a path is shown: %v", fault)
-		}
-	}
-	if got, want := strings.Join(labels, " "), "a/v1 b/2 b/10"; got != want {
-		t.Errorf("found %s, want %s", got, want)
-	}
-	want := []string{
-		"b: latest is a symbolic link and is not followed: put the folder itself there",
-		`the model name "bad name" has " " at byte 3; letters, digits, '_', '.' and '-' are allowed`,
-		`c: the version name "v 1" has " " at byte 1; letters, digits, '_', '.' and '-' are allowed`,
-		"empty/1 has no model.onnx",
-		"linked is a symbolic link and is not followed: put the folder itself there",
-		"loose/model.onnx lies outside a version folder: move it to loose/1/model.onnx",
-		`the model name "stats" is taken by the protocol (/v2/models/stats)`,
-	}
-	if !slices.Equal(texts, want) {
-		t.Errorf("faults:\n%s\nwant:\n%s", strings.Join(texts, "\n"), strings.Join(want, "\n"))
-	}
-}
-
-func TestDiscoverWithoutFolder(t *testing.T) {
-	w := newWorld(t)
-	opts := w.options()
-	opts.Dir = filepath.Join(w.dir, "nowhere")
-	r, err := New(opts)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := r.Start(); err == nil || !strings.Contains(err.Error(), "cannot read the models folder") || !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("got %v", err)
-	}
-}
-
-func TestLocate(t *testing.T) {
-	w := newWorld(t)
-	for _, path := range []string{"digits/3/model.onnx", "digits/beta/model.onnx", "net/model.onnx", "net/resnet-50.onnx", "odd dir/model.onnx", "odd dir/my net.onnx", "empty/x"} {
-		write(t, filepath.Join(w.dir, path), "x")
-	}
-	link(t, "net/resnet-50.onnx", filepath.Join(w.dir, "link.onnx"))
-	f := func(path, label, file string) {
-		t.Helper()
-		b, err := Locate(filepath.Join(w.dir, path))
-		if err != nil {
-			if label != "" || !strings.Contains(err.Error(), file) {
-				t.Errorf("%s: %v, want %q", path, err, file)
-			}
-			return
-		}
-		if got := strings.TrimPrefix(b.ModelPath(), w.dir+"/"); b.Label() != label || got != file {
-			t.Errorf("%s is %s at %s, want %s at %s", path, b.Label(), got, label, file)
-		}
-	}
-	f("digits/3/model.onnx", "digits/3", "digits/3/model.onnx")
-	f("digits/3", "digits/3", "digits/3/model.onnx")
-	f("digits/beta", "beta/1", "digits/beta/model.onnx")
-	f("net/model.onnx", "net/1", "net/model.onnx")
-	f("net/../net", "net/1", "net/model.onnx")
-	f("net/resnet-50.onnx", "resnet-50/1", "net/resnet-50.onnx")
-	f("link.onnx", "resnet-50/1", "net/resnet-50.onnx")
-	f("odd dir/model.onnx", "model/1", "odd dir/model.onnx")
-	f("odd dir/my net.onnx", "", "rename the file")
-	f("empty", "", "is a folder without model.onnx")
-	f("nowhere.onnx", "", "no such file or directory")
-}
-
-// TestBareFileTakesOnlyItsOwn serves one file among others that are not its.
-func TestBareFileTakesOnlyItsOwn(t *testing.T) {
-	w := newWorld(t)
-	from := w.put(t, "m/1", fakeFile{Factor: 2})
-	for _, name := range []string{"net.onnx.data", "other.onnx", "film.mkv", ConfigFile} {
-		write(t, filepath.Join(from.Dir, name), "max_batch: 2")
-	}
-	if err := os.Rename(from.ModelPath(), filepath.Join(from.Dir, "net.onnx")); err != nil {
-		t.Fatal(err)
-	}
-	opts := w.options()
-	opts.Dir, opts.Paths = "", []string{filepath.Join(from.Dir, "net.onnx")}
-	r := w.start(t, opts)
-	v, err := r.Acquire("net", "1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer v.Release()
-	if v.Schema.MaxBatch != 64 {
-		t.Error("took the settings of a model.onnx")
-	}
-	b, err := Locate(opts.Paths[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	names, _, err := b.list()
-	if want := []string{"net.onnx", "net.onnx.data"}; err != nil || !slices.Equal(names, want) {
-		t.Errorf("files %v, %v; want %v", names, err, want)
-	}
-}
-
-func TestTwoBundlesOfOneName(t *testing.T) {
-	w := newWorld(t)
-	b := w.put(t, "m/1", fakeFile{Factor: 2})
-	opts := w.options()
-	opts.Paths = []string{b.Dir}
-	if _, _, err := Find(opts); err == nil || !strings.Contains(err.Error(), "two bundles are m/1") {
-		t.Errorf("got %v", err)
-	}
-}
-
-// TestWatch uses the system's own notifications: a folder that is moved in is served
-// without being asked for, one that is written in place too, one that is removed ends.
-func TestWatch(t *testing.T) {
-	w := newWorld(t)
-	w.put(t, "m/1", fakeFile{Factor: 1})
-	r, err := New(w.options())
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.begin(t, r)
-	until := func(want string) {
-		t.Helper()
-		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
-		defer cancel()
-		poll := time.NewTicker(5 * time.Millisecond)
-		defer poll.Stop()
-		for table(r) != want {
-			select {
-			case <-poll.C:
-			case <-ctx.Done():
-				t.Fatalf("still %s, want %s", table(r), want)
-			}
-		}
-	}
-	until("m/1 READY live")
-	w.put(t, "m/2", fakeFile{Factor: 2})
-	until("m/1 UNLOADED, m/2 READY live")
-	write(t, filepath.Join(w.dir, "new/1", ConfigFile), "max_batch: 4")
-	write(t, filepath.Join(w.dir, "new/1", ModelFile), `{"Factor": 3}`)
-	until("m/1 UNLOADED, m/2 READY live, new/1 READY live")
-	write(t, filepath.Join(w.dir, "new/2", ModelFile), `{"Factor`)
-	until("m/1 UNLOADED, m/2 READY live, new/1 READY live, new/2 FAILED")
-	write(t, filepath.Join(w.dir, "new/2", ModelFile), `{"Factor": 4}`)
-	until("m/1 UNLOADED, m/2 READY live, new/1 UNLOADED, new/2 READY live")
-	if err := os.RemoveAll(filepath.Join(w.dir, "m")); err != nil {
-		t.Fatal(err)
-	}
-	until("new/1 UNLOADED, new/2 READY live")
 }

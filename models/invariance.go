@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"sluice/internal/clock"
 	"sluice/internal/cost"
@@ -56,7 +57,8 @@ func (p *prover) compareBatches(ctx context.Context) (v Verdict, failure string,
 		return v, failure, err
 	}
 	defer release(solo)
-	sizes := proofSizes(p.bundle.Schema.MaxBatch)
+	perRow := clock.Now().Sub(start) / time.Duration(len(rows))
+	sizes, skipped := proofSizes(p.bundle.Schema.MaxBatch, perRow, p.opts.GateLimit)
 	var worst difference
 	done := 0
 	for i, size := range sizes {
@@ -70,8 +72,8 @@ func (p *prover) compareBatches(ctx context.Context) (v Verdict, failure string,
 	}
 	p.rows = rows
 	text := fmt.Sprintf("%d %s agree alone and in %d sizes of batch up to %d, %s", len(rows), p.source, done, sizes[0], worst.String())
-	if done < len(sizes) {
-		text += fmt.Sprintf("; %d more sizes were left out after %v", len(sizes)-done, p.opts.GateLimit)
+	if left := len(sizes) - done + skipped; left > 0 {
+		text += fmt.Sprintf("; %d more sizes were left out because of the limit of %v", left, p.opts.GateLimit)
 	}
 	return Verdict{Outcome: Passed, Text: text}, "", nil
 }
@@ -191,16 +193,26 @@ func (p *prover) soleRequest(ctx context.Context) ([]sample, string) {
 	return nil, ""
 }
 
-// proofSizes has the largest batch first, then 2, so that a slow model is proven where
-// it matters.
-func proofSizes(maxBatch int) []int {
-	sizes := []int{maxBatch}
+// proofSizes has the largest batch that a slow model can run in time first, then 2, so
+// that it is proven where it matters, then the rest. skipped counts those above.
+func proofSizes(maxBatch int, perRow, limit time.Duration) (sizes []int, skipped int) {
+	largest := 2
 	for _, size := range cost.Sizes(maxBatch) {
-		if size > 1 && size < maxBatch {
+		switch {
+		case size <= 2:
+		case time.Duration(size)*perRow > limit:
+			skipped++
+		default:
+			largest = size
+		}
+	}
+	sizes = []int{largest}
+	for _, size := range cost.Sizes(largest) {
+		if size > 1 && size < largest {
 			sizes = append(sizes, size)
 		}
 	}
-	return sizes
+	return sizes, skipped
 }
 
 // sentence is an error's text that may be shown.

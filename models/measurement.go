@@ -12,6 +12,7 @@ type measurement struct {
 	batch []sample
 	first time.Duration // the last run that does not count, in case none does
 	times []time.Duration
+	runs  int // all of them
 }
 
 // newMeasurement fills a batch of that size with the rows, repeated as needed.

@@ -122,9 +122,9 @@ func (p *prover) files(context.Context) (Verdict, error) {
 	}
 	pinned := ""
 	if n := len(b.Config.SHA256); n > 0 {
-		pinned = fmt.Sprintf(", %d pinned digests hold", n)
+		pinned = fmt.Sprintf(", %s as pinned", count(n, "digest"))
 	}
-	return Verdict{Outcome: Passed, Text: fmt.Sprintf("%d files, %s%s", len(b.Files), byteCount(size), pinned)}, nil
+	return Verdict{Outcome: Passed, Text: fmt.Sprintf("%s, %s%s", count(len(b.Files), "file"), byteCount(size), pinned)}, nil
 }
 
 // trial loads the bundle where a crash does no harm.
@@ -188,6 +188,13 @@ func asFault(err error, text string) error {
 		return err
 	}
 	return fault.Wrap(fault.ModelLoadFailed, err, text)
+}
+
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 func byteCount(n int64) string {

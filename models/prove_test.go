@@ -2,6 +2,7 @@ package models
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -92,7 +93,7 @@ func cut(want string) (gate, outcome, text string) {
 
 func TestSlowModelLeavesOutSizes(t *testing.T) {
 	w := newWorld(t)
-	b := w.put(t, "m/1", fakeFile{Factor: 1, Cost: time.Millisecond})
+	b := w.put(t, "m/1", fakeFile{Factor: 1, Cost: 5 * time.Millisecond})
 	opts := w.options()
 	opts.GateLimit = 20 * time.Millisecond
 	report, err := Check(context.Background(), opts, b)
@@ -102,10 +103,29 @@ func TestSlowModelLeavesOutSizes(t *testing.T) {
 	if n := len(report.Curve); n == 0 || n == 11 {
 		t.Errorf("%d sizes measured, want some and not all", n)
 	}
-	for _, want := range []string{"left out after 20ms and are extrapolated", "more sizes were left out after 20ms"} {
+	if report.Took > 500*time.Millisecond {
+		t.Errorf("took %v with a limit of 20ms a gate", report.Took)
+	}
+	for _, want := range []string{"left out after 20ms and are extrapolated", "more sizes were left out because of the limit of 20ms"} {
 		var b strings.Builder
 		if err := report.WriteText(&b); err != nil || !strings.Contains(b.String(), want) {
 			t.Errorf("report lacks %q: %v\n%s", want, err, b.String())
 		}
 	}
+}
+
+func TestProofSizes(t *testing.T) {
+	f := func(maxBatch int, perRow time.Duration, want string) {
+		t.Helper()
+		sizes, skipped := proofSizes(maxBatch, perRow, time.Second)
+		if got := fmt.Sprint(sizes, skipped); got != want {
+			t.Errorf("up to %d at %v a row: %s, want %s", maxBatch, perRow, got, want)
+		}
+	}
+	f(2, time.Hour, "[2] 0")
+	f(8, time.Microsecond, "[8 2 3 4 6] 0")
+	f(8, 125*time.Millisecond, "[8 2 3 4 6] 0")
+	f(8, 126*time.Millisecond, "[6 2 3 4] 1")
+	f(8, time.Hour, "[2] 4")
+	f(10, 240*time.Millisecond, "[4 2 3] 3")
 }

@@ -28,7 +28,7 @@ func (p *prover) replay(ctx context.Context) (Verdict, error) {
 		}
 		rows += all[i].request.rows
 	}
-	return Verdict{Outcome: Passed, Text: fmt.Sprintf("%d requests with %d rows answered as expected, %s", len(all), rows, worst.String())}, nil
+	return Verdict{Outcome: Passed, Text: fmt.Sprintf("%s with %s answered as expected, %s", count(len(all), "request"), count(rows, "row"), worst.String())}, nil
 }
 
 func (p *prover) replayLine(ctx context.Context, g *golden, worst *difference) error {

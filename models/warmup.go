@@ -93,7 +93,7 @@ func (p *prover) settleIn(ctx context.Context, m *measurement) error {
 		if i >= p.opts.Lanes && p.expired(start, p.opts.WarmupBudget/10) {
 			break
 		}
-		took, err := p.timeRun(ctx, i%p.opts.Lanes, m.batch)
+		took, err := p.timeRun(ctx, i%p.opts.Lanes, m)
 		if err != nil {
 			return err
 		}
@@ -108,7 +108,7 @@ func (p *prover) round(ctx context.Context, m *measurement, start clock.Instant)
 		if p.expired(start, p.opts.WarmupBudget) {
 			return nil
 		}
-		took, err := p.timeRun(ctx, i%p.opts.Lanes, m.batch)
+		took, err := p.timeRun(ctx, i%p.opts.Lanes, m)
 		if err != nil {
 			return err
 		}
@@ -118,9 +118,10 @@ func (p *prover) round(ctx context.Context, m *measurement, start clock.Instant)
 }
 
 // timeRun measures one run with its scatter. Tasks are prepared and released outside.
-func (p *prover) timeRun(ctx context.Context, lane int, batch []sample) (time.Duration, error) {
+func (p *prover) timeRun(ctx context.Context, lane int, m *measurement) (time.Duration, error) {
 	p.pace.rest(ctx)
-	tasks, parts := p.batch(batch)
+	m.runs++
+	tasks, parts := p.batch(m.batch)
 	defer release(tasks)
 	begin := clock.Now()
 	err := p.run(ctx, lane, parts)
@@ -131,7 +132,7 @@ func (p *prover) warmupVerdict(sweep []*measurement) Verdict {
 	curve := p.report.Curve
 	runs, unsteady := 0, 0
 	for _, m := range sweep {
-		runs += len(m.times)
+		runs += m.runs
 		if !m.steady() {
 			unsteady++
 		}

@@ -1,0 +1,184 @@
+package models
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+
+	"sluice/internal/fault"
+)
+
+func TestUnloadAndLoad(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.put(t, "m/1", fakeFile{Factor: 1})
+		r := w.start(t, w.options())
+		f := func(err error, kind fault.Kind, want string) {
+			t.Helper()
+			if kind == fault.None && err != nil || kind != fault.None && !fault.Is(err, kind) {
+				t.Errorf("got %v, want %s", err, kind.Code())
+			}
+			if got := table(r); got != want {
+				t.Errorf("got %s, want %s", got, want)
+			}
+		}
+		ctx := context.Background()
+		f(r.Unload(ctx, "m"), fault.None, "m/1 UNLOADED")
+		f(r.Unload(ctx, "m"), fault.None, "m/1 UNLOADED")
+		f(r.Unload(ctx, "other"), fault.None, "m/1 UNLOADED")
+		w.put(t, "m/2", fakeFile{Factor: 2})
+		r.scan(func(*Bundle) bool { return true })
+		f(r.Wait(ctx), fault.None, "m/1 UNLOADED, m/2 DISCOVERED") // stays unloaded
+		if ready, missing := r.Ready(); !ready {
+			t.Errorf("not ready for want of %v, which was unloaded on request", missing)
+		}
+		f(r.Load(ctx, "m"), fault.None, "m/1 UNLOADED, m/2 READY live")
+		f(r.Load(ctx, "m"), fault.None, "m/1 UNLOADED, m/2 READY live")
+		f(r.Load(ctx, "other"), fault.ModelNotFound, "m/1 UNLOADED, m/2 READY live")
+		f(r.Load(ctx, "../m"), fault.BadModelName, "m/1 UNLOADED, m/2 READY live")
+	})
+}
+
+func TestRollBackByRemovingTheFolder(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.put(t, "m/1", fakeFile{Factor: 1})
+		w.put(t, "m/2", fakeFile{Factor: 2})
+		r := w.start(t, w.options())
+		remove := func(label, want string) {
+			t.Helper()
+			if err := os.RemoveAll(filepath.Join(w.dir, label)); err != nil {
+				t.Fatal(err)
+			}
+			r.scan(func(*Bundle) bool { return false })
+			if err := r.Wait(context.Background()); err != nil {
+				t.Fatal(err)
+			}
+			if got := table(r); got != want {
+				t.Errorf("got %q, want %q", got, want)
+			}
+		}
+		remove("m/2", "m/1 READY live")
+		remove("m", "")
+	})
+}
+
+func TestNewVersionLoadsOnceItHasSettled(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.put(t, "m/1", fakeFile{Factor: 1})
+		opts := w.options()
+		opts.RescanEvery, opts.Settle = time.Second, 1500*time.Millisecond
+		r := w.start(t, opts)
+		time.Sleep(100 * time.Millisecond) // the fake clock's: past the first look
+		b := w.put(t, "m/2", fakeFile{Factor: 2})
+		start := time.Now()
+		at := func(after time.Duration, want string) {
+			t.Helper()
+			time.Sleep(after - time.Since(start))
+			synctest.Wait()
+			if got := table(r); got != want {
+				t.Errorf("after %v got %s, want %s", after, got, want)
+			}
+		}
+		at(500*time.Millisecond, "m/1 READY live")
+		at(1500*time.Millisecond, "m/1 READY live, m/2 DISCOVERED") // seen at 0.9 s
+		if err := os.WriteFile(filepath.Join(b.Dir, ConfigFile), []byte("max_batch: 4"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		at(3*time.Second, "m/1 READY live, m/2 DISCOVERED") // the change was seen at 1.9 s
+		at(4*time.Second, "m/1 UNLOADED, m/2 READY live")
+		v, err := r.Acquire("m", "")
+		if err != nil || v.Schema.MaxBatch != 4 {
+			t.Fatal("not loaded with the late file", err)
+		}
+		v.Release()
+	})
+}
+
+func TestPublishJoinsAndCloses(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.put(t, "m/1", fakeFile{Factor: 1})
+		opts := w.options()
+		served := &recorder{closed: &w.closed}
+		opts.Publish = func(v *Version) (Served, error) {
+			if v.Name == "refused" {
+				return nil, errors.New("library text")
+			}
+			if v.Schema == nil || v.Session == nil || len(v.Report.Curve) == 0 || len(v.Digest) != 64 {
+				t.Errorf("published half: %+v", v)
+			}
+			return served, nil
+		}
+		w.put(t, "refused/1", fakeFile{Factor: 1})
+		r := w.start(t, opts)
+		if got, want := table(r), "m/1 READY live, refused/1 FAILED"; got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+		if got, want := r.Index()[1].Reason, "it cannot be joined to the scheduler"; got != want {
+			t.Errorf("the reason is %q, want %q", got, want)
+		}
+		if err := r.Unload(context.Background(), "m"); err != nil {
+			t.Fatal(err)
+		}
+		if served.calls != 1 || served.sessionsClosed != w.closed.Load()-1 {
+			t.Errorf("closed %d times, with %d of %d sessions closed before", served.calls, served.sessionsClosed, w.closed.Load())
+		}
+	})
+}
+
+// recorder is a Served that notes how many sessions were closed before it.
+type recorder struct {
+	calls          int
+	closed         *atomic.Int64
+	sessionsClosed int64
+}
+
+func (s *recorder) Close(context.Context) error {
+	s.calls++
+	s.sessionsClosed = s.closed.Load()
+	return nil
+}
+
+func TestCloseStopsLoading(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t)
+		inside := make(chan struct{}, 8)
+		for i := range 4 {
+			w.put(t, fmt.Sprintf("m%d/1", i), fakeFile{Factor: 1})
+		}
+		opts := w.options()
+		opts.Open = func(ctx context.Context, _ *Bundle) (Session, error) {
+			inside <- struct{}{}
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}
+		r, err := New(opts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.notify = func() (*fsnotify.Watcher, error) { return nil, errors.New("none in this test") }
+		if err := r.Start(); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if n := len(inside); n != 2 {
+			t.Errorf("%d versions load at once, want 2", n)
+		}
+		if ready, _ := r.Ready(); ready {
+			t.Error("ready while everything loads")
+		}
+		if err := r.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+}
