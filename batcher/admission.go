@@ -18,7 +18,8 @@ type forecast struct {
 
 // forecast predicts when an item that arrives now would run. It counts everything ahead
 // of it in its own model's order, also what will be dropped, and what its neighbours
-// on the device may take meanwhile; it errs towards late.
+// on the device may take meanwhile; it errs towards late. A lower class counts on its
+// floor: else it would be refused for good while the classes above keep the device busy.
 func (in *instance) forecast(now clock.Instant, rows int, class task.Priority, deadline clock.Instant, key uint64) forecast {
 	work := time.Duration(0)
 	own := 0
@@ -45,6 +46,13 @@ func (in *instance) forecast(now clock.Instant, rows int, class task.Priority, d
 		// ahead of it. Do not promise that: a longer queue must not look better.
 		batch := in.cost.latency(in.limit)
 		f.finish = max(f.finish, d.free(now, work-batch).Add(batch))
+	}
+	if class > 0 && in.totalRows() > in.rows[class] {
+		mine := in.rows[class] + rows
+		run := in.cost.latency(min(mine, max(rows, in.limit)))
+		if start := d.free(now, in.paid(class, in.drain(mine))); start.Add(run) < f.finish {
+			f = forecast{start, start.Add(run)}
+		}
 	}
 	return f
 }

@@ -174,7 +174,7 @@ func (d *device) free(now clock.Instant, work time.Duration) clock.Instant {
 			}
 		}
 		step := (work + time.Duration(n) - 1) / time.Duration(n)
-		if room := next.Sub(level); step > room {
+		if room := next.Sub(level); next != clock.Never && step > room {
 			level, work = next, work-room*time.Duration(n)
 			continue
 		}

@@ -12,8 +12,9 @@ import (
 // only those within one batch of the least may be chosen. Among them the one with the
 // least slack goes first, so that fairness costs no deadline that it need not.
 //
-// Within a model the highest class leads, and each lower one that waits earns a share
-// of the leader's time (ClassFloor); when that pays for a batch it leads once.
+// Within a model the highest class leads, and each lower one that waits or is refused
+// earns a share of the leader's time (ClassFloor); when that pays for a batch of what it
+// has waiting it leads once.
 
 // candidate is what an instance would run next.
 type candidate struct {
@@ -80,7 +81,7 @@ func choose(now clock.Instant, d *device, found []candidate) *candidate {
 	for i := range found {
 		in := found[i].on
 		least = min(least, in.virtual)
-		quantum = max(quantum, float64(in.cost.latency(in.limit)))
+		quantum = max(quantum, float64(in.cost.latency(in.limit))/2)
 	}
 	d.virtual = max(d.virtual, least)
 	var best *candidate
@@ -111,14 +112,22 @@ func (in *instance) lead() task.Priority {
 	return top
 }
 
-// charge books a batch of the given predicted latency, led by a class.
-func (in *instance) charge(class task.Priority, took time.Duration, floor float64) {
+// charge books a batch of the given predicted latency, of which a part was the leading
+// class's own.
+func (in *instance) charge(class task.Priority, took time.Duration, part float64) {
 	in.virtual += float64(took) / in.weight
-	in.credit[class] = max(0, in.credit[class]-float64(took))
+	in.credit[class] = max(0, in.credit[class]-part*float64(took))
 	most := 2 * float64(in.cost.latency(in.limit))
 	for c := class + 1; c < task.Priorities; c++ {
-		if len(in.heads[c]) > 0 {
-			in.credit[c] = min(most, in.credit[c]+float64(took)*floor/(1-floor))
+		if len(in.heads[c]) > 0 || in.wanting[c] {
+			in.credit[c] = min(most, in.credit[c]+float64(took)*in.floor/(1-in.floor))
+			in.wanting[c] = false
 		}
 	}
+}
+
+// paid predicts how long it takes until a lower class has earned what a batch of so much
+// work costs, while the classes above take all they can.
+func (in *instance) paid(class task.Priority, work time.Duration) time.Duration {
+	return time.Duration(max(0, float64(work)-in.credit[class]) * (1 - in.floor) / in.floor / in.share)
 }

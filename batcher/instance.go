@@ -43,6 +43,8 @@ type instance struct {
 
 	virtual float64                  // device time used, by weight; see fairness.go
 	credit  [task.Priorities]float64 // device time owed to lower classes
+	floor   float64                  // SchedulerOptions.ClassFloor
+	wanting [task.Priorities]bool    // refused since the last batch
 	running int                      // batches
 	lastEnd clock.Instant            // of a batch
 	ended   bool                     // lastEnd is valid

@@ -44,7 +44,7 @@ func (s *Scheduler) AddModel(opts ModelOptions) (ModelID, error) {
 	for _, on := range opts.Devices {
 		d := s.devices[on.Device]
 		in := &instance{
-			model: m, device: d, weight: opts.Weight, busyAt: -1, share: 1,
+			model: m, device: d, weight: opts.Weight, busyAt: -1, share: 1, floor: s.opts.ClassFloor,
 			cost:   newCostModel(opts.MaxBatch, on.Sizes, on.Curve, d.opts.Gap),
 			groups: make(map[uint64]*group),
 		}
@@ -131,11 +131,12 @@ func (s *Scheduler) Arrive(now clock.Instant, it *Item) Verdict {
 	m.counts.Arrived++
 	in.arrivals.add(now, it.Rows)
 	reason := s.refuse(now, in, it, f)
-	if reason != Expired && in.budgets.add(now, it.Deadline.Sub(it.Arrived)) {
+	if reason != Expired && it.Deadline != clock.Never && in.budgets.add(now, it.Deadline.Sub(it.Arrived)) {
 		in.retune()
 	}
 	if reason != None {
 		m.counts.Refused[reason]++
+		in.wanting[it.Class] = true
 		return Verdict{Reason: reason, Wait: f.start.Sub(now), Wake: noLane}
 	}
 	m.counts.Admitted++
@@ -186,13 +187,14 @@ func (s *Scheduler) seal(now clock.Instant, c *candidate, b *Batch) {
 	for range c.window.items {
 		in.board(s, q.head, b)
 	}
+	own := b.Rows
 	if !c.probe {
 		in.fill(s, now, c, b)
 	}
 	run := in.cost.latency(b.Rows)
 	b.Model, b.Bucket, b.Probe = in.model.id, in.cost.bucket(b.Rows), c.probe
 	b.Start, b.PredictedEnd = now, now.Add(run)
-	in.charge(c.class, run, s.opts.ClassFloor)
+	in.charge(c.class, run, float64(own)/float64(b.Rows))
 	in.running++
 	in.counts.Batches++
 	in.counts.Items += uint64(len(b.Items))

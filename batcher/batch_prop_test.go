@@ -1,0 +1,196 @@
+package batcher
+
+import (
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"sluice/internal/clock"
+	"sluice/internal/task"
+)
+
+// scene is a random set-up with random traffic; the rig checks every step of it.
+type scene struct {
+	*rig
+	models int
+	items  []*Item
+}
+
+type sceneOptions struct {
+	noise  bool // runs take other times than predicted, and fail
+	spread bool
+}
+
+func drawScene(t *rapid.T, o sceneOptions) *scene {
+	s := New(SchedulerOptions{})
+	devices := rapid.IntRange(1, 3).Draw(t, "devices")
+	for range devices {
+		opts := DeviceOptions{Name: "d", Lanes: rapid.IntRange(1, 3).Draw(t, "lanes")}
+		if o.spread && rapid.Bool().Draw(t, "spreads") {
+			opts.SpreadAfter = time.Duration(rapid.IntRange(1, 3000).Draw(t, "spread after")) * time.Microsecond
+		}
+		device0(t, s, opts)
+	}
+	models := rapid.IntRange(1, 4).Draw(t, "models")
+	for range models {
+		addDrawn(t, s, devices)
+	}
+	r := newRig(t, s)
+	r.conserve = !o.spread
+	if o.noise {
+		r.took = func(b *Batch) time.Duration {
+			factor := rapid.SampledFrom([]float64{0.5, 0.9, 1, 1, 1.1, 2, 20}).Draw(t, "factor")
+			return time.Duration(factor*float64(b.PredictedEnd.Sub(b.Start))) + 1
+		}
+		r.fails = func(*Batch) bool { return rapid.IntRange(0, 9).Draw(t, "fails") == 0 }
+	}
+	return &scene{rig: r, models: models}
+}
+
+func addDrawn(t *rapid.T, s *Scheduler, devices int) {
+	maxBatch := rapid.IntRange(1, 16).Draw(t, "max batch")
+	opts := ModelOptions{
+		Name: "m", MaxBatch: maxBatch, MaxQueueRows: rapid.IntRange(maxBatch, 200).Draw(t, "queue rows"),
+		Weight: float64(rapid.IntRange(1, 3).Draw(t, "weight")),
+	}
+	first := rapid.IntRange(0, devices-1).Draw(t, "first device")
+	for i := range rapid.IntRange(1, devices).Draw(t, "on") {
+		on := ModelDevice{Device: DeviceID((first + i) % devices)}
+		on.Curve = line(maxBatch, time.Duration(rapid.IntRange(1, 5000).Draw(t, "base"))*time.Microsecond, time.Duration(rapid.IntRange(0, 500).Draw(t, "per row"))*time.Microsecond)
+		if rapid.IntRange(0, 3).Draw(t, "padded") == 0 {
+			on.Sizes = []int{1, maxBatch + 1}
+		}
+		opts.Devices = append(opts.Devices, on)
+	}
+	if _, err := s.AddModel(opts); err != nil {
+		t.Fatalf("%v", err)
+	}
+}
+
+// play draws one thing that happens.
+func (s *scene) play(t *rapid.T) {
+	switch rapid.IntRange(0, 9).Draw(t, "event") {
+	case 0:
+		if len(s.items) > 0 {
+			s.cancel(rapid.SampledFrom(s.items).Draw(t, "whom"))
+		}
+	case 1, 2, 3:
+		s.advance(s.now.Add(time.Duration(rapid.IntRange(0, 20000).Draw(t, "pass")) * time.Microsecond))
+	default:
+		m := ModelID(rapid.IntRange(0, s.models-1).Draw(t, "model"))
+		it := &Item{
+			Model: m, Rows: rapid.IntRange(1, s.s.models[m].opts.MaxBatch).Draw(t, "rows"), Arrived: s.now,
+			Deadline: s.now.Add(time.Duration(rapid.IntRange(0, 60000).Draw(t, "budget")) * time.Microsecond),
+			Class:    task.Priority(rapid.IntRange(0, task.Priorities-1).Draw(t, "class")),
+			Key:      uint64(rapid.IntRange(0, 40).Draw(t, "key") % 33),
+		}
+		if rapid.IntRange(0, 9).Draw(t, "no deadline") == 0 {
+			it.Deadline = clock.Never
+		}
+		s.arrive(it)
+		s.items = append(s.items, it)
+	}
+}
+
+func (s *scene) run(t *rapid.T) {
+	for range rapid.IntRange(1, 150).Draw(t, "events") {
+		s.play(t)
+	}
+	s.settle()
+}
+
+// Exactly once, batches as they must be, deadline order, no idle lane beside feasible
+// work: the rig checks them all, under noise and failures.
+func TestInvariantsUnderNoise(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) { drawScene(t, sceneOptions{noise: true}).run(t) })
+}
+
+// With exact predictions nothing that ran is late, probes aside.
+func TestNothingIsLateWithExactPredictions(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := drawScene(t, sceneOptions{})
+		probed := 0
+		s.onBatch = func(b *Batch) {
+			if b.Probe {
+				probed += len(b.Items)
+			}
+		}
+		s.run(t)
+		if s.late > probed {
+			t.Fatalf("%d late, %d of them were probes", s.late, probed)
+		}
+	})
+}
+
+// Held-back work is never stranded: settle fails if nothing is going to happen while
+// items wait.
+func TestSpreadingStrandsNothing(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) { drawScene(t, sceneOptions{noise: true, spread: true}).run(t) })
+}
+
+// The same calls make the same decisions.
+func TestReplay(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := drawScene(t, sceneOptions{})
+		type event struct {
+			at clock.Instant
+			it Item
+		}
+		var events []event
+		for range rapid.IntRange(1, 80).Draw(t, "events") {
+			n := len(s.items)
+			s.play(t)
+			if len(s.items) > n {
+				it := *s.items[n]
+				events = append(events, event{s.now, Item{Model: it.Model, Rows: it.Rows, Arrived: it.Arrived, Deadline: it.Deadline, Class: it.Class, Key: it.Key}})
+			}
+		}
+		again := func() string {
+			fresh := New(SchedulerOptions{})
+			for _, d := range s.s.devices {
+				device0(t, fresh, d.opts)
+			}
+			for _, m := range s.s.models {
+				if _, err := fresh.AddModel(m.opts); err != nil {
+					t.Fatalf("%v", err)
+				}
+			}
+			r := newRig(t, fresh)
+			for _, e := range events {
+				it := e.it
+				r.advance(e.at)
+				r.arrive(&it)
+			}
+			r.settle()
+			return r.log
+		}
+		if a, b := again(), again(); a != b {
+			t.Fatalf("two replays decide differently: %s and %s", a, b)
+		}
+	})
+}
+
+// More waiting never brings a prediction forward, and a further lane never puts one off.
+func TestForecastsAreMonotone(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		lanes := rapid.IntRange(1, 3).Draw(t, "lanes")
+		curve := line(8, time.Duration(rapid.IntRange(1, 5000).Draw(t, "base")), time.Duration(rapid.IntRange(0, 1000).Draw(t, "per row")))
+		build := func(lanes int) *rig { return one(t, lanes, ModelOptions{MaxBatch: 8}, curve) }
+		less, more := build(lanes), build(lanes+1)
+		var last clock.Instant
+		for range rapid.IntRange(1, 100).Draw(t, "arrivals") {
+			rows := rapid.IntRange(1, 8).Draw(t, "rows")
+			probe := less.s.Predict(less.now, 0, 1, task.Normal, nil)[0]
+			if probe.Finish < last {
+				t.Fatalf("with more waiting the prediction fell from %d to %d", last, probe.Finish)
+			}
+			last = probe.Finish
+			if other := more.s.Predict(more.now, 0, 1, task.Normal, nil)[0]; other.Finish > probe.Finish {
+				t.Fatalf("with a lane more the prediction rose from %d to %d", probe.Finish, other.Finish)
+			}
+			less.arrive(less.item(0, rows, time.Hour))
+			more.arrive(more.item(0, rows, time.Hour))
+		}
+	})
+}
