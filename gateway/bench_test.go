@@ -57,8 +57,10 @@ func BenchmarkConnection(b *testing.B) {
 	})
 	b.Run("bare", func(b *testing.B) {
 		answer := make([]byte, 350)
-		s := fasthttp.Server{ReadBufferSize: 16 << 10, WriteBufferSize: 16 << 10, NoDefaultDate: true, NoDefaultServerHeader: true, DisablePreParseMultipartForm: true,
-			Handler: func(ctx *fasthttp.RequestCtx) { ctx.Response.SetBody(answer) }}
+		s := fasthttp.Server{
+			ReadBufferSize: 16 << 10, WriteBufferSize: 16 << 10, NoDefaultDate: true, NoDefaultServerHeader: true, DisablePreParseMultipartForm: true,
+			Handler: func(ctx *fasthttp.RequestCtx) { ctx.Response.SetBody(answer) },
+		}
 		b.ReportAllocs()
 		b.ResetTimer()
 		if err := s.ServeConn(&replay{raw: raw, left: b.N}); err != nil {

@@ -13,7 +13,6 @@ var (
 	headerContentType     = []byte("Content-Type")
 	headerContentEncoding = []byte("Content-Encoding")
 	headerAcceptEncoding  = []byte("Accept-Encoding")
-	headerAllow           = []byte("Allow")
 	headerRetryAfter      = []byte("Retry-After")
 	headerBinaryLength    = []byte("Inference-Header-Content-Length")
 	headerServerTiming    = []byte("Server-Timing")

@@ -109,6 +109,8 @@ type Outcome struct {
 	// Trace is the scheduler's account; zero if the request never got there.
 	Trace task.Trace
 	Rows  int
+	// Late says that the answer was ready only after the deadline.
+	Late bool
 	// Fault is fault.None for an answered request.
 	Fault         fault.Kind
 	Total         time.Duration

@@ -1,6 +1,9 @@
 package gateway
 
-import "syscall"
+import (
+	"errors"
+	"syscall"
+)
 
 // Gone reports whether the client has closed the connection: end of file can be read
 // although a request is still being served. A client that only half-closes its side
@@ -9,7 +12,7 @@ import "syscall"
 // after the request.
 func (c *conn) Gone() bool {
 	n, err, ok := c.peek()
-	return ok && (n == 0 && err == nil || err != nil && err != syscall.EAGAIN)
+	return ok && (n == 0 && err == nil || err != nil && !errors.Is(err, syscall.EAGAIN))
 }
 
 // pending reports whether bytes wait to be read.

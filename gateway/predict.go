@@ -83,7 +83,7 @@ func (s *Server) respond(c *call, info *ModelInfo, wire format, t *task.Task) er
 	resp.SwapBody(s.compress(c, out))
 	c.outcome.ResponseBytes = len(out)
 	end := clock.Now()
-	c.outcome.Encode, c.outcome.Total = end.Sub(begin), end.Sub(c.arrived)
+	c.outcome.Encode, c.outcome.Total, c.outcome.Late = end.Sub(begin), end.Sub(c.arrived), end > t.Deadline
 	return nil
 }
 
