@@ -20,8 +20,8 @@
 //
 // Choices where the sources of the protocol disagree:
 //   - Floats are printed with the fewest digits that give the same float32 (or
-//     float64) back, whole numbers with ".0". Servers that widen to float64 first
-//     print twice the bytes for the same value.
+//     float64) back, also to a reader that goes through float64; whole numbers with
+//     ".0". Servers that widen to float64 first print twice the bytes for the same value.
 //   - NaN, Infinity and -Infinity are tokens, both ways.
 //   - Duplicate keys are an error in every object, whether it is read or ignored.
 //   - The empty shape [] is a scalar with one element.

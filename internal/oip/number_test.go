@@ -189,6 +189,8 @@ func TestFloatText(t *testing.T) {
 	f(2e-6, "0.000002")
 	f(1e20, "100000000000000000000.0")
 	f(1e21, "1e+21")
+	f(7.038531e-26, "7.038530691851209e-26")
+	f(-7.038531e-26, "-7.038530691851209e-26")
 	f(float32(math.NaN()), "NaN")
 	f(float32(math.Inf(1)), "Infinity")
 	f(float32(math.Inf(-1)), "-Infinity")

@@ -43,7 +43,7 @@ type OutputChoice struct {
 
 // Reset makes r ready for the next request and keeps its memory.
 func (r *Request) Reset() {
-	r.ID = r.ID[:0]
+	r.ID = trim(r.ID)
 	r.Outputs = r.Outputs[:0]
 	r.Budget, r.Priority = 0, 0
 	r.binaryAll = false

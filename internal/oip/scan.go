@@ -30,7 +30,14 @@ func (s *scanner) start(data []byte, maxDepth int) {
 func (s *scanner) stop() {
 	s.data = nil
 	clear(s.keys)
+	s.key = trim(s.key)
+	if cap(s.keys) > maxKeptKeys {
+		s.keys = nil
+	}
 }
+
+// maxKeptKeys bounds the keys that an idle scanner has room for.
+const maxKeptKeys = 1 << 12
 
 // next skips white space and returns the byte there without reading it; 0 at the end
 // of the document (a NUL byte is no token, so the two need no telling apart).
