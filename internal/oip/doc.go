@@ -15,8 +15,9 @@
 //   - A number is rounded once, to its tensor's own type. What does not fit is
 //     refused and never wrapped, truncated or turned into an infinity.
 //   - No memory is taken for what a header promises, only for what the body holds.
-//   - The steady state allocates nothing for numeric tensors, JSON or binary, and
-//     nothing for strings in binary form.
+//   - The steady state allocates nothing on the way from a request's bytes to its
+//     answer's: V2, JSON or binary, every datatype.
+//   - A schema has at most 64 outputs: a task's Wanted has a bit for each.
 //
 // Choices where the sources of the protocol disagree:
 //   - Floats are printed with the fewest digits that give the same float32 (or

@@ -68,6 +68,11 @@ func TestSimpleJSON(t *testing.T) {
 		var r Request
 		tk := task.Get()
 		defer tk.Release()
+		if err := r.Decode(s, "simple", []byte(body), len(body), nil, tk); err != nil {
+			t.Fatalf("cannot decode with the header's length given: %v", err)
+		}
+		tk.Arena.Reset()
+		r.Reset()
 		if err := r.Decode(s, "simple", []byte(body), -1, nil, tk); err != nil {
 			t.Fatalf("cannot decode: %v", err)
 		}
@@ -89,5 +94,6 @@ func TestSimpleJSON(t *testing.T) {
 	f(`{"inputs":[`+in("INPUT0", "["+sixteen+"]")+","+in("INPUT1", "["+sixteen+"]")+`]}`, want)
 	f(`{"inputs":[`+in("INPUT0", "[["+sixteen+"]]")+","+in("INPUT1", "[[[1,2,3],[]],[[4,5,6,7,8,9,10,11,12,13,14,15,16]]]")+`]}`, want)
 	f(` { "inputs" : [ `+in("INPUT1", "["+sixteen+"]")+` , {"data" : [ [`+sixteen+`] ] , "shape":[ 1 , 16 ], "datatype":"INT32", "name":"INPUT0", "parameters":null} ] , "id" : null, "model_name":"simple", "outputs":null, "parameters": null } `, want)
+	f(`{"parameters":{"binary_data_output":true},"outputs":[{"name":"OUTPUT0"},{"name":"OUTPUT1","parameters":{"content_type":"np"}}],"inputs":[`+in("INPUT0", "["+sixteen+"]")+","+in("INPUT1", "["+sixteen+"]")+`]}`, want)
 	f(`{"id":"","outputs":[],"inputs":[`+in("INPUT0", "["+sixteen+"]")+","+in("INPUT1", "["+sixteen+"]")+`]}`, want)
 }
