@@ -16,6 +16,11 @@ import (
 // earns a share of the leader's time (ClassFloor); when that pays for a batch of what it
 // has waiting it leads once.
 
+const (
+	strictQuantum = 0.5 // of the longest batch, in overload
+	looseQuantum  = 2
+)
+
 // candidate is what an instance would run next.
 type candidate struct {
 	on     *instance
@@ -81,7 +86,12 @@ func choose(now clock.Instant, d *device, found []candidate) *candidate {
 	for i := range found {
 		in := found[i].on
 		least = min(least, in.virtual)
-		quantum = max(quantum, float64(in.cost.latency(in.limit))/2)
+		quantum = max(quantum, float64(in.cost.latency(in.limit)))
+	}
+	if d.load < 1 {
+		quantum *= looseQuantum
+	} else {
+		quantum *= strictQuantum
 	}
 	d.virtual = max(d.virtual, least)
 	var best *candidate
