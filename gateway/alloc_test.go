@@ -4,9 +4,13 @@ package gateway
 
 import (
 	"net"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/valyala/fasthttp"
+
+	"sluice/internal/fault"
 )
 
 // requestCtx is a parsed request, as fasthttp hands it to the handler.
@@ -56,6 +60,43 @@ func TestHandlerAllocations(t *testing.T) {
 	headers["Accept-Encoding"] = "gzip, deflate"
 	f("binary with budget and codings", body, headers, 0)
 	f("JSON", simpleBody(`"id":"42",`), nil, 0)
+}
+
+// A shed costs as little: it is what the server does most when it is overloaded.
+func TestShedAllocations(t *testing.T) {
+	model := simpleModel()
+	shed := &fault.Error{Kind: fault.Overloaded, Text: "the queue is full", RetryAfter: time.Second}
+	model.admit = func() error { return shed }
+	s, err := New(Options{Models: newFakeModels(model)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, headers := binarySimple()
+	ctx := requestCtx(newConn(nil, s), body, headers)
+	if got := testing.AllocsPerRun(1000, func() {
+		ctx.Response.Reset()
+		s.handle(ctx)
+	}); got > 0 || ctx.Response.StatusCode() != 429 {
+		t.Errorf("%v allocations for a %d", got, ctx.Response.StatusCode())
+	}
+}
+
+// A connection that has carried a large answer does not keep its buffer.
+func TestLargeBuffersAreLetGo(t *testing.T) {
+	s := newServer(t)
+	ctx := requestCtx(newConn(nil, s), strings.Repeat("\x00", 2<<20), map[string]string{"Inference-Header-Content-Length": "0"})
+	ctx.Request.SetRequestURI("/v2/models/raw1/infer")
+	s.handle(ctx)
+	if n := len(ctx.Response.Body()); ctx.Response.StatusCode() != 200 || n < 2<<20 {
+		t.Fatalf("got %d with %d bytes", ctx.Response.StatusCode(), n)
+	}
+	ctx.Response.Reset()
+	if n := cap(ctx.Response.SwapBody(nil)); n > maxKeptBody {
+		t.Errorf("the response keeps %d bytes", n)
+	}
+	if n := cap(ctx.Request.SwapBody(nil)); n > maxKeptBody {
+		t.Errorf("the request keeps %d bytes", n)
+	}
 }
 
 // The framing of the usual request allocates nothing either.

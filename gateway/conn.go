@@ -34,7 +34,9 @@ type conn struct {
 	chunked  bool    // the body comes in chunks
 	chunk    chunker // follows them
 	reserved int64   // counted in s.bodies
-	rest     []byte  // read beyond the request
+	ahead    []byte  // read beyond a request
+	taken    int     // bytes of ahead that have been served
+	fresh    bool    // the latest bytes came from the socket, not from ahead
 	refused  bool
 
 	idle    atomic.Bool   // no byte of the next request has come
@@ -104,13 +106,12 @@ func (c *conn) readHead(p []byte) (int, error) {
 
 // await reads more of a header of which got bytes are there.
 func (c *conn) await(p []byte, got int) (n int, err error) {
-	if len(c.rest) > 0 {
-		n = copy(p, c.rest)
-		c.rest = c.rest[n:]
+	if n = c.takeAhead(p); n > 0 {
 		c.now = clock.Now()
 		c.arrived = c.now
 		return n, nil
 	}
+	c.fresh = true
 	if got > 0 {
 		if c.readBy.Sub(c.arrived) != c.s.opt.HeaderTimeout {
 			c.now = c.arrived
@@ -152,16 +153,11 @@ func (c *conn) begin(h head) *fault.Error {
 
 // readBody returns more of the current request's body.
 func (c *conn) readBody(p []byte) (n int, err error) {
-	if len(c.rest) > 0 {
-		n = copy(p, c.rest)
-		c.rest = c.rest[n:]
-	} else if n, err = c.Conn.Read(p); n == 0 && err != nil {
-		if errors.Is(err, os.ErrDeadlineExceeded) {
-			c.refuse(fault.New(fault.BodyTimeout, "the body did not come in time"))
-		} else {
-			c.abandoned()
+	if n = c.takeAhead(p); n == 0 {
+		c.fresh = true
+		if n, err = c.Conn.Read(p); n == 0 && err != nil {
+			return c.bodyFailed(err)
 		}
-		return 0, errRefused
 	}
 	used, f := c.consume(p[:n])
 	if f != nil {
@@ -170,6 +166,15 @@ func (c *conn) readBody(p []byte) (n int, err error) {
 	}
 	c.keep(p[used:n])
 	return used, nil
+}
+
+func (c *conn) bodyFailed(err error) (int, error) {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		c.refuse(fault.New(fault.BodyTimeout, "the body did not come in time"))
+	} else {
+		c.abandoned()
+	}
+	return 0, errRefused
 }
 
 // consume says how many bytes of p belong to the body.
@@ -191,11 +196,23 @@ func (c *conn) consume(p []byte) (used int, f *fault.Error) {
 	return used, nil
 }
 
-// keep saves bytes of the next request; clients that pipeline are rare.
+// keep puts back bytes of the next request; clients that pipeline are rare. What came
+// from ahead is still there: only bytes of the socket are copied, once.
 func (c *conn) keep(next []byte) {
-	if len(next) > 0 {
-		c.rest = append(append([]byte(nil), next...), c.rest...)
+	switch {
+	case len(next) == 0:
+	case c.fresh:
+		c.ahead, c.taken = append(c.ahead[:0], next...), 0
+	default:
+		c.taken -= len(next)
 	}
+}
+
+func (c *conn) takeAhead(p []byte) int {
+	n := copy(p, c.ahead[c.taken:])
+	c.taken += n
+	c.fresh = c.fresh && n == 0
+	return n
 }
 
 // setReadDeadline gives the client d from now on.

@@ -10,7 +10,7 @@ import (
 // budget is the time that a request has from its arrival: what its header asks for, else
 // the model's own. The protocol's timeout parameter, read later, can only shorten it.
 func (c *call) budget(modelBudget, longest time.Duration) (time.Duration, *fault.Error) {
-	value := c.ctx.Request.Header.PeekBytes(headerBudget)
+	value := c.ctx.Request.Header.PeekCanonical(headerBudget)
 	if value == nil {
 		return modelBudget, nil
 	}

@@ -20,6 +20,13 @@
 // of a fasthttp.RequestCtx is kept after its handler returns; no lock is held while
 // a request runs; the binary path allocates nothing per request in steady state.
 //
+// Why a checking connection. fasthttp accepts framings that a proxy in front may read
+// differently (both lengths, folded headers, any version), reports the rest as untyped
+// errors, and takes memory for a body as soon as it is announced. Looking at the raw
+// headers in the handler is too late, since the body has been read by then; its
+// HeaderReceived hook cannot refuse; and neither sees chunks. Between the socket and
+// fasthttp everything is seen once, for about 0.15 µs per request.
+//
 // Only cmd/sluice may import this package. It joins Models, Control and Observer to
 // the registry, the scheduler and the metrics.
 package gateway

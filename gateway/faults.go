@@ -73,10 +73,11 @@ func writeFault(resp *fasthttp.Response, f *fault.Error) {
 	resp.Header.SetCanonical(headerContentType, typeJSON)
 	resp.SwapBody(oip.AppendError(resp.SwapBody(nil)[:0], f.Text, f.Kind.Code()))
 	if seconds := retryAfter(f); seconds > 0 {
-		resp.Header.SetCanonical(headerRetryAfter, strconv.AppendInt(nil, int64(seconds), 10))
+		var digits [20]byte
+		resp.Header.SetCanonical(headerRetryAfter, strconv.AppendInt(digits[:0], int64(seconds), 10))
 	}
 	if f.Kind == fault.UnsupportedEncoding {
-		resp.Header.SetCanonical(headerAcceptEncoding, []byte("gzip, deflate"))
+		resp.Header.SetCanonical(headerAcceptEncoding, codingsAccepted)
 	}
 }
 

@@ -20,7 +20,6 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 	} else {
 		c.arrived = clock.Now()
 	}
-	ctx.Response.ReleaseBody(maxKeptBody)
 	defer s.finish(c)
 	if err := s.dispatch(c); err != nil {
 		f := fault.Of(err)
@@ -41,6 +40,7 @@ func (s *Server) finish(c *call) {
 	if reason := recover(); reason != nil {
 		// c is not recycled: nobody knows what still looks at its buffers.
 		s.failures.log(s.opt.Log, "request panicked", zap.Any("panic", reason), zap.Stack("stack"))
+		s.opt.Observer.Refused(fault.Internal)
 		writeFault(&ctx.Response, fault.New(fault.Internal, "internal error"))
 	} else {
 		c.recycle()

@@ -21,6 +21,8 @@ var (
 	headerModel           = []byte("Sluice-Model")
 	headerBudget          = []byte("Sluice-Budget-Ms")
 
+	codingsAccepted = []byte("gzip, deflate")
+
 	typeJSON   = []byte("application/json")
 	typeBinary = []byte("application/octet-stream")
 )

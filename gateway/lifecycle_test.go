@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"strings"
@@ -300,6 +301,62 @@ func TestPipelining(t *testing.T) {
 	if a, err := readAnswer(r); err != nil || a.status != 404 {
 		t.Fatalf("got %d %s, %v", a.status, a.body, err)
 	}
+}
+
+// Many pipelined requests, cut anywhere, each get their answer in order.
+func TestDeepPipelining(t *testing.T) {
+	e := serve(t, fixtures(), nil)
+	c := e.dial()
+	var raw strings.Builder
+	const requests = 300
+	for n := range requests {
+		if n%3 == 0 {
+			raw.WriteString(get("/v2/health/live"))
+		} else {
+			raw.WriteString(post(simpleInfer, simpleBody(fmt.Sprintf(`"id":"%d",`, n))))
+		}
+	}
+	go func() { _, _ = io.WriteString(c, raw.String()) }()
+	r := bufio.NewReader(c)
+	for n := range requests {
+		a, err := readAnswer(r)
+		want := fmt.Sprintf(`"id":"%d"`, n)
+		if n%3 == 0 {
+			want = `{"live":true}`
+		}
+		if err != nil || a.status != 200 || !strings.Contains(a.body, want) {
+			t.Fatalf("answer %d is %d %s, %v; want %s", n, a.status, a.body, err, want)
+		}
+	}
+}
+
+// A kept connection that stays idle is closed without a word.
+func TestIdleTimeout(t *testing.T) {
+	e := serve(t, fixtures(), func(o *Options) { o.IdleTimeout = 40 * time.Millisecond })
+	fresh, used := e.dial(), e.dial()
+	r := bufio.NewReader(used)
+	if a := e.exchange(used, r, get("/v2/health/live")); a.status != 200 {
+		t.Fatalf("got %d", a.status)
+	}
+	for _, r := range []io.Reader{fresh, r} {
+		if b, err := io.ReadAll(r); err != nil || len(b) > 0 {
+			t.Errorf("got %q, %v from an idle connection, want its end", b, err)
+		}
+	}
+}
+
+// A client that does not read its answer does not hold its connection for ever.
+func TestWriteTimeout(t *testing.T) {
+	e := serve(t, fixtures(), func(o *Options) { o.WriteTimeout = 40 * time.Millisecond })
+	c := e.dial()
+	_ = c.(*net.TCPConn).SetReadBuffer(4 << 10)
+	_, _ = io.WriteString(c, post("/v2/models/raw1/infer", strings.Repeat("\x00", 32<<20), "Inference-Header-Content-Length: 0"))
+	e.eventually("the connection is given up", func() bool {
+		e.server.mu.Lock()
+		defer e.server.mu.Unlock()
+		return len(e.server.mu.conns) == 0
+	})
+	e.good()
 }
 
 // Case 40, and requests in pieces of every size.

@@ -80,7 +80,12 @@ func (s *Server) respond(c *call, info *ModelInfo, wire format, t *task.Task) er
 	} else {
 		resp.Header.SetContentTypeBytes(typeJSON)
 	}
-	resp.SwapBody(s.compress(c, out))
+	out = s.compress(c, out)
+	if cap(out) > maxKeptBody {
+		resp.SetBodyRaw(out) // let go once it is written
+	} else {
+		resp.SwapBody(out) // kept with the connection for its next answer
+	}
 	c.outcome.ResponseBytes = len(out)
 	end := clock.Now()
 	c.outcome.Encode, c.outcome.Total, c.outcome.Late = end.Sub(begin), end.Sub(c.arrived), end > t.Deadline

@@ -47,6 +47,9 @@ func Of(err error) *Error {
 	if err == nil {
 		return nil
 	}
+	if f, ok := err.(*Error); ok { //nolint:errorlint // errors.As, below, allocates; a shed must not
+		return f
+	}
 	var f *Error
 	if errors.As(err, &f) {
 		return f
