@@ -51,13 +51,13 @@ func (p *prover) invariance(ctx context.Context) (Verdict, error) {
 
 // compareBatches returns a verdict, or in failure what speaks against batching.
 func (p *prover) compareBatches(ctx context.Context) (v Verdict, failure string, err error) {
-	start := clock.Now()
+	start := p.watch()
 	rows, solo, failure, err := p.soloRows(ctx, start)
 	if err != nil || failure != "" {
 		return v, failure, err
 	}
 	defer release(solo)
-	perRow := clock.Now().Sub(start) / time.Duration(len(rows))
+	perRow := clock.Now().Sub(start.began) / time.Duration(len(rows))
 	sizes, skipped := proofSizes(p.bundle.Schema.MaxBatch, perRow, p.opts.GateLimit)
 	var worst difference
 	done := 0
@@ -106,7 +106,7 @@ func (p *prover) compareBatch(ctx context.Context, rows []sample, solo []*task.T
 
 // soloRows picks rows that may share a batch and runs each alone. The tasks hold the
 // answers.
-func (p *prover) soloRows(ctx context.Context, start clock.Instant) (rows []sample, solo []*task.Task, failure string, err error) {
+func (p *prover) soloRows(ctx context.Context, start stopwatch) (rows []sample, solo []*task.Task, failure string, err error) {
 	if len(p.golden) > 0 {
 		p.source = "golden rows"
 		if rows, err = p.goldenRows(); err != nil {
@@ -132,7 +132,7 @@ func (p *prover) soloRows(ctx context.Context, start clock.Instant) (rows []samp
 }
 
 // runSolo runs rows alone until the time is up; two at least.
-func (p *prover) runSolo(ctx context.Context, start clock.Instant, rows []sample) ([]sample, []*task.Task, string) {
+func (p *prover) runSolo(ctx context.Context, start stopwatch, rows []sample) ([]sample, []*task.Task, string) {
 	var solo []*task.Task
 	for i := range rows {
 		if i >= 2 && p.expired(start, p.opts.GateLimit/2) {

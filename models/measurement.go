@@ -10,7 +10,7 @@ import (
 // measurement is what one batch size cost so far.
 type measurement struct {
 	batch []sample
-	first time.Duration // the last run that does not count, in case none does
+	first time.Duration // the quickest run that does not count, in case none does
 	times []time.Duration
 	runs  int // all of them
 }
@@ -22,6 +22,13 @@ func newMeasurement(rows []sample, size int) *measurement {
 		m.batch[i] = rows[i%len(rows)]
 	}
 	return m
+}
+
+// settle notes a run that does not count.
+func (m *measurement) settle(took time.Duration) {
+	if m.first == 0 || took < m.first {
+		m.first = took
+	}
 }
 
 // steady tells whether the times are known: the two quickest rounds agree.

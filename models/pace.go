@@ -15,7 +15,8 @@ const burst = 2 * time.Millisecond
 type pace struct {
 	// serving tells whether anybody would notice.
 	serving func() bool
-	worked  time.Duration
+	worked  time.Duration // since the last rest
+	rested  time.Duration // in all
 }
 
 // nobody is the serving of a load beside which nothing runs.
@@ -34,6 +35,8 @@ func (p *pace) rest(ctx context.Context) {
 	if !p.serving() {
 		return
 	}
+	begin := clock.Now()
+	defer func() { p.rested += clock.Now().Sub(begin) }()
 	timer := time.NewTimer(due)
 	defer timer.Stop()
 	select {

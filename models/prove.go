@@ -208,7 +208,15 @@ func byteCount(n int64) string {
 	}
 }
 
-// expired tells whether a gate has used up its time.
-func (p *prover) expired(since clock.Instant, limit time.Duration) bool {
-	return clock.Now().Sub(since) >= limit
+// expired tells whether a gate that began then has used up its time, rests not counted.
+func (p *prover) expired(since stopwatch, limit time.Duration) bool {
+	return clock.Now().Sub(since.began)-(p.pace.rested-since.rested) >= limit
 }
+
+// stopwatch is when a gate, or a part of one, began.
+type stopwatch struct {
+	began  clock.Instant
+	rested time.Duration
+}
+
+func (p *prover) watch() stopwatch { return stopwatch{clock.Now(), p.pace.rested} }

@@ -81,12 +81,7 @@ func (t *TrialRunner) Run(ctx context.Context, b *Bundle) error {
 	child.WaitDelay = time.Second
 	var said, complained head
 	child.Stdout, child.Stderr = &said, &complained
-	err := child.Start()
-	if err == nil {
-		// Whoever is being served goes first. Without the right to be nice it is just a process.
-		_ = syscall.Setpriority(syscall.PRIO_PROCESS, child.Process.Pid, 10)
-		err = child.Wait()
-	}
+	err := child.Run()
 	switch {
 	case err == nil:
 		return nil

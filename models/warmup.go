@@ -54,7 +54,7 @@ func (p *prover) sweep(ctx context.Context) ([]*measurement, error) {
 	if s.Batchable() {
 		rows = largestGroup(rows, s.Padding, true)
 	}
-	start := clock.Now()
+	start := p.watch()
 	var all []*measurement
 	for _, size := range cost.Sizes(s.MaxBatch) {
 		m := newMeasurement(rows, size)
@@ -84,10 +84,10 @@ func (p *prover) sweep(ctx context.Context) ([]*measurement, error) {
 	return all, nil
 }
 
-// settleIn runs a size on every lane, which touches their memory, and takes one time,
-// so that every size has one however little time is left.
+// settleIn runs a size on every lane, which touches their memory, and keeps a time, so
+// that every size has one however little time is left.
 func (p *prover) settleIn(ctx context.Context, m *measurement) error {
-	start := clock.Now()
+	start := p.watch()
 	for i := range max(discardedRuns, p.opts.Lanes) {
 		// A slow model's first run says enough about it once all lanes are warm.
 		if i >= p.opts.Lanes && p.expired(start, p.opts.WarmupBudget/10) {
@@ -97,13 +97,13 @@ func (p *prover) settleIn(ctx context.Context, m *measurement) error {
 		if err != nil {
 			return err
 		}
-		m.first = took
+		m.settle(took)
 	}
 	return nil
 }
 
 // round adds a round of runs, or what the time allows of it.
-func (p *prover) round(ctx context.Context, m *measurement, start clock.Instant) error {
+func (p *prover) round(ctx context.Context, m *measurement, start stopwatch) error {
 	for i := range runsPerRound {
 		if p.expired(start, p.opts.WarmupBudget) {
 			return nil
