@@ -1,0 +1,106 @@
+package gateway
+
+import (
+	"bufio"
+	"io"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"sluice/internal/fault"
+)
+
+// Connections beyond the limit are told so at once, and room is made when one ends.
+func TestConnectionLimit(t *testing.T) {
+	e := serve(t, fixtures(), func(o *Options) { o.Limits.MaxConnections = 2 })
+	first, second := e.dial(), e.dial()
+	for _, c := range []net.Conn{first, second} {
+		if a := e.exchange(c, bufio.NewReader(c), get("/v2/health/live")); a.status != 200 {
+			t.Fatalf("got %d", a.status)
+		}
+	}
+	third := e.dial()
+	if a, err := readAnswer(bufio.NewReader(third)); err != nil || a.status != 503 || !strings.Contains(a.body, "NO_CAPACITY") || !a.close {
+		t.Fatalf("the third connection got %d %s, %v", a.status, a.body, err)
+	}
+	_ = first.Close()
+	e.eventually("there is room again", func() bool {
+		c := e.dial()
+		defer c.Close()
+		_, _ = io.WriteString(c, get("/v2/health/live"))
+		a, err := readAnswer(bufio.NewReader(c))
+		return err == nil && a.status == 200
+	})
+}
+
+// Announced bodies are counted before they are read, small ones are not.
+func TestBodiesBudget(t *testing.T) {
+	e := serve(t, fixtures(), func(o *Options) {
+		o.Limits.MaxBodyBytes, o.Limits.MaxBodiesBytes = 1<<20, 2<<20
+	})
+	large := inferTo + "Content-Length: 1048576\r\n\r\nx"
+	var held []net.Conn
+	for n := range 2 {
+		c := e.dial()
+		_, _ = io.WriteString(c, large)
+		held = append(held, c)
+		e.eventually("the body is counted", func() bool { return e.server.bodies.Load() == int64(n+1)<<20 })
+	}
+	if a := e.send(large); a.status != 503 || !strings.Contains(a.body, "NO_CAPACITY") {
+		t.Fatalf("got %d %s", a.status, a.body)
+	}
+	if a := e.send(inferTo + chunked + "20000\r\n"); a.status != 503 || !strings.Contains(a.body, "NO_CAPACITY") {
+		t.Fatalf("chunked: got %d %s", a.status, a.body)
+	}
+	e.good()
+	for _, c := range held {
+		_ = c.Close()
+	}
+	e.eventually("the bodies are let go", func() bool { return e.server.bodies.Load() == 0 })
+}
+
+// A kept connection that stays idle is closed without a word.
+func TestIdleTimeout(t *testing.T) {
+	e := serve(t, fixtures(), func(o *Options) { o.IdleTimeout = 40 * time.Millisecond })
+	fresh, used := e.dial(), e.dial()
+	r := bufio.NewReader(used)
+	if a := e.exchange(used, r, get("/v2/health/live")); a.status != 200 {
+		t.Fatalf("got %d", a.status)
+	}
+	for _, r := range []io.Reader{fresh, r} {
+		if b, err := io.ReadAll(r); err != nil || len(b) > 0 {
+			t.Errorf("got %q, %v from an idle connection, want its end", b, err)
+		}
+	}
+}
+
+// A client that does not read its answer does not hold its connection for ever.
+func TestWriteTimeout(t *testing.T) {
+	e := serve(t, fixtures(), func(o *Options) { o.WriteTimeout = 40 * time.Millisecond })
+	c := e.dial()
+	_ = c.(*net.TCPConn).SetReadBuffer(4 << 10)
+	_, _ = io.WriteString(c, post("/v2/models/raw1/infer", strings.Repeat("\x00", 32<<20), "Inference-Header-Content-Length: 0"))
+	e.eventually("the connection is given up", func() bool {
+		e.server.mu.Lock()
+		defer e.server.mu.Unlock()
+		return len(e.server.mu.conns) == 0
+	})
+	e.good()
+}
+
+// Admit refuses before the body is looked at.
+func TestShedBeforeDecoding(t *testing.T) {
+	model := simpleModel()
+	model.admit = func() error {
+		return &fault.Error{Kind: fault.Overloaded, Text: "the queue is full", RetryAfter: time.Second}
+	}
+	e := serve(t, newFakeModels(model), nil)
+	c := e.dial()
+	r := bufio.NewReader(c)
+	for range 2 { // on one connection: a shed client does not pay for a new one
+		if a := e.exchange(c, r, post(simpleInfer, "not JSON")); a.status != 429 || a.header.Get("Retry-After") != "1" || a.close {
+			t.Fatalf("case 43: got %d %s", a.status, a.body)
+		}
+	}
+}
