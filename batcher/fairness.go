@@ -19,6 +19,7 @@ import (
 const (
 	strictQuantum = 0.5 // of the longest batch, in overload
 	looseQuantum  = 2
+	overloaded    = 0.9 // load from which on it counts as that: the estimate swings
 )
 
 // candidate is what an instance would run next.
@@ -88,7 +89,7 @@ func choose(now clock.Instant, d *device, found []candidate) *candidate {
 		least = min(least, in.virtual)
 		quantum = max(quantum, float64(in.cost.latency(in.limit)))
 	}
-	if d.load < 1 {
+	if d.load < overloaded {
 		quantum *= looseQuantum
 	} else {
 		quantum *= strictQuantum

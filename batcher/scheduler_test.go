@@ -409,3 +409,22 @@ func TestBadOptions(t *testing.T) {
 		t.Errorf("device with a negative gap: %v", err)
 	}
 }
+
+// Distinct keys without end must not fill the memory.
+func TestKeysAreReclaimed(t *testing.T) {
+	r := one(t, 1, ModelOptions{}, flat(ms))
+	for i := range 10000 {
+		it := r.item(0, 1, time.Second)
+		it.Key = uint64(i)
+		r.arrive(it)
+		r.advance(r.now.Add(ms / 2 * 3))
+	}
+	r.settle()
+	spare := 0
+	for g := r.s.spare; g != nil; g = g.free {
+		spare++
+	}
+	if n := len(r.s.models[0].on[0].groups); n > sparseGroups || spare > 4 {
+		t.Errorf("%d groups and %d spare ones after 10000 keys", n, spare)
+	}
+}

@@ -1,0 +1,22 @@
+//go:build !race
+
+package batcher
+
+import "testing"
+
+func TestNothingIsAllocatedPerItem(t *testing.T) {
+	f := func(name string, waiting, keys int, mixed bool) {
+		t.Helper()
+		c := newCycle(t, waiting, keys, mixed)
+		for range 500 {
+			c.step()
+		}
+		if n := testing.AllocsPerRun(500, func() { c.step() }); n != 0 {
+			t.Errorf("%s: %g allocations per batch", name, n)
+		}
+	}
+	f("a short queue", 1, 1, false)
+	f("a long one", 1000, 1, false)
+	f("mixed budgets", 1000, 1, true)
+	f("many keys", 200, 50, true)
+}

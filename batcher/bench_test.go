@@ -1,0 +1,85 @@
+package batcher
+
+import (
+	"testing"
+	"time"
+
+	"sluice/internal/clock"
+	"sluice/internal/task"
+)
+
+// cycle is traffic in steady state: each step n items arrive, one batch completes and
+// the next is sealed, with waiting items in between.
+type cycle struct {
+	s     *Scheduler
+	now   clock.Instant
+	items []Item
+	next  int
+	batch Batch
+	keys  int
+	mixed bool
+}
+
+// newCycle has waiting items in the queue all the time.
+func newCycle(t fataler, waiting, keys int, mixed bool) *cycle {
+	s := New(SchedulerOptions{})
+	device0(t, s, DeviceOptions{Name: "d", Lanes: 1})
+	add(t, s, ModelOptions{MaxBatch: 16, Budget: time.Hour}, 0, line(16, 100*time.Microsecond, 10*time.Microsecond))
+	c := &cycle{s: s, items: make([]Item, 2*waiting+64), keys: keys, mixed: mixed}
+	c.arrive()
+	if !s.Next(c.now, 0, 0, &c.batch) {
+		t.Fatalf("no batch of what waits")
+	}
+	for range waiting {
+		c.arrive()
+	}
+	return c
+}
+
+func (c *cycle) arrive() {
+	for c.items[c.next].state != itemFree {
+		c.next = (c.next + 1) % len(c.items)
+	}
+	it := &c.items[c.next]
+	budget := time.Hour
+	if c.mixed {
+		budget += time.Duration(c.next%7) * time.Minute
+	}
+	*it = Item{Rows: 1, Arrived: c.now, Deadline: c.now.Add(budget), Class: task.Normal, Key: uint64(c.next % c.keys)}
+	c.s.Arrive(c.now, it)
+	c.next = (c.next + 1) % len(c.items)
+}
+
+// step returns how many requests it has brought from arrival to completion.
+func (c *cycle) step() int {
+	n := len(c.batch.Items)
+	for range n {
+		c.arrive()
+	}
+	c.now = c.now.Add(200 * time.Microsecond)
+	c.s.Complete(c.now, &c.batch, false)
+	if !c.s.Next(c.now, 0, 0, &c.batch) {
+		panic("BUG: nothing to run in steady state")
+	}
+	return n
+}
+
+func BenchmarkRequest(b *testing.B) {
+	f := func(name string, waiting, keys int, mixed bool) {
+		b.Run(name, func(b *testing.B) {
+			c := newCycle(b, waiting, keys, mixed)
+			b.ReportAllocs()
+			requests := 0
+			for b.Loop() {
+				requests += c.step()
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(requests), "ns/request")
+			b.ReportMetric(float64(requests)/float64(b.N), "requests/batch")
+		})
+	}
+	f("1 queued", 1, 1, false)
+	f("64 queued", 64, 1, false)
+	f("1024 queued", 1024, 1, false)
+	f("1024 queued, mixed budgets", 1024, 1, true)
+	f("1024 queued, 64 keys", 1024, 64, true)
+}
