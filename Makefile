@@ -30,7 +30,7 @@ test: unit clients ## all tests, and real clients against a real server
 
 unit: tools
 	@scripts/onnxruntime.sh
-	@$(ORT) go test $(TESTFLAGS) ./...
+	@$(ORT) go test -timeout 15m $(TESTFLAGS) ./...
 
 clients: build
 	@scripts/clients.sh
