@@ -28,14 +28,6 @@ func requestCtx(c net.Conn, body string, headers map[string]string) *fasthttp.Re
 	return &ctx
 }
 
-func newServer(t testing.TB) *Server {
-	s, err := New(Options{Models: fixtures()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
-
 // From parsed request to encoded answer nothing is allocated, once pools are warm.
 func TestHandlerAllocations(t *testing.T) {
 	s := newServer(t)

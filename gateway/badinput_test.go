@@ -36,6 +36,7 @@ func framingFaults() []badInput {
 	tiny := strings.Repeat("1\r\nx\r\n", 70_000)
 	f := []badInput{
 		{"1 length over the limit", inferTo + "Content-Length: 1048577\r\n\r\n", 413, "BODY_TOO_LARGE", true},
+		{"1 length over the limit, asking first", inferTo + "Expect: 100-continue\r\nContent-Length: 1048577\r\n\r\n", 413, "BODY_TOO_LARGE", true},
 		{"2 chunks over the limit", inferTo + chunked + strings.Repeat("40000\r\n"+strings.Repeat("x", 0x40000)+"\r\n", 5), 413, "BODY_TOO_LARGE", true},
 		{"2 one chunk over the limit", inferTo + chunked + "100001\r\n", 413, "BODY_TOO_LARGE", true},
 		{"3 tiny chunks", inferTo + chunked + tiny, 413, "TOO_MANY_CHUNKS", true},

@@ -73,8 +73,9 @@ func quality(parameters []byte) int {
 	return min(q, 1000)
 }
 
-// compressLevel is a compromise: the best levels cost several times the inference.
-const compressLevel = 6
+// compressLevel is the fastest: some clients ask for compression by default, without
+// wanting it, and at the usual level a large tensor takes longer to pack than to infer.
+const compressLevel = gzip.BestSpeed
 
 // deflater is a pooled pair of compressors; each is made when first needed.
 type deflater struct {

@@ -58,7 +58,8 @@ type Options struct {
 	// IdleTimeout is how long a kept connection may wait for its next request; default 75 s.
 	IdleTimeout time.Duration
 	// CompressFrom is the smallest answer that is compressed when the client allows it;
-	// default 1024 bytes: below that a packet is not saved and time is lost.
+	// default 1024 bytes: below that a packet is not saved and time is lost. Clients on
+	// aiohttp allow it unless told otherwise.
 	CompressFrom int
 	// Ready adds a condition to the server's readiness, such as the first load being
 	// complete; default always true.

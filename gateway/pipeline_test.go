@@ -106,3 +106,18 @@ func TestExpectContinue(t *testing.T) {
 		t.Fatalf("got %d %s", a.status, a.body)
 	}
 }
+
+// HTTP/1.0 closes after the answer unless the client asks otherwise.
+func TestHTTP10(t *testing.T) {
+	e := serve(t, fixtures(), nil)
+	if a := e.send("GET /v2/health/live HTTP/1.0\r\n\r\n"); a.status != 200 || !a.close {
+		t.Fatalf("got %d, close %v", a.status, a.close)
+	}
+	c := e.dial()
+	r := bufio.NewReader(c)
+	for range 2 {
+		if a := e.exchange(c, r, inferTo0+fmt.Sprintf("Connection: keep-alive\r\nContent-Length: %d\r\n\r\n%s", len(simpleBody("")), simpleBody(""))); a.status != 200 || a.header.Get("Connection") != "keep-alive" {
+			t.Fatalf("got %d %s", a.status, a.body)
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"io"
 	"net"
 	"strconv"
+	"testing"
 	"time"
 )
 
@@ -34,4 +35,12 @@ func (r *replay) RemoteAddr() net.Addr             { return &net.TCPAddr{} }
 func binarySimple() (body string, headers map[string]string) {
 	header := `{"parameters":{"binary_data_output":true},` + inputs(input("INPUT0", "INT32", "[1,16]", blob64), input("INPUT1", "INT32", "[1,16]", blob64)) + "}"
 	return header + string(count(1)) + string(count(7)), map[string]string{"Inference-Header-Content-Length": strconv.Itoa(len(header))}
+}
+
+func newServer(t testing.TB) *Server {
+	s, err := New(Options{Models: fixtures()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
 }
