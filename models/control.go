@@ -32,6 +32,7 @@ func (r *Registry) Load(ctx context.Context, name string) error {
 		return fault.Newf(fault.ModelNotFound, "failed to load '%s', it is not in the models folder", name)
 	}
 	var newest Status
+	changed := false
 	err := r.await(ctx, func(models map[string]*model) bool {
 		m := models[name]
 		if m == nil {
@@ -41,7 +42,7 @@ func (r *Registry) Load(ctx context.Context, name string) error {
 			return false
 		}
 		if e := m.highest(); e != nil {
-			newest = e.status()
+			newest, changed = e.status(), e.print != e.loaded
 		}
 		return true
 	})
@@ -50,6 +51,8 @@ func (r *Registry) Load(ctx context.Context, name string) error {
 		return fault.Wrap(fault.ModelNotReady, err, "the model is still loading")
 	case newest.State != Ready:
 		return fault.Newf(fault.ModelLoadFailed, "load failed for model '%s': version %s: %s", name, newest.Version, newest.Reason)
+	case changed:
+		return fault.Newf(fault.ModelLoadFailed, "load failed for model '%s': version %s is loaded and its files have changed since; versions do not change, so add a new one, or unload it first", name, newest.Version)
 	}
 	return nil
 }

@@ -47,6 +47,37 @@ func TestUnloadAndLoad(t *testing.T) {
 	})
 }
 
+func TestLoadOfChangedFiles(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t)
+		b := w.put(t, "m/1", fakeFile{Factor: 1})
+		r := w.start(t, w.options())
+		ctx := context.Background()
+		if err := os.WriteFile(b.ModelPath(), []byte(`{"Factor": 4}`), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := r.Load(ctx, "m"); !fault.Is(err, fault.ModelLoadFailed) {
+			t.Errorf("load says %v", err)
+		}
+		f := func(factor float64) {
+			t.Helper()
+			v, err := r.Acquire("m", "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer v.Release()
+			if got := answer(t, v); got != factor {
+				t.Errorf("answers with factor %v, want %v", got, factor)
+			}
+		}
+		f(1)
+		if err := errors.Join(r.Unload(ctx, "m"), r.Load(ctx, "m")); err != nil {
+			t.Error(err)
+		}
+		f(4)
+	})
+}
+
 func TestRollBackByRemovingTheFolder(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := newWorld(t)

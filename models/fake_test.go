@@ -2,9 +2,11 @@ package models
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -29,6 +31,7 @@ type fakeFile struct {
 	// FailRun fails every run, FailAbove those of more rows, FailOpen the opening.
 	FailRun, FailOpen bool
 	FailAbove         int
+	MaxLength         int // a longer row fails
 	Reason            string
 	Cost              time.Duration // of one row
 }
@@ -99,6 +102,9 @@ func (s *fakeSession) Run(lane int, parts []task.Part, _ clock.Instant) (task.Ti
 	rows := s.gather(parts)
 	if s.file.FailRun || s.file.FailAbove > 0 && len(rows) > s.file.FailAbove {
 		return task.Timing{}, fault.Wrap(fault.InferenceFailed, errors.New("library text"), "the run failed")
+	}
+	if s.file.MaxLength > 0 && len(rows[0]) > s.file.MaxLength {
+		return task.Timing{}, fault.New(fault.ModelRejectedInput, "row too long")
 	}
 	out := make([][]float32, len(rows))
 	for i, row := range rows {
@@ -194,7 +200,7 @@ func newWorld(t *testing.T) *world {
 func (w *world) options() Options {
 	return Options{
 		Dir: w.dir, Inspect: inspectFake, Lanes: 2, Settle: 20 * time.Millisecond, RescanEvery: time.Hour,
-		WarmupBudget: time.Millisecond, DrainDeadline: 5 * time.Second,
+		WarmupBudget: 50 * time.Millisecond, DrainDeadline: 5 * time.Second,
 		Open: func(_ context.Context, b *Bundle) (Session, error) {
 			f, err := readFake(b)
 			if err == nil && w.gate != nil {
@@ -210,6 +216,16 @@ func (w *world) options() Options {
 			return &fakeSession{file: f, schema: b.Schema, closed: &w.closed}, nil
 		},
 	}
+}
+
+// fakeSum is the digest of the file that put writes.
+func fakeSum(t *testing.T, f fakeFile) string {
+	t.Helper()
+	text, err := json.Marshal(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("%x", sha256.Sum256(text))
 }
 
 // put writes a bundle: the fake file and other files by name and content.

@@ -51,7 +51,7 @@ func TestTampering(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			b := w.put(t, "m/1", fakeFile{Factor: 2}, "weights", "0123", ConfigFile, fmt.Sprintf("sha256: {model.onnx: '%s', weights: '%s'}",
-				"ce3f26c367d3489ef8f082a28c0bf25acf1381713bfe57779be26312ccaa328d", "1be2e452b46d7a0d9656bbb1f768e8248eba1b75baed65f5d99eafa948899a6a"))
+				fakeSum(t, fakeFile{Factor: 2}), "1be2e452b46d7a0d9656bbb1f768e8248eba1b75baed65f5d99eafa948899a6a"))
 			report, err := Check(context.Background(), w.options(), b)
 			if err != nil || report.Refusal() != nil {
 				t.Fatalf("refused before tampering: %+v, %v", report.Gates, err)

@@ -39,7 +39,7 @@ type Options struct {
 	Log *zap.Logger
 
 	// WarmupBudget is the time that warm-up spends on a model when its runs are quick;
-	// 0 means 300 ms. More makes the first cost estimates steadier and starting slower.
+	// 0 means 400 ms. More makes the first cost estimates steadier and starting slower.
 	WarmupBudget time.Duration
 	// GateLimit bounds warm-up and batch invariance each for slow models, which then
 	// leave out batch sizes; 0 means 2 s.
@@ -107,7 +107,7 @@ func (o Options) withDefaults() Options {
 	orDefault(&o.LoadsAtOnce, 2)
 	orDefault(&o.Defaults.Budget, 100*time.Millisecond)
 	orDefault(&o.Defaults.MaxBatch, 64)
-	orDefault(&o.WarmupBudget, 300*time.Millisecond)
+	orDefault(&o.WarmupBudget, 400*time.Millisecond)
 	orDefault(&o.GateLimit, 2*time.Second)
 	orDefault(&o.RunLimit, 30*time.Second)
 	orDefault(&o.DrainDeadline, 30*time.Second)

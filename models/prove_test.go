@@ -71,12 +71,13 @@ func TestGates(t *testing.T) {
 	f("unknown key", double, "files refused model.yaml line 2: unknown field \"max_bach\"", 0, ConfigFile, "budget: 5ms\nmax_bach: 3")
 	f("pinned", double, "files refused model.onnx has SHA-256", 0, ConfigFile, "sha256: {model.onnx: '"+strings.Repeat("0", 64)+"'}")
 	f("pin without file", double, "files refused pins weights by sha256 and the bundle has no such file", 0,
-		ConfigFile, "sha256: {model.onnx: ce3f26c367d3489ef8f082a28c0bf25acf1381713bfe57779be26312ccaa328d, weights: '"+strings.Repeat("0", 64)+"'}")
+		ConfigFile, "sha256: {model.onnx: "+fakeSum(t, double)+", weights: '"+strings.Repeat("0", 64)+"'}")
 	f("labels of another output", double, "schema refused labels.z names no output; the model has y", 0, ConfigFile, "labels: {z: [a, b]}")
 	f("too many labels", double, "schema refused labels.y has 3 names for an output of 2 classes", 0, ConfigFile, "labels: {y: [a, b, c]}")
 	padding := "padding: {axis: seq, buckets: [4, 8], values: {x: 0}}"
 	f("padded", fakeFile{Factor: 2, Sequence: true}, "invariance passed 64 made-up rows agree", 64, ConfigFile, padding)
 	f("one bucket", fakeFile{Factor: 2, Sequence: true}, "invariance passed 64 made-up rows agree", 64, ConfigFile, "padding: {axis: seq, buckets: [4]}")
+	f("bucket too long", fakeFile{Factor: 2, Sequence: true, MaxLength: 8}, "warmup refused padding.buckets has 16 and a batch of that length fails: row too long", 64, ConfigFile, "padding: {axis: seq, buckets: [4, 8, 16]}")
 	f("padding shows", fakeFile{Factor: 2, Sequence: true, Leaky: true}, "invariance changed served unpadded, because padded rows change with their batch", 64, ConfigFile, padding)
 	f("padding shows, and coupled", fakeFile{Factor: 2, Sequence: true, Leaky: true, Coupled: true}, "invariance changed served unbatched", 0, ConfigFile, padding)
 	f("no such axis", fakeFile{Sequence: true}, "schema refused padding.axis \"time\" is no free dimension of an input; the free ones are seq", 0, ConfigFile, "padding: {axis: time, buckets: [4]}")

@@ -55,6 +55,9 @@ func (p *prover) sweep(ctx context.Context) ([]*measurement, error) {
 		rows = largestGroup(rows, s.Padding, true)
 	}
 	start := p.watch()
+	if err := p.touchBuckets(ctx, rows, start); err != nil {
+		return nil, err
+	}
 	var all []*measurement
 	for _, size := range cost.Sizes(s.MaxBatch) {
 		m := newMeasurement(rows, size)

@@ -12,8 +12,9 @@ import (
 // Point is the latency of one batch size, measured from sealing a batch to having
 // its outputs.
 type Point struct {
-	Rows     int
-	P50, P95 time.Duration
+	Rows int           `json:"rows"`
+	P50  time.Duration `json:"p50_ns"`
+	P95  time.Duration `json:"p95_ns"`
 }
 
 // Curve is the latency of a model on a device by batch size: ascending in Rows,
