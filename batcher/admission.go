@@ -134,10 +134,16 @@ func (s *Scheduler) refuse(now clock.Instant, in *instance, it *Item, f forecast
 		return QueueBytes
 	}
 	slop := time.Duration(s.opts.AdmitSlop * float64(it.Deadline.Sub(it.Arrived)))
-	if f.finish > it.Deadline.Add(slop) && !(in.items == 0 && s.mayProbe(now, in)) {
-		return PredictedLate
+	if f.finish <= it.Deadline.Add(slop) {
+		return None
 	}
-	return None
+	if s.mayProbe(now, in) && (in.items == 0 || in.probeAt == now) {
+		// The parts of a request that is larger than a batch arrive at one instant; the
+		// first would be no probe if it were taken back because of the second.
+		in.probeAt = now
+		return None
+	}
+	return PredictedLate
 }
 
 // bound is the part of a bound that a class may fill.

@@ -48,6 +48,7 @@ type instance struct {
 	running int                      // batches
 	lastEnd clock.Instant            // of a batch
 	ended   bool                     // lastEnd is valid
+	probeAt clock.Instant            // last admission against the prediction
 	counts  BatchCounts
 }
 

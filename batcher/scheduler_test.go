@@ -133,6 +133,20 @@ func TestLanesAreWokenForWhatWaits(t *testing.T) {
 	}
 }
 
+// A request of two parts may be the probe as well: both are admitted.
+func TestProbeOfSeveralParts(t *testing.T) {
+	r := one(t, 1, ModelOptions{}, flat(100*ms))
+	parts := []*Item{r.item(0, 8, 50*ms), r.item(0, 8, 50*ms)}
+	for i, it := range parts {
+		if v := r.s.Arrive(0, it); !v.Admitted {
+			t.Errorf("part %d: %v", i, v.Reason)
+		}
+	}
+	if v := r.s.Arrive(1, r.item(0, 1, 50*ms)); v.Reason != PredictedLate {
+		t.Errorf("a request after the probe: %v", v.Reason)
+	}
+}
+
 // Spreading: lane 0 runs until 10 ms; what may start lane 1 before?
 func TestSpread(t *testing.T) {
 	f := func(name string, after, at time.Duration, rows int, budget time.Duration, wake bool, next time.Duration) {

@@ -1,0 +1,282 @@
+package batcher
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"math/rand/v2"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"sluice/internal/clock"
+	"sluice/internal/cost"
+	"sluice/internal/fault"
+	"sluice/internal/task"
+	"sluice/internal/tensor"
+)
+
+const (
+	stressRequests = 100_000
+	stressClients  = 64
+	stressBatch    = 8
+	stressLanes    = 3
+	poisonEvery    = 997 // rows whose number this divides always fail
+	reloadEvery    = 2000
+)
+
+func poisoned(row uint64) bool { return row%poisonEvery == 0 }
+
+// answerTo is what the model says to a row.
+func answerTo(row uint64) uint64 { return row*3 + 1 }
+
+// flaky is a runner on one device that takes random times, fails and panics at random, and always fails
+// on a poisoned row. It knows when a lane is used twice at once and when it is used after
+// its model was closed.
+type flaky struct {
+	t      *testing.T
+	inUse  [stressLanes]atomic.Bool
+	out    [stressLanes][]byte
+	closed atomic.Bool
+}
+
+var errFlaky = errors.New("the device hiccuped")
+
+func (f *flaky) Run(lane int, parts []task.Part, _ clock.Instant) (task.Timing, error) {
+	if f.closed.Load() {
+		f.t.Error("a run after the model was closed")
+	}
+	if f.inUse[lane].Swap(true) {
+		f.t.Error("two runs on one lane at once")
+	}
+	defer f.inUse[lane].Store(false)
+	gathered := clock.Now()
+	f.out[lane] = f.out[lane][:0]
+	bad, rows := false, 0
+	for _, p := range parts {
+		for r := p.From; r < p.To; r++ {
+			row := binary.LittleEndian.Uint64(p.Task.Inputs[0].Data[8*r:])
+			bad = bad || poisoned(row)
+			f.out[lane] = binary.LittleEndian.AppendUint64(f.out[lane], answerTo(row))
+			rows++
+		}
+	}
+	if rows > stressBatch {
+		f.t.Errorf("a run of %d rows", rows)
+	}
+	for until := gathered.Add(time.Duration(rand.IntN(200)) * time.Microsecond); clock.Now() < until; {
+		runtime.Gosched()
+	}
+	switch {
+	case bad:
+		return task.Timing{}, fault.Wrap(fault.InferenceFailed, errFlaky, "the run failed")
+	case rand.IntN(100) == 0:
+		return task.Timing{}, fault.Wrap(fault.InferenceFailed, errFlaky, "the run failed")
+	case rand.IntN(2000) == 0:
+		panic("the runner broke")
+	}
+	return task.Timing{Gathered: gathered, Done: clock.Now()}, nil
+}
+
+func (f *flaky) Scatter(lane int, parts []task.Part) error {
+	at := 0
+	for _, p := range parts {
+		n := 8 * p.Rows()
+		if p.Task != nil {
+			if err := p.Task.SetRows(0, &rowSpec, nil, p.From, p.To, f.out[lane][at:at+n]); err != nil {
+				return err
+			}
+		}
+		at += n
+	}
+	return nil
+}
+
+// stress is one server with a model that is replaced all the time.
+type stress struct {
+	t       *testing.T
+	b       *Batcher
+	live    atomic.Pointer[Model]
+	next    atomic.Uint64 // row numbers, none used twice
+	sent    atomic.Int64
+	answers [2]atomic.Int64 // ok, fault
+	kinds   sync.Map        // of faults
+}
+
+func (s *stress) load() (*Model, [2]*flaky) {
+	f := [2]*flaky{{t: s.t}, {t: s.t}}
+	curve := cost.Curve{{Rows: 1, P50: 100 * time.Microsecond}, {Rows: stressBatch, P50: 120 * time.Microsecond}}
+	m, err := s.b.Add(Spec{
+		Name: "flaky", MaxBatch: stressBatch, Outputs: 1, Budget: 100 * time.Millisecond, QueueRows: 4096,
+		Placements: []Placement{{Device: "one", Runner: f[0], Curve: curve}, {Device: "two", Runner: f[1], Curve: curve}},
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return m, f
+}
+
+// hangsUp is a client that leaves when it is first asked after.
+type hangsUp struct{}
+
+func (hangsUp) Gone() bool { return true }
+
+// request sends one request until a model takes or refuses it, and checks the answer.
+func (s *stress) request(rng *rand.Rand) {
+	rows := 1 + rng.IntN(3)
+	if rng.IntN(20) == 0 {
+		rows = 1 + rng.IntN(5*stressBatch)
+	}
+	first := s.next.Add(uint64(rows)) - uint64(rows) + 1
+	budget := time.Second
+	if rng.IntN(5) == 0 {
+		budget = time.Duration(rng.IntN(3000)) * time.Microsecond
+	}
+	for {
+		tk := task.Get()
+		tk.Rows, tk.Wanted, tk.ShapeKey = rows, 1, rng.Uint64N(3)
+		tk.Priority = task.Priority(rng.IntN(task.Priorities))
+		data := tk.Arena.Alloc(8 * rows)
+		for i := range rows {
+			binary.LittleEndian.PutUint64(data[8*i:], first+uint64(i))
+		}
+		tk.Inputs = append(tk.Inputs, tensor.Tensor{Type: tensor.Uint64, Shape: []int64{int64(rows)}, Data: data})
+		tk.Arrived = clock.Now()
+		tk.Deadline = tk.Arrived.Add(budget)
+		if rng.IntN(30) == 0 {
+			tk.Peer = hangsUp{}
+		}
+		err := s.live.Load().Predict(tk)
+		moved := fault.Is(err, fault.Draining)
+		if !moved {
+			s.judge(tk, first, err)
+		}
+		tk.Release()
+		if !moved {
+			return
+		}
+	}
+}
+
+// judge wants each row's own answer in its place, or a fault that can have happened.
+func (s *stress) judge(tk *task.Task, first uint64, err error) {
+	hasPoison := false
+	for i := range tk.Rows {
+		hasPoison = hasPoison || poisoned(first+uint64(i))
+	}
+	if err != nil {
+		s.answers[1].Add(1)
+		kind := fault.Of(err).Kind
+		n, _ := s.kinds.LoadOrStore(kind, new(atomic.Int64))
+		n.(*atomic.Int64).Add(1)
+		switch kind {
+		case fault.Overloaded, fault.DeadlineExceeded, fault.ModelRejectedInput, fault.InferenceFailed, fault.Internal:
+		case fault.ClientClosed:
+			if tk.Peer == nil {
+				s.t.Error("a client that stayed was taken for gone")
+			}
+		default:
+			s.t.Errorf("a request ended with %v", err)
+		}
+		return
+	}
+	s.answers[0].Add(1)
+	if hasPoison {
+		s.t.Errorf("a request with a poisoned row among the %d from %d was answered", tk.Rows, first)
+	}
+	out := tk.Outputs[0].Data
+	if len(out) != 8*tk.Rows {
+		s.t.Errorf("%d bytes for %d rows", len(out), tk.Rows)
+		return
+	}
+	for i := range tk.Rows {
+		if got, want := binary.LittleEndian.Uint64(out[8*i:]), answerTo(first+uint64(i)); got != want {
+			s.t.Errorf("row %d came back as the answer %d, want %d", first+uint64(i), got, want)
+		}
+	}
+}
+
+// Every request gets exactly one answer, its own rows, in order, whatever happens to the
+// devices, the clients, the deadlines and the model's versions meanwhile. Tasks are
+// pooled: a second answer or a late writer would show in another request.
+func TestStress(t *testing.T) {
+	b, err := Start(Options{Devices: []DeviceOptions{{Name: "one", Lanes: stressLanes}, {Name: "two", Lanes: 1, SpreadAfter: time.Millisecond}}, PeerAfter: time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &stress{t: t, b: b}
+	m, runners := s.load()
+	s.live.Store(m)
+	reload := make(chan struct{}, 1) // a wish is a fact, not a count
+	var clients, reloader sync.WaitGroup
+	reloads := 0
+	reloader.Go(func() {
+		for range reload {
+			old, oldRunners := m, runners
+			m, runners = s.load()
+			s.live.Store(m)
+			if err := old.Close(context.Background()); err != nil {
+				t.Errorf("closing a version: %v", err)
+			}
+			for _, f := range oldRunners {
+				f.closed.Store(true)
+			}
+			reloads++
+		}
+	})
+	for c := range stressClients {
+		clients.Go(func() {
+			rng := rand.New(rand.NewPCG(1, uint64(c)))
+			for n := s.sent.Add(1); n <= stressRequests; n = s.sent.Add(1) {
+				s.request(rng)
+				if n%reloadEvery == 0 {
+					select {
+					case reload <- struct{}{}:
+					default:
+					}
+				}
+			}
+		})
+	}
+	clients.Wait()
+	close(reload)
+	reloader.Wait()
+	s.checkBooks(m, reloads)
+	b.Close()
+}
+
+func (s *stress) checkBooks(last *Model, reloads int) {
+	t := s.t
+	ok, faults := s.answers[0].Load(), s.answers[1].Load()
+	if ok+faults != stressRequests {
+		t.Errorf("%d answers to %d requests", ok+faults, stressRequests)
+	}
+	var kinds []any
+	s.kinds.Range(func(k, n any) bool {
+		kinds = append(kinds, k.(fault.Kind).Code(), n.(*atomic.Int64).Load())
+		return true
+	})
+	t.Logf("%d answered, %d faults %v, %d reloads", ok, faults, kinds, reloads)
+	if ok < stressRequests/4 || reloads < stressRequests/reloadEvery/4 || len(kinds) < 2*5 {
+		t.Errorf("the test was no stress: %d answered, faults %v, %d reloads", ok, kinds, reloads)
+	}
+	if err := s.b.Drain(context.Background()); err != nil {
+		t.Error(err)
+	}
+	s.b.awaitRuns(last)
+	s.b.mu.Lock()
+	defer s.b.mu.Unlock()
+	stats, _ := s.b.mu.sched.ModelStats(clock.Now(), last.id)
+	dropped, refused := uint64(0), uint64(0)
+	for r := range stats.Dropped {
+		dropped, refused = dropped+stats.Dropped[r], refused+stats.Refused[r]
+	}
+	if stats.Items != 0 || stats.Rows != 0 || stats.Bytes != 0 {
+		t.Errorf("%d items of %d rows and %d bytes still wait", stats.Items, stats.Rows, stats.Bytes)
+	}
+	if stats.Arrived != stats.Admitted+refused || stats.Admitted != dropped+stats.Completed+stats.Failed {
+		t.Errorf("the books do not close: %+v", stats.Counts)
+	}
+}
