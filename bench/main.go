@@ -1,0 +1,104 @@
+// Command bench measures the gateway against its ceilings, on this machine, in one run:
+// an HTTP server that does nothing, the model without a server, and Sluice as it is
+// shipped. It prints a table and writes the figures as JSON.
+//
+// Every measured thing is a process of its own, so that its CPU time is its own: the
+// gateway, the HTTP ceiling, the raw sessions, and the load (wrk for closed loops, a
+// generator of this command for open ones). All speak over loopback, all are stopped by
+// their process id, and each step is bounded in time and count.
+//
+// Figures of two servers are taken in turns, so that a slow minute of the machine hits
+// both, and medians are compared.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+)
+
+// Children must die with the thread that started them; see process.go.
+func init() { runtime.LockOSThread() }
+
+// parts are what -only chooses from, in the order in which they run.
+var parts = []string{"allocs", "binary", "json", "idle", "half", "goodput", "overload"}
+
+func main() {
+	var err error
+	switch arg := append(os.Args, "")[1]; arg {
+	case "ceiling":
+		err = ceiling(os.Args[2:])
+	case "raw":
+		err = raw(os.Args[2:])
+	case "openload":
+		err = openload(os.Args[2:])
+	default:
+		err = run()
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run() error {
+	quick := flag.Bool("quick", false, "shorter runs: a look, not a result")
+	only := flag.String("only", "", "run only these parts, separated by commas: "+strings.Join(parts, ", "))
+	out := flag.String("out", "", "where to write the figures (default bench/latest.json for a whole run, else nowhere)")
+	server := flag.String("server", "bin/sluice", "the gateway's binary")
+	flag.Parse()
+	wanted, err := choose(*only)
+	if err != nil {
+		return err
+	}
+	if *out == "" && *only == "" && !*quick {
+		*out = filepath.Join("bench", "latest.json")
+	}
+	b, err := newBench(*server, *quick)
+	if err != nil {
+		return err
+	}
+	defer b.close()
+	started := time.Now()
+	steps := map[string]func() error{
+		"allocs": b.allocs, "binary": b.binary, "json": b.json, "idle": b.idle, "half": b.half,
+		"goodput": b.goodput, "overload": b.overload,
+	}
+	for _, part := range parts {
+		if !wanted[part] {
+			continue
+		}
+		b.say("%s ...", part)
+		if err := steps[part](); err != nil {
+			return fmt.Errorf("%s: %w", part, err)
+		}
+	}
+	b.result.Seconds = round(time.Since(started).Seconds(), 1)
+	b.result.print(os.Stdout)
+	if *out == "" {
+		return nil
+	}
+	return b.result.write(*out)
+}
+
+// choose reads -only.
+func choose(only string) (map[string]bool, error) {
+	wanted := map[string]bool{}
+	for _, part := range parts {
+		wanted[part] = only == ""
+	}
+	if only == "" {
+		return wanted, nil
+	}
+	for part := range strings.SplitSeq(only, ",") {
+		if _, known := wanted[part]; !known {
+			return nil, fmt.Errorf("there is no part %q; the parts are %s", part, strings.Join(parts, ", "))
+		}
+		wanted[part] = true
+	}
+	return wanted, nil
+}

@@ -1,0 +1,141 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// process is a child that serves until it is stopped.
+type process struct {
+	name string
+	addr string
+	cmd  *exec.Cmd
+	log  *os.File
+}
+
+const (
+	startLimit = 60 * time.Second
+	stopLimit  = 10 * time.Second
+)
+
+// serve starts a child and waits until it answers on addr with 200 at the path.
+func (b *bench) serve(name, addr, ready, binary string, args ...string) (*process, error) {
+	log, err := os.CreateTemp(b.dir, name+"-*.log")
+	if err != nil {
+		return nil, fmt.Errorf("cannot start %s: %w", name, err)
+	}
+	p := &process{name: name, addr: addr, log: log, cmd: exec.Command(binary, args...)}
+	p.cmd.Stdout, p.cmd.Stderr = log, log
+	p.cmd.Env = b.env()
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := p.cmd.Start(); err != nil {
+		return nil, fmt.Errorf("cannot start %s: %w", name, err)
+	}
+	b.running = append(b.running, p)
+	exited := make(chan error, 1)
+	go func() { exited <- p.cmd.Wait() }()
+	client := http.Client{Timeout: time.Second}
+	for deadline := time.Now().Add(startLimit); time.Now().Before(deadline); {
+		select {
+		case err := <-exited:
+			p.cmd = nil
+			return nil, fmt.Errorf("%s ended before it was ready: %v\n%s", name, err, p.tail())
+		case <-time.After(50 * time.Millisecond):
+		}
+		if r, err := client.Get("http://" + addr + ready); err == nil {
+			r.Body.Close()
+			if r.StatusCode == http.StatusOK {
+				client.CloseIdleConnections()
+				return p, nil
+			}
+		}
+	}
+	p.stop()
+	return nil, fmt.Errorf("%s was not ready within %v\n%s", name, startLimit, p.tail())
+}
+
+// stop ends the child by its id, and for good if it does not listen.
+func (p *process) stop() {
+	if p == nil || p.cmd == nil {
+		return
+	}
+	pid := p.cmd.Process.Pid
+	_ = p.cmd.Process.Signal(syscall.SIGTERM)
+	for deadline := time.Now().Add(stopLimit); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		if syscall.Kill(pid, 0) != nil {
+			p.cmd = nil
+			return
+		}
+	}
+	_ = p.cmd.Process.Kill()
+	p.cmd = nil
+}
+
+// tail is the end of what the child said.
+func (p *process) tail() string {
+	text, err := os.ReadFile(p.log.Name())
+	if err != nil {
+		return err.Error()
+	}
+	lines := bytes.Split(bytes.TrimSpace(text), []byte("\n"))
+	return string(bytes.Join(lines[max(0, len(lines)-15):], []byte("\n")))
+}
+
+// cpu is the user and system time that the child has used, exact to the nanosecond.
+func (p *process) cpu() time.Duration {
+	var t unix.Timespec
+	// The clock id of another process's CPU time, as clock_getcpuclockid makes it.
+	if err := unix.ClockGettime(int32(^p.cmd.Process.Pid<<3|2), &t); err != nil {
+		panic(fmt.Sprintf("BUG: cannot read the CPU time of %s: %v", p.name, err))
+	}
+	return time.Duration(t.Nano())
+}
+
+// measure runs this command again as a measuring child and reads the JSON that it prints
+// last.
+func (b *bench) measure(out any, args ...string) error {
+	cmd := exec.Command(b.self, args...)
+	cmd.Env = b.env()
+	cmd.Stderr = os.Stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	text, err := cmd.Output()
+	if err != nil {
+		return fmt.Errorf("%s failed: %w", args[0], err)
+	}
+	if err := json.Unmarshal(lastLine(text), out); err != nil {
+		return fmt.Errorf("cannot read what %s measured: %w", args[0], err)
+	}
+	return nil
+}
+
+func lastLine(text []byte) []byte {
+	var last []byte
+	for lines := bufio.NewScanner(bytes.NewReader(text)); lines.Scan(); {
+		last = bytes.Clone(lines.Bytes())
+	}
+	return last
+}
+
+func (b *bench) env() []string {
+	return append(os.Environ(), "ORT_DISABLE_TELEMETRY=1", "SLUICE_ONNXRUNTIME="+b.library)
+}
+
+// freeAddr is a loopback address that nobody listens on.
+func freeAddr() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", fmt.Errorf("cannot find a free port: %w", err)
+	}
+	defer l.Close()
+	return l.Addr().String(), nil
+}

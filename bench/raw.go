@@ -1,0 +1,134 @@
+package main
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"sluice/backends/onnx"
+	"sluice/internal/clock"
+	"sluice/internal/cost"
+	"sluice/internal/onnxfile"
+)
+
+// sweep is the model without a server: what a batch costs by its size.
+type sweep struct {
+	Version string     `json:"onnxruntime"`
+	Points  []rawPoint `json:"points"`
+}
+
+// rawPoint is one batch size, run over and over on one thread.
+type rawPoint struct {
+	Rows   int     `json:"rows"`
+	CPURow float64 `json:"cpu_us_per_row"`
+	P50    float64 `json:"p50_us"`
+	P95    float64 `json:"p95_us"`
+}
+
+// cheapest is the point with the least CPU per row of those that take at most limit (in
+// microseconds; 0: any).
+func (s *sweep) cheapest(limit float64) rawPoint {
+	best := s.Points[0]
+	for _, p := range s.Points {
+		if p.CPURow < best.CPURow && (limit == 0 || p.P50 <= limit) {
+			best = p
+		}
+	}
+	return best
+}
+
+// raw runs the session of a model file at each batch size and prints a sweep.
+func raw(args []string) error {
+	flags := flag.NewFlagSet("raw", flag.ExitOnError)
+	path := flags.String("model", "", "model file")
+	most := flags.Int("most", 64, "largest batch")
+	each := flags.Duration("each", 300*time.Millisecond, "time for each batch size")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if err := onnx.Init(onnx.Library{Path: os.Getenv("SLUICE_ONNXRUNTIME")}); err != nil {
+		return err
+	}
+	file, err := onnxfile.Read(*path)
+	if err != nil {
+		return err
+	}
+	inferred, err := onnxfile.Infer(file, onnxfile.Rules{MaxBatch: *most})
+	if err != nil {
+		return err
+	}
+	session, err := onnx.Open(*path, onnx.Options{Schema: &inferred.Schema})
+	if err != nil {
+		return err
+	}
+	defer session.Close()
+	out := sweep{Version: onnx.Version()}
+	for _, rows := range cost.Sizes(*most) {
+		p, err := rawSize(session, rows, *each)
+		if err != nil {
+			return err
+		}
+		out.Points = append(out.Points, p)
+	}
+	return json.NewEncoder(os.Stdout).Encode(out)
+}
+
+func rawSize(session *onnx.Session, rows int, each time.Duration) (rawPoint, error) {
+	const warm, fewest = 3, 5
+	var took []float64
+	var begun time.Duration
+	end := clock.Never
+	for i := 0; ; i++ {
+		t := clock.Now()
+		if i == warm {
+			begun, end = ownCPU(), t.Add(each)
+		}
+		if t >= end && len(took) >= fewest {
+			break
+		}
+		if err := session.RunRaw(0, rows); err != nil {
+			return rawPoint{}, fmt.Errorf("a run of %d rows failed: %w", rows, err)
+		}
+		if i >= warm {
+			took = append(took, micros(clock.Now().Sub(t)))
+		}
+	}
+	cpu := micros(ownCPU()-begun) / float64(len(took)*rows)
+	slices.Sort(took)
+	return rawPoint{rows, round(cpu, 3), round(quantile(took, 0.5), 2), round(quantile(took, 0.95), 2)}, nil
+}
+
+// ownCPU is the user and system time of this process.
+func ownCPU() time.Duration {
+	var t unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_PROCESS_CPUTIME_ID, &t); err != nil {
+		panic(fmt.Sprintf("BUG: cannot read this process's CPU time: %v", err))
+	}
+	return time.Duration(t.Nano())
+}
+
+// sweep measures a model once per run.
+func (b *bench) sweep(model string) (*sweep, error) {
+	if s := b.sweeps[model]; s != nil {
+		return s, nil
+	}
+	s := new(sweep)
+	err := b.measure(s, "raw", "-model", filepath.Join(b.bundle(model), "1", "model.onnx"),
+		"-each", b.pick(300*time.Millisecond, 100*time.Millisecond).String())
+	if err != nil {
+		return nil, err
+	}
+	b.sweeps[model] = s
+	b.result.ONNXRuntime = s.Version
+	if b.result.Raw == nil {
+		b.result.Raw = map[string][]rawPoint{}
+	}
+	b.result.Raw[model] = s.Points
+	return s, nil
+}

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"text/tabwriter"
+)
+
+// Machine is where and when the figures were taken.
+type Machine struct {
+	Date   string `json:"date"`
+	Quick  bool   `json:"quick"`
+	Cores  int    `json:"cores"`
+	CPU    string `json:"cpu"`
+	System string `json:"system"`
+	Kernel string `json:"kernel"`
+	Go     string `json:"go"`
+	Commit string `json:"commit"`
+}
+
+// Result is everything measured. A part that did not run is absent.
+type Result struct {
+	Machine     Machine               `json:"machine"`
+	ONNXRuntime string                `json:"onnxruntime"`
+	Seconds     float64               `json:"seconds"`
+	Binary      *Closed               `json:"binary,omitempty"`
+	JSON        *Closed               `json:"json,omitempty"`
+	Idle        *Idle                 `json:"idle,omitempty"`
+	Half        *Half                 `json:"half,omitempty"`
+	Goodput     *Goodput              `json:"goodput,omitempty"`
+	Overload    *Overload             `json:"overload,omitempty"`
+	Allocs      *Allocs               `json:"allocs,omitempty"`
+	Raw         map[string][]rawPoint `json:"raw,omitempty"`
+}
+
+func (r *Result) write(path string) error {
+	text, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return fmt.Errorf("cannot encode the figures: %w", err)
+	}
+	if err := os.WriteFile(path, append(text, '\n'), 0o644); err != nil {
+		return fmt.Errorf("cannot write the figures: %w", err)
+	}
+	return nil
+}
+
+// target is what a figure should be.
+type target struct {
+	least bool // value at least; else at most
+	value float64
+}
+
+func (t target) verdict(got float64) string {
+	sign, ok := "<=", got <= t.value
+	if t.least {
+		sign, ok = ">=", got >= t.value
+	}
+	if ok {
+		return fmt.Sprintf("%s %g  ok", sign, t.value)
+	}
+	return fmt.Sprintf("%s %g  MISSED", sign, t.value)
+}
+
+func atLeast(v float64) target { return target{true, v} }
+func atMost(v float64) target  { return target{false, v} }
+
+// print writes the figures as a table for people.
+func (r *Result) print(out io.Writer) {
+	fmt.Fprintf(out, "\n%d cores, %s, %s, ONNX Runtime %s, %s\n\n", r.Machine.Cores, r.Machine.CPU, r.Machine.Go, r.ONNXRuntime, r.Machine.Date)
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	line := func(name string, got float64, t target, format string, args ...any) {
+		fmt.Fprintf(w, "%s\t%g\t%s\t%s\n", name, got, t.verdict(got), fmt.Sprintf(format, args...))
+	}
+	if a := r.Allocs; a != nil {
+		line("allocs.binary", a.Binary, atMost(0), "per request, gateway + batcher + session")
+	}
+	r.closedLines(line)
+	if i := r.Idle; i != nil {
+		line("idle.added_p50_us", i.AddedP50, atMost(20), "%.1f less ceiling %.1f and raw run %.1f", i.SluiceP50, i.CeilingP50, i.RawP50)
+	}
+	if h := r.Half; h != nil {
+		line("half.added_p99_ms", h.AddedP99, atMost(1), "%.2f less ceiling %.2f, at %.0f/s; lag p99 %.0f and %.0f us", h.Sluice.P99, h.Ceiling.P99, h.Rate, h.Sluice.LagP99, h.Ceiling.LagP99)
+	}
+	if g := r.Goodput; g != nil {
+		line("goodput.ratio", g.Ratio, atLeast(0.90), "%.0f of %.0f/s in 20 ms; row %.0f us in batches of %d, ceiling %.1f, generator %.1f us", g.Best, g.Oracle, g.RawBest.CPURow, g.RawBest.Rows, g.Ceiling.ServerCPU, g.Ceiling.CPU)
+	}
+	if o := r.Overload; o != nil {
+		line("overload.ratio_3x", o.Ratio3x, atLeast(0.90), "%.0f of %.0f/s in 100 ms (raw sessions: %.0f/s)", o.At3x.Good, o.Peak, o.Estimate)
+		line("overload.ratio_5x", o.Ratio5x, atLeast(0.90), "%.0f of %.0f/s", o.At5x.Good, o.Peak)
+		line("overload.shed_p99_ms", o.ShedP99, atMost(2), "%d and %d answers 429; lag p99 %.0f and %.0f us", o.At3x.Status["429"], o.At5x.Status["429"], o.At3x.LagP99, o.At5x.LagP99)
+	}
+	if err := w.Flush(); err != nil {
+		return
+	}
+	fmt.Fprintf(out, "\n%.0f s in all\n", r.Seconds)
+}
+
+func (r *Result) closedLines(line func(string, float64, target, string, ...any)) {
+	for _, c := range []struct {
+		name string
+		*Closed
+		target
+	}{{"binary", r.Binary, atLeast(0.70)}, {"json", r.JSON, atLeast(0.55)}} {
+		if c.Closed == nil {
+			continue
+		}
+		for _, p := range c.At {
+			line(fmt.Sprintf("%s.ratio (%d connections)", c.name, p.Connections), p.Ratio, c.target,
+				"(ceiling %.1f + row %.1f) / %.1f us CPU; %.0f/s, ceiling %.0f/s; %.2f allocations live",
+				p.Ceiling.CPURequest, c.RawBest.CPURow, p.Sluice.CPURequest, p.Sluice.PerSecond, p.Ceiling.PerSecond, c.LiveAllocs)
+		}
+	}
+}

@@ -1,0 +1,186 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+	"time"
+
+	"sluice/internal/onnxgen"
+)
+
+// bench is a run under way.
+type bench struct {
+	quick   bool
+	dir     string // for models, requests and logs; removed at the end
+	self    string // this command's binary
+	binPath string // the gateway's
+	library string
+	cores   int
+	seed    uint64 // of the next open loop's arrivals
+	running []*process
+	sweeps  map[string]*sweep
+	gateway map[string]*process // by model
+	admin   map[string]string
+	result  Result
+}
+
+// network is the model of the issue: small, so that the gateway's own cost shows.
+var network = onnxgen.MLP{Layers: []int{inputs, 512, 256, 1}, Seed: 1}
+
+// inputs is the floats of a row, of every model here.
+const inputs = 256
+
+// largeNetwork has 53 MB of weights: batching is worth much, for they are read once per batch.
+var largeNetwork = onnxgen.MLP{Layers: []int{inputs, 3072, 3072, 1024, 1}, Seed: 2}
+
+func newBench(server string, quick bool) (*bench, error) {
+	b := &bench{
+		quick: quick, cores: runtime.NumCPU(), sweeps: map[string]*sweep{},
+		gateway: map[string]*process{}, admin: map[string]string{},
+	}
+	if _, err := exec.LookPath("wrk"); err != nil {
+		return nil, errors.New("the closed-loop load needs wrk (Debian: apt-get install wrk), which is not on this machine's PATH")
+	}
+	var err error
+	if b.binPath, err = filepath.Abs(server); err == nil {
+		_, err = os.Stat(b.binPath)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot find the gateway; run make build: %w", err)
+	}
+	if b.self, err = os.Executable(); err != nil {
+		return nil, fmt.Errorf("cannot find this command's own binary: %w", err)
+	}
+	b.library = os.Getenv("SLUICE_ONNXRUNTIME")
+	if b.library == "" {
+		b.library = filepath.Join(".deps", "onnxruntime", "libonnxruntime.so")
+	}
+	if b.library, err = filepath.Abs(b.library); err == nil {
+		_, err = os.Stat(b.library)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot find ONNX Runtime; run make bench, or set SLUICE_ONNXRUNTIME: %w", err)
+	}
+	if b.dir, err = os.MkdirTemp("", "sluice-bench-"); err != nil {
+		return nil, fmt.Errorf("cannot make a folder for the models: %w", err)
+	}
+	b.result.Machine = machine(quick)
+	if err := network.Write(b.bundle("mlp"), "1"); err != nil {
+		b.close()
+		return nil, err
+	}
+	return b, nil
+}
+
+// bundle is the folder of a model; each has a models folder of its own, so that each
+// gateway serves one model.
+func (b *bench) bundle(model string) string { return filepath.Join(b.dir, model+"-models", model) }
+
+func (b *bench) close() {
+	for _, p := range b.running {
+		p.stop()
+	}
+	if err := os.RemoveAll(b.dir); err != nil {
+		b.say("cannot remove %s: %v", b.dir, err)
+	}
+}
+
+func (b *bench) say(format string, args ...any) {
+	fmt.Fprintf(os.Stderr, "bench: "+format+"\n", args...)
+}
+
+// pick is the length of a run: the usual one, or that of a quick look.
+func (b *bench) pick(usual, quick time.Duration) time.Duration {
+	if b.quick {
+		return quick
+	}
+	return usual
+}
+
+// repeats is how often two servers take turns.
+func (b *bench) repeats() int {
+	if b.quick {
+		return 1
+	}
+	return 3
+}
+
+// sluice starts the gateway over one model with the settings it is shipped with.
+func (b *bench) sluice(model string) (*process, error) {
+	if p := b.gateway[model]; p != nil {
+		return p, nil
+	}
+	addr, err := freeAddr()
+	if err != nil {
+		return nil, err
+	}
+	admin, err := freeAddr()
+	if err != nil {
+		return nil, err
+	}
+	p, err := b.serve("sluice-"+model, addr, "/v2/models/"+model+"/ready", b.binPath,
+		"serve", "--models", filepath.Dir(b.bundle(model)), "--listen", addr, "--admin", admin)
+	if err != nil {
+		return nil, err
+	}
+	b.gateway[model], b.admin[model] = p, admin
+	return p, nil
+}
+
+// retire stops a model's gateway, so that it does not share the machine with the next.
+func (b *bench) retire(model string) {
+	b.gateway[model].stop()
+	delete(b.gateway, model)
+}
+
+var mallocsLine = regexp.MustCompile(`(?m)^# Mallocs = (\d+)$`)
+
+// mallocs is how many objects the model's gateway has allocated since it started.
+func (b *bench) mallocs(model string) (float64, error) {
+	r, err := http.Get("http://" + b.admin[model] + "/debug/pprof/heap?debug=1")
+	if err != nil {
+		return 0, fmt.Errorf("cannot read the gateway's heap profile: %w", err)
+	}
+	defer r.Body.Close()
+	text, err := io.ReadAll(r.Body)
+	if err != nil {
+		return 0, fmt.Errorf("cannot read the gateway's heap profile: %w", err)
+	}
+	found := mallocsLine.FindSubmatch(text)
+	if found == nil {
+		return 0, fmt.Errorf("the gateway's heap profile (%d bytes) names no number of mallocs", len(text))
+	}
+	var n float64
+	return n, json.Unmarshal(found[1], &n)
+}
+
+func machine(quick bool) Machine {
+	m := Machine{
+		Date: time.Now().UTC().Format(time.RFC3339), Quick: quick, Cores: runtime.NumCPU(),
+		Go: runtime.Version(), System: runtime.GOOS + "/" + runtime.GOARCH,
+	}
+	if text, err := os.ReadFile("/proc/cpuinfo"); err == nil {
+		for line := range strings.Lines(string(text)) {
+			if name, value, _ := strings.Cut(line, ":"); strings.TrimSpace(name) == "model name" {
+				m.CPU = strings.TrimSpace(value)
+				break
+			}
+		}
+	}
+	if text, err := os.ReadFile("/proc/sys/kernel/osrelease"); err == nil {
+		m.Kernel = strings.TrimSpace(string(text))
+	}
+	if text, err := exec.Command("git", "describe", "--always", "--dirty").Output(); err == nil {
+		m.Commit = strings.TrimSpace(string(text))
+	}
+	return m
+}
