@@ -59,6 +59,22 @@ func TestDeepPipelining(t *testing.T) {
 	}
 }
 
+// A request that cannot be framed does not cost the answers before it.
+func TestPipelinedFault(t *testing.T) {
+	e := serve(t, fixtures(), nil)
+	c := e.dial()
+	r := bufio.NewReader(c)
+	_, _ = io.WriteString(c, post(simpleInfer, simpleBody(""))+get("/v2")+"GET /v2 HTTP/9.9\r\n\r\n"+get("/v2"))
+	for _, want := range []int{200, 200, 505} {
+		if a, err := readAnswer(r); err != nil || a.status != want {
+			t.Fatalf("got %d %s, %v; want %d", a.status, a.body, err, want)
+		}
+	}
+	if b, err := io.ReadAll(r); err != nil || len(b) > 0 {
+		t.Fatalf("got %q, %v after the fault", b, err)
+	}
+}
+
 // Case 40, and requests in pieces of every size.
 func TestChunkedAndFragmentedRequests(t *testing.T) {
 	e := serve(t, fixtures(), nil)
