@@ -9,10 +9,12 @@
 // States of a version:
 //
 //	DISCOVERED --> LOADING --> READY --> DRAINING --> UNLOADED
-//	     ^            |                                   |
-//	     |            v                                   |
-//	     +--------- FAILED     (files changed, or Load)   |
-//	                  LOADING <---------------------------+ (Load, or a newer version went away)
+//	     ^            |  ^                                |
+//	     |            v  +--------------------------------+
+//	     +--------- FAILED
+//
+// A FAILED version is tried again when its files change or on Load; an UNLOADED one is
+// loaded again on Load or when the newer version that replaced it goes away.
 //
 // LOADING means that the load gates run, in this order: files, trial, schema, golden,
 // invariance, warmup. Each gives one Verdict, a sentence with figures. A refusal ends
@@ -32,7 +34,8 @@
 //     drain deadline has passed.
 //   - One mutex guards all control state. Nothing is called out under it: loading,
 //     draining and logging happen outside.
-//   - Every goroutine belongs to the Registry; Close waits for all of them.
+//   - Every goroutine belongs to the Registry; Close waits for all of them, as long as
+//     its context lasts.
 //
 // The package imports no stage. The command that joins the parts injects how a session
 // is opened, how a trial load runs and how a version is published to the scheduler.

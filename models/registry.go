@@ -60,18 +60,19 @@ func (r *Registry) Start() error {
 		return err
 	}
 	r.mu.Lock()
-	if r.mu.started {
-		r.mu.Unlock()
+	started := r.mu.started
+	r.mu.Unlock()
+	if started {
 		return errors.New("BUG: registry started twice")
 	}
-	r.mu.started = true
-	r.mu.Unlock()
 	r.complain(faults, true)
 	if len(bundles) == 0 {
 		r.opts.Log.Warn("no model found", zap.String("dir", r.opts.Dir))
 	}
 	r.record(bundles, func(*Bundle) bool { return true })
 	r.update(func(models map[string]*model) {
+		// In one step: nobody may see it started with nothing expected of it.
+		r.mu.started = true
 		for _, m := range models {
 			m.expected = true
 		}
