@@ -15,7 +15,9 @@ const (
 	learnRate    = 0.05            // of the table, per batch
 	slowRatio    = 1.25            // a run this much over the table counts as slow
 	slowRuns     = 3               // so many in a row are a change of speed
-	outlierRatio = 3               // a run this much over the prediction is a hiccup
+	outlierRatio = 3               // a run this much over the prediction is an outlier
+	outlierCost  = 10              // outliers count once they come as three in a row or
+	outlierMost  = 30              // more than one in ten
 	staleAfter   = 2 * time.Second // without runs the speed is forgotten
 	marginStep   = 0.05            // added when too many requests are late
 	marginRelax  = 0.01            // taken off per period when not
@@ -32,6 +34,12 @@ const (
 // against the table: two slow runs raise it, one does not, and it falls only as they
 // leave the ring. margin answers requests that are late all the same.
 //
+// An outlier is a hiccup of the machine and teaches nothing, unless outliers keep coming;
+// then each counts as the threshold that it has passed. So whatever one run takes, three
+// in a row at most triple a prediction: on a model of 20 us a stolen time slice must not
+// shed the traffic of the next second, while a device that has really become ten times
+// slower is followed within six runs.
+//
 // The ring holds latencies, not ratios: with ratios a lasting change would count twice
 // while the table follows it, once in the table and once in the ring.
 type costModel struct {
@@ -45,6 +53,7 @@ type costModel struct {
 	filled  int
 	at      int
 	slow    int // slow runs in a row
+	wild    int // outliers of late: see outlierCost
 	recent  [slowRuns]run
 	speed   float64
 	margin  float64
@@ -83,7 +92,7 @@ func newCostModel(maxBatch int, sizes []int, seed cost.Curve, gap time.Duration)
 	}
 	if len(seed) > 0 {
 		for i, b := range c.rows {
-			c.table[i], c.known[i] = float64(seed.At(b)), true
+			c.table[i], c.known[i] = max(float64(seed.At(b)), 1), true
 		}
 		c.seedRing(seed)
 	}
@@ -160,26 +169,26 @@ func (c *costModel) observe(now clock.Instant, rows int, took time.Duration, pro
 		c.fill(ratio)
 		return
 	}
-	outlier := r.took > outlierRatio*typical*c.factor
+	if most := outlierRatio * typical * c.factor; r.took > most {
+		c.hiccups++
+		c.wild += outlierCost
+		if c.wild < outlierMost {
+			return
+		}
+		c.wild -= outlierCost
+		r.took = most
+		ratio = most / typical
+		c.push(r) // twice: the percentile leaves out one of a full ring
+	} else {
+		c.wild = max(0, c.wild-1)
+	}
 	if ratio > slowRatio {
 		c.recent[c.slow%slowRuns] = r
 		c.slow++
 	} else {
 		c.slow = 0
 	}
-	if outlier {
-		c.hiccups++
-		if c.slow < slowRuns {
-			return
-		}
-	}
-	if c.slow == slowRuns { // a change, not hiccups: the ring takes all of them
-		for _, s := range c.recent {
-			c.push(s)
-		}
-	} else {
-		c.push(r)
-	}
+	c.push(r)
 	c.adjust(r, ratio)
 	c.refresh()
 }
@@ -188,65 +197,6 @@ func (c *costModel) push(r run) {
 	c.ring[c.at] = r
 	c.at = (c.at + 1) % ringSize
 	c.filled = min(c.filled+1, ringSize)
-}
-
-// learnNew takes a run of a size nothing is known of as it is; it reports false if so.
-// Sizes beyond the largest known one are taken to cost the same until they are tried,
-// because a guess that they are dear would never be put to the test.
-func (c *costModel) learnNew(r run) bool {
-	i := int(c.segment[r.rows])
-	if c.known[i] {
-		return true
-	}
-	c.table[i], c.known[i] = r.took, true
-	last := -1
-	for k, known := range c.known {
-		if !known {
-			continue
-		}
-		for j := last + 1; j < k; j++ {
-			c.table[j] = c.table[k]
-			if last >= 0 {
-				part := float64(c.rows[j]-c.rows[last]) / float64(c.rows[k]-c.rows[last])
-				c.table[j] = c.table[last] + (c.table[k]-c.table[last])*part
-			}
-		}
-		last = k
-	}
-	for j := last + 1; j < len(c.table); j++ {
-		c.table[j] = c.table[last]
-	}
-	c.pushAside(i)
-	c.fill(1)
-	return false
-}
-
-// adjust moves the table's entries beside a run towards it.
-func (c *costModel) adjust(r run, ratio float64) {
-	step := learnRate * min(ratio-1, 1)
-	i := int(c.segment[r.rows])
-	if c.rows[i] == r.rows || c.stepped || i == 0 {
-		c.table[i] *= 1 + step
-		c.pushAside(i)
-		return
-	}
-	part := float64(r.rows-c.rows[i-1]) / float64(c.rows[i]-c.rows[i-1])
-	c.table[i-1] *= 1 + step*(1-part)
-	c.table[i] *= 1 + step*part
-	c.pushAside(i - 1)
-	c.pushAside(i)
-}
-
-// pushAside keeps the table from falling: the entry just measured is right, and its
-// neighbours give way. (The sweep's entries are all equally fresh: there neighbours
-// are averaged, see cost.Curve.Monotone.)
-func (c *costModel) pushAside(i int) {
-	for k := i + 1; k < len(c.table) && c.table[k] < c.table[i]; k++ {
-		c.table[k] = c.table[i]
-	}
-	for k := i - 1; k >= 0 && c.table[k] > c.table[i]; k-- {
-		c.table[k] = c.table[i]
-	}
 }
 
 // refresh computes the speed from the ring.
@@ -267,9 +217,13 @@ func (c *costModel) refresh() {
 		c.speed = second
 	}
 	if c.slow >= slowRuns {
-		for _, r := range c.recent {
-			c.speed = max(c.speed, r.took/c.typical(r.rows))
+		// Their median: the largest may be a hiccup below the threshold.
+		var ratios [slowRuns]float64
+		for i, r := range c.recent {
+			ratios[i] = r.took / c.typical(r.rows)
 		}
+		slices.Sort(ratios[:])
+		c.speed = max(c.speed, ratios[slowRuns/2])
 	}
 	c.factor = c.speed * (1 + c.margin)
 }

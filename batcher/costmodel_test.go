@@ -77,7 +77,25 @@ func TestStepsOfSpeed(t *testing.T) {
 	f("one outlier of 10 changes less than 5 %", func(c *costModel) { runs(c, curve, 1, 8, 10) }, 8, 1, 1.05)
 	f("one run at 2 changes less than 10 %", func(c *costModel) { runs(c, curve, 1, 8, 2) }, 8, 1, 1.1)
 	f("a step of 1.5 is seen within 5 batches", func(c *costModel) { runs(c, curve, 5, 8, 1.5) }, 8, 1.45, 1.7)
-	f("a step of 10 too", func(c *costModel) { runs(c, curve, 5, 8, 10) }, 8, 9.5, 15)
+	f("a step of 10 within 6", func(c *costModel) { runs(c, curve, 6, 8, 10) }, 8, 9.5, 15)
+	f("an outlier among mildly slow runs changes little", func(c *costModel) {
+		for _, ratio := range []float64{1.2, 1.2, 1000, 1.2, 1.3} {
+			runs(c, curve, 1, 8, ratio)
+		}
+	}, 8, 1, 1.3)
+	f("three outliers of 1000 triple", func(c *costModel) { runs(c, curve, 3, 8, 1000) }, 8, 3, 3.5)
+	f("a second mode in a quarter of the runs is covered", func(c *costModel) {
+		for range 40 {
+			runs(c, curve, 3, 8, 1)
+			runs(c, curve, 1, 8, 5)
+		}
+	}, 8, 3, 6)
+	f("one outlier in twenty is not", func(c *costModel) {
+		for range 40 {
+			runs(c, curve, 19, 8, 1)
+			runs(c, curve, 1, 8, 5)
+		}
+	}, 8, 1, 1.05)
 	f("a lasting step of 1.5 does not count twice", func(c *costModel) { runs(c, curve, 60, 8, 1.5) }, 8, 1.49, 1.6)
 	f("and is over two rings after it ends", func(c *costModel) {
 		runs(c, curve, 40, 8, 1.5)

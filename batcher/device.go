@@ -157,20 +157,33 @@ func (d *device) soonest() clock.Instant {
 	return t
 }
 
+// free predicts when the lane is. A run that is overdue is taken to last as long again as
+// it is overdue: soon over if it is a little late, and with a device that hangs new
+// requests are refused at once instead of kept waiting until their deadlines.
+func (l *lane) free(now clock.Instant) clock.Instant {
+	switch {
+	case l.state != laneActive:
+		return now
+	case l.end > now:
+		return l.end
+	}
+	return now.Add(now.Sub(l.end))
+}
+
 // free predicts when a lane turns to new work if so much work is ahead of it: work is
 // poured on the lanes like water, on the earliest first, then on all that stand as high.
 func (d *device) free(now clock.Instant, work time.Duration) clock.Instant {
-	level := now
-	if d.active == len(d.lanes) {
-		level = max(now, d.soonest())
+	level := clock.Never
+	for i := range d.lanes {
+		level = min(level, d.lanes[i].free(now))
 	}
 	for work > 0 {
 		n, next := 0, clock.Never // lanes at the level, and the first above it
 		for i := range d.lanes {
-			if l := &d.lanes[i]; l.state != laneActive || l.end <= level {
+			if end := d.lanes[i].free(now); end <= level {
 				n++
 			} else {
-				next = min(next, l.end)
+				next = min(next, end)
 			}
 		}
 		step := (work + time.Duration(n) - 1) / time.Duration(n)

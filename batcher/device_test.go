@@ -26,7 +26,8 @@ func TestFree(t *testing.T) {
 	f(7, 107, idle)
 	f(0, 110, 110)
 	f(7, 117, 110)
-	f(7, 107, 90) // overdue
+	f(7, 117, 90) // overdue by 10
+	f(7, 107, 90, idle)
 	f(0, 100, idle, 110)
 	f(7, 107, idle, 110)
 	f(10, 110, idle, 110)

@@ -5,9 +5,6 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
-
-	"sluice/internal/clock"
-	"sluice/internal/task"
 )
 
 // The package comment states the worst queue wait as a formula. Here random traffic of
@@ -78,54 +75,4 @@ func TestWorstWaitIsReached(t *testing.T) {
 	if got, want := r.waits[last], 10*ms+2*10*ms; got != want {
 		t.Errorf("with 16 rows ahead in batches of 8 the wait is %v, want %v", got, want)
 	}
-}
-
-// Fair shares: while two models are backlogged their weighted device times stay close.
-func TestFairShares(t *testing.T) {
-	f := func(weights [2]float64, bases [2]time.Duration) {
-		t.Helper()
-		s := New(SchedulerOptions{})
-		device0(t, s, DeviceOptions{Name: "d", Lanes: 1})
-		var used [2]float64
-		var longest time.Duration
-		for i := range weights {
-			add(t, s, ModelOptions{MaxBatch: 8, Weight: weights[i], Budget: time.Second}, 0, line(8, bases[i], ms/4))
-			longest = max(longest, s.models[i].on[0].cost.latency(8))
-		}
-		r := newRig(t, s)
-		feed := func() {
-			for m := range weights {
-				for s.models[m].rows < 40 {
-					it := r.item(ModelID(m), 1, 800*ms)
-					it.Class = task.Normal
-					r.arrive(it)
-				}
-			}
-		}
-		counting := false
-		low, high := 0.0, 0.0
-		r.onBatch = func(b *Batch) {
-			if counting {
-				used[b.Model] += float64(b.PredictedEnd.Sub(b.Start)) / weights[b.Model]
-				low, high = min(low, used[0]-used[1]), max(high, used[0]-used[1])
-			}
-		}
-		for r.now < clock.Instant(4*time.Second) {
-			feed()
-			r.advance(r.now.Add(ms))
-			counting = r.now > clock.Instant(time.Second)
-		}
-		q := float64(longest)
-		bound := q/weights[0] + q/weights[1] + q
-		if high-low > bound {
-			t.Errorf("weights %v, costs %v: the shares drift apart by %v, bound %v", weights, bases, time.Duration(high-low), time.Duration(bound))
-		}
-		if used[0] == 0 || used[1] == 0 {
-			t.Errorf("weights %v: one model got nothing", weights)
-		}
-	}
-	f([2]float64{1, 1}, [2]time.Duration{ms, ms})
-	f([2]float64{1, 1}, [2]time.Duration{ms, 9 * ms})
-	f([2]float64{2, 1}, [2]time.Duration{2 * ms, 4 * ms})
-	f([2]float64{1, 3}, [2]time.Duration{5 * ms, ms})
 }
