@@ -60,21 +60,41 @@ type Noise struct {
 	Sigma       float64 // of the latency's logarithm
 	HiccupShare float64 // part of the runs that take HiccupTimes as long
 	HiccupTimes float64
+	// Stalls are runs during which the machine does something else for Stall on top: what
+	// a shared processor does to short runs, whatever their size. They come in rows of
+	// StallRow runs (0 means 1).
+	StallShare float64
+	Stall      time.Duration
+	StallRow   int
+}
+
+// disturbance draws what happens to runs, one after the other.
+type disturbance struct {
+	Noise
+	rng  *rand.Rand
+	left int // stalls to come in this row
+}
+
+// apply turns a latency without noise into one with it.
+func (d *disturbance) apply(latency float64) float64 {
+	if d.Sigma > 0 {
+		latency *= math.Exp(d.Sigma * d.rng.NormFloat64())
+	}
+	if d.HiccupShare > 0 && d.rng.Float64() < d.HiccupShare {
+		latency *= d.HiccupTimes
+	}
+	if d.left == 0 && d.StallShare > 0 && d.rng.Float64() < d.StallShare/float64(max(d.StallRow, 1)) {
+		d.left = max(d.StallRow, 1)
+	}
+	if d.left > 0 {
+		d.left--
+		latency += float64(d.Stall)
+	}
+	return latency
 }
 
 // Usual is the noise of a healthy GPU: 2 % spread, one run in a thousand doubled.
 var Usual = Noise{Sigma: 0.02, HiccupShare: 0.001, HiccupTimes: 2}
-
-func (n Noise) factor(rng *rand.Rand) float64 {
-	f := 1.0
-	if n.Sigma > 0 {
-		f = math.Exp(n.Sigma * rng.NormFloat64())
-	}
-	if n.HiccupShare > 0 && rng.Float64() < n.HiccupShare {
-		f *= n.HiccupTimes
-	}
-	return f
-}
 
 func (c *Config) validate() error {
 	var faults []error

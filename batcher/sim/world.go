@@ -24,7 +24,7 @@ type world struct {
 	now     clock.Instant
 	events  events
 	streams []*rand.Rand
-	noise   *rand.Rand
+	noise   disturbance
 	lanes   []laneState
 	first   []int // by device: place of its first lane in lanes
 	ticking clock.Instant
@@ -48,7 +48,7 @@ func Run(cfg Config, policy Policy) (*Result, error) {
 		return nil, fmt.Errorf("cannot simulate: %w", err)
 	}
 	w := &world{cfg: cfg, policy: policy, ticking: clock.Never}
-	w.noise = rand.New(rand.NewPCG(cfg.Seed, 0))
+	w.noise = disturbance{Noise: cfg.Noise, rng: rand.New(rand.NewPCG(cfg.Seed, 0))}
 	w.result.length = cfg.Length
 	w.result.ByStream = make([]Count, len(cfg.Streams))
 	for d, device := range cfg.Devices {
@@ -197,10 +197,11 @@ func (w *world) next(l *laneState) (wake Lane) {
 func (w *world) start(l *laneState) {
 	b := &l.batch
 	m := &w.cfg.Models[b.Model]
-	took := float64(m.Curves[l.id.Device].At(b.Padded)) * w.cfg.Noise.factor(w.noise)
+	took := float64(m.Curves[l.id.Device].At(b.Padded))
 	if w.cfg.Speed != nil {
 		took *= w.cfg.Speed(l.id.Device, w.now)
 	}
+	took = w.noise.apply(took)
 	for _, r := range b.Requests {
 		r.state = running
 		w.observe(Decision{At: w.now, Action: Seal, Seq: r.Seq, Model: r.Model, Lane: l.id, Rows: b.Rows})
