@@ -60,8 +60,8 @@ $(LINT): | tools
 pure: tools
 	@CGO_ENABLED=0 go vet $$(scripts/pure.sh)
 
-# The simulation runs for minutes on one goroutine: there is nothing to race in it, and the detector would
-# make it ten times slower.
+# The simulation has one goroutine: there is nothing to race in it, and the detector would make its minutes
+# of virtual traffic ten times slower.
 race: tools ## Go tests under the race detector
 	@$(ORT) go test -race -timeout 15m $(TESTFLAGS) $$(go list ./... | grep -v '^sluice/batcher/sim$$')
 
