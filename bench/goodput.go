@@ -43,7 +43,7 @@ func (b *bench) goodput() error {
 	}
 	defer limit.stop()
 	out := &Goodput{RawBest: rows.cheapest(micros(goodputBudget))}
-	length := b.pick(5*time.Second, 2*time.Second)
+	length := b.pick(4*time.Second, 2*time.Second)
 	estimate := float64(b.cores) * 1e6 / (out.RawBest.CPURow + 30)
 	if out.Ceiling, err = b.openRun(limit, r, estimate, openConns, length, goodputBudget); err != nil {
 		return err
@@ -68,9 +68,9 @@ type summit struct {
 // peak looks for the summit around an estimate of the capacity, and confirms it.
 func (b *bench) peak(p *process, r request, estimate float64, budget, length time.Duration) (summit, error) {
 	var top summit
-	shares := []float64{0.8, 0.87, 0.93, 1, 1.1, 1.25}
+	shares := []float64{0.8, 0.88, 0.95, 1.05, 1.2}
 	if b.quick {
-		shares = []float64{0.85, 1, 1.2}
+		shares = []float64{0.85, 1.05}
 	}
 	for _, share := range shares {
 		run, err := b.openRun(p, r, share*estimate, openConns, length, budget)

@@ -35,7 +35,7 @@ type openResult struct {
 	P99       float64 `json:"p99_ms"`
 	ShedP50   float64 `json:"shed_p50_ms"` // of 429s
 	ShedP99   float64 `json:"shed_p99_ms"`
-	LagP99    float64 `json:"lag_p99_us"` // sent after the intended instant
+	LagP99    float64 `json:"lag_p99_us"` // noticed after the intended instant: the generator's own fault
 	CPU       float64 `json:"cpu_us_per_request"`
 	Requests  int     `json:"requests"`
 	Lost      int     `json:"lost"` // sent and never answered
@@ -99,7 +99,7 @@ func openload(args []string) error {
 	if g.request, err = os.ReadFile(*path); err != nil {
 		return fmt.Errorf("cannot read the request: %w", err)
 	}
-	g.rng = rand.New(rand.NewPCG(*seed, 7))
+	g.rng = seeded(*seed)
 	if err := g.open(*connections); err != nil {
 		return err
 	}
@@ -113,6 +113,8 @@ func openload(args []string) error {
 	cpu = ownCPU() - cpu
 	return json.NewEncoder(os.Stdout).Encode(g.result(*length, *warm, cpu))
 }
+
+func seeded(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 7)) }
 
 // quietThread asks for prompt timers and a good place in the queue for the processor,
 // and keeps the collector out. What is refused is done without.
@@ -162,7 +164,10 @@ func (g *generator) loop() error {
 	for {
 		now := clock.Now()
 		for next <= now && next < g.end {
-			g.arrive(next)
+			g.backlog = append(g.backlog, next)
+			if next >= g.first {
+				g.lag = append(g.lag, micros(now.Sub(next)))
+			}
 			next = next.Add(time.Duration(g.rng.ExpFloat64() / g.rate * 1e9))
 		}
 		if err := g.send(); err != nil {
@@ -201,8 +206,6 @@ func (g *generator) wait(events []unix.EpollEvent, until clock.Instant) (int, er
 	return 0, fmt.Errorf("cannot wait: %w", errno)
 }
 
-func (g *generator) arrive(at clock.Instant) { g.backlog = append(g.backlog, at) }
-
 // send gives waiting arrivals to idle connections, in order.
 func (g *generator) send() error {
 	for g.at < len(g.backlog) && len(g.idle) > 0 {
@@ -215,7 +218,6 @@ func (g *generator) send() error {
 		g.inFlight++
 		if c.intended >= g.first {
 			g.counted++
-			g.lag = append(g.lag, micros(clock.Now().Sub(c.intended)))
 		}
 		// One request fits any socket buffer that is empty, so a short write is a failure.
 		if n, err := unix.Write(c.fd, g.request); err != nil || n != len(g.request) {

@@ -107,9 +107,13 @@ func (r *Result) closedLines(line func(string, float64, target, string, ...any))
 			continue
 		}
 		for _, p := range c.At {
+			note := ""
+			if !p.Valid {
+				note = fmt.Sprintf("INVALID: %.1f %% refused; ", 100*p.Sluice.Refused)
+			}
 			line(fmt.Sprintf("%s.ratio (%d connections)", c.name, p.Connections), p.Ratio, c.target,
-				"(ceiling %.1f + row %.1f) / %.1f us CPU; %.0f/s, ceiling %.0f/s; %.2f allocations live",
-				p.Ceiling.CPURequest, c.RawBest.CPURow, p.Sluice.CPURequest, p.Sluice.PerSecond, p.Ceiling.PerSecond, c.LiveAllocs)
+				"%s(ceiling %.1f + row %.1f) / %.1f us CPU; %.0f/s, ceiling %.0f/s; %.2f allocations live",
+				note, p.Ceiling.CPURequest, c.RawBest.CPURow, p.Sluice.CPURequest, p.Sluice.PerSecond, p.Ceiling.PerSecond, c.LiveAllocs)
 		}
 	}
 }
