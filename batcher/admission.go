@@ -30,7 +30,7 @@ func (in *instance) forecast(now clock.Instant, rows int, class task.Priority, d
 	if rows < in.limit {
 		total := own + rows
 		full = (total - 1) / in.limit
-		work += time.Duration(full) * in.cost.latency(in.limit)
+		work += time.Duration(full) * in.cost.mean(in.limit)
 		last = total - full*in.limit
 	} else {
 		work += in.drain(own)
@@ -44,8 +44,8 @@ func (in *instance) forecast(now clock.Instant, rows int, class task.Priority, d
 	if full > 0 && len(d.lanes) > 1 {
 		// On another lane the small rest of a queue would be done before the full batch
 		// ahead of it. Do not promise that: a longer queue must not look better.
-		batch := in.cost.latency(in.limit)
-		f.finish = max(f.finish, d.free(now, work-batch).Add(batch))
+		batch := in.cost.mean(in.limit)
+		f.finish = max(f.finish, d.free(now, work-batch).Add(in.cost.latency(in.limit)))
 	}
 	if class > 0 && in.totalRows() > in.rows[class] {
 		mine := in.rows[class] + rows
@@ -99,7 +99,7 @@ func (in *instance) others(work time.Duration) time.Duration {
 		if o == in {
 			continue
 		}
-		fair := time.Duration(float64(work)*o.weight/in.weight) + o.cost.latency(o.limit)
+		fair := time.Duration(float64(work)*o.weight/in.weight) + o.cost.mean(o.limit)
 		sum += min(o.drain(o.totalRows()), fair)
 	}
 	return sum

@@ -22,23 +22,31 @@ const (
 	marginStep   = 0.05            // added when too many requests are late
 	marginRelax  = 0.01            // taken off per period when not
 	marginMost   = 0.5
+	tailMost     = 1.35 // of the mean
 )
 
 // costModel predicts the latency of a batch of one model on one device, from sealing
-// to outputs ready:
+// to outputs ready. The table is the typical latency by batch size, seeded by the warm-up
+// sweep, moved slowly by runs, never falling in rows. The last 32 runs against the table
+// say how far off it is at the moment, both as a ratio and as a difference:
 //
-//	L(rows) = table(rows) * speed * (1 + margin) + gap
+//	stretched(rows) = table + min(table * (ratio-1), difference)
 //
-// table is the typical latency by batch size, seeded by the warm-up sweep, moved slowly
-// by runs, never falling in rows. speed is the 95th percentile of the last 32 runs
-// against the table: two slow runs raise it, one does not, and it falls only as they
-// leave the ring. margin answers requests that are late all the same.
+// A throttled device shows in both alike. A processor that is taken away for
+// milliseconds is a ratio of hundreds on a run of 20 us, and multiplying that into a run
+// of 64 rows would refuse the traffic of seconds; as a difference it does no harm.
+//
+// There are two predictions. mean stretches by the mean of the ring: it is for sums over
+// several batches and for throughput. latency is L, which a deadline is held against: it
+// stretches by the 95th percentile (two slow runs raise it, one does not, and it falls as
+// they leave the ring), but is at most 1.35 times the mean: with a tail that is heavier,
+// planning for it would cost more requests than meeting it. L contains the device's gap
+// and a margin, which answers requests that are late all the same.
 //
 // An outlier is a hiccup of the machine and teaches nothing, unless outliers keep coming;
-// then each counts as the threshold that it has passed. So whatever one run takes, three
-// in a row at most triple a prediction: on a model of 20 us a stolen time slice must not
-// shed the traffic of the next second, while a device that has really become ten times
-// slower is followed within six runs.
+// then each counts as the threshold that it has passed. So three in a row at most triple
+// a prediction, while a device that has really become ten times slower is followed
+// within a few runs.
 //
 // The ring holds latencies, not ratios: with ratios a lasting change would count twice
 // while the table follows it, once in the table and once in the ring.
@@ -55,10 +63,10 @@ type costModel struct {
 	slow    int // slow runs in a row
 	wild    int // outliers of late: see outlierCost
 	recent  [slowRuns]run
-	speed   float64
+	high    stretch // 95th percentile of the ring
+	pace    stretch // mean of the ring
 	margin  float64
 	gap     float64
-	factor  float64 // speed * (1 + margin)
 	lastRun clock.Instant
 	hiccups uint64
 	covered uint64 // runs within their prediction
@@ -70,8 +78,18 @@ type run struct {
 	took float64
 }
 
+// stretch is how runs differ from the table.
+type stretch struct{ ratio, extra float64 }
+
+func (s stretch) of(typical float64) float64 {
+	if s.ratio <= 1 {
+		return typical * s.ratio
+	}
+	return typical + min(typical*(s.ratio-1), max(s.extra, 0))
+}
+
 func newCostModel(maxBatch int, sizes []int, seed cost.Curve, gap time.Duration) *costModel {
-	c := &costModel{stepped: len(sizes) > 0, speed: 1, factor: 1, gap: float64(gap)}
+	c := &costModel{stepped: len(sizes) > 0, high: stretch{1, 0}, pace: stretch{1, 0}, gap: float64(gap)}
 	seed = slices.Clone(seed).Monotone()
 	if c.stepped {
 		c.rows = slices.Clone(sizes)
@@ -146,9 +164,23 @@ func (c *costModel) typical(rows int) float64 {
 	return c.table[i-1] + (c.table[i]-c.table[i-1])*float64(rows-low)/float64(high-low)
 }
 
-// latency is L: the prediction, high rather than low.
+// ahead is the mean without the gap, bound L without it; both in nanoseconds.
+func (c *costModel) ahead(rows int) float64 { return c.pace.of(c.typical(rows)) }
+
+func (c *costModel) bound(rows int) float64 {
+	t := c.typical(rows)
+	mean := c.pace.of(t)
+	return min(max(c.high.of(t), mean), tailMost*mean) * (1 + c.margin)
+}
+
+// mean predicts a batch among many.
+func (c *costModel) mean(rows int) time.Duration {
+	return time.Duration(math.Ceil(c.ahead(rows) + c.gap))
+}
+
+// latency is L: the prediction for one batch, high rather than low.
 func (c *costModel) latency(rows int) time.Duration {
-	return time.Duration(math.Ceil(c.typical(rows)*c.factor + c.gap))
+	return time.Duration(math.Ceil(c.bound(rows) + c.gap))
 }
 
 // observe learns from a run. A probe ran because the prediction refused all: if it was
@@ -165,11 +197,11 @@ func (c *costModel) observe(now clock.Instant, rows int, took time.Duration, pro
 	}
 	typical := c.typical(rows)
 	ratio := r.took / typical
-	if probe && ratio < c.speed {
+	if probe && r.took < c.bound(rows) {
 		c.fill(ratio)
 		return
 	}
-	if most := outlierRatio * typical * c.factor; r.took > most {
+	if most := outlierRatio * c.bound(rows); r.took > most {
 		c.hiccups++
 		c.wild += outlierCost
 		if c.wild < outlierMost {
@@ -179,6 +211,8 @@ func (c *costModel) observe(now clock.Instant, rows int, took time.Duration, pro
 		r.took = most
 		ratio = most / typical
 		c.push(r) // twice: the percentile leaves out one of a full ring
+		c.slow = slowRuns - 1
+		c.recent = [slowRuns]run{r, r, r}
 	} else {
 		c.wild = max(0, c.wild-1)
 	}
@@ -199,53 +233,53 @@ func (c *costModel) push(r run) {
 	c.filled = min(c.filled+1, ringSize)
 }
 
-// refresh computes the speed from the ring.
+// refresh computes the stretches from the ring.
 func (c *costModel) refresh() {
 	// The 95th percentile by nearest rank: the largest of up to 19 runs, the second
-	// largest of more.
-	var first, second float64
+	// largest of more. Of the differences the largest will do, since it only bounds what
+	// the ratio says; a percentile over runs of all sizes would be too low for large ones.
+	var first, second, sum stretch
 	for _, r := range c.ring[:c.filled] {
-		ratio := r.took / c.typical(r.rows)
-		if ratio > first {
-			first, second = ratio, first
-		} else if ratio > second {
-			second = ratio
-		}
+		s := c.against(r)
+		sum.ratio, sum.extra = sum.ratio+s.ratio, sum.extra+s.extra
+		second.ratio = max(second.ratio, min(first.ratio, s.ratio))
+		first.ratio, first.extra = max(first.ratio, s.ratio), max(first.extra, s.extra)
 	}
-	c.speed = first
+	n := float64(c.filled)
+	c.pace = stretch{sum.ratio / n, sum.extra / n}
+	c.high = first
 	if c.filled >= 20 {
-		c.speed = second
+		c.high.ratio = second.ratio
 	}
 	if c.slow >= slowRuns {
 		// Their median: the largest may be a hiccup below the threshold.
-		var ratios [slowRuns]float64
-		for i, r := range c.recent {
-			ratios[i] = r.took / c.typical(r.rows)
-		}
-		slices.Sort(ratios[:])
-		c.speed = max(c.speed, ratios[slowRuns/2])
+		a, b, d := c.against(c.recent[0]), c.against(c.recent[1]), c.against(c.recent[2])
+		now := stretch{median(a.ratio, b.ratio, d.ratio), median(a.extra, b.extra, d.extra)}
+		c.high = stretch{max(c.high.ratio, now.ratio), max(c.high.extra, now.extra)}
+		c.pace = stretch{max(c.pace.ratio, now.ratio), max(c.pace.extra, now.extra)}
 	}
-	c.factor = c.speed * (1 + c.margin)
 }
+
+func (c *costModel) against(r run) stretch {
+	t := c.typical(r.rows)
+	return stretch{r.took / t, r.took - t}
+}
+
+func median(a, b, c float64) float64 { return max(min(a, b), min(max(a, b), c)) }
 
 // wake forgets a slow speed after a long rest: whatever slowed the device may be over,
 // and the first runs will tell.
 func (c *costModel) wake(now clock.Instant) {
-	if c.filled == 0 || c.speed <= 1 || now.Sub(c.lastRun) < staleAfter {
+	if c.filled == 0 || c.high.ratio <= 1 || now.Sub(c.lastRun) < staleAfter {
 		return
 	}
 	last := c.ring[(c.at+ringSize-1)%ringSize]
-	c.fill(max(1, min(c.speed, last.took/c.typical(last.rows))))
+	c.fill(max(1, min(c.high.ratio, c.against(last).ratio)))
 }
 
 // widen and relax move the margin.
-func (c *costModel) widen() { c.setMargin(min(c.margin+marginStep, marginMost)) }
-func (c *costModel) relax() { c.setMargin(max(c.margin-marginRelax, 0)) }
-
-func (c *costModel) setMargin(m float64) {
-	c.margin = m
-	c.factor = c.speed * (1 + m)
-}
+func (c *costModel) widen() { c.margin = min(c.margin+marginStep, marginMost) }
+func (c *costModel) relax() { c.margin = max(c.margin-marginRelax, 0) }
 
 // curve is the table as it stands, with predictions as P95.
 func (c *costModel) curve() cost.Curve {

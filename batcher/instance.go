@@ -197,7 +197,7 @@ func (in *instance) retune() {
 	}
 	in.limit = min(in.cost.best(limit), in.model.opts.MaxBatch)
 	lanes := float64(len(in.device.lanes))
-	in.target = in.cost.smallest(in.arrivals.mean/(lanes*in.share), in.limit)
+	in.target = in.cost.smallest(in.arrivals.rising()/(lanes*in.share), in.limit)
 }
 
 // drain predicts how long one lane needs for so many rows.
@@ -206,9 +206,9 @@ func (in *instance) drain(rows int) time.Duration {
 		return 0
 	}
 	full, rest := rows/in.limit, rows%in.limit
-	t := time.Duration(full) * in.cost.latency(in.limit)
+	t := time.Duration(full) * in.cost.mean(in.limit)
 	if rest > 0 {
-		t += in.cost.latency(rest)
+		t += in.cost.mean(rest)
 	}
 	return t
 }

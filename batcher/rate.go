@@ -21,6 +21,7 @@ type rate struct {
 	end  clock.Instant // of the open window
 	rows int           // in the open window
 	mean float64       // rows per second
+	last float64       // in the last full window
 	any  bool
 }
 
@@ -38,15 +39,21 @@ func (r *rate) roll(now clock.Instant) {
 	if now < r.end {
 		return
 	}
-	r.mean += rateWeight * (float64(r.rows)/rateWindow.Seconds() - r.mean)
+	r.last = float64(r.rows) / rateWindow.Seconds()
+	r.mean += rateWeight * (r.last - r.mean)
 	r.rows = 0
 	r.end = r.end.Add(rateWindow)
 	if now >= r.end { // the windows since were empty
+		r.last = 0
 		empty := int64(now.Sub(r.end)/rateWindow) + 1
 		r.mean *= math.Pow(1-rateWeight, float64(empty))
 		r.end = r.end.Add(time.Duration(empty) * rateWindow)
 	}
 }
+
+// rising is the rate to be ready for: a burst counts after one window, its end only with
+// the mean.
+func (r *rate) rising() float64 { return max(r.mean, r.last) }
 
 // shortest is the smallest budget seen in the last one to two seconds.
 type shortest struct {

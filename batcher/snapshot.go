@@ -90,7 +90,7 @@ func (s *Scheduler) ModelStats(now clock.Instant, id ModelID) (ModelStats, bool)
 		i := InstanceStats{
 			BatchCounts: in.counts, Device: in.device.id, Rows: in.rows, Items: in.items,
 			Running: in.running, Groups: len(in.groups), Curve: in.cost.curve(),
-			Speed: in.cost.speed, Margin: in.cost.margin, Hiccups: in.cost.hiccups,
+			Speed: in.cost.high.ratio, Margin: in.cost.margin, Hiccups: in.cost.hiccups,
 			Runs: in.cost.runs, Covered: in.cost.covered, RowsPerSecond: in.arrivals.mean,
 			Target: in.target, Limit: in.limit, Share: in.share,
 		}

@@ -10,7 +10,7 @@ const (
 	worthwhile = 1.01 // gain in throughput that a larger batch must bring
 )
 
-// best is the batch size of the highest throughput whose latency stays within limit (0:
+// best is the batch size of the highest throughput whose mean latency stays within limit (0:
 // no limit). Between two sizes of the table the latency is linear and the throughput
 // therefore monotone, so only the table's sizes and the last size within the limit can
 // win. A size wins only if it is worth its latency.
@@ -21,7 +21,7 @@ func (c *costModel) best(limit time.Duration) int {
 	}
 	best, bestRate := 1, 0.0
 	try := func(b int) {
-		if rate := float64(b) / float64(max(c.latency(b), 1)); rate > bestRate*worthwhile {
+		if rate := float64(b) / float64(max(c.mean(b), 1)); rate > bestRate*worthwhile {
 			best, bestRate = b, rate
 		}
 	}
@@ -37,17 +37,17 @@ func (c *costModel) best(limit time.Duration) int {
 	return best
 }
 
-// largestWithin is the largest batch whose latency stays within limit, 0 if none.
+// largestWithin is the largest batch whose mean latency stays within limit, 0 if none.
 func (c *costModel) largestWithin(limit time.Duration) int {
 	most := c.rows[len(c.rows)-1]
-	return sort.Search(most, func(i int) bool { return c.latency(i+1) > limit })
+	return sort.Search(most, func(i int) bool { return c.mean(i+1) > limit })
 }
 
 // smallest is the smallest batch that reaches a throughput in rows per second, or most
 // if none up to there does.
 func (c *costModel) smallest(rowsPerSecond float64, most int) int {
 	reaches := func(b int) bool {
-		return float64(b) >= headroom*rowsPerSecond*max(c.latency(b), 1).Seconds()
+		return float64(b) >= headroom*rowsPerSecond*max(c.mean(b), 1).Seconds()
 	}
 	low := 0 // largest size known not to be enough
 	for _, b := range c.rows {
