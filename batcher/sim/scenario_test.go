@@ -13,7 +13,7 @@ func TestSeveralModelsOnOneDevice(t *testing.T) {
 	// Published: four equal models reach 0.82 of what one does, at a budget of 25 ms.
 	const models, published = 4, 0.82
 	got := Highest(0.3, 1.1, 0.008, func(load float64) bool {
-		cfg := Config{Devices: []Device{{"gpu", 1}}, Noise: Usual, Seed: 1, Warmup: time.Second, Length: 60 * time.Second}
+		cfg := Config{Devices: []Device{{Name: "gpu", Lanes: 1}}, Noise: Usual, Seed: 1, Warmup: time.Second, Length: 60 * time.Second}
 		seeds := make([][]cost.Curve, models)
 		for i := range models {
 			cfg.Models = append(cfg.Models, Model{fmt.Sprint(i), maxBatch, []cost.Curve{resnet}})
@@ -38,7 +38,7 @@ func TestDevicesAddUp(t *testing.T) {
 		}
 		both := resnet.RowsPerSecond(maxBatch) + slow.RowsPerSecond(maxBatch)
 		cfg := Config{
-			Devices: []Device{{"fast", 1}, {"slow", 1}},
+			Devices: []Device{{Name: "fast", Lanes: 1}, {Name: "slow", Lanes: 1}},
 			Models:  []Model{{"model", maxBatch, []cost.Curve{resnet, slow}}},
 			Streams: []Stream{{Arrivals: Arrivals{Constant(load * both), 1}, Budget: 30 * ms}},
 			Noise:   Usual, Seed: 1, Warmup: time.Second, Length: 20 * time.Second,
@@ -120,6 +120,31 @@ func TestBurstsAndSteps(t *testing.T) {
 	best := resnet.RowsPerSecond(maxBatch)
 	f("bursts of four times the load", Bursts{Base: 0.4 * best, Peak: 1.6 * best, On: 200 * ms, Every: 2 * time.Second})
 	f("steps", Steps{{0.2 * best, 10 * time.Second}, {2 * best, 20 * time.Second}, {0.5 * best, 30 * time.Second}, {0.9 * best, 0}})
+}
+
+// Lanes that slow each other down: what two do together is less than twice what one does,
+// and a batch takes longer than the warm-up of a single lane found.
+func TestLanesThatContend(t *testing.T) {
+	f := func(contention, load, want float64) {
+		t.Helper()
+		curve := cost.Curve{{Rows: 1, P50: ms}, {Rows: 32, P50: 8 * ms}}
+		both := 2 * curve.RowsPerSecond(maxBatch) / (1 + contention)
+		cfg := one(curve, maxBatch, Arrivals{Constant(load * both), 1}, 40*ms, 20*time.Second)
+		cfg.Devices[0].Lanes, cfg.Devices[0].Contention = 2, contention
+		cfg.Noise = Usual
+		r := mustRun(t, cfg, mustSchedule(t, cfg, Tuning{Seeds: [][]cost.Curve{{swept(curve)}}}))
+		if got := r.Goodput() / both; got < want {
+			t.Errorf("contention %g, load %g: goodput %.3f of both lanes together, want %.3f (%d late)", contention, load, got, want, r.Late)
+		}
+		if r.Wasted() > 0.01 {
+			t.Errorf("contention %g, load %g: %.3f of the executions were late", contention, load, r.Wasted())
+		}
+	}
+	for _, contention := range []float64{0, 0.2, 0.6} {
+		f(contention, 0.5, 0.499)
+		f(contention, 0.85, 0.84)
+		f(contention, 1.5, 0.95)
+	}
 }
 
 // Work that is held back from a second lane must not be lost by it.

@@ -26,7 +26,7 @@ func drawn(seed uint64) Config {
 	rng := rand.New(rand.NewPCG(seed, 99))
 	cfg := Config{Seed: seed, Length: 2 * time.Second}
 	for i := range 1 + rng.IntN(3) {
-		cfg.Devices = append(cfg.Devices, Device{fmt.Sprint("device ", i), 1 + rng.IntN(3)})
+		cfg.Devices = append(cfg.Devices, Device{Name: fmt.Sprint("device ", i), Lanes: 1 + rng.IntN(3)})
 	}
 	for i := range 1 + rng.IntN(3) {
 		m := Model{Name: fmt.Sprint("model ", i), MaxBatch: 1 << rng.IntN(6)}

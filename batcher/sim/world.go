@@ -27,6 +27,7 @@ type world struct {
 	noise   disturbance
 	lanes   []laneState
 	first   []int // by device: place of its first lane in lanes
+	active  []int // by device: busy lanes
 	ticking clock.Instant
 	seq     int
 	queue   []*Request // kept for the audit alone
@@ -52,7 +53,7 @@ func Run(cfg Config, policy Policy) (*Result, error) {
 	w.result.length = cfg.Length
 	w.result.ByStream = make([]Count, len(cfg.Streams))
 	for d, device := range cfg.Devices {
-		w.first = append(w.first, len(w.lanes))
+		w.first, w.active = append(w.first, len(w.lanes)), append(w.active, 0)
 		for i := range device.Lanes {
 			w.lanes = append(w.lanes, laneState{id: Lane{d, i}})
 		}
@@ -198,6 +199,7 @@ func (w *world) start(l *laneState) {
 	b := &l.batch
 	m := &w.cfg.Models[b.Model]
 	took := float64(m.Curves[l.id.Device].At(b.Padded))
+	took *= 1 + w.cfg.Devices[l.id.Device].Contention*float64(w.active[l.id.Device])
 	if w.cfg.Speed != nil {
 		took *= w.cfg.Speed(l.id.Device, w.now)
 	}
@@ -207,6 +209,7 @@ func (w *world) start(l *laneState) {
 		w.observe(Decision{At: w.now, Action: Seal, Seq: r.Seq, Model: r.Model, Lane: l.id, Rows: b.Rows})
 	}
 	l.busy = true
+	w.active[l.id.Device]++
 	u := &w.result.Devices[l.id.Device]
 	u.Batches++
 	u.Rows += b.Rows
@@ -221,6 +224,7 @@ func (w *world) complete(l *laneState) {
 		w.finish(r, b.Probe)
 	}
 	l.busy = false
+	w.active[l.id.Device]--
 	w.policy.Complete(w.now, b, w.now.Sub(b.Start))
 	w.wake(l.id)
 }

@@ -13,7 +13,7 @@ import (
 // one is a configuration of one model on one lane.
 func one(curve cost.Curve, maxBatch int, arrivals Arrivals, budget, length time.Duration) Config {
 	return Config{
-		Devices: []Device{{"gpu", 1}},
+		Devices: []Device{{Name: "gpu", Lanes: 1}},
 		Models:  []Model{{"model", maxBatch, []cost.Curve{curve}}},
 		Streams: []Stream{{Arrivals: arrivals, Budget: budget}},
 		Seed:    1, Warmup: length / 20, Length: length,
