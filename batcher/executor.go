@@ -4,13 +4,22 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"time"
 
 	"sluice/internal/clock"
 	"sluice/internal/fault"
 	"sluice/internal/task"
 )
 
-// executor is the goroutine that uses one lane of a device.
+// executor runs the batches of one lane. It has a goroutine, and it can be led: a caller
+// that finds the lane idle runs one short batch on its own goroutine, so that on a quiet
+// server nobody has to be woken. What is not one short and good run (a long batch, a
+// failed one, more work behind it) is left to the executor's goroutine.
+//
+// Who holds the lane changes under Batcher.mu only:
+//
+//	nobody --> caller --> nobody | handed
+//	nobody | handed --> goroutine --> nobody
 type executor struct {
 	b      *Batcher
 	device DeviceID
@@ -18,34 +27,62 @@ type executor struct {
 	index  int
 	wake   chan struct{} // capacity 1: a wake-up is a fact, not a count
 
-	// Owned by the lane's goroutine; batch.Items and model are written under Batcher.mu.
+	// Owned by whoever holds the lane; batch.Items and model are written under Batcher.mu.
 	batch  Batch
 	parts  []task.Part
 	ended  []*request
 	report BatchReport
+	failed error // of a batch that was handed over after its run; nil if it has not run
 
 	// Guarded by Batcher.mu.
-	model   *Model // whose batch runs; nil when idle
+	held    holder
+	model   *Model // whose batch is sealed or runs; nil when there is none
 	waiters []chan struct{}
 }
 
+// holder is who uses a lane.
+type holder uint8
+
+const (
+	nobody holder = iota
+	caller
+	handed
+	goroutine
+)
+
+// loop is the executor's goroutine.
 func (x *executor) loop() {
 	for {
-		// Handlers that already hold a request get the processor first and join the batch.
-		runtime.Gosched()
-		if x.seal() {
-			x.run()
-			continue
-		}
 		select {
 		case <-x.wake:
 		case <-x.b.stop:
 			return
 		}
+		if !x.take() {
+			continue
+		}
+		if x.model != nil { // sealed by a caller
+			x.complete(x.failed)
+		}
+		for x.seal(goroutine) {
+			x.complete(nil)
+		}
 	}
 }
 
-// notify wakes the lane if it is idle; a busy one looks again anyway.
+// take makes the goroutine the lane's holder, unless a caller is: it looks for more work
+// when it is done.
+func (x *executor) take() bool {
+	x.b.mu.Lock()
+	defer x.b.mu.Unlock()
+	if x.held == caller {
+		return false
+	}
+	x.held = goroutine
+	return true
+}
+
+// notify wakes the goroutine.
 func (x *executor) notify() {
 	select {
 	case x.wake <- struct{}{}:
@@ -53,67 +90,117 @@ func (x *executor) notify() {
 	}
 }
 
-// seal closes a batch for this lane, and answers what had to be dropped to form it.
-func (x *executor) seal() bool {
+// leadMargin is how many times over a batch must fit the leader's remaining budget.
+const leadMargin = 20
+
+// lead runs one batch on the goroutine of a caller, which holds the lane. The leader's own
+// deadline bounds the run: it was predicted to take a small part of that, so a run that
+// reaches it is stuck, and the leader must answer.
+func (x *executor) lead(deadline clock.Instant) {
+	if !x.seal(caller) {
+		return
+	}
+	predicted := x.batch.PredictedEnd.Sub(x.batch.Start)
+	if predicted > x.b.opt.LeadWithin || deadline.Sub(x.batch.Start) < leadMargin*predicted {
+		x.handOver(nil)
+		return
+	}
+	if err := x.attempt(min(deadline, x.batch.Start.Add(x.b.opt.HangLimit))); err != nil {
+		if clock.Now() >= deadline {
+			x.b.tick() // it was cut for the leader's deadline: that is its answer, not the run's error
+		}
+		x.handOver(err)
+	}
+}
+
+// handOver leaves a sealed batch to the goroutine, with the error of its run if it has had one.
+func (x *executor) handOver(err error) {
+	x.b.mu.Lock()
+	x.failed = err
+	x.held = handed
+	x.b.mu.Unlock()
+	x.notify()
+}
+
+// seal closes a batch for this lane, and answers what had to be dropped to form it. If there
+// is none the lane is free.
+func (x *executor) seal(by holder) bool {
 	b := x.b
+	if by == goroutine {
+		// Handlers that already hold a request get the processor first and join the batch.
+		runtime.Gosched()
+	}
 	b.mu.Lock()
 	now := clock.Now()
 	ok := b.mu.sched.Next(now, x.device, x.index, &x.batch)
 	if ok {
-		x.model = b.mu.models[x.batch.Model]
+		x.held, x.model, x.failed = by, b.mu.models[x.batch.Model], nil
+	} else {
+		x.held = nobody
 	}
-	x.ended = x.ended[:0]
+	if len(x.batch.Dropped) > 0 {
+		x.dropLocked(now)
+	}
+	next := x.batch.Wake
+	b.mu.Unlock()
+	b.notify(next)
+	return ok
+}
+
+// dropLocked answers what was dropped. Its callers are woken under the lock: dropping is
+// rare, and a lane that is free already has no memory of its own for them.
+func (x *executor) dropLocked(now clock.Instant) {
+	var dropped []*request
 	for _, d := range x.batch.Dropped {
 		r := d.Item.Owner.(*part).request
 		r.refs.Add(-1) // the caller still holds its own
-		x.ended = append(x.ended, r)
+		r.model.dropped(d.Reason)
+		dropped = append(dropped, r)
 	}
-	x.ended = b.endLocked(now, x.ended, errDropped)
-	b.mu.Unlock()
-	b.notify(x.batch.Wake)
-	for _, d := range x.batch.Dropped {
-		d.Item.Owner.(*part).request.model.dropped(d.Reason)
-	}
-	wake(x.ended)
-	return ok
+	wake(x.b.endLocked(now, dropped, errDropped))
 }
 
 var errDropped = fault.New(fault.DeadlineExceeded, "the request cannot be answered within its budget any more")
 
-// run runs the sealed batch and ends the requests that it completes.
-func (x *executor) run() {
-	m, batch := x.model, &x.batch
-	x.parts = x.parts[:0]
-	for _, it := range batch.Items {
-		x.parts = append(x.parts, it.Owner.(*part).rows)
+// complete runs the sealed batch to its end. cause is the error of a run that it has had.
+func (x *executor) complete(cause error) {
+	if cause == nil {
+		cause = x.attempt(x.batch.Start.Add(x.b.opt.HangLimit))
 	}
-	x.report = BatchReport{
-		Device: x.name, Rows: batch.Rows, Requests: len(batch.Items),
-		Sealed: batch.Start, Predicted: batch.PredictedEnd.Sub(batch.Start),
-	}
-	timing, err := x.try(m, x.parts)
-	x.report.Timing, x.report.Err = timing, err
-	x.report.End = clock.Now()
-	if err == nil {
-		x.finish(batch.Items, timing, nil)
-	} else {
-		x.bisect(m, batch.Items, x.parts, err)
-	}
-	x.free(err != nil)
-	if m.spec.Observe != nil {
-		m.spec.Observe(&x.report)
+	if cause != nil {
+		x.bisect(x.batch.Items, x.parts, cause)
+		x.free(cause)
 	}
 }
 
+// attempt runs the sealed batch. If that goes well the batch is done with and the lane free.
+func (x *executor) attempt(limit clock.Instant) error {
+	x.parts = x.parts[:0]
+	for _, it := range x.batch.Items {
+		x.parts = append(x.parts, it.Owner.(*part).rows)
+	}
+	x.report = BatchReport{
+		Device: x.name, Rows: x.batch.Rows, Requests: len(x.batch.Items),
+		Sealed: x.batch.Start, Predicted: x.batch.PredictedEnd.Sub(x.batch.Start),
+	}
+	timing, err := x.try(x.model, x.parts, limit)
+	x.report.Timing, x.report.End = timing, clock.Now()
+	if err == nil {
+		x.finish(x.batch.Items, nil)
+		x.free(nil)
+	}
+	return err
+}
+
 // try runs parts and scatters their outputs. A panic is an error of this run alone.
-func (x *executor) try(m *Model, parts []task.Part) (timing task.Timing, err error) {
+func (x *executor) try(m *Model, parts []task.Part, limit clock.Instant) (timing task.Timing, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fault.Wrap(fault.Internal, fmt.Errorf("panic: %v\n%s", p, debug.Stack()), "the model failed")
 		}
 	}()
 	runner := m.runners[x.device]
-	timing, err = runner.Run(x.index, parts, clock.Now().Add(x.b.opt.HangLimit))
+	timing, err = runner.Run(x.index, parts, limit)
 	if err != nil {
 		return timing, err
 	}
@@ -121,7 +208,7 @@ func (x *executor) try(m *Model, parts []task.Part) (timing task.Timing, err err
 }
 
 // finish records a result for each item, and ends the requests that have all of theirs.
-func (x *executor) finish(items []*Item, timing task.Timing, err error) {
+func (x *executor) finish(items []*Item, err error) {
 	b := x.b
 	x.ended = x.ended[:0]
 	b.mu.Lock()
@@ -134,7 +221,7 @@ func (x *executor) finish(items []*Item, timing task.Timing, err error) {
 		if err != nil && r.failed == nil {
 			r.failed = err
 		}
-		x.traceLocked(r, timing)
+		x.traceLocked(r)
 		if r.left == 0 {
 			b.settleLocked(r, r.failed)
 			x.ended = append(x.ended, r)
@@ -145,26 +232,43 @@ func (x *executor) finish(items []*Item, timing task.Timing, err error) {
 }
 
 // traceLocked notes in a pending request's trace how its (latest) part was run.
-func (x *executor) traceLocked(r *request, timing task.Timing) {
-	t := &r.task.Trace
+func (x *executor) traceLocked(r *request) {
+	t, timing := &r.task.Trace, &x.report.Timing
 	t.Sealed, t.RunStart, t.RunEnd, t.Done = x.batch.Start, timing.Gathered, timing.Done, x.report.End
 	t.Device = x.name
 	t.Batch = max(t.Batch, x.batch.Rows)
 }
 
-// free gives the lane back to the scheduler and drops the items' references.
-func (x *executor) free(failed bool) {
-	b := x.b
-	b.mu.Lock()
-	b.mu.sched.Complete(x.report.End, &x.batch, failed)
-	x.model = nil
-	waiters := x.waiters
-	x.waiters = nil
-	b.mu.Unlock()
-	for _, w := range waiters {
-		close(w)
+// free reports the batch, drops its items' references and gives the lane back. A leader
+// leaves the lane, to the goroutine if work waits.
+func (x *executor) free(err error) {
+	b, m := x.b, x.model
+	x.report.Err = err
+	if m.spec.Observe != nil {
+		m.spec.Observe(&x.report)
 	}
+	b.mu.Lock()
+	b.mu.sched.Complete(x.report.End, &x.batch, err != nil)
 	for i := range x.batch.Items {
 		x.batch.Items[i].Owner.(*part).request.release()
 	}
+	x.model = nil
+	waiters := x.waiters
+	x.waiters = nil
+	more := false
+	if x.held == caller {
+		x.held = nobody
+		more = b.mu.sched.Waiting(x.device)
+	}
+	b.mu.Unlock()
+	if more {
+		x.notify()
+	}
+	for _, w := range waiters {
+		close(w)
+	}
 }
+
+// defaultLeadWithin is the longest batch that a caller runs itself: above it a hand-over
+// costs little beside the run.
+const defaultLeadWithin = time.Millisecond

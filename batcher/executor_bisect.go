@@ -1,6 +1,7 @@
 package batcher
 
 import (
+	"sluice/internal/clock"
 	"sluice/internal/fault"
 	"sluice/internal/task"
 )
@@ -10,7 +11,6 @@ import (
 // run per member; what is left then shares the last error.
 type bisection struct {
 	on      *executor
-	model   *Model
 	budget  int  // extra runs left
 	healthy bool // some members ran well without the others
 
@@ -19,11 +19,11 @@ type bisection struct {
 }
 
 // bisect answers every member of a failed batch.
-func (x *executor) bisect(m *Model, items []*Item, parts []task.Part, cause error) {
-	s := bisection{on: x, model: m, budget: len(items)}
+func (x *executor) bisect(items []*Item, parts []task.Part, cause error) {
+	s := bisection{on: x, budget: len(items)}
 	s.halve(items, parts, cause)
 	for i, it := range s.offenders {
-		x.finish([]*Item{it}, task.Timing{}, s.blame(s.causes[i]))
+		x.finish([]*Item{it}, s.blame(s.causes[i]))
 	}
 }
 
@@ -32,7 +32,7 @@ func (s *bisection) halve(items []*Item, parts []task.Part, cause error) {
 	case len(items) == 1:
 		s.offenders, s.causes = append(s.offenders, items[0]), append(s.causes, cause)
 	case s.budget < 2:
-		s.on.finish(items, task.Timing{}, cause)
+		s.on.finish(items, cause)
 	default:
 		mid := len(items) / 2
 		s.retry(items[:mid], parts[:mid])
@@ -42,13 +42,14 @@ func (s *bisection) halve(items []*Item, parts []task.Part, cause error) {
 
 func (s *bisection) retry(items []*Item, parts []task.Part) {
 	s.budget--
-	timing, err := s.on.try(s.model, parts)
+	timing, err := s.on.try(s.on.model, parts, clock.Now().Add(s.on.b.opt.HangLimit))
 	if err != nil {
 		s.halve(items, parts, err)
 		return
 	}
 	s.healthy = true
-	s.on.finish(items, timing, nil)
+	s.on.report.Timing, s.on.report.End = timing, clock.Now()
+	s.on.finish(items, nil)
 }
 
 // blame is the error of an item that failed alone: where its mates ran well without it, the

@@ -3,6 +3,7 @@ package batcher
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"sluice/internal/clock"
@@ -18,6 +19,10 @@ type Options struct {
 	// HangLimit is how long a run may take before it counts as stuck and is cut short.
 	// Default 10 s. Too low: slow models fail; too high: a stuck run holds its lane.
 	HangLimit time.Duration
+	// LeadWithin is the longest predicted run of a batch that a caller which finds a lane
+	// idle runs on its own goroutine. Default 1 ms; negative: none. Leading saves waking
+	// another thread, which matters on a quiet server.
+	LeadWithin time.Duration
 	// PeerAfter is how long a request waits in the queue before the Batcher begins to ask
 	// whether its client is still there. Default 10 ms; negative: never.
 	PeerAfter time.Duration
@@ -37,6 +42,7 @@ type Batcher struct {
 	stop      chan struct{}
 	wg        sync.WaitGroup
 	timer     *time.Timer
+	inside    atomic.Int32 // calls of Predict: waiting, or woken and not yet back
 
 	mu struct {
 		sync.Mutex
@@ -46,6 +52,7 @@ type Batcher struct {
 		newest   *request
 		drained  chan struct{} // closed when none is pending; nil unless Drain waits
 		draining bool
+		crowd    clock.Instant // when several requests were last about
 		armed    clock.Instant // when the timer fires; Never if it is off
 		closed   bool
 	}
@@ -55,6 +62,9 @@ type Batcher struct {
 func Start(opt Options) (*Batcher, error) {
 	if opt.HangLimit == 0 {
 		opt.HangLimit = 10 * time.Second
+	}
+	if opt.LeadWithin == 0 {
+		opt.LeadWithin = defaultLeadWithin
 	}
 	if opt.PeerAfter == 0 {
 		opt.PeerAfter = 10 * time.Millisecond
@@ -118,6 +128,7 @@ func (b *Batcher) Close() {
 	b.mu.closed, b.mu.draining = true, true
 	b.mu.Unlock()
 	b.evict(nil, fault.New(fault.Draining, "the server is shutting down"))
+	b.awaitRuns(nil)
 	close(b.stop)
 	b.wg.Wait()
 	b.timer.Stop()
@@ -206,6 +217,17 @@ func wake(ended []*request) {
 		}
 		t.Wait <- struct{}{}
 	}
+}
+
+// quietAfter is how long no two requests may have been about for the server to be quiet.
+const quietAfter = 2 * time.Millisecond
+
+// crowdedLocked reports whether several requests are about, or were a moment ago.
+func (b *Batcher) crowdedLocked(now clock.Instant) bool {
+	if b.inside.Load() > 1 {
+		b.mu.crowd = now
+	}
+	return now.Sub(b.mu.crowd) < quietAfter
 }
 
 // notify tells an idle lane that there is work.

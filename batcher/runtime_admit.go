@@ -30,3 +30,6 @@ func (s *Scheduler) Preview(now clock.Instant, id ModelID, rows int, deadline cl
 	in.arrivals.add(now, rows)
 	return Verdict{Reason: reason, Wait: max(f.start.Sub(now), time.Duration(0)), Wake: noLane}
 }
+
+// Waiting reports whether anything waits for a device.
+func (s *Scheduler) Waiting(id DeviceID) bool { return len(s.devices[id].busy) > 0 }

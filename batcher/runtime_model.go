@@ -109,14 +109,20 @@ func (b *Batcher) device(name string) (DeviceID, bool) {
 // are set, or a fault. It blocks until the task has been answered, at the latest at its
 // deadline. The caller keeps its reference to the task.
 func (m *Model) Predict(t *task.Task) error {
+	m.b.inside.Add(1)
+	defer m.b.inside.Add(-1)
 	r := getRequest(m, t)
 	t.Reserve(m.spec.Outputs)
 	now := clock.Now()
 	t.Trace.Queued = now
-	if v := m.submit(now, r); !v.Admitted {
+	v, led := m.submit(now, r)
+	if !v.Admitted {
 		r.release()
 		m.dropped(v.Reason)
 		return m.refusal(t.Deadline, now, v)
+	}
+	if led != nil {
+		led.lead(t.Deadline)
 	}
 	<-t.Wait
 	err := t.Err
@@ -124,14 +130,16 @@ func (m *Model) Predict(t *task.Task) error {
 	return err
 }
 
-// submit hands the request's parts to the scheduler, all or none.
-func (m *Model) submit(now clock.Instant, r *request) (v Verdict) {
+// submit hands the request's parts to the scheduler, all or none. If that finds an idle lane
+// the caller must lead it.
+func (m *Model) submit(now clock.Instant, r *request) (v Verdict, led *executor) {
 	b := m.b
 	b.mu.Lock()
 	if b.mu.draining {
 		b.mu.Unlock()
-		return Verdict{Reason: Closed}
+		return Verdict{Reason: Closed}, nil
 	}
+	quiet := b.opt.LeadWithin > 0 && !b.crowdedLocked(now)
 	r.wakes = r.wakes[:0]
 	for i := range r.parts {
 		if v = b.mu.sched.Arrive(now, &r.parts[i].Item); !v.Admitted {
@@ -141,7 +149,14 @@ func (m *Model) submit(now clock.Instant, r *request) (v Verdict) {
 			m.refused.Store(int64(now))
 			break
 		}
-		r.wakes = append(r.wakes, v.Wake)
+		if v.Wake.Lane < 0 {
+			continue
+		}
+		if x := b.executors[v.Wake.Device][v.Wake.Lane]; led == nil && x.held == nobody && quiet && len(r.parts) == 1 {
+			led, x.held = x, caller
+		} else if x.held == nobody {
+			r.wakes = append(r.wakes, v.Wake)
+		}
 	}
 	if v.Admitted {
 		b.acceptLocked(r)
@@ -151,7 +166,7 @@ func (m *Model) submit(now clock.Instant, r *request) (v Verdict) {
 	for _, l := range r.wakes {
 		b.notify(l)
 	}
-	return v
+	return v, led
 }
 
 // admitRecheck is how long after a refusal Admit looks at the queue before a request is
@@ -197,7 +212,7 @@ func (m *Model) refusal(deadline, now clock.Instant, v Verdict) error {
 	case QueueRows, QueueBytes:
 		f = fault.Newf(fault.Overloaded, "the queue of model '%s' is full (%s); predicted wait %s", m.spec.Name, v.Reason, round(v.Wait))
 	default:
-		f = fault.Newf(fault.Overloaded, "model '%s' is overloaded: predicted wait %s, budget left %s", m.spec.Name, round(v.Wait), round(deadline.Sub(now)))
+		f = fault.Newf(fault.Overloaded, "model '%s' is overloaded: an answer would come later than the budget left, %s; predicted wait in the queue %s", m.spec.Name, round(deadline.Sub(now)), round(v.Wait))
 	}
 	f.RetryAfter = v.Wait
 	return f
@@ -240,14 +255,14 @@ func (m *Model) Close(ctx context.Context) error {
 	return err
 }
 
-// awaitRuns returns when no lane runs a batch of the model. Requests may have ended at
+// awaitRuns returns when no lane runs a batch of the model (nil: of any). Requests may have ended at
 // their deadlines while their batch runs on.
 func (b *Batcher) awaitRuns(m *Model) {
 	for _, lanes := range b.executors {
 		for _, x := range lanes {
 			b.mu.Lock()
 			var done chan struct{}
-			if x.model == m {
+			if x.model != nil && (m == nil || x.model == m) {
 				done = make(chan struct{})
 				x.waiters = append(x.waiters, done)
 			}

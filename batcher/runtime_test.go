@@ -32,7 +32,7 @@ type echo struct {
 	out     [8][]byte
 }
 
-func (e *echo) Run(lane int, parts []task.Part, _ clock.Instant) (task.Timing, error) {
+func (e *echo) Run(lane int, parts []task.Part, limit clock.Instant) (task.Timing, error) {
 	var rows []uint64
 	e.out[lane] = e.out[lane][:0]
 	for _, p := range parts {
@@ -47,7 +47,10 @@ func (e *echo) Run(lane int, parts []task.Part, _ clock.Instant) (task.Timing, e
 	e.mu.Unlock()
 	at := clock.Now()
 	if e.cost > 0 {
-		time.Sleep(e.cost)
+		time.Sleep(min(e.cost, limit.Sub(at)))
+	}
+	if clock.Now() >= limit {
+		return task.Timing{}, fault.New(fault.InferenceFailed, "cut short")
 	}
 	if e.fail != nil {
 		if err := e.fail(rows); err != nil {
@@ -110,7 +113,13 @@ func checkRows(t *testing.T, tk *task.Task, first uint64) {
 
 func start(t *testing.T, e *echo, lanes, maxBatch int) (*Batcher, *Model) {
 	t.Helper()
-	b, err := Start(Options{Devices: []DeviceOptions{{Name: "cpu", Lanes: lanes}}})
+	return startWith(t, Options{}, e, lanes, maxBatch)
+}
+
+func startWith(t *testing.T, opt Options, e *echo, lanes, maxBatch int) (*Batcher, *Model) {
+	t.Helper()
+	opt.Devices = []DeviceOptions{{Name: "cpu", Lanes: lanes}}
+	b, err := Start(opt)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -172,25 +181,30 @@ func TestRequestsShareABatchWhileTheLaneIsBusy(t *testing.T) {
 }
 
 func TestDeadlineIsKeptWhileTheBatchRunsOn(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		e := &echo{}
-		b, m := start(t, e, 1, 4)
-		e.cost = time.Second // far more than the curve says
-		tk := newTask(1, 1, 50*time.Millisecond)
-		begin := time.Now()
-		err := m.Predict(tk)
-		if !fault.Is(err, fault.DeadlineExceeded) {
-			t.Errorf("got %v, want DEADLINE_EXCEEDED", err)
-		}
-		if took := time.Since(begin); took != 50*time.Millisecond {
-			t.Errorf("answered after %v, want 50ms", took)
-		}
-		tk.Release()
-		b.Close() // waits for the run
-		if took := time.Since(begin); took < time.Second {
-			t.Errorf("closed after %v, while the run was going on", took)
-		}
-	})
+	f := func(leadWithin, wantClosed time.Duration) {
+		t.Helper()
+		synctest.Test(t, func(t *testing.T) {
+			e := &echo{}
+			b, m := startWith(t, Options{LeadWithin: leadWithin}, e, 1, 4)
+			e.cost = time.Second // far more than the curve says
+			tk := newTask(1, 1, 50*time.Millisecond)
+			begin := time.Now()
+			err := m.Predict(tk)
+			if !fault.Is(err, fault.DeadlineExceeded) {
+				t.Errorf("got %v, want DEADLINE_EXCEEDED", err)
+			}
+			if took := time.Since(begin); took != 50*time.Millisecond {
+				t.Errorf("answered after %v, want 50ms", took)
+			}
+			tk.Release()
+			b.Close() // waits for the run
+			if took := time.Since(begin); took < wantClosed {
+				t.Errorf("closed after %v, while the run was going on", took)
+			}
+		})
+	}
+	f(-1, time.Second)
+	f(time.Millisecond, 50*time.Millisecond) // the caller runs it and has it cut
 }
 
 type peer struct{ gone atomic.Bool }

@@ -53,7 +53,7 @@ func announce(w io.Writer, s *server) {
 			continue // it was unloaded meanwhile
 		}
 		fmt.Fprintf(w, "%-12s version %-4s ready: %s\n", v.Name, v.Version, summary(v))
-		if status.Live && (simplest == nil || inputSize(v.Schema) < inputSize(simplest)) {
+		if status.Live && (simplest == nil || simpler(v.Schema, simplest)) {
 			simplest, name = v.Schema, v.Name
 		}
 		v.Release()
@@ -77,6 +77,26 @@ func summary(v *models.Version) string {
 	}
 	return fmt.Sprintf("1 row in %v, best %d rows in %v (%.0f rows/s a lane), budget %v",
 		r.Curve.At(1).Round(time.Microsecond), r.Target, r.Curve.At(r.Target).Round(time.Microsecond), r.Curve.RowsPerSecond(r.Target), v.Config.Budget)
+}
+
+// simpler prefers inputs of one size to free ones, and small ones to large.
+func simpler(a, b *tensor.Schema) bool {
+	if x, y := freeAxes(a), freeAxes(b); x != y {
+		return x < y
+	}
+	return inputSize(a) < inputSize(b)
+}
+
+// freeAxes counts the free dimensions of the inputs besides the batch.
+func freeAxes(s *tensor.Schema) (n int) {
+	for _, in := range s.Inputs {
+		for axis, d := range in.Shape {
+			if d < 0 && (axis > 0 || !s.Batchable()) {
+				n++
+			}
+		}
+	}
+	return n
 }
 
 // inputSize is the elements of the smallest request.
