@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"sluice/internal/clock"
 	"sluice/internal/task"
 )
 
@@ -28,6 +29,20 @@ func TestAdmission(t *testing.T) {
 	f("waits for a full one", 8, time.Second, None, 20*ms)
 	f("comes first where it is due first", 8, 20*ms, None, 10*ms)
 	f("over already", 0, 0, Expired, 10*ms)
+}
+
+// While a run hangs, what cannot wait for it is refused at once.
+func TestHangRefuses(t *testing.T) {
+	r := one(t, 1, ModelOptions{}, flat(10*ms))
+	r.took = func(*Batch) time.Duration { return time.Hour }
+	r.arrive(r.item(0, 1, time.Second))
+	r.advance(clock.Instant(60 * ms)) // 50 ms overdue
+	if v := r.arrive(r.item(0, 1, 40*ms)); v.Reason != PredictedLate || v.Wait != 50*ms {
+		t.Errorf("%+v, want a refusal with a wait of 50ms", v)
+	}
+	if v := r.arrive(r.item(0, 1, 100*ms)); !v.Admitted {
+		t.Errorf("%+v, want it admitted: the run may end in time", v)
+	}
 }
 
 func TestBounds(t *testing.T) {
