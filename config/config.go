@@ -149,7 +149,7 @@ type ModelDefaults struct {
 	// make rolling back instant and cost their memory.
 	KeepVersions int `yaml:"keep_versions"`
 	// Warmup is the time that warm-up spends on measuring a model when it is loaded.
-	// Default 300ms. More makes the first cost estimates steadier and loading slower.
+	// Default 400ms. More makes the first cost estimates steadier and loading slower.
 	Warmup time.Duration `yaml:"warmup"`
 	// Tolerance is how far an answer may be from the golden row's, or from the answer
 	// of the same row in another batch.
@@ -196,7 +196,7 @@ func Default() *Config {
 		ModelDefaults: ModelDefaults{
 			MaxBatch:     64,
 			KeepVersions: 1,
-			Warmup:       300 * time.Millisecond,
+			Warmup:       400 * time.Millisecond,
 			Tolerance:    Tolerance{Abs: 1e-4, Rel: 1e-3},
 		},
 		sources: map[string]string{},

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"time"
 
 	"sluice/batcher"
 	"sluice/gateway"
@@ -156,7 +155,7 @@ func (o observer) Predicted(m gateway.Model, out *gateway.Outcome) {
 	}
 	t := &out.Trace
 	metrics.ObserveRequest(&telemetry.Request{
-		Rows: out.Rows, Total: out.Total, Decode: out.Decode, Encode: out.Encode,
+		Rows: out.Rows, Late: out.Late, Total: out.Total, Decode: out.Decode, Encode: out.Encode,
 		Queue: t.Sealed.Sub(t.Queued), Input: t.RunStart.Sub(t.Sealed), Run: t.RunEnd.Sub(t.RunStart), Output: t.Done.Sub(t.RunEnd),
 	})
 }
@@ -171,6 +170,3 @@ func (o observer) Connected(delta int) {
 		o.http.Closed()
 	}
 }
-
-// untilReady bounds the first load of all models.
-const untilReady = 10 * time.Minute

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -107,6 +108,7 @@ func (s *server) openPorts() (err error) {
 		Observer: observer{&s.metrics.HTTP},
 		Log:      s.log,
 		Version:  version,
+		BasePath: s.cfg.BasePath,
 		Limits: gateway.Limits{
 			MaxBodyBytes: int64(l.MaxBodyBytes), MaxInflatedBytes: int64(l.MaxDecompressedBytes), MaxBodiesBytes: int64(l.MaxBodiesBytes),
 			MaxHeaderBytes: int(l.MaxHeaderBytes), MaxHeaders: l.MaxHeaders, MaxURIBytes: int(l.MaxURIBytes),
@@ -122,10 +124,31 @@ func (s *server) openPorts() (err error) {
 	if err != nil || s.cfg.Admin == "" {
 		return err
 	}
+	token, err := s.adminToken()
+	if err != nil {
+		return err
+	}
 	s.admin, err = gateway.NewAdmin(gateway.AdminOptions{
 		Models: catalog{s.registry}, Control: s.registry, Metrics: s.metrics.Handler(), Server: s.gateway, Log: s.log,
+		Hosts: s.cfg.AdminHosts, Token: token,
 	})
 	return err
+}
+
+// adminToken reads the token of the admin port; empty if none is configured.
+func (s *server) adminToken() (string, error) {
+	if s.cfg.AdminTokenFile == "" {
+		return "", nil
+	}
+	text, err := os.ReadFile(s.cfg.AdminTokenFile)
+	if err != nil {
+		return "", fmt.Errorf("cannot read admin_token_file: %w", err)
+	}
+	token := strings.TrimSpace(string(text))
+	if token == "" {
+		return "", fmt.Errorf("admin_token_file %s is empty", s.cfg.AdminTokenFile)
+	}
+	return token, nil
 }
 
 func (s *server) ready() bool {
@@ -188,7 +211,9 @@ func (s *server) stop() error {
 	if err := s.batcher.Drain(ctx); err != nil {
 		faults = append(faults, fmt.Errorf("some requests were refused at the drain deadline: %w", err))
 	}
-	s.gateway.Close()
+	if err := s.gateway.Close(); err != nil {
+		s.log.Warn("connections were cut", zap.Error(err))
+	}
 	s.batcher.Close()
 	last, cancelLast := context.WithTimeout(context.Background(), time.Second)
 	defer cancelLast()

@@ -14,11 +14,8 @@ const trialName = "trial-load"
 
 // trialRunner loads models in child processes of this binary.
 func trialRunner(library string) *models.TrialRunner {
-	self, err := os.Executable()
-	if err != nil {
-		self = os.Args[0]
-	}
-	return &models.TrialRunner{Command: []string{self, trialName, "--onnxruntime-library", library}}
+	// Not os.Executable: the file may have been replaced since this process started.
+	return &models.TrialRunner{Command: []string{"/proc/self/exe", trialName, "--onnxruntime-library", library}}
 }
 
 // trialCommand is the child's side: a file that crashes ONNX Runtime ends this process alone.

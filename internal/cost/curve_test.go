@@ -11,8 +11,14 @@ import (
 const ms = time.Millisecond
 
 func a100() Curve { // published figures of ResNet-50 on ONNX Runtime with TensorRT
-	return Curve{{1, 2128 * time.Microsecond, 0}, {2, 2194 * time.Microsecond, 0}, {4, 2759 * time.Microsecond, 0},
-		{8, 3895 * time.Microsecond, 0}, {16, 5793 * time.Microsecond, 0}, {32, 11193 * time.Microsecond, 0}}
+	return Curve{
+		{1, 2128 * time.Microsecond, 0},
+		{2, 2194 * time.Microsecond, 0},
+		{4, 2759 * time.Microsecond, 0},
+		{8, 3895 * time.Microsecond, 0},
+		{16, 5793 * time.Microsecond, 0},
+		{32, 11193 * time.Microsecond, 0},
+	}
 }
 
 func TestAt(t *testing.T) {

@@ -216,16 +216,24 @@ func (g *gateway) reload(bodies []body) error {
 	for i := range *cycles {
 		for _, step := range []string{"unload", "load"} {
 			status, err := g.post("http://"+g.admin+"/v2/repository/models/"+name+"/"+step, nil)
-			if err != nil || status != fasthttp.StatusOK {
-				return fmt.Errorf("cycle %d: %s answered %d: %v", i, step, status, err)
+			if err = answered(status, err); err != nil {
+				return fmt.Errorf("cycle %d: %s: %w", i, step, err)
 			}
 		}
-		if status, err := g.post("http://"+g.predict+bodies[0].url, bodies[0].json); err != nil || status != fasthttp.StatusOK {
-			return fmt.Errorf("cycle %d: %s answered %d after loading: %v", i, name, status, err)
+		if err := answered(g.post("http://"+g.predict+bodies[0].url, bodies[0].json)); err != nil {
+			return fmt.Errorf("cycle %d: %s after loading: %w", i, name, err)
 		}
 		if i < *cycles/2 {
 			plateau = max(plateau, g.rss())
 		}
 	}
 	return verdict(fmt.Sprintf("load cycles %d -> %d", *cycles/2, *cycles), plateau, g.rss())
+}
+
+// answered wants a request to have gone well.
+func answered(status int, err error) error {
+	if err == nil && status != fasthttp.StatusOK {
+		return fmt.Errorf("status %d", status)
+	}
+	return err
 }
