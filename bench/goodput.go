@@ -1,6 +1,9 @@
 package main
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // Goodput is a model whose weights exceed the caches, within a budget of 20 ms: how much of
 // what this machine could answer in time is answered in time.
@@ -82,6 +85,9 @@ func (b *bench) peak(p *process, r request, estimate float64, budget, length tim
 			top.good, top.rate = run.Good, share*estimate
 		}
 	}
+	if top.good == 0 {
+		return top, fmt.Errorf("no request of %d was answered within %v: %+v", top.runs[0].Requests, budget, top.runs[0])
+	}
 	// The best of several is too good by chance: measure its rate again.
 	var again []openResult
 	for range b.repeats() {
@@ -93,5 +99,8 @@ func (b *bench) peak(p *process, r request, estimate float64, budget, length tim
 	}
 	top.runs = append(top.runs, again...)
 	top.good = medianOf(again, func(r openResult) float64 { return r.Good })
+	if top.good == 0 {
+		return top, fmt.Errorf("of %d requests at a rate that went well before, none was answered within %v: %+v", again[0].Requests, budget, again[0])
+	}
 	return top, nil
 }
