@@ -38,6 +38,7 @@ func drawScene(t *rapid.T, o sceneOptions) *scene {
 	}
 	r := newRig(t, s)
 	r.conserve = !o.spread
+	r.slow = rapid.Bool().Draw(t, "lanes come late")
 	if o.noise {
 		r.took = func(b *Batch) time.Duration {
 			factor := rapid.SampledFrom([]float64{0.5, 0.9, 1, 1, 1.1, 2, 20}).Draw(t, "factor")
@@ -83,7 +84,7 @@ func (s *scene) play(t *rapid.T) {
 			Model: m, Rows: rapid.IntRange(1, s.s.models[m].opts.MaxBatch).Draw(t, "rows"), Arrived: s.now,
 			Deadline: s.now.Add(time.Duration(rapid.IntRange(0, 60000).Draw(t, "budget")) * time.Microsecond),
 			Class:    task.Priority(rapid.IntRange(0, task.Priorities-1).Draw(t, "class")),
-			Key:      uint64(rapid.IntRange(0, 40).Draw(t, "key") % 33),
+			Key:      uint64(max(0, rapid.IntRange(-80, 40).Draw(t, "key"))),
 		}
 		if rapid.IntRange(0, 9).Draw(t, "no deadline") == 0 {
 			it.Deadline = clock.Never

@@ -61,6 +61,7 @@ func TestLowerClassesRideForNothing(t *testing.T) {
 	f("all fit", 100*ms, 100*ms, nil, 3)
 	f("until the leader would be late", 20*ms, 100*ms, nil, 2)
 	f("or they themselves would", 100*ms, 20*ms, nil, 2)
+	f("not one that would be late itself", 100*ms, 18500*time.Microsecond, nil, 1)
 	f("in the bucket", 100*ms, 100*ms, []int{2, 8}, 2)
 }
 

@@ -23,6 +23,8 @@ type rig struct {
 	took     func(b *Batch) time.Duration
 	fails    func(b *Batch) bool
 	conserve bool // no lane may idle beside feasible work
+	slow     bool // woken lanes come when flush is called
+	woken    []Lane
 
 	idle    []*Batch
 	running []*Batch
@@ -60,9 +62,24 @@ func (r *rig) arrive(it *Item) Verdict {
 		return v
 	}
 	r.queued[it] = true
-	r.next(v.Wake)
+	if r.slow && v.Wake.Lane >= 0 {
+		r.woken = append(r.woken, v.Wake)
+	} else {
+		r.next(v.Wake)
+	}
 	r.check()
 	return v
+}
+
+// flush lets the lanes come that have been woken.
+func (r *rig) flush() {
+	r.t.Helper()
+	for len(r.woken) > 0 {
+		l := r.woken[0]
+		r.woken = r.woken[1:]
+		r.next(l)
+	}
+	r.check()
 }
 
 func (r *rig) cancel(it *Item) bool {
@@ -122,6 +139,7 @@ func (r *rig) next(l Lane) {
 // advance plays what happens until an instant.
 func (r *rig) advance(until clock.Instant) {
 	r.t.Helper()
+	r.flush()
 	for {
 		first := -1
 		at := min(r.s.NextDeadline(), r.s.NextWake())
@@ -226,18 +244,22 @@ func (r *rig) check() {
 		}
 		active[b.Device][b.Lane] = true
 	}
-	rows, items := 0, 0
+	rows, items, due := 0, 0, clock.Never
 	for it := range r.queued {
 		rows += it.Rows
 		items++
+		due = min(due, it.Deadline)
 		d := r.s.devices[it.Device]
-		if !r.conserve || len(active[it.Device]) == len(d.lanes) {
+		if !r.conserve || len(r.woken) > 0 || len(active[it.Device]) == len(d.lanes) {
 			continue
 		}
 		in := r.s.models[it.Model].instance(d)
 		if it.Deadline >= r.now.Add(in.cost.latency(it.Rows)) {
 			r.t.Fatalf("at %d a lane of device %d idles while an item due at %d waits", r.now, d.id, it.Deadline)
 		}
+	}
+	if got := r.s.NextDeadline(); got != due {
+		r.t.Fatalf("the next deadline is %d, the scheduler says %d", due, got)
 	}
 	gotRows, gotItems, groups := 0, 0, 0
 	for _, m := range r.s.models {
@@ -263,6 +285,7 @@ func (r *rig) check() {
 // settle runs until nothing waits and nothing runs, and closes the books.
 func (r *rig) settle() {
 	r.t.Helper()
+	r.flush()
 	for len(r.running) > 0 || len(r.queued) > 0 {
 		at := min(r.s.NextDeadline(), r.s.NextWake())
 		for _, end := range r.ends {
