@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"net"
 
@@ -74,7 +75,7 @@ func dial(addr string, flags int) (*socket, error) {
 		err = unix.SetNonblock(fd, true)
 	}
 	if err != nil {
-		unix.Close(fd)
+		_ = unix.Close(fd)
 		return nil, fmt.Errorf("cannot dial %s: %w", addr, err)
 	}
 	return &socket{fd: fd, buf: make([]byte, 0, 16<<10)}, nil
@@ -82,7 +83,7 @@ func dial(addr string, flags int) (*socket, error) {
 
 func dialBlocking(addr string) (*socket, error) { return dial(addr, 0) }
 
-func (c *socket) close() { unix.Close(c.fd) }
+func (c *socket) close() { _ = unix.Close(c.fd) }
 
 // exchange sends a request and waits for the whole answer, which stays in c.buf until
 // the next.
@@ -116,7 +117,7 @@ func (c *socket) read() (int, error) {
 	}
 	for {
 		n, err := unix.Read(c.fd, c.buf[len(c.buf):cap(c.buf)])
-		if err == unix.EINTR {
+		if errors.Is(err, unix.EINTR) {
 			continue
 		}
 		if err != nil {

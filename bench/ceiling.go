@@ -57,9 +57,13 @@ func (b *bench) ceilingFor(r request, gateway *process) (*process, error) {
 		return nil, err
 	}
 	// The gateway's answers vary by a few bytes with the times that they tell.
-	if own, err := ask(r, addr); err != nil || own.body != shape.body || own.total-shape.total > 64 || shape.total-own.total > 64 {
+	own, err := ask(r, addr)
+	if err != nil {
+		return nil, err
+	}
+	if own.body != shape.body || own.total-shape.total > 64 || shape.total-own.total > 64 {
 		p.stop()
-		return nil, fmt.Errorf("the ceiling's answer is %+v, the gateway's %+v (%v)", own, shape, err)
+		return nil, fmt.Errorf("the ceiling's answer is %+v, the gateway's %+v", own, shape)
 	}
 	return p, nil
 }

@@ -69,8 +69,11 @@ func (b *bench) alternate(r request, first, second string) (a, z []float64, err 
 			for n := range block {
 				sent := clock.Now()
 				got, err := conns[i].exchange(wire)
-				if err != nil || got.status != http.StatusOK {
-					return nil, nil, fmt.Errorf("%s answered %d: %v", e.addr, got.status, err)
+				if err != nil {
+					return nil, nil, fmt.Errorf("cannot ask %s: %w", e.addr, err)
+				}
+				if got.status != http.StatusOK {
+					return nil, nil, fmt.Errorf("%s answered %d", e.addr, got.status)
 				}
 				if n >= warm { // the other server has had the caches until now
 					*e.took = append(*e.took, micros(clock.Now().Sub(sent)))

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -38,7 +39,7 @@ type openResult struct {
 	LagP99    float64 `json:"lag_p99_us"` // noticed after the intended instant: the generator's own fault
 	CPU       float64 `json:"cpu_us_per_request"`
 	Requests  int     `json:"requests"`
-	Lost      int     `json:"lost"` // sent and never answered
+	Lost      int     `json:"lost"` // never answered
 	Reopened  int     `json:"reopened"`
 	LateOKs   int     `json:"late_oks"`
 	ServerCPU float64 `json:"server_cpu_us_per_request"` // filled in by the caller
@@ -111,6 +112,9 @@ func openload(args []string) error {
 		return err
 	}
 	cpu = ownCPU() - cpu
+	if g.counted == 0 {
+		return fmt.Errorf("no arrival in %v at %g a second", *length, g.rate)
+	}
 	return json.NewEncoder(os.Stdout).Encode(g.result(*length, *warm, cpu))
 }
 
@@ -166,6 +170,7 @@ func (g *generator) loop() error {
 		for next <= now && next < g.end {
 			g.backlog = append(g.backlog, next)
 			if next >= g.first {
+				g.counted++
 				g.lag = append(g.lag, micros(now.Sub(next)))
 			}
 			next = next.Add(time.Duration(g.rng.ExpFloat64() / g.rate * 1e9))
@@ -216,9 +221,6 @@ func (g *generator) send() error {
 		g.at++
 		c.busy, c.buf = true, c.buf[:0]
 		g.inFlight++
-		if c.intended >= g.first {
-			g.counted++
-		}
 		// One request fits any socket buffer that is empty, so a short write is a failure.
 		if n, err := unix.Write(c.fd, g.request); err != nil || n != len(g.request) {
 			if err := g.fail(i); err != nil {
@@ -235,7 +237,7 @@ func (g *generator) send() error {
 func (g *generator) receive(i int) error {
 	c := g.conns[i]
 	n, err := c.read()
-	if err == unix.EAGAIN {
+	if errors.Is(err, unix.EAGAIN) {
 		return nil
 	}
 	if n == 0 || err != nil {
@@ -284,6 +286,11 @@ func (g *generator) fail(i int) error {
 }
 
 func (g *generator) result(length, warm, cpu time.Duration) openResult {
+	for _, intended := range g.backlog[g.at:] { // never sent: no connection came free
+		if intended >= g.first {
+			g.lost++
+		}
+	}
 	r := openResult{
 		Offered: round(float64(g.counted)/length.Seconds(), 1), Good: round(float64(g.good)/length.Seconds(), 1),
 		Requests: g.counted, Lost: g.lost + g.inFlight, Reopened: g.reopens, LateOKs: g.lateOKs, Status: map[string]int{},

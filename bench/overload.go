@@ -24,8 +24,8 @@ type Overload struct {
 
 const (
 	// overloadCapacity is what the heavy model is made to do, in rows per second of the
-	// whole machine.
-	overloadCapacity = 800
+	// whole machine: so few that five times as many requests cost little to refuse, and to send.
+	overloadCapacity = 300
 	// overloadBudget is the budget that requests get unless they ask for another.
 	overloadBudget = 100 * time.Millisecond
 )

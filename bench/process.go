@@ -17,10 +17,11 @@ import (
 
 // process is a child that serves until it is stopped.
 type process struct {
-	name string
-	addr string
-	cmd  *exec.Cmd
-	log  *os.File
+	name   string
+	addr   string
+	cmd    *exec.Cmd
+	log    *os.File
+	exited chan struct{} // closed when it has ended
 }
 
 const (
@@ -34,7 +35,7 @@ func (b *bench) serve(name, addr, ready, binary string, args ...string) (*proces
 	if err != nil {
 		return nil, fmt.Errorf("cannot start %s: %w", name, err)
 	}
-	p := &process{name: name, addr: addr, log: log, cmd: exec.Command(binary, args...)}
+	p := &process{name: name, addr: addr, log: log, cmd: exec.Command(binary, args...), exited: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = log, log
 	p.cmd.Env = b.env()
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
@@ -42,14 +43,15 @@ func (b *bench) serve(name, addr, ready, binary string, args ...string) (*proces
 		return nil, fmt.Errorf("cannot start %s: %w", name, err)
 	}
 	b.running = append(b.running, p)
-	exited := make(chan error, 1)
-	go func() { exited <- p.cmd.Wait() }()
+	go func() {
+		_ = p.cmd.Wait() // what it has to say is in its log
+		close(p.exited)
+	}()
 	client := http.Client{Timeout: time.Second}
 	for deadline := time.Now().Add(startLimit); time.Now().Before(deadline); {
 		select {
-		case err := <-exited:
-			p.cmd = nil
-			return nil, fmt.Errorf("%s ended before it was ready: %v\n%s", name, err, p.tail())
+		case <-p.exited:
+			return nil, fmt.Errorf("%s ended before it was ready (%s)\n%s", name, p.cmd.ProcessState, p.tail())
 		case <-time.After(50 * time.Millisecond):
 		}
 		if r, err := client.Get("http://" + addr + ready); err == nil {
@@ -66,19 +68,16 @@ func (b *bench) serve(name, addr, ready, binary string, args ...string) (*proces
 
 // stop ends the child by its id, and for good if it does not listen.
 func (p *process) stop() {
-	if p == nil || p.cmd == nil {
+	if p == nil {
 		return
 	}
-	pid := p.cmd.Process.Pid
-	_ = p.cmd.Process.Signal(syscall.SIGTERM)
-	for deadline := time.Now().Add(stopLimit); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
-		if syscall.Kill(pid, 0) != nil {
-			p.cmd = nil
-			return
-		}
+	_ = p.cmd.Process.Signal(syscall.SIGTERM) // it may have ended
+	select {
+	case <-p.exited:
+	case <-time.After(stopLimit):
+		_ = p.cmd.Process.Kill()
+		<-p.exited
 	}
-	_ = p.cmd.Process.Kill()
-	p.cmd = nil
 }
 
 // tail is the end of what the child said.

@@ -67,7 +67,7 @@ func raw(args []string) error {
 	if err != nil {
 		return err
 	}
-	defer session.Close()
+	defer func() { _ = session.Close() }() // the process ends
 	out := sweep{Version: onnx.Version()}
 	for _, rows := range cost.Sizes(*most) {
 		p, err := rawSize(session, rows, *each)

@@ -8,18 +8,6 @@ import (
 	"text/tabwriter"
 )
 
-// Machine is where and when the figures were taken.
-type Machine struct {
-	Date   string `json:"date"`
-	Quick  bool   `json:"quick"`
-	Cores  int    `json:"cores"`
-	CPU    string `json:"cpu"`
-	System string `json:"system"`
-	Kernel string `json:"kernel"`
-	Go     string `json:"go"`
-	Commit string `json:"commit"`
-}
-
 // Result is everything measured. A part that did not run is absent.
 type Result struct {
 	Machine     Machine               `json:"machine"`
@@ -66,9 +54,24 @@ func (t target) verdict(got float64) string {
 func atLeast(v float64) target { return target{true, v} }
 func atMost(v float64) target  { return target{false, v} }
 
+// lost is a remark on requests without an answer: the server was stopped, or worse.
+func lost(runs ...openResult) string {
+	n := 0
+	for _, r := range runs {
+		n += r.Lost
+	}
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; %d requests LOST", n)
+}
+
 // print writes the figures as a table for people.
 func (r *Result) print(out io.Writer) {
 	fmt.Fprintf(out, "\n%d cores, %s, %s, ONNX Runtime %s, %s\n\n", r.Machine.Cores, r.Machine.CPU, r.Machine.Go, r.ONNXRuntime, r.Machine.Date)
+	if r.Machine.BusyCores > busyAtMost {
+		fmt.Fprintf(out, "NOT ALONE: other processes took %.2f cores before the run; the figures are of a shared machine\n\n", r.Machine.BusyCores)
+	}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	line := func(name string, got float64, t target, format string, args ...any) {
 		fmt.Fprintf(w, "%s\t%g\t%s\t%s\n", name, got, t.verdict(got), fmt.Sprintf(format, args...))
@@ -81,13 +84,13 @@ func (r *Result) print(out io.Writer) {
 		line("idle.added_p50_us", i.AddedP50, atMost(20), "%.1f less ceiling %.1f and raw run %.1f", i.SluiceP50, i.CeilingP50, i.RawP50)
 	}
 	if h := r.Half; h != nil {
-		line("half.added_p99_ms", h.AddedP99, atMost(1), "%.2f less ceiling %.2f, at %.0f/s; lag p99 %.0f and %.0f us", h.Sluice.P99, h.Ceiling.P99, h.Rate, h.Sluice.LagP99, h.Ceiling.LagP99)
+		line("half.added_p99_ms", h.AddedP99, atMost(1), "%.2f less ceiling %.2f, at %.0f/s; lag p99 %.0f and %.0f us%s", h.Sluice.P99, h.Ceiling.P99, h.Rate, h.Sluice.LagP99, h.Ceiling.LagP99, lost(h.Sluice, h.Ceiling))
 	}
 	if g := r.Goodput; g != nil {
-		line("goodput.ratio", g.Ratio, atLeast(0.90), "%.0f of %.0f/s in 20 ms; row %.0f us in batches of %d, ceiling %.1f, generator %.1f us", g.Best, g.Oracle, g.RawBest.CPURow, g.RawBest.Rows, g.Ceiling.ServerCPU, g.Ceiling.CPU)
+		line("goodput.ratio", g.Ratio, atLeast(0.90), "%.0f of %.0f/s in 20 ms; row %.0f us in batches of %d, ceiling %.1f, generator %.1f us%s", g.Best, g.Oracle, g.RawBest.CPURow, g.RawBest.Rows, g.Ceiling.ServerCPU, g.Ceiling.CPU, lost(g.Runs...))
 	}
 	if o := r.Overload; o != nil {
-		line("overload.ratio_3x", o.Ratio3x, atLeast(0.90), "%.0f of %.0f/s in 100 ms (raw sessions: %.0f/s)", o.At3x.Good, o.Peak, o.Estimate)
+		line("overload.ratio_3x", o.Ratio3x, atLeast(0.90), "%.0f of %.0f/s in 100 ms (raw sessions: %.0f/s)%s", o.At3x.Good, o.Peak, o.Estimate, lost(append(o.Runs, o.At3x, o.At5x)...))
 		line("overload.ratio_5x", o.Ratio5x, atLeast(0.90), "%.0f of %.0f/s", o.At5x.Good, o.Peak)
 		line("overload.shed_p99_ms", o.ShedP99, atMost(2), "%d and %d answers 429; lag p99 %.0f and %.0f us", o.At3x.Status["429"], o.At5x.Status["429"], o.At3x.LagP99, o.At5x.LagP99)
 	}

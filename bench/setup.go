@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
-	"strings"
 	"time"
 
 	"sluice/internal/onnxgen"
@@ -161,26 +160,4 @@ func (b *bench) mallocs(model string) (float64, error) {
 	}
 	var n float64
 	return n, json.Unmarshal(found[1], &n)
-}
-
-func machine(quick bool) Machine {
-	m := Machine{
-		Date: time.Now().UTC().Format(time.RFC3339), Quick: quick, Cores: runtime.NumCPU(),
-		Go: runtime.Version(), System: runtime.GOOS + "/" + runtime.GOARCH,
-	}
-	if text, err := os.ReadFile("/proc/cpuinfo"); err == nil {
-		for line := range strings.Lines(string(text)) {
-			if name, value, _ := strings.Cut(line, ":"); strings.TrimSpace(name) == "model name" {
-				m.CPU = strings.TrimSpace(value)
-				break
-			}
-		}
-	}
-	if text, err := os.ReadFile("/proc/sys/kernel/osrelease"); err == nil {
-		m.Kernel = strings.TrimSpace(string(text))
-	}
-	if text, err := exec.Command("git", "describe", "--always", "--dirty").Output(); err == nil {
-		m.Commit = strings.TrimSpace(string(text))
-	}
-	return m
 }

@@ -20,9 +20,6 @@ type Request struct {
 	Device int
 
 	state state
-	// handle is the policy's own view of the request; kept here so that the policy
-	// needs no map.
-	handle any
 }
 
 // Lane is the right to run one batch on a device.

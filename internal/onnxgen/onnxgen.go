@@ -99,8 +99,8 @@ func (m MLP) graph() message {
 
 // weights adds the initialisers of a layer: drawn so that a Relu keeps the scale of what
 // goes through (He and others, 2015), with a small bias.
-func (g *message) weights(name string, in, out int, rng *rand.Rand) {
+func (m *message) weights(name string, in, out int, rng *rand.Rand) {
 	scale := math.Sqrt(2 / float64(in))
-	g.embed(5, tensor(name+"_w", []int{in, out}, func() float32 { return float32(scale * rng.NormFloat64()) }))
-	g.embed(5, tensor(name+"_b", []int{out}, func() float32 { return float32(0.01 * rng.NormFloat64()) }))
+	m.embed(5, tensor(name+"_w", []int{in, out}, func() float32 { return float32(scale * rng.NormFloat64()) }))
+	m.embed(5, tensor(name+"_b", []int{out}, func() float32 { return float32(0.01 * rng.NormFloat64()) }))
 }
