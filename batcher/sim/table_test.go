@@ -92,22 +92,45 @@ func highest(t *testing.T, c candidate, s setting, requests int) float64 {
 	})
 }
 
-func TestLongTable(t *testing.T) {
-	if !*long {
-		t.Skip("the whole table takes minutes; run it with -long")
+// The published table for each policy: the highest load with 99 % in time at budgets of 15
+// and 25 ms, CV 1 and 3; goodput at 1.5 times the capacity; the strong curve's both.
+var published = map[string][7]float64{
+	"Sluice's scheduler":    {0.895, 0.499, 0.974, 0.750, 0.997, 0.960, 0.996},
+	"eager, no drop":        {0.834, 0.384, 0.931, 0.638, 0.002, 0.919, 0.003},
+	"timeout 5 ms, no drop": {0.814, 0.261, 0.930, 0.580, 0.002, 0.936, 0.003},
+	"AIMD, lazy drop":       {0.763, 0.389, 0.911, 0.637, 0.002, 0.193, 0.000},
+	"sized by head":         {0.806, 0.480, 0.921, 0.707, 0.315, 0.640, 0.062},
+	"window, fixed target":  {0.895, 0.480, 0.973, 0.691, 0.997, 0.960, 0.996},
+}
+
+// bistable cells are a matter of chance, and of how long it has: these policies either
+// find the large batches that the strong curve needs, or fall into small ones for good.
+func bistable(name string, column int) bool {
+	return column == 5 && (name == "AIMD, lazy drop" || name == "sized by head")
+}
+
+// The simulation and its controls against figures that others have measured.
+func TestPublishedTable(t *testing.T) {
+	requests, slack := 50_000, 0.06
+	if *long {
+		requests, slack = 1_000_000, 0.05
 	}
-	const requests = 200_000
 	for _, c := range append([]candidate{real}, controls...) {
-		f := func(curve cost.Curve, budget time.Duration, cv float64) float64 {
+		load := func(curve cost.Curve, budget time.Duration, cv float64) float64 {
 			return highest(t, c, setting{curve, budget, cv}, requests)
 		}
 		over := func(curve cost.Curve) float64 {
 			return at(t, c, setting{curve, 25 * ms, 1}, 1.5, requests).Goodput() / curve.RowsPerSecond(maxBatch)
 		}
-		half := at(t, c, setting{resnet, 25 * ms, 1}, 0.5, requests)
-		t.Logf("%-24s D=15 %.3f/%.3f  D=25 %.3f/%.3f  p50/p99 at half %.1f/%.1f ms  1.5x %.3f  strong %.3f 1.5x %.3f", c.name,
-			f(resnet, 15*ms, 1), f(resnet, 15*ms, 3), f(resnet, 25*ms, 1), f(resnet, 25*ms, 3),
-			half.Latency(0.5).Seconds()*1e3, half.Latency(0.99).Seconds()*1e3,
-			over(resnet), f(strong, 25*ms, 1), over(strong))
+		got := [7]float64{
+			load(resnet, 15*ms, 1), load(resnet, 15*ms, 3), load(resnet, 25*ms, 1), load(resnet, 25*ms, 3),
+			over(resnet), load(strong, 25*ms, 1), over(strong),
+		}
+		t.Logf("%-22s %.3f", c.name, got)
+		for i, want := range published[c.name] {
+			if d := got[i] - want; (d > slack || d < -slack) && !bistable(c.name, i) {
+				t.Errorf("%s: column %d is %.3f, published %.3f", c.name, i, got[i], want)
+			}
+		}
 	}
 }
