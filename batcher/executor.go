@@ -52,6 +52,9 @@ const (
 
 // loop is the executor's goroutine.
 func (x *executor) loop() {
+	if x.b.opt.OnLane != nil {
+		x.b.opt.OnLane()
+	}
 	for {
 		select {
 		case <-x.wake:
@@ -61,11 +64,13 @@ func (x *executor) loop() {
 		if !x.take() {
 			continue
 		}
-		if x.model != nil { // sealed by a caller
+		again := x.model != nil // sealed by a caller
+		if again {
 			x.complete(x.failed)
 		}
-		for x.seal(goroutine) {
+		for x.seal(goroutine, again) {
 			x.complete(nil)
+			again = true
 		}
 	}
 }
@@ -97,7 +102,7 @@ const leadMargin = 20
 // deadline bounds the run: it was predicted to take a small part of that, so a run that
 // reaches it is stuck, and the leader must answer.
 func (x *executor) lead(deadline clock.Instant) {
-	if !x.seal(caller) {
+	if !x.seal(caller, false) {
 		return
 	}
 	predicted := x.batch.PredictedEnd.Sub(x.batch.Start)
@@ -123,8 +128,9 @@ func (x *executor) handOver(err error) {
 }
 
 // seal closes a batch for this lane, and answers what had to be dropped to form it. If there
-// is none the lane is free.
-func (x *executor) seal(by holder) bool {
+// is none the lane is free. A lane that has just run a batch may linger; one that was woken
+// has done so.
+func (x *executor) seal(by holder, again bool) bool {
 	b := x.b
 	if by == goroutine {
 		// Handlers that already hold a request get the processor first and join the batch.
@@ -132,6 +138,12 @@ func (x *executor) seal(by holder) bool {
 	}
 	b.mu.Lock()
 	now := clock.Now()
+	if again && b.mu.sched.Waiting(x.device) && b.holdLocked(now, x) {
+		x.held = nobody
+		b.mu.Unlock()
+		return false
+	}
+	b.releaseLocked(x)
 	ok := b.mu.sched.Next(now, x.device, x.index, &x.batch)
 	if ok {
 		x.held, x.model, x.failed = by, b.mu.models[x.batch.Model], nil
@@ -249,6 +261,7 @@ func (x *executor) free(err error) {
 	}
 	b.mu.Lock()
 	b.mu.sched.Complete(x.report.End, &x.batch, err != nil)
+	b.mu.linger[x.device].ran(x.batch.Rows)
 	for i := range x.batch.Items {
 		x.batch.Items[i].Owner.(*part).request.release()
 	}

@@ -23,6 +23,13 @@ type Options struct {
 	// idle runs on its own goroutine. Default 1 ms; negative: none. Leading saves waking
 	// another thread, which matters on a quiet server.
 	LeadWithin time.Duration
+	// OnLane is called first on the goroutine of each lane: the place to bind it to a thread
+	// and give that a priority. nil means nothing is done.
+	OnLane func()
+	// Linger is the longest that an idle lane waits, on a crowded device, for half of a
+	// typical batch; see linger.go. Default 0: it takes what is there. Worth setting where a
+	// batch's fixed cost is paid with the processor that the callers need.
+	Linger time.Duration
 	// PeerAfter is how long a request waits in the queue before the Batcher begins to ask
 	// whether its client is still there. Default 10 ms; negative: never.
 	PeerAfter time.Duration
@@ -53,6 +60,7 @@ type Batcher struct {
 		drained  chan struct{} // closed when none is pending; nil unless Drain waits
 		draining bool
 		crowd    clock.Instant // when several requests were last about
+		linger   []linger      // by device
 		armed    clock.Instant // when the timer fires; Never if it is off
 		closed   bool
 	}
@@ -83,6 +91,7 @@ func Start(opt Options) (*Batcher, error) {
 			lanes = append(lanes, &executor{b: b, device: id, name: d.Name, index: i, wake: make(chan struct{}, 1)})
 		}
 		b.executors = append(b.executors, lanes)
+		b.mu.linger = append(b.mu.linger, linger{})
 	}
 	b.timer = time.AfterFunc(time.Hour, b.tick)
 	b.timer.Stop()
@@ -217,17 +226,6 @@ func wake(ended []*request) {
 		}
 		t.Wait <- struct{}{}
 	}
-}
-
-// quietAfter is how long no two requests may have been about for the server to be quiet.
-const quietAfter = 2 * time.Millisecond
-
-// crowdedLocked reports whether several requests are about, or were a moment ago.
-func (b *Batcher) crowdedLocked(now clock.Instant) bool {
-	if b.inside.Load() > 1 {
-		b.mu.crowd = now
-	}
-	return now.Sub(b.mu.crowd) < quietAfter
 }
 
 // notify tells an idle lane that there is work.

@@ -31,5 +31,13 @@ func (s *Scheduler) Preview(now clock.Instant, id ModelID, rows int, deadline cl
 	return Verdict{Reason: reason, Wait: max(f.start.Sub(now), time.Duration(0)), Wake: noLane}
 }
 
+// WaitingRows is how many rows wait for a device.
+func (s *Scheduler) WaitingRows(id DeviceID) (rows int) {
+	for _, in := range s.devices[id].busy {
+		rows += in.totalRows()
+	}
+	return rows
+}
+
 // Waiting reports whether anything waits for a device.
 func (s *Scheduler) Waiting(id DeviceID) bool { return len(s.devices[id].busy) > 0 }

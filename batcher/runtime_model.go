@@ -150,17 +150,20 @@ func (m *Model) submit(now clock.Instant, r *request) (v Verdict, led *executor)
 			break
 		}
 		if v.Wake.Lane < 0 {
+			if x := b.unholdLocked(now, r.parts[i].Device); x != nil {
+				r.wakes = append(r.wakes, Lane{x.device, x.index})
+			}
 			continue
 		}
 		if x := b.executors[v.Wake.Device][v.Wake.Lane]; led == nil && x.held == nobody && quiet && len(r.parts) == 1 {
 			led, x.held = x, caller
-		} else if x.held == nobody {
+		} else if x.held == nobody && !b.holdLocked(now, x) {
 			r.wakes = append(r.wakes, v.Wake)
 		}
 	}
 	if v.Admitted {
 		b.acceptLocked(r)
-		b.armLocked(now, min(r.task.Deadline, now.Add(lookEvery)))
+		b.armLocked(now, min(r.task.Deadline, b.mu.sched.NextWake(), now.Add(lookEvery)))
 	}
 	b.mu.Unlock()
 	for _, l := range r.wakes {

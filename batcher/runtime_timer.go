@@ -32,10 +32,10 @@ func (b *Batcher) tick() {
 	b.mu.armed = clock.Never
 	ended := b.endLocked(now, b.lateLocked(now), errDeadline)
 	waiting := b.waitingLocked(now)
+	held := b.heldLocked(now)
 	if b.mu.oldest != nil {
 		b.armLocked(now, max(min(b.earliestLocked(), b.mu.sched.NextWake(), now.Add(lookEvery)), now.Add(minTick)))
 	}
-	held := b.heldLocked(now)
 	b.mu.Unlock()
 	wake(ended)
 	for _, l := range held {
@@ -49,14 +49,20 @@ const minTick = 200 * time.Microsecond
 
 var errDeadline = fault.New(fault.DeadlineExceeded, "the request's deadline passed before it was answered")
 
+// heldLocked returns the lanes that have been held back for long enough, and arms the timer
+// for those that have not.
 func (b *Batcher) heldLocked(now clock.Instant) (lanes []Lane) {
-	for {
-		l := b.mu.sched.Wake(now)
-		if l.Lane < 0 {
-			return lanes
-		}
+	for l := b.mu.sched.Wake(now); l.Lane >= 0; l = b.mu.sched.Wake(now) {
 		lanes = append(lanes, l)
 	}
+	for id := range b.mu.linger {
+		if x := b.unholdLocked(now, DeviceID(id)); x != nil {
+			lanes = append(lanes, Lane{x.device, x.index})
+		} else if g := &b.mu.linger[id]; g.lane != nil {
+			b.armLocked(now, g.until)
+		}
+	}
+	return lanes
 }
 
 // lateLocked collects the pending requests whose deadline has passed.

@@ -31,6 +31,10 @@ const spreadAfter = 500 * time.Microsecond
 // callers. Without it a model whose rows cost the same in any batch would run them singly.
 const batchOverhead = 20 * time.Microsecond
 
+// linger is the longest that an idle CPU lane waits for a batch worth running: about what
+// the handlers need to read and submit the requests of a batch.
+const linger = 200 * time.Microsecond
+
 // server is the running gateway.
 type server struct {
 	cfg      *config.Config
@@ -57,6 +61,8 @@ func newServer(cfg *config.Config, paths []string, log *zap.Logger) (*server, er
 	s.batcher, err = batcher.Start(batcher.Options{
 		Devices:   []batcher.DeviceOptions{{Name: deviceCPU, Lanes: lanes, SpreadAfter: spreadAfter, Gap: batchOverhead}},
 		HangLimit: cfg.Scheduler.HangLimit,
+		Linger:    linger,
+		OnLane:    yieldToHTTP,
 	})
 	if err != nil {
 		return nil, err

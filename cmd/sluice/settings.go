@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+	"golang.org/x/sys/unix"
 
 	"sluice/backends/onnx"
 	"sluice/config"
@@ -87,6 +88,19 @@ func cpuLanes(setting, cores int) int {
 		return setting
 	}
 	return cores
+}
+
+// laneNice is the niceness of the threads that run models on the CPU.
+const laneNice = 10
+
+// yieldToHTTP binds a CPU lane to a thread of its own and makes that thread nicer than the
+// others. A run lasts for milliseconds and the HTTP work for microseconds: with equal rights
+// the kernel lets a handler wait for the rest of a run's time slice. The cores are used to
+// the full either way.
+func yieldToHTTP() {
+	runtime.LockOSThread()
+	// Where it is not allowed, the lanes run with the priority of everything else.
+	_ = unix.Setpriority(unix.PRIO_PROCESS, unix.Gettid(), laneNice)
 }
 
 // leaveRoom gives the Go scheduler a processor beyond the cores: a run holds its
