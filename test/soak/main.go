@@ -117,7 +117,7 @@ type gateway struct {
 
 func startGateway() (*gateway, error) {
 	g := &gateway{predict: freeAddress(), admin: freeAddress(), client: &fasthttp.Client{MaxConnsPerHost: 4 * *clients}}
-	g.cmd = exec.Command(*binary, "serve", "--models", *dir, "--listen", g.predict, "--admin", g.admin)
+	g.cmd = exec.Command(*binary, "serve", "--models", *dir, "--listen", g.predict, "--admin", g.admin, "--log-level", "warn")
 	g.cmd.Stderr = os.Stderr
 	if err := g.cmd.Start(); err != nil {
 		return nil, err
