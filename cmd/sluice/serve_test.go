@@ -1,0 +1,168 @@
+package main
+
+import (
+	"encoding/json"
+	"math"
+	"net/http"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+)
+
+func TestExampleModelsGiveTheirGoldenAnswers(t *testing.T) {
+	g := startGateway(t, "--models", examples)
+	for _, model := range []string{"digits", "encoder", "eta", "ranker"} {
+		for i, row := range golden(t, model) {
+			var got struct{ Outputs []output }
+			if err := json.Unmarshal(g.infer(model, row.Request), &got); err != nil {
+				t.Fatal(err)
+			}
+			for _, want := range row.Response.Outputs {
+				k := slices.IndexFunc(got.Outputs, func(o output) bool { return o.Name == want.Name })
+				if k < 0 || !slices.Equal(got.Outputs[k].Shape, want.Shape) || !near(got.Outputs[k].Data, want.Data) {
+					t.Errorf("%s: golden row %d: output %s is not as recorded", model, i, want.Name)
+				}
+			}
+		}
+	}
+	if out := g.stdout.String(); strings.Count(out, "ready: ") != 4 || !strings.Contains(out, "curl -s "+g.predict) {
+		t.Errorf("the gateway announced itself with\n%s", out)
+	}
+	_, metrics := g.get(g.admin + "/metrics")
+	for _, line := range []string{`nv_inference_request_success{model="eta",version="1"} 7`, `nv_inference_request_success{model="encoder",version="1"} 8`} {
+		if !strings.Contains(metrics, line+"\n") {
+			t.Errorf("the metrics lack %s", line)
+		}
+	}
+}
+
+func near(got, want []float64) bool {
+	return slices.EqualFunc(got, want, func(a, b float64) bool { return math.Abs(a-b) <= 1e-4+1e-3*math.Abs(b) })
+}
+
+func TestBareModelFileIsServed(t *testing.T) {
+	g := startGateway(t, filepath.Join(examples, "eta", "1", "model.onnx"))
+	status, body := g.post(g.predict+"/v2/repository/index", "")
+	if status != http.StatusOK || strings.Count(body, `"READY"`) != 1 {
+		t.Errorf("the index is %d %s", status, body)
+	}
+}
+
+// load is golden requests sent from several connections.
+type load struct {
+	seen [600]atomic.Int64 // by status; 0 stands for a broken connection
+	done atomic.Bool
+	wg   sync.WaitGroup
+}
+
+func startLoad(g *running, model string, request []byte) *load {
+	l := &load{}
+	for range 8 {
+		l.wg.Go(func() {
+			for !l.done.Load() {
+				status, _ := g.post(g.predict+"/v2/models/"+model+"/infer", string(request))
+				l.seen[status].Add(1)
+			}
+		})
+	}
+	return l
+}
+
+// stop ends the load and returns how often each status was seen.
+func (l *load) stop() map[int]int64 {
+	l.done.Store(true)
+	l.wg.Wait()
+	counts := map[int]int64{}
+	for status := range l.seen {
+		if n := l.seen[status].Load(); n > 0 {
+			counts[status] = n
+		}
+	}
+	return counts
+}
+
+// eventually polls for up to 30 s.
+func eventually(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for begin := time.Now(); !holds(); <-tick.C {
+		if time.Since(begin) > 30*time.Second {
+			t.Fatalf("after 30 s still not: %s", what)
+		}
+	}
+}
+
+// answered fails the test unless all requests were, or were shed by an overloaded machine.
+func answered(t *testing.T, counts map[int]int64) {
+	t.Helper()
+	if counts[http.StatusOK] == 0 {
+		t.Error("no request was answered")
+	}
+	for status, n := range counts {
+		if status != http.StatusOK && status != http.StatusTooManyRequests && status != http.StatusGatewayTimeout {
+			t.Errorf("%d requests ended with status %d", n, status)
+		}
+	}
+}
+
+func TestNewVersionIsSwappedInUnderLoad(t *testing.T) {
+	dir := t.TempDir()
+	copyBundle(t, "digits", dir, "1")
+	g := startGateway(t, "--models", dir)
+	l := startLoad(g, "digits", golden(t, "digits")[0].Request)
+	copyBundle(t, "digits", dir, "2")
+	eventually(t, "version 2 serves alone", func() bool {
+		_, body := g.get(g.predict + "/v2/models/digits")
+		return strings.Contains(body, `"versions":["2"]`)
+	})
+	answered(t, l.stop())
+}
+
+func TestUnloadAndLoadOnTheAdminPort(t *testing.T) {
+	g := startGateway(t, "--models", examples)
+	request := golden(t, "eta")[0].Request
+	f := func(step string, want int) {
+		t.Helper()
+		if step != "" {
+			if status, body := g.post(g.admin+"/v2/repository/models/eta/"+step, ""); status != http.StatusOK {
+				t.Fatalf("%s answered %d: %s", step, status, body)
+			}
+		}
+		if status, body := g.post(g.predict+"/v2/models/eta/infer", string(request)); status != want {
+			t.Errorf("after %q a request got %d, want %d: %s", step, status, want, body)
+		}
+	}
+	f("", http.StatusOK)
+	f("unload", http.StatusNotFound)
+	f("load", http.StatusOK)
+	if status, _ := g.post(g.predict+"/v2/repository/models/eta/unload", ""); status == http.StatusOK {
+		t.Error("the predict port unloads models")
+	}
+	f("", http.StatusOK)
+}
+
+func TestTerminationLosesNoAcceptedRequest(t *testing.T) {
+	g := startGateway(t, "--models", examples)
+	l := startLoad(g, "ranker", golden(t, "ranker")[0].Request)
+	eventually(t, "requests are answered", func() bool { return l.seen[http.StatusOK].Load() > 100 })
+	if err := g.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	err := <-g.ended
+	g.ended = nil
+	counts := l.stop()
+	delete(counts, 0) // connections that were refused after the end
+	if err != nil {
+		t.Errorf("the gateway ended with %v", err)
+	}
+	answered(t, counts)
+	if log := g.log.String(); !strings.Contains(log, `"draining"`) || !strings.Contains(log, `"stopped"`) {
+		t.Errorf("the log does not tell of the drain:\n%s", log)
+	}
+}
