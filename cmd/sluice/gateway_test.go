@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -61,8 +62,26 @@ type running struct {
 	t              *testing.T
 	cmd            *exec.Cmd
 	predict, admin string // base URLs
-	stdout, log    bytes.Buffer
+	stdout, log    transcript
 	ended          chan error
+}
+
+// transcript is a process's output, readable while it runs.
+type transcript struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (o *transcript) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.Write(p)
+}
+
+func (o *transcript) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
 }
 
 // startGateway runs `sluice serve` and waits until it is ready.

@@ -30,9 +30,10 @@ func TestExampleModelsGiveTheirGoldenAnswers(t *testing.T) {
 			}
 		}
 	}
-	if out := g.stdout.String(); strings.Count(out, "ready: ") != 4 || !strings.Contains(out, "curl -s "+g.predict) {
-		t.Errorf("the gateway announced itself with\n%s", out)
-	}
+	eventually(t, "the gateway has announced each model and a curl", func() bool {
+		out := g.stdout.String()
+		return strings.Count(out, "ready: ") == 4 && strings.Contains(out, "curl -s "+g.predict)
+	})
 	_, metrics := g.get(g.admin + "/metrics")
 	for _, line := range []string{`nv_inference_request_success{model="eta",version="1"} 7`, `nv_inference_request_success{model="encoder",version="1"} 8`} {
 		if !strings.Contains(metrics, line+"\n") {
