@@ -22,6 +22,10 @@
 //   - Within a model, key and class items are sealed in deadline order.
 //   - Nothing is allocated per item in steady state.
 //
+// The Batcher serialises the calls with one lock, gives each lane a goroutine, parks the
+// callers and arms one timer for all of them. It may hold an idle lane back for at most
+// Options.Linger (linger.go), which adds to the wait below.
+//
 // The worst queue wait. Let a model with equal budgets D and one class wait for a device
 // of one lane together with M other models of its weight, Q the longest batch on the
 // device (each model's at its largest useful size, B for this one: ModelStats' Limit), A

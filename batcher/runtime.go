@@ -81,6 +81,7 @@ func Start(opt Options) (*Batcher, error) {
 	b.mu.sched = New(opt.Scheduler)
 	b.mu.models = make(map[ModelID]*Model)
 	b.mu.armed = clock.Never
+	b.mu.crowd = clock.Now().Add(-quietAfter)
 	for _, d := range opt.Devices {
 		id, err := b.mu.sched.AddDevice(d)
 		if err != nil {

@@ -4,40 +4,56 @@ import (
 	"time"
 
 	"sluice/internal/clock"
-	"sluice/internal/task"
+	"sluice/internal/fault"
 )
 
-// Preview tells whether a request of the highest class would be admitted now, without
-// queueing it. A refusal counts as one: the arrival rate that sizes the batches is
-// that of all who ask.
-func (s *Scheduler) Preview(now clock.Instant, id ModelID, rows int, deadline clock.Instant) Verdict {
-	m := s.model(id)
-	if m == nil || m.closed {
-		return Verdict{Reason: Closed, Wake: noLane}
+// admitRecheck is how long after a refusal Admit looks at the queue before a request is
+// decoded. Otherwise it costs one atomic read.
+const admitRecheck = 50 * time.Millisecond
+
+// Admit turns away a request that has not been decoded yet, if the model has lately refused
+// others and would refuse this one whatever its priority. nil promises nothing.
+func (m *Model) Admit(deadline clock.Instant) error {
+	last := clock.Instant(m.refused.Load())
+	if last == 0 {
+		return nil
 	}
-	it := Item{Model: id, Rows: rows, Arrived: now, Deadline: deadline, Class: task.High}
-	for _, in := range m.on {
-		in.device.refresh(now)
-		in.cost.wake(now)
+	now := clock.Now()
+	if now.Sub(last) > admitRecheck {
+		return nil
 	}
-	in, f := m.route(now, &it)
-	reason := s.refuse(now, in, &it, f)
-	if reason == None {
-		return Verdict{Admitted: true, Wake: noLane}
+	m.b.mu.Lock()
+	v := m.b.mu.sched.Preview(now, m.id, 1, deadline)
+	m.b.mu.Unlock()
+	if v.Admitted {
+		return nil
 	}
-	m.counts.Arrived++
-	m.counts.Refused[reason]++
-	in.arrivals.add(now, rows)
-	return Verdict{Reason: reason, Wait: max(f.start.Sub(now), time.Duration(0)), Wake: noLane}
+	m.refused.Store(int64(now))
+	m.dropped(v.Reason)
+	return m.refusal(deadline, now, v)
 }
 
-// WaitingRows is how many rows wait for a device.
-func (s *Scheduler) WaitingRows(id DeviceID) (rows int) {
-	for _, in := range s.devices[id].busy {
-		rows += in.totalRows()
+func (m *Model) dropped(reason Reason) {
+	if m.spec.Dropped != nil {
+		m.spec.Dropped(reason)
 	}
-	return rows
 }
 
-// Waiting reports whether anything waits for a device.
-func (s *Scheduler) Waiting(id DeviceID) bool { return len(s.devices[id].busy) > 0 }
+// refusal is the fault of a request that was not admitted.
+func (m *Model) refusal(deadline, now clock.Instant, v Verdict) error {
+	var f *fault.Error
+	switch v.Reason {
+	case Closed:
+		return fault.New(fault.Draining, "the server is shutting down or the model version is being replaced")
+	case Expired:
+		return fault.New(fault.DeadlineExceeded, "the request's deadline passed before it could be queued")
+	case QueueRows, QueueBytes:
+		f = fault.Newf(fault.Overloaded, "the queue of model '%s' is full (%s); predicted wait %s", m.spec.Name, v.Reason, round(v.Wait))
+	default:
+		f = fault.Newf(fault.Overloaded, "model '%s' is overloaded: an answer would come later than the budget left, %s; predicted wait in the queue %s", m.spec.Name, round(deadline.Sub(now)), round(v.Wait))
+	}
+	f.RetryAfter = v.Wait
+	return f
+}
+
+func round(d time.Duration) time.Duration { return d.Round(10 * time.Microsecond) }

@@ -172,57 +172,6 @@ func (m *Model) submit(now clock.Instant, r *request) (v Verdict, led *executor)
 	return v, led
 }
 
-// admitRecheck is how long after a refusal Admit looks at the queue before a request is
-// decoded. Otherwise it costs one atomic read.
-const admitRecheck = 50 * time.Millisecond
-
-// Admit turns away a request that has not been decoded yet, if the model has lately refused
-// others and would refuse this one whatever its priority. nil promises nothing.
-func (m *Model) Admit(deadline clock.Instant) error {
-	last := clock.Instant(m.refused.Load())
-	if last == 0 {
-		return nil
-	}
-	now := clock.Now()
-	if now.Sub(last) > admitRecheck {
-		return nil
-	}
-	m.b.mu.Lock()
-	v := m.b.mu.sched.Preview(now, m.id, 1, deadline)
-	m.b.mu.Unlock()
-	if v.Admitted {
-		return nil
-	}
-	m.refused.Store(int64(now))
-	m.dropped(v.Reason)
-	return m.refusal(deadline, now, v)
-}
-
-func (m *Model) dropped(reason Reason) {
-	if m.spec.Dropped != nil {
-		m.spec.Dropped(reason)
-	}
-}
-
-// refusal is the fault of a request that was not admitted.
-func (m *Model) refusal(deadline, now clock.Instant, v Verdict) error {
-	var f *fault.Error
-	switch v.Reason {
-	case Closed:
-		return fault.New(fault.Draining, "the server is shutting down or the model version is being replaced")
-	case Expired:
-		return fault.New(fault.DeadlineExceeded, "the request's deadline passed before it could be queued")
-	case QueueRows, QueueBytes:
-		f = fault.Newf(fault.Overloaded, "the queue of model '%s' is full (%s); predicted wait %s", m.spec.Name, v.Reason, round(v.Wait))
-	default:
-		f = fault.Newf(fault.Overloaded, "model '%s' is overloaded: an answer would come later than the budget left, %s; predicted wait in the queue %s", m.spec.Name, round(deadline.Sub(now)), round(v.Wait))
-	}
-	f.RetryAfter = v.Wait
-	return f
-}
-
-func round(d time.Duration) time.Duration { return d.Round(10 * time.Microsecond) }
-
 // Close takes the model out of service: new requests are refused, and it waits until
 // the accepted ones have ended. When ctx ends first, those still queued are answered
 // with Draining and it waits for the runs alone. Afterwards no runner is in use.

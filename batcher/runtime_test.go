@@ -424,3 +424,33 @@ func TestModelCloseWaitsForItsRuns(t *testing.T) {
 		}
 	})
 }
+
+func TestAdmitTurnsAwayWhatWouldBeRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := &echo{cost: 100 * time.Millisecond}
+		b, m := start(t, e, 1, 1)
+		defer b.Close()
+		f := func(budget time.Duration, want fault.Kind) {
+			t.Helper()
+			if got := fault.Of(m.Admit(clock.Now().Add(budget))); want == fault.None && got != nil || want != fault.None && (got == nil || got.Kind != want || got.RetryAfter <= 0) {
+				t.Errorf("Admit with a budget of %v: %v, want %q", budget, got, want.Code())
+			}
+		}
+		go func() {
+			tk := newTask(1, 1, time.Second)
+			defer tk.Release()
+			if err := m.Predict(tk); err != nil {
+				t.Error(err)
+			}
+		}()
+		synctest.Wait()
+		f(10*time.Millisecond, fault.None) // nobody has been refused yet
+		tk := newTask(2, 1, 10*time.Millisecond)
+		defer tk.Release()
+		if err := m.Predict(tk); !fault.Is(err, fault.Overloaded) {
+			t.Fatalf("a request that must be late got %v", err)
+		}
+		f(10*time.Millisecond, fault.Overloaded)
+		f(time.Second, fault.None)
+	})
+}

@@ -113,3 +113,14 @@ func (s *Scheduler) DeviceStats(id DeviceID) DeviceStats {
 	}
 	return stats
 }
+
+// WaitingRows is how many rows wait for a device.
+func (s *Scheduler) WaitingRows(id DeviceID) (rows int) {
+	for _, in := range s.devices[id].busy {
+		rows += in.totalRows()
+	}
+	return rows
+}
+
+// Waiting reports whether anything waits for a device.
+func (s *Scheduler) Waiting(id DeviceID) bool { return len(s.devices[id].busy) > 0 }
