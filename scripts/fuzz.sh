@@ -9,6 +9,6 @@ targets=$(awk '/^Fuzz/ {names[++n] = $1} /^ok/ {for (i = 1; i <= n; i++) print n
 [[ $targets ]] || { echo "fuzz: no target found" >&2; exit 1; }
 while read -r target package; do
   echo "fuzz: $package $target for $time"
-  go test -run '^$' -fuzz "^$target\$" -fuzztime "$time" "$package" </dev/null
+  go test -run '^$' -fuzz "^$target\$" -fuzztime "$time" -fuzzminimizetime 1s "$package" </dev/null
 done <<<"$targets"
 echo "fuzz: $(wc -l <<<"$targets") targets, no crash"

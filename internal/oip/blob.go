@@ -15,7 +15,7 @@ func ParseHeaderLength(value []byte, bodyLen int) (int, error) {
 		return -1, nil
 	}
 	n, err := strconv.ParseInt(string(value), 10, 64)
-	if err != nil || value[0] == '+' {
+	if err != nil || n >= 0 && (value[0] < '0' || value[0] > '9') { // +5, -0
 		return 0, fault.Newf(fault.BadBinaryHeader, "Unable to parse Inference-Header-Content-Length, got: %s", shown(value))
 	}
 	if n < 0 || n > int64(bodyLen) {
