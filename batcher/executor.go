@@ -150,26 +150,35 @@ func (x *executor) seal(by holder, again bool) bool {
 	} else {
 		x.held = nobody
 	}
+	var lost []*request
+	var reasons []Reason
 	if len(x.batch.Dropped) > 0 {
-		x.dropLocked(now)
+		lost, reasons = x.dropLocked(now)
 	}
 	next := x.batch.Wake
 	b.mu.Unlock()
 	b.notify(next)
+	for i, r := range lost {
+		r.model.dropped(reasons[i])
+	}
+	wake(lost)
 	return ok
 }
 
-// dropLocked answers what was dropped. Its callers are woken under the lock: dropping is
-// rare, and a lane that is free already has no memory of its own for them.
-func (x *executor) dropLocked(now clock.Instant) {
-	var dropped []*request
+// dropLocked ends the requests of dropped items and returns those to wake, with why. A
+// request of which several items are dropped is ended once. Dropping is rare, so that it
+// may allocate; the lane may be another's as soon as the lock is free.
+func (x *executor) dropLocked(now clock.Instant) (lost []*request, reasons []Reason) {
 	for _, d := range x.batch.Dropped {
 		r := d.Item.Owner.(*part).request
 		r.refs.Add(-1) // the caller still holds its own
-		r.model.dropped(d.Reason)
-		dropped = append(dropped, r)
+		if !r.pending {
+			continue
+		}
+		lost = append(lost, x.b.endLocked(now, []*request{r}, errDropped)...)
+		reasons = append(reasons, d.Reason)
 	}
-	wake(x.b.endLocked(now, dropped, errDropped))
+	return lost, reasons
 }
 
 var errDropped = fault.New(fault.DeadlineExceeded, "the request cannot be answered within its budget any more")
