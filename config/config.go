@@ -109,7 +109,7 @@ type Scheduler struct {
 	// Default 100ms. Too low sheds what could have been served; too high lets queues grow.
 	Budget time.Duration `yaml:"budget"`
 	// CPULanes is how many batches run on the CPU at once, over all models. Default 0:
-	// from the cores that the process may use, leaving room for HTTP. More lanes than
+	// one for each core that the process may use; HTTP goes before them. More lanes than
 	// cores make every batch slower and p99 much worse.
 	CPULanes int `yaml:"cpu_lanes"`
 	// HangLimit is how long one run may take before it is terminated and its device

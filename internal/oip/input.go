@@ -159,14 +159,7 @@ func (d *decoder) inputDatatype(in *input) (err error) {
 
 func (d *decoder) inputParameters(in *input) error {
 	s := d.s
-	switch s.next() {
-	case 'n':
-		return s.mustLiteral("null")
-	case '{':
-	default:
-		return s.refuse(fault.InvalidParameter, "'parameters' of an input must be an object")
-	}
-	if err := s.open(); err != nil {
+	if there, err := s.openParameters(" of an input"); !there {
 		return err
 	}
 	mark := len(s.keys)

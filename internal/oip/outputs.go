@@ -107,14 +107,7 @@ func (d *decoder) outputName(entry int) (int, error) {
 
 func (d *decoder) outputParameters(entry int, choice *OutputChoice) error {
 	s := d.s
-	switch s.next() {
-	case 'n':
-		return s.mustLiteral("null")
-	case '{':
-	default:
-		return s.refuse(fault.InvalidParameter, "'parameters' of an output must be an object")
-	}
-	if err := s.open(); err != nil {
+	if there, err := s.openParameters(" of an output"); !there {
 		return err
 	}
 	var seen uint8

@@ -11,14 +11,7 @@ import (
 // checked as JSON and otherwise ignored; some clients send whole objects there.
 func (d *decoder) parameters() error {
 	s := d.s
-	switch s.next() {
-	case 'n':
-		return s.mustLiteral("null")
-	case '{':
-	default:
-		return s.refuse(fault.InvalidParameter, "'parameters' must be an object")
-	}
-	if err := s.open(); err != nil {
+	if there, err := s.openParameters(""); !there {
 		return err
 	}
 	mark := len(s.keys)
@@ -93,4 +86,18 @@ func (d *decoder) flag(name string) (bool, error) {
 		return false, nil
 	}
 	return false, d.s.refuse(fault.InvalidParameter, "parameter '%s' must be true or false", name)
+}
+
+// openParameters opens the 'parameters' object of the request, or of its owner. It is not
+// there if it is null, which means the same as leaving it out, or if err says why it
+// cannot be read.
+func (s *scanner) openParameters(owner string) (there bool, err error) {
+	switch s.next() {
+	case 'n':
+		return false, s.mustLiteral("null")
+	case '{':
+		err = s.open()
+		return err == nil, err
+	}
+	return false, s.refuse(fault.InvalidParameter, "'parameters'%s must be an object", owner)
 }
