@@ -22,9 +22,9 @@
 //   - Within a model, key and class items are sealed in deadline order.
 //   - Nothing is allocated per item in steady state.
 //
-// The Batcher serialises the calls with one lock, gives each lane a goroutine, parks the
-// callers and arms one timer for all of them. It may hold an idle lane back for at most
-// Options.Linger (linger.go), which adds to the wait below.
+// The Batcher serialises the calls with one lock, gives each lane a goroutine and arms one
+// timer for all requests. Callers either block (Model.Predict) or submit (Model.Submit) and
+// then run short batches themselves (Run).
 //
 // The worst queue wait. Let a model with equal budgets D and one class wait for a device
 // of one lane together with M other models of its weight, Q the longest batch on the

@@ -4,21 +4,20 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
-	"time"
 
 	"sluice/internal/clock"
 	"sluice/internal/fault"
 	"sluice/internal/task"
 )
 
-// executor runs the batches of one lane. It has a goroutine, and it can be led: a caller
-// that finds the lane idle runs one short batch on its own goroutine, so that on a quiet
-// server nobody has to be woken. What is not one short and good run (a long batch, a
-// failed one, more work behind it) is left to the executor's goroutine.
+// executor runs the batches of one lane. It has a goroutine, and submitters can lead it: one
+// that finds the lane on offer runs a short batch itself (runtime_offer.go). What is not one
+// short and good run is left to the executor's goroutine.
 //
 // Who holds the lane changes under Batcher.mu only:
 //
-//	nobody --> caller --> nobody | handed
+//	nobody --> offered --> submitter --> offered | nobody | handed
+//	           offered --> nobody
 //	nobody | handed --> goroutine --> nobody
 type executor struct {
 	b      *Batcher
@@ -36,7 +35,8 @@ type executor struct {
 
 	// Guarded by Batcher.mu.
 	held    holder
-	model   *Model // whose batch is sealed or runs; nil when there is none
+	since   clock.Instant // on offer
+	model   *Model        // whose batch is sealed or runs; nil when there is none
 	waiters []chan struct{}
 }
 
@@ -45,7 +45,8 @@ type holder uint8
 
 const (
 	nobody holder = iota
-	caller
+	offered
+	submitter
 	handed
 	goroutine
 )
@@ -53,7 +54,7 @@ const (
 // loop is the executor's goroutine.
 func (x *executor) loop() {
 	if x.b.opt.OnLane != nil {
-		x.b.opt.OnLane()
+		x.b.opt.OnLane(x.device, x.index)
 	}
 	for {
 		select {
@@ -64,23 +65,21 @@ func (x *executor) loop() {
 		if !x.take() {
 			continue
 		}
-		again := x.model != nil // sealed by a caller
-		if again {
+		if x.model != nil { // sealed by a submitter
 			x.complete(x.failed)
 		}
-		for x.seal(goroutine, again) {
+		for x.seal(goroutine) {
 			x.complete(nil)
-			again = true
 		}
 	}
 }
 
-// take makes the goroutine the lane's holder, unless a caller is: it looks for more work
-// when it is done.
+// take makes the goroutine the lane's holder, unless it is on offer or a submitter has it, who
+// looks for more work when it is done.
 func (x *executor) take() bool {
 	x.b.mu.Lock()
 	defer x.b.mu.Unlock()
-	if x.held == caller {
+	if x.held == offered || x.held == submitter {
 		return false
 	}
 	x.held = goroutine
@@ -95,29 +94,6 @@ func (x *executor) notify() {
 	}
 }
 
-// leadMargin is how many times over a batch must fit the leader's remaining budget.
-const leadMargin = 20
-
-// lead runs one batch on the goroutine of a caller, which holds the lane. The leader's own
-// deadline bounds the run: it was predicted to take a small part of that, so a run that
-// reaches it is stuck, and the leader must answer.
-func (x *executor) lead(deadline clock.Instant) {
-	if !x.seal(caller, false) {
-		return
-	}
-	predicted := x.batch.PredictedEnd.Sub(x.batch.Start)
-	if predicted > x.b.opt.LeadWithin || deadline.Sub(x.batch.Start) < leadMargin*predicted {
-		x.handOver(nil)
-		return
-	}
-	if err := x.attempt(min(deadline, x.batch.Start.Add(x.b.opt.HangLimit))); err != nil {
-		if clock.Now() >= deadline {
-			x.b.tick() // it was cut for the leader's deadline: that is its answer, not the run's error
-		}
-		x.handOver(err)
-	}
-}
-
 // handOver leaves a sealed batch to the goroutine, with the error of its run if it has had one.
 func (x *executor) handOver(err error) {
 	x.b.mu.Lock()
@@ -128,22 +104,15 @@ func (x *executor) handOver(err error) {
 }
 
 // seal closes a batch for this lane, and answers what had to be dropped to form it. If there
-// is none the lane is free. A lane that has just run a batch may linger; one that was woken
-// has done so.
-func (x *executor) seal(by holder, again bool) bool {
+// is none the lane is free.
+func (x *executor) seal(by holder) bool {
 	b := x.b
-	if by == goroutine {
+	if by == goroutine && b.blocked.Load() > 0 {
 		// Handlers that already hold a request get the processor first and join the batch.
 		runtime.Gosched()
 	}
 	b.mu.Lock()
 	now := clock.Now()
-	if again && b.mu.sched.Waiting(x.device) && b.holdLocked(now, x) {
-		x.held = nobody
-		b.mu.Unlock()
-		return false
-	}
-	b.releaseLocked(x)
 	ok := b.mu.sched.Next(now, x.device, x.index, &x.batch)
 	if ok {
 		x.held, x.model, x.failed = by, b.mu.models[x.batch.Model], nil
@@ -155,9 +124,17 @@ func (x *executor) seal(by holder, again bool) bool {
 	if len(x.batch.Dropped) > 0 {
 		lost, reasons = x.dropLocked(now)
 	}
-	next := x.batch.Wake
+	next := b.executorOf(x.batch.Wake)
+	if next != nil && by == submitter {
+		if next.held == nobody {
+			b.offerLocked(now, next)
+		}
+		next = nil
+	}
 	b.mu.Unlock()
-	b.notify(next)
+	if next != nil {
+		next.notify()
+	}
 	for i, r := range lost {
 		r.model.dropped(reasons[i])
 	}
@@ -186,7 +163,7 @@ var errDropped = fault.New(fault.DeadlineExceeded, "the request cannot be answer
 // complete runs the sealed batch to its end. cause is the error of a run that it has had.
 func (x *executor) complete(cause error) {
 	if cause == nil {
-		cause = x.attempt(x.batch.Start.Add(x.b.opt.HangLimit))
+		_, cause = x.attempt(x.batch.Start.Add(x.b.opt.HangLimit))
 	}
 	if cause != nil {
 		x.bisect(x.batch.Items, x.parts, cause)
@@ -194,8 +171,9 @@ func (x *executor) complete(cause error) {
 	}
 }
 
-// attempt runs the sealed batch. If that goes well the batch is done with and the lane free.
-func (x *executor) attempt(limit clock.Instant) error {
+// attempt runs the sealed batch. If that goes well the batch is done with and the lane free;
+// more says that there is work for it.
+func (x *executor) attempt(limit clock.Instant) (more bool, err error) {
 	x.parts = x.parts[:0]
 	for _, it := range x.batch.Items {
 		x.parts = append(x.parts, it.Owner.(*part).rows)
@@ -208,9 +186,9 @@ func (x *executor) attempt(limit clock.Instant) error {
 	x.report.Timing, x.report.End = timing, clock.Now()
 	if err == nil {
 		x.finish(x.batch.Items, nil)
-		x.free(nil)
+		more = x.free(nil)
 	}
-	return err
+	return more, err
 }
 
 // try runs parts and scatters their outputs. A panic is an error of this run alone.
@@ -260,9 +238,10 @@ func (x *executor) traceLocked(r *request) {
 	t.Batch = max(t.Batch, x.batch.Rows)
 }
 
-// free reports the batch, drops its items' references and gives the lane back. A leader
-// leaves the lane, to the goroutine if work waits.
-func (x *executor) free(err error) {
+// free reports the batch, drops its items' references and gives the lane back: its goroutine
+// keeps it until it finds nothing to do, a submitter offers it again if work waits. It reports
+// whether work waits.
+func (x *executor) free(err error) (more bool) {
 	b, m := x.b, x.model
 	x.report.Err = err
 	if m.spec.Observe != nil {
@@ -270,27 +249,22 @@ func (x *executor) free(err error) {
 	}
 	b.mu.Lock()
 	b.mu.sched.Complete(x.report.End, &x.batch, err != nil)
-	b.mu.linger[x.device].ran(x.batch.Rows)
 	for i := range x.batch.Items {
 		x.batch.Items[i].Owner.(*part).request.release()
 	}
 	x.model = nil
 	waiters := x.waiters
 	x.waiters = nil
-	more := false
-	if x.held == caller {
+	more = b.mu.sched.Waiting(x.device)
+	if x.held == submitter {
 		x.held = nobody
-		more = b.mu.sched.Waiting(x.device)
+		if more {
+			b.offerLocked(x.report.End, x)
+		}
 	}
 	b.mu.Unlock()
-	if more {
-		x.notify()
-	}
 	for _, w := range waiters {
 		close(w)
 	}
+	return more
 }
-
-// defaultLeadWithin is the longest batch that a caller runs itself: above it a hand-over
-// costs little beside the run.
-const defaultLeadWithin = time.Millisecond

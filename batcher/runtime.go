@@ -19,17 +19,12 @@ type Options struct {
 	// HangLimit is how long a run may take before it counts as stuck and is cut short.
 	// Default 10 s. Too low: slow models fail; too high: a stuck run holds its lane.
 	HangLimit time.Duration
-	// LeadWithin is the longest predicted run of a batch that a caller which finds a lane
-	// idle runs on its own goroutine. Default 1 ms; negative: none. Leading saves waking
-	// another thread, which matters on a quiet server.
+	// LeadWithin is the longest predicted run of a batch that Run runs on the goroutine of
+	// its caller. Default 1 ms; negative: none.
 	LeadWithin time.Duration
 	// OnLane is called first on the goroutine of each lane: the place to bind it to a thread
 	// and give that a priority. nil means nothing is done.
-	OnLane func()
-	// Linger is the longest that an idle lane waits, on a crowded device, for half of a
-	// typical batch; see linger.go. Default 0: it takes what is there. Worth setting where a
-	// batch's fixed cost is paid with the processor that the callers need.
-	Linger time.Duration
+	OnLane func(DeviceID, int)
 	// PeerAfter is how long a request waits in the queue before the Batcher begins to ask
 	// whether its client is still there. Default 10 ms; negative: never.
 	PeerAfter time.Duration
@@ -49,7 +44,7 @@ type Batcher struct {
 	stop      chan struct{}
 	wg        sync.WaitGroup
 	timer     *time.Timer
-	inside    atomic.Int32 // calls of Predict: waiting, or woken and not yet back
+	blocked   atomic.Int32 // calls of Predict
 
 	mu struct {
 		sync.Mutex
@@ -59,8 +54,7 @@ type Batcher struct {
 		newest   *request
 		drained  chan struct{} // closed when none is pending; nil unless Drain waits
 		draining bool
-		crowd    clock.Instant // when several requests were last about
-		linger   []linger      // by device
+		offered  []*executor   // lanes for the next Run, the longest on offer first
 		armed    clock.Instant // when the timer fires; Never if it is off
 		closed   bool
 	}
@@ -81,7 +75,6 @@ func Start(opt Options) (*Batcher, error) {
 	b.mu.sched = New(opt.Scheduler)
 	b.mu.models = make(map[ModelID]*Model)
 	b.mu.armed = clock.Never
-	b.mu.crowd = clock.Now().Add(-quietAfter)
 	for _, d := range opt.Devices {
 		id, err := b.mu.sched.AddDevice(d)
 		if err != nil {
@@ -92,7 +85,6 @@ func Start(opt Options) (*Batcher, error) {
 			lanes = append(lanes, &executor{b: b, device: id, name: d.Name, index: i, wake: make(chan struct{}, 1)})
 		}
 		b.executors = append(b.executors, lanes)
-		b.mu.linger = append(b.mu.linger, linger{})
 	}
 	b.timer = time.AfterFunc(time.Hour, b.tick)
 	b.timer.Stop()
@@ -216,8 +208,8 @@ func (b *Batcher) settleLocked(r *request, err error) {
 	}
 }
 
-// wake lets the callers of ended requests go on. It runs without the lock; each request
-// is its caller's again after the send.
+// wake lets the callers of ended requests go on. It runs without the lock, and drops the
+// callers' references to the requests: the task is all that a caller still has.
 func wake(ended []*request) {
 	for i, r := range ended {
 		ended[i] = nil
@@ -225,13 +217,15 @@ func wake(ended []*request) {
 		if t.Err == nil {
 			t.Join()
 		}
-		t.Wait <- struct{}{}
+		r.release()
+		t.End()
 	}
 }
 
-// notify tells an idle lane that there is work.
-func (b *Batcher) notify(l Lane) {
-	if l.Lane >= 0 {
-		b.executors[l.Device][l.Lane].notify()
+// executorOf is the executor of a lane, nil for none.
+func (b *Batcher) executorOf(l Lane) *executor {
+	if l.Lane < 0 {
+		return nil
 	}
+	return b.executors[l.Device][l.Lane]
 }

@@ -48,12 +48,12 @@ func (m *Model) refusal(deadline, now clock.Instant, v Verdict) error {
 	case Expired:
 		return fault.New(fault.DeadlineExceeded, "the request's deadline passed before it could be queued")
 	case QueueRows, QueueBytes:
-		f = fault.Newf(fault.Overloaded, "the queue of model '%s' is full (%s); predicted wait %s", m.spec.Name, v.Reason, round(v.Wait))
+		f = fault.Newf(fault.Overloaded, "the queue of model '%s' is full (%s); predicted wait %s", m.spec.Name, v.Reason, shown(v.Wait))
 	default:
-		f = fault.Newf(fault.Overloaded, "model '%s' is overloaded: an answer would come later than the budget left, %s; predicted wait in the queue %s", m.spec.Name, round(deadline.Sub(now)), round(v.Wait))
+		f = fault.Newf(fault.Overloaded, "model '%s' is overloaded: an answer would come later than the budget left, %s; predicted wait in the queue %s", m.spec.Name, shown(deadline.Sub(now)), shown(v.Wait))
 	}
 	f.RetryAfter = v.Wait
 	return f
 }
 
-func round(d time.Duration) time.Duration { return d.Round(10 * time.Microsecond) }
+func shown(d time.Duration) time.Duration { return d.Round(10 * time.Microsecond) }

@@ -109,38 +109,44 @@ func (b *Batcher) device(name string) (DeviceID, bool) {
 // are set, or a fault. It blocks until the task has been answered, at the latest at its
 // deadline. The caller keeps its reference to the task.
 func (m *Model) Predict(t *task.Task) error {
-	m.b.inside.Add(1)
-	defer m.b.inside.Add(-1)
+	m.b.blocked.Add(1)
+	defer m.b.blocked.Add(-1)
+	if err := m.enter(t, false); err != nil {
+		return err
+	}
+	<-t.Wait
+	return t.Err
+}
+
+// Submit is Predict for a submitter: it returns nil once the task is accepted, and t.Waiter hears
+// when it has ended, at the latest at its deadline. The submitter must call the Batcher's Run
+// afterwards, once for all that it has submitted.
+func (m *Model) Submit(t *task.Task) error { return m.enter(t, true) }
+
+// enter hands a task to the scheduler or refuses it. An idle lane for it is put on offer or woken.
+func (m *Model) enter(t *task.Task, offer bool) error {
 	r := getRequest(m, t)
 	t.Reserve(m.spec.Outputs)
 	now := clock.Now()
 	t.Trace.Queued = now
-	v, led := m.submit(now, r)
-	if !v.Admitted {
+	if v := m.queue(now, r, offer); !v.Admitted {
 		r.release()
 		m.dropped(v.Reason)
 		return m.refusal(t.Deadline, now, v)
 	}
-	if led != nil {
-		led.lead(t.Deadline)
-	}
-	<-t.Wait
-	err := t.Err
-	r.release()
-	return err
+	return nil
 }
 
-// submit hands the request's parts to the scheduler, all or none. If that finds an idle lane
-// the caller must lead it.
-func (m *Model) submit(now clock.Instant, r *request) (v Verdict, led *executor) {
+// queue queues the request's parts, all or none. If they are accepted the request may have ended
+// and be another's when it returns.
+func (m *Model) queue(now clock.Instant, r *request, offer bool) (v Verdict) {
 	b := m.b
 	b.mu.Lock()
 	if b.mu.draining {
 		b.mu.Unlock()
-		return Verdict{Reason: Closed}, nil
+		return Verdict{Reason: Closed}
 	}
-	quiet := b.opt.LeadWithin > 0 && !b.crowdedLocked(now)
-	r.wakes = r.wakes[:0]
+	wakes := make([]*executor, 0, 4)
 	for i := range r.parts {
 		if v = b.mu.sched.Arrive(now, &r.parts[i].Item); !v.Admitted {
 			for j := range i {
@@ -149,16 +155,14 @@ func (m *Model) submit(now clock.Instant, r *request) (v Verdict, led *executor)
 			m.refused.Store(int64(now))
 			break
 		}
-		if v.Wake.Lane < 0 {
-			if x := b.unholdLocked(now, r.parts[i].Device); x != nil {
-				r.wakes = append(r.wakes, Lane{x.device, x.index})
-			}
+		x := b.executorOf(v.Wake)
+		if x == nil || x.held != nobody { // who holds it looks for more work at the end
 			continue
 		}
-		if x := b.executors[v.Wake.Device][v.Wake.Lane]; led == nil && x.held == nobody && quiet && len(r.parts) == 1 {
-			led, x.held = x, caller
-		} else if x.held == nobody && !b.holdLocked(now, x) {
-			r.wakes = append(r.wakes, v.Wake)
+		if offer {
+			b.offerLocked(now, x)
+		} else {
+			wakes = append(wakes, x)
 		}
 	}
 	if v.Admitted {
@@ -166,10 +170,10 @@ func (m *Model) submit(now clock.Instant, r *request) (v Verdict, led *executor)
 		b.armLocked(now, min(r.task.Deadline, b.mu.sched.NextWake(), now.Add(lookEvery)))
 	}
 	b.mu.Unlock()
-	for _, l := range r.wakes {
-		b.notify(l)
+	for _, x := range wakes {
+		x.notify()
 	}
-	return v, led
+	return v
 }
 
 // Close takes the model out of service: new requests are refused, and it waits until

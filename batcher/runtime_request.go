@@ -14,7 +14,6 @@ type request struct {
 	task  *task.Task
 	model *Model
 	parts []part
-	wakes []Lane // scratch of submit
 	refs  atomic.Int32
 
 	// Guarded by Batcher.mu.

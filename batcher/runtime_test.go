@@ -181,30 +181,25 @@ func TestRequestsShareABatchWhileTheLaneIsBusy(t *testing.T) {
 }
 
 func TestDeadlineIsKeptWhileTheBatchRunsOn(t *testing.T) {
-	f := func(leadWithin, wantClosed time.Duration) {
-		t.Helper()
-		synctest.Test(t, func(t *testing.T) {
-			e := &echo{}
-			b, m := startWith(t, Options{LeadWithin: leadWithin}, e, 1, 4)
-			e.cost = time.Second // far more than the curve says
-			tk := newTask(1, 1, 50*time.Millisecond)
-			begin := time.Now()
-			err := m.Predict(tk)
-			if !fault.Is(err, fault.DeadlineExceeded) {
-				t.Errorf("got %v, want DEADLINE_EXCEEDED", err)
-			}
-			if took := time.Since(begin); took != 50*time.Millisecond {
-				t.Errorf("answered after %v, want 50ms", took)
-			}
-			tk.Release()
-			b.Close() // waits for the run
-			if took := time.Since(begin); took < wantClosed {
-				t.Errorf("closed after %v, while the run was going on", took)
-			}
-		})
-	}
-	f(-1, time.Second)
-	f(time.Millisecond, 50*time.Millisecond) // the caller runs it and has it cut
+	synctest.Test(t, func(t *testing.T) {
+		e := &echo{}
+		b, m := start(t, e, 1, 4)
+		e.cost = time.Second // far more than the curve says
+		tk := newTask(1, 1, 50*time.Millisecond)
+		begin := time.Now()
+		err := m.Predict(tk)
+		if !fault.Is(err, fault.DeadlineExceeded) {
+			t.Errorf("got %v, want DEADLINE_EXCEEDED", err)
+		}
+		if took := time.Since(begin); took != 50*time.Millisecond {
+			t.Errorf("answered after %v, want 50ms", took)
+		}
+		tk.Release()
+		b.Close() // waits for the run
+		if took := time.Since(begin); took != time.Second {
+			t.Errorf("closed after %v, while the run was going on", took)
+		}
+	})
 }
 
 type peer struct{ gone atomic.Bool }

@@ -25,21 +25,21 @@ const lookEvery = 10 * time.Millisecond
 
 // tick answers the requests whose deadline has passed, queued or running, asks after
 // clients that have waited long, lets idle lanes take work that was held back for a
-// neighbour whose run is overdue, and arms the timer again.
+// neighbour whose run is overdue or that no submitter runs, and arms the timer again.
 func (b *Batcher) tick() {
 	b.mu.Lock()
 	now := clock.Now()
 	b.mu.armed = clock.Never
 	ended := b.endLocked(now, b.lateLocked(now), errDeadline)
 	waiting := b.waitingLocked(now)
-	held := b.heldLocked(now)
+	lanes := append(b.heldLocked(now), b.staleLocked(now)...)
 	if b.mu.oldest != nil {
 		b.armLocked(now, max(min(b.earliestLocked(), b.mu.sched.NextWake(), now.Add(lookEvery)), now.Add(minTick)))
 	}
 	b.mu.Unlock()
 	wake(ended)
-	for _, l := range held {
-		b.notify(l)
+	for _, x := range lanes {
+		x.notify()
 	}
 	b.cancelGone(now, waiting)
 }
@@ -49,20 +49,15 @@ const minTick = 200 * time.Microsecond
 
 var errDeadline = fault.New(fault.DeadlineExceeded, "the request's deadline passed before it was answered")
 
-// heldLocked returns the lanes that have been held back for long enough, and arms the timer
-// for those that have not.
-func (b *Batcher) heldLocked(now clock.Instant) (lanes []Lane) {
-	for l := b.mu.sched.Wake(now); l.Lane >= 0; l = b.mu.sched.Wake(now) {
-		lanes = append(lanes, l)
-	}
-	for id := range b.mu.linger {
-		if x := b.unholdLocked(now, DeviceID(id)); x != nil {
-			lanes = append(lanes, Lane{x.device, x.index})
-		} else if g := &b.mu.linger[id]; g.lane != nil {
-			b.armLocked(now, g.until)
+// heldLocked returns the lanes for work that has been held back for long enough.
+func (b *Batcher) heldLocked(now clock.Instant) (lanes []*executor) {
+	for {
+		x := b.executorOf(b.mu.sched.Wake(now))
+		if x == nil {
+			return lanes
 		}
+		lanes = append(lanes, x)
 	}
-	return lanes
 }
 
 // lateLocked collects the pending requests whose deadline has passed.

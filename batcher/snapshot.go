@@ -114,13 +114,30 @@ func (s *Scheduler) DeviceStats(id DeviceID) DeviceStats {
 	return stats
 }
 
-// WaitingRows is how many rows wait for a device.
-func (s *Scheduler) WaitingRows(id DeviceID) (rows int) {
-	for _, in := range s.devices[id].busy {
-		rows += in.totalRows()
-	}
-	return rows
-}
-
 // Waiting reports whether anything waits for a device.
 func (s *Scheduler) Waiting(id DeviceID) bool { return len(s.devices[id].busy) > 0 }
+
+// Ahead is how long the longest of the next batches on a device would run: what its models
+// have waiting, up to a full batch. 0 if nothing waits.
+func (s *Scheduler) Ahead(id DeviceID) (run time.Duration) {
+	for _, in := range s.devices[id].busy {
+		run = max(run, in.cost.latency(min(in.totalRows(), in.limit)))
+	}
+	return run
+}
+
+// Busy is how long every lane of every device is predicted to be busy yet; 0 if one is idle or
+// overdue.
+func (s *Scheduler) Busy(now clock.Instant) time.Duration {
+	first := clock.Never
+	for _, d := range s.devices {
+		if d.active < len(d.lanes) {
+			return 0
+		}
+		first = min(first, d.soonest())
+	}
+	if first == clock.Never {
+		return 0
+	}
+	return max(first.Sub(now), 0)
+}

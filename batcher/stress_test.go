@@ -123,6 +123,22 @@ type hangsUp struct{}
 
 func (hangsUp) Gone() bool { return true }
 
+// ask has the live model run a task: it blocks, or submits and runs what there is.
+func (s *stress) ask(rng *rand.Rand, tk *task.Task) error {
+	m := s.live.Load()
+	if rng.IntN(2) == 0 {
+		return m.Predict(tk)
+	}
+	if err := m.Submit(tk); err != nil {
+		return err
+	}
+	for more := true; more; {
+		more, _ = s.b.Run()
+	}
+	<-tk.Wait
+	return tk.Err
+}
+
 // request sends one request until a model takes or refuses it, and checks the answer.
 func (s *stress) request(rng *rand.Rand) {
 	rows := 1 + rng.IntN(3)
@@ -148,7 +164,7 @@ func (s *stress) request(rng *rand.Rand) {
 		if rng.IntN(30) == 0 {
 			tk.Peer = hangsUp{}
 		}
-		err := s.live.Load().Predict(tk)
+		err := s.ask(rng, tk)
 		moved := fault.Is(err, fault.Draining)
 		if !moved {
 			s.judge(tk, first, err)

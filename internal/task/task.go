@@ -38,6 +38,10 @@ type Peer interface {
 	Gone() bool
 }
 
+// Waiter is told, once, that a task has ended: its Err, Outputs and Trace are final. It is
+// called on whatever goroutine ended the task and must return at once.
+type Waiter interface{ Ended() }
+
 // Trace is what happened to a task, for response headers and metrics.
 type Trace struct {
 	Queued   clock.Instant // submitted to the scheduler
@@ -74,8 +78,10 @@ type Task struct {
 
 	// Arena owns the inputs' memory. Only the decoder allocates from it.
 	Arena tensor.Arena
-	// Wait is the scheduler's: it holds what wakes the handler. Kept across uses of a
-	// pooled task so that waiting does not allocate.
+	// Waiter is told when a submitted task has ended. If it is nil, Wait is.
+	Waiter Waiter
+	// Wait is what a caller blocks on. Kept across uses of a pooled task so that waiting
+	// does not allocate.
 	Wait chan struct{}
 
 	refs    atomic.Int32
@@ -116,8 +122,18 @@ func (t *Task) reset() {
 	default:
 	}
 	t.Rows, t.Inputs, t.Wanted, t.ShapeKey = 0, inputs, 0, 0
-	t.Arrived, t.Deadline, t.Priority, t.Peer = 0, 0, 0, nil
+	t.Arrived, t.Deadline, t.Priority, t.Peer, t.Waiter = 0, 0, 0, nil, nil
 	t.Outputs, t.Err, t.Trace = outputs, nil, Trace{}
+}
+
+// End tells the waiter that the task has ended. The scheduler calls it once; the task is
+// the waiter's again.
+func (t *Task) End() {
+	if t.Waiter != nil {
+		t.Waiter.Ended()
+	} else {
+		t.Wait <- struct{}{}
+	}
 }
 
 // Wants reports whether output k was asked for.
