@@ -54,6 +54,29 @@ func TestHandlerAllocations(t *testing.T) {
 	f("JSON", simpleBody(`"id":"42",`), nil, 0)
 }
 
+// Through an event loop a request allocates no more, from the socket to the socket.
+func TestLoopAllocations(t *testing.T) {
+	model := simpleModel()
+	e := serve(t, newFakeModels(model), func(o *Options) { o.Observer = nil })
+	c := e.dial()
+	raw, answer := []byte(rawBinary()), make([]byte, 4096)
+	ask := func() {
+		if _, err := c.Write(raw); err != nil {
+			t.Fatal(err)
+		}
+		if n, err := c.Read(answer); err != nil || n < 12 || string(answer[9:12]) != "200" {
+			t.Fatalf("got %q, %v", answer[:n], err)
+		}
+	}
+	for range 100 {
+		ask()
+	}
+	// The fake runs each task on a new goroutine, which allocates its closure.
+	if got := testing.AllocsPerRun(1000, ask); got > 1 {
+		t.Errorf("%v allocations per request", got)
+	}
+}
+
 // A shed costs as little: it is what the server does most when it is overloaded.
 func TestShedAllocations(t *testing.T) {
 	model := simpleModel()

@@ -9,21 +9,32 @@ import (
 	"sluice/internal/clock"
 	"sluice/internal/fault"
 	"sluice/internal/oip"
+	"sluice/internal/task"
 )
 
 // call is one request on its way through the handlers. It is pooled: its buffers and
 // the decoder's are what keeps a request from allocating.
 type call struct {
 	ctx     *fasthttp.RequestCtx
-	conn    *conn // nil if the request did not come through Serve
+	peer    task.Peer // nil if the request did not come through Serve
 	arrived clock.Instant
 	params  params
 	name    []byte // decoded model name
+
+	// Of a prediction, from receive to conclude.
+	model Model
+	wire  format
+	task  *task.Task
+	// Of a request that an event loop serves; nil otherwise.
+	loop   *loop
+	socket *socket
+	next   *call // in loop.done
 
 	request  oip.Request
 	v1       oip.V1Request
 	inflated []byte // decompressed body
 	reserved int64  // counted for it in Server.bodies
+	accept   coding // of the answer
 	scratch  []byte // header values
 	reached  bool   // a model has been asked, so the outcome is reported
 	outcome  Outcome
@@ -35,7 +46,9 @@ var calls = sync.Pool{New: func() any { return &call{} }}
 const maxKeptBody = 1 << 20
 
 func (c *call) recycle() {
-	c.ctx, c.conn, c.params, c.reached = nil, nil, params{}, false
+	c.ctx, c.peer, c.params, c.reached = nil, nil, params{}, false
+	c.model, c.wire, c.task = nil, nil, nil
+	c.loop, c.socket, c.next = nil, nil, nil
 	c.request.Reset()
 	if cap(c.inflated) > maxKeptBody {
 		c.inflated = nil
@@ -44,8 +57,8 @@ func (c *call) recycle() {
 	calls.Put(c)
 }
 
-// model pins the model that the path names.
-func (s *Server) model(c *call) (Model, error) {
+// find pins the model that the path names.
+func (s *Server) find(c *call) (Model, error) {
 	var f *fault.Error
 	if c.name, f = modelName(c.name[:0], c.params.model); f != nil {
 		return nil, f

@@ -90,24 +90,16 @@ var deflaters = sync.Pool{New: func() any { return &deflater{} }}
 // one and it is large enough to gain. Nothing but infer answers is ever compressed:
 // there are clients that ask for it and cannot read it elsewhere.
 func (s *Server) compress(c *call, body []byte) []byte {
-	if len(body) < s.opt.CompressFrom {
-		return body
-	}
-	header := c.ctx.Request.Header.PeekCanonical(headerAcceptEncoding)
-	if len(header) == 0 {
-		return body
-	}
-	as := acceptable(header)
-	if as == identity {
+	if c.accept == identity || len(body) < s.opt.CompressFrom {
 		return body
 	}
 	d := deflaters.Get().(*deflater)
 	defer deflaters.Put(d)
 	d.out.Reset()
-	if d.pack(as, body) != nil || d.out.Len() >= len(body) {
+	if d.pack(c.accept, body) != nil || d.out.Len() >= len(body) {
 		return body
 	}
-	c.ctx.Response.Header.SetContentEncodingBytes(codingNames[as])
+	c.ctx.Response.Header.SetContentEncodingBytes(codingNames[c.accept])
 	body = append(body[:0], d.out.Bytes()...)
 	if d.out.Cap() > maxKeptBody {
 		d.out = bytes.Buffer{}

@@ -42,6 +42,7 @@ type conn struct {
 	idle    atomic.Bool   // no byte of the next request has come
 	now     clock.Instant // latest reading; saves one per idle wait
 	arrived clock.Instant // first byte of the current request
+	began   clock.Instant // first byte of a request that an event loop began to read; else 0
 	readBy  clock.Instant // armed deadlines
 	writeBy clock.Instant
 }
@@ -109,6 +110,9 @@ func (c *conn) await(p []byte, got int) (n int, err error) {
 	if n = c.takeAhead(p); n > 0 {
 		c.now = clock.Now()
 		c.arrived = c.now
+		if c.began != 0 {
+			c.arrived, c.began = c.began, 0
+		}
 		return n, nil
 	}
 	c.fresh = true

@@ -29,9 +29,13 @@ func TestParseMillis(t *testing.T) {
 func TestDeadline(t *testing.T) {
 	model := simpleModel()
 	run := model.run
-	var seen task.Task
+	type asked struct {
+		budget   time.Duration
+		priority task.Priority
+	}
+	tasks := make(chan asked, 1)
 	model.run = func(tk *task.Task) error {
-		seen.Arrived, seen.Deadline, seen.Priority = tk.Arrived, tk.Deadline, tk.Priority
+		tasks <- asked{tk.Deadline.Sub(tk.Arrived), tk.Priority}
 		return run(tk)
 	}
 	e := serve(t, newFakeModels(model), nil)
@@ -40,8 +44,8 @@ func TestDeadline(t *testing.T) {
 		if a := e.send(post(simpleInfer, simpleBody(parameters), headers...)); a.status != 200 {
 			t.Fatalf("got %d %s", a.status, a.body)
 		}
-		if got := seen.Deadline.Sub(seen.Arrived); got != want || seen.Priority != class {
-			t.Errorf("%s %v: budget %v and priority %d, want %v and %d", parameters, headers, got, seen.Priority, want, class)
+		if got := <-tasks; got != (asked{want, class}) {
+			t.Errorf("%s %v: budget and priority %v, want %v", parameters, headers, got, asked{want, class})
 		}
 	}
 	f("", 10*time.Second, task.Normal)

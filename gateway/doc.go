@@ -4,9 +4,11 @@
 //
 // The flow of a prediction is predict.go, top to bottom. Around it:
 //
-//   - conn.go wraps each accepted connection. It checks the framing of every request
-//     before the HTTP library sees a byte (head.go, chunk.go), hands over one request
-//     at a time, and answers what cannot be framed itself (refuse.go).
+//   - loop.go says how event loops serve connections of small, plain requests
+//     (worker_linux.go, socket_linux.go, plain_linux.go), and what they leave to others.
+//   - conn.go wraps each other connection, which has a goroutine. It checks the framing of
+//     every request before the HTTP library sees a byte (head.go, chunk.go), hands over
+//     one request at a time, and answers what cannot be framed itself (refuse.go).
 //   - routes.go is the table of all routes with their class; the predict port serves
 //     public and infer routes, the admin port (admin.go) the admin ones. Nothing on
 //     the predict port changes the server.
@@ -25,7 +27,8 @@
 // errors, and takes memory for a body as soon as it is announced. Looking at the raw
 // headers in the handler is too late, since the body has been read by then; its
 // HeaderReceived hook cannot refuse; and neither sees chunks. Between the socket and
-// fasthttp everything is seen once, for about 0.15 µs per request.
+// fasthttp everything is seen once, for about 0.15 µs per request. The loops look at the
+// head in the same way, and keep only requests without any of this.
 //
 // Only cmd/sluice may import this package. It joins Models, Control and Observer to
 // the registry, the scheduler and the metrics.

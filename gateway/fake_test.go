@@ -62,6 +62,20 @@ func (m *fakeModel) Predict(t *task.Task) error {
 	return nil
 }
 
+// Submit runs the task on a goroutine of its own, as the lane of a scheduler would.
+func (m *fakeModel) Submit(t *task.Task) error {
+	go func() {
+		defer func() {
+			if p := recover(); p != nil {
+				t.Err = fault.New(fault.Internal, "internal error")
+			}
+			t.End()
+		}()
+		t.Err = m.Predict(t)
+	}()
+	return nil
+}
+
 func (m *fakeModel) Stats() oip.ModelStatistics {
 	m.mu.Lock()
 	defer m.mu.Unlock()

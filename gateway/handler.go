@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"errors"
 	"sync/atomic"
 	"time"
 
@@ -11,17 +12,31 @@ import (
 	"sluice/internal/fault"
 )
 
-// handle answers one request. Whatever panics below costs that request alone.
+// handle answers one request on the goroutine of its connection.
 func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 	c := calls.Get().(*call)
 	c.ctx = ctx
 	if conn, ok := ctx.Conn().(*conn); ok {
-		c.conn, c.arrived = conn, conn.arrived
+		c.peer, c.arrived = conn, conn.arrived
 	} else {
 		c.arrived = clock.Now()
 	}
-	defer s.finish(c)
-	if err := s.dispatch(c); err != nil {
+	s.step(c, (*Server).dispatch)
+}
+
+// errPending says that a request goes on elsewhere: its answer comes in a later step.
+var errPending = errors.New("BUG: a pending request was taken for answered")
+
+// step takes a request a step further and reports whether it has been answered. Whatever
+// panics below costs that request alone.
+func (s *Server) step(c *call, next func(*Server, *call) error) (answered bool) {
+	answered = true
+	defer s.finish(c, &answered)
+	switch err := next(s, c); {
+	case err == nil:
+	case err == errPending: //nolint:errorlint // a sentinel of this package, never wrapped
+		answered = false
+	default:
 		f := fault.Of(err)
 		if f.Kind == fault.Internal {
 			s.failures.log(s.opt.Log, "request failed", zap.Error(err))
@@ -29,15 +44,23 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 		if !c.reached {
 			s.opt.Observer.Refused(f.Kind)
 		}
-		writeFault(&ctx.Response, f)
+		writeFault(&c.ctx.Response, f)
 	}
+	return answered
 }
 
-// finish ends every request, also one whose handler panicked.
-func (s *Server) finish(c *call) {
+// finish ends every request that has been answered, also one whose handler panicked.
+func (s *Server) finish(c *call, answered *bool) {
 	ctx := c.ctx
+	reason := recover()
+	if reason == nil && !*answered {
+		return
+	}
 	s.release(&c.reserved)
-	if reason := recover(); reason != nil {
+	if c.model != nil {
+		c.model.Release()
+	}
+	if reason != nil {
 		// c is not recycled: nobody knows what still looks at its buffers.
 		s.failures.log(s.opt.Log, "request panicked", zap.Any("panic", reason), zap.Stack("stack"))
 		s.opt.Observer.Refused(fault.Internal)

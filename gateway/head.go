@@ -13,6 +13,9 @@ const chunkedBody = -1
 type head struct {
 	size int   // bytes of the block with its blank line; 0 while it is not complete
 	body int64 // bytes of the body, or chunkedBody
+	// plain says that HTTP/1.1 is spoken and that the body, if there is one, follows at once,
+	// has a length, and is not encoded.
+	plain bool
 }
 
 // scanHead frames the request whose first bytes are p. It refuses whatever two readers
@@ -127,6 +130,7 @@ type headScan struct {
 	http11  bool
 	host    bool
 	chunked bool
+	special bool  // an expectation or an encoded body
 	length  int64 // -1 if there is no Content-Length
 }
 
@@ -148,9 +152,14 @@ func (s *headScan) line(line []byte) *fault.Error {
 			s.host = true
 		}
 	case len("expect"):
-		if foldEqual(name, "expect") && !foldEqual(trimBlank(line[colon+1:]), "100-continue") {
-			return fault.New(fault.ExpectationFailed, "only the expectation 100-continue can be met")
+		if foldEqual(name, "expect") {
+			s.special = true
+			if !foldEqual(trimBlank(line[colon+1:]), "100-continue") {
+				return fault.New(fault.ExpectationFailed, "only the expectation 100-continue can be met")
+			}
 		}
+	case len("content-encoding"):
+		s.special = s.special || foldEqual(name, "content-encoding")
 	case len("content-length"):
 		if foldEqual(name, "content-length") {
 			return s.contentLength(trimBlank(line[colon+1:]))
@@ -203,7 +212,7 @@ func (s *headScan) framing(size int, lim *Limits) (head, *fault.Error) {
 	case s.length > lim.MaxBodyBytes:
 		return head{}, bodyTooLarge(lim)
 	}
-	return head{size: size, body: max(s.length, 0)}, nil
+	return head{size: size, body: max(s.length, 0), plain: s.http11 && !s.special}, nil
 }
 
 func bodyTooLarge(lim *Limits) *fault.Error {

@@ -62,7 +62,7 @@ func anyReady(states []ModelStatus, name string) bool {
 
 // modelReady answers for one model: Acquire's faults say why it is not.
 func (s *Server) modelReady(c *call) error {
-	m, err := s.model(c)
+	m, err := s.find(c)
 	if err != nil {
 		return err
 	}

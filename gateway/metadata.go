@@ -22,7 +22,7 @@ func (s *Server) modelList(c *call) error {
 }
 
 func (s *Server) modelMetadata(c *call) error {
-	m, err := s.model(c)
+	m, err := s.find(c)
 	if err != nil {
 		return err
 	}
@@ -41,7 +41,7 @@ func (s *Server) modelMetadata(c *call) error {
 }
 
 func (s *Server) modelConfig(c *call) error {
-	m, err := s.model(c)
+	m, err := s.find(c)
 	if err != nil {
 		return err
 	}
@@ -87,7 +87,7 @@ func (s *Server) modelStatusV1(c *call) error {
 
 // unknown is Acquire's fault for a model that is not in the list.
 func (s *Server) unknown(c *call) error {
-	m, err := s.model(c)
+	m, err := s.find(c)
 	if err != nil {
 		return err
 	}

@@ -31,6 +31,9 @@ type Model interface {
 	// Predict submits a task and blocks until its one end state, at the latest a little
 	// after the task's deadline. Its error is a fault.
 	Predict(*task.Task) error
+	// Submit is Predict without the blocking, for event loops: after nil the task's Waiter
+	// hears of its one end state, and what the task sets going may wait for Options.Run.
+	Submit(*task.Task) error
 	// Stats is what the version has done since it was loaded. Every figure only grows.
 	Stats() oip.ModelStatistics
 	Release()

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -14,9 +15,9 @@ import (
 func TestObserver(t *testing.T) {
 	model := simpleModel()
 	run := model.run
-	late := false
+	var late atomic.Bool
 	model.run = func(tk *task.Task) error {
-		if late {
+		if late.Load() {
 			tk.Deadline = tk.Arrived
 		}
 		return run(tk)
@@ -24,7 +25,7 @@ func TestObserver(t *testing.T) {
 	e := serve(t, newFakeModels(model), nil)
 	two := "{" + inputs(input("INPUT0", "INT32", "[2,16]", `"data":[`+sixteen+","+sixteen+`]`), input("INPUT1", "INT32", "[2,16]", `"data":[`+sixteen+","+sixteen+`]`)) + "}"
 	e.send(post(simpleInfer, two))
-	late = true
+	late.Store(true)
 	e.send(post(simpleInfer, two))
 	e.send(post(simpleInfer, "{"+inputs(intInput("INPUT0"))+"}"))
 	e.send(post("/v2/models/nope/infer", two))

@@ -48,6 +48,16 @@ type Options struct {
 	// BasePath is cut from the front of every path, such as "/models-eu"; default none.
 	BasePath string
 	Limits   Limits
+	// Workers is how many goroutines serve connections in event loops (loop.go); default 0:
+	// each connection has a goroutine of its own, as on systems other than Linux.
+	Workers int
+	// Run is called by workers after they have submitted what had come: it runs what can be
+	// run at once. more says that there is more to run and that it waits for the next call;
+	// busy is how long what comes in next could not be run anyway. Required with Workers.
+	Run func() (more bool, busy time.Duration)
+	// OnWorker is called first on the goroutine of each worker: the place to bind it to a
+	// thread. Default: nothing is done.
+	OnWorker func(worker int)
 	// HeaderTimeout is the time for a header once its first byte has come; default 10 s.
 	HeaderTimeout time.Duration
 	// ReadTimeout is the time for a body once its header has come; default 30 s.
@@ -94,6 +104,9 @@ func (o *Options) complete() error {
 	if o.Version == "" {
 		o.Version = "dev"
 	}
+	if o.OnWorker == nil {
+		o.OnWorker = func(int) {}
+	}
 	if o.Ready == nil {
 		o.Ready = func() bool { return true }
 	}
@@ -107,6 +120,9 @@ func (o *Options) complete() error {
 	var faults []error
 	if o.Models == nil {
 		faults = append(faults, errors.New("cannot serve without Models"))
+	}
+	if o.Workers > 0 && o.Run == nil {
+		faults = append(faults, errors.New("cannot serve with Workers and without Run"))
 	}
 	if o.BasePath != "" && (o.BasePath[0] != '/' || o.BasePath[len(o.BasePath)-1] == '/') {
 		faults = append(faults, fmt.Errorf("base path %q must start with a slash and not end with one", o.BasePath))
@@ -124,6 +140,7 @@ func (o *Options) complete() error {
 		{"MaxHeaderBytes", int64(l.MaxHeaderBytes), 256, 1 << 20},
 		{"MaxHeaders", int64(l.MaxHeaders), 1, 10_000},
 		{"MaxURIBytes", int64(l.MaxURIBytes), 64, int64(l.MaxHeaderBytes)},
+		{"Workers", int64(o.Workers), 0, 1 << 10},
 		{"MaxConnections", int64(l.MaxConnections), 1, 1 << 20},
 		{"HeaderTimeout", int64(o.HeaderTimeout), 1, math.MaxInt64},
 		{"ReadTimeout", int64(o.ReadTimeout), 1, math.MaxInt64},

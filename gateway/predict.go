@@ -22,34 +22,54 @@ func (s *Server) predict(c *call) error   { return s.infer(c, formatV2{}) }
 func (s *Server) predictV1(c *call) error { return s.infer(c, formatV1{}) }
 
 // infer is a prediction from parsed header to encoded answer.
-func (s *Server) infer(c *call, wire format) error {
-	m, err := s.model(c)
-	if err != nil {
+func (s *Server) infer(c *call, wire format) (err error) {
+	if c.model, err = s.find(c); err != nil {
 		return err
 	}
-	defer m.Release()
-	info, t := m.Info(), task.Get()
-	if err = s.receive(c, m, info, wire, t); err == nil { // deadline, admission, decode
-		if err = m.Predict(t); err == nil { //               queue, batch, run
-			err = s.respond(c, info, wire, t) //             encode, headers
-		}
+	c.wire, c.task = wire, task.Get()
+	if err = s.receive(c); err == nil { // deadline, admission, decode
+		err = s.predictOn(c) //            queue, batch, run
 	}
-	s.account(c, m, info, t, err) //                         metrics, headers
-	t.Release()
+	if err == errPending { //nolint:errorlint // a sentinel of this package, never wrapped
+		return err // (*Server).conclude is called when the task has ended
+	}
+	return s.end(c, err)
+}
+
+// predictOn has the model run the task: the goroutine of a connection waits for it, an event
+// loop goes on to other requests.
+func (s *Server) predictOn(c *call) error {
+	if c.loop == nil {
+		return c.model.Predict(c.task)
+	}
+	c.task.Waiter = c
+	if err := c.model.Submit(c.task); err != nil {
+		return err
+	}
+	return errPending
+}
+
+// conclude answers a prediction whose task has ended.
+func (s *Server) conclude(c *call) error { return s.end(c, c.task.Err) }
+
+func (s *Server) end(c *call, err error) error {
+	if err == nil {
+		err = s.respond(c) // encode, headers
+	}
+	s.account(c, err) // metrics, headers
+	c.task.Release()
 	return err
 }
 
 // receive fixes the deadline, asks whether there is any point in going on, and decodes.
-func (s *Server) receive(c *call, m Model, info *ModelInfo, wire format, t *task.Task) error {
+func (s *Server) receive(c *call) error {
+	info, t := c.model.Info(), c.task
 	budget, f := c.budget(info.Budget, s.opt.Limits.MaxBudget)
 	if f != nil {
 		return f
 	}
-	t.Arrived, t.Deadline = c.arrived, c.arrived.Add(budget)
-	if c.conn != nil {
-		t.Peer = c.conn
-	}
-	if err := m.Admit(t.Deadline); err != nil {
+	t.Arrived, t.Deadline, t.Peer = c.arrived, c.arrived.Add(budget), c.peer
+	if err := c.model.Admit(t.Deadline); err != nil {
 		return err
 	}
 	body, err := s.body(c)
@@ -57,7 +77,8 @@ func (s *Server) receive(c *call, m Model, info *ModelInfo, wire format, t *task
 		return err
 	}
 	c.outcome.RequestBytes = len(body)
-	if err := wire.decode(s, c, info, body, t); err != nil {
+	c.accept = acceptable(c.ctx.Request.Header.PeekCanonical(headerAcceptEncoding))
+	if err := c.wire.decode(s, c, info, body, t); err != nil {
 		return err
 	}
 	c.outcome.Decode = clock.Now().Sub(c.arrived)
@@ -65,10 +86,10 @@ func (s *Server) receive(c *call, m Model, info *ModelInfo, wire format, t *task
 }
 
 // respond encodes the answer straight into fasthttp's buffer.
-func (s *Server) respond(c *call, info *ModelInfo, wire format, t *task.Task) error {
+func (s *Server) respond(c *call) error {
 	begin := clock.Now()
 	resp := &c.ctx.Response
-	out, binary, err := wire.encode(c, info, resp.SwapBody(nil)[:0], t)
+	out, binary, err := c.wire.encode(c, c.model.Info(), resp.SwapBody(nil)[:0], c.task)
 	if err != nil {
 		resp.SwapBody(out)
 		return err
@@ -88,21 +109,21 @@ func (s *Server) respond(c *call, info *ModelInfo, wire format, t *task.Task) er
 	}
 	c.outcome.ResponseBytes = len(out)
 	end := clock.Now()
-	c.outcome.Encode, c.outcome.Total, c.outcome.Late = end.Sub(begin), end.Sub(c.arrived), end > t.Deadline
+	c.outcome.Encode, c.outcome.Total, c.outcome.Late = end.Sub(begin), end.Sub(c.arrived), end > c.task.Deadline
 	return nil
 }
 
 // account explains a request that reached a model, to the client and to the metrics.
-func (s *Server) account(c *call, m Model, info *ModelInfo, t *task.Task, err error) {
+func (s *Server) account(c *call, err error) {
 	o := &c.outcome
 	c.reached = true
-	o.Rows, o.Trace = t.Rows, t.Trace
+	o.Rows, o.Trace = c.task.Rows, c.task.Trace
 	if err != nil {
 		o.Fault = fault.Of(err).Kind
 		o.Total = clock.Now().Sub(c.arrived)
 	}
-	c.explain(&c.ctx.Response.Header, info)
-	s.opt.Observer.Predicted(m, o)
+	c.explain(&c.ctx.Response.Header, c.model.Info())
+	s.opt.Observer.Predicted(c.model, o)
 }
 
 // formatV2 is the Open Inference Protocol.

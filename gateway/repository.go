@@ -34,7 +34,7 @@ func index(models Models, body []byte) ([]oip.IndexEntry, error) {
 
 // statistics reports one model. The protocol's word for an unknown one is 400 here.
 func (s *Server) statistics(c *call) error {
-	m, err := s.model(c)
+	m, err := s.find(c)
 	switch {
 	case fault.Is(err, fault.ModelNotFound):
 		return fault.Newf(fault.InvalidRequest, "requested model '%s' is not available", c.name)

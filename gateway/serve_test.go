@@ -61,10 +61,31 @@ func (r *recorder) Answered(status int) {
 	r.statuses = append(r.statuses, status)
 }
 
+// workers is how many workers a test's server has.
+var workers = 2
+
+// TestOnGoroutines repeats on connections with goroutines of their own what the other tests
+// prove of event loops.
+func TestOnGoroutines(t *testing.T) {
+	defer func(n int) { workers = n }(workers)
+	workers = 0
+	for name, test := range map[string]func(*testing.T){
+		"inputs": TestBadInputs, "stalls": TestStalls, "scheduler faults": TestSchedulerFaults,
+		"outputs": TestConformanceOutputs, "binary": TestConformanceBinaryInputs, "checks": TestConformanceChecks,
+		"types": TestConformanceTypes, "parameters": TestConformanceParameters, "V1": TestConformanceV1,
+		"golden": TestGoldenWire, "pipelining": TestPipelining, "deep pipelining": TestDeepPipelining,
+		"fragments": TestChunkedAndFragmentedRequests, "write timeout": TestWriteTimeout, "idle timeout": TestIdleTimeout,
+		"drain": TestDrainLosesNothing, "drain deadline": TestDrainDeadline, "limit": TestConnectionLimit,
+		"panic": TestPanicIsOneRequest, "peer": TestPeerGone, "own answers": TestAnswersAreOnesOwn,
+	} {
+		t.Run(name, test)
+	}
+}
+
 func serve(t *testing.T, models *fakeModels, change func(*Options)) *edge {
 	t.Helper()
 	seen := &recorder{}
-	opt := Options{Models: models, Observer: seen, Version: "1.2.3"}
+	opt := Options{Models: models, Observer: seen, Version: "1.2.3", Workers: workers, Run: func() (bool, time.Duration) { return false, 0 }}
 	if change != nil {
 		change(&opt)
 	}

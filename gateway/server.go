@@ -24,6 +24,7 @@ type Server struct {
 
 	draining atomic.Bool  // not ready; answers close their connections
 	stopping atomic.Bool  // no new connections
+	accepted atomic.Bool  // the last of them has come
 	refusing atomic.Bool  // the drain deadline has passed
 	bodies   atomic.Int64 // bytes of large bodies being read
 	lingers  atomic.Int32 // connections being turned away
@@ -35,7 +36,9 @@ type Server struct {
 	mu        struct {
 		sync.Mutex
 		listeners []net.Listener
-		conns     map[*conn]struct{}
+		open      int                // connections
+		conns     map[*conn]struct{} // those with a goroutine of their own
+		loops     []*loop            // they have the others
 	}
 }
 
@@ -105,30 +108,68 @@ func (s *Server) listen(ln net.Listener) bool {
 	}
 	s.mu.listeners = append(s.mu.listeners, ln)
 	s.accepting.Add(1)
+	s.startLoopsLocked()
 	return true
 }
 
-// admit gives a connection its goroutine, which serves it until it ends.
+// admit gives a connection to an event loop, or a goroutine that serves it until it ends.
 func (s *Server) admit(raw net.Conn) {
-	c := newConn(raw, s)
 	s.mu.Lock()
-	room := len(s.mu.conns) < s.opt.Limits.MaxConnections
+	room := s.mu.open < s.opt.Limits.MaxConnections
 	if room {
-		s.mu.conns[c] = struct{}{}
+		s.mu.open++
 	}
 	s.mu.Unlock()
 	if !room {
-		s.turnAway(c, fault.Newf(fault.NoCapacity, "all %d connections are in use; try again", s.opt.Limits.MaxConnections))
+		s.turnAway(newConn(raw, s), fault.Newf(fault.NoCapacity, "all %d connections are in use; try again", s.opt.Limits.MaxConnections))
 		return
 	}
 	s.opt.Observer.Connected(1)
+	if !s.loopTakes(raw) {
+		s.dedicate(newConn(raw, s), nil)
+	}
+}
+
+// dedicate gives a connection a goroutine. rest is the end of an answer to its previous
+// request that is still to be written; last ends the connection after it.
+func (s *Server) dedicate(c *conn, rest *unsent) {
+	s.mu.Lock()
+	s.mu.conns[c] = struct{}{}
+	s.mu.Unlock()
 	s.running.Go(func() {
-		defer s.opt.Observer.Connected(-1)
-		_ = s.http.ServeConn(c) // its errors have been answered or concern a client that left
+		if rest.write(c) {
+			_ = s.http.ServeConn(c) // its errors have been answered or concern a client that left
+		} else {
+			_ = c.Close()
+		}
 		s.mu.Lock()
 		delete(s.mu.conns, c)
 		s.mu.Unlock()
+		s.closed()
 	})
+}
+
+// unsent is what is left to write of an answer.
+type unsent struct {
+	bytes []byte
+	last  bool // the connection ends with it
+}
+
+// write reports whether the connection goes on.
+func (u *unsent) write(c *conn) bool {
+	if u == nil {
+		return true
+	}
+	_, err := c.Write(u.bytes)
+	return err == nil && !u.last
+}
+
+// closed counts a connection out.
+func (s *Server) closed() {
+	s.mu.Lock()
+	s.mu.open--
+	s.mu.Unlock()
+	s.opt.Observer.Connected(-1)
 }
 
 // maxLingers bounds the goroutines that turn connections away with an answer; beyond
@@ -167,6 +208,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	s.BeginDrain()
 	s.stopListeners()
 	s.accepting.Wait()
+	s.accepted.Store(true)
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for s.closeIdle() > 0 {
@@ -196,6 +238,9 @@ func (s *Server) Close() error {
 	for c := range s.mu.conns {
 		_ = c.Conn.Close()
 	}
+	for _, l := range s.mu.loops {
+		l.post(cutAll)
+	}
 	return err
 }
 
@@ -223,5 +268,8 @@ func (s *Server) closeIdle() int {
 			_ = c.Conn.Close()
 		}
 	}
-	return len(s.mu.conns)
+	for _, l := range s.mu.loops {
+		l.post(cutIdle)
+	}
+	return s.mu.open
 }

@@ -1,0 +1,199 @@
+package gateway
+
+import (
+	"bytes"
+	"strconv"
+	"syscall"
+	"unsafe"
+
+	"github.com/valyala/fasthttp"
+	"golang.org/x/sys/unix"
+
+	"sluice/internal/clock"
+)
+
+// How a worker serves plain requests, from the bytes that a socket gave to those that it takes.
+
+// take serves the whole requests at the start of p and keeps the rest. p is the loop's or the
+// socket's own buffer.
+func (w *worker) take(k *socket, p []byte) {
+	for {
+		for len(p) >= 2 && p[0] == '\r' && p[1] == '\n' { // left over by a sloppy client
+			p = p[2:]
+		}
+		if len(p) == 0 {
+			k.kept = k.kept[:0]
+			return
+		}
+		h, f := scanHead(p, &w.s.opt.Limits)
+		if f != nil || h.size > 0 && !(h.plain && h.body <= smallBody && ordinary(p, h.body)) {
+			w.handOver(k, p, nil)
+			return
+		}
+		size := h.size + int(h.body)
+		if h.size == 0 || size > len(p) {
+			w.keep(k, p)
+			w.setPartial(k, true)
+			return
+		}
+		if !w.parse(p[:h.size]) {
+			w.handOver(k, p, nil)
+			return
+		}
+		w.setPartial(k, false)
+		w.serve(k, p[h.size:size], p[size:])
+		if k.closed {
+			return
+		}
+		w.keep(k, p[size:])
+		if k.busy {
+			return
+		}
+		p = k.kept
+		k.since = clock.Now()
+	}
+}
+
+func (w *worker) keep(k *socket, p []byte) {
+	if len(p) == 0 {
+		k.kept = k.kept[:0]
+		return
+	}
+	k.kept = append(k.kept[:0], p...)
+}
+
+// ordinary reports whether a request is a GET without or a POST with a body, for a target of
+// which every reader makes the same.
+func ordinary(p []byte, body int64) bool {
+	var target []byte
+	switch {
+	case len(p) > 5 && string(p[:5]) == "POST ":
+		target = p[5:]
+	case len(p) > 4 && string(p[:4]) == "GET " && body == 0:
+		target = p[4:]
+	default:
+		return false
+	}
+	for i, b := range target {
+		if b == ' ' {
+			return i > 0 && target[0] == '/'
+		}
+		if !isPlainTarget[b] {
+			return false
+		}
+	}
+	return false
+}
+
+var isPlainTarget = func() (t [256]bool) {
+	for b := range t {
+		t[b] = isDigit(byte(b)) || 'a' <= b|0x20 && b|0x20 <= 'z'
+	}
+	for _, b := range "/-._~:" {
+		t[b] = true
+	}
+	return t
+}()
+
+// parse reads a header block that scanHead let through.
+func (w *worker) parse(block []byte) bool {
+	w.ctx.Request.Reset()
+	w.header.Reset(block)
+	w.reader.Reset(&w.header)
+	return w.ctx.Request.Header.Read(w.reader) == nil
+}
+
+// serve starts on a request, which has been parsed but for its body; rest is what came after it.
+func (w *worker) serve(k *socket, body, rest []byte) {
+	w.ctx.Request.SetBodyRaw(body)
+	w.resetResponse()
+	k.last = w.ctx.Request.Header.ConnectionClose()
+	c := calls.Get().(*call)
+	c.ctx, c.peer, c.arrived = &w.ctx, k, k.since
+	c.loop, c.socket = w.l, k
+	k.busy = true
+	w.l.inFlight.Add(1)
+	if !w.s.step(c, (*Server).dispatch) {
+		w.submitted = true
+		return
+	}
+	k.busy = false
+	w.l.inFlight.Add(-1)
+	w.answer(k, rest)
+}
+
+func (w *worker) resetResponse() {
+	w.ctx.Response.Reset()
+	w.ctx.Response.Header.SetNoDefaultContentType(true)
+}
+
+// maxKeptOut bounds the buffer that a loop keeps for answers.
+const maxKeptOut = 1 << 20
+
+// answer writes the response; kept is what has been read beyond the request.
+func (w *worker) answer(k *socket, kept []byte) {
+	resp := &w.ctx.Response
+	if k.last {
+		resp.Header.SetConnectionClose()
+	}
+	last := resp.Header.ConnectionClose()
+	w.out = appendResponse(w.out[:0], resp)
+	n, err := write(k.fd, w.out)
+	switch {
+	case err == 0 && n == len(w.out):
+		if last {
+			w.drop(k)
+		}
+	case err == 0 || err == unix.EAGAIN || err == unix.EINTR:
+		w.handOver(k, kept, &unsent{w.out[n:], last})
+	default:
+		w.drop(k)
+	}
+	if cap(w.out) > maxKeptOut {
+		w.out = nil
+	}
+}
+
+// appendResponse appends an answer as fasthttp's server writes it.
+func appendResponse(dst []byte, resp *fasthttp.Response) []byte {
+	h, body := &resp.Header, resp.Body()
+	if code := h.StatusCode(); code == fasthttp.StatusOK {
+		dst = append(dst, "HTTP/1.1 200 OK\r\n"...)
+	} else {
+		dst = strconv.AppendInt(append(dst, "HTTP/1.1 "...), int64(code), 10)
+		dst = append(append(append(dst, ' '), fasthttp.StatusMessage(code)...), "\r\n"...)
+	}
+	told := false
+	for name, value := range h.All() {
+		if !told && !bytes.Equal(name, headerContentType) && !bytes.Equal(name, headerContentEncoding) {
+			dst, told = appendLength(dst, len(body)), true
+		}
+		dst = append(append(append(append(dst, name...), ": "...), value...), "\r\n"...)
+	}
+	if !told {
+		dst = appendLength(dst, len(body))
+	}
+	return append(append(dst, "\r\n"...), body...)
+}
+
+func appendLength(dst []byte, n int) []byte {
+	return append(strconv.AppendInt(append(dst, "Content-Length: "...), int64(n), 10), "\r\n"...)
+}
+
+// read and write do not block, so that the runtime need not hear of them.
+
+func read(fd int, p []byte) (int, syscall.Errno) {
+	n, _, errno := syscall.RawSyscall(unix.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)))
+	if errno != 0 {
+		return 0, errno
+	}
+	return int(n), 0
+}
+
+func write(fd int, p []byte) (int, syscall.Errno) {
+	n, _, errno := syscall.RawSyscall(unix.SYS_WRITE, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)))
+	if errno != 0 {
+		return 0, errno
+	}
+	return int(n), 0
+}
