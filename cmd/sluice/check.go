@@ -40,7 +40,7 @@ model is refused.`,
 			if !asJSON {
 				fmt.Printf("settings\n\n%s\n", cfg)
 			}
-			return check(cmd, modelOptions(cfg, paths, cpuLanes(cfg.Scheduler.CPULanes, leaveRoom()), library, zap.NewNop()), asJSON)
+			return check(cmd, modelOptions(cfg, paths, cpuLanes(cfg.Scheduler.CPULanes, planThreads().cores), library, zap.NewNop()), asJSON)
 		},
 	}
 	settingFlags(cmd)

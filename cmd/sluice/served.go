@@ -31,6 +31,7 @@ var (
 func (s *served) Info() *gateway.ModelInfo           { return s.info }
 func (s *served) Admit(deadline clock.Instant) error { return s.queue.Admit(deadline) }
 func (s *served) Predict(t *task.Task) error         { return s.queue.Predict(t) }
+func (s *served) Submit(t *task.Task) error          { return s.queue.Submit(t) }
 func (s *served) Release()                           { s.version.Release() }
 
 // Close drains the version and takes its series out of the metrics.

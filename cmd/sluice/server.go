@@ -31,10 +31,6 @@ const spreadAfter = 500 * time.Microsecond
 // callers. Without it a model whose rows cost the same in any batch would run them singly.
 const batchOverhead = 20 * time.Microsecond
 
-// linger is the longest that an idle CPU lane waits for a batch worth running: about what
-// the handlers need to read and submit the requests of a batch.
-const linger = 200 * time.Microsecond
-
 // server is the running gateway.
 type server struct {
 	cfg      *config.Config
@@ -44,25 +40,26 @@ type server struct {
 	registry *models.Registry
 	gateway  *gateway.Server
 	admin    *gateway.Admin
+	threads  threads
 
 	predictAddr, adminAddr net.Addr
 }
 
 // newServer builds the gateway from its settings; paths are models beside the folder.
 func newServer(cfg *config.Config, paths []string, log *zap.Logger) (*server, error) {
-	cores := leaveRoom()
+	threads := planThreads()
 	library, err := loadLibrary(cfg.ONNXRuntime.Library)
 	if err != nil {
 		return nil, err
 	}
-	s := &server{cfg: cfg, log: log, metrics: telemetry.New(version)}
-	lanes := cpuLanes(cfg.Scheduler.CPULanes, cores)
-	log.Info("starting", zap.String("version", version), zap.String("onnxruntime", onnx.Version()), zap.Int("cores", cores), zap.Int("cpu_lanes", lanes))
+	s := &server{cfg: cfg, log: log, metrics: telemetry.New(version), threads: threads}
+	lanes := cpuLanes(cfg.Scheduler.CPULanes, threads.cores)
+	threads.leaveRoom(lanes)
+	log.Info("starting", zap.String("version", version), zap.String("onnxruntime", onnx.Version()), zap.Int("cores", threads.cores), zap.Int("cpu_lanes", lanes), zap.Bool("pinned", threads.cpus != nil))
 	s.batcher, err = batcher.Start(batcher.Options{
 		Devices:   []batcher.DeviceOptions{{Name: deviceCPU, Lanes: lanes, SpreadAfter: spreadAfter, Gap: batchOverhead}},
 		HangLimit: cfg.Scheduler.HangLimit,
-		Linger:    linger,
-		OnLane:    yieldToHTTP,
+		OnLane:    func(_ batcher.DeviceID, lane int) { threads.lane(lane) },
 	})
 	if err != nil {
 		return nil, err
@@ -125,7 +122,8 @@ func (s *server) openPorts() (err error) {
 			},
 		},
 		HeaderTimeout: l.HeaderTimeout, ReadTimeout: l.ReadTimeout, WriteTimeout: l.WriteTimeout, IdleTimeout: l.IdleTimeout,
-		Ready: s.ready,
+		Ready:   s.ready,
+		Workers: s.threads.cores, Run: s.batcher.Run, OnWorker: s.threads.worker,
 	})
 	if err != nil || s.cfg.Admin == "" {
 		return err

@@ -4,11 +4,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-	"golang.org/x/sys/unix"
 
 	"sluice/backends/onnx"
 	"sluice/config"
@@ -86,30 +84,6 @@ func findLibrary() string {
 func cpuLanes(setting, cores int) int {
 	if setting > 0 {
 		return setting
-	}
-	return cores
-}
-
-// laneNice is the niceness of the threads that run models on the CPU.
-const laneNice = 10
-
-// yieldToHTTP binds a CPU lane to a thread of its own and makes that thread nicer than the
-// others. A run lasts for milliseconds and the HTTP work for microseconds: with equal rights
-// the kernel lets a handler wait for the rest of a run's time slice. The cores are used to
-// the full either way.
-func yieldToHTTP() {
-	runtime.LockOSThread()
-	// Where it is not allowed, the lanes run with the priority of everything else.
-	_ = unix.Setpriority(unix.PRIO_PROCESS, unix.Gettid(), laneNice)
-}
-
-// leaveRoom gives the Go scheduler a processor beyond the cores: a run holds its
-// processor inside C until the runtime's monitor takes it back, and with none to spare
-// the HTTP work waits for that. It returns the cores, as the container's limit has them.
-func leaveRoom() (cores int) {
-	cores = runtime.GOMAXPROCS(0)
-	if os.Getenv("GOMAXPROCS") == "" {
-		runtime.GOMAXPROCS(cores + 1)
 	}
 	return cores
 }
