@@ -36,6 +36,11 @@ func (b *bench) idle() error {
 		return err
 	}
 	defer limit.stop()
+	back, err := together(gateway.cmd.Process.Pid, limit.cmd.Process.Pid)
+	if err != nil {
+		return err
+	}
+	defer back()
 	gateways, ceilings, err := b.alternate(r, gateway.addr, limit.addr)
 	if err != nil {
 		return err

@@ -78,7 +78,7 @@ func (b *bench) half() error {
 }
 
 // middle is the run with the median of a figure.
-func middle(runs []openResult, figure func(openResult) float64) openResult {
+func middle[T any](runs []T, figure func(T) float64) T {
 	want := medianOf(runs, figure)
 	best := runs[0]
 	for _, r := range runs {

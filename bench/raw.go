@@ -48,6 +48,7 @@ func raw(args []string) error {
 	flags := flag.NewFlagSet("raw", flag.ExitOnError)
 	path := flags.String("model", "", "model file")
 	most := flags.Int("most", 64, "largest batch")
+	only := flags.Int("rows", 0, "this batch size alone")
 	each := flags.Duration("each", 300*time.Millisecond, "time for each batch size")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -69,7 +70,11 @@ func raw(args []string) error {
 	}
 	defer func() { _ = session.Close() }() // the process ends
 	out := sweep{Version: onnx.Version()}
-	for _, rows := range cost.Sizes(*most) {
+	sizes := cost.Sizes(*most)
+	if *only > 0 {
+		sizes = []int{*only}
+	}
+	for _, rows := range sizes {
 		p, err := rawSize(session, rows, *each)
 		if err != nil {
 			return err
@@ -113,14 +118,19 @@ func ownCPU() time.Duration {
 	return time.Duration(t.Nano())
 }
 
+// rawRun measures a model at one batch size, 0 for all.
+func (b *bench) rawRun(model string, rows int, each time.Duration) (*sweep, error) {
+	s := new(sweep)
+	err := b.measure(s, "raw", "-model", filepath.Join(b.bundle(model), "1", "model.onnx"), "-rows", fmt.Sprint(rows), "-each", each.String())
+	return s, err
+}
+
 // sweep measures a model once per run.
 func (b *bench) sweep(model string) (*sweep, error) {
 	if s := b.sweeps[model]; s != nil {
 		return s, nil
 	}
-	s := new(sweep)
-	err := b.measure(s, "raw", "-model", filepath.Join(b.bundle(model), "1", "model.onnx"),
-		"-each", b.pick(300*time.Millisecond, 100*time.Millisecond).String())
+	s, err := b.rawRun(model, 0, b.pick(300*time.Millisecond, 100*time.Millisecond))
 	if err != nil {
 		return nil, err
 	}
