@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"text/tabwriter"
 )
 
@@ -87,8 +88,10 @@ func (r *Result) print(out io.Writer) {
 		line("half.added_p99_ms", h.AddedP99, atMost(1), "%.2f less ceiling %.2f, at %.0f/s; lag p99 %.0f and %.0f us%s", h.Sluice.P99, h.Ceiling.P99, h.Rate, h.Sluice.LagP99, h.Ceiling.LagP99, lost(h.Sluice, h.Ceiling))
 	}
 	if g := r.Goodput; g != nil {
-		typical := middle(g.Turns, func(t turn) float64 { return t.Ratio })
-		line("goodput.ratio", g.Ratio, atLeast(0.90), "%.0f of %.0f/s in 20 ms; row %.0f us in batches of %d, ceiling %.1f, generator %.1f us%s", typical.Sluice.Good, typical.Oracle, typical.CPURow, g.RawBest.Rows, typical.Ceiling.ServerCPU, typical.Ceiling.CPU, lost(typical.Sluice))
+		best := slices.Index(goodputShares, g.Share)
+		typical := middle(g.Turns, func(t turn) float64 { return t.ratio(best) })
+		run := typical.Sluice[best]
+		line("goodput.ratio", g.Ratio, atLeast(0.90), "%.0f of %.0f/s in 20 ms; row %.0f us in batches of %d, ceiling %.1f, generator %.1f us%s", run.Good, typical.Oracle, typical.CPURow, g.RawBest.Rows, typical.Ceiling.ServerCPU, typical.Ceiling.CPU, lost(run))
 	}
 	if o := r.Overload; o != nil {
 		line("overload.ratio_3x", o.Ratio3x, atLeast(0.90), "%.0f of %.0f/s in 100 ms (raw sessions: %.0f/s)%s", o.At3x.Good, o.Peak, o.Estimate, lost(append(o.Runs, o.At3x, o.At5x)...))
