@@ -223,3 +223,62 @@ func TestLoopClosesWithRequestsInTheModel(t *testing.T) {
 		t.Errorf("the model is pinned %d times", pins)
 	}
 }
+
+// FuzzLoop sends the same bytes to a server with event loops and to one without. Both give the
+// same answers.
+func FuzzLoop(f *testing.F) {
+	for _, bad := range framingFaults() {
+		f.Add([]byte(bad.raw))
+		f.Add([]byte(rawPlain() + bad.raw))
+	}
+	f.Add([]byte(rawPlain() + get("/v2/models/simple") + rawPlain()))
+	f.Add([]byte("\r\n" + post("/v1/models/id_fp32:predict", `{"instances":[[1,2.5],[3,4]]}`) + get("/")))
+	f.Add([]byte(inferTo + "Connection: close\r\nContent-Length: 2\r\n\r\n{}" + rawPlain()))
+	f.Add([]byte(rawPlain()[:60]))
+	var addrs []string
+	for _, n := range []int{2, 0} {
+		s, err := New(Options{
+			Models: fixtures(), Workers: n, Run: func() (bool, time.Duration) { return false, 0 },
+			HeaderTimeout: time.Second, ReadTimeout: time.Second,
+		})
+		if err != nil {
+			f.Fatal(err)
+		}
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			f.Fatal(err)
+		}
+		go func() { _ = s.Serve(ln) }()
+		f.Cleanup(func() { _ = s.Close() })
+		addrs = append(addrs, ln.Addr().String())
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		loops, goroutines := answersTo(t, addrs[0], raw), answersTo(t, addrs[1], raw)
+		if loops != goroutines {
+			t.Errorf("%q: event loops answer\n%s\ngoroutines\n%s", raw, loops, goroutines)
+		}
+	})
+}
+
+// answersTo sends bytes, ends that side of the connection, and lists the answers.
+func answersTo(t *testing.T, addr string, raw []byte) string {
+	t.Helper()
+	c, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	_ = c.SetDeadline(time.Now().Add(20 * time.Second))
+	go func() {
+		_, _ = c.Write(raw)
+		_ = c.(*net.TCPConn).CloseWrite()
+	}()
+	var all strings.Builder
+	for r := bufio.NewReader(c); ; {
+		a, err := readAnswer(r)
+		if err != nil {
+			return all.String() // the connection has ended
+		}
+		fmt.Fprintf(&all, "%d %v %s\n", a.status, a.close, a.body)
+	}
+}

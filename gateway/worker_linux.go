@@ -25,7 +25,7 @@ const (
 	// A worker naps if every lane is busy for napFrom yet, for napMost at a time, and while it
 	// naps the others do so for napOthers.
 	napFrom   = time.Millisecond
-	napMost   = 500 * time.Microsecond
+	napMost   = time.Millisecond
 	napOthers = 5 * time.Millisecond
 )
 
@@ -53,12 +53,12 @@ func (w *worker) run() {
 		}
 	}()
 	events := make([]unix.EpollEvent, maxEvents)
-	more, busy := false, time.Duration(0)
+	n, more, busy := 0, false, time.Duration(0)
 	for {
-		if !more && busy >= napFrom {
+		if n > 1 && !more && busy >= napFrom { // it pays: the last round found several
 			w.nap(busy)
 		}
-		n := w.wait(events, more)
+		n = w.wait(events, more)
 		for i := range events[:n] {
 			w.happened(&events[i])
 		}
