@@ -82,8 +82,12 @@ func (x *executor) lead() (more bool) {
 	if !x.seal(submitter) {
 		return false
 	}
-	more, err := x.attempt(x.batch.Start.Add(min(leadLimit, x.b.opt.HangLimit)))
+	limit := x.batch.Start.Add(min(leadLimit, x.b.opt.HangLimit))
+	more, err := x.attempt(limit)
 	if err != nil {
+		if leadLimit < x.b.opt.HangLimit && clock.Now() >= limit {
+			err = nil // it was cut for the others' sake and has not failed: it runs again
+		}
 		x.handOver(err)
 		return false
 	}

@@ -31,6 +31,7 @@ func submit(t *testing.T, m *Model, first uint64, rows int, budget time.Duration
 // check wants the request to have ended well, and lets it go.
 func (s *submission) check(t *testing.T) {
 	t.Helper()
+	synctest.Wait()
 	if s.ended.IsZero() || s.task.Err != nil {
 		t.Errorf("the request from %d: ended %v, %v", s.first, !s.ended.IsZero(), s.task.Err)
 		return
@@ -150,11 +151,12 @@ func TestSubmitKeepsDeadlines(t *testing.T) {
 		b, m := start(t, e, 1, 1)
 		e.cost = time.Second // far more than the curve says
 		begin := time.Now()
-		s := submit(t, m, 1, 1, 50*time.Millisecond)
+		s := submit(t, m, 1, 1, 30*time.Millisecond)
 		go b.Run()
 		synctest.Wait()
-		time.Sleep(time.Second)
-		if took := s.ended.Sub(begin); took != 50*time.Millisecond || !fault.Is(s.task.Err, fault.DeadlineExceeded) {
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		if took := s.ended.Sub(begin); took != 30*time.Millisecond || !fault.Is(s.task.Err, fault.DeadlineExceeded) {
 			t.Errorf("ended after %v with %v", took, s.task.Err)
 		}
 		s.task.Release()
@@ -164,6 +166,29 @@ func TestSubmitKeepsDeadlines(t *testing.T) {
 		late.Waiter = &submission{}
 		if err := m.Submit(late); !fault.Is(err, fault.Draining) {
 			t.Errorf("a closed batcher took a request: %v", err)
+		}
+	})
+}
+
+// A run that turns out long is cut on its submitter's goroutine and made again on the lane's.
+func TestRunGivesUpLongRuns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := &echo{}
+		b, m := start(t, e, 1, 1)
+		defer b.Close()
+		e.cost = 200 * time.Millisecond // far more than the curve says
+		s := submit(t, m, 1, 1, time.Second)
+		begin := time.Now()
+		if more, _ := b.Run(); more {
+			t.Error("the lane is on offer")
+		}
+		if took := time.Since(begin); took != leadLimit {
+			t.Errorf("Run took %v, want %v", took, leadLimit)
+		}
+		time.Sleep(time.Second)
+		s.check(t)
+		if took := s.ended.Sub(begin); took != leadLimit+e.cost {
+			t.Errorf("answered after %v", took)
 		}
 	})
 }
