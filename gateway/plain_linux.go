@@ -95,12 +95,30 @@ var isPlainTarget = func() (t [256]bool) {
 	return t
 }()
 
-// parse reads a header block that scanHead let through.
+// parse reads a header block that scanHead let through. A host that fasthttp's server might
+// refuse is left to it.
 func (w *worker) parse(block []byte) bool {
 	w.ctx.Request.Reset()
 	w.header.Reset(block)
 	w.reader.Reset(&w.header)
-	return w.ctx.Request.Header.Read(w.reader) == nil
+	header := &w.ctx.Request.Header
+	return header.Read(w.reader) == nil && plainHost(header.Host())
+}
+
+// plainHost reports whether a host is a name or an IPv4 address, with or without a port.
+func plainHost(host []byte) bool {
+	name, port, hasPort := bytes.Cut(host, []byte(":"))
+	for _, b := range name {
+		if !isDigit(b) && (b|0x20 < 'a' || 'z' < b|0x20) && b != '.' && b != '-' {
+			return false
+		}
+	}
+	for _, b := range port {
+		if !isDigit(b) {
+			return false
+		}
+	}
+	return len(name) > 0 && len(port) < 6 && (len(port) > 0 || !hasPort)
 }
 
 // serve starts on a request, which has been parsed but for its body; rest is what came after it.
