@@ -42,7 +42,7 @@ type call struct {
 
 var calls = sync.Pool{New: func() any { return &call{} }}
 
-// maxKeptBody bounds the body buffers that an idle call or connection holds on to.
+// maxKeptBody bounds the body buffers that an idle call, connection or worker holds on to.
 const maxKeptBody = 1 << 20
 
 func (c *call) recycle() {

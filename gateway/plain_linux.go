@@ -14,7 +14,7 @@ import (
 
 // How a worker serves plain requests, from the bytes that a socket gave to those that it takes.
 
-// take serves the whole requests at the start of p and keeps the rest. p is the loop's or the
+// take serves the whole requests at the start of p and keeps the rest. p is the worker's or the
 // socket's own buffer.
 func (w *worker) take(k *socket, p []byte) {
 	for {
@@ -145,9 +145,6 @@ func (w *worker) resetResponse() {
 	w.ctx.Response.Header.SetNoDefaultContentType(true)
 }
 
-// maxKeptOut bounds the buffer that a loop keeps for answers.
-const maxKeptOut = 1 << 20
-
 // answer writes the response; kept is what has been read beyond the request.
 func (w *worker) answer(k *socket, kept []byte) {
 	resp := &w.ctx.Response
@@ -167,7 +164,7 @@ func (w *worker) answer(k *socket, kept []byte) {
 	default:
 		w.drop(k)
 	}
-	if cap(w.out) > maxKeptOut {
+	if cap(w.out) > maxKeptBody {
 		w.out = nil
 	}
 }
