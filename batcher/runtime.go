@@ -8,6 +8,7 @@ import (
 
 	"sluice/internal/clock"
 	"sluice/internal/fault"
+	"sluice/internal/task"
 )
 
 // Options configure a Batcher. The zero value of each field is its documented default.
@@ -211,6 +212,7 @@ func (b *Batcher) settleLocked(r *request, err error) {
 // wake lets the callers of ended requests go on. It runs without the lock, and drops the
 // callers' references to the requests: the task is all that a caller still has.
 func wake(ended []*request) {
+	var last task.Waker
 	for i, r := range ended {
 		ended[i] = nil
 		t := r.task
@@ -218,7 +220,14 @@ func wake(ended []*request) {
 			t.Join()
 		}
 		r.release()
-		t.End()
+		w := t.End()
+		if last != nil && w != last {
+			last.Wake()
+		}
+		last = w
+	}
+	if last != nil {
+		last.Wake()
 	}
 }
 

@@ -14,9 +14,21 @@ type submission struct {
 	first uint64
 	task  *task.Task
 	ended time.Time // zero until it has
+	waker task.Waker
 }
 
-func (s *submission) Ended() { s.ended = time.Now() }
+func (s *submission) Ended() task.Waker {
+	s.ended = time.Now()
+	return s.waker
+}
+
+// bell counts how often it is rung, and how many had ended by then.
+type bell struct {
+	ended func() int
+	rung  []int
+}
+
+func (b *bell) Wake() { b.rung = append(b.rung, b.ended()) }
 
 func submit(t *testing.T, m *Model, first uint64, rows int, budget time.Duration) *submission {
 	t.Helper()
@@ -69,6 +81,39 @@ func TestRunTakesWhatWasSubmitted(t *testing.T) {
 		}
 		for _, s := range all {
 			s.check(t)
+		}
+	})
+}
+
+// Those who wait for the requests of a batch are woken once each, when all of it has ended.
+func TestOneWakingPerBatch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := &echo{cost: 100 * time.Microsecond}
+		b, m := start(t, e, 1, 8)
+		defer b.Close()
+		var all []*submission
+		ended := func() (n int) {
+			for _, s := range all {
+				if !s.ended.IsZero() {
+					n++
+				}
+			}
+			return n
+		}
+		bells := [2]*bell{{ended: ended}, {ended: ended}}
+		for i := range 8 {
+			s := submit(t, m, uint64(10*i), 1, time.Second)
+			s.waker = bells[i/5] // five of the first, three of the second
+			all = append(all, s)
+		}
+		b.Run()
+		for _, s := range all {
+			s.check(t)
+		}
+		for i, want := range []int{6, 8} { // the first when the next waiter was another's
+			if got := bells[i].rung; len(got) != 1 || got[0] != want {
+				t.Errorf("waiter %d was woken when so many had ended: %v, want once, at %d", i, got, want)
+			}
 		}
 	})
 }

@@ -69,7 +69,9 @@ func (m *fakeModel) Submit(t *task.Task) error {
 			if p := recover(); p != nil {
 				t.Err = fault.New(fault.Internal, "internal error")
 			}
-			t.End()
+			if w := t.End(); w != nil {
+				w.Wake()
+			}
 		}()
 		t.Err = m.Predict(t)
 	}()

@@ -1,5 +1,7 @@
 package gateway
 
+import "sluice/internal/task"
+
 // Event loops. A connection whose requests are small and plain, which is nearly every one of a
 // prediction client, is served by an event loop: a few workers, goroutines that wait for many
 // sockets together. A worker reads what has come on several of them, submits it, runs a short
@@ -19,4 +21,8 @@ package gateway
 // So each of these is dealt with in one place, and none can hold up a worker.
 
 // Ended is called by the scheduler, on any goroutine.
-func (c *call) Ended() { c.loop.ended(c) }
+func (c *call) Ended() task.Waker {
+	l := c.loop
+	l.ended(c)
+	return l
+}

@@ -166,7 +166,11 @@ func (l *loop) ended(c *call) {
 	}
 	l.done.last = c
 	l.done.Unlock()
-	if l.running.Load() == 0 { // a worker that runs something delivers next
+}
+
+// Wake has a worker deliver what has ended. One that runs something does so next.
+func (l *loop) Wake() {
+	if l.running.Load() == 0 {
 		l.wake()
 	}
 }

@@ -17,6 +17,7 @@ const (
 
 func (l *loop) post(uint32) {}
 func (l *loop) ended(*call) {}
+func (l *loop) Wake()       {}
 
 func (s *Server) startLoopsLocked()       {}
 func (s *Server) loopTakes(net.Conn) bool { return false }
