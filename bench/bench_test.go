@@ -90,7 +90,7 @@ func TestResultNests(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "latest.json")
 	r := Result{
 		Binary: &Closed{Ratio: 0.7}, JSON: &Closed{Ratio: 0.6}, Idle: &Idle{AddedP50: 1}, Half: &Half{AddedP99: 2},
-		Goodput: &Goodput{Ratio: 0.9, Share: 0.88, Turns: []turn{{Oracle: 1, Sluice: make([]openResult, 1)}}}, Overload: &Overload{Ratio3x: 0.91, Ratio5x: 0.92, ShedP99: 3}, Allocs: &Allocs{Binary: 4},
+		Goodput: &Goodput{Ratio: 0.9, Share: 0.88, Turns: []turn{{Oracle: []float64{1}, CPURow: []float64{1, 1}, Sluice: make([]openResult, 1)}}}, Overload: &Overload{Ratio3x: 0.91, Ratio5x: 0.92, ShedP99: 3}, Allocs: &Allocs{Binary: 4},
 	}
 	if err := r.write(path); err != nil {
 		t.Fatal(err)

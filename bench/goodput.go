@@ -18,19 +18,21 @@ type Goodput struct {
 }
 
 // turn compares the gateway with what the machine could do at that moment: both change with
-// the neighbours that a machine has.
+// the neighbours that a machine has, by a tenth within seconds. So each run of the gateway is
+// held against the model's cost right before and right after it.
 type turn struct {
-	// Oracle is cores / (CPU of a row in the best batch that fits the budget + the
-	// ceiling's CPU per request + the generator's), as if no part ever waited.
-	Oracle  float64    `json:"oracle_per_s"`
-	CPURow  float64    `json:"raw_cpu_us_per_row"`
 	Ceiling openResult `json:"ceiling"`
+	// CPURow is the cost of a row in the best batch that fits the budget: one more than runs.
+	CPURow []float64 `json:"raw_cpu_us_per_row"`
+	// Oracle is, for each run, cores / (CPU of a row + the ceiling's CPU per request + the
+	// generator's), as if no part ever waited.
+	Oracle []float64 `json:"oracle_per_s"`
 	// Sluice is one run for each of goodputShares.
 	Sluice []openResult `json:"sluice"`
 }
 
 // ratio is the goodput at a rate as a share of the oracle.
-func (t *turn) ratio(rate int) float64 { return round(t.Sluice[rate].Good/t.Oracle, 3) }
+func (t *turn) ratio(rate int) float64 { return round(t.Sluice[rate].Good/t.Oracle[rate], 3) }
 
 // goodputShares are the offered rates as shares of the oracle.
 var goodputShares = []float64{0.88, 0.94, 1, 1.06}
@@ -85,23 +87,39 @@ func (b *bench) goodput() error {
 // goodputTurn measures the oracle's parts and the gateway one right after the other.
 func (b *bench) goodputTurn(limit, gateway *process, r request, rows int, estimate float64) (t turn, err error) {
 	length := b.pick(4*time.Second, 2*time.Second)
-	row, err := b.rawRun("large", rows, time.Second)
-	if err != nil {
-		return t, err
-	}
-	t.CPURow = row.Points[0].CPURow
 	if t.Ceiling, err = b.openRun(limit, r, estimate, openConns, length/2, goodputBudget); err != nil {
 		return t, err
 	}
-	t.Oracle = oracle(b.cores, t.CPURow, t.Ceiling)
+	before, err := b.rowCost(rows)
+	if err != nil {
+		return t, err
+	}
+	t.CPURow = append(t.CPURow, before)
 	for _, share := range goodputShares {
-		run, err := b.openRun(gateway, r, share*t.Oracle, openConns, length, goodputBudget)
+		rate := share * oracle(b.cores, before, t.Ceiling)
+		run, err := b.openRun(gateway, r, rate, openConns, length, goodputBudget)
 		if err != nil {
 			return t, err
 		}
+		after, err := b.rowCost(rows)
+		if err != nil {
+			return t, err
+		}
+		t.CPURow = append(t.CPURow, after)
+		t.Oracle = append(t.Oracle, oracle(b.cores, (before+after)/2, t.Ceiling))
 		t.Sluice = append(t.Sluice, run)
+		before = after
 	}
 	return t, nil
+}
+
+// rowCost is what a row of the large model costs now, in microseconds of CPU.
+func (b *bench) rowCost(rows int) (float64, error) {
+	s, err := b.rawRun("large", rows, time.Second)
+	if err != nil {
+		return 0, err
+	}
+	return s.Points[0].CPURow, nil
 }
 
 // summit is the rate at which a gateway answers most in time.

@@ -91,7 +91,7 @@ func (r *Result) print(out io.Writer) {
 		best := slices.Index(goodputShares, g.Share)
 		typical := middle(g.Turns, func(t turn) float64 { return t.ratio(best) })
 		run := typical.Sluice[best]
-		line("goodput.ratio", g.Ratio, atLeast(0.90), "%.0f of %.0f/s in 20 ms; row %.0f us in batches of %d, ceiling %.1f, generator %.1f us%s", run.Good, typical.Oracle, typical.CPURow, g.RawBest.Rows, typical.Ceiling.ServerCPU, typical.Ceiling.CPU, lost(run))
+		line("goodput.ratio", g.Ratio, atLeast(0.90), "%.0f of %.0f/s in 20 ms; row %.0f us in batches of %d, ceiling %.1f, generator %.1f us%s", run.Good, typical.Oracle[best], typical.CPURow[best], g.RawBest.Rows, typical.Ceiling.ServerCPU, typical.Ceiling.CPU, lost(run))
 	}
 	if o := r.Overload; o != nil {
 		line("overload.ratio_3x", o.Ratio3x, atLeast(0.90), "%.0f of %.0f/s in 100 ms (raw sessions: %.0f/s)%s", o.At3x.Good, o.Peak, o.Estimate, lost(append(o.Runs, o.At3x, o.At5x)...))
