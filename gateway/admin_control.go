@@ -19,7 +19,7 @@ func (a *Admin) ready(w http.ResponseWriter, _ *http.Request) error {
 	if err := a.opt.Server.readiness(); err != nil {
 		return err
 	}
-	return writeAdmin(w, oip.Ready{Live: true, Ready: true})
+	return writeAdmin(w, oip.Ready{Live: true, Ready: true, Degraded: a.opt.Server.opt.Degraded()})
 }
 
 func (a *Admin) metrics(w http.ResponseWriter, r *http.Request) error {

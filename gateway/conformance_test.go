@@ -8,6 +8,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 )
 
@@ -306,4 +307,18 @@ func TestConformanceV1(t *testing.T) {
 	c.want(51, get("/v1/models/foo"), 404)
 	c.want(51, get("/v1/models"), 200, `{"models":["classify"`)
 	c.want(51, get("/"), 200, `{"status":"alive"}`)
+}
+
+// A server that is ready without something says so; nothing is said while all is well.
+func TestDegradedReadiness(t *testing.T) {
+	var missing atomic.Pointer[[]string]
+	missing.Store(&[]string{})
+	e := serve(t, fixtures(), func(o *Options) { o.Degraded = func() []string { return *missing.Load() } })
+	if a := e.send(get("/v2/health/ready")); a.status != 200 || a.body != `{"live":true,"ready":true}` {
+		t.Errorf("with nothing missing: %d %s", a.status, a.body)
+	}
+	missing.Store(&[]string{"device cuda:0 is closed: its worker restarts"})
+	if a := e.send(get("/v2/health/ready")); a.status != 200 || a.body != `{"live":true,"ready":true,"degraded":["device cuda:0 is closed: its worker restarts"]}` {
+		t.Errorf("with a device missing: %d %s", a.status, a.body)
+	}
 }

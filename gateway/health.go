@@ -30,7 +30,7 @@ func (s *Server) ready(c *call) error {
 	if f := s.readiness(); f != nil {
 		return f
 	}
-	return answerJSON(c.ctx, oip.Ready{Live: true, Ready: true})
+	return answerJSON(c.ctx, oip.Ready{Live: true, Ready: true, Degraded: s.opt.Degraded()})
 }
 
 // readiness is nil if the server is ready: not draining, the caller's condition holds,

@@ -74,6 +74,9 @@ type Options struct {
 	// Ready adds a condition to the server's readiness, such as the first load being
 	// complete; default always true.
 	Ready func() bool
+	// Degraded tells, a sentence each, what the server does without while it is ready, such
+	// as a device that is closed; default nothing. Clients may see it.
+	Degraded func() []string
 }
 
 func setDefault[T int | int64 | time.Duration](v *T, to T) {
@@ -109,6 +112,9 @@ func (o *Options) complete() error {
 	}
 	if o.Ready == nil {
 		o.Ready = func() bool { return true }
+	}
+	if o.Degraded == nil {
+		o.Degraded = func() []string { return nil }
 	}
 	o.Limits.setDefaults()
 	setDefault(&o.HeaderTimeout, 10*time.Second)

@@ -17,6 +17,9 @@ type Live struct {
 type Ready struct {
 	Live  bool `json:"live"`
 	Ready bool `json:"ready"`
+	// Degraded says what the server does without, such as a device that is closed; it
+	// is an extension, and left out while nothing is missing.
+	Degraded []string `json:"degraded,omitempty"`
 }
 
 // ModelReady is the answer of a model's readiness endpoint.
