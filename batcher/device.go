@@ -37,7 +37,7 @@ type device struct {
 
 	on        []*instance
 	busy      []*instance // with items waiting
-	virtual   float64     // virtual time of the last batch sealed; see fairness.go
+	virtual   float64     // least of those that waited at the last seal; see fairness.go
 	refreshed clock.Instant
 	fresh     bool // refreshed is valid
 	load      float64

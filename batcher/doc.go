@@ -26,18 +26,20 @@
 // timer for all requests. Callers either block (Model.Predict) or submit (Model.Submit) and
 // then run short batches themselves (Run).
 //
-// The worst queue wait. Let a model with equal budgets D and one class wait for a device
-// of one lane together with M other models of its weight, Q the longest batch on the
-// device (each model's at its largest useful size, B for this one: ModelStats' Limit), A
-// the rows of its own queue ahead of an item, m <= B the most rows of an item. If
-// predictions hold, an admitted item leaves the queue, sealed or refused, after at most
+// The worst queue wait. Let a model with equal budgets D, one class and one shape key wait
+// for a device of one lane together with M other models of its weight, Q the longest batch
+// on the device (each model's at its largest useful size, B for this one: ModelStats'
+// Limit), A the rows of its own queue ahead of an item, m <= B the most rows of an item. If
+// predictions hold, an admitted item leaves the queue, sealed or dropped, after at most
 //
-//	W = R + ceil(A/(B-m+1)) * (1+M)*Q + 4*M*Q    where R <= Q is left of the running batch
+//	W = R + N*(1+M)*Q + 6*M*Q    where R <= Q is left of the running batch
+//	                             and N = floor(A/(B-m+1))
 //
 // while W <= D - Q for it and those ahead, and after at most D in any case: then its
-// deadline takes it out. Each batch of its own model takes at least B-m+1 of the rows
-// ahead, since none is cut short by a deadline; the neighbours get as much device time as
-// the model itself, give or take the quantum and a batch on either side. A model alone
-// with single rows waits R + ceil(A/B)*Q: with less than a batch ahead, only for the batch
-// that runs. More lanes only shorten that.
+// deadline takes it out. Each of the at most N batches before the item's own takes at least
+// B-m+1 of the rows ahead, since none is cut short by a deadline; meanwhile each neighbour
+// gets as much device time as the model itself, and up to 6*Q more: fairness.go says why,
+// and what other weights and more lanes change. A model alone with single rows waits
+// R + floor(A/B)*Q: with less than a batch ahead, only for the batch that runs. The
+// formula is tight: there is traffic that reaches it for every M and N.
 package batcher

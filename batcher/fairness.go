@@ -10,7 +10,28 @@ import (
 // Between the models of a device time is shared by start-time fair queueing: an
 // instance's virtual time is the device time that it used divided by its weight, and
 // only those within one batch of the least may be chosen. Among them the one with the
-// least slack goes first, so that fairness costs no deadline that it need not.
+// least slack goes first, so that fairness costs no deadline that it need not. (Goyal, Vin
+// and Cheng, "Start-time Fair Queueing", 1996, have no such choice: a quantum of 0.)
+//
+// How far that lets a neighbour get ahead; the package comment's worst wait follows. Let V
+// be device.virtual, w a weight, Q the longest batch and q = looseQuantum*Q the quantum.
+//
+//  1. V never falls, and no model that waits is below it: V rises only to the least of
+//     those, and who comes back from idleness starts at V or above (device.addBusy).
+//  2. No model is above V + q + Q/w: when it was last chosen it was at most q above the
+//     least and so above V, and that batch added at most Q/w.
+//  3. While an item waits and N batches of its own model are sealed before its own, that
+//     model stays below V' + q + (N+1)*Q/w, V' being V at the arrival. A neighbour of
+//     weight u is at V' or above at the start, is chosen only while it is at most q above
+//     that, and its last batch takes at most Q: it gets at most
+//     u*(2*q + (N+1)*Q/w) + Q of device time, N*Q + 6*Q for equal weights.
+//  4. The device is not idle meanwhile. With R for the running batch and N*Q for the own
+//     ones, R + N*Q + M*(N*Q + 6*Q) is the most that it can do before the item's batch.
+//
+// So a model can have gained q + Q on a neighbour before the item arrives, by having less
+// slack, and then lose as much again beyond par: both happens at worst. With c lanes all of
+// them are busy, R is the sum of what is left of their batches, and the whole is divided by
+// c (unless SpreadAfter holds work back).
 //
 // Within a model the highest class leads, and each lower one that waits or is refused
 // earns a share of the leader's time (ClassFloor); when that pays for a batch of what it
