@@ -5,10 +5,10 @@
 //
 // The library is loaded when Open is called, never before: a program that holds this
 // package starts and works on a machine without it, and Open then fails with ErrAbsent,
-// which its caller says once. Symbols are bound when they are first called, so the
-// program must not be linked with -bindnow; and because the call of a symbol that an
-// older driver lacks would end the process, Open looks each of them up first and leaves
-// out what is missing.
+// which its caller says once. go-nvml leaves its symbols to be bound when they are first
+// called, so the program must not be linked with -bindnow nor started with LD_BIND_NOW
+// set: it would not start. And because the call of a symbol that an older driver lacks
+// would end the process, Open looks each of them up first and leaves out what is missing.
 //
 // A Monitor owns two goroutines. One samples all GPUs once a period and publishes an
 // immutable Sample behind an atomic pointer. The other polls the driver's event queue;

@@ -3,6 +3,7 @@ package nvml
 import (
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -52,16 +53,16 @@ func TestXids(t *testing.T) {
 func TestStormOfXids(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMachine(1)
-		told := 0
-		monitor := m.start(t, Options{OnXid: func(int, uint64, bool) { told++ }})
+		var told atomic.Int64
+		monitor := m.start(t, Options{OnXid: func(int, uint64, bool) { told.Add(1) }})
 		for range 3 * maxEvents {
 			m.happen(xidEvent(m.chips[0], 31))
 		}
 		for poll := range 4 {
 			time.Sleep(defaultEventPeriod)
 			synctest.Wait()
-			if want := min(poll+1, 3) * maxEvents; told != want {
-				t.Errorf("told %d events after %d polls, want %d", told, poll+1, want)
+			if got, want := told.Load(), int64(min(poll+1, 3)*maxEvents); got != want {
+				t.Errorf("told %d events after %d polls, want %d", got, poll+1, want)
 			}
 		}
 		for range 10 * maxEvents {
@@ -70,8 +71,8 @@ func TestStormOfXids(t *testing.T) {
 		if err := monitor.Close(); err != nil {
 			t.Error(err)
 		}
-		if told > 4*maxEvents {
-			t.Errorf("%d events told before closing", told)
+		if got := told.Load(); got > 4*maxEvents {
+			t.Errorf("%d events told before closing", got)
 		}
 	})
 }

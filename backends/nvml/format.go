@@ -43,8 +43,10 @@ func (m *Monitor) Table() string {
 			single(s.Temperature, 1, "°C"),
 			slowedBy(s),
 		}
-		if g.Fault != "" || s.Lost {
+		if s.Lost {
 			state = []string{"lost", "-", "-", "-", "-", "-"}
+		} else if g.Fault != "" {
+			state = []string{"unusable", "-", "-", "-", "-", "-"}
 		}
 		fmt.Fprintf(table, "%d\t%s\t%s\t%s\t%s\n", g.Index, dash(g.Name), dash(g.PCIBusID), strings.Join(state, "\t"), dash(g.UUID))
 	}

@@ -46,7 +46,7 @@ func newGPM(lib nvml.Interface, device nvml.Device, has func(symbol string) bool
 	}
 	before, ret := lib.GpmSampleAlloc()
 	if ret != nvml.SUCCESS {
-		lib.GpmSampleFree(now)
+		_ = lib.GpmSampleFree(now) // going without counters is all that is left to do
 		return gpm{}
 	}
 	return gpm{now: now, before: before}
@@ -91,8 +91,9 @@ func (g *gpm) read(lib nvml.Interface, device nvml.Device, index int, s *State) 
 
 func (g *gpm) free(lib nvml.Interface) {
 	if g.now != nil {
-		lib.GpmSampleFree(g.now)
-		lib.GpmSampleFree(g.before)
+		// Nothing is left to do about memory that cannot be freed.
+		_ = lib.GpmSampleFree(g.now)
+		_ = lib.GpmSampleFree(g.before)
 	}
 	*g = gpm{}
 }

@@ -103,7 +103,7 @@ func open(lib nvml.Interface, o Options) (*Monitor, error) {
 	m := &Monitor{options: o, lib: lib, stop: make(chan struct{}), done: make(chan struct{})}
 	m.mu.xids = map[xidKey]uint64{}
 	if err := m.find(); err != nil {
-		lib.Shutdown()
+		_ = lib.Shutdown() // why there is nothing to watch says more
 		return nil, err
 	}
 	m.register()

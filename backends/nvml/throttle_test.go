@@ -3,6 +3,7 @@ package nvml
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -75,15 +76,18 @@ func TestHysteresis(t *testing.T) {
 		tr := throttle{maxClock: known(2000e6)}
 		var got []string
 		for sample := range strings.FieldsSeq(samples) {
-			var mhz float64
-			var letter string
-			fmt.Sscanf(sample, "%f%s", &mhz, &letter)
-			s := at(mhz, 0)
-			if letter != "" {
-				s.Reasons = thermal
+			number := strings.TrimRight(sample, "hi")
+			mhz, err := strconv.ParseFloat(number, 64)
+			if err != nil {
+				t.Fatal(err)
 			}
-			if letter == "i" {
+			s := at(mhz, 0)
+			switch sample[len(number):] {
+			case "h":
+				s.Reasons = thermal
+			case "i":
 				s = idling(s)
+				s.Reasons = thermal
 			}
 			if changed := tr.observe(&s); changed {
 				got = append(got, fmt.Sprintf("%.2f", s.Slowdown))
