@@ -10,7 +10,7 @@ import (
 
 // fakeLibrary builds testdata/fakenvml.c. There is a C compiler wherever this package
 // was built.
-func fakeLibrary(t *testing.T) string {
+func fakeLibrary(t testing.TB) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "libfakenvml.so")
 	out, err := exec.Command("cc", "-shared", "-fPIC", "-o", path, filepath.Join("testdata", "fakenvml.c")).CombinedOutput()
@@ -67,5 +67,26 @@ func TestRealBinding(t *testing.T) {
 		if err := m.Close(); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// BenchmarkSample is the cost of go-nvml and this package; a driver adds its own.
+func BenchmarkSample(b *testing.B) {
+	m, err := Open(Options{Library: fakeLibrary(b), Period: time.Hour, EventPeriod: time.Hour})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Run("sample", func(b *testing.B) {
+		for b.Loop() {
+			m.sample()
+		}
+	})
+	b.Run("poll", func(b *testing.B) {
+		for b.Loop() {
+			m.poll()
+		}
+	})
+	if err := m.Close(); err != nil {
+		b.Fatal(err)
 	}
 }

@@ -120,7 +120,10 @@ func loseGPU(t *testing.T, how string, ret nvml.Return) {
 		t.Errorf("a GPU that does not answer was asked %d more questions", n)
 	}
 	fail(nvml.SUCCESS)
-	time.Sleep(2 * defaultPeriod)
+	time.Sleep(defaultPeriod)
+	synctest.Wait()
+	wantState(t, monitor.Sample().GPUs[1], without("gpm sample")) // counters need a sample from after the loss
+	time.Sleep(defaultPeriod)
 	synctest.Wait()
 	wantState(t, monitor.Sample().GPUs[1], fullState())
 	if want := "[1 true 1 false]"; fmt.Sprint(told) != want {

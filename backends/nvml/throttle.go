@@ -105,7 +105,8 @@ type throttle struct {
 // The ratio is against the normal clock and not against the clock of the consumer's own
 // measurements: who measured latencies while State.Slowdown was s divides by s.
 //
-// It returns known = false for a sample that tells nothing: idle, or without a clock.
+// It returns known = false for a sample that tells nothing: idle, or without a clock, or
+// of a GPU that does not tell its utilisation, as one in parts (MIG).
 func (t *throttle) slowdown(s *State) (ratio float64, known bool) {
 	if !s.SMClock.Known || s.SMClock.Value <= 0 || !s.ReasonsKnown {
 		return 1, false

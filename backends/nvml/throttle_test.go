@@ -159,6 +159,18 @@ func TestThrottleProperties(t *testing.T) {
 	})
 }
 
+// TestHotFromTheStart has no other clock to compare with than the chip's maximum.
+func TestHotFromTheStart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMachine(1)
+		m.chips[0].set(func(c *chip) { c.sm, c.reasons = 990, thermal })
+		_, s := second(t, m, Options{})
+		if got := s.GPUs[0].Slowdown; got != 2 {
+			t.Errorf("slowdown %v at half the maximum, want 2", got)
+		}
+	})
+}
+
 func TestOnThrottle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMachine(2)

@@ -77,41 +77,52 @@ var (
 	descGPUXid    = describeGPU("sluice_gpu_xid_errors_total", "Errors that the driver reported, by Xid.", "xid")
 )
 
-// gpuSeries are the series with a GPU's own label alone. Those named nv_ are what
-// dashboards and load testers for Triton read: they match that label and no other.
-var gpuSeries = []struct {
+// gpuMetric is a series with a GPU's own label alone.
+type gpuMetric struct {
 	desc *prometheus.Desc
 	kind prometheus.ValueType
 	read func(*GPU) Reading
-}{
-	{describeGPU("sluice_gpu_utilization_ratio", "Share of time in which a kernel ran."), prometheus.GaugeValue, func(g *GPU) Reading { return g.Utilization }},
-	{describeGPU("sluice_gpu_memory_utilization_ratio", "Share of time in which device memory was read or written."), prometheus.GaugeValue, func(g *GPU) Reading { return g.MemoryUtilization }},
-	{describeGPU("sluice_gpu_memory_total_bytes", "Size of the device memory."), prometheus.GaugeValue, func(g *GPU) Reading { return g.MemoryTotal }},
-	{describeGPU("sluice_gpu_memory_used_bytes", "Device memory in use."), prometheus.GaugeValue, func(g *GPU) Reading { return g.MemoryUsed }},
-	{describeGPU("sluice_gpu_memory_free_bytes", "Device memory that is free."), prometheus.GaugeValue, func(g *GPU) Reading { return g.MemoryFree }},
-	{describeGPU("sluice_gpu_power_watts", "Power drawn."), prometheus.GaugeValue, func(g *GPU) Reading { return g.Power }},
-	{describeGPU("sluice_gpu_power_limit_watts", "Power limit in force."), prometheus.GaugeValue, func(g *GPU) Reading { return g.PowerLimit }},
-	{describeGPU("sluice_gpu_energy_joules_total", "Energy used since the server began to watch."), prometheus.CounterValue, func(g *GPU) Reading { return g.Energy }},
-	{describeGPU("sluice_gpu_sm_clock_hertz", "Clock of the multiprocessors."), prometheus.GaugeValue, func(g *GPU) Reading { return g.SMClock }},
-	{describeGPU("sluice_gpu_sm_clock_max_hertz", "Highest clock of the multiprocessors."), prometheus.GaugeValue, func(g *GPU) Reading { return g.MaxSMClock }},
-	{describeGPU("sluice_gpu_memory_clock_hertz", "Clock of the device memory."), prometheus.GaugeValue, func(g *GPU) Reading { return g.MemoryClock }},
-	{describeGPU("sluice_gpu_memory_clock_max_hertz", "Highest clock of the device memory."), prometheus.GaugeValue, func(g *GPU) Reading { return g.MaxMemoryClock }},
-	{describeGPU("sluice_gpu_slowdown_ratio", "How many times slower the clock makes the GPU than normal."), prometheus.GaugeValue, func(g *GPU) Reading { return g.Slowdown }},
-	{describeGPU("sluice_gpu_temperature_celsius", "Temperature of the chip."), prometheus.GaugeValue, func(g *GPU) Reading { return g.Temperature }},
-	{describeGPU("sluice_gpu_processes", "Processes with a compute context."), prometheus.GaugeValue, func(g *GPU) Reading { return g.Processes }},
-	{describeGPU("sluice_gpu_sm_active_ratio", "Share of multiprocessors that were busy."), prometheus.GaugeValue, func(g *GPU) Reading { return g.SMActive }},
-	{describeGPU("sluice_gpu_sm_occupancy_ratio", "Share of the possible warps that were resident."), prometheus.GaugeValue, func(g *GPU) Reading { return g.SMOccupancy }},
-	{describeGPU("sluice_gpu_tensor_active_ratio", "Share of time in which tensor cores ran."), prometheus.GaugeValue, func(g *GPU) Reading { return g.TensorActive }},
-	{describeGPU("sluice_gpu_dram_active_ratio", "Share of the memory bandwidth in use."), prometheus.GaugeValue, func(g *GPU) Reading { return g.DRAMActive }},
-	{describeGPU("sluice_gpu_pcie_sent_bytes_per_second", "PCIe traffic from the GPU."), prometheus.GaugeValue, func(g *GPU) Reading { return g.PCIeSent }},
-	{describeGPU("sluice_gpu_pcie_received_bytes_per_second", "PCIe traffic to the GPU."), prometheus.GaugeValue, func(g *GPU) Reading { return g.PCIeReceived }},
+}
 
-	{describeGPU("nv_gpu_utilization", "GPU utilization rate, 0 to 1."), prometheus.GaugeValue, func(g *GPU) Reading { return g.Utilization }},
-	{describeGPU("nv_gpu_memory_total_bytes", "GPU total memory, in bytes."), prometheus.GaugeValue, func(g *GPU) Reading { return g.MemoryTotal }},
-	{describeGPU("nv_gpu_memory_used_bytes", "GPU used memory, in bytes."), prometheus.GaugeValue, func(g *GPU) Reading { return g.MemoryUsed }},
-	{describeGPU("nv_gpu_power_usage", "GPU power usage in watts."), prometheus.GaugeValue, func(g *GPU) Reading { return g.Power }},
-	{describeGPU("nv_gpu_power_limit", "GPU power management limit in watts."), prometheus.GaugeValue, func(g *GPU) Reading { return g.PowerLimit }},
-	{describeGPU("nv_energy_consumption", "GPU energy consumption in joules since the server started."), prometheus.CounterValue, func(g *GPU) Reading { return g.Energy }},
+func gpuGauge(name, help string, read func(*GPU) Reading) gpuMetric {
+	return gpuMetric{describeGPU(name, help), prometheus.GaugeValue, read}
+}
+
+func gpuCounter(name, help string, read func(*GPU) Reading) gpuMetric {
+	return gpuMetric{describeGPU(name, help), prometheus.CounterValue, read}
+}
+
+// gpuSeries end with the names that dashboards and load testers for Triton read: these
+// match the one label and no other.
+var gpuSeries = []gpuMetric{
+	gpuGauge("sluice_gpu_utilization_ratio", "Share of time in which a kernel ran.", func(g *GPU) Reading { return g.Utilization }),
+	gpuGauge("sluice_gpu_memory_utilization_ratio", "Share of time in which device memory was read or written.", func(g *GPU) Reading { return g.MemoryUtilization }),
+	gpuGauge("sluice_gpu_memory_total_bytes", "Size of the device memory.", func(g *GPU) Reading { return g.MemoryTotal }),
+	gpuGauge("sluice_gpu_memory_used_bytes", "Device memory in use.", func(g *GPU) Reading { return g.MemoryUsed }),
+	gpuGauge("sluice_gpu_memory_free_bytes", "Device memory that is free.", func(g *GPU) Reading { return g.MemoryFree }),
+	gpuGauge("sluice_gpu_power_watts", "Power drawn.", func(g *GPU) Reading { return g.Power }),
+	gpuGauge("sluice_gpu_power_limit_watts", "Power limit in force.", func(g *GPU) Reading { return g.PowerLimit }),
+	gpuCounter("sluice_gpu_energy_joules_total", "Energy used since the server began to watch.", func(g *GPU) Reading { return g.Energy }),
+	gpuGauge("sluice_gpu_sm_clock_hertz", "Clock of the multiprocessors.", func(g *GPU) Reading { return g.SMClock }),
+	gpuGauge("sluice_gpu_sm_clock_max_hertz", "Highest clock of the multiprocessors.", func(g *GPU) Reading { return g.MaxSMClock }),
+	gpuGauge("sluice_gpu_memory_clock_hertz", "Clock of the device memory.", func(g *GPU) Reading { return g.MemoryClock }),
+	gpuGauge("sluice_gpu_memory_clock_max_hertz", "Highest clock of the device memory.", func(g *GPU) Reading { return g.MaxMemoryClock }),
+	gpuGauge("sluice_gpu_slowdown_ratio", "How many times slower the clock makes the GPU than normal.", func(g *GPU) Reading { return g.Slowdown }),
+	gpuGauge("sluice_gpu_temperature_celsius", "Temperature of the chip.", func(g *GPU) Reading { return g.Temperature }),
+	gpuGauge("sluice_gpu_processes", "Processes with a compute context.", func(g *GPU) Reading { return g.Processes }),
+	gpuGauge("sluice_gpu_sm_active_ratio", "Share of multiprocessors that were busy.", func(g *GPU) Reading { return g.SMActive }),
+	gpuGauge("sluice_gpu_sm_occupancy_ratio", "Share of the possible warps that were resident.", func(g *GPU) Reading { return g.SMOccupancy }),
+	gpuGauge("sluice_gpu_tensor_active_ratio", "Share of time in which tensor cores ran.", func(g *GPU) Reading { return g.TensorActive }),
+	gpuGauge("sluice_gpu_dram_active_ratio", "Share of the memory bandwidth in use.", func(g *GPU) Reading { return g.DRAMActive }),
+	gpuGauge("sluice_gpu_pcie_sent_bytes_per_second", "PCIe traffic from the GPU.", func(g *GPU) Reading { return g.PCIeSent }),
+	gpuGauge("sluice_gpu_pcie_received_bytes_per_second", "PCIe traffic to the GPU.", func(g *GPU) Reading { return g.PCIeReceived }),
+
+	gpuGauge("nv_gpu_utilization", "GPU utilization rate, 0 to 1.", func(g *GPU) Reading { return g.Utilization }),
+	gpuGauge("nv_gpu_memory_total_bytes", "GPU total memory, in bytes.", func(g *GPU) Reading { return g.MemoryTotal }),
+	gpuGauge("nv_gpu_memory_used_bytes", "GPU used memory, in bytes.", func(g *GPU) Reading { return g.MemoryUsed }),
+	gpuGauge("nv_gpu_power_usage", "GPU power usage in watts.", func(g *GPU) Reading { return g.Power }),
+	gpuGauge("nv_gpu_power_limit", "GPU power management limit in watts.", func(g *GPU) Reading { return g.PowerLimit }),
+	gpuCounter("nv_energy_consumption", "GPU energy consumption in joules since the server started.", func(g *GPU) Reading { return g.Energy }),
 }
 
 // gpuDescriptions are all of the GPUs' series.
