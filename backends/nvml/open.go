@@ -75,7 +75,8 @@ type Monitor struct {
 
 // Open loads the library, finds the GPUs, takes a first sample and begins to watch. It
 // returns an error that is ErrAbsent where there is nothing to watch, and another one
-// where the driver or the options are at fault.
+// where the driver or the options are at fault. Where the driver is not kept loaded
+// (persistence mode) it wakes the GPUs first, which takes seconds.
 func Open(o Options) (*Monitor, error) {
 	var library []nvml.LibraryOption
 	if o.Library != "" {
