@@ -23,6 +23,7 @@
 // Cost. A sample is about sixteen short calls for each GPU, most of which are system
 // calls into the driver that may wait for the GPU's firmware. What they took together is
 // in each Sample, so that the figure is the machine's own and not ours; go-nvml and this
-// package add about a microsecond and ten allocations (BenchmarkSample). A poll for
-// events is one call that returns at once. Nothing of it is on a request's way.
+// package add about a microsecond and ten allocations for a chip without GPM
+// (BenchmarkSample). A poll for events is one call that returns at once. Nothing of it is
+// on a request's way.
 package nvml
