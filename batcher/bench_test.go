@@ -57,7 +57,7 @@ func (c *cycle) step() int {
 		c.arrive()
 	}
 	c.now = c.now.Add(200 * time.Microsecond)
-	c.s.Complete(c.now, &c.batch, false)
+	c.s.Complete(c.now, &c.batch, Ran)
 	if !c.s.Next(c.now, 0, 0, &c.batch) {
 		panic("BUG: nothing to run in steady state")
 	}

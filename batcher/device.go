@@ -25,6 +25,16 @@ const (
 type lane struct {
 	state laneState
 	end   clock.Instant // predicted, while active
+
+	// Of the batch that runs.
+	batch   *Batch
+	seq     uint64        // counts the lane's batches
+	watch   clock.Instant // when to look whether it is stuck
+	overdue bool          // it was
+	hedged  bool          // some of its items run elsewhere too
+	probe   bool          // it decides over a half-open device
+
+	hint hint // while woken
 }
 
 // device is a place to run: its lanes and the models that share it.
@@ -47,6 +57,10 @@ type device struct {
 
 	// spreadAt is when work that is held back may start a further lane; see spread.go.
 	spreadAt clock.Instant
+
+	breaker
+	allowance allowance
+	speed     float64 // of its usual one, as told from outside
 }
 
 func (d *device) addBusy(in *instance) {

@@ -17,6 +17,10 @@ type model struct {
 	bytes  int64
 	closed bool
 	counts Counts
+
+	alone    bool // only the first device may be used, whatever the options say
+	pressure pressure
+	hedges   float64 // items that may yet run a second time
 }
 
 // instance is one model on one device: its queues, what it costs there, and its account
@@ -26,6 +30,7 @@ type instance struct {
 	device *device
 	cost   *costModel
 	weight float64
+	guest  bool // the model prefers another device
 
 	groups map[uint64]*group
 	recent *group                 // the group last pushed to

@@ -92,7 +92,7 @@ func (w *world) step(e event) {
 		w.tick()
 	}
 	w.arm()
-	if w.cfg.Audit {
+	if w.cfg.Audit && w.policy.TickAt() > w.now { // else there is more to come at this instant
 		w.audit()
 	}
 }
