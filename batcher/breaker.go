@@ -41,6 +41,9 @@ const (
 const (
 	breakFailed  = 5 // failed batches in a row open the breaker
 	breakOverdue = 3 // so do overdue ones
+	// A stuck batch is overdue only by this: a host short of processors holds its runs up for
+	// some milliseconds on all devices alike, and giving one of them up makes that worse.
+	breakSlack   = 20 * time.Millisecond
 	firstPause   = 100 * time.Millisecond
 	longestPause = 2 * time.Second
 	pauseMemory  = 10 * time.Second // a device up for as long starts with the first pause

@@ -188,7 +188,7 @@ func (c *costModel) latency(rows int) time.Duration {
 // longest is what the longest of the last runs would have taken with so many rows.
 func (c *costModel) longest(rows int) time.Duration {
 	t := c.typical(rows)
-	most := max(c.worst.of(t), c.bound(rows)) * (1 + c.margin)
+	most := max(c.worst.of(t)*(1+c.margin), c.bound(rows))
 	return time.Duration(most/c.speed + c.gap)
 }
 

@@ -70,7 +70,7 @@ func (s *Scheduler) Watch(now clock.Instant, out []Drop) []Drop {
 func (s *Scheduler) inspect(now clock.Instant, d *device, index int, out []Drop) []Drop {
 	l := &d.lanes[index]
 	m := s.models[l.batch.Model]
-	if !l.overdue {
+	if !l.overdue && now.Sub(l.batch.PredictedEnd) >= breakSlack {
 		l.overdue = true
 		d.overdue++
 	}
@@ -80,7 +80,7 @@ func (s *Scheduler) inspect(now clock.Instant, d *device, index int, out []Drop)
 		l.watch = min(l.watch, hang)
 	}
 	switch {
-	case d.state == DeviceProbing && l.probe:
+	case d.state == DeviceProbing && l.probe && l.overdue:
 		out = s.trip(now, d, "the probe is stuck", out)
 	case d.state == DeviceUp && hang <= now && m.elsewhere(d):
 		out = s.trip(now, d, "a run passed its hang limit", out)

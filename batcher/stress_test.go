@@ -281,6 +281,8 @@ func (s *stress) checkBooks(last *Model, reloads int) {
 	if err := s.b.Drain(context.Background()); err != nil {
 		t.Error(err)
 	}
+	t.Logf("%+v", s.b.Devices())
+	if st, ok := last.Stats(); ok { t.Logf("%+v", st) }
 	s.b.awaitRuns(last)
 	s.b.mu.Lock()
 	defer s.b.mu.Unlock()
