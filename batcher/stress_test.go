@@ -40,6 +40,7 @@ type flaky struct {
 	inUse  [stressLanes]atomic.Bool
 	out    [stressLanes][]byte
 	closed atomic.Bool
+	stuck  *atomic.Int32 // runs to come that take far too long
 }
 
 var errFlaky = errors.New("the device hiccuped")
@@ -66,6 +67,9 @@ func (f *flaky) Run(lane int, parts []task.Part, _ clock.Instant) (task.Timing, 
 	if rows > stressBatch {
 		f.t.Errorf("a run of %d rows", rows)
 	}
+	if f.stuck.Add(-1) >= 0 {
+		time.Sleep(15 * time.Millisecond)
+	}
 	for until := gathered.Add(time.Duration(rand.IntN(200)) * time.Microsecond); clock.Now() < until; {
 		runtime.Gosched()
 	}
@@ -76,6 +80,8 @@ func (f *flaky) Run(lane int, parts []task.Part, _ clock.Instant) (task.Timing, 
 		return task.Timing{}, fault.Wrap(fault.InferenceFailed, errFlaky, "the run failed")
 	case rand.IntN(2000) == 0:
 		panic("the runner broke")
+	case rand.IntN(200) == 0:
+		return task.Timing{}, &task.DeviceError{Cause: errFlaky, Sticky: rand.IntN(20) == 0}
 	}
 	return task.Timing{Gathered: gathered, Done: clock.Now()}, nil
 }
@@ -101,12 +107,23 @@ type stress struct {
 	live    atomic.Pointer[Model]
 	next    atomic.Uint64 // row numbers, none used twice
 	sent    atomic.Int64
+	stuck   atomic.Int32
 	answers [2]atomic.Int64 // ok, fault
 	kinds   sync.Map        // of faults
+
+	rescued, hedges, won uint64 // the reloader's
+}
+
+// count adds what a version's requests went through before it goes.
+func (s *stress) count(m *Model) {
+	stats, _ := m.Stats()
+	for _, d := range stats.Devices {
+		s.rescued, s.hedges, s.won = s.rescued+d.Sent[Rescued], s.hedges+d.Hedges, s.won+d.HedgesWon
+	}
 }
 
 func (s *stress) load() (*Model, [2]*flaky) {
-	f := [2]*flaky{{t: s.t}, {t: s.t}}
+	f := [2]*flaky{{t: s.t, stuck: &s.stuck}, {t: s.t, stuck: &s.stuck}}
 	curve := cost.Curve{{Rows: 1, P50: 100 * time.Microsecond}, {Rows: stressBatch, P50: 120 * time.Microsecond}}
 	m, err := s.b.Add(Spec{
 		Name: "flaky", MaxBatch: stressBatch, Outputs: 1, Budget: 100 * time.Millisecond, QueueRows: 4096,
@@ -170,6 +187,9 @@ func (s *stress) request(rng *rand.Rand) {
 			s.judge(tk, first, err)
 		}
 		tk.Release()
+		if fault.Is(err, fault.NoCapacity) {
+			time.Sleep(time.Millisecond) // else these would be all there is
+		}
 		if !moved {
 			return
 		}
@@ -188,7 +208,7 @@ func (s *stress) judge(tk *task.Task, first uint64, err error) {
 		n, _ := s.kinds.LoadOrStore(kind, new(atomic.Int64))
 		n.(*atomic.Int64).Add(1)
 		switch kind {
-		case fault.Overloaded, fault.DeadlineExceeded, fault.ModelRejectedInput, fault.InferenceFailed, fault.Internal:
+		case fault.Overloaded, fault.DeadlineExceeded, fault.ModelRejectedInput, fault.InferenceFailed, fault.Internal, fault.NoCapacity:
 		case fault.ClientClosed:
 			if tk.Peer == nil {
 				s.t.Error("a client that stayed was taken for gone")
@@ -214,11 +234,52 @@ func (s *stress) judge(tk *task.Task, first uint64, err error) {
 	}
 }
 
+// trouble closes and opens devices, has runs get stuck and switches fallback, until stop is closed.
+func (s *stress) trouble(stop chan struct{}) {
+	rng := rand.New(rand.NewPCG(2, 0))
+	for {
+		select {
+		case <-stop:
+			return
+		case <-time.After(time.Duration(rng.IntN(4000)) * time.Microsecond):
+		}
+		names := []string{"one", "two"}
+		name := names[rng.IntN(2)]
+		var err error
+		switch rng.IntN(12) {
+		case 0:
+			for _, other := range names {
+				err = errors.Join(err, s.b.OpenDevice(other))
+			}
+			err = errors.Join(err, s.b.CloseDevice(name, "test"))
+		case 1, 2, 3, 4, 5:
+			err = s.b.OpenDevice(name)
+		case 6, 7, 8:
+			s.stuck.Store(int32(1 + rng.IntN(2)))
+		case 9:
+			err = s.b.SetSpeed(name, 0.3+0.7*rng.Float64())
+		default:
+			s.live.Load().SetFallback(rng.IntN(10) > 0)
+		}
+		if err != nil {
+			s.t.Error(err)
+		}
+	}
+}
+
 // Every request gets exactly one answer, its own rows, in order, whatever happens to the
 // devices, the clients, the deadlines and the model's versions meanwhile. Tasks are
 // pooled: a second answer or a late writer would show in another request.
 func TestStress(t *testing.T) {
-	b, err := Start(Options{Devices: []DeviceOptions{{Name: "one", Lanes: stressLanes}, {Name: "two", Lanes: 1, SpreadAfter: time.Millisecond}}, PeerAfter: time.Millisecond})
+	var closed, broken atomic.Int64
+	b, err := Start(Options{OnDevice: func(_ string, state DeviceState, _ string) {
+		switch state {
+		case DeviceClosed:
+			closed.Add(1)
+		case DeviceBroken:
+			broken.Add(1)
+		}
+	}, Devices: []DeviceOptions{{Name: "one", Lanes: stressLanes}, {Name: "two", Lanes: 1, SpreadAfter: time.Millisecond}}, PeerAfter: time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -233,6 +294,7 @@ func TestStress(t *testing.T) {
 			old, oldRunners := m, runners
 			m, runners = s.load()
 			s.live.Store(m)
+			s.count(old)
 			if err := old.Close(context.Background()); err != nil {
 				t.Errorf("closing a version: %v", err)
 			}
@@ -256,10 +318,21 @@ func TestStress(t *testing.T) {
 			}
 		})
 	}
+	stop, troubled := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(troubled)
+		s.trouble(stop)
+	}()
 	clients.Wait()
+	close(stop)
+	<-troubled
 	close(reload)
 	reloader.Wait()
 	s.checkBooks(m, reloads)
+	t.Logf("%d times closed, %d broken, %d rescued, %d hedges, %d won", closed.Load(), broken.Load(), s.rescued, s.hedges, s.won)
+	if closed.Load() < 10 || broken.Load() < 10 || s.rescued < 10 || s.hedges < 1 {
+		t.Error("the devices had too little trouble")
+	}
 	b.Close()
 }
 
@@ -281,8 +354,6 @@ func (s *stress) checkBooks(last *Model, reloads int) {
 	if err := s.b.Drain(context.Background()); err != nil {
 		t.Error(err)
 	}
-	t.Logf("%+v", s.b.Devices())
-	if st, ok := last.Stats(); ok { t.Logf("%+v", st) }
 	s.b.awaitRuns(last)
 	s.b.mu.Lock()
 	defer s.b.mu.Unlock()
