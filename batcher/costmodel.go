@@ -199,7 +199,7 @@ const slowestSpeed = 0.05
 // it came, it must not count twice: then what they say at the new speed is kept.
 func (c *costModel) setSpeed(speed float64) {
 	if c.slow >= slowRuns && speed < c.speed {
-		c.fill(max(1, c.pace.ratio*speed/c.speed))
+		c.fill(c.pace.ratio * speed / c.speed)
 	}
 	c.speed = speed
 }

@@ -41,6 +41,7 @@ type flaky struct {
 	out    [stressLanes][]byte
 	closed atomic.Bool
 	stuck  *atomic.Int32 // runs to come that take far too long
+	wrote  []atomic.Bool // by row: its answer has been written
 }
 
 var errFlaky = errors.New("the device hiccuped")
@@ -91,6 +92,11 @@ func (f *flaky) Scatter(lane int, parts []task.Part) error {
 	for _, p := range parts {
 		n := 8 * p.Rows()
 		if p.Task != nil {
+			for r := p.From; r < p.To; r++ {
+				if row := binary.LittleEndian.Uint64(p.Task.Inputs[0].Data[8*r:]); f.wrote[row].Swap(true) {
+					f.t.Errorf("row %d was written twice", row)
+				}
+			}
 			if err := p.Task.SetRows(0, &rowSpec, nil, p.From, p.To, f.out[lane][at:at+n]); err != nil {
 				return err
 			}
@@ -108,6 +114,7 @@ type stress struct {
 	next    atomic.Uint64 // row numbers, none used twice
 	sent    atomic.Int64
 	stuck   atomic.Int32
+	wrote   []atomic.Bool
 	answers [2]atomic.Int64 // ok, fault
 	kinds   sync.Map        // of faults
 
@@ -123,7 +130,7 @@ func (s *stress) count(m *Model) {
 }
 
 func (s *stress) load() (*Model, [2]*flaky) {
-	f := [2]*flaky{{t: s.t, stuck: &s.stuck}, {t: s.t, stuck: &s.stuck}}
+	f := [2]*flaky{{t: s.t, stuck: &s.stuck, wrote: s.wrote}, {t: s.t, stuck: &s.stuck, wrote: s.wrote}}
 	curve := cost.Curve{{Rows: 1, P50: 100 * time.Microsecond}, {Rows: stressBatch, P50: 120 * time.Microsecond}}
 	m, err := s.b.Add(Spec{
 		Name: "flaky", MaxBatch: stressBatch, Outputs: 1, Budget: 100 * time.Millisecond, QueueRows: 4096,
@@ -162,12 +169,12 @@ func (s *stress) request(rng *rand.Rand) {
 	if rng.IntN(20) == 0 {
 		rows = 1 + rng.IntN(5*stressBatch)
 	}
-	first := s.next.Add(uint64(rows)) - uint64(rows) + 1
 	budget := time.Second
 	if rng.IntN(5) == 0 {
 		budget = time.Duration(rng.IntN(3000)) * time.Microsecond
 	}
 	for {
+		first := s.next.Add(uint64(rows)) - uint64(rows) + 1
 		tk := task.Get()
 		tk.Rows, tk.Wanted, tk.ShapeKey = rows, 1, rng.Uint64N(3)
 		tk.Priority = task.Priority(rng.IntN(task.Priorities))
@@ -283,7 +290,7 @@ func TestStress(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &stress{t: t, b: b}
+	s := &stress{t: t, b: b, wrote: make([]atomic.Bool, 20*stressRequests)}
 	m, runners := s.load()
 	s.live.Store(m)
 	reload := make(chan struct{}, 1) // a wish is a fact, not a count
