@@ -93,7 +93,7 @@ const (
 	DropExpired                   // the deadline passed in the queue
 	DropClosed                    // the model takes no more requests
 	DropCancelled                 // the caller went away
-	DropNoDevice
+	DropNoDevice                  // no device that the model may use takes work
 	drops
 )
 
