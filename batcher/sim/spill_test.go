@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"sluice/batcher"
+	"sluice/internal/clock"
 	"sluice/internal/cost"
 )
 
@@ -153,5 +154,68 @@ func TestModesAndHedgesAreBounded(t *testing.T) {
 	}
 	if hedged < 20 || changed < 20 {
 		t.Errorf("%d hedges and %d changes of mode in all; the test proves little", hedged, changed)
+	}
+}
+
+// A GPU that becomes ten times slower for two seconds: the requests go on in time on the CPU,
+// and the GPU is used again soon after its recovery.
+func TestSlowDeviceCostsLittle(t *testing.T) {
+	at := func(warmup, length time.Duration) *Result {
+		cfg := spillConfig(2*ms, 1, 0.5, 1)
+		cfg.Warmup, cfg.Length = warmup, length
+		cfg.Speed = func(device int, at clock.Instant) float64 {
+			if device == 0 && at > clock.Instant(2*time.Second) && at < clock.Instant(4*time.Second) {
+				return 10
+			}
+			return 1
+		}
+		return mustRun(t, cfg, mustSchedule(t, cfg, Tuning{Seeds: [][]cost.Curve{{swept(resnet), swept(cfg.Models[0].Curves[1])}}}))
+	}
+	if got := at(2*time.Second, time.Second).Attainment(); got < 0.97 {
+		t.Errorf("%.4f in time in the second of the slow-down", got)
+	}
+	if got := at(3*time.Second, time.Second).Attainment(); got < 0.995 {
+		t.Errorf("%.4f in time in the second after it", got)
+	}
+	all := at(0, 8*time.Second)
+	if slow := at(0, 4*time.Second); all.Devices[0].Rows < slow.Devices[0].Rows+3*int(0.5*resnet.RowsPerSecond(maxBatch)) {
+		t.Errorf("%d rows ran on the GPU by the end of the slow-down, %d four seconds later", slow.Devices[0].Rows, all.Devices[0].Rows)
+	}
+}
+
+// A model that lives on the CPU keeps its service although another's GPU is overloaded three
+// times, if what that may spill is bounded.
+func TestFallbackShareProtectsTheModelsAtHome(t *testing.T) {
+	run := func(share float64) *Result {
+		cfg := spillConfig(10*ms, 1, 3, 60_000)
+		cfg.Devices[1].FallbackShare = share
+		home := cost.Curve{{Rows: 1, P50: 8 * ms}, {Rows: maxBatch, P50: 8 * ms * maxBatch}}
+		cfg.Models = append(cfg.Models, Model{"at home", maxBatch, []cost.Curve{nil, home}})
+		cfg.Streams = append(cfg.Streams, Stream{Model: 1, Arrivals: Arrivals{Constant(250), 1}, Budget: 40 * ms}) // half of the CPU
+		return mustRun(t, cfg, mustSchedule(t, cfg, Tuning{}))
+	}
+	free, bound := run(0).ByStream[1].Attainment(), run(0.3).ByStream[1].Attainment()
+	t.Logf("in time at home: %.3f without a bound, %.3f with", free, bound)
+	if bound < 0.99 || free > bound {
+		t.Errorf("in time at home: %.3f with the bound, %.3f without", bound, free)
+	}
+}
+
+// Whatever the mix of devices and models, the ledger closes and, without noise, nothing is
+// late, under each policy.
+func TestPoliciesKeepTheLedger(t *testing.T) {
+	for seed := range uint64(30) {
+		for f := range batcher.Fallback(batcher.Fallbacks) {
+			cfg := drawn(seed)
+			cfg.Devices = append(cfg.Devices, Device{Name: "spare", Lanes: 1, FallbackShare: 0.5})
+			for i := range cfg.Models {
+				cfg.Models[i].Curves = append(cfg.Models[i].Curves, cfg.Models[i].Curves[0])
+			}
+			cfg.Audit = true
+			r := mustRun(t, cfg, mustSchedule(t, cfg, Tuning{Fallback: f}))
+			if late := r.Late - r.LateProbes; late > 0 {
+				t.Errorf("seed %d, %v: %d late", seed, f, late)
+			}
+		}
 	}
 }
