@@ -44,7 +44,7 @@ func (in *instance) forecast(now clock.Instant, rows int, class task.Priority, d
 		start = start.Add(d.guestWait(now))
 	}
 	f := forecast{start, start.Add(run)}
-	if full > 0 && len(d.lanes) > 1 {
+	if full > 0 && d.servers() > 1 {
 		// On another lane the small rest of a queue would be done before the full batch
 		// ahead of it. Do not promise that: a longer queue must not look better.
 		batch := in.cost.mean(in.limit)

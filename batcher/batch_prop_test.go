@@ -33,6 +33,9 @@ func drawScene(t *rapid.T, o sceneOptions) *scene {
 	devices := rapid.IntRange(fewest, 3).Draw(t, "devices")
 	for range devices {
 		opts := DeviceOptions{Name: "d", Lanes: rapid.IntRange(1, 3).Draw(t, "lanes")}
+		if opts.Lanes == 2 && rapid.Bool().Draw(t, "staged") {
+			opts.Stage = time.Duration(rapid.IntRange(1, 3000).Draw(t, "stage")) * time.Microsecond
+		}
 		if o.faults && rapid.Bool().Draw(t, "bounded") {
 			opts.FallbackShare = rapid.Float64Range(0.05, 1).Draw(t, "fallback share")
 		}
@@ -56,7 +59,7 @@ func drawScene(t *rapid.T, o sceneOptions) *scene {
 	if o.noise {
 		r.took = func(b *Batch) time.Duration {
 			factor := rapid.SampledFrom([]float64{0.5, 0.9, 1, 1, 1.1, 2, 20}).Draw(t, "factor")
-			return time.Duration(factor*float64(b.PredictedEnd.Sub(b.Start))) + 1
+			return time.Duration(factor*float64(r.run(b))) + 1
 		}
 		r.fails = func(*Batch) Outcome {
 			return rapid.SampledFrom([]Outcome{Ran, Ran, Ran, Ran, Ran, Ran, RowsFailed, Failed, Failed, DeviceFailed, DeviceLost}).Draw(t, "outcome")

@@ -124,6 +124,9 @@ func (x *executor) seal(by holder) bool {
 	} else {
 		x.held = nobody
 	}
+	if b.opt.Devices[x.device].Stage > 0 {
+		b.armLocked(now, b.mu.sched.NextWake())
+	}
 	var after aftermath
 	b.followUpLocked(now, x.batch.Dropped, &after)
 	next := b.executorOf(x.batch.Wake)

@@ -70,12 +70,12 @@ func (s *Scheduler) Watch(now clock.Instant, out []Drop) []Drop {
 func (s *Scheduler) inspect(now clock.Instant, d *device, index int, out []Drop) []Drop {
 	l := &d.lanes[index]
 	m := s.models[l.batch.Model]
-	if !l.overdue && now.Sub(l.batch.PredictedEnd) >= breakSlack {
+	if !l.overdue && !l.staged && now.Sub(l.end) >= breakSlack {
 		l.overdue = true
 		d.overdue++
 	}
-	hang := l.batch.Start.Add(s.opts.HangLimit)
-	l.watch = now.Add(max(stuckSlack, min(now.Sub(l.batch.Start)/4, watchMost)))
+	hang := l.from.Add(s.opts.HangLimit)
+	l.watch = now.Add(max(stuckSlack, min(now.Sub(l.from)/4, watchMost)))
 	if hang > now {
 		l.watch = min(l.watch, hang)
 	}
@@ -123,6 +123,9 @@ func (in *instance) saves(now clock.Instant, it *Item) bool {
 
 // point wakes an idle lane with a hint.
 func (s *Scheduler) point(d *device, h hint) bool {
+	if d.opts.Stage > 0 && d.active > 0 {
+		return false // it would wait for the running batch
+	}
 	to := d.wake()
 	if to.Lane < 0 {
 		return false
@@ -172,7 +175,7 @@ func (s *Scheduler) follow(now clock.Instant, d *device, l *lane, h hint, b *Bat
 	}
 	m := s.models[from.batch.Model]
 	in := m.instance(d)
-	if in == nil || m.closed {
+	if in == nil || m.closed || d.opts.Stage > 0 && d.active > 0 {
 		return false
 	}
 	for _, it := range from.batch.Items {

@@ -201,7 +201,7 @@ func (in *instance) retune() {
 		limit = n
 	}
 	in.limit = min(in.cost.best(limit), in.model.opts.MaxBatch)
-	lanes := float64(len(in.device.lanes))
+	lanes := float64(in.device.servers())
 	in.target = in.cost.smallest(in.arrivals.rising()/(lanes*in.share), in.limit)
 }
 

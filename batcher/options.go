@@ -51,6 +51,11 @@ type DeviceOptions struct {
 	// beside it keep the rest. 0 means no bound. Too low: what a lost device leaves behind
 	// is refused; too high: everyone here suffers with it.
 	FallbackShare float64
+	// Stage makes the device one that runs a batch at a time and holds the next one ready: a
+	// second batch is sealed, and its runner called on the other lane, so long before the
+	// running one should end. About what gathering a batch takes; it needs 2 lanes, and a
+	// runner that lets the device run them one after the other. 0 means no stage.
+	Stage time.Duration
 }
 
 // ModelOptions describe a model and where it runs.
@@ -113,6 +118,9 @@ func (o SchedulerOptions) withDefaults() SchedulerOptions {
 func (o DeviceOptions) validate() error {
 	if o.Lanes < 1 {
 		return fmt.Errorf("device %q has %d lanes; it needs at least 1", o.Name, o.Lanes)
+	}
+	if o.Stage < 0 || o.Stage > 0 && o.Lanes != 2 {
+		return fmt.Errorf("device %q has a stage of %v and %d lanes; a stage must not be negative and needs 2 lanes", o.Name, o.Stage, o.Lanes)
 	}
 	if o.FallbackShare < 0 || o.FallbackShare > 1 {
 		return fmt.Errorf("device %q has a fallback share of %g; it must be from 0 to 1", o.Name, o.FallbackShare)

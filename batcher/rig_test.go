@@ -42,11 +42,14 @@ type rig struct {
 
 func newRig(t fataler, s *Scheduler) *rig {
 	r := &rig{t: t, s: s, queued: map[*Item]bool{}, sealed: map[*Item]int{}, good: map[*Item]bool{}, waits: map[*Item]time.Duration{}}
-	r.took = func(b *Batch) time.Duration { return b.PredictedEnd.Sub(b.Start) }
+	r.took = r.run
 	r.fails = func(*Batch) Outcome { return Ran }
 	r.onBatch = func(*Batch) {}
 	return r
 }
+
+// run is how long a batch is predicted to run.
+func (r *rig) run(b *Batch) time.Duration { return r.s.devices[b.Device].lanes[b.Lane].run }
 
 func (r *rig) note(format string, args ...any) {
 	h := fnv.New64a()
@@ -157,8 +160,16 @@ func (r *rig) next(l Lane) {
 		}
 		r.checkBatch(b)
 		r.onBatch(b)
+		start := r.now
+		if r.s.devices[b.Device].opts.Stage > 0 {
+			for i, o := range r.running {
+				if o.Device == b.Device {
+					start = max(start, r.ends[i])
+				}
+			}
+		}
 		r.running = append(r.running, b)
-		r.ends = append(r.ends, r.now.Add(r.took(b)))
+		r.ends = append(r.ends, start.Add(r.took(b)))
 		l = b.Wake
 	}
 }
@@ -302,7 +313,7 @@ func (r *rig) check() {
 		if d.state == DeviceBroken || d.state == DeviceClosed {
 			r.t.Fatalf("an item waits for device %d, which is %v", d.id, d.state)
 		}
-		if !r.conserve || len(r.woken) > 0 || len(active[it.Device]) == len(d.lanes) {
+		if !r.conserve || len(r.woken) > 0 || len(active[it.Device]) == len(d.lanes) || d.opts.Stage > 0 && len(active[it.Device]) > 0 {
 			continue
 		}
 		in := r.s.models[it.Model].instance(d)

@@ -97,26 +97,33 @@ func (s *Scheduler) Next(now clock.Instant, id DeviceID, laneIndex int, b *Batch
 	d.refresh(now)
 	b.reset(id, laneIndex)
 	d.spreadAt = clock.Never
+	start := d.begins(now)
 	h := l.hint
 	l.hint = hint{}
 	if h.seq == 0 || !s.follow(now, d, l, h, b) {
 		if !d.takes() {
 			return false
 		}
-		found := s.candidates(now, d, b)
+		if ok, until := d.mayStage(now); !ok {
+			d.spreadAt = until
+			return false
+		}
+		found := s.candidates(start, d, b)
 		if len(found) == 0 {
 			if d.state == DeviceProbing && len(d.busy) == 0 {
 				d.state = DeviceBroken // the item that was to try it has gone
 			}
 			return false
 		}
-		c := choose(now, d, found)
-		s.seal(now, c, b)
+		c := choose(start, d, found)
+		s.seal(start, c, b)
+		b.Start = now
 		if d.state == DeviceProbing {
 			l.probe, d.probe = true, true
 		}
 	}
 	l.state, l.end = laneActive, b.PredictedEnd
+	l.from, l.run, l.staged = start, b.PredictedEnd.Sub(start), d.opts.Stage > 0 && d.active > 0
 	l.batch, l.seq, l.watch, l.overdue, l.hedged = b, l.seq+1, b.Watch, false, false
 	d.active++
 	if !b.Hedge {
@@ -141,8 +148,8 @@ func (s *Scheduler) Complete(now clock.Instant, b *Batch, o Outcome) {
 	in := m.instance(d)
 	in.running--
 	in.lastEnd, in.ended = now, true
-	took := now.Sub(b.Start)
-	more := took - b.PredictedEnd.Sub(b.Start)
+	took := now.Sub(d.follows(now, b.Start))
+	more := took - l.run
 	in.virtual += float64(more) / in.weight
 	d.spend(now, in, more)
 	completed, late := in.conclude(now, b, o == Ran)

@@ -18,7 +18,7 @@ type allowance struct {
 // allowanceSpan is for how long an unused allowance is saved.
 const allowanceSpan = 100 * time.Millisecond
 
-func (d *device) allowanceRate() float64 { return d.opts.FallbackShare * float64(len(d.lanes)) }
+func (d *device) allowanceRate() float64 { return d.opts.FallbackShare * float64(d.servers()) }
 
 // saved brings the bucket up to date.
 func (d *device) saved(now clock.Instant) time.Duration {

@@ -9,6 +9,9 @@ import "sluice/internal/clock"
 // trusted. If not, until is when to ask again should no lane have completed by then: a
 // completing lane takes the work itself, so what is held back is never stranded.
 func (d *device) spread(now clock.Instant, in *instance) (ok bool, until clock.Instant) {
+	if ok, until = d.mayStage(now); !ok {
+		return ok, until
+	}
 	hold := d.opts.SpreadAfter
 	if hold == 0 || d.active == 0 {
 		return true, 0

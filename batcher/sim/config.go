@@ -42,6 +42,8 @@ type Device struct {
 	Contention float64
 	// FallbackShare is batcher.DeviceOptions.FallbackShare.
 	FallbackShare float64
+	// Stage is batcher.DeviceOptions.Stage: the device runs one batch at a time.
+	Stage time.Duration
 }
 
 // Model has a true latency by batch size for each device, nil where it does not run.

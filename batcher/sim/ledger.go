@@ -109,7 +109,7 @@ func (w *world) audit() {
 	w.queue = slices.DeleteFunc(w.queue, func(r *Request) bool { return r.state != waiting })
 	for i := range w.lanes {
 		l := &w.lanes[i]
-		if l.busy {
+		if l.busy || w.cfg.Devices[l.id.Device].Stage > 0 && w.active[l.id.Device] > 0 {
 			continue
 		}
 		for _, r := range w.queue {
