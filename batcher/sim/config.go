@@ -40,6 +40,10 @@ type Device struct {
 	// Contention is how much longer, as a part, a run takes for each other lane that is
 	// busy when it starts: lanes that share memory, caches or cores.
 	Contention float64
+	// FallbackShare is batcher.DeviceOptions.FallbackShare.
+	FallbackShare float64
+	// Stage is batcher.DeviceOptions.Stage: the device runs one batch at a time.
+	Stage time.Duration
 }
 
 // Model has a true latency by batch size for each device, nil where it does not run.

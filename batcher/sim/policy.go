@@ -19,7 +19,8 @@ type Request struct {
 	// Device is where the request waits. A policy with several devices sets it in Arrive.
 	Device int
 
-	state state
+	state  state
+	handle any // the policy's
 }
 
 // Lane is the right to run one batch on a device.
@@ -44,6 +45,8 @@ type Batch struct {
 	// Probe says that the policy knows the batch will be late and runs it to correct its
 	// estimates.
 	Probe bool
+	// Hedge says that the requests run elsewhere at the same time; the first run counts.
+	Hedge bool
 	// Dropped will never run. There may be some although no batch was sealed.
 	Dropped []*Request
 	// Wake is another idle lane that should call Next.

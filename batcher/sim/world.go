@@ -26,8 +26,9 @@ type world struct {
 	streams []*rand.Rand
 	noise   disturbance
 	lanes   []laneState
-	first   []int // by device: place of its first lane in lanes
-	active  []int // by device: busy lanes
+	first   []int           // by device: place of its first lane in lanes
+	active  []int           // by device: busy lanes
+	free    []clock.Instant // by device: end of its last batch
 	ticking clock.Instant
 	seq     int
 	queue   []*Request // kept for the audit alone
@@ -54,6 +55,7 @@ func Run(cfg Config, policy Policy) (*Result, error) {
 	w.result.ByStream = make([]Count, len(cfg.Streams))
 	for d, device := range cfg.Devices {
 		w.first, w.active = append(w.first, len(w.lanes)), append(w.active, 0)
+		w.free = append(w.free, 0)
 		for i := range device.Lanes {
 			w.lanes = append(w.lanes, laneState{id: Lane{d, i}})
 		}
@@ -92,7 +94,7 @@ func (w *world) step(e event) {
 		w.tick()
 	}
 	w.arm()
-	if w.cfg.Audit {
+	if w.cfg.Audit && w.policy.TickAt() > w.now { // else there is more to come at this instant
 		w.audit()
 	}
 }
@@ -215,7 +217,12 @@ func (w *world) start(l *laneState) {
 	u.Rows += b.Rows
 	u.Busy += time.Duration(took)
 	u.ByModel[b.Model] += time.Duration(took)
-	w.events.push(w.now.Add(time.Duration(took)), completion, w.first[l.id.Device]+l.id.Lane)
+	begin := w.now
+	if w.cfg.Devices[l.id.Device].Stage > 0 {
+		begin = max(begin, w.free[l.id.Device])
+	}
+	w.free[l.id.Device] = begin.Add(time.Duration(took))
+	w.events.push(w.free[l.id.Device], completion, w.first[l.id.Device]+l.id.Lane)
 }
 
 func (w *world) complete(l *laneState) {
