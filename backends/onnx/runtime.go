@@ -29,6 +29,10 @@ const (
 type Library struct {
 	// Path names libonnxruntime.so; relative paths count from the working directory.
 	Path string
+	// Folders hold libraries that lie off the loader's path and that a device needs: CUDA's, cuDNN's,
+	// TensorRT's, the Vulkan loader. A folder of folders as PyPI's `nvidia` does too. They are
+	// opened for the whole process, once, with the first call.
+	Folders []string
 }
 
 var library struct {
@@ -58,13 +62,13 @@ func Init(lib Library) error {
 		return library.err
 	case "":
 		library.path = path
-		library.memory, library.err = load(path)
+		library.memory, library.err = load(path, lib.Folders)
 		return library.err
 	}
 	return fmt.Errorf("cannot load ONNX Runtime from %s: a process can load one library, and tried %s", path, library.path)
 }
 
-func load(path string) (memory unsafe.Pointer, err error) {
+func load(path string, folders []string) (memory unsafe.Pointer, err error) {
 	// From 1.29 on the library sends usage data unless this is in the C environment
 	// before it starts; later switches come after the first event.
 	if err := os.Setenv("ORT_DISABLE_TELEMETRY", "1"); err != nil {
@@ -72,6 +76,13 @@ func load(path string) (memory unsafe.Pointer, err error) {
 	}
 	if C.sluice_linked() == 0 {
 		return nil, errors.New("cannot load ONNX Runtime: this binary was linked without onnxruntime_go's C functions")
+	}
+	// A CUDA GPU's number is then nvidia-smi's, whichever is the fastest.
+	if os.Getenv("CUDA_DEVICE_ORDER") == "" {
+		os.Setenv("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
+	}
+	if err := openFolders(folders, filepath.Dir(path)); err != nil {
+		return nil, fmt.Errorf("cannot load ONNX Runtime: %w", err)
 	}
 	// Only fatal: what fails in a run is returned as an error, and a client must not
 	// be able to fill the log.
@@ -97,6 +108,14 @@ func Version() string {
 		return ""
 	}
 	return ort.GetVersion()
+}
+
+// minorVersion is the library's y of 1.y.z.
+func minorVersion() int {
+	_, rest, _ := strings.Cut(ort.GetVersion(), ".")
+	minor, _, _ := strings.Cut(rest, ".")
+	n, _ := strconv.Atoi(minor)
+	return n
 }
 
 func checkVersion(version string) error {
