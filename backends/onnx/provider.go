@@ -11,6 +11,7 @@ import (
 	ort "github.com/yalue/onnxruntime_go"
 
 	"sluice/internal/device"
+	"sluice/internal/onnxfile"
 )
 
 // Provider is where a session's nodes run: a device, and how ONNX Runtime's execution
@@ -70,6 +71,9 @@ type WebGPUOptions struct {
 	PreserveDevice bool
 	// Int64 runs operators on 64-bit integers on the GPU. Default false: on the CPU.
 	Int64 bool
+	// FastTrigonometry leaves sines, cosines and tangents to the GPU. Default false: Vulkan lets them
+	// be off by 2^-11, more than the parity gate allows, so they run on the CPU.
+	FastTrigonometry bool
 	// CPUNodes are names of nodes that are to run on the CPU. Default none.
 	CPUNodes []string
 	// MaxStorageBinding is the largest buffer binding in bytes. Default 0: the driver's own.
@@ -137,7 +141,7 @@ func (p *Provider) attach(so *ort.SessionOptions, o *Options, model []byte) erro
 	}
 	switch p.Device.Kind {
 	case device.WebGPU:
-		return p.attachWebGPU(so)
+		return p.attachWebGPU(so, model)
 	case device.TensorRT:
 		if err := p.attachTensorRT(so, o, model); err != nil {
 			return err
@@ -150,11 +154,23 @@ func (p *Provider) attach(so *ort.SessionOptions, o *Options, model []byte) erro
 	}
 }
 
-func (p *Provider) attachWebGPU(so *ort.SessionOptions) error {
+func (p *Provider) attachWebGPU(so *ort.SessionOptions, model []byte) error {
 	if p.WebGPU.MaxPendingDispatches > 0 && minorVersion() < 30 {
 		return fmt.Errorf("WebGPU's most pending dispatches can be set from ONNX Runtime 1.30 on, and this is %s: leave it out", ort.GetVersion())
 	}
-	return so.AppendExecutionProvider("WebGPU", p.WebGPU.entries())
+	w := p.WebGPU
+	if !w.FastTrigonometry {
+		parsed, err := onnxfile.Parse(model)
+		if err != nil {
+			return err
+		}
+		w.CPUNodes = append(slices.Clone(w.CPUNodes), parsed.Trigonometry...)
+	}
+	err := so.AppendExecutionProvider("WebGPU", w.entries())
+	if err != nil && strings.Contains(err.Error(), "not supported in this build") {
+		return fmt.Errorf("this build of ONNX Runtime lacks the WebGPU provider: set onnxruntime.library to the one of the npm package onnxruntime-node (scripts/onnxruntime.sh fetches it), and not %s", library.path)
+	}
+	return err
 }
 
 // entries are the provider's keys. It ignores those that it does not know.
