@@ -32,6 +32,11 @@ type Config struct {
 	ONNXRuntime   ONNXRuntime   `yaml:"onnxruntime"`
 	ModelDefaults ModelDefaults `yaml:"model_defaults"`
 
+	// Devices are where models may run, the preferred first. Default none: the GPUs that are there and
+	// usable, then cpu; what `sluice devices` shows. As a flag or in the environment it is a
+	// list of names: cuda:0,cpu.
+	Devices []Device `yaml:"devices"`
+
 	// sources says where a path was set: file:line, an environment name or a flag.
 	sources map[string]string
 }
