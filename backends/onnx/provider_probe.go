@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math"
 	"os"
-	"unsafe"
 
 	"sluice/internal/device"
 	"sluice/internal/onnxgen"
@@ -67,9 +66,9 @@ func probe(path string, p Provider) (values []float64, err error) {
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
 	l := &s.lanes[0]
-	in := unsafe.Slice((*float32)(l.in[0].memory.pointer()), probeRows*probeInputs)
-	for i := range in {
-		in[i] = float32(i%7) - 3
+	in := l.in[0].memory.bytes
+	for i := range probeRows * probeInputs {
+		binary.LittleEndian.PutUint32(in[4*i:], math.Float32bits(float32(i%7)-3))
 	}
 	if err := s.RunRaw(0, probeRows); err != nil {
 		return nil, err
