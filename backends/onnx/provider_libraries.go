@@ -11,6 +11,22 @@ static const char *sluice_open(const char *name, void **handle) {
   return *handle ? 0 : dlerror();
 }
 
+static const char *sluice_open_own(const char *name, void **handle) {
+  *handle = dlopen(name, RTLD_LAZY);
+  return *handle ? 0 : dlerror();
+}
+
+// The start of ONNX Runtime's interface, the same in every version.
+typedef struct {
+  const void *(*api)(uint32_t version);
+  const char *(*version)(void);
+} sluice_base;
+
+static const char *sluice_library_version(void *handle) {
+  const sluice_base *(*base)(void) = (const sluice_base *(*)(void))dlsym(handle, "OrtGetApiBase");
+  return base ? base()->version() : 0;
+}
+
 // TensorRT's version as one number, 0 if the library is not here.
 static int32_t sluice_tensorrt_version(void) {
   void *handle = dlopen("libnvinfer.so.10", RTLD_NOW | RTLD_NOLOAD);
@@ -74,6 +90,22 @@ func openFolders(folders []string, providersDir string) error {
 	return nil
 }
 
+// libraryVersion is the version of the ONNX Runtime at path.
+func libraryVersion(path string) (string, error) {
+	name := C.CString(path)
+	defer C.free(unsafe.Pointer(name))
+	var handle unsafe.Pointer
+	// The flags are those of the binding, which opens it again: nothing of it is shown to other libraries.
+	if message := C.sluice_open_own(name, &handle); message != nil {
+		return "", errors.New(C.GoString(message))
+	}
+	version := C.sluice_library_version(handle)
+	if version == nil {
+		return "", errors.New("it is another library: it has no OrtGetApiBase")
+	}
+	return C.GoString(version), nil
+}
+
 // openLibrary opens a shared library for all of the process, and never closes it.
 func openLibrary(name string) error {
 	text := C.CString(name)
@@ -101,7 +133,7 @@ func imports(path string) []string {
 	if err != nil {
 		return nil
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	names, err := file.ImportedLibraries()
 	if err != nil {
 		return nil

@@ -9,6 +9,7 @@ import (
 
 // place is what a session's device asks of the calls into ONNX Runtime.
 type place struct {
+	kind device.Kind
 	// exclusive: no two calls at once, in the whole process.
 	exclusive bool
 	// foreign: the first calls load libraries that replace signal handlers.
@@ -21,8 +22,8 @@ type place struct {
 var webgpu sync.Mutex
 
 func (p *place) init(o *Provider) {
-	kind := o.Device.Kind
-	p.exclusive, p.foreign = kind == device.WebGPU, kind == device.CUDA || kind == device.TensorRT
+	p.kind = o.Device.Kind
+	p.exclusive, p.foreign = p.kind == device.WebGPU, p.kind == device.CUDA || p.kind == device.TensorRT
 }
 
 // do opens or closes a session.

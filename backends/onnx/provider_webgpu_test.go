@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -157,6 +158,9 @@ func TestWebGPUGivesGoldenAnswers(t *testing.T) {
 	for _, name := range exampleNames {
 		t.Run(name, func(t *testing.T) {
 			gpu := exampleModel(t, name, device.WebGPU)
+			if want := []int{1, 2, 4, 8, 12}; !slices.Equal(gpu.Sizes(), want) {
+				t.Errorf("the sizes are %v, want %v", gpu.Sizes(), want)
+			}
 			cases := goldenCases(t, name, 12)
 			if len(cases) < 6 {
 				t.Fatalf("only %d recorded requests fit", len(cases))
@@ -233,5 +237,21 @@ func TestWebGPUHangLimit(t *testing.T) {
 	mustRun(t, s, whole(tk))
 	if err := c.wrong(tk); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestProbe(t *testing.T) {
+	needWebGPU(t)
+	for _, name := range []device.Name{{}, webGPU} {
+		if err := Probe(Provider{Device: name}); err != nil {
+			t.Errorf("%v: %v", name, err)
+		}
+	}
+	// The library of the tests is the one without CUDA; another may be named.
+	if err := besideLibrary(cudaProvider); err != nil {
+		got := Probe(Provider{Device: cuda1})
+		if got == nil || !strings.Contains(got.Error(), "this build of ONNX Runtime lacks the provider: libonnxruntime_providers_shared.so does not lie beside") {
+			t.Errorf("a missing provider is reported as %v", got)
+		}
 	}
 }

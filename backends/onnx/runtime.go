@@ -84,14 +84,20 @@ func load(path string, folders []string) (memory unsafe.Pointer, err error) {
 	if err := openFolders(folders, filepath.Dir(path)); err != nil {
 		return nil, fmt.Errorf("cannot load ONNX Runtime: %w", err)
 	}
+	// Before the binding asks for an interface that an old library does not have, with an
+	// error that names no version.
+	version, err := libraryVersion(path)
+	if err != nil {
+		return nil, fmt.Errorf("cannot load ONNX Runtime from %s: %w", path, err)
+	}
+	if err := checkVersion(version); err != nil {
+		return nil, fmt.Errorf("cannot use %s: %w", path, err)
+	}
 	// Only fatal: what fails in a run is returned as an error, and a client must not
 	// be able to fill the log.
 	ort.SetSharedLibraryPath(path)
 	if err := ort.InitializeEnvironment(ort.WithLogLevelFatal()); err != nil {
-		return nil, fmt.Errorf("cannot load ONNX Runtime from %s (versions 1.%d to 1.%d are supported): %w", path, oldestMinor, newestMinor, err)
-	}
-	if err := checkVersion(ort.GetVersion()); err != nil {
-		return nil, fmt.Errorf("cannot use %s: %w", path, err)
+		return nil, fmt.Errorf("cannot load ONNX Runtime %s from %s: %w", version, path, err)
 	}
 	info, err := ort.GetMemoryInfo()
 	if err != nil {
@@ -126,5 +132,5 @@ func checkVersion(version string) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("it is ONNX Runtime %s; versions 1.%d to 1.%d are supported", version, oldestMinor, newestMinor)
+	return fmt.Errorf("it is ONNX Runtime %s; versions 1.%d to 1.%d are supported: name one of them, as scripts/onnxruntime.sh fetches", version, oldestMinor, newestMinor)
 }

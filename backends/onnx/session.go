@@ -17,6 +17,7 @@ import (
 
 	"sluice/backends"
 	"sluice/internal/clock"
+	"sluice/internal/device"
 	"sluice/internal/tensor"
 )
 
@@ -71,12 +72,12 @@ func Open(path string, o Options) (*Session, error) {
 	s.place.init(&o.Provider)
 	var err error
 	if s.owner, err = create(path, o, &s.place); err != nil {
-		return nil, fmt.Errorf("cannot open model: %w", err)
+		return nil, fmt.Errorf("cannot open model: %w", deviceFault(s.place.kind, err))
 	}
 	if o.Schema.Batchable() {
 		s.fixed = o.FixedBatch
 	}
-	s.setSizes(&o)
+	s.sizes = device.Sizes(o.Provider.Device.Kind, o.Schema.MaxBatch, o.FixedBatch)
 	s.use.init()
 	if s.handle, err = sessionHandle(s.owner); err == nil {
 		err = s.openLanes(max(o.Lanes, 1))
@@ -124,23 +125,26 @@ func create(path string, o Options, at *place) (owner *ort.DynamicAdvancedSessio
 	opening.Lock()
 	defer opening.Unlock()
 	err = at.do(func() (err error) {
-		so, err := sessionOptions(o)
-		if err != nil {
-			return err
-		}
-		defer func() { err = errors.Join(err, so.Destroy()) }()
-		if err := o.Provider.attach(so, &o, data); err != nil {
-			return fmt.Errorf("cannot use device %s: %w", o.Provider.Device, err)
-		}
-		ins, outs := specNames(o.Schema.Inputs), specNames(o.Schema.Outputs)
-		if o.External {
-			owner, err = ort.NewDynamicAdvancedSession(path, ins, outs, so)
-			return err
-		}
-		owner, err = ort.NewDynamicAdvancedSessionWithONNXData(data, ins, outs, so)
+		owner, err = createFrom(path, data, &o)
 		return err
 	})
 	return owner, err
+}
+
+func createFrom(path string, data []byte, o *Options) (owner *ort.DynamicAdvancedSession, err error) {
+	so, err := sessionOptions(*o)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, so.Destroy()) }()
+	if err := o.Provider.attach(so, o, data); err != nil {
+		return nil, fmt.Errorf("cannot use device %s: %w", o.Provider.Device, err)
+	}
+	ins, outs := specNames(o.Schema.Inputs), specNames(o.Schema.Outputs)
+	if o.External {
+		return ort.NewDynamicAdvancedSession(path, ins, outs, so)
+	}
+	return ort.NewDynamicAdvancedSessionWithONNXData(data, ins, outs, so)
 }
 
 func sessionOptions(o Options) (*ort.SessionOptions, error) {
@@ -243,7 +247,7 @@ func (s *Session) execute(l *lane, wanted uint64, limit clock.Instant) error {
 	if cut := s.watch.end(l); cut && err != nil {
 		return cutShort(err)
 	}
-	return runFault(err)
+	return s.place.fault(err)
 }
 
 func (s *Session) run(l *lane, wanted uint64) error {

@@ -153,7 +153,8 @@ func runProbe(ctx context.Context, d *config.Device, library string) ([]probeRep
 	child.WaitDelay = time.Second
 	child.Stdin = bytes.NewReader(request)
 	var said bytes.Buffer
-	child.Stdout = &said
+	var complained beginning
+	child.Stdout, child.Stderr = &said, &complained
 	err = child.Run()
 	var replies []probeReply
 	for decoder := json.NewDecoder(&said); ; {
@@ -170,9 +171,23 @@ func runProbe(ctx context.Context, d *config.Device, library string) ([]probeRep
 	case limited.Err() != nil:
 		return replies, fmt.Errorf("trying it took longer than %v", probeTimeout)
 	case errors.As(err, &exit):
-		return replies, fmt.Errorf("trying it crashed the process (%s): reinstall the device's driver, or leave the device out", exit.ProcessState)
+		return replies, fmt.Errorf("trying it crashed the process (%s: %s): reinstall the device's driver, or leave the device out", exit.ProcessState, complained.line())
 	}
 	return replies, fmt.Errorf("the process that tries it could not be started: %w", err)
+}
+
+// beginning keeps the first bytes that are written to it: a crash says its cause first.
+type beginning struct{ kept []byte }
+
+func (b *beginning) Write(p []byte) (int, error) {
+	b.kept = append(b.kept, p[:min(len(p), 512-len(b.kept))]...)
+	return len(p), nil
+}
+
+// line is the first line.
+func (b *beginning) line() string {
+	line, _, _ := strings.Cut(strings.TrimSpace(strings.ToValidUTF8(string(b.kept), "?")), "\n")
+	return orElse(line, "it said nothing")
 }
 
 func orElse(text, otherwise string) string {
