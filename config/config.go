@@ -85,7 +85,8 @@ type Limits struct {
 	// HeaderTimeout is how long a request's header may take from its first byte. Default
 	// 10s. Too high lets slow clients hold connections; too low cuts off bad networks (408).
 	HeaderTimeout time.Duration `yaml:"header_timeout"`
-	// ReadTimeout is how long a body may take once its header has come. Default 30s. Too low cuts off large bodies on slow lines.
+	// ReadTimeout is how long a body may take once its header has come. Default 30s. Too low
+	// cuts off large bodies on slow lines.
 	ReadTimeout time.Duration `yaml:"read_timeout"`
 	// WriteTimeout is how long a client may take to read its answer. Default 30s.
 	WriteTimeout time.Duration `yaml:"write_timeout"`

@@ -21,8 +21,9 @@ type Device struct {
 	// process. Default empty: process for a GPU, none for cpu. With none a crashing driver
 	// takes the gateway along.
 	Isolation string `yaml:"isolation"`
-	// MemoryLimit is the most that the arena of a session on cuda:N or tensorrt:N takes from the GPU's memory.
-	// Default 0: no limit. Too low fails large batches; workspaces and the driver's own come on top.
+	// MemoryLimit is the most that the arena of a session on cuda:N or tensorrt:N takes from
+	// the GPU's memory. Default 0: no limit. Too low fails large batches; workspaces and the
+	// driver's own come on top.
 	MemoryLimit Bytes `yaml:"memory_limit"`
 	// LibraryFolders are where the device's libraries lie off the loader's path: CUDA's, cuDNN's,
 	// TensorRT's, the Vulkan loader. Default none. A folder of folders such as PyPI's nvidia does too.

@@ -2,9 +2,9 @@ package config
 
 import "strings"
 
-// refused are options of ONNX Runtime's providers that are not settings, with the reason. Their names are
-// those that its documentation has, without underscores, without TensorRT's prefix and in
-// lower case.
+// refused are options of ONNX Runtime's providers that are not settings, with the reason. Their
+// names are those that its documentation has, without underscores, without TensorRT's prefix
+// and in lower case.
 var refused = map[string]string{
 	"cuda.enablecudagraph":       "a graph replays the addresses of its first run, so later answers are old or missing, without an error",
 	"tensorrt.cudagraphenable":   "a graph replays the addresses of its first run, so later answers are old or missing, without an error",

@@ -11,7 +11,6 @@ import (
 	ort "github.com/yalue/onnxruntime_go"
 
 	"sluice/internal/device"
-	"sluice/internal/onnxfile"
 )
 
 // Provider is where a session's nodes run: a device, and how ONNX Runtime's execution
@@ -22,8 +21,9 @@ import (
 // operators measure inside requests; a stream of the caller's own cannot be passed on.
 type Provider struct {
 	Device device.Name
-	// MemoryLimit is the most bytes that the CUDA provider's arena takes from the GPU; 0 means no limit.
-	// Contexts, kernels and cuDNN's workspaces come on top. Too low fails large batches.
+	// MemoryLimit is the most bytes that the CUDA provider's arena takes from the GPU; 0 means
+	// no limit. Contexts, kernels and cuDNN's workspaces come on top. Too low fails large
+	// batches.
 	MemoryLimit int64
 	// WholeGraph refuses a model of which ONNX Runtime would run a node on the CPU. Default
 	// false: most models have shape arithmetic that belongs there. ONNX Runtime does not
@@ -53,34 +53,6 @@ type CUDAOptions struct {
 	NHWC bool
 	// UnifiedStream runs all of a session on one stream. Default false.
 	UnifiedStream bool
-}
-
-// WebGPUOptions hold for WebGPU.
-type WebGPUOptions struct {
-	// Validation is how much of each call is checked: disabled, wgpuOnly, basic or full. Default basic.
-	Validation string
-	// BufferCache is how storage buffers are kept: disabled, lazyRelease, simple or bucket. Default
-	// bucket, which suits the few shapes of a batch ladder.
-	BufferCache string
-	// Layout is NHWC or NCHW. Default NHWC.
-	Layout string
-	// Power is high-performance or low-power. Default high-performance.
-	Power string
-	// PreserveDevice keeps the device when the last session closes, so that the next one opens
-	// sooner. Default false: a device that was lost is then not kept.
-	PreserveDevice bool
-	// Int64 runs operators on 64-bit integers on the GPU. Default false: on the CPU.
-	Int64 bool
-	// FastTrigonometry leaves sines, cosines and tangents to the GPU. Default false: Vulkan lets them
-	// be off by 2^-11, more than the parity gate allows, so they run on the CPU.
-	FastTrigonometry bool
-	// CPUNodes are names of nodes that are to run on the CPU. Default none.
-	CPUNodes []string
-	// MaxStorageBinding is the largest buffer binding in bytes. Default 0: the driver's own.
-	MaxStorageBinding int64
-	// MaxPendingDispatches is how many kernels are recorded before they are submitted, 1 to 4096. Default 0:
-	// ONNX Runtime's own. Needs ONNX Runtime 1.30.
-	MaxPendingDispatches int
 }
 
 // Check finds what no library could make good.
@@ -152,48 +124,6 @@ func (p *Provider) attach(so *ort.SessionOptions, o *Options, model []byte) erro
 	default:
 		return nil
 	}
-}
-
-func (p *Provider) attachWebGPU(so *ort.SessionOptions, model []byte) error {
-	if p.WebGPU.MaxPendingDispatches > 0 && minorVersion() < 30 {
-		return fmt.Errorf("WebGPU's most pending dispatches can be set from ONNX Runtime 1.30 on, and this is %s: leave it out", ort.GetVersion())
-	}
-	w := p.WebGPU
-	if !w.FastTrigonometry {
-		parsed, err := onnxfile.Parse(model)
-		if err != nil {
-			return err
-		}
-		w.CPUNodes = append(slices.Clone(w.CPUNodes), parsed.Trigonometry...)
-	}
-	err := so.AppendExecutionProvider("WebGPU", w.entries())
-	if err != nil && strings.Contains(err.Error(), "not supported in this build") {
-		return fmt.Errorf("this build of ONNX Runtime lacks the WebGPU provider: set onnxruntime.library to the one of the npm package onnxruntime-node (scripts/onnxruntime.sh fetches it), and not %s", library.path)
-	}
-	return err
-}
-
-// entries are the provider's keys. It ignores those that it does not know.
-func (w *WebGPUOptions) entries() map[string]string {
-	m := map[string]string{
-		"validationMode":         orElse(w.Validation, "basic"),
-		"storageBufferCacheMode": orElse(w.BufferCache, "bucket"),
-		"preferredLayout":        orElse(w.Layout, "NHWC"),
-		"powerPreference":        orElse(w.Power, "high-performance"),
-		"preserveDevice":         flag(w.PreserveDevice),
-		"enableInt64":            flag(w.Int64),
-		"enableGraphCapture":     "0",
-	}
-	if len(w.CPUNodes) > 0 {
-		m["forceCpuNodeNames"] = strings.Join(w.CPUNodes, "\n")
-	}
-	if w.MaxStorageBinding > 0 {
-		m["maxStorageBufferBindingSize"] = strconv.FormatInt(w.MaxStorageBinding, 10)
-	}
-	if w.MaxPendingDispatches > 0 {
-		m["maxNumPendingDispatches"] = strconv.Itoa(w.MaxPendingDispatches)
-	}
-	return m
 }
 
 func (p *Provider) attachCUDA(so *ort.SessionOptions) (err error) {

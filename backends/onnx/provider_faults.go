@@ -8,13 +8,15 @@ import (
 	"sluice/internal/task"
 )
 
-// Parts of messages by which a GPU's provider says that memory ran out: the next, smaller batch may run.
+// Parts of messages by which a GPU's provider says that memory ran out: the next, smaller batch
+// may run.
 var outOfMemory = []string{
 	"failed to allocate memory", "bfcarena", "out of memory", "outofmemory", "cuda failure 2:", "status_alloc_failed",
 }
 
-// Parts of messages after which nothing runs on the device until its process has been restarted: CUDA keeps
-// such errors for the life of the process, and a lost WebGPU device stays lost.
+// Parts of messages after which nothing runs on the device until its process has been
+// restarted: CUDA keeps such errors for the life of the process, and a lost WebGPU device stays
+// lost.
 var lostDevice = []string{
 	"cuda failure 46:", "cuda failure 100:", "cuda failure 214:", "cuda failure 220:", "cuda failure 7", "cuda failure 999:",
 	"status_execution_failed", "status_internal_error", "status_mapping_error",

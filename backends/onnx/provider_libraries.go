@@ -55,10 +55,10 @@ var loadOrder = []string{
 	"libnvinfer.so", "libnvinfer_plugin.so", "libnvonnxparser.so", "libvulkan.so",
 }
 
-// openFolders opens the libraries that the providers beside ONNX Runtime need, and the Vulkan loader, from
-// the configured folders, for all of the process. The wheels of PyPI and a plain unpacked
-// folder lie off the loader's path; a library that is open is found by its name. What the
-// folders lack is left to the loader.
+// openFolders opens the libraries that the providers beside ONNX Runtime need, and the Vulkan
+// loader, from the configured folders, for all of the process. The wheels of PyPI and a plain
+// unpacked folder lie off the loader's path; a library that is open is found by its name. What
+// the folders lack is left to the loader.
 func openFolders(folders []string, providersDir string) error {
 	if len(folders) == 0 {
 		return nil
@@ -95,7 +95,8 @@ func libraryVersion(path string) (string, error) {
 	name := C.CString(path)
 	defer C.free(unsafe.Pointer(name))
 	var handle unsafe.Pointer
-	// The flags are those of the binding, which opens it again: nothing of it is shown to other libraries.
+	// The flags are those of the binding, which opens it again: nothing of it is shown to other
+	// libraries.
 	if message := C.sluice_open_own(name, &handle); message != nil {
 		return "", errors.New(C.GoString(message))
 	}

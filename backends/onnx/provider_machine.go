@@ -16,15 +16,14 @@ type NVIDIAState struct {
 	Models []string
 }
 
-// NVIDIA asks the driver's files. In a container they are there when the GPUs are.
+// NVIDIA asks the driver's files. In a container they are there when the GPUs are; some
+// sandboxes show the devices alone.
 func NVIDIA() NVIDIAState { return nvidiaAt("/") }
 
 func nvidiaAt(root string) (s NVIDIAState) {
-	text, err := os.ReadFile(filepath.Join(root, "proc/driver/nvidia/version"))
-	if err != nil {
-		return s
-	}
-	// NVRM version: NVIDIA UNIX x86_64 Kernel Module  580.65.06  Sun ..., or Open Kernel Module for x86_64  580...
+	// NVRM version: NVIDIA UNIX x86_64 Kernel Module  580.65.06  Sun ..., or Open Kernel Module
+	// for x86_64  580...
+	text, _ := os.ReadFile(filepath.Join(root, "proc/driver/nvidia/version"))
 	line, _, _ := strings.Cut(string(text), "\n")
 	for field := range strings.FieldsSeq(line) {
 		if major, _, dotted := strings.Cut(field, "."); dotted && number(major) > 0 {
@@ -35,17 +34,28 @@ func nvidiaAt(root string) (s NVIDIAState) {
 	files, _ := filepath.Glob(filepath.Join(root, "proc/driver/nvidia/gpus/*/information"))
 	slices.Sort(files) // the folders are named by bus
 	for _, file := range files {
-		name := "NVIDIA GPU"
-		if text, err := os.ReadFile(file); err == nil {
-			for line := range strings.Lines(string(text)) {
-				if model, ok := strings.CutPrefix(line, "Model:"); ok {
-					name = strings.TrimSpace(model)
-				}
-			}
+		s.Models = append(s.Models, modelName(file))
+	}
+	if len(files) == 0 {
+		nodes, _ := filepath.Glob(filepath.Join(root, "dev/nvidia[0-9]*"))
+		for range nodes {
+			s.Models = append(s.Models, unnamed)
 		}
-		s.Models = append(s.Models, name)
 	}
 	return s
+}
+
+// unnamed stands for a GPU of which only the device is seen.
+const unnamed = "NVIDIA GPU"
+
+func modelName(file string) string {
+	text, _ := os.ReadFile(file)
+	for line := range strings.Lines(string(text)) {
+		if model, ok := strings.CutPrefix(line, "Model:"); ok {
+			return strings.TrimSpace(model)
+		}
+	}
+	return unnamed
 }
 
 // number reads a whole number; 0 if text is none.

@@ -43,6 +43,8 @@ func TestNVIDIAState(t *testing.T) {
 	}, NVIDIAState{Driver: "535.183.06", Models: []string{"NVIDIA L4", "NVIDIA H100 80GB HBM3"}})
 	f(map[string]string{"proc/driver/nvidia/version": "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  580.65.06  Release Build  (root@host)\n"},
 		NVIDIAState{Driver: "580.65.06"})
+	// A sandbox that shows the devices alone.
+	f(map[string]string{"dev/nvidia0": "", "dev/nvidia1": "", "dev/nvidiactl": "", "dev/nvidia-uvm": ""}, NVIDIAState{Models: []string{"NVIDIA GPU", "NVIDIA GPU"}})
 }
 
 func TestMissingDriver(t *testing.T) {
@@ -55,7 +57,8 @@ func TestMissingDriver(t *testing.T) {
 	two := []string{"A", "B"}
 	f(1, 13, NVIDIAState{Driver: "580.65.06", Models: two})
 	f(1, 12, NVIDIAState{Driver: "525.60.13", Models: two})
-	f(0, 12, NVIDIAState{}, "there is no NVIDIA driver: /proc/driver/nvidia is not here; install it, or start the container with the NVIDIA toolkit")
+	f(0, 12, NVIDIAState{}, "there is no NVIDIA driver: neither /proc/driver/nvidia nor /dev/nvidia0 is here; install it, or start the container with the NVIDIA toolkit")
+	f(0, 13, NVIDIAState{Models: two})
 	f(0, 12, NVIDIAState{Driver: "580.1"}, "the NVIDIA driver sees no GPU")
 	f(2, 12, NVIDIAState{Driver: "580.1", Models: two}, "there is no GPU 2: the NVIDIA driver numbers them 0 to 1")
 	f(0, 13, NVIDIAState{Driver: "575.57.08", Models: two}, "the NVIDIA driver 575.57.08 is too old for CUDA 13, which this build of ONNX Runtime uses: install 580 or newer")

@@ -97,21 +97,24 @@ func cudaMajor(libraries []string) int {
 
 func missingDriver(name device.Name, cudaMajor int, s NVIDIAState) (missing []string) {
 	switch n := len(s.Models); {
-	case s.Driver == "":
-		return []string{"there is no NVIDIA driver: /proc/driver/nvidia is not here; install it, or start the container with the NVIDIA toolkit"}
+	case s.Driver == "" && n == 0:
+		return []string{"there is no NVIDIA driver: neither /proc/driver/nvidia nor /dev/nvidia0 is here; install it, or start the container with the NVIDIA toolkit"}
 	case n == 0:
 		missing = append(missing, "the NVIDIA driver sees no GPU")
 	case name.Index >= n:
 		missing = append(missing, fmt.Sprintf("there is no GPU %d: the NVIDIA driver numbers them 0 to %d", name.Index, n-1))
 	}
 	major, _, _ := strings.Cut(s.Driver, ".")
-	if least := leastDriver[cudaMajor]; number(major) < least {
+	if least := leastDriver[cudaMajor]; s.Driver != "" && number(major) < least {
 		missing = append(missing, fmt.Sprintf("the NVIDIA driver %s is too old for CUDA %d, which this build of ONNX Runtime uses: install %d or newer", s.Driver, cudaMajor, least))
 	}
 	return missing
 }
 
 func missingVulkan() (missing []string) {
+	if !hasWebGPU() {
+		return []string{errNoWebGPU.Error()}
+	}
 	if err := openLibrary("libvulkan.so.1"); err != nil {
 		missing = append(missing, "the Vulkan loader libvulkan.so.1 is missing: install Debian's libvulkan1, or name its folder in the device's library_folders")
 	}

@@ -20,9 +20,9 @@ const (
 	probeLast   = 4
 )
 
-// Probe opens a small perceptron on a device, all of it, runs it there and on the CPU, and compares. What a
-// driver does to a process that tries it is not known beforehand: this is for a child
-// process, as Trial is.
+// Probe opens a small perceptron on a device, all of it, runs it there and on the CPU, and
+// compares. What a driver does to a process that tries it is not known beforehand: this is for
+// a child process, as Trial is.
 func Probe(p Provider) error {
 	file, err := os.CreateTemp("", "sluice-probe-*.onnx")
 	if err != nil {

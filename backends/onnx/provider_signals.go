@@ -39,9 +39,9 @@ import "sync"
 var signals sync.Mutex
 
 // keepSignals undoes what f does to the process's signal handlers. CUDA's libraries replace
-// Go's by ones that do not run on the signal stack, and the next SIGTERM would then end the process with a
-// crash. It returns how many were put back. Nobody may call signal.Notify or its like
-// meanwhile: that would be undone too.
+// Go's by ones that do not run on the signal stack, and the next SIGTERM would then end the
+// process with a crash. It returns how many were put back. Nobody may call signal.Notify or its
+// like meanwhile: that would be undone too.
 func keepSignals(f func() error) (restored int, err error) {
 	signals.Lock()
 	defer signals.Unlock()

@@ -32,7 +32,8 @@ func action(t *testing.T, number syscall.Signal, set *kernelAction) (old kernelA
 	return old
 }
 
-// TestForeignSignalHandlersAreUndone does to the handlers what CUDA's libraries do, and wants Go's back.
+// TestForeignSignalHandlersAreUndone does to the handlers what CUDA's libraries do, and wants
+// Go's back.
 func TestForeignSignalHandlersAreUndone(t *testing.T) {
 	came := make(chan os.Signal, 1)
 	signal.Notify(came, syscall.SIGUSR2)

@@ -109,9 +109,9 @@ func (p *Provider) tensorrtEntries(o *Options, dir string) (map[string]string, e
 	return m, nil
 }
 
-// profiles are the least, best and greatest shapes of the inputs that have free dimensions. They are always
-// given: without them TensorRT builds its engine anew for each larger batch, inside the
-// request that brings it.
+// profiles are the least, best and greatest shapes of the inputs that have free dimensions.
+// They are always given: without them TensorRT builds its engine anew for each larger batch,
+// inside the request that brings it.
 func (t *TensorRTOptions) profiles(o *Options) (texts [3]string, err error) {
 	s := o.Schema
 	best := s.MaxBatch

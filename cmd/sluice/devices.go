@@ -23,6 +23,9 @@ type inventory struct {
 	// Driver is the version of NVIDIA's driver.
 	Driver  string    `json:"nvidia_driver,omitempty"`
 	Devices []verdict `json:"devices"`
+
+	// used are the devices of a server: those of the settings, or those that are chosen by themselves.
+	used []config.Device
 }
 
 func devicesCommand() *cobra.Command {
@@ -79,13 +82,13 @@ func takeInventory(ctx context.Context, cfg *config.Config) (*inventory, error) 
 
 // choose marks the devices that a server uses: those of the settings, or by itself.
 func (inv *inventory) choose(cfg *config.Config) {
-	chosen := cfg.Devices
-	if len(chosen) == 0 {
-		chosen = chooseDevices(inv.Devices, hasGPU())
+	inv.used = cfg.Devices
+	if len(inv.used) == 0 {
+		inv.used = chooseDevices(inv.Devices, hasGPU())
 	}
 	for i := range inv.Devices {
 		v := &inv.Devices[i]
-		v.Chosen = slices.ContainsFunc(chosen, func(d config.Device) bool { return d.Name == v.Device })
+		v.Chosen = slices.ContainsFunc(inv.used, func(d config.Device) bool { return d.Name == v.Device })
 	}
 }
 

@@ -5,10 +5,10 @@ import "slices"
 // Sizes are the batch sizes that a session on a device runs at, rising: smaller batches are
 // filled to the next of them. Nil means any size as it is.
 //
-// A GPU compiles kernels, plans memory or builds an engine for every shape, inside the run
-// that meets it first. So it gets few, all met in warm-up: powers of two up to the largest
-// batch, and that itself, which makes up at most as many rows as are real. fixedBatch is the size that the model's
-// file fixes, 0 if none; maxBatch is 0 for a model that cannot batch.
+// A GPU compiles kernels, plans memory or builds an engine for every shape, inside the run that
+// meets it first. So it gets few, all met in warm-up: powers of two up to the largest batch,
+// and that itself, which makes up at most as many rows as are real. fixedBatch is the size that
+// the model's file fixes, 0 if none; maxBatch is 0 for a model that cannot batch.
 func Sizes(kind Kind, maxBatch, fixedBatch int) (sizes []int) {
 	switch {
 	case maxBatch == 0:
