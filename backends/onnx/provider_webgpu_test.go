@@ -234,8 +234,8 @@ func runExample(name string, kind device.Kind) error {
 // short or with its result, and the lane works afterwards.
 func TestWebGPUHangLimit(t *testing.T) {
 	needWebGPU(t)
-	s := exampleModel(t, "digits", device.WebGPU)
-	c := goldenCases(t, "digits", 1)[0]
+	s := exampleModel(t, "eta", device.WebGPU)
+	c := goldenCases(t, "eta", 1)[0]
 	if _, err := s.Run(0, []task.Part{whole(c.task(s))}, clock.Now()); err != nil && !strings.Contains(err.Error(), "hang limit") {
 		t.Errorf("a run that is overdue from the start ended with %v", err)
 	}
