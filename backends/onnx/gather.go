@@ -33,7 +33,7 @@ func (l *lane) gather(s *Session, parts []task.Part) (wanted uint64, err error) 
 	case l.rows < 1 || l.rows > s.schema.MaxBatch:
 		return 0, fmt.Errorf("a batch of %d rows; it must have 1 to %d", l.rows, s.schema.MaxBatch)
 	}
-	l.filled = max(l.rows, s.fixed)
+	l.filled = s.fill(l.rows)
 	l.bucket = bucket(s.schema.Padding, parts)
 	for i := range l.in {
 		if err := l.bindInput(s, i, parts); err != nil {

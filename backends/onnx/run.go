@@ -51,7 +51,7 @@ func (s *Session) RunRaw(lane, rows int) error {
 	if most := max(s.schema.MaxBatch, 1); rows < 1 || rows > most {
 		return fmt.Errorf("cannot run a batch of %d rows; it must have 1 to %d", rows, most)
 	}
-	l.rows, l.filled = rows, max(rows, s.fixed)
+	l.rows, l.filled = rows, s.fill(rows)
 	for i := range l.in {
 		if err := l.bindBlank(s, i); err != nil {
 			return err

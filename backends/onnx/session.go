@@ -17,6 +17,7 @@ import (
 
 	"sluice/backends"
 	"sluice/internal/clock"
+	"sluice/internal/device"
 	"sluice/internal/tensor"
 )
 
@@ -36,12 +37,19 @@ type Options struct {
 	// External is set when weights lie in files beside the model, so that ONNX
 	// Runtime has to read it by its path.
 	External bool
+	// Provider is the device; the zero value is the CPU.
+	Provider Provider
+	// Digest is the model's identity, for what is kept on disk between processes. Empty
+	// means the file's own SHA-256, which leaves out weights beside it.
+	Digest string
 }
 
-// Session is one model version on the CPU.
+// Session is one model version on one device.
 type Session struct {
 	schema *tensor.Schema
 	fixed  int
+	sizes  []int // that batches are filled to; nil: as they are
+	place  place
 	handle *C.OrtSession
 	owner  *ort.DynamicAdvancedSession
 	lanes  []lane
@@ -60,16 +68,18 @@ func Open(path string, o Options) (*Session, error) {
 	if err := o.check(); err != nil {
 		return nil, fmt.Errorf("cannot open model: %w", err)
 	}
-	owner, err := create(path, o)
-	if err != nil {
-		return nil, fmt.Errorf("cannot open model: %w", err)
+	s := &Session{schema: o.Schema}
+	s.place.init(&o.Provider)
+	var err error
+	if s.owner, err = create(path, o, &s.place); err != nil {
+		return nil, fmt.Errorf("cannot open model: %w", deviceFault(s.place.kind, err))
 	}
-	s := &Session{schema: o.Schema, owner: owner}
 	if o.Schema.Batchable() {
 		s.fixed = o.FixedBatch
 	}
+	s.sizes = device.Sizes(o.Provider.Device.Kind, o.Schema.MaxBatch, o.FixedBatch)
 	s.use.init()
-	if s.handle, err = sessionHandle(owner); err == nil {
+	if s.handle, err = sessionHandle(s.owner); err == nil {
 		err = s.openLanes(max(o.Lanes, 1))
 	}
 	if err != nil {
@@ -89,8 +99,9 @@ func (o Options) check() error {
 		return fmt.Errorf("it has %d outputs; %d are the most", len(s.Outputs), C.SLUICE_MAX_OUTPUTS)
 	case o.FixedBatch > 0 && o.FixedBatch < s.MaxBatch:
 		return fmt.Errorf("the file fixes the batch at %d rows and the schema allows %d", o.FixedBatch, s.MaxBatch)
-	case s.Padding == nil:
-		return nil
+	}
+	if err := o.Provider.Check(); err != nil || s.Padding == nil {
+		return err
 	}
 	p := s.Padding
 	if len(p.InputAxis) != len(s.Inputs) || len(p.OutputAxis) != len(s.Outputs) || len(p.Values) != len(s.Inputs) || !s.Batchable() {
@@ -106,21 +117,32 @@ func (o Options) check() error {
 
 // create makes the C session: from bytes where it can, since the library's way by path
 // leaks the path.
-func create(path string, o Options) (owner *ort.DynamicAdvancedSession, err error) {
+func create(path string, o Options, at *place) (owner *ort.DynamicAdvancedSession, err error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
 	opening.Lock()
 	defer opening.Unlock()
-	so, err := sessionOptions(o)
+	err = at.do(func() (err error) {
+		owner, err = createFrom(path, data, &o)
+		return err
+	})
+	return owner, err
+}
+
+func createFrom(path string, data []byte, o *Options) (owner *ort.DynamicAdvancedSession, err error) {
+	so, err := sessionOptions(*o)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, so.Destroy()) }()
+	if err := o.Provider.attach(so, o, data); err != nil {
+		return nil, fmt.Errorf("cannot use device %s: %w", o.Provider.Device, err)
+	}
 	ins, outs := specNames(o.Schema.Inputs), specNames(o.Schema.Outputs)
 	if o.External {
 		return ort.NewDynamicAdvancedSession(path, ins, outs, so)
-	}
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
 	}
 	return ort.NewDynamicAdvancedSessionWithONNXData(data, ins, outs, so)
 }
@@ -211,17 +233,28 @@ func (s *Session) Close() error {
 		}
 		opening.Lock()
 		defer opening.Unlock()
-		err = s.owner.Destroy()
+		err = s.place.do(s.owner.Destroy)
 	})
 	return err
 }
 
 // execute runs what the lane has gathered.
 func (s *Session) execute(l *lane, wanted uint64, limit clock.Instant) error {
+	s.place.enter()
+	defer s.place.leave()
 	s.watch.begin(l, limit)
-	err := l.call.run(s.handle, wanted)
+	err := s.run(l, wanted)
 	if cut := s.watch.end(l); cut && err != nil {
 		return cutShort(err)
 	}
-	return runFault(err)
+	return s.place.fault(err)
+}
+
+func (s *Session) run(l *lane, wanted uint64) error {
+	if !s.place.foreign || s.place.ran.Load() {
+		return l.call.run(s.handle, wanted)
+	}
+	_, err := keepSignals(func() error { return l.call.run(s.handle, wanted) })
+	s.place.ran.Store(true)
+	return err
 }

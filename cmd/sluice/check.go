@@ -1,13 +1,16 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
 
+	"sluice/config"
 	"sluice/models"
 )
 
@@ -19,7 +22,7 @@ func checkCommand() *cobra.Command {
 		Short: "Validate the settings and take every model through the load gates",
 		Long: `Validate the settings, print the effective ones, and take every model through the load
 gates. Each gate's verdict and the cost table are printed; the exit status is 1 if a
-model is refused.`,
+model is refused or a configured device is unusable.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cfg, err := settings(cmd.Flags())
 			if err != nil {
@@ -35,17 +38,31 @@ model is refused.`,
 			}
 			library, err := loadLibrary(cfg.ONNXRuntime.Library)
 			if err != nil {
-				return err
+				return cfg.Fault("onnxruntime.library", err)
 			}
 			if !asJSON {
 				fmt.Printf("settings\n\n%s\n", cfg)
 			}
-			return check(cmd, modelOptions(cfg, paths, cpuLanes(cfg.Scheduler.CPULanes, planThreads().cores), library, zap.NewNop()), asJSON)
+			unusable := checkDevices(cmd.Context(), cfg, library)
+			err = check(cmd, modelOptions(cfg, paths, cpuLanes(cfg.Scheduler.CPULanes, planThreads().cores), library, zap.NewNop()), asJSON)
+			return errors.Join(unusable, err)
 		},
 	}
 	settingFlags(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object per model")
 	return cmd
+}
+
+// checkDevices tries each configured device, in a process of its own.
+func checkDevices(ctx context.Context, cfg *config.Config, library string) error {
+	var faults []error
+	for i := range cfg.Devices {
+		d := &cfg.Devices[i]
+		if v, _ := probeDevice(ctx, d, library); !v.Usable {
+			faults = append(faults, cfg.Fault(fmt.Sprintf("devices[%d]", i), fmt.Errorf("%s is not usable: %s", d.Name, v.why())))
+		}
+	}
+	return errors.Join(faults...)
 }
 
 // isModelsDir tells a folder of models from a model file or a bundle's own folder.
