@@ -17,7 +17,9 @@ import (
 
 	"sluice/backends"
 	"sluice/internal/clock"
+	"sluice/internal/rows"
 	"sluice/internal/tensor"
+	"sluice/internal/usage"
 )
 
 // Options say how a model is opened.
@@ -36,17 +38,22 @@ type Options struct {
 	// External is set when weights lie in files beside the model, so that ONNX
 	// Runtime has to read it by its path.
 	External bool
+	// Memory gives the memory of a fixed input's or output's rows, for the largest batch; nil,
+	// or no memory for one of them, means C memory of the session's own. What it gives must not
+	// be Go memory, and must stay until the session is closed.
+	Memory func(lane int, output bool, index int) []byte
 }
 
 // Session is one model version on the CPU.
 type Session struct {
 	schema *tensor.Schema
-	fixed  int
+	layout *rows.Layout
+	memory func(lane int, output bool, index int) []byte
 	handle *C.OrtSession
 	owner  *ort.DynamicAdvancedSession
 	lanes  []lane
 	watch  watchdog
-	use    usage
+	use    usage.Count
 	once   sync.Once
 }
 
@@ -60,15 +67,16 @@ func Open(path string, o Options) (*Session, error) {
 	if err := o.check(); err != nil {
 		return nil, fmt.Errorf("cannot open model: %w", err)
 	}
+	layout, err := rows.New(o.Schema, o.FixedBatch)
+	if err != nil {
+		return nil, fmt.Errorf("cannot open model: %w", err)
+	}
 	owner, err := create(path, o)
 	if err != nil {
 		return nil, fmt.Errorf("cannot open model: %w", err)
 	}
-	s := &Session{schema: o.Schema, owner: owner}
-	if o.Schema.Batchable() {
-		s.fixed = o.FixedBatch
-	}
-	s.use.init()
+	s := &Session{schema: o.Schema, layout: layout, memory: o.Memory, owner: owner}
+	s.use.Init()
 	if s.handle, err = sessionHandle(owner); err == nil {
 		err = s.openLanes(max(o.Lanes, 1))
 	}
@@ -185,7 +193,7 @@ func sessionHandle(owner *ort.DynamicAdvancedSession) (*C.OrtSession, error) {
 func (s *Session) openLanes(n int) error {
 	s.lanes = make([]lane, n)
 	for i := range s.lanes {
-		if err := s.lanes[i].open(s); err != nil {
+		if err := s.lanes[i].open(s, i); err != nil {
 			return err
 		}
 	}
@@ -204,7 +212,7 @@ func (s *Session) Lanes() int { return len(s.lanes) }
 func (s *Session) Close() error {
 	var err error
 	s.once.Do(func() {
-		s.use.close()
+		s.use.Close()
 		s.watch.stop()
 		for i := range s.lanes {
 			s.lanes[i].close()
