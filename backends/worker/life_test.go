@@ -111,8 +111,12 @@ func TestHang(t *testing.T) {
 		t.Errorf("the run was given up after %v, before its limit", took)
 	}
 	restarted(t, d, 1)
-	if err := unix.Kill(d.Status().PID, unix.SIGSTOP); err != nil {
+	pid := d.Status().PID
+	if err := unix.Kill(pid, unix.SIGSTOP); err != nil {
 		t.Fatal(err)
+	}
+	for processState(pid) != 'T' { // all its threads have to stop first
+		time.Sleep(time.Millisecond)
 	}
 	wantDown(t, run(s, 0, clock.Now().Add(50*time.Millisecond), whole(numbers(4, 1))), ErrHung)
 	restarted(t, d, 2)
@@ -373,10 +377,15 @@ func TestProcessEndsWithTheGateway(t *testing.T) {
 
 // alive reports whether a process runs; one that nobody has waited for does not.
 func alive(pid int) bool {
+	state := processState(pid)
+	return state != 0 && state != 'Z'
+}
+
+// processState is a process's state as ps shows it; 0 if there is no such process.
+func processState(pid int) byte {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
-		return false
+		return 0
 	}
-	after := stat[bytes.LastIndexByte(stat, ')')+1:]
-	return !bytes.HasPrefix(bytes.TrimSpace(after), []byte("Z"))
+	return stat[bytes.LastIndexByte(stat, ')')+2]
 }

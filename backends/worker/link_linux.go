@@ -39,10 +39,10 @@ func launch(o *Options) (*link, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer theirs.Close()
 	l := &link{o: o, cmd: o.Command(), control: newStream(conn), dead: make(chan struct{}), exited: make(chan struct{})}
 	if len(l.cmd.ExtraFiles) > 0 {
 		conn.Close()
+		theirs.Close()
 		return nil, errors.New("its command has extra files; the socket must be the only one")
 	}
 	l.cmd.ExtraFiles = []*os.File{theirs} // becomes Descriptor
@@ -56,7 +56,9 @@ func launch(o *Options) (*link, error) {
 		l.cmd.Stderr = &l.said
 	}
 	l.cmd.WaitDelay = time.Second
-	if err := l.cmd.Start(); err != nil {
+	err = l.cmd.Start()
+	theirs.Close() // else its end would not show
+	if err != nil {
 		conn.Close()
 		return nil, fmt.Errorf("cannot start the worker process: %w", err)
 	}
@@ -82,13 +84,15 @@ func (l *link) greet() error {
 	q.reset(hello)
 	q.session, q.rows = protocol, uint32(len(theirs))
 	err := l.control.exchange(clock.Now().Add(l.o.StartLimit), theirs)
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return fmt.Errorf("it did not serve within %v", l.o.StartLimit)
+	switch {
+	case err == nil:
+		return l.control.answer.failure()
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return fmt.Errorf("the worker process did not serve within %v", l.o.StartLimit)
+	case errors.Is(err, ErrMalformed):
+		return err
 	}
-	if err == nil {
-		err = l.control.answer.failure()
-	}
-	return err
+	return fmt.Errorf("%w: %w", ErrDown, err)
 }
 
 func closeAll(files []*os.File) {
@@ -125,22 +129,20 @@ func (l *link) hangUp() {
 // down is the error of whoever meets a link that has failed.
 func (l *link) down() error {
 	<-l.dead
-	if errors.Is(l.cause, ErrDown) || errors.Is(l.cause, ErrHung) || errors.Is(l.cause, ErrMalformed) {
-		return deviceError(true, l.cause)
+	for _, known := range []error{ErrDown, ErrHung, ErrMalformed} {
+		if errors.Is(l.cause, known) {
+			return deviceError(true, l.cause)
+		}
 	}
 	return deviceError(true, fmt.Errorf("%w: %w", ErrDown, l.cause))
 }
 
-// reason tells why the process ended, after it has.
+// reason tells why the process ended, after it has. What it was ended for comes before how it
+// ended, and its own last words come with either.
 func (l *link) reason() string {
-	var text string
-	switch {
-	case errors.Is(l.cause, ErrHung) || errors.Is(l.cause, ErrMalformed):
-		text = l.cause.Error()
-	case l.exit != nil:
+	text := l.cause.Error()
+	if errors.Is(l.cause, ErrDown) && l.exit != nil {
 		text = "the worker process ended: " + l.exit.Error()
-	default:
-		text = "the worker process ended: " + l.cause.Error()
 	}
 	if line := l.said.line(); line != "" {
 		text += " (" + line + ")"

@@ -61,7 +61,7 @@ func (l *link) roundTrip(st *stream, limit clock.Instant, files ...*os.File) err
 	switch {
 	case err == nil:
 		if st.answer.flags&isSticky != 0 {
-			l.fail(fmt.Errorf("it lost its device: %w", st.answer.failure()))
+			l.fail(fmt.Errorf("the worker process lost its device: %w", st.answer.failure()))
 		}
 		return nil
 	case errors.Is(err, errLate):
