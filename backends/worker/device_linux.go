@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"go.uber.org/zap"
 
@@ -22,6 +21,9 @@ type Device struct {
 	reopen  chan struct{} // one token at most: a second Reopen asks for the same
 	opening sync.WaitGroup
 	closed  atomic.Bool
+	stuck   atomic.Bool // the last process did not end when it was killed
+
+	abandonOnce sync.Once
 	nextID  atomic.Uint32
 
 	mu struct {
@@ -186,24 +188,15 @@ func (d *Device) Close(ctx context.Context) error {
 	}
 	select {
 	case <-d.done:
-		d.opening.Wait()
-		return nil
 	case <-ctx.Done():
+		d.abandonOnce.Do(func() { close(d.abandon) })
+		<-d.done
 	}
-	d.mu.Lock()
-	select {
-	case <-d.abandon:
-	default:
-		close(d.abandon)
-	}
-	d.mu.Unlock()
-	select {
-	case <-d.done:
-		d.opening.Wait()
-		return nil
-	case <-time.After(killGrace):
+	d.opening.Wait()
+	if d.stuck.Load() {
 		return fmt.Errorf("cannot close %s: its process has not ended although it was killed", d.o.Name)
 	}
+	return nil
 }
 
 // set changes the state and tells it. A reason is kept until the device is Up.

@@ -255,6 +255,28 @@ func TestProcessThatDoesNotServe(t *testing.T) {
 	}
 }
 
+// TestCloseOfAStoppedProcess has one that does not end by itself.
+func TestCloseOfAStoppedProcess(t *testing.T) {
+	d := start(t, "serve", nil)
+	s := open(t, d, "identity", fake.Echo(8), 1)
+	if err := unix.Kill(d.Status().PID, unix.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
+	defer cancel()
+	for range 2 {
+		if err := d.Close(ctx); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := d.Open(within(t), Spec{Path: "identity", Schema: fake.Echo(8)}); !errors.Is(err, ErrDown) {
+		t.Errorf("opening on a closed device ended with %v", err)
+	}
+	if err := run(s, 0, clock.Never, whole(numbers(4, 1))); err == nil {
+		t.Error("a session of a closed device runs")
+	}
+}
+
 func TestWrongOptions(t *testing.T) {
 	for _, o := range []Options{{}, {Command: command("serve"), Lanes: -1}, {Command: command("serve"), Serial: true, Lanes: 2}} {
 		if _, err := Start(o); err == nil {

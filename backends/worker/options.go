@@ -72,7 +72,7 @@ type Options struct {
 	// BackoffMin and BackoffMax bound the pause before a restart: it doubles with each end
 	// within CrashWindow, and is spread by a fifth. 0 means 50 ms and 2 s.
 	BackoffMin, BackoffMax time.Duration
-	// CrashLimit ends within CrashWindow leave the device closed; 0 means 5 within 1 minute.
+	// CrashLimit ends within CrashWindow leave the device closed; 0 means 10 within 1 minute.
 	CrashLimit  int
 	CrashWindow time.Duration
 	// FreeBytes bounds, in each batch, every input whose rows have no fixed size, and all such
@@ -119,7 +119,7 @@ func (o Options) withDefaults() (Options, error) {
 	orDefault(&o.OpenLimit, 5*time.Minute)
 	orDefault(&o.BackoffMin, 50*time.Millisecond)
 	orDefault(&o.BackoffMax, 2*time.Second)
-	orDefault(&o.CrashLimit, 5)
+	orDefault(&o.CrashLimit, 10)
 	orDefault(&o.CrashWindow, time.Minute)
 	orDefault(&o.FreeBytes, 256<<20)
 	return o, nil

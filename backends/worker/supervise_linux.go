@@ -102,13 +102,29 @@ func (d *Device) serve() (reason string, began bool) {
 	// A process that ends by itself is left to it for a moment: its own word is the better reason.
 	d.await(l, endGrace)
 	l.fail(err)
-	select {
-	case <-l.exited:
-	case <-d.abandon:
-		// Even a killed process can hang in its driver. It can do no harm: nobody reads it.
+	if !d.reaped(l) {
+		d.stuck.Store(true)
 		return l.cause.Error(), began
 	}
 	return l.reason(), began
+}
+
+// reaped waits for the end of a process that was killed. Even so it can hang in its driver,
+// where it does no harm, since nobody listens to it; but no other is started beside it.
+func (d *Device) reaped(l *link) bool {
+	select {
+	case <-l.exited:
+		return true
+	case <-d.abandon:
+	}
+	timer := time.NewTimer(killGrace)
+	defer timer.Stop()
+	select {
+	case <-l.exited:
+		return true
+	case <-timer.C:
+		return false
+	}
 }
 
 // endGrace is how long a process that has hung up may take to say why.

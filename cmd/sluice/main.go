@@ -42,6 +42,6 @@ func root() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	cmd.AddCommand(serveCommand(), checkCommand(), healthCommand(), trialCommand())
+	cmd.AddCommand(serveCommand(), checkCommand(), healthCommand(), trialCommand(), workerCommand())
 	return cmd
 }
