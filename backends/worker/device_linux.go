@@ -24,7 +24,7 @@ type Device struct {
 	stuck   atomic.Bool // the last process did not end when it was killed
 
 	abandonOnce sync.Once
-	nextID  atomic.Uint32
+	nextID      atomic.Uint32
 
 	mu struct {
 		sync.Mutex

@@ -14,7 +14,8 @@
 // that were in use. In every other state a run fails at once with a task.DeviceError that is
 // ErrDown, so that its rows can run elsewhere. The error of a run during which the child ended
 // is ErrDown too; ErrHung if it was ended because the run passed its limit (a stopped process
-// looks the same); ErrBusy if the run never began before its limit.
+// looks the same); ErrBusy if the run never began before its limit; ErrLost if a process that
+// was started again refuses this one model.
 //
 // Memory. Each lane of a session has a slab: a memfd that both processes map, sealed against
 // any change of size, so that neither can make the other fault by shrinking it. The gateway

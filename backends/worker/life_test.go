@@ -219,7 +219,13 @@ func TestModelThatLoadsOnce(t *testing.T) {
 	}
 	restarted(t, d, 1)
 	echoes(t, other, 0)
-	wantDown(t, run(s, 0, clock.Never, whole(numbers(4, 1))), ErrDown)
+	err := run(s, 0, clock.Never, whole(numbers(4, 1)))
+	if failed, sticky := task.DeviceFailed(err); !failed || sticky || !errors.Is(err, ErrLost) {
+		t.Errorf("the lost model ended with %v", err)
+	}
+	if d.Status().State != Up {
+		t.Errorf("the device is %+v", d.Status())
+	}
 }
 
 func TestCrashLoop(t *testing.T) {
@@ -315,6 +321,41 @@ func TestNothingIsLeft(t *testing.T) {
 	closeDevice(t, d)
 	if after := holdings(t); after != before {
 		t.Errorf("the device has left %+v, before it there were %+v", after, before)
+	}
+}
+
+// TestClosedModelsLeaveNothing counts what the child holds.
+func TestClosedModelsLeaveNothing(t *testing.T) {
+	d := start(t, "serve", nil)
+	up(t, d)
+	count := func() (descriptors, memories int) {
+		pid := d.Status().PID
+		fds, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
+		if err != nil {
+			t.Fatal(err)
+		}
+		maps, err := os.ReadFile(fmt.Sprintf("/proc/%d/maps", pid))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(fds), bytes.Count(maps, []byte(memoryName))
+	}
+	fds, memories := count()
+	for range 20 {
+		s := open(t, d, "identity", fake.Echo(8), 3)
+		echoes(t, s, 2)
+		if _, n := count(); n != memories+3 {
+			t.Fatalf("the child has mapped %d slabs for 3 lanes", n-memories)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := d.Open(within(t), Spec{Path: "unknown", Schema: fake.Echo(8)}); err == nil {
+			t.Fatal("an unknown model was opened")
+		}
+	}
+	if f, m := count(); f != fds || m != memories {
+		t.Errorf("the child holds %d descriptors and %d slabs, %d and %d at first", f, m, fds, memories)
 	}
 }
 

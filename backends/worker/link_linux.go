@@ -41,7 +41,7 @@ func launch(o *Options) (*link, error) {
 	}
 	l := &link{o: o, cmd: o.Command(), control: newStream(conn), dead: make(chan struct{}), exited: make(chan struct{})}
 	if len(l.cmd.ExtraFiles) > 0 {
-		conn.Close()
+		shut(conn)
 		theirs.Close()
 		return nil, errors.New("its command has extra files; the socket must be the only one")
 	}
@@ -59,7 +59,7 @@ func launch(o *Options) (*link, error) {
 	err = l.cmd.Start()
 	theirs.Close() // else its end would not show
 	if err != nil {
-		conn.Close()
+		shut(conn)
 		return nil, fmt.Errorf("cannot start the worker process: %w", err)
 	}
 	go func() { // ends with the process, for which end waits
@@ -120,9 +120,9 @@ func (l *link) fail(cause error) {
 
 // hangUp closes the sockets, upon which a healthy process ends by itself.
 func (l *link) hangUp() {
-	l.control.conn.Close()
+	shut(l.control.conn)
 	for _, st := range l.streams {
-		st.conn.Close()
+		shut(st.conn)
 	}
 }
 

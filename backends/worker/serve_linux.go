@@ -36,7 +36,7 @@ func Serve(ctx context.Context, conn *os.File, host Host) error {
 	if err != nil {
 		return err
 	}
-	defer control.Close()
+	defer shut(control)
 	s := &servant{host: host}
 	s.mu.models = map[uint32]*model{}
 	if err := s.greet(control); err != nil {
@@ -44,7 +44,7 @@ func Serve(ctx context.Context, conn *os.File, host Host) error {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	stop := context.AfterFunc(ctx, func() { control.Close() })
+	stop := context.AfterFunc(ctx, func() { shut(control) })
 	defer stop()
 	ended := make(chan error, len(s.streams)) // one for each stream
 	for _, fd := range s.streams {

@@ -28,6 +28,7 @@ type Session struct {
 	// remote is the session in the process that serves; nil if none does. Who swaps it out
 	// releases it.
 	remote atomic.Pointer[remote]
+	lost   atomic.Bool // the serving process has refused to load it
 	// sizes are the batch sizes of a warm-up, and which of them have run.
 	sizes []int
 	ran   []atomic.Bool
@@ -102,6 +103,9 @@ func (s *Session) used() (sizes []int) {
 // adopt makes the lane's slab the one that the serving process has, and returns that process.
 func (s *Session) adopt(l *lane, n int) (*remote, error) {
 	r := s.remote.Load()
+	if r == nil && s.lost.Load() {
+		return nil, errLost
+	}
 	if r == nil {
 		return nil, errDown
 	}
@@ -119,7 +123,10 @@ func (s *Session) adopt(l *lane, n int) (*remote, error) {
 	return r, nil
 }
 
-var errDown = deviceError(true, ErrDown)
+var (
+	errDown = deviceError(true, ErrDown)
+	errLost = deviceError(false, ErrLost)
+)
 
 // Run gathers the parts into the lane's slab and has the process run them. It is task.Runner's
 // Run. While it waits it holds no processor. A run that passes its limit ends the process.

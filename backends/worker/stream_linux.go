@@ -147,8 +147,11 @@ func unixConn(f *os.File) (*net.UnixConn, error) {
 	}
 	u, ok := conn.(*net.UnixConn)
 	if !ok {
-		conn.Close()
+		shut(conn)
 		return nil, errors.New("cannot use a socket: it is not a Unix socket")
 	}
 	return u, nil
 }
+
+// shut closes a socket, which has nothing to lose: answers are read or given up before.
+func shut(c net.Conn) { c.Close() }

@@ -161,7 +161,7 @@ func (d *Device) restore(l *link) error {
 			release()
 			return err
 		}
-		if err != nil {
+		if s.lost.Store(err != nil); err != nil {
 			d.o.Log.Error("a model cannot be loaded again; its requests need another device", zap.String("device", d.o.Name), zap.String("path", s.spec.Path), zap.Error(err))
 			continue
 		}
