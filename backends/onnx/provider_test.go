@@ -140,7 +140,7 @@ func TestBatchesAreFilled(t *testing.T) {
 	a, b := simpleTask(s, 2, 1), simpleTask(s, 1, 7)
 	alone := simpleTask(s, 1, 7)
 	mustRun(t, s, whole(a), whole(b))
-	if got := s.lanes[0].filled; got != 4 {
+	if got := s.lanes[0].batch.Filled; got != 4 {
 		t.Errorf("3 rows are run as %d, want 4", got)
 	}
 	s.sizes = nil

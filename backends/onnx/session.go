@@ -18,7 +18,9 @@ import (
 	"sluice/backends"
 	"sluice/internal/clock"
 	"sluice/internal/device"
+	"sluice/internal/rows"
 	"sluice/internal/tensor"
+	"sluice/internal/usage"
 )
 
 // Options say how a model is opened.
@@ -42,19 +44,24 @@ type Options struct {
 	// Digest is the model's identity, for what is kept on disk between processes. Empty
 	// means the file's own SHA-256, which leaves out weights beside it.
 	Digest string
+	// Memory gives the memory of a fixed input's or output's rows, for the largest batch; nil,
+	// or no memory for one of them, means C memory of the session's own. What it gives must not
+	// be Go memory, and must stay until the session is closed.
+	Memory func(lane int, output bool, index int) []byte
 }
 
 // Session is one model version on one device.
 type Session struct {
 	schema *tensor.Schema
-	fixed  int
 	sizes  []int // that batches are filled to; nil: as they are
 	place  place
+	layout *rows.Layout
+	memory func(lane int, output bool, index int) []byte
 	handle *C.OrtSession
 	owner  *ort.DynamicAdvancedSession
 	lanes  []lane
 	watch  watchdog
-	use    usage
+	use    usage.Count
 	once   sync.Once
 }
 
@@ -68,17 +75,17 @@ func Open(path string, o Options) (*Session, error) {
 	if err := o.check(); err != nil {
 		return nil, fmt.Errorf("cannot open model: %w", err)
 	}
-	s := &Session{schema: o.Schema}
+	sizes := device.Sizes(o.Provider.Device.Kind, o.Schema.MaxBatch, o.FixedBatch)
+	layout, err := rows.New(o.Schema, sizes)
+	if err != nil {
+		return nil, fmt.Errorf("cannot open model: %w", err)
+	}
+	s := &Session{schema: o.Schema, sizes: sizes, layout: layout, memory: o.Memory}
 	s.place.init(&o.Provider)
-	var err error
 	if s.owner, err = create(path, o, &s.place); err != nil {
 		return nil, fmt.Errorf("cannot open model: %w", deviceFault(s.place.kind, err))
 	}
-	if o.Schema.Batchable() {
-		s.fixed = o.FixedBatch
-	}
-	s.sizes = device.Sizes(o.Provider.Device.Kind, o.Schema.MaxBatch, o.FixedBatch)
-	s.use.init()
+	s.use.Init()
 	if s.handle, err = sessionHandle(s.owner); err == nil {
 		err = s.openLanes(max(o.Lanes, 1))
 	}
@@ -207,7 +214,7 @@ func sessionHandle(owner *ort.DynamicAdvancedSession) (*C.OrtSession, error) {
 func (s *Session) openLanes(n int) error {
 	s.lanes = make([]lane, n)
 	for i := range s.lanes {
-		if err := s.lanes[i].open(s); err != nil {
+		if err := s.lanes[i].open(s, i); err != nil {
 			return err
 		}
 	}
@@ -226,7 +233,7 @@ func (s *Session) Lanes() int { return len(s.lanes) }
 func (s *Session) Close() error {
 	var err error
 	s.once.Do(func() {
-		s.use.close()
+		s.use.Close()
 		s.watch.stop()
 		for i := range s.lanes {
 			s.lanes[i].close()

@@ -42,6 +42,6 @@ func root() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	cmd.AddCommand(serveCommand(), checkCommand(), devicesCommand(), healthCommand(), trialCommand(), probeCommand())
+	cmd.AddCommand(serveCommand(), checkCommand(), devicesCommand(), healthCommand(), trialCommand(), probeCommand(), workerCommand())
 	return cmd
 }
