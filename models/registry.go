@@ -39,8 +39,8 @@ type Registry struct {
 
 // New makes a registry that serves nothing yet.
 func New(opts Options) (*Registry, error) {
-	if opts.Open == nil {
-		return nil, errors.New("cannot serve models: Options.Open is not set")
+	if err := checkDevices(&opts); err != nil {
+		return nil, err
 	}
 	opts = opts.withDefaults()
 	r := &Registry{opts: opts, loads: make(chan struct{}, opts.LoadsAtOnce), measuring: make(chan struct{}, 1), scanning: make(chan struct{}, 1), notify: fsnotify.NewWatcher}

@@ -18,8 +18,9 @@ func checkCommand() *cobra.Command {
 		Use:   "check [DIR | MODEL.onnx ...]",
 		Short: "Validate the settings and take every model through the load gates",
 		Long: `Validate the settings, print the effective ones, and take every model through the load
-gates. Each gate's verdict and the cost table are printed; the exit status is 1 if a
-model is refused.`,
+gates. Each gate's verdict and the cost table of each device are printed; the exit status
+is 1 if a model is refused, or is not served on a device that its settings name, such as
+one whose answers differ from those of the preferred device.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cfg, err := settings(cmd.Flags())
 			if err != nil {
@@ -63,7 +64,7 @@ func check(cmd *cobra.Command, options models.Options, asJSON bool) error {
 	if err != nil {
 		return err
 	}
-	refused := len(faults)
+	refused, otherwise := len(faults), 0
 	for _, f := range faults {
 		fmt.Fprintln(os.Stderr, f)
 	}
@@ -72,8 +73,13 @@ func check(cmd *cobra.Command, options models.Options, asJSON bool) error {
 		if err != nil {
 			return err
 		}
+		for _, f := range report.Faults() {
+			fmt.Fprintf(os.Stderr, "%s: %s\n", b.Label(), f)
+		}
 		if report.Refusal() != nil {
 			refused++
+		} else if len(report.Faults()) > 0 {
+			otherwise++
 		}
 		if asJSON {
 			err = json.NewEncoder(os.Stdout).Encode(report)
@@ -89,6 +95,9 @@ func check(cmd *cobra.Command, options models.Options, asJSON bool) error {
 	}
 	if refused > 0 {
 		return fmt.Errorf("%d of %d models are refused", refused, len(bundles)+len(faults))
+	}
+	if otherwise > 0 {
+		return fmt.Errorf("%d of %d models cannot be served on every device that the settings name", otherwise, len(bundles))
 	}
 	return nil
 }
