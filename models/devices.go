@@ -54,7 +54,7 @@ func checkDevices(o *Options) error {
 	}
 	for _, name := range o.Defaults.Devices {
 		if o.device(name) == nil {
-			return fmt.Errorf("cannot run models on device %q by default: it is not there; there is %s", name, o.deviceNames())
+			return fmt.Errorf("cannot run a model on device %q by default: it is not there; there is %s", name, o.deviceNames())
 		}
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
@@ -73,13 +74,11 @@ func check(cmd *cobra.Command, options models.Options, asJSON bool) error {
 		if err != nil {
 			return err
 		}
-		for _, f := range report.Faults() {
-			fmt.Fprintf(os.Stderr, "%s: %s\n", b.Label(), f)
-		}
 		if report.Refusal() != nil {
 			refused++
-		} else if len(report.Faults()) > 0 {
+		} else if faults := report.Faults(); len(faults) > 0 {
 			otherwise++
+			fmt.Fprintf(os.Stderr, "%s: %s\n", b.Label(), strings.Join(faults, "; "))
 		}
 		if asJSON {
 			err = json.NewEncoder(os.Stdout).Encode(report)
