@@ -138,8 +138,8 @@ func TestLadderIsWarmedWhole(t *testing.T) {
 	if !slices.Equal(got, want) || !slices.Equal(d.Sizes, want) || !slices.Contains(want, d.Target) || report.Target != d.Target {
 		t.Errorf("curve has %v and sizes are %v, target %d (report %d); want %v", got, d.Sizes, d.Target, report.Target, want)
 	}
-	if cpu := report.Devices[1]; cpu.Sizes != nil || len(cpu.Curve) == 0 || len(cpu.Curve) == 11 {
-		t.Errorf("the CPU, without a ladder and time, has %d of 11 sizes, ladder %v", len(cpu.Curve), cpu.Sizes)
+	if cpu := report.Devices[1]; cpu.Sizes != nil || len(cpu.Curve) == 0 || len(cpu.Curve) == 12 {
+		t.Errorf("the CPU, without a ladder and time, has %d of 12 sizes, ladder %v", len(cpu.Curve), cpu.Sizes)
 	}
 }
 
