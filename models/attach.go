@@ -74,6 +74,7 @@ func (r *Registry) join(e *entry, v *Version, d *Device) {
 				report.Devices[i] = about
 			}
 		}
+		report.notePreferred()
 		report.noteDevices()
 		if report.FallbackOff == "" {
 			report.noteParity()
@@ -163,19 +164,19 @@ func (v *Version) sameBundle(opts *Options) (*Bundle, error) {
 // meet sets the devices that the late one must agree with: all it will go before, else the
 // preferred one. They serve, so they answer on the lane that the scheduler does not use;
 // what is returned gives those lanes back.
-func (q *proof) meet(ctx context.Context, v *Version) (returnLanes func()) {
+func (p *proof) meet(ctx context.Context, v *Version) (returnLanes func()) {
 	all := v.Placements()
-	devices := q.opts.devicesOf(&v.Config)
+	devices := p.opts.devicesOf(&v.Config)
 	before := func(name string) bool {
 		for _, d := range devices {
-			if d.Name == q.device.Name || d.Name == name {
-				return d.Name == q.device.Name
+			if d.Name == p.device.Name || d.Name == name {
+				return d.Name == p.device.Name
 			}
 		}
 		return false
 	}
-	q.preferred = before(all[0].Device)
-	if !q.preferred {
+	p.preferred = before(all[0].Device)
+	if !p.preferred {
 		all = all[:1]
 	}
 	var taken []chan struct{}
@@ -185,7 +186,7 @@ func (q *proof) meet(ctx context.Context, v *Version) (returnLanes func()) {
 			taken = append(taken, place.spare)
 		case <-ctx.Done():
 		}
-		q.peers = append(q.peers, &proof{prover: q.prover, device: q.opts.device(place.Device), session: place.Session, lane: place.Lanes})
+		p.peers = append(p.peers, &proof{prover: p.prover, device: p.opts.device(place.Device), session: place.Session, lane: place.Lanes})
 	}
 	return func() {
 		for _, spare := range taken {

@@ -86,6 +86,10 @@ func TestAttach(t *testing.T) {
 				if gate := report.gate("devices"); (gate == nil) != (state == "placed") {
 					t.Errorf("verdict on devices: %+v", gate)
 				}
+				first := slices.IndexFunc(report.Devices, func(d DeviceReport) bool { return d.Device == v.Preferred().Device })
+				if !slices.Equal(report.Curve, report.Devices[first].Curve) {
+					t.Errorf("the report's figures are not those of %s", v.Preferred().Device)
+				}
 				if v.Report.Devices[at].State != Down {
 					t.Error("the version's own report was changed")
 				}

@@ -75,7 +75,7 @@ func (p *prover) conclude(proofs []*proof, first *proof) []*Placement {
 	r.Asked = p.bundle.Config.asked
 	switch {
 	case first != nil:
-		r.Curve, r.Target = first.about.Curve, first.about.Target
+		r.notePreferred()
 		r.Gates = append(r.Gates, first.about.Gates...)
 		if at := r.gate("parity"); at != nil {
 			*at = summary(proofs, first, at, &p.bundle.Config)
@@ -88,6 +88,13 @@ func (p *prover) conclude(proofs []*proof, first *proof) []*Placement {
 		r.Gates = append(r.Gates, Verdict{Gate: "devices", Outcome: Refused, Text: "no device can serve it: " + r.reasons()})
 	}
 	return placements
+}
+
+// notePreferred copies the figures of the first device that serves.
+func (r *Report) notePreferred() {
+	if at := slices.IndexFunc(r.Devices, func(d DeviceReport) bool { return d.State == Placed }); at >= 0 {
+		r.Curve, r.Target = r.Devices[at].Curve, r.Devices[at].Target
+	}
 }
 
 // noteDevices renews the verdict on a version that is served on some of its devices.
