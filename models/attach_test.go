@@ -9,8 +9,10 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"sluice/internal/fault"
 )
@@ -205,7 +207,7 @@ func TestDeviceThatReturnsDuringTheLoad(t *testing.T) {
 // TestUnloadWhileJoining stops at each step of a late join: every session is closed once,
 // which the world counts and the sessions check.
 func TestUnloadWhileJoining(t *testing.T) {
-	f := func(name string, hold func(w *world, j *joined, wait func())) {
+	f := func(name string, late time.Duration, hold func(w *world, j *joined, wait func())) {
 		t.Helper()
 		t.Run(name, func(t *testing.T) {
 			t.Helper()
@@ -226,6 +228,7 @@ func TestUnloadWhileJoining(t *testing.T) {
 				done := make(chan error)
 				go func() { done <- r.Unload(context.Background(), "m") }()
 				synctest.Wait()
+				time.Sleep(late)
 				close(resume)
 				if err := <-done; err != nil {
 					t.Error(err)
@@ -239,9 +242,38 @@ func TestUnloadWhileJoining(t *testing.T) {
 			})
 		})
 	}
-	f("while it opens", func(w *world, _ *joined, wait func()) { w.gate = func(*Bundle) error { wait(); return nil } })
-	f("while the scheduler takes it", func(_ *world, j *joined, wait func()) { j.inside = wait })
-	f("while the scheduler refuses it", func(_ *world, j *joined, wait func()) { j.inside, j.refuse = wait, errors.New("closed") })
+	const past = 6 * time.Second // the drain deadline is 5 s
+	f("while it opens", 0, func(w *world, _ *joined, wait func()) { w.gate = func(*Bundle) error { wait(); return nil } })
+	f("while it opens, past the drain deadline", past, func(w *world, _ *joined, wait func()) { w.gate = func(*Bundle) error { wait(); return nil } })
+	f("while the scheduler takes it", 0, func(_ *world, j *joined, wait func()) { j.inside = wait })
+	f("while the scheduler takes it, past the drain deadline", past, func(_ *world, j *joined, wait func()) { j.inside = wait })
+	f("while the scheduler refuses it", 0, func(_ *world, j *joined, wait func()) { j.inside, j.refuse = wait, errors.New("closed") })
+	f("while the scheduler refuses it, past the drain deadline", past, func(_ *world, j *joined, wait func()) { j.inside, j.refuse = wait, errors.New("closed") })
+}
+
+// TestClosedVersionTakesNoPlacement holds the rule by which each session has one who closes
+// it: the version those that joined before it was closed, the joiner those that did not.
+func TestClosedVersionTakesNoPlacement(t *testing.T) {
+	var closed atomic.Int64
+	place := func(name string) *Placement {
+		return &Placement{Device: name, Session: &fakeSession{device: &fakeDevice{}, closed: &closed}}
+	}
+	rank := func(device string) int { return len(device) }
+	v := newVersion(&Bundle{}, []*Placement{place("b")}, nil)
+	defer v.end()
+	first, second := place("a"), place("cc")
+	if !v.join(first, rank) || !v.join(second, rank) || order(v) != "b, a, cc" {
+		t.Errorf("placed on %s", order(v))
+	}
+	if !v.part(first) || order(v) != "b, cc" {
+		t.Errorf("after parting, placed on %s", order(v))
+	}
+	if faults := v.closeSessions(); len(faults) > 0 || closed.Load() != 2 {
+		t.Errorf("%d sessions closed, %v", closed.Load(), faults)
+	}
+	if v.join(first, rank) || v.part(second) {
+		t.Error("a closed version lets placements come or go")
+	}
 }
 
 // TestUnloadClosesEverySession unloads a version of three devices.

@@ -29,6 +29,7 @@ type fakeDevice struct {
 	lose              atomic.Bool
 	opened, closed    atomic.Int64
 	spareRuns         atomic.Int64
+	onSpare           func()   // called in runs on the reserved lane; may block
 	ran               sync.Map // batch sizes that ran
 }
 

@@ -100,6 +100,7 @@ func (s *fakeSession) Close() error {
 		return errors.New("closed while running")
 	}
 	if s.done.Swap(true) {
+		s.closed.Add(1) // so that the counts differ from those of the opened
 		return errors.New("closed twice")
 	}
 	s.closed.Add(1)
@@ -125,6 +126,9 @@ func (s *fakeSession) Run(lane int, parts []task.Part, _ clock.Instant) (task.Ti
 	d.ran.Store(len(rows), true)
 	if lane == d.lanes {
 		d.spareRuns.Add(1)
+		if d.onSpare != nil {
+			d.onSpare()
+		}
 	}
 	above := max(s.file.FailAbove, d.failAbove)
 	if s.file.FailRun || d.failRun || above > 0 && len(rows) > above {

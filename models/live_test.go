@@ -180,6 +180,38 @@ func TestLiveParityNeverWaits(t *testing.T) {
 	})
 }
 
+// TestUnloadWaitsForTheComparison unloads a version while a row runs on its fallback.
+func TestUnloadWaitsForTheComparison(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t)
+		gpu := &fakeDevice{name: "cuda:0", lanes: 1}
+		w.put(t, "m/1", fakeFile{Factor: 2})
+		opts := w.options(gpu)
+		opts.ParityEvery = 1
+		r := w.start(t, opts)
+		v, err := r.Acquire("m", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		tk := answered(t, v, v.Preferred(), 1)
+		resume := make(chan struct{})
+		w.cpu.onSpare = func() { <-resume }
+		v.Parity.Offer(tk)
+		synctest.Wait() // until the row runs
+		v.Release()
+		done := make(chan error)
+		go func() { done <- r.Unload(context.Background(), "m") }()
+		synctest.Wait()
+		if n := w.closed.Load(); n != 0 {
+			t.Errorf("%d sessions were closed while a row ran", n)
+		}
+		close(resume)
+		if err := <-done; err != nil || w.closed.Load() != 2 {
+			t.Errorf("%d sessions closed, %v", w.closed.Load(), err)
+		}
+	})
+}
+
 // TestLiveParityCopies changes the request's buffers as soon as Offer returns.
 func TestLiveParityCopies(t *testing.T) {
 	bubble(t, func(t *testing.T) {
