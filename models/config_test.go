@@ -106,6 +106,8 @@ func FuzzDecodeConfig(f *testing.F) {
 	f.Add(text)
 	f.Add([]byte("a: &a [*a, *a]"))
 	f.Add([]byte("padding: {axis: seq, buckets: [1, 2], values: {x: .nan}}"))
+	f.Add([]byte("devices: [cuda:0, cpu, cpu]\nfallback: never\nisolation: process\nweight: 0.5"))
+	f.Add([]byte("devices: &a [cpu]\nfallback: !!binary bmV2ZXI="))
 	f.Add([]byte("max_batch: !!int 3\n<<: {budget: 1s}"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		c, err := DecodeConfig(text, testDefaults())
@@ -115,7 +117,10 @@ func FuzzDecodeConfig(f *testing.F) {
 		if err := c.validate(); err != nil {
 			t.Errorf("accepted and invalid: %v", err)
 		}
-		if c.MaxRows < c.MaxBatch || c.Budget <= 0 {
+		if err := c.checkPlaces(text); err != nil {
+			t.Errorf("accepted and invalid: %v", err)
+		}
+		if c.MaxRows < c.MaxBatch || c.Budget <= 0 || c.Fallback == "" {
 			t.Errorf("accepted %+v", c)
 		}
 	})
