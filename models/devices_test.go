@@ -143,6 +143,31 @@ func TestLadderIsWarmedWhole(t *testing.T) {
 	}
 }
 
+func TestLadderIsChecked(t *testing.T) {
+	f := func(sizes []int, want string) {
+		t.Helper()
+		w := newWorld(t)
+		opts := w.options(&fakeDevice{name: "cuda:0", lanes: 1})
+		opts.Devices[0].Sizes = func(int) []int { return sizes }
+		report, err := Check(context.Background(), opts, w.put(t, "m/1", fakeFile{Factor: 2}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := report.Devices[0]; d.Reason != want || (d.State == Placed) != (want == "") {
+			t.Errorf("%v: %s %q, want %q", sizes, d.State, d.Reason, want)
+		}
+		if opened, closed := w.opened.Load(), w.closed.Load(); opened != closed {
+			t.Errorf("%v: %d sessions opened and %d closed", sizes, opened, closed)
+		}
+	}
+	f(nil, "")
+	f([]int{}, "")
+	f([]int{64}, "")
+	f([]int{1, 32}, "open: cuda:0 takes batches of up to 32 rows and max_batch is 64; lower it")
+	f([]int{64, 1}, "open: BUG: cuda:0 takes batches of [64 1], which are not ascending")
+	f([]int{0, 64}, "open: BUG: cuda:0 takes batches of [0 64], which are not ascending")
+}
+
 func TestServerDevicesAreChecked(t *testing.T) {
 	f := func(want string, change func(*Options)) {
 		t.Helper()

@@ -39,7 +39,8 @@ type Options struct {
 	OnPlacement func(v *Version, p *Placement) error
 	// OnParity is told once that a version's devices have been found to disagree on a live
 	// row, or when a late device was joined: nothing may run on its fallback any more.
-	// v.Fallback says FallbackNever from then on. nil means that nobody has to be told.
+	// v.Fallback says FallbackNever from then on. It must not wait for the version to be
+	// unloaded, which waits for it. nil means that nobody has to be told.
 	OnParity func(v *Version, verdict Verdict)
 	// Log receives one line per state change; nil means no log.
 	Log *zap.Logger

@@ -2,6 +2,8 @@ package models
 
 import (
 	"context"
+	"fmt"
+	"slices"
 
 	"sluice/internal/task"
 	"sluice/internal/tensor"
@@ -92,12 +94,30 @@ func (p *proof) open(ctx context.Context, s *tensor.Schema) error {
 		return asFault(err, "the model cannot be loaded")
 	}
 	p.session = session
-	p.about.Sizes = nil
-	if p.device.Sizes != nil && s.MaxBatch > 1 {
-		p.about.Sizes = p.device.Sizes(s.MaxBatch)
+	if err := p.ladder(s.MaxBatch); err != nil {
+		return err
 	}
 	// What was hashed is what was opened, unless somebody wrote in between.
 	return p.bundle.unchanged()
+}
+
+// ladder asks the device which sizes it takes, if it does not take any.
+func (p *proof) ladder(maxBatch int) error {
+	p.about.Sizes = nil
+	if p.device.Sizes == nil || maxBatch <= 1 {
+		return nil
+	}
+	sizes := p.device.Sizes(maxBatch)
+	switch {
+	case len(sizes) == 0:
+		return nil
+	case sizes[0] < 1 || !slices.IsSorted(sizes):
+		return fmt.Errorf("BUG: %s takes batches of %v, which are not ascending", p.device.Name, sizes)
+	case sizes[len(sizes)-1] < maxBatch:
+		return fmt.Errorf("%s takes batches of up to %d rows and max_batch is %d; lower it", p.device.Name, sizes[len(sizes)-1], maxBatch)
+	}
+	p.about.Sizes = sizes
+	return nil
 }
 
 func (p *proof) close() {
