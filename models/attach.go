@@ -26,12 +26,26 @@ func (r *Registry) Attach(device string) {
 		}
 		for _, m := range models {
 			for _, e := range m.entries {
-				if e.report.isDown(device) {
+				switch {
+				case e.state == Loading:
+					e.returned = append(e.returned, d)
+				case e.report.isDown(device):
 					r.again(e, d)
 				}
 			}
 		}
 	})
+}
+
+// retry makes good for what Attach found loading. It belongs into the update that ends the
+// load, so that no device is missed in between.
+func (r *Registry) retry(e *entry) {
+	for _, d := range e.returned {
+		if e.report.isDown(d.Name) && !r.mu.closed {
+			r.again(e, d)
+		}
+	}
+	e.returned = nil
 }
 
 // again tries a version on a device that was down.

@@ -9,10 +9,11 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/fsnotify/fsnotify"
 
 	"sluice/internal/fault"
 )
@@ -175,33 +176,38 @@ func TestAttachLoadsWhatWasRefused(t *testing.T) {
 	})
 }
 
-// TestDeviceThatReturnsDuringTheLoad must not be missed: Attach is called while the version
-// is not there yet.
+// TestDeviceThatReturnsDuringTheLoad must not be missed: Attach is called after the load
+// has passed the device over and before the version is there.
 func TestDeviceThatReturnsDuringTheLoad(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		w := newWorld(t)
-		gpu := &fakeDevice{name: "cuda:0", lanes: 1}
-		gpu.down.Store(true)
-		w.put(t, "m/1", fakeFile{Factor: 2})
-		var j joined
-		opts := w.options(gpu)
-		opts.OnPlacement = j.on
-		var r *Registry
-		w.gate = func(*Bundle) error { // opening on the CPU, after the GPU was passed over
-			if gpu.down.Swap(false) {
-				r.Attach("cuda:0")
+	f := func(what string, settings, want string, joins int) {
+		t.Helper()
+		bubble(t, func(t *testing.T) {
+			w := newWorld(t)
+			gpu, other := &fakeDevice{name: "cuda:0", lanes: 1}, &fakeDevice{name: "cuda:1", lanes: 1, failRun: true}
+			gpu.down.Store(true)
+			w.put(t, "m/1", fakeFile{Factor: 2}, ConfigFile, settings, GoldenFile, goldenTimes2)
+			var j joined
+			opts := w.options(gpu, other)
+			opts.OnPlacement = j.on
+			r, err := New(opts)
+			if err != nil {
+				t.Fatal(err)
 			}
-			return nil
-		}
-		r, err := New(opts)
-		if err != nil {
-			t.Fatal(err)
-		}
-		w.begin(t, r)
-		if len(j.places) != 1 {
-			t.Errorf("joined %v", j.places)
-		}
-	})
+			r.notify = func() (*fsnotify.Watcher, error) { return nil, errors.New("none in this test") }
+			w.gate = func(*Bundle) error {
+				if gpu.down.Swap(false) {
+					r.Attach("cuda:0")
+				}
+				return nil
+			}
+			w.begin(t, r)
+			if got := table(r); got != want || len(j.places) != joins {
+				t.Errorf("%s: %s, joined %v", what, got, j.places)
+			}
+		})
+	}
+	f("it joins", "devices: [cuda:0, cpu]", "m/1 READY live", 1)
+	f("it alone can serve", "devices: [cuda:0, cuda:1]", "m/1 READY live", 0)
 }
 
 // TestUnloadWhileJoining stops at each step of a late join: every session is closed once,
@@ -249,55 +255,4 @@ func TestUnloadWhileJoining(t *testing.T) {
 	f("while the scheduler takes it, past the drain deadline", past, func(_ *world, j *joined, wait func()) { j.inside = wait })
 	f("while the scheduler refuses it", 0, func(_ *world, j *joined, wait func()) { j.inside, j.refuse = wait, errors.New("closed") })
 	f("while the scheduler refuses it, past the drain deadline", past, func(_ *world, j *joined, wait func()) { j.inside, j.refuse = wait, errors.New("closed") })
-}
-
-// TestClosedVersionTakesNoPlacement holds the rule by which each session has one who closes
-// it: the version those that joined before it was closed, the joiner those that did not.
-func TestClosedVersionTakesNoPlacement(t *testing.T) {
-	var closed atomic.Int64
-	place := func(name string) *Placement {
-		return &Placement{Device: name, Session: &fakeSession{device: &fakeDevice{}, closed: &closed}}
-	}
-	rank := func(device string) int { return len(device) }
-	v := newVersion(&Bundle{}, []*Placement{place("b")}, nil)
-	defer v.end()
-	first, second := place("a"), place("cc")
-	if !v.join(first, rank) || !v.join(second, rank) || order(v) != "b, a, cc" {
-		t.Errorf("placed on %s", order(v))
-	}
-	if !v.part(first) || order(v) != "b, cc" {
-		t.Errorf("after parting, placed on %s", order(v))
-	}
-	if faults := v.closeSessions(); len(faults) > 0 || closed.Load() != 2 {
-		t.Errorf("%d sessions closed, %v", closed.Load(), faults)
-	}
-	if v.join(first, rank) || v.part(second) {
-		t.Error("a closed version lets placements come or go")
-	}
-}
-
-// TestUnloadClosesEverySession unloads a version of three devices.
-func TestUnloadClosesEverySession(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		w := newWorld(t)
-		devices := []*fakeDevice{{name: "cuda:0", lanes: 1}, {name: "cuda:1", lanes: 1}}
-		w.put(t, "m/1", fakeFile{Factor: 2})
-		w.put(t, "unpublished/1", fakeFile{Factor: 2})
-		opts := w.options(devices...)
-		opts.Publish = func(v *Version) (Served, error) {
-			if v.Name == "unpublished" {
-				return nil, errors.New("no room")
-			}
-			return unjoined{}, nil
-		}
-		r := w.start(t, opts)
-		if err := r.Unload(context.Background(), "m"); err != nil {
-			t.Fatal(err)
-		}
-		for _, d := range append(devices, w.cpu) {
-			if opened, closed := d.opened.Load(), d.closed.Load(); opened != 2 || closed != 2 {
-				t.Errorf("%s: %d sessions opened and %d closed, want 2", d.name, opened, closed)
-			}
-		}
-	})
 }

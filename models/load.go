@@ -41,14 +41,9 @@ func (r *Registry) load(ctx context.Context, e *entry) {
 	r.watchParity(v)
 	r.update(func(map[string]*model) {
 		e.state, e.version, e.report, e.loaded = Ready, v, report, bundle.fingerprint
+		r.retry(e)
 	})
 	r.logReady(v)
-	// A device may have come back after this load had passed it over.
-	for i := range report.Devices {
-		if d := &report.Devices[i]; d.State == Down && r.opts.device(d.Device).usable() == nil {
-			r.Attach(d.Device)
-		}
-	}
 }
 
 // watchParity compares live answers while the version serves.
@@ -72,20 +67,20 @@ func (r *Registry) switchOff(v *Version, verdict Verdict) {
 
 // amend changes the report that the index shows for a version in service.
 func (r *Registry) amend(v *Version, change func(*Report)) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	m := r.mu.models[v.Name]
-	if m == nil {
-		return
-	}
-	for _, e := range m.entries {
-		if e.version == v {
-			report := *e.report
-			report.Devices = slices.Clone(report.Devices)
-			change(&report)
-			e.report = &report
+	r.update(func(models map[string]*model) {
+		m := models[v.Name]
+		if m == nil {
+			return
 		}
-	}
+		for _, e := range m.entries {
+			if e.version == v {
+				report := *e.report
+				report.Devices = slices.Clone(report.Devices)
+				change(&report)
+				e.report = &report
+			}
+		}
+	})
 }
 
 func (r *Registry) fail(e *entry, report *Report, reason, detail string) {
@@ -96,6 +91,7 @@ func (r *Registry) fail(e *entry, report *Report, reason, detail string) {
 	r.opts.Log.Warn("version refused", fields...)
 	r.update(func(map[string]*model) {
 		e.state, e.report, e.reason = Failed, report, reason
+		r.retry(e)
 	})
 }
 

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
@@ -87,30 +88,33 @@ func TestAskedDeviceThatFailsIsAFault(t *testing.T) {
 // TestParityFailureIsLoud serves a version whose fallback differs: it runs on its
 // preferred device alone, and a warning says why.
 func TestParityFailureIsLoud(t *testing.T) {
-	w := newWorld(t)
-	gpu := &fakeDevice{name: "cuda:0", lanes: 1}
-	w.cpu.label = 1
-	w.put(t, "m/1", fakeFile{Factor: 2, Labels: true})
-	opts := w.options(gpu)
-	core, logs := observer.New(zapcore.WarnLevel)
-	opts.Log = zap.New(core)
-	r := w.start(t, opts)
-	v, err := r.Acquire("m", "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer v.Release()
-	if all := v.Placements(); len(all) != 1 || all[0].Device != "cuda:0" || w.cpu.closed.Load() != 1 {
-		t.Errorf("placed on %d devices, %d CPU sessions closed", len(all), w.cpu.closed.Load())
-	}
-	said := logs.FilterMessage("fallback switched off").All()
-	if len(said) != 1 || !strings.Contains(said[0].ContextMap()["reason"].(string), "worst in output label, row 0") {
-		t.Errorf("warnings: %+v", logs.All())
-	}
-	left := logs.FilterMessage("device left out").All()
-	if len(left) != 1 || left[0].ContextMap()["device"] != "cpu" {
-		t.Errorf("warnings: %+v", logs.All())
-	}
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t)
+		gpu := &fakeDevice{name: "cuda:0", lanes: 1}
+		w.cpu.label = 1
+		w.put(t, "m/1", fakeFile{Factor: 2, Labels: true})
+		opts := w.options(gpu)
+		core, logs := observer.New(zapcore.WarnLevel)
+		opts.Log = zap.New(core)
+		r := w.start(t, opts)
+		synctest.Wait() // for the log, which comes after the version is there
+		v, err := r.Acquire("m", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer v.Release()
+		if all := v.Placements(); len(all) != 1 || all[0].Device != "cuda:0" || w.cpu.closed.Load() != 1 {
+			t.Errorf("placed on %d devices, %d CPU sessions closed", len(all), w.cpu.closed.Load())
+		}
+		said := logs.FilterMessage("fallback switched off").All()
+		if len(said) != 1 || !strings.Contains(said[0].ContextMap()["reason"].(string), "worst in output label, row 0") {
+			t.Errorf("warnings: %+v", logs.All())
+		}
+		left := logs.FilterMessage("device left out").All()
+		if len(left) != 1 || left[0].ContextMap()["device"] != "cpu" {
+			t.Errorf("warnings: %+v", logs.All())
+		}
+	})
 }
 
 // TestThreeDevices compares each with the first and leaves out the one that differs.

@@ -50,6 +50,9 @@ type entry struct {
 	report  *Report
 	reason  string
 	cancel  func() // ends a load; set while LOADING
+	// returned are the devices that Attach named while the version was LOADING, which may
+	// have passed them over before.
+	returned []*Device
 	// joining are the devices that are being proven for the READY version.
 	joining map[string]bool
 }

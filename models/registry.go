@@ -160,7 +160,7 @@ func (r *Registry) update(change func(models map[string]*model)) {
 		}
 	}
 	for _, e := range load {
-		e.state, e.reason, e.report, e.loaded, e.warned = Loading, "", nil, e.print, false
+		e.state, e.reason, e.report, e.loaded, e.warned, e.returned = Loading, "", nil, e.print, false, nil
 		ctx, cancel := context.WithCancel(r.ctx)
 		e.cancel = cancel
 		r.running.Go(func() { r.load(ctx, e) })
