@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
@@ -21,8 +22,10 @@ func checkCommand() *cobra.Command {
 		Use:   "check [DIR | MODEL.onnx ...]",
 		Short: "Validate the settings and take every model through the load gates",
 		Long: `Validate the settings, print the effective ones, and take every model through the load
-gates. Each gate's verdict and the cost table are printed; the exit status is 1 if a
-model is refused or a configured device is unusable.`,
+gates. Each gate's verdict and the cost table of each device are printed; the exit status
+is 1 if a configured device is unusable, a model is refused, or a model is not served on
+a device that its settings name, such as one whose answers differ from those of the
+preferred device.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cfg, err := settings(cmd.Flags())
 			if err != nil {
@@ -80,7 +83,7 @@ func check(cmd *cobra.Command, options models.Options, asJSON bool) error {
 	if err != nil {
 		return err
 	}
-	refused := len(faults)
+	refused, otherwise := len(faults), 0
 	for _, f := range faults {
 		fmt.Fprintln(os.Stderr, f)
 	}
@@ -91,6 +94,9 @@ func check(cmd *cobra.Command, options models.Options, asJSON bool) error {
 		}
 		if report.Refusal() != nil {
 			refused++
+		} else if faults := report.Faults(); len(faults) > 0 {
+			otherwise++
+			fmt.Fprintf(os.Stderr, "%s: %s\n", b.Label(), strings.Join(faults, "; "))
 		}
 		if asJSON {
 			err = json.NewEncoder(os.Stdout).Encode(report)
@@ -106,6 +112,9 @@ func check(cmd *cobra.Command, options models.Options, asJSON bool) error {
 	}
 	if refused > 0 {
 		return fmt.Errorf("%d of %d models are refused", refused, len(bundles)+len(faults))
+	}
+	if otherwise > 0 {
+		return fmt.Errorf("%d of %d models cannot be served on every device that the settings name", otherwise, len(bundles))
 	}
 	return nil
 }

@@ -177,7 +177,7 @@ func TestRefusedBatches(t *testing.T) {
 	whole2 := schemaOf(0, tensor.Uint8, 2)
 	one := func() task.Part { return whole(rowsTask(1, []int64{2}, make([]byte, 2))) }
 	f("two requests", whole2, fault.InferenceFailed, one(), one())
-	if _, err := New(schemaOf(1<<20, tensor.FP64, -1, 1<<30), 0); err == nil {
+	if _, err := New(schemaOf(1<<20, tensor.FP64, -1, 1<<30), nil); err == nil {
 		t.Error("rows that are too large were laid out")
 	}
 }
