@@ -126,7 +126,7 @@ func (s Study) inputs() Inputs {
 		in.Models = append(in.Models, ModelInput{m.Name, m.Budget, m.MaxBatch})
 		for _, g := range s.Fleet {
 			if c := s.Costs.of(g.Kind, m.Name); len(c) > 0 {
-				best := c.Best(m.MaxBatch, 0)
+				best := c.Best(min(m.MaxBatch, c[len(c)-1].Rows), 0) // what was measured
 				in.Costs = append(in.Costs, CostInput{g.Kind, m.Name, c, best, c.RowsPerSecond(best)})
 				all = append(all, c)
 			}
@@ -158,7 +158,11 @@ func Devices(kind string, n int) string {
 func Fleet(groups []Group) string {
 	var parts []string
 	for _, g := range groups {
-		parts = append(parts, Devices(g.Kind, g.Count))
+		text := Devices(g.Kind, g.Count)
+		if g.Lanes > 1 {
+			text += fmt.Sprintf(" of %d lanes", g.Lanes)
+		}
+		parts = append(parts, text)
 	}
 	return strings.Join(parts, " + ")
 }
