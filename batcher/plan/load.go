@@ -20,7 +20,8 @@ type Load struct {
 const loadKinds = "poisson:RATE, constant:RATE, gamma:RATE,cv=3, burst:RATE,times=4,on=200ms,every=2s, " +
 	"step:RATE@10s,RATE, ramp:RATE..RATE@60s or sine:RATE,swing=0.5,period=24h"
 
-// ParseLoad reads an arrival process. Rates are requests per second, 20k is 20000. Every
+// ParseLoad reads an arrival process. Rates are requests per second, 20k is 20000; a
+// rate may be 0 as long as another is not. Every
 // kind takes cv=, the coefficient of variation of the gaps (1, Poisson, if absent;
 // constant has 0).
 //
@@ -50,6 +51,9 @@ func ParseLoad(text string) (Load, error) {
 	}
 	l.Arrivals.CV = p.number("cv", l.Arrivals.CV, 0, 100)
 	l.Arrivals.Rate = p.profile()
+	if p.err == nil && !p.some {
+		p.fail("all its rates are 0: nothing would ever arrive")
+	}
 	for key := range p.options {
 		p.fail("%s has no option %q", kind, key)
 	}
@@ -63,8 +67,16 @@ type loadParser struct {
 	kind    string
 	plain   []string
 	options map[string]string // those not yet used
+	some    bool              // a rate above 0
 	err     error             // the first
 }
+
+// Bounds that keep the search for the next arrival short: it goes through a profile piece by
+// piece.
+const (
+	leastRate  = 0.001
+	leastPiece = time.Millisecond
+)
 
 func (p *loadParser) fail(format string, args ...any) {
 	if p.err == nil {
@@ -78,7 +90,7 @@ func (p *loadParser) profile() sim.Profile {
 		return sim.Constant(p.rate())
 	case "burst":
 		b := sim.Bursts{Base: p.rate()}
-		b.Peak = b.Base * p.number("times", 4, 0, 1e6)
+		b.Peak = b.Base * p.number("times", 4, 1, 1e6)
 		if peak := p.take("peak"); peak != "" {
 			b.Peak = p.parseRate(peak)
 		}
@@ -93,7 +105,7 @@ func (p *loadParser) profile() sim.Profile {
 		return p.ramp()
 	case "sine":
 		base, swing, period := p.rate(), p.number("swing", 0.5, 0, 1), p.duration("period", 24*time.Hour)
-		return sampled{step: max(period/pieces, 1), at: func(t time.Duration) float64 {
+		return sampled{step: max(period/pieces, leastPiece), at: func(t time.Duration) float64 {
 			return base * (1 + swing*math.Sin(2*math.Pi*float64(t%period)/float64(period)))
 		}}
 	default:
@@ -103,6 +115,9 @@ func (p *loadParser) profile() sim.Profile {
 }
 
 func (p *loadParser) steps() sim.Profile {
+	if len(p.plain) == 0 {
+		p.fail("a step load looks like step:1000@10s,4000")
+	}
 	var steps sim.Steps
 	var at time.Duration
 	for i, part := range p.plain {
@@ -112,7 +127,7 @@ func (p *loadParser) steps() sim.Profile {
 		}
 		if timed {
 			d, err := time.ParseDuration(span)
-			if err != nil || d <= 0 {
+			if err != nil || d < leastPiece || d > maxLength {
 				p.fail("%q is not a length of time, such as 10s", span)
 			}
 			at += d
@@ -123,25 +138,27 @@ func (p *loadParser) steps() sim.Profile {
 }
 
 func (p *loadParser) ramp() sim.Profile {
+	if len(p.plain) != 1 {
+		p.fail("a ramp looks like ramp:1000..8000@60s")
+		return nil
+	}
 	span, length, timed := strings.Cut(p.plain[0], "@")
 	from, to, two := strings.Cut(span, "..")
 	d, err := time.ParseDuration(length)
-	if !timed || !two || len(p.plain) > 1 || err != nil || d <= 0 {
+	if !timed || !two || err != nil || d < leastPiece {
 		p.fail("a ramp looks like ramp:1000..8000@60s")
 		return nil
 	}
 	a, b := p.parseRate(from), p.parseRate(to)
-	return sampled{step: max(d/pieces, 1), end: d, at: func(t time.Duration) float64 {
+	return sampled{step: max(d/pieces, leastPiece), end: d, at: func(t time.Duration) float64 {
 		return a + (b-a)*min(1, float64(t)/float64(d))
 	}}
 }
 
 // rate is the one plain value.
 func (p *loadParser) rate() float64 {
-	if base := p.take("base"); base != "" && len(p.plain) == 1 && p.plain[0] == "" {
-		p.plain[0] = base
-	} else if len(p.plain) > 1 && p.plain[0] == "" {
-		p.plain = p.plain[1:]
+	if base := p.take("base"); base != "" {
+		p.plain = append(p.plain, base)
 	}
 	if len(p.plain) != 1 || p.plain[0] == "" {
 		p.fail("%s takes one rate, as in %s:2000", p.kind, p.kind)
@@ -156,9 +173,10 @@ func (p *loadParser) parseRate(text string) float64 {
 		digits, factor = k, 1000
 	}
 	rate, err := strconv.ParseFloat(digits, 64)
-	if rate *= factor; err != nil || !(rate >= 0 && rate <= 1e8) {
-		p.fail("%q is not a rate between 0 and 100 million requests per second", text)
+	if rate *= factor; err != nil || rate != 0 && !(rate >= leastRate && rate <= 1e8) {
+		p.fail("%q is not a rate between %g and 100 million requests per second, or 0", text, leastRate)
 	}
+	p.some = p.some || rate > 0
 	return rate
 }
 
@@ -186,8 +204,8 @@ func (p *loadParser) duration(key string, otherwise time.Duration) time.Duration
 		return otherwise
 	}
 	d, err := time.ParseDuration(text)
-	if err != nil || d <= 0 {
-		p.fail("%s=%s is not a length of time, such as 200ms", key, text)
+	if err != nil || d < leastPiece {
+		p.fail("%s=%s is not a length of time from %v, such as 200ms", key, text, leastPiece)
 		return otherwise
 	}
 	return d

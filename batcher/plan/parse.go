@@ -31,8 +31,8 @@ func ParseFleet(text string) ([]Group, error) {
 // ParseFactor reads a factor such as 5x or 0.5.
 func ParseFactor(text string) (float64, error) {
 	f, err := strconv.ParseFloat(strings.TrimSuffix(text, "x"), 64)
-	if err != nil || !(f > 0 && f <= 1e6) {
-		return 0, fmt.Errorf("%q is not a factor above 0 and up to a million, such as 5x", text)
+	if err != nil || !(f >= 0.001 && f <= 1e6) {
+		return 0, fmt.Errorf("%q is not a factor from 0.001 to a million, such as 5x", text)
 	}
 	return f, nil
 }

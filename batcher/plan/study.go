@@ -155,8 +155,8 @@ func (s Study) Validate() error {
 	if len(s.Traffic) == 0 && s.Trace == nil {
 		fault("there is no traffic; give a load or a trace")
 	}
-	if !(s.scale() > 0 && s.scale() <= 1e6) || !(s.speed() > 0 && s.speed() <= 1e6) {
-		fault("scale %g and speed %g must be above 0 and at most a million", s.scale(), s.speed())
+	if !(s.scale() >= 0.001 && s.scale() <= 1e6) || !(s.speed() >= 0.001 && s.speed() <= 1e6) {
+		fault("scale %g and speed %g must be from 0.001 to a million", s.scale(), s.speed())
 	}
 	if s.Length < 0 || s.Warmup < 0 || s.Jitter < 0 || s.Overhead < 0 || s.SpreadAfter < 0 || s.Length > maxLength || s.Warmup > maxLength {
 		fault("length %v and warm-up %v must be 0 to %v, jitter %v, overhead %v and spread-after %v not negative", s.Length, s.Warmup, maxLength, s.Jitter, s.Overhead, s.SpreadAfter)
