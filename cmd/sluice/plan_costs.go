@@ -109,7 +109,8 @@ func (b *planBuilder) reports(path string, text []byte) error {
 		if err := d.Decode(&c); errors.Is(err, io.EOF) {
 			return nil
 		} else if err != nil {
-			line := 1 + bytes.Count(text[:d.InputOffset()], []byte("\n"))
+			rest := bytes.TrimLeft(text[d.InputOffset():], " \t\r\n")
+			line := 1 + bytes.Count(text[:len(text)-len(rest)], []byte("\n"))
 			return fmt.Errorf("%s:%d: cannot read the report: %w", path, line, err)
 		}
 		found := false

@@ -15,10 +15,9 @@ import (
 
 // planBuilder collects a question from a study file and flags.
 type planBuilder struct {
-	q      plan.Question
-	loads  []planLoad
-	rows   plan.Rows
-	search string
+	q     plan.Question
+	loads []planLoad
+	rows  plan.Rows
 	// Budgets and batch sizes that reports of `sluice check` give; all else goes before them.
 	reported []plan.Model
 }
@@ -36,16 +35,20 @@ type planOption struct {
 
 // planOptions in the order in which they are applied.
 var planOptions = []planOption{
-	{"cost", "a cost table, `KIND[/MODEL]=ROWS:P50[/P95],...`, such as gpu=1:2.1ms,8:3.9ms,32:11.2ms", true,
-		func(b *planBuilder, text string) error { return b.q.Study.Costs.ParseCost(text) }},
+	{
+		"cost", "a cost table, `KIND[/MODEL]=ROWS:P50[/P95],...`, such as gpu=1:2.1ms,8:3.9ms,32:11.2ms", true,
+		func(b *planBuilder, text string) error { return b.q.Study.Costs.ParseCost(text) },
+	},
 	{"costs", "a `file` of cost tables, {kind: {model: [{rows, p50, p95}]}}, or what `sluice check --json` printed", true, (*planBuilder).costs},
 	{"fleet", "devices in order of preference, `KIND=COUNT[xLANES],...`, such as gpu=2,cpu=1x4", false, func(b *planBuilder, text string) (err error) {
 		b.q.Study.Fleet, err = plan.ParseFleet(text)
 		return err
 	}},
 	{"budget", "`time` to answer in, for models without one of their own", false, planTime(func(b *planBuilder) *time.Duration { return &b.q.Study.Budget })},
-	{"load", "arrivals, `[MODEL=]PROCESS`: poisson:2000, gamma:2000,cv=3, burst:2000,times=4,on=200ms,every=2s, step:1000@10s,4000, ramp:1000..8000@60s, sine:2000,swing=0.5,period=24h", true,
-		(*planBuilder).load},
+	{
+		"load", "arrivals, `[MODEL=]PROCESS`: poisson:2000, gamma:2000,cv=3, burst:2000,times=4,on=200ms,every=2s, step:1000@10s,4000, ramp:1000..8000@60s, sine:2000,swing=0.5,period=24h", true,
+		(*planBuilder).load,
+	},
 	{"rows", "`rows` of the requests of every --load: 8, 1-8 or 1,1,1,32 (equally likely)", false, func(b *planBuilder, text string) (err error) {
 		b.rows, err = plan.ParseRows(text)
 		return err

@@ -87,6 +87,8 @@ func TestTicksAreRound(t *testing.T) {
 	f(Axis{Max: 10}, 0, 2, 4, 6, 8, 10)
 	f(Axis{Max: 1}, 0, 0.2, 0.4, 0.6, 0.8, 1)
 	f(Axis{Max: 3700}, 0, 1000, 2000, 3000)
+	f(Axis{Max: 3700, Round: true}, 0, 1000, 2000, 3000, 4000)
+	f(Axis{Max: 100, Round: true}, 0, 20, 40, 60, 80, 100)
 	f(Axis{}, 0, 0.2, 0.4, 0.6, 0.8, 1)
 	f(Axis{Min: 1, Max: 90, Log: true}, 1, 10, 100)
 	f(Axis{Max: 0.999, Tail: true}, 0, 0.5, 0.9, 0.99, 0.999)

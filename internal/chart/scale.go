@@ -9,8 +9,9 @@ import (
 type Axis struct {
 	// Label says what is shown, with its unit.
 	Label string
-	// Min and Max are widened to what the points need, and Max to a round number.
+	// Min and Max are widened to what the points need, and with Round Max to a round number.
 	Min, Max float64
+	Round    bool
 	// Log spaces by powers of ten; Min must then be above 0.
 	Log bool
 	// Tail is for parts below 1: spaced by how little is left, 0, 0.9, 0.99, ...
@@ -51,6 +52,10 @@ func (a *Axis) fit(values func(yield func(float64))) {
 	case !a.Tail:
 		if a.Max <= a.Min {
 			a.Max = a.Min + 1
+		}
+		if a.Round {
+			step := niceStep((a.Max - a.Min) / 5)
+			a.Max = math.Ceil(a.Max/step-1e-9) * step
 		}
 	}
 }

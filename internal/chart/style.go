@@ -22,6 +22,6 @@ const Style = `
 .line.s4, .dot.s4 { stroke: light-dark(#a67c00, #f0e442); } .bar.s4, .dot.s4 { fill: light-dark(#a67c00, #f0e442); } .key.s4 { border-color: light-dark(#a67c00, #f0e442); }
 .line.s5, .dot.s5 { stroke: light-dark(#555, #bbb); } .bar.s5, .dot.s5 { fill: light-dark(#555, #bbb); } .key.s5 { border-color: light-dark(#555, #bbb); }
 .legend { list-style: none; display: flex; flex-wrap: wrap; gap: 0.2em 1.4em; margin: 0.3em 0 0; padding: 0; font-size: 0.85em; }
-.legend .key { display: inline-block; width: 1.5em; border-top: 3px solid; vertical-align: middle; margin-right: 0.5em; }
+.legend .key { display: inline-block; width: 1.5em; border-top-width: 3px; border-top-style: solid; vertical-align: middle; margin-right: 0.5em; }
 .legend .key.dashed { border-top-style: dashed; }
 `

@@ -65,9 +65,9 @@ func overLoad(a *plan.Answer) []figure {
 	if len(a.Sweeps) == 0 {
 		return nil
 	}
-	goodput := chart.Lines{Title: "Answers in time against the load", X: chart.Axis{Label: "offered, requests/s"}, Y: chart.Axis{Label: "answered in time, requests/s"}}
-	attained := chart.Lines{Title: "Part in time against the load", X: chart.Axis{Label: "offered, requests/s"}, Y: chart.Axis{Label: "answered in time, %", Max: 100}}
-	tails := chart.Lines{Title: "Latency against the load", X: chart.Axis{Label: "offered, requests/s"}, Y: chart.Axis{Label: "latency of answers, ms"}}
+	goodput := chart.Lines{Title: "Answers in time against the load", X: chart.Axis{Label: "offered, requests/s"}, Y: chart.Axis{Round: true, Label: "answered in time, requests/s"}}
+	attained := chart.Lines{Title: "Part in time against the load", X: chart.Axis{Label: "offered, requests/s"}, Y: chart.Axis{Round: true, Label: "answered in time, %", Max: 100}}
+	tails := chart.Lines{Title: "Latency against the load", X: chart.Axis{Label: "offered, requests/s"}, Y: chart.Axis{Round: true, Label: "latency of answers, ms"}}
 	reference := chart.Series{Name: "all that is offered", Dashed: true}
 	for i, s := range a.Sweeps {
 		name := plan.Fleet(s.Fleet)
@@ -99,7 +99,7 @@ func overLoad(a *plan.Answer) []figure {
 }
 
 func latencies(o *plan.Outcome) figure {
-	l := chart.Lines{Title: "Latency by the part of all requests", X: chart.Axis{Label: "part of all requests answered within", Tail: true}, Y: chart.Axis{Label: "latency, ms"}}
+	l := chart.Lines{Title: "Latency by the part of all requests", X: chart.Axis{Label: "part of all requests answered within", Tail: true}, Y: chart.Axis{Round: true, Label: "latency, ms"}}
 	s := chart.Series{Name: "latency"}
 	for _, p := range o.Curve {
 		ms := 1000 * p.Latency.Seconds()
@@ -111,7 +111,7 @@ func latencies(o *plan.Outcome) figure {
 
 // shares are by load if there is a sweep, else by device.
 func shares(a *plan.Answer) figure {
-	b := chart.Bars{Title: "Where answers in time come from", Y: chart.Axis{Label: "part of the answers in time, %", Max: 100}}
+	b := chart.Bars{Title: "Where answers in time come from", Y: chart.Axis{Round: true, Label: "part of the answers in time, %", Max: 100}}
 	if len(a.Sweeps) == 0 {
 		b.X.Label = "device"
 		values := chart.Stack{Name: "share"}
@@ -137,7 +137,7 @@ func shares(a *plan.Answer) figure {
 
 // overTime draws figures of the slices.
 func overTime(o *plan.Outcome, title, unit, note string, names []string, values ...func(plan.Slice) float64) figure {
-	l := chart.Lines{Title: title, X: chart.Axis{Label: "virtual time, s"}, Y: chart.Axis{Label: unit}}
+	l := chart.Lines{Title: title, X: chart.Axis{Label: "virtual time, s"}, Y: chart.Axis{Round: true, Label: unit}}
 	for i, value := range values {
 		s := chart.Series{Name: names[i], Steps: true}
 		for _, slice := range o.Series {
@@ -164,7 +164,7 @@ func waiting(o *plan.Outcome) figure {
 }
 
 func histogram(o *plan.Outcome) figure {
-	b := chart.Bars{Title: "Batch sizes", X: chart.Axis{Label: "rows of a batch"}, Y: chart.Axis{Label: "part of the batches, %"}}
+	b := chart.Bars{Title: "Batch sizes", X: chart.Axis{Label: "rows of a batch"}, Y: chart.Axis{Round: true, Label: "part of the batches, %"}}
 	values := chart.Stack{Name: "batches"}
 	for _, c := range classes(o) {
 		b.X.Names = append(b.X.Names, c.name)
