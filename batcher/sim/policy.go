@@ -3,6 +3,7 @@ package sim
 import (
 	"time"
 
+	"sluice/batcher"
 	"sluice/internal/clock"
 	"sluice/internal/task"
 )
@@ -18,6 +19,10 @@ type Request struct {
 	Deadline clock.Instant
 	// Device is where the request waits. A policy with several devices sets it in Arrive.
 	Device int
+	// Reason is why it was refused or dropped. A policy that has reasons sets it.
+	Reason batcher.Reason
+	// Mark is for whoever watches the policy; nothing here reads it.
+	Mark uint8
 
 	state  state
 	handle any // the policy's

@@ -94,6 +94,7 @@ func (s *Scheduler) Arrive(now clock.Instant, r *Request) (bool, Lane) {
 	}
 	v := s.Core.Arrive(now, &it.Item)
 	if !v.Admitted {
+		r.Reason = v.Reason
 		s.release(&it.Item)
 		return false, NoLane
 	}
@@ -113,7 +114,9 @@ func (s *Scheduler) Next(now clock.Instant, id Lane, b *Batch) bool {
 	}
 	sealed := s.Core.Next(now, batcher.DeviceID(id.Device), id.Lane, own)
 	for _, d := range own.Dropped {
-		b.Dropped = append(b.Dropped, s.release(d.Item))
+		r := s.release(d.Item)
+		r.Reason = d.Reason
+		b.Dropped = append(b.Dropped, r)
 	}
 	b.Wake = lane(own.Wake)
 	if !sealed {
@@ -156,7 +159,9 @@ func (s *Scheduler) TickAt() clock.Instant {
 func (s *Scheduler) Tick(now clock.Instant, dropped []*Request) ([]*Request, Lane) {
 	s.out = s.Core.Expire(now, s.out[:0])
 	for _, it := range s.out {
-		dropped = append(dropped, s.release(it))
+		r := s.release(it)
+		r.Reason = batcher.Expired
+		dropped = append(dropped, r)
 	}
 	dropped = append(dropped, s.lost...)
 	s.lost = s.lost[:0]

@@ -49,9 +49,10 @@ func startWorker(t *testing.T) *worker.Device {
 // worker: golden rows, batch invariance and warm-up see no difference.
 func TestWorkerPassesTheGates(t *testing.T) {
 	d := startWorker(t)
-	o := models.Options{Dir: examples, Lanes: 2, Open: func(ctx context.Context, b *models.Bundle) (models.Session, error) {
-		return d.Open(ctx, workerSpec(b, 2, nil))
-	}}
+	open := func(ctx context.Context, b *models.Bundle) (models.Session, error) {
+		return d.Open(ctx, workerSpec(b, b.Lanes, nil))
+	}
+	o := models.Options{Dir: examples, Devices: []models.Device{{Name: "cpu", Lanes: 2, Open: open}}}
 	bundles, faults, err := models.Find(o)
 	if err != nil || len(faults) > 0 || len(bundles) < 4 {
 		t.Fatalf("found %d bundles, %v, %v", len(bundles), faults, err)
