@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -24,7 +25,7 @@ import (
 )
 
 // startWorker starts a worker of the real binary.
-func startWorker(t *testing.T) *worker.Device {
+func startWorker(t testing.TB) *worker.Device {
 	t.Helper()
 	needLibrary(t)
 	library, err := loadLibrary(os.Getenv("SLUICE_ONNXRUNTIME"))
@@ -102,7 +103,7 @@ func TestWorkerAnswersAsTheGatewayItself(t *testing.T) {
 	}
 }
 
-func openBoth(t *testing.T, d *worker.Device, path string) (here, there backends.Session) {
+func openBoth(t testing.TB, d *worker.Device, path string) (here, there backends.Session) {
 	t.Helper()
 	m, err := onnxfile.Read(path)
 	if err != nil {
@@ -226,7 +227,14 @@ func TestWorkerIsKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	here, there := openBoth(t, d, path)
+	// A service manager sends SIGTERM to all processes; the worker leaves it to the gateway.
+	if err := syscall.Kill(d.Status().PID, syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
 	compareRuns(t, here, there, 2)
+	if s := d.Status(); s.Starts != 1 {
+		t.Errorf("after SIGTERM the worker is %+v", s)
+	}
 	for i := range 5 {
 		process, err := os.FindProcess(d.Status().PID)
 		if err == nil {
@@ -242,4 +250,33 @@ func TestWorkerIsKilled(t *testing.T) {
 		}
 		compareRuns(t, here, there, 2)
 	}
+}
+
+// BenchmarkWorker gives what a worker process adds to a batch of a real session on the CPU.
+func BenchmarkWorker(b *testing.B) {
+	d := startWorker(b)
+	path, err := filepath.Abs(examples + "/digits/1/model.onnx")
+	if err != nil {
+		b.Fatal(err)
+	}
+	here, there := openBoth(b, d, path)
+	f := func(name string, s backends.Session) {
+		b.Run(name, func(b *testing.B) {
+			parts := sampleBatch(s.Schema(), 8)
+			times := make([]time.Duration, 0, 1<<16)
+			b.ReportAllocs()
+			for b.Loop() {
+				begin := clock.Now()
+				if err := runBatch(s, parts); err != nil {
+					b.Fatal(err)
+				}
+				times = append(times, clock.Now().Sub(begin))
+			}
+			slices.Sort(times)
+			b.ReportMetric(float64(times[len(times)/2])/1e3, "p50-µs")
+			b.ReportMetric(float64(times[len(times)*99/100])/1e3, "p99-µs")
+		})
+	}
+	f("process=own", here)
+	f("process=worker", there)
 }

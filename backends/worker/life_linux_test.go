@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -317,6 +318,75 @@ func TestNothingIsLeft(t *testing.T) {
 	}
 	if err := sessions[0].Close(); err != nil {
 		t.Error(err)
+	}
+	closeDevice(t, d)
+	if after := holdings(t); after != before {
+		t.Errorf("the device has left %+v, before it there were %+v", after, before)
+	}
+}
+
+// TestKillsUnderLoad has models run, come and go on all lanes while the process is killed again
+// and again: every run gives the right answer or a device error.
+func TestKillsUnderLoad(t *testing.T) {
+	before := holdings(t)
+	d := start(t, "serve", func(o *Options) { o.Lanes = 2 })
+	steady := []*Session{open(t, d, "identity", fake.Echo(8), 2), open(t, d, "identity", fake.Echo(8), 2)}
+	stop := make(chan struct{})
+	var wg sync.WaitGroup
+	var good, bad atomic.Int64
+	try := func(s *Session, lane, i int) {
+		x := numbers(4, float32(i), float32(lane), float32(s.id))
+		defer x.Release()
+		err := run(s, lane, clock.Now().Add(20*time.Second), whole(x))
+		switch failed, _ := task.DeviceFailed(err); {
+		case err == nil && bytes.Equal(x.Outputs[0].Data, x.Inputs[0].Data):
+			good.Add(1)
+		case failed:
+			bad.Add(1)
+		default:
+			t.Errorf("run %d of lane %d of session %d ended with %v, %v", i, lane, s.id, err, x.Outputs)
+		}
+	}
+	running := func() bool {
+		select {
+		case <-stop:
+			return false
+		default:
+			return true
+		}
+	}
+	for _, s := range steady {
+		for lane := range 2 {
+			wg.Go(func() {
+				for i := 0; running(); i++ {
+					try(s, lane, i)
+				}
+			})
+		}
+	}
+	wg.Go(func() {
+		for i := 0; running(); i++ {
+			s, err := d.Open(context.Background(), Spec{Path: "identity", Schema: fake.Echo(8)})
+			if err != nil {
+				continue
+			}
+			try(s, 0, i)
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	for i := range 20 {
+		kill(t, d)
+		restarted(t, d, i+1)
+		for n := good.Load(); good.Load() < n+20; { // some work in each life
+			time.Sleep(time.Millisecond)
+		}
+	}
+	close(stop)
+	wg.Wait()
+	if bad.Load() == 0 {
+		t.Error("no run met the end of a process")
 	}
 	closeDevice(t, d)
 	if after := holdings(t); after != before {
