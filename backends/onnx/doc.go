@@ -12,6 +12,9 @@
 // lane's memory. One of free shape, of strings, or a sequence of maps is allocated by
 // ONNX Runtime, read in place by Scatter, and released when the lane runs again.
 //
+// A session of a worker process views memory that it shares with the gateway, which has put
+// the rows there: Options.Memory gives it, RunGathered runs what lies in it.
+//
 // States of a session: open, closing (no call may start, running ones end), closed.
 //
 // The C layer. onnxruntime_go loads the library and owns the environment, the session

@@ -24,15 +24,19 @@ import (
 	"sluice/models"
 )
 
-// startWorker starts a worker of the real binary.
-func startWorker(t testing.TB) *worker.Device {
+// startWorker starts a worker of the real binary: one for two batches at once, or a serial one.
+func startWorker(t testing.TB, serial bool) *worker.Device {
 	t.Helper()
 	needLibrary(t)
 	library, err := loadLibrary(os.Getenv("SLUICE_ONNXRUNTIME"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := worker.Start(worker.Options{Name: "cpu-worker", Command: workerProcess(sluice, library), Lanes: 2})
+	o := worker.Options{Name: "cpu-worker", Command: workerProcess(sluice, library), Serial: serial}
+	if !serial {
+		o.Lanes = 2
+	}
+	d, err := worker.Start(o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +53,7 @@ func startWorker(t testing.TB) *worker.Device {
 // TestWorkerPassesTheGates takes each example through all load gates over a session in a
 // worker: golden rows, batch invariance and warm-up see no difference.
 func TestWorkerPassesTheGates(t *testing.T) {
-	d := startWorker(t)
+	d := startWorker(t, true)
 	o := models.Options{Dir: examples, Lanes: 2, Open: func(ctx context.Context, b *models.Bundle) (models.Session, error) {
 		return d.Open(ctx, workerSpec(b, 2, nil))
 	}}
@@ -79,7 +83,7 @@ func TestWorkerPassesTheGates(t *testing.T) {
 // TestWorkerAnswersAsTheGatewayItself runs the same batches in both processes: every example,
 // and test models with outputs of every form.
 func TestWorkerAnswersAsTheGatewayItself(t *testing.T) {
-	d := startWorker(t)
+	d := startWorker(t, false)
 	paths, err := filepath.Glob(examples + "/*/1/model.onnx")
 	if err != nil || len(paths) < 4 {
 		t.Fatalf("found %d examples, %v", len(paths), err)
@@ -221,7 +225,7 @@ func TestWorkerByItself(t *testing.T) {
 
 // TestWorkerIsKilled has the worker with a real session end under a run.
 func TestWorkerIsKilled(t *testing.T) {
-	d := startWorker(t)
+	d := startWorker(t, false)
 	path, err := filepath.Abs(examples + "/digits/1/model.onnx")
 	if err != nil {
 		t.Fatal(err)
@@ -254,7 +258,7 @@ func TestWorkerIsKilled(t *testing.T) {
 
 // BenchmarkWorker gives what a worker process adds to a batch of a real session on the CPU.
 func BenchmarkWorker(b *testing.B) {
-	d := startWorker(b)
+	d := startWorker(b, false)
 	path, err := filepath.Abs(examples + "/digits/1/model.onnx")
 	if err != nil {
 		b.Fatal(err)
