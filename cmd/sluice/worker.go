@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 
@@ -11,13 +12,16 @@ import (
 
 	"sluice/backends/onnx"
 	"sluice/backends/worker"
+	"sluice/batcher/plan"
+	"sluice/config"
+	"sluice/internal/cost"
+	"sluice/internal/device"
 	"sluice/models"
 )
 
 const workerName = "worker"
 
-// workerProcess makes the command of a device's child: this binary, with the gateway's
-// environment. Not os.Executable: the file may have been replaced since this process started.
+// workerProcess makes the command of a device's child: this binary.
 func workerProcess(binary, library string) func() *exec.Cmd {
 	return func() *exec.Cmd { return exec.Command(binary, workerName, "--onnxruntime-library", library) }
 }
@@ -29,7 +33,7 @@ func workerSpec(b *models.Bundle, lanes int, provider json.RawMessage) worker.Sp
 
 // workerCommand is the child's side of a device: whatever its driver does ends this process alone.
 func workerCommand() *cobra.Command {
-	var library string
+	var library onnx.Library
 	cmd := &cobra.Command{
 		Use:    workerName,
 		Short:  "Run models for a gateway, which starts this process itself",
@@ -46,19 +50,51 @@ func workerCommand() *cobra.Command {
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&library, "onnxruntime-library", "", "path of libonnxruntime.so")
+	cmd.Flags().StringVar(&library.Path, "onnxruntime-library", "", "path of libonnxruntime.so")
+	cmd.Flags().StringSliceVar(&library.Folders, "library-folder", nil, "folder of the device's libraries")
 	return cmd
 }
 
-func serveWorker(ctx context.Context, library string) error {
+func serveWorker(ctx context.Context, library onnx.Library) error {
 	conn := os.NewFile(worker.Descriptor, "gateway")
 	if info, err := conn.Stat(); err != nil || info.Mode()&os.ModeSocket == 0 {
 		return errors.New("sluice worker is started by the gateway and is of no use by itself")
 	}
-	if _, err := loadLibrary(library); err != nil {
+	if err := onnx.Init(library); err != nil {
 		return err
 	}
 	return worker.Serve(ctx, conn, onnxHost{})
+}
+
+// choice is what a worker's sessions run on; the gateway writes it, its worker reads it.
+type choice struct {
+	Provider onnx.Provider `json:"provider"`
+	Digest   string        `json:"digest"`
+	// Fake makes the sessions, which are on the CPU then, those of the fake device.
+	Fake *fakeChoice `json:"fake,omitempty"`
+}
+
+type fakeChoice struct {
+	Curve  cost.Curve `json:"curve"`
+	Orders string     `json:"orders"`
+}
+
+// chooseFor describes a device to its worker.
+func chooseFor(d *config.Device, kind device.Kind, digest string) (json.RawMessage, error) {
+	c := choice{Digest: digest}
+	if kind == device.Fake {
+		c.Fake = &fakeChoice{Orders: d.Fake.Orders}
+		if d.Fake.Cost != "" {
+			costs := plan.Costs{}
+			if err := costs.ParseCost(device.Fake.String() + "=" + d.Fake.Cost); err != nil {
+				return nil, err
+			}
+			c.Fake.Curve = costs[device.Fake.String()][plan.AnyModel]
+		}
+	} else {
+		c.Provider = provider(d)
+	}
+	return json.Marshal(c)
 }
 
 // onnxHost opens models in a worker.
@@ -69,21 +105,19 @@ func (onnxHost) Open(spec worker.Spec, memory worker.Memory) (worker.Hosted, err
 		Schema: spec.Schema, FixedBatch: spec.FixedBatch, External: spec.External,
 		Lanes: spec.Lanes, IntraOp: spec.IntraOp, Memory: memory,
 	}
-	if err := chooseProvider(spec.Provider, &o); err != nil {
-		return nil, err
+	var c choice
+	if len(spec.Provider) > 0 {
+		if err := json.Unmarshal(spec.Provider, &c); err != nil {
+			return nil, fmt.Errorf("the choice of a provider is unreadable: %w", err)
+		}
 	}
-	// A nil session must not become an interface that is not nil.
+	o.Provider, o.Digest = c.Provider, c.Digest
 	s, err := onnx.Open(spec.Path, o)
-	if err != nil {
-		return nil, err
+	switch {
+	case err != nil:
+		return nil, err // not a nil session in an interface that is not nil
+	case c.Fake != nil:
+		return newFakeHosted(s, c.Fake), nil
 	}
 	return s, nil
-}
-
-// chooseProvider sets what a session runs on. Without a choice it is the CPU.
-func chooseProvider(choice json.RawMessage, _ *onnx.Options) error {
-	if len(choice) > 0 && string(choice) != "null" {
-		return errors.New("this binary knows no provider but the CPU")
-	}
-	return nil
 }
