@@ -29,9 +29,10 @@ type Item struct {
 	Detour Detour
 
 	state itemState
-	runs  uint8 // batches that it is in
-	moves uint8 // from device to device
-	done  bool  // one of its batches went well
+	runs  uint8  // batches that it is in
+	moves uint8  // from device to device
+	done  bool   // one of its batches went well
+	tried uint64 // devices that have failed it, a bit for each (the 65th shares the first's)
 	group *group
 
 	// Links of the deadline-ordered queue; see queue.go.
