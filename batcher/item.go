@@ -29,10 +29,8 @@ type Item struct {
 	Detour Detour
 
 	state itemState
-	runs  uint8  // batches that it is in
-	moves uint8  // from device to device
-	done  bool   // one of its batches went well
-	tried uint64 // devices that have failed it, a bit for each (the 65th shares the first's)
+	runs  uint8 // batches that it is in
+	moves uint8 // from device to device
 	group *group
 
 	// Links of the deadline-ordered queue; see queue.go.
@@ -40,6 +38,8 @@ type Item struct {
 	parent, left, right *Item
 	leftRows            int
 	weight              uint32
+
+	tried uint32 // devices that have failed it, a bit for each (the 33rd shares the first's)
 }
 
 type itemState uint8
@@ -48,6 +48,7 @@ const (
 	itemFree   itemState = iota // the caller's
 	itemQueued                  // in a queue
 	itemSealed                  // in a batch that has not completed
+	itemDone                    // likewise, and another batch has run it well
 )
 
 // Reason is why a request was refused or dropped; the set is closed.

@@ -14,7 +14,7 @@ const (
 	maxMisses = 32
 )
 
-func (d *device) bit() uint64 { return 1 << (d.id % 64) }
+func (d *device) bit() uint32 { return 1 << (d.id % 32) }
 
 // refuge is another instance that is predicted to finish an item safely, nil if there is
 // none. Only a device that is down or has failed is left for another where the model's
@@ -115,7 +115,7 @@ func (s *Scheduler) Evacuate(now clock.Instant, b *Batch, wanted func(*Item) boo
 	for _, it := range b.Items {
 		var to *instance
 		it.tried |= from.device.bit()
-		if it.runs == 1 && !it.done && it.Deadline > now && wanted(it) {
+		if it.runs == 1 && it.state == itemSealed && it.Deadline > now && wanted(it) {
 			to = m.refuge(now, from, it, true)
 		}
 		if to == nil {

@@ -71,7 +71,7 @@ func (s *Scheduler) Arrive(now clock.Instant, it *Item) Verdict {
 	}
 	m.counts.Admitted++
 	m.hedges = min(m.hedges+hedgeShare, hedgeSaved*float64(m.opts.MaxBatch))
-	it.Device, it.Detour, it.moves, it.done, it.tried = d.id, why, 0, false, 0
+	it.Device, it.Detour, it.moves, it.tried = d.id, why, 0, 0
 	in.counts.Sent[why]++
 	in.push(s, it, s.rand())
 	return Verdict{Admitted: true, Wait: f.start.Sub(now), Wake: d.offer(now, in)}
@@ -175,8 +175,8 @@ func (in *instance) conclude(now clock.Instant, b *Batch, ran bool) (completed, 
 	m := in.model
 	for _, it := range b.Items {
 		it.runs--
-		if ran && !it.done {
-			it.done = true
+		if ran && it.state != itemDone {
+			it.state = itemDone
 			completed++
 			if it.Deadline < now {
 				late++
@@ -188,10 +188,10 @@ func (in *instance) conclude(now clock.Instant, b *Batch, ran bool) (completed, 
 		if it.runs > 0 {
 			continue
 		}
-		it.state = itemFree
-		if !it.done {
+		if it.state != itemDone {
 			m.counts.Failed++
 		}
+		it.state = itemFree
 	}
 	m.counts.Completed += uint64(completed)
 	m.counts.Late += uint64(late)
