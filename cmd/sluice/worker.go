@@ -1,9 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 
@@ -11,25 +13,43 @@ import (
 
 	"sluice/backends/onnx"
 	"sluice/backends/worker"
+	"sluice/config"
+	"sluice/internal/device"
 	"sluice/models"
 )
 
 const workerName = "worker"
 
 // workerProcess makes the command of a device's child: this binary, with the gateway's
-// environment. Not os.Executable: the file may have been replaced since this process started.
-func workerProcess(binary, library string) func() *exec.Cmd {
-	return func() *exec.Cmd { return exec.Command(binary, workerName, "--onnxruntime-library", library) }
+// environment and the device's own. Not os.Executable: the file may have been replaced since
+// this process started.
+func workerProcess(binary, library string, d *config.Device) func() *exec.Cmd {
+	return func() *exec.Cmd {
+		cmd := exec.Command(binary, workerName, "--onnxruntime-library", library)
+		for _, folder := range d.LibraryFolders {
+			cmd.Args = append(cmd.Args, "--library-folder", folder)
+		}
+		cmd.Env = os.Environ()
+		for name, value := range d.Env {
+			cmd.Env = append(cmd.Env, name+"="+value)
+		}
+		return cmd
+	}
 }
 
 // workerSpec says what a worker has to know to open a bundle as openSession does here.
-func workerSpec(b *models.Bundle, lanes int, provider json.RawMessage) worker.Spec {
-	return worker.Spec{Path: b.ModelPath(), Schema: b.Schema, FixedBatch: b.FixedBatch, External: b.External, Lanes: lanes, Provider: provider}
+func workerSpec(b *models.Bundle, lanes int, d *config.Device) (worker.Spec, error) {
+	p := provider(d)
+	text, err := json.Marshal(&p)
+	return worker.Spec{
+		Path: b.ModelPath(), Schema: b.Schema, FixedBatch: b.FixedBatch, External: b.External, Lanes: lanes,
+		Sizes: device.Sizes(p.Device.Kind, b.Schema.MaxBatch, b.FixedBatch), Provider: text,
+	}, err
 }
 
 // workerCommand is the child's side of a device: whatever its driver does ends this process alone.
 func workerCommand() *cobra.Command {
-	var library string
+	var library onnx.Library
 	cmd := &cobra.Command{
 		Use:    workerName,
 		Short:  "Run models for a gateway, which starts this process itself",
@@ -46,16 +66,17 @@ func workerCommand() *cobra.Command {
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&library, "onnxruntime-library", "", "path of libonnxruntime.so")
+	cmd.Flags().StringVar(&library.Path, "onnxruntime-library", "", "path of libonnxruntime.so")
+	cmd.Flags().StringArrayVar(&library.Folders, "library-folder", nil, "folder of the device's libraries")
 	return cmd
 }
 
-func serveWorker(ctx context.Context, library string) error {
+func serveWorker(ctx context.Context, library onnx.Library) error {
 	conn := os.NewFile(worker.Descriptor, "gateway")
 	if info, err := conn.Stat(); err != nil || info.Mode()&os.ModeSocket == 0 {
 		return errors.New("sluice worker is started by the gateway and is of no use by itself")
 	}
-	if _, err := loadLibrary(library); err != nil {
+	if err := onnx.Init(library); err != nil {
 		return err
 	}
 	return worker.Serve(ctx, conn, onnxHost{})
@@ -81,9 +102,14 @@ func (onnxHost) Open(spec worker.Spec, memory worker.Memory) (worker.Hosted, err
 }
 
 // chooseProvider sets what a session runs on. Without a choice it is the CPU.
-func chooseProvider(choice json.RawMessage, _ *onnx.Options) error {
-	if len(choice) > 0 && string(choice) != "null" {
-		return errors.New("this binary knows no provider but the CPU")
+func chooseProvider(choice json.RawMessage, o *onnx.Options) error {
+	if len(choice) == 0 || string(choice) == "null" {
+		return nil
+	}
+	d := json.NewDecoder(bytes.NewReader(choice))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&o.Provider); err != nil {
+		return fmt.Errorf("cannot read which device to use: %w", err)
 	}
 	return nil
 }

@@ -16,6 +16,7 @@ import (
 	"sluice/backends"
 	"sluice/backends/onnx"
 	"sluice/backends/worker"
+	"sluice/config"
 	"sluice/internal/clock"
 	"sluice/internal/onnxfile"
 	"sluice/internal/task"
@@ -23,15 +24,22 @@ import (
 	"sluice/models"
 )
 
-// startWorker starts a worker of the real binary.
+// startWorker starts a worker of the real binary, for the CPU.
 func startWorker(t *testing.T) *worker.Device {
+	t.Helper()
+	cpu := config.DefaultDevice("cpu")
+	return startWorkerOn(t, &cpu, worker.Options{Lanes: 2})
+}
+
+func startWorkerOn(t *testing.T, on *config.Device, o worker.Options) *worker.Device {
 	t.Helper()
 	needLibrary(t)
 	library, err := loadLibrary(os.Getenv("SLUICE_ONNXRUNTIME"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := worker.Start(worker.Options{Name: "cpu-worker", Command: workerProcess(sluice, library), Lanes: 2})
+	o.Name, o.Command = on.Name, workerProcess(sluice, library, on)
+	d, err := worker.Start(o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,11 +56,49 @@ func startWorker(t *testing.T) *worker.Device {
 // TestWorkerPassesTheGates takes each example through all load gates over a session in a
 // worker: golden rows, batch invariance and warm-up see no difference.
 func TestWorkerPassesTheGates(t *testing.T) {
-	d := startWorker(t)
-	open := func(ctx context.Context, b *models.Bundle) (models.Session, error) {
-		return d.Open(ctx, workerSpec(b, b.Lanes, nil))
+	cpu := config.DefaultDevice("cpu")
+	passGates(t, models.Options{Devices: []models.Device{workerDevice(startWorker(t), &cpu, 2)}})
+}
+
+// TestWebGPUPassesTheGates does the same with a GPU's path on a software driver, in a worker,
+// and the CPU beside it: the recorded answers are the CPU's, and the two must agree.
+func TestWebGPUPassesTheGates(t *testing.T) {
+	needLibrary(t)
+	gpu := mustDevice(t, softwareGPU(t))
+	d := startWorkerOn(t, gpu, worker.Options{Lanes: 1, Serial: true})
+	passGates(t, models.Options{
+		Devices:  []models.Device{workerDevice(d, gpu, 1), {Name: deviceCPU, Lanes: 1, Open: openSession}},
+		Defaults: models.Defaults{MaxBatch: 8}, WarmupBudget: 50 * time.Millisecond,
+	})
+	if s := d.Status(); s.Starts != 1 {
+		t.Errorf("the worker was started %d times: %s", s.Starts, s.Reason)
 	}
-	o := models.Options{Dir: examples, Devices: []models.Device{{Name: "cpu", Lanes: 2, Open: open}}}
+}
+
+// workerDevice is a worker as the registry sees it.
+func workerDevice(d *worker.Device, on *config.Device, lanes int) models.Device {
+	return models.Device{Name: on.Name, Lanes: lanes, Open: func(ctx context.Context, b *models.Bundle) (models.Session, error) {
+		spec, err := workerSpec(b, b.Lanes, on)
+		if err != nil {
+			return nil, err
+		}
+		return d.Open(ctx, spec)
+	}}
+}
+
+// mustDevice reads a device's section.
+func mustDevice(t *testing.T, section string) *config.Device {
+	t.Helper()
+	cfg, err := config.Parse("test", []byte("devices: ["+section+"]"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &cfg.Devices[0]
+}
+
+func passGates(t *testing.T, o models.Options) {
+	t.Helper()
+	o.Dir = examples
 	bundles, faults, err := models.Find(o)
 	if err != nil || len(faults) > 0 || len(bundles) < 4 {
 		t.Fatalf("found %d bundles, %v, %v", len(bundles), faults, err)
@@ -70,9 +116,14 @@ func TestWorkerPassesTheGates(t *testing.T) {
 		if len(report.Curve) == 0 {
 			t.Errorf("%s was not warmed up", b.Label())
 		}
-	}
-	if s := d.Status(); s.Starts != 1 {
-		t.Errorf("the worker was started %d times: %s", s.Starts, s.Reason)
+		if report.FallbackOff != "" || len(report.Devices) != len(o.Devices) {
+			t.Errorf("%s: fallback is off: %q; devices %+v", b.Label(), report.FallbackOff, report.Devices)
+		}
+		for i := range report.Devices {
+			if report.Devices[i].State != models.Placed {
+				t.Errorf("%s is not placed on %s: %+v", b.Label(), o.Devices[i].Name, report.Devices[i])
+			}
+		}
 	}
 }
 
