@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"os/exec"
 	"slices"
 	"sync"
 	"time"
@@ -141,22 +139,7 @@ func (f *fleet) start() error {
 }
 
 func (f *fleet) startWorker(d *config.Device, kind device.Kind, lanes int, onState func(worker.State, string)) (*worker.Device, error) {
-	command := func() *exec.Cmd {
-		// Not os.Executable: the file may have been replaced since this process started.
-		cmd := workerProcess("/proc/self/exe", f.library)()
-		for _, folder := range d.LibraryFolders {
-			cmd.Args = append(cmd.Args, "--library-folder", folder)
-		}
-		cmd.Env = os.Environ()
-		if kind == device.CUDA || kind == device.TensorRT {
-			// GPUs are numbered as nvidia-smi and NVML do.
-			cmd.Env = append(cmd.Env, "CUDA_DEVICE_ORDER=PCI_BUS_ID")
-		}
-		for name, value := range d.Env {
-			cmd.Env = append(cmd.Env, name+"="+value)
-		}
-		return cmd
-	}
+	command := workerProcess("/proc/self/exe", f.library, d)
 	return worker.Start(worker.Options{Name: d.Name, Command: command, Lanes: lanes, Serial: kind == device.WebGPU, OnState: onState, Log: f.log})
 }
 
@@ -236,16 +219,23 @@ func sessionOptions(b *models.Bundle) onnx.Options {
 	return onnx.Options{Schema: b.Schema, FixedBatch: b.FixedBatch, Lanes: b.Lanes, External: b.External}
 }
 
+// openSession loads a bundle on the CPU in this process.
+func openSession(_ context.Context, b *models.Bundle) (models.Session, error) {
+	s, err := onnx.Open(b.ModelPath(), sessionOptions(b))
+	if err != nil {
+		return nil, err // not a nil session in an interface that is not nil
+	}
+	return s, nil
+}
+
 func (s *station) openInWorker(ctx context.Context, b *models.Bundle) (models.Session, error) {
-	choice, err := chooseFor(&s.device, s.kind, b.Digest)
+	spec, err := workerSpec(b, b.Lanes, &s.device)
 	if err != nil {
 		return nil, err
 	}
-	spec := workerSpec(b, b.Lanes, choice)
-	spec.Sizes = device.Sizes(s.kind, b.Schema.MaxBatch, b.FixedBatch)
 	session, err := s.worker.Open(ctx, spec)
 	if err != nil {
-		return nil, err // not a nil session in an interface that is not nil
+		return nil, err
 	}
 	return session, nil
 }
@@ -253,13 +243,18 @@ func (s *station) openInWorker(ctx context.Context, b *models.Bundle) (models.Se
 // openOnCPU loads a bundle in this process, or in the CPU's worker if the model wants that.
 func (f *fleet) openOnCPU(ctx context.Context, b *models.Bundle) (models.Session, error) {
 	if b.Config.Isolation != models.IsolationProcess {
-		return onnx.Open(b.ModelPath(), sessionOptions(b))
+		return openSession(ctx, b)
 	}
 	w, err := f.cpuWorker()
 	if err != nil {
 		return nil, err
 	}
-	session, err := w.Open(ctx, workerSpec(b, b.Lanes, nil))
+	cpu := config.DefaultDevice(deviceCPU)
+	spec, err := workerSpec(b, b.Lanes, &cpu)
+	if err != nil {
+		return nil, err
+	}
+	session, err := w.Open(ctx, spec)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -21,14 +22,35 @@ import (
 
 const workerName = "worker"
 
-// workerProcess makes the command of a device's child: this binary.
-func workerProcess(binary, library string) func() *exec.Cmd {
-	return func() *exec.Cmd { return exec.Command(binary, workerName, "--onnxruntime-library", library) }
+// workerProcess makes the command of a device's child: this binary, with the gateway's
+// environment and the device's own. Not os.Executable: the file may have been replaced since
+// this process started.
+func workerProcess(binary, library string, d *config.Device) func() *exec.Cmd {
+	return func() *exec.Cmd {
+		cmd := exec.Command(binary, workerName, "--onnxruntime-library", library)
+		for _, folder := range d.LibraryFolders {
+			cmd.Args = append(cmd.Args, "--library-folder", folder)
+		}
+		// GPUs are numbered as nvidia-smi and NVML do, whatever the gateway's environment says.
+		cmd.Env = append(os.Environ(), "CUDA_DEVICE_ORDER=PCI_BUS_ID")
+		for name, value := range d.Env {
+			cmd.Env = append(cmd.Env, name+"="+value)
+		}
+		return cmd
+	}
 }
 
-// workerSpec says what a worker has to know to open a bundle as openSession does here.
-func workerSpec(b *models.Bundle, lanes int, provider json.RawMessage) worker.Spec {
-	return worker.Spec{Path: b.ModelPath(), Schema: b.Schema, FixedBatch: b.FixedBatch, External: b.External, Lanes: lanes, Provider: provider}
+// workerSpec says what a worker has to know to open a bundle.
+func workerSpec(b *models.Bundle, lanes int, d *config.Device) (worker.Spec, error) {
+	name, err := device.Parse(d.Name)
+	if err != nil {
+		return worker.Spec{}, err
+	}
+	choice, err := chooseFor(d, name.Kind, b.Digest)
+	return worker.Spec{
+		Path: b.ModelPath(), Schema: b.Schema, FixedBatch: b.FixedBatch, External: b.External, Lanes: lanes,
+		Sizes: device.Sizes(name.Kind, b.Schema.MaxBatch, b.FixedBatch), Provider: choice,
+	}, err
 }
 
 // workerCommand is the child's side of a device: whatever its driver does ends this process alone.
@@ -51,7 +73,7 @@ func workerCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&library.Path, "onnxruntime-library", "", "path of libonnxruntime.so")
-	cmd.Flags().StringSliceVar(&library.Folders, "library-folder", nil, "folder of the device's libraries")
+	cmd.Flags().StringArrayVar(&library.Folders, "library-folder", nil, "folder of the device's libraries")
 	return cmd
 }
 
@@ -107,8 +129,10 @@ func (onnxHost) Open(spec worker.Spec, memory worker.Memory) (worker.Hosted, err
 	}
 	var c choice
 	if len(spec.Provider) > 0 {
-		if err := json.Unmarshal(spec.Provider, &c); err != nil {
-			return nil, fmt.Errorf("the choice of a provider is unreadable: %w", err)
+		d := json.NewDecoder(bytes.NewReader(spec.Provider))
+		d.DisallowUnknownFields()
+		if err := d.Decode(&c); err != nil {
+			return nil, fmt.Errorf("cannot read which device to use: %w", err)
 		}
 	}
 	o.Provider, o.Digest = c.Provider, c.Digest
