@@ -26,7 +26,7 @@ import (
 
 // network takes some milliseconds a row on one core, as a model that deserves a GPU does.
 // Inputs and outputs are as wide, so that the fake session can stand in for it.
-var network = onnxgen.MLP{Layers: []int{64, 1024, 64}, Repeat: 76, Seed: 1}
+var network = onnxgen.MLP{Layers: []int{64, 1024, 64}, Repeat: 150, Seed: 1}
 
 const width = 64
 
@@ -81,8 +81,20 @@ func newRig() (r *rig, err error) {
 		return nil, err
 	}
 	r.gpuRate = rate(r.gpu, 1)
-	r.cpuRate, err = r.together(4)
+	r.cpuRate, err = r.together(fitting(r.cpu))
 	return r, err
+}
+
+// fitting is the largest batch of which two in a row fit the budget: what arrives while one
+// runs waits for its end.
+func fitting(c cost.Curve) int {
+	rows := c[0].Rows
+	for _, p := range c {
+		if 2*p.P50 <= budget {
+			rows = p.Rows
+		}
+	}
+	return rows
 }
 
 func (r *rig) close() error {
