@@ -15,7 +15,7 @@ LINT    := .deps/bin/golangci-lint-2.15.0
 # The library's path for a recipe; fetches it first where it is missing.
 ORT     := SLUICE_ONNXRUNTIME="$$(scripts/onnxruntime.sh --path)"
 
-.PHONY: help run build test unit clients check fmt format vet lint pure race fuzz bench soak clean tools
+.PHONY: help run build test unit clients check fmt format vet lint pure race fuzz bench soak gpu-pack gpu-check clean tools
 
 help: ## print this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,6 +73,17 @@ bench: build ## measure the gateway against its ceilings, write bench/latest.jso
 
 soak: build ## memory over a million requests and two hundred reloads
 	@$(ORT) go run ./test/soak
+
+# LIB: folder of libonnxruntime.so and of what the device needs; more folders behind colons.
+LIB    ?= $(dir $(shell scripts/onnxruntime.sh --path 2>/dev/null))
+DEVICE ?= webgpu
+OUT    ?= bin/gpu-check
+
+gpu-pack: tools ## make the folder that checks a device elsewhere (LIB=, OUT=bin/gpu-check)
+	@scripts/gpu_check_pack.sh "$(LIB)" "$(OUT)"
+
+gpu-check: gpu-pack ## and check this machine's DEVICE with it (cuda:0, webgpu); GPU_CHECK_QUICK=1 for a look
+	@bash "$(OUT)/run.sh" "$(DEVICE)"
 
 clean: ## remove what was built and fetched
 	@rm -rf bin .deps
