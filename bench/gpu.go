@@ -49,6 +49,8 @@ type gpuCheck struct {
 	out     string
 	rival   bool // another device would be chosen if the settings named none
 	result  stepResult
+	// drillLength is how long the load goes on after the fault; 0 means the usual time.
+	drillLength time.Duration
 }
 
 // gpuSteps are in the order in which they run.

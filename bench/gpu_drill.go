@@ -103,14 +103,20 @@ func (c *gpuCheck) underLoad(gateway *process, r request, worker int, budget tim
 		return err
 	}
 	const before = time.Second
-	after := c.pick(15*time.Second, 6*time.Second)
+	after := c.drillLength
+	if after == 0 {
+		after = c.pick(15*time.Second, 6*time.Second)
+	}
 	loaded := make(chan error, 1)
 	go func() {
 		var err error
 		out.Load, err = c.generate(gateway.addr, file, out.Rate, len(r.body), before+after, budget)
 		loaded <- err
 	}()
-	w := watcher{device: c.device, answers: map[string]int{}}
+	w := watcher{device: c.device, answers: map[string]int{}, renewed: func() bool {
+		pid, err := workerOf(gateway.cmd.Process.Pid, c.device)
+		return err == nil && pid != worker
+	}}
 	err = w.follow(r, gateway.addr, before, after, func() error {
 		if err := syscall.Kill(worker, syscall.SIGKILL); err != nil {
 			return fmt.Errorf("cannot kill the worker %d: %w", worker, err)
@@ -144,7 +150,9 @@ func (c *gpuCheck) drillFindings(out *drillResult) {
 
 // watcher asks again and again and keeps what it sees of the device.
 type watcher struct {
-	device    string
+	device string
+	// renewed tells whether the device has another worker.
+	renewed   func() bool
 	answers   map[string]int // of 200s by what Sluice-Device says
 	meanwhile int
 	gap, back time.Duration
@@ -186,8 +194,8 @@ func (w *watcher) follow(r request, addr string, before, after time.Duration, in
 	return nil
 }
 
-// see counts an answer. One from the device to a request that was sent after its worker
-// had gone comes from a new one.
+// see counts an answer. After the fault one that names the device counts only if the device
+// has another worker.
 func (w *watcher) see(status int, device, reason string, gone time.Time, last *time.Time) {
 	if status != http.StatusOK {
 		return
@@ -205,10 +213,10 @@ func (w *watcher) see(status int, device, reason string, gone time.Time, last *t
 	*last = now
 	switch {
 	case w.back > 0:
-	case device == w.device:
-		w.back = now.Sub(gone)
-	default:
+	case device != w.device:
 		w.meanwhile++
+	case w.renewed():
+		w.back = now.Sub(gone)
 	}
 }
 

@@ -231,7 +231,7 @@ func (c *gpuCheck) served(r *gateReport) {
 		return
 	}
 	last := curve[len(curve)-1].Rows
-	c.find(r.Name+" costs", passed, "on %s: 1 row in %v, %d rows in %v (%.0f rows/s)", c.device, curve.At(1).Round(time.Microsecond), last, curve.At(last).Round(time.Microsecond), curve.RowsPerSecond(last))
+	c.find(r.Name+" costs", passed, "on %s: 1 row in %v, %d rows in %v (%s rows/s)", c.device, curve.At(1).Round(time.Microsecond), last, curve.At(last).Round(time.Microsecond), figure(curve.RowsPerSecond(last)))
 }
 
 // writeText writes a file of the output folder.

@@ -28,21 +28,29 @@ func (c *gpuCheck) rawSweeps() (any, error) {
 	for _, model := range models {
 		s := new(sweep)
 		err := c.measure(s, "raw", "-model", c.modelFile(model), "-device", c.device, "-library-folders", c.folders,
-			"-most", fmt.Sprint(c.most()), "-each", c.pick(time.Second, 50*time.Millisecond).String(), "-slowest", "2s")
+			"-most", fmt.Sprint(c.most()), "-each", c.pick(time.Second, 50*time.Millisecond).String(), "-slowest", c.pick(2*time.Second, 100*time.Millisecond).String())
 		if err != nil {
 			c.find(model, failed, "the raw session on %s: %v", c.device, err)
 			continue
 		}
 		sweeps[model] = s
 		best := s.fastest(math.Inf(1))
-		c.find(model, passed, "1 row in %.3f ms; most rows/s in batches of %d: %.0f in %.3f ms",
-			s.Points[0].P50/1e3, best.Rows, best.perSecond(), best.P50/1e3)
+		c.find(model, passed, "1 row in %.3f ms; most rows/s in batches of %d: %s in %.3f ms",
+			s.Points[0].P50/1e3, best.Rows, figure(best.perSecond()), best.P50/1e3)
 	}
 	return sweeps, nil
 }
 
 // perSecond is the rows that back-to-back batches of the size do.
 func (p rawPoint) perSecond() float64 { return float64(p.Rows) / p.P50 * 1e6 }
+
+// figure is a number per second for people.
+func figure(v float64) string {
+	if v < 100 {
+		return fmt.Sprintf("%.1f", v)
+	}
+	return fmt.Sprintf("%.0f", v)
+}
 
 // fastest is the point of the most rows per second among those that take at most limit, in
 // microseconds; the first if none does.
@@ -140,7 +148,11 @@ func (c *gpuCheck) loadModel(model string, s *sweep) (*loadResult, error) {
 		out.Probes = append(out.Probes, one)
 		return one, err
 	}
-	out.Best, err = highestRate(c.bound(out), c.pick(5*time.Second, time.Second), probe, func(rate float64) (openResult, error) {
+	tries := 8
+	if c.quick {
+		tries = 3
+	}
+	out.Best, err = highestRate(c.bound(out), tries, c.pick(5*time.Second, time.Second), probe, func(rate float64) (openResult, error) {
 		return c.watched(admin, out, func() (openResult, error) { return probe(rate, c.pick(20*time.Second, 2*time.Second)) })
 	})
 	if err != nil {
@@ -182,8 +194,8 @@ func (c *gpuCheck) loadFinding(model string, out *loadResult) {
 		return
 	}
 	out.Ratio, out.RatioOfBest = round(b.Good/out.RawInBudget, 3), round(b.Good/out.RawBest, 3)
-	text := fmt.Sprintf("%.0f rows/s within %.3f ms, p99 %.3f ms: %.2f of the raw session's %.0f in batches within the budget, %.2f of its best %.0f",
-		b.Good, out.BudgetMillis, b.P99, out.Ratio, out.RawInBudget, out.RatioOfBest, out.RawBest)
+	text := fmt.Sprintf("%s rows/s within %.3f ms, p99 %.3f ms: %.2f of the raw session's %s in batches within the budget, %.2f of its best %s",
+		figure(b.Good), out.BudgetMillis, b.P99, out.Ratio, figure(out.RawInBudget), out.RatioOfBest, figure(out.RawBest))
 	// The target is a GPU's: on the CPU the gateway shares the cores with the session.
 	if c.quick || c.device == "cpu" {
 		c.find(model+" load", passed, "%s", text)
@@ -195,9 +207,9 @@ func (c *gpuCheck) loadFinding(model string, out *loadResult) {
 // highestRate searches for the highest rate that holds, in requests per second, near one
 // that cannot be passed by much; nil if none holds. A rate found by short runs must also
 // hold in a long one.
-func highestRate(bound float64, length time.Duration, probe func(float64, time.Duration) (openResult, error), confirm func(float64) (openResult, error)) (*openResult, error) {
+func highestRate(bound float64, tries int, length time.Duration, probe func(float64, time.Duration) (openResult, error), confirm func(float64) (openResult, error)) (*openResult, error) {
 	low, high := 0.0, 1.2*bound
-	for rate, tries := 0.85*bound, 0; tries < 8 && high-low > 0.02*bound; tries++ {
+	for rate := 0.85 * bound; tries > 0 && high-low > 0.02*bound; tries-- {
 		r, err := probe(rate, length)
 		if err != nil {
 			return nil, err
@@ -241,9 +253,11 @@ func (c *gpuCheck) generate(addr, file string, rate float64, bytes int, length, 
 	answers := make(chan answer, n) // one of each
 	for k := range n {
 		c.seed++
-		args := []string{"openload", "-addr", addr, "-request", file, "-rate", fmt.Sprint(rate / float64(n)), "-conns", fmt.Sprint(conns),
+		args := []string{
+			"openload", "-addr", addr, "-request", file, "-rate", fmt.Sprint(rate / float64(n)), "-conns", fmt.Sprint(conns),
 			"-length", length.String(), "-warm", c.pick(time.Second, 300*time.Millisecond).String(), "-budget", budget.String(),
-			"-seed", fmt.Sprint(c.seed), "-core", fmt.Sprint(k)}
+			"-seed", fmt.Sprint(c.seed), "-core", fmt.Sprint(k),
+		}
 		go func() {
 			var a answer
 			a.err = c.measure(&a.openResult, args...)

@@ -30,8 +30,11 @@ func scrape(admin string) (map[string]float64, error) {
 	}
 	defer r.Body.Close()
 	text, err := io.ReadAll(r.Body)
-	if err != nil || r.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("cannot read the metrics: status %d, %v", r.StatusCode, err)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the metrics: %w", err)
+	}
+	if r.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("cannot read the metrics: status %d", r.StatusCode)
 	}
 	return series(text), nil
 }

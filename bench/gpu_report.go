@@ -86,7 +86,7 @@ func (r *gpuReport) writeMachine(b *strings.Builder) {
 	date, _, _ := strings.Cut(v.Machine.Date, "T")
 	quick := ""
 	if r.Quick {
-		quick = " (a quick look: short runs, a tiny convolutional model)"
+		quick = " (a quick look: short runs of small models)"
 	}
 	fmt.Fprintf(b, "## `%s`, %s%s\n\n| | |\n|---|---|\n", r.Device, date, quick)
 	row := func(name, text string) {
@@ -126,7 +126,7 @@ func (r *gpuReport) writeRaw(b *strings.Builder) {
 	b.WriteString("\n### The session without a server\n\n| Model | Batch | p50, ms | p95, ms | Rows/s |\n|---|---|---|---|---|\n")
 	for _, model := range slices.Sorted(maps.Keys(r.Raw)) {
 		for _, p := range r.Raw[model].Points {
-			fmt.Fprintf(b, "| %s | %d | %.3f | %.3f | %.0f |\n", model, p.Rows, p.P50/1e3, p.P95/1e3, p.perSecond())
+			fmt.Fprintf(b, "| %s | %d | %.3f | %.3f | %s |\n", model, p.Rows, p.P50/1e3, p.P95/1e3, figure(p.perSecond()))
 		}
 	}
 }
@@ -140,11 +140,11 @@ func (r *gpuReport) writeLoad(b *strings.Builder) {
 	for _, model := range slices.Sorted(maps.Keys(r.Load)) {
 		l := r.Load[model]
 		if l.Best == nil {
-			fmt.Fprintf(b, "| %s | %.3f | %.0f | %.0f | none found | | | | |\n", model, l.BudgetMillis, l.RawInBudget, l.RawBest)
+			fmt.Fprintf(b, "| %s | %.3f | %s | %s | none found | | | | |\n", model, l.BudgetMillis, figure(l.RawInBudget), figure(l.RawBest))
 			continue
 		}
-		fmt.Fprintf(b, "| %s | %.3f | %.0f | %.0f | %.0f | %.3f | %.3f | %.3f | %.3f |\n", model, l.BudgetMillis, l.RawInBudget, l.RawBest,
-			l.Best.Good, l.Best.P50, l.Best.P99, l.Ratio, l.RatioOfBest)
+		fmt.Fprintf(b, "| %s | %.3f | %s | %s | %s | %.3f | %.3f | %.3f | %.3f |\n", model, l.BudgetMillis, figure(l.RawInBudget), figure(l.RawBest),
+			figure(l.Best.Good), l.Best.P50, l.Best.P99, l.Ratio, l.RatioOfBest)
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 func (c *gpuCheck) most() int {
 	switch {
 	case c.quick:
-		return 8
+		return 4
 	case c.device == "cpu":
 		return 64
 	}

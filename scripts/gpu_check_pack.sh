@@ -55,7 +55,7 @@ for name in libstdc++.so.6 libgcc_s.so.1; do
   cp -L "$path" "$work/lib-cxx/$name"
 done
 
-cp -R "$root/examples/models/encoder" "$work/models/encoder"
+cp -R "$root/examples/models/encoder" "$root/examples/models/digits" "$work/models/"
 cp "$root/scripts/gpu_check_run.sh" "$work/run.sh"
 
 (cd "$work" && find bin lib lib-cxx models run.sh -type f 2>/dev/null | sort | xargs -d '\n' sha256sum >SHA256SUMS)

@@ -6,7 +6,7 @@
 # The steps: versions, load gates (golden rows, parity), the raw session, the gateway under open-loop load, the
 # driver's figures meanwhile, and the device's worker killed under load. Each is bounded in time and leaves its findings
 # in OUT; one that fails does not keep the others from running. The last writes gpu-check.json and gpu-check.md. The
-# exit status is 0 if nothing failed. GPU_CHECK_QUICK=1: short runs and a tiny convolutional model, a look at the
+# exit status is 0 if nothing failed. GPU_CHECK_QUICK=1: short runs of small models, a look at the
 # script rather than at the device. For WebGPU on a driver of one's own set VK_DRIVER_FILES, as for any program.
 set -uo pipefail
 exec </dev/null
@@ -45,14 +45,13 @@ for path in /lib /usr/lib /lib64 /usr/lib64 /lib/*-linux-gnu /usr/lib/*-linux-gn
 done
 [[ $found || ! -d lib-cxx ]] || export LD_LIBRARY_PATH=$here/lib-cxx${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
 
+# A software driver takes seconds for each of the encoder's shapes: a quick look is at a smaller model.
 models=$out/models
+golden=encoder tiny=
+if [[ $quick ]]; then golden=digits tiny=-tiny; fi
 mkdir -p "$models"
-cp -R models/. "$models/" || die "cannot copy the models to $models"
-if [[ $quick ]]; then
-  bin/bench resnet -tiny -dir "$models/resnet" || die "cannot write the convolutional model"
-else
-  bin/bench resnet -dir "$models/resnet" || die "cannot write the convolutional model"
-fi
+cp -R "models/$golden" "$models/" || die "cannot copy the models to $models"
+bin/bench resnet ${tiny:+"$tiny"} -dir "$models/resnet" || die "cannot write the convolutional model"
 
 # The process that a signal finds this script waiting for is ended with it.
 running=
