@@ -14,6 +14,8 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 LINT    := .deps/bin/golangci-lint-2.15.0
 # The library's path for a recipe; fetches it first where it is missing.
 ORT     := SLUICE_ONNXRUNTIME="$$(scripts/onnxruntime.sh --path)"
+# The software Vulkan driver, for the tests of the WebGPU provider; they are skipped where it cannot be had, but not in CI.
+VULKAN  := scripts/swiftshader.sh || [[ -z "$${CI:-}" ]]
 
 .PHONY: help run build test unit clients check fmt format vet lint pure race fuzz bench soak gpu-pack gpu-check clean tools
 
@@ -30,6 +32,7 @@ test: unit clients ## all tests, and real clients against a real server
 
 unit: tools
 	@scripts/onnxruntime.sh
+	@$(VULKAN)
 	@$(ORT) go test -timeout 15m $(TESTFLAGS) ./...
 
 clients: build
@@ -63,6 +66,7 @@ pure: tools
 # The simulation has one goroutine: there is nothing to race in it, and the detector would make its minutes
 # of virtual traffic ten times slower.
 race: tools ## Go tests under the race detector
+	@$(VULKAN)
 	@$(ORT) go test -race -timeout 15m $(TESTFLAGS) $$(go list ./... | grep -v '^sluice/batcher/sim$$')
 
 fuzz: tools ## run every fuzz target for FUZZTIME (30s)

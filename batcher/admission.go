@@ -40,8 +40,11 @@ func (in *instance) forecast(now clock.Instant, rows int, class task.Priority, d
 		work += in.others(work + run)
 	}
 	start := d.free(now, work)
+	if in.guest && d.opts.FallbackShare > 0 {
+		start = start.Add(d.guestWait(now))
+	}
 	f := forecast{start, start.Add(run)}
-	if full > 0 && len(d.lanes) > 1 {
+	if full > 0 && d.servers() > 1 {
 		// On another lane the small rest of a queue would be done before the full batch
 		// ahead of it. Do not promise that: a longer queue must not look better.
 		batch := in.cost.mean(in.limit)
@@ -105,23 +108,6 @@ func (in *instance) others(work time.Duration) time.Duration {
 	return sum
 }
 
-// route picks the device for an item: the first in order of preference that is predicted
-// to make the deadline, else the one that comes nearest.
-func (m *model) route(now clock.Instant, it *Item) (*instance, forecast) {
-	var best *instance
-	var bestForecast forecast
-	for _, in := range m.on {
-		f := in.forecast(now, it.Rows, it.Class, it.Deadline, it.Key)
-		if f.finish <= it.Deadline {
-			return in, f
-		}
-		if best == nil || f.finish < bestForecast.finish {
-			best, bestForecast = in, f
-		}
-	}
-	return best, bestForecast
-}
-
 // refuse decides whether an item routed to an instance is turned away.
 func (s *Scheduler) refuse(now clock.Instant, in *instance, it *Item, f forecast) Reason {
 	m := in.model
@@ -133,8 +119,13 @@ func (s *Scheduler) refuse(now clock.Instant, in *instance, it *Item, f forecast
 	case m.bytes+it.Bytes > bound(m.opts.MaxQueueBytes, it.Class):
 		return QueueBytes
 	}
-	slop := time.Duration(s.opts.AdmitSlop * float64(it.Deadline.Sub(it.Arrived)))
-	if f.finish <= it.Deadline.Add(slop) {
+	if in.device.state != DeviceUp {
+		if in.device.try(now) {
+			return None
+		}
+		return NoDevice
+	}
+	if f.finish <= in.latest(it, s.opts.AdmitSlop) {
 		return None
 	}
 	if s.mayProbe(now, in) && (in.items == 0 || in.probeAt == now) {
@@ -174,7 +165,12 @@ func (s *Scheduler) Preview(now clock.Instant, id ModelID, rows int, deadline cl
 		in.device.refresh(now)
 		in.cost.wake(now)
 	}
-	in, f := m.route(now, &it)
+	in, f, why := m.first(now, &it)
+	if in.device.state == DeviceUp {
+		in, f, _ = m.divert(now, &it, in, f, why)
+	} else if in.device.mayTry(now) {
+		return Verdict{Admitted: true, Wake: noLane}
+	}
 	reason := s.refuse(now, in, &it, f)
 	if reason == None {
 		return Verdict{Admitted: true, Wake: noLane}

@@ -5,9 +5,8 @@ package batcher
 import "testing"
 
 func TestNothingIsAllocatedPerItem(t *testing.T) {
-	f := func(name string, waiting, keys int, mixed bool) {
+	on := func(name string, c *cycle) {
 		t.Helper()
-		c := newCycle(t, waiting, keys, mixed)
 		for range 500 {
 			c.step()
 		}
@@ -15,8 +14,13 @@ func TestNothingIsAllocatedPerItem(t *testing.T) {
 			t.Errorf("%s: %g allocations per batch", name, n)
 		}
 	}
+	f := func(name string, waiting, keys int, mixed bool) {
+		t.Helper()
+		on(name, newCycle(t, waiting, keys, mixed))
+	}
 	f("a short queue", 1, 1, false)
 	f("a long one", 1000, 1, false)
 	f("mixed budgets", 1000, 1, true)
 	f("many keys", 200, 50, true)
+	on("two devices", newSpilling(t, 100))
 }

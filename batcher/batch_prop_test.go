@@ -15,18 +15,30 @@ type scene struct {
 	*rig
 	models int
 	items  []*Item
+	faults bool
 }
 
 type sceneOptions struct {
 	noise  bool // runs take other times than predicted, and fail
 	spread bool
+	faults bool // devices are closed, opened and throttled, and fallback is switched
 }
 
 func drawScene(t *rapid.T, o sceneOptions) *scene {
 	s := New(SchedulerOptions{})
-	devices := rapid.IntRange(1, 3).Draw(t, "devices")
+	fewest := 1
+	if o.faults {
+		fewest = 2
+	}
+	devices := rapid.IntRange(fewest, 3).Draw(t, "devices")
 	for range devices {
 		opts := DeviceOptions{Name: "d", Lanes: rapid.IntRange(1, 3).Draw(t, "lanes")}
+		if opts.Lanes == 2 && rapid.Bool().Draw(t, "staged") {
+			opts.Stage = time.Duration(rapid.IntRange(1, 3000).Draw(t, "stage")) * time.Microsecond
+		}
+		if o.faults && rapid.Bool().Draw(t, "bounded") {
+			opts.FallbackShare = rapid.Float64Range(0.05, 1).Draw(t, "fallback share")
+		}
 		if o.spread && rapid.Bool().Draw(t, "spreads") {
 			opts.SpreadAfter = time.Duration(rapid.IntRange(1, 3000).Draw(t, "spread after")) * time.Microsecond
 		}
@@ -36,24 +48,31 @@ func drawScene(t *rapid.T, o sceneOptions) *scene {
 	for range models {
 		addDrawn(t, s, devices)
 	}
+	if o.faults {
+		for _, m := range s.models {
+			m.hedges = 1000 // what many requests would have earned
+		}
+	}
 	r := newRig(t, s)
 	r.conserve = !o.spread
 	r.slow = rapid.Bool().Draw(t, "lanes come late")
 	if o.noise {
 		r.took = func(b *Batch) time.Duration {
 			factor := rapid.SampledFrom([]float64{0.5, 0.9, 1, 1, 1.1, 2, 20}).Draw(t, "factor")
-			return time.Duration(factor*float64(b.PredictedEnd.Sub(b.Start))) + 1
+			return time.Duration(factor*float64(r.run(b))) + 1
 		}
-		r.fails = func(*Batch) bool { return rapid.IntRange(0, 9).Draw(t, "fails") == 0 }
+		r.fails = func(*Batch) Outcome {
+			return rapid.SampledFrom([]Outcome{Ran, Ran, Ran, Ran, Ran, Ran, RowsFailed, Failed, Failed, DeviceFailed, DeviceLost}).Draw(t, "outcome")
+		}
 	}
-	return &scene{rig: r, models: models}
+	return &scene{rig: r, models: models, faults: o.faults}
 }
 
 func addDrawn(t *rapid.T, s *Scheduler, devices int) {
 	maxBatch := rapid.IntRange(1, 16).Draw(t, "max batch")
 	opts := ModelOptions{
 		Name: "m", MaxBatch: maxBatch, MaxQueueRows: rapid.IntRange(maxBatch, 200).Draw(t, "queue rows"),
-		Weight: float64(rapid.IntRange(1, 3).Draw(t, "weight")),
+		Weight: float64(rapid.IntRange(1, 3).Draw(t, "weight")), Fallback: Fallback(rapid.IntRange(0, Fallbacks-1).Draw(t, "fallback")),
 	}
 	first := rapid.IntRange(0, devices-1).Draw(t, "first device")
 	for i := range rapid.IntRange(1, devices).Draw(t, "on") {
@@ -71,6 +90,9 @@ func addDrawn(t *rapid.T, s *Scheduler, devices int) {
 
 // play draws one thing that happens.
 func (s *scene) play(t *rapid.T) {
+	if s.faults && rapid.IntRange(0, 7).Draw(t, "fault") == 0 {
+		s.fault(t)
+	}
 	switch rapid.IntRange(0, 9).Draw(t, "event") {
 	case 0:
 		if len(s.items) > 0 {
@@ -89,9 +111,30 @@ func (s *scene) play(t *rapid.T) {
 		if rapid.IntRange(0, 9).Draw(t, "no deadline") == 0 {
 			it.Deadline = clock.Never
 		}
+		if s.faults && rapid.Bool().Draw(t, "long budget") {
+			it.Deadline = it.Deadline.Add(400 * ms)
+		}
 		s.arrive(it)
 		s.items = append(s.items, it)
 	}
+}
+
+// fault draws one thing that happens to a device or a model from outside.
+func (s *scene) fault(t *rapid.T) {
+	d := DeviceID(rapid.IntRange(0, len(s.s.devices)-1).Draw(t, "device"))
+	m := ModelID(rapid.IntRange(0, s.models-1).Draw(t, "model"))
+	switch rapid.IntRange(0, 5).Draw(t, "kind") {
+	case 0, 1:
+		s.lose(s.s.CloseDevice(s.now, d, "test", nil))
+	case 2, 3:
+		s.s.OpenDevice(s.now, d)
+	case 4:
+		s.s.SetSpeed(s.now, d, rapid.Float64Range(0.1, 1).Draw(t, "speed"))
+	default:
+		s.lose(s.s.SetFallback(s.now, m, rapid.Bool().Draw(t, "allowed"), nil))
+	}
+	s.answer()
+	s.check()
 }
 
 func (s *scene) run(t *rapid.T) {
@@ -105,6 +148,27 @@ func (s *scene) run(t *rapid.T) {
 // work: the rig checks them all, under noise and failures.
 func TestInvariantsUnderNoise(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) { drawScene(t, sceneOptions{noise: true}).run(t) })
+}
+
+// The same while devices are closed and opened, slow down and break, and batches get stuck.
+func TestInvariantsUnderFaults(t *testing.T) {
+	var moved, hedged, tripped uint64
+	rapid.Check(t, func(t *rapid.T) {
+		s := drawScene(t, sceneOptions{noise: true, faults: true})
+		s.run(t)
+		for _, m := range s.s.models {
+			for _, in := range m.on {
+				moved += in.counts.Sent[Rescued]
+				hedged += in.counts.Hedges
+			}
+		}
+		for _, d := range s.s.devices {
+			tripped += d.trips
+		}
+	})
+	if moved < 10 || hedged < 5 || tripped < 10 {
+		t.Errorf("%d items moved, %d hedges, %d trips: the test proves little", moved, hedged, tripped)
+	}
 }
 
 // With exact predictions nothing that ran is late, probes aside.

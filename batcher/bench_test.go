@@ -25,6 +25,19 @@ func newCycle(t fataler, waiting, keys int, mixed bool) *cycle {
 	s := New(SchedulerOptions{})
 	device0(t, s, DeviceOptions{Name: "d", Lanes: 1})
 	add(t, s, ModelOptions{MaxBatch: 16, Budget: time.Hour}, 0, line(16, 100*time.Microsecond, 10*time.Microsecond))
+	return cycleOn(t, s, waiting, keys, mixed)
+}
+
+// newSpilling is newCycle for a model with a second device, which is full: each item asks
+// both.
+func newSpilling(t fataler, waiting int) *cycle {
+	r := two(t, FallbackBudget, line(16, 100*time.Microsecond, 10*time.Microsecond), flat(20*time.Hour), DeviceOptions{})
+	c := cycleOn(t, r.s, waiting, 1, false)
+	r.s.models[0].pressure.on = true
+	return c
+}
+
+func cycleOn(t fataler, s *Scheduler, waiting, keys int, mixed bool) *cycle {
 	c := &cycle{s: s, items: make([]Item, 2*waiting+64), keys: keys, mixed: mixed}
 	c.arrive()
 	if !s.Next(c.now, 0, 0, &c.batch) {
@@ -57,7 +70,7 @@ func (c *cycle) step() int {
 		c.arrive()
 	}
 	c.now = c.now.Add(200 * time.Microsecond)
-	c.s.Complete(c.now, &c.batch, false)
+	c.s.Complete(c.now, &c.batch, Ran)
 	if !c.s.Next(c.now, 0, 0, &c.batch) {
 		panic("BUG: nothing to run in steady state")
 	}
@@ -65,9 +78,9 @@ func (c *cycle) step() int {
 }
 
 func BenchmarkRequest(b *testing.B) {
-	f := func(name string, waiting, keys int, mixed bool) {
+	on := func(name string, start func(fataler) *cycle) {
 		b.Run(name, func(b *testing.B) {
-			c := newCycle(b, waiting, keys, mixed)
+			c := start(b)
 			b.ReportAllocs()
 			requests := 0
 			for b.Loop() {
@@ -77,9 +90,13 @@ func BenchmarkRequest(b *testing.B) {
 			b.ReportMetric(float64(requests)/float64(b.N), "requests/batch")
 		})
 	}
+	f := func(name string, waiting, keys int, mixed bool) {
+		on(name, func(t fataler) *cycle { return newCycle(t, waiting, keys, mixed) })
+	}
 	f("1 queued", 1, 1, false)
 	f("64 queued", 64, 1, false)
 	f("1024 queued", 1024, 1, false)
 	f("1024 queued, mixed budgets", 1024, 1, true)
 	f("1024 queued, 64 keys", 1024, 64, true)
+	on("64 queued, two devices", func(t fataler) *cycle { return newSpilling(t, 64) })
 }

@@ -65,6 +65,8 @@ type costModel struct {
 	recent  [slowRuns]run
 	high    stretch // 95th percentile of the ring
 	pace    stretch // mean of the ring
+	worst   stretch // largest of the ring
+	speed   float64 // of the device's usual one; the table and the ring hold what runs take at 1
 	margin  float64
 	gap     float64
 	lastRun clock.Instant
@@ -89,7 +91,7 @@ func (s stretch) of(typical float64) float64 {
 }
 
 func newCostModel(maxBatch int, sizes []int, seed cost.Curve, gap time.Duration) *costModel {
-	c := &costModel{stepped: len(sizes) > 0, high: stretch{1, 0}, pace: stretch{1, 0}, gap: float64(gap)}
+	c := &costModel{stepped: len(sizes) > 0, high: stretch{1, 0}, pace: stretch{1, 0}, worst: stretch{1, 0}, speed: 1, gap: float64(gap)}
 	seed = slices.Clone(seed).Monotone()
 	if c.stepped {
 		c.rows = slices.Clone(sizes)
@@ -164,7 +166,7 @@ func (c *costModel) typical(rows int) float64 {
 	return c.table[i-1] + (c.table[i]-c.table[i-1])*float64(rows-low)/float64(high-low)
 }
 
-// ahead is the mean without the gap, bound L without it; both in nanoseconds.
+// ahead is the mean without the gap, bound L without it; both in nanoseconds, at the usual speed.
 func (c *costModel) ahead(rows int) float64 { return c.pace.of(c.typical(rows)) }
 
 func (c *costModel) bound(rows int) float64 {
@@ -175,12 +177,12 @@ func (c *costModel) bound(rows int) float64 {
 
 // mean predicts a batch among many.
 func (c *costModel) mean(rows int) time.Duration {
-	return time.Duration(math.Ceil(c.ahead(rows) + c.gap))
+	return time.Duration(math.Ceil(c.ahead(rows)/c.speed + c.gap))
 }
 
 // latency is L: the prediction for one batch, high rather than low.
 func (c *costModel) latency(rows int) time.Duration {
-	return time.Duration(math.Ceil(c.bound(rows) + c.gap))
+	return time.Duration(math.Ceil(c.bound(rows)/c.speed + c.gap))
 }
 
 // observe learns from a run. A probe ran because the prediction refused all: if it was
@@ -191,7 +193,7 @@ func (c *costModel) observe(now clock.Instant, rows int, took time.Duration, pro
 	if took <= c.latency(rows) {
 		c.covered++
 	}
-	r := run{rows, math.Max(float64(took)-c.gap, 1)}
+	r := run{rows, math.Max((float64(took)-c.gap)*c.speed, 1)}
 	if !c.learnNew(r) {
 		return
 	}
@@ -247,7 +249,7 @@ func (c *costModel) refresh() {
 	}
 	n := float64(c.filled)
 	c.pace = stretch{sum.ratio / n, sum.extra / n}
-	c.high = first
+	c.high, c.worst = first, first
 	if c.filled >= 20 {
 		c.high.ratio = second.ratio
 	}

@@ -25,6 +25,19 @@ const (
 type lane struct {
 	state laneState
 	end   clock.Instant // predicted, while active
+
+	// Of the batch that runs.
+	batch   *Batch
+	from    clock.Instant // its start, as predicted while it is staged
+	run     time.Duration // predicted
+	staged  bool          // it waits for another lane's; see stage.go
+	seq     uint64        // counts the lane's batches
+	watch   clock.Instant // when to look whether it is stuck
+	overdue bool          // it was
+	hedged  bool          // some of its items run elsewhere too
+	probe   bool          // it decides over a half-open device
+
+	hint hint // while woken
 }
 
 // device is a place to run: its lanes and the models that share it.
@@ -47,6 +60,11 @@ type device struct {
 
 	// spreadAt is when work that is held back may start a further lane; see spread.go.
 	spreadAt clock.Instant
+
+	breaker
+	allowance allowance
+	lastEnd   clock.Instant // of a batch, on a device with a stage
+	speed     float64       // of its usual one, as told from outside
 }
 
 func (d *device) addBusy(in *instance) {
@@ -105,7 +123,7 @@ func (in *instance) live() bool { return in.items > 0 || in.arrivals.mean > 1 }
 // load is the share of its device that the instance needs at its best batch size.
 func (in *instance) load() float64 {
 	perRow := in.cost.mean(in.limit).Seconds() / float64(in.limit)
-	return in.arrivals.mean * perRow / float64(len(in.device.lanes))
+	return in.arrivals.mean * perRow / float64(in.device.servers())
 }
 
 // neighbourBudget is the longest batch that the other models' budgets allow, 0 for any.
@@ -173,6 +191,9 @@ func (l *lane) free(now clock.Instant) clock.Instant {
 // free predicts when a lane turns to new work if so much work is ahead of it: work is
 // poured on the lanes like water, on the earliest first, then on all that stand as high.
 func (d *device) free(now clock.Instant, work time.Duration) clock.Instant {
+	if d.opts.Stage > 0 {
+		return d.begins(now).Add(work)
+	}
 	level := clock.Never
 	for i := range d.lanes {
 		level = min(level, d.lanes[i].free(now))

@@ -14,7 +14,7 @@ func TestFree(t *testing.T) {
 		d := &device{lanes: make([]lane, len(ends))}
 		for i, e := range ends {
 			if e != idle {
-				d.lanes[i] = lane{laneActive, clock.Instant(e)}
+				d.lanes[i] = lane{state: laneActive, end: clock.Instant(e)}
 				d.active++
 			}
 		}

@@ -12,9 +12,25 @@
 // dropped, cancelled or expired. A lane is idle -> (woken) -> active -> idle. A batch is
 // sealed by the lane that runs it in the moment that it starts and never changes after.
 //
+// Several devices. A model lists its devices in order of preference. An item goes to the
+// first that takes work, and spills to a later one if the first is predicted to finish it
+// later than a part of its budget before the deadline (0.3, under pressure 0.5; route.go),
+// and the later one safely before it. Items that a window drop, a stuck batch, a failed
+// batch or a device that goes down would lose are rescued: they move to another device that
+// is predicted to be in time (rescue.go). The most urgent items of a stuck batch are hedged:
+// they run on an idle lane of another device as well, the first good run of each counts
+// (hedge.go), and at most one request in a hundred is. A device is up, broken, probing or
+// closed (breaker.go): only an up one takes work; a broken one is probed, after pauses that
+// grow, with a copy of an item that another device runs anyway. Work that prefers another
+// device gets a bounded share of a device's time (share.go). The constants and their reasons
+// are from a simulation that batcher/sim repeats.
+//
 // Invariants.
-//   - An admitted item comes back exactly once: through Batch.Dropped, Cancel, Expire, or
-//     Complete.
+//   - An admitted item comes back exactly once: through Batch.Dropped, Watch, CloseDevice,
+//     SetFallback, Cancel, Expire, or the last Complete of a batch that it is in.
+//   - An item is in at most two batches, on different devices.
+//   - An item goes to a device that is not its model's first only if that is predicted to
+//     finish it before the deadline (probes aside); nothing waits for a device that is down.
 //   - A batch is of one model, one shape key and one device, at most MaxBatch rows, and is
 //     sealed only if every member is predicted to make its deadline (probes aside).
 //   - No lane stays idle while an item that could make its deadline waits for its device,
@@ -23,7 +39,8 @@
 //   - Nothing is allocated per item in steady state.
 //
 // The Batcher serialises the calls with one lock, gives each lane a goroutine and arms one
-// timer for all requests. Callers either block (Model.Predict) or submit (Model.Submit) and
+// timer for all requests. Of two runs of one request's rows the first to have outputs claims
+// them, and alone writes them. Callers either block (Model.Predict) or submit (Model.Submit) and
 // then run short batches themselves (Run).
 //
 // The worst queue wait. Let a model with equal budgets D, one class and one shape key wait

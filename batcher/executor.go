@@ -21,6 +21,7 @@ import (
 //	nobody | handed --> goroutine --> nobody
 type executor struct {
 	b      *Batcher
+	id     uint32 // counts from 1
 	device DeviceID
 	name   string
 	index  int
@@ -29,6 +30,7 @@ type executor struct {
 	// Owned by whoever holds the lane; batch.Items and model are written under Batcher.mu.
 	batch  Batch
 	parts  []task.Part
+	mine   []task.Part // see claim
 	ended  []*request
 	report BatchReport
 	failed error // of a batch that was handed over after its run; nil if it has not run
@@ -116,14 +118,17 @@ func (x *executor) seal(by holder) bool {
 	ok := b.mu.sched.Next(now, x.device, x.index, &x.batch)
 	if ok {
 		x.held, x.model, x.failed = by, b.mu.models[x.batch.Model], nil
+		if x.model.several {
+			x.shareLocked(now)
+		}
 	} else {
 		x.held = nobody
 	}
-	var lost []*request
-	var reasons []Reason
-	if len(x.batch.Dropped) > 0 {
-		lost, reasons = x.dropLocked(now)
+	if b.opt.Devices[x.device].Stage > 0 {
+		b.armLocked(now, b.mu.sched.NextWake())
 	}
+	var after aftermath
+	b.followUpLocked(now, x.batch.Dropped, &after)
 	next := b.executorOf(x.batch.Wake)
 	if next != nil && by == submitter {
 		if next.held == nobody {
@@ -135,30 +140,9 @@ func (x *executor) seal(by holder) bool {
 	if next != nil {
 		next.notify()
 	}
-	for i, r := range lost {
-		r.model.dropped(reasons[i])
-	}
-	wake(lost)
+	b.followUp(&after)
 	return ok
 }
-
-// dropLocked ends the requests of dropped items and returns those to wake, with why. A
-// request of which several items are dropped is ended once. Dropping is rare, so that it
-// may allocate; the lane may be another's as soon as the lock is free.
-func (x *executor) dropLocked(now clock.Instant) (lost []*request, reasons []Reason) {
-	for _, d := range x.batch.Dropped {
-		r := d.Item.Owner.(*part).request
-		r.refs.Add(-1) // the caller still holds its own
-		if !r.pending {
-			continue
-		}
-		lost = append(lost, x.b.endLocked(now, []*request{r}, errDropped)...)
-		reasons = append(reasons, d.Reason)
-	}
-	return lost, reasons
-}
-
-var errDropped = fault.New(fault.DeadlineExceeded, "the request cannot be answered within its budget any more")
 
 // complete runs the sealed batch to its end. cause is the error of a run that it has had.
 func (x *executor) complete(cause error) {
@@ -166,42 +150,49 @@ func (x *executor) complete(cause error) {
 		_, cause = x.attempt(x.batch.Start.Add(x.b.opt.HangLimit))
 	}
 	if cause != nil {
-		x.bisect(x.batch.Items, x.parts, cause)
-		x.free(cause)
+		x.repair(cause)
 	}
 }
 
 // attempt runs the sealed batch. If that goes well the batch is done with and the lane free;
 // more says that there is work for it.
 func (x *executor) attempt(limit clock.Instant) (more bool, err error) {
-	x.parts = x.parts[:0]
-	for _, it := range x.batch.Items {
-		x.parts = append(x.parts, it.Owner.(*part).rows)
-	}
+	x.gather()
 	x.report = BatchReport{
-		Device: x.name, Rows: x.batch.Rows, Requests: len(x.batch.Items),
+		Device: x.name, Rows: x.batch.Rows, Requests: len(x.batch.Items), Hedge: x.batch.Hedge,
 		Sealed: x.batch.Start, Predicted: x.batch.PredictedEnd.Sub(x.batch.Start),
 	}
-	timing, err := x.try(x.model, x.parts, limit)
+	timing, err := x.try(x.batch.Items, x.parts, limit)
 	x.report.Timing, x.report.End = timing, clock.Now()
 	if err == nil {
 		x.finish(x.batch.Items, nil)
-		more = x.free(nil)
+		more = x.free(Ran, nil)
 	}
 	return more, err
 }
 
+// gather lists the parts of the batch's items.
+func (x *executor) gather() {
+	x.parts = x.parts[:0]
+	for _, it := range x.batch.Items {
+		x.parts = append(x.parts, it.Owner.(*part).rows)
+	}
+}
+
 // try runs parts and scatters their outputs. A panic is an error of this run alone.
-func (x *executor) try(m *Model, parts []task.Part, limit clock.Instant) (timing task.Timing, err error) {
+func (x *executor) try(items []*Item, parts []task.Part, limit clock.Instant) (timing task.Timing, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fault.Wrap(fault.Internal, fmt.Errorf("panic: %v\n%s", p, debug.Stack()), "the model failed")
 		}
 	}()
-	runner := m.runners[x.device]
+	runner := x.model.runners[x.device]
 	timing, err = runner.Run(x.index, parts, limit)
 	if err != nil {
 		return timing, err
+	}
+	if x.model.several {
+		parts = x.claim(items, parts)
 	}
 	return timing, runner.Scatter(x.index, parts)
 }
@@ -212,15 +203,16 @@ func (x *executor) finish(items []*Item, err error) {
 	x.ended = x.ended[:0]
 	b.mu.Lock()
 	for _, it := range items {
-		r := it.Owner.(*part).request
-		if !r.pending {
+		p := it.Owner.(*part)
+		r := p.request
+		if x.model.several && !x.countsLocked(p, err) || !r.pending {
 			continue
 		}
 		r.left--
 		if err != nil && r.failed == nil {
 			r.failed = err
 		}
-		x.traceLocked(r)
+		x.traceLocked(r, it)
 		if r.left == 0 {
 			b.settleLocked(r, r.failed)
 			x.ended = append(x.ended, r)
@@ -231,24 +223,32 @@ func (x *executor) finish(items []*Item, err error) {
 }
 
 // traceLocked notes in a pending request's trace how its (latest) part was run.
-func (x *executor) traceLocked(r *request) {
+func (x *executor) traceLocked(r *request, it *Item) {
 	t, timing := &r.task.Trace, &x.report.Timing
 	t.Sealed, t.RunStart, t.RunEnd, t.Done = x.batch.Start, timing.Gathered, timing.Done, x.report.End
-	t.Device = x.name
+	t.Device, t.Reason = x.name, ""
+	if x.model.first != x.device {
+		t.Reason = it.Detour.String()
+		if x.batch.Hedge {
+			t.Reason = Hedged.String()
+		}
+	}
 	t.Batch = max(t.Batch, x.batch.Rows)
 }
 
 // free reports the batch, drops its items' references and gives the lane back: its goroutine
 // keeps it until it finds nothing to do, a submitter offers it again if work waits. It reports
 // whether work waits.
-func (x *executor) free(err error) (more bool) {
+func (x *executor) free(o Outcome, err error) (more bool) {
 	b, m := x.b, x.model
 	x.report.Err = err
 	if m.spec.Observe != nil {
 		m.spec.Observe(&x.report)
 	}
 	b.mu.Lock()
-	b.mu.sched.Complete(x.report.End, &x.batch, err != nil)
+	b.mu.sched.Complete(x.report.End, &x.batch, o)
+	var after aftermath
+	b.followUpLocked(x.report.End, x.batch.Dropped, &after)
 	for i := range x.batch.Items {
 		x.batch.Items[i].Owner.(*part).request.release()
 	}
@@ -266,5 +266,6 @@ func (x *executor) free(err error) (more bool) {
 	for _, w := range waiters {
 		close(w)
 	}
+	b.followUp(&after)
 	return more
 }

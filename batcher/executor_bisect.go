@@ -14,35 +14,30 @@ type bisection struct {
 	budget  int  // extra runs left
 	healthy bool // some members ran well without the others
 
-	offenders []*Item // failed alone
+	offenders []*Item // failed, alone unless the budget was spent
 	causes    []error
 }
 
-// bisect answers every member of a failed batch.
-func (x *executor) bisect(items []*Item, parts []task.Part, cause error) {
-	s := bisection{on: x, budget: len(items)}
-	s.halve(items, parts, cause)
-	for i, it := range s.offenders {
-		x.finish([]*Item{it}, s.blame(s.causes[i]))
+func (s *bisection) halve(items []*Item, parts []task.Part, cause error) {
+	if len(items) == 1 || s.budget < 2 {
+		s.fail(items, cause)
+		return
 	}
+	mid := len(items) / 2
+	s.retry(items[:mid], parts[:mid])
+	s.retry(items[mid:], parts[mid:])
 }
 
-func (s *bisection) halve(items []*Item, parts []task.Part, cause error) {
-	switch {
-	case len(items) == 1:
-		s.offenders, s.causes = append(s.offenders, items[0]), append(s.causes, cause)
-	case s.budget < 2:
-		s.on.finish(items, cause)
-	default:
-		mid := len(items) / 2
-		s.retry(items[:mid], parts[:mid])
-		s.retry(items[mid:], parts[mid:])
+// fail notes that items have failed with a common cause.
+func (s *bisection) fail(items []*Item, cause error) {
+	for _, it := range items {
+		s.offenders, s.causes = append(s.offenders, it), append(s.causes, cause)
 	}
 }
 
 func (s *bisection) retry(items []*Item, parts []task.Part) {
 	s.budget--
-	timing, err := s.on.try(s.on.model, parts, clock.Now().Add(s.on.b.opt.HangLimit))
+	timing, err := s.on.try(items, parts, clock.Now().Add(s.on.b.opt.HangLimit))
 	if err != nil {
 		s.halve(items, parts, err)
 		return

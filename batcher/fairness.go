@@ -92,7 +92,7 @@ func (s *Scheduler) candidate(now clock.Instant, in *instance, b *Batch) (candid
 			c.probe = true
 			return c, true
 		}
-		s.drop(now, in, q.head, b)
+		b.Dropped = s.drop(now, in, q.head, b.Dropped)
 	}
 	return candidate{}, false
 }

@@ -17,6 +17,10 @@ type model struct {
 	bytes  int64
 	closed bool
 	counts Counts
+
+	alone    bool // only the first device may be used, whatever the options say
+	pressure pressure
+	hedges   float64 // items that may yet run a second time
 }
 
 // instance is one model on one device: its queues, what it costs there, and its account
@@ -26,6 +30,7 @@ type instance struct {
 	device *device
 	cost   *costModel
 	weight float64
+	guest  bool // the model prefers another device
 
 	groups map[uint64]*group
 	recent *group                 // the group last pushed to
@@ -196,7 +201,7 @@ func (in *instance) retune() {
 		limit = n
 	}
 	in.limit = min(in.cost.best(limit), in.model.opts.MaxBatch)
-	lanes := float64(len(in.device.lanes))
+	lanes := float64(in.device.servers())
 	in.target = in.cost.smallest(in.arrivals.rising()/(lanes*in.share), in.limit)
 }
 

@@ -23,10 +23,15 @@ type Item struct {
 	Key uint64
 	// Owner is the caller's own; a pointer in it costs no allocation.
 	Owner any
-	// Device is set by Arrive: where the item was queued.
+	// Device and Detour are set by Arrive and by each move: where the item was queued, and
+	// why there if it is not the model's first device.
 	Device DeviceID
+	Detour Detour
 
 	state itemState
+	runs  uint8 // batches that it is in
+	moves uint8 // from device to device
+	done  bool  // one of its batches went well
 	group *group
 
 	// Links of the deadline-ordered queue; see queue.go.
@@ -56,12 +61,14 @@ const (
 	Expired              // the deadline has passed
 	Closed               // the model takes no more requests
 	Cancelled            // the caller has given up
+	NoDevice             // every device that the model may use is broken or closed
 	Reasons       = iota
 )
 
 var reasonNames = [Reasons]string{
 	None: "none", QueueRows: "queue_rows", QueueBytes: "queue_bytes", PredictedLate: "predicted_late",
 	Expired: "expired", Closed: "closed", Cancelled: "cancelled",
+	NoDevice: "no_device",
 }
 
 // String is the reason's name as a metric label.
@@ -103,12 +110,18 @@ type Batch struct {
 	// Rows is the sum of the items' rows, Bucket the size that it is padded to.
 	Rows, Bucket int
 	// Dropped are items that cannot make their deadlines any more. They are the caller's
-	// again. There may be some although nothing was sealed.
+	// again. There may be some although nothing was sealed, and after Complete.
 	Dropped []Drop
 	// Start is when the batch was sealed, PredictedEnd when it should be complete.
 	Start, PredictedEnd clock.Instant
 	// Probe marks a batch run to correct an estimate by which everything is late.
 	Probe bool
+	// Hedge marks a batch of items that run on another device at the same time: the first
+	// good run of each counts. An item is the caller's again when its last batch completes.
+	Hedge bool
+	// Watch is when Scheduler.Watch should look at the batch if it has not completed; Never
+	// where no other device could help.
+	Watch clock.Instant
 	// Wake is another idle lane that should call Next, as in Verdict.
 	Wake Lane
 }
@@ -116,5 +129,5 @@ type Batch struct {
 func (b *Batch) reset(device DeviceID, lane int) {
 	clear(b.Items)
 	clear(b.Dropped)
-	*b = Batch{Model: -1, Device: device, Lane: lane, Items: b.Items[:0], Dropped: b.Dropped[:0], Wake: noLane}
+	*b = Batch{Model: -1, Device: device, Lane: lane, Items: b.Items[:0], Dropped: b.Dropped[:0], Wake: noLane, Watch: clock.Never}
 }

@@ -12,7 +12,7 @@ func (s *Scheduler) AddDevice(opts DeviceOptions) (DeviceID, error) {
 		return 0, fmt.Errorf("cannot add a device: %w", err)
 	}
 	id := DeviceID(len(s.devices))
-	s.devices = append(s.devices, &device{id: id, opts: opts, lanes: make([]lane, opts.Lanes), spreadAt: clock.Never})
+	s.devices = append(s.devices, &device{id: id, opts: opts, lanes: make([]lane, opts.Lanes), spreadAt: clock.Never, speed: 1})
 	return id, nil
 }
 
@@ -23,13 +23,14 @@ func (s *Scheduler) AddModel(opts ModelOptions) (ModelID, error) {
 		return 0, fmt.Errorf("cannot add a model: %w", err)
 	}
 	m := &model{id: ModelID(len(s.models)), opts: opts}
-	for _, on := range opts.Devices {
+	for i, on := range opts.Devices {
 		d := s.devices[on.Device]
 		in := &instance{
-			model: m, device: d, weight: opts.Weight, busyAt: -1, share: 1, floor: s.opts.ClassFloor,
+			model: m, device: d, weight: opts.Weight, guest: i > 0, busyAt: -1, share: 1, floor: s.opts.ClassFloor,
 			cost:   newCostModel(opts.MaxBatch, on.Sizes, on.Curve, d.opts.Gap),
 			groups: make(map[uint64]*group),
 		}
+		in.cost.speed = d.speed
 		in.limit = 1
 		in.retune()
 		m.on = append(m.on, in)
@@ -37,6 +38,34 @@ func (s *Scheduler) AddModel(opts ModelOptions) (ModelID, error) {
 	}
 	s.models = append(s.models, m)
 	return m.id, nil
+}
+
+// SetFallback allows or forbids a model, until told otherwise, the devices after its first.
+// What waits for those when it is forbidden goes to the first or is appended to out.
+func (s *Scheduler) SetFallback(now clock.Instant, id ModelID, allowed bool, out []Drop) []Drop {
+	m := s.model(id)
+	if m == nil {
+		return out
+	}
+	m.alone = !allowed
+	if m.alone {
+		for _, in := range m.on[1:] {
+			out = s.vacate(now, in, out)
+		}
+	}
+	return out
+}
+
+// SetSpeed says from outside at which part of its usual speed a device runs, such as that of
+// its clock's usual rate; 1 says that it is as usual. It scales the predictions at once,
+// before the runs have shown it.
+func (s *Scheduler) SetSpeed(_ clock.Instant, id DeviceID, speed float64) {
+	d := s.devices[id]
+	d.speed = max(speed, slowestSpeed)
+	for _, in := range d.on {
+		in.cost.setSpeed(d.speed)
+		in.retune()
+	}
 }
 
 // CloseModel ends arrivals; what waits still runs.

@@ -28,6 +28,9 @@ type SchedulerOptions struct {
 	// ClassFloor is the share of a model's device time that each lower class is sure of
 	// while it has requests waiting; 0 means 0.05.
 	ClassFloor float64
+	// HangLimit is after how long a run counts as hung, so that its device takes no more
+	// work; 0 means 10 s.
+	HangLimit time.Duration
 }
 
 // DeviceOptions describe a place to run.
@@ -43,6 +46,16 @@ type DeviceOptions struct {
 	// Gap is added to each predicted latency: what the cost curve does not hold, such as
 	// waking the lane and writing the answer.
 	Gap time.Duration
+	// FallbackShare bounds the part of the device's time, from 0 to 1, that goes to models
+	// which prefer another device, so that the models that live here and the HTTP work
+	// beside it keep the rest. 0 means no bound. Too low: what a lost device leaves behind
+	// is refused; too high: everyone here suffers with it.
+	FallbackShare float64
+	// Stage makes the device one that runs a batch at a time and holds the next one ready: a
+	// second batch is sealed, and its runner called on the other lane, so long before the
+	// running one should end. About what gathering a batch takes; it needs 2 lanes, and a
+	// runner that lets the device run them one after the other. 0 means no stage.
+	Stage time.Duration
 }
 
 // ModelOptions describe a model and where it runs.
@@ -58,9 +71,12 @@ type ModelOptions struct {
 	// Devices in order of preference; at least one.
 	Devices []ModelDevice
 	// MaxQueueRows and MaxQueueBytes bound what waits, over all devices. 0 means 32768
-	// rows and 256 MiB. Requests of the lowest class are refused at three quarters.
+	// rows and 256 MiB. Requests of the lowest class are refused at three quarters. What
+	// was running on a device that failed may come on top.
 	MaxQueueRows  int
 	MaxQueueBytes int64
+	// Fallback says when devices after the first may be used.
+	Fallback Fallback
 }
 
 // ModelDevice is a model on a device.
@@ -80,6 +96,7 @@ const (
 	defaultClassFloor    = 0.05
 	defaultMaxQueueRows  = 32768
 	defaultMaxQueueBytes = 256 << 20
+	defaultHangLimit     = 10 * time.Second
 )
 
 func (o SchedulerOptions) withDefaults() SchedulerOptions {
@@ -92,12 +109,21 @@ func (o SchedulerOptions) withDefaults() SchedulerOptions {
 	if o.ClassFloor == 0 {
 		o.ClassFloor = defaultClassFloor
 	}
+	if o.HangLimit == 0 {
+		o.HangLimit = defaultHangLimit
+	}
 	return o
 }
 
 func (o DeviceOptions) validate() error {
 	if o.Lanes < 1 {
 		return fmt.Errorf("device %q has %d lanes; it needs at least 1", o.Name, o.Lanes)
+	}
+	if o.Stage < 0 || o.Stage > 0 && o.Lanes != 2 {
+		return fmt.Errorf("device %q has a stage of %v and %d lanes; a stage must not be negative and needs 2 lanes", o.Name, o.Stage, o.Lanes)
+	}
+	if o.FallbackShare < 0 || o.FallbackShare > 1 {
+		return fmt.Errorf("device %q has a fallback share of %g; it must be from 0 to 1", o.Name, o.FallbackShare)
 	}
 	if o.SpreadAfter < 0 || o.Gap < 0 {
 		return fmt.Errorf("device %q has a negative duration: spread after %v, gap %v", o.Name, o.SpreadAfter, o.Gap)
@@ -129,6 +155,9 @@ func (o ModelOptions) validate(devices int) error {
 	}
 	if o.Weight < 0 {
 		fault("weight is %g; it must be positive", o.Weight)
+	}
+	if o.Fallback >= Fallbacks {
+		fault("fallback is %d; it must be budget, failure or never", o.Fallback)
 	}
 	if o.Budget < 0 {
 		fault("budget is %v; it must not be negative", o.Budget)

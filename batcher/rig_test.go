@@ -3,6 +3,7 @@ package batcher
 import (
 	"fmt"
 	"hash/fnv"
+	"slices"
 	"time"
 
 	"sluice/internal/clock"
@@ -21,7 +22,7 @@ type rig struct {
 	s        *Scheduler
 	now      clock.Instant
 	took     func(b *Batch) time.Duration
-	fails    func(b *Batch) bool
+	fails    func(b *Batch) Outcome
 	conserve bool // no lane may idle beside feasible work
 	slow     bool // woken lanes come when flush is called
 	woken    []Lane
@@ -30,7 +31,8 @@ type rig struct {
 	running []*Batch
 	ends    []clock.Instant // of running
 	queued  map[*Item]bool
-	sealed  map[*Item]bool
+	sealed  map[*Item]int           // batches that it is in
+	good    map[*Item]bool          // of the sealed: it has run well
 	waits   map[*Item]time.Duration // from arrival until the item left the queue
 	onBatch func(b *Batch)
 
@@ -39,12 +41,15 @@ type rig struct {
 }
 
 func newRig(t fataler, s *Scheduler) *rig {
-	r := &rig{t: t, s: s, queued: map[*Item]bool{}, sealed: map[*Item]bool{}, waits: map[*Item]time.Duration{}}
-	r.took = func(b *Batch) time.Duration { return b.PredictedEnd.Sub(b.Start) }
-	r.fails = func(*Batch) bool { return false }
+	r := &rig{t: t, s: s, queued: map[*Item]bool{}, sealed: map[*Item]int{}, good: map[*Item]bool{}, waits: map[*Item]time.Duration{}}
+	r.took = r.run
+	r.fails = func(*Batch) Outcome { return Ran }
 	r.onBatch = func(*Batch) {}
 	return r
 }
+
+// run is how long a batch is predicted to run.
+func (r *rig) run(b *Batch) time.Duration { return r.s.devices[b.Device].lanes[b.Lane].run }
 
 func (r *rig) note(format string, args ...any) {
 	h := fnv.New64a()
@@ -67,8 +72,32 @@ func (r *rig) arrive(it *Item) Verdict {
 	} else {
 		r.next(v.Wake)
 	}
+	r.answer()
 	r.check()
 	return v
+}
+
+// answer lets the lanes come that the scheduler calls because work has moved.
+func (r *rig) answer() {
+	r.t.Helper()
+	for r.s.Called() {
+		l := r.s.Wake(r.now)
+		if r.slow {
+			r.woken = append(r.woken, l)
+		} else {
+			r.next(l)
+		}
+	}
+}
+
+// lose takes note of what the scheduler has given up.
+func (r *rig) lose(drops []Drop) {
+	r.t.Helper()
+	for _, d := range drops {
+		r.note("drop %d %d %v", r.now, d.Item.Deadline, d.Reason)
+		r.dropped++
+		r.leave(d.Item)
+	}
 }
 
 // flush lets the lanes come that have been woken.
@@ -78,6 +107,7 @@ func (r *rig) flush() {
 		l := r.woken[0]
 		r.woken = r.woken[1:]
 		r.next(l)
+		r.answer()
 	}
 	r.check()
 }
@@ -113,11 +143,7 @@ func (r *rig) next(l Lane) {
 			b, r.idle = r.idle[n-1], r.idle[:n-1]
 		}
 		ok := r.s.Next(r.now, l.Device, l.Lane, b)
-		for _, d := range b.Dropped {
-			r.note("drop %d %d %v", r.now, d.Item.Deadline, d.Reason)
-			r.dropped++
-			r.leave(d.Item)
-		}
+		r.lose(b.Dropped)
 		if !ok {
 			r.idle = append(r.idle, b)
 			return
@@ -125,13 +151,25 @@ func (r *rig) next(l Lane) {
 		r.batches++
 		r.note("seal %d %d %d %d %d", r.now, b.Model, b.Device, b.Lane, b.Rows)
 		for _, it := range b.Items {
-			r.leave(it)
-			r.sealed[it] = true
+			if !b.Hedge {
+				r.leave(it)
+			} else if r.sealed[it] != 1 {
+				r.t.Fatalf("a hedge runs an item that is in %d other batches", r.sealed[it])
+			}
+			r.sealed[it]++
 		}
 		r.checkBatch(b)
 		r.onBatch(b)
+		start := r.now
+		if r.s.devices[b.Device].opts.Stage > 0 {
+			for i, o := range r.running {
+				if o.Device == b.Device {
+					start = max(start, r.ends[i])
+				}
+			}
+		}
 		r.running = append(r.running, b)
-		r.ends = append(r.ends, r.now.Add(r.took(b)))
+		r.ends = append(r.ends, start.Add(r.took(b)))
 		l = b.Wake
 	}
 }
@@ -142,7 +180,7 @@ func (r *rig) advance(until clock.Instant) {
 	r.flush()
 	for {
 		first := -1
-		at := min(r.s.NextDeadline(), r.s.NextWake())
+		at := min(r.s.NextDeadline(), r.s.NextWake(), r.s.NextWatch())
 		for i, end := range r.ends {
 			if end <= at && (first < 0 || end < r.ends[first]) {
 				first = i
@@ -163,6 +201,9 @@ func (r *rig) advance(until clock.Instant) {
 				r.dropped++
 				r.leave(it)
 			}
+			if r.s.NextWatch() <= r.now {
+				r.lose(r.s.Watch(r.now, nil))
+			}
 			for l := r.s.Wake(r.now); l.Lane >= 0; l = r.s.Wake(r.now) {
 				r.next(l)
 			}
@@ -176,26 +217,45 @@ func (r *rig) complete(i int) {
 	b := r.running[i]
 	r.running = append(r.running[:i], r.running[i+1:]...)
 	r.ends = append(r.ends[:i], r.ends[i+1:]...)
-	failed := r.fails(b)
+	o := r.fails(b)
+	if o == DeviceFailed || o == DeviceLost {
+		before := slices.Clone(b.Items)
+		moved := r.s.Evacuate(r.now, b, func(*Item) bool { return true }, nil)
+		if len(moved)+len(b.Items) != len(before) {
+			r.t.Fatalf("of %d items %d were moved and %d stayed", len(before), len(moved), len(b.Items))
+		}
+		for _, it := range moved {
+			r.note("move %d %d", r.now, it.Device)
+			delete(r.sealed, it)
+			r.queued[it] = true
+		}
+	}
 	for _, it := range b.Items {
-		if !r.sealed[it] {
+		if r.sealed[it] < 1 {
 			r.t.Fatalf("an item completed that was not sealed, or twice")
 		}
-		delete(r.sealed, it)
-		switch {
-		case failed:
-			r.failed++
-		default:
+		if o == Ran && !r.good[it] {
+			r.good[it] = true
 			r.completed++
 			if it.Deadline < r.now {
 				r.late++
 			}
 		}
+		if r.sealed[it]--; r.sealed[it] > 0 {
+			continue
+		}
+		if !r.good[it] {
+			r.failed++
+		}
+		delete(r.sealed, it)
+		delete(r.good, it)
 	}
-	r.s.Complete(r.now, b, failed)
+	r.s.Complete(r.now, b, o)
 	r.note("complete %d %d", r.now, b.Lane)
+	r.lose(b.Dropped)
 	r.idle = append(r.idle, b)
 	r.next(Lane{b.Device, b.Lane})
+	r.answer()
 }
 
 // checkBatch holds a batch against the rules that any batch obeys.
@@ -206,13 +266,13 @@ func (r *rig) checkBatch(b *Batch) {
 	last := map[[2]uint64]clock.Instant{}
 	for _, it := range b.Items {
 		rows += it.Rows
-		if it.Model != b.Model || it.Device != b.Device || it.Key != b.Items[0].Key {
+		if it.Model != b.Model || it.Device != b.Device && !b.Hedge || it.Key != b.Items[0].Key {
 			r.t.Fatalf("a batch of model %d, device %d, key %d holds an item of %d, %d, %d", b.Model, b.Device, b.Items[0].Key, it.Model, it.Device, it.Key)
 		}
 		if it.Deadline < b.PredictedEnd && !b.Probe {
 			r.t.Fatalf("sealed at %d until %d with a member due at %d", b.Start, b.PredictedEnd, it.Deadline)
 		}
-		if it.Deadline <= b.Start {
+		if it.Deadline <= b.Start && !b.Hedge {
 			r.t.Fatalf("sealed at %d with a member that was due at %d", b.Start, it.Deadline)
 		}
 		k := [2]uint64{uint64(it.Class), it.Key}
@@ -222,7 +282,7 @@ func (r *rig) checkBatch(b *Batch) {
 		last[k] = it.Deadline
 	}
 	for it := range r.queued {
-		if it.Model == b.Model && it.Device == b.Device && it.Deadline < last[[2]uint64{uint64(it.Class), it.Key}] {
+		if !b.Hedge && it.Model == b.Model && it.Device == b.Device && it.Deadline < last[[2]uint64{uint64(it.Class), it.Key}] {
 			r.t.Fatalf("an item due at %d was overtaken by one of its own class due later", it.Deadline)
 		}
 	}
@@ -250,7 +310,10 @@ func (r *rig) check() {
 		items++
 		due = min(due, it.Deadline)
 		d := r.s.devices[it.Device]
-		if !r.conserve || len(r.woken) > 0 || len(active[it.Device]) == len(d.lanes) {
+		if d.state == DeviceBroken || d.state == DeviceClosed {
+			r.t.Fatalf("an item waits for device %d, which is %v", d.id, d.state)
+		}
+		if !r.conserve || len(r.woken) > 0 || len(active[it.Device]) == len(d.lanes) || d.opts.Stage > 0 && len(active[it.Device]) > 0 {
 			continue
 		}
 		in := r.s.models[it.Model].instance(d)
@@ -267,8 +330,14 @@ func (r *rig) check() {
 			continue
 		}
 		gotRows, gotItems = gotRows+m.rows, gotItems+m.items
-		if m.rows > m.opts.MaxQueueRows {
-			r.t.Fatalf("%d rows wait, the bound is %d", m.rows, m.opts.MaxQueueRows)
+		most := m.opts.MaxQueueRows // and what failed devices have given back
+		for _, in := range m.on {
+			if len(m.on) > 1 {
+				most += len(in.device.lanes) * m.opts.MaxBatch
+			}
+		}
+		if m.rows > most {
+			r.t.Fatalf("%d rows wait, the bound is %d", m.rows, most)
 		}
 		for _, in := range m.on {
 			groups = max(groups, len(in.groups)-in.items)
@@ -286,13 +355,17 @@ func (r *rig) check() {
 func (r *rig) settle() {
 	r.t.Helper()
 	r.flush()
-	for len(r.running) > 0 || len(r.queued) > 0 {
-		at := min(r.s.NextDeadline(), r.s.NextWake())
+	for len(r.running) > 0 || len(r.queued) > 0 || len(r.woken) > 0 {
+		r.flush()
+		at := min(r.s.NextDeadline(), r.s.NextWake(), r.s.NextWatch())
 		for _, end := range r.ends {
 			at = min(at, end)
 		}
 		if at == clock.Never {
-			r.t.Fatalf("%d items are stranded", len(r.queued))
+			if len(r.queued) > 0 {
+				r.t.Fatalf("%d items are stranded", len(r.queued))
+			}
+			break
 		}
 		r.advance(at)
 	}

@@ -29,6 +29,10 @@ type Options struct {
 	// PeerAfter is how long a request waits in the queue before the Batcher begins to ask
 	// whether its client is still there. Default 10 ms; negative: never.
 	PeerAfter time.Duration
+	// OnDevice is called, without any lock, when a device stops or begins to take work: its
+	// breaker opens or closes, or CloseDevice or OpenDevice was called. nil means nobody
+	// listens.
+	OnDevice func(name string, state DeviceState, reason string)
 }
 
 // Batcher is the thin runtime around the Scheduler: one lock, a goroutine per lane,
@@ -58,6 +62,8 @@ type Batcher struct {
 		offered  []*executor   // lanes for the next Run, the longest on offer first
 		armed    clock.Instant // when the timer fires; Never if it is off
 		closed   bool
+
+		announcing bool // a goroutine calls OnDevice
 	}
 }
 
@@ -72,10 +78,14 @@ func Start(opt Options) (*Batcher, error) {
 	if opt.PeerAfter == 0 {
 		opt.PeerAfter = 10 * time.Millisecond
 	}
+	if opt.Scheduler.HangLimit == 0 {
+		opt.Scheduler.HangLimit = opt.HangLimit
+	}
 	b := &Batcher{opt: opt, stop: make(chan struct{})}
 	b.mu.sched = New(opt.Scheduler)
 	b.mu.models = make(map[ModelID]*Model)
 	b.mu.armed = clock.Never
+	count := uint32(0)
 	for _, d := range opt.Devices {
 		id, err := b.mu.sched.AddDevice(d)
 		if err != nil {
@@ -83,7 +93,8 @@ func Start(opt Options) (*Batcher, error) {
 		}
 		var lanes []*executor
 		for i := range d.Lanes {
-			lanes = append(lanes, &executor{b: b, device: id, name: d.Name, index: i, wake: make(chan struct{}, 1)})
+			count++
+			lanes = append(lanes, &executor{b: b, id: count, device: id, name: d.Name, index: i, wake: make(chan struct{}, 1)})
 		}
 		b.executors = append(b.executors, lanes)
 	}

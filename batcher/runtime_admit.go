@@ -47,6 +47,8 @@ func (m *Model) refusal(deadline, now clock.Instant, v Verdict) error {
 		return fault.New(fault.Draining, "the server is shutting down or the model version is being replaced")
 	case Expired:
 		return fault.New(fault.DeadlineExceeded, "the request's deadline passed before it could be queued")
+	case NoDevice:
+		return errNoDevice
 	case QueueRows, QueueBytes:
 		f = fault.Newf(fault.Overloaded, "the queue of model '%s' is full (%s); predicted wait %s", m.spec.Name, v.Reason, shown(v.Wait))
 	default:

@@ -31,6 +31,8 @@ type Spec struct {
 	Budget   time.Duration
 	// Placements are in order of preference.
 	Placements []Placement
+	// Fallback says when those after the first are used.
+	Fallback Fallback
 	// QueueRows and QueueBytes bound what may wait. 0 means the Scheduler's defaults.
 	QueueRows  int
 	QueueBytes int64
@@ -52,6 +54,7 @@ type BatchReport struct {
 	End       clock.Instant // outputs scattered
 	Predicted time.Duration // of End - Sealed, when it was sealed
 	Err       error
+	Hedge     bool // its requests ran elsewhere at the same time
 }
 
 // Model is a model version in service.
@@ -60,7 +63,9 @@ type Model struct {
 	id      ModelID
 	spec    Spec
 	runners []task.Runner // by DeviceID; nil where the model has no session
-	refused atomic.Int64  // clock.Instant of the last refusal; 0 if none
+	first   DeviceID
+	several bool         // it has sessions on several devices
+	refused atomic.Int64 // clock.Instant of the last refusal; 0 if none
 
 	// Guarded by Batcher.mu.
 	pending int           // requests
@@ -70,7 +75,7 @@ type Model struct {
 // Add puts a model version into service.
 func (b *Batcher) Add(spec Spec) (*Model, error) {
 	m := &Model{b: b, spec: spec, runners: make([]task.Runner, len(b.opt.Devices))}
-	opt := ModelOptions{Name: spec.Name, MaxBatch: max(spec.MaxBatch, 1), Budget: spec.Budget, MaxQueueRows: spec.QueueRows, MaxQueueBytes: spec.QueueBytes}
+	opt := ModelOptions{Name: spec.Name, MaxBatch: max(spec.MaxBatch, 1), Budget: spec.Budget, MaxQueueRows: spec.QueueRows, MaxQueueBytes: spec.QueueBytes, Fallback: spec.Fallback}
 	for _, p := range spec.Placements {
 		id, ok := b.device(p.Device)
 		if !ok {
@@ -82,6 +87,7 @@ func (b *Batcher) Add(spec Spec) (*Model, error) {
 	if len(opt.Devices) == 0 {
 		return nil, fmt.Errorf("cannot place model %q: it has no session on any device", spec.Name)
 	}
+	m.first, m.several = opt.Devices[0].Device, len(opt.Devices) > 1
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.mu.closed {

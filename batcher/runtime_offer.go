@@ -38,7 +38,7 @@ func (b *Batcher) Run() (more bool, busy time.Duration) {
 }
 
 // takeOffer takes the lane that has been on offer for longest, nil if there is none. A lane with
-// a long batch ahead is nobody's any more: its goroutine must be told.
+// a long batch ahead, or one that may have to wait for another, is nobody's any more: its goroutine must be told.
 func (b *Batcher) takeOffer() (x *executor, long bool, busy time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -47,7 +47,7 @@ func (b *Batcher) takeOffer() (x *executor, long bool, busy time.Duration) {
 	}
 	x = b.mu.offered[0]
 	b.mu.offered = slices.Delete(b.mu.offered, 0, 1)
-	if b.mu.sched.Ahead(x.device) > b.opt.LeadWithin {
+	if b.opt.Devices[x.device].Stage > 0 || b.mu.sched.Ahead(x.device) > b.opt.LeadWithin {
 		x.held = nobody
 		return x, true, 0
 	}

@@ -28,6 +28,8 @@ type part struct {
 	Item
 	request *request
 	rows    task.Part
+	claim   atomic.Uint32 // the executor that writes the outputs; 0 for none yet
+	open    int           // batches that run it and have not failed; under Batcher.mu, of several devices only
 }
 
 // waits reports whether a part of the request is in a queue.
@@ -59,6 +61,8 @@ func getRequest(m *Model, t *task.Task) *request {
 	for i := range r.parts {
 		p := &r.parts[i]
 		p.request = r
+		p.claim.Store(0)
+		p.open = 0
 		p.rows = task.Part{Task: t, From: i * maxBatch, To: min((i+1)*maxBatch, t.Rows)}
 		p.Item = Item{
 			Model: m.id, Rows: max(p.rows.Rows(), 1), Bytes: bytes,

@@ -27,6 +27,7 @@ var rowSpec = tensor.Spec{Name: "y", Type: tensor.Uint64, Shape: []int64{-1}}
 type echo struct {
 	cost    time.Duration // of a run
 	fail    func(rows []uint64) error
+	extra   uint64 // added to each output on top
 	mu      sync.Mutex
 	batches []int // rows of each run
 	out     [8][]byte
@@ -39,7 +40,7 @@ func (e *echo) Run(lane int, parts []task.Part, limit clock.Instant) (task.Timin
 		for r := p.From; r < p.To; r++ {
 			v := binary.LittleEndian.Uint64(p.Task.Inputs[0].Data[8*r:])
 			rows = append(rows, v)
-			e.out[lane] = binary.LittleEndian.AppendUint64(e.out[lane], v+1)
+			e.out[lane] = binary.LittleEndian.AppendUint64(e.out[lane], v+1+e.extra)
 		}
 	}
 	e.mu.Lock()

@@ -24,7 +24,7 @@ func (b *Batcher) armLocked(now, at clock.Instant) {
 const lookEvery = 10 * time.Millisecond
 
 // tick answers the requests whose deadline has passed, queued or running, asks after
-// clients that have waited long, lets idle lanes take work that was held back for a
+// clients that have waited long, looks after stuck batches, lets idle lanes take work that was held back for a
 // neighbour whose run is overdue or that no submitter runs, and arms the timer again.
 func (b *Batcher) tick() {
 	b.mu.Lock()
@@ -32,12 +32,17 @@ func (b *Batcher) tick() {
 	b.mu.armed = clock.Never
 	ended := b.endLocked(now, b.lateLocked(now), errDeadline)
 	waiting := b.waitingLocked(now)
+	var after aftermath
+	if b.mu.sched.NextWatch() <= now {
+		b.followUpLocked(now, b.mu.sched.Watch(now, nil), &after)
+	}
 	lanes := append(b.heldLocked(now), b.staleLocked(now)...)
 	if b.mu.oldest != nil {
-		b.armLocked(now, max(min(b.earliestLocked(), b.mu.sched.NextWake(), now.Add(lookEvery)), now.Add(minTick)))
+		b.armLocked(now, max(min(b.earliestLocked(), b.mu.sched.NextWake(), b.mu.sched.NextWatch(), now.Add(lookEvery)), now.Add(minTick)))
 	}
 	b.mu.Unlock()
 	wake(ended)
+	b.followUp(&after)
 	for _, x := range lanes {
 		x.notify()
 	}

@@ -17,6 +17,8 @@ type Scheduler struct {
 	spare   *group   // free groups
 	found   []candidate
 	random  uint32
+	calls   []Lane // lanes that Wake has to tell
+	events  []DeviceEvent
 }
 
 // New returns a scheduler without devices and models.
@@ -49,7 +51,11 @@ func (s *Scheduler) Arrive(now clock.Instant, it *Item) Verdict {
 		in.device.refresh(now)
 		in.cost.wake(now)
 	}
-	in, f := m.route(now, it)
+	in, f, why := m.first(now, it)
+	if in.device.state == DeviceUp && len(m.on) > 1 {
+		m.pressure.note(now, it.Deadline.Sub(f.finish), it.Deadline.Sub(it.Arrived))
+		in, f, why = m.divert(now, it, in, f, why)
+	}
 	d := in.device
 	m.counts.Arrived++
 	in.arrivals.add(now, it.Rows)
@@ -63,7 +69,9 @@ func (s *Scheduler) Arrive(now clock.Instant, it *Item) Verdict {
 		return Verdict{Reason: reason, Wait: f.start.Sub(now), Wake: noLane}
 	}
 	m.counts.Admitted++
-	it.Device = d.id
+	m.hedges = min(m.hedges+hedgeShare, hedgeSaved*float64(m.opts.MaxBatch))
+	it.Device, it.Detour, it.moves, it.done = d.id, why, 0, false
+	in.counts.Sent[why]++
 	in.push(s, it, s.rand())
 	return Verdict{Admitted: true, Wait: f.start.Sub(now), Wake: d.offer(now, in)}
 }
@@ -89,56 +97,103 @@ func (s *Scheduler) Next(now clock.Instant, id DeviceID, laneIndex int, b *Batch
 	d.refresh(now)
 	b.reset(id, laneIndex)
 	d.spreadAt = clock.Never
-	found := s.candidates(now, d, b)
-	if len(found) == 0 {
-		return false
+	start := d.begins(now)
+	h := l.hint
+	l.hint = hint{}
+	if h.seq == 0 || !s.follow(now, d, l, h, b) {
+		if !d.takes() {
+			return false
+		}
+		if ok, until := d.mayStage(now); !ok {
+			d.spreadAt = until
+			return false
+		}
+		found := s.candidates(start, d, b)
+		if len(found) == 0 {
+			if d.state == DeviceProbing && len(d.busy) == 0 {
+				d.state = DeviceBroken // the item that was to try it has gone
+			}
+			return false
+		}
+		c := choose(start, d, found)
+		s.seal(start, c, b)
+		b.Start = now
+		if d.state == DeviceProbing {
+			l.probe, d.probe = true, true
+		}
 	}
-	c := choose(now, d, found)
-	s.seal(now, c, b)
 	l.state, l.end = laneActive, b.PredictedEnd
+	l.from, l.run, l.staged = start, b.PredictedEnd.Sub(start), d.opts.Stage > 0 && d.active > 0
+	l.batch, l.seq, l.watch, l.overdue, l.hedged = b, l.seq+1, b.Watch, false, false
 	d.active++
+	if !b.Hedge {
+		s.probe(now, s.models[b.Model].instance(d), laneIndex)
+	}
 	b.Wake = d.offerAny(now)
 	return true
 }
 
 // Complete frees the batch's lane, which should call Next at once, and learns from how
-// long it took unless it failed. The items are the caller's again.
-func (s *Scheduler) Complete(now clock.Instant, b *Batch, failed bool) {
+// long it took if it ran. The items that are in no other batch are the caller's again. The
+// device may turn out broken: what was queued there and cannot go elsewhere is in b.Dropped.
+func (s *Scheduler) Complete(now clock.Instant, b *Batch, o Outcome) {
 	d := s.devices[b.Device]
 	l := &d.lanes[b.Lane]
 	if l.state != laneActive {
 		panic(fmt.Sprintf("BUG: lane %d of device %q completes a batch that it does not run", b.Lane, d.opts.Name))
 	}
-	l.state = laneIdle
+	l.state, l.batch = laneIdle, nil
 	d.active--
 	m := s.models[b.Model]
 	in := m.instance(d)
 	in.running--
 	in.lastEnd, in.ended = now, true
-	took := now.Sub(b.Start)
-	in.virtual += float64(took-b.PredictedEnd.Sub(b.Start)) / in.weight
-	late := 0
+	took := now.Sub(d.follows(now, b.Start))
+	more := took - l.run
+	in.virtual += float64(more) / in.weight
+	d.spend(now, in, more)
+	completed, late := in.conclude(now, b, o == Ran)
+	if o == Ran {
+		in.cost.observe(now, b.Rows, took, b.Probe)
+		if !b.Probe {
+			if ended, tooMany := in.late.add(now, completed, late); tooMany {
+				in.cost.widen()
+			} else if ended {
+				in.cost.relax()
+			}
+		}
+		in.retune()
+	}
+	clear(b.Dropped)
+	b.Dropped = s.judge(now, d, l, m, o, b.Dropped[:0])
+}
+
+// conclude takes the items out of a batch and counts those that end with it.
+func (in *instance) conclude(now clock.Instant, b *Batch, ran bool) (completed, late int) {
+	m := in.model
 	for _, it := range b.Items {
+		it.runs--
+		if ran && !it.done {
+			it.done = true
+			completed++
+			if it.Deadline < now {
+				late++
+			}
+			if b.Hedge && !b.Probe {
+				in.counts.HedgesWon++
+			}
+		}
+		if it.runs > 0 {
+			continue
+		}
 		it.state = itemFree
-		if it.Deadline < now {
-			late++
+		if !it.done {
+			m.counts.Failed++
 		}
 	}
-	if failed {
-		m.counts.Failed += uint64(len(b.Items))
-		return
-	}
-	m.counts.Completed += uint64(len(b.Items))
+	m.counts.Completed += uint64(completed)
 	m.counts.Late += uint64(late)
-	in.cost.observe(now, b.Rows, took, b.Probe)
-	if !b.Probe {
-		if ended, tooMany := in.late.add(now, len(b.Items), late); tooMany {
-			in.cost.widen()
-		} else if ended {
-			in.cost.relax()
-		}
-	}
-	in.retune()
+	return completed, late
 }
 
 // Cancel takes an item out if it still waits, and reports whether it did.
@@ -180,8 +235,12 @@ func (s *Scheduler) NextDeadline() clock.Instant {
 	return due
 }
 
-// NextWake is when Wake should be called next, clock.Never if no work is held back.
+// NextWake is when Wake should be called next, clock.Never if no work is held back and no
+// lane has to be told of work.
 func (s *Scheduler) NextWake() clock.Instant {
+	if len(s.calls) > 0 {
+		return 0
+	}
 	at := clock.Never
 	for _, d := range s.devices {
 		if len(d.busy) > 0 && d.woken == 0 && d.active < len(d.lanes) {
@@ -191,9 +250,21 @@ func (s *Scheduler) NextWake() clock.Instant {
 	return at
 }
 
-// Wake returns a lane that should call Next because work was held back long enough; it
-// is to be called until there is none. See DeviceOptions.SpreadAfter.
+// Changed reports whether Events has any.
+func (s *Scheduler) Changed() bool { return len(s.events) > 0 }
+
+// Called reports whether Wake has lanes to tell at once: work has moved between devices.
+func (s *Scheduler) Called() bool { return len(s.calls) > 0 }
+
+// Wake returns a lane that should call Next because work was held back long enough (see
+// DeviceOptions.SpreadAfter) or has come from another device; it is to be called until
+// there is none.
 func (s *Scheduler) Wake(now clock.Instant) Lane {
+	if n := len(s.calls); n > 0 {
+		l := s.calls[n-1]
+		s.calls = s.calls[:n-1]
+		return l
+	}
 	for _, d := range s.devices {
 		if d.spreadAt > now {
 			continue

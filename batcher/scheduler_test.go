@@ -72,14 +72,17 @@ func TestRoute(t *testing.T) {
 			t.Errorf("budget %v: %v on device %d, want %v on %d", budget, v.Reason, it.Device, reason, want)
 		}
 	}
-	for range 4 { // done at 10, 20, 30 and 40 ms
+	for range 2 { // done at 10 and 20 ms
 		f(40*ms, gpu, None)
 	}
-	f(40*ms, cpu, None)
+	f(40*ms, cpu, None) // 30 ms is less than 0.3 of the budget before the deadline
+	f(40*ms, gpu, None) // but better than 60 ms
+	f(40*ms, gpu, None)
 	f(40*ms, 0, PredictedLate)
-	f(50*ms, gpu, None)
+	f(110*ms, gpu, None) // pressed by now, but 50 ms is in the first half of the budget
+	f(110*ms, cpu, None) // 60 ms is not
 	r.settle()
-	if r.completed != 6 || r.late != 0 {
+	if r.completed != 7 || r.late != 0 {
 		t.Errorf("%d completed, %d late", r.completed, r.late)
 	}
 }
@@ -87,7 +90,7 @@ func TestRoute(t *testing.T) {
 func TestCancelExpireAndFailure(t *testing.T) {
 	r := one(t, 1, ModelOptions{MaxBatch: 1}, flat(10*ms))
 	r.took = func(*Batch) time.Duration { return 50 * ms }
-	r.fails = func(b *Batch) bool { return b.Start > 0 }
+	r.fails = func(b *Batch) Outcome { return map[bool]Outcome{false: Ran, true: Failed}[b.Start > 0] }
 	running, queued, dying := r.item(0, 1, time.Second), r.item(0, 1, time.Second), r.item(0, 1, 40*ms)
 	last := r.item(0, 1, time.Second)
 	for _, it := range []*Item{running, queued, dying, last} {

@@ -9,7 +9,7 @@ import (
 func (s *Scheduler) seal(now clock.Instant, c *candidate, b *Batch) {
 	in, q := c.on, c.queue()
 	for range c.window.drops {
-		s.drop(now, in, q.head, b)
+		b.Dropped = s.drop(now, in, q.head, b.Dropped)
 	}
 	for range c.window.items {
 		in.board(s, q.head, b)
@@ -18,24 +18,33 @@ func (s *Scheduler) seal(now clock.Instant, c *candidate, b *Batch) {
 	if !c.probe {
 		in.fill(s, now, c, b)
 	}
+	in.start(now, b, c.class, float64(own)/float64(b.Rows), c.probe)
+}
+
+// start books a batch that has its items. A part of it is the leading class's own.
+func (in *instance) start(now clock.Instant, b *Batch, class task.Priority, part float64, probe bool) {
 	run := in.cost.latency(b.Rows)
-	b.Model, b.Bucket, b.Probe = in.model.id, in.cost.bucket(b.Rows), c.probe
-	b.Start, b.PredictedEnd = now, now.Add(run)
-	in.charge(c.class, run, float64(own)/float64(b.Rows))
+	b.Model, b.Bucket, b.Probe = in.model.id, in.cost.bucket(b.Rows), probe
+	b.Start, b.PredictedEnd, b.Watch = now, now.Add(run), in.watch(now, b.Rows)
+	in.charge(class, run, part)
+	in.device.spend(now, in, run)
 	in.running++
 	in.counts.Batches++
 	in.counts.Items += uint64(len(b.Items))
 	in.counts.Rows += uint64(b.Rows)
 	in.counts.Padding += uint64(b.Bucket - b.Rows)
-	if c.probe {
+	if probe {
 		in.counts.Probes++
+	}
+	if b.Hedge && !probe {
+		in.counts.Hedges++
 	}
 }
 
 // board moves a queued item to the batch.
 func (in *instance) board(s *Scheduler, it *Item, b *Batch) {
 	in.take(s, it)
-	it.state = itemSealed
+	it.state, it.runs = itemSealed, 1
 	b.Items = append(b.Items, it)
 	b.Rows += it.Rows
 }
@@ -62,15 +71,4 @@ func (in *instance) fill(s *Scheduler, now clock.Instant, c *candidate, b *Batch
 			in.board(s, it, b)
 		}
 	}
-}
-
-// drop gives a queued item up.
-func (s *Scheduler) drop(now clock.Instant, in *instance, it *Item, b *Batch) {
-	reason := PredictedLate
-	if it.Deadline <= now {
-		reason = Expired
-	}
-	in.take(s, it)
-	in.model.counts.Dropped[reason]++
-	b.Dropped = append(b.Dropped, Drop{it, reason})
 }

@@ -19,6 +19,12 @@ type Counts struct {
 // BatchCounts are the batches of a model on a device.
 type BatchCounts struct {
 	Batches, Items, Rows, Padding, Probes uint64
+	// Sent are the items that came here, by why. Rescued ones were Sent elsewhere before,
+	// Hedged ones are elsewhere too.
+	Sent [Detours]uint64
+	// Hedges are batches that were run for stuck ones elsewhere, HedgesWon their items that
+	// were the first to be done.
+	Hedges, HedgesWon uint64
 }
 
 // ModelStats is a model as it stands.
@@ -27,6 +33,11 @@ type ModelStats struct {
 	Rows, Items int // waiting
 	Bytes       int64
 	Closed      bool
+	// Pressed: the first device is short of time and requests spill earlier. ModeChanges
+	// counts how often that began or ended.
+	Pressed     bool
+	ModeChanges uint64
+	Alone       bool            // fallback has been forbidden
 	Devices     []InstanceStats // in order of preference
 }
 
@@ -57,6 +68,10 @@ type DeviceStats struct {
 	WaitingRows  int
 	Load         float64 // share of its time that the arriving load needs
 	PredictedEnd clock.Instant
+	State        DeviceState
+	Reason       string  // why it is not up
+	Trips        uint64  // how often its breaker has opened
+	Speed        float64 // as told from outside; 1 is usual
 }
 
 // Forecast is when a device would finish a request.
@@ -85,7 +100,10 @@ func (s *Scheduler) ModelStats(now clock.Instant, id ModelID) (ModelStats, bool)
 	if m == nil {
 		return ModelStats{}, false
 	}
-	stats := ModelStats{Counts: m.counts, Rows: m.rows, Items: m.items, Bytes: m.bytes, Closed: m.closed}
+	stats := ModelStats{
+		Counts: m.counts, Rows: m.rows, Items: m.items, Bytes: m.bytes, Closed: m.closed,
+		Pressed: m.pressure.on, ModeChanges: m.pressure.changes, Alone: m.alone,
+	}
 	for _, in := range m.on {
 		i := InstanceStats{
 			BatchCounts: in.counts, Device: in.device.id, Rows: in.rows, Items: in.items,
@@ -107,7 +125,10 @@ func (s *Scheduler) ModelStats(now clock.Instant, id ModelID) (ModelStats, bool)
 // DeviceStats reports a device.
 func (s *Scheduler) DeviceStats(id DeviceID) DeviceStats {
 	d := s.devices[id]
-	stats := DeviceStats{Name: d.opts.Name, Lanes: len(d.lanes), Busy: d.active, Load: d.load, PredictedEnd: d.soonest()}
+	stats := DeviceStats{
+		Name: d.opts.Name, Lanes: len(d.lanes), Busy: d.active, Load: d.load, PredictedEnd: d.soonest(),
+		State: d.state, Reason: d.reason, Trips: d.trips, Speed: d.speed,
+	}
 	for _, in := range d.busy {
 		stats.WaitingRows += in.totalRows()
 	}

@@ -9,6 +9,9 @@ import "sluice/internal/clock"
 // trusted. If not, until is when to ask again should no lane have completed by then: a
 // completing lane takes the work itself, so what is held back is never stranded.
 func (d *device) spread(now clock.Instant, in *instance) (ok bool, until clock.Instant) {
+	if ok, until = d.mayStage(now); !ok {
+		return ok, until
+	}
 	hold := d.opts.SpreadAfter
 	if hold == 0 || d.active == 0 {
 		return true, 0
@@ -32,7 +35,7 @@ func (d *device) spread(now clock.Instant, in *instance) (ok bool, until clock.I
 // offer looks for a lane that should take an instance's work now: at most one lane is on
 // its way at a time, and each that seals a batch offers what is left to the next.
 func (d *device) offer(now clock.Instant, in *instance) Lane {
-	if d.woken > 0 || d.active == len(d.lanes) {
+	if d.woken > 0 || d.active == len(d.lanes) || !d.takes() {
 		return noLane
 	}
 	ok, until := d.spread(now, in)

@@ -28,7 +28,7 @@ func TestLanesAreWokenForWhatWaits(t *testing.T) {
 		t.Fatalf("lane 1 takes %d rows and wakes lane %d", b.Rows, b.Wake.Lane)
 	}
 	arrive(-1)
-	s.Complete(r.now.Add(10*ms), &a, false)
+	s.Complete(r.now.Add(10*ms), &a, Ran)
 	arrive(0)
 	if s.Next(r.now.Add(10*ms), 0, 0, &a); a.Rows != 2 {
 		t.Fatalf("lane 0 takes %d rows, want 2", a.Rows)

@@ -40,6 +40,8 @@ type flaky struct {
 	inUse  [stressLanes]atomic.Bool
 	out    [stressLanes][]byte
 	closed atomic.Bool
+	stuck  *atomic.Int32 // runs to come that take far too long
+	wrote  []atomic.Bool // by row: its answer has been written
 }
 
 var errFlaky = errors.New("the device hiccuped")
@@ -66,6 +68,9 @@ func (f *flaky) Run(lane int, parts []task.Part, _ clock.Instant) (task.Timing, 
 	if rows > stressBatch {
 		f.t.Errorf("a run of %d rows", rows)
 	}
+	if f.stuck.Add(-1) >= 0 {
+		time.Sleep(15 * time.Millisecond)
+	}
 	for until := gathered.Add(time.Duration(rand.IntN(200)) * time.Microsecond); clock.Now() < until; {
 		runtime.Gosched()
 	}
@@ -76,6 +81,8 @@ func (f *flaky) Run(lane int, parts []task.Part, _ clock.Instant) (task.Timing, 
 		return task.Timing{}, fault.Wrap(fault.InferenceFailed, errFlaky, "the run failed")
 	case rand.IntN(2000) == 0:
 		panic("the runner broke")
+	case rand.IntN(200) == 0:
+		return task.Timing{}, &task.DeviceError{Cause: errFlaky, Sticky: rand.IntN(20) == 0}
 	}
 	return task.Timing{Gathered: gathered, Done: clock.Now()}, nil
 }
@@ -85,6 +92,11 @@ func (f *flaky) Scatter(lane int, parts []task.Part) error {
 	for _, p := range parts {
 		n := 8 * p.Rows()
 		if p.Task != nil {
+			for r := p.From; r < p.To; r++ {
+				if row := binary.LittleEndian.Uint64(p.Task.Inputs[0].Data[8*r:]); f.wrote[row].Swap(true) {
+					f.t.Errorf("row %d was written twice", row)
+				}
+			}
 			if err := p.Task.SetRows(0, &rowSpec, nil, p.From, p.To, f.out[lane][at:at+n]); err != nil {
 				return err
 			}
@@ -101,12 +113,24 @@ type stress struct {
 	live    atomic.Pointer[Model]
 	next    atomic.Uint64 // row numbers, none used twice
 	sent    atomic.Int64
+	stuck   atomic.Int32
+	wrote   []atomic.Bool
 	answers [2]atomic.Int64 // ok, fault
 	kinds   sync.Map        // of faults
+
+	rescued, hedges, won uint64 // the reloader's
+}
+
+// count adds what a version's requests went through before it goes.
+func (s *stress) count(m *Model) {
+	stats, _ := m.Stats()
+	for _, d := range stats.Devices {
+		s.rescued, s.hedges, s.won = s.rescued+d.Sent[Rescued], s.hedges+d.Hedges, s.won+d.HedgesWon
+	}
 }
 
 func (s *stress) load() (*Model, [2]*flaky) {
-	f := [2]*flaky{{t: s.t}, {t: s.t}}
+	f := [2]*flaky{{t: s.t, stuck: &s.stuck, wrote: s.wrote}, {t: s.t, stuck: &s.stuck, wrote: s.wrote}}
 	curve := cost.Curve{{Rows: 1, P50: 100 * time.Microsecond}, {Rows: stressBatch, P50: 120 * time.Microsecond}}
 	m, err := s.b.Add(Spec{
 		Name: "flaky", MaxBatch: stressBatch, Outputs: 1, Budget: 100 * time.Millisecond, QueueRows: 4096,
@@ -145,12 +169,12 @@ func (s *stress) request(rng *rand.Rand) {
 	if rng.IntN(20) == 0 {
 		rows = 1 + rng.IntN(5*stressBatch)
 	}
-	first := s.next.Add(uint64(rows)) - uint64(rows) + 1
 	budget := time.Second
 	if rng.IntN(5) == 0 {
 		budget = time.Duration(rng.IntN(3000)) * time.Microsecond
 	}
 	for {
+		first := s.next.Add(uint64(rows)) - uint64(rows) + 1
 		tk := task.Get()
 		tk.Rows, tk.Wanted, tk.ShapeKey = rows, 1, rng.Uint64N(3)
 		tk.Priority = task.Priority(rng.IntN(task.Priorities))
@@ -170,6 +194,9 @@ func (s *stress) request(rng *rand.Rand) {
 			s.judge(tk, first, err)
 		}
 		tk.Release()
+		if fault.Is(err, fault.NoCapacity) {
+			time.Sleep(time.Millisecond) // else these would be all there is
+		}
 		if !moved {
 			return
 		}
@@ -188,7 +215,7 @@ func (s *stress) judge(tk *task.Task, first uint64, err error) {
 		n, _ := s.kinds.LoadOrStore(kind, new(atomic.Int64))
 		n.(*atomic.Int64).Add(1)
 		switch kind {
-		case fault.Overloaded, fault.DeadlineExceeded, fault.ModelRejectedInput, fault.InferenceFailed, fault.Internal:
+		case fault.Overloaded, fault.DeadlineExceeded, fault.ModelRejectedInput, fault.InferenceFailed, fault.Internal, fault.NoCapacity:
 		case fault.ClientClosed:
 			if tk.Peer == nil {
 				s.t.Error("a client that stayed was taken for gone")
@@ -214,15 +241,56 @@ func (s *stress) judge(tk *task.Task, first uint64, err error) {
 	}
 }
 
+// trouble closes and opens devices, has runs get stuck and switches fallback, until stop is closed.
+func (s *stress) trouble(stop chan struct{}) {
+	rng := rand.New(rand.NewPCG(2, 0))
+	for {
+		select {
+		case <-stop:
+			return
+		case <-time.After(time.Duration(rng.IntN(4000)) * time.Microsecond):
+		}
+		names := []string{"one", "two"}
+		name := names[rng.IntN(2)]
+		var err error
+		switch rng.IntN(12) {
+		case 0:
+			for _, other := range names {
+				err = errors.Join(err, s.b.OpenDevice(other))
+			}
+			err = errors.Join(err, s.b.CloseDevice(name, "test"))
+		case 1, 2, 3, 4, 5:
+			err = s.b.OpenDevice(name)
+		case 6, 7, 8:
+			s.stuck.Store(int32(1 + rng.IntN(2)))
+		case 9:
+			err = s.b.SetSpeed(name, 0.3+0.7*rng.Float64())
+		default:
+			s.live.Load().SetFallback(rng.IntN(10) > 0)
+		}
+		if err != nil {
+			s.t.Error(err)
+		}
+	}
+}
+
 // Every request gets exactly one answer, its own rows, in order, whatever happens to the
 // devices, the clients, the deadlines and the model's versions meanwhile. Tasks are
 // pooled: a second answer or a late writer would show in another request.
 func TestStress(t *testing.T) {
-	b, err := Start(Options{Devices: []DeviceOptions{{Name: "one", Lanes: stressLanes}, {Name: "two", Lanes: 1, SpreadAfter: time.Millisecond}}, PeerAfter: time.Millisecond})
+	var closed, broken atomic.Int64
+	b, err := Start(Options{OnDevice: func(_ string, state DeviceState, _ string) {
+		switch state {
+		case DeviceClosed:
+			closed.Add(1)
+		case DeviceBroken:
+			broken.Add(1)
+		}
+	}, Devices: []DeviceOptions{{Name: "one", Lanes: stressLanes}, {Name: "two", Lanes: 1, SpreadAfter: time.Millisecond}}, PeerAfter: time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &stress{t: t, b: b}
+	s := &stress{t: t, b: b, wrote: make([]atomic.Bool, 20*stressRequests)}
 	m, runners := s.load()
 	s.live.Store(m)
 	reload := make(chan struct{}, 1) // a wish is a fact, not a count
@@ -233,6 +301,7 @@ func TestStress(t *testing.T) {
 			old, oldRunners := m, runners
 			m, runners = s.load()
 			s.live.Store(m)
+			s.count(old)
 			if err := old.Close(context.Background()); err != nil {
 				t.Errorf("closing a version: %v", err)
 			}
@@ -256,10 +325,21 @@ func TestStress(t *testing.T) {
 			}
 		})
 	}
+	stop, troubled := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(troubled)
+		s.trouble(stop)
+	}()
 	clients.Wait()
+	close(stop)
+	<-troubled
 	close(reload)
 	reloader.Wait()
 	s.checkBooks(m, reloads)
+	t.Logf("%d times closed, %d broken, %d rescued, %d hedges, %d won", closed.Load(), broken.Load(), s.rescued, s.hedges, s.won)
+	if closed.Load() < 10 || broken.Load() < 10 || s.rescued < 10 || s.hedges < 1 {
+		t.Error("the devices had too little trouble")
+	}
 	b.Close()
 }
 

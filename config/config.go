@@ -32,6 +32,11 @@ type Config struct {
 	ONNXRuntime   ONNXRuntime   `yaml:"onnxruntime"`
 	ModelDefaults ModelDefaults `yaml:"model_defaults"`
 
+	// Devices are where models may run, the preferred first. Default none: the GPUs that are there and
+	// usable, then cpu; what `sluice devices` shows. As a flag or in the environment it is a
+	// list of names: cuda:0,cpu.
+	Devices []Device `yaml:"devices"`
+
 	// sources says where a path was set: file:line, an environment name or a flag.
 	sources map[string]string
 }
@@ -80,7 +85,8 @@ type Limits struct {
 	// HeaderTimeout is how long a request's header may take from its first byte. Default
 	// 10s. Too high lets slow clients hold connections; too low cuts off bad networks (408).
 	HeaderTimeout time.Duration `yaml:"header_timeout"`
-	// ReadTimeout is how long a body may take once its header has come. Default 30s. Too low cuts off large bodies on slow lines.
+	// ReadTimeout is how long a body may take once its header has come. Default 30s. Too low
+	// cuts off large bodies on slow lines.
 	ReadTimeout time.Duration `yaml:"read_timeout"`
 	// WriteTimeout is how long a client may take to read its answer. Default 30s.
 	WriteTimeout time.Duration `yaml:"write_timeout"`

@@ -94,8 +94,15 @@ func walkStruct(prefix string, v reflect.Value, visit func(path, env string, fie
 
 // text writes a setting as assign reads it.
 func text(field reflect.Value) string {
-	if list, ok := field.Interface().([]string); ok {
+	switch list := field.Interface().(type) {
+	case []string:
 		return strings.Join(list, ",")
+	case []Device:
+		names := make([]string, len(list))
+		for i := range list {
+			names[i] = list[i].Name
+		}
+		return strings.Join(names, ",")
 	}
 	return fmt.Sprint(field.Interface())
 }
@@ -106,12 +113,17 @@ func assign(field reflect.Value, text string) error {
 	case *string:
 		*target = text
 	case *[]string:
+		*target = parts(text)
+	case *[]Device:
 		*target = nil
-		for part := range strings.SplitSeq(text, ",") {
-			if part = strings.TrimSpace(part); part != "" {
-				*target = append(*target, part)
-			}
+		for _, name := range parts(text) {
+			*target = append(*target, DefaultDevice(name))
 		}
+	case *bool:
+		if text != "true" && text != "false" {
+			return fmt.Errorf("%q is neither true nor false", text)
+		}
+		*target = text == "true"
 	case *Bytes:
 		return target.parse(text)
 	case *time.Duration:
@@ -136,4 +148,14 @@ func assign(field reflect.Value, text string) error {
 		panic(fmt.Sprintf("BUG: no way to set a %s", field.Type()))
 	}
 	return nil
+}
+
+// parts splits a list at its commas.
+func parts(text string) (list []string) {
+	for part := range strings.SplitSeq(text, ",") {
+		if part = strings.TrimSpace(part); part != "" {
+			list = append(list, part)
+		}
+	}
+	return list
 }

@@ -80,6 +80,8 @@ func (r *reader) section(prefix string, target reflect.Value, node ast.Node) {
 		path := prefix + key
 		field, known := fieldOf(target, key)
 		switch {
+		case !known && refusal(path) != "":
+			r.fault(entry.Key, "%s is refused: %s", path, refusal(path))
 		case !known:
 			r.fault(entry.Key, "there is no setting %s", path)
 		case field.Kind() == reflect.Struct:
@@ -91,8 +93,15 @@ func (r *reader) section(prefix string, target reflect.Value, node ast.Node) {
 }
 
 func (r *reader) setting(path string, field reflect.Value, node ast.Node) {
-	if list, ok := node.(*ast.SequenceNode); ok && field.Kind() == reflect.Slice {
+	switch list, isList := node.(*ast.SequenceNode); {
+	case isList && field.Type() == reflect.TypeFor[[]Device]():
+		r.devices(path, field, list)
+		return
+	case isList && field.Kind() == reflect.Slice:
 		r.list(path, field, list)
+		return
+	case field.Kind() == reflect.Map:
+		r.mapping(path, field, node)
 		return
 	}
 	text, ok := scalar(node)
@@ -121,6 +130,47 @@ func (r *reader) list(path string, field reflect.Value, node *ast.SequenceNode) 
 			continue
 		}
 		values = append(values, text)
+	}
+	if len(values) > 0 {
+		field.Set(reflect.ValueOf(values))
+	}
+	r.config.sources[path] = r.at(node)
+}
+
+// devices reads a list of sections; a device that is only named may be its name alone.
+func (r *reader) devices(path string, field reflect.Value, node *ast.SequenceNode) {
+	var devices []Device
+	for i, value := range node.Values {
+		own := fmt.Sprintf("%s[%d]", path, i)
+		d := DefaultDevice("")
+		if name, ok := scalar(value); ok {
+			d.Name = name
+		} else {
+			r.section(own+".", reflect.ValueOf(&d).Elem(), value)
+		}
+		r.config.sources[own] = r.at(value)
+		devices = append(devices, d)
+	}
+	field.Set(reflect.ValueOf(devices))
+	r.config.sources[path] = r.at(node)
+}
+
+// mapping reads names with single values.
+func (r *reader) mapping(path string, field reflect.Value, node ast.Node) {
+	mapping, ok := node.(*ast.MappingNode)
+	if !ok {
+		r.fault(node, "%s must be a mapping of names to values, not %s", path, describe(node))
+		return
+	}
+	values := make(map[string]string, len(mapping.Values))
+	for _, entry := range mapping.Values {
+		key := entry.Key.GetToken().Value
+		text, ok := scalar(entry.Value)
+		if !ok {
+			r.fault(entry.Value, "%s.%s must be a single value, not %s", path, key, describe(entry.Value))
+			continue
+		}
+		values[key] = text
 	}
 	if len(values) > 0 {
 		field.Set(reflect.ValueOf(values))

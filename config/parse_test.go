@@ -78,6 +78,10 @@ func TestRoundTrip(t *testing.T) {
 	odd.AdminHosts = []string{"yes", "a b", "-"}
 	odd.ONNXRuntime.Library = "yes"
 	odd.Limits.MaxBodyBytes = 1025
+	odd.Devices = []Device{DefaultDevice("cpu"), DefaultDevice("webgpu"), DefaultDevice("cuda:0")}
+	odd.Devices[1].Env = map[string]string{"A": "1", "B": "", "C": "x: y"}
+	odd.Devices[1].WebGPU.CPUNodes = []string{"true", "a\nb"}
+	odd.Devices[2].LibraryFolders = []string{"/a b", "/#"}
 	odd.ModelDefaults.Tolerance = Tolerance{Abs: 1e-12, Rel: 0.1}
 	f(odd)
 }

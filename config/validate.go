@@ -58,7 +58,28 @@ func (c *Config) Validate() error {
 	between(&v, "model_defaults.warmup", c.ModelDefaults.Warmup, time.Millisecond, 10*time.Minute)
 	between(&v, "model_defaults.tolerance.abs", c.ModelDefaults.Tolerance.Abs, 0, 1e6)
 	between(&v, "model_defaults.tolerance.rel", c.ModelDefaults.Tolerance.Rel, 0, 1)
+	v.devices(c.Devices)
 	return errors.Join(v.faults...)
+}
+
+// Fault is an error about a setting that shows only to the command: it has the setting's
+// path, and the place where it or the section around it was set.
+func (c *Config) Fault(path string, err error) error {
+	if source := sourceOf(c.sources, path); source != "" {
+		return fmt.Errorf("%s: %s: %w", source, path, err)
+	}
+	return fmt.Errorf("%s: %w", path, err)
+}
+
+// sourceOf finds where a setting was set, or the closest section around it that is known.
+func sourceOf(sources map[string]string, path string) string {
+	for path != "" {
+		if source := sources[path]; source != "" {
+			return source
+		}
+		path = path[:max(strings.LastIndexAny(path, ".["), 0)]
+	}
+	return ""
 }
 
 func (v *validator) limits(l *Limits) {
@@ -93,7 +114,7 @@ type validator struct {
 
 func (v *validator) fault(path string, value any, rule string) {
 	text := fmt.Sprintf("%s: %v %s", path, value, rule)
-	if source := v.sources[path]; source != "" {
+	if source := sourceOf(v.sources, path); source != "" {
 		text = source + ": " + text
 	}
 	v.faults = append(v.faults, errors.New(text))

@@ -68,6 +68,9 @@ func TestRejectedFiles(t *testing.T) {
 	f("model_defaults: {tolerance: {abs: NaN}}", "model_defaults.tolerance.abs: NaN must be from 0 to 1e+06")
 	f("model_defaults: {tolerance: {rel: 1.5}}", "model_defaults.tolerance.rel: 1.5 must be from 0 to 1")
 
+	f("devices: [cpu, cpu]", `devices[1].name: "cpu" is the name of devices[0] too: list each device once`)
+	refused["devices"] = true // and the rest in TestRejectedDevices
+
 	for _, option := range Options() {
 		// Any path may name a library; whether it is one shows when it is loaded.
 		if !refused[option.Path] && option.Path != "onnxruntime.library" {

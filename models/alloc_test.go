@@ -2,7 +2,11 @@
 
 package models
 
-import "testing"
+import (
+	"testing"
+
+	"sluice/internal/task"
+)
 
 // TestAcquireDoesNotAllocate holds the promise of the request path.
 func TestAcquireDoesNotAllocate(t *testing.T) {
@@ -21,6 +25,32 @@ func TestAcquireDoesNotAllocate(t *testing.T) {
 			t.Errorf("version %q: %v allocations", version, allocs)
 		}
 	}
+}
+
+// TestOfferDoesNotAllocate holds the promise to requests that are not compared.
+func TestOfferDoesNotAllocate(t *testing.T) {
+	w := newWorld(t)
+	gpu := &fakeDevice{name: "cuda:0", lanes: 1}
+	_, v := serveBoth(t, w, gpu, fakeFile{Factor: 1}, func(o *Options) { o.ParityEvery = 1 << 40 })
+	tk := answered(t, v, v.Preferred(), 3)
+	if allocs := testing.AllocsPerRun(1000, func() { v.Parity.Offer(tk) }); allocs != 0 {
+		t.Errorf("%v allocations", allocs)
+	}
+	if n := v.Parity.sampler.rows.Load(); n != 3*1001 {
+		t.Errorf("%d rows were counted, want 3003", n)
+	}
+}
+
+func BenchmarkOffer(b *testing.B) {
+	v := newVersion(&Bundle{Name: "m", Version: "1", Config: Config{Fallback: FallbackBudget}}, []*Placement{{Device: "cuda:0"}, {Device: "cpu"}}, nil)
+	v.Parity.begin(1<<40, 0, func(Verdict) {})
+	tk := &task.Task{Rows: 1}
+	tk.Trace.Device = "cuda:0"
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			v.Parity.Offer(tk)
+		}
+	})
 }
 
 func BenchmarkAcquire(b *testing.B) {

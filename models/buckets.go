@@ -12,14 +12,14 @@ import (
 // request pays for memory that grows or, on a device, for a shape that is new to it. It
 // also finds a length that the model itself does not take. Short lengths come first;
 // a quarter of warm-up's time is the bound.
-func (p *prover) touchBuckets(ctx context.Context, rows []sample, start stopwatch) error {
+func (p *proof) touchBuckets(ctx context.Context, rows []sample, start stopwatch) error {
 	s := p.bundle.Schema
 	if s.Padding == nil {
 		return nil
 	}
 	for _, length := range s.Padding.Buckets {
 		m := newMeasurement(stretchAll(rows, s.Padding, length), s.MaxBatch)
-		for lane := range p.opts.Lanes {
+		for lane := range p.lanes {
 			if p.expired(start, p.opts.WarmupBudget/4) {
 				return nil
 			}

@@ -49,6 +49,9 @@ type Bundle struct {
 	FixedBatch int
 	// External is set when weights lie in other files than the model file.
 	External bool
+	// Lanes is how many lanes the session must have that is being opened: those of the
+	// device and, for a model with fallback, one more on which its answers are compared.
+	Lanes int
 
 	graph       *Graph
 	golden      []byte
@@ -69,7 +72,7 @@ func (b *Bundle) ModelPath() string { return filepath.Join(b.Dir, b.ModelName) }
 func (b *Bundle) Label() string { return b.Name + "/" + b.Version }
 
 // read hashes every file and decodes the settings from the bytes that were hashed.
-func (b *Bundle) read(defaults Defaults) error {
+func (b *Bundle) read(opts *Options) error {
 	names, fingerprint, err := b.list()
 	if err != nil {
 		return err
@@ -98,7 +101,10 @@ func (b *Bundle) read(defaults Defaults) error {
 		}
 	}
 	b.Digest = hex.EncodeToString(lines.Sum(nil))
-	if b.Config, err = DecodeConfig(settings, defaults); err != nil {
+	if b.Config, err = DecodeConfig(settings, opts.Defaults); err != nil {
+		return err
+	}
+	if err := b.Config.checkKnown(settings, opts); err != nil {
 		return err
 	}
 	return b.checkPins()

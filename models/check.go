@@ -2,22 +2,21 @@ package models
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 )
 
-// Check takes one bundle through the load gates and throws the session away.
+// Check takes one bundle through the load gates and throws the sessions away.
 func Check(ctx context.Context, opts Options, b *Bundle) (*Report, error) {
-	if opts.Open == nil {
-		return nil, errors.New("cannot check models: Options.Open is not set")
+	if err := checkDevices(&opts); err != nil {
+		return nil, err
 	}
 	opts = opts.withDefaults()
-	session, report := newProver(&opts, b).prove(ctx)
-	if session != nil {
-		if err := session.Close(); err != nil {
-			return report, fmt.Errorf("cannot close the session of %s: %w", b.Label(), err)
+	placements, report := newProver(&opts, b).prove(ctx)
+	for _, p := range placements {
+		if err := p.Session.Close(); err != nil {
+			return report, fmt.Errorf("cannot close the session of %s on %s: %w", b.Label(), p.Device, err)
 		}
 	}
 	return report, ctx.Err()

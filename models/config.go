@@ -1,6 +1,7 @@
 package models
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -21,6 +22,7 @@ const (
 	maxBatchLimit  = 4096
 	maxRowsLimit   = 1 << 20
 	maxBudget      = time.Hour
+	maxWeight      = 1000
 )
 
 // Config is what model.yaml says, with defaults filled in.
@@ -34,11 +36,21 @@ type Config struct {
 	// MaxRows is the most rows of one request; more than MaxBatch are split. 0 means the
 	// larger of MaxBatch and 1024.
 	MaxRows int `yaml:"max_rows"`
-	// Tolerance bounds the difference of two answers for one row, for golden rows and
-	// batch invariance.
+	// Tolerance bounds the difference of two answers for one row, for golden rows, batch
+	// invariance and device parity.
 	Tolerance Tolerance `yaml:"tolerance"`
 	// Padding lets rows of different length share a batch.
 	Padding *PaddingConfig `yaml:"padding"`
+	// Devices are where the model runs, in order of preference; none means every device of
+	// the server, in its order. The first that is there is preferred, the others are its
+	// fallback. Each holds its own session, and so the model's memory.
+	Devices []string `yaml:"devices"`
+	// Fallback says when the devices after the preferred one take requests.
+	Fallback Fallback `yaml:"fallback"`
+	// Isolation says where the CPU's session lives; empty leaves it to the server.
+	Isolation Isolation `yaml:"isolation"`
+	// Weight is the model's share of a device against the other models there; 0 means 1.
+	Weight float64 `yaml:"weight"`
 	// Labels names the classes of outputs, for the classification extension.
 	Labels map[string][]string `yaml:"labels"`
 	// SHA256 pins the content of files by name, as sha256sum prints it. If it is given,
@@ -46,7 +58,31 @@ type Config struct {
 	SHA256 map[string]string `yaml:"sha256"`
 	// Lineage says where the model comes from; free text, shown and not read.
 	Lineage map[string]string `yaml:"lineage"`
+
+	// asked means that somebody named the devices or the fallback, so that one that cannot
+	// be had is a fault of the settings and not only a pity.
+	asked bool
 }
+
+// Fallback is when a model's requests may leave its preferred device.
+type Fallback string
+
+// The policies. With FallbackNever a model has a session on its preferred device alone.
+const (
+	FallbackBudget  Fallback = "budget"  // when the preferred device would be late
+	FallbackFailure Fallback = "failure" // when the preferred device failed or is closed
+	FallbackNever   Fallback = "never"
+)
+
+// Isolation is where a session on the CPU lives.
+type Isolation string
+
+// The places. IsolationProcess costs a copy of the library and keeps a model that crashes
+// away from the gateway.
+const (
+	IsolationNone    Isolation = "none"    // in the gateway's process
+	IsolationProcess Isolation = "process" // in a worker process
+)
 
 // Tolerance allows a difference of Abs + Rel * |expected value|.
 type Tolerance struct {
@@ -68,18 +104,28 @@ type PaddingConfig struct {
 // DecodeConfig reads model.yaml over the defaults. Unknown keys are errors; each error
 // names the line or the key.
 func DecodeConfig(text []byte, defaults Defaults) (Config, error) {
-	c := Config{Budget: defaults.Budget, MaxBatch: defaults.MaxBatch, MaxRows: defaults.MaxRows, Tolerance: defaults.Tolerance}
+	c := Config{
+		Budget: defaults.Budget, MaxBatch: defaults.MaxBatch, MaxRows: defaults.MaxRows, Tolerance: defaults.Tolerance,
+		Isolation: defaults.Isolation,
+	}
 	if len(text) > maxConfigBytes {
 		return c, fmt.Errorf("%s has %d bytes; the limit is %d", ConfigFile, len(text), maxConfigBytes)
 	}
 	if err := decodeYAML(text, &c); err != nil {
 		return c, err
 	}
-	if err := c.validate(); err != nil {
+	if err := errors.Join(c.validate(), c.checkPlaces(text)); err != nil {
 		return c, err
 	}
 	if c.MaxRows == 0 {
 		c.MaxRows = max(c.MaxBatch, defaultMaxRows)
+	}
+	c.asked = len(c.Devices) > 0 || c.Fallback != ""
+	if len(c.Devices) == 0 {
+		c.Devices, c.asked = defaults.Devices, c.asked || len(defaults.Devices) > 0
+	}
+	if c.Fallback == "" {
+		c.Fallback = cmp.Or(defaults.Fallback, FallbackBudget)
 	}
 	return c, nil
 }
@@ -147,6 +193,9 @@ func (c *Config) validate() error {
 		if !(t.value >= 0) || math.IsInf(t.value, 0) {
 			fail("tolerance.%s is %v; it must be a number from 0 on", t.name, t.value)
 		}
+	}
+	if !(c.Weight >= 0 && c.Weight <= maxWeight) {
+		fail("weight is %v; it must be a number from 0 to %d, and 0 means 1", c.Weight, maxWeight)
 	}
 	if c.Padding != nil {
 		if err := c.Padding.validate(); err != nil {

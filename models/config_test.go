@@ -24,6 +24,7 @@ func TestDecodeConfigReadsEverything(t *testing.T) {
 		Padding: &PaddingConfig{Axis: "seq", Buckets: []int{16, 32, 64}, Values: map[string]float64{"tokens": 0, "mask": 1}},
 		Labels:  map[string][]string{"probabilities": {"0", "one", "no"}},
 		SHA256:  map[string]string{"model.onnx": strings.Repeat("ab", 32)},
+		Devices: []string{"cuda:0", "cpu"}, Fallback: FallbackFailure, Isolation: IsolationProcess, Weight: 2, asked: true,
 		Lineage: map[string]string{"script": "train.py", "metric": "0.97"},
 	}
 	if !reflect.DeepEqual(got, want) {
@@ -35,7 +36,7 @@ func TestDecodeConfigDefaults(t *testing.T) {
 	f := func(text string) {
 		t.Helper()
 		c, err := DecodeConfig([]byte(text), testDefaults())
-		want := Config{Budget: 100 * time.Millisecond, MaxBatch: 64, MaxRows: 1024, Tolerance: Tolerance{1e-4, 1e-3}}
+		want := Config{Budget: 100 * time.Millisecond, MaxBatch: 64, MaxRows: 1024, Tolerance: Tolerance{1e-4, 1e-3}, Fallback: FallbackBudget}
 		if err != nil || !reflect.DeepEqual(c, want) {
 			t.Errorf("%q: %+v, %v", text, c, err)
 		}
@@ -83,6 +84,14 @@ func TestDecodeConfigRefuses(t *testing.T) {
 	f("padding: {axis: seq}", "padding.buckets is empty")
 	f("padding: {axis: seq, buckets: [0]}", "padding.buckets[0] is 0")
 	f("padding: {axis: seq, buckets: [4, 4]}", "padding.buckets[1] is 4; the buckets must be ascending")
+	f("weight: -1", "weight is -1; it must be a number from 0 to 1000")
+	f("weight: .nan", "weight is NaN")
+	f("budget: 5ms\ndevices: []", "model.yaml line 2: devices is empty")
+	f("devices:\n- cpu\n- ''", "model.yaml line 3: devices[1] has no name")
+	f("devices:\n- cpu\n- cuda:0\n- cpu", "model.yaml line 4: devices names cpu twice")
+	f("devices: cpu", "model.yaml line 1")
+	f("budget: 5ms\nfallback: sometimes", "model.yaml line 2: fallback is \"sometimes\"; it must be budget, failure or never")
+	f("budget: 5ms\n\nisolation: thread", "model.yaml line 3: isolation is \"thread\"; it must be none or process")
 	f("labels: {a: []}", "labels.a is empty")
 	f("sha256: {model.onnx: ABC}", "sha256.model.onnx is \"ABC\"; it must be 64 hexadecimal digits")
 	f("max_batch: -1\nmax_rows: -1\nbudget: 0s", "max_rows is -1") // all faults at once
@@ -97,6 +106,8 @@ func FuzzDecodeConfig(f *testing.F) {
 	f.Add(text)
 	f.Add([]byte("a: &a [*a, *a]"))
 	f.Add([]byte("padding: {axis: seq, buckets: [1, 2], values: {x: .nan}}"))
+	f.Add([]byte("devices: [cuda:0, cpu, cpu]\nfallback: never\nisolation: process\nweight: 0.5"))
+	f.Add([]byte("devices: &a [cpu]\nfallback: !!binary bmV2ZXI="))
 	f.Add([]byte("max_batch: !!int 3\n<<: {budget: 1s}"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		c, err := DecodeConfig(text, testDefaults())
@@ -106,7 +117,10 @@ func FuzzDecodeConfig(f *testing.F) {
 		if err := c.validate(); err != nil {
 			t.Errorf("accepted and invalid: %v", err)
 		}
-		if c.MaxRows < c.MaxBatch || c.Budget <= 0 {
+		if err := c.checkPlaces(text); err != nil {
+			t.Errorf("accepted and invalid: %v", err)
+		}
+		if c.MaxRows < c.MaxBatch || c.Budget <= 0 || c.Fallback == "" {
 			t.Errorf("accepted %+v", c)
 		}
 	})

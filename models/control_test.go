@@ -145,7 +145,7 @@ func TestPublishJoinsAndCloses(t *testing.T) {
 			if v.Name == "refused" {
 				return nil, errors.New("library text")
 			}
-			if v.Schema == nil || v.Session == nil || len(v.Report.Curve) == 0 || len(v.Digest) != 64 {
+			if v.Schema == nil || v.Preferred().Session == nil || len(v.Report.Curve) == 0 || len(v.Digest) != 64 {
 				t.Errorf("published half: %+v", v)
 			}
 			return served, nil
@@ -188,7 +188,7 @@ func TestCloseStopsLoading(t *testing.T) {
 			w.put(t, fmt.Sprintf("m%d/1", i), fakeFile{Factor: 1})
 		}
 		opts := w.options()
-		opts.Open = func(ctx context.Context, _ *Bundle) (Session, error) {
+		opts.Devices[0].Open = func(ctx context.Context, _ *Bundle) (Session, error) {
 			inside <- struct{}{}
 			<-ctx.Done()
 			return nil, ctx.Err()

@@ -16,10 +16,28 @@
 // A FAILED version is tried again when its files change or on Load; an UNLOADED one is
 // loaded again on Load or when the newer version that replaced it goes away.
 //
-// LOADING means that the load gates run, in this order: files, trial, schema, golden,
-// invariance, warmup. Each gives one Verdict, a sentence with figures. A refusal ends
-// in FAILED; whatever served before goes on serving. A gate may also change how the
-// version is served (unbatched, unpadded); its verdict then says so.
+// LOADING means that the load gates run, in this order: files, trial and schema on the
+// bundle; then open, golden, invariance, parity and warmup on each of its devices. Each
+// gives one Verdict, a sentence with figures. A refusal ends in FAILED; whatever served
+// before goes on serving. A gate may also change how the version is served (unbatched,
+// unpadded); its verdict then says so.
+//
+// Devices. A version has a session on each device that its model may use, a Placement. The
+// first device, in the model's order of preference, that passes its gates settles the
+// schema; the others must hold it and give its answers. One on which a gate refuses is
+// left out, with its session closed, and the version serves on the rest. A fallback that
+// answers differently would be worse than none, so parity leaves a device out like any
+// other gate, and says loudly that there is no fallback to it.
+//
+// A device that is down when a version loads joins it later: whoever owns the device calls
+// Attach once it can be had, the gates run beside the traffic, and OnPlacement hands the
+// proven session to the scheduler. So a worker that restarts keeps no model from being
+// served on the CPU. A session that exists already stays its device's to restore.
+//
+// While a version with fallback serves, one row in 10,000 is compared live (Parity). This
+// and late joins run on a lane of their own, the one after the scheduler's: each session of
+// such a version is opened with one lane more, which costs the memory of one lane, and the
+// version keeps a copy of one row, at most 1 MiB. A version on one device has neither.
 //
 // Roles. The live version of a model is its highest READY one, and requests without a
 // version go to it. The newest KeepVersions versions stay loaded (default 1); a version
@@ -32,12 +50,15 @@
 //     counts a pin on the version; Release takes the pin back.
 //   - A version is closed only after it left the snapshot and its pins are gone, or the
 //     drain deadline has passed.
-//   - One mutex guards all control state. Nothing is called out under it: loading,
-//     draining and logging happen outside.
+//   - A session is closed once: by the version if it was placed before the version was
+//     closed, else by who opened it.
+//   - One mutex guards all control state, and one in each version its list of placements;
+//     they are never held together. Nothing is called out under them: loading, draining
+//     and logging happen outside.
 //   - Every goroutine belongs to the Registry; Close waits for all of them, as long as
 //     its context lasts.
 //
-// The package imports no stage. The command that joins the parts injects how a session
-// is opened, how a trial load runs and how a version is published to the scheduler.
+// The package imports no stage. The command that joins the parts injects the devices, how
+// a trial load runs and how a version is published to the scheduler.
 // All methods of Registry may be called from any goroutine.
 package models

@@ -1,7 +1,6 @@
 package models
 
 import (
-	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
@@ -34,6 +33,8 @@ type fakeFile struct {
 	MaxLength         int // a longer row fails
 	Reason            string
 	Cost              time.Duration // of one row
+	// Labels adds a whole number and a string to each row's answer.
+	Labels bool
 }
 
 func inspectFake(b *Bundle) (*Graph, error) {
@@ -49,6 +50,11 @@ func inspectFake(b *Bundle) (*Graph, error) {
 		},
 		InputAxes: [][]string{{"batch", ""}}, OutputAxes: [][]string{{"batch", ""}},
 		Reason: f.Reason,
+	}
+	if f.Labels {
+		g.Schema.Outputs = append(g.Schema.Outputs,
+			tensor.Spec{Name: "label", Type: tensor.Int64, Shape: []int64{-1}}, tensor.Spec{Name: "name", Type: tensor.Bytes, Shape: []int64{-1, 1}})
+		g.OutputAxes = append(g.OutputAxes, []string{"batch"}, []string{"batch", ""})
 	}
 	if f.Sequence {
 		g.Schema.Inputs[0].Shape[1] = -1
@@ -71,11 +77,18 @@ func readFake(b *Bundle) (fakeFile, error) {
 // fakeSession runs a fakeFile as a real session would: lanes, padding, shapes.
 type fakeSession struct {
 	file   fakeFile
+	device *fakeDevice
 	schema *tensor.Schema
 	closed *atomic.Int64 // counts closed sessions
 	inside atomic.Int64
 	done   atomic.Bool
-	lanes  [2][][]float32 // outputs by lane and row
+	lanes  []fakeLane
+}
+
+// fakeLane holds the outputs by row.
+type fakeLane struct {
+	busy atomic.Bool
+	rows [][]float32
 }
 
 var _ task.Runner = (*fakeSession)(nil)
@@ -87,9 +100,11 @@ func (s *fakeSession) Close() error {
 		return errors.New("closed while running")
 	}
 	if s.done.Swap(true) {
+		s.closed.Add(1) // so that the counts differ from those of the opened
 		return errors.New("closed twice")
 	}
 	s.closed.Add(1)
+	s.device.closed.Add(1)
 	return nil
 }
 
@@ -99,13 +114,36 @@ func (s *fakeSession) Run(lane int, parts []task.Part, _ clock.Instant) (task.Ti
 	if s.done.Load() {
 		return task.Timing{}, errors.New("run after close")
 	}
+	if s.lanes[lane].busy.Swap(true) {
+		panic("BUG: two runs on one lane")
+	}
+	defer s.lanes[lane].busy.Store(false)
+	d := s.device
+	if d.lose.Load() {
+		return task.Timing{}, &task.DeviceError{Sticky: true, Cause: errors.New("the worker died")}
+	}
 	rows := s.gather(parts)
-	if s.file.FailRun || s.file.FailAbove > 0 && len(rows) > s.file.FailAbove {
+	d.ran.Store(len(rows), true)
+	if lane == d.lanes {
+		d.spareRuns.Add(1)
+		if d.onSpare != nil {
+			d.onSpare()
+		}
+	}
+	above := max(s.file.FailAbove, d.failAbove)
+	if s.file.FailRun || d.failRun || above > 0 && len(rows) > above {
 		return task.Timing{}, fault.Wrap(fault.InferenceFailed, errors.New("library text"), "the run failed")
 	}
 	if s.file.MaxLength > 0 && len(rows[0]) > s.file.MaxLength {
 		return task.Timing{}, fault.New(fault.ModelRejectedInput, "row too long")
 	}
+	for start := time.Now(); time.Since(start) < time.Duration(len(rows))*s.file.Cost; {
+	}
+	s.lanes[lane].rows = s.compute(rows)
+	return task.Timing{Done: clock.Now()}, nil
+}
+
+func (s *fakeSession) compute(rows [][]float32) [][]float32 {
 	out := make([][]float32, len(rows))
 	for i, row := range rows {
 		out[i] = []float32{s.file.Factor * row[0], s.file.Factor * row[1%len(row)]}
@@ -122,11 +160,14 @@ func (s *fakeSession) Run(lane int, parts []task.Part, _ clock.Instant) (task.Ti
 		if s.file.Leaky {
 			out[i][0] += float32(len(row))
 		}
+		for k := range out[i] {
+			out[i][k] += s.device.delta
+		}
+		if s.device.nan {
+			out[i][0] = float32(math.NaN())
+		}
 	}
-	for start := time.Now(); time.Since(start) < time.Duration(len(rows))*s.file.Cost; {
-	}
-	s.lanes[lane] = out
-	return task.Timing{Done: clock.Now()}, nil
+	return out
 }
 
 // gather pads to the bucket of the longest row.
@@ -157,17 +198,21 @@ func (s *fakeSession) gather(parts []task.Part) [][]float32 {
 func (s *fakeSession) Scatter(lane int, parts []task.Part) error {
 	at := 0
 	for _, p := range parts {
-		var data []byte
+		var data [3][]byte
 		for range p.Rows() {
-			data = append(data, floats(s.lanes[lane][at]...)...)
+			row := s.lanes[lane].rows[at]
+			data[0] = append(data[0], floats(row...)...)
+			data[1] = binary.LittleEndian.AppendUint64(data[1], uint64(7+s.device.label))
+			data[2] = tensor.AppendBytes(data[2], "class"+s.device.suffix)
 			at++
 		}
-		if !s.schema.Batchable() {
-			p.Task.SetWhole(0, &s.schema.Outputs[0], []int64{1, 2}, data)
-			continue
-		}
-		if err := p.Task.SetRows(0, &s.schema.Outputs[0], []int64{2}, p.From, p.To, data); err != nil {
-			return err
+		for k := range s.schema.Outputs {
+			spec := &s.schema.Outputs[k]
+			if !s.schema.Batchable() {
+				p.Task.SetWhole(k, spec, append([]int64{1}, spec.Shape[1:]...), data[k])
+			} else if err := p.Task.SetRows(k, spec, spec.Shape[1:], p.From, p.To, data[k]); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -186,6 +231,7 @@ type world struct {
 	dir            string
 	opened, closed atomic.Int64
 	gate           func(*Bundle) error // called in Open; may block
+	cpu            *fakeDevice
 }
 
 func newWorld(t *testing.T) *world {
@@ -194,28 +240,19 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &world{dir: dir}
+	return &world{dir: dir, cpu: &fakeDevice{name: "cpu", lanes: 2}}
 }
 
-func (w *world) options() Options {
-	return Options{
-		Dir: w.dir, Inspect: inspectFake, Lanes: 2, Settle: 20 * time.Millisecond, RescanEvery: time.Hour,
+// options are those of a server with these devices before its CPU.
+func (w *world) options(before ...*fakeDevice) Options {
+	o := Options{
+		Dir: w.dir, Inspect: inspectFake, Settle: 20 * time.Millisecond, RescanEvery: time.Hour,
 		WarmupBudget: 50 * time.Millisecond, DrainDeadline: 5 * time.Second,
-		Open: func(_ context.Context, b *Bundle) (Session, error) {
-			f, err := readFake(b)
-			if err == nil && w.gate != nil {
-				err = w.gate(b)
-			}
-			if err == nil && f.FailOpen {
-				err = errors.New("library text with /a/path")
-			}
-			if err != nil {
-				return nil, err
-			}
-			w.opened.Add(1)
-			return &fakeSession{file: f, schema: b.Schema, closed: &w.closed}, nil
-		},
 	}
+	for _, d := range append(before, w.cpu) {
+		o.Devices = append(o.Devices, d.device(w))
+	}
+	return o
 }
 
 // fakeSum is the digest of the file that put writes.

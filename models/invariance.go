@@ -17,7 +17,7 @@ const maxProofRows = 64
 // invariance proves that a row's answer does not depend on who shares its batch: each
 // row alone, and in batches of every size, must agree within the tolerance. A model
 // that fails loses what it failed with, padding first and then batching, and serves.
-func (p *prover) invariance(ctx context.Context) (Verdict, error) {
+func (p *proof) invariance(ctx context.Context) (Verdict, error) {
 	s := p.bundle.Schema
 	if s.MaxBatch <= 1 {
 		p.rows, p.source = p.soleRequest(ctx)
@@ -26,6 +26,9 @@ func (p *prover) invariance(ctx context.Context) (Verdict, error) {
 	v, failure, err := p.compareBatches(ctx)
 	if err != nil || failure == "" {
 		return v, err
+	}
+	if len(p.peers) > 0 {
+		return Verdict{}, fmt.Errorf("%s; the version is served in batches, as proven on %s", failure, p.peers[0].device.Name)
 	}
 	lost := ""
 	if s.Padding != nil {
@@ -50,7 +53,7 @@ func (p *prover) invariance(ctx context.Context) (Verdict, error) {
 }
 
 // compareBatches returns a verdict, or in failure what speaks against batching.
-func (p *prover) compareBatches(ctx context.Context) (v Verdict, failure string, err error) {
+func (p *proof) compareBatches(ctx context.Context) (v Verdict, failure string, err error) {
 	start := p.watch()
 	rows, solo, failure, err := p.soloRows(ctx, start)
 	if err != nil || failure != "" {
@@ -80,12 +83,15 @@ func (p *prover) compareBatches(ctx context.Context) (v Verdict, failure string,
 
 // compareBatch runs one batch size. Rows begin at another place for each size, so that
 // a row is met in several positions.
-func (p *prover) compareBatch(ctx context.Context, rows []sample, solo []*task.Task, size int, worst *difference) (string, error) {
+func (p *proof) compareBatch(ctx context.Context, rows []sample, solo []*task.Task, size int, worst *difference) (string, error) {
 	batch := make([]sample, size)
 	for i := range batch {
 		batch[i] = rows[(size+i)%len(rows)]
 	}
 	tasks, err := p.together(ctx, 0, batch)
+	if lost, _ := task.DeviceFailed(err); lost {
+		return "", err
+	}
 	if err != nil {
 		return fmt.Sprintf("a batch of %d rows fails where each row alone runs: %s", size, sentence(err)), ctx.Err()
 	}
@@ -106,14 +112,13 @@ func (p *prover) compareBatch(ctx context.Context, rows []sample, solo []*task.T
 
 // soloRows picks rows that may share a batch and runs each alone. The tasks hold the
 // answers.
-func (p *prover) soloRows(ctx context.Context, start stopwatch) (rows []sample, solo []*task.Task, failure string, err error) {
+func (p *proof) soloRows(ctx context.Context, start stopwatch) (rows []sample, solo []*task.Task, failure string, err error) {
 	if len(p.golden) > 0 {
 		p.source = "golden rows"
 		if rows, err = p.goldenRows(); err != nil {
 			return nil, nil, "", err
 		}
-		rows, solo, failure = p.runSolo(ctx, start, rows)
-		return rows, solo, failure, ctx.Err()
+		return p.runSolo(ctx, start, rows)
 	}
 	p.source = "made-up rows"
 	for _, free := range freeLengths {
@@ -122,18 +127,18 @@ func (p *prover) soloRows(ctx context.Context, start stopwatch) (rows []sample, 
 		for k := range min(maxProofRows, p.bundle.Schema.MaxBatch) {
 			rows = append(rows, made.sample(k))
 		}
-		var ran []sample
-		ran, solo, failure = p.runSolo(ctx, start, rows)
-		if failure == "" || ctx.Err() != nil {
-			return ran, solo, failure, ctx.Err()
+		ran, solo, why, err := p.runSolo(ctx, start, rows)
+		if why == "" || err != nil {
+			return ran, solo, why, err
 		}
+		failure = why
 	}
 	return nil, nil, "nothing proves that rows are independent: the model takes no made-up row (" + failure + "); add a " + GoldenFile, nil
 }
 
-// runSolo runs rows alone until the time is up; two at least.
-func (p *prover) runSolo(ctx context.Context, start stopwatch, rows []sample) ([]sample, []*task.Task, string) {
-	var solo []*task.Task
+// runSolo runs rows alone until the time is up; two at least. failure says why the model
+// does not take one; err is nothing that the model is to blame for.
+func (p *proof) runSolo(ctx context.Context, start stopwatch, rows []sample) (ran []sample, solo []*task.Task, failure string, err error) {
 	for i := range rows {
 		if i >= 2 && p.expired(start, p.opts.GateLimit/2) {
 			break
@@ -141,16 +146,19 @@ func (p *prover) runSolo(ctx context.Context, start stopwatch, rows []sample) ([
 		t, err := p.alone(ctx, &rows[i])
 		if err != nil {
 			release(solo)
-			return nil, nil, sentence(err)
+			if lost, _ := task.DeviceFailed(err); !lost {
+				return nil, nil, sentence(err), ctx.Err()
+			}
+			return nil, nil, "", err
 		}
 		solo = append(solo, t)
 	}
-	return rows[:len(solo)], solo, ""
+	return rows[:len(solo)], solo, "", nil
 }
 
 // goldenRows cuts the golden requests into rows, keeps those that may share a batch,
 // and adds them scaled, because trained data is often all of one size.
-func (p *prover) goldenRows() ([]sample, error) {
+func (p *proof) goldenRows() ([]sample, error) {
 	var rows []sample
 	for i := range p.golden {
 		for r := range p.golden[i].request.rows {
@@ -173,7 +181,7 @@ func (p *prover) goldenRows() ([]sample, error) {
 
 // soleRequest is what warms a model whose runs hold one request: the first golden one,
 // or one made up that the model takes.
-func (p *prover) soleRequest(ctx context.Context) ([]sample, string) {
+func (p *proof) soleRequest(ctx context.Context) ([]sample, string) {
 	if len(p.golden) > 0 {
 		first := p.golden[0].request
 		if p.bundle.Schema.Batchable() {

@@ -2,6 +2,7 @@ package models
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -22,24 +23,64 @@ func (r *Registry) load(ctx context.Context, e *entry) {
 	bundle := *e.bundle
 	p := newProver(&r.opts, &bundle)
 	p.measuring, p.pace.serving = r.measuring, r.serving
-	session, report := p.prove(ctx)
+	placements, report := p.prove(ctx)
 	if refusal := report.Refusal(); refusal != nil {
 		r.fail(e, report, refusal.Gate+": "+refusal.Text, refusal.Detail)
 		return
 	}
-	v := newVersion(&bundle, session, report)
+	v := newVersion(&bundle, placements, report)
 	served, err := r.opts.Publish(v)
 	if err != nil {
-		session.Close() //nolint:errcheck // it never ran a request
+		v.end()
+		closeAll(placements)
 		text, detail := explain(asFault(err, "it cannot be joined to the scheduler"))
 		r.fail(e, report, text, detail)
 		return
 	}
 	v.Served = served
+	r.watchParity(v)
 	r.update(func(map[string]*model) {
 		e.state, e.version, e.report, e.loaded = Ready, v, report, bundle.fingerprint
+		r.retry(e)
 	})
 	r.logReady(v)
+}
+
+// watchParity compares live answers while the version serves.
+func (r *Registry) watchParity(v *Version) {
+	if r.opts.ParityEvery < 0 || v.Preferred().spare == nil {
+		return
+	}
+	v.Parity.begin(r.opts.ParityEvery, r.opts.RunLimit, func(verdict Verdict) { r.switchOff(v, verdict) })
+	v.beside.Go(func() { v.Parity.watch(v.life) })
+}
+
+// switchOff ends a version's fallback, once.
+func (r *Registry) switchOff(v *Version, verdict Verdict) {
+	if v.noFallback.Swap(true) {
+		return
+	}
+	r.opts.Log.Warn("fallback switched off", zap.String("model", v.Name), zap.String("version", v.Version), zap.String("reason", verdict.Text))
+	r.amend(v, func(report *Report) { report.FallbackOff = verdict.Text })
+	r.opts.OnParity(v, verdict)
+}
+
+// amend changes the report that the index shows for a version in service.
+func (r *Registry) amend(v *Version, change func(*Report)) {
+	r.update(func(models map[string]*model) {
+		m := models[v.Name]
+		if m == nil {
+			return
+		}
+		for _, e := range m.entries {
+			if e.version == v {
+				report := *e.report
+				report.Devices = slices.Clone(report.Devices)
+				change(&report)
+				e.report = &report
+			}
+		}
+	})
 }
 
 func (r *Registry) fail(e *entry, report *Report, reason, detail string) {
@@ -50,6 +91,7 @@ func (r *Registry) fail(e *entry, report *Report, reason, detail string) {
 	r.opts.Log.Warn("version refused", fields...)
 	r.update(func(map[string]*model) {
 		e.state, e.report, e.reason = Failed, report, reason
+		r.retry(e)
 	})
 }
 
@@ -64,6 +106,15 @@ func (r *Registry) logReady(v *Version) {
 		}
 	}
 	r.opts.Log.Info("version ready", fields...)
+	about := []zap.Field{zap.String("model", v.Name), zap.String("version", v.Version)}
+	for i := range v.Report.Devices {
+		if d := &v.Report.Devices[i]; d.State != Placed {
+			r.opts.Log.Warn("device left out", append(about, zap.String("device", d.Device), zap.String("state", string(d.State)), zap.String("reason", d.Reason))...)
+		}
+	}
+	if v.Report.FallbackOff != "" {
+		r.opts.Log.Warn("fallback switched off", append(about, zap.String("reason", v.Report.FallbackOff))...)
+	}
 }
 
 // serving tells whether requests may be coming: not while the gateway starts.
@@ -76,6 +127,7 @@ func (r *Registry) serving() bool {
 func (r *Registry) retire(e *entry) {
 	v := e.version
 	start := time.Now()
+	v.end()
 	// The registry's own context may be over already: draining has a bound of its own.
 	ctx, cancel := context.WithTimeout(context.Background(), r.opts.DrainDeadline)
 	defer cancel()
@@ -89,9 +141,10 @@ func (r *Registry) retire(e *entry) {
 		log = r.opts.Log.Warn
 		fields = append(fields, zap.NamedError("served", err))
 	}
-	if err := v.Session.Close(); err != nil {
+	v.beside.Wait()
+	if faults := v.closeSessions(); len(faults) > 0 {
 		log = r.opts.Log.Warn
-		fields = append(fields, zap.NamedError("session", err))
+		fields = append(fields, faults...)
 	}
 	log("version unloaded", append(fields, zap.Duration("took", time.Since(start)))...)
 	r.update(func(map[string]*model) {

@@ -2,6 +2,8 @@ package models
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -21,20 +23,25 @@ type Options struct {
 	// KeepVersions is how many of a model's newest versions stay loaded; 0 means 1.
 	// More make rolling back instant and cost their memory.
 	KeepVersions int
-	// Lanes is how many batches of one session may run at once; 0 means 1. Warm-up
-	// touches the memory of every lane.
-	Lanes int
+	// Devices are what the server has, in its order of preference, the CPU last.
+	Devices []Device
 
 	// Inspect reads the model file's own description without running it; nil means
 	// InspectONNX.
 	Inspect func(b *Bundle) (*Graph, error)
 	// Trial loads the bundle where a crash does no harm; nil leaves that gate out.
 	Trial func(ctx context.Context, b *Bundle) error
-	// Open loads the bundle for serving, with the schema in b.Schema. Required.
-	Open func(ctx context.Context, b *Bundle) (Session, error)
 	// Publish joins a proven version to what runs its requests; nil means that nothing
 	// has to be joined. It is called once for a version, before it becomes READY.
 	Publish func(v *Version) (Served, error)
+	// OnPlacement joins a device to a version that serves already, see Registry.Attach. An
+	// error keeps the device out and is logged. nil keeps every late device out.
+	OnPlacement func(v *Version, p *Placement) error
+	// OnParity is told once that a version's devices have been found to disagree on a live
+	// row, or when a late device was joined: nothing may run on its fallback any more.
+	// v.Fallback says FallbackNever from then on. It must not wait for the version to be
+	// unloaded, which waits for it. nil means that nobody has to be told.
+	OnParity func(v *Version, verdict Verdict)
 	// Log receives one line per state change; nil means no log.
 	Log *zap.Logger
 
@@ -46,6 +53,9 @@ type Options struct {
 	GateLimit time.Duration
 	// RunLimit is how long one run of a gate may take; 0 means 30 s.
 	RunLimit time.Duration
+	// ParityEvery is the rows, answered by the preferred device, of which one is compared
+	// with a fallback device's answer; 0 means 10,000, and a negative number none.
+	ParityEvery int
 	// LoadsAtOnce is how many versions load at the same time; 0 means 2.
 	LoadsAtOnce int
 	// DrainDeadline is how long a retired version waits for its requests; 0 means 30 s.
@@ -69,6 +79,12 @@ type Defaults struct {
 	// Tolerance bounds how far two answers for one row may differ; zero means
 	// 1e-4 + 1e-3 of the value.
 	Tolerance Tolerance
+	// Devices are where a model runs; nil means every device of the server.
+	Devices []string
+	// Fallback is when requests leave the preferred device; empty means FallbackBudget.
+	Fallback Fallback
+	// Isolation is where sessions on the CPU live; empty leaves it to Device.Open.
+	Isolation Isolation
 }
 
 // Session is a bundle loaded on a device.
@@ -99,11 +115,21 @@ func (o Options) withDefaults() Options {
 	if o.Publish == nil {
 		o.Publish = func(*Version) (Served, error) { return unjoined{}, nil }
 	}
+	if o.OnPlacement == nil {
+		o.OnPlacement = func(*Version, *Placement) error { return errors.New("nothing can join it while the version serves") }
+	}
+	if o.OnParity == nil {
+		o.OnParity = func(*Version, Verdict) {}
+	}
 	if o.Log == nil {
 		o.Log = zap.NewNop()
 	}
 	orDefault(&o.KeepVersions, 1)
-	orDefault(&o.Lanes, 1)
+	o.Devices = slices.Clone(o.Devices)
+	for i := range o.Devices {
+		orDefault(&o.Devices[i].Lanes, 1)
+	}
+	orDefault(&o.ParityEvery, 10_000)
 	orDefault(&o.LoadsAtOnce, 2)
 	orDefault(&o.Defaults.Budget, 100*time.Millisecond)
 	orDefault(&o.Defaults.MaxBatch, 64)

@@ -50,6 +50,11 @@ type entry struct {
 	report  *Report
 	reason  string
 	cancel  func() // ends a load; set while LOADING
+	// returned are the devices that Attach named while the version was LOADING, which may
+	// have passed them over before.
+	returned []*Device
+	// joining are the devices that are being proven for the READY version.
+	joining map[string]bool
 }
 
 // plan decides what one model needs next: which versions to load and which to retire.
@@ -84,7 +89,7 @@ func plan(m *model, keep int) (load, retire []*entry) {
 // busy tells whether the model is on its way to what plan wants.
 func (m *model) busy(keep int) bool {
 	for _, e := range m.entries {
-		if e.state == Loading || e.state == Draining {
+		if e.state == Loading || e.state == Draining || len(e.joining) > 0 {
 			return true
 		}
 	}

@@ -10,18 +10,14 @@ import (
 
 	"sluice/internal/clock"
 	"sluice/internal/fault"
-	"sluice/internal/tensor"
 )
 
-// prover takes one bundle through the load gates.
+// prover takes one bundle through the load gates: those about the bundle itself once,
+// those about running it once on each device, in a proof of their own.
 type prover struct {
-	opts    *Options
-	bundle  *Bundle
-	report  *Report
-	session Session
-	golden  []golden
-	rows    []sample // what invariance proved and warm-up runs; empty if nothing is known
-	source  string   // where rows come from, for sentences
+	opts   *Options
+	bundle *Bundle
+	report *Report
 	// measuring holds a token while warm-up runs: two sweeps at once would measure each other.
 	measuring chan struct{}
 	pace      pace
@@ -36,26 +32,45 @@ func newProver(opts *Options, b *Bundle) *prover {
 }
 
 // gate gives a verdict without name and time. An error is a refusal.
-type gate struct {
+type gate[T any] struct {
 	name string
-	run  func(p *prover, ctx context.Context) (Verdict, error)
+	run  func(p T, ctx context.Context) (Verdict, error)
 }
 
-// gates in their order: each may rely on those before it.
-var gates = []gate{
+// bundleGates come first, in their order: each may rely on those before it. The gates of
+// a proof follow.
+var bundleGates = []gate[*prover]{
 	{"files", (*prover).files},
 	{"trial", (*prover).trial},
 	{"schema", (*prover).schema},
-	{"golden", (*prover).replay},
-	{"invariance", (*prover).invariance},
-	{"warmup", (*prover).warmup},
 }
 
-// prove runs the gates up to the first refusal. The session is nil after a refusal and
-// the caller's to close otherwise.
-func (p *prover) prove(ctx context.Context) (Session, *Report) {
+// prove runs the gates up to the first refusal. There is no placement after a refusal, and
+// at least one otherwise, which the caller closes; they are in order of preference.
+func (p *prover) prove(ctx context.Context) ([]*Placement, *Report) {
 	start := clock.Now()
 	b := p.bundle
+	var placements []*Placement
+	if pass(ctx, p, bundleGates, &p.report.Gates) == nil {
+		placements = p.proveDevices(ctx)
+	}
+	if err := ctx.Err(); err != nil && p.report.Refusal() == nil {
+		// Only some of its devices were proven: half a version is worth less than another load.
+		closeAll(placements)
+		placements = nil
+		p.report.Gates = append(p.report.Gates, Verdict{Gate: "devices", Outcome: Refused, Text: "loading was stopped", Detail: err.Error()})
+	}
+	b.golden = nil // what was proven is proven: the text is not needed again
+	if b.Schema != nil {
+		p.report.Schema, p.report.MaxBatch = describe(b.Schema), b.Schema.MaxBatch
+	}
+	p.report.Digest, p.report.Budget = b.Digest, b.Config.Budget
+	p.report.Took = clock.Now().Sub(start)
+	return placements, p.report
+}
+
+// pass runs gates up to the first refusal, whose error it returns, and notes the verdicts.
+func pass[T any](ctx context.Context, p T, gates []gate[T], verdicts *[]Verdict) error {
 	for _, g := range gates {
 		began := clock.Now()
 		v, err := g.guarded(ctx, p)
@@ -64,22 +79,16 @@ func (p *prover) prove(ctx context.Context) (Session, *Report) {
 			v.Text, v.Detail = explain(err)
 		}
 		v.Gate, v.Took = g.name, clock.Now().Sub(began)
-		p.report.Gates = append(p.report.Gates, v)
-		if v.Outcome == Refused {
-			p.close()
-			break
+		*verdicts = append(*verdicts, v)
+		if err != nil {
+			return err
 		}
 	}
-	if b.Schema != nil {
-		p.report.Schema, p.report.MaxBatch = describe(b.Schema), b.Schema.MaxBatch
-	}
-	p.report.Digest, p.report.Budget = b.Digest, b.Config.Budget
-	p.report.Took = clock.Now().Sub(start)
-	return p.session, p.report
+	return nil
 }
 
 // guarded turns a panic over a strange bundle into a refusal: other models are serving.
-func (g *gate) guarded(ctx context.Context, p *prover) (v Verdict, err error) {
+func (g *gate[T]) guarded(ctx context.Context, p T) (v Verdict, err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			err = fault.Wrap(fault.ModelLoadFailed, fmt.Errorf("%v\n%s", cause, debug.Stack()), "BUG: this gate failed by itself; please report it with the bundle")
@@ -105,7 +114,7 @@ func explain(err error) (text, detail string) {
 // files reads and hashes the bundle and inspects the model file before anything runs it.
 func (p *prover) files(context.Context) (Verdict, error) {
 	b := p.bundle
-	if err := b.read(p.opts.Defaults); err != nil {
+	if err := b.read(p.opts); err != nil {
 		return Verdict{}, err
 	}
 	g, err := p.opts.Inspect(b)
@@ -138,17 +147,14 @@ func (p *prover) trial(ctx context.Context) (Verdict, error) {
 	return Verdict{Outcome: Passed, Text: "a child process loaded it"}, nil
 }
 
-// schema joins the file's description with model.yaml and opens the session with it.
-func (p *prover) schema(ctx context.Context) (Verdict, error) {
+// schema joins the file's description with model.yaml.
+func (p *prover) schema(context.Context) (Verdict, error) {
 	b := p.bundle
 	s, err := b.graph.schema(&b.Config)
 	if err != nil {
 		return Verdict{}, err
 	}
-	b.FixedBatch, b.External = b.graph.FixedBatch, len(b.graph.External) > 0
-	if err := p.open(ctx, s); err != nil {
-		return Verdict{}, err
-	}
+	b.FixedBatch, b.External, b.Schema = b.graph.FixedBatch, len(b.graph.External) > 0, s
 	text := fmt.Sprintf("up to %d rows a run, %d a request", s.MaxBatch, s.MaxRows)
 	switch {
 	case !s.Batchable():
@@ -159,26 +165,6 @@ func (p *prover) schema(ctx context.Context) (Verdict, error) {
 		text += fmt.Sprintf("; %s padded to one of %d lengths up to %d", b.Config.Padding.Axis, len(s.Padding.Buckets), s.Padding.Buckets[len(s.Padding.Buckets)-1])
 	}
 	return Verdict{Outcome: Passed, Text: text}, nil
-}
-
-// open replaces the session by one over another schema.
-func (p *prover) open(ctx context.Context, s *tensor.Schema) error {
-	p.close()
-	p.bundle.Schema = s
-	session, err := p.opts.Open(ctx, p.bundle)
-	if err != nil {
-		return asFault(err, "the model cannot be loaded")
-	}
-	p.session = session
-	// What was hashed is what was opened, unless somebody wrote in between.
-	return p.bundle.unchanged()
-}
-
-func (p *prover) close() {
-	if p.session != nil {
-		p.session.Close() //nolint:errcheck // a session that is thrown away has nothing left to lose
-		p.session = nil
-	}
 }
 
 // asFault hides a library's message behind a sentence, unless it already is a fault.

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"sluice/internal/cost"
 )
 
 const goldenTimes2 = `{"request":{"inputs":[{"name":"x","datatype":"FP32","shape":[2,2],"data":[[1,2],[3,4]]}]},"response":{"outputs":[{"name":"y","datatype":"FP32","shape":[2,2],"data":[2,4,6,8]}]}}
@@ -67,7 +69,7 @@ func TestGates(t *testing.T) {
 	f("takes no row, so is not timed", fakeFile{FailRun: true}, "warmup skipped costs are learned from traffic", 0)
 	f("cannot batch", fakeFile{Factor: 2, Reason: "axis 0 is no batch"}, "schema changed served unbatched: axis 0 is no batch", 0)
 	f("one row a run", double, "invariance skipped rows never share a run", 1, ConfigFile, "max_batch: 1", GoldenFile, goldenTimes2)
-	f("cannot be opened", fakeFile{FailOpen: true}, "schema refused the model cannot be loaded", 64)
+	f("cannot be opened", fakeFile{FailOpen: true}, "open refused the model cannot be loaded", 64)
 	f("unknown key", double, "files refused model.yaml line 2: unknown field \"max_bach\"", 0, ConfigFile, "budget: 5ms\nmax_bach: 3")
 	f("pinned", double, "files refused model.onnx has SHA-256", 0, ConfigFile, "sha256: {model.onnx: '"+strings.Repeat("0", 64)+"'}")
 	f("pin without file", double, "files refused pins weights by sha256 and the bundle has no such file", 0,
@@ -101,7 +103,7 @@ func TestSlowModelLeavesOutSizes(t *testing.T) {
 	if err != nil || report.Refusal() != nil {
 		t.Fatal(err, report)
 	}
-	if n := len(report.Curve); n == 0 || n == 11 {
+	if n := len(report.Curve); n == 0 || n == len(cost.Sizes(64)) {
 		t.Errorf("%d sizes measured, want some and not all", n)
 	}
 	if report.Took > 500*time.Millisecond {

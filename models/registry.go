@@ -39,8 +39,8 @@ type Registry struct {
 
 // New makes a registry that serves nothing yet.
 func New(opts Options) (*Registry, error) {
-	if opts.Open == nil {
-		return nil, errors.New("cannot serve models: Options.Open is not set")
+	if err := checkDevices(&opts); err != nil {
+		return nil, err
 	}
 	opts = opts.withDefaults()
 	r := &Registry{opts: opts, loads: make(chan struct{}, opts.LoadsAtOnce), measuring: make(chan struct{}, 1), scanning: make(chan struct{}, 1), notify: fsnotify.NewWatcher}
@@ -160,7 +160,7 @@ func (r *Registry) update(change func(models map[string]*model)) {
 		}
 	}
 	for _, e := range load {
-		e.state, e.reason, e.report, e.loaded, e.warned = Loading, "", nil, e.print, false
+		e.state, e.reason, e.report, e.loaded, e.warned, e.returned = Loading, "", nil, e.print, false, nil
 		ctx, cancel := context.WithCancel(r.ctx)
 		e.cancel = cancel
 		r.running.Go(func() { r.load(ctx, e) })

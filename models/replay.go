@@ -6,7 +6,7 @@ import (
 )
 
 // replay runs the golden rows, each request alone, and compares the answers.
-func (p *prover) replay(ctx context.Context) (Verdict, error) {
+func (p *proof) replay(ctx context.Context) (Verdict, error) {
 	b := p.bundle
 	if len(b.golden) == 0 {
 		return Verdict{Outcome: Skipped, Text: "the bundle has no " + GoldenFile + ": nothing shows that answers are right"}, nil
@@ -15,7 +15,6 @@ func (p *prover) replay(ctx context.Context) (Verdict, error) {
 	if err != nil {
 		return Verdict{}, err
 	}
-	b.golden = nil // decoded; the text is not needed again
 	p.golden = all
 	rows := 0
 	var worst difference
@@ -31,7 +30,7 @@ func (p *prover) replay(ctx context.Context) (Verdict, error) {
 	return Verdict{Outcome: Passed, Text: fmt.Sprintf("%s with %s answered as expected, %s", count(len(all), "request"), count(rows, "row"), worst.String())}, nil
 }
 
-func (p *prover) replayLine(ctx context.Context, g *golden, worst *difference) error {
+func (p *proof) replayLine(ctx context.Context, g *golden, worst *difference) error {
 	t, err := p.alone(ctx, &g.request)
 	if err != nil {
 		return err

@@ -32,15 +32,53 @@ type Verdict struct {
 	Took   time.Duration `json:"took_ns"`
 }
 
+// DeviceState is how a device stands to a version.
+type DeviceState string
+
+// The states.
+const (
+	Placed  DeviceState = "placed"   // it serves the version
+	Down    DeviceState = "down"     // it cannot be had now; see Registry.Attach
+	LeftOut DeviceState = "left_out" // the model failed a gate there
+)
+
+// DeviceReport is what the load gates found out about a version on one device.
+type DeviceReport struct {
+	Device string      `json:"device"`
+	State  DeviceState `json:"state"`
+	// Reason says why the device does not serve the version.
+	Reason string    `json:"reason,omitempty"`
+	Gates  []Verdict `json:"gates,omitempty"`
+	// Curve, Target and Sizes are as those of a Placement.
+	Curve  cost.Curve `json:"curve,omitempty"`
+	Target int        `json:"target,omitempty"`
+	Sizes  []int      `json:"sizes,omitempty"`
+}
+
+// ParityFailed tells whether the device was left out because its answers differ.
+func (d *DeviceReport) ParityFailed() bool {
+	n := len(d.Gates)
+	return d.State == LeftOut && n > 0 && d.Gates[n-1].Gate == "parity"
+}
+
 // Report is what the load gates found out about a version.
 type Report struct {
-	Name    string    `json:"name"`
-	Version string    `json:"version"`
-	Digest  string    `json:"digest,omitempty"`
-	Schema  string    `json:"schema,omitempty"`
-	Gates   []Verdict `json:"gates"`
-	// Curve is the measured cost of a batch by rows; empty if no row is known that the
-	// model accepts.
+	Name    string `json:"name"`
+	Version string `json:"version"`
+	Digest  string `json:"digest,omitempty"`
+	Schema  string `json:"schema,omitempty"`
+	// Gates are those of the bundle and of the preferred device that serves it; the verdict
+	// on parity is about all devices.
+	Gates []Verdict `json:"gates"`
+	// Devices are those that the model may use, in order of preference.
+	Devices []DeviceReport `json:"devices,omitempty"`
+	// Asked is set if the settings name the devices or the fallback.
+	Asked bool `json:"asked,omitempty"`
+	// FallbackOff says why requests may not run on some fallback device; empty if they may
+	// run on all that are placed.
+	FallbackOff string `json:"fallback_off,omitempty"`
+	// Curve is the measured cost of a batch by rows on the preferred device; empty if no row
+	// is known that the model accepts.
 	Curve cost.Curve `json:"curve,omitempty"`
 	// MaxBatch is the most rows of one run, 0 for a model that is served unbatched.
 	MaxBatch int `json:"max_batch"`
@@ -48,6 +86,46 @@ type Report struct {
 	Target int           `json:"target,omitempty"`
 	Budget time.Duration `json:"budget_ns,omitempty"`
 	Took   time.Duration `json:"took_ns"`
+}
+
+// Faults says in sentences what keeps the version from being served as its settings ask: a
+// refusal, or a device that they name and that does not serve it.
+func (r *Report) Faults() []string {
+	if v := r.Refusal(); v != nil {
+		return []string{v.Gate + ": " + v.Text}
+	}
+	var faults []string
+	for i := range r.Devices {
+		switch d := &r.Devices[i]; {
+		case !r.Asked || d.State == Placed:
+		case d.ParityFailed():
+			faults = append(faults, fmt.Sprintf("fallback to %s is asked for and would change answers: %s; take it out of devices, set fallback: never, or widen the tolerance", d.Device, d.Gates[len(d.Gates)-1].Text))
+		default:
+			faults = append(faults, fmt.Sprintf("device %s is asked for and does not serve it: %s", d.Device, d.Reason))
+		}
+	}
+	return faults
+}
+
+// gate finds a verdict, or nil.
+func (r *Report) gate(name string) *Verdict {
+	for i := range r.Gates {
+		if r.Gates[i].Gate == name {
+			return &r.Gates[i]
+		}
+	}
+	return nil
+}
+
+// noteParity sets FallbackOff from the devices.
+func (r *Report) noteParity() {
+	var texts []string
+	for i := range r.Devices {
+		if r.Devices[i].ParityFailed() {
+			texts = append(texts, r.Devices[i].Gates[len(r.Devices[i].Gates)-1].Text)
+		}
+	}
+	r.FallbackOff = strings.Join(texts, "; ")
 }
 
 // Refusal returns the verdict that keeps the version from serving, or nil.
@@ -74,42 +152,68 @@ func (r *Report) WriteText(w io.Writer) error {
 	if r.Schema != "" {
 		fmt.Fprintf(&b, "  schema  %s\n", r.Schema)
 	}
-	for _, v := range r.Gates {
-		fmt.Fprintf(&b, "  %-10s %-7s  %s\n", v.Gate, v.Outcome, v.Text)
-		if v.Detail != "" {
-			fmt.Fprintf(&b, "  %-10s          %s\n", "", v.Detail)
-		}
+	writeGates(&b, "  ", r.Gates)
+	if len(r.Devices) > 1 {
+		r.writeDevices(&b)
+	} else {
+		writeCurve(&b, r.Curve, r.Target)
 	}
-	r.writeCurve(&b)
 	_, err := io.WriteString(w, b.String())
 	return err
 }
 
-// writeCurve prints the cost table with the target marked.
-func (r *Report) writeCurve(b *strings.Builder) {
-	if len(r.Curve) == 0 {
+func writeGates(b *strings.Builder, indent string, gates []Verdict) {
+	for _, v := range gates {
+		fmt.Fprintf(b, "%s%-10s %-7s  %s\n", indent, v.Gate, v.Outcome, v.Text)
+		if v.Detail != "" {
+			fmt.Fprintf(b, "%s%-10s          %s\n", indent, "", v.Detail)
+		}
+	}
+}
+
+// writeDevices prints each device of several. The gates of the first that serves are the
+// report's own.
+func (r *Report) writeDevices(b *strings.Builder) {
+	role := "preferred"
+	for i := range r.Devices {
+		d := &r.Devices[i]
+		switch {
+		case d.State == Down:
+			fmt.Fprintf(b, "  device %s: down, %s\n", d.Device, d.Reason)
+			continue
+		case d.State == LeftOut:
+			fmt.Fprintf(b, "  device %s: LEFT OUT, %s\n", d.Device, d.Reason)
+		default:
+			fmt.Fprintf(b, "  device %s: %s\n", d.Device, role)
+		}
+		if d.State == LeftOut || role == "fallback" {
+			writeGates(b, "    ", d.Gates)
+		}
+		if d.State == Placed {
+			role = "fallback"
+		}
+		writeCurve(b, d.Curve, d.Target)
+	}
+}
+
+// writeCurve prints a cost table with the target marked.
+func writeCurve(b *strings.Builder, curve cost.Curve, target int) {
+	if len(curve) == 0 {
 		return
 	}
+	measured := false
 	fmt.Fprintf(b, "%10s %10s %10s %10s\n", "batch", "p50", "p95", "rows/s")
-	for _, p := range r.Curve {
-		fmt.Fprintf(b, "%10d %10s %10s %10.0f", p.Rows, round(p.P50), round(p.P95), r.Curve.RowsPerSecond(p.Rows))
-		if p.Rows == r.Target {
+	for _, p := range curve {
+		fmt.Fprintf(b, "%10d %10s %10s %10.0f", p.Rows, round(p.P50), round(p.P95), curve.RowsPerSecond(p.Rows))
+		if p.Rows == target {
+			measured = true
 			b.WriteString("  <- target")
 		}
 		b.WriteByte('\n')
 	}
-	if r.Target > 0 && !r.measured(r.Target) {
-		fmt.Fprintf(b, "  target: batches of %d, between two measured sizes\n", r.Target)
+	if target > 0 && !measured {
+		fmt.Fprintf(b, "  target: batches of %d, between two measured sizes\n", target)
 	}
-}
-
-func (r *Report) measured(rows int) bool {
-	for _, p := range r.Curve {
-		if p.Rows == rows {
-			return true
-		}
-	}
-	return false
 }
 
 // WriteJSON prints the report as one JSON object on a line.

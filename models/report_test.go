@@ -31,6 +31,22 @@ func testReport() *Report {
 	}
 }
 
+// devicesReport is of a version on a server of four devices.
+func devicesReport() *Report {
+	r := testReport()
+	r.Gates = append(r.Gates, Verdict{Gate: "parity", Outcome: Changed, Text: "fallback is switched off: cpu differs from cuda:1, worst in output label, row 3: 8 instead of 7"})
+	r.FallbackOff = "cpu differs from cuda:1, worst in output label, row 3: 8 instead of 7"
+	r.Asked = true
+	passed := []Verdict{{Gate: "open", Outcome: Passed, Text: "1 lane and one for live comparisons"}}
+	r.Devices = []DeviceReport{
+		{Device: "cuda:0", State: Down, Reason: "its worker is restarting"},
+		{Device: "cuda:1", State: Placed, Gates: passed, Curve: r.Curve, Target: 4},
+		{Device: "webgpu", State: Placed, Gates: passed, Curve: r.Curve[:2], Target: 2, Sizes: []int{1, 2}},
+		{Device: "cpu", State: LeftOut, Reason: "parity: " + r.FallbackOff, Gates: append(passed, Verdict{Gate: "parity", Outcome: Refused, Text: r.FallbackOff})},
+	}
+	return r
+}
+
 func TestReportText(t *testing.T) {
 	refused := testReport()
 	refused.Curve = nil
@@ -38,7 +54,7 @@ func TestReportText(t *testing.T) {
 	between := testReport()
 	between.Target = 3
 	var text strings.Builder
-	for _, r := range []*Report{testReport(), refused, between} {
+	for _, r := range []*Report{testReport(), refused, between, devicesReport()} {
 		if err := r.WriteText(&text); err != nil {
 			t.Fatal(err)
 		}
@@ -56,19 +72,35 @@ func TestReportText(t *testing.T) {
 }
 
 func TestReportJSON(t *testing.T) {
+	for _, r := range []*Report{testReport(), devicesReport()} {
+		var text strings.Builder
+		if err := r.WriteJSON(&text); err != nil {
+			t.Fatal(err)
+		}
+		if n := strings.Count(text.String(), "\n"); n != 1 {
+			t.Errorf("%d lines, want one", n)
+		}
+		var back Report
+		if err := json.Unmarshal([]byte(text.String()), &back); err != nil {
+			t.Fatal(err)
+		}
+		if !reflect.DeepEqual(&back, r) {
+			t.Errorf("came back as %+v", back)
+		}
+	}
+	var fields struct {
+		Devices []map[string]any `json:"devices"`
+		Off     string           `json:"fallback_off"`
+	}
 	var text strings.Builder
-	if err := testReport().WriteJSON(&text); err != nil {
+	if err := devicesReport().WriteJSON(&text); err != nil {
 		t.Fatal(err)
 	}
-	if n := strings.Count(text.String(), "\n"); n != 1 {
-		t.Errorf("%d lines, want one", n)
-	}
-	var back Report
-	if err := json.Unmarshal([]byte(text.String()), &back); err != nil {
+	if err := json.Unmarshal([]byte(text.String()), &fields); err != nil {
 		t.Fatal(err)
 	}
-	if !reflect.DeepEqual(&back, testReport()) {
-		t.Errorf("came back as %+v", back)
+	if len(fields.Devices) != 4 || fields.Devices[2]["device"] != "webgpu" || fields.Devices[2]["target"] != 2.0 || fields.Devices[3]["state"] != "left_out" || fields.Off == "" {
+		t.Errorf("%+v", fields)
 	}
 }
 

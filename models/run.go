@@ -11,13 +11,13 @@ import (
 
 // alone runs one request as if nobody else were there: as many runs as its rows need.
 // The outputs are valid until the task is released.
-func (p *prover) alone(ctx context.Context, s *sample) (*task.Task, error) {
+func (p *proof) alone(ctx context.Context, s *sample) (*task.Task, error) {
 	p.pace.rest(ctx)
 	t := p.prepare(s)
 	step := max(1, p.bundle.Schema.MaxBatch)
 	for from := 0; from < t.Rows; from += step {
 		part := task.Part{Task: t, From: from, To: min(t.Rows, from+step)}
-		if err := p.run(ctx, 0, []task.Part{part}); err != nil {
+		if err := p.run(ctx, p.lane, []task.Part{part}); err != nil {
 			t.Release()
 			return nil, err
 		}
@@ -27,7 +27,7 @@ func (p *prover) alone(ctx context.Context, s *sample) (*task.Task, error) {
 }
 
 // together runs requests of one row in one batch.
-func (p *prover) together(ctx context.Context, lane int, rows []sample) ([]*task.Task, error) {
+func (p *proof) together(ctx context.Context, lane int, rows []sample) ([]*task.Task, error) {
 	p.pace.rest(ctx)
 	tasks, parts := p.batch(rows)
 	if err := p.run(ctx, lane, parts); err != nil {
@@ -41,7 +41,7 @@ func (p *prover) together(ctx context.Context, lane int, rows []sample) ([]*task
 }
 
 // batch prepares requests that run together.
-func (p *prover) batch(rows []sample) ([]*task.Task, []task.Part) {
+func (p *proof) batch(rows []sample) ([]*task.Task, []task.Part) {
 	tasks := make([]*task.Task, len(rows))
 	parts := make([]task.Part, len(rows))
 	for i := range rows {
@@ -51,7 +51,7 @@ func (p *prover) batch(rows []sample) ([]*task.Task, []task.Part) {
 	return tasks, parts
 }
 
-func (p *prover) run(ctx context.Context, lane int, parts []task.Part) error {
+func (p *proof) run(ctx context.Context, lane int, parts []task.Part) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("loading was stopped: %w", err)
 	}
@@ -66,7 +66,7 @@ func (p *prover) run(ctx context.Context, lane int, parts []task.Part) error {
 }
 
 // prepare makes a task that wants every output.
-func (p *prover) prepare(s *sample) *task.Task {
+func (p *proof) prepare(s *sample) *task.Task {
 	t := task.Get()
 	t.Inputs = append(t.Inputs[:0], s.inputs...)
 	t.Rows = s.rows

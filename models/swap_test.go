@@ -26,7 +26,7 @@ func TestSwapUnderTraffic(t *testing.T) {
 					t.Error(err)
 					return
 				}
-				if v.Session.(*fakeSession).done.Load() {
+				if v.Preferred().Session.(*fakeSession).done.Load() {
 					t.Error("pinned a version whose session is closed")
 				}
 				v.Release()

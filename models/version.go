@@ -2,25 +2,46 @@ package models
 
 import (
 	"context"
+	"sync"
 	"sync/atomic"
 	"time"
+
+	"go.uber.org/zap"
 
 	"sluice/internal/tensor"
 )
 
-// Version is a proven version of a model. All but its pins is immutable.
+// Version is a proven version of a model. It does not change, but for its pins and for
+// devices that join it late.
 type Version struct {
 	Name, Version string
 	// Digest is the bundle's identity, as 64 hexadecimal digits.
-	Digest  string
-	Schema  *tensor.Schema
-	Config  Config
-	Report  *Report
-	Session Session
+	Digest string
+	Schema *tensor.Schema
+	Config Config
+	// Report is what the load gates found; Registry.Index has it with what came later.
+	Report *Report
+	// Parity compares live answers; it does nothing for a version without fallback.
+	Parity *Parity
 	// Served is what Publish returned; whoever published it knows its type.
 	Served Served
 	// Loaded is when the version became ready, on the wall clock, for people.
 	Loaded time.Time
+
+	bundle *Bundle
+	life   context.Context //nolint:containedctx // the version's own life, not a request's
+	end    context.CancelFunc
+	beside sync.WaitGroup // the goroutine of Parity
+	// placements are in order of preference; each list is immutable.
+	placements atomic.Pointer[[]*Placement]
+	noFallback atomic.Bool
+	// joining holds a token while a late device is proven: two at once would not be
+	// compared with each other.
+	joining chan struct{}
+	mu      struct {
+		sync.Mutex
+		closed bool // no placement may join any more
+	}
 
 	// pins counts requests inside, plus retired once no more may come.
 	pins atomic.Int64
@@ -30,11 +51,71 @@ type Version struct {
 // retired is far below any number of requests, so that its sign alone tells.
 const retired = -1 << 40
 
-func newVersion(b *Bundle, session Session, report *Report) *Version {
-	return &Version{
+func newVersion(b *Bundle, placements []*Placement, report *Report) *Version {
+	v := &Version{
 		Name: b.Name, Version: b.Version, Digest: b.Digest, Schema: b.Schema, Config: b.Config,
-		Report: report, Session: session, Loaded: time.Now(), idle: make(chan struct{}, 1),
+		Report: report, Loaded: time.Now(), bundle: b, joining: make(chan struct{}, 1), idle: make(chan struct{}, 1),
 	}
+	v.life, v.end = context.WithCancel(context.Background())
+	v.placements.Store(&placements)
+	v.Parity = newParity(v)
+	return v
+}
+
+// Placements are the version's sessions in order of preference; at least one. The caller
+// must not change the list. Devices that join later are in later lists.
+func (v *Version) Placements() []*Placement { return *v.placements.Load() }
+
+// Preferred is the placement that requests go to unless there is a reason against it.
+func (v *Version) Preferred() *Placement { return v.Placements()[0] }
+
+// Fallback is when requests may leave the preferred device: what the settings say, until
+// devices are found to disagree.
+func (v *Version) Fallback() Fallback {
+	if v.noFallback.Load() {
+		return FallbackNever
+	}
+	return v.Config.Fallback
+}
+
+// join adds a placement. It returns false, and the session is the caller's to close, if
+// the version has been closed.
+func (v *Version) join(p *Placement, rank func(device string) int) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.mu.closed {
+		return false
+	}
+	all := insert(v.Placements(), p, rank)
+	v.placements.Store(&all)
+	return true
+}
+
+// part takes a placement out again. It returns false if the version's closing has it.
+func (v *Version) part(p *Placement) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.mu.closed {
+		return false
+	}
+	all := without(v.Placements(), p)
+	v.placements.Store(&all)
+	return true
+}
+
+// closeSessions closes each session once and returns what went wrong. It is called once,
+// after the last run.
+func (v *Version) closeSessions() []zap.Field {
+	v.mu.Lock()
+	v.mu.closed = true
+	v.mu.Unlock()
+	var faults []zap.Field
+	for _, p := range v.Placements() {
+		if err := p.Session.Close(); err != nil {
+			faults = append(faults, zap.NamedError(p.Device, err))
+		}
+	}
+	return faults
 }
 
 // tryPin counts a request in, unless the version was retired.

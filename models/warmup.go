@@ -25,7 +25,7 @@ const (
 // warmup runs every batch size on every lane until times are steady and keeps the
 // medians as the first cost curve. Time is measured over run and scatter, as the
 // scheduler will see it.
-func (p *prover) warmup(ctx context.Context) (Verdict, error) {
+func (p *proof) warmup(ctx context.Context) (Verdict, error) {
 	if len(p.rows) == 0 {
 		return Verdict{Outcome: Skipped, Text: "no row is known that the model takes: costs are learned from traffic; add a " + GoldenFile}, nil
 	}
@@ -40,15 +40,40 @@ func (p *prover) warmup(ctx context.Context) (Verdict, error) {
 		return Verdict{}, err
 	}
 	for _, m := range sweep {
-		p.report.Curve = append(p.report.Curve, m.point())
+		p.about.Curve = append(p.about.Curve, m.point())
 	}
-	p.report.Curve.Monotone()
-	p.report.Target = p.report.Curve.Best(max(1, p.bundle.Schema.MaxBatch), p.bundle.Config.Budget/2)
+	p.about.Curve.Monotone()
+	p.about.Target = p.target(p.bundle.Config.Budget / 2)
 	return p.warmupVerdict(sweep), nil
 }
 
+// sweepSizes are the batch sizes that are measured: those that the device takes, or a
+// ladder of its own where it takes any.
+func (p *proof) sweepSizes() []int {
+	if p.about.Sizes != nil {
+		return p.about.Sizes
+	}
+	return cost.Sizes(p.bundle.Schema.MaxBatch)
+}
+
+// target is the batch size of highest throughput within limit; one of the device's, if it
+// does not take any.
+func (p *proof) target(limit time.Duration) int {
+	curve := p.about.Curve
+	if p.about.Sizes == nil {
+		return curve.Best(max(1, p.bundle.Schema.MaxBatch), limit)
+	}
+	best := p.about.Sizes[0]
+	for _, size := range p.about.Sizes {
+		if curve.At(size) <= limit && curve.RowsPerSecond(size) > curve.RowsPerSecond(best) {
+			best = size
+		}
+	}
+	return best
+}
+
 // sweep measures the sizes, without the largest ones of a slow model.
-func (p *prover) sweep(ctx context.Context) ([]*measurement, error) {
+func (p *proof) sweep(ctx context.Context) ([]*measurement, error) {
 	s := p.bundle.Schema
 	rows := p.rows
 	if s.Batchable() {
@@ -59,13 +84,15 @@ func (p *prover) sweep(ctx context.Context) ([]*measurement, error) {
 		return nil, err
 	}
 	var all []*measurement
-	for _, size := range cost.Sizes(s.MaxBatch) {
+	for _, size := range p.sweepSizes() {
 		m := newMeasurement(rows, size)
 		if err := p.settleIn(ctx, m); err != nil {
 			return nil, err
 		}
 		all = append(all, m)
-		if p.expired(start, p.opts.GateLimit) {
+		// A ladder's size that is new to a device may cost it seconds: better now than in
+		// a request's budget.
+		if p.about.Sizes == nil && p.expired(start, p.opts.GateLimit) {
 			break
 		}
 	}
@@ -89,14 +116,14 @@ func (p *prover) sweep(ctx context.Context) ([]*measurement, error) {
 
 // settleIn runs a size on every lane, which touches their memory, and keeps a time, so
 // that every size has one however little time is left.
-func (p *prover) settleIn(ctx context.Context, m *measurement) error {
+func (p *proof) settleIn(ctx context.Context, m *measurement) error {
 	start := p.watch()
-	for i := range max(discardedRuns, p.opts.Lanes) {
+	for i := range max(discardedRuns, p.lanes) {
 		// A slow model's first run says enough about it once all lanes are warm.
-		if i >= p.opts.Lanes && p.expired(start, p.opts.WarmupBudget/10) {
+		if i >= p.lanes && p.expired(start, p.opts.WarmupBudget/10) {
 			break
 		}
-		took, err := p.timeRun(ctx, i%p.opts.Lanes, m)
+		took, err := p.timeRun(ctx, i%p.lanes, m)
 		if err != nil {
 			return err
 		}
@@ -106,12 +133,12 @@ func (p *prover) settleIn(ctx context.Context, m *measurement) error {
 }
 
 // round adds a round of runs, or what the time allows of it.
-func (p *prover) round(ctx context.Context, m *measurement, start stopwatch) error {
+func (p *proof) round(ctx context.Context, m *measurement, start stopwatch) error {
 	for i := range runsPerRound {
 		if p.expired(start, p.opts.WarmupBudget) {
 			return nil
 		}
-		took, err := p.timeRun(ctx, i%p.opts.Lanes, m)
+		took, err := p.timeRun(ctx, i%p.lanes, m)
 		if err != nil {
 			return err
 		}
@@ -121,7 +148,7 @@ func (p *prover) round(ctx context.Context, m *measurement, start stopwatch) err
 }
 
 // timeRun measures one run with its scatter. Tasks are prepared and released outside.
-func (p *prover) timeRun(ctx context.Context, lane int, m *measurement) (time.Duration, error) {
+func (p *proof) timeRun(ctx context.Context, lane int, m *measurement) (time.Duration, error) {
 	p.pace.rest(ctx)
 	m.runs++
 	tasks, parts := p.batch(m.batch)
@@ -131,8 +158,8 @@ func (p *prover) timeRun(ctx context.Context, lane int, m *measurement) (time.Du
 	return clock.Now().Sub(begin), err
 }
 
-func (p *prover) warmupVerdict(sweep []*measurement) Verdict {
-	curve := p.report.Curve
+func (p *proof) warmupVerdict(sweep []*measurement) Verdict {
+	curve := p.about.Curve
 	runs, unsteady := 0, 0
 	for _, m := range sweep {
 		runs += m.runs
@@ -143,7 +170,7 @@ func (p *prover) warmupVerdict(sweep []*measurement) Verdict {
 	first, last := curve[0], curve[len(curve)-1]
 	text := fmt.Sprintf("%d runs of %s: 1 row in %v", runs, p.source, round(first.P50))
 	if len(curve) > 1 {
-		text += fmt.Sprintf(", %d in %v; target batch %d", last.Rows, round(last.P50), p.report.Target)
+		text += fmt.Sprintf(", %d in %v; target batch %d", last.Rows, round(last.P50), p.about.Target)
 	}
 	if budget := p.bundle.Config.Budget; first.P50 > budget {
 		text += fmt.Sprintf("; one row already takes longer than the budget of %v", budget)
@@ -151,7 +178,7 @@ func (p *prover) warmupVerdict(sweep []*measurement) Verdict {
 	if unsteady > 0 {
 		text += fmt.Sprintf("; %d of %d sizes were not steady within the time given", unsteady, len(curve))
 	}
-	if left := len(cost.Sizes(p.bundle.Schema.MaxBatch)) - len(curve); left > 0 {
+	if left := len(p.sweepSizes()) - len(curve); left > 0 {
 		text += fmt.Sprintf("; the %d largest sizes were left out after %v and are extrapolated", left, p.opts.GateLimit)
 	}
 	return Verdict{Outcome: Passed, Text: text}

@@ -18,6 +18,8 @@ import (
 // answers are the session's own, the time is the curve's. It sleeps rather than burns, because
 // a processor is free while an accelerator runs.
 type Device struct {
+	// OnLoss is called before a run for the order LoseMemory; nil ignores it.
+	OnLoss  func()
 	curve   cost.Curve
 	control string
 
@@ -35,6 +37,9 @@ type Orders struct {
 	Fail bool `json:"fail"`
 	// MemoryRows makes a batch of so many rows or more run out of memory; 0 none.
 	MemoryRows int `json:"memory_rows"`
+	// LoseMemory makes the process of the device lose the memory that it shares with the
+	// gateway: see Device.OnLoss.
+	LoseMemory bool `json:"lose_memory"`
 }
 
 // NewDevice makes a device. control is the path of a file of Orders; empty for none.
@@ -49,6 +54,9 @@ func (d *Device) Run(rows int, run func() error) error {
 	orders, err := d.orders()
 	if err != nil {
 		return err
+	}
+	if orders.LoseMemory && d.OnLoss != nil {
+		d.OnLoss()
 	}
 	slow := orders.Slow
 	if slow == 0 {

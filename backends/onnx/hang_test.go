@@ -124,11 +124,11 @@ func TestCloseWaitsForRuns(t *testing.T) {
 	var ended clock.Instant
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		s.use.enter() // as Run does, but known to have happened before Close starts
+		s.use.Enter() // as Run does, but known to have happened before Close starts
 		close(began)
 		_, err = s.Run(0, []task.Part{whole(slowTask(s, 1))}, clock.Never)
 		ended = clock.Now()
-		s.use.leave()
+		s.use.Leave()
 	})
 	<-began
 	for range 2 {

@@ -30,7 +30,11 @@ func needLibrary(tb testing.TB) {
 			tb.Skip("no ONNX Runtime here: run scripts/onnxruntime.sh or set SLUICE_ONNXRUNTIME")
 		}
 	}
-	if err := Init(Library{Path: path}); err != nil {
+	lib := Library{Path: path}
+	if _, err := os.Stat(filepath.Join(swiftShader, "libvulkan.so.1")); err == nil {
+		lib.Folders = []string{swiftShader}
+	}
+	if err := Init(lib); err != nil {
 		tb.Fatal(err)
 	}
 }

@@ -18,10 +18,10 @@ func (p *port) readMaps(k *call, v value, rows int) (row []int64, data []byte, e
 	switch {
 	case err != nil:
 		return nil, nil, err
-	case !isSequence || (p.batched && items != rows):
+	case !isSequence || (p.Batched && items != rows):
 		return nil, nil, fmt.Errorf("it has %d maps for a batch of %d rows", items, rows)
 	}
-	labels := p.spec.Labels
+	labels := p.Spec.Labels
 	p.text = p.text[:0]
 	for i := range items {
 		if labels, err = p.readMap(k, v, i, labels); err != nil {
@@ -29,7 +29,7 @@ func (p *port) readMaps(k *call, v value, rows int) (row []int64, data []byte, e
 		}
 	}
 	p.shape = p.shape[:0]
-	if !p.batched {
+	if !p.Batched {
 		p.shape = append(p.shape, int64(items))
 	}
 	p.shape = append(p.shape, int64(len(labels)))
@@ -59,10 +59,10 @@ func (p *port) readMap(k *call, v value, i int, labels []string) ([]string, erro
 	if err != nil {
 		return nil, err
 	}
-	if !d.is(p.spec.Type) {
-		return nil, fmt.Errorf("its values have ONNX type %d, not %s", d.element, p.spec.Type)
+	if !d.is(p.Spec.Type) {
+		return nil, fmt.Errorf("its values have ONNX type %d, not %s", d.element, p.Spec.Type)
 	}
-	data, size := d.bytes(p.spec.Type), p.spec.Type.Size()
+	data, size := d.bytes(p.Spec.Type), p.Spec.Type.Size()
 	if len(keys) != len(labels) || len(data) != len(keys)*size {
 		return nil, fmt.Errorf("it has %d keys and %d bytes of values for %d labels", len(keys), len(data), len(labels))
 	}

@@ -33,6 +33,7 @@ import (
 // slab is zeroed C memory: it never moves, so ONNX Runtime may keep its address.
 type slab struct {
 	bytes []byte
+	given bool // it belongs to somebody else
 }
 
 // Slabs from here on are mapped on their own: pages that no batch reaches are never
@@ -45,6 +46,9 @@ func (s *slab) ensure(n int) (moved bool, err error) {
 	if n <= len(s.bytes) && s.bytes != nil {
 		return false, nil
 	}
+	if s.given {
+		return false, fmt.Errorf("%d bytes of memory were given for a batch of %d", len(s.bytes), n)
+	}
 	size := max(n, 2*len(s.bytes), 64)
 	p := C.slab_new(C.size_t(size), mappedSize)
 	if p == nil {
@@ -55,11 +59,20 @@ func (s *slab) ensure(n int) (moved bool, err error) {
 	return true, nil
 }
 
+// adopt makes memory of somebody else's, which must hold n bytes, the slab's.
+func (s *slab) adopt(memory []byte, n int) error {
+	if len(memory) < n {
+		return fmt.Errorf("%d bytes of memory were given for a batch of %d", len(memory), n)
+	}
+	s.bytes, s.given = memory, true
+	return nil
+}
+
 func (s *slab) pointer() unsafe.Pointer { return unsafe.Pointer(unsafe.SliceData(s.bytes)) }
 
 func (s *slab) free() {
-	if s.bytes != nil {
+	if s.bytes != nil && !s.given {
 		C.slab_free(s.pointer(), C.size_t(len(s.bytes)), mappedSize)
-		s.bytes = nil
 	}
+	s.bytes, s.given = nil, false
 }

@@ -1,57 +1,44 @@
 package onnx
 
 import (
-	"fmt"
-
 	"sluice/internal/clock"
-	"sluice/internal/fault"
+	"sluice/internal/rows"
 	"sluice/internal/task"
 )
 
 // Run gathers the parts into the lane and runs the session. It is task.Runner's Run.
 func (s *Session) Run(lane int, parts []task.Part, limit clock.Instant) (t task.Timing, err error) {
-	if !s.use.enter() {
+	if !s.use.Enter() {
 		return t, errClosed
 	}
-	defer s.use.leave()
+	defer s.use.Leave()
 	l := &s.lanes[lane]
 	l.ran = 0
-	wanted, err := l.gather(s, parts)
-	if err != nil {
-		return t, asFault(err)
+	if err := l.gather(s, parts); err != nil {
+		return t, rows.AsFault(err)
 	}
 	t.Gathered = clock.Now()
-	err = s.execute(l, wanted, limit)
+	err = s.execute(l, l.batch.Wanted, limit)
 	t.Done = clock.Now()
 	if err == nil {
-		l.ran = wanted
+		l.ran = l.batch.Wanted
 	}
 	return t, err
-}
-
-// asFault hides from the client what gather could not foresee.
-func asFault(err error) error {
-	var f *fault.Error
-	if f = fault.Of(err); f.Kind != fault.Internal {
-		return f
-	}
-	return fault.Wrap(fault.InferenceFailed, err, "the model could not be run on this batch")
 }
 
 // RunRaw makes the C call alone, on whatever the lane's memory holds (zeros at first),
 // with free axes at the first padding bucket or else 1. It is for warm-up, where the
 // inputs do not matter, and for measuring the model without the gateway.
-func (s *Session) RunRaw(lane, rows int) error {
-	if !s.use.enter() {
+func (s *Session) RunRaw(lane, n int) (err error) {
+	if !s.use.Enter() {
 		return errClosed
 	}
-	defer s.use.leave()
+	defer s.use.Leave()
 	l := &s.lanes[lane]
 	l.ran = 0
-	if most := max(s.schema.MaxBatch, 1); rows < 1 || rows > most {
-		return fmt.Errorf("cannot run a batch of %d rows; it must have 1 to %d", rows, most)
+	if l.batch, err = s.measureRaw(n, 0); err != nil {
+		return err
 	}
-	l.rows, l.filled = rows, max(rows, s.fixed)
 	for i := range l.in {
 		if err := l.bindBlank(s, i); err != nil {
 			return err
@@ -60,33 +47,26 @@ func (s *Session) RunRaw(lane, rows int) error {
 	if err := l.bindOutputs(); err != nil {
 		return err
 	}
-	return s.execute(l, uint64(1)<<len(l.out)-1, clock.Never)
+	return s.execute(l, l.batch.Wanted, clock.Never)
 }
 
 // bindBlank binds an input without a caller's data.
 func (l *lane) bindBlank(s *Session, i int) (err error) {
 	p := &l.in[i]
-	if p.fixed {
-		l.call.in[i], err = p.view(l.call, l.filled)
+	if p.Fixed {
+		l.call.in[i], err = p.view(l.call, l.batch.Filled)
 		return err
 	}
-	row := p.shape[:0]
+	row := s.layout.BlankRow(i, p.shape[:0])
+	p.shape = row
 	n := 1
-	for axis, d := range p.row {
-		if d < 0 {
-			d = 1
-			if pad := s.schema.Padding; pad != nil && pad.InputAxis[i] == axis+1 && len(pad.Buckets) > 0 {
-				d = int64(pad.Buckets[0])
-			}
-		}
-		row = append(row, d)
+	for _, d := range row {
 		n *= int(d)
 	}
-	p.shape = row
-	if size := p.spec.Type.Size(); size > 0 {
-		return p.bindFree(l, i, row, n*size)
+	if size := p.Spec.Type.Size(); size > 0 {
+		return p.bindOwn(l, i, row, n*size)
 	}
-	return p.blankStrings(l, i, row, n*l.filled)
+	return p.blankStrings(l, i, row, n*l.batch.Filled)
 }
 
 // blankStrings binds empty strings.
@@ -102,7 +82,7 @@ func (p *port) blankStrings(l *lane, i int, row []int64, n int) (err error) {
 		p.words(n)[k] = uintptr(p.memory.pointer())
 	}
 	release(p.made)
-	p.setDims(l.filled, row)
+	p.dims = p.AppendShape(p.dims[:0], l.batch.Filled, row)
 	p.made, err = l.call.strings(p.dims, p.table.pointer(), n)
 	l.call.in[i] = p.made
 	return err

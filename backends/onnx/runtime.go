@@ -29,6 +29,10 @@ const (
 type Library struct {
 	// Path names libonnxruntime.so; relative paths count from the working directory.
 	Path string
+	// Folders hold libraries that lie off the loader's path and that a device needs: CUDA's, cuDNN's,
+	// TensorRT's, the Vulkan loader. A folder of folders as PyPI's `nvidia` does too. They are
+	// opened for the whole process, once, with the first call.
+	Folders []string
 }
 
 var library struct {
@@ -58,13 +62,13 @@ func Init(lib Library) error {
 		return library.err
 	case "":
 		library.path = path
-		library.memory, library.err = load(path)
+		library.memory, library.err = load(path, lib.Folders)
 		return library.err
 	}
 	return fmt.Errorf("cannot load ONNX Runtime from %s: a process can load one library, and tried %s", path, library.path)
 }
 
-func load(path string) (memory unsafe.Pointer, err error) {
+func load(path string, folders []string) (memory unsafe.Pointer, err error) {
 	// From 1.29 on the library sends usage data unless this is in the C environment
 	// before it starts; later switches come after the first event.
 	if err := os.Setenv("ORT_DISABLE_TELEMETRY", "1"); err != nil {
@@ -73,14 +77,27 @@ func load(path string) (memory unsafe.Pointer, err error) {
 	if C.sluice_linked() == 0 {
 		return nil, errors.New("cannot load ONNX Runtime: this binary was linked without onnxruntime_go's C functions")
 	}
+	// A CUDA GPU's number is then nvidia-smi's, whichever is the fastest.
+	if os.Getenv("CUDA_DEVICE_ORDER") == "" {
+		os.Setenv("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
+	}
+	if err := openFolders(folders, filepath.Dir(path)); err != nil {
+		return nil, fmt.Errorf("cannot load ONNX Runtime: %w", err)
+	}
+	// Before the binding asks for an interface that an old library does not have, with an
+	// error that names no version.
+	version, err := libraryVersion(path)
+	if err != nil {
+		return nil, fmt.Errorf("cannot load ONNX Runtime from %s: %w", path, err)
+	}
+	if err := checkVersion(version); err != nil {
+		return nil, fmt.Errorf("cannot use %s: %w", path, err)
+	}
 	// Only fatal: what fails in a run is returned as an error, and a client must not
 	// be able to fill the log.
 	ort.SetSharedLibraryPath(path)
 	if err := ort.InitializeEnvironment(ort.WithLogLevelFatal()); err != nil {
-		return nil, fmt.Errorf("cannot load ONNX Runtime from %s (versions 1.%d to 1.%d are supported): %w", path, oldestMinor, newestMinor, err)
-	}
-	if err := checkVersion(ort.GetVersion()); err != nil {
-		return nil, fmt.Errorf("cannot use %s: %w", path, err)
+		return nil, fmt.Errorf("cannot load ONNX Runtime %s from %s: %w", version, path, err)
 	}
 	info, err := ort.GetMemoryInfo()
 	if err != nil {
@@ -99,6 +116,14 @@ func Version() string {
 	return ort.GetVersion()
 }
 
+// minorVersion is the library's y of 1.y.z.
+func minorVersion() int {
+	_, rest, _ := strings.Cut(ort.GetVersion(), ".")
+	minor, _, _ := strings.Cut(rest, ".")
+	n, _ := strconv.Atoi(minor)
+	return n
+}
+
 func checkVersion(version string) error {
 	parts := strings.Split(version, ".")
 	if len(parts) >= 2 && parts[0] == "1" {
@@ -107,5 +132,5 @@ func checkVersion(version string) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("it is ONNX Runtime %s; versions 1.%d to 1.%d are supported", version, oldestMinor, newestMinor)
+	return fmt.Errorf("it is ONNX Runtime %s; versions 1.%d to 1.%d are supported: name one of them, as scripts/onnxruntime.sh fetches", version, oldestMinor, newestMinor)
 }

@@ -17,7 +17,10 @@ import (
 
 	"sluice/backends"
 	"sluice/internal/clock"
+	"sluice/internal/device"
+	"sluice/internal/rows"
 	"sluice/internal/tensor"
+	"sluice/internal/usage"
 )
 
 // Options say how a model is opened.
@@ -36,17 +39,29 @@ type Options struct {
 	// External is set when weights lie in files beside the model, so that ONNX
 	// Runtime has to read it by its path.
 	External bool
+	// Provider is the device; the zero value is the CPU.
+	Provider Provider
+	// Digest is the model's identity, for what is kept on disk between processes. Empty
+	// means the file's own SHA-256, which leaves out weights beside it.
+	Digest string
+	// Memory gives the memory of a fixed input's or output's rows, for the largest batch; nil,
+	// or no memory for one of them, means C memory of the session's own. What it gives must not
+	// be Go memory, and must stay until the session is closed.
+	Memory func(lane int, output bool, index int) []byte
 }
 
-// Session is one model version on the CPU.
+// Session is one model version on one device.
 type Session struct {
 	schema *tensor.Schema
-	fixed  int
+	sizes  []int // that batches are filled to; nil: as they are
+	place  place
+	layout *rows.Layout
+	memory func(lane int, output bool, index int) []byte
 	handle *C.OrtSession
 	owner  *ort.DynamicAdvancedSession
 	lanes  []lane
 	watch  watchdog
-	use    usage
+	use    usage.Count
 	once   sync.Once
 }
 
@@ -60,16 +75,18 @@ func Open(path string, o Options) (*Session, error) {
 	if err := o.check(); err != nil {
 		return nil, fmt.Errorf("cannot open model: %w", err)
 	}
-	owner, err := create(path, o)
+	sizes := device.Sizes(o.Provider.Device.Kind, o.Schema.MaxBatch, o.FixedBatch)
+	layout, err := rows.New(o.Schema, sizes)
 	if err != nil {
 		return nil, fmt.Errorf("cannot open model: %w", err)
 	}
-	s := &Session{schema: o.Schema, owner: owner}
-	if o.Schema.Batchable() {
-		s.fixed = o.FixedBatch
+	s := &Session{schema: o.Schema, sizes: sizes, layout: layout, memory: o.Memory}
+	s.place.init(&o.Provider)
+	if s.owner, err = create(path, o, &s.place); err != nil {
+		return nil, fmt.Errorf("cannot open model: %w", deviceFault(s.place.kind, err))
 	}
-	s.use.init()
-	if s.handle, err = sessionHandle(owner); err == nil {
+	s.use.Init()
+	if s.handle, err = sessionHandle(s.owner); err == nil {
 		err = s.openLanes(max(o.Lanes, 1))
 	}
 	if err != nil {
@@ -89,8 +106,9 @@ func (o Options) check() error {
 		return fmt.Errorf("it has %d outputs; %d are the most", len(s.Outputs), C.SLUICE_MAX_OUTPUTS)
 	case o.FixedBatch > 0 && o.FixedBatch < s.MaxBatch:
 		return fmt.Errorf("the file fixes the batch at %d rows and the schema allows %d", o.FixedBatch, s.MaxBatch)
-	case s.Padding == nil:
-		return nil
+	}
+	if err := o.Provider.Check(); err != nil || s.Padding == nil {
+		return err
 	}
 	p := s.Padding
 	if len(p.InputAxis) != len(s.Inputs) || len(p.OutputAxis) != len(s.Outputs) || len(p.Values) != len(s.Inputs) || !s.Batchable() {
@@ -106,21 +124,32 @@ func (o Options) check() error {
 
 // create makes the C session: from bytes where it can, since the library's way by path
 // leaks the path.
-func create(path string, o Options) (owner *ort.DynamicAdvancedSession, err error) {
+func create(path string, o Options, at *place) (owner *ort.DynamicAdvancedSession, err error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
 	opening.Lock()
 	defer opening.Unlock()
-	so, err := sessionOptions(o)
+	err = at.do(func() (err error) {
+		owner, err = createFrom(path, data, &o)
+		return err
+	})
+	return owner, err
+}
+
+func createFrom(path string, data []byte, o *Options) (owner *ort.DynamicAdvancedSession, err error) {
+	so, err := sessionOptions(*o)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, so.Destroy()) }()
+	if err := o.Provider.attach(so, o, data); err != nil {
+		return nil, fmt.Errorf("cannot use device %s: %w", o.Provider.Device, err)
+	}
 	ins, outs := specNames(o.Schema.Inputs), specNames(o.Schema.Outputs)
 	if o.External {
 		return ort.NewDynamicAdvancedSession(path, ins, outs, so)
-	}
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
 	}
 	return ort.NewDynamicAdvancedSessionWithONNXData(data, ins, outs, so)
 }
@@ -185,7 +214,7 @@ func sessionHandle(owner *ort.DynamicAdvancedSession) (*C.OrtSession, error) {
 func (s *Session) openLanes(n int) error {
 	s.lanes = make([]lane, n)
 	for i := range s.lanes {
-		if err := s.lanes[i].open(s); err != nil {
+		if err := s.lanes[i].open(s, i); err != nil {
 			return err
 		}
 	}
@@ -204,24 +233,35 @@ func (s *Session) Lanes() int { return len(s.lanes) }
 func (s *Session) Close() error {
 	var err error
 	s.once.Do(func() {
-		s.use.close()
+		s.use.Close()
 		s.watch.stop()
 		for i := range s.lanes {
 			s.lanes[i].close()
 		}
 		opening.Lock()
 		defer opening.Unlock()
-		err = s.owner.Destroy()
+		err = s.place.do(s.owner.Destroy)
 	})
 	return err
 }
 
 // execute runs what the lane has gathered.
 func (s *Session) execute(l *lane, wanted uint64, limit clock.Instant) error {
+	s.place.enter()
+	defer s.place.leave()
 	s.watch.begin(l, limit)
-	err := l.call.run(s.handle, wanted)
+	err := s.run(l, wanted)
 	if cut := s.watch.end(l); cut && err != nil {
 		return cutShort(err)
 	}
-	return runFault(err)
+	return s.place.fault(err)
+}
+
+func (s *Session) run(l *lane, wanted uint64) error {
+	if !s.place.foreign || s.place.ran.Load() {
+		return l.call.run(s.handle, wanted)
+	}
+	_, err := keepSignals(func() error { return l.call.run(s.handle, wanted) })
+	s.place.ran.Store(true)
+	return err
 }

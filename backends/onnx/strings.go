@@ -16,19 +16,19 @@ const wordSize = int(unsafe.Sizeof(uintptr(0)))
 // gatherStrings makes a tensor of the parts' strings: their text with a NUL after each
 // in the lane's memory, pointers to them in its table. ONNX Runtime copies both.
 func (p *port) gatherStrings(l *lane, i int, parts []task.Part) error {
-	row, err := p.commonRow(i, parts, -1)
+	row, err := p.CommonRow(parts, -1)
 	if err != nil {
 		return err
 	}
 	perRow, ok := tensor.Elements(row)
 	if !ok {
-		return fault.Newf(fault.ShapeTooLarge, "input %q has rows of shape %v", p.spec.Name, row)
+		return fault.Newf(fault.ShapeTooLarge, "input %q has rows of shape %v", p.Spec.Name, row)
 	}
 	size := 0
 	for _, part := range parts {
 		got := len(part.Task.Inputs[i].Data)
 		if perRow > int64(got/4/part.Task.Rows) {
-			return fault.Newf(fault.InvalidBytes, "input %q has %d bytes, too few for %d rows of %d strings", p.spec.Name, got, part.Task.Rows, perRow)
+			return fault.Newf(fault.InvalidBytes, "input %q has %d bytes, too few for %d rows of %d strings", p.Spec.Name, got, part.Task.Rows, perRow)
 		}
 		size += got
 	}
@@ -36,7 +36,7 @@ func (p *port) gatherStrings(l *lane, i int, parts []task.Part) error {
 	if _, err := p.memory.ensure(max(size, 1)); err != nil {
 		return err
 	}
-	total := l.filled * int(perRow)
+	total := l.batch.Filled * int(perRow)
 	if _, err := p.table.ensure(max(total, 1) * wordSize); err != nil {
 		return err
 	}
@@ -51,10 +51,10 @@ func (p *port) gatherStrings(l *lane, i int, parts []task.Part) error {
 		table[n] = table[n-int(perRow)]
 	}
 	release(p.made)
-	p.setDims(l.filled, row)
+	p.dims = p.AppendShape(p.dims[:0], l.batch.Filled, row)
 	if p.made, err = l.call.strings(p.dims, p.table.pointer(), total); err != nil {
 		p.made = nil
-		return fmt.Errorf("input %q: %w", p.spec.Name, err)
+		return fmt.Errorf("input %q: %w", p.Spec.Name, err)
 	}
 	l.call.in[i] = p.made
 	return nil
@@ -70,19 +70,19 @@ func (p *port) addStrings(table []uintptr, at, n int, part task.Part, i, perRow 
 	if !part.Whole() {
 		var err error
 		if span, err = tensor.BytesSpan(span, part.From*perRow, part.Rows()*perRow); err != nil {
-			return 0, 0, fault.Newf(fault.InvalidBytes, "input %q: %v", p.spec.Name, err)
+			return 0, 0, fault.Newf(fault.InvalidBytes, "input %q: %v", p.Spec.Name, err)
 		}
 	}
 	base := uintptr(p.memory.pointer())
 	for first := n; n < first+part.Rows()*perRow; n++ {
 		if len(span) < 4 || uint64(binary.LittleEndian.Uint32(span)) > uint64(len(span)-4) {
-			return 0, 0, fault.Newf(fault.InvalidBytes, "input %q has fewer than %d whole strings", p.spec.Name, part.Rows()*perRow)
+			return 0, 0, fault.Newf(fault.InvalidBytes, "input %q has fewer than %d whole strings", p.Spec.Name, part.Rows()*perRow)
 		}
 		size := int(binary.LittleEndian.Uint32(span))
 		text := span[4 : 4+size]
 		span = span[4+size:]
 		if bytes.IndexByte(text, 0) >= 0 {
-			return 0, 0, fault.Newf(fault.InvalidBytes, "input %q has a string with a NUL byte (element %d); the model takes none", p.spec.Name, part.From*perRow+n-first)
+			return 0, 0, fault.Newf(fault.InvalidBytes, "input %q has a string with a NUL byte (element %d); the model takes none", p.Spec.Name, part.From*perRow+n-first)
 		}
 		table[n] = base + uintptr(at)
 		at += copy(p.memory.bytes[at:], text)

@@ -40,6 +40,10 @@ type Device struct {
 	// Contention is how much longer, as a part, a run takes for each other lane that is
 	// busy when it starts: lanes that share memory, caches or cores.
 	Contention float64
+	// FallbackShare is batcher.DeviceOptions.FallbackShare.
+	FallbackShare float64
+	// Stage is batcher.DeviceOptions.Stage: the device runs one batch at a time.
+	Stage time.Duration
 }
 
 // Model has a true latency by batch size for each device, nil where it does not run.
@@ -56,6 +60,8 @@ type Stream struct {
 	Budget   time.Duration
 	Rows     int // 0 means 1
 	Class    task.Priority
+	// Source, if not nil, takes the place of all the other fields.
+	Source Source
 }
 
 // Noise is what makes two runs of one batch size differ.
@@ -116,6 +122,9 @@ func (c *Config) validate() error {
 		}
 	}
 	for i, s := range c.Streams {
+		if s.Source != nil {
+			continue // what it yields is held to the limits as it comes
+		}
 		if s.Model < 0 || s.Model >= len(c.Models) {
 			fault("stream %d is for model %d; there are %d", i, s.Model, len(c.Models))
 		} else if s.Rows > c.Models[s.Model].MaxBatch {

@@ -17,6 +17,9 @@ func (w *world) count(r *Request) *Count {
 
 // finish ends a request whose batch has run.
 func (w *world) finish(r *Request, probe bool) {
+	if r.state == ended { // its other run was faster
+		return
+	}
 	r.state = ended
 	w.result.End = w.now
 	c := w.count(r)
@@ -64,19 +67,21 @@ func (w *world) observe(d Decision) {
 	}
 }
 
-// check holds a sealed batch to what a session can run.
+// check holds a sealed batch to what a session can run, and marks its requests as running, so
+// that one that is in it twice is found out.
 func (w *world) check(b *Batch) bool {
 	if b.Model < 0 || b.Model >= len(w.cfg.Models) || w.cfg.Models[b.Model].Curves[b.Lane.Device] == nil {
 		w.result.fault(w.now, "a batch for model %d on device %d", b.Model, b.Lane.Device)
 		return false
 	}
 	rows := 0
-	for i, r := range b.Requests {
+	for _, r := range b.Requests {
 		rows += r.Rows
-		if r.state != waiting || slices.Contains(b.Requests[:i], r) {
+		if r.state != waiting && !(b.Hedge && r.state == running) {
 			w.result.fault(w.now, "request %d was sealed twice, or after its end", r.Seq)
 			return false
 		}
+		r.state = running
 		if r.Model != b.Model {
 			w.result.fault(w.now, "request %d of model %d is in a batch of model %d", r.Seq, r.Model, b.Model)
 			return false
@@ -92,18 +97,26 @@ func (w *world) check(b *Batch) bool {
 // rounding is how far a policy may round its predictions up.
 const rounding = time.Microsecond
 
+// deviceOf is where a request waits.
+func (w *world) deviceOf(r *Request) int {
+	if p, ok := w.policy.(interface{ DeviceOf(*Request) int }); ok {
+		return p.DeviceOf(r)
+	}
+	return r.Device
+}
+
 // audit looks for an idle lane and a request that waits for its device and could still
 // be served.
 func (w *world) audit() {
 	w.queue = slices.DeleteFunc(w.queue, func(r *Request) bool { return r.state != waiting })
 	for i := range w.lanes {
 		l := &w.lanes[i]
-		if l.busy {
+		if l.busy || w.cfg.Devices[l.id.Device].Stage > 0 && w.active[l.id.Device] > 0 {
 			continue
 		}
 		for _, r := range w.queue {
 			curve := w.cfg.Models[r.Model].Curves[l.id.Device]
-			if r.Device == l.id.Device && curve != nil && r.Deadline > w.now.Add(curve.At(r.Rows)+rounding) {
+			if w.deviceOf(r) == l.id.Device && curve != nil && r.Deadline > w.now.Add(curve.At(r.Rows)+rounding) {
 				w.result.fault(w.now, "lane %v idles while request %d waits and could be served", l.id, r.Seq)
 				return
 			}

@@ -3,6 +3,7 @@ package sim
 import (
 	"time"
 
+	"sluice/batcher"
 	"sluice/internal/clock"
 	"sluice/internal/task"
 )
@@ -18,8 +19,13 @@ type Request struct {
 	Deadline clock.Instant
 	// Device is where the request waits. A policy with several devices sets it in Arrive.
 	Device int
+	// Reason is why it was refused or dropped. A policy that has reasons sets it.
+	Reason batcher.Reason
+	// Mark is for whoever watches the policy; nothing here reads it.
+	Mark uint8
 
-	state state
+	state  state
+	handle any // the policy's
 }
 
 // Lane is the right to run one batch on a device.
@@ -44,6 +50,8 @@ type Batch struct {
 	// Probe says that the policy knows the batch will be late and runs it to correct its
 	// estimates.
 	Probe bool
+	// Hedge says that the requests run elsewhere at the same time; the first run counts.
+	Hedge bool
 	// Dropped will never run. There may be some although no batch was sealed.
 	Dropped []*Request
 	// Wake is another idle lane that should call Next.

@@ -176,3 +176,22 @@ func BenchmarkVirtualRequest(b *testing.B) {
 		b.Fatal(err)
 	}
 }
+
+// A device with a stage is one lane that never pauses: it carries what one lane does, and
+// predicts its runs although they start later than they are sealed.
+func TestStagedDevice(t *testing.T) {
+	run := func(load float64, stage time.Duration) *Result {
+		cfg := one(resnet, maxBatch, Arrivals{Constant(load * resnet.RowsPerSecond(maxBatch)), 1}, 25*ms, 30*time.Second)
+		cfg.Noise = Usual
+		if stage > 0 {
+			cfg.Devices[0].Lanes, cfg.Devices[0].Stage = 2, stage
+		}
+		return mustRun(t, cfg, mustSchedule(t, cfg, Tuning{Seeds: [][]cost.Curve{{swept(resnet)}}}))
+	}
+	for _, load := range []float64{0.3, 0.6, 0.9, 1.5} {
+		plain, staged := run(load, 0), run(load, 500*time.Microsecond)
+		if staged.Goodput() < 0.98*plain.Goodput() || staged.Wasted() > 0.01 {
+			t.Errorf("load %g: goodput %.0f/s with a stage, %.0f/s without; %.4f wasted", load, staged.Goodput(), plain.Goodput(), staged.Wasted())
+		}
+	}
+}

@@ -18,12 +18,15 @@ type Scheduler struct {
 	model map[batcher.ModelID]int
 	items []*item // free ones
 	out   []*batcher.Item
+	drops []batcher.Drop
+	lost  []*Request // by Complete; Tick tells
 }
 
 // item is a request in the scheduler's hands.
 type item struct {
 	batcher.Item
 	request *Request
+	runs    int // batches that it is in
 }
 
 // Tuning is what a configuration leaves open. The zero value is the default.
@@ -31,6 +34,8 @@ type Tuning struct {
 	Options batcher.SchedulerOptions
 	// SpreadAfter is set for every device.
 	SpreadAfter time.Duration
+	// Fallback is set for every model.
+	Fallback batcher.Fallback
 	// Budgets and Weights are by model; nil means unknown and equal.
 	Budgets []time.Duration
 	Weights []float64
@@ -46,14 +51,14 @@ func NewScheduler(cfg Config, tune Tuning) (*Scheduler, error) {
 	s := &Scheduler{Core: batcher.New(tune.Options), model: map[batcher.ModelID]int{}}
 	var devices []batcher.DeviceID
 	for _, d := range cfg.Devices {
-		id, err := s.Core.AddDevice(batcher.DeviceOptions{Name: d.Name, Lanes: d.Lanes, SpreadAfter: tune.SpreadAfter})
+		id, err := s.Core.AddDevice(batcher.DeviceOptions{Name: d.Name, Lanes: d.Lanes, SpreadAfter: tune.SpreadAfter, FallbackShare: d.FallbackShare, Stage: d.Stage})
 		if err != nil {
 			return nil, err
 		}
 		devices = append(devices, id)
 	}
 	for i, m := range cfg.Models {
-		opts := batcher.ModelOptions{Name: m.Name, MaxBatch: m.MaxBatch}
+		opts := batcher.ModelOptions{Name: m.Name, MaxBatch: m.MaxBatch, Fallback: tune.Fallback}
 		if tune.Budgets != nil {
 			opts.Budget = tune.Budgets[i]
 		}
@@ -82,19 +87,23 @@ func NewScheduler(cfg Config, tune Tuning) (*Scheduler, error) {
 // Arrive implements Policy.
 func (s *Scheduler) Arrive(now clock.Instant, r *Request) (bool, Lane) {
 	it := s.item()
-	it.request = r
+	it.request, it.runs = r, 0
 	it.Item = batcher.Item{
 		Model: s.ids[r.Model], Rows: r.Rows, Bytes: int64(r.Rows), Arrived: r.Arrived, Deadline: r.Deadline,
 		Class: r.Class, Owner: it,
 	}
 	v := s.Core.Arrive(now, &it.Item)
 	if !v.Admitted {
+		r.Reason = v.Reason
 		s.release(&it.Item)
 		return false, NoLane
 	}
-	r.Device = int(it.Device)
+	r.handle = it
 	return true, lane(v.Wake)
 }
+
+// DeviceOf is where a request waits; the audit asks.
+func (s *Scheduler) DeviceOf(r *Request) int { return int(r.handle.(*item).Device) }
 
 // Next implements Policy.
 func (s *Scheduler) Next(now clock.Instant, id Lane, b *Batch) bool {
@@ -105,15 +114,20 @@ func (s *Scheduler) Next(now clock.Instant, id Lane, b *Batch) bool {
 	}
 	sealed := s.Core.Next(now, batcher.DeviceID(id.Device), id.Lane, own)
 	for _, d := range own.Dropped {
-		b.Dropped = append(b.Dropped, s.release(d.Item))
+		r := s.release(d.Item)
+		r.Reason = d.Reason
+		b.Dropped = append(b.Dropped, r)
 	}
 	b.Wake = lane(own.Wake)
 	if !sealed {
 		return false
 	}
 	b.Model, b.Rows, b.Padded, b.Probe = s.model[own.Model], own.Rows, own.Bucket, own.Probe
+	b.Hedge = own.Hedge
 	for _, it := range own.Items {
-		b.Requests = append(b.Requests, it.Owner.(*item).request)
+		on := it.Owner.(*item)
+		on.runs++
+		b.Requests = append(b.Requests, on.request)
 	}
 	return true
 }
@@ -121,22 +135,41 @@ func (s *Scheduler) Next(now clock.Instant, id Lane, b *Batch) bool {
 // Complete implements Policy.
 func (s *Scheduler) Complete(now clock.Instant, b *Batch, _ time.Duration) {
 	own := b.handle.(*batcher.Batch)
-	s.Core.Complete(now, own, false)
+	s.Core.Complete(now, own, batcher.Ran)
 	for _, it := range own.Items {
-		s.release(it)
+		on := it.Owner.(*item)
+		if on.runs--; on.runs == 0 {
+			s.release(it)
+		}
+	}
+	for _, d := range own.Dropped {
+		s.lost = append(s.lost, s.release(d.Item))
 	}
 }
 
 // TickAt implements Policy.
 func (s *Scheduler) TickAt() clock.Instant {
-	return min(s.Core.NextWake(), s.Core.NextDeadline())
+	if len(s.lost) > 0 {
+		return 0
+	}
+	return min(s.Core.NextWake(), s.Core.NextWatch(), s.Core.NextDeadline())
 }
 
 // Tick implements Policy.
 func (s *Scheduler) Tick(now clock.Instant, dropped []*Request) ([]*Request, Lane) {
 	s.out = s.Core.Expire(now, s.out[:0])
 	for _, it := range s.out {
-		dropped = append(dropped, s.release(it))
+		r := s.release(it)
+		r.Reason = batcher.Expired
+		dropped = append(dropped, r)
+	}
+	dropped = append(dropped, s.lost...)
+	s.lost = s.lost[:0]
+	if s.Core.NextWatch() <= now {
+		s.drops = s.Core.Watch(now, s.drops[:0])
+		for _, d := range s.drops {
+			dropped = append(dropped, s.release(d.Item))
+		}
 	}
 	if s.Core.NextWake() > now {
 		return dropped, NoLane

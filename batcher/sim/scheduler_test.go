@@ -65,6 +65,11 @@ func TestNothingLateAndNothingIdleWithAnOracle(t *testing.T) {
 	for seed := range uint64(60) {
 		cfg := drawn(seed)
 		cfg.Audit = true
+		for i := range cfg.Devices {
+			if cfg.Devices[i].Lanes == 2 {
+				cfg.Devices[i].Stage = time.Duration(seed%4) * 200 * time.Microsecond
+			}
+		}
 		r := mustRun(t, cfg, mustSchedule(t, cfg, Tuning{}))
 		if late := r.Late - r.LateProbes; late > 0 {
 			t.Errorf("seed %d: %d of %d executed requests were late", seed, late, r.OK+r.Late)

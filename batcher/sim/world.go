@@ -24,10 +24,12 @@ type world struct {
 	now     clock.Instant
 	events  events
 	streams []*rand.Rand
+	coming  []Arrival // by stream: the arrival that is scheduled
 	noise   disturbance
 	lanes   []laneState
-	first   []int // by device: place of its first lane in lanes
-	active  []int // by device: busy lanes
+	first   []int           // by device: place of its first lane in lanes
+	active  []int           // by device: busy lanes
+	free    []clock.Instant // by device: end of its last batch
 	ticking clock.Instant
 	seq     int
 	queue   []*Request // kept for the audit alone
@@ -54,11 +56,13 @@ func Run(cfg Config, policy Policy) (*Result, error) {
 	w.result.ByStream = make([]Count, len(cfg.Streams))
 	for d, device := range cfg.Devices {
 		w.first, w.active = append(w.first, len(w.lanes)), append(w.active, 0)
+		w.free = append(w.free, 0)
 		for i := range device.Lanes {
 			w.lanes = append(w.lanes, laneState{id: Lane{d, i}})
 		}
 		w.result.Devices = append(w.result.Devices, Usage{ByModel: make([]time.Duration, len(cfg.Models))})
 	}
+	w.coming = make([]Arrival, len(cfg.Streams))
 	for i := range cfg.Streams {
 		w.streams = append(w.streams, rand.New(rand.NewPCG(cfg.Seed, uint64(i)+1)))
 		w.schedule(i, 0)
@@ -84,24 +88,26 @@ func (w *world) step(e event) {
 	w.now = e.at
 	switch e.kind {
 	case arrival:
+		a := w.coming[e.index]
 		w.schedule(e.index, time.Duration(e.at))
-		w.arrive(e.index)
+		w.arrive(e.index, a)
 	case completion:
 		w.complete(&w.lanes[e.index])
 	case tick:
 		w.tick()
 	}
 	w.arm()
-	if w.cfg.Audit {
+	if w.cfg.Audit && w.policy.TickAt() > w.now { // else there is more to come at this instant
 		w.audit()
 	}
 }
 
 // schedule plans the next arrival of a stream.
 func (w *world) schedule(stream int, after time.Duration) {
-	at := w.cfg.Streams[stream].Arrivals.after(after, w.streams[stream])
-	if at < w.cfg.Warmup+w.cfg.Length {
-		w.events.push(clock.Instant(at), arrival, stream)
+	next := w.next(stream, after)
+	if next.At < w.cfg.Warmup+w.cfg.Length {
+		w.coming[stream] = next
+		w.events.push(clock.Instant(next.At), arrival, stream)
 	}
 }
 
@@ -128,16 +134,15 @@ func (w *world) tick() {
 	w.ticking = w.now // so that it gets no more
 }
 
-func (w *world) arrive(stream int) {
-	s := &w.cfg.Streams[stream]
+func (w *world) arrive(stream int, a Arrival) {
 	if len(w.slab) == 0 {
 		w.slab = make([]Request, 1024)
 	}
 	r := &w.slab[0]
 	w.slab = w.slab[1:]
 	*r = Request{
-		Seq: w.seq, Stream: stream, Model: s.Model, Rows: max(s.Rows, 1), Class: s.Class,
-		Arrived: w.now, Deadline: w.now.Add(s.Budget), state: waiting,
+		Seq: w.seq, Stream: stream, Model: a.Model, Rows: a.Rows, Class: a.Class,
+		Arrived: w.now, Deadline: w.now.Add(a.Budget), state: waiting,
 	}
 	w.seq++
 	if c := w.count(r); c != nil {
@@ -162,7 +167,7 @@ func (w *world) wake(id Lane) {
 		if l == nil || l.busy {
 			return
 		}
-		id = w.next(l)
+		id = w.ask(l)
 	}
 }
 
@@ -183,8 +188,8 @@ func (w *world) lane(id Lane) *laneState {
 	return nil
 }
 
-// next asks for a batch for an idle lane and starts it.
-func (w *world) next(l *laneState) (wake Lane) {
+// ask asks for a batch for an idle lane and starts it.
+func (w *world) ask(l *laneState) (wake Lane) {
 	b := &l.batch
 	*b = Batch{Lane: l.id, Model: -1, Requests: b.Requests[:0], Dropped: b.Dropped[:0], Wake: NoLane, Start: w.now, handle: b.handle}
 	sealed := w.policy.Next(w.now, l.id, b)
@@ -205,7 +210,6 @@ func (w *world) start(l *laneState) {
 	}
 	took = w.noise.apply(took)
 	for _, r := range b.Requests {
-		r.state = running
 		w.observe(Decision{At: w.now, Action: Seal, Seq: r.Seq, Model: r.Model, Lane: l.id, Rows: b.Rows})
 	}
 	l.busy = true
@@ -215,7 +219,12 @@ func (w *world) start(l *laneState) {
 	u.Rows += b.Rows
 	u.Busy += time.Duration(took)
 	u.ByModel[b.Model] += time.Duration(took)
-	w.events.push(w.now.Add(time.Duration(took)), completion, w.first[l.id.Device]+l.id.Lane)
+	begin := w.now
+	if w.cfg.Devices[l.id.Device].Stage > 0 {
+		begin = max(begin, w.free[l.id.Device])
+	}
+	w.free[l.id.Device] = begin.Add(time.Duration(took))
+	w.events.push(w.free[l.id.Device], completion, w.first[l.id.Device]+l.id.Lane)
 }
 
 func (w *world) complete(l *laneState) {

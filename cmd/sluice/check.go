@@ -1,13 +1,17 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
 
+	"sluice/config"
 	"sluice/models"
 )
 
@@ -18,8 +22,10 @@ func checkCommand() *cobra.Command {
 		Use:   "check [DIR | MODEL.onnx ...]",
 		Short: "Validate the settings and take every model through the load gates",
 		Long: `Validate the settings, print the effective ones, and take every model through the load
-gates. Each gate's verdict and the cost table are printed; the exit status is 1 if a
-model is refused.`,
+gates. Each gate's verdict and the cost table of each device are printed; the exit status
+is 1 if a configured device is unusable, a model is refused, or a model is not served on
+a device that its settings name, such as one whose answers differ from those of the
+preferred device.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cfg, err := settings(cmd.Flags())
 			if err != nil {
@@ -35,17 +41,31 @@ model is refused.`,
 			}
 			library, err := loadLibrary(cfg.ONNXRuntime.Library)
 			if err != nil {
-				return err
+				return cfg.Fault("onnxruntime.library", err)
 			}
 			if !asJSON {
 				fmt.Printf("settings\n\n%s\n", cfg)
 			}
-			return check(cmd, modelOptions(cfg, paths, cpuLanes(cfg.Scheduler.CPULanes, planThreads().cores), library, zap.NewNop()), asJSON)
+			unusable := checkDevices(cmd.Context(), cfg, library)
+			err = check(cmd, modelOptions(cfg, paths, cpuLanes(cfg.Scheduler.CPULanes, planThreads().cores), library, zap.NewNop()), asJSON)
+			return errors.Join(unusable, err)
 		},
 	}
 	settingFlags(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object per model")
 	return cmd
+}
+
+// checkDevices tries each configured device, in a process of its own.
+func checkDevices(ctx context.Context, cfg *config.Config, library string) error {
+	var faults []error
+	for i := range cfg.Devices {
+		d := &cfg.Devices[i]
+		if v, _ := probeDevice(ctx, d, library); !v.Usable {
+			faults = append(faults, cfg.Fault(fmt.Sprintf("devices[%d]", i), fmt.Errorf("%s is not usable: %s", d.Name, v.why())))
+		}
+	}
+	return errors.Join(faults...)
 }
 
 // isModelsDir tells a folder of models from a model file or a bundle's own folder.
@@ -63,7 +83,7 @@ func check(cmd *cobra.Command, options models.Options, asJSON bool) error {
 	if err != nil {
 		return err
 	}
-	refused := len(faults)
+	refused, otherwise := len(faults), 0
 	for _, f := range faults {
 		fmt.Fprintln(os.Stderr, f)
 	}
@@ -74,6 +94,9 @@ func check(cmd *cobra.Command, options models.Options, asJSON bool) error {
 		}
 		if report.Refusal() != nil {
 			refused++
+		} else if faults := report.Faults(); len(faults) > 0 {
+			otherwise++
+			fmt.Fprintf(os.Stderr, "%s: %s\n", b.Label(), strings.Join(faults, "; "))
 		}
 		if asJSON {
 			err = json.NewEncoder(os.Stdout).Encode(report)
@@ -89,6 +112,9 @@ func check(cmd *cobra.Command, options models.Options, asJSON bool) error {
 	}
 	if refused > 0 {
 		return fmt.Errorf("%d of %d models are refused", refused, len(bundles)+len(faults))
+	}
+	if otherwise > 0 {
+		return fmt.Errorf("%d of %d models cannot be served on every device that the settings name", otherwise, len(bundles))
 	}
 	return nil
 }

@@ -2,11 +2,21 @@ package main
 
 import (
 	"bytes"
+	"context"
+	"encoding/binary"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/spf13/cobra"
+	"go.uber.org/zap"
+
+	"sluice/config"
+	"sluice/internal/task"
+	"sluice/models"
 )
 
 // command runs the binary and returns its output and exit status.
@@ -59,6 +69,7 @@ func TestCheckRefusesByName(t *testing.T) {
 	}, "refused")
 	f("a changed file", write("golden.jsonl", "{}\n"), "golden.jsonl")
 	f("an unknown key", write("model.yaml", "bugdet: 5ms\n"), "bugdet")
+	f("an unknown device", write("model.yaml", "budget: 5ms\ndevices: [cuda:0, cpu]\n"), `model.yaml line 2: device "cuda:0" is not there; there is cpu`)
 }
 
 func TestSettingsAreChecked(t *testing.T) {
@@ -76,4 +87,71 @@ func TestSettingsAreChecked(t *testing.T) {
 	f("listen: 127.0.0.1:0\nlissten: x\n", "sluice.yaml:2")
 	f("drain: {delay: soon}\n", "sluice.yaml:1")
 	f("", "--drain-delay", "--drain-delay", "soon")
+}
+
+// shifted is a real session whose first output is not what the model says.
+type shifted struct {
+	models.Session
+	by float32
+}
+
+func (s shifted) Scatter(lane int, parts []task.Part) error {
+	if err := s.Session.Scatter(lane, parts); err != nil {
+		return err
+	}
+	for _, p := range parts {
+		data := p.Task.Outputs[0].Data
+		value := math.Float32frombits(binary.LittleEndian.Uint32(data)) + s.by
+		binary.LittleEndian.PutUint32(data, math.Float32bits(value))
+	}
+	return nil
+}
+
+// TestCheckFindsAFallbackThatDiffers checks a real model on two devices whose answers differ
+// by more than the golden rows show, because there are none.
+func TestCheckFindsAFallbackThatDiffers(t *testing.T) {
+	needLibrary(t)
+	library, err := loadLibrary(os.Getenv("SLUICE_ONNXRUNTIME"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := func(what, settings string, by float32, want string) {
+		t.Helper()
+		dir := t.TempDir()
+		copyBundle(t, "eta", dir, "1")
+		for _, name := range []string{"golden.jsonl", "model.yaml"} {
+			if err := os.Remove(filepath.Join(dir, "eta", "1", name)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := os.WriteFile(filepath.Join(dir, "eta", "1", "model.yaml"), []byte(settings), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		cfg := config.Default()
+		cfg.Models = dir
+		options := modelOptions(cfg, nil, 1, library, zap.NewNop())
+		options.Trial = nil
+		cpu := options.Devices[0]
+		cpu.Open = func(ctx context.Context, b *models.Bundle) (models.Session, error) {
+			session, err := openSession(ctx, b)
+			if err != nil {
+				return nil, err
+			}
+			return shifted{session, by}, nil
+		}
+		preferred := options.Devices[0]
+		preferred.Name = "cuda:0"
+		options.Devices = []models.Device{preferred, cpu}
+		cmd := &cobra.Command{}
+		cmd.SetContext(t.Context())
+		switch err := check(cmd, options, true); {
+		case want == "" && err != nil, want != "" && (err == nil || !strings.Contains(err.Error(), want)):
+			t.Errorf("%s: %v, want %q", what, err, want)
+		}
+	}
+	const asked = "devices: [cuda:0, cpu]\ntolerance: {abs: 0.01, rel: 0}\n"
+	f("equal", asked, 0, "")
+	f("within the tolerance", asked, 0.005, "")
+	f("beyond it", asked, 0.5, "1 of 1 models cannot be served on every device that the settings name")
+	f("beyond it, not asked for", "tolerance: {abs: 0.01, rel: 0}\n", 0.5, "")
 }

@@ -30,7 +30,7 @@ func main() {
 		if !errors.Is(err, errQuiet) {
 			fmt.Fprintln(os.Stderr, "sluice:", err)
 		}
-		os.Exit(1)
+		os.Exit(exitStatus(err))
 	}
 }
 
@@ -42,6 +42,6 @@ func root() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	cmd.AddCommand(serveCommand(), checkCommand(), healthCommand(), trialCommand())
+	cmd.AddCommand(serveCommand(), checkCommand(), devicesCommand(), planCommand(), healthCommand(), trialCommand(), probeCommand(), workerCommand())
 	return cmd
 }

@@ -69,7 +69,7 @@ func (s *server) publish(v *models.Version) (models.Served, error) {
 	cpu := metrics.Device(deviceCPU)
 	queue, err := s.batcher.Add(batcher.Spec{
 		Name: v.Name, MaxBatch: maxBatch, Outputs: len(v.Schema.Outputs), Budget: v.Config.Budget,
-		Placements: []batcher.Placement{{Device: deviceCPU, Runner: v.Session, Curve: v.Report.Curve}},
+		Placements: placements(v),
 		QueueRows:  s.cfg.Queue.MaxRows, QueueBytes: int64(s.cfg.Queue.MaxBytes),
 		Observe: func(r *batcher.BatchReport) { observeBatch(cpu, r) },
 		Dropped: func(reason batcher.Reason) { metrics.DropNamed(reason.String()) },
@@ -89,6 +89,15 @@ func (s *server) publish(v *models.Version) (models.Served, error) {
 		}),
 		version: v, queue: queue, metrics: metrics, registry: s.metrics,
 	}, nil
+}
+
+// placements are the version's sessions as the scheduler takes them.
+func placements(v *models.Version) []batcher.Placement {
+	var all []batcher.Placement
+	for _, p := range v.Placements() {
+		all = append(all, batcher.Placement{Device: p.Device, Runner: p.Session, Curve: p.Curve, Sizes: p.Sizes})
+	}
+	return all
 }
 
 func observeBatch(d *telemetry.Device, r *batcher.BatchReport) {

@@ -83,9 +83,8 @@ func modelOptions(cfg *config.Config, paths []string, lanes int, library string,
 			Tolerance: models.Tolerance{Abs: d.Tolerance.Abs, Rel: d.Tolerance.Rel},
 		},
 		KeepVersions:  d.KeepVersions,
-		Lanes:         lanes,
+		Devices:       []models.Device{{Name: deviceCPU, Lanes: lanes, Open: openSession}},
 		Trial:         trialRunner(library).Run,
-		Open:          func(_ context.Context, b *models.Bundle) (models.Session, error) { return openSession(b, lanes) },
 		Log:           log,
 		WarmupBudget:  d.Warmup,
 		DrainDeadline: cfg.Drain.Deadline,
@@ -99,8 +98,8 @@ func modelOptions(cfg *config.Config, paths []string, lanes int, library string,
 // modelsNamed reports whether somebody chose the models folder.
 func modelsNamed(cfg *config.Config) bool { return cfg.Models != config.Default().Models }
 
-func openSession(b *models.Bundle, lanes int) (models.Session, error) {
-	return onnx.Open(b.ModelPath(), onnx.Options{Schema: b.Schema, FixedBatch: b.FixedBatch, Lanes: lanes, External: b.External})
+func openSession(_ context.Context, b *models.Bundle) (models.Session, error) {
+	return onnx.Open(b.ModelPath(), onnx.Options{Schema: b.Schema, FixedBatch: b.FixedBatch, Lanes: b.Lanes, External: b.External})
 }
 
 // openPorts makes the two HTTP servers.

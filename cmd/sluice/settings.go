@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -43,22 +44,25 @@ func settings(flags *pflag.FlagSet) (*config.Config, error) {
 			}
 		}
 	}
-	return cfg, cfg.Validate()
+	return cfg, errors.Join(cfg.Validate(), checkDeviceNames(cfg))
 }
 
 // loadLibrary finds ONNX Runtime and loads it. The path is absolute: trial processes get it.
 func loadLibrary(named string) (string, error) {
-	path := named
-	if path == "" {
-		path = findLibrary()
-	}
-	if path != "" {
-		var err error
-		if path, err = filepath.Abs(path); err != nil {
-			return "", err
-		}
+	path, err := libraryPath(named)
+	if err != nil {
+		return "", err
 	}
 	return path, onnx.Init(onnx.Library{Path: path})
+}
+
+// libraryPath finds ONNX Runtime; empty if it is nowhere.
+func libraryPath(named string) (string, error) {
+	path := orElse(named, findLibrary())
+	if path == "" {
+		return "", nil
+	}
+	return filepath.Abs(path)
 }
 
 // findLibrary looks beside the binary, as in the container, and where the build puts it.

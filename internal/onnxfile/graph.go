@@ -47,7 +47,7 @@ func (m *Model) graph(message []byte, depth int) error {
 }
 
 func (m *Model) node(message []byte, depth int) error {
-	op, domain, output := "", "", ""
+	op, domain, output, name := "", "", "", ""
 	var labels []string
 	err := walk(message, func(f field) error {
 		switch f.id {
@@ -55,6 +55,8 @@ func (m *Model) node(message []byte, depth int) error {
 			if output == "" {
 				output = string(f.data)
 			}
+		case 3:
+			name = string(f.data)
 		case 4:
 			op = string(f.data)
 		case 7:
@@ -67,6 +69,9 @@ func (m *Model) node(message []byte, depth int) error {
 		return nil
 	})
 	m.Ops[qualified(domain, op)] = true
+	if q := qualified(domain, op); (q == "Sin" || q == "Cos" || q == "Tan") && name != "" && len(m.Trigonometry) < maxTrig {
+		m.Trigonometry = append(m.Trigonometry, name)
+	}
 	if op == "ZipMap" && depth == 0 {
 		m.zipLabels[output] = labels
 	}

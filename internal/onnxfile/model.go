@@ -11,6 +11,7 @@ const (
 	maxValues     = 4096
 	maxMetadata   = 1024
 	maxExternal   = 4096
+	maxTrig       = 4096
 )
 
 // Model is what a file says about itself.
@@ -24,6 +25,9 @@ type Model struct {
 	// Ops holds each operator used anywhere in the file, as "domain.Op", or "Op" for
 	// the standard domain.
 	Ops map[string]bool
+	// Trigonometry names the nodes that compute a sine, a cosine or a tangent, which GPUs may do with
+	// few bits. At most 4096; nodes without a name are left out.
+	Trigonometry []string
 	// External lists the data beside the file, each location once.
 	External []External
 

@@ -176,3 +176,17 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func TestTrigonometry(t *testing.T) {
+	m, err := Parse(model(graph(
+		node("", "Sin", text(3, "first")), node("", "Cos"), node("", "Add", text(3, "sum")), node("com.example", "Tan", text(3, "own")),
+		node("", "If", message(5, text(1, "then_branch"), message(6, node("", "Cos", text(3, "inner"))))),
+	)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Without a name a node cannot be chosen; the operator of another domain is another one.
+	if want := []string{"first", "inner"}; !slices.Equal(m.Trigonometry, want) {
+		t.Errorf("the nodes are %q, want %q", m.Trigonometry, want)
+	}
+}

@@ -1,6 +1,6 @@
 // Package onnxgen writes ONNX models from a few numbers, so that tests and benchmarks
 // need no trained file and no Python. The same description gives the same bytes. It
-// owns no state; tests and the benchmark may call it.
+// owns no state; tests, the benchmark and the probe of a device may call it.
 package onnxgen
 
 import (

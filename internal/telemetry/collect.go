@@ -52,7 +52,7 @@ var descriptions = append([]*prometheus.Desc{
 	descQueueRequests, descQueueRows, descQueueBytes, descQueueOldest,
 	descBatchRows, descBatchRun, descBatchRatio, descBatchFailed,
 	descResponses, descRefusals, descOpen, descOpened,
-}, nvDescriptions...)
+}, append(nvDescriptions, gpuDescriptions()...)...)
 
 // collector reads the handles at a scrape.
 type collector struct{ metrics *Metrics }
@@ -66,6 +66,7 @@ func (c collector) Describe(ch chan<- *prometheus.Desc) {
 func (c collector) Collect(ch chan<- prometheus.Metric) {
 	gauge(ch, descBuild, 1, c.metrics.version)
 	c.http(ch)
+	c.metrics.collectGPUs(ch)
 	for _, m := range c.metrics.models() {
 		queue := m.queueState()
 		c.model(ch, m, queue)

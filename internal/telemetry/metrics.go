@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -18,6 +19,7 @@ type Metrics struct {
 	registry *prometheus.Registry
 	version  string
 	started  time.Time
+	gpus     atomic.Pointer[func() GPUSample]
 
 	mu struct {
 		sync.Mutex

@@ -93,12 +93,14 @@ const (
 	DropExpired                   // the deadline passed in the queue
 	DropClosed                    // the model takes no more requests
 	DropCancelled                 // the caller went away
+	DropNoDevice                  // no device that the model may use takes work
 	drops
 )
 
 var dropNames = [drops]string{
 	DropQueueRows: "queue_rows", DropQueueBytes: "queue_bytes", DropPredictedLate: "predicted_late",
 	DropExpired: "expired", DropClosed: "closed", DropCancelled: "cancelled",
+	DropNoDevice: "no_device",
 }
 
 // Drop counts a request that the scheduler refused or gave up.

@@ -1,0 +1,66 @@
+package onnx
+
+import (
+	"strings"
+
+	"sluice/internal/device"
+	"sluice/internal/fault"
+	"sluice/internal/task"
+)
+
+// Parts of messages by which a GPU's provider says that memory ran out: the next, smaller batch
+// may run.
+var outOfMemory = []string{
+	"failed to allocate memory", "bfcarena", "out of memory", "outofmemory", "cuda failure 2:", "status_alloc_failed",
+}
+
+// Parts of messages after which nothing runs on the device until its process has been
+// restarted: CUDA keeps such errors for the life of the process, and a lost WebGPU device stays
+// lost.
+var lostDevice = []string{
+	"cuda failure 46:", "cuda failure 100:", "cuda failure 214:", "cuda failure 220:", "cuda failure 7", "cuda failure 999:",
+	"status_execution_failed", "status_internal_error", "status_mapping_error",
+	"device lost", "device is lost", "devicelost", "device was lost", "webgpu validation failed", "is already finished",
+}
+
+// Parts of messages that blame a GPU or its libraries otherwise.
+var deviceTrouble = []string{"cuda failure ", "cublas failure ", "cudnn failure ", "cufft failure ", "enqueue failed"}
+
+// deviceFault makes a device's error of what a GPU's provider said, and leaves any other as it is.
+// On the CPU there is no device apart from the process.
+func deviceFault(kind device.Kind, err error) error {
+	if err == nil || !kind.GPU() {
+		return err
+	}
+	text := strings.ToLower(err.Error())
+	switch {
+	case containsAny(text, outOfMemory):
+		return &task.DeviceError{Cause: err}
+	case containsAny(text, lostDevice):
+		return &task.DeviceError{Sticky: true, Cause: err}
+	case containsAny(text, deviceTrouble):
+		return &task.DeviceError{Cause: err}
+	}
+	return err
+}
+
+func containsAny(text string, parts []string) bool {
+	for _, part := range parts {
+		if strings.Contains(text, part) {
+			return true
+		}
+	}
+	return false
+}
+
+// fault makes a fault of what a run on the place ended with.
+func (p *place) fault(err error) error {
+	if err == nil || !p.kind.GPU() {
+		return runFault(err)
+	}
+	err = deviceFault(p.kind, err)
+	if failed, _ := task.DeviceFailed(err); failed {
+		return fault.Wrap(fault.InferenceFailed, err, "the device that runs the model failed")
+	}
+	return runFault(err)
+}

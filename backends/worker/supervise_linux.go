@@ -1,0 +1,253 @@
+package worker
+
+import (
+	"fmt"
+	"runtime"
+	"time"
+
+	"go.uber.org/zap"
+
+	"sluice/internal/clock"
+	"sluice/internal/task"
+)
+
+// How long a process may take to end: after its sockets are closed, and after it was killed.
+const (
+	politeGrace = 2 * time.Second
+	killGrace   = 2 * time.Second
+)
+
+// supervise starts the process again and again until the device is closed. It alone changes
+// the state.
+func (d *Device) supervise() {
+	defer close(d.done)
+	// The process is killed when the thread that starts it ends: so this one stays, and ends
+	// with this goroutine.
+	runtime.LockOSThread()
+	var crashes ends
+	for {
+		reason, began := d.serve()
+		if d.ending() {
+			break
+		}
+		n := crashes.add(time.Now(), d.o.CrashWindow)
+		if n >= d.o.CrashLimit {
+			text := fmt.Sprintf("it ended %d times within %v, last: %s", n, d.o.CrashWindow, reason)
+			if !began {
+				text = fmt.Sprintf("it could not start %d times within %v, last: %s", n, d.o.CrashWindow, reason)
+			}
+			d.set(Closed, text)
+			select {
+			case <-d.reopen:
+				crashes = ends{}
+				d.set(Restarting, "it was reopened")
+				continue
+			case <-d.closing:
+			}
+			break
+		}
+		d.set(Restarting, reason)
+		timer := time.NewTimer(d.o.pause(n))
+		select {
+		case <-timer.C:
+		case <-d.closing:
+		}
+		timer.Stop()
+		if d.ending() {
+			break
+		}
+	}
+	d.set(Closed, "it was closed")
+	d.closeSessions()
+}
+
+func (d *Device) ending() bool {
+	select {
+	case <-d.closing:
+		return true
+	default:
+		return false
+	}
+}
+
+// serve takes one process from its start to its end. began is set if it was Up.
+func (d *Device) serve() (reason string, began bool) {
+	d.mu.Lock()
+	d.mu.starts++
+	d.mu.Unlock()
+	l, err := launch(&d.o)
+	if l == nil {
+		return err.Error(), false
+	}
+	if err == nil {
+		err = d.restore(l)
+	}
+	if err == nil {
+		began = true
+		d.set(Up, "")
+		select {
+		case <-l.dead:
+		case <-l.exited:
+		case <-d.closing:
+		}
+	}
+	d.detach()
+	if d.ending() {
+		l.hangUp()
+		d.await(l, politeGrace)
+	}
+	if err == nil {
+		err = ErrDown
+	}
+	// A process that ends by itself is left to it for a moment: its own word is the better reason.
+	d.await(l, endGrace)
+	l.fail(err)
+	if !d.reaped(l) {
+		d.stuck.Store(true)
+		return l.cause.Error(), began
+	}
+	return l.reason(), began
+}
+
+// reaped waits for the end of a process that was killed. Even so it can hang in its driver,
+// where it does no harm, since nobody listens to it; but no other is started beside it.
+func (d *Device) reaped(l *link) bool {
+	select {
+	case <-l.exited:
+		return true
+	case <-d.abandon:
+	}
+	timer := time.NewTimer(killGrace)
+	defer timer.Stop()
+	select {
+	case <-l.exited:
+		return true
+	case <-timer.C:
+		return false
+	}
+}
+
+// endGrace is how long a process that has hung up may take to say why.
+const endGrace = 100 * time.Millisecond
+
+// await waits until the process has ended or failed, for a while.
+func (d *Device) await(l *link, grace time.Duration) {
+	timer := time.NewTimer(grace)
+	defer timer.Stop()
+	select {
+	case <-l.exited:
+	case <-l.dead:
+	case <-timer.C:
+	case <-d.abandon:
+	}
+}
+
+// restore loads every open session in a new process, warms it up, and lets runs in. A model
+// that the process refuses stays down; the others are served.
+func (d *Device) restore(l *link) error {
+	type restored struct {
+		s *Session
+		r *remote
+	}
+	var all []restored
+	release := func() {
+		for _, x := range all {
+			x.r.release()
+		}
+	}
+	for _, s := range d.sessions() {
+		r, err := l.open(s)
+		if failed, _ := task.DeviceFailed(err); failed {
+			release()
+			return err
+		}
+		if s.lost.Store(err != nil); err != nil {
+			d.o.Log.Error("a model cannot be loaded again; its requests need another device", zap.String("device", d.o.Name), zap.String("path", s.spec.Path), zap.Error(err))
+			continue
+		}
+		all = append(all, restored{s, r})
+		if err := s.warm(l); err != nil {
+			release()
+			return err
+		}
+	}
+	d.mu.Lock()
+	d.mu.link = l
+	var gone []restored
+	for _, x := range all {
+		if d.mu.sessions[x.s.id] == x.s {
+			x.s.remote.Store(x.r)
+		} else {
+			gone = append(gone, x)
+		}
+	}
+	d.mu.Unlock()
+	for _, x := range gone { // closed meanwhile
+		err := l.ask(closeModel, x.s.id)
+		x.r.release()
+		if err != nil {
+			d.o.Log.Warn("a model cannot be closed", zap.String("device", d.o.Name), zap.Error(err))
+		}
+	}
+	return nil
+}
+
+// sessions is the open sessions.
+func (d *Device) sessions() []*Session {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	all := make([]*Session, 0, len(d.mu.sessions))
+	for _, s := range d.mu.sessions {
+		all = append(all, s)
+	}
+	return all
+}
+
+// detach lets no new run in: from here on they fail at once.
+func (d *Device) detach() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.mu.link = nil
+	for _, s := range d.mu.sessions {
+		if r := s.remote.Swap(nil); r != nil {
+			r.release()
+		}
+	}
+}
+
+// closeSessions ends what its owners have left open.
+func (d *Device) closeSessions() {
+	for _, s := range d.sessions() {
+		if err := s.Close(); err != nil {
+			d.o.Log.Warn("a session was left open", zap.String("device", d.o.Name), zap.Error(err))
+		}
+	}
+}
+
+// warm runs the batch sizes that are in use once on the first lane, and the largest on the
+// others.
+func (s *Session) warm(l *link) error {
+	limit := clock.Now().Add(l.o.OpenLimit)
+	largest := 0
+	for _, n := range s.used() {
+		largest = n
+		if err := s.warmOne(l, 0, n, limit); err != nil {
+			return err
+		}
+	}
+	for lane := 1; lane < len(s.lanes) && largest > 0; lane++ {
+		if err := s.warmOne(l, lane, largest, limit); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// warmOne runs one size. That the model refuses what lies in the memory does not matter.
+func (s *Session) warmOne(l *link, lane, n int, limit clock.Instant) error {
+	err := l.blank(s.id, lane, n, limit)
+	if failed, _ := task.DeviceFailed(err); failed {
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,149 @@
+package batcher
+
+import (
+	"slices"
+
+	"sluice/internal/clock"
+	"sluice/internal/task"
+)
+
+// maxMoves bounds how often an item goes from one device to another.
+const maxMoves = 2
+
+// refuge is another instance that is predicted to finish an item safely, nil if there is
+// none. Only a device that is down or has failed is left for another where the model's
+// fallback is for failures.
+func (m *model) refuge(now clock.Instant, from *instance, it *Item, failed bool) *instance {
+	if it.moves >= maxMoves || m.opts.Fallback == FallbackFailure && !failed && from.device.state == DeviceUp {
+		return nil
+	}
+	for _, to := range m.choices() {
+		if to == from || to.device.state != DeviceUp {
+			continue
+		}
+		if f := to.forecast(now, it.Rows, it.Class, it.Deadline, it.Key); f.finish <= it.safe() {
+			return to
+		}
+	}
+	return nil
+}
+
+// receive queues an item that comes from another device.
+func (in *instance) receive(s *Scheduler, now clock.Instant, it *Item) {
+	it.Device, it.moves = in.device.id, it.moves+1
+	it.Detour = Direct
+	if in.guest {
+		it.Detour = Rescued
+	}
+	in.counts.Sent[Rescued]++
+	in.arrivals.add(now, it.Rows)
+	in.push(s, it, s.rand())
+	if l := in.device.offer(now, in); l.Lane >= 0 {
+		s.calls = append(s.calls, l)
+	}
+}
+
+// rescue moves a queued item to a device that can still make its deadline.
+func (s *Scheduler) rescue(now clock.Instant, in *instance, it *Item) bool {
+	if len(in.model.on) == 1 {
+		return false
+	}
+	to := in.model.refuge(now, in, it, false)
+	if to == nil {
+		return false
+	}
+	in.take(s, it)
+	to.receive(s, now, it)
+	return true
+}
+
+// drop gives a queued item up, or has another device run it.
+func (s *Scheduler) drop(now clock.Instant, in *instance, it *Item, out []Drop) []Drop {
+	if it.Deadline <= now {
+		return in.discard(s, it, Expired, out)
+	}
+	if s.rescue(now, in, it) {
+		return out
+	}
+	return in.discard(s, it, PredictedLate, out)
+}
+
+func (in *instance) discard(s *Scheduler, it *Item, why Reason, out []Drop) []Drop {
+	in.take(s, it)
+	in.model.counts.Dropped[why]++
+	return append(out, Drop{it, why})
+}
+
+// vacate moves all that waits for an instance to other devices, or gives it up.
+func (s *Scheduler) vacate(now clock.Instant, in *instance, out []Drop) []Drop {
+	why := PredictedLate
+	if !in.model.elsewhere(in.device) {
+		why = NoDevice
+	}
+	for c := range task.Priority(task.Priorities) {
+		for it := in.head(c); it != nil; it = in.head(c) {
+			switch {
+			case it.Deadline <= now:
+				out = in.discard(s, it, Expired, out)
+			case s.rescue(now, in, it):
+			default:
+				out = in.discard(s, it, why, out)
+			}
+		}
+	}
+	return out
+}
+
+// Evacuate takes out of a batch whose device has failed the items that another device is
+// predicted to finish in time, queues them there, and appends them to out. The others stay
+// in the batch, whose run is over: b.Rows is what is left. wanted says whether an item's
+// caller still waits for it.
+func (s *Scheduler) Evacuate(now clock.Instant, b *Batch, wanted func(*Item) bool, out []*Item) []*Item {
+	m := s.models[b.Model]
+	from := m.instance(s.devices[b.Device])
+	kept := b.Items[:0]
+	for _, it := range b.Items {
+		var to *instance
+		if it.runs == 1 && !it.done && it.Deadline > now && wanted(it) {
+			to = m.refuge(now, from, it, true)
+		}
+		if to == nil {
+			kept = append(kept, it)
+			continue
+		}
+		it.runs, it.state = 0, itemFree
+		b.Rows -= it.Rows
+		to.receive(s, now, it)
+		out = append(out, it)
+	}
+	clear(b.Items[len(kept):])
+	b.Items = kept
+	return out
+}
+
+// relieve moves queued items that their own device is predicted to finish too late to others.
+// An instance's items are looked at in order of their deadlines, until some are well.
+func (s *Scheduler) relieve(now clock.Instant, d *device) {
+	const enough, most = 8, 256
+	for i := len(d.busy) - 1; i >= 0; i-- {
+		in := d.busy[i]
+		if len(in.model.choices()) == 1 {
+			continue
+		}
+		for c := range task.Priority(task.Priorities) {
+			for _, g := range slices.Clone(in.heads[c]) {
+				well, seen := 0, 0
+				for it := g.queues[c].head; it != nil && well < enough && seen < most; seen++ {
+					next := it.next
+					f := in.forecast(now, it.Rows, it.Class, it.Deadline, it.Key)
+					if f.finish <= it.Deadline {
+						well++
+					} else if it.Deadline > now {
+						s.rescue(now, in, it)
+					}
+					it = next
+				}
+			}
+		}
+	}
+}

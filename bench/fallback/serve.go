@@ -1,0 +1,168 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"math"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"sluice/batcher"
+	"sluice/internal/clock"
+	"sluice/internal/task"
+)
+
+// queueLimit is the control's threshold, in requests.
+const queueLimit = 16
+
+// arrival is one request of a turn and what became of it.
+type arrival struct {
+	due  clock.Instant
+	task *task.Task // until it has ended
+	turn *turn
+
+	took  time.Duration
+	ok    bool
+	onCPU bool
+}
+
+type turn struct {
+	all  []arrival
+	left atomic.Int64
+}
+
+// Ended notes the answer.
+func (a *arrival) Ended() task.Waker {
+	a.took = clock.Now().Sub(a.due)
+	a.ok, a.onCPU = a.task.Err == nil, a.task.Trace.Device == cpuName
+	a.task.Release()
+	a.turn.left.Add(-1)
+	return nil
+}
+
+// serve offers a load for a while, after a second that does not count, and sums it up.
+func (r *rig) serve(p policy, l load, length time.Duration, seed uint64) (point, error) {
+	const warm = time.Second
+	s, err := r.start(p)
+	if err != nil {
+		return point{}, err
+	}
+	due := gaps(l, r.gpuRate, warm+length, seed)
+	t := &turn{all: make([]arrival, len(due))}
+	t.left.Store(int64(len(due)))
+	begin := clock.Now().Add(10 * time.Millisecond)
+	r.offer(s, t, begin, due)
+	for t.left.Load() > 0 {
+		time.Sleep(time.Millisecond)
+	}
+	err = s.stop()
+	return t.sum(p, l, begin.Add(warm), length), err
+}
+
+func (s *service) stop() error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	err := s.first.Close(ctx)
+	if s.overflow != nil {
+		err = errors.Join(err, s.overflow.Close(ctx))
+	}
+	s.b.Close()
+	return err
+}
+
+// gaps are the instants of arrival: a renewal process with Gamma gaps, of which CV 1 is
+// Poisson.
+func gaps(l load, capacity float64, length time.Duration, seed uint64) (due []time.Duration) {
+	rng := rand.New(rand.NewPCG(seed, 11))
+	shape := 1 / (l.CV * l.CV)
+	scale := 1 / (l.Share * capacity * shape)
+	for at := time.Duration(0); at < length; {
+		at += time.Duration(gamma(rng, shape) * scale * 1e9)
+		due = append(due, at)
+	}
+	return due
+}
+
+// gamma draws by Marsaglia and Tsang (2000); a shape below 1 is drawn one higher and scaled.
+func gamma(rng *rand.Rand, shape float64) float64 {
+	if shape < 1 {
+		return gamma(rng, shape+1) * math.Pow(1-rng.Float64(), 1/shape)
+	}
+	d := shape - 1.0/3
+	c := 1 / math.Sqrt(9*d)
+	for {
+		x := rng.NormFloat64()
+		v := 1 + c*x
+		if v <= 0 {
+			continue
+		}
+		v *= v * v
+		if math.Log(1-rng.Float64()) < 0.5*x*x+d*(1-v+math.Log(v)) {
+			return d * v
+		}
+	}
+}
+
+// offer submits each arrival when it is due. It sleeps between them on a thread of its own.
+func (r *rig) offer(s *service, t *turn, begin clock.Instant, due []time.Duration) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	_ = unix.Prctl(unix.PR_SET_TIMERSLACK, 1, 0, 0, 0)
+	for i, at := range due {
+		a := &t.all[i]
+		a.due, a.turn = begin.Add(at), t
+		if wait := a.due.Sub(clock.Now()); wait > 0 {
+			pause := unix.NsecToTimespec(int64(wait))
+			_ = unix.Nanosleep(&pause, nil)
+		}
+		a.task = r.task(a, a.due)
+		if s.pick().Submit(a.task) != nil { // refused
+			a.task.Release()
+			t.left.Add(-1)
+		}
+		s.b.Run()
+	}
+}
+
+// pick is the model that takes the next request: the control looks at the queue.
+func (s *service) pick() *batcher.Model {
+	if s.overflow != nil && s.first.Queue().Requests > queueLimit {
+		return s.overflow
+	}
+	return s.first
+}
+
+// sum counts the arrivals from an instant on.
+func (t *turn) sum(p policy, l load, from clock.Instant, length time.Duration) point {
+	var good, sent, onCPU int
+	var took []time.Duration
+	for i := range t.all {
+		a := &t.all[i]
+		if a.due < from {
+			continue
+		}
+		sent++
+		if !a.ok {
+			continue
+		}
+		took = append(took, a.took)
+		if a.onCPU {
+			onCPU++
+		}
+		if a.took <= budget {
+			good++
+		}
+	}
+	out := point{load: l, Policy: p, Goodput: float64(good) / length.Seconds(), Attainment: float64(good) / float64(sent)}
+	if len(took) > 0 {
+		slices.Sort(took)
+		out.P99 = took[len(took)*99/100].Seconds() * 1e3
+		out.OnCPU = float64(onCPU) / float64(len(took))
+	}
+	return out
+}

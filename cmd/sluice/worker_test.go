@@ -1,0 +1,246 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"sluice/backends"
+	"sluice/backends/onnx"
+	"sluice/backends/worker"
+	"sluice/internal/clock"
+	"sluice/internal/onnxfile"
+	"sluice/internal/task"
+	"sluice/internal/tensor"
+	"sluice/models"
+)
+
+// startWorker starts a worker of the real binary.
+func startWorker(t *testing.T) *worker.Device {
+	t.Helper()
+	needLibrary(t)
+	library, err := loadLibrary(os.Getenv("SLUICE_ONNXRUNTIME"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := worker.Start(worker.Options{Name: "cpu-worker", Command: workerProcess(sluice, library), Lanes: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		if err := d.Close(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	return d
+}
+
+// TestWorkerPassesTheGates takes each example through all load gates over a session in a
+// worker: golden rows, batch invariance and warm-up see no difference.
+func TestWorkerPassesTheGates(t *testing.T) {
+	d := startWorker(t)
+	open := func(ctx context.Context, b *models.Bundle) (models.Session, error) {
+		return d.Open(ctx, workerSpec(b, b.Lanes, nil))
+	}
+	o := models.Options{Dir: examples, Devices: []models.Device{{Name: "cpu", Lanes: 2, Open: open}}}
+	bundles, faults, err := models.Find(o)
+	if err != nil || len(faults) > 0 || len(bundles) < 4 {
+		t.Fatalf("found %d bundles, %v, %v", len(bundles), faults, err)
+	}
+	for _, b := range bundles {
+		report, err := models.Check(context.Background(), o, b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, v := range report.Gates {
+			if v.Outcome == models.Refused {
+				t.Errorf("%s: gate %s: %s (%s)", b.Label(), v.Gate, v.Text, v.Detail)
+			}
+		}
+		if len(report.Curve) == 0 {
+			t.Errorf("%s was not warmed up", b.Label())
+		}
+	}
+	if s := d.Status(); s.Starts != 1 {
+		t.Errorf("the worker was started %d times: %s", s.Starts, s.Reason)
+	}
+}
+
+// TestWorkerAnswersAsTheGatewayItself runs the same batches in both processes: every example,
+// and test models with outputs of every form.
+func TestWorkerAnswersAsTheGatewayItself(t *testing.T) {
+	d := startWorker(t)
+	paths, err := filepath.Glob(examples + "/*/1/model.onnx")
+	if err != nil || len(paths) < 4 {
+		t.Fatalf("found %d examples, %v", len(paths), err)
+	}
+	for _, name := range []string{"id_fp32", "id_fp16_dynamic", "id_bytes", "dynamic_output", "fixed4", "padded", "scalar", "external", "zipmap_int64s", "zipmap_strings", "lower", "nonzero", "unshaped"} {
+		paths = append(paths, filepath.Join("../../backends/onnx/testdata", name+".onnx"))
+	}
+	for _, path := range paths {
+		t.Run(strings.TrimPrefix(path, "../../"), func(t *testing.T) {
+			path, err := filepath.Abs(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			here, there := openBoth(t, d, path)
+			for _, rows := range []int{1, 2, 3, 4} {
+				if most := max(here.Schema().MaxBatch, 1); rows <= most {
+					compareRuns(t, here, there, rows)
+				}
+			}
+		})
+	}
+}
+
+func openBoth(t *testing.T, d *worker.Device, path string) (here, there backends.Session) {
+	t.Helper()
+	m, err := onnxfile.Read(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	inf, err := onnxfile.Infer(m, onnxfile.Rules{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	external := len(m.External) > 0
+	own, err := onnx.Open(path, onnx.Options{Schema: &inf.Schema, FixedBatch: inf.FixedBatch, External: external})
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := d.Open(context.Background(), worker.Spec{Path: path, Schema: &inf.Schema, FixedBatch: inf.FixedBatch, External: external})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := own.Close(); err != nil {
+			t.Error(err)
+		}
+		if err := other.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return own, other
+}
+
+// compareRuns runs a batch of single rows in both sessions and wants the same bytes, or a
+// refusal by both.
+func compareRuns(t *testing.T, here, there backends.Session, rows int) {
+	t.Helper()
+	if err := there.RunRaw(0, rows); (err == nil) != (here.RunRaw(0, rows) == nil) {
+		t.Errorf("a blank batch of %d rows ended with %v", rows, err)
+	}
+	one, other := sampleBatch(here.Schema(), rows), sampleBatch(here.Schema(), rows)
+	wantErr, gotErr := runBatch(here, one), runBatch(there, other)
+	if wantErr != nil || gotErr != nil {
+		if wantErr == nil || gotErr == nil {
+			t.Errorf("%d rows ended with %v, and %v in the worker", rows, wantErr, gotErr)
+		}
+		return
+	}
+	for i := range one {
+		for k, want := range one[i].Task.Outputs {
+			got := other[i].Task.Outputs[k]
+			if got.Name != want.Name || got.Type != want.Type || !slices.Equal(got.Shape, want.Shape) || !bytes.Equal(got.Data, want.Data) {
+				t.Errorf("%d rows: row %d, output %q: %v %x in the worker, %v %x here", rows, i, want.Name, got.Shape, got.Data, want.Shape, want.Data)
+			}
+		}
+	}
+}
+
+func runBatch(s backends.Session, parts []task.Part) error {
+	if _, err := s.Run(0, parts, clock.Now().Add(30*time.Second)); err != nil {
+		return err
+	}
+	if err := s.Scatter(0, parts); err != nil {
+		return err
+	}
+	for _, p := range parts {
+		p.Task.Join()
+	}
+	return nil
+}
+
+// sampleBatch makes tasks of one row whose values depend on the row.
+func sampleBatch(s *tensor.Schema, rows int) (parts []task.Part) {
+	for row := range rows {
+		t := task.Get()
+		t.Rows, t.Wanted = 1, ^uint64(0)
+		t.Reserve(len(s.Outputs))
+		for _, spec := range s.Inputs {
+			shape := slices.Clone(spec.Shape)
+			for axis, d := range shape {
+				if d < 0 && (axis > 0 || !s.Batchable()) {
+					shape[axis] = 2
+				}
+			}
+			if s.Batchable() {
+				shape[0] = 1
+			}
+			n, _ := tensor.Elements(shape)
+			in := tensor.Tensor{Name: spec.Name, Type: spec.Type, Shape: shape}
+			for i := range int(n) {
+				in.Data = appendSample(in.Data, spec.Type, row+i)
+			}
+			t.Inputs = append(t.Inputs, in)
+		}
+		parts = append(parts, task.Part{Task: t, From: 0, To: 1})
+	}
+	return parts
+}
+
+func appendSample(data []byte, d tensor.DataType, i int) []byte {
+	switch d {
+	case tensor.FP32:
+		return binary.LittleEndian.AppendUint32(data, math.Float32bits(float32(i%17)/8-1))
+	case tensor.FP64:
+		return binary.LittleEndian.AppendUint64(data, math.Float64bits(float64(i%17)/8-1))
+	case tensor.Bytes:
+		return tensor.AppendBytes(data, fmt.Sprint("Word ", i))
+	}
+	// Small integers, and the smallest numbers of half precision.
+	return append(append(data, byte(i%2)), make([]byte, d.Size()-1)...)
+}
+
+func TestWorkerByItself(t *testing.T) {
+	out, status := command(t, workerName)
+	if status != 1 || !strings.Contains(out, "is started by the gateway") {
+		t.Errorf("status %d, output %q", status, out)
+	}
+}
+
+// TestWorkerIsKilled has the worker with a real session end under a run.
+func TestWorkerIsKilled(t *testing.T) {
+	d := startWorker(t)
+	path, err := filepath.Abs(examples + "/digits/1/model.onnx")
+	if err != nil {
+		t.Fatal(err)
+	}
+	here, there := openBoth(t, d, path)
+	compareRuns(t, here, there, 2)
+	for i := range 5 {
+		process, err := os.FindProcess(d.Status().PID)
+		if err == nil {
+			err = process.Kill()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		for begin := time.Now(); d.Status().Starts < i+2 || d.Status().PID == 0; time.Sleep(time.Millisecond) {
+			if time.Since(begin) > 5*time.Second {
+				t.Fatalf("5 s after the end the worker is %+v", d.Status())
+			}
+		}
+		compareRuns(t, here, there, 2)
+	}
+}

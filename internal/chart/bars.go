@@ -1,0 +1,64 @@
+package chart
+
+import (
+	"fmt"
+	"html"
+)
+
+// Bars is a chart of stacked bars: one bar for each name of the X axis.
+type Bars struct {
+	Title string
+	X, Y  Axis
+	// Stacks from the bottom up; each has a value for each bar.
+	Stacks []Stack
+}
+
+// Stack is one part of every bar.
+type Stack struct {
+	Name   string
+	Values []float64
+}
+
+// SVG draws the chart with its legend.
+func (b Bars) SVG() string {
+	sums := make([]float64, len(b.X.Names))
+	for _, s := range b.Stacks {
+		for i, v := range s.Values {
+			sums[i] += v
+		}
+	}
+	b.Y.fit(func(yield func(float64)) {
+		for _, v := range sums {
+			yield(v)
+		}
+	})
+	d := newDrawing(b.Title)
+	for _, v := range b.Y.ticks() {
+		at := y(b.Y.place(v))
+		fmt.Fprintf(d, `<line class="grid" x1="%d" x2="%d" y1="%.1f" y2="%.1f"/><text class="tick" x="%d" y="%.1f" text-anchor="end">%s</text>`,
+			left, width-right, at, at, left-6, at+4, html.EscapeString(b.Y.format(v)))
+	}
+	d.labels(&b.X, &b.Y)
+	n := float64(max(len(b.X.Names), 1))
+	wide := (x(1) - x(0)) / n
+	every := 1 + len(b.X.Names)/16 // names that fit
+	clear(sums)
+	for i, name := range b.X.Names {
+		from := x(float64(i) / n)
+		if i%every == 0 {
+			fmt.Fprintf(d, `<text class="tick" x="%.1f" y="%d" text-anchor="middle">%s</text>`, from+wide/2, height-bottom+16, html.EscapeString(name))
+		}
+		for k, s := range b.Stacks {
+			low, high := y(b.Y.place(sums[i])), y(b.Y.place(sums[i]+s.Values[i]))
+			sums[i] += s.Values[i]
+			fmt.Fprintf(d, `<rect class="bar s%d" x="%.1f" y="%.1f" width="%.1f" height="%.1f"><title>%s</title></rect>`, k%Colours,
+				from+wide*0.1, high, wide*0.8, max(low-high, 0), html.EscapeString(fmt.Sprintf("%s, %s: %s", name, s.Name, b.Y.format(s.Values[i]))))
+		}
+	}
+	d.WriteString("</svg>")
+	series := make([]Series, len(b.Stacks))
+	for i, s := range b.Stacks {
+		series[i].Name = s.Name
+	}
+	return d.String() + legend(series)
+}

@@ -1,0 +1,154 @@
+package chart
+
+import (
+	"fmt"
+	"html"
+	"strings"
+)
+
+// Point is a value of a series.
+type Point struct {
+	X, Y float64
+	// Hint is shown where the pointer rests; "" means the numbers.
+	Hint string
+}
+
+// Series is a line of a chart, or its dots.
+type Series struct {
+	Name   string
+	Points []Point
+	// Steps draws levels instead of slopes.
+	Steps bool
+	// Dashed is for references.
+	Dashed bool
+	// Dots marks each point; without it points can still be pointed at if there are few.
+	Dots bool
+}
+
+// Lines is a line chart.
+type Lines struct {
+	// Title says what the chart shows, in a sentence for those who cannot see it.
+	Title  string
+	X, Y   Axis
+	Series []Series
+}
+
+// Size of every chart in its own units; the page scales it.
+const (
+	width, height            = 640, 300
+	left, right, top, bottom = 64, 12, 12, 44
+)
+
+// SVG draws the chart with its legend.
+func (l Lines) SVG() string {
+	l.X.fit(func(yield func(float64)) {
+		for _, s := range l.Series {
+			for _, p := range s.Points {
+				yield(p.X)
+			}
+		}
+	})
+	l.Y.fit(func(yield func(float64)) {
+		for _, s := range l.Series {
+			for _, p := range s.Points {
+				yield(p.Y)
+			}
+		}
+	})
+	d := newDrawing(l.Title)
+	d.axes(&l.X, &l.Y)
+	for i, s := range l.Series {
+		d.series(&l.X, &l.Y, i, s)
+	}
+	d.WriteString("</svg>")
+	return d.String() + legend(l.Series)
+}
+
+type drawing struct{ strings.Builder }
+
+func newDrawing(title string) *drawing {
+	d := &drawing{}
+	fmt.Fprintf(d, `<svg class="chart" viewBox="0 0 %d %d" role="img"><title>%s</title>`, width, height, html.EscapeString(title))
+	return d
+}
+
+func x(place float64) float64 { return left + place*(width-left-right) }
+func y(place float64) float64 { return height - bottom - place*(height-top-bottom) }
+
+func (d *drawing) axes(ax, ay *Axis) {
+	for _, v := range ay.ticks() {
+		at := y(ay.place(v))
+		fmt.Fprintf(d, `<line class="grid" x1="%d" x2="%d" y1="%.1f" y2="%.1f"/><text class="tick" x="%d" y="%.1f" text-anchor="end">%s</text>`,
+			left, width-right, at, at, left-6, at+4, html.EscapeString(ay.format(v)))
+	}
+	for _, v := range ax.ticks() {
+		at := x(ax.place(v))
+		fmt.Fprintf(d, `<line class="grid" x1="%.1f" x2="%.1f" y1="%d" y2="%d"/><text class="tick" x="%.1f" y="%d" text-anchor="middle">%s</text>`,
+			at, at, top, height-bottom, at, height-bottom+16, html.EscapeString(ax.format(v)))
+	}
+	d.labels(ax, ay)
+}
+
+func (d *drawing) labels(ax, ay *Axis) {
+	fmt.Fprintf(d, `<path class="axis" d="M%d %d V%d H%d"/>`, left, top, height-bottom, width-right)
+	fmt.Fprintf(d, `<text class="label" x="%d" y="%d" text-anchor="middle">%s</text>`, (left+width-right)/2, height-6, html.EscapeString(ax.Label))
+	mid := (top + height - bottom) / 2
+	fmt.Fprintf(d, `<text class="label" x="14" y="%d" text-anchor="middle" transform="rotate(-90 14 %d)">%s</text>`, mid, mid, html.EscapeString(ay.Label))
+}
+
+// pointedAt is up to how many points a series without dots can be pointed at.
+const pointedAt = 150
+
+func (d *drawing) series(ax, ay *Axis, i int, s Series) {
+	if len(s.Points) == 0 {
+		return
+	}
+	var path strings.Builder
+	for k, p := range s.Points {
+		px, py := x(ax.place(p.X)), y(ay.place(p.Y))
+		switch {
+		case k == 0:
+			fmt.Fprintf(&path, "M%.1f %.1f", px, py)
+		case s.Steps:
+			fmt.Fprintf(&path, "H%.1f V%.1f", px, py)
+		default:
+			fmt.Fprintf(&path, "L%.1f %.1f", px, py)
+		}
+	}
+	dashed := ""
+	if s.Dashed {
+		dashed = " dashed"
+	}
+	fmt.Fprintf(d, `<path class="line s%d%s" d="%s"/>`, i%Colours, dashed, path.String())
+	if !s.Dots && len(s.Points) > pointedAt {
+		return
+	}
+	for _, p := range s.Points {
+		hint := p.Hint
+		if hint == "" {
+			hint = fmt.Sprintf("%s: %s at %s", s.Name, ay.format(p.Y), ax.format(p.X))
+		}
+		class := "spot"
+		if s.Dots {
+			class = fmt.Sprintf("dot s%d", i%Colours)
+		}
+		fmt.Fprintf(d, `<circle class="%s" cx="%.1f" cy="%.1f" r="4"><title>%s</title></circle>`, class, x(ax.place(p.X)), y(ay.place(p.Y)), html.EscapeString(hint))
+	}
+}
+
+func legend(series []Series) string {
+	if len(series) < 2 {
+		return ""
+	}
+	var b strings.Builder
+	b.WriteString(`<ul class="legend">`)
+	for i, s := range series {
+		dashed := ""
+		if s.Dashed {
+			dashed = " dashed"
+		}
+		fmt.Fprintf(&b, `<li><i class="key s%d%s"></i>%s</li>`, i%Colours, dashed, html.EscapeString(s.Name))
+	}
+	b.WriteString(`</ul>`)
+	return b.String()
+}

@@ -1,0 +1,116 @@
+package chart
+
+import (
+	"math"
+	"strconv"
+)
+
+// Axis is one side of a chart.
+type Axis struct {
+	// Label says what is shown, with its unit.
+	Label string
+	// Min and Max are widened to what the points need, and with Round Max to a round number.
+	Min, Max float64
+	Round    bool
+	// Log spaces by powers of ten; Min must then be above 0.
+	Log bool
+	// Tail is for parts below 1: spaced by how little is left, 0, 0.9, 0.99, ...
+	Tail bool
+	// Names replace the numbers of a bar chart.
+	Names []string
+}
+
+// place is where a value is along the axis, from 0 to 1.
+func (a *Axis) place(v float64) float64 {
+	low, high := a.warp(a.Min), a.warp(a.Max)
+	if high <= low {
+		return 0
+	}
+	return min(max((a.warp(v)-low)/(high-low), 0), 1)
+}
+
+func (a *Axis) warp(v float64) float64 {
+	switch {
+	case a.Log:
+		return math.Log10(max(v, 1e-12))
+	case a.Tail:
+		return -math.Log10(max(1-v, 1e-12))
+	default:
+		return v
+	}
+}
+
+// fit widens the axis to values.
+func (a *Axis) fit(values func(yield func(float64))) {
+	values(func(v float64) {
+		a.Min, a.Max = min(a.Min, v), max(a.Max, v)
+	})
+	switch {
+	case a.Log:
+		a.Min = math.Pow(10, math.Floor(math.Log10(a.Min)+1e-9))
+		a.Max = math.Pow(10, math.Ceil(math.Log10(a.Max)-1e-9))
+	case !a.Tail:
+		if a.Max <= a.Min {
+			a.Max = a.Min + 1
+		}
+		if a.Round {
+			step := niceStep((a.Max - a.Min) / 5)
+			a.Max = math.Ceil(a.Max/step-1e-9) * step
+		}
+	}
+}
+
+// ticks are round values along the axis.
+func (a *Axis) ticks() (ticks []float64) {
+	switch {
+	case a.Tail:
+		for _, v := range []float64{0, 0.5, 0.9, 0.99, 0.999, 0.9999} {
+			if v >= a.Min && v <= a.Max {
+				ticks = append(ticks, v)
+			}
+		}
+		return ticks
+	case a.Log:
+		for v := a.Min; v <= a.Max*1.001; v *= 10 {
+			ticks = append(ticks, v)
+		}
+		return ticks
+	}
+	step := niceStep((a.Max - a.Min) / 5)
+	for i := math.Ceil(a.Min/step - 1e-9); i*step <= a.Max+step*1e-9; i++ {
+		ticks = append(ticks, i*step)
+	}
+	return ticks
+}
+
+// niceStep is 1, 2 or 5 times a power of ten, at least v.
+func niceStep(v float64) float64 {
+	power := math.Pow(10, math.Floor(math.Log10(v)))
+	for _, m := range []float64{1, 2, 5} {
+		if m*power >= v*0.999 {
+			return m * power
+		}
+	}
+	return 10 * power
+}
+
+func (a *Axis) format(v float64) string {
+	if a.Tail {
+		return strconv.FormatFloat(v*100, 'g', 6, 64) + " %"
+	}
+	return number(v)
+}
+
+// number is short and readable: 12000 is 12k.
+func number(v float64) string {
+	switch abs := math.Abs(v); {
+	case abs >= 1e6:
+		return strconv.FormatFloat(v/1e6, 'g', 4, 64) + "M"
+	case abs >= 1e4:
+		return strconv.FormatFloat(v/1e3, 'g', 4, 64) + "k"
+	case abs < 1e-9:
+		return "0"
+	default:
+		return strconv.FormatFloat(v, 'g', 4, 64)
+	}
+}

@@ -1,0 +1,89 @@
+package trace
+
+import (
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+)
+
+// File is a trace in a file that is being read.
+type File struct {
+	*Reader
+	file *os.File
+}
+
+// Open opens a trace, compressed if the name ends in .gz.
+func Open(path string) (*File, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("cannot open the trace: %w", err)
+	}
+	var from io.Reader = f
+	if compressed(path) {
+		if from, err = gzip.NewReader(f); err != nil {
+			f.Close()
+			return nil, fmt.Errorf("cannot open the trace %s, which should be compressed: %w", path, err)
+		}
+	}
+	r, err := NewReader(from)
+	if err != nil {
+		f.Close()
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return &File{r, f}, nil
+}
+
+// Next is Reader.Next with the file's name in the error.
+func (f *File) Next(a *Arrival) error {
+	err := f.Reader.Next(a)
+	if err == nil || errors.Is(err, io.EOF) {
+		return err
+	}
+	return fmt.Errorf("%s: %w", f.file.Name(), err)
+}
+
+// Close closes the file. What is read has nothing left to lose, so there is no error.
+func (f *File) Close() { f.file.Close() }
+
+// Output is a trace in a file that is being written. Close it, or its end is missing.
+type Output struct {
+	*Writer
+	zip  *gzip.Writer // nil if not compressed
+	file *os.File
+}
+
+// Create makes a file, or empties it, and writes the header.
+func Create(path string, h Header) (*Output, error) {
+	f, err := os.Create(path)
+	if err != nil {
+		return nil, fmt.Errorf("cannot create the trace: %w", err)
+	}
+	o := &Output{file: f}
+	var to io.Writer = f
+	if compressed(path) {
+		o.zip = gzip.NewWriter(f)
+		to = o.zip
+	}
+	if o.Writer, err = NewWriter(to, h); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return o, nil
+}
+
+// Close writes what is buffered and closes the file.
+func (o *Output) Close() error {
+	err := o.Flush()
+	if o.zip != nil {
+		err = errors.Join(err, o.zip.Close())
+	}
+	if err = errors.Join(err, o.file.Close()); err != nil {
+		return fmt.Errorf("cannot finish the trace %s: %w", o.file.Name(), err)
+	}
+	return nil
+}
+
+func compressed(path string) bool { return strings.HasSuffix(path, ".gz") }

@@ -1,0 +1,209 @@
+package trace
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"sluice/internal/task"
+)
+
+// Reader reads a trace line by line.
+type Reader struct {
+	Header Header
+
+	lines  *bufio.Scanner
+	line   int
+	last   time.Duration
+	any    bool
+	models map[string]string // so that a name costs one allocation per trace
+}
+
+// NewReader reads the header.
+func NewReader(r io.Reader) (*Reader, error) {
+	t := &Reader{lines: bufio.NewScanner(r), models: map[string]string{}}
+	t.lines.Buffer(make([]byte, 0, 1<<16), MaxLine+2) // and the line's end
+	text, err := t.scan()
+	if errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("line 1: the header is missing: %w", ErrEmpty)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := t.Header.parse(text); err != nil {
+		return nil, fmt.Errorf("line 1: the header: %w", err)
+	}
+	return t, nil
+}
+
+// Line is the number of the line last read, from 1.
+func (t *Reader) Line() int { return t.line }
+
+// Next reads the next arrival into a, whose Shape's memory it uses again. The error is
+// io.EOF after the last arrival, ErrEmpty (wrapped) if there was none.
+func (t *Reader) Next(a *Arrival) error {
+	text, err := t.scan()
+	if errors.Is(err, io.EOF) && !t.any {
+		return fmt.Errorf("line %d: %w", t.line, ErrEmpty)
+	}
+	if err != nil {
+		return err
+	}
+	*a = Arrival{Rows: 1, Priority: task.Normal, Shape: a.Shape[:0]}
+	if err := t.parse(text, a); err != nil {
+		return fmt.Errorf("line %d: %w", t.line, err)
+	}
+	if a.At < t.last {
+		return fmt.Errorf("line %d: the time goes back from %v to %v: sort the arrivals", t.line, t.last, a.At)
+	}
+	t.last, t.any = a.At, true
+	return nil
+}
+
+func (t *Reader) scan() ([]byte, error) {
+	if t.lines.Scan() {
+		t.line++
+		return t.lines.Bytes(), nil
+	}
+	switch err := t.lines.Err(); {
+	case err == nil:
+		return nil, io.EOF
+	case errors.Is(err, bufio.ErrTooLong):
+		return nil, fmt.Errorf("line %d: longer than %d bytes", t.line+1, MaxLine)
+	default:
+		return nil, fmt.Errorf("line %d: cannot read the trace: %w", t.line+1, err)
+	}
+}
+
+func (h *Header) parse(text []byte) error {
+	f := fields{rest: text}
+	var seen []string
+	for {
+		key, ok, err := f.next()
+		if err != nil {
+			return err
+		}
+		if !ok {
+			break
+		}
+		if slices.Contains(seen, key) {
+			return fmt.Errorf("the key %q comes twice", key)
+		}
+		seen = append(seen, key)
+		if err := h.field(&f, key); err != nil {
+			return err
+		}
+	}
+	if !slices.Contains(seen, "sluice_trace") {
+		return errors.New("the key sluice_trace is missing: this is not a trace")
+	}
+	return nil
+}
+
+func (h *Header) field(f *fields, key string) error {
+	switch key {
+	case "sluice_trace":
+		v, err := f.whole()
+		if err == nil && v != Version {
+			err = fmt.Errorf("version %d is not known; this is a reader of version %d", v, Version)
+		}
+		return err
+	case "start":
+		text, err := f.text()
+		if err != nil {
+			return err
+		}
+		if h.Start, err = time.Parse(time.RFC3339Nano, text); err != nil {
+			return fmt.Errorf("start %.40q is not a time as in RFC 3339", text)
+		}
+		return nil
+	case "clock":
+		var err error
+		h.Clock, err = f.text()
+		return err
+	default:
+		return fmt.Errorf("there is no key %.40q", key)
+	}
+}
+
+// parse reads a line into an arrival that holds the defaults.
+func (t *Reader) parse(text []byte, a *Arrival) error {
+	f := fields{rest: text}
+	var seen uint16
+	for {
+		key, ok, err := f.next()
+		if err != nil {
+			return err
+		}
+		if !ok {
+			break
+		}
+		bit, known := keys[key]
+		switch {
+		case !known:
+			return fmt.Errorf("there is no key %.40q", key)
+		case seen&bit != 0:
+			return fmt.Errorf("the key %q comes twice, or beside one that means the same", key)
+		}
+		seen |= bit
+		if err := t.field(&f, key, a); err != nil {
+			return fmt.Errorf("%s: %w", key, err)
+		}
+	}
+	if seen&keys["t_ns"] == 0 {
+		return errors.New("the time is missing: t_ns or t_s")
+	}
+	return a.check()
+}
+
+// keys are the fields; those that mean the same have the same bit.
+var keys = map[string]uint16{
+	"t_ns": 1, "t_s": 1, "model": 2, "rows": 4, "budget_ns": 8, "budget_s": 8,
+	"bytes": 16, "shape": 32, "priority": 64, "payload": 128,
+}
+
+func (t *Reader) field(f *fields, key string, a *Arrival) (err error) {
+	var n int64
+	switch key {
+	case "t_ns":
+		n, err = f.whole()
+		a.At = time.Duration(n)
+	case "t_s":
+		a.At, err = f.seconds()
+	case "model":
+		a.Model, err = f.text()
+		if known, ok := t.models[a.Model]; ok {
+			a.Model = known
+		} else if len(t.models) < 1<<12 {
+			t.models[a.Model] = a.Model
+		}
+	case "rows":
+		n, err = f.whole()
+		a.Rows = int(min(n, MaxRows+1))
+	case "budget_ns":
+		n, err = f.whole()
+		a.Budget = time.Duration(n)
+	case "budget_s":
+		a.Budget, err = f.seconds()
+	case "bytes":
+		a.Bytes, err = f.whole()
+	case "shape":
+		a.Shape, err = f.list(a.Shape)
+	case "payload":
+		a.Payload, err = f.text()
+	case "priority":
+		var name string
+		if name, err = f.text(); err != nil {
+			return err
+		}
+		class := slices.Index(priorities[:], name)
+		if class < 0 {
+			return fmt.Errorf("%.40q is not one of %v", name, priorities)
+		}
+		a.Priority = task.Priority(class)
+	}
+	return err
+}

@@ -1,0 +1,168 @@
+package models
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"sluice/internal/task"
+)
+
+// madeUpParityRows are compared beside golden rows, which are few and alike.
+const madeUpParityRows = 16
+
+// parity proves that a request gets the same answer on whichever device it runs: rows run
+// alone on this device and on its peers must agree within the tolerance. A device that
+// is another's fallback and disagrees is left out; a preferred one stays and says so.
+func (p *proof) parity(ctx context.Context) (Verdict, error) {
+	if len(p.peers) == 0 {
+		return Verdict{Outcome: Skipped, Text: "no other device to compare with"}, nil
+	}
+	var agreed, differ []string
+	for _, peer := range p.peers {
+		want, got := peer, p
+		if p.preferred {
+			want, got = p, peer
+		}
+		text, failure, err := p.agree(ctx, want, got)
+		switch {
+		case err != nil:
+			return Verdict{}, err
+		case failure == "":
+			agreed = append(agreed, text)
+		case !p.preferred:
+			return Verdict{}, fmt.Errorf("%s", failure)
+		default:
+			differ = append(differ, failure)
+		}
+	}
+	if len(differ) > 0 {
+		p.disagrees = strings.Join(differ, "; ")
+		return Verdict{Outcome: Changed, Text: p.disagrees}, nil
+	}
+	return Verdict{Outcome: Passed, Text: strings.Join(agreed, "; ")}, nil
+}
+
+// agree compares two devices, in failure with what speaks against a fallback.
+func (p *proof) agree(ctx context.Context, want, got *proof) (text, failure string, err error) {
+	start := p.watch()
+	var worst difference
+	compared := 0
+	pair := func(rows []sample, must bool) error {
+		for i := range rows {
+			if compared >= 2 && p.expired(start, p.opts.GateLimit/2) || failure != "" {
+				return nil
+			}
+			w, err := want.alone(ctx, &rows[i])
+			if err != nil {
+				if lost, _ := task.DeviceFailed(err); lost || must || ctx.Err() != nil {
+					return err
+				}
+				return nil // a made-up row that the model does not take
+			}
+			failure, err = p.compareAlone(ctx, got, &rows[i], w, compared, &worst)
+			w.Release()
+			if err != nil {
+				return err
+			}
+			compared++
+		}
+		return nil
+	}
+	if err := pair(p.ownRows(), true); err != nil {
+		return "", "", err
+	}
+	for _, free := range freeLengths {
+		if before := compared; len(p.golden) > 0 || len(p.rows) < madeUpParityRows {
+			if err := pair(p.madeUpRows(free), false); err != nil {
+				return "", "", err
+			}
+			if compared > before {
+				break
+			}
+		}
+	}
+	switch {
+	case failure != "":
+		return "", fmt.Sprintf("%s differs from %s, %s", got.device.Name, want.device.Name, failure), nil
+	case compared == 0:
+		return "", fmt.Sprintf("nothing shows that %s agrees with %s: no row is known that the model takes; add a %s", got.device.Name, want.device.Name, GoldenFile), nil
+	}
+	return fmt.Sprintf("%s agrees with %s on %s, %s", got.device.Name, want.device.Name, count(compared, "row"), worst.String()), "", nil
+}
+
+// compareAlone runs one row and compares it with what the preferred device answered.
+func (p *proof) compareAlone(ctx context.Context, got *proof, row *sample, want *task.Task, number int, worst *difference) (failure string, err error) {
+	t, err := got.alone(ctx, row)
+	if err != nil {
+		if lost, _ := task.DeviceFailed(err); lost || ctx.Err() != nil {
+			return "", err
+		}
+		return fmt.Sprintf("row %d fails there: %s", number, sentence(err)), nil
+	}
+	defer t.Release()
+	var here difference
+	for o := range t.Outputs {
+		here.add(&t.Outputs[o], &want.Outputs[o], p.bundle.Schema.Batchable(), number, p.bundle.Config.Tolerance)
+	}
+	if here.failed() {
+		return here.String(), nil
+	}
+	worst.raise(here)
+	return "", nil
+}
+
+// ownRows are what the gates before have shown the model to take: the rows of batch
+// invariance, or whole requests of a model that cannot batch.
+func (p *proof) ownRows() []sample {
+	if p.bundle.Schema.Batchable() || len(p.golden) == 0 {
+		return p.rows
+	}
+	var requests []sample
+	for i := range p.golden[:min(len(p.golden), maxProofRows)] {
+		requests = append(requests, p.golden[i].request)
+	}
+	return requests
+}
+
+func (p *proof) madeUpRows(free int64) []sample {
+	made := newSynthesis(p.bundle.Schema, free)
+	var rows []sample
+	for k := range madeUpParityRows {
+		rows = append(rows, made.sample(k))
+	}
+	return rows
+}
+
+// summary is the version's verdict on parity, from those of its devices.
+func summary(proofs []*proof, first *proof, own *Verdict, c *Config) Verdict {
+	v := Verdict{Gate: "parity", Outcome: Skipped, Text: "the model runs on one device"}
+	if c.Fallback == FallbackNever {
+		v.Text = "the model has no fallback"
+	} else if len(proofs) > 1 {
+		v.Text = "no other device is there to compare with " + first.device.Name
+	}
+	var texts []string
+	for _, q := range proofs {
+		at := slices.IndexFunc(q.about.Gates, func(g Verdict) bool { return g.Gate == "parity" })
+		if q == first || at < 0 || q.about.Gates[at].Outcome == Skipped {
+			continue
+		}
+		g := q.about.Gates[at]
+		v.Took += g.Took
+		switch {
+		case g.Outcome != Refused && v.Outcome != Changed:
+			v.Outcome = Passed
+		case g.Outcome == Refused && q.about.State == LeftOut:
+			v.Outcome = Changed
+			g.Text = "fallback is switched off: " + g.Text
+		}
+		texts = append(texts, g.Text)
+	}
+	if len(texts) > 0 {
+		v.Text = strings.Join(texts, "; ")
+	}
+	v.Took += own.Took
+	return v
+}

@@ -1,0 +1,128 @@
+package models
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"sluice/internal/task"
+	"sluice/internal/tensor"
+)
+
+// proof is one device's way through the gates that each device must pass by itself.
+type proof struct {
+	*prover
+	device *Device
+	// lanes are the scheduler's; the session has one more if spare is set, on which
+	// answers are compared while it serves.
+	lanes int
+	spare bool
+	// lane is where requests run alone.
+	lane    int
+	session Session
+	// peers are the devices that this one must agree with, proven before; none if it is the
+	// first, which settles what the version serves. preferred means that it goes before them.
+	peers     []*proof
+	preferred bool
+
+	golden []golden
+	rows   []sample // what invariance proved and warm-up runs; empty if nothing is known
+	source string   // where rows come from, for sentences
+	// disagrees says how a peer differs from this device, if this is the preferred one.
+	disagrees string
+	about     DeviceReport
+}
+
+// proofGates run on each device.
+var proofGates = []gate[*proof]{
+	{"open", (*proof).load},
+	{"golden", (*proof).replay},
+	{"invariance", (*proof).invariance},
+	{"parity", (*proof).parity},
+	{"warmup", (*proof).warmup},
+}
+
+// newProof begins the proof of a device; spare asks for the lane beside the scheduler's.
+func (p *prover) newProof(d *Device, spare bool) *proof {
+	return &proof{prover: p, device: d, lanes: d.Lanes, spare: spare, about: DeviceReport{Device: d.Name}}
+}
+
+// prove runs the gates and notes how they ended. The session is nil unless the device is
+// ready.
+func (p *proof) prove(ctx context.Context) {
+	if err := p.device.usable(); err != nil {
+		p.about.State, p.about.Reason = Down, err.Error()
+		return
+	}
+	err := pass(ctx, p, proofGates, &p.about.Gates)
+	if err == nil {
+		p.about.State = Placed
+		return
+	}
+	p.close()
+	last := p.about.Gates[len(p.about.Gates)-1]
+	p.about.State, p.about.Reason = LeftOut, last.Gate+": "+last.Text
+	if lost, _ := task.DeviceFailed(err); lost {
+		p.about.State = Down
+	}
+	p.about.Curve, p.about.Target = nil, 0
+}
+
+// load opens the session.
+func (p *proof) load(ctx context.Context) (Verdict, error) {
+	if err := p.open(ctx, p.bundle.Schema); err != nil {
+		return Verdict{}, err
+	}
+	text := count(p.lanes, "lane")
+	if p.spare {
+		text += " and one for live comparisons"
+	}
+	return Verdict{Outcome: Passed, Text: text}, nil
+}
+
+// open replaces the session by one over another schema.
+func (p *proof) open(ctx context.Context, s *tensor.Schema) error {
+	p.close()
+	p.bundle.Schema = s
+	b := *p.bundle
+	b.Lanes = p.lanes
+	if p.spare {
+		b.Lanes++
+	}
+	session, err := p.device.Open(ctx, &b)
+	if err != nil {
+		return asFault(err, "the model cannot be loaded")
+	}
+	p.session = session
+	if err := p.ladder(s.MaxBatch); err != nil {
+		return err
+	}
+	// What was hashed is what was opened, unless somebody wrote in between.
+	return p.bundle.unchanged()
+}
+
+// ladder asks the device which sizes it takes, if it does not take any.
+func (p *proof) ladder(maxBatch int) error {
+	p.about.Sizes = nil
+	if p.device.Sizes == nil || maxBatch <= 1 {
+		return nil
+	}
+	sizes := p.device.Sizes(maxBatch)
+	switch {
+	case len(sizes) == 0:
+		return nil
+	case sizes[0] < 1 || !slices.IsSorted(sizes):
+		return fmt.Errorf("BUG: %s takes batches of %v, which are not ascending", p.device.Name, sizes)
+	case sizes[len(sizes)-1] < maxBatch:
+		return fmt.Errorf("%s takes batches of up to %d rows and max_batch is %d; lower it", p.device.Name, sizes[len(sizes)-1], maxBatch)
+	}
+	p.about.Sizes = sizes
+	return nil
+}
+
+func (p *proof) close() {
+	if p.session != nil {
+		p.session.Close() //nolint:errcheck // a session that is thrown away has nothing left to lose
+		p.session = nil
+	}
+}
