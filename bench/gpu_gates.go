@@ -62,7 +62,10 @@ func (c *gpuCheck) versions() (any, error) {
 	v := &gpuVersions{Machine: machine(c.quick), Libraries: c.libraries()}
 	text, _, err := c.output(10*time.Second, "--version")
 	v.Sluice = strings.TrimPrefix(strings.TrimSpace(text), "sluice version ")
-	c.judge(err == nil, "sluice", "%s", orText(v.Sluice, err))
+	if err != nil {
+		return v, fmt.Errorf("cannot run %s: %w", c.binPath, err)
+	}
+	c.find("sluice", passed, "%s", v.Sluice)
 	if v.Sluice != "" {
 		v.Machine.Commit = v.Sluice
 	}
@@ -85,7 +88,7 @@ func (c *gpuCheck) versions() (any, error) {
 		return v, nil
 	}
 	v.Inventory = &inv
-	c.find("libraries", passed, "ONNX Runtime %s, driver %s, %s", inv.Version, orText(inv.Driver, nil), orText(strings.Join(v.Libraries, " "), nil))
+	c.find("libraries", passed, "ONNX Runtime %s; NVIDIA's driver: %s; beside it: %s", orElse(inv.Version, "unknown"), orElse(inv.Driver, "none"), orElse(strings.Join(v.Libraries, " "), "nothing else"))
 	c.inventoryFindings(&inv)
 	return v, nil
 }
@@ -95,20 +98,16 @@ func (c *gpuCheck) inventoryFindings(inv *inventory) {
 		if d.Device != c.device {
 			continue
 		}
-		why := strings.Join(append(d.Missing, d.Error), "; ")
-		c.judge(d.Usable, "device", "%s %s: %s", d.Device, d.GPU, orText(strings.Trim(why, "; "), nil))
+		why := strings.Trim(strings.Join(append(d.Missing, d.Error), "; "), "; ")
+		c.judge(d.Usable, "device", "%s, %s: %s", d.Device, orElse(d.GPU, "no name"), orElse(why, "usable"))
 		return
 	}
 	c.find("device", failed, "%s is not among the devices that sluice lists", c.device)
 }
 
-// orText is the text, or what stands for none.
-func orText(text string, err error) string {
-	switch {
-	case err != nil:
-		return err.Error()
-	case text == "":
-		return "nothing more to say"
+func orElse(text, otherwise string) string {
+	if text == "" {
+		return otherwise
 	}
 	return text
 }
@@ -186,7 +185,7 @@ func (c *gpuCheck) gates() (any, error) {
 			c.gate(r.Name, v)
 		}
 		for _, d := range r.Devices {
-			c.judge(d.State == "placed", r.Name+" on "+d.Device, "%s", orText(d.Reason, nil))
+			c.judge(d.State == "placed", r.Name+" on "+d.Device, "%s", orElse(d.Reason, d.State))
 		}
 		c.served(&r)
 	}

@@ -1,19 +1,25 @@
 package main
 
 import (
-	"fmt"
 	"os"
+	"strings"
 
 	"sluice/backends/onnx"
+	"sluice/internal/device"
 )
 
 // rawSession opens a model file on a device as a worker does. Free axes besides the batch
 // have the length freeAxis.
-func rawSession(path, device, folders string, most int) (*onnx.Session, error) {
-	if device != "cpu" {
-		return nil, fmt.Errorf("cannot open a session on %q (libraries in %q): this build knows the CPU alone", device, folders)
+func rawSession(path, on, folders string, most int) (*onnx.Session, error) {
+	name, err := device.Parse(on)
+	if err != nil {
+		return nil, err
 	}
-	if err := onnx.Init(onnx.Library{Path: os.Getenv("SLUICE_ONNXRUNTIME")}); err != nil {
+	library := onnx.Library{Path: os.Getenv("SLUICE_ONNXRUNTIME")}
+	if folders != "" {
+		library.Folders = strings.Split(folders, ":")
+	}
+	if err := onnx.Init(library); err != nil {
 		return nil, err
 	}
 	inferred, err := schemaOf(path, most)
@@ -21,5 +27,5 @@ func rawSession(path, device, folders string, most int) (*onnx.Session, error) {
 		return nil, err
 	}
 	fix(&inferred.Schema, freeAxis)
-	return onnx.Open(path, onnx.Options{Schema: &inferred.Schema})
+	return onnx.Open(path, onnx.Options{Schema: &inferred.Schema, Provider: onnx.Provider{Device: name}})
 }
