@@ -121,6 +121,10 @@ type Scheduler struct {
 	// HangLimit is how long one run may take before it is terminated and its device
 	// counted as stuck. Default 10s. Too low kills slow models under load.
 	HangLimit time.Duration `yaml:"hang_limit"`
+	// FallbackShare is the part of the CPU's lanes, from 0 to 1, that models which prefer a GPU
+	// may take when it is late or lost. Default 0.8. Too low: what a lost GPU leaves behind is
+	// refused; too high: models that live on the CPU suffer with it. 1 sets no bound.
+	FallbackShare float64 `yaml:"fallback_share"`
 }
 
 // Drain is how the server stops after SIGTERM.
@@ -197,7 +201,7 @@ func Default() *Config {
 			MaxBudget:            10 * time.Minute,
 		},
 		Queue:     Queue{MaxRows: 32_768, MaxBytes: 256 * mebibyte},
-		Scheduler: Scheduler{Budget: 100 * time.Millisecond, HangLimit: 10 * time.Second},
+		Scheduler: Scheduler{Budget: 100 * time.Millisecond, HangLimit: 10 * time.Second, FallbackShare: 0.8},
 		Drain:     Drain{Delay: time.Second, Deadline: 20 * time.Second},
 		ModelDefaults: ModelDefaults{
 			MaxBatch:     64,

@@ -38,6 +38,18 @@ type Device struct {
 	CUDA     CUDA     `yaml:"cuda"`
 	TensorRT TensorRT `yaml:"tensorrt"`
 	WebGPU   WebGPU   `yaml:"webgpu"`
+	Fake     Fake     `yaml:"fake"`
+}
+
+// Fake is for fake, which runs models on the CPU and takes as long as it is told: for drills
+// and demonstrations on a machine without a GPU.
+type Fake struct {
+	// Cost is what batches cost by their rows, as 1:2.1ms,8:3.9ms,32:11.2ms; what is between is
+	// interpolated. Default empty: what the CPU takes.
+	Cost string `yaml:"cost"`
+	// Orders is a JSON file of faults to show, looked at before each run: {"slow": 10},
+	// {"fail": true}, {"memory_rows": 8}. Default none.
+	Orders string `yaml:"orders"`
 }
 
 // CUDA is for cuda:N, and for what tensorrt:N leaves to it.
@@ -180,6 +192,9 @@ func (v *validator) deviceSections(path string, d *Device) {
 	if kind != "webgpu" && !d.WebGPU.equal(&plain.WebGPU) {
 		v.fault(path+".webgpu", "it", fmt.Sprintf("is of no use for %s: leave the section out", d.Name))
 	}
+	if kind != "fake" && d.Fake != plain.Fake {
+		v.fault(path+".fake", "it", fmt.Sprintf("is of no use for %s: leave the section out", d.Name))
+	}
 	v.oneOf(path+".cuda.conv_search", d.CUDA.ConvSearch, "heuristic", "default", "exhaustive")
 	between(v, path+".tensorrt.workspace", d.TensorRT.Workspace, 0, 1<<40)
 	between(v, path+".tensorrt.builder_level", d.TensorRT.BuilderLevel, 1, 5)
@@ -212,6 +227,7 @@ func (d Device) MarshalYAML() (any, error) {
 		CUDA           *CUDA             `yaml:"cuda,omitempty"`
 		TensorRT       *TensorRT         `yaml:"tensorrt,omitempty"`
 		WebGPU         *WebGPU           `yaml:"webgpu,omitempty"`
+		Fake           *Fake             `yaml:"fake,omitempty"`
 	}
 	s := section{
 		Name: d.Name, Lanes: d.Lanes, Isolation: d.Isolation, MemoryLimit: d.MemoryLimit,
@@ -226,6 +242,9 @@ func (d Device) MarshalYAML() (any, error) {
 	}
 	if kind == "webgpu" || !d.WebGPU.equal(&plain.WebGPU) {
 		s.WebGPU = &d.WebGPU
+	}
+	if kind == "fake" {
+		s.Fake = &d.Fake
 	}
 	return s, nil
 }

@@ -50,6 +50,7 @@ func (c *Config) Validate() error {
 	}
 	between(&v, "scheduler.cpu_lanes", c.Scheduler.CPULanes, 0, 1024)
 	between(&v, "scheduler.hang_limit", c.Scheduler.HangLimit, 100*time.Millisecond, time.Hour)
+	between(&v, "scheduler.fallback_share", c.Scheduler.FallbackShare, 0, 1)
 	between(&v, "drain.delay", c.Drain.Delay, 0, 10*time.Minute)
 	between(&v, "drain.deadline", c.Drain.Deadline, 0, time.Hour)
 	between(&v, "model_defaults.max_batch", c.ModelDefaults.MaxBatch, 1, 4096)

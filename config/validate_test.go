@@ -58,6 +58,7 @@ func TestRejectedFiles(t *testing.T) {
 	f("scheduler: {budget: 10us}", "scheduler.budget: 10µs must be from 1ms to 1h0m0s")
 	f("scheduler: {budget: 20m}", "scheduler.budget: 20m0s must not be longer than limits.max_budget, 10m0s")
 	f("scheduler: {cpu_lanes: -1}", "scheduler.cpu_lanes: -1 must be from 0 to 1024")
+	f("scheduler: {fallback_share: 1.5}", "scheduler.fallback_share: 1.5 must be from 0 to 1")
 	f("scheduler: {hang_limit: 1ms}", "scheduler.hang_limit: 1ms must be from 100ms to 1h0m0s")
 	f("drain: {delay: 1h}", "drain.delay: 1h0m0s must be from 0s to 10m0s")
 	f("drain: {deadline: -1s}", "drain.deadline: -1s must be from 0s to 1h0m0s")

@@ -21,6 +21,9 @@
 // there, and SwiftShader is. Probe and Missing tell whether a device works and what it lacks;
 // they are for child processes.
 //
+// A session of a worker process views memory that it shares with the gateway, which has put
+// the rows there: Options.Memory gives it, RunGathered runs what lies in it.
+//
 // States of a session: open, closing (no call may start, running ones end), closed.
 //
 // The C layer. onnxruntime_go loads the library and owns the environment, the session

@@ -136,14 +136,14 @@ func TestEngineFolders(t *testing.T) {
 // more rows are run, and the answers are the same.
 func TestBatchesAreFilled(t *testing.T) {
 	s := openModel(t, "simple", onnxfile.Rules{MaxBatch: 6}, nil)
-	s.sizes = device.Sizes(device.CUDA, 6, 0)
+	s.layout.Sizes = device.Sizes(device.CUDA, 6, 0)
 	a, b := simpleTask(s, 2, 1), simpleTask(s, 1, 7)
 	alone := simpleTask(s, 1, 7)
 	mustRun(t, s, whole(a), whole(b))
 	if got := s.lanes[0].batch.Filled; got != 4 {
 		t.Errorf("3 rows are run as %d, want 4", got)
 	}
-	s.sizes = nil
+	s.layout.Sizes = nil
 	mustRun(t, s, whole(alone))
 	sameOutputs(t, b, alone)
 }

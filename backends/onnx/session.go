@@ -53,7 +53,6 @@ type Options struct {
 // Session is one model version on one device.
 type Session struct {
 	schema *tensor.Schema
-	sizes  []int // that batches are filled to; nil: as they are
 	place  place
 	layout *rows.Layout
 	memory func(lane int, output bool, index int) []byte
@@ -75,12 +74,11 @@ func Open(path string, o Options) (*Session, error) {
 	if err := o.check(); err != nil {
 		return nil, fmt.Errorf("cannot open model: %w", err)
 	}
-	sizes := device.Sizes(o.Provider.Device.Kind, o.Schema.MaxBatch, o.FixedBatch)
-	layout, err := rows.New(o.Schema, sizes)
+	layout, err := rows.New(o.Schema, device.Sizes(o.Provider.Device.Kind, o.Schema.MaxBatch, o.FixedBatch))
 	if err != nil {
 		return nil, fmt.Errorf("cannot open model: %w", err)
 	}
-	s := &Session{schema: o.Schema, sizes: sizes, layout: layout, memory: o.Memory}
+	s := &Session{schema: o.Schema, layout: layout, memory: o.Memory}
 	s.place.init(&o.Provider)
 	if s.owner, err = create(path, o, &s.place); err != nil {
 		return nil, fmt.Errorf("cannot open model: %w", deviceFault(s.place.kind, err))

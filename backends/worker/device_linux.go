@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -67,8 +68,11 @@ func (d *Device) Status() Status {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	s := Status{State: d.mu.state, Reason: d.mu.reason, Starts: d.mu.starts}
-	if d.mu.link != nil {
+	switch {
+	case d.mu.link != nil:
 		s.PID = d.mu.link.cmd.Process.Pid
+	case s.State == Up: // the reason comes when the process has been waited for
+		s.State, s.Reason = Restarting, "the worker process has ended"
 	}
 	return s
 }
@@ -85,7 +89,7 @@ func (d *Device) up(ctx context.Context) (*link, error) {
 		state, reason, changed, l := d.mu.state, d.mu.reason, d.mu.changed, d.mu.link
 		d.mu.Unlock()
 		switch {
-		case state == Up:
+		case l != nil && state == Up:
 			return l, nil
 		case state == Closed:
 			return nil, deviceError(true, fmt.Errorf("%w: %s is closed: %s", ErrDown, d.o.Name, reason))
@@ -163,6 +167,9 @@ func (d *Device) openOn(l *link, s *Session) error {
 	return nil
 }
 
+// closeLimit is how long a process may take to free a model.
+const closeLimit = 10 * time.Second
+
 // forget takes a session out and closes it in the process.
 func (d *Device) forget(s *Session) error {
 	d.mu.Lock()
@@ -173,7 +180,7 @@ func (d *Device) forget(s *Session) error {
 		return nil
 	}
 	defer r.release()
-	err := r.link.ask(closeModel, s.id)
+	err := r.link.ask(closeModel, s.id, closeLimit)
 	if failed, _ := task.DeviceFailed(err); err != nil && !failed { // a process that is gone has closed it
 		return fmt.Errorf("cannot close model on %s: %w", d.o.Name, err)
 	}

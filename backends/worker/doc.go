@@ -33,6 +33,12 @@
 // of its own. Lengths, offsets and shapes in answers are checked; a child that sends anything
 // else is ended.
 //
+// Ways not taken. Slabs that grow would have to be mapped anew in both processes, and their
+// tensors made anew, in the middle of a run; sealed sparse ones cost address space alone. One
+// socket for all lanes needs a goroutine that hands answers on, which is a switch between
+// threads more for each batch. An eventfd would carry no lengths, which would then have to be
+// read from memory that the other process can change meanwhile.
+//
 // End of life. The child ends when its socket closes, and the system kills it when the thread
 // that started it ends, so it never outlives the gateway, even after a SIGKILL of it.
 package worker

@@ -187,25 +187,24 @@ func (l *link) open(s *Session) (*remote, error) {
 		}
 		r.slabs, files = append(r.slabs, memory), append(files, f)
 	}
-	if err := l.ask(openModel, s.id, files...); err != nil {
+	if err := l.ask(openModel, s.id, l.o.OpenLimit, files...); err != nil {
 		r.release()
 		return nil, err
 	}
 	return r, nil
 }
 
-// ask makes an exchange about a session on the stream for loading.
-func (l *link) ask(k kind, id uint32, files ...*os.File) error {
+// ask makes an exchange about a session on the stream for loading. However long others load
+// before it, it then takes no longer than limit, or the process is ended.
+func (l *link) ask(k kind, id uint32, limit time.Duration, files ...*os.File) error {
 	st := l.opener()
-	var timer *time.Timer
-	limit := clock.Now().Add(l.o.OpenLimit)
-	if err := st.acquire(l, limit, &timer); err != nil {
+	if err := st.acquire(l, clock.Never, nil); err != nil {
 		return err
 	}
 	defer st.release()
 	st.request.reset(k)
 	st.request.session = id
-	if err := l.roundTrip(st, limit, files...); err != nil {
+	if err := l.roundTrip(st, clock.Now().Add(limit), files...); err != nil {
 		return err
 	}
 	if st.answer.flags&isFailure == 0 {

@@ -24,7 +24,8 @@ func newStream(conn *net.UnixConn) *stream {
 	return &stream{turn: make(chan struct{}, 1), conn: conn, in: make([]byte, maxMessage+1)}
 }
 
-// acquire waits for the turn: until limit, or until the link has failed. The timer is scratch.
+// acquire waits for the turn: until limit, or until the link has failed. The timer is scratch; it
+// may be nil where the limit is clock.Never.
 func (st *stream) acquire(l *link, limit clock.Instant, timer **time.Timer) error {
 	select {
 	case st.turn <- struct{}{}:

@@ -183,7 +183,7 @@ func (d *Device) restore(l *link) error {
 	}
 	d.mu.Unlock()
 	for _, x := range gone { // closed meanwhile
-		err := l.ask(closeModel, x.s.id)
+		err := l.ask(closeModel, x.s.id, closeLimit)
 		x.r.release()
 		if err != nil {
 			d.o.Log.Warn("a model cannot be closed", zap.String("device", d.o.Name), zap.Error(err))

@@ -42,7 +42,7 @@ func TestMain(m *testing.M) {
 }
 
 // needLibrary skips where ONNX Runtime has not been fetched.
-func needLibrary(t *testing.T) {
+func needLibrary(t testing.TB) {
 	t.Helper()
 	if path := os.Getenv("SLUICE_ONNXRUNTIME"); path != "" {
 		return

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -23,15 +24,19 @@ import (
 	"sluice/models"
 )
 
-// startWorker starts a worker of the real binary.
-func startWorker(t *testing.T) *worker.Device {
+// startWorker starts a worker of the real binary: one for two batches at once, or a serial one.
+func startWorker(t testing.TB, serial bool) *worker.Device {
 	t.Helper()
 	needLibrary(t)
 	library, err := loadLibrary(os.Getenv("SLUICE_ONNXRUNTIME"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := worker.Start(worker.Options{Name: "cpu-worker", Command: workerProcess(sluice, library), Lanes: 2})
+	o := worker.Options{Name: "cpu-worker", Command: workerProcess(sluice, library), Serial: serial}
+	if !serial {
+		o.Lanes = 2
+	}
+	d, err := worker.Start(o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +53,7 @@ func startWorker(t *testing.T) *worker.Device {
 // TestWorkerPassesTheGates takes each example through all load gates over a session in a
 // worker: golden rows, batch invariance and warm-up see no difference.
 func TestWorkerPassesTheGates(t *testing.T) {
-	d := startWorker(t)
+	d := startWorker(t, true)
 	open := func(ctx context.Context, b *models.Bundle) (models.Session, error) {
 		return d.Open(ctx, workerSpec(b, b.Lanes, nil))
 	}
@@ -79,7 +84,7 @@ func TestWorkerPassesTheGates(t *testing.T) {
 // TestWorkerAnswersAsTheGatewayItself runs the same batches in both processes: every example,
 // and test models with outputs of every form.
 func TestWorkerAnswersAsTheGatewayItself(t *testing.T) {
-	d := startWorker(t)
+	d := startWorker(t, false)
 	paths, err := filepath.Glob(examples + "/*/1/model.onnx")
 	if err != nil || len(paths) < 4 {
 		t.Fatalf("found %d examples, %v", len(paths), err)
@@ -103,7 +108,7 @@ func TestWorkerAnswersAsTheGatewayItself(t *testing.T) {
 	}
 }
 
-func openBoth(t *testing.T, d *worker.Device, path string) (here, there backends.Session) {
+func openBoth(t testing.TB, d *worker.Device, path string) (here, there backends.Session) {
 	t.Helper()
 	m, err := onnxfile.Read(path)
 	if err != nil {
@@ -221,13 +226,20 @@ func TestWorkerByItself(t *testing.T) {
 
 // TestWorkerIsKilled has the worker with a real session end under a run.
 func TestWorkerIsKilled(t *testing.T) {
-	d := startWorker(t)
+	d := startWorker(t, false)
 	path, err := filepath.Abs(examples + "/digits/1/model.onnx")
 	if err != nil {
 		t.Fatal(err)
 	}
 	here, there := openBoth(t, d, path)
+	// A service manager sends SIGTERM to all processes; the worker leaves it to the gateway.
+	if err := syscall.Kill(d.Status().PID, syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
 	compareRuns(t, here, there, 2)
+	if s := d.Status(); s.Starts != 1 {
+		t.Errorf("after SIGTERM the worker is %+v", s)
+	}
 	for i := range 5 {
 		process, err := os.FindProcess(d.Status().PID)
 		if err == nil {
@@ -243,4 +255,33 @@ func TestWorkerIsKilled(t *testing.T) {
 		}
 		compareRuns(t, here, there, 2)
 	}
+}
+
+// BenchmarkWorker gives what a worker process adds to a batch of a real session on the CPU.
+func BenchmarkWorker(b *testing.B) {
+	d := startWorker(b, false)
+	path, err := filepath.Abs(examples + "/digits/1/model.onnx")
+	if err != nil {
+		b.Fatal(err)
+	}
+	here, there := openBoth(b, d, path)
+	f := func(name string, s backends.Session) {
+		b.Run(name, func(b *testing.B) {
+			parts := sampleBatch(s.Schema(), 8)
+			times := make([]time.Duration, 0, 1<<16)
+			b.ReportAllocs()
+			for b.Loop() {
+				begin := clock.Now()
+				if err := runBatch(s, parts); err != nil {
+					b.Fatal(err)
+				}
+				times = append(times, clock.Now().Sub(begin))
+			}
+			slices.Sort(times)
+			b.ReportMetric(float64(times[len(times)/2])/1e3, "p50-µs")
+			b.ReportMetric(float64(times[len(times)*99/100])/1e3, "p99-µs")
+		})
+	}
+	f("process=own", here)
+	f("process=worker", there)
 }
