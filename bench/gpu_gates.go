@@ -112,16 +112,22 @@ func orElse(text, otherwise string) string {
 	return text
 }
 
-// libraries are the versioned names of what the device is built on.
+// kept are the libraries whose versions belong to the figures.
+var kept = []string{"libcudart.so", "libcublas.so", "libcudnn.so", "libcufft.so", "libnvinfer.so", "libvulkan.so"}
+
+// libraries are the names, with their versions, of what the device is built on and was
+// packed with it.
 func (c *gpuCheck) libraries() []string {
 	found := []string{}
 	for folder := range strings.SplitSeq(c.folders, ":") {
-		for _, name := range []string{"libcudart", "libcublas", "libcudnn", "libcufft", "libnvinfer", "libvk_swiftshader", "libvulkan"} {
-			paths, _ := filepath.Glob(filepath.Join(folder, name+".so*"))
-			for _, path := range paths {
-				found = append(found, filepath.Base(path))
+		// What cannot be read is not there.
+		_ = filepath.WalkDir(folder, func(path string, _ os.DirEntry, err error) error {
+			name := filepath.Base(path)
+			if err == nil && slices.ContainsFunc(kept, func(k string) bool { return strings.HasPrefix(name, k) }) {
+				found = append(found, name)
 			}
-		}
+			return nil
+		})
 	}
 	slices.Sort(found)
 	return slices.Compact(found)

@@ -148,11 +148,11 @@ func (c *gpuCheck) loadModel(model string, s *sweep) (*loadResult, error) {
 		out.Probes = append(out.Probes, one)
 		return one, err
 	}
-	tries := 8
+	tries, confirms := 8, 6
 	if c.quick {
-		tries = 3
+		tries, confirms = 2, 2
 	}
-	out.Best, err = highestRate(c.bound(out), tries, c.pick(5*time.Second, time.Second), probe, func(rate float64) (openResult, error) {
+	out.Best, err = highestRate(c.bound(out), tries, confirms, c.pick(5*time.Second, time.Second), probe, func(rate float64) (openResult, error) {
 		return c.watched(admin, out, func() (openResult, error) { return probe(rate, c.pick(20*time.Second, 2*time.Second)) })
 	})
 	if err != nil {
@@ -207,7 +207,7 @@ func (c *gpuCheck) loadFinding(model string, out *loadResult) {
 // highestRate searches for the highest rate that holds, in requests per second, near one
 // that cannot be passed by much; nil if none holds. A rate found by short runs must also
 // hold in a long one.
-func highestRate(bound float64, tries int, length time.Duration, probe func(float64, time.Duration) (openResult, error), confirm func(float64) (openResult, error)) (*openResult, error) {
+func highestRate(bound float64, tries, confirms int, length time.Duration, probe func(float64, time.Duration) (openResult, error), confirm func(float64) (openResult, error)) (*openResult, error) {
 	low, high := 0.0, 1.2*bound
 	for rate := 0.85 * bound; tries > 0 && high-low > 0.02*bound; tries-- {
 		r, err := probe(rate, length)
@@ -221,11 +221,12 @@ func highestRate(bound float64, tries int, length time.Duration, probe func(floa
 		}
 		rate = (low + high) / 2
 	}
-	for rate := low; low > 0 && rate > 0.85*low; rate *= 0.97 {
+	for rate := low; low > 0 && confirms > 0; confirms-- {
 		r, err := confirm(rate)
 		if err != nil || holds(&r) {
 			return &r, err
 		}
+		rate *= 0.97
 	}
 	return nil, nil
 }

@@ -11,7 +11,7 @@ import (
 func (c *gpuCheck) most() int {
 	switch {
 	case c.quick:
-		return 4
+		return 2
 	case c.device == "cpu":
 		return 64
 	}

@@ -141,7 +141,7 @@ func TestSettingsOfTheCheck(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		const head = "onnxruntime: {library: \"/lib/none.so\"}\nmodel_defaults: {max_batch: 4, warmup: 50ms}\n"
+		const head = "onnxruntime: {library: \"/lib/none.so\"}\nmodel_defaults: {max_batch: 2, warmup: 50ms}\n"
 		if string(text) != head+want {
 			t.Errorf("%s:\n%s", device, text)
 		}
@@ -163,7 +163,7 @@ func TestHighestRate(t *testing.T) {
 			}
 			return openResult{Offered: rate, Good: good, Requests: 1000}, nil
 		}
-		got, err := highestRate(1000, 8, time.Second, func(rate float64, _ time.Duration) (openResult, error) { return run(rate) }, run)
+		got, err := highestRate(1000, 8, 6, time.Second, func(rate float64, _ time.Duration) (openResult, error) { return run(rate) }, run)
 		switch {
 		case err != nil:
 			t.Error(err)
@@ -178,7 +178,7 @@ func TestHighestRate(t *testing.T) {
 	f(5000, 1150, 1200)
 	f(0, 0, 0)
 	broken := errors.New("broken")
-	if _, err := highestRate(1000, 8, time.Second, func(float64, time.Duration) (openResult, error) { return openResult{}, broken }, nil); !errors.Is(err, broken) {
+	if _, err := highestRate(1000, 8, 6, time.Second, func(float64, time.Duration) (openResult, error) { return openResult{}, broken }, nil); !errors.Is(err, broken) {
 		t.Errorf("a broken probe: %v", err)
 	}
 }

@@ -110,11 +110,12 @@ func (p *process) cpu() time.Duration {
 func (b *bench) measure(out any, args ...string) error {
 	cmd := exec.Command(b.self, args...)
 	cmd.Env = b.env()
-	cmd.Stderr = os.Stderr
+	var said bytes.Buffer
+	cmd.Stderr = &said
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	text, err := cmd.Output()
 	if err != nil {
-		return fmt.Errorf("%s failed: %w", args[0], err)
+		return fmt.Errorf("%s failed (%w): %s", args[0], err, bytes.TrimSpace(said.Bytes()))
 	}
 	if err := json.Unmarshal(lastLine(text), out); err != nil {
 		return fmt.Errorf("cannot read what %s measured: %w", args[0], err)
