@@ -22,7 +22,7 @@ if [[ -e $out && ! -f $out/.gpu-check ]]; then
 fi
 for tool in go cc sha256sum split; do command -v "$tool" >/dev/null || die "needs $tool, which is not on this machine's PATH"; done
 
-work=$(mktemp -d "$(dirname "$out")/gpu-check.XXXXXX") || die "cannot make a folder beside $out"
+mkdir -p "$(dirname "$out")" && work=$(mktemp -d "$(dirname "$out")/gpu-check.XXXXXX") || die "cannot make a folder beside $out"
 trap 'rm -rf "$work"' EXIT
 chmod 0755 "$work"
 mkdir -p "$work"/{bin,lib,models}

@@ -22,7 +22,8 @@ for tool in cat chmod cp ln mkdir rm sha256sum timeout; do
 done
 mkdir -p "$out" || die "cannot make $out"
 out=$(cd "$out" && pwd)
-rm -f "$out"/*.json "$out"/*.md "$out"/*.log "$out"/*.yaml
+# Of an earlier check, and nothing else that may lie there.
+rm -f "$out"/{versions,gates,raw,load,nvml,drill,report,gpu-check}.json "$out"/gpu-check.md "$out"/gateway-*.log "$out"/{device,fallback}.yaml
 
 cd "$here" || die "cannot enter $here"
 while read -r name; do
@@ -46,7 +47,7 @@ done
 [[ $found || ! -d lib-cxx ]] || export LD_LIBRARY_PATH=$here/lib-cxx${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
 
 # A software driver takes seconds for each of the encoder's shapes: a quick look is at a smaller model.
-models=$out/models
+models=$out/gpu-check-models
 golden=encoder tiny=
 if [[ $quick ]]; then golden=digits tiny=-tiny; fi
 mkdir -p "$models"

@@ -117,6 +117,10 @@ const allSteps = "versions gates raw load nvml drill report"
 
 func TestTheFolderIsJoinedAndEveryStepRuns(t *testing.T) {
 	dir, library := pack(t)
+	mine := filepath.Join(dir, "out", "notes.md")
+	if err := errors.Join(os.Mkdir(filepath.Dir(mine), 0o755), os.WriteFile(mine, []byte("keep"), 0o644)); err != nil {
+		t.Fatal(err)
+	}
 	for range 2 { // the second run finds everything joined
 		cmd, calls, said := command(t, dir)
 		if got := status(t, cmd.Run()); got != 0 {
@@ -127,6 +131,9 @@ func TestTheFolderIsJoinedAndEveryStepRuns(t *testing.T) {
 		}
 		if left, _ := filepath.Glob(filepath.Join(dir, "lib", "*piece*")); len(left) > 0 {
 			t.Errorf("left behind: %v", left)
+		}
+		if text(t, mine) != "keep" {
+			t.Error("a file that was no result was changed")
 		}
 		asked := text(t, calls)
 		if run, noted := stepsOf(asked); strings.Join(run, " ") != allSteps || len(noted) > 0 {
