@@ -17,7 +17,7 @@ ORT     := SLUICE_ONNXRUNTIME="$$(scripts/onnxruntime.sh --path)"
 # The software Vulkan driver, for the tests of the WebGPU provider; they are skipped where it cannot be had, but not in CI.
 VULKAN  := scripts/swiftshader.sh || [[ -z "$${CI:-}" ]]
 
-.PHONY: help run build test unit clients check fmt format vet lint pure race fuzz bench soak gpu-pack gpu-check gpu-check-software clean tools
+.PHONY: help run build test unit clients check fmt format vet lint pure race fuzz bench bench-fallback drill soak gpu-pack gpu-check gpu-check-software clean tools
 
 help: ## print this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -74,6 +74,12 @@ fuzz: tools ## run every fuzz target for FUZZTIME (30s)
 
 bench: build ## measure the gateway against its ceilings, write bench/latest.json
 	@$(ORT) go run ./bench
+
+drill: tools ## inject faults into a gateway under load: nothing may be lost, wrong or late
+	@$(ORT) SLUICE_DRILL_STRICT=1 go test -count 1 -v -timeout 10m -run 'TestDrill|TestTerminationWhileTheDeviceHangs|TestKilledGateway' ./cmd/sluice
+
+bench-fallback: ## measure what falling back from a GPU to the CPU brings, write bench/fallback.json
+	@$(ORT) go run ./bench/fallback
 
 soak: build ## memory over a million requests and two hundred reloads
 	@$(ORT) go run ./test/soak

@@ -67,6 +67,7 @@ type costModel struct {
 	pace    stretch // mean of the ring
 	worst   stretch // largest of the ring
 	speed   float64 // of the device's usual one; the table and the ring hold what runs take at 1
+	slowed  float64 // 1/speed: predictions are many and a division is slow
 	margin  float64
 	gap     float64
 	lastRun clock.Instant
@@ -91,7 +92,7 @@ func (s stretch) of(typical float64) float64 {
 }
 
 func newCostModel(maxBatch int, sizes []int, seed cost.Curve, gap time.Duration) *costModel {
-	c := &costModel{stepped: len(sizes) > 0, high: stretch{1, 0}, pace: stretch{1, 0}, worst: stretch{1, 0}, speed: 1, gap: float64(gap)}
+	c := &costModel{stepped: len(sizes) > 0, high: stretch{1, 0}, pace: stretch{1, 0}, worst: stretch{1, 0}, speed: 1, slowed: 1, gap: float64(gap)}
 	seed = slices.Clone(seed).Monotone()
 	if c.stepped {
 		c.rows = slices.Clone(sizes)
@@ -177,12 +178,12 @@ func (c *costModel) bound(rows int) float64 {
 
 // mean predicts a batch among many.
 func (c *costModel) mean(rows int) time.Duration {
-	return time.Duration(math.Ceil(c.ahead(rows)/c.speed + c.gap))
+	return time.Duration(math.Ceil(c.ahead(rows)*c.slowed + c.gap))
 }
 
 // latency is L: the prediction for one batch, high rather than low.
 func (c *costModel) latency(rows int) time.Duration {
-	return time.Duration(math.Ceil(c.bound(rows)/c.speed + c.gap))
+	return time.Duration(math.Ceil(c.bound(rows)*c.slowed + c.gap))
 }
 
 // observe learns from a run. A probe ran because the prediction refused all: if it was

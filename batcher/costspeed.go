@@ -6,7 +6,7 @@ import "time"
 func (c *costModel) longest(rows int) time.Duration {
 	t := c.typical(rows)
 	most := max(c.worst.of(t)*(1+c.margin), c.bound(rows))
-	return time.Duration(most/c.speed + c.gap)
+	return time.Duration(most*c.slowed + c.gap)
 }
 
 // slowestSpeed bounds what is believed from outside.
@@ -18,5 +18,5 @@ func (c *costModel) setSpeed(speed float64) {
 	if c.slow >= slowRuns && speed < c.speed {
 		c.fill(c.pace.ratio * speed / c.speed)
 	}
-	c.speed = speed
+	c.speed, c.slowed = speed, 1/speed
 }

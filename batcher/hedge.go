@@ -118,7 +118,7 @@ func (s *Scheduler) hedge(now clock.Instant, d *device, index int) {
 // saves reports whether the instance could still run a sealed item in time, alone and at
 // once.
 func (in *instance) saves(now clock.Instant, it *Item) bool {
-	return it.runs == 1 && !it.done && now.Add(in.cost.latency(it.Rows)) <= it.safe()
+	return it.runs == 1 && it.state == itemSealed && now.Add(in.cost.latency(it.Rows)) <= it.safe()
 }
 
 // point wakes an idle lane with a hint.
@@ -179,7 +179,7 @@ func (s *Scheduler) follow(now clock.Instant, d *device, l *lane, h hint, b *Bat
 		return false
 	}
 	for _, it := range from.batch.Items {
-		if h.probe && it.runs == 1 && !it.done && it.Deadline > now || in.saves(now, it) {
+		if h.probe && it.runs == 1 && it.state == itemSealed && it.Deadline > now || in.saves(now, it) {
 			b.Items = append(b.Items, it)
 		}
 	}

@@ -31,7 +31,6 @@ type Item struct {
 	state itemState
 	runs  uint8 // batches that it is in
 	moves uint8 // from device to device
-	done  bool  // one of its batches went well
 	group *group
 
 	// Links of the deadline-ordered queue; see queue.go.
@@ -39,6 +38,8 @@ type Item struct {
 	parent, left, right *Item
 	leftRows            int
 	weight              uint32
+
+	tried uint32 // devices that have failed it, a bit for each (the 33rd shares the first's)
 }
 
 type itemState uint8
@@ -47,6 +48,7 @@ const (
 	itemFree   itemState = iota // the caller's
 	itemQueued                  // in a queue
 	itemSealed                  // in a batch that has not completed
+	itemDone                    // likewise, and another batch has run it well
 )
 
 // Reason is why a request was refused or dropped; the set is closed.

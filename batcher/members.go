@@ -30,7 +30,7 @@ func (s *Scheduler) AddModel(opts ModelOptions) (ModelID, error) {
 			cost:   newCostModel(opts.MaxBatch, on.Sizes, on.Curve, d.opts.Gap),
 			groups: make(map[uint64]*group),
 		}
-		in.cost.speed = d.speed
+		in.cost.setSpeed(d.speed)
 		in.limit = 1
 		in.retune()
 		m.on = append(m.on, in)

@@ -7,8 +7,14 @@ import (
 	"sluice/internal/task"
 )
 
-// maxMoves bounds how often an item goes from one device to another.
-const maxMoves = 2
+const (
+	maxMoves = 2 // of an item, from one device to another
+	// maxMisses bounds the work of a window drop: after so many items in a row that no other
+	// device could take the rest of the window, due at about the same time, is not tried.
+	maxMisses = 32
+)
+
+func (d *device) bit() uint32 { return 1 << (d.id % 32) }
 
 // refuge is another instance that is predicted to finish an item safely, nil if there is
 // none. Only a device that is down or has failed is left for another where the model's
@@ -18,7 +24,7 @@ func (m *model) refuge(now clock.Instant, from *instance, it *Item, failed bool)
 		return nil
 	}
 	for _, to := range m.choices() {
-		if to == from || to.device.state != DeviceUp {
+		if to == from || to.device.state != DeviceUp || it.tried&to.device.bit() != 0 {
 			continue
 		}
 		if f := to.forecast(now, it.Rows, it.Class, it.Deadline, it.Key); f.finish <= it.safe() {
@@ -62,8 +68,12 @@ func (s *Scheduler) drop(now clock.Instant, in *instance, it *Item, out []Drop) 
 	if it.Deadline <= now {
 		return in.discard(s, it, Expired, out)
 	}
-	if s.rescue(now, in, it) {
-		return out
+	if s.misses < maxMisses {
+		if s.rescue(now, in, it) {
+			s.misses = 0
+			return out
+		}
+		s.misses++
 	}
 	return in.discard(s, it, PredictedLate, out)
 }
@@ -104,7 +114,8 @@ func (s *Scheduler) Evacuate(now clock.Instant, b *Batch, wanted func(*Item) boo
 	kept := b.Items[:0]
 	for _, it := range b.Items {
 		var to *instance
-		if it.runs == 1 && !it.done && it.Deadline > now && wanted(it) {
+		it.tried |= from.device.bit()
+		if it.runs == 1 && it.state == itemSealed && it.Deadline > now && wanted(it) {
 			to = m.refuge(now, from, it, true)
 		}
 		if to == nil {

@@ -17,6 +17,7 @@ type Scheduler struct {
 	spare   *group   // free groups
 	found   []candidate
 	random  uint32
+	misses  int    // items in a row that Next could not rescue
 	calls   []Lane // lanes that Wake has to tell
 	events  []DeviceEvent
 }
@@ -70,7 +71,7 @@ func (s *Scheduler) Arrive(now clock.Instant, it *Item) Verdict {
 	}
 	m.counts.Admitted++
 	m.hedges = min(m.hedges+hedgeShare, hedgeSaved*float64(m.opts.MaxBatch))
-	it.Device, it.Detour, it.moves, it.done = d.id, why, 0, false
+	it.Device, it.Detour, it.moves, it.tried = d.id, why, 0, 0
 	in.counts.Sent[why]++
 	in.push(s, it, s.rand())
 	return Verdict{Admitted: true, Wait: f.start.Sub(now), Wake: d.offer(now, in)}
@@ -97,6 +98,7 @@ func (s *Scheduler) Next(now clock.Instant, id DeviceID, laneIndex int, b *Batch
 	d.refresh(now)
 	b.reset(id, laneIndex)
 	d.spreadAt = clock.Never
+	s.misses = 0
 	start := d.begins(now)
 	h := l.hint
 	l.hint = hint{}
@@ -173,8 +175,8 @@ func (in *instance) conclude(now clock.Instant, b *Batch, ran bool) (completed, 
 	m := in.model
 	for _, it := range b.Items {
 		it.runs--
-		if ran && !it.done {
-			it.done = true
+		if ran && it.state != itemDone {
+			it.state = itemDone
 			completed++
 			if it.Deadline < now {
 				late++
@@ -186,10 +188,10 @@ func (in *instance) conclude(now clock.Instant, b *Batch, ran bool) (completed, 
 		if it.runs > 0 {
 			continue
 		}
-		it.state = itemFree
-		if !it.done {
+		if it.state != itemDone {
 			m.counts.Failed++
 		}
+		it.state = itemFree
 	}
 	m.counts.Completed += uint64(completed)
 	m.counts.Late += uint64(late)

@@ -85,6 +85,7 @@ func TestRejectedDevices(t *testing.T) {
 	wrong("{name: webgpu, cuda: {tf32: true}}", ".cuda: it is of no use for webgpu: leave the section out")
 	wrong("{name: cuda:0, tensorrt: {fp16: true}}", ".tensorrt: it is of no use for cuda:0: leave the section out")
 	wrong("{name: cuda:0, webgpu: {cpu_nodes: [a]}}", ".webgpu: it is of no use for cuda:0: leave the section out")
+	wrong("{name: cuda:0, fake: {cost: '1:2ms'}}", ".fake: it is of no use for cuda:0: leave the section out")
 	wrong("{name: cuda:0, cuda: {conv_search: HEURISTIC}}", `.cuda.conv_search: "HEURISTIC" must be one of heuristic, default, exhaustive`)
 	wrong("{name: tensorrt:0, tensorrt: {workspace: 2000GiB}}", ".tensorrt.workspace: 2000GiB must be from 0 to 1024GiB")
 	wrong("{name: tensorrt:0, tensorrt: {builder_level: 0}}", ".tensorrt.builder_level: 0 must be from 1 to 5")

@@ -62,6 +62,8 @@ func (m *fakeModel) Predict(t *task.Task) error {
 	return nil
 }
 
+func (m *fakeModel) Answered(*task.Task) {}
+
 // Submit runs the task on a goroutine of its own, as the lane of a scheduler would.
 func (m *fakeModel) Submit(t *task.Task) error {
 	go func() {

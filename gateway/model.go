@@ -34,6 +34,9 @@ type Model interface {
 	// Submit is Predict without the blocking, for event loops: after nil the task's Waiter
 	// hears of its one end state, and what the task sets going may wait for Options.Run.
 	Submit(*task.Task) error
+	// Answered is told of a task that ended well, once its answer has been encoded and before
+	// it is released. It must return at once.
+	Answered(*task.Task)
 	// Stats is what the version has done since it was loaded. Every figure only grows.
 	Stats() oip.ModelStatistics
 	Release()

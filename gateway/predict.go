@@ -54,7 +54,9 @@ func (s *Server) conclude(c *call) error { return s.end(c, c.task.Err) }
 
 func (s *Server) end(c *call, err error) error {
 	if err == nil {
-		err = s.respond(c) // encode, headers
+		if err = s.respond(c); err == nil { // encode, headers
+			c.model.Answered(c.task)
+		}
 	}
 	s.account(c, err) // metrics, headers
 	c.task.Release()

@@ -172,3 +172,5 @@ func echoes(tb testing.TB, s *Session, lane int) {
 		}
 	}
 }
+
+func soon() clock.Instant { return clock.Now().Add(10 * time.Second) }

@@ -52,6 +52,7 @@ func Serve(ctx context.Context, conn *os.File, host Host) error {
 			// Providers keep state by thread. The thread ends with the goroutine.
 			runtime.LockOSThread()
 			ended <- s.stream(fd)
+			shut(control) // one that has ended ends all
 		}()
 	}
 	_, _ = control.Read(make([]byte, 1)) // nothing comes but the end

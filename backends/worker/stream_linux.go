@@ -89,7 +89,8 @@ func (st *stream) exchange(limit clock.Instant, files []*os.File) error {
 		}
 		deadline = time.Now().Add(left)
 	}
-	if err := st.conn.SetDeadline(deadline); err != nil {
+	// Sending needs none: one message always fits the socket.
+	if err := st.conn.SetReadDeadline(deadline); err != nil {
 		return err
 	}
 	st.request.seq++

@@ -67,21 +67,19 @@ func (w *world) observe(d Decision) {
 	}
 }
 
-// check holds a sealed batch to what a session can run, and marks its requests as running, so
-// that one that is in it twice is found out.
+// check holds a sealed batch to what a session can run.
 func (w *world) check(b *Batch) bool {
 	if b.Model < 0 || b.Model >= len(w.cfg.Models) || w.cfg.Models[b.Model].Curves[b.Lane.Device] == nil {
 		w.result.fault(w.now, "a batch for model %d on device %d", b.Model, b.Lane.Device)
 		return false
 	}
 	rows := 0
-	for _, r := range b.Requests {
+	for i, r := range b.Requests {
 		rows += r.Rows
-		if r.state != waiting && !(b.Hedge && r.state == running) {
+		if r.state != waiting && !(b.Hedge && r.state == running) || slices.Contains(b.Requests[:i], r) {
 			w.result.fault(w.now, "request %d was sealed twice, or after its end", r.Seq)
 			return false
 		}
-		r.state = running
 		if r.Model != b.Model {
 			w.result.fault(w.now, "request %d of model %d is in a batch of model %d", r.Seq, r.Model, b.Model)
 			return false

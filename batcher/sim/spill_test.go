@@ -41,7 +41,7 @@ func spillRun(t *testing.T, rowOnCPU time.Duration, f batcher.Fallback, cv, load
 type figures [3]float64
 
 func measure(run func(cv, load float64, requests int) *Result, requests int) figures {
-	most := Highest(0.5, 1.4, 0.004, func(load float64) bool { return run(1, load, requests).Attainment() >= 0.99 })
+	most := Highest(0.8, 1.4, 0.008, func(load float64) bool { return run(1, load, requests).Attainment() >= 0.99 })
 	over := run(1, 1.3, requests).Goodput() / resnet.RowsPerSecond(maxBatch)
 	return figures{most, over, run(3, 0.8, requests).Attainment()}
 }
@@ -99,9 +99,9 @@ func TestSpillRecoversTheOtherDevice(t *testing.T) {
 // Goodput with spill is never below that without, at any load up to three times the GPU's
 // capacity and any burstiness.
 func TestSpillNeverHurts(t *testing.T) {
-	for _, row := range []time.Duration{3 * ms, 10 * ms, 18 * ms, 40 * ms} { // the last never makes it
+	for _, row := range []time.Duration{10 * ms, 18 * ms, 40 * ms} { // the last never makes it
 		for _, cv := range []float64{0.5, 1, 3} {
-			for _, load := range []float64{0.3, 0.7, 0.9, 1, 1.3, 2, 3} {
+			for _, load := range []float64{0.3, 0.9, 1, 1.3, 3} {
 				off := spillRun(t, row, batcher.FallbackNever, cv, load, 20_000)
 				on := spillRun(t, row, batcher.FallbackBudget, cv, load, 20_000)
 				if on.Goodput() < 0.995*off.Goodput() {

@@ -210,6 +210,7 @@ func (w *world) start(l *laneState) {
 	}
 	took = w.noise.apply(took)
 	for _, r := range b.Requests {
+		r.state = running
 		w.observe(Decision{At: w.now, Action: Seal, Seq: r.Seq, Model: r.Model, Lane: l.id, Rows: b.Rows})
 	}
 	l.busy = true

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
@@ -47,13 +48,33 @@ preferred device.`,
 				fmt.Printf("settings\n\n%s\n", cfg)
 			}
 			unusable := checkDevices(cmd.Context(), cfg, library)
-			err = check(cmd, modelOptions(cfg, paths, cpuLanes(cfg.Scheduler.CPULanes, planThreads().cores), library, zap.NewNop()), asJSON)
-			return errors.Join(unusable, err)
+			return errors.Join(unusable, checkOnFleet(cmd, cfg, paths, library, asJSON))
 		},
 	}
 	settingFlags(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object per model")
 	return cmd
+}
+
+// checkOnFleet takes the models through the gates on the devices of a server with these settings.
+func checkOnFleet(cmd *cobra.Command, cfg *config.Config, paths []string, library string, asJSON bool) (err error) {
+	ctx := cmd.Context()
+	f, err := newFleet(ctx, cfg, library, cpuLanes(cfg.Scheduler.CPULanes, planThreads().cores), zap.NewNop())
+	if err != nil {
+		return err
+	}
+	if err := f.start(); err != nil {
+		return err
+	}
+	defer func() {
+		last, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		err = errors.Join(err, f.close(last))
+	}()
+	limited, cancel := context.WithTimeout(ctx, startWait)
+	defer cancel()
+	f.wait(limited)
+	return check(cmd, modelOptions(cfg, paths, f.models(), library, zap.NewNop()), asJSON)
 }
 
 // checkDevices tries each configured device, in a process of its own.

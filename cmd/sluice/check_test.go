@@ -129,11 +129,15 @@ func TestCheckFindsAFallbackThatDiffers(t *testing.T) {
 		}
 		cfg := config.Default()
 		cfg.Models = dir
-		options := modelOptions(cfg, nil, 1, library, zap.NewNop())
+		fleet, err := newFleet(t.Context(), cfg, library, 1, zap.NewNop())
+		if err != nil {
+			t.Fatal(err)
+		}
+		options := modelOptions(cfg, nil, fleet.models(), library, zap.NewNop())
 		options.Trial = nil
 		cpu := options.Devices[0]
 		cpu.Open = func(ctx context.Context, b *models.Bundle) (models.Session, error) {
-			session, err := openSession(ctx, b)
+			session, err := fleet.openOnCPU(ctx, b)
 			if err != nil {
 				return nil, err
 			}

@@ -21,7 +21,11 @@ func checkDeviceNames(cfg *config.Config) error {
 		switch {
 		case err != nil:
 			faults = append(faults, cfg.Fault(path+".name", err))
-		case name.Kind != device.Fake:
+		case name.Kind == device.Fake:
+			if _, err := chooseFor(d, name.Kind, ""); err != nil {
+				faults = append(faults, cfg.Fault(path+".fake.cost", err))
+			}
+		default:
 			p := provider(d)
 			if err := p.Check(); err != nil {
 				faults = append(faults, cfg.Fault(path, err))

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -196,7 +197,7 @@ func (b *planBuilder) question() (plan.Question, error) {
 		if s.Budget > 0 {
 			m.Budget = 0 // one for all was asked for
 		}
-		if !b.named(m.Name) {
+		if !b.named(m.Name) && b.asked(m.Name) {
 			s.Models = append(s.Models, m)
 		}
 	}
@@ -206,4 +207,11 @@ func (b *planBuilder) question() (plan.Question, error) {
 		}
 	}
 	return b.q, s.Validate()
+}
+
+// asked reports whether there is traffic for a model. Reports tell of all that a gateway has.
+func (b *planBuilder) asked(model string) bool {
+	s := &b.q.Study
+	return s.Trace != nil && slices.Contains(s.Trace.Models, model) ||
+		slices.ContainsFunc(s.Traffic, func(t plan.Traffic) bool { return t.Model == model })
 }

@@ -144,6 +144,10 @@ func TestPlanTakesReportsForCosts(t *testing.T) {
 	if len(a.Inputs.Costs) != 3 || a.Inputs.Costs[0].Kind != "cpu" || a.Inputs.Costs[1].Kind != "cuda" || !strings.Contains(a.Inputs.Noise, "sigma 0.1") {
 		t.Errorf("costs %+v, noise %s", a.Inputs.Costs, a.Inputs.Noise)
 	}
+	out, _ = planned(t, "--costs", path, "--fleet", "cpu=1", "--load", "eta=poisson:100", "--json")
+	if err := json.Unmarshal([]byte(out), &a); err != nil || len(a.Inputs.Models) != 1 {
+		t.Errorf("traffic for one of two models: error %v, models %+v", err, a.Inputs.Models)
+	}
 	for broken, want := range map[string]string{
 		text + "{": "check.json:3: cannot read the report",
 		`{"name":"eta","gates":[{"gate":"files","outcome":"refused","text":"","took_ns":1}],"max_batch":0}`: "the report of eta has no cost table",

@@ -28,7 +28,7 @@ model files. Without settings it serves ./models on 127.0.0.1:8080.`,
 			if err != nil {
 				return err
 			}
-			s, err := newServer(cfg, args, log)
+			s, err := newServer(cmd.Context(), cfg, args, log)
 			if err != nil {
 				return err
 			}

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"sync/atomic"
 
 	"sluice/batcher"
 	"sluice/gateway"
@@ -18,7 +20,7 @@ import (
 type served struct {
 	info     *gateway.ModelInfo
 	version  *models.Version
-	queue    *batcher.Model
+	queue    atomic.Pointer[batcher.Model] // replaced when a device joins
 	metrics  *telemetry.Model
 	registry *telemetry.Metrics
 }
@@ -29,14 +31,35 @@ var (
 )
 
 func (s *served) Info() *gateway.ModelInfo           { return s.info }
-func (s *served) Admit(deadline clock.Instant) error { return s.queue.Admit(deadline) }
-func (s *served) Predict(t *task.Task) error         { return s.queue.Predict(t) }
-func (s *served) Submit(t *task.Task) error          { return s.queue.Submit(t) }
+func (s *served) Admit(deadline clock.Instant) error { return s.queue.Load().Admit(deadline) }
 func (s *served) Release()                           { s.version.Release() }
+
+// Predict goes to the queue of the moment; one that is replaced meanwhile refuses.
+func (s *served) Predict(t *task.Task) error {
+	for {
+		q := s.queue.Load()
+		if err := q.Predict(t); err == nil || q == s.queue.Load() || !fault.Is(err, fault.Draining) {
+			return err
+		}
+	}
+}
+
+// Submit is Predict for event loops.
+func (s *served) Submit(t *task.Task) error {
+	for {
+		q := s.queue.Load()
+		if err := q.Submit(t); err == nil || q == s.queue.Load() || !fault.Is(err, fault.Draining) {
+			return err
+		}
+	}
+}
+
+// Answered lets a row be compared with the fallback device's answer, now and then.
+func (s *served) Answered(t *task.Task) { s.version.Parity.Offer(t) }
 
 // Close drains the version and takes its series out of the metrics.
 func (s *served) Close(ctx context.Context) error {
-	err := s.queue.Close(ctx)
+	err := s.queue.Load().Close(ctx)
 	s.registry.Retire(s.metrics)
 	return err
 }
@@ -63,41 +86,87 @@ func duration(c telemetry.Count) oip.Duration { return oip.Duration{Count: c.Cou
 
 // publish joins a proven version to the scheduler; it is the registry's Publish.
 func (s *server) publish(v *models.Version) (models.Served, error) {
-	maxBatch := max(v.Schema.MaxBatch, 1)
-	metrics := s.metrics.NewModel(v.Name, v.Version, maxBatch)
+	metrics := s.metrics.NewModel(v.Name, v.Version, max(v.Schema.MaxBatch, 1))
 	metrics.SetLoadDuration(v.Report.Took)
-	cpu := metrics.Device(deviceCPU)
-	queue, err := s.batcher.Add(batcher.Spec{
-		Name: v.Name, MaxBatch: maxBatch, Outputs: len(v.Schema.Outputs), Budget: v.Config.Budget,
-		Placements: placements(v),
-		QueueRows:  s.cfg.Queue.MaxRows, QueueBytes: int64(s.cfg.Queue.MaxBytes),
-		Observe: func(r *batcher.BatchReport) { observeBatch(cpu, r) },
-		Dropped: func(reason batcher.Reason) { metrics.DropNamed(reason.String()) },
-	})
+	queue, err := s.newQueue(v, metrics)
 	if err != nil {
 		s.metrics.Retire(metrics)
 		return nil, err
 	}
-	metrics.WatchQueue(func() telemetry.QueueState {
-		q := queue.Queue()
-		return telemetry.QueueState{Requests: q.Requests, Rows: q.Rows, Bytes: q.Bytes, Oldest: q.Oldest}
-	})
-	return &served{
+	m := &served{
 		info: gateway.NewModelInfo(gateway.ModelInfo{
 			Name: v.Name, Version: v.Version, Digest: v.Digest, Schema: v.Schema, Budget: v.Config.Budget,
 			Versions: func() []string { return s.registry.ReadyVersions(v.Name) },
 		}),
-		version: v, queue: queue, metrics: metrics, registry: s.metrics,
-	}, nil
+		version: v, metrics: metrics, registry: s.metrics,
+	}
+	m.queue.Store(queue)
+	metrics.WatchQueue(func() telemetry.QueueState {
+		q := m.queue.Load().Queue()
+		return telemetry.QueueState{Requests: q.Requests, Rows: q.Rows, Bytes: q.Bytes, Oldest: q.Oldest}
+	})
+	metrics.WatchRouting(m.routing)
+	return m, nil
 }
 
-// placements are the version's sessions as the scheduler takes them.
-func placements(v *models.Version) []batcher.Placement {
-	var all []batcher.Placement
-	for _, p := range v.Placements() {
-		all = append(all, batcher.Placement{Device: p.Device, Runner: p.Session, Curve: p.Curve, Sizes: p.Sizes})
+// placed is the registry's OnPlacement: a device joins a version that serves. The scheduler
+// fixes a model's devices when it is added, so the version gets a new queue, and the old one
+// answers what it has.
+func (s *server) placed(v *models.Version, _ *models.Placement) error {
+	m, ok := v.Served.(*served)
+	if !ok {
+		return errors.New("the version is not in service")
 	}
-	return all
+	queue, err := s.newQueue(v, m.metrics)
+	if err != nil {
+		return err
+	}
+	old := m.queue.Swap(queue)
+	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.Drain.Deadline)
+	defer cancel()
+	return old.Close(ctx)
+}
+
+// newQueue adds the version with the devices that it has now.
+func (s *server) newQueue(v *models.Version, metrics *telemetry.Model) (*batcher.Model, error) {
+	fallback, err := batcher.ParseFallback(string(v.Fallback()))
+	if err != nil {
+		return nil, err
+	}
+	var places []batcher.Placement
+	devices := map[string]*telemetry.Device{}
+	for _, p := range v.Placements() {
+		places = append(places, batcher.Placement{Device: p.Device, Runner: p.Session, Curve: p.Curve, Sizes: p.Sizes})
+		devices[p.Device] = metrics.Device(p.Device)
+	}
+	return s.batcher.Add(batcher.Spec{
+		Name: v.Name, MaxBatch: max(v.Schema.MaxBatch, 1), Outputs: len(v.Schema.Outputs), Budget: v.Config.Budget, Weight: v.Config.Weight,
+		Placements: places, Fallback: fallback,
+		QueueRows: s.cfg.Queue.MaxRows, QueueBytes: int64(s.cfg.Queue.MaxBytes),
+		Observe: func(r *batcher.BatchReport) { observeBatch(devices[r.Device], r) },
+		Dropped: func(reason batcher.Reason) { metrics.DropNamed(reason.String()) },
+	})
+}
+
+// forbidFallback keeps the version on its preferred device.
+func (s *served) forbidFallback() { s.queue.Load().SetFallback(false) }
+
+// routing is where the version's requests went.
+func (s *served) routing() telemetry.Routing {
+	parity := s.version.Parity.Stats()
+	r := telemetry.Routing{Compared: parity.Compared, Differed: parity.Failed}
+	stats, ok := s.queue.Load().Stats()
+	if !ok {
+		return r
+	}
+	r.Pressed = stats.Pressed
+	places := s.version.Placements()
+	for i, d := range stats.Devices[:min(len(stats.Devices), len(places))] {
+		for detour, n := range d.Sent {
+			r.Sent = append(r.Sent, telemetry.Sent{Device: places[i].Device, Reason: batcher.Detour(detour).String(), Count: n})
+		}
+	}
+	return r
 }
 
 func observeBatch(d *telemetry.Device, r *batcher.BatchReport) {

@@ -15,6 +15,7 @@ import (
 	"sluice/batcher"
 	"sluice/config"
 	"sluice/gateway"
+	"sluice/internal/device"
 	"sluice/internal/oip"
 	"sluice/internal/telemetry"
 	"sluice/models"
@@ -41,39 +42,56 @@ type server struct {
 	gateway  *gateway.Server
 	admin    *gateway.Admin
 	threads  threads
+	fleet    *fleet
+	gpus     gpuWatch
+	// assembled is closed when all parts are there: workers may be up before.
+	assembled chan struct{}
 
 	predictAddr, adminAddr net.Addr
 }
 
 // newServer builds the gateway from its settings; paths are models beside the folder.
-func newServer(cfg *config.Config, paths []string, log *zap.Logger) (*server, error) {
+func newServer(ctx context.Context, cfg *config.Config, paths []string, log *zap.Logger) (*server, error) {
 	threads := planThreads()
 	library, err := loadLibrary(cfg.ONNXRuntime.Library)
 	if err != nil {
 		return nil, err
 	}
-	s := &server{cfg: cfg, log: log, metrics: telemetry.New(version), threads: threads}
+	s := &server{cfg: cfg, log: log, metrics: telemetry.New(version), threads: threads, assembled: make(chan struct{})}
 	lanes := cpuLanes(cfg.Scheduler.CPULanes, threads.cores)
+	if s.fleet, err = newFleet(ctx, cfg, library, lanes, log); err != nil {
+		return nil, err
+	}
 	threads.leaveRoom(lanes)
-	log.Info("starting", zap.String("version", version), zap.String("onnxruntime", onnx.Version()), zap.Int("cores", threads.cores), zap.Int("cpu_lanes", lanes), zap.Bool("pinned", threads.cpus != nil))
+	log.Info("starting", zap.String("version", version), zap.String("onnxruntime", onnx.Version()), zap.Int("cores", threads.cores), zap.Int("cpu_lanes", lanes), zap.Bool("pinned", threads.cpus != nil), zap.Strings("devices", s.fleet.names()))
 	s.batcher, err = batcher.Start(batcher.Options{
-		Devices:   []batcher.DeviceOptions{{Name: deviceCPU, Lanes: lanes, SpreadAfter: spreadAfter, Gap: batchOverhead}},
+		Devices:   s.fleet.options(),
 		HangLimit: cfg.Scheduler.HangLimit,
-		OnLane:    func(_ batcher.DeviceID, lane int) { threads.lane(lane) },
+		OnLane: func(id batcher.DeviceID, lane int) {
+			if s.fleet.is(id, device.CPU) {
+				threads.lane(lane)
+			}
+		},
+		OnDevice: s.deviceChanged,
 	})
 	if err != nil {
 		return nil, err
 	}
-	options := modelOptions(cfg, paths, lanes, library, log)
-	options.Publish = s.publish
+	s.watchDevices()
+	if err := s.fleet.start(); err != nil {
+		return nil, err
+	}
+	options := modelOptions(cfg, paths, s.fleet.models(), library, log)
+	options.Publish, options.OnPlacement, options.OnParity = s.publish, s.placed, s.differs
 	if s.registry, err = models.New(options); err != nil {
 		return nil, err
 	}
+	close(s.assembled)
 	return s, s.openPorts()
 }
 
 // modelOptions is how bundles are found and proven, by `serve` and `check` alike.
-func modelOptions(cfg *config.Config, paths []string, lanes int, library string, log *zap.Logger) models.Options {
+func modelOptions(cfg *config.Config, paths []string, devices []models.Device, library string, log *zap.Logger) models.Options {
 	d := &cfg.ModelDefaults
 	o := models.Options{
 		Dir:   cfg.Models,
@@ -83,7 +101,7 @@ func modelOptions(cfg *config.Config, paths []string, lanes int, library string,
 			Tolerance: models.Tolerance{Abs: d.Tolerance.Abs, Rel: d.Tolerance.Rel},
 		},
 		KeepVersions:  d.KeepVersions,
-		Devices:       []models.Device{{Name: deviceCPU, Lanes: lanes, Open: openSession}},
+		Devices:       devices,
 		Trial:         trialRunner(library).Run,
 		Log:           log,
 		WarmupBudget:  d.Warmup,
@@ -97,10 +115,6 @@ func modelOptions(cfg *config.Config, paths []string, lanes int, library string,
 
 // modelsNamed reports whether somebody chose the models folder.
 func modelsNamed(cfg *config.Config) bool { return cfg.Models != config.Default().Models }
-
-func openSession(_ context.Context, b *models.Bundle) (models.Session, error) {
-	return onnx.Open(b.ModelPath(), onnx.Options{Schema: b.Schema, FixedBatch: b.FixedBatch, Lanes: b.Lanes, External: b.External})
-}
 
 // openPorts makes the two HTTP servers.
 func (s *server) openPorts() (err error) {
@@ -121,7 +135,7 @@ func (s *server) openPorts() (err error) {
 			},
 		},
 		HeaderTimeout: l.HeaderTimeout, ReadTimeout: l.ReadTimeout, WriteTimeout: l.WriteTimeout, IdleTimeout: l.IdleTimeout,
-		Ready:   s.ready,
+		Ready: s.ready, Degraded: s.fleet.degraded,
 		Workers: s.threads.cores, Run: s.batcher.Run, OnWorker: s.threads.worker,
 	})
 	if err != nil || s.cfg.Admin == "" {
@@ -178,6 +192,8 @@ func (s *server) run(ctx context.Context, announce func(*server)) error {
 		s.adminAddr = admin.Addr()
 		go func() { failed <- s.admin.Serve(admin) }()
 	}
+	s.gpus.start(s)
+	s.awaitDevices(ctx)
 	if err := s.registry.Start(); err != nil {
 		return errors.Join(err, s.stop())
 	}
@@ -223,6 +239,10 @@ func (s *server) stop() error {
 	if err := s.registry.Close(last); err != nil {
 		s.log.Warn("sessions were left open", zap.Error(err))
 	}
+	if err := s.fleet.close(last); err != nil {
+		s.log.Warn("workers were left behind", zap.Error(err))
+	}
+	s.gpus.stop()
 	if s.admin != nil {
 		faults = append(faults, s.admin.Shutdown(last))
 	}

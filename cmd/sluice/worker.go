@@ -1,9 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 
@@ -11,25 +13,49 @@ import (
 
 	"sluice/backends/onnx"
 	"sluice/backends/worker"
+	"sluice/batcher/plan"
+	"sluice/config"
+	"sluice/internal/cost"
+	"sluice/internal/device"
 	"sluice/models"
 )
 
 const workerName = "worker"
 
 // workerProcess makes the command of a device's child: this binary, with the gateway's
-// environment. Not os.Executable: the file may have been replaced since this process started.
-func workerProcess(binary, library string) func() *exec.Cmd {
-	return func() *exec.Cmd { return exec.Command(binary, workerName, "--onnxruntime-library", library) }
+// environment and the device's own. Not os.Executable: the file may have been replaced since
+// this process started.
+func workerProcess(binary, library string, d *config.Device) func() *exec.Cmd {
+	return func() *exec.Cmd {
+		cmd := exec.Command(binary, workerName, "--onnxruntime-library", library)
+		for _, folder := range d.LibraryFolders {
+			cmd.Args = append(cmd.Args, "--library-folder", folder)
+		}
+		// GPUs are numbered as nvidia-smi and NVML do, whatever the gateway's environment says.
+		cmd.Env = append(os.Environ(), "CUDA_DEVICE_ORDER=PCI_BUS_ID")
+		for name, value := range d.Env {
+			cmd.Env = append(cmd.Env, name+"="+value)
+		}
+		return cmd
+	}
 }
 
-// workerSpec says what a worker has to know to open a bundle as openSession does here.
-func workerSpec(b *models.Bundle, lanes int, provider json.RawMessage) worker.Spec {
-	return worker.Spec{Path: b.ModelPath(), Schema: b.Schema, FixedBatch: b.FixedBatch, External: b.External, Lanes: lanes, Provider: provider}
+// workerSpec says what a worker has to know to open a bundle.
+func workerSpec(b *models.Bundle, lanes int, d *config.Device) (worker.Spec, error) {
+	name, err := device.Parse(d.Name)
+	if err != nil {
+		return worker.Spec{}, err
+	}
+	choice, err := chooseFor(d, name.Kind, b.Digest)
+	return worker.Spec{
+		Path: b.ModelPath(), Schema: b.Schema, FixedBatch: b.FixedBatch, External: b.External, Lanes: lanes,
+		Sizes: device.Sizes(name.Kind, b.Schema.MaxBatch, b.FixedBatch), Provider: choice,
+	}, err
 }
 
 // workerCommand is the child's side of a device: whatever its driver does ends this process alone.
 func workerCommand() *cobra.Command {
-	var library string
+	var library onnx.Library
 	cmd := &cobra.Command{
 		Use:    workerName,
 		Short:  "Run models for a gateway, which starts this process itself",
@@ -46,19 +72,51 @@ func workerCommand() *cobra.Command {
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&library, "onnxruntime-library", "", "path of libonnxruntime.so")
+	cmd.Flags().StringVar(&library.Path, "onnxruntime-library", "", "path of libonnxruntime.so")
+	cmd.Flags().StringArrayVar(&library.Folders, "library-folder", nil, "folder of the device's libraries")
 	return cmd
 }
 
-func serveWorker(ctx context.Context, library string) error {
+func serveWorker(ctx context.Context, library onnx.Library) error {
 	conn := os.NewFile(worker.Descriptor, "gateway")
 	if info, err := conn.Stat(); err != nil || info.Mode()&os.ModeSocket == 0 {
 		return errors.New("sluice worker is started by the gateway and is of no use by itself")
 	}
-	if _, err := loadLibrary(library); err != nil {
+	if err := onnx.Init(library); err != nil {
 		return err
 	}
 	return worker.Serve(ctx, conn, onnxHost{})
+}
+
+// choice is what a worker's sessions run on; the gateway writes it, its worker reads it.
+type choice struct {
+	Provider onnx.Provider `json:"provider"`
+	Digest   string        `json:"digest"`
+	// Fake makes the sessions, which are on the CPU then, those of the fake device.
+	Fake *fakeChoice `json:"fake,omitempty"`
+}
+
+type fakeChoice struct {
+	Curve  cost.Curve `json:"curve"`
+	Orders string     `json:"orders"`
+}
+
+// chooseFor describes a device to its worker.
+func chooseFor(d *config.Device, kind device.Kind, digest string) (json.RawMessage, error) {
+	c := choice{Digest: digest}
+	if kind == device.Fake {
+		c.Fake = &fakeChoice{Orders: d.Fake.Orders}
+		if d.Fake.Cost != "" {
+			costs := plan.Costs{}
+			if err := costs.ParseCost(device.Fake.String() + "=" + d.Fake.Cost); err != nil {
+				return nil, err
+			}
+			c.Fake.Curve = costs[device.Fake.String()][plan.AnyModel]
+		}
+	} else {
+		c.Provider = provider(d)
+	}
+	return json.Marshal(c)
 }
 
 // onnxHost opens models in a worker.
@@ -69,21 +127,21 @@ func (onnxHost) Open(spec worker.Spec, memory worker.Memory) (worker.Hosted, err
 		Schema: spec.Schema, FixedBatch: spec.FixedBatch, External: spec.External,
 		Lanes: spec.Lanes, IntraOp: spec.IntraOp, Memory: memory,
 	}
-	if err := chooseProvider(spec.Provider, &o); err != nil {
-		return nil, err
+	var c choice
+	if len(spec.Provider) > 0 {
+		d := json.NewDecoder(bytes.NewReader(spec.Provider))
+		d.DisallowUnknownFields()
+		if err := d.Decode(&c); err != nil {
+			return nil, fmt.Errorf("cannot read which device to use: %w", err)
+		}
 	}
-	// A nil session must not become an interface that is not nil.
+	o.Provider, o.Digest = c.Provider, c.Digest
 	s, err := onnx.Open(spec.Path, o)
-	if err != nil {
-		return nil, err
+	switch {
+	case err != nil:
+		return nil, err // not a nil session in an interface that is not nil
+	case c.Fake != nil:
+		return newFakeHosted(s, c.Fake), nil
 	}
 	return s, nil
-}
-
-// chooseProvider sets what a session runs on. Without a choice it is the CPU.
-func chooseProvider(choice json.RawMessage, _ *onnx.Options) error {
-	if len(choice) > 0 && string(choice) != "null" {
-		return errors.New("this binary knows no provider but the CPU")
-	}
-	return nil
 }

@@ -17,6 +17,7 @@ import (
 	"sluice/backends"
 	"sluice/backends/onnx"
 	"sluice/backends/worker"
+	"sluice/config"
 	"sluice/internal/clock"
 	"sluice/internal/onnxfile"
 	"sluice/internal/task"
@@ -24,18 +25,26 @@ import (
 	"sluice/models"
 )
 
-// startWorker starts a worker of the real binary: one for two batches at once, or a serial one.
+// startWorker starts a worker of the real binary for the CPU: one for two batches at once, or a
+// serial one.
 func startWorker(t testing.TB, serial bool) *worker.Device {
+	t.Helper()
+	cpu := config.DefaultDevice("cpu")
+	o := worker.Options{Serial: serial}
+	if !serial {
+		o.Lanes = 2
+	}
+	return startWorkerOn(t, &cpu, o)
+}
+
+func startWorkerOn(t testing.TB, on *config.Device, o worker.Options) *worker.Device {
 	t.Helper()
 	needLibrary(t)
 	library, err := loadLibrary(os.Getenv("SLUICE_ONNXRUNTIME"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := worker.Options{Name: "cpu-worker", Command: workerProcess(sluice, library), Serial: serial}
-	if !serial {
-		o.Lanes = 2
-	}
+	o.Name, o.Command = on.Name, workerProcess(sluice, library, on)
 	d, err := worker.Start(o)
 	if err != nil {
 		t.Fatal(err)
@@ -53,11 +62,53 @@ func startWorker(t testing.TB, serial bool) *worker.Device {
 // TestWorkerPassesTheGates takes each example through all load gates over a session in a
 // worker: golden rows, batch invariance and warm-up see no difference.
 func TestWorkerPassesTheGates(t *testing.T) {
+	cpu := config.DefaultDevice("cpu")
 	d := startWorker(t, true)
-	open := func(ctx context.Context, b *models.Bundle) (models.Session, error) {
-		return d.Open(ctx, workerSpec(b, b.Lanes, nil))
+	passGates(t, models.Options{Devices: []models.Device{workerDevice(d, &cpu, 2)}})
+	if s := d.Status(); s.Starts != 1 {
+		t.Errorf("the worker was started %d times: %s", s.Starts, s.Reason)
 	}
-	o := models.Options{Dir: examples, Devices: []models.Device{{Name: "cpu", Lanes: 2, Open: open}}}
+}
+
+// TestWebGPUPassesTheGates does the same with a GPU's path on a software driver, in a worker,
+// and the CPU beside it: the recorded answers are the CPU's, and the two must agree.
+func TestWebGPUPassesTheGates(t *testing.T) {
+	needLibrary(t)
+	gpu := mustDevice(t, softwareGPU(t))
+	d := startWorkerOn(t, gpu, worker.Options{Lanes: 1, Serial: true})
+	passGates(t, models.Options{
+		Devices:  []models.Device{workerDevice(d, gpu, 1), {Name: deviceCPU, Lanes: 1, Open: openSession}},
+		Defaults: models.Defaults{MaxBatch: 8}, WarmupBudget: 50 * time.Millisecond,
+	})
+	if s := d.Status(); s.Starts != 1 {
+		t.Errorf("the worker was started %d times: %s", s.Starts, s.Reason)
+	}
+}
+
+// workerDevice is a worker as the registry sees it.
+func workerDevice(d *worker.Device, on *config.Device, lanes int) models.Device {
+	return models.Device{Name: on.Name, Lanes: lanes, Open: func(ctx context.Context, b *models.Bundle) (models.Session, error) {
+		spec, err := workerSpec(b, b.Lanes, on)
+		if err != nil {
+			return nil, err
+		}
+		return d.Open(ctx, spec)
+	}}
+}
+
+// mustDevice reads a device's section.
+func mustDevice(t *testing.T, section string) *config.Device {
+	t.Helper()
+	cfg, err := config.Parse("test", []byte("devices: ["+section+"]"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &cfg.Devices[0]
+}
+
+func passGates(t *testing.T, o models.Options) {
+	t.Helper()
+	o.Dir = examples
 	bundles, faults, err := models.Find(o)
 	if err != nil || len(faults) > 0 || len(bundles) < 4 {
 		t.Fatalf("found %d bundles, %v, %v", len(bundles), faults, err)
@@ -75,9 +126,14 @@ func TestWorkerPassesTheGates(t *testing.T) {
 		if len(report.Curve) == 0 {
 			t.Errorf("%s was not warmed up", b.Label())
 		}
-	}
-	if s := d.Status(); s.Starts != 1 {
-		t.Errorf("the worker was started %d times: %s", s.Starts, s.Reason)
+		if report.FallbackOff != "" || len(report.Devices) != len(o.Devices) {
+			t.Errorf("%s: fallback is off: %q; devices %+v", b.Label(), report.FallbackOff, report.Devices)
+		}
+		for i := range report.Devices {
+			if report.Devices[i].State != models.Placed {
+				t.Errorf("%s is not placed on %s: %+v", b.Label(), o.Devices[i].Name, report.Devices[i])
+			}
+		}
 	}
 }
 

@@ -52,7 +52,7 @@ var descriptions = append([]*prometheus.Desc{
 	descQueueRequests, descQueueRows, descQueueBytes, descQueueOldest,
 	descBatchRows, descBatchRun, descBatchRatio, descBatchFailed,
 	descResponses, descRefusals, descOpen, descOpened,
-}, append(nvDescriptions, gpuDescriptions()...)...)
+}, append(append(nvDescriptions, routingDescriptions...), gpuDescriptions()...)...)
 
 // collector reads the handles at a scrape.
 type collector struct{ metrics *Metrics }
@@ -67,9 +67,11 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	gauge(ch, descBuild, 1, c.metrics.version)
 	c.http(ch)
 	c.metrics.collectGPUs(ch)
+	c.metrics.collectDevices(ch)
 	for _, m := range c.metrics.models() {
 		queue := m.queueState()
 		c.model(ch, m, queue)
+		m.collectRouting(ch)
 		for _, d := range m.devices() {
 			c.device(ch, d)
 		}

@@ -16,10 +16,11 @@ type Metrics struct {
 	// HTTP is the handle of the predict port.
 	HTTP HTTP
 
-	registry *prometheus.Registry
-	version  string
-	started  time.Time
-	gpus     atomic.Pointer[func() GPUSample]
+	registry     *prometheus.Registry
+	version      string
+	started      time.Time
+	gpus         atomic.Pointer[func() GPUSample]
+	deviceStates atomic.Pointer[func() []DeviceState]
 
 	mu struct {
 		sync.Mutex

@@ -15,6 +15,7 @@ type Model struct {
 	cells         cells
 	loadSeconds   atomic.Uint64 // bits of a float64
 	queue         atomic.Pointer[func() QueueState]
+	routes        atomic.Pointer[func() Routing]
 
 	mu struct {
 		sync.Mutex

@@ -1,0 +1,303 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"sluice/backends/onnx"
+	"sluice/backends/worker"
+	"sluice/batcher"
+	"sluice/config"
+	"sluice/internal/clock"
+	"sluice/internal/device"
+	"sluice/internal/fault"
+	"sluice/internal/task"
+	"sluice/models"
+)
+
+// fleet is the server's devices. One in a process of its own has a worker; the CPU has none
+// until a model asks for it.
+type fleet struct {
+	cfg      *config.Config
+	library  string
+	log      *zap.Logger
+	stations []*station
+
+	cpu struct { // the worker of models on the CPU with isolation: process
+		sync.Mutex
+		worker *worker.Device
+	}
+	mu struct {
+		sync.Mutex
+		down map[string]string // devices that take no work, and why
+	}
+	// onUp and onDown are told of a worker that serves or has ended. They are set before the
+	// workers start.
+	onUp   func(name string)
+	onDown func(name, reason string)
+}
+
+// station is one device.
+type station struct {
+	device config.Device
+	kind   device.Kind
+	number int // of the GPU
+	lanes  int
+	worker *worker.Device // nil: the device is used in this process
+}
+
+// stage is how long before the end of a batch on a GPU the next one is sealed and gathered.
+const stage = time.Millisecond
+
+// newFleet chooses the devices. Without settings these are the GPUs that work, and the CPU.
+func newFleet(ctx context.Context, cfg *config.Config, library string, lanes int, log *zap.Logger) (*fleet, error) {
+	devices := cfg.Devices
+	if len(devices) == 0 && hasGPU() {
+		inv, err := takeInventory(ctx, cfg)
+		if err != nil {
+			return nil, err
+		}
+		devices = inv.used
+	}
+	if len(devices) == 0 {
+		devices = []config.Device{config.DefaultDevice(deviceCPU)}
+	}
+	f := &fleet{cfg: cfg, library: library, log: log, onUp: func(string) {}, onDown: func(string, string) {}}
+	f.mu.down = map[string]string{}
+	for _, d := range devices {
+		name, err := device.Parse(d.Name)
+		if err != nil {
+			return nil, err
+		}
+		s := &station{device: d, kind: name.Kind, number: name.Index, lanes: deviceLanes(&d, lanes)}
+		if s.kind == device.Fake && d.Lanes == 0 {
+			s.lanes = gpuLanes
+		}
+		f.stations = append(f.stations, s)
+	}
+	return f, nil
+}
+
+func (f *fleet) names() (all []string) {
+	for _, s := range f.stations {
+		all = append(all, s.device.Name)
+	}
+	return all
+}
+
+// options are the devices as the scheduler takes them.
+func (f *fleet) options() (all []batcher.DeviceOptions) {
+	for _, s := range f.stations {
+		o := batcher.DeviceOptions{Name: s.device.Name, Lanes: s.lanes, Gap: batchOverhead}
+		switch {
+		case s.kind == device.CPU:
+			o.SpreadAfter = spreadAfter
+			if share := f.cfg.Scheduler.FallbackShare; len(f.stations) > 1 && share < 1 {
+				o.FallbackShare = share
+			}
+		case s.lanes == gpuLanes:
+			o.Stage = stage
+		}
+		all = append(all, o)
+	}
+	return all
+}
+
+// is reports whether a device of the scheduler is of a kind.
+func (f *fleet) is(id batcher.DeviceID, kind device.Kind) bool { return f.stations[id].kind == kind }
+
+// start starts the workers. Devices are down until their workers are up.
+func (f *fleet) start() error {
+	for _, s := range f.stations {
+		if s.kind != device.Fake && !isolated(&s.device) || s.kind == device.Fake && s.device.Isolation == "none" {
+			continue
+		}
+		name := s.device.Name
+		f.setDown(name, "its worker is starting")
+		f.onDown(name, "its worker is starting")
+		w, err := f.startWorker(&s.device, s.kind, 1, func(state worker.State, reason string) {
+			if state == worker.Up {
+				f.setUp(name)
+				f.onUp(name)
+				return
+			}
+			f.setDown(name, fmt.Sprintf("its worker is %v: %s", state, reason))
+			f.onDown(name, reason)
+		})
+		if err != nil {
+			return err
+		}
+		s.worker = w
+	}
+	return nil
+}
+
+func (f *fleet) startWorker(d *config.Device, kind device.Kind, lanes int, onState func(worker.State, string)) (*worker.Device, error) {
+	command := workerProcess("/proc/self/exe", f.library, d)
+	return worker.Start(worker.Options{Name: d.Name, Command: command, Lanes: lanes, Serial: kind == device.WebGPU, OnState: onState, Log: f.log})
+}
+
+// wait returns when every worker is up or has failed, or with ctx.
+func (f *fleet) wait(ctx context.Context) {
+	for _, s := range f.stations {
+		if s.worker != nil {
+			_ = s.worker.Wait(ctx) // a device that is down joins later, see Registry.Attach
+		}
+	}
+}
+
+func (f *fleet) setDown(name, why string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.mu.down[name] = why
+}
+
+func (f *fleet) setUp(name string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.mu.down, name)
+}
+
+// usable says why a device takes no sessions now.
+func (f *fleet) usable(name string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if why, down := f.mu.down[name]; down {
+		return errors.New(why)
+	}
+	return nil
+}
+
+// degraded lists the devices that are down, for readiness.
+func (f *fleet) degraded() (all []string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for name, why := range f.mu.down {
+		all = append(all, fmt.Sprintf("device %s takes no work: %s", name, why))
+	}
+	slices.Sort(all)
+	return all
+}
+
+// models are the devices as the registry takes them.
+func (f *fleet) models() (all []models.Device) {
+	for _, s := range f.stations {
+		d := models.Device{Name: s.device.Name, Lanes: s.lanes, Open: s.opener(f)}
+		if s.kind.GPU() {
+			d.Sizes = func(maxBatch int) []int { return device.Sizes(s.kind, maxBatch, 0) }
+		}
+		if s.worker != nil {
+			d.Usable = func() error { return f.usable(s.device.Name) }
+		}
+		all = append(all, d)
+	}
+	return all
+}
+
+// opener is how a device loads a bundle.
+func (s *station) opener(f *fleet) func(context.Context, *models.Bundle) (models.Session, error) {
+	switch {
+	case s.worker != nil:
+		return func(ctx context.Context, b *models.Bundle) (models.Session, error) { return s.openInWorker(ctx, b) }
+	case s.kind == device.CPU:
+		return f.openOnCPU
+	}
+	return func(_ context.Context, b *models.Bundle) (models.Session, error) {
+		o := sessionOptions(b)
+		o.Provider, o.Digest = provider(&s.device), b.Digest
+		return onnx.Open(b.ModelPath(), o)
+	}
+}
+
+func sessionOptions(b *models.Bundle) onnx.Options {
+	return onnx.Options{Schema: b.Schema, FixedBatch: b.FixedBatch, Lanes: b.Lanes, External: b.External}
+}
+
+// openSession loads a bundle on the CPU in this process.
+func openSession(_ context.Context, b *models.Bundle) (models.Session, error) {
+	s, err := onnx.Open(b.ModelPath(), sessionOptions(b))
+	if err != nil {
+		return nil, err // not a nil session in an interface that is not nil
+	}
+	return s, nil
+}
+
+func (s *station) openInWorker(ctx context.Context, b *models.Bundle) (models.Session, error) {
+	spec, err := workerSpec(b, b.Lanes, &s.device)
+	if err != nil {
+		return nil, err
+	}
+	session, err := s.worker.Open(ctx, spec)
+	if err != nil {
+		return nil, err
+	}
+	return session, nil
+}
+
+// openOnCPU loads a bundle in this process, or in the CPU's worker if the model wants that.
+func (f *fleet) openOnCPU(ctx context.Context, b *models.Bundle) (models.Session, error) {
+	if b.Config.Isolation != models.IsolationProcess {
+		return openSession(ctx, b)
+	}
+	w, err := f.cpuWorker()
+	if err != nil {
+		return nil, err
+	}
+	cpu := config.DefaultDevice(deviceCPU)
+	spec, err := workerSpec(b, b.Lanes, &cpu)
+	if err != nil {
+		return nil, err
+	}
+	session, err := w.Open(ctx, spec)
+	if err != nil {
+		return nil, err
+	}
+	return apart{session}, nil
+}
+
+// cpuWorker starts the CPU's worker when it is first needed.
+func (f *fleet) cpuWorker() (w *worker.Device, err error) {
+	f.cpu.Lock()
+	defer f.cpu.Unlock()
+	if f.cpu.worker == nil {
+		d := config.DefaultDevice(deviceCPU)
+		i := slices.IndexFunc(f.stations, func(s *station) bool { return s.kind == device.CPU })
+		f.cpu.worker, err = f.startWorker(&d, device.CPU, f.stations[i].lanes, func(worker.State, string) {})
+	}
+	return f.cpu.worker, err
+}
+
+// apart is a session in the CPU's worker. That its process has ended says nothing of the CPU,
+// on which other models run, so it is the model that fails.
+type apart struct{ models.Session }
+
+// Run is task.Runner's Run.
+func (a apart) Run(lane int, parts []task.Part, limit clock.Instant) (task.Timing, error) {
+	t, err := a.Session.Run(lane, parts, limit)
+	if failed, _ := task.DeviceFailed(err); failed {
+		err = fault.Newf(fault.InferenceFailed, "the process that runs the model failed")
+	}
+	return t, err
+}
+
+// close ends the workers.
+func (f *fleet) close(ctx context.Context) error {
+	var faults []error
+	for _, s := range f.stations {
+		if s.worker != nil {
+			faults = append(faults, s.worker.Close(ctx))
+		}
+	}
+	f.cpu.Lock()
+	defer f.cpu.Unlock()
+	if f.cpu.worker != nil {
+		faults = append(faults, f.cpu.worker.Close(ctx))
+	}
+	return errors.Join(faults...)
+}

@@ -1,0 +1,139 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"sluice/backends/nvml"
+	"sluice/batcher"
+	"sluice/internal/device"
+	"sluice/internal/telemetry"
+	"sluice/models"
+)
+
+// startWait is how long the models wait for devices that are starting. Those that take
+// longer join the models that serve by then.
+const startWait = 30 * time.Second
+
+// watchDevices joins the workers to the scheduler and the registry.
+func (s *server) watchDevices() {
+	s.fleet.onDown = func(name, reason string) {
+		if err := s.batcher.CloseDevice(name, reason); err != nil {
+			s.log.Error("BUG: a device is unknown to the scheduler", zap.Error(err))
+		}
+	}
+	s.fleet.onUp = func(name string) {
+		if err := s.batcher.OpenDevice(name); err != nil {
+			s.log.Error("BUG: a device is unknown to the scheduler", zap.Error(err))
+		}
+		select {
+		case <-s.assembled:
+			s.registry.Attach(name)
+		default: // the first models are loaded after this
+		}
+	}
+	s.metrics.WatchDevices(func() (all []telemetry.DeviceState) {
+		for _, d := range s.batcher.Devices() {
+			all = append(all, telemetry.DeviceState{Name: d.Name, State: d.State.String(), Lanes: d.Lanes, Busy: d.Busy, Load: d.Load, Trips: d.Trips, Speed: d.Speed})
+		}
+		return all
+	})
+}
+
+// awaitDevices gives the workers time to start, so that models are proven on them at once.
+func (s *server) awaitDevices(ctx context.Context) {
+	limited, cancel := context.WithTimeout(ctx, startWait)
+	defer cancel()
+	s.fleet.wait(limited)
+}
+
+// deviceChanged logs what the scheduler decides about a device, and shows it in readiness.
+func (s *server) deviceChanged(name string, state batcher.DeviceState, reason string) {
+	fields := []zap.Field{zap.String("device", name), zap.Stringer("state", state)}
+	if state == batcher.DeviceUp {
+		s.fleet.setUp(name)
+		s.log.Info("device in service", fields...)
+		return
+	}
+	if state != batcher.DeviceProbing {
+		s.fleet.setDown(name, reason)
+	}
+	s.log.Warn("device out of service", append(fields, zap.String("reason", reason))...)
+}
+
+// gpuWatch reads the state of NVIDIA's GPUs. It works beside the start, since opening the
+// library can take seconds, and a machine without it works as well.
+type gpuWatch struct {
+	mu      sync.Mutex
+	monitor *nvml.Monitor
+	stopped bool
+	opening sync.WaitGroup
+}
+
+func (g *gpuWatch) start(s *server) {
+	g.opening.Go(func() {
+		m, err := nvml.Open(nvml.Options{
+			OnThrottle: func(gpu int, ratio float64) { s.throttled(gpu, ratio) },
+			OnXid: func(gpu int, xid uint64, critical bool) {
+				log := s.log.Warn
+				if critical {
+					log = s.log.Error
+				}
+				log("the driver reports an error", zap.Int("gpu", gpu), zap.Uint64("xid", xid), zap.String("what", nvml.LookupXid(xid).Name))
+			},
+			OnLost: func(gpu int, lost bool) {
+				s.log.Error("a GPU was lost or is back", zap.Int("gpu", gpu), zap.Bool("lost", lost))
+			},
+		})
+		switch {
+		case errors.Is(err, nvml.ErrAbsent):
+			s.log.Info("no NVIDIA GPU is watched", zap.String("reason", err.Error()))
+			return
+		case err != nil:
+			s.log.Warn("NVIDIA GPUs cannot be watched", zap.Error(err))
+			return
+		}
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		if g.stopped {
+			_ = m.Close()
+			return
+		}
+		g.monitor = m
+		s.metrics.WatchGPUs(m.Metrics)
+		s.log.Info("watching NVIDIA GPUs", zap.Stringer("driver", m.Driver()), zap.Int("gpus", len(m.GPUs())))
+	})
+}
+
+func (g *gpuWatch) stop() {
+	g.mu.Lock()
+	g.stopped = true
+	m := g.monitor
+	g.monitor = nil
+	g.mu.Unlock()
+	if m != nil {
+		_ = m.Close()
+	}
+}
+
+// throttled scales the predictions for the devices on a GPU whose clocks are held down.
+func (s *server) throttled(gpu int, ratio float64) {
+	for _, st := range s.fleet.stations {
+		if (st.kind == device.CUDA || st.kind == device.TensorRT) && st.number == gpu {
+			s.log.Warn("a GPU's clocks are held down", zap.String("device", st.device.Name), zap.Float64("slower", ratio))
+			_ = s.batcher.SetSpeed(st.device.Name, 1/max(ratio, 1))
+		}
+	}
+}
+
+// differs is the registry's OnParity: answers must not depend on the device any more.
+func (s *server) differs(v *models.Version, verdict models.Verdict) {
+	if served, ok := v.Served.(*served); ok {
+		served.forbidFallback()
+	}
+	s.log.Error("devices disagree: fallback is off for this version", zap.String("model", v.Name), zap.String("version", v.Version), zap.String("verdict", verdict.Text))
+}
