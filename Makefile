@@ -17,7 +17,7 @@ ORT     := SLUICE_ONNXRUNTIME="$$(scripts/onnxruntime.sh --path)"
 # The software Vulkan driver, for the tests of the WebGPU provider; they are skipped where it cannot be had, but not in CI.
 VULKAN  := scripts/swiftshader.sh || [[ -z "$${CI:-}" ]]
 
-.PHONY: help run build test unit clients check fmt format vet lint pure race fuzz bench bench-fallback drill soak clean tools
+.PHONY: help run build test unit clients check fmt format vet lint pure race fuzz bench bench-fallback drill soak gpu-pack gpu-check gpu-check-software clean tools
 
 help: ## print this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -83,6 +83,21 @@ bench-fallback: ## measure what falling back from a GPU to the CPU brings, write
 
 soak: build ## memory over a million requests and two hundred reloads
 	@$(ORT) go run ./test/soak
+
+# LIB: folder of libonnxruntime.so and of what the device needs; more folders behind colons.
+LIB    ?= $(patsubst %/,%,$(dir $(shell scripts/onnxruntime.sh --path)))
+DEVICE ?= webgpu
+OUT    ?= bin/gpu-check
+
+gpu-pack: tools ## make the folder that checks a device elsewhere (LIB=, OUT=bin/gpu-check)
+	@scripts/gpu_check_pack.sh "$(LIB)" "$(OUT)"
+
+gpu-check: gpu-pack ## and check this machine's DEVICE with it (cuda:0, webgpu); GPU_CHECK_QUICK=1 for a look
+	@bash "$(OUT)/run.sh" "$(DEVICE)"
+
+# What can be tried without a GPU: the same, quick, on the software Vulkan driver. CI can run it; under a minute.
+gpu-check-software:
+	@eval "$$(scripts/swiftshader.sh --env)" && GPU_CHECK_QUICK=1 $(MAKE) --no-print-directory gpu-check DEVICE=webgpu OUT=bin/gpu-check-software
 
 clean: ## remove what was built and fetched
 	@rm -rf bin .deps

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 
 	"golang.org/x/sys/unix"
 )
@@ -110,10 +111,16 @@ func (c *socket) exchange(request []byte) (answer, error) {
 	}
 }
 
-// read appends what there is to c.buf.
+// mostAnswer is the longest answer that is read: a row of any model that is asked here.
+const mostAnswer = 1 << 20
+
+// read appends what there is to c.buf, which grows once to an answer's size.
 func (c *socket) read() (int, error) {
 	if len(c.buf) == cap(c.buf) {
-		return 0, fmt.Errorf("an answer of more than %d bytes", cap(c.buf))
+		if len(c.buf) >= mostAnswer {
+			return 0, fmt.Errorf("an answer of more than %d bytes", mostAnswer)
+		}
+		c.buf = slices.Grow(c.buf, len(c.buf))
 	}
 	for {
 		n, err := unix.Read(c.fd, c.buf[len(c.buf):cap(c.buf)])

@@ -12,6 +12,7 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -36,11 +37,17 @@ func main() {
 		err = raw(os.Args[2:])
 	case "openload":
 		err = openload(os.Args[2:])
+	case "resnet":
+		err = resnet(os.Args[2:])
+	case "gpu":
+		err = gpuStep(os.Args[2:])
 	default:
 		err = run()
 	}
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "bench:", err)
+		if !errors.Is(err, errStep) {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+		}
 		os.Exit(1)
 	}
 }

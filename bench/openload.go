@@ -2,11 +2,9 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
 	"math/rand/v2"
-	"net/http"
 	"os"
 	"runtime/debug"
 	"time"
@@ -54,12 +52,6 @@ type generator struct {
 	counted int
 }
 
-type openConn struct {
-	*socket
-	busy     bool
-	intended clock.Instant
-}
-
 const (
 	drainLimit = 3 * time.Second
 	rest       = 50 * time.Microsecond
@@ -76,6 +68,7 @@ func openload(args []string) error {
 	length := flags.Duration("length", 5*time.Second, "measured after that")
 	connections := flags.Int("conns", 64, "connections")
 	seed := flags.Uint64("seed", 1, "of the arrivals")
+	core := flags.Int("core", 0, "which processor to stay on, counted from the last")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -90,7 +83,7 @@ func openload(args []string) error {
 	if err := g.open(*connections); err != nil {
 		return err
 	}
-	quietThread()
+	quietThread(*core)
 	g.first = clock.Now().Add(*warm)
 	g.end = g.first.Add(*length)
 	cpu := ownCPU()
@@ -106,11 +99,11 @@ func openload(args []string) error {
 
 func seeded(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 7)) }
 
-// quietThread asks for prompt timers and a good place in the queue for the processor, the
-// last one, and keeps the collector out. What is refused is done without.
-func quietThread() {
+// quietThread asks for prompt timers and a good place in the queue for a processor, counted
+// from the last one, and keeps the collector out. What is refused is done without.
+func quietThread(core int) {
 	if cpus := allowed(); len(cpus) > 0 {
-		bind(0, cpus[len(cpus)-1])
+		bind(0, cpus[len(cpus)-1-core%len(cpus)])
 	}
 	debug.SetGCPercent(-1)
 	debug.SetMemoryLimit(2 << 30)
@@ -119,36 +112,6 @@ func quietThread() {
 	if unix.SchedSetAttr(0, &realtime, 0) != nil {
 		_ = unix.Setpriority(unix.PRIO_PROCESS, 0, -10)
 	}
-}
-
-func (g *generator) open(n int) (err error) {
-	if g.epoll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
-		return fmt.Errorf("cannot make a poller: %w", err)
-	}
-	for i := range n {
-		g.conns = append(g.conns, &openConn{})
-		if err := g.reopen(i); err != nil {
-			return err
-		}
-		g.idle = append(g.idle, i)
-	}
-	return nil
-}
-
-func (g *generator) reopen(i int) (err error) {
-	c := g.conns[i]
-	if c.socket != nil {
-		c.close() // takes it out of the poller too
-		g.reopens++
-	}
-	if c.socket, err = dial(g.addr, unix.O_NONBLOCK); err != nil {
-		return err
-	}
-	e := unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(i)}
-	if err := unix.EpollCtl(g.epoll, unix.EPOLL_CTL_ADD, c.fd, &e); err != nil {
-		return fmt.Errorf("cannot watch a connection: %w", err)
-	}
-	return nil
 }
 
 func (g *generator) loop() error {
@@ -185,11 +148,24 @@ func (g *generator) loop() error {
 			return err
 		}
 		for _, e := range events[:n] {
-			if err := g.receive(int(e.Fd)); err != nil {
+			if err := g.serve(int(e.Fd), e.Events); err != nil {
 				return err
 			}
 		}
 	}
+}
+
+// serve does what a connection is ready for.
+func (g *generator) serve(i int, events uint32) error {
+	if events&unix.EPOLLOUT != 0 {
+		if err := g.push(i); err != nil {
+			return err
+		}
+	}
+	if events&^unix.EPOLLOUT != 0 {
+		return g.receive(i)
+	}
+	return nil
 }
 
 // wait sleeps until an answer has come or an instant, whichever is first. It is the
@@ -204,78 +180,4 @@ func (g *generator) wait(events []unix.EpollEvent, until clock.Instant) (int, er
 		return 0, nil
 	}
 	return 0, fmt.Errorf("cannot wait: %w", errno)
-}
-
-// send gives waiting arrivals to idle connections, in order.
-func (g *generator) send() error {
-	for g.at < len(g.backlog) && len(g.idle) > 0 {
-		i := g.idle[len(g.idle)-1]
-		g.idle = g.idle[:len(g.idle)-1]
-		c := g.conns[i]
-		c.intended = g.backlog[g.at]
-		g.at++
-		c.busy, c.buf = true, c.buf[:0]
-		g.inFlight++
-		// One request fits any socket buffer that is empty, so a short write is a failure.
-		if n, err := unix.Write(c.fd, g.request); err != nil || n != len(g.request) {
-			if err := g.fail(i); err != nil {
-				return err
-			}
-		}
-	}
-	if g.at == len(g.backlog) {
-		g.backlog, g.at = g.backlog[:0], 0
-	}
-	return nil
-}
-
-func (g *generator) receive(i int) error {
-	c := g.conns[i]
-	n, err := c.read()
-	if errors.Is(err, unix.EAGAIN) {
-		return nil
-	}
-	if n == 0 || err != nil {
-		return g.fail(i)
-	}
-	a, err := readAnswer(c.buf)
-	if err != nil {
-		return err
-	}
-	if a.total == 0 {
-		return nil
-	}
-	g.done(c, a.status)
-	g.idle = append(g.idle, i)
-	return nil
-}
-
-func (g *generator) done(c *openConn, status int) {
-	took := clock.Now().Sub(c.intended)
-	c.busy = false
-	g.inFlight--
-	if c.intended < g.first {
-		return
-	}
-	g.took[status] = append(g.took[status], millis(took))
-	switch {
-	case status == http.StatusOK && took <= g.budget:
-		g.good++
-	case status == http.StatusOK:
-		g.lateOKs++
-	}
-}
-
-// fail replaces a connection that the server has closed.
-func (g *generator) fail(i int) error {
-	c := g.conns[i]
-	if c.busy {
-		c.busy = false
-		g.inFlight--
-		if c.intended >= g.first {
-			g.lost++
-		}
-		g.idle = append(g.idle, i)
-	}
-	return g.reopen(i)
 }

@@ -24,10 +24,7 @@ type process struct {
 	exited chan struct{} // closed when it has ended
 }
 
-const (
-	startLimit = 60 * time.Second
-	stopLimit  = 10 * time.Second
-)
+const stopLimit = 10 * time.Second
 
 // serve starts a child and waits until it answers on addr with 200 at the path.
 func (b *bench) serve(name, addr, ready, binary string, args ...string) (*process, error) {
@@ -48,7 +45,7 @@ func (b *bench) serve(name, addr, ready, binary string, args ...string) (*proces
 		close(p.exited)
 	}()
 	client := http.Client{Timeout: time.Second}
-	for deadline := time.Now().Add(startLimit); time.Now().Before(deadline); {
+	for deadline := time.Now().Add(b.startLimit()); time.Now().Before(deadline); {
 		select {
 		case <-p.exited:
 			return nil, fmt.Errorf("%s ended before it was ready (%s)\n%s", name, p.cmd.ProcessState, p.tail())
@@ -63,7 +60,15 @@ func (b *bench) serve(name, addr, ready, binary string, args ...string) (*proces
 		}
 	}
 	p.stop()
-	return nil, fmt.Errorf("%s was not ready within %v\n%s", name, startLimit, p.tail())
+	return nil, fmt.Errorf("%s was not ready within %v\n%s", name, b.startLimit(), p.tail())
+}
+
+// startLimit is how long a server may take until it is ready.
+func (b *bench) startLimit() time.Duration {
+	if b.patience > 0 {
+		return b.patience
+	}
+	return time.Minute
 }
 
 // stop ends the child by its id, and for good if it does not listen.
@@ -105,11 +110,12 @@ func (p *process) cpu() time.Duration {
 func (b *bench) measure(out any, args ...string) error {
 	cmd := exec.Command(b.self, args...)
 	cmd.Env = b.env()
-	cmd.Stderr = os.Stderr
+	var said bytes.Buffer
+	cmd.Stderr = &said
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	text, err := cmd.Output()
 	if err != nil {
-		return fmt.Errorf("%s failed: %w", args[0], err)
+		return fmt.Errorf("%s failed (%w): %s", args[0], err, bytes.TrimSpace(said.Bytes()))
 	}
 	if err := json.Unmarshal(lastLine(text), out); err != nil {
 		return fmt.Errorf("cannot read what %s measured: %w", args[0], err)

@@ -14,7 +14,6 @@ import (
 	"sluice/backends/onnx"
 	"sluice/internal/clock"
 	"sluice/internal/cost"
-	"sluice/internal/onnxfile"
 )
 
 // sweep is the model without a server: what a batch costs by its size.
@@ -47,24 +46,16 @@ func (s *sweep) cheapest(limit float64) rawPoint {
 func raw(args []string) error {
 	flags := flag.NewFlagSet("raw", flag.ExitOnError)
 	path := flags.String("model", "", "model file")
+	device := flags.String("device", "cpu", "where to run it")
+	folders := flags.String("library-folders", "", "where the device's libraries lie, separated by colons")
 	most := flags.Int("most", 64, "largest batch")
 	only := flags.Int("rows", 0, "this batch size alone")
 	each := flags.Duration("each", 300*time.Millisecond, "time for each batch size")
+	slowest := flags.Duration("slowest", time.Hour, "no larger batch than the first whose median is this long")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	if err := onnx.Init(onnx.Library{Path: os.Getenv("SLUICE_ONNXRUNTIME")}); err != nil {
-		return err
-	}
-	file, err := onnxfile.Read(*path)
-	if err != nil {
-		return err
-	}
-	inferred, err := onnxfile.Infer(file, onnxfile.Rules{MaxBatch: *most})
-	if err != nil {
-		return err
-	}
-	session, err := onnx.Open(*path, onnx.Options{Schema: &inferred.Schema})
+	session, err := rawSession(*path, *device, *folders, *most)
 	if err != nil {
 		return err
 	}
@@ -80,6 +71,9 @@ func raw(args []string) error {
 			return err
 		}
 		out.Points = append(out.Points, p)
+		if p.P50 > micros(*slowest) {
+			break
+		}
 	}
 	return json.NewEncoder(os.Stdout).Encode(out)
 }

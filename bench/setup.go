@@ -25,11 +25,13 @@ type bench struct {
 	library string
 	cores   int
 	seed    uint64 // of the next open loop's arrivals
-	running []*process
-	sweeps  map[string]*sweep
-	gateway map[string]*process // by model
-	admin   map[string]string
-	result  Result
+	// patience is how long a server may take to start; 0 means a minute.
+	patience time.Duration
+	running  []*process
+	sweeps   map[string]*sweep
+	gateway  map[string]*process // by model
+	admin    map[string]string
+	result   Result
 }
 
 // network is the model of the issue: small, so that the gateway's own cost shows.

@@ -29,12 +29,7 @@ func (m MLP) Bytes() []byte {
 	if len(m.Layers) < 2 {
 		panic(fmt.Sprintf("BUG: a perceptron needs at least two widths, not %v", m.Layers))
 	}
-	if m.Input == "" {
-		m.Input = "input"
-	}
-	if m.Output == "" {
-		m.Output = "output"
-	}
+	m.Input, m.Output = orElse(m.Input, "input"), orElse(m.Output, "output")
 	var model message
 	model.int(1, 8) // IR version
 	model.string(2, "sluice-onnxgen")
@@ -46,15 +41,24 @@ func (m MLP) Bytes() []byte {
 }
 
 // Write stores the file as DIR/<version>/model.onnx, as a bundle of one version.
-func (m MLP) Write(dir, version string) error {
+func (m MLP) Write(dir, version string) error { return writeBundle(dir, version, m.Bytes()) }
+
+func writeBundle(dir, version string, model []byte) error {
 	path := filepath.Join(dir, version, "model.onnx")
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return fmt.Errorf("cannot write a generated model: %w", err)
 	}
-	if err := os.WriteFile(path, m.Bytes(), 0o644); err != nil {
+	if err := os.WriteFile(path, model, 0o644); err != nil {
 		return fmt.Errorf("cannot write a generated model: %w", err)
 	}
 	return nil
+}
+
+func orElse(name, otherwise string) string {
+	if name == "" {
+		return otherwise
+	}
+	return name
 }
 
 func (m MLP) graph() message {

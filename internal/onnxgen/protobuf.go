@@ -12,6 +12,7 @@ const (
 	varintField = 0
 	bytesField  = 2
 	floatType   = 1 // of TensorProto.DataType
+	intsType    = 7 // of AttributeProto.AttributeType
 )
 
 func (m *message) key(field, wire int) {
@@ -31,7 +32,7 @@ func (m *message) embed(field int, inner message) {
 	*m = append(*m, inner...)
 }
 
-// node is a NodeProto without attributes.
+// node is a NodeProto; attributes may be added to it.
 func node(op, output string, inputs ...string) message {
 	var n message
 	for _, in := range inputs {
@@ -61,13 +62,27 @@ func tensor(name string, shape []int, next func() float32) message {
 	return t
 }
 
-// value is a ValueInfoProto: float32 rows of a width, with a free batch axis.
-func value(name string, width int) message {
-	var batch, columns, shape, tensorType, kind, v message
+// ints is an AttributeProto of whole numbers.
+func ints(name string, values ...int) message {
+	var a message
+	a.string(1, name)
+	for _, v := range values {
+		a.int(8, v)
+	}
+	a.int(20, intsType)
+	return a
+}
+
+// value is a ValueInfoProto: float32 rows of a shape, with a free batch axis before it.
+func value(name string, row ...int) message {
+	var batch, shape, tensorType, kind, v message
 	batch.string(2, "batch")
-	columns.int(1, width)
 	shape.embed(1, batch)
-	shape.embed(1, columns)
+	for _, d := range row {
+		var dim message
+		dim.int(1, d)
+		shape.embed(1, dim)
+	}
 	tensorType.int(1, floatType)
 	tensorType.embed(2, shape)
 	kind.embed(1, tensorType)

@@ -1,0 +1,277 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// drillResult is what happened when the worker was killed.
+type drillResult struct {
+	Model string     `json:"model"`
+	Rate  float64    `json:"rate_per_s"`
+	Load  openResult `json:"load"`
+	// Devices are the asker's answers of 200 by what Sluice-Device says.
+	Devices map[string]int `json:"answers_by_device"`
+	// Meanwhile are the answers with 200 between the kill and the first from the device.
+	Meanwhile int `json:"answers_meanwhile"`
+	// Gap is the longest time without an answer of 200, Back the time from the kill to the
+	// device's next answer, 0 if there was none.
+	GapMillis  float64 `json:"longest_gap_ms"`
+	BackMillis float64 `json:"device_back_ms"`
+}
+
+const (
+	// backWithin is how soon the device must serve again.
+	backWithin = 5 * time.Second
+	// lateShare is the share of answers that may be late in the run with the fault.
+	lateShare = 0.001
+	askEvery  = 20 * time.Millisecond
+)
+
+// drill kills the device's worker under load.
+func (c *gpuCheck) drill() (any, error) {
+	models, err := c.bundles()
+	if err != nil {
+		return nil, err
+	}
+	model := models[0]
+	gateway, _, err := c.start(model, true)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		gateway.stop()
+		c.keep(gateway, "gateway-drill.log")
+	}()
+	worker, err := workerOf(gateway.cmd.Process.Pid, c.device)
+	if err != nil {
+		if c.device == "cpu" {
+			c.find("drill", skipped, "the CPU runs in the gateway's own process: there is no worker to kill")
+			return nil, nil
+		}
+		return nil, err
+	}
+	r, budget, rate, err := c.drillLoad(model)
+	if err != nil {
+		return nil, err
+	}
+	out := &drillResult{Model: model, Rate: rate}
+	if err := c.underLoad(gateway, r, worker, budget, out); err != nil {
+		return out, err
+	}
+	c.drillFindings(out)
+	children := childrenOf(gateway.cmd.Process.Pid)
+	gateway.stop()
+	left := slices.DeleteFunc(children, func(pid int) bool { return !alive(pid) })
+	c.judge(len(left) == 0, "nothing left", "of %d child processes %d outlived the gateway", len(children), len(left))
+	return out, nil
+}
+
+// drillLoad is half of what the device was found to do, or some requests a second where
+// nothing was found, and a budget within which the CPU can answer too.
+func (c *gpuCheck) drillLoad(model string) (r request, budget time.Duration, rate float64, err error) {
+	rate, budget = 20, 500*time.Millisecond
+	var loads map[string]*loadResult
+	if c.data("load", &loads) && loads[model] != nil && loads[model].Best != nil {
+		rate = min(2000, loads[model].Best.Good/2)
+		budget = max(budget, time.Duration(2*loads[model].BudgetMillis*float64(time.Millisecond)))
+	}
+	inferred, err := schemaOf(c.modelFile(model), c.most())
+	if err != nil {
+		return r, 0, 0, err
+	}
+	r, err = syntheticRequest(model, &inferred.Schema, millis(budget))
+	return r, budget, rate, err
+}
+
+// underLoad runs the generator, asks on a connection of its own, and kills the worker when
+// the device has answered for a while.
+func (c *gpuCheck) underLoad(gateway *process, r request, worker int, budget time.Duration, out *drillResult) error {
+	file, err := c.save(r, gateway.addr)
+	if err != nil {
+		return err
+	}
+	const before = time.Second
+	after := c.drillLength
+	if after == 0 {
+		after = c.pick(15*time.Second, 6*time.Second)
+	}
+	loaded := make(chan error, 1)
+	go func() {
+		var err error
+		out.Load, err = c.generate(gateway.addr, file, out.Rate, len(r.body), before+after, budget)
+		loaded <- err
+	}()
+	w := watcher{device: c.device, answers: map[string]int{}, renewed: func() bool {
+		pid, err := workerOf(gateway.cmd.Process.Pid, c.device)
+		return err == nil && pid != worker
+	}}
+	err = w.follow(r, gateway.addr, before, after, func() error {
+		if err := syscall.Kill(worker, syscall.SIGKILL); err != nil {
+			return fmt.Errorf("cannot kill the worker %d: %w", worker, err)
+		}
+		for end := time.Now().Add(5 * time.Second); alive(worker); {
+			if time.Now().After(end) {
+				return fmt.Errorf("the worker %d did not die", worker)
+			}
+			time.Sleep(time.Millisecond)
+		}
+		return nil
+	})
+	err = errors.Join(err, <-loaded)
+	out.Devices, out.Meanwhile = w.answers, w.meanwhile
+	out.GapMillis, out.BackMillis = round(millis(w.gap), 1), round(millis(w.back), 1)
+	return err
+}
+
+func (c *gpuCheck) drillFindings(out *drillResult) {
+	l := &out.Load
+	c.judge(l.Lost == 0, "nothing lost", "%d of %d requests were lost at %.0f requests/s; %v", l.Lost, l.Requests, out.Rate, l.Status)
+	late := float64(l.LateOKs) / float64(max(l.Requests, 1))
+	c.judge(late <= lateShare, "in time", "%d answers came late (%.2f %%; %.1f %% may)", l.LateOKs, 100*late, 100*lateShare)
+	c.judge(out.Meanwhile > 0, "answers go on", "%d answers while the device was away, none for at most %.0f ms; by device %v", out.Meanwhile, out.GapMillis, out.Devices)
+	if out.BackMillis == 0 {
+		c.find("device back", failed, "it did not answer again")
+		return
+	}
+	c.judge(out.BackMillis <= millis(backWithin), "device back", "after %.2f s; %v is the most", out.BackMillis/1e3, backWithin)
+}
+
+// watcher asks again and again and keeps what it sees of the device.
+type watcher struct {
+	device string
+	// renewed tells whether the device has another worker.
+	renewed   func() bool
+	answers   map[string]int // of 200s by what Sluice-Device says
+	meanwhile int
+	gap, back time.Duration
+}
+
+// follow asks for a while, injects the fault, and asks on until the time is over.
+func (w *watcher) follow(r request, addr string, before, after time.Duration, inject func() error) error {
+	s, err := dialBlocking(addr)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	// A gateway that hangs must not hold the check.
+	limit := unix.NsecToTimeval(int64(10 * time.Second))
+	if err := unix.SetsockoptTimeval(s.fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &limit); err != nil {
+		return fmt.Errorf("cannot bound the wait for an answer: %w", err)
+	}
+	wire := r.wire(addr)
+	fault := time.Now().Add(before)
+	var gone, last time.Time
+	for end := fault.Add(after); time.Now().Before(end); time.Sleep(askEvery) {
+		if gone.IsZero() && time.Now().After(fault) {
+			if w.answers[w.device] == 0 {
+				return fmt.Errorf("%s has not answered before the fault: %v", w.device, w.answers)
+			}
+			killed := time.Now()
+			if err := inject(); err != nil {
+				return err
+			}
+			gone, last = killed, time.Now()
+		}
+		a, err := s.exchange(wire)
+		if err != nil {
+			return fmt.Errorf("a request had no answer: %w", err)
+		}
+		device, reason := deviceOf(s.buf[:a.total-a.body])
+		w.see(a.status, device, reason, gone, &last)
+	}
+	return nil
+}
+
+// see counts an answer. After the fault one that names the device counts only if the device
+// has another worker.
+func (w *watcher) see(status int, device, reason string, gone time.Time, last *time.Time) {
+	if status != http.StatusOK {
+		return
+	}
+	now := time.Now()
+	name := device
+	if reason != "" {
+		name += ";reason=" + reason
+	}
+	w.answers[name]++
+	if gone.IsZero() {
+		return
+	}
+	w.gap = max(w.gap, now.Sub(*last))
+	*last = now
+	switch {
+	case w.back > 0:
+	case device != w.device:
+		w.meanwhile++
+	case w.renewed():
+		w.back = now.Sub(gone)
+	}
+}
+
+// workerOf finds the child that runs the device: of several the one that names it.
+func workerOf(gateway int, device string) (int, error) {
+	found := 0
+	for _, pid := range childrenOf(gateway) {
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+		if err != nil {
+			continue
+		}
+		args := strings.Split(string(text), "\x00")
+		if len(args) < 2 || args[1] != "worker" {
+			continue
+		}
+		if found == 0 || strings.Contains(string(text), device) {
+			found = pid
+		}
+	}
+	if found == 0 {
+		return 0, fmt.Errorf("the gateway has no child process `worker`: is %s isolated?", device)
+	}
+	return found, nil
+}
+
+// childrenOf lists the living children of a process.
+func childrenOf(parent int) (pids []int) {
+	paths, _ := filepath.Glob("/proc/[0-9]*/stat")
+	for _, path := range paths {
+		pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(path)))
+		if state, ppid := processState(pid); ppid == parent && state != 'Z' {
+			pids = append(pids, pid)
+		}
+	}
+	slices.Sort(pids)
+	return pids
+}
+
+// alive tells whether a process runs; one that is only waited for does not.
+func alive(pid int) bool {
+	state, _ := processState(pid)
+	return state != 0 && state != 'Z' && state != 'X'
+}
+
+// processState reads the state's letter and the parent; 0 if there is no such process.
+func processState(pid int) (state byte, parent int) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0, 0
+	}
+	// The name, in parentheses, may hold anything.
+	fields := bytes.Fields(text[bytes.LastIndexByte(text, ')')+1:])
+	if len(fields) < 2 {
+		return 0, 0
+	}
+	parent, _ = strconv.Atoi(string(fields[1]))
+	return fields[0][0], parent
+}

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// most is the largest batch that is asked for.
+func (c *gpuCheck) most() int {
+	switch {
+	case c.quick:
+		return 2
+	case c.device == "cpu":
+		return 64
+	}
+	return 128
+}
+
+// settings writes the gateway's file: the device alone, or before the CPU.
+func (c *gpuCheck) settings(fallback bool) (string, error) {
+	var b strings.Builder
+	fmt.Fprintf(&b, "onnxruntime: {library: %q}\n", c.library)
+	warmup := ""
+	if c.quick {
+		warmup = ", warmup: 50ms"
+	}
+	fmt.Fprintf(&b, "model_defaults: {max_batch: %d%s}\n", c.most(), warmup)
+	// A list of the CPU alone says nothing where it is all there is.
+	if c.device != "cpu" || c.rival {
+		b.WriteString("devices:\n")
+		fmt.Fprintf(&b, "  - name: %q\n", c.device)
+		if c.device != "cpu" && c.folders != "" {
+			b.WriteString("    library_folders:\n")
+			for folder := range strings.SplitSeq(c.folders, ":") {
+				fmt.Fprintf(&b, "      - %q\n", folder)
+			}
+		}
+		if c.device != "cpu" && fallback {
+			b.WriteString("  - name: cpu\n")
+		}
+	}
+	name := "device.yaml"
+	if fallback {
+		name = "fallback.yaml"
+	}
+	path := filepath.Join(c.out, name)
+	if err := os.WriteFile(path, []byte(b.String()), 0o644); err != nil {
+		return "", fmt.Errorf("cannot write the gateway's settings: %w", err)
+	}
+	return path, nil
+}
+
+// start serves one model, and says where its metrics are.
+func (c *gpuCheck) start(model string, fallback bool) (gateway *process, admin string, err error) {
+	config, err := c.settings(fallback)
+	if err != nil {
+		return nil, "", err
+	}
+	// The folder holds one bundle, so that nothing else takes the device's memory.
+	dir := filepath.Join(c.dir, model+"-models")
+	if _, err := os.Stat(filepath.Join(dir, model)); err != nil {
+		if err := os.CopyFS(filepath.Join(dir, model), os.DirFS(filepath.Join(c.models, model))); err != nil {
+			return nil, "", fmt.Errorf("cannot make a folder of one model: %w", err)
+		}
+	}
+	addr, err := freeAddr()
+	if err != nil {
+		return nil, "", err
+	}
+	if admin, err = freeAddr(); err != nil {
+		return nil, "", err
+	}
+	gateway, err = c.serve("sluice-"+model, addr, "/v2/models/"+model+"/ready", c.binPath,
+		"serve", "--config", config, "--models", dir, "--listen", addr, "--admin", admin)
+	return gateway, admin, err
+}
+
+// ranOn asks once, and returns the device that answered and why it was not the preferred
+// one.
+func ranOn(r request, addr string) (device, reason string, status int, err error) {
+	s, err := dialBlocking(addr)
+	if err != nil {
+		return "", "", 0, err
+	}
+	defer s.close()
+	a, err := s.exchange(r.wire(addr))
+	if err != nil {
+		return "", "", 0, fmt.Errorf("cannot ask %s: %w", addr, err)
+	}
+	device, reason = deviceOf(s.buf[:a.total-a.body])
+	return device, reason, a.status, nil
+}
+
+// deviceOf reads Sluice-Device, such as `cpu;reason=spill`, out of an answer's head.
+func deviceOf(head []byte) (device, reason string) {
+	for line := range strings.SplitSeq(string(head), "\r\n") {
+		name, value, _ := strings.Cut(line, ":")
+		if strings.EqualFold(name, "Sluice-Device") {
+			device, reason, _ = strings.Cut(strings.TrimSpace(value), ";")
+			return device, strings.TrimPrefix(strings.TrimSpace(reason), "reason=")
+		}
+	}
+	return "", ""
+}

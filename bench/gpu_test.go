@@ -1,0 +1,288 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"io"
+	"math"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"sluice/internal/clock"
+	"sluice/internal/onnxgen"
+)
+
+// newCheck is a check of a device with one model, in which the test's own binary is
+// everything that is started.
+func newCheck(t *testing.T, device string) *gpuCheck {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	c := &gpuCheck{bench: &bench{cores: 2, quick: true, binPath: self, library: "/lib/none.so"}, device: device, folders: "/opt/x", models: filepath.Join(dir, "models"), out: filepath.Join(dir, "out"), drillLength: time.Second}
+	if err := os.Mkdir(c.out, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := (onnxgen.MLP{Layers: []int{4, 2}}).Write(filepath.Join(c.models, "net"), "1"); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// outcomes are a step's findings by name.
+func (c *gpuCheck) outcomes(t *testing.T, step string) map[string]finding {
+	t.Helper()
+	var r stepResult
+	if err := c.read(step, &r); err != nil {
+		t.Fatal(err)
+	}
+	found := map[string]finding{}
+	for _, f := range r.Findings {
+		found[f.Name] = f
+	}
+	return found
+}
+
+func TestACheckOfAGoodDevicePasses(t *testing.T) {
+	c := newCheck(t, "cuda:0")
+	for _, step := range gpuSteps {
+		if err := c.take(step, ""); err != nil {
+			t.Errorf("%s: %v, %v", step, err, c.outcomes(t, step))
+		}
+	}
+	text, err := os.ReadFile(filepath.Join(c.out, "gpu-check.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"## `cuda:0`", "| Chip | Chip 9 |", "| Driver | 580.1 |", "| ONNX Runtime | 1.26.0 |", "| Sluice | v0-test |",
+		"| net | 4 | 2.000 | 2.200 | 2000 |", "| net | 100.000 | 2000 | 2000 |", "`sluice_gpu_utilization_ratio` | 0.75  | 0.75  |",
+		"`nv_gpu_power_usage` | 321.5 W |", "### The worker killed under load", "0 lost", "| drill | device back | passed |",
+	} {
+		if !bytes.Contains(text, []byte(want)) {
+			t.Errorf("the report lacks %q:\n%s", want, text)
+		}
+	}
+	var r gpuReport
+	if !c.data("load", &r.Load) || r.Load["net"].Best == nil || r.Load["net"].Rows["cuda:0"] < 100 {
+		t.Errorf("load: %+v", r.Load["net"])
+	}
+	if !c.data("drill", &r.Drill) || r.Drill.BackMillis < 250 || r.Drill.Meanwhile == 0 || r.Drill.Devices["cpu;reason=down"] == 0 {
+		t.Errorf("the drill: %+v", r.Drill)
+	}
+}
+
+// Each fault must be seen by the step that looks for it.
+func TestACheckFindsFaults(t *testing.T) {
+	f := func(name, step, want string, before ...stepResult) {
+		t.Helper()
+		t.Setenv(fakeFault, name)
+		c := newCheck(t, "cuda:0")
+		for _, c.result = range before {
+			if err := c.leave(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := c.take(step, ""); !errors.Is(err, errStep) {
+			t.Errorf("%s: step %s ended with %v", name, step, err)
+		}
+		if got := c.outcomes(t, step)[want]; got.Outcome != failed {
+			t.Errorf("%s: %s is %+v, of %v", name, want, got, c.outcomes(t, step))
+		}
+	}
+	f("unusable", "versions", "device")
+	f("parity", "gates", "net on cpu")
+	f("raw", "raw", "net")
+	f("", "load", "load", stepResult{Step: "raw", Data: map[string]*sweep{}})
+	f("", "load", "net", stepResult{Step: "raw", Data: map[string]*sweep{"other": {Points: make([]rawPoint, 1)}}})
+	f("", "nvml", "nvml")
+	f("", "nvml", "net", stepResult{Step: "load", Data: map[string]*loadResult{"net": {}}})
+	idle := map[string]reading{"nv_gpu_utilization{}": {}, "nv_gpu_power_usage{}": {70, 70, 70}}
+	f("", "nvml", "net", stepResult{Step: "load", Data: map[string]*loadResult{"net": {GPU: idle}}})
+	f("gone", "drill", "device back")
+	f("silent", "drill", "answers go on")
+	f("orphan", "drill", "nothing left")
+	f("", "report", "check")
+}
+
+func TestAStepThatWasCutShortIsAFailure(t *testing.T) {
+	c := newCheck(t, "cuda:0")
+	if err := c.take("gates", ""); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.take("gates", "it was stopped"); !errors.Is(err, errStep) {
+		t.Errorf("no failure: %v", err)
+	}
+	found := c.outcomes(t, "gates")
+	if found["gates"].Text != "it was stopped" || found["net golden"].Outcome != passed {
+		t.Errorf("found %v", found)
+	}
+}
+
+func TestSettingsOfTheCheck(t *testing.T) {
+	f := func(device string, rival, fallback bool, want string) {
+		t.Helper()
+		c := newCheck(t, device)
+		c.rival, c.folders = rival, "/opt/a:/opt/b"
+		path, err := c.settings(fallback)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		const head = "onnxruntime: {library: \"/lib/none.so\"}\nmodel_defaults: {max_batch: 2, warmup: 50ms}\n"
+		if string(text) != head+want {
+			t.Errorf("%s:\n%s", device, text)
+		}
+	}
+	f("cpu", false, true, "")
+	f("cpu", true, true, "devices:\n  - name: \"cpu\"\n")
+	const cuda = "devices:\n  - name: \"cuda:0\"\n    library_folders:\n      - \"/opt/a\"\n      - \"/opt/b\"\n"
+	f("cuda:0", false, false, cuda)
+	f("cuda:0", true, true, cuda+"  - name: cpu\n")
+}
+
+func TestHighestRate(t *testing.T) {
+	f := func(capacity float64, least, most float64) {
+		t.Helper()
+		run := func(rate float64) (openResult, error) {
+			good := math.Min(rate, capacity)
+			if rate > capacity {
+				good *= 0.9
+			}
+			return openResult{Offered: rate, Good: good, Requests: 1000}, nil
+		}
+		got, err := highestRate(1000, 8, 6, time.Second, func(rate float64, _ time.Duration) (openResult, error) { return run(rate) }, run)
+		switch {
+		case err != nil:
+			t.Error(err)
+		case most == 0 && got != nil:
+			t.Errorf("capacity %g: %g/s", capacity, got.Good)
+		case most > 0 && (got == nil || got.Good < least || got.Good > most):
+			t.Errorf("capacity %g: %+v, want %g to %g", capacity, got, least, most)
+		}
+	}
+	f(930, 900, 930)
+	f(400, 370, 400)
+	f(5000, 1150, 1200)
+	f(0, 0, 0)
+	broken := errors.New("broken")
+	if _, err := highestRate(1000, 8, 6, time.Second, func(float64, time.Duration) (openResult, error) { return openResult{}, broken }, nil); !errors.Is(err, broken) {
+		t.Errorf("a broken probe: %v", err)
+	}
+}
+
+func TestARateHoldsOnlyIfNothingIsLost(t *testing.T) {
+	f := func(r openResult, want bool) {
+		t.Helper()
+		if got := holds(&r); got != want {
+			t.Errorf("%+v: %v", r, got)
+		}
+	}
+	f(openResult{Offered: 100, Good: 99, Requests: 500}, true)
+	f(openResult{Offered: 100, Good: 98.9, Requests: 500}, false)
+	f(openResult{Offered: 100, Good: 100, Requests: 500, Lost: 1}, false)
+	f(openResult{}, false)
+}
+
+func TestSeries(t *testing.T) {
+	got := series([]byte("# TYPE a gauge\na 1\nb{x=\"1} 2\",y=\"z\"} 2.5 1700000000\nc NaNo\nempty\n"))
+	if len(got) != 2 || got["a"] != 1 || got[`b{x="1} 2",y="z"}`] != 2.5 {
+		t.Errorf("%v", got)
+	}
+	r := readings([]map[string]float64{{"sluice_gpu_power_watts{}": 100, "up": 1}, {"sluice_gpu_power_watts{}": 300}})
+	if len(r) != 1 || r["sluice_gpu_power_watts{}"] != (reading{200, 300, 300}) {
+		t.Errorf("%v", r)
+	}
+}
+
+func TestDeviceOf(t *testing.T) {
+	f := func(head, device, reason string) {
+		t.Helper()
+		if d, r := deviceOf([]byte(head)); d != device || r != reason {
+			t.Errorf("%q: %q and %q", head, d, r)
+		}
+	}
+	f("HTTP/1.1 200 OK\r\nSluice-Device: cuda:0\r\n\r\n", "cuda:0", "")
+	f("HTTP/1.1 200 OK\r\nsluice-device: cpu;reason=spill\r\n\r\n", "cpu", "spill")
+	f("HTTP/1.1 200 OK\r\nX: y\r\n\r\n", "", "")
+}
+
+// A request larger than any socket's room must arrive whole, and more than once on a
+// connection.
+func TestGeneratorSendsWhatNoSocketTakesAtOnce(t *testing.T) {
+	body := bytes.Repeat([]byte("0123456789abcde\n"), 1<<19) // 8 MB
+	want := sha256.Sum256(body)
+	var whole, broken int
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		got, err := io.ReadAll(r.Body)
+		if err == nil && sha256.Sum256(got) == want {
+			whole++
+		} else {
+			broken++
+		}
+		w.Header().Set("Content-Length", "0")
+	})}
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		_ = s.Serve(l)
+	}()
+	r := request{path: "/", body: body}
+	g := generator{took: map[int][]float64{}, addr: l.Addr().String(), request: r.wire("h"), rate: 20, budget: time.Minute, rng: seeded(1)}
+	if err := g.open(1); err != nil {
+		t.Fatal(err)
+	}
+	g.first = clock.Now()
+	g.end = g.first.Add(500 * time.Millisecond)
+	if err := g.loop(); err != nil {
+		t.Fatal(err)
+	}
+	g.conns[0].close()
+	if err := s.Shutdown(context.Background()); err != nil {
+		t.Error(err)
+	}
+	<-served
+	if whole < 2 || broken > 0 || g.lost > 0 || g.reopens > 0 {
+		t.Errorf("%d requests arrived whole and %d broken; %d lost, %d connections reopened", whole, broken, g.lost, g.reopens)
+	}
+}
+
+func TestSyntheticRequestsFitTheirModel(t *testing.T) {
+	inferred, err := schemaOf(filepath.Join("..", "examples", "models", "encoder", "1", "model.onnx"), 8)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := syntheticRequest("encoder", &inferred.Schema, 2.5)
+	if err != nil {
+		t.Fatal(err)
+	}
+	length := number([]byte(r.headers[1][1]))
+	if got, want := len(r.body)-length, 2*8*freeAxis; got != want {
+		t.Errorf("%d bytes behind the head, want %d", got, want)
+	}
+	for _, want := range []string{`"shape":[1,64]`, `"binary_data_size":512`, `"name":"embedding"`} {
+		if !strings.Contains(string(r.body[:length]), want) {
+			t.Errorf("no %s in %s", want, r.body[:length])
+		}
+	}
+	fix(&inferred.Schema, freeAxis)
+	if p := inferred.Schema.Padding; p == nil || p.InputAxis[0] != 1 || p.Buckets[0] != freeAxis {
+		t.Errorf("padding %+v", p)
+	}
+}
