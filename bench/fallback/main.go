@@ -29,8 +29,12 @@ const (
 
 // table is l(b) of an A100 behind Triton with ONNX Runtime and TensorRT.
 var table = cost.Curve{
-	{Rows: 1, P50: 2128 * time.Microsecond}, {Rows: 2, P50: 2194 * time.Microsecond}, {Rows: 4, P50: 2759 * time.Microsecond},
-	{Rows: 8, P50: 3895 * time.Microsecond}, {Rows: 16, P50: 5793 * time.Microsecond}, {Rows: 32, P50: 11193 * time.Microsecond},
+	{Rows: 1, P50: 2128 * time.Microsecond},
+	{Rows: 2, P50: 2194 * time.Microsecond},
+	{Rows: 4, P50: 2759 * time.Microsecond},
+	{Rows: 8, P50: 3895 * time.Microsecond},
+	{Rows: 16, P50: 5793 * time.Microsecond},
+	{Rows: 32, P50: 11193 * time.Microsecond},
 }
 
 // policy is how requests are shared between the devices.
@@ -72,6 +76,9 @@ type Result struct {
 	GPURate float64    `json:"gpu_rows_per_s"`
 	CPURate float64    `json:"cpu_rows_per_s"`
 	Points  []point    `json:"points"`
+
+	// Agreements compare the real run with sluice plan.
+	Agreements []agreement `json:"agreements"`
 
 	// Recovered is, at 1.3 times the GPU's capacity, the goodput that spilling adds, as a share
 	// of the CPU's capacity.
@@ -121,6 +128,13 @@ func run(length time.Duration, out string) (err error) {
 			fmt.Printf("%-10s  %5.2f  %3.0f  %10.0f  %10.4f  %8.2f  %6.1f%%\n", p, l.Share, l.CV, mid.Goodput, mid.Attainment, mid.P99, 100*mid.OnCPU)
 		}
 	}
+	for _, l := range []load{{0.8, 1}, {0.8, 3}, {1.3, 1}} {
+		a, err := r.middleAgreement(l, length)
+		if err != nil {
+			return err
+		}
+		result.Agreements = append(result.Agreements, a)
+	}
 	result.conclude()
 	result.print()
 	text, err := json.MarshalIndent(&result, "", "  ")
@@ -166,4 +180,9 @@ func (r *Result) print() {
 	verdict("answered in time at 0.8 times with CV 3, spilling", r.Bursty, 0.98)
 	verdict("goodput with spilling over without, the least of all loads", r.Least, 0.995)
 	fmt.Printf("%-66s %6.3f  (the control)\n", "answered in time at 0.8 times with CV 3, threshold", r.Control)
+	fmt.Printf("\n%-22s  %10s  %10s  %6s  %8s  %8s  %6s  %12s\n", "real run and plan", "good/s", "planned", "off", "p99 ms", "planned", "off", "on cpu")
+	for _, a := range r.Agreements {
+		fmt.Printf("load %.2f, cv %.0f          %10.0f  %10.0f  %5.1f%%  %8.2f  %8.2f  %5.1f%%  %4.1f%% %4.1f%%\n",
+			a.Share, a.CV, a.Goodput, a.Planned, 100*a.GoodputDiff, a.P99, a.PlannedP99, 100*a.P99Diff, 100*a.OnCPU, 100*a.PlannedCPU)
+	}
 }

@@ -77,24 +77,16 @@ func newRig() (r *rig, err error) {
 	if r.gpu, err = sweep(r.gpuSession, cost.Sizes(maxBatch)); err != nil {
 		return nil, err
 	}
-	if r.cpu, err = sweep(r.cpuSession, []int{1, 2, 4}); err != nil {
-		return nil, err
-	}
-	r.gpuRate = rate(r.gpu, 1)
-	r.cpuRate, err = r.together(fitting(r.cpu))
-	return r, err
-}
-
-// fitting is the largest batch of which two in a row fit the budget: what arrives while one
-// runs waits for its end.
-func fitting(c cost.Curve) int {
-	rows := c[0].Rows
-	for _, p := range c {
-		if 2*p.P50 <= budget {
-			rows = p.Rows
+	for _, rows := range []int{1, 2, 4} {
+		took, err := r.together(rows)
+		if err != nil {
+			return nil, err
 		}
+		r.cpu = append(r.cpu, took)
 	}
-	return rows
+	r.cpu.Monotone()
+	r.gpuRate, r.cpuRate = rate(r.gpu, 0, 1), rate(r.cpu, budget/2, r.lanes)
+	return r, nil
 }
 
 func (r *rig) close() error {
@@ -119,33 +111,40 @@ func sweep(s backends.Session, sizes []int) (c cost.Curve, err error) {
 	return c.Monotone(), nil
 }
 
-func rate(c cost.Curve, lanes int) (best float64) {
-	for _, p := range c {
-		best = max(best, float64(p.Rows*lanes)/p.P50.Seconds())
+// rate is the most rows per second of batches that take at most limit (0: any), the shortest
+// in any case: what arrives while one runs waits for its end.
+func rate(c cost.Curve, limit time.Duration, lanes int) (best float64) {
+	for i, p := range c {
+		if i == 0 || limit == 0 || p.P50 <= limit {
+			best = max(best, float64(p.Rows*lanes)/p.P50.Seconds())
+		}
 	}
 	return best
 }
 
-// together measures the CPU with every lane at work.
-func (r *rig) together(rows int) (float64, error) {
-	const length = time.Second
-	begin := clock.Now()
-	counts, faults := make([]int, r.lanes), make([]error, r.lanes)
+// together measures the CPU with every lane at work, as it is when there is much to spill.
+func (r *rig) together(rows int) (cost.Point, error) {
+	const runs = 20
+	took, faults := make([][]time.Duration, r.lanes), make([]error, r.lanes)
 	var wg sync.WaitGroup
 	for lane := range r.lanes {
 		wg.Go(func() {
-			for clock.Now().Sub(begin) < length && faults[lane] == nil {
-				faults[lane] = r.cpuSession.RunRaw(lane, rows)
-				counts[lane] += rows
+			for range runs {
+				begin := clock.Now()
+				if faults[lane] = r.cpuSession.RunRaw(lane, rows); faults[lane] != nil {
+					return
+				}
+				took[lane] = append(took[lane], clock.Now().Sub(begin))
 			}
 		})
 	}
 	wg.Wait()
-	total := 0
-	for _, n := range counts {
-		total += n
+	if err := errors.Join(faults...); err != nil {
+		return cost.Point{}, fmt.Errorf("a run of %d rows failed: %w", rows, err)
 	}
-	return float64(total) / clock.Now().Sub(begin).Seconds(), errors.Join(faults...)
+	all := slices.Concat(took...)
+	slices.Sort(all)
+	return cost.Point{Rows: rows, P50: all[len(all)/2], P95: all[len(all)*95/100]}, nil
 }
 
 // service is a scheduler with the model on it as a policy wants.

@@ -195,7 +195,7 @@ func TestTerminationWhileTheDeviceHangs(t *testing.T) {
 	case <-time.After(10 * time.Second):
 		t.Error("the gateway waits for its stopped worker")
 		_ = d.cmd.Process.Kill()
-		<-d.ended
+		_ = <-d.ended // it was killed
 	}
 	d.running.ended = nil
 	ledger := load.stop()
@@ -215,7 +215,7 @@ func TestKilledGatewayLeavesNoWorker(t *testing.T) {
 	if err := d.cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	<-d.ended
+	_ = <-d.ended // it was killed
 	d.running.ended = nil
 	gone(t, worker)
 }
