@@ -1,0 +1,116 @@
+package main
+
+import (
+	"context"
+	"slices"
+
+	"sluice/backends/onnx"
+	"sluice/backends/worker"
+	"sluice/config"
+	"sluice/internal/clock"
+	"sluice/internal/device"
+	"sluice/internal/fault"
+	"sluice/internal/task"
+	"sluice/models"
+)
+
+// models are the devices as the registry takes them.
+func (f *fleet) models() (all []models.Device) {
+	for _, s := range f.stations {
+		d := models.Device{Name: s.device.Name, Lanes: s.lanes, Open: s.opener(f)}
+		if s.kind.GPU() {
+			d.Sizes = func(maxBatch int) []int { return device.Sizes(s.kind, maxBatch, 0) }
+		}
+		if s.worker != nil {
+			d.Usable = func() error { return f.usable(s.device.Name) }
+		}
+		all = append(all, d)
+	}
+	return all
+}
+
+// opener is how a device loads a bundle.
+func (s *station) opener(f *fleet) func(context.Context, *models.Bundle) (models.Session, error) {
+	switch {
+	case s.worker != nil:
+		return func(ctx context.Context, b *models.Bundle) (models.Session, error) { return s.openInWorker(ctx, b) }
+	case s.kind == device.CPU:
+		return f.openOnCPU
+	}
+	return func(_ context.Context, b *models.Bundle) (models.Session, error) {
+		o := sessionOptions(b)
+		o.Provider, o.Digest = provider(&s.device), b.Digest
+		return onnx.Open(b.ModelPath(), o)
+	}
+}
+
+func sessionOptions(b *models.Bundle) onnx.Options {
+	return onnx.Options{Schema: b.Schema, FixedBatch: b.FixedBatch, Lanes: b.Lanes, External: b.External}
+}
+
+// openSession loads a bundle on the CPU in this process.
+func openSession(_ context.Context, b *models.Bundle) (models.Session, error) {
+	s, err := onnx.Open(b.ModelPath(), sessionOptions(b))
+	if err != nil {
+		return nil, err // not a nil session in an interface that is not nil
+	}
+	return s, nil
+}
+
+func (s *station) openInWorker(ctx context.Context, b *models.Bundle) (models.Session, error) {
+	spec, err := workerSpec(b, b.Lanes, &s.device)
+	if err != nil {
+		return nil, err
+	}
+	session, err := s.worker.Open(ctx, spec)
+	if err != nil {
+		return nil, err
+	}
+	return session, nil
+}
+
+// openOnCPU loads a bundle in this process, or in the CPU's worker if the model wants that.
+func (f *fleet) openOnCPU(ctx context.Context, b *models.Bundle) (models.Session, error) {
+	if b.Config.Isolation != models.IsolationProcess {
+		return openSession(ctx, b)
+	}
+	w, err := f.cpuWorker()
+	if err != nil {
+		return nil, err
+	}
+	cpu := config.DefaultDevice(deviceCPU)
+	spec, err := workerSpec(b, b.Lanes, &cpu)
+	if err != nil {
+		return nil, err
+	}
+	session, err := w.Open(ctx, spec)
+	if err != nil {
+		return nil, err
+	}
+	return apart{session}, nil
+}
+
+// cpuWorker starts the CPU's worker when it is first needed.
+func (f *fleet) cpuWorker() (w *worker.Device, err error) {
+	f.cpu.Lock()
+	defer f.cpu.Unlock()
+	if f.cpu.worker == nil {
+		d := config.DefaultDevice(deviceCPU)
+		i := slices.IndexFunc(f.stations, func(s *station) bool { return s.kind == device.CPU })
+		f.cpu.worker, err = f.startWorker(&d, device.CPU, f.stations[i].lanes, func(worker.State, string) {})
+	}
+	return f.cpu.worker, err
+}
+
+// apart is a session in the CPU's worker. That its process has ended says nothing of the CPU,
+// on which other models run, so it is the model that fails.
+type apart struct{ models.Session }
+
+// Run is task.Runner's Run.
+func (a apart) Run(lane int, parts []task.Part, limit clock.Instant) (task.Timing, error) {
+	t, err := a.Session.Run(lane, parts, limit)
+	if failed, _ := task.DeviceFailed(err); failed {
+		err = fault.Newf(fault.InferenceFailed, "the process that runs the model failed")
+	}
+	return t, err
+}
