@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"sluice/backends/nvml"
 	"sluice/backends/onnx"
 	"sluice/config"
 )
@@ -26,6 +27,7 @@ type inventory struct {
 
 	// used are the devices of a server: those of the settings, or those that are chosen by themselves.
 	used []config.Device
+	gpus string // NVML's table of them, for people; empty without
 }
 
 func devicesCommand() *cobra.Command {
@@ -77,6 +79,10 @@ func takeInventory(ctx context.Context, cfg *config.Config) (*inventory, error) 
 		inv.Devices = append(inv.Devices, v)
 	}
 	inv.choose(cfg)
+	if m, err := nvml.Open(nvml.Options{}); err == nil {
+		inv.gpus = m.Table()
+		_ = m.Close()
+	}
 	return inv, nil
 }
 
@@ -124,5 +130,9 @@ func (inv *inventory) write(w io.Writer) error {
 			fmt.Fprintf(table, "\t\t\t%s\n", line)
 		}
 	}
-	return table.Flush()
+	if err := table.Flush(); err != nil || inv.gpus == "" {
+		return err
+	}
+	_, err := fmt.Fprintf(w, "\n%s", inv.gpus)
+	return err
 }

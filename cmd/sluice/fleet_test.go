@@ -1,0 +1,80 @@
+package main
+
+import (
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"sluice/internal/onnxgen"
+)
+
+// A model that asks for it runs on the CPU in a process of its own, and survives that one's end.
+func TestModelInAProcessOfItsOwn(t *testing.T) {
+	dir := t.TempDir()
+	copyBundle(t, "eta", dir, "1")
+	settings := filepath.Join(dir, "eta", "1", "model.yaml")
+	text, err := os.ReadFile(settings)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(settings, append(text, "\nisolation: process\n"...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d := &drilled{running: startGateway(t, "--models", dir)}
+	row := golden(t, "eta")[0]
+	d.infer("eta", row.Request)
+	if d.worker() == 0 {
+		t.Fatal("there is no process for the model")
+	}
+	d.signal(syscall.SIGKILL)
+	eventually(t, "the model answers again", func() bool {
+		status, _ := d.post(d.predict+"/v2/models/eta/infer", string(row.Request))
+		return status == http.StatusOK
+	})
+	// The CPU itself has not failed: nothing is degraded.
+	if _, body := d.get(d.predict + "/v2/health/ready"); strings.Contains(body, "degraded") {
+		t.Errorf("readiness is %s", body)
+	}
+}
+
+// A device that is down while a model is loaded joins it when it is back; until then the CPU
+// serves.
+func TestDeviceJoinsAModelThatServes(t *testing.T) {
+	d := startDrilled(t)
+	dir := filepath.Join(filepath.Dir(d.orders), "models")
+	done := make(chan struct{})
+	down := make(chan struct{})
+	go func() { // keep the device down
+		defer close(down)
+		for {
+			if pid := d.worker(); pid != 0 {
+				_ = syscall.Kill(pid, syscall.SIGKILL)
+			}
+			select {
+			case <-done:
+				return
+			case <-time.After(5 * time.Millisecond):
+			}
+		}
+	}()
+	if err := (onnxgen.MLP{Layers: []int{16, 32, 1}, Seed: 6}).Write(filepath.Join(dir, "late"), "1"); err != nil {
+		t.Fatal(err)
+	}
+	device := func() string {
+		res, err := http.Post(d.predict+"/v2/models/late/infer", "application/json", strings.NewReader(
+			`{"inputs":[{"name":"input","datatype":"FP32","shape":[1,16],"data":[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1]}]}`))
+		if err != nil {
+			return err.Error()
+		}
+		res.Body.Close()
+		return res.Header.Get("Sluice-Device")
+	}
+	eventually(t, "the CPU serves the model", func() bool { return strings.HasPrefix(device(), "cpu") })
+	close(done)
+	<-down
+	eventually(t, "the device serves it", func() bool { return device() == "fake" })
+}
