@@ -81,6 +81,28 @@ func (d *drilled) worker() int {
 	return 0
 }
 
+// holdings are what a process must give back.
+type holdings struct{ children, memories, descriptors int }
+
+// holds counts the gateway's child processes, mappings of shared memory and descriptors that are
+// no connections of clients.
+func (d *drilled) holds() (h holdings) {
+	pid := d.cmd.Process.Pid
+	h.children = len(children(pid))
+	maps, _ := os.ReadFile(fmt.Sprintf("/proc/%d/maps", pid))
+	h.memories = strings.Count(string(maps), "/memfd:sluice-worker")
+	tcp, _ := os.ReadFile(fmt.Sprintf("/proc/%d/net/tcp", pid))
+	fds, _ := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
+	for _, fd := range fds {
+		link, err := os.Readlink(fmt.Sprintf("/proc/%d/fd/%s", pid, fd.Name()))
+		inode := strings.TrimSuffix(strings.TrimPrefix(link, "socket:["), "]")
+		if err == nil && !(strings.HasPrefix(link, "socket:[") && strings.Contains(string(tcp), " "+inode+" ")) {
+			h.descriptors++
+		}
+	}
+	return h
+}
+
 // signal sends the worker a signal.
 func (d *drilled) signal(s syscall.Signal) {
 	d.t.Helper()
@@ -130,6 +152,7 @@ func TestDrill(t *testing.T) {
 		t.Run(strings.ReplaceAll(fault.name, " ", "-"), func(t *testing.T) {
 			d := startDrilled(t)
 			load := newSteady(d.running, "small", 16, drillBudget)
+			before := d.holds()
 			load.run(drillRate)
 			time.Sleep(2 * time.Second)
 			begun := load.elapsed()
@@ -148,6 +171,7 @@ func TestDrill(t *testing.T) {
 			if status, body := d.get(d.predict + "/v2/health/ready"); status != 200 || strings.Contains(body, "degraded") {
 				t.Errorf("after the fault readiness is %d %s", status, body)
 			}
+			eventually(t, fmt.Sprintf("the gateway holds what it held before: %+v", before), func() bool { return d.holds() == before })
 		})
 	}
 }

@@ -30,11 +30,6 @@ func (s *server) watchDevices() {
 		if err := s.batcher.OpenDevice(name); err != nil {
 			s.log.Error("BUG: a device is unknown to the scheduler", zap.Error(err))
 		}
-		select {
-		case <-s.assembled:
-			s.registry.Attach(name)
-		default: // the first models are loaded after this
-		}
 	}
 	s.metrics.WatchDevices(func() (all []telemetry.DeviceState) {
 		for _, d := range s.batcher.Devices() {
@@ -51,12 +46,18 @@ func (s *server) awaitDevices(ctx context.Context) {
 	s.fleet.wait(limited)
 }
 
-// deviceChanged logs what the scheduler decides about a device, and shows it in readiness.
+// deviceChanged logs what the scheduler decides about a device, shows it in readiness, and has
+// models join a device that is back.
 func (s *server) deviceChanged(name string, state batcher.DeviceState, reason string) {
 	fields := []zap.Field{zap.String("device", name), zap.Stringer("state", state)}
 	if state == batcher.DeviceUp {
 		s.fleet.setUp(name)
 		s.log.Info("device in service", fields...)
+		select {
+		case <-s.assembled:
+			s.registry.Attach(name)
+		default: // the first models are loaded after this
+		}
 		return
 	}
 	if state != batcher.DeviceProbing {

@@ -1,0 +1,87 @@
+package main
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// TestServeOnWebGPU serves the examples on WebGPU, in a worker process on a software driver, with
+// the CPU beside it: golden rows get their answers from the GPU, and both devices serve one
+// model at once when there is more than the GPU can do in time.
+func TestServeOnWebGPU(t *testing.T) {
+	needLibrary(t)
+	settings := settingsFile(t,
+		"scheduler: {budget: 10s}",
+		"model_defaults: {max_batch: 8, warmup: 50ms}",
+		"devices:",
+		"  - "+softwareGPU(t),
+		"  - cpu")
+	g := startGateway(t, "--config", settings, "--models", examples)
+	for _, model := range []string{"digits", "encoder", "eta", "ranker"} {
+		row := golden(t, model)[0]
+		res, err := http.Post(g.predict+"/v2/models/"+model+"/infer", "application/json", strings.NewReader(string(row.Request)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got struct{ Outputs []output }
+		err = json.NewDecoder(res.Body).Decode(&got)
+		res.Body.Close()
+		if device := res.Header.Get("Sluice-Device"); err != nil || device != "webgpu" {
+			t.Errorf("%s: status %d from %q, %v", model, res.StatusCode, device, err)
+		}
+		for _, want := range row.Response.Outputs {
+			k := slices.IndexFunc(got.Outputs, func(o output) bool { return o.Name == want.Name })
+			if k < 0 || !slices.Equal(got.Outputs[k].Shape, want.Shape) || !near(got.Outputs[k].Data, want.Data) {
+				t.Errorf("%s: output %s is not as recorded", model, want.Name)
+			}
+		}
+	}
+	if seen := burst(t, g, "digits", 400, "100"); seen["webgpu"] == 0 || seen["cpu"] == 0 {
+		t.Errorf("answers came from %v, want some from each device", seen)
+	}
+}
+
+// burst sends so many requests at once, each with a budget in milliseconds, and counts the good
+// answers by device. Those of the model's first golden row are held against it.
+func burst(t *testing.T, g *running, model string, n int, budget string) map[string]int {
+	t.Helper()
+	row := golden(t, model)[0]
+	var mu sync.Mutex
+	seen := map[string]int{}
+	var wg sync.WaitGroup
+	for range n {
+		wg.Go(func() {
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, g.predict+"/v2/models/"+model+"/infer", strings.NewReader(string(row.Request)))
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			req.Header.Set("Sluice-Budget-Ms", budget)
+			res, err := http.DefaultClient.Do(req)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer res.Body.Close()
+			var got struct{ Outputs []output }
+			if err := json.NewDecoder(res.Body).Decode(&got); err != nil || res.StatusCode != http.StatusOK {
+				return // shed, which is fair
+			}
+			device, _, _ := strings.Cut(res.Header.Get("Sluice-Device"), ";")
+			mu.Lock()
+			defer mu.Unlock()
+			seen[device]++
+			want := row.Response.Outputs[0]
+			k := slices.IndexFunc(got.Outputs, func(o output) bool { return o.Name == want.Name })
+			if k < 0 || !near(got.Outputs[k].Data, want.Data) {
+				t.Errorf("%s answered %s on %s otherwise than recorded", model, want.Name, device)
+			}
+		})
+	}
+	wg.Wait()
+	return seen
+}
