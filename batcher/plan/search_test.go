@@ -84,6 +84,7 @@ func TestSmallestFleet(t *testing.T) {
 	f("poisson:20", "attainment>=0.99", 8, 0, "0 GPUs hold attainment>=0.99 at 1")
 	f("poisson:1500", "attainment>=0.99", 8, 1, "1 GPU holds", "0 GPUs do not")
 	f("poisson:1500", "p99<25ms", 8, 1, "0 GPUs do not: ", "% in time")
+	f("poisson:5000", "attainment>=0.99", 8, 2, "2 GPUs hold", "1 GPU does not")
 	f("poisson:20000", "attainment>=0.99", 3, -1, "not even 3 GPUs hold")
 	f("poisson:20000", "p50<1ms", 4, -1, "not even 4 GPUs hold")
 }
