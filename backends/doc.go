@@ -5,6 +5,7 @@
 // task.Runner and knows nothing of queues, deadlines or HTTP. Whoever opened it closes
 // it; Close waits for running calls.
 //
-// Package onnx has sessions of ONNX Runtime; package fake has deterministic ones with
-// settable costs and faults, for tests and measurements.
+// Package onnx has sessions of ONNX Runtime; package worker has sessions that live in a child
+// process; package fake has deterministic ones with settable costs and faults, for tests and
+// measurements; package nvml watches NVIDIA's GPUs and runs nothing.
 package backends

@@ -113,10 +113,13 @@ func (f *fleet) start() error {
 		if s.kind != device.Fake && !isolated(&s.device) || s.kind == device.Fake && s.device.Isolation == "none" {
 			continue
 		}
-		name := s.device.Name
+		name, atOnce := s.device.Name, 1
+		if s.kind == device.CPU {
+			atOnce = s.lanes
+		}
 		f.setDown(name, "its worker is starting")
 		f.onDown(name, "its worker is starting")
-		w, err := f.startWorker(&s.device, s.kind, 1, func(state worker.State, reason string) {
+		w, err := f.startWorker(&s.device, s.kind, atOnce, func(state worker.State, reason string) {
 			if state == worker.Up {
 				f.setUp(name)
 				f.onUp(name)
