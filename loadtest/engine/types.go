@@ -1,9 +1,9 @@
-// Package engine sends prepared requests at planned instants and keeps a sample of each: an
-// open- or closed-loop load generator on one thread, which owns its sockets and its clock. It
-// knows HTTP/1.1 and nothing of what the bytes mean; payloads and checkers come from outside.
 package engine
 
-import "time"
+import (
+	"net/netip"
+	"time"
+)
 
 // Payload is one prepared HTTP/1.1 request.
 type Payload struct {
@@ -19,8 +19,8 @@ const IDLength = 16
 
 // Target is a server under load.
 type Target struct {
-	// Addr is host:port.
-	Addr string
+	// Addr is where it listens.
+	Addr netip.AddrPort
 	// Payloads are the variants; an arrival names one by its index.
 	Payloads []Payload
 	// Checker compares answers; nil compares nothing.

@@ -1,0 +1,74 @@
+package engine
+
+import (
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"sluice/internal/clock"
+)
+
+const (
+	// lookFrom is how long before an arrival the engine stops sleeping and only looks: a core
+	// that sleeps takes so long to wake.
+	lookFrom = 70 * time.Microsecond
+	// lookGap is the mean distance of arrivals from which on that is done. Closer together, it
+	// would take more than half of a core.
+	lookGap = 2 * lookFrom
+	// restFor is how long the engine does nothing after a round that found several things
+	// while arrivals are close together: the next round then takes several more together.
+	restFor = 50 * time.Microsecond
+)
+
+// wait returns what has happened on the sockets. It sleeps until something does, or until an
+// instant; shortly before that instant it looks without sleeping, if arrivals are far apart.
+func (e *Engine) wait(until clock.Instant, sent int) int {
+	near := e.plan.gap() > 0 && e.plan.gap() < lookGap || e.opt.Closed != nil
+	if near {
+		if sent > 1 || e.found > 1 {
+			pause(restFor)
+		}
+		e.found = e.poll(until.Sub(clock.Now()))
+		return e.found
+	}
+	for {
+		d := until.Sub(clock.Now())
+		if d <= 0 {
+			return e.poll(0)
+		}
+		if d > lookFrom {
+			d -= lookFrom
+			if n := e.poll(d); n > 0 {
+				return n
+			}
+			if clock.Now() < until-clock.Instant(lookFrom) {
+				return 0 // a signal
+			}
+			continue
+		}
+		if n := e.poll(0); n > 0 {
+			return n
+		}
+	}
+}
+
+// poll asks the kernel; at most d, and not at all if d is 0 or less. The raw call keeps
+// the Go runtime from giving the processor away meanwhile.
+func (e *Engine) poll(d time.Duration) int {
+	t := unix.NsecToTimespec(int64(min(max(d, 0), longest)))
+	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT2, uintptr(e.epoll), uintptr(unsafe.Pointer(&e.event[0])), maxEvents, uintptr(unsafe.Pointer(&t)), 0, 0)
+	if errno != 0 {
+		return 0
+	}
+	return int(n)
+}
+
+// longest is how long the engine sleeps at most: it then sees whether it is told to end, and
+// lets the Go runtime have its processor for a moment.
+const longest = 5 * time.Millisecond
+
+func pause(d time.Duration) {
+	t := unix.NsecToTimespec(int64(d))
+	_, _, _ = unix.RawSyscall(unix.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&t)), 0, 0)
+}
