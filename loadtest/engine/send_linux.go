@@ -9,6 +9,10 @@ import (
 	"sluice/loadtest/sample"
 )
 
+// comingMost is how many connections may be on their way at once, so that a moment in which the
+// machine stood still does not end in thousands of them.
+const comingMost = 8
+
 // sendDue gives waiting requests to idle connections, in order, and opens connections where
 // there are too few. It returns how many it sent.
 func (e *Engine) sendDue() (sent int) {
@@ -24,7 +28,7 @@ func (e *Engine) sendDue() (sent int) {
 			e.send(c, i)
 			sent++
 		}
-		for s.coming < s.queue.len() && s.opened < s.limit {
+		for s.coming < min(s.queue.len(), comingMost) && s.opened < s.limit {
 			if !e.open(k) {
 				e.refuse(k)
 				break

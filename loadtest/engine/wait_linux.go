@@ -16,7 +16,7 @@ const (
 	// lookGap is the mean distance of arrivals from which on that is done. Closer together, it
 	// would take more than half of a core.
 	lookGap = 2 * lookFrom
-	// restFor is how long the engine does nothing after a round that found several things
+	// restFor is how long the engine does nothing after a round that found something
 	// while arrivals are close together: the next round then takes several more together.
 	restFor = 50 * time.Microsecond
 )
@@ -26,7 +26,7 @@ const (
 func (e *Engine) wait(until clock.Instant, sent int) int {
 	near := e.plan.gap() > 0 && e.plan.gap() < lookGap || e.opt.Closed != nil
 	if near {
-		if sent > 1 || e.found > 1 {
+		if sent+e.found > 0 {
 			pause(restFor)
 		}
 		e.found = e.poll(until.Sub(clock.Now()))
