@@ -41,7 +41,7 @@ func TestNoAllocations(t *testing.T) {
 	}()
 	const n = 20_000
 	e, err := New(Options{
-		Targets: []Target{{Addr: netip.MustParseAddrPort(l.Addr().String()), Payloads: payloads(4), Checker: checkFunc(func(*Answer) Verdict { return Verdict{Kind: Right} })}},
+		Targets:  []Target{{Addr: netip.MustParseAddrPort(l.Addr().String()), Payloads: payloads(4), Checker: checkFunc(func(*Answer) Verdict { return Verdict{Kind: Right} })}},
 		Arrivals: every(n, 50*time.Microsecond, 4), Connections: 16, CPU: -1,
 	})
 	if err != nil {

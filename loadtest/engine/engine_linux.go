@@ -38,9 +38,10 @@ type Engine struct {
 	devices deviceNames
 	checks  checkCost
 	found   int // sockets in the round before
+	looking time.Duration
 
 	published struct {
-		begun, noticed, written, ended, extra, reopened, conns, checking atomic.Int64
+		begun, noticed, written, ended, extra, reopened, conns, checking, looking, stopped atomic.Int64
 	}
 	cancelled atomic.Bool
 }
@@ -121,6 +122,7 @@ func (e *Engine) loop() {
 		e.thread.rest(e.now)
 		if e.cancelled.Load() && !e.stopped {
 			e.stopped, over = true, e.now.Add(afterStop)
+			e.published.stopped.Store(int64(max(e.now.Sub(e.begin), 1)))
 		}
 		if !e.stopped {
 			e.notice()

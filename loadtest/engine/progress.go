@@ -17,6 +17,9 @@ type Progress struct {
 	Extra int64
 	// Reopened connections replaced others; Connections were open at once at most.
 	Reopened, Connections int64
-	// Checking is the time spent on comparing answers.
-	Checking time.Duration
+	// Checking is the time spent on comparing answers, Looking that spent awake with nothing to do,
+	// shortly before a request was due.
+	Checking, Looking time.Duration
+	// Stopped is when the run was told to end before its time; 0 if it was not.
+	Stopped time.Duration
 }

@@ -24,9 +24,8 @@ const (
 // wait returns what has happened on the sockets. It sleeps until something does, or until an
 // instant; shortly before that instant it looks without sleeping, if arrivals are far apart.
 func (e *Engine) wait(until clock.Instant, sent int) int {
-	near := e.plan.gap() > 0 && e.plan.gap() < lookGap || e.opt.Closed != nil
-	if near {
-		if sent+e.found > 0 {
+	if gap := e.plan.gap(); gap > 0 && gap < lookGap || e.opt.Closed != nil {
+		if sent+e.found > e.plan.few() {
 			pause(restFor)
 		}
 		e.found = e.poll(until.Sub(clock.Now()))
@@ -47,7 +46,18 @@ func (e *Engine) wait(until clock.Instant, sent int) int {
 			}
 			continue
 		}
-		if n := e.poll(0); n > 0 {
+		return e.look(until)
+	}
+}
+
+// look polls without sleeping until something has happened or an instant has come.
+func (e *Engine) look(until clock.Instant) int {
+	began := clock.Now()
+	for {
+		n := e.poll(0)
+		if now := clock.Now(); n > 0 || now >= until {
+			e.looking += now.Sub(began)
+			e.published.looking.Store(int64(e.looking))
 			return n
 		}
 	}

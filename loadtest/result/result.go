@@ -93,6 +93,10 @@ type Load struct {
 	Offered    float64 `json:"offered_per_s"` // as scheduled
 	Sent       float64 `json:"sent_per_s"`
 	Good       float64 `json:"good_per_s"` // 200 and right
+	// InTime are good answers per second that took no more than Within, in ms, from the intended
+	// start; 0 if no such limit was set.
+	Within float64 `json:"within_ms,omitempty"`
+	InTime float64 `json:"in_time_per_s,omitempty"`
 	// Achieved is the part of what was scheduled that was sent within the window, from 0 to 1.
 	Achieved float64 `json:"achieved"`
 	// Late counts requests that were written more than a millisecond after their instant.

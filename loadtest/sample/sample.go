@@ -104,5 +104,8 @@ func (s *Sample) Lag() time.Duration { return s.Written - s.Intended }
 // PacerLag is the part of Lag that is the generator's own.
 func (s *Sample) PacerLag() time.Duration { return s.Noticed - s.Intended }
 
+// Right says whether the answer came and is not known to be wrong.
+func (s *Sample) Right() bool { return s.Outcome == OK }
+
 // Answered says whether a whole HTTP answer came.
 func (s *Sample) Answered() bool { return s.Outcome >= OK && s.Outcome <= ServerError && s.Last > 0 }
