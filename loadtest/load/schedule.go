@@ -1,0 +1,179 @@
+package load
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"sluice/loadtest/engine"
+)
+
+// MaxArrivals is the most arrivals of a schedule: 16 bytes each, 800 MB in all.
+const MaxArrivals = 50_000_000
+
+// Limits of what an arrival can name.
+const (
+	MaxVariants = 1 << 16
+	MaxTargets  = 1 << 8
+)
+
+// Options are what a schedule depends on beside its expression.
+type Options struct {
+	Seed uint64
+	// Length is that of the whole schedule, the warm-up included. 0 is for a trace only: all of it.
+	Length time.Duration
+	// Warmup is the beginning of Length in which the rate is one: that at the start of the
+	// profile, the mean of a sine, the base of bursts. The profile begins behind it. A trace is
+	// not moved: its first arrivals are its warm-up.
+	Warmup time.Duration
+	// Variants and Targets are how many there are to draw from, uniformly; 0 is 1.
+	Variants, Targets int
+	// Models are those that the caller has requests for. If there are any, a trace of JSON
+	// lines gives its Kinds, and an arrival of another model is an error. Without, a trace gives
+	// its instants alone.
+	Models []string
+}
+
+// Schedule is all that will be sent, drawn in advance.
+type Schedule struct {
+	Arrivals []engine.Arrival
+	// SHA256 is the hash of the arrivals, in hexadecimal; see Hash.
+	SHA256 string
+	// Length is how long it is: what was asked for, or the instant of the last arrival of
+	// a trace that ends before.
+	Length time.Duration
+	// Kinds are the different requests of a trace, if the caller named its models. The
+	// Variant of an arrival is then the index of its kind, until Assign.
+	Kinds []Kind
+}
+
+// Schedule draws the arrivals. A rate that varies is followed by inversion of its integral
+// (E. Çinlar, Introduction to Stochastic Processes, 1975, section 4.7): with the expected
+// count by t as the time, a Poisson process of any rate is one of rate 1. The beat of
+// arrivals=constant is one at the middle of each expected arrival.
+//
+// It fails in a closed loop, which has no schedule; beyond MaxArrivals; if nothing arrives
+// within the length; and where a trace cannot be read.
+func (l Load) Schedule(o Options) (*Schedule, error) {
+	o.Variants, o.Targets = max(o.Variants, 1), max(o.Targets, 1)
+	switch {
+	case l.closed.Workers > 0:
+		return nil, fmt.Errorf("%q is a closed loop and has no schedule", l.text)
+	case o.Variants > MaxVariants || o.Targets > MaxTargets:
+		return nil, fmt.Errorf("%d variants of %d targets are more than the %d of %d that a schedule can name", o.Variants, o.Targets, MaxVariants, MaxTargets)
+	case o.Length < 0 || o.Length > longest || o.Warmup < 0 || o.Length > 0 && o.Warmup >= o.Length:
+		return nil, fmt.Errorf("a schedule of %v with a warm-up of %v is not possible: use a length up to a year, and a shorter warm-up", o.Length, o.Warmup)
+	}
+	s := &Schedule{Length: o.Length}
+	var err error
+	switch {
+	case l.file != "":
+		err = l.replay(s, o)
+	case l.profile == nil:
+		err = errors.New("there is no load to draw from")
+	case o.Length == 0:
+		err = fmt.Errorf("the schedule of %q needs a length", l.text)
+	default:
+		err = l.draw(s, o)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if len(s.Arrivals) == 0 {
+		return nil, fmt.Errorf("%q has no arrival within %v: use a longer run or a higher rate", l.text, s.Length)
+	}
+	s.choose(o)
+	s.SHA256 = Hash(s.Arrivals)
+	return s, nil
+}
+
+func (l Load) draw(s *Schedule, o Options) error {
+	p := l.profile
+	if o.Warmup > 0 {
+		p = warmed{p, o.Warmup.Seconds()}
+	}
+	all := p.expected(o.Length.Seconds())
+	if all > MaxArrivals {
+		return fmt.Errorf("%q over %v is %.0f arrivals; a schedule has at most %d: use a shorter run or a lower rate", l.text, o.Length, all, MaxArrivals)
+	}
+	s.Arrivals = make([]engine.Arrival, 0, int(all+6*math.Sqrt(all))+16)
+	rng := stream(o.Seed, gapStream)
+	step, at := func() float64 { return exponential(rng) }, 0.0
+	if l.even {
+		step, at = func() float64 { return 1 }, -0.5
+	}
+	var last time.Duration
+	for {
+		at += step()
+		seconds := p.when(at)
+		if !(seconds < o.Length.Seconds()) {
+			return nil
+		}
+		// Rounding may not turn the order round, nor reach the end.
+		last = min(max(last, time.Duration(times(seconds, 1e9))), o.Length-1)
+		s.Arrivals = append(s.Arrivals, engine.Arrival{At: last})
+	}
+}
+
+// choose draws variants and targets.
+func (s *Schedule) choose(o Options) {
+	if s.Kinds == nil && o.Variants > 1 {
+		rng := stream(o.Seed, variantStream)
+		for i := range s.Arrivals {
+			s.Arrivals[i].Variant = uint16(below(rng, o.Variants))
+		}
+	}
+	if o.Targets > 1 {
+		rng := stream(o.Seed, targetStream)
+		for i := range s.Arrivals {
+			s.Arrivals[i].Target = uint8(below(rng, o.Targets))
+		}
+	}
+}
+
+// Span is a range of payload variants.
+type Span struct{ First, N int }
+
+// Assign replaces the kind of each arrival, as its Variant, by one of the payload variants
+// that stand for the kind, drawn uniformly. There is one span for each of Kinds. It is called
+// once, and hashes the arrivals anew.
+func (s *Schedule) Assign(seed uint64, spans []Span) error {
+	if len(spans) != len(s.Kinds) || len(spans) == 0 {
+		return fmt.Errorf("%d spans of payloads are not one for each of %d kinds of requests", len(spans), len(s.Kinds))
+	}
+	for i, span := range spans {
+		if span.First < 0 || span.N < 1 || span.First+span.N > MaxVariants {
+			return fmt.Errorf("the payloads of kind %d are %d from %d on; there must be one, and none above %d", i, span.N, span.First, MaxVariants-1)
+		}
+	}
+	rng := stream(seed, spreadStream)
+	for i := range s.Arrivals {
+		span := spans[s.Arrivals[i].Variant]
+		s.Arrivals[i].Variant = uint16(span.First) + uint16(below(rng, span.N))
+	}
+	s.SHA256 = Hash(s.Arrivals)
+	return nil
+}
+
+// Hash is the SHA-256 of arrivals in hexadecimal. Each is 12 bytes: the instant in
+// nanoseconds (8 bytes), the variant (2), both little-endian, the target (1) and the group (1).
+func Hash(arrivals []engine.Arrival) string {
+	hash := sha256.New()
+	var block [12 * 1024]byte
+	n := 0
+	for _, a := range arrivals {
+		binary.LittleEndian.PutUint64(block[n:], uint64(a.At))
+		binary.LittleEndian.PutUint16(block[n+8:], a.Variant)
+		block[n+10], block[n+11] = a.Target, a.Group
+		if n += 12; n == len(block) {
+			hash.Write(block[:])
+			n = 0
+		}
+	}
+	hash.Write(block[:n])
+	return hex.EncodeToString(hash.Sum(nil))
+}

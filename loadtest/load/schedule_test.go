@@ -1,0 +1,339 @@
+package load
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"sluice/loadtest/engine"
+)
+
+type failer interface {
+	Helper()
+	Fatalf(format string, args ...any)
+}
+
+// checkSchedule checks what holds for each schedule.
+func checkSchedule(t failer, s *Schedule, length time.Duration) {
+	t.Helper()
+	var last time.Duration
+	for i, a := range s.Arrivals {
+		if a.At < last || a.At >= length {
+			t.Fatalf("arrival %d is at %v, after one at %v, in a schedule of %v", i, a.At, last, length)
+		}
+		last = a.At
+	}
+	if s.Length != length || s.SHA256 != Hash(s.Arrivals) {
+		t.Fatalf("the schedule of %v says that it has %v and the hash %s", length, s.Length, s.SHA256)
+	}
+}
+
+func instants(s *Schedule) []time.Duration {
+	at := make([]time.Duration, len(s.Arrivals))
+	for i, a := range s.Arrivals {
+		at[i] = a.At
+	}
+	return at
+}
+
+// TestFirstArrivals holds schedules to what they were when this was written: they must not
+// change with a release of Go, nor between machines.
+func TestFirstArrivals(t *testing.T) {
+	f := func(expr, want, hash string) {
+		t.Helper()
+		s, err := mustParse(t, expr).Schedule(Options{Seed: 7, Length: 10 * time.Second, Variants: 256, Targets: 2})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var first []string
+		for _, a := range s.Arrivals[:4] {
+			first = append(first, fmt.Sprintf("%d/%d/%d", a.At, a.Variant, a.Target))
+		}
+		if got := strings.Join(first, " "); got != want || s.SHA256[:16] != hash {
+			t.Errorf("%s begins with %s, hash %s (%d arrivals); want %s, %s", expr, got, s.SHA256[:16], len(s.Arrivals), want, hash)
+		}
+	}
+	f("poisson:1000", "617915/160/1 658810/247/1 1139687/23/0 2578224/12/1", "91e426050614f529")
+	f("constant:1000", "500000/160/1 1500000/247/1 2500000/23/0 3500000/12/1", "b53d8fe00b41242f")
+	f("step:100@5s,1k@5s", "6179152/160/1 6588101/247/1 11396877/23/0 25782248/12/1", "6498ccd62ddffbeb")
+	f("ramp:0..1k@10s", "111167913/160/1 114787646/247/1 150976005/23/0 227078171/12/1", "16b59bb1188d0baf")
+	f("burst:base=100,peak=2k,on=200ms,every=1s", "308957/160/1 329405/247/1 569843/23/0 1289112/12/1", "1100494438501906")
+	f("sine:mean=500,amp=500,period=3s", "1234235/160/1 1315807/247/1 2273960/23/0 5128902/12/1", "8e2e976b0eb6188d")
+}
+
+func TestHashForm(t *testing.T) {
+	// printf '\x01\0\0\0\0\0\0\0\x02\x01\x03\x04\0\x02\0\0\0\0\0\0\0\0\0\0' | sha256sum
+	const want = "87e2704ce020abd9aa1f70fbcfa4251a2f9b1b396daab4029d71cdcf2eec3eab"
+	got := Hash([]engine.Arrival{{At: 1, Variant: 0x102, Target: 3, Group: 4}, {At: 512}})
+	if got != want {
+		t.Errorf("the hash is %s, want %s", got, want)
+	}
+}
+
+func TestStreamsAreApart(t *testing.T) {
+	l := mustParse(t, "poisson:1000")
+	plain, err := l.Schedule(Options{Seed: 3, Length: time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	varied, err := l.Schedule(Options{Seed: 3, Length: time.Second, Variants: 16, Targets: 4})
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := l.Schedule(Options{Seed: 4, Length: time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(instants(plain), instants(varied)) {
+		t.Error("variants move the instants")
+	}
+	if slices.Equal(instants(plain), instants(other)) || plain.SHA256 == other.SHA256 {
+		t.Error("another seed gives the same schedule")
+	}
+	var variants [16]int
+	var targets [4]int
+	for _, a := range varied.Arrivals {
+		variants[a.Variant]++
+		targets[a.Target]++
+	}
+	for _, n := range append(variants[:], targets[:]...) {
+		if n < 20 {
+			t.Errorf("of about 1000 arrivals, variants have %v and targets %v", variants, targets)
+			break
+		}
+	}
+}
+
+func TestPoissonGaps(t *testing.T) {
+	for seed := range uint64(4) {
+		s, err := mustParse(t, "poisson:1000").Schedule(Options{Seed: seed, Length: 100 * time.Second})
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := instants(s)
+		if d, critical := Exponential(gapsOf(at), time.Millisecond); d > critical {
+			t.Errorf("seed %d: the gaps are not exponential: distance %.5f, critical %.5f", seed, d, critical)
+		}
+		for _, window := range []time.Duration{10 * ms, 20 * ms} {
+			if index, n := Dispersion(at, window, s.Length); index < 0.9 || index > 1.1 {
+				t.Errorf("seed %d: variance/mean of the counts in %d windows of %v is %.3f", seed, n, window, index)
+			}
+		}
+	}
+}
+
+// TestOtherGapsAreFound shows the tests that the schedules pass something to fail.
+func TestOtherGapsAreFound(t *testing.T) {
+	f := func(expr string, seemsPoisson, dispersed bool) {
+		t.Helper()
+		s, err := mustParse(t, expr).Schedule(Options{Seed: 1, Length: 20 * time.Second})
+		if err != nil {
+			t.Fatal(err)
+		}
+		d, critical := Exponential(gapsOf(instants(s)), 0)
+		index, _ := Dispersion(instants(s), 100*ms, s.Length)
+		if (d <= critical) != seemsPoisson || (index > 1.5) != dispersed {
+			t.Errorf("%s: distance %.4f, critical %.4f, dispersion %.2f", expr, d, critical, index)
+		}
+	}
+	f("poisson:1000", true, false)
+	f("constant:1000", false, false)
+	f("burst:base=100,peak=2k,on=200ms,every=1s", false, true)
+	f("ramp:10..3000@20s", false, true)
+}
+
+func TestConstantIsEven(t *testing.T) {
+	s, err := mustParse(t, "constant:1000").Schedule(Options{Length: time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkSchedule(t, s, time.Second)
+	if len(s.Arrivals) != 1000 || s.Arrivals[0].At != 500*time.Microsecond {
+		t.Errorf("%d arrivals, the first at %v; want 1000, the first after half a gap", len(s.Arrivals), s.Arrivals[0].At)
+	}
+	for _, gap := range gapsOf(instants(s)) {
+		if gap < ms-1 || gap > ms+1 {
+			t.Fatalf("a gap of %v in an even beat of 1ms", gap)
+		}
+	}
+}
+
+// TestCountsFollowTheIntegral compares the count up to each tenth of a schedule with the
+// integral of its rate: to one arrival for a beat, within what chance allows for Poisson.
+func TestCountsFollowTheIntegral(t *testing.T) {
+	f := func(expr string, length time.Duration, integral func(t float64) float64) {
+		t.Helper()
+		for _, arrivals := range []string{"constant", "poisson"} {
+			s, err := mustParse(t, expr+",arrivals="+arrivals).Schedule(Options{Seed: 5, Length: length})
+			if err != nil {
+				t.Fatal(err)
+			}
+			at := instants(s)
+			for tenth := 1; tenth <= 10; tenth++ {
+				until := length * time.Duration(tenth) / 10
+				got, _ := slices.BinarySearch(at, until)
+				want := integral(until.Seconds())
+				slack := 1.0
+				if arrivals == "poisson" {
+					slack = 4 * math.Sqrt(want)
+				}
+				if math.Abs(float64(got)-want) > slack {
+					t.Errorf("%s, %s: %d arrivals until %v, the integral is %.1f", expr, arrivals, got, until, want)
+				}
+			}
+		}
+	}
+	f("ramp:100..2000@10s", 20*time.Second, func(t float64) float64 {
+		if t < 10 {
+			return 100*t + 95*t*t
+		}
+		return 10500 + 2000*(t-10)
+	})
+	f("ramp:3000..0@10s", 12*time.Second, func(t float64) float64 {
+		t = min(t, 10)
+		return 3000*t - 150*t*t
+	})
+	f("sine:mean=500,amp=500,period=7s", 30*time.Second, func(t float64) float64 {
+		return 500*t + 500*7/(2*math.Pi)*(1-math.Cos(2*math.Pi*t/7))
+	})
+	f("step:100@3s,0@2s,2k@5s,50", 20*time.Second, func(t float64) float64 {
+		return 100*min(t, 3) + 2000*min(5, max(0, t-5)) + 50*max(0, t-10)
+	})
+	f("burst:base=0,peak=1k,on=1s,every=4s", 22*time.Second, func(t float64) float64 {
+		return 1000 * (math.Floor(t/4) + min(1, math.Mod(t, 4)))
+	})
+	f("burst:base=100,peak=1k,on=1s,every=4s", 22*time.Second, func(t float64) float64 {
+		return 100*t + 900*(math.Floor(t/4)+min(1, math.Mod(t, 4)))
+	})
+}
+
+func TestWarmupIsBeforeTheProfile(t *testing.T) {
+	s, err := mustParse(t, "ramp:1000..9000@1s,arrivals=constant").Schedule(Options{Length: 3 * time.Second, Warmup: 2 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, _ := slices.BinarySearch(instants(s), 2*time.Second)
+	if after := len(s.Arrivals) - before; before != 2000 || after != 5000 {
+		t.Errorf("%d arrivals in the warm-up and %d behind it, want 2000 and 5000", before, after)
+	}
+}
+
+func TestImpossibleSchedules(t *testing.T) {
+	f := func(expr string, o Options, want string) {
+		t.Helper()
+		if _, err := mustParse(t, expr).Schedule(o); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s with %+v: error %v, want one with %q", expr, o, err, want)
+		}
+	}
+	f("poisson:1000k", Options{Length: time.Minute}, "is 60000000 arrivals; a schedule has at most 50000000")
+	f("poisson:1", Options{}, "needs a length")
+	f("poisson:1", Options{Length: -1}, "is not possible")
+	f("poisson:1", Options{Length: time.Second, Warmup: time.Second}, "a shorter warm-up")
+	f("poisson:0.001", Options{Length: time.Second}, "has no arrival within 1s")
+	f("poisson:1", Options{Length: time.Second, Variants: 65537}, "more than the 65536")
+	f("poisson:1", Options{Length: time.Second, Targets: 257}, "more than the")
+	if _, err := (Load{}).Schedule(Options{Length: time.Second}); err == nil {
+		t.Error("no load has a schedule")
+	}
+}
+
+// TestSchedulesOfAnyRate draws expressions and checks order, bounds, count and repetition.
+func TestSchedulesOfAnyRate(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		rate := func(name string) string { return fmt.Sprint(rapid.IntRange(1, 3000).Draw(t, name)) }
+		span := func(name string, most int) string { return fmt.Sprint(rapid.IntRange(1, most).Draw(t, name), "ms") }
+		expr := ""
+		switch rapid.IntRange(0, 4).Draw(t, "kind") {
+		case 0:
+			expr = "step:" + rate("a") + "@" + span("la", 1000) + ",0@" + span("lb", 300) + "," + rate("c")
+		case 1:
+			expr = "ramp:0.." + rate("to") + "@" + span("length", 3000)
+		case 2:
+			expr = "ramp:" + rate("from") + ".." + rate("to") + "@" + span("length", 3000)
+		case 3:
+			expr = "burst:" + rate("base") + ",peak=" + rate("peak") + ",on=" + span("on", 100) + ",every=" + fmt.Sprint(rapid.IntRange(101, 900).Draw(t, "every"), "ms")
+		case 4:
+			expr = "sine:" + rate("mean") + fmt.Sprintf(",swing=%g,period=", rapid.Float64Range(0, 1).Draw(t, "swing")) + span("period", 5000)
+		}
+		expr = strings.ReplaceAll(expr, " ", "")
+		even := rapid.Bool().Draw(t, "even")
+		if even {
+			expr += ",arrivals=constant"
+		}
+		l, err := Parse(expr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		o := Options{Seed: rapid.Uint64().Draw(t, "seed"), Length: time.Duration(rapid.IntRange(1500, 4000).Draw(t, "length")) * ms, Variants: 3}
+		s, err := l.Schedule(o)
+		if err != nil {
+			if want := l.Expected(o.Length); want > 20 {
+				t.Fatalf("%s expects %.1f: %v", expr, want, err)
+			}
+			return
+		}
+		checkSchedule(t, s, o.Length)
+		want, slack := l.Expected(o.Length), 1.001
+		if !even {
+			slack = 6*math.Sqrt(want) + 6
+		}
+		if math.Abs(float64(len(s.Arrivals))-want) > slack {
+			t.Fatalf("%s has %d arrivals, the integral is %.2f", expr, len(s.Arrivals), want)
+		}
+		again, err := l.Schedule(o)
+		if err != nil || again.SHA256 != s.SHA256 {
+			t.Fatalf("%s is another schedule the second time: %v", expr, err)
+		}
+	})
+}
+
+// TestWhenInvertsExpected holds each profile's two functions against each other.
+func TestWhenInvertsExpected(t *testing.T) {
+	for _, p := range []profile{
+		steady(3), newSteps([]float64{2, 0, 5}, []float64{3, 4, 0}),
+		ramp{0, 10, 5},
+		ramp{10, 0, 5},
+		ramp{4, 4, 5},
+		burst{0, 8, 1, 3},
+		burst{2, 8, 1, 3},
+		burst{2, 0, 1, 3},
+		sine{5, 5, 2},
+		sine{5, 1, 20},
+		warmed{ramp{0, 10, 5}, 2},
+	} {
+		for n := 0.25; n < 25; n += 0.25 {
+			at := p.when(n)
+			if back := p.expected(at); math.Abs(back-n) > 1e-9 {
+				t.Errorf("%#v: %g are expected at %g, where %g are", p, n, at, back)
+			}
+		}
+	}
+}
+
+func TestCosine(t *testing.T) {
+	for turn := 0.0; turn < 3; turn += 0.001 {
+		if got, want := cosine(turn), math.Cos(2*math.Pi*turn); math.Abs(got-want) > 1e-14 {
+			t.Fatalf("cosine of %g turns is %.17g, want %.17g", turn, got, want)
+		}
+	}
+}
+
+func BenchmarkSchedule(b *testing.B) {
+	for _, expr := range []string{"poisson:100k", "constant:100k", "burst:base=50k,peak=300k,on=200ms,every=1s", "sine:100k,swing=1,period=1s"} {
+		l := mustParse(b, expr)
+		b.Run(strings.ReplaceAll(expr, "/", ""), func(b *testing.B) {
+			for b.Loop() {
+				s, err := l.Schedule(Options{Seed: 1, Length: time.Second, Variants: 256})
+				if err != nil {
+					b.Fatal(err)
+				}
+				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(s.Arrivals)), "ns/arrival")
+			}
+		})
+	}
+}
