@@ -148,16 +148,29 @@ func (r *Response) endOutput(o *outputEntry) error {
 	return err
 }
 
+// ReadValues reads a JSON array, flat or nested in any way, as the data of a tensor whose
+// Name, Type and Shape are set. FP16 and BF16 are refused. For what comes from files: it
+// allocates.
+func ReadValues(text []byte, into *tensor.Tensor) error {
+	var r Response
+	r.scanner.source = fromFile
+	r.scanner.start(text, DefaultLimits().MaxDepth)
+	if err := r.outputData(into); err != nil {
+		return err
+	}
+	return r.scanner.end()
+}
+
 // outputData reads JSON data whose type and shape are known into the arena.
 func (r *Response) outputData(into *tensor.Tensor) error {
 	s := &r.scanner
-	elements, err := elementsOf(into)
+	elements, err := elementsOf(into, s.noun())
 	if err != nil {
 		return err
 	}
 	switch size := int64(into.Type.Size()); {
 	case into.Type == tensor.FP16 || into.Type == tensor.BF16:
-		return fault.Newf(fault.WrongDatatype, "output '%s' has %s data as JSON, which the protocol does not have: ask for binary data", into.Name, into.Type)
+		return fault.Newf(fault.WrongDatatype, "%s '%s' has %s data as JSON, which the protocol does not have: ask for binary data", s.noun(), into.Name, into.Type)
 	case size == 0:
 		all, count, err := s.flatStrings(r.elements[:0], into.Name)
 		if err != nil {
@@ -165,7 +178,7 @@ func (r *Response) outputData(into *tensor.Tensor) error {
 		}
 		r.elements = all
 		if count != elements {
-			return fault.Newf(fault.DataLengthMismatch, "output '%s' has %d strings, and its shape %s has %d", into.Name, count, showShape(into.Shape), elements)
+			return fault.Newf(fault.DataLengthMismatch, "%s '%s' has %d strings, and its shape %s has %d", s.noun(), into.Name, count, showShape(into.Shape), elements)
 		}
 		into.Data = r.arena.Alloc(len(all))
 		copy(into.Data, all)
@@ -178,7 +191,7 @@ func (r *Response) outputData(into *tensor.Tensor) error {
 		}
 		// As in a request: no memory for what the rest of the document cannot hold.
 		if most := int64(len(s.data)-s.pos)/2 + 1; elements > most {
-			return fault.Newf(fault.DataLengthMismatch, "output '%s' takes %d values, more than the answer holds", into.Name, elements)
+			return fault.Newf(fault.DataLengthMismatch, "%s '%s' takes %d values, more than the %s JSON holds", s.noun(), into.Name, elements, s.document())
 		}
 		into.Data = r.arena.Alloc(int(elements * size))
 		return s.flat(into.Data, into.Type, into.Name)
@@ -207,17 +220,17 @@ func (s *scanner) emptyLists(name string) (done bool, err error) {
 	}
 }
 
-func elementsOf(t *tensor.Tensor) (int64, error) {
+func elementsOf(t *tensor.Tensor, noun string) (int64, error) {
 	elements, ok := tensor.Elements(t.Shape)
 	if most := DefaultLimits().MaxElements; !ok || elements > most {
-		return 0, fault.Newf(fault.ShapeTooLarge, "output '%s' has the shape %s, more than the limit of %d elements", t.Name, showShape(t.Shape), most)
+		return 0, fault.Newf(fault.ShapeTooLarge, "%s '%s' has the shape %s, more than the limit of %d elements", noun, t.Name, showShape(t.Shape), most)
 	}
 	return elements, nil
 }
 
 // outputBlob takes the next binary data of the body.
 func (r *Response) outputBlob(into *tensor.Tensor, size int64) error {
-	elements, err := elementsOf(into)
+	elements, err := elementsOf(into, "output")
 	if err != nil {
 		return err
 	}

@@ -43,7 +43,7 @@ func ReadResponse(body []byte, headerLen int, out *Response) error {
 		}
 		header, out.blobs = body[:headerLen], body[headerLen:]
 	}
-	out.scanner.answer = true
+	out.scanner.source = fromAnswer
 	out.scanner.start(header, DefaultLimits().MaxDepth)
 	err := out.document()
 	if err == nil && len(out.blobs) > 0 {

@@ -169,7 +169,7 @@ func TestReadResponse(t *testing.T) {
 	f("both", `{"outputs":[{"name":"y","datatype":"INT8","shape":[1],"data":[1],"parameters":{"binary_data_size":1}}]}`, "x", "must have either")
 	f("too few", `{"outputs":[{"name":"y","datatype":"INT8","shape":[2],"data":[1]}]}`, "", "output 'y' takes 2 values, got 1")
 	f("too many", `{"outputs":[{"name":"y","datatype":"INT8","shape":[2],"data":[1,2,3]}]}`, "", "output 'y' takes 2 INT8 values and has more")
-	f("a lie", `{"outputs":[{"name":"y","datatype":"FP64","shape":[60000000],"data":[1]}]}`, "", "more than the answer holds")
+	f("a lie", `{"outputs":[{"name":"y","datatype":"FP64","shape":[60000000],"data":[1]}]}`, "", "takes 60000000 values, more than the response JSON holds")
 	f("too large", `{"outputs":[{"name":"y","datatype":"FP64","shape":[70000000],"data":[1]}]}`, "", "limit of 67108864 elements")
 	f("no integer", `{"outputs":[{"name":"y","datatype":"INT8","shape":[1],"data":[1.5]}]}`, "", "value 1.5 of output 'y' does not fit its datatype INT8")
 	f("too few strings", `{"outputs":[{"name":"y","datatype":"BYTES","shape":[2],"data":["a"]}]}`, "", "output 'y' has 1 strings")
@@ -207,6 +207,29 @@ func TestReadDocuments(t *testing.T) {
 			t.Errorf("%s: got %q, want %q", body, got, want)
 		}
 	}
+}
+
+func TestReadValues(t *testing.T) {
+	f := func(text string, kind tensor.DataType, want string) {
+		t.Helper()
+		v := tensor.Tensor{Name: "x", Type: kind, Shape: []int64{1, 2}}
+		got := ""
+		if err := ReadValues([]byte(text), &v); err != nil {
+			got = err.Error()
+		} else {
+			got = fmt.Sprintf("%x", v.Data)
+		}
+		if !strings.Contains(got, want) {
+			t.Errorf("%s: got %q, want %q", text, got, want)
+		}
+	}
+	f(`[[1,2]]`, tensor.Int8, "0102")
+	f(`["a","b"] `, tensor.Bytes, "01000000610100000062")
+	f(`[1]`, tensor.Int8, "tensor 'x' takes 2 values, got 1")
+	f(`[1,2] 3`, tensor.Int8, "more data after the end")
+	f(`[1,300]`, tensor.Int8, "value 300 of tensor 'x' does not fit")
+	f(`"abcd"`, tensor.Int8, "'data' of tensor 'x' must be an array")
+	f(`[1`, tensor.Int8, "the file's JSON")
 }
 
 // FuzzReadResponse holds that any body is read or refused, twice the same, and that what was

@@ -18,7 +18,7 @@ type scanner struct {
 	keys     []seenKey // of the objects that are open, innermost last
 	frames   []frame   // of the value being skipped
 	key      []byte    // last key that held escapes, without them
-	answer   bool      // the document is a server's answer and not a request
+	source   source    // what the document is, for errors
 }
 
 // start begins a document.
@@ -192,20 +192,19 @@ func (s *scanner) malformed(what string) error {
 	return fault.Newf(fault.InvalidJSON, "failed to parse the %s JSON buffer: %s at byte %d", s.document(), what, s.pos)
 }
 
-// document and noun say in errors what is being read, and what its tensors are.
-func (s *scanner) document() string {
-	if s.answer {
-		return "response"
-	}
-	return "request"
-}
+// source is where a document comes from.
+type source uint8
 
-func (s *scanner) noun() string {
-	if s.answer {
-		return "output"
-	}
-	return "input"
-}
+const (
+	fromRequest source = iota
+	fromAnswer
+	fromFile
+)
+
+// document and noun say in errors what is being read, and what its tensors are.
+func (s *scanner) document() string { return [...]string{"request", "response", "file's"}[s.source] }
+
+func (s *scanner) noun() string { return [...]string{"input", "output", "tensor"}[s.source] }
 
 // Classes of bytes inside a string.
 const (
