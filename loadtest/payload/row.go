@@ -198,7 +198,7 @@ func parseTensors(kind string, lines []tensorLine) ([]tensor.Tensor, error) {
 }
 
 func (l *tensorLine) parse() (tensor.Tensor, error) {
-	t := tensor.Tensor{Name: l.Name, Type: tensor.ParseDataType([]byte(l.Datatype)), Shape: l.Shape}
+	t := tensor.Tensor{Name: l.Name, Type: tensor.ParseDataType([]byte(l.Datatype)), Shape: l.Shape, Data: []byte{}}
 	if t.Type == tensor.Invalid {
 		return t, fmt.Errorf("the datatype %.20q is not of the protocol", l.Datatype)
 	}
