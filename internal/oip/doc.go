@@ -7,16 +7,20 @@
 // is meant to be pooled: Decode, AppendResponse, Reset, and again. Neither keeps a
 // reference into the body after Decode; tensors live in the task's arena.
 //
+// The client's side is beside it: AppendInferRequest and ReadResponse, and the readers of
+// documents (client_*.go). A Response is reused like a Request; its binary outputs are
+// views of the body.
+//
 // Invariants:
-//   - Every error is a *fault.Error whose text names the input and the limit, in the
-//     words that existing clients look for where there are such words.
+//   - Every error of the server's side is a *fault.Error whose text names the input and the
+//     limit, in the words that existing clients look for where there are such words.
 //   - No recursion: nesting is counted, so depth costs a number and never a stack.
 //   - The JSON is checked to its last byte, also in the values that are ignored.
 //   - A number is rounded once, to its tensor's own type. What does not fit is
 //     refused and never wrapped, truncated or turned into an infinity.
 //   - No memory is taken for what a header promises, only for what the body holds.
 //   - The steady state allocates nothing on the way from a request's bytes to its
-//     answer's: V2, JSON or binary, every datatype.
+//     answer's: V2, JSON or binary, every datatype. So does reading an answer.
 //   - A schema has at most 64 outputs: a task's Wanted has a bit for each.
 //
 // Choices where the sources of the protocol disagree:

@@ -39,7 +39,7 @@ func (s *scanner) leaf(dst []byte, kind tensor.DataType, name string, c byte) er
 		putUint(dst, v, kind.Size())
 	}
 	if !ok {
-		return fault.Newf(fault.ValueOutOfRange, "value %s of input '%s' does not fit its datatype %s", shown(text), name, kind)
+		return fault.Newf(fault.ValueOutOfRange, "value %s of %s '%s' does not fit its datatype %s", shown(text), s.noun(), name, kind)
 	}
 	s.pos = end
 	return nil
@@ -73,9 +73,9 @@ func (s *scanner) boolLeaf(dst []byte, name string, c byte) error {
 	}
 	text := s.data[from:s.pos]
 	if c == '-' || c >= '0' && c <= '9' {
-		return fault.Newf(fault.ValueOutOfRange, "value %s of input '%s' is a number; BOOL takes true and false", shown(text), name)
+		return fault.Newf(fault.ValueOutOfRange, "value %s of %s '%s' is a number; BOOL takes true and false", shown(text), s.noun(), name)
 	}
-	return wrongLeaf(text, tensor.Bool, name)
+	return s.wrongLeaf(text, tensor.Bool, name)
 }
 
 // oddLeaf reads what is no number: a token such as NaN where the type has it, and
@@ -95,16 +95,16 @@ func (s *scanner) oddLeaf(dst []byte, kind tensor.DataType, name string, c byte)
 			binary.LittleEndian.PutUint64(dst, math.Float64bits(v))
 			return nil
 		}
-		return wrongLeaf(s.data[from:s.pos], kind, name)
+		return s.wrongLeaf(s.data[from:s.pos], kind, name)
 	}
 	if err := s.skip(); err != nil {
 		return err
 	}
-	return wrongLeaf(s.data[from:s.pos], kind, name)
+	return s.wrongLeaf(s.data[from:s.pos], kind, name)
 }
 
-func wrongLeaf(text []byte, kind tensor.DataType, name string) error {
-	return fault.Newf(fault.InvalidValue, "value %s of input '%s' is not of its datatype %s", shown(text), name, kind)
+func (s *scanner) wrongLeaf(text []byte, kind tensor.DataType, name string) error {
+	return fault.Newf(fault.InvalidValue, "value %s of %s '%s' is not of its datatype %s", shown(text), s.noun(), name, kind)
 }
 
 // stringLeaf reads a JSON string as one BYTES element and appends it to dst in the
@@ -115,7 +115,7 @@ func (s *scanner) stringLeaf(dst []byte, name string, c byte) ([]byte, error) {
 		if err := s.skip(); err != nil {
 			return nil, err
 		}
-		return nil, wrongLeaf(s.data[from:s.pos], tensor.Bytes, name)
+		return nil, s.wrongLeaf(s.data[from:s.pos], tensor.Bytes, name)
 	}
 	raw, escaped, err := s.str()
 	if err != nil {
@@ -171,7 +171,7 @@ func (s *scanner) flat(dst []byte, kind tensor.DataType, name string) error {
 		}
 	}
 	if len(dst) > 0 {
-		return fault.Newf(fault.DataLengthMismatch, "Failed to parse 'data' field: shape does not match true shape: input '%s' takes %d values, got %d", name, total/size, (total-len(dst))/size)
+		return fault.Newf(fault.DataLengthMismatch, "Failed to parse 'data' field: shape does not match true shape: %s '%s' takes %d values, got %d", s.noun(), name, total/size, (total-len(dst))/size)
 	}
 	return nil
 }
@@ -206,7 +206,7 @@ func (s *scanner) closeLists(base int) (done bool, err error) {
 
 // surplus reports a leaf too many, unless what is there is no JSON at all.
 func (s *scanner) surplus(kind tensor.DataType, name string, total int) error {
-	return s.refuse(fault.DataLengthMismatch, "Unable to parse 'data': Shape does not match true shape of 'data' field: input '%s' takes %d %s values and has more", name, total, kind)
+	return s.refuse(fault.DataLengthMismatch, "Unable to parse 'data': Shape does not match true shape of 'data' field: %s '%s' takes %d %s values and has more", s.noun(), name, total, kind)
 }
 
 // flatStrings is flat for BYTES: it appends the elements to dst and counts them.
@@ -237,5 +237,5 @@ func (s *scanner) flatStrings(dst []byte, name string) (out []byte, count int64,
 }
 
 func (s *scanner) notArray(name string) error {
-	return s.refuse(fault.InvalidValue, "'data' of input '%s' must be an array", name)
+	return s.refuse(fault.InvalidValue, "'data' of %s '%s' must be an array", s.noun(), name)
 }

@@ -62,9 +62,10 @@ func (d *decoder) parameter(key []byte) (err error) {
 	return d.s.skip()
 }
 
+func (d *decoder) count(name string) (uint64, error) { return d.s.count(name) }
+
 // count reads a parameter that is an unsigned integer.
-func (d *decoder) count(name string) (uint64, error) {
-	s := d.s
+func (s *scanner) count(name string) (uint64, error) {
 	s.next()
 	mantissa, _, flags, end := scanNumber(s.data, s.pos)
 	if end >= 0 {

@@ -18,6 +18,7 @@ type scanner struct {
 	keys     []seenKey // of the objects that are open, innermost last
 	frames   []frame   // of the value being skipped
 	key      []byte    // last key that held escapes, without them
+	source   source    // what the document is, for errors
 }
 
 // start begins a document.
@@ -184,12 +185,26 @@ func (s *scanner) unexpected() error {
 	if s.pos >= len(s.data) {
 		return s.malformed("the document ends early")
 	}
-	return fault.Newf(fault.InvalidJSON, "failed to parse the request JSON buffer: unexpected %q at byte %d", s.data[s.pos], s.pos)
+	return fault.Newf(fault.InvalidJSON, "failed to parse the %s JSON buffer: unexpected %q at byte %d", s.document(), s.data[s.pos], s.pos)
 }
 
 func (s *scanner) malformed(what string) error {
-	return fault.Newf(fault.InvalidJSON, "failed to parse the request JSON buffer: %s at byte %d", what, s.pos)
+	return fault.Newf(fault.InvalidJSON, "failed to parse the %s JSON buffer: %s at byte %d", s.document(), what, s.pos)
 }
+
+// source is where a document comes from.
+type source uint8
+
+const (
+	fromRequest source = iota
+	fromAnswer
+	fromFile
+)
+
+// document and noun say in errors what is being read, and what its tensors are.
+func (s *scanner) document() string { return [...]string{"request", "response", "file's"}[s.source] }
+
+func (s *scanner) noun() string { return [...]string{"input", "output", "tensor"}[s.source] }
 
 // Classes of bytes inside a string.
 const (
