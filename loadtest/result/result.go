@@ -124,7 +124,7 @@ type Ledger struct {
 	Wrong        int64 `json:"wrong"`
 	// Extra counts answers that nobody was waiting for.
 	Extra int64 `json:"extra"`
-	// Reused counts connections that the server closed and that were opened again.
+	// Reopened counts connections that the server closed and that were opened again.
 	Reopened int64 `json:"reopened"`
 	// Status counts answers by status code.
 	Status map[string]int64 `json:"status"`
@@ -157,6 +157,8 @@ type Latency struct {
 	Spectrum []Point `json:"spectrum,omitempty"`
 	// HDR is the histogram in HdrHistogram's compressed V2 form, base64, in microseconds.
 	HDR string `json:"hdr_b64,omitempty"`
+	// Clamped counts samples above the histogram's range, which it holds as its highest value.
+	Clamped int64 `json:"hdr_clamped,omitempty"`
 }
 
 // Quantile is a latency that a part of the requests stays below, with a 95 % confidence
@@ -192,11 +194,12 @@ func (l *Latency) At(q float64) (Quantile, bool) {
 
 // Stage is a part of the response latency.
 type Stage struct {
-	// Name is lag, client queue, network+parse, decode, queue, run, encode or unexplained.
+	// Name is lag, client queue, network+parse, decode, queue, run, encode or unexplained; of a
+	// server that tells no stages, network+server stands for the five in the middle.
 	Name string  `json:"name"`
 	Mean float64 `json:"mean_ms"`
 	P50  float64 `json:"p50_ms"`
-	P99  float64 `json:"p99_ms"`
+	P99  float64 `json:"p99_ms"` // 0 where the response latency's p99 is refused
 }
 
 // Count is how often something was seen.

@@ -1,0 +1,337 @@
+package result
+
+import (
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+// run is a valid run of 30,000 requests at 500 a second.
+func run() *Result {
+	return &Result{
+		Command: "run",
+		Load:    Load{Expression: "poisson:500", Duration: 60, Offered: 500, Sent: 499.8, Good: 498.5, Achieved: 0.9996},
+		Ledger:  Ledger{Scheduled: 30_000, OK: 29_910, Rejected: 60, Timeout: 20, ServerErr: 10},
+		Response: Latency{N: 29_910, Mean: 2.4, Min: 0.9, Max: 31, Quantiles: []Quantile{
+			{Q: 0.5, Ms: 2.1, Lo: 2, Hi: 2.2}, {Q: 0.99, Ms: 6.02, Lo: 5.7, Hi: 6.4}, {Q: 0.999, Ms: 10.004},
+		}, Refused: []Refusal{{Q: 0.9999, Need: 46_050}}},
+		Service:  Latency{N: 29_910, Mean: 2.2, Max: 30, Quantiles: []Quantile{{Q: 0.99, Ms: 5.7}}},
+		Lag:      Latency{N: 29_980, Max: 4, Quantiles: []Quantile{{Q: 0.99, Ms: 0.11}}},
+		PacerLag: Latency{N: 29_980, Max: 3, Quantiles: []Quantile{{Q: 0.99, Ms: 0.09}}},
+		Resources: &Resources{
+			Tool:   Process{Cores: 0.09},
+			Target: &Process{Cores: 0.71, RSSMax: 212 << 20},
+		},
+		Verify:   Verify{Source: "golden", Checked: 29_910, Fraction: 1},
+		Validity: Validity{Valid: true},
+	}
+}
+
+func TestThresholdsOfARun(t *testing.T) {
+	f := func(expr, value string, pass bool) {
+		t.Helper()
+		c, err := ParseThreshold(expr)
+		if err != nil {
+			t.Errorf("%s: %v", expr, err)
+			return
+		}
+		want := Threshold{Expression: strings.TrimSpace(expr), Value: value, Pass: pass}
+		if got := c.Check(run()); got != want {
+			t.Errorf("%s: got %+v, want %+v", expr, got, want)
+		}
+	}
+	f("p99<10ms", "6.02 ms", true)
+	f(" p99 < 6 ms ", "6.02 ms", false)
+	f("p99<=6.02ms", "6.02 ms", true)
+	f("p99<6.02ms", "6.02 ms", false)
+	f("response.p99<10ms", "6.02 ms", true)
+	f("p99.9<10ms", "10.004 ms", false) // as many digits as tell it from its bound
+	f("p50>2ms", "2.1 ms", true)
+	f("p99.99<1s", "n too small: 29,910 samples, 46,050 needed", false)
+	f("p95<1s", "not measured", false)
+	f("refusals.p99<1ms", "no sample", false)
+	f("service.p99<5.8ms", "5.7 ms", true)
+	f("lag.p99<200us", "110 us", true)
+	f("lag.p99<200µs", "110 us", true)
+	f("pacer.max<2ms", "3 ms", false)
+	f("mean<2.5ms", "2.4 ms", true)
+	f("max<0.03s", "31 ms", false)
+	f("min>=1ms", "900 us", false)
+	f("achieved>=99%", "99.96 %", true)
+	f("achieved>=0.9997", "99.96 %", false)
+	f("goodput>=480/s", "498.5/s", true)
+	f("goodput>=500", "498.5/s", false)
+	f("sent>499/s", "499.8/s", true)
+	f("offered<=500", "500/s", true)
+	f("err<0.1%", "0.3 %", false)
+	f("err<=90", "90", true)
+	f("failed<0.2%", "0.1 %", true)
+	f("failed==30", "30", true)
+	f("rejected<5%", "0.2 %", true)
+	f("wrong==0", "0", true)
+	f("timeout==0", "20", false)
+	f("server_err<=10", "10", true)
+	f("client_err==0", "0", true)
+	f("refused==0", "0", true)
+	f("unsent==0", "0", true)
+	f("lost==0", "0", true)
+	f("extra==0", "0", true)
+	f("cpu.target<1.5", "0.71 cores", true)
+	f("cpu.tool<0.05", "0.09 cores", false)
+	f("rss.target<200MiB", "212 MiB", false)
+	f("rss.target<1GB", "212 MiB", true)
+}
+
+func TestWhatIsNotMeasuredIsNotHeld(t *testing.T) {
+	for _, expr := range []string{"p99<1h", "service.max<1h", "mean<1h", "err<100%", "err<=100%", "cpu.target<99", "cpu.tool<99", "rss.target<99GB", "p99<1h for 1s", "goodput>=0 for 1s"} {
+		c, err := ParseThreshold(expr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := c.Check(&Result{}); got.Pass || got.Value == "" {
+			t.Errorf("%s passes on nothing: %+v", expr, got)
+		}
+	}
+}
+
+func TestBadThresholdsAreRefused(t *testing.T) {
+	f := func(text, want string) {
+		t.Helper()
+		_, err := ParseThreshold(text)
+		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "cannot read the threshold") {
+			t.Errorf("%q: error %v, want one with %q", text, err, want)
+		}
+	}
+	f("", "column 1: a comparison is missing")
+	f("p99", "column 4: a comparison is missing")
+	f("<10ms", "column 1: a figure is missing")
+	f("p99<", "column 5: a bound is missing behind <")
+	f("p99<10", `column 5: "10" is not a latency; write it with its unit`)
+	f("p99 <  -1ms", `column 8: "-1ms" is not a latency`)
+	f("p99!=10ms", `column 4: "!" is not a comparison; use <, <=`)
+	f("p99=10ms", `"=" is not a comparison`)
+	f("p99==10ms", "p99 is never equal to a number")
+	f("p100<1s", `column 1: "p100" is not a percentile between`)
+	f("p0<1s", "is not a percentile between")
+	f("p9.9.9<1s", `there is no figure "p9.9.9"`)
+	f("p<1s", `there is no figure "p"; use one of p50`)
+	f("lag.p<1s", `there is no figure "lag.p"`)
+	f("p-1<1s", "there is no figure")
+	f("pInf<1s", "there is no figure")
+	f("tail.p99<1s", `there is no figure "tail.p99"`)
+	f("  speed>3", `column 3: there is no figure "speed"; use one of p50`)
+	f("speed>3", "achieved, goodput, sent, offered, err, failed, wrong")
+	f("achieved>=99", `"99" is not a part`)
+	f("err<NaN%", `"NaN%" is not a part`)
+	f("err<0.1", "write a whole number, or a part of them as 0.1%")
+	f("err<-1", "is not a number of requests")
+	f("err<1e3", "is not a number of requests")
+	f("extra<1% for 5s", "a second has no extra")
+	f("goodput>5%", "is not a number of requests per second")
+	f("goodput>Inf", "is not a number of requests per second")
+	f("cpu.target<x", "is not a number of cores")
+	f("rss.target<5", "is not a size such as")
+	f("p99<1s for 0s", `column 12: "0s" is not a number of seconds`)
+	f("p99<1s for 1500ms", "is not a number of seconds")
+	f("p99<1s for 5", `"5" is not a number of seconds`)
+	f("p95<1s for 5s", `a second has no p95; with "for" use one of p50, p90, p99, max`)
+	f("µ<1", `column 1: there is no figure "µ"`)
+	f("p99<µ", `column 5: "µ"`)
+}
+
+func seconds(p99 ...float64) []Second {
+	var all []Second
+	for i, v := range p99 {
+		s := Second{T: float64(i), Offered: 100, Sent: 100, Good: 100, P99: v, Max: v, Outcomes: map[string]int64{"ok": 100}}
+		if v == 0 { // a second in which nothing is answered
+			s.Good, s.Outcomes = 0, map[string]int64{"timeout": 100}
+		}
+		all = append(all, s)
+	}
+	return all
+}
+
+func TestThresholdsOfTheSeries(t *testing.T) {
+	f := func(expr string, duration float64, series []Second, value string, pass bool) {
+		t.Helper()
+		c, err := ParseThreshold(expr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := &Result{Load: Load{Duration: duration}, Series: series}
+		if got := c.Check(r); got.Value != value || got.Pass != pass {
+			t.Errorf("%s: got %q %v, want %q %v", expr, got.Value, got.Pass, value, pass)
+		}
+	}
+	f("p99<20ms for 3s", 6, seconds(1, 30, 30, 1, 30, 30), "broken for 2 s from 1 s on, at worst 30 ms", true)
+	f("p99<20ms for 2s", 6, seconds(1, 30, 40, 30, 1, 30), "broken for 3 s from 1 s on, at worst 40 ms", false)
+	f("p99<20ms for 2s", 4, seconds(1, 2, 3, 4), "held in every second", true)
+	f("p99<20ms for 2s", 4, seconds(1, 0, 0, 4), "broken for 2 s from 1 s on: no right answer", false)
+	f("p99<20ms for 2s", 3, seconds(1, 0, 25), "broken for 2 s from 1 s on, at worst 25 ms", false)
+	f("p99<20ms for 5s", 3, seconds(1, 1, 1), "only 3 whole seconds were measured", false)
+	f("max<20ms for 1s", 2, seconds(1, 21), "broken for 1 s from 1 s on, at worst 21 ms", false)
+	f("goodput>=100/s for 1s", 3, seconds(1, 0, 1), "broken for 1 s from 1 s on, at worst 0/s", false)
+	f("timeout<1% for 1s", 3, seconds(1, 0, 1), "broken for 1 s from 1 s on, at worst 100 %", false)
+	f("err<=99 for 1s", 3, seconds(1, 0, 1), "broken for 1 s from 1 s on, at worst 100", false)
+	f("failed<=99 for 1s", 3, seconds(1, 0, 1), "broken for 1 s from 1 s on, at worst 100", false)
+	f("achieved>=99% for 1s", 3, seconds(1, 1, 1), "held in every second", true)
+	// The last half second has half a second's answers, and is not looked at.
+	half := seconds(1, 1, 1)
+	half[2].Good = 50
+	f("goodput>=100/s for 1s", 2.5, half, "held in every second", true)
+	f("goodput>=100/s for 1s", 3, half, "broken for 1 s from 2 s on, at worst 50/s", false)
+	// Seconds without traffic say nothing of a latency.
+	quiet := seconds(1, 30, 1, 30)
+	quiet[2] = Second{T: 2}
+	f("p99<20ms for 2s", 4, quiet, "broken for 1 s from 1 s on, at worst 30 ms", true)
+	f("service.p99<1ms for 1s", 2, quiet[2:3], "not measured", false)
+}
+
+func TestAborts(t *testing.T) {
+	f := func(expr string, series []Second, value string, over bool) {
+		t.Helper()
+		c, err := ParseAbort(expr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := Aborts([]Condition{c}, series)
+		if !over {
+			if len(got) > 0 {
+				t.Errorf("%s ends the run: %+v", expr, got)
+			}
+			return
+		}
+		if want := (Threshold{Expression: expr, Value: value, Abort: true}); len(got) != 1 || got[0] != want {
+			t.Errorf("%s: got %+v, want %+v", expr, got, want)
+		}
+	}
+	f("p99<20ms", nil, "", false)
+	f("p99<20ms", seconds(30, 10), "", false)
+	f("p99<20ms", seconds(10, 30), "broken for 1 s from 1 s on, at worst 30 ms", true)
+	f("p99<20ms for 2s", seconds(30), "", false)
+	f("p99<20ms for 2s", seconds(30, 10, 30), "", false)
+	f("p99<20ms for 2s", seconds(30, 10, 30, 0), "broken for 2 s from 2 s on, at worst 30 ms", true)
+	f("timeout==0", seconds(1, 1), "", false)
+	f("timeout==0", seconds(1, 0, 1), "100 so far", true)
+	f("err<25%", seconds(0, 1, 1, 1), "25 % so far", true)
+	f("err<26%", seconds(0, 1, 1, 1), "", false)
+	f("goodput>=100", seconds(1, 0), "broken for 1 s from 1 s on, at worst 0/s", true)
+	f("cpu.target<1", seconds(1, 1), "", false) // not known: no reason to end a run
+	if _, err := ParseAbort("p95<1s"); err == nil || !strings.Contains(err.Error(), "a second has no p95; it has p50") {
+		t.Errorf("p95 ends a run: %v", err)
+	}
+	if _, err := ParseAbort("nothing"); err == nil {
+		t.Error("nothing ends a run")
+	}
+}
+
+func TestQuantilesAndShortages(t *testing.T) {
+	var all []Condition
+	for _, expr := range []string{"p99<1s", "service.p99<1s", "p99.99<1s", "p99.99<2s", "max<1s", "p50<1s for 5s", "wrong==0"} {
+		c, err := ParseThreshold(expr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, c)
+	}
+	if got := Quantiles(all); len(got) != 2 || got[0] != 0.99 || got[1] != 0.9999 {
+		t.Errorf("quantiles %v", got)
+	}
+	r := run()
+	if got := Shortages(all, r); len(got) != 1 || got[0] != (Shortage{"p99.99", 30_000, 46_050}) {
+		t.Errorf("shortages %v", got)
+	}
+	// Enough was asked and too little came back: the target's fault, and no reason to call the run invalid.
+	r.Ledger.Scheduled = 46_050
+	if got := Shortages(all, r); len(got) != 0 {
+		t.Errorf("shortages %v", got)
+	}
+}
+
+func TestObjectivesAreRead(t *testing.T) {
+	f := func(text string, want Objective) {
+		t.Helper()
+		want.Text = text
+		if got, err := ParseObjective(text); err != nil || got != want {
+			t.Errorf("%s: got %+v, error %v; want %+v", text, got, err, want)
+		}
+	}
+	f("p99<10ms,err<0.1%,wrong==0", Objective{Quantile: 0.99, Limit: 10 * time.Millisecond, Errors: 0.001, NoWrong: true})
+	f("p99.9<=250us", Objective{Quantile: 0.999, Limit: 250 * time.Microsecond, Errors: 1})
+	f("wrong<=0, response.p50 < 1s, err==0", Objective{Quantile: 0.5, Limit: time.Second, NoWrong: true})
+
+	bad := func(text, want string) {
+		t.Helper()
+		if _, err := ParseObjective(text); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: error %v, want one with %q", text, err, want)
+		}
+	}
+	bad("", "a comparison is missing")
+	bad("err<1%", "column 7: it bounds no latency")
+	bad("p99<10ms,p50<1ms", `column 10: "p50<1ms" cannot be part of it`)
+	bad("p99<10ms,", `which begins at column 10`)
+	bad("p99>10ms", "not a bound from above")
+	bad("p99<10ms for 5s", "not a bound from above")
+	bad("service.p99<10ms", "cannot be part of it")
+	bad("p99<0ms", "cannot be part of it")
+	bad("p99<10ms,wrong<1", "cannot be part of it")
+	bad("p99<10ms,err<5", "cannot be part of it")
+	bad("p99<10ms,mean<1ms", "cannot be part of it")
+}
+
+func FuzzParseThreshold(f *testing.F) {
+	for _, text := range []string{"p99<10ms", "p99.9 <= 20us for 5s", "achieved>=99%", "err<0.1%", "wrong==0", "rss.target<1GiB", "µ<", "p<", "lag.p1.<1ms", "goodput>=1e308", "p99<1s for 9999999h"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		c, err := ParseThreshold(text)
+		if err != nil {
+			if !strings.Contains(err.Error(), "column") {
+				t.Errorf("%q: %v names no column", text, err)
+			}
+			return
+		}
+		if !(c.bound >= 0) || math.IsInf(c.bound, 0) || c.quantile < 0 || c.quantile >= 1 {
+			t.Errorf("%q: bound %v of quantile %v", text, c.bound, c.quantile)
+		}
+		again, err := ParseThreshold(c.Text)
+		if err != nil || again.bound != c.bound || again.op != c.op || again.name() != c.name() || again.seconds != c.seconds {
+			t.Errorf("%q is read as another condition the second time: %v", text, err)
+		}
+		c.Check(run())
+		c.Check(&Result{})
+		if c, err := ParseAbort(text); err == nil {
+			Aborts([]Condition{c}, seconds(1, 0, 30))
+		}
+		_, _ = ParseObjective(text)
+	})
+}
+
+// A series without a break as long as the condition's is held, whatever else is in it.
+func TestPropertyOfStretches(t *testing.T) {
+	c, err := ParseThreshold("p99<20ms for 3s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		bad := rapid.SliceOfN(rapid.Bool(), 3, 30).Draw(t, "bad")
+		var series []Second
+		longest, now := 0, 0
+		for i, b := range bad {
+			s := Second{T: float64(i), Offered: 10, Good: 10, P99: 1}
+			if now++; b {
+				s.P99 = 30
+			} else {
+				now = 0
+			}
+			longest = max(longest, now)
+			series = append(series, s)
+		}
+		if got := c.Check(&Result{Series: series}); got.Pass != (longest < 3) {
+			t.Fatalf("%v: %+v", bad, got)
+		}
+	})
+}
