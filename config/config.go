@@ -29,6 +29,7 @@ type Config struct {
 	Queue         Queue         `yaml:"queue"`
 	Scheduler     Scheduler     `yaml:"scheduler"`
 	Drain         Drain         `yaml:"drain"`
+	Record        Record        `yaml:"record"`
 	ONNXRuntime   ONNXRuntime   `yaml:"onnxruntime"`
 	ModelDefaults ModelDefaults `yaml:"model_defaults"`
 
@@ -138,6 +139,21 @@ type Drain struct {
 	Deadline time.Duration `yaml:"deadline"`
 }
 
+// Record writes arrivals to a trace, for `sluice loadtest replay` and `sluice plan`.
+type Record struct {
+	// File is the trace, compressed if its name ends in .gz. Default empty: nothing is recorded,
+	// and it costs nothing. A file that is there is kept beside it as previous-NAME.
+	File string `yaml:"file" flag:"record"`
+	// MaxBytes bounds the trace and its payloads together, before compression. Default 1GiB,
+	// about ten million arrivals without payloads. Recording ends there.
+	MaxBytes Bytes `yaml:"max_bytes"`
+	// MaxAge is how long is recorded, from the server's start. Default 1h.
+	MaxAge time.Duration `yaml:"max_age"`
+	// Payloads keeps the requests' bodies too, each distinct one once, in FILE.payloads. Default
+	// false. Bodies may hold personal data: whoever reads the file reads what clients sent.
+	Payloads bool `yaml:"payloads" note:"request bodies may hold personal data"`
+}
+
 // ONNXRuntime is the library that runs the models.
 type ONNXRuntime struct {
 	// Library is the path of libonnxruntime.so. Default empty: beside the binary, then
@@ -203,6 +219,7 @@ func Default() *Config {
 		Queue:     Queue{MaxRows: 32_768, MaxBytes: 256 * mebibyte},
 		Scheduler: Scheduler{Budget: 100 * time.Millisecond, HangLimit: 10 * time.Second, FallbackShare: 0.8},
 		Drain:     Drain{Delay: time.Second, Deadline: 20 * time.Second},
+		Record:    Record{MaxBytes: gibibyte, MaxAge: time.Hour},
 		ModelDefaults: ModelDefaults{
 			MaxBatch:     64,
 			KeepVersions: 1,

@@ -17,6 +17,8 @@ type Option struct {
 	Env string
 	// Flag is its name on the command line without dashes: limits-max-body-bytes.
 	Flag string
+	// Note is what has to be known before it is set; mostly empty.
+	Note string
 	// Default is its default as Set would read it.
 	Default string
 }
@@ -24,13 +26,12 @@ type Option struct {
 // Options lists every setting in the order of the structs.
 func Options() []Option {
 	var options []Option
-	Default().walk(func(path, env string, field reflect.Value) {
-		options = append(options, Option{
-			Path:    path,
-			Env:     env,
-			Flag:    strings.NewReplacer(".", "-", "_", "-").Replace(path),
-			Default: text(field),
-		})
+	Default().walk(func(path, env string, tag reflect.StructTag, field reflect.Value) {
+		flag := tag.Get("flag")
+		if flag == "" {
+			flag = strings.NewReplacer(".", "-", "_", "-").Replace(path)
+		}
+		options = append(options, Option{Path: path, Env: env, Flag: flag, Note: tag.Get("note"), Default: text(field)})
 	})
 	return options
 }
@@ -40,7 +41,7 @@ func Options() []Option {
 // and the like for a service called sluice.
 func (c *Config) ApplyEnv(lookup func(string) (string, bool)) error {
 	var faults []error
-	c.walk(func(path, env string, field reflect.Value) {
+	c.walk(func(path, env string, _ reflect.StructTag, field reflect.Value) {
 		text, set := lookup(env)
 		if !set {
 			return
@@ -56,7 +57,7 @@ func (c *Config) ApplyEnv(lookup func(string) (string, bool)) error {
 // Set changes one setting from text. The source is what a fault will name: a flag.
 func (c *Config) Set(path, text, source string) error {
 	err := fmt.Errorf("%s: there is no setting %s", source, path)
-	c.walk(func(own, _ string, field reflect.Value) {
+	c.walk(func(own, _ string, _ reflect.StructTag, field reflect.Value) {
 		if own != path {
 			return
 		}
@@ -68,12 +69,12 @@ func (c *Config) Set(path, text, source string) error {
 	return err
 }
 
-// walk calls visit for every setting, with its path, its environment name and its value.
-func (c *Config) walk(visit func(path, env string, field reflect.Value)) {
+// walk calls visit for every setting, with its path, its environment name, its tag and its value.
+func (c *Config) walk(visit func(path, env string, tag reflect.StructTag, field reflect.Value)) {
 	walkStruct("", reflect.ValueOf(c).Elem(), visit)
 }
 
-func walkStruct(prefix string, v reflect.Value, visit func(path, env string, field reflect.Value)) {
+func walkStruct(prefix string, v reflect.Value, visit func(path, env string, tag reflect.StructTag, field reflect.Value)) {
 	for i := range v.NumField() {
 		field := v.Type().Field(i)
 		if !field.IsExported() {
@@ -88,7 +89,7 @@ func walkStruct(prefix string, v reflect.Value, visit func(path, env string, fie
 		if env == "" {
 			env = "SLUICE_" + strings.ToUpper(strings.ReplaceAll(path, ".", "_"))
 		}
-		visit(path, env, v.Field(i))
+		visit(path, env, field.Tag, v.Field(i))
 	}
 }
 

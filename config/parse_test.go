@@ -60,7 +60,7 @@ func TestAcceptedFile(t *testing.T) {
 
 func settings(c *Config) map[string]string {
 	m := map[string]string{}
-	c.walk(func(path, _ string, field reflect.Value) { m[path] = text(field) })
+	c.walk(func(path, _ string, _ reflect.StructTag, field reflect.Value) { m[path] = text(field) })
 	return m
 }
 

@@ -53,6 +53,14 @@ func (c *Config) Validate() error {
 	between(&v, "scheduler.fallback_share", c.Scheduler.FallbackShare, 0, 1)
 	between(&v, "drain.delay", c.Drain.Delay, 0, 10*time.Minute)
 	between(&v, "drain.deadline", c.Drain.Deadline, 0, time.Hour)
+	if strings.HasSuffix(c.Record.File, "/") {
+		v.fault("record.file", strconv.Quote(c.Record.File), "must name a file, not a folder")
+	}
+	between(&v, "record.max_bytes", c.Record.MaxBytes, 64*kibibyte, 1<<50)
+	between(&v, "record.max_age", c.Record.MaxAge, time.Second, 30*24*time.Hour)
+	if c.Record.Payloads && c.Record.File == "" {
+		v.fault("record.payloads", c.Record.Payloads, "is of no use while record.file is empty")
+	}
 	between(&v, "model_defaults.max_batch", c.ModelDefaults.MaxBatch, 1, 4096)
 	between(&v, "model_defaults.max_rows", c.ModelDefaults.MaxRows, 0, 1<<20)
 	between(&v, "model_defaults.keep_versions", c.ModelDefaults.KeepVersions, 1, 100)

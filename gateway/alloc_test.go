@@ -131,3 +131,30 @@ func rawBinary() string {
 	body, headers := binarySimple()
 	return request("POST", simpleInfer, body, "User-Agent: python/gevent-http-client-2.3.3", "Inference-Header-Content-Length: "+headers["Inference-Header-Content-Length"])
 }
+
+// counting is a recorder that looks at all that it is told.
+type counting struct{ sum int }
+
+func (r *counting) Arrived(q Request) {
+	r.sum += len(q.Model().Name) + q.Task().Rows + len(q.Body()) + len(q.ContentType()) + len(q.ContentEncoding()) + q.HeaderLength()
+	if q.Decoded() && !q.V1() {
+		r.sum++
+	}
+}
+
+// A recorder costs no allocation either, whatever it asks.
+func TestRecorderAllocations(t *testing.T) {
+	r := &counting{}
+	s, err := New(Options{Models: newFakeModels(simpleModel()), Recorder: r})
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, headers := binarySimple()
+	ctx := requestCtx(newConn(nil, s), body, headers)
+	if got := testing.AllocsPerRun(1000, func() {
+		ctx.Response.Reset()
+		s.handle(ctx)
+	}); got > 0 || ctx.Response.StatusCode() != 200 || r.sum < 1000*len(body) {
+		t.Errorf("%v allocations for a %d, sum %d", got, ctx.Response.StatusCode(), r.sum)
+	}
+}

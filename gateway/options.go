@@ -41,6 +41,8 @@ type Options struct {
 	Models Models
 	// Observer hears of every request; default nobody.
 	Observer Observer
+	// Recorder hears of what arrives; default nobody.
+	Recorder Recorder
 	// Log takes state changes and panics; default none.
 	Log *zap.Logger
 	// Version is the server's own, for its metadata; default "dev".
@@ -100,6 +102,9 @@ func (l *Limits) setDefaults() {
 func (o *Options) complete() error {
 	if o.Observer == nil {
 		o.Observer = noObserver{}
+	}
+	if o.Recorder == nil {
+		o.Recorder = noRecorder{}
 	}
 	if o.Log == nil {
 		o.Log = zap.NewNop()

@@ -27,8 +27,10 @@ func (s *Server) infer(c *call, wire format) (err error) {
 		return err
 	}
 	c.wire, c.task = wire, task.Get()
-	if err = s.receive(c); err == nil { // deadline, admission, decode
-		err = s.predictOn(c) //            queue, batch, run
+	err = s.receive(c) // deadline, admission, decode
+	s.opt.Recorder.Arrived(Request{c, err == nil})
+	if err == nil {
+		err = s.predictOn(c) // queue, batch, run
 	}
 	if err == errPending { //nolint:errorlint // a sentinel of this package, never wrapped
 		return err // (*Server).conclude is called when the task has ended

@@ -18,6 +18,7 @@ import (
 	"sluice/internal/device"
 	"sluice/internal/oip"
 	"sluice/internal/telemetry"
+	"sluice/internal/trace/record"
 	"sluice/models"
 )
 
@@ -44,6 +45,7 @@ type server struct {
 	threads  threads
 	fleet    *fleet
 	gpus     gpuWatch
+	recorder *record.Recorder // nil if nothing is recorded
 	// assembled is closed when all parts are there: workers may be up before.
 	assembled chan struct{}
 
@@ -87,6 +89,9 @@ func newServer(ctx context.Context, cfg *config.Config, paths []string, log *zap
 		return nil, err
 	}
 	close(s.assembled)
+	if err := s.startRecording(); err != nil {
+		return nil, err
+	}
 	return s, s.openPorts()
 }
 
@@ -122,6 +127,7 @@ func (s *server) openPorts() (err error) {
 	s.gateway, err = gateway.New(gateway.Options{
 		Models:   catalog{s.registry},
 		Observer: observer{&s.metrics.HTTP},
+		Recorder: s.arrivals(),
 		Log:      s.log,
 		Version:  version,
 		BasePath: s.cfg.BasePath,
@@ -243,6 +249,7 @@ func (s *server) stop() error {
 		s.log.Warn("workers were left behind", zap.Error(err))
 	}
 	s.gpus.stop()
+	s.stopRecording(last)
 	if s.admin != nil {
 		faults = append(faults, s.admin.Shutdown(last))
 	}

@@ -17,7 +17,14 @@ import (
 func settingFlags(cmd *cobra.Command) {
 	cmd.Flags().String("config", "", "settings file (YAML); flags and SLUICE_... variables go before it")
 	for _, o := range config.Options() {
-		cmd.Flags().String(o.Flag, o.Default, fmt.Sprintf("setting %s; environment %s", o.Path, o.Env))
+		help := fmt.Sprintf("setting %s; environment %s", o.Path, o.Env)
+		if o.Note != "" {
+			help += "; " + o.Note
+		}
+		cmd.Flags().String(o.Flag, o.Default, help)
+		if o.Default == "false" {
+			cmd.Flags().Lookup(o.Flag).NoOptDefVal = "true" // the flag alone switches it on
+		}
 	}
 }
 

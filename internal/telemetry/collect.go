@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -52,7 +53,7 @@ var descriptions = append([]*prometheus.Desc{
 	descQueueRequests, descQueueRows, descQueueBytes, descQueueOldest,
 	descBatchRows, descBatchRun, descBatchRatio, descBatchFailed,
 	descResponses, descRefusals, descOpen, descOpened,
-}, append(append(nvDescriptions, routingDescriptions...), gpuDescriptions()...)...)
+}, slices.Concat(nvDescriptions, routingDescriptions, recordDescriptions, gpuDescriptions())...)
 
 // collector reads the handles at a scrape.
 type collector struct{ metrics *Metrics }
@@ -68,6 +69,7 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	c.http(ch)
 	c.metrics.collectGPUs(ch)
 	c.metrics.collectDevices(ch)
+	c.metrics.collectRecording(ch)
 	for _, m := range c.metrics.models() {
 		queue := m.queueState()
 		c.model(ch, m, queue)

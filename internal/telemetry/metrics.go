@@ -21,6 +21,7 @@ type Metrics struct {
 	started      time.Time
 	gpus         atomic.Pointer[func() GPUSample]
 	deviceStates atomic.Pointer[func() []DeviceState]
+	recording    atomic.Pointer[func() Recording]
 
 	mu struct {
 		sync.Mutex

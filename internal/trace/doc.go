@@ -14,8 +14,18 @@
 // arrival gives its offset from the start as t_ns (whole nanoseconds) or t_s (seconds),
 // and its model. The rest may be absent: rows (then 1), budget_ns or budget_s (then the
 // model's own), bytes and shape of the request's inputs, priority (high, normal or low;
-// then normal). payload is reserved: a reference to the request's data, a string that
-// this package carries and does not read.
+// then normal), payload: the key of the request's body in a second file.
+//
+// That file, named as the trace with .payloads behind it, holds each distinct body once, as
+// it came over the wire: a line of JSON, then as many bytes as it says, then a line's end.
+//
+//	{"sluice_payloads":1}
+//	{"key":"0f3a...","bytes":412,"protocol":"v2","type":"application/octet-stream","header":156}
+//	<412 bytes>
+//
+// The key is the first half of the SHA-256 of all that follows it, so that a body that was
+// damaged is told from one that was not. type and encoding are the Content-Type and the
+// Content-Encoding, header is the Inference-Header-Content-Length; each may be absent.
 //
 // The reader is strict. A key that it does not know, a key that comes twice, a time that
 // goes back, a value out of range, a line too long and a trace without arrivals are

@@ -47,7 +47,7 @@ type Arrival struct {
 	// Shape is that of the first input, rows included; empty if unknown.
 	Shape    []int64
 	Priority task.Priority
-	// Payload refers to the request's data; reserved, see the package comment.
+	// Payload is the key of the request's body in the file of PayloadsPath; "" if it was not kept.
 	Payload string
 }
 

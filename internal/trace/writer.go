@@ -18,6 +18,7 @@ type Writer struct {
 	w    *bufio.Writer
 	line []byte
 	last time.Duration
+	size int64
 }
 
 // NewWriter writes the header.
@@ -85,8 +86,12 @@ func (t *Writer) Write(a *Arrival) error {
 	return t.put(append(line, "}\n"...))
 }
 
+// Size is the bytes of all lines so far, before compression.
+func (t *Writer) Size() int64 { return t.size }
+
 func (t *Writer) put(line []byte) error {
 	t.line = line
+	t.size += int64(len(line))
 	if _, err := t.w.Write(line); err != nil {
 		return fmt.Errorf("cannot write the trace: %w", err)
 	}

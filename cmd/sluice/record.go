@@ -1,0 +1,81 @@
+package main
+
+import (
+	"context"
+
+	"go.uber.org/zap"
+
+	"sluice/gateway"
+	"sluice/internal/oip"
+	"sluice/internal/task"
+	"sluice/internal/telemetry"
+	"sluice/internal/trace"
+	"sluice/internal/trace/record"
+)
+
+// startRecording begins the trace that the settings ask for, if they do.
+func (s *server) startRecording() (err error) {
+	r := &s.cfg.Record
+	if r.File == "" {
+		return nil
+	}
+	s.recorder, err = record.Start(record.Options{Path: r.File, MaxBytes: int64(r.MaxBytes), MaxAge: r.MaxAge, Payloads: r.Payloads, Log: s.log})
+	if err != nil {
+		return err
+	}
+	s.metrics.WatchRecording(func() telemetry.Recording { return telemetry.Recording(s.recorder.Stats()) })
+	return nil
+}
+
+// stopRecording completes the trace once nothing arrives any more.
+func (s *server) stopRecording(ctx context.Context) {
+	if s.recorder == nil {
+		return
+	}
+	if err := s.recorder.Close(ctx); err != nil {
+		s.log.Warn("the trace was left incomplete", zap.Error(err))
+	}
+}
+
+// arrivals is who hears of requests; nil if nobody.
+func (s *server) arrivals() gateway.Recorder {
+	if s.recorder == nil {
+		return nil
+	}
+	return arrivals{s.recorder}
+}
+
+// arrivals turns the gateway's requests into a trace's arrivals.
+type arrivals struct{ recorder *record.Recorder }
+
+func (to arrivals) Arrived(r gateway.Request) {
+	info, t := r.Model(), r.Task()
+	a := record.Arrival{At: t.Arrived, Model: info.Name, Priority: task.Normal}
+	// A budget that is the model's own is left to it, whatever that is where the trace is read.
+	if own := t.Deadline.Sub(t.Arrived); t.Deadline != 0 && own != info.Budget {
+		a.Budget = own
+	}
+	if r.Decoded() {
+		a.Rows, a.Priority = t.Rows, t.Priority
+		for i := range t.Inputs {
+			if i == 0 {
+				a.Dims = copy(a.Shape[:], t.Inputs[i].Shape)
+			}
+			a.Bytes += int64(len(t.Inputs[i].Data))
+		}
+	} else if a.Rows = 1; r.ContentEncoding() == "" {
+		a.Dims = oip.PeekShape(r.Body(), a.Shape[:])
+		if a.Dims > 0 && info.Schema.Batchable() {
+			a.Rows = int(a.Shape[0])
+		}
+	}
+	if !to.recorder.Payloads() {
+		to.recorder.Arrived(&a, nil)
+		return
+	}
+	p := trace.Payload{Protocol: "v2", Type: r.ContentType(), Encoding: r.ContentEncoding(), Header: int64(r.HeaderLength()), Body: r.Body()}
+	if r.V1() {
+		p.Protocol = "v1"
+	}
+	to.recorder.Arrived(&a, &p)
+}
