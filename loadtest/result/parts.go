@@ -94,10 +94,15 @@ type Capacity struct {
 	Capacity float64 `json:"capacity_per_s"`
 	Lo       float64 `json:"lo_per_s"` // 95 % confidence interval, from the confirmations' rates
 	Hi       float64 `json:"hi_per_s"`
-	// Upper is the lowest rate that failed; 0 if none did.
-	Upper  float64 `json:"upper_per_s"`
+	// Upper is the lowest rate above the capacity that failed; 0 if none did.
+	Upper float64 `json:"upper_per_s"`
+	// AtLeast says that no rate above the capacity failed: it is a lower bound.
+	AtLeast bool `json:"at_least,omitempty"`
+	// Why says how the interval came about, or why there is no capacity.
+	Why    string  `json:"why"`
 	Probes []Probe `json:"probes"`
-	// Limit is the limit that was seen first: target CPU, generator, queue, errors, or latency.
+	// Limit is the limit that was seen first: target CPU, generator, queue, errors, latency or
+	// rate cap; "" if the search ended before it met one.
 	Limit string `json:"limit"`
 	// Recovery is how long the target took to hold the objective again at half of the first failing rate; nil if not measured.
 	Recovery *float64 `json:"recovery_s,omitempty"`
