@@ -55,11 +55,11 @@ func (b Bars) SVG() string {
 	for i, name := range b.X.Names {
 		from := x(float64(i) / n)
 		if i%every == 0 {
-			second := ""
-			if i/every%2 == 1 && n > 8 {
-				second = " second" // a narrow page leaves these out
+			class := "tick"
+			if i/every%2 == 1 && n > 6 {
+				class = "tick second" // a narrow page leaves these out
 			}
-			fmt.Fprintf(d, `<text class="tick%s" x="%.1f" y="%d" text-anchor="middle">%s</text>`, second, from+wide/2, height-bottom+16, html.EscapeString(name))
+			d.under(class, from+wide/2, height-bottom+18, name)
 		}
 		for k, s := range b.Stacks {
 			v := drawn(s.Values[i])

@@ -52,7 +52,7 @@ func TestLinesHaveAxesLegendAndHints(t *testing.T) {
 	}
 	// The first point is at the axes' meeting, the second at the far corner.
 	dots := elements["circle"]
-	if len(dots) != 3 || dots[0]["cx"] != "64.0" || dots[0]["cy"] != "256.0" || dots[1]["cx"] != "628.0" || dots[1]["cy"] != "12.0" {
+	if len(dots) != 3 || dots[0]["cx"] != "76.0" || dots[0]["cy"] != "254.0" || dots[1]["cx"] != "628.0" || dots[1]["cy"] != "12.0" {
 		t.Errorf("dots at %v", dots)
 	}
 	if keys := elements["li"]; len(keys) != 2 {
@@ -66,8 +66,8 @@ func TestBarsStack(t *testing.T) {
 		Stacks: []Stack{{Name: "in time", Values: []float64{0.5, 0}}, {Name: "late", Values: []float64{0.25, 1}}},
 	}.SVG())
 	bars := elements["rect"]
-	// 244 units are 1: half, then a quarter on top of it.
-	if len(bars) != 4 || bars[0]["height"] != "122.0" || bars[0]["y"] != "134.0" || bars[1]["height"] != "61.0" || bars[1]["y"] != "73.0" || bars[3]["height"] != "244.0" {
+	// 242 units are 1: half, then a quarter on top of it.
+	if len(bars) != 4 || bars[0]["height"] != "121.0" || bars[0]["y"] != "133.0" || bars[1]["height"] != "60.5" || bars[1]["y"] != "72.5" || bars[3]["height"] != "242.0" {
 		t.Errorf("bars %v", bars)
 	}
 	for _, want := range []string{"gpu, late: 0.25", "cpu", "part"} {
@@ -140,8 +140,8 @@ func TestRowsHaveABarForEachStack(t *testing.T) {
 		Stacks: []Stack{{Name: "mean", Values: []float64{5, math.NaN()}}, {Name: "p99", Values: []float64{10, 0}}},
 	}.SVG())
 	bars := elements["rect"]
-	// 13 letters of 9.2 and 16 are the names' column, what is left up to 616 is 10 ms.
-	if len(bars) != 4 || bars[0]["x"] != "135.6" || bars[0]["width"] != "240.2" || bars[1]["width"] != "480.4" || bars[2]["width"] != "0.0" {
+	// 13 letters of 10.2 and 16 are the names' column, what is left up to 616 is 10 ms.
+	if len(bars) != 4 || bars[0]["x"] != "148.6" || bars[0]["width"] != "233.7" || bars[1]["width"] != "467.4" || bars[2]["width"] != "0.0" {
 		t.Errorf("bars %v", bars)
 	}
 	if bars[0]["y"] == bars[1]["y"] || !strings.Contains(words, "network+parse") || !strings.Contains(words, "queue, p99: 10") {
@@ -196,7 +196,7 @@ func TestManyBarsKeepNamesThatFit(t *testing.T) {
 // Whatever the data, the drawing is well-formed and inside its frame.
 func TestChartsStayInsideTheirFrame(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		value := rapid.Float64Range(-1e12, 1e12)
+		value := rapid.OneOf(rapid.Float64Range(-1e12, 1e12), rapid.Float64())
 		points := rapid.SliceOf(rapid.Custom(func(t *rapid.T) Point {
 			return Point{value.Draw(t, "x"), value.Draw(t, "y"), rapid.String().Filter(func(s string) bool { return !strings.ContainsAny(s, "\x00") }).Draw(t, "hint")}
 		})).Draw(t, "points")

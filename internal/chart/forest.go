@@ -23,7 +23,8 @@ type ForestRow struct {
 	Intervals []Interval
 }
 
-// Interval is a ratio with its confidence interval. One that is not above 0, or not finite, is not drawn.
+// Interval is a ratio with its confidence interval. One that is not above 0, or not finite, is not drawn,
+// nor is one of a billion and more.
 type Interval struct {
 	Mid, Lo, Hi float64
 	// Hint is shown where the pointer rests; "" means the numbers.
@@ -31,7 +32,9 @@ type Interval struct {
 }
 
 func (i Interval) known() bool {
-	return finite(i.Mid) && finite(i.Lo) && finite(i.Hi) && i.Mid > 0 && i.Lo > 0 && i.Hi > 0
+	// A ratio beyond this is no comparison, and would leave no room for the others.
+	const most = 1e9
+	return min(i.Mid, i.Lo, i.Hi) > 1/most && max(i.Mid, i.Lo, i.Hi) < most // false for what is no number
 }
 
 // SVG draws the plot with its legend.

@@ -62,7 +62,7 @@ type Lines struct {
 // Size of every chart in its own units; the page scales it.
 const (
 	width, height            = 640, 300
-	left, right, top, bottom = 64, 12, 12, 44
+	left, right, top, bottom = 76, 12, 12, 46
 )
 
 // SVG draws the chart with its legend.
@@ -111,17 +111,30 @@ func (d *drawing) axes(ax, ay *Axis) {
 	}
 	for _, v := range ax.ticks() {
 		at := x(ax.place(v))
-		fmt.Fprintf(d, `<line class="grid" x1="%.1f" x2="%.1f" y1="%d" y2="%d"/><text class="tick" x="%.1f" y="%d" text-anchor="middle">%s</text>`,
-			at, at, top, height-bottom, at, height-bottom+16, html.EscapeString(ax.format(v)))
+		fmt.Fprintf(d, `<line class="grid" x1="%.1f" x2="%.1f" y1="%d" y2="%d"/>`, at, at, top, height-bottom)
+		class := "tick"
+		if ax.Tail && v == 0.5 {
+			class = "tick second" // near to 0; a narrow page leaves it out
+		}
+		d.under(class, at, height-bottom+18, ax.format(v))
 	}
 	d.labels(ax, ay)
+}
+
+// under writes a number under an axis, inside of the frame.
+func (d *drawing) under(class string, at float64, y int, text string) {
+	anchor := "middle"
+	if at+letter*float64(len(text))/2 > width {
+		at, anchor = width-2, "end"
+	}
+	fmt.Fprintf(d, `<text class="%s" x="%.1f" y="%d" text-anchor="%s">%s</text>`, class, at, y, anchor, html.EscapeString(text))
 }
 
 func (d *drawing) labels(ax, ay *Axis) {
 	fmt.Fprintf(d, `<path class="axis" d="M%d %d V%d H%d"/>`, left, top, height-bottom, width-right)
 	fmt.Fprintf(d, `<text class="label" x="%d" y="%d" text-anchor="middle">%s</text>`, (left+width-right)/2, height-6, html.EscapeString(ax.Label))
 	mid := (top + height - bottom) / 2
-	fmt.Fprintf(d, `<text class="label" x="14" y="%d" text-anchor="middle" transform="rotate(-90 14 %d)">%s</text>`, mid, mid, html.EscapeString(ay.Label))
+	fmt.Fprintf(d, `<text class="label" x="17" y="%d" text-anchor="middle" transform="rotate(-90 17 %d)">%s</text>`, mid, mid, html.EscapeString(ay.Label))
 }
 
 // pointedAt is up to how many points a series without dots can be pointed at.

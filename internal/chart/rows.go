@@ -23,8 +23,8 @@ type across struct {
 }
 
 const (
-	acrossTop, acrossBottom = 8, 44
-	letter                  = 9.2 // width of a letter on a narrow page, where they are largest
+	acrossTop, acrossBottom = 8, 46
+	letter                  = 10.2 // width of a letter on a narrow page, where they are largest
 )
 
 func newAcross(names []string, rows, rowHeight int) across {
@@ -42,8 +42,8 @@ func (c across) axis(d *drawing, a *Axis, ticks []float64) {
 	foot := c.height - acrossBottom
 	for _, v := range ticks {
 		at := c.x(a.place(v))
-		fmt.Fprintf(d, `<line class="grid" x1="%.1f" x2="%.1f" y1="%d" y2="%d"/><text class="tick" x="%.1f" y="%d" text-anchor="middle">%s</text>`,
-			at, at, acrossTop, foot, at, foot+16, html.EscapeString(a.format(v)))
+		fmt.Fprintf(d, `<line class="grid" x1="%.1f" x2="%.1f" y1="%d" y2="%d"/>`, at, at, acrossTop, foot)
+		d.under("tick", at, foot+18, a.format(v))
 	}
 	fmt.Fprintf(d, `<path class="axis" d="M%.1f %d V%d H%d"/>`, c.left, acrossTop, foot, width-2*right)
 	fmt.Fprintf(d, `<text class="label" x="%.1f" y="%d" text-anchor="middle">%s</text>`, c.x(0.5), c.height-6, html.EscapeString(a.Label))

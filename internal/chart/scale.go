@@ -26,13 +26,14 @@ func (a *Axis) place(v float64) float64 {
 	if high <= low {
 		return 0
 	}
-	return min(max((a.warp(v)-low)/(high-low), 0), 1)
+	// Halves, so that the largest numbers do not overflow.
+	return min(max((a.warp(v)/2-low/2)/(high/2-low/2), 0), 1)
 }
 
 func (a *Axis) warp(v float64) float64 {
 	switch {
 	case a.Log:
-		return math.Log10(max(v, 1e-12))
+		return math.Log10(max(v, tiniest))
 	case a.Tail:
 		return -math.Log10(max(1-v, 1e-12))
 	default:
@@ -57,20 +58,20 @@ func (a *Axis) fit(values func(yield func(float64))) {
 	if a.Max <= a.Min {
 		a.Max = a.Min + 1
 	}
-	if a.Round {
-		step := niceStep((a.Max - a.Min) / 5)
+	if step := niceStep(a.Max/5 - a.Min/5); a.Round && a.Max < hugest {
 		a.Max = math.Ceil(a.Max/step-1e-9) * step
 	}
 }
 
 // fitLog widens the axis to powers of ten around the values that are above 0.
 func (a *Axis) fitLog(values func(yield func(float64))) {
-	low, high := math.Inf(1), a.Max
+	low, high := math.Inf(1), min(a.Max, hugest)
 	if a.Min > 0 {
 		low = a.Min
 	}
 	values(func(v float64) {
-		if finite(v) && v > 0 {
+		if finite(v) && v > tiniest {
+			v = min(v, hugest)
 			low, high = min(low, v), max(high, v)
 		}
 	})
@@ -83,6 +84,13 @@ func (a *Axis) fitLog(values func(yield func(float64))) {
 		a.Max = 10 * a.Min
 	}
 }
+
+const (
+	// mostTicks is more than any axis needs; it bounds what numbers at the ends of their range cost.
+	mostTicks = 12
+	// tiniest and hugest are where rounding to steps ends to make sense, and nearly to work.
+	tiniest, hugest = 1e-290, 1e290
+)
 
 func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
 
@@ -99,8 +107,8 @@ func (a *Axis) ticks() (ticks []float64) {
 	case a.Log:
 		return a.logTicks()
 	}
-	step := niceStep((a.Max - a.Min) / 5)
-	for i := math.Ceil(a.Min/step - 1e-9); i*step <= a.Max+step*1e-9; i++ {
+	step := niceStep(a.Max/5 - a.Min/5)
+	for i := math.Ceil(a.Min/step - 1e-9); i*step <= a.Max+step*1e-9 && len(ticks) < mostTicks; i++ {
 		ticks = append(ticks, i*step)
 	}
 	return ticks
@@ -108,7 +116,7 @@ func (a *Axis) ticks() (ticks []float64) {
 
 // logTicks are powers of ten, with 2 and 5 between them where there is room.
 func (a *Axis) logTicks() (ticks []float64) {
-	decades := int(math.Round(math.Log10(a.Max / a.Min)))
+	decades := int(math.Round(math.Log10(a.Max) - math.Log10(a.Min)))
 	every := 1 + decades/9
 	for i := 0; i <= decades; i += every {
 		v := a.Min * math.Pow(10, float64(i))
@@ -122,6 +130,9 @@ func (a *Axis) logTicks() (ticks []float64) {
 
 // niceStep is 1, 2 or 5 times a power of ten, at least v.
 func niceStep(v float64) float64 {
+	if v < tiniest {
+		return tiniest
+	}
 	power := math.Pow(10, math.Floor(math.Log10(v)))
 	for _, m := range []float64{1, 2, 5} {
 		if m*power >= v*0.999 {

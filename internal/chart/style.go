@@ -29,5 +29,5 @@ const Style = `
 .legend .key { display: inline-block; width: 1.5em; border-top-width: 3px; border-top-style: solid; vertical-align: middle; margin-right: 0.5em; }
 .legend .key.dashed { border-top-style: dashed; }
 .legend .glyph { margin-right: 0.5em; }
-@media (max-width: 600px) { .chart { font-size: 17px; } .chart .label { font-size: 17px; } .chart .second { display: none; } }
+@media (max-width: 600px) { .chart { font-size: 16px; } .chart .label { font-size: 16px; } .chart .second { display: none; } }
 `
