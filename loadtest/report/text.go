@@ -1,0 +1,140 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf8"
+
+	"sluice/loadtest/result"
+)
+
+// columns is how wide the text is; only tables of figures may be wider.
+const columns = 100
+
+// Text writes a result as a person reads it in a terminal: the verdict first, then what stands
+// in its way, then the figures.
+func Text(w io.Writer, r *result.Result) error {
+	return describe(r).text(w)
+}
+
+func (d *document) text(w io.Writer) error {
+	p := &printer{}
+	fmt.Fprintln(p, clean(d.Verdict))
+	for _, a := range d.Alarms {
+		fmt.Fprintln(p)
+		fmt.Fprintln(p, a.Heading())
+		for _, reason := range a.Reasons {
+			p.wrapped(2, "", reason)
+		}
+	}
+	for _, part := range d.Parts {
+		fmt.Fprintf(p, "\n%s\n", clean(part.Title))
+		for _, line := range part.Lines {
+			p.wrapped(2, "", line)
+		}
+		p.table(&part.Table)
+		for _, line := range part.Notes {
+			p.wrapped(2, "", line)
+		}
+	}
+	// The first line has scrolled away by now.
+	fmt.Fprintf(p, "\n%s: %s\n", d.State, clean(d.Verdict))
+	_, err := io.WriteString(w, p.String())
+	return err
+}
+
+type printer struct{ strings.Builder }
+
+// clean keeps a text that comes from a server on one line and out of the terminal's controls.
+func clean(text string) string {
+	return strings.Map(printable, text)
+}
+
+// printable replaces control characters, and what is no character, by a space.
+func printable(c rune) rune {
+	if c < ' ' || c >= 0x7f && c < 0xa0 || c == utf8.RuneError || c == 0xfffe || c == 0xffff {
+		return ' '
+	}
+	return c
+}
+
+// wrapped prints words with an indent; first stands before them, and further lines begin below its end.
+func (p *printer) wrapped(indent int, first, text string) {
+	line := strings.Repeat(" ", indent) + first
+	hang := utf8.RuneCountInString(line)
+	used, fresh := hang, true
+	p.WriteString(line)
+	for _, word := range strings.Fields(clean(text)) {
+		n := utf8.RuneCountInString(word)
+		switch {
+		case fresh:
+		case used+1+n > max(columns, hang+20):
+			fmt.Fprintf(p, "\n%s", strings.Repeat(" ", hang))
+			used = hang
+		default:
+			p.WriteByte(' ')
+			used++
+		}
+		p.WriteString(word)
+		used += n
+		fresh = false
+	}
+	p.WriteByte('\n')
+}
+
+func (p *printer) table(t *table) {
+	var widths []int
+	measure := func(cells []string) {
+		for i, c := range cells {
+			if i == len(widths) {
+				widths = append(widths, 0)
+			}
+			widths[i] = max(widths[i], utf8.RuneCountInString(clean(c)))
+		}
+	}
+	if len(t.Head) > 0 {
+		measure(t.Head)
+	}
+	for _, r := range t.Rows {
+		measure(r.Cells)
+	}
+	if len(t.Head) > 0 {
+		p.row(t, t.Head, widths)
+	}
+	for _, r := range t.Rows {
+		p.row(t, r.Cells, widths)
+	}
+}
+
+func (p *printer) row(t *table, cells []string, widths []int) {
+	var line strings.Builder
+	for i, c := range cells {
+		c = clean(c)
+		pad := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(c))
+		switch {
+		case i == len(cells)-1 && t.Words > 0:
+			if strings.TrimSpace(c) != "" {
+				p.wrapped(0, "  "+line.String(), c)
+				return
+			}
+		case i == 0 || i >= len(widths)-t.Words:
+			line.WriteString(c + pad + "  ")
+		default:
+			line.WriteString(pad + c + "  ")
+		}
+	}
+	p.WriteString(strings.TrimRight("  "+line.String(), " ") + "\n")
+}
+
+// commandLine quotes what a shell would take apart.
+func commandLine(argv []string) string {
+	var parts []string
+	for _, a := range argv {
+		if a == "" || strings.ContainsAny(a, " \t\n'\"\\$&|;<>()*?[]#~`!{}") {
+			a = "'" + strings.ReplaceAll(a, "'", `'\''`) + "'"
+		}
+		parts = append(parts, a)
+	}
+	return strings.Join(parts, " ")
+}
