@@ -218,6 +218,7 @@ func TestAborts(t *testing.T) {
 	f("timeout==0", seconds(1, 0, 1), "100 so far", true)
 	f("err<25%", seconds(0, 1, 1, 1), "25 % so far", true)
 	f("err<26%", seconds(0, 1, 1, 1), "", false)
+	f("timeout>=500", seconds(1, 0, 1), "", false) // there may be more
 	f("goodput>=100", seconds(1, 0), "broken for 1 s from 1 s on, at worst 0/s", true)
 	f("cpu.target<1", seconds(1, 1), "", false) // not known: no reason to end a run
 	if _, err := ParseAbort("p95<1s"); err == nil || !strings.Contains(err.Error(), "a second has no p95; it has p50") {

@@ -63,6 +63,24 @@ func TestQuantilesBeginWithTheirLeastNumberOfSamples(t *testing.T) {
 	f(4603, 0.5, 0.9, 0.95, 0.99, 0.999)
 }
 
+func TestLatenciesAboveTheHistogramAreCounted(t *testing.T) {
+	var c Column
+	c.Add(0, time.Hour)
+	c.Add(0, ms)
+	if l := c.Latency(time.Second, Options{}); l.Clamped != 1 || l.Max != 3.6e6 {
+		t.Errorf("got %+v", l)
+	}
+}
+
+func TestQuantilesAreMerged(t *testing.T) {
+	if got := Quantiles(0.97, 0.99, 0.25); !slices.Equal(got, []float64{0.25, 0.5, 0.9, 0.95, 0.97, 0.99, 0.999}) {
+		t.Errorf("got %v", got)
+	}
+	if got := Quantiles(); !slices.Equal(got, DefaultQuantiles) {
+		t.Errorf("got %v", got)
+	}
+}
+
 func TestNearestRank(t *testing.T) {
 	f := func(q float64, n, want int64) {
 		t.Helper()

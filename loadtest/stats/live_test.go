@@ -189,6 +189,20 @@ func TestLiveAgreesWithTheSummary(t *testing.T) {
 	})
 }
 
+// Requests of a time that Live has not been told of yet are kept apart from the last second.
+func TestLiveThatIsTickedLate(t *testing.T) {
+	l := NewLive(Window{To: time.Hour})
+	follow(l, steady(2), 250*ms, 2*time.Second, func(Snapshot) {})
+	m := answered(9*time.Second, 0, ms, 100*ms, 100*ms)
+	l.Ended(&m)
+	if s := l.Tick(2*time.Second, Progress{Due: 200, Written: 200}); s.Recent.Response.Max > 6 || s.Response.Max != 100 {
+		t.Errorf("the last second has %+v", s.Recent.Response)
+	}
+	if s := l.Tick(10*time.Second, Progress{Due: 201, Written: 201}); s.Recent.Response.N != 0 || len(l.Series()) != 10 {
+		t.Errorf("eight seconds later the last second has %+v; %d seconds", s.Recent.Response, len(l.Series()))
+	}
+}
+
 func TestLiveTakesNoMemoryPerRequest(t *testing.T) {
 	l := NewLive(Window{To: time.Hour})
 	m := answered(time.Second, 10*us, 20*us, ms, 2*ms)

@@ -142,6 +142,23 @@ func TestStages(t *testing.T) {
 	}
 }
 
+func TestStagesOfEnoughAnswersHaveAP99(t *testing.T) {
+	var samples []sample.Sample
+	for i := range 459 {
+		at := time.Duration(i) * ms
+		samples = append(samples, answered(at, 0, time.Duration(i+1)*us, ms, ms))
+	}
+	f := func(n int, want float64) {
+		t.Helper()
+		got := Summarise(samples[:n], Window{To: time.Second}, Options{}).Stages
+		if queue := got[1]; queue.Name != "client queue" || queue.P99 != want {
+			t.Errorf("%d answers: %+v, want a p99 of %v", n, queue, want)
+		}
+	}
+	f(459, 0.455)
+	f(458, 0)
+}
+
 // Whose fault it is that a request was not sent within the window.
 func TestMissed(t *testing.T) {
 	w := Window{To: time.Second}
@@ -159,7 +176,8 @@ func TestMissed(t *testing.T) {
 	f(sample.Sample{Intended: 500 * ms, Noticed: 500 * ms, Written: 1200 * ms, Flags: sample.Queued, Outcome: sample.Lost}, false, false) // no connection
 	f(sample.Sample{Intended: 500 * ms, Noticed: 500 * ms, Flags: sample.Queued, Outcome: sample.Unsent}, false, false)
 	f(sample.Sample{Intended: 500 * ms, Noticed: 500 * ms, Outcome: sample.Refused}, false, false)
-	f(sample.Sample{Intended: 500 * ms, Outcome: sample.Unsent}, false, true) // never noticed
+	f(sample.Sample{Intended: 500 * ms, Noticed: 1200 * ms, Flags: sample.Queued, Outcome: sample.Unsent}, false, true) // first too late, then without a connection
+	f(sample.Sample{Intended: 500 * ms, Outcome: sample.Unsent}, false, true)                                           // never noticed
 }
 
 func TestSummaryOfNothing(t *testing.T) {
