@@ -116,20 +116,19 @@ func Aborts(conditions []Condition, series []Second) []Threshold {
 }
 
 func (c Condition) aborts(series []Second) (value string, over bool) {
-	if len(series) == 0 {
+	switch {
+	case len(series) == 0:
+		return "", false
+	case c.seconds == 0 && c.metric.kind == count:
+		return c.soFar(series)
+	case c.seconds == 0:
+		c.seconds, series = 1, series[len(series)-1:]
+	}
+	if l, _ := c.longest(series); l.seconds < c.seconds {
 		return "", false
 	}
-	switch {
-	case c.seconds > 0:
-		value, pass := c.checkSeries(series)
-		return value, len(series) >= c.seconds && !pass && value != "not measured"
-	case c.metric.kind == count:
-		return c.soFar(series)
-	}
-	last := series[len(series)-1:]
-	c.seconds = 1
-	value, pass := c.checkSeries(last)
-	return value, !pass && value != "not measured"
+	value, _ = c.checkSeries(series)
+	return value, true
 }
 
 // soFar adds up requests over all seconds.

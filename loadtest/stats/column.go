@@ -13,6 +13,13 @@ const Confidence = 0.99
 // DefaultQuantiles are given if no others are asked for.
 var DefaultQuantiles = []float64{0.5, 0.9, 0.95, 0.99, 0.999}
 
+// Quantiles are the default ones and others, ascending, each once.
+func Quantiles(more ...float64) []float64 {
+	all := slices.Concat(DefaultQuantiles, more)
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
 // Column is latencies of one clock, in any order.
 type Column struct {
 	ns     []int64
@@ -23,7 +30,7 @@ type Column struct {
 // window's start.
 func (c *Column) Add(at, d time.Duration) {
 	c.ns = append(c.ns, int64(d))
-	c.second = append(c.second, int32(at/time.Second))
+	c.second = append(c.second, int32(max(at, 0)/time.Second))
 }
 
 // Latency sums the column up. length is that of the window.

@@ -59,16 +59,19 @@ type slot struct {
 	inFlight          int64 // at its end
 }
 
+// Significant digits of the totals and of the slots.
+const exact, coarse = 3, 2
+
 // liveHistogram keeps its total and its maximum exactly.
 type liveHistogram struct {
-	h      *hdr.Histogram
-	total  time.Duration
-	max    time.Duration
-	strict bool // says no percentile of too few
+	h       *hdr.Histogram
+	total   time.Duration
+	max     time.Duration
+	least99 int64 // samples without which it says no p99
 }
 
-func newLiveHistogram(digits int, strict bool) *liveHistogram {
-	return &liveHistogram{h: hdr.New(lowest, highest, digits), strict: strict}
+func newLiveHistogram(digits int, least99 int64) *liveHistogram {
+	return &liveHistogram{h: hdr.New(lowest, highest, digits), least99: least99}
 }
 
 func (h *liveHistogram) add(d time.Duration) {
@@ -91,14 +94,13 @@ func (h *liveHistogram) reset() {
 
 // NewLive follows a run whose measured window is w.
 func NewLive(w Window) *Live {
-	const exact, coarse = 3, 2
 	l := &Live{
-		w: w, response: newLiveHistogram(exact, true), service: newLiveHistogram(exact, true),
-		lag: newLiveHistogram(exact, false), pacer: newLiveHistogram(exact, false), status: map[uint16]int64{},
+		w: w, response: newLiveHistogram(exact, least99), service: newLiveHistogram(exact, least99),
+		lag: newLiveHistogram(exact, 0), pacer: newLiveHistogram(exact, 0), status: map[uint16]int64{},
 	}
 	for i := range l.slots {
 		s := &l.slots[i]
-		s.response, s.service, s.lag = newLiveHistogram(coarse, false), newLiveHistogram(coarse, false), newLiveHistogram(coarse, false)
+		s.response, s.service, s.lag = newLiveHistogram(coarse, 0), newLiveHistogram(coarse, 0), newLiveHistogram(coarse, 0)
 	}
 	return l
 }
@@ -196,17 +198,17 @@ func (l *Live) Tick(now time.Duration, p Progress) Snapshot {
 // becomes usable by that is the one that no second needs any more.
 func (l *Live) close() {
 	l.slots[l.open%slotCount].inFlight = max(l.last.Written-l.gone, 0)
-	if end := time.Duration(l.open+1) * slotLength; end > l.w.From && (end-l.w.From)%time.Second < slotLength && end <= l.w.To+slotLength {
-		if k := int((end - l.w.From) / time.Second); k == len(l.series)+1 {
-			l.series = append(l.series, l.second(k-1))
-		}
+	since := time.Duration(l.open+1)*slotLength - l.w.From
+	k := int(since / time.Second)
+	if since > 0 && since%time.Second < slotLength && k == len(l.series)+1 && k <= int(l.w.Length()/time.Second) {
+		l.series = append(l.series, l.second(k-1))
 	}
 	l.slots[(l.open+slotCount-slotsASecond)%slotCount].reset()
 }
 
 // recent adds up four slots from one on; slots before the run's start were never there.
 func (l *Live) recent(from int) (sum slot, seconds float64) {
-	sum.response, sum.service, sum.lag = newLiveHistogram(2, false), newLiveHistogram(2, false), newLiveHistogram(2, false)
+	sum.response, sum.service, sum.lag = newLiveHistogram(coarse, 0), newLiveHistogram(coarse, 0), newLiveHistogram(coarse, 0)
 	for n := max(from, 0); n < from+slotsASecond; n++ {
 		sum.add(&l.slots[n%slotCount])
 		seconds += slotLength.Seconds()

@@ -38,18 +38,21 @@ type LiveLatency struct {
 	Mean, P50, P99, P999, Max float64
 }
 
+// least99 and least999 are how many samples their percentiles need.
+var least99, least999 = EarlyStop(0.99, 0, Confidence), EarlyStop(0.999, 0, Confidence)
+
 func (h *liveHistogram) sum() LiveLatency {
 	l := LiveLatency{N: h.h.TotalCount()}
 	if l.N == 0 {
 		return l
 	}
-	at := func(q float64, needed bool) float64 {
-		if needed && l.N < EarlyStop(q, 0, Confidence) {
+	at := func(q float64, least int64) float64 {
+		if l.N < least {
 			return 0
 		}
 		return min(float64(h.h.ValueAtPercentile(q*100))/1000, milliseconds(float64(h.max)))
 	}
 	l.Mean, l.Max = milliseconds(float64(h.total)/float64(l.N)), milliseconds(float64(h.max))
-	l.P50, l.P99, l.P999 = at(0.5, false), at(0.99, h.strict), at(0.999, true)
+	l.P50, l.P99, l.P999 = at(0.5, 0), at(0.99, h.least99), at(0.999, least999)
 	return l
 }
