@@ -3,6 +3,9 @@ package stub
 import (
 	"strings"
 	"testing"
+	"time"
+
+	"sluice/internal/clock"
 )
 
 // TestClientsThatGo leaves while an answer is under way.
@@ -74,4 +77,45 @@ func TestManyAsk(t *testing.T) {
 	for range 8 {
 		<-done
 	}
+}
+
+// TestBegin starts the clock of stalls from inside and from outside.
+func TestBegin(t *testing.T) {
+	s := started(t, "")
+	c := dial(t, s)
+	before := s.origin.Load()
+	s.Begin()
+	inside := s.origin.Load()
+	c.send("POST /stub/begin HTTP/1.1\r\n\r\n")
+	if a := c.read(); a.status != 200 {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	if outside := s.origin.Load(); before >= inside || inside >= outside {
+		t.Errorf("the clock begins at %d, %d and %d", before, inside, outside)
+	}
+}
+
+// TestStallInstants asks when answers may be sent, at instants around three stalls.
+func TestStallInstants(t *testing.T) {
+	o, err := Parse("stall=10s@10s,5s@30s,10s@32s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := loop{o: o, server: new(Server)}
+	const second = clock.Instant(time.Second)
+	l.server.origin.Store(int64(100 * second))
+	f := func(now, want clock.Instant) {
+		t.Helper()
+		if got := l.stalled(100*second + now); got != 0 && got != 100*second+want || got == 0 && want != 0 {
+			t.Errorf("at %d: nothing until %d, want %d", now, got-100*second, want)
+		}
+	}
+	f(0, 0)
+	f(10*second-1, 0)
+	f(10*second, 20*second)
+	f(20*second-1, 20*second)
+	f(20*second, 0)
+	f(31*second, 35*second)
+	f(33*second, 42*second)
+	f(42*second, 0)
 }
