@@ -1,6 +1,7 @@
 package stub
 
 import (
+	"io"
 	"net/http"
 	"slices"
 	"strconv"
@@ -10,10 +11,25 @@ import (
 	"sluice/internal/clock"
 )
 
-// TestNeverEarly: an answer must not come before its instant, however late it may come.
+// TestNeverEarly: an answer must not come before its instant, however late it may come, also
+// where the thread is awake all the time for others.
 func TestNeverEarly(t *testing.T) {
 	for _, behaviour := range []string{"delay=5ms", "delay=5ms,spin", "queue=5ms", "delay=uniform:5ms-6ms", "burn=5ms"} {
-		c := dial(t, started(t, behaviour))
+		s := started(t, behaviour)
+		c, others := dial(t, s), dial(t, s)
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			for answers := make([]byte, 4096); ; {
+				_, err := io.WriteString(others, "GET /v2 HTTP/1.1\r\n\r\n")
+				if err == nil {
+					_, err = others.Conn.Read(answers)
+				}
+				if err != nil { // closed
+					return
+				}
+			}
+		}()
 		for i := range 20 {
 			begun := clock.Now()
 			c.send(asJSON("", i, 1))
@@ -26,6 +42,8 @@ func TestNeverEarly(t *testing.T) {
 				t.Errorf("%s: the answer says that it ran for %v", behaviour, ran)
 			}
 		}
+		others.Close()
+		<-ended
 	}
 }
 
@@ -129,8 +147,14 @@ func TestStalls(t *testing.T) {
 	c.send(asJSON("", 1, 1))
 	right(t, c.read(), "", 1, 1)
 
+	stalls(t, "stall=300ms@0s")
+	stalls(t, "stall=300ms@0s,delay=1ms")
+}
+
+func stalls(t *testing.T, behaviour string) {
+	t.Helper()
 	const length = 300 * time.Millisecond
-	s = started(t, "stall=300ms@0s,delay=1ms")
+	s := started(t, behaviour)
 	begun := clock.Now()
 	s.Begin() // later, so that what is measured from begun is not too short
 	var clients []*client
