@@ -177,3 +177,29 @@ func TestBurstiness(t *testing.T) {
 		t.Errorf("the variation of 1 and 3 is %g", v)
 	}
 }
+
+// TestCriticalValues draws exponential gaps and counts how often they pass for others: 1 % of
+// the times, whether the mean is known or taken from them.
+func TestCriticalValues(t *testing.T) {
+	const samples = 1500
+	rng := stream(1, gapStream)
+	for _, n := range []int{20, 100} {
+		known, fitted := 0, 0
+		gaps := make([]time.Duration, n)
+		for range samples {
+			for i := range gaps {
+				gaps[i] = time.Duration(exponential(rng) * 1e9)
+			}
+			if d, critical := Exponential(gaps, time.Second); d > critical {
+				known++
+			}
+			if d, critical := Exponential(gaps, 0); d > critical {
+				fitted++
+			}
+		}
+		// 15 are expected, and their standard deviation is 3.9.
+		if known < 3 || known > 31 || fitted < 3 || fitted > 31 {
+			t.Errorf("of %d samples of %d gaps, %d and %d are refused; want 1 %%", samples, n, known, fitted)
+		}
+	}
+}

@@ -22,7 +22,10 @@ func (p *parser) steps() (profile, time.Duration) {
 		if timed {
 			d := p.parseDuration("the length "+strconv.Quote(length), length)
 			lengths[i] = d.Seconds()
-			whole += d
+			if whole += d; whole > longest {
+				p.fail("the steps are longer than a year")
+				return nil, 0
+			}
 		} else {
 			whole = 0 // without an end
 		}
@@ -30,9 +33,6 @@ func (p *parser) steps() (profile, time.Duration) {
 	if len(rates) == 0 {
 		p.fail("step takes rates with their lengths, as in step:500@10s,2k@10s")
 		return nil, 0
-	}
-	if whole < 0 || whole > longest {
-		p.fail("the steps are longer than a year")
 	}
 	return newSteps(rates, lengths), whole
 }
