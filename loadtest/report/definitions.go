@@ -22,15 +22,16 @@ var general = []definition{
 	{"Stages", "The target tells decode, queue, run and encode with its answer (Server-Timing). Lag and the wait for a connection are the load tester's. Network and parse is what lies between the client's clock and the target's; unexplained is what is left of the mean. Of a target that tells nothing, network and server are one."},
 	{"Ledger", "Every scheduled request has exactly one end. It is closed if the ends add up to what was scheduled and no answer came that nobody was waiting for."},
 	{"Wrong", "Status 200 with values that are not the known ones within the tolerance, or with the answer to another request (cross-talk)."},
-	{"Rejected", "Status 429 or 503: the target says at once that it will not be in time. It is not counted as an error."},
+	{"Rejected", "Status 429 or 503: the target says that it will not be in time. Rejections have no part in the latencies of good answers."},
+	{"Errors", "Requests without a right answer, rejections included: everything in the ledger but ok. Failed is the same without rejections."},
 	{"CPU", "User and system time of the process per second of the window, in cores. CPU per request is of those sent for the load tester and of those answered for the target."},
 	{"Batch", "Rows of the batch in which a request ran, as its answer says. The mean is over answers, so it is larger than the mean over batches."},
 	{"Spilled, shed", "Moved to another device because the preferred one would have been late; refused because no device would have been in time."},
-	{"INVALID", "The load tester or its host was the limit: it lagged by more than 200 µs and more than a tenth of the p99, sent less than 99 % of the schedule, needed more than 0.8 of a core to send, waited for a core, lost CPU time to the hypervisor, the target's process changed, or there are too few samples. The figures then say nothing of the target."},
+	{"INVALID", "The load tester or its host was the limit: it was late by more than 200 µs and more than a tenth of the p99, came too late for more than 1 % of the schedule, worked for more than 0.8 of a core in its one thread, waited for a core for more than 1 ms, or the hypervisor took more than 2 % of the CPU time. Or the target's process changed, or there are too few samples for what was asked. The figures then say nothing of the target."},
 }
 
 var ofCapacity = []definition{
-	{"Capacity", "The highest rate at which the objective held in every confirmation, each with a schedule of its own. Upper is the lowest rate that failed. The search goes up a geometric grid from a low rate, since batching can make low rates slower than middle ones, and then halves the gap."},
+	{"Capacity", "The highest rate at which the objective held in every confirmation, each with a schedule of its own. Upper is the lowest rate that failed. The search goes up a geometric grid from a low rate, since batching can make low rates slower than middle ones, and then halves the gap. The objective's quantile is of all requests: one without a right answer is over its latency, or a target that refuses everything would hold any."},
 	{"Pass, fail, inconclusive", "A probe passes or fails if the number of requests over the objective's latency says so at 99 % confidence (binomial test). Else it is prolonged, twice at most, and then inconclusive: noise is not counted as a failure."},
 	{"Recovery", "After the first failing rate the load drops to half of it; recovery is the time until the objective holds again."},
 }

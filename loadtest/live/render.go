@@ -1,0 +1,259 @@
+package live
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"unicode/utf8"
+)
+
+// style is how a span looks on a terminal with colours.
+type style string
+
+const (
+	plain  style = ""
+	strong style = "\x1b[1m"
+	faint  style = "\x1b[2m"
+	good   style = "\x1b[32m"
+	bad    style = "\x1b[1;31m"
+	reset        = "\x1b[0m"
+)
+
+// span is a piece of a line.
+type span struct {
+	text  string
+	style style
+}
+
+// line is cut to the width when it is printed; a span is never split by colour codes.
+type line []span
+
+func (l *line) add(s style, format string, args ...any) {
+	*l = append(*l, span{clean(fmt.Sprintf(format, args...)), s})
+}
+
+// clean keeps a text on its line and out of the terminal's controls.
+func clean(text string) string {
+	return strings.Map(func(c rune) rune {
+		if c < ' ' || c >= 0x7f && c < 0xa0 || c == utf8.RuneError {
+			return ' '
+		}
+		return c
+	}, text)
+}
+
+// print cuts the line to a width and paints it.
+func (l line) print(width int, colour bool) string {
+	var b strings.Builder
+	for _, s := range l {
+		text := []rune(s.text)
+		if len(text) > width {
+			text = text[:width]
+		}
+		width -= len(text)
+		if colour && s.style != plain && len(text) > 0 {
+			b.WriteString(string(s.style) + string(text) + reset)
+		} else {
+			b.WriteString(string(text))
+		}
+	}
+	return strings.TrimRight(b.String(), " ")
+}
+
+// flow puts items on a line, and on a second one what does not fit. On a terminal so narrow that
+// this would take many lines, the first is cut instead.
+func flow(width int, items []line) []line {
+	const gap, narrow, most = 2, 60, 2
+	var lines []line
+	room := 0
+	for _, item := range items {
+		n := item.width()
+		switch {
+		case len(lines) == 0, n+gap > room && width >= narrow && len(lines) < most:
+			lines, room = append(lines, item), width-n
+		default:
+			last := &lines[len(lines)-1]
+			*last = append(append(*last, span{"  ", plain}), item...)
+			room -= gap + n
+		}
+	}
+	return lines
+}
+
+func (l line) width() (n int) {
+	for _, s := range l {
+		n += utf8.RuneCountInString(s.text)
+	}
+	return n
+}
+
+// one is an item of one style.
+func one(s style, format string, args ...any) (l line) {
+	l.add(s, format, args...)
+	return l
+}
+
+// mostLines is how high the block can be; on a terminal of 80 columns it is nine or ten.
+const mostLines = 13
+
+// render makes the block: no line is wider than width, none is empty.
+func render(s *Snapshot, title string, width int, colour bool) []string {
+	width = max(width, 1)
+	lines := []line{one(strong, "%s", title), progress(s, width)}
+	lines = append(lines, flow(width, rates(s))...)
+	lines = append(lines, clocks(s)...)
+	lines = append(lines, flow(width, stages(s))...)
+	lines = append(lines, flow(width, ends(s))...)
+	lines = append(lines, flow(width, resources(s))...)
+	var out []string
+	for _, l := range lines {
+		if strings.TrimSpace(l.print(width, false)) != "" {
+			out = append(out, l.print(width, colour))
+		}
+	}
+	return out
+}
+
+// narrowest is the shortest progress bar; with less room there is none.
+const narrowest, widest = 8, 40
+
+func progress(s *Snapshot, width int) (l line) {
+	text := duration(s.Elapsed)
+	if s.Total > 0 {
+		text = fmt.Sprintf("%s of %s, %s left", duration(s.Elapsed), duration(s.Total), duration(max(s.Total-s.Elapsed, 0)))
+	}
+	if s.Phase != "" {
+		text = s.Phase + ": " + text
+	}
+	var words line
+	words.add(plain, "%s", text)
+	if s.Objective != "" {
+		words.add(plain, "  %s ", s.Objective)
+		switch s.Light {
+		case Holds:
+			words.add(good, "[OK]")
+		case Fails:
+			words.add(bad, "[FAILS]")
+		default:
+			words.add(faint, "[..]")
+		}
+	}
+	// What the words leave is the bar's.
+	room := min(width-words.width()-len("[]  "), widest)
+	if s.Total > 0 && room >= narrowest {
+		full := int(float64(room) * min(max(s.Elapsed.Seconds()/s.Total.Seconds(), 0), 1))
+		head := ""
+		if full > 0 && full < room {
+			full, head = full-1, ">"
+		}
+		l.add(plain, "[%s%s%s]  ", strings.Repeat("=", full), head, strings.Repeat(" ", room-full-len(head)))
+	}
+	return append(l, words...)
+}
+
+func rates(s *Snapshot) []line {
+	items := []line{
+		one(plain, "per s: offered %s", number(s.Offered)), one(plain, "sent %s", number(s.Sent)), one(plain, "good %s", number(s.Good)),
+		one(plain, "in flight %s", count(s.InFlight)), one(plain, "lag p99 %s", withUnit(s.Lag)),
+	}
+	if s.Late != 0 {
+		items = append(items, one(plain, "late %s", count(s.Late)))
+	}
+	return items
+}
+
+// clocks is a small table: both clocks in the last second and in the whole run.
+func clocks(s *Snapshot) []line {
+	const form = "%-9s%7s%7s%7s  |%8s%7s%7s%7s"
+	row := func(name string, c *Clock) line {
+		l := one(plain, form, name, ms(c.Second.P50), ms(c.Second.P99), ms(c.Second.Max), ms(c.All.P50), ms(c.All.P99), ms(c.All.P999), ms(c.All.Max))
+		if c.Lo > 0 && c.Hi > 0 {
+			l.add(faint, "  p99 %s-%s", ms(c.Lo), ms(c.Hi))
+		}
+		return l
+	}
+	head := one(faint, form, "ms, 1 s", "p50", "p99", "max", "all p50", "p99", "p99.9", "max")
+	return []line{head, row("response", &s.Response), row("service", &s.Service)}
+}
+
+func stages(s *Snapshot) (items []line) {
+	for i, v := range s.Stages {
+		name := v.Name
+		if i == 0 {
+			name = "mean ms: " + name
+		}
+		items = append(items, one(plain, "%s %s", name, ms(v.Mean)))
+	}
+	return items
+}
+
+func ends(s *Snapshot) []line {
+	ok := one(plain, "ok %s", count(s.OK))
+	switch {
+	case s.Verified == 0 && s.Wrong == 0:
+		ok.add(faint, " (not compared)")
+	case s.Wrong == 0:
+		ok.add(plain, " (verified %s, wrong 0)", count(s.Verified))
+	default:
+		ok.add(plain, " (verified %s, ", count(s.Verified))
+		ok.add(bad, "WRONG %s", count(s.Wrong))
+		ok.add(plain, ")")
+	}
+	items := []line{ok}
+	for _, e := range []struct {
+		name string
+		n    int64
+		how  style
+	}{
+		{"rejected", s.Rejected, plain},
+		{"4xx", s.ClientErr, bad},
+		{"5xx", s.ServerErr, bad},
+		{"timeout", s.Timeout, bad},
+		{"refused", s.Refused, bad},
+		{"unsent", s.Unsent, bad},
+		{"lost", s.Lost, bad},
+		{"extra", s.Extra, bad},
+	} {
+		if e.n != 0 {
+			items = append(items, one(e.how, "%s %s", e.name, count(e.n)))
+		}
+	}
+	return items
+}
+
+func resources(s *Snapshot) (items []line) {
+	add := func(known bool, format string, value any) {
+		if known {
+			items = append(items, one(plain, format, value))
+		}
+	}
+	add(s.ToolCores > 0, "tool %.2f cores", s.ToolCores)
+	add(s.TargetCores > 0, "target %.2f cores", s.TargetCores)
+	add(s.RSS > 0, "RSS %.0f MB", float64(s.RSS)/1e6)
+	add(s.GPU >= 0, "GPU %.0f %%", 100*s.GPU)
+	add(s.Batch > 0, "batch %.1f", s.Batch)
+	add(s.Spills >= 0, "spills %s", count(s.Spills))
+	add(s.Sheds >= 0, "sheds %s", count(s.Sheds))
+	return items
+}
+
+// oneLine is the form without a terminal.
+func oneLine(s *Snapshot) string {
+	var l line
+	text := duration(s.Elapsed)
+	if s.Total > 0 {
+		text += " of " + duration(s.Total)
+	}
+	if s.Phase != "" {
+		text = s.Phase + ": " + text
+	}
+	l.add(plain, "%s  sent %s  good %s  in flight %s  p50 %s  p99 %s  max %s  lag p99 %s", text, rate(s.Sent), rate(s.Good), count(s.InFlight),
+		withUnit(s.Response.Second.P50), withUnit(s.Response.Second.P99), withUnit(s.Response.Second.Max), withUnit(s.Lag))
+	for _, item := range ends(s) {
+		l = append(append(l, span{"  ", plain}), item...)
+	}
+	if s.Objective != "" && s.Light != Off {
+		l.add(plain, "  %s %s", s.Objective, map[Light]string{Holds: "holds", Fails: "FAILS"}[s.Light])
+	}
+	return l.print(math.MaxInt, false)
+}
