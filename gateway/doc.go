@@ -30,6 +30,6 @@
 // fasthttp everything is seen once, for about 0.15 µs per request. The loops look at the
 // head in the same way, and keep only requests without any of this.
 //
-// Only cmd/sluice may import this package. It joins Models, Control and Observer to
-// the registry, the scheduler and the metrics.
+// Only cmd/sluice may import this package. It joins Models, Control, Observer and
+// Recorder to the registry, the scheduler, the metrics and the trace.
 package gateway

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -27,11 +28,16 @@ func (s *server) startRecording() (err error) {
 	return nil
 }
 
+// recordStop is how long a disk may take for what is left of the trace when the server stops.
+const recordStop = 2 * time.Second
+
 // stopRecording completes the trace once nothing arrives any more.
-func (s *server) stopRecording(ctx context.Context) {
+func (s *server) stopRecording() {
 	if s.recorder == nil {
 		return
 	}
+	ctx, cancel := context.WithTimeout(context.Background(), recordStop)
+	defer cancel()
 	if err := s.recorder.Close(ctx); err != nil {
 		s.log.Warn("the trace was left incomplete", zap.Error(err))
 	}

@@ -239,6 +239,7 @@ func (s *server) stop() error {
 	if err := s.gateway.Close(); err != nil {
 		s.log.Warn("connections were cut", zap.Error(err))
 	}
+	s.stopRecording()
 	s.batcher.Close()
 	last, cancelLast := context.WithTimeout(context.Background(), time.Second)
 	defer cancelLast()
@@ -249,7 +250,6 @@ func (s *server) stop() error {
 		s.log.Warn("workers were left behind", zap.Error(err))
 	}
 	s.gpus.stop()
-	s.stopRecording(last)
 	if s.admin != nil {
 		faults = append(faults, s.admin.Shutdown(last))
 	}

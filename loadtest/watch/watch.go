@@ -109,7 +109,8 @@ type Watch struct {
 }
 
 // Start takes a first look, from which the first reading counts, and goes on until Stop. It
-// refuses a target's process that is not there; all else that cannot be read is a note.
+// waits for that look, at most the second that a target may take to tell its metrics. It refuses
+// a target's process that is not there; all else that cannot be read is a note.
 func Start(o Options) (*Watch, error) {
 	if o.Every == 0 {
 		o.Every = defaultEvery
@@ -127,6 +128,7 @@ func Start(o Options) (*Watch, error) {
 	if err := w.prepare(); err != nil {
 		return nil, err
 	}
+	w.look()
 	go w.run()
 	return w, nil
 }
@@ -160,7 +162,6 @@ func (w *Watch) prepare() error {
 
 func (w *Watch) run() {
 	defer close(w.done)
-	w.look()
 	tick := time.NewTicker(w.opt.Every)
 	defer tick.Stop()
 	for {

@@ -3,6 +3,8 @@
 package record
 
 import (
+	"context"
+	"path/filepath"
 	"testing"
 
 	"sluice/internal/clock"
@@ -28,7 +30,29 @@ func TestArrivedAllocations(t *testing.T) {
 	}
 }
 
+// BenchmarkArrived is what recording costs a request, with others recorded beside it. More come
+// than in any life, so that most find the ring full; BenchmarkRing has the cost of the others.
 func BenchmarkArrived(b *testing.B) {
+	for name, p := range map[string]*trace.Payload{"alone": nil, "payload": {Protocol: "v2", Header: -1, Body: make([]byte, 3000)}} {
+		b.Run(name, func(b *testing.B) {
+			r, err := Start(Options{Path: filepath.Join(b.TempDir(), "a.jsonl"), Payloads: true})
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.ReportAllocs()
+			b.RunParallel(func(pb *testing.PB) {
+				for pb.Next() {
+					r.Arrived(&Arrival{At: clock.Now(), Model: "a", Rows: 8, Dims: 2}, p)
+				}
+			})
+			if err := r.Close(context.Background()); err != nil {
+				b.Fatal(err)
+			}
+		})
+	}
+}
+
+func BenchmarkRing(b *testing.B) {
 	ring := newRing(ringSize)
 	a := Arrival{Model: "a", Rows: 8, Dims: 2}
 	b.ReportAllocs()
