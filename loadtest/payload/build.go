@@ -44,7 +44,7 @@ func Build(m *Model, o Options) (*Set, error) {
 	}
 	total := 0
 	for v := range s.Rows {
-		p, err := prepare(&h, m, &o, &s.Rows[v])
+		p, err := prepare(&h, s.Model, &o, &s.Rows[v])
 		if err != nil {
 			return nil, usagef("variant %d: %v", v, err)
 		}
@@ -92,6 +92,7 @@ func (s *Set) fill(m *Model, o *Options) (err error) {
 	if o.Variants > 0 && len(s.Rows) > o.Variants {
 		s.Rows = s.Rows[:o.Variants]
 	}
+	m = s.taught(m)
 	for v := range s.Rows {
 		if err := fitRow(m, &s.Rows[v]); err != nil {
 			return usagef("%s row %d: %v", path, v+1, err)
@@ -101,8 +102,28 @@ func (s *Set) fill(m *Model, o *Options) (err error) {
 	return nil
 }
 
+// taught is the model as its rows show it, if its metadata is silent, as some servers' is.
+func (s *Set) taught(m *Model) *Model {
+	if len(m.Inputs) > 0 {
+		return m
+	}
+	whole := *m
+	for _, in := range s.Rows[0].Inputs {
+		spec := tensor.Spec{Name: in.Name, Type: in.Type, Shape: make([]int64, len(in.Shape))}
+		for axis := range spec.Shape {
+			spec.Shape[axis] = -1
+		}
+		whole.Inputs = append(whole.Inputs, spec)
+	}
+	s.Model = &whole
+	return &whole
+}
+
 // drawRows makes rows from the seed.
 func (s *Set) drawRows(m *Model, o *Options) error {
+	if len(m.Inputs) == 0 {
+		return usagef("the metadata of model %q tells no inputs: send golden rows, or use a template", m.Name)
+	}
 	p, err := planShapes(m, o)
 	if err != nil {
 		return err

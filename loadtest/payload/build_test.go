@@ -5,10 +5,8 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"math"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -241,116 +239,4 @@ func TestBuildRefusals(t *testing.T) {
 	f("range", Options{Shapes: shapes("x", 1, 2), Range: &Range{0, 1000}}, `input "n" is INT8 and takes whole numbers from -128 to 127`)
 	f("range without whole numbers", Options{Shapes: shapes("x", 1, 2), Range: &Range{0.1, 0.9}}, `input "n" is INT8`)
 	f("range of zeros", Options{Shapes: shapes("x", 1, 2), Source: "zero", Range: &Range{0, 1}}, "a range is for random values only")
-}
-
-// TestDraws looks at what is drawn: within its bounds, special variants at the end, all that
-// the type holds if wide, and never NaN or an infinity.
-func TestDraws(t *testing.T) {
-	m := zoo(false)
-	floats := func(s *Set, v int, visit func(kind tensor.DataType, x float64)) {
-		for _, in := range s.Rows[v].Inputs {
-			for i := range 3 {
-				if in.Type.Float() {
-					visit(in.Type, tensor.FloatAt(in.Type, in.Data, i))
-				}
-			}
-		}
-	}
-	build := func(o Options) *Set {
-		t.Helper()
-		s, err := Build(m, o)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return s
-	}
-	s := build(Options{Seed: 7})
-	if len(s.Payloads) != 256 {
-		t.Errorf("got %d variants, want 256", len(s.Payloads))
-	}
-	floats(s, 253, func(kind tensor.DataType, x float64) {
-		if x != 0 {
-			t.Errorf("%s: got %v in the variant of zeros", kind, x)
-		}
-	})
-	floats(s, 254, func(kind tensor.DataType, x float64) {
-		if x == 0 || math.Abs(x) > 100*smallest(kind) {
-			t.Errorf("%s: got %v in the variant of denormals", kind, x)
-		}
-	})
-	floats(s, 255, func(kind tensor.DataType, x float64) {
-		if math.Abs(x) != 1000 {
-			t.Errorf("%s: got %v in the variant of large values", kind, x)
-		}
-	})
-	for v := range 253 {
-		floats(s, v, func(kind tensor.DataType, x float64) {
-			if math.Abs(x) > 6 {
-				t.Errorf("%s: got %v for a standard normal", kind, x)
-			}
-		})
-		for _, in := range s.Rows[v].Inputs {
-			if in.Type == tensor.Int64 && (in.Data[0] > 9 || !bytes.Equal(in.Data[1:8], make([]byte, 7))) {
-				t.Errorf("got the integer %x, want 0 to 9", in.Data[:8])
-			}
-		}
-	}
-	seen := map[string]bool{}
-	s = build(Options{Source: "random:wide", Variants: 2000})
-	for v := range s.Rows {
-		floats(s, v, func(kind tensor.DataType, x float64) {
-			if math.IsNaN(x) || math.IsInf(x, 0) {
-				t.Fatalf("%s: got %v", kind, x)
-			}
-			seen[kind.String()+" negative zero"] = seen[kind.String()+" negative zero"] || x == 0 && math.Signbit(x)
-			seen[kind.String()+" denormal"] = seen[kind.String()+" denormal"] || math.Abs(x) == smallest(kind)
-			seen[kind.String()+" largest"] = seen[kind.String()+" largest"] || math.Abs(x) == largest(kind)
-		})
-	}
-	for what, found := range seen {
-		if !found {
-			t.Errorf("no %s was drawn", what)
-		}
-	}
-	if len(seen) != 12 {
-		t.Errorf("got %d kinds, want 12", len(seen))
-	}
-	s = build(Options{Range: &Range{2, 5}})
-	for v := range s.Rows {
-		floats(s, v, func(kind tensor.DataType, x float64) {
-			if x < 2 || x > 5 {
-				t.Errorf("%s: got %v outside 2..5", kind, x)
-			}
-		})
-		if n := s.Rows[v].Inputs[1].Data[0]; n < 2 || n > 5 {
-			t.Errorf("got the integer %d outside 2..5", n)
-		}
-	}
-}
-
-// TestDims holds that a variant's inputs share their batch, and others draw on their own.
-func TestDims(t *testing.T) {
-	m := &Model{Name: "m", Inputs: []tensor.Spec{{Name: "x", Type: tensor.Int8, Shape: []int64{-1, -1}}, {Name: "y", Type: tensor.Int8, Shape: []int64{-1}}}}
-	s, err := Build(m, Options{Variants: 200, Dims: map[string]Dim{"batch": {low: 1, high: 3}, "x.1": {choices: []int64{16, 32}}}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	seen := map[string]int{}
-	for _, row := range s.Rows {
-		x, y := row.Inputs[0].Shape, row.Inputs[1].Shape
-		if x[0] != y[0] {
-			t.Fatalf("got the batches %d and %d in one variant", x[0], y[0])
-		}
-		seen[strconv.Itoa(int(x[0]))+"x"+strconv.Itoa(int(x[1]))]++
-	}
-	if len(seen) != 6 || seen["1x16"] == 0 || seen["3x32"] == 0 {
-		t.Errorf("got the shapes %v", seen)
-	}
-	if want := []string{"x INT8 [1-3,16-32] random", "y INT8 [1-3] random"}; !slices.Equal(s.Inputs, want) {
-		t.Errorf("got %q, want %q", s.Inputs, want)
-	}
-	s, err = Build(m, Options{Variants: 1, Shapes: map[string][]int64{"x": {2, 7}, "y": {2}}})
-	if err != nil || !slices.Equal(s.Rows[0].Inputs[0].Shape, []int64{2, 7}) {
-		t.Errorf("got %v, %v", s.Rows[0].Inputs[0].Shape, err)
-	}
 }

@@ -149,7 +149,12 @@ func TestGoldenSource(t *testing.T) {
 	f("name", func(m *Model, _ *Options) { m.Inputs[0].Name = "x" }, `row 1: input "x" of model "eta" is missing`)
 	f("type", func(m *Model, _ *Options) { m.Inputs[0].Type = tensor.FP64 }, `input "features": the datatype is FP32 and the model's is FP64`)
 	f("shape", func(m *Model, _ *Options) { m.Inputs[0].Shape = []int64{-1, 11} }, "the shape is [1,12] and the model's is [-1,11]")
-	f("extra", func(m *Model, _ *Options) { m.Inputs = nil }, `input "features" is not one of model "eta"`)
+	f("extra", func(m *Model, _ *Options) { m.Inputs[0].Name = "x"; m.Inputs = m.Inputs[:1] }, `input "x" of model "eta" is missing`)
+	f("silent metadata", func(m *Model, o *Options) { m.Inputs, o.Source = nil, "random" }, `the metadata of model "eta" tells no inputs: send golden rows, or use a template`)
+	silent := &Model{Name: "eta"}
+	if s, err := Build(silent, Options{Source: source}); err != nil || len(silent.Inputs) != 0 || s.Model.Inputs[0].Name != "features" || len(s.Inputs) != 1 {
+		t.Errorf("got %v for a model whose metadata is silent", err)
+	}
 	f("output", func(m *Model, _ *Options) { m.Outputs = []tensor.Spec{{Name: "z"}} }, `output "eta_minutes" is not one of model "eta"`)
 	f("shapes", func(_ *Model, o *Options) { o.Shapes = map[string][]int64{"features": {1, 12}} }, "has values and shapes of its own")
 }

@@ -95,9 +95,13 @@ type Counts struct {
 	Wrong, Other, Stray int64
 }
 
-// Counts returns the counts so far.
-func (c *Checker) Counts() Counts {
-	return Counts{c.seen.Load(), c.checked.Load(), c.wrong.Load(), c.other.Load(), c.stray.Load()}
+// Counts returns the counts so far. They are read against the order in which Check writes
+// them, so that no part is ever larger than its whole.
+func (c *Checker) Counts() (n Counts) {
+	n.Wrong, n.Other, n.Stray = c.wrong.Load(), c.other.Load(), c.stray.Load()
+	n.Checked = c.checked.Load()
+	n.Seen = c.seen.Load()
+	return n
 }
 
 // Versions counts the answers by the model version that gave them, in the order in which

@@ -2,7 +2,6 @@ package verify
 
 import (
 	"bytes"
-	"encoding/binary"
 	"fmt"
 	"strings"
 	"testing"
@@ -163,6 +162,16 @@ func TestIdentity(t *testing.T) {
 	if got := c.Check(a); got.Kind != engine.Right {
 		t.Errorf("got %+v from a target without ids", got)
 	}
+	unseen := *echoed
+	unseen.proven = nil
+	c = New(&unseen, set, Options{})
+	s.noID = false
+	stray := ask(t, &x, set, 0)
+	bears := stray.ID
+	stray.ID++
+	if got := c.Check(stray); got != (engine.Verdict{Kind: engine.Stray, ID: bears}) {
+		t.Errorf("got %+v for another request's answer whose bytes are new", got)
+	}
 	c = New(echoed, set, Options{})
 	if got := c.Check(a); got.Kind != engine.WrongValue || !strings.Contains(c.Report().Examples[0], "has no id, and this target was seen to repeat them") {
 		t.Errorf("got %+v, %q", got, c.Report().Examples)
@@ -241,50 +250,6 @@ func TestFraction(t *testing.T) {
 	}
 }
 
-// TestReload sees a target switch its version, by header and by body.
-func TestReload(t *testing.T) {
-	for _, noTag := range []bool{false, true} {
-		s := newTarget()
-		s.noTag = noTag
-		set := s.start(t, payload.Options{Variants: 4})
-		c := New(record(t, set, Options{}), set, Options{})
-		x := exchange{addr: set.Target.Addr}
-		for i := range 40 {
-			if i == 15 {
-				version := "2"
-				s.version.Store(&version)
-			}
-			if got := c.Check(ask(t, &x, set, i%4)); got.Kind != engine.Right {
-				t.Fatalf("request %d: got %+v: %q", i, got, c.Report().Examples)
-			}
-		}
-		want := "[{version 1 d1 15} {version 2 d2 25}]"
-		if noTag {
-			want = "[{version 1 15} {version 2 25}]"
-		}
-		if got := fmt.Sprint(c.Versions()); got != want {
-			t.Errorf("got the versions %s, want %s", got, want)
-		}
-		x.close()
-	}
-}
-
-// TestManyVersions holds that a target cannot make the counts grow without end.
-func TestManyVersions(t *testing.T) {
-	var v versions
-	for i := range 200 {
-		v.named(fmt.Appendf(nil, "%d", i))
-		v.tagged(fmt.Appendf(nil, "HTTP/1.1 200 OK\r\nsluice-model: m;version=%d\r\n\r\n", i))
-	}
-	total, counts := int64(0), v.counts()
-	for _, c := range counts {
-		total += c.N
-	}
-	if len(counts) != maxVersions || total != 400 || counts[maxVersions-1].Name != "other versions" {
-		t.Errorf("got %d versions with %d answers, the last one %+v", len(counts), total, counts[len(counts)-1])
-	}
-}
-
 // TestRemembered holds that new forms of a right answer replace the oldest, and that the
 // expected answer stays what it is.
 func TestRemembered(t *testing.T) {
@@ -303,8 +268,12 @@ func TestRemembered(t *testing.T) {
 				t.Fatalf("%s: got %+v in form %d: %q", protocol, got, i, c.Report().Examples)
 			}
 		}
-		if n := len(c.known[0].bodies); n != provenBodies {
-			t.Errorf("%s: got %d bodies, want %d", protocol, n, provenBodies)
+		leading := 0 // spaces of the forms that are remembered: the last four had 2 to 5
+		for _, b := range c.known[0].bodies {
+			leading = 10*leading + len(b.text) - len(body)
+		}
+		if leading != 2345 && leading != 5234 && leading != 4523 && leading != 3452 {
+			t.Errorf("%s: got forms with %d spaces", protocol, leading)
 		}
 		other := New(e, set, Options{})
 		a.Body = body
@@ -312,69 +281,4 @@ func TestRemembered(t *testing.T) {
 			t.Errorf("%s: got %+v after bodies were replaced", protocol, got)
 		}
 	}
-}
-
-// TestHTTPTemplate compares whole bodies, the identity's place left out.
-func TestHTTPTemplate(t *testing.T) {
-	set := &payload.Set{Protocol: payload.HTTP, Payloads: []engine.Payload{{ID: 0}, {ID: 0}}, Rows: make([]payload.Row, 2)}
-	rows := []payload.Row{{Body: []byte(`<a 0000000000000000 x>`), Identity: 3}, {Body: []byte(`<b>`), Identity: -1}}
-	e, err := FromRows(set, nil, rows, "file")
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := New(e, set, Options{})
-	f := func(variant int, id uint64, body string, want engine.Verdict) {
-		t.Helper()
-		for range 2 { // the second time the bytes may be known
-			if got := c.Check(&engine.Answer{Variant: variant, ID: id, Body: []byte(body)}); got != want {
-				t.Errorf("%d %s: got %+v, want %+v: %q", variant, body, got, want, c.Report().Examples)
-			}
-		}
-	}
-	f(0, 0xab, `<a 00000000000000ab x>`, engine.Verdict{Kind: engine.Right})
-	f(0, 0xab, `<a 00000000000000ac x>`, engine.Verdict{Kind: engine.Stray, ID: 0xac})
-	f(0, 0xab, `<a nonenonenonenone x>`, engine.Verdict{Kind: engine.WrongValue})
-	f(0, 0xab, `<a 00000000000000ab y>`, engine.Verdict{Kind: engine.WrongValue})
-	f(0, 0xab, `<b>`, engine.Verdict{Kind: engine.OtherVariant})
-	f(1, 0xab, `<b>`, engine.Verdict{Kind: engine.Right})
-	f(1, 0xab, ``, engine.Verdict{Kind: engine.WrongValue})
-	if got := c.Report().Examples; !strings.Contains(strings.Join(got, "\n"), `variant 0: byte 20 of the body begins "y>", expected "x>"`) {
-		t.Errorf("got the examples %q", got)
-	}
-}
-
-// BenchmarkCheck is the cost of a right answer whose bytes are known.
-func BenchmarkCheck(b *testing.B) {
-	for _, protocol := range protocols {
-		b.Run(protocol.String(), func(b *testing.B) {
-			s := newTarget()
-			set := s.start(b, payload.Options{Protocol: protocol, Variants: 1, Dims: map[string]payload.Dim{}})
-			c := New(record(b, set, Options{}), set, Options{})
-			x := exchange{addr: set.Target.Addr}
-			defer x.close()
-			a := ask(b, &x, set, 0)
-			b.ReportAllocs()
-			for b.Loop() {
-				if c.Check(a).Kind != engine.Right {
-					b.Fatal("wrong")
-				}
-			}
-		})
-	}
-}
-
-// TestNothingKnown shows sources that do not know the answers.
-func TestNothingKnown(t *testing.T) {
-	one := binary.LittleEndian.AppendUint64(nil, 1)
-	outputs := []tensor.Tensor{{Name: "n", Type: tensor.Int64, Shape: []int64{1}, Data: one}}
-	f := func(protocol payload.Protocol, rows []payload.Row, want string) {
-		t.Helper()
-		set := &payload.Set{Protocol: protocol, Payloads: make([]engine.Payload, 2), Rows: rows}
-		if _, err := FromSet(set, "golden.jsonl"); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("got %v, want %q", err, want)
-		}
-	}
-	f(payload.JSON, []payload.Row{{Outputs: outputs}}, "golden.jsonl knows the answers to 1 variants, and 2 are prepared")
-	f(payload.JSON, []payload.Row{{Outputs: outputs}, {Body: one}}, "golden.jsonl knows no outputs for variant 1")
-	f(payload.V1, []payload.Row{{Body: one}, {Outputs: outputs}}, "golden.jsonl knows no body for variant 1")
 }

@@ -48,6 +48,8 @@ func FromRows(s *payload.Set, h *payload.Header, rows []payload.Row, source stri
 			return nil, &payload.UsageError{Text: fmt.Sprintf("%s knows no outputs for variant %d: it holds no answers of the Open Inference Protocol", source, v)}
 		case !byTensors(s.Protocol) && e.Rows[v].Body == nil:
 			return nil, &payload.UsageError{Text: fmt.Sprintf("%s knows no body for variant %d: answers of protocol %s are compared as they are, so record them from it", source, v, s.Protocol)}
+		case e.Rows[v].Identity >= 0 && s.Payloads[v].ID < 0:
+			return nil, &payload.UsageError{Text: fmt.Sprintf("%s knows answers to requests with an identity, and variant %d has none", source, v)}
 		}
 	}
 	if h != nil {

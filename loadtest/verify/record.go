@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"sluice/internal/oip"
+	"sluice/internal/tensor"
 	"sluice/loadtest/payload"
 )
 
@@ -125,7 +126,7 @@ func (r *recorder) bodies(one, two *body) int {
 		return -1
 	}
 	if r.set.Protocol == payload.V1 {
-		return sameText(one.text, two.text, r.judge.of(0))
+		return sameText(one.text, two.text, r.judge.of(tensor.FP32))
 	}
 	n := min(len(one.text), len(two.text))
 	for i := range n {

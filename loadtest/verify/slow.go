@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 
+	"sluice/internal/tensor"
 	"sluice/loadtest/engine"
 	"sluice/loadtest/payload"
 )
@@ -63,7 +64,7 @@ func (c *Checker) checkBody(a *engine.Answer) engine.Verdict {
 	}
 	at := c.parted(row, a)
 	if at < 0 {
-		if row.Identity >= 0 {
+		if row.Identity >= 0 && c.protocol == payload.HTTP {
 			id, ok := parseIdentity(a.Body[row.Identity : row.Identity+payload.IdentityLength])
 			if !ok {
 				return c.wrongValue(a, func() string { return "the answer has no identity where it was when it was recorded" })
@@ -93,7 +94,7 @@ func (c *Checker) parted(row *payload.Row, a *engine.Answer) int {
 		return -1
 	}
 	if c.protocol == payload.V1 {
-		return sameText(row.Body, a.Body, c.judge.of(0))
+		return sameText(row.Body, a.Body, c.judge.of(tensor.FP32))
 	}
 	for i := range min(len(row.Body), len(a.Body)) {
 		if row.Body[i] != a.Body[i] && (row.Identity < 0 || i < row.Identity || i >= row.Identity+payload.IdentityLength) {
@@ -180,8 +181,22 @@ func (c *Checker) example(a *engine.Answer, why func() string) {
 	if full {
 		return
 	}
-	text := fmt.Sprintf("variant %d: %s", a.Variant, why())
+	text := fmt.Sprintf("variant %d%s: %s", a.Variant, c.otherVersion(a), why())
 	c.mu.Lock()
 	c.mu.examples = append(c.mu.examples, text)
 	c.mu.Unlock()
+}
+
+// otherVersion says that an answer is another version's than those that are known: after a
+// reload of other weights that is why it is wrong.
+func (c *Checker) otherVersion(a *engine.Answer) string {
+	tag := headerValue(a.Head, tagHeader)
+	if tag == nil || c.expected.Version == "" {
+		return ""
+	}
+	_, version, digest := parseTag(string(tag))
+	if version == c.expected.Version && digest == c.expected.Digest {
+		return ""
+	}
+	return fmt.Sprintf(", answered by version %s, where the known answers are of version %s", versionName(version, digest), versionName(c.expected.Version, c.expected.Digest))
 }

@@ -46,8 +46,13 @@ func (v *versions) tagged(head []byte) bool {
 	}
 	tag := append(append([]byte{'\n'}, line...), '\r', '\n')
 	_, number, digest := parseTag(string(headerValue(head, tagHeader)))
-	v.add(tag, strings.TrimSpace("version "+number+" "+digest))
+	v.add(tag, "version "+versionName(number, digest))
 	return true
+}
+
+// versionName is a version with the beginning of its digest, if it has one.
+func versionName(version, digest string) string {
+	return strings.TrimSpace(version + " " + digest[:min(len(digest), 12)])
 }
 
 // named counts an answer by the version that its body names.
