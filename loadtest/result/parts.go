@@ -133,6 +133,10 @@ type AB struct {
 	Blocks int    `json:"blocks"`
 	// Metrics in the order of reports.
 	Metrics []Ratio `json:"metrics"`
+	// Failures compares the shares of requests without a right answer; nil if each had one.
+	Failures *Difference `json:"failures,omitempty"`
+	// Notes are sentences on what was pooled and what could not be compared.
+	Notes []string `json:"notes,omitempty"`
 	// A and B are the latencies of each side, with the spectrum.
 	A Latency `json:"a"`
 	B Latency `json:"b"`
@@ -156,8 +160,28 @@ type Ratio struct {
 	AARatio float64 `json:"aa_ratio"`
 	AALo    float64 `json:"aa_lo"`
 	AAHi    float64 `json:"aa_hi"`
-	// Verdict is "B is slower", "B is faster" or "no difference shown".
+	// Observations are how many pairs of blocks, pooled if need be, the ratio is the mean of;
+	// ControlObservations those of the A/A control. Without an interval AALo and AAHi are 0.
+	Observations        int `json:"observations"`
+	ControlObservations int `json:"control_observations"`
+	// Verdict is "B is slower", "B is faster", "B needs more CPU", "B needs less CPU" or "no difference shown".
 	Verdict string `json:"verdict"`
 	// Detectable is the smallest difference that the run could have shown, as a share.
+	Detectable float64 `json:"detectable"`
+}
+
+// Difference compares shares, from 0 to 1, of B with A.
+type Difference struct {
+	A float64 `json:"a"`
+	B float64 `json:"b"`
+	// Difference is B - A with a 95 % confidence interval, AADifference that of A with itself.
+	Difference   float64 `json:"difference"`
+	Lo           float64 `json:"lo"`
+	Hi           float64 `json:"hi"`
+	AADifference float64 `json:"aa_difference"`
+	AALo         float64 `json:"aa_lo"`
+	AAHi         float64 `json:"aa_hi"`
+	// Verdict is "B fails more often", "B fails less often" or "no difference shown".
+	Verdict    string  `json:"verdict"`
 	Detectable float64 `json:"detectable"`
 }
