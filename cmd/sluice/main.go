@@ -42,6 +42,6 @@ func root() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	cmd.AddCommand(serveCommand(), checkCommand(), devicesCommand(), planCommand(), healthCommand(), trialCommand(), probeCommand(), workerCommand())
+	cmd.AddCommand(serveCommand(), checkCommand(), devicesCommand(), planCommand(), loadtestCommand(), healthCommand(), trialCommand(), probeCommand(), workerCommand())
 	return cmd
 }

@@ -139,7 +139,7 @@ func TestRecordingEndsAtItsLimit(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.jsonl")
 	g := startGateway(t, "--models", examples, "--record", path, "--record-max-bytes", "64KiB")
 	request := golden(t, "eta")[0].Request
-	l := startLoad(g, "eta", request)
+	l := startBarrage(g, "eta", request)
 	eventually(t, "recording has ended", func() bool { return strings.Contains(g.log.String(), "record.max_bytes") })
 	before := l.seen[http.StatusOK].Load()
 	eventually(t, "requests go on", func() bool { return l.seen[http.StatusOK].Load() > before+100 })

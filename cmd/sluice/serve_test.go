@@ -54,15 +54,15 @@ func TestBareModelFileIsServed(t *testing.T) {
 	}
 }
 
-// load is golden requests sent from several connections.
-type load struct {
+// barrage is golden requests sent from several connections.
+type barrage struct {
 	seen [600]atomic.Int64 // by status; 0 stands for a broken connection
 	done atomic.Bool
 	wg   sync.WaitGroup
 }
 
-func startLoad(g *running, model string, request []byte) *load {
-	l := &load{}
+func startBarrage(g *running, model string, request []byte) *barrage {
+	l := &barrage{}
 	for range 8 {
 		l.wg.Go(func() {
 			for !l.done.Load() {
@@ -75,7 +75,7 @@ func startLoad(g *running, model string, request []byte) *load {
 }
 
 // stop ends the load and returns how often each status was seen.
-func (l *load) stop() map[int]int64 {
+func (l *barrage) stop() map[int]int64 {
 	l.done.Store(true)
 	l.wg.Wait()
 	counts := map[int]int64{}
@@ -116,7 +116,7 @@ func TestNewVersionIsSwappedInUnderLoad(t *testing.T) {
 	dir := t.TempDir()
 	copyBundle(t, "digits", dir, "1")
 	g := startGateway(t, "--models", dir)
-	l := startLoad(g, "digits", golden(t, "digits")[0].Request)
+	l := startBarrage(g, "digits", golden(t, "digits")[0].Request)
 	copyBundle(t, "digits", dir, "2")
 	eventually(t, "version 2 serves alone", func() bool {
 		_, body := g.get(g.predict + "/v2/models/digits")
@@ -150,7 +150,7 @@ func TestUnloadAndLoadOnTheAdminPort(t *testing.T) {
 
 func TestTerminationLosesNoAcceptedRequest(t *testing.T) {
 	g := startGateway(t, "--models", examples)
-	l := startLoad(g, "ranker", golden(t, "ranker")[0].Request)
+	l := startBarrage(g, "ranker", golden(t, "ranker")[0].Request)
 	eventually(t, "requests are answered", func() bool { return l.seen[http.StatusOK].Load() > 100 })
 	if err := g.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)

@@ -93,6 +93,13 @@ func (v *View) Show(s Snapshot) {
 	}
 }
 
+// Title replaces the block's first line.
+func (v *View) Title(text string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.o.Title = text
+}
+
 // Note prints a line that stays, above the block: what a probe found, for example. It is not cut.
 func (v *View) Note(text string) {
 	v.mu.Lock()

@@ -1,0 +1,114 @@
+package loadtest
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"sluice/loadtest/compare"
+	"sluice/loadtest/load"
+	"sluice/loadtest/result"
+	"sluice/loadtest/sample"
+	"sluice/loadtest/stats"
+	"sluice/loadtest/verify"
+)
+
+// ABOptions are those of a comparison of two targets.
+type ABOptions struct {
+	Options
+	// B is the other target; Options.Target is A.
+	B Target
+	// Load is an expression with a schedule.
+	Load string
+	// Length is measured, after Warmup.
+	Length, Warmup time.Duration
+	// Mode and Block are how the two share the run; see compare.Options.
+	Mode  compare.Mode
+	Block time.Duration
+}
+
+// DefaultABLength is how long a comparison is where nobody says.
+const DefaultABLength = 60 * time.Second
+
+// AB compares two targets in one run. Both get the same payloads at the same rate by turns, and
+// a part of the run compares targets with themselves.
+func AB(ctx context.Context, o ABOptions) (*result.Result, *Detail, error) {
+	o.defaults()
+	if o.Load == "" {
+		o.Load = DefaultLoad
+	}
+	if o.Length == 0 {
+		o.Length = DefaultABLength
+	}
+	l, err := load.Parse(o.Load)
+	if err != nil {
+		return nil, nil, usage(err)
+	}
+	a, b, err := o.prepare(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	s := shot{aims: []*aim{a, b}, window: stats.Window{From: o.Warmup, To: o.Warmup + o.Length}, seed: o.Seed, quantiles: stats.DefaultQuantiles}
+	schedule, err := l.Schedule(load.Options{Seed: o.Seed, Length: s.window.To, Warmup: o.Warmup, Variants: a.variants()})
+	if err != nil {
+		return nil, nil, usage(err)
+	}
+	opt := compare.Options{Mode: o.Mode, Block: o.Block, Warmup: o.Warmup, Length: o.Length, Seed: o.Seed}
+	var design *compare.Design
+	if s.arrivals, design, err = compare.Plan(schedule.Arrivals, opt); err != nil {
+		return nil, nil, usage(err)
+	}
+	s.sha = load.Hash(s.arrivals)
+	meter := newBlockMeter(design, a.pid, b.pid)
+	s.started = meter.start
+	o.View.Title(s.title(o.Load))
+	m, err := fire(ctx, &o.Options, s)
+	opt.CPU = meter.stop()
+	if err != nil {
+		return nil, nil, err
+	}
+	r := m.result(&o.Options, &s, "ab")
+	r.Load.Expression, r.Load.SHA256 = o.Load, s.sha
+	r.AB = compare.Analyse(m.samples, design, opt)
+	if o.Mode == compare.Mirror {
+		m.mirrored(r.AB)
+	}
+	m.judge(r, nil)
+	return r, m.detail(), nil
+}
+
+// prepare makes both targets ready. If requests are mirrored, B is held to what A is known to answer.
+func (o *ABOptions) prepare(ctx context.Context) (a, b *aim, err error) {
+	if a, err = prepare(ctx, &o.Options, o.Target); err != nil {
+		return nil, nil, fmt.Errorf("target A: %w", err)
+	}
+	if b, err = prepare(ctx, &o.Options, o.B); err != nil {
+		return nil, nil, fmt.Errorf("target B: %w", err)
+	}
+	if n, k := a.variants(), b.variants(); n != k {
+		return nil, nil, usage(fmt.Errorf("target A has %d different requests and B %d: both must get the same", n, k))
+	}
+	if known := a.parts[0].known; o.Mode == compare.Mirror && known != nil && b.parts[0].known != nil {
+		e, err := verify.FromRows(b.parts[0].set, nil, known.Rows, "target A")
+		if err != nil {
+			return nil, nil, err
+		}
+		b.parts[0].expect(e, &o.Options)
+	}
+	return a, b, nil
+}
+
+// mirrored counts the pairs of answers, and those that are not the same.
+func (m *measured) mirrored(ab *result.AB) {
+	for i := 0; i+1 < len(m.samples); i += 2 {
+		one, other := &m.samples[i], &m.samples[i+1]
+		compared := one.Flags&other.Flags&sample.Verified != 0
+		if !compared || one.Intended < m.window.From || one.Intended >= m.window.To {
+			continue
+		}
+		ab.Mirrored++
+		if !one.Right() || !other.Right() {
+			ab.Different++
+		}
+	}
+}

@@ -1,0 +1,89 @@
+package loadtest
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"sluice/loadtest/compare"
+)
+
+// blockMeter reads what two processes have used at the bounds of the blocks of a comparison.
+type blockMeter struct {
+	design *compare.Design
+	pids   [2]int
+	quit   chan struct{}
+	done   chan []compare.CPU
+}
+
+func newBlockMeter(d *compare.Design, a, b int) *blockMeter {
+	return &blockMeter{design: d, pids: [2]int{a, b}}
+}
+
+// start is told when the first instant was.
+func (m *blockMeter) start(began time.Time) {
+	if m.pids[0] == 0 || m.pids[1] == 0 {
+		return
+	}
+	m.quit, m.done = make(chan struct{}), make(chan []compare.CPU, 1)
+	go func() { m.done <- m.read(began.Add(m.design.Warmup)) }()
+}
+
+// stop returns what was used in each block; nil if it is not known of every one.
+func (m *blockMeter) stop() []compare.CPU {
+	if m.done == nil {
+		return nil
+	}
+	close(m.quit)
+	return <-m.done
+}
+
+func (m *blockMeter) read(first time.Time) (blocks []compare.CPU) {
+	var last [2]time.Duration
+	for i := range m.design.Blocks + 1 {
+		timer := time.NewTimer(time.Until(first.Add(time.Duration(i) * m.design.Block)))
+		select {
+		case <-m.quit:
+			timer.Stop()
+			return nil
+		case <-timer.C:
+		}
+		var now [2]time.Duration
+		for k, pid := range m.pids {
+			var err error
+			if now[k], err = cpuTime(pid); err != nil {
+				return nil
+			}
+		}
+		if i > 0 {
+			blocks = append(blocks, compare.CPU{A: (now[0] - last[0]).Seconds(), B: (now[1] - last[1]).Seconds()})
+		}
+		last = now
+	}
+	return blocks
+}
+
+// cpuTime is what the threads of a process have run, to the nanosecond; the usual counts are
+// in hundredths of a second, which is much in a block.
+func cpuTime(pid int) (sum time.Duration, err error) {
+	dir := fmt.Sprintf("/proc/%d/task", pid)
+	threads, err := os.ReadDir(dir)
+	if err != nil {
+		return 0, err
+	}
+	for _, t := range threads {
+		text, err := os.ReadFile(dir + "/" + t.Name() + "/schedstat")
+		if err != nil {
+			continue // it has ended meanwhile
+		}
+		ran, _, _ := strings.Cut(string(text), " ")
+		ns, err := strconv.ParseInt(ran, 10, 64)
+		if err != nil {
+			return 0, fmt.Errorf("cannot read the time of thread %s: %w", t.Name(), err)
+		}
+		sum += time.Duration(ns)
+	}
+	return sum, nil
+}

@@ -1,0 +1,208 @@
+package loadtest
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"time"
+
+	"sluice/loadtest/load"
+	"sluice/loadtest/result"
+	"sluice/loadtest/search"
+	"sluice/loadtest/stats"
+)
+
+// CapacityOptions are those of a search for the highest rate that holds an objective.
+type CapacityOptions struct {
+	Options
+	Objective result.Objective
+	// Low is where the search begins and High what it does not exceed; 0 is the default.
+	Low, High float64
+	// Probe is how long a rate is looked at, Confirm how long a confirmation takes, and
+	// Confirmations how many there are; 0 is the default.
+	Probe, Confirm time.Duration
+	Confirmations  int
+	// Precision is a share; 0 is the default.
+	Precision float64
+	// Quick is an answer in a minute or two that is worth less.
+	Quick bool
+	// NoRecovery leaves out how long the target takes to recover.
+	NoRecovery bool
+}
+
+// probeWarmup comes before each probe: what the one before has left must drain.
+const probeWarmup = time.Second
+
+// Capacity searches for the highest rate that a target holds an objective at.
+func Capacity(ctx context.Context, o CapacityOptions) (*result.Result, *Detail, error) {
+	o.defaults()
+	a, err := prepare(ctx, &o.Options, o.Target)
+	if err != nil {
+		return nil, nil, err
+	}
+	c := &capacity{o: &o, aim: a}
+	opt := search.Options{
+		Objective: search.Objective{Text: o.Objective.Text, Quantile: o.Objective.Quantile, Latency: o.Objective.Limit, Errors: min(o.Objective.Errors, 1-1e-9)},
+		Low:       o.Low, High: o.High, Seed: o.Seed, Precision: o.Precision, ProbeLength: o.Probe,
+		ConfirmLength: o.Confirm, Confirmations: o.Confirmations, Quick: o.Quick, OnProbe: c.told,
+	}
+	if !o.NoRecovery {
+		opt.Recover = c.recovery
+	}
+	o.View.Note(fmt.Sprintf("searching for the highest rate that holds %s; it takes about %v", o.Objective.Text, search.Plan(opt).Round(time.Second)))
+	began := time.Now()
+	found, err := search.Find(ctx, opt, c.probe)
+	if found == nil {
+		return nil, nil, usage(err)
+	}
+	interrupted := ctx.Err() != nil
+	if err != nil && !interrupted {
+		return nil, nil, err
+	}
+	return c.result(found, began, interrupted), nil, nil
+}
+
+// capacity is a search under way.
+type capacity struct {
+	o      *CapacityOptions
+	aim    *aim
+	last   *measured
+	shot   *shot
+	wrong  int64
+	opened []string // ledgers that do not close
+}
+
+func (c *capacity) told(p result.Probe, left time.Duration) {
+	c.o.View.Note(fmt.Sprintf("%-8s %7.0f/s  %-12s p99 %8.3f ms  %s; about %v left", p.Phase, p.Rate, p.Outcome, p.P99, p.Why, left.Round(time.Second)))
+}
+
+// shoot loads the target at a rate that may change once.
+func (c *capacity) shoot(ctx context.Context, expression, phase string, seed uint64, warmup, length time.Duration) (*measured, error) {
+	l, err := load.Parse(expression)
+	if err != nil {
+		return nil, err
+	}
+	s := shot{aims: []*aim{c.aim}, window: stats.Window{From: warmup, To: warmup + length}, seed: seed, quantiles: stats.DefaultQuantiles}
+	schedule, err := l.Schedule(load.Options{Seed: seed, Length: s.window.To, Variants: c.aim.variants()})
+	if err != nil {
+		return nil, err
+	}
+	s.arrivals, s.sha = schedule.Arrivals, schedule.SHA256
+	s.phase = phase
+	c.o.View.Title(s.title(expression))
+	m, err := fire(ctx, &c.o.Options, s)
+	if err != nil {
+		return nil, err
+	}
+	c.last, c.shot = m, &s
+	if m.stopped {
+		return nil, context.Canceled
+	}
+	l0 := m.summary.Ledger
+	c.wrong += l0.Wrong
+	if !l0.Closed {
+		c.opened = append(c.opened, l0.Close())
+	}
+	return m, nil
+}
+
+func (c *capacity) probe(ctx context.Context, rate float64, seed uint64, length time.Duration, phase string) (search.Measured, error) {
+	m, err := c.shoot(ctx, fmt.Sprintf("poisson:%g", rate), fmt.Sprintf("%s at %.4g/s", phase, rate), seed, probeWarmup, length)
+	if err != nil {
+		return search.Measured{}, err
+	}
+	out := search.Measured{Good: m.summary.Good, ToolCPU: m.resources.Tool.PacerCores, TargetCores: float64(environment(&c.o.Options, nil).Cores)}
+	if t := m.resources.Target; t != nil {
+		out.TargetCPU = t.Cores
+	}
+	l := m.summary.Ledger
+	out.Errors, out.Rejected, out.Wrong = l.Scheduled-l.OK, l.Rejected, l.Wrong
+	out.Blocks = make([]search.Block, int(math.Ceil(m.window.Length().Seconds())))
+	for i := range m.samples {
+		s := &m.samples[i]
+		if s.Intended < m.window.From || s.Intended >= m.window.To {
+			continue
+		}
+		b := &out.Blocks[(s.Intended-m.window.From)/time.Second]
+		b.N++
+		if !s.Right() || s.Response() > c.o.Objective.Limit {
+			b.Over++
+		}
+	}
+	for _, b := range out.Blocks {
+		out.N += b.N
+		out.Over += b.Over
+	}
+	if q, ok := m.summary.Response.At(0.5); ok {
+		out.P50 = q.Ms
+	}
+	if q, ok := m.summary.Response.At(0.99); ok {
+		out.P99 = q.Ms
+	}
+	v := result.Judge(m.facts)
+	out.Valid, out.Reasons = v.Valid, v.Reasons
+	return out, nil
+}
+
+// recoveryLength is how long the target may take to recover.
+const recoveryLength = 20 * time.Second
+
+// recovery drives the target at a rate that it does not hold, drops to one that it does, and
+// returns how many seconds pass until a second of requests holds the objective again.
+func (c *capacity) recovery(ctx context.Context, high, low float64) (float64, error) {
+	const over = 5 * time.Second
+	m, err := c.shoot(ctx, fmt.Sprintf("step:%g@%v,%g@%v", high, over, low, recoveryLength), fmt.Sprintf("recovery at %.4g/s", low), c.o.Seed, over, recoveryLength)
+	if err != nil {
+		return 0, err
+	}
+	const slot = 100 * time.Millisecond
+	var n, bad [recoveryLength / slot]int
+	for i := range m.samples {
+		s := &m.samples[i]
+		at := (s.Intended - over) / slot
+		if s.Intended < over || int(at) >= len(n) {
+			continue
+		}
+		n[at]++
+		if !s.Right() || s.Response() > c.o.Objective.Limit {
+			bad[at]++
+		}
+	}
+	for from := range n {
+		sum, fails := 0, 0
+		for k := from; k < min(from+int(time.Second/slot), len(n)); k++ {
+			sum, fails = sum+n[k], fails+bad[k]
+		}
+		if sum > 0 && float64(fails) <= (1-c.o.Objective.Quantile)*float64(sum) {
+			return (time.Duration(from) * slot).Seconds(), nil
+		}
+	}
+	return recoveryLength.Seconds(), nil
+}
+
+// result sums the search up. Its ledger, resources and series are of the last run.
+func (c *capacity) result(found *result.Capacity, began time.Time, interrupted bool) *result.Result {
+	var r *result.Result
+	if c.last == nil {
+		r = &result.Result{Schema: result.Schema, Command: "capacity", Argv: c.o.Argv, Env: environment(&c.o.Options, []*aim{c.aim}), Targets: []result.Target{c.aim.describe()}}
+	} else {
+		r = c.last.result(&c.o.Options, c.shot, "capacity")
+	}
+	r.Start, r.Interrupted = began.UTC().Format(time.RFC3339Nano), interrupted
+	r.Load.Expression, r.Load.SHA256 = "poisson, searched", ""
+	r.Capacity = found
+	r.Verify.Wrong = c.wrong
+	r.Validity.Valid = true
+	if found.Limit == "generator" && found.Capacity == 0 {
+		r.Validity = result.Validity{Reasons: []string{"the load tester was the limit at every rate: give it a core of its own"}}
+	}
+	if found.Capacity == 0 && r.Validity.Valid && !interrupted {
+		r.Thresholds = []result.Threshold{{Expression: found.Objective, Value: "held at no rate"}}
+	}
+	if len(c.opened) > 0 {
+		r.Ledger.Closed = false
+	}
+	r.Exit = result.ExitStatus(r)
+	r.Verdict = result.Verdict(r)
+	return r
+}

@@ -1,0 +1,179 @@
+package loadtest
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+
+	"sluice/internal/clock"
+	"sluice/loadtest/engine"
+	"sluice/loadtest/load"
+	"sluice/loadtest/result"
+	"sluice/loadtest/sample"
+	"sluice/loadtest/stats"
+	"sluice/loadtest/watch"
+)
+
+// shot is one run of the engine.
+type shot struct {
+	aims     []*aim
+	arrivals []engine.Arrival // of an open loop
+	closed   *load.Closed     // or of a closed one
+	sha      string           // of the arrivals
+	window   stats.Window
+	seed     uint64
+
+	quantiles []float64
+	aborts    []result.Condition
+	// phase is what the view calls this one; "" if it is the only one.
+	phase string
+	// conditions are those that the view has a light for.
+	conditions []result.Condition
+	// started, if there is one, is told the time of the first instant.
+	started func(began time.Time)
+}
+
+// measured is what a shot found.
+type measured struct {
+	samples   []sample.Sample
+	devices   []string // the samples' names; that of 0 is none
+	window    stats.Window
+	began     time.Time // the wall-clock time of the first instant
+	summary   *stats.Summary
+	resources result.Resources
+	server    *result.ServerLedger
+	conns     int
+	stopped   bool // by the context
+	aborted   []result.Threshold
+	fraction  float64
+	notes     []string
+	facts     result.Facts
+	watch     *watch.Watch
+}
+
+// fire sends what a shot says and gathers what there is to know of it.
+func fire(ctx context.Context, o *Options, s shot) (*measured, error) {
+	e, err := engine.New(s.engineOptions(o))
+	if err != nil {
+		return nil, err
+	}
+	defer restCollector()()
+	first := s.aims[0]
+	before, countErr := counters(ctx, first)
+	w, err := watch.Start(watch.Options{PID: first.pid, MetricsURL: first.metrics, PacerTID: e.Thread})
+	if err != nil {
+		return nil, err
+	}
+	m := &measured{watch: w, window: s.window}
+	m.aborted, err = follow(ctx, o, &s, e, w)
+	w.Stop()
+	if err != nil {
+		return nil, err
+	}
+	p := e.Progress()
+	m.samples, m.devices, m.conns = e.Samples(), append([]string{""}, e.Devices()...), int(p.Connections)
+	m.began = time.Now().Add(-clock.Now().Sub(p.Begin))
+	if m.stopped = p.Stopped > 0; m.stopped {
+		m.window.To = min(m.window.To, p.Stopped)
+		m.window.From = min(m.window.From, m.window.To)
+	}
+	m.summarise(o, &s, p)
+	if countErr == nil {
+		if after, err := counters(context.WithoutCancel(ctx), first); err == nil {
+			sent, received := account(m.samples)
+			m.server = watch.Reconcile(before, after, sent, received)
+		}
+	}
+	m.notes = w.Notes()
+	return m, nil
+}
+
+func (s *shot) engineOptions(o *Options) engine.Options {
+	opt := engine.Options{
+		Arrivals: s.arrivals, Connections: o.Connections, Timeout: o.Timeout, Identity: uint32(rand.Uint64()),
+		CPU: o.CPU - 1, RealTime: o.RealTime,
+	}
+	for _, a := range s.aims {
+		opt.Targets = append(opt.Targets, a.engineTarget())
+	}
+	if c := s.closed; c != nil {
+		rng := rand.New(rand.NewPCG(s.seed, 0x636c6f736564))
+		variants := s.aims[0].variants()
+		opt.Closed = &engine.Closed{
+			Workers: c.Workers, Length: s.window.To, Variant: func() uint16 { return uint16(rng.IntN(variants)) },
+		}
+		if c.Think != (load.Think{}) {
+			opt.Closed.Think = func() time.Duration { return c.Think.Draw(rng) }
+		}
+	}
+	return opt
+}
+
+func (m *measured) summarise(o *Options, s *shot, p engine.Progress) {
+	m.summary = stats.Summarise(m.samples, m.window, stats.Options{
+		Quantiles: s.quantiles, Seed: s.seed, Devices: m.devices, Timeout: o.Timeout,
+		Extra: p.Extra, Reopened: p.Reopened, Closed: s.closed != nil,
+	})
+	from, to := m.began.Add(m.window.From), m.began.Add(m.window.To)
+	l := &m.summary.Ledger
+	m.resources = m.watch.Between(from, to, l.Scheduled, l.Scheduled-l.Refused-l.FailedBefore-l.LostAfter-l.Timeout)
+	m.watch.Fill(m.summary.Series, from)
+	m.facts = m.summary.Facts()
+	f := &m.facts
+	f.PacerCores, f.RunQueueP99, f.Steal = m.resources.Tool.PacerCores, m.resources.Tool.RunQueueP99, m.resources.Host.Steal
+	if whole := clock.Now().Sub(p.Begin).Seconds(); whole > 0 {
+		f.SpinCores = p.Looking.Seconds() / whole
+	}
+	if t := m.resources.Target; t != nil {
+		f.Restarted = t.Restarted
+	}
+}
+
+// account counts what was sent in whole and what was answered, the warm-up included.
+func account(samples []sample.Sample) (sent, received int64) {
+	for i := range samples {
+		if samples[i].Written > 0 {
+			sent++
+		}
+		if samples[i].Answered() {
+			received++
+		}
+	}
+	return sent, received
+}
+
+// counters are the target's own, if it has some that are known.
+func counters(ctx context.Context, a *aim) (watch.Counters, error) {
+	if a.metrics == "" {
+		return watch.Counters{}, watch.ErrUnknownServer
+	}
+	return watch.ServerCounters(ctx, a.metrics)
+}
+
+// result puts what was measured into one.
+func (m *measured) result(o *Options, s *shot, command string) *result.Result {
+	r := &result.Result{
+		Schema: result.Schema, Command: command, Argv: o.Argv, Env: environment(o, s.aims),
+		Start: m.began.Add(m.window.From).UTC().Format(time.RFC3339Nano), Interrupted: m.stopped && len(m.aborted) == 0,
+		Resources: &m.resources,
+	}
+	for _, a := range s.aims {
+		r.Targets = append(r.Targets, a.describe())
+	}
+	m.summary.Fill(r)
+	r.Ledger.Server = m.server
+	r.Load.Seed, r.Load.Warmup, r.Load.Conns, r.Load.Variants = s.seed, m.window.From.Seconds(), m.conns, s.aims[0].variants()
+	for _, a := range s.aims {
+		a.verified(&r.Verify)
+	}
+	return r
+}
+
+// judge fills in the verdict, from the conditions and the rules.
+func (m *measured) judge(r *result.Result, conditions []result.Condition) {
+	r.Thresholds = append(result.CheckAll(conditions, r), m.aborted...)
+	m.facts.Short = result.Shortages(conditions, r)
+	r.Validity = result.Judge(m.facts)
+	r.Exit = result.ExitStatus(r)
+	r.Verdict = result.Verdict(r)
+}

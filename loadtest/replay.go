@@ -1,0 +1,81 @@
+package loadtest
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"sluice/loadtest/load"
+	"sluice/loadtest/payload"
+	"sluice/loadtest/result"
+	"sluice/loadtest/stats"
+)
+
+// ReplayOptions are those of sending a recorded trace again. Load is not used, and a Length of
+// 0 is the whole trace.
+type ReplayOptions struct {
+	RunOptions
+	// Trace is the file, as `sluice serve --record` writes it, or of intervals.
+	Trace string
+	// Speed is how many times as fast as recorded; 0 is 1.
+	Speed float64
+}
+
+// Replay sends the arrivals of a trace at their instants. Each kind of request in it (model,
+// rows, shape, budget) gets payloads of its own, or the recorded ones if the trace has them.
+func Replay(ctx context.Context, o ReplayOptions) (*result.Result, *Detail, error) {
+	o.defaults()
+	if o.Speed == 0 {
+		o.Speed = 1
+	}
+	o.Load = "trace:" + o.Trace
+	if o.Speed != 1 {
+		o.Load += fmt.Sprintf(",speed=%g", o.Speed)
+	}
+	l, err := load.Parse(o.Load)
+	if err != nil {
+		return nil, nil, usage(err)
+	}
+	a, err := locate(ctx, &o.Options, o.Target)
+	if err != nil {
+		return nil, nil, err
+	}
+	models, err := o.models(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	length := time.Duration(0)
+	if o.Length > 0 {
+		length = o.Warmup + o.Length
+	}
+	schedule, err := l.Schedule(load.Options{Seed: o.Seed, Length: length, Warmup: o.Warmup, Models: models})
+	if err != nil {
+		return nil, nil, usage(err)
+	}
+	if schedule.Length <= o.Warmup {
+		return nil, nil, usage(fmt.Errorf("the trace %s lasts %v, which is not longer than the warm-up of %v: set a shorter --warmup", o.Trace, schedule.Length, o.Warmup))
+	}
+	if err := o.parts(ctx, a, schedule); err != nil {
+		return nil, nil, err
+	}
+	s := &shot{
+		aims: []*aim{a}, window: stats.Window{From: o.Warmup, To: schedule.Length + 1}, seed: o.Seed,
+		arrivals: schedule.Arrivals, sha: schedule.SHA256,
+		quantiles: quantiles(o.Quantiles, slices.Concat(o.Thresholds, o.Aborts)), aborts: o.Aborts, conditions: o.Thresholds,
+	}
+	o.View.Title(s.title(o.Load))
+	m, err := fire(ctx, &o.Options, *s)
+	if err != nil {
+		return nil, nil, err
+	}
+	return o.finish(m, s, "replay"), m.detail(), nil
+}
+
+// models are those that the trace may name: the one that was asked for, or all of the target.
+func (o *ReplayOptions) models(ctx context.Context) ([]string, error) {
+	if o.Target.Model != "" {
+		return []string{o.Target.Model}, nil
+	}
+	return payload.Models(ctx, o.Target.URL)
+}

@@ -1,0 +1,146 @@
+package loadtest
+
+import (
+	"context"
+	"errors"
+	"io"
+	"slices"
+	"time"
+
+	"sluice/loadtest/load"
+	"sluice/loadtest/payload"
+	"sluice/loadtest/result"
+	"sluice/loadtest/sample"
+	"sluice/loadtest/stats"
+)
+
+const (
+	// DefaultLoad is sent where nothing is asked for: little, for any server.
+	DefaultLoad = "poisson:200"
+	// DefaultLength is measured where neither the load nor the caller says how long.
+	DefaultLength = 30 * time.Second
+	// DefaultWarmup comes before.
+	DefaultWarmup = 3 * time.Second
+)
+
+// Run loads a target and says how it did. The error is a *payload.UsageError or a
+// *payload.NotReadyError where nothing could be measured; else there is a result, also if the
+// context ended before the run did. The detail is what the result sums up.
+func Run(ctx context.Context, o RunOptions) (*result.Result, *Detail, error) {
+	o.defaults()
+	a, err := prepare(ctx, &o.Options, o.Target)
+	if err != nil {
+		return nil, nil, err
+	}
+	return o.run(ctx, a, "run")
+}
+
+// run loads a target that is ready.
+func (o *RunOptions) run(ctx context.Context, a *aim, command string) (*result.Result, *Detail, error) {
+	s, err := o.shot(a)
+	if err != nil {
+		return nil, nil, err
+	}
+	o.View.Title(s.title(o.Load))
+	m, err := fire(ctx, &o.Options, *s)
+	if err != nil {
+		return nil, nil, err
+	}
+	return o.finish(m, s, command), m.detail(), nil
+}
+
+// Detail is what a result was made of.
+type Detail struct {
+	// Samples are all requests, the warm-up's too.
+	Samples []sample.Sample
+	Window  stats.Window
+	// Start is the wall-clock time of the window's start.
+	Start time.Time
+}
+
+// WriteLog writes a histogram of response latency for each second, in HdrHistogram's log form.
+func (d *Detail) WriteLog(w io.Writer) error {
+	if d == nil {
+		return errors.New("several runs have no log of their own")
+	}
+	return stats.WriteLog(w, d.Samples, d.Window, d.Start, (*sample.Sample).Response)
+}
+
+func (m *measured) detail() *Detail {
+	return &Detail{Samples: m.samples, Window: m.window, Start: m.began.Add(m.window.From)}
+}
+
+// shot draws what is sent.
+func (o *RunOptions) shot(a *aim) (*shot, error) {
+	l, err := load.Parse(o.Load)
+	if err != nil {
+		return nil, usage(err)
+	}
+	if o.Length == 0 {
+		if o.Length = l.Natural(); o.Length == 0 {
+			o.Length = DefaultLength
+		}
+	}
+	s := &shot{
+		aims: []*aim{a}, window: stats.Window{From: o.Warmup, To: o.Warmup + o.Length}, seed: o.Seed,
+		quantiles: quantiles(o.Quantiles, append(o.Thresholds, o.Aborts...)), aborts: o.Aborts, conditions: o.Thresholds,
+	}
+	if c, ok := l.Closed(); ok {
+		s.closed = &c
+		return s, nil
+	}
+	schedule, err := l.Schedule(load.Options{Seed: o.Seed, Length: s.window.To, Warmup: o.Warmup, Variants: a.variants()})
+	if err != nil {
+		return nil, usage(err)
+	}
+	s.arrivals, s.sha = schedule.Arrivals, schedule.SHA256
+	return s, nil
+}
+
+func (o *RunOptions) defaults() {
+	o.Options.defaults()
+	if o.Load == "" {
+		o.Load = DefaultLoad
+	}
+}
+
+func (o *Options) defaults() {
+	if o.View == nil {
+		o.View = silent{}
+	}
+}
+
+// finish makes the result of a run.
+func (o *RunOptions) finish(m *measured, s *shot, command string) *result.Result {
+	r := m.result(&o.Options, s, command)
+	r.Load.Expression, r.Load.SHA256 = o.Load, s.sha
+	m.inTime(r, o.Within)
+	m.judge(r, o.Thresholds)
+	return r
+}
+
+// quantiles are the usual ones and those that are asked for.
+func quantiles(more []float64, conditions []result.Condition) []float64 {
+	all := slices.Concat(stats.DefaultQuantiles, more, result.Quantiles(conditions))
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+func usage(err error) error { return &payload.UsageError{Text: err.Error()} }
+
+// inTime counts the answers that came within a limit.
+func (m *measured) inTime(r *result.Result, within time.Duration) {
+	if within == 0 {
+		return
+	}
+	n := 0
+	for i := range m.samples {
+		if s := &m.samples[i]; s.Intended >= m.window.From && s.Intended < m.window.To && s.Right() && s.Response() <= within {
+			n++
+		}
+	}
+	r.Load.Within = float64(within) / float64(time.Millisecond)
+	if d := m.window.Length().Seconds(); d > 0 {
+		r.Load.InTime = float64(n) / d
+	}
+}

@@ -1,0 +1,93 @@
+package loadtest
+
+import (
+	"fmt"
+	"time"
+
+	"sluice/loadtest/engine"
+	"sluice/loadtest/live"
+	"sluice/loadtest/result"
+	"sluice/loadtest/sample"
+	"sluice/loadtest/stats"
+)
+
+// View is told what happens while a test goes on. Its methods are called from one goroutine
+// at a time, and should return soon.
+type View interface {
+	// Title says what is done to whom.
+	Title(text string)
+	// Show is called four times a second while requests are sent.
+	Show(s live.Snapshot)
+	// Note is a line that stays.
+	Note(text string)
+}
+
+// silent is the view where there is none.
+type silent struct{}
+
+func (silent) Title(string)       {}
+func (silent) Show(live.Snapshot) {}
+func (silent) Note(string)        {}
+
+// title is the first line of the view.
+func (s *shot) title(expression string) string {
+	t := s.aims[0].describe()
+	text := fmt.Sprintf("%s  seed %d  target %s", expression, s.seed, t.URL)
+	if t.Model != "" {
+		text += " " + t.Model
+	}
+	if t.Version != "" {
+		text += " v" + t.Version
+	}
+	if t.PID > 0 {
+		text += fmt.Sprintf(" (pid %d)", t.PID)
+	}
+	return text
+}
+
+// snapshot is what the view shows.
+func (f *follower) snapshot(s stats.Snapshot, p engine.Progress) live.Snapshot {
+	out := live.Snapshot{
+		Phase: f.s.phase, Elapsed: s.Elapsed - s.Window.From, Total: s.Window.Length(),
+		Offered: s.Offered, Sent: s.Sent, Good: s.Good, InFlight: s.InFlight, Late: s.Late, Lag: milliseconds(s.LagP99),
+		Response: clockOf(s.Recent.Response, s.Response), Service: clockOf(s.Recent.Service, s.Service),
+		OK: s.Outcomes[sample.OK], Wrong: s.Outcomes[sample.Wrong], Rejected: s.Outcomes[sample.Rejected],
+		ClientErr: s.Outcomes[sample.ClientError], ServerErr: s.Outcomes[sample.ServerError], Timeout: s.Outcomes[sample.Timeout],
+		Refused: s.Outcomes[sample.Refused], Unsent: s.Outcomes[sample.Unsent], Lost: s.Outcomes[sample.Lost], Extra: p.Extra,
+		Verified: s.Verified, Batch: s.BatchMean, GPU: -1, Spills: -1, Sheds: -1,
+	}
+	if s.Elapsed < s.Window.From {
+		out.Phase, out.Elapsed, out.Total = "warm-up", s.Elapsed, s.Window.From
+		if f.s.phase != "" {
+			out.Phase = f.s.phase + ", warm-up"
+		}
+	}
+	out.Elapsed = min(out.Elapsed, out.Total)
+	for _, stage := range s.Stages {
+		out.Stages = append(out.Stages, live.Stage{Name: stage.Name, Mean: milliseconds(stage.Mean)})
+	}
+	if all := f.w.Series(); len(all) > 0 {
+		last := all[len(all)-1]
+		out.ToolCores, out.TargetCores, out.RSS = last.Tool.Cores, last.Target.Cores, last.Target.RSS
+		if r := last.Rates; r != nil {
+			out.GPU = r.GPU
+		}
+	}
+	if c := f.s.conditions; len(c) > 0 {
+		out.Objective, out.Light = c[0].Text, live.Holds
+		if len(result.Aborts(c[:1], f.live.Series())) > 0 {
+			out.Light = live.Fails
+		}
+	}
+	return out
+}
+
+func clockOf(second, all stats.LiveLatency) live.Clock {
+	return live.Clock{Second: quantilesOf(second), All: quantilesOf(all)}
+}
+
+func quantilesOf(l stats.LiveLatency) live.Quantiles {
+	return live.Quantiles{P50: milliseconds(l.P50), P99: milliseconds(l.P99), P999: milliseconds(l.P999), Max: milliseconds(l.Max)}
+}
+
+func milliseconds(ms float64) time.Duration { return time.Duration(ms * float64(time.Millisecond)) }
