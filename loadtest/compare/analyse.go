@@ -19,9 +19,9 @@ import (
 // quite the ratio of the two figures of the whole run that stand beside it: the two sides of a
 // pair share what disturbs the machine, the whole runs do less.
 //
-// Detectable is the difference that would have been shown in four of five such runs: as far
-// from 1 as the outer end of the control's interval, or as Holm's strictest step asks,
-// whichever is further, and 0.84 standard errors more.
+// Detectable is the difference that this run, its noise being what it was, would have shown with
+// a chance of four in five: as far from 1 as the outer end of the control's interval, or as
+// Holm's strictest step asks, whichever is further, and 0.84 standard errors more.
 func Analyse(samples []sample.Sample, d *Design, o Options) *result.AB {
 	o = o.withDefaults()
 	cells := gather(samples, d)
@@ -32,11 +32,11 @@ func Analyse(samples []sample.Sample, d *Design, o Options) *result.AB {
 	} else {
 		latencies, cpu = mixedPairs(cells), mixedCPU(cells, o.CPU)
 	}
-	whole := joined(latencies.tested)
+	latencies.whole, cpu.whole = joined(latencies.tested), joined(cpu.tested)
 	ab := &result.AB{Mode: d.Mode.String(), Blocks: d.Blocks, Metrics: []result.Ratio{}}
 	for s, l := range []*result.Latency{&ab.A, &ab.B} {
-		slices.Sort(whole[s].latencies)
-		*l = latency(whole[s].latencies)
+		slices.Sort(latencies.whole[s].latencies)
+		*l = latency(latencies.whole[s].latencies)
 	}
 	a := analysis{ab: ab, resamples: o.Resamples, rng: rand.New(rand.NewPCG(o.Seed, 1))}
 	for _, m := range latencyMetrics() {
@@ -88,9 +88,8 @@ func (a *analysis) compare(m metric, p pairs) {
 	if most := max(size, controlSize); most > 1 {
 		a.note("%s: up to %d pairs are pooled to one observation, as each alone has too few samples", m.name, most)
 	}
-	whole := joined(p.tested)
 	r := result.Ratio{
-		Name: m.name, Unit: m.unit, A: m.value(whole[0]), B: m.value(whole[1]), Observations: e.n, ControlObservations: control.n,
+		Name: m.name, Unit: m.unit, A: m.value(p.whole[0]), B: m.value(p.whole[1]), Observations: e.n, ControlObservations: control.n,
 		Ratio: math.Exp(e.mean), Lo: math.Exp(e.lo), Hi: math.Exp(e.hi),
 	}
 	if control.known {
@@ -120,9 +119,8 @@ func (a *analysis) failures(p pairs) {
 	}
 	units, _ = differences(slices.Concat(p.controls[0], p.controls[1]))
 	control := estimated(units, 0, a.resamples, a.rng)
-	whole := joined(p.tested)
 	a.ab.Failures = &result.Difference{
-		A: share(whole[0]), B: share(whole[1]), Difference: e.mean, Lo: e.lo, Hi: e.hi,
+		A: share(p.whole[0]), B: share(p.whole[1]), Difference: e.mean, Lo: e.lo, Hi: e.hi,
 		AADifference: control.mean, AALo: control.lo, AAHi: control.hi,
 	}
 	a.found = append(a.found, finding{tested: e, control: control, more: "B fails more often", less: "B fails less often", scale: func(v float64) float64 { return v }})
@@ -136,17 +134,17 @@ func (a *analysis) decide() {
 	}
 	significant := holm(chances)
 	for i, f := range a.found {
+		e := f.tested
+		noise := max(math.Abs(f.control.lo), math.Abs(f.control.hi))
 		verdict := none
-		e, aa := f.tested, f.control
-		excludes := func(x estimate, v float64) bool { return v < x.lo || v > x.hi }
-		if significant[i] && excludes(e, 0) && aa.known && excludes(aa, e.mean) {
+		if excludes := e.lo > 0 || e.hi < 0; excludes && significant[i] && f.control.known && math.Abs(e.mean) > noise {
 			verdict = f.more
 			if e.mean < 0 {
 				verdict = f.less
 			}
 		}
 		strictest := studentBeyond(familyAlpha/float64(len(a.found)), e.df) * e.se
-		detectable := f.scale(max(strictest, math.Abs(aa.lo), math.Abs(aa.hi)) + power80*e.se)
+		detectable := f.scale(max(strictest, noise) + power80*e.se)
 		if i < len(a.ab.Metrics) {
 			a.ab.Metrics[i].Verdict, a.ab.Metrics[i].Detectable = verdict, detectable
 		} else {

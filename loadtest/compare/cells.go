@@ -1,6 +1,7 @@
 package compare
 
 import (
+	"slices"
 	"time"
 
 	"sluice/loadtest/sample"
@@ -8,7 +9,8 @@ import (
 
 // side is what one side of a pair measured.
 type side struct {
-	latencies []float64 // response of right answers, in ms
+	// latencies are the response times of right answers, in ms, ascending but where sides were pooled.
+	latencies []float64
 	sent      int
 	failed    int     // without a right answer
 	good      int     // right answers, those of the guard time too: the CPU was used for both
@@ -25,7 +27,7 @@ const (
 // cell is what happened in a block, by target and part. In block mode all but one are empty.
 type cell [2][3]side
 
-// gather sorts the samples into blocks.
+// gather puts the samples into blocks.
 func gather(samples []sample.Sample, d *Design) []cell {
 	cells := make([]cell, d.Blocks)
 	for i := range samples {
@@ -51,6 +53,13 @@ func gather(samples []sample.Sample, d *Design) []cell {
 		default:
 			at.sent++
 			at.failed++
+		}
+	}
+	for i := range cells {
+		for t := range cells[i] {
+			for _, s := range cells[i][t] {
+				slices.Sort(s.latencies)
+			}
 		}
 	}
 	return cells

@@ -8,9 +8,9 @@
 // package has no clock, no socket and no goroutine; all that is random comes from a seed.
 //
 // A verdict is given only if three things hold: the 95 % interval of the ratio excludes 1; the
-// ratio is outside of the interval of the control; and the difference survives Holm's correction
-// for the number of metrics (S. Holm, A simple sequentially rejective multiple test procedure,
-// Scandinavian Journal of Statistics 6, 1979), so that a run with many metrics invents no more
-// differences than a run with one. Else the answer is that no difference was shown, and how
-// large one would have had to be.
+// ratio is further from 1 than either end of the control's interval; and the difference
+// survives Holm's correction for the number of metrics (S. Holm, A simple sequentially rejective
+// multiple test procedure, Scandinavian Journal of Statistics 6, 1979), so that a run with many
+// metrics invents no more differences than a run with one. Else the answer is that no
+// difference was shown, and how large one would have had to be.
 package compare

@@ -6,6 +6,7 @@ type pair [2]side
 // pairs are those of a run, in order of time: of A and B, and of each target with itself.
 type pairs struct {
 	tested   []pair
+	whole    pair // all that are tested, pooled
 	controls [2][]pair
 }
 
@@ -93,8 +94,11 @@ func (p pair) addTo(all []pair) []pair {
 	return append(all, p)
 }
 
-// joined pools pairs.
+// joined pools pairs. One alone is returned as it is.
 func joined(all []pair) (whole pair) {
+	if len(all) == 1 {
+		return all[0]
+	}
 	for s := range whole {
 		w := &whole[s]
 		for i := range all {

@@ -195,3 +195,16 @@ func TestParseMode(t *testing.T) {
 	f("block:10ms", 0, 0, "at least 50ms")
 	f("request:1s", 0, 0, "only block")
 }
+
+// FuzzParseMode: what is read is usable as it is.
+func FuzzParseMode(f *testing.F) {
+	for _, s := range []string{"block", "block:1s", "request", "mirror", "block:-1s", "mirror:"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		m, d, err := ParseMode(text)
+		if o := (Options{Mode: m, Block: d, Length: 100 * time.Hour}).withDefaults(); err == nil && d < 6*time.Hour && o.validate() != nil {
+			t.Errorf("%q is read as %v and %v, and refused later: %v", text, m, d, o.validate())
+		}
+	})
+}

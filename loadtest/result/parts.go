@@ -156,7 +156,7 @@ type Ratio struct {
 	Ratio float64 `json:"ratio"`
 	Lo    float64 `json:"lo"`
 	Hi    float64 `json:"hi"`
-	// AARatio compares A with itself in the same run.
+	// AARatio compares targets with themselves in the same run: A, and B where it has a part of its own.
 	AARatio float64 `json:"aa_ratio"`
 	AALo    float64 `json:"aa_lo"`
 	AAHi    float64 `json:"aa_hi"`

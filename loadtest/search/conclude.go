@@ -63,7 +63,7 @@ func (s *searcher) interval() (lo, hi float64, why string) {
 		squares += (g - mean) * (g - mean)
 	}
 	if len(s.goods) == 1 {
-		half := 1.96 * math.Sqrt(mean/s.o.ConfirmLength.Seconds())
+		half := 1.96 * math.Sqrt(mean/s.o.length(s.out.Capacity, s.o.ConfirmLength).Seconds())
 		return mean - half, mean + half, "interval from the count of right answers in the only confirmation"
 	}
 	half := student975(len(s.goods)-1) * math.Sqrt(squares/(n-1)/n)

@@ -48,8 +48,8 @@ func (s *searcher) guess() float64 {
 }
 
 // confirmAt makes all confirmations at a rate. Each must hold the objective as counted, and all
-// together must pass with 99 % confidence: so the rate is as certain as if each had, in a
-// third of the time. The first that does not hold ends it.
+// together must pass with 99 % confidence, which one alone could seldom tell near the capacity.
+// The first that does not hold ends it.
 func (s *searcher) confirmAt(ctx context.Context, rate float64) (held bool, err error) {
 	s.goods = s.goods[:0]
 	p := point{rate: rate}
@@ -72,12 +72,11 @@ func (s *searcher) confirmAt(ctx context.Context, rate float64) (held bool, err 
 		if p.outcome == inconclusive && s.o.Objective.held(m) {
 			p.outcome = pass
 		}
-		if together, why := s.o.Objective.judge(p.m); i > 0 && p.outcome == pass || together == fail {
-			record.Why += fmt.Sprintf("; in %d runs together %s", i+1, why)
-			if i+1 == s.o.Confirmations || together == fail {
-				p.outcome = together
-			}
-		} else if s.o.Confirmations == 1 {
+		together, all := s.o.Objective.judge(p.m)
+		if i > 0 {
+			record.Why += fmt.Sprintf("; in %d runs together %s", i+1, all)
+		}
+		if p.outcome == pass && (together == fail || i+1 == s.o.Confirmations) {
 			p.outcome = together
 		}
 		s.report(record, p.outcome)

@@ -79,7 +79,8 @@ func Find(ctx context.Context, o Options, probe Probe) (*result.Capacity, error)
 }
 
 func (s *searcher) search(ctx context.Context) error {
-	s.allowed = s.o.MaxRuns - s.o.Confirmations
+	// The confirmations may need more than one try.
+	s.allowed = s.o.MaxRuns - max(s.o.Confirmations, min(3*s.o.Confirmations, s.o.MaxRuns/2))
 	for _, phase := range []func(context.Context) error{s.grid, s.narrow} {
 		if err := phase(ctx); err != nil && !errors.Is(err, errSpent) {
 			return err
