@@ -102,7 +102,7 @@ func (o *ABOptions) prepare(ctx context.Context) (a, b *aim, err error) {
 func (m *measured) mirrored(ab *result.AB) {
 	for i := 0; i+1 < len(m.samples); i += 2 {
 		one, other := &m.samples[i], &m.samples[i+1]
-		compared := one.Flags&other.Flags&sample.Verified != 0
+		compared := one.Target != other.Target && one.Flags&other.Flags&sample.Verified != 0 // a control pair has one target
 		if !compared || one.Intended < m.window.From || one.Intended >= m.window.To {
 			continue
 		}
