@@ -108,6 +108,7 @@ func (e *Engine) open(target int) bool {
 		return false
 	}
 	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
+	_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1)
 	if err := unix.Connect(fd, s.address); err != nil && err != unix.EINPROGRESS {
 		_ = unix.Close(fd)
 		return false

@@ -15,19 +15,20 @@ import (
 // Engine is one run. Its exported methods may be called from any goroutine; all else belongs
 // to the one that runs it.
 type Engine struct {
-	opt     Options
-	begin   clock.Instant
-	now     clock.Instant // of the present round
-	epoll   int
-	event   [maxEvents]unix.EpollEvent
-	conns   []*conn
-	servers []server
-	in      []byte // what a socket gave
-	answer  Answer // that is being checked
-	ids     identities
-	thread  thread
-	plan    plan
-	stopped bool // by its context: nothing more is due
+	opt      Options
+	begin    clock.Instant
+	now      clock.Instant // of the present round
+	epoll    int
+	event    [maxEvents]unix.EpollEvent
+	conns    []*conn
+	servers  []server
+	in       []byte // what a socket gave
+	arrivals reader
+	answer   Answer // that is being checked
+	ids      identities
+	thread   thread
+	plan     plan
+	stopped  bool // by its context: nothing more is due
 
 	samples []sample.Sample
 	holder  []int32         // of a request that is on its way: its connection
@@ -103,6 +104,7 @@ func (e *Engine) Run(ctx context.Context) (err error) {
 		}
 	}
 	e.connectAll()
+	e.arrivals.align()
 	e.begin = clock.Now()
 	e.published.begun.Store(int64(e.begin) + 1)
 	e.loop()
@@ -119,7 +121,9 @@ func (e *Engine) loop() {
 	over := clock.Never
 	for {
 		e.now = clock.Now()
-		e.thread.rest(e.now)
+		if e.thread.rest(e.now) {
+			e.arrivals.align()
+		}
 		if e.cancelled.Load() && !e.stopped {
 			e.stopped, over = true, e.now.Add(afterStop)
 			e.published.stopped.Store(int64(max(e.now.Sub(e.begin), 1)))

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"time"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -37,7 +36,7 @@ func (e *Engine) happened(event *unix.EpollEvent) {
 
 // receive reads what there is. An answer that is whole in one read is looked at where it lies.
 func (e *Engine) receive(c *conn) {
-	n, errno := read(c.fd, e.in)
+	n, stamp, errno := e.arrivals.read(c.fd, e.in)
 	if errno == unix.EAGAIN {
 		return
 	}
@@ -48,7 +47,7 @@ func (e *Engine) receive(c *conn) {
 		e.closeConn(c)
 		return
 	}
-	at := clock.Now().Sub(e.begin)
+	at := e.came(c, stamp)
 	if n <= 0 {
 		e.ending(c, at, errno == 0)
 		return
@@ -63,6 +62,19 @@ func (e *Engine) receive(c *conn) {
 	}
 	c.in = append(c.in, e.in[:n]...)
 	e.parse(c, c.in, at, false)
+}
+
+// came is when the bytes that were just read had arrived, as the kernel says: so an answer is not
+// timed by when the engine found the time to read it. Where the kernel does not say, or says
+// what cannot be, it is now.
+func (e *Engine) came(c *conn, stamp clock.Instant) time.Duration {
+	now := clock.Now()
+	at := stamp.Sub(e.begin)
+	s := &e.samples[c.request]
+	if stamp == 0 || stamp > now || at < s.Written || at < s.First {
+		return now.Sub(e.begin)
+	}
+	return at
 }
 
 // ending ends a request whose connection has: well, if its answer ends there too.
@@ -203,18 +215,4 @@ func (e *Engine) check(c *conn, a *answer, i int) (outcome sample.Outcome, extra
 	}
 	s.Flags |= sample.Verified
 	return sample.Wrong, false
-}
-
-// read does not block, so the runtime need not hear of it.
-func read(fd int, b []byte) (int, unix.Errno) {
-	for {
-		n, _, errno := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), unix.MSG_DONTWAIT, 0, 0)
-		if errno == unix.EINTR {
-			continue
-		}
-		if errno != 0 {
-			return 0, errno
-		}
-		return int(n), 0
-	}
 }

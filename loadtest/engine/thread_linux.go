@@ -42,10 +42,11 @@ func (t *thread) take(o *Options) {
 	t.setUp()
 }
 
-// rest lets the runtime have the processor if it is time. It usually gives it back at once.
-func (t *thread) rest(now clock.Instant) {
+// rest lets the runtime have the processor if it is time, and says whether it was. It usually
+// gives it back at once.
+func (t *thread) rest(now clock.Instant) bool {
 	if now.Sub(t.last) < restEvery {
-		return
+		return false
 	}
 	t.last = now
 	runtime.Gosched()
@@ -53,6 +54,7 @@ func (t *thread) rest(now clock.Instant) {
 		t.release()
 		t.setUp()
 	}
+	return true
 }
 
 func (t *thread) setUp() {

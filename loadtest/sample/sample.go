@@ -73,7 +73,8 @@ type Sample struct {
 	// from here. Noticed is when the generator saw that it was due: what lies between is its
 	// own fault. Written is when it was handed to the kernel, right before the call that took its
 	// last byte; between Noticed and Written a request may wait for a free connection. First and
-	// Last are when the first and the last byte of the answer were read. What did not happen is 0.
+	// Last are when the kernel got the first and the last bytes of the answer, whenever the
+	// generator read them. What did not happen is 0.
 	Intended, Noticed, Written, First, Last time.Duration
 	// Server are the stages that the server tells of, in microseconds; 0 if it does not.
 	Server [Stages]uint32
