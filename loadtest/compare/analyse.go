@@ -34,10 +34,10 @@ func Analyse(samples []sample.Sample, d *Design, o Options) *result.AB {
 	}
 	latencies.whole, cpu.whole = joined(latencies.tested), joined(cpu.tested)
 	ab := &result.AB{Mode: d.Mode.String(), Blocks: d.Blocks, Metrics: []result.Ratio{}}
-	for s, l := range []*result.Latency{&ab.A, &ab.B} {
+	for s := range latencies.whole {
 		slices.Sort(latencies.whole[s].latencies)
-		*l = latency(latencies.whole[s].latencies)
 	}
+	ab.A, ab.B = sides(samples, d, o.Seed)
 	a := analysis{ab: ab, resamples: o.Resamples, rng: rand.New(rand.NewPCG(o.Seed, 1))}
 	for _, m := range latencyMetrics() {
 		if n := min(ab.A.N, ab.B.N); n < int64(m.need) {

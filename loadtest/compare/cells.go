@@ -4,7 +4,9 @@ import (
 	"slices"
 	"time"
 
+	"sluice/loadtest/result"
 	"sluice/loadtest/sample"
+	"sluice/loadtest/stats"
 )
 
 // side is what one side of a pair measured.
@@ -75,4 +77,17 @@ func (c *cell) only() (s side, target, part int) {
 		}
 	}
 	return side{}, 0, 0
+}
+
+// sides sums up the response latency of each target, without guard time and control.
+func sides(samples []sample.Sample, d *Design, seed uint64) (a, b result.Latency) {
+	var columns [2]stats.Column
+	for i := range samples {
+		s := &samples[i]
+		if _, ok := d.block(s.Intended); ok && s.Target < 2 && s.Group == 0 && s.Outcome == sample.OK {
+			columns[s.Target].Add(s.Intended-d.Warmup, s.Response())
+		}
+	}
+	length, o := time.Duration(d.Blocks)*d.Block, stats.Options{Seed: seed}
+	return columns[0].Latency(length, o), columns[1].Latency(length, o)
 }

@@ -4,7 +4,7 @@ import (
 	"math"
 	"slices"
 
-	"sluice/loadtest/result"
+	"sluice/loadtest/stats"
 )
 
 // metric is a quantity of which B's is compared with A's.
@@ -31,7 +31,7 @@ const beyond = 3
 func quantileMetric(name string, q float64) metric {
 	least := int(math.Ceil(beyond/(1-q) - 1e-9))
 	return metric{
-		name: name, unit: "ms", need: samplesFor(q),
+		name: name, unit: "ms", need: int(stats.EarlyStop(q, 0, stats.Confidence)),
 		enough: func(s side) bool { return len(s.latencies) >= least },
 		value: func(s side) float64 {
 			sorted := s.latencies
@@ -100,51 +100,7 @@ func (m metric) logRatios(lists ...[]pair) (ratios []float64, size int) {
 	return ratios, pairs / max(groups, 1)
 }
 
-// samplesFor is how many samples a quantile takes: the least number of which the largest is
-// beyond the quantile with 99 % confidence, as in MLPerf's early stopping.
-func samplesFor(q float64) int { return int(math.Ceil(math.Log(0.01) / math.Log(q))) }
-
 // atQuantile is the nearest rank.
 func atQuantile(sorted []float64, q float64) float64 {
 	return sorted[max(0, int(math.Ceil(q*float64(len(sorted))))-1)]
-}
-
-// latency sums up a side for the report.
-func latency(sorted []float64) result.Latency {
-	l := result.Latency{N: int64(len(sorted)), Quantiles: []result.Quantile{}}
-	if len(sorted) == 0 {
-		return l
-	}
-	for _, v := range sorted {
-		l.Mean += v / float64(len(sorted))
-	}
-	l.Min, l.Max = sorted[0], sorted[len(sorted)-1]
-	for _, q := range []float64{0.5, 0.9, 0.95, 0.99, 0.999} {
-		if need := samplesFor(q); len(sorted) < need {
-			l.Refused = append(l.Refused, result.Refusal{Q: q, Need: int64(need)})
-			continue
-		}
-		l.Quantiles = append(l.Quantiles, result.Quantile{Q: q, Ms: atQuantile(sorted, q)})
-	}
-	l.Spectrum = spectrum(sorted)
-	return l
-}
-
-const spectrumPoints = 200
-
-// spectrum is the whole curve: X is 1/(1-p), from 1 for the fastest answer to their number for
-// the slowest in equal steps of its logarithm, Y the latency in ms.
-func spectrum(sorted []float64) []result.Point {
-	n := float64(len(sorted))
-	points := make([]result.Point, 0, spectrumPoints)
-	last := 0
-	for i := range spectrumPoints {
-		x := math.Pow(n, float64(i)/(spectrumPoints-1))
-		rank := min(1+int(math.Round(n*(1-1/x))), len(sorted))
-		if rank != last {
-			points = append(points, result.Point{X: n / (n - float64(rank) + 1), Y: sorted[rank-1]})
-			last = rank
-		}
-	}
-	return points
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"strings"
+
+	"sluice/loadtest/stats"
 )
 
 type outcome uint8
@@ -31,7 +33,7 @@ func (b Objective) judge(m Measured) (outcome, string) {
 		return fail, fmt.Sprintf("%d of %d answers were wrong", m.Wrong, m.N)
 	}
 	errs := float64(m.Errors) / float64(m.N)
-	if above(m.Errors, m.N, b.Errors) <= alpha {
+	if stats.AtLeast(m.Errors, m.N, b.Errors) <= alpha {
 		return fail, fmt.Sprintf("%s of %d requests failed (limit %s)", percent(errs), m.N, percent(b.Errors))
 	}
 	allowed := 1 - b.Quantile
@@ -42,9 +44,9 @@ func (b Objective) judge(m Measured) (outcome, string) {
 		over += fmt.Sprintf(", in clusters that make them worth %d", n)
 	}
 	switch {
-	case above(int64(float64(m.Over)/deff), n, allowed) <= alpha:
+	case stats.AtLeast(int64(float64(m.Over)/deff), n, allowed) <= alpha:
 		return fail, fmt.Sprintf("%s (limit %s)", over, percent(allowed))
-	case below(int64(math.Ceil(float64(m.Over)/deff)), n, allowed) > alpha:
+	case stats.AtMost(int64(math.Ceil(float64(m.Over)/deff)), n, allowed) > alpha:
 		return inconclusive, fmt.Sprintf("%s: too few to tell from %s", over, percent(allowed))
 	case errs > b.Errors:
 		return inconclusive, fmt.Sprintf("%s of %d requests failed: too few to tell from %s", percent(errs), m.N, percent(b.Errors))

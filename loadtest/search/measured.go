@@ -1,5 +1,7 @@
 package search
 
+import "sluice/loadtest/stats"
+
 // Measured is what a probe found. Counts are of the measured window; a warm-up, which also
 // lets the backlog of the probe before it drain, is the probe function's business.
 type Measured struct {
@@ -80,5 +82,5 @@ func (m Measured) overShare() float64 { return float64(m.Over) / float64(max(m.N
 
 // overload says that errors show a target which cannot keep up, so that no higher rate can do better.
 func (m Measured) overload(errorLimit float64) bool {
-	return m.N > 0 && m.Errors > m.Wrong && above(m.Errors, m.N, errorLimit) <= alpha
+	return m.N > 0 && m.Errors > m.Wrong && stats.AtLeast(m.Errors, m.N, errorLimit) <= alpha
 }
