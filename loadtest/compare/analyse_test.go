@@ -154,8 +154,8 @@ func TestFailures(t *testing.T) {
 		t.Errorf("%+v", f)
 	}
 	ab = compared(t, world{ratio: 1, failA: 1, failB: 1}, Block, 100, 1)
-	if len(ab.Metrics) != 0 || len(ab.Notes) == 0 || ab.A.N != 0 || !strings.HasPrefix(Verdict(ab), "nothing could be compared") {
-		t.Errorf("all failed: %+v, %q", ab, Verdict(ab))
+	if len(ab.Metrics) != 0 || len(ab.Notes) == 0 || ab.A.N != 0 {
+		t.Errorf("all failed: %+v", ab)
 	}
 }
 
@@ -210,17 +210,6 @@ func TestTooFew(t *testing.T) {
 	}
 	if got := Analyse(nil, &Design{Block: time.Second, Blocks: 16}, Options{}); len(got.Metrics) != 0 || len(got.Notes) != 4 {
 		t.Errorf("no samples: %+v", got)
-	}
-}
-
-func TestVerdictSentence(t *testing.T) {
-	ab := compared(t, world{ratio: 1.5}, Block, 300, 1)
-	if got := Verdict(ab); !strings.HasPrefix(got, "B is slower: p50 +") || strings.Count(got, "slower") != 1 || strings.Contains(got, none) {
-		t.Error(got)
-	}
-	ab = compared(t, world{ratio: 1}, Block, 300, 1)
-	if got := Verdict(ab); !strings.HasPrefix(got, "no difference shown; the smallest detectable was ") || !strings.Contains(got, "(p99)") {
-		t.Error(got)
 	}
 }
 

@@ -202,11 +202,11 @@ func TestVerdict(t *testing.T) {
 		r.Ledger = Ledger{Closed: true}
 		r.AB = &AB{Metrics: []Ratio{{Name: "mean", Verdict: "no difference shown"}, {Name: "p50", Ratio: 1.06, Lo: 1.04, Hi: 1.08, Verdict: "B is slower"}}}
 	})
-	f("no difference shown; the smallest that the run could have shown is 2.5 %: valid", func(r *Result) {
+	f("no difference shown; the smallest that the run could have shown is 2.5 % of p50: valid", func(r *Result) {
 		r.Ledger = Ledger{Closed: true}
-		r.AB = &AB{Metrics: []Ratio{{Verdict: "no difference shown", Detectable: 0.1}, {Verdict: "no difference shown", Detectable: 0.025}}}
+		r.AB = &AB{Metrics: []Ratio{{Verdict: "no difference shown", Detectable: 0.1}, {Name: "p50", Verdict: "no difference shown", Detectable: 0.025}}}
 	})
-	f("no difference shown: valid", func(r *Result) { r.Ledger, r.AB = Ledger{Closed: true}, &AB{} })
+	f("nothing could be compared, for want of right answers: valid", func(r *Result) { r.Ledger, r.AB = Ledger{Closed: true}, &AB{} })
 }
 
 func TestFiguresForPeople(t *testing.T) {

@@ -125,19 +125,29 @@ func (c *Capacity) headline() string {
 	return text
 }
 
-// headline is the first metric that shows a difference, or says that none does.
+// headline is every metric that shows a difference, or says that none does and how small one
+// could have been seen.
 func (ab *AB) headline() string {
-	least := 0.0
+	var shown []string
+	least, of := 0.0, ""
 	for _, m := range ab.Metrics {
 		if m.Verdict != "" && m.Verdict != "no difference shown" {
-			return fmt.Sprintf("%s: %s of B is %s times that of A (%s to %s)", m.Verdict, m.Name, significant(m.Ratio, 3), significant(m.Lo, 3), significant(m.Hi, 3))
+			shown = append(shown, fmt.Sprintf("%s: %s of B is %s times that of A (%s to %s)", m.Verdict, m.Name, significant(m.Ratio, 3), significant(m.Lo, 3), significant(m.Hi, 3)))
 		}
-		if least == 0 || m.Detectable > 0 && m.Detectable < least {
-			least = m.Detectable
+		if m.Detectable > 0 && (least == 0 || m.Detectable < least) {
+			least, of = m.Detectable, m.Name
 		}
 	}
-	if least == 0 {
+	if f := ab.Failures; f != nil && f.Verdict != "" && f.Verdict != "no difference shown" {
+		shown = append(shown, fmt.Sprintf("%s: %s of its requests, A %s", f.Verdict, Percent(f.B), Percent(f.A)))
+	}
+	switch {
+	case len(shown) > 0:
+		return strings.Join(shown, "; ")
+	case len(ab.Metrics) == 0:
+		return "nothing could be compared, for want of right answers"
+	case least == 0:
 		return "no difference shown"
 	}
-	return fmt.Sprintf("no difference shown; the smallest that the run could have shown is %s", Percent(least))
+	return fmt.Sprintf("no difference shown; the smallest that the run could have shown is %s of %s", Percent(least), of)
 }
