@@ -3,35 +3,13 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
-	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
-	"sluice/internal/clock"
+	"sluice/loadtest/result"
 )
-
-func TestReadAnswer(t *testing.T) {
-	f := func(text string, want answer) {
-		t.Helper()
-		if got, err := readAnswer([]byte(text)); err != nil || got != want {
-			t.Errorf("%q: %+v, %v; want %+v", text, got, err, want)
-		}
-	}
-	const head = "HTTP/1.1 429 Too Many Requests\r\nContent-Length: 12\r\nX: y\r\n\r\n"
-	f("", answer{})
-	f(head[:40], answer{})
-	f(head+"01234567890", answer{429, 0, 12})
-	f(head+"012345678901", answer{429, len(head) + 12, 12})
-	f("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", answer{200, 38, 0})
-	if _, err := readAnswer([]byte("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")); err == nil {
-		t.Error("an answer without a length is taken")
-	}
-}
 
 func TestQuantiles(t *testing.T) {
 	values := []float64{1, 2, 3, 4, 5, 6, 7, 8, 9, 10}
@@ -65,24 +43,6 @@ func TestChoose(t *testing.T) {
 	}
 	if _, err := choose("jsn"); err == nil || !strings.Contains(err.Error(), `"jsn"`) {
 		t.Errorf("an unknown part: %v", err)
-	}
-}
-
-// The requests are read by the gateway's own decoder in its tests; here, that they are
-// framed as they say.
-func TestRequestsAreFramed(t *testing.T) {
-	for _, r := range []request{binaryRequest("m"), jsonRequest("m"), binaryRequest("m").within(20)} {
-		wire := r.wire("host:1")
-		head, body, ok := bytes.Cut(wire, headEnd)
-		if !ok || !bytes.Contains(head, fmt.Appendf(nil, "Content-Length: %d", len(body))) || !bytes.HasPrefix(head, []byte("POST /v2/models/m/infer HTTP/1.1\r\nHost: host:1\r\n")) {
-			t.Errorf("%s: %q", r.name, head)
-		}
-	}
-	r := binaryRequest("m")
-	var meta struct{ Inputs []struct{ Shape []int } }
-	length := number([]byte(r.headers[1][1]))
-	if err := json.Unmarshal(r.body[:length], &meta); err != nil || meta.Inputs[0].Shape[1]*4 != len(r.body)-length {
-		t.Errorf("binary body: %+v, %v, %d bytes after the head", meta, err, len(r.body)-length)
 	}
 }
 
@@ -151,62 +111,40 @@ func TestCapacityOfTheHeavyModel(t *testing.T) {
 	f(10, 100)
 }
 
-// stub answers every request after a delay, with every tenth refused.
-func stub(t *testing.T, delay time.Duration) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+// A figure is marked if any of its runs is invalid, and the reasons of one are told.
+func TestDoubts(t *testing.T) {
+	good, bad := openResult{Validity: result.Validity{Valid: true}}, openResult{Validity: result.Validity{Reasons: []string{"it was late"}}}
+	var d doubts
+	if got := d.mark("a", validities([]openResult{good, good})); got != "" {
+		t.Errorf("two valid runs: %q", got)
 	}
-	n := 0
-	s := http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		<-time.After(delay)
-		w.Header().Set("Content-Length", "2")
-		if n++; n%10 == 0 {
-			w.WriteHeader(http.StatusTooManyRequests)
-		}
-		_, _ = w.Write([]byte("ok"))
-	})}
-	served := make(chan struct{})
-	go func() {
-		defer close(served)
-		_ = s.Serve(l)
-	}()
-	t.Cleanup(func() {
-		s.Close()
-		<-served
-	})
-	return l.Addr().String()
+	if got := d.mark("b", validities([]openResult{good, bad}, []openResult{bad})); got != " (INVALID 2 of 3)" {
+		t.Errorf("one valid run of three: %q", got)
+	}
+	var out strings.Builder
+	d.print(&out)
+	if got := out.String(); !strings.Contains(got, "b, 2 of 3 runs") || !strings.Contains(got, "it was late") || strings.Contains(got, "a,") {
+		t.Errorf("the table says %q", got)
+	}
 }
 
-// One connection and a delay of 5 ms serve at most 200 requests a second; at twice that
-// the wait of the last is about as long as the run, and the generator must say so.
-func TestGeneratorCountsFromTheIntendedInstant(t *testing.T) {
-	addr := stub(t, 5*time.Millisecond)
-	g := generator{took: map[int][]float64{}, addr: addr, request: []byte("GET / HTTP/1.1\r\nHost: h\r\n\r\n"), rate: 400, budget: 200 * time.Millisecond, rng: seeded(1)}
-	if err := g.open(1); err != nil {
-		t.Fatal(err)
+func TestInvalidRunsShowInTheTable(t *testing.T) {
+	run := func(valid bool) closedRun {
+		return closedRun{Validity: result.Validity{Valid: valid, Reasons: []string{"it was late"}}}
 	}
-	g.first = clock.Now()
-	g.end = g.first.Add(time.Second)
-	if err := g.loop(); err != nil {
-		t.Fatal(err)
+	r := Result{Binary: &Closed{At: []ClosedPair{
+		{Connections: 64, Served: true, CeilingRuns: []closedRun{run(true)}, SluiceRuns: []closedRun{run(false)}},
+		{Connections: 256, Served: true, CeilingRuns: []closedRun{run(true)}, SluiceRuns: []closedRun{run(true)}},
+	}}}
+	var out strings.Builder
+	r.print(&out)
+	for line := range strings.Lines(out.String()) {
+		name, _, _ := strings.Cut(line, ".ratio (")
+		if name == "binary" && strings.Contains(line, "INVALID 1 of 2") != strings.Contains(line, "(64") {
+			t.Errorf("the table has the line %q", line)
+		}
 	}
-	r := g.result(time.Second, 0, 0)
-	if r.Requests < 300 || r.Requests > 500 {
-		t.Errorf("%d arrivals in a second at 400/s", r.Requests)
-	}
-	if r.P99 < 300 {
-		t.Errorf("p99 %.0f ms, although the last waited for about as long as the run", r.P99)
-	}
-	ok, shed := r.Status["200"], r.Status["429"]
-	if ok+shed+r.Lost != r.Requests || shed != (ok+shed)/10 {
-		t.Errorf("%d good, %d refused, %d lost of %d", ok, shed, r.Lost, r.Requests)
-	}
-	if int(r.Good)+r.LateOKs != ok || r.LateOKs == 0 {
-		t.Errorf("%g in time and %d late of %d", r.Good, r.LateOKs, ok)
-	}
-	if r.ShedP50 < 5 {
-		t.Errorf("median of refusals %.1f ms, faster than the server", r.ShedP50)
+	if !strings.Contains(out.String(), "it was late") {
+		t.Errorf("the table does not say why:\n%s", out.String())
 	}
 }

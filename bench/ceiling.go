@@ -41,29 +41,31 @@ func ceiling(args []string) error {
 	return s.ListenAndServe(*listen)
 }
 
-// ceilingFor starts the ceiling with answers of the size that the gateway's have.
-func (b *bench) ceilingFor(r request, gateway *process) (*process, error) {
-	shape, err := ask(r, gateway.addr)
+// ceilingFor starts the ceiling for the gateway's requests, with answers of the size that the
+// gateway's have.
+func (b *bench) ceilingFor(gateway asked) (aim, error) {
+	shape, err := askWell(gateway.addr, gateway.wire)
 	if err != nil {
-		return nil, err
+		return aim{}, err
 	}
 	addr, err := freeAddr()
 	if err != nil {
-		return nil, err
+		return aim{}, err
 	}
 	p, err := b.serve("ceiling", addr, "/", b.self, "ceiling", "-listen", addr,
-		"-body", fmt.Sprint(shape.body), "-total", fmt.Sprint(shape.total))
+		"-body", fmt.Sprint(len(shape.body)), "-total", fmt.Sprint(shape.total))
 	if err != nil {
-		return nil, err
+		return aim{}, err
 	}
 	// The gateway's answers vary by a few bytes with the times that they tell.
-	own, err := ask(r, addr)
+	own, err := askWell(addr, gateway.wire)
 	if err != nil {
-		return nil, err
+		return aim{}, err
 	}
-	if own.body != shape.body || own.total-shape.total > 64 || shape.total-own.total > 64 {
+	if len(own.body) != len(shape.body) || own.total-shape.total > 64 || shape.total-own.total > 64 {
 		p.stop()
-		return nil, fmt.Errorf("the ceiling's answer is %+v, the gateway's %+v", own, shape)
+		return aim{}, fmt.Errorf("the ceiling's answer has %d bytes, %d with its head; the gateway's %d and %d", len(own.body), own.total, len(shape.body), shape.total)
 	}
-	return p, nil
+	path, err := b.template(gateway)
+	return aim{p, []string{"--template", path, "--no-verify"}}, err
 }

@@ -55,13 +55,12 @@ func (b *bench) goodput() error {
 		return err
 	}
 	b.retire("mlp")
-	gateway, err := b.sluice("large")
+	defer b.retire("large")
+	gateway, err := b.ask("large", binaryKind.within(goodputBudget))
 	if err != nil {
 		return err
 	}
-	defer b.retire("large")
-	r := binaryRequest("large").within(int(goodputBudget / time.Millisecond))
-	limit, err := b.ceilingFor(r, gateway)
+	limit, err := b.ceilingFor(gateway)
 	if err != nil {
 		return err
 	}
@@ -69,7 +68,7 @@ func (b *bench) goodput() error {
 	out := &Goodput{RawBest: rows.cheapest(micros(goodputBudget))}
 	estimate := float64(b.cores) * 1e6 / (out.RawBest.CPURow + 60)
 	for range 2*b.repeats() - 1 {
-		t, err := b.goodputTurn(limit, gateway, r, out.RawBest.Rows, estimate)
+		t, err := b.goodputTurn(limit, gateway.aim, out.RawBest.Rows, estimate)
 		if err != nil {
 			return err
 		}
@@ -85,9 +84,9 @@ func (b *bench) goodput() error {
 }
 
 // goodputTurn measures the oracle's parts and the gateway one right after the other.
-func (b *bench) goodputTurn(limit, gateway *process, r request, rows int, estimate float64) (t turn, err error) {
+func (b *bench) goodputTurn(limit, gateway aim, rows int, estimate float64) (t turn, err error) {
 	length := b.pick(4*time.Second, 2*time.Second)
-	if t.Ceiling, err = b.openRun(limit, r, estimate, openConns, length/2, goodputBudget); err != nil {
+	if t.Ceiling, err = b.openRun(limit, estimate, openConns, length/2, goodputBudget); err != nil {
 		return t, err
 	}
 	before, err := b.rowCost(rows)
@@ -97,7 +96,7 @@ func (b *bench) goodputTurn(limit, gateway *process, r request, rows int, estima
 	t.CPURow = append(t.CPURow, before)
 	for _, share := range goodputShares {
 		rate := share * oracle(b.cores, before, t.Ceiling)
-		run, err := b.openRun(gateway, r, rate, openConns, length, goodputBudget)
+		run, err := b.openRun(gateway, rate, openConns, length, goodputBudget)
 		if err != nil {
 			return t, err
 		}
@@ -129,14 +128,14 @@ type summit struct {
 }
 
 // peak looks for the summit around an estimate of the capacity, and confirms it.
-func (b *bench) peak(p *process, r request, estimate float64, budget, length time.Duration) (summit, error) {
+func (b *bench) peak(to aim, estimate float64, budget, length time.Duration) (summit, error) {
 	var top summit
 	shares := []float64{0.8, 0.88, 0.95, 1.05, 1.2}
 	if b.quick {
 		shares = []float64{0.85, 1.05}
 	}
 	for _, share := range shares {
-		run, err := b.openRun(p, r, share*estimate, openConns, length, budget)
+		run, err := b.openRun(to, share*estimate, openConns, length, budget)
 		if err != nil {
 			return top, err
 		}
@@ -151,7 +150,7 @@ func (b *bench) peak(p *process, r request, estimate float64, budget, length tim
 	// The best of several is too good by chance: measure its rate again.
 	var again []openResult
 	for range b.repeats() {
-		run, err := b.openRun(p, r, top.rate, openConns, length, budget)
+		run, err := b.openRun(to, top.rate, openConns, length, budget)
 		if err != nil {
 			return top, err
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -12,8 +13,6 @@ import (
 	"strings"
 	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // drillResult is what happened when the worker was killed.
@@ -62,12 +61,13 @@ func (c *gpuCheck) drill() (any, error) {
 		}
 		return nil, err
 	}
-	r, budget, rate, err := c.drillLoad(model)
+	budget, rate := c.drillLoad(model)
+	to, err := c.ask(gateway, model, budget)
 	if err != nil {
 		return nil, err
 	}
 	out := &drillResult{Model: model, Rate: rate}
-	if err := c.underLoad(gateway, r, worker, budget, out); err != nil {
+	if err := c.underLoad(to, worker, budget, out); err != nil {
 		return out, err
 	}
 	c.drillFindings(out)
@@ -80,29 +80,20 @@ func (c *gpuCheck) drill() (any, error) {
 
 // drillLoad is half of what the device was found to do, or some requests a second where
 // nothing was found, and a budget within which the CPU can answer too.
-func (c *gpuCheck) drillLoad(model string) (r request, budget time.Duration, rate float64, err error) {
+func (c *gpuCheck) drillLoad(model string) (budget time.Duration, rate float64) {
 	rate, budget = 20, 500*time.Millisecond
 	var loads map[string]*loadResult
 	if c.data("load", &loads) && loads[model] != nil && loads[model].Best != nil {
 		rate = min(2000, loads[model].Best.Good/2)
 		budget = max(budget, time.Duration(2*loads[model].BudgetMillis*float64(time.Millisecond)))
 	}
-	inferred, err := schemaOf(c.modelFile(model), c.most())
-	if err != nil {
-		return r, 0, 0, err
-	}
-	r, err = syntheticRequest(model, &inferred.Schema, millis(budget))
-	return r, budget, rate, err
+	return budget, rate
 }
 
-// underLoad runs the generator, asks on a connection of its own, and kills the worker when
-// the device has answered for a while.
-func (c *gpuCheck) underLoad(gateway *process, r request, worker int, budget time.Duration, out *drillResult) error {
-	file, err := c.save(r, gateway.addr)
-	if err != nil {
-		return err
-	}
-	const before = time.Second
+// underLoad runs the load tester, which compares the answers of either device, asks on a
+// connection of its own, and kills the worker when the device has answered for a while.
+func (c *gpuCheck) underLoad(to asked, worker int, budget time.Duration, out *drillResult) error {
+	const warm, before = 300 * time.Millisecond, 2 * time.Second
 	after := c.drillLength
 	if after == 0 {
 		after = c.pick(15*time.Second, 6*time.Second)
@@ -110,14 +101,14 @@ func (c *gpuCheck) underLoad(gateway *process, r request, worker int, budget tim
 	loaded := make(chan error, 1)
 	go func() {
 		var err error
-		out.Load, err = c.generate(gateway.addr, file, out.Rate, len(r.body), before+after, budget)
+		out.Load, err = c.generate(to, out.Rate, warm, before+after, budget)
 		loaded <- err
 	}()
 	w := watcher{device: c.device, answers: map[string]int{}, renewed: func() bool {
-		pid, err := workerOf(gateway.cmd.Process.Pid, c.device)
+		pid, err := workerOf(to.cmd.Process.Pid, c.device)
 		return err == nil && pid != worker
 	}}
-	err = w.follow(r, gateway.addr, before, after, func() error {
+	err := w.follow(to, before, after, func() error {
 		if err := syscall.Kill(worker, syscall.SIGKILL); err != nil {
 			return fmt.Errorf("cannot kill the worker %d: %w", worker, err)
 		}
@@ -130,6 +121,9 @@ func (c *gpuCheck) underLoad(gateway *process, r request, worker int, budget tim
 		return nil
 	})
 	err = errors.Join(err, <-loaded)
+	if err == nil && w.killed.Before(out.Load.begun) {
+		err = errors.New("the worker was killed before the load began: the machine is too busy for the drill")
+	}
 	out.Devices, out.Meanwhile = w.answers, w.meanwhile
 	out.GapMillis, out.BackMillis = round(millis(w.gap), 1), round(millis(w.back), 1)
 	return err
@@ -137,7 +131,7 @@ func (c *gpuCheck) underLoad(gateway *process, r request, worker int, budget tim
 
 func (c *gpuCheck) drillFindings(out *drillResult) {
 	l := &out.Load
-	c.judge(l.Lost == 0, "nothing lost", "%d of %d requests were lost at %.0f requests/s; %v", l.Lost, l.Requests, out.Rate, l.Status)
+	c.judge(l.Lost == 0, "nothing lost", "%d of %d requests were lost at %.0f requests/s; %v; none of %d answers is wrong", l.Lost, l.Requests, out.Rate, l.Status, l.Checked)
 	late := float64(l.LateOKs) / float64(max(l.Requests, 1))
 	c.judge(late <= lateShare, "in time", "%d answers came late (%.2f %%; %.1f %% may)", l.LateOKs, 100*late, 100*lateShare)
 	c.judge(out.Meanwhile > 0, "answers go on", "%d answers while the device was away, none for at most %.0f ms; by device %v", out.Meanwhile, out.GapMillis, out.Devices)
@@ -156,21 +150,16 @@ type watcher struct {
 	answers   map[string]int // of 200s by what Sluice-Device says
 	meanwhile int
 	gap, back time.Duration
+	killed    time.Time
 }
 
 // follow asks for a while, injects the fault, and asks on until the time is over.
-func (w *watcher) follow(r request, addr string, before, after time.Duration, inject func() error) error {
-	s, err := dialBlocking(addr)
+func (w *watcher) follow(to asked, before, after time.Duration, inject func() error) error {
+	conn, err := net.DialTimeout("tcp", to.addr, askLimit)
 	if err != nil {
-		return err
+		return fmt.Errorf("cannot ask the gateway: %w", err)
 	}
-	defer s.close()
-	// A gateway that hangs must not hold the check.
-	limit := unix.NsecToTimeval(int64(10 * time.Second))
-	if err := unix.SetsockoptTimeval(s.fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &limit); err != nil {
-		return fmt.Errorf("cannot bound the wait for an answer: %w", err)
-	}
-	wire := r.wire(addr)
+	defer conn.Close()
 	fault := time.Now().Add(before)
 	var gone, last time.Time
 	for end := fault.Add(after); time.Now().Before(end); time.Sleep(askEvery) {
@@ -178,17 +167,17 @@ func (w *watcher) follow(r request, addr string, before, after time.Duration, in
 			if w.answers[w.device] == 0 {
 				return fmt.Errorf("%s has not answered before the fault: %v", w.device, w.answers)
 			}
-			killed := time.Now()
+			w.killed = time.Now()
 			if err := inject(); err != nil {
 				return err
 			}
-			gone, last = killed, time.Now()
+			gone, last = w.killed, time.Now()
 		}
-		a, err := s.exchange(wire)
+		a, err := exchange(conn, to.wire)
 		if err != nil {
 			return fmt.Errorf("a request had no answer: %w", err)
 		}
-		device, reason := deviceOf(s.buf[:a.total-a.body])
+		device, reason := deviceOf(a.header)
 		w.see(a.status, device, reason, gone, &last)
 	}
 	return nil

@@ -1,14 +1,20 @@
 package main
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"flag"
 	"fmt"
+	"io"
+	"math"
 	"net/http"
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
+	"regexp"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -18,12 +24,12 @@ import (
 )
 
 // The test's own binary stands for the gateway, its worker and the measuring children, as
-// its first argument says.
+// its first argument says. The load tester is the real one.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 {
 		children := map[string]func([]string) error{
 			"serve": fakeServe, "worker": fakeWorker, "devices": fakeDevices, "check": fakeCheck, "--version": fakeVersion,
-			"raw": fakeRaw, "openload": openload,
+			"raw": fakeRaw, "loadtest": realLoadtest,
 		}
 		if run := children[os.Args[1]]; run != nil {
 			if err := run(os.Args[2:]); err != nil {
@@ -33,7 +39,43 @@ func TestMain(m *testing.M) {
 			os.Exit(0)
 		}
 	}
-	goleak.VerifyTestMain(m)
+	dir, err := os.MkdirTemp("", "sluice-bench-test-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	built = sync.OnceValues(func() (string, error) {
+		path := filepath.Join(dir, "sluice")
+		text, err := exec.Command("go", "build", "-o", path, "../cmd/sluice").CombinedOutput()
+		if err != nil {
+			err = fmt.Errorf("%w\n%s", err, text)
+		}
+		return path, err
+	})
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		_ = os.RemoveAll(dir)
+		os.Exit(code)
+	}))
+}
+
+// built is the gateway's real binary, built at the first use.
+var built func() (string, error)
+
+const realBinary = "SLUICE_TEST_BINARY"
+
+// withLoadtest lets the test's children be the load tester.
+func withLoadtest(t *testing.T) {
+	t.Helper()
+	path, err := built()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv(realBinary, path)
+}
+
+func realLoadtest(args []string) error {
+	path := os.Getenv(realBinary)
+	return syscall.Exec(path, append([]string{path, "loadtest"}, args...), os.Environ())
 }
 
 // fakeFault is what goes wrong, from the test.
@@ -129,27 +171,49 @@ func fakeServe(args []string) error {
 	}
 }
 
+// fakeInfer knows one model, of four numbers to their sum.
 func fakeInfer(up *atomic.Bool, rows *atomic.Int64) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body := make([]byte, r.ContentLength)
-		for n := 0; n < len(body); {
-			k, err := r.Body.Read(body[n:])
-			if n += k; err != nil && n < len(body) {
-				return
-			}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /v2/models/net", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, `{"name":"net","versions":["1"],"inputs":[{"name":"input","datatype":"FP32","shape":[-1,4]}],"outputs":[{"name":"sum","datatype":"FP32","shape":[-1,1]}]}`)
+	})
+	mux.HandleFunc("GET /", func(http.ResponseWriter, *http.Request) {})
+	mux.HandleFunc("POST /v2/models/net/infer", func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		id, sum := fakeRun(body)
+		if err != nil || id == nil {
+			w.WriteHeader(http.StatusBadRequest)
+			return
 		}
 		rows.Add(1)
-		w.Header().Set("Content-Length", "2")
 		device := "cuda:0"
 		if !up.Load() {
 			device = "cpu;reason=down"
+			if fault() == "wrong" {
+				sum++
+			}
 		}
 		w.Header().Set("Sluice-Device", device)
 		if !up.Load() && fault() == "silent" {
 			w.WriteHeader(http.StatusServiceUnavailable)
 		}
-		_, _ = w.Write([]byte("ok"))
+		fmt.Fprintf(w, `{"model_name":"net","model_version":"1","id":%q,"outputs":[{"name":"sum","datatype":"FP32","shape":[1,1],"data":[%g]}]}`, id, sum)
 	})
+	return mux
+}
+
+var identity = regexp.MustCompile(`"id":"([^"]*)"`)
+
+// fakeRun reads a request's identity, and adds up the numbers behind its JSON; nil if it has none.
+func fakeRun(body []byte) (id []byte, sum float32) {
+	found := identity.FindSubmatch(body)
+	if found == nil || len(body) < 16 {
+		return nil, 0
+	}
+	for data := body[len(body)-16:]; len(data) > 0; data = data[4:] {
+		sum += math.Float32frombits(binary.LittleEndian.Uint32(data))
+	}
+	return found[1], sum
 }
 
 func fakeMetrics(rows *atomic.Int64) http.Handler {

@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"math"
+	"net/http"
+	"strings"
 	"time"
 )
 
@@ -124,25 +126,18 @@ func (c *gpuCheck) loadModel(model string, s *sweep) (*loadResult, error) {
 		gateway.stop()
 		c.keep(gateway, "gateway-"+model+".log")
 	}()
-	inferred, err := schemaOf(c.modelFile(model), c.most())
+	to, err := c.ask(gateway, model, budget)
 	if err != nil {
 		return out, err
 	}
-	r, err := syntheticRequest(model, &inferred.Schema, out.BudgetMillis)
+	first, err := askOnce(gateway.addr, to.wire)
 	if err != nil {
 		return out, err
 	}
-	device, _, status, err := ranOn(r, gateway.addr)
-	if err != nil {
-		return out, err
-	}
-	c.judge(status == 200 && device == c.device, model+" device", "the first answer has status %d and comes from %q", status, device)
-	file, err := c.save(r, gateway.addr)
-	if err != nil {
-		return out, err
-	}
+	device, _ := deviceOf(first.header)
+	c.judge(first.status == http.StatusOK && device == c.device, model+" device", "the first answer has status %d and comes from %q", first.status, device)
 	probe := func(rate float64, length time.Duration) (openResult, error) {
-		one, err := c.generate(gateway.addr, file, rate, len(r.body), length, budget)
+		one, err := c.generate(to, rate, c.warm(), length, budget)
 		out.Probes = append(out.Probes, one)
 		return one, err
 	}
@@ -196,8 +191,11 @@ func (c *gpuCheck) loadFinding(model string, out *loadResult) {
 		return
 	}
 	out.Ratio, out.RatioOfBest = round(b.Good/out.RawInBudget, 3), round(b.Good/out.RawBest, 3)
-	text := fmt.Sprintf("%s rows/s within %.3f ms, p99 %.3f ms: %.2f of the raw session's %s in batches within the budget, %.2f of its best %s",
-		figure(b.Good), out.BudgetMillis, b.P99, out.Ratio, figure(out.RawInBudget), out.RatioOfBest, figure(out.RawBest))
+	text := fmt.Sprintf("%s rows/s within %.3f ms, %s: %.2f of the raw session's %s in batches within the budget, %.2f of its best %s",
+		figure(b.Good), out.BudgetMillis, b.tail(), out.Ratio, figure(out.RawInBudget), out.RatioOfBest, figure(out.RawBest))
+	if !b.Valid {
+		text += "; INVALID to the load tester, so it may be about that or the machine: " + strings.Join(b.Reasons, "; ")
+	}
 	// The target is a GPU's: on the CPU the gateway shares the cores with the session.
 	if c.quick || c.device == "cpu" {
 		c.find(model+" load", passed, "%s", text)
@@ -237,4 +235,12 @@ func highestRate(bound float64, tries, confirms int, length time.Duration, probe
 func holds(r *openResult) bool {
 	good := r.Good / math.Max(r.Offered, 1e-9)
 	return r.Requests > 0 && good >= inTime && r.Lost == 0
+}
+
+// tail is the 99th percentile for people.
+func (r *openResult) tail() string {
+	if r.P99 == 0 {
+		return fmt.Sprintf("no p99 of %d requests", r.Requests)
+	}
+	return fmt.Sprintf("p99 %.3f ms", r.P99)
 }

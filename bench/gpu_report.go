@@ -168,5 +168,5 @@ func (r *gpuReport) writeDrill(b *strings.Builder) {
 	}
 	d := r.Drill
 	fmt.Fprintf(b, "\n### The worker killed under load\n\n`%s` at %.0f requests/s: %d requests, %d lost, %d late, statuses %v. While the device was away %d answers came, "+
-		"with no gap over %.0f ms; the device answered again after %.2f s.\n", d.Model, d.Rate, d.Load.Requests, d.Load.Lost, d.Load.LateOKs, d.Load.Status, d.Meanwhile, d.GapMillis, d.BackMillis/1e3)
+		"with no gap over %.0f ms; the device answered again after %.2f s. None of the %d answers that the load tester compared is wrong.\n", d.Model, d.Rate, d.Load.Requests, d.Load.Lost, d.Load.LateOKs, d.Load.Status, d.Meanwhile, d.GapMillis, d.BackMillis/1e3, d.Load.Checked)
 }

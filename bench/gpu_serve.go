@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -77,30 +78,8 @@ func (c *gpuCheck) start(model string, fallback bool) (gateway *process, admin s
 	return gateway, admin, err
 }
 
-// ranOn asks once, and returns the device that answered and why it was not the preferred
-// one.
-func ranOn(r request, addr string) (device, reason string, status int, err error) {
-	s, err := dialBlocking(addr)
-	if err != nil {
-		return "", "", 0, err
-	}
-	defer s.close()
-	a, err := s.exchange(r.wire(addr))
-	if err != nil {
-		return "", "", 0, fmt.Errorf("cannot ask %s: %w", addr, err)
-	}
-	device, reason = deviceOf(s.buf[:a.total-a.body])
-	return device, reason, a.status, nil
-}
-
 // deviceOf reads Sluice-Device, such as `cpu;reason=spill`, out of an answer's head.
-func deviceOf(head []byte) (device, reason string) {
-	for line := range strings.SplitSeq(string(head), "\r\n") {
-		name, value, _ := strings.Cut(line, ":")
-		if strings.EqualFold(name, "Sluice-Device") {
-			device, reason, _ = strings.Cut(strings.TrimSpace(value), ";")
-			return device, strings.TrimPrefix(strings.TrimSpace(reason), "reason=")
-		}
-	}
-	return "", ""
+func deviceOf(head http.Header) (device, reason string) {
+	device, reason, _ = strings.Cut(head.Get("Sluice-Device"), ";")
+	return device, strings.TrimPrefix(strings.TrimSpace(reason), "reason=")
 }

@@ -2,27 +2,23 @@ package main
 
 import (
 	"bytes"
-	"context"
-	"crypto/sha256"
 	"errors"
-	"io"
 	"math"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
-	"sluice/internal/clock"
 	"sluice/internal/onnxgen"
+	"sluice/loadtest/result"
 )
 
 // newCheck is a check of a device with one model, in which the test's own binary is
 // everything that is started.
 func newCheck(t *testing.T, device string) *gpuCheck {
 	t.Helper()
+	withLoadtest(t)
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -73,10 +69,10 @@ func TestACheckOfAGoodDevicePasses(t *testing.T) {
 		}
 	}
 	var r gpuReport
-	if !c.data("load", &r.Load) || r.Load["net"].Best == nil || r.Load["net"].Rows["cuda:0"] < 100 {
+	if !c.data("load", &r.Load) || r.Load["net"].Best == nil || r.Load["net"].Rows["cuda:0"] < 100 || r.Load["net"].Best.Checked < 100 {
 		t.Errorf("load: %+v", r.Load["net"])
 	}
-	if !c.data("drill", &r.Drill) || r.Drill.BackMillis < 250 || r.Drill.Meanwhile == 0 || r.Drill.Devices["cpu;reason=down"] == 0 {
+	if !c.data("drill", &r.Drill) || r.Drill.BackMillis < 250 || r.Drill.Meanwhile == 0 || r.Drill.Devices["cpu;reason=down"] == 0 || r.Drill.Load.Checked == 0 {
 		t.Errorf("the drill: %+v", r.Drill)
 	}
 }
@@ -111,6 +107,7 @@ func TestACheckFindsFaults(t *testing.T) {
 	f("gone", "drill", "device back")
 	f("silent", "drill", "answers go on")
 	f("orphan", "drill", "nothing left")
+	f("wrong", "drill", "drill")
 	f("", "report", "check")
 }
 
@@ -208,78 +205,37 @@ func TestSeries(t *testing.T) {
 }
 
 func TestDeviceOf(t *testing.T) {
-	f := func(head, device, reason string) {
+	f := func(value, device, reason string) {
 		t.Helper()
-		if d, r := deviceOf([]byte(head)); d != device || r != reason {
-			t.Errorf("%q: %q and %q", head, d, r)
+		head := http.Header{}
+		if value != "" {
+			head.Set("Sluice-Device", value)
+		}
+		if d, r := deviceOf(head); d != device || r != reason {
+			t.Errorf("%q: %q and %q", value, d, r)
 		}
 	}
-	f("HTTP/1.1 200 OK\r\nSluice-Device: cuda:0\r\n\r\n", "cuda:0", "")
-	f("HTTP/1.1 200 OK\r\nsluice-device: cpu;reason=spill\r\n\r\n", "cpu", "spill")
-	f("HTTP/1.1 200 OK\r\nX: y\r\n\r\n", "", "")
+	f("cuda:0", "cuda:0", "")
+	f("cpu;reason=spill", "cpu", "spill")
+	f("", "", "")
 }
 
-// A request larger than any socket's room must arrive whole, and more than once on a
-// connection.
-func TestGeneratorSendsWhatNoSocketTakesAtOnce(t *testing.T) {
-	body := bytes.Repeat([]byte("0123456789abcde\n"), 1<<19) // 8 MB
-	want := sha256.Sum256(body)
-	var whole, broken int
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+func TestMerge(t *testing.T) {
+	a := openResult{Offered: 10, Good: 9, P99: 3, Requests: 10, Lost: 1, Status: map[string]int64{"200": 9}, Validity: result.Validity{Valid: true}}
+	z := openResult{Offered: 5, Good: 5, P99: 4, Requests: 5, Checked: 5, Status: map[string]int64{"200": 5}, Validity: result.Validity{Reasons: []string{"late"}}}
+	got := merge([]openResult{a, z})
+	if got.Offered != 15 || got.Good != 14 || got.P99 != 4 || got.Requests != 15 || got.Lost != 1 || got.Checked != 5 || got.Status["200"] != 14 {
+		t.Errorf("two load testers: %+v", got)
 	}
-	s := http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		got, err := io.ReadAll(r.Body)
-		if err == nil && sha256.Sum256(got) == want {
-			whole++
-		} else {
-			broken++
-		}
-		w.Header().Set("Content-Length", "0")
-	})}
-	served := make(chan struct{})
-	go func() {
-		defer close(served)
-		_ = s.Serve(l)
-	}()
-	r := request{path: "/", body: body}
-	g := generator{took: map[int][]float64{}, addr: l.Addr().String(), request: r.wire("h"), rate: 20, budget: time.Minute, rng: seeded(1)}
-	if err := g.open(1); err != nil {
-		t.Fatal(err)
-	}
-	g.first = clock.Now()
-	g.end = g.first.Add(500 * time.Millisecond)
-	if err := g.loop(); err != nil {
-		t.Fatal(err)
-	}
-	g.conns[0].close()
-	if err := s.Shutdown(context.Background()); err != nil {
-		t.Error(err)
-	}
-	<-served
-	if whole < 2 || broken > 0 || g.lost > 0 || g.reopens > 0 {
-		t.Errorf("%d requests arrived whole and %d broken; %d lost, %d connections reopened", whole, broken, g.lost, g.reopens)
+	if got.Valid || len(got.Reasons) != 1 || !merge([]openResult{a, a}).Valid {
+		t.Errorf("valid %v because of %v", got.Valid, got.Reasons)
 	}
 }
 
-func TestSyntheticRequestsFitTheirModel(t *testing.T) {
+func TestFreeAxesHaveALength(t *testing.T) {
 	inferred, err := schemaOf(filepath.Join("..", "examples", "models", "encoder", "1", "model.onnx"), 8)
 	if err != nil {
 		t.Fatal(err)
-	}
-	r, err := syntheticRequest("encoder", &inferred.Schema, 2.5)
-	if err != nil {
-		t.Fatal(err)
-	}
-	length := number([]byte(r.headers[1][1]))
-	if got, want := len(r.body)-length, 2*8*freeAxis; got != want {
-		t.Errorf("%d bytes behind the head, want %d", got, want)
-	}
-	for _, want := range []string{`"shape":[1,64]`, `"binary_data_size":512`, `"name":"embedding"`} {
-		if !strings.Contains(string(r.body[:length]), want) {
-			t.Errorf("no %s in %s", want, r.body[:length])
-		}
 	}
 	fix(&inferred.Schema, freeAxis)
 	if p := inferred.Schema.Padding; p == nil || p.InputAxis[0] != 1 || p.Buckets[0] != freeAxis {

@@ -3,22 +3,21 @@ package main
 import (
 	"fmt"
 	"net/http"
-	"slices"
-	"time"
-
-	"sluice/internal/clock"
 )
 
 // Idle is one client with one connection: what the gateway adds to a request that
 // meets nobody.
 type Idle struct {
 	// AddedP50 is Sluice less the ceiling and a raw run of one row.
-	AddedP50   float64 `json:"added_p50_us"`
-	SluiceP50  float64 `json:"sluice_p50_us"`
-	CeilingP50 float64 `json:"ceiling_p50_us"`
-	RawP50     float64 `json:"raw_p50_us"`
-	SluiceP99  float64 `json:"sluice_p99_us"`
-	CeilingP99 float64 `json:"ceiling_p99_us"`
+	AddedP50 float64 `json:"added_p50_us"`
+	// The rest are medians of the turns' quantiles, from the writing of a request to its answer.
+	SluiceP50   float64     `json:"sluice_p50_us"`
+	CeilingP50  float64     `json:"ceiling_p50_us"`
+	RawP50      float64     `json:"raw_p50_us"`
+	SluiceP99   float64     `json:"sluice_p99_us"`
+	CeilingP99  float64     `json:"ceiling_p99_us"`
+	SluiceRuns  []closedRun `json:"sluice_runs"`
+	CeilingRuns []closedRun `json:"ceiling_runs"`
 }
 
 func (b *bench) idle() error {
@@ -26,67 +25,64 @@ func (b *bench) idle() error {
 	if err != nil {
 		return err
 	}
-	gateway, err := b.sluice("mlp")
+	gateway, err := b.ask("mlp", binaryKind)
 	if err != nil {
 		return err
 	}
-	r := binaryRequest("mlp")
-	limit, err := b.ceilingFor(r, gateway)
+	limit, err := b.ceilingFor(gateway)
 	if err != nil {
 		return err
 	}
 	defer limit.stop()
-	back, err := together(gateway.cmd.Process.Pid, limit.cmd.Process.Pid)
+	core, back, err := together(gateway.cmd.Process.Pid, limit.cmd.Process.Pid)
 	if err != nil {
 		return err
 	}
 	defer back()
-	gateways, ceilings, err := b.alternate(r, gateway.addr, limit.addr)
-	if err != nil {
-		return err
+	out := &Idle{RawP50: rows.Points[0].P50}
+	var gateways, ceilings []span
+	turns := 12
+	if b.quick {
+		turns = 3
 	}
-	b.result.Idle = &Idle{
-		SluiceP50: round(quantile(gateways, 0.5), 1), CeilingP50: round(quantile(ceilings, 0.5), 1), RawP50: rows.Points[0].P50,
-		SluiceP99: round(quantile(gateways, 0.99), 1), CeilingP99: round(quantile(ceilings, 0.99), 1),
+	for range turns {
+		for _, side := range []struct {
+			aim
+			spans *[]span
+			runs  *[]closedRun
+		}{{limit, &ceilings, &out.CeilingRuns}, {gateway.aim, &gateways, &out.SluiceRuns}} {
+			s, run, err := b.single(side.aim, core)
+			if err != nil {
+				return err
+			}
+			*side.spans, *side.runs = append(*side.spans, s), append(*side.runs, run)
+		}
 	}
-	b.result.Idle.AddedP50 = round(b.result.Idle.SluiceP50-b.result.Idle.CeilingP50-b.result.Idle.RawP50, 1)
+	p50, p99 := func(s span) float64 { return s.p50 }, func(s span) float64 { return s.p99 }
+	out.SluiceP50, out.CeilingP50 = round(medianOf(gateways, p50), 1), round(medianOf(ceilings, p50), 1)
+	out.SluiceP99, out.CeilingP99 = round(medianOf(gateways, p99), 1), round(medianOf(ceilings, p99), 1)
+	out.AddedP50 = round(out.SluiceP50-out.CeilingP50-out.RawP50, 1)
+	b.result.Idle = out
 	return nil
 }
 
-// alternate asks two servers in turns, some hundred requests at a time, and returns their
-// latencies in microseconds, sorted.
-func (b *bench) alternate(r request, first, second string) (a, z []float64, err error) {
-	const block, warm = 500, 50
-	ends := []struct {
-		addr string
-		took *[]float64
-	}{{first, &a}, {second, &z}}
-	conns := make([]*socket, len(ends))
-	for i, e := range ends {
-		if conns[i], err = dialBlocking(e.addr); err != nil {
-			return nil, nil, err
-		}
-		defer conns[i].close()
+// span is two quantiles in microseconds.
+type span struct{ p50, p99 float64 }
+
+// single is a client with one connection that asks, waits and asks again, on the servers' core.
+func (b *bench) single(to aim, core int) (span, closedRun, error) {
+	b.seed++
+	flags := []string{"--load", "closed:1", "--conns", "1", "--warmup", "100ms", "--duration", "600ms", "--seed", fmt.Sprint(b.seed)}
+	r, err := b.loadtest(to, append(flags, pin(core)...)...)
+	if err != nil {
+		return span{}, closedRun{}, err
 	}
-	for end := time.Now().Add(b.pick(10*time.Second, 3*time.Second)); time.Now().Before(end); {
-		for i, e := range ends {
-			wire := r.wire(e.addr)
-			for n := range block {
-				sent := clock.Now()
-				got, err := conns[i].exchange(wire)
-				if err != nil {
-					return nil, nil, fmt.Errorf("cannot ask %s: %w", e.addr, err)
-				}
-				if got.status != http.StatusOK {
-					return nil, nil, fmt.Errorf("%s answered %d", e.addr, got.status)
-				}
-				if n >= warm { // the other server has had the caches until now
-					*e.took = append(*e.took, micros(clock.Now().Sub(sent)))
-				}
-			}
-		}
+	n := answered(r)
+	if good := r.Ledger.Status[fmt.Sprint(http.StatusOK)]; good < n {
+		return span{}, closedRun{}, fmt.Errorf("%s refused %d of %d requests of a single client", to.name, n-good, n)
 	}
-	slices.Sort(a)
-	slices.Sort(z)
-	return a, z, nil
+	service := span{1e3 * ms(&r.Service, 0.5), 1e3 * ms(&r.Service, 0.99)}
+	return service, closedRun{
+		PerSecond: round(float64(n)/r.Load.Duration, 0), P99: ms(&r.Response, 0.99), Checked: int(r.Verify.Checked), Validity: r.Validity,
+	}, nil
 }

@@ -3,9 +3,10 @@
 // shipped. It prints a table and writes the figures as JSON.
 //
 // Every measured thing is a process of its own, so that its CPU time is its own: the
-// gateway, the HTTP ceiling, the raw sessions, and the load (wrk for closed loops, a
-// generator of this command for open ones). All speak over loopback, all are stopped by
-// their process id, and each step is bounded in time and count.
+// gateway, the HTTP ceiling, the raw sessions, and the load, which is that of `sluice loadtest`,
+// the tool that the gateway is shipped with: it compares the gateway's answers with known ones,
+// accounts for every request, and says which runs are about itself or the machine. All speak
+// over loopback, all are stopped by their process id, and each step is bounded in time and count.
 //
 // Figures of two servers are taken in turns, so that a slow minute of the machine hits
 // both, and medians are compared.
@@ -35,8 +36,6 @@ func main() {
 		err = ceiling(os.Args[2:])
 	case "raw":
 		err = raw(os.Args[2:])
-	case "openload":
-		err = openload(os.Args[2:])
 	case "resnet":
 		err = resnet(os.Args[2:])
 	case "gpu":
@@ -56,7 +55,7 @@ func run() error {
 	quick := flag.Bool("quick", false, "shorter runs: a look, not a result")
 	only := flag.String("only", "", "run only these parts, separated by commas: "+strings.Join(parts, ", "))
 	out := flag.String("out", "", "where to write the figures (default bench/latest.json for a whole run, else nowhere)")
-	server := flag.String("server", "bin/sluice", "the gateway's binary")
+	server := flag.String("server", "bin/sluice", "the gateway's binary, which is the load tester's too")
 	flag.Parse()
 	wanted, err := choose(*only)
 	if err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"time"
 
 	"sluice/internal/onnxgen"
@@ -49,25 +50,27 @@ func (b *bench) overload() error {
 		return err
 	}
 	b.retire("mlp")
-	gateway, err := b.sluice("heavy")
+	defer b.retire("heavy")
+	gateway, err := b.ask("heavy", binaryKind)
 	if err != nil {
 		return err
 	}
-	defer b.retire("heavy")
 	out := &Overload{Depth: depth, RawBest: rows.cheapest(micros(overloadBudget) / 2)}
 	out.Estimate = round(float64(b.cores)*1e6/(out.RawBest.CPURow+30), 0)
-	r := binaryRequest("heavy")
 	length := b.pick(4*time.Second, 2*time.Second)
-	top, err := b.peak(gateway, r, out.Estimate, overloadBudget, length)
+	top, err := b.peak(gateway.aim, out.Estimate, overloadBudget, length)
 	if err != nil {
 		return err
 	}
 	out.Runs, out.Peak = top.runs, top.good
-	if out.At3x, err = b.openRun(gateway, r, 3*top.good, openConns, 2*length, overloadBudget); err != nil {
+	if out.At3x, err = b.openRun(gateway.aim, 3*top.good, openConns, 2*length, overloadBudget); err != nil {
 		return err
 	}
-	if out.At5x, err = b.openRun(gateway, r, 5*top.good, openConns, 2*length, overloadBudget); err != nil {
+	if out.At5x, err = b.openRun(gateway.aim, 5*top.good, openConns, 2*length, overloadBudget); err != nil {
 		return err
+	}
+	if out.At3x.ShedP99 == 0 || out.At5x.ShedP99 == 0 {
+		return fmt.Errorf("too few refusals at 3 and 5 times the capacity for their 99th percentiles: %v and %v", out.At3x.Status, out.At5x.Status)
 	}
 	out.Peak = max(out.Peak, out.At3x.Good, out.At5x.Good)
 	out.Ratio3x, out.Ratio5x = round(out.At3x.Good/out.Peak, 3), round(out.At5x.Good/out.Peak, 3)

@@ -29,20 +29,20 @@ func bind(thread, cpu int) {
 	_ = unix.SchedSetaffinity(thread, &set) // where it is refused the thread runs anywhere
 }
 
-// together moves all threads of the processes, and this one, to the first processor, and returns
-// what puts them back. Two that take turns on one processor are woken by a switch between
+// together moves all threads of the processes to the first processor, and returns which one it is
+// and what puts them back. Two that take turns on one processor are woken by a switch between
 // them; on two, each waking starts an idle processor, which takes a virtual machine some
 // 50 us, or not, as the kernel happens to place them.
-func together(pids ...int) (back func(), err error) {
+func together(pids ...int) (cpu int, back func(), err error) {
 	cpus := allowed()
 	if len(cpus) == 0 {
-		return nil, fmt.Errorf("cannot find out which processors may be used")
+		return 0, nil, fmt.Errorf("cannot find out which processors may be used")
 	}
-	threads := []int{unix.Gettid()}
+	var threads []int
 	for _, pid := range pids {
 		entries, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
 		if err != nil {
-			return nil, fmt.Errorf("cannot list the threads of a server: %w", err)
+			return 0, nil, fmt.Errorf("cannot list the threads of a server: %w", err)
 		}
 		for _, e := range entries {
 			if id, err := strconv.Atoi(e.Name()); err == nil {
@@ -58,7 +58,7 @@ func together(pids ...int) (back func(), err error) {
 			bind(id, cpus[0])
 		}
 	}
-	return func() {
+	return cpus[0], func() {
 		for id, set := range was {
 			_ = unix.SchedSetaffinity(id, &set) // it may have ended
 		}

@@ -2,111 +2,108 @@ package main
 
 import (
 	"bytes"
-	"encoding/binary"
+	"context"
 	"fmt"
-	"io"
-	"math"
-	"math/rand/v2"
-	"net/http"
 	"os"
 	"path/filepath"
-	"strconv"
+	"slices"
 	"strings"
+	"time"
+
+	"sluice/loadtest/payload"
 )
 
-// request is one infer request of one row, ready to be sent by any client.
-type request struct {
-	name    string
-	path    string
-	headers [][2]string
-	body    []byte
+// kind is how a model is asked, one row a request.
+type kind struct {
+	protocol payload.Protocol
+	budget   time.Duration // 0: the server's own
+	variants int           // 0: the load tester's usual number
+	// draw and compare are flags of the load tester: how rows are drawn, and how their answers are
+	// compared.
+	draw, compare []string
 }
 
-func row() []float32 {
-	rng := rand.New(rand.NewPCG(5, 6))
-	values := make([]float32, inputs)
-	for i := range values {
-		values[i] = float32(rng.NormFloat64())
+// The rows are of ordinary numbers, uniform on this range: without one the load tester mixes in
+// rows of zeros and denormals, which cost what no user's rows cost.
+var ordinary = []string{"--range", "-2..2"}
+
+var (
+	binaryKind = kind{protocol: payload.Binary, draw: ordinary}
+	jsonKind   = kind{protocol: payload.JSON, draw: ordinary}
+)
+
+// within asks for answers within a budget.
+func (k kind) within(budget time.Duration) kind {
+	k.budget = budget
+	return k
+}
+
+// flag is the protocol as the load tester takes it.
+func (k kind) flag() string { return strings.TrimPrefix(k.protocol.String(), "oip-") }
+
+// asked is a gateway whose right answers are known.
+type asked struct {
+	aim
+	// wire is one of the requests as bytes on a connection, and id where its identity stands.
+	wire []byte
+	id   int
+}
+
+// ask starts the gateway of a model, unless it runs, and learns its right answers.
+func (b *bench) ask(model string, k kind) (asked, error) {
+	p, err := b.sluice(model)
+	if err != nil {
+		return asked{}, err
 	}
-	return values
+	return b.prepare(p, model, k)
 }
 
-func inferPath(model string) string { return "/v2/models/" + model + "/infer" }
-
-// binaryRequest carries the row, and asks for the answer, as bytes behind the JSON.
-func binaryRequest(model string) request {
-	head := fmt.Sprintf(`{"inputs":[{"name":"input","shape":[1,%d],"datatype":"FP32","parameters":{"binary_data_size":%d}}],`+
-		`"outputs":[{"name":"output","parameters":{"binary_data":true}}]}`, inputs, 4*inputs)
-	body := []byte(head)
-	for _, v := range row() {
-		body = binary.LittleEndian.AppendUint32(body, math.Float32bits(v))
+// prepare draws rows for a model, has the load tester ask for the answer to each one alone and
+// twice, and keeps both in a file that the runs send and expect again.
+func (b *bench) prepare(p *process, model string, k kind) (out asked, err error) {
+	file := filepath.Join(b.dir, strings.ReplaceAll(model, "/", "-")+"-"+k.flag()+".jsonl")
+	record := []string{"record", p.addr, "--model", model, "--protocol", k.flag(), "--out", file}
+	if k.variants > 0 {
+		record = append(record, "--variants", fmt.Sprint(k.variants))
 	}
-	return request{"binary", inferPath(model), [][2]string{
-		{"Content-Type", "application/octet-stream"},
-		{"Inference-Header-Content-Length", strconv.Itoa(len(head))},
-	}, body}
-}
-
-// jsonRequest carries the row as decimals, each as short as it can be told from its
-// neighbours in float32.
-func jsonRequest(model string) request {
-	var text strings.Builder
-	fmt.Fprintf(&text, `{"inputs":[{"name":"input","shape":[1,%d],"datatype":"FP32","data":[`, inputs)
-	for i, v := range row() {
-		if i > 0 {
-			text.WriteByte(',')
-		}
-		text.WriteString(strconv.FormatFloat(float64(v), 'g', -1, 32))
+	if _, err := b.tool(slices.Concat(record, k.draw, k.compare)...); err != nil {
+		return out, err
 	}
-	text.WriteString(`]}]}`)
-	return request{"json", inferPath(model), [][2]string{{"Content-Type", "application/json"}}, []byte(text.String())}
-}
-
-// within adds a budget in milliseconds.
-func (r request) within(ms int) request {
-	r.headers = append(r.headers[:len(r.headers):len(r.headers)], [2]string{"Sluice-Budget-Ms", strconv.Itoa(ms)})
-	return r
-}
-
-// wire is the request as bytes on a connection.
-func (r request) wire(host string) []byte {
-	var b bytes.Buffer
-	fmt.Fprintf(&b, "POST %s HTTP/1.1\r\nHost: %s\r\n", r.path, host)
-	for _, h := range r.headers {
-		fmt.Fprintf(&b, "%s: %s\r\n", h[0], h[1])
+	out.aim = aim{p, append([]string{"--model", model, "--protocol", k.flag(), "--payload", "golden:" + file}, k.compare...)}
+	if k.budget > 0 {
+		out.aim.ask = append(out.aim.ask, "--budget", k.budget.String())
 	}
-	fmt.Fprintf(&b, "Content-Length: %d\r\n\r\n", len(r.body))
-	b.Write(r.body)
-	return b.Bytes()
+	ctx, cancel := context.WithTimeout(context.Background(), askLimit)
+	defer cancel()
+	m, err := payload.Discover(ctx, p.addr, model, "")
+	if err != nil {
+		return out, fmt.Errorf("cannot ask %s for its model: %w", p.name, err)
+	}
+	set, err := payload.Build(m, payload.Options{Protocol: k.protocol, Source: "golden:" + file, Budget: k.budget})
+	if err != nil {
+		return out, fmt.Errorf("cannot make a request for %s: %w", model, err)
+	}
+	out.wire, out.id = set.Payloads[0].Bytes, set.Payloads[0].ID
+	return out, nil
 }
 
-// save writes the request's bytes to a file and returns its path.
-func (b *bench) save(r request, host string) (string, error) {
-	path := filepath.Join(b.dir, r.name+"-"+strings.ReplaceAll(host, ":", "-")+".http")
-	if err := os.WriteFile(path, r.wire(host), 0o644); err != nil {
+var headEnd = []byte("\r\n\r\n")
+
+// template writes the request as a file that the load tester sends to a server without models:
+// the same bytes, with an identity for each request. It writes the headers that are left out.
+func (b *bench) template(r asked) (path string, err error) {
+	text := slices.Concat(r.wire[:r.id], []byte("{{id}}"), r.wire[r.id+payload.IdentityLength:])
+	head, body, _ := bytes.Cut(text, headEnd)
+	lines := strings.Split(string(head), "\r\n")
+	lines = slices.DeleteFunc(lines, func(line string) bool {
+		return strings.HasPrefix(line, "Host:") || strings.HasPrefix(line, "Content-Length:")
+	})
+	f, err := os.CreateTemp(b.dir, "request-*.http")
+	if err == nil {
+		_, err = f.WriteString(strings.Join(lines, "\r\n") + string(headEnd) + string(body))
+	}
+	if err != nil {
 		return "", fmt.Errorf("cannot save a request: %w", err)
 	}
-	return path, nil
+	return f.Name(), f.Close()
 }
-
-// answerShape is the size of a server's answer, with its head and without.
-type answerShape struct{ total, body int }
-
-// ask sends the request once, and makes sure that the answer is good.
-func ask(r request, addr string) (answerShape, error) {
-	c, err := dialBlocking(addr)
-	if err != nil {
-		return answerShape{}, err
-	}
-	defer c.close()
-	a, err := c.exchange(r.wire(addr))
-	if err != nil {
-		return answerShape{}, fmt.Errorf("cannot ask %s: %w", addr, err)
-	}
-	if a.status != http.StatusOK {
-		return answerShape{}, fmt.Errorf("%s answered %d: %s", addr, a.status, c.buf[:a.total])
-	}
-	return answerShape{a.total, a.body}, nil
-}
-
-var errClosed = fmt.Errorf("the server closed the connection: %w", io.ErrUnexpectedEOF)

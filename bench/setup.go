@@ -2,12 +2,10 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"runtime"
@@ -47,9 +45,6 @@ func newBench(server string, quick bool) (*bench, error) {
 	b := &bench{
 		quick: quick, cores: runtime.NumCPU(), sweeps: map[string]*sweep{},
 		gateway: map[string]*process{}, admin: map[string]string{},
-	}
-	if _, err := exec.LookPath("wrk"); err != nil {
-		return nil, errors.New("the closed-loop load needs wrk (Debian: apt-get install wrk), which is not on this machine's PATH")
 	}
 	var err error
 	if b.binPath, err = filepath.Abs(server); err == nil {

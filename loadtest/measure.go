@@ -91,7 +91,7 @@ func fire(ctx context.Context, o *Options, s shot) (*measured, error) {
 func (s *shot) engineOptions(o *Options) engine.Options {
 	opt := engine.Options{
 		Arrivals: s.arrivals, Connections: o.Connections, Timeout: o.Timeout, Identity: uint32(rand.Uint64()),
-		CPU: o.CPU - 1, RealTime: o.RealTime,
+		CPU: o.CPU - 1, RealTime: o.RealTime, NoSpin: o.NoSpin,
 	}
 	for _, a := range s.aims {
 		opt.Targets = append(opt.Targets, a.engineTarget())

@@ -46,6 +46,9 @@ type Options struct {
 	CPU int
 	// RealTime asks for real-time priority for the sending thread.
 	RealTime bool
+	// NoSpin keeps that thread from looking at the clock without sleep before a request: it is then
+	// late by what a waking takes, and leaves the core to a target that shares it.
+	NoSpin bool
 	// OwnTarget says that a target on another machine is the caller's to load.
 	OwnTarget bool
 	// View is told what happens; nil is none.

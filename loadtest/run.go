@@ -54,6 +54,8 @@ type Detail struct {
 	// Samples are all requests, the warm-up's too.
 	Samples []sample.Sample
 	Window  stats.Window
+	// Devices are the names behind the samples' numbers; the first one is "".
+	Devices []string
 	// Start is the wall-clock time of the window's start.
 	Start time.Time
 }
@@ -67,7 +69,7 @@ func (d *Detail) WriteLog(w io.Writer) error {
 }
 
 func (m *measured) detail() *Detail {
-	return &Detail{Samples: m.samples, Window: m.window, Start: m.began.Add(m.window.From)}
+	return &Detail{Samples: m.samples, Window: m.window, Devices: m.devices, Start: m.began.Add(m.window.From)}
 }
 
 // shot draws what is sent.

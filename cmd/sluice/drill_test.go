@@ -151,23 +151,23 @@ func TestDrill(t *testing.T) {
 	} {
 		t.Run(strings.ReplaceAll(fault.name, " ", "-"), func(t *testing.T) {
 			d := startDrilled(t)
-			load := newSteady(d.running, "small", 16, drillBudget)
+			load := newSteady(d.running, "small", drillBudget)
 			before := d.holds()
 			load.run(drillRate)
 			time.Sleep(2 * time.Second)
-			begun := load.elapsed()
+			begun := time.Now()
 			fault.begin(d)
 			time.Sleep(2 * time.Second)
-			ended := load.elapsed()
+			ended := time.Now()
 			if fault.end == nil {
 				ended = begun // it lasts for an instant
 			} else {
 				fault.end(d)
 			}
 			time.Sleep(drillBack + time.Second)
-			ledger := load.stop()
-			load.each(t, ledger)
-			judge(t, load, ledger, begun, ended)
+			load.stop()
+			load.each()
+			judge(t, load, load.since(begun), load.since(ended))
 			if status, body := d.get(d.predict + "/v2/health/ready"); status != 200 || strings.Contains(body, "degraded") {
 				t.Errorf("after the fault readiness is %d %s", status, body)
 			}
@@ -177,23 +177,23 @@ func TestDrill(t *testing.T) {
 }
 
 // judge holds the ledger of a drill against the promises.
-func judge(t *testing.T, load *steady, ledger []outcome, begun, ended time.Duration) {
+func judge(t *testing.T, load *steady, begun, ended time.Duration) {
 	t.Helper()
-	all := load.tally(ledger, 0, time.Hour)
+	all := load.tally(0, time.Hour)
 	if all.lost > 0 || all.wrong > 0 {
 		t.Errorf("%d answers are lost and %d wrong of %d", all.lost, all.wrong, all.sent)
 	}
-	if before := load.tally(ledger, time.Second, begun); before.devices["fake"] < before.sent/2 {
+	if before := load.tally(time.Second, begun); before.devices["fake"] < before.sent/2 {
 		t.Errorf("before the fault the device did not do the work: %v", before)
 	}
-	during, rest := load.tally(ledger, begun, begun+time.Second), load.tally(ledger, begun+time.Second, time.Hour)
+	during, rest := load.tally(begun, begun+time.Second), load.tally(begun+time.Second, time.Hour)
 	if during.ok < during.sent/2 || during.devices["cpu"] == 0 {
 		t.Errorf("in the second of the fault the CPU did not go on: %v", during)
 	}
 	if late := float64(during.late) > drillAllowance*float64(during.sent) || rest.late > 0; late && os.Getenv(drillStrict) != "" {
 		t.Errorf("answers are late: in the second of the fault %v, after it %v", during, rest)
 	}
-	if back := load.tally(ledger, ended+drillBack, time.Hour); back.devices["fake"] < back.sent/2 {
+	if back := load.tally(ended+drillBack, time.Hour); back.devices["fake"] < back.sent/2 {
 		t.Errorf("%v after the fault the device is not back: %v", drillBack, back)
 	}
 }
@@ -201,13 +201,13 @@ func judge(t *testing.T, load *steady, ledger []outcome, begun, ended time.Durat
 // A gateway that is told to stop while its device hangs answers what it has accepted and goes.
 func TestTerminationWhileTheDeviceHangs(t *testing.T) {
 	d := startDrilled(t)
-	load := newSteady(d.running, "small", 16, drillBudget)
+	load := newSteady(d.running, "small", drillBudget)
 	load.run(drillRate)
 	time.Sleep(time.Second)
 	worker := d.worker()
 	d.signal(syscall.SIGSTOP)
 	time.Sleep(50 * time.Millisecond)
-	told := load.elapsed()
+	told := time.Now()
 	if err := d.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
@@ -222,8 +222,8 @@ func TestTerminationWhileTheDeviceHangs(t *testing.T) {
 		t.Logf("it ended with %v", <-d.ended)
 	}
 	d.running.ended = nil
-	ledger := load.stop()
-	if before := load.tally(ledger, 0, told); before.lost > 0 || before.wrong > 0 {
+	load.stop()
+	if before := load.tally(0, load.since(told)); before.lost > 0 || before.wrong > 0 {
 		t.Errorf("of what was sent before the signal: %v", before)
 	}
 	gone(t, worker)

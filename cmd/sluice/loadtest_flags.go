@@ -27,7 +27,7 @@ type loadtestFlags struct {
 	pid                                                 int
 	metrics, pin                                        string
 	seed                                                uint64
-	classifier, unverified, realTime, own               bool
+	classifier, unverified, realTime, noSpin, own       bool
 	fraction                                            float64
 	report                                              reportFlags
 }
@@ -59,6 +59,7 @@ func (f *loadtestFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.metrics, "metrics", "", "`URL` of the target's metrics, or none (default Sluice's admin port beside the target)")
 	flags.StringVar(&f.pin, "pin", "", "keep the sending thread on a core, gen=`N` from 0")
 	flags.BoolVar(&f.realTime, "realtime", false, "ask for real-time priority for the sending thread")
+	flags.BoolVar(&f.noSpin, "no-spin", false, "never look at the clock without sleep before a request: sends later, and leaves the core to a target that shares it")
 	flags.BoolVar(&f.own, "i-own-this-target", false, "load a target that is not on this machine")
 	f.report.add(flags)
 }
@@ -70,7 +71,7 @@ func (f *loadtestFlags) options(url string) (o loadtest.Options, err error) {
 			URL: url, Model: f.model, Version: f.modelVersion, Template: f.template, PID: f.pid, Metrics: f.metrics, Expect: f.expect,
 		},
 		Seed: f.seed, Connections: f.connections, Timeout: f.timeout, Within: f.within, Unverified: f.unverified,
-		RealTime: f.realTime, OwnTarget: f.own, Tool: version, Argv: os.Args,
+		RealTime: f.realTime, NoSpin: f.noSpin, OwnTarget: f.own, Tool: version, Argv: os.Args,
 		Verify: verify.Options{Classifier: f.classifier, Fraction: f.fraction},
 	}
 	if f.timeout <= 0 || f.within < 0 || f.budget < 0 || f.parameterTimeout < 0 {

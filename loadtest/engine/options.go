@@ -24,6 +24,9 @@ type Options struct {
 	CPU int
 	// RealTime asks for the lowest real-time priority instead of a better niceness.
 	RealTime bool
+	// NoSpin sleeps until each request's instant. Without it the engine looks at the clock before
+	// it, so as to be in time: that takes from a target on the same cores what it measures.
+	NoSpin bool
 }
 
 // Closed is a closed loop: workers that each send, wait for the answer, think, and send again.

@@ -36,6 +36,9 @@ func (e *Engine) wait(until clock.Instant, sent int) int {
 		if d <= 0 {
 			return e.poll(0)
 		}
+		if e.opt.NoSpin {
+			return e.poll(d)
+		}
 		if d > lookFrom {
 			d -= lookFrom
 			if n := e.poll(d); n > 0 {
