@@ -32,13 +32,17 @@ func each(t testing.TB, handle func(c *net.TCPConn)) netip.AddrPort {
 				return
 			}
 			conns.Go(func() {
-				defer c.Close()
 				handle(c)
+				if err := c.Close(); err != nil {
+					t.Error(err)
+				}
 			})
 		}
 	})
 	t.Cleanup(func() {
-		l.Close()
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
 		conns.Wait()
 	})
 	return netip.MustParseAddrPort(l.Addr().String())
@@ -255,7 +259,9 @@ func TestClosedLoopAgainstNobody(t *testing.T) {
 		t.Fatal(err)
 	}
 	addr := netip.MustParseAddrPort(l.Addr().String())
-	l.Close()
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
 	const length, workers = 100 * time.Millisecond, 3
 	e := run(t, Options{Targets: []Target{{Addr: addr, Payloads: payloads(1)}}, Closed: &Closed{Workers: workers, Length: length}})
 	got := counts(t, e)
