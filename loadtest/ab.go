@@ -69,6 +69,9 @@ func AB(ctx context.Context, o ABOptions) (*result.Result, *Detail, error) {
 	}
 	r := m.result(&o.Options, &s, "ab")
 	r.Load.Expression, r.Load.SHA256 = o.Load, s.sha
+	if m.stopped {
+		design.Blocks = wholeBlocks(design, m.window.To)
+	}
 	r.AB = compare.Analyse(m.samples, design, opt)
 	if o.Mode == compare.Mirror {
 		m.mirrored(r.AB)
@@ -77,18 +80,32 @@ func AB(ctx context.Context, o ABOptions) (*result.Result, *Detail, error) {
 	return r, m.detail(), nil
 }
 
-// prepare makes both targets ready. If requests are mirrored, B is held to what A is known to answer.
+// wholeBlocks is how many blocks had ended by an instant; those of block mode count by fours.
+func wholeBlocks(d *compare.Design, at time.Duration) int {
+	n := min(d.Blocks, int(max(at-d.Warmup, 0)/d.Block))
+	if d.Mode == compare.Block {
+		n -= n % 4
+	}
+	return n
+}
+
+// prepare makes both targets ready. If requests are mirrored, B is held to what A is known to
+// answer, and is not asked for its own answers.
 func (o *ABOptions) prepare(ctx context.Context) (a, b *aim, err error) {
 	if a, err = prepare(ctx, &o.Options, o.Target); err != nil {
 		return nil, nil, fmt.Errorf("target A: %w", err)
 	}
-	if b, err = prepare(ctx, &o.Options, o.B); err != nil {
+	known := a.parts[0].known
+	mirror := o.Mode == compare.Mirror && known != nil
+	of := o.Options
+	of.Unverified = of.Unverified || mirror
+	if b, err = prepare(ctx, &of, o.B); err != nil {
 		return nil, nil, fmt.Errorf("target B: %w", err)
 	}
 	if n, k := a.variants(), b.variants(); n != k {
 		return nil, nil, usage(fmt.Errorf("target A has %d different requests and B %d: both must get the same", n, k))
 	}
-	if known := a.parts[0].known; o.Mode == compare.Mirror && known != nil && b.parts[0].known != nil {
+	if mirror {
 		e, err := verify.FromRows(b.parts[0].set, nil, known.Rows, "target A")
 		if err != nil {
 			return nil, nil, err
@@ -103,7 +120,7 @@ func (m *measured) mirrored(ab *result.AB) {
 	for i := 0; i+1 < len(m.samples); i += 2 {
 		one, other := &m.samples[i], &m.samples[i+1]
 		compared := one.Target != other.Target && one.Flags&other.Flags&sample.Verified != 0 // a control pair has one target
-		if !compared || one.Intended < m.window.From || one.Intended >= m.window.To {
+		if !compared || !m.holds(one) {
 			continue
 		}
 		ab.Mirrored++

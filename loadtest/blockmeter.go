@@ -10,7 +10,8 @@ import (
 	"sluice/loadtest/compare"
 )
 
-// blockMeter reads what two processes have used at the bounds of the blocks of a comparison.
+// blockMeter reads what two processes have used at the bounds of the blocks of a comparison. It
+// owns a goroutine between start and stop.
 type blockMeter struct {
 	design *compare.Design
 	pids   [2]int
@@ -27,6 +28,9 @@ func (m *blockMeter) start(began time.Time) {
 	if m.pids[0] == 0 || m.pids[1] == 0 {
 		return
 	}
+	if m.pids[0] == m.pids[1] && m.design.Mode != compare.Block {
+		return // one process serves both at once, and nobody knows for whom it works
+	}
 	m.quit, m.done = make(chan struct{}), make(chan []compare.CPU, 1)
 	go func() { m.done <- m.read(began.Add(m.design.Warmup)) }()
 }
@@ -40,15 +44,13 @@ func (m *blockMeter) stop() []compare.CPU {
 	return <-m.done
 }
 
+// read waits for each bound. The last answer may come before the last bound does; what is used
+// until then is all that the block takes.
 func (m *blockMeter) read(first time.Time) (blocks []compare.CPU) {
 	var last [2]time.Duration
 	for i := range m.design.Blocks + 1 {
-		timer := time.NewTimer(time.Until(first.Add(time.Duration(i) * m.design.Block)))
-		select {
-		case <-m.quit:
-			timer.Stop()
+		if !m.until(first.Add(time.Duration(i)*m.design.Block)) && i < m.design.Blocks {
 			return nil
-		case <-timer.C:
 		}
 		var now [2]time.Duration
 		for k, pid := range m.pids {
@@ -63,6 +65,22 @@ func (m *blockMeter) read(first time.Time) (blocks []compare.CPU) {
 		last = now
 	}
 	return blocks
+}
+
+// until waits for an instant; false if the run ended before.
+func (m *blockMeter) until(at time.Time) bool {
+	left := time.Until(at)
+	if left <= 0 {
+		return true
+	}
+	timer := time.NewTimer(left)
+	defer timer.Stop()
+	select {
+	case <-m.quit:
+		return false
+	case <-timer.C:
+		return true
+	}
 }
 
 // cpuTime is what the threads of a process have run, to the nanosecond; the usual counts are

@@ -8,6 +8,7 @@ import (
 
 	"sluice/loadtest/load"
 	"sluice/loadtest/result"
+	"sluice/loadtest/sample"
 	"sluice/loadtest/search"
 	"sluice/loadtest/stats"
 )
@@ -22,6 +23,8 @@ type CapacityOptions struct {
 	// Confirmations how many there are; 0 is the default.
 	Probe, Confirm time.Duration
 	Confirmations  int
+	// Warmup comes before each of them, for the target's queue to find its length; 0 is 1 s.
+	Warmup time.Duration
 	// Precision is a share; 0 is the default.
 	Precision float64
 	// Quick is an answer in a minute or two that is worth less.
@@ -30,12 +33,14 @@ type CapacityOptions struct {
 	NoRecovery bool
 }
 
-// probeWarmup comes before each probe: what the one before has left must drain.
 const probeWarmup = time.Second
 
 // Capacity searches for the highest rate that a target holds an objective at.
 func Capacity(ctx context.Context, o CapacityOptions) (*result.Result, *Detail, error) {
 	o.defaults()
+	if o.Warmup == 0 {
+		o.Warmup = probeWarmup
+	}
 	a, err := prepare(ctx, &o.Options, o.Target)
 	if err != nil {
 		return nil, nil, err
@@ -64,12 +69,12 @@ func Capacity(ctx context.Context, o CapacityOptions) (*result.Result, *Detail, 
 
 // capacity is a search under way.
 type capacity struct {
-	o      *CapacityOptions
-	aim    *aim
-	last   *measured
-	shot   *shot
-	wrong  int64
-	opened []string // ledgers that do not close
+	o    *CapacityOptions
+	aim  *aim
+	last *measured
+	shot *shot
+	// wrong and extra answers of all runs.
+	wrong, extra int64
 }
 
 func (c *capacity) told(p result.Probe, left time.Duration) {
@@ -95,19 +100,16 @@ func (c *capacity) shoot(ctx context.Context, expression, phase string, seed uin
 		return nil, err
 	}
 	c.last, c.shot = m, &s
+	c.wrong += m.summary.Ledger.Wrong
+	c.extra += m.summary.Ledger.Extra
 	if m.stopped {
 		return nil, context.Canceled
-	}
-	l0 := m.summary.Ledger
-	c.wrong += l0.Wrong
-	if !l0.Closed {
-		c.opened = append(c.opened, l0.Close())
 	}
 	return m, nil
 }
 
 func (c *capacity) probe(ctx context.Context, rate float64, seed uint64, length time.Duration, phase string) (search.Measured, error) {
-	m, err := c.shoot(ctx, fmt.Sprintf("poisson:%g", rate), fmt.Sprintf("%s at %.4g/s", phase, rate), seed, probeWarmup, length)
+	m, err := c.shoot(ctx, fmt.Sprintf("poisson:%g", rate), fmt.Sprintf("%s at %.4g/s", phase, rate), seed, c.o.Warmup, length)
 	if err != nil {
 		return search.Measured{}, err
 	}
@@ -120,7 +122,7 @@ func (c *capacity) probe(ctx context.Context, rate float64, seed uint64, length 
 	out.Blocks = make([]search.Block, int(math.Ceil(m.window.Length().Seconds())))
 	for i := range m.samples {
 		s := &m.samples[i]
-		if s.Intended < m.window.From || s.Intended >= m.window.To {
+		if !m.holds(s) {
 			continue
 		}
 		b := &out.Blocks[(s.Intended-m.window.From)/time.Second]
@@ -144,43 +146,57 @@ func (c *capacity) probe(ctx context.Context, rate float64, seed uint64, length 
 	return out, nil
 }
 
-// recoveryLength is how long the target may take to recover.
-const recoveryLength = 20 * time.Second
+// A target is overloaded for so long, and then has so long to recover.
+const (
+	overloadLength = 5 * time.Second
+	recoveryLength = 20 * time.Second
+)
 
 // recovery drives the target at a rate that it does not hold, drops to one that it does, and
 // returns how many seconds pass until a second of requests holds the objective again.
 func (c *capacity) recovery(ctx context.Context, high, low float64) (float64, error) {
-	const over = 5 * time.Second
-	m, err := c.shoot(ctx, fmt.Sprintf("step:%g@%v,%g@%v", high, over, low, recoveryLength), fmt.Sprintf("recovery at %.4g/s", low), c.o.Seed, over, recoveryLength)
+	expression := fmt.Sprintf("step:%g@%v,%g@%v", high, overloadLength, low, recoveryLength)
+	m, err := c.shoot(ctx, expression, fmt.Sprintf("recovery at %.4g/s", low), c.o.Seed, overloadLength, recoveryLength)
 	if err != nil {
 		return 0, err
 	}
-	const slot = 100 * time.Millisecond
-	var n, bad [recoveryLength / slot]int
-	for i := range m.samples {
-		s := &m.samples[i]
-		at := (s.Intended - over) / slot
-		if s.Intended < over || int(at) >= len(n) {
-			continue
-		}
-		n[at]++
-		if !s.Right() || s.Response() > c.o.Objective.Limit {
-			bad[at]++
-		}
+	took, held := recovered(m.samples, m.window, &c.o.Objective)
+	if !held {
+		c.o.View.Note(fmt.Sprintf("the target did not recover within %v", recoveryLength))
 	}
-	for from := range n {
-		sum, fails := 0, 0
-		for k := from; k < min(from+int(time.Second/slot), len(n)); k++ {
-			sum, fails = sum+n[k], fails+bad[k]
-		}
-		if sum > 0 && float64(fails) <= (1-c.o.Objective.Quantile)*float64(sum) {
-			return (time.Duration(from) * slot).Seconds(), nil
-		}
-	}
-	return recoveryLength.Seconds(), nil
+	return took.Seconds(), nil
 }
 
-// result sums the search up. Its ledger, resources and series are of the last run.
+// recovered is how long after a window's start a second of requests begins that holds an
+// objective, in steps of a tenth of a second; the window's whole length and false if none does.
+func recovered(samples []sample.Sample, w stats.Window, o *result.Objective) (took time.Duration, held bool) {
+	const step, second = 100 * time.Millisecond, 10
+	n := make([]struct{ all, bad int }, w.Length()/step)
+	for i := range samples {
+		s := &samples[i]
+		at := int((s.Intended - w.From) / step)
+		if s.Intended < w.From || at >= len(n) {
+			continue
+		}
+		n[at].all++
+		if !s.Right() || s.Response() > o.Limit {
+			n[at].bad++
+		}
+	}
+	for from := 0; from+second <= len(n); from++ {
+		all, bad := 0, 0
+		for _, k := range n[from : from+second] {
+			all, bad = all+k.all, bad+k.bad
+		}
+		if allowed := (1 - o.Quantile) * float64(all); all > 0 && float64(bad) <= allowed+1e-9 { // 1-0.9 is a little below 0.1
+			return time.Duration(from) * step, true
+		}
+	}
+	return w.Length(), false
+}
+
+// result sums the search up. Its latencies, ledger, resources and series are of the last run,
+// but wrong and extra answers are of all.
 func (c *capacity) result(found *result.Capacity, began time.Time, interrupted bool) *result.Result {
 	var r *result.Result
 	if c.last == nil {
@@ -199,9 +215,8 @@ func (c *capacity) result(found *result.Capacity, began time.Time, interrupted b
 	if found.Capacity == 0 && r.Validity.Valid && !interrupted {
 		r.Thresholds = []result.Threshold{{Expression: found.Objective, Value: "held at no rate"}}
 	}
-	if len(c.opened) > 0 {
-		r.Ledger.Closed = false
-	}
+	r.Ledger.Extra = c.extra
+	r.Ledger.Close()
 	r.Exit = result.ExitStatus(r)
 	r.Verdict = result.Verdict(r)
 	return r

@@ -1,7 +1,9 @@
 package loadtest
 
 import (
+	"runtime"
 	"runtime/debug"
+	"runtime/metrics"
 	"sync"
 )
 
@@ -13,18 +15,22 @@ var collector struct {
 	limit   int64
 }
 
-// memoryLimit is where the collector comes back. Schedules and samples are there before a run,
-// and what is allocated during one is little.
-const memoryLimit = 12 << 30
+// headroom is by how much the process may grow until the collector comes back. Schedules and
+// samples are there before a run, and what is allocated during one is little: some hundred
+// kilobytes a second.
+const headroom = 256 << 20
 
-// restCollector keeps the collector out until what it returns is called.
+// restCollector keeps the collector out, in the whole process, until what it returns is
+// called. The process's own memory limit stays in force.
 func restCollector() (back func()) {
 	c := &collector
 	c.Lock()
 	defer c.Unlock()
 	if c.runs++; c.runs == 1 {
-		c.percent, c.limit = debug.SetGCPercent(-1), debug.SetMemoryLimit(memoryLimit)
+		runtime.GC() // or what the preparation has left would be collected under load
+		c.percent, c.limit = debug.SetGCPercent(-1), debug.SetMemoryLimit(-1)
 	}
+	debug.SetMemoryLimit(min(c.limit, inUse()+headroom))
 	return func() {
 		c.Lock()
 		defer c.Unlock()
@@ -33,4 +39,11 @@ func restCollector() (back func()) {
 			debug.SetMemoryLimit(c.limit)
 		}
 	}
+}
+
+// inUse is the memory that a limit counts, in bytes.
+func inUse() int64 {
+	s := []metrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}}
+	metrics.Read(s)
+	return int64(s[0].Value.Uint64() - s[1].Value.Uint64())
 }

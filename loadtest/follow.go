@@ -23,7 +23,7 @@ func follow(ctx context.Context, o *Options, s *shot, e *engine.Engine, w *watch
 	go func() { done <- e.Run(ctx) }()
 	tick := time.NewTicker(frameEvery)
 	defer tick.Stop()
-	f := follower{o: o, s: s, e: e, w: w, live: stats.NewLive(s.window)}
+	f := follower{o: o, s: s, e: e, w: w, live: stats.NewLive(s.window), part: o.Verify.Fraction}
 	for {
 		select {
 		case err := <-done:
@@ -48,8 +48,8 @@ type follower struct {
 	w     *watch.Watch
 	live  *stats.Live
 	ended int
-	part  float64 // of the answers that is compared, in use
-	last  engine.Progress
+	part  float64         // of the answers that is compared; 0 is all
+	last  engine.Progress // when the cost of comparing was looked at, at
 	at    time.Duration
 	began bool
 }
@@ -73,24 +73,36 @@ func (f *follower) frame() {
 // checkShare is how much of a core the comparison of answers may take.
 const checkShare = 0.1
 
-// thin lowers the part of the answers that is compared if it costs more than its share.
+// thin lowers the part of the answers that is compared if it has cost more than its share of
+// the last second. It never rises again: the result says what part it came to.
 func (f *follower) thin(p engine.Progress, now time.Duration) {
 	if now-f.at < time.Second {
 		return
 	}
-	spent, passed := p.Checking-f.last.Checking, now-f.at
+	share := (p.Checking - f.last.Checking).Seconds() / (now - f.at).Seconds()
 	f.last, f.at = p, now
-	if share := spent.Seconds() / passed.Seconds(); share > checkShare {
-		if f.part == 0 {
-			f.part = 1
-		}
-		f.part *= 0.8 * checkShare / share
-		for _, a := range f.s.aims {
-			for _, p := range a.parts {
-				if p.checker != nil {
-					p.checker.SetFraction(f.part)
-				}
+	part := thinned(f.part, share)
+	if part == f.part {
+		return
+	}
+	f.part = part
+	for _, a := range f.s.aims {
+		for i := range a.parts {
+			if c := a.parts[i].checker; c != nil {
+				c.SetFraction(part)
 			}
 		}
 	}
+}
+
+// thinned is the part to compare from now on, where comparing a part (0 is all) took a share of
+// a core. What it costs is taken to grow with the part, and some room is left.
+func thinned(part, share float64) float64 {
+	if share <= checkShare {
+		return part
+	}
+	if part == 0 {
+		part = 1
+	}
+	return part * 0.8 * checkShare / share
 }

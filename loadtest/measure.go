@@ -45,8 +45,6 @@ type measured struct {
 	conns     int
 	stopped   bool // by the context
 	aborted   []result.Threshold
-	fraction  float64
-	notes     []string
 	facts     result.Facts
 	watch     *watch.Watch
 }
@@ -57,7 +55,6 @@ func fire(ctx context.Context, o *Options, s shot) (*measured, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer restCollector()()
 	first := s.aims[0]
 	before, countErr := counters(ctx, first)
 	w, err := watch.Start(watch.Options{PID: first.pid, MetricsURL: first.metrics, PacerTID: e.Thread})
@@ -65,7 +62,9 @@ func fire(ctx context.Context, o *Options, s shot) (*measured, error) {
 		return nil, err
 	}
 	m := &measured{watch: w, window: s.window}
+	back := restCollector()
 	m.aborted, err = follow(ctx, o, &s, e, w)
+	back()
 	w.Stop()
 	if err != nil {
 		return nil, err
@@ -80,11 +79,11 @@ func fire(ctx context.Context, o *Options, s shot) (*measured, error) {
 	m.summarise(o, &s, p)
 	if countErr == nil {
 		if after, err := counters(context.WithoutCancel(ctx), first); err == nil {
-			sent, received := account(m.samples)
-			m.server = watch.Reconcile(before, after, sent, received)
+			n := m.tally(&s)
+			m.server = watch.Reconcile(before, after, n.sent, n.received)
 		}
 	}
-	m.notes = w.Notes()
+	first.note(o.View, w.Notes())
 	return m, nil
 }
 
@@ -115,8 +114,7 @@ func (m *measured) summarise(o *Options, s *shot, p engine.Progress) {
 		Extra: p.Extra, Reopened: p.Reopened, Closed: s.closed != nil,
 	})
 	from, to := m.began.Add(m.window.From), m.began.Add(m.window.To)
-	l := &m.summary.Ledger
-	m.resources = m.watch.Between(from, to, l.Scheduled, l.Scheduled-l.Refused-l.FailedBefore-l.LostAfter-l.Timeout)
+	m.resources = m.watch.Between(from, to, m.summary.Ledger.Scheduled, m.tally(s).measured)
 	m.watch.Fill(m.summary.Series, from)
 	m.facts = m.summary.Facts()
 	f := &m.facts
@@ -129,17 +127,35 @@ func (m *measured) summarise(o *Options, s *shot, p engine.Progress) {
 	}
 }
 
-// account counts what was sent in whole and what was answered, the warm-up included.
-func account(samples []sample.Sample) (sent, received int64) {
-	for i := range samples {
-		if samples[i].Written > 0 {
-			sent++
+// tally counts requests to one server.
+type tally struct {
+	sent, received int64 // the warm-up included
+	measured       int64 // received of the window
+}
+
+// tally counts those to the server that is watched, that of the first target.
+func (m *measured) tally(s *shot) (n tally) {
+	for i := range m.samples {
+		one := &m.samples[i]
+		if s.aims[one.Target].addr != s.aims[0].addr {
+			continue
 		}
-		if samples[i].Answered() {
-			received++
+		if one.Written > 0 {
+			n.sent++
+		}
+		if one.Answered() {
+			n.received++
+			if m.holds(one) {
+				n.measured++
+			}
 		}
 	}
-	return sent, received
+	return n
+}
+
+// holds says whether a request is of the measured window.
+func (m *measured) holds(s *sample.Sample) bool {
+	return s.Intended >= m.window.From && s.Intended < m.window.To
 }
 
 // counters are the target's own, if it has some that are known.

@@ -73,8 +73,12 @@ func Replay(ctx context.Context, o ReplayOptions) (*result.Result, *Detail, erro
 }
 
 // models are those that the trace may name: the one that was asked for, or all of the target.
+// Of a trace that is replayed with a template the instants alone count.
 func (o *ReplayOptions) models(ctx context.Context) ([]string, error) {
-	if o.Target.Model != "" {
+	switch {
+	case o.Target.Template != "":
+		return nil, nil
+	case o.Target.Model != "":
 		return []string{o.Target.Model}, nil
 	}
 	return payload.Models(ctx, o.Target.URL)

@@ -35,6 +35,8 @@ func (o *ReplayOptions) parts(ctx context.Context, a *aim, s *load.Schedule) err
 		if err := r.add(ctx, p, nil); err != nil {
 			return err
 		}
+	} else if o.Target.Expect != "" {
+		return usage(fmt.Errorf("%s knows the answers to one kind of request, and each kind in the trace gets payloads of its own: leave it out, and the target is asked", o.Target.Expect))
 	} else if err := r.all(ctx, s.Kinds); err != nil {
 		return err
 	}
@@ -109,7 +111,7 @@ func (r *replayed) model(ctx context.Context, name string) (*payload.Model, erro
 	if m := r.models[name]; m != nil {
 		return m, nil
 	}
-	m, err := payload.Discover(ctx, r.o.Target.URL, name, r.o.Target.Version)
+	m, err := r.o.Target.discover(ctx, name)
 	if err == nil {
 		r.models[name] = m
 	}

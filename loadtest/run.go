@@ -26,6 +26,10 @@ const (
 // Run loads a target and says how it did. The error is a *payload.UsageError or a
 // *payload.NotReadyError where nothing could be measured; else there is a result, also if the
 // context ended before the run did. The detail is what the result sums up.
+//
+// While requests are sent, as in all tests here, the sending thread has a processor of the Go
+// scheduler for itself, GOMAXPROCS is at least 2 and stays so, and Go's collector rests in the
+// whole process until that has grown by 256 MiB.
 func Run(ctx context.Context, o RunOptions) (*result.Result, *Detail, error) {
 	o.defaults()
 	a, err := prepare(ctx, &o.Options, o.Target)
@@ -85,7 +89,7 @@ func (o *RunOptions) shot(a *aim) (*shot, error) {
 	}
 	s := &shot{
 		aims: []*aim{a}, window: stats.Window{From: o.Warmup, To: o.Warmup + o.Length}, seed: o.Seed,
-		quantiles: quantiles(o.Quantiles, append(o.Thresholds, o.Aborts...)), aborts: o.Aborts, conditions: o.Thresholds,
+		quantiles: quantiles(o.Quantiles, slices.Concat(o.Thresholds, o.Aborts)), aborts: o.Aborts, conditions: o.Thresholds,
 	}
 	if c, ok := l.Closed(); ok {
 		s.closed = &c
@@ -137,7 +141,7 @@ func (m *measured) inTime(r *result.Result, within time.Duration) {
 	}
 	n := 0
 	for i := range m.samples {
-		if s := &m.samples[i]; s.Intended >= m.window.From && s.Intended < m.window.To && s.Right() && s.Response() <= within {
+		if s := &m.samples[i]; m.holds(s) && s.Right() && s.Response() <= within {
 			n++
 		}
 	}

@@ -8,13 +8,12 @@ import (
 	"net/netip"
 	"runtime"
 	"slices"
-	"sort"
 	"strings"
+	"time"
 
 	"sluice/loadtest/engine"
 	"sluice/loadtest/payload"
 	"sluice/loadtest/result"
-	"sluice/loadtest/verify"
 	"sluice/loadtest/watch"
 )
 
@@ -27,15 +26,7 @@ type aim struct {
 	same    bool // on this machine
 	pid     int  // 0 if not known
 	metrics string
-}
-
-// part is what is sent to one model of a target. Most targets have one.
-type part struct {
-	set     *payload.Set
-	known   *verify.Expected // nil if answers are not compared
-	checker *verify.Checker
-	why     string // answers are not compared
-	digest  string
+	noted   []string
 }
 
 // prepare asks a target for its model, makes requests, learns the right answers and finds out
@@ -63,17 +54,19 @@ func locate(ctx context.Context, o *Options, t Target) (*aim, error) {
 		return nil, err
 	}
 	a := &aim{target: target, same: watch.SameHost(target.Addr)}
-	if a.addr, err = resolve(ctx, target.Addr); err != nil {
+	if a.addr, err = resolve(ctx, target.Addr, o.OwnTarget); err != nil {
 		return nil, err
-	}
-	if !a.addr.Addr().IsLoopback() && !o.OwnTarget {
-		return nil, &payload.UsageError{Text: fmt.Sprintf("target %s is not on this machine: load only what is yours to load, and say so with --i-own-this-target", t.URL)}
 	}
 	a.watched(ctx, t)
 	return a, nil
 }
 
-func resolve(ctx context.Context, addr string) (netip.AddrPort, error) {
+// connectPatience is how long a target may take to accept a connection.
+const connectPatience = 10 * time.Second
+
+// resolve finds an address that accepts connections. One of another machine is not even tried
+// if it is not the caller's own.
+func resolve(ctx context.Context, addr string, own bool) (netip.AddrPort, error) {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
 		return netip.AddrPort{}, &payload.UsageError{Text: fmt.Sprintf("target %q is no address: give host:port", addr)}
@@ -90,7 +83,10 @@ func resolve(ctx context.Context, addr string) (netip.AddrPort, error) {
 	var failed error
 	for _, ip := range found {
 		to := netip.AddrPortFrom(ip.Unmap(), uint16(number))
-		c, err := new(net.Dialer).DialContext(ctx, "tcp", to.String())
+		if !to.Addr().IsLoopback() && !own {
+			return netip.AddrPort{}, &payload.UsageError{Text: fmt.Sprintf("target %s is not on this machine: load only what is yours to load, and say so with --i-own-this-target", addr)}
+		}
+		c, err := (&net.Dialer{Timeout: connectPatience}).DialContext(ctx, "tcp", to.String())
 		if err == nil {
 			_ = c.Close()
 			return to, nil
@@ -100,63 +96,14 @@ func resolve(ctx context.Context, addr string) (netip.AddrPort, error) {
 	return netip.AddrPort{}, &payload.NotReadyError{Text: "cannot reach the target", Cause: failed}
 }
 
-func build(ctx context.Context, target payload.Target, t Target) (p part, err error) {
-	if t.Template != "" {
-		p.set, err = payload.Template(target, t.Template, t.Payload)
-		return p, err
-	}
-	discover := payload.Discover
-	if t.Payload.Protocol == payload.V1 {
-		discover = payload.DiscoverV1
-	}
-	m, err := discover(ctx, t.URL, t.Model, t.Version)
-	if err != nil {
-		return p, err
-	}
-	p.digest = m.Digest
-	p.set, err = payload.Build(m, t.Payload)
-	return p, err
-}
-
-// learn finds out the right answers: from a file, from the payloads' own source, or by asking
-// the target for each alone, twice.
-func (p *part) learn(ctx context.Context, o *Options, t Target) error {
-	if o.Unverified {
-		p.why = "it was not asked for"
-		return nil
-	}
-	var e *verify.Expected
-	var err error
-	switch {
-	case t.Expect != "":
-		var h *payload.Header
-		var rows []payload.Row
-		if h, rows, err = payload.OpenRows(t.Expect); err == nil {
-			e, err = verify.FromRows(p.set, h, rows, t.Expect)
+// note tells a view what could not be watched, each thing once.
+func (a *aim) note(v View, notes []string) {
+	for _, text := range notes {
+		if !slices.Contains(a.noted, text) {
+			a.noted = append(a.noted, text)
+			v.Note(text)
 		}
-	case len(p.set.Rows) > 0 && (len(p.set.Rows[0].Outputs) > 0 || p.set.Rows[0].Body != nil):
-		e, err = verify.FromSet(p.set, t.Payload.Source)
-	default:
-		e, err = verify.Record(ctx, p.set, o.Verify)
 	}
-	var unstable *verify.UnstableError
-	if errors.As(err, &unstable) {
-		p.why = unstable.Error()
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	if p.digest == "" {
-		p.digest = e.Digest
-	}
-	p.expect(e, o)
-	return nil
-}
-
-// expect compares answers with known ones.
-func (p *part) expect(e *verify.Expected, o *Options) {
-	p.known, p.checker = e, verify.New(e, p.set, o.Verify)
 }
 
 // watched finds the target's process and metrics. What is not found is left out.
@@ -195,24 +142,6 @@ func (a *aim) engineTarget() engine.Target {
 	return t
 }
 
-// checkers compare the answers of several models: each has the variants from its first on.
-type checkers []span
-
-type span struct {
-	first   int
-	checker *verify.Checker // nil if answers are not compared
-}
-
-// Check implements engine.Checker.
-func (all checkers) Check(a *engine.Answer) engine.Verdict {
-	c := all[sort.Search(len(all), func(i int) bool { return all[i].first > a.Variant })-1]
-	if c.checker == nil {
-		return engine.Verdict{}
-	}
-	a.Variant -= c.first
-	return c.checker.Check(a)
-}
-
 // variants is how many different requests are prepared.
 func (a *aim) variants() (n int) {
 	for i := range a.parts {
@@ -221,13 +150,20 @@ func (a *aim) variants() (n int) {
 	return n
 }
 
-// describe is the target in a result.
+// mostInputs is how many kinds of inputs a result lists; a trace may have thousands.
+const mostInputs = 20
+
+// describe is the target in a result. It has a part at least.
 func (a *aim) describe() result.Target {
 	first := &a.parts[0]
 	t := result.Target{URL: a.target.Addr, Protocol: first.set.Protocol.String(), Digest: first.digest, PID: a.pid}
 	for i := range a.parts {
 		p := &a.parts[i]
-		t.Inputs = append(t.Inputs, p.set.Inputs...)
+		for _, text := range p.set.Inputs {
+			if len(t.Inputs) < mostInputs && !slices.Contains(t.Inputs, text) {
+				t.Inputs = append(t.Inputs, text)
+			}
+		}
 		if m := p.set.Model; m != nil {
 			if i == 0 {
 				t.Model, t.Version, t.Server = m.Name, m.Version, m.Server

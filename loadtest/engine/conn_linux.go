@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -16,10 +17,11 @@ type conn struct {
 	fd         int
 	generation int32 // tells events of an earlier socket from those of this one
 	state      connState
-	request    int    // that it is busy with
-	rest       []byte // of the request, that the socket had no room for
-	in         []byte // of the answer, while it is not whole
-	writing    bool   // the poller looks for room
+	request    int           // that it is busy with
+	rest       []byte        // of the request, that the socket had no room for
+	in         []byte        // of the answer, while it is not whole
+	writing    bool          // the poller looks for room
+	since      clock.Instant // when it began to connect
 }
 
 type connState uint8
@@ -38,7 +40,7 @@ type server struct {
 	family  int
 	limit   int
 	opened  int   // connections that are not closed
-	coming  int   // of them, connecting
+	coming  []int // of them, connecting, the oldest first
 	idle    []int // connections, the latest used last
 	spare   []int // closed ones
 	queue   queue
@@ -105,11 +107,16 @@ func (e *Engine) open(target int) bool {
 	s := &e.servers[target]
 	fd, err := unix.Socket(s.family, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err != nil {
-		return false
+		return s.makeDo()
 	}
 	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
 	_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1)
-	if err := unix.Connect(fd, s.address); err != nil && err != unix.EINPROGRESS {
+	switch err := unix.Connect(fd, s.address); err {
+	case nil, unix.EINPROGRESS:
+	case unix.EADDRNOTAVAIL: // no port is free
+		_ = unix.Close(fd)
+		return s.makeDo()
+	default:
 		_ = unix.Close(fd)
 		return false
 	}
@@ -120,10 +127,20 @@ func (e *Engine) open(target int) bool {
 		s.spare = append(s.spare, c.index)
 		return false
 	}
-	c.fd, c.state, c.writing = fd, connecting, true
+	c.fd, c.state, c.writing, c.since = fd, connecting, true, clock.Now()
 	s.opened++
-	s.coming++
+	s.coming = append(s.coming, c.index)
 	e.published.conns.Store(max(e.published.conns.Load(), int64(e.openConns())))
+	return true
+}
+
+// makeDo is for a machine that has no more sockets or ports to give: the target is not at
+// fault, so the connections that there are must do. It returns false if there is none.
+func (s *server) makeDo() bool {
+	if s.opened == 0 {
+		return false
+	}
+	s.limit = s.opened
 	return true
 }
 
@@ -163,22 +180,51 @@ func (e *Engine) connectAll() {
 
 func (e *Engine) coming() (n int) {
 	for i := range e.servers {
-		n += e.servers[i].coming
+		n += len(e.servers[i].coming)
 	}
 	return n
 }
 
-// connected ends connecting, one way or the other.
-func (e *Engine) connected(c *conn) {
-	s := &e.servers[c.target]
-	if code, err := unix.GetsockoptInt(c.fd, unix.SOL_SOCKET, unix.SO_ERROR); err != nil || code != 0 {
+// connected ends connecting, one way or the other. A server that ends the connection as soon
+// as it has it refuses too.
+func (e *Engine) connected(c *conn, ended bool) {
+	code, err := unix.GetsockoptInt(c.fd, unix.SOL_SOCKET, unix.SO_ERROR)
+	if err != nil || code != 0 || ended {
 		e.closeConn(c)
 		e.refuse(c.target)
 		return
 	}
-	s.coming--
+	e.servers[c.target].came(c)
 	e.watch(c, false)
 	e.release(c)
+}
+
+// came takes a connection from those that are connecting. They come about in order, mostly.
+func (s *server) came(c *conn) {
+	k := slices.Index(s.coming, c.index)
+	s.coming = slices.Delete(s.coming, k, k+1)
+}
+
+// stuck is when the oldest connection that does not come about is given up.
+func (e *Engine) stuck() clock.Instant {
+	at := clock.Never
+	for i := range e.servers {
+		if s := &e.servers[i]; len(s.coming) > 0 {
+			at = min(at, e.conns[s.coming[0]].since.Add(e.opt.Timeout))
+		}
+	}
+	return at
+}
+
+// dropStuck closes connections that do not come about, because packets are lost or the server
+// takes no more, so that others may be tried. What waits for one has a patience of its own.
+func (e *Engine) dropStuck() {
+	for i := range e.servers {
+		s := &e.servers[i]
+		for len(s.coming) > 0 && e.conns[s.coming[0]].since.Add(e.opt.Timeout) <= e.now {
+			e.closeConn(e.conns[s.coming[0]])
+		}
+	}
 }
 
 // refuse ends the request that has waited longest for a connection that cannot be had.
@@ -216,14 +262,10 @@ func (e *Engine) closeConn(c *conn) {
 	s := &e.servers[c.target]
 	switch c.state {
 	case connecting:
-		s.coming--
+		s.came(c)
 	case idle:
-		for k, i := range s.idle {
-			if i == c.index {
-				s.idle = append(s.idle[:k], s.idle[k+1:]...)
-				break
-			}
-		}
+		k := slices.Index(s.idle, c.index)
+		s.idle = slices.Delete(s.idle, k, k+1)
 	}
 	_ = unix.Close(c.fd) // takes it out of the poller too
 	c.state = closed

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -28,7 +29,7 @@ type Engine struct {
 	ids      identities
 	thread   thread
 	plan     plan
-	stopped  bool // by its context: nothing more is due
+	stopped  bool // by its context, or for want of memory: nothing more is due
 
 	samples []sample.Sample
 	holder  []int32         // of a request that is on its way: its connection
@@ -87,13 +88,16 @@ func prefault(samples []sample.Sample, holder []int32, ended []uint32) {
 }
 
 // Run sends and receives until all that was planned has ended, or until the context ends: then
-// nothing more is sent, and what is on its way has a second to come back. It takes a whole
-// processor of the Go scheduler; where there is but one, others of the process wait for it.
+// nothing more falls due, and what was has a second to be answered. It takes a whole processor
+// of the Go scheduler and raises GOMAXPROCS to 2 if it is less, so that there is one for others.
 func (e *Engine) Run(ctx context.Context) (err error) {
 	if e.epoll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
 		return fmt.Errorf("cannot make a poller: %w", err)
 	}
 	defer func() { _ = unix.Close(e.epoll) }()
+	if _, errno := e.ask(0); errno == unix.ENOSYS {
+		return errors.New("load tests need Linux 5.11 or later: this kernel has no epoll_pwait2")
+	}
 	stop := context.AfterFunc(ctx, func() { e.cancelled.Store(true) })
 	defer stop()
 	e.thread.take(&e.opt)
@@ -125,14 +129,15 @@ func (e *Engine) loop() {
 			e.arrivals.align()
 		}
 		if e.cancelled.Load() && !e.stopped {
-			e.stopped, over = true, e.now.Add(afterStop)
-			e.published.stopped.Store(int64(max(e.now.Sub(e.begin), 1)))
+			over = e.now.Add(afterStop)
+			e.stop()
 		}
 		if !e.stopped {
 			e.notice()
 		}
 		sent := e.sendDue()
 		e.expire()
+		e.dropStuck()
 		next := e.nextDue()
 		if next == clock.Never && e.idle() {
 			return
@@ -141,11 +146,17 @@ func (e *Engine) loop() {
 			e.giveUp()
 			return
 		}
-		n := e.wait(min(next, e.patience(), over), sent)
+		n := e.wait(min(next, e.patience(), e.stuck(), over), sent)
 		for i := range e.event[:n] {
 			e.happened(&e.event[i])
 		}
 	}
+}
+
+// stop ends the plan: nothing more falls due.
+func (e *Engine) stop() {
+	e.stopped = true
+	e.published.stopped.Store(int64(max(e.now.Sub(e.begin), 1)))
 }
 
 // notice takes what is due from the plan.
@@ -158,7 +169,7 @@ func (e *Engine) notice() {
 			break
 		}
 		if len(e.samples) == cap(e.samples) { // a closed loop beyond all bounds
-			e.stopped = true
+			e.stop()
 			break
 		}
 		e.samples = append(e.samples, sample.Sample{
@@ -232,6 +243,10 @@ func (e *Engine) abandon(i int) {
 	e.finish(i, outcome)
 }
 
+// refusedPause is how long a worker of a closed loop waits after a refusal, or it would do
+// nothing but knock.
+const refusedPause = 10 * time.Millisecond
+
 // finish gives a request its one outcome.
 func (e *Engine) finish(i int, outcome sample.Outcome) {
 	s := &e.samples[i]
@@ -240,7 +255,11 @@ func (e *Engine) finish(i int, outcome sample.Outcome) {
 	}
 	s.Outcome = outcome
 	e.holder[i] = -1
-	e.plan.ended(max(e.now.Sub(e.begin), s.Last))
+	free := max(e.now.Sub(e.begin), s.Last)
+	if outcome == sample.Refused {
+		free += refusedPause
+	}
+	e.plan.ended(free)
 	e.ended = append(e.ended, uint32(i))
 	e.published.ended.Store(int64(len(e.ended)))
 }

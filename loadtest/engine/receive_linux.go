@@ -22,15 +22,21 @@ func (e *Engine) happened(event *unix.EpollEvent) {
 	if c.generation != event.Pad || c.state == closed {
 		return // it has been closed in this very round
 	}
+	ended := event.Events&(unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) != 0
 	if c.state == connecting {
-		e.connected(c)
+		e.connected(c, ended)
 		return
 	}
-	if event.Events&unix.EPOLLOUT != 0 && len(c.rest) > 0 {
-		e.push(c)
-	}
-	if event.Events&^unix.EPOLLOUT != 0 && c.state != closed {
+	// Reading comes first: a server may refuse a request that it has not read in full, and break
+	// the connection behind its answer.
+	if event.Events&^unix.EPOLLOUT != 0 {
 		e.receive(c)
+	}
+	if ended && c.state == idle {
+		e.receive(c) // the end, so that no request is sent into it
+	}
+	if c.state == busy && len(c.rest) > 0 && event.Events&unix.EPOLLOUT != 0 {
+		e.push(c)
 	}
 }
 
@@ -196,11 +202,13 @@ func (e *Engine) check(c *conn, a *answer, i int) (outcome sample.Outcome, extra
 	if e.checks.end(began) {
 		e.published.checking.Store(int64(e.checks.spent))
 	}
+	if v.Kind != Stray {
+		e.ids.see(i) // so that its repetition is known as one
+	}
 	switch v.Kind {
 	case Unchecked:
 		return sample.OK, false
 	case Right:
-		e.ids.see(i)
 		s.Flags |= sample.Verified
 		return sample.OK, false
 	case Stray:

@@ -25,16 +25,17 @@ func (e *Engine) sendDue() (sent int) {
 			}
 			c := e.conns[s.idle[len(s.idle)-1]]
 			s.idle = s.idle[:len(s.idle)-1]
-			e.send(c, i)
-			sent++
+			if e.send(c, i) {
+				sent++
+			}
 		}
-		for s.coming < min(s.queue.len(), comingMost) && s.opened < s.limit {
+		for len(s.coming) < min(s.queue.len(), comingMost) && s.opened < s.limit {
 			if !e.open(k) {
 				e.refuse(k)
 				break
 			}
 		}
-		if s.opened == s.limit && s.queue.len() > 0 || s.coming > 0 {
+		if s.opened == s.limit && s.queue.len() > 0 || len(s.coming) > 0 {
 			e.markQueued(s)
 		}
 	}
@@ -51,7 +52,9 @@ func (e *Engine) markQueued(s *server) {
 		if m.Flags&sample.Queued != 0 {
 			return // and so do those before it
 		}
-		m.Flags |= sample.Queued
+		if m.Outcome == sample.None { // else it is published, and nobody may write to it
+			m.Flags |= sample.Queued
+		}
 	}
 }
 
@@ -67,8 +70,9 @@ func (e *Engine) nextQueued(target int) (int, bool) {
 }
 
 // send writes a request. Its identity is put into the variant's own bytes, which nobody
-// else uses until the kernel has them or has refused them.
-func (e *Engine) send(c *conn, i int) {
+// else uses until the kernel has them or has refused them. It returns false if the connection
+// turns out to be closed: nothing has been said then, so the request waits for another one.
+func (e *Engine) send(c *conn, i int) bool {
 	s := &e.samples[i]
 	p := &e.servers[c.target].target.Payloads[s.Variant]
 	if p.ID >= 0 {
@@ -83,29 +87,24 @@ func (e *Engine) send(c *conn, i int) {
 		c.rest = append(c.rest[:0], p.Bytes[n:]...)
 		e.watch(c, true)
 		if n == 0 {
-			return
+			return true
 		}
-	case errno != 0: // the server has closed it: nothing has been said, so another one will do
+	case errno != 0:
 		e.closeConn(c)
 		e.holder[i] = -1
-		e.again(c.target, i)
-		return
+		e.servers[c.target].queue.back(i)
+		return false
 	}
 	s.Written = at
+	return true
 }
 
-// again puts back a request of which no byte was written.
-func (e *Engine) again(target, i int) { e.servers[target].queue.back(i) }
-
-// push writes what is left of a request.
+// push writes what is left of a request. A connection that is broken ends when it is read from:
+// an answer may have come before.
 func (e *Engine) push(c *conn) {
 	at := clock.Now().Sub(e.begin)
 	n, errno := write(c.fd, c.rest)
-	if errno == unix.EAGAIN {
-		return
-	}
 	if errno != 0 {
-		e.broken(c)
 		return
 	}
 	c.rest = c.rest[n:]

@@ -69,12 +69,17 @@ func (e *Engine) look(until clock.Instant) int {
 // poll asks the kernel; at most d, and not at all if d is 0 or less. The raw call keeps
 // the Go runtime from giving the processor away meanwhile.
 func (e *Engine) poll(d time.Duration) int {
-	t := unix.NsecToTimespec(int64(min(max(d, 0), longest)))
-	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT2, uintptr(e.epoll), uintptr(unsafe.Pointer(&e.event[0])), maxEvents, uintptr(unsafe.Pointer(&t)), 0, 0)
+	n, errno := e.ask(d)
 	if errno != 0 {
 		return 0
 	}
-	return int(n)
+	return n
+}
+
+func (e *Engine) ask(d time.Duration) (int, unix.Errno) {
+	t := unix.NsecToTimespec(int64(min(max(d, 0), longest)))
+	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT2, uintptr(e.epoll), uintptr(unsafe.Pointer(&e.event[0])), maxEvents, uintptr(unsafe.Pointer(&t)), 0, 0)
+	return int(n), errno
 }
 
 // longest is how long the engine sleeps at most: it then sees whether it is told to end, and

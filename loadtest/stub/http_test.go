@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"net/http"
 	"strconv"
 	"strings"
 	"testing"
@@ -33,7 +34,27 @@ func TestDocuments(t *testing.T) {
 	f("/v2/models/stub/versions/2", 404, "there is nothing at this path")
 	f("/", 404, "there is nothing at this path")
 	f("/v2/models/stub/infer", 405, "this path takes POST")
+	f("/v2/repository/index", 405, "this path takes POST")
 	f("/stub", 200, `"accepted":0`)
+}
+
+// TestIndex: a client that names no model finds the only one.
+func TestIndex(t *testing.T) {
+	c := dial(t, started(t, ""))
+	c.send("POST /v2/repository/index HTTP/1.1\r\nHost: stub\r\nContent-Length: 14\r\n\r\n{\"ready\":true}")
+	a, err := http.ReadResponse(c.in, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Body.Close()
+	body, err := io.ReadAll(a.Body)
+	if err != nil || a.StatusCode != http.StatusOK {
+		t.Fatalf("status %d, error %v", a.StatusCode, err)
+	}
+	all, err := oip.ReadIndex(body)
+	if err != nil || len(all) != 1 || all[0] != (oip.IndexEntry{Name: Model, Version: Version, State: oip.StateReady}) {
+		t.Errorf("index %s, error %v", body, err)
+	}
 }
 
 func TestAnswers(t *testing.T) {

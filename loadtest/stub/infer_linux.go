@@ -74,6 +74,8 @@ func (l *loop) document(c *conn, at place) {
 		body = l.fixed.ready
 	case server:
 		body = l.fixed.server
+	case index:
+		body = l.fixed.index
 	case model:
 		body = l.fixed.model
 	case modelReady:

@@ -13,8 +13,8 @@ import (
 
 // fixed are the bodies of documents that never change, and the value of Sluice-Model.
 type fixed struct {
-	live, ready, server, model, modelReady []byte
-	tag                                    string
+	live, ready, server, index, model, modelReady []byte
+	tag                                           string
 }
 
 func newFixed() fixed {
@@ -32,6 +32,7 @@ func newFixed() fixed {
 		live:       document(oip.Live{Live: true}),
 		ready:      document(oip.Ready{Live: true, Ready: true}),
 		server:     document(oip.ServerMetadata{Name: "sluice-stub", Version: Version, Extensions: []string{"binary_tensor_data"}}),
+		index:      document([]oip.IndexEntry{{Name: Model, Version: Version, State: oip.StateReady}}),
 		model:      document(metadata),
 		modelReady: document(oip.ModelReady{Name: Model, Ready: true}),
 		tag:        Model + ";version=" + Version + ";digest=sha256:" + hex.EncodeToString(digest[:]),
@@ -47,6 +48,7 @@ const (
 	live
 	ready
 	server
+	index
 	model
 	modelReady
 	infer
@@ -66,6 +68,8 @@ func find(path []byte) place {
 		return ready
 	case "/v2", "/v2/":
 		return server
+	case "/v2/repository/index":
+		return index
 	case "/stub":
 		return counts
 	case "/stub/begin":
@@ -94,10 +98,12 @@ func find(path []byte) place {
 
 // method is the one that a place takes.
 func (p place) method() string {
-	if p == infer || p == begin {
+	switch p {
+	case infer, index, begin:
 		return http.MethodPost
+	default:
+		return http.MethodGet
 	}
-	return http.MethodGet
 }
 
 // appendHead appends the head of an answer but for its last line end.

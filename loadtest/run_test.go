@@ -1,0 +1,401 @@
+package loadtest
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"sluice/loadtest/payload"
+	"sluice/loadtest/result"
+	"sluice/loadtest/sample"
+	"sluice/loadtest/stub"
+)
+
+// short is a run of 300 requests after 100 of warm-up.
+func short(o Options) RunOptions {
+	return RunOptions{Options: o, Load: "constant:1000", Length: 300 * time.Millisecond, Warmup: 100 * time.Millisecond}
+}
+
+func TestRun(t *testing.T) {
+	s := stubbed(t, "")
+	o := short(to(s.Addr()))
+	view := &watcher{}
+	o.View, o.Quantiles, o.Within, o.Argv = view, []float64{0.25}, time.Minute, []string{"run"}
+	r, d, err := Run(t.Context(), o)
+	whole(t, r, err)
+	l := r.Ledger
+	if l.Scheduled != 300 || l.OK != 300 || !l.Closed || r.Verify.Checked != 300 || r.Verify.Source != "learned" || r.Verify.Fraction != 1 || l.Server != nil {
+		t.Errorf("ledger %+v, verification %+v", l, r.Verify)
+	}
+	load := r.Load
+	if load.Expression != o.Load || load.Duration != 0.3 || load.Warmup != 0.1 || load.Seed != 3 || load.Variants != variants || load.SHA256 == "" ||
+		load.Offered != 1000 || load.Good != 1000 || load.Within != 60000 || load.InTime != 1000 || load.Conns == 0 {
+		t.Errorf("load %+v", load)
+	}
+	if target := r.Targets[0]; target.Model != stub.Model || target.Version != stub.Version || target.Protocol != "oip-json" || target.URL != s.Addr() || !strings.HasPrefix(target.Digest, "sha256:") {
+		t.Errorf("target %+v", target)
+	}
+	if _, ok := r.Response.At(0.25); !ok || r.Response.N != 300 || len(r.Devices) != 1 || r.Devices[0].Name != "stub" || r.Command != "run" || r.Interrupted || !r.Env.SameHost {
+		t.Errorf("result %+v", r)
+	}
+	if len(d.Samples) != 400 || d.Window.From != o.Warmup || d.Start.IsZero() {
+		t.Errorf("%d samples, window %v, start %v", len(d.Samples), d.Window, d.Start)
+	}
+	var log bytes.Buffer
+	if err := d.WriteLog(&log); err != nil || log.Len() == 0 {
+		t.Errorf("a log of %d bytes, error %v", log.Len(), err)
+	}
+	if len(view.titles) != 1 || !strings.Contains(view.titles[0], "constant:1000  seed 3  target "+s.Addr()+" stub v1") || len(view.shown) == 0 {
+		t.Errorf("titles %q, shown %d times", view.titles, len(view.shown))
+	}
+	o.Within = 1
+	if r, _, err = Run(t.Context(), o); err != nil || r.Load.InTime != 0 {
+		t.Errorf("%v answers a second within a nanosecond, error %v", r.Load.InTime, err)
+	}
+}
+
+// What answers are compared with, and why they are not.
+func TestVerification(t *testing.T) {
+	f := func(name string, o RunOptions, source, why string) {
+		t.Helper()
+		r, _, err := Run(t.Context(), o)
+		whole(t, r, err)
+		n := r.Ledger.OK
+		if source == "" {
+			n = 0
+		}
+		if r.Verify.Source != source || !strings.Contains(r.Verify.Why, why) || (why == "") != (r.Verify.Why == "") || r.Verify.Checked != n || r.Ledger.OK != r.Ledger.Scheduled {
+			t.Errorf("%s: %+v of %+v", name, r.Verify, r.Ledger)
+		}
+	}
+	plain := to(stubbed(t, "").Addr())
+	f("learned", short(plain), "learned", "")
+	unverified := plain
+	unverified.Unverified = true
+	f("unverified", short(unverified), "", "it was not asked for")
+	f("unstable", short(to((&oipServer{factors: map[string]float64{"m": 2}, unstable: true}).start(t))), "", "the answers do not agree")
+	f("small server", short(to((&oipServer{factors: map[string]float64{"m": 2}}).start(t))), "learned", "")
+
+	path := t.TempDir() + "/expected.jsonl"
+	n, err := Record(t.Context(), plain, path)
+	if err != nil || n != variants {
+		t.Fatalf("%d answers are recorded, error %v", n, err)
+	}
+	expected := plain
+	expected.Target.Expect = path
+	f("expected", short(expected), path, "")
+	golden := plain
+	golden.Target.Payload = payload.Options{Source: "golden:" + path}
+	f("golden", short(golden), "golden:"+path, "")
+	binary := plain
+	binary.Target.Payload.Protocol = payload.Binary
+	f("binary", short(binary), "learned", "")
+
+	template := plain
+	template.Target.Template = write(t, "request.http", "POST /v2/models/stub/infer\nContent-Type: application/json\n\n"+
+		`{"id":"{{id}}","inputs":[{"name":"x","datatype":"FP32","shape":[1,16],"data":[{{variant}},1,2,3,4,5,6,7,8,9,10,11,12,13,14,15]}]}`)
+	f("template", short(template), "learned", "")
+}
+
+// Wrong answers are counted exactly where they are known from a file: the target is not asked before.
+func TestWrongAnswers(t *testing.T) {
+	path := t.TempDir() + "/expected.jsonl"
+	if _, err := Record(t.Context(), to(stubbed(t, "").Addr()), path); err != nil {
+		t.Fatal(err)
+	}
+	s := stubbed(t, "corrupt=10")
+	o := short(to(s.Addr()))
+	o.Target.Expect, o.Warmup = path, 0
+	r, _, err := Run(t.Context(), o)
+	whole(t, r, err)
+	if done := s.Counts().Corrupted.N; done != 30 || r.Ledger.Wrong != done || r.Ledger.OK != 270 || r.Verify.CrossTalk != 0 || len(r.Verify.Examples) == 0 || r.Exit.Code != result.ExitWrong {
+		t.Errorf("%d are corrupted; ledger %+v, verification %+v, exit %+v", done, r.Ledger, r.Verify, r.Exit)
+	}
+}
+
+// The protocol of TensorFlow Serving, by a server that has no other.
+func TestV1(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/v1/models/half":
+			fmt.Fprint(w, `{"model_version_status":[{"version":"2","state":"AVAILABLE"}]}`)
+		case "/v1/models/half/metadata":
+			fmt.Fprint(w, `{"metadata":{"signature_def":{"signature_def":{"serving_default":{"inputs":{"x":{"dtype":"DT_FLOAT","tensor_shape":{"dim":[{"size":"-1"},{"size":"3"}]}}},"outputs":{"y":{"dtype":"DT_FLOAT","tensor_shape":{"dim":[{"size":"-1"}]}}}}}}}}`)
+		case "/v1/models/half:predict":
+			w.Header().Set("Content-Type", "application/json")
+			fmt.Fprint(w, `{"predictions":[0.5]}`)
+		default:
+			http.NotFound(w, r)
+		}
+	}))
+	defer server.Close()
+	o := short(to(server.Listener.Addr().String()))
+	o.Target.Model, o.Target.Payload.Protocol = "half", payload.V1
+	r, _, err := Run(t.Context(), o)
+	whole(t, r, err)
+	if r.Targets[0].Protocol != "v1" || r.Targets[0].Version != "2" || r.Ledger.OK != 300 || r.Verify.Checked != 300 {
+		t.Errorf("target %+v, ledger %+v, verification %+v", r.Targets[0], r.Ledger, r.Verify)
+	}
+}
+
+func TestClosedLoop(t *testing.T) {
+	o := short(to(stubbed(t, "").Addr()))
+	o.Load = "closed:3,think=exp:2ms"
+	r, d, err := Run(t.Context(), o)
+	whole(t, r, err)
+	if l := r.Ledger; !r.Load.Closed || r.Load.SHA256 != "" || l.Scheduled == 0 || l.OK != l.Scheduled || r.Verify.Checked != l.OK || int64(len(d.Samples)) < l.Scheduled {
+		t.Errorf("load %+v, ledger %+v of %d samples", r.Load, l, len(d.Samples))
+	}
+	drawn := map[uint16]bool{}
+	for _, s := range d.Samples {
+		drawn[s.Variant] = true
+	}
+	if len(drawn) < 2 {
+		t.Errorf("only the variants %v are sent", drawn)
+	}
+}
+
+// A run that is interrupted says what it saw until then.
+func TestInterruption(t *testing.T) {
+	f := func(name string, warmup time.Duration, check func(r *result.Result, d *Detail)) {
+		t.Helper()
+		o := short(to(stubbed(t, "").Addr()))
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		o.Length, o.Warmup = time.Hour/2, warmup
+		o.View = &watcher{onShow: func(shown int) {
+			if shown == 2 {
+				cancel()
+			}
+		}}
+		r, d, err := Run(ctx, o)
+		whole(t, r, err)
+		if !r.Interrupted || !r.Ledger.Closed || r.Load.Duration != d.Window.Length().Seconds() || len(d.Samples) == 0 || len(d.Samples) > 100_000 {
+			t.Errorf("%s: %d samples, load %+v", name, len(d.Samples), r.Load)
+		}
+		check(r, d)
+	}
+	f("in the window", 0, func(r *result.Result, d *Detail) {
+		if r.Ledger.Scheduled != int64(len(d.Samples)) || r.Load.Duration == 0 {
+			t.Errorf("%d of %d requests are scheduled in %v s", r.Ledger.Scheduled, len(d.Samples), r.Load.Duration)
+		}
+		for _, s := range d.Samples {
+			if s.Intended >= d.Window.To || s.Noticed == 0 {
+				t.Fatalf("a request at %v in a window until %v", s.Intended, d.Window.To)
+			}
+		}
+	})
+	f("in the warm-up", time.Minute, func(r *result.Result, _ *Detail) {
+		if r.Ledger.Scheduled != 0 || r.Load.Duration != 0 || r.Load.Good != 0 {
+			t.Errorf("load %+v, ledger %+v", r.Load, r.Ledger)
+		}
+	})
+}
+
+func TestAbort(t *testing.T) {
+	o := short(to(stubbed(t, "status=503:100").Addr()))
+	abort, err := result.ParseAbort("err<1%")
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Unverified, o.Length, o.Warmup, o.Aborts = true, time.Hour/2, 0, []result.Condition{abort}
+	r, _, err := Run(t.Context(), o)
+	whole(t, r, err)
+	if len(r.Thresholds) != 1 || !r.Thresholds[0].Abort || r.Thresholds[0].Pass || r.Interrupted || r.Ledger.Rejected != r.Ledger.Scheduled || r.Exit.Code == result.ExitInterrupted {
+		t.Errorf("thresholds %+v, ledger %+v, exit %+v", r.Thresholds, r.Ledger, r.Exit)
+	}
+}
+
+// Thresholds are held against the result, and their quantiles are in it.
+func TestThresholds(t *testing.T) {
+	o := short(to(stubbed(t, "").Addr()))
+	for _, text := range []string{"p30<1h", "p50<1ns", "wrong==0"} {
+		c, err := result.ParseThreshold(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.Thresholds = append(o.Thresholds, c)
+	}
+	r, _, err := Run(t.Context(), o)
+	whole(t, r, err)
+	if all := r.Thresholds; len(all) != 3 || !all[0].Pass || all[1].Pass || !all[2].Pass {
+		t.Errorf("thresholds %+v", all)
+	}
+	if _, ok := r.Response.At(0.3); !ok {
+		t.Error("a quantile that a threshold asks for is not given")
+	}
+}
+
+// metricsOf serves what a stub has counted in Sluice's words, and more beside it.
+func metricsOf(t *testing.T, s *stub.Server, more int64) string {
+	t.Helper()
+	first := int64(-1)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		n := s.Counts().Answered
+		if first < 0 {
+			first = n
+		}
+		if n > first {
+			n += more
+		}
+		fmt.Fprintf(w, "sluice_build_info{version=\"x\"} 1\nsluice_requests_total{model=\"stub\",outcome=\"ok\"} %d\n", n)
+	}))
+	t.Cleanup(server.Close)
+	return server.URL + "/metrics"
+}
+
+// The target's own counters are set against the tool's.
+func TestReconciliation(t *testing.T) {
+	f := func(more int64, agrees bool) {
+		t.Helper()
+		s := stubbed(t, "")
+		o := short(to(s.Addr()))
+		o.Target.Metrics = metricsOf(t, s, more)
+		r, _, err := Run(t.Context(), o)
+		whole(t, r, err)
+		if l := r.Ledger.Server; l == nil || l.Agrees != agrees || l.Sent != 400 || l.Received != 400 || l.Accepted != 400+more {
+			t.Errorf("with %d requests of others: %+v", more, l)
+		}
+	}
+	f(0, true)
+	f(7, false)
+}
+
+// What cannot be watched is said once, however many runs a test has.
+func TestNotes(t *testing.T) {
+	server := httptest.NewServer(http.NotFoundHandler())
+	defer server.Close()
+	s := stubbed(t, "")
+	o := short(to(s.Addr()))
+	view := &watcher{}
+	o.View, o.Target.Metrics = view, server.URL
+	o.defaults()
+	a, err := prepare(t.Context(), &o.Options, o.Target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		r, _, err := o.run(t.Context(), a, "run")
+		if whole(t, r, err); r.Ledger.OK != 300 || r.Ledger.Server != nil {
+			t.Errorf("ledger %+v", r.Ledger)
+		}
+	}
+	if len(view.notes) != 1 {
+		t.Errorf("notes %q", view.notes)
+	}
+}
+
+func TestRefusedTargets(t *testing.T) {
+	s := stubbed(t, "")
+	ctx := t.Context()
+	run := func(change func(o *RunOptions)) (*result.Result, error) {
+		o := short(to(s.Addr()))
+		change(&o)
+		r, _, err := Run(ctx, o)
+		return r, err
+	}
+	r, err := run(func(o *RunOptions) { o.Target.URL = "192.0.2.1:80" })
+	failsWith[*payload.UsageError](t, r, err, "target 192.0.2.1:80 is not on this machine")
+	r, err = run(func(o *RunOptions) { o.Target.URL = "https://localhost" })
+	failsWith[*payload.UsageError](t, r, err, "TLS is not supported")
+	r, err = run(func(o *RunOptions) { o.Target.URL = "127.0.0.1:1" })
+	failsWith[*payload.NotReadyError](t, r, err, "cannot reach the target")
+	r, err = run(func(o *RunOptions) { o.Target.URL = "no-such-host.invalid:80" })
+	failsWith[*payload.NotReadyError](t, r, err, "cannot find the host")
+	r, err = run(func(o *RunOptions) { o.Target.Model = "other" })
+	failsWith[*payload.NotReadyError](t, r, err, `target has no model "other"`)
+	r, err = run(func(o *RunOptions) { o.Load = "poisson:x" })
+	failsWith[*payload.UsageError](t, r, err, "poisson")
+	r, err = run(func(o *RunOptions) { o.Target.Expect = "/nonexistent" })
+	failsWith[*payload.UsageError](t, r, err, "/nonexistent")
+	r, err = run(func(o *RunOptions) { o.Target.Template = "/nonexistent" })
+	failsWith[*payload.UsageError](t, r, err, "/nonexistent")
+	if _, err := Record(ctx, to(s.Addr()), "/nonexistent/file"); err == nil || !strings.Contains(err.Error(), "/nonexistent/file") {
+		t.Errorf("recording into no folder: %v", err)
+	}
+	two := &oipServer{factors: map[string]float64{"a": 2, "b": 3}}
+	r, err = run(func(o *RunOptions) { o.Target.URL = two.start(t) })
+	failsWith[*payload.UsageError](t, r, err, "target has 2 models: a, b")
+}
+
+func TestLengthOfARun(t *testing.T) {
+	f := func(load string, length, want time.Duration) {
+		t.Helper()
+		o := short(Options{})
+		o.Load, o.Length = load, length
+		a := &aim{parts: []part{{set: &payload.Set{Payloads: nil}}}}
+		s, err := o.shot(a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s.window.From != o.Warmup || s.window.Length() != want {
+			t.Errorf("%s for %v is measured from %v for %v, want %v", load, length, s.window.From, s.window.Length(), want)
+		}
+	}
+	f("poisson:5", 0, DefaultLength)
+	f("poisson:5", 7*time.Second, 7*time.Second)
+	f("step:100@2s,200@3s", 0, 5*time.Second)
+	f("closed:2", 0, DefaultLength)
+}
+
+func TestThinned(t *testing.T) {
+	f := func(part, share, want float64) {
+		t.Helper()
+		if got := thinned(part, share); got < want-1e-9 || got > want+1e-9 {
+			t.Errorf("a part of %g that takes %g of a core becomes %g, want %g", part, share, got, want)
+		}
+	}
+	f(0, 0.1, 0)
+	f(0, 0.05, 0)
+	f(0.5, 0.1, 0.5)
+	f(0, 0.16, 0.5)
+	f(0.5, 0.16, 0.25)
+	f(1, 0.8, 0.1)
+}
+
+// A comparison that is too dear is thinned while the run goes on, and the result says so.
+func TestThin(t *testing.T) {
+	p := part{set: &payload.Set{}, checker: nil}
+	f := follower{s: &shot{aims: []*aim{{parts: []part{p}}}}, part: 0.5}
+	progress := f.last
+	progress.Checking = 2 * time.Second
+	f.thin(progress, 500*time.Millisecond)
+	if f.part != 0.5 {
+		t.Errorf("after half a second the part is %g", f.part)
+	}
+	f.thin(progress, 2*time.Second)
+	want := thinned(0.5, 1)
+	if f.part != want {
+		t.Errorf("a core spent on comparing leaves a part of %g", f.part)
+	}
+	f.thin(progress, 4*time.Second) // nothing spent since
+	if f.part != want {
+		t.Errorf("the part changes to %g", f.part)
+	}
+}
+
+// Every outcome of the engine has its place in the ledger.
+func TestLedgerOfFaults(t *testing.T) {
+	s := stubbed(t, "lose=20,drop=30,status=429:10")
+	o := short(to(s.Addr()))
+	o.Unverified, o.Timeout, o.Warmup = true, 300*time.Millisecond, 0
+	r, d, err := Run(t.Context(), o)
+	whole(t, r, err)
+	c, l := s.Counts(), r.Ledger
+	if !l.Closed || l.Timeout != c.Lost.N || l.LostAfter != c.Dropped.N || l.Rejected != c.Drawn || l.OK != 300-l.Timeout-l.LostAfter-l.Rejected || c.Lost.N == 0 || c.Dropped.N == 0 || c.Drawn == 0 {
+		t.Errorf("ledger %+v of %+v", l, c)
+	}
+	if l.Reopened == 0 || r.Refusals == nil || r.Refusals.N != l.Rejected || l.Status["429"] != l.Rejected {
+		t.Errorf("ledger %+v, refusals %+v", l, r.Refusals)
+	}
+	for _, s := range d.Samples {
+		if s.Outcome == sample.None {
+			t.Fatal("a request has no outcome")
+		}
+	}
+}
