@@ -22,7 +22,7 @@ type ReplayOptions struct {
 	Speed float64
 }
 
-// Replay sends the arrivals of a trace at their instants. Each kind of request in it (model,
+// Replay sends the arrivals of a trace at their instants, counted from the first one. Each kind of request in it (model,
 // rows, shape, budget) gets payloads of its own, or the recorded ones if the trace has them.
 func Replay(ctx context.Context, o ReplayOptions) (*result.Result, *Detail, error) {
 	o.defaults()
@@ -49,7 +49,7 @@ func Replay(ctx context.Context, o ReplayOptions) (*result.Result, *Detail, erro
 	if o.Length > 0 {
 		length = o.Warmup + o.Length
 	}
-	schedule, err := l.Schedule(load.Options{Seed: o.Seed, Length: length, Warmup: o.Warmup, Models: models})
+	schedule, err := l.Schedule(load.Options{Seed: o.Seed, Length: length, Warmup: o.Warmup, Models: models, FromFirst: true})
 	if err != nil {
 		return nil, nil, usage(err)
 	}

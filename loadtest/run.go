@@ -28,6 +28,9 @@ const (
 // context ended before the run did. The detail is what the result sums up.
 func Run(ctx context.Context, o RunOptions) (*result.Result, *Detail, error) {
 	o.defaults()
+	if _, err := load.Parse(o.Load); err != nil { // before the target is bothered
+		return nil, nil, usage(err)
+	}
 	a, err := prepare(ctx, &o.Options, o.Target)
 	if err != nil {
 		return nil, nil, err

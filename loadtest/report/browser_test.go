@@ -124,6 +124,8 @@ const measure = `window.onload = () => {
   for (const f of document.querySelectorAll('iframe')) {
     const page = f.contentDocument.documentElement, name = f.dataset.name;
     if (f.contentDocument.body.innerText.length > 200) measured++;
+    if (page.clientWidth > 1000) for (const wide of page.querySelectorAll('.wide'))
+      if (wide.scrollWidth > wide.clientWidth && !wide.closest('details')) said.push(name + ': the table "' + wide.innerText.slice(0, 40).replace(/\s+/g, ' ') + '" is ' + wide.scrollWidth + ' px wide, in ' + wide.clientWidth);
     if (page.scrollWidth > page.clientWidth) said.push(name + ': ' + page.scrollWidth + ' px wide, in ' + page.clientWidth);
     for (const svg of page.querySelectorAll('svg')) {
       const title = svg.querySelector('title').textContent, frame = svg.getBoundingClientRect();

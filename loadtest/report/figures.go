@@ -22,7 +22,8 @@ func svg(s string) template.HTML { return template.HTML(s) } //nolint:gosec // s
 func figures(r *result.Result) (all []figure) {
 	all = append(all, capacityFigures(r)...)
 	all = append(all, abFigures(r)...)
-	if len(r.Series) > 0 {
+	own := len(all)
+	if len(r.Series) > 1 { // one point makes no line
 		all = append(all, latencyOverTime(r))
 	}
 	if len(r.Response.Spectrum) > 1 {
@@ -35,6 +36,11 @@ func figures(r *result.Result) (all []figure) {
 	}
 	if s := sizesOf(r.Batches); s.total > 0 {
 		all = append(all, batchBars(s))
+	}
+	if r.Capacity != nil {
+		for i := own; i < len(all); i++ {
+			all[i].Title += ", in the last run"
+		}
 	}
 	return all
 }
