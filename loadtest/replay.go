@@ -59,8 +59,12 @@ func Replay(ctx context.Context, o ReplayOptions) (*result.Result, *Detail, erro
 	if err := o.parts(ctx, a, schedule); err != nil {
 		return nil, nil, err
 	}
+	end := schedule.Length
+	if n := len(schedule.Arrivals); schedule.Arrivals[n-1].At >= end {
+		end = schedule.Arrivals[n-1].At + 1 // the last one is in the window
+	}
 	s := &shot{
-		aims: []*aim{a}, window: stats.Window{From: o.Warmup, To: schedule.Length + 1}, seed: o.Seed,
+		aims: []*aim{a}, window: stats.Window{From: o.Warmup, To: end}, seed: o.Seed,
 		arrivals: schedule.Arrivals, sha: schedule.SHA256,
 		quantiles: quantiles(o.Quantiles, slices.Concat(o.Thresholds, o.Aborts)), aborts: o.Aborts, conditions: o.Thresholds,
 	}

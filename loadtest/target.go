@@ -8,7 +8,6 @@ import (
 	"net/netip"
 	"runtime"
 	"slices"
-	"sort"
 	"strings"
 	"syscall"
 	"time"
@@ -215,24 +214,6 @@ func (a *aim) engineTarget() engine.Target {
 	}
 	t.Checker = all
 	return t
-}
-
-// checkers compare the answers of several models: each has the variants from its first on.
-type checkers []span
-
-type span struct {
-	first   int
-	checker *verify.Checker // nil if answers are not compared
-}
-
-// Check implements engine.Checker.
-func (all checkers) Check(a *engine.Answer) engine.Verdict {
-	c := all[sort.Search(len(all), func(i int) bool { return all[i].first > a.Variant })-1]
-	if c.checker == nil {
-		return engine.Verdict{}
-	}
-	a.Variant -= c.first
-	return c.checker.Check(a)
 }
 
 // variants is how many different requests are prepared.

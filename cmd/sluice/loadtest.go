@@ -56,18 +56,22 @@ Of several the worst counts, in the order 12, 11, 20, 10.`,
 // exactArgs wants so many arguments, which it names.
 func exactArgs(names ...string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
+		what := strings.Join(names, " and ")
 		switch {
 		case len(args) == len(names):
 			return nil
 		case len(names) == 0:
 			return usage(fmt.Errorf("%s takes flags only, not %q", cmd.CommandPath(), args[0]))
+		case len(args) == 0:
+			return usage(fmt.Errorf("%s needs %s; --help says more", cmd.CommandPath(), what))
 		}
-		return usage(fmt.Errorf("%s takes %s, not %d arguments; --help says more", cmd.CommandPath(), strings.Join(names, " and "), len(args)))
+		return usage(fmt.Errorf("%s takes %s, not %q; --help says more", cmd.CommandPath(), what, strings.Join(args, " ")))
 	}
 }
 
-// loadtestError gives an error of the load tester its exit status.
-func loadtestError(err error) error {
+// loadtestError gives an error of the load tester its exit status. Where the context has ended,
+// that is why, whatever it was that could not be done any more.
+func loadtestError(ctx context.Context, err error) error {
 	var bad *payload.UsageError
 	var absent *payload.NotReadyError
 	var unstable *verify.UnstableError
@@ -75,7 +79,7 @@ func loadtestError(err error) error {
 	switch {
 	case err == nil || errors.As(err, &own):
 		return err
-	case errors.Is(err, context.Canceled): // whatever it was that could not be done any more
+	case ctx.Err() != nil:
 		return status{result.ExitInterrupted, errors.New("interrupted before anything was measured")}
 	case errors.As(err, &bad):
 		return status{result.ExitUsage, err}
@@ -104,7 +108,7 @@ func loadtestRunCommand() *cobra.Command {
 		Args: exactArgs("URL"),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			if o.Options, err = f.options(args[0]); err != nil {
-				return loadtestError(err)
+				return loadtestError(cmd.Context(), err)
 			}
 			if err := c.options(&o); err != nil {
 				return err

@@ -43,6 +43,9 @@ func (f *loadtestFlags) options(url string) (o loadtest.Options, err error) {
 	if !(f.fraction > 0 && f.fraction <= 1) {
 		return o, usage(fmt.Errorf("--verify-fraction %g is not above 0 and up to 1; --no-verify compares nothing", f.fraction))
 	}
+	if f.unverified && f.expect != "" {
+		return o, usage(errors.New("--expect says what answers must be, and --no-verify that they are not compared: leave one out"))
+	}
 	if f.tolerance != "" {
 		t, err := verify.ParseTolerance(f.tolerance)
 		if err != nil {

@@ -26,7 +26,7 @@ same if the trace has payloads.
 		Args: exactArgs("TRACE", "URL"),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			if o.Options, err = f.options(args[1]); err != nil {
-				return loadtestError(err)
+				return loadtestError(cmd.Context(), err)
 			}
 			if err := c.options(&o.RunOptions); err != nil {
 				return err
@@ -65,11 +65,11 @@ requests. A target that answers differently the second time is not recorded (exi
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o, err := f.options(args[0])
 			if err != nil {
-				return loadtestError(err)
+				return loadtestError(cmd.Context(), err)
 			}
 			n, err := loadtest.Record(cmd.Context(), o, out)
 			if err != nil {
-				return loadtestError(err)
+				return loadtestError(cmd.Context(), err)
 			}
 			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%d answers are in %s\n", n, out)
 			return err

@@ -159,7 +159,7 @@ func (f *loadtestFlags) with(cmd *cobra.Command, o *loadtest.Options, test func(
 	r, d, err := watched(cmd.Context(), view, o, test)
 	if err != nil {
 		s.discard()
-		return loadtestError(err)
+		return loadtestError(cmd.Context(), err)
 	}
 	code := r.Exit.Code
 	for _, err := range s.write(r, d) {
@@ -241,7 +241,7 @@ func readResult(path string) (*result.Result, error) {
 	defer f.Close()
 	r, err := result.Read(f)
 	if err != nil {
-		return nil, fmt.Errorf("cannot read the result %s: %w", path, err)
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return r, nil
 }

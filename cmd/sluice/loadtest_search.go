@@ -27,7 +27,7 @@ At last the target is overloaded, and the time is taken until it holds the objec
 		Args: exactArgs("URL"),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			if o.Options, err = f.options(args[0]); err != nil {
-				return loadtestError(err)
+				return loadtestError(cmd.Context(), err)
 			}
 			if o.Objective, err = result.ParseObjective(slo); err != nil {
 				return usage(err)
@@ -76,7 +76,7 @@ difference is told only if it is larger than chance and than what the control sh
 		},
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			if o.Options, err = f.options(args[0]); err != nil {
-				return loadtestError(err)
+				return loadtestError(cmd.Context(), err)
 			}
 			if err := times(length{"--duration", o.Length}, length{"--warmup", o.Warmup}); err != nil {
 				return err
@@ -94,7 +94,7 @@ difference is told only if it is larger than chance and than what the control sh
 			}
 			second, err := other.options(args[len(args)-1])
 			if err != nil {
-				return loadtestError(err)
+				return loadtestError(cmd.Context(), err)
 			}
 			o.B = second.Target
 			return f.with(cmd, &o.Options, func(ctx context.Context) (*result.Result, *loadtest.Detail, error) {

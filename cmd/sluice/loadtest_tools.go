@@ -89,7 +89,7 @@ func loadtestSelftestCommand() *cobra.Command {
 			}
 			all, err := selftest.Run(cmd.Context(), o)
 			if err != nil {
-				return loadtestError(err)
+				return loadtestError(cmd.Context(), err)
 			}
 			if asJSON {
 				e := json.NewEncoder(out)

@@ -90,7 +90,7 @@ func describe(r *result.Result) *document {
 	}
 	d.Tiles = tiles(r)
 	d.add(capacity(r.Capacity), probes(r.Capacity), ratios(r.AB), mirrored(r.AB))
-	d.add(thresholds(r), targets(r), load(r), validity(r), lastRun(r))
+	d.add(thresholds(r), targets(r), lastRun(r), load(r), validity(r))
 	d.add(latencies(r), lags(r), stages(r))
 	d.add(ledger(r), verified(r), batches(r), devices(r), resources(r), metrics(r), environment(r))
 	d.add(part{Title: "Exit status", Lines: []string{exit(r)}})
