@@ -19,12 +19,10 @@ import (
 	"sluice/loadtest/watch"
 )
 
-const (
-	// targetReadyIn is how long a target that was started may take until it is ready.
-	targetReadyIn = 60 * time.Second
-	// targetStopsIn is how long it has for an orderly end.
-	targetStopsIn = 10 * time.Second
-)
+// patience is how long a target that was started may take until it is ready, and for an orderly end.
+type patience struct{ ready, stop time.Duration }
+
+var targetPatience = patience{60 * time.Second, 10 * time.Second}
 
 // child is a target that --target-cmd started: a process of its own group, which the kernel
 // kills if this one dies, whatever of.
@@ -37,7 +35,7 @@ type child struct {
 
 // startTarget starts a command as the target at a URL and waits until it is ready. A fault of
 // whoever asks is a *payload.UsageError, a target that does not come up a *payload.NotReadyError.
-func startTarget(ctx context.Context, command, url string, readyIn time.Duration) (*child, error) {
+func startTarget(ctx context.Context, command, url string, limits patience) (*child, error) {
 	argv, err := words(command)
 	if err != nil {
 		return nil, &payload.UsageError{Text: err.Error()}
@@ -57,8 +55,8 @@ func startTarget(ctx context.Context, command, url string, readyIn time.Duration
 	if err := c.start(); err != nil {
 		return nil, &payload.UsageError{Text: fmt.Sprintf("--target-cmd: cannot start the target: %v", err)}
 	}
-	if err := c.await(ctx, target, readyIn); err != nil {
-		c.stop(targetStopsIn)
+	if err := c.await(ctx, target, limits.ready); err != nil {
+		c.stop(limits.stop)
 		return nil, err
 	}
 	return c, nil
@@ -87,11 +85,11 @@ func (c *child) start() error {
 
 // await waits until the target says that it is ready. One that has no page for that is taken
 // to be ready when it answers; the load tester then asks for the model.
-func (c *child) await(ctx context.Context, target payload.Target, patience time.Duration) error {
+func (c *child) await(ctx context.Context, target payload.Target, limit time.Duration) error {
 	client := &http.Client{Timeout: time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
 	page := "http://" + target.Addr + target.Base + "/v2/health/ready"
-	limit := time.NewTimer(patience)
-	defer limit.Stop()
+	late := time.NewTimer(limit)
+	defer late.Stop()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -103,8 +101,8 @@ func (c *child) await(ctx context.Context, target payload.Target, patience time.
 			return ctx.Err()
 		case <-c.ended:
 			return &payload.NotReadyError{Text: "the target ended before it was ready: " + c.lastWords()}
-		case <-limit.C:
-			return &payload.NotReadyError{Text: fmt.Sprintf("the target was not ready at %s within %v: %s", target.Addr, patience, c.lastWords())}
+		case <-late.C:
+			return &payload.NotReadyError{Text: fmt.Sprintf("the target was not ready at %s within %v: %s", target.Addr, limit, c.lastWords())}
 		case <-tick.C:
 		}
 	}
@@ -134,11 +132,11 @@ func (c *child) alive() (how string, yes bool) {
 }
 
 // stop ends the target in order, or else by force, and whatever it left in its group.
-func (c *child) stop(patience time.Duration) {
+func (c *child) stop(limit time.Duration) {
 	_ = c.cmd.Process.Signal(syscall.SIGTERM)
 	select {
 	case <-c.ended:
-	case <-time.After(patience):
+	case <-time.After(limit):
 	}
 	_ = syscall.Kill(-c.cmd.Process.Pid, syscall.SIGKILL) // a group that is empty is no fault
 	<-c.ended
@@ -227,11 +225,11 @@ func words(text string) (all []string, err error) {
 
 // runWithTarget makes a run of a target that is started for it and stopped after it.
 func runWithTarget(ctx context.Context, command string, o loadtest.RunOptions) (*result.Result, *loadtest.Detail, error) {
-	c, err := startTarget(ctx, command, o.Target.URL, targetReadyIn)
+	c, err := startTarget(ctx, command, o.Target.URL, targetPatience)
 	if err != nil {
 		return nil, nil, err
 	}
-	defer c.stop(targetStopsIn)
+	defer c.stop(targetPatience.stop)
 	if o.Target.PID == 0 {
 		o.Target.PID = c.cmd.Process.Pid
 	}

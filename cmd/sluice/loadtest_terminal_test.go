@@ -20,7 +20,7 @@ func TestLoadtestGivesTheTerminalBack(t *testing.T) {
 	s := startStub(t, "")
 	master, slave := ptytest.Open(t)
 	saved := filepath.Join(t.TempDir(), "result.json")
-	cmd := exec.Command(sluice, "loadtest", "run", s.Addr(), "--model", "stub", "--load", "closed:1", "--warmup", "0s", "--duration", "5m", "--json", saved)
+	cmd := exec.Command(sluice, "loadtest", "run", s.Addr(), "--model", "stub", "--load", "constant:100", "--warmup", "0s", "--duration", "5m", "--json", saved)
 	cmd.Env = append(os.Environ(), "TERM=xterm", "NO_COLOR=")
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = slave, slave, slave
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true, Ctty: 0} // so that control-C is a signal
@@ -66,7 +66,7 @@ func TestLoadtestGivesTheTerminalBack(t *testing.T) {
 		t.Errorf("cursor hidden %v (once: %v), wraps %v, interrupted %v, %v", screen.Hidden, hidden, screen.Wraps, asked, screen.Err)
 	}
 	block, report := strings.Index(text, "ms, 1 s"), strings.Index(text, "Latency of good answers")
-	if block < 0 || report < block || strings.Count(text, "ms, 1 s") != 1 || !strings.Contains(text[:max(block, 0)], "closed:1") {
+	if block < 0 || report < block || strings.Count(text, "ms, 1 s") != 1 || !strings.Contains(text[:max(block, 0)], "constant:100") {
 		t.Errorf("the screen holds\n%s", text)
 	}
 	r := readJSON(t, saved)
