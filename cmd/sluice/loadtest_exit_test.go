@@ -132,6 +132,19 @@ func TestLoadtestExitStatusOfValidRuns(t *testing.T) {
 	}
 }
 
+// A target that contradicts itself has no right answers to record.
+func TestLoadtestRecordsNoContradictions(t *testing.T) {
+	s := startStub(t, "corrupt=3")
+	path := filepath.Join(t.TempDir(), "expected.jsonl")
+	got := loadtestCommandLine(t, "record", s.Addr(), "--model", "stub", "--variants", "16", "--out", path)
+	if got.code != result.ExitWrong || got.out != "" || strings.Count(got.err, "\n") != 1 || !strings.HasPrefix(got.err, "sluice: ") {
+		t.Errorf("%+v", got)
+	}
+	if _, err := os.Stat(path); !os.IsNotExist(err) {
+		t.Errorf("a file is left: %v", err)
+	}
+}
+
 // SIGINT ends a run and not its reports.
 func TestLoadtestInterrupted(t *testing.T) {
 	s := startStub(t, "")

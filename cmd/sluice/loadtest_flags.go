@@ -57,8 +57,8 @@ func (f *loadtestFlags) addTarget(flags *pflag.FlagSet) {
 }
 
 func (f *loadtestFlags) addRequests(flags *pflag.FlagSet) {
-	flags.StringVar(&f.protocol, "protocol", f.protocol, "how requests are written: json or binary (Open Inference Protocol), or `v1`")
-	flags.StringVar(&f.source, "payload", f.source, "where inputs come from: random, random:wide (denormals and extremes too), zero, golden:`FILE` or npy:DIR")
+	flags.StringVar(&f.protocol, "protocol", f.protocol, "`form` of requests: json or binary (Open Inference Protocol), or v1")
+	flags.StringVar(&f.source, "payload", f.source, "`source` of inputs: random, random:wide (denormals and extremes too), zero, golden:FILE or npy:DIR")
 	flags.StringVar(&f.span, "range", "", "draw random values from this `range`, such as -1..1")
 	flags.StringArrayVar(&f.shapes, "shape", nil, "`shape` of an input, such as x=1,128")
 	flags.StringArrayVar(&f.dims, "dim", nil, "`dimension` by variant: batch=8, batch=uniform:1-8, batch=choice:1|32, x.1=16")

@@ -24,7 +24,7 @@ type reportFlags struct {
 // add adds the flags. The files for HdrHistogram's own tools are those of a single run.
 func (f *reportFlags) add(g *flagGroups, single bool) {
 	flags := g.group("What is shown and written")
-	flags.StringVar(&f.ui, "ui", "auto", "what is shown meanwhile: auto, live, plain or none")
+	flags.StringVar(&f.ui, "ui", "auto", "`what` is shown meanwhile: auto, live, plain or none")
 	flags.StringVar(&f.json, "json", "", "write the result as JSON to this `file`; - is standard output, without the text")
 	flags.StringVar(&f.html, "html", "", "write the report as one HTML page to this `file`")
 	if single {

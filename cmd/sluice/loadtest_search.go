@@ -104,11 +104,11 @@ difference is told only if it is larger than chance and than what the control sh
 	}
 	var g flagGroups
 	flags := g.group("The comparison")
-	flags.StringVar(&o.Load, "load", loadtest.DefaultLoad, "as of run, but not closed; an `expression`")
+	flags.StringVar(&o.Load, "load", loadtest.DefaultLoad, "`expression`, as of run but not closed")
 	flags.DurationVar(&o.Length, "duration", loadtest.DefaultABLength, "how long is measured")
 	flags.DurationVar(&o.Warmup, "warmup", loadtest.DefaultWarmup, "before that, and left out")
-	flags.StringVar(&mode, "mode", "block:1s", "how the targets share the run: block:LENGTH, request (each at random) or mirror (each to both, and the answers are compared)")
-	flags.StringVar(&b.protocol, "protocol-b", "", "how requests to B are written, if not as those to A")
+	flags.StringVar(&mode, "mode", "block:1s", "`how` the targets share the run: block:LENGTH, request (each at random) or mirror (each to both, and the answers are compared)")
+	flags.StringVar(&b.protocol, "protocol-b", "", "`form` of requests to B, if not that of those to A")
 	flags.StringVar(&b.model, "model-b", "", "`name` of B's model, if not A's")
 	flags.StringVar(&b.version, "model-version-b", "", "`version` of B's model, if not A's")
 	f.add(&g, flags)
