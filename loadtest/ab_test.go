@@ -67,7 +67,8 @@ func TestMirrorFindsDifferences(t *testing.T) {
 	r, _, err := AB(t.Context(), o)
 	whole(t, r, err)
 	done := b.Counts().Corrupted.N
-	if r.AB.Mirrored != 1000 || r.AB.Different != done || r.Ledger.Wrong != done || done == 0 || r.Exit.Code != result.ExitWrong {
+	// A fifth of the pairs is the control, which goes to one target: nothing to compare.
+	if r.AB.Mirrored != 800 || r.AB.Different == 0 || r.AB.Different > done || r.Ledger.Wrong != done || done == 0 || r.Exit.Code != result.ExitWrong {
 		t.Errorf("%d of %d pairs differ, %d answers are wrong, and %d are corrupted", r.AB.Different, r.AB.Mirrored, r.Ledger.Wrong, done)
 	}
 	unverified := pair(a.Addr(), b.Addr(), compare.Mirror)

@@ -41,11 +41,7 @@ func Capacity(ctx context.Context, o CapacityOptions) (*result.Result, *Detail, 
 	if o.Warmup == 0 {
 		o.Warmup = probeWarmup
 	}
-	a, err := prepare(ctx, &o.Options, o.Target)
-	if err != nil {
-		return nil, nil, err
-	}
-	c := &capacity{o: &o, aim: a}
+	c := &capacity{o: &o}
 	opt := search.Options{
 		Objective: search.Objective{Text: o.Objective.Text, Quantile: o.Objective.Quantile, Latency: o.Objective.Limit, Errors: min(o.Objective.Errors, 1-1e-9)},
 		Low:       o.Low, High: o.High, Seed: o.Seed, Precision: o.Precision, ProbeLength: o.Probe,
@@ -53,6 +49,13 @@ func Capacity(ctx context.Context, o CapacityOptions) (*result.Result, *Detail, 
 	}
 	if !o.NoRecovery {
 		opt.Recover = c.recovery
+	}
+	err := search.Check(opt) // before the target is bothered
+	if err != nil {
+		return nil, nil, usage(err)
+	}
+	if c.aim, err = prepare(ctx, &o.Options, o.Target); err != nil {
+		return nil, nil, err
 	}
 	o.View.Note(fmt.Sprintf("searching for the highest rate that holds %s; it takes about %v", o.Objective.Text, search.Plan(opt).Round(time.Second)))
 	began := time.Now()

@@ -8,6 +8,7 @@ import (
 	"sluice/internal/clock"
 	"sluice/loadtest/engine"
 	"sluice/loadtest/load"
+	"sluice/loadtest/payload"
 	"sluice/loadtest/result"
 	"sluice/loadtest/sample"
 	"sluice/loadtest/stats"
@@ -58,8 +59,8 @@ func fire(ctx context.Context, o *Options, s shot) (*measured, error) {
 	first := s.aims[0]
 	before, countErr := counters(ctx, first)
 	w, err := watch.Start(watch.Options{PID: first.pid, MetricsURL: first.metrics, PacerTID: e.Thread})
-	if err != nil {
-		return nil, err
+	if err != nil { // its process has ended since it was found
+		return nil, &payload.NotReadyError{Text: err.Error()}
 	}
 	m := &measured{watch: w, window: s.window}
 	back := restCollector()

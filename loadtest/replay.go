@@ -22,7 +22,7 @@ type ReplayOptions struct {
 	Speed float64
 }
 
-// Replay sends the arrivals of a trace at their instants. Each kind of request in it (model,
+// Replay sends the arrivals of a trace at their instants, counted from the first one. Each kind of request in it (model,
 // rows, shape, budget) gets payloads of its own, or the recorded ones if the trace has them.
 func Replay(ctx context.Context, o ReplayOptions) (*result.Result, *Detail, error) {
 	o.defaults()
@@ -49,7 +49,7 @@ func Replay(ctx context.Context, o ReplayOptions) (*result.Result, *Detail, erro
 	if o.Length > 0 {
 		length = o.Warmup + o.Length
 	}
-	schedule, err := l.Schedule(load.Options{Seed: o.Seed, Length: length, Warmup: o.Warmup, Models: models})
+	schedule, err := l.Schedule(load.Options{Seed: o.Seed, Length: length, Warmup: o.Warmup, Models: models, FromFirst: true})
 	if err != nil {
 		return nil, nil, usage(err)
 	}
@@ -59,8 +59,12 @@ func Replay(ctx context.Context, o ReplayOptions) (*result.Result, *Detail, erro
 	if err := o.parts(ctx, a, schedule); err != nil {
 		return nil, nil, err
 	}
+	end := schedule.Length
+	if n := len(schedule.Arrivals); schedule.Arrivals[n-1].At >= end {
+		end = schedule.Arrivals[n-1].At + 1 // the last one is in the window
+	}
 	s := &shot{
-		aims: []*aim{a}, window: stats.Window{From: o.Warmup, To: schedule.Length + 1}, seed: o.Seed,
+		aims: []*aim{a}, window: stats.Window{From: o.Warmup, To: end}, seed: o.Seed,
 		arrivals: schedule.Arrivals, sha: schedule.SHA256,
 		quantiles: quantiles(o.Quantiles, slices.Concat(o.Thresholds, o.Aborts)), aborts: o.Aborts, conditions: o.Thresholds,
 	}

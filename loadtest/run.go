@@ -32,6 +32,9 @@ const (
 // whole process until that has grown by 256 MiB.
 func Run(ctx context.Context, o RunOptions) (*result.Result, *Detail, error) {
 	o.defaults()
+	if _, err := load.Parse(o.Load); err != nil { // before the target is bothered
+		return nil, nil, usage(err)
+	}
 	a, err := prepare(ctx, &o.Options, o.Target)
 	if err != nil {
 		return nil, nil, err

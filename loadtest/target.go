@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"sluice/loadtest/engine"
@@ -53,47 +54,62 @@ func locate(ctx context.Context, o *Options, t Target) (*aim, error) {
 	if err != nil {
 		return nil, err
 	}
+	if t.PID > 0 && errors.Is(syscall.Kill(t.PID, 0), syscall.ESRCH) {
+		return nil, &payload.UsageError{Text: fmt.Sprintf("the target's process is said to be %d, and there is none: give another with --pid, or leave it out", t.PID)}
+	}
 	a := &aim{target: target, same: watch.SameHost(target.Addr)}
-	if a.addr, err = resolve(ctx, target.Addr, o.OwnTarget); err != nil {
+	found, err := lookup(ctx, target.Addr)
+	if err != nil {
+		return nil, err
+	}
+	away := func(at netip.AddrPort) bool { return !at.Addr().IsLoopback() }
+	if !o.OwnTarget && slices.ContainsFunc(found, away) { // before a single byte is sent there
+		return nil, &payload.UsageError{Text: fmt.Sprintf("target %s is not at a loopback address: load only what is yours to load, and say so with --i-own-this-target", t.URL)}
+	}
+	if a.addr, err = reach(ctx, found); err != nil {
 		return nil, err
 	}
 	a.watched(ctx, t)
 	return a, nil
 }
 
-// connectPatience is how long a target may take to accept a connection.
-const connectPatience = 10 * time.Second
-
-// resolve finds an address that accepts connections. One of another machine is not even tried
-// if it is not the caller's own.
-func resolve(ctx context.Context, addr string, own bool) (netip.AddrPort, error) {
+// lookup finds the addresses of a target, at least one.
+func lookup(ctx context.Context, addr string) (all []netip.AddrPort, err error) {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
-		return netip.AddrPort{}, &payload.UsageError{Text: fmt.Sprintf("target %q is no address: give host:port", addr)}
+		return nil, &payload.UsageError{Text: fmt.Sprintf("target %q is no address: give host:port", addr)}
 	}
 	number, err := net.DefaultResolver.LookupPort(ctx, "tcp", port)
 	if err != nil {
-		return netip.AddrPort{}, &payload.UsageError{Text: fmt.Sprintf("target %q: there is no port %q", addr, port)}
+		return nil, &payload.UsageError{Text: fmt.Sprintf("target %q: there is no port %q", addr, port)}
 	}
 	found, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 	if err != nil || len(found) == 0 {
-		return netip.AddrPort{}, &payload.NotReadyError{Text: fmt.Sprintf("cannot find the host %q", host), Cause: err}
+		return nil, &payload.NotReadyError{Text: fmt.Sprintf("cannot find the host %q", host), Cause: err}
 	}
-	// A name may have addresses that nothing listens on: take the first that answers.
-	var failed error
 	for _, ip := range found {
-		to := netip.AddrPortFrom(ip.Unmap(), uint16(number))
-		if !to.Addr().IsLoopback() && !own {
-			return netip.AddrPort{}, &payload.UsageError{Text: fmt.Sprintf("target %s is not on this machine: load only what is yours to load, and say so with --i-own-this-target", addr)}
-		}
-		c, err := (&net.Dialer{Timeout: connectPatience}).DialContext(ctx, "tcp", to.String())
+		all = append(all, netip.AddrPortFrom(ip.Unmap(), uint16(number)))
+	}
+	return all, nil
+}
+
+// reachIn is the patience with a host that does not even refuse.
+const reachIn = 5 * time.Second
+
+// reach picks the first address that something listens at: a name may have others.
+func reach(ctx context.Context, all []netip.AddrPort) (netip.AddrPort, error) {
+	var first error
+	for _, to := range all {
+		c, err := (&net.Dialer{Timeout: reachIn}).DialContext(ctx, "tcp", to.String())
 		if err == nil {
 			_ = c.Close()
 			return to, nil
 		}
-		failed = errors.Join(failed, err)
+		if first == nil {
+			first = err
+		}
 	}
-	return netip.AddrPort{}, &payload.NotReadyError{Text: "cannot reach the target", Cause: failed}
+	return netip.AddrPort{}, &payload.NotReadyError{Text: "cannot reach the target", Cause: first}
 }
 
 // note tells a view what could not be watched, each thing once.

@@ -249,7 +249,7 @@ func TestKilledGatewayLeavesNoWorker(t *testing.T) {
 // gone wants a process to end.
 func gone(t *testing.T, pid int) {
 	t.Helper()
-	eventually(t, fmt.Sprintf("worker %d has ended", pid), func() bool {
+	eventually(t, fmt.Sprintf("process %d has ended", pid), func() bool {
 		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 		return err != nil || strings.Contains(string(text), ") Z ")
 	})

@@ -5,8 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"sluice/loadtest"
 	"sluice/loadtest/payload"
@@ -52,15 +56,22 @@ Of several the worst counts, in the order 12, 11, 20, 10.`,
 // exactArgs wants so many arguments, which it names.
 func exactArgs(names ...string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
-		if len(args) != len(names) {
-			return usage(fmt.Errorf("%s takes %d arguments (%v), not %d", cmd.CommandPath(), len(names), names, len(args)))
+		what := strings.Join(names, " and ")
+		switch {
+		case len(args) == len(names):
+			return nil
+		case len(names) == 0:
+			return usage(fmt.Errorf("%s takes flags only, not %q", cmd.CommandPath(), args[0]))
+		case len(args) == 0:
+			return usage(fmt.Errorf("%s needs %s; --help says more", cmd.CommandPath(), what))
 		}
-		return nil
+		return usage(fmt.Errorf("%s takes %s, not %q; --help says more", cmd.CommandPath(), what, strings.Join(args, " ")))
 	}
 }
 
-// loadtestError gives an error of the load tester its exit status.
-func loadtestError(err error) error {
+// loadtestError gives an error of the load tester its exit status. Where the context has ended,
+// that is why, whatever it was that could not be done any more.
+func loadtestError(ctx context.Context, err error) error {
 	var bad *payload.UsageError
 	var absent *payload.NotReadyError
 	var unstable *verify.UnstableError
@@ -68,131 +79,97 @@ func loadtestError(err error) error {
 	switch {
 	case err == nil || errors.As(err, &own):
 		return err
+	case ctx.Err() != nil:
+		return status{result.ExitInterrupted, errors.New("interrupted before anything was measured")}
 	case errors.As(err, &bad):
 		return status{result.ExitUsage, err}
 	case errors.As(err, &absent):
 		return status{result.ExitNotReady, err}
 	case errors.As(err, &unstable):
 		return status{result.ExitWrong, err}
-	case errors.Is(err, context.Canceled):
-		return status{result.ExitInterrupted, errors.New("interrupted before anything was measured")}
 	}
 	return err
 }
 
 func loadtestRunCommand() *cobra.Command {
-	var f loadtestFlags
+	f := newLoadtestFlags()
 	var o loadtest.RunOptions
 	var c runFlags
+	var command string
 	cmd := &cobra.Command{
 		Use:   "run URL",
 		Short: "Load a target at a rate and report how it did",
-		Args:  exactArgs("URL"),
+		Long: `Load a target at a rate and report how it did.
+
+  sluice loadtest run localhost:8080
+  sluice loadtest run localhost:8080 --model ranker --load poisson:2000 --duration 1m --fail 'p99<10ms'
+  sluice loadtest run localhost:8080 --load 'ramp:100..2000@60s' --html ramp.html
+  sluice loadtest run localhost:8080 --target-cmd 'sluice serve --models models' --json - > result.json`,
+		Args: exactArgs("URL"),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			if o.Options, err = f.options(args[0]); err != nil {
-				return loadtestError(err)
+				return loadtestError(cmd.Context(), err)
 			}
 			if err := c.options(&o); err != nil {
 				return err
 			}
 			return f.with(cmd, &o.Options, func(ctx context.Context) (*result.Result, *loadtest.Detail, error) {
+				if cmd.Flags().Changed("target-cmd") {
+					return runWithTarget(ctx, command, o)
+				}
 				return loadtest.Run(ctx, o)
 			})
 		},
 	}
-	f.add(cmd.Flags())
-	c.add(cmd)
-	cmd.Flags().StringVar(&o.Load, "load", loadtest.DefaultLoad, "poisson:R, constant:R, step:R1@10s,R2@10s, ramp:A..B@60s, burst:base=R,peak=P,on=200ms,every=5s, sine:mean=R,amp=A,period=T, trace:`FILE`[,speed=2], closed:N[,think=exp:5ms]")
-	cmd.Flags().StringVar(&c.command, "target-cmd", "", "start this `command` as the target, and stop it at the end")
+	var g flagGroups
+	load := g.group("The load")
+	load.StringVar(&o.Load, "load", loadtest.DefaultLoad, "`expression`: poisson:R, constant:R, step:R1@10s,R2@10s, ramp:A..B@60s, burst:base=R,peak=P,on=200ms,every=5s, sine:mean=R,amp=A,period=T, trace:FILE[,speed=2], closed:N[,think=exp:5ms]")
+	c.add(&g, load, "what the load says, or 30s")
+	target := f.add(&g, load)
+	target.StringVar(&command, "target-cmd", "", "start this `command` as the target, without a shell, wait until it is ready, and stop it at the end")
+	f.report.add(&g, true)
+	g.attach(cmd)
 	return cmd
 }
 
 // runFlags are those of commands that make one run.
 type runFlags struct {
-	o       *loadtest.RunOptions
-	fails   []string
-	aborts  []string
-	command string
+	length, warmup time.Duration
+	within         time.Duration
+	quantiles      []string
+	fails, aborts  []string
 }
 
-func (c *runFlags) add(cmd *cobra.Command) {
-	var none loadtest.RunOptions
-	c.o = &none
-	flags := cmd.Flags()
-	flags.DurationVar(&c.o.Length, "duration", 0, "how long is measured (default what the load says, or 30s)")
-	flags.DurationVar(&c.o.Warmup, "warmup", loadtest.DefaultWarmup, "before that, and left out")
-	flags.Float64SliceVar(&c.o.Quantiles, "quantile", nil, "`quantiles` beside 0.5, 0.9, 0.95, 0.99 and 0.999")
-	flags.StringArrayVar(&c.fails, "fail", nil, "fail (exit status 10) unless this `holds`: 'p99<10ms', 'p99<20ms for 5s', 'achieved>=99%', 'wrong==0', 'err<0.1%'")
-	flags.StringArrayVar(&c.aborts, "abort", nil, "likewise, and end the run at once if it does not `hold`")
+// add adds the flags that say how long, and those that say what is wanted. length says what
+// the default is.
+func (c *runFlags) add(g *flagGroups, load *pflag.FlagSet, length string) {
+	load.DurationVar(&c.length, "duration", 0, "how long is measured (default "+length+")")
+	load.DurationVar(&c.warmup, "warmup", loadtest.DefaultWarmup, "before that, and left out")
+	want := g.group("What is wanted")
+	want.StringArrayVar(&c.fails, "fail", nil, "exit with 10 unless this `condition` holds: 'p99<10ms', 'p99<20ms for 5s', 'achieved>=99%', 'wrong==0', 'err<0.1%'; may be repeated")
+	want.StringArrayVar(&c.aborts, "abort", nil, "likewise, and end the run at once if the `condition` does not hold")
+	want.DurationVar(&c.within, "within", 0, "also count the answers that take no more than this")
+	want.StringSliceVar(&c.quantiles, "quantile", nil, "report these `quantiles` beside 0.5, 0.9, 0.95, 0.99 and 0.999, such as 0.75,0.9999")
 }
 
 func (c *runFlags) options(o *loadtest.RunOptions) (err error) {
-	o.Length, o.Warmup, o.Quantiles = c.o.Length, c.o.Warmup, c.o.Quantiles
-	if o.Length < 0 || o.Warmup < 0 {
-		return usage(fmt.Errorf("--duration %v and --warmup %v are times", o.Length, o.Warmup))
+	o.Length, o.Warmup, o.Within = c.length, c.warmup, c.within
+	if err := times(length{"--duration", c.length}, length{"--warmup", c.warmup}, length{"--within", c.within}); err != nil {
+		return err
 	}
-	for _, q := range o.Quantiles {
-		if !(q > 0 && q < 1) {
-			return usage(fmt.Errorf("--quantile %g is not between 0 and 1", q))
+	o.Quantiles = nil
+	for _, text := range c.quantiles {
+		q, err := strconv.ParseFloat(text, 64)
+		if err != nil || !(q > 0 && q < 1) {
+			return usage(fmt.Errorf("--quantile %q is not a number between 0 and 1, such as 0.999", text))
 		}
+		o.Quantiles = append(o.Quantiles, q)
 	}
 	if o.Thresholds, err = conditions(c.fails, result.ParseThreshold); err != nil {
 		return err
 	}
 	o.Aborts, err = conditions(c.aborts, result.ParseAbort)
 	return err
-}
-
-func loadtestRecordCommand() *cobra.Command {
-	var f loadtestFlags
-	var out string
-	cmd := &cobra.Command{
-		Use:   "record URL",
-		Short: "Ask a target for the right answers, one by one, and keep them for --expect",
-		Args:  exactArgs("URL"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			o, err := f.options(args[0])
-			if err != nil {
-				return loadtestError(err)
-			}
-			n, err := loadtest.Record(cmd.Context(), o, out)
-			if err != nil {
-				return loadtestError(err)
-			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%d answers are in %s\n", n, out)
-			return err
-		},
-	}
-	f.add(cmd.Flags())
-	cmd.Flags().StringVar(&out, "out", "expected.jsonl", "`file` to write")
-	return cmd
-}
-
-func loadtestReplayCommand() *cobra.Command {
-	var f loadtestFlags
-	var o loadtest.ReplayOptions
-	var c runFlags
-	cmd := &cobra.Command{
-		Use:   "replay TRACE URL",
-		Short: "Send the arrivals of a recorded trace again",
-		Args:  exactArgs("TRACE", "URL"),
-		RunE: func(cmd *cobra.Command, args []string) (err error) {
-			if o.Options, err = f.options(args[1]); err != nil {
-				return loadtestError(err)
-			}
-			if err := c.options(&o.RunOptions); err != nil {
-				return err
-			}
-			o.Trace = args[0]
-			return f.with(cmd, &o.Options, func(ctx context.Context) (*result.Result, *loadtest.Detail, error) {
-				return loadtest.Replay(ctx, o)
-			})
-		},
-	}
-	f.add(cmd.Flags())
-	c.add(cmd)
-	cmd.Flags().Float64Var(&o.Speed, "speed", 1, "times as fast as recorded")
-	return cmd
 }
 
 // writeLatencies writes a run's histogram for other tools.
@@ -203,4 +180,3 @@ func writeLatencies(w io.Writer, r *result.Result) error {
 	}
 	return h.WriteHGRM(w)
 }
-

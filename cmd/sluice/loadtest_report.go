@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"sluice/loadtest"
 	"sluice/loadtest/live"
@@ -21,73 +21,128 @@ type reportFlags struct {
 	json, html, hgrm, log, ui string
 }
 
-func (f *reportFlags) add(flags *pflag.FlagSet) {
+// add adds the flags. The files for HdrHistogram's own tools are those of a single run.
+func (f *reportFlags) add(g *flagGroups, single bool) {
+	flags := g.group("What is shown and written")
+	flags.StringVar(&f.ui, "ui", "auto", "`what` is shown meanwhile: auto, live, plain or none")
 	flags.StringVar(&f.json, "json", "", "write the result as JSON to this `file`; - is standard output, without the text")
 	flags.StringVar(&f.html, "html", "", "write the report as one HTML page to this `file`")
-	flags.StringVar(&f.hgrm, "hgrm", "", "write the response latency's distribution in HdrHistogram's text form to this `file`")
-	flags.StringVar(&f.log, "hdr-log", "", "write a histogram of each second in HdrHistogram's log form to this `file`")
-	flags.StringVar(&f.ui, "ui", "auto", "what is shown meanwhile: auto, live, plain or none")
+	if single {
+		flags.StringVar(&f.hgrm, "hgrm", "", "write the response latency's distribution in HdrHistogram's text form to this `file`")
+		flags.StringVar(&f.log, "hdr-log", "", "write a histogram of each second in HdrHistogram's log form to this `file`")
+	}
 }
 
 // sinks are the files of reports, opened before the test: a path that cannot be written to is
-// found out first.
+// found out first. What was in a file stays until there is a result.
 type sinks struct {
-	flags *reportFlags
 	out   io.Writer
-	files map[string]*os.File
+	files []sink
+	text  bool // standard output has the report as text, not as JSON
+}
+
+// sink is a report in a file.
+type sink struct {
+	path  string
+	file  *os.File
+	fresh bool // the file was not there
+	write func(w io.Writer, r *result.Result, d *loadtest.Detail) error
 }
 
 func (f *reportFlags) open(out io.Writer) (*sinks, error) {
-	s := &sinks{flags: f, out: out, files: map[string]*os.File{}}
-	for _, path := range []string{f.json, f.html, f.hgrm, f.log} {
-		if path == "" || path == "-" || s.files[path] != nil {
+	s := &sinks{out: out, text: f.json != "-"}
+	for _, path := range []string{f.html, f.hgrm, f.log} {
+		if path == "-" {
+			return nil, usage(errors.New("only --json can be written to standard output, as -: give the other reports a file"))
+		}
+	}
+	for _, k := range []sink{
+		{path: toFile(f.json), write: func(w io.Writer, r *result.Result, _ *loadtest.Detail) error { return result.Write(w, r) }},
+		{path: f.html, write: func(w io.Writer, r *result.Result, _ *loadtest.Detail) error { return report.HTML(w, r) }},
+		{path: f.hgrm, write: func(w io.Writer, r *result.Result, _ *loadtest.Detail) error { return writeLatencies(w, r) }},
+		{path: f.log, write: func(w io.Writer, _ *result.Result, d *loadtest.Detail) error { return d.WriteLog(w) }},
+	} {
+		if k.path == "" {
 			continue
 		}
-		file, err := os.Create(path)
-		if err != nil {
-			s.close()
-			return nil, usage(fmt.Errorf("cannot write the report: %w", err))
+		if err := k.open(s.files); err != nil {
+			s.discard()
+			return nil, usage(err)
 		}
-		s.files[path] = file
+		s.files = append(s.files, k)
 	}
 	return s, nil
 }
 
-func (s *sinks) close() {
-	for _, f := range s.files {
-		_ = f.Close() // after an error that was told
+// toFile is the path of a report that goes to a file.
+func toFile(path string) string {
+	if path == "-" {
+		return ""
+	}
+	return path
+}
+
+// open opens the file, which must not be one of others.
+func (k *sink) open(others []sink) (err error) {
+	if k.file, err = os.OpenFile(k.path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666); err == nil { //nolint:gosec // a report is for all
+		k.fresh = true
+		return nil
+	}
+	if errors.Is(err, fs.ErrExist) {
+		k.file, err = os.OpenFile(k.path, os.O_WRONLY, 0)
+	}
+	if err != nil {
+		return fmt.Errorf("cannot write the report: %w", err)
+	}
+	info, err := k.file.Stat()
+	for _, o := range others {
+		other, e := o.file.Stat()
+		if err == nil && e == nil && info.Mode().IsRegular() && os.SameFile(info, other) {
+			_ = k.file.Close() // nothing was written
+			return fmt.Errorf("cannot write two reports to %s: give each a file of its own", k.path)
+		}
+	}
+	return nil
+}
+
+// discard closes the files where there is nothing to write, and leaves none behind.
+func (s *sinks) discard() {
+	for _, k := range s.files {
+		_ = k.file.Close() // after an error that was told
+		if k.fresh {
+			_ = os.Remove(k.path)
+		}
 	}
 }
 
-// write writes every report that was asked for, and says in one sentence each what it could not.
-func (s *sinks) write(r *result.Result, d *loadtest.Detail) error {
-	var faults []error
-	to := func(path string, write func(w io.Writer) error) {
-		if path == "" {
-			return
-		}
-		w, file := s.out, s.files[path]
-		if file != nil {
-			w = file
-		}
-		err := write(w)
-		if file != nil {
-			err = errors.Join(err, file.Close())
-		}
-		if err != nil {
-			faults = append(faults, fmt.Errorf("cannot write the report %s: %w", path, err))
+// write writes every report that was asked for, and returns what it could not, a sentence each.
+func (s *sinks) write(r *result.Result, d *loadtest.Detail) (faults []error) {
+	for _, k := range s.files {
+		if err := k.put(r, d); err != nil {
+			faults = append(faults, err)
 		}
 	}
-	to(s.flags.json, func(w io.Writer) error { return result.Write(w, r) })
-	to(s.flags.html, func(w io.Writer) error { return report.HTML(w, r) })
-	to(s.flags.hgrm, func(w io.Writer) error { return writeLatencies(w, r) })
-	to(s.flags.log, func(w io.Writer) error { return d.WriteLog(w) })
-	if s.flags.json != "-" {
-		if err := report.Text(s.out, r); err != nil {
-			faults = append(faults, fmt.Errorf("cannot write the report: %w", err))
-		}
+	write := result.Write
+	if s.text {
+		write = report.Text
 	}
-	return errors.Join(faults...)
+	if err := write(s.out, r); err != nil {
+		faults = append(faults, fmt.Errorf("cannot write the report to standard output: %w", err))
+	}
+	return faults
+}
+
+func (k *sink) put(r *result.Result, d *loadtest.Detail) error {
+	// A device or a pipe has no length to cut.
+	_ = k.file.Truncate(0)
+	err := k.write(k.file, r, d)
+	if closed := k.file.Close(); err == nil {
+		err = closed
+	}
+	if err != nil {
+		return fmt.Errorf("cannot write the report: %w", err)
+	}
+	return nil
 }
 
 // with runs a test between opening and writing its reports, with a view, and ends with the
@@ -103,15 +158,15 @@ func (f *loadtestFlags) with(cmd *cobra.Command, o *loadtest.Options, test func(
 	}
 	r, d, err := watched(cmd.Context(), view, o, test)
 	if err != nil {
-		s.close()
-		return loadtestError(err)
+		s.discard()
+		return loadtestError(cmd.Context(), err)
 	}
 	code := r.Exit.Code
-	if err := s.write(r, d); err != nil {
+	for _, err := range s.write(r, d) {
+		fmt.Fprintln(cmd.ErrOrStderr(), "sluice:", err)
 		if code == result.ExitOK {
 			code = result.ExitUsage
 		}
-		return status{code, err}
 	}
 	if code != result.ExitOK {
 		return status{code, errQuiet}
@@ -186,7 +241,7 @@ func readResult(path string) (*result.Result, error) {
 	defer f.Close()
 	r, err := result.Read(f)
 	if err != nil {
-		return nil, fmt.Errorf("cannot read the result %s: %w", path, err)
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return r, nil
 }

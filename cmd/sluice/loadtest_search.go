@@ -12,7 +12,7 @@ import (
 )
 
 func loadtestCapacityCommand() *cobra.Command {
-	var f loadtestFlags
+	f := newLoadtestFlags()
 	var o loadtest.CapacityOptions
 	var slo string
 	cmd := &cobra.Command{
@@ -27,7 +27,7 @@ At last the target is overloaded, and the time is taken until it holds the objec
 		Args: exactArgs("URL"),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			if o.Options, err = f.options(args[0]); err != nil {
-				return loadtestError(err)
+				return loadtestError(cmd.Context(), err)
 			}
 			if o.Objective, err = result.ParseObjective(slo); err != nil {
 				return usage(err)
@@ -37,8 +37,8 @@ At last the target is overloaded, and the time is taken until it holds the objec
 			})
 		},
 	}
-	f.add(cmd.Flags())
-	flags := cmd.Flags()
+	var g flagGroups
+	flags := g.group("The search")
 	flags.StringVar(&slo, "slo", "p99<10ms,err<0.1%,wrong==0", "the `objective`: a percentile of the response latency, and at will err and wrong")
 	flags.Float64Var(&o.Low, "low", 0, "`rate` to begin at (default 50)")
 	flags.Float64Var(&o.High, "high", 0, "`rate` that is not exceeded (default none)")
@@ -48,11 +48,14 @@ At last the target is overloaded, and the time is taken until it holds the objec
 	flags.Float64Var(&o.Precision, "precision", 0, "how near the highest rate that holds and the lowest that fails are brought, as a `share` (default 0.05)")
 	flags.BoolVar(&o.Quick, "quick", false, "an answer in a minute or two that is worth less")
 	flags.BoolVar(&o.NoRecovery, "no-recovery", false, "do not overload the target to see how it recovers")
+	f.add(&g, flags)
+	f.report.add(&g, false)
+	g.attach(cmd)
 	return cmd
 }
 
 func loadtestABCommand() *cobra.Command {
-	var f loadtestFlags
+	f := newLoadtestFlags()
 	var o loadtest.ABOptions
 	var mode string
 	var b struct{ protocol, model, version string }
@@ -73,16 +76,25 @@ difference is told only if it is larger than chance and than what the control sh
 		},
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			if o.Options, err = f.options(args[0]); err != nil {
-				return loadtestError(err)
+				return loadtestError(cmd.Context(), err)
+			}
+			if err := times(length{"--duration", o.Length}, length{"--warmup", o.Warmup}); err != nil {
+				return err
 			}
 			if o.Mode, o.Block, err = compare.ParseMode(mode); err != nil {
 				return usage(err)
 			}
 			other := f
 			other.protocol, other.model, other.modelVersion = orElse(b.protocol, f.protocol), orElse(b.model, f.model), orElse(b.version, f.modelVersion)
+			if args[len(args)-1] != args[0] { // what is known of A's process is not true of B's
+				other.pid, other.metrics = min(f.pid, 0), ""
+				if f.metrics == "none" {
+					other.metrics = f.metrics
+				}
+			}
 			second, err := other.options(args[len(args)-1])
 			if err != nil {
-				return loadtestError(err)
+				return loadtestError(cmd.Context(), err)
 			}
 			o.B = second.Target
 			return f.with(cmd, &o.Options, func(ctx context.Context) (*result.Result, *loadtest.Detail, error) {
@@ -90,14 +102,17 @@ difference is told only if it is larger than chance and than what the control sh
 			})
 		},
 	}
-	f.add(cmd.Flags())
-	flags := cmd.Flags()
-	flags.StringVar(&o.Load, "load", loadtest.DefaultLoad, "as of run, but not closed")
+	var g flagGroups
+	flags := g.group("The comparison")
+	flags.StringVar(&o.Load, "load", loadtest.DefaultLoad, "`expression`, as of run but not closed")
 	flags.DurationVar(&o.Length, "duration", loadtest.DefaultABLength, "how long is measured")
 	flags.DurationVar(&o.Warmup, "warmup", loadtest.DefaultWarmup, "before that, and left out")
-	flags.StringVar(&mode, "mode", "block:1s", "how the targets share the run: block:LENGTH, request (each at random) or mirror (each to both, and the answers are compared)")
-	flags.StringVar(&b.protocol, "protocol-b", "", "how requests to B are written, if not as those to A")
+	flags.StringVar(&mode, "mode", "block:1s", "`how` the targets share the run: block:LENGTH, request (each at random) or mirror (each to both, and the answers are compared)")
+	flags.StringVar(&b.protocol, "protocol-b", "", "`form` of requests to B, if not that of those to A")
 	flags.StringVar(&b.model, "model-b", "", "`name` of B's model, if not A's")
 	flags.StringVar(&b.version, "model-version-b", "", "`version` of B's model, if not A's")
+	f.add(&g, flags)
+	f.report.add(&g, false)
+	g.attach(cmd)
 	return cmd
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -57,7 +58,7 @@ what it did at /stub: the instrument that the load tester is proven against.
 			o.Addr = listen
 			s, err := stub.Start(o)
 			if err != nil {
-				return err
+				return usage(err)
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "the stub serves the model %q at %s and tells at http://%s/stub what it did\n", stub.Model, s.Addr(), s.Addr())
 			<-cmd.Context().Done()
@@ -81,9 +82,14 @@ func loadtestSelftestCommand() *cobra.Command {
 			if !asJSON {
 				o.Out = out
 			}
+			for _, name := range o.Only {
+				if !slices.Contains(selftest.Names(), name) {
+					return usage(fmt.Errorf("the self-test has no part %q: --only takes %s", name, strings.Join(selftest.Names(), ", ")))
+				}
+			}
 			all, err := selftest.Run(cmd.Context(), o)
 			if err != nil {
-				return loadtestError(err)
+				return loadtestError(cmd.Context(), err)
 			}
 			if asJSON {
 				e := json.NewEncoder(out)

@@ -1,99 +1,21 @@
 package live
 
 import (
-	"fmt"
 	"os"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
 	"pgregory.net/rapid"
+
+	"sluice/internal/ptytest"
 )
-
-// screen is a small terminal: it knows what View writes, and complains of the rest.
-type screen struct {
-	lines    [][]rune
-	row, col int
-	hidden   bool
-	wraps    bool
-	err      error
-}
-
-func newScreen() *screen { return &screen{lines: [][]rune{nil}, wraps: true} }
-
-func (s *screen) Write(p []byte) (int, error) {
-	text := []rune(string(p))
-	for i := 0; i < len(text); i++ {
-		switch c := text[i]; c {
-		case '\r':
-			s.col = 0
-		case '\n':
-			s.row++
-			s.col = 0 // as the terminal's driver has it
-			if s.row == len(s.lines) {
-				s.lines = append(s.lines, nil)
-			}
-		case 0x1b:
-			end := i + 2
-			for end < len(text) && strings.ContainsRune("?0123456789;", text[end]) {
-				end++
-			}
-			s.control(string(text[i+2:end]), text[end])
-			i = end
-		default:
-			for len(s.lines[s.row]) <= s.col {
-				s.lines[s.row] = append(s.lines[s.row], ' ')
-			}
-			s.lines[s.row][s.col] = c
-			s.col++
-		}
-	}
-	return len(p), nil
-}
-
-func (s *screen) control(argument string, verb rune) {
-	switch {
-	case verb == 'A':
-		n, err := strconv.Atoi(argument)
-		if s.row -= n; err != nil || s.row < 0 {
-			s.err = fmt.Errorf("up by %q from line %d", argument, s.row+n)
-			s.row = 0
-		}
-	case verb == 'K' && argument == "":
-		s.lines[s.row] = s.lines[s.row][:min(s.col, len(s.lines[s.row]))]
-	case verb == 'J' && argument == "":
-		s.lines = s.lines[:s.row+1]
-		s.lines[s.row] = s.lines[s.row][:min(s.col, len(s.lines[s.row]))]
-	case verb == 'h' || verb == 'l':
-		switch argument {
-		case "?25":
-			s.hidden = verb == 'l'
-		case "?7":
-			s.wraps = verb == 'h'
-		default:
-			s.err = fmt.Errorf("mode %s", argument)
-		}
-	case verb == 'm':
-	default:
-		s.err = fmt.Errorf("control %s%c", argument, verb)
-	}
-}
-
-func (s *screen) text() string {
-	var b strings.Builder
-	for _, l := range s.lines {
-		b.WriteString(strings.TrimRight(string(l), " ") + "\n")
-	}
-	return strings.TrimSuffix(b.String(), "\n")
-}
 
 // Whatever is shown and noted, the screen holds the notes in their order and below them the
 // last block, nothing of the blocks before; the cursor is hidden until Close.
 func TestTheScreenHoldsNotesAndTheLastBlock(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		s := newScreen()
+		s := ptytest.NewScreen()
 		width := 80
 		v := New(s, Options{TTY: true, Title: "poisson:500", Width: func() int { return width }})
 		var want []string
@@ -112,49 +34,22 @@ func TestTheScreenHoldsNotesAndTheLastBlock(t *testing.T) {
 			}
 			v.Show(snapshot)
 			block = render(&snapshot, "poisson:500", width, false)
-			if !s.hidden {
+			if !s.Hidden {
 				t.Fatal("the cursor is shown over the block")
 			}
 		}
 		v.Close()
 		v.Close()
 		v.Show(example()) // too late to be shown
-		if got := s.text(); got != strings.Join(append(want, block...), "\n")+"\n" || s.hidden || !s.wraps || s.err != nil {
-			t.Fatalf("hidden %v, wraps %v, %v; the screen holds\n%s\nwant\n%s", s.hidden, s.wraps, s.err, got, strings.Join(append(want, block...), "\n"))
+		if got := s.Text(); got != strings.Join(append(want, block...), "\n")+"\n" || s.Hidden || !s.Wraps || s.Err != nil {
+			t.Fatalf("hidden %v, wraps %v, %v; the screen holds\n%s\nwant\n%s", s.Hidden, s.Wraps, s.Err, got, strings.Join(append(want, block...), "\n"))
 		}
 	})
 }
 
-// openTerminal makes a pseudo terminal of 80 columns: what is written to the one end is read from the other.
-func openTerminal(t *testing.T) (master, slave *os.File) {
-	t.Helper()
-	fd, err := unix.Open("/dev/ptmx", unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
-	if err != nil {
-		t.Skipf("no pseudo terminal: %v", err)
-	}
-	master = os.NewFile(uintptr(fd), "ptmx")
-	t.Cleanup(func() { master.Close() })
-	if err := unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0); err != nil {
-		t.Fatal(err)
-	}
-	n, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
-	if err != nil {
-		t.Fatal(err)
-	}
-	slave, err = os.OpenFile("/dev/pts/"+strconv.Itoa(n), os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		t.Skipf("no pseudo terminal: %v", err)
-	}
-	t.Cleanup(func() { slave.Close() })
-	if err := unix.IoctlSetWinsize(fd, unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: 80}); err != nil {
-		t.Fatal(err)
-	}
-	return master, slave
-}
-
 // On a real terminal a run that panics leaves the last block, and the cursor visible.
 func TestCloseRestoresATerminal(t *testing.T) {
-	master, slave := openTerminal(t)
+	master, slave := ptytest.Open(t)
 	tty, width := Terminal(slave)
 	if !tty || width() != 80 {
 		t.Fatalf("terminal %v of %d columns", tty, width())
@@ -173,7 +68,7 @@ func TestCloseRestoresATerminal(t *testing.T) {
 		v.Show(s)
 		panic("the run")
 	}()
-	got := newScreen()
+	got := ptytest.NewScreen()
 	if err := master.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
 		t.Fatal(err)
 	}
@@ -190,8 +85,8 @@ func TestCloseRestoresATerminal(t *testing.T) {
 	}
 	s := example()
 	s.OK = 20999
-	if want := strings.Join(render(&s, "poisson:500", 80, false), "\n") + "\n"; got.text() != want || got.hidden || got.err != nil {
-		t.Errorf("hidden %v, %v; the terminal holds\n%s\nwant\n%s", got.hidden, got.err, got.text(), want)
+	if want := strings.Join(render(&s, "poisson:500", 80, false), "\n") + "\n"; got.Text() != want || got.Hidden || got.Err != nil {
+		t.Errorf("hidden %v, %v; the terminal holds\n%s\nwant\n%s", got.Hidden, got.Err, got.Text(), want)
 	}
 }
 

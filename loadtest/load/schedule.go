@@ -32,6 +32,8 @@ type Options struct {
 	Warmup time.Duration
 	// Variants and Targets are how many there are to draw from, uniformly; 0 is 1.
 	Variants, Targets int
+	// FromFirst has a trace begin with its first arrival: a gateway may have recorded nothing for hours.
+	FromFirst bool
 	// Models are those that the caller has requests for. If there are any, a trace of JSON
 	// lines gives its Kinds, and an arrival of another model is an error. Without, a trace gives
 	// its instants alone.

@@ -125,7 +125,7 @@ func (l Load) replay(s *Schedule, o Options) error {
 	if s.Length == 0 {
 		s.Length = trace.MaxTime
 	}
-	r := replayer{src: src, schedule: s, models: o.Models, index: map[string]int{}}
+	r := replayer{src: src, schedule: s, models: o.Models, index: map[string]int{}, fromFirst: o.FromFirst}
 	if err := r.read(l.speed); err != nil {
 		return fmt.Errorf("%s: %w", l.file, err)
 	}
@@ -138,6 +138,9 @@ type replayer struct {
 	models   []string
 	index    map[string]int // of a kind
 	key      []byte
+
+	fromFirst bool
+	origin    time.Duration
 }
 
 func (r *replayer) read(speed float64) error {
@@ -155,7 +158,10 @@ func (r *replayer) read(speed float64) error {
 		if err != nil {
 			return err
 		}
-		at := float64(a.At) / speed
+		if r.fromFirst && len(s.Arrivals) == 0 {
+			r.origin = a.At
+		}
+		at := float64(a.At-r.origin) / speed
 		if at >= float64(s.Length) {
 			return nil
 		}

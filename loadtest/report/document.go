@@ -90,11 +90,29 @@ func describe(r *result.Result) *document {
 	}
 	d.Tiles = tiles(r)
 	d.add(capacity(r.Capacity), probes(r.Capacity), ratios(r.AB), mirrored(r.AB))
-	d.add(thresholds(r), targets(r), load(r), validity(r))
+	d.add(thresholds(r), targets(r), lastRun(r), load(r), validity(r))
 	d.add(latencies(r), lags(r), stages(r))
 	d.add(ledger(r), verified(r), batches(r), devices(r), resources(r), metrics(r), environment(r))
 	d.add(part{Title: "Exit status", Lines: []string{exit(r)}})
 	return d
+}
+
+// lastRun says whose figures follow in the report of a search, which makes many runs.
+func lastRun(r *result.Result) part {
+	if r.Capacity == nil || len(r.Capacity.Probes) == 0 || r.Response.N == 0 {
+		return part{}
+	}
+	return part{Title: "The last run", Lines: []string{"what follows is of the last run of the search alone, at " + rate(r.Load.Offered) + ", as an example; the probes above are the search"}}
+}
+
+// BareVerdict is the verdict without the words that say its state once more.
+func (d *document) BareVerdict() string {
+	for _, words := range []string{d.State, "failed", "the ledger is not closed"} {
+		if n := len(words) + 2; len(d.Verdict) > n && strings.EqualFold(d.Verdict[:n], words+": ") {
+			return d.Verdict[n:]
+		}
+	}
+	return d.Verdict
 }
 
 func exit(r *result.Result) string {
@@ -166,6 +184,7 @@ func tiles(r *result.Result) (all []tile) {
 			add("lowest rate that failed", rate(c.Upper))
 		}
 		add("probes", count(int64(len(c.Probes))))
+		return all // what else there is is of one of many runs
 	}
 	if ab := r.AB; ab != nil {
 		for _, m := range ab.Metrics[:min(len(ab.Metrics), 4)] {

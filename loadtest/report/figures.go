@@ -20,9 +20,11 @@ func svg(s string) template.HTML { return template.HTML(s) } //nolint:gosec // s
 
 // figures are the charts of one result; those without data are left out.
 func figures(r *result.Result) (all []figure) {
+	r = wholeSeconds(r)
 	all = append(all, capacityFigures(r)...)
 	all = append(all, abFigures(r)...)
-	if len(r.Series) > 0 {
+	own := len(all)
+	if len(r.Series) > 1 { // one point makes no line
 		all = append(all, latencyOverTime(r))
 	}
 	if len(r.Response.Spectrum) > 1 {
@@ -36,7 +38,29 @@ func figures(r *result.Result) (all []figure) {
 	if s := sizesOf(r.Batches); s.total > 0 {
 		all = append(all, batchBars(s))
 	}
+	of := ""
+	switch {
+	case r.Capacity != nil:
+		of = ", in the last run"
+	case r.AB != nil:
+		of = ", of both"
+	}
+	for i := own; i < len(all); i++ {
+		all[i].Title += of
+	}
 	return all
+}
+
+// wholeSeconds leaves out a last second that is not a whole one: in a chart of what happens in
+// each second it would look like a fall.
+func wholeSeconds(r *result.Result) *result.Result {
+	n := len(r.Series)
+	if n < 2 || r.Load.Duration == 0 || r.Series[n-1].T+1 <= r.Load.Duration+1e-3 {
+		return r
+	}
+	cut := *r
+	cut.Series = r.Series[:n-1]
+	return &cut
 }
 
 const timeLabel = "time since the start of the measured window, s"

@@ -155,7 +155,7 @@ func cell(l *result.Latency, q float64) (value, bounds string) {
 	}
 	for _, v := range l.Refused {
 		if v.Q == q {
-			return none, "needs " + count(v.Need) + " answers"
+			return none, "needs " + count(v.Need)
 		}
 	}
 	return none, none

@@ -39,7 +39,7 @@ func (d *document) text(w io.Writer) error {
 		}
 	}
 	// The first line has scrolled away by now.
-	fmt.Fprintf(p, "\n%s: %s\n", d.State, clean(d.Verdict))
+	fmt.Fprintf(p, "\n%s: %s\n", d.State, clean(d.BareVerdict()))
 	_, err := io.WriteString(w, p.String())
 	return err
 }

@@ -18,7 +18,7 @@ type drawn struct {
 // overTime are the charts of rates and resources. A chart whose values are all 0 says that
 // nothing is known, and is left out.
 func overTime(r *result.Result) (all []figure) {
-	if len(r.Series) == 0 {
+	if len(r.Series) < 2 {
 		return nil
 	}
 	of := func(name string, value func(*result.Second) float64) chart.Series { return line(r, name, value) }

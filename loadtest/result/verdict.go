@@ -10,11 +10,14 @@ import (
 func Verdict(r *Result) string {
 	switch e := ExitStatus(r); e.Code {
 	case ExitOK:
-		if r.Ledger.Scheduled == 0 { // a search or a comparison, whose runs have ledgers of their own
+		if r.Capacity != nil || r.Ledger.Scheduled == 0 { // a search, whose runs have ledgers of their own
 			return r.headline() + ": valid"
 		}
 		return r.headline() + ": valid, " + r.answers()
 	case ExitInterrupted:
+		if r.Capacity != nil {
+			return "interrupted: " + r.headline()
+		}
 		return "interrupted: " + r.headline() + ", " + r.answers()
 	case ExitWrong:
 		return "WRONG ANSWERS: " + e.Reason

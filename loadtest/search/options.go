@@ -91,6 +91,9 @@ func orElse[T comparable](value, otherwise T) T {
 	return value
 }
 
+// Check says what is wrong with options, in a sentence; nil if Find takes them.
+func Check(o Options) error { return o.withDefaults().validate() }
+
 // validate wants the defaults filled in.
 func (o Options) validate() error {
 	b := o.Objective

@@ -3,8 +3,10 @@ package verify
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -94,9 +96,16 @@ func (e *Expected) Write(w io.Writer, s *payload.Set) error {
 
 // WriteFile is Write into a file that is there whole or not at all.
 func (e *Expected) WriteFile(path string, s *payload.Set) (err error) {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return fmt.Errorf("cannot write expected answers to %s: it is no file", path) // a device must not be replaced by one
+	}
 	file, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
 	if err != nil {
-		return fmt.Errorf("cannot write expected answers: %w", err)
+		var at *fs.PathError // of a file that nobody asked for
+		if errors.As(err, &at) {
+			err = at.Err
+		}
+		return fmt.Errorf("cannot write expected answers to %s: %w", path, err)
 	}
 	err = e.Write(file, s)
 	if closed := file.Close(); err == nil {
