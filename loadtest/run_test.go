@@ -300,7 +300,7 @@ func TestRefusedTargets(t *testing.T) {
 		return r, err
 	}
 	r, err := run(func(o *RunOptions) { o.Target.URL = "192.0.2.1:80" })
-	failsWith[*payload.UsageError](t, r, err, "target 192.0.2.1:80 is not on this machine")
+	failsWith[*payload.UsageError](t, r, err, "target 192.0.2.1:80 is not at a loopback address")
 	r, err = run(func(o *RunOptions) { o.Target.URL = "https://localhost" })
 	failsWith[*payload.UsageError](t, r, err, "TLS is not supported")
 	r, err = run(func(o *RunOptions) { o.Target.URL = "127.0.0.1:1" })
