@@ -17,7 +17,7 @@ ORT     := SLUICE_ONNXRUNTIME="$$(scripts/onnxruntime.sh --path)"
 # The software Vulkan driver, for the tests of the WebGPU provider; they are skipped where it cannot be had, but not in CI.
 VULKAN  := scripts/swiftshader.sh || [[ -z "$${CI:-}" ]]
 
-.PHONY: help run build test unit clients check fmt format vet lint pure race fuzz bench bench-fallback drill soak gpu-pack gpu-check gpu-check-software clean tools
+.PHONY: help run build test unit clients check fmt format vet lint pure race fuzz bench bench-fallback drill selftest soak gpu-pack gpu-check gpu-check-software clean tools
 
 help: ## print this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -77,6 +77,9 @@ bench: build ## measure the gateway against its ceilings, write bench/latest.jso
 
 drill: tools ## inject faults into a gateway under load: nothing may be lost, wrong or late
 	@$(ORT) SLUICE_DRILL_STRICT=1 go test -count 1 -v -timeout 10m -run 'TestDrill|TestTerminationWhileTheDeviceHangs|TestKilledGateway' ./cmd/sluice
+
+selftest: build ## hold the load tester against known truths: formulas, delays, counted faults; under 90 s
+	@bin/sluice loadtest selftest
 
 bench-fallback: ## measure what falling back from a GPU to the CPU brings, write bench/fallback.json
 	@$(ORT) go run ./bench/fallback

@@ -39,7 +39,8 @@ type measured struct {
 	samples   []sample.Sample
 	devices   []string // the samples' names; that of 0 is none
 	window    stats.Window
-	began     time.Time // the wall-clock time of the first instant
+	began     time.Time     // the wall-clock time of the first instant
+	ended     clock.Instant // when the engine had
 	summary   *stats.Summary
 	resources result.Resources
 	server    *result.ServerLedger
@@ -66,6 +67,7 @@ func fire(ctx context.Context, o *Options, s shot) (*measured, error) {
 	back := restCollector()
 	m.aborted, err = follow(ctx, o, &s, e, w)
 	back()
+	m.ended = clock.Now()
 	w.Stop()
 	if err != nil {
 		return nil, err
@@ -118,11 +120,14 @@ func (m *measured) summarise(o *Options, s *shot, p engine.Progress) {
 	m.resources = m.watch.Between(from, to, m.summary.Ledger.Scheduled, m.tally(s).measured)
 	m.watch.Fill(m.summary.Series, from)
 	m.facts = m.summary.Facts()
-	f := &m.facts
-	f.PacerCores, f.RunQueueP99, f.Steal = m.resources.Tool.PacerCores, m.resources.Tool.RunQueueP99, m.resources.Host.Steal
-	if whole := clock.Now().Sub(p.Begin).Seconds(); whole > 0 {
+	f, tool := &m.facts, &m.resources.Tool
+	if whole := m.ended.Sub(p.Begin).Seconds(); whole > 0 {
 		f.SpinCores = p.Looking.Seconds() / whole
+		if tool.PacerCores == 0 { // the watch cannot follow a sender that changes its thread
+			tool.PacerCores = p.CPU.Seconds() / whole
+		}
 	}
+	f.PacerCores, f.RunQueueP99, f.Steal = tool.PacerCores, tool.RunQueueP99, m.resources.Host.Steal
 	if t := m.resources.Target; t != nil {
 		f.Restarted = t.Restarted
 	}

@@ -43,6 +43,9 @@ func TestRun(t *testing.T) {
 	if _, ok := r.Response.At(0.25); !ok || r.Response.N != 300 || len(r.Devices) != 1 || r.Devices[0].Name != "stub" || r.Command != "run" || r.Interrupted || !r.Env.SameHost {
 		t.Errorf("result %+v", r)
 	}
+	if r.Resources.Tool.PacerCores <= 0 {
+		t.Errorf("the sending thread used %v of a core", r.Resources.Tool.PacerCores)
+	}
 	if len(d.Samples) != 400 || d.Window.From != o.Warmup || d.Start.IsZero() {
 		t.Errorf("%d samples, window %v, start %v", len(d.Samples), d.Window, d.Start)
 	}

@@ -101,7 +101,10 @@ func (e *Engine) Run(ctx context.Context) (err error) {
 	stop := context.AfterFunc(ctx, func() { e.cancelled.Store(true) })
 	defer stop()
 	e.thread.take(&e.opt)
-	defer e.thread.release()
+	defer func() {
+		e.thread.account()
+		e.thread.release()
+	}()
 	for i := range e.servers {
 		for range e.servers[i].atStart(&e.opt) {
 			e.open(i)

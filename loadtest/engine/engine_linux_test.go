@@ -161,7 +161,7 @@ func TestAnswersReachTheirRequests(t *testing.T) {
 			t.Fatalf("request %d: %+v", i, s)
 		}
 	}
-	if p := e.Progress(); !p.Begun || p.Noticed != 2000 || p.Written != 2000 || p.Ended != 2000 || p.Extra != 0 || p.Checking == 0 {
+	if p := e.Progress(); !p.Begun || p.Noticed != 2000 || p.Written != 2000 || p.Ended != 2000 || p.Extra != 0 || p.Checking == 0 || p.CPU <= 0 {
 		t.Errorf("progress %+v", p)
 	}
 }

@@ -16,7 +16,8 @@ func (e *Engine) Progress() Progress {
 		Begun: begun != 0, Begin: clock.Instant(begun - 1),
 		Noticed: p.noticed.Load(), Written: p.written.Load(), Ended: p.ended.Load(),
 		Extra: p.extra.Load(), Reopened: p.reopened.Load(), Connections: p.conns.Load(),
-		Checking: time.Duration(p.checking.Load()), Looking: time.Duration(p.looking.Load()), Stopped: time.Duration(p.stopped.Load()),
+		Checking: time.Duration(p.checking.Load()), Looking: time.Duration(p.looking.Load()),
+		CPU: time.Duration(e.thread.used.Load()), Stopped: time.Duration(p.stopped.Load()),
 	}
 }
 

@@ -22,6 +22,10 @@ type thread struct {
 	id   atomic.Int32
 	last clock.Instant // when it stepped aside
 	was  settings
+	// used is the CPU time that threads have spent on the engine, from what the present one had
+	// used when the engine came to it.
+	used atomic.Int64
+	from int64
 }
 
 // settings of a thread, to be given back.
@@ -39,7 +43,19 @@ func (t *thread) take(o *Options) {
 		runtime.GOMAXPROCS(2) // or nothing else of this process would ever run
 	}
 	t.opt = o
+	t.from = threadTime()
 	t.setUp()
+}
+
+// account counts what has been used since the engine last stepped aside. Nobody outside can,
+// where there are processors to spare and the engine comes to another thread time and again.
+func (t *thread) account() { t.used.Add(threadTime() - t.from) }
+
+// threadTime is the CPU time of the present thread, in nanoseconds.
+func threadTime() int64 {
+	var now unix.Timespec
+	_ = unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &now) // it cannot fail on one's own thread
+	return now.Nano()
 }
 
 // rest lets the runtime have the processor if it is time, and says whether it was. It usually
@@ -49,7 +65,9 @@ func (t *thread) rest(now clock.Instant) bool {
 		return false
 	}
 	t.last = now
+	t.account()
 	runtime.Gosched()
+	t.from = threadTime()
 	if int32(unix.Gettid()) != t.id.Load() {
 		t.release()
 		t.setUp()

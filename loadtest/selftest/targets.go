@@ -3,7 +3,6 @@ package selftest
 import (
 	"context"
 	"fmt"
-	"math"
 	"time"
 
 	"sluice/loadtest"
@@ -11,7 +10,6 @@ import (
 	"sluice/loadtest/live"
 	"sluice/loadtest/payload"
 	"sluice/loadtest/result"
-	"sluice/loadtest/search"
 	"sluice/loadtest/stub"
 )
 
@@ -43,7 +41,7 @@ func faults(ctx context.Context, t *test) error {
 	for _, k := range kinds {
 		err := with(fmt.Sprintf("%s=%d", k.fault, faultEvery), func(s *stub.Server) error {
 			o := loadtest.RunOptions{Options: t.options(s), Load: "constant:10000", Length: 3 * time.Second}
-			o.Timeout, o.Target.Payload.Protocol = time.Second, payload.Binary
+			o.Timeout, o.Target.Payload.Protocol = 2*time.Second, payload.Binary
 			r, _, err := loadtest.Run(ctx, o)
 			if err != nil {
 				return err
@@ -95,42 +93,4 @@ func sameTarget(ctx context.Context, t *test) error {
 		t.hold(told <= falseVerdicts, "%d of %d comparisons of a target with itself tell a difference (at most %d)", told, repeats, falseVerdicts)
 		return nil
 	})
-}
-
-const (
-	service   = time.Millisecond
-	objective = "p95<10ms,err<1%,wrong==0"
-	near      = 0.05
-)
-
-// capacity searches for the capacity of a queue that theory knows the capacity of.
-func capacity(ctx context.Context, t *test) error {
-	o, err := result.ParseObjective(objective)
-	if err != nil {
-		return err
-	}
-	theory := search.MD1Capacity(service, o.Limit, o.Quantile)
-	for try := 1; ; try++ {
-		var found *result.Capacity
-		err := with(fmt.Sprintf("queue=%v", service), func(s *stub.Server) error {
-			r, _, err := loadtest.Capacity(ctx, loadtest.CapacityOptions{
-				Options: t.options(s), Objective: o, Low: 0.55 * theory, Probe: 2 * time.Second, Confirm: 4 * time.Second, Confirmations: 1, NoRecovery: true,
-			})
-			if err != nil {
-				return err
-			}
-			found = r.Capacity
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-		off := found.Capacity/theory - 1
-		if math.Abs(off) > near && try < 2 {
-			continue
-		}
-		t.hold(math.Abs(off) <= near, "a queue that takes %v for each request holds %s up to %.0f/s; theory says %.0f (%+.1f %%, at most %.0f) after %d probes",
-			service, objective, found.Capacity, theory, 100*off, 100*near, len(found.Probes))
-		return nil
-	}
 }
