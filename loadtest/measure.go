@@ -46,7 +46,6 @@ type measured struct {
 	conns     int
 	stopped   bool // by the context
 	aborted   []result.Threshold
-	fraction  float64
 	notes     []string
 	facts     result.Facts
 	watch     *watch.Watch
