@@ -209,7 +209,7 @@ func (g *running) interrupt(t *testing.T) int {
 		t.Fatal(err)
 	}
 	select {
-	case <-g.ended:
+	case <-g.ended: //nolint:errcheck // the status says it
 	case <-time.After(time.Minute):
 		t.Fatalf("the load tester goes on a minute after SIGINT:\n%s", g.log.String())
 	}

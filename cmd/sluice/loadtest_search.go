@@ -54,6 +54,14 @@ At last the target is overloaded, and the time is taken until it holds the objec
 	return cmd
 }
 
+// forgetProcess makes flags those of another process: what is known of A's is not true of B's.
+func (f *loadtestFlags) forgetProcess() {
+	f.pid = min(f.pid, 0) // below 0 nobody wants to look
+	if f.metrics != "none" {
+		f.metrics = ""
+	}
+}
+
 func loadtestABCommand() *cobra.Command {
 	f := newLoadtestFlags()
 	var o loadtest.ABOptions
@@ -86,11 +94,8 @@ difference is told only if it is larger than chance and than what the control sh
 			}
 			other := f
 			other.protocol, other.model, other.modelVersion = orElse(b.protocol, f.protocol), orElse(b.model, f.model), orElse(b.version, f.modelVersion)
-			if args[len(args)-1] != args[0] { // what is known of A's process is not true of B's
-				other.pid, other.metrics = min(f.pid, 0), ""
-				if f.metrics == "none" {
-					other.metrics = f.metrics
-				}
+			if last := args[len(args)-1]; last != args[0] {
+				other.forgetProcess()
 			}
 			second, err := other.options(args[len(args)-1])
 			if err != nil {

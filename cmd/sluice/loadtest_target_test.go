@@ -67,7 +67,7 @@ func TestLoadtestLeavesNoTargetBehind(t *testing.T) {
 			}
 		default:
 			_ = p.cmd.Process.Signal(signal)
-			<-p.ended
+			<-p.ended //nolint:errcheck // it was killed
 		}
 		gone(t, pid)
 	}

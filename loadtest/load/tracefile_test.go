@@ -54,6 +54,13 @@ func TestTraceInstants(t *testing.T) {
 	f("a.txt", "1000\n0\n500\n", "", Options{}, 1500*time.Microsecond, ms, ms, 1500*time.Microsecond)
 	f("a.txt", "1000\r\n2000", "", Options{}, 3*ms, ms, 3*ms)
 	f("a.txt", "1000\n2000", "", Options{Models: []string{"x"}}, 3*ms, ms, 3*ms)
+	const late = `{"sluice_trace":1}
+{"t_s":3600,"model":"a"}
+{"t_s":3600.002,"model":"a"}
+{"t_s":3600.006,"model":"a"}
+`
+	f("a.jsonl", late, "", Options{FromFirst: true}, 6*ms, 0, 2*ms, 6*ms)
+	f("a.jsonl", late, ",speed=2", Options{FromFirst: true, Length: 2 * ms}, 2*ms, 0, ms)
 }
 
 func TestCompressedTraces(t *testing.T) {

@@ -27,7 +27,7 @@ func figures(r *result.Result) (all []figure) {
 	if len(r.Series) > 1 { // one point makes no line
 		all = append(all, latencyOverTime(r))
 	}
-	if len(r.Response.Spectrum) > 1 {
+	if len(r.Response.Spectrum) > 1 && r.AB == nil { // which has one of each side
 		all = append(all, spectra("Latency spectrum", "Read: so many per cent of the good answers came within so many milliseconds. Where the two lines part, requests waited before they were sent.",
 			curve{"response, from the intended start", &r.Response, false}, curve{"service, from the send", &r.Service, true}))
 	}
@@ -109,7 +109,6 @@ func latencyOverTime(r *result.Result) figure {
 		line(r, "service p99", func(s *result.Second) float64 { return latencyOrGap(s.Service) }),
 	}}
 	l.Series[4] = dashed(l.Series[4])
-	l.Y = latencyAxis(l.Series)
 	end := r.Series[len(r.Series)-1].T
 	for _, t := range r.Thresholds {
 		if name, limit := objective(t.Expression); limit > 0 {
@@ -117,6 +116,7 @@ func latencyOverTime(r *result.Result) figure {
 			break
 		}
 	}
+	l.Y = latencyAxis(l.Series) // the threshold's too, or a distant one would press the others flat
 	return figure{"Latency over time", "Of the good answers to the requests that were meant to be sent in each second; a gap is a second without one. The dashed line is what a client would see that starts its clock when it sends.", svg(l.SVG())}
 }
 

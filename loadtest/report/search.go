@@ -50,7 +50,7 @@ func probes(c *result.Capacity) part {
 		}
 		p.Table.Rows = append(p.Table.Rows, row{[]string{v.Phase, rate(v.Rate), seconds(v.Seconds), ms(v.P50), ms(v.P99), rate(v.Good), percent(v.Errors), cores(v.TargetCPU), outcome}, v.Outcome == "fail"})
 	}
-	p.Notes = []string{"Times are response times; CPU is the target's, in cores. A probe that is inconclusive has too few requests to tell at 99 % confidence."}
+	p.Notes = []string{"Times are response times; CPU is the target's, in cores. An inconclusive probe had too few requests to tell at 99 % confidence, or was INVALID."}
 	return p
 }
 

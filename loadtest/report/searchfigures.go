@@ -63,13 +63,13 @@ func capacityFigures(r *result.Result) []figure {
 			latency.Series = append(latency.Series, chart.Series{Name: m.name, Points: at, Dots: true, Apart: true, Mark: m.mark, Colour: m.colour})
 		}
 	}
-	latency.Y = latencyAxis(latency.Series)
 	if c.Capacity > 0 && finite(c.Capacity) {
 		latency.Series = append(latency.Series, chart.Series{Name: "capacity " + rate(c.Capacity), Dashed: true, Colour: 3, Points: []chart.Point{{X: c.Capacity, Y: 0}, {X: c.Capacity, Y: slowest(probes)}}})
 	}
 	if name, limit := objective(c.Objective); limit > 0 {
 		latency.Series = append(latency.Series, chart.Series{Name: "objective " + name, Dashed: true, Colour: 2, Points: []chart.Point{{X: 0, Y: limit}, {X: most, Y: limit}}})
 	}
+	latency.Y = latencyAxis(latency.Series) // the objective's too, or a distant one would press the others flat
 	good := chart.Lines{Title: "Good answers against the offered rate", X: chart.Axis{Label: "offered, requests/s"}, Y: chart.Axis{Label: "good, requests/s", Round: true}, Series: []chart.Series{
 		{Name: "good", Points: points(func(p result.Probe) float64 { return p.Good }, nil), Dots: true},
 		{Name: "all that is offered", Dashed: true, Points: []chart.Point{{}, {X: most, Y: most}}, Colour: 6},
