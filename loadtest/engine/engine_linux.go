@@ -62,29 +62,16 @@ func New(o Options) (*Engine, error) {
 	e := &Engine{opt: o, in: make([]byte, readSize)}
 	e.plan = newPlan(&e.opt)
 	room := e.plan.room()
-	e.samples = make([]sample.Sample, 0, room)
-	e.holder = make([]int32, 0, room)
-	e.ended = make([]uint32, 0, room)
+	if err := e.reserve(room); err != nil {
+		return nil, err
+	}
 	e.all, e.order = e.samples[:room], e.ended[:room]
 	e.ids = identities{upper: uint64(o.Identity) << 32, seen: make([]uint64, (room+63)/64)}
-	if o.Closed == nil {
-		prefault(e.samples[:room], e.holder[:room], e.ended[:room])
-	}
 	e.servers = make([]server, len(o.Targets))
 	for i := range e.servers {
 		e.servers[i].open(&o.Targets[i], o.Connections)
 	}
 	return e, nil
-}
-
-// prefault touches memory, so that the first write to a page does not happen under load.
-func prefault(samples []sample.Sample, holder []int32, ended []uint32) {
-	for i := 0; i < len(samples); i += 32 {
-		samples[i].Status = 0
-	}
-	for i := 0; i < len(holder); i += 512 {
-		holder[i], ended[i] = 0, 0
-	}
 }
 
 // Run sends and receives until all that was planned has ended, or until the context ends: then

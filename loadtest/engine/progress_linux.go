@@ -35,7 +35,12 @@ func (e *Engine) EachEnded(from int, f func(*sample.Sample)) int {
 func (e *Engine) Thread() int { return int(e.thread.id.Load()) }
 
 // Samples returns what was kept of each request, in the order of their instants. After Run.
-func (e *Engine) Samples() []sample.Sample { return e.samples }
+func (e *Engine) Samples() []sample.Sample {
+	if e.opt.Closed != nil {
+		return slices.Clone(e.samples) // theirs is memory that goes with the engine
+	}
+	return e.samples
+}
 
 // Devices returns the names behind the samples' numbers, which count from 1. After Run.
 func (e *Engine) Devices() []string { return slices.Clone(e.devices.names) }
