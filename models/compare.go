@@ -47,7 +47,7 @@ func (d *difference) add(got, want *tensor.Tensor, batchable bool, row int, tol 
 		perRow = max(1, tensor.RowElements(want.Shape))
 	}
 	switch {
-	case isFloat(want.Type):
+	case want.Type.Float():
 		d.addFloats(got, want, perRow, row, tol)
 	case want.Type == tensor.Bytes:
 		d.addBytes(got, want, perRow, row)
@@ -59,7 +59,7 @@ func (d *difference) add(got, want *tensor.Tensor, batchable bool, row int, tol 
 func (d *difference) addFloats(got, want *tensor.Tensor, perRow, row int, tol Tolerance) {
 	n := min(len(got.Data), len(want.Data)) / want.Type.Size()
 	for i := range n {
-		g, w := floatAt(want.Type, got.Data, i), floatAt(want.Type, want.Data, i)
+		g, w := tensor.FloatAt(want.Type, got.Data, i), tensor.FloatAt(want.Type, want.Data, i)
 		if g == w || math.IsNaN(g) && math.IsNaN(w) {
 			continue
 		}

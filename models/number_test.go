@@ -9,22 +9,6 @@ import (
 	"sluice/internal/tensor"
 )
 
-// TestHalvesRoundTrip holds the conversion against all 65,536 values.
-func TestHalvesRoundTrip(t *testing.T) {
-	for h := range 1 << 16 {
-		value := halfValue(uint16(h))
-		if math.IsNaN(value) {
-			if back := halfValue(halfBits(value)); !math.IsNaN(back) {
-				t.Fatalf("%#04x: NaN became %v", h, back)
-			}
-			continue
-		}
-		if back := halfBits(value); back != uint16(h) {
-			t.Fatalf("%#04x is %v, which became %#04x", h, value, back)
-		}
-	}
-}
-
 func TestEncodeNumber(t *testing.T) {
 	f := func(dt tensor.DataType, value float64, want string) {
 		t.Helper()
@@ -66,20 +50,4 @@ func TestEncodeNumber(t *testing.T) {
 	f(tensor.Int64, 1<<60, "is no whole number that INT64 holds exactly")
 	f(tensor.Bytes, 0, "a number cannot stand in a BYTES tensor")
 	f(tensor.Invalid, 0, "a number cannot stand in a INVALID tensor")
-}
-
-func TestFloatAt(t *testing.T) {
-	for _, dt := range []tensor.DataType{tensor.FP16, tensor.BF16, tensor.FP32, tensor.FP64} {
-		var data []byte
-		for _, value := range []float64{1, -0.5, 384} {
-			bits, err := encodeNumber(dt, value)
-			if err != nil {
-				t.Fatal(err)
-			}
-			data = append(data, bits...)
-		}
-		if got := [3]float64{floatAt(dt, data, 0), floatAt(dt, data, 1), floatAt(dt, data, 2)}; got != [3]float64{1, -0.5, 384} {
-			t.Errorf("%s: %v", dt, got)
-		}
-	}
 }

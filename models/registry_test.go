@@ -90,7 +90,7 @@ func answer(t *testing.T, v *Version) float64 {
 		t.Fatal(err)
 	}
 	defer task.Release()
-	return floatAt(task.Outputs[0].Type, task.Outputs[0].Data, 0) / floatAt(task.Inputs[0].Type, task.Inputs[0].Data, 0)
+	return tensor.FloatAt(task.Outputs[0].Type, task.Outputs[0].Data, 0) / tensor.FloatAt(task.Inputs[0].Type, task.Inputs[0].Data, 0)
 }
 
 func TestNewestVersionIsLive(t *testing.T) {

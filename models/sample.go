@@ -40,13 +40,13 @@ func (s *sample) scaled(factor float64) sample {
 	other := sample{rows: s.rows, inputs: slices.Clone(s.inputs)}
 	for i := range other.inputs {
 		t := &other.inputs[i]
-		if !isFloat(t.Type) {
+		if !t.Type.Float() {
 			continue
 		}
 		size := t.Type.Size()
 		data := make([]byte, 0, len(t.Data))
 		for k := range len(t.Data) / size {
-			bits, _ := encodeNumber(t.Type, factor*floatAt(t.Type, t.Data, k)) // a float type has no error
+			bits, _ := encodeNumber(t.Type, factor*tensor.FloatAt(t.Type, t.Data, k)) // a float type has no error
 			data = append(data, bits...)
 		}
 		t.Data = data
@@ -55,7 +55,7 @@ func (s *sample) scaled(factor float64) sample {
 }
 
 func (s *sample) hasFloats() bool {
-	return slices.ContainsFunc(s.inputs, func(t tensor.Tensor) bool { return isFloat(t.Type) })
+	return slices.ContainsFunc(s.inputs, func(t tensor.Tensor) bool { return t.Type.Float() })
 }
 
 // shapeOf is equal for rows that may share a batch. bucketed takes the padded axis as

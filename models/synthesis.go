@@ -80,7 +80,7 @@ func (s *synthesis) data(t tensor.DataType, n, k int) []byte {
 		switch {
 		case t == tensor.Bytes:
 			data = tensor.AppendBytes(data, fmt.Sprintf("w%d", s.rng.IntN(8)))
-		case isFloat(t):
+		case t.Float():
 			bits, _ := encodeNumber(t, scale*s.rng.NormFloat64()) // a float type has no error
 			data = append(data, bits...)
 		default:
