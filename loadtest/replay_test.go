@@ -163,13 +163,13 @@ func TestRawRequest(t *testing.T) {
 		"POST /base/v2/models/m/infer HTTP/1.1\r\nHost: h:1\r\nUser-Agent: sluice-loadtest\r\nContent-Length: 3\r\nContent-Type: x/y\r\nContent-Encoding: gzip\r\nInference-Header-Content-Length: 2\r\nSluice-Budget-Ms: 1.5\r\n\r\n{}\x01")
 }
 
-// A file of intervals says when, and the caller what.
+// A file of intervals says when, from the first request on, and the caller what.
 func TestReplayOfIntervals(t *testing.T) {
 	s := stubbed(t, "")
 	path := write(t, "intervals", strings.Repeat("2000\n", 100))
 	r, d, err := Replay(t.Context(), replay(s.Addr(), path))
 	whole(t, r, err)
-	if r.Ledger.OK != 100 || r.Verify.Checked != 100 || d.Samples[99].Intended != 200*time.Millisecond {
+	if r.Ledger.OK != 100 || r.Verify.Checked != 100 || d.Samples[99].Intended != 198*time.Millisecond {
 		t.Errorf("ledger %+v, verification %+v, the last at %v", r.Ledger, r.Verify, d.Samples[99].Intended)
 	}
 	fast := replay(s.Addr(), path)
@@ -178,7 +178,7 @@ func TestReplayOfIntervals(t *testing.T) {
 	r, d, err = Replay(t.Context(), fast)
 	whole(t, r, err)
 	// One a millisecond: those before 60 ms, the first twenty of them warm-up.
-	if len(d.Samples) != 59 || r.Ledger.Scheduled != 40 || r.Ledger.OK != 40 || r.Load.Expression != "trace:"+path+",speed=2" {
+	if len(d.Samples) != 60 || r.Ledger.Scheduled != 40 || r.Ledger.OK != 40 || r.Load.Expression != "trace:"+path+",speed=2" {
 		t.Errorf("%d requests, ledger %+v, load %+v", len(d.Samples), r.Ledger, r.Load)
 	}
 }

@@ -27,13 +27,9 @@ func busy(r *result.Result) string {
 func busyHost(h result.Host) string {
 	switch {
 	case h.Steal > maxSteal:
-		return stolen(h)
+		return fmt.Sprintf("the hypervisor took %.1f %% of the CPU time", 100*h.Steal)
 	case h.CPUPressure > maxPressure:
 		return fmt.Sprintf("something waited for a core for %.0f %% of the time", 100*h.CPUPressure)
 	}
 	return ""
-}
-
-func stolen(h result.Host) string {
-	return fmt.Sprintf("the hypervisor took %.1f %% of the CPU time", 100*h.Steal)
 }

@@ -59,7 +59,8 @@ type part struct {
 	name string
 	run  func(ctx context.Context, t *test) error
 	// quiet parts are about microseconds and have the machine for themselves. The others count,
-	// or look at milliseconds, and run side by side before them.
+	// or look at milliseconds, and run side by side before them; the first has the machine for
+	// itself until its stall is over.
 	quiet bool
 }
 
@@ -144,7 +145,12 @@ func Run(ctx context.Context, o Options) ([]Outcome, error) {
 	var together sync.WaitGroup
 	for i := range parts {
 		if !parts[i].quiet && wanted(parts[i].name, o.Only) {
-			together.Go(func() { do(i) })
+			together.Go(func() {
+				if i > 0 && wanted(parts[0].name, o.Only) {
+					pause(ctx, settled)
+				}
+				do(i)
+			})
 		}
 	}
 	together.Wait()
@@ -161,6 +167,16 @@ func Run(ctx context.Context, o Options) ([]Outcome, error) {
 		}
 	}
 	return all, ctx.Err()
+}
+
+// pause waits, unless the context ends.
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
 }
 
 // outcome runs a part.
