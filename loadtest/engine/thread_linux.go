@@ -47,9 +47,14 @@ func (t *thread) take(o *Options) {
 	t.setUp()
 }
 
-// account counts what has been used since the engine last stepped aside. Nobody outside can,
-// where there are processors to spare and the engine comes to another thread time and again.
-func (t *thread) account() { t.used.Add(threadTime() - t.from) }
+// account counts what has been used since the engine last stepped aside, if it has stayed on its
+// thread. Nobody outside can, where there are processors to spare and the engine comes to
+// another thread time and again.
+func (t *thread) account() {
+	if int32(unix.Gettid()) == t.id.Load() {
+		t.used.Add(threadTime() - t.from)
+	}
+}
 
 // threadTime is the CPU time of the present thread, in nanoseconds.
 func threadTime() int64 {
