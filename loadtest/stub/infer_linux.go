@@ -80,6 +80,10 @@ func (l *loop) document(c *conn, at place) {
 		body = l.fixed.model
 	case modelReady:
 		body = l.fixed.modelReady
+	case config:
+		body = l.fixed.config
+	case stats:
+		body = l.statistics()
 	case begin:
 		l.server.origin.Store(int64(l.now))
 		body = []byte("{}")
@@ -88,6 +92,18 @@ func (l *loop) document(c *conn, at place) {
 	}
 	c.out = appendHead(c.out, http.StatusOK, len(body))
 	c.out = append(append(c.out, typeJSON+"\r\n"...), body...)
+}
+
+// statistics is what the protocol's extension tells: requests, without the times that they took.
+func (l *loop) statistics() []byte {
+	m := oip.NewModelStatistics(Model, Version)
+	m.LastInference = time.Now().UnixMilli()
+	n := uint64(l.counts.Answered)
+	m.InferenceCount, m.ExecutionCount = n, n
+	s := &m.InferenceStats
+	s.Success.Count, s.Queue.Count, s.ComputeInput.Count, s.ComputeInfer.Count, s.ComputeOutput.Count = n, n, n, n, n
+	body, _ := oip.AppendJSON(nil, oip.Statistics{ModelStats: []oip.ModelStatistics{m}}) // it holds numbers and strings only
+	return body
 }
 
 // refuse makes an error the answer.

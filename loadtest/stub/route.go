@@ -13,8 +13,8 @@ import (
 
 // fixed are the bodies of documents that never change, and the value of Sluice-Model.
 type fixed struct {
-	live, ready, server, index, model, modelReady []byte
-	tag                                           string
+	live, ready, server, index, model, modelReady, config []byte
+	tag                                                   string
 }
 
 func newFixed() fixed {
@@ -28,13 +28,16 @@ func newFixed() fixed {
 	digest := sha256.Sum256([]byte("sluice/loadtest/stub"))
 	metadata := oip.NewModelMetadata(Model, []string{Version}, schema)
 	metadata.Platform = "stub"
+	about := oip.NewModelConfig(Model, schema)
+	about.Platform, about.Backend = "stub", "stub"
 	return fixed{
 		live:       document(oip.Live{Live: true}),
 		ready:      document(oip.Ready{Live: true, Ready: true}),
-		server:     document(oip.ServerMetadata{Name: "sluice-stub", Version: Version, Extensions: []string{"binary_tensor_data"}}),
+		server:     document(oip.ServerMetadata{Name: "sluice-stub", Version: Version, Extensions: []string{"binary_tensor_data", "model_configuration", "statistics"}}),
 		index:      document([]oip.IndexEntry{{Name: Model, Version: Version, State: oip.StateReady}}),
 		model:      document(metadata),
 		modelReady: document(oip.ModelReady{Name: Model, Ready: true}),
+		config:     document(about),
 		tag:        Model + ";version=" + Version + ";digest=sha256:" + hex.EncodeToString(digest[:]),
 	}
 }
@@ -51,6 +54,8 @@ const (
 	index
 	model
 	modelReady
+	config
+	stats
 	infer
 	counts
 	begin
@@ -90,6 +95,10 @@ func find(path []byte) place {
 		return model
 	case "/ready":
 		return modelReady
+	case "/config":
+		return config
+	case "/stats":
+		return stats
 	case "/infer":
 		return infer
 	}
