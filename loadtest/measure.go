@@ -123,7 +123,7 @@ func (m *measured) summarise(o *Options, s *shot, p engine.Progress) {
 	f, tool := &m.facts, &m.resources.Tool
 	if whole := m.ended.Sub(p.Begin).Seconds(); whole > 0 {
 		f.SpinCores = p.Looking.Seconds() / whole
-		tool.PacerCores = p.CPU.Seconds() / whole // the watch cannot follow a sender that changes its thread
+		tool.PacerCores = p.CPU.Seconds() / whole // to the nanosecond, where the system counts hundredths of a second
 	}
 	f.PacerCores, f.RunQueueP99, f.Steal = tool.PacerCores, tool.RunQueueP99, m.resources.Host.Steal
 	if t := m.resources.Target; t != nil {

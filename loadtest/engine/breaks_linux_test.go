@@ -102,7 +102,8 @@ func TestClosedBehindAnswer(t *testing.T) {
 	if got := counts(t, e); got[sample.OK] != n {
 		t.Errorf("outcomes %v", got)
 	}
-	if p := e.Progress(); p.Reopened < n-2 || p.Extra != 0 {
+	// A connection that is not closed yet when the next one opens is not the one opened again.
+	if p := e.Progress(); p.Reopened < n-8 || p.Extra != 0 {
 		t.Errorf("%d connections were opened again, %d extra answers", p.Reopened, p.Extra)
 	}
 }

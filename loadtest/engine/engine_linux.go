@@ -88,10 +88,7 @@ func (e *Engine) Run(ctx context.Context) (err error) {
 	stop := context.AfterFunc(ctx, func() { e.cancelled.Store(true) })
 	defer stop()
 	e.thread.take(&e.opt)
-	defer func() {
-		e.thread.account()
-		e.thread.release()
-	}()
+	defer e.thread.release()
 	for i := range e.servers {
 		for range e.servers[i].atStart(&e.opt) {
 			e.open(i)
@@ -115,7 +112,7 @@ func (e *Engine) loop() {
 	over := clock.Never
 	for {
 		e.now = clock.Now()
-		if e.thread.rest(e.now) {
+		if e.thread.account(e.now) {
 			e.arrivals.align()
 		}
 		if e.cancelled.Load() && !e.stopped {

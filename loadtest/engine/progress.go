@@ -20,7 +20,7 @@ type Progress struct {
 	// Checking is the time spent on comparing answers, Looking that spent awake with nothing to do,
 	// shortly before a request was due.
 	Checking, Looking time.Duration
-	// CPU is what the engine's thread has used, whichever one that was; it is some milliseconds old.
+	// CPU is what the engine's thread has used, up to some milliseconds ago.
 	CPU time.Duration
 	// Stopped is when the run was told to end before its time; 0 if it was not.
 	Stopped time.Duration

@@ -13,19 +13,17 @@ import (
 // thread is the operating system's thread that the engine runs on, with prompt timers, a good
 // place in the queue for a core and, if asked for, one core alone.
 //
-// The goroutine is not locked to its thread. The runtime asks every goroutine to step aside
-// after ten milliseconds; one that is locked is then started again by another thread, which
-// takes a virtual machine some 100 us, while one that is not goes on at once. If it does come
-// to another thread, that one is set up likewise.
+// The goroutine is locked to it. The runtime asks every goroutine to step aside after ten
+// milliseconds, and one that is locked is then started again by way of another thread, which
+// takes some 100 us. One that is not locked comes to another thread each time instead, and
+// the threads that the runtime wakes for that look for work on the target's cores.
 type thread struct {
 	opt  *Options
 	id   atomic.Int32
-	last clock.Instant // when it stepped aside
+	last clock.Instant // when it was accounted for
 	was  settings
-	// used is the CPU time that threads have spent on the engine, from what the present one had
-	// used when the engine came to it.
-	used atomic.Int64
-	from int64
+	from int64        // CPU time of the thread before the engine came
+	used atomic.Int64 // since then
 }
 
 // settings of a thread, to be given back.
@@ -35,25 +33,27 @@ type settings struct {
 	policy   *unix.SchedAttr
 }
 
-// restEvery is how often the engine steps aside of itself: sooner than it would be told to.
-const restEvery = 5 * time.Millisecond
-
 func (t *thread) take(o *Options) {
 	if runtime.GOMAXPROCS(0) < 2 {
 		runtime.GOMAXPROCS(2) // or nothing else of this process would ever run
 	}
+	runtime.LockOSThread()
 	t.opt = o
 	t.from = threadTime()
 	t.setUp()
 }
 
-// account counts what has been used since the engine last stepped aside, if it has stayed on its
-// thread. Nobody outside can, where there are processors to spare and the engine comes to
-// another thread time and again.
-func (t *thread) account() {
-	if int32(unix.Gettid()) == t.id.Load() {
-		t.used.Add(threadTime() - t.from)
+// accountEvery is how often the engine looks at what it has used.
+const accountEvery = 5 * time.Millisecond
+
+// account counts what the engine has used, if it is time, and says whether it was.
+func (t *thread) account(now clock.Instant) bool {
+	if now.Sub(t.last) < accountEvery {
+		return false
 	}
+	t.last = now
+	t.used.Store(threadTime() - t.from)
+	return true
 }
 
 // threadTime is the CPU time of the present thread, in nanoseconds.
@@ -61,23 +61,6 @@ func threadTime() int64 {
 	var now unix.Timespec
 	_ = unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &now) // it cannot fail on one's own thread
 	return now.Nano()
-}
-
-// rest lets the runtime have the processor if it is time, and says whether it was. It usually
-// gives it back at once.
-func (t *thread) rest(now clock.Instant) bool {
-	if now.Sub(t.last) < restEvery {
-		return false
-	}
-	t.last = now
-	t.account()
-	runtime.Gosched()
-	t.from = threadTime()
-	if int32(unix.Gettid()) != t.id.Load() {
-		t.release()
-		t.setUp()
-	}
-	return true
 }
 
 func (t *thread) setUp() {
@@ -98,13 +81,14 @@ func (t *thread) setUp() {
 	}
 }
 
-// release gives the thread back as it was. It may be called from another one.
+// release gives the thread back as it was.
 func (t *thread) release() {
-	id := int(t.id.Load())
+	t.used.Store(threadTime() - t.from)
 	if t.was.policy != nil {
-		_ = unix.SchedSetAttr(id, t.was.policy, 0)
+		_ = unix.SchedSetAttr(0, t.was.policy, 0)
 	}
-	_ = unix.SchedSetaffinity(id, &t.was.cpus)
+	_ = unix.SchedSetaffinity(0, &t.was.cpus)
 	// What the system call gives is 20 less the niceness.
-	_ = unix.Setpriority(unix.PRIO_PROCESS, id, 20-t.was.niceness)
+	_ = unix.Setpriority(unix.PRIO_PROCESS, int(t.id.Load()), 20-t.was.niceness)
+	runtime.UnlockOSThread()
 }

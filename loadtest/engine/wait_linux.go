@@ -82,8 +82,7 @@ func (e *Engine) ask(d time.Duration) (int, unix.Errno) {
 	return int(n), errno
 }
 
-// longest is how long the engine sleeps at most: it then sees whether it is told to end, and
-// lets the Go runtime have its processor for a moment.
+// longest is how long the engine sleeps at most: it then sees whether it is told to end.
 const longest = 5 * time.Millisecond
 
 func pause(d time.Duration) {
