@@ -17,8 +17,8 @@ import (
 // The load comes from `sluice loadtest run`, the tool that the gateway is shipped with, as a
 // process of its own. What that tool calls INVALID is kept beside each figure and told.
 //
-// The gateway's answers are compared with known ones in the same runs: each of 256 rows was asked
-// for alone and twice before. That costs the generator some 0.3 us of the 10 that it uses for a
+// The gateway's answers are compared with known ones in the same runs: each of sixteen rows
+// was asked for alone and twice before. That costs the generator some 0.3 us of the 10 that it uses for a
 // request, and the gateway nothing; a run of its own would show less, because an answer is wrong, if
 // at all, under the load that the figures are of. The ceiling has no answers to compare.
 

@@ -27,9 +27,14 @@ type kind struct {
 // rows of zeros and denormals, which cost what no user's rows cost.
 var ordinary = []string{"--range", "-2..2"}
 
+// rows is how many different ones are sent: enough to tell one answer from another, and so few
+// that requests and known answers do not push the model's weights out of the caches that the load
+// tester shares with the server here. What comes from a socket is in no cache of a server anyway.
+const rows = 16
+
 var (
-	binaryKind = kind{protocol: payload.Binary, draw: ordinary}
-	jsonKind   = kind{protocol: payload.JSON, draw: ordinary}
+	binaryKind = kind{protocol: payload.Binary, draw: ordinary, variants: rows}
+	jsonKind   = kind{protocol: payload.JSON, draw: ordinary, variants: rows}
 )
 
 // within asks for answers within a budget.

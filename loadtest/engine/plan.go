@@ -80,15 +80,6 @@ func (p *plan) gap() time.Duration {
 	return (p.arrivals[p.at+ahead].At - p.arrivals[p.at].At) / ahead
 }
 
-// few is how little a round may have found for the next one to begin at once. In a closed
-// loop the next answer is what the worker waits for, so resting for one would slow it down.
-func (p *plan) few() int {
-	if p.closed != nil {
-		return 4
-	}
-	return 0
-}
-
 // ended tells a closed loop that a worker is free again.
 func (p *plan) ended(since time.Duration) {
 	if p.closed == nil {

@@ -25,7 +25,7 @@ const (
 // instant; shortly before that instant it looks without sleeping, if arrivals are far apart.
 func (e *Engine) wait(until clock.Instant, sent int) int {
 	if gap := e.plan.gap(); gap > 0 && gap < lookGap || e.opt.Closed != nil {
-		if sent+e.found > e.plan.few() {
+		if sent+e.found > e.few(gap) {
 			pause(restFor)
 		}
 		e.found = e.poll(until.Sub(clock.Now()))
@@ -50,6 +50,20 @@ func (e *Engine) wait(until clock.Instant, sent int) int {
 			continue
 		}
 		return e.look(until)
+	}
+}
+
+// few is how little a round may have found for the next one to begin at once. Where the next
+// arrival is further away than a rest is long, a rest after one request would only be a second
+// sleep. In a closed loop the next answer is what the worker waits for.
+func (e *Engine) few(gap time.Duration) int {
+	switch {
+	case e.opt.Closed != nil:
+		return 4
+	case gap > lookFrom: // a rest is as long, with what it takes to wake
+		return 1
+	default:
+		return 0
 	}
 }
 
