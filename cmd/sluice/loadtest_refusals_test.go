@@ -66,7 +66,7 @@ var loadtestRefusals = []struct {
 	{`run http://`, 2, `target "http://" is no address: give host:port or http://host:port`},
 	{`run localhost:99999`, 2, `target "localhost:99999": there is no port "99999"`},
 	{`run NOBODY QUICK`, 3, `cannot reach the target: dial tcp NOBODY: connect: connection refused`},
-	{`run STUB --model cat --html FOLDER/report.html`, 3, `target has no model "cat" that is ready: status 404, Request for unknown model: the fault server has the model 'stub' in version 1`},
+	{`run STUB --model cat --html FOLDER/report.html`, 3, `target has no model "cat" that is ready: status 404, Request for unknown model: the fault server has the model 'stub' in version 1; it has stub`},
 	{`run STUB --model stub --model-version 77`, 3, `target has no model "stub" version "77" that is ready: status 404, there is nothing at this path: the fault server has /v2, /v2/models/stub and /stub`},
 	{`run LOADING --model stub`, 3, `target http://LOADING is not ready: status 503, no text`},
 	{`run STUB --model stub --protocol v1`, 2, `variant 0, asked alone, is answered with status 404: there is nothing at this path: the fault server has /v2, /v2/models/stub and /stub`},

@@ -15,6 +15,9 @@ func capacity(c *result.Capacity) part {
 	p.Table.pair("objective", c.Objective)
 	if c.Capacity > 0 {
 		text := rate(c.Capacity) + ", the highest rate that held in every confirmation"
+		if c.AtLeast {
+			text = "at least " + text
+		}
 		if c.Lo > 0 || c.Hi > 0 {
 			text += fmt.Sprintf("; 95 %% interval %s to %s", rate(c.Lo), rate(c.Hi))
 		}
@@ -28,6 +31,7 @@ func capacity(c *result.Capacity) part {
 		p.Table.pair("upper", "no rate failed, so the capacity may be higher")
 	}
 	p.Table.pair("first limit", c.Limit)
+	p.Table.pair("because", c.Why)
 	if c.Recovery != nil {
 		p.Table.pair("recovery", seconds(*c.Recovery)+" at half of the first failing rate until the objective held again")
 	}
@@ -68,6 +72,13 @@ func ratios(ab *result.AB) part {
 	for _, m := range ab.Metrics {
 		p.Table.Rows = append(p.Table.Rows, row{[]string{m.Name, value(m.A, m.Unit), value(m.B, m.Unit), ratio(m.Ratio), ratioInterval(m.Lo, m.Hi), ratio(m.AARatio), ratioInterval(m.AALo, m.AAHi)}, false})
 		p.Notes = append(p.Notes, verdictSentence(m))
+	}
+	if f := ab.Failures; f != nil {
+		p.Notes = append(p.Notes, fmt.Sprintf("failures: %s; %s of B's requests had no right answer, and %s of A's (95 %% interval of the difference %s to %s).",
+			f.Verdict, percent(f.B), percent(f.A), percent(f.Lo), percent(f.Hi)))
+	}
+	for _, note := range ab.Notes {
+		p.Notes = append(p.Notes, note+".")
 	}
 	return p
 }
