@@ -19,7 +19,7 @@ const (
 )
 
 // Histogram is an HdrHistogram of microseconds from 1 us to 60 s with three significant
-// digits, for exchange with other tools and for merging. What is above is counted as 60 s.
+// digits, for exchange with other tools. What is above is counted as 60 s.
 type Histogram struct {
 	h *hdr.Histogram
 	// Clamped counts latencies that were above the range.
@@ -39,14 +39,6 @@ func (h *Histogram) Add(d time.Duration) {
 	if err := h.h.RecordValue(us); err != nil {
 		panic("BUG: a histogram refuses a value in its range: " + err.Error())
 	}
-}
-
-// Merge adds the counts of another one.
-func (h *Histogram) Merge(from *Histogram) {
-	if h.h.Merge(from.h) > 0 {
-		panic("BUG: histograms of one range do not fit together")
-	}
-	h.Clamped += from.Clamped
 }
 
 // N is how many latencies were counted.
