@@ -98,15 +98,17 @@ func TestClosedBehindAnswer(t *testing.T) {
 		ok(c, req.Header.Get("X-Id")+" "+string(body))
 	})
 	const n = 200
-	e := run(t, Options{Targets: []Target{{Addr: addr, Payloads: payloads(3), Checker: echoes{}}}, Arrivals: every(n, 0, 3), Connections: 2})
-	// The kernel shows an answer a moment before the end that came with it, so one of hundreds may
-	// be missed; before the engine looked for it, half of them were.
-	if got := counts(t, e); got[sample.OK] < n-2 || got[sample.OK]+got[sample.Lost] != n {
-		t.Errorf("outcomes %v", got)
-	}
-	// A connection that is not closed yet when the next one opens is not the one opened again.
-	if p := e.Progress(); p.Reopened < n-8 || p.Extra != 0 {
-		t.Errorf("%d connections were opened again, %d extra answers", p.Reopened, p.Extra)
+	for _, gap := range []time.Duration{0, 50 * time.Microsecond} { // looked for, and gathered
+		e := run(t, Options{Targets: []Target{{Addr: addr, Payloads: payloads(3), Checker: echoes{}}}, Arrivals: every(n, gap, 3), Connections: 2})
+		// The kernel shows an answer a moment before the end that came with it, so a few of hundreds
+		// may be missed; before the engine looked for it, half of them were.
+		if got := counts(t, e); got[sample.OK] < n-10 || got[sample.OK]+got[sample.Lost] != n {
+			t.Errorf("%v apart: outcomes %v", gap, got)
+		}
+		// A connection that is not closed yet when the next one opens is not the one opened again.
+		if p := e.Progress(); p.Reopened < n-20 || p.Extra != 0 {
+			t.Errorf("%v apart: %d connections were opened again, %d extra answers", gap, p.Reopened, p.Extra)
+		}
 	}
 }
 

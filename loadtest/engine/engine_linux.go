@@ -39,7 +39,7 @@ type Engine struct {
 	oldest  int // the first request that may not have ended
 	devices deviceNames
 	checks  checkCost
-	found   int // sockets in the round before
+	found   int // sockets in the round before, of a closed loop
 	looking time.Duration
 
 	published struct {

@@ -16,13 +16,16 @@ const (
 	mostAnswer = 256 << 20
 )
 
+// ended are the events of a connection that the other side has closed or broken.
+const ended = unix.EPOLLRDHUP | unix.EPOLLHUP | unix.EPOLLERR
+
 // happened does what a connection is ready for.
 func (e *Engine) happened(event *unix.EpollEvent) {
 	c := e.conns[event.Fd]
 	if c.generation != event.Pad || c.state == closed {
 		return // it has been closed in this very round
 	}
-	ended := event.Events&(unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) != 0
+	ended := event.Events&ended != 0
 	if c.state == connecting {
 		e.connected(c, ended)
 		return

@@ -16,20 +16,27 @@ const (
 	// lookGap is the mean distance of arrivals from which on that is done. Closer together, it
 	// would take more than half of a core.
 	lookGap = 2 * lookFrom
-	// restFor is how long the engine does nothing after a round that found something
-	// while arrivals are close together: the next round then takes several more together.
+	// gatherFor is how long the engine sleeps on beyond an arrival where arrivals are close
+	// together: what falls due meanwhile is sent at once, so that one sleep does for several.
+	gatherFor = 60 * time.Microsecond
+	// gatherGap is the longest wait for an arrival in which answers may lie unread: the kernel has
+	// timed them, but their connections are not free, and it holds only so much of them.
+	gatherGap = 500 * time.Microsecond
+	// restFor is how long a closed loop does nothing after a round that found several things:
+	// the next round then takes several more together.
 	restFor = 50 * time.Microsecond
+	// restAfter is more than how many things that is.
+	restAfter = 4
 )
 
 // wait returns what has happened on the sockets. It sleeps until something does, or until an
-// instant; shortly before that instant it looks without sleeping, if arrivals are far apart.
+// instant; how, depends on how close together arrivals are.
 func (e *Engine) wait(until clock.Instant, sent int) int {
-	if gap := e.plan.gap(); gap > 0 && gap < lookGap || e.opt.Closed != nil {
-		if sent+e.found > e.few(gap) {
-			pause(restFor)
-		}
-		e.found = e.poll(until.Sub(clock.Now()))
-		return e.found
+	if e.opt.Closed != nil {
+		return e.rest(until, sent)
+	}
+	if gap := e.plan.gap(); gap > 0 && gap < lookGap {
+		return e.gather(until)
 	}
 	for {
 		d := until.Sub(clock.Now())
@@ -53,18 +60,48 @@ func (e *Engine) wait(until clock.Instant, sent int) int {
 	}
 }
 
-// few is how little a round may have found for the next one to begin at once. Where the next
-// arrival is further away than a rest is long, a rest after one request would only be a second
-// sleep. In a closed loop the next answer is what the worker waits for.
-func (e *Engine) few(gap time.Duration) int {
-	switch {
-	case e.opt.Closed != nil:
-		return 4
-	case gap > lookFrom: // a rest is as long, with what it takes to wake
-		return 1
-	default:
-		return 0
+// rest is the wait of a closed loop, in which any answer may free a worker.
+func (e *Engine) rest(until clock.Instant, sent int) int {
+	if sent+e.found > restAfter {
+		pause(restFor)
 	}
+	e.found = e.poll(until.Sub(clock.Now()))
+	return e.found
+}
+
+// gather is the wait where arrivals are close together. Answers do not end it, which spares the
+// target a waking of this thread, and this thread the waking; what has fallen due is sent before
+// they are read. A request that waits for a connection is in more of a hurry.
+func (e *Engine) gather(until clock.Instant) int {
+	d := until.Sub(clock.Now())
+	if d > gatherGap || e.queued() {
+		return e.poll(d)
+	}
+	if d += gatherFor; d > 0 {
+		pause(d)
+	}
+	n := e.poll(0)
+	for i := range e.event[:n] {
+		if e.event[i].Events&ended != 0 { // no request may go into it
+			e.happened(&e.event[i])
+		}
+	}
+	e.now = clock.Now()
+	if !e.stopped {
+		e.notice()
+	}
+	e.sendDue()
+	return n
+}
+
+// queued says that a request waits for a connection.
+func (e *Engine) queued() bool {
+	for i := range e.servers {
+		if e.servers[i].queue.len() > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // look polls without sleeping until something has happened or an instant has come.
