@@ -53,6 +53,13 @@ type measured struct {
 
 // fire sends what a shot says and gathers what there is to know of it.
 func fire(ctx context.Context, o *Options, s shot) (*measured, error) {
+	if o.Awake {
+		asleep, err := keepAwake()
+		if err != nil {
+			return nil, usage(err)
+		}
+		defer asleep()
+	}
 	e, err := engine.New(s.engineOptions(o))
 	if err != nil {
 		return nil, err
@@ -93,7 +100,7 @@ func fire(ctx context.Context, o *Options, s shot) (*measured, error) {
 func (s *shot) engineOptions(o *Options) engine.Options {
 	opt := engine.Options{
 		Arrivals: s.arrivals, Connections: o.Connections, Timeout: o.Timeout, Identity: uint32(rand.Uint64()),
-		CPU: o.CPU - 1, RealTime: o.RealTime, NoSpin: o.NoSpin,
+		CPU: o.CPU - 1, RealTime: o.RealTime, NoSpin: o.NoSpin, Gather: o.Gather,
 	}
 	for _, a := range s.aims {
 		opt.Targets = append(opt.Targets, a.engineTarget())

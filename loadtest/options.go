@@ -49,6 +49,13 @@ type Options struct {
 	// NoSpin keeps that thread from looking at the clock without sleep before a request: it is then
 	// late by what a waking takes, and leaves the core to a target that shares it.
 	NoSpin bool
+	// Gather is how much later than it should that thread may send a request to save CPU time, where
+	// requests are so close together that it does not look at the clock. 0 is DefaultGather, below 0
+	// is not at all.
+	Gather time.Duration
+	// Awake keeps the cores of this machine from sleeping during a run, the target's too. It takes
+	// a system that lets this process do so.
+	Awake bool
 	// OwnTarget says that a target on another machine is the caller's to load.
 	OwnTarget bool
 	// View is told what happens; nil is none.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"sluice/loadtest/engine"
 	"sluice/loadtest/load"
 	"sluice/loadtest/payload"
 	"sluice/loadtest/result"
@@ -21,6 +22,8 @@ const (
 	DefaultLength = 30 * time.Second
 	// DefaultWarmup comes before.
 	DefaultWarmup = 3 * time.Second
+	// DefaultGather is for how long requests that are close together are gathered.
+	DefaultGather = engine.DefaultGather
 )
 
 // Run loads a target and says how it did. The error is a *payload.UsageError or a

@@ -220,6 +220,7 @@ func (a *aim) verified(v *result.Verify) {
 // environment is this machine.
 func environment(o *Options, aims []*aim) result.Env {
 	env := watch.Environment(o.Tool)
+	env.Awake = o.Awake
 	if env.Cores == 0 {
 		env.Cores = runtime.NumCPU()
 	}

@@ -6,27 +6,29 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"sluice/loadtest"
 )
 
 // loadtestFlags are what the commands that load a target have in common, as they are written.
 type loadtestFlags struct {
-	protocol, template, source, span, expect, tolerance string
-	shapes, dims, headers                               []string
-	variants, connections                               int
-	budget, parameterTimeout, timeout, within           time.Duration
-	parameterPriority                                   uint64
-	model, modelVersion                                 string
-	pid                                                 int
-	metrics, pin                                        string
-	seed                                                uint64
-	classifier, unverified, realTime, noSpin, own       bool
-	fraction                                            float64
-	report                                              reportFlags
+	protocol, template, source, span, expect, tolerance  string
+	shapes, dims, headers                                []string
+	variants, connections                                int
+	budget, parameterTimeout, timeout, within, gather    time.Duration
+	parameterPriority                                    uint64
+	model, modelVersion                                  string
+	pid                                                  int
+	metrics, pin                                         string
+	seed                                                 uint64
+	classifier, unverified, realTime, noSpin, awake, own bool
+	fraction                                             float64
+	report                                               reportFlags
 }
 
 // newLoadtestFlags are the defaults, also of flags that a command does not have.
 func newLoadtestFlags() loadtestFlags {
-	return loadtestFlags{protocol: "binary", source: "random", timeout: 10 * time.Second, seed: 1, fraction: 1}
+	return loadtestFlags{protocol: "binary", source: "random", timeout: 10 * time.Second, gather: loadtest.DefaultGather, seed: 1, fraction: 1}
 }
 
 // add adds the flags of a command that sends load, and returns the group of the target's. load
@@ -44,10 +46,12 @@ func (f *loadtestFlags) add(g *flagGroups, load *pflag.FlagSet) *pflag.FlagSet {
 	f.addTarget(target)
 	target.IntVar(&f.pid, "pid", 0, "its process, to see what it uses (default the one that listens there; -1 none)")
 	target.StringVar(&f.metrics, "metrics", "", "`URL` of its metrics, or none (default those of Sluice or Triton beside it)")
-	tool := g.group("The load tester's own thread")
-	tool.StringVar(&f.pin, "pin", "", "keep it on a core, gen=`N` from 0")
-	tool.BoolVar(&f.realTime, "realtime", false, "ask for real-time priority for it")
+	tool := g.group("The load tester itself")
+	tool.StringVar(&f.pin, "pin", "", "keep its sending thread on a core, gen=`N` from 0")
+	tool.BoolVar(&f.realTime, "realtime", false, "ask for real-time priority for that thread")
 	tool.BoolVar(&f.noSpin, "no-spin", false, "never look at the clock without sleep before a request: it then sends later, and leaves the core to a target that shares it")
+	tool.DurationVar(&f.gather, "gather", f.gather, "where requests are less than 140 µs apart: how much later one may be sent, so that several go at once and cost less CPU")
+	tool.BoolVar(&f.awake, "awake", false, "keep this machine's cores from sleeping (needs root): steadier figures, and an idle target is faster than it would be")
 	return target
 }
 

@@ -23,14 +23,17 @@ func (f *loadtestFlags) options(url string) (o loadtest.Options, err error) {
 			URL: url, Model: f.model, Version: f.modelVersion, Template: f.template, PID: f.pid, Metrics: f.metrics, Expect: f.expect,
 		},
 		Seed: f.seed, Connections: f.connections, Timeout: f.timeout, Within: f.within, Unverified: f.unverified,
-		RealTime: f.realTime, NoSpin: f.noSpin, OwnTarget: f.own, Tool: version, Argv: os.Args,
+		RealTime: f.realTime, NoSpin: f.noSpin, Gather: f.gather, Awake: f.awake, OwnTarget: f.own, Tool: version, Argv: os.Args,
 		Verify: verify.Options{Classifier: f.classifier, Fraction: f.fraction},
 	}
 	if f.timeout == 0 {
 		return o, usage(errors.New("--timeout 0s leaves no time for an answer: give one above 0"))
 	}
-	if err := times(length{"--timeout", f.timeout}, length{"--within", f.within}, length{"--budget", f.budget}, length{"--parameter-timeout", f.parameterTimeout}); err != nil {
+	if err := times(length{"--timeout", f.timeout}, length{"--within", f.within}, length{"--budget", f.budget}, length{"--gather", f.gather}, length{"--parameter-timeout", f.parameterTimeout}); err != nil {
 		return o, err
+	}
+	if f.gather == 0 {
+		o.Gather = -1
 	}
 	if f.connections < 0 {
 		return o, usage(fmt.Errorf("--conns %d is below 0: give how many at most, or 0 for as many as are needed", f.connections))

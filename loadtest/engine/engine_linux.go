@@ -59,6 +59,12 @@ func New(o Options) (*Engine, error) {
 	if o.Timeout == 0 {
 		o.Timeout = defaultTimeout
 	}
+	switch {
+	case o.Gather == 0:
+		o.Gather = DefaultGather
+	case o.Gather < 0:
+		o.Gather = 0
+	}
 	e := &Engine{opt: o, in: make([]byte, readSize)}
 	e.plan = newPlan(&e.opt)
 	room := e.plan.room()

@@ -27,6 +27,10 @@ type Options struct {
 	// NoSpin sleeps until each request's instant. Without it the engine looks at the clock before
 	// it, so as to be in time: that takes from a target on the same cores what it measures.
 	NoSpin bool
+	// Gather is how long the engine sleeps on beyond an arrival where arrivals are close together,
+	// and so how much later one is sent at most: what falls due meanwhile goes out at once, and
+	// one sleep does for several. 0 is DefaultGather, below 0 is not at all.
+	Gather time.Duration
 }
 
 // Closed is a closed loop: workers that each send, wait for the answer, think, and send again.
@@ -43,6 +47,8 @@ type Closed struct {
 const (
 	// MaxConnections is the limit where none is asked for.
 	MaxConnections = 4096
+	// DefaultGather is where nothing else is asked for.
+	DefaultGather  = 60 * time.Microsecond
 	defaultTimeout = 10 * time.Second
 	// mostSamples bounds the memory of a closed loop, whose length in requests nobody knows.
 	mostSamples = 50_000_000

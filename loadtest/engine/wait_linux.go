@@ -16,9 +16,6 @@ const (
 	// lookGap is the mean distance of arrivals from which on that is done. Closer together, it
 	// would take more than half of a core.
 	lookGap = 2 * lookFrom
-	// gatherFor is how long the engine sleeps on beyond an arrival where arrivals are close
-	// together: what falls due meanwhile is sent at once, so that one sleep does for several.
-	gatherFor = 60 * time.Microsecond
 	// gatherGap is the longest wait for an arrival in which answers may lie unread: the kernel has
 	// timed them, but their connections are not free, and it holds only so much of them.
 	gatherGap = 500 * time.Microsecond
@@ -77,7 +74,7 @@ func (e *Engine) gather(until clock.Instant) int {
 	if d > gatherGap || e.queued() {
 		return e.poll(d)
 	}
-	if d += gatherFor; d > 0 {
+	if d += e.opt.Gather; d > 0 {
 		pause(d)
 	}
 	n := e.poll(0)

@@ -108,7 +108,11 @@ func environment(r *result.Result) part {
 	if e.Cores > 0 {
 		cpu = fmt.Sprintf("%s, %d cores", cpu, e.Cores)
 	}
-	p.Table.pair("CPU", cpu, prefixed("governor ", e.Governor))
+	awake := ""
+	if e.Awake {
+		awake = "cores kept from sleeping"
+	}
+	p.Table.pair("CPU", cpu, prefixed("governor ", e.Governor), awake)
 	if e.CPULimit > 0 {
 		p.Table.pair("CPU limit", digits(e.CPULimit)+" cores")
 	}

@@ -60,6 +60,8 @@ type Env struct {
 	// CPULimit is the cgroup's, in cores; 0 without one.
 	CPULimit    float64 `json:"cpu_limit,omitempty"`
 	MemoryLimit int64   `json:"memory_limit_bytes,omitempty"`
+	// Awake says that the cores were kept from sleeping.
+	Awake bool `json:"awake,omitempty"`
 	// SameHost says that the target shares this machine: absolute peaks are then not its own.
 	SameHost bool `json:"same_host"`
 }
