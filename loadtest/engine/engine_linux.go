@@ -39,7 +39,8 @@ type Engine struct {
 	oldest  int // the first request that may not have ended
 	devices deviceNames
 	checks  checkCost
-	found   int // sockets in the round before, of a closed loop
+	found   int  // sockets in the round before, of a closed loop
+	large   bool // a request or an answer was more than a socket holds
 	looking time.Duration
 
 	published struct {

@@ -365,9 +365,14 @@ func TestLargeBodies(t *testing.T) {
 		}
 		return Verdict{Kind: Right}
 	}
-	e := run(t, Options{Targets: []Target{{Addr: addr, Payloads: []Payload{p}, Checker: checkFunc(large)}}, Arrivals: every(20, 5*time.Millisecond, 1)})
-	if n := counts(t, e); n[sample.OK] != 20 {
-		t.Errorf("outcomes %v", n)
+	for _, still := range []bool{false, true} {
+		e := run(t, Options{Targets: []Target{{Addr: addr, Payloads: []Payload{p}, Checker: checkFunc(large)}}, Arrivals: every(20, 5*time.Millisecond, 1), NoSpin: still})
+		if n := counts(t, e); n[sample.OK] != 20 {
+			t.Errorf("without spinning %v: outcomes %v", still, n)
+		}
+		if e.mayLie() {
+			t.Errorf("without spinning %v: the engine would sleep while the rest of a request or an answer is due", still)
+		}
 	}
 }
 

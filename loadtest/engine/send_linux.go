@@ -85,6 +85,7 @@ func (e *Engine) send(c *conn, i int) bool {
 	switch {
 	case errno == unix.EAGAIN || errno == 0 && n < len(p.Bytes):
 		c.rest = append(c.rest[:0], p.Bytes[n:]...)
+		e.large = true
 		e.watch(c, true)
 		if n == 0 {
 			return true

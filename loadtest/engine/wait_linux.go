@@ -16,9 +16,11 @@ const (
 	// lookGap is the mean distance of arrivals from which on that is done. Closer together, it
 	// would take more than half of a core.
 	lookGap = 2 * lookFrom
-	// gatherGap is the longest wait for an arrival in which answers may lie unread: the kernel has
-	// timed them, but their connections are not free, and it holds only so much of them.
-	gatherGap = 500 * time.Microsecond
+	// lieFor is how long answers may lie unread: the kernel has timed them, but the connections
+	// are not free.
+	lieFor = 2 * time.Millisecond
+	// lieMost is the longest answer that may: a socket holds that much.
+	lieMost = 32 << 10
 	// restFor is how long a closed loop does nothing after a round that found several things:
 	// the next round then takes several more together.
 	restFor = 50 * time.Microsecond
@@ -33,28 +35,20 @@ func (e *Engine) wait(until clock.Instant, sent int) int {
 		return e.rest(until, sent)
 	}
 	if gap := e.plan.gap(); gap > 0 && gap < lookGap {
-		return e.gather(until)
+		return e.sleep(until, e.opt.Gather)
 	}
-	for {
-		d := until.Sub(clock.Now())
-		if d <= 0 {
-			return e.poll(0)
-		}
-		if e.opt.NoSpin {
-			return e.poll(d)
-		}
-		if d > lookFrom {
-			d -= lookFrom
-			if n := e.poll(d); n > 0 {
-				return n
-			}
-			if clock.Now() < until-clock.Instant(lookFrom) {
-				return 0 // a signal
-			}
-			continue
-		}
-		return e.look(until)
+	if e.opt.NoSpin {
+		return e.sleep(until, 0)
 	}
+	if d := until.Sub(clock.Now()) - lookFrom; d > 0 {
+		if n := e.poll(d); n > 0 {
+			return n
+		}
+		if clock.Now() < until-clock.Instant(lookFrom) {
+			return 0 // a signal
+		}
+	}
+	return e.look(until)
 }
 
 // rest is the wait of a closed loop, in which any answer may free a worker.
@@ -66,17 +60,15 @@ func (e *Engine) rest(until clock.Instant, sent int) int {
 	return e.found
 }
 
-// gather is the wait where arrivals are close together. Answers do not end it, which spares the
-// target a waking of this thread, and this thread the waking; what has fallen due is sent before
-// they are read. A request that waits for a connection is in more of a hurry.
-func (e *Engine) gather(until clock.Instant) int {
+// sleep sleeps until an instant and a little more. Answers do not end it, if they may lie: that
+// spares the target the waking of this thread, and this thread the waking. What has fallen due
+// is sent before they are read.
+func (e *Engine) sleep(until clock.Instant, more time.Duration) int {
 	d := until.Sub(clock.Now())
-	if d > gatherGap || e.queued() {
+	if d > lieFor || !e.mayLie() {
 		return e.poll(d)
 	}
-	if d += e.opt.Gather; d > 0 {
-		pause(d)
-	}
+	pause(d + more)
 	n := e.poll(0)
 	for i := range e.event[:n] {
 		if e.event[i].Events&ended != 0 { // no request may go into it
@@ -91,14 +83,18 @@ func (e *Engine) gather(until clock.Instant) int {
 	return n
 }
 
-// queued says that a request waits for a connection.
-func (e *Engine) queued() bool {
+// mayLie says that what happens on the sockets may lie for a while: no request waits for a
+// connection, and the kernel has room for whole requests and answers, so that the target can go on.
+func (e *Engine) mayLie() bool {
+	if e.large {
+		return false
+	}
 	for i := range e.servers {
 		if e.servers[i].queue.len() > 0 {
-			return true
+			return false
 		}
 	}
-	return false
+	return true
 }
 
 // look polls without sleeping until something has happened or an instant has come.
@@ -134,6 +130,9 @@ func (e *Engine) ask(d time.Duration) (int, unix.Errno) {
 const longest = 5 * time.Millisecond
 
 func pause(d time.Duration) {
+	if d <= 0 {
+		return
+	}
 	t := unix.NsecToTimespec(int64(d))
 	_, _, _ = unix.RawSyscall(unix.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&t)), 0, 0)
 }
