@@ -9,10 +9,10 @@
 //
 // How it waits depends on the load (see wait). Where arrivals are far apart it sleeps until
 // shortly before the next one and then looks without sleeping, which makes instants exact to a
-// few microseconds; where they are close together it rests for a moment after rounds that did
-// something, and takes the next ones together, so that a request costs less CPU time the more
-// there are. How late that makes it is in each sample: PacerLag. Answers are timed by when the
-// kernel got them, whenever the engine reads them.
+// few microseconds; where they are close together it sleeps until a little after the next one and
+// sends what has fallen due together, so that a request costs less CPU time the more there are.
+// How late that makes it is in each sample: PacerLag. Answers are timed by when the kernel got
+// them, and may lie unread until then.
 //
 // Invariants. A request ends exactly once, with one outcome; at the end of a run every arrival
 // that was noticed has ended. A connection carries one request at a time. Nothing is allocated
