@@ -24,6 +24,8 @@ const (
 	DefaultWarmup = 3 * time.Second
 	// DefaultGather is for how long requests that are close together are gathered.
 	DefaultGather = engine.DefaultGather
+	// MostGather is for how long they may be.
+	MostGather = engine.MostGather
 )
 
 // Run loads a target and says how it did. The error is a *payload.UsageError or a

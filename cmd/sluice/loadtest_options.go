@@ -32,6 +32,9 @@ func (f *loadtestFlags) options(url string) (o loadtest.Options, err error) {
 	if err := times(length{"--timeout", f.timeout}, length{"--within", f.within}, length{"--budget", f.budget}, length{"--gather", f.gather}, length{"--parameter-timeout", f.parameterTimeout}); err != nil {
 		return o, err
 	}
+	if f.gather > loadtest.MostGather {
+		return o, usage(fmt.Errorf("--gather %v is above %v: a run that sends so late is not valid", f.gather, loadtest.MostGather))
+	}
 	if f.gather == 0 {
 		o.Gather = -1
 	}

@@ -50,6 +50,8 @@ var loadtestRefusals = []struct {
 	{`run STUB QUICK --ui foo`, 2, `--ui "foo" is not one of auto, live, plain and none`},
 	{`run STUB QUICK --ui live`, 2, `--ui live needs a terminal; --ui plain does not`},
 	{`run STUB --duration -1s`, 2, `--duration -1s is below 0: give a length of time`},
+	{`run STUB --gather=-1us`, 2, `--gather -1µs is below 0: give a length of time`},
+	{`run STUB --gather 5ms`, 2, `--gather 5ms is above 1ms: a run that sends so late is not valid`},
 	{`run STUB --timeout 0s`, 2, `--timeout 0s leaves no time for an answer: give one above 0`},
 	{`run STUB --warmup soon`, 2, `invalid argument "soon" for "--warmup" flag: time: invalid duration "soon"`},
 	{`run STUB QUICK --json FOLDER/no/report.json`, 2, `cannot write the report: open FOLDER/no/report.json: no such file or directory`},

@@ -395,6 +395,7 @@ func TestRefusedOptions(t *testing.T) {
 	f("arrival 0 sends payload 3 of 1", Options{Targets: one, Arrivals: []Arrival{{Variant: 3}}})
 	f("arrival 1 goes back in time, from 2s to 1s", Options{Targets: one, Arrivals: []Arrival{{At: 2 * time.Second}, {At: time.Second}}})
 	f("-1 connections are less than none", Options{Targets: one, Arrivals: []Arrival{{}}, Connections: -1})
+	f("gathering for 5ms is more than 1ms", Options{Targets: one, Arrivals: []Arrival{{}}, Gather: 5 * time.Millisecond})
 	f("a closed loop of 0 workers for 0s does nothing", Options{Targets: one, Closed: &Closed{}})
 	f("payload 0 of target 0 has no place for its identity at byte 3", Options{Targets: []Target{{Payloads: []Payload{{Bytes: []byte("abcdef"), ID: 3}}}}})
 }

@@ -48,7 +48,9 @@ const (
 	// MaxConnections is the limit where none is asked for.
 	MaxConnections = 4096
 	// DefaultGather is where nothing else is asked for.
-	DefaultGather  = 60 * time.Microsecond
+	DefaultGather = 60 * time.Microsecond
+	// MostGather is the limit: a run is long INVALID before.
+	MostGather     = time.Millisecond
 	defaultTimeout = 10 * time.Second
 	// mostSamples bounds the memory of a closed loop, whose length in requests nobody knows.
 	mostSamples = 50_000_000
@@ -72,6 +74,9 @@ func (o *Options) check() error {
 	}
 	if (o.Closed == nil) == (len(o.Arrivals) == 0) {
 		return errors.New("a run has either arrivals or a closed loop")
+	}
+	if o.Gather > MostGather {
+		return fmt.Errorf("gathering for %v is more than %v", o.Gather, MostGather)
 	}
 	if o.Connections < 0 {
 		return fmt.Errorf("%d connections are less than none", o.Connections)

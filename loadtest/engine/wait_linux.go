@@ -71,8 +71,9 @@ func (e *Engine) sleep(until clock.Instant, more time.Duration) int {
 	pause(d + more)
 	n := e.poll(0)
 	for i := range e.event[:n] {
-		if e.event[i].Events&ended != 0 { // no request may go into it
-			e.happened(&e.event[i])
+		// No request may go into a connection that has ended, or that has an answer too many in it.
+		if event := &e.event[i]; event.Events&ended != 0 || e.conns[event.Fd].state == idle {
+			e.happened(event)
 		}
 	}
 	e.now = clock.Now()
