@@ -4,7 +4,7 @@
 #   scripts/loadtest_compare.sh [ROUNDS, default 5]
 #
 # On stubs that answer after exactly 5 and 10 ms, on one that answers at once (what each tool itself adds), and on Sluice's `digits` at 1,000 a second and
-# at a quarter of what perf_analyzer gets from it in a closed loop of 16. Prints the medians over the rounds of each tool's median, in us.
+# at a quarter of what perf_analyzer gets from it in a closed loop of 16, with one row a request and with many. Prints the medians over the rounds of each tool's median, in us.
 # The packets of each run are captured meanwhile: what the server took by them is the truth that both tools are held to. perf_analyzer counts
 # from the send, so our service clock is the one to compare. Needs root and tcpdump.
 set -euo pipefail
@@ -52,9 +52,9 @@ captured() {
   echo "$line $(python3 scripts/wire_latency.py "$work/packets" "$port")"
 }
 
-# ours PORT MODEL RATE: response and service median in us, and whether the run is valid.
+# ours PORT MODEL RATE ROWS: response and service median in us, and whether the run is valid.
 ours() {
-  bin/sluice loadtest run "localhost:$1" --model "$2" --load "constant:$3" --duration 5s --warmup 1s --ui none --json "$work/ours.json" >/dev/null || true
+  bin/sluice loadtest run "localhost:$1" --model "$2" --load "constant:$3" --dim "batch=$4" --duration "$(($3 < 100 ? 20 : 5))s" --warmup 1s --ui none --json "$work/ours.json" >/dev/null || true
   python3 - "$work/ours.json" <<'PY'
 import json, sys
 r = json.load(open(sys.argv[1]))
@@ -63,29 +63,36 @@ print(f'{median("response"):.1f} {median("service"):.1f} {"valid" if r["validity
 PY
 }
 
-# theirs PORT MODEL RATE MODE: perf_analyzer's median in us; 0 if it gave none.
+# theirs PORT MODEL RATE ROWS MODE: perf_analyzer's median in us; 0 if it gave none.
 theirs() {
-  timeout 120 "$analyzer" -u "localhost:$1" -i http -m "$2" --request-rate-range "$3" --request-distribution constant "$4" -H 'Sluice-Budget-Ms: 10000' \
+  timeout 120 "$analyzer" -u "localhost:$1" -i http -m "$2" --request-rate-range "$3" -b "$4" --request-distribution constant "$5" -H 'Sluice-Budget-Ms: 10000' \
     --measurement-interval 5000 --max-trials 3 --stability-percentage 50 --input-data random >"$work/theirs" 2>&1 || true
   sed -n 's/^ *p50 latency: *\([0-9]*\) usec.*/\1/p' "$work/theirs" | tail -n 1 | grep . || echo 0
 }
 
-# compare NAME PORT MODEL RATE MODE: MODE is that of perf_analyzer, --sync or --async, which adds less of its own there.
+# most ROWS: what perf_analyzer gets of digits at most, in requests of so many rows a second.
+most() {
+  timeout 120 "$analyzer" -u "localhost:$gateway" -i http -m digits -b "$1" -H "Sluice-Budget-Ms: 10000" --concurrency-range 16 --async --measurement-interval 5000 --max-trials 3 --stability-percentage 50 >"$work/most" 2>&1 || true
+  sed -n 's/^ *Throughput: *\([0-9]*\).*/\1/p' "$work/most" | tail -n 1 | awk -v rows="$1" '{print int($1 / rows)}'
+}
+
+# compare NAME PORT MODEL RATE MODE [ROWS]: MODE is that of perf_analyzer, --sync or --async, which adds less of its own there.
 compare() {
-  local name=$1 port=$2 model=$3 rate=$4 mode=$5
+  local name=$1 port=$2 model=$3 rate=$4 mode=$5 rows=${6:-1}
   for ((round = 1; round <= rounds; round++)); do
-    echo "$name|$rate|$(captured "$port" ours "$port" "$model" "$rate")|$(captured "$port" theirs "$port" "$model" "$rate" "$mode")"
+    echo "$name|$rate|$(captured "$port" ours "$port" "$model" "$rate" "$rows")|$(captured "$port" theirs "$port" "$model" "$rate" "$rows" "$mode")"
   done | tee -a "$work/rows" >&2
 }
 
-timeout 120 "$analyzer" -u "localhost:$gateway" -i http -m digits -H "Sluice-Budget-Ms: 10000" --concurrency-range 16 --async --measurement-interval 5000 --max-trials 3 --stability-percentage 50 >"$work/most" 2>&1 || true
-quarter=$(sed -n 's/^ *Throughput: *\([0-9]*\).*/\1/p' "$work/most" | tail -n 1 | awk '{print int($1 / 4)}')
+quarter=$(($(most 1) / 4))
+large=1024 # rows, as many as a request may have; they take digits some 7 ms
 compare "stub, 5 ms" "$five" stub 1000 --async
 compare "stub, 10 ms" "$ten" stub 1000 --async
 compare "stub, at once" "$null" stub 1000 --sync
 compare "digits" "$gateway" digits 1000 --sync
 compare "stub, at once" "$null" stub "$quarter" --sync
 compare "digits, a quarter of capacity" "$gateway" digits "$quarter" --sync
+compare "digits, $large rows a request, a quarter of capacity" "$gateway" digits $(($(most "$large") / 4)) --async "$large"
 python3 - "$work/rows" <<'PY'
 import statistics, sys
 rows = {}
