@@ -12,7 +12,7 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"sluice/internal/cputime"
 )
 
 // process is a child that serves until it is stopped.
@@ -97,12 +97,11 @@ func (p *process) tail() string {
 
 // cpu is the user and system time that the child has used, exact to the nanosecond.
 func (p *process) cpu() time.Duration {
-	var t unix.Timespec
-	// The clock id of another process's CPU time, as clock_getcpuclockid makes it.
-	if err := unix.ClockGettime(int32(^p.cmd.Process.Pid<<3|2), &t); err != nil {
-		panic(fmt.Sprintf("BUG: cannot read the CPU time of %s: %v", p.name, err))
+	t, err := cputime.Process(p.cmd.Process.Pid)
+	if err != nil {
+		panic(fmt.Sprintf("BUG: %s: %v", p.name, err))
 	}
-	return time.Duration(t.Nano())
+	return t
 }
 
 // measure runs this command again as a measuring child and reads the JSON that it prints

@@ -9,11 +9,10 @@ import (
 	"slices"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"sluice/backends/onnx"
 	"sluice/internal/clock"
 	"sluice/internal/cost"
+	"sluice/internal/cputime"
 )
 
 // sweep is the model without a server: what a batch costs by its size.
@@ -105,11 +104,11 @@ func rawSize(session *onnx.Session, rows int, each time.Duration) (rawPoint, err
 
 // ownCPU is the user and system time of this process.
 func ownCPU() time.Duration {
-	var t unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_PROCESS_CPUTIME_ID, &t); err != nil {
-		panic(fmt.Sprintf("BUG: cannot read this process's CPU time: %v", err))
+	t, err := cputime.Process(os.Getpid())
+	if err != nil {
+		panic("BUG: " + err.Error())
 	}
-	return time.Duration(t.Nano())
+	return t
 }
 
 // rawRun measures a model at one batch size, 0 for all.

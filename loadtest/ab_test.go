@@ -3,11 +3,8 @@ package loadtest
 import (
 	"context"
 	"os"
-	"runtime"
 	"testing"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"sluice/loadtest/compare"
 	"sluice/loadtest/payload"
@@ -169,28 +166,5 @@ func TestBlockMeter(t *testing.T) {
 	f("one has ended", 3, time.Second, long, own, 1<<22+1, compare.Block, 0)
 	if got := newBlockMeter(&compare.Design{}, own, own).stop(); got != nil {
 		t.Errorf("a meter that was never started has %v", got)
-	}
-}
-
-// What a thread has used is not forgotten when it ends.
-func TestCPUTimeOfEndedThreads(t *testing.T) {
-	const burned = 20 * time.Millisecond
-	before, err := cpuTime(os.Getpid())
-	if err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		runtime.LockOSThread() // and never unlocks it: the thread ends with the goroutine
-		var now, from unix.Timespec
-		_ = unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &from)
-		for now.Nano()-from.Nano() < int64(burned) {
-			_ = unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &now)
-		}
-	}()
-	<-ended
-	if after, err := cpuTime(os.Getpid()); err != nil || after-before < burned {
-		t.Errorf("%v of %v are known of, error %v", after-before, burned, err)
 	}
 }

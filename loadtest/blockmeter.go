@@ -1,11 +1,9 @@
 package loadtest
 
 import (
-	"fmt"
 	"time"
 
-	"golang.org/x/sys/unix"
-
+	"sluice/internal/cputime"
 	"sluice/loadtest/compare"
 )
 
@@ -54,7 +52,7 @@ func (m *blockMeter) read(first time.Time) (blocks []compare.CPU) {
 		var now [2]time.Duration
 		for k, pid := range m.pids {
 			var err error
-			if now[k], err = cpuTime(pid); err != nil {
+			if now[k], err = cputime.Process(pid); err != nil {
 				return nil
 			}
 		}
@@ -80,16 +78,4 @@ func (m *blockMeter) until(at time.Time) bool {
 	case <-timer.C:
 		return true
 	}
-}
-
-// cpuTime is what a process has run, threads that have ended included, to the nanosecond: the
-// usual counts are in hundredths of a second, which is much in a block. A process has a clock
-// for that, whose number clock_getcpuclockid(3) makes as it is made here.
-func cpuTime(pid int) (time.Duration, error) {
-	const scheduled = 2 // the clock of the time on a core
-	var used unix.Timespec
-	if err := unix.ClockGettime(int32(^pid)<<3|scheduled, &used); err != nil {
-		return 0, fmt.Errorf("cannot read the CPU time of process %d: %w", pid, err)
-	}
-	return time.Duration(used.Nano()), nil
 }

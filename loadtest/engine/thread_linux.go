@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"sluice/internal/clock"
+	"sluice/internal/cputime"
 )
 
 // thread is the operating system's thread that the engine runs on, with prompt timers, a good
@@ -22,8 +23,8 @@ type thread struct {
 	id   atomic.Int32
 	last clock.Instant // when it was accounted for
 	was  settings
-	from int64        // CPU time of the thread before the engine came
-	used atomic.Int64 // since then
+	from time.Duration // CPU time of the thread before the engine came
+	used atomic.Int64  // since then
 }
 
 // settings of a thread, to be given back.
@@ -39,7 +40,7 @@ func (t *thread) take(o *Options) {
 	}
 	runtime.LockOSThread()
 	t.opt = o
-	t.from = threadTime()
+	t.from = cputime.Thread()
 	t.setUp()
 }
 
@@ -52,15 +53,8 @@ func (t *thread) account(now clock.Instant) bool {
 		return false
 	}
 	t.last = now
-	t.used.Store(threadTime() - t.from)
+	t.used.Store(int64(cputime.Thread() - t.from))
 	return true
-}
-
-// threadTime is the CPU time of the present thread, in nanoseconds.
-func threadTime() int64 {
-	var now unix.Timespec
-	_ = unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &now) // it cannot fail on one's own thread
-	return now.Nano()
 }
 
 func (t *thread) setUp() {
@@ -83,7 +77,7 @@ func (t *thread) setUp() {
 
 // release gives the thread back as it was.
 func (t *thread) release() {
-	t.used.Store(threadTime() - t.from)
+	t.used.Store(int64(cputime.Thread() - t.from))
 	if t.was.policy != nil {
 		_ = unix.SchedSetAttr(0, t.was.policy, 0)
 	}

@@ -6,8 +6,7 @@ import (
 	"strconv"
 	"time"
 
-	"golang.org/x/sys/unix"
-
+	"sluice/internal/cputime"
 	"sluice/internal/fault"
 	"sluice/internal/oip"
 	"sluice/internal/task"
@@ -228,14 +227,8 @@ func burn(d time.Duration) {
 	if d == 0 {
 		return
 	}
-	for end := threadTime() + d; threadTime() < end; {
+	for end := cputime.Thread() + d; cputime.Thread() < end; {
 	}
-}
-
-func threadTime() time.Duration {
-	var t unix.Timespec
-	_ = unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &t)
-	return time.Duration(t.Nano())
 }
 
 var rowShape = []int64{OutputColumns}
