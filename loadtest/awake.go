@@ -11,8 +11,8 @@ const latencyRequest = "/dev/cpu_dma_latency"
 
 // keepAwake keeps this machine's cores from sleeping until what it returns is called: one that
 // has nothing to do waits for work without stopping, and takes it up in a few µs less.
-func keepAwake() (asleep func(), err error) {
-	f, err := os.OpenFile(latencyRequest, os.O_WRONLY, 0)
+func keepAwake(request string) (asleep func(), err error) {
+	f, err := os.OpenFile(request, os.O_WRONLY, 0)
 	if err == nil {
 		if _, err = f.Write(make([]byte, 4)); err == nil {
 			return func() { _ = f.Close() }, nil

@@ -54,7 +54,7 @@ type measured struct {
 // fire sends what a shot says and gathers what there is to know of it.
 func fire(ctx context.Context, o *Options, s shot) (*measured, error) {
 	if o.Awake {
-		asleep, err := keepAwake()
+		asleep, err := keepAwake(latencyRequest)
 		if err != nil {
 			return nil, usage(err)
 		}

@@ -12,7 +12,7 @@
 // few microseconds; where they are close together it sleeps until a little after the next one and
 // sends what has fallen due together, so that a request costs less CPU time the more there are.
 // How late that makes it is in each sample: PacerLag. Answers are timed by when the kernel got
-// them, and may lie unread until then.
+// them, and may be left unread until then.
 //
 // Invariants. A request ends exactly once, with one outcome; at the end of a run every arrival
 // that was noticed has ended. A connection carries one request at a time. Nothing is allocated

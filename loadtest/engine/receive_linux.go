@@ -164,7 +164,7 @@ func (e *Engine) answered(c *conn, a *answer, buf []byte, at time.Duration) bool
 	}
 	s.Last, s.Status = at, uint16(a.status)
 	s.Server, s.Batch = a.stages, a.batch
-	e.large = e.large || a.total > lieMost
+	e.large = e.large || a.total > unreadMost
 	s.Device = e.devices.index(a.device)
 	switch {
 	case len(buf) > a.total: // more than the answer: nobody waits for that

@@ -16,11 +16,11 @@ const (
 	// lookGap is the mean distance of arrivals from which on that is done. Closer together, it
 	// would take more than half of a core.
 	lookGap = 2 * lookFrom
-	// lieFor is how long answers may lie unread: the kernel has timed them, but the connections
-	// are not free.
-	lieFor = 2 * time.Millisecond
-	// lieMost is the longest answer that may: a socket holds that much.
-	lieMost = 32 << 10
+	// unreadFor is how long answers may be left unread: the kernel has timed them, but the
+	// connections are not free.
+	unreadFor = 2 * time.Millisecond
+	// unreadMost is the longest answer that may: a socket holds that much.
+	unreadMost = 32 << 10
 	// restFor is how long a closed loop does nothing after a round that found several things:
 	// the next round then takes several more together.
 	restFor = 50 * time.Microsecond
@@ -60,18 +60,23 @@ func (e *Engine) rest(until clock.Instant, sent int) int {
 	return e.found
 }
 
-// sleep sleeps until an instant and a little more. Answers do not end it, if they may lie: that
-// spares the target the waking of this thread, and this thread the waking. What has fallen due
-// is sent before they are read.
+// sleep sleeps until an instant and a little more. Answers do not end it if they may be left
+// unread: that spares the target the waking of this thread, and this thread the waking.
 func (e *Engine) sleep(until clock.Instant, more time.Duration) int {
 	d := until.Sub(clock.Now())
-	if d > lieFor || !e.mayLie() {
+	if d > unreadFor || !e.mayLeaveUnread() {
 		return e.poll(d)
 	}
 	pause(d + more)
 	n := e.poll(0)
+	e.sendBefore(n)
+	return n
+}
+
+// sendBefore sends what has fallen due, so that it need not wait until the answers of n events are
+// read. No request may go into a connection that has ended, or that has an answer too many in it.
+func (e *Engine) sendBefore(n int) {
 	for i := range e.event[:n] {
-		// No request may go into a connection that has ended, or that has an answer too many in it.
 		if event := &e.event[i]; event.Events&ended != 0 || e.conns[event.Fd].state == idle {
 			e.happened(event)
 		}
@@ -81,12 +86,11 @@ func (e *Engine) sleep(until clock.Instant, more time.Duration) int {
 		e.notice()
 	}
 	e.sendDue()
-	return n
 }
 
-// mayLie says that what happens on the sockets may lie for a while: no request waits for a
-// connection, and the kernel has room for whole requests and answers, so that the target can go on.
-func (e *Engine) mayLie() bool {
+// mayLeaveUnread says that what happens on the sockets may wait: no request waits for a connection,
+// and the kernel has room for whole requests and answers, so that the target can go on.
+func (e *Engine) mayLeaveUnread() bool {
 	if e.large {
 		return false
 	}
