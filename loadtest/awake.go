@@ -9,8 +9,9 @@ import (
 // bytes, which hold until the file is closed. See its "PM Quality Of Service Interface".
 const latencyRequest = "/dev/cpu_dma_latency"
 
-// keepAwake keeps this machine's cores from sleeping until what it returns is called: one that
-// has nothing to do waits for work without stopping, and takes it up in a few µs less.
+// keepAwake writes a request, at latencyRequest, that keeps the cores from sleeping until what it
+// returns is called: one that has nothing to do waits for work without stopping, and takes it
+// up in a few µs less.
 func keepAwake(request string) (asleep func(), err error) {
 	f, err := os.OpenFile(request, os.O_WRONLY, 0)
 	if err == nil {
