@@ -57,6 +57,8 @@ type ModelInfo struct {
 	Schema   *tensor.Schema
 	// Budget is the time that a request has when it names none; 0 means 100 ms.
 	Budget time.Duration
+	// Coupled is set if rows that share a run may change each other; every answer says so.
+	Coupled bool
 	// Versions lists the versions that are ready, ascending; nil means Version alone.
 	Versions func() []string
 

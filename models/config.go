@@ -36,6 +36,18 @@ type Config struct {
 	// MaxRows is the most rows of one request; more than MaxBatch are split. 0 means the
 	// larger of MaxBatch and 1024.
 	MaxRows int `yaml:"max_rows"`
+	// Batch is "coupled" for a model whose rows may change each other and that is batched all
+	// the same, such as one of dynamic quantisation; every answer says so. Empty leaves it to
+	// what the gates show.
+	Batch BatchSetting `yaml:"batch"`
+	// Unproven says what becomes of a model that the graph does not prove and a test does not
+	// refute: batch, under the watch of live comparisons, or single.
+	Unproven Unproven `yaml:"unproven"`
+	// Once names the inputs that a request gives once for all its rows, such as the user
+	// beside the items of a ranking.
+	Once []string `yaml:"once"`
+	// Optional names the inputs that the file has a value for and that requests may give.
+	Optional []string `yaml:"optional"`
 	// Tolerance bounds the difference of two answers for one row, for golden rows, batch
 	// invariance and device parity.
 	Tolerance Tolerance `yaml:"tolerance"`
@@ -63,6 +75,21 @@ type Config struct {
 	// be had is a fault of the settings and not only a pity.
 	asked bool
 }
+
+// BatchSetting is what model.yaml says of batching.
+type BatchSetting string
+
+// BatchCoupled batches rows that change each other.
+const BatchCoupled BatchSetting = "coupled"
+
+// Unproven is what becomes of a model of which nothing is proven or refuted.
+type Unproven string
+
+// The choices.
+const (
+	UnprovenBatch  Unproven = "batch"
+	UnprovenSingle Unproven = "single"
+)
 
 // Fallback is when a model's requests may leave its preferred device.
 type Fallback string

@@ -75,7 +75,7 @@ func (p *Port) init(l *Layout, spec *tensor.Spec, index int) error {
 	if p.Batched {
 		p.Row = spec.Shape[1:]
 	}
-	if spec.Type.Size() == 0 || slices.Contains(p.Row, -1) {
+	if spec.Type.Size() == 0 || spec.Dynamic || slices.Contains(p.Row, -1) {
 		return nil
 	}
 	n, ok := tensor.Elements(p.Row)
@@ -142,6 +142,9 @@ func (l *Layout) Measure(parts []task.Part) (b Batch, err error) {
 func bucket(p *tensor.Padding, parts []task.Part) int {
 	if p == nil {
 		return 0
+	}
+	if len(parts) == 1 && parts[0].Task.Unpadded {
+		return rowLength(p, parts[0].Task)
 	}
 	longest := 0
 	for _, part := range parts {

@@ -65,6 +65,12 @@ type Task struct {
 	Rows int
 	// Inputs holds one tensor per schema input, in schema order.
 	Inputs []tensor.Tensor
+	// Optional holds the optional inputs that the request gives: none, or one tensor per
+	// optional input of the schema, in its order, Invalid where the request has none.
+	Optional []tensor.Tensor
+	// Unpadded keeps the padding away from a task that runs alone, so that its answer can be
+	// compared with a padded one.
+	Unpadded bool
 	// Wanted is a bit per schema output, lowest bit first.
 	Wanted uint64
 	// ShapeKey separates tasks that cannot share a batch; equal for those that can.
@@ -119,7 +125,9 @@ func (t *Task) Release() {
 func (t *Task) reset() {
 	clear(t.Inputs)
 	clear(t.Outputs)
+	clear(t.Optional)
 	inputs, outputs := t.Inputs[:0], t.Outputs[:0]
+	t.Optional, t.Unpadded = t.Optional[:0], false
 	t.Arena.Reset()
 	t.results.reset()
 	select {

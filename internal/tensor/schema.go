@@ -9,12 +9,23 @@ type Spec struct {
 	Shape []int64
 	// Labels names the classes of an output for the classification extension.
 	Labels []string
+	// Once is set, in a batchable model, for an input that a request gives once for all its
+	// rows: as one row, or as one row for each of its rows. Runs see the row once for each row of
+	// the request, or once alone where Shape[0] is 1; then only requests with equal bytes share
+	// a batch. An output that is Once has one row a request.
+	Once bool
+	// Dynamic is set for an output whose form only a run tells, its rank included: Shape is
+	// what could be learned of it. No memory is laid out for it before a run.
+	Dynamic bool
 }
 
 // Schema describes what a model takes and gives.
 type Schema struct {
 	Inputs  []Spec
 	Outputs []Spec
+	// Optional are the inputs that the file has a value for and that a request may give all
+	// the same. Their shapes are whole. A request that gives one shares no run.
+	Optional []Spec
 	// MaxBatch is the most rows of one run. 0 means that the model cannot batch:
 	// shapes are whole, and each request runs alone.
 	MaxBatch int
@@ -52,6 +63,9 @@ func (s *Schema) Batchable() bool { return s.MaxBatch > 0 }
 
 // Input finds an input by name without allocating; -1 if there is none.
 func (s *Schema) Input(name []byte) int { return find(s.Inputs, name) }
+
+// OptionalInput finds an optional input by name without allocating; -1 if there is none.
+func (s *Schema) OptionalInput(name []byte) int { return find(s.Optional, name) }
 
 // Output finds an output by name without allocating; -1 if there is none.
 func (s *Schema) Output(name []byte) int { return find(s.Outputs, name) }
