@@ -171,7 +171,8 @@ func (v *Version) sameBundle(opts *Options) (*Bundle, error) {
 	if b.Digest != v.Digest {
 		return nil, errors.New("its files have changed since the version was loaded; add a new version instead")
 	}
-	b.Schema, b.FixedBatch, b.External = v.Schema, old.FixedBatch, old.External
+	b.Schema, b.FixedBatch, b.External, b.batching = v.Schema, old.FixedBatch, old.External, old.batching
+	b.graph = old.graph
 	return b, nil
 }
 

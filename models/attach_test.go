@@ -103,7 +103,7 @@ func TestAttach(t *testing.T) {
 	f("joins in the model's order", func(*world, *fakeDevice, *joined) {}, "cpu, cuda:0", "m/1 on cuda:0, 12 sizes", "placed", "", ConfigFile, "devices: [cpu, cuda:0]")
 	f("is still down", func(_ *world, gpu *fakeDevice, _ *joined) { gpu.down.Store(true) }, "cpu", "", "down", "its worker is restarting")
 	f("is lost again", func(_ *world, gpu *fakeDevice, _ *joined) { gpu.lose.Store(true) }, "cpu", "", "down", "open: the model cannot be loaded")
-	f("takes no batch", func(_ *world, gpu *fakeDevice, _ *joined) { gpu.failAbove = 4 }, "cpu", "", "left_out", "invariance: a batch of 64 rows fails where each row alone runs: the run failed; the version is served in batches, as proven on cpu")
+	f("takes no batch", func(_ *world, gpu *fakeDevice, _ *joined) { gpu.failAbove = 4 }, "cpu", "", "left_out", "invariance: a batch of 64 rows fails where each row alone runs: the run failed; the version is served in batches, as shown on cpu")
 	f("differs as a fallback", func(_ *world, gpu *fakeDevice, _ *joined) { gpu.label = 1 }, "cpu", "", "left_out", "parity: cuda:0 differs from cpu, worst in output label", ConfigFile, "devices: [cpu, cuda:0]")
 	f("is refused by the scheduler", func(_ *world, _ *fakeDevice, j *joined) { j.refuse = errors.New("it is full") }, "cpu", "m/1 on cuda:0, 12 sizes", "left_out", "it cannot be joined to the scheduler: it is full")
 	f("files have changed", func(w *world, _ *fakeDevice, _ *joined) {

@@ -53,7 +53,9 @@ type Bundle struct {
 	// device and, for a model with fallback, one more on which its answers are compared.
 	Lanes int
 
-	graph       *Graph
+	graph *Graph
+	// batching is how rows share runs, as far as the gates have come.
+	batching    Batching
 	golden      []byte
 	fingerprint string
 }

@@ -133,7 +133,7 @@ type PaddingConfig struct {
 func DecodeConfig(text []byte, defaults Defaults) (Config, error) {
 	c := Config{
 		Budget: defaults.Budget, MaxBatch: defaults.MaxBatch, MaxRows: defaults.MaxRows, Tolerance: defaults.Tolerance,
-		Isolation: defaults.Isolation,
+		Isolation: defaults.Isolation, Unproven: defaults.Unproven,
 	}
 	if len(text) > maxConfigBytes {
 		return c, fmt.Errorf("%s has %d bytes; the limit is %d", ConfigFile, len(text), maxConfigBytes)
@@ -151,6 +151,7 @@ func DecodeConfig(text []byte, defaults Defaults) (Config, error) {
 	if len(c.Devices) == 0 {
 		c.Devices, c.asked = defaults.Devices, c.asked || len(defaults.Devices) > 0
 	}
+	c.Unproven = cmp.Or(c.Unproven, UnprovenBatch)
 	if c.Fallback == "" {
 		c.Fallback = cmp.Or(defaults.Fallback, FallbackBudget)
 	}
@@ -224,6 +225,24 @@ func (c *Config) validate() error {
 	if !(c.Weight >= 0 && c.Weight <= maxWeight) {
 		fail("weight is %v; it must be a number from 0 to %d, and 0 means 1", c.Weight, maxWeight)
 	}
+	if c.Batch != "" && c.Batch != BatchCoupled {
+		fail("batch is %.40q; it can be coupled, or be left out", string(c.Batch))
+	}
+	if c.Unproven != "" && c.Unproven != UnprovenBatch && c.Unproven != UnprovenSingle {
+		fail("unproven is %.40q; it must be batch or single", string(c.Unproven))
+	}
+	if c.Batch == BatchCoupled && c.MaxBatch == 0 {
+		fail("batch is coupled and max_batch is 0, which runs each request alone; drop one of them")
+	}
+	named := func(key string, names []string) {
+		for i, name := range names {
+			if name == "" || slices.Contains(names[:i], name) {
+				fail("%s[%d] is %.40q; give each input's name, and none twice", key, i, name)
+			}
+		}
+	}
+	named("once", c.Once)
+	named("optional", c.Optional)
 	if c.Padding != nil {
 		if err := c.Padding.validate(); err != nil {
 			fail("%w", err)

@@ -21,6 +21,7 @@ func TestDecodeConfigReadsEverything(t *testing.T) {
 	}
 	want := Config{
 		Budget: 50 * time.Millisecond, MaxBatch: 64, MaxRows: 2048, Tolerance: Tolerance{Abs: 1e-5, Rel: 1e-3},
+		Batch: BatchCoupled, Unproven: UnprovenSingle, Once: []string{"user_id"}, Optional: []string{"scale"},
 		Padding: &PaddingConfig{Axis: "seq", Buckets: []int{16, 32, 64}, Values: map[string]float64{"tokens": 0, "mask": 1}},
 		Labels:  map[string][]string{"probabilities": {"0", "one", "no"}},
 		SHA256:  map[string]string{"model.onnx": strings.Repeat("ab", 32)},
@@ -36,7 +37,7 @@ func TestDecodeConfigDefaults(t *testing.T) {
 	f := func(text string) {
 		t.Helper()
 		c, err := DecodeConfig([]byte(text), testDefaults())
-		want := Config{Budget: 100 * time.Millisecond, MaxBatch: 64, MaxRows: 1024, Tolerance: Tolerance{1e-4, 1e-3}, Fallback: FallbackBudget}
+		want := Config{Budget: 100 * time.Millisecond, MaxBatch: 64, MaxRows: 1024, Tolerance: Tolerance{1e-4, 1e-3}, Fallback: FallbackBudget, Unproven: UnprovenBatch}
 		if err != nil || !reflect.DeepEqual(c, want) {
 			t.Errorf("%q: %+v, %v", text, c, err)
 		}

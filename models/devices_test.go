@@ -65,8 +65,8 @@ func TestLoadOnSeveralDevices(t *testing.T) {
 	f("wrong on one", double, func(gpu, _ *fakeDevice) { gpu.delta = 1 }, "cuda:0 left_out, cpu placed", "devices", "not served on cuda:0 (golden: golden.jsonl line 1: the answer is wrong", GoldenFile, goldenTimes2)
 	f("wrong on all", fakeFile{Factor: 3}, whole, "cuda:0 left_out, cpu left_out", "devices", "no device can serve it: cuda:0 (golden: golden.jsonl line 1", GoldenFile, goldenTimes2)
 	f("runs fail", double, func(gpu, _ *fakeDevice) { gpu.failRun = true }, "cuda:0 left_out, cpu placed", "devices", "golden: golden.jsonl line 1: the run failed", GoldenFile, goldenTimes2)
-	f("no large batch on the fallback", double, func(_, cpu *fakeDevice) { cpu.failAbove = 4 }, "cuda:0 placed, cpu left_out", "devices", "cpu (invariance: a batch of 64 rows fails where each row alone runs: the run failed; the version is served in batches, as proven on cuda:0)")
-	f("no large batch on the preferred", double, func(gpu, _ *fakeDevice) { gpu.failAbove = 4 }, "cuda:0 placed, cpu placed", "invariance", "served unbatched: a batch of 64 rows fails")
+	f("no large batch on the fallback", double, func(_, cpu *fakeDevice) { cpu.failAbove = 4 }, "cuda:0 placed, cpu left_out", "devices", "cpu (invariance: a batch of 64 rows fails where each row alone runs: the run failed; the version is served in batches, as shown on cuda:0)")
+	f("no large batch on the preferred", double, func(gpu, _ *fakeDevice) { gpu.failAbove = 4 }, "cuda:0 placed, cpu placed", "invariance", "rows run one by one: a batch of 64 rows fails")
 }
 
 // TestFirstDeviceThatPassesSettlesBatching shows that a device which is left out after it

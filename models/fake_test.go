@@ -186,7 +186,7 @@ func (s *fakeSession) gather(parts []task.Part) [][]float32 {
 		}
 		longest = max(longest, per)
 	}
-	if s.schema.Padding != nil {
+	if s.schema.Padding != nil && !(len(parts) == 1 && parts[0].Task.Unpadded) {
 		longest = s.schema.Padding.Bucket(longest)
 	}
 	for i := range rows {

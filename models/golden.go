@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strconv"
 
 	"sluice/internal/tensor"
@@ -134,6 +135,9 @@ func (g *goldenTensor) decode(spec *tensor.Spec) (tensor.Tensor, error) {
 	if g.Datatype != spec.Type.String() {
 		return tensor.Tensor{}, fmt.Errorf("the datatype is %.20q and the model's is %s", g.Datatype, spec.Type)
 	}
+	if spec.Dynamic {
+		spec = &tensor.Spec{Name: spec.Name, Type: spec.Type, Shape: g.Shape} // only a run tells
+	}
 	if len(g.Shape) != len(spec.Shape) {
 		return tensor.Tensor{}, fmt.Errorf("the shape is %v and the model's is %v", g.Shape, spec.Shape)
 	}
@@ -156,15 +160,17 @@ func (g *goldenTensor) decode(spec *tensor.Spec) (tensor.Tensor, error) {
 	return tensor.Tensor{Name: spec.Name, Type: spec.Type, Shape: g.Shape, Data: data}, nil
 }
 
-// countRows is the rows of a request; 1 if the model cannot batch.
+// countRows is the rows of a request; 1 if the model cannot batch. What is given once may be one
+// row beside many.
 func countRows(inputs []tensor.Tensor, schema *tensor.Schema) (int, error) {
 	if !schema.Batchable() {
 		return 1, nil
 	}
-	rows := inputs[0].Shape[0]
+	first := slices.IndexFunc(schema.Inputs, func(s tensor.Spec) bool { return !s.Once })
+	rows := inputs[first].Shape[0]
 	for i := range inputs {
-		if inputs[i].Shape[0] != rows {
-			return 0, fmt.Errorf("input %q has %d rows and input %q has %d", inputs[i].Name, inputs[i].Shape[0], inputs[0].Name, rows)
+		if n := inputs[i].Shape[0]; n != rows && (n != 1 || !schema.Inputs[i].Once) {
+			return 0, fmt.Errorf("input %q has %d rows and input %q has %d", inputs[i].Name, n, inputs[first].Name, rows)
 		}
 	}
 	if rows < 1 || rows > int64(schema.MaxRows) {

@@ -2,8 +2,8 @@ package models
 
 import (
 	"fmt"
+	"os"
 	"slices"
-	"strings"
 
 	"sluice/internal/onnxfile"
 	"sluice/internal/tensor"
@@ -11,26 +11,32 @@ import (
 
 // Graph is what a model file says of itself under the bundle's settings.
 type Graph struct {
-	// Schema has neither labels from model.yaml nor padding yet.
+	// Schema has neither labels from model.yaml nor padding yet. Its outputs are as the file
+	// declares them, which is not always as they are: see Observation.
 	Schema tensor.Schema
 	// InputAxes[i] names the dimensions of input i, OutputAxes likewise; "" where the file
 	// gives none.
 	InputAxes, OutputAxes [][]string
 	// FixedBatch is the batch size that the file prescribes; 0 if it is free.
 	FixedBatch int
-	// Reason says why rows cannot be batched; empty if they can.
+	// Reason says why its inputs carry no rows that could be batched; empty if they do.
 	Reason string
+	// Independence is what the graph shows of its rows; nil if nobody has looked.
+	Independence *Independence
+	// Hints say what each input may hold; nil if nothing is known.
+	Hints []Hint
 	// External are the files beside the model file that hold its weights.
 	External []string
 }
 
 // InspectONNX reads model.onnx without ONNX Runtime, which would follow paths in the
 // file and may crash on it. Data outside the bundle's own files is refused here.
-//
-// Axis 0 is taken for the batch even if the file names it differently among inputs and
-// outputs, as exporters do: the invariance gate proves it or the model runs unbatched.
 func InspectONNX(b *Bundle) (*Graph, error) {
-	file, err := onnxfile.Read(b.ModelPath())
+	data, err := os.ReadFile(b.ModelPath())
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the model: %w", bareError(err))
+	}
+	file, err := onnxfile.Parse(data)
 	if err != nil {
 		return nil, err
 	}
@@ -41,18 +47,44 @@ func InspectONNX(b *Bundle) (*Graph, error) {
 	for _, e := range file.External {
 		g.External = append(g.External, e.Location)
 	}
-	inferred, err := onnxfile.Infer(file, onnxfile.Rules{
-		MaxBatch: b.Config.MaxBatch, MaxRows: b.Config.MaxRows, AssumeBatch: true, Whole: b.Config.MaxBatch == 0,
-	})
+	rules := onnxfile.Rules{
+		MaxBatch: b.Config.MaxBatch, MaxRows: b.Config.MaxRows, Once: b.Config.Once, Optional: b.Config.Optional, Whole: b.Config.MaxBatch == 0,
+	}
+	inferred, err := onnxfile.Infer(file, rules)
 	if err != nil {
 		return nil, err
 	}
-	g.Schema, g.FixedBatch, g.Reason = inferred.Schema, inferred.FixedBatch, inferred.Reason
-	if coupled := inferred.Coupled; g.Reason == "" && len(coupled) > 0 {
-		g.Reason = fmt.Sprintf("operator %s takes a scale from the whole batch, so rows change each other", strings.Join(coupled, ", "))
+	if inferred, err = g.analyze(data, file, rules, inferred); err != nil {
+		return nil, err
 	}
+	g.Schema, g.FixedBatch, g.Reason = inferred.Schema, inferred.FixedBatch, inferred.Reason
 	g.InputAxes, g.OutputAxes = axisNames(file.Inputs), axisNames(file.Outputs)
 	return g, nil
+}
+
+// whole is the schema of a run that takes a request as it comes and has every output allocated
+// by the library.
+func (g *Graph) whole() *tensor.Schema {
+	s := unbatched(&g.Schema, g.FixedBatch)
+	s.Optional = nil
+	s.Outputs = slices.Clone(s.Outputs)
+	for k := range s.Outputs {
+		s.Outputs[k].Dynamic = true
+	}
+	return s
+}
+
+// rowsOf counts the rows of a whole request; 0 if its inputs carry none.
+func (g *Graph) rowsOf(s *sample) int {
+	if g.Reason != "" {
+		return 0
+	}
+	for i := range s.inputs {
+		if !g.Schema.Inputs[i].Once && len(s.inputs[i].Shape) > 0 {
+			return int(s.inputs[i].Shape[0])
+		}
+	}
+	return 0
 }
 
 func axisNames(values []onnxfile.Value) [][]string {
@@ -73,28 +105,4 @@ func (g *Graph) checkExternal(files []File) error {
 		}
 	}
 	return nil
-}
-
-// schema joins what the file says with what model.yaml sets.
-func (g *Graph) schema(c *Config) (*tensor.Schema, error) {
-	s := g.Schema
-	s.Inputs, s.Outputs = slices.Clone(s.Inputs), slices.Clone(s.Outputs)
-	if len(s.Inputs) == 0 || len(s.Outputs) == 0 {
-		return nil, fmt.Errorf("the model has %d inputs and %d outputs; it needs at least one of each", len(s.Inputs), len(s.Outputs))
-	}
-	if g.Reason != "" {
-		s = *unbatched(&s, g.FixedBatch)
-	}
-	if err := setLabels(&s, c.Labels); err != nil {
-		return nil, err
-	}
-	if c.Padding == nil {
-		return &s, nil
-	}
-	padding, err := g.padding(c.Padding)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", ConfigFile, err)
-	}
-	s.Padding = padding
-	return &s, nil
 }

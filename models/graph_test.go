@@ -18,6 +18,9 @@ func TestForTrial(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if b.Schema, _, err = b.graph.settle(&b.Config, nil); err != nil {
+			t.Fatal(err)
+		}
 		if got := describe(b.Schema); got != schema || b.Schema.MaxBatch != maxBatch || b.External || b.FixedBatch != 0 {
 			t.Errorf("%s: %s, %+v; want %s", name, got, b.Schema, schema)
 		}
@@ -57,7 +60,7 @@ func TestCannotBatchKeepsWholeShapes(t *testing.T) {
 		},
 		FixedBatch: 4, Reason: "rows change each other",
 	}
-	s, err := g.schema(&Config{})
+	s, _, err := g.settle(&Config{}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

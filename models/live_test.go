@@ -41,7 +41,7 @@ func answered(t *testing.T, v *Version, place *Placement, rows int) *task.Task {
 		rows = 1
 	}
 	for k := range rows {
-		row := newSynthesis(v.Schema, 2).sample(k)
+		row := newSynthesis(v.Schema, nil, profile{2, 1000}).sample(k)
 		if k == 0 {
 			request = row
 			continue

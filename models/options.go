@@ -29,8 +29,9 @@ type Options struct {
 	// Inspect reads the model file's own description without running it; nil means
 	// InspectONNX.
 	Inspect func(b *Bundle) (*Graph, error)
-	// Trial loads the bundle where a crash does no harm; nil leaves that gate out.
-	Trial func(ctx context.Context, b *Bundle) error
+	// Trial loads the bundle where a crash does no harm and observes what it gives; nil leaves
+	// that gate out. An error says that the library cannot load the file.
+	Trial func(ctx context.Context, b *Bundle) (*Observation, error)
 	// Publish joins a proven version to what runs its requests; nil means that nothing
 	// has to be joined. It is called once for a version, before it becomes READY.
 	Publish func(v *Version) (Served, error)
@@ -44,6 +45,10 @@ type Options struct {
 	OnParity func(v *Version, verdict Verdict)
 	// Log receives one line per state change; nil means no log.
 	Log *zap.Logger
+
+	// SkipProof and SkipTest leave out what shows that rows keep apart, so that live answers
+	// alone can: for tests of the watch.
+	SkipProof, SkipTest bool
 
 	// WarmupBudget is the time that warm-up spends on a model when its runs are quick;
 	// 0 means 400 ms. More makes the first cost estimates steadier and starting slower.
@@ -76,6 +81,9 @@ type Defaults struct {
 	MaxBatch int
 	// MaxRows is the most rows of one request; 0 means the larger of MaxBatch and 1024.
 	MaxRows int
+	// Unproven says what becomes of a model that is neither proven nor refuted; empty means
+	// UnprovenBatch.
+	Unproven Unproven
 	// Tolerance bounds how far two answers for one row may differ; zero means
 	// 1e-4 + 1e-3 of the value.
 	Tolerance Tolerance

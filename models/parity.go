@@ -73,9 +73,10 @@ func (p *proof) agree(ctx context.Context, want, got *proof) (text, failure stri
 	if err := pair(p.ownRows(), true); err != nil {
 		return "", "", err
 	}
-	for _, free := range freeLengths {
+	for _, profile := range profiles() {
 		if before := compared; len(p.golden) > 0 || len(p.rows) < madeUpParityRows {
-			if err := pair(p.madeUpRows(free), false); err != nil {
+			rows := newSynthesis(p.bundle.Schema, p.bundle.graph.Hints, profile).samples(madeUpParityRows)
+			if err := pair(rows, false); err != nil {
 				return "", "", err
 			}
 			if compared > before {
@@ -124,15 +125,6 @@ func (p *proof) ownRows() []sample {
 		requests = append(requests, p.golden[i].request)
 	}
 	return requests
-}
-
-func (p *proof) madeUpRows(free int64) []sample {
-	made := newSynthesis(p.bundle.Schema, free)
-	var rows []sample
-	for k := range madeUpParityRows {
-		rows = append(rows, made.sample(k))
-	}
-	return rows
 }
 
 // summary is the version's verdict on parity, from those of its devices.

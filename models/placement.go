@@ -42,7 +42,7 @@ func (p *proof) placement() *Placement {
 // tells of all of them.
 func (p *prover) proveDevices(ctx context.Context) []*Placement {
 	devices := p.opts.devicesOf(&p.bundle.Config)
-	schema := p.bundle.Schema
+	schema, batching := p.bundle.Schema, p.bundle.batching
 	var proofs []*proof
 	var first *proof
 	for _, d := range devices {
@@ -50,7 +50,7 @@ func (p *prover) proveDevices(ctx context.Context) []*Placement {
 		if first != nil {
 			q.peers = []*proof{first}
 		} else {
-			p.bundle.Schema = schema // an earlier device may have failed after it lost batching
+			p.bundle.Schema, p.bundle.batching = schema, batching // an earlier device may have failed after it lost batching
 		}
 		q.prove(ctx)
 		proofs = append(proofs, q)

@@ -18,6 +18,8 @@ type prover struct {
 	opts   *Options
 	bundle *Bundle
 	report *Report
+	// observed is what the trial process saw; nil without one.
+	observed *Observation
 	// measuring holds a token while warm-up runs: two sweeps at once would measure each other.
 	measuring chan struct{}
 	pace      pace
@@ -64,6 +66,7 @@ func (p *prover) prove(ctx context.Context) ([]*Placement, *Report) {
 	if b.Schema != nil {
 		p.report.Schema, p.report.MaxBatch = describe(b.Schema), b.Schema.MaxBatch
 	}
+	p.report.Batching = b.batching
 	p.report.Digest, p.report.Budget = b.Digest, b.Config.Budget
 	p.report.Took = clock.Now().Sub(start)
 	return placements, p.report
@@ -124,6 +127,9 @@ func (p *prover) files(context.Context) (Verdict, error) {
 	if err := g.checkExternal(b.Files); err != nil {
 		return Verdict{}, err
 	}
+	if p.opts.SkipProof {
+		g.Independence = nil
+	}
 	b.graph = g
 	size := int64(0)
 	for _, f := range b.Files {
@@ -141,24 +147,35 @@ func (p *prover) trial(ctx context.Context) (Verdict, error) {
 	if p.opts.Trial == nil {
 		return Verdict{Outcome: Skipped, Text: "no trial process is set up"}, nil
 	}
-	if err := p.opts.Trial(ctx, p.bundle); err != nil {
+	o, err := p.opts.Trial(ctx, p.bundle)
+	if err != nil {
 		return Verdict{}, err
 	}
-	return Verdict{Outcome: Passed, Text: "a child process loaded it"}, nil
+	p.observed = o
+	if refused := o.refused(0); !o.ran(0) && refused != nil {
+		// That the model takes no data that was made up says nothing against the model.
+		return Verdict{
+			Outcome: Changed, Detail: refused.Detail,
+			Text: "a child process loaded it; no request is known that it takes: " + refused.Text,
+		}, nil
+	}
+	return Verdict{Outcome: Passed, Text: "a child process loaded it and ran " + count(len(o.Runs), "request")}, nil
 }
 
 // schema joins the file's description with model.yaml.
 func (p *prover) schema(context.Context) (Verdict, error) {
 	b := p.bundle
-	s, err := b.graph.schema(&b.Config)
+	s, how, err := b.graph.settle(&b.Config, p.observed)
 	if err != nil {
 		return Verdict{}, err
 	}
-	b.FixedBatch, b.External, b.Schema = b.graph.FixedBatch, len(b.graph.External) > 0, s
+	b.FixedBatch, b.External, b.Schema, b.batching = b.graph.FixedBatch, len(b.graph.External) > 0, s, how
 	text := fmt.Sprintf("up to %d rows a run, %d a request", s.MaxBatch, s.MaxRows)
 	switch {
-	case !s.Batchable():
-		return Verdict{Outcome: Changed, Text: "served unbatched: " + b.graph.Reason}, nil
+	case how.Mode == Single:
+		return Verdict{Outcome: Changed, Text: "served unbatched: " + how.Text}, nil
+	case how.Mode == RowByRow:
+		return Verdict{Outcome: Changed, Text: fmt.Sprintf("rows run one by one, up to %d a request: %s", s.MaxRows, how.Text)}, nil
 	case b.FixedBatch > 0:
 		text += fmt.Sprintf("; the file fixes the batch at %d, smaller ones are filled up", b.FixedBatch)
 	case s.Padding != nil:

@@ -64,9 +64,9 @@ func TestGates(t *testing.T) {
 	f("broken golden rows", double, "golden refused golden.jsonl line 2: input \"x\" is missing", 64, GoldenFile, strings.SplitAfter(goldenTimes2, "\n")[0]+`{"request":{},"response":{}}`)
 	f("coupled", fakeFile{Factor: 2, Coupled: true}, "golden refused is wrong", 64, GoldenFile, goldenTimes2)
 	f("coupled without golden rows", fakeFile{Factor: 2, Coupled: true}, "invariance changed served unbatched: rows change with their batch of 64, worst in output y", 0)
-	f("fails in batches", fakeFile{Factor: 2, FailAbove: 4}, "invariance changed served unbatched: a batch of 64 rows fails where each row alone runs: the run failed", 0)
-	f("takes no row", fakeFile{FailRun: true}, "invariance changed nothing proves that rows are independent", 0)
-	f("takes no row, so is not timed", fakeFile{FailRun: true}, "warmup skipped costs are learned from traffic", 0)
+	f("fails in batches", fakeFile{Factor: 2, FailAbove: 4}, "invariance changed rows run one by one: a batch of 64 rows fails where each row alone runs: the run failed", 1)
+	f("takes no row", fakeFile{FailRun: true}, "invariance changed nothing shows that rows keep apart: the model takes no made-up row", 0)
+	f("takes no row, so is not timed", fakeFile{FailRun: true}, "warmup skipped costs start from a guess of 5ms a row", 0)
 	f("cannot batch", fakeFile{Factor: 2, Reason: "axis 0 is no batch"}, "schema changed served unbatched: axis 0 is no batch", 0)
 	f("one row a run", double, "invariance skipped rows never share a run", 1, ConfigFile, "max_batch: 1", GoldenFile, goldenTimes2)
 	f("cannot be opened", fakeFile{FailOpen: true}, "open refused the model cannot be loaded", 64)
@@ -85,7 +85,7 @@ func TestGates(t *testing.T) {
 	f("no such axis", fakeFile{Sequence: true}, "schema refused padding.axis \"time\" is no free dimension of an input; the free ones are seq", 0, ConfigFile, "padding: {axis: time, buckets: [4]}")
 	f("padding the batch", fakeFile{Sequence: true}, "schema refused padding.axis \"batch\" is the batch axis", 0, ConfigFile, "padding: {axis: batch, buckets: [4]}")
 	f("padding of no input", fakeFile{Sequence: true}, "schema refused padding.values.z is given and no input of that name has the axis", 0, ConfigFile, "padding: {axis: seq, buckets: [4], values: {z: 1}}")
-	f("slower than its budget", fakeFile{Cost: 2 * time.Millisecond}, "warmup passed one row already takes longer than the budget of 1ms", 2, ConfigFile, "budget: 1ms\nmax_batch: 2")
+	f("slower than its budget", fakeFile{Factor: 2, Cost: 2 * time.Millisecond}, "warmup passed one row already takes longer than the budget of 1ms", 2, ConfigFile, "budget: 1ms\nmax_batch: 2")
 }
 
 func cut(want string) (gate, outcome, text string) {

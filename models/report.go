@@ -42,6 +42,16 @@ type Batching struct {
 	Watched bool `json:"watched,omitempty"`
 }
 
+// String is the mode and what it rests on, such as "batched: proven by the graph".
+func (b Batching) String() string {
+	words := map[BatchMode]string{Batched: "batched", Coupled: "batched and coupled", RowByRow: "run one by one", Single: "unbatched"}
+	text := fmt.Sprintf("%s (%s): %s", words[b.Mode], b.Basis, b.Text)
+	if b.Watched {
+		text += "; live answers are watched"
+	}
+	return text
+}
+
 // BatchMode is how rows share runs.
 type BatchMode string
 
@@ -195,6 +205,9 @@ func (r *Report) WriteText(w io.Writer) error {
 	}
 	if r.Schema != "" {
 		fmt.Fprintf(&b, "  schema  %s\n", r.Schema)
+	}
+	if r.Batching.Mode != "" {
+		fmt.Fprintf(&b, "  rows    %s\n", r.Batching)
 	}
 	writeGates(&b, "  ", r.Gates)
 	if len(r.Devices) > 1 {

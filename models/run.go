@@ -12,8 +12,14 @@ import (
 // alone runs one request as if nobody else were there: as many runs as its rows need.
 // The outputs are valid until the task is released.
 func (p *proof) alone(ctx context.Context, s *sample) (*task.Task, error) {
+	return p.runAlone(ctx, s, false)
+}
+
+// runAlone is alone, without padding if it is unpadded.
+func (p *proof) runAlone(ctx context.Context, s *sample, unpadded bool) (*task.Task, error) {
 	p.pace.rest(ctx)
 	t := p.prepare(s)
+	t.Unpadded = unpadded
 	step := max(1, p.bundle.Schema.MaxBatch)
 	for from := 0; from < t.Rows; from += step {
 		part := task.Part{Task: t, From: from, To: min(t.Rows, from+step)}

@@ -1,6 +1,7 @@
 package models
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 
@@ -13,11 +14,15 @@ type sample struct {
 	rows   int
 }
 
-// row cuts one row out of a request of a batchable model.
+// row cuts one row out of a request of a batchable model. What the request gives once stands
+// beside each of its rows.
 func (s *sample) row(r int) (sample, error) {
 	one := sample{rows: 1, inputs: slices.Clone(s.inputs)}
 	for i := range one.inputs {
 		t := &one.inputs[i]
+		if t.Shape[0] == 1 {
+			continue
+		}
 		per := tensor.RowElements(t.Shape)
 		t.Shape = slices.Clone(t.Shape)
 		t.Shape[0] = 1
@@ -33,6 +38,56 @@ func (s *sample) row(r int) (sample, error) {
 	}
 	return one, nil
 }
+
+// join makes one request of rows whose shapes agree, each its own on axis 0.
+func join(rows []sample, s *tensor.Schema) sample {
+	all := sample{rows: len(rows), inputs: slices.Clone(rows[0].inputs)}
+	for i := range all.inputs {
+		t := &all.inputs[i]
+		if shared(&s.Inputs[i]) {
+			continue
+		}
+		t.Shape = slices.Clone(t.Shape)
+		t.Shape[0] = int64(len(rows))
+		t.Data = nil
+		for k := range rows {
+			t.Data = append(t.Data, rows[k].inputs[i].Data...)
+		}
+	}
+	return all
+}
+
+// spread repeats what a request gives once for each of its n rows, as a batch does.
+func (s *sample) spread(schema *tensor.Schema, n int) sample {
+	all := sample{rows: s.rows, inputs: slices.Clone(s.inputs)}
+	for i := range all.inputs {
+		if t := &all.inputs[i]; schema.Inputs[i].Once && !shared(&schema.Inputs[i]) && t.Shape[0] == 1 {
+			t.Shape = slices.Clone(t.Shape)
+			t.Shape[0], t.Data = int64(n), bytes.Repeat(t.Data, n)
+		}
+	}
+	return all
+}
+
+// vary tells whether every input has at least two different values among the rows; one that
+// requests must share to share a run is left out.
+func vary(rows []sample, s *tensor.Schema) bool {
+	for i := range s.Inputs {
+		differs := shared(&s.Inputs[i])
+		for k := 1; k < len(rows) && !differs; k++ {
+			a, b := &rows[0].inputs[i], &rows[k].inputs[i]
+			differs = !slices.Equal(a.Shape, b.Shape) || !bytes.Equal(a.Data, b.Data)
+		}
+		if !differs {
+			return false
+		}
+	}
+	return len(rows) > 1
+}
+
+// shared tells an input that is one row for the whole run, so that only requests with equal
+// bytes there share one.
+func shared(spec *tensor.Spec) bool { return spec.Once && len(spec.Shape) > 0 && spec.Shape[0] == 1 }
 
 // scaled multiplies the floating inputs, so that rows of one batch differ in size too:
 // operators that take a scale from the whole batch show only then.
@@ -58,13 +113,14 @@ func (s *sample) hasFloats() bool {
 	return slices.ContainsFunc(s.inputs, func(t tensor.Tensor) bool { return t.Type.Float() })
 }
 
-// shapeOf is equal for rows that may share a batch. bucketed takes the padded axis as
-// its bucket; else rows of any padded length are alike.
-func (s *sample) shapeOf(p *tensor.Padding, bucketed bool) string {
+// group is equal for rows that may share a batch. bucketed takes the padded axis as its bucket;
+// else rows of any padded length are alike.
+func (s *sample) group(schema *tensor.Schema, bucketed bool) string {
 	var key []int64
+	var equal []byte
 	for i := range s.inputs {
 		shape := slices.Clone(s.inputs[i].Shape[1:])
-		if p != nil && p.InputAxis[i] > 0 {
+		if p := schema.Padding; p != nil && p.InputAxis[i] > 0 {
 			at := p.InputAxis[i] - 1
 			if bucketed {
 				shape[at] = int64(p.Bucket(int(shape[at])))
@@ -73,16 +129,19 @@ func (s *sample) shapeOf(p *tensor.Padding, bucketed bool) string {
 			}
 		}
 		key = append(append(key, shape...), -2)
+		if i < len(schema.Inputs) && shared(&schema.Inputs[i]) {
+			equal = append(equal, s.inputs[i].Data...)
+		}
 	}
-	return fmt.Sprint(key)
+	return fmt.Sprintf("%v %q", key, equal)
 }
 
-// largestGroup returns the rows of the shape that most rows have, in order.
-func largestGroup(rows []sample, p *tensor.Padding, bucketed bool) []sample {
+// largestGroup returns the rows of the group that most rows are in, in order.
+func largestGroup(rows []sample, s *tensor.Schema, bucketed bool) []sample {
 	groups := map[string][]sample{}
 	var best []sample
 	for i := range rows {
-		key := rows[i].shapeOf(p, bucketed)
+		key := rows[i].group(s, bucketed)
 		groups[key] = append(groups[key], rows[i])
 		if len(groups[key]) > len(best) {
 			best = groups[key]

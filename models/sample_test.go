@@ -38,7 +38,7 @@ func TestLargestGroup(t *testing.T) {
 	f := func(p *tensor.Padding, bucketed bool, want string) {
 		t.Helper()
 		var got []int64
-		for _, s := range largestGroup(rows, p, bucketed) {
+		for _, s := range largestGroup(rows, &tensor.Schema{Padding: p}, bucketed) {
 			got = append(got, s.inputs[0].Shape[1])
 		}
 		if fmt.Sprint(got) != want {

@@ -26,9 +26,9 @@ func setLabels(s *tensor.Schema, labels map[string][]string) error {
 	return nil
 }
 
-func (g *Graph) padding(c *PaddingConfig) (*tensor.Padding, error) {
-	if g.Reason != "" {
-		return nil, errors.New("padding is set and the model cannot batch: " + g.Reason)
+func (g *Graph) padding(c *PaddingConfig, how Batching) (*tensor.Padding, error) {
+	if how.Mode == Single {
+		return nil, errors.New("padding is set and the model cannot batch: " + how.Text)
 	}
 	p := &tensor.Padding{Buckets: c.Buckets, Values: make([][]byte, len(g.Schema.Inputs))}
 	padded := false
@@ -71,8 +71,14 @@ func (g *Graph) padding(c *PaddingConfig) (*tensor.Padding, error) {
 func unbatched(s *tensor.Schema, fixed int) *tensor.Schema {
 	alone := *s
 	alone.MaxBatch, alone.MaxRows, alone.Padding = 0, 0, nil
+	alone.Inputs, alone.Outputs = slices.Clone(s.Inputs), slices.Clone(s.Outputs)
+	for _, specs := range [][]tensor.Spec{alone.Inputs, alone.Outputs} {
+		for i := range specs {
+			specs[i].Once = false
+		}
+	}
 	if fixed > 0 {
-		alone.Inputs, alone.Outputs = fixedAxis(s.Inputs, fixed), fixedAxis(s.Outputs, fixed)
+		alone.Inputs, alone.Outputs = fixedAxis(alone.Inputs, fixed), fixedAxis(alone.Outputs, fixed)
 	}
 	return &alone
 }

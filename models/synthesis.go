@@ -2,7 +2,9 @@ package models
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
+	"strings"
 
 	"sluice/internal/tensor"
 )
@@ -11,16 +13,41 @@ import (
 // sequences, 32 and 224 pictures, 1 what takes any.
 var freeLengths = []int64{8, 32, 224, 1}
 
-// synthesis makes up rows for a model without golden rows. The same seed gives the same
-// rows on every load.
-type synthesis struct {
-	schema *tensor.Schema
-	free   int64 // length of every free dimension but the batch and the padded one
-	rng    *rand.Rand
+// widths are tried in turn for integers that nothing is known of: most are indices into a
+// table of unknown length, and what differs widely shows most.
+var widths = []int64{1000, 100, 10, 2}
+
+// profile is one way to make up rows.
+type profile struct {
+	free  int64 // length of every free dimension but the batch and the padded one
+	width int64 // integers without a hint are from 0 to width-1
 }
 
-func newSynthesis(schema *tensor.Schema, free int64) *synthesis {
-	return &synthesis{schema, free, rand.New(rand.NewPCG(1, 2))}
+// profiles are the ways in the order in which they are tried.
+func profiles() []profile {
+	var all []profile
+	for _, free := range freeLengths {
+		for _, width := range widths {
+			all = append(all, profile{free, width})
+		}
+	}
+	return all
+}
+
+// synthesis makes up rows for a model. The same profile gives the same rows on every load,
+// and no two rows of it are alike in any input that has room for it.
+type synthesis struct {
+	schema *tensor.Schema
+	hints  []Hint
+	profile
+	rng *rand.Rand
+}
+
+func newSynthesis(schema *tensor.Schema, hints []Hint, p profile) *synthesis {
+	if len(hints) != len(schema.Inputs) {
+		hints = noHints(schema.Inputs)
+	}
+	return &synthesis{schema, hints, p, rand.New(rand.NewPCG(1, 2))}
 }
 
 // sample makes request k: one row of a batchable model, or a whole request.
@@ -28,6 +55,11 @@ func (s *synthesis) sample(k int) sample {
 	made := sample{rows: 1}
 	for i := range s.schema.Inputs {
 		spec := &s.schema.Inputs[i]
+		rng, row := s.rng, k
+		if shared(spec) {
+			// Requests that differ here share no run, so all rows are alike.
+			rng, row = rand.New(rand.NewPCG(3, uint64(i))), 0
+		}
 		shape := make([]int64, len(spec.Shape))
 		elements := int64(1)
 		for a, d := range spec.Shape {
@@ -41,15 +73,23 @@ func (s *synthesis) sample(k int) sample {
 			elements *= d
 		}
 		made.inputs = append(made.inputs, tensor.Tensor{
-			Name: spec.Name, Type: spec.Type, Shape: shape, Data: s.data(spec.Type, int(elements), k),
+			Name: spec.Name, Type: spec.Type, Shape: shape, Data: s.data(rng, spec, s.hints[i], int(elements), row),
 		})
 	}
 	return made
 }
 
+// samples makes n requests.
+func (s *synthesis) samples(n int) []sample {
+	all := make([]sample, n)
+	for k := range all {
+		all[k] = s.sample(k)
+	}
+	return all
+}
+
 // length picks a free dimension. Padded rows come in three lengths: exactly the first
-// bucket, which alone runs unpadded, shorter, and longer, so that a mixed batch pads
-// the first.
+// bucket, shorter, and longer, so that a mixed batch pads the first.
 func (s *synthesis) length(input, at, k int) int64 {
 	p := s.schema.Padding
 	if p == nil || p.InputAxis[input] != at {
@@ -69,28 +109,91 @@ func (s *synthesis) length(input, at, k int) int64 {
 	}
 }
 
-// data makes elements that most models accept. Integers are often indices into a table
-// of unknown length, or masks: 0 and 1 are safe, the first is always 1, so no mask is
-// empty. Floating rows differ in size by powers of ten, because operators that take a
-// scale from the whole batch show only then.
-func (s *synthesis) data(t tensor.DataType, n, k int) []byte {
+// data makes the elements of one input. Floating rows differ in size by powers of ten, because
+// operators that take a scale from the whole batch show only then.
+func (s *synthesis) data(rng *rand.Rand, spec *tensor.Spec, hint Hint, n, k int) []byte {
 	var data []byte
-	scale := []float64{1, 0.1, 10}[k%3]
+	scale := []float64{1, 0.1, 10, 100}[k%4]
+	if s.width <= 10 {
+		scale = 1
+	}
 	for i := range n {
 		switch {
-		case t == tensor.Bytes:
-			data = tensor.AppendBytes(data, fmt.Sprintf("w%d", s.rng.IntN(8)))
-		case t.Float():
-			bits, _ := encodeNumber(t, scale*s.rng.NormFloat64()) // a float type has no error
+		case spec.Type == tensor.Bytes:
+			data = tensor.AppendBytes(data, s.text(rng, hint))
+		case spec.Type.Float():
+			bits, _ := encodeNumber(spec.Type, s.real(rng, hint, scale)) // a float type has no error
 			data = append(data, bits...)
 		default:
-			value := 0.0
-			if i == 0 || s.rng.IntN(4) > 0 {
-				value = 1
-			}
-			bits, _ := encodeNumber(t, value) // every integer type and BOOL hold 0 and 1
+			bits, _ := encodeNumber(spec.Type, float64(s.whole(rng, spec, hint, i, n, k))) // whole has its bounds
 			data = append(data, bits...)
 		}
 	}
 	return data
+}
+
+func (s *synthesis) text(rng *rand.Rand, hint Hint) string {
+	switch {
+	case hint.Number:
+		return fmt.Sprint(rng.Int64N(s.width))
+	case len(hint.Strings) > 0:
+		return hint.Strings[rng.IntN(len(hint.Strings))]
+	}
+	return fmt.Sprintf("w%d", rng.Int64N(s.width))
+}
+
+// real is a floating element. One that serves as an index, a category or a divisor is drawn as
+// such.
+func (s *synthesis) real(rng *rand.Rand, hint Hint, scale float64) float64 {
+	switch {
+	case len(hint.Integers) > 0:
+		return float64(hint.Integers[rng.IntN(len(hint.Integers))])
+	case hint.Ranged:
+		return float64(between(rng, hint.Low, hint.High))
+	case hint.Mask:
+		return float64(rng.IntN(2))
+	case s.width <= 2:
+		return rng.Float64()
+	}
+	return scale * rng.NormFloat64()
+}
+
+// whole is element i of the n of an integer or boolean input. The first of a mask of several is
+// always 1, so that none is empty.
+func (s *synthesis) whole(rng *rand.Rand, spec *tensor.Spec, hint Hint, i, n, k int) int64 {
+	low, high := int64(0), s.width-1
+	mask := hint.Mask || spec.Type == tensor.Bool || s.width == 2 || strings.Contains(strings.ToLower(spec.Name), "mask")
+	switch {
+	case len(hint.Integers) > 0:
+		return clamp(hint.Integers[rng.IntN(len(hint.Integers))], spec.Type)
+	case hint.Ranged:
+		low, high = hint.Low, hint.High
+	case hint.Length:
+		return 1 + int64(k)%s.free
+	case mask && (i == 0 && n > 1 || rng.IntN(4) > 0):
+		return 1
+	case mask:
+		return 0
+	}
+	if hint.Divisor {
+		low, high = max(low, 1), max(high, 1)
+	}
+	return between(rng, clamp(low, spec.Type), clamp(high, spec.Type))
+}
+
+// between draws from low to high, both included.
+func between(rng *rand.Rand, low, high int64) int64 {
+	if high <= low {
+		return low
+	}
+	return low + rng.Int64N(high-low+1)
+}
+
+// clamp keeps a value inside of what the type holds, and far from the ends of 64 bits.
+func clamp(v int64, t tensor.DataType) int64 {
+	if t == tensor.Bool {
+		return min(max(v, 0), 1)
+	}
+	low, high := integerRange(t)
+	return int64(min(max(float64(v), low, math.MinInt32), high, math.MaxInt32))
 }

@@ -26,8 +26,11 @@ const TrialRefused = 3
 // a crash says its cause first and its stacks after.
 const maxTrialOutput = 1 << 10
 
-// ForTrial describes the model file at path, with its schema, for the trial process. It
-// reads model.yaml and the model file and hashes nothing: the gateway has done that.
+// maxObservationBytes bounds what a trial process may tell of a model: 256 runs of 64 outputs.
+const maxObservationBytes = 1 << 20
+
+// ForTrial describes the model file at path for the trial process, see Observe. It reads
+// model.yaml, golden.jsonl and the model file and hashes nothing: the gateway has done that.
 func ForTrial(path string, defaults Defaults) (*Bundle, error) {
 	b := &Bundle{Dir: filepath.Dir(path), ModelName: filepath.Base(path)}
 	root, err := os.OpenRoot(b.Dir)
@@ -35,23 +38,24 @@ func ForTrial(path string, defaults Defaults) (*Bundle, error) {
 		return nil, fmt.Errorf("cannot open the bundle's folder: %w", bareError(err))
 	}
 	defer root.Close()
-	var settings []byte
-	if b.ModelName == ModelFile {
-		_, settings, err = readFile(root, ConfigFile)
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("cannot read %s: %w", ConfigFile, err)
+	texts := map[string][]byte{}
+	for _, name := range []string{ConfigFile, GoldenFile} {
+		if b.ModelName != ModelFile {
+			break
+		}
+		if _, texts[name], err = readFile(root, name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("cannot read %s: %w", name, err)
 		}
 	}
-	if b.Config, err = DecodeConfig(settings, Options{Defaults: defaults}.withDefaults().Defaults); err != nil {
+	b.golden = texts[GoldenFile]
+	if b.Config, err = DecodeConfig(texts[ConfigFile], Options{Defaults: defaults}.withDefaults().Defaults); err != nil {
 		return nil, err
 	}
-	g, err := InspectONNX(b)
-	if err != nil {
+	if b.graph, err = InspectONNX(b); err != nil {
 		return nil, err
 	}
-	b.FixedBatch, b.External = g.FixedBatch, len(g.External) > 0
-	b.Schema, err = g.schema(&b.Config)
-	return b, err
+	b.FixedBatch, b.External = b.graph.FixedBatch, len(b.graph.External) > 0
+	return b, nil
 }
 
 // TrialRunner loads a bundle in a child process, so that a file that crashes ONNX
@@ -63,8 +67,8 @@ type TrialRunner struct {
 	Timeout time.Duration
 }
 
-// Run is an Options.Trial. It returns nil if the child loaded the model.
-func (t *TrialRunner) Run(ctx context.Context, b *Bundle) error {
+// Run is an Options.Trial. The child writes its Observation as JSON to its standard output.
+func (t *TrialRunner) Run(ctx context.Context, b *Bundle) (*Observation, error) {
 	timeout := t.Timeout
 	if timeout == 0 {
 		timeout = time.Minute
@@ -79,39 +83,43 @@ func (t *TrialRunner) Run(ctx context.Context, b *Bundle) error {
 	defer runtime.UnlockOSThread()
 	child.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	child.WaitDelay = time.Second
-	var said, complained head
+	said, complained := head{most: maxObservationBytes}, head{most: maxTrialOutput}
 	child.Stdout, child.Stderr = &said, &complained
 	err := child.Run()
 	switch {
 	case err == nil:
-		return nil
+		return decodeObservation(said.kept, len(b.graph.Schema.Outputs))
 	case ctx.Err() != nil:
-		return fmt.Errorf("loading was stopped: %w", ctx.Err())
+		return nil, fmt.Errorf("loading was stopped: %w", ctx.Err())
 	case limited.Err() != nil:
-		return fault.Wrap(fault.ModelLoadFailed, err, fmt.Sprintf("loading it took longer than %v in a trial process: not served", timeout))
+		return nil, fault.Wrap(fault.ModelLoadFailed, err, fmt.Sprintf("loading it took longer than %v in a trial process: not served", timeout))
 	}
 	var exit *exec.ExitError
 	if !errors.As(err, &exit) {
-		return fault.Wrap(fault.ModelLoadFailed, err, "the trial process could not be started")
+		return nil, fault.Wrap(fault.ModelLoadFailed, err, "the trial process could not be started")
 	}
 	if exit.ExitCode() == TrialRefused {
-		return fault.Wrap(fault.ModelLoadFailed, errors.New(said.line()), "ONNX Runtime refuses to load it")
+		return nil, fault.Wrap(fault.ModelLoadFailed, errors.New(said.line()), "ONNX Runtime refuses to load it")
 	}
-	return fault.Wrap(fault.ModelLoadFailed, errors.New(complained.line()),
+	return nil, fault.Wrap(fault.ModelLoadFailed, errors.New(complained.line()),
 		fmt.Sprintf("loading it crashed the ONNX Runtime in a trial process (%s): not served", exit.ProcessState))
 }
 
 // head keeps the beginning of what is written to it.
-type head struct{ kept []byte }
+type head struct {
+	kept []byte
+	most int
+}
 
 func (h *head) Write(p []byte) (int, error) {
-	h.kept = append(h.kept, p[:min(len(p), maxTrialOutput-len(h.kept))]...)
+	h.kept = append(h.kept, p[:min(len(p), h.most-len(h.kept))]...)
 	return len(p), nil
 }
 
 // line is the text in one line.
 func (h *head) line() string {
 	text := strings.Join(strings.Fields(string(bytes.ToValidUTF8(h.kept, []byte("?")))), " ")
+	text = text[:min(len(text), maxTrialOutput)]
 	if text == "" {
 		return "it said nothing"
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"sluice/internal/fault"
+	"sluice/internal/tensor"
 )
 
 // actAsTrial is the trial process, when the test binary runs as one.
@@ -20,6 +21,10 @@ func actAsTrial(mode string) {
 		if !strings.HasSuffix(os.Args[len(os.Args)-1], ModelFile) {
 			os.Exit(1)
 		}
+		fmt.Println(`{"runs":[{"rows":2,"outputs":[[2,3]]}],"refused":[{"rows":3,"text":"no"}]}`)
+		os.Exit(0)
+	case "babble":
+		fmt.Println("loaded")
 		os.Exit(0)
 	case "refuse":
 		fmt.Println("node Add has\nno input")
@@ -45,10 +50,11 @@ func TestTrialRunner(t *testing.T) {
 		if mode == "hang" {
 			runner.Timeout = 50 * time.Millisecond
 		}
-		err := runner.Run(context.Background(), &Bundle{Dir: "/x", ModelName: ModelFile})
+		graph := &Graph{Schema: tensor.Schema{Outputs: make([]tensor.Spec, 1)}}
+		o, err := runner.Run(context.Background(), &Bundle{Dir: "/x", ModelName: ModelFile, graph: graph})
 		if text == "" {
-			if err != nil {
-				t.Errorf("%s: %v", mode, err)
+			if err != nil || !o.ran(2) || o.ran(3) || o.refused(3) == nil {
+				t.Errorf("%s: %+v, %v", mode, o, err)
 			}
 			return
 		}
@@ -58,6 +64,7 @@ func TestTrialRunner(t *testing.T) {
 		}
 	}
 	f("accept", "", "")
+	f("babble", "the trial process cannot be understood", "invalid character")
 	f("refuse", "ONNX Runtime refuses to load it", "node Add has no input")
 	f("panic", "loading it crashed the ONNX Runtime in a trial process (exit status 2): not served", "panic: cause long")
 	f("abort", "loading it crashed the ONNX Runtime in a trial process (exit status 2): not served", "SIGABRT: abort")
@@ -71,7 +78,7 @@ func TestTrialStops(t *testing.T) {
 	stop := time.AfterFunc(20*time.Millisecond, cancel)
 	defer stop.Stop()
 	runner := TrialRunner{Command: []string{os.Args[0]}}
-	if err := runner.Run(ctx, &Bundle{}); !errors.Is(err, context.Canceled) {
+	if _, err := runner.Run(ctx, &Bundle{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want %v", err, context.Canceled)
 	}
 }

@@ -27,7 +27,7 @@ const (
 // scheduler will see it.
 func (p *proof) warmup(ctx context.Context) (Verdict, error) {
 	if len(p.rows) == 0 {
-		return Verdict{Outcome: Skipped, Text: "no row is known that the model takes: costs are learned from traffic; add a " + GoldenFile}, nil
+		return p.guess(), nil
 	}
 	select {
 	case p.measuring <- struct{}{}:
@@ -45,6 +45,25 @@ func (p *proof) warmup(ctx context.Context) (Verdict, error) {
 	p.about.Curve.Monotone()
 	p.about.Target = p.target(p.bundle.Config.Budget / 2)
 	return p.warmupVerdict(sweep), nil
+}
+
+// guess is the cost of a model that no row is known for: a tenth of the budget for the largest
+// batch, half of that for one row. The first batches correct it.
+func (p *proof) guess() Verdict {
+	guess := p.bundle.Config.Budget / 10
+	p.about.Curve = cost.Curve{{Rows: 1, P50: guess / 2, P95: guess / 2}}
+	most := max(1, p.bundle.Schema.MaxBatch)
+	if sizes := p.about.Sizes; len(sizes) > 0 {
+		most = sizes[len(sizes)-1]
+	}
+	if most > 1 {
+		p.about.Curve = append(p.about.Curve, cost.Point{Rows: most, P50: guess, P95: guess})
+	}
+	p.about.Target = most
+	return Verdict{
+		Outcome: Skipped,
+		Text:    fmt.Sprintf("no row is known that the model takes: costs start from a guess of %v a row and are corrected by the first batches; add a %s", round(guess/2), GoldenFile),
+	}
 }
 
 // sweepSizes are the batch sizes that are measured: those that the device takes, or a
@@ -77,7 +96,7 @@ func (p *proof) sweep(ctx context.Context) ([]*measurement, error) {
 	s := p.bundle.Schema
 	rows := p.rows
 	if s.Batchable() {
-		rows = largestGroup(rows, s.Padding, true)
+		rows = largestGroup(rows, s, true)
 	}
 	start := p.watch()
 	if err := p.touchBuckets(ctx, rows, start); err != nil {

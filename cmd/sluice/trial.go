@@ -1,12 +1,13 @@
 package main
 
 import (
+	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 
 	"github.com/spf13/cobra"
 
-	"sluice/backends/onnx"
 	"sluice/models"
 )
 
@@ -23,11 +24,15 @@ func trialCommand() *cobra.Command {
 	var library string
 	cmd := &cobra.Command{
 		Use:    trialName + " MODEL",
-		Short:  "Load and run a model once, in a process of its own",
+		Short:  "Load a model, run it and tell what it gives, in a process of its own",
 		Hidden: true,
 		Args:   cobra.ExactArgs(1),
-		Run: func(_ *cobra.Command, args []string) {
-			if err := trial(args[0], library); err != nil {
+		Run: func(cmd *cobra.Command, args []string) {
+			seen, err := trial(cmd.Context(), args[0], library)
+			if err == nil {
+				err = json.NewEncoder(os.Stdout).Encode(seen)
+			}
+			if err != nil {
 				fmt.Println(err)
 				os.Exit(models.TrialRefused)
 			}
@@ -38,13 +43,13 @@ func trialCommand() *cobra.Command {
 	return cmd
 }
 
-func trial(path, library string) error {
+func trial(ctx context.Context, path, library string) (*models.Observation, error) {
 	if _, err := loadLibrary(library); err != nil {
-		return err
+		return nil, err
 	}
 	b, err := models.ForTrial(path, models.Defaults{})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return onnx.Trial(path, onnx.Options{Schema: b.Schema, FixedBatch: b.FixedBatch, External: b.External})
+	return models.Observe(ctx, b, openSession)
 }

@@ -1,88 +1,65 @@
 package onnxfile
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
-// axis is the verdict on axis 0. With a reason there is no batch.
+// axis is what the inputs say of axis 0. With a reason there is no batch.
 type axis struct {
-	reason   string
-	fixed    int
-	unproven bool
+	reason string
+	fixed  int
+	// shared names the inputs that the file fixes at one row where others are free.
+	shared []string
 }
 
 func (a axis) batched() bool { return a.reason == "" }
 
 const maxFixedBatch = 4096
 
-// batchAxis judges axis 0 over all inputs and outputs.
+// batchAxis judges axis 0 over the inputs that a request gives a row of for each of its rows.
+// Outputs are not asked: what a file declares of them is often not what it gives.
 func (m *Model) batchAxis(rules Rules) axis {
 	if rules.Whole {
 		return axis{reason: "batching is switched off for this model"}
 	}
-	first, known := Dim{}, false // what axis 0 is, from the first value that says so
-	var a axis
-	for i, list := range [][]Value{m.Inputs, m.Outputs} {
-		side := [2]string{"input", "output"}[i]
-		for _, v := range list {
-			d, says, reason := leading(v, side)
-			switch {
-			case reason != "":
-				return axis{reason: reason}
-			case !says:
-				a.unproven = true
-				continue
-			case !known:
-				first, known = d, true
-				continue
-			}
-			if reason := agree(first, d, v.Name, side); reason != "" {
-				if d.Size >= 0 || first.Size >= 0 || !rules.AssumeBatch {
-					return axis{reason: reason}
-				}
-				a.unproven = true
-			}
-			if d.Param != first.Param {
-				a.unproven = true
-			}
-			if first.Param == "" {
-				first.Param = d.Param
-			}
+	var first Dim
+	known := false
+	var ones []string
+	for _, v := range m.Inputs {
+		once := slices.Contains(rules.Once, v.Name)
+		if len(v.Type.Dims) == 0 {
+			return axis{reason: fmt.Sprintf("input %q is a scalar, so it has no axis for the batch", clip(v.Name))}
+		}
+		d := v.Type.Dims[0]
+		switch {
+		case once && d.Size > 1:
+			return axis{reason: fmt.Sprintf("input %q is to be given once a request and the file fixes its axis 0 at %d", clip(v.Name), d.Size)}
+		case once:
+		case d.Size == 1:
+			ones = append(ones, v.Name)
+		case !known:
+			first, known = d, true
+		case d.Size != first.Size:
+			return axis{reason: fmt.Sprintf("axis 0 of input %q is %s where others have %s", clip(v.Name), d, first)}
 		}
 	}
-	if first.Size > maxFixedBatch {
+	switch {
+	case !known && len(ones) == 0:
+		return axis{reason: "every input is given once a request, so that none carries rows"}
+	case !known:
+		return axis{fixed: 1}
+	case len(ones) > 0:
+		return axis{
+			reason: fmt.Sprintf("axis 0 of input %q is 1 where others have %s; if a request gives it once for all its rows, name it under once", clip(ones[0]), first),
+			shared: ones,
+		}
+	case first.Size > maxFixedBatch:
 		return axis{reason: fmt.Sprintf("the file fixes axis 0 at %d, more than the %d rows that a batch may have", first.Size, maxFixedBatch)}
+	case first.Size > 0:
+		return axis{fixed: int(first.Size)}
 	}
-	if first.Size > 0 {
-		return axis{fixed: int(first.Size), unproven: first.Size > 1}
-	}
-	if reason := m.reused(first.Param); reason != "" {
-		return axis{reason: reason}
-	}
-	a.unproven = a.unproven || first.Param == ""
-	return a
-}
-
-// leading returns axis 0 of a value. Outputs without a shape, and sequences of maps
-// (one a row), say nothing of it.
-func leading(v Value, side string) (d Dim, says bool, reason string) {
-	switch {
-	case v.Type.mapRows(), !v.Type.Ranked:
-		return d, false, ""
-	case len(v.Type.Dims) == 0:
-		return d, false, fmt.Sprintf("%s %q is a scalar, so it has no axis for the batch", side, clip(v.Name))
-	}
-	return v.Type.Dims[0], true, ""
-}
-
-// agree compares axis 0 of a value with what the others have there. A free axis
-// without a name agrees with any free one.
-func agree(first, d Dim, name, side string) string {
-	switch {
-	case first.Size != d.Size:
-		return fmt.Sprintf("axis 0 of %s %q is %s where others have %s", side, clip(name), d, first)
-	case first.Param != d.Param && first.Param != "" && d.Param != "":
-		return fmt.Sprintf("axis 0 of %s %q has the name %s where others have %s", side, clip(name), d, first)
-	}
-	return ""
+	return axis{reason: m.reused(rules.Once)}
 }
 
 // String names the dimension for messages.
@@ -96,18 +73,52 @@ func (d Dim) String() string {
 	return "free"
 }
 
-// reused reports an input that has the batch's name on another axis as well: its
-// rows then depend on how many there are.
-func (m *Model) reused(param string) string {
-	if param == "" {
-		return ""
-	}
+// reused reports an input that has its axis 0's name on another axis as well: its rows then
+// depend on how many there are.
+func (m *Model) reused(once []string) string {
 	for _, v := range m.Inputs {
-		for i, d := range v.Type.Dims {
-			if i > 0 && d.Param == param {
-				return fmt.Sprintf("input %q has the batch's dimension %q on axis %d too", clip(v.Name), clip(param), i)
+		name := v.Type.Dims[0].Param
+		if name == "" || slices.Contains(once, v.Name) {
+			continue
+		}
+		for _, w := range m.Inputs {
+			for i, d := range w.Type.Dims {
+				if i > 0 && d.Param == name {
+					return fmt.Sprintf("input %q has the batch's dimension %q on axis %d too", clip(w.Name), clip(name), i)
+				}
 			}
 		}
 	}
 	return ""
+}
+
+// onceCandidates are the inputs that a request may give once for all its rows, as far as the
+// names of axes tell: axis 0 is fixed at one row, or has another name than that of the outputs,
+// where some input has the outputs' name.
+func (m *Model) onceCandidates(a axis) []string {
+	if len(a.shared) > 0 {
+		return a.shared
+	}
+	if !a.batched() || a.fixed > 0 {
+		return nil
+	}
+	rows := ""
+	for _, v := range m.Outputs {
+		if len(v.Type.Dims) > 0 && v.Type.Dims[0].Param != "" {
+			if rows != "" && rows != v.Type.Dims[0].Param {
+				return nil
+			}
+			rows = v.Type.Dims[0].Param
+		}
+	}
+	var once []string
+	for _, v := range m.Inputs {
+		if name := v.Type.Dims[0].Param; name != "" && name != rows {
+			once = append(once, v.Name)
+		}
+	}
+	if rows == "" || len(once) == len(m.Inputs) {
+		return nil
+	}
+	return once
 }

@@ -15,15 +15,17 @@ type Rules struct {
 	MaxBatch int
 	// MaxRows is the most rows of one request; 0 means 1024, and at least MaxBatch.
 	MaxRows int
-	// AssumeBatch takes axis 0 for the batch although the file names it differently
-	// among inputs and outputs.
-	AssumeBatch bool
+	// Once names the inputs that a request gives once for all its rows.
+	Once []string
+	// Optional names the inputs that have a value in the file and that requests may give.
+	Optional []string
 	// Whole serves whole tensors, also where the file would let rows be batched.
 	Whole bool
 }
 
 const (
 	maxOutputs   = 64      // a request names its outputs in a 64-bit mask
+	maxInputs    = 4096    // of one request
 	maxLaneBytes = 1 << 30 // of one input or output of fixed size
 	defaultBatch = 64
 	defaultRows  = 1024
@@ -36,34 +38,44 @@ type Inference struct {
 	FixedBatch int
 	// Reason says in a sentence why rows cannot be batched; empty if they can.
 	Reason string
-	// Unproven is set when the file's names do not show that axis 0 is the batch, so
-	// that only a comparison of runs does.
-	Unproven bool
-	// Coupled lists operators whose result for one row depends on the others in its
-	// batch; Random those that never repeat a result.
-	Coupled, Random []string
-	// FreeAxes is set when an input has a free axis besides the batch.
-	FreeAxes bool
+	// OnceCandidates names the inputs that may well be given once a request for all its rows,
+	// if Rules names none.
+	OnceCandidates []string
 }
 
 // Infer derives the schema, or says in a sentence why the file cannot be served.
 //
-// Axis 0 is the batch if every input and output has it free under one name (or
-// without one) and no other axis of an input has that name, or if all fix it at the
-// same size. An output without any shape in the file gets the shape [-1, -1]: free.
+// Axis 0 is the batch if every input has it free and no other axis of an input has its name,
+// or if all fix it at the same size. Inputs that are given once a request are free there, or one
+// row. Whether rows keep apart, and what the outputs are, is for others to show: an output that
+// is declared without a shape or as a scalar beside a batch is Dynamic.
 func Infer(m *Model, rules Rules) (*Inference, error) {
 	if err := m.check(); err != nil {
 		return nil, err
 	}
-	inf := &Inference{
-		Coupled: m.uses("DynamicQuantizeLinear", "com.microsoft.DynamicQuantizeMatMul", "com.microsoft.DynamicQuantizeLSTM"),
-		Random:  m.uses("RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Multinomial", "Bernoulli"),
+	inf := &Inference{}
+	optional, err := m.optional(rules.Optional)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range rules.Once {
+		if !slices.ContainsFunc(m.Inputs, func(v Value) bool { return v.Name == name }) {
+			return nil, fmt.Errorf("once names %q, which is no input; the model has %s", clip(name), valueNames(m.Inputs))
+		}
 	}
 	axis := m.batchAxis(rules)
-	inf.Reason, inf.FixedBatch, inf.Unproven = axis.reason, axis.fixed, axis.unproven
+	inf.Reason, inf.FixedBatch = axis.reason, axis.fixed
+	if len(rules.Once) == 0 {
+		inf.OnceCandidates = m.onceCandidates(axis)
+	}
 	s := &inf.Schema
+	s.Optional = optional
 	for _, v := range m.Inputs {
-		s.Inputs = append(s.Inputs, m.spec(v, axis.batched()))
+		spec := m.spec(v, axis.batched())
+		if axis.batched() && slices.Contains(rules.Once, v.Name) {
+			spec.Once, spec.Shape[0] = true, v.Type.Dims[0].Size
+		}
+		s.Inputs = append(s.Inputs, spec)
 	}
 	for _, v := range m.Outputs {
 		s.Outputs = append(s.Outputs, m.spec(v, axis.batched()))
@@ -82,13 +94,6 @@ func Infer(m *Model, rules Rules) (*Inference, error) {
 		}
 		s.MaxRows = max(s.MaxRows, s.MaxBatch)
 	}
-	for _, spec := range s.Inputs {
-		free := spec.Shape
-		if s.Batchable() {
-			free = free[1:]
-		}
-		inf.FreeAxes = inf.FreeAxes || slices.Contains(free, -1)
-	}
 	return inf, checkSizes(s)
 }
 
@@ -99,6 +104,8 @@ func (m *Model) check() error {
 		return fmt.Errorf("the file is compiled for one kind of device (operator EPContext); use the model that it was compiled from")
 	case len(m.Inputs) == 0:
 		return fmt.Errorf("the model has no inputs")
+	case len(m.Inputs) > maxInputs:
+		return fmt.Errorf("the model has %d inputs; %d are the most", len(m.Inputs), maxInputs)
 	case len(m.Outputs) == 0:
 		return fmt.Errorf("the model has no outputs")
 	case len(m.Outputs) > maxOutputs:
@@ -170,26 +177,49 @@ func (m *Model) spec(v Value, batched bool) tensor.Spec {
 	}
 	s := tensor.Spec{Name: v.Name, Type: elements[v.Type.Element], Shape: []int64{}}
 	if !v.Type.Ranked {
-		s.Shape = []int64{-1, -1}
+		s.Shape, s.Dynamic = []int64{-1, -1}, true
 	}
 	for _, d := range v.Type.Dims {
 		s.Shape = append(s.Shape, d.Size)
 	}
-	if batched && len(s.Shape) > 0 {
+	if batched {
+		if len(s.Shape) == 0 {
+			s.Shape, s.Dynamic = []int64{-1}, true
+		}
 		s.Shape[0] = -1
 	}
 	return s
 }
 
-// uses returns those of the operators that the file has.
-func (m *Model) uses(ops ...string) []string {
-	var found []string
-	for _, op := range ops {
-		if m.Ops[op] {
-			found = append(found, op)
+// optional finds the inputs that requests may give although the file has a value for them.
+func (m *Model) optional(names []string) ([]tensor.Spec, error) {
+	var specs []tensor.Spec
+	for _, name := range names {
+		at := slices.IndexFunc(m.Defaulted, func(v Value) bool { return v.Name == name })
+		switch {
+		case at < 0 && m.IRVersion < 4:
+			return nil, fmt.Errorf("optional names %q and the file has IR version %d: from version 4 on inputs may have a value that requests replace", clip(name), m.IRVersion)
+		case at < 0:
+			return nil, fmt.Errorf("optional names %q, which is no input with a value in the file; those are %s", clip(name), valueNames(m.Defaulted))
 		}
+		if err := m.Defaulted[at].check("input"); err != nil {
+			return nil, err
+		}
+		specs = append(specs, m.spec(m.Defaulted[at], false))
 	}
-	return found
+	return specs, nil
+}
+
+// valueNames lists names for a message.
+func valueNames(values []Value) string {
+	var names []string
+	for _, v := range values {
+		names = append(names, v.Name)
+	}
+	if len(names) == 0 {
+		return "none"
+	}
+	return clip(strings.Join(names, ", "))
 }
 
 // builtin are the domains that ONNX Runtime implements.

@@ -20,39 +20,88 @@ func infer(t *testing.T, rules Rules, fields ...[]byte) (*Inference, error) {
 }
 
 func TestBatchAxis(t *testing.T) {
-	f := func(rules Rules, batch, fixed int, unproven bool, reason string, fields ...[]byte) {
+	f := func(rules Rules, batch, fixed int, reason string, fields ...[]byte) {
 		t.Helper()
 		inf, err := infer(t, rules, fields...)
 		if err != nil {
 			t.Errorf("refused: %v", err)
 			return
 		}
-		if inf.Schema.MaxBatch != batch || inf.FixedBatch != fixed || inf.Unproven != unproven || !strings.Contains(inf.Reason, reason) || (reason == "") != (inf.Reason == "") {
-			t.Errorf("batch %d, fixed %d, unproven %v, %q; want %d, %d, %v, %q", inf.Schema.MaxBatch, inf.FixedBatch, inf.Unproven, inf.Reason,
-				batch, fixed, unproven, reason)
+		if inf.Schema.MaxBatch != batch || inf.FixedBatch != fixed || !strings.Contains(inf.Reason, reason) || (reason == "") != (inf.Reason == "") {
+			t.Errorf("batch %d, fixed %d, %q; want %d, %d, %q", inf.Schema.MaxBatch, inf.FixedBatch, inf.Reason, batch, fixed, reason)
 		}
 	}
 	none := Rules{}
-	f(none, 64, 0, false, "", in("batch", 4), out("batch", 2))
-	f(Rules{MaxBatch: 8}, 8, 0, false, "", in("batch", 4), out("batch", 2))
-	f(none, 64, 0, true, "", in(nil, 4), out(nil, 2))
-	f(none, 64, 0, true, "", in("batch", 4), out(nil, 2))
-	f(none, 64, 0, true, "", in(nil, 4), out("batch", 2))
-	f(none, 64, 0, true, "", in("batch", 4), named(outputs, "y", message(1, varint(1, 1))))
-	f(none, 0, 0, false, `output "y" has the name "found" where others have "batch"`, in("batch", 4), out("found", 2))
-	f(Rules{AssumeBatch: true}, 64, 0, true, "", in("batch", 4), out("found", 2))
-	f(none, 0, 0, false, `"x" has the batch's dimension "n" on axis 1 too`, in("n", "n"), out("n"))
-	f(none, 64, 0, false, "", in("n", "seq"), out("n", "n"))
-	f(none, 0, 0, false, `output "y" is 1 where others have "n"`, in("n", 4), out(1, 2))
-	f(Rules{AssumeBatch: true}, 0, 0, false, `output "y" is 1`, in("n", 4), out(1, 2))
-	f(none, 0, 0, false, `input "k" is a scalar`, in("n", 4), named(inputs, "k", sized(1)), out("n"))
-	f(none, 0, 0, false, `output "y" is a scalar`, in("n", 4), out())
-	f(none, 1, 1, false, "", in(1, 4), out(1, 2))
-	f(none, 4, 4, true, "", in(4, 4), out(4, 2))
-	f(Rules{MaxBatch: 2}, 4, 4, true, "", in(4, 4), out(4, 2))
-	f(none, 0, 0, false, "axis 0 at 5000", in(5000, 4), out(5000, 2))
-	f(none, 0, 0, false, `output "y" is 2 where others have 4`, in(4, 4), out(2, 2))
-	f(Rules{Whole: true}, 0, 0, false, "switched off", in("batch", 4), out("batch", 2))
+	user, item := named(inputs, "user", sized(1, "one", 4)), named(inputs, "user", sized(1, 1, 4))
+	f(none, 64, 0, "", in("batch", 4), out("batch", 2))
+	f(Rules{MaxBatch: 8}, 8, 0, "", in("batch", 4), out("batch", 2))
+	f(none, 64, 0, "", in(nil, 4), out(nil, 2))
+	f(none, 64, 0, "", in("batch", 4), named(outputs, "y", message(1, varint(1, 1))))
+	f(none, 64, 0, "", in("batch", 4), out("found", 2))
+	f(none, 64, 0, "", user, in("n", 4), out("n", 2))
+	f(none, 0, 0, `"x" has the batch's dimension "n" on axis 1 too`, in("n", "n"), out("n"))
+	f(none, 64, 0, "", in("n", "seq"), out("n", "n"))
+	f(none, 64, 0, "", in("n", 4), out(1, 2))
+	f(none, 64, 0, "", in("n", 4), out())
+	f(none, 0, 0, `input "k" is a scalar`, in("n", 4), named(inputs, "k", sized(1)), out("n"))
+	f(none, 1, 1, "", in(1, 4), out(1, 2))
+	f(none, 4, 4, "", in(4, 4), out(4, 2))
+	f(Rules{MaxBatch: 2}, 4, 4, "", in(4, 4), out(4, 2))
+	f(none, 0, 0, "axis 0 at 5000", in(5000, 4), out(5000, 2))
+	f(none, 0, 0, `axis 0 of input "z" is 2 where others have 4`, in(4, 4), named(inputs, "z", sized(1, 2)), out(4, 2))
+	f(none, 0, 0, `axis 0 of input "user" is 1 where others have "n"; if a request gives it once for all its rows, name it under once`, item, in("n", 4), out("n"))
+	f(Rules{Once: []string{"user"}}, 64, 0, "", item, in("n", 4), out("n"))
+	f(Rules{Once: []string{"user"}}, 64, 0, "", user, in("n", 4), out("n"))
+	f(Rules{Once: []string{"x"}}, 0, 0, `"x" is to be given once a request and the file fixes its axis 0 at 3`, user, in(3, 4), out("n"))
+	f(Rules{Once: []string{"x"}}, 0, 0, "none carries rows", in("n", 4), out("n"))
+	f(Rules{Whole: true}, 0, 0, "switched off", in("batch", 4), out("batch", 2))
+}
+
+// TestOnceCandidates holds which inputs look as if a request gave them once.
+func TestOnceCandidates(t *testing.T) {
+	f := func(want string, fields ...[]byte) {
+		t.Helper()
+		inf, err := infer(t, Rules{}, fields...)
+		if err != nil || strings.Join(inf.OnceCandidates, " ") != want {
+			t.Errorf("%v, %v; want %q", inf, err, want)
+		}
+	}
+	second := func(dims ...any) []byte { return named(inputs, "u", sized(1, dims...)) }
+	f("u", second("b", 4), in("n", 4), out("n"))
+	f("u", second(1, 4), in("n", 4), out("n"))
+	f("", second("n", 4), in("n", 4), out("n"))
+	f("", second(nil, 4), in("n", 4), out("n"))
+	f("", second("b", 4), in("n", 4), out("k"))
+	f("", second("b", 4), in("n", 4), out("n"), named(outputs, "z", sized(1, "b")))
+	f("", second(1, 4), in(1, 4), out(1))
+}
+
+// TestOnceAndOptionalInputs holds their specs, and what is refused.
+func TestOnceAndOptionalInputs(t *testing.T) {
+	weight := message(5, message(8, []byte("scale")))
+	scale := named(inputs, "scale", sized(1, 1))
+	fields := func(ir uint64) []byte {
+		return slices.Concat(varint(1, ir), message(7, slices.Concat(in("n", 4), named(inputs, "u", sized(1, 1, 2)), scale, weight, out("n", 4))))
+	}
+	f := func(ir uint64, rules Rules, want string) *Inference {
+		t.Helper()
+		m, err := Parse(fields(ir))
+		if err != nil {
+			t.Fatal(err)
+		}
+		inf, err := Infer(m, rules)
+		if (want == "") != (err == nil) || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
+		return inf
+	}
+	inf := f(8, Rules{Once: []string{"u"}, Optional: []string{"scale"}}, "")
+	if s := inf.Schema; !s.Inputs[1].Once || s.Inputs[1].Shape[0] != 1 || s.Inputs[0].Once || len(s.Optional) != 1 || !slices.Equal(s.Optional[0].Shape, []int64{1}) {
+		t.Errorf("%+v", s)
+	}
+	f(3, Rules{Optional: []string{"scale"}}, "IR version 3")
+	f(8, Rules{Optional: []string{"x"}}, `optional names "x", which is no input with a value in the file; those are scale`)
+	f(8, Rules{Once: []string{"y"}}, `once names "y", which is no input; the model has x, u`)
 }
 
 func TestSchema(t *testing.T) {
@@ -72,21 +121,14 @@ func TestSchema(t *testing.T) {
 	f(s.Inputs[1], "x", tensor.FP32, -1, 3)
 	f(s.Outputs[0], "s", tensor.Bytes, -1)
 	f(s.Outputs[1], "h", tensor.FP16, -1, -1, 5)
-	if s.MaxBatch != 64 || s.MaxRows != 64 || !inf.FreeAxes {
-		t.Errorf("MaxBatch %d, MaxRows %d, FreeAxes %v", s.MaxBatch, s.MaxRows, inf.FreeAxes)
+	if s.MaxBatch != 64 || s.MaxRows != 64 {
+		t.Errorf("MaxBatch %d, MaxRows %d", s.MaxBatch, s.MaxRows)
 	}
-	if inf, err = infer(t, Rules{}, in(4, 3), out(4, 2)); err != nil || inf.FreeAxes || inf.Schema.MaxRows != 1024 || inf.Schema.Inputs[0].Shape[0] != -1 {
+	if inf, err = infer(t, Rules{}, in(4, 3), out(4, 2)); err != nil || inf.Schema.MaxRows != 1024 || inf.Schema.Inputs[0].Shape[0] != -1 {
 		t.Errorf("a fixed batch gives %+v, %v", inf, err)
 	}
 	if inf, err = infer(t, Rules{Whole: true}, in(4, 3), out(4, 2)); err != nil || inf.Schema.Inputs[0].Shape[0] != 4 || inf.Schema.MaxRows != 0 {
 		t.Errorf("a whole model gives %+v, %v", inf, err)
-	}
-}
-
-func TestOperatorFlags(t *testing.T) {
-	inf, err := infer(t, Rules{}, in("n"), out("n"), node("", "DynamicQuantizeLinear"), node("", "RandomNormal"), node("com.microsoft", "Gelu"))
-	if err != nil || !slices.Equal(inf.Coupled, []string{"DynamicQuantizeLinear"}) || !slices.Equal(inf.Random, []string{"RandomNormal"}) {
-		t.Errorf("%+v, %v", inf, err)
 	}
 }
 
@@ -154,7 +196,7 @@ func TestExportedFiles(t *testing.T) {
 	f("zipmap_int64s", 64, 0, "", same, probabilities("7", "3", "5"))
 	f("unshaped", 64, 0, "", tensor.Spec{Name: "y", Type: tensor.FP32, Shape: []int64{-1, -1}})
 	f("fixed4", 4, 4, "")
-	f("nonzero", 0, 0, `axis 0 of output "y" is 1 where others have "n"`)
+	f("nonzero", 64, 0, "")
 	f("scalar", 0, 0, `input "k" is a scalar`)
 	f("external", 64, 0, "")
 }

@@ -7,8 +7,8 @@ import (
 )
 
 const (
-	maxGraphDepth = 32 // nested If, Loop and Scan bodies
-	maxValues     = 4096
+	maxGraphDepth = 32      // nested If, Loop and Scan bodies
+	maxValues     = 1 << 16 // inputs or outputs, weights listed among them
 	maxMetadata   = 1024
 	maxExternal   = 4096
 	maxTrig       = 4096
@@ -22,6 +22,9 @@ type Model struct {
 	Metadata  map[string]string
 	// Inputs are those that a caller gives: graph inputs that are not initialisers.
 	Inputs, Outputs []Value
+	// Defaulted are the inputs that have a value in the file, which a caller may replace. Files
+	// of IR version 3 and older list every weight there, and have none.
+	Defaulted []Value
 	// Ops holds each operator used anywhere in the file, as "domain.Op", or "Op" for
 	// the standard domain.
 	Ops map[string]bool
@@ -118,8 +121,11 @@ func (m *Model) property(message []byte) error {
 func (m *Model) dropInitializerInputs() {
 	kept := m.Inputs[:0]
 	for _, v := range m.Inputs {
-		if !m.initializers[v.Name] {
+		switch {
+		case !m.initializers[v.Name]:
 			kept = append(kept, v)
+		case m.IRVersion >= 4:
+			m.Defaulted = append(m.Defaulted, v)
 		}
 	}
 	m.Inputs = kept

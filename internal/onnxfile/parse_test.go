@@ -159,7 +159,7 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			return
 		}
-		for _, rules := range []Rules{{}, {AssumeBatch: true}, {Whole: true}} {
+		for _, rules := range []Rules{{}, {Once: firstName(m.Inputs), Optional: firstName(m.Defaulted)}, {Whole: true}} {
 			inf, err := Infer(m, rules)
 			if err != nil {
 				continue
@@ -169,12 +169,19 @@ func FuzzParse(f *testing.F) {
 				t.Fatalf("batchable %v with the reason %q", s.Batchable(), inf.Reason)
 			}
 			for _, spec := range slices.Concat(s.Inputs, s.Outputs) {
-				if spec.Type == 0 || spec.Name == "" || s.Batchable() && (len(spec.Shape) == 0 || spec.Shape[0] != -1) {
+				if spec.Type == 0 || spec.Name == "" || s.Batchable() && (len(spec.Shape) == 0 || spec.Shape[0] != -1 && !spec.Once) {
 					t.Fatalf("spec %+v in a schema with MaxBatch %d", spec, s.MaxBatch)
 				}
 			}
 		}
 	})
+}
+
+func firstName(values []Value) []string {
+	if len(values) == 0 {
+		return nil
+	}
+	return []string{values[0].Name}
 }
 
 func TestTrigonometry(t *testing.T) {

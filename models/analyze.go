@@ -1,0 +1,76 @@
+package models
+
+import (
+	"slices"
+
+	"sluice/internal/onnxfile"
+	"sluice/internal/onnxfile/dataflow"
+	"sluice/internal/tensor"
+)
+
+// analyze adds what the graph shows of the rows, and returns the inference to serve by. Where the
+// settings name no input that is given once, and the graph shows that repeating such a row is the
+// same as broadcasting it, the inputs that look so are taken to be given once.
+func (g *Graph) analyze(data []byte, file *onnxfile.Model, rules onnxfile.Rules, inferred *onnxfile.Inference) (*onnxfile.Inference, error) {
+	if once := inferred.OnceCandidates; len(once) > 0 && !rules.Whole {
+		rules.Once = once
+		other, err := onnxfile.Infer(file, rules)
+		if err == nil && other.Reason == "" {
+			r, err := dataflow.Analyze(data, file, question(&other.Schema, other.FixedBatch, true))
+			if err != nil {
+				return nil, err
+			}
+			if r.Verdict.Kind == dataflow.Proven {
+				g.note(r)
+				return other, nil
+			}
+		}
+	}
+	r, err := dataflow.Analyze(data, file, question(&inferred.Schema, inferred.FixedBatch, false))
+	if err != nil {
+		return nil, err
+	}
+	g.note(r)
+	if len(rules.Once) > 0 && g.Independence.Shown == ShownApart {
+		beside, err := dataflow.Analyze(data, file, question(&inferred.Schema, inferred.FixedBatch, true))
+		if err != nil {
+			return nil, err
+		}
+		for k := range beside.Outputs {
+			g.Independence.Outputs[k].Once = beside.Outputs[k].Once
+		}
+	}
+	return inferred, nil
+}
+
+// question asks about a file whose inputs are given as the schema says. With broadcast the answer
+// also holds for a request that gives its once inputs as one row beside the others.
+func question(s *tensor.Schema, fixed int, broadcast bool) dataflow.Question {
+	q := dataflow.Question{Once: map[string]bool{}, Shared: map[string]bool{}, Batch: int64(fixed)}
+	for i := range s.Inputs {
+		switch spec := &s.Inputs[i]; {
+		case shared(spec):
+			q.Shared[spec.Name] = true
+		case spec.Once:
+			q.Once[spec.Name] = broadcast
+		}
+	}
+	return q
+}
+
+// note keeps an analysis in this package's words.
+func (g *Graph) note(r *dataflow.Result) {
+	shown := map[dataflow.Kind]Shown{dataflow.Proven: ShownApart, dataflow.Unknown: NothingShown, dataflow.Mixes: ShownMixing}
+	g.Independence = &Independence{Shown: shown[r.Verdict.Kind], Text: r.Verdict.String()}
+	for _, o := range r.Outputs {
+		g.Independence.Outputs = append(g.Independence.Outputs, OutputRows{RowToRow: o.RowsOnAxis0, Once: o.Once})
+	}
+	g.Hints = make([]Hint, len(r.Hints))
+	for i, h := range r.Hints {
+		g.Hints[i] = Hint{
+			Ranged: h.HasRange && h.Low <= h.High, Low: h.Low, High: h.High,
+			Integers: slices.Clone(h.Integers), Strings: slices.Clone(h.Strings),
+			Length: h.Length, Mask: h.Mask, Divisor: h.NonZero, Number: h.Numeric,
+		}
+	}
+}

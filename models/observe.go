@@ -1,0 +1,243 @@
+package models
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"sluice/internal/clock"
+	"sluice/internal/fault"
+	"sluice/internal/task"
+	"sluice/internal/tensor"
+)
+
+const (
+	// observeLimit is the time after which no further size or length is looked at.
+	observeLimit = 3 * time.Second
+	// observeRun bounds one run of the trial.
+	observeRun = 30 * time.Second
+	// maxObservedGolden is how many golden requests are run; replay runs them all.
+	maxObservedGolden = 8
+	// maxObservedRuns and maxObservedRank bound what is believed of a trial process.
+	maxObservedRuns = 256
+	maxObservedRank = 64
+)
+
+// Observation is what a file showed when it ran, with every output allocated by the library:
+// what an output is, is learned here and not believed from the file.
+type Observation struct {
+	// Runs are those that gave an answer.
+	Runs []ObservedRun `json:"runs"`
+	// Refused are requests that the model did not take: the first of each number of rows.
+	Refused []RefusedRun `json:"refused,omitempty"`
+}
+
+// ObservedRun is one request that ran whole.
+type ObservedRun struct {
+	// Rows is the request's rows; 1 where axis 0 is no batch.
+	Rows int `json:"rows"`
+	// Outputs are the shapes of the outputs, in the file's order.
+	Outputs [][]int64 `json:"outputs"`
+}
+
+// RefusedRun is a request that an operator complained about.
+type RefusedRun struct {
+	Rows int `json:"rows"`
+	// Text says what was sent and what is wrong with it; Detail is the library's own text.
+	Text   string `json:"text"`
+	Detail string `json:"detail,omitempty"`
+}
+
+// ran tells whether requests of so many rows ran, or of any number if rows is 0.
+func (o *Observation) ran(rows int) bool {
+	return o != nil && slices.ContainsFunc(o.Runs, func(r ObservedRun) bool { return rows == 0 || r.Rows == rows })
+}
+
+// refused finds the complaint about a request of so many rows, or of any number.
+func (o *Observation) refused(rows int) *RefusedRun {
+	if o == nil {
+		return nil
+	}
+	for i := range o.Refused {
+		if rows == 0 || o.Refused[i].Rows == rows {
+			return &o.Refused[i]
+		}
+	}
+	return nil
+}
+
+// decodeObservation reads what a trial process wrote and holds it against its bounds.
+func decodeObservation(text []byte, outputs int) (*Observation, error) {
+	o := &Observation{}
+	if err := json.Unmarshal(text, o); err != nil {
+		return nil, fault.Wrap(fault.ModelLoadFailed, err, "the trial process cannot be understood")
+	}
+	if len(o.Runs) > maxObservedRuns || len(o.Refused) > maxObservedRuns {
+		return nil, fmt.Errorf("the trial process tells of %d runs", len(o.Runs)+len(o.Refused))
+	}
+	for _, r := range o.Runs {
+		if r.Rows < 1 || len(r.Outputs) != outputs {
+			return nil, fmt.Errorf("the trial process tells of a run of %d rows with %d outputs; the model has %d", r.Rows, len(r.Outputs), outputs)
+		}
+		for _, shape := range r.Outputs {
+			if _, ok := tensor.Elements(shape); !ok || len(shape) > maxObservedRank {
+				return nil, fmt.Errorf("the trial process tells of an output of shape %.200s", fmt.Sprint(shape))
+			}
+		}
+	}
+	for i := range o.Refused {
+		r := &o.Refused[i]
+		r.Text, r.Detail = strings.ToValidUTF8(clipped(r.Text), "?"), strings.ToValidUTF8(clipped(r.Detail), "?")
+	}
+	return o, nil
+}
+
+// clipped keeps the beginning of a text.
+func clipped(s string) string { return s[:min(len(s), maxTrialOutput)] }
+
+// Observe opens the bundle with open and runs golden rows and made-up ones of several numbers
+// and lengths. An error is one of opening: the library cannot load the file. It is for the trial
+// process, which a run may crash; b is of ForTrial.
+func Observe(ctx context.Context, b *Bundle, open func(context.Context, *Bundle) (Session, error)) (*Observation, error) {
+	whole := *b
+	whole.Schema, whole.Lanes, whole.FixedBatch = b.graph.whole(), 1, 0
+	session, err := open(ctx, &whole)
+	if err != nil {
+		return nil, err
+	}
+	o := &tryout{graph: b.graph, schema: whole.Schema, session: session, began: clock.Now(), seen: &Observation{}}
+	o.golden(b.golden)
+	o.madeUp()
+	return o.seen, session.Close()
+}
+
+// tryout runs whole requests, one after another.
+type tryout struct {
+	graph   *Graph
+	schema  *tensor.Schema // whole
+	session Session
+	began   clock.Instant
+	seen    *Observation
+}
+
+// golden runs the bundle's own requests. One that cannot be read is for the replay to report.
+func (o *tryout) golden(text []byte) {
+	all, err := decodeGolden(text, o.schema)
+	if err != nil {
+		return
+	}
+	for i := range all[:min(len(all), maxObservedGolden)] {
+		request, rows := all[i].request, 1
+		if n := o.graph.rowsOf(&request); n > 0 {
+			rows = n
+			request = request.spread(&o.graph.Schema, n)
+		}
+		o.run(&request, rows)
+	}
+}
+
+// madeUp looks for rows that the model takes, then gives it several of them, and others of
+// another length.
+func (o *tryout) madeUp() {
+	rows := &o.graph.Schema
+	for _, p := range profiles() {
+		made := newSynthesis(rows, o.graph.Hints, p)
+		request := o.request(made, 1)
+		if !o.run(&request, o.least()) {
+			if o.over() {
+				return
+			}
+			continue
+		}
+		if !rows.Batchable() || o.graph.FixedBatch > 0 {
+			o.lengths(rows, p, 1)
+			return
+		}
+		for _, n := range []int{2, 3} {
+			request := o.request(made, n)
+			o.run(&request, n)
+		}
+		o.lengths(rows, p, 2)
+		return
+	}
+}
+
+// least is the fewest rows of a made-up request.
+func (o *tryout) least() int { return max(o.graph.FixedBatch, 1) }
+
+// request makes n rows up, or as many as the file prescribes, or a whole request.
+func (o *tryout) request(made *synthesis, n int) sample {
+	if !made.schema.Batchable() {
+		return made.sample(0)
+	}
+	return join(made.samples(max(n, o.graph.FixedBatch)), made.schema)
+}
+
+// lengths runs a request whose free axes are longer, so that those of the outputs show.
+func (o *tryout) lengths(rows *tensor.Schema, p profile, n int) {
+	if o.over() || !freeAxes(rows) {
+		return
+	}
+	p.free++
+	request := o.request(newSynthesis(rows, o.graph.Hints, p), n)
+	o.run(&request, max(n, o.least()))
+}
+
+func (o *tryout) over() bool { return clock.Now().Sub(o.began) > observeLimit }
+
+// run runs one request and notes what came of it.
+func (o *tryout) run(request *sample, rows int) bool {
+	t := task.Get()
+	defer t.Release()
+	t.Inputs = append(t.Inputs[:0], request.inputs...)
+	t.Rows, t.Wanted, t.Deadline = 1, ^uint64(0)>>(64-min(len(o.schema.Outputs), 64)), clock.Never
+	t.Reserve(len(o.schema.Outputs))
+	parts := []task.Part{{Task: t, To: 1}}
+	_, err := o.session.Run(0, parts, clock.Now().Add(observeRun))
+	if err == nil {
+		err = o.session.Scatter(0, parts)
+	}
+	if err != nil {
+		o.refuse(request, rows, err)
+		return false
+	}
+	t.Join()
+	seen := ObservedRun{Rows: rows}
+	for k := range t.Outputs {
+		seen.Outputs = append(seen.Outputs, append([]int64{}, t.Outputs[k].Shape...))
+	}
+	o.seen.Runs = append(o.seen.Runs, seen)
+	return true
+}
+
+func (o *tryout) refuse(request *sample, rows int, err error) {
+	if o.seen.refused(rows) != nil {
+		return
+	}
+	text, detail := explain(err)
+	o.seen.Refused = append(o.seen.Refused, RefusedRun{Rows: rows, Text: clipped(shapes(request.inputs) + ": " + text), Detail: clipped(detail)})
+}
+
+// shapes names inputs with their types and shapes.
+func shapes(inputs []tensor.Tensor) string {
+	var all []string
+	for i := range inputs {
+		shape := strings.ReplaceAll(fmt.Sprint(inputs[i].Shape), " ", ",")
+		all = append(all, fmt.Sprintf("%s %s%s", inputs[i].Name, inputs[i].Type, shape))
+	}
+	return strings.Join(all, ", ")
+}
+
+// freeAxes tells whether an input has a free axis besides the batch.
+func freeAxes(s *tensor.Schema) bool {
+	return slices.ContainsFunc(s.Inputs, func(spec tensor.Spec) bool {
+		free := spec.Shape
+		if s.Batchable() {
+			free = free[1:]
+		}
+		return slices.Contains(free, -1)
+	})
+}
