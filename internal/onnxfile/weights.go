@@ -135,6 +135,17 @@ func (t Tensor) Floats(limit int) ([]float64, bool) {
 	return list, int64(len(list)) == want
 }
 
+// EachText visits the tensor's strings until visit returns false.
+func (t Tensor) EachText(visit func([]byte) bool) {
+	for rest := t.message; len(rest) > 0; {
+		f, after, err := next(rest)
+		if err != nil || f.id == 6 && !visit(f.data) {
+			return
+		}
+		rest = after
+	}
+}
+
 func number(data []byte) float64 {
 	if len(data) == 4 {
 		return float64(math.Float32frombits(binary.LittleEndian.Uint32(data)))

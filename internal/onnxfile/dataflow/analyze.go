@@ -21,6 +21,9 @@ func Analyze(data []byte, m *onnxfile.Model, q Question) (*Result, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot analyse the graph: %w", err)
 	}
+	if q.Batch == 0 {
+		q.Batch = prescribed(m, q)
+	}
 	limit := min(maxSteps, firstSteps+stepsPerByte*len(data))
 	all := newAnalysis(program, m, Question{Batch: q.Batch}, limit)
 	outputs := all.run()
@@ -32,11 +35,30 @@ func Analyze(data []byte, m *onnxfile.Model, q Question) (*Result, error) {
 	}
 	r := &Result{Outputs: outputs, Hints: all.hints}
 	for _, o := range outputs {
-		if o.Kind > r.Verdict.Kind {
-			r.Verdict = o.Verdict
+		v := o.Verdict
+		if v.Kind == Proven && !o.RowsOnAxis0 {
+			v = Verdict{Kind: Unknown, Reason: fmt.Sprintf("axis 0 of output %q has not one row for each row of the inputs", o.Name)}
+		}
+		if v.Kind > r.Verdict.Kind {
+			r.Verdict = v
 		}
 	}
 	return r, nil
+}
+
+// prescribed is the number of rows that all inputs of the file fix, 0 if they do not.
+func prescribed(m *onnxfile.Model, q Question) int64 {
+	fixed := int64(0)
+	for _, v := range m.Inputs {
+		switch {
+		case q.Once[v.Name]:
+		case len(v.Type.Dims) == 0 || v.Type.Dims[0].Size <= 0 || fixed > 0 && fixed != v.Type.Dims[0].Size:
+			return 0
+		default:
+			fixed = v.Type.Dims[0].Size
+		}
+	}
+	return fixed
 }
 
 // asked are the inputs of the file that the question names as given once.

@@ -1,5 +1,7 @@
 package dataflow
 
+import "slices"
+
 // Element by element: the operators whose every output element is computed from the
 // elements at the same place, after broadcasting. ONNX aligns shapes at their last axes.
 
@@ -49,7 +51,12 @@ func unchanged(c *call) []*value {
 
 // withEach is the rule of operators that broadcast all their inputs.
 func withEach(c *call) []*value {
+	c.hintCompared()
+	c.hintDivisor()
 	v := c.broadcast(c.in...)
+	if v.class == rows {
+		c.shifted(v)
+	}
 	if v.class <= counted && v.content == nil {
 		v = c.foldContent(v)
 	}
@@ -197,15 +204,14 @@ func (a *analysis) widest(d, e expr) expr {
 // foldContent follows the elements of small integers.
 func (c *call) foldContent(v *value) *value {
 	fold, ok := folds[c.node.Op]
-	if !ok || v.rank() > 1 {
+	size, known := c.value(c.all(v.dims))
+	if !ok || !known || size > maxContents {
 		return v
 	}
-	size := 1
 	for _, x := range c.in {
-		if x == nil || x.content == nil || len(x.content) != 1 && size != 1 && len(x.content) != size {
+		if x == nil || x.content == nil || len(x.content) != 1 && !slices.Equal(x.dims, v.dims) {
 			return v
 		}
-		size = max(size, len(x.content))
 	}
 	list := make([]expr, size)
 	args := make([]expr, len(c.in))
@@ -218,8 +224,15 @@ func (c *call) foldContent(v *value) *value {
 		}
 		list[i] = fold(c, args)
 	}
-	return c.contents(list, v.rank() == 0)
+	w := *v
+	w.class, w.content, w.element = c.classOf(list), list, c.in[len(c.in)-1].element
+	if comparisons[c.node.Op] {
+		w.element = boolType
+	}
+	return &w
 }
+
+var comparisons = map[string]bool{"Equal": true, "Less": true, "Greater": true, "And": true, "Or": true}
 
 // folds compute an element from elements.
 var folds = map[string]func(*call, []expr) expr{
@@ -247,6 +260,11 @@ var folds = map[string]func(*call, []expr) expr{
 		return c.fold(x, func(p, q expr) expr {
 			if _, ok := c.divide(p, q); ok {
 				return c.constant(0)
+			}
+			n, okP := c.value(p)
+			d, okQ := c.value(q)
+			if okP && okQ && n >= 0 && d > 0 {
+				return c.constant(n % d)
 			}
 			return c.symbolOf("Mod", false, p, q)
 		})

@@ -20,6 +20,8 @@ func gather(c *call) []*value {
 	}
 	c.hintIndex(index, data.dims[axis])
 	switch {
+	case index.class == rows && index.place == allPlaces && data.class == uniform:
+		return []*value{c.placeUsed(index)}
 	case index.class == counted || index.class == rows && !index.plain() && data.class != rows:
 		return []*value{c.unknown("chooses by a row's position or by the number of rows")}
 	case data.class == rows:
@@ -103,11 +105,8 @@ func (c *call) gatherContent(data, index *value) *value {
 			list = append(list, data.content[i])
 		}
 	}
-	if index.rank() > 1 {
-		return c.unknown("the elements of a shape are not known")
-	}
-	v := c.contents(list, index.rank() == 0)
-	v.element = data.element
+	v := same(index.dims...)
+	v.class, v.content, v.element = c.classOf(list), list, data.element
 	return v
 }
 

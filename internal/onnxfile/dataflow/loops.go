@@ -49,6 +49,8 @@ func (c *call) endsBy(v *value) *value {
 	switch {
 	case v.class >= unknown:
 		return &value{class: v.class, cause: v.cause}
+	case v.class == counted && len(c.node.Outputs) > len(c.in)-2:
+		return c.unknown("runs a round for each row") // it may give each row its own
 	case v.class == counted:
 		return c.countUsed(v)
 	}

@@ -22,19 +22,19 @@ func init() {
 }
 
 func addStandard(add func(operator, string)) {
-	each := operator{rule: eachOf, since: 6, counts: true}
+	each := operator{rule: eachOf, since: 6, counts: true, each: true}
 	add(each, `Abs Acos Acosh Asin Asinh Atan Atanh BitwiseNot Ceil Celu Cos Cosh Elu Erf Exp Floor Gelu HardSigmoid HardSwish
 		IsInf IsNaN LeakyRelu Log Mish Neg Not Reciprocal Relu Round Selu Shrink Sigmoid Sign Sin Sinh Softplus Softsign Sqrt
 		Swish Tan Tanh ThresholdedRelu RegexFullMatch`)
 	add(operator{rule: unchanged, since: 1, counts: true, places: true}, "Identity")
 	add(operator{rule: castTo, since: 6, counts: true, places: true}, "Cast CastLike")
-	add(operator{rule: withEach, since: 7, counts: true}, `Add And BitShift BitwiseAnd BitwiseOr BitwiseXor Div Equal Greater GreaterOrEqual
+	add(operator{rule: withEach, since: 7, counts: true, each: true}, `Add And BitShift BitwiseAnd BitwiseOr BitwiseXor Div Equal Greater GreaterOrEqual
 		Less LessOrEqual Mod Mul Or PRelu Pow Sub Where Xor StringConcat`)
-	add(operator{rule: withEach, since: 8, counts: true}, "Max Mean Min Sum")
+	add(operator{rule: withEach, since: 8, counts: true, each: true}, "Max Mean Min Sum")
 	add(operator{rule: clip, since: 6, counts: true}, "Clip")
 
 	add(operator{rule: constantOf, since: 1}, "Constant")
-	add(operator{rule: shapeOf, since: 1, counts: true, places: true}, "Shape")
+	add(operator{rule: shapeOf, since: 1, counts: true, places: true, any: true}, "Shape")
 	add(operator{rule: sizeOf, since: 1, counts: true, places: true}, "Size")
 	add(operator{rule: rangeOf, since: 11, counts: true}, "Range")
 	add(operator{rule: filled, since: 9, counts: true}, "ConstantOfShape")
@@ -46,7 +46,7 @@ func addStandard(add func(operator, string)) {
 	add(operator{rule: expand, since: 8, counts: true, places: true}, "Expand")
 	add(operator{rule: tile, since: 6, counts: true, places: true}, "Tile")
 	add(operator{rule: concat, since: 4, counts: true, places: true}, "Concat")
-	add(operator{rule: slice, since: 1, counts: true, places: true}, "Slice")
+	add(operator{rule: slice, since: 1, counts: true, places: true, any: true}, "Slice")
 	add(operator{rule: split, since: 2, counts: true, places: true}, "Split")
 	add(operator{rule: pad, since: 2}, "Pad")
 

@@ -24,27 +24,21 @@ func expand(c *call) []*value {
 	}
 	if v.class == uniform && w.class == uniform {
 		w.element = v.element
-		if n := w.dims; len(v.content) == 1 && len(n) <= 1 {
-			c.repeatContent(w, v.content[0])
-		} else if len(v.content) > 1 && len(n) == 1 {
-			w.content = v.content
-		}
+		c.expandContent(v, w)
 	}
 	return []*value{w}
 }
 
-func (c *call) repeatContent(w *value, e expr) {
-	size := int64(1)
-	if len(w.dims) == 1 {
-		n, ok := c.value(w.dims[0])
-		if !ok || n > maxContents {
-			return
+func (c *call) expandContent(v, w *value) {
+	shift := w.rank() - v.rank()
+	w.content = c.elementsOf(v, w.dims, func(to, from []int) {
+		for k := range from {
+			from[k] = to[shift+k]
+			if c.is(v.dims[k], 1) {
+				from[k] = 0
+			}
 		}
-		size = n
-	}
-	for range size {
-		w.content = append(w.content, e)
-	}
+	})
 }
 
 func (c *call) expandTo(v, shape *value) *value {
@@ -143,7 +137,7 @@ func concat(c *call) []*value {
 func (c *call) joinContents(axis int) *value {
 	w := &value{class: uniform, ranked: true, element: c.in[0].element, dims: append([]expr(nil), c.in[0].dims...)}
 	var list []expr
-	followed := w.rank() == 1
+	followed := axis == 0
 	for i, v := range c.in {
 		if i > 0 {
 			w.dims[axis] = c.add(w.dims[axis], v.dims[axis])
@@ -157,9 +151,7 @@ func (c *call) joinContents(axis int) *value {
 		}
 	}
 	if followed {
-		element := w.element
-		w = c.contents(list, false)
-		w.element = element
+		w.class, w.content = c.classOf(list), list
 	}
 	return w
 }

@@ -89,17 +89,14 @@ func (c *call) arrange(v *value, dims []expr) *value {
 		}
 		w := *v
 		w.dims = dims
-		if len(dims) > 1 {
-			w.content = nil
-		}
 		return &w
 	case counted:
 		w := *v
 		w.dims = dims
-		if len(dims) > 1 {
-			w.content = nil
-		}
 		return &w
+	}
+	if slices.Equal(v.dims, dims) {
+		return v
 	}
 	before := c.mul(c.all(v.dims[:v.axis]), v.pre)
 	axis, pre, post, ok := c.rowsIn(v, dims, before)
@@ -308,6 +305,15 @@ func transpose(c *call) []*value {
 	}
 	w := v.shaped(axis, dims...)
 	w.numbers = nil
+	w.content = c.elementsOf(v, dims, func(to, from []int) {
+		for i, k := range perm {
+			k, _ := axisOf(k, len(from))
+			from[k] = to[i]
+		}
+	})
+	if w.content == nil && v.class == counted {
+		return []*value{c.unknown("the elements of a shape are not known")}
+	}
 	if w.place == firstPlace && perm[len(perm)-1] != int64(v.rank()-1) || w.padded != nil {
 		return []*value{c.placeUsed(v)}
 	}

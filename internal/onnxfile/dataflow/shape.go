@@ -51,6 +51,8 @@ func shapeOf(c *call) []*value {
 		return nil
 	case !v.ranked && v.class == uniform:
 		return []*value{same(c.free())}
+	case !v.ranked && v.class == mixed && !v.cause.asIndex:
+		return []*value{c.worst(nil)}
 	case !v.ranked:
 		return []*value{c.unknown("the shape of an input is not known")}
 	}
@@ -173,7 +175,7 @@ func rangeOf(c *call) []*value {
 				v.content[i] = c.constant(int64(i))
 			}
 		}
-		v.element = first.element
+		v.element, v.upTo = first.element, to+1
 		return []*value{v}
 	case uniformAll:
 		return []*value{same(c.symbolOf("Range", true, from, to, by))}
@@ -210,7 +212,7 @@ func filled(c *call) []*value {
 		return []*value{c.unknown("values of rows give a shape")}
 	}
 	v := c.constantRows(shape)
-	if v.class == uniform && v.rank() <= 1 {
+	if v.class == uniform {
 		c.fillContent(v)
 	}
 	return []*value{v}
@@ -277,13 +279,9 @@ func (c *call) fillContent(v *value) {
 	if v.element == float32Type {
 		return
 	}
-	n := int64(1)
-	if v.rank() == 1 {
-		size, ok := c.value(v.dims[0])
-		if !ok || size > maxContents {
-			return
-		}
-		n = size
+	n, known := c.value(c.all(v.dims))
+	if !known || n > maxContents {
+		return
 	}
 	v.content = make([]expr, n)
 	for i := range v.content {

@@ -8,11 +8,11 @@ func slice(c *call) []*value {
 	if v == nil {
 		return nil
 	}
-	if !v.ranked {
-		return []*value{c.unknown("the shape of an input is not known")}
-	}
 	if bad := c.boundsOfRows(); bad != nil {
 		return []*value{bad}
+	}
+	if !v.ranked {
+		return []*value{c.unknown("the shape of an input is not known")}
 	}
 	cuts, ok := c.cuts(v)
 	if !ok {
@@ -40,25 +40,38 @@ func slice(c *call) []*value {
 			}
 		}
 		w.dims[axis] = c.sliced(s, v.dims[axis])
-		c.hintCut(s, v)
+		c.hintCut(v, axis)
 	}
-	if v.content != nil {
+	if v.content != nil && v.rank() == 1 {
 		return []*value{c.sliceContent(v, &w, cuts)}
 	}
-	if w.class == counted {
-		w.content = nil
+	w.content = c.sliceGrid(v, &w, cuts)
+	switch {
+	case w.class == counted && w.content == nil:
+		return []*value{c.unknown("the bounds of a slice are not known")}
+	case w.class == counted:
+		w.class = c.classOf(w.content)
 	}
 	return []*value{&w}
 }
 
 // boundsOfRows refuses bounds that are no numbers of the request as a whole.
 func (c *call) boundsOfRows() *value {
+	bounded := false
 	for _, x := range c.in[1:] {
-		if x != nil && x.class == rows {
+		switch {
+		case x == nil:
+		case x.class == rows:
 			return c.unknown("values of rows are the bounds of a slice")
+		case x.class == mixed && x.cause.asIndex:
+			bounded = true
 		}
 	}
-	return nil
+	bad := c.worst(nil)
+	if bad != nil && bounded && c.in[0].class < unknown {
+		return c.unknown("cuts by a row's position or by the number of rows")
+	}
+	return bad
 }
 
 // cuts reads the slices by axis; not ok if they are not known.
@@ -200,6 +213,39 @@ func (c *call) sliceContent(v, w *value, cuts map[int]cut) *value {
 	out := c.contents(list, false)
 	out.element = v.element
 	return out
+}
+
+// sliceGrid follows the elements of more than one axis where they are taken forwards, one
+// by one, or all backwards.
+func (c *call) sliceGrid(v, w *value, cuts map[int]cut) []expr {
+	first, step := make([]int, v.rank()), make([]int, v.rank())
+	for k, d := range v.dims {
+		step[k] = 1
+		s, given := cuts[k]
+		if !given {
+			continue
+		}
+		size, ok1 := c.value(d)
+		start, ok2 := c.value(s.start)
+		end, ok3 := c.value(s.end)
+		by, ok4 := c.value(s.step)
+		switch {
+		case !ok1 || !ok2 || !ok3 || !ok4:
+			return nil
+		case by == 1:
+			first[k] = clampIndex(start, int(size))
+		case by == -1 && (start == -1 || start == size-1) && end < -size:
+			first[k], step[k] = int(size)-1, -1
+			w.dims[k] = d
+		default:
+			return nil
+		}
+	}
+	return c.elementsOf(v, w.dims, func(to, from []int) {
+		for k := range from {
+			from[k] = first[k] + step[k]*to[k]
+		}
+	})
 }
 
 func split(c *call) []*value {

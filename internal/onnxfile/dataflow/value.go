@@ -1,6 +1,8 @@
 package dataflow
 
 import (
+	"slices"
+
 	"sluice/internal/onnxfile"
 )
 
@@ -48,13 +50,14 @@ type value struct {
 	even      bool // all elements along the axis of the rows are equal
 	place     place
 
-	content []expr    // the elements, of a value of rank 0 or 1
+	content []expr    // the elements in their order, where all lengths are numbers
 	numbers []float64 // the elements of a constant of floats, whatever its rank
 	element int64     // ONNX's number of the type, 0 if it is not known
 
 	of     *value // of a sequence or an optional: what holds of each element
 	padded []byte // rows of strings that end in so many of these as the longest row asks for; nil: none
 	source source
+	upTo   expr // 1 more than the length that the values count up to from 0, along an axis; 0: they do not
 }
 
 // source is the caller's input that the elements are taken from unchanged.
@@ -112,16 +115,13 @@ func (a *analysis) along(axis int, pre, post expr, dims ...expr) *value {
 func (v *value) shaped(axis int, dims ...expr) *value {
 	w := *v
 	w.axis, w.dims, w.ranked = axis, dims, true
-	if len(dims) > 1 {
-		w.content = nil
-	}
 	return &w
 }
 
 // computed is v as the result of work on its elements one by one.
 func (v *value) computed() *value {
 	w := *v
-	w.place, w.content, w.numbers, w.padded, w.element, w.source = noPlace, nil, nil, nil, 0, source{}
+	w.place, w.content, w.numbers, w.padded, w.element, w.source, w.upTo = noPlace, nil, nil, nil, 0, source{}, 0
 	return &w
 }
 
@@ -131,18 +131,73 @@ func (a *analysis) length(pre, post expr) expr { return a.mul(a.mul(pre, a.count
 // lone says that the axis of the rows has one element for each row.
 func (a *analysis) lone(v *value) bool { return a.is(v.pre, 1) && a.is(v.post, 1) }
 
-// contents is a value of rank 0 or 1 whose elements are followed. A nil dims is a scalar.
+// contents is a value of rank 0 or 1 whose elements are followed.
 func (a *analysis) contents(list []expr, scalar bool) *value {
 	v := &value{class: uniform, ranked: true, content: list, element: int64Type}
 	if !scalar {
 		v.dims = []expr{a.constant(int64(len(list)))}
 	}
-	for _, e := range list {
-		if a.table.counted(e) {
-			v.class = counted
+	v.class = a.classOf(list)
+	return v
+}
+
+// classOf is the class of a value whose elements are followed.
+func (a *analysis) classOf(list []expr) class {
+	if slices.ContainsFunc(list, a.table.counted) {
+		return counted
+	}
+	return uniform
+}
+
+// elementsOf takes the elements of v at the places that pick gives for each place of a
+// shape; nil if they are not followed.
+func (a *analysis) elementsOf(v *value, dims []expr, pick func(to, from []int)) []expr {
+	if v.content == nil {
+		return nil
+	}
+	shape, from := a.numbersOf(dims), a.numbersOf(v.dims)
+	if shape == nil || from == nil {
+		return nil
+	}
+	size := 1
+	for _, n := range shape {
+		if size *= n; size > maxContents {
+			return nil
 		}
 	}
-	return v
+	list := make([]expr, 0, size)
+	to, at := make([]int, len(shape)), make([]int, len(from))
+	for range size {
+		pick(to, at)
+		place := 0
+		for k, i := range at {
+			if i < 0 || i >= from[k] {
+				return nil
+			}
+			place = place*from[k] + i
+		}
+		list = append(list, v.content[place])
+		for k := len(to) - 1; k >= 0; k-- {
+			if to[k]++; to[k] < shape[k] {
+				break
+			}
+			to[k] = 0
+		}
+	}
+	return list
+}
+
+// numbersOf are lengths as numbers; nil if one is unknown or more than is followed.
+func (a *analysis) numbersOf(dims []expr) []int {
+	list := make([]int, len(dims))
+	for i, d := range dims {
+		n, known := a.value(d)
+		if !known || n < 0 || n > maxContents {
+			return nil
+		}
+		list[i] = int(n)
+	}
+	return list
 }
 
 // surely says that a counted value does depend on N, as far as its elements are known.

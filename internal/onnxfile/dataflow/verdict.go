@@ -93,7 +93,9 @@ type Question struct {
 
 // Result is the verdict on a file.
 type Result struct {
-	Verdict Verdict // the worst of the outputs
+	// Verdict is the worst of the outputs. It is unknown, and names no node, where all are
+	// proven but one has not RowsOnAxis0.
+	Verdict Verdict
 	Outputs []Output
 	Hints   []Hint // one for each of Model.Inputs, in their order
 }

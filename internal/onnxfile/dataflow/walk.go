@@ -62,7 +62,7 @@ func (a *analysis) graph(g *onnxfile.Graph, s *scope) {
 		}
 		s.values[w.Name] = a.weight(w)
 	}
-	for i := range g.Nodes {
+	for _, i := range a.ordered(g) {
 		n := &g.Nodes[i]
 		if !a.spend(1 + len(n.Inputs) + len(n.Outputs)) {
 			return
@@ -118,7 +118,7 @@ func (a *analysis) weight(t onnxfile.Tensor) *value {
 			v.dims = append(v.dims, a.constant(max(d, 0)))
 		}
 	}
-	if list, ok := t.Ints(maxContents); ok && len(t.Dims) < 2 {
+	if list, ok := t.Ints(maxContents); ok && v.ranked {
 		for _, n := range list {
 			v.content = append(v.content, a.constant(n))
 		}
@@ -135,6 +135,7 @@ type operator struct {
 	places bool  // the rule takes rows that are places, or padded
 	nested bool  // what it gives follows from more than its inputs: it has bodies, or draws
 	any    bool  // the rule takes mixed and unknown values
+	each   bool  // it works element by element, so that the shape of what it gives is known
 }
 
 // call is a node with the values that it reads.
@@ -178,6 +179,9 @@ func (a *analysis) apply(n *onnxfile.Node, s *scope) []*value {
 	}
 	if !op.any {
 		if bad := c.unfit(op); bad != nil {
+			if op.each {
+				bad = c.withShape(bad)
+			}
 			return c.every(bad)
 		}
 	}
@@ -239,6 +243,22 @@ func (c *call) worst(otherwise *value) *value {
 		return otherwise
 	}
 	return &value{class: otherwise.class, cause: otherwise.cause}
+}
+
+// withShape gives a mixed or unknown value the shape that its inputs have together.
+func (c *call) withShape(v *value) *value {
+	w, rank := *v, 0
+	for _, x := range c.in {
+		if x == nil || !x.ranked {
+			return v
+		}
+		rank = max(rank, x.rank())
+	}
+	w.ranked, w.dims = true, make([]expr, rank)
+	for i := range w.dims {
+		w.dims[i] = c.broadcastDim(i-rank, c.in)
+	}
+	return &w
 }
 
 func (c *call) allUniform() bool {
