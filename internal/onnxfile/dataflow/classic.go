@@ -1,0 +1,290 @@
+package dataflow
+
+import (
+	"slices"
+
+	"sluice/internal/onnxfile"
+)
+
+// The classic models of ai.onnx.ml. A matrix has a row for each row; ONNX Runtime takes a
+// vector for one row of features, so that rows in a vector are features to it.
+
+const asFeatures = "takes the rows for features of one row"
+
+// matrix is the rule of operators from a matrix of rows to widths columns an output; a
+// width of 0 leaves an output a vector, -1 leaves its columns free.
+func matrix(widths ...func(*call) expr) func(*call) []*value {
+	return func(c *call) []*value {
+		v := c.arg(0)
+		if v == nil {
+			return nil
+		}
+		if bad := c.needMatrix(v); bad != nil {
+			return c.every(bad)
+		}
+		if v.class != rows {
+			return nil
+		}
+		var out []*value
+		for _, width := range widths {
+			dims := []expr{v.dims[0]}
+			if width != nil {
+				dims = append(dims, width(c))
+			}
+			out = append(out, c.along(0, v.pre, v.post, dims...))
+		}
+		return out
+	}
+}
+
+// needMatrix says what is wrong with rows that lie in no matrix.
+func (c *call) needMatrix(v *value) *value {
+	switch {
+	case v.class != rows:
+		return nil
+	case !v.ranked:
+		return c.unknown("the shape of an input is not known")
+	case v.rank() == 1 || v.axis != 0:
+		return c.joined(v, asFeatures)
+	case v.rank() > 2:
+		return c.unknown("takes a matrix alone")
+	}
+	return nil
+}
+
+func anyWidth(c *call) expr { return c.free() }
+
+// widthFrom counts the labels, or takes a number, that attributes give.
+func widthFrom(names ...string) func(*call) expr {
+	return func(c *call) expr {
+		for _, name := range names {
+			at, ok := c.attribute(name)
+			if !ok {
+				continue
+			}
+			if n := at.Count(); n > 0 {
+				return c.constant(int64(n))
+			}
+			if n := at.Int(); n > 0 {
+				return c.constant(n)
+			}
+		}
+		return c.free()
+	}
+}
+
+// sameMatrix is the rule of operators that keep the shape of a matrix.
+func sameMatrix(c *call) []*value {
+	v := c.arg(0)
+	if v == nil {
+		return nil
+	}
+	if bad := c.needMatrix(v); bad != nil {
+		return c.every(bad)
+	}
+	return []*value{v.computed()}
+}
+
+// encoded is the rule of encoders, which work element by element.
+func encoded(c *call) []*value {
+	v := c.arg(0)
+	if v == nil {
+		return nil
+	}
+	c.hintKeys(v)
+	w := v.computed()
+	if _, ok := c.attribute("values_int64s"); ok || v.element == stringType && c.node.Op == "ai.onnx.ml.CategoryMapper" {
+		w.element = int64Type
+	}
+	return []*value{w}
+}
+
+// oneHotEncoder adds an axis of the categories behind the others.
+func oneHotEncoder(c *call) []*value {
+	v := c.arg(0)
+	if v == nil {
+		return nil
+	}
+	c.hintKeys(v)
+	if !v.ranked {
+		return []*value{c.unknown("the shape of an input is not known")}
+	}
+	w := v.computed()
+	w.dims = append(slices.Clone(v.dims), widthFrom("cats_strings", "cats_int64s")(c))
+	return []*value{w}
+}
+
+// featureVectorizer lays the columns of matrices side by side.
+func featureVectorizer(c *call) []*value {
+	var lead *value
+	width := c.constant(0)
+	for _, v := range c.in {
+		switch {
+		case v == nil:
+			return nil
+		case v.class != rows:
+			return []*value{c.unknown("takes constants where rows are analysed")}
+		case c.needMatrix(v) != nil:
+			return []*value{c.needMatrix(v)}
+		case lead == nil:
+			lead = v
+		case lead.pre != v.pre || lead.post != v.post:
+			return []*value{c.unknown("pairs rows that lie differently")}
+		}
+		width = c.add(width, v.dims[1])
+	}
+	if lead == nil {
+		return nil
+	}
+	return []*value{c.along(0, lead.pre, lead.post, lead.dims[0], width)}
+}
+
+// featureExtractor chooses elements of the last axis. Of a vector it makes a matrix of one
+// row.
+func featureExtractor(c *call) []*value {
+	v, index := c.arg(0), c.arg(1)
+	if v == nil || index == nil {
+		return nil
+	}
+	if !v.ranked || v.rank() == 0 || !index.ranked {
+		return []*value{c.unknown("the shape of an input is not known")}
+	}
+	count := c.all(index.dims)
+	dims := append(slices.Clone(v.dims[:v.rank()-1]), count)
+	if v.rank() == 1 {
+		dims = []expr{c.constant(1), count}
+	}
+	switch {
+	case v.class == rows && index.class == rows:
+		return []*value{c.mixed("takes elements of each row by the indices of all rows")}
+	case v.class == rows && v.fromEnd() == 1:
+		return []*value{c.joined(v, "takes rows by their position")}
+	case v.class == rows:
+		return []*value{c.along(v.axis, v.pre, v.post, dims...)}
+	case index.class == rows: // the indices are read as one list
+		outside := c.mul(c.all(index.dims[:index.axis]), index.pre)
+		inside := c.mul(index.post, c.all(index.dims[index.axis+1:]))
+		c.hintIndex(index, v.dims[v.rank()-1])
+		return []*value{c.along(len(dims)-1, outside, inside, dims...)}
+	}
+	return []*value{same(dims...)}
+}
+
+// zipMap gives a map for each row, in a sequence.
+func zipMap(c *call) []*value {
+	v := c.arg(0)
+	if v == nil {
+		return nil
+	}
+	if bad := c.needMatrix(v); bad != nil {
+		return c.every(bad)
+	}
+	if v.class != rows {
+		return nil
+	}
+	return []*value{c.along(0, v.pre, v.post, v.dims[0])}
+}
+
+// Text.
+
+// normalizedText changes strings one by one, unless it drops stop words: then the others
+// move up.
+func normalizedText(c *call) []*value {
+	v := c.arg(0)
+	if v == nil {
+		return nil
+	}
+	if at, ok := c.attribute("stopwords"); ok && at.Count() > 0 && v.class == rows {
+		if v.ranked && v.fromEnd() != 1 {
+			return []*value{c.unknown("drops strings by their values")}
+		}
+		return []*value{c.joined(v, "drops rows by their values")}
+	}
+	return []*value{v.computed()}
+}
+
+// tokenizer splits strings, and pads the shorter lists of all rows to the longest.
+func tokenizer(c *call) []*value {
+	v := c.arg(0)
+	if v == nil {
+		return nil
+	}
+	if v.class != rows || !v.ranked {
+		return []*value{c.unknown("the shape of an input is not known")}
+	}
+	w := c.along(v.axis, v.pre, v.post, append(slices.Clone(v.dims), c.longest())...)
+	if w.class == rows {
+		w.padded, w.element = []byte(c.textAttr("pad_value", "")), stringType
+		if w.padded == nil {
+			w.padded = []byte{}
+		}
+	}
+	return []*value{w}
+}
+
+// longest is a length that depends on the values of all rows.
+func (a *analysis) longest() expr { return a.fresh(symbol{dimension: true, counted: true, axis: -1}) }
+
+// stringSplit pads like the tokenizer, and counts the parts.
+func stringSplit(c *call) []*value {
+	out := tokenizer(c)
+	if out == nil || out[0].class != rows {
+		return c.every(orNone(out))
+	}
+	out[0].padded = []byte{}
+	parts := c.arg(0).computed()
+	parts.element, parts.even = int64Type, false
+	return append(out, parts)
+}
+
+func orNone(out []*value) *value {
+	if len(out) == 0 {
+		return nil
+	}
+	return out[0]
+}
+
+// vocabulary counts n-grams of the last axis. Padding is not seen if no n-gram has it.
+func vocabulary(c *call) []*value {
+	v := c.arg(0)
+	if v == nil {
+		return nil
+	}
+	c.hintPool(v)
+	switch {
+	case v.class != rows:
+		return nil
+	case !v.ranked:
+		return []*value{c.unknown("the shape of an input is not known")}
+	case v.rank() == 1 || v.axis != 0:
+		return []*value{c.joined(v, "counts words over the rows")}
+	case v.rank() > 2 || !c.lone(v):
+		return []*value{c.unknown("takes a matrix alone")}
+	case v.padded != nil && c.inPool(v.padded):
+		return []*value{c.placeUsed(v)}
+	}
+	width := c.free()
+	if at, ok := c.attribute("ngram_indexes"); ok {
+		if n, ok := lastIndex(at); ok {
+			width = c.constant(n + 1)
+		}
+	}
+	return []*value{c.along(0, v.pre, v.post, v.dims[0], width)}
+}
+
+// lastIndex is the largest of an attribute's numbers.
+func lastIndex(at onnxfile.Attribute) (int64, bool) {
+	list, ok := at.Ints(1 << 20)
+	return slices.Max(append(list, -1)), ok
+}
+
+func (c *call) inPool(word []byte) bool {
+	found := false
+	if at, ok := c.attribute("pool_strings"); ok {
+		at.EachText(func(s []byte) bool {
+			found = string(s) == string(word)
+			return !found
+		})
+	}
+	return found
+}

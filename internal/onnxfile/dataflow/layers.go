@@ -1,0 +1,278 @@
+package dataflow
+
+import "slices"
+
+// Layers whose operators have the batch on axis 0 by their definition.
+
+// leading is the rule of such an operator: its first `data` inputs have their rows on
+// axis 0, the others are the same for all rows, and so is the shape of its first output.
+// shape gives the lengths behind axis 0; nil leaves them free.
+func leading(data int, reason string, shape func(c *call, v *value) []expr) func(*call) []*value {
+	return func(c *call) []*value {
+		lead, bad := c.onAxis0(data, reason)
+		if bad != nil {
+			return c.every(bad)
+		}
+		if lead == nil {
+			return nil
+		}
+		inner := shape(c, c.arg(0))
+		if inner == nil {
+			return []*value{{class: rows, pre: lead.pre, post: lead.post}}
+		}
+		return []*value{c.along(0, lead.pre, lead.post, append([]expr{c.length(lead.pre, lead.post)}, inner...)...)}
+	}
+}
+
+// onAxis0 says what is wrong with inputs that must have their rows on axis 0, and gives
+// the rows that the others lie beside; both nil if there are none.
+func (c *call) onAxis0(data int, reason string) (lead, bad *value) {
+	for i, v := range c.in {
+		switch {
+		case v == nil || v.class != rows:
+			continue
+		case i >= data:
+			return nil, c.unknown("takes rows where constants are analysed")
+		case v.axis != 0:
+			return nil, c.joined(v, reason)
+		case lead == nil:
+			lead = v
+		case v.pre != lead.pre || v.post != lead.post:
+			return nil, c.unknown("pairs rows that lie differently")
+		}
+	}
+	if lead == nil {
+		return nil, nil
+	}
+	for i, v := range c.in {
+		if v != nil && v.class != rows && i < data {
+			return nil, c.unknown("takes constants where rows are analysed")
+		}
+	}
+	return lead, nil
+}
+
+// sameShape are the lengths of v behind axis 0.
+func sameShape(c *call, v *value) []expr {
+	if v == nil || !v.ranked || v.rank() == 0 {
+		return nil
+	}
+	return slices.Clone(v.dims[1:])
+}
+
+// freeShape keeps the rank and nothing else.
+func freeShape(c *call, v *value) []expr {
+	if v == nil || !v.ranked || v.rank() == 0 {
+		return nil
+	}
+	dims := make([]expr, v.rank()-1)
+	for i := range dims {
+		dims[i] = c.free()
+	}
+	return dims
+}
+
+// channelShape keeps axis 1 and the rank.
+func channelShape(c *call, v *value) []expr {
+	dims := freeShape(c, v)
+	if len(dims) > 0 {
+		dims[0] = v.dims[1]
+	}
+	return dims
+}
+
+// pooledShape has the length 1 behind axis 1.
+func pooledShape(c *call, v *value) []expr {
+	dims := channelShape(c, v)
+	for i := 1; i < len(dims); i++ {
+		dims[i] = c.constant(1)
+	}
+	return dims
+}
+
+// convShape has as many channels as the weights have on an axis, and lengths that follow
+// from those of v where both are numbers.
+func convShape(weights, axis int) func(c *call, v *value) []expr {
+	return func(c *call, v *value) []expr {
+		dims := freeShape(c, v)
+		w := c.arg(weights)
+		if dims == nil || len(dims) == 0 || w == nil || !w.ranked || w.rank() <= axis {
+			return dims
+		}
+		dims[0] = w.dims[axis]
+		if axis == 1 { // a transposed convolution: channels of a group
+			dims[0] = c.mul(w.dims[1], c.constant(c.intAttr("group", 1)))
+		}
+		return dims
+	}
+}
+
+// windowed computes the lengths of a convolution or pooling where they are numbers.
+func (c *call) windowed(v *value, dims []expr, kernel []int64) {
+	strides, _, ok1 := c.intsAttr("strides")
+	dilations, _, ok2 := c.intsAttr("dilations")
+	pads, _, ok3 := c.intsAttr("pads")
+	if !ok1 || !ok2 || !ok3 || c.textAttr("auto_pad", "NOTSET") != "NOTSET" || c.intAttr("ceil_mode", 0) != 0 {
+		return
+	}
+	at := func(list []int64, i int, otherwise int64) int64 {
+		if i < len(list) {
+			return list[i]
+		}
+		return otherwise
+	}
+	spatial := len(kernel)
+	for i := range kernel {
+		if i+2 >= v.rank() || i+1 >= len(dims) {
+			return
+		}
+		size, known := c.value(v.dims[i+2])
+		stride := at(strides, i, 1)
+		reach := at(dilations, i, 1)*(kernel[i]-1) + 1
+		total := size + at(pads, i, 0) + at(pads, i+spatial, 0) - reach
+		if known && stride > 0 && total >= 0 && total < 1<<31 {
+			dims[i+1] = c.constant(total/stride + 1)
+		} else if !known && stride == 1 && at(pads, i, 0)+at(pads, i+spatial, 0) == reach-1 {
+			dims[i+1] = v.dims[i+2]
+		}
+	}
+}
+
+func conv(c *call) []*value {
+	shape := convShape(1, 0)
+	return leading(1, "convolves over the rows", func(c *call, v *value) []expr {
+		dims := shape(c, v)
+		if w := c.arg(1); dims != nil && w != nil && w.ranked && w.rank() > 2 {
+			c.windowed(v, dims, c.kernelOf(w.dims[2:]))
+		}
+		return dims
+	})(c)
+}
+
+func (c *call) kernelOf(dims []expr) []int64 {
+	var kernel []int64
+	for _, d := range dims {
+		n, known := c.value(d)
+		if !known || n > 1<<20 {
+			return nil
+		}
+		kernel = append(kernel, n)
+	}
+	return kernel
+}
+
+func pool(c *call) []*value {
+	return leading(1, "pools over the rows", func(c *call, v *value) []expr {
+		dims := channelShape(c, v)
+		if kernel, given, ok := c.intsAttr("kernel_shape"); dims != nil && given && ok {
+			c.windowed(v, dims, kernel)
+		}
+		return dims
+	})(c)
+}
+
+// batchNorm scales channels by constants, unless it trains.
+func batchNorm(c *call) []*value {
+	if c.intAttr("training_mode", 0) != 0 && (c.arg(0) == nil || c.arg(0).class == rows) {
+		return c.every(c.mixed("normalises over the rows"))
+	}
+	return leading(1, "scales rows by their position", sameShape)(c)
+}
+
+// dropout gives its input on, unless it trains.
+func dropout(c *call) []*value {
+	v := c.arg(0)
+	if v == nil {
+		return nil
+	}
+	if mode := c.arg(2); mode != nil {
+		if e := mode.scalarContent(); e == absent || !c.is(e, 0) {
+			return c.every(c.mixed(draws))
+		}
+	}
+	w := *v
+	mask := v.computed()
+	return []*value{&w, mask}
+}
+
+const draws = "draws random numbers"
+
+// random gives other numbers in every run.
+func random(c *call) []*value { return c.every(c.mixed(draws)) }
+
+// depthToSpace and its inverse move elements between channels and pixels.
+func blocks(c *call) []*value {
+	return leading(1, "moves elements between rows", func(c *call, v *value) []expr {
+		dims := freeShape(c, v)
+		size := c.constant(c.intAttr("blocksize", 1))
+		if len(dims) != 3 || c.is(size, 0) {
+			return dims
+		}
+		if c.node.Op == "DepthToSpace" {
+			if d, ok := c.divide(v.dims[1], c.mul(size, size)); ok {
+				dims[0] = d
+			}
+			dims[1], dims[2] = c.mul(v.dims[2], size), c.mul(v.dims[3], size)
+			return dims
+		}
+		dims[0] = c.mul(v.dims[1], c.mul(size, size))
+		for i := 1; i < 3; i++ {
+			if d, ok := c.divide(v.dims[i+1], size); ok {
+				dims[i] = d
+			}
+		}
+		return dims
+	})(c)
+}
+
+// resize scales the axes; that of the rows must keep its length.
+func resize(c *call) []*value {
+	v := c.arg(0)
+	if v == nil {
+		return nil
+	}
+	for _, x := range c.in[1:] {
+		if x != nil && x.class == rows {
+			return []*value{c.unknown("values of rows give a shape")}
+		}
+	}
+	if _, given := c.attribute("axes"); given || !v.ranked {
+		return []*value{c.unknown("the axes are not known")}
+	}
+	scales, sizes := c.arg(2), c.arg(3)
+	if c.version < 11 {
+		scales, sizes = c.arg(1), nil
+	}
+	w := v.computed()
+	w.dims = nil
+	for i, d := range v.dims {
+		one := scales != nil && len(scales.numbers) == v.rank() && scales.numbers[i] == 1
+		kept := sizes != nil && len(sizes.content) == v.rank() && sizes.content[i] == d
+		switch {
+		case one || kept:
+			w.dims = append(w.dims, d)
+		case v.class == rows && i == v.axis:
+			return []*value{c.unknown("is not known to keep the axis of the rows")}
+		case sizes != nil && len(sizes.content) == v.rank() && c.intAttr("keep_aspect", 0) == 0:
+			w.dims = append(w.dims, sizes.content[i])
+		default:
+			w.dims = append(w.dims, c.free())
+		}
+	}
+	if c.textAttr("coordinate_transformation_mode", "") == "tf_crop_and_resize" || c.textAttr("keep_aspect_ratio_policy", "stretch") != "stretch" {
+		if v.class == rows {
+			return []*value{c.unknown("this way of resizing is not analysed")}
+		}
+	}
+	return []*value{w}
+}
+
+// roiAlign cuts regions out of images that each region names by its number.
+func roiAlign(c *call) []*value {
+	for i, v := range c.in {
+		if v != nil && v.class == rows && i > 0 && c.arg(0) != nil && c.arg(0).class == rows {
+			return []*value{c.unknown("chooses images by their position")}
+		}
+	}
+	return []*value{c.unknown("the number of regions is not known to be that of the rows")}
+}

@@ -1,0 +1,309 @@
+package dataflow
+
+import "slices"
+
+// Work along axes: an operator that joins the elements of an axis keeps rows apart if the
+// axis is not theirs.
+
+const overRows = "reduces over the rows"
+
+func reduce(c *call) []*value {
+	v := c.arg(0)
+	if v == nil {
+		return nil
+	}
+	if x := c.arg(1); x != nil && x.class != uniform {
+		return []*value{c.unknown("the axes are not known")}
+	}
+	axes, _, ok := c.axesOf(1)
+	if !ok {
+		return []*value{c.unknown("the axes are not known")}
+	}
+	if len(axes) == 0 {
+		if c.intAttr("noop_with_empty_axes", 0) != 0 {
+			return []*value{v.computed()}
+		}
+		if v.class == rows {
+			return []*value{c.joined(v, overRows)}
+		}
+		for i := range v.dims {
+			axes = append(axes, int64(i))
+		}
+	}
+	return []*value{c.reduced(v, axes, c.intAttr("keepdims", 1) != 0)}
+}
+
+// joined is the result of working the elements along the axis of the rows into one another.
+func (c *call) joined(v *value, reason string) *value {
+	if v.even {
+		return c.unknown(reason)
+	}
+	return c.mixed(reason)
+}
+
+func (c *call) reduced(v *value, axes []int64, keep bool) *value {
+	if !v.ranked {
+		return c.unknown("the shape of an input is not known")
+	}
+	gone := make([]bool, v.rank())
+	for _, n := range axes {
+		i, ok := axisOf(n, v.rank())
+		if !ok {
+			return c.unknown("an axis is out of range")
+		}
+		gone[i] = true
+	}
+	if v.class == rows && gone[v.axis] {
+		return c.joined(v, overRows)
+	}
+	w := v.computed()
+	w.dims, w.axis = nil, 0
+	for i, d := range v.dims {
+		if i == v.axis {
+			w.axis = len(w.dims)
+		}
+		switch {
+		case !gone[i]:
+			w.dims = append(w.dims, d)
+		case keep:
+			w.dims = append(w.dims, c.constant(1))
+		}
+	}
+	if v.content != nil && v.rank() == 1 && gone[0] {
+		if e, ok := c.reduceContent(v.content); ok {
+			w = c.contents([]expr{e}, !keep)
+			w.element = v.element
+		}
+	}
+	return w
+}
+
+func (c *call) reduceContent(list []expr) (expr, bool) {
+	if len(list) == 0 {
+		return absent, false
+	}
+	switch c.node.Op {
+	case "ReduceProd":
+		return c.all(list), true
+	case "ReduceSum":
+		return c.fold(list, c.add), true
+	case "ReduceMax":
+		return c.fold(list, c.extreme("Max")), true
+	case "ReduceMin":
+		return c.fold(list, c.extreme("Min")), true
+	}
+	return absent, false
+}
+
+func argExtreme(c *call) []*value {
+	v := c.arg(0)
+	if v == nil {
+		return nil
+	}
+	w := c.reduced(v, []int64{c.intAttr("axis", 0)}, c.intAttr("keepdims", 1) != 0)
+	if w.class <= rows {
+		w.content = nil
+		w.element = int64Type
+	}
+	return []*value{w}
+}
+
+// alongAxis keeps the shape and joins the elements along one axis.
+func (c *call) alongAxis(n int64, reason string) *value {
+	v := c.arg(0)
+	axis, ok := axisOf(n, v.rank())
+	switch {
+	case !v.ranked:
+		return c.unknown("the shape of an input is not known")
+	case !ok:
+		return c.unknown("an axis is out of range")
+	case v.class == rows && axis == v.axis:
+		return c.joined(v, reason)
+	}
+	w := v.computed()
+	w.even = v.even
+	return w
+}
+
+// softmax joins one axis since version 13, and all axes from one on before.
+func softmax(c *call) []*value {
+	v := c.arg(0)
+	if v == nil {
+		return nil
+	}
+	const reason = "takes a softmax over the rows"
+	if c.version >= 13 {
+		return []*value{c.alongAxis(c.intAttr("axis", -1), reason)}
+	}
+	return []*value{c.fromAxis(c.intAttr("axis", 1), reason)}
+}
+
+// fromAxis joins all axes from one on.
+func (c *call) fromAxis(n int64, reason string) *value {
+	v := c.arg(0)
+	if !v.ranked {
+		return c.unknown("the shape of an input is not known")
+	}
+	if n < 0 {
+		n += int64(v.rank())
+	}
+	switch {
+	case n < 0 || n > int64(v.rank()):
+		return c.unknown("an axis is out of range")
+	case v.class == rows && int64(v.axis) >= n:
+		return c.joined(v, reason)
+	}
+	return v.computed()
+}
+
+func cumulative(c *call) []*value {
+	v, axis := c.arg(0), c.arg(1)
+	if v == nil || axis == nil {
+		return nil
+	}
+	n, known := int64(0), false
+	if e := axis.scalarContent(); e != absent && axis.class == uniform {
+		n, known = c.value(e)
+	}
+	switch {
+	case known:
+		return []*value{c.alongAxis(n, "adds up over the rows")}
+	case v.class == rows:
+		return []*value{c.unknown("the axes are not known")}
+	}
+	return []*value{v.computed()}
+}
+
+func topK(c *call) []*value {
+	v := c.arg(0)
+	if v == nil {
+		return nil
+	}
+	if x := c.arg(1); x != nil && x.class != uniform {
+		return c.every(c.unknown("values of rows give a shape"))
+	}
+	n := c.intAttr("axis", -1)
+	w := c.alongAxis(n, "sorts the rows")
+	if w.class > rows {
+		return c.every(w)
+	}
+	axis, _ := axisOf(n, v.rank())
+	w.dims = slices.Clone(v.dims)
+	size := absent
+	if x := c.arg(1); x != nil {
+		size = x.scalarContent()
+	} else if at, ok := c.attribute("k"); ok {
+		size = c.constant(at.Int())
+	}
+	if size == absent {
+		size = c.free()
+	}
+	w.dims[axis] = size
+	indices := *w
+	return []*value{w, &indices}
+}
+
+// layerNorm joins all axes from one on; scale and shift broadcast to them.
+func layerNorm(c *call) []*value {
+	v := c.arg(0)
+	if v == nil {
+		return nil
+	}
+	w := c.fromAxis(c.intAttr("axis", -1), "normalises over the rows")
+	if w.class > rows {
+		return c.every(w)
+	}
+	for _, x := range c.in[1:] {
+		if x == nil {
+			continue
+		}
+		if x.class != uniform || !x.ranked || x.rank() >= v.fromEnd() && v.class == rows {
+			return c.every(c.unknown("scales rows by what is not known to be a constant"))
+		}
+	}
+	out := []*value{w}
+	for len(out) < len(c.node.Outputs) { // mean and deviation, of the shape before the axis
+		out = append(out, c.reducedFrom(v, c.intAttr("axis", -1)))
+	}
+	return out
+}
+
+func (c *call) reducedFrom(v *value, n int64) *value {
+	if n < 0 {
+		n += int64(v.rank())
+	}
+	var axes []int64
+	for i := n; i < int64(v.rank()); i++ {
+		axes = append(axes, i)
+	}
+	w := c.reduced(v, axes, true)
+	w.content = nil
+	return w
+}
+
+// meanVariance joins the axes that it names, 0, 2 and 3 where it names none.
+func meanVariance(c *call) []*value {
+	v := c.arg(0)
+	if v == nil {
+		return nil
+	}
+	axes, given, ok := c.intsAttr("axes")
+	if !given {
+		axes = []int64{0, 2, 3}
+	}
+	if !ok || !v.ranked {
+		return []*value{c.unknown("the axes are not known")}
+	}
+	for _, n := range axes {
+		if i, ok := axisOf(n, v.rank()); v.class == rows && ok && i == v.axis {
+			return []*value{c.joined(v, "normalises over the rows")}
+		}
+	}
+	return []*value{v.computed()}
+}
+
+// trilu cuts a triangle out of the last two axes.
+func trilu(c *call) []*value {
+	v, k := c.arg(0), c.arg(1)
+	switch {
+	case v == nil:
+		return nil
+	case k != nil && k.class != uniform:
+		return []*value{c.unknown("values of rows choose a diagonal")}
+	case v.class == rows && (!v.ranked || v.fromEnd() <= 2):
+		return []*value{c.unknown("the result may depend on a row's position")}
+	}
+	return []*value{v.computed()}
+}
+
+// reverseSequence turns the beginnings of sequences around.
+func reverseSequence(c *call) []*value {
+	v, lengths := c.arg(0), c.arg(1)
+	if v == nil || lengths == nil {
+		return nil
+	}
+	batch, time := c.intAttr("batch_axis", 1), c.intAttr("time_axis", 0)
+	switch {
+	case v.class == rows && v.ranked && int64(v.axis) == time:
+		return []*value{c.joined(v, "turns the order of the rows around")}
+	case v.class != rows || lengths.class != rows || int64(v.axis) != batch || c.aligned(v, c.withAxisOf(lengths, v)) != nil:
+		return []*value{c.unknown("the lengths do not follow the rows")}
+	}
+	w := v.computed()
+	w.even = false
+	return []*value{w}
+}
+
+// withAxisOf is v as if its rows lay on the axis of another value.
+func (c *call) withAxisOf(v, like *value) *value {
+	w := *v
+	w.dims, w.axis = like.dims, like.axis
+	return &w
+}
+
+func lpNorm(c *call) []*value {
+	if c.arg(0) == nil {
+		return nil
+	}
+	return []*value{c.alongAxis(c.intAttr("axis", -1), "normalises over the rows")}
+}

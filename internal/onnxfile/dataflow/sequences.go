@@ -1,0 +1,96 @@
+package dataflow
+
+import "slices"
+
+// Sequences: what holds of each of their tensors.
+
+func sequenceOf(v *value) *value { return &value{class: v.class, cause: v.cause, of: v} }
+
+// construct makes a sequence of its inputs.
+func construct(c *call) []*value {
+	if len(c.in) == 0 || slices.Contains(c.in, nil) {
+		return nil
+	}
+	v := c.in[0]
+	for _, w := range c.in[1:] {
+		v = c.joinValues(v, w)
+	}
+	return []*value{sequenceOf(v)}
+}
+
+// insert adds a tensor to a sequence.
+func insert(c *call) []*value {
+	seq, v, at := c.arg(0), c.arg(1), c.arg(2)
+	if seq == nil || seq.of == nil || v == nil || at != nil && at.class != uniform {
+		return []*value{c.unknown("this sequence is not analysed")}
+	}
+	return []*value{sequenceOf(c.joinValues(seq.of, v))}
+}
+
+// splitSequence cuts a tensor into a sequence.
+func splitSequence(c *call) []*value {
+	v, parts := c.arg(0), c.arg(1)
+	if v == nil || !v.ranked || parts != nil && parts.class != uniform {
+		return []*value{c.unknown("the shape of an input is not known")}
+	}
+	axis, ok := axisOf(c.intAttr("axis", 0), v.rank())
+	switch {
+	case !ok:
+		return []*value{c.unknown("an axis is out of range")}
+	case v.class == rows && axis == v.axis:
+		return []*value{c.joined(v, "cuts rows by their position")}
+	}
+	w := v.computed()
+	w.dims = slices.Clone(v.dims)
+	w.dims[axis] = c.free()
+	if parts == nil {
+		w.dims[axis] = c.constant(1)
+		if c.intAttr("keepdims", 1) == 0 {
+			w = c.withoutAxis(w, axis)
+		}
+	}
+	return []*value{sequenceOf(w)}
+}
+
+// elementOf takes a tensor out of a sequence.
+func elementOf(c *call) []*value {
+	seq, at := c.arg(0), c.arg(1)
+	if seq == nil || seq.of == nil || at == nil || at.class != uniform {
+		return []*value{c.unknown("this sequence is not analysed")}
+	}
+	return []*value{seq.of}
+}
+
+// joinSequence lays the tensors of a sequence side by side.
+func joinSequence(c *call) []*value {
+	seq := c.arg(0)
+	if seq == nil || seq.of == nil || !seq.of.ranked {
+		return []*value{c.unknown("this sequence is not analysed")}
+	}
+	v := seq.of.computed()
+	added := c.intAttr("new_axis", 0) != 0
+	rank := v.rank()
+	if added {
+		rank++
+	}
+	axis, ok := axisOf(c.intAttr("axis", 0), rank)
+	switch {
+	case !ok:
+		return []*value{c.unknown("an axis is out of range")}
+	case added:
+		v = c.withAxis(v, axis)
+	case v.class == rows && axis == v.axis:
+		return []*value{c.unknown("adds rows that no caller gave")}
+	}
+	v.dims = slices.Clone(v.dims)
+	v.dims[axis] = c.free()
+	return []*value{v}
+}
+
+// lengthOf counts the tensors of a sequence.
+func lengthOf(c *call) []*value {
+	if seq := c.arg(0); seq == nil || seq.of == nil {
+		return []*value{c.unknown("this sequence is not analysed")}
+	}
+	return []*value{same()}
+}

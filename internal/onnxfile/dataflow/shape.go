@@ -1,0 +1,333 @@
+package dataflow
+
+// Shapes as values: where the number of rows enters into arithmetic.
+
+func constantOf(c *call) []*value {
+	if at, ok := c.attribute("value"); ok {
+		if t, ok := at.Tensor(); ok {
+			return []*value{c.weight(t)}
+		}
+		return []*value{unranked()}
+	}
+	if at, ok := c.attribute("value_int"); ok {
+		return []*value{c.contents([]expr{c.constant(at.Int())}, true)}
+	}
+	if at, ok := c.attribute("value_ints"); ok {
+		if list, ok := at.Ints(maxContents); ok {
+			return []*value{c.contents(c.constants(list), false)}
+		}
+		return []*value{same(c.free())}
+	}
+	if at, ok := c.attribute("value_float"); ok {
+		v := same()
+		v.numbers = []float64{at.Float()}
+		return []*value{v}
+	}
+	for _, name := range [...]string{"value_floats", "value_strings"} {
+		if at, ok := c.attribute(name); ok {
+			v := same(c.constant(int64(at.Count())))
+			v.numbers, _ = at.Floats(maxContents)
+			return []*value{v}
+		}
+	}
+	if _, ok := c.attribute("value_string"); ok {
+		return []*value{same()}
+	}
+	return []*value{unranked()}
+}
+
+func (a *analysis) constants(list []int64) []expr {
+	out := make([]expr, len(list))
+	for i, n := range list {
+		out[i] = a.constant(n)
+	}
+	return out
+}
+
+func shapeOf(c *call) []*value {
+	v := c.arg(0)
+	switch {
+	case v == nil:
+		return nil
+	case !v.ranked && v.class == uniform:
+		return []*value{same(c.free())}
+	case !v.ranked && v.class == mixed && !v.cause.asIndex:
+		return []*value{c.worst(nil)}
+	case !v.ranked:
+		return []*value{c.unknown("the shape of an input is not known")}
+	}
+	start, end := c.intAttr("start", 0), c.intAttr("end", int64(v.rank()))
+	from, to := clampIndex(start, v.rank()), clampIndex(end, v.rank())
+	if from >= to {
+		return []*value{c.contents([]expr{}, false)}
+	}
+	return []*value{c.contents(v.dims[from:to], false)}
+}
+
+// clampIndex is a bound of a slice: negative ones count from the end.
+func clampIndex(i int64, size int) int {
+	if i < 0 {
+		i += int64(size)
+	}
+	return int(max(0, min(i, int64(size))))
+}
+
+func sizeOf(c *call) []*value {
+	v := c.arg(0)
+	switch {
+	case v == nil:
+		return nil
+	case !v.ranked && v.class == uniform:
+		return []*value{same()}
+	case !v.ranked:
+		return []*value{c.unknown("the shape of an input is not known")}
+	}
+	return []*value{c.contents([]expr{c.all(v.dims)}, true)}
+}
+
+// castTo keeps the elements of small integers where the type can hold them.
+func castTo(c *call) []*value {
+	v := c.arg(0)
+	if v == nil {
+		return nil
+	}
+	to := c.intAttr("to", 0)
+	if c.node.Op == "CastLike" {
+		if like := c.arg(1); like != nil {
+			to = like.element
+		}
+	}
+	w := *v
+	w.element, w.numbers = to, nil
+	if v.content != nil {
+		w.content = make([]expr, len(v.content))
+		for i, e := range v.content {
+			w.content[i] = c.cast(e, to)
+		}
+	}
+	if to == stringType {
+		w.content = nil
+	}
+	c.hintCast(v, to)
+	switch {
+	case to == int64Type || to == 6 || to == float32Type || to == 11:
+		w.source.cast = w.source.cast || v.element == stringType
+	default: // the type may hold fewer values
+		w.source = source{}
+		if w.place != noPlace {
+			return []*value{c.placeUsed(v)}
+		}
+	}
+	if v.element == stringType && v.padded != nil {
+		return []*value{c.placeUsed(v)}
+	}
+	return []*value{&w}
+}
+
+func (a *analysis) cast(e expr, to int64) expr {
+	n, known := a.value(e)
+	switch to {
+	case boolType:
+		if known {
+			return a.constant(min(1, max(n, -n)))
+		}
+		return a.symbolOf("Truth", true, e)
+	case float32Type, 11: // they hold the lengths that occur
+		return e
+	case int64Type, 6, 13, 12:
+		if a.fraction(e) {
+			return a.symbolOf("Truncate", a.nonNegative(e), e)
+		}
+		return e
+	}
+	if known && n >= 0 && n < 128 {
+		return e
+	}
+	return a.symbolOf("Half", a.nonNegative(e), e)
+}
+
+// scalarContent is the only element of a value, absent if it is not followed.
+func (v *value) scalarContent() expr {
+	if v == nil || len(v.content) != 1 {
+		return absent
+	}
+	return v.content[0]
+}
+
+func rangeOf(c *call) []*value {
+	first, limit, step := c.arg(0), c.arg(1), c.arg(2)
+	if first == nil || limit == nil || step == nil {
+		return nil
+	}
+	uniformAll := c.allUniform()
+	from, to, by := first.scalarContent(), limit.scalarContent(), step.scalarContent()
+	switch {
+	case from == absent || to == absent || by == absent:
+		if uniformAll {
+			return []*value{same(c.free())}
+		}
+		return []*value{c.rangeOver()}
+	case uniformAll && c.is(from, 0) && c.is(by, 1) && c.nonNegative(to):
+		v := same(to)
+		if n, ok := c.value(to); ok && n <= maxContents {
+			v.content = make([]expr, n)
+			for i := range v.content {
+				v.content[i] = c.constant(int64(i))
+			}
+		}
+		v.element, v.upTo = first.element, to+1
+		return []*value{v}
+	case uniformAll:
+		return []*value{same(c.symbolOf("Range", true, from, to, by))}
+	case c.is(from, 0) && c.is(by, 1) && to == c.count():
+		v := c.along(0, c.constant(1), c.constant(1), to)
+		v.place, v.element = allPlaces, first.element
+		return []*value{v}
+	}
+	return []*value{c.rangeOver()}
+}
+
+// rangeOver is a range whose bounds depend on N, or on values of rows.
+func (c *call) rangeOver() *value {
+	for _, v := range c.in {
+		if v.class == rows {
+			return c.unknown("values of rows bound a range")
+		}
+	}
+	for _, v := range c.in {
+		if v.class == counted && c.surely(v) {
+			return c.countUsed(v)
+		}
+	}
+	return c.unknown("the result may depend on the number of rows")
+}
+
+// filled is ConstantOfShape.
+func filled(c *call) []*value {
+	shape := c.arg(0)
+	if shape == nil || !shape.ranked {
+		return nil
+	}
+	if shape.class == rows {
+		return []*value{c.unknown("values of rows give a shape")}
+	}
+	v := c.constantRows(shape)
+	if v.class == uniform {
+		c.fillContent(v)
+	}
+	return []*value{v}
+}
+
+// constantRows is a tensor of equal elements of a shape.
+func (c *call) constantRows(shape *value) *value {
+	if shape.content == nil {
+		rank, ok := c.value(c.vectorLength(shape))
+		if shape.class != uniform || !ok || rank > maxFollowedRank {
+			return c.unknown("the elements of a shape are not known")
+		}
+		v := same()
+		for range rank {
+			v.dims = append(v.dims, c.free())
+		}
+		return v
+	}
+	axis := -1
+	for i, d := range shape.content {
+		if !c.counted(d) {
+			continue
+		}
+		if axis >= 0 {
+			return c.unknown("the number of rows is the length of two axes")
+		}
+		axis = i
+	}
+	if axis < 0 {
+		return same(shape.content...)
+	}
+	post, ok := c.divide(shape.content[axis], c.count())
+	if !ok || c.counted(post) {
+		return c.unknown("the number of rows is part of a length")
+	}
+	v := c.along(axis, c.constant(1), post, shape.content...)
+	v.even = true
+	return v
+}
+
+// vectorLength is the length of a value of rank 1.
+func (a *analysis) vectorLength(v *value) expr {
+	if !v.ranked || v.rank() != 1 {
+		return absent
+	}
+	return v.dims[0]
+}
+
+func (c *call) fillContent(v *value) {
+	fill := int64(0)
+	v.element = float32Type
+	if at, ok := c.attribute("value"); ok {
+		t, ok := at.Tensor()
+		if !ok {
+			return
+		}
+		v.element = t.Element
+		list, ok := t.Ints(1)
+		if !ok || len(list) != 1 {
+			return
+		}
+		fill = list[0]
+	}
+	if v.element == float32Type {
+		return
+	}
+	n, known := c.value(c.all(v.dims))
+	if !known || n > maxContents {
+		return
+	}
+	v.content = make([]expr, n)
+	for i := range v.content {
+		v.content[i] = c.constant(fill)
+	}
+}
+
+// nonZero finds the places of elements: as many as the values have.
+func nonZero(c *call) []*value {
+	v := c.arg(0)
+	if v != nil && v.class == rows {
+		return []*value{c.mixed("how many elements it finds depends on all rows")}
+	}
+	return []*value{nil}
+}
+
+// pure is the rule of operators that give the same for the same inputs, of which no more is
+// known.
+func pure(c *call) []*value { return []*value{c.worst(c.unknown("this operator is not analysed"))} }
+
+// compress keeps the elements of an axis that a condition chooses.
+func compress(c *call) []*value {
+	v, chosen := c.arg(0), c.arg(1)
+	if v == nil || chosen == nil {
+		return nil
+	}
+	at, given := c.attribute("axis")
+	switch {
+	case chosen.class == rows:
+		return []*value{c.joined(chosen, "drops rows by their values")}
+	case v.class != rows:
+		return nil
+	case !given:
+		return []*value{c.joined(v, "takes rows by their position")}
+	case !v.ranked:
+		return []*value{c.unknown("the shape of an input is not known")}
+	}
+	axis, ok := axisOf(at.Int(), v.rank())
+	switch {
+	case !ok:
+		return []*value{c.unknown("an axis is out of range")}
+	case axis == v.axis:
+		return []*value{c.joined(v, "takes rows by their position")}
+	}
+	w := v.computed()
+	w.dims = append([]expr(nil), v.dims...)
+	w.dims[axis] = c.free()
+	return []*value{w}
+}

@@ -1,0 +1,253 @@
+package onnxfile
+
+import (
+	"fmt"
+)
+
+// Program is what a file computes: its graph and the functions that it defines itself.
+type Program struct {
+	Graph *Graph
+	// Functions are found by "domain.Op", with ":overload" behind it where a function has one.
+	Functions map[string]*Function
+	// Opsets are the versions of the operator sets by domain; the standard one is "".
+	Opsets map[string]int64
+	// Nodes counts the nodes of all graphs and functions.
+	Nodes int
+}
+
+// Graph is a list of nodes in the order of their work.
+type Graph struct {
+	Nodes   []Node
+	Weights []Tensor
+	// Inputs are all that the file lists, initialisers too.
+	Inputs, Outputs []Value
+}
+
+// Node is one operation on named tensors. An empty name is an input that is left out, or
+// an output that nobody reads.
+type Node struct {
+	Name, Op        string // Op is "domain.Op", or "Op" for the standard domain
+	Overload        string
+	Inputs, Outputs []string
+	Attributes      []Attribute
+}
+
+// Function is an operator that the file composes of others.
+type Function struct {
+	Inputs, Outputs []string
+	Defaults        []Attribute
+	Graph           *Graph
+	Opsets          map[string]int64
+}
+
+// MaxNodes bounds what ReadProgram keeps of a file.
+const MaxNodes = 1 << 20
+
+// maxListed bounds the names that a node, and all weights of a graph, may list.
+const maxListed = 1 << 16
+
+type programReader struct {
+	program *Program
+	names   map[string]string // operators, each kept once
+	weights int
+}
+
+// ReadProgram reads the nodes of a serialised ModelProto. It refers to weights and
+// attributes where they lie in data, which must not change, and copies names alone.
+func ReadProgram(data []byte) (*Program, error) {
+	p := &Program{Functions: map[string]*Function{}, Opsets: map[string]int64{}}
+	r := &programReader{program: p, names: map[string]string{}}
+	err := walk(data, func(f field) (err error) {
+		switch f.id {
+		case 7:
+			if p.Graph != nil {
+				return fmt.Errorf("it holds two graphs")
+			}
+			if err := f.expect("the graph"); err != nil {
+				return err
+			}
+			p.Graph, err = r.graph(f.data, 0)
+		case 8:
+			err = readOpset(f.data, p.Opsets)
+		case 25:
+			err = r.function(f.data)
+		}
+		return err
+	})
+	if err == nil && p.Graph == nil {
+		err = fmt.Errorf("it holds no graph")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the nodes of an ONNX file: %w", err)
+	}
+	return p, nil
+}
+
+func readOpset(message []byte, into map[string]int64) error {
+	domain, version := "", int64(0)
+	err := walk(message, func(f field) error {
+		switch f.id {
+		case 1:
+			domain = string(f.data)
+		case 2:
+			version = int64(f.number)
+		}
+		return nil
+	})
+	if domain == "ai.onnx" {
+		domain = ""
+	}
+	into[domain] = version
+	return err
+}
+
+func (r *programReader) graph(message []byte, depth int) (*Graph, error) {
+	if depth > maxGraphDepth {
+		return nil, fmt.Errorf("graphs are nested deeper than %d", maxGraphDepth)
+	}
+	g := &Graph{}
+	err := walk(message, func(f field) error {
+		switch f.id {
+		case 1:
+			return r.node(g, f.data, depth)
+		case 5:
+			return r.weight(g, f.data)
+		case 15: // a sparse tensor: its name is that of the values, its shape is field 3
+			return r.sparse(g, f.data)
+		case 11, 12:
+			v, err := value(f.data)
+			list := &g.Inputs
+			if f.id == 12 {
+				list = &g.Outputs
+			}
+			if len(*list) >= maxListed {
+				return fmt.Errorf("more than %d inputs or outputs", maxListed)
+			}
+			*list = append(*list, v)
+			return err
+		}
+		return nil
+	})
+	return g, err
+}
+
+func (r *programReader) weight(g *Graph, message []byte) error {
+	if r.weights++; r.weights > MaxNodes {
+		return fmt.Errorf("more than %d initialisers", MaxNodes)
+	}
+	t, err := readTensor(message)
+	g.Weights = append(g.Weights, t)
+	return err
+}
+
+func (r *programReader) sparse(g *Graph, message []byte) error {
+	if r.weights++; r.weights > MaxNodes {
+		return fmt.Errorf("more than %d initialisers", MaxNodes)
+	}
+	t := Tensor{}
+	err := walk(message, func(f field) (err error) {
+		switch f.id {
+		case 1:
+			values, err := readTensor(f.data)
+			t.Name, t.Element = values.Name, values.Element
+			return err
+		case 3:
+			t.Dims, err = f.appendInts(t.Dims, maxRank)
+		}
+		return err
+	})
+	g.Weights = append(g.Weights, t)
+	return err
+}
+
+func (r *programReader) node(g *Graph, message []byte, depth int) error {
+	if r.program.Nodes++; r.program.Nodes > MaxNodes {
+		return fmt.Errorf("more than %d nodes", MaxNodes)
+	}
+	n, op, domain := Node{}, []byte(nil), ""
+	err := walk(message, func(f field) error {
+		if len(n.Inputs)+len(n.Outputs)+len(n.Attributes) > maxListed {
+			return fmt.Errorf("a node lists more than %d names", maxListed)
+		}
+		switch f.id {
+		case 1:
+			n.Inputs = append(n.Inputs, string(f.data))
+		case 2:
+			n.Outputs = append(n.Outputs, string(f.data))
+		case 3:
+			n.Name = string(f.data)
+		case 4:
+			op = f.data
+		case 5:
+			a, err := r.attribute(f.data, depth)
+			n.Attributes = append(n.Attributes, a)
+			return err
+		case 7:
+			domain = string(f.data)
+		case 8:
+			n.Overload = string(f.data)
+		}
+		return nil
+	})
+	n.Op = r.operator(domain, op)
+	g.Nodes = append(g.Nodes, n)
+	return err
+}
+
+func (r *programReader) operator(domain string, op []byte) string {
+	if domain == "" || domain == "ai.onnx" {
+		if kept, ok := r.names[string(op)]; ok {
+			return kept
+		}
+	}
+	q := qualified(domain, string(op))
+	if kept, ok := r.names[q]; ok {
+		return kept
+	}
+	r.names[q] = q
+	return q
+}
+
+func (r *programReader) function(message []byte) error {
+	fn := &Function{Graph: &Graph{}, Opsets: map[string]int64{}}
+	name, domain, overload := "", "", ""
+	err := walk(message, func(f field) error {
+		if len(fn.Inputs)+len(fn.Outputs)+len(fn.Defaults) > maxListed {
+			return fmt.Errorf("a function lists more than %d names", maxListed)
+		}
+		switch f.id {
+		case 1:
+			name = string(f.data)
+		case 4:
+			fn.Inputs = append(fn.Inputs, string(f.data))
+		case 5:
+			fn.Outputs = append(fn.Outputs, string(f.data))
+		case 7:
+			return r.node(fn.Graph, f.data, 1)
+		case 9:
+			return readOpset(f.data, fn.Opsets)
+		case 10:
+			domain = string(f.data)
+		case 11:
+			a, err := r.attribute(f.data, 1)
+			fn.Defaults = append(fn.Defaults, a)
+			return err
+		case 13:
+			overload = string(f.data)
+		}
+		return nil
+	})
+	if len(r.program.Functions) >= maxListed {
+		return fmt.Errorf("more than %d functions", maxListed)
+	}
+	r.program.Functions[FunctionKey(qualified(domain, name), overload)] = fn
+	return err
+}
+
+// FunctionKey is how a node finds its function.
+func FunctionKey(op, overload string) string {
+	if overload == "" {
+		return op
+	}
+	return op + ":" + overload
+}

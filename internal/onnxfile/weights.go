@@ -1,0 +1,165 @@
+package onnxfile
+
+import (
+	"encoding/binary"
+	"errors"
+	"math"
+)
+
+var errTooMany = errors.New("more values than are asked for")
+
+// Tensor is an initialiser or a constant: what it is, and where its values lie.
+type Tensor struct {
+	Name    string
+	Element int64 // ONNX's number
+	Dims    []int64
+
+	message  []byte // nil: a sparse tensor
+	external bool
+}
+
+func readTensor(message []byte) (Tensor, error) {
+	t := Tensor{message: message}
+	err := walk(message, func(f field) (err error) {
+		switch f.id {
+		case 1:
+			t.Dims, err = f.appendInts(t.Dims, maxRank)
+		case 2:
+			t.Element = int64(f.number)
+		case 8:
+			t.Name = string(f.data)
+		case 13:
+			t.external = true
+		case 14:
+			t.external = t.external || f.number == 1
+		}
+		return err
+	})
+	return t, err
+}
+
+// Elements is how many values the tensor has; -1 if they cannot be counted.
+func (t Tensor) Elements() int64 {
+	n := int64(1)
+	for _, d := range t.Dims {
+		if d < 0 || d > 0 && n > math.MaxInt64/d {
+			return -1
+		}
+		n *= d
+	}
+	return n
+}
+
+// Ints are the values of a tensor of integers or truth values with at most limit
+// elements; not ok for any other.
+func (t Tensor) Ints(limit int) ([]int64, bool) {
+	width, signed := 0, true
+	switch t.Element {
+	case 7:
+		width = 8
+	case 13:
+		width, signed = 8, false
+	case 6:
+		width = 4
+	case 12:
+		width, signed = 4, false
+	case 5:
+		width = 2
+	case 4:
+		width, signed = 2, false
+	case 3:
+		width = 1
+	case 2, 9:
+		width, signed = 1, false
+	default:
+		return nil, false
+	}
+	want := t.Elements()
+	if want < 0 || want > int64(limit) || t.external || t.message == nil {
+		return nil, false
+	}
+	var list []int64
+	for rest := t.message; len(rest) > 0; {
+		f, after, err := next(rest)
+		if err != nil {
+			return nil, false
+		}
+		switch {
+		case f.id == 5 || f.id == 7 || f.id == 11: // int32_data, int64_data, uint64_data
+			if list, err = f.appendInts(list, limit); err != nil {
+				return nil, false
+			}
+		case f.id == 9 && len(f.data) > limit*width:
+			return nil, false
+		case f.id == 9:
+			for data := f.data; len(data) >= width; data = data[width:] {
+				list = append(list, integer(data[:width], signed))
+			}
+		}
+		rest = after
+	}
+	return list, int64(len(list)) == want
+}
+
+// Floats are the values of a tensor of float32 or float64 with at most limit elements;
+// not ok for any other.
+func (t Tensor) Floats(limit int) ([]float64, bool) {
+	width := map[int64]int{1: 4, 11: 8}[t.Element]
+	want := t.Elements()
+	if width == 0 || want < 0 || want > int64(limit) || t.external || t.message == nil {
+		return nil, false
+	}
+	var list []float64
+	for rest := t.message; len(rest) > 0; {
+		f, after, err := next(rest)
+		if err != nil {
+			return nil, false
+		}
+		if f.id == 9 || f.id == 4 && width == 4 || f.id == 10 && width == 8 {
+			data := f.data
+			switch f.wire {
+			case wireFixed4:
+				data = binary.LittleEndian.AppendUint32(nil, uint32(f.number))
+			case wireFixed8:
+				data = binary.LittleEndian.AppendUint64(nil, f.number)
+			}
+			if len(data)/width+len(list) > limit {
+				return nil, false
+			}
+			for ; len(data) >= width; data = data[width:] {
+				list = append(list, number(data[:width]))
+			}
+		}
+		rest = after
+	}
+	return list, int64(len(list)) == want
+}
+
+// EachText visits the tensor's strings until visit returns false.
+func (t Tensor) EachText(visit func([]byte) bool) {
+	for rest := t.message; len(rest) > 0; {
+		f, after, err := next(rest)
+		if err != nil || f.id == 6 && !visit(f.data) {
+			return
+		}
+		rest = after
+	}
+}
+
+func number(data []byte) float64 {
+	if len(data) == 4 {
+		return float64(math.Float32frombits(binary.LittleEndian.Uint32(data)))
+	}
+	return math.Float64frombits(binary.LittleEndian.Uint64(data))
+}
+
+func integer(data []byte, signed bool) int64 {
+	var wide [8]byte
+	copy(wide[:], data)
+	if signed && data[len(data)-1] >= 0x80 {
+		for i := len(data); i < 8; i++ {
+			wide[i] = 0xff
+		}
+	}
+	return int64(binary.LittleEndian.Uint64(wide[:]))
+}
