@@ -194,7 +194,7 @@ func (d *decoder) finish() error {
 	if err := d.chooseOutputs(); err != nil {
 		return err
 	}
-	return finishTask(d.schema, d.t)
+	return d.settle()
 }
 
 func (d *decoder) id() error {

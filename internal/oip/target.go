@@ -34,12 +34,16 @@ func (d *target) place(i int, dims []int64) error {
 	if err != nil {
 		return err
 	}
+	want, got := spec.Shape, dims
 	if d.schema.Batchable() && len(dims) > 0 && len(dims) == len(spec.Shape) {
 		if err := d.batch(spec, dims); err != nil {
 			return err
 		}
+		if spec.Once {
+			want, got = want[1:], got[1:] // settleOnce checks axis 0
+		}
 	}
-	if !fits(spec.Shape, dims) {
+	if !fits(want, got) {
 		return fault.Newf(fault.WrongShape, "unexpected shape for input '%s' for model '%s'. Expected %s, got %s", spec.Name, d.model, showShape(spec.Shape), showShape(dims))
 	}
 	if elements > d.lim.MaxElements {
@@ -64,7 +68,8 @@ func checkSize(spec *tensor.Spec, dims []int64) (elements int64, err error) {
 	return elements, nil
 }
 
-// batch checks axis 0 of an input whose model takes rows.
+// batch checks axis 0 of an input whose model takes rows. The rows of an input that is given
+// once are compared with those of the others when all inputs are there.
 func (d *target) batch(spec *tensor.Spec, dims []int64) error {
 	rows := dims[0]
 	switch {
@@ -72,6 +77,8 @@ func (d *target) batch(spec *tensor.Spec, dims []int64) error {
 		return fault.Newf(fault.InvalidShape, "input '%s' has no rows: its shape is %s", spec.Name, showShape(dims))
 	case rows > int64(d.schema.MaxRows):
 		return fault.Newf(fault.BatchTooLarge, "inference request batch-size must be <= %d for '%s', got %d", d.schema.MaxRows, d.model, rows)
+	case spec.Once:
+		return nil
 	case d.t.Rows != 0 && rows != int64(d.t.Rows):
 		return fault.Newf(fault.BatchMismatch, "input '%s' batch size does not match other inputs for '%s': got %d, others have %d", spec.Name, d.model, rows, d.t.Rows)
 	}

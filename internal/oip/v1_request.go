@@ -60,7 +60,7 @@ func (r *V1Request) Decode(schema *tensor.Schema, model string, body []byte, lim
 	for k := range schema.Outputs {
 		t.Wanted |= 1 << uint(k)
 	}
-	return finishTask(schema, t)
+	return d.settle()
 }
 
 // v1Decoder is the state of one Decode.
