@@ -27,7 +27,7 @@ func (r *V1Request) AppendResponse(dst []byte, schema *tensor.Schema, t *task.Ta
 	}
 	var err error
 	if r.Row {
-		dst, err = r.appendRows(append(dst, `{"predictions":[`...), t.Outputs)
+		dst, err = r.appendRows(append(dst, `{"predictions":[`...), schema, t)
 		dst = append(dst, ']', '}')
 	} else {
 		dst, err = r.appendObject(append(dst, `{"outputs":`...), t.Outputs, false)
@@ -40,25 +40,42 @@ func (r *V1Request) AppendResponse(dst []byte, schema *tensor.Schema, t *task.Ta
 	return dst, nil
 }
 
-func (r *V1Request) appendRows(dst []byte, outputs []tensor.Tensor) ([]byte, error) {
-	rows := int64(-1)
+// appendRows appends one item per row. An output that has one row a request is in each.
+func (r *V1Request) appendRows(dst []byte, schema *tensor.Schema, t *task.Task) ([]byte, error) {
+	outputs, rows := t.Outputs, int64(-1)
 	for k := range outputs {
 		v := &outputs[k]
+		if repeats(schema, v, k) {
+			continue
+		}
 		if len(v.Shape) == 0 || rows >= 0 && v.Shape[0] != rows {
 			return dst, fault.Newf(fault.InvalidRequest, "output '%s' has shape %s, an inconsistent batch size: ask with 'inputs' instead of 'instances'", v.Name, showShape(v.Shape))
 		}
 		rows = v.Shape[0]
+	}
+	if rows < 0 {
+		rows = int64(t.Rows)
 	}
 	var err error
 	for row := range rows {
 		if row > 0 {
 			dst = append(dst, ',')
 		}
+		for k := range outputs {
+			if repeats(schema, &outputs[k], k) {
+				r.remaining[k] = outputs[k].Data
+			}
+		}
 		if dst, err = r.appendObject(dst, outputs, true); err != nil {
 			return dst, err
 		}
 	}
 	return dst, nil
+}
+
+// repeats reports whether output k has one row for all rows of the request.
+func repeats(schema *tensor.Schema, v *tensor.Tensor, k int) bool {
+	return schema.Outputs[k].Once && len(v.Shape) > 0 && v.Shape[0] == 1
 }
 
 // appendObject appends one row of every output, or all of every output.
