@@ -17,8 +17,8 @@ import (
 func (r *V1Request) AppendResponse(dst []byte, schema *tensor.Schema, t *task.Task) ([]byte, error) {
 	start := len(dst)
 	for k := range schema.Outputs {
-		if k >= len(t.Outputs) || t.Outputs[k].Type == tensor.Invalid {
-			return dst, fault.Newf(fault.Internal, "the model gave no output '%s'", schema.Outputs[k].Name)
+		if err := checkOutput(&schema.Outputs[k], t, k); err != nil {
+			return dst, err
 		}
 	}
 	r.remaining = r.remaining[:0]
