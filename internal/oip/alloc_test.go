@@ -94,6 +94,8 @@ func TestDecodeAllocations(t *testing.T) {
 	}
 	header := withInputs(`{"name":"user","datatype":"UINT8","shape":[1,2],"parameters":{"binary_data_size":2}}`, three, tag)
 	f("once, binary", ranking(1), header+"ab", len(header))
+	f("none of the optional inputs", scaled(8), withInputs(x2), -1)
+	f("optional", scaled(8), withInputs(x2, `{"name":"names","datatype":"BYTES","shape":[1],"data":["a"]}`), -1)
 }
 
 // TestClientAllocations holds the same of a client that reads answers.

@@ -2,6 +2,7 @@ package oip
 
 import (
 	"hash/maphash"
+	"sync/atomic"
 
 	"sluice/internal/fault"
 	"sluice/internal/task"
@@ -12,7 +13,10 @@ import (
 func (d *target) settle() error {
 	schema, t := d.schema, d.t
 	if !schema.Batchable() {
-		t.Rows = 1
+		t.Rows, t.ShapeKey = 1, 0
+		if len(t.Optional) > 0 {
+			t.ShapeKey = ownKey()
+		}
 		return nil
 	}
 	if err := samePadding(schema, t); err != nil {
@@ -21,7 +25,9 @@ func (d *target) settle() error {
 	if err := d.settleOnce(); err != nil {
 		return err
 	}
-	t.ShapeKey = shapeKey(schema, t)
+	if t.ShapeKey = shapeKey(schema, t); len(t.Optional) > 0 {
+		t.ShapeKey = ownKey()
+	}
 	return nil
 }
 
@@ -69,8 +75,16 @@ func shapeKey(schema *tensor.Schema, t *task.Task) uint64 {
 			key = mix(key, maphash.Bytes(onceSeed, t.Inputs[i].Data))
 		}
 	}
-	return key
+	return key &^ ownBit
 }
+
+// ownBit is set in the keys of requests that share no run, and in no other.
+const ownBit = 1 << 63
+
+var owned atomic.Uint64
+
+// ownKey is a key that no other request of this process has.
+func ownKey() uint64 { return ownBit | owned.Add(1) }
 
 // mix adds a word to a key.
 func mix(key, word uint64) uint64 {

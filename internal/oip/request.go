@@ -96,6 +96,7 @@ type decoder struct {
 	blobs    []byte // binary data not taken yet
 	hasBlobs bool   // the client told the header's length
 	got      int    // entries of "inputs"
+	required int    // of them, those that the model requires
 }
 
 // Keys of the request object, as bits.

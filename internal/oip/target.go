@@ -1,6 +1,7 @@
 package oip
 
 import (
+	"slices"
 	"unsafe"
 
 	"sluice/internal/fault"
@@ -21,21 +22,35 @@ func reserveInputs(t *task.Task, n int) {
 	if cap(t.Inputs) < n {
 		t.Inputs = make([]tensor.Tensor, n)
 	}
-	t.Inputs = t.Inputs[:n]
+	t.Inputs, t.Optional = t.Inputs[:n], t.Optional[:0]
 	clear(t.Inputs)
 	t.Rows, t.Wanted, t.ShapeKey = 0, 0, 0
 }
 
-// place checks a shape against input i of the schema and enters the tensor, still
-// without data, into the task.
+// slot is the tensor of the task for input i of those that a request may give. The first
+// optional input that is given makes room for all of them.
+func (d *target) slot(i int) *tensor.Tensor {
+	if i < len(d.schema.Inputs) {
+		return &d.t.Inputs[i]
+	}
+	if len(d.t.Optional) == 0 {
+		n := len(d.schema.Optional)
+		d.t.Optional = slices.Grow(d.t.Optional, n)[:n]
+		clear(d.t.Optional)
+	}
+	return &d.t.Optional[i-len(d.schema.Inputs)]
+}
+
+// place checks a shape against input i of those that a request may give and enters the tensor,
+// still without data, into the task.
 func (d *target) place(i int, dims []int64) error {
-	spec := &d.schema.Inputs[i]
+	spec := d.schema.Given(i)
 	elements, err := checkSize(spec, dims)
 	if err != nil {
 		return err
 	}
 	want, got := spec.Shape, dims
-	if d.schema.Batchable() && len(dims) > 0 && len(dims) == len(spec.Shape) {
+	if i < len(d.schema.Inputs) && d.schema.Batchable() && len(dims) > 0 && len(dims) == len(spec.Shape) {
 		if err := d.batch(spec, dims); err != nil {
 			return err
 		}
@@ -52,7 +67,7 @@ func (d *target) place(i int, dims []int64) error {
 	if bytes := elements * int64(spec.Type.Size()); bytes > d.lim.MaxTensorBytes {
 		return tooManyBytes(spec.Name, bytes, d.lim.MaxTensorBytes)
 	}
-	d.t.Inputs[i] = tensor.Tensor{Name: spec.Name, Type: spec.Type, Shape: keepShape(&d.t.Arena, dims)}
+	*d.slot(i) = tensor.Tensor{Name: spec.Name, Type: spec.Type, Shape: keepShape(&d.t.Arena, dims)}
 	return nil
 }
 
