@@ -138,7 +138,7 @@ func NewModelConfig(name string, schema *tensor.Schema) ModelConfig {
 		c.Input = append(c.Input, in)
 	}
 	if len(once) > 0 {
-		c.Parameters = map[string]ConfigParameter{ParameterOnce: {strings.Join(once, ",")}}
+		c.Note(map[string]string{ParameterOnce: strings.Join(once, ",")})
 	}
 	for k := range schema.Outputs {
 		spec := &schema.Outputs[k]
@@ -148,6 +148,16 @@ func NewModelConfig(name string, schema *tensor.Schema) ModelConfig {
 		c.DynamicBatching = &DynamicBatching{}
 	}
 	return c
+}
+
+// Note adds parameters.
+func (c *ModelConfig) Note(parameters map[string]string) {
+	if c.Parameters == nil && len(parameters) > 0 {
+		c.Parameters = make(map[string]ConfigParameter, len(parameters))
+	}
+	for name, value := range parameters {
+		c.Parameters[name] = ConfigParameter{value}
+	}
 }
 
 func inputConfig(spec *tensor.Spec, dims []int64) InputConfig {
