@@ -1,6 +1,8 @@
 package oip
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -104,7 +106,35 @@ func TestDynamicShapes(t *testing.T) {
 	v2(tensor.Uint8, 4, []int64{2, 1, 2}, classes, `"datatype":"BYTES","shape":[2,2],"data":["1:1:dog","0:0:cat","3:1:dog","2:0:cat"]}]}`)
 	v2(tensor.Uint8, 4, []int64{0, 3}, classes, `"datatype":"BYTES","shape":[0,2],"data":[]}]}`)
 	v2(tensor.Uint8, 0, []int64{0, 3}, classes, `"datatype":"BYTES","shape":[0],"data":[]}]}`)
+	v2(tensor.Uint8, 4, []int64{1 << 60, 0}, classes, `"datatype":"BYTES","shape":[1152921504606846976,0],"data":[]}]}`)
 	v2(tensor.Uint8, 4, []int64{2, 0}, classes, `"datatype":"BYTES","shape":[2,0],"data":[]}]}`)
+}
+
+// A tensor without elements may still be a great many lists.
+func TestHollowOutputs(t *testing.T) {
+	f := func(shape []int64, row bool, size int) {
+		t.Helper()
+		s := dynamic(tensor.Uint8, 0)
+		tk := task.Get()
+		defer tk.Release()
+		tk.Reserve(1)
+		tk.SetWhole(0, &s.Outputs[0], shape, nil)
+		r := V1Request{Row: row}
+		out, err := r.AppendResponse(nil, s, tk)
+		if size == 0 && (!fault.Is(err, fault.Unsupported) || !strings.Contains(err.Error(), "use the V2 protocol")) || size > 0 && (err != nil || len(out) != size) {
+			t.Errorf("%v: got %d bytes (%v), want %d", shape, len(out), err, size)
+		}
+	}
+	for _, row := range []bool{true, false} {
+		head := len(`{"outputs":`)
+		if row {
+			head = len(`{"predictions":`)
+		}
+		f([]int64{1 << 20, 0, 7}, row, head+3<<20+2)
+		f([]int64{1<<20 + 1, 0}, row, 0)
+		f([]int64{1 << 40, 1 << 40, 0}, row, 0)
+		f([]int64{0, 1 << 40, 1 << 40}, row, head+3)
+	}
 }
 
 // Data that does not fill its shape is our fault and no panic, in every form.
@@ -139,4 +169,63 @@ func TestOutputsThatDoNotFillTheirShape(t *testing.T) {
 	f([]int64{0, 3}, "0123")
 	f([]int64{-1, 1}, "0123")
 	f([]int64{1 << 40, 1 << 40}, "0123")
+}
+
+// FuzzOutputShapes answers with outputs of any shape and data: what does not fit is our fault,
+// nothing panics, and a JSON answer is JSON.
+func FuzzOutputShapes(f *testing.F) {
+	for _, dims := range []string{"", "\x02", "\x02\x03", "\x00\x03", "\x03\x00", "\x01\x01\x04", "\xff\x01"} {
+		for _, kind := range []tensor.DataType{tensor.Uint8, tensor.FP32, tensor.Bytes} {
+			f.Add(uint8(kind), []byte(dims), []byte("\x01\x00\x00\x00a\x00"), uint8(2), true)
+		}
+	}
+	f.Fuzz(func(t *testing.T, kind uint8, dims, data []byte, classes uint8, batch bool) {
+		if len(dims) > 6 {
+			return
+		}
+		shape := []int64{}
+		for _, b := range dims {
+			shape = append(shape, int64(int8(b)))
+		}
+		maxBatch := 0
+		if batch {
+			maxBatch = 8
+		}
+		s := dynamic(tensor.DataTypes[int(kind)%len(tensor.DataTypes)], maxBatch)
+		s.Outputs[0].Once = classes%2 == 1
+		tk := task.Get()
+		defer tk.Release()
+		tk.Rows = 2
+		tk.Reserve(1)
+		tk.SetWhole(0, &s.Outputs[0], shape, data)
+		check := func(out []byte, err error) {
+			t.Helper()
+			if err != nil {
+				if f := fault.Of(err); f.Kind == fault.Internal && !strings.Contains(f.Text, "'y'") {
+					t.Fatalf("%s %v of %d bytes: %v", s.Outputs[0].Type, shape, len(data), err)
+				}
+			} else if !json.Valid(out) && !bytes.Contains(out, []byte("NaN")) && !bytes.Contains(out, []byte("Infinity")) {
+				t.Fatalf("%s %v: %q is no JSON", s.Outputs[0].Type, shape, out)
+			}
+		}
+		choices := []OutputChoice{{Wanted: true}, {Wanted: true, Binary: true}}
+		if ordered(s.Outputs[0].Type) {
+			choices = append(choices, OutputChoice{Wanted: true, Classification: max(1, int(classes))})
+		}
+		for _, choice := range choices {
+			r := Request{Outputs: []OutputChoice{choice}}
+			out, jsonLen, err := r.AppendResponse(nil, s, "m", "1", tk)
+			if jsonLen > 0 {
+				out = out[:jsonLen]
+			}
+			check(out, err)
+		}
+		if kind := s.Outputs[0].Type; kind == tensor.FP16 || kind == tensor.BF16 {
+			return // V1 refuses them before the model runs
+		}
+		for _, row := range []bool{true, false} {
+			r := V1Request{Row: row}
+			check(r.AppendResponse(nil, s, tk))
+		}
+	})
 }

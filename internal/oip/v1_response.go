@@ -20,6 +20,9 @@ func (r *V1Request) AppendResponse(dst []byte, schema *tensor.Schema, t *task.Ta
 		if err := checkOutput(&schema.Outputs[k], t, k); err != nil {
 			return dst, err
 		}
+		if tooHollow(t.Outputs[k].Shape) {
+			return dst, fault.Newf(fault.Unsupported, "output '%s' of shape %s has more than %d empty lists in the V1 format: use the V2 protocol", schema.Outputs[k].Name, showShape(t.Outputs[k].Shape), maxHollow)
+		}
 	}
 	r.remaining = r.remaining[:0]
 	for k := range schema.Outputs {
@@ -38,6 +41,20 @@ func (r *V1Request) AppendResponse(dst []byte, schema *tensor.Schema, t *task.Ta
 		return dst[:start], err
 	}
 	return dst, nil
+}
+
+// maxHollow is the most empty lists that an output is written as: without elements its size
+// bounds nothing.
+const maxHollow = 1 << 20
+
+// tooHollow reports whether an output without elements is more empty lists than that.
+func tooHollow(shape []int64) bool {
+	hollow := slices.Index(shape, 0)
+	if hollow < 0 {
+		return false
+	}
+	lists, ok := tensor.Elements(shape[:hollow])
+	return !ok || lists > maxHollow
 }
 
 // appendRows appends one item per row. An output that has one row a request is in each.
