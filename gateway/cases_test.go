@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -188,19 +189,18 @@ func TestCoupled(t *testing.T) {
 
 // What a model notes of itself is in its configuration, as it is when it is asked for.
 func TestNotes(t *testing.T) {
-	notes := map[string]string{"batching": "batched", "batching_basis": "proven"}
+	var notes atomic.Pointer[map[string]string]
 	model := rankingModel()
-	model.info.Notes = func() map[string]string { return notes }
+	model.info.Notes = func() map[string]string { return *notes.Load() }
 	e := serve(t, newFakeModels(model), nil)
-	f := func(want string) {
+	f := func(now map[string]string, want string) {
 		t.Helper()
+		notes.Store(&now)
 		if a := e.send(get("/v2/models/ranking/config")); !strings.HasSuffix(a.body, `,"parameters":{`+want+`}}`) {
 			t.Errorf("got %s, want the parameters %s", a.body, want)
 		}
 	}
-	f(`"batching":{"string_value":"batched"},"batching_basis":{"string_value":"proven"},"once":{"string_value":"user"}`)
-	notes = map[string]string{"batching": "single"}
-	f(`"batching":{"string_value":"single"},"once":{"string_value":"user"}`)
-	notes = nil
-	f(`"once":{"string_value":"user"}`)
+	f(map[string]string{"batching": "batched", "batching_basis": "proven"}, `"batching":{"string_value":"batched"},"batching_basis":{"string_value":"proven"},"once":{"string_value":"user"}`)
+	f(map[string]string{"batching": "single"}, `"batching":{"string_value":"single"},"once":{"string_value":"user"}`)
+	f(nil, `"once":{"string_value":"user"}`)
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -58,11 +59,13 @@ func TestCausesAreBounded(t *testing.T) {
 // The cause of what the client is not told goes to the log, with what finds the request.
 func TestCausesAreLogged(t *testing.T) {
 	core, logs := observer.New(zap.DebugLevel)
+	var next atomic.Pointer[error] // what the model ends with
 	model := simpleModel()
+	model.run = func(*task.Task) error { return *next.Load() }
 	e := serve(t, newFakeModels(model), func(o *Options) { o.Log = zap.New(core) })
 	f := func(err error, raw string, level zapcore.Level, want map[string]any) {
 		t.Helper()
-		model.run = func(*task.Task) error { return err }
+		next.Store(&err)
 		e.send(raw)
 		all := logs.TakeAll()
 		if want == nil {

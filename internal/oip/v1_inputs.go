@@ -115,7 +115,7 @@ func (d *v1Decoder) object(row int64) error {
 			return duplicate(key)
 		}
 		columns[i].given = true
-		if err := d.member(i, row); err != nil {
+		if err := d.rowValue(i, row); err != nil {
 			return err
 		}
 	}
@@ -145,9 +145,9 @@ func (d *v1Decoder) columns() []column {
 	return d.r.columns[:len(d.schema.Inputs)+len(d.schema.Optional)]
 }
 
-// member reads the value of input i in a row. An optional input is whole in each row, and the
+// rowValue reads the value of input i in a row. An optional input is whole in each row, and the
 // same in all.
-func (d *v1Decoder) member(i int, row int64) error {
+func (d *v1Decoder) rowValue(i int, row int64) error {
 	c, spec := &d.r.columns[i], d.schema.Given(i)
 	optional := i >= len(d.schema.Inputs)
 	if optional {
