@@ -52,6 +52,19 @@ func TestHandlerAllocations(t *testing.T) {
 	headers["Accept-Encoding"] = "gzip, deflate"
 	f("binary with budget and codings", body, headers, 0)
 	f("JSON", simpleBody(`"id":"42",`), nil, 0)
+	model := simpleModel()
+	model.info.Coupled = true
+	s, err := New(Options{Models: newFakeModels(model)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := requestCtx(newConn(nil, s), body, headers)
+	if got := testing.AllocsPerRun(1000, func() {
+		ctx.Response.Reset()
+		s.handle(ctx)
+	}); got > 0 || string(ctx.Response.Header.Peek("Sluice-Batching")) != "coupled" {
+		t.Errorf("coupled: %v allocations per request, header %q", got, ctx.Response.Header.Peek("Sluice-Batching"))
+	}
 }
 
 // Through an event loop a request allocates no more, from the socket to the socket.

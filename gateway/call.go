@@ -36,6 +36,7 @@ type call struct {
 	reserved int64  // counted for it in Server.bodies
 	accept   coding // of the answer
 	scratch  []byte // header values
+	clientID []byte // the start of X-Request-Id, for the log
 	reached  bool   // a model has been asked, so the outcome is reported
 	outcome  Outcome
 }
@@ -48,6 +49,7 @@ const maxKeptBody = 1 << 20
 func (c *call) recycle() {
 	c.ctx, c.peer, c.params, c.reached = nil, nil, params{}, false
 	c.model, c.wire, c.task = nil, nil, nil
+	c.clientID = c.clientID[:0]
 	c.loop, c.socket, c.next = nil, nil, nil
 	c.request.Reset()
 	if cap(c.inflated) > maxKeptBody {

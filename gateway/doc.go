@@ -12,7 +12,8 @@
 //   - routes.go is the table of all routes with their class; the predict port serves
 //     public and infer routes, the admin port (admin.go) the admin ones. Nothing on
 //     the predict port changes the server.
-//   - faults.go maps each fault kind to its status, in one place.
+//   - faults.go maps each fault kind to its status, in one place. causes.go logs why a
+//     prediction failed where the client is not told.
 //
 // States of a Server: serving -> draining (BeginDrain: not ready, every answer closes
 // its connection) -> stopping (Shutdown: no new connections, running requests end)

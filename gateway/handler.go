@@ -38,7 +38,7 @@ func (s *Server) step(c *call, next func(*Server, *call) error) (answered bool) 
 		answered = false
 	default:
 		f := fault.Of(err)
-		if f.Kind == fault.Internal {
+		if f.Kind == fault.Internal && !c.reached { // logged already
 			s.failures.log(s.opt.Log, "request failed", zap.Error(err))
 		}
 		if !c.reached {

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/valyala/fasthttp"
+
+	"sluice/internal/fault"
 )
 
 // Names are in the form that fasthttp gives them, so that setting one copies nothing
@@ -19,19 +21,27 @@ var (
 	headerDevice          = []byte("Sluice-Device")
 	headerBatch           = []byte("Sluice-Batch")
 	headerModel           = []byte("Sluice-Model")
+	headerBatching        = []byte("Sluice-Batching")
 	headerBudget          = []byte("Sluice-Budget-Ms")
+	headerRequestID       = []byte("X-Request-Id")
 
 	codingsAccepted = []byte("gzip, deflate")
 
 	typeJSON   = []byte("application/json")
 	typeBinary = []byte("application/octet-stream")
+
+	batchingCoupled = []byte("coupled")
 )
 
 // explain adds the headers that say what happened to a request: where its time went,
-// which device ran it, in a batch of how many rows, and which model it was.
+// which device ran it, in a batch of how many rows, which model it was, and whether the other
+// rows of the batch may have changed the answer.
 func (c *call) explain(h *fasthttp.ResponseHeader, info *ModelInfo) {
 	h.SetCanonical(headerModel, info.tag)
 	o := &c.outcome
+	if info.Coupled && o.Fault == fault.None {
+		h.SetCanonical(headerBatching, batchingCoupled)
+	}
 	b := append(c.scratch[:0], "decode;dur="...)
 	b = appendMillis(b, o.Decode)
 	if o.Trace.RunEnd != 0 {

@@ -49,6 +49,9 @@ func (s *Server) modelConfig(c *call) error {
 	info := m.Info()
 	document := oip.NewModelConfig(info.Name, info.Schema)
 	document.Platform = info.Platform
+	if info.Notes != nil {
+		document.Note(info.Notes())
+	}
 	return answerJSON(c.ctx, document)
 }
 

@@ -61,6 +61,10 @@ type ModelInfo struct {
 	Coupled bool
 	// Versions lists the versions that are ready, ascending; nil means Version alone.
 	Versions func() []string
+	// Notes are shown as parameters of the model's configuration, such as how its rows share
+	// runs and what shows that they may. They are asked for at each view, so they may change;
+	// nil means none.
+	Notes func() map[string]string
 
 	tag []byte // value of the Sluice-Model header
 }
@@ -77,6 +81,9 @@ func NewModelInfo(m ModelInfo) *ModelInfo {
 	}
 	if m.Versions == nil {
 		m.Versions = func() []string { return []string{m.Version} }
+	}
+	if m.Schema != nil {
+		m.Schema = m.Schema.Indexed()
 	}
 	m.tag = append(m.tag[:0:0], m.Name...)
 	m.tag = append(append(m.tag, ";version="...), m.Version...)

@@ -68,6 +68,8 @@ func (s *Server) end(c *call, err error) error {
 // receive fixes the deadline, asks whether there is any point in going on, and decodes.
 func (s *Server) receive(c *call) error {
 	info, t := c.model.Info(), c.task
+	id := c.ctx.Request.Header.PeekCanonical(headerRequestID)
+	c.clientID = append(c.clientID[:0], id[:min(len(id), maxClientID)]...)
 	budget, f := c.budget(info.Budget, s.opt.Limits.MaxBudget)
 	if f != nil {
 		return f
@@ -117,14 +119,17 @@ func (s *Server) respond(c *call) error {
 	return nil
 }
 
-// account explains a request that reached a model, to the client and to the metrics.
+// account explains a request that reached a model, to the client, to the metrics and, where it failed
+// for a reason that the client is not told, to the log.
 func (s *Server) account(c *call, err error) {
 	o := &c.outcome
 	c.reached = true
 	o.Rows, o.Trace = c.task.Rows, c.task.Trace
 	if err != nil {
-		o.Fault = fault.Of(err).Kind
+		f := fault.Of(err)
+		o.Fault = f.Kind
 		o.Total = clock.Now().Sub(c.arrived)
+		s.logCause(c, f)
 	}
 	c.explain(&c.ctx.Response.Header, c.model.Info())
 	s.opt.Observer.Predicted(c.model, o)

@@ -77,6 +77,7 @@ func TestOnGoroutines(t *testing.T) {
 		"fragments": TestChunkedAndFragmentedRequests, "write timeout": TestWriteTimeout, "idle timeout": TestIdleTimeout,
 		"drain": TestDrainLosesNothing, "drain deadline": TestDrainDeadline, "limit": TestConnectionLimit,
 		"panic": TestPanicIsOneRequest, "peer": TestPeerGone, "own answers": TestAnswersAreOnesOwn,
+		"field cases": TestFieldCases, "causes": TestCausesAreLogged, "coupled": TestCoupled,
 	} {
 		t.Run(name, test)
 	}

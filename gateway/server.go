@@ -29,6 +29,7 @@ type Server struct {
 	bodies   atomic.Int64 // bytes of large bodies being read
 	lingers  atomic.Int32 // connections being turned away
 	failures throttle
+	causes   causes
 
 	quit      chan struct{}  // closed when stopping begins
 	accepting sync.WaitGroup // one per Serve

@@ -69,6 +69,35 @@ func TestAllocations(t *testing.T) {
 	f("full ranking", s, classes(`"classification":200`), -1)
 }
 
+// TestDecodeAllocations holds the same of what only decoding knows of: inputs that are given once
+// and optional ones.
+func TestDecodeAllocations(t *testing.T) {
+	f := func(name string, s *tensor.Schema, text string, headerLen int) {
+		t.Helper()
+		body := []byte(text)
+		var r Request
+		if n := testing.AllocsPerRun(100, func() {
+			r.Reset()
+			tk := task.Get()
+			if err := r.Decode(s, "m", body, headerLen, nil, tk); err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			tk.Release()
+		}); n != 0 {
+			t.Errorf("%s: %v allocations per request, want 0", name, n)
+		}
+	}
+	three, tag := items(3, "[1,2,3]"), tags(1, `["a"]`)
+	for _, rows := range []int64{-1, 1} {
+		f("once", ranking(rows), withInputs(user(1, "[1,2]"), three, tag), -1)
+		f("once, repeated", ranking(rows), withInputs(user(3, "[1,2,1,2,1,2]"), three, tags(3, `["a","a","a"]`)), -1)
+	}
+	header := withInputs(`{"name":"user","datatype":"UINT8","shape":[1,2],"parameters":{"binary_data_size":2}}`, three, tag)
+	f("once, binary", ranking(1), header+"ab", len(header))
+	f("none of the optional inputs", scaled(8), withInputs(x2), -1)
+	f("optional", scaled(8), withInputs(x2, `{"name":"names","datatype":"BYTES","shape":[1],"data":["a"]}`), -1)
+}
+
 // TestClientAllocations holds the same of a client that reads answers.
 func TestClientAllocations(t *testing.T) {
 	var outputs []tensor.Tensor

@@ -26,7 +26,7 @@ func ParseHeaderLength(value []byte, bodyLen int) (int, error) {
 
 // takeBlob copies the next binary data of the body into the task's arena.
 func (d *decoder) takeBlob(in *input) error {
-	into := &d.t.Inputs[in.index]
+	into := d.slot(in.index)
 	if in.binary > int64(len(d.blobs)) {
 		if !d.hasBlobs {
 			return fault.Newf(fault.BadBinaryHeader, "input '%s' has binary data, but the request has no Inference-Header-Content-Length header", into.Name)

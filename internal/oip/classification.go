@@ -60,6 +60,9 @@ func (r *Request) classify(choice *OutputChoice, spec *tensor.Spec, batched bool
 	k := min(choice.Classification, n)
 	r.dims = append(r.dims, int64(k))
 	start := len(r.elements)
+	if k == 0 {
+		rows = 0 // a shape without elements may have any number of rows
+	}
 	for row := range rows {
 		values := from.Data[row*n*size : (row+1)*n*size]
 		for _, top := range r.top(from.Type, values, k) {

@@ -22,6 +22,10 @@
 //   - The steady state allocates nothing on the way from a request's bytes to its
 //     answer's: V2, JSON or binary, every datatype. So does reading an answer.
 //   - A schema has at most 64 outputs: a task's Wanted has a bit for each.
+//   - An answer has the shape that the model gave. The schema's may differ, also in rank.
+//   - Tasks of one shape key may share a run. It holds the free dimensions, and the bytes of each
+//     input of which a run takes one row; a request that gives an optional input has a key
+//     that no other has.
 //
 // Choices where the sources of the protocol disagree:
 //   - Floats are printed with the fewest digits that give the same float32 (or
@@ -32,4 +36,8 @@
 //   - The empty shape [] is a scalar with one element.
 //   - A listed output without "binary_data" is JSON, also under "binary_data_output".
 //   - String outputs that are not UTF-8 are refused as JSON; binary carries them.
+//   - An input that is given once per request has one row beside any number of rows of the
+//     others, or as many rows as they have. V1's "instances" carry it in each row, and so
+//     an output that has one row per request.
+//   - V1's "instances" carry an optional input whole in each row, the same in all, or in none.
 package oip

@@ -119,7 +119,12 @@ func TestDocumentFaults(t *testing.T) {
 	if err := r.Decode(simple(), "simple", []byte(`{"outputs":[{"name":"OUTPUT0"},{"name":"OUTPUT1"}]}`), -1, &small, tk); !fault.Is(err, fault.TooManyOutputs) {
 		t.Errorf("got %v, want a fault of kind %s", err, fault.TooManyOutputs.Code())
 	}
-	if err := r.Decode(simple(), "simple", []byte(good), -1, &small, tk); !fault.Is(err, fault.InvalidInputs) {
+	// A model that takes more inputs than the limit raises it.
+	if err := r.Decode(simple(), "simple", []byte(good), -1, &small, tk); err != nil {
+		t.Errorf("got %v for as many inputs as the model has", err)
+	}
+	third := withInputs(entry("INPUT0", row16), other, "5")
+	if err := r.Decode(simple(), "simple", []byte(third), -1, &small, tk); !fault.Is(err, fault.InvalidInputs) || !strings.Contains(err.Error(), "more than 2 entries") {
 		t.Errorf("got %v, want a fault of kind %s", err, fault.InvalidInputs.Code())
 	}
 }

@@ -1,22 +1,33 @@
 package oip
 
 import (
+	"hash/maphash"
+	"sync/atomic"
+
 	"sluice/internal/fault"
 	"sluice/internal/task"
 	"sluice/internal/tensor"
 )
 
-// finishTask derives what the scheduler sorts by from the complete inputs.
-func finishTask(schema *tensor.Schema, t *task.Task) error {
+// settle derives what the scheduler sorts by from the complete inputs.
+func (d *target) settle() error {
+	schema, t := d.schema, d.t
 	if !schema.Batchable() {
-		t.Rows = 1
+		t.Rows, t.ShapeKey = 1, 0
+		if len(t.Optional) > 0 {
+			t.ShapeKey = ownKey()
+		}
 		return nil
 	}
 	if err := samePadding(schema, t); err != nil {
 		return err
 	}
-	t.Rows = max(t.Rows, 1)
-	t.ShapeKey = shapeKey(schema, t)
+	if err := d.settleOnce(); err != nil {
+		return err
+	}
+	if t.ShapeKey = shapeKey(schema, t); len(t.Optional) > 0 {
+		t.ShapeKey = ownKey()
+	}
 	return nil
 }
 
@@ -44,12 +55,13 @@ func samePadding(schema *tensor.Schema, t *task.Task) error {
 }
 
 // shapeKey hashes the free dimensions besides the batch (FNV-1a over whole words); a
-// padded one enters as its bucket. 0 if there are none.
+// padded one enters as its bucket. The bytes of an input of which a run takes one row alone
+// enter as well. 0 if there is neither.
 func shapeKey(schema *tensor.Schema, t *task.Task) uint64 {
-	const offset, prime = 14695981039346656037, 1099511628211
 	key := uint64(0)
 	for i := range schema.Inputs {
-		for axis, dim := range schema.Inputs[i].Shape {
+		spec := &schema.Inputs[i]
+		for axis, dim := range spec.Shape {
 			if axis == 0 || dim >= 0 {
 				continue
 			}
@@ -57,11 +69,28 @@ func shapeKey(schema *tensor.Schema, t *task.Task) uint64 {
 			if p := schema.Padding; p != nil && p.InputAxis[i] == axis {
 				length = int64(p.Bucket(int(length)))
 			}
-			if key == 0 {
-				key = offset
-			}
-			key = (key ^ uint64(length)) * prime
+			key = mix(key, uint64(length))
+		}
+		if oneRow(spec) {
+			key = mix(key, maphash.Bytes(onceSeed, t.Inputs[i].Data))
 		}
 	}
-	return key
+	return key &^ ownBit
+}
+
+// ownBit is set in the keys of requests that share no run, and in no other.
+const ownBit = 1 << 63
+
+var owned atomic.Uint64
+
+// ownKey is a key that no other request of this process has.
+func ownKey() uint64 { return ownBit | owned.Add(1) }
+
+// mix adds a word to a key.
+func mix(key, word uint64) uint64 {
+	const offset, prime = 14695981039346656037, 1099511628211
+	if key == 0 {
+		key = offset
+	}
+	return (key ^ word) * prime
 }

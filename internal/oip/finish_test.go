@@ -146,7 +146,11 @@ func TestResponseFaults(t *testing.T) {
 		defer tk.Release()
 		tk.Reserve(1)
 		if data != "none" {
-			tk.SetWhole(0, &s.Outputs[0], []int64{1}, []byte(data))
+			shape := []int64{1}
+			if size := kind.Size(); size > 0 {
+				shape[0] = int64(len(data) / size)
+			}
+			tk.SetWhole(0, &s.Outputs[0], shape, []byte(data))
 		}
 		r := Request{Outputs: []OutputChoice{{Wanted: true, Binary: asBinary, Classification: classes}}}
 		out, n, err := r.AppendResponse([]byte("kept"), s, "m", "1", tk)

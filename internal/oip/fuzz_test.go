@@ -33,7 +33,16 @@ func mixed() *tensor.Schema {
 }
 
 // fuzzSchemas are the models that fuzzed requests go to.
-var fuzzSchemas = []*tensor.Schema{mixed(), identity(tensor.FP32, 8), identity(tensor.Bytes, 0), identity(tensor.Bool, 8), identity(tensor.FP64, 8), identity(tensor.Uint8, 0), identity(tensor.BF16, 8)}
+var fuzzSchemas = []*tensor.Schema{
+	mixed(), identity(tensor.FP32, 8), identity(tensor.Bytes, 0), identity(tensor.Bool, 8), identity(tensor.FP64, 8), identity(tensor.Uint8, 0), identity(tensor.BF16, 8),
+	echoing(ranking(-1)), echoing(ranking(1)), echoing(scaled(8)), echoing(scaled(0)),
+}
+
+// echoing is a schema whose outputs are its inputs.
+func echoing(s *tensor.Schema) *tensor.Schema {
+	s.Outputs = s.Inputs
+	return s
+}
 
 // checkRefusal checks what holds for every error.
 func checkRefusal(t *testing.T, err error) {
@@ -55,23 +64,40 @@ func checkTask(t *testing.T, s *tensor.Schema, tk *task.Task) {
 	}
 	for i := range s.Inputs {
 		in, spec := &tk.Inputs[i], &s.Inputs[i]
-		elements, ok := tensor.Elements(in.Shape)
-		if !ok || in.Name != spec.Name || in.Type != spec.Type || !fits(spec.Shape, in.Shape) {
-			t.Fatalf("got input %s %s %v for %v", in.Name, in.Type, in.Shape, *spec)
+		checkTensor(t, spec, in)
+		if !s.Batchable() || in.Shape[0] == int64(tk.Rows) && !oneRow(spec) || in.Shape[0] == 1 && spec.Once {
+			continue
 		}
-		if s.Batchable() && in.Shape[0] != int64(tk.Rows) {
-			t.Fatalf("got shape %v in a task of %d rows", in.Shape, tk.Rows)
+		t.Fatalf("got shape %v of %v in a task of %d rows", in.Shape, *spec, tk.Rows)
+	}
+	given := 0
+	for i := range tk.Optional {
+		if tk.Optional[i].Type != tensor.Invalid {
+			checkTensor(t, &s.Optional[i], &tk.Optional[i])
+			given++
 		}
-		if size := int64(in.Type.Size()); size > 0 && int64(len(in.Data)) != elements*size {
-			t.Fatalf("got %d bytes for %d elements of %s", len(in.Data), elements, in.Type)
-		}
-		if n, err := tensor.BytesCount(in.Data); in.Type == tensor.Bytes && (err != nil || int64(n) != elements) {
-			t.Fatalf("got %d strings (%v) for %d elements", n, err, elements)
-		}
-		for _, b := range in.Data {
-			if in.Type == tensor.Bool && b > 1 {
-				t.Fatalf("got byte %d as a BOOL", b)
-			}
+	}
+	if len(tk.Optional) != 0 && len(tk.Optional) != len(s.Optional) || (given > 0) != (len(tk.Optional) > 0) || (given > 0) != (tk.ShapeKey&ownBit != 0) {
+		t.Fatalf("got %d of %d optional inputs in %d places and the key %x", given, len(s.Optional), len(tk.Optional), tk.ShapeKey)
+	}
+}
+
+// checkTensor holds an input against its spec.
+func checkTensor(t *testing.T, spec *tensor.Spec, in *tensor.Tensor) {
+	t.Helper()
+	elements, ok := tensor.Elements(in.Shape)
+	if !ok || in.Name != spec.Name || in.Type != spec.Type || !fits(spec.Shape, in.Shape) {
+		t.Fatalf("got input %s %s %v for %v", in.Name, in.Type, in.Shape, *spec)
+	}
+	if size := int64(in.Type.Size()); size > 0 && int64(len(in.Data)) != elements*size {
+		t.Fatalf("got %d bytes for %d elements of %s", len(in.Data), elements, in.Type)
+	}
+	if n, err := tensor.BytesCount(in.Data); in.Type == tensor.Bytes && (err != nil || int64(n) != elements) {
+		t.Fatalf("got %d strings (%v) for %d elements", n, err, elements)
+	}
+	for _, b := range in.Data {
+		if in.Type == tensor.Bool && b > 1 {
+			t.Fatalf("got byte %d as a BOOL", b)
 		}
 	}
 }
@@ -94,6 +120,12 @@ func FuzzDecode(f *testing.F) {
 	add(1, `{"inputs":[{"name":"INPUT0","datatype":"FP32","shape":[1,4],"data":[0.123456,-1.5e-5,12345678.123456789, 7,1]}],"x":{"y":[null,true]}}`, "")
 	add(1, ``, "\x00\x00\x80\x3f")
 	add(2, `{"inputs":[{"name":"INPUT0","datatype":"BYTES","shape":[2],"parameters":{"binary_data_size":10}}]}`, "\x02\x00\x00\x00hi\x00\x00\x00\x00")
+	for schema := range uint8(4) {
+		add(7+schema, withInputs(user(1, "[1,2]"), items(3, "[1,2,3]"), tags(1, `["a"]`)), "")
+		add(7+schema, withInputs(tags(2, `["a","a"]`), user(2, "[1,2,1,2]"), items(2, "[1,2]")), "")
+		add(7+schema, withInputs(`{"name":"user","datatype":"UINT8","shape":[2,2],"parameters":{"binary_data_size":4}}`, items(2, "[1,2]"), tags(1, `["a"]`)), "abab")
+		add(7+schema, withInputs(x2, scale10, `{"name":"names","datatype":"BYTES","shape":[2],"parameters":{"binary_data_size":8}}`), "\x00\x00\x00\x00\x00\x00\x00\x00")
+	}
 	f.Fuzz(func(t *testing.T, schema uint8, headerLen int, body []byte) {
 		s := fuzzSchemas[int(schema)%len(fuzzSchemas)]
 		if headerLen < -1 || headerLen > len(body) {
@@ -149,6 +181,12 @@ func FuzzDecodeV1(f *testing.F) {
 	f.Add(uint8(1), []byte(`{"instances":[[0.25,1.123456789,-3e5,10],[1, 2 ,3.5,4.5]]}`))
 	f.Add(uint8(2), []byte(`{"inputs":{"b64":"YQ"}}`))
 	f.Add(uint8(2), []byte(`{"inputs":["\ud83d\ude00"]}`))
+	for schema := range uint8(4) {
+		f.Add(7+schema, []byte(`{"inputs":{"user":[[1,2]],"items":[[1],[2]],"tags":[["a"]]}}`))
+		f.Add(7+schema, []byte(`{"instances":[{"user":[1,2],"items":[1],"tags":["a"]},{"tags":["a"],"items":[2],"user":[1,2]}]}`))
+		f.Add(7+schema, []byte(`{"instances":[{"x":[1,2],"scale":[10],"names":["a"]},{"names":["a"],"x":[3,4],"scale":[10]}]}`))
+		f.Add(7+schema, []byte(`{"inputs":{"x":[[1,2]],"names":[]}}`))
+	}
 	f.Fuzz(func(t *testing.T, schema uint8, body []byte) {
 		s := fuzzSchemas[int(schema)%len(fuzzSchemas)]
 		var r V1Request

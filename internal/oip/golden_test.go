@@ -146,6 +146,10 @@ func TestGoldenDocuments(t *testing.T) {
 	f("model-metadata-empty", NewModelMetadata("empty", nil, &tensor.Schema{Inputs: []tensor.Spec{{Name: "x", Type: tensor.FP32}}}))
 	f("model-config", NewModelConfig("simple", s))
 	f("model-config-unbatched", NewModelConfig("id", identity(tensor.FP32, 0)))
+	s = ranking(1)
+	s.Optional = []tensor.Spec{{Name: "scale", Type: tensor.FP32, Shape: []int64{-1, 3}}}
+	f("model-metadata-once", NewModelMetadata("ranking", []string{"1"}, s))
+	f("model-config-once", NewModelConfig("ranking", s))
 	stats := NewModelStatistics("simple", "1")
 	f("statistics-empty", Statistics{ModelStats: []ModelStatistics{stats}})
 	stats.InferenceStats.Queue = Duration{2, 3 * time.Microsecond}

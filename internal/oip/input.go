@@ -1,6 +1,7 @@
 package oip
 
 import (
+	"fmt"
 	"strings"
 
 	"sluice/internal/fault"
@@ -12,7 +13,7 @@ import (
 // entry is complete.
 type input struct {
 	seen     uint8
-	index    int // in the schema, once named
+	index    int // among the inputs that a request may give, once named
 	datatype []byte
 	dataFrom int // where unread data begins; 0 if there is none
 	depth    int // nesting at the data
@@ -53,6 +54,7 @@ func (d *decoder) inputs() error {
 	if err := s.open(); err != nil {
 		return err
 	}
+	most := d.lim.mostInputs(d.schema)
 	for first := true; ; first = false {
 		ok, err := s.more(first, ']')
 		if err != nil {
@@ -61,8 +63,8 @@ func (d *decoder) inputs() error {
 		if !ok {
 			break
 		}
-		if d.got++; d.got > d.lim.MaxInputs {
-			return fault.Newf(fault.InvalidInputs, "'inputs' has more than %d entries", d.lim.MaxInputs)
+		if d.got++; d.got > most {
+			return fault.Newf(fault.InvalidInputs, "'inputs' has more than %d entries", most)
 		}
 		if err := d.input(); err != nil {
 			return err
@@ -127,8 +129,12 @@ func (d *decoder) inputName(in *input) error {
 	if err != nil {
 		return err
 	}
-	if in.index = d.schema.Input(name); in.index < 0 {
+	// Most requests list the inputs in the schema's order.
+	if in.index = d.schema.Find(name, d.got-1); in.index < 0 {
 		return fault.Newf(fault.UnknownInput, "unexpected inference input '%s' for model '%s'", shown(name), d.model)
+	}
+	if in.index < len(d.schema.Inputs) {
+		d.required++
 	}
 	return nil
 }
@@ -196,20 +202,44 @@ func noSharedMemory(what string, entry int) error {
 	return fault.Newf(fault.Unsupported, "client shared memory is not supported: %s %d must travel in the body", what, entry)
 }
 
-// allInputs checks that every input of the model was there.
+// allInputs checks that every input that the model requires was there.
 func (d *decoder) allInputs() error {
-	var got, missing []string
-	if d.got == len(d.schema.Inputs) {
+	if d.required == len(d.schema.Inputs) {
 		return nil // none unknown, none twice
 	}
+	var got, missing nameList
 	for i := range d.schema.Inputs {
-		name := "'" + d.schema.Inputs[i].Name + "'"
 		if d.t.Inputs[i].Type == tensor.Invalid {
-			missing = append(missing, name)
+			missing.add(d.schema.Inputs[i].Name)
 		} else {
-			got = append(got, name)
+			got.add(d.schema.Inputs[i].Name)
 		}
 	}
 	return fault.Newf(fault.MissingInput, "expected %d inputs but got %d inputs for model '%s'. Got input(s) [%s], but missing required input(s) [%s]. Please provide all required input(s).",
-		len(d.schema.Inputs), d.got, d.model, strings.Join(got, ","), strings.Join(missing, ","))
+		len(d.schema.Inputs), d.required, d.model, got.text(), missing.text())
+}
+
+// listed is the most names that an error lists.
+const listed = 20
+
+// nameList is names in an error.
+type nameList struct {
+	names []string
+	more  int // that are not listed
+}
+
+func (l *nameList) add(name string) {
+	if len(l.names) == listed {
+		l.more++
+		return
+	}
+	l.names = append(l.names, "'"+name+"'")
+}
+
+func (l *nameList) text() string {
+	text := strings.Join(l.names, ",")
+	if l.more > 0 {
+		text += fmt.Sprintf(" and %d more", l.more)
+	}
+	return text
 }

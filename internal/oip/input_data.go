@@ -24,7 +24,7 @@ func (d *decoder) endInput(in *input) error {
 	if in.index < 0 {
 		return fault.Newf(fault.InvalidInputs, "entry %d of 'inputs' has no 'name'", d.got-1)
 	}
-	name := d.schema.Inputs[in.index].Name
+	name := d.schema.Given(in.index).Name
 	hasData, hasBinary := in.seen&keyData != 0, in.binary >= 0
 	if hasData == hasBinary {
 		what := "no field is set"
@@ -52,8 +52,8 @@ func (d *decoder) endInput(in *input) error {
 
 // resolve checks an entry against the schema and gives it its place in the task.
 func (d *decoder) resolve(in *input) error {
-	spec := &d.schema.Inputs[in.index]
-	into := &d.t.Inputs[in.index]
+	spec := d.schema.Given(in.index)
+	into := d.slot(in.index)
 	if into.Type != tensor.Invalid {
 		return fault.Newf(fault.DuplicateInput, "input '%s' already exists in request", spec.Name)
 	}
@@ -75,7 +75,7 @@ func (d *decoder) resolve(in *input) error {
 
 // readData reads the JSON data of a resolved entry into the task's arena.
 func (d *decoder) readData(in *input) error {
-	into := &d.t.Inputs[in.index]
+	into := d.slot(in.index)
 	elements, _ := tensor.Elements(into.Shape)
 	if elements == 0 {
 		if d.s.next() != '[' {

@@ -1,5 +1,7 @@
 package oip
 
+import "sluice/internal/tensor"
+
 // Limits bound what one request may ask for. A zero field means its default.
 type Limits struct {
 	// MaxElements is the most elements of one tensor; default 67,108,864.
@@ -9,7 +11,8 @@ type Limits struct {
 	// MaxDepth is the deepest nesting of the JSON, its outermost object being 1;
 	// default 100.
 	MaxDepth int
-	// MaxInputs is the most entries of "inputs"; default 64.
+	// MaxInputs is the most entries of "inputs"; default 64. A model that takes more raises it
+	// for its own requests, up to 4096.
 	MaxInputs int
 	// MaxOutputs is the most entries of "outputs"; default 64.
 	MaxOutputs int
@@ -27,6 +30,14 @@ func DefaultLimits() Limits {
 		MaxOutputs:     64,
 		MaxIDBytes:     128,
 	}
+}
+
+// widest is the most entries of "inputs" that a model can raise the limit to.
+const widest = 4096
+
+// mostInputs is the most entries of "inputs" in a request to a model.
+func (lim *Limits) mostInputs(schema *tensor.Schema) int {
+	return max(lim.MaxInputs, min(len(schema.Inputs)+len(schema.Optional), widest))
 }
 
 // filled replaces zero fields by their defaults; lim may be nil.

@@ -1,6 +1,10 @@
 package oip
 
-import "sluice/internal/tensor"
+import (
+	"strings"
+
+	"sluice/internal/tensor"
+)
 
 // ServerMetadata is the answer of GET /v2.
 type ServerMetadata struct {
@@ -22,7 +26,8 @@ type ModelMetadata struct {
 	Properties map[string]string `json:"properties,omitempty"`
 }
 
-// TensorMetadata describes an input or output; a leading -1 is the batch.
+// TensorMetadata describes an input or output; a leading -1 is the batch, and a leading 1 in a
+// model that batches is an input that is given once per request, or an output that has one row.
 type TensorMetadata struct {
 	Name     string  `json:"name"`
 	Datatype string  `json:"datatype"`
@@ -62,6 +67,18 @@ type ModelConfig struct {
 	Input           []InputConfig    `json:"input"`
 	Output          []OutputConfig   `json:"output"`
 	DynamicBatching *DynamicBatching `json:"dynamic_batching,omitempty"`
+	// Parameters is what the extension has no setting for. ParameterOnce is there if the
+	// model has such inputs.
+	Parameters map[string]ConfigParameter `json:"parameters,omitempty"`
+}
+
+// ParameterOnce is the parameter of a model's configuration that names, with commas between
+// them, the inputs that a request gives once for all its rows.
+const ParameterOnce = "once"
+
+// ConfigParameter is a parameter of a model's configuration.
+type ConfigParameter struct {
+	StringValue string `json:"string_value"`
 }
 
 // VersionPolicy says which versions are served.
@@ -71,7 +88,7 @@ type VersionPolicy struct {
 	} `json:"latest"`
 }
 
-// InputConfig describes an input; Dims are without the batch.
+// InputConfig describes an input; Dims are without the batch, but whole if it is Optional.
 type InputConfig struct {
 	Name             string  `json:"name"`
 	DataType         string  `json:"data_type"`
@@ -102,13 +119,26 @@ func NewModelConfig(name string, schema *tensor.Schema) ModelConfig {
 		Platform:     Platform,
 		Backend:      "onnxruntime",
 		MaxBatchSize: schema.MaxRows,
-		Input:        make([]InputConfig, len(schema.Inputs)),
+		Input:        make([]InputConfig, 0, len(schema.Inputs)+len(schema.Optional)),
 		Output:       make([]OutputConfig, len(schema.Outputs)),
 	}
 	c.VersionPolicy.Latest.NumVersions = 1
+	var once []string
 	for i := range schema.Inputs {
 		spec := &schema.Inputs[i]
-		c.Input[i] = InputConfig{Name: spec.Name, DataType: configType(spec.Type), Format: "FORMAT_NONE", Dims: rowDims(schema, spec)}
+		c.Input = append(c.Input, inputConfig(spec, rowDims(schema, spec)))
+		if spec.Once {
+			once = append(once, spec.Name)
+		}
+	}
+	for i := range schema.Optional {
+		spec := &schema.Optional[i]
+		in := inputConfig(spec, append([]int64{}, spec.Shape...))
+		in.Optional = true
+		c.Input = append(c.Input, in)
+	}
+	if len(once) > 0 {
+		c.Note(map[string]string{ParameterOnce: strings.Join(once, ",")})
 	}
 	for k := range schema.Outputs {
 		spec := &schema.Outputs[k]
@@ -118,6 +148,20 @@ func NewModelConfig(name string, schema *tensor.Schema) ModelConfig {
 		c.DynamicBatching = &DynamicBatching{}
 	}
 	return c
+}
+
+// Note adds parameters.
+func (c *ModelConfig) Note(parameters map[string]string) {
+	if c.Parameters == nil && len(parameters) > 0 {
+		c.Parameters = make(map[string]ConfigParameter, len(parameters))
+	}
+	for name, value := range parameters {
+		c.Parameters[name] = ConfigParameter{value}
+	}
+}
+
+func inputConfig(spec *tensor.Spec, dims []int64) InputConfig {
+	return InputConfig{Name: spec.Name, DataType: configType(spec.Type), Format: "FORMAT_NONE", Dims: dims}
 }
 
 // configType is the configuration's name of a type.

@@ -57,7 +57,7 @@ func (d *decoder) rawInput(body []byte) error {
 	if err := d.place(0, dims); err != nil {
 		return err
 	}
-	d.got = 1
+	d.got, d.required = 1, 1
 	return d.fillBlob(&d.t.Inputs[0], data)
 }
 

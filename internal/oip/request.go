@@ -96,6 +96,7 @@ type decoder struct {
 	blobs    []byte // binary data not taken yet
 	hasBlobs bool   // the client told the header's length
 	got      int    // entries of "inputs"
+	required int    // of them, those that the model requires
 }
 
 // Keys of the request object, as bits.
@@ -194,7 +195,7 @@ func (d *decoder) finish() error {
 	if err := d.chooseOutputs(); err != nil {
 		return err
 	}
-	return finishTask(d.schema, d.t)
+	return d.settle()
 }
 
 func (d *decoder) id() error {

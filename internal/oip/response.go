@@ -54,13 +54,27 @@ func (r *Request) AppendResponse(dst []byte, schema *tensor.Schema, model, versi
 
 // view is the tensor that goes out for output k: the model's, or its top classes.
 func (r *Request) view(choice *OutputChoice, spec *tensor.Spec, batched bool, t *task.Task, k int) (tensor.Tensor, error) {
-	if k >= len(t.Outputs) || t.Outputs[k].Type == tensor.Invalid {
-		return tensor.Tensor{}, fault.Newf(fault.Internal, "the model gave no output '%s'", spec.Name)
+	if err := checkOutput(spec, t, k); err != nil {
+		return tensor.Tensor{}, err
 	}
 	if choice.Classification == 0 {
 		return t.Outputs[k], nil
 	}
 	return r.classify(choice, spec, batched, &t.Outputs[k])
+}
+
+// checkOutput checks that output k is there and that its data fills its shape, which is the
+// model's own: it may differ from the schema's in rank too. Strings are counted as they are read.
+func checkOutput(spec *tensor.Spec, t *task.Task, k int) error {
+	if k >= len(t.Outputs) || t.Outputs[k].Type == tensor.Invalid {
+		return fault.Newf(fault.Internal, "the model gave no output '%s'", spec.Name)
+	}
+	v := &t.Outputs[k]
+	elements, ok := tensor.Elements(v.Shape)
+	if size := int64(v.Type.Size()); !ok || size > 0 && (int64(len(v.Data))%size != 0 || int64(len(v.Data))/size != elements) {
+		return fault.Newf(fault.Internal, "output '%s' has %d bytes, which do not fill its shape %s", spec.Name, len(v.Data), showShape(v.Shape))
+	}
+	return nil
 }
 
 // appendBlobs appends the binary data in the order of the JSON's outputs. Classes lie

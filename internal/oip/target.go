@@ -1,6 +1,7 @@
 package oip
 
 import (
+	"slices"
 	"unsafe"
 
 	"sluice/internal/fault"
@@ -21,25 +22,43 @@ func reserveInputs(t *task.Task, n int) {
 	if cap(t.Inputs) < n {
 		t.Inputs = make([]tensor.Tensor, n)
 	}
-	t.Inputs = t.Inputs[:n]
+	t.Inputs, t.Optional = t.Inputs[:n], t.Optional[:0]
 	clear(t.Inputs)
 	t.Rows, t.Wanted, t.ShapeKey = 0, 0, 0
 }
 
-// place checks a shape against input i of the schema and enters the tensor, still
-// without data, into the task.
+// slot is the tensor of the task for input i of those that a request may give. The first
+// optional input that is given makes room for all of them.
+func (d *target) slot(i int) *tensor.Tensor {
+	if i < len(d.schema.Inputs) {
+		return &d.t.Inputs[i]
+	}
+	if len(d.t.Optional) == 0 {
+		n := len(d.schema.Optional)
+		d.t.Optional = slices.Grow(d.t.Optional, n)[:n]
+		clear(d.t.Optional)
+	}
+	return &d.t.Optional[i-len(d.schema.Inputs)]
+}
+
+// place checks a shape against input i of those that a request may give and enters the tensor,
+// still without data, into the task.
 func (d *target) place(i int, dims []int64) error {
-	spec := &d.schema.Inputs[i]
+	spec := d.schema.Given(i)
 	elements, err := checkSize(spec, dims)
 	if err != nil {
 		return err
 	}
-	if d.schema.Batchable() && len(dims) > 0 && len(dims) == len(spec.Shape) {
+	want, got := spec.Shape, dims
+	if i < len(d.schema.Inputs) && d.schema.Batchable() && len(dims) > 0 && len(dims) == len(spec.Shape) {
 		if err := d.batch(spec, dims); err != nil {
 			return err
 		}
+		if spec.Once {
+			want, got = want[1:], got[1:] // settleOnce checks axis 0
+		}
 	}
-	if !fits(spec.Shape, dims) {
+	if !fits(want, got) {
 		return fault.Newf(fault.WrongShape, "unexpected shape for input '%s' for model '%s'. Expected %s, got %s", spec.Name, d.model, showShape(spec.Shape), showShape(dims))
 	}
 	if elements > d.lim.MaxElements {
@@ -48,7 +67,7 @@ func (d *target) place(i int, dims []int64) error {
 	if bytes := elements * int64(spec.Type.Size()); bytes > d.lim.MaxTensorBytes {
 		return tooManyBytes(spec.Name, bytes, d.lim.MaxTensorBytes)
 	}
-	d.t.Inputs[i] = tensor.Tensor{Name: spec.Name, Type: spec.Type, Shape: keepShape(&d.t.Arena, dims)}
+	*d.slot(i) = tensor.Tensor{Name: spec.Name, Type: spec.Type, Shape: keepShape(&d.t.Arena, dims)}
 	return nil
 }
 
@@ -64,7 +83,8 @@ func checkSize(spec *tensor.Spec, dims []int64) (elements int64, err error) {
 	return elements, nil
 }
 
-// batch checks axis 0 of an input whose model takes rows.
+// batch checks axis 0 of an input whose model takes rows. The rows of an input that is given
+// once are compared with those of the others when all inputs are there.
 func (d *target) batch(spec *tensor.Spec, dims []int64) error {
 	rows := dims[0]
 	switch {
@@ -72,6 +92,8 @@ func (d *target) batch(spec *tensor.Spec, dims []int64) error {
 		return fault.Newf(fault.InvalidShape, "input '%s' has no rows: its shape is %s", spec.Name, showShape(dims))
 	case rows > int64(d.schema.MaxRows):
 		return fault.Newf(fault.BatchTooLarge, "inference request batch-size must be <= %d for '%s', got %d", d.schema.MaxRows, d.model, rows)
+	case spec.Once:
+		return nil
 	case d.t.Rows != 0 && rows != int64(d.t.Rows):
 		return fault.Newf(fault.BatchMismatch, "input '%s' batch size does not match other inputs for '%s': got %d, others have %d", spec.Name, d.model, rows, d.t.Rows)
 	}

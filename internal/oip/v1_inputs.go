@@ -1,9 +1,11 @@
 package oip
 
 import (
+	"bytes"
 	"slices"
 
 	"sluice/internal/fault"
+	"sluice/internal/tensor"
 )
 
 // instances reads the row format: a list with one item per row.
@@ -86,58 +88,109 @@ func (d *v1Decoder) tensors() error {
 	return d.bare()
 }
 
-// object reads an object whose keys are exactly the inputs' names. All rows must
-// have the shapes of row 0.
+// object reads an object whose keys are exactly the inputs' names, and perhaps those of
+// optional ones. All rows must have the shapes of row 0.
 func (d *v1Decoder) object(row int64) error {
 	s := d.s
 	if err := s.open(); err != nil {
 		return err
 	}
-	for i := range d.schema.Inputs {
-		d.r.columns[i].given = false
+	columns := d.columns()
+	for i := range columns {
+		columns[i].given = false
 	}
-	for first := true; ; first = false {
-		key, ok, err := s.member(first)
+	for n := 0; ; n++ {
+		key, ok, err := s.member(n == 0)
 		if err != nil {
 			return err
 		}
 		if !ok {
 			break
 		}
-		i := d.schema.Input(key)
+		i := d.schema.Find(key, n) // most requests keep to the schema's order
 		if i < 0 {
 			return fault.Newf(fault.UnknownInput, "unexpected inference input '%s' for model '%s'", shown(key), d.model)
 		}
-		c, spec := &d.r.columns[i], &d.schema.Inputs[i]
-		if c.given {
+		if columns[i].given {
 			return duplicate(key)
 		}
-		c.given = true
-		if err := d.value(c, spec); err != nil {
+		columns[i].given = true
+		if err := d.rowValue(i, row); err != nil {
 			return err
 		}
-		if dims := d.r.nest.dims; row == 0 {
-			c.shape = append(c.shape[:0], dims...)
-		} else if !slices.Equal(c.shape, dims) {
-			return fault.Newf(fault.DataLengthMismatch, "Failed to process element: %d of 'instances': input '%s' has shape %s, in element 0 it has %s", row, spec.Name, showShape(dims), showShape(c.shape))
+	}
+	for i := range columns {
+		c, spec := &columns[i], d.schema.Given(i)
+		switch {
+		case i < len(d.schema.Inputs):
+			if !c.given {
+				return fault.Newf(fault.MissingInput, "Failed to process element: %d: missing required input '%s' of model '%s'", row, spec.Name, d.model)
+			}
+		case row == 0:
+			c.was = c.given
+		case c.was && !c.given:
+			return d.partly(row, spec)
 		}
 	}
-	for i := range d.schema.Inputs {
-		if !d.r.columns[i].given {
-			return fault.Newf(fault.MissingInput, "Failed to process element: %d: missing required input '%s' of model '%s'", row, d.schema.Inputs[i].Name, d.model)
+	return nil
+}
+
+// partly refuses an optional input that only some rows have.
+func (d *v1Decoder) partly(row int64, spec *tensor.Spec) error {
+	return fault.Newf(fault.BatchMismatch, "Failed to process element: %d of 'instances': optional input '%s' of model '%s' must be in all elements or in none", row, spec.Name, d.model)
+}
+
+// columns is a column for each input that a request may give.
+func (d *v1Decoder) columns() []column {
+	return d.r.columns[:len(d.schema.Inputs)+len(d.schema.Optional)]
+}
+
+// rowValue reads the value of input i in a row. An optional input is whole in each row, and the
+// same in all.
+func (d *v1Decoder) rowValue(i int, row int64) error {
+	c, spec := &d.r.columns[i], d.schema.Given(i)
+	optional := i >= len(d.schema.Inputs)
+	if optional {
+		if row > 0 && !c.was {
+			return d.partly(row, spec)
 		}
+		if err := d.carries(spec); err != nil {
+			return err
+		}
+	}
+	before := len(c.data)
+	if err := d.value(c, spec); err != nil {
+		return err
+	}
+	dims := d.r.nest.dims
+	if row == 0 {
+		c.shape = append(c.shape[:0], dims...)
+		return nil
+	}
+	if !slices.Equal(c.shape, dims) {
+		return fault.Newf(fault.DataLengthMismatch, "Failed to process element: %d of 'instances': input '%s' has shape %s, in element 0 it has %s", row, spec.Name, showShape(dims), showShape(c.shape))
+	}
+	if optional {
+		if !bytes.Equal(c.data[:before], c.data[before:]) {
+			return fault.Newf(fault.BatchMismatch, "Failed to process element: %d of 'instances': optional input '%s' is given once per request, but its value is not that of element 0", row, spec.Name)
+		}
+		c.data = c.data[:before]
 	}
 	return nil
 }
 
 // fill checks the columns against the schema and copies them into the task.
 func (d *v1Decoder) fill() error {
-	for i := range d.schema.Inputs {
-		c := &d.r.columns[i]
+	columns := d.columns()
+	for i := range columns {
+		c := &columns[i]
+		if i >= len(d.schema.Inputs) && !c.given {
+			continue
+		}
 		if err := d.place(i, c.shape); err != nil {
 			return err
 		}
-		into := &d.t.Inputs[i]
+		into := d.slot(i)
 		if len(c.data) > int(d.lim.MaxTensorBytes) {
 			return tooManyBytes(into.Name, int64(len(c.data)), d.lim.MaxTensorBytes)
 		}

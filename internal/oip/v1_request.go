@@ -14,7 +14,7 @@ type V1Request struct {
 	Row bool
 
 	scanner scanner
-	columns []column // one per schema input
+	columns []column // one per input that a request may give
 	nest    nesting
 	text    []byte
 	// remaining is what is still to be written of each output.
@@ -23,7 +23,8 @@ type V1Request struct {
 
 // column is one input while its values come in, row by row or at once.
 type column struct {
-	given bool
+	given bool // in the row that is being read
+	was   bool // in row 0
 	data  []byte
 	shape []int64 // of one element of "instances", or of the tensor
 }
@@ -35,7 +36,7 @@ func (r *V1Request) Reset() {
 	r.text = trim(r.text)
 	for i := range r.columns {
 		c := &r.columns[i]
-		c.given, c.data, c.shape = false, trim(c.data), c.shape[:0]
+		c.given, c.was, c.data, c.shape = false, false, trim(c.data), c.shape[:0]
 	}
 }
 
@@ -43,7 +44,7 @@ func (r *V1Request) Reset() {
 // be new or Reset. model appears in error texts only.
 func (r *V1Request) Decode(schema *tensor.Schema, model string, body []byte, lim *Limits, t *task.Task) error {
 	r.Reset()
-	for len(r.columns) < len(schema.Inputs) {
+	for len(r.columns) < len(schema.Inputs)+len(schema.Optional) {
 		r.columns = append(r.columns, column{})
 	}
 	reserveInputs(t, len(schema.Inputs))
@@ -60,7 +61,7 @@ func (r *V1Request) Decode(schema *tensor.Schema, model string, body []byte, lim
 	for k := range schema.Outputs {
 		t.Wanted |= 1 << uint(k)
 	}
-	return finishTask(schema, t)
+	return d.settle()
 }
 
 // v1Decoder is the state of one Decode.
@@ -74,10 +75,18 @@ type v1Decoder struct {
 func (d *v1Decoder) supported() error {
 	for _, list := range [2][]tensor.Spec{d.schema.Inputs, d.schema.Outputs} {
 		for i := range list {
-			if kind := list[i].Type; kind == tensor.FP16 || kind == tensor.BF16 {
-				return fault.Newf(fault.Unsupported, "tensor '%s' of model '%s' is %s, which the V1 format cannot carry: use the V2 protocol with binary data", list[i].Name, d.model, kind)
+			if err := d.carries(&list[i]); err != nil {
+				return err
 			}
 		}
+	}
+	return nil
+}
+
+// carries refuses a tensor that has no JSON form.
+func (d *v1Decoder) carries(spec *tensor.Spec) error {
+	if kind := spec.Type; kind == tensor.FP16 || kind == tensor.BF16 {
+		return fault.Newf(fault.Unsupported, "tensor '%s' of model '%s' is %s, which the V1 format cannot carry: use the V2 protocol with binary data", spec.Name, d.model, kind)
 	}
 	return nil
 }

@@ -17,8 +17,11 @@ import (
 func (r *V1Request) AppendResponse(dst []byte, schema *tensor.Schema, t *task.Task) ([]byte, error) {
 	start := len(dst)
 	for k := range schema.Outputs {
-		if k >= len(t.Outputs) || t.Outputs[k].Type == tensor.Invalid {
-			return dst, fault.Newf(fault.Internal, "the model gave no output '%s'", schema.Outputs[k].Name)
+		if err := checkOutput(&schema.Outputs[k], t, k); err != nil {
+			return dst, err
+		}
+		if tooHollow(t.Outputs[k].Shape) {
+			return dst, fault.Newf(fault.Unsupported, "output '%s' of shape %s has more than %d empty lists in the V1 format: use the V2 protocol", schema.Outputs[k].Name, showShape(t.Outputs[k].Shape), maxHollow)
 		}
 	}
 	r.remaining = r.remaining[:0]
@@ -27,7 +30,7 @@ func (r *V1Request) AppendResponse(dst []byte, schema *tensor.Schema, t *task.Ta
 	}
 	var err error
 	if r.Row {
-		dst, err = r.appendRows(append(dst, `{"predictions":[`...), t.Outputs)
+		dst, err = r.appendRows(append(dst, `{"predictions":[`...), schema, t)
 		dst = append(dst, ']', '}')
 	} else {
 		dst, err = r.appendObject(append(dst, `{"outputs":`...), t.Outputs, false)
@@ -40,25 +43,56 @@ func (r *V1Request) AppendResponse(dst []byte, schema *tensor.Schema, t *task.Ta
 	return dst, nil
 }
 
-func (r *V1Request) appendRows(dst []byte, outputs []tensor.Tensor) ([]byte, error) {
-	rows := int64(-1)
+// maxHollow is the most empty lists that an output is written as: without elements its size
+// bounds nothing.
+const maxHollow = 1 << 20
+
+// tooHollow reports whether an output without elements is more empty lists than that.
+func tooHollow(shape []int64) bool {
+	hollow := slices.Index(shape, 0)
+	if hollow < 0 {
+		return false
+	}
+	lists, ok := tensor.Elements(shape[:hollow])
+	return !ok || lists > maxHollow
+}
+
+// appendRows appends one item per row. An output that has one row a request is in each.
+func (r *V1Request) appendRows(dst []byte, schema *tensor.Schema, t *task.Task) ([]byte, error) {
+	outputs, rows := t.Outputs, int64(-1)
 	for k := range outputs {
 		v := &outputs[k]
+		if repeats(schema, v, k) {
+			continue
+		}
 		if len(v.Shape) == 0 || rows >= 0 && v.Shape[0] != rows {
 			return dst, fault.Newf(fault.InvalidRequest, "output '%s' has shape %s, an inconsistent batch size: ask with 'inputs' instead of 'instances'", v.Name, showShape(v.Shape))
 		}
 		rows = v.Shape[0]
+	}
+	if rows < 0 {
+		rows = int64(t.Rows)
 	}
 	var err error
 	for row := range rows {
 		if row > 0 {
 			dst = append(dst, ',')
 		}
+		for k := range outputs {
+			if repeats(schema, &outputs[k], k) {
+				r.remaining[k] = outputs[k].Data
+			}
+		}
 		if dst, err = r.appendObject(dst, outputs, true); err != nil {
 			return dst, err
 		}
 	}
 	return dst, nil
+}
+
+// repeats reports whether output k has one row for all rows of the request.
+func repeats(schema *tensor.Schema, v *tensor.Tensor, k int) bool {
+	return schema.Outputs[k].Once && len(v.Shape) > 0 && v.Shape[0] == 1
 }
 
 // appendObject appends one row of every output, or all of every output.

@@ -49,6 +49,40 @@ func TestV1(t *testing.T) {
 	f(two(), `{"inputs":{"a":[1,2],"b":[["x","y"],["z","w"]]}}`, `{"outputs":{"a":[1.0,2.0],"b":[["x","y"],["z","w"]]}}`)
 }
 
+// An output that has one row a request is in each row of the answer.
+func TestV1OnceOutputs(t *testing.T) {
+	s := &tensor.Schema{
+		Inputs: []tensor.Spec{{Name: "x", Type: tensor.Uint8, Shape: []int64{-1}}},
+		Outputs: []tensor.Spec{
+			{Name: "user", Type: tensor.Bytes, Shape: []int64{1, 2}, Once: true},
+			{Name: "score", Type: tensor.Uint8, Shape: []int64{-1}},
+		},
+		MaxBatch: 8, MaxRows: 8,
+	}
+	f := func(body, want string) {
+		t.Helper()
+		var r V1Request
+		tk := task.Get()
+		defer tk.Release()
+		if err := r.Decode(s, "m", []byte(body), nil, tk); err != nil {
+			t.Fatal(err)
+		}
+		tk.Reserve(len(s.Outputs))
+		tk.SetWhole(0, &s.Outputs[0], []int64{1, 2}, []byte("\x01\x00\x00\x00a\x00\x00\x00\x00"))
+		if len(s.Outputs) > 1 {
+			tk.SetWhole(1, &s.Outputs[1], []int64{int64(tk.Rows)}, tk.Inputs[0].Data)
+		}
+		out, err := r.AppendResponse(nil, s, tk)
+		if err != nil || string(out) != want {
+			t.Errorf("%s\ngot  %s (%v)\nwant %s", body, out, err, want)
+		}
+	}
+	f(`{"instances":[5,6]}`, `{"predictions":[{"user":["a",""],"score":5},{"user":["a",""],"score":6}]}`)
+	f(`{"inputs":[5,6]}`, `{"outputs":{"user":[["a",""]],"score":[5,6]}}`)
+	s.Outputs = s.Outputs[:1]
+	f(`{"instances":[5,6]}`, `{"predictions":[["a",""],["a",""]]}`)
+}
+
 func TestV1Faults(t *testing.T) {
 	f := func(s *tensor.Schema, body string, want fault.Kind) {
 		t.Helper()

@@ -35,6 +35,54 @@ type Schema struct {
 	// Padding lets rows of different length share a batch; nil when free axes
 	// other than the batch must agree exactly.
 	Padding *Padding
+
+	// names leads from the names of a wide model's inputs to their numbers (see Find); nil for
+	// other models. What it says is checked against the fields above.
+	names map[string]int
+}
+
+// scanned is up to how many inputs comparing every name is as fast as an index.
+const scanned = 32
+
+// Indexed returns a schema that finds its inputs by name at once, which a model with thousands
+// of them needs: s itself if it has few, else a copy. It is made once per model.
+func (s *Schema) Indexed() *Schema {
+	if len(s.Inputs)+len(s.Optional) <= scanned {
+		return s
+	}
+	indexed := *s
+	indexed.names = make(map[string]int, len(s.Inputs)+len(s.Optional))
+	for i := range len(s.Inputs) + len(s.Optional) {
+		indexed.names[s.Given(i).Name] = i
+	}
+	return &indexed
+}
+
+// Given is input i of those that a request may give: the inputs, then the optional ones.
+func (s *Schema) Given(i int) *Spec {
+	if i < len(s.Inputs) {
+		return &s.Inputs[i]
+	}
+	return &s.Optional[i-len(s.Inputs)]
+}
+
+// Find finds an input that a request may give by name, without allocating. It tries guess
+// first. What it returns is for Given; -1 if there is none.
+func (s *Schema) Find(name []byte, guess int) int {
+	all := len(s.Inputs) + len(s.Optional)
+	if guess < all && s.Given(guess).Name == string(name) {
+		return guess
+	}
+	if i, ok := s.names[string(name)]; ok && i < all && s.Given(i).Name == string(name) {
+		return i
+	}
+	if i := s.Input(name); i >= 0 {
+		return i
+	}
+	if i := s.OptionalInput(name); i >= 0 {
+		return len(s.Inputs) + i
+	}
+	return -1
 }
 
 // Padding describes one free axis whose rows may be padded to a common length.

@@ -1,0 +1,109 @@
+package gateway
+
+import (
+	"errors"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest/observer"
+
+	"sluice/internal/clock"
+	"sluice/internal/fault"
+	"sluice/internal/task"
+)
+
+// Ten failures a second of a model and kind are logged, and the next line counts the others.
+func TestCausesAreThrottled(t *testing.T) {
+	var l causes
+	f := func(model string, kind fault.Kind, at time.Duration, times int, logged int, skipped int64) {
+		t.Helper()
+		n, left := 0, int64(0)
+		for range times {
+			if s, ok := l.take(model, kind, clock.Instant(at)); ok {
+				n++
+				left += s
+			}
+		}
+		if n != logged || left != skipped {
+			t.Errorf("%s %s at %v: %d of %d logged with %d left out, want %d with %d", model, kind.Code(), at, n, times, left, logged, skipped)
+		}
+	}
+	f("a", fault.Internal, 5*time.Second, 25, 10, 0)
+	f("a", fault.InferenceFailed, 5*time.Second, 3, 3, 0)
+	f("b", fault.Internal, 5*time.Second, 3, 3, 0)
+	f("a", fault.Internal, 5900*time.Millisecond, 5, 0, 0)
+	f("a", fault.Internal, 6*time.Second, 1, 1, 20)
+	f("a", fault.Internal, 6*time.Second, 10, 9, 0)
+	f("a", fault.Internal, 9*time.Second, 1, 1, 1)
+	f("b", fault.Internal, 9*time.Second, 8, 8, 0)
+}
+
+// The counts do not grow with a repository that changes without end.
+func TestCausesAreBounded(t *testing.T) {
+	var l causes
+	for i := range 3 * maxCauses {
+		if _, ok := l.take(strconv.Itoa(i), fault.Internal, 0); !ok {
+			t.Fatalf("failure %d of a model of its own is left out", i)
+		}
+		if len(l.counts) > maxCauses {
+			t.Fatalf("%d counts", len(l.counts))
+		}
+	}
+}
+
+// The cause of what the client is not told goes to the log, with what finds the request.
+func TestCausesAreLogged(t *testing.T) {
+	core, logs := observer.New(zap.DebugLevel)
+	var next atomic.Pointer[error] // what the model ends with
+	model := simpleModel()
+	model.run = func(*task.Task) error { return *next.Load() }
+	e := serve(t, newFakeModels(model), func(o *Options) { o.Log = zap.New(core) })
+	f := func(err error, raw string, level zapcore.Level, want map[string]any) {
+		t.Helper()
+		next.Store(&err)
+		e.send(raw)
+		all := logs.TakeAll()
+		if want == nil {
+			if len(all) != 0 {
+				t.Errorf("%v is logged: %v", err, all)
+			}
+			return
+		}
+		if len(all) != 1 || all[0].Level != level {
+			t.Fatalf("%v: got %v, want one line at %v", err, all, level)
+		}
+		got := all[0].ContextMap()
+		want["model"], want["version"], want["skipped"] = "simple", "1", int64(0)
+		for key, value := range want {
+			if got[key] != value {
+				t.Errorf("%v: %s is %v, want %v", err, key, got[key], value)
+			}
+		}
+		if len(got) != len(want) {
+			t.Errorf("%v: got the fields %v, want %v", err, got, want)
+		}
+	}
+	cause := errors.New(`node "gather" (Gather): indices element out of data bounds`)
+	rejected := fault.Wrap(fault.ModelRejectedInput, cause, "the model rejected the values of an input")
+	named, plain := post(simpleInfer, simpleBody(`"id":"42",`), "X-Request-ID: abc-1"), post(simpleInfer, simpleBody(""))
+	f(rejected, named, zap.WarnLevel, map[string]any{"code": "MODEL_REJECTED_INPUT", "cause": cause.Error(), "request_id": "42", "x_request_id": "abc-1"})
+	f(rejected, plain, zap.WarnLevel, map[string]any{"code": "MODEL_REJECTED_INPUT", "cause": cause.Error()})
+	f(fault.Wrap(fault.InferenceFailed, cause, "the run failed"), named, zap.ErrorLevel, map[string]any{"code": "INFERENCE_FAILED", "cause": cause.Error(), "request_id": "42", "x_request_id": "abc-1"})
+	f(cause, plain, zap.ErrorLevel, map[string]any{"code": "INTERNAL", "cause": cause.Error()})
+	f(fault.New(fault.NonFiniteOutput, "output 'y' is not finite"), plain, zap.ErrorLevel, map[string]any{"code": "NON_FINITE_OUTPUT", "cause": "output 'y' is not finite"})
+	long := strings.Repeat("x", 2*maxCauseText)
+	f(fault.Wrap(fault.InferenceFailed, errors.New(long), "the run failed"), plain, zap.ErrorLevel, map[string]any{"code": "INFERENCE_FAILED", "cause": long[:maxCauseText] + "…"})
+	// An answer that cannot be written is a failure too.
+	f(nil, plain, zap.ErrorLevel, map[string]any{"code": "INTERNAL", "cause": "the model gave no output 'OUTPUT0'"})
+
+	f(rejected, post(simpleInfer, simpleBody(""), "X-Request-Id: "+long[:maxClientID+1]), zap.WarnLevel,
+		map[string]any{"code": "MODEL_REJECTED_INPUT", "cause": cause.Error(), "x_request_id": long[:maxClientID]})
+	f(fault.New(fault.Overloaded, "the queue is full"), named, 0, nil)
+	f(fault.New(fault.DeadlineExceeded, "too late"), named, 0, nil)
+	f(nil, post(simpleInfer, "{}"), 0, nil)
+}

@@ -1,0 +1,69 @@
+package oip
+
+import (
+	"bytes"
+	"hash/maphash"
+
+	"sluice/internal/fault"
+	"sluice/internal/tensor"
+)
+
+// onceSeed makes the hashes of inputs that are given once different in each process, so that
+// no client can choose bytes that share a key with those of another.
+var onceSeed = maphash.MakeSeed()
+
+// oneRow reports whether a run takes one row of the input, for all its rows. Only requests
+// with equal bytes there may share a run.
+func oneRow(spec *tensor.Spec) bool {
+	return spec.Once && len(spec.Shape) > 0 && spec.Shape[0] == 1
+}
+
+// settleOnce fixes the rows of the request and checks the inputs that are given once against
+// them: each has one row, or one for each row of the request. Equal rows of an input of which
+// a run takes one are reduced to the first.
+//
+// Where all inputs are given once the request has one row, or as many as one of them repeats.
+func (d *target) settleOnce() error {
+	t := d.t
+	if t.Rows == 0 {
+		t.Rows = 1
+		for i := range d.schema.Inputs {
+			if in := &t.Inputs[i]; len(in.Shape) > 0 && !oneRow(&d.schema.Inputs[i]) {
+				t.Rows = max(t.Rows, int(in.Shape[0]))
+			}
+		}
+	}
+	for i := range d.schema.Inputs {
+		spec, in := &d.schema.Inputs[i], &t.Inputs[i]
+		if !spec.Once || len(in.Shape) == 0 || in.Shape[0] == 1 {
+			continue
+		}
+		if in.Shape[0] != int64(t.Rows) {
+			return fault.Newf(fault.BatchMismatch, "input '%s' batch size does not match other inputs for '%s': got %d, others have %d; it is given once per request, so 1 will do", spec.Name, d.model, in.Shape[0], t.Rows)
+		}
+		if !oneRow(spec) {
+			continue
+		}
+		row, same := firstRow(in)
+		if !same {
+			return fault.Newf(fault.BatchMismatch, "input '%s' of model '%s' is given once per request, but its %d rows differ", spec.Name, d.model, t.Rows)
+		}
+		in.Shape[0], in.Data = 1, row
+	}
+	return nil
+}
+
+// firstRow returns the data of a tensor's first row, and whether all rows are equal to it.
+func firstRow(in *tensor.Tensor) (row []byte, same bool) {
+	rows := int(in.Shape[0])
+	size := len(in.Data) / rows
+	if in.Type == tensor.Bytes {
+		span, err := tensor.BytesSpan(in.Data, 0, tensor.RowElements(in.Shape))
+		if err != nil || len(span)*rows != len(in.Data) {
+			return nil, false
+		}
+		size = len(span)
+	}
+	// Rows are all equal if each is equal to the one before it.
+	return in.Data[:size:size], bytes.Equal(in.Data[size:], in.Data[:len(in.Data)-size])
+}
