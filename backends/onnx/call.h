@@ -22,6 +22,11 @@ typedef struct sluice_call {
 } sluice_call;
 
 int sluice_linked(void);
+// Takes the functions of the library's interface: the first three make a status, and give its
+// code and its text. NULL if it has none.
+void sluice_use(const void *const *api);
+// The code of a status, -1 if the library's interface is not there.
+int sluice_error_code(OrtStatus *status);
 OrtStatus *sluice_run(OrtSession *session, sluice_call *c, uint64_t wanted);
 // Describes a tensor: element type, dims and rank, and its data unless it holds strings.
 OrtStatus *sluice_describe(sluice_call *c, OrtValue *tensor);

@@ -9,9 +9,9 @@ import "C"
 import (
 	"errors"
 	"fmt"
-	"strings"
 	"unsafe"
 
+	"sluice/internal/complaint"
 	"sluice/internal/tensor"
 )
 
@@ -196,12 +196,12 @@ func release(v value) {
 	}
 }
 
-// failure turns a status into an error and releases it; no status is nil.
+// failure turns a status into a complaint and releases it; no status is nil.
 func failure(status *C.OrtStatus) error {
 	if status == nil {
 		return nil
 	}
-	text := C.GoString(C.GetErrorMessage(status))
+	code, text := complaint.Code(C.sluice_error_code(status)), C.GoString(C.GetErrorMessage(status))
 	C.ReleaseOrtStatus(status)
-	return errors.New(strings.TrimSpace(text))
+	return complaint.Parse(code, text)
 }
