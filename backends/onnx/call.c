@@ -25,7 +25,7 @@ OrtStatus *sluice_run(OrtSession *session, sluice_call *c, uint64_t wanted) {
     values[n] = c->out[k];
     names[n++] = c->output_names[k];
   }
-  OrtStatus *status = RunOrtSessionWithOptions(session, c->in, c->input_names, c->inputs, values, names, n, c->options);
+  OrtStatus *status = RunOrtSessionWithOptions(session, c->in, c->input_names, c->inputs + c->given, values, names, n, c->options);
   if (status) return status;
   n = 0;
   for (int k = 0; k < c->outputs; k++) {

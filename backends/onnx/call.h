@@ -9,9 +9,10 @@
 
 typedef struct sluice_call {
   OrtRunOptions *options;
-  int inputs, outputs;
-  char **input_names, **output_names;
-  OrtValue **in;   // all set before a run
+  int inputs, outputs, optional;
+  int given;  // optional inputs of the next run: their names and values follow those of the others
+  char **input_names, **output_names, **optional_names;
+  OrtValue **in;  // all set before a run, those of optional inputs as far as given
   OrtValue *out[SLUICE_MAX_OUTPUTS];  // NULL: ONNX Runtime allocates it
   // Scratch for the calls below.
   int64_t dims[SLUICE_MAX_RANK];

@@ -10,8 +10,17 @@ import (
 // Scatter copies output k of a batch into the tasks that want it. data holds b.Filled rows of
 // the shape row in the protocol's form (the whole tensor if the model cannot batch; the one row
 // of an output that has no more). row is changed for the time of the call. A part whose Task is
-// nil is skipped. crop is scratch, and is returned grown.
+// nil is skipped. crop is scratch, and is returned grown. An error is a fault that names the
+// output and what it has.
 func (l *Layout) Scatter(k int, row []int64, data []byte, parts []task.Part, crop []byte) ([]byte, error) {
+	crop, err := l.scatter(k, row, data, parts, crop)
+	if err != nil {
+		err = l.Out[k].misfit(err)
+	}
+	return crop, err
+}
+
+func (l *Layout) scatter(k int, row []int64, data []byte, parts []task.Part, crop []byte) ([]byte, error) {
 	p := &l.Out[k]
 	if !p.Batched {
 		if t := parts[0].Task; t != nil && t.Wants(k) {
