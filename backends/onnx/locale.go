@@ -57,11 +57,12 @@ func reserveLocales() error {
 // maxLocales is how many locales one model may lack.
 const maxLocales = 16
 
-// withLocales opens a session, again for each locale that it complains to be without.
-func withLocales(open func() error) error {
+// withLocales opens or runs a session, again for each locale that it complains to be without.
+// Up to 1.24 the library asks for locales only when the model runs. The caller holds opening.
+func withLocales(use func() error) error {
 	var tried []string
 	for {
-		err := open()
+		err := use()
 		name := missingLocale(err)
 		if name == "" || slices.Contains(tried, name) || len(tried) == maxLocales {
 			return err
@@ -84,19 +85,13 @@ func leaveAdded() {
 	_ = os.Setenv(variable, path) // it cannot fail: the name is good and the path was set before
 }
 
-var localeComplaint = regexp.MustCompile(`Failed to construct locale with name:([^:]*):`)
-
-// missingLocale is the locale for want of which a model did not load.
+// missingLocale is the locale for want of which a model did not load or run.
 func missingLocale(err error) string {
 	var said *complaint.Error
 	if !errors.As(err, &said) {
 		return ""
 	}
-	found := localeComplaint.FindStringSubmatch(said.Text)
-	if found == nil {
-		return ""
-	}
-	return found[1]
+	return said.Locale
 }
 
 // provideLocale sets LOCPATH so that the C library finds the locale.

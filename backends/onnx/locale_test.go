@@ -1,6 +1,7 @@
 package onnx
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -40,7 +41,7 @@ func normalize(model string) (text string, err error) {
 	if err != nil {
 		return "", err
 	}
-	defer func() { err = s.Close() }()
+	defer func() { err = errors.Join(err, s.Close()) }()
 	parts := []task.Part{whole(newTask(s, 1, input(dims(1), "ÄB")))}
 	if _, err := s.Run(0, parts, clock.Never); err != nil {
 		return "", err

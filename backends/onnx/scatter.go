@@ -3,7 +3,9 @@ package onnx
 import (
 	"fmt"
 
+	"sluice/internal/complaint"
 	"sluice/internal/fault"
+	"sluice/internal/rows"
 	"sluice/internal/task"
 	"sluice/internal/tensor"
 )
@@ -43,6 +45,31 @@ func (l *lane) badOutput(k int, err error) error {
 	}
 	name := l.out[k].Spec.Name
 	return fault.Wrap(fault.InferenceFailed, fmt.Errorf("output %q: %w", name, err), "the model gave output '"+name+"' in an unexpected form")
+}
+
+// nameMisfit finds the output that does not fit its memory where the library, up to 1.24, names
+// its shape alone: if one output has that shape.
+func (l *lane) nameMisfit(err error) {
+	said := complaintOf(err)
+	if said.Kind != complaint.Misfit || said.Output != "" {
+		return
+	}
+	found := ""
+	for k := range l.out {
+		p := &l.out[k]
+		if !p.Fixed || l.batch.Wanted&(1<<k) == 0 {
+			continue
+		}
+		p.dims = p.AppendShape(p.dims[:0], l.batch.Filled, p.Row)
+		if rows.ShapeText(p.dims) != said.Declared {
+			continue
+		}
+		if found != "" {
+			return
+		}
+		found = p.Spec.Name
+	}
+	said.Output = found
 }
 
 // Output returns output k of the lane's last run: its shape, and its data in the protocol's

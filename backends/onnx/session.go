@@ -253,12 +253,25 @@ func (s *Session) Close() error {
 
 // execute runs what the lane has gathered.
 func (s *Session) execute(l *lane, wanted uint64, limit clock.Instant) error {
+	err := s.attempt(l, wanted, limit)
+	if err != nil && missingLocale(err) != "" {
+		opening.Lock()
+		defer opening.Unlock()
+		err = withLocales(func() error { return s.attempt(l, wanted, limit) })
+	}
+	return err
+}
+
+func (s *Session) attempt(l *lane, wanted uint64, limit clock.Instant) error {
 	s.place.enter()
 	defer s.place.leave()
 	s.watch.begin(l, limit)
 	err := s.run(l, wanted)
 	if cut := s.watch.end(l); cut && err != nil {
 		return cutShort(err)
+	}
+	if err != nil {
+		l.nameMisfit(err)
 	}
 	return s.place.fault(err)
 }

@@ -10,6 +10,7 @@ var phrases = []struct {
 	parts []string
 }{
 	{Memory, []string{"bfcarena", "failed to allocate memory", "bad_alloc", "bad allocation", "out of memory", "cannot allocate memory"}},
+	{Locale, []string{strings.ToLower(lacking)}},
 	{Misfit, []string{strings.ToLower(provided), strings.ToLower(verification)}},
 	{Length, []string{
 		"sequence_lens", "sequence length", "'split'", "split size", "split_size_sum", "cannot be split", "starts and ends",
@@ -52,6 +53,9 @@ func classify(message string) Kind {
 	}
 	return Other
 }
+
+// lacking comes before the name of a locale, which a colon ends.
+const lacking = "Failed to construct locale with name:"
 
 // How the library says, from 1.27 on and before, that an output does not fit its memory.
 const (

@@ -28,7 +28,7 @@ type Kind uint8
 
 // The kinds. Value, Shape and Length are about what an operator was given: a value, how sizes
 // fit each other, how long a part or a sequence is to be. Misfit is an output that does not fit
-// the memory laid out for it, Memory is memory that ran out.
+// the memory laid out for it, Memory is memory that ran out, Locale a locale that the machine lacks.
 const (
 	Other Kind = iota
 	Value
@@ -36,11 +36,12 @@ const (
 	Length
 	Misfit
 	Memory
+	Locale
 )
 
 // String names the kind, for logs.
 func (k Kind) String() string {
-	return [...]string{"other", "value", "shape", "length", "misfit", "memory"}[k]
+	return [...]string{"other", "value", "shape", "length", "misfit", "memory", "locale"}[k]
 }
 
 // Error is one complaint.
@@ -55,6 +56,8 @@ type Error struct {
 	// Output, Declared and Got are a Misfit's: its name, which older versions of the library
 	// leave out, and both shapes as [2,3].
 	Output, Declared, Got string
+	// Locale is the name of one that is lacking.
+	Locale string
 	// Text is all that the library said. It names nodes and weights: it is for the log.
 	Text string
 }
@@ -67,8 +70,13 @@ func Parse(code Code, text string) *Error {
 	e := &Error{Code: code, Text: strings.TrimSpace(text)}
 	message := e.locate()
 	e.Kind = classify(message)
-	if e.Kind == Misfit {
+	switch e.Kind {
+	case Misfit:
 		e.readMisfit(message)
+	case Locale:
+		_, rest, _ := strings.Cut(message, lacking)
+		e.Locale, _, _ = strings.Cut(rest, ":")
+	case Other, Value, Shape, Length, Memory:
 	}
 	return e
 }
@@ -119,7 +127,7 @@ func (e *Error) Rejected() bool {
 		// No code says that an operator cannot do something or that its device failed: those
 		// have codes of their own. Without a code it is anybody's guess.
 		return e.Code == Fail || e.Code == InvalidArgument || e.Code == Exception
-	case Misfit, Memory:
+	case Misfit, Memory, Locale:
 	}
 	return false
 }
@@ -137,6 +145,8 @@ func (e *Error) Fault() *fault.Error {
 		return fault.Wrap(fault.InferenceFailed, e, "the model gave "+which+" in the shape "+e.Got+" where "+e.Declared+" is declared")
 	case e.Kind == Memory:
 		return fault.Wrap(fault.InferenceFailed, e, "the model ran out of memory")
+	case e.Kind == Locale:
+		return fault.Wrap(fault.InferenceFailed, e, "the model needs the locale '"+e.Locale+"', which the server lacks")
 	}
 	return fault.Wrap(fault.InferenceFailed, e, "the model failed to run")
 }

@@ -102,6 +102,19 @@ func TestMisfits(t *testing.T) {
 	f(node+"OrtValue shape verification failed", "the model gave an output in the shape [?] where [?] is declared")
 }
 
+// TestLocales: 1.24 finds out that a locale is lacking when the model runs.
+func TestLocales(t *testing.T) {
+	const text = "/string_normalizer.cc:393 Failed to construct locale with name:en_US.UTF-8:locale::facet::_S_create_c_locale name not valid:Please"
+	for _, e := range []*Error{
+		ParseLoading(Unknown, "Exception during initialization: "+text),
+		Parse(Exception, "Non-zero status code returned while running StringNormalizer node. Name:'' Status Message: "+text),
+	} {
+		if got := e.Fault(); e.Kind != Locale || e.Locale != "en_US.UTF-8" || e.Rejected() || got.Kind != fault.InferenceFailed || !strings.Contains(got.Text, "'en_US.UTF-8'") {
+			t.Errorf("%+v is told as %v", e, got.Text)
+		}
+	}
+}
+
 // TestCodesDecideWhereWordsDoNot: an operator's complaint in unknown words is about its inputs,
 // unless its code says otherwise.
 func TestCodesDecideWhereWordsDoNot(t *testing.T) {
