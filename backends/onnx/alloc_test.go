@@ -20,7 +20,7 @@ func TestRunsDoNotAllocate(t *testing.T) {
 		parts := make([]task.Part, 1)
 		cycle := func() {
 			a := task.Get()
-			a.Rows = int(inputs[0].Shape[0])
+			a.Rows = int(inputs[len(inputs)-1].Shape[0])
 			a.Inputs = append(a.Inputs[:0], inputs...)
 			a.Wanted = uint64(1)<<len(s.schema.Outputs) - 1
 			a.Reserve(len(s.schema.Outputs))
@@ -44,6 +44,11 @@ func TestRunsDoNotAllocate(t *testing.T) {
 	f("dynamic_output", onnxfile.Rules{}, nil, input(dims(2, 3), [6]float32{}))
 	f("id_fp16_dynamic", onnxfile.Rules{}, nil, input(dims(2, 2), [4]uint16{}))
 	f("id_bytes", onnxfile.Rules{}, nil, input(dims(1, 2), "one", "two"))
+	f("once", onnxfile.Rules{}, func(o *Options) { o.Schema, o.FixedBatch = listSchema(-1), 0 }, input(dims(1, 2), [2]float32{}), input(dims(3, 2), [6]float32{}))
+	f("once_fixed", onnxfile.Rules{}, func(o *Options) { o.Schema, o.FixedBatch = listSchema(1), 0 }, input(dims(1, 2), [2]float32{}), input(dims(3, 2), [6]float32{}))
+	f("label1", onnxfile.Rules{}, func(o *Options) {
+		o.Schema = &tensor.Schema{MaxBatch: 8, Inputs: specs(spec("x", tensor.FP32, -1, 4)), Outputs: specs(dynamic("label", tensor.Int64, -1))}
+	}, input(dims(3, 4), [12]float32{}))
 	f("padded", onnxfile.Rules{}, func(o *Options) {
 		o.Schema.Padding = &tensor.Padding{
 			InputAxis: []int{1, 1}, OutputAxis: []int{-1, 1}, Buckets: []int{4},

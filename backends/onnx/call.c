@@ -8,6 +8,14 @@ int sluice_linked(void) {
   return RunOrtSessionWithOptions != 0 && GetStringTensorContent != 0;
 }
 
+static int (*error_code)(const OrtStatus *);
+
+void sluice_use(const void *const *api) {
+  error_code = api ? (int (*)(const OrtStatus *))api[1] : 0;
+}
+
+int sluice_error_code(OrtStatus *status) { return error_code ? error_code(status) : -1; }
+
 OrtStatus *sluice_run(OrtSession *session, sluice_call *c, uint64_t wanted) {
   OrtValue *values[SLUICE_MAX_OUTPUTS];
   char *names[SLUICE_MAX_OUTPUTS];
@@ -17,7 +25,7 @@ OrtStatus *sluice_run(OrtSession *session, sluice_call *c, uint64_t wanted) {
     values[n] = c->out[k];
     names[n++] = c->output_names[k];
   }
-  OrtStatus *status = RunOrtSessionWithOptions(session, c->in, c->input_names, c->inputs, values, names, n, c->options);
+  OrtStatus *status = RunOrtSessionWithOptions(session, c->in, c->input_names, c->inputs + c->given, values, names, n, c->options);
   if (status) return status;
   n = 0;
   for (int k = 0; k < c->outputs; k++) {

@@ -9,9 +9,10 @@
 
 typedef struct sluice_call {
   OrtRunOptions *options;
-  int inputs, outputs;
-  char **input_names, **output_names;
-  OrtValue **in;   // all set before a run
+  int inputs, outputs, optional;
+  int given;  // optional inputs of the next run: their names and values follow those of the others
+  char **input_names, **output_names, **optional_names;
+  OrtValue **in;  // all set before a run, those of optional inputs as far as given
   OrtValue *out[SLUICE_MAX_OUTPUTS];  // NULL: ONNX Runtime allocates it
   // Scratch for the calls below.
   int64_t dims[SLUICE_MAX_RANK];
@@ -22,6 +23,11 @@ typedef struct sluice_call {
 } sluice_call;
 
 int sluice_linked(void);
+// Takes the functions of the library's interface: the first three make a status, and give its
+// code and its text. NULL if it has none.
+void sluice_use(const void *const *api);
+// The code of a status, -1 if the library's interface is not there.
+int sluice_error_code(OrtStatus *status);
 OrtStatus *sluice_run(OrtSession *session, sluice_call *c, uint64_t wanted);
 // Describes a tensor: element type, dims and rank, and its data unless it holds strings.
 OrtStatus *sluice_describe(sluice_call *c, OrtValue *tensor);

@@ -7,16 +7,14 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"sluice/internal/complaint"
 )
 
 // TestDeclarationsMatchTheModule compares each C function that clib.h declares with the
 // header of the onnxruntime_go that is built in: C would link them unseen.
 func TestDeclarationsMatchTheModule(t *testing.T) {
-	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/yalue/onnxruntime_go").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	theirs := declarations(t, filepath.Join(strings.TrimSpace(string(out)), "onnxruntime_wrapper.h"))
+	theirs := declarations(t, moduleHeader(t, "onnxruntime_wrapper.h"))
 	ours := declarations(t, "clib.h")
 	if len(ours) < 20 {
 		t.Fatalf("found only %d declarations in clib.h", len(ours))
@@ -32,6 +30,37 @@ func TestDeclarationsMatchTheModule(t *testing.T) {
 	}
 	if weak := strings.Count(string(header), "#pragma weak "); weak != len(ours) {
 		t.Errorf("%d functions are weak and %d are declared", weak, len(ours))
+	}
+}
+
+func moduleHeader(t *testing.T, name string) string {
+	t.Helper()
+	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/yalue/onnxruntime_go").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Join(strings.TrimSpace(string(out)), name)
+}
+
+// TestErrorCodeIsTheSecondFunction: the library's own header says where in its interface the
+// code of a status is, and what the codes are. Both are fixed for good there.
+func TestErrorCodeIsTheSecondFunction(t *testing.T) {
+	text, err := os.ReadFile(moduleHeader(t, "onnxruntime_c_api.h"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, api, found := strings.Cut(string(text), "\nstruct OrtApi {")
+	functions := regexp.MustCompile(`\(ORT_API_CALL\* ?(\w+)\)`).FindAllStringSubmatch(api, 3)
+	if !found || len(functions) != 3 || functions[0][1] != "CreateStatus" || functions[1][1] != "GetErrorCode" || functions[2][1] != "GetErrorMessage" {
+		t.Errorf("the interface begins with %q", functions)
+	}
+	_, codes, _ := strings.Cut(string(text), "typedef enum OrtErrorCode {")
+	codes, _, _ = strings.Cut(codes, "}")
+	names := regexp.MustCompile(`\w+`).FindAllString(codes, -1)
+	for name, code := range map[string]complaint.Code{"ORT_FAIL": complaint.Fail, "ORT_INVALID_ARGUMENT": complaint.InvalidArgument, "ORT_RUNTIME_EXCEPTION": complaint.Exception} {
+		if int(code) >= len(names) || names[code] != name {
+			t.Errorf("%s is not code %d of %q", name, code, names)
+		}
 	}
 }
 

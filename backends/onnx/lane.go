@@ -6,19 +6,22 @@ import (
 
 	"sluice/internal/rows"
 	"sluice/internal/task"
+	"sluice/internal/tensor"
 )
 
 // lane owns the memory and the values of one batch at a time.
 type lane struct {
-	call    *call
-	in, out []port
-	guard   guard
+	call     *call
+	in, out  []port
+	optional []port
+	guard    guard
 
-	batch   rows.Batch  // the last run
-	ran     uint64      // outputs that the last run produced; 0 after a failure
-	crop    []byte      // scratch of Scatter
-	strings task.Part   // scratch of RunGathered
-	parts   []task.Part // scratch of RunGathered
+	batch   rows.Batch      // the last run
+	ran     uint64          // outputs that the last run produced; 0 after a failure
+	crop    []byte          // scratch of Scatter
+	single  *task.Task      // scratch of alone
+	parts   []task.Part     // scratch of alone
+	scratch []tensor.Tensor // scratch of RunGathered
 }
 
 // port is one input or output of a lane. A fixed port has rows of one size in memory,
@@ -39,8 +42,12 @@ type port struct {
 }
 
 func (l *lane) open(s *Session, index int) (err error) {
-	if l.call, err = newCall(s.schema.Inputs, s.schema.Outputs); err != nil {
+	if l.call, err = newCall(s.schema); err != nil {
 		return err
+	}
+	l.optional = make([]port, len(s.schema.Optional))
+	for i := range l.optional {
+		l.optional[i].Port = s.layout.Optional.In[i]
 	}
 	l.in, l.out = make([]port, len(s.schema.Inputs)), make([]port, len(s.schema.Outputs))
 	for i := range l.in {
@@ -85,7 +92,7 @@ func (p *port) view(k *call, filled int) (value, error) {
 		return v, nil
 	}
 	p.dims = p.AppendShape(p.dims[:0], filled, p.Row)
-	v, err := k.tensor(p.dims, p.Spec.Type, p.memory.pointer(), filled*p.RowBytes)
+	v, err := k.tensor(p.dims, p.Spec.Type, p.memory.pointer(), p.TensorRows(filled)*p.RowBytes)
 	p.views[filled] = v
 	return v, err
 }
@@ -112,6 +119,9 @@ func (l *lane) bindOutputs() error {
 func (l *lane) close() {
 	for i := range l.in {
 		l.in[i].close()
+	}
+	for i := range l.optional {
+		l.optional[i].close()
 	}
 	for k := range l.out {
 		if !l.out[k].Fixed {

@@ -17,7 +17,15 @@ import (
 	"sluice/internal/tensor"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// childEnv makes the test binary another process, which opens the test models that it names.
+const childEnv = "SLUICE_ONNX_TEST_CHILD"
+
+func TestMain(m *testing.M) {
+	if models := os.Getenv(childEnv); models != "" {
+		os.Exit(localeChild(models))
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // needLibrary loads ONNX Runtime, or skips the test where there is none: the library
 // is not part of the repository (scripts/onnxruntime.sh fetches it).

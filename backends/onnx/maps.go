@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 
+	"sluice/internal/fault"
 	"sluice/internal/tensor"
 )
 
@@ -19,7 +20,7 @@ func (p *port) readMaps(k *call, v value, rows int) (row []int64, data []byte, e
 	case err != nil:
 		return nil, nil, err
 	case !isSequence || (p.Batched && items != rows):
-		return nil, nil, fmt.Errorf("it has %d maps for a batch of %d rows", items, rows)
+		return nil, nil, fault.Newf(fault.InferenceFailed, "the model gave output '%s' with %d maps for a batch of %d rows", p.Spec.Name, items, rows)
 	}
 	labels := p.Spec.Labels
 	p.text = p.text[:0]

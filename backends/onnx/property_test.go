@@ -71,7 +71,7 @@ func sequences(s *Session, rows, length int, base int64) *task.Task {
 	return newTask(s, rows, input(shape, tokens), input(shape, mask))
 }
 
-func wantSequences(t *rapid.T, a *task.Task) {
+func wantSequences(t failer, a *task.Task) {
 	rows, length := a.Inputs[0].Shape[0], a.Inputs[0].Shape[1]
 	sums, doubled := make([]int64, rows), make([]int64, rows*length)
 	for i := range doubled {

@@ -3,6 +3,7 @@ package onnx
 import (
 	"strings"
 
+	"sluice/internal/complaint"
 	"sluice/internal/device"
 	"sluice/internal/fault"
 	"sluice/internal/task"
@@ -55,12 +56,20 @@ func containsAny(text string, parts []string) bool {
 
 // fault makes a fault of what a run on the place ended with.
 func (p *place) fault(err error) error {
-	if err == nil || !p.kind.GPU() {
-		return runFault(err)
+	if err == nil {
+		return nil
 	}
-	err = deviceFault(p.kind, err)
+	said := complaintOf(err)
+	if !p.kind.GPU() {
+		return said.Fault()
+	}
+	err = deviceFault(p.kind, said)
 	if failed, _ := task.DeviceFailed(err); failed {
 		return fault.Wrap(fault.InferenceFailed, err, "the device that runs the model failed")
 	}
-	return runFault(err)
+	// What a GPU's provider says in words that nobody knows may be its driver's fault.
+	if said.Kind == complaint.Other {
+		return fault.Wrap(fault.InferenceFailed, err, "the model failed to run")
+	}
+	return said.Fault()
 }

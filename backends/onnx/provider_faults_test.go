@@ -27,7 +27,7 @@ func TestDeviceFaults(t *testing.T) {
 	f(device.TensorRT, illegal, true, true)
 	f(device.CUDA, "CUDA failure 719: unspecified launch failure ; GPU=0", true, true)
 	f(device.CUDA, "CUBLAS failure 13: CUBLAS_STATUS_EXECUTION_FAILED ; GPU=0", true, true)
-	f(device.CUDA, "Non-zero status code returned while running Conv node. Status Message: bfc_arena.cc:376 BFCArena::AllocateRawInternal Failed to allocate memory for requested buffer of size 1073741824", true, false)
+	f(device.CUDA, "Non-zero status code returned while running Conv node. Name:'' Status Message: bfc_arena.cc:376 BFCArena::AllocateRawInternal Failed to allocate memory for requested buffer of size 1073741824", true, false)
 	f(device.CUDA, "CUDA failure 2: out of memory ; GPU=0", true, false)
 	f(device.CUDA, "CUBLAS failure 3: CUBLAS_STATUS_ALLOC_FAILED ; GPU=0", true, false)
 	f(device.CUDA, "CUDA failure 1: invalid argument ; GPU=0", true, false)
@@ -35,7 +35,7 @@ func TestDeviceFaults(t *testing.T) {
 	f(device.WebGPU, "WebGPU device lost (2): Device was destroyed.", true, true)
 	f(device.WebGPU, "WebGPU validation failed. [CommandEncoder (unlabeled)] is already finished.", true, true)
 
-	rejected := "Non-zero status code returned while running Gather node. Status Message: indices element out of data bounds, idx=10 must be within the inclusive range [-4,3]"
+	rejected := "Non-zero status code returned while running Gather node. Name:'' Status Message: indices element out of data bounds, idx=10 must be within the inclusive range [-4,3]"
 	f(device.CUDA, rejected, false, false)
 	f(device.CPU, illegal, false, false)
 	if p := (place{kind: device.CUDA}); !fault.Is(p.fault(errors.New(rejected)), fault.ModelRejectedInput) {

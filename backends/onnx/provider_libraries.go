@@ -6,6 +6,8 @@ package onnx
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "call.h"
+
 static const char *sluice_open(const char *name, void **handle) {
   *handle = dlopen(name, RTLD_NOW | RTLD_GLOBAL);
   return *handle ? 0 : dlerror();
@@ -18,13 +20,24 @@ static const char *sluice_open_own(const char *name, void **handle) {
 
 // The start of ONNX Runtime's interface, the same in every version.
 typedef struct {
-  const void *(*api)(uint32_t version);
+  const void *const *(*api)(uint32_t version);
   const char *(*version)(void);
 } sluice_base;
 
-static const char *sluice_library_version(void *handle) {
+static const sluice_base *sluice_base_of(void *handle) {
   const sluice_base *(*base)(void) = (const sluice_base *(*)(void))dlsym(handle, "OrtGetApiBase");
-  return base ? base()->version() : 0;
+  return base ? base() : 0;
+}
+
+static const char *sluice_library_version(void *handle) {
+  const sluice_base *base = sluice_base_of(handle);
+  return base ? base->version() : 0;
+}
+
+// Takes the interface of a version of the library for the functions that onnxruntime_go leaves out.
+static void sluice_use_interface(void *handle, uint32_t version) {
+  const sluice_base *base = sluice_base_of(handle);
+  sluice_use(base ? base->api(version) : 0);
 }
 
 // TensorRT's version as one number, 0 if the library is not here.
@@ -90,7 +103,7 @@ func openFolders(folders []string, providersDir string) error {
 	return nil
 }
 
-// libraryVersion is the version of the ONNX Runtime at path.
+// libraryVersion opens the ONNX Runtime at path for good, and returns its version.
 func libraryVersion(path string) (string, error) {
 	name := C.CString(path)
 	defer C.free(unsafe.Pointer(name))
@@ -104,6 +117,8 @@ func libraryVersion(path string) (string, error) {
 	if version == nil {
 		return "", errors.New("it is another library: it has no OrtGetApiBase")
 	}
+	// Statuses have codes that onnxruntime_go does not hand on.
+	C.sluice_use_interface(handle, oldestMinor)
 	return C.GoString(version), nil
 }
 

@@ -31,7 +31,7 @@ func TestRunFaults(t *testing.T) {
 			t.Errorf("%s: a failed run handed out results", model)
 		}
 	}
-	f("gather", fault.ModelRejectedInput, "rejected", input(dims(1), int64(10)))
+	f("gather", fault.ModelRejectedInput, "rejected a value", input(dims(1), int64(10)))
 	f("id_bytes", fault.InvalidBytes, `"INPUT0" has a string with a NUL byte (element 1)`, input(dims(1, 2), "good", "a\x00b"))
 	f("id_bytes", fault.InvalidBytes, `"INPUT0" has fewer than 2 whole strings`, input(dims(1, 2), "good", uint32(9)))
 	f("id_bytes", fault.InvalidBytes, `"INPUT0" has 5 bytes, too few for 1 rows of 2 strings`, input(dims(1, 2), "x"))
@@ -40,7 +40,7 @@ func TestRunFaults(t *testing.T) {
 	f("padded", fault.DataLengthMismatch, `"tokens" has 8 bytes for 1 rows of 16 bytes`, input(dims(1, 2), int64(1)), input(dims(1, 2), int64(1)))
 	f("id_fp32", fault.DataLengthMismatch, `"INPUT0" has 4 bytes for 1 rows of 8 bytes`, input(dims(1, 2), float32(1)))
 	f("padded", fault.WrongShape, `"tokens" has 1 dimensions; 2 are wanted`, input(dims(1), int64(1)), input(dims(1), int64(1)))
-	f("padded", fault.ModelRejectedInput, "rejected", input(dims(1, 2), int64(1), int64(1)), input(dims(1, 3), int64(1), int64(1), int64(1)))
+	f("padded", fault.ModelRejectedInput, "rejected a shape", input(dims(1, 2), int64(1), int64(1)), input(dims(1, 3), int64(1), int64(1), int64(1)))
 	f("simple", fault.InferenceFailed, "could not be run", make([]tensor.Tensor, 0, 2)...)
 }
 

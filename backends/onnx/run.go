@@ -44,6 +44,7 @@ func (s *Session) RunRaw(lane, n int) (err error) {
 			return err
 		}
 	}
+	l.call.c.given = 0
 	if err := l.bindOutputs(); err != nil {
 		return err
 	}
@@ -64,13 +65,16 @@ func (l *lane) bindBlank(s *Session, i int) (err error) {
 		n *= int(d)
 	}
 	if size := p.Spec.Type.Size(); size > 0 {
-		return p.bindOwn(l, i, row, n*size)
+		err = p.bindOwn(l, row, n*size)
+	} else {
+		err = p.blankStrings(l, row, n*p.TensorRows(l.batch.Filled))
 	}
-	return p.blankStrings(l, i, row, n*l.batch.Filled)
+	l.call.in[i] = p.made
+	return err
 }
 
 // blankStrings binds empty strings.
-func (p *port) blankStrings(l *lane, i int, row []int64, n int) (err error) {
+func (p *port) blankStrings(l *lane, row []int64, n int) (err error) {
 	if _, err = p.memory.ensure(1); err != nil {
 		return err
 	}
@@ -84,6 +88,5 @@ func (p *port) blankStrings(l *lane, i int, row []int64, n int) (err error) {
 	release(p.made)
 	p.dims = p.AppendShape(p.dims[:0], l.batch.Filled, row)
 	p.made, err = l.call.strings(p.dims, p.table.pointer(), n)
-	l.call.in[i] = p.made
 	return err
 }

@@ -74,6 +74,9 @@ func load(path string, folders []string) (memory unsafe.Pointer, err error) {
 	if err := os.Setenv("ORT_DISABLE_TELEMETRY", "1"); err != nil {
 		return nil, fmt.Errorf("cannot switch telemetry off: %w", err)
 	}
+	if err := reserveLocales(); err != nil {
+		return nil, fmt.Errorf("cannot load ONNX Runtime: %w", err)
+	}
 	if C.sluice_linked() == 0 {
 		return nil, errors.New("cannot load ONNX Runtime: this binary was linked without onnxruntime_go's C functions")
 	}

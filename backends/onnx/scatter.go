@@ -3,7 +3,9 @@ package onnx
 import (
 	"fmt"
 
+	"sluice/internal/complaint"
 	"sluice/internal/fault"
+	"sluice/internal/rows"
 	"sluice/internal/task"
 	"sluice/internal/tensor"
 )
@@ -36,8 +38,38 @@ func (s *Session) Scatter(lane int, parts []task.Part) error {
 
 var errNoResult = fault.New(fault.Internal, "no result to hand out: the last run failed")
 
+// badOutput is the fault of an output that cannot be read. What says it already is kept.
 func (l *lane) badOutput(k int, err error) error {
-	return fault.Wrap(fault.InferenceFailed, fmt.Errorf("output %q: %w", l.out[k].Spec.Name, err), "the model gave a result of an unexpected form")
+	if f := fault.Of(err); f.Kind != fault.Internal {
+		return f
+	}
+	name := l.out[k].Spec.Name
+	return fault.Wrap(fault.InferenceFailed, fmt.Errorf("output %q: %w", name, err), "the model gave output '"+name+"' in an unexpected form")
+}
+
+// nameMisfit finds the output that does not fit its memory where the library, up to 1.24, names
+// its shape alone: if one output has that shape.
+func (l *lane) nameMisfit(err error) {
+	said := complaintOf(err)
+	if said.Kind != complaint.Misfit || said.Output != "" {
+		return
+	}
+	found := ""
+	for k := range l.out {
+		p := &l.out[k]
+		if !p.Fixed || l.batch.Wanted&(1<<k) == 0 {
+			continue
+		}
+		p.dims = p.AppendShape(p.dims[:0], l.batch.Filled, p.Row)
+		if rows.ShapeText(p.dims) != said.Declared {
+			continue
+		}
+		if found != "" {
+			return
+		}
+		found = p.Spec.Name
+	}
+	said.Output = found
 }
 
 // Output returns output k of the lane's last run: its shape, and its data in the protocol's
@@ -68,7 +100,7 @@ func (l *lane) read(k int) (row []int64, data []byte, err error) {
 	p, filled := &l.out[k], l.batch.Filled
 	if p.Fixed {
 		p.shape = append(p.shape[:0], p.Row...)
-		return p.shape, p.memory.bytes[:filled*p.RowBytes], nil
+		return p.shape, p.memory.bytes[:p.TensorRows(filled)*p.RowBytes], nil
 	}
 	v := l.call.output(k)
 	if p.sequence {
@@ -79,13 +111,13 @@ func (l *lane) read(k int) (row []int64, data []byte, err error) {
 		return nil, nil, err
 	}
 	if !d.is(p.Spec.Type) {
-		return nil, nil, fmt.Errorf("its elements have ONNX type %d, not %s", d.element, p.Spec.Type)
+		return nil, nil, fault.Newf(fault.InferenceFailed, "the model gave output '%s' of the type %s where %s is declared", p.Spec.Name, d.typeName(), p.Spec.Type)
 	}
 	p.shape = append(p.shape[:0], d.dims...)
 	row = p.shape
 	if p.Batched {
-		if len(row) == 0 || row[0] != int64(filled) {
-			return nil, nil, fmt.Errorf("it has the shape %v for a batch of %d rows", row, filled)
+		if len(row) == 0 || row[0] != int64(p.TensorRows(filled)) {
+			return nil, nil, p.Misfit(row, filled)
 		}
 		row = row[1:]
 	}

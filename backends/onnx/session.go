@@ -17,6 +17,7 @@ import (
 
 	"sluice/backends"
 	"sluice/internal/clock"
+	"sluice/internal/complaint"
 	"sluice/internal/device"
 	"sluice/internal/rows"
 	"sluice/internal/tensor"
@@ -129,9 +130,11 @@ func create(path string, o Options, at *place) (owner *ort.DynamicAdvancedSessio
 	}
 	opening.Lock()
 	defer opening.Unlock()
-	err = at.do(func() (err error) {
-		owner, err = createFrom(path, data, &o)
-		return err
+	err = withLocales(func() error {
+		return at.do(func() (err error) {
+			owner, err = createFrom(path, data, &o)
+			return err
+		})
 	})
 	return owner, err
 }
@@ -147,9 +150,14 @@ func createFrom(path string, data []byte, o *Options) (owner *ort.DynamicAdvance
 	}
 	ins, outs := specNames(o.Schema.Inputs), specNames(o.Schema.Outputs)
 	if o.External {
-		return ort.NewDynamicAdvancedSession(path, ins, outs, so)
+		owner, err = ort.NewDynamicAdvancedSession(path, ins, outs, so)
+	} else {
+		owner, err = ort.NewDynamicAdvancedSessionWithONNXData(data, ins, outs, so)
 	}
-	return ort.NewDynamicAdvancedSessionWithONNXData(data, ins, outs, so)
+	if err != nil {
+		return nil, complaint.ParseLoading(complaint.Unknown, err.Error())
+	}
+	return owner, nil
 }
 
 func sessionOptions(o Options) (*ort.SessionOptions, error) {
@@ -245,12 +253,25 @@ func (s *Session) Close() error {
 
 // execute runs what the lane has gathered.
 func (s *Session) execute(l *lane, wanted uint64, limit clock.Instant) error {
+	err := s.attempt(l, wanted, limit)
+	if err != nil && missingLocale(err) != "" {
+		opening.Lock()
+		defer opening.Unlock()
+		err = withLocales(func() error { return s.attempt(l, wanted, limit) })
+	}
+	return err
+}
+
+func (s *Session) attempt(l *lane, wanted uint64, limit clock.Instant) error {
 	s.place.enter()
 	defer s.place.leave()
 	s.watch.begin(l, limit)
 	err := s.run(l, wanted)
 	if cut := s.watch.end(l); cut && err != nil {
 		return cutShort(err)
+	}
+	if err != nil {
+		l.nameMisfit(err)
 	}
 	return s.place.fault(err)
 }

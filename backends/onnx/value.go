@@ -9,9 +9,9 @@ import "C"
 import (
 	"errors"
 	"fmt"
-	"strings"
 	"unsafe"
 
+	"sluice/internal/complaint"
 	"sluice/internal/tensor"
 )
 
@@ -30,12 +30,13 @@ type call struct {
 	in []value // view of c.in
 }
 
-func newCall(inputs, outputs []tensor.Spec) (*call, error) {
+func newCall(s *tensor.Schema) (*call, error) {
 	c := (*C.sluice_call)(C.calloc(1, C.sizeof_sluice_call))
-	c.inputs, c.outputs = C.int(len(inputs)), C.int(len(outputs))
-	c.input_names, c.output_names = cNames(inputs), cNames(outputs)
-	c.in = (**C.OrtValue)(C.calloc(C.size_t(len(inputs)), C.size_t(unsafe.Sizeof(value(nil)))))
-	k := &call{c: c, in: unsafe.Slice(c.in, len(inputs))}
+	c.inputs, c.optional, c.outputs = C.int(len(s.Inputs)), C.int(len(s.Optional)), C.int(len(s.Outputs))
+	most := len(s.Inputs) + len(s.Optional)
+	c.input_names, c.optional_names, c.output_names = cNames(s.Inputs, most), cNames(s.Optional, len(s.Optional)), cNames(s.Outputs, len(s.Outputs))
+	c.in = (**C.OrtValue)(C.calloc(C.size_t(most), C.size_t(unsafe.Sizeof(value(nil)))))
+	k := &call{c: c, in: unsafe.Slice(c.in, most)}
 	if err := failure(C.CreateRunOptions(&c.options)); err != nil {
 		k.free()
 		return nil, err
@@ -43,8 +44,9 @@ func newCall(inputs, outputs []tensor.Spec) (*call, error) {
 	return k, nil
 }
 
-func cNames(specs []tensor.Spec) **C.char {
-	names := (**C.char)(C.calloc(C.size_t(len(specs)), C.size_t(unsafe.Sizeof((*C.char)(nil)))))
+// cNames makes a list of names with room for most.
+func cNames(specs []tensor.Spec, most int) **C.char {
+	names := (**C.char)(C.calloc(C.size_t(max(most, 1)), C.size_t(unsafe.Sizeof((*C.char)(nil)))))
 	all := unsafe.Slice(names, len(specs))
 	for i := range specs {
 		all[i] = C.CString(specs[i].Name)
@@ -65,6 +67,7 @@ func (k *call) free() {
 		C.ReleaseRunOptions(k.c.options)
 	}
 	freeNames(k.c.input_names, k.c.inputs)
+	freeNames(k.c.optional_names, k.c.optional)
 	freeNames(k.c.output_names, k.c.outputs)
 	C.free(unsafe.Pointer(k.c.in))
 	C.free(unsafe.Pointer(k.c))
@@ -75,6 +78,14 @@ func (k *call) free() {
 // of ONNX Runtime's afterwards.
 func (k *call) run(session *C.OrtSession, wanted uint64) error {
 	return failure(C.sluice_run(session, k.c, C.uint64_t(wanted)))
+}
+
+// give adds an optional input to the next run.
+func (k *call) give(i int, v value) {
+	at := k.c.inputs + k.c.given
+	unsafe.Slice(k.c.input_names, at+1)[at] = unsafe.Slice(k.c.optional_names, i+1)[i]
+	k.in[at] = v
+	k.c.given++
 }
 
 // terminate makes the running call return soon; it sticks until unset.
@@ -144,6 +155,16 @@ func (k *call) describe(v value) (d described, err error) {
 // is reports whether the elements are of that type.
 func (d described) is(t tensor.DataType) bool { return d.element == elementTypes[t] }
 
+// typeName names the elements' type, by ONNX's number where we have no name for it.
+func (d described) typeName() string {
+	for t, element := range elementTypes {
+		if element == d.element && element != 0 {
+			return tensor.DataType(t).String()
+		}
+	}
+	return fmt.Sprintf("ONNX %d", d.element)
+}
+
 // bytes is the content of a tensor of a type with fixed size.
 func (d described) bytes(t tensor.DataType) []byte {
 	n, _ := tensor.Elements(d.dims)
@@ -196,12 +217,12 @@ func release(v value) {
 	}
 }
 
-// failure turns a status into an error and releases it; no status is nil.
+// failure turns a status into a complaint and releases it; no status is nil.
 func failure(status *C.OrtStatus) error {
 	if status == nil {
 		return nil
 	}
-	text := C.GoString(C.GetErrorMessage(status))
+	code, text := complaint.Code(C.sluice_error_code(status)), C.GoString(C.GetErrorMessage(status))
 	C.ReleaseOrtStatus(status)
-	return errors.New(strings.TrimSpace(text))
+	return complaint.Parse(code, text)
 }

@@ -8,6 +8,9 @@ import (
 
 // Copy copies rows of one size, and repeats the last up to filled rows. dst must hold them.
 func (p *Port) Copy(dst []byte, parts []task.Part, rowBytes, filled int) error {
+	if p.once {
+		return p.copyOnce(dst, parts, rowBytes, filled)
+	}
 	at := 0
 	for _, part := range parts {
 		t := part.Task
@@ -17,15 +20,16 @@ func (p *Port) Copy(dst []byte, parts []task.Part, rowBytes, filled int) error {
 		}
 		at += copy(dst[at:], data[part.From*rowBytes:part.To*rowBytes])
 	}
-	repeatLast(dst, at, rowBytes, filled)
+	repeatLast(dst, at, rowBytes, filled*rowBytes)
 	return nil
 }
 
-// repeatLast fills a batch, of which the first at bytes are there, up to filled rows.
-func repeatLast(dst []byte, at, rowBytes, filled int) {
-	for ; at < filled*rowBytes; at += rowBytes {
+// repeatLast repeats the last row of dst[:at] up to end, and returns end.
+func repeatLast(dst []byte, at, rowBytes, end int) int {
+	for ; at < end; at += rowBytes {
 		copy(dst[at:at+rowBytes], dst[at-rowBytes:at])
 	}
+	return end
 }
 
 // badSize means that the decoder or the scheduler let something through.
@@ -61,8 +65,8 @@ func (l *Layout) Row(i int, b Batch, parts []task.Part, scratch []int64) (row []
 		return nil, 0, err
 	}
 	for _, part := range parts {
-		if got := len(part.Task.Inputs[i].Data); got != part.Task.Rows*rowBytes {
-			return nil, 0, p.badSize(got, part.Task.Rows, rowBytes)
+		if got, given := len(part.Task.Inputs[i].Data), p.given(part.Task); got != given*rowBytes {
+			return nil, 0, p.badSize(got, given, rowBytes)
 		}
 	}
 	return row, rowBytes, nil
@@ -71,25 +75,34 @@ func (l *Layout) Row(i int, b Batch, parts []task.Part, scratch []int64) (row []
 // Fill copies the rows that Row has looked at. dst must hold b.Filled rows.
 func (l *Layout) Fill(dst []byte, i int, b Batch, parts []task.Part, row []int64, rowBytes int) error {
 	p := &l.In[i]
-	if p.padded == 0 {
+	switch {
+	case p.padded == 0:
 		return p.Copy(dst, parts, rowBytes, b.Filled)
+	case p.once:
+		return l.fillOnce(dst, i, b, parts, row, rowBytes)
 	}
 	outer, inner := strides(row, p.padded-1, p.Spec.Type.Size())
 	at := 0
 	for _, part := range parts {
 		in := part.Task.Inputs[i]
-		length := int(in.Shape[p.padded])
-		own := outer * length * inner
-		src := in.Data[part.From*own : part.To*own]
-		for range part.Rows() * outer {
-			n := copy(dst[at:], src[:length*inner])
-			src = src[n:]
-			fill(dst[at+n:at+b.Bucket*inner], l.Schema.Padding.Values[i])
-			at += b.Bucket * inner
-		}
+		length := int(in.Shape[p.padded]) * inner
+		own := outer * length
+		at += l.pad(dst[at:], i, in.Data[part.From*own:part.To*own], length, b.Bucket*inner, part.Rows()*outer)
 	}
-	repeatLast(dst, at, rowBytes, b.Filled)
+	repeatLast(dst, at, rowBytes, b.Filled*rowBytes)
 	return nil
+}
+
+// pad copies n pieces of length bytes, each filled up to bucket bytes, and returns their size.
+func (l *Layout) pad(dst []byte, i int, src []byte, length, bucket, n int) int {
+	at := 0
+	for range n {
+		copied := copy(dst[at:], src[:length])
+		src = src[copied:]
+		fill(dst[at+copied:at+bucket], l.Schema.Padding.Values[i])
+		at += bucket
+	}
+	return at
 }
 
 // CommonRow returns the first part's row shape, after checking that the other parts
@@ -137,8 +150,8 @@ func (p *Port) checkPadded(t *task.Task, pad *tensor.Padding) error {
 	if err != nil {
 		return err
 	}
-	if got := len(t.Inputs[p.index].Data); got != t.Rows*own {
-		return p.badSize(got, t.Rows, own)
+	if got, given := len(t.Inputs[p.index].Data), p.given(t); got != given*own {
+		return p.badSize(got, given, own)
 	}
 	return nil
 }

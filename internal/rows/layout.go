@@ -21,12 +21,17 @@ import (
 // maxElements bounds one row or batch, far above what memory holds and far below overflow.
 const maxElements = 1 << 40
 
+// maxRank is the most dimensions of a row that is handed out once.
+const maxRank = 64
+
 // Layout is how the rows of a model lie in batches.
 type Layout struct {
 	Schema *tensor.Schema
 	// Sizes are the batch sizes that the session runs, rising; nil means any.
 	Sizes   []int
 	In, Out []Port
+	// Optional lays out the optional inputs, as those of a model that cannot batch; nil without.
+	Optional *Layout
 }
 
 // Port is one input or output.
@@ -41,7 +46,9 @@ type Port struct {
 	RowBytes int
 
 	index  int
-	padded int // axis of the whole shape whose padding is added or taken off; 0 for none
+	padded int  // axis of the whole shape whose padding is added or taken off; 0 for none
+	once   bool // a task may give one row for all, or gets one
+	alone  bool // the run has that one row, whatever the rows of the batch
 }
 
 // New lays out a schema; sizes have no meaning for one that cannot batch. It fails for
@@ -67,6 +74,15 @@ func New(s *tensor.Schema, sizes []int) (*Layout, error) {
 			l.Out[k].padded = max(s.Padding.OutputAxis[k], 0)
 		}
 	}
+	if len(s.Optional) == 0 {
+		return l, nil
+	}
+	o := &tensor.Schema{Inputs: s.Optional}
+	l.Optional = &Layout{Schema: o, In: make([]Port, len(o.Inputs))}
+	for i := range l.Optional.In {
+		// Never fixed: memory is laid out for what most requests give.
+		l.Optional.In[i] = Port{Spec: &o.Inputs[i], Row: o.Inputs[i].Shape, index: i}
+	}
 	return l, nil
 }
 
@@ -74,6 +90,8 @@ func (p *Port) init(l *Layout, spec *tensor.Spec, index int) error {
 	p.Spec, p.Row, p.Batched, p.index = spec, spec.Shape, l.Schema.Batchable(), index
 	if p.Batched {
 		p.Row = spec.Shape[1:]
+		p.once = spec.Once
+		p.alone = spec.Once && spec.Shape[0] == 1
 	}
 	if spec.Type.Size() == 0 || spec.Dynamic || slices.Contains(p.Row, -1) {
 		return nil
@@ -120,6 +138,11 @@ func (l *Layout) Measure(parts []task.Part) (b Batch, err error) {
 		if len(p.Task.Inputs) != len(l.In) {
 			return b, fmt.Errorf("a task with %d inputs for a model of %d", len(p.Task.Inputs), len(l.In))
 		}
+		if len(p.Task.Optional) > 0 {
+			if err := l.checkOptional(p.Task, parts); err != nil {
+				return b, err
+			}
+		}
 	}
 	if b.Wanted &= l.All(); b.Wanted == 0 {
 		b.Wanted = l.All()
@@ -136,6 +159,19 @@ func (l *Layout) Measure(parts []task.Part) (b Batch, err error) {
 	b.Filled = l.SizeFor(b.Rows)
 	b.Bucket = bucket(l.Schema.Padding, parts)
 	return b, nil
+}
+
+// checkOptional checks that a task which gives optional inputs shares its run with nobody.
+func (l *Layout) checkOptional(t *task.Task, parts []task.Part) error {
+	if want := len(l.Schema.Optional); len(t.Optional) != want {
+		return fmt.Errorf("a task with %d optional inputs for a model of %d", len(t.Optional), want)
+	}
+	for _, part := range parts {
+		if part.Task != t {
+			return fmt.Errorf("a task that gives optional inputs in a batch of %d parts that are not all its own", len(parts))
+		}
+	}
+	return nil
 }
 
 // bucket is the length that the parts' rows are padded to.
@@ -175,7 +211,7 @@ func AsFault(err error) error {
 // AppendShape appends the shape of a batch of that many rows.
 func (p *Port) AppendShape(dst []int64, filled int, row []int64) []int64 {
 	if p.Batched {
-		dst = append(dst, int64(filled))
+		dst = append(dst, int64(p.TensorRows(filled)))
 	}
 	return append(dst, row...)
 }

@@ -50,14 +50,14 @@ func gather(l *Layout, b Batch, parts []task.Part) (row []int64, data []byte, er
 		return row, data[:n], err
 	}
 	if p.Fixed {
-		data = make([]byte, b.Filled*p.RowBytes)
+		data = make([]byte, p.TensorRows(b.Filled)*p.RowBytes)
 		return slices.Clone(p.Row), data, p.Copy(data, parts, p.RowBytes, b.Filled)
 	}
 	row, rowBytes, err := l.Row(0, b, parts, nil)
 	if err != nil {
 		return nil, nil, err
 	}
-	data = make([]byte, b.Filled*rowBytes)
+	data = make([]byte, p.TensorRows(b.Filled)*rowBytes)
 	return row, data, l.Fill(data, 0, b, parts, row, rowBytes)
 }
 

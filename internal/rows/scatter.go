@@ -8,10 +8,19 @@ import (
 )
 
 // Scatter copies output k of a batch into the tasks that want it. data holds b.Filled rows of
-// the shape row in the protocol's form (the whole tensor if the model cannot batch). row is
-// changed for the time of the call. A part whose Task is nil is skipped. crop is scratch, and
-// is returned grown.
+// the shape row in the protocol's form (the whole tensor if the model cannot batch; the one row
+// of an output that has no more). row is changed for the time of the call. A part whose Task is
+// nil is skipped. crop is scratch, and is returned grown. An error is a fault that names the
+// output and what it has.
 func (l *Layout) Scatter(k int, row []int64, data []byte, parts []task.Part, crop []byte) ([]byte, error) {
+	crop, err := l.scatter(k, row, data, parts, crop)
+	if err != nil {
+		err = l.Out[k].misfit(err)
+	}
+	return crop, err
+}
+
+func (l *Layout) scatter(k int, row []int64, data []byte, parts []task.Part, crop []byte) ([]byte, error) {
 	p := &l.Out[k]
 	if !p.Batched {
 		if t := parts[0].Task; t != nil && t.Wants(k) {
@@ -24,17 +33,22 @@ func (l *Layout) Scatter(k int, row []int64, data []byte, parts []task.Part, cro
 		return crop, fmt.Errorf("it has rows of shape %v, without the padded axis", row)
 	}
 	for _, part := range parts {
-		mine, rest, err := p.split(data, row, part.Rows())
+		mine, rest, err := p.split(data, row, p.TensorRows(part.Rows()))
 		if err != nil {
 			return crop, err
 		}
-		data = rest
+		if !p.alone {
+			data = rest
+		}
 		if part.Task == nil || !part.Task.Wants(k) {
 			continue
 		}
-		if axis < 0 {
+		switch {
+		case p.once:
+			crop, err = l.scatterOnce(p, part, row, mine, crop)
+		case axis < 0:
 			err = part.Task.SetRows(k, p.Spec, row, part.From, part.To, mine)
-		} else {
+		default:
 			crop, err = l.cropped(p, part, row, axis, mine, crop)
 		}
 		if err != nil {

@@ -10,37 +10,38 @@ import (
 // of the last row up to filled rows. It returns their row shape and the bytes that they take;
 // a batch that dst does not hold is refused.
 func (p *Port) CopyStrings(dst []byte, parts []task.Part, filled int) (row []int64, size int, err error) {
-	if row, err = p.CommonRow(parts, -1); err != nil {
+	row, perRow, err := p.StringRow(parts)
+	if err != nil {
 		return nil, 0, err
 	}
-	perRow, ok := tensor.Elements(row)
-	if !ok || perRow > maxElements {
-		return nil, 0, fault.Newf(fault.ShapeTooLarge, "input %q has rows of shape %v", p.Spec.Name, row)
+	if p.alone {
+		common, err := p.CommonStrings(parts, perRow)
+		if err == nil && len(common) > len(dst) {
+			err = p.TooLarge(len(common), len(dst))
+		}
+		return row, copy(dst, common), err
 	}
 	rows := 0
-	var last []byte
+	var last []byte // as many rows as lastRows says
+	lastRows := 0
 	for _, part := range parts {
-		t := part.Task
-		data := t.Inputs[p.index].Data
-		if perRow > int64(len(data)/4/t.Rows) {
-			return nil, 0, fault.Newf(fault.InvalidBytes, "input %q has %d bytes, too few for %d rows of %d strings", p.Spec.Name, len(data), t.Rows, perRow)
-		}
-		span, err := tensor.BytesSpan(data, part.From*int(perRow), part.Rows()*int(perRow))
+		span, n, err := p.Strings(part, perRow)
 		if err != nil {
-			return nil, 0, fault.Newf(fault.InvalidBytes, "input %q: %v", p.Spec.Name, err)
+			return nil, 0, err
 		}
-		if len(span) > len(dst)-size {
-			return nil, 0, p.TooLarge(size+len(span), len(dst))
+		for range part.Rows() / n {
+			if len(span) > len(dst)-size {
+				return nil, 0, p.TooLarge(size+len(span), len(dst))
+			}
+			size += copy(dst[size:], span)
 		}
-		last = span
+		last, lastRows = span, n
 		rows += part.Rows()
-		size += copy(dst[size:], span)
 	}
 	if rows >= filled {
 		return row, size, nil
 	}
-	n := parts[len(parts)-1].Rows()
-	if last, err = tensor.BytesSpan(last, (n-1)*int(perRow), int(perRow)); err != nil {
+	if last, err = tensor.BytesSpan(last, (lastRows-1)*perRow, perRow); err != nil {
 		return nil, 0, fault.Newf(fault.InvalidBytes, "input %q: %v", p.Spec.Name, err)
 	}
 	if len(last)*(filled-rows) > len(dst)-size {
@@ -50,6 +51,60 @@ func (p *Port) CopyStrings(dst []byte, parts []task.Part, filled int) (row []int
 		size += copy(dst[size:], last)
 	}
 	return row, size, nil
+}
+
+// StringRow returns the common row shape of a Bytes input and how many strings a row has. The
+// parts' data could hold them all: it bounds the memory that is then asked for.
+func (p *Port) StringRow(parts []task.Part) (row []int64, perRow int, err error) {
+	if row, err = p.CommonRow(parts, -1); err != nil {
+		return nil, 0, err
+	}
+	n, ok := tensor.Elements(row)
+	if !ok || n > maxElements {
+		return nil, 0, fault.Newf(fault.ShapeTooLarge, "input %q has rows of shape %v", p.Spec.Name, row)
+	}
+	for _, part := range parts {
+		got, given := len(part.Task.Inputs[p.index].Data), p.given(part.Task)
+		if n > int64(got/4/given) {
+			return nil, 0, fault.Newf(fault.InvalidBytes, "input %q has %d bytes, too few for %d rows of %d strings", p.Spec.Name, got, given, n)
+		}
+	}
+	return row, int(n), nil
+}
+
+// Strings returns the strings that a part takes, perRow for each of n rows. n is 1 for a row
+// that stands for all of the part's, and else their number.
+func (p *Port) Strings(part task.Part, perRow int) (span []byte, n int, err error) {
+	from, to := p.span(part)
+	span = part.Task.Inputs[p.index].Data
+	if from > 0 || to < p.given(part.Task) {
+		if span, err = tensor.BytesSpan(span, from*perRow, (to-from)*perRow); err != nil {
+			return nil, 0, fault.Newf(fault.InvalidBytes, "input %q: %v", p.Spec.Name, err)
+		}
+	}
+	return span, to - from, nil
+}
+
+// Alone reports whether a run has one row of the port, whatever the rows of the batch.
+func (p *Port) Alone() bool { return p.alone }
+
+// CommonStrings returns the strings of the one row that a port which is Alone has in a run.
+func (p *Port) CommonStrings(parts []task.Part, perRow int) (common []byte, err error) {
+	for n, part := range parts {
+		span, _, err := p.Strings(part, perRow)
+		if err != nil {
+			return nil, err
+		}
+		if n == 0 {
+			if common, err = tensor.BytesSpan(span, 0, perRow); err != nil {
+				return nil, fault.Newf(fault.InvalidBytes, "input %q: %v", p.Spec.Name, err)
+			}
+		}
+		if err := p.allEqual(common, span, part); err != nil {
+			return nil, err
+		}
+	}
+	return common, nil
 }
 
 // TooLarge is the fault of a batch that the memory for it does not hold.

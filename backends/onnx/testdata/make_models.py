@@ -111,3 +111,52 @@ graph = h.make_graph([h.make_node("MatMul", ["x", "w"], ["y"])], "external", [va
                      [nh.from_array((np.eye(8) * 3).astype(np.float32), "w")])
 save_model(h.make_model(graph, opset_imports=OPSETS, ir_version=8), HERE / "external.onnx", save_as_external_data=True,
            all_tensors_to_one_file=True, location="external.data", size_threshold=0)
+
+# Outputs whose file declares another shape than a run gives, as converters write them.
+save("label1", [h.make_node("ArgMax", ["x"], ["label"], axis=1, keepdims=0), h.make_node("Softmax", ["x"], ["scores"], axis=1)],
+     [val("x", T.FLOAT, [B, 4])], [val("label", T.INT64, [1]), val("scores", T.FLOAT, [B, 4])])
+save("column", [h.make_node("ReduceSum", ["x", "axis"], ["y"], keepdims=1)],
+     [val("x", T.FLOAT, [B, 4])], [val("y", T.FLOAT, [B])], {"axis": np.array([1], np.int64)})
+save("time_major", [h.make_node("Gather", ["table", "x"], ["rows"], axis=0), h.make_node("Transpose", ["rows"], ["y"], perm=[1, 0, 2])],
+     [val("x", T.INT64, [1, "T"])], [val("y", T.FLOAT, [1, "T"])], {"table": np.arange(20, dtype=np.float32).reshape(10, 2)})
+save("half_scalar", [h.make_node("ReduceSum", ["x"], ["sum"], keepdims=0), h.make_node("Cast", ["sum"], ["half"], to=T.FLOAT16)],
+     [val("x", T.FLOAT, ["n"])], [val("sum", T.FLOAT, []), val("half", T.FLOAT16, ["n"])])
+save("words", [h.make_node("Reshape", ["x", "column"], ["y"])], [val("x", T.STRING, [B, 2])], [val("y", T.STRING, [B])],
+     {"column": np.array([-1, 1, 2], np.int64)})
+
+# Fewer rows come out than go in: those whose sum is positive.
+save("keep_rows", [h.make_node("ReduceSum", ["x", "axis"], ["sum"], keepdims=0), h.make_node("Greater", ["sum", "zero"], ["keep"]),
+                   h.make_node("Compress", ["x", "keep"], ["y"], axis=0)],
+     [val("x", T.FLOAT, [B, 4])], [val("y", T.FLOAT, ["kept", 4])],
+     {"axis": np.array([1], np.int64), "zero": np.array(0, np.float32)})
+
+# What runs for one row alone: the row count was traced into the shape.
+save("traced", [h.make_node("Reshape", ["x", "s"], ["y"], name="flat")], [val("x", T.FLOAT, [B, 4])], [val("y", T.FLOAT, [B, 4])],
+     {"s": np.array([1, 4], np.int64)})
+
+# What complains about zeros and about empty strings.
+save("intdiv", [h.make_node("Div", ["x", "d"], ["y"], name="ratio")], [val("x", T.INT32, [B]), val("d", T.INT32, [B])], [val("y", T.INT32, [B])])
+save("strint", [h.make_node("Cast", ["x"], ["y"], name="number", to=T.INT64)], [val("x", T.STRING, [B])], [val("y", T.INT64, [B])])
+save("split_by", [h.make_node("Split", ["x", "sizes"], ["y", "z"], axis=0)],
+     [val("x", T.FLOAT, ["n"]), val("sizes", T.INT64, [2])], [val("y", T.FLOAT, ["a"]), val("z", T.FLOAT, ["b"])])
+
+# One row for all rows of a request beside n of the others, free and fixed in the file.
+for name, axis in [("once", "U"), ("once_fixed", 1)]:
+    save(name, [h.make_node("Add", ["items", "user"], ["y"]), h.make_node("Add", ["user", "user"], ["profile"])],
+         [val("user", T.FLOAT, [axis, 2]), val("items", T.FLOAT, [B, 2])], [val("y", T.FLOAT, [B, 2]), val("profile", T.FLOAT, [axis, 2])])
+save("once_words", [h.make_node("Identity", ["user"], ["same"]), h.make_node("Add", ["items", "items"], ["y"])],
+     [val("user", T.STRING, ["U", "words"]), val("items", T.FLOAT, [B, 2])], [val("same", T.STRING, ["U", "words"]), val("y", T.FLOAT, [B, 2])])
+
+# Inputs that the file has a value for.
+save("optional", [h.make_node("Mul", ["x", "scale"], ["y"]), h.make_node("Identity", ["unit"], ["unit_out"])],
+     [val("x", T.FLOAT, [B, 4]), val("scale", T.FLOAT, [1]), val("unit", T.STRING, [1])], [val("y", T.FLOAT, [B, 4]), val("unit_out", T.STRING, [1])],
+     {"scale": np.array([3], np.float32), "unit": np.array(["m"], object)})
+
+# Text models, by the locales that they name; without one it is en_US.UTF-8.
+for name, locales in [("normalizer", [None]), ("normalizer_two", ["de_DE.UTF-8", "xx_YY"]), ("normalizer_turkish", ["tr_TR.UTF-8"])]:
+    nodes, at = [], "x"
+    for i, locale in enumerate(locales):
+        to = "y" if i == len(locales) - 1 else f"t{i}"
+        nodes.append(h.make_node("StringNormalizer", [at], [to], case_change_action="LOWER", is_case_sensitive=1, **({"locale": locale} if locale else {})))
+        at = to
+    save(name, nodes, [val("x", T.STRING, ["n"])], [val("y", T.STRING, ["m"])])
