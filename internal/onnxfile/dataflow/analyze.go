@@ -2,6 +2,7 @@ package dataflow
 
 import (
 	"fmt"
+	"maps"
 
 	"sluice/internal/onnxfile"
 )
@@ -25,9 +26,10 @@ func Analyze(data []byte, m *onnxfile.Model, q Question) (*Result, error) {
 		q.Batch = prescribed(m, q)
 	}
 	limit := min(maxSteps, firstSteps+stepsPerByte*len(data))
-	all := newAnalysis(program, m, Question{Batch: q.Batch}, limit)
+	all := newAnalysis(program, m, Question{Batch: q.Batch, Once: q.Shared}, limit)
 	outputs := all.run()
 	if once := asked(m, q); len(once) > 0 {
+		maps.Copy(once, q.Shared)
 		beside := newAnalysis(program, m, Question{Batch: q.Batch, Once: once}, limit).run()
 		for i := range outputs {
 			outputs[i] = withOnce(outputs[i], beside[i])
@@ -51,7 +53,7 @@ func prescribed(m *onnxfile.Model, q Question) int64 {
 	fixed := int64(0)
 	for _, v := range m.Inputs {
 		switch {
-		case q.Once[v.Name]:
+		case q.Once[v.Name] || q.Shared[v.Name]:
 		case len(v.Type.Dims) == 0 || v.Type.Dims[0].Size <= 0 || fixed > 0 && fixed != v.Type.Dims[0].Size:
 			return 0
 		default:

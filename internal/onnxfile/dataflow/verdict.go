@@ -87,6 +87,9 @@ type Question struct {
 	// Once names the inputs that a request gives once: axis 0 has the size 1, and the row
 	// stands for each row of the other inputs.
 	Once map[string]bool
+	// Shared names the inputs that are one row for the whole run: only requests with equal
+	// values there share one.
+	Shared map[string]bool
 	// Batch is the number of rows that the file prescribes; 0: any.
 	Batch int64
 }
