@@ -139,51 +139,64 @@ func (o *tryout) golden(text []byte) {
 	}
 }
 
-// madeUp looks for rows that the model takes, then gives it several of them, and others of
-// another length.
+// madeUp looks for rows that the model takes, each alone, then gives it several of them, and
+// others of another length.
 func (o *tryout) madeUp() {
-	rows := &o.graph.Schema
+	schema := &o.graph.Schema
+	var rows []sample
+	var with profile
 	for _, p := range profiles() {
-		made := newSynthesis(rows, o.graph.Hints, p)
-		request := o.request(made, 1)
-		if !o.run(&request, o.least()) {
-			if o.over() {
-				return
-			}
-			continue
+		if took := o.takes(newSynthesis(schema, o.graph.Hints, p)); len(took) > len(rows) {
+			rows, with = took, p
 		}
-		if !rows.Batchable() || o.graph.FixedBatch > 0 {
-			o.lengths(rows, p, 1)
-			return
+		if len(rows) == maxTogether || len(rows) > 0 && !schema.Batchable() || o.over() {
+			break
 		}
-		for _, n := range []int{2, 3} {
-			request := o.request(made, n)
-			o.run(&request, n)
-		}
-		o.lengths(rows, p, 2)
+	}
+	if len(rows) == 0 {
 		return
+	}
+	if schema.Batchable() && o.graph.FixedBatch == 0 {
+		for n := 2; n <= maxTogether; n++ {
+			o.run(manyOf(rows, n, schema), n)
+		}
+	}
+	if freeAxes(schema) && !o.over() {
+		with.free++
+		o.takes(newSynthesis(schema, o.graph.Hints, with))
 	}
 }
 
-// least is the fewest rows of a made-up request.
-func (o *tryout) least() int { return max(o.graph.FixedBatch, 1) }
+// maxTogether is the most rows of a made-up request.
+const maxTogether = 3
 
-// request makes n rows up, or as many as the file prescribes, or a whole request.
-func (o *tryout) request(made *synthesis, n int) sample {
-	if !made.schema.Batchable() {
-		return made.sample(0)
+// takes returns the made-up rows that the model takes, each in a request of its own, or as often
+// as the file's fixed batch prescribes.
+func (o *tryout) takes(made *synthesis) (rows []sample) {
+	for _, row := range made.samples(maxTogether) {
+		request, n := &row, 1
+		if made.schema.Batchable() && o.graph.FixedBatch > 0 {
+			n = o.graph.FixedBatch
+			request = manyOf([]sample{row}, n, made.schema)
+		}
+		if o.run(request, n) {
+			rows = append(rows, row)
+		}
+		if !made.schema.Batchable() {
+			break
+		}
 	}
-	return join(made.samples(max(n, o.graph.FixedBatch)), made.schema)
+	return rows
 }
 
-// lengths runs a request whose free axes are longer, so that those of the outputs show.
-func (o *tryout) lengths(rows *tensor.Schema, p profile, n int) {
-	if o.over() || !freeAxes(rows) {
-		return
+// manyOf is one request of n rows, repeated where there are fewer.
+func manyOf(rows []sample, n int, schema *tensor.Schema) *sample {
+	all := make([]sample, n)
+	for k := range all {
+		all[k] = rows[k%len(rows)]
 	}
-	p.free++
-	request := o.request(newSynthesis(rows, o.graph.Hints, p), n)
-	o.run(&request, max(n, o.least()))
+	request := join(all, schema)
+	return &request
 }
 
 func (o *tryout) over() bool { return clock.Now().Sub(o.began) > observeLimit }

@@ -128,6 +128,9 @@ func describe(s *tensor.Schema) string {
 				b.WriteString(", ")
 			}
 			shape := strings.ReplaceAll(fmt.Sprint(specs[i].Shape), " ", ",")
+			if specs[i].Once {
+				shape = "[once" + strings.TrimLeft(shape[1:], "-0123456789")
+			}
 			fmt.Fprintf(&b, "%s %s%s", specs[i].Name, specs[i].Type, shape)
 		}
 	}

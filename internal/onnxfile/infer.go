@@ -78,7 +78,12 @@ func Infer(m *Model, rules Rules) (*Inference, error) {
 		s.Inputs = append(s.Inputs, spec)
 	}
 	for _, v := range m.Outputs {
-		s.Outputs = append(s.Outputs, m.spec(v, axis.batched()))
+		spec := m.spec(v, axis.batched())
+		if dims := v.Type.Dims; axis.batched() && len(dims) > 0 && dims[0].Size >= 0 && dims[0].Size != int64(axis.fixed) {
+			// The library holds an output that it is given memory for to the file's word.
+			spec.Dynamic = true
+		}
+		s.Outputs = append(s.Outputs, spec)
 	}
 	if axis.batched() {
 		s.MaxBatch = rules.MaxBatch
