@@ -4,7 +4,9 @@ import (
 	"fmt"
 
 	"sluice/internal/fault"
+	"sluice/internal/rows"
 	"sluice/internal/task"
+	"sluice/internal/tensor"
 )
 
 // gather copies the parts' rows into the lane's slab and describes those inputs whose shape
@@ -23,31 +25,62 @@ func (s *Session) gather(l *lane, parts []task.Part) (err error) {
 			}
 			continue
 		}
-		row, size, err := s.gatherFree(l, i, memory, parts)
+		row, size, err := l.gatherFree(s.layout, i, l.batch, memory, parts)
 		if err != nil {
 			return err
 		}
-		start := len(l.dims)
-		l.dims = p.AppendShape(l.dims, l.batch.Filled, row)
-		l.inputs = append(l.inputs, region{i, at.offset, size, l.dims[start:len(l.dims):len(l.dims)]})
+		l.describe(p, i, at.offset, size, row)
 	}
-	return nil
+	return s.gatherOptional(l, parts[0].Task.Optional)
 }
 
-func (s *Session) gatherFree(l *lane, i int, memory []byte, parts []task.Part) (row []int64, size int, err error) {
-	p := &s.layout.In[i]
+// describe adds an input to the message of the run.
+func (l *lane) describe(p *rows.Port, index, offset, size int, row []int64) {
+	start := len(l.dims)
+	l.dims = p.AppendShape(l.dims, l.batch.Filled, row)
+	l.inputs = append(l.inputs, region{index, offset, size, l.dims[start:len(l.dims):len(l.dims)]})
+}
+
+// gatherFree copies rows whose size only the parts tell. i is the input's place in the layout.
+func (l *lane) gatherFree(layout *rows.Layout, i int, b rows.Batch, memory []byte, parts []task.Part) (row []int64, size int, err error) {
+	p := &layout.In[i]
 	if p.Spec.Type.Size() == 0 {
-		return p.CopyStrings(memory, parts, l.batch.Filled)
+		return p.CopyStrings(memory, parts, b.Filled)
 	}
-	row, rowBytes, err := s.layout.Row(i, l.batch, parts, l.shape[:0])
+	row, rowBytes, err := layout.Row(i, b, parts, l.shape[:0])
 	if err != nil {
 		return nil, 0, err
 	}
 	l.shape = row
-	if rowBytes > 0 && rowBytes > len(memory)/l.batch.Filled {
-		return nil, 0, p.TooLarge(rowBytes*l.batch.Filled, len(memory))
+	n := p.TensorRows(b.Filled)
+	if rowBytes > 0 && rowBytes > len(memory)/n {
+		return nil, 0, p.TooLarge(rowBytes*n, len(memory))
 	}
-	return row, rowBytes * l.batch.Filled, s.layout.Fill(memory, i, l.batch, parts, row, rowBytes)
+	return row, rowBytes * n, layout.Fill(memory, i, b, parts, row, rowBytes)
+}
+
+// gatherOptional copies those optional inputs that a request gives, one after another; most
+// requests give none.
+func (s *Session) gatherOptional(l *lane, given []tensor.Tensor) error {
+	used := 0
+	for i := range given {
+		if given[i].Type == tensor.Invalid {
+			continue
+		}
+		if l.single.Task == nil {
+			l.single = task.Part{Task: &task.Task{Rows: 1}, From: 0, To: 1}
+		}
+		l.single.Task.Inputs = given
+		l.parts = append(l.parts[:0], l.single)
+		memory := s.places.optional.of(l.slab.bytes)[used:]
+		row, size, err := l.gatherFree(s.layout.Optional, i, rows.Batch{Rows: 1, Filled: 1}, memory, l.parts)
+		if err != nil {
+			return err
+		}
+		l.describe(&s.layout.Optional.In[i], len(s.layout.In)+i, s.places.optional.offset+used, size, row)
+		used = min(alignUp(used+size), s.places.optional.size)
+	}
+	return nil
 }
 
 // accept checks what an answer says about the outputs and keeps it with the lane.
@@ -97,7 +130,7 @@ func (s *Session) Scatter(n int, parts []task.Part) error {
 		row, data := s.read(l, k)
 		var err error
 		if l.crop, err = s.layout.Scatter(k, row, data, parts, l.crop); err != nil {
-			return fault.Wrap(fault.InferenceFailed, fmt.Errorf("output %q: %w", s.layout.Out[k].Spec.Name, err), "the model gave a result of an unexpected form")
+			return err
 		}
 	}
 	return nil
@@ -109,7 +142,7 @@ func (s *Session) read(l *lane, k int) (row []int64, data []byte) {
 	p, t := &s.layout.Out[k], &l.outputs[k]
 	if t.index < 0 {
 		l.shape = append(l.shape[:0], p.Row...)
-		return l.shape, s.places.out[k].of(l.slab.bytes)[:l.batch.Filled*p.RowBytes]
+		return l.shape, s.places.out[k].of(l.slab.bytes)[:p.TensorRows(l.batch.Filled)*p.RowBytes]
 	}
 	row, data = t.dims, l.slab.bytes[t.offset:t.offset+t.size]
 	if p.Batched {

@@ -21,7 +21,7 @@ type testHost struct{}
 
 func (testHost) Open(spec Spec, memory Memory) (Hosted, error) {
 	verb, _, _ := strings.Cut(spec.Path, ":")
-	f := map[string]fake.Function{"identity": fake.Identity, "sum": fake.Sum, "words": words}[verb]
+	f := map[string]fake.Function{"identity": fake.Identity, "sum": fake.Sum, "words": words, "optional": optional}[verb]
 	switch {
 	case verb == "crash":
 		os.Exit(7)
@@ -121,6 +121,18 @@ func (h *testHosted) RunRaw(lane, rows int) error {
 }
 
 func (h *testHosted) Close() error { return nil }
+
+// optional tells which optional inputs came.
+func optional(s *tensor.Schema, inputs, outputs []tensor.Tensor) error {
+	var all []string
+	for _, in := range inputs[len(s.Inputs):] {
+		if in.Type != tensor.Invalid {
+			all = append(all, fmt.Sprintf("%s %s %v %d bytes", in.Name, in.Type, in.Shape, len(in.Data)))
+		}
+	}
+	outputs[0] = tensor.Tensor{Name: "y", Shape: []int64{1}, Data: tensor.AppendBytes(nil, strings.Join(all, ", "))}
+	return nil
+}
 
 // words gives each row its strings joined, as many times as it has strings.
 func words(_ *tensor.Schema, inputs, outputs []tensor.Tensor) error {

@@ -213,7 +213,7 @@ func (l *link) ask(k kind, id uint32, limit time.Duration, files ...*os.File) er
 	if st.answer.flags&ofDevice != 0 {
 		return st.answer.failure()
 	}
-	return errors.New(string(st.answer.text))
+	return st.answer.loading()
 }
 
 // blank runs a batch without rows.

@@ -7,7 +7,6 @@ import (
 	"math"
 
 	"sluice/internal/fault"
-	"sluice/internal/task"
 )
 
 // kind is what a message asks for; its answer has the same.
@@ -16,24 +15,31 @@ type kind uint8
 const (
 	hello     kind = iota + 1 // rows is the number of streams, which come as descriptors; session the protocol
 	openModel                 // descriptors: an opening as JSON, then a slab for each lane
-	runBatch                  // tensors: the inputs that are not fixed; in answers the outputs not in place
+	runBatch                  // tensors: the inputs that are not fixed, optional ones after them; in answers the outputs not in place
 	runBlank                  // a batch of rows without data
 	closeModel
 	kinds // keep last
 )
 
 // protocol changes with anything that both sides must agree on.
-const protocol = 1
+const protocol = 2
 
 // Bounds of what a message may hold.
 const (
-	maxTensors = 128
+	maxInputs  = 4096 // of a model, optional ones among them
+	maxTensors = maxInputs
 	maxOutputs = 64
 	maxRank    = 64
 	maxText    = 4 << 10
+	maxTold    = 512 // of the text, for the client
 	headBytes  = 40
-	maxMessage = headBytes + maxTensors*(24+8*maxRank) + maxText
+	// maxRegions is what all tensors of a message take: a socket takes no larger one by default.
+	maxRegions = 180 << 10
+	maxMessage = headBytes + maxRegions + maxText
 )
+
+// regionBytes is what a tensor of a rank takes in a message.
+func regionBytes(rank int) int { return 24 + 8*rank }
 
 // Bits of the flags.
 const (
@@ -46,15 +52,17 @@ const (
 
 // message is one packet, in either direction. All numbers are little-endian:
 //
-//	0 kind  1 flags  2 kind of fault  3 zero  4 sequence  8 session  12 lane  16 rows
-//	20 tensors  24 wanted (64 bits)  32 bytes of text  36 zero  40 tensors, then text
+//	0 kind  1 flags  2 kind of fault  3 code of ONNX Runtime  4 sequence  8 session  12 lane
+//	16 rows  20 tensors  24 wanted (64 bits)  32 bytes of text  36 how many of them are the
+//	client's  40 tensors, then text
 //
-// and each tensor is its index, its rank (32 bits each), its offset in the slab, its size,
+// The code is two more than complaint's, and 0 where the fault is no complaint. Each tensor is its index, its rank (32 bits each), its offset in the slab, its size,
 // and its dimensions (64 bits each). A message is reused: decode keeps its memory.
 type message struct {
 	kind    kind
 	flags   uint8
 	fault   fault.Kind
+	code    uint8
 	seq     uint32
 	session uint32
 	lane    uint32
@@ -62,6 +70,7 @@ type message struct {
 	wanted  uint64
 	tensors []region
 	text    []byte
+	told    int // how many bytes of the text are for the client; the others are for the log
 
 	dims []int64 // backing of the tensors' dims
 }
@@ -81,7 +90,7 @@ func (m *message) reset(k kind) {
 // append encodes the message.
 func (m *message) append(b []byte) []byte {
 	le := binary.LittleEndian
-	b = append(b, byte(m.kind), m.flags, byte(m.fault), 0)
+	b = append(b, byte(m.kind), m.flags, byte(m.fault), m.code)
 	b = le.AppendUint32(b, m.seq)
 	b = le.AppendUint32(b, m.session)
 	b = le.AppendUint32(b, m.lane)
@@ -89,7 +98,7 @@ func (m *message) append(b []byte) []byte {
 	b = le.AppendUint32(b, uint32(len(m.tensors)))
 	b = le.AppendUint64(b, m.wanted)
 	b = le.AppendUint32(b, uint32(len(m.text)))
-	b = le.AppendUint32(b, 0)
+	b = le.AppendUint32(b, uint32(m.told))
 	for i := range m.tensors {
 		t := &m.tensors[i]
 		b = le.AppendUint32(b, uint32(t.index))
@@ -111,14 +120,14 @@ func (m *message) decode(b []byte) error {
 		return fmt.Errorf("a message of %d bytes", len(b))
 	}
 	m.reset(kind(b[0]))
-	m.flags, m.fault, m.seq = b[1], fault.Kind(b[2]), le.Uint32(b[4:])
+	m.flags, m.fault, m.code, m.seq = b[1], fault.Kind(b[2]), b[3], le.Uint32(b[4:])
 	m.session, m.lane, m.rows, m.wanted = le.Uint32(b[8:]), le.Uint32(b[12:]), le.Uint32(b[16:]), le.Uint64(b[24:])
-	tensors, text := le.Uint32(b[20:]), le.Uint32(b[32:])
-	if m.kind == 0 || m.kind >= kinds || m.flags > allFlags || b[3] != 0 || le.Uint32(b[36:]) != 0 {
+	tensors, text, told := le.Uint32(b[20:]), le.Uint32(b[32:]), le.Uint32(b[36:])
+	if m.kind == 0 || m.kind >= kinds || m.flags > allFlags {
 		return fmt.Errorf("a message of kind %d with flags %#x", m.kind, m.flags)
 	}
-	if tensors > maxTensors || text > maxText {
-		return fmt.Errorf("a message with %d tensors and %d bytes of text", tensors, text)
+	if tensors > maxTensors || text > maxText || told > maxTold || told > text {
+		return fmt.Errorf("a message with %d tensors and %d bytes of text, %d of them for the client", tensors, text, told)
 	}
 	b = b[headBytes:]
 	for range tensors {
@@ -131,7 +140,7 @@ func (m *message) decode(b []byte) error {
 	if len(b) != int(text) {
 		return fmt.Errorf("a message with %d bytes of text that announces %d", len(b), text)
 	}
-	m.text = append(m.text, b...)
+	m.text, m.told = append(m.text, b...), int(told)
 	return nil
 }
 
@@ -159,35 +168,4 @@ func (m *message) decodeTensor(b []byte) (rest []byte, err error) {
 	// If dims moves while it grows, older slices keep the old memory, which nobody writes.
 	m.tensors = append(m.tensors, region{int(index), int(offset), int(size), m.dims[start:len(m.dims):len(m.dims)]})
 	return b, nil
-}
-
-// fail makes the message an answer that tells an error.
-func (m *message) fail(err error) {
-	m.tensors = m.tensors[:0]
-	m.flags |= isAnswer | isFailure
-	if failed, sticky := task.DeviceFailed(err); failed {
-		m.flags |= ofDevice
-		if sticky {
-			m.flags |= isSticky
-		}
-	}
-	m.fault = fault.Of(err).Kind
-	text := err.Error()
-	m.text = append(m.text[:0], text[:min(len(text), maxText)]...)
-}
-
-// failure is the error that an answer tells. Only its cause is the child's own text, which
-// goes to the log.
-func (m *message) failure() error {
-	if m.flags&isFailure == 0 {
-		return nil
-	}
-	cause := errors.New(string(m.text))
-	switch {
-	case m.flags&ofDevice != 0:
-		return deviceError(m.flags&isSticky != 0, cause)
-	case m.fault == fault.ModelRejectedInput:
-		return fault.Wrap(m.fault, cause, "the model rejected the values of an input, such as an index that is out of range")
-	}
-	return fault.Wrap(fault.InferenceFailed, cause, "the model failed to run")
 }

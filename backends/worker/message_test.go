@@ -7,7 +7,7 @@ import (
 )
 
 func sample() *message {
-	m := &message{kind: runBatch, seq: 7, session: 3, lane: 1, rows: 5, wanted: 1<<63 | 2, text: []byte("text")}
+	m := &message{kind: runBatch, seq: 7, session: 3, lane: 1, rows: 5, wanted: 1<<63 | 2, code: 3, text: []byte("text"), told: 2}
 	m.tensors = []region{{0, 64, 16, []int64{2, 2}}, {3, 128, 0, nil}}
 	return m
 }
@@ -46,11 +46,10 @@ func TestMalformedMessages(t *testing.T) {
 	f(0, 0)             // kind
 	f(0, byte(kinds))   // kind
 	f(1, 1<<4)          // flags
-	f(3, 1)             // zero
 	f(20, 255)          // tensors
 	f(35, 255)          // text
-	f(36, 1)            // zero
-	f(headBytes, 255)   // index
+	f(36, 5)            // text for the client, of 4 bytes
+	f(headBytes+1, 255) // index
 	f(headBytes+4, 65)  // rank
 	f(headBytes+4, 3)   // rank
 	f(headBytes+15, 99) // offset

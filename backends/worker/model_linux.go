@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"sluice/internal/clock"
+	"sluice/internal/fault"
 	"sluice/internal/rows"
 	"sluice/internal/tensor"
 )
@@ -45,7 +46,7 @@ func openHosted(host Host, o opening, slabs []*os.File) (_ *model, err error) {
 		if m.lanes[i].slab, err = mapMemory(f, m.places.size); err != nil {
 			return nil, errors.Join(err, m.close())
 		}
-		m.lanes[i].inputs = make([]tensor.Tensor, len(m.layout.In))
+		m.lanes[i].inputs = make([]tensor.Tensor, len(m.layout.In)+len(o.Spec.Schema.Optional))
 		for k := range m.layout.In {
 			spec := m.layout.In[k].Spec
 			m.lanes[i].inputs[k] = tensor.Tensor{Name: spec.Name, Type: spec.Type}
@@ -90,11 +91,12 @@ func (m *model) run(q, a *message) error {
 	}
 	l, n := &m.lanes[q.lane], int(q.rows)
 	filled := m.layout.SizeFor(n)
-	if err := m.bind(l, q, filled); err != nil {
+	inputs, err := m.bind(l, q, filled)
+	if err != nil {
 		return err
 	}
 	wanted := q.wanted & m.layout.All()
-	if err := m.hosted.RunGathered(int(q.lane), n, l.inputs, wanted, clock.Never); err != nil {
+	if err := m.hosted.RunGathered(int(q.lane), n, inputs, wanted, clock.Never); err != nil {
 		return err
 	}
 	used := 0
@@ -116,29 +118,53 @@ func (m *model) run(q, a *message) error {
 	return nil
 }
 
-// bind makes the lane's inputs what the request says.
-func (m *model) bind(l *hostedLane, q *message, filled int) error {
+// bind makes the lane's inputs what the request says, and returns them: without the optional
+// ones if it gives none.
+func (m *model) bind(l *hostedLane, q *message, filled int) ([]tensor.Tensor, error) {
 	next := 0
 	for i := range m.layout.In {
 		p, in := &m.layout.In[i], &l.inputs[i]
 		if p.Fixed {
 			in.Shape = p.AppendShape(in.Shape[:0], filled, p.Row)
-			in.Data = m.places.in[i].of(l.slab)[:filled*p.RowBytes]
+			in.Data = m.places.in[i].of(l.slab)[:p.TensorRows(filled)*p.RowBytes]
 			continue
 		}
 		if next == len(q.tensors) || q.tensors[next].index != i {
-			return fmt.Errorf("input %q is not described", p.Spec.Name)
+			return nil, fmt.Errorf("input %q is not described", p.Spec.Name)
 		}
 		t := &q.tensors[next]
 		next++
 		if err := checkRegion(p, m.places.in[i], t, filled); err != nil {
-			return fmt.Errorf("input %q has %w", p.Spec.Name, err)
+			return nil, fmt.Errorf("input %q has %w", p.Spec.Name, err)
 		}
 		in.Shape = append(in.Shape[:0], t.dims...)
 		in.Data = l.slab[t.offset : t.offset+t.size]
 	}
-	if next != len(q.tensors) {
-		return errors.New("more inputs are described than are free")
+	if next == len(q.tensors) {
+		return l.inputs[:len(m.layout.In)], nil
+	}
+	return l.inputs, m.bindOptional(l, q.tensors[next:])
+}
+
+// bindOptional takes the optional inputs that a request gives.
+func (m *model) bindOptional(l *hostedLane, given []region) error {
+	optional := l.inputs[len(m.layout.In):]
+	for i := range optional {
+		optional[i].Type = tensor.Invalid
+	}
+	for k := range given {
+		t := &given[k]
+		i := t.index - len(m.layout.In)
+		if i < 0 || i >= len(optional) || optional[i].Type != tensor.Invalid {
+			return errors.New("more inputs are described than are free, or one twice")
+		}
+		p := &m.layout.Optional.In[i]
+		if err := checkRegion(p, m.places.optional, t, 1); err != nil {
+			return fmt.Errorf("input %q has %w", p.Spec.Name, err)
+		}
+		optional[i].Name, optional[i].Type = p.Spec.Name, p.Spec.Type
+		optional[i].Shape = append(optional[i].Shape[:0], t.dims...)
+		optional[i].Data = l.slab[t.offset : t.offset+t.size]
 	}
 	return nil
 }
@@ -147,7 +173,8 @@ func (m *model) bind(l *hostedLane, q *message, filled int) error {
 func (m *model) describe(l *hostedLane, a *message, k int, t tensor.Tensor, used int) (int, error) {
 	at := m.places.free
 	if len(t.Data) > at.size-used {
-		return used, fmt.Errorf("output %q has %d bytes; %d are left for outputs of free size", t.Name, len(t.Data), at.size-used)
+		return used, fault.Newf(fault.InferenceFailed, "the model gave output '%s' of %d bytes in the shape %s; on this device %d are left of the %d for outputs whose size only a run tells",
+			m.layout.Out[k].Spec.Name, len(t.Data), rows.ShapeText(t.Shape), at.size-used, at.size)
 	}
 	if len(t.Shape) > maxRank {
 		return used, fmt.Errorf("output %q has %d dimensions; %d are the most", t.Name, len(t.Shape), maxRank)
@@ -156,5 +183,5 @@ func (m *model) describe(l *hostedLane, a *message, k int, t tensor.Tensor, used
 	start := len(a.dims)
 	a.dims = append(a.dims, t.Shape...)
 	a.tensors = append(a.tensors, region{k, at.offset + used, len(t.Data), a.dims[start:len(a.dims):len(a.dims)]})
-	return min((used+len(t.Data)+alignment-1)&^(alignment-1), at.size), nil
+	return min(alignUp(used+len(t.Data)), at.size), nil
 }

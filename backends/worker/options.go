@@ -194,8 +194,8 @@ func (s *Spec) check() error {
 		return fmt.Errorf("it has %d lanes; 1 to %d are possible", s.Lanes, maxLanes)
 	}
 	ins, outs := s.Schema.Inputs, s.Schema.Outputs
-	if len(ins) > maxTensors || len(outs) > maxOutputs {
-		return fmt.Errorf("it has %d inputs and %d outputs; %d and %d are the most", len(ins), len(outs), maxTensors, maxOutputs)
+	if n := len(ins) + len(s.Schema.Optional); n > maxInputs || len(outs) > maxOutputs {
+		return fmt.Errorf("it has %d inputs and %d outputs; %d and %d are the most", n, len(outs), maxInputs, maxOutputs)
 	}
 	if s.FixedBatch < 0 || s.FixedBatch > 0 && s.FixedBatch < s.Schema.MaxBatch {
 		return fmt.Errorf("the file fixes the batch at %d rows and the schema allows %d", s.FixedBatch, s.Schema.MaxBatch)
@@ -203,10 +203,26 @@ func (s *Spec) check() error {
 	if n := len(s.Sizes); n > 0 && (!slices.IsSorted(s.Sizes) || s.Sizes[0] < 1 || s.Sizes[n-1] < s.Schema.MaxBatch) {
 		return fmt.Errorf("its batch sizes %v must rise from 1 or more to the largest batch of %d", s.Sizes, s.Schema.MaxBatch)
 	}
-	for _, spec := range append(append([]tensor.Spec(nil), ins...), outs...) {
-		if len(spec.Shape) > maxRank || s.Schema.Batchable() && len(spec.Shape) == 0 {
-			return fmt.Errorf("%q has %d dimensions; 1 to %d are possible", spec.Name, len(spec.Shape), maxRank)
+	described := 0 // in the message of a run, at most
+	for i, spec := range slices.Concat(ins, s.Schema.Optional, outs) {
+		row := spec.Shape
+		if s.Schema.Batchable() && len(row) > 0 {
+			row = row[1:]
 		}
+		if i >= len(ins) || spec.Type.Size() == 0 || slices.Contains(row, -1) {
+			described += regionBytes(len(spec.Shape))
+		}
+		if len(spec.Shape) > maxRank {
+			return fmt.Errorf("%q has %d dimensions; %d are the most", spec.Name, len(spec.Shape), maxRank)
+		}
+	}
+	for _, spec := range slices.Concat(ins, outs) {
+		if s.Schema.Batchable() && len(spec.Shape) == 0 {
+			return fmt.Errorf("%q has no dimensions, where the first must be the batch", spec.Name)
+		}
+	}
+	if described > maxRegions {
+		return fmt.Errorf("its inputs have so many dimensions that a message of a run takes %d bytes; %d are the most", described, maxRegions)
 	}
 	p := s.Schema.Padding
 	if p == nil {

@@ -11,10 +11,11 @@ import (
 // places is where in a lane's slab each tensor lies. Both processes work it out from the same
 // spec, so offsets need not be sent for what is fixed.
 type places struct {
-	in   []place
-	out  []place // of an output that is not fixed, empty
-	free place   // outputs that are not fixed, one after another
-	size int
+	in       []place
+	out      []place // of an output that is not fixed, empty
+	optional place   // optional inputs, one after another
+	free     place   // outputs that are not fixed, one after another
+	size     int
 }
 
 type place struct{ offset, size int }
@@ -25,14 +26,18 @@ const alignment = 64
 // maxSlab is the most address space of a lane.
 const maxSlab = 1 << 44
 
+// maxFree is the most address space for all inputs of free size together. It binds models of
+// more than 256 inputs alone, with the usual bound for each.
+const maxFree = 1 << 36
+
 func newPlaces(l *rows.Layout, freeBytes int) (p places, err error) {
 	next := func(size int) place {
 		at := place{p.size, size}
-		p.size = (p.size + size + alignment - 1) &^ (alignment - 1)
+		p.size = alignUp(p.size + size)
 		return at
 	}
 	for i := range l.In {
-		size := freeBytes
+		size := min(freeBytes, maxFree/len(l.In))
 		if l.In[i].Fixed {
 			size = l.In[i].RowBytes * l.MostRows()
 		}
@@ -45,12 +50,17 @@ func newPlaces(l *rows.Layout, freeBytes int) (p places, err error) {
 		}
 		p.out = append(p.out, place{})
 	}
+	if l.Optional != nil {
+		p.optional = next(freeBytes)
+	}
 	p.free = next(freeBytes)
 	if p.size > maxSlab {
 		return p, fmt.Errorf("its largest batch takes %d bytes; %d are the most", p.size, maxSlab)
 	}
 	return p, nil
 }
+
+func alignUp(n int) int { return (n + alignment - 1) &^ (alignment - 1) }
 
 // of is the place's part of a slab.
 func (p place) of(slab []byte) []byte { return slab[p.offset : p.offset+p.size : p.offset+p.size] }
@@ -72,7 +82,7 @@ func checkRegion(p *rows.Port, at place, r *region, filled int) error {
 		return fmt.Errorf("%d bytes at %d, outside of their place", r.size, r.offset)
 	case !ok || n > maxSlab:
 		return fmt.Errorf("the shape %v", r.dims)
-	case p.Batched && (len(r.dims) == 0 || r.dims[0] != int64(filled)):
+	case p.Batched && (len(r.dims) == 0 || r.dims[0] != int64(p.TensorRows(filled))):
 		return fmt.Errorf("the shape %v for a batch of %d rows", r.dims, filled)
 	case p.Spec.Type.Size() > 0 && int(n)*p.Spec.Type.Size() != r.size:
 		return fmt.Errorf("%d bytes for the shape %v of %s", r.size, r.dims, p.Spec.Type)

@@ -42,14 +42,16 @@ var _ backends.Session = (*Session)(nil)
 type lane struct {
 	slab    *slab // where the last batch lies; a reference of the lane's own
 	batch   rows.Batch
-	ran     uint64   // outputs that the last run produced; 0 after a failure
-	inputs  []region // of the batch, those that are not fixed
-	outputs []region // of the last run, by output; without dims if in place
-	dims    []int64  // backing of the inputs' dims
-	outDims []int64  // backing of the outputs' dims
-	shape   []int64  // scratch of Scatter
-	crop    []byte   // scratch of Scatter
-	text    []byte   // strings of an output
+	ran     uint64      // outputs that the last run produced; 0 after a failure
+	inputs  []region    // of the batch, those that are not fixed
+	outputs []region    // of the last run, by output; without dims if in place
+	dims    []int64     // backing of the inputs' dims
+	outDims []int64     // backing of the outputs' dims
+	shape   []int64     // scratch of Scatter
+	crop    []byte      // scratch of Scatter
+	single  task.Part   // scratch of gatherOptional
+	parts   []task.Part // scratch of gatherOptional
+	text    []byte      // strings of an output
 	timer   *time.Timer
 }
 

@@ -27,7 +27,7 @@ func TestWorkerIsKilled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	here, there := openBoth(t, d, path)
+	here, there := openBoth(t, d, path, nil)
 	// A service manager sends SIGTERM to all processes; the worker leaves it to the gateway.
 	if err := syscall.Kill(d.Status().PID, syscall.SIGTERM); err != nil {
 		t.Fatal(err)
@@ -60,7 +60,7 @@ func BenchmarkWorker(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	here, there := openBoth(b, d, path)
+	here, there := openBoth(b, d, path, nil)
 	f := func(name string, s backends.Session) {
 		b.Run(name, func(b *testing.B) {
 			parts := sampleBatch(s.Schema(), 8)

@@ -18,6 +18,7 @@ import (
 	"sluice/backends/worker"
 	"sluice/config"
 	"sluice/internal/clock"
+	"sluice/internal/fault"
 	"sluice/internal/onnxfile"
 	"sluice/internal/task"
 	"sluice/internal/tensor"
@@ -153,7 +154,7 @@ func TestWorkerAnswersAsTheGatewayItself(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			here, there := openBoth(t, d, path)
+			here, there := openBoth(t, d, path, nil)
 			for _, rows := range []int{1, 2, 3, 4} {
 				if most := max(here.Schema().MaxBatch, 1); rows <= most {
 					compareRuns(t, here, there, rows)
@@ -163,7 +164,8 @@ func TestWorkerAnswersAsTheGatewayItself(t *testing.T) {
 	}
 }
 
-func openBoth(t testing.TB, d *worker.Device, path string) (here, there backends.Session) {
+// openBoth opens a file as it describes itself; change may adjust that, nil leaves it.
+func openBoth(t testing.TB, d *worker.Device, path string, change func(*onnxfile.Inference)) (here, there backends.Session) {
 	t.Helper()
 	m, err := onnxfile.Read(path)
 	if err != nil {
@@ -172,6 +174,9 @@ func openBoth(t testing.TB, d *worker.Device, path string) (here, there backends
 	inf, err := onnxfile.Infer(m, onnxfile.Rules{})
 	if err != nil {
 		t.Fatal(err)
+	}
+	if change != nil {
+		change(inf)
 	}
 	external := len(m.External) > 0
 	own, err := onnx.Open(path, onnx.Options{Schema: &inf.Schema, FixedBatch: inf.FixedBatch, External: external})
@@ -203,7 +208,8 @@ func compareRuns(t *testing.T, here, there backends.Session, rows int) {
 	one, other := sampleBatch(here.Schema(), rows), sampleBatch(here.Schema(), rows)
 	wantErr, gotErr := runBatch(here, one), runBatch(there, other)
 	if wantErr != nil || gotErr != nil {
-		if wantErr == nil || gotErr == nil {
+		want, got := fault.Of(wantErr), fault.Of(gotErr)
+		if want == nil || got == nil || want.Kind != got.Kind || want.Text != got.Text {
 			t.Errorf("%d rows ended with %v, and %v in the worker", rows, wantErr, gotErr)
 		}
 		return
