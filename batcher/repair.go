@@ -15,8 +15,9 @@ import (
 // The account of a model on a device keeps to that. It earns repairShare/(1-repairShare), a
 // third, of each run's time and pays for each repair run. Only an account above zero may begin
 // one, so that it is overdrawn by one run at most; and it saves no more than what repairSpan of
-// runs earn. Members for which it has nothing left go back to the queue (Isolate), where each
-// waits by its deadline, like any other work, for a batch of its own.
+// runs earn. Nor does one begin by which the most urgent item of another model on the device
+// would miss its deadline. The members that this leaves go back to the queue (Isolate), where
+// each waits by its deadline, like any other work, for a batch of its own.
 const (
 	repairShare = 0.25
 	repairSpan  = time.Second // of runs whose earnings may be saved
@@ -39,13 +40,27 @@ func (s *Scheduler) Retry(now clock.Instant, b *Batch, rows int, must bool) bool
 	d := s.devices[b.Device]
 	in, l := s.models[b.Model].instance(d), &d.lanes[b.Lane]
 	in.settle(now, l)
-	if in.repairs.left <= 0 && !must {
+	run := in.cost.latency(rows)
+	if !must && (in.repairs.left <= 0 || d.harms(now, in, run)) {
 		return false
 	}
-	l.booked = in.cost.latency(rows)
-	in.repairs.left -= l.booked
-	l.from, l.end, l.watch = now, now.Add(l.booked), in.watch(now, rows)
+	in.repairs.left -= run
+	l.booked, l.from, l.end, l.watch = run, now, now.Add(run), in.watch(now, rows)
 	return true
+}
+
+// harms reports whether a neighbour's most urgent item, which would make its deadline if a lane
+// were free now, waits for one that is about to be used for so long.
+func (d *device) harms(now clock.Instant, in *instance, run time.Duration) bool {
+	if d.active < len(d.lanes) {
+		return false
+	}
+	for _, o := range d.busy {
+		if due, own := o.due(), o.cost.latency(1); o != in && due >= now.Add(own) && due < now.Add(own+run) {
+			return true
+		}
+	}
+	return false
 }
 
 // settle books the run of a failed batch that has just ended.

@@ -79,22 +79,22 @@ func drawBadTraffic(t *rapid.T) *badTraffic {
 	return s
 }
 
-// fails is the runner's error on a run, and whether it is a fluke.
-func (s *badTraffic) fails(run int, rows []uint64) (err error, fluke bool) {
+// fails is the runner's error on a run, and whether that is a fluke.
+func (s *badTraffic) fails(run int, rows []uint64) (fluke bool, err error) {
 	for _, row := range rows {
 		if s.bad[row] {
-			return fault.Wrap(s.kind, errBroken, "the run failed"), false
+			return false, fault.Wrap(s.kind, errBroken, "the run failed")
 		}
 	}
 	for _, p := range s.pairs {
 		if slices.Contains(rows, p[0]) && slices.Contains(rows, p[1]) {
-			return fault.Wrap(s.kind, errBroken, "the run failed"), false
+			return false, fault.Wrap(s.kind, errBroken, "the run failed")
 		}
 	}
 	if s.flukes[run] {
-		return fault.Wrap(fault.InferenceFailed, errBroken, "the run failed"), true
+		return true, fault.Wrap(fault.InferenceFailed, errBroken, "the run failed")
 	}
-	return nil, false
+	return false, nil
 }
 
 // isBad reports whether a request fails alone: whether a part of it does.
@@ -104,7 +104,7 @@ func (s *badTraffic) isBad(r badRequest) bool {
 		for row := from; row < min(from+uint64(s.maxBatch), r.first+uint64(r.rows)); row++ {
 			rows = append(rows, row)
 		}
-		if err, _ := s.fails(-1, rows); err != nil {
+		if _, err := s.fails(-1, rows); err != nil {
 			return true
 		}
 	}
@@ -128,7 +128,7 @@ func (f failing) Run(lane int, parts []task.Part, limit clock.Instant) (task.Tim
 		}
 	}
 	f.s.runs++
-	failed, fluke := f.s.fails(f.s.runs, rows)
+	fluke, failed := f.s.fails(f.s.runs, rows)
 	if fluke && len(parts) == 1 {
 		f.s.alone[parts[0].Task]++
 	}

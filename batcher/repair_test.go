@@ -2,6 +2,7 @@ package batcher
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -133,7 +134,7 @@ func checkBlame(t *testing.T, name string, bad bool, kind fault.Kind, err error)
 		t.Errorf("%s has a bad row and was answered", name)
 		return
 	}
-	if got.Kind != kind && got.Kind != fault.ModelRejectedInput || got.Cause != errBroken {
+	if got.Kind != kind && got.Kind != fault.ModelRejectedInput || !errors.Is(got.Cause, errBroken) {
 		t.Errorf("%s got %v with the cause %v", name, err, got.Cause)
 	}
 }
@@ -146,7 +147,7 @@ func TestBlameKeepsTheCause(t *testing.T) {
 		b, m := start(t, e, 1, 8)
 		defer b.Close()
 		err := wave(m, 0, of(4, 1), time.Second)[3]
-		if got := fault.Of(err); !fault.Is(err, fault.ModelRejectedInput) || got.Cause != error(said) {
+		if got := fault.Of(err); !fault.Is(err, fault.ModelRejectedInput) || !errors.Is(got.Cause, said) {
 			t.Errorf("got %v", err)
 		}
 	})
