@@ -27,12 +27,13 @@ type badTraffic struct {
 	bad             map[uint64]bool
 	pairs           [][2]uint64 // fail where both are in a run
 	flukes          map[int]bool
-	kind            fault.Kind // that the runner says of a bad row
+	slow            map[int]bool // runs that take far too long, so that others are hedged
+	kind            fault.Kind   // that the runner says of a bad row
 
 	// Counted while it plays.
-	mu                             sync.Mutex
-	runs, repairs, apart, answered int
-	alone                          map[*task.Task]int // flukes in runs of one part
+	mu                                     sync.Mutex
+	runs, repairs, apart, answered, hedges int
+	alone                                  map[*task.Task]int // flukes in runs of one part
 }
 
 type badRequest struct {
@@ -45,7 +46,7 @@ type badRequest struct {
 func drawBadTraffic(t *rapid.T) *badTraffic {
 	s := &badTraffic{
 		lanes: rapid.IntRange(1, 3).Draw(t, "lanes"), maxBatch: rapid.IntRange(1, 24).Draw(t, "max batch"),
-		devices: rapid.IntRange(1, 2).Draw(t, "devices"), bad: map[uint64]bool{}, flukes: map[int]bool{}, alone: map[*task.Task]int{},
+		devices: rapid.IntRange(1, 2).Draw(t, "devices"), bad: map[uint64]bool{}, flukes: map[int]bool{}, slow: map[int]bool{}, alone: map[*task.Task]int{},
 		cost: time.Duration(rapid.IntRange(1, 20).Draw(t, "cost")) * 100 * time.Microsecond,
 		kind: rapid.SampledFrom([]fault.Kind{fault.ModelRejectedInput, fault.InferenceFailed}).Draw(t, "kind"),
 	}
@@ -75,6 +76,9 @@ func drawBadTraffic(t *rapid.T) *badTraffic {
 	}
 	for range rapid.IntRange(0, 4).Draw(t, "flukes") {
 		s.flukes[rapid.IntRange(0, 60).Draw(t, "fluke")] = true
+	}
+	for range rapid.IntRange(0, 4*(s.devices-1)).Draw(t, "slow runs") {
+		s.slow[rapid.IntRange(0, 60).Draw(t, "slow run")] = true
 	}
 	return s
 }
@@ -118,6 +122,13 @@ type failing struct {
 }
 
 func (f failing) Run(lane int, parts []task.Part, limit clock.Instant) (task.Timing, error) {
+	f.s.mu.Lock()
+	f.s.runs++
+	run := f.s.runs
+	f.s.mu.Unlock()
+	if f.s.slow[run] {
+		time.Sleep(20 * f.s.cost)
+	}
 	timing, err := f.echo.Run(lane, parts, limit)
 	f.s.mu.Lock()
 	defer f.s.mu.Unlock()
@@ -127,8 +138,7 @@ func (f failing) Run(lane int, parts []task.Part, limit clock.Instant) (task.Tim
 			rows = append(rows, binary.LittleEndian.Uint64(p.Task.Inputs[0].Data[8*r:]))
 		}
 	}
-	f.s.runs++
-	fluke, failed := f.s.fails(f.s.runs, rows)
+	fluke, failed := f.s.fails(run, rows)
 	if fluke && len(parts) == 1 {
 		f.s.alone[parts[0].Task]++
 	}
@@ -162,6 +172,11 @@ func (s *badTraffic) play(t *testing.T) (faults []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if len(s.slow) > 0 {
+		b.mu.Lock()
+		b.mu.sched.models[m.id].hedges = 100
+		b.mu.Unlock()
+	}
 	tasks, ended := make([]*task.Task, len(s.requests)), make([]clock.Instant, len(s.requests))
 	var wg sync.WaitGroup
 	for i, r := range s.requests {
@@ -174,6 +189,11 @@ func (s *badTraffic) play(t *testing.T) (faults []string) {
 		synctest.Wait() // so that they come in order
 	}
 	wg.Wait()
+	if stats, ok := m.Stats(); ok {
+		for _, d := range stats.Devices {
+			s.hedges += int(d.Hedges)
+		}
+	}
 	b.Close()
 	for i, tk := range tasks {
 		if why := s.judge(s.requests[i], tk, ended[i], s.alone[tk]); why != "" {
@@ -181,7 +201,7 @@ func (s *badTraffic) play(t *testing.T) (faults []string) {
 		}
 	}
 	for i, d := range devices {
-		if others := len(runners[i].seen()) - repairs[d.Name]; repairs[d.Name] > others/3+1 {
+		if others := len(runners[i].seen()) - repairs[d.Name]; len(s.slow) == 0 && repairs[d.Name] > others/3+1 {
 			wrong("%d repair runs on %s beside %d others", repairs[d.Name], d.Name, others)
 		}
 	}
@@ -206,6 +226,7 @@ func (s *badTraffic) judge(r badRequest, tk *task.Task, ended clock.Instant, flu
 	case kind == fault.Overloaded:
 	case kind == fault.DeadlineExceeded && r.budget < time.Second: // there is time for all in one
 	case kind == fault.DeadlineExceeded && s.devices > 1 && (s.isBad(r) || flukes > 0): // failures have broken a device
+	case (kind == fault.DeadlineExceeded || kind == fault.NoCapacity) && len(s.slow) > 0: // likewise, the slow runs
 	case s.isBad(r) && (kind == fault.ModelRejectedInput || kind == s.kind):
 	case kind == fault.InferenceFailed && flukes >= 1:
 	case kind == fault.ModelRejectedInput && flukes >= 2:
@@ -219,7 +240,7 @@ func (s *badTraffic) judge(r badRequest, tk *task.Task, ended clock.Instant, flu
 // and each ends once, whatever fails and when: rows, pairs of rows, runs now and then. Repair
 // runs stay within a quarter of the runs, and one.
 func TestGoodRequestsAreNeverBlamed(t *testing.T) {
-	repairs, apart, answered := 0, 0, 0
+	repairs, apart, answered, hedges := 0, 0, 0, 0
 	rapid.Check(t, func(rt *rapid.T) {
 		s := drawBadTraffic(rt)
 		var faults []string
@@ -228,8 +249,9 @@ func TestGoodRequestsAreNeverBlamed(t *testing.T) {
 			rt.Fatalf("%v", faults)
 		}
 		repairs, apart, answered = repairs+s.repairs, apart+s.apart, answered+s.answered
+		hedges += s.hedges
 	})
-	t.Logf("%d repair runs, %d parts set apart, %d requests answered", repairs, apart, answered)
+	t.Logf("%d repair runs, %d parts set apart, %d requests answered, %d hedges", repairs, apart, answered, hedges)
 	if repairs < 50 || apart < 100 || answered < 500 {
 		t.Error("the test proves little")
 	}
