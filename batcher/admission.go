@@ -69,21 +69,24 @@ func (in *instance) ahead(class task.Priority, deadline clock.Instant, key uint6
 			until = deadline
 		}
 		groups := in.heads[c]
-		if len(groups) == 1 && groups[0].key == key {
+		if len(groups) == 1 && groups[0].key == key && !groups[0].alone {
 			own += groups[0].queues[c].rowsUntil(until)
 			continue
 		}
 		counted, rest := 0, in.rows[c]
 		for i, g := range groups {
-			if i == countedGroups && g.key != key {
+			if i == countedGroups && (g.alone || g.key != key) {
 				break
 			}
 			rows := g.queues[c].rowsUntil(until)
 			rest -= g.queues[c].rows
 			counted++
-			if g.key == key {
+			switch {
+			case g.alone:
+				other += in.singly(&g.queues[c], rows)
+			case g.key == key:
 				own += rows
-			} else {
+			default:
 				other += in.drain(rows)
 			}
 		}
@@ -103,7 +106,7 @@ func (in *instance) others(work time.Duration) time.Duration {
 			continue
 		}
 		fair := time.Duration(float64(work)*o.weight/in.weight) + o.cost.mean(o.limit)
-		sum += min(o.drain(o.totalRows()), fair)
+		sum += min(o.backlog(), fair)
 	}
 	return sum
 }

@@ -57,6 +57,7 @@ func drawScene(t *rapid.T, o sceneOptions) *scene {
 	r.conserve = !o.spread
 	r.slow = rapid.Bool().Draw(t, "lanes come late")
 	if o.noise {
+		r.draw = func(n int) int { return rapid.IntRange(0, n-1).Draw(t, "repair") }
 		r.took = func(b *Batch) time.Duration {
 			factor := rapid.SampledFrom([]float64{0.5, 0.9, 1, 1, 1.1, 2, 20}).Draw(t, "factor")
 			return time.Duration(factor*float64(r.run(b))) + 1
@@ -148,10 +149,19 @@ func (s *scene) run(t *rapid.T) {
 	s.settle()
 }
 
-// Exactly once, batches as they must be, deadline order, no idle lane beside feasible
-// work: the rig checks them all, under noise and failures.
+// Exactly once, batches as they must be, deadline order, no idle lane beside feasible work,
+// no more repair runs than allowed: the rig checks them all, under noise and failures.
 func TestInvariantsUnderNoise(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) { drawScene(t, sceneOptions{noise: true}).run(t) })
+	repairs, apart := 0, 0
+	rapid.Check(t, func(t *rapid.T) {
+		s := drawScene(t, sceneOptions{noise: true})
+		s.run(t)
+		repairs, apart = repairs+s.repair.runs, apart+s.repair.apart
+	})
+	if repairs < 50 || apart < 50 {
+		t.Errorf("%d repair runs, %d items set apart: the test proves little", repairs, apart)
+	}
+	t.Logf("%d repair runs, %d items set apart", repairs, apart)
 }
 
 // The same while devices are closed and opened, slow down and break, and batches get stuck.

@@ -36,6 +36,7 @@ const (
 	Failed               // no member ran well
 	DeviceFailed         // likewise, and the device is to blame
 	DeviceLost           // the device runs nothing more until it has been restarted
+	Undecided            // no member has run well yet, and some wait to run alone
 )
 
 const (
@@ -116,6 +117,9 @@ func (s *Scheduler) judge(now clock.Instant, d *device, l *lane, m *model, o Out
 		}
 		return s.trip(now, d, "the probe failed", out)
 	}
+	if o == Failed && l.mute {
+		o = Undecided
+	}
 	switch o {
 	case Ran:
 		d.failed = 0
@@ -124,6 +128,7 @@ func (s *Scheduler) judge(now clock.Instant, d *device, l *lane, m *model, o Out
 		}
 	case RowsFailed:
 		d.failed = 0
+	case Undecided: // the failures and good runs of its members to come count
 	case DeviceLost:
 		return s.trip(now, d, "the device is lost", out)
 	default:

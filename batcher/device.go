@@ -36,6 +36,12 @@ type lane struct {
 	overdue bool          // it was
 	hedged  bool          // some of its items run elsewhere too
 	probe   bool          // it decides over a half-open device
+	mute    bool          // its failure is not counted: that of its item's earlier batch was, or will be
+
+	// Of a batch that has failed; see repair.go.
+	repairs bool          // its members run again
+	since   clock.Instant // end of the last run
+	booked  time.Duration // predicted for the repair run
 
 	hint hint // while woken
 }

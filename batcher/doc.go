@@ -9,7 +9,8 @@
 // The same calls make the same decisions.
 //
 // States. An Item is free -> queued -> sealed -> free, or free -> queued -> free when it is
-// dropped, cancelled or expired. A lane is idle -> (woken) -> active -> idle. A batch is
+// dropped, cancelled or expired. From a batch that has failed it may go back, sealed -> queued.
+// A lane is idle -> (woken) -> active -> idle. A batch is
 // sealed by the lane that runs it in the moment that it starts and never changes after.
 //
 // Several devices. A model lists its devices in order of preference. An item goes to the
@@ -25,17 +26,32 @@
 // device gets a bounded share of a device's time (share.go). The constants and their reasons
 // are from a simulation that batcher/sim repeats.
 //
+// Failed batches. An error of a batch says nothing about a member of it. Each member of a failed
+// batch ends in one of these ways: it runs well; it fails in a run of its own and gets that run's
+// error; its deadline passes; it is lost with its device. The lane runs halves of the batch
+// again, and theirs, the most urgent first, without those whose deadline has passed
+// (executor_search.go). Such repair runs take at most a quarter of the lane time that the model
+// uses on the device, and no other model's deadline (repair.go has the arithmetic). Members for
+// which that does not suffice go back to the queue: each waits by its deadline among the other
+// work, and runs in a batch of its own. So a member runs alone once on a device, or twice where
+// the error does not say that the input is at fault but others ran well without it: the input is
+// blamed after the second time. Where nothing runs well, as with a broken model, the runs that a
+// batch of n costs are itself, n, and the repair runs.
+//
 // Invariants.
 //   - An admitted item comes back exactly once: through Batch.Dropped, Watch, CloseDevice,
 //     SetFallback, Cancel, Expire, or the last Complete of a batch that it is in.
-//   - An item is in at most two batches, on different devices.
+//   - An item is in at most two batches, on different devices; one that is in a queue is in none.
+//   - A request is never answered with the error of a run that had rows of others in it, unless
+//     the device was lost.
 //   - An item goes to a device that is not its model's first only if that is predicted to
 //     finish it before the deadline (probes aside); nothing waits for a device that is down.
 //   - A batch is of one model, one shape key and one device, at most MaxBatch rows, and is
 //     sealed only if every member is predicted to make its deadline (probes aside).
 //   - No lane stays idle while an item that could make its deadline waits for its device,
 //     except as DeviceOptions.SpreadAfter says.
-//   - Within a model, key and class items are sealed in deadline order.
+//   - Within a model, key and class items are sealed in deadline order, and so are those of a
+//     model and class that run alone.
 //   - Nothing is allocated per item in steady state.
 //
 // The Batcher serialises the calls with one lock, gives each lane a goroutine and arms one
@@ -43,7 +59,7 @@
 // them, and alone writes them. Callers either block (Model.Predict) or submit (Model.Submit) and
 // then run short batches themselves (Run).
 //
-// The worst queue wait. Let a model with equal budgets D, one class and one shape key wait
+// The worst queue wait, while no batch fails. Let a model with equal budgets D, one class and one shape key wait
 // for a device of one lane together with M other models of its weight, Q the longest batch
 // on the device (each model's at its largest useful size, B for this one: ModelStats'
 // Limit), A the rows of its own queue ahead of an item, m <= B the most rows of an item. If

@@ -157,12 +157,12 @@ func (x *executor) complete(cause error) {
 // attempt runs the sealed batch. If that goes well the batch is done with and the lane free;
 // more says that there is work for it.
 func (x *executor) attempt(limit clock.Instant) (more bool, err error) {
-	x.gather()
+	x.gather(x.batch.Items)
 	x.report = BatchReport{
 		Device: x.name, Rows: x.batch.Rows, Requests: len(x.batch.Items), Hedge: x.batch.Hedge,
-		Sealed: x.batch.Start, Predicted: x.batch.PredictedEnd.Sub(x.batch.Start),
+		Sealed: x.batch.Start, Predicted: x.batch.PredictedEnd.Sub(x.batch.Start), Failures: x.report.Failures[:0],
 	}
-	timing, err := x.try(x.batch.Items, x.parts, limit)
+	timing, err := x.try(x.batch.Items, limit)
 	x.report.Timing, x.report.End = timing, clock.Now()
 	if err == nil {
 		x.finish(x.batch.Items, nil)
@@ -171,22 +171,23 @@ func (x *executor) attempt(limit clock.Instant) (more bool, err error) {
 	return more, err
 }
 
-// gather lists the parts of the batch's items.
-func (x *executor) gather() {
+// gather lists the parts of items.
+func (x *executor) gather(items []*Item) {
 	x.parts = x.parts[:0]
-	for _, it := range x.batch.Items {
+	for _, it := range items {
 		x.parts = append(x.parts, it.Owner.(*part).rows)
 	}
 }
 
-// try runs parts and scatters their outputs. A panic is an error of this run alone.
-func (x *executor) try(items []*Item, parts []task.Part, limit clock.Instant) (timing task.Timing, err error) {
+// try runs the gathered parts of items and scatters their outputs. A panic is an error of this
+// run alone.
+func (x *executor) try(items []*Item, limit clock.Instant) (timing task.Timing, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fault.Wrap(fault.Internal, fmt.Errorf("panic: %v\n%s", p, debug.Stack()), "the model failed")
 		}
 	}()
-	runner := x.model.runners[x.device]
+	runner, parts := x.model.runners[x.device], x.parts
 	timing, err = runner.Run(x.index, parts, limit)
 	if err != nil {
 		return timing, err
@@ -197,7 +198,8 @@ func (x *executor) try(items []*Item, parts []task.Part, limit clock.Instant) (t
 	return timing, runner.Scatter(x.index, parts)
 }
 
-// finish records a result for each item, and ends the requests that have all of theirs.
+// finish records a result for each item, and ends the requests that have all of theirs. An
+// error ends its request at once: the other parts are not needed any more.
 func (x *executor) finish(items []*Item, err error) {
 	b := x.b
 	x.ended = x.ended[:0]
@@ -208,13 +210,14 @@ func (x *executor) finish(items []*Item, err error) {
 		if x.model.several && !x.countsLocked(p, err) || !r.pending {
 			continue
 		}
-		r.left--
-		if err != nil && r.failed == nil {
-			r.failed = err
-		}
 		x.traceLocked(r, it)
-		if r.left == 0 {
-			b.settleLocked(r, r.failed)
+		if err != nil {
+			x.report.Failures = append(x.report.Failures, Failure{r.task, err})
+			x.ended = append(x.ended, b.endLocked(x.report.End, []*request{r}, err)...)
+			continue
+		}
+		if r.left--; r.left == 0 {
+			b.settleLocked(r, nil)
 			x.ended = append(x.ended, r)
 		}
 	}
@@ -245,10 +248,15 @@ func (x *executor) free(o Outcome, err error) (more bool) {
 	if m.spec.Observe != nil {
 		m.spec.Observe(&x.report)
 	}
+	clear(x.report.Failures)
+	end := x.report.End
+	if o != Ran {
+		end = clock.Now() // that of the repair runs
+	}
 	b.mu.Lock()
-	b.mu.sched.Complete(x.report.End, &x.batch, o)
+	b.mu.sched.Complete(end, &x.batch, o)
 	var after aftermath
-	b.followUpLocked(x.report.End, x.batch.Dropped, &after)
+	b.followUpLocked(end, x.batch.Dropped, &after)
 	for i := range x.batch.Items {
 		x.batch.Items[i].Owner.(*part).request.release()
 	}
@@ -259,7 +267,7 @@ func (x *executor) free(o Outcome, err error) (more bool) {
 	if x.held == submitter {
 		x.held = nobody
 		if more {
-			b.offerLocked(x.report.End, x)
+			b.offerLocked(end, x)
 		}
 	}
 	b.mu.Unlock()

@@ -7,57 +7,149 @@ import (
 	"sluice/internal/task"
 )
 
-// repair sees to the members of a failed batch. If the device is to blame another one runs
-// those that it can still finish; what is left is run again in halves, unless the device is
-// lost. Where nothing at all runs well it may be the device all the same, and others try.
+// repair sees to the members of a failed batch: each runs well, fails with an error of its own,
+// or waits to run alone. If the device is to blame another one runs those that it can still
+// finish; what is left is searched, unless the device is lost. Where nothing at all runs well it
+// may be the device all the same, and others try.
 func (x *executor) repair(cause error) {
-	outcome := Failed
 	failed, lost := task.DeviceFailed(cause)
+	single := len(x.batch.Items) == 1
+	x.b.mu.Lock()
+	s := search{on: x, healthy: x.b.mu.sched.Works(&x.batch) || single && x.batch.Items[0].Owner.(*part).mates}
+	x.b.mu.Unlock()
 	if failed {
-		outcome = DeviceFailed
-		x.evacuate()
+		x.evacuate(false)
 	}
-	s := bisection{on: x, budget: len(x.batch.Items)}
+	members := slices.Clone(x.batch.Items)
+	byDeadline(members)
 	switch {
 	case lost:
-		outcome = DeviceLost
-		s.fail(x.batch.Items, cause)
-	case len(x.batch.Items) > 0:
-		x.gather()
-		s.halve(x.batch.Items, x.parts, cause)
+		s.lost = cause
+		s.fail(members, cause)
+	case single:
+		s.fail(members, cause)
+	default:
+		s.halve(members)
 	}
-	if s.healthy {
-		outcome = RowsFailed
-	} else if !failed {
-		x.evacuate()
-	}
-	for i, it := range s.offenders {
-		if slices.Contains(x.batch.Items, it) { // else another device has it by now
-			x.finish([]*Item{it}, s.blame(s.causes[i]))
+	s.confirm()
+	outcome := x.conclude(&s, failed)
+	for _, f := range s.failures {
+		if slices.Contains(x.batch.Items, f.item) { // else another device has it by now
+			x.finish([]*Item{f.item}, s.blame(f))
 		}
 	}
 	x.free(outcome, cause)
 }
 
+// conclude finds places for the members that are still to run, and says how the batch ended.
+func (x *executor) conclude(s *search, failed bool) Outcome {
+	if s.lost == nil && len(s.apart) > 0 {
+		for _, it := range x.isolate(s) {
+			s.must = true
+			s.try([]*Item{it})
+		}
+		s.confirm()
+	}
+	switch {
+	case s.lost != nil:
+		s.fail(s.apart, s.lost)
+		if !failed {
+			x.evacuate(false)
+		}
+		return DeviceLost
+	case s.healthy:
+		return RowsFailed
+	case failed:
+		return DeviceFailed
+	}
+	x.evacuate(true)
+	if x.report.Apart > 0 {
+		return Undecided
+	}
+	return Failed
+}
+
 // evacuate leaves the members whose callers still wait, and which have not run well, to
-// other devices that are predicted to finish them in time.
-func (x *executor) evacuate() {
+// other devices that are predicted to finish them in time. suspect says that they may be at
+// fault themselves.
+func (x *executor) evacuate(suspect bool) {
 	if !x.model.several {
 		return
 	}
 	b := x.b
 	b.mu.Lock()
 	now := clock.Now()
-	moved := b.mu.sched.Evacuate(now, &x.batch, func(it *Item) bool { return it.Owner.(*part).request.pending }, nil)
-	for _, it := range moved {
-		p := it.Owner.(*part)
-		p.open--
-		p.claim.CompareAndSwap(x.id, 0)
+	wanted := func(it *Item) bool {
+		return it.Owner.(*part).request.pending && x.evictedLocked() == nil
+	}
+	for _, it := range b.mu.sched.Evacuate(now, &x.batch, suspect, wanted, nil) {
+		x.letGoLocked(it.Owner.(*part))
 	}
 	var after aftermath
 	b.followUpLocked(now, nil, &after)
 	b.mu.Unlock()
 	b.followUp(&after)
+}
+
+// isolate queues the members that have been put apart, each to run alone. It returns those that
+// cannot be queued, as they are in another batch that has failed too.
+func (x *executor) isolate(s *search) (left []*Item) {
+	b := x.b
+	b.mu.Lock()
+	now := clock.Now()
+	evicted := x.evictedLocked()
+	apart := func(it *Item) bool {
+		return evicted == nil && slices.Contains(s.apart, it) && x.wantsLocked(it.Owner.(*part))
+	}
+	moved, drops := b.mu.sched.Isolate(now, &x.batch, apart, s.healthy, nil, nil)
+	for _, it := range moved {
+		p := it.Owner.(*part)
+		x.letGoLocked(p)
+		p.mates = p.mates || s.healthy
+	}
+	x.report.Apart += len(moved)
+	var ended []*request
+	for _, it := range x.batch.Items {
+		switch p := it.Owner.(*part); {
+		case !slices.Contains(s.apart, it) || !x.wantsLocked(p):
+		case evicted != nil:
+			ended = append(ended, p.request)
+		case p.open > 1 && p.claim.Load() == 0:
+			p.open-- // the other batch has not failed yet
+		default:
+			left = append(left, it)
+		}
+	}
+	s.apart = nil
+	ended = b.endLocked(now, ended, evicted)
+	var after aftermath
+	b.followUpLocked(now, drops, &after)
+	b.mu.Unlock()
+	wake(ended)
+	b.followUp(&after)
+	return left
+}
+
+// evictedLocked is what requests end with that would have to wait again, nil if they may.
+func (x *executor) evictedLocked() error {
+	if x.b.mu.evicted != nil {
+		return x.b.mu.evicted
+	}
+	return x.model.evicted
+}
+
+// wantsLocked reports whether a part needs a run here: nobody has answered it.
+func (x *executor) wantsLocked(p *part) bool {
+	c := p.claim.Load()
+	return p.request.pending && (c == 0 || c == x.id)
+}
+
+// letGoLocked notes that a part is in this lane's batch no more.
+func (x *executor) letGoLocked(p *part) {
+	if x.model.several {
+		p.open--
+	}
+	p.claim.CompareAndSwap(x.id, 0)
 }
 
 // A request's part may run on two devices at once. Whoever is first to have its outputs

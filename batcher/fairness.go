@@ -83,7 +83,11 @@ func (s *Scheduler) candidate(now clock.Instant, in *instance, b *Batch) (candid
 		c := candidate{on: in, group: in.heads[class][0], class: class}
 		q := c.queue()
 		if in.feasible(now, q.head) {
-			c.window = cut(q, now, in.target, in.limit, in.cost.latency)
+			target, limit := in.target, in.limit
+			if c.group.alone {
+				target, limit = 1, 1
+			}
+			c.window = cut(q, now, target, limit, in.cost.latency)
 			return c, true
 		}
 		last := q.tail

@@ -18,17 +18,24 @@ import (
 // on a poisoned row. It knows when a lane is used twice at once and when it is used after
 // its model was closed.
 type flaky struct {
-	t      *testing.T
-	inUse  [stressLanes]atomic.Bool
-	out    [stressLanes][]byte
-	closed atomic.Bool
-	stuck  *atomic.Int32 // runs to come that take far too long
-	wrote  []atomic.Bool // by row: its answer has been written
+	t       *testing.T
+	inUse   [stressLanes]atomic.Bool
+	out     [stressLanes][]byte
+	closed  atomic.Bool
+	stuck   *atomic.Int32   // runs to come that take far too long
+	wrote   []atomic.Bool   // by row: its answer has been written
+	unlucky []atomic.Uint32 // by row: runs of its request alone, or of a device that was lost, which failed
 }
 
 var errFlaky = errors.New("the device hiccuped")
 
-func (f *flaky) Run(lane int, parts []task.Part, _ clock.Instant) (task.Timing, error) {
+func (f *flaky) Run(lane int, parts []task.Part, _ clock.Instant) (timing task.Timing, err error) {
+	failed := true
+	defer func() {
+		if _, lost := task.DeviceFailed(err); failed && (lost || len(parts) == 1) {
+			f.blame(parts)
+		}
+	}()
 	if f.closed.Load() {
 		f.t.Error("a run after the model was closed")
 	}
@@ -66,7 +73,16 @@ func (f *flaky) Run(lane int, parts []task.Part, _ clock.Instant) (task.Timing, 
 	case rand.IntN(200) == 0:
 		return task.Timing{}, &task.DeviceError{Cause: errFlaky, Sticky: rand.IntN(20) == 0}
 	}
+	failed = false
 	return task.Timing{Gathered: gathered, Done: clock.Now()}, nil
+}
+
+func (f *flaky) blame(parts []task.Part) {
+	for _, p := range parts {
+		for r := range p.Task.Rows {
+			f.unlucky[binary.LittleEndian.Uint64(p.Task.Inputs[0].Data[8*r:])].Add(1)
+		}
+	}
 }
 
 func (f *flaky) Scatter(lane int, parts []task.Part) error {

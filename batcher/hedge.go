@@ -97,7 +97,7 @@ func (s *Scheduler) inspect(now clock.Instant, d *device, index int, out []Drop)
 func (s *Scheduler) hedge(now clock.Instant, d *device, index int) {
 	l := &d.lanes[index]
 	m := s.models[l.batch.Model]
-	if m.closed || l.hedged || l.batch.Hedge || m.pressure.on || m.hedges < 1 {
+	if m.closed || l.hedged || l.repairs || l.batch.Hedge || m.pressure.on || m.hedges < 1 {
 		return
 	}
 	for _, in := range m.choices() {
@@ -170,7 +170,7 @@ func (s *Scheduler) probe(now clock.Instant, on *instance, index int) {
 // completed meanwhile.
 func (s *Scheduler) follow(now clock.Instant, d *device, l *lane, h hint, b *Batch) bool {
 	from := &s.devices[h.from.Device].lanes[h.from.Lane]
-	if from.state != laneActive || from.seq != h.seq || d.state == DeviceClosed || d.state == DeviceBroken {
+	if from.state != laneActive || from.seq != h.seq || from.repairs || d.state == DeviceClosed || d.state == DeviceBroken {
 		return false
 	}
 	m := s.models[from.batch.Model]
@@ -204,7 +204,7 @@ func (s *Scheduler) follow(now clock.Instant, d *device, l *lane, h hint, b *Bat
 	if kept == 0 {
 		return false
 	}
-	b.Hedge = true
+	b.Hedge, b.Alone = true, from.batch.Alone
 	if !h.probe {
 		in.counts.Sent[Hedged] += uint64(kept)
 	}

@@ -34,6 +34,7 @@ type instance struct {
 
 	groups map[uint64]*group
 	recent *group                 // the group last pushed to
+	apart  *group                 // of the items that run alone; nil until there is one
 	heads  [task.Priorities]heads // groups with items of the class, earliest head first
 	rows   [task.Priorities]int   // waiting
 	items  int                    // waiting, of all classes
@@ -54,6 +55,9 @@ type instance struct {
 	lastEnd clock.Instant            // of a batch
 	ended   bool                     // lastEnd is valid
 	probeAt clock.Instant            // last admission against the prediction
+	ranWell clock.Instant            // end of the last good run
+	ran     bool                     // ranWell is valid
+	repairs repairs
 	counts  BatchCounts
 }
 
@@ -64,6 +68,7 @@ type group struct {
 	queues [task.Priorities]queue
 	at     [task.Priorities]int // place in the instance's heads, -1 if none
 	items  int
+	alone  bool   // each item is a batch of its own, whatever its key
 	free   *group // the scheduler's list of spare groups
 }
 
@@ -92,7 +97,7 @@ func (in *instance) totalRows() int {
 
 // push queues an item. weight is random.
 func (in *instance) push(s *Scheduler, it *Item, weight uint32) {
-	g := in.group(s, it.Key)
+	g := in.place(s, it)
 	c := it.Class
 	q := &g.queues[c]
 	it.group, it.state = g, itemQueued
@@ -132,7 +137,7 @@ func (in *instance) take(s *Scheduler, it *Item) {
 	m.items--
 	m.bytes -= it.Bytes
 	it.state, it.group = itemFree, nil
-	if g.items == 0 && len(in.groups) > sparseGroups {
+	if g.items == 0 && !g.alone && len(in.groups) > sparseGroups {
 		in.reclaim(s, g)
 	}
 }

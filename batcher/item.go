@@ -28,10 +28,13 @@ type Item struct {
 	Device DeviceID
 	Detour Detour
 
-	state itemState
-	runs  uint8 // batches that it is in
-	moves uint8 // from device to device
-	group *group
+	state  itemState
+	runs   uint8         // batches that it is in
+	moves  uint8         // from device to device
+	alone  bool          // it runs in no batch but its own; see repair.go
+	speaks bool          // its failure alone counts as that of the batch that it was in
+	apart  clock.Instant // since when it runs alone
+	group  *group
 
 	// Links of the deadline-ordered queue; see queue.go.
 	prev, next          *Item
@@ -118,6 +121,8 @@ type Batch struct {
 	Start, PredictedEnd clock.Instant
 	// Probe marks a batch run to correct an estimate by which everything is late.
 	Probe bool
+	// Alone marks a batch of one item that was in a batch which failed.
+	Alone bool
 	// Hedge marks a batch of items that run on another device at the same time: the first
 	// good run of each counts. An item is the caller's again when its last batch completes.
 	Hedge bool

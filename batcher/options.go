@@ -72,7 +72,7 @@ type ModelOptions struct {
 	Devices []ModelDevice
 	// MaxQueueRows and MaxQueueBytes bound what waits, over all devices. 0 means 32768
 	// rows and 256 MiB. Requests of the lowest class are refused at three quarters. What
-	// was running on a device that failed may come on top.
+	// was running on a device that failed, or in a batch that failed, may come on top.
 	MaxQueueRows  int
 	MaxQueueBytes int64
 	// Fallback says when devices after the first may be used.

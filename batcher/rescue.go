@@ -107,10 +107,12 @@ func (s *Scheduler) vacate(now clock.Instant, in *instance, out []Drop) []Drop {
 // Evacuate takes out of a batch whose device has failed the items that another device is
 // predicted to finish in time, queues them there, and appends them to out. The others stay
 // in the batch, whose run is over: b.Rows is what is left. wanted says whether an item's
-// caller still waits for it.
-func (s *Scheduler) Evacuate(now clock.Instant, b *Batch, wanted func(*Item) bool, out []*Item) []*Item {
+// caller still waits for it. suspect says that the rows may be at fault instead of the device:
+// the items then run alone.
+func (s *Scheduler) Evacuate(now clock.Instant, b *Batch, suspect bool, wanted func(*Item) bool, out []*Item) []*Item {
 	m := s.models[b.Model]
 	from := m.instance(s.devices[b.Device])
+	var last *Item
 	kept := b.Items[:0]
 	for _, it := range b.Items {
 		var to *instance
@@ -123,9 +125,16 @@ func (s *Scheduler) Evacuate(now clock.Instant, b *Batch, wanted func(*Item) boo
 			continue
 		}
 		it.runs, it.state = 0, itemFree
+		if suspect {
+			it.alone, it.apart, it.speaks = true, now, false
+			last = it
+		}
 		b.Rows -= it.Rows
 		to.receive(s, now, it)
 		out = append(out, it)
+	}
+	if last != nil {
+		last.speaks = true
 	}
 	clear(b.Items[len(kept):])
 	b.Items = kept

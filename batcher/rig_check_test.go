@@ -1,13 +1,16 @@
 package batcher
 
-import "sluice/internal/clock"
+import (
+	"sluice/internal/clock"
+	"sluice/internal/task"
+)
 
 // checkBatch holds a batch against the rules that any batch obeys.
 func (r *rig) checkBatch(b *Batch) {
 	r.t.Helper()
 	m := r.s.models[b.Model]
 	rows := 0
-	last := map[[2]uint64]clock.Instant{}
+	last := map[order]clock.Instant{}
 	for _, it := range b.Items {
 		rows += it.Rows
 		if it.Model != b.Model || it.Device != b.Device && !b.Hedge || it.Key != b.Items[0].Key {
@@ -19,20 +22,37 @@ func (r *rig) checkBatch(b *Batch) {
 		if it.Deadline <= b.Start && !b.Hedge {
 			r.t.Fatalf("sealed at %d with a member that was due at %d", b.Start, it.Deadline)
 		}
-		k := [2]uint64{uint64(it.Class), it.Key}
+		k := orderOf(it)
+		if it.alone && (!b.Alone || len(b.Items) > 1) {
+			r.t.Fatalf("an item that is to run alone is in a batch of %d", len(b.Items))
+		}
 		if it.Deadline < last[k] {
 			r.t.Fatalf("members of class %d are out of deadline order", it.Class)
 		}
 		last[k] = it.Deadline
 	}
 	for it := range r.queued {
-		if !b.Hedge && it.Model == b.Model && it.Device == b.Device && it.Deadline < last[[2]uint64{uint64(it.Class), it.Key}] {
+		if !b.Hedge && it.Model == b.Model && it.Device == b.Device && it.Deadline < last[orderOf(it)] {
 			r.t.Fatalf("an item due at %d was overtaken by one of its own class due later", it.Deadline)
 		}
 	}
 	if rows != b.Rows || rows < 1 || rows > m.opts.MaxBatch || b.Bucket < rows {
 		r.t.Fatalf("batch of %d rows says %d, bucket %d, limit %d", rows, b.Rows, b.Bucket, m.opts.MaxBatch)
 	}
+}
+
+// order is the items that are sealed in the order of their deadlines.
+type order struct {
+	class task.Priority
+	key   uint64
+	alone bool
+}
+
+func orderOf(it *Item) order {
+	if it.alone {
+		return order{it.Class, 0, true}
+	}
+	return order{it.Class, it.Key, false}
 }
 
 // check holds the scheduler's own books against the rig's.
@@ -74,9 +94,9 @@ func (r *rig) check() {
 			continue
 		}
 		gotRows, gotItems = gotRows+m.rows, gotItems+m.items
-		most := m.opts.MaxQueueRows // and what failed devices have given back
+		most := m.opts.MaxQueueRows // and what failed batches have given back
 		for _, in := range m.on {
-			if len(m.on) > 1 {
+			if len(m.on) > 1 || r.draw != nil {
 				most += len(in.device.lanes) * m.opts.MaxBatch
 			}
 		}

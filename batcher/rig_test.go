@@ -23,8 +23,9 @@ type rig struct {
 	now      clock.Instant
 	took     func(b *Batch) time.Duration
 	fails    func(b *Batch) Outcome
-	conserve bool // no lane may idle beside feasible work
-	slow     bool // woken lanes come when flush is called
+	draw     func(n int) int // from 0 to n-1; if set, failed batches are searched
+	conserve bool            // no lane may idle beside feasible work
+	slow     bool            // woken lanes come when flush is called
 	woken    []Lane
 
 	idle    []*Batch
@@ -35,6 +36,7 @@ type rig struct {
 	good    map[*Item]bool          // of the sealed: it has run well
 	waits   map[*Item]time.Duration // from arrival until the item left the queue
 	onBatch func(b *Batch)
+	repair  repairBooks
 
 	arrived, refused, dropped, completed, failed, late, cancelled, batches int
 	log                                                                    string // digest of all decisions
@@ -42,6 +44,7 @@ type rig struct {
 
 func newRig(t fataler, s *Scheduler) *rig {
 	r := &rig{t: t, s: s, queued: map[*Item]bool{}, sealed: map[*Item]int{}, good: map[*Item]bool{}, waits: map[*Item]time.Duration{}}
+	r.repair = repairBooks{failed: map[*Batch]Outcome{}, since: map[*Batch]clock.Instant{}, repairs: map[*instance]time.Duration{}, others: map[*instance]time.Duration{}, longest: map[*instance]time.Duration{}}
 	r.took = r.run
 	r.fails = func(*Batch) Outcome { return Ran }
 	r.onBatch = func(*Batch) {}
@@ -215,12 +218,15 @@ func (r *rig) advance(until clock.Instant) {
 func (r *rig) complete(i int) {
 	r.t.Helper()
 	b := r.running[i]
+	o, again := r.outcome(i)
+	if again {
+		return
+	}
 	r.running = append(r.running[:i], r.running[i+1:]...)
 	r.ends = append(r.ends[:i], r.ends[i+1:]...)
-	o := r.fails(b)
 	if o == DeviceFailed || o == DeviceLost {
 		before := slices.Clone(b.Items)
-		moved := r.s.Evacuate(r.now, b, func(*Item) bool { return true }, nil)
+		moved := r.s.Evacuate(r.now, b, r.pick(2) == 1, func(*Item) bool { return true }, nil)
 		if len(moved)+len(b.Items) != len(before) {
 			r.t.Fatalf("of %d items %d were moved and %d stayed", len(before), len(moved), len(b.Items))
 		}

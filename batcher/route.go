@@ -117,9 +117,12 @@ func (p *pressure) delta(budget time.Duration) time.Duration {
 	return time.Duration(spillNormal * float64(budget))
 }
 
+// confined reports whether the model may use its first device only.
+func (m *model) confined() bool { return m.opts.Fallback == FallbackNever || m.alone }
+
 // choices are the instances that the model may use, in order of preference.
 func (m *model) choices() []*instance {
-	if m.opts.Fallback == FallbackNever || m.alone {
+	if m.confined() {
 		return m.on[:1]
 	}
 	return m.on

@@ -62,6 +62,7 @@ type Batcher struct {
 		offered  []*executor   // lanes for the next Run, the longest on offer first
 		armed    clock.Instant // when the timer fires; Never if it is off
 		closed   bool
+		evicted  error // as Model.evicted, for all models
 
 		announcing bool // a goroutine calls OnDevice
 	}
@@ -148,9 +149,15 @@ func (b *Batcher) Close() {
 	b.timer.Stop()
 }
 
-// evict answers every request of a model (nil: of all) that still waits with err.
+// evict answers every request of a model (nil: of all) that still waits with err. Nothing of it
+// waits afterwards: what a failed batch would queue again ends likewise.
 func (b *Batcher) evict(m *Model, err error) {
 	b.mu.Lock()
+	if m == nil {
+		b.mu.evicted = err
+	} else {
+		m.evicted = err
+	}
 	var ended []*request
 	for r := b.mu.oldest; r != nil; r = r.next {
 		if (m == nil || r.model == m) && r.waits() {

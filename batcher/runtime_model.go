@@ -55,8 +55,21 @@ type BatchReport struct {
 	Timing    task.Timing
 	End       clock.Instant // outputs scattered
 	Predicted time.Duration // of End - Sealed, when it was sealed
-	Err       error
-	Hedge     bool // its requests ran elsewhere at the same time
+	Err       error         // of the batch's own run; nil if it went well
+	Hedge     bool          // its requests ran elsewhere at the same time
+
+	// Of a batch whose run failed: the repair runs, the parts of requests that were left to run
+	// alone later, and the requests that it has failed for good, each with its own error.
+	// Failures and their tasks are the observer's until it returns.
+	Repairs, Apart int
+	Failures       []Failure
+}
+
+// Failure is a request whose rows failed in a run of their own, or whose device was lost. Err is
+// the task's, mostly a *fault.Error whose Cause is what the runner said.
+type Failure struct {
+	Task *task.Task
+	Err  error
 }
 
 // Model is a model version in service.
@@ -71,6 +84,7 @@ type Model struct {
 
 	// Guarded by Batcher.mu.
 	pending int           // requests
+	evicted error         // what requests end with that would wait again; nil while they may
 	drained chan struct{} // closed when none is pending; nil unless Close waits
 }
 

@@ -19,8 +19,7 @@ type request struct {
 	// Guarded by Batcher.mu.
 	pending    bool // accepted and not ended
 	prev, next *request
-	left       int   // parts without a result
-	failed     error // the first part's error
+	left       int // parts without a result
 }
 
 // part is what the scheduler sees of a request; its Owner is the part itself.
@@ -30,6 +29,10 @@ type part struct {
 	rows    task.Part
 	claim   atomic.Uint32 // the executor that writes the outputs; 0 for none yet
 	open    int           // batches that run it and have not failed; under Batcher.mu, of several devices only
+
+	// Of one that was in a failed batch; the lane's that has it.
+	failures int  // of runs of its own
+	mates    bool // others of that batch ran well without it
 }
 
 // waits reports whether a part of the request is in a queue.
@@ -62,7 +65,7 @@ func getRequest(m *Model, t *task.Task) *request {
 		p := &r.parts[i]
 		p.request = r
 		p.claim.Store(0)
-		p.open = 0
+		p.open, p.failures, p.mates = 0, 0, false
 		p.rows = task.Part{Task: t, From: i * maxBatch, To: min((i+1)*maxBatch, t.Rows)}
 		p.Item = Item{
 			Model: m.id, Rows: max(p.rows.Rows(), 1), Bytes: bytes,
@@ -84,7 +87,7 @@ func (r *request) release() {
 	switch n := r.refs.Add(-1); {
 	case n == 0:
 		t := r.task
-		r.task, r.model, r.failed = nil, nil, nil
+		r.task, r.model = nil, nil
 		clear(r.parts)
 		requests.Put(r)
 		t.Release()

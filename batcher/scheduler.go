@@ -72,6 +72,7 @@ func (s *Scheduler) Arrive(now clock.Instant, it *Item) Verdict {
 	m.counts.Admitted++
 	m.hedges = min(m.hedges+hedgeShare, hedgeSaved*float64(m.opts.MaxBatch))
 	it.Device, it.Detour, it.moves, it.tried = d.id, why, 0, 0
+	it.alone, it.speaks = false, false
 	in.counts.Sent[why]++
 	in.push(s, it, s.rand())
 	return Verdict{Admitted: true, Wait: f.start.Sub(now), Wake: d.offer(now, in)}
@@ -127,6 +128,7 @@ func (s *Scheduler) Next(now clock.Instant, id DeviceID, laneIndex int, b *Batch
 	l.state, l.end = laneActive, b.PredictedEnd
 	l.from, l.run, l.staged = start, b.PredictedEnd.Sub(start), d.opts.Stage > 0 && d.active > 0
 	l.batch, l.seq, l.watch, l.overdue, l.hedged = b, l.seq+1, b.Watch, false, false
+	l.mute = b.Alone && !b.Items[0].speaks
 	d.active++
 	if !b.Hedge {
 		s.probe(now, s.models[b.Model].instance(d), laneIndex)
@@ -154,8 +156,10 @@ func (s *Scheduler) Complete(now clock.Instant, b *Batch, o Outcome) {
 	more := took - l.run
 	in.virtual += float64(more) / in.weight
 	d.spend(now, in, more)
+	in.book(now, l, took)
 	completed, late := in.conclude(now, b, o == Ran)
 	if o == Ran {
+		in.ranWell, in.ran = now, true
 		in.cost.observe(now, b.Rows, took, b.Probe)
 		if !b.Probe {
 			if ended, tooMany := in.late.add(now, completed, late); tooMany {
@@ -176,13 +180,9 @@ func (in *instance) conclude(now clock.Instant, b *Batch, ran bool) (completed, 
 	for _, it := range b.Items {
 		it.runs--
 		if ran && it.state != itemDone {
-			it.state = itemDone
 			completed++
-			if it.Deadline < now {
+			if in.done(now, b, it) {
 				late++
-			}
-			if b.Hedge && !b.Probe {
-				in.counts.HedgesWon++
 			}
 		}
 		if it.runs > 0 {
@@ -193,9 +193,21 @@ func (in *instance) conclude(now clock.Instant, b *Batch, ran bool) (completed, 
 		}
 		it.state = itemFree
 	}
-	m.counts.Completed += uint64(completed)
-	m.counts.Late += uint64(late)
 	return completed, late
+}
+
+// done counts an item that has run well, and reports whether it is late.
+func (in *instance) done(now clock.Instant, b *Batch, it *Item) (late bool) {
+	it.state = itemDone
+	in.model.counts.Completed++
+	if b.Hedge && !b.Probe {
+		in.counts.HedgesWon++
+	}
+	late = it.Deadline < now
+	if late {
+		in.model.counts.Late++
+	}
+	return late
 }
 
 // Cancel takes an item out if it still waits, and reports whether it did.

@@ -15,7 +15,8 @@ func (s *Scheduler) seal(now clock.Instant, c *candidate, b *Batch) {
 		in.board(s, q.head, b)
 	}
 	own := b.Rows
-	if !c.probe {
+	b.Alone = c.group.alone
+	if !c.probe && !b.Alone {
 		in.fill(s, now, c, b)
 	}
 	in.start(now, b, c.class, float64(own)/float64(b.Rows), c.probe)

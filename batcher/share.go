@@ -49,7 +49,7 @@ func (d *device) guestWait(now clock.Instant) time.Duration {
 	debt := -d.saved(now)
 	for _, in := range d.busy {
 		if in.guest {
-			debt += in.drain(in.totalRows())
+			debt += in.backlog()
 		}
 	}
 	if debt <= 0 {

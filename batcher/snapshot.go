@@ -50,6 +50,7 @@ type InstanceStats struct {
 	Oldest  time.Duration // longest wait among the items next in line
 	Running int           // batches
 	Groups  int           // shape keys with a queue
+	Apart   int           // items that wait to run alone, since a batch of theirs failed
 	// Curve is the learned table; its P95 are the predictions.
 	Curve         cost.Curve
 	Speed, Margin float64
@@ -111,6 +112,9 @@ func (s *Scheduler) ModelStats(now clock.Instant, id ModelID) (ModelStats, bool)
 			Speed: in.cost.high.ratio, Margin: in.cost.margin, Hiccups: in.cost.hiccups,
 			Runs: in.cost.runs, Covered: in.cost.covered, RowsPerSecond: in.arrivals.mean,
 			Target: in.target, Limit: in.limit, Share: in.share,
+		}
+		if in.apart != nil {
+			i.Apart = in.apart.items
 		}
 		for c := range task.Priority(task.Priorities) {
 			for _, g := range in.heads[c] {

@@ -36,12 +36,16 @@ func (t *Task) Reserve(n int) {
 }
 
 // SetRows stores rows [from, to) of output k: row-major data whose rows have the
-// shape rowShape (without the batch axis). All parts of a task must agree on rowShape.
+// shape rowShape (without the batch axis). All parts of a task must agree on rowShape. What an
+// earlier call stored for the same rows, of a run that then failed, is replaced.
 func (t *Task) SetRows(k int, spec *tensor.Spec, rowShape []int64, from, to int, data []byte) error {
 	r := &t.results
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	out := &t.Outputs[k]
+	if from == 0 && to == t.Rows {
+		*out = tensor.Tensor{} // no other part has set it, and the rows may have another shape now
+	}
 	if out.Shape == nil {
 		*out = tensor.Tensor{Name: spec.Name, Type: spec.Type, Shape: r.batchShape(int64(t.Rows), rowShape)}
 		if size := spec.Type.Size(); size > 0 {
@@ -54,7 +58,7 @@ func (t *Task) SetRows(k int, spec *tensor.Spec, rowShape []int64, from, to int,
 	if spec.Type.Size() == 0 {
 		kept := r.arena.Alloc(len(data))
 		copy(kept, data)
-		r.pieces = append(r.pieces, piece{k, from, kept})
+		r.put(piece{k, from, kept})
 		return nil
 	}
 	rowBytes := 0
@@ -66,6 +70,17 @@ func (t *Task) SetRows(k int, spec *tensor.Spec, rowShape []int64, from, to int,
 	}
 	copy(out.Data[from*rowBytes:], data)
 	return nil
+}
+
+// put keeps a piece, in the place of one of the same rows.
+func (r *results) put(p piece) {
+	for i := range r.pieces {
+		if r.pieces[i].output == p.output && r.pieces[i].from == p.from {
+			r.pieces[i] = p
+			return
+		}
+	}
+	r.pieces = append(r.pieces, p)
 }
 
 // SetWhole stores output k of a model that cannot batch.

@@ -77,6 +77,33 @@ func TestSetRowsRefusesDisagreement(t *testing.T) {
 	}
 }
 
+// Rows that are set again, as after a run whose outputs could not all be handed out, are there
+// once, in the shape that they came in last.
+func TestRowsAreSetAgain(t *testing.T) {
+	tk := Get()
+	defer tk.Release()
+	tk.Rows = 2
+	tk.Reserve(2)
+	set := func(k int, spec *tensor.Spec, shape []int64, from, to int, data []byte) {
+		t.Helper()
+		if err := tk.SetRows(k, spec, shape, from, to, data); err != nil {
+			t.Fatal(err)
+		}
+	}
+	set(0, &floats, []int64{2}, 0, 2, bytes.Repeat([]byte{1}, 16))
+	set(0, &floats, []int64{3}, 0, 2, bytes.Repeat([]byte{2}, 24))
+	set(1, &strings, []int64{1}, 0, 1, tensor.AppendBytes(nil, "old"))
+	set(1, &strings, []int64{1}, 1, 2, tensor.AppendBytes(nil, "b"))
+	set(1, &strings, []int64{1}, 0, 1, tensor.AppendBytes(nil, "a"))
+	tk.Join()
+	if got := tk.Outputs[0]; !slices.Equal(got.Shape, []int64{2, 3}) || !bytes.Equal(got.Data, bytes.Repeat([]byte{2}, 24)) {
+		t.Errorf("floats came back as %v %v", got.Shape, got.Data)
+	}
+	if got, want := tk.Outputs[1].Data, tensor.AppendBytes(tensor.AppendBytes(nil, "a"), "b"); !bytes.Equal(got, want) {
+		t.Errorf("strings came back as %q, want %q", got, want)
+	}
+}
+
 func TestReuseDoesNotAllocate(t *testing.T) {
 	data, shape := make([]byte, 64), []int64{2}
 	use := func() {

@@ -1,0 +1,208 @@
+package batcher
+
+import (
+	"time"
+
+	"sluice/internal/clock"
+	"sluice/internal/task"
+)
+
+// The lane of a failed batch runs parts of it again, to find out whose rows are at fault.
+// These repair runs may take a quarter of the lane time that a model uses on a device:
+//
+//	repairs <= repairShare * (repairs + other runs)
+//
+// The account of a model on a device keeps to that. It earns repairShare/(1-repairShare), a
+// third, of each run's time and pays for each repair run. Only an account above zero may begin
+// one, so that it is overdrawn by one run at most; and it saves no more than what repairSpan of
+// runs earn. Nor does one begin by which the most urgent item of another model on the device
+// would miss its deadline. The members that this leaves go back to the queue (Isolate), where
+// each waits by its deadline, like any other work, for a batch of its own.
+const (
+	repairShare = 0.25
+	repairSpan  = time.Second // of runs whose earnings may be saved
+
+	repairRate = repairShare / (1 - repairShare)
+)
+
+// repairs is the account of a model's repair runs on a device.
+type repairs struct{ left time.Duration }
+
+func (r *repairs) earn(ran time.Duration) {
+	share := func(d time.Duration) time.Duration { return time.Duration(repairRate * float64(d)) }
+	r.left = min(r.left+share(max(ran, 0)), share(repairSpan))
+}
+
+// Retry asks whether the lane of a failed batch may run so many rows of its members again, now;
+// the run before it, the batch's own or a repair, has just ended. must says that it runs in any
+// case. The run that follows is booked until the next Retry or Complete corrects it.
+func (s *Scheduler) Retry(now clock.Instant, b *Batch, rows int, must bool) bool {
+	d := s.devices[b.Device]
+	in, l := s.models[b.Model].instance(d), &d.lanes[b.Lane]
+	in.settle(now, l)
+	run := in.cost.latency(rows)
+	if !must && (in.repairs.left <= 0 || d.harms(now, in, run)) {
+		return false
+	}
+	in.repairs.left -= run
+	l.booked, l.from, l.end, l.watch = run, now, now.Add(run), in.watch(now, rows)
+	return true
+}
+
+// harms reports whether a neighbour's most urgent item, which would make its deadline if a lane
+// were free now, waits for one that is about to be used for so long.
+func (d *device) harms(now clock.Instant, in *instance, run time.Duration) bool {
+	if d.active < len(d.lanes) {
+		return false
+	}
+	for _, o := range d.busy {
+		if due, own := o.due(), o.cost.latency(1); o != in && due >= now.Add(own) && due < now.Add(own+run) {
+			return true
+		}
+	}
+	return false
+}
+
+// settle books the run of a failed batch that has just ended.
+func (in *instance) settle(now clock.Instant, l *lane) {
+	if l.repairs {
+		in.repairs.left += l.booked - now.Sub(l.since)
+	} else {
+		in.repairs.earn(now.Sub(l.from))
+	}
+	l.repairs, l.booked, l.since = true, 0, now
+}
+
+// book books a batch that is complete and took so long.
+func (in *instance) book(now clock.Instant, l *lane, took time.Duration) {
+	if l.repairs {
+		in.settle(now, l)
+		l.repairs = false
+		return
+	}
+	in.repairs.earn(took)
+}
+
+// Passed notes that members of a failed batch have run well in a repair run. They stay in the
+// batch. The cost model learns nothing from it: such a run begins and ends otherwise than one
+// of a batch.
+func (s *Scheduler) Passed(now clock.Instant, b *Batch, items []*Item) {
+	in := s.models[b.Model].instance(s.devices[b.Device])
+	in.ranWell, in.ran = now, true
+	for _, it := range items {
+		if it.state == itemSealed {
+			in.done(now, b, it)
+		}
+	}
+}
+
+// Works reports whether the model has run anything well on the device of a batch since the
+// batch's item was set apart.
+func (s *Scheduler) Works(b *Batch) bool {
+	if !b.Alone || len(b.Items) == 0 {
+		return false
+	}
+	in := s.models[b.Model].instance(s.devices[b.Device])
+	return in.ran && in.ranWell > b.Items[0].apart
+}
+
+// Isolate takes suspects out of a failed batch, whose run is over, and queues each of them to
+// run alone: on the batch's device, or on another one if that has gone down meanwhile. It
+// appends those that it has queued to out, and those that no device can run in time to drops.
+// An item that is in another batch as well stays. decided says that a member has run well, so
+// that the batch's failure is counted as RowsFailed.
+func (s *Scheduler) Isolate(now clock.Instant, b *Batch, suspect func(*Item) bool, decided bool, out []*Item, drops []Drop) ([]*Item, []Drop) {
+	d := s.devices[b.Device]
+	m := s.models[b.Model]
+	in := m.instance(d)
+	var last *Item
+	kept := b.Items[:0]
+	for _, it := range b.Items {
+		if it.runs != 1 || it.state != itemSealed || it.Deadline <= now || !suspect(it) {
+			kept = append(kept, it)
+			continue
+		}
+		it.runs, it.state = 0, itemFree
+		it.alone, it.apart, it.speaks = true, now, false
+		b.Rows -= it.Rows
+		if !s.requeue(now, in, it) {
+			why := PredictedLate
+			if !m.elsewhere(d) {
+				why = NoDevice
+			}
+			m.counts.Dropped[why]++
+			drops = append(drops, Drop{it, why})
+			continue
+		}
+		out = append(out, it)
+		if last == nil || it.Deadline >= last.Deadline {
+			last = it
+		}
+	}
+	clear(b.Items[len(kept):])
+	b.Items = kept
+	if last != nil {
+		last.speaks = !decided
+		if l := d.offer(now, in); l.Lane >= 0 {
+			s.calls = append(s.calls, l)
+		}
+	}
+	return out, drops
+}
+
+// requeue queues an item of a failed batch where it ran, or where else it may run in time.
+func (s *Scheduler) requeue(now clock.Instant, in *instance, it *Item) bool {
+	if d := in.device; d.state == DeviceUp && (!in.guest || !in.model.confined()) {
+		if it.Device != d.id { // it ran here as a hedge
+			it.Device, it.Detour = d.id, Direct
+			if in.guest {
+				it.Detour = Rescued
+			}
+			in.counts.Sent[Rescued]++
+		}
+		in.push(s, it, s.rand())
+		return true
+	}
+	to := in.model.refuge(now, in, it, true)
+	if to == nil {
+		return false
+	}
+	to.receive(s, now, it)
+	return true
+}
+
+// place is the group in which an item waits.
+func (in *instance) place(s *Scheduler, it *Item) *group {
+	if !it.alone {
+		return in.group(s, it.Key)
+	}
+	if in.apart == nil {
+		in.apart = &group{on: in, alone: true}
+		for c := range in.apart.at {
+			in.apart.at[c] = -1
+		}
+	}
+	return in.apart
+}
+
+// singly predicts how long one lane needs for so many rows of a queue whose items run alone.
+func (in *instance) singly(q *queue, rows int) time.Duration {
+	if rows == 0 {
+		return 0
+	}
+	each := (q.rows + q.items - 1) / q.items
+	return time.Duration((rows+each-1)/each) * in.cost.mean(each)
+}
+
+// backlog predicts how long one lane needs for all that waits.
+func (in *instance) backlog() (work time.Duration) {
+	rows := in.totalRows()
+	if in.apart != nil && in.apart.items > 0 {
+		for c := range task.Priority(task.Priorities) {
+			q := &in.apart.queues[c]
+			rows -= q.rows
+			work += in.singly(q, q.rows)
+		}
+	}
+	return work + in.drain(rows)
+}
