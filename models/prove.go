@@ -155,6 +155,9 @@ func (p *prover) schema(context.Context) (Verdict, error) {
 		return Verdict{}, err
 	}
 	b.FixedBatch, b.External, b.Schema = b.graph.FixedBatch, len(b.graph.External) > 0, s
+	if text := p.recall(); text != "" {
+		return Verdict{Outcome: Changed, Text: text}, nil
+	}
 	text := fmt.Sprintf("up to %d rows a run, %d a request", s.MaxBatch, s.MaxRows)
 	switch {
 	case !s.Batchable():
