@@ -42,6 +42,20 @@ func TestOfferDoesNotAllocate(t *testing.T) {
 	}
 }
 
+// TestOfferOfSharedRunDoesNotAllocate holds it to requests that shared a batch.
+func TestOfferOfSharedRunDoesNotAllocate(t *testing.T) {
+	w := watch(t, fakeFile{Factor: 1}, func(o *Options) { o.CompareEvery = 1 << 40 }, nil)
+	tk := w.together(t, []float32{1, 2}, []float32{3, 4})[0]
+	s := &w.version.Watch.batches.schedule
+	s.early.Store(watchTenth)
+	if allocs := testing.AllocsPerRun(1000, func() { w.version.Watch.Offer(tk) }); allocs != 0 {
+		t.Errorf("%v allocations", allocs)
+	}
+	if n := s.later.rows.Load(); n != 1001 {
+		t.Errorf("%d rows were counted, want 1001", n)
+	}
+}
+
 func BenchmarkOffer(b *testing.B) {
 	v := newVersion(&Bundle{Name: "m", Version: "1", Schema: &tensor.Schema{MaxBatch: 64}, Config: Config{Fallback: FallbackBudget}}, []*Placement{{Device: "cuda:0"}, {Device: "cpu"}}, nil)
 	v.Watch.begin(1<<40, 0, func(finding) {})

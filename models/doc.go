@@ -55,9 +55,9 @@
 //     drain deadline has passed.
 //   - A session is closed once: by the version if it was placed before the version was
 //     closed, else by who opened it.
-//   - One mutex guards all control state, and one in each version its list of placements;
-//     they are never held together. Nothing is called out under them: loading, draining
-//     and logging happen outside.
+//   - One mutex guards all control state, one in each version its list of placements, one
+//     in its watch what is compared, and one what is remembered; no two are held together.
+//     Nothing is called out under them: loading, draining, files and logging happen outside.
 //   - Every goroutine belongs to the Registry; Close waits for all of them, as long as
 //     its context lasts.
 //
