@@ -23,6 +23,10 @@ type Config struct {
 	BasePath string `yaml:"base_path"`
 	// Models is the folder of bundles, <name>/<version>/model.onnx. Default models.
 	Models string `yaml:"models"`
+	// State is a folder in which the server remembers over restarts for which bundles live answers
+	// have refuted batching or padding; it is made when it is needed, and each server wants its own.
+	// Default empty: it is found out again after each start, and until then some answers are wrong.
+	State string `yaml:"state"`
 
 	Log           Log           `yaml:"log"`
 	Limits        Limits        `yaml:"limits"`

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -35,6 +36,9 @@ func (c *Config) Validate() error {
 	}
 	if c.Models == "" {
 		v.fault("models", `""`, "must name a folder")
+	}
+	if c.State != "" && filepath.Clean(c.State) == filepath.Clean(c.Models) {
+		v.fault("state", strconv.Quote(c.State), "must be another folder than models, whose bundles are only read")
 	}
 	v.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	v.oneOf("log.format", c.Log.Format, "json", "console")

@@ -32,6 +32,7 @@ func TestRejectedFiles(t *testing.T) {
 	f("base_path: models", `base_path: "models" must begin with a slash and not end with one`)
 	f("base_path: /", `base_path: "/" must begin with a slash and not end with one`)
 	f("models: ''", `models: "" must name a folder`)
+	f("state: ./models/", `state: "./models/" must be another folder than models, whose bundles are only read`)
 	f("log: {level: loud}", `log.level: "loud" must be one of debug, info, warn, error`)
 	f("log: {format: xml}", `log.format: "xml" must be one of json, console`)
 	f("limits: {max_body_bytes: 10}", "limits.max_body_bytes: 10 must be from 1KiB to 1GiB")

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"sluice/internal/task"
+	"sluice/internal/tensor"
 )
 
 // TestAcquireDoesNotAllocate holds the promise of the request path.
@@ -31,24 +32,38 @@ func TestAcquireDoesNotAllocate(t *testing.T) {
 func TestOfferDoesNotAllocate(t *testing.T) {
 	w := newWorld(t)
 	gpu := &fakeDevice{name: "cuda:0", lanes: 1}
-	_, v := serveBoth(t, w, gpu, fakeFile{Factor: 1}, func(o *Options) { o.ParityEvery = 1 << 40 })
+	_, v := serveBoth(t, w, gpu, fakeFile{Factor: 1}, func(o *Options) { o.CompareEvery = 1 << 40 })
 	tk := answered(t, v, v.Preferred(), 3)
-	if allocs := testing.AllocsPerRun(1000, func() { v.Parity.Offer(tk) }); allocs != 0 {
+	if allocs := testing.AllocsPerRun(1000, func() { v.Watch.Offer(tk) }); allocs != 0 {
 		t.Errorf("%v allocations", allocs)
 	}
-	if n := v.Parity.sampler.rows.Load(); n != 3*1001 {
+	if n := v.Watch.devices.schedule.later.rows.Load(); n != 3*1001 {
 		t.Errorf("%d rows were counted, want 3003", n)
 	}
 }
 
+// TestOfferOfSharedRunDoesNotAllocate holds it to requests that shared a batch.
+func TestOfferOfSharedRunDoesNotAllocate(t *testing.T) {
+	w := watch(t, fakeFile{Factor: 1}, func(o *Options) { o.CompareEvery = 1 << 40 }, nil)
+	tk := w.together(t, []float32{1, 2}, []float32{3, 4})[0]
+	s := &w.version.Watch.batches.schedule
+	s.early.Store(watchTenth)
+	if allocs := testing.AllocsPerRun(1000, func() { w.version.Watch.Offer(tk) }); allocs != 0 {
+		t.Errorf("%v allocations", allocs)
+	}
+	if n := s.later.rows.Load(); n != 1001 {
+		t.Errorf("%d rows were counted, want 1001", n)
+	}
+}
+
 func BenchmarkOffer(b *testing.B) {
-	v := newVersion(&Bundle{Name: "m", Version: "1", Config: Config{Fallback: FallbackBudget}}, []*Placement{{Device: "cuda:0"}, {Device: "cpu"}}, nil)
-	v.Parity.begin(1<<40, 0, func(Verdict) {})
+	v := newVersion(&Bundle{Name: "m", Version: "1", Schema: &tensor.Schema{MaxBatch: 64}, Config: Config{Fallback: FallbackBudget}}, []*Placement{{Device: "cuda:0"}, {Device: "cpu"}}, nil)
+	v.Watch.begin(1<<40, 0, func(finding) {})
 	tk := &task.Task{Rows: 1}
 	tk.Trace.Device = "cuda:0"
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
-			v.Parity.Offer(tk)
+			v.Watch.Offer(tk)
 		}
 	})
 }

@@ -149,7 +149,7 @@ func (r *Registry) admit(v *Version, q *proof) error {
 		}
 		return fmt.Errorf("it cannot be joined to the scheduler: %w", err)
 	}
-	v.Parity.refresh()
+	v.Watch.refresh()
 	return nil
 }
 

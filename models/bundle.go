@@ -50,7 +50,7 @@ type Bundle struct {
 	// External is set when weights lie in other files than the model file.
 	External bool
 	// Lanes is how many lanes the session must have that is being opened: those of the
-	// device and, for a model with fallback, one more on which its answers are compared.
+	// device and, where live answers are compared, one more.
 	Lanes int
 
 	graph *Graph

@@ -35,6 +35,14 @@ func (d *difference) String() string {
 	return fmt.Sprintf("worst in output %s, row %d: %s", d.output, d.row, d.text)
 }
 
+// measure says how large the difference is, without the values themselves.
+func (d *difference) measure() string {
+	if math.IsInf(d.excess, 1) {
+		return "no tolerance allows it"
+	}
+	return fmt.Sprintf("a difference of %.2g, %.3g of the tolerance", d.delta, d.excess)
+}
+
 // add compares one answer with what it should be. row is the number for messages of
 // the tensors' first row; it is the whole tensor's if the model cannot batch.
 func (d *difference) add(got, want *tensor.Tensor, batchable bool, row int, tol Tolerance) {

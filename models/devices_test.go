@@ -92,7 +92,9 @@ func TestFirstDeviceThatPassesSettlesBatching(t *testing.T) {
 	}
 }
 
-func TestSpareLaneOnlyWithFallback(t *testing.T) {
+// TestSpareLane wants a lane beside the scheduler's where live answers may be compared: with
+// another device's, or with those of rows that run alone.
+func TestSpareLane(t *testing.T) {
 	f := func(settings string, lanes int) {
 		t.Helper()
 		w := newWorld(t)
@@ -109,10 +111,12 @@ func TestSpareLaneOnlyWithFallback(t *testing.T) {
 			t.Errorf("%s: the CPU's session has %d lanes, want %d", settings, given[len(given)-1], lanes)
 		}
 	}
-	f("devices: [cpu]", 2)
-	f("devices: [cpu]\nfallback: failure", 2)
-	f("devices: [cpu, cuda:0]\nfallback: never", 2)
-	f("devices: [cuda:0, cpu]", 3)
+	f("max_batch: 1\ndevices: [cpu]", 2)
+	f("max_batch: 1\ndevices: [cpu]\nfallback: failure", 2)
+	f("max_batch: 1\ndevices: [cpu, cuda:0]\nfallback: never", 2)
+	f("max_batch: 1\ndevices: [cuda:0, cpu]", 3)
+	f("max_batch: 2\ndevices: [cpu]", 3)
+	f("max_batch: 0\ndevices: [cpu]", 2)
 }
 
 // TestLadderIsWarmedWhole wants every size of a device's ladder run, whatever it costs,

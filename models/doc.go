@@ -34,10 +34,13 @@
 // proven session to the scheduler. So a worker that restarts keeps no model from being
 // served on the CPU. A session that exists already stays its device's to restore.
 //
-// While a version with fallback serves, one row in 10,000 is compared live (Parity). This
-// and late joins run on a lane of their own, the one after the scheduler's: each session of
-// such a version is opened with one lane more, which costs the memory of one lane, and the
-// version keeps a copy of one row, at most 1 MiB. A version on one device has neither.
+// Watch. While a version serves, some of its live answers are compared (Watch): with those of
+// rows that run alone, where its batches are not proven or are padded, and with those of a
+// fallback device. What is refuted is switched off for the version at once, and remembered for
+// its bundle (memory). This and late joins run on a lane of their own, the one after the
+// scheduler's: each session of such a version is opened with one lane more, which costs the
+// memory of one lane, and the version holds at most 4 MiB of copied rows. A proven version on
+// one device has neither.
 //
 // Roles. The live version of a model is its highest READY one, and requests without a
 // version go to it. The newest KeepVersions versions stay loaded (default 1); a version
@@ -52,9 +55,9 @@
 //     drain deadline has passed.
 //   - A session is closed once: by the version if it was placed before the version was
 //     closed, else by who opened it.
-//   - One mutex guards all control state, and one in each version its list of placements;
-//     they are never held together. Nothing is called out under them: loading, draining
-//     and logging happen outside.
+//   - One mutex guards all control state, one in each version its list of placements, one
+//     in its watch what is compared, and one what is remembered; no two are held together.
+//     Nothing is called out under them: loading, draining, files and logging happen outside.
 //   - Every goroutine belongs to the Registry; Close waits for all of them, as long as
 //     its context lasts.
 //

@@ -27,10 +27,19 @@ type fakeDevice struct {
 	failOpen, failRun bool
 	failAbove         int
 	lose              atomic.Bool
-	opened, closed    atomic.Int64
-	spareRuns         atomic.Int64
-	onSpare           func()   // called in runs on the reserved lane; may block
-	ran               sync.Map // batch sizes that ran
+	// distort may change what a run answers.
+	distort        func(*fakeRun)
+	opened, closed atomic.Int64
+	spareRuns      atomic.Int64
+	onSpare        func()   // called in runs on the reserved lane; may block
+	ran            sync.Map // batch sizes that ran
+}
+
+// fakeRun is one run as distort sees it: its rows at the length that they were padded to,
+// their floats, and what is added to their labels.
+type fakeRun struct {
+	rows, out [][]float32
+	labels    []int64
 }
 
 func (d *fakeDevice) device(w *world) Device {

@@ -87,8 +87,9 @@ type fakeSession struct {
 
 // fakeLane holds the outputs by row.
 type fakeLane struct {
-	busy atomic.Bool
-	rows [][]float32
+	busy   atomic.Bool
+	rows   [][]float32
+	labels []int64
 }
 
 var _ task.Runner = (*fakeSession)(nil)
@@ -139,7 +140,11 @@ func (s *fakeSession) Run(lane int, parts []task.Part, _ clock.Instant) (task.Ti
 	}
 	for start := time.Now(); time.Since(start) < time.Duration(len(rows))*s.file.Cost; {
 	}
-	s.lanes[lane].rows = s.compute(rows)
+	run := fakeRun{rows: rows, out: s.compute(rows), labels: make([]int64, len(rows))}
+	if d.distort != nil {
+		d.distort(&run)
+	}
+	s.lanes[lane].rows, s.lanes[lane].labels = run.out, run.labels
 	return task.Timing{Done: clock.Now()}, nil
 }
 
@@ -186,7 +191,7 @@ func (s *fakeSession) gather(parts []task.Part) [][]float32 {
 		}
 		longest = max(longest, per)
 	}
-	if s.schema.Padding != nil && !(len(parts) == 1 && parts[0].Task.Unpadded) {
+	if alone := len(parts) == 1 && parts[0].Task.Unpadded; s.schema.Padding != nil && !alone {
 		longest = s.schema.Padding.Bucket(longest)
 	}
 	for i := range rows {
@@ -202,7 +207,7 @@ func (s *fakeSession) Scatter(lane int, parts []task.Part) error {
 		for range p.Rows() {
 			row := s.lanes[lane].rows[at]
 			data[0] = append(data[0], floats(row...)...)
-			data[1] = binary.LittleEndian.AppendUint64(data[1], uint64(7+s.device.label))
+			data[1] = binary.LittleEndian.AppendUint64(data[1], uint64(7+s.device.label+s.lanes[lane].labels[at]))
 			data[2] = tensor.AppendBytes(data[2], "class"+s.device.suffix)
 			at++
 		}

@@ -2,248 +2,197 @@ package models
 
 import (
 	"context"
-	"fmt"
 	"math"
 	"math/rand/v2"
-	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
-	"sluice/internal/clock"
 	"sluice/internal/task"
-	"sluice/internal/tensor"
 )
 
-// maxParityBytes bounds the inputs and outputs, in bytes, of a row that is compared live,
-// and so the memory that a version keeps for it. A longer row is skipped.
-const maxParityBytes = 1 << 20
-
-// Parity compares live answers: of each ParityEvery rows that the preferred device has
-// answered, one is run again on a fallback device, on the lane that the scheduler does not
-// use, and must agree within the model's tolerance. The first that does not switches the
-// version's fallback off.
+// Watch compares live answers of a version: it runs a row that was answered once more, on
+// the lane that the scheduler does not use, and the answers must agree within the model's
+// tolerance. There are two comparisons.
 //
-// It costs what the load gates cannot show, and little: a caller pays one atomic addition
-// a request, and for the row in 10,000 a copy of at most 1 MiB. There is one comparison at
-// a time for a version; a row that is due meanwhile is skipped, never queued. In memory a
-// version has one lane more on each device, and one copied row.
-type Parity struct {
-	sampler sampler
-	pair    atomic.Pointer[parityPair] // nil while there is nothing to compare
-	busy    atomic.Bool
-	wake    chan struct{} // holds a token between offering a row and taking it
-	row     heldRow       // belongs to whoever has set busy
-	turn    uint64        // which fallback device is next; belongs to the worker
-
+//   - Batches. A row that shared a batch, or was padded, must have the answer that it has
+//     alone on the same device, without padding. It is for versions that are batched and not
+//     proven, and for padded ones.
+//   - Devices. A row that the preferred device answered must have that answer on a fallback
+//     device. It is for versions with fallback.
+//
+// Each of a version's first 200 requests that shared a batch gives a row, then one in ten up
+// to 2,000; later, and for devices from the start, one row in 10,000 is compared. A
+// comparison that cannot be made when it is due is made with a later request.
+//
+// The batches come first: a row that differs alone on its own device speaks against
+// batching, or padding, and never against the other device. What is refuted is switched off
+// for the version, once. Numbers without tolerance flip where two scores are nearly equal, so
+// two rows must differ in them, or one whose scores are clear.
+//
+// A caller pays one atomic addition a request, and a copy of at most 1 MiB when a row is
+// due. One goroutine compares, one row at a time; what waits for it is bounded. In memory a
+// version has one lane more on each device.
+type Watch struct {
 	version  *Version
 	limit    time.Duration // of a run
-	failure  func(Verdict)
+	findings func(finding)
+
+	planning sync.Mutex // orders calls of refresh
+	plan     atomic.Pointer[watchPlan]
+	shelf    *shelf
+	batches  comparison
+	devices  comparison
+	turn     uint64 // which fallback device is next; belongs to run
+}
+
+// comparison is one of the two, with its schedule and its counts.
+type comparison struct {
+	schedule schedule
 	compared atomic.Uint64
+	differed atomic.Uint64
 	failed   atomic.Uint64
-	skipped  atomic.Uint64
-	faults   atomic.Uint64
 	worst    atomic.Uint64 // a float64
+	doubt    doubt         // belongs to Watch.run
 }
 
-// parityPair is what is compared with what; it does not change.
-type parityPair struct {
-	preferred string
-	others    []*Placement
-}
-
-// ParityStats counts live comparisons.
-type ParityStats struct {
-	// Compared rows include the Failed ones, which differed beyond the tolerance.
-	Compared, Failed uint64
-	// Skipped rows were due while another was compared, or are too large.
-	Skipped uint64
-	// Faults are rows that the fallback device did not answer.
-	Faults uint64
-	// Worst is the largest difference so far over what the tolerance allows: above 1 is a
-	// failure, and infinite where no tolerance applies.
+// WatchStats counts what one of the comparisons has done.
+type WatchStats struct {
+	// Compared rows include the Differed ones, which differed beyond the tolerance.
+	Compared, Differed uint64
+	// Failed rows could not be run again, or could not be taken out of their request.
+	Failed uint64
+	// Deferred comparisons were due while too many rows waited, and were put off until a
+	// later request.
+	Deferred uint64
+	// Worst is the largest difference so far over what the tolerance allows: above 1 is
+	// beyond it, and infinite where no tolerance applies.
 	Worst float64
 }
 
-func newParity(v *Version) *Parity {
-	return &Parity{version: v, wake: make(chan struct{}, 1)}
+// finding is what the watch has found against a version.
+type finding struct {
+	off    sharing // what has to be switched off; 0 if it is the fallback
+	device string
+	text   string // a sentence with figures and without values of the request
+	// answers are the row's own, as it was given and as it should be, for the operator.
+	given, right string
 }
 
-// begin starts the sampling: one row of every, each run bounded by limit. failure is told
-// of the rows that differ.
-func (p *Parity) begin(every int, limit time.Duration, failure func(Verdict)) {
-	p.sampler.init(uint64(every), rand.Uint64N)
-	p.limit, p.failure = limit, failure
-	p.refresh()
+func newWatch(v *Version) *Watch { return &Watch{version: v} }
+
+// begin starts the counting: one row of every once the first requests have been seen, each
+// run bounded by limit. findings is told what differs, by the goroutine that compares.
+func (w *Watch) begin(every int, limit time.Duration, findings func(finding)) {
+	w.batches.schedule.init(watchEach, watchTenth, uint64(every), rand.Uint64N)
+	w.devices.schedule.init(0, 0, uint64(every), rand.Uint64N)
+	w.limit, w.findings, w.shelf = limit, findings, newShelf()
+	w.refresh()
 }
 
-// watch compares what is offered until ctx ends.
-func (p *Parity) watch(ctx context.Context) {
-	defer p.pair.Store(nil)
+// refresh takes up the version's placements and what is switched off.
+func (w *Watch) refresh() {
+	w.planning.Lock()
+	defer w.planning.Unlock()
+	if w.shelf != nil {
+		w.plan.Store(newWatchPlan(w.version))
+	}
+}
+
+// run compares what waits until ctx ends.
+func (w *Watch) run(ctx context.Context) {
 	for {
 		select {
-		case <-p.wake:
-			p.compare(ctx)
-			p.busy.Store(false)
+		case h := <-w.shelf.rows:
+			w.compare(ctx, h)
+			w.shelf.free(h)
 		case <-ctx.Done():
 			return
 		}
 	}
 }
 
-// refresh takes up the version's placements.
-func (p *Parity) refresh() {
-	all := p.version.Placements()
-	if len(all) < 2 || p.failure == nil || p.version.Fallback() == FallbackNever {
-		p.pair.Store(nil)
-		return
-	}
-	p.pair.Store(&parityPair{preferred: all[0].Device, others: all[1:]})
-}
-
-// Stats counts so far.
-func (p *Parity) Stats() ParityStats {
-	return ParityStats{
-		Compared: p.compared.Load(), Failed: p.failed.Load(), Skipped: p.skipped.Load(), Faults: p.faults.Load(),
-		Worst: math.Float64frombits(p.worst.Load()),
+// discard gives up what waits, when nothing is offered and compared any more.
+func (w *Watch) discard() {
+	if w.shelf != nil {
+		w.shelf.clear()
 	}
 }
 
 // Offer shows a task that has ended; its buffers must stay as they are until Offer
 // returns. It never blocks and may be called from any goroutine.
-func (p *Parity) Offer(t *task.Task) {
-	pair := p.pair.Load()
-	if pair == nil || t.Err != nil || t.Trace.Device != pair.preferred {
+func (w *Watch) Offer(t *task.Task) {
+	plan := w.plan.Load()
+	if plan == nil || t.Err != nil || len(t.Optional) > 0 {
 		return
 	}
-	if row, due := p.sampler.due(t.Rows); due {
-		p.take(t, row)
-	}
-}
-
-// take copies the row and wakes the worker.
-func (p *Parity) take(t *task.Task, row int) {
-	if !p.busy.CompareAndSwap(false, true) {
-		p.skipped.Add(1)
-		return
-	}
-	if !p.row.copyFrom(t, row, p.version.Schema) {
-		p.busy.Store(false)
-		p.skipped.Add(1)
-		return
-	}
-	p.wake <- struct{}{} // there is room: only one row is taken at a time
-}
-
-// compare runs the held row on the next fallback device.
-func (p *Parity) compare(ctx context.Context) {
-	pair := p.pair.Load()
-	if pair == nil || p.version.Fallback() == FallbackNever {
-		return
-	}
-	place := pair.others[p.turn%uint64(len(pair.others))]
-	p.turn++
-	select {
-	case place.spare <- struct{}{}:
-		defer func() { <-place.spare }()
-	case <-ctx.Done():
-		return
-	}
-	t, err := p.row.run(place, p.version.Schema, clock.Now().Add(p.limit))
-	if err != nil {
-		// A device that fails now and then is no device that answers wrongly.
-		p.faults.Add(1)
-		return
-	}
-	defer t.Release()
-	var worst difference
-	for i := range p.row.outputs {
-		if want := &p.row.outputs[i]; want.Type != tensor.Invalid {
-			worst.add(&t.Outputs[i], want, p.version.Schema.Batchable(), 0, p.version.Config.Tolerance)
+	var due checks
+	row := 0
+	if plan.sharedRun(t) {
+		if at, ok := w.batches.schedule.due(t.Rows, w.shelf.room()); ok {
+			row, due = at, dueAlone
 		}
 	}
-	p.compared.Add(1)
-	if worst.excess > math.Float64frombits(p.worst.Load()) {
-		p.worst.Store(math.Float64bits(worst.excess))
-	}
-	if worst.failed() {
-		p.failed.Add(1)
-		p.pair.Store(nil)
-		p.failure(Verdict{
-			Gate: "parity", Outcome: Changed,
-			Text: fmt.Sprintf("fallback is switched off: %s differs from %s on a live row, %s", place.Device, pair.preferred, worst.String()),
-		})
-	}
-}
-
-// heldRow is a copy of one answered row, in memory that is kept from row to row.
-type heldRow struct {
-	inputs, outputs []tensor.Tensor // in schema order; an output that nobody wanted is Invalid
-	wanted          uint64
-	data            []byte
-}
-
-// copyFrom takes the row of a finished task, or all of it if the model cannot batch. It
-// returns false for one that is too large or not whole.
-func (h *heldRow) copyFrom(t *task.Task, row int, s *tensor.Schema) bool {
-	in, out := sample{inputs: t.Inputs, rows: t.Rows}, sample{inputs: wantedOutputs(t), rows: t.Rows}
-	if s.Batchable() {
-		var err error
-		if in, err = in.row(row); err != nil {
-			return false
-		}
-		if out, err = out.row(row); err != nil {
-			return false
+	if len(plan.others) > 0 && t.Trace.Device == plan.preferred {
+		if at, ok := w.devices.schedule.due(t.Rows, w.shelf.room()); ok {
+			if due == 0 {
+				row = at
+			}
+			due |= dueElsewhere
 		}
 	}
-	size := 0
-	for _, x := range slices.Concat(in.inputs, out.inputs) {
-		size += len(x.Data)
+	if due != 0 {
+		w.take(t, row, due)
 	}
-	if size > maxParityBytes {
-		return false
-	}
-	h.data = slices.Grow(h.data[:0], size)
-	h.inputs, h.outputs, h.wanted = h.keep(h.inputs[:0], in.inputs), h.keep(h.outputs[:0], out.inputs), t.Wanted
-	return true
 }
 
-// wantedOutputs are the outputs that the task has; the others are Invalid, with rows of
-// nothing.
-func wantedOutputs(t *task.Task) []tensor.Tensor {
-	all := slices.Clone(t.Outputs)
-	for k := range all {
-		if !t.Wants(k) || all[k].Shape == nil {
-			all[k] = tensor.Tensor{Shape: []int64{int64(t.Rows), 0}}
+// take keeps the row, or puts off what it is due for.
+func (w *Watch) take(t *task.Task, row int, due checks) {
+	h := cutRow(t, row, w.version.Schema)
+	if h != nil {
+		h.due = due
+		if w.shelf.put(h, t) {
+			return
 		}
 	}
-	return all
+	w.each(due, func(c *comparison) {
+		if h == nil {
+			c.failed.Add(1)
+		} else {
+			c.schedule.postpone()
+		}
+	})
 }
 
-func (h *heldRow) keep(dst, tensors []tensor.Tensor) []tensor.Tensor {
-	for _, x := range tensors {
-		from := len(h.data)
-		h.data = append(h.data, x.Data...)
-		x.Data, x.Shape = h.data[from:len(h.data):len(h.data)], slices.Clone(x.Shape)
-		dst = append(dst, x)
+func (w *Watch) each(due checks, do func(*comparison)) {
+	if due&dueAlone != 0 {
+		do(&w.batches)
 	}
-	return dst
+	if due&dueElsewhere != 0 {
+		do(&w.devices)
+	}
 }
 
-// run answers the row on another device. The task is the caller's to release.
-func (h *heldRow) run(place *Placement, s *tensor.Schema, limit clock.Instant) (*task.Task, error) {
-	t := task.Get()
-	t.Inputs = append(t.Inputs[:0], h.inputs...)
-	t.Rows, t.Wanted, t.Deadline = 1, h.wanted, clock.Never
-	t.Reserve(len(s.Outputs))
-	parts := []task.Part{{Task: t, To: 1}}
-	_, err := place.Session.Run(place.Lanes, parts, limit)
-	if err == nil {
-		err = place.Session.Scatter(place.Lanes, parts)
+// Batches counts the comparisons of rows with their answers alone.
+func (w *Watch) Batches() WatchStats { return w.batches.stats() }
+
+// Devices counts the comparisons of devices.
+func (w *Watch) Devices() WatchStats { return w.devices.stats() }
+
+func (c *comparison) stats() WatchStats {
+	return WatchStats{
+		Compared: c.compared.Load(), Differed: c.differed.Load(), Failed: c.failed.Load(), Deferred: c.schedule.deferred.Load(),
+		Worst: math.Float64frombits(c.worst.Load()),
 	}
-	if err != nil {
-		t.Release()
-		return nil, err
+}
+
+// count takes a comparison into the counts.
+func (c *comparison) count(found *contrast) {
+	c.compared.Add(1)
+	if found.failed() {
+		c.differed.Add(1)
 	}
-	t.Join()
-	return t, nil
+	if excess := found.worst().excess; excess > math.Float64frombits(c.worst.Load()) {
+		c.worst.Store(math.Float64bits(excess))
+	}
 }

@@ -18,7 +18,7 @@ func serveBoth(t *testing.T, w *world, gpu *fakeDevice, file fakeFile, change fu
 	t.Helper()
 	w.put(t, "m/1", file, more...)
 	opts := w.options(gpu)
-	opts.ParityEvery = 1
+	opts.CompareEvery = 1
 	if change != nil {
 		change(&opts)
 	}
@@ -63,7 +63,7 @@ func answered(t *testing.T, v *Version, place *Placement, rows int) *task.Task {
 
 func TestLiveParity(t *testing.T) {
 	type outcome struct {
-		stats  ParityStats
+		stats  WatchStats
 		off    bool
 		reason string
 	}
@@ -82,10 +82,10 @@ func TestLiveParity(t *testing.T) {
 				tk := answered(t, v, v.Preferred(), 3)
 				spoil(gpu, w.cpu)
 				for range 2 {
-					v.Parity.Offer(tk)
+					v.Watch.Offer(tk)
 					synctest.Wait()
 				}
-				got := outcome{stats: v.Parity.Stats(), off: v.Fallback() == FallbackNever}
+				got := outcome{stats: v.Watch.Devices(), off: v.Fallback() == FallbackNever}
 				if len(told) > 0 {
 					got.reason = told[0].Text
 				}
@@ -110,17 +110,17 @@ func TestLiveParity(t *testing.T) {
 	}
 	labels := fakeFile{Factor: 2, Labels: true}
 	inf := math.Inf(1)
-	f("equal", func(_, _ *fakeDevice) {}, labels, outcome{stats: ParityStats{Compared: 2}})
-	f("within the tolerance", func(_, cpu *fakeDevice) { cpu.delta = 0.005 }, labels, outcome{stats: ParityStats{Compared: 2, Worst: 0.5}}, ConfigFile, "tolerance: {abs: 0.01, rel: 0}")
+	f("equal", func(_, _ *fakeDevice) {}, labels, outcome{stats: WatchStats{Compared: 2}})
+	f("within the tolerance", func(_, cpu *fakeDevice) { cpu.delta = 0.005 }, labels, outcome{stats: WatchStats{Compared: 2, Worst: 0.5}}, ConfigFile, "tolerance: {abs: 0.01, rel: 0}")
 	f("beyond the tolerance", func(_, cpu *fakeDevice) { cpu.delta = 0.02 }, labels,
-		outcome{ParityStats{Compared: 1, Failed: 1, Worst: 2}, true, "fallback is switched off: cpu differs from cuda:0 on a live row, worst in output y, row 0: "}, ConfigFile, "tolerance: {abs: 0.01, rel: 0}")
+		outcome{WatchStats{Compared: 1, Differed: 1, Worst: 2}, true, "fallback is switched off: cpu differs from cuda:0 on a live row, worst in output y, row 0: "}, ConfigFile, "tolerance: {abs: 0.01, rel: 0}")
 	f("whole numbers", func(_, cpu *fakeDevice) { cpu.label = 2 }, labels,
-		outcome{ParityStats{Compared: 1, Failed: 1, Worst: inf}, true, "worst in output label, row 0: 9 instead of 7"})
+		outcome{WatchStats{Compared: 1, Differed: 1, Worst: inf}, true, "worst in output label, row 0: 9 instead of 7"})
 	f("strings", func(_, cpu *fakeDevice) { cpu.suffix = "y" }, labels,
-		outcome{ParityStats{Compared: 1, Failed: 1, Worst: inf}, true, `"classy" instead of "class"`})
+		outcome{WatchStats{Compared: 1, Differed: 1, Worst: inf}, true, `"classy" instead of "class"`})
 	f("unbatched", func(_, cpu *fakeDevice) { cpu.delta = 1 }, fakeFile{Factor: 2, Reason: "axis 0 is no batch"},
-		outcome{ParityStats{Compared: 1, Failed: 1, Worst: 10}, true, "worst in output y"}, ConfigFile, "tolerance: {abs: 0.1, rel: 0}")
-	f("fallback that fails", func(_, cpu *fakeDevice) { cpu.lose.Store(true) }, labels, outcome{stats: ParityStats{Faults: 2}})
+		outcome{WatchStats{Compared: 1, Differed: 1, Worst: 10}, true, "worst in output y"}, ConfigFile, "tolerance: {abs: 0.1, rel: 0}")
+	f("fallback that fails", func(_, cpu *fakeDevice) { cpu.lose.Store(true) }, labels, outcome{stats: WatchStats{Failed: 2}})
 }
 
 func TestLiveParityLeavesOut(t *testing.T) {
@@ -128,31 +128,34 @@ func TestLiveParityLeavesOut(t *testing.T) {
 		w := newWorld(t)
 		gpu := &fakeDevice{name: "cuda:0", lanes: 1}
 		_, v := serveBoth(t, w, gpu, fakeFile{Factor: 2, Labels: true}, nil)
-		f := func(what string, tk *task.Task, want ParityStats) {
+		f := func(what string, tk *task.Task, want WatchStats) {
 			t.Helper()
-			v.Parity.Offer(tk)
+			v.Watch.Offer(tk)
 			synctest.Wait()
-			if got := v.Parity.Stats(); got != want {
+			if got := v.Watch.Devices(); got != want {
 				t.Errorf("%s: %+v, want %+v", what, got, want)
 			}
 		}
-		f("an answer of the fallback", answered(t, v, v.Placements()[1], 1), ParityStats{})
+		f("an answer of the fallback", answered(t, v, v.Placements()[1], 1), WatchStats{})
 		failed := answered(t, v, v.Preferred(), 1)
 		failed.Err = errors.New("it failed")
-		f("a failed request", failed, ParityStats{})
-		large := answered(t, v, v.Preferred(), 1)
-		large.Inputs[0].Data = make([]byte, maxParityBytes+1)
-		large.Inputs[0].Shape = []int64{1, (maxParityBytes + 1) / 4}
-		f("a row that is too large", large, ParityStats{Skipped: 1})
+		f("a failed request", failed, WatchStats{})
+		optional := answered(t, v, v.Preferred(), 1)
+		optional.Optional = []tensor.Tensor{{Name: "weight"}}
+		f("a request with an optional input", optional, WatchStats{})
+		odd := answered(t, v, v.Preferred(), 2)
+		odd.Outputs[0].Shape = []int64{3, 2}
+		f("an output of other rows than the request", odd, WatchStats{Failed: 1})
 		some := answered(t, v, v.Preferred(), 2)
 		some.Wanted = 1
 		some.Outputs[1], some.Outputs[2] = tensor.Tensor{}, tensor.Tensor{}
-		f("a request that wants one output", some, ParityStats{Skipped: 1, Compared: 1})
+		f("a request that wants one output", some, WatchStats{Failed: 1, Compared: 1})
 	})
 }
 
-// TestLiveParityNeverWaits keeps the fallback's lane taken: rows that are due meanwhile are
-// skipped, and the version can still be unloaded.
+// TestLiveParityNeverWaits keeps the fallback's lane taken: rows that are due meanwhile
+// wait, those for which there is no room are made up for by later requests, and the version
+// can still be unloaded.
 func TestLiveParityNeverWaits(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := newWorld(t)
@@ -161,22 +164,29 @@ func TestLiveParityNeverWaits(t *testing.T) {
 		spare := v.Placements()[1].spare
 		spare <- struct{}{}
 		tk := answered(t, v, v.Preferred(), 1)
-		for range 5 {
-			v.Parity.Offer(tk)
-			synctest.Wait()
+		offer := func(times int) {
+			for range times {
+				v.Watch.Offer(tk)
+				synctest.Wait()
+			}
 		}
-		if got, want := v.Parity.Stats(), (ParityStats{Skipped: 4}); got != want {
+		offer(maxHeldRows + 5)
+		if got, want := v.Watch.Devices(), (WatchStats{Deferred: 5}); got != want {
 			t.Errorf("while the lane is taken: %+v, want %+v", got, want)
 		}
 		<-spare
 		synctest.Wait()
-		v.Parity.Offer(tk)
-		synctest.Wait()
-		if got, want := v.Parity.Stats(), (ParityStats{Skipped: 4, Compared: 2}); got != want {
-			t.Errorf("afterwards: %+v, want %+v", got, want)
+		if got, want := v.Watch.Devices(), (WatchStats{Deferred: 5, Compared: maxHeldRows}); got != want {
+			t.Errorf("when it is free: %+v, want %+v", got, want)
+		}
+		v.Watch.devices.schedule.later.every = 0 // nothing is due any more but what is owed
+		offer(10)
+		if got, want := v.Watch.Devices(), (WatchStats{Deferred: 5, Compared: maxHeldRows + 5}); got != want {
+			t.Errorf("after later requests: %+v, want %+v", got, want)
 		}
 		spare <- struct{}{} // and the version is unloaded by the test's end with a row waiting
-		v.Parity.Offer(tk)
+		v.Watch.devices.schedule.postpone()
+		offer(1)
 	})
 }
 
@@ -187,7 +197,7 @@ func TestUnloadWaitsForTheComparison(t *testing.T) {
 		gpu := &fakeDevice{name: "cuda:0", lanes: 1}
 		w.put(t, "m/1", fakeFile{Factor: 2})
 		opts := w.options(gpu)
-		opts.ParityEvery = 1
+		opts.CompareEvery = 1
 		r := w.start(t, opts)
 		v, err := r.Acquire("m", "")
 		if err != nil {
@@ -196,7 +206,7 @@ func TestUnloadWaitsForTheComparison(t *testing.T) {
 		tk := answered(t, v, v.Preferred(), 1)
 		resume := make(chan struct{})
 		w.cpu.onSpare = func() { <-resume }
-		v.Parity.Offer(tk)
+		v.Watch.Offer(tk)
 		synctest.Wait() // until the row runs
 		v.Release()
 		done := make(chan error)
@@ -219,14 +229,14 @@ func TestLiveParityCopies(t *testing.T) {
 		gpu := &fakeDevice{name: "cuda:0", lanes: 1}
 		_, v := serveBoth(t, w, gpu, fakeFile{Factor: 2}, nil)
 		tk := answered(t, v, v.Preferred(), 2)
-		v.Parity.Offer(tk)
+		v.Watch.Offer(tk)
 		clear(tk.Inputs[0].Data)
 		clear(tk.Inputs[0].Shape)
 		for i := range tk.Outputs[0].Data {
 			tk.Outputs[0].Data[i] = 0x55
 		}
 		synctest.Wait()
-		if got, want := v.Parity.Stats(), (ParityStats{Compared: 1}); got != want {
+		if got, want := v.Watch.Devices(), (WatchStats{Compared: 1}); got != want {
 			t.Errorf("%+v, want %+v", got, want)
 		}
 	})
@@ -239,7 +249,7 @@ func TestLiveParityUnderTraffic(t *testing.T) {
 	gpu := &fakeDevice{name: "cuda:0", lanes: 1}
 	w.put(t, "m/1", fakeFile{Factor: 2, Labels: true})
 	opts := w.options(gpu)
-	opts.ParityEvery = 3
+	opts.CompareEvery = 3
 	r := w.start(t, opts)
 	first, err := r.Acquire("m", "")
 	if err != nil {
@@ -255,7 +265,7 @@ func TestLiveParityUnderTraffic(t *testing.T) {
 					t.Error(err)
 					return
 				}
-				v.Parity.Offer(tk)
+				v.Watch.Offer(tk)
 				v.Release()
 			}
 		})
@@ -266,7 +276,7 @@ func TestLiveParityUnderTraffic(t *testing.T) {
 		t.Error(err)
 	}
 	callers.Wait()
-	if s := first.Parity.Stats(); s.Failed > 0 || s.Faults > 0 {
+	if s := first.Watch.Devices(); s.Failed > 0 || s.Differed > 0 {
 		t.Errorf("%+v", s)
 	}
 }
@@ -278,16 +288,16 @@ func TestParityOffWithoutFallback(t *testing.T) {
 		gpu := &fakeDevice{name: "cuda:0", lanes: 1}
 		w.put(t, "m/1", fakeFile{Factor: 2}, ConfigFile, settings)
 		opts := w.options(gpu)
-		opts.ParityEvery = every
+		opts.CompareEvery = every
 		r := w.start(t, opts)
 		v, err := r.Acquire("m", "")
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer v.Release()
-		v.Parity.Offer(answered(t, v, v.Preferred(), 1))
-		if got := v.Parity.Stats(); got != (ParityStats{}) || v.Parity.busy.Load() {
-			t.Errorf("%s: %+v, busy %v", what, got, v.Parity.busy.Load())
+		v.Watch.Offer(answered(t, v, v.Preferred(), 1))
+		if got := v.Watch.Devices(); got != (WatchStats{}) || v.Watch.plan.Load() != nil {
+			t.Errorf("%s: %+v, plan %+v", what, got, v.Watch.plan.Load())
 		}
 	}
 	f("one device", "devices: [cpu]", 1)

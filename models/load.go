@@ -38,31 +38,12 @@ func (r *Registry) load(ctx context.Context, e *entry) {
 		return
 	}
 	v.Served = served
-	r.watchParity(v)
+	r.beginWatch(v)
 	r.update(func(map[string]*model) {
 		e.state, e.version, e.report, e.loaded = Ready, v, report, bundle.fingerprint
 		r.retry(e)
 	})
 	r.logReady(v)
-}
-
-// watchParity compares live answers while the version serves.
-func (r *Registry) watchParity(v *Version) {
-	if r.opts.ParityEvery < 0 || v.Preferred().spare == nil {
-		return
-	}
-	v.Parity.begin(r.opts.ParityEvery, r.opts.RunLimit, func(verdict Verdict) { r.switchOff(v, verdict) })
-	v.beside.Go(func() { v.Parity.watch(v.life) })
-}
-
-// switchOff ends a version's fallback, once.
-func (r *Registry) switchOff(v *Version, verdict Verdict) {
-	if v.noFallback.Swap(true) {
-		return
-	}
-	r.opts.Log.Warn("fallback switched off", zap.String("model", v.Name), zap.String("version", v.Version), zap.String("reason", verdict.Text))
-	r.amend(v, func(report *Report) { report.FallbackOff = verdict.Text })
-	r.opts.OnParity(v, verdict)
 }
 
 // amend changes the report that the index shows for a version in service.
@@ -142,6 +123,7 @@ func (r *Registry) retire(e *entry) {
 		fields = append(fields, zap.NamedError("served", err))
 	}
 	v.beside.Wait()
+	v.Watch.discard()
 	if faults := v.closeSessions(); len(faults) > 0 {
 		log = r.opts.Log.Warn
 		fields = append(fields, faults...)

@@ -43,11 +43,20 @@ type Options struct {
 	// v.Fallback says FallbackNever from then on. It must not wait for the version to be
 	// unloaded, which waits for it. nil means that nobody has to be told.
 	OnParity func(v *Version, verdict Verdict)
+	// OnBatching is told, once each, that live answers have refuted a version's batching or
+	// its padding: from now on v.Alone and v.Unpadded say how its requests have to run. It may
+	// wait until none runs otherwise, but not for the version to be unloaded. nil means that
+	// nobody has to be told.
+	OnBatching func(v *Version, verdict Verdict)
+	// State is a folder in which is remembered over restarts what live answers have refuted;
+	// it is made when it is needed. Empty: it is forgotten when the process ends.
+	State string
 	// Log receives one line per state change; nil means no log.
 	Log *zap.Logger
 
-	// SkipProof and SkipTest leave out what shows that rows keep apart, so that live answers
-	// alone can: for tests of the watch.
+	// SkipProof and SkipTest leave out what shows, before a version serves, that its rows are
+	// independent: the graph and the made-up rows. They are for tests of the watch, which then
+	// has to find it out alone.
 	SkipProof, SkipTest bool
 
 	// WarmupBudget is the time that warm-up spends on a model when its runs are quick;
@@ -58,9 +67,9 @@ type Options struct {
 	GateLimit time.Duration
 	// RunLimit is how long one run of a gate may take; 0 means 30 s.
 	RunLimit time.Duration
-	// ParityEvery is the rows, answered by the preferred device, of which one is compared
-	// with a fallback device's answer; 0 means 10,000, and a negative number none.
-	ParityEvery int
+	// CompareEvery is the rows of which one is run again to compare its answers, see Watch;
+	// 0 means 10,000, and with a negative number nothing is compared live.
+	CompareEvery int
 	// LoadsAtOnce is how many versions load at the same time; 0 means 2.
 	LoadsAtOnce int
 	// DrainDeadline is how long a retired version waits for its requests; 0 means 30 s.
@@ -71,6 +80,8 @@ type Options struct {
 	// RescanEvery is how often Dir is read even if the system reports no change; 0 means
 	// 10 s. It is the safety net for network file systems.
 	RescanEvery time.Duration
+
+	memory *memory // of State
 }
 
 // Defaults stand in for what model.yaml does not say.
@@ -129,15 +140,21 @@ func (o Options) withDefaults() Options {
 	if o.OnParity == nil {
 		o.OnParity = func(*Version, Verdict) {}
 	}
+	if o.OnBatching == nil {
+		o.OnBatching = func(*Version, Verdict) {}
+	}
 	if o.Log == nil {
 		o.Log = zap.NewNop()
+	}
+	if o.memory == nil {
+		o.memory = openMemory(o.State, o.Log)
 	}
 	orDefault(&o.KeepVersions, 1)
 	o.Devices = slices.Clone(o.Devices)
 	for i := range o.Devices {
 		orDefault(&o.Devices[i].Lanes, 1)
 	}
-	orDefault(&o.ParityEvery, 10_000)
+	orDefault(&o.CompareEvery, 10_000)
 	orDefault(&o.LoadsAtOnce, 2)
 	orDefault(&o.Defaults.Budget, 100*time.Millisecond)
 	orDefault(&o.Defaults.MaxBatch, 64)

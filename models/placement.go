@@ -46,7 +46,7 @@ func (p *prover) proveDevices(ctx context.Context) []*Placement {
 	var proofs []*proof
 	var first *proof
 	for _, d := range devices {
-		q := p.newProof(d, len(devices) > 1)
+		q := p.newProof(d, len(devices) > 1 || p.mayWatch())
 		if first != nil {
 			q.peers = []*proof{first}
 		} else {

@@ -170,6 +170,9 @@ func (p *prover) schema(context.Context) (Verdict, error) {
 		return Verdict{}, err
 	}
 	b.FixedBatch, b.External, b.Schema, b.batching = b.graph.FixedBatch, len(b.graph.External) > 0, s, how
+	if text := p.recall(); text != "" {
+		return Verdict{Outcome: Changed, Text: text}, nil
+	}
 	text := fmt.Sprintf("up to %d rows a run, %d a request", s.MaxBatch, s.MaxRows)
 	switch {
 	case how.Mode == Single:

@@ -11,8 +11,8 @@ import (
 	"sluice/internal/tensor"
 )
 
-// Version is a proven version of a model. It does not change, but for its pins and for
-// devices that join it late.
+// Version is a proven version of a model. It does not change, but for its pins, for
+// devices that join it late, and for what live answers switch off.
 type Version struct {
 	Name, Version string
 	// Digest is the bundle's identity, as 64 hexadecimal digits.
@@ -21,8 +21,8 @@ type Version struct {
 	Config Config
 	// Report is what the load gates found; Registry.Index has it with what came later.
 	Report *Report
-	// Parity compares live answers; it does nothing for a version without fallback.
-	Parity *Parity
+	// Watch compares live answers; it does nothing where there is nothing to compare.
+	Watch *Watch
 	// Served is what Publish returned; whoever published it knows its type.
 	Served Served
 	// Loaded is when the version became ready, on the wall clock, for people.
@@ -31,10 +31,11 @@ type Version struct {
 	bundle *Bundle
 	life   context.Context //nolint:containedctx // the version's own life, not a request's
 	end    context.CancelFunc
-	beside sync.WaitGroup // the goroutine of Parity
+	beside sync.WaitGroup // the goroutine of Watch
 	// placements are in order of preference; each list is immutable.
 	placements atomic.Pointer[[]*Placement]
 	noFallback atomic.Bool
+	off        atomic.Uint32 // what live answers have switched off, a sharing
 	// joining holds a token while a late device is proven: two at once would not be
 	// compared with each other.
 	joining chan struct{}
@@ -58,7 +59,7 @@ func newVersion(b *Bundle, placements []*Placement, report *Report) *Version {
 	}
 	v.life, v.end = context.WithCancel(context.Background())
 	v.placements.Store(&placements)
-	v.Parity = newParity(v)
+	v.Watch = newWatch(v)
 	return v
 }
 

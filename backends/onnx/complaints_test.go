@@ -16,7 +16,7 @@ import (
 func TestOperatorsComplain(t *testing.T) {
 	f := func(model string, rows int, op, node string, kind complaint.Kind, text string, inputs ...tensor.Tensor) {
 		t.Helper()
-		s := openModel(t, model, onnxfile.Rules{AssumeBatch: true}, func(o *Options) {
+		s := openModel(t, model, onnxfile.Rules{}, func(o *Options) {
 			for k := range o.Schema.Outputs {
 				o.Schema.Outputs[k].Dynamic = true
 			}

@@ -16,7 +16,7 @@ import (
 func TestRunFaults(t *testing.T) {
 	f := func(model string, kind fault.Kind, text string, inputs ...tensor.Tensor) {
 		t.Helper()
-		s := openModel(t, model, onnxfile.Rules{AssumeBatch: true}, nil)
+		s := openModel(t, model, onnxfile.Rules{}, nil)
 		a := newTask(s, 1, inputs...)
 		err := run(t, s, whole(a))
 		got := fault.Of(err)
@@ -172,7 +172,7 @@ func TestTrial(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		inf, err := onnxfile.Infer(m, onnxfile.Rules{AssumeBatch: true})
+		inf, err := onnxfile.Infer(m, onnxfile.Rules{})
 		if err != nil {
 			t.Fatal(err)
 		}

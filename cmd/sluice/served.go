@@ -20,9 +20,11 @@ import (
 type served struct {
 	info     *gateway.ModelInfo
 	version  *models.Version
-	queue    atomic.Pointer[batcher.Model] // replaced when a device joins
+	queue    atomic.Pointer[batcher.Model] // replaced when a device joins or batching is switched off
+	renewing chan struct{}                 // holds a token while the queue is replaced
 	metrics  *telemetry.Model
 	registry *telemetry.Metrics
+	alone    atomic.Uint64 // shape keys of requests that run alone, counted up
 }
 
 var (
@@ -36,6 +38,9 @@ func (s *served) Release()                           { s.version.Release() }
 
 // Predict goes to the queue of the moment; one that is replaced meanwhile refuses.
 func (s *served) Predict(t *task.Task) error {
+	if err := s.prepare(t); err != nil {
+		return err
+	}
 	for {
 		q := s.queue.Load()
 		if err := q.Predict(t); err == nil || q == s.queue.Load() || !fault.Is(err, fault.Draining) {
@@ -46,6 +51,9 @@ func (s *served) Predict(t *task.Task) error {
 
 // Submit is Predict for event loops.
 func (s *served) Submit(t *task.Task) error {
+	if err := s.prepare(t); err != nil {
+		return err
+	}
 	for {
 		q := s.queue.Load()
 		if err := q.Submit(t); err == nil || q == s.queue.Load() || !fault.Is(err, fault.Draining) {
@@ -54,8 +62,8 @@ func (s *served) Submit(t *task.Task) error {
 	}
 }
 
-// Answered lets a row be compared with the fallback device's answer, now and then.
-func (s *served) Answered(t *task.Task) { s.version.Parity.Offer(t) }
+// Answered lets a row be compared with other answers to it, now and then.
+func (s *served) Answered(t *task.Task) { s.version.Watch.Offer(t) }
 
 // Close drains the version and takes its series out of the metrics.
 func (s *served) Close(ctx context.Context) error {
@@ -98,7 +106,7 @@ func (s *server) publish(v *models.Version) (models.Served, error) {
 			Name: v.Name, Version: v.Version, Digest: v.Digest, Schema: v.Schema, Budget: v.Config.Budget,
 			Versions: func() []string { return s.registry.ReadyVersions(v.Name) },
 		}),
-		version: v, metrics: metrics, registry: s.metrics,
+		version: v, renewing: make(chan struct{}, 1), metrics: metrics, registry: s.metrics,
 	}
 	m.queue.Store(queue)
 	metrics.WatchQueue(func() telemetry.QueueState {
@@ -106,22 +114,30 @@ func (s *server) publish(v *models.Version) (models.Served, error) {
 		return telemetry.QueueState{Requests: q.Requests, Rows: q.Rows, Bytes: q.Bytes, Oldest: q.Oldest}
 	})
 	metrics.WatchRouting(m.routing)
+	metrics.WatchCompared(m.compared)
 	return m, nil
 }
 
-// placed is the registry's OnPlacement: a device joins a version that serves. The scheduler
-// fixes a model's devices when it is added, so the version gets a new queue, and the old one
-// answers what it has.
+// placed is the registry's OnPlacement: a device joins a version that serves.
 func (s *server) placed(v *models.Version, _ *models.Placement) error {
 	m, ok := v.Served.(*served)
 	if !ok {
 		return errors.New("the version is not in service")
 	}
-	queue, err := s.newQueue(v, m.metrics)
+	return s.renewQueue(m)
+}
+
+// renewQueue gives a version in service a queue for what it is now, since the scheduler fixes
+// a model's devices and batches when it is added. The old queue answers what it has.
+func (s *server) renewQueue(m *served) error {
+	m.renewing <- struct{}{} // else an older state could come after a newer one
+	queue, err := s.newQueue(m.version, m.metrics)
 	if err != nil {
+		<-m.renewing
 		return err
 	}
 	old := m.queue.Swap(queue)
+	<-m.renewing
 	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.Drain.Deadline)
 	defer cancel()
 	return old.Close(ctx)
@@ -153,8 +169,7 @@ func (s *served) forbidFallback() { s.queue.Load().SetFallback(false) }
 
 // routing is where the version's requests went.
 func (s *served) routing() telemetry.Routing {
-	parity := s.version.Parity.Stats()
-	r := telemetry.Routing{Compared: parity.Compared, Differed: parity.Failed}
+	var r telemetry.Routing
 	stats, ok := s.queue.Load().Stats()
 	if !ok {
 		return r

@@ -84,7 +84,7 @@ func newServer(ctx context.Context, cfg *config.Config, paths []string, log *zap
 		return nil, err
 	}
 	options := modelOptions(cfg, paths, s.fleet.models(), library, log)
-	options.Publish, options.OnPlacement, options.OnParity = s.publish, s.placed, s.differs
+	options.Publish, options.OnPlacement, options.OnParity, options.OnBatching = s.publish, s.placed, s.differs, s.unshare
 	if s.registry, err = models.New(options); err != nil {
 		return nil, err
 	}
@@ -107,6 +107,7 @@ func modelOptions(cfg *config.Config, paths []string, devices []models.Device, l
 		},
 		KeepVersions:  d.KeepVersions,
 		Devices:       devices,
+		State:         cfg.State,
 		Trial:         trialRunner(library).Run,
 		Log:           log,
 		WarmupBudget:  d.Warmup,
@@ -141,7 +142,7 @@ func (s *server) openPorts() (err error) {
 			},
 		},
 		HeaderTimeout: l.HeaderTimeout, ReadTimeout: l.ReadTimeout, WriteTimeout: l.WriteTimeout, IdleTimeout: l.IdleTimeout,
-		Ready: s.ready, Degraded: s.fleet.degraded,
+		Ready: s.ready, Degraded: s.degraded,
 		Workers: s.threads.cores, Run: s.batcher.Run, OnWorker: s.threads.worker,
 	})
 	if err != nil || s.cfg.Admin == "" {
@@ -177,6 +178,11 @@ func (s *server) adminToken() (string, error) {
 func (s *server) ready() bool {
 	ready, _ := s.registry.Ready()
 	return ready
+}
+
+// degraded says what the server does without, though it is ready.
+func (s *server) degraded() []string {
+	return append(s.fleet.degraded(), s.registry.Degraded()...)
 }
 
 // run serves until ctx ends, then stops in order: unready, no new connections, what was

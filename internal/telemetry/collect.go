@@ -53,7 +53,7 @@ var descriptions = append([]*prometheus.Desc{
 	descQueueRequests, descQueueRows, descQueueBytes, descQueueOldest,
 	descBatchRows, descBatchRun, descBatchRatio, descBatchFailed,
 	descResponses, descRefusals, descOpen, descOpened,
-}, slices.Concat(nvDescriptions, routingDescriptions, recordDescriptions, gpuDescriptions())...)
+}, slices.Concat(nvDescriptions, routingDescriptions, comparedDescriptions, recordDescriptions, gpuDescriptions())...)
 
 // collector reads the handles at a scrape.
 type collector struct{ metrics *Metrics }
@@ -74,6 +74,7 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 		queue := m.queueState()
 		c.model(ch, m, queue)
 		m.collectRouting(ch)
+		m.collectCompared(ch)
 		for _, d := range m.devices() {
 			c.device(ch, d)
 		}

@@ -16,6 +16,7 @@ type Model struct {
 	loadSeconds   atomic.Uint64 // bits of a float64
 	queue         atomic.Pointer[func() QueueState]
 	routes        atomic.Pointer[func() Routing]
+	compared      atomic.Pointer[func() Compared]
 
 	mu struct {
 		sync.Mutex

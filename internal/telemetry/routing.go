@@ -12,12 +12,10 @@ type DeviceState struct {
 	Speed       float64 // 1 is usual
 }
 
-// Routing is where a version's requests went, and how its devices compare.
+// Routing is where a version's requests went.
 type Routing struct {
 	Sent    []Sent
 	Pressed bool // it spills early, because the preferred device is short of time
-	// Compared are live rows that two devices answered, Differed those whose answers differ.
-	Compared, Differed uint64
 }
 
 // Sent counts requests by device and by why it was that one; the reason is empty for the
@@ -44,15 +42,13 @@ var (
 	descDeviceTrips = describe("sluice_device_trips_total", "How often a device's breaker has opened.", "device")
 	descDeviceSpeed = describe("sluice_device_speed_ratio", "Speed of a device as its clocks tell; 1 is usual.", "device")
 
-	descRouted   = describe("sluice_requests_routed_total", "Parts of requests by the device that they were queued on, and why there: preferred, spill, rescue, hedge, breaker or closed.", "model", "version", "device", "reason")
-	descPressed  = describe("sluice_pressure", "1 while a model spills early because its preferred device is short of time.", byModel...)
-	descCompared = describe("sluice_parity_compared_total", "Live rows that a second device answered too.", byModel...)
-	descDiffered = describe("sluice_parity_differed_total", "Live rows on which two devices disagreed.", byModel...)
+	descRouted  = describe("sluice_requests_routed_total", "Parts of requests by the device that they were queued on, and why there: preferred, spill, rescue, hedge, breaker or closed.", "model", "version", "device", "reason")
+	descPressed = describe("sluice_pressure", "1 while a model spills early because its preferred device is short of time.", byModel...)
 )
 
 var routingDescriptions = []*prometheus.Desc{
 	descDeviceState, descDeviceLanes, descDeviceBusy, descDeviceLoad, descDeviceTrips, descDeviceSpeed,
-	descRouted, descPressed, descCompared, descDiffered,
+	descRouted, descPressed,
 }
 
 func (m *Metrics) collectDevices(ch chan<- prometheus.Metric) {
@@ -88,6 +84,4 @@ func (m *Model) collectRouting(ch chan<- prometheus.Metric) {
 		}
 	}
 	gauge(ch, descPressed, bit(r.Pressed), m.name, m.version)
-	counter(ch, descCompared, float64(r.Compared), m.name, m.version)
-	counter(ch, descDiffered, float64(r.Differed), m.name, m.version)
 }

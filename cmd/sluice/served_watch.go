@@ -1,0 +1,44 @@
+package main
+
+import (
+	"go.uber.org/zap"
+
+	"sluice/internal/task"
+	"sluice/internal/telemetry"
+	"sluice/models"
+)
+
+// unshare is the registry's OnBatching: requests run alone from now on, and one queue of those
+// that came before is worked off.
+func (s *server) unshare(v *models.Version, _ models.Verdict) {
+	m, ok := v.Served.(*served)
+	if !ok {
+		return
+	}
+	if err := s.renewQueue(m); err != nil {
+		s.log.Warn("requests from before batching was switched off are left", zap.String("model", v.Name), zap.String("version", v.Version), zap.Error(err))
+	}
+}
+
+// prepare has a task run as live answers have shown that it must: alone, and unpadded.
+func (s *served) prepare(t *task.Task) error {
+	if !s.version.Alone() {
+		return nil
+	}
+	if err := s.version.Takes(t.Rows); err != nil {
+		return err
+	}
+	t.Unpadded = s.version.Unpadded()
+	t.ShapeKey = s.alone.Add(1) // like no other: it shares no batch
+	return nil
+}
+
+// compared is what the version's live answers were compared with.
+func (s *served) compared() telemetry.Compared {
+	w := s.version.Watch
+	return telemetry.Compared{Batching: comparisons(w.Batches()), Parity: comparisons(w.Devices()), Alone: s.version.Alone()}
+}
+
+func comparisons(w models.WatchStats) telemetry.Comparisons {
+	return telemetry.Comparisons{Compared: w.Compared, Differed: w.Differed, Failed: w.Failed, Deferred: w.Deferred, Worst: w.Worst}
+}

@@ -1,0 +1,263 @@
+package models
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest/observer"
+
+	"sluice/internal/task"
+	"sluice/internal/tensor"
+)
+
+// watched is a version on the CPU that is batched and not proven, and what it was told.
+type watched struct {
+	*world
+	registry *Registry
+	version  *Version
+	logs     *observer.ObservedLogs
+	batching []Verdict // by OnBatching
+	parity   []Verdict // by OnParity
+	release  func()    // of the version; once
+}
+
+// watch serves such a version until the test ends. before are devices in front of the CPU.
+func watch(t *testing.T, file fakeFile, change func(*Options), before []*fakeDevice, more ...string) *watched {
+	t.Helper()
+	w := &watched{world: newWorld(t)}
+	w.put(t, "m/1", file, more...)
+	w.serve(t, change, before...)
+	return w
+}
+
+func (w *watched) serve(t *testing.T, change func(*Options), before ...*fakeDevice) {
+	t.Helper()
+	opts := w.options(before...)
+	core, logs := observer.New(zapcore.WarnLevel)
+	w.logs, opts.Log = logs, zap.New(core)
+	opts.OnBatching = func(_ *Version, v Verdict) { w.batching = append(w.batching, v) }
+	opts.OnParity = func(_ *Version, v Verdict) { w.parity = append(w.parity, v) }
+	opts.Publish = func(v *Version) (Served, error) {
+		if v.Report.Batching.Mode != Single {
+			v.Report.Batching = Batching{Mode: Batched, Basis: Tested, Watched: true}
+		}
+		return unjoined{}, nil
+	}
+	if change != nil {
+		change(&opts)
+	}
+	w.registry = w.start(t, opts)
+	v, err := w.registry.Acquire("m", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.version, w.release = v, sync.OnceFunc(v.Release)
+	t.Cleanup(w.release)
+}
+
+// together answers requests of one row each in one run of the preferred device.
+func (w *watched) together(t *testing.T, rows ...[]float32) []*task.Task {
+	t.Helper()
+	v := w.version
+	p := newProver(&Options{RunLimit: 1 << 40}, &Bundle{Schema: v.Schema}).newProof(&Device{Lanes: 1}, false)
+	p.session = v.Preferred().Session
+	samples := make([]sample, len(rows))
+	for i, row := range rows {
+		x := tensor.Tensor{Name: "x", Type: tensor.FP32, Shape: []int64{1, int64(len(row))}, Data: floats(row...)}
+		samples[i] = sample{rows: 1, inputs: []tensor.Tensor{x}}
+	}
+	tasks, err := p.together(context.Background(), 0, samples)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { release(tasks) })
+	for _, tk := range tasks {
+		tk.Trace.Device, tk.Trace.Batch = v.Preferred().Device, len(rows)
+	}
+	return tasks
+}
+
+// offer shows a task and waits until it has been looked at.
+func (w *watched) offer(tasks ...*task.Task) {
+	for _, tk := range tasks {
+		w.version.Watch.Offer(tk)
+		synctest.Wait()
+	}
+}
+
+// shares changes the first float of every row that shares a run.
+func shares(run *fakeRun) {
+	for i := range run.out {
+		if len(run.rows) > 1 {
+			run.out[i][0]++
+		}
+	}
+}
+
+// TestWatchSchedule counts the comparisons that requests which shared a batch lead to.
+func TestWatchSchedule(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := watch(t, fakeFile{Factor: 2}, func(o *Options) { o.CompareEvery = 100 }, nil)
+		tk := w.together(t, []float32{1, 2}, []float32{3, 4})[0]
+		offered := 0
+		f := func(upTo int, compared uint64) {
+			t.Helper()
+			for ; offered < upTo; offered++ {
+				w.offer(tk)
+			}
+			if got, want := w.version.Watch.Batches(), (WatchStats{Compared: compared}); got != want {
+				t.Errorf("after %d requests: %+v, want %+v", upTo, got, want)
+			}
+		}
+		f(1, 1)
+		f(200, 200)
+		f(210, 201)
+		f(1000, 280)
+		f(2000, 380)
+		f(2100, 381)
+		f(3000, 390)
+		single := w.together(t, []float32{1, 2})[0]
+		for range 200 {
+			w.offer(single)
+		}
+		f(3000, 390)
+		if n := w.cpu.spareRuns.Load(); n != 390 {
+			t.Errorf("%d runs on the reserved lane, want 390", n)
+		}
+	})
+}
+
+// TestWatchLosesNoComparison keeps the lane taken while requests come: what is due then is
+// made good by later requests, and none runs too often.
+func TestWatchLosesNoComparison(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := watch(t, fakeFile{Factor: 2}, nil, nil)
+		tk := w.together(t, []float32{1, 2}, []float32{3, 4})[0]
+		f := func(what string, requests int, want WatchStats) {
+			t.Helper()
+			for range requests {
+				w.offer(tk)
+			}
+			if got := w.version.Watch.Batches(); got != want {
+				t.Errorf("%s: %+v, want %+v", what, got, want)
+			}
+		}
+		w.version.Preferred().spare <- struct{}{}
+		f("while the lane is taken", 500, WatchStats{Deferred: 200 + 30 - maxHeldRows})
+		<-w.version.Preferred().spare
+		synctest.Wait()
+		f("when it is free", 150, WatchStats{Compared: maxHeldRows + 150, Deferred: 200 + 30 - maxHeldRows})
+		f("in the end", 2000-650, WatchStats{Compared: 380, Deferred: 200 + 30 - maxHeldRows})
+	})
+}
+
+// TestWatchRepeatsWhatTheDeviceLost has the device fail under comparisons: they are made
+// with other rows.
+func TestWatchRepeatsWhatTheDeviceLost(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := watch(t, fakeFile{Factor: 2}, nil, nil)
+		tk := w.together(t, []float32{1, 2}, []float32{3, 4})[0]
+		w.cpu.lose.Store(true)
+		for range 50 {
+			w.offer(tk)
+		}
+		w.cpu.lose.Store(false)
+		for range 2000 - 50 {
+			w.offer(tk)
+		}
+		if got := w.version.Watch.Batches(); got.Compared != 380 || got.Failed < 50 {
+			t.Errorf("%+v, want 380 rows compared and 50 or more failed", got)
+		}
+	})
+}
+
+// TestWatchHoldsLargeRows keeps a request whose rows are too large to be copied.
+func TestWatchHoldsLargeRows(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := watch(t, fakeFile{Factor: 2, Sequence: true}, nil, nil)
+		row := make([]float32, maxCopyBytes/4+1)
+		row[3] = 1
+		tasks := w.together(t, row, row)
+		w.version.Preferred().spare <- struct{}{}
+		w.offer(tasks...)
+		if got, want := w.version.Watch.Batches(), (WatchStats{Deferred: 1}); got != want {
+			t.Errorf("while the lane is taken: %+v, want %+v", got, want)
+		}
+		<-w.version.Preferred().spare
+		synctest.Wait()
+		w.offer(tasks...)
+		if got, want := w.version.Watch.Batches(), (WatchStats{Deferred: 1, Compared: 3}); got != want {
+			t.Errorf("afterwards: %+v, want %+v", got, want)
+		}
+		if s := w.version.Watch.shelf; s.count.Load() != 0 || s.bytes.Load() != 0 || s.large.Load() {
+			t.Errorf("the shelf has %d rows of %d bytes, large %v", s.count.Load(), s.bytes.Load(), s.large.Load())
+		}
+	})
+}
+
+// TestWatchUnderTraffic offers from many goroutines with real time, for the race detector,
+// and lets the batch go wrong meanwhile.
+func TestWatchUnderTraffic(t *testing.T) {
+	w := watch(t, fakeFile{Factor: 2, Labels: true}, func(o *Options) { o.CompareEvery = 3 }, nil)
+	tasks := w.together(t, []float32{1, 2}, []float32{3, 4})
+	w.cpu.distort = shares
+	wrong := w.together(t, []float32{1, 2}, []float32{3, 4})
+	var callers sync.WaitGroup
+	for k := range 4 {
+		callers.Go(func() {
+			for i := range 3000 {
+				if i > 1500 {
+					w.version.Watch.Offer(wrong[k%2])
+				} else {
+					w.version.Watch.Offer(tasks[k%2])
+				}
+			}
+		})
+	}
+	callers.Wait()
+	for !w.version.Alone() {
+		w.version.Watch.Offer(wrong[0])
+	}
+	if err := w.registry.Unload(context.Background(), "other"); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestMayWatch(t *testing.T) {
+	f := func(b Batching, maxBatch int, padded, want bool) {
+		t.Helper()
+		s := &tensor.Schema{MaxBatch: maxBatch}
+		if padded {
+			s.Padding = &tensor.Padding{}
+		}
+		p := &prover{bundle: &Bundle{Schema: s}, report: &Report{Batching: b}}
+		if got := p.mayWatch(); got != want {
+			t.Errorf("%+v, %d rows, padded %v: %v, want %v", b, maxBatch, padded, got, want)
+		}
+	}
+	f(Batching{}, 64, false, true)
+	f(Batching{Mode: Batched, Basis: Unshown}, 64, false, true)
+	f(Batching{Mode: Batched, Basis: Proven}, 64, false, false)
+	f(Batching{Mode: Batched, Basis: Proven}, 64, true, true)
+	f(Batching{Basis: Unshown}, 1, false, false)
+	f(Batching{Mode: Coupled}, 64, true, false)
+	f(Batching{Mode: RowByRow}, 64, false, false)
+	f(Batching{Mode: Single}, 0, false, false)
+}
+
+func TestSharingNames(t *testing.T) {
+	f := func(s sharing, text, remedy string) {
+		t.Helper()
+		if got := fmt.Sprint(s); got != text || s.remedy() != remedy {
+			t.Errorf("%q and %q, want %q and %q", got, s.remedy(), text, remedy)
+		}
+	}
+	f(batchingOff, "batching is switched off", "write max_batch: 0")
+	f(paddingOff, "padding is switched off", "remove padding")
+	f(batchingOff|paddingOff, "batching and padding are switched off", "write max_batch: 0 and remove padding")
+}

@@ -1,0 +1,91 @@
+package models
+
+import (
+	"slices"
+
+	"sluice/internal/task"
+	"sluice/internal/tensor"
+)
+
+// watchPlan is what the watch compares at present; it does not change.
+type watchPlan struct {
+	placements []*Placement
+	// batches is set if rows that shared a run are compared; padding if those are that were
+	// padded, and nil otherwise.
+	batches  bool
+	padding  *tensor.Padding
+	maxBatch int
+	// preferred is compared with others, which are none if devices are not compared.
+	preferred string
+	others    []*Placement
+}
+
+// newWatchPlan makes the plan of a version; nil if there is nothing to compare.
+func newWatchPlan(v *Version) *watchPlan {
+	p := &watchPlan{placements: v.Placements(), maxBatch: v.Schema.MaxBatch}
+	p.preferred = p.placements[0].Device
+	if v.Fallback() != FallbackNever {
+		p.others = p.placements[1:]
+	}
+	if off := sharing(v.off.Load()); v.sharesRuns() && off&paddingOff == 0 {
+		p.batches = v.Report.Batching.Watched && off == 0
+		p.padding = v.Schema.Padding
+	}
+	if !p.batches && p.padding == nil && len(p.others) == 0 {
+		return nil
+	}
+	return p
+}
+
+// sharesRuns tells whether rows of several requests may share runs and must not change each
+// other. The report names no mode where no gate has looked at it.
+func (v *Version) sharesRuns() bool {
+	if v.Schema.MaxBatch <= 1 || v.Report == nil {
+		return false
+	}
+	mode := v.Report.Batching.Mode
+	return mode == Batched || mode == ""
+}
+
+// sharedRun tells whether a task's answer may depend on what it shared its run with, as far
+// as that is compared.
+func (p *watchPlan) sharedRun(t *task.Task) bool {
+	if !p.batches && p.padding == nil {
+		return false
+	}
+	if t.Rows > p.maxBatch {
+		// Its parts ran apart, each perhaps with others. The trace names the device of one.
+		return len(p.placements) == 1
+	}
+	return t.Trace.Batch > t.Rows || p.padding != nil && !t.Unpadded && isPadded(p.padding, t)
+}
+
+// isPadded tells whether a request is shorter than the least that it is padded to.
+func isPadded(p *tensor.Padding, t *task.Task) bool {
+	for i, axis := range p.InputAxis {
+		if axis >= 0 && i < len(t.Inputs) && axis < len(t.Inputs[i].Shape) {
+			length := int(t.Inputs[i].Shape[axis])
+			return p.Bucket(length) > length
+		}
+	}
+	return false
+}
+
+// own is the placement that answered; nil if it has no lane beside the scheduler's.
+func (p *watchPlan) own(device string) *Placement {
+	at := slices.IndexFunc(p.placements, func(q *Placement) bool { return q.Device == device && q.spare != nil })
+	if at < 0 {
+		return nil
+	}
+	return p.placements[at]
+}
+
+// mayWatch tells, before rows have run, whether the version's batches may have to be compared
+// live: its session then needs a lane for that.
+func (p *prover) mayWatch() bool {
+	s, b := p.bundle.Schema, &p.bundle.batching
+	if s.MaxBatch <= 1 || b.Mode != "" && b.Mode != Batched {
+		return false
+	}
+	return s.Padding != nil || b.Basis != Proven
+}

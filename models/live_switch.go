@@ -1,0 +1,137 @@
+package models
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"go.uber.org/zap"
+
+	"sluice/internal/fault"
+)
+
+// sharing is what a version may not share any more, a bit each.
+type sharing uint32
+
+const (
+	batchingOff sharing = 1 << iota // runs with rows of other requests
+	paddingOff                      // a length with longer rows
+)
+
+// String is the beginning of a sentence.
+func (s sharing) String() string {
+	switch s {
+	case batchingOff:
+		return "batching is switched off"
+	case paddingOff:
+		return "padding is switched off"
+	}
+	return "batching and padding are switched off"
+}
+
+// remedy is what model.yaml should say.
+func (s sharing) remedy() string {
+	var all []string
+	if s&batchingOff != 0 {
+		all = append(all, "write max_batch: 0")
+	}
+	if s&paddingOff != 0 {
+		all = append(all, "remove padding")
+	}
+	return strings.Join(all, " and ")
+}
+
+// Alone tells whether each request has to run by itself, because live answers have shown that
+// rows change each other or that padding changes them. It holds until the version is loaded
+// again, which is then done without what failed.
+func (v *Version) Alone() bool { return v.off.Load() != 0 }
+
+// Unpadded tells whether requests have to run without padding, which takes Alone too.
+func (v *Version) Unpadded() bool { return sharing(v.off.Load())&paddingOff != 0 }
+
+// Takes tells whether a request of that many rows can be answered: one of more rows than a
+// run holds is split, which must not be done with rows that change each other. The fault is
+// BatchTooLarge.
+func (v *Version) Takes(rows int) error {
+	if sharing(v.off.Load())&batchingOff == 0 || rows <= v.Schema.MaxBatch {
+		return nil
+	}
+	return fault.Newf(fault.BatchTooLarge, "cannot answer %d rows of model '%s' together: its rows change each other, so that a request is not split, and a run holds max_batch = %d rows; send fewer rows, or load the model again, which lifts this limit",
+		rows, v.Name, v.Schema.MaxBatch)
+}
+
+// beginWatch compares live answers while the version serves.
+func (r *Registry) beginWatch(v *Version) {
+	if r.opts.CompareEvery < 0 || v.Preferred().spare == nil {
+		return
+	}
+	v.Watch.begin(r.opts.CompareEvery, r.opts.RunLimit, func(f finding) { r.act(v, f) })
+	v.beside.Go(func() { v.Watch.run(v.life) })
+}
+
+// act switches off what the watch has found to change answers.
+func (r *Registry) act(v *Version, f finding) {
+	answers := []zap.Field{zap.String("device", f.device), zap.String("answer", f.given), zap.String("should_be", f.right)}
+	if f.off == 0 {
+		r.switchOff(v, Verdict{Gate: "parity", Outcome: Changed, Text: f.text}, answers...)
+		return
+	}
+	r.unshare(v, f, answers)
+}
+
+// switchOff ends a version's fallback, once.
+func (r *Registry) switchOff(v *Version, verdict Verdict, more ...zap.Field) {
+	if v.noFallback.Swap(true) {
+		return
+	}
+	r.opts.Log.Warn("fallback switched off", append(about(v, verdict.Text), more...)...)
+	r.amend(v, func(report *Report) { report.FallbackOff = verdict.Text })
+	r.opts.OnParity(v, verdict)
+}
+
+// unshare ends a version's batching or padding, once each.
+func (r *Registry) unshare(v *Version, f finding, answers []zap.Field) {
+	if before := sharing(v.off.Or(uint32(f.off))); before&f.off == f.off {
+		return
+	}
+	text := f.text
+	if v.Report.Batching.Basis == Proven && f.off&batchingOff != 0 {
+		text += "; the graph was taken for proof of the contrary, which is a fault of this program: please report it with the model"
+	}
+	fields := append(about(v, text), answers...)
+	if err := r.opts.memory.keep(v, f.off, text); err != nil {
+		fields = append(fields, zap.String("remedy", fmt.Sprintf("%s in %s of this version, or the next start batches it again: %v", f.off.remedy(), ConfigFile, err)))
+	}
+	r.opts.Log.Warn(f.off.String(), fields...)
+	verdict := Verdict{Gate: "watch", Outcome: Changed, Text: text}
+	r.amend(v, func(report *Report) {
+		report.Batching = Batching{Mode: Single, Basis: Refuted, Text: text}
+		report.Gates = append(slices.Clone(report.Gates), verdict)
+	})
+	// A version that is being unloaded has nothing left to change.
+	if v.tryPin() {
+		defer v.Release()
+		r.opts.OnBatching(v, verdict)
+	}
+}
+
+func about(v *Version, reason string) []zap.Field {
+	return []zap.Field{zap.String("model", v.Name), zap.String("version", v.Version), zap.String("reason", reason)}
+}
+
+// Degraded says in a sentence each which versions in service run each request alone because
+// live answers were wrong otherwise.
+func (r *Registry) Degraded() []string {
+	var all []string
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, m := range r.mu.models {
+		for _, e := range m.entries {
+			if e.state == Ready && e.version.Alone() && e.report.Batching.Basis == Refuted {
+				all = append(all, fmt.Sprintf("model %s version %s runs each request alone: %s", e.bundle.Name, e.bundle.Version, e.report.Batching.Text))
+			}
+		}
+	}
+	slices.Sort(all)
+	return all
+}

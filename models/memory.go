@@ -1,0 +1,258 @@
+package models
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// MemoryFile is the file of the state folder that holds what was switched off.
+const MemoryFile = "unbatched.json"
+
+// The file keeps the latest so many versions, with texts of so many bytes, and fewer where
+// it would be larger than its limit: a larger file is none of ours, and is not read.
+const (
+	maxRemembered      = 1024
+	maxRememberedText  = 600
+	maxMemoryFileBytes = 1 << 20
+)
+
+// memory remembers for which bundles live answers have refuted batching or padding: for as
+// long as the process lives, and in a file of the state folder if there is one. A nil memory
+// remembers nothing.
+type memory struct {
+	dir string // empty: no file
+	log *zap.Logger
+	mu  struct {
+		sync.Mutex
+		all []remembered // from old to new
+	}
+	saving chan struct{} // holds a token while the file is replaced
+}
+
+// remembered is a line of the memory.
+type remembered struct {
+	Digest string `json:"digest"`
+	// Model and Version are for people: the digest decides.
+	Model    string    `json:"model,omitempty"`
+	Version  string    `json:"version,omitempty"`
+	Batching bool      `json:"batching_off,omitempty"`
+	Padding  bool      `json:"padding_off,omitempty"`
+	Text     string    `json:"text,omitempty"`
+	Since    time.Time `json:"since"`
+}
+
+// openMemory reads the state folder. A file that cannot be read is complained of and taken
+// for empty: forgetting costs some comparisons, and refusing to start costs every model.
+func openMemory(dir string, log *zap.Logger) *memory {
+	m := &memory{dir: dir, log: log, saving: make(chan struct{}, 1)}
+	if dir == "" {
+		return m
+	}
+	all, err := readMemory(dir)
+	if err != nil {
+		log.Warn("cannot read what was switched off before: it is watched for again", zap.String("file", filepath.Join(dir, MemoryFile)), zap.Error(err))
+	}
+	m.mu.all = all
+	return m
+}
+
+// lookup tells what has to stay off for a bundle, and why in a sentence; 0 if nothing.
+func (m *memory) lookup(digest string) (off sharing, text string) {
+	if m == nil {
+		return 0, ""
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	at := slices.IndexFunc(m.mu.all, func(e remembered) bool { return e.Digest == digest })
+	if at < 0 {
+		return 0, ""
+	}
+	e := &m.mu.all[at]
+	return e.off(), e.Text
+}
+
+func (e *remembered) off() (off sharing) {
+	if e.Batching {
+		off |= batchingOff
+	}
+	if e.Padding {
+		off |= paddingOff
+	}
+	return off
+}
+
+// keep remembers what was switched off. An error says why it is forgotten when the process
+// ends.
+func (m *memory) keep(v *Version, off sharing, text string) error {
+	if m == nil {
+		return errors.New("nothing is remembered")
+	}
+	line := remembered{
+		Digest: v.Digest, Model: v.Name, Version: v.Version,
+		Batching: off&batchingOff != 0, Padding: off&paddingOff != 0, Text: text, Since: time.Now().UTC().Truncate(time.Second),
+	}
+	line.tidy()
+	m.mu.Lock()
+	m.mu.all = merge(m.mu.all, line)
+	m.mu.Unlock()
+	if m.dir == "" {
+		return errors.New("no state folder is set")
+	}
+	m.saving <- struct{}{}
+	defer func() { <-m.saving }()
+	all, err := readMemory(m.dir) // another process may have written
+	if err != nil {
+		m.log.Warn("replacing a file that cannot be read", zap.String("file", filepath.Join(m.dir, MemoryFile)), zap.Error(err))
+	}
+	m.mu.Lock()
+	for _, e := range m.mu.all {
+		all = merge(all, e)
+	}
+	m.mu.Unlock()
+	if err := writeMemory(m.dir, all); err != nil {
+		return fmt.Errorf("cannot write %s in the state folder: %w", MemoryFile, bareError(err))
+	}
+	return nil
+}
+
+// merge adds a line, or joins it with the one of the same bundle, and drops the oldest
+// beyond the limit.
+func merge(all []remembered, line remembered) []remembered {
+	at := slices.IndexFunc(all, func(e remembered) bool { return e.Digest == line.Digest })
+	if at < 0 {
+		all = append(all, line)
+		return all[max(0, len(all)-maxRemembered):]
+	}
+	e := &all[at]
+	if e.off() != e.off()|line.off() {
+		line.Batching, line.Padding = line.Batching || e.Batching, line.Padding || e.Padding
+		*e = line
+	}
+	return all
+}
+
+// tidy bounds the texts, which end up in logs and answers.
+func (e *remembered) tidy() {
+	for _, s := range []*string{&e.Model, &e.Version, &e.Text} {
+		clean := strings.Map(func(r rune) rune {
+			if r < ' ' || r == 0x7f {
+				return ' '
+			}
+			return r
+		}, strings.ToValidUTF8(*s, "?"))
+		if len(clean) > maxRememberedText {
+			clean = strings.ToValidUTF8(clean[:maxRememberedText], "")
+		}
+		*s = clean
+	}
+}
+
+// decodeMemory reads the file's text. Lines that make no sense are passed over, and so are
+// keys that a newer program may have written.
+func decodeMemory(text []byte) ([]remembered, error) {
+	var file struct {
+		Unbatched []json.RawMessage `json:"unbatched"`
+	}
+	if err := json.Unmarshal(text, &file); err != nil {
+		return nil, fmt.Errorf("it is not what was written there: %w", err)
+	}
+	var all []remembered
+	lines := file.Unbatched
+	for _, raw := range lines[max(0, len(lines)-maxRemembered):] {
+		var e remembered
+		if json.Unmarshal(raw, &e) != nil || !isDigest(e.Digest) || e.off() == 0 {
+			continue
+		}
+		e.tidy()
+		all = merge(all, e)
+	}
+	return all, nil
+}
+
+func encodeMemory(all []remembered) ([]byte, error) {
+	for {
+		file := struct {
+			Unbatched []remembered `json:"unbatched"`
+		}{all}
+		text, err := json.MarshalIndent(file, "", " ")
+		if err != nil || len(text) < maxMemoryFileBytes {
+			return append(text, '\n'), err
+		}
+		all = all[(len(all)+1)/2:]
+	}
+}
+
+// readMemory reads the state folder; a file that is not there is an empty one.
+func readMemory(dir string) ([]remembered, error) {
+	f, err := os.Open(filepath.Join(dir, MemoryFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, bareError(err)
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxMemoryFileBytes+1))
+	if err != nil {
+		return nil, bareError(err)
+	}
+	if len(text) > maxMemoryFileBytes {
+		return nil, fmt.Errorf("it has more than %d bytes", maxMemoryFileBytes)
+	}
+	return decodeMemory(text)
+}
+
+// writeMemory replaces the file in one step, so that a reader never sees half of it.
+func writeMemory(dir string, all []remembered) error {
+	text, err := encodeMemory(all)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(dir, ".unbatched-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name()) //nolint:errcheck // it is gone where all went well
+	_, err = f.Write(text)
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), filepath.Join(dir, MemoryFile))
+}
+
+// recall takes off the schema what live answers of the same bundle have refuted before, and
+// says so; empty if nothing is remembered. It belongs after the schema is known and before
+// anything is opened.
+func (p *prover) recall() string {
+	b := p.bundle
+	off, text := p.opts.memory.lookup(b.Digest)
+	if off == 0 || b.batching.Mode != Batched {
+		return ""
+	}
+	switch {
+	case off&batchingOff != 0:
+		b.Schema = unbatched(b.Schema, b.FixedBatch)
+		b.batching = Batching{Mode: Single, Basis: Refuted, Text: text}
+		return "served unbatched, as live answers showed before: " + text
+	case b.Schema.Padding == nil:
+		return "" // model.yaml has no padding any more
+	}
+	unpadded := *b.Schema
+	unpadded.Padding = nil
+	b.Schema = &unpadded
+	return "served unpadded, as live answers showed before: " + text
+}
