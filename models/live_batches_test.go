@@ -235,7 +235,7 @@ func TestMayWatch(t *testing.T) {
 		if padded {
 			s.Padding = &tensor.Padding{}
 		}
-		p := &prover{bundle: &Bundle{Schema: s}, report: &Report{Batching: b}}
+		p := &prover{bundle: &Bundle{Schema: s, batching: b}}
 		if got := p.mayWatch(); got != want {
 			t.Errorf("%+v, %d rows, padded %v: %v, want %v", b, maxBatch, padded, got, want)
 		}

@@ -286,7 +286,7 @@ func TestParityOffWithoutFallback(t *testing.T) {
 		t.Helper()
 		w := newWorld(t)
 		gpu := &fakeDevice{name: "cuda:0", lanes: 1}
-		w.put(t, "m/1", fakeFile{Factor: 2}, ConfigFile, settings)
+		w.put(t, "m/1", fakeFile{Factor: 2, Proven: true}, ConfigFile, settings)
 		opts := w.options(gpu)
 		opts.CompareEvery = every
 		r := w.start(t, opts)
