@@ -1,6 +1,7 @@
 package fake
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"math"
@@ -77,7 +78,10 @@ func (b *batch) gather(s *tensor.Schema, parts []task.Part) error {
 		if s.Batchable() {
 			in.Shape[0] = int64(b.rows)
 		}
-		for _, p := range parts {
+		if alone(s, &s.Inputs[i]) {
+			in.Shape[0] = 1
+		}
+		for n, p := range parts {
 			own := p.Task.Inputs[i]
 			if s.Batchable() && !slices.Equal(own.Shape[1:], first[1:]) {
 				return fmt.Errorf("input %q has rows of shape %v and %v in one batch", s.Inputs[i].Name, first[1:], own.Shape[1:])
@@ -85,6 +89,12 @@ func (b *batch) gather(s *tensor.Schema, parts []task.Part) error {
 			data, err := rowsOf(s, &s.Inputs[i], own, p)
 			if err != nil {
 				return fmt.Errorf("input %q: %w", s.Inputs[i].Name, err)
+			}
+			if n > 0 && alone(s, &s.Inputs[i]) {
+				if !bytes.Equal(in.Data, data) {
+					return fmt.Errorf("input %q is one row for the whole batch and differs between its parts", s.Inputs[i].Name)
+				}
+				continue
 			}
 			in.Data = append(in.Data, data...)
 		}
@@ -96,7 +106,24 @@ func rowsOf(s *tensor.Schema, spec *tensor.Spec, t tensor.Tensor, p task.Part) (
 	if !s.Batchable() {
 		return t.Data, nil
 	}
-	return cut(spec, t.Data, tensor.RowElements(t.Shape), p.From, p.To)
+	// A row that is given once stands for each row of the part, and for all where the run has one.
+	from, to, copies := p.From, p.To, 1
+	switch {
+	case alone(s, spec):
+		from, to = 0, 1
+	case spec.Once && t.Shape[0] == 1:
+		from, to, copies = 0, 1, p.Rows()
+	}
+	data, err := cut(spec, t.Data, tensor.RowElements(t.Shape), from, to)
+	if copies > 1 {
+		data = bytes.Repeat(data, copies)
+	}
+	return data, err
+}
+
+// alone reports whether a run has one row of a tensor, whatever the rows of the batch.
+func alone(s *tensor.Schema, spec *tensor.Spec) bool {
+	return s.Batchable() && spec.Once && spec.Shape[0] == 1
 }
 
 // cut returns rows [from, to) of data.
@@ -126,6 +153,12 @@ func (b *batch) scatter(s *tensor.Schema, parts []task.Part) error {
 				p.Task.SetWhole(k, spec, out.Shape, out.Data)
 				continue
 			}
+			if spec.Once {
+				if err := scatterOnce(s, k, out, p, from); err != nil {
+					return err
+				}
+				continue
+			}
 			data, err := cut(spec, out.Data, tensor.RowElements(out.Shape), from, at)
 			if err == nil {
 				err = p.Task.SetRows(k, spec, out.Shape[1:], p.From, p.To, data)
@@ -135,5 +168,22 @@ func (b *batch) scatter(s *tensor.Schema, parts []task.Part) error {
 			}
 		}
 	}
+	return nil
+}
+
+// scatterOnce hands a part's task the one row that it gets: the first of its first part.
+func scatterOnce(s *tensor.Schema, k int, out tensor.Tensor, p task.Part, from int) error {
+	spec := &s.Outputs[k]
+	if p.From > 0 {
+		return nil
+	}
+	if alone(s, spec) {
+		from = 0
+	}
+	row, err := cut(spec, out.Data, tensor.RowElements(out.Shape), from, from+1)
+	if err != nil {
+		return fmt.Errorf("output %q: %w", spec.Name, err)
+	}
+	p.Task.SetWhole(k, spec, append([]int64{1}, out.Shape[1:]...), row)
 	return nil
 }

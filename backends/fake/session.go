@@ -164,7 +164,7 @@ func (s *Session) compute(l *lane, parts []task.Part, takes time.Duration, f Fau
 		return fault.New(fault.InferenceFailed, "the model failed to run")
 	}
 	if f.Rejects != nil && anyRow(parts, f.Rejects) {
-		return fault.New(fault.ModelRejectedInput, "the model rejected the values of an input, such as an index that is out of range")
+		return fault.New(fault.ModelRejectedInput, "the model rejected a value of the request's inputs, such as an index out of range or a string that is no number")
 	}
 	return s.o.Function(s.o.Schema, l.batch.inputs, l.batch.outputs)
 }

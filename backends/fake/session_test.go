@@ -63,6 +63,37 @@ func run(s *Session, lane int, limit clock.Instant, parts ...task.Part) error {
 	return s.Scatter(lane, parts)
 }
 
+// TestRowsGivenOnce: a request gives one row for all its rows, and gets one.
+func TestRowsGivenOnce(t *testing.T) {
+	for _, axis := range []int64{-1, 1} {
+		spec := tensor.Spec{Name: "user", Type: tensor.FP32, Shape: []int64{axis, 4}, Once: true}
+		schema := Echo(8)
+		schema.Inputs, schema.Outputs = append(schema.Inputs, spec), append(schema.Outputs, spec)
+		s := open(t, Options{Schema: schema})
+		one := func(rows int, user float32) *task.Task {
+			x := rowsTask(rows, 10)
+			x.Wanted = 3
+			x.Reserve(2)
+			x.Inputs = append(x.Inputs, rowsTask(1, user).Inputs[0])
+			return x
+		}
+		a, b := one(3, 5), one(2, 5)
+		if err := run(s, 0, clock.Never, all(a), all(b)); err != nil {
+			t.Fatal(err)
+		}
+		for _, x := range []*task.Task{a, b} {
+			for k, out := range x.Outputs {
+				if !slices.Equal(out.Data, x.Inputs[k].Data) || !slices.Equal(out.Shape, x.Inputs[k].Shape) {
+					t.Errorf("axis %d: %v came back as %v %v", axis, numbers(x.Inputs[k].Data), out.Shape, numbers(out.Data))
+				}
+			}
+		}
+		if err := run(s, 0, clock.Never, all(one(1, 5)), all(one(1, 6))); (err == nil) != (axis == -1) {
+			t.Errorf("axis %d: two users shared a run: %v", axis, err)
+		}
+	}
+}
+
 func TestRowsComeBack(t *testing.T) {
 	s := open(t, Options{})
 	a, b := rowsTask(3, 10), rowsTask(2, 20)

@@ -8,9 +8,20 @@
 // allocates nothing in Go: Run copies rows into the lane's memory and makes one C
 // call, Scatter copies rows out.
 //
-// An output whose row shape the file fixes is written by the model straight into the
-// lane's memory. One of free shape, of strings, or a sequence of maps is allocated by
-// ONNX Runtime, read in place by Scatter, and released when the lane runs again.
+// An output whose row shape the schema fixes is written by the model straight into the
+// lane's memory. One of free shape, of strings, a sequence of maps, or one that the schema
+// calls dynamic is allocated by ONNX Runtime, read in place by Scatter in whatever rank and
+// sizes it has, and released when the lane runs again. In a batch its axis 0 must be the
+// batch's rows; whole tensors have any shape.
+//
+// An input that is given once for all rows of a request is repeated for each of them, or is the
+// one row of the run where the file takes no more. Optional inputs are passed in the runs of
+// requests that give them, and in no others.
+//
+// Faults. What ONNX Runtime says is kept as a complaint.Error, the cause of the fault: its code,
+// the operator and its node, and what it is about. What an operator refuses on the CPU is the
+// caller's; on a GPU only what its words say so of. A model that is not loaded is a complaint that
+// says Loading. A locale that a text model names and the system lacks is stood in for.
 //
 // Devices. A Provider says where a session's nodes run and has a field for each option that is
 // worth setting; what returns wrong answers cannot be set. On a GPU batches are filled to a

@@ -61,6 +61,12 @@ func TestOutputsThatTheFileDeclaresWrongly(t *testing.T) {
 	wantOutput(t, a, 0, dims(1, 1), float32(5))
 	wantOutput(t, b, 0, dims(2, 1), float32(5), float32(5))
 
+	// Not even the rank need be known.
+	s = openSchema(t, "column", &tensor.Schema{MaxBatch: 8, Inputs: specs(x), Outputs: specs(dynamic("y", tensor.FP32))})
+	a = newTask(s, 2, rowsOf4(2))
+	mustRun(t, s, whole(a))
+	wantOutput(t, a, 0, dims(2, 1), float32(5), float32(5))
+
 	s = openSchema(t, "words", &tensor.Schema{MaxBatch: 8, Inputs: specs(spec("x", tensor.Bytes, -1, 2)), Outputs: specs(dynamic("y", tensor.Bytes, -1))})
 	a, b = newTask(s, 1, input(dims(1, 2), "a", "bc")), newTask(s, 1, input(dims(1, 2), "", "d"))
 	mustRun(t, s, whole(a), whole(b))

@@ -21,10 +21,11 @@
 // any change of size, so that neither can make the other fault by shrinking it. The gateway
 // gathers rows into it and scatters rows out of it, and the child's session views it: no byte
 // is copied more often than in one process. Only outputs whose size is not known before the
-// run are copied once more, by the child, and strings in inputs once, by the gateway. A slab
-// is as large as the largest batch could be, which is address space and becomes memory only
-// where rows touch it. Every process that is started gets new slabs: what is scattered after
-// the child's end is never written by the next.
+// run are copied once more, by the child, and strings in inputs once, by the gateway. What such
+// outputs take together is bounded: a larger answer fails its run, with a fault that names the
+// output and its size. A slab is as large as the largest batch could be, which is address space
+// and becomes memory only where rows touch it. Every process that is started gets new slabs:
+// what is scattered after the child's end is never written by the next.
 //
 // Messages go over Unix sockets of whole messages. The device has as many streams as batches
 // may run at once, one for a serial device; a run waits for its stream, sends a message of

@@ -56,8 +56,9 @@ const (
 //	16 rows  20 tensors  24 wanted (64 bits)  32 bytes of text  36 how many of them are the
 //	client's  40 tensors, then text
 //
-// The code is two more than complaint's, and 0 where the fault is no complaint. Each tensor is its index, its rank (32 bits each), its offset in the slab, its size,
-// and its dimensions (64 bits each). A message is reused: decode keeps its memory.
+// The code is two more than complaint's, and 0 where the fault is no complaint. Each tensor is its
+// index, its rank (32 bits each), its offset in the slab, its size, and its dimensions (64 bits
+// each). A message is reused: decode keeps its memory.
 type message struct {
 	kind    kind
 	flags   uint8

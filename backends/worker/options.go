@@ -217,7 +217,7 @@ func (s *Spec) check() error {
 		}
 	}
 	for _, spec := range slices.Concat(ins, outs) {
-		if s.Schema.Batchable() && len(spec.Shape) == 0 {
+		if s.Schema.Batchable() && len(spec.Shape) == 0 && !spec.Dynamic {
 			return fmt.Errorf("%q has no dimensions, where the first must be the batch", spec.Name)
 		}
 	}

@@ -9,6 +9,7 @@
 package rows
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -88,10 +89,14 @@ func New(s *tensor.Schema, sizes []int) (*Layout, error) {
 
 func (p *Port) init(l *Layout, spec *tensor.Spec, index int) error {
 	p.Spec, p.Row, p.Batched, p.index = spec, spec.Shape, l.Schema.Batchable(), index
-	if p.Batched {
+	switch {
+	case !p.Batched:
+	case len(spec.Shape) > 0:
 		p.Row = spec.Shape[1:]
 		p.once = spec.Once
 		p.alone = spec.Once && spec.Shape[0] == 1
+	case !spec.Dynamic:
+		return errors.New("it has no dimensions, where the first must be the batch")
 	}
 	if spec.Type.Size() == 0 || spec.Dynamic || slices.Contains(p.Row, -1) {
 		return nil

@@ -180,6 +180,15 @@ func TestRefusedBatches(t *testing.T) {
 	if _, err := New(schemaOf(1<<20, tensor.FP64, -1, 1<<30), nil); err == nil {
 		t.Error("rows that are too large were laid out")
 	}
+	flat := schemaOf(2, tensor.Uint8)
+	if _, err := New(flat, nil); err == nil {
+		t.Error("a batch without an axis was laid out")
+	}
+	flat = schemaOf(2, tensor.Uint8, -1)
+	flat.Outputs = []tensor.Spec{{Name: "y", Type: tensor.Uint8, Dynamic: true}}
+	if l, err := New(flat, nil); err != nil || l.Out[0].Fixed {
+		t.Errorf("an output of unknown rank is laid out as %+v, %v", l, err)
+	}
 }
 
 func TestOutputsOfUnexpectedForm(t *testing.T) {
