@@ -10,8 +10,8 @@
 //
 // States. An Item is free -> queued -> sealed -> free, or free -> queued -> free when it is
 // dropped, cancelled or expired. From a batch that has failed it may go back, sealed -> queued.
-// A lane is idle -> (woken) -> active -> idle. A batch is
-// sealed by the lane that runs it in the moment that it starts and never changes after.
+// A lane is idle -> (woken) -> active -> idle. A batch is sealed by the lane that runs it in the
+// moment that it starts; nothing joins it after.
 //
 // Several devices. A model lists its devices in order of preference. An item goes to the
 // first that takes work, and spills to a later one if the first is predicted to finish it
@@ -59,11 +59,12 @@
 // them, and alone writes them. Callers either block (Model.Predict) or submit (Model.Submit) and
 // then run short batches themselves (Run).
 //
-// The worst queue wait, while no batch fails. Let a model with equal budgets D, one class and one shape key wait
+// The worst queue wait. Let a model with equal budgets D, one class and one shape key wait
 // for a device of one lane together with M other models of its weight, Q the longest batch
 // on the device (each model's at its largest useful size, B for this one: ModelStats'
 // Limit), A the rows of its own queue ahead of an item, m <= B the most rows of an item. If
-// predictions hold, an admitted item leaves the queue, sealed or dropped, after at most
+// predictions hold and no batch fails, an admitted item leaves the queue, sealed or dropped,
+// after at most
 //
 //	W = R + N*(1+M)*Q + 6*M*Q    where R <= Q is left of the running batch
 //	                             and N = floor(A/(B-m+1))
