@@ -24,46 +24,37 @@ const graphs = 2000
 func TestProvenGraphsKeepRowsApart(t *testing.T) {
 	needLibrary(t)
 	count, from := setting("SLUICE_GRAPHS", graphs), setting("SLUICE_GRAPHS_FROM", 1)
-	var kinds [3]int
-	var shown, ran, compared, mixesShown, mixesRan int
+	var all tally
 	for seed := from; seed < from+count; seed++ {
 		data := newRandomGraph(uint64(seed)).File()
 		m, err := onnxfile.Parse(data)
 		if err != nil {
 			t.Fatal(err)
 		}
-		verdict, err := dataflow.Analyze(data, m, dataflow.Question{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		kinds[verdict.Verdict.Kind]++
-		r, ok := runRandom(t, m, data)
-		if !ok {
-			continue
-		}
-		ran++
-		for i, o := range verdict.Outputs {
-			differs := r.differs(i, o.Same)
-			switch {
-			case o.Kind == dataflow.Proven && (o.RowsOnAxis0 || o.Same):
-				compared++
-				if differs != "" {
-					shown++
-					t.Errorf("seed %d: output %d is %s, and %s", seed, i, o.Verdict, differs)
-				}
-			case o.Kind == dataflow.Mixes:
-				mixesRan++
-				if differs != "" {
-					mixesShown++
-				}
-			}
+		g := &heldGraph{t: t, seed: seed, data: data, model: m}
+		if g.open() {
+			g.batches(&all)
+			g.once(&all)
+			g.fixed(&all)
+			_ = g.session.Destroy()
+		} else {
+			all.kinds[g.ask(dataflow.Question{}).Verdict.Kind]++
 		}
 	}
-	t.Logf("of %d graphs %d are proven, %d mix, %d are unknown; %d ran; of %d proven outputs %d differ; of %d that mix %d do",
-		count, kinds[dataflow.Proven], kinds[dataflow.Mixes], kinds[dataflow.Unknown], ran, compared, shown, mixesRan, mixesShown)
-	if few := count / 8; kinds[dataflow.Proven] < few || kinds[dataflow.Mixes] < few || compared < few {
-		t.Errorf("too few graphs of a kind to show anything: %v, %d outputs compared", kinds, compared)
+	t.Logf("of %d graphs %d are proven, %d mix, %d are unknown; %d ran; of %d proven outputs %d differ; of %d that mix %d do; "+
+		"with an input given once %d of %d differ, in batches of a fixed size %d of %d",
+		count, all.kinds[dataflow.Proven], all.kinds[dataflow.Mixes], all.kinds[dataflow.Unknown], all.ran, all.proven, all.wrong,
+		all.mixes, all.shown, all.onceWrong, all.once, all.fixedWrong, all.fixed)
+	few := count / 8
+	if all.kinds[dataflow.Proven] < few || all.kinds[dataflow.Mixes] < few || all.proven < few || all.once < few || all.fixed < few || all.shown < all.mixes/2 {
+		t.Error("too few graphs of a kind to show anything")
 	}
+}
+
+type tally struct {
+	kinds                              [3]int
+	ran, proven, wrong, mixes, shown   int
+	once, onceWrong, fixed, fixedWrong int
 }
 
 func setting(name string, otherwise int) int {
@@ -73,83 +64,185 @@ func setting(name string, otherwise int) int {
 	return otherwise
 }
 
-// answers are the outputs of rows that ran alone, and of batches of the first of them.
-type answers struct {
-	alone   [][]answer // by row, then output
-	batches map[int][]answer
+// heldGraph is a graph that is held against its runs.
+type heldGraph struct {
+	t       *testing.T
+	seed    int
+	data    []byte
+	model   *onnxfile.Model
+	session *ort.DynamicAdvancedSession
 }
 
+func (g *heldGraph) ask(q dataflow.Question) *dataflow.Result {
+	g.t.Helper()
+	r, err := dataflow.Analyze(g.data, g.model, q)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	return r
+}
+
+// open loads the graph; some graphs the library refuses.
+func (g *heldGraph) open() bool {
+	var names []string
+	for _, o := range g.model.Outputs {
+		names = append(names, o.Name)
+	}
+	options, err := ort.NewSessionOptions()
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	defer options.Destroy()
+	_ = options.SetIntraOpNumThreads(1)
+	g.session, err = ort.NewDynamicAdvancedSessionWithONNXData(g.data, []string{"x", "z", "i"}, names, options)
+	return err == nil
+}
+
+// batches compares rows in batches with the same rows alone.
+func (g *heldGraph) batches(all *tally) {
+	result := g.ask(dataflow.Question{})
+	all.kinds[result.Verdict.Kind]++
+	var alone [][]answer
+	for row := range randomRows {
+		one, err := g.run([]int{row}, []int{row})
+		if err != nil {
+			return
+		}
+		alone = append(alone, one)
+	}
+	all.ran++
+	for i, o := range result.Outputs {
+		differs := ""
+		for _, n := range []int{2, 3, randomRows} {
+			rows := []int{0, 1, 2, 3, 4}[:n]
+			got, err := g.run(rows, rows)
+			for row := 0; err == nil && row < n && differs == ""; row++ {
+				differs = differ(got[i], alone[row][i], row, n, o.Same)
+			}
+		}
+		switch {
+		case o.Kind == dataflow.Proven && (o.RowsOnAxis0 || o.Same):
+			all.proven++
+			if differs != "" {
+				all.wrong++
+				g.t.Errorf("seed %d: output %d is %s, and %s", g.seed, i, o.Verdict, differs)
+			}
+		case o.Kind == dataflow.Mixes:
+			all.mixes++
+			if differs != "" {
+				all.shown++
+			}
+		}
+	}
+}
+
+// once gives "x" once to several rows of the others.
+func (g *heldGraph) once(all *tally) {
+	rows := []int{1, 2, 3}
+	got, err := g.run([]int{0}, rows)
+	if err != nil {
+		return
+	}
+	for i, o := range g.ask(dataflow.Question{Once: map[string]bool{"x": true}}).Outputs {
+		if o.Kind != dataflow.Proven || !o.RowsOnAxis0 {
+			continue
+		}
+		all.once++
+		for k, row := range rows {
+			alone, err := g.run([]int{0}, []int{row})
+			if err != nil {
+				continue
+			}
+			if differs := differ(got[i], alone[i], k, len(rows), o.Once); differs != "" {
+				all.onceWrong++
+				g.t.Errorf("seed %d: output %d is %s with x given once (%v), and %s", g.seed, i, o.Verdict, o.Once, differs)
+				break
+			}
+		}
+	}
+}
+
+// fixed asks about batches of four rows, and moves rows to other places beside others. Four
+// is also the length of other axes.
+func (g *heldGraph) fixed(all *tally) {
+	first, second := []int{0, 1, 2, 3}, []int{4, 0, 1, 2}
+	a, err := g.run(first, first)
+	if err != nil {
+		return
+	}
+	b, err := g.run(second, second)
+	if err != nil {
+		return
+	}
+	for i, o := range g.ask(dataflow.Question{Batch: 4}).Outputs {
+		if o.Kind != dataflow.Proven || !o.RowsOnAxis0 {
+			continue
+		}
+		all.fixed++
+		for row := range 3 {
+			if differs := differ(b[i], a[i].row(row, 4), row+1, 4, false); differs != "" {
+				all.fixedWrong++
+				g.t.Errorf("seed %d: output %d is %s in batches of 4, and %s", g.seed, i, o.Verdict, differs)
+				break
+			}
+		}
+	}
+}
+
+// answer is an output of a run.
 type answer struct {
 	shape  []int64
 	values []float64
 }
 
-const randomRows = 5
-
-func runRandom(t *testing.T, m *onnxfile.Model, data []byte) (r answers, ok bool) {
-	t.Helper()
-	var names []string
-	for _, o := range m.Outputs {
-		names = append(names, o.Name)
+// row is one of n rows of an answer, as if it had run alone.
+func (a answer) row(i, n int) answer {
+	if len(a.shape) == 0 || a.shape[0] != int64(n) {
+		return a
 	}
-	options, err := ort.NewSessionOptions()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer options.Destroy()
-	_ = options.SetIntraOpNumThreads(1)
-	s, err := ort.NewDynamicAdvancedSessionWithONNXData(data, []string{"x", "z", "i"}, names, options)
-	if err != nil {
-		return r, false
-	}
-	defer s.Destroy()
-	r.batches = map[int][]answer{}
-	for row := range randomRows {
-		one, err := runRows(s, row, 1, len(names))
-		if err != nil {
-			return r, false
-		}
-		r.alone = append(r.alone, one)
-	}
-	for _, n := range []int{2, 3, randomRows} {
-		if got, err := runRows(s, 0, n, len(names)); err == nil {
-			r.batches[n] = got
-		}
-	}
-	return r, len(r.batches) > 0
+	size := len(a.values) / n
+	return answer{append([]int64{1}, a.shape[1:]...), a.values[i*size : (i+1)*size]}
 }
 
-// runRows runs rows from..from+n-1, whose values follow from their numbers alone.
-func runRows(s *ort.DynamicAdvancedSession, from, n, outputs int) ([]answer, error) {
+const randomRows = 5
+
+// run gives "x" some rows, and the other inputs some. A row's values follow from its number
+// alone.
+func (g *heldGraph) run(xs, rows []int) ([]answer, error) {
 	const free, width = 3, 4
-	x, z, i := make([]float32, 0, n*width), make([]float32, 0, n*free*width), make([]int64, 0, n)
-	for row := from; row < from+n; row++ {
-		rng := rand.New(rand.NewPCG(uint64(row), 11))
-		for range width {
-			x = append(x, float32(rng.IntN(65)-32)/16)
+	var x, z []float32
+	var ids []int64
+	draw := func(row, stream, count int) (list []float32) {
+		rng := rand.New(rand.NewPCG(uint64(row), uint64(stream)))
+		for range count {
+			list = append(list, float32(rng.IntN(65)-32)/16)
 		}
-		for range free * width {
-			z = append(z, float32(rng.IntN(65)-32)/16)
-		}
-		i = append(i, int64(rng.IntN(tableSize)))
+		return list
 	}
-	tx, err := ort.NewTensor(ort.NewShape(int64(n), width), x)
+	for _, row := range xs {
+		x = append(x, draw(row, 1, width)...)
+	}
+	for _, row := range rows {
+		z = append(z, draw(row, 2, free*width)...)
+		ids = append(ids, int64(rand.New(rand.NewPCG(uint64(row), 3)).IntN(tableSize)))
+	}
+	tx, err := ort.NewTensor(ort.NewShape(int64(len(xs)), width), x)
 	if err != nil {
 		return nil, err
 	}
 	defer tx.Destroy()
-	tz, err := ort.NewTensor(ort.NewShape(int64(n), free, width), z)
+	tz, err := ort.NewTensor(ort.NewShape(int64(len(rows)), free, width), z)
 	if err != nil {
 		return nil, err
 	}
 	defer tz.Destroy()
-	ti, err := ort.NewTensor(ort.NewShape(int64(n)), i)
+	ti, err := ort.NewTensor(ort.NewShape(int64(len(rows))), ids)
 	if err != nil {
 		return nil, err
 	}
 	defer ti.Destroy()
-	out := make([]ort.Value, outputs)
-	if err := s.Run([]ort.Value{tx, tz, ti}, out); err != nil {
+	out := make([]ort.Value, len(g.model.Outputs))
+	if err := g.session.Run([]ort.Value{tx, tz, ti}, out); err != nil {
 		return nil, err
 	}
 	var got []answer
@@ -173,28 +266,23 @@ func runRows(s *ort.DynamicAdvancedSession, from, n, outputs int) ([]answer, err
 	return got, err
 }
 
-// differs says where an output depends on the batch; "" if it does not. Outputs that are
-// the same for all rows are compared whole.
-func (r answers) differs(output int, same bool) string {
-	for n, batch := range r.batches {
-		got := batch[output]
-		for row := range n {
-			alone := r.alone[row][output]
-			part := got.values
-			if !same {
-				if len(got.shape) == 0 || got.shape[0] != int64(n) || len(alone.shape) == 0 || alone.shape[0] != 1 || len(got.values) != n*len(alone.values) {
-					return fmt.Sprintf("a batch of %d gives the shape %v where row %d alone gives %v", n, got.shape, row, alone.shape)
-				}
-				part = got.values[row*len(alone.values) : (row+1)*len(alone.values)]
-			}
-			if len(part) != len(alone.values) {
-				return fmt.Sprintf("a batch of %d gives the shape %v where row %d alone gives %v", n, got.shape, row, alone.shape)
-			}
-			for k, want := range alone.values {
-				if !near(part[k], want) {
-					return fmt.Sprintf("element %d of row %d of %d is %g where alone it is %g", k, row, n, part[k], want)
-				}
-			}
+// differ says where a row of n differs from the row alone; "" if it does not. An output that
+// is the same for all rows is compared whole.
+func differ(got, alone answer, row, n int, same bool) string {
+	part := got.values
+	if !same {
+		fits := len(got.shape) > 0 && got.shape[0] == int64(n) && len(alone.shape) > 0 && alone.shape[0] == 1 && len(got.values) == n*len(alone.values)
+		if !fits {
+			return fmt.Sprintf("a batch of %d gives the shape %v where row %d alone gives %v", n, got.shape, row, alone.shape)
+		}
+		part = got.row(row, n).values
+	}
+	if len(part) != len(alone.values) {
+		return fmt.Sprintf("a batch of %d gives the shape %v where row %d alone gives %v", n, got.shape, row, alone.shape)
+	}
+	for k, want := range alone.values {
+		if !near(part[k], want) {
+			return fmt.Sprintf("element %d of row %d of %d is %g where alone it is %g", k, row, n, part[k], want)
 		}
 	}
 	return ""
