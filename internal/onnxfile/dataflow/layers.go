@@ -96,7 +96,7 @@ func convShape(weights, axis int) func(c *call, v *value) []expr {
 	return func(c *call, v *value) []expr {
 		dims := freeShape(c, v)
 		w := c.arg(weights)
-		if dims == nil || len(dims) == 0 || w == nil || !w.ranked || w.rank() <= axis {
+		if len(dims) == 0 || w == nil || !w.ranked || w.rank() <= axis {
 			return dims
 		}
 		dims[0] = w.dims[axis]

@@ -76,8 +76,6 @@ type cause struct {
 
 func (v *value) rank() int { return len(v.dims) }
 
-func (v *value) isRows() bool { return v.class == rows }
-
 // plain are rows of which nothing else is to be known: no place, no padding.
 func (v *value) plain() bool { return v.place == noPlace && v.padded == nil }
 

@@ -1,0 +1,180 @@
+package dataflow
+
+import "slices"
+
+// Elements of small integers that are followed: what arithmetic makes of them.
+
+func (c *call) unaryContent(list []expr) []expr {
+	out := make([]expr, len(list))
+	for i, e := range list {
+		n, known := c.value(e)
+		switch {
+		case c.node.Op == "Neg":
+			out[i] = c.negate(e)
+		case c.node.Op == "Abs" && c.nonNegative(e), c.node.Op == "Relu" && c.nonNegative(e):
+			out[i] = e
+		case c.node.Op == "Abs" && known && n < 0:
+			out[i] = c.negate(e)
+		case c.node.Op == "Not" && known:
+			out[i] = c.constant(1 - min(n, 1))
+		case (c.node.Op == "Floor" || c.node.Op == "Ceil" || c.node.Op == "Round") && !c.fraction(e):
+			out[i] = e
+		default:
+			out[i] = c.symbolOf(c.node.Op, false, e)
+		}
+	}
+	return out
+}
+
+// foldContent follows the elements of small integers.
+func (c *call) foldContent(v *value) *value {
+	fold, ok := folds[c.node.Op]
+	size, known := c.value(c.all(v.dims))
+	if !ok || !known || size > maxContents {
+		return v
+	}
+	for _, x := range c.in {
+		if x == nil || x.content == nil || len(x.content) != 1 && !slices.Equal(x.dims, v.dims) {
+			return v
+		}
+	}
+	list := make([]expr, size)
+	args := make([]expr, len(c.in))
+	if len(args) < 1 || len(args) > maxContents {
+		return v
+	}
+	for i := range list {
+		for k, x := range c.in {
+			args[k] = x.content[min(i, len(x.content)-1)]
+		}
+		list[i] = fold(c, args)
+	}
+	w := *v
+	w.class, w.content, w.element = c.classOf(list), list, c.in[len(c.in)-1].element
+	if comparisons[c.node.Op] {
+		w.element = boolType
+	}
+	return &w
+}
+
+var comparisons = map[string]bool{"Equal": true, "Less": true, "Greater": true, "And": true, "Or": true}
+
+// folds compute an element from elements.
+var folds = map[string]func(*call, []expr) expr{
+	"Add": func(c *call, x []expr) expr { return c.fold(x, c.add) },
+	"Sum": func(c *call, x []expr) expr { return c.fold(x, c.add) },
+	"Sub": func(c *call, x []expr) expr { return c.fold(x, c.sub) },
+	"Mul": func(c *call, x []expr) expr { return c.fold(x, c.mul) },
+	"Div": func(c *call, x []expr) expr {
+		return c.fold(x, func(p, q expr) expr {
+			if e, ok := c.divide(p, q); ok {
+				return e
+			}
+			n, okP := c.value(p)
+			d, okQ := c.value(q)
+			switch {
+			case !c.wholeNumbers():
+				return c.symbolOf("Quotient", c.nonNegative(p) && c.nonNegative(q), p, q)
+			case okP && okQ && n >= 0 && d > 0:
+				return c.constant(n / d)
+			}
+			return c.symbolOf("Div", c.nonNegative(p) && c.nonNegative(q), p, q)
+		})
+	},
+	"Mod": func(c *call, x []expr) expr {
+		return c.fold(x, func(p, q expr) expr {
+			if _, ok := c.divide(p, q); ok {
+				return c.constant(0)
+			}
+			n, okP := c.value(p)
+			d, okQ := c.value(q)
+			if okP && okQ && n >= 0 && d > 0 {
+				return c.constant(n % d)
+			}
+			return c.symbolOf("Mod", false, p, q)
+		})
+	},
+	"Max": func(c *call, x []expr) expr { return c.fold(x, c.extreme("Max")) },
+	"Min": func(c *call, x []expr) expr { return c.fold(x, c.extreme("Min")) },
+	"Equal": func(c *call, x []expr) expr {
+		return c.fold(x, func(p, q expr) expr { return c.compare("Equal", p, q) })
+	},
+	"Less": func(c *call, x []expr) expr {
+		return c.fold(x, func(p, q expr) expr { return c.compare("Less", p, q) })
+	},
+	"Greater": func(c *call, x []expr) expr {
+		return c.fold(x, func(p, q expr) expr { return c.compare("Less", q, p) })
+	},
+	"And": func(c *call, x []expr) expr { return c.fold(x, c.both) },
+	"Or":  func(c *call, x []expr) expr { return c.fold(x, c.either) },
+	"Where": func(c *call, x []expr) expr {
+		if len(x) != 3 {
+			return c.free()
+		}
+		switch n, ok := c.value(x[0]); {
+		case ok && n != 0 || x[1] == x[2]:
+			return x[1]
+		case ok:
+			return x[2]
+		}
+		return c.symbolOf("Where", c.nonNegative(x[1]) && c.nonNegative(x[2]), x...)
+	},
+}
+
+func (c *call) fold(list []expr, with func(p, q expr) expr) expr {
+	e := list[0]
+	for _, x := range list[1:] {
+		e = with(e, x)
+	}
+	return e
+}
+
+// wholeNumbers says that the node's operands are integers: floats keep a remainder.
+func (c *call) wholeNumbers() bool {
+	for _, v := range c.in {
+		if v == nil || v.element == 0 || v.element == float32Type || v.element == 10 || v.element == 11 || v.element == 16 {
+			return false
+		}
+	}
+	return true
+}
+
+func (a *analysis) extreme(op string) func(p, q expr) expr {
+	return func(p, q expr) expr {
+		n, okP := a.value(p)
+		m, okQ := a.value(q)
+		switch {
+		case p == q:
+			return p
+		case okP && okQ && op == "Max":
+			return a.constant(max(n, m))
+		case okP && okQ:
+			return a.constant(min(n, m))
+		}
+		return a.symbolOf(op, a.nonNegative(p) && a.nonNegative(q), min(p, q), max(p, q))
+	}
+}
+
+func (a *analysis) both(p, q expr) expr {
+	switch {
+	case a.is(p, 0) || a.is(q, 0):
+		return a.constant(0)
+	case a.is(p, 1):
+		return q
+	case a.is(q, 1):
+		return p
+	}
+	return a.symbolOf("And", true, min(p, q), max(p, q))
+}
+
+func (a *analysis) either(p, q expr) expr {
+	switch {
+	case a.is(p, 1) || a.is(q, 1):
+		return a.constant(1)
+	case a.is(p, 0):
+		return q
+	case a.is(q, 0):
+		return p
+	}
+	return a.symbolOf("Or", true, min(p, q), max(p, q))
+}
