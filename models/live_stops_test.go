@@ -214,6 +214,23 @@ func TestWatchStopsPadding(t *testing.T) {
 	f("no padding", leaks, [][]float32{exact}, false, false, "")
 }
 
+// TestWatchOfLengthsThatTheDeviceRefuses compares padded rows where the device takes no others.
+func TestWatchOfLengthsThatTheDeviceRefuses(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := watch(t, fakeFile{Factor: 2, Sequence: true}, nil, nil, ConfigFile, "padding: {axis: seq, buckets: [4, 8]}")
+		w.cpu.minLength = 4
+		w.offer(w.together(t, []float32{1, 2, 3}, []float32{1, 2, 3})[0])
+		if got, want := w.version.Watch.Batches(), (WatchStats{Compared: 1}); got != want {
+			t.Errorf("%+v, want %+v", got, want)
+		}
+		w.cpu.distort = shares
+		w.offer(w.together(t, []float32{1, 2, 3}, []float32{1, 2, 3})[0])
+		if !w.version.Alone() || w.version.Unpadded() {
+			t.Errorf("alone %v, unpadded %v; want batching alone to be off", w.version.Alone(), w.version.Unpadded())
+		}
+	})
+}
+
 // TestWatchGoesOnWithPadding stops batching first; padded rows are compared all the same.
 func TestWatchGoesOnWithPadding(t *testing.T) {
 	bubble(t, func(t *testing.T) {
