@@ -97,7 +97,7 @@ func TestWatchIsLoud(t *testing.T) {
 		fields := said[0].ContextMap()
 		want := map[string]string{
 			"model": "m", "version": "1", "device": "cpu", "answer": `y [1,2]: 3 4; label [1]: 7; name [1,1]: "class"`, "should_be": `y [1,2]: 2 4; label [1]: 7; name [1,1]: "class"`,
-			"reason": w.batching[0].Text, "remedy": "write max_batch: 0 in model.yaml of this version, or the next start batches it again: no state folder is set",
+			"reason": w.batching[0].Text, "remedy": "write max_batch: 0 in model.yaml of this version, or the next start finds it out anew: no state folder is set",
 		}
 		for key, value := range want {
 			if fields[key] != value {
