@@ -27,6 +27,8 @@ type fakeDevice struct {
 	failOpen, failRun bool
 	failAbove         int
 	lose              atomic.Bool
+	// minLength is the length below which a row fails.
+	minLength int
 	// distort may change what a run answers.
 	distort        func(*fakeRun)
 	opened, closed atomic.Int64

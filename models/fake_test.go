@@ -143,6 +143,9 @@ func (s *fakeSession) Run(lane int, parts []task.Part, _ clock.Instant) (task.Ti
 	if s.file.MaxLength > 0 && len(rows[0]) > s.file.MaxLength {
 		return task.Timing{}, fault.New(fault.ModelRejectedInput, "row too long")
 	}
+	if len(rows[0]) < d.minLength {
+		return task.Timing{}, fault.New(fault.ModelRejectedInput, "row too short")
+	}
 	for start := time.Now(); time.Since(start) < time.Duration(len(rows))*s.file.Cost; {
 	}
 	run := fakeRun{rows: rows, out: s.compute(rows), labels: make([]int64, len(rows))}

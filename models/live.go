@@ -30,9 +30,9 @@ import (
 // for the version, once. Numbers without tolerance flip where two scores are nearly equal, so
 // two rows must differ in them, or one whose scores are clear.
 //
-// A caller pays one atomic addition a request, and a copy of at most 1 MiB when a row is
-// due. One goroutine compares, one row at a time; what waits for it is bounded. In memory a
-// version has one lane more on each device.
+// A caller pays one atomic addition for each comparison, and a copy of at most 1 MiB when a
+// row is due. One goroutine compares, one row at a time; what waits for it is bounded. In
+// memory a version has one lane more on each device.
 type Watch struct {
 	version  *Version
 	limit    time.Duration // of a run
@@ -74,7 +74,7 @@ type WatchStats struct {
 type finding struct {
 	off    sharing // what has to be switched off; 0 if it is the fallback
 	device string
-	text   string // a sentence with figures and without values of the request
+	text   string // a sentence with figures
 	// answers are the row's own, as it was given and as it should be, for the operator.
 	given, right string
 }

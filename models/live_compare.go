@@ -2,6 +2,7 @@ package models
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"sluice/internal/clock"
@@ -16,11 +17,6 @@ func (w *Watch) compare(ctx context.Context, h *heldRow) {
 		return
 	}
 	var alone *task.Task // the row's answer alone on its own device, as a fallback would run it
-	defer func() {
-		if alone != nil {
-			alone.Release()
-		}
-	}()
 	if h.due&dueAlone != 0 && (plan.batches || plan.padding != nil) {
 		var differs bool
 		if alone, differs = w.compareAlone(ctx, plan, h); differs {
@@ -30,84 +26,89 @@ func (w *Watch) compare(ctx context.Context, h *heldRow) {
 			return
 		}
 	}
+	if alone != nil {
+		defer alone.Release()
+	}
 	if h.due&dueElsewhere != 0 && len(plan.others) > 0 && w.version.Fallback() != FallbackNever {
-		w.compareDevices(ctx, plan, h, &alone)
+		w.compareDevices(ctx, plan, h, alone)
 	}
 }
 
-// compareAlone runs the row alone on the device that answered it, without padding. alone is
-// nil where there is no answer, or one that a fallback device would not give: without the
-// padding that it has there.
+// compareAlone runs the row alone on the device that answered it, without padding if the
+// device takes its length. alone is nil where there is no answer, or one that a fallback
+// device would not give: without the padding that it has there.
 func (w *Watch) compareAlone(ctx context.Context, plan *watchPlan, h *heldRow) (alone *task.Task, differs bool) {
-	v, c := w.version, &w.batches
+	v, c, place := w.version, &w.batches, plan.own(h.device)
 	unpadded := v.Schema.Padding != nil
-	t := w.runOn(ctx, plan.own(h.device), h, unpadded, c)
-	if t == nil {
+	t, err := w.try(ctx, place, h, unpadded)
+	if lost, _ := task.DeviceFailed(err); err != nil && unpadded && !lost {
+		unpadded = false
+		t, err = w.try(ctx, place, h, false)
+	}
+	if err != nil {
+		c.fail(ctx, err)
 		return nil, false
 	}
 	found := contrastOf(h.outputs, t.Outputs, v.Schema, v.Config.Tolerance)
 	c.count(&found)
-	if !found.failed() {
-		if unpadded {
-			t.Release()
-			return nil, false
+	switch {
+	case found.failed():
+		defer t.Release()
+		if c.doubt.settled(&found, h) {
+			off := batchingOff
+			if unpadded {
+				off = w.guilty(ctx, place, h, t)
+			}
+			w.blameSharing(h, t, &found, off)
 		}
-		return t, false
+		return nil, true
+	case unpadded:
+		t.Release()
+		return nil, false
 	}
-	defer t.Release()
-	if c.doubt.settled(&found, h) {
-		w.blameSharing(h, t, &found, w.guilty(ctx, plan, h, t))
-	}
-	return nil, true
+	return t, false
 }
 
 // guilty tells padding from batching: right is what the row's answer is alone and unpadded.
-func (w *Watch) guilty(ctx context.Context, plan *watchPlan, h *heldRow, right *task.Task) sharing {
-	v := w.version
-	if v.Schema.Padding == nil {
-		return batchingOff
-	}
-	t := w.runOn(ctx, plan.own(h.device), h, false, &w.batches)
-	if t == nil {
+func (w *Watch) guilty(ctx context.Context, place *Placement, h *heldRow, right *task.Task) sharing {
+	t, err := w.try(ctx, place, h, false)
+	if err != nil {
 		return batchingOff | paddingOff
 	}
 	defer t.Release()
-	if found := contrastOf(t.Outputs, right.Outputs, v.Schema, v.Config.Tolerance); found.failed() {
+	if found := contrastOf(t.Outputs, right.Outputs, w.version.Schema, w.version.Config.Tolerance); found.failed() {
 		return paddingOff
 	}
 	return batchingOff
 }
 
 // compareDevices runs the row on the next fallback device. alone is the row's answer alone on
-// its own device, if that is known; it is found out where the devices seem to differ, since
-// the difference may come from the batch.
-func (w *Watch) compareDevices(ctx context.Context, plan *watchPlan, h *heldRow, alone **task.Task) {
+// its own device; if it is nil, it is found out where the devices seem to differ, since the
+// difference may come from the batch.
+func (w *Watch) compareDevices(ctx context.Context, plan *watchPlan, h *heldRow, alone *task.Task) {
 	v, c := w.version, &w.devices
 	place := plan.others[w.turn%uint64(len(plan.others))]
 	w.turn++
-	other := w.runOn(ctx, place, h, false, c)
+	other := w.runOn(ctx, place, h, c)
 	if other == nil {
 		return
 	}
 	defer other.Release()
 	given := h.outputs
-	if *alone != nil {
-		given = (*alone).Outputs
+	if alone != nil {
+		given = alone.Outputs
 	}
 	found := contrastOf(other.Outputs, given, v.Schema, v.Config.Tolerance)
-	if found.failed() && *alone == nil && v.Schema.Batchable() {
-		if *alone = w.runOn(ctx, plan.own(h.device), h, false, c); *alone == nil {
+	if found.failed() && alone == nil && v.Schema.Batchable() {
+		own := w.runOn(ctx, plan.own(h.device), h, c)
+		if own == nil {
 			return
 		}
-		shared := contrastOf(h.outputs, (*alone).Outputs, v.Schema, v.Config.Tolerance)
-		if shared.failed() && v.sharesRuns() && !v.Alone() {
-			w.batches.count(&shared)
-			if w.batches.doubt.settled(&shared, h) {
-				w.blameSharing(h, *alone, &shared, batchingOff)
-			}
+		defer own.Release()
+		if w.batchIsToBlame(h, own) {
 			return
 		}
-		given = (*alone).Outputs
+		given = own.Outputs
 		found = contrastOf(other.Outputs, given, v.Schema, v.Config.Tolerance)
 	}
 	c.count(&found)
@@ -123,35 +124,67 @@ func (w *Watch) compareDevices(ctx context.Context, plan *watchPlan, h *heldRow,
 	w.refresh()
 }
 
+// batchIsToBlame tells whether the row differs from its answer alone on its own device, where
+// it must not.
+func (w *Watch) batchIsToBlame(h *heldRow, alone *task.Task) bool {
+	v := w.version
+	found := contrastOf(h.outputs, alone.Outputs, v.Schema, v.Config.Tolerance)
+	if !found.failed() || !v.sharesRuns() || v.Alone() {
+		return false
+	}
+	w.batches.count(&found)
+	if w.batches.doubt.settled(&found, h) {
+		w.blameSharing(h, alone, &found, batchingOff)
+	}
+	return true
+}
+
 // blameSharing reports that a row's answer was changed by what it shared a run with.
 func (w *Watch) blameSharing(h *heldRow, right *task.Task, found *contrast, off sharing) {
 	stats := w.batches.stats()
 	worst := found.worst()
+	how, than := "", "alone"
+	if off&paddingOff != 0 {
+		how, than = " with padding", "alone without it"
+	}
 	w.findings(finding{
 		off: off, device: h.device,
-		text: fmt.Sprintf("%s: a live row was answered otherwise in a batch of %d on %s than alone, in output %s (%s); %d of %d rows that were compared differ",
-			off, h.batch, h.device, worst.output, worst.measure(), stats.Differed, stats.Compared),
+		text: fmt.Sprintf("%s: a live row was answered otherwise%s in a batch of %d on %s than %s, in output %s (%s); %d of %d rows that were compared differ",
+			off, how, h.batch, h.device, than, worst.output, worst.measure(), stats.Differed, stats.Compared),
 		given: answerText(h.outputs), right: answerText(right.Outputs),
 	})
 	w.refresh()
 }
 
-// runOn runs the row alone on a device, when its spare lane is free. It returns nil if there
-// is no answer, which c counts.
-func (w *Watch) runOn(ctx context.Context, place *Placement, h *heldRow, unpadded bool, c *comparison) *task.Task {
+// runOn runs the row alone on a device. It returns nil if there is no answer, which c counts.
+func (w *Watch) runOn(ctx context.Context, place *Placement, h *heldRow, c *comparison) *task.Task {
+	t, err := w.try(ctx, place, h, false)
+	if err != nil {
+		c.fail(ctx, err)
+	}
+	return t
+}
+
+var errNoLane = errors.New("the session has no lane for live comparisons")
+
+// try runs the row alone on a device, when the lane beside the scheduler's is free.
+func (w *Watch) try(ctx context.Context, place *Placement, h *heldRow, unpadded bool) (*task.Task, error) {
 	if place == nil {
-		c.failed.Add(1)
-		return nil
+		return nil, errNoLane
 	}
 	select {
 	case place.spare <- struct{}{}:
 		defer func() { <-place.spare }()
 	case <-ctx.Done():
-		return nil
+		return nil, ctx.Err()
 	}
-	t, err := h.run(place, w.version.Schema, unpadded, clock.Now().Add(w.limit))
-	if err == nil {
-		return t
+	return h.run(place, w.version.Schema, unpadded, clock.Now().Add(w.limit))
+}
+
+// fail counts a row that was not answered again.
+func (c *comparison) fail(ctx context.Context, err error) {
+	if ctx.Err() != nil {
+		return // the version is being unloaded
 	}
 	c.failed.Add(1)
 	if lost, _ := task.DeviceFailed(err); lost {
@@ -159,5 +192,4 @@ func (w *Watch) runOn(ctx context.Context, place *Placement, h *heldRow, unpadde
 		// not to blame: another one takes its place.
 		c.schedule.owed.Add(1)
 	}
-	return nil
 }

@@ -97,7 +97,7 @@ func TestWatchIsLoud(t *testing.T) {
 		fields := said[0].ContextMap()
 		want := map[string]string{
 			"model": "m", "version": "1", "device": "cpu", "answer": `y [1,2]: 3 4; label [1]: 7; name [1,1]: "class"`, "should_be": `y [1,2]: 2 4; label [1]: 7; name [1,1]: "class"`,
-			"reason": w.batching[0].Text, "remedy": "write max_batch: 0 in model.yaml of this version, or the next start batches it again: no state folder is set",
+			"reason": w.batching[0].Text, "remedy": "write max_batch: 0 in model.yaml of this version, or the next start finds it out anew: no state folder is set",
 		}
 		for key, value := range want {
 			if fields[key] != value {
@@ -212,6 +212,23 @@ func TestWatchStopsPadding(t *testing.T) {
 	f("padding alone", leaks, [][]float32{short}, true, true, "padding is switched off")
 	f("padding in a batch", leaks, [][]float32{short, long}, true, true, "padding is switched off")
 	f("no padding", leaks, [][]float32{exact}, false, false, "")
+}
+
+// TestWatchOfLengthsThatTheDeviceRefuses compares padded rows where the device takes no others.
+func TestWatchOfLengthsThatTheDeviceRefuses(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := watch(t, fakeFile{Factor: 2, Sequence: true}, nil, nil, ConfigFile, "padding: {axis: seq, buckets: [4, 8]}")
+		w.cpu.minLength = 4
+		w.offer(w.together(t, []float32{1, 2, 3}, []float32{1, 2, 3})[0])
+		if got, want := w.version.Watch.Batches(), (WatchStats{Compared: 1}); got != want {
+			t.Errorf("%+v, want %+v", got, want)
+		}
+		w.cpu.distort = shares
+		w.offer(w.together(t, []float32{1, 2, 3}, []float32{1, 2, 3})[0])
+		if !w.version.Alone() || w.version.Unpadded() {
+			t.Errorf("alone %v, unpadded %v; want batching alone to be off", w.version.Alone(), w.version.Unpadded())
+		}
+	})
 }
 
 // TestWatchGoesOnWithPadding stops batching first; padded rows are compared all the same.

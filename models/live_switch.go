@@ -98,21 +98,31 @@ func (r *Registry) unshare(v *Version, f finding, answers []zap.Field) {
 	if v.Report.Batching.Basis == Proven && f.off&batchingOff != 0 {
 		text += "; the graph was taken for proof of the contrary, which is a fault of this program: please report it with the model"
 	}
-	fields := append(about(v, text), answers...)
-	if err := r.opts.memory.keep(v, f.off, text); err != nil {
-		fields = append(fields, zap.String("remedy", fmt.Sprintf("%s in %s of this version, or the next start batches it again: %v", f.off.remedy(), ConfigFile, err)))
-	}
-	r.opts.Log.Warn(f.off.String(), fields...)
+	r.opts.memory.note(v, f.off, text)
 	verdict := Verdict{Gate: "watch", Outcome: Changed, Text: text}
 	r.amend(v, func(report *Report) {
 		report.Batching = Batching{Mode: Single, Basis: Refuted, Text: text}
 		report.Gates = append(slices.Clone(report.Gates), verdict)
 	})
+	fields := append(about(v, text), answers...)
+	if r.opts.State == "" {
+		fields = append(fields, f.remedy("no state folder is set"))
+	}
+	r.opts.Log.Warn(f.off.String(), fields...)
 	// A version that is being unloaded has nothing left to change.
 	if v.tryPin() {
-		defer v.Release()
 		r.opts.OnBatching(v, verdict)
+		v.Release()
 	}
+	// A disk may be slow: nothing waits for it but the next comparison.
+	if err := r.opts.memory.save(); err != nil {
+		r.opts.Log.Warn("what is switched off cannot be remembered", append(about(v, text), f.remedy(err.Error()))...)
+	}
+}
+
+// remedy is what to do where nothing is remembered, and why that is so.
+func (f *finding) remedy(why string) zap.Field {
+	return zap.String("remedy", fmt.Sprintf("%s in %s of this version, or the next start finds it out anew: %s", f.off.remedy(), ConfigFile, why))
 }
 
 func about(v *Version, reason string) []zap.Field {

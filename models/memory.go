@@ -28,8 +28,8 @@ const (
 )
 
 // memory remembers for which bundles live answers have refuted batching or padding: for as
-// long as the process lives, and in a file of the state folder if there is one. A nil memory
-// remembers nothing.
+// long as the process lives, and in a file of the state folder if there is one. In a nil one
+// nothing is found.
 type memory struct {
 	dir string // empty: no file
 	log *zap.Logger
@@ -92,12 +92,8 @@ func (e *remembered) off() (off sharing) {
 	return off
 }
 
-// keep remembers what was switched off. An error says why it is forgotten when the process
-// ends.
-func (m *memory) keep(v *Version, off sharing, text string) error {
-	if m == nil {
-		return errors.New("nothing is remembered")
-	}
+// note remembers what was switched off, for as long as the process lives.
+func (m *memory) note(v *Version, off sharing, text string) {
 	line := remembered{
 		Digest: v.Digest, Model: v.Name, Version: v.Version,
 		Batching: off&batchingOff != 0, Padding: off&paddingOff != 0, Text: text, Since: time.Now().UTC().Truncate(time.Second),
@@ -106,8 +102,12 @@ func (m *memory) keep(v *Version, off sharing, text string) error {
 	m.mu.Lock()
 	m.mu.all = merge(m.mu.all, line)
 	m.mu.Unlock()
+}
+
+// save writes what is remembered to the state folder, if there is one.
+func (m *memory) save() error {
 	if m.dir == "" {
-		return errors.New("no state folder is set")
+		return nil
 	}
 	m.saving <- struct{}{}
 	defer func() { <-m.saving }()

@@ -17,6 +17,12 @@ import (
 // digestOf is some bundle's identity.
 func digestOf(n int) string { return fmt.Sprintf("%064x", n) }
 
+// keep notes and saves.
+func (m *memory) keep(v *Version, off sharing, text string) error {
+	m.note(v, off, text)
+	return m.save()
+}
+
 // TestMemory switches things off and opens the folder again.
 func TestMemory(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "made", "when needed")
@@ -233,8 +239,8 @@ func TestStateThatCannotBeWritten(t *testing.T) {
 		w := watch(t, fakeFile{Factor: 2}, func(o *Options) { o.State = filepath.Join(file, "below") }, nil)
 		w.cpu.distort = shares
 		w.offer(w.together(t, []float32{1, 2}, []float32{3, 4})[0])
-		said := w.logs.FilterMessage("batching is switched off").All()
-		if len(said) != 1 || !w.version.Alone() {
+		said := w.logs.FilterMessage("what is switched off cannot be remembered").All()
+		if len(said) != 1 || w.logs.FilterMessage("batching is switched off").Len() != 1 || !w.version.Alone() {
 			t.Fatalf("alone %v, said %+v", w.version.Alone(), w.logs.All())
 		}
 		if remedy := said[0].ContextMap()["remedy"].(string); !strings.Contains(remedy, "write max_batch: 0 in model.yaml") || !strings.Contains(remedy, "cannot write unbatched.json in the state folder") {

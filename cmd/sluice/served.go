@@ -38,11 +38,11 @@ func (s *served) Release()                           { s.version.Release() }
 
 // Predict goes to the queue of the moment; one that is replaced meanwhile refuses.
 func (s *served) Predict(t *task.Task) error {
-	if err := s.prepare(t); err != nil {
-		return err
-	}
 	for {
 		q := s.queue.Load()
+		if err := s.prepare(t); err != nil {
+			return err
+		}
 		if err := q.Predict(t); err == nil || q == s.queue.Load() || !fault.Is(err, fault.Draining) {
 			return err
 		}
@@ -51,11 +51,11 @@ func (s *served) Predict(t *task.Task) error {
 
 // Submit is Predict for event loops.
 func (s *served) Submit(t *task.Task) error {
-	if err := s.prepare(t); err != nil {
-		return err
-	}
 	for {
 		q := s.queue.Load()
+		if err := s.prepare(t); err != nil {
+			return err
+		}
 		if err := q.Submit(t); err == nil || q == s.queue.Load() || !fault.Is(err, fault.Draining) {
 			return err
 		}

@@ -8,8 +8,8 @@ import (
 	"sluice/models"
 )
 
-// unshare is the registry's OnBatching: requests run alone from now on, and one queue of those
-// that came before is worked off.
+// unshare is the registry's OnBatching: requests run alone from now on, in a queue of their own;
+// those that came before are answered.
 func (s *server) unshare(v *models.Version, _ models.Verdict) {
 	m, ok := v.Served.(*served)
 	if !ok {
@@ -20,7 +20,9 @@ func (s *server) unshare(v *models.Version, _ models.Verdict) {
 	}
 }
 
-// prepare has a task run as live answers have shown that it must: alone, and unpadded.
+// prepare has a task run as live answers have shown that it must: alone, and unpadded. It is
+// called after the queue is loaded: a version is made to run alone before its queue is replaced,
+// so that the new queue holds no task that shares.
 func (s *served) prepare(t *task.Task) error {
 	if !s.version.Alone() {
 		return nil

@@ -54,7 +54,7 @@ func TestWatchStopsPadding(t *testing.T) {
 		})
 	}
 	callers.Wait()
-	const sentence = "padding is switched off: a live row was answered otherwise in a batch of 1 on cpu than alone, in output y"
+	const sentence = "padding is switched off: a live row was answered otherwise with padding in a batch of 1 on cpu than alone without it, in output y"
 	if status, body := g.get(g.predict + "/v2/health/ready"); status != http.StatusOK || !strings.Contains(body, "model highest version 1 runs each request alone: "+sentence) {
 		t.Errorf("readiness: %d %s", status, body)
 	}
