@@ -3,6 +3,6 @@ import importlib
 
 import zoo
 
-for module in ("sklearn_models", "boosting_models", "torch_models", "quantized_models", "independent_models", "traps_values", "traps_shapes", "traps_learnt"):
+for module in ("sklearn_models", "boosting_models", "torch_models", "quantized_models", "independent_models", "traps_values", "traps_shapes"):
     importlib.import_module(module).make()
 zoo.write_manifest()

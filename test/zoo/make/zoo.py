@@ -13,6 +13,7 @@ import atexit
 import json
 import os
 import pathlib
+import re
 import shutil
 import tempfile
 import warnings
@@ -39,6 +40,9 @@ TYPES = {
 }
 
 entries = []
+pinned = re.search(r"^VERSION=(\S+)", (TESTDATA.parents[2] / "scripts" / "onnxruntime.version").read_text(), re.M).group(1)
+if ort.__version__ != pinned:
+    raise SystemExit(f"onnxruntime is {ort.__version__}, the gateway's is {pinned}: install requirements.txt")
 
 
 def session(model):
