@@ -45,8 +45,9 @@ def statistics():
     trap("log_softmax_over_rows", "(float[N,5] x) => (float[N,5] y) { y = LogSoftmax <axis = 0> (x) }", x)
     trap("hardmax_over_rows", "(float[N,5] x) => (float[N,5] y) { y = Hardmax <axis = 0> (x) }", x)
     trap("lp_norm_over_rows", "(float[N,5] x) => (float[N,5] y) { y = LpNormalization <axis = 0, p = 2> (x) }", x)
-    trap("batch_norm_training", """(float[N,5] x) => (float[N,5] y) { y, m2, v2 = BatchNormalization <training_mode = 1> (x, scale, bias, mean, var) }""", x,
-         scale=np.ones(5, "f4"), bias=np.zeros(5, "f4"), mean=np.zeros(5, "f4"), var=np.ones(5, "f4"))
+    # The running statistics come from the request: where they are constants, ONNX Runtime writes over them from run to run.
+    trap("batch_norm_training", """(float[N,5] x) => (float[N,5] y) { a = ReduceMean <axes = [0], keepdims = 0> (x) mean = Mul(a, zero) var = Add(mean, one)
+        y, m2, v2 = BatchNormalization <training_mode = 1> (x, scale, bias, mean, var) }""", x, scale=np.ones(5, "f4"), bias=np.zeros(5, "f4"), zero=np.float32(0), one=np.float32(1))
     # The operator's default axes are 0, 2 and 3: it normalises over the batch unless told otherwise.
     trap("mean_variance_default", "(float[N,2,3,3] x) => (float[N,2,3,3] y) { y = MeanVarianceNormalization(x) }", lambda n, rng: {"x": zoo.floats(n, rng, 2, 3, 3)})
     trap("layer_norm_from_axis_0", """(float[N,5] x) => (float[N,5] y) { s = Shape(x) one = ConstantOfShape <value = float[1] {1}> (s) y = LayerNormalization <axis = 0> (x, one) }""", x)

@@ -76,7 +76,9 @@ def add(group, name, model, rows, kind, origin, sizes=None, margin=None, **notes
     (folder / "model.onnx").write_bytes(data)
     entry = {"name": name, "group": group, "kind": kind, "origin": origin, **notes}
     s = session(data)
-    if kind != "refused":
+    if kind == "refused":
+        entry["output"] = next(o.name for o in s.get_outputs() if o.type.startswith("seq"))
+    else:
         rng = np.random.default_rng(len(name) * 1000 + sum(name.encode()))
         wanted = sizes or (MIXED_SIZES if kind == "mixes" else SIZES)
         feeds = [draw(s, rows, n, rng, margin) for n in wanted]
@@ -133,6 +135,10 @@ def agree(a, b):
 
 
 def verify(name, s, feeds, answers, kind, entry):
+    for feed, want in zip(feeds, answers):
+        again = answer(s, feed, kind)
+        if not all(agree(want[o], again[o]) for o in want):
+            raise SystemExit(f"{name}: the same request has two answers")
     if kind == "mixes":
         entry["differs"] = share(s, feeds, answers)
         return
