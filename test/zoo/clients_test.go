@@ -68,12 +68,12 @@ func (g *gateway) oneByOne(m *model, counts *tally) {
 			_, shared, fault := g.try(m, e, asJSON, m.tolerance())
 			counts.note(shared, fault)
 		}
-		if m.Kind == mixes && m.Tolerance > 0 && fault == "" {
+		if m.indivisible() && m.Tolerance > 0 && fault == "" {
 			// The answers of this processor are known now, and neighbours must not change them.
 			e.outputs = got
 		}
 	}
-	if m.Kind == mixes {
+	if m.indivisible() {
 		m.Tolerance = 0
 	}
 }
@@ -95,7 +95,7 @@ func (g *gateway) together(m *model, rounds int, counts *tally) {
 }
 
 // hold asks a model alone and from many clients, and wants every answer right.
-func (g *gateway) hold(t *testing.T, m *model, total *tally) {
+func (g *gateway) hold(t *testing.T, m *model, rounds int, total *tally) {
 	t.Helper()
 	if s := g.state(m.Name); s.State != "READY" {
 		t.Errorf("not served (%s): %s", s.State, s.Reason)

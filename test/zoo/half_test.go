@@ -1,9 +1,7 @@
 package zoo
 
 import (
-	"bytes"
 	"math"
-	"regexp"
 	"testing"
 )
 
@@ -46,18 +44,6 @@ func toHalf(v float64) (h uint16) {
 	return h | (uint16(exponent+15)<<10 + units - 1<<10) // 2048 units carry into the exponent
 }
 
-// token is a float that JSON has no number for.
-var token = regexp.MustCompile(`([\[,])(-?Infinity|NaN)`)
-
-// quoteTokens makes such floats strings, as in cases.jsonl.
-func quoteTokens(body []byte) []byte {
-	if !bytes.Contains(body, []byte("NaN")) && !bytes.Contains(body, []byte("Infinity")) {
-		return body
-	}
-	// Neighbours share a comma, so that one pass leaves every second one.
-	return token.ReplaceAll(token.ReplaceAll(body, []byte(`$1"$2"`)), []byte(`$1"$2"`))
-}
-
 func TestHalf(t *testing.T) {
 	for _, v := range []float64{0, 1, -2.5, 65504, 6.103515625e-05, 5.960464477539063e-08, math.Inf(1), math.Inf(-1)} {
 		if got := fromHalf(toHalf(v)); got != v {
@@ -75,34 +61,6 @@ func TestHalf(t *testing.T) {
 		}
 		if back, forth := toHalf(low+(high-low)/3), toHalf(low+(high-low)*2/3); back != h || forth != h+1 {
 			t.Fatalf("numbers after %v become %#x and %#x, not %#x and %#x", low, back, forth, h, h+1)
-		}
-	}
-}
-
-// TestWire holds both directions of the encoding against each other for every datatype.
-func TestWire(t *testing.T) {
-	tensors := []tensor{
-		{"f16", "FP16", []int{2}, []any{1.5, -0.25}}, {"f32", "FP32", []int{1, 3}, []any{1.5, math.NaN(), math.Inf(-1)}}, {"f64", "FP64", []int{1}, []any{1e300}},
-		{"i8", "INT8", []int{2}, []any{int64(-128), int64(5)}}, {"i64", "INT64", []int{1}, []any{int64(math.MinInt64)}}, {"u64", "UINT64", []int{1}, []any{uint64(math.MaxUint64)}},
-		{"b", "BOOL", []int{2, 1}, []any{true, false}}, {"s", "BYTES", []int{3}, []any{"", "å\"b", "NaN,NaN"}},
-	}
-	for i := range tensors {
-		want := &tensors[i]
-		got := tensor{Name: want.Name, Datatype: want.Datatype, Shape: want.Shape}
-		if err := readRaw(&got, appendRaw(nil, want)); err != nil {
-			t.Error(err)
-		} else if text := want.differ(&got, 0); text != "" {
-			t.Errorf("binary: %s", text)
-		}
-		if want.Datatype == "BYTES" {
-			continue // a string that holds a token is not for quoteTokens
-		}
-		body, _ := encode(tensors[i:i+1], asJSON)
-		outputs, err := decode(bytes.Replace(body, []byte("inputs"), []byte("outputs"), 1), 0)
-		if err != nil {
-			t.Error(err)
-		} else if text := want.differ(&outputs[0], 0); text != "" {
-			t.Errorf("JSON: %s", text)
 		}
 	}
 }

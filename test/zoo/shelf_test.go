@@ -16,6 +16,7 @@ const (
 	independent = "independent"
 	oneRow      = "one_row"
 	mixes       = "mixes"
+	whole       = "whole"
 	refused     = "refused"
 )
 
@@ -28,6 +29,8 @@ type model struct {
 	Differs float64 `json:"differs"`
 	// Tolerance is what floats may differ by where processors compute differently; 0 means 1e-4.
 	Tolerance float64 `json:"tolerance"`
+	// MostRows bounds drawn requests of a model with large rows; 0 means 17.
+	MostRows int `json:"most_rows"`
 	// Output is the one for which a model has to be refused.
 	Output string `json:"output"`
 
@@ -40,7 +43,15 @@ type exchange struct {
 	inputs, outputs []tensor
 }
 
-func (e *exchange) rows() int { return e.inputs[0].rows() }
+// rows is what the first input with axes has.
+func (e *exchange) rows() int {
+	for i := range e.inputs {
+		if len(e.inputs[i].Shape) > 0 {
+			return e.inputs[i].rows()
+		}
+	}
+	return 1
+}
 
 // cut makes an exchange of some rows of this one; only a model of independent rows allows it.
 func (e *exchange) cut(rows []int) *exchange {
@@ -57,15 +68,25 @@ func (e *exchange) cut(rows []int) *exchange {
 // draw is a request whose answer is known: any rows in any order where rows are independent,
 // else one of the whole requests.
 func (m *model) draw(random *rand.Rand) *exchange {
-	whole := &m.cases[random.IntN(len(m.cases))]
-	if m.Kind == mixes {
-		return whole
+	known := &m.cases[random.IntN(len(m.cases))]
+	if m.indivisible() {
+		return known
 	}
-	rows := make([]int, 1+random.IntN(17))
+	rows := make([]int, 1+random.IntN(orElse(m.MostRows, 17)))
 	for i := range rows {
-		rows[i] = random.IntN(whole.rows())
+		rows[i] = random.IntN(known.rows())
 	}
-	return whole.cut(rows)
+	return known.cut(rows)
+}
+
+// indivisible tells whether only whole requests have answers that are known.
+func (m *model) indivisible() bool { return m.Kind == mixes || m.Kind == whole }
+
+func orElse(value, standard int) int {
+	if value == 0 {
+		return standard
+	}
+	return value
 }
 
 func (m *model) tolerance() float64 { return max(m.Tolerance, 1e-4) }
@@ -76,11 +97,16 @@ func (m *model) binaryOnly() bool {
 	return slices.ContainsFunc(m.cases[0].inputs, half) || slices.ContainsFunc(m.cases[0].outputs, half)
 }
 
-// shelf lists the models of some groups, with their cases.
-func shelf(t *testing.T, groups ...string) (models []*model) {
+// shelf lists the models of some groups in testdata, with their cases.
+func shelf(t *testing.T, groups ...string) []*model {
+	t.Helper()
+	return shelfIn(t, "testdata", groups...)
+}
+
+func shelfIn(t *testing.T, dir string, groups ...string) (models []*model) {
 	t.Helper()
 	var manifest struct{ Models []*model }
-	text, err := os.ReadFile(filepath.Join("testdata", "manifest.json"))
+	text, err := os.ReadFile(filepath.Join(dir, "manifest.json"))
 	if err == nil {
 		err = json.Unmarshal(text, &manifest)
 	}
@@ -91,9 +117,9 @@ func shelf(t *testing.T, groups ...string) (models []*model) {
 		if !slices.Contains(groups, m.Group) {
 			continue
 		}
-		m.file = filepath.Join("testdata", m.Group, m.Name, "model.onnx")
+		m.file = filepath.Join(dir, m.Group, m.Name, "model.onnx")
 		if m.Kind != refused {
-			m.cases = readCases(t, filepath.Join("testdata", m.Group, m.Name, "cases.jsonl"))
+			m.cases = readCases(t, filepath.Join(dir, m.Group, m.Name, "cases.jsonl"))
 		}
 		models = append(models, m)
 	}

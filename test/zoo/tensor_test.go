@@ -56,10 +56,16 @@ func (t *tensor) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
+// elements is the size of a shape; -1 for one that no answer here can have.
 func elements(shape []int) int {
 	n := 1
 	for _, d := range shape {
-		n *= d
+		if d < 0 || d > math.MaxInt32 {
+			return -1
+		}
+		if n *= d; n > math.MaxInt32 {
+			return -1
+		}
 	}
 	return n
 }

@@ -48,6 +48,10 @@ func TestWatchStopsTraps(t *testing.T) {
 // whose outputs do not have a row for each row in never do.
 func (g *gateway) stopped(t *testing.T, m *model) bool {
 	t.Helper()
+	if s := g.state(m.Name); s.State != "READY" {
+		t.Errorf("not served (%s): %s", s.State, s.Reason)
+		return false
+	}
 	var before tally
 	for !g.degraded(m.Name) && before.shared <= stopWithin+late && before.asked < 4000 {
 		g.together(m, 1, &before)

@@ -3,16 +3,16 @@ package zoo
 import "testing"
 
 // TestConverters asks for right answers of every file that a converter wrote.
-func TestConverters(t *testing.T) { serveAll(t, shelf(t, "converters")) }
+func TestConverters(t *testing.T) { serveAll(t, shelf(t, "converters"), rounds) }
 
 // TestIndependent does so for graphs whose rows are independent in unusual ways.
-func TestIndependent(t *testing.T) { serveAll(t, shelf(t, "independent")) }
+func TestIndependent(t *testing.T) { serveAll(t, shelf(t, "independent"), rounds) }
 
 // TestTraps asks for right answers where rows depend on each other.
-func TestTraps(t *testing.T) { serveAll(t, shelf(t, "traps")) }
+func TestTraps(t *testing.T) { serveAll(t, shelf(t, "traps"), rounds) }
 
 // serveAll runs one gateway over the models and holds each of them.
-func serveAll(t *testing.T, models []*model) {
+func serveAll(t *testing.T, models []*model, rounds int) {
 	needLibrary(t)
 	g := startGateway(t, build(t, "sluice", ""), models)
 	var total tally
@@ -23,7 +23,7 @@ func serveAll(t *testing.T, models []*model) {
 			unserved++
 			continue
 		}
-		if t.Run(m.Name, func(t *testing.T) { g.hold(t, m, &total) }) {
+		if t.Run(m.Name, func(t *testing.T) { g.hold(t, m, rounds, &total) }) {
 			served++
 		}
 	}

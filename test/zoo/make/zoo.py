@@ -64,8 +64,10 @@ def add(group, name, model, rows, kind, origin, sizes=None, margin=None, **notes
     independent  each row's answer is its own; requests may be cut and joined anywhere
     one_row      the same, of a file that takes one row a run; answers come from single rows
     mixes        an answer belongs to the whole request
+    whole        the same, of a model whose inputs have no axis of rows in common
     refused      an output is no tensor; there are no cases
 
+    tolerance, a note, is what floats may differ by where 1e-4 is too little.
     margin names the output of scores of a classifier: rows whose two best scores are near each
     other are drawn again, because their label may flip with the order of additions.
     """
@@ -126,12 +128,12 @@ def answer(s, feed, kind):
     return run(s, feed)
 
 
-def agree(a, b):
+def agree(a, b, absolute=ABSOLUTE):
     if a.shape != b.shape or a.dtype != b.dtype:
         return False
     if a.dtype.kind != "f":
         return bool(np.all(a == b))
-    return bool(np.allclose(a, b, rtol=RELATIVE, atol=ABSOLUTE, equal_nan=True))
+    return bool(np.allclose(a, b, rtol=RELATIVE, atol=absolute, equal_nan=True))
 
 
 def verify(name, s, feeds, answers, kind, entry):
@@ -139,6 +141,8 @@ def verify(name, s, feeds, answers, kind, entry):
         again = answer(s, feed, kind)
         if not all(agree(want[o], again[o]) for o in want):
             raise SystemExit(f"{name}: the same request has two answers")
+    if kind == "whole":
+        return
     if kind == "mixes":
         entry["differs"] = share(s, feeds, answers)
         return
@@ -146,7 +150,7 @@ def verify(name, s, feeds, answers, kind, entry):
         for i in range(count(feed)):
             alone = run(s, row(feed, i))
             for output, want in whole.items():
-                if not agree(want[i : i + 1], alone[output]):
+                if not agree(want[i : i + 1], alone[output], entry.get("tolerance", ABSOLUTE)):
                     raise SystemExit(f"{name}: row {i} of {count(feed)} answers otherwise alone: {output}\n{want[i]}\n{alone[output]}")
 
 
