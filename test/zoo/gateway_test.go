@@ -1,0 +1,262 @@
+package zoo
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// root is the module's folder.
+const root = "../.."
+
+// binaryDir holds the gateways under test, each built once for the package.
+var binaryDir string
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "sluice-zoo-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	binaryDir = dir
+	code := m.Run()
+	if err := os.RemoveAll(dir); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+	}
+	os.Exit(code)
+}
+
+// build makes a gateway's binary; flags are the linker's.
+func build(t *testing.T, name, flags string) string {
+	t.Helper()
+	dependOnSources(t)
+	path := filepath.Join(binaryDir, name)
+	if _, err := os.Stat(path); err == nil {
+		return path
+	}
+	cmd := exec.Command("go", "build", "-ldflags", flags, "-o", path, "./cmd/sluice")
+	cmd.Dir = root
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("cannot build the binary under test: %v\n%s", err, out)
+	}
+	return path
+}
+
+// dependOnSources looks at every Go file of the module: the test cache sees what a test opens
+// itself, and not what `go build` reads.
+func dependOnSources(t *testing.T) {
+	t.Helper()
+	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && strings.HasPrefix(entry.Name(), ".") && entry.Name() != "..":
+			return filepath.SkipDir
+		case strings.HasSuffix(path, ".go") || strings.HasSuffix(path, ".c") || strings.HasSuffix(path, ".h"):
+			_, err = os.Stat(path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatalf("cannot walk the module: %v", err)
+	}
+}
+
+// needLibrary skips where ONNX Runtime has not been fetched.
+func needLibrary(t *testing.T) {
+	t.Helper()
+	if os.Getenv("SLUICE_ONNXRUNTIME") != "" {
+		return
+	}
+	path, err := filepath.Abs(root + "/.deps/onnxruntime/libonnxruntime.so")
+	if err == nil {
+		_, err = os.Stat(path)
+	}
+	if err != nil {
+		t.Skip("ONNX Runtime is not here: run scripts/onnxruntime.sh")
+	}
+	t.Setenv("SLUICE_ONNXRUNTIME", path)
+}
+
+// gateway is a running process.
+type gateway struct {
+	t      *testing.T
+	cmd    *exec.Cmd
+	url    string
+	log    transcript
+	ended  chan error
+	client *http.Client
+}
+
+// transcript is a process's output, readable while it runs.
+type transcript struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (o *transcript) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.Write(p)
+}
+
+func (o *transcript) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
+}
+
+// startGateway serves models and waits until each of them is ready or refused.
+func startGateway(t *testing.T, binary string, models []*model) *gateway {
+	t.Helper()
+	needLibrary(t)
+	listen := freeAddress(t)
+	g := &gateway{t: t, url: "http://" + listen, ended: make(chan error, 1)}
+	g.client = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 2 * clients}, Timeout: time.Minute}
+	g.cmd = exec.Command(binary, "serve", "--models", bundles(t, models), "--listen", listen, "--admin", freeAddress(t), "--drain-delay", "10ms")
+	g.cmd.Stdout, g.cmd.Stderr = &g.log, &g.log
+	if err := g.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() { g.ended <- g.cmd.Wait() }()
+	t.Cleanup(g.stop)
+	limit, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if g.settled(len(models)) {
+			return g
+		}
+		select {
+		case err := <-g.ended:
+			g.ended <- err
+			t.Fatalf("the gateway ended before it was ready: %v\n%s", err, g.log.String())
+		case <-limit.Done():
+			t.Fatalf("the gateway had not loaded its models within two minutes\n%s", g.log.String())
+		case <-tick.C:
+		}
+	}
+}
+
+// stop ends the process in order.
+func (g *gateway) stop() {
+	g.client.CloseIdleConnections()
+	if err := g.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		g.t.Errorf("cannot stop the gateway: %v", err)
+	}
+	select {
+	case err := <-g.ended:
+		if err != nil {
+			g.t.Errorf("the gateway ended with %v\n%s", err, g.log.String())
+		}
+	case <-time.After(30 * time.Second):
+		_ = g.cmd.Process.Kill()
+		g.t.Error("the gateway did not stop within 30 s of SIGTERM")
+	}
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	return ln.Addr().String()
+}
+
+func (g *gateway) get(path string) (status int, body string) {
+	res, err := g.client.Get(g.url + path)
+	if err != nil {
+		return 0, err.Error()
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		return 0, err.Error()
+	}
+	return res.StatusCode, string(text)
+}
+
+// state is a model's line in the repository's index.
+type state struct{ Name, State, Reason string }
+
+// index asks for the repository's index.
+func (g *gateway) index() (states []state, err error) {
+	res, err := g.client.Post(g.url+"/v2/repository/index", "application/json", strings.NewReader("{}"))
+	if err != nil {
+		return nil, err
+	}
+	defer res.Body.Close()
+	return states, json.NewDecoder(res.Body).Decode(&states)
+}
+
+// settled tells whether so many models are ready or refused.
+func (g *gateway) settled(models int) bool {
+	states, err := g.index()
+	loading := func(s state) bool { return s.State == "LOADING" || s.State != "READY" && s.Reason == "" }
+	return err == nil && len(states) == models && !slices.ContainsFunc(states, loading)
+}
+
+// state finds a model in the index.
+func (g *gateway) state(name string) state {
+	states, err := g.index()
+	if err != nil {
+		return state{Name: name, Reason: err.Error()}
+	}
+	if i := slices.IndexFunc(states, func(s state) bool { return s.Name == name }); i >= 0 {
+		return states[i]
+	}
+	return state{Name: name, Reason: "not in the index"}
+}
+
+// degraded tells whether the gateway's readiness speaks of a model.
+func (g *gateway) degraded(name string) bool {
+	status, body := g.get("/v2/health/ready")
+	return status == http.StatusOK && strings.Contains(body, name)
+}
+
+// infer sends a request and reads the outputs, and the rows of the run that it shared.
+func (g *gateway) infer(name string, inputs []tensor, f form) (outputs []tensor, batch int, err error) {
+	body, header := encode(inputs, f)
+	req, err := http.NewRequest(http.MethodPost, g.url+"/v2/models/"+name+"/infer", bytes.NewReader(body))
+	if err != nil {
+		return nil, 0, err
+	}
+	req.Header.Set("Sluice-Budget-Ms", "20000")
+	if f == asBinary {
+		req.Header.Set("Inference-Header-Content-Length", strconv.Itoa(header))
+	}
+	res, err := g.client.Do(req)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer res.Body.Close()
+	answer, err := io.ReadAll(res.Body)
+	if err != nil {
+		return nil, 0, err
+	}
+	if res.StatusCode != http.StatusOK {
+		return nil, 0, fmt.Errorf("answered %d: %.300s", res.StatusCode, answer)
+	}
+	batch, _ = strconv.Atoi(res.Header.Get("Sluice-Batch"))
+	length, _ := strconv.Atoi(res.Header.Get("Inference-Header-Content-Length"))
+	outputs, err = decode(answer, length)
+	return outputs, batch, err
+}
