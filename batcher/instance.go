@@ -19,6 +19,7 @@ type model struct {
 	counts Counts
 
 	alone    bool // only the first device may be used, whatever the options say
+	single   bool // a batch holds one item
 	pressure pressure
 	hedges   float64 // items that may yet run a second time
 }

@@ -56,6 +56,13 @@ func (s *Scheduler) SetFallback(now clock.Instant, id ModelID, allowed bool, out
 	return out
 }
 
+// SetSingle makes every batch of the model that is sealed from now on hold one item.
+func (s *Scheduler) SetSingle(id ModelID) {
+	if m := s.model(id); m != nil {
+		m.single = true
+	}
+}
+
 // SetSpeed says from outside at which part of its usual speed a device runs, such as that of
 // its clock's usual rate; 1 says that it is as usual. It scales the predictions at once,
 // before the runs have shown it.

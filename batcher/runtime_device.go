@@ -61,6 +61,16 @@ func (m *Model) SetFallback(allowed bool) {
 	m.b.apply(func(now clock.Instant) []Drop { return m.b.mu.sched.SetFallback(now, m.id, allowed, nil) })
 }
 
+// SetSingle makes every batch that is sealed from now on hold the rows of one request. Call it
+// when rows are found to change each other: it is for what is queued already, and the forecasts
+// go on counting with batches.
+func (m *Model) SetSingle() {
+	m.b.apply(func(clock.Instant) []Drop {
+		m.b.mu.sched.SetSingle(m.id)
+		return nil
+	})
+}
+
 // Devices reports every device. It is for metrics: it allocates.
 func (b *Batcher) Devices() []DeviceStats {
 	b.mu.Lock()

@@ -167,3 +167,21 @@ func TestKeysAreReclaimed(t *testing.T) {
 		t.Errorf("%d groups and %d spare ones after 10000 keys", n, spare)
 	}
 }
+
+// TestSetSingle queues items, of two classes, that would share a batch: told to, the scheduler
+// seals each by itself, those that were queued before too.
+func TestSetSingle(t *testing.T) {
+	r := one(t, 1, ModelOptions{}, flat(ms))
+	r.arrive(r.item(0, 2, time.Second))
+	r.arrive(r.item(0, 1, time.Second))
+	r.arrive(r.classed(task.Low, time.Second))
+	r.s.SetSingle(0)
+	var b Batch
+	for left := 3; left > 0; left-- {
+		if !r.s.Next(r.now, 0, 0, &b) || len(b.Items) != 1 || b.Rows != b.Items[0].Rows {
+			t.Fatalf("with %d items left: sealed %d of %d rows", left, len(b.Items), b.Rows)
+		}
+		r.now = r.now.Add(ms)
+		r.s.Complete(r.now, &b, Ran)
+	}
+}

@@ -11,12 +11,16 @@ func (s *Scheduler) seal(now clock.Instant, c *candidate, b *Batch) {
 	for range c.window.drops {
 		b.Dropped = s.drop(now, in, q.head, b.Dropped)
 	}
-	for range c.window.items {
+	items := c.window.items
+	if in.model.single {
+		items = min(items, 1)
+	}
+	for range items {
 		in.board(s, q.head, b)
 	}
 	own := b.Rows
 	b.Alone = c.group.alone
-	if !c.probe && !b.Alone {
+	if !c.probe && !b.Alone && !in.model.single {
 		in.fill(s, now, c, b)
 	}
 	in.start(now, b, c.class, float64(own)/float64(b.Rows), c.probe)

@@ -15,6 +15,7 @@ func (s *server) unshare(v *models.Version, _ models.Verdict) {
 	if !ok {
 		return
 	}
+	m.queue.Load().SetSingle()
 	if err := s.renewQueue(m); err != nil {
 		s.log.Warn("requests from before batching was switched off are left", zap.String("model", v.Name), zap.String("version", v.Version), zap.Error(err))
 	}
