@@ -1,6 +1,7 @@
 package batcher
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -172,16 +173,16 @@ func TestKeysAreReclaimed(t *testing.T) {
 // seals each by itself, those that were queued before too.
 func TestSetSingle(t *testing.T) {
 	r := one(t, 1, ModelOptions{}, flat(ms))
-	r.arrive(r.item(0, 2, time.Second))
-	r.arrive(r.item(0, 1, time.Second))
+	var sizes []int
+	r.onBatch = func(b *Batch) { sizes = append(sizes, len(b.Items)) }
+	for range 4 { // the first runs at once, the others wait for it
+		r.arrive(r.item(0, 2, time.Second))
+	}
 	r.arrive(r.classed(task.Low, time.Second))
 	r.s.SetSingle(0)
-	var b Batch
-	for left := 3; left > 0; left-- {
-		if !r.s.Next(r.now, 0, 0, &b) || len(b.Items) != 1 || b.Rows != b.Items[0].Rows {
-			t.Fatalf("with %d items left: sealed %d of %d rows", left, len(b.Items), b.Rows)
-		}
-		r.now = r.now.Add(ms)
-		r.s.Complete(r.now, &b, Ran)
+	r.arrive(r.item(0, 1, time.Second))
+	r.settle()
+	if want := []int{1, 1, 1, 1, 1, 1}; !slices.Equal(sizes, want) {
+		t.Errorf("batches of %v items, want %v", sizes, want)
 	}
 }
