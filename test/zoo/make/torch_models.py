@@ -97,6 +97,9 @@ def dense_nets():
     legacy("group_norm", nn.Sequential(nn.Conv2d(2, 8, 3), nn.GroupNorm(2, 8), nn.SiLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()), (torch.randn(2, 2, 6, 6),), ["x"], ["y"], normal("x", 2, 6, 6))
     dynamo("residual", Residual(), (torch.randn(2, 3, 8, 8),), ["x"], ["y"], normal("x", 3, 8, 8))
     dynamo("cosine", Cosine(), (torch.randn(2, 6), torch.randn(2, 6)), ["a", "b"], ["y"], lambda n, rng: {"a": zoo.floats(n, rng, 6), "b": zoo.floats(n, rng, 6)})
+    loss = {"x": {0: "batch"}, "y": {0: "batch"}}
+    legacy("scalar_output", WithLoss(), (torch.randn(2, 8),), ["x"], ["y", "loss"], normal("x", 8), axes=loss, kind="mixes")
+    dynamo("scalar_output_half", WithLoss().half(), (torch.randn(2, 8).half(),), ["x"], ["y", "loss"], lambda n, rng: {"x": zoo.floats(n, rng, 8).astype(np.float16)}, kind="mixes")
     half = mlp().half()
     dynamo("half", half, (torch.randn(2, 12).half(),), ["x"], ["y"], lambda n, rng: {"x": zoo.floats(n, rng, 12).astype(np.float16)})
 
