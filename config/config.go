@@ -83,7 +83,8 @@ type Limits struct {
 	// MaxElements is the most elements of one tensor. Default 67108864. Too high lets a
 	// short body announce a tensor that takes all memory.
 	MaxElements int `yaml:"max_elements"`
-	// MaxInputs is the most input tensors of a request. Default 64.
+	// MaxInputs is the most input tensors of a request. Default 64; a model that has more, up to
+	// 4,096, raises it for itself.
 	MaxInputs int `yaml:"max_inputs"`
 	// MaxOutputs is the most outputs that a request may name. Default 64.
 	MaxOutputs int `yaml:"max_outputs"`
@@ -175,6 +176,10 @@ type ModelDefaults struct {
 	// batch. Default 0: the larger of max_batch and 1024. Too high lets one request hold
 	// the device for many batches.
 	MaxRows int `yaml:"max_rows"`
+	// Unproven says what becomes of a model of which neither the graph nor a test shows that its
+	// rows keep apart: batch, under the watch of live comparisons, or single. Default batch. single
+	// is slower and sure.
+	Unproven string `yaml:"unproven"`
 	// KeepVersions is how many of a model's newest versions stay loaded. Default 1. More
 	// make rolling back instant and cost their memory.
 	KeepVersions int `yaml:"keep_versions"`
@@ -225,6 +230,7 @@ func Default() *Config {
 		Drain:     Drain{Delay: time.Second, Deadline: 20 * time.Second},
 		Record:    Record{MaxBytes: gibibyte, MaxAge: time.Hour},
 		ModelDefaults: ModelDefaults{
+			Unproven:     "batch",
 			MaxBatch:     64,
 			KeepVersions: 1,
 			Warmup:       400 * time.Millisecond,

@@ -67,6 +67,7 @@ func (c *Config) Validate() error {
 	}
 	between(&v, "model_defaults.max_batch", c.ModelDefaults.MaxBatch, 1, 4096)
 	between(&v, "model_defaults.max_rows", c.ModelDefaults.MaxRows, 0, 1<<20)
+	v.oneOf("model_defaults.unproven", c.ModelDefaults.Unproven, "batch", "single")
 	between(&v, "model_defaults.keep_versions", c.ModelDefaults.KeepVersions, 1, 100)
 	between(&v, "model_defaults.warmup", c.ModelDefaults.Warmup, time.Millisecond, 10*time.Minute)
 	between(&v, "model_defaults.tolerance.abs", c.ModelDefaults.Tolerance.Abs, 0, 1e6)

@@ -21,6 +21,21 @@ func (e *entry) status() Status {
 	return s
 }
 
+// Batching is how a version's rows share runs now, with what came after its load; known is false
+// for one that is not on record any more.
+func (r *Registry) Batching(v *Version) (how Batching, known bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if m := r.mu.models[v.Name]; m != nil {
+		for _, e := range m.entries {
+			if e.version == v && e.report != nil {
+				return e.report.Batching, true
+			}
+		}
+	}
+	return Batching{}, false
+}
+
 // Ready tells whether every model that the gateway is expected to serve has a ready
 // version. Expected are those that were there at the start and those that have been
 // ready since, less those unloaded on request. missing names the others.

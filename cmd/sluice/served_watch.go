@@ -36,6 +36,15 @@ func (s *served) prepare(t *task.Task) error {
 	return nil
 }
 
+// batchingNotes tells, in the model's configuration, how its rows share runs and what that rests on.
+func (s *server) batchingNotes(v *models.Version) map[string]string {
+	how := v.Report.Batching
+	if now, known := s.registry.Batching(v); known {
+		how = now
+	}
+	return map[string]string{"batching": string(how.Mode), "batching_basis": string(how.Basis), "batching_reason": how.Text}
+}
+
 // compared is what the version's live answers were compared with.
 func (s *served) compared() telemetry.Compared {
 	w := s.version.Watch
