@@ -98,8 +98,13 @@ func (r *Registry) unshare(v *Version, f finding, answers []zap.Field) {
 	if v.Report.Batching.Basis == Proven && f.off&batchingOff != 0 {
 		text += "; the graph was taken for proof of the contrary, which is a fault of this program: please report it with the model"
 	}
-	r.opts.memory.note(v, f.off, text)
 	verdict := Verdict{Gate: "watch", Outcome: Changed, Text: text}
+	// First, since every batch counts. A version that is being unloaded has nothing left to change.
+	if v.tryPin() {
+		r.opts.OnBatching(v, verdict)
+		v.Release()
+	}
+	r.opts.memory.note(v, f.off, text)
 	r.amend(v, func(report *Report) {
 		report.Batching = Batching{Mode: Single, Basis: Refuted, Text: text}
 		report.Gates = append(slices.Clone(report.Gates), verdict)
@@ -109,11 +114,6 @@ func (r *Registry) unshare(v *Version, f finding, answers []zap.Field) {
 		fields = append(fields, f.remedy("no state folder is set"))
 	}
 	r.opts.Log.Warn(f.off.String(), fields...)
-	// A version that is being unloaded has nothing left to change.
-	if v.tryPin() {
-		r.opts.OnBatching(v, verdict)
-		v.Release()
-	}
 	// A disk may be slow: nothing waits for it but the next comparison.
 	if err := r.opts.memory.save(); err != nil {
 		r.opts.Log.Warn("what is switched off cannot be remembered", append(about(v, text), f.remedy(err.Error()))...)

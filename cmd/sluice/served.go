@@ -20,8 +20,7 @@ import (
 type served struct {
 	info     *gateway.ModelInfo
 	version  *models.Version
-	queue    atomic.Pointer[batcher.Model] // replaced when a device joins or batching is switched off
-	renewing chan struct{}                 // holds a token while the queue is replaced
+	queue    atomic.Pointer[batcher.Model] // replaced when a device joins
 	metrics  *telemetry.Model
 	registry *telemetry.Metrics
 	alone    atomic.Uint64 // shape keys of requests that run alone, counted up
@@ -108,7 +107,7 @@ func (s *server) publish(v *models.Version) (models.Served, error) {
 			Versions: func() []string { return s.registry.ReadyVersions(v.Name) },
 			Notes:    func() map[string]string { return s.batchingNotes(v) },
 		}),
-		version: v, renewing: make(chan struct{}, 1), metrics: metrics, registry: s.metrics,
+		version: v, metrics: metrics, registry: s.metrics,
 	}
 	m.queue.Store(queue)
 	metrics.WatchQueue(func() telemetry.QueueState {
@@ -120,26 +119,19 @@ func (s *server) publish(v *models.Version) (models.Served, error) {
 	return m, nil
 }
 
-// placed is the registry's OnPlacement: a device joins a version that serves.
+// placed is the registry's OnPlacement: a device joins a version that serves. The scheduler
+// fixes a model's devices when it is added, so the version gets a new queue, and the old one
+// answers what it has.
 func (s *server) placed(v *models.Version, _ *models.Placement) error {
 	m, ok := v.Served.(*served)
 	if !ok {
 		return errors.New("the version is not in service")
 	}
-	return s.renewQueue(m)
-}
-
-// renewQueue gives a version in service a queue for what it is now, since the scheduler fixes
-// a model's devices and batches when it is added. The old queue answers what it has.
-func (s *server) renewQueue(m *served) error {
-	m.renewing <- struct{}{} // else an older state could come after a newer one
-	queue, err := s.newQueue(m.version, m.metrics)
+	queue, err := s.newQueue(v, m.metrics)
 	if err != nil {
-		<-m.renewing
 		return err
 	}
 	old := m.queue.Swap(queue)
-	<-m.renewing
 	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.Drain.Deadline)
 	defer cancel()
 	return old.Close(ctx)

@@ -1,29 +1,22 @@
 package main
 
 import (
-	"go.uber.org/zap"
-
 	"sluice/internal/task"
 	"sluice/internal/telemetry"
 	"sluice/models"
 )
 
-// unshare is the registry's OnBatching: requests run alone from now on, in a queue of their own;
-// those that came before are answered.
+// unshare is the registry's OnBatching: requests run alone from the next batch on. Those that come
+// later are kept apart by prepare, also in the queue of a device that joins.
 func (s *server) unshare(v *models.Version, _ models.Verdict) {
-	m, ok := v.Served.(*served)
-	if !ok {
-		return
-	}
-	m.queue.Load().SetSingle()
-	if err := s.renewQueue(m); err != nil {
-		s.log.Warn("requests from before batching was switched off are left", zap.String("model", v.Name), zap.String("version", v.Version), zap.Error(err))
+	if m, ok := v.Served.(*served); ok {
+		m.queue.Load().SetSingle()
 	}
 }
 
 // prepare has a task run as live answers have shown that it must: alone, and unpadded. It is
-// called after the queue is loaded: a version is made to run alone before its queue is replaced,
-// so that the new queue holds no task that shares.
+// called after the queue is loaded: a version is made to run alone before its queue is told, so
+// that no task that shares comes after that.
 func (s *served) prepare(t *task.Task) error {
 	if !s.version.Alone() {
 		return nil

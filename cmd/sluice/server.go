@@ -112,6 +112,8 @@ func modelOptions(cfg *config.Config, paths []string, devices []models.Device, l
 		Log:           log,
 		WarmupBudget:  d.Warmup,
 		DrainDeadline: cfg.Drain.Deadline,
+		SkipProof:     blind == "yes",
+		SkipTest:      blind == "yes",
 	}
 	if len(paths) > 0 && !modelsNamed(cfg) {
 		o.Dir = "" // `sluice serve model.onnx` means that file alone
