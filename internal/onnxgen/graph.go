@@ -121,6 +121,12 @@ func (g *Graph) OutputOf(element int, name string) *Graph {
 	return g
 }
 
+// Shaped adds an output of a declared shape; dimensions are as those of Input.
+func (g *Graph) Shaped(name string, element int, dims ...any) *Graph {
+	g.body.embed(12, typed(name, element, dims))
+	return g
+}
+
 func typed(name string, element int, dims []any) message {
 	var shape, tensorType, kind, v message
 	for _, d := range dims {
