@@ -52,8 +52,6 @@ func (c *call) needMatrix(v *value) *value {
 	return nil
 }
 
-func anyWidth(c *call) expr { return c.free() }
-
 // widthFrom counts the labels, or takes a number, that attributes give.
 func widthFrom(names ...string) func(*call) expr {
 	return func(c *call) expr {

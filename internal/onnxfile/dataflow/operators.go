@@ -31,7 +31,7 @@ func addStandard(add func(operator, string)) {
 	add(operator{rule: withEach, since: 7, counts: true, each: true}, `Add And BitShift BitwiseAnd BitwiseOr BitwiseXor Div Equal Greater GreaterOrEqual
 		Less LessOrEqual Mod Mul Or PRelu Pow Sub Where Xor StringConcat`)
 	add(operator{rule: withEach, since: 8, counts: true, each: true}, "Max Mean Min Sum")
-	add(operator{rule: clip, since: 6, counts: true}, "Clip")
+	add(operator{rule: clipped, since: 6, counts: true}, "Clip")
 
 	add(operator{rule: constantOf, since: 1}, "Constant")
 	add(operator{rule: shapeOf, since: 1, counts: true, places: true, any: true}, "Shape")
@@ -119,7 +119,7 @@ func addClassic(add func(operator, string)) {
 	trees := func(names ...string) func(*call) []*value { return matrix(widthFrom(names...)) }
 	ml(operator{rule: trees("n_targets")}, "TreeEnsembleRegressor TreeEnsemble SVMRegressor")
 	ml(operator{rule: trees("targets")}, "LinearRegressor")
-	ml(operator{rule: matrix(nil, anyWidth)}, "TreeEnsembleClassifier SVMClassifier LinearClassifier")
+	ml(operator{rule: matrix(nil, freeWidth)}, "TreeEnsembleClassifier SVMClassifier LinearClassifier")
 	ml(operator{rule: sameMatrix}, "Scaler Normalizer Imputer")
 	ml(operator{rule: eachOf}, "Binarizer")
 	ml(operator{rule: encoded}, "LabelEncoder CategoryMapper")
@@ -142,10 +142,10 @@ func addContrib(add func(operator, string)) {
 	ms(operator{rule: gemm}, "FusedGemm")
 	ms(operator{rule: conv}, "FusedConv")
 	ms(operator{rule: skipNorm}, "SkipLayerNormalization SkipSimplifiedLayerNormalization")
-	ms(operator{rule: perRow([]int{2, 3, 4, 5, 6})}, "EmbedLayerNormalization")
-	ms(operator{rule: perRow([]int{1, 2}, 4)}, "Attention")
-	ms(operator{rule: perRow([]int{3})}, "MultiHeadAttention")
-	ms(operator{rule: perRow([]int{6, 7, 8})}, "GroupQueryAttention")
+	ms(operator{rule: perRow(dimOf(2, 1, 2), []int{2, 3, 4, 5, 6})}, "EmbedLayerNormalization")
+	ms(operator{rule: perRow(thirdOf, []int{1, 2}, 4)}, "Attention")
+	ms(operator{rule: perRow(dimOf(2, 2, 3), []int{3})}, "MultiHeadAttention")
+	ms(operator{rule: perRow(freeWidth, []int{6, 7, 8})}, "GroupQueryAttention")
 	ms(operator{rule: rotary}, "RotaryEmbedding")
 	ms(operator{rule: blockProduct}, "MatMulNBits")
 	ms(operator{rule: dynamicScale}, "DynamicQuantizeMatMul DynamicQuantizeLSTM")
