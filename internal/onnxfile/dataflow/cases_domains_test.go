@@ -18,6 +18,9 @@ func classicCases() []verdictCase {
 		{"a classifier with a map", ml(vectors()).Nodes("ai.onnx.ml.LinearClassifier", in("l", "p"), in("x"), onnxgen.Numbers("coefficients", 1, 2)).
 			Node("ai.onnx.ml.Normalizer", "q", in("p")).Node("ai.onnx.ml.ZipMap", "y", in("q"), onnxgen.Texts("classlabels_strings", "a", "b")).Output("l", "y"), "proven"},
 		{"a scaler", one(vectors(), "Scaler"), "proven"},
+		{"a scaler of numbers", one(numbers(), "Scaler", onnxgen.Numbers("offset", 1), onnxgen.Numbers("scale", 2)), "proven"},
+		{"a scaler of a vector's columns", one(numbers(), "Scaler", onnxgen.Numbers("offset", 1, 2), onnxgen.Numbers("scale", 2, 2)), `mixes at node "y"`},
+		{"missing numbers", one(numbers(), "Imputer", onnxgen.Numbers("imputed_value_floats", 1)), "proven"},
 		{"a normaliser on numbers", one(numbers(), "Normalizer"), `mixes at node "y"`},
 		{"categories of strings", one(words("N", 2), "OneHotEncoder", onnxgen.Texts("cats_strings", "a", "b")), "proven"},
 		{"labels of strings", one(words("N"), "LabelEncoder", onnxgen.Texts("keys_strings", "a"), onnxgen.Wholes("values_int64s", 1)), "proven"},

@@ -81,6 +81,9 @@ func (a *analysis) graph(g *onnxfile.Graph, s *scope) {
 		if !a.spend(1 + lengths(n.Inputs) + lengths(n.Outputs)) {
 			return
 		}
+		if len(n.Outputs) == 0 {
+			continue
+		}
 		a.node = n
 		results := a.apply(n, s)
 		a.node = n
