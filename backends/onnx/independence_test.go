@@ -92,7 +92,7 @@ func (g *heldGraph) open() bool {
 	if err != nil {
 		g.t.Fatal(err)
 	}
-	defer options.Destroy()
+	defer func() { _ = options.Destroy() }()
 	_ = options.SetIntraOpNumThreads(1)
 	g.session, err = ort.NewDynamicAdvancedSessionWithONNXData(g.data, []string{"x", "z", "i"}, names, options)
 	return err == nil
@@ -230,17 +230,17 @@ func (g *heldGraph) run(xs, rows []int) ([]answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer tx.Destroy()
+	defer func() { _ = tx.Destroy() }()
 	tz, err := ort.NewTensor(ort.NewShape(int64(len(rows)), free, width), z)
 	if err != nil {
 		return nil, err
 	}
-	defer tz.Destroy()
+	defer func() { _ = tz.Destroy() }()
 	ti, err := ort.NewTensor(ort.NewShape(int64(len(rows))), ids)
 	if err != nil {
 		return nil, err
 	}
-	defer ti.Destroy()
+	defer func() { _ = ti.Destroy() }()
 	out := make([]ort.Value, len(g.model.Outputs))
 	if err := g.session.Run([]ort.Value{tx, tz, ti}, out); err != nil {
 		return nil, err

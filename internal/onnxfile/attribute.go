@@ -34,6 +34,9 @@ func (r *programReader) attribute(message []byte, depth int) (Attribute, error) 
 	return a, err
 }
 
+// Size is how many bytes the attribute takes in the file.
+func (a Attribute) Size() int { return len(a.message) }
+
 // Int is the attribute's integer, 0 if it has none.
 func (a Attribute) Int() (n int64) {
 	a.each(3, func(f field) bool { n = int64(f.number); return true })

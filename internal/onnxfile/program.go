@@ -1,8 +1,12 @@
 package onnxfile
 
 import (
+	"errors"
 	"fmt"
 )
+
+// ErrTooLarge is the reason for which ReadProgram ends early.
+var ErrTooLarge = errors.New("too large to read")
 
 // Program is what a file computes: its graph and the functions that it defines itself.
 type Program struct {
@@ -11,8 +15,6 @@ type Program struct {
 	Functions map[string]*Function
 	// Opsets are the versions of the operator sets by domain; the standard one is "".
 	Opsets map[string]int64
-	// Nodes counts the nodes of all graphs and functions.
-	Nodes int
 }
 
 // Graph is a list of nodes in the order of their work.
@@ -40,14 +42,15 @@ type Function struct {
 	Opsets          map[string]int64
 }
 
-// MaxNodes bounds what ReadProgram keeps of a file.
-const MaxNodes = 1 << 20
+// maxNodes bounds what ReadProgram keeps of a file.
+const maxNodes = 1 << 20
 
 // maxListed bounds the names that a node, and all weights of a graph, may list.
 const maxListed = 1 << 16
 
 type programReader struct {
 	program *Program
+	nodes   int
 	names   map[string]string // operators, each kept once
 	weights int
 }
@@ -121,7 +124,7 @@ func (r *programReader) graph(message []byte, depth int) (*Graph, error) {
 				list = &g.Outputs
 			}
 			if len(*list) >= maxListed {
-				return fmt.Errorf("more than %d inputs or outputs", maxListed)
+				return fmt.Errorf("%w: more than %d inputs or outputs", ErrTooLarge, maxListed)
 			}
 			*list = append(*list, v)
 			return err
@@ -132,8 +135,8 @@ func (r *programReader) graph(message []byte, depth int) (*Graph, error) {
 }
 
 func (r *programReader) weight(g *Graph, message []byte) error {
-	if r.weights++; r.weights > MaxNodes {
-		return fmt.Errorf("more than %d initialisers", MaxNodes)
+	if r.weights++; r.weights > maxNodes {
+		return fmt.Errorf("%w: more than %d initialisers", ErrTooLarge, maxNodes)
 	}
 	t, err := readTensor(message)
 	g.Weights = append(g.Weights, t)
@@ -141,8 +144,8 @@ func (r *programReader) weight(g *Graph, message []byte) error {
 }
 
 func (r *programReader) sparse(g *Graph, message []byte) error {
-	if r.weights++; r.weights > MaxNodes {
-		return fmt.Errorf("more than %d initialisers", MaxNodes)
+	if r.weights++; r.weights > maxNodes {
+		return fmt.Errorf("%w: more than %d initialisers", ErrTooLarge, maxNodes)
 	}
 	t := Tensor{}
 	err := walk(message, func(f field) (err error) {
@@ -161,13 +164,13 @@ func (r *programReader) sparse(g *Graph, message []byte) error {
 }
 
 func (r *programReader) node(g *Graph, message []byte, depth int) error {
-	if r.program.Nodes++; r.program.Nodes > MaxNodes {
-		return fmt.Errorf("more than %d nodes", MaxNodes)
+	if r.nodes++; r.nodes > maxNodes {
+		return fmt.Errorf("%w: more than %d nodes", ErrTooLarge, maxNodes)
 	}
 	n, op, domain := Node{}, []byte(nil), ""
 	err := walk(message, func(f field) error {
 		if len(n.Inputs)+len(n.Outputs)+len(n.Attributes) > maxListed {
-			return fmt.Errorf("a node lists more than %d names", maxListed)
+			return fmt.Errorf("%w: a node lists more than %d names", ErrTooLarge, maxListed)
 		}
 		switch f.id {
 		case 1:
@@ -213,7 +216,7 @@ func (r *programReader) function(message []byte) error {
 	name, domain, overload := "", "", ""
 	err := walk(message, func(f field) error {
 		if len(fn.Inputs)+len(fn.Outputs)+len(fn.Defaults) > maxListed {
-			return fmt.Errorf("a function lists more than %d names", maxListed)
+			return fmt.Errorf("%w: a function lists more than %d names", ErrTooLarge, maxListed)
 		}
 		switch f.id {
 		case 1:
@@ -238,7 +241,7 @@ func (r *programReader) function(message []byte) error {
 		return nil
 	})
 	if len(r.program.Functions) >= maxListed {
-		return fmt.Errorf("more than %d functions", maxListed)
+		return fmt.Errorf("%w: more than %d functions", ErrTooLarge, maxListed)
 	}
 	r.program.Functions[FunctionKey(qualified(domain, name), overload)] = fn
 	return err

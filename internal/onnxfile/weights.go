@@ -38,6 +38,9 @@ func readTensor(message []byte) (Tensor, error) {
 	return t, err
 }
 
+// Size is how many bytes the tensor takes in the file.
+func (t Tensor) Size() int { return len(t.message) }
+
 // Elements is how many values the tensor has; -1 if they cannot be counted.
 func (t Tensor) Elements() int64 {
 	n := int64(1)

@@ -27,6 +27,18 @@ type Graph struct {
 	functions message
 }
 
+// New is an empty graph for a version of the standard operators.
+func New(opset int) *Graph { return &Graph{Opset: opset} }
+
+// Domain adds an operator set.
+func (g *Graph) Domain(name string, version int) *Graph {
+	if g.Domains == nil {
+		g.Domains = map[string]int{}
+	}
+	g.Domains[name] = version
+	return g
+}
+
 // Attr is an attribute of a node.
 type Attr message
 

@@ -1,6 +1,7 @@
 package dataflow
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 
@@ -19,6 +20,9 @@ const tooLarge = "the graph is too large to analyse"
 // Analyze judges a file: data is the serialised ModelProto that m was parsed from.
 func Analyze(data []byte, m *onnxfile.Model, q Question) (*Result, error) {
 	program, err := onnxfile.ReadProgram(data)
+	if errors.Is(err, onnxfile.ErrTooLarge) {
+		program, err = &onnxfile.Program{}, nil // of which the walk says that it is too large
+	}
 	if err != nil {
 		return nil, fmt.Errorf("cannot analyse the graph: %w", err)
 	}
@@ -39,7 +43,7 @@ func Analyze(data []byte, m *onnxfile.Model, q Question) (*Result, error) {
 	for _, o := range outputs {
 		v := o.Verdict
 		if v.Kind == Proven && !o.RowsOnAxis0 {
-			v = Verdict{Kind: Unknown, Reason: fmt.Sprintf("axis 0 of output %q has not one row for each row of the inputs", o.Name)}
+			v = Verdict{Kind: Unknown, Reason: fmt.Sprintf("axis 0 of output %q has not one row for each row of the inputs", clip(o.Name))}
 		}
 		if v.Kind > r.Verdict.Kind {
 			r.Verdict = v
@@ -96,10 +100,12 @@ type analysis struct {
 	steps   int
 	over    bool
 	hints   []Hint
+	hinted  map[*onnxfile.Node]bool   // whose categories are noted
+	fixed   map[*onnxfile.Node]*value // what Constant nodes give
 }
 
 func newAnalysis(p *onnxfile.Program, m *onnxfile.Model, q Question, limit int) *analysis {
-	a := &analysis{table: newTable(q.Batch, limit), program: p, model: m, asks: q, steps: limit}
+	a := &analysis{table: newTable(q.Batch, limit), program: p, model: m, asks: q, steps: limit, hinted: map[*onnxfile.Node]bool{}, fixed: map[*onnxfile.Node]*value{}}
 	for _, v := range m.Inputs {
 		a.hints = append(a.hints, Hint{Name: v.Name, Axis: -1})
 	}
@@ -111,7 +117,11 @@ func (a *analysis) run() []Output {
 	for i, v := range a.model.Inputs {
 		s.values[v.Name] = a.input(i, v)
 	}
-	a.graph(a.program.Graph, s)
+	if a.program.Graph != nil {
+		a.graph(a.program.Graph, s)
+	} else {
+		a.over = true
+	}
 	a.finishHints()
 	var outputs []Output
 	for _, v := range a.model.Outputs {
@@ -119,7 +129,7 @@ func (a *analysis) run() []Output {
 			outputs = append(outputs, Output{Name: v.Name, Verdict: Verdict{Kind: Unknown, Reason: tooLarge}})
 			continue
 		}
-		got, _ := s.find(v.Name)
+		got, _ := a.find(s, v.Name)
 		outputs = append(outputs, a.output(v.Name, got))
 	}
 	return outputs
@@ -130,7 +140,7 @@ func (a *analysis) input(i int, v onnxfile.Value) *value {
 	t := v.Type
 	a.node = nil
 	if t.Kind != onnxfile.KindTensor {
-		return a.unknown(fmt.Sprintf("input %q is no tensor", v.Name))
+		return a.unknown(fmt.Sprintf("input %q is no tensor", clip(v.Name)))
 	}
 	once := a.asks.Once[v.Name] || a.rows == 1
 	x := &value{class: rows, pre: a.constant(1), post: a.constant(1), element: t.Element, source: source{input: i + 1}}
@@ -141,9 +151,9 @@ func (a *analysis) input(i int, v onnxfile.Value) *value {
 	case !t.Ranked:
 		return x
 	case len(t.Dims) == 0 && !once:
-		return a.unknown(fmt.Sprintf("input %q is a scalar, so it has no axis for the rows", v.Name))
+		return a.unknown(fmt.Sprintf("input %q is a scalar, so it has no axis for the rows", clip(v.Name)))
 	case len(t.Dims) > maxFollowedRank:
-		return a.unknown(fmt.Sprintf("input %q has more axes than are followed", v.Name))
+		return a.unknown(fmt.Sprintf("input %q has more axes than are followed", clip(v.Name)))
 	}
 	x.ranked = true
 	for axis, d := range t.Dims {
@@ -208,10 +218,10 @@ func (a *analysis) verdict(v *value) Verdict {
 func (a *analysis) blame(kind Kind, c *cause) Verdict {
 	v := Verdict{Kind: kind, Reason: c.reason}
 	if c.node != nil {
-		v.Op, v.Node = c.node.Op, c.node.Name
+		v.Op, v.Node = clip(c.node.Op), clip(c.node.Name)
 		for _, name := range c.node.Outputs {
 			if v.Node == "" {
-				v.Node = name
+				v.Node = clip(name)
 			}
 		}
 	}
@@ -230,4 +240,13 @@ func (a *analysis) dim(e expr) onnxfile.Dim {
 		}
 	}
 	return onnxfile.Dim{Size: -1}
+}
+
+// clip shortens a name for a message.
+func clip(name string) string {
+	const most = 80
+	if len(name) <= most {
+		return name
+	}
+	return name[:most] + "…"
 }

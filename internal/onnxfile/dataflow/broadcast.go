@@ -177,8 +177,8 @@ func (a *analysis) widest(d, e expr) expr {
 	return a.symbolOf("broadcast", true, min(d, e), max(d, e))
 }
 
-// clip has bounds of one element each.
-func clip(c *call) []*value {
+// clipped has bounds of one element each.
+func clipped(c *call) []*value {
 	v := c.arg(0)
 	if v == nil {
 		return nil

@@ -34,9 +34,9 @@ func (a *analysis) apply(n *onnxfile.Node, s *scope) []*value {
 			c.in = append(c.in, nil)
 			continue
 		}
-		v, ok := s.find(name)
+		v, ok := a.find(s, name)
 		if !ok {
-			return c.every(a.unknown(fmt.Sprintf("reads %q, which no node before it computes", name)))
+			return c.every(a.unknown(fmt.Sprintf("reads %q, which no node before it computes", clip(name))))
 		}
 		c.in = append(c.in, v)
 	}
@@ -173,17 +173,18 @@ func (c *call) arg(i int) *value {
 	return nil
 }
 
+// attribute is that of a name, last in the node. Reading it costs work.
 func (c *call) attribute(name string) (onnxfile.Attribute, bool) {
 	for i := len(c.node.Attributes) - 1; i >= 0; i-- {
 		at := c.node.Attributes[i]
 		if at.Name != name {
 			continue
 		}
-		if at.Ref == "" {
-			return at, true
+		ok := true
+		if at.Ref != "" {
+			at, ok = c.scope.attributes[at.Ref]
 		}
-		given, ok := c.scope.attributes[at.Ref]
-		return given, ok
+		return at, ok && c.spend(at.Size()/bytesPerStep)
 	}
 	return onnxfile.Attribute{}, false
 }

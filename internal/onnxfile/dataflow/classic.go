@@ -52,8 +52,6 @@ func (c *call) needMatrix(v *value) *value {
 	return nil
 }
 
-func anyWidth(c *call) expr { return c.free() }
-
 // widthFrom counts the labels, or takes a number, that attributes give.
 func widthFrom(names ...string) func(*call) expr {
 	return func(c *call) expr {
@@ -83,6 +81,23 @@ func sameMatrix(c *call) []*value {
 		return c.every(bad)
 	}
 	return []*value{v.computed()}
+}
+
+// scaled is the rule of operators that have one constant for all elements, or one for each
+// column of a matrix.
+func scaled(names ...string) func(*call) []*value {
+	return func(c *call) []*value {
+		columns := 0
+		for _, name := range names {
+			if at, ok := c.attribute(name); ok {
+				columns = max(columns, at.Count())
+			}
+		}
+		if columns == 1 {
+			return eachOf(c)
+		}
+		return sameMatrix(c)
+	}
 }
 
 // encoded is the rule of encoders, which work element by element.

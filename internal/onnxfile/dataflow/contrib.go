@@ -39,9 +39,9 @@ func skipNorm(c *call) []*value {
 
 // perRow is the rule of fused operators that are defined on a batch on axis 0 of each
 // input but the constants, which are numbered; `cached` are those with the batch on axis 1.
-// The first output has the shape of the first input, others keep the batch where the
-// inputs have it.
-func perRow(constants []int, cached ...int) func(*call) []*value {
+// The first output is [batch, length, width], with the first two of the first input; others
+// keep the batch where the inputs have it.
+func perRow(width func(*call) expr, constants []int, cached ...int) func(*call) []*value {
 	return func(c *call) []*value {
 		var lead *value
 		for i, v := range c.in {
@@ -64,11 +64,10 @@ func perRow(constants []int, cached ...int) func(*call) []*value {
 			}
 		}
 		first := c.arg(0)
-		if lead == nil || first == nil || first.class != rows || !first.ranked {
+		if lead == nil || first == nil || first.class != rows || !first.ranked || first.rank() < 2 {
 			return c.every(c.unknown("takes constants where rows are analysed"))
 		}
-		out := []*value{first.computed()}
-		out[0].even = false
+		out := []*value{c.along(0, first.pre, first.post, first.dims[0], first.dims[1], width(c))}
 		axis := 0
 		if len(cached) > 0 {
 			axis = 1
@@ -83,6 +82,28 @@ func perRow(constants []int, cached ...int) func(*call) []*value {
 		}
 		return out
 	}
+}
+
+// dimOf is the length of an axis of an input, if the input has so many.
+func dimOf(input, axis, rank int) func(*call) expr {
+	return func(c *call) expr {
+		if v := c.arg(input); v != nil && v.ranked && v.rank() == rank {
+			return v.dims[axis]
+		}
+		return c.free()
+	}
+}
+
+func freeWidth(c *call) expr { return c.free() }
+
+// thirdOf is a third of the columns of the weights, which make queries, keys and values.
+func thirdOf(c *call) expr {
+	if _, given := c.attribute("qkv_hidden_sizes"); !given {
+		if e, ok := c.divide(dimOf(1, 1, 2)(c), c.constant(3)); ok {
+			return e
+		}
+	}
+	return c.free()
 }
 
 // standardAttention is ONNX's own: rows on axis 0 of queries, keys, values and caches; a
@@ -171,10 +192,14 @@ const wholeScale = "takes a scale from the whole batch"
 
 // dynamicScale takes one scale from all elements.
 func dynamicScale(c *call) []*value {
-	if v := c.arg(0); v != nil && v.class == rows {
-		return c.every(c.joined(v, wholeScale))
+	v := c.arg(0)
+	switch {
+	case v == nil || !v.ranked && v.class == uniform || c.node.Op != "DynamicQuantizeLinear" && v.class == uniform:
+		return nil
+	case v.class == uniform:
+		return []*value{same(v.dims...), same(), same()}
 	}
-	return nil
+	return c.every(c.joined(v, wholeScale))
 }
 
 // quantized is the rule of operators that have scales and zero points beside each operand.

@@ -7,6 +7,9 @@ import "sluice/internal/onnxfile"
 // function computes a call of a local function.
 func (a *analysis) function(c *call, f *onnxfile.Function) []*value {
 	n := c.node
+	if !a.spend(len(f.Inputs) + len(f.Outputs) + len(f.Defaults) + len(n.Attributes)) {
+		return nil
+	}
 	inner := &scope{
 		values: map[string]*value{}, opsets: f.Opsets, depth: c.scope.depth + 1,
 		attributes: map[string]onnxfile.Attribute{},
@@ -87,7 +90,7 @@ func (c *call) body(g *onnxfile.Graph, s *scope) []*value {
 	c.analysis.node = n
 	out := make([]*value, 0, len(g.Outputs))
 	for _, v := range g.Outputs {
-		got, _ := s.find(v.Name)
+		got, _ := c.find(s, v.Name)
 		if got == nil {
 			got = c.unknown("no node computes an output of a body")
 		}

@@ -17,7 +17,7 @@ const absent expr = -1
 
 const (
 	maxFactors = 16 // symbols of a product; beyond that the product is a symbol itself
-	maxExprs   = 1 << 20
+	maxExprs   = 1 << 17
 )
 
 type product struct {

@@ -4,7 +4,23 @@ package dataflow
 
 // Shapes as values: where the number of rows enters into arithmetic.
 
+// constantOf is Constant. A node whose value is its own is looked at once, however often a
+// body runs: the tensor may be large.
 func constantOf(c *call) []*value {
+	for _, at := range c.node.Attributes {
+		if at.Name != "value" || at.Ref != "" {
+			continue
+		}
+		v, ok := c.fixed[c.node]
+		if !ok {
+			v = unranked()
+			if t, ok := at.Tensor(); ok {
+				v = c.weight(t)
+			}
+			c.fixed[c.node] = v
+		}
+		return []*value{v}
+	}
 	if at, ok := c.attribute("value"); ok {
 		if t, ok := at.Tensor(); ok {
 			return []*value{c.weight(t)}

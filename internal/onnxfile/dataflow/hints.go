@@ -6,8 +6,11 @@ import (
 	"sluice/internal/onnxfile"
 )
 
-// maxListed bounds the strings and integers of a hint.
-const maxListed = 4096
+// maxListed bounds the strings and integers of a hint, maxText the bytes of a string.
+const (
+	maxListed = 4096
+	maxText   = 256
+)
 
 // hint is that of the caller's input whose elements a value has; nil if it has none's.
 func (a *analysis) hint(v *value) *Hint {
@@ -152,7 +155,7 @@ func (c *call) shifted(out *value) {
 
 // hintKeys notes the categories of an encoder.
 func (c *call) hintKeys(v *value) {
-	h := c.hint(v)
+	h := c.categories(v)
 	if h == nil {
 		return
 	}
@@ -175,9 +178,19 @@ func (c *call) hintKeys(v *value) {
 	}
 }
 
+// categories is the hint of a value whose categories a node lists. Each node lists them once.
+func (c *call) categories(v *value) *Hint {
+	h := c.hint(v)
+	if h == nil || c.hinted[c.node] {
+		return nil
+	}
+	c.hinted[c.node] = true
+	return h
+}
+
 // hintPool notes the words of a vocabulary.
 func (c *call) hintPool(v *value) {
-	h := c.hint(v)
+	h := c.categories(v)
 	if h == nil {
 		return
 	}
@@ -195,7 +208,9 @@ func (h *Hint) addText(s []byte) bool {
 	if len(h.Strings) >= maxListed {
 		return false
 	}
-	h.Strings = append(h.Strings, string(s))
+	if len(s) <= maxText {
+		h.Strings = append(h.Strings, string(s))
+	}
 	return true
 }
 

@@ -236,6 +236,9 @@ func resize(c *call) []*value {
 			return []*value{c.unknown("values of rows give a shape")}
 		}
 	}
+	if v.class == counted {
+		return []*value{c.countUsed(v)}
+	}
 	if _, given := c.attribute("axes"); given || !v.ranked {
 		return []*value{c.unknown("the axes are not known")}
 	}
@@ -246,7 +249,7 @@ func resize(c *call) []*value {
 	w := v.computed()
 	w.dims = nil
 	for i, d := range v.dims {
-		one := scales != nil && len(scales.numbers) == v.rank() && scales.numbers[i] == 1
+		one := scales != nil && (len(scales.numbers) == v.rank() && scales.numbers[i] == 1 || len(scales.content) == v.rank() && c.is(scales.content[i], 1))
 		kept := sizes != nil && len(sizes.content) == v.rank() && sizes.content[i] == d
 		switch {
 		case one || kept:

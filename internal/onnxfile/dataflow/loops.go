@@ -47,6 +47,8 @@ func loop(c *call) []*value {
 // endsBy is what a loop gives whose number of rounds follows from v.
 func (c *call) endsBy(v *value) *value {
 	switch {
+	case v.class == mixed && v.cause.asIndex:
+		return c.unknown("the number of rounds may depend on the number of rows")
 	case v.class >= unknown:
 		return &value{class: v.class, cause: v.cause}
 	case v.class == counted && len(c.node.Outputs) > len(c.in)-2:

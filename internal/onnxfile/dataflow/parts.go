@@ -1,7 +1,5 @@
 package dataflow
 
-import "math"
-
 // Parts: operators that repeat, join, cut and pad.
 
 func expand(c *call) []*value {
@@ -215,6 +213,9 @@ func pad(c *call) []*value {
 			return []*value{c.unknown("values of rows give a shape")}
 		}
 	}
+	if v.class == counted {
+		return []*value{c.countUsed(v)}
+	}
 	pads, ok := c.padding()
 	axes := make([]int64, 0, v.rank())
 	if x := c.arg(3); x != nil {
@@ -243,8 +244,13 @@ func pad(c *call) []*value {
 		if c.is(before, 0) && c.is(after, 0) {
 			continue
 		}
-		if v.class == rows && k == v.axis {
+		switch {
+		case v.class == rows && k == v.axis:
 			return []*value{c.unknown("adds rows that no caller gave, or cuts some")}
+		case c.counted(before):
+			return []*value{c.countUsed(v.withContent(before))}
+		case c.counted(after):
+			return []*value{c.countUsed(v.withContent(after))}
 		}
 		w.dims[k] = c.add(c.add(w.dims[k], before), after)
 		if !c.nonNegative(w.dims[k]) {
@@ -266,5 +272,5 @@ func (c *call) padding() ([]expr, bool) {
 	return nil, false
 }
 
-// huge is what exporters write for "up to the end".
-const huge = math.MaxInt32
+// huge is more than any axis has elements: exporters write such numbers for "up to the end".
+const huge = 1 << 24

@@ -65,19 +65,32 @@ func (c *call) target(v *value, shape []expr) ([]expr, bool) {
 			continue
 		case ok && n < 0:
 			return nil, false
+		case !ok && !c.nonNegative(d): // it may turn out to be 0 or -1
+			dims[i] = c.symbolOf("reshaped", true, d, total, c.constant(int64(i)))
 		}
 		product = c.mul(product, dims[i])
 	}
 	if rest >= 0 {
 		var ok bool
 		if dims[rest], ok = c.divide(total, product); !ok {
-			if c.counted(total) || c.counted(product) {
+			// N falls out where both have it: what is left is the same for every N.
+			if total, product = c.withoutRows(total, product); c.counted(total) || c.counted(product) {
 				return nil, false
 			}
 			dims[rest] = c.symbolOf("rest", true, total, product)
 		}
 	}
 	return dims, true
+}
+
+// withoutRows divides both by N, as often as both can be.
+func (a *analysis) withoutRows(p, q expr) (expr, expr) {
+	n := a.count()
+	for a.at(p).n > 0 && a.at(q).n > 0 {
+		p, _ = a.divide(p, n)
+		q, _ = a.divide(q, n)
+	}
+	return p, q
 }
 
 // arrange gives v other dimensions over the same elements in the same order.
@@ -98,8 +111,7 @@ func (c *call) arrange(v *value, dims []expr) *value {
 	if slices.Equal(v.dims, dims) {
 		return v
 	}
-	before := c.mul(c.all(v.dims[:v.axis]), v.pre)
-	axis, pre, post, ok := c.rowsIn(v, dims, before)
+	axis, pre, post, ok := c.rowsIn(v, dims)
 	if !ok {
 		return c.scattered(v, dims)
 	}
@@ -112,27 +124,28 @@ func (c *call) arrange(v *value, dims []expr) *value {
 	return w
 }
 
-// rowsIn finds the axis of dims that has N with `before` elements outside of it. The
-// product of all that lies inside is then the same too, because the elements are as many.
-func (c *call) rowsIn(v *value, dims []expr, before expr) (axis int, pre, post expr, ok bool) {
-	outside := c.constant(1)
+// rowsIn finds the axis of dims that has the rows: with as many elements outside of N as
+// before, and as many inside. In a run that succeeds there are as many in all, so that one
+// of both is enough; where N is a number, both must be equal.
+func (c *call) rowsIn(v *value, dims []expr) (axis int, pre, post expr, ok bool) {
+	outside, inside := c.mul(c.all(v.dims[:v.axis]), v.pre), c.mul(v.post, c.all(v.dims[v.axis+1:]))
 	for i, d := range dims {
-		// before = outside·pre, d = pre·N·post
-		if pre, ok = c.divide(before, outside); !ok {
-			return 0, absent, absent, false
+		before, after := c.all(dims[:i]), c.all(dims[i+1:])
+		// outside = before·pre, d = pre·N·post, inside = post·after
+		p, fits := c.divide(outside, before)
+		if fits {
+			if q, whole := c.divide(d, c.mul(p, c.count())); whole && !c.counted(q) && (c.rows == 0 || c.mul(q, after) == inside) {
+				return i, p, q, true
+			}
 		}
-		if post, ok = c.divide(d, c.mul(pre, c.count())); ok && !c.counted(post) && c.insideEqual(v, dims[i+1:], post) {
-			return i, pre, post, true
+		q, fits := c.divide(inside, after)
+		if fits && c.rows == 0 {
+			if p, whole := c.divide(d, c.mul(q, c.count())); whole && !c.counted(p) && !c.counted(before) {
+				return i, p, q, true
+			}
 		}
-		outside = c.mul(outside, d)
 	}
 	return 0, absent, absent, false
-}
-
-// insideEqual says that a row has as many elements as before. Where all lengths are
-// written out, a run that succeeds has as many; with N as a plain number it must be checked.
-func (c *call) insideEqual(v *value, after []expr, post expr) bool {
-	return c.rows == 0 || c.mul(post, c.all(after)) == c.mul(v.post, c.all(v.dims[v.axis+1:]))
 }
 
 // scattered is what a reshape makes that does not keep rows whole.

@@ -35,6 +35,8 @@ func sizeOf(c *call) []*value {
 		return nil
 	case !v.ranked && v.class == uniform:
 		return []*value{same()}
+	case !v.ranked && v.class == mixed && !v.cause.asIndex:
+		return []*value{c.worst(nil)}
 	case !v.ranked:
 		return []*value{c.unknown("the shape of an input is not known")}
 	}

@@ -17,12 +17,12 @@ const maxDepth = 64 // of bodies and functions in one another
 
 // find is the value of a name. An input that the caller of a function leaves out is known
 // and nil.
-func (s *scope) find(name string) (v *value, ok bool) {
+func (a *analysis) find(s *scope, name string) (v *value, ok bool) {
 	single := false
 	for ; s != nil; s = s.outer {
 		if v, ok = s.values[name]; ok {
 			if single && v != nil && v.class == rows {
-				v = &value{class: unknown, cause: &cause{reason: "reads all rows where one is worked on"}}
+				v = a.unknown("reads all rows where one is worked on")
 			}
 			return v, true
 		}
@@ -45,21 +45,44 @@ func (a *analysis) spend(n int) bool {
 	return !a.over
 }
 
+// bytesPerStep is how many bytes may be looked at for a step.
+const bytesPerStep = 16
+
+// lengths is the work that some names are.
+func lengths(names []string) int {
+	n := len(names)
+	for _, name := range names {
+		n += len(name) / bytesPerStep
+	}
+	return n
+}
+
+// contentSize is how many bytes of a tensor are looked at: few where it has many elements.
+func contentSize(t onnxfile.Tensor) int {
+	if n := t.Elements(); n < 0 || n > maxContents {
+		return 0
+	}
+	return t.Size()
+}
+
 // graph computes all values of a graph.
 func (a *analysis) graph(g *onnxfile.Graph, s *scope) {
 	if s.depth > maxDepth {
 		a.over = true
 	}
 	for _, w := range g.Weights {
-		if !a.spend(1) {
+		if !a.spend(1 + contentSize(w)/bytesPerStep) {
 			return
 		}
 		s.values[w.Name] = a.weight(w)
 	}
 	for _, i := range a.ordered(g) {
 		n := &g.Nodes[i]
-		if !a.spend(1 + len(n.Inputs) + len(n.Outputs)) {
+		if !a.spend(1 + lengths(n.Inputs) + lengths(n.Outputs)) {
 			return
+		}
+		if len(n.Outputs) == 0 {
+			continue
 		}
 		a.node = n
 		results := a.apply(n, s)
