@@ -128,7 +128,7 @@ func (m *model) contradicts(r *report) string {
 		return "ONNX Runtime answers this model's requests"
 	case r.Batching.Mode == "":
 		return "the report has no verdict on batching"
-	case m.Kind == independent && single && r.Batching.Basis == "refuted":
+	case m.Kind == independent && m.Strays == "" && single && r.Batching.Basis == "refuted":
 		return "its rows are independent"
 	case m.Kind == oneRow && r.Batching.Mode != "row_by_row":
 		return "the file takes one row a run"
