@@ -29,6 +29,8 @@ type model struct {
 	Differs float64 `json:"differs"`
 	// Tolerance is what floats may differ by where processors compute differently; 0 means 1e-4.
 	Tolerance float64 `json:"tolerance"`
+	// Strays says with which values, none of them in the cases, a row reaches into another.
+	Strays string `json:"strays"`
 	// MostRows bounds drawn requests of a model with large rows; 0 means 17.
 	MostRows int `json:"most_rows"`
 	// Output is the one for which a model has to be refused.

@@ -119,7 +119,7 @@ func (m *model) contradicts(r *report) string {
 	single, shared := r.Batching.Mode == "single", r.Batching.Mode == "batched"
 	if m.Kind == refused {
 		if text := r.refusal(); text == "" || !strings.Contains(text, m.Output) {
-			return fmt.Sprintf("a model whose output %q is no tensor has to be refused by name", m.Output)
+			return fmt.Sprintf("nothing can carry output %q: the model has to be refused by that name", m.Output)
 		}
 		return ""
 	}
@@ -128,7 +128,7 @@ func (m *model) contradicts(r *report) string {
 		return "ONNX Runtime answers this model's requests"
 	case r.Batching.Mode == "":
 		return "the report has no verdict on batching"
-	case m.Kind == independent && single && r.Batching.Basis == "refuted":
+	case m.Kind == independent && m.Strays == "" && single && r.Batching.Basis == "refuted":
 		return "its rows are independent"
 	case m.Kind == oneRow && r.Batching.Mode != "row_by_row":
 		return "the file takes one row a run"
@@ -138,11 +138,11 @@ func (m *model) contradicts(r *report) string {
 	return ""
 }
 
-// refuses wants a model kept out, with the output that is no tensor named.
+// refuses wants a model kept out, with the output named that nothing can carry.
 func (g *gateway) refuses(t *testing.T, m *model) {
 	t.Helper()
 	if s := g.state(m.Name); s.State == "READY" {
-		t.Errorf("served, though its output %q is no tensor", m.Output)
+		t.Errorf("served, though nothing can carry its output %q", m.Output)
 	} else if !strings.Contains(s.Reason, m.Output) {
 		t.Errorf("the reason does not name output %q: %s", m.Output, s.Reason)
 	}

@@ -32,15 +32,15 @@ def holed(n, rng):
     return {"input": x}
 
 
-def save(name, model, converter, source, rows=None, kind="independent", margin=None, **options):
+def save(name, model, converter, source, rows=None, margin=None, **options):
     origin = {"converter": converter, "source": source, "options": options}
     rows = rows or vectors(onnx.load_from_string(model.SerializeToString()).graph.input[0].name)
-    zoo.add("converters", name, model, rows, kind, origin, margin=margin)
+    zoo.add("converters", name, model, rows, "independent", origin, margin=margin)
 
 
-def tools(name, convert, fitted, source, rows=None, kind="independent", margin=None, **options):
+def tools(name, convert, fitted, source, rows=None, margin=None, **options):
     model = convert(fitted, initial_types=TYPES, **options)
-    save(name, model, f"onnxmltools {onnxmltools.__version__}", source, rows, kind, margin, **options)
+    save(name, model, f"onnxmltools {onnxmltools.__version__}", source, rows, margin, **options)
 
 
 def make():
@@ -54,7 +54,7 @@ def lightgbm_models():
     few = {"n_estimators": 20, "num_leaves": 15, "verbose": -1, "n_jobs": 1}
     tools("lightgbm_regressor", convert, lightgbm.LGBMRegressor(**few).fit(X, Y), source)
     tools("lightgbm_regressor_missing", convert, lightgbm.LGBMRegressor(**few).fit(np.where(rng.random(X.shape) < 0.2, np.nan, X), Y), source, holed)
-    tools("lightgbm_zipmap", convert, lightgbm.LGBMClassifier(**few).fit(X, BINARY), source, kind="refused")
+    tools("lightgbm_zipmap", convert, lightgbm.LGBMClassifier(**few).fit(X, BINARY), source, margin="probabilities")
     tools("lightgbm_classifier", convert, lightgbm.LGBMClassifier(**few).fit(X, BINARY), source, margin="probabilities", zipmap=False)
     tools("lightgbm_multiclass", convert, lightgbm.LGBMClassifier(**few).fit(X, CLASS), source, margin="probabilities", zipmap=False)
     tools("lightgbm_ranker", convert, lightgbm.LGBMRanker(**few).fit(X, GRADE, group=GROUPS), source)
@@ -76,7 +76,7 @@ def xgboost_models():
 def catboost_models():
     pool = catboost.Pool(X, GRADE, group_id=np.repeat(np.arange(60), 10))
     own("catboost_regressor", catboost.CatBoostRegressor(**CAT).fit(X, Y))
-    own("catboost_classifier_zipmap", catboost.CatBoostClassifier(**CAT).fit(X, BINARY), kind="refused")
+    own("catboost_classifier_zipmap", catboost.CatBoostClassifier(**CAT).fit(X, BINARY), margin="probabilities")
     own("catboost_ranker", catboost.CatBoostRanker(loss_function="YetiRank", **CAT).fit(pool))
     own("catboost_classifier", catboost.CatBoostClassifier(**CAT).fit(X, BINARY), margin="probability_tensor", zipmap=False)
     own("catboost_multiclass", catboost.CatBoostClassifier(**CAT).fit(X, CLASS), margin="probability_tensor", zipmap=False)

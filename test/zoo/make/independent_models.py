@@ -90,12 +90,19 @@ def inner_control_flow():
     good("gru_final_state", """(float[N,T,4] x) => (float[N,3] y) { t = Transpose <perm = [1, 0, 2]> (x) h, hn = GRU <hidden_size = 3> (t, W, R) y = Squeeze(hn, a0) }""", steps, W=table(53, 1, 9, 4), R=table(54, 1, 9, 3))
     function_body()
     declared_otherwise()
+    no_tensors()
 
 
 def declared_otherwise():
     # Declared [1,T], returned [T,1,4], as exporters of speech models have it; no inference sees it, for the target takes a zero from the data.
     graphs.add("independent", "whole", "time_first_though_declared", """(float[1,T,4] x) => (float[1,T] y) { t = Transpose <perm = [1, 0, 2]> (x) m = ReduceMax <keepdims = 0> (x) z = Mul(m, nought)
         i = Cast <to = 7> (z) s = Shape(t) to = Add(s, i) y = Reshape(t, to) }""", lambda n, rng: {"x": zoo.floats(1, rng, n, 4)}, nought=np.float32(0))
+
+
+def no_tensors():
+    never = functools.partial(graphs.add, "independent", "refused", rows=None)
+    never("sequence_of_tensors", "(float[N,4] x) => (float[N,4] y, seq(float[A,B]) parts) { y = Tanh(x) parts = SplitToSequence <axis = 1> (x) }")
+    never("optional_output", "(float[N,4] x) => (optional(float[N,4]) maybe) { y = Tanh(x) maybe = Optional(y) }")
 
 
 def function_body():

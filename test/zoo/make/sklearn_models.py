@@ -74,12 +74,12 @@ def orders(n, rng):
     }
 
 
-def save(name, estimator, rows=vectors, kind="independent", margin=None, types=None, options=None, **kwargs):
+def save(name, estimator, rows=vectors, margin=None, types=None, options=None, **kwargs):
     types = types or [("X", FloatTensorType([None, 6]))]
     model = to_onnx(estimator, initial_types=types, options=options, **kwargs)
     said = {"zipmap": False} if options else {}
     origin = {"converter": f"skl2onnx {skl2onnx.__version__}", "source": f"scikit-learn {sklearn.__version__}", "options": {**said, **kwargs}}
-    zoo.add("converters", "sklearn_" + name, model, rows, kind, origin, margin=margin)
+    zoo.add("converters", "sklearn_" + name, model, rows, "independent", origin, margin=margin)
 
 
 def classifier(name, estimator, x=X, y=CLASS, rows=vectors, margin="probabilities", types=None):
@@ -96,7 +96,8 @@ def make():
 
 
 def vector_classifiers():
-    save("logistic_zipmap", LogisticRegression().fit(X, CLASS), kind="refused")
+    save("logistic_zipmap", LogisticRegression().fit(X, CLASS), margin="output_probability")
+    save("logistic_names_zipmap", LogisticRegression().fit(X, NAMES), margin="output_probability")
     classifier("logistic", LogisticRegression())
     classifier("logistic_names", LogisticRegression(), y=NAMES)
     classifier("logistic_binary", make_pipeline(StandardScaler(), LogisticRegression()), y=(CLASS > 0).astype(int))

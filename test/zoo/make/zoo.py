@@ -53,7 +53,14 @@ def session(model):
 
 
 def run(s, feed):
-    return dict(zip([o.name for o in s.get_outputs()], s.run(None, feed)))
+    return {o.name: matrix(y) for o, y in zip(s.get_outputs(), s.run(None, feed))}
+
+
+def matrix(y):
+    """ZipMap's sequence of maps from label to score, one a row, as the gateway gives it: a column for each label, in order."""
+    if isinstance(y, list):
+        return np.array([[row[label] for label in sorted(row)] for row in y], dtype=np.float32)
+    return y
 
 
 def add(group, name, model, rows, kind, origin, sizes=None, margin=None, **notes):
@@ -65,7 +72,7 @@ def add(group, name, model, rows, kind, origin, sizes=None, margin=None, **notes
     one_row      the same, of a file that takes one row a run; answers come from single rows
     mixes        an answer belongs to the whole request
     whole        the same, of a model whose inputs have no axis of rows in common
-    refused      an output is no tensor; there are no cases
+    refused      an output is a sequence of tensors or an optional value; there are no cases
 
     tolerance, a note, is what floats may differ by where 1e-4 is too little.
     margin names the output of scores of a classifier: rows whose two best scores are near each
@@ -79,7 +86,7 @@ def add(group, name, model, rows, kind, origin, sizes=None, margin=None, **notes
     entry = {"name": name, "group": group, "kind": kind, "origin": origin, **notes}
     s = session(data)
     if kind == "refused":
-        entry["output"] = next(o.name for o in s.get_outputs() if o.type.startswith("seq"))
+        entry["output"] = next(o.name for o in s.get_outputs() if not o.type.startswith("tensor"))
     else:
         rng = np.random.default_rng(len(name) * 1000 + sum(name.encode()))
         wanted = sizes or (MIXED_SIZES if kind == "mixes" else SIZES)
