@@ -24,15 +24,18 @@ type flaky struct {
 	closed  atomic.Bool
 	stuck   *atomic.Int32   // runs to come that take far too long
 	wrote   []atomic.Bool   // by row: its answer has been written
-	unlucky []atomic.Uint32 // by row: runs of its request alone, or of a device that was lost, which failed
+	unlucky []atomic.Uint32 // by row: runs of its request alone that failed
 }
 
-var errFlaky = errors.New("the device hiccuped")
+var (
+	errFlaky = errors.New("the device hiccuped")
+	errGone  = errors.New("the device is gone") // its runs fail all who are with it
+)
 
-func (f *flaky) Run(lane int, parts []task.Part, _ clock.Instant) (timing task.Timing, err error) {
+func (f *flaky) Run(lane int, parts []task.Part, _ clock.Instant) (task.Timing, error) {
 	failed := true
 	defer func() {
-		if _, lost := task.DeviceFailed(err); failed && (lost || len(parts) == 1) {
+		if failed && len(parts) == 1 {
 			f.blame(parts)
 		}
 	}()
@@ -71,7 +74,10 @@ func (f *flaky) Run(lane int, parts []task.Part, _ clock.Instant) (timing task.T
 	case rand.IntN(2000) == 0:
 		panic("the runner broke")
 	case rand.IntN(200) == 0:
-		return task.Timing{}, &task.DeviceError{Cause: errFlaky, Sticky: rand.IntN(20) == 0}
+		if rand.IntN(20) == 0 {
+			return task.Timing{}, &task.DeviceError{Cause: errGone, Sticky: true}
+		}
+		return task.Timing{}, &task.DeviceError{Cause: errFlaky}
 	}
 	failed = false
 	return task.Timing{Gathered: gathered, Done: clock.Now()}, nil

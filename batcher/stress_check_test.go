@@ -3,6 +3,7 @@ package batcher
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"sync/atomic"
 
 	"sluice/internal/clock"
@@ -28,7 +29,7 @@ func (s *stress) judge(tk *task.Task, first uint64, err error) {
 				s.t.Errorf("the request of %d rows from %d was blamed for another: %v", tk.Rows, first, err)
 			}
 		case fault.InferenceFailed, fault.Internal:
-			if !hasPoison && s.unlucky[first].Load() < 1 {
+			if !hasPoison && s.unlucky[first].Load() < 1 && !errors.Is(err, errGone) {
 				s.t.Errorf("the request of %d rows from %d shares a failure that is not its own: %v", tk.Rows, first, err)
 			}
 		case fault.ClientClosed:
