@@ -8,7 +8,7 @@ dir=$root/.deps/real-models
 make=$root/test/zoo/make
 
 # What was made, from what: the scripts that make the requests, the pins, and the library's version.
-wanted=$(cat "$make"/real*.py "$make/zoo.py" "$make/graphs.py" "$make"/real_*.txt "$root/scripts/onnxruntime.version" "${BASH_SOURCE[0]}" | sha256sum | cut -d' ' -f1)
+wanted=$(cat "$make"/real*.py "$make"/{minilm,zoo,graphs}.py "$make"/real_*.txt "$root/scripts/onnxruntime.version" "${BASH_SOURCE[0]}" | sha256sum | cut -d' ' -f1)
 ready() { [[ -f $dir/stamp && $(<"$dir/stamp") == "$wanted" && -f $dir/shelf/manifest.json ]]; }
 if ready; then echo "real-models: in $dir, made before"; exit 0; fi
 
