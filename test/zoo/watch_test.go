@@ -1,6 +1,9 @@
 package zoo
 
-import "testing"
+import (
+	"slices"
+	"testing"
+)
 
 // blindFlags are the linker's flags for a gateway that believes of every model that its rows
 // are independent: neither proof nor test has a say, so that the watch alone is left. No
@@ -24,7 +27,7 @@ const (
 func TestWatchStopsTraps(t *testing.T) {
 	var models []*model
 	for _, m := range shelf(t, "traps") {
-		if m.Differs >= leastDiffers {
+		if m.Differs >= leastDiffers && m.rowwise() {
 			models = append(models, m)
 		}
 	}
@@ -34,6 +37,8 @@ func TestWatchStopsTraps(t *testing.T) {
 		t.Run(m.Name, func(t *testing.T) {
 			if g.stopped(t, m) {
 				watched++
+			} else {
+				t.Log("never shared a batch")
 			}
 		})
 	}
@@ -43,9 +48,16 @@ func TestWatchStopsTraps(t *testing.T) {
 	}
 }
 
+// rowwise tells whether every output has a row for each row in. Where it has not, runs of
+// several requests fail instead of answering otherwise, and there is nothing to compare.
+func (m *model) rowwise() bool {
+	return !slices.ContainsFunc(m.cases, func(e exchange) bool {
+		return slices.ContainsFunc(e.outputs, func(o tensor) bool { return len(o.Shape) == 0 || o.rows() != e.rows() })
+	})
+}
+
 // stopped asks a model until the gateway says that the watch has stopped it, wants that soon,
-// and all answers right from then on. It tells whether requests ever shared a batch: models
-// whose outputs do not have a row for each row in never do.
+// and all answers right from then on. It tells whether requests ever shared a batch.
 func (g *gateway) stopped(t *testing.T, m *model) bool {
 	t.Helper()
 	if s := g.state(m.Name); s.State != "READY" {

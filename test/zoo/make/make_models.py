@@ -1,4 +1,4 @@
-"""Makes testdata/ anew: every model, its requests, its answers, and the manifest. About two minutes."""
+"""Makes testdata/ anew: every model, its requests, its answers, and the manifest. About a minute."""
 import importlib
 
 import zoo
