@@ -57,7 +57,7 @@ func (p *proof) judge(ctx context.Context, t *rowTest, lost string) (Verdict, er
 	case t.unsteady:
 		return p.serveSingly(ctx, Refuted, lost, t.failure)
 	case t.failure != "" && proven:
-		t.failure += "; the graph was taken to prove the opposite: please report the model"
+		t.failure += "; the graph proves the opposite: widen tolerance in " + ConfigFile + " if the model allows for such rounding, else please report it"
 		return p.serveSingly(ctx, Refuted, lost, t.failure)
 	case t.failure != "" && t.onlyAlone:
 		return p.serveRowByRow(ctx, lost, t.failure)

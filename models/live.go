@@ -2,6 +2,7 @@ package models
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"sync"
@@ -44,6 +45,7 @@ type Watch struct {
 	batches  comparison
 	devices  comparison
 	turn     uint64 // which fallback device is next; belongs to run
+	misfits  chan finding
 }
 
 // comparison is one of the two, with its schedule and its counts.
@@ -79,7 +81,7 @@ type finding struct {
 	given, right string
 }
 
-func newWatch(v *Version) *Watch { return &Watch{version: v} }
+func newWatch(v *Version) *Watch { return &Watch{version: v, misfits: make(chan finding, 1)} }
 
 // begin starts the counting: one row of every once the first requests have been seen, each
 // run bounded by limit. findings is told what differs, by the goroutine that compares.
@@ -103,6 +105,9 @@ func (w *Watch) refresh() {
 func (w *Watch) run(ctx context.Context) {
 	for {
 		select {
+		case f := <-w.misfits:
+			w.findings(f)
+			w.refresh()
 		case h := <-w.shelf.rows:
 			w.compare(ctx, h)
 			w.shelf.free(h)
@@ -143,6 +148,18 @@ func (w *Watch) Offer(t *task.Task) {
 	}
 	if due != 0 {
 		w.take(t, row, due)
+	}
+}
+
+// Misfit tells of a batch on a device whose output had not a row for each of its rows, so that
+// nobody can say whose they are: no batch of the version is to be trusted. It never blocks.
+func (w *Watch) Misfit(device string, rows int, err error) {
+	if plan := w.plan.Load(); plan == nil || !plan.batches {
+		return
+	}
+	select {
+	case w.misfits <- finding{off: batchingOff, device: device, text: fmt.Sprintf("%s: a batch of %d rows failed on %s, since %s", batchingOff, rows, device, sentence(err))}:
+	default: // one tells as much as many
 	}
 }
 

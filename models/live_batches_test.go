@@ -3,6 +3,7 @@ package models
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -11,6 +12,7 @@ import (
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
 
+	"sluice/internal/fault"
 	"sluice/internal/task"
 	"sluice/internal/tensor"
 )
@@ -260,4 +262,30 @@ func TestSharingNames(t *testing.T) {
 	f(batchingOff, "batching is switched off", "write max_batch: 0")
 	f(paddingOff, "padding is switched off", "remove padding")
 	f(batchingOff|paddingOff, "batching and padding are switched off", "write max_batch: 0 and remove padding")
+}
+
+// TestMisfit wants a batch whose output cannot be handed out to end batching, once.
+func TestMisfit(t *testing.T) {
+	w := newWorld(t)
+	w.put(t, "m/1", fakeFile{Factor: 2})
+	opts := w.options()
+	told := make(chan Verdict, 4)
+	opts.OnBatching = func(_ *Version, verdict Verdict) { told <- verdict }
+	r := w.start(t, opts)
+	v, err := r.Acquire("m", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer v.Release()
+	for range 3 {
+		v.Watch.Misfit("cpu", 3, fault.New(fault.InferenceFailed, "the model gave output 'y' in the shape [2] for a batch of 3 rows"))
+	}
+	verdict := <-told
+	if !strings.Contains(verdict.Text, "a batch of 3 rows failed on cpu, since the model gave output 'y' in the shape [2]") || !v.Alone() {
+		t.Errorf("alone: %v, told %q", v.Alone(), verdict.Text)
+	}
+	v.Watch.Misfit("cpu", 3, fault.New(fault.InferenceFailed, "again"))
+	if len(told) > 0 {
+		t.Errorf("told again: %+v", <-told)
+	}
 }

@@ -10,6 +10,7 @@ import (
 	"sluice/internal/clock"
 	"sluice/internal/fault"
 	"sluice/internal/oip"
+	"sluice/internal/rows"
 	"sluice/internal/task"
 	"sluice/internal/telemetry"
 	"sluice/models"
@@ -153,7 +154,12 @@ func (s *server) newQueue(v *models.Version, metrics *telemetry.Model) (*batcher
 		Name: v.Name, MaxBatch: max(v.Schema.MaxBatch, 1), Outputs: len(v.Schema.Outputs), Budget: v.Config.Budget, Weight: v.Config.Weight,
 		Placements: places, Fallback: fallback,
 		QueueRows: s.cfg.Queue.MaxRows, QueueBytes: int64(s.cfg.Queue.MaxBytes),
-		Observe: func(r *batcher.BatchReport) { observeBatch(devices[r.Device], r) },
+		Observe: func(r *batcher.BatchReport) {
+			observeBatch(devices[r.Device], r)
+			if errors.Is(r.Err, rows.ErrMisfit) {
+				v.Watch.Misfit(r.Device, r.Rows, r.Err)
+			}
+		},
 		Dropped: func(reason batcher.Reason) { metrics.DropNamed(reason.String()) },
 	})
 }

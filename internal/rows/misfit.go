@@ -1,11 +1,15 @@
 package rows
 
 import (
+	"errors"
 	"strconv"
 	"strings"
 
 	"sluice/internal/fault"
 )
+
+// ErrMisfit is the cause of a Misfit.
+var ErrMisfit = errors.New("an output has not one row for each row of the batch")
 
 // Misfit is the fault of an output that a run gave in a shape which is none of a batch of so
 // many rows.
@@ -14,7 +18,7 @@ func (p *Port) Misfit(shape []int64, filled int) error {
 	if filled = p.TensorRows(filled); filled == 1 {
 		unit = " row"
 	}
-	return fault.New(fault.InferenceFailed,
+	return fault.Wrap(fault.InferenceFailed, ErrMisfit,
 		"the model gave output '"+p.Spec.Name+"' in the shape "+ShapeText(shape)+" for a batch of "+strconv.Itoa(filled)+unit)
 }
 
