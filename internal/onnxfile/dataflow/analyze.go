@@ -29,9 +29,10 @@ func Analyze(data []byte, m *onnxfile.Model, q Question) (*Result, error) {
 		q.Batch = prescribed(m, q)
 	}
 	limit := min(maxSteps, firstSteps+stepsPerByte*len(data))
-	all := newAnalysis(program, m, Question{Batch: q.Batch}, limit)
+	once, scalars := asked(m, q)
+	all := newAnalysis(program, m, Question{Batch: q.Batch, Once: scalars}, limit)
 	outputs := all.run()
-	if once := asked(m, q); len(once) > 0 {
+	if len(once) > 0 {
 		beside := newAnalysis(program, m, Question{Batch: q.Batch, Once: once}, limit).run()
 		for i := range outputs {
 			outputs[i] = withOnce(outputs[i], beside[i])
@@ -65,15 +66,17 @@ func prescribed(m *onnxfile.Model, q Question) int64 {
 	return fixed
 }
 
-// asked are the inputs of the file that the question names as given once.
-func asked(m *onnxfile.Model, q Question) map[string]bool {
-	once := map[string]bool{}
+// asked are the inputs of the file that the question names as given once, and those of them
+// that are scalars: these cannot be repeated.
+func asked(m *onnxfile.Model, q Question) (once, scalars map[string]bool) {
+	once, scalars = map[string]bool{}, map[string]bool{}
 	for _, v := range m.Inputs {
 		if q.Once[v.Name] {
 			once[v.Name] = true
+			scalars[v.Name] = v.Type.Ranked && len(v.Type.Dims) == 0
 		}
 	}
-	return once
+	return once, scalars
 }
 
 // withOnce joins two views of an output. In the first the rows that are given once were

@@ -85,7 +85,8 @@ type Hint struct {
 // unless Once says otherwise.
 type Question struct {
 	// Once names the inputs that a request gives once: axis 0 has the size 1, and the row
-	// stands for each row of the other inputs.
+	// stands for each row of the other inputs. A scalar can be given once alone; requests share
+	// a batch where it is equal.
 	Once map[string]bool
 	// Batch is the number of rows that the file prescribes; 0: any.
 	Batch int64
