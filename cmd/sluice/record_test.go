@@ -55,7 +55,7 @@ func (g *running) send(path, body string, headers ...string) int {
 }
 
 // rows is how many rows a request has, and the shape of its first input.
-func rows(t *testing.T, request []byte) (n int, shape []int64) {
+func recordedRows(t *testing.T, request []byte) (n int, shape []int64) {
 	t.Helper()
 	var r struct{ Inputs []struct{ Shape []int64 } }
 	if err := json.Unmarshal(request, &r); err != nil {
@@ -76,7 +76,7 @@ func TestRecordedArrivals(t *testing.T) {
 	var all []sent
 	for _, model := range []string{"digits", "ranker", "eta"} {
 		for _, row := range golden(t, model) {
-			n, shape := rows(t, row.Request)
+			n, shape := recordedRows(t, row.Request)
 			all = append(all, sent{model, string(row.Request), n, shape})
 			if status := g.send("/v2/models/"+model+"/infer", string(row.Request), "Content-Type: application/json"); status != http.StatusOK {
 				t.Fatalf("%s: status %d", model, status)

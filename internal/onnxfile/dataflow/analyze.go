@@ -30,10 +30,12 @@ func Analyze(data []byte, m *onnxfile.Model, q Question) (*Result, error) {
 		q.Batch = prescribed(m, q)
 	}
 	limit := min(maxSteps, firstSteps+stepsPerByte*len(data))
-	all := newAnalysis(program, m, Question{Batch: q.Batch, Once: q.Shared}, limit)
+	once, same := asked(m, q)
+	maps.Copy(same, q.Shared)
+	all := newAnalysis(program, m, Question{Batch: q.Batch, Once: same}, limit)
 	outputs := all.run()
-	if once := asked(m, q); len(once) > 0 {
-		maps.Copy(once, q.Shared)
+	if len(once) > 0 {
+		maps.Copy(once, same)
 		beside := newAnalysis(program, m, Question{Batch: q.Batch, Once: once}, limit).run()
 		for i := range outputs {
 			outputs[i] = withOnce(outputs[i], beside[i])
@@ -67,15 +69,19 @@ func prescribed(m *onnxfile.Model, q Question) int64 {
 	return fixed
 }
 
-// asked are the inputs of the file that the question names as given once.
-func asked(m *onnxfile.Model, q Question) map[string]bool {
-	once := map[string]bool{}
+// asked are the inputs of the file that the question names as given once, and those of them
+// that are scalars: these cannot be repeated.
+func asked(m *onnxfile.Model, q Question) (once, scalars map[string]bool) {
+	once, scalars = map[string]bool{}, map[string]bool{}
 	for _, v := range m.Inputs {
 		if q.Once[v.Name] {
 			once[v.Name] = true
+			if v.Type.Ranked && len(v.Type.Dims) == 0 {
+				scalars[v.Name] = true
+			}
 		}
 	}
-	return once
+	return once, scalars
 }
 
 // withOnce joins two views of an output. In the first the rows that are given once were

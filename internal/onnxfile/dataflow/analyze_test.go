@@ -66,6 +66,7 @@ func TestOnce(t *testing.T) {
 		`mixes at node "y" (MatMul): multiplies rows with one another`, false)
 	f("the mean of the items", pair().Node("ReduceMean", "m", in("items"), onnxgen.Wholes("axes", 0)).Node("Add", "y", in("m", "user")).Output("y"),
 		`mixes at node "m" (ReduceMean): reduces over the rows`, false)
+	f("a scalar", onnxgen.New(17).Input("items", f32, "N", 4).Scalar("user", f32).Node("Mul", "y", in("items", "user")).Output("y"), "proven", false)
 	// Repeated, the sum over users is that of all their copies.
 	f("the sum over users", pair().Node("ReduceSum", "m", in("user", "a")).Wholes("a", []int{1}, 0).Node("Add", "y", in("items", "m")).Output("y"),
 		`mixes at node "m" (ReduceSum): reduces over the rows`, false)

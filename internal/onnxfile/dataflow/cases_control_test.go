@@ -43,6 +43,8 @@ func controlCases() []verdictCase {
 			Node("Identity", "d", in("c")).Node("Concat", "t", in("s", "x"), whole("axis", 0)).OutputOf(onnxgen.Bool, "d").Output("t"))).Output("y"), `unknown at node`},
 		{"a scan over a free axis", scan(matrices().Node("ReduceSum", "s0", in("x", "a"), whole("keepdims", 0)).Wholes("a", []int{1}, 1), "x", 1, true).Output("last"), "proven"},
 		{"a scan over rows that carries nothing", scan(vectors().Floats("s0", []int{4}), "x", 0, false).Output("y"), "proven"},
+		{"a scan over rows backwards", vectors().Floats("s0", []int{4}).Nodes("Scan", in("last", "y"), in("s0", "x"), onnxgen.Body("body", onnxgen.New(17).Input("s", f32, 4).Input("v", f32, 4).
+			Node("Identity", "t", in("s")).Node("Neg", "u", in("v")).Output("t", "u")), whole("num_scan_inputs", 1), onnxgen.Wholes("scan_input_directions", 1)).Output("y"), "unknown at node"},
 		{"a scan over rows that carries", scan(vectors().Floats("s0", []int{4}), "x", 0, true).Output("y"), `mixes at node "last" (Scan): carries a state from row to row`},
 		{"a scan over rows that reads all", vectors().Floats("s0", []int{1}).Nodes("Scan", in("last", "y"), in("s0", "x"), onnxgen.Body("body", onnxgen.New(17).Input("s", f32, 1).Input("v", f32, 4).
 			Node("Identity", "t", in("s")).Node("Add", "u", in("v", "x")).Output("t", "u")), whole("num_scan_inputs", 1)).Output("y"), "unknown at node"},

@@ -269,6 +269,11 @@ func (l *rounds) eachRow(bind func(*scope), over, count int) []*value {
 	if over != count {
 		return l.every(l.unknown("runs over rows and over what is the same for all"))
 	}
+	for _, name := range [...]string{"scan_input_directions", "scan_output_directions"} {
+		if list, _, ok := l.intsAttr(name); !ok || slices.Contains(list, 1) {
+			return l.every(l.unknown("runs over the rows backwards"))
+		}
+	}
 	s := l.scope.inside()
 	bind(s)
 	out := l.body(l.graph, s)

@@ -27,7 +27,7 @@ func slice(c *call) []*value {
 			continue
 		}
 		switch {
-		case v.class == rows && axis == v.axis && v.even:
+		case v.class == rows && axis == v.axis && (v.even || !c.cutsSurely(s)):
 			return []*value{c.unknown("cuts rows by their position")}
 		case v.class == rows && axis == v.axis:
 			return []*value{c.mixed("cuts rows by their position")}
@@ -141,6 +141,14 @@ func (c *call) bounds(name string, input int) ([]expr, bool) {
 func (a *analysis) keeps(s cut, length expr) bool {
 	end, known := a.value(s.end)
 	return a.is(s.step, 1) && a.is(s.start, 0) && (s.end == length || known && end >= huge)
+}
+
+// cutsSurely says that a slice of rows is not all of them, whatever is not known of it.
+func (a *analysis) cutsSurely(s cut) bool {
+	start, ok1 := a.value(s.start)
+	end, ok2 := a.value(s.end)
+	step, ok3 := a.value(s.step)
+	return ok1 && start != 0 || ok2 && end < huge || ok3 && step != 1 || a.surely(&value{content: []expr{s.end}})
 }
 
 // sliced is the length that a slice leaves.

@@ -85,7 +85,8 @@ type Hint struct {
 // unless Once says otherwise.
 type Question struct {
 	// Once names the inputs that a request gives once: axis 0 has the size 1, and the row
-	// stands for each row of the other inputs.
+	// stands for each row of the other inputs. A scalar can be given once alone; requests share
+	// a batch where it is equal.
 	Once map[string]bool
 	// Shared names the inputs that are one row for the whole run: only requests with equal
 	// values there share one.

@@ -136,6 +136,7 @@ func (a *analysis) weight(t onnxfile.Tensor) *value {
 		}
 	}
 	if list, ok := t.Ints(maxContents); ok && v.ranked {
+		v.content = make([]expr, 0, len(list))
 		for _, n := range list {
 			v.content = append(v.content, a.constant(n))
 		}
