@@ -35,8 +35,9 @@
 // which that does not suffice go back to the queue: each waits by its deadline among the other
 // work, and runs in a batch of its own. So a member runs alone once on a device, or twice where
 // the error does not say that the input is at fault but others ran well without it: the input is
-// blamed after the second time. Where nothing runs well, as with a broken model, the runs that a
-// batch of n costs are itself, n, and the repair runs.
+// blamed after the second time. Whether others run well a member that fails alone waits to see,
+// behind those that have not run yet. Where nothing runs well, as with a broken model, the runs
+// that a batch of n costs are itself, n, and the repair runs.
 //
 // Invariants.
 //   - An admitted item comes back exactly once: through Batch.Dropped, Watch, CloseDevice,
@@ -51,7 +52,7 @@
 //   - No lane stays idle while an item that could make its deadline waits for its device,
 //     except as DeviceOptions.SpreadAfter says.
 //   - Within a model, key and class items are sealed in deadline order, and so are those of a
-//     model and class that run alone.
+//     model, class and turn that run alone.
 //   - Nothing is allocated per item in steady state.
 //
 // The Batcher serialises the calls with one lock, gives each lane a goroutine and arms one

@@ -162,6 +162,10 @@ func (x *executor) attempt(limit clock.Instant) (more bool, err error) {
 		Device: x.name, Rows: x.batch.Rows, Requests: len(x.batch.Items), Hedge: x.batch.Hedge,
 		Sealed: x.batch.Start, Predicted: x.batch.PredictedEnd.Sub(x.batch.Start), Failures: x.report.Failures[:0],
 	}
+	if err := x.foregone(); err != nil {
+		x.report.End = clock.Now()
+		return false, err
+	}
 	timing, err := x.try(x.batch.Items, limit)
 	x.report.Timing, x.report.End = timing, clock.Now()
 	if err == nil {

@@ -43,7 +43,8 @@ func (x *executor) repair(cause error) {
 
 // conclude finds places for the members that are still to run, and says how the batch ended.
 func (x *executor) conclude(s *search, failed bool) Outcome {
-	if s.lost == nil && len(s.apart) > 0 {
+	if s.lost == nil {
+		s.postpone()
 		for _, it := range x.isolate(s) {
 			s.must = true
 			s.try([]*Item{it})
@@ -94,14 +95,24 @@ func (x *executor) evacuate(suspect bool) {
 // isolate queues the members that have been put apart, each to run alone. It returns those that
 // cannot be queued, as they are in another batch that has failed too.
 func (x *executor) isolate(s *search) (left []*Item) {
+	if len(s.apart) == 0 && len(s.later) == 0 {
+		return nil
+	}
 	b := x.b
 	b.mu.Lock()
 	now := clock.Now()
 	evicted := x.evictedLocked()
-	apart := func(it *Item) bool {
-		return evicted == nil && slices.Contains(s.apart, it) && x.wantsLocked(it.Owner.(*part))
+	turn := func(it *Item) Turn {
+		switch {
+		case evicted != nil || !x.wantsLocked(it.Owner.(*part)):
+		case slices.Contains(s.apart, it):
+			return TurnAlone
+		case slices.Contains(s.later, it):
+			return TurnLast
+		}
+		return TurnShared
 	}
-	moved, drops := b.mu.sched.Isolate(now, &x.batch, apart, s.healthy, nil, nil)
+	moved, drops := b.mu.sched.Isolate(now, &x.batch, turn, s.healthy, nil, nil)
 	for _, it := range moved {
 		p := it.Owner.(*part)
 		x.letGoLocked(p)
@@ -111,7 +122,7 @@ func (x *executor) isolate(s *search) (left []*Item) {
 	var ended []*request
 	for _, it := range x.batch.Items {
 		switch p := it.Owner.(*part); {
-		case !slices.Contains(s.apart, it) || !x.wantsLocked(p):
+		case !slices.Contains(s.apart, it) && !slices.Contains(s.later, it) || !x.wantsLocked(p):
 		case evicted != nil:
 			ended = append(ended, p.request)
 		case p.open > 1 && p.claim.Load() == 0:
@@ -120,7 +131,7 @@ func (x *executor) isolate(s *search) (left []*Item) {
 			left = append(left, it)
 		}
 	}
-	s.apart = nil
+	s.apart, s.later = nil, nil
 	ended = b.endLocked(now, ended, evicted)
 	var after aftermath
 	b.followUpLocked(now, drops, &after)

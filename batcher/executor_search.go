@@ -23,13 +23,15 @@ type search struct {
 	lost    error // the device runs nothing more
 
 	failures []failure
-	apart    []*Item
+	apart    []*Item // to run alone
+	later    []*Item // likewise, after others
 }
 
 // failure is a member that has failed in a run of its own, or with its device.
 type failure struct {
-	item *Item
-	err  error
+	item  *Item
+	err   error
+	times int
 }
 
 // halve searches a group of members that failed together.
@@ -119,9 +121,12 @@ func (s *search) run(items []*Item) error {
 }
 
 func (s *search) fail(items []*Item, err error) {
+	s.on.b.mu.Lock()
+	defer s.on.b.mu.Unlock()
 	for _, it := range items {
-		it.Owner.(*part).failures++
-		s.failures = append(s.failures, failure{it, err})
+		p := it.Owner.(*part)
+		p.failures++
+		s.failures = append(s.failures, failure{it, err, p.failures})
 	}
 }
 
@@ -134,12 +139,50 @@ func (s *search) confirm() {
 	failures := s.failures
 	s.failures = nil
 	for _, f := range failures {
-		if inputMayBeAtFault(f.err) && f.item.Owner.(*part).failures < 2 {
+		if inputMayBeAtFault(f.err) && f.times < 2 {
 			s.try([]*Item{f.item})
 		} else {
 			s.failures = append(s.failures, f)
 		}
 	}
+}
+
+// postpone leaves members that have failed alone, without a sign yet whether the model works, to
+// the time when those that are to run alone have done so: these may give one.
+func (s *search) postpone() {
+	b := s.on.b
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if s.healthy || len(s.apart) == 0 && !b.mu.sched.Suspects(&s.on.batch) {
+		return
+	}
+	failures := s.failures
+	s.failures = nil
+	for _, f := range failures {
+		if inputMayBeAtFault(f.err) && f.times < 2 {
+			f.item.Owner.(*part).foregone = f.err
+			s.later = append(s.later, f.item)
+		} else {
+			s.failures = append(s.failures, f)
+		}
+	}
+}
+
+// foregone tells, once, the error of a batch that need not run: that of a part that has failed alone and
+// has waited in vain for others to run well.
+func (x *executor) foregone() error {
+	if !x.batch.Alone {
+		return nil
+	}
+	x.b.mu.Lock()
+	defer x.b.mu.Unlock()
+	p := x.batch.Items[0].Owner.(*part)
+	err := p.foregone
+	p.foregone = nil
+	if p.mates || x.b.mu.sched.Works(&x.batch) {
+		return nil
+	}
+	return err
 }
 
 // inputMayBeAtFault reports whether an error leaves that open.

@@ -80,7 +80,7 @@ func (s *Scheduler) candidates(now clock.Instant, d *device, b *Batch) []candida
 func (s *Scheduler) candidate(now clock.Instant, in *instance, b *Batch) (candidate, bool) {
 	for in.items > 0 {
 		class := in.lead()
-		c := candidate{on: in, group: in.heads[class][0], class: class}
+		c := candidate{on: in, group: in.next(class), class: class}
 		q := c.queue()
 		if in.feasible(now, q.head) {
 			target, limit := in.target, in.limit

@@ -35,7 +35,7 @@ type instance struct {
 
 	groups map[uint64]*group
 	recent *group                 // the group last pushed to
-	apart  *group                 // of the items that run alone; nil until there is one
+	apart  [turns]*group          // of the items that run alone; nil until there is one
 	heads  [task.Priorities]heads // groups with items of the class, earliest head first
 	rows   [task.Priorities]int   // waiting
 	items  int                    // waiting, of all classes

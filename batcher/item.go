@@ -29,9 +29,9 @@ type Item struct {
 	Detour Detour
 
 	state  itemState
-	runs   uint8         // batches that it is in
-	moves  uint8         // from device to device
-	alone  bool          // it runs in no batch but its own; see repair.go
+	runs   uint8 // batches that it is in
+	moves  uint8 // from device to device
+	turn   Turn
 	speaks bool          // its failure alone counts as that of the batch that it was in
 	apart  clock.Instant // since when it runs alone
 	group  *group
@@ -52,6 +52,17 @@ const (
 	itemQueued                  // in a queue
 	itemSealed                  // in a batch that has not completed
 	itemDone                    // likewise, and another batch has run it well
+)
+
+// Turn is with what, and after what, an item runs; see repair.go.
+type Turn uint8
+
+// The turns.
+const (
+	TurnShared Turn = iota // in a batch with others
+	TurnAlone              // in a batch of its own
+	TurnLast               // likewise, when none waits whose turn is TurnAlone
+	turns
 )
 
 // Reason is why a request was refused or dropped; the set is closed.

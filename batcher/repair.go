@@ -106,24 +106,32 @@ func (s *Scheduler) Works(b *Batch) bool {
 	return in.ran && in.ranWell > b.Items[0].apart
 }
 
-// Isolate takes suspects out of a failed batch, whose run is over, and queues each of them to
-// run alone: on the batch's device, or on another one if that has gone down meanwhile. It
-// appends those that it has queued to out, and those that no device can run in time to drops.
-// An item that is in another batch as well stays. decided says that a member has run well, so
-// that the batch's failure is counted as RowsFailed.
-func (s *Scheduler) Isolate(now clock.Instant, b *Batch, suspect func(*Item) bool, decided bool, out []*Item, drops []Drop) ([]*Item, []Drop) {
+// Suspects reports whether items with TurnAlone wait for the device of a batch's model.
+func (s *Scheduler) Suspects(b *Batch) bool {
+	g := s.models[b.Model].instance(s.devices[b.Device]).apart[TurnAlone]
+	return g != nil && g.items > 0
+}
+
+// Isolate takes members out of a failed batch, whose run is over, and queues each of them to
+// run alone, in its turn: on the batch's device, or on another one if that has gone down
+// meanwhile. It appends those that it has queued to out, and those that no device can run in
+// time to drops. An item with TurnShared stays, and so does one that is in another batch as
+// well. decided says that a member has run well, so that the batch's failure is counted as
+// RowsFailed.
+func (s *Scheduler) Isolate(now clock.Instant, b *Batch, turn func(*Item) Turn, decided bool, out []*Item, drops []Drop) ([]*Item, []Drop) {
 	d := s.devices[b.Device]
 	m := s.models[b.Model]
 	in := m.instance(d)
 	var last *Item
 	kept := b.Items[:0]
 	for _, it := range b.Items {
-		if it.runs != 1 || it.state != itemSealed || it.Deadline <= now || !suspect(it) {
+		at := turn(it)
+		if it.runs != 1 || it.state != itemSealed || it.Deadline <= now || at == TurnShared {
 			kept = append(kept, it)
 			continue
 		}
 		it.runs, it.state = 0, itemFree
-		it.alone, it.apart, it.speaks = true, now, false
+		it.turn, it.apart = at, now
 		b.Rows -= it.Rows
 		if !s.requeue(now, in, it) {
 			why := PredictedLate
@@ -135,7 +143,10 @@ func (s *Scheduler) Isolate(now clock.Instant, b *Batch, suspect func(*Item) boo
 			continue
 		}
 		out = append(out, it)
-		if last == nil || it.Deadline >= last.Deadline {
+		if b.Alone {
+			continue // who speaks for the batch that it was in is known
+		}
+		if it.speaks = false; last == nil || it.Deadline >= last.Deadline {
 			last = it
 		}
 	}
@@ -143,6 +154,8 @@ func (s *Scheduler) Isolate(now clock.Instant, b *Batch, suspect func(*Item) boo
 	b.Items = kept
 	if last != nil {
 		last.speaks = !decided
+	}
+	if len(out) > 0 {
 		if l := d.offer(now, in); l.Lane >= 0 {
 			s.calls = append(s.calls, l)
 		}
@@ -173,16 +186,27 @@ func (s *Scheduler) requeue(now clock.Instant, in *instance, it *Item) bool {
 
 // place is the group in which an item waits.
 func (in *instance) place(s *Scheduler, it *Item) *group {
-	if !it.alone {
+	if it.turn == TurnShared {
 		return in.group(s, it.Key)
 	}
-	if in.apart == nil {
-		in.apart = &group{on: in, alone: true}
-		for c := range in.apart.at {
-			in.apart.at[c] = -1
+	g := in.apart[it.turn]
+	if g == nil {
+		g = &group{on: in, alone: true}
+		for c := range g.at {
+			g.at[c] = -1
 		}
+		in.apart[it.turn] = g
 	}
-	return in.apart
+	return g
+}
+
+// next is the group of a class whose turn it is: the one with the earliest deadline.
+func (in *instance) next(c task.Priority) *group {
+	g := in.heads[c][0]
+	if first := in.apart[TurnAlone]; g == in.apart[TurnLast] && first != nil && first.queues[c].items > 0 {
+		return first
+	}
+	return g
 }
 
 // singly predicts how long one lane needs for so many rows of a queue whose items run alone.
@@ -197,9 +221,12 @@ func (in *instance) singly(q *queue, rows int) time.Duration {
 // backlog predicts how long one lane needs for all that waits.
 func (in *instance) backlog() (work time.Duration) {
 	rows := in.totalRows()
-	if in.apart != nil && in.apart.items > 0 {
+	for _, g := range in.apart {
+		if g == nil || g.items == 0 {
+			continue
+		}
 		for c := range task.Priority(task.Priorities) {
-			q := &in.apart.queues[c]
+			q := &g.queues[c]
 			rows -= q.rows
 			work += in.singly(q, q.rows)
 		}

@@ -22,7 +22,7 @@ func sealed(t *testing.T, r *rig, n int) *Batch {
 	return b
 }
 
-func anyItem(*Item) bool { return true }
+func alone(*Item) Turn { return TurnAlone }
 
 // Runs earn a third of their time, up to what a second of them earn; a repair run starts only
 // with something left, and is paid as long as it takes.
@@ -96,7 +96,7 @@ func TestApartItemsRunAlone(t *testing.T) {
 	}
 	before := r.s.Predict(r.now, 0, 1, 1, nil)[0].Finish
 	r.now = r.now.Add(10 * ms)
-	moved, drops := r.s.Isolate(r.now, b, anyItem, false, nil, nil)
+	moved, drops := r.s.Isolate(r.now, b, alone, false, nil, nil)
 	if len(moved) != 3 || len(drops) != 0 || len(b.Items) != 0 || b.Rows != 0 {
 		t.Fatalf("%d moved, %d dropped, %d items of %d rows stayed", len(moved), len(drops), len(b.Items), b.Rows)
 	}
@@ -110,20 +110,20 @@ func TestApartItemsRunAlone(t *testing.T) {
 	}
 	r.s.Complete(r.now, b, Undecided)
 	var got []int
-	var alone []bool
+	var lone []bool
 	for range 4 {
 		next := &Batch{}
 		if !r.s.Next(r.now, 0, 0, next) {
 			t.Fatalf("nothing to run after batches of %v", got)
 		}
-		got, alone = append(got, len(next.Items)), append(alone, next.Alone)
+		got, lone = append(got, len(next.Items)), append(lone, next.Alone)
 		r.now = r.now.Add(10 * ms)
 		r.s.Complete(r.now, next, Ran)
 	}
 	// The first takes those due first, and the one due last for nothing.
 	for i, want := range []int{3, 1, 1, 1} {
-		if got[i] != want || alone[i] != (i > 0) {
-			t.Fatalf("batches of %v, alone %v; want 3 and then one by one", got, alone)
+		if got[i] != want || lone[i] != (i > 0) {
+			t.Fatalf("batches of %v, alone %v; want 3 and then one by one", got, lone)
 		}
 	}
 }
@@ -131,15 +131,15 @@ func TestApartItemsRunAlone(t *testing.T) {
 // A batch all of whose members are bad counts as one failure of its device, however many runs
 // they have alone; a good run among them clears the count.
 func TestLoneFailuresAreOneFailure(t *testing.T) {
-	f := func(name string, alone []Outcome, want int) {
+	f := func(name string, runs []Outcome, want int) {
 		t.Helper()
 		r := two(t, FallbackBudget, flat(10*ms), flat(10*ms), DeviceOptions{})
-		b := sealed(t, r, len(alone))
+		b := sealed(t, r, len(runs))
 		r.s.devices[0].failed = 2
 		r.now = r.now.Add(10 * ms)
-		r.s.Isolate(r.now, b, anyItem, false, nil, nil)
+		r.s.Isolate(r.now, b, alone, false, nil, nil)
 		r.s.Complete(r.now, b, Undecided)
-		for _, o := range alone {
+		for _, o := range runs {
 			next := &Batch{}
 			if !r.s.Next(r.now, 0, 0, next) || !next.Alone {
 				t.Fatalf("%s: nothing that runs alone", name)
@@ -166,13 +166,13 @@ func TestIsolateFromADeviceThatIsDown(t *testing.T) {
 		r := two(t, fallback, flat(10*ms), flat(10*ms), DeviceOptions{})
 		b := sealed(t, r, 4)
 		r.s.CloseDevice(r.now, 0, "test", nil)
-		got, drops := r.s.Isolate(r.now, b, anyItem, false, nil, nil)
+		got, drops := r.s.Isolate(r.now, b, alone, false, nil, nil)
 		if len(got) != moved || len(drops) != 4-moved {
 			t.Fatalf("%s: %d moved, %d dropped", name, len(got), len(drops))
 		}
 		for _, it := range got {
-			if it.Device != 1 || !it.alone {
-				t.Errorf("%s: an item waits on device %d, alone %v", name, it.Device, it.alone)
+			if it.Device != 1 || it.turn != TurnAlone {
+				t.Errorf("%s: an item waits on device %d, turn %v", name, it.Device, it.turn)
 			}
 		}
 		for _, d := range drops {
@@ -193,7 +193,14 @@ func TestPassedItemsAreCompleted(t *testing.T) {
 	r.s.Retry(r.now, b, 2, true)
 	r.now = r.now.Add(10 * ms)
 	r.s.Passed(r.now, b, b.Items[:2])
-	r.s.Isolate(r.now, b, func(it *Item) bool { return it == b.Items[3] || it == b.Items[0] }, true, nil, nil)
+	first, third := b.Items[0], b.Items[3]
+	one := func(it *Item) Turn {
+		if it == third || it == first {
+			return TurnAlone
+		}
+		return TurnShared
+	}
+	r.s.Isolate(r.now, b, one, true, nil, nil)
 	r.s.Complete(r.now, b, RowsFailed)
 	stats, _ := r.s.ModelStats(r.now, 0)
 	if stats.Completed != 2 || stats.Failed != 1 || stats.Items != 1 || stats.Devices[0].Apart != 1 {
@@ -204,5 +211,37 @@ func TestPassedItemsAreCompleted(t *testing.T) {
 	}
 	if next := (&Batch{}); !r.s.Next(r.now, 0, 0, next) || next.Watch != clock.Never {
 		t.Error("the item that was set apart does not run")
+	}
+}
+
+// What is to run last waits for all that are to run alone, whatever the deadlines, and for
+// nothing else.
+func TestTurns(t *testing.T) {
+	r := one(t, 1, ModelOptions{}, flat(10*ms))
+	b := sealed(t, r, 4)
+	first := b.Items[0] // the most urgent
+	members := append([]*Item{}, b.Items...)
+	turn := func(it *Item) Turn {
+		if it == first {
+			return TurnLast
+		}
+		return TurnAlone
+	}
+	r.s.Isolate(r.now, b, turn, false, nil, nil)
+	r.s.Complete(r.now, b, Undecided)
+	r.s.Arrive(r.now, r.item(0, 1, 2*time.Second))
+	for i, want := range []*Item{members[1], members[2], members[3], first} {
+		next := &Batch{}
+		if !r.s.Next(r.now, 0, 0, next) || next.Items[0] != want || len(next.Items) != 1 {
+			t.Fatalf("batch %d is not of the item whose turn it is", i)
+		}
+		if got, waits := r.s.Suspects(next), i < 2; got != waits {
+			t.Errorf("in batch %d others wait: %v, want %v", i, got, waits)
+		}
+		r.now = r.now.Add(10 * ms)
+		r.s.Complete(r.now, next, Failed)
+	}
+	if got := r.s.devices[0].failed; got != 1 {
+		t.Errorf("%d failures in a row, want 1", got)
 	}
 }

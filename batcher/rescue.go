@@ -126,7 +126,7 @@ func (s *Scheduler) Evacuate(now clock.Instant, b *Batch, suspect bool, wanted f
 		}
 		it.runs, it.state = 0, itemFree
 		if suspect {
-			it.alone, it.apart, it.speaks = true, now, false
+			it.turn, it.apart, it.speaks = TurnAlone, now, false
 			last = it
 		}
 		b.Rows -= it.Rows

@@ -23,7 +23,7 @@ func (r *rig) checkBatch(b *Batch) {
 			r.t.Fatalf("sealed at %d with a member that was due at %d", b.Start, it.Deadline)
 		}
 		k := orderOf(it)
-		if it.alone && (!b.Alone || len(b.Items) > 1) {
+		if it.turn != TurnShared && (!b.Alone || len(b.Items) > 1) {
 			r.t.Fatalf("an item that is to run alone is in a batch of %d", len(b.Items))
 		}
 		if it.Deadline < last[k] {
@@ -45,14 +45,14 @@ func (r *rig) checkBatch(b *Batch) {
 type order struct {
 	class task.Priority
 	key   uint64
-	alone bool
+	turn  Turn
 }
 
 func orderOf(it *Item) order {
-	if it.alone {
-		return order{it.Class, 0, true}
+	if it.turn != TurnShared {
+		return order{it.Class, 0, it.turn}
 	}
-	return order{it.Class, it.Key, false}
+	return order{it.Class, it.Key, it.turn}
 }
 
 // check holds the scheduler's own books against the rig's.

@@ -76,7 +76,12 @@ func (r *rig) passSome(b *Batch, o Outcome) Outcome {
 func (r *rig) isolate(b *Batch, o Outcome) Outcome {
 	r.t.Helper()
 	before := len(b.Items)
-	suspect := func(it *Item) bool { return !r.good[it] && r.pick(4) > 0 }
+	suspect := func(it *Item) Turn {
+		if r.good[it] {
+			return TurnShared
+		}
+		return Turn(r.pick(int(turns)))
+	}
 	moved, drops := r.s.Isolate(r.now, b, suspect, o == RowsFailed, nil, nil)
 	if len(moved)+len(drops)+len(b.Items) != before {
 		r.t.Fatalf("of %d items %d were set apart, %d dropped and %d stayed", before, len(moved), len(drops), len(b.Items))

@@ -30,9 +30,10 @@ type part struct {
 	claim   atomic.Uint32 // the executor that writes the outputs; 0 for none yet
 	open    int           // batches that run it and have not failed; under Batcher.mu, of several devices only
 
-	// Of one that was in a failed batch; the lane's that has it.
-	failures int  // of runs of its own
-	mates    bool // others of that batch ran well without it
+	// Of one that was in a failed batch; under Batcher.mu.
+	failures int   // of runs of its own
+	mates    bool  // others of that batch ran well without it
+	foregone error // of a run of its own, final unless others run well by its next turn
 }
 
 // waits reports whether a part of the request is in a queue.
@@ -65,7 +66,7 @@ func getRequest(m *Model, t *task.Task) *request {
 		p := &r.parts[i]
 		p.request = r
 		p.claim.Store(0)
-		p.open, p.failures, p.mates = 0, 0, false
+		p.open, p.failures, p.mates, p.foregone = 0, 0, false, nil
 		p.rows = task.Part{Task: t, From: i * maxBatch, To: min((i+1)*maxBatch, t.Rows)}
 		p.Item = Item{
 			Model: m.id, Rows: max(p.rows.Rows(), 1), Bytes: bytes,

@@ -113,8 +113,10 @@ func (s *Scheduler) ModelStats(now clock.Instant, id ModelID) (ModelStats, bool)
 			Runs: in.cost.runs, Covered: in.cost.covered, RowsPerSecond: in.arrivals.mean,
 			Target: in.target, Limit: in.limit, Share: in.share,
 		}
-		if in.apart != nil {
-			i.Apart = in.apart.items
+		for _, g := range in.apart {
+			if g != nil {
+				i.Apart += g.items
+			}
 		}
 		for c := range task.Priority(task.Priorities) {
 			for _, g := range in.heads[c] {
