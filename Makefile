@@ -67,7 +67,7 @@ pure: tools
 # of virtual traffic ten times slower.
 race: tools ## Go tests under the race detector
 	@$(VULKAN)
-	@$(ORT) go test -race -timeout 15m $(TESTFLAGS) $$(go list ./... | grep -v '^sluice/batcher/sim$$')
+	@$(ORT) go test -race -timeout 15m $(TESTFLAGS) $$(go list ./... | grep -vE '^sluice/(batcher/sim|test/zoo)$$')
 
 fuzz: tools ## run every fuzz target for FUZZTIME (30s)
 	@$(ORT) scripts/fuzz.sh $(FUZZTIME)
