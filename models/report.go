@@ -42,10 +42,10 @@ type Batching struct {
 	Watched bool `json:"watched,omitempty"`
 }
 
-// String is the mode and what it rests on, such as "batched: proven by the graph".
+// String is the mode and why, such as "batched: proven by the graph".
 func (b Batching) String() string {
 	words := map[BatchMode]string{Batched: "batched", Coupled: "batched and coupled", RowByRow: "run one by one", Single: "unbatched"}
-	text := fmt.Sprintf("%s (%s): %s", words[b.Mode], b.Basis, b.Text)
+	text := fmt.Sprintf("%s: %s", words[b.Mode], b.Text)
 	if b.Watched {
 		text += "; live answers are watched"
 	}

@@ -23,6 +23,3 @@ func complaintOf(err error) *complaint.Error {
 func cutShort(err error) error {
 	return fault.Wrap(fault.InferenceFailed, err, "the model ran longer than its hang limit and was cut short")
 }
-
-// rejected reports whether an operator refused the input.
-func rejected(err error) bool { return fault.Is(err, fault.ModelRejectedInput) }

@@ -164,33 +164,6 @@ func TestOpenRefuses(t *testing.T) {
 	f(garbage, Options{Schema: schema()}, "cannot open model")
 }
 
-func TestTrial(t *testing.T) {
-	needLibrary(t)
-	f := func(model string, change func(*tensor.Schema), text string) {
-		t.Helper()
-		m, err := onnxfile.Read(modelPath(model))
-		if err != nil {
-			t.Fatal(err)
-		}
-		inf, err := onnxfile.Infer(m, onnxfile.Rules{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if change != nil {
-			change(&inf.Schema)
-		}
-		err = Trial(modelPath(model), Options{Schema: &inf.Schema, FixedBatch: inf.FixedBatch, External: len(m.External) > 0})
-		if text == "" && err != nil || text != "" && (err == nil || !strings.Contains(err.Error(), text)) {
-			t.Errorf("Trial(%s) ended with %v, want %q", model, err, text)
-		}
-	}
-	for _, model := range []string{"simple", "fixed4", "lower", "padded", "scalar", "nonzero", "zipmap_int64s", "external", "id_bytes", "unshaped"} {
-		f(model, nil, "")
-	}
-	f("simple", func(s *tensor.Schema) { s.Inputs[0].Type = tensor.FP32 }, "cannot run model")
-	f("simple", func(s *tensor.Schema) { s.Outputs[0].Shape = dims(-1, 3) }, "cannot run model")
-}
-
 func TestVersions(t *testing.T) {
 	f := func(version string, ok bool) {
 		t.Helper()
