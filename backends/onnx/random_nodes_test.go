@@ -17,6 +17,8 @@ var drawings = []func(*randomGraph) bool{
 	(*randomGraph).padded, (*randomGraph).convolved, (*randomGraph).recurrent, (*randomGraph).counted, (*randomGraph).positioned,
 	(*randomGraph).ownRow, (*randomGraph).oneHotted, (*randomGraph).einsummed, (*randomGraph).looped, (*randomGraph).scanned,
 	(*randomGraph).branched, (*randomGraph).shapedByOther, (*randomGraph).elementsChosen, (*randomGraph).quantised,
+	(*randomGraph).batched, (*randomGraph).masked, (*randomGraph).viewed, (*randomGraph).written, (*randomGraph).ownStep,
+	(*randomGraph).triangular, (*randomGraph).stated, (*randomGraph).cutByLength, (*randomGraph).classic,
 }
 
 func (g *randomGraph) unary() bool {
