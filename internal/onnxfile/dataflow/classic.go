@@ -171,7 +171,9 @@ func featureExtractor(c *call) []*value {
 	case v.class == rows && v.fromEnd() == 1:
 		return []*value{c.joined(v, "takes rows by their position")}
 	case v.class == rows:
-		return []*value{c.along(v.axis, v.pre, v.post, dims...)}
+		w := c.along(v.axis, v.pre, v.post, dims...)
+		w.source, w.element = v.source, v.element
+		return []*value{w}
 	case index.class == rows: // the indices are read as one list
 		outside := c.mul(c.all(index.dims[:index.axis]), index.pre)
 		inside := c.mul(index.post, c.all(index.dims[index.axis+1:]))

@@ -21,7 +21,9 @@ func normalizedText(c *call) []*value {
 		}
 		return []*value{c.joined(v, "drops rows by their values")}
 	}
-	return []*value{v.computed()}
+	w := v.computed()
+	w.source, w.element = v.source, v.element
+	return []*value{w}
 }
 
 // tokenizer splits strings, and pads the shorter lists of all rows to the longest.
@@ -35,6 +37,7 @@ func tokenizer(c *call) []*value {
 	}
 	w := c.along(v.axis, v.pre, v.post, append(slices.Clone(v.dims), c.longest())...)
 	if w.class == rows {
+		w.source = v.source
 		w.padded, w.element = []byte(c.textAttr("pad_value", "")), stringType
 		if w.padded == nil {
 			w.padded = []byte{}
