@@ -17,6 +17,8 @@ var drawings = []func(*randomGraph) bool{
 	(*randomGraph).padded, (*randomGraph).convolved, (*randomGraph).recurrent, (*randomGraph).counted, (*randomGraph).positioned,
 	(*randomGraph).ownRow, (*randomGraph).oneHotted, (*randomGraph).einsummed, (*randomGraph).looped, (*randomGraph).scanned,
 	(*randomGraph).branched, (*randomGraph).shapedByOther, (*randomGraph).elementsChosen, (*randomGraph).quantised,
+	(*randomGraph).batched, (*randomGraph).masked, (*randomGraph).viewed, (*randomGraph).written, (*randomGraph).ownStep,
+	(*randomGraph).triangular, (*randomGraph).stated, (*randomGraph).cutByLength, (*randomGraph).classic,
 }
 
 func (g *randomGraph) unary() bool {
@@ -119,150 +121,6 @@ func (g *randomGraph) attend() bool {
 		g.add("MatMul", g.name(), n.dims, n.kind, []string{a, n.name})
 }
 
-func (g *randomGraph) transposed() bool {
-	n, ok := g.float(2)
-	if !ok {
-		return false
-	}
-	perm, dims := make([]int64, n.rank()), make([]length, n.rank())
-	for i, k := range g.rng.Perm(n.rank()) {
-		perm[i], dims[i] = int64(k), n.dims[k]
-	}
-	return g.add("Transpose", g.name(), dims, n.kind, []string{n.name}, onnxgen.Wholes("perm", perm...))
-}
-
-// merged lays two axes into one, by 0 and -1.
-func (g *randomGraph) merged() bool {
-	n, ok := g.float(2)
-	if !ok {
-		return false
-	}
-	k := g.rng.IntN(n.rank() - 1)
-	if k > 0 && slices.ContainsFunc(n.dims[k+2:], func(d length) bool { return true }) && g.rng.IntN(2) == 0 {
-		return false
-	}
-	var shape []int64
-	var dims []length
-	for i, d := range n.dims {
-		switch {
-		case i == k:
-			shape = append(shape, -1)
-			dims = append(dims, length{d.c * n.dims[i+1].c, d.n + n.dims[i+1].n})
-		case i == k+1:
-		case i < k:
-			shape, dims = append(shape, 0), append(dims, d)
-		case d.n > 0:
-			return false
-		default:
-			shape, dims = append(shape, int64(d.c)), append(dims, d)
-		}
-	}
-	return g.add("Reshape", g.name(), dims, n.kind, []string{n.name, g.wholes(shape...)})
-}
-
-// divided makes two axes of one, whose outer length is drawn.
-func (g *randomGraph) divided() bool {
-	n, ok := g.float(1)
-	if !ok {
-		return false
-	}
-	k, ok := g.axis(n)
-	if !ok || n.dims[k].c%2 != 0 {
-		return false
-	}
-	parts := [2]length{{2, 0}, {n.dims[k].c / 2, n.dims[k].n}}
-	if g.rng.IntN(2) == 0 {
-		parts[0], parts[1] = parts[1], parts[0]
-	}
-	dims := slices.Concat(n.dims[:k], parts[:], n.dims[k+1:])
-	var shape []int64
-	rest := false
-	for i, d := range dims {
-		switch {
-		case i < k && d == n.dims[i]:
-			shape = append(shape, 0)
-		case d.n > 0 && !rest:
-			shape, rest = append(shape, -1), true
-		case d.n > 0:
-			return false
-		default:
-			shape = append(shape, int64(d.c))
-		}
-	}
-	return g.add("Reshape", g.name(), dims, n.kind, []string{n.name, g.wholes(shape...)})
-}
-
-func (g *randomGraph) flattened() bool {
-	n, ok := g.float(2)
-	if !ok {
-		return false
-	}
-	k := g.rng.IntN(n.rank() + 1)
-	dims := []length{{1, 0}, {1, 0}}
-	for i, d := range n.dims {
-		side := &dims[0]
-		if i >= k {
-			side = &dims[1]
-		}
-		side.c, side.n = side.c*d.c, side.n+d.n
-	}
-	return g.add("Flatten", g.name(), dims, n.kind, []string{n.name}, onnxgen.Whole("axis", int64(k)))
-}
-
-// restored flattens all axes but the last, works on the matrix, and restores the shape from
-// the lengths of the axes.
-func (g *randomGraph) restored() bool {
-	n, ok := g.pick(func(n node) bool { return n.kind == onnxgen.Float32 && n.rank() >= 3 && n.dims[n.rank()-1].n == 0 })
-	if !ok {
-		return false
-	}
-	last := n.dims[n.rank()-1]
-	outer := length{1, 0}
-	var parts []string
-	for i, d := range n.dims[:n.rank()-1] {
-		outer.c, outer.n = outer.c*d.c, outer.n+d.n
-		parts = append(parts, g.lengthOf(n, i))
-	}
-	flat, worked, shape := g.name(), g.name(), g.name()
-	if !g.add("Reshape", flat, []length{outer, last}, n.kind, []string{n.name, g.wholes(-1, int64(last.c))}) ||
-		!g.add("MatMul", worked, []length{outer, last}, n.kind, []string{flat, g.weights(last.c, last.c)}) {
-		return false
-	}
-	if g.rng.IntN(100) < g.wild {
-		g.rng.Shuffle(len(parts), func(i, j int) { parts[i], parts[j] = parts[j], parts[i] })
-		n.dims = nil // whatever it is now
-	}
-	g.Node("Concat", shape, append(parts, g.wholes(int64(last.c))), onnxgen.Whole("axis", 0))
-	if n.dims == nil {
-		name := g.name()
-		g.Node("Reshape", name, []string{worked, shape})
-		return g.add("ReduceSum", g.name(), nil, onnxgen.Float32, []string{name}, onnxgen.Whole("keepdims", 0))
-	}
-	return g.add("Reshape", g.name(), n.dims, n.kind, []string{worked, shape})
-}
-
-func (g *randomGraph) unsqueezed() bool {
-	n, ok := g.float(1)
-	if !ok {
-		return false
-	}
-	k := g.rng.IntN(n.rank() + 1)
-	inputs, attrs := g.axes(13, []string{n.name}, int64(k))
-	return g.add("Unsqueeze", g.name(), slices.Insert(slices.Clone(n.dims), k, length{1, 0}), n.kind, inputs, attrs...)
-}
-
-func (g *randomGraph) squeezed() bool {
-	n, ok := g.pick(func(n node) bool {
-		return n.kind == onnxgen.Float32 && slices.Contains(n.dims, length{1, 0})
-	})
-	if !ok {
-		return false
-	}
-	k := slices.Index(n.dims, length{1, 0})
-	inputs, attrs := g.axes(13, []string{n.name}, int64(k))
-	return g.add("Squeeze", g.name(), slices.Delete(slices.Clone(n.dims), k, k+1), n.kind, inputs, attrs...)
-}
-
 func (g *randomGraph) reduced() bool {
 	n, ok := g.float(1)
 	if !ok {
@@ -295,17 +153,27 @@ func (g *randomGraph) softmaxed() bool {
 	return ok && g.add(op, g.name(), n.dims, n.kind, []string{n.name}, onnxgen.Whole("axis", int64(k)))
 }
 
-// looked reads a table at integers.
-func (g *randomGraph) looked() bool {
-	n, ok := g.pick(func(n node) bool { return n.kind == onnxgen.Int64 })
+func (g *randomGraph) where() bool {
+	a, ok := g.float(1)
 	if !ok {
 		return false
 	}
-	return g.add("Gather", g.name(), append(slices.Clone(n.dims), length{4, 0}), onnxgen.Float32, []string{"table", n.name})
+	test, other := g.name(), g.name()
+	g.Node("Greater", test, []string{a.name, g.weights(1)})
+	g.Node("Neg", other, []string{a.name})
+	return g.add("Where", g.name(), a.dims, a.kind, []string{test, a.name, other})
 }
 
-// chosen takes fixed places of an axis.
-func (g *randomGraph) chosen() bool {
+func (g *randomGraph) summed() bool {
+	n, ok := g.float(1)
+	if !ok {
+		return false
+	}
+	k, ok := g.axis(n)
+	return ok && g.add("CumSum", g.name(), n.dims, n.kind, []string{n.name, g.whole(int64(k))})
+}
+
+func (g *randomGraph) topped() bool {
 	n, ok := g.float(1)
 	if !ok {
 		return false
@@ -315,37 +183,93 @@ func (g *randomGraph) chosen() bool {
 		return false
 	}
 	dims := slices.Clone(n.dims)
-	if g.rng.IntN(2) == 0 {
-		return g.add("Gather", g.name(), slices.Delete(dims, k, k+1), n.kind, []string{n.name, g.whole(0)}, onnxgen.Whole("axis", int64(k)))
-	}
-	dims[k] = length{2, 0}
-	return g.add("Gather", g.name(), dims, n.kind, []string{n.name, g.wholes(0, -1)}, onnxgen.Whole("axis", int64(k)))
+	dims[k] = length{1, 0}
+	values, places := g.name(), g.name()
+	g.Nodes("TopK", []string{values, places}, []string{n.name, g.wholes(1)}, onnxgen.Whole("axis", int64(k)))
+	g.live = append(g.live, node{values, dims, n.kind})
+	return true
 }
 
-func (g *randomGraph) concatenated() bool {
-	a, ok := g.float(1)
+// argmaxed gives integers that are below the table's size.
+func (g *randomGraph) argmaxed() bool {
+	n, ok := g.float(1)
 	if !ok {
 		return false
 	}
-	k, ok := g.axis(a)
-	if !ok {
+	k, ok := g.axis(n)
+	if !ok || n.dims[k].c > tableSize || n.dims[k].n > 0 && n.dims[k].c > 1 {
 		return false
 	}
-	b, ok := g.pick(func(n node) bool {
-		if n.kind != a.kind || n.rank() != a.rank() {
-			return false
-		}
-		for i := range n.dims {
-			if i != k && n.dims[i] != a.dims[i] || i == k && n.dims[i].n != a.dims[i].n {
-				return false
-			}
-		}
-		return true
+	dims := slices.Delete(slices.Clone(n.dims), k, k+1)
+	return g.add("ArgMax", g.name(), dims, onnxgen.Int64, []string{n.name}, onnxgen.Whole("axis", int64(k)), onnxgen.Whole("keepdims", 0))
+}
+
+func (g *randomGraph) normed() bool {
+	n, ok := g.pick(func(n node) bool {
+		return n.kind == onnxgen.Float32 && n.rank() >= 2 && n.dims[n.rank()-1].n == 0
+	})
+	if !ok || g.Opset < 17 {
+		return false
+	}
+	c := n.dims[n.rank()-1].c
+	return g.add("LayerNormalization", g.name(), n.dims, n.kind, []string{n.name, g.weights(c), g.weights(c)}, onnxgen.Whole("axis", -1))
+}
+
+func (g *randomGraph) convolved() bool {
+	n, ok := g.pick(func(n node) bool {
+		return n.kind == onnxgen.Float32 && n.rank() == 3 && n.dims[1].n == 0 && n.dims[2].n == 0 && n.dims[2].c >= 2
 	})
 	if !ok {
 		return false
 	}
-	dims := slices.Clone(a.dims)
-	dims[k].c += b.dims[k].c
-	return g.add("Concat", g.name(), dims, a.kind, []string{a.name, b.name}, onnxgen.Whole("axis", int64(k)))
+	dims := []length{n.dims[0], {2, 0}, n.dims[2]}
+	return g.add("Conv", g.name(), dims, n.kind, []string{n.name, g.weights(2, n.dims[1].c, 3)}, onnxgen.Wholes("pads", 1, 1))
+}
+
+// recurrent runs over axis 0, whatever it is.
+func (g *randomGraph) recurrent() bool {
+	n, ok := g.pick(func(n node) bool {
+		return n.kind == onnxgen.Float32 && n.rank() == 3 && n.dims[2].n == 0 && (n.dims[0].n == 0 || g.rng.IntN(100) < g.wild)
+	})
+	if !ok {
+		return false
+	}
+	const size = 2
+	all, last := g.name(), g.name()
+	g.Nodes("GRU", []string{all, last}, []string{n.name, g.weights(1, 3*size, n.dims[2].c), g.weights(1, 3*size, size)}, onnxgen.Whole("hidden_size", size))
+	g.live = append(g.live, node{all, []length{n.dims[0], {1, 0}, n.dims[1], {size, 0}}, n.kind}, node{last, []length{{1, 0}, n.dims[1], {size, 0}}, n.kind})
+	return true
+}
+
+func (g *randomGraph) einsummed() bool {
+	n, ok := g.pick(func(n node) bool { return n.kind == onnxgen.Float32 && n.rank() == 3 })
+	if !ok || g.Opset < 12 {
+		return false
+	}
+	all := map[byte]length{'a': n.dims[0], 'b': n.dims[1], 'c': n.dims[2]}
+	equation := []string{"abc,abc->ab", "abc,abc->a", "abc->acb", "abc->ac", "abc,abc->bc"}[g.rng.IntN(5)]
+	out := equation[slices.Index([]byte(equation), '>')+1:]
+	if equation == "abc,abc->bc" && g.rng.IntN(100) > 3*g.wild {
+		return false
+	}
+	var dims []length
+	for i := range len(out) {
+		dims = append(dims, all[out[i]])
+	}
+	inputs := []string{n.name}
+	if equation[3] == ',' {
+		inputs = append(inputs, n.name)
+	}
+	return g.add("Einsum", g.name(), dims, n.kind, inputs, onnxgen.Text("equation", equation))
+}
+
+// quantised takes a scale from the tensor, or a constant one.
+func (g *randomGraph) quantised() bool {
+	n, ok := g.float(1)
+	if !ok || g.rng.IntN(100) > 4*g.wild {
+		return false
+	}
+	v := g.name()
+	g.Nodes("DynamicQuantizeLinear", []string{v + "q", v + "s", v + "z"}, []string{n.name})
+	return g.add("DequantizeLinear", v, n.dims, n.kind, []string{v + "q", v + "s", v + "z"})
 }

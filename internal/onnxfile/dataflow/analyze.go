@@ -164,6 +164,8 @@ func (a *analysis) input(i int, v onnxfile.Value) *value {
 	x.ranked = true
 	for axis, d := range t.Dims {
 		switch {
+		case axis > 0 && d.Param != "" && d.Size < 0 && !once && d.Param == t.Dims[0].Param:
+			return a.unknown(fmt.Sprintf("input %q has the rows' dimension on axis %d too", clip(v.Name), axis))
 		case axis == 0 && once:
 			x.dims = append(x.dims, a.constant(1))
 		case axis == 0:

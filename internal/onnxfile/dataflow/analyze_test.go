@@ -128,6 +128,13 @@ func TestHints(t *testing.T) {
 	f("numbers in strings", words().Node("Cast", "y", in("x"), whole("to", i64)).OutputOf(i64, "y"), dataflow.Hint{Name: "x", Numeric: true, Axis: -1})
 	f("a divisor", ids().Input("z", i64, "N").Node("Div", "y", in("z", "x")).OutputOf(i64, "y"), dataflow.Hint{Name: "x", NonZero: true, Axis: -1})
 	f("a divisor that is a float", numbers().Input("z", f32, "N").Node("Div", "y", in("z", "x")).Output("y"), plain)
+	f("the longest of all", matrices().Input("n", i64, "N").Wholes("b", []int{1}, 0).Wholes("one", []int{1}, 1).Node("ReduceMax", "m", in("n")).Node("Slice", "y", in("x", "b", "m", "one")).Output("y"),
+		plain, dataflow.Hint{Name: "n", Length: true, Of: "x", Axis: 1})
+	f("a step of each row", onnxgen.New(17).Input("x", f32, "N", 6, 4).Input("n", i64, "N").Node("Shape", "s", in("x")).Wholes("zero", nil, 0).Wholes("one", nil, 1).Node("Gather", "k", in("s", "zero")).Node("Range", "r", in("zero", "k", "one")).
+		Node("Sub", "l", in("n", "one")).Wholes("a", []int{1}, 1).Node("Unsqueeze", "u", in("r", "a")).Node("Unsqueeze", "v", in("l", "a")).Node("Concat", "p", in("u", "v"), whole("axis", 1)).Node("GatherND", "y", in("x", "p")).Output("y"),
+		plain, dataflow.Hint{Name: "n", HasRange: true, Low: 1, High: 6, Axis: -1})
+	f("words that are counted", words().Domain("com.microsoft", 1).Node("StringNormalizer", "l", in("x"), onnxgen.Text("case_change_action", "LOWER")).Node("com.microsoft.Tokenizer", "t", in("l"), onnxgen.Text("pad_value", "#")).
+		Node("TfIdfVectorizer", "y", in("t"), onnxgen.Texts("pool_strings", "a", "b"), onnxgen.Wholes("ngram_indexes", 0, 1)).Output("y"), dataflow.Hint{Name: "x", Strings: []string{"a", "b"}, Axis: -1})
 	f("a mask", onnxgen.New(17).Input("x", i64, "N", "T").Node("Cast", "y", in("x"), whole("to", onnxgen.Bool)).OutputOf(onnxgen.Bool, "y"), dataflow.Hint{Name: "x", Mask: true, Axis: -1})
 	f("a length", matrices().Input("n", i64, "N").Node("Shape", "s", in("x")).Wholes("zero", nil, 0).Wholes("one", nil, 1).Node("Gather", "k", in("s", "one")).
 		Node("Range", "r", in("zero", "k", "one")).Wholes("a", []int{1}, 1).Node("Unsqueeze", "u", in("n", "a")).Node("Less", "y", in("r", "u")).OutputOf(onnxgen.Bool, "y"),

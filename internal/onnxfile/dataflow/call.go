@@ -123,7 +123,20 @@ func (c *call) worst(otherwise *value) *value {
 	if otherwise == nil || otherwise.class < unknown {
 		return otherwise
 	}
-	return &value{class: otherwise.class, cause: otherwise.cause}
+	return &value{class: otherwise.class, cause: otherwise.cause, source: c.only().source}
+}
+
+// only is the first input where there is no other but single constants, else nothing.
+func (c *call) only() value {
+	for i, v := range c.in {
+		if i > 0 && v != nil && (v.class != uniform || len(v.content) > 1) {
+			return value{}
+		}
+	}
+	if len(c.in) == 0 || c.in[0] == nil {
+		return value{}
+	}
+	return *c.in[0]
 }
 
 // withShape gives a mixed or unknown value the shape that its inputs have together.

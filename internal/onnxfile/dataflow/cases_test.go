@@ -98,6 +98,7 @@ func elementCases() []verdictCase {
 		{"a scalar input", onnxgen.New(17).Input("x", f32, "N").Scalar("k", f32).Node("Add", "y", in("x", "k")).Output("y"), `unknown: input "k" is a scalar`},
 		{"no shape given", onnxgen.New(17).Input("x", f32).Floats("c", []int{}).Node("Tanh", "a", in("x")).Node("Mul", "y", in("a", "c")).Output("y"), "proven"},
 		{"no shape given, and a vector", onnxgen.New(17).Input("x", f32).Floats("c", []int{4}).Node("Mul", "y", in("x", "c")).Output("y"), `unknown at node "y" (Mul)`},
+		{"as wide as rows", onnxgen.New(17).Input("x", f32, "N", "N").Node("Tanh", "y", in("x")).Output("y"), `unknown: input "x" has the rows' dimension on axis 1 too`},
 		{"random numbers", vectors().Node("RandomNormalLike", "r", in("x")).Node("Add", "y", in("x", "r")).Output("y"), `mixes at node "r" (RandomNormalLike): draws random numbers`},
 		{"random numbers of a shape", vectors().Node("RandomNormal", "r", nil, onnxgen.Wholes("shape", 1, 4)).Node("Add", "y", in("x", "r")).Output("y"), `mixes at node "r" (RandomNormal): draws`},
 		{"dropout", vectors().Node("Dropout", "y", in("x")).Output("y"), "proven"},

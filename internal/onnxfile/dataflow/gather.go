@@ -124,6 +124,7 @@ func gatherElements(c *call) []*value {
 	if !data.ranked || !index.ranked || !ok || data.rank() != index.rank() {
 		return []*value{c.unknown("the shape of an input is not known")}
 	}
+	c.hintIndex(index, data.dims[axis])
 	switch {
 	case data.class == counted || index.class == counted || index.class == rows && !index.plain():
 		return []*value{c.unknown("chooses by a row's position or by the number of rows")}
@@ -170,6 +171,9 @@ func (c *call) gatherTuples(data, index *value, batch int) (*value, bool) {
 		return nil, false
 	}
 	dims := slices.Concat(index.dims[:last], data.dims[batch+int(size):])
+	if n := batch + int(size); size == 1 || size == 2 && index.place == firstPlace {
+		c.hintIndex(index, data.dims[n-1])
+	}
 	switch {
 	case data.class == uniform && index.class == uniform:
 		return same(dims...), true

@@ -178,6 +178,7 @@ func (c *call) joinRows(lead *value, axis int) *value {
 		sum = c.add(sum, v.dims[axis])
 		if v.place == allPlaces {
 			w.place = firstPlace
+			w.source = c.in[len(c.in)-1].source // of two, the second says what each row chooses
 		}
 		if axis != lead.axis {
 			continue

@@ -24,7 +24,7 @@ func reduce(c *call) []*value {
 			return []*value{v.computed()}
 		}
 		if v.class == rows {
-			return []*value{c.joined(v, overRows)}
+			return []*value{c.extremeOf(v)}
 		}
 		for i := range v.dims {
 			axes = append(axes, int64(i))
@@ -41,6 +41,15 @@ func (c *call) joined(v *value, reason string) *value {
 	return c.mixed(reason)
 }
 
+// extremeOf joins rows. The largest of some lengths is a length of the same input.
+func (c *call) extremeOf(v *value) *value {
+	w := c.joined(v, overRows)
+	if c.node.Op == "ReduceMax" {
+		w.source = v.source
+	}
+	return w
+}
+
 func (c *call) reduced(v *value, axes []int64, keep bool) *value {
 	if !v.ranked {
 		return c.unknown("the shape of an input is not known")
@@ -54,7 +63,7 @@ func (c *call) reduced(v *value, axes []int64, keep bool) *value {
 		gone[i] = true
 	}
 	if v.class == rows && gone[v.axis] {
-		return c.joined(v, overRows)
+		return c.extremeOf(v)
 	}
 	w := v.computed()
 	w.dims, w.axis = nil, 0

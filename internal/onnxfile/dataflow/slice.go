@@ -58,7 +58,17 @@ func slice(c *call) []*value {
 // boundsOfRows refuses bounds that are no numbers of the request as a whole.
 func (c *call) boundsOfRows() *value {
 	bounded := false
-	for _, x := range c.in[1:] {
+	for i, x := range c.in[1:] {
+		if v := c.in[0]; i < 2 && x != nil && x.class >= rows && v.ranked {
+			axis := 0
+			if axes := c.arg(3); axes != nil && len(axes.content) == 1 {
+				n, _ := c.value(axes.content[0])
+				axis, _ = axisOf(n, v.rank())
+			}
+			if axis >= 0 && axis < v.rank() {
+				c.hintLength(x, v.dims[axis])
+			}
+		}
 		switch {
 		case x == nil:
 		case x.class == rows:
