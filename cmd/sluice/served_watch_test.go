@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// lowRow is a request whose true answer is -100, and -50 with the padding of the test's model.
-const lowRow = `{"inputs":[{"name":"x","shape":[1,3],"datatype":"FP32","data":[-100,-100,-100]}]}`
+// lowRow is a request whose true answer is -10000, and -5000 with the padding of the test's model.
+const lowRow = `{"inputs":[{"name":"x","shape":[1,3],"datatype":"FP32","data":[-10000,-10000,-10000]}]}`
 
 // highest asks for the answer to lowRow.
 func (g *running) highest() float64 {
@@ -32,12 +32,12 @@ func (g *running) highest() float64 {
 func TestWatchStopsPadding(t *testing.T) {
 	state := filepath.Join(t.TempDir(), "state")
 	g := startGateway(t, "--models", "testdata/padded", "--state", state)
-	if got := g.highest(); got != -50 {
-		t.Fatalf("the first answer is %v, want -50 of the padding", got)
+	if got := g.highest(); got != -5000 {
+		t.Fatalf("the first answer is %v, want -5000 of the padding", got)
 	}
 	right := false
 	for begin := time.Now(); !right && time.Since(begin) < 20*time.Second; {
-		right = g.highest() == -100
+		right = g.highest() == -10000
 	}
 	if !right {
 		t.Fatalf("answers are still wrong after 20 s\n%s", g.log.String())
@@ -47,7 +47,7 @@ func TestWatchStopsPadding(t *testing.T) {
 		callers.Go(func() {
 			for range 20 {
 				status, body := g.post(g.predict+"/v2/models/highest/infer", lowRow)
-				if status != http.StatusOK || !strings.Contains(body, "-100") {
+				if status != http.StatusOK || !strings.Contains(body, "-10000") {
 					t.Errorf("%d: %s", status, body)
 				}
 			}
@@ -64,7 +64,7 @@ func TestWatchStopsPadding(t *testing.T) {
 			t.Errorf("the metrics have no %s", series)
 		}
 	}
-	if log := g.log.String(); strings.Count(log, "should_be") != 1 || !strings.Contains(log, "y [1]: -100") || strings.Contains(log, "remedy") {
+	if log := g.log.String(); strings.Count(log, "should_be") != 1 || !strings.Contains(log, "y [1]: -10000") || strings.Contains(log, "remedy") {
 		t.Errorf("the log says\n%s", log)
 	}
 	g.stop()
@@ -73,8 +73,8 @@ func TestWatchStopsPadding(t *testing.T) {
 	}
 
 	again := startGateway(t, "--models", "testdata/padded", "--state", state)
-	if got := again.highest(); got != -100 {
-		t.Errorf("after a restart the answer is %v, want -100", got)
+	if got := again.highest(); got != -10000 {
+		t.Errorf("after a restart the answer is %v, want -10000", got)
 	}
 	if log := again.log.String(); !strings.Contains(log, "served unpadded, as live answers showed before: "+sentence) {
 		t.Errorf("the log says\n%s", log)

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"sluice/internal/tensor"
 )
 
 // tensorflow is a server that speaks V1 alone, in the words of TensorFlow Serving.
@@ -27,7 +29,7 @@ func TestDiscoverV1(t *testing.T) {
 		case errors.As(err, &notReady):
 			got = "not ready: " + err.Error()
 		default:
-			got = fmt.Sprint(m.Name, m.Versions, m.Inputs, m.Outputs)
+			got = fmt.Sprint(m.Name, m.Versions, specs(m.Inputs), specs(m.Outputs))
 		}
 		if !strings.Contains(got, want) {
 			t.Errorf("%s: got %q, want %q in it", name, got, want)
@@ -37,8 +39,8 @@ func TestDiscoverV1(t *testing.T) {
 		const path = "GET /v1/models/half/metadata"
 		return tensorflow.with(routes{path: strings.Replace(tensorflow[path], from, to, 1)})
 	}
-	f("TensorFlow Serving", tensorflow, "half", "half[2] [{a BYTES [] []} {x FP32 [-1 3] []}] [{y INT64 [-1] []}]")
-	f("both protocols", sluice, "", "eta[1 2] [{features FP32 [-1 12] []}]")
+	f("TensorFlow Serving", tensorflow, "half", "half[2] [a BYTES [] x FP32 [-1 3]] [y INT64 [-1]]")
+	f("both protocols", sluice, "", "eta[1 2] [features FP32 [-1 12]]")
 	f("no name", tensorflow, "", "usage: target http://127.0.0.1:")
 	f("wrong model", tensorflow, "nope", `not ready: target has no model "nope" that is ready: status 404, Not Found`)
 	f("loading", tensorflow.with(routes{"GET /v1/models/half": `{"model_version_status":[{"version":"2","state":"LOADING"}]}`}), "half", `not ready: model "half" is not ready: no version of it is AVAILABLE`)
@@ -47,4 +49,12 @@ func TestDiscoverV1(t *testing.T) {
 	f("type", odd("DT_FLOAT", "DT_QINT8"), "half", `"x" is DT_QINT8`)
 	f("rank", odd(`"unknown_rank":false`, `"unknown_rank":true`), "half", `"x" is DT_FLOAT, or its rank is not known`)
 	f("no JSON", tensorflow.with(routes{"GET /v1/models/half/metadata": "<html>"}), "half", "not ready: cannot read the metadata")
+}
+
+// specs names inputs or outputs with their types and shapes.
+func specs(all []tensor.Spec) (texts []string) {
+	for _, s := range all {
+		texts = append(texts, fmt.Sprint(s.Name, " ", s.Type, " ", s.Shape))
+	}
+	return texts
 }
