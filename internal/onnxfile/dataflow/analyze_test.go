@@ -24,8 +24,11 @@ func TestOutputs(t *testing.T) {
 		rows, same bool
 	}
 	wants := []want{
-		{dataflow.Proven, true, false}, {dataflow.Proven, false, true}, {dataflow.Proven, false, false},
-		{dataflow.Proven, false, false}, {dataflow.Mixes, false, false},
+		{dataflow.Proven, true, false},
+		{dataflow.Proven, false, true},
+		{dataflow.Proven, false, false},
+		{dataflow.Proven, false, false},
+		{dataflow.Mixes, false, false},
 	}
 	for i, w := range wants {
 		if o := r.Outputs[i]; (want{o.Kind, o.RowsOnAxis0, o.Same}) != w {
