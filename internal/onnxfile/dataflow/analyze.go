@@ -41,17 +41,23 @@ func Analyze(data []byte, m *onnxfile.Model, q Question) (*Result, error) {
 			outputs[i] = withOnce(outputs[i], beside[i])
 		}
 	}
-	r := &Result{Outputs: outputs, Hints: all.hints}
+	return &Result{Verdict: worstOf(outputs), Outputs: outputs, Hints: all.hints}, nil
+}
+
+func worstOf(outputs []Output) (worst Verdict) {
+	if len(outputs) == 0 {
+		return Verdict{Kind: Unknown, Reason: "the file has no outputs"}
+	}
 	for _, o := range outputs {
 		v := o.Verdict
 		if v.Kind == Proven && !o.RowsOnAxis0 {
 			v = Verdict{Kind: Unknown, Reason: fmt.Sprintf("axis 0 of output %q has not one row for each row of the inputs", clip(o.Name))}
 		}
-		if v.Kind > r.Verdict.Kind {
-			r.Verdict = v
+		if v.Kind > worst.Kind {
+			worst = v
 		}
 	}
-	return r, nil
+	return worst
 }
 
 // prescribed is the number of rows that all inputs of the file fix, 0 if they do not.
@@ -92,6 +98,8 @@ func withOnce(repeated, beside Output) Output {
 	if beside.Kind > repeated.Kind {
 		repeated.Verdict = beside.Verdict
 	}
+	repeated.RowsOnAxis0 = repeated.Kind == Proven && repeated.RowsOnAxis0 && (beside.RowsOnAxis0 || beside.Same)
+	repeated.Same = repeated.Kind == Proven && repeated.Same
 	repeated.Once = repeated.Kind == Proven && repeated.RowsOnAxis0 && beside.Same
 	return repeated
 }

@@ -21,8 +21,8 @@ const (
 	bytesPerByte  = 16 << 10
 )
 
-// analysed runs an analysis and holds it to its bounds.
-func analysed(t testing.TB, data []byte) *dataflow.Result {
+// bounded runs an analysis and holds it to its bounds.
+func bounded(t testing.TB, data []byte) *dataflow.Result {
 	t.Helper()
 	m, err := onnxfile.Parse(data)
 	if err != nil {
@@ -46,7 +46,7 @@ func TestBounds(t *testing.T) {
 	f := func(name string, data []byte, want string) {
 		t.Helper()
 		start := time.Now()
-		r := analysed(t, data)
+		r := bounded(t, data)
 		if r == nil {
 			t.Fatalf("%s: the file was not read", name)
 		}
@@ -163,7 +163,7 @@ func FuzzAnalyze(f *testing.F) {
 		f.Add(c.graph.File())
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		r := analysed(t, data)
+		r := bounded(t, data)
 		if r == nil {
 			return
 		}

@@ -15,8 +15,8 @@ func (c *call) unaryContent(list []expr) []expr {
 			out[i] = e
 		case c.node.Op == "Abs" && known && n < 0:
 			out[i] = c.negate(e)
-		case c.node.Op == "Not" && known:
-			out[i] = c.constant(1 - min(n, 1))
+		case c.node.Op == "Not":
+			out[i] = c.not(e)
 		case (c.node.Op == "Floor" || c.node.Op == "Ceil" || c.node.Op == "Round") && !c.fraction(e):
 			out[i] = e
 		default:
@@ -34,7 +34,7 @@ func (c *call) foldContent(v *value) *value {
 		return v
 	}
 	for _, x := range c.in {
-		if x == nil || x.content == nil || len(x.content) != 1 && !slices.Equal(x.dims, v.dims) {
+		if x == nil || x.content == nil || !exact[x.element] || len(x.content) != 1 && !slices.Equal(x.dims, v.dims) {
 			return v
 		}
 	}
@@ -57,7 +57,10 @@ func (c *call) foldContent(v *value) *value {
 	return &w
 }
 
-var comparisons = map[string]bool{"Equal": true, "Less": true, "Greater": true, "And": true, "Or": true}
+// exact are the types in which arithmetic on lengths neither wraps nor rounds.
+var exact = map[int64]bool{float32Type: true, 11: true, int32Type: true, int64Type: true, boolType: true}
+
+var comparisons = map[string]bool{"Equal": true, "Less": true, "LessOrEqual": true, "Greater": true, "GreaterOrEqual": true, "And": true, "Or": true}
 
 // folds compute an element from elements.
 var folds = map[string]func(*call, []expr) expr{
@@ -105,6 +108,12 @@ var folds = map[string]func(*call, []expr) expr{
 	"Greater": func(c *call, x []expr) expr {
 		return c.fold(x, func(p, q expr) expr { return c.compare("Less", q, p) })
 	},
+	"LessOrEqual": func(c *call, x []expr) expr {
+		return c.fold(x, func(p, q expr) expr { return c.not(c.compare("Less", q, p)) })
+	},
+	"GreaterOrEqual": func(c *call, x []expr) expr {
+		return c.fold(x, func(p, q expr) expr { return c.not(c.compare("Less", p, q)) })
+	},
 	"And": func(c *call, x []expr) expr { return c.fold(x, c.both) },
 	"Or":  func(c *call, x []expr) expr { return c.fold(x, c.either) },
 	"Where": func(c *call, x []expr) expr {
@@ -127,6 +136,14 @@ func (c *call) fold(list []expr, with func(p, q expr) expr) expr {
 		e = with(e, x)
 	}
 	return e
+}
+
+// not is the other truth value.
+func (a *analysis) not(e expr) expr {
+	if n, known := a.value(e); known {
+		return a.constant(1 - min(1, max(n, -n)))
+	}
+	return a.symbolOf("Not", true, e)
 }
 
 // wholeNumbers says that the node's operands are integers: floats keep a remainder.

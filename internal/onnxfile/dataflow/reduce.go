@@ -78,7 +78,7 @@ func (c *call) reduced(v *value, axes []int64, keep bool) *value {
 			w.dims = append(w.dims, c.constant(1))
 		}
 	}
-	if v.content != nil && v.rank() == 1 && gone[0] {
+	if v.content != nil && exact[v.element] && v.rank() == 1 && gone[0] {
 		if e, ok := c.reduceContent(v.content); ok {
 			w = c.contents([]expr{e}, !keep)
 			w.element = v.element

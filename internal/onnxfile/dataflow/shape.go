@@ -68,7 +68,7 @@ func castTo(c *call) []*value {
 	}
 	c.hintCast(v, to)
 	switch {
-	case to == int64Type || to == 6 || to == float32Type || to == 11:
+	case to == int64Type || to == int32Type || to == float32Type || to == 11:
 		w.source.cast = w.source.cast || v.element == stringType
 	default: // the type may hold fewer values
 		w.source = source{}
@@ -92,11 +92,13 @@ func (a *analysis) cast(e expr, to int64) expr {
 		return a.symbolOf("Truth", true, e)
 	case float32Type, 11: // they hold the lengths that occur
 		return e
-	case int64Type, 6, 13, 12:
-		if a.fraction(e) {
+	case int64Type, int32Type:
+		switch {
+		case a.fraction(e):
 			return a.symbolOf("Truncate", a.nonNegative(e), e)
+		case to == int64Type || !known || n == int64(int32(n)): // lengths fit
+			return e
 		}
-		return e
 	}
 	if known && n >= 0 && n < 128 {
 		return e

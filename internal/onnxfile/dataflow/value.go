@@ -37,11 +37,11 @@ const maxContents = 64
 // maxFollowedRank bounds the axes of the values that are followed.
 const maxFollowedRank = 16
 
-// value is what is known of a tensor. Values do not change once they are made.
+// value is what is known of a tensor. Values do not change once they are made, but for born.
 type value struct {
 	class  class
 	cause  *cause
-	born   *onnxfile.Node // made it first
+	born   *onnxfile.Node // that made it first; for messages
 	ranked bool
 	dims   []expr
 
@@ -211,6 +211,7 @@ func (a *analysis) surely(v *value) bool {
 // The numbers of some element types.
 const (
 	float32Type = 1
+	int32Type   = 6
 	int64Type   = 7
 	stringType  = 8
 	boolType    = 9
