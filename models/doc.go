@@ -22,6 +22,11 @@
 // before goes on serving. A gate may also change how the version is served (unbatched,
 // unpadded); its verdict then says so.
 //
+// Rows of several requests share runs only where something shows that they may (Batching): the
+// graph proves it (Independence), or a test of rows that differ shows it and the watch goes on
+// looking. What outputs are is learned from runs in the trial process (Observation) and not
+// believed from the file.
+//
 // Devices. A version has a session on each device that its model may use, a Placement. The
 // first device, in the model's order of preference, that passes its gates settles the
 // schema; the others must hold it and give its answers. One on which a gate refuses is

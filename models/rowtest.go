@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"sluice/internal/clock"
 	"sluice/internal/cost"
 	"sluice/internal/task"
 	"sluice/internal/tensor"
@@ -66,109 +65,6 @@ func (p *proof) test(ctx context.Context) (*rowTest, error) {
 	}
 	t.text = strings.Join(texts, "; ")
 	return t, nil
-}
-
-// soloRun is rows that may share a batch, each with its answer alone.
-type soloRun struct {
-	rows   []sample
-	tasks  []*task.Task
-	source string
-	per    time.Duration // of a row
-}
-
-func (s *soloRun) release() { release(s.tasks) }
-
-// goldenRun runs the golden rows.
-func (p *proof) goldenRun(ctx context.Context, start stopwatch) (*soloRun, string, error) {
-	if len(p.golden) == 0 {
-		return nil, "", nil
-	}
-	rows, err := p.goldenRows()
-	if err != nil {
-		return nil, "", err
-	}
-	return p.runSolo(ctx, start, rows, "golden rows")
-}
-
-// madeUpRun runs made-up rows of the first kind that the model takes.
-func (p *proof) madeUpRun(ctx context.Context, start stopwatch) (*soloRun, string, error) {
-	why := ""
-	for _, profile := range profiles() {
-		made := newSynthesis(p.bundle.Schema, p.bundle.graph.Hints, profile)
-		solo, refused, err := p.runSolo(ctx, start, made.samples(min(maxProofRows, max(p.bundle.Schema.MaxBatch, 8))), "made-up rows")
-		if solo != nil || err != nil {
-			return solo, "", err
-		}
-		if why == "" {
-			why = "the model takes no made-up row (" + refused + ")"
-		}
-		if p.expired(start, p.opts.GateLimit) {
-			break
-		}
-	}
-	return nil, why, nil
-}
-
-// runSolo runs rows alone, and unpadded, until the time is up; two at least. A row that the model
-// refuses is left out; if the first few are, all are. The first two rows run twice: a model that
-// answers differently each time cannot be compared.
-func (p *proof) runSolo(ctx context.Context, start stopwatch, rows []sample, source string) (s *soloRun, refused string, err error) {
-	s = &soloRun{source: source}
-	began := p.watch()
-	for i := range rows {
-		if len(s.rows) >= 2 && p.expired(start, p.opts.GateLimit/2) || len(s.rows) == 0 && i >= 4 {
-			break
-		}
-		t, err := p.runAlone(ctx, &rows[i], true)
-		if err == nil && len(s.rows) < 2 {
-			err = p.repeats(ctx, &rows[i], t)
-		}
-		var unsteady *unsteadyError
-		lost, _ := task.DeviceFailed(err)
-		switch {
-		case lost, errors.As(err, &unsteady):
-			s.release()
-			return nil, "", err
-		case ctx.Err() != nil:
-			s.release()
-			return nil, "", fmt.Errorf("loading was stopped: %w", ctx.Err())
-		case err != nil:
-			if refused == "" {
-				refused = shapes(rows[i].inputs) + ": " + sentence(err)
-			}
-			continue
-		}
-		s.rows, s.tasks = append(s.rows, rows[i]), append(s.tasks, t)
-	}
-	if len(s.rows) == 0 {
-		return nil, refused, nil
-	}
-	s.per = clock.Now().Sub(began.began) / time.Duration(len(s.rows))
-	return s, "", nil
-}
-
-// unsteadyError is a model that answers one row in two ways.
-type unsteadyError struct{ text string }
-
-func (e *unsteadyError) Error() string { return "the model is not deterministic: " + e.text }
-
-// repeats runs a row that has an answer once more.
-func (p *proof) repeats(ctx context.Context, s *sample, first *task.Task) error {
-	again, err := p.runAlone(ctx, s, true)
-	if err != nil {
-		first.Release()
-		return err
-	}
-	defer again.Release()
-	var d difference
-	for o := range again.Outputs {
-		d.add(&again.Outputs[o], &first.Outputs[o], true, 0, p.bundle.Config.Tolerance)
-	}
-	if d.failed() {
-		first.Release()
-		return &unsteadyError{d.String()}
-	}
-	return nil
 }
 
 // compareBatches runs the rows in batches of every size and adds what it finds to t. The
@@ -261,54 +157,6 @@ func compareRow(got, want []tensor.Tensor, row int, tol Tolerance) (numbers, lab
 		d.add(&got[o], &want[o], true, row, tol)
 	}
 	return numbers, labels
-}
-
-// goldenRows cuts the golden requests into rows, keeps those that may share a batch,
-// and adds them scaled, because trained data is often all of one size.
-func (p *proof) goldenRows() ([]sample, error) {
-	var rows []sample
-	for i := range p.golden {
-		for r := range p.golden[i].request.rows {
-			row, err := p.golden[i].request.row(r)
-			if err != nil {
-				return nil, fmt.Errorf("%s line %d: %w", GoldenFile, p.golden[i].line, err)
-			}
-			rows = append(rows, row)
-		}
-	}
-	rows = largestGroup(rows, p.bundle.Schema, false)
-	rows = slices.Clone(rows[:min(len(rows), maxProofRows)])
-	if n := len(rows); rows[0].hasFloats() {
-		for i := 0; i < n && len(rows) < maxProofRows; i++ {
-			rows = append(rows, rows[i].scaled(10))
-		}
-	}
-	return rows, nil
-}
-
-// soleRequest is what warms a model whose runs hold one request, and what is compared between
-// devices: the first golden one, or one made up that the model takes.
-func (p *proof) soleRequest(ctx context.Context) ([]sample, string) {
-	if len(p.golden) > 0 {
-		first := p.golden[0].request
-		if p.bundle.Schema.Batchable() {
-			if row, err := first.row(0); err == nil {
-				first = row
-			}
-		}
-		return []sample{first}, "golden rows"
-	}
-	for _, profile := range profiles() {
-		made := newSynthesis(p.bundle.Schema, p.bundle.graph.Hints, profile).sample(0)
-		if t, err := p.alone(ctx, &made); err == nil {
-			t.Release()
-			return []sample{made}, "made-up rows"
-		}
-		if ctx.Err() != nil {
-			break
-		}
-	}
-	return nil, ""
 }
 
 // proofSizes has the largest batch that a slow model can run in time first, then 2, so
