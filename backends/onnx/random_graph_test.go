@@ -39,7 +39,7 @@ const tableSize = 7 // integers are below it
 
 func newRandomGraph(seed uint64) *randomGraph {
 	rng := rand.New(rand.NewPCG(seed, 0x726f7773))
-	g := &randomGraph{Graph: &onnxgen.Graph{Opset: []int{11, 17, 18}[rng.IntN(3)]}, rng: rng, wild: []int{2, 8, 25}[rng.IntN(3)], free: 3}
+	g := &randomGraph{Graph: &onnxgen.Graph{Opset: []int{11, 17, 18}[rng.IntN(3)]}, rng: rng, wild: []int{1, 8, 30}[rng.IntN(3)], free: 3}
 	g.Input("x", onnxgen.Float32, "N", 4)
 	g.Input("z", onnxgen.Float32, "N", "T", 4)
 	g.Input("i", onnxgen.Int64, "N")

@@ -18,6 +18,7 @@ var drawings = []func(*randomGraph) bool{
 	(*randomGraph).ownRow, (*randomGraph).oneHotted, (*randomGraph).einsummed, (*randomGraph).looped, (*randomGraph).scanned,
 	(*randomGraph).branched, (*randomGraph).shapedByOther, (*randomGraph).elementsChosen, (*randomGraph).quantised,
 	(*randomGraph).batched, (*randomGraph).masked, (*randomGraph).viewed, (*randomGraph).written, (*randomGraph).ownStep,
+	(*randomGraph).centred, (*randomGraph).centred, (*randomGraph).twice, (*randomGraph).twice, (*randomGraph).correlated, (*randomGraph).ranOver,
 	(*randomGraph).triangular, (*randomGraph).stated, (*randomGraph).cutByLength, (*randomGraph).classic,
 }
 

@@ -8,5 +8,6 @@
 // size, its depth by constants, and it returns an error where the file is broken.
 //
 // Parse reads, Infer judges, CheckExternal looks at the files beside the model.
+// ReadProgram gives the nodes to those who follow what the graph computes (see dataflow).
 // All are pure functions of their arguments and safe for concurrent use.
 package onnxfile

@@ -8,6 +8,15 @@ func partCases() []verdictCase {
 			Node("Slice", "y", in("x", "b", "e", "a", "s")).Output("y")
 	}
 	const end = 1<<63 - 1
+	behind := func(g *onnxgen.Graph, to string) *onnxgen.Graph { // [2·N, 4]
+		return g.Wholes("r", []int{2}, 2, 1).Node("Tile", to, in("x", "r"))
+	}
+	beside := func(g *onnxgen.Graph, to string) *onnxgen.Graph { // [N·2, 4]
+		return g.Node("Concat", "w", in("x", "x"), whole("axis", 1)).Wholes("f", []int{2}, -1, 4).Node("Reshape", to, in("w", "f"))
+	}
+	apart := func(g *onnxgen.Graph, from string, axis int64, to ...int64) *onnxgen.Graph {
+		return g.Wholes("p", []int{3}, to...).Node("Reshape", "a", in(from, "p")).Node("ReduceMean", "y", in("a"), onnxgen.Wholes("axes", axis), whole("keepdims", 0)).Output("y")
+	}
 	oneRow := func() *onnxgen.Graph { // the shape [N, 3], in front of it a row of constants
 		return vectors().Node("Shape", "sx", in("x")).Wholes("zero", []int{1}, 0).Node("Gather", "n", in("sx", "zero")).
 			Wholes("three", []int{1}, 3).Node("Concat", "s", in("n", "three"), whole("axis", 0)).Floats("c", []int{1, 3})
@@ -36,6 +45,10 @@ func partCases() []verdictCase {
 		{"tile columns", vectors().Wholes("r", []int{2}, 1, 3).Node("Tile", "y", in("x", "r")).Output("y"), "proven"},
 		{"tile a constant as often as rows", vectors().Floats("c", []int{1, 4}).Node("Shape", "n", in("x"), whole("end", 1)).Wholes("one", []int{1}, 1).
 			Node("Concat", "r", in("n", "one"), whole("axis", 0)).Node("Tile", "e", in("c", "r")).Node("Add", "y", in("e", "x")).Output("y"), "proven"},
+		{"rows twice, behind one another", apart(behind(vectors(), "b"), "b", 0, 2, -1, 4), "proven"},
+		{"rows twice, beside one another", apart(beside(vectors(), "b"), "b", 1, -1, 2, 4), "proven"},
+		{"taken apart the other way", apart(behind(vectors(), "b"), "b", 1, -1, 2, 4), `mixes at node "a" (Reshape)`},
+		{"one way added to the other", apart(beside(behind(vectors(), "b"), "c").Node("Add", "d", in("b", "c")), "d", 0, 2, -1, 4), `unknown at node "d" (Add): pairs rows that lie differently`},
 		{"pad columns", vectors().Wholes("p", []int{4}, 0, 1, 0, 2).Node("Pad", "y", in("x", "p")).Output("y"), "proven"},
 		{"pad rows", vectors().Wholes("p", []int{4}, 1, 0, 0, 0).Node("Pad", "y", in("x", "p")).Output("y"), `unknown at node "y" (Pad)`},
 		{"a triangle of each row", matrices().Node("Trilu", "y", in("x")).Output("y"), "proven"},
