@@ -91,9 +91,10 @@ type doubt struct {
 	print  uint64 // of the row
 }
 
-// settled tells whether a difference has to be acted on now.
-func (d *doubt) settled(c *contrast, h *heldRow) bool {
-	if c.certain() {
+// settled tells whether a difference has to be acted on now. Where the graph proves the contrary
+// one row is never enough: it may be rounding that is larger than the tolerance.
+func (d *doubt) settled(c *contrast, h *heldRow, proven bool) bool {
+	if c.certain() && !proven {
 		return true
 	}
 	print := h.print()

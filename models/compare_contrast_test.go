@@ -51,16 +51,20 @@ func TestDoubt(t *testing.T) {
 	label := contrastOf([]tensor.Tensor{label8(1)}, []tensor.Tensor{label8(2)}, &tensor.Schema{MaxBatch: 8}, Tolerance{})
 	float := contrastOf([]tensor.Tensor{row32("y", []int64{1}, 1)}, []tensor.Tensor{row32("y", []int64{1}, 2)}, &tensor.Schema{MaxBatch: 8}, Tolerance{})
 	var d doubt
-	f := func(c *contrast, h *heldRow, want bool) {
+	f := func(c *contrast, h *heldRow, proven, want bool) {
 		t.Helper()
-		if got := d.settled(c, h); got != want {
+		if got := d.settled(c, h, proven); got != want {
 			t.Errorf("settled %v, want %v", got, want)
 		}
 	}
-	f(&label, one, false)
-	f(&label, one, false)
-	f(&float, one, true)
-	f(&label, other, true)
+	f(&label, one, false, false)
+	f(&label, one, false, false)
+	f(&float, one, false, true)
+	f(&label, other, false, true)
+	d = doubt{}
+	f(&float, one, true, false)
+	f(&float, one, true, false)
+	f(&float, other, true, true)
 }
 
 func TestAnswerText(t *testing.T) {

@@ -33,8 +33,6 @@ type fakeFile struct {
 	MaxLength         int // a longer row fails
 	Reason            string
 	Cost              time.Duration // of one row
-	// Proven makes the graph prove that rows are independent.
-	Proven bool
 	// Labels adds a whole number and a string to each row's answer.
 	Labels bool
 }
@@ -57,9 +55,6 @@ func inspectFake(b *Bundle) (*Graph, error) {
 		g.Schema.Outputs = append(g.Schema.Outputs,
 			tensor.Spec{Name: "label", Type: tensor.Int64, Shape: []int64{-1}}, tensor.Spec{Name: "name", Type: tensor.Bytes, Shape: []int64{-1, 1}})
 		g.OutputAxes = append(g.OutputAxes, []string{"batch"}, []string{"batch", ""})
-	}
-	if f.Proven {
-		g.Independence = &Independence{Shown: ShownApart, Outputs: []OutputRows{{RowToRow: true}}}
 	}
 	if f.Sequence {
 		g.Schema.Inputs[0].Shape[1] = -1

@@ -17,19 +17,19 @@ import (
 // tolerance. There are two comparisons.
 //
 //   - Batches. A row that shared a batch, or was padded, must have the answer that it has
-//     alone on the same device, without padding. It is for versions that are batched and not
-//     proven, and for padded ones.
+//     alone on the same device, without padding. It is for versions that are batched.
 //   - Devices. A row that the preferred device answered must have that answer on a fallback
 //     device. It is for versions with fallback.
 //
 // Each of a version's first 200 requests that shared a batch gives a row, then one in ten up
-// to 2,000; later, and for devices from the start, one row in 10,000 is compared. A
-// comparison that cannot be made when it is due is made with a later request.
+// to 2,000; later, and for devices from the start, one row in 10,000 is compared; one in a
+// million where the graph proves that rows keep apart. A comparison that cannot be made when it is due is made with a later request.
 //
 // The batches come first: a row that differs alone on its own device speaks against
 // batching, or padding, and never against the other device. What is refuted is switched off
 // for the version, once. Numbers without tolerance flip where two scores are nearly equal, so
-// two rows must differ in them, or one whose scores are clear.
+// two rows must differ in them, or one whose scores are clear; and two rows must differ where the
+// graph proves the contrary.
 //
 // A caller pays one atomic addition for each comparison, and a copy of at most 1 MiB when a
 // row is due. One goroutine compares, one row at a time; what waits for it is bounded. In
@@ -86,7 +86,11 @@ func newWatch(v *Version) *Watch { return &Watch{version: v, misfits: make(chan 
 // begin starts the counting: one row of every once the first requests have been seen, each
 // run bounded by limit. findings is told what differs, by the goroutine that compares.
 func (w *Watch) begin(every int, limit time.Duration, findings func(finding)) {
-	w.batches.schedule.init(watchEach, watchTenth, uint64(every), rand.Uint64N)
+	rarely := uint64(every)
+	if w.version.surelyApart() {
+		rarely *= provenThin
+	}
+	w.batches.schedule.init(watchEach, watchTenth, rarely, rand.Uint64N)
 	w.devices.schedule.init(0, 0, uint64(every), rand.Uint64N)
 	w.limit, w.findings, w.shelf = limit, findings, newShelf()
 	w.refresh()

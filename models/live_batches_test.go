@@ -244,7 +244,7 @@ func TestMayWatch(t *testing.T) {
 	}
 	f(Batching{}, 64, false, true)
 	f(Batching{Mode: Batched, Basis: Unshown}, 64, false, true)
-	f(Batching{Mode: Batched, Basis: Proven}, 64, false, false)
+	f(Batching{Mode: Batched, Basis: Proven}, 64, false, true)
 	f(Batching{Mode: Batched, Basis: Proven}, 64, true, true)
 	f(Batching{Basis: Unshown}, 1, false, false)
 	f(Batching{Mode: Coupled}, 64, true, false)

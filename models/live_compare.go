@@ -54,7 +54,7 @@ func (w *Watch) compareAlone(ctx context.Context, plan *watchPlan, h *heldRow) (
 	switch {
 	case found.failed():
 		defer t.Release()
-		if c.doubt.settled(&found, h) {
+		if c.doubt.settled(&found, h, w.version.surelyApart()) {
 			off := batchingOff
 			if unpadded {
 				off = w.guilty(ctx, place, h, t)
@@ -112,7 +112,7 @@ func (w *Watch) compareDevices(ctx context.Context, plan *watchPlan, h *heldRow,
 		found = contrastOf(other.Outputs, given, v.Schema, v.Config.Tolerance)
 	}
 	c.count(&found)
-	if !found.failed() || !c.doubt.settled(&found, h) {
+	if !found.failed() || !c.doubt.settled(&found, h, false) {
 		return
 	}
 	worst := found.worst()
@@ -133,7 +133,7 @@ func (w *Watch) batchIsToBlame(h *heldRow, alone *task.Task) bool {
 		return false
 	}
 	w.batches.count(&found)
-	if w.batches.doubt.settled(&found, h) {
+	if w.batches.doubt.settled(&found, h, w.version.surelyApart()) {
 		w.blameSharing(h, alone, &found, batchingOff)
 	}
 	return true

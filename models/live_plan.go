@@ -47,6 +47,11 @@ func (v *Version) sharesRuns() bool {
 	return mode == Batched || mode == ""
 }
 
+// surelyApart tells whether the graph proves that rows keep apart, and no padding touches them.
+func (v *Version) surelyApart() bool {
+	return v.Report != nil && v.Report.Batching.Basis == Proven && v.Schema.Padding == nil
+}
+
 // sharedRun tells whether a task's answer may depend on what it shared its run with, as far
 // as that is compared.
 func (p *watchPlan) sharedRun(t *task.Task) bool {
@@ -84,8 +89,5 @@ func (p *watchPlan) own(device string) *Placement {
 // live: its session then needs a lane for that.
 func (p *prover) mayWatch() bool {
 	s, b := p.bundle.Schema, &p.bundle.batching
-	if s.MaxBatch <= 1 || b.Mode != "" && b.Mode != Batched {
-		return false
-	}
-	return s.Padding != nil || b.Basis != Proven
+	return s.MaxBatch > 1 && (b.Mode == "" || b.Mode == Batched)
 }

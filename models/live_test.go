@@ -286,7 +286,7 @@ func TestParityOffWithoutFallback(t *testing.T) {
 		t.Helper()
 		w := newWorld(t)
 		gpu := &fakeDevice{name: "cuda:0", lanes: 1}
-		w.put(t, "m/1", fakeFile{Factor: 2, Proven: true}, ConfigFile, settings)
+		w.put(t, "m/1", fakeFile{Factor: 2}, ConfigFile, settings)
 		opts := w.options(gpu)
 		opts.CompareEvery = every
 		r := w.start(t, opts)
@@ -300,7 +300,7 @@ func TestParityOffWithoutFallback(t *testing.T) {
 			t.Errorf("%s: %+v, plan %+v", what, got, v.Watch.plan.Load())
 		}
 	}
-	f("one device", "devices: [cpu]", 1)
-	f("no fallback", "fallback: never", 1)
+	f("one device", "devices: [cpu]\nmax_batch: 1", 1)
+	f("no fallback", "fallback: never\nmax_batch: 1", 1)
 	f("switched off", "", -1)
 }

@@ -18,7 +18,7 @@ const (
 	// observeLimit is the time after which no further size or length is looked at.
 	observeLimit = 3 * time.Second
 	// observeRun bounds one run of the trial.
-	observeRun = 30 * time.Second
+	observeRun = 10 * time.Second
 	// maxObservedGolden is how many golden requests are run; replay runs them all.
 	maxObservedGolden = 8
 	// maxObservedRuns and maxObservedRank bound what is believed of a trial process.
@@ -98,16 +98,17 @@ func decodeObservation(text []byte, outputs int) (*Observation, error) {
 // clipped keeps the beginning of a text.
 func clipped(s string) string { return s[:min(len(s), maxTrialOutput)] }
 
-// Observe opens the bundle with open and runs golden rows and made-up ones of several numbers
-// and lengths. An error is one of opening: the library cannot load the file. It is for the trial
-// process, which a run may crash; b is of ForTrial.
-func Observe(ctx context.Context, b *Bundle, open func(context.Context, *Bundle) (Session, error)) (*Observation, error) {
+// Observe opens the bundle with open, calls loaded, and runs golden rows and made-up ones of
+// several numbers and lengths. An error is one of opening: the library cannot load the file. It
+// is for the trial process, which a run may crash; b is of ForTrial.
+func Observe(ctx context.Context, b *Bundle, open func(context.Context, *Bundle) (Session, error), loaded func()) (*Observation, error) {
 	whole := *b
 	whole.Schema, whole.Lanes, whole.FixedBatch = b.graph.whole(), 1, 0
 	session, err := open(ctx, &whole)
 	if err != nil {
 		return nil, err
 	}
+	loaded()
 	o := &tryout{graph: b.graph, schema: whole.Schema, session: session, began: clock.Now(), seen: &Observation{}}
 	o.golden(b.golden)
 	o.madeUp()
@@ -182,7 +183,7 @@ func (o *tryout) takes(made *synthesis) (rows []sample) {
 		if o.run(request, n) {
 			rows = append(rows, row)
 		}
-		if !made.schema.Batchable() {
+		if !made.schema.Batchable() || o.over() {
 			break
 		}
 	}

@@ -57,7 +57,7 @@ func observe(t *testing.T, g *Graph, golden string, answer func(in []tensor.Tens
 	o, err := Observe(context.Background(), &Bundle{graph: g, golden: []byte(golden)}, func(_ context.Context, b *Bundle) (Session, error) {
 		s.schema = b.Schema
 		return s, nil
-	})
+	}, func() {})
 	if err != nil || s.closed != 1 {
 		t.Fatalf("%v, closed %d times", err, s.closed)
 	}

@@ -8,6 +8,9 @@ const (
 	watchEach  = 200   // requests of which each is looked at
 	watchTenth = 2_000 // requests up to which one in ten is
 	tenth      = 10
+	// provenThin is how much more rarely rows are looked at later where the graph proves that they
+	// keep apart: to bound what a hole in a proof could do.
+	provenThin = 100
 )
 
 // schedule says which requests are looked at: each of the first, one in ten of those that

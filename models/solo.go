@@ -149,13 +149,14 @@ func (p *proof) soleRequest(ctx context.Context) ([]sample, string) {
 		}
 		return []sample{first}, "golden rows"
 	}
+	start := p.watch()
 	for _, profile := range profiles() {
 		made := newSynthesis(p.bundle.Schema, p.bundle.graph.Hints, profile).sample(0)
 		if t, err := p.alone(ctx, &made); err == nil {
 			t.Release()
 			return []sample{made}, "made-up rows"
 		}
-		if ctx.Err() != nil {
+		if ctx.Err() != nil || p.expired(start, p.opts.GateLimit) {
 			break
 		}
 	}

@@ -22,6 +22,10 @@ import (
 // counts as a crash.
 const TrialRefused = 3
 
+// TrialLoaded is what a trial process writes first to its standard output, once the library has
+// loaded the file: what goes wrong afterwards is not said to be the loading.
+const TrialLoaded = "loaded\n"
+
 // maxTrialOutput bounds what is kept of a trial process's output: the beginning, since
 // a crash says its cause first and its stacks after.
 const maxTrialOutput = 1 << 10
@@ -67,7 +71,8 @@ type TrialRunner struct {
 	Timeout time.Duration
 }
 
-// Run is an Options.Trial. The child writes its Observation as JSON to its standard output.
+// Run is an Options.Trial. The child writes TrialLoaded, and then its Observation as JSON, to its
+// standard output.
 func (t *TrialRunner) Run(ctx context.Context, b *Bundle) (*Observation, error) {
 	timeout := t.Timeout
 	if timeout == 0 {
@@ -86,13 +91,18 @@ func (t *TrialRunner) Run(ctx context.Context, b *Bundle) (*Observation, error) 
 	said, complained := head{most: maxObservationBytes}, head{most: maxTrialOutput}
 	child.Stdout, child.Stderr = &said, &complained
 	err := child.Run()
+	text, loaded := bytes.CutPrefix(said.kept, []byte(TrialLoaded))
+	doing := "loading"
+	if loaded {
+		doing = "it loads, and running"
+	}
 	switch {
 	case err == nil:
-		return decodeObservation(said.kept, len(b.graph.Schema.Outputs))
+		return decodeObservation(text, len(b.graph.Schema.Outputs))
 	case ctx.Err() != nil:
 		return nil, fmt.Errorf("loading was stopped: %w", ctx.Err())
 	case limited.Err() != nil:
-		return nil, fault.Wrap(fault.ModelLoadFailed, err, fmt.Sprintf("loading it took longer than %v in a trial process: not served", timeout))
+		return nil, fault.Wrap(fault.ModelLoadFailed, err, fmt.Sprintf("%s it took longer than %v in a trial process: not served", doing, timeout))
 	}
 	var exit *exec.ExitError
 	if !errors.As(err, &exit) {
@@ -102,7 +112,7 @@ func (t *TrialRunner) Run(ctx context.Context, b *Bundle) (*Observation, error) 
 		return nil, fault.Wrap(fault.ModelLoadFailed, errors.New(said.line()), "ONNX Runtime refuses to load it")
 	}
 	return nil, fault.Wrap(fault.ModelLoadFailed, errors.New(complained.line()),
-		fmt.Sprintf("loading it crashed the ONNX Runtime in a trial process (%s): not served", exit.ProcessState))
+		fmt.Sprintf("%s it crashed the ONNX Runtime in a trial process (%s): not served", doing, exit.ProcessState))
 }
 
 // head keeps the beginning of what is written to it.

@@ -21,10 +21,13 @@ func actAsTrial(mode string) {
 		if !strings.HasSuffix(os.Args[len(os.Args)-1], ModelFile) {
 			os.Exit(1)
 		}
-		fmt.Println(`{"runs":[{"rows":2,"outputs":[[2,3]]}],"refused":[{"rows":3,"text":"no"}]}`)
+		fmt.Println(TrialLoaded + `{"runs":[{"rows":2,"outputs":[[2,3]]}],"refused":[{"rows":3,"text":"no"}]}`)
 		os.Exit(0)
+	case "hang loaded":
+		fmt.Print(TrialLoaded)
+		select {}
 	case "babble":
-		fmt.Println("loaded")
+		fmt.Println("ready to go")
 		os.Exit(0)
 	case "refuse":
 		fmt.Println("node Add has\nno input")
@@ -47,8 +50,8 @@ func TestTrialRunner(t *testing.T) {
 		t.Helper()
 		t.Setenv("SLUICE_TEST_TRIAL", mode)
 		runner := TrialRunner{Command: []string{os.Args[0], "-test.run=none"}, Timeout: 30 * time.Second}
-		if mode == "hang" {
-			runner.Timeout = 50 * time.Millisecond
+		if strings.HasPrefix(mode, "hang") {
+			runner.Timeout = 200 * time.Millisecond
 		}
 		graph := &Graph{Schema: tensor.Schema{Outputs: make([]tensor.Spec, 1)}}
 		o, err := runner.Run(context.Background(), &Bundle{Dir: "/x", ModelName: ModelFile, graph: graph})
@@ -69,7 +72,8 @@ func TestTrialRunner(t *testing.T) {
 	f("panic", "loading it crashed the ONNX Runtime in a trial process (exit status 2): not served", "panic: cause long")
 	f("abort", "loading it crashed the ONNX Runtime in a trial process (exit status 2): not served", "SIGABRT: abort")
 	f("kill", "loading it crashed the ONNX Runtime in a trial process (signal: killed): not served", "it said nothing")
-	f("hang", "loading it took longer than 50ms in a trial process: not served", "killed")
+	f("hang loaded", "it loads, and running it took longer than 200ms in a trial process: not served", "killed")
+	f("hang", "loading it took longer than 200ms in a trial process: not served", "killed")
 }
 
 func TestTrialStops(t *testing.T) {

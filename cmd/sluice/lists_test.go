@@ -227,3 +227,28 @@ func TestCoupledAnswersSaySo(t *testing.T) {
 		}
 	}
 }
+
+// TestOutputsThatAreInputs gives back what the library computes nothing for: an input and a
+// constant of the file.
+func TestOutputsThatAreInputs(t *testing.T) {
+	dir := t.TempDir()
+	putModel(t, dir, "pass", (&onnxgen.Graph{}).Input("x", onnxgen.Float32, "n", 2).Shaped("x", onnxgen.Float32, "n", 2).
+		Node("Neg", "y", onnxgen.In("x")).Shaped("y", onnxgen.Float32, "n", 2), "")
+	putModel(t, dir, "constant", (&onnxgen.Graph{}).Input("x", onnxgen.Float32, "n", 2).Floats("x2", []int{2}, 7, 8).
+		Node("Neg", "y", onnxgen.In("x")).Shaped("y", onnxgen.Float32, "n", 2).Shaped("x2", onnxgen.Float32, 2), "")
+	putModel(t, dir, "one", (&onnxgen.Graph{}).Input("x", onnxgen.Float32, 1, 2).Shaped("x", onnxgen.Float32, 1, 2).
+		Node("Neg", "y", onnxgen.In("x")).Shaped("y", onnxgen.Float32, 1, 2), "")
+	g := startGateway(t, "--models", dir)
+	for _, model := range []string{"pass", "constant", "one"} {
+		got := numbers(t, g.infer(model, request(t, floatInput("x", []int{2, 2}, 1, 2, 3, 4))))
+		if !near(got["y"].Data, []float64{-1, -2, -3, -4}) {
+			t.Errorf("%s: y is %v", model, got["y"])
+		}
+		if x, there := got["x"]; there && !near(x.Data, []float64{1, 2, 3, 4}) {
+			t.Errorf("%s: x is %v", model, x)
+		}
+		if c, there := got["x2"]; there && !near(c.Data, []float64{7, 8}) {
+			t.Errorf("%s: the constant is %v", model, c)
+		}
+	}
+}

@@ -51,5 +51,5 @@ func trial(ctx context.Context, path, library string) (*models.Observation, erro
 	if err != nil {
 		return nil, err
 	}
-	return models.Observe(ctx, b, openSession)
+	return models.Observe(ctx, b, openSession, func() { fmt.Print(models.TrialLoaded) })
 }

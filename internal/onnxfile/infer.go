@@ -79,7 +79,12 @@ func Infer(m *Model, rules Rules) (*Inference, error) {
 	}
 	for _, v := range m.Outputs {
 		spec := m.spec(v, axis.batched())
-		if dims := v.Type.Dims; axis.batched() && len(dims) > 0 && dims[0].Size >= 0 && dims[0].Size != int64(axis.fixed) {
+		dims := v.Type.Dims
+		switch {
+		case m.given(v.Name):
+			// The library writes no output that is an input or a constant into memory that it is given.
+			spec.Dynamic = true
+		case axis.batched() && len(dims) > 0 && dims[0].Size >= 0 && dims[0].Size != int64(axis.fixed):
 			// The library holds an output that it is given memory for to the file's word.
 			spec.Dynamic = true
 		}
@@ -196,6 +201,11 @@ func (m *Model) spec(v Value, batched bool) tensor.Spec {
 	return s
 }
 
+// given tells whether a name is that of an input or of a constant, which no node computes.
+func (m *Model) given(name string) bool {
+	return m.initializers[name] || slices.ContainsFunc(m.Inputs, func(v Value) bool { return v.Name == name })
+}
+
 // optional finds the inputs that requests may give although the file has a value for them.
 func (m *Model) optional(names []string) ([]tensor.Spec, error) {
 	var specs []tensor.Spec
@@ -205,7 +215,7 @@ func (m *Model) optional(names []string) ([]tensor.Spec, error) {
 		case at < 0 && m.IRVersion < 4:
 			return nil, fmt.Errorf("optional names %q and the file has IR version %d: from version 4 on inputs may have a value that requests replace", clip(name), m.IRVersion)
 		case at < 0:
-			return nil, fmt.Errorf("optional names %q, which is no input with a value in the file; those are %s", clip(name), valueNames(m.Defaulted))
+			return nil, fmt.Errorf("optional names %q, which is no input with a value in the file; such inputs are: %s", clip(name), valueNames(m.Defaulted))
 		}
 		if err := m.Defaulted[at].check("input"); err != nil {
 			return nil, err

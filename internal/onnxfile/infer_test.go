@@ -100,7 +100,7 @@ func TestOnceAndOptionalInputs(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 	f(3, Rules{Optional: []string{"scale"}}, "IR version 3")
-	f(8, Rules{Optional: []string{"x"}}, `optional names "x", which is no input with a value in the file; those are scale`)
+	f(8, Rules{Optional: []string{"x"}}, `optional names "x", which is no input with a value in the file; such inputs are: scale`)
 	f(8, Rules{Once: []string{"y"}}, `once names "y", which is no input; the model has x, u`)
 }
 
