@@ -5,7 +5,6 @@ import (
 	"sync/atomic"
 
 	"sluice/internal/task"
-	"sluice/internal/tensor"
 )
 
 // request is a task in the scheduler's hands, as one or more parts of at most MaxBatch
@@ -61,7 +60,7 @@ func getRequest(m *Model, t *task.Task) *request {
 		r.parts = make([]part, n)
 	}
 	r.parts, r.left = r.parts[:n], n
-	bytes := inputBytes(t.Inputs) / int64(n)
+	bytes := inputBytes(t) / int64(n)
 	for i := range r.parts {
 		p := &r.parts[i]
 		p.request = r
@@ -76,11 +75,15 @@ func getRequest(m *Model, t *task.Task) *request {
 	return r
 }
 
-func inputBytes(inputs []tensor.Tensor) (n int64) {
-	for i := range inputs {
-		n += int64(len(inputs[i].Data))
+// inputBytes is what a request's inputs take, in memory and in a batch.
+func inputBytes(t *task.Task) (n int64) {
+	for i := range t.Inputs {
+		n += int64(len(t.Inputs[i].Data))
 	}
-	return n
+	for i := range t.Optional {
+		n += int64(len(t.Optional[i].Data))
+	}
+	return n + t.Repeated
 }
 
 // release drops a reference.

@@ -12,7 +12,7 @@ import (
 // settings name no input that is given once, and the graph shows that repeating such a row is the
 // same as broadcasting it, the inputs that look so are taken to be given once.
 func (g *Graph) analyze(data []byte, file *onnxfile.Model, rules onnxfile.Rules, inferred *onnxfile.Inference) (*onnxfile.Inference, error) {
-	if once := inferred.OnceCandidates; len(once) > 0 && !rules.Whole {
+	if once := inferred.OnceCandidates; len(once) > 0 && rules.Once == nil && !rules.Whole {
 		rules.Once = once
 		other, err := onnxfile.Infer(file, rules)
 		if err == nil && other.Reason == "" {

@@ -53,7 +53,7 @@ func (g *Graph) batching(c *Config, o *Observation) Batching {
 	switch {
 	case c.MaxBatch == 0 || g.Reason != "":
 		return how(Single, Asked, "%s", g.Reason)
-	case c.Batch == BatchCoupled && shown != ShownApart:
+	case c.Batch == BatchCoupled && shown != ShownApart && g.FixedBatch != 1:
 		return how(Coupled, Asked, "batch: coupled is set; %s", why)
 	case shown == ShownMixing:
 		return how(Single, Refuted, "%s", why)
@@ -61,8 +61,11 @@ func (g *Graph) batching(c *Config, o *Observation) Batching {
 	if text := g.strayOutput(o); text != "" {
 		return how(Single, Refuted, "%s", text)
 	}
-	if g.FixedBatch == 1 {
+	switch {
+	case g.FixedBatch == 1:
 		return how(RowByRow, Asked, "the file fixes the batch at 1")
+	case c.MaxBatch == 1:
+		return how(RowByRow, Asked, "max_batch is 1")
 	}
 	if many := o.refused(2); many != nil && o.ran(1) && !o.ran(2) && !o.ran(3) {
 		return how(RowByRow, Refuted, "one row runs and several do not: %s", many.Text)
@@ -73,6 +76,8 @@ func (g *Graph) batching(c *Config, o *Observation) Batching {
 		}
 	}
 	switch {
+	case shown == ShownApart && c.Batch == BatchCoupled:
+		return how(Batched, Proven, "proven by the graph, so that batch: coupled changes nothing")
 	case shown == ShownApart:
 		return how(Batched, Proven, "proven by the graph")
 	case c.Unproven == UnprovenSingle:

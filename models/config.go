@@ -44,7 +44,8 @@ type Config struct {
 	// refute: batch, under the watch of live comparisons, or single.
 	Unproven Unproven `yaml:"unproven"`
 	// Once names the inputs that a request gives once for all its rows, such as the user
-	// beside the items of a ranking.
+	// beside the items of a ranking. Where it is left out, they are those of which the graph shows
+	// it; an empty list is none.
 	Once []string `yaml:"once"`
 	// Optional names the inputs that the file has a value for and that requests may give.
 	Optional []string `yaml:"optional"`
@@ -231,8 +232,8 @@ func (c *Config) validate() error {
 	if c.Unproven != "" && c.Unproven != UnprovenBatch && c.Unproven != UnprovenSingle {
 		fail("unproven is %.40q; it must be batch or single", string(c.Unproven))
 	}
-	if c.Batch == BatchCoupled && c.MaxBatch == 0 {
-		fail("batch is coupled and max_batch is 0, which runs each request alone; drop one of them")
+	if c.Batch == BatchCoupled && c.MaxBatch <= 1 {
+		fail("batch is coupled and max_batch is %d, so that no rows share a run; drop one of them", c.MaxBatch)
 	}
 	named := func(key string, names []string) {
 		for i, name := range names {

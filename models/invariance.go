@@ -71,6 +71,9 @@ func (p *proof) judge(ctx context.Context, t *rowTest, lost string) (Verdict, er
 	case !t.shown && proven:
 		how.Text = "proven by the graph; no test of it says anything: " + t.text
 	}
+	if lost != "" {
+		how.Text += "; padding is off, since it changes answers"
+	}
 	how.Watched = true
 	return Verdict{Outcome: outcome, Text: lost + t.text}, nil
 }

@@ -50,6 +50,11 @@ func (w *Watch) compareAlone(ctx context.Context, plan *watchPlan, h *heldRow) (
 		return nil, false
 	}
 	found := contrastOf(h.outputs, t.Outputs, v.Schema, v.Config.Tolerance)
+	if found.failed() && (w.elsewhere(ctx, plan, place, h, unpadded) || w.rounding(ctx, place, h, t.Outputs, unpadded, &found)) {
+		c.compared.Add(1)
+		t.Release()
+		return nil, true // nothing that speaks for or against
+	}
 	c.count(&found)
 	switch {
 	case found.failed():
@@ -110,6 +115,10 @@ func (w *Watch) compareDevices(ctx context.Context, plan *watchPlan, h *heldRow,
 		}
 		given = own.Outputs
 		found = contrastOf(other.Outputs, given, v.Schema, v.Config.Tolerance)
+	}
+	if found.failed() && w.rounding(ctx, plan.own(h.device), h, given, false, &found) {
+		c.compared.Add(1)
+		return
 	}
 	c.count(&found)
 	if !found.failed() || !c.doubt.settled(&found, h, false) {

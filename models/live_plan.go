@@ -59,8 +59,7 @@ func (p *watchPlan) sharedRun(t *task.Task) bool {
 		return false
 	}
 	if t.Rows > p.maxBatch {
-		// Its parts ran apart, each perhaps with others. The trace names the device of one.
-		return len(p.placements) == 1
+		return true // its parts ran apart, each perhaps with others
 	}
 	return t.Trace.Batch > t.Rows || p.padding != nil && !t.Unpadded && isPadded(p.padding, t)
 }

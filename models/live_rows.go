@@ -37,6 +37,7 @@ type heldRow struct {
 	device          string // that answered
 	batch           int    // rows of the batch that it was answered in
 	size            int    // bytes of its tensors
+	split           bool   // its request had more rows than a batch
 	// whole is the request whose memory the tensors lie in; nil if they are copies.
 	whole *task.Task
 }
@@ -44,7 +45,7 @@ type heldRow struct {
 // cutRow finds the row in a finished task, whose memory it shares. It returns nil for a row
 // that is not whole, such as one of an output that has other rows than the request.
 func cutRow(t *task.Task, row int, s *tensor.Schema) *heldRow {
-	h := &heldRow{wanted: t.Wanted, device: t.Trace.Device, batch: max(t.Trace.Batch, 1)}
+	h := &heldRow{wanted: t.Wanted, device: t.Trace.Device, batch: max(t.Trace.Batch, 1), split: s.Batchable() && t.Rows > s.MaxBatch}
 	for i, x := range t.Inputs {
 		if s.Batchable() {
 			if x = rowOf(x, row, t.Rows, s.Inputs[i].Once); x.Type == tensor.Invalid {

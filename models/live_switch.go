@@ -129,16 +129,20 @@ func about(v *Version, reason string) []zap.Field {
 	return []zap.Field{zap.String("model", v.Name), zap.String("version", v.Version), zap.String("reason", reason)}
 }
 
-// Degraded says in a sentence each which versions in service run each request alone because
-// live answers were wrong otherwise.
+// Degraded says in a sentence each of which versions in service something is switched off
+// because live answers were wrong otherwise.
 func (r *Registry) Degraded() []string {
 	var all []string
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, m := range r.mu.models {
 		for _, e := range m.entries {
-			if e.state == Ready && e.version.Alone() && e.report.Batching.Basis == Refuted {
-				all = append(all, fmt.Sprintf("model %s version %s runs each request alone: %s", e.bundle.Name, e.bundle.Version, e.report.Batching.Text))
+			switch name := fmt.Sprintf("model %s version %s", e.bundle.Name, e.bundle.Version); {
+			case e.state != Ready:
+			case e.version.Alone() && e.report.Batching.Basis == Refuted:
+				all = append(all, name+" runs each request alone: "+e.report.Batching.Text)
+			case e.report.Remembered != "":
+				all = append(all, name+" does without what live answers refuted before: "+e.report.Remembered)
 			}
 		}
 	}

@@ -93,6 +93,9 @@ func (r *Registry) logReady(v *Version) {
 			r.opts.Log.Warn("device left out", append(about, zap.String("device", d.Device), zap.String("state", string(d.State)), zap.String("reason", d.Reason))...)
 		}
 	}
+	if v.Report.Remembered != "" {
+		r.opts.Log.Warn("served without what live answers refuted before", append(about, zap.String("reason", v.Report.Remembered))...)
+	}
 	if v.Report.FallbackOff != "" {
 		r.opts.Log.Warn("fallback switched off", append(about, zap.String("reason", v.Report.FallbackOff))...)
 	}

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"go.uber.org/zap"
@@ -195,7 +196,8 @@ func encodeMemory(all []remembered) ([]byte, error) {
 
 // readMemory reads the state folder; a file that is not there is an empty one.
 func readMemory(dir string) ([]remembered, error) {
-	f, err := os.Open(filepath.Join(dir, MemoryFile))
+	// What is no plain file, such as a pipe, must not hold the start up.
+	f, err := os.OpenFile(filepath.Join(dir, MemoryFile), os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -203,6 +205,9 @@ func readMemory(dir string) ([]remembered, error) {
 		return nil, bareError(err)
 	}
 	defer f.Close()
+	if about, err := f.Stat(); err != nil || !about.Mode().IsRegular() {
+		return nil, errors.Join(err, errors.New("it is not a regular file"))
+	}
 	text, err := io.ReadAll(io.LimitReader(f, maxMemoryFileBytes+1))
 	if err != nil {
 		return nil, bareError(err)
@@ -245,12 +250,14 @@ func (p *prover) recall() string {
 	}
 	switch {
 	case off&batchingOff != 0:
+		p.report.Remembered = text
 		b.Schema = unbatched(b.Schema, b.FixedBatch)
 		b.batching = Batching{Mode: Single, Basis: Refuted, Text: text}
 		return "served unbatched, as live answers showed before: " + text
 	case b.Schema.Padding == nil:
 		return "" // model.yaml has no padding any more
 	}
+	p.report.Remembered = text
 	unpadded := *b.Schema
 	unpadded.Padding = nil
 	b.Schema = &unpadded

@@ -205,7 +205,7 @@ func TestRestartRemembers(t *testing.T) {
 					if g := v.Report.gate("schema"); g.Outcome != Changed || !strings.HasPrefix(g.Text, gate) {
 						t.Errorf("%+v, want %q", g, gate)
 					}
-					if v.Alone() || len(r.Degraded()) > 0 {
+					if v.Alone() || len(r.Degraded()) != 1 || !strings.Contains(r.Degraded()[0], "does without what live answers refuted before") {
 						t.Errorf("alone %v, degraded %q", v.Alone(), r.Degraded())
 					}
 					v.Release()

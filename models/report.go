@@ -126,6 +126,8 @@ type Report struct {
 	Devices []DeviceReport `json:"devices,omitempty"`
 	// Batching is how rows share runs.
 	Batching Batching `json:"batching"`
+	// Remembered says what live answers refuted before, so that it was left off from the start.
+	Remembered string `json:"remembered,omitempty"`
 	// Asked is set if the settings name the devices or the fallback.
 	Asked bool `json:"asked,omitempty"`
 	// FallbackOff says why requests may not run on some fallback device; empty if they may

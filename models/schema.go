@@ -135,6 +135,10 @@ func describe(s *tensor.Schema) string {
 		}
 	}
 	list(s.Inputs)
+	if len(s.Optional) > 0 {
+		b.WriteString(", optional ")
+		list(s.Optional)
+	}
 	b.WriteString(" -> ")
 	list(s.Outputs)
 	return b.String()

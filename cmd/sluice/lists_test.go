@@ -158,6 +158,7 @@ func TestListsAreRefusedByName(t *testing.T) {
 	items := floatInput("items", []int{3, 2}, 1, 2, 3, 4, 5, 6)
 	f("shown", "batch size does not match", floatInput("user", []int{2, 2}, 1, 2, 1, 2), items)
 	f("fixed", "once per request, but its 3 rows differ", floatInput("user", []int{3, 2}, 1, 2, 1, 2, 1, 3), items)
+	f("asked", "once per request, but its 3 rows differ", floatInput("user", []int{3, 2}, 1, 2, 1, 2, 1, 3), items)
 	f("shown", "missing", items)
 }
 

@@ -3,6 +3,7 @@ package oip
 import (
 	"bytes"
 	"hash/maphash"
+	"slices"
 
 	"sluice/internal/fault"
 	"sluice/internal/tensor"
@@ -22,6 +23,10 @@ func oneRow(spec *tensor.Spec) bool {
 // them: each has one row, or one for each row of the request. Equal rows of an input of which
 // a run takes one are reduced to the first.
 //
+// So are those of any where an output follows what is given once: it has one row.
+//
+// What is repeated for a run is bounded like a tensor that is sent, and counted in Task.Repeated.
+//
 // Where all inputs are given once the request has one row, or as many as one of them repeats.
 func (d *target) settleOnce() error {
 	t := d.t
@@ -35,13 +40,19 @@ func (d *target) settleOnce() error {
 	}
 	for i := range d.schema.Inputs {
 		spec, in := &d.schema.Inputs[i], &t.Inputs[i]
-		if !spec.Once || len(in.Shape) == 0 || in.Shape[0] == 1 {
+		if !spec.Once || len(in.Shape) == 0 {
+			continue
+		}
+		if in.Shape[0] == 1 {
+			if err := d.repeated(spec, in); err != nil {
+				return err
+			}
 			continue
 		}
 		if in.Shape[0] != int64(t.Rows) {
 			return fault.Newf(fault.BatchMismatch, "input '%s' batch size does not match other inputs for '%s': got %d, others have %d; it is given once per request, so 1 will do", spec.Name, d.model, in.Shape[0], t.Rows)
 		}
-		if !oneRow(spec) {
+		if !oneRow(spec) && !d.onceOutput() {
 			continue
 		}
 		row, same := firstRow(in)
@@ -49,8 +60,30 @@ func (d *target) settleOnce() error {
 			return fault.Newf(fault.BatchMismatch, "input '%s' of model '%s' is given once per request, but its %d rows differ", spec.Name, d.model, t.Rows)
 		}
 		in.Shape[0], in.Data = 1, row
+		if err := d.repeated(spec, in); err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+// repeated counts what a run's copies of an input's one row take, beyond the row itself.
+func (d *target) repeated(spec *tensor.Spec, in *tensor.Tensor) error {
+	if oneRow(spec) {
+		return nil
+	}
+	rows := min(d.t.Rows, d.schema.MaxBatch)
+	bytes := int64(len(in.Data)) * int64(rows)
+	if bytes > d.lim.MaxTensorBytes {
+		return fault.Newf(fault.ShapeTooLarge, "input '%s' is given once and takes %d bytes when it is repeated for the %d rows of a run, more than the limit of %d", spec.Name, bytes, rows, d.lim.MaxTensorBytes)
+	}
+	d.t.Repeated += bytes - int64(len(in.Data))
+	return nil
+}
+
+// onceOutput reports whether an output has one row a request.
+func (d *target) onceOutput() bool {
+	return slices.ContainsFunc(d.schema.Outputs, func(s tensor.Spec) bool { return s.Once })
 }
 
 // firstRow returns the data of a tensor's first row, and whether all rows are equal to it.

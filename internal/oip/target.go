@@ -24,7 +24,7 @@ func reserveInputs(t *task.Task, n int) {
 	}
 	t.Inputs, t.Optional = t.Inputs[:n], t.Optional[:0]
 	clear(t.Inputs)
-	t.Rows, t.Wanted, t.ShapeKey = 0, 0, 0
+	t.Rows, t.Wanted, t.ShapeKey, t.Repeated = 0, 0, 0, 0
 }
 
 // slot is the tensor of the task for input i of those that a request may give. The first

@@ -68,6 +68,8 @@ type Task struct {
 	// Optional holds the optional inputs that the request gives: none, or one tensor per
 	// optional input of the schema, in its order, Invalid where the request has none.
 	Optional []tensor.Tensor
+	// Repeated is the bytes that gathering the inputs adds, by repeating what is given once.
+	Repeated int64
 	// Unpadded keeps the padding away from a task that runs alone, so that its answer can be
 	// compared with a padded one.
 	Unpadded bool
@@ -127,7 +129,7 @@ func (t *Task) reset() {
 	clear(t.Outputs)
 	clear(t.Optional)
 	inputs, outputs := t.Inputs[:0], t.Outputs[:0]
-	t.Optional, t.Unpadded = t.Optional[:0], false
+	t.Optional, t.Unpadded, t.Repeated = t.Optional[:0], false, 0
 	t.Arena.Reset()
 	t.results.reset()
 	select {
