@@ -11,7 +11,8 @@ func eachOf(c *call) []*value {
 	}
 	w := v.computed()
 	if v.content != nil {
-		w.content = c.unaryContent(v.content)
+		w.element = v.element
+		w.content = c.unaryContent(v.content, v.element)
 	}
 	return []*value{w}
 }

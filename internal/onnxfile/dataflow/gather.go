@@ -98,7 +98,7 @@ func (c *call) gatherContent(data, index *value) *value {
 		i, ok := axisOf(n, len(data.content))
 		switch {
 		case !known && data.class == uniform:
-			list = append(list, c.fresh(symbol{axis: -1}))
+			list = append(list, c.oneOf(data.content))
 		case !known || !ok:
 			return c.unknown("an index is out of range")
 		default:
@@ -108,6 +108,15 @@ func (c *call) gatherContent(data, index *value) *value {
 	v := same(index.dims...)
 	v.class, v.content, v.element = c.classOf(list), list, data.element
 	return v
+}
+
+// oneOf is one of some numbers.
+func (c *call) oneOf(list []expr) expr {
+	s := symbol{axis: -1, bits: 1}
+	for _, e := range list {
+		s.bits, s.fraction = max(s.bits, c.bits(e)), s.fraction || c.fraction(e)
+	}
+	return c.fresh(s)
 }
 
 // gatherElements reads, at each place of the indices, the element of the same place but

@@ -78,8 +78,8 @@ func (c *call) reduced(v *value, axes []int64, keep bool) *value {
 			w.dims = append(w.dims, c.constant(1))
 		}
 	}
-	if v.content != nil && exact[v.element] && v.rank() == 1 && gone[0] {
-		if e, ok := c.reduceContent(v.content); ok {
+	if v.content != nil && width[v.element] > 0 && v.rank() == 1 && gone[0] && !slices.ContainsFunc(v.content, c.fraction) {
+		if e, ok := c.reduceContent(v.content); ok && c.fits(e, v.element) {
 			w = c.contents([]expr{e}, !keep)
 			w.element = v.element
 		}

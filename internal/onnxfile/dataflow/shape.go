@@ -58,13 +58,7 @@ func castTo(c *call) []*value {
 	w := *v
 	w.element, w.numbers = to, nil
 	if v.content != nil {
-		w.content = make([]expr, len(v.content))
-		for i, e := range v.content {
-			w.content[i] = c.cast(e, to)
-		}
-	}
-	if to == stringType {
-		w.content = nil
+		w.content = c.castContent(v, to)
 	}
 	c.hintCast(v, to)
 	switch {
@@ -82,28 +76,25 @@ func castTo(c *call) []*value {
 	return []*value{&w}
 }
 
-func (a *analysis) cast(e expr, to int64) expr {
-	n, known := a.value(e)
-	switch to {
-	case boolType:
-		if known {
-			return a.constant(min(1, max(n, -n)))
-		}
-		return a.symbolOf("Truth", true, e)
-	case float32Type, 11: // they hold the lengths that occur
-		return e
-	case int64Type, int32Type:
-		switch {
-		case a.fraction(e):
-			return a.symbolOf("Truncate", a.nonNegative(e), e)
-		case to == int64Type || !known || n == int64(int32(n)): // lengths fit
-			return e
+// castContent are the elements of a value in another type; nil if it may not hold them.
+func (c *call) castContent(v *value, to int64) []expr {
+	list := make([]expr, len(v.content))
+	for i, e := range v.content {
+		n, known := c.value(e)
+		switch fraction := c.fraction(e); {
+		case to == boolType && known:
+			list[i] = c.constant(min(1, max(n, -n)))
+		case to == boolType:
+			list[i] = c.symbolOf("Truth", true, e)
+		case !fraction || to == v.element:
+			list[i] = e
+		case to == int64Type || to == int32Type:
+			list[i] = c.symbolOf("Truncate", c.nonNegative(e), e)
+		default:
+			return nil
 		}
 	}
-	if known && n >= 0 && n < 128 {
-		return e
-	}
-	return a.symbolOf("Half", a.nonNegative(e), e)
+	return c.exactly(list, to)
 }
 
 // scalarContent is the only element of a value, absent if it is not followed.
@@ -122,7 +113,7 @@ func rangeOf(c *call) []*value {
 	uniformAll := c.allUniform()
 	from, to, by := first.scalarContent(), limit.scalarContent(), step.scalarContent()
 	switch {
-	case from == absent || to == absent || by == absent:
+	case from == absent || to == absent || by == absent || c.fraction(from) || c.fraction(to) || c.fraction(by):
 		if uniformAll {
 			return []*value{same(c.free())}
 		}

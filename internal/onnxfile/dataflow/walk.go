@@ -140,6 +140,7 @@ func (a *analysis) weight(t onnxfile.Tensor) *value {
 		for _, n := range list {
 			v.content = append(v.content, a.constant(n))
 		}
+		v.content = a.exactly(v.content, t.Element)
 	}
 	v.numbers, _ = t.Floats(maxContents)
 	return v
