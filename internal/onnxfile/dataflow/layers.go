@@ -173,10 +173,24 @@ func pool(c *call) []*value {
 
 // batchNorm scales channels by constants, unless it trains.
 func batchNorm(c *call) []*value {
-	if c.intAttr("training_mode", 0) != 0 && (c.arg(0) == nil || c.arg(0).class == rows) {
-		return c.every(c.mixed("normalises over the rows"))
+	training, listed := c.intAttr("training_mode", 0) != 0, false
+	if c.version < 14 { // training is told by further outputs
+		for _, name := range c.node.Outputs[1:] {
+			training, listed = training || name != "", true
+		}
 	}
-	return leading(1, "scales rows by their position", sameShape)(c)
+	v := c.arg(0)
+	switch {
+	case v == nil || listed && !training:
+		return c.every(c.unknown("may normalise over the rows"))
+	case training && v.class == rows:
+		return c.every(c.mixed("normalises over the rows"))
+	case training: // it may change its own statistics
+		return c.every(c.unknown("normalises by statistics that may change"))
+	case c.allUniform():
+		return c.deterministic(nil)
+	}
+	return leading(1, "", sameShape)(c)
 }
 
 // dropout gives its input on, unless it trains.
@@ -186,8 +200,16 @@ func dropout(c *call) []*value {
 		return nil
 	}
 	if mode := c.arg(2); mode != nil {
-		if e := mode.scalarContent(); e == absent || !c.is(e, 0) {
+		on, known := int64(0), false
+		if e := mode.scalarContent(); e != absent {
+			on, known = c.value(e)
+		}
+		switch ratio := c.arg(1); {
+		case known && on == 0:
+		case known && (ratio == nil || len(ratio.numbers) == 1 && ratio.numbers[0] > 0):
 			return c.every(c.mixed(draws))
+		default:
+			return c.every(c.unknown("may draw random numbers"))
 		}
 	}
 	w := *v
@@ -239,12 +261,18 @@ func resize(c *call) []*value {
 	if v.class == counted {
 		return []*value{c.countUsed(v)}
 	}
-	if _, given := c.attribute("axes"); given || !v.ranked {
-		return []*value{c.unknown("the axes are not known")}
-	}
-	scales, sizes := c.arg(2), c.arg(3)
+	region, scales, sizes := c.arg(1), c.arg(2), c.arg(3)
 	if c.version < 11 {
-		scales, sizes = c.arg(1), nil
+		region, scales, sizes = nil, c.arg(1), nil
+	}
+	_, given := c.attribute("axes")
+	switch {
+	case given || !v.ranked:
+		return []*value{c.unknown("the axes are not known")}
+	case region != nil && region.class != uniform:
+		return []*value{c.unknown("the region may depend on the number of rows")}
+	case c.textAttr("coordinate_transformation_mode", "") == "tf_crop_and_resize" || c.textAttr("keep_aspect_ratio_policy", "stretch") != "stretch":
+		return []*value{c.unknown("this way of resizing is not analysed")}
 	}
 	w := v.computed()
 	w.dims = nil
@@ -256,15 +284,10 @@ func resize(c *call) []*value {
 			w.dims = append(w.dims, d)
 		case v.class == rows && i == v.axis:
 			return []*value{c.unknown("is not known to keep the axis of the rows")}
-		case sizes != nil && len(sizes.content) == v.rank() && c.intAttr("keep_aspect", 0) == 0:
+		case sizes != nil && len(sizes.content) == v.rank():
 			w.dims = append(w.dims, sizes.content[i])
 		default:
 			w.dims = append(w.dims, c.free())
-		}
-	}
-	if c.textAttr("coordinate_transformation_mode", "") == "tf_crop_and_resize" || c.textAttr("keep_aspect_ratio_policy", "stretch") != "stretch" {
-		if v.class == rows {
-			return []*value{c.unknown("this way of resizing is not analysed")}
 		}
 	}
 	return []*value{w}
