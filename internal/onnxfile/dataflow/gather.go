@@ -134,6 +134,7 @@ func gatherElements(c *call) []*value {
 		return []*value{c.unknown("the shape of an input is not known")}
 	}
 	c.hintIndex(index, data.dims[axis])
+	lead := index
 	switch {
 	case data.class == counted || index.class == counted || index.class == rows && !index.plain():
 		return []*value{c.unknown("chooses by a row's position or by the number of rows")}
@@ -147,11 +148,12 @@ func gatherElements(c *call) []*value {
 		if bad := c.aligned(data, index); bad != nil {
 			return []*value{bad}
 		}
+		lead = layoutOf(index, data)
 	case data.class == uniform && index.class == rows && axis == index.axis:
 	default:
 		return []*value{c.unknown("chooses by a row's position or by the number of rows")}
 	}
-	return []*value{c.along(index.axis, index.pre, index.post, index.dims...)}
+	return []*value{c.along(index.axis, lead.pre, lead.post, index.dims...)}
 }
 
 func gatherND(c *call) []*value {
@@ -192,7 +194,8 @@ func (c *call) gatherTuples(data, index *value, batch int) (*value, bool) {
 		}
 		return c.along(index.axis, index.pre, index.post, dims...), true
 	case data.axis < batch && index.class == rows && index.axis == data.axis && index.plain() && c.aligned(data, c.withRank(index, data)) == nil:
-		return c.along(data.axis, data.pre, data.post, dims...), true
+		lead := layoutOf(data, index)
+		return c.along(data.axis, lead.pre, lead.post, dims...), true
 	case index.class == rows && c.ownNumber(index) && batch == 0 && data.axis == 0 && c.lone(data) && c.lone(index) && index.axis < last:
 		return c.along(index.axis, index.pre, index.post, dims...), true
 	case data.axis >= batch && data.axis < batch+int(size):
@@ -220,21 +223,33 @@ func (c *call) ownNumber(index *value) bool {
 // scatterElements writes, at each place of the indices, to the same place but for one axis.
 func scatterElements(c *call) []*value {
 	data, index, updates := c.arg(0), c.arg(1), c.arg(2)
-	if data == nil || index == nil || updates == nil {
+	if data == nil || index == nil || updates == nil || len(c.in) > 3 {
 		return nil
+	}
+	if bad := c.writtenBy(index); bad != nil {
+		return []*value{bad}
 	}
 	axis, ok := axisOf(c.intAttr("axis", 0), data.rank())
 	if !data.ranked || !ok || c.allUniform() {
 		return []*value{c.unknown("the shape of an input is not known")}
 	}
+	lead := layoutOf(c.in...)
 	for _, v := range c.in {
-		if v.class != rows || !v.ranked || v.rank() != data.rank() || axis == v.axis || c.aligned(data, v) != nil {
+		if v.class != rows || !v.plain() || !v.ranked || v.rank() != data.rank() || axis == v.axis || c.aligned(lead, v) != nil {
 			return []*value{c.unknown("writes at indices that are not followed")}
 		}
 	}
-	w := data.computed()
-	w.even = false
-	return []*value{w}
+	return []*value{c.along(data.axis, lead.pre, lead.post, data.dims...)}
+}
+
+// writtenBy is what becomes of data that is written at mixed or unknown indices, or of such
+// data: nil if there are none. Indices that choose rows may put them back where they were.
+func (c *call) writtenBy(index *value) *value {
+	bad := c.worst(nil)
+	if bad != nil && index.class == mixed && index.cause.asIndex {
+		return c.chosenBy(index)
+	}
+	return bad
 }
 
 // scatterND writes at tuples of indices.
@@ -242,6 +257,9 @@ func scatterND(c *call) []*value {
 	data, index, updates := c.arg(0), c.arg(1), c.arg(2)
 	if data == nil || index == nil || updates == nil {
 		return nil
+	}
+	if bad := c.writtenBy(index); bad != nil {
+		return []*value{bad}
 	}
 	bad := []*value{c.unknown("writes at indices that are not followed")}
 	if !data.ranked || !index.ranked || !updates.ranked || index.rank() == 0 || data.class != rows || !data.plain() || index.class == counted || updates.class == counted {

@@ -7,7 +7,7 @@ func shapeOf(c *call) []*value {
 		return nil
 	case !v.ranked && v.class == uniform:
 		return []*value{same(c.free())}
-	case !v.ranked && v.class == mixed && !v.cause.asIndex:
+	case !v.ranked && v.class == mixed && (!v.cause.asIndex || v.cause.length):
 		return []*value{c.worst(nil)}
 	case !v.ranked:
 		return []*value{c.unknown("the shape of an input is not known")}
@@ -35,7 +35,7 @@ func sizeOf(c *call) []*value {
 		return nil
 	case !v.ranked && v.class == uniform:
 		return []*value{same()}
-	case !v.ranked && v.class == mixed && !v.cause.asIndex:
+	case !v.ranked && v.class == mixed && (!v.cause.asIndex || v.cause.length):
 		return []*value{c.worst(nil)}
 	case !v.ranked:
 		return []*value{c.unknown("the shape of an input is not known")}
@@ -157,9 +157,11 @@ func (c *call) rangeOver() *value {
 func nonZero(c *call) []*value {
 	v := c.arg(0)
 	if v != nil && v.class == rows {
-		return []*value{c.mixed("how many elements it finds depends on all rows")}
+		found := c.mixed("how many elements it finds depends on all rows")
+		found.cause.length, found.cause.asIndex = true, true // what is read there may be written back there
+		return c.every(found)
 	}
-	return []*value{nil}
+	return c.every(nil)
 }
 
 // pure is the rule of operators that give the same for the same inputs, of which no more is
