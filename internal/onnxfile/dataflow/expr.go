@@ -33,6 +33,7 @@ type symbol struct {
 	counted   bool // it may depend on the number of rows
 	sure      bool // it does depend on it
 	fraction  bool // it may be no whole number
+	each      bool // it differs between the tensors of a sequence
 	bits      int  // its magnitude is taken to be below 2 to this power
 	// The free axis of a caller's input that the symbol is the length of; axis -1: none.
 	input, axis int

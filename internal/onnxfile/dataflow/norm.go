@@ -50,7 +50,7 @@ func meanVariance(c *call) []*value {
 	if !given {
 		axes = []int64{0, 2, 3}
 	}
-	if !ok || !v.ranked {
+	if !ok || !v.ranked || len(axes) == 0 {
 		return []*value{c.unknown("the axes are not known")}
 	}
 	for _, n := range axes {

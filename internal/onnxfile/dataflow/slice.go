@@ -176,6 +176,7 @@ func (a *analysis) sliced(s cut, length expr) expr {
 	switch {
 	case ok1 && ok2 && ok3 && ok4 && step > 0:
 		from, to := int64(clampIndex(start, int(size))), int64(clampIndex(end, int(size)))
+		step = min(step, size+1)
 		return a.constant(max(0, (to-from+step-1)/step))
 	case ok1 && ok3 && step == 1 && start == 0 && !ok2 && ok4:
 		return a.symbolOf("slice", true, s.end, length)
