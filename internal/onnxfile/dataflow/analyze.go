@@ -129,7 +129,7 @@ func newAnalysis(p *onnxfile.Program, m *onnxfile.Model, q Question, limit int) 
 func (a *analysis) run() []Output {
 	s := &scope{values: map[string]*value{}, opsets: a.program.Opsets}
 	for i, v := range a.model.Inputs {
-		s.values[v.Name] = a.input(i, v)
+		a.define(s, v.Name, a.input(i, v))
 	}
 	if a.program.Graph != nil {
 		a.graph(a.program.Graph, s)
