@@ -81,28 +81,43 @@ func (t Tensor) Ints(limit int) ([]int64, bool) {
 	if want < 0 || want > int64(limit) || t.external || t.message == nil {
 		return nil, false
 	}
+	typed := 5 // int32_data
+	switch t.Element {
+	case 7:
+		typed = 7 // int64_data
+	case 12, 13:
+		typed = 11 // uint64_data
+	}
 	var list []int64
-	for rest := t.message; len(rest) > 0; {
-		f, after, err := next(rest)
-		if err != nil {
-			return nil, false
-		}
+	raw, others := false, false
+	err := walk(t.message, func(f field) (err error) {
 		switch {
-		case f.id == 5 || f.id == 7 || f.id == 11: // int32_data, int64_data, uint64_data
-			if list, err = f.appendInts(list, limit); err != nil {
-				return nil, false
-			}
-		case f.id == 9 && len(f.data) > limit*width:
-			return nil, false
-		case f.id == 9:
+		case f.id == typed && f.wire == wireVarint || f.id == typed && f.wire == wireBytes:
+			list, err = f.appendInts(list, limit)
+			others = true
+		case f.id == rawData && len(f.data) > limit*width:
+			err = errTooMany
+		case f.id == rawData:
 			for data := f.data; len(data) >= width; data = data[width:] {
 				list = append(list, integer(data[:width], signed))
 			}
+			raw = true
+		case f.id >= 4 && f.id <= 7 || f.id == 10 || f.id == 11:
+			others = true // of another type
 		}
-		rest = after
+		return err
+	})
+	if typed == 5 { // whatever the type is, the numbers are cut to 32 bits
+		for _, n := range list {
+			if others && n != int64(int32(n)) {
+				return nil, false
+			}
+		}
 	}
-	return list, int64(len(list)) == want
+	return list, err == nil && int64(len(list)) == want && !(raw && others)
 }
+
+const rawData = 9 // the field of a tensor's bytes
 
 // Floats are the values of a tensor of float32 or float64 with at most limit elements;
 // not ok for any other.
@@ -112,13 +127,12 @@ func (t Tensor) Floats(limit int) ([]float64, bool) {
 	if width == 0 || want < 0 || want > int64(limit) || t.external || t.message == nil {
 		return nil, false
 	}
+	typed := map[int]int{4: 4, 8: 10}[width] // float_data, double_data
 	var list []float64
-	for rest := t.message; len(rest) > 0; {
-		f, after, err := next(rest)
-		if err != nil {
-			return nil, false
-		}
-		if f.id == 9 || f.id == 4 && width == 4 || f.id == 10 && width == 8 {
+	raw, others := false, false
+	err := walk(t.message, func(f field) error {
+		switch {
+		case f.id == typed || f.id == rawData:
 			data := f.data
 			switch f.wire {
 			case wireFixed4:
@@ -127,15 +141,18 @@ func (t Tensor) Floats(limit int) ([]float64, bool) {
 				data = binary.LittleEndian.AppendUint64(nil, f.number)
 			}
 			if len(data)/width+len(list) > limit {
-				return nil, false
+				return errTooMany
 			}
 			for ; len(data) >= width; data = data[width:] {
 				list = append(list, number(data[:width]))
 			}
+			raw, others = raw || f.id == rawData, others || f.id == typed
+		case f.id >= 4 && f.id <= 7 || f.id == 10 || f.id == 11:
+			others = true // of another type
 		}
-		rest = after
-	}
-	return list, int64(len(list)) == want
+		return nil
+	})
+	return list, err == nil && int64(len(list)) == want && !(raw && others)
 }
 
 // EachText visits the tensor's strings until visit returns false.

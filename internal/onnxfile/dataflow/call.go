@@ -3,7 +3,6 @@ package dataflow
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"sluice/internal/onnxfile"
 )
@@ -40,22 +39,21 @@ func (a *analysis) apply(n *onnxfile.Node, s *scope) []*value {
 		}
 		c.in = append(c.in, v)
 	}
+	if s.attributes == nil && slices.ContainsFunc(n.Attributes, func(at onnxfile.Attribute) bool { return at.Ref != "" }) {
+		return c.every(a.unknown("an attribute refers to a caller, but no function is around it"))
+	}
 	op, known := operators[n.Op]
-	if f := a.program.Functions[onnxfile.FunctionKey(n.Op, n.Overload)]; f != nil {
+	if f := a.program.Functions[n.Key()]; f != nil {
 		if known {
 			return c.every(c.worst(a.unknown("the file defines a known operator anew")))
 		}
 		return a.function(c, f)
 	}
-	domain := ""
-	if i := strings.LastIndexByte(n.Op, '.'); i >= 0 {
-		domain = n.Op[:i]
-	}
-	c.version = s.opsets[domain]
+	c.version = s.opsets[n.Domain]
 	switch {
 	case !known:
 		return c.every(c.worst(a.unknown("this operator is not analysed")))
-	case c.version < op.since, domain == "" && c.version > newestOpset:
+	case c.version < op.since, n.Domain == "" && c.version > newestOpset:
 		return c.every(c.worst(a.unknown(fmt.Sprintf("version %d of this operator is not analysed", c.version))))
 	}
 	if !op.any {
