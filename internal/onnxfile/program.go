@@ -125,7 +125,7 @@ func (r *programReader) opset(message []byte, into map[string]int64) error {
 	})
 	domain = standard(domain)
 	if _, twice := into[domain]; twice {
-		r.odd("it names two versions of the operators of %q", clip(domain))
+		r.odd("it names two versions of the operators of one domain")
 	}
 	into[domain] = version
 	return err

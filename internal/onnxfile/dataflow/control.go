@@ -83,8 +83,13 @@ func branch(c *call) []*value {
 	if len(first) != len(second) {
 		return c.every(c.unknown("the branches have different outputs"))
 	}
-	for i := range first {
-		first[i] = c.joinValues(first[i], second[i])
+	for i, v := range first {
+		w := second[i]
+		first[i] = c.joinValues(v, w)
+		if condition.content == nil && (v.class == mixed) != (w.class == mixed) {
+			// It may be a constant that is not followed.
+			first[i] = &value{class: unknown, cause: &cause{node: n, reason: "one of its branches works rows into one another"}}
+		}
 	}
 	return first
 }
