@@ -124,7 +124,7 @@ func (r *programReader) opset(message []byte, into map[string]int64) error {
 		return nil
 	})
 	domain = standard(domain)
-	if _, twice := into[domain]; twice {
+	if other, twice := into[domain]; twice && other != version {
 		r.odd("it names two versions of the operators of one domain")
 	}
 	into[domain] = version

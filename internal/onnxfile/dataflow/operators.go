@@ -56,7 +56,8 @@ func addStandard(add func(operator, string)) {
 	add(operator{rule: scatterElements, since: 9, places: true, any: true}, "Scatter ScatterElements")
 	add(operator{rule: scatterND, since: 11, counts: true, places: true, any: true}, "ScatterND")
 	add(operator{rule: oneHot, since: 9}, "OneHot")
-	add(operator{rule: nonZero, since: 9}, "NonZero Unique NonMaxSuppression")
+	add(operator{rule: nonZero, since: 9}, "NonZero NonMaxSuppression")
+	add(operator{rule: unique, since: 11}, "Unique")
 	add(operator{rule: compress, since: 9}, "Compress")
 
 	add(operator{rule: branch, since: 1, nested: true, any: true}, "If")

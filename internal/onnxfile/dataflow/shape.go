@@ -164,6 +164,10 @@ func nonZero(c *call) []*value {
 	return c.every(nil)
 }
 
+// unique finds the values of all rows, and where each row has its own: both together give
+// the rows again.
+func unique(c *call) []*value { return c.every(c.unknown("finds the values of all rows")) }
+
 // pure is the rule of operators that give the same for the same inputs, of which no more is
 // known.
 func pure(c *call) []*value { return []*value{c.worst(c.unknown("this operator is not analysed"))} }
