@@ -71,7 +71,17 @@ func (t *table) fits(e expr, element int64) bool {
 	if t.fraction(e) {
 		return element == float32Type || element == 11
 	}
-	return t.bits(e) <= width[element]
+	return t.bits(e) <= width[element] || t.axes[e] && width[element] >= axisBits
+}
+
+// axisBits are enough for the length of an axis: a tensor has fewer elements.
+const axisBits = 31
+
+// isAxis notes that a tensor with elements has an axis of this length.
+func (t *table) isAxis(e expr) {
+	if c := t.at(e).coef; 0 < c && c < 1<<lengthBits && t.bits(e) > axisBits {
+		t.axes[e] = true
+	}
 }
 
 // exactly is a list of elements, or nil if the type does not hold them all.

@@ -44,14 +44,15 @@ type table struct {
 	found    map[string]expr
 	symbols  []symbol
 	named    map[string]expr
-	rows     int64 // the number of rows that the file prescribes; 0: free
+	axes     map[expr]bool // lengths of axes whose shape was asked for
+	rows     int64         // the number of rows that the file prescribes; 0: free
 	limit    int
 	full     bool
 	key      []byte
 }
 
 func newTable(rows int64, limit int) *table {
-	return &table{found: map[string]expr{}, named: map[string]expr{}, rows: rows, limit: min(limit, maxExprs)}
+	return &table{found: map[string]expr{}, named: map[string]expr{}, axes: map[expr]bool{}, rows: rows, limit: min(limit, maxExprs)}
 }
 
 func (t *table) intern(p product) expr {

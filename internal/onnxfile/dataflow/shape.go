@@ -1,5 +1,7 @@
 package dataflow
 
+import "slices"
+
 func shapeOf(c *call) []*value {
 	v := c.arg(0)
 	switch {
@@ -11,6 +13,11 @@ func shapeOf(c *call) []*value {
 		return []*value{c.worst(nil)}
 	case !v.ranked:
 		return []*value{c.unknown("the shape of an input is not known")}
+	}
+	if !slices.ContainsFunc(v.dims, func(d expr) bool { return c.is(d, 0) }) {
+		for _, d := range v.dims {
+			c.isAxis(d)
+		}
 	}
 	start, end := c.intAttr("start", 0), c.intAttr("end", int64(v.rank()))
 	from, to := clampIndex(start, v.rank()), clampIndex(end, v.rank())
