@@ -3,6 +3,7 @@ package onnxfile
 import (
 	"fmt"
 	"math/bits"
+	"strings"
 )
 
 // Files that protobuf may read in another way than this package. Protobuf skips a field of
@@ -146,4 +147,22 @@ func oddAttribute(message []byte, refers bool) string {
 		return "an attribute has a value and refers to another"
 	}
 	return ""
+}
+
+// oddNames looks for attributes of one name, and for an operator whose name could be taken
+// for one of another domain.
+func (r *programReader) oddNames(n *Node) {
+	if key := n.Key(); strings.Contains(key.Name, ".") {
+		r.odd("the name of the operator %q has a dot", clip(key.Name))
+	}
+	if len(n.Attributes) < 2 {
+		return
+	}
+	seen := make(map[string]bool, len(n.Attributes))
+	for _, a := range n.Attributes {
+		if seen[a.Name] {
+			r.odd("the attribute %q is given twice", clip(a.Name))
+		}
+		seen[a.Name] = true
+	}
 }

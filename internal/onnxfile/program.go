@@ -3,7 +3,6 @@ package onnxfile
 import (
 	"errors"
 	"fmt"
-	"strings"
 )
 
 // ErrTooLarge is the reason for which ReadProgram ends early.
@@ -223,24 +222,6 @@ func (r *programReader) node(g *Graph, message []byte, depth int) error {
 	r.oddNames(&n)
 	g.Nodes = append(g.Nodes, n)
 	return err
-}
-
-// oddNames looks for attributes of one name, and for an operator whose name could be taken
-// for one of another domain.
-func (r *programReader) oddNames(n *Node) {
-	if key := n.Key(); strings.Contains(key.Name, ".") {
-		r.odd("the name of the operator %q has a dot", clip(key.Name))
-	}
-	if len(n.Attributes) < 2 {
-		return
-	}
-	seen := make(map[string]bool, len(n.Attributes))
-	for _, a := range n.Attributes {
-		if seen[a.Name] {
-			r.odd("the attribute %q is given twice", clip(a.Name))
-		}
-		seen[a.Name] = true
-	}
 }
 
 func (r *programReader) operator(domain string, op []byte) string {

@@ -54,7 +54,8 @@ func (t Tensor) Elements() int64 {
 }
 
 // Ints are the values of a tensor of integers or truth values with at most limit
-// elements; not ok for any other.
+// elements; not ok for any other, nor for one that has values of several kinds or of
+// another type's.
 func (t Tensor) Ints(limit int) ([]int64, bool) {
 	width, signed := 0, true
 	switch t.Element {
@@ -89,12 +90,12 @@ func (t Tensor) Ints(limit int) ([]int64, bool) {
 		typed = 11 // uint64_data
 	}
 	var list []int64
-	raw, others := false, false
+	raw, own, foreign := false, false, false
 	err := walk(t.message, func(f field) (err error) {
 		switch {
 		case f.id == typed && f.wire == wireVarint || f.id == typed && f.wire == wireBytes:
 			list, err = f.appendInts(list, limit)
-			others = true
+			own = true
 		case f.id == rawData && len(f.data) > limit*width:
 			err = errTooMany
 		case f.id == rawData:
@@ -103,24 +104,24 @@ func (t Tensor) Ints(limit int) ([]int64, bool) {
 			}
 			raw = true
 		case f.id >= 4 && f.id <= 7 || f.id == 10 || f.id == 11:
-			others = true // of another type
+			foreign = true
 		}
 		return err
 	})
-	if typed == 5 { // whatever the type is, the numbers are cut to 32 bits
+	if own && typed == 5 { // whatever the type is, the numbers are cut to 32 bits
 		for _, n := range list {
-			if others && n != int64(int32(n)) {
+			if n != int64(int32(n)) {
 				return nil, false
 			}
 		}
 	}
-	return list, err == nil && int64(len(list)) == want && !(raw && others)
+	return list, err == nil && int64(len(list)) == want && !foreign && !(raw && own)
 }
 
 const rawData = 9 // the field of a tensor's bytes
 
 // Floats are the values of a tensor of float32 or float64 with at most limit elements;
-// not ok for any other.
+// not ok for any other, as with Ints.
 func (t Tensor) Floats(limit int) ([]float64, bool) {
 	width := map[int64]int{1: 4, 11: 8}[t.Element]
 	want := t.Elements()
@@ -129,7 +130,7 @@ func (t Tensor) Floats(limit int) ([]float64, bool) {
 	}
 	typed := map[int]int{4: 4, 8: 10}[width] // float_data, double_data
 	var list []float64
-	raw, others := false, false
+	raw, own, foreign := false, false, false
 	err := walk(t.message, func(f field) error {
 		switch {
 		case f.id == typed || f.id == rawData:
@@ -146,13 +147,13 @@ func (t Tensor) Floats(limit int) ([]float64, bool) {
 			for ; len(data) >= width; data = data[width:] {
 				list = append(list, number(data[:width]))
 			}
-			raw, others = raw || f.id == rawData, others || f.id == typed
+			raw, own = raw || f.id == rawData, own || f.id == typed
 		case f.id >= 4 && f.id <= 7 || f.id == 10 || f.id == 11:
-			others = true // of another type
+			foreign = true
 		}
 		return nil
 	})
-	return list, err == nil && int64(len(list)) == want && !(raw && others)
+	return list, err == nil && int64(len(list)) == want && !foreign && !(raw && own)
 }
 
 // EachText visits the tensor's strings until visit returns false.

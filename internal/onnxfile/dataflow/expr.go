@@ -100,9 +100,6 @@ func (t *table) fresh(s symbol) expr {
 	return t.intern(product{coef: 1, symbols: []int32{int32(len(t.symbols) - 1)}})
 }
 
-// free is a fresh length that is the same for every row.
-func (t *table) free() expr { return t.fresh(symbol{dimension: true, axis: -1}) }
-
 // symbolOf is the result of an operation that is no product: the same for the same
 // arguments. The name of the operation tells all else that the result depends on:
 // attributes, and the type where it matters.
