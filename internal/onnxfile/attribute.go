@@ -31,6 +31,9 @@ func (r *programReader) attribute(message []byte, depth int) (Attribute, error) 
 		}
 		return err
 	})
+	if odd := oddAttribute(message, a.Ref != ""); odd != "" {
+		r.odd("%s: %q", odd, clip(a.Name))
+	}
 	return a, err
 }
 

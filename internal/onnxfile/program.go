@@ -10,12 +10,17 @@ var ErrTooLarge = errors.New("too large to read")
 
 // Program is what a file computes: its graph and the functions that it defines itself.
 type Program struct {
-	Graph *Graph
-	// Functions are found by "domain.Op", with ":overload" behind it where a function has one.
-	Functions map[string]*Function
+	Graph     *Graph
+	Functions map[FunctionKey]*Function
 	// Opsets are the versions of the operator sets by domain; the standard one is "".
 	Opsets map[string]int64
+	// Odd says what about the file readers may take in different ways, "" if nothing: a field
+	// of an unexpected type or twice, a name of two meanings.
+	Odd string
 }
+
+// FunctionKey is how a node finds its function. The standard domain is "".
+type FunctionKey struct{ Domain, Name, Overload string }
 
 // Graph is a list of nodes in the order of their work.
 type Graph struct {
@@ -29,9 +34,19 @@ type Graph struct {
 // an output that nobody reads.
 type Node struct {
 	Name, Op        string // Op is "domain.Op", or "Op" for the standard domain
+	Domain          string // the standard one is ""
 	Overload        string
 	Inputs, Outputs []string
 	Attributes      []Attribute
+}
+
+// Key is that of the function that the node calls, if the file has one.
+func (n *Node) Key() FunctionKey {
+	name := n.Op
+	if n.Domain != "" {
+		name = name[len(n.Domain)+1:]
+	}
+	return FunctionKey{n.Domain, name, n.Overload}
 }
 
 // Function is an operator that the file composes of others.
@@ -58,7 +73,7 @@ type programReader struct {
 // ReadProgram reads the nodes of a serialised ModelProto. It refers to weights and
 // attributes where they lie in data, which must not change, and copies names alone.
 func ReadProgram(data []byte) (*Program, error) {
-	p := &Program{Functions: map[string]*Function{}, Opsets: map[string]int64{}}
+	p := &Program{Functions: map[FunctionKey]*Function{}, Opsets: map[string]int64{}}
 	r := &programReader{program: p, names: map[string]string{}}
 	err := walk(data, func(f field) (err error) {
 		switch f.id {
@@ -71,7 +86,7 @@ func ReadProgram(data []byte) (*Program, error) {
 			}
 			p.Graph, err = r.graph(f.data, 0)
 		case 8:
-			err = readOpset(f.data, p.Opsets)
+			err = r.opset(f.data, p.Opsets)
 		case 25:
 			err = r.function(f.data)
 		}
@@ -83,10 +98,20 @@ func ReadProgram(data []byte) (*Program, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the nodes of an ONNX file: %w", err)
 	}
+	if p.Odd == "" {
+		p.Odd = oddIn(data, file, 0)
+	}
 	return p, nil
 }
 
-func readOpset(message []byte, into map[string]int64) error {
+// odd notes the first thing that readers may take in different ways.
+func (r *programReader) odd(format string, args ...any) {
+	if r.program.Odd == "" {
+		r.program.Odd = fmt.Sprintf(format, args...)
+	}
+}
+
+func (r *programReader) opset(message []byte, into map[string]int64) error {
 	domain, version := "", int64(0)
 	err := walk(message, func(f field) error {
 		switch f.id {
@@ -97,8 +122,9 @@ func readOpset(message []byte, into map[string]int64) error {
 		}
 		return nil
 	})
-	if domain == "ai.onnx" {
-		domain = ""
+	domain = standard(domain)
+	if other, twice := into[domain]; twice && other != version {
+		r.odd("it names two versions of the operators of one domain")
 	}
 	into[domain] = version
 	return err
@@ -192,7 +218,8 @@ func (r *programReader) node(g *Graph, message []byte, depth int) error {
 		}
 		return nil
 	})
-	n.Op = r.operator(domain, op)
+	n.Op, n.Domain = r.operator(domain, op), standard(domain)
+	r.oddNames(&n)
 	g.Nodes = append(g.Nodes, n)
 	return err
 }
@@ -228,7 +255,7 @@ func (r *programReader) function(message []byte) error {
 		case 7:
 			return r.node(fn.Graph, f.data, 1)
 		case 9:
-			return readOpset(f.data, fn.Opsets)
+			return r.opset(f.data, fn.Opsets)
 		case 10:
 			domain = string(f.data)
 		case 11:
@@ -243,14 +270,18 @@ func (r *programReader) function(message []byte) error {
 	if len(r.program.Functions) >= maxListed {
 		return fmt.Errorf("%w: more than %d functions", ErrTooLarge, maxListed)
 	}
-	r.program.Functions[FunctionKey(qualified(domain, name), overload)] = fn
+	key := FunctionKey{standard(domain), name, overload}
+	if r.program.Functions[key] != nil {
+		r.odd("it defines the function %q twice", clip(name))
+	}
+	r.program.Functions[key] = fn
 	return err
 }
 
-// FunctionKey is how a node finds its function.
-func FunctionKey(op, overload string) string {
-	if overload == "" {
-		return op
+// standard is a domain, "" for the standard one.
+func standard(domain string) string {
+	if domain == "ai.onnx" {
+		return ""
 	}
-	return op + ":" + overload
+	return domain
 }

@@ -49,7 +49,7 @@ func TestReadProgram(t *testing.T) {
 	if len(g.Inputs) != 1 || len(g.Outputs) != 1 || !reflect.DeepEqual(p.Opsets, map[string]int64{"": 17, "own": 3}) {
 		t.Errorf("inputs %v, outputs %v, versions %v", g.Inputs, g.Outputs, p.Opsets)
 	}
-	f := p.Functions[FunctionKey("own.f", "other")]
+	f := p.Functions[FunctionKey{"own", "f", "other"}]
 	if f == nil || !slices.Equal(f.Inputs, []string{"p"}) || !slices.Equal(f.Outputs, []string{"q"}) || f.Graph.Nodes[0].Op != "Tanh" || f.Opsets[""] != 15 || f.Defaults[0].Int() != 4 {
 		t.Errorf("the function is %+v", f)
 	}

@@ -54,7 +54,8 @@ func (t Tensor) Elements() int64 {
 }
 
 // Ints are the values of a tensor of integers or truth values with at most limit
-// elements; not ok for any other.
+// elements; not ok for any other, nor for one that has values of several kinds or of
+// another type's.
 func (t Tensor) Ints(limit int) ([]int64, bool) {
 	width, signed := 0, true
 	switch t.Element {
@@ -81,44 +82,58 @@ func (t Tensor) Ints(limit int) ([]int64, bool) {
 	if want < 0 || want > int64(limit) || t.external || t.message == nil {
 		return nil, false
 	}
+	typed := 5 // int32_data
+	switch t.Element {
+	case 7:
+		typed = 7 // int64_data
+	case 12, 13:
+		typed = 11 // uint64_data
+	}
 	var list []int64
-	for rest := t.message; len(rest) > 0; {
-		f, after, err := next(rest)
-		if err != nil {
-			return nil, false
-		}
+	raw, own, foreign := false, false, false
+	err := walk(t.message, func(f field) (err error) {
 		switch {
-		case f.id == 5 || f.id == 7 || f.id == 11: // int32_data, int64_data, uint64_data
-			if list, err = f.appendInts(list, limit); err != nil {
-				return nil, false
-			}
-		case f.id == 9 && len(f.data) > limit*width:
-			return nil, false
-		case f.id == 9:
+		case f.id == typed && f.wire == wireVarint || f.id == typed && f.wire == wireBytes:
+			list, err = f.appendInts(list, limit)
+			own = true
+		case f.id == rawData && len(f.data) > limit*width:
+			err = errTooMany
+		case f.id == rawData:
 			for data := f.data; len(data) >= width; data = data[width:] {
 				list = append(list, integer(data[:width], signed))
 			}
+			raw = true
+		case f.id >= 4 && f.id <= 7 || f.id == 10 || f.id == 11:
+			foreign = true
 		}
-		rest = after
+		return err
+	})
+	if own && typed == 5 { // whatever the type is, the numbers are cut to 32 bits
+		for _, n := range list {
+			if n != int64(int32(n)) {
+				return nil, false
+			}
+		}
 	}
-	return list, int64(len(list)) == want
+	return list, err == nil && int64(len(list)) == want && !foreign && !(raw && own)
 }
 
+const rawData = 9 // the field of a tensor's bytes
+
 // Floats are the values of a tensor of float32 or float64 with at most limit elements;
-// not ok for any other.
+// not ok for any other, as with Ints.
 func (t Tensor) Floats(limit int) ([]float64, bool) {
 	width := map[int64]int{1: 4, 11: 8}[t.Element]
 	want := t.Elements()
 	if width == 0 || want < 0 || want > int64(limit) || t.external || t.message == nil {
 		return nil, false
 	}
+	typed := map[int]int{4: 4, 8: 10}[width] // float_data, double_data
 	var list []float64
-	for rest := t.message; len(rest) > 0; {
-		f, after, err := next(rest)
-		if err != nil {
-			return nil, false
-		}
-		if f.id == 9 || f.id == 4 && width == 4 || f.id == 10 && width == 8 {
+	raw, own, foreign := false, false, false
+	err := walk(t.message, func(f field) error {
+		switch {
+		case f.id == typed || f.id == rawData:
 			data := f.data
 			switch f.wire {
 			case wireFixed4:
@@ -127,15 +142,18 @@ func (t Tensor) Floats(limit int) ([]float64, bool) {
 				data = binary.LittleEndian.AppendUint64(nil, f.number)
 			}
 			if len(data)/width+len(list) > limit {
-				return nil, false
+				return errTooMany
 			}
 			for ; len(data) >= width; data = data[width:] {
 				list = append(list, number(data[:width]))
 			}
+			raw, own = raw || f.id == rawData, own || f.id == typed
+		case f.id >= 4 && f.id <= 7 || f.id == 10 || f.id == 11:
+			foreign = true
 		}
-		rest = after
-	}
-	return list, int64(len(list)) == want
+		return nil
+	})
+	return list, err == nil && int64(len(list)) == want && !foreign && !(raw && own)
 }
 
 // EachText visits the tensor's strings until visit returns false.

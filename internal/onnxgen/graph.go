@@ -195,7 +195,7 @@ func (g *Graph) Function(domain, name string, inputs, outputs []string, f *Graph
 		}
 		rest = rest[n+k+int(size):]
 	}
-	fn.embed(9, g.opset("", g.version()))
+	fn.embed(9, f.opset("", f.version()))
 	fn.string(10, domain)
 	g.functions.embed(25, fn)
 	return g

@@ -54,7 +54,7 @@ func TestGraphIsWhatWasWritten(t *testing.T) {
 	if g := at[7].Graph; g == nil || g.Nodes[0].Op != "Neg" || g.Inputs[0].Name != "i" || !g.Inputs[0].Type.Ranked || g.Outputs[0].Name != "b" {
 		t.Errorf("the body is %+v", g)
 	}
-	if f := p.Functions["own.f"]; f == nil || f.Graph.Nodes[0].Op != "Relu" || f.Inputs[0] != "p" || f.Opsets[""] != 18 {
+	if f := p.Functions[onnxfile.FunctionKey{Domain: "own", Name: "f"}]; f == nil || f.Graph.Nodes[0].Op != "Relu" || f.Inputs[0] != "p" || f.Opsets[""] != 18 {
 		t.Errorf("the function is %+v", f)
 	}
 	if k, ok := p.Graph.Weights[1].Ints(1); !ok || k[0] != -7 || p.Graph.Weights[0].Elements() != 6 {

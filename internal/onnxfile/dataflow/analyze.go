@@ -26,6 +26,9 @@ func Analyze(data []byte, m *onnxfile.Model, q Question) (*Result, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot analyse the graph: %w", err)
 	}
+	if program.Odd != "" {
+		return oddFile(m, program.Odd), nil
+	}
 	if q.Batch == 0 {
 		q.Batch = prescribed(m, q)
 	}
@@ -42,6 +45,19 @@ func Analyze(data []byte, m *onnxfile.Model, q Question) (*Result, error) {
 		}
 	}
 	return &Result{Verdict: worstOf(outputs), Outputs: outputs, Hints: all.hints}, nil
+}
+
+// oddFile is what is said of a file that ONNX Runtime may read in another way.
+func oddFile(m *onnxfile.Model, odd string) *Result {
+	v := Verdict{Kind: Unknown, Reason: "the file is written in an unusual way: " + odd}
+	r := &Result{Verdict: v}
+	for _, o := range m.Outputs {
+		r.Outputs = append(r.Outputs, Output{Name: o.Name, Verdict: v})
+	}
+	for _, i := range m.Inputs {
+		r.Hints = append(r.Hints, Hint{Name: i.Name, Axis: -1})
+	}
+	return r
 }
 
 func worstOf(outputs []Output) (worst Verdict) {
@@ -129,7 +145,7 @@ func newAnalysis(p *onnxfile.Program, m *onnxfile.Model, q Question, limit int) 
 func (a *analysis) run() []Output {
 	s := &scope{values: map[string]*value{}, opsets: a.program.Opsets}
 	for i, v := range a.model.Inputs {
-		s.values[v.Name] = a.input(i, v)
+		a.define(s, v.Name, a.input(i, v))
 	}
 	if a.program.Graph != nil {
 		a.graph(a.program.Graph, s)

@@ -76,7 +76,7 @@ func squeeze(c *call) []*value {
 		}
 		gone[i] = true
 	}
-	if !given {
+	if !given || len(axes) == 0 { // no axes stand for all of the length 1
 		for i, d := range v.dims {
 			n, known := c.value(d)
 			switch {

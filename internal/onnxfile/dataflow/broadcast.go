@@ -11,7 +11,8 @@ func eachOf(c *call) []*value {
 	}
 	w := v.computed()
 	if v.content != nil {
-		w.content = c.unaryContent(v.content)
+		w.element = v.element
+		w.content = c.unaryContent(v.content, v.element)
 	}
 	return []*value{w}
 }
@@ -126,6 +127,17 @@ func (a *analysis) aligned(lead, v *value) *value {
 		return a.unknown("the rows lie on different axes")
 	}
 	return a.mixed("pairs each row with all rows")
+}
+
+// layoutOf is, of rows that lie beside one another, one whose pre and post hold for all:
+// elements that are equal along the axis of the rows lie in any way.
+func layoutOf(list ...*value) *value {
+	for _, v := range list {
+		if v.class == rows && !v.even {
+			return v
+		}
+	}
+	return list[0]
 }
 
 // fixedBeside is what becomes of rows beside a uniform value that has a length of its own

@@ -3,7 +3,6 @@ package dataflow
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"sluice/internal/onnxfile"
 )
@@ -14,7 +13,7 @@ type operator struct {
 	since  int64 // the first version of the operator set that the rule holds for
 	counts bool  // the rule takes counted values
 	places bool  // the rule takes rows that are places, or padded
-	nested bool  // what it gives follows from more than its inputs: it has bodies, or draws
+	nested bool  // what it gives follows from more than its inputs: it has bodies, draws or trains
 	any    bool  // the rule takes mixed and unknown values
 	each   bool  // it works element by element, so that the shape of what it gives is known
 }
@@ -40,22 +39,21 @@ func (a *analysis) apply(n *onnxfile.Node, s *scope) []*value {
 		}
 		c.in = append(c.in, v)
 	}
+	if s.attributes == nil && slices.ContainsFunc(n.Attributes, func(at onnxfile.Attribute) bool { return at.Ref != "" }) {
+		return c.every(a.unknown("an attribute refers to a caller, but no function is around it"))
+	}
 	op, known := operators[n.Op]
-	if f := a.program.Functions[onnxfile.FunctionKey(n.Op, n.Overload)]; f != nil {
+	if f := a.program.Functions[n.Key()]; f != nil {
 		if known {
 			return c.every(c.worst(a.unknown("the file defines a known operator anew")))
 		}
 		return a.function(c, f)
 	}
-	domain := ""
-	if i := strings.LastIndexByte(n.Op, '.'); i >= 0 {
-		domain = n.Op[:i]
-	}
-	c.version = s.opsets[domain]
+	c.version = s.opsets[n.Domain]
 	switch {
 	case !known:
 		return c.every(c.worst(a.unknown("this operator is not analysed")))
-	case c.version < op.since, domain == "" && c.version > newestOpset:
+	case c.version < op.since, n.Domain == "" && c.version > newestOpset:
 		return c.every(c.worst(a.unknown(fmt.Sprintf("version %d of this operator is not analysed", c.version))))
 	}
 	if !op.any {
@@ -86,7 +84,7 @@ func (c *call) unfit(op operator) *value {
 		switch {
 		case v == nil:
 		case v.class == counted && !op.counts:
-			return c.countUsed(v)
+			return c.unknown("the result may depend on the number of rows")
 		case v.class == rows && !op.places && !v.plain():
 			return c.placeUsed(v)
 		}
@@ -166,11 +164,18 @@ func (c *call) deterministic(out []*value) []*value {
 		out = append(out, nil)
 	}
 	for i, v := range out {
-		if v == nil || v.class != uniform {
+		if v == nil || v.class != uniform && v.class != mixed { // random draws stay what they are
 			out[i] = unranked()
 		}
 	}
 	return out
+}
+
+// free is a fresh length that is the same for every row. It may follow from the number of
+// rows where an input does.
+func (c *call) free() expr {
+	follows := slices.ContainsFunc(c.in, func(v *value) bool { return v != nil && v.class == counted })
+	return c.fresh(symbol{dimension: true, axis: -1, counted: follows})
 }
 
 // every gives all outputs of the node one value.

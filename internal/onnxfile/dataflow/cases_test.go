@@ -21,7 +21,7 @@ func cases() []verdictCase {
 	var all []verdictCase
 	for _, list := range [][]verdictCase{
 		elementCases(), layoutCases(), partCases(), countCases(), choiceCases(), axisCases(), productCases(),
-		layerCases(), recurrentCases(), classicCases(), textCases(), controlCases(), fusedCases(), quantizedCases(), otherCases(),
+		countedCases(), evenCases(), numberCases(), layerCases(), recurrentCases(), classicCases(), textCases(), controlCases(), nameCases(), sequenceCases(), fusedCases(), quantizedCases(), otherCases(),
 	} {
 		all = append(all, list...)
 	}

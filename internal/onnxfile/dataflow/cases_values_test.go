@@ -26,7 +26,7 @@ func partCases() []verdictCase {
 		{"each row backwards", slice(vectors(), -1, -end, 1, -1), "proven"},
 		{"all rows", slice(vectors(), 0, end, 0, 1), "proven"},
 		{"the first rows", slice(vectors(), 0, 2, 0, 1), `mixes at node "y" (Slice): cuts rows by their position`},
-		{"rows backwards", slice(vectors(), -1, -end, 0, -1), `mixes at node "y" (Slice): cuts rows`},
+		{"rows backwards, which may be turned back", slice(vectors(), -1, -end, 0, -1), `unknown at node "y" (Slice): cuts rows`},
 		{"rows up to their number", vectors().Node("Shape", "sx", in("x"), whole("end", 1)).Wholes("b", []int{1}, 0).Node("Slice", "y", in("x", "b", "sx", "b")).Output("y"), "proven"},
 		{"as many columns as rows", vectors().Node("Shape", "sx", in("x"), whole("end", 1)).Wholes("b", []int{1}, 0).Wholes("a", []int{1}, 1).Node("Slice", "y", in("x", "b", "sx", "a")).Output("y"), `mixes at node "y" (Slice): the result depends on the number of rows`},
 		{"all rows but the last", vectors().Node("Shape", "n", in("x"), whole("end", 1)).Wholes("b", []int{1}, 0).Wholes("o", []int{1}, 1).Node("Sub", "e", in("n", "o")).Node("Slice", "y", in("x", "b", "e", "b")).Output("y"), `mixes at node "y" (Slice): cuts rows`},

@@ -7,20 +7,25 @@ import "sluice/internal/onnxfile"
 // function computes a call of a local function.
 func (a *analysis) function(c *call, f *onnxfile.Function) []*value {
 	n := c.node
-	if !a.spend(len(f.Inputs) + len(f.Outputs) + len(f.Defaults) + len(n.Attributes)) {
+	if !a.spend(len(f.Inputs) + len(f.Outputs) + len(f.Defaults) + len(f.Opsets) + len(n.Attributes)) {
 		return nil
 	}
-	inner := &scope{
-		values: map[string]*value{}, opsets: f.Opsets, depth: c.scope.depth + 1,
-		attributes: map[string]onnxfile.Attribute{},
+	for domain, version := range f.Opsets {
+		if c.scope.opsets[domain] != version {
+			return c.every(c.worst(a.unknown("a function is written for another version of the operators than the file")))
+		}
 	}
-	if len(f.Opsets) == 0 {
-		inner.opsets = c.scope.opsets
+	inner := &scope{
+		values: map[string]*value{}, opsets: c.scope.opsets, depth: c.scope.depth + 1,
+		attributes: map[string]onnxfile.Attribute{},
 	}
 	for _, at := range f.Defaults {
 		inner.attributes[at.Name] = at
 	}
 	for _, at := range n.Attributes {
+		if at.Graph != nil { // it would be read among the names of the function
+			return c.every(a.unknown("a function is given a body"))
+		}
 		if at.Ref != "" {
 			given, ok := c.scope.attributes[at.Ref]
 			if !ok {
@@ -75,9 +80,15 @@ func branch(c *call) []*value {
 	first := c.body(then.Graph, c.scope.inside())
 	second := c.body(other.Graph, c.scope.inside())
 	c.analysis.node = n
-	for i := range first {
-		if i < len(second) {
-			first[i] = c.joinValues(first[i], second[i])
+	if len(first) != len(second) {
+		return c.every(c.unknown("the branches have different outputs"))
+	}
+	for i, v := range first {
+		w := second[i]
+		first[i] = c.joinValues(v, w)
+		if condition.content == nil && (v.class == mixed) != (w.class == mixed) {
+			// It may be a constant that is not followed.
+			first[i] = &value{class: unknown, cause: &cause{node: n, reason: "one of its branches works rows into one another"}}
 		}
 	}
 	return first

@@ -33,6 +33,8 @@ type symbol struct {
 	counted   bool // it may depend on the number of rows
 	sure      bool // it does depend on it
 	fraction  bool // it may be no whole number
+	each      bool // it differs between the tensors of a sequence
+	bits      int  // its magnitude is taken to be below 2 to this power
 	// The free axis of a caller's input that the symbol is the length of; axis -1: none.
 	input, axis int
 }
@@ -42,14 +44,15 @@ type table struct {
 	found    map[string]expr
 	symbols  []symbol
 	named    map[string]expr
-	rows     int64 // the number of rows that the file prescribes; 0: free
+	axes     map[expr]bool // lengths of axes whose shape was asked for
+	rows     int64         // the number of rows that the file prescribes; 0: free
 	limit    int
 	full     bool
 	key      []byte
 }
 
 func newTable(rows int64, limit int) *table {
-	return &table{found: map[string]expr{}, named: map[string]expr{}, rows: rows, limit: min(limit, maxExprs)}
+	return &table{found: map[string]expr{}, named: map[string]expr{}, axes: map[expr]bool{}, rows: rows, limit: min(limit, maxExprs)}
 }
 
 func (t *table) intern(p product) expr {
@@ -90,17 +93,18 @@ func (t *table) fresh(s symbol) expr {
 		t.full = true
 		return 0
 	}
+	if s.bits == 0 {
+		s.bits = lengthBits
+	}
 	t.symbols = append(t.symbols, s)
 	return t.intern(product{coef: 1, symbols: []int32{int32(len(t.symbols) - 1)}})
 }
 
-// free is a fresh length that is the same for every row.
-func (t *table) free() expr { return t.fresh(symbol{dimension: true, axis: -1}) }
-
 // symbolOf is the result of an operation that is no product: the same for the same
-// arguments.
+// arguments. The name of the operation tells all else that the result depends on:
+// attributes, and the type where it matters.
 func (t *table) symbolOf(operation string, dimension bool, args ...expr) expr {
-	s := symbol{dimension: dimension, axis: -1}
+	s := symbol{dimension: dimension, axis: -1, bits: t.bitsOf(operation, args)}
 	t.key = append(append(t.key[:0], operation...), 0)
 	sure, constants := 0, 0
 	for _, a := range args {
@@ -130,8 +134,8 @@ func (t *table) at(e expr) product { return t.products[e] }
 
 // fractional operations may leave a remainder, whole ones remove it.
 var (
-	fractional = map[string]bool{"Quotient": true, "Sqrt": true, "Log": true, "Exp": true, "Reciprocal": true, "Pow": true, "Half": true}
-	whole      = map[string]bool{"Floor": true, "Ceil": true, "Round": true, "Truncate": true, "Equal": true, "Less": true}
+	fractional = map[string]bool{"Quotient": true, "Quotient64": true, "Sqrt": true, "Sqrt64": true}
+	whole      = map[string]bool{"Floor": true, "Ceil": true, "Round": true, "Truncate": true, "Equal": true, "Less": true, "Truth": true, "Not": true, "And": true, "Or": true}
 )
 
 func (t *table) mul(a, b expr) expr {

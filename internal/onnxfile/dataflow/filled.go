@@ -147,4 +147,5 @@ func (c *call) fillContent(v *value) {
 	for i := range v.content {
 		v.content[i] = c.constant(fill)
 	}
+	v.content = c.exactly(v.content, v.element)
 }

@@ -4,26 +4,47 @@ import "slices"
 
 // Elements of small integers that are followed: what arithmetic makes of them.
 
-func (c *call) unaryContent(list []expr) []expr {
+// unaryContent is what an operator of one input and no attributes makes of elements of a
+// type; nil if they are not followed.
+func (c *call) unaryContent(list []expr, element int64) []expr {
+	if width[element] == 0 {
+		return nil
+	}
 	out := make([]expr, len(list))
 	for i, e := range list {
 		n, known := c.value(e)
-		switch {
-		case c.node.Op == "Neg":
+		switch op := c.node.Op; {
+		case op == "Neg" && !c.fraction(e):
 			out[i] = c.negate(e)
-		case c.node.Op == "Abs" && c.nonNegative(e), c.node.Op == "Relu" && c.nonNegative(e):
+		case (op == "Abs" || op == "Relu") && c.nonNegative(e):
 			out[i] = e
-		case c.node.Op == "Abs" && known && n < 0:
+		case op == "Abs" && known && n < 0:
 			out[i] = c.negate(e)
-		case c.node.Op == "Not":
+		case op == "Not" && element == boolType:
 			out[i] = c.not(e)
-		case (c.node.Op == "Floor" || c.node.Op == "Ceil" || c.node.Op == "Round") && !c.fraction(e):
+		case roundings[op] && !c.fraction(e):
 			out[i] = e
+		case roundings[op]:
+			out[i] = c.symbolOf(op, c.nonNegative(e), e)
+		case op == "Sqrt" && c.nonNegative(e):
+			out[i] = c.symbolOf(inType(op, element), true, e)
+		case injective[op] && c.surely(&value{content: []expr{e}}): // it may be infinite, so nothing equals it
+			out[i] = c.fresh(symbol{axis: -1, counted: true, sure: true, fraction: true, bits: endless})
 		default:
-			out[i] = c.symbolOf(c.node.Op, false, e)
+			return nil
 		}
 	}
-	return out
+	return c.exactly(out, element)
+}
+
+var roundings = map[string]bool{"Floor": true, "Ceil": true, "Round": true}
+
+// inType names an operation whose result is rounded to a type.
+func inType(operation string, element int64) string {
+	if element == float32Type {
+		return operation
+	}
+	return operation + "64"
 }
 
 // foldContent follows the elements of small integers.
@@ -34,7 +55,10 @@ func (c *call) foldContent(v *value) *value {
 		return v
 	}
 	for _, x := range c.in {
-		if x == nil || x.content == nil || !exact[x.element] || len(x.content) != 1 && !slices.Equal(x.dims, v.dims) {
+		if x == nil || x.content == nil || width[x.element] == 0 || len(x.content) != 1 && !slices.Equal(x.dims, v.dims) {
+			return v
+		}
+		if slices.ContainsFunc(x.content, c.fraction) { // sums of what may be infinite or no number are not followed
 			return v
 		}
 	}
@@ -47,18 +71,21 @@ func (c *call) foldContent(v *value) *value {
 		for k, x := range c.in {
 			args[k] = x.content[min(i, len(x.content)-1)]
 		}
-		list[i] = fold(c, args)
+		if list[i] = fold(c, args); list[i] == absent {
+			return v
+		}
+	}
+	element := c.in[len(c.in)-1].element
+	if comparisons[c.node.Op] {
+		element = boolType
+	}
+	if list = c.exactly(list, element); list == nil {
+		return v
 	}
 	w := *v
-	w.class, w.content, w.element = c.classOf(list), list, c.in[len(c.in)-1].element
-	if comparisons[c.node.Op] {
-		w.element = boolType
-	}
+	w.class, w.content, w.element = c.classOf(list), list, element
 	return &w
 }
-
-// exact are the types in which arithmetic on lengths neither wraps nor rounds.
-var exact = map[int64]bool{float32Type: true, 11: true, int32Type: true, int64Type: true, boolType: true}
 
 var comparisons = map[string]bool{"Equal": true, "Less": true, "LessOrEqual": true, "Greater": true, "GreaterOrEqual": true, "And": true, "Or": true}
 
@@ -70,14 +97,16 @@ var folds = map[string]func(*call, []expr) expr{
 	"Mul": func(c *call, x []expr) expr { return c.fold(x, c.mul) },
 	"Div": func(c *call, x []expr) expr {
 		return c.fold(x, func(p, q expr) expr {
-			if e, ok := c.divide(p, q); ok {
+			if e, ok := c.divide(p, q); ok && (c.wholeNumbers() || len(c.at(q).symbols) == 0) {
 				return e
 			}
 			n, okP := c.value(p)
 			d, okQ := c.value(q)
 			switch {
+			case !c.wholeNumbers() && (!okQ || d == 0):
+				return absent // it may be infinite, or no number
 			case !c.wholeNumbers():
-				return c.symbolOf("Quotient", c.nonNegative(p) && c.nonNegative(q), p, q)
+				return c.symbolOf(inType("Quotient", c.in[0].element), c.nonNegative(p) && d > 0, p, q)
 			case okP && okQ && n >= 0 && d > 0:
 				return c.constant(n / d)
 			}
@@ -86,6 +115,9 @@ var folds = map[string]func(*call, []expr) expr{
 	},
 	"Mod": func(c *call, x []expr) expr {
 		return c.fold(x, func(p, q expr) expr {
+			if !c.wholeNumbers() {
+				return absent
+			}
 			if _, ok := c.divide(p, q); ok {
 				return c.constant(0)
 			}
@@ -93,6 +125,9 @@ var folds = map[string]func(*call, []expr) expr{
 			d, okQ := c.value(q)
 			if okP && okQ && n >= 0 && d > 0 {
 				return c.constant(n % d)
+			}
+			if c.intAttr("fmod", 0) != 0 {
+				return c.symbolOf("Fmod", false, p, q)
 			}
 			return c.symbolOf("Mod", false, p, q)
 		})
@@ -118,7 +153,7 @@ var folds = map[string]func(*call, []expr) expr{
 	"Or":  func(c *call, x []expr) expr { return c.fold(x, c.either) },
 	"Where": func(c *call, x []expr) expr {
 		if len(x) != 3 {
-			return c.free()
+			return absent
 		}
 		switch n, ok := c.value(x[0]); {
 		case ok && n != 0 || x[1] == x[2]:
@@ -133,7 +168,9 @@ var folds = map[string]func(*call, []expr) expr{
 func (c *call) fold(list []expr, with func(p, q expr) expr) expr {
 	e := list[0]
 	for _, x := range list[1:] {
-		e = with(e, x)
+		if e = with(e, x); e == absent {
+			return absent
+		}
 	}
 	return e
 }

@@ -2,7 +2,7 @@ package dataflow
 
 import "slices"
 
-// Gather and scatter: operators that choose elements by their indices. A table that is
+// Gather: operators that choose elements by their indices. A table that is
 // the same for all rows may be read at the indices of a row; rows may be read at indices
 // that are the same for all on other axes, or at their own number.
 
@@ -98,7 +98,7 @@ func (c *call) gatherContent(data, index *value) *value {
 		i, ok := axisOf(n, len(data.content))
 		switch {
 		case !known && data.class == uniform:
-			list = append(list, c.fresh(symbol{axis: -1}))
+			list = append(list, c.oneOf(data.content))
 		case !known || !ok:
 			return c.unknown("an index is out of range")
 		default:
@@ -108,6 +108,15 @@ func (c *call) gatherContent(data, index *value) *value {
 	v := same(index.dims...)
 	v.class, v.content, v.element = c.classOf(list), list, data.element
 	return v
+}
+
+// oneOf is one of some numbers.
+func (c *call) oneOf(list []expr) expr {
+	s := symbol{axis: -1, bits: 1}
+	for _, e := range list {
+		s.bits, s.fraction = max(s.bits, c.bits(e)), s.fraction || c.fraction(e)
+	}
+	return c.fresh(s)
 }
 
 // gatherElements reads, at each place of the indices, the element of the same place but
@@ -125,6 +134,7 @@ func gatherElements(c *call) []*value {
 		return []*value{c.unknown("the shape of an input is not known")}
 	}
 	c.hintIndex(index, data.dims[axis])
+	lead := index
 	switch {
 	case data.class == counted || index.class == counted || index.class == rows && !index.plain():
 		return []*value{c.unknown("chooses by a row's position or by the number of rows")}
@@ -138,11 +148,12 @@ func gatherElements(c *call) []*value {
 		if bad := c.aligned(data, index); bad != nil {
 			return []*value{bad}
 		}
+		lead = layoutOf(index, data)
 	case data.class == uniform && index.class == rows && axis == index.axis:
 	default:
 		return []*value{c.unknown("chooses by a row's position or by the number of rows")}
 	}
-	return []*value{c.along(index.axis, index.pre, index.post, index.dims...)}
+	return []*value{c.along(index.axis, lead.pre, lead.post, index.dims...)}
 }
 
 func gatherND(c *call) []*value {
@@ -183,7 +194,8 @@ func (c *call) gatherTuples(data, index *value, batch int) (*value, bool) {
 		}
 		return c.along(index.axis, index.pre, index.post, dims...), true
 	case data.axis < batch && index.class == rows && index.axis == data.axis && index.plain() && c.aligned(data, c.withRank(index, data)) == nil:
-		return c.along(data.axis, data.pre, data.post, dims...), true
+		lead := layoutOf(data, index)
+		return c.along(data.axis, lead.pre, lead.post, dims...), true
 	case index.class == rows && c.ownNumber(index) && batch == 0 && data.axis == 0 && c.lone(data) && c.lone(index) && index.axis < last:
 		return c.along(index.axis, index.pre, index.post, dims...), true
 	case data.axis >= batch && data.axis < batch+int(size):
@@ -206,55 +218,6 @@ func (c *call) withRank(v, like *value) *value {
 // ownNumber says that the first index of each tuple is the row's number.
 func (c *call) ownNumber(index *value) bool {
 	return index.place == firstPlace || index.place == allPlaces && c.is(index.dims[index.rank()-1], 1)
-}
-
-// scatterElements writes, at each place of the indices, to the same place but for one axis.
-func scatterElements(c *call) []*value {
-	data, index, updates := c.arg(0), c.arg(1), c.arg(2)
-	if data == nil || index == nil || updates == nil {
-		return nil
-	}
-	axis, ok := axisOf(c.intAttr("axis", 0), data.rank())
-	if !data.ranked || !ok || c.allUniform() {
-		return []*value{c.unknown("the shape of an input is not known")}
-	}
-	for _, v := range c.in {
-		if v.class != rows || !v.ranked || v.rank() != data.rank() || axis == v.axis || c.aligned(data, v) != nil {
-			return []*value{c.unknown("writes at indices that are not followed")}
-		}
-	}
-	w := data.computed()
-	w.even = false
-	return []*value{w}
-}
-
-// scatterND writes at tuples of indices.
-func scatterND(c *call) []*value {
-	data, index, updates := c.arg(0), c.arg(1), c.arg(2)
-	if data == nil || index == nil || updates == nil {
-		return nil
-	}
-	bad := []*value{c.unknown("writes at indices that are not followed")}
-	if !data.ranked || !index.ranked || !updates.ranked || index.rank() == 0 || data.class != rows || !data.plain() || index.class == counted || updates.class == counted {
-		return bad
-	}
-	last := index.rank() - 1
-	size, known := c.value(index.dims[last])
-	w := data.computed()
-	w.even = false
-	switch {
-	case !known || size < 1:
-	case index.class == rows && c.ownNumber(index) && data.axis == 0 && c.lone(data) && c.lone(index) && index.axis < last && updates.plain():
-		// Each row writes to itself, what is its own or the same for all.
-		if updates.class == rows && updates.axis == index.axis && updates.pre == index.pre && updates.post == index.post {
-			return []*value{w}
-		}
-	case index.class == uniform && data.axis >= int(size) && updates.class == rows && updates.plain():
-		if updates.axis == last+data.axis-int(size) && updates.pre == data.pre && updates.post == data.post {
-			return []*value{w}
-		}
-	}
-	return bad
 }
 
 // oneHot adds an axis on which the index is written.

@@ -46,7 +46,7 @@ func (t *table) surely(e expr) bool {
 
 // injective are operations whose result differs where one argument does and the others
 // are constants.
-var injective = map[string]bool{"+": true, "-": true, "Sqrt": true, "Log": true, "Exp": true, "Reciprocal": true, "Neg": true}
+var injective = map[string]bool{"+": true, "-": true, "Sqrt": true, "Sqrt64": true, "Log": true, "Exp": true, "Reciprocal": true, "Neg": true}
 
 func (t *table) fraction(e expr) bool {
 	for _, s := range t.at(e).symbols {

@@ -33,8 +33,10 @@ func (c *call) onAxis0(data int, reason string) (lead, bad *value) {
 			continue
 		case i >= data:
 			return nil, c.unknown("takes rows where constants are analysed")
-		case v.axis != 0:
+		case v.axis != 0 && c.joinsAxis(v):
 			return nil, c.joined(v, reason)
+		case v.axis != 0:
+			return nil, c.unknown("rows lie on another axis than the batch")
 		case lead == nil:
 			lead = v
 		case v.pre != lead.pre || v.post != lead.post:
@@ -50,6 +52,28 @@ func (c *call) onAxis0(data int, reason string) (lead, bad *value) {
 		}
 	}
 	return lead, nil
+}
+
+// joinsAxis says that the operator works elements along the axis of rows into one another
+// that lie behind axis 0: over channels, or over pixels.
+func (c *call) joinsAxis(v *value) bool {
+	wide := func(kernel []int64) bool {
+		return len(kernel) == v.rank()-2 && v.axis >= 2 && kernel[v.axis-2] > 1
+	}
+	switch c.node.Op {
+	case "Conv", "ConvTranspose":
+		if v.axis == 1 {
+			return c.intAttr("group", 1) == 1
+		}
+		w := c.arg(1)
+		return w != nil && w.ranked && w.rank() > 2 && wide(c.kernelOf(w.dims[2:]))
+	case "MaxPool", "AveragePool", "LpPool":
+		kernel, _, _ := c.intsAttr("kernel_shape")
+		return wide(kernel)
+	case "GlobalAveragePool", "GlobalMaxPool", "GlobalLpPool", "InstanceNormalization":
+		return v.axis >= 2
+	}
+	return false
 }
 
 // sameShape are the lengths of v behind axis 0.
@@ -171,35 +195,6 @@ func pool(c *call) []*value {
 	})(c)
 }
 
-// batchNorm scales channels by constants, unless it trains.
-func batchNorm(c *call) []*value {
-	if c.intAttr("training_mode", 0) != 0 && (c.arg(0) == nil || c.arg(0).class == rows) {
-		return c.every(c.mixed("normalises over the rows"))
-	}
-	return leading(1, "scales rows by their position", sameShape)(c)
-}
-
-// dropout gives its input on, unless it trains.
-func dropout(c *call) []*value {
-	v := c.arg(0)
-	if v == nil {
-		return nil
-	}
-	if mode := c.arg(2); mode != nil {
-		if e := mode.scalarContent(); e == absent || !c.is(e, 0) {
-			return c.every(c.mixed(draws))
-		}
-	}
-	w := *v
-	mask := v.computed()
-	return []*value{&w, mask}
-}
-
-const draws = "draws random numbers"
-
-// random gives other numbers in every run.
-func random(c *call) []*value { return c.every(c.mixed(draws)) }
-
 // depthToSpace and its inverse move elements between channels and pixels.
 func blocks(c *call) []*value {
 	return leading(1, "moves elements between rows", func(c *call, v *value) []expr {
@@ -223,59 +218,4 @@ func blocks(c *call) []*value {
 		}
 		return dims
 	})(c)
-}
-
-// resize scales the axes; that of the rows must keep its length.
-func resize(c *call) []*value {
-	v := c.arg(0)
-	if v == nil {
-		return nil
-	}
-	for _, x := range c.in[1:] {
-		if x != nil && x.class == rows {
-			return []*value{c.unknown("values of rows give a shape")}
-		}
-	}
-	if v.class == counted {
-		return []*value{c.countUsed(v)}
-	}
-	if _, given := c.attribute("axes"); given || !v.ranked {
-		return []*value{c.unknown("the axes are not known")}
-	}
-	scales, sizes := c.arg(2), c.arg(3)
-	if c.version < 11 {
-		scales, sizes = c.arg(1), nil
-	}
-	w := v.computed()
-	w.dims = nil
-	for i, d := range v.dims {
-		one := scales != nil && (len(scales.numbers) == v.rank() && scales.numbers[i] == 1 || len(scales.content) == v.rank() && c.is(scales.content[i], 1))
-		kept := sizes != nil && len(sizes.content) == v.rank() && sizes.content[i] == d
-		switch {
-		case one || kept:
-			w.dims = append(w.dims, d)
-		case v.class == rows && i == v.axis:
-			return []*value{c.unknown("is not known to keep the axis of the rows")}
-		case sizes != nil && len(sizes.content) == v.rank() && c.intAttr("keep_aspect", 0) == 0:
-			w.dims = append(w.dims, sizes.content[i])
-		default:
-			w.dims = append(w.dims, c.free())
-		}
-	}
-	if c.textAttr("coordinate_transformation_mode", "") == "tf_crop_and_resize" || c.textAttr("keep_aspect_ratio_policy", "stretch") != "stretch" {
-		if v.class == rows {
-			return []*value{c.unknown("this way of resizing is not analysed")}
-		}
-	}
-	return []*value{w}
-}
-
-// roiAlign cuts regions out of images that each region names by its number.
-func roiAlign(c *call) []*value {
-	for i, v := range c.in {
-		if v != nil && v.class == rows && i > 0 && c.arg(0) != nil && c.arg(0).class == rows {
-			return []*value{c.unknown("chooses images by their position")}
-		}
-	}
-	return []*value{c.unknown("the number of regions is not known to be that of the rows")}
 }

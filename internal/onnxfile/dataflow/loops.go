@@ -25,9 +25,9 @@ func loop(c *call) []*value {
 		for i, v := range at.Graph.Inputs {
 			switch {
 			case i < 2:
-				s.values[v.Name] = same()
+				c.define(s, v.Name, same())
 			case i-2 < len(l.carried):
-				s.values[v.Name] = l.carried[i-2]
+				c.define(s, v.Name, l.carried[i-2])
 			}
 		}
 	})

@@ -50,7 +50,7 @@ func meanVariance(c *call) []*value {
 	if !given {
 		axes = []int64{0, 2, 3}
 	}
-	if !ok || !v.ranked {
+	if !ok || !v.ranked || len(axes) == 0 {
 		return []*value{c.unknown("the axes are not known")}
 	}
 	for _, n := range axes {
@@ -84,13 +84,12 @@ func reverseSequence(c *call) []*value {
 	batch, time := c.intAttr("batch_axis", 1), c.intAttr("time_axis", 0)
 	switch {
 	case v.class == rows && v.ranked && int64(v.axis) == time:
-		return []*value{c.joined(v, "turns the order of the rows around")}
+		return []*value{c.unknown("turns the order of the rows around")} // which may be turned back
 	case v.class != rows || lengths.class != rows || int64(v.axis) != batch || c.aligned(v, c.withAxisOf(lengths, v)) != nil:
 		return []*value{c.unknown("the lengths do not follow the rows")}
 	}
-	w := v.computed()
-	w.even = false
-	return []*value{w}
+	lead := layoutOf(v, lengths)
+	return []*value{c.along(v.axis, lead.pre, lead.post, v.dims...)}
 }
 
 // withAxisOf is v as if its rows lay on the axis of another value.

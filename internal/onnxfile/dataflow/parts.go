@@ -217,6 +217,9 @@ func pad(c *call) []*value {
 	if v.class == counted {
 		return []*value{c.countUsed(v)}
 	}
+	if fill := c.arg(2); fill != nil && fill.class == counted {
+		return []*value{c.unknown("the result may depend on the number of rows")} // it may add nothing
+	}
 	pads, ok := c.padding()
 	axes := make([]int64, 0, v.rank())
 	if x := c.arg(3); x != nil {

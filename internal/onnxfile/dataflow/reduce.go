@@ -78,8 +78,8 @@ func (c *call) reduced(v *value, axes []int64, keep bool) *value {
 			w.dims = append(w.dims, c.constant(1))
 		}
 	}
-	if v.content != nil && exact[v.element] && v.rank() == 1 && gone[0] {
-		if e, ok := c.reduceContent(v.content); ok {
+	if v.content != nil && width[v.element] > 0 && v.rank() == 1 && gone[0] && !slices.ContainsFunc(v.content, c.fraction) {
+		if e, ok := c.reduceContent(v.content); ok && c.fits(e, v.element) {
 			w = c.contents([]expr{e}, !keep)
 			w.element = v.element
 		}
@@ -188,22 +188,32 @@ func topK(c *call) []*value {
 	if v == nil {
 		return nil
 	}
-	if x := c.arg(1); x != nil && x.class != uniform {
-		return c.every(c.unknown("values of rows give a shape"))
-	}
-	n := c.intAttr("axis", -1)
-	w := c.alongAxis(n, "sorts the rows")
-	if w.class > rows {
-		return c.every(w)
-	}
-	axis, _ := axisOf(n, v.rank())
-	w.dims = slices.Clone(v.dims)
 	size := absent
 	if x := c.arg(1); x != nil {
 		size = x.scalarContent()
 	} else if at, ok := c.attribute("k"); ok {
 		size = c.constant(at.Int())
 	}
+	n := c.intAttr("axis", -1)
+	axis, ok := axisOf(n, v.rank())
+	if v.class == rows && v.ranked && ok && axis == v.axis {
+		if k, known := int64(0), false; size != absent {
+			if k, known = c.value(size); known && k != c.rows {
+				return c.every(c.joined(v, "sorts the rows"))
+			}
+		}
+		return c.every(c.unknown("sorts the rows")) // which may be put back later
+	}
+	for _, x := range c.in {
+		if x != nil && x.class == counted || x != nil && x != v && x.class != uniform {
+			return c.every(c.unknown("the number of rows, or values of rows, give a shape"))
+		}
+	}
+	w := c.alongAxis(n, "sorts the rows")
+	if w.class > rows {
+		return c.every(w)
+	}
+	w.dims = slices.Clone(v.dims)
 	if size == absent {
 		size = c.free()
 	}

@@ -46,10 +46,10 @@ func scan(c *call) []*value {
 	bind := func(s *scope) {
 		s.single = over > 0
 		for i, v := range l.carried {
-			s.values[at.Graph.Inputs[i].Name] = v
+			c.define(s, at.Graph.Inputs[i].Name, v)
 		}
 		for i, v := range slicesOf {
-			s.values[at.Graph.Inputs[states+i].Name] = v
+			c.define(s, at.Graph.Inputs[states+i].Name, v)
 		}
 	}
 	if over > 0 {

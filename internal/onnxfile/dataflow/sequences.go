@@ -6,6 +6,41 @@ import "slices"
 
 func sequenceOf(v *value) *value { return &value{class: v.class, cause: v.cause, of: v} }
 
+// differing is a length that each tensor of a sequence has of its own.
+func (c *call) differing() expr { return c.fresh(symbol{dimension: true, axis: -1, each: true}) }
+
+// joinElements is what holds of the tensors of a sequence.
+func (c *call) joinElements(v, w *value) *value {
+	joined := c.joinValues(v, w)
+	if joined.class > rows || !joined.ranked {
+		return joined
+	}
+	both := *joined
+	both.dims, both.content, both.numbers = slices.Clone(joined.dims), nil, nil
+	for i, d := range both.dims {
+		if d != v.dims[i] || d != w.dims[i] {
+			both.dims[i] = c.differing()
+		}
+	}
+	return &both
+}
+
+// one is a tensor of a sequence, with lengths of its own.
+func (c *call) one(seq *value) *value {
+	v := seq.of
+	if v.class > rows || !v.ranked {
+		return v
+	}
+	w := *v
+	w.dims, w.content, w.numbers, w.born = slices.Clone(v.dims), nil, nil, nil
+	for i, d := range w.dims {
+		if slices.ContainsFunc(c.at(d).symbols, func(s int32) bool { return c.symbols[s].each }) {
+			w.dims[i] = c.free()
+		}
+	}
+	return &w
+}
+
 // construct makes a sequence of its inputs.
 func construct(c *call) []*value {
 	if len(c.in) == 0 || slices.Contains(c.in, nil) {
@@ -13,7 +48,7 @@ func construct(c *call) []*value {
 	}
 	v := c.in[0]
 	for _, w := range c.in[1:] {
-		v = c.joinValues(v, w)
+		v = c.joinElements(v, w)
 	}
 	return []*value{sequenceOf(v)}
 }
@@ -24,7 +59,7 @@ func insert(c *call) []*value {
 	if seq == nil || seq.of == nil || v == nil || at != nil && at.class != uniform {
 		return []*value{c.unknown("this sequence is not analysed")}
 	}
-	return []*value{sequenceOf(c.joinValues(seq.of, v))}
+	return []*value{sequenceOf(c.joinElements(seq.of, v))}
 }
 
 // splitSequence cuts a tensor into a sequence.
@@ -42,7 +77,7 @@ func splitSequence(c *call) []*value {
 	}
 	w := v.computed()
 	w.dims = slices.Clone(v.dims)
-	w.dims[axis] = c.free()
+	w.dims[axis] = c.differing()
 	if parts == nil {
 		w.dims[axis] = c.constant(1)
 		if c.intAttr("keepdims", 1) == 0 {
@@ -58,7 +93,7 @@ func elementOf(c *call) []*value {
 	if seq == nil || seq.of == nil || at == nil || at.class != uniform {
 		return []*value{c.unknown("this sequence is not analysed")}
 	}
-	return []*value{seq.of}
+	return []*value{c.one(seq)}
 }
 
 // joinSequence lays the tensors of a sequence side by side.
@@ -67,7 +102,7 @@ func joinSequence(c *call) []*value {
 	if seq == nil || seq.of == nil || !seq.of.ranked {
 		return []*value{c.unknown("this sequence is not analysed")}
 	}
-	v := seq.of.computed()
+	v := c.one(seq).computed()
 	added := c.intAttr("new_axis", 0) != 0
 	rank := v.rank()
 	if added {

@@ -1,5 +1,7 @@
 package dataflow
 
+import "slices"
+
 func shapeOf(c *call) []*value {
 	v := c.arg(0)
 	switch {
@@ -7,10 +9,15 @@ func shapeOf(c *call) []*value {
 		return nil
 	case !v.ranked && v.class == uniform:
 		return []*value{same(c.free())}
-	case !v.ranked && v.class == mixed && !v.cause.asIndex:
+	case !v.ranked && v.class == mixed && (!v.cause.asIndex || v.cause.length):
 		return []*value{c.worst(nil)}
 	case !v.ranked:
 		return []*value{c.unknown("the shape of an input is not known")}
+	}
+	if !slices.ContainsFunc(v.dims, func(d expr) bool { return c.is(d, 0) }) {
+		for _, d := range v.dims {
+			c.isAxis(d)
+		}
 	}
 	start, end := c.intAttr("start", 0), c.intAttr("end", int64(v.rank()))
 	from, to := clampIndex(start, v.rank()), clampIndex(end, v.rank())
@@ -35,7 +42,7 @@ func sizeOf(c *call) []*value {
 		return nil
 	case !v.ranked && v.class == uniform:
 		return []*value{same()}
-	case !v.ranked && v.class == mixed && !v.cause.asIndex:
+	case !v.ranked && v.class == mixed && (!v.cause.asIndex || v.cause.length):
 		return []*value{c.worst(nil)}
 	case !v.ranked:
 		return []*value{c.unknown("the shape of an input is not known")}
@@ -58,13 +65,7 @@ func castTo(c *call) []*value {
 	w := *v
 	w.element, w.numbers = to, nil
 	if v.content != nil {
-		w.content = make([]expr, len(v.content))
-		for i, e := range v.content {
-			w.content[i] = c.cast(e, to)
-		}
-	}
-	if to == stringType {
-		w.content = nil
+		w.content = c.castContent(v, to)
 	}
 	c.hintCast(v, to)
 	switch {
@@ -82,28 +83,25 @@ func castTo(c *call) []*value {
 	return []*value{&w}
 }
 
-func (a *analysis) cast(e expr, to int64) expr {
-	n, known := a.value(e)
-	switch to {
-	case boolType:
-		if known {
-			return a.constant(min(1, max(n, -n)))
-		}
-		return a.symbolOf("Truth", true, e)
-	case float32Type, 11: // they hold the lengths that occur
-		return e
-	case int64Type, int32Type:
-		switch {
-		case a.fraction(e):
-			return a.symbolOf("Truncate", a.nonNegative(e), e)
-		case to == int64Type || !known || n == int64(int32(n)): // lengths fit
-			return e
+// castContent are the elements of a value in another type; nil if it may not hold them.
+func (c *call) castContent(v *value, to int64) []expr {
+	list := make([]expr, len(v.content))
+	for i, e := range v.content {
+		n, known := c.value(e)
+		switch fraction := c.fraction(e); {
+		case to == boolType && known:
+			list[i] = c.constant(min(1, max(n, -n)))
+		case to == boolType:
+			list[i] = c.symbolOf("Truth", true, e)
+		case !fraction || to == v.element:
+			list[i] = e
+		case to == int64Type || to == int32Type:
+			list[i] = c.symbolOf("Truncate", c.nonNegative(e), e)
+		default:
+			return nil
 		}
 	}
-	if known && n >= 0 && n < 128 {
-		return e
-	}
-	return a.symbolOf("Half", a.nonNegative(e), e)
+	return c.exactly(list, to)
 }
 
 // scalarContent is the only element of a value, absent if it is not followed.
@@ -122,7 +120,7 @@ func rangeOf(c *call) []*value {
 	uniformAll := c.allUniform()
 	from, to, by := first.scalarContent(), limit.scalarContent(), step.scalarContent()
 	switch {
-	case from == absent || to == absent || by == absent:
+	case from == absent || to == absent || by == absent || c.fraction(from) || c.fraction(to) || c.fraction(by):
 		if uniformAll {
 			return []*value{same(c.free())}
 		}
@@ -166,10 +164,16 @@ func (c *call) rangeOver() *value {
 func nonZero(c *call) []*value {
 	v := c.arg(0)
 	if v != nil && v.class == rows {
-		return []*value{c.mixed("how many elements it finds depends on all rows")}
+		found := c.mixed("how many elements it finds depends on all rows")
+		found.cause.length, found.cause.asIndex = true, true // what is read there may be written back there
+		return c.every(found)
 	}
-	return []*value{nil}
+	return c.every(nil)
 }
+
+// unique finds the values of all rows, and where each row has its own: both together give
+// the rows again.
+func unique(c *call) []*value { return c.every(c.unknown("finds the values of all rows")) }
 
 // pure is the rule of operators that give the same for the same inputs, of which no more is
 // known.

@@ -27,7 +27,7 @@ func slice(c *call) []*value {
 			continue
 		}
 		switch {
-		case v.class == rows && axis == v.axis && (v.even || !c.cutsSurely(s)):
+		case v.class == rows && axis == v.axis && (v.even || !c.lone(v) || !c.cutsSurely(s)):
 			return []*value{c.unknown("cuts rows by their position")}
 		case v.class == rows && axis == v.axis:
 			return []*value{c.mixed("cuts rows by their position")}
@@ -158,7 +158,13 @@ func (a *analysis) cutsSurely(s cut) bool {
 	start, ok1 := a.value(s.start)
 	end, ok2 := a.value(s.end)
 	step, ok3 := a.value(s.step)
-	return ok1 && start != 0 || ok2 && end < huge || ok3 && step != 1 || a.surely(&value{content: []expr{s.end}})
+	switch {
+	case !ok3 || step < 0: // rows that are turned around may be turned back
+		return false
+	case step > 1:
+		return true
+	}
+	return ok1 && start != 0 || ok2 && end < huge || a.surely(&value{content: []expr{s.end}})
 }
 
 // sliced is the length that a slice leaves.
@@ -170,6 +176,7 @@ func (a *analysis) sliced(s cut, length expr) expr {
 	switch {
 	case ok1 && ok2 && ok3 && ok4 && step > 0:
 		from, to := int64(clampIndex(start, int(size))), int64(clampIndex(end, int(size)))
+		step = min(step, size+1)
 		return a.constant(max(0, (to-from+step-1)/step))
 	case ok1 && ok3 && step == 1 && start == 0 && !ok2 && ok4:
 		return a.symbolOf("slice", true, s.end, length)
@@ -216,15 +223,12 @@ func (c *call) sliceContent(v, w *value, cuts map[int]cut) *value {
 			list = append(list, v.content[i])
 		}
 	} else {
-		if end >= 0 || end < -int64(size) {
-			end = max(end, -1)
-		} else {
-			end += int64(size)
+		// Backwards, ONNX holds the start to the elements, and the end to one before them.
+		first, last := min(clampIndex(start, size), size-1), clampIndex(end, size)
+		if end < -int64(size) {
+			last = -1
 		}
-		if start < 0 {
-			start += int64(size)
-		}
-		for i := int(min(start, int64(size)-1)); i > int(max(end, -1)) && i >= 0; i += int(max(step, -int64(size)-1)) {
+		for i := first; i > last && i >= 0; i += int(max(step, -int64(size)-1)) {
 			list = append(list, v.content[i])
 		}
 	}

@@ -18,7 +18,7 @@ func split(c *call) []*value {
 	switch {
 	case v.class == rows && axis == v.axis && outputs == 1:
 		return []*value{v}
-	case v.class == rows && axis == v.axis && v.even:
+	case v.class == rows && axis == v.axis && (v.even || !c.lone(v)): // a part may be a row's
 		return c.every(c.unknown("cuts rows by their position"))
 	case v.class == rows && axis == v.axis:
 		return c.every(c.mixed("cuts rows by their position"))

@@ -72,6 +72,7 @@ type cause struct {
 	node    *onnxfile.Node
 	reason  string
 	asIndex bool // mixed only if it is read as a value; as an index it may choose its own row
+	length  bool // its length is mixed too
 }
 
 func (v *value) rank() int { return len(v.dims) }

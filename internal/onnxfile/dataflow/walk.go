@@ -1,6 +1,10 @@
 package dataflow
 
-import "sluice/internal/onnxfile"
+import (
+	"fmt"
+
+	"sluice/internal/onnxfile"
+)
 
 // scope holds the values of a graph by name. A body sees those around it, a function does
 // not.
@@ -74,7 +78,7 @@ func (a *analysis) graph(g *onnxfile.Graph, s *scope) {
 		if !a.spend(1 + contentSize(w)/bytesPerStep) {
 			return
 		}
-		s.values[w.Name] = a.weight(w)
+		a.define(s, w.Name, a.weight(w))
 	}
 	for _, i := range a.ordered(g) {
 		n := &g.Nodes[i]
@@ -96,12 +100,21 @@ func (a *analysis) graph(g *onnxfile.Graph, s *scope) {
 				if v.born == nil {
 					v.born = n
 				}
-				s.values[name] = v
+				a.define(s, name, v)
 			} else {
-				s.values[name] = a.unknown("this output is not analysed")
+				a.define(s, name, a.unknown("this output is not analysed"))
 			}
 		}
 	}
+}
+
+// define gives a name its value. A name of two values is unknown: readers differ in which
+// of them they take.
+func (a *analysis) define(s *scope, name string, v *value) {
+	if _, twice := s.values[name]; twice {
+		v = a.unknown(fmt.Sprintf("the name %q has two values", clip(name)))
+	}
+	s.values[name] = v
 }
 
 // checked holds a value to what the other rules rely on.
@@ -140,6 +153,7 @@ func (a *analysis) weight(t onnxfile.Tensor) *value {
 		for _, n := range list {
 			v.content = append(v.content, a.constant(n))
 		}
+		v.content = a.exactly(v.content, t.Element)
 	}
 	v.numbers, _ = t.Floats(maxContents)
 	return v
