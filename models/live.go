@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"sluice/internal/clock"
 	"sluice/internal/task"
 )
 
@@ -113,11 +114,35 @@ func (w *Watch) run(ctx context.Context) {
 			w.findings(f)
 			w.refresh()
 		case h := <-w.shelf.rows:
+			began := clock.Now()
 			w.compare(ctx, h)
 			w.shelf.free(h)
+			w.rest(ctx, clock.Now().Sub(began))
 		case <-ctx.Done():
 			return
 		}
+	}
+}
+
+// rest keeps comparisons to a part of a device's time, for live requests wait for it too: a
+// twentieth where the graph proves that rows keep apart, a fifth once the first requests have been
+// looked at. What is due meanwhile waits.
+func (w *Watch) rest(ctx context.Context, took time.Duration) {
+	share := time.Duration(0)
+	switch {
+	case w.version.surelyApart():
+		share = 19
+	case w.batches.compared.Load() >= watchEach:
+		share = 4
+	}
+	if share == 0 || took <= 0 {
+		return
+	}
+	timer := time.NewTimer(share * took)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
 	}
 }
 
