@@ -9,7 +9,7 @@ func shapeOf(c *call) []*value {
 		return nil
 	case !v.ranked && v.class == uniform:
 		return []*value{same(c.free())}
-	case !v.ranked && v.class == mixed && (!v.cause.asIndex || v.cause.length):
+	case !v.ranked && v.class == mixed && v.cause.length:
 		return []*value{c.worst(nil)}
 	case !v.ranked:
 		return []*value{c.unknown("the shape of an input is not known")}
@@ -42,7 +42,7 @@ func sizeOf(c *call) []*value {
 		return nil
 	case !v.ranked && v.class == uniform:
 		return []*value{same()}
-	case !v.ranked && v.class == mixed && (!v.cause.asIndex || v.cause.length):
+	case !v.ranked && v.class == mixed && v.cause.length:
 		return []*value{c.worst(nil)}
 	case !v.ranked:
 		return []*value{c.unknown("the shape of an input is not known")}
