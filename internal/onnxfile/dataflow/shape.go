@@ -2,6 +2,8 @@ package dataflow
 
 import "slices"
 
+// Shapes as values: where the number of rows enters into arithmetic.
+
 func shapeOf(c *call) []*value {
 	v := c.arg(0)
 	switch {
