@@ -19,6 +19,8 @@ var drawings = []func(*randomGraph) bool{
 	(*randomGraph).branched, (*randomGraph).shapedByOther, (*randomGraph).elementsChosen, (*randomGraph).quantised,
 	(*randomGraph).batched, (*randomGraph).masked, (*randomGraph).viewed, (*randomGraph).written, (*randomGraph).ownStep,
 	(*randomGraph).centred, (*randomGraph).centred, (*randomGraph).twice, (*randomGraph).twice, (*randomGraph).correlated, (*randomGraph).ranOver,
+	(*randomGraph).filled, (*randomGraph).stretched, (*randomGraph).trained, (*randomGraph).cutShort, (*randomGraph).sortedBack,
+	(*randomGraph).evenly, (*randomGraph).evenly, (*randomGraph).inSequence,
 	(*randomGraph).triangular, (*randomGraph).stated, (*randomGraph).cutByLength, (*randomGraph).classic,
 }
 

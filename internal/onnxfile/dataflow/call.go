@@ -103,8 +103,8 @@ func (a *analysis) countUsed(v *value) *value {
 }
 
 func (a *analysis) placeUsed(v *value) *value {
-	if v.padded != nil {
-		return a.mixed("pads to the longest row of the batch")
+	if v.padded != nil { // what is made of the padding may be dropped again
+		return a.unknown("pads to the longest row of the batch")
 	}
 	m := a.mixed("the result depends on a row's position")
 	m.cause.asIndex = true

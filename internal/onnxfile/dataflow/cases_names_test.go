@@ -31,6 +31,10 @@ func nameCases() []verdictCase {
 			Function("a", "b.c", in("a"), in("b"), mean("b")), "a.b.c"), "proven"},
 		{"two functions of one name", call(vectors().Domain("own", 1).Function("own", "f", in("a"), in("b"), mean("b")).
 			Function("own", "f", in("a"), in("b"), onnxgen.New(17).Node("Neg", "b", in("a"))), "own.f"), odd + `it defines the function "f" twice`},
+		{"an attribute that is handed on under another name", vectors().Domain("own", 1).
+			Function("own", "g", in("a"), in("b"), onnxgen.New(17).Node("own.f", "b", in("a"), onnxgen.Caller("over", 2, "across"))).
+			Function("own", "f", in("a"), in("b"), onnxgen.New(17).Node("Softmax", "b", in("a"), onnxgen.Caller("axis", 2, "over"))).
+			Node("own.g", "y", in("x"), whole("across", 0)).Output("y"), `mixes at node "b" (Softmax)`},
 		{"a reference without a caller", vectors().Node("Softmax", "y", in("x"), onnxgen.Caller("axis", 2, "over")).Output("y"), `unknown at node "y" (Softmax): an attribute refers to a caller`},
 		{"an attribute that is given twice", vectors().Node("Softmax", "y", in("x"), whole("axis", 0), whole("axis", 1)).Output("y"), odd + `the attribute "axis" is given twice`},
 		{"no axes to squeeze", onnxgen.New(17).Input("x", f32, "N", 1, 4).Wholes("e", []int{0}).Node("Transpose", "t", in("x"), onnxgen.Wholes("perm", 1, 0, 2)).Node("Squeeze", "y", in("t", "e")).Output("y"), `unknown at node "y" (Squeeze)`},

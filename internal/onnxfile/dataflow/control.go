@@ -26,14 +26,15 @@ func (a *analysis) function(c *call, f *onnxfile.Function) []*value {
 		if at.Graph != nil { // it would be read among the names of the function
 			return c.every(a.unknown("a function is given a body"))
 		}
-		if at.Ref != "" {
+		name := at.Name
+		if at.Ref != "" { // of this node's own caller, where it may have another name
 			given, ok := c.scope.attributes[at.Ref]
 			if !ok {
 				continue
 			}
 			at = given
 		}
-		inner.attributes[at.Name] = at
+		inner.attributes[name] = at
 	}
 	for k, name := range f.Inputs {
 		inner.values[name] = c.arg(k)

@@ -12,8 +12,14 @@
 // shape arithmetic of exporters folds. The lengths of an input's other axes are symbols:
 // rows share a batch only where they are equal.
 //
+// Numbers are followed only as far as their type holds them exactly. For that, a batch is
+// taken to have fewer than 2^14 rows, a free length that is computed with to be below 2^16,
+// and an axis to be shorter than 2^31. A file that ONNX Runtime may read in another way than
+// package onnxfile is unknown as a whole.
+//
 // Where a rule does not hold the value is unknown: what is not understood is never proven.
-// Proven is said of runs that succeed: a batch may still fail where a row alone runs. It
+// Mixes is said where the value of a node does depend on other rows, unless a later node may
+// undo it, as the second of two sorts does. Proven is said of runs that succeed: a batch may still fail where a row alone runs. It
 // says nothing of padding, and nothing of the order in which floats are added up.
 //
 // The work is bounded: in steps by the size of the file and a constant, in depth, in the

@@ -2,8 +2,6 @@ package dataflow
 
 // Constants, and tensors of equal elements.
 
-// Shapes as values: where the number of rows enters into arithmetic.
-
 // constantOf is Constant. A node whose value is its own is looked at once, however often a
 // body runs: the tensor may be large.
 func constantOf(c *call) []*value {

@@ -91,13 +91,19 @@ func (c *call) matrices(a, b *value) *value {
 	case a.class == rows && a.fromEnd() == 2 && b.class == rows, b.class == rows && b.fromEnd() == 1 && a.class == rows:
 		return c.unknown("the rows lie on different axes")
 	case a.class == rows && a.fromEnd() == 2:
-		return c.along(len(dims)-2, a.pre, a.post, dims...)
+		return c.evenly(a.even, c.along(len(dims)-2, a.pre, a.post, dims...))
 	case b.class == rows && b.fromEnd() == 1:
-		return c.along(len(dims)-1, b.pre, b.post, dims...)
+		return c.evenly(b.even, c.along(len(dims)-1, b.pre, b.post, dims...))
 	case both.class == rows:
-		return c.along(both.axis, both.pre, both.post, dims...)
+		return c.evenly(both.even, c.along(both.axis, both.pre, both.post, dims...))
 	}
 	return same(dims...)
+}
+
+// evenly notes whether all rows are equal.
+func (c *call) evenly(even bool, v *value) *value {
+	v.even = even && v.class == rows
+	return v
 }
 
 // stack is the shape of the matrices' stack, with 1 for both axes of the matrices. Rows

@@ -73,7 +73,7 @@ func splitSequence(c *call) []*value {
 	case !ok:
 		return []*value{c.unknown("an axis is out of range")}
 	case v.class == rows && axis == v.axis:
-		return []*value{c.joined(v, "cuts rows by their position")}
+		return []*value{c.unknown("cuts rows by their position")} // which may be joined again
 	}
 	w := v.computed()
 	w.dims = slices.Clone(v.dims)

@@ -2,6 +2,8 @@ package dataflow
 
 import "slices"
 
+// Shapes as values: where the number of rows enters into arithmetic.
+
 func shapeOf(c *call) []*value {
 	v := c.arg(0)
 	switch {
@@ -9,7 +11,7 @@ func shapeOf(c *call) []*value {
 		return nil
 	case !v.ranked && v.class == uniform:
 		return []*value{same(c.free())}
-	case !v.ranked && v.class == mixed && (!v.cause.asIndex || v.cause.length):
+	case !v.ranked && v.class == mixed && v.cause.length:
 		return []*value{c.worst(nil)}
 	case !v.ranked:
 		return []*value{c.unknown("the shape of an input is not known")}
@@ -42,7 +44,7 @@ func sizeOf(c *call) []*value {
 		return nil
 	case !v.ranked && v.class == uniform:
 		return []*value{same()}
-	case !v.ranked && v.class == mixed && (!v.cause.asIndex || v.cause.length):
+	case !v.ranked && v.class == mixed && v.cause.length:
 		return []*value{c.worst(nil)}
 	case !v.ranked:
 		return []*value{c.unknown("the shape of an input is not known")}

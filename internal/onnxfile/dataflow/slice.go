@@ -164,7 +164,7 @@ func (a *analysis) cutsSurely(s cut) bool {
 	case step > 1:
 		return true
 	}
-	return ok1 && start != 0 || ok2 && end < huge || a.surely(&value{content: []expr{s.end}})
+	return ok1 && start != 0 || ok2 && end < huge
 }
 
 // sliced is the length that a slice leaves.

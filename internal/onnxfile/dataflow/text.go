@@ -85,7 +85,7 @@ func vocabulary(c *call) []*value {
 	case v.rank() > 2 || !c.lone(v):
 		return []*value{c.unknown("takes a matrix alone")}
 	case v.padded != nil && c.inPool(v.padded):
-		return []*value{c.placeUsed(v)}
+		return []*value{c.mixed("pads to the longest row of the batch")}
 	}
 	width := c.free()
 	if at, ok := c.attribute("ngram_indexes"); ok {
