@@ -18,9 +18,10 @@
 // package onnxfile is unknown as a whole.
 //
 // Where a rule does not hold the value is unknown: what is not understood is never proven.
-// Mixes is said where the value of a node does depend on other rows, unless a later node may
-// undo it, as the second of two sorts does. Proven is said of runs that succeed: a batch may still fail where a row alone runs. It
-// says nothing of padding, and nothing of the order in which floats are added up.
+// Mixes is said where the value of a node does depend on other rows, unless a later node
+// may undo it, as the second of two sorts does. Proven is said of runs that succeed: a
+// batch may still fail where a row alone runs. It says nothing of padding, and nothing of
+// the order in which floats are added up.
 //
 // The work is bounded: in steps by the size of the file and a constant, in depth, in the
 // number of symbolic lengths and in the elements that are followed. Of initialisers it

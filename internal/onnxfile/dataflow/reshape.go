@@ -66,7 +66,7 @@ func (c *call) target(v *value, shape []expr) ([]expr, bool) {
 		case ok && n < 0:
 			return nil, false
 		case !ok && !c.nonNegative(d): // it may turn out to be 0 or -1
-			dims[i] = c.symbolOf("reshaped", true, d, total, c.constant(int64(i)))
+			dims[i] = c.fresh(symbol{dimension: true, axis: -1, counted: c.counted(d) || c.counted(total)})
 		}
 		product = c.mul(product, dims[i])
 	}
