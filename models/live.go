@@ -23,8 +23,8 @@ import (
 //     device. It is for versions with fallback.
 //
 // Each of a version's first 200 requests that shared a batch gives a row, then one in ten up
-// to 2,000; later, and for devices from the start, one row in 10,000 is compared; one in a
-// million where the graph proves that rows keep apart. A comparison that cannot be made when it is due is made with a later request.
+// to 2,000; later, and for devices from the start, one row in 10,000 is compared. Where the graph
+// proves that rows keep apart, it is each of the first 20 and one row in a million. A comparison that cannot be made when it is due is made with a later request.
 //
 // The batches come first: a row that differs alone on its own device speaks against
 // batching, or padding, and never against the other device. What is refuted is switched off
@@ -87,11 +87,11 @@ func newWatch(v *Version) *Watch { return &Watch{version: v, misfits: make(chan 
 // begin starts the counting: one row of every once the first requests have been seen, each
 // run bounded by limit. findings is told what differs, by the goroutine that compares.
 func (w *Watch) begin(every int, limit time.Duration, findings func(finding)) {
-	rarely := uint64(every)
 	if w.version.surelyApart() {
-		rarely *= provenThin
+		w.batches.schedule.init(provenEach, provenEach, uint64(every)*provenThin, rand.Uint64N)
+	} else {
+		w.batches.schedule.init(watchEach, watchTenth, uint64(every), rand.Uint64N)
 	}
-	w.batches.schedule.init(watchEach, watchTenth, rarely, rand.Uint64N)
 	w.devices.schedule.init(0, 0, uint64(every), rand.Uint64N)
 	w.limit, w.findings, w.shelf = limit, findings, newShelf()
 	w.refresh()

@@ -8,6 +8,8 @@ const (
 	watchEach  = 200   // requests of which each is looked at
 	watchTenth = 2_000 // requests up to which one in ten is
 	tenth      = 10
+	// provenEach is how many are where the graph proves that rows keep apart.
+	provenEach = 20
 	// provenThin is how much more rarely rows are looked at later where the graph proves that they
 	// keep apart: to bound what a hole in a proof could do.
 	provenThin = 100
