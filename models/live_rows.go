@@ -126,6 +126,9 @@ func (h *heldRow) run(place *Placement, s *tensor.Schema, unpadded bool, limit c
 	t.Rows, t.Wanted, t.Unpadded, t.Deadline = 1, h.wanted, unpadded, clock.Never
 	t.Reserve(len(s.Outputs))
 	parts := []task.Part{{Task: t, To: 1}}
+	if lanes, may := place.Session.(interface{ Rest(lane int) }); may {
+		defer lanes.Rest(place.Lanes) // it may be long until the next row
+	}
 	_, err := place.Session.Run(place.Lanes, parts, limit)
 	if err == nil {
 		err = place.Session.Scatter(place.Lanes, parts)

@@ -125,6 +125,21 @@ func (s *Session) adopt(l *lane, n int) (*remote, error) {
 	return r, nil
 }
 
+// Rest lets go of the lane's memory until its next run, whose caller has the lane: a lane that is
+// seldom used would keep that of a process which has ended.
+func (s *Session) Rest(n int) {
+	if !s.use.Enter() {
+		return
+	}
+	defer s.use.Leave()
+	l := &s.lanes[n]
+	l.ran = 0
+	if l.slab != nil {
+		l.slab.release()
+		l.slab = nil
+	}
+}
+
 var (
 	errDown = deviceError(true, ErrDown)
 	errLost = deviceError(false, ErrLost)
