@@ -65,7 +65,7 @@ func (r *Registry) beginWatch(v *Version) {
 	if r.opts.CompareEvery < 0 || v.Preferred().spare == nil {
 		return
 	}
-	v.Watch.begin(r.opts.CompareEvery, r.opts.RunLimit, func(f finding) { r.act(v, f) })
+	v.Watch.begin(r.opts.CompareEvery, r.opts.WatchLimit, func(f finding) { r.act(v, f) })
 	v.beside.Go(func() { v.Watch.run(v.life) })
 }
 

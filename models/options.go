@@ -65,6 +65,9 @@ type Options struct {
 	// GateLimit bounds warm-up and batch invariance each for slow models, which then
 	// leave out batch sizes; 0 means 2 s.
 	GateLimit time.Duration
+	// WatchLimit is how long one run of a live comparison may take; 0 means RunLimit. It should be
+	// the scheduler's hang limit: a device that runs one batch at a time is held for as long.
+	WatchLimit time.Duration
 	// RunLimit is how long one run of a gate may take; 0 means 30 s.
 	RunLimit time.Duration
 	// CompareEvery is the rows of which one is run again to compare its answers, see Watch;
@@ -161,6 +164,7 @@ func (o Options) withDefaults() Options {
 	orDefault(&o.WarmupBudget, 400*time.Millisecond)
 	orDefault(&o.GateLimit, 2*time.Second)
 	orDefault(&o.RunLimit, 30*time.Second)
+	orDefault(&o.WatchLimit, o.RunLimit)
 	orDefault(&o.DrainDeadline, 30*time.Second)
 	orDefault(&o.Settle, 500*time.Millisecond)
 	orDefault(&o.RescanEvery, 10*time.Second)

@@ -112,6 +112,7 @@ func modelOptions(cfg *config.Config, paths []string, devices []models.Device, l
 		Log:           log,
 		WarmupBudget:  d.Warmup,
 		DrainDeadline: cfg.Drain.Deadline,
+		WatchLimit:    cfg.Scheduler.HangLimit,
 		SkipProof:     blind == "yes",
 		SkipTest:      blind == "yes",
 	}
