@@ -70,6 +70,11 @@ type CUDA struct {
 	NHWC bool `yaml:"nhwc"`
 	// UnifiedStream runs all of a session on one stream. Default false.
 	UnifiedStream bool `yaml:"unified_stream"`
+	// SharedSession runs all batch sizes of a model with convolutions on one session. Default false:
+	// each size has one, since ONNX Runtime plans every convolution anew, for milliseconds,
+	// whenever the size changes. True needs the GPU memory of one copy of the weights, not of as
+	// many as there are sizes, and makes answers late wherever batches of two sizes alternate.
+	SharedSession bool `yaml:"shared_session"`
 }
 
 // TensorRT is for tensorrt:N. Shapes and caches are set from the model.
