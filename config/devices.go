@@ -23,7 +23,7 @@ type Device struct {
 	Isolation string `yaml:"isolation"`
 	// MemoryLimit is the most that the arena of a session on cuda:N or tensorrt:N takes from
 	// the GPU's memory. Default 0: no limit. Too low fails large batches; workspaces and the
-	// driver's own come on top.
+	// driver's own come on top. A model with convolutions has a session for each batch size.
 	MemoryLimit Bytes `yaml:"memory_limit"`
 	// LibraryFolders are where the device's libraries lie off the loader's path: CUDA's, cuDNN's,
 	// TensorRT's, the Vulkan loader. Default none. A folder of folders such as PyPI's nvidia does too.
