@@ -79,6 +79,10 @@ func BenchmarkDecode(b *testing.B) {
 	b.Run("json-6-decimals", func(b *testing.B) { benchmarkDecode(b, mlp(), floatsBody(sixDecimals), -1) })
 	b.Run("json-shortest", func(b *testing.B) { benchmarkDecode(b, mlp(), floatsBody(shortest), -1) })
 	b.Run("json-widened", func(b *testing.B) { benchmarkDecode(b, mlp(), floatsBody(widened), -1) })
+	b.Run("json-nested", func(b *testing.B) {
+		body := bytes.Replace(bytes.Replace(floatsBody(sixDecimals), []byte(`"data":[`), []byte(`"data":[[`), 1), []byte("]}]"), []byte("]]}]"), 1)
+		benchmarkDecode(b, mlp(), body, -1)
+	})
 	b.Run("json-int64", func(b *testing.B) {
 		s := mlp()
 		s.Inputs[0].Type = tensor.Int64

@@ -19,6 +19,7 @@ type scanner struct {
 	frames   []frame   // of the value being skipped
 	key      []byte    // last key that held escapes, without them
 	source   source    // what the document is, for errors
+	lists    lists     // of the tensor being read
 }
 
 // start begins a document.

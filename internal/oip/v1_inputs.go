@@ -95,6 +95,7 @@ func (d *v1Decoder) object(row int64) error {
 	if err := s.open(); err != nil {
 		return err
 	}
+	d.row = row
 	columns := d.columns()
 	for i := range columns {
 		columns[i].given = false

@@ -48,7 +48,7 @@ func (r *V1Request) Decode(schema *tensor.Schema, model string, body []byte, lim
 		r.columns = append(r.columns, column{})
 	}
 	reserveInputs(t, len(schema.Inputs))
-	d := v1Decoder{target{schema, model, lim.filled(), t}, r, &r.scanner}
+	d := v1Decoder{target{schema, model, lim.filled(), t}, r, &r.scanner, -1}
 	if err := d.supported(); err != nil {
 		return err
 	}
@@ -69,6 +69,9 @@ type v1Decoder struct {
 	target
 	r *V1Request
 	s *scanner
+	// row is that of the object with inputs that is being read, 0 for the one of "inputs"; -1
+	// if values come without names.
+	row int64
 }
 
 // supported refuses models whose tensors have no JSON form.
