@@ -89,6 +89,11 @@ func BenchmarkDecode(b *testing.B) {
 		integers := func(dst []byte, v float32) []byte { return strconv.AppendInt(dst, int64(v*10000), 10) }
 		benchmarkDecode(b, s, bytes.Replace(floatsBody(integers), []byte("FP32"), []byte("INT64"), 1), -1)
 	})
+	b.Run("json-fp64", func(b *testing.B) {
+		s := mlp()
+		s.Inputs[0].Type = tensor.FP64
+		benchmarkDecode(b, s, bytes.Replace(floatsBody(sixDecimals), []byte("FP32"), []byte("FP64"), 1), -1)
+	})
 	b.Run("binary", func(b *testing.B) {
 		body, n := binaryBody("output")
 		benchmarkDecode(b, mlp(), body, n)

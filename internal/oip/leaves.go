@@ -149,15 +149,17 @@ func (s *scanner) flat(dst []byte, into *tensor.Tensor, want int64) error {
 	if s.next() != '[' {
 		return s.notArray(into.Name)
 	}
-	kind, size, base, got := into.Type, into.Type.Size(), s.depth, int64(0)
+	kind, size, base := into.Type, into.Type.Size(), s.depth
+	got, counted := int64(0), int64(0) // leaves, and those of them that s.lists knows of
 	s.lists.begin(into.Shape)
 	for {
 		if n := s.run(dst, kind); n > 0 {
 			dst, got = dst[size*n:], got+int64(n)
-			s.lists.add(s.depth-base, int64(n))
 		}
 		c := s.next()
 		if c == '[' {
+			s.lists.add(s.depth-base, got-counted)
+			counted = got
 			if err := s.open(); err != nil {
 				return err
 			}
@@ -166,16 +168,25 @@ func (s *scanner) flat(dst []byte, into *tensor.Tensor, want int64) error {
 				continue
 			}
 		} else {
-			if err := s.nextLeaf(&dst, into, c); err != nil {
-				return s.valueFault(err, s.depth-base, got)
+			if len(dst) == 0 {
+				if err := s.skip(); err != nil {
+					return err
+				}
+			} else {
+				if err := s.leaf(dst, kind, into.Name, c); err != nil {
+					s.lists.add(s.depth-base, got-counted)
+					return s.valueFault(err, s.depth-base, got)
+				}
+				dst = dst[size:]
 			}
 			got++
-			s.lists.add(s.depth-base, 1)
 			if s.pos < len(s.data) && s.data[s.pos] == ',' {
 				s.pos++
 				continue
 			}
 		}
+		s.lists.add(s.depth-base, got-counted)
+		counted = got
 		if done, err := s.closeLists(base); err != nil {
 			return err
 		} else if done {
@@ -186,19 +197,6 @@ func (s *scanner) flat(dst []byte, into *tensor.Tensor, want int64) error {
 		return s.lengthFault(into, got, want)
 	}
 	return s.nestingFault(into)
-}
-
-// nextLeaf reads a leaf into the beginning of dst, and moves dst on; without room there it
-// only checks that it is JSON.
-func (s *scanner) nextLeaf(dst *[]byte, into *tensor.Tensor, c byte) error {
-	if len(*dst) == 0 {
-		return s.skip()
-	}
-	if err := s.leaf(*dst, into.Type, into.Name, c); err != nil {
-		return err
-	}
-	*dst = (*dst)[into.Type.Size():]
-	return nil
 }
 
 // run reads as many elements as there is a fast way for, and returns their number.
