@@ -187,7 +187,7 @@ func (d *decoder) chooseOutputs() error {
 		case choice.Classification > 0 && !ordered(spec.Type):
 			return fault.Newf(fault.WrongDatatype, "class result not available for output '%s' due to unsupported type '%s'", spec.Name, spec.Type)
 		case choice.Classification == 0 && !choice.Binary && (spec.Type == tensor.FP16 || spec.Type == tensor.BF16):
-			return fault.Newf(fault.WrongDatatype, "sending %s data via JSON is not supported. Please use the binary data format for output %s", spec.Type, spec.Name)
+			return noJSON(spec.Type, spec.Name)
 		}
 	}
 	return nil
