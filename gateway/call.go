@@ -33,8 +33,11 @@ type call struct {
 	request  oip.Request
 	v1       oip.V1Request
 	inflated []byte // decompressed body
+	plain    []byte // the body without its coding, if the look for a timeout came to need it
+	budgeted bool   // the header names the budget
 	reserved int64  // counted for it in Server.bodies
 	accept   coding // of the answer
+	form     oip.AnswerForm
 	scratch  []byte // header values
 	clientID []byte // the start of X-Request-Id, for the log
 	reached  bool   // a model has been asked, so the outcome is reported
@@ -52,6 +55,7 @@ func (c *call) recycle() {
 	c.clientID = c.clientID[:0]
 	c.loop, c.socket, c.next = nil, nil, nil
 	c.request.Reset()
+	c.plain, c.budgeted = nil, false
 	if cap(c.inflated) > maxKeptBody {
 		c.inflated = nil
 	}

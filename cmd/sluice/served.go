@@ -33,6 +33,7 @@ var (
 )
 
 func (s *served) Info() *gateway.ModelInfo           { return s.info }
+func (s *served) Refusing() bool                     { return s.queue.Load().Refusing() }
 func (s *served) Admit(deadline clock.Instant) error { return s.queue.Load().Admit(deadline) }
 func (s *served) Release()                           { s.version.Release() }
 
