@@ -64,6 +64,11 @@ type Config struct {
 	Isolation Isolation `yaml:"isolation"`
 	// Weight is the model's share of a device against the other models there; 0 means 1.
 	Weight float64 `yaml:"weight"`
+	// Nonfinite is how answers write NaN and the infinities in JSON, which has no words for them:
+	// "literal" as the bare words NaN and Infinity, as other servers do, "null" as null. Default
+	// literal, which strict JSON readers such as browsers' refuse; null loses which of the three
+	// it was. A request's Sluice-Nonfinite header comes first, and binary data has all of them.
+	Nonfinite Nonfinite `yaml:"nonfinite"`
 	// Labels names the classes of outputs, for the classification extension.
 	Labels map[string][]string `yaml:"labels"`
 	// SHA256 pins the content of files by name, as sha256sum prints it. If it is given,
@@ -90,6 +95,15 @@ type Unproven string
 const (
 	UnprovenBatch  Unproven = "batch"
 	UnprovenSingle Unproven = "single"
+)
+
+// Nonfinite is how an answer's NaN and infinities are written in JSON.
+type Nonfinite string
+
+// The choices.
+const (
+	NonfiniteLiteral Nonfinite = "literal"
+	NonfiniteNull    Nonfinite = "null"
 )
 
 // Fallback is when a model's requests may leave its preferred device.
@@ -134,7 +148,7 @@ type PaddingConfig struct {
 func DecodeConfig(text []byte, defaults Defaults) (Config, error) {
 	c := Config{
 		Budget: defaults.Budget, MaxBatch: defaults.MaxBatch, MaxRows: defaults.MaxRows, Tolerance: defaults.Tolerance,
-		Isolation: defaults.Isolation, Unproven: defaults.Unproven,
+		Isolation: defaults.Isolation, Unproven: defaults.Unproven, Nonfinite: NonfiniteLiteral,
 	}
 	if len(text) > maxConfigBytes {
 		return c, fmt.Errorf("%s has %d bytes; the limit is %d", ConfigFile, len(text), maxConfigBytes)
@@ -185,6 +199,14 @@ func decodeYAML(text []byte, c *Config) (err error) {
 	if err := yaml.NodeToValue(body, c, yaml.Strict()); err != nil {
 		return yamlError(err)
 	}
+	// The word null is nothing to YAML, which leaves the default; here it is the choice.
+	var keys map[string]any
+	if err := yaml.NodeToValue(body, &keys); err != nil {
+		return yamlError(err)
+	}
+	if value, there := keys["nonfinite"]; there && value == nil {
+		c.Nonfinite = NonfiniteNull
+	}
 	return nil
 }
 
@@ -231,6 +253,9 @@ func (c *Config) validate() error {
 	}
 	if c.Unproven != "" && c.Unproven != UnprovenBatch && c.Unproven != UnprovenSingle {
 		fail("unproven is %.40q; it must be batch or single", string(c.Unproven))
+	}
+	if c.Nonfinite != NonfiniteLiteral && c.Nonfinite != NonfiniteNull {
+		fail("nonfinite is %.40q; it must be literal or null", string(c.Nonfinite))
 	}
 	if c.Batch == BatchCoupled && c.MaxBatch <= 1 {
 		fail("batch is coupled and max_batch is %d, so that no rows share a run; drop one of them", c.MaxBatch)

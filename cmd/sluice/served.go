@@ -105,9 +105,10 @@ func (s *server) publish(v *models.Version) (models.Served, error) {
 	m := &served{
 		info: gateway.NewModelInfo(gateway.ModelInfo{
 			Name: v.Name, Version: v.Version, Digest: v.Digest, Schema: v.Schema, Budget: v.Config.Budget,
-			Coupled:  v.Report.Batching.Mode == models.Coupled,
-			Versions: func() []string { return s.registry.ReadyVersions(v.Name) },
-			Notes:    func() map[string]string { return s.batchingNotes(v) },
+			NullNonFinite: v.Config.Nonfinite == models.NonfiniteNull,
+			Coupled:       v.Report.Batching.Mode == models.Coupled,
+			Versions:      func() []string { return s.registry.ReadyVersions(v.Name) },
+			Notes:         func() map[string]string { return s.batchingNotes(v) },
 		}),
 		version: v, metrics: metrics, registry: s.metrics,
 	}
