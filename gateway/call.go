@@ -8,6 +8,7 @@ import (
 
 	"sluice/internal/clock"
 	"sluice/internal/fault"
+	"sluice/internal/near"
 	"sluice/internal/oip"
 	"sluice/internal/task"
 )
@@ -71,12 +72,22 @@ func (s *Server) find(c *call) (Model, error) {
 	}
 	name, version := view(c.name), ""
 	if c.params.version != nil {
-		if f := versionName(c.params.version, name); f != nil {
-			return nil, f
+		if !isVersion(c.params.version) {
+			return nil, s.noSuchVersion(name)
 		}
 		version = view(c.params.version)
 	}
 	return s.opt.Models.Acquire(name, version)
+}
+
+// noSuchVersion is the fault of a version that can be none.
+func (s *Server) noSuchVersion(name string) error {
+	m, err := s.opt.Models.Acquire(name, "")
+	if err != nil {
+		return err
+	}
+	defer m.Release()
+	return fault.Newf(fault.VersionNotFound, "Request for unknown model: '%s' has no such version; its versions: %s", name, near.List("", m.Info().Versions()))
 }
 
 // view is b as a string without a copy; it is good as long as b is.

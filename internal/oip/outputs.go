@@ -25,7 +25,7 @@ func (d *decoder) outputs() error {
 			return err
 		}
 		if entry == d.lim.MaxOutputs {
-			return fault.Newf(fault.TooManyOutputs, "'outputs' has more than %d entries", d.lim.MaxOutputs)
+			return fault.Newf(fault.TooManyOutputs, "'outputs' has more than %d entries, the limit of limits.max_outputs", d.lim.MaxOutputs)
 		}
 		if err := d.output(entry); err != nil {
 			return err
@@ -100,7 +100,7 @@ func (d *decoder) outputName(entry int) (int, error) {
 	}
 	index := d.schema.Output(name)
 	if index < 0 {
-		return 0, fault.Newf(fault.UnknownOutput, "unexpected inference output '%s' for model '%s'", shown(name), d.model)
+		return 0, d.unknownOutput(name)
 	}
 	return index, nil
 }
