@@ -97,15 +97,6 @@ const (
 	UnprovenSingle Unproven = "single"
 )
 
-// Nonfinite is how an answer's NaN and infinities are written in JSON.
-type Nonfinite string
-
-// The choices.
-const (
-	NonfiniteLiteral Nonfinite = "literal"
-	NonfiniteNull    Nonfinite = "null"
-)
-
 // Fallback is when a model's requests may leave its preferred device.
 type Fallback string
 
@@ -199,15 +190,7 @@ func decodeYAML(text []byte, c *Config) (err error) {
 	if err := yaml.NodeToValue(body, c, yaml.Strict()); err != nil {
 		return yamlError(err)
 	}
-	// The word null is nothing to YAML, which leaves the default; here it is the choice.
-	var keys map[string]any
-	if err := yaml.NodeToValue(body, &keys); err != nil {
-		return yamlError(err)
-	}
-	if value, there := keys["nonfinite"]; there && value == nil {
-		c.Nonfinite = NonfiniteNull
-	}
-	return nil
+	return c.readNonfinite(body)
 }
 
 // yamlError keeps the line and the message; the library's own text quotes the file.
