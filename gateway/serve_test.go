@@ -78,6 +78,7 @@ func TestOnGoroutines(t *testing.T) {
 		"drain": TestDrainLosesNothing, "drain deadline": TestDrainDeadline, "limit": TestConnectionLimit,
 		"panic": TestPanicIsOneRequest, "peer": TestPeerGone, "own answers": TestAnswersAreOnesOwn,
 		"field cases": TestFieldCases, "causes": TestCausesAreLogged, "coupled": TestCoupled,
+		"timeouts": TestTimeoutLengthensTheBudget, "wire cases": TestWireCases, "answers": TestAnswerLimit, "non-finite": TestNonFiniteAnswers,
 	} {
 		t.Run(name, test)
 	}
