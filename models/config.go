@@ -72,6 +72,8 @@ type Config struct {
 	// Lineage says where the model comes from; free text, shown and not read.
 	Lineage map[string]string `yaml:"lineage"`
 
+	// triton is what config.pbtxt says; nil without one.
+	triton *triton
 	// asked means that somebody named the devices or the fallback, so that one that cannot
 	// be had is a fault of the settings and not only a pity.
 	asked bool
@@ -146,7 +148,7 @@ func DecodeConfig(text []byte, defaults Defaults) (Config, error) {
 		return c, err
 	}
 	if c.MaxRows == 0 {
-		c.MaxRows = max(c.MaxBatch, defaultMaxRows)
+		c.MaxRows = max(c.MaxBatch, cmp.Or(defaults.rows, defaultMaxRows))
 	}
 	c.asked = len(c.Devices) > 0 || c.Fallback != ""
 	if len(c.Devices) == 0 {

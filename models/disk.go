@@ -46,6 +46,7 @@ func (r *Registry) record(found []*Bundle, settled func(*Bundle) bool) time.Dura
 				m = &model{}
 				models[b.Name] = m
 			}
+			m.keep = b.keep
 			e := m.entry(b)
 			seen[e] = true
 			e.look(b.fingerprint, now)

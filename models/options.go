@@ -95,6 +95,8 @@ type Defaults struct {
 	MaxBatch int
 	// MaxRows is the most rows of one request; 0 means the larger of MaxBatch and 1024.
 	MaxRows int
+	// rows is the most rows of a request to a model of which nothing else says it; 0 means 1024.
+	rows int
 	// Unproven says what becomes of a model that is neither proven nor refuted; empty means
 	// UnprovenBatch.
 	Unproven Unproven

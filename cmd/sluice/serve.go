@@ -90,7 +90,7 @@ func simpler(a, b *tensor.Schema) bool {
 // freeAxes counts the free dimensions of the inputs besides the batch.
 func freeAxes(s *tensor.Schema) (n int) {
 	for _, in := range s.Inputs {
-		for axis, d := range in.Shape {
+		for axis, d := range in.OnWire() {
 			if d < 0 && (axis > 0 || !s.Batchable()) {
 				n++
 			}
@@ -102,7 +102,7 @@ func freeAxes(s *tensor.Schema) (n int) {
 // inputSize is the elements of the smallest request.
 func inputSize(s *tensor.Schema) (n int64) {
 	for _, in := range s.Inputs {
-		elements, _ := tensor.Elements(sampleShape(in.Shape))
+		elements, _ := tensor.Elements(sampleShape(in.OnWire()))
 		n += elements
 	}
 	return n
@@ -125,7 +125,7 @@ func sampleRequest(s *tensor.Schema) string {
 		if i > 0 {
 			b.WriteByte(',')
 		}
-		shape := sampleShape(in.Shape)
+		shape := sampleShape(in.OnWire())
 		n, _ := tensor.Elements(shape)
 		value := "1"
 		switch in.Type {

@@ -20,23 +20,27 @@ func (r *V1Request) AppendResponse(dst []byte, schema *tensor.Schema, t *task.Ta
 		if err := checkOutput(&schema.Outputs[k], t, k); err != nil {
 			return dst, err
 		}
-		if tooHollow(t.Outputs[k].Shape) {
-			return dst, fault.Newf(fault.Unsupported, "output '%s' of shape %s has more than %d empty lists in the V1 format: use the V2 protocol", schema.Outputs[k].Name, showShape(t.Outputs[k].Shape), maxHollow)
-		}
+	}
+	outputs, err := r.allOnWire(schema, t)
+	if err != nil {
+		return dst, err
 	}
 	r.remaining = r.remaining[:0]
 	for k := range schema.Outputs {
-		r.remaining = append(r.remaining, t.Outputs[k].Data)
+		if tooHollow(outputs[k].Shape) {
+			return dst, fault.Newf(fault.Unsupported, "output '%s' of shape %s has more than %d empty lists in the V1 format: use the V2 protocol", schema.Outputs[k].Name, showShape(outputs[k].Shape), maxHollow)
+		}
+		r.remaining = append(r.remaining, outputs[k].Data)
 	}
-	var err error
 	if r.Row {
-		dst, err = r.appendRows(append(dst, `{"predictions":[`...), schema, t)
+		dst, err = r.appendRows(append(dst, `{"predictions":[`...), schema, outputs, t)
 		dst = append(dst, ']', '}')
 	} else {
-		dst, err = r.appendObject(append(dst, `{"outputs":`...), t.Outputs, false)
+		dst, err = r.appendObject(append(dst, `{"outputs":`...), outputs, false)
 		dst = append(dst, '}')
 	}
 	clear(r.remaining)
+	clear(r.shown)
 	if err != nil {
 		return dst[:start], err
 	}
@@ -58,8 +62,8 @@ func tooHollow(shape []int64) bool {
 }
 
 // appendRows appends one item per row. An output that has one row a request is in each.
-func (r *V1Request) appendRows(dst []byte, schema *tensor.Schema, t *task.Task) ([]byte, error) {
-	outputs, rows := t.Outputs, int64(-1)
+func (r *V1Request) appendRows(dst []byte, schema *tensor.Schema, outputs []tensor.Tensor, t *task.Task) ([]byte, error) {
+	rows := int64(-1)
 	for k := range outputs {
 		v := &outputs[k]
 		if repeats(schema, v, k) {

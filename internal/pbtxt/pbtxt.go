@@ -194,6 +194,30 @@ func (m Message) Len(field string) int {
 	return m.m.Get(m.field(field)).List().Len()
 }
 
+// Enabled tells whether a field is set to something else than false.
+func (m Message) Enabled(field string) bool {
+	f := m.field(field)
+	return m.Has(field) && (f.Kind() != protoreflect.BoolKind || f.IsList() || m.m.Get(f).Bool())
+}
+
+// IsList tells whether a field is a list.
+func (m Message) IsList(field string) bool { return m.field(field).IsList() }
+
+// IsMap tells whether a field is a map.
+func (m Message) IsMap(field string) bool { return m.field(field).IsMap() }
+
+// Parts are the messages that a field holds: one, those of its list, or none.
+func (m Message) Parts(field string) []Message {
+	f := m.field(field)
+	switch {
+	case f.Message() == nil || f.IsMap():
+		return nil
+	case f.IsList():
+		return m.Messages(field)
+	}
+	return []Message{m.Message(field)}
+}
+
 func (m Message) field(name string) protoreflect.FieldDescriptor {
 	f := m.m.Descriptor().Fields().ByName(protoreflect.Name(name))
 	if f == nil {
