@@ -21,7 +21,9 @@ type Config struct {
 	// BasePath is cut from the front of every path of the predict port: /models-eu. Default
 	// empty. For a proxy that forwards paths as they are.
 	BasePath string `yaml:"base_path"`
-	// Models is the folder of bundles, <name>/<version>/model.onnx. Default models.
+	// Models is the folder of models, <name>/<version>/model.onnx or <name>.onnx; it is watched, and
+	// what comes is loaded. Default models, if that folder holds any: without models the server does
+	// not start. A folder that is named may be empty; the server is not ready until a model comes.
 	Models string `yaml:"models"`
 	// State is a folder in which the server remembers over restarts for which bundles live answers
 	// have refuted batching or padding; it is made when it is needed, and each server wants its own.

@@ -15,12 +15,17 @@ import (
 
 func serveCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "serve [MODEL.onnx ...]",
+		Use:   "serve [DIR | MODEL.onnx ...]",
 		Short: "Run the gateway",
-		Long: `Run the gateway over a folder of models, <name>/<version>/model.onnx, or over single
-model files. Without settings it serves ./models on 127.0.0.1:8080.`,
+		Long: `Run the gateway over a folder of models, <name>/<version>/model.onnx or <name>.onnx, or over
+single model files. Triton's config.pbtxt is read where model.yaml is silent. Without settings it
+serves ./models, if that folder holds models, on 127.0.0.1:8080.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cfg, err := settings(cmd.Flags())
+			if err != nil {
+				return err
+			}
+			paths, err := chooseModels(cfg, args)
 			if err != nil {
 				return err
 			}
@@ -28,7 +33,7 @@ model files. Without settings it serves ./models on 127.0.0.1:8080.`,
 			if err != nil {
 				return err
 			}
-			s, err := newServer(cmd.Context(), cfg, args, log)
+			s, err := newServer(cmd.Context(), cfg, paths, log)
 			if err != nil {
 				return err
 			}
@@ -43,7 +48,11 @@ model files. Without settings it serves ./models on 127.0.0.1:8080.`,
 func announce(w io.Writer, s *server) {
 	var simplest *tensor.Schema
 	var name string
-	for _, status := range s.registry.Index() {
+	index := s.registry.Index()
+	if len(index) == 0 {
+		fmt.Fprintln(w, noModels(s.cfg.Models)+"; the folder is watched, and models that come are loaded")
+	}
+	for _, status := range index {
 		if status.State != models.Ready {
 			fmt.Fprintf(w, "%-12s version %-4s not served: %s\n", status.Name, status.Version, status.Reason)
 			continue
