@@ -114,6 +114,9 @@ func discoverVersions(dir, name string) (bundles []*Bundle, faults []error) {
 	for _, b := range f.bundles {
 		b.glance()
 	}
+	if f.settings != nil && len(f.bundles)+len(f.faults) == 0 {
+		f.fault("%s has a %s and no version: its model belongs to %s/1/%s", name, TritonFile, name, f.file)
+	}
 	if wrong != nil && len(f.bundles) == 0 {
 		return nil, []error{fmt.Errorf("%s: %w", name, wrong)} // of a bundle the gates tell it
 	}
@@ -165,6 +168,10 @@ func (f *folder) lacks(b *Bundle, version string, err error) {
 		return
 	}
 	others, _ := filepath.Glob(filepath.Join(f.dir, version, "*"+onnxEnd))
+	if filepath.Base(b.Dir) != version {
+		f.fault("%s: %s is a folder without %s", b.Label(), f.file, ModelFile)
+		return
+	}
 	if len(others) == 0 {
 		f.fault("%s has no %s", b.Label(), f.file)
 		return
