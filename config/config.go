@@ -168,8 +168,8 @@ type ONNXRuntime struct {
 	Library string `yaml:"library" env:"SLUICE_ONNXRUNTIME"`
 }
 
-// ModelDefaults hold for a model whose own model.yaml does not say otherwise; its
-// budget is scheduler.budget.
+// ModelDefaults hold for a model whose own model.yaml, or config.pbtxt where that is silent, does
+// not say otherwise; its budget is scheduler.budget.
 type ModelDefaults struct {
 	// MaxBatch is the most rows of one run. Default 64. The scheduler takes fewer where
 	// more rows would not be faster; too high makes warm-up long and memory large.
@@ -182,8 +182,8 @@ type ModelDefaults struct {
 	// rows keep apart: batch, under the watch of live comparisons, or single. Default batch. single
 	// is slower and sure.
 	Unproven string `yaml:"unproven"`
-	// KeepVersions is how many of a model's newest versions stay loaded. Default 1. More
-	// make rolling back instant and cost their memory.
+	// KeepVersions is how many of a model's newest versions stay loaded, unless version_policy of its
+	// config.pbtxt says. Default 1. More make rolling back instant and cost their memory.
 	KeepVersions int `yaml:"keep_versions"`
 	// Warmup is the time that warm-up spends on measuring a model when it is loaded.
 	// Default 400ms. More makes the first cost estimates steadier and loading slower.

@@ -25,7 +25,8 @@ const (
 	maxWeight      = 1000
 )
 
-// Config is what model.yaml says, with defaults filled in.
+// Config is what model.yaml says. What it leaves out is what config.pbtxt says, if there is one
+// (see TritonFields), and else the default.
 type Config struct {
 	// Budget is the latency budget of a request that names none. Too low sheds requests
 	// that could be served; too high lets queues grow.

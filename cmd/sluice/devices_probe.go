@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -47,7 +48,7 @@ func (v *verdict) why() string {
 	if len(v.Missing) > 0 {
 		return strings.Join(v.Missing, "; ")
 	}
-	return v.Error
+	return cmp.Or(v.Error, "its probe did not say why")
 }
 
 // probeRequest is what the child reads, and probeReply each line that it writes.

@@ -116,6 +116,7 @@ func tritonExamples() []tritonModel {
 		Node("ReduceMean", "mean", onnxgen.In("input.1"), onnxgen.Wholes("axes", 2), onnxgen.Whole("keepdims", 0)).
 		Node("MatMul", "flat", onnxgen.In("mean", "w")).Node("Reshape", "307", onnxgen.In("flat", "as"))
 	identity := onnxgen.New(17).Input("INPUT0", strings8, "n", "m").Shaped("OUTPUT0", strings8, "n", "m").Node("Identity", "OUTPUT0", onnxgen.In("INPUT0"))
+	inception := classifier("input", "InceptionV3/Predictions/Softmax", 1001, 299, 299, 3)
 	return []tritonModel{
 		{name: "densenet_onnx", file: densenet(), beside: map[string]string{"densenet_labels.txt": labels(1000)}, settings: `
 name: "densenet_onnx"
@@ -128,8 +129,7 @@ platform: "onnxruntime_onnx"
 max_batch_size : 0
 input [ { name: "data_0" data_type: TYPE_FP32 dims: [ 3, 224, 224 ] reshape { shape: [ 1, 3, 224, 224 ] } } ]
 output [ { name: "fc6_1" data_type: TYPE_FP32 dims: [ 1, 1000 ,1, 1] } ]`},
-		{name: "inception_onnx", file: classifier("input", "InceptionV3/Predictions/Softmax", 1001, 299, 299, 3),
-			beside: map[string]string{"inception_labels.txt": labels(1001)}, settings: `
+		{name: "inception_onnx", file: inception, beside: map[string]string{"inception_labels.txt": labels(1001)}, settings: `
 name: "inception_onnx"
 platform: "onnxruntime_onnx"
 max_batch_size: 128
