@@ -2,6 +2,7 @@ package models
 
 import (
 	"context"
+	"encoding/json"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -137,4 +138,46 @@ func TestReplacedLayout(t *testing.T) {
 			t.Errorf("got %s, %q", got, r.Index()[0].Reason)
 		}
 	})
+}
+
+// TestFlatFileWithWeights serves a flat file whose weights lie beside it under its own name, and
+// says what to do with those of another.
+func TestFlatFileWithWeights(t *testing.T) {
+	f := func(weights string, files int, want string) {
+		t.Helper()
+		w := newWorld(t)
+		text, err := json.Marshal(fakeFile{Factor: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		write(t, filepath.Join(w.dir, "net.onnx"), string(text))
+		write(t, filepath.Join(w.dir, weights), "x")
+		write(t, filepath.Join(w.dir, "README.md"), "x")
+		opts := w.options()
+		opts.Inspect = func(b *Bundle) (*Graph, error) {
+			g, err := inspectFake(b)
+			g.External = []string{weights}
+			return g, err
+		}
+		bundles, _, err := Find(opts)
+		if err != nil || len(bundles) != 1 {
+			t.Fatal(bundles, err)
+		}
+		report, err := Check(context.Background(), opts, bundles[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		if refusal := report.Refusal(); refusal != nil {
+			got = refusal.Text
+		}
+		if got != want || got == "" && len(bundles[0].Files) != files {
+			t.Errorf("%s: %q with %d files, want %q with %d", weights, got, len(bundles[0].Files), want, files)
+		}
+	}
+	f("net.onnx.data", 2, "")
+	f("net.onnx_data", 2, "")
+	f("net.data", 2, "")
+	f("net.bin", 2, "")
+	f("weights", 0, `the model keeps weights in "weights", which is not among the bundle's files: give the model a folder of its own, net/1/model.onnx`)
 }

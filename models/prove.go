@@ -126,6 +126,9 @@ func (p *prover) files(context.Context) (Verdict, error) {
 		return Verdict{}, err
 	}
 	if err := g.checkExternal(b.Files); err != nil {
+		if b.bare {
+			err = fmt.Errorf("%w: give the model a folder of its own, %s/1/%s", err, b.Name, ModelFile)
+		}
 		return Verdict{}, err
 	}
 	if p.opts.SkipProof {

@@ -2,6 +2,7 @@ package models
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"sluice/internal/fault"
 	"sluice/internal/onnxgen"
 	"sluice/internal/pbtxt"
 )
@@ -249,5 +251,22 @@ func TestTritonFilesBelongToTheBundle(t *testing.T) {
 	}
 	if now := digest(); strings.Fields(now)[0] != strings.Fields(seen[0])[0] {
 		t.Error("without the file the digest is not what it was")
+	}
+}
+
+// TestReasons wants a reason for each state but READY, whatever was noted.
+func TestReasons(t *testing.T) {
+	for state := Discovered; state <= Failed; state++ {
+		for _, settled := range []bool{true, false} {
+			e := &entry{bundle: &Bundle{}, state: state, settled: settled}
+			if got := e.status().Reason; (got == "") != (state == Ready) {
+				t.Errorf("%s, settled %v: %q", state, settled, got)
+			}
+		}
+	}
+	for _, err := range []error{errors.New(""), fault.New(fault.ModelLoadFailed, "")} {
+		if text, _ := explain(err); text == "" {
+			t.Errorf("%#v has no text", err)
+		}
 	}
 }
