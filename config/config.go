@@ -21,7 +21,9 @@ type Config struct {
 	// BasePath is cut from the front of every path of the predict port: /models-eu. Default
 	// empty. For a proxy that forwards paths as they are.
 	BasePath string `yaml:"base_path"`
-	// Models is the folder of bundles, <name>/<version>/model.onnx. Default models.
+	// Models is the folder of models, <name>/<version>/model.onnx or <name>.onnx; it is watched, and
+	// what comes is loaded. Default models, if that folder holds any: without models the server does
+	// not start. A folder that is named may be empty; the server is not ready until a model comes.
 	Models string `yaml:"models"`
 	// State is a folder in which the server remembers over restarts for which bundles live answers
 	// have refuted batching or padding; it is made when it is needed, and each server wants its own.
@@ -171,8 +173,8 @@ type ONNXRuntime struct {
 	Library string `yaml:"library" env:"SLUICE_ONNXRUNTIME"`
 }
 
-// ModelDefaults hold for a model whose own model.yaml does not say otherwise; its
-// budget is scheduler.budget.
+// ModelDefaults hold for a model whose own model.yaml, or config.pbtxt where that is silent, does
+// not say otherwise; its budget is scheduler.budget.
 type ModelDefaults struct {
 	// MaxBatch is the most rows of one run. Default 64. The scheduler takes fewer where
 	// more rows would not be faster; too high makes warm-up long and memory large.
@@ -185,8 +187,8 @@ type ModelDefaults struct {
 	// rows keep apart: batch, under the watch of live comparisons, or single. Default batch. single
 	// is slower and sure.
 	Unproven string `yaml:"unproven"`
-	// KeepVersions is how many of a model's newest versions stay loaded. Default 1. More
-	// make rolling back instant and cost their memory.
+	// KeepVersions is how many of a model's newest versions stay loaded, unless version_policy of its
+	// config.pbtxt says. Default 1. More make rolling back instant and cost their memory.
 	KeepVersions int `yaml:"keep_versions"`
 	// Warmup is the time that warm-up spends on measuring a model when it is loaded.
 	// Default 400ms. More makes the first cost estimates steadier and loading slower.

@@ -88,6 +88,9 @@ func (c *Config) Fault(path string, err error) error {
 	return fmt.Errorf("%s: %w", path, err)
 }
 
+// IsSet tells whether somebody has set a setting: the file, the environment or a flag.
+func (c *Config) IsSet(path string) bool { return c.sources[path] != "" }
+
 // sourceOf finds where a setting was set, or the closest section around it that is known.
 func sourceOf(sources map[string]string, path string) string {
 	for path != "" {

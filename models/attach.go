@@ -164,7 +164,7 @@ func (r *Registry) rank(v *Version) func(device string) int {
 // sameBundle reads the version's files again, for another device to open.
 func (v *Version) sameBundle(opts *Options) (*Bundle, error) {
 	old := v.bundle
-	b := &Bundle{Name: old.Name, Version: old.Version, Dir: old.Dir, ModelName: old.ModelName, bare: old.bare, given: old.given}
+	b := &Bundle{Name: old.Name, Version: old.Version, Dir: old.Dir, ModelName: old.ModelName, bare: old.bare, given: old.given, home: old.home, beside: old.beside, keep: old.keep}
 	if err := b.read(opts); err != nil {
 		return nil, err
 	}

@@ -24,6 +24,9 @@ func (g *Graph) settle(c *Config, o *Observation) (*tensor.Schema, Batching, err
 		s.MaxRows = max(s.MaxRows, 1)
 	}
 	g.learn(&s, o)
+	if err := c.triton.dress(&s, o); err != nil {
+		return nil, how, err
+	}
 	if err := setLabels(&s, c.Labels); err != nil {
 		return nil, how, err
 	}

@@ -35,6 +35,12 @@ type Bundle struct {
 	// bare means that the folder is not the bundle's own: only the model file, files that
 	// continue its name, model.yaml and golden.jsonl belong to it.
 	bare bool
+	// home is the folder that may hold config.pbtxt, relative to Dir; empty if none may. beside are
+	// the files there that belong to the bundle, by their paths from Dir.
+	home   string
+	beside []string
+	// keep is how many versions of the model stay loaded; 0 leaves it to the settings.
+	keep int
 	// given means that a person named the path: it is not looked for in Dir.
 	given bool
 
@@ -75,6 +81,10 @@ func (b *Bundle) Label() string { return b.Name + "/" + b.Version }
 
 // read hashes every file and decodes the settings from the bytes that were hashed.
 func (b *Bundle) read(opts *Options) error {
+	triton, files, err := b.readTriton()
+	if err != nil {
+		return err
+	}
 	names, fingerprint, err := b.list()
 	if err != nil {
 		return err
@@ -86,15 +96,16 @@ func (b *Bundle) read(opts *Options) error {
 	}
 	defer root.Close()
 	var settings []byte
-	b.Files, b.golden = b.Files[:0], nil
-	lines := sha256.New()
+	b.Files, b.golden = files, nil
 	for _, name := range names {
-		file, text, err := readFile(root, name)
+		if slices.ContainsFunc(files, func(f File) bool { return f.Name == name }) {
+			continue
+		}
+		file, text, err := readFile(root, name, kept[name])
 		if err != nil {
 			return fmt.Errorf("cannot read %s: %w", name, err)
 		}
 		b.Files = append(b.Files, file)
-		fmt.Fprintf(lines, "%s  %s\n", file.SHA256, file.Name)
 		switch name {
 		case ConfigFile:
 			settings = text
@@ -102,19 +113,28 @@ func (b *Bundle) read(opts *Options) error {
 			b.golden = text
 		}
 	}
+	slices.SortFunc(b.Files, func(x, y File) int { return strings.Compare(x.Name, y.Name) })
+	lines := sha256.New()
+	for _, f := range b.Files {
+		fmt.Fprintf(lines, "%s  %s\n", f.SHA256, f.Name)
+	}
 	b.Digest = hex.EncodeToString(lines.Sum(nil))
-	if b.Config, err = DecodeConfig(settings, opts.Defaults); err != nil {
+	if b.Config, err = DecodeConfig(settings, triton.over(opts.Defaults)); err != nil {
 		return err
 	}
+	triton.settings(&b.Config)
 	if err := b.Config.checkKnown(settings, opts); err != nil {
 		return err
 	}
 	return b.checkPins()
 }
 
-// readFile hashes one file, and keeps the content of those that are read here. The
+// kept are the files whose content is read here, with the most bytes that each may have.
+var kept = map[string]int64{ConfigFile: maxConfigBytes, GoldenFile: maxGoldenBytes}
+
+// readFile hashes one file, and keeps its content if it has a limit. The
 // root and the checks after opening refuse links out of the folder and special files.
-func readFile(root *os.Root, name string) (File, []byte, error) {
+func readFile(root *os.Root, name string, limit int64) (File, []byte, error) {
 	f, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return File{}, nil, bareError(err)
@@ -126,13 +146,6 @@ func readFile(root *os.Root, name string) (File, []byte, error) {
 	}
 	if !about.Mode().IsRegular() {
 		return File{}, nil, errors.New("it is not a regular file")
-	}
-	limit := int64(0)
-	switch name {
-	case ConfigFile:
-		limit = maxConfigBytes
-	case GoldenFile:
-		limit = maxGoldenBytes
 	}
 	if limit > 0 && about.Size() > limit {
 		return File{}, nil, fmt.Errorf("it has %d bytes; the limit is %d", about.Size(), limit)

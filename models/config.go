@@ -25,7 +25,8 @@ const (
 	maxWeight      = 1000
 )
 
-// Config is what model.yaml says, with defaults filled in.
+// Config is what model.yaml says. What it leaves out is what config.pbtxt says, if there is one
+// (see TritonFields), and else the default.
 type Config struct {
 	// Budget is the latency budget of a request that names none. Too low sheds requests
 	// that could be served; too high lets queues grow.
@@ -77,6 +78,8 @@ type Config struct {
 	// Lineage says where the model comes from; free text, shown and not read.
 	Lineage map[string]string `yaml:"lineage"`
 
+	// triton is what config.pbtxt says; nil without one.
+	triton *triton
 	// asked means that somebody named the devices or the fallback, so that one that cannot
 	// be had is a fault of the settings and not only a pity.
 	asked bool
@@ -151,7 +154,7 @@ func DecodeConfig(text []byte, defaults Defaults) (Config, error) {
 		return c, err
 	}
 	if c.MaxRows == 0 {
-		c.MaxRows = max(c.MaxBatch, defaultMaxRows)
+		c.MaxRows = max(c.MaxBatch, cmp.Or(defaults.rows, defaultMaxRows))
 	}
 	c.asked = len(c.Devices) > 0 || c.Fallback != ""
 	if len(c.Devices) == 0 {

@@ -46,7 +46,12 @@ func (r *Registry) record(found []*Bundle, settled func(*Bundle) bool) time.Dura
 				m = &model{}
 				models[b.Name] = m
 			}
+			m.keep = b.keep
 			e := m.entry(b)
+			if e.state == Discovered || e.state == Unloaded || e.state == Failed {
+				b.given = b.given || e.bundle.given
+				e.bundle = b // its files may lie elsewhere now, or have other names
+			}
 			seen[e] = true
 			e.look(b.fingerprint, now)
 			e.settled = e.settled || settled(b) || now.Sub(e.since) >= r.opts.Settle

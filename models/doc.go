@@ -2,9 +2,14 @@
 // serve, and moving traffic between their versions without a failed request.
 //
 // A bundle is one version of one model: the folder DIR/<name>/<version> with
-// model.onnx and, optionally, model.yaml, golden.jsonl and external data files. Its
-// identity is the SHA-256 over the names and contents of its files. Versions are
-// immutable: files that change under a loaded version are reported, never served.
+// model.onnx and, optionally, model.yaml, golden.jsonl and external data files. A model of
+// one version may do without that folder, or be a file, DIR/<name>.onnx. Its identity is the
+// SHA-256 over the names and contents of its files. Versions are immutable: files that
+// change under a loaded version are reported, never served.
+//
+// Beside a model's versions may lie Triton's config.pbtxt and the labels that it names. Each
+// version's identity has them too. TritonFields says what becomes of each field; what the
+// file says of shapes is held against the model file before anything is derived from that.
 //
 // States of a version:
 //

@@ -42,12 +42,17 @@ func (b *Bundle) list() ([]string, string, error) {
 	if !slices.Contains(names, b.ModelName) {
 		return nil, "", fmt.Errorf("the bundle has no %s", b.ModelName)
 	}
+	if err := b.printBeside(&print); err != nil {
+		return nil, "", err
+	}
 	return names, print.String(), nil
 }
 
 // claims tells whether a file beside a bare model file belongs to it.
 func (b *Bundle) claims(name string) bool {
-	return strings.HasPrefix(name, b.ModelName) || b.ModelName == ModelFile && (name == ConfigFile || name == GoldenFile)
+	stem, _ := strings.CutSuffix(b.ModelName, ".onnx")
+	return strings.HasPrefix(name, b.ModelName) || b.ModelName == ModelFile && (name == ConfigFile || name == GoldenFile) ||
+		slices.Contains([]string{stem + ".data", stem + ".bin", stem + ".weights"}, name)
 }
 
 func checkRegular(entry fs.DirEntry) error {
@@ -70,12 +75,12 @@ func Locate(path string) (*Bundle, error) {
 	}
 	about, err := os.Stat(full)
 	if err != nil {
-		return nil, fmt.Errorf("cannot find %s: %w", path, bareError(err))
+		return nil, fmt.Errorf("cannot find %s: %w", full, bareError(err))
 	}
 	if about.IsDir() {
 		full = filepath.Join(full, ModelFile)
 		if _, err := os.Stat(full); err != nil {
-			return nil, fmt.Errorf("%s is a folder without %s; for a folder of models use --models", path, ModelFile)
+			return nil, fmt.Errorf("%s is a folder without %s; for a folder of models use --models", filepath.Dir(full), ModelFile)
 		}
 	}
 	// A person may point at a link; what it points to is then the bundle.
@@ -88,14 +93,19 @@ func Locate(path string) (*Bundle, error) {
 	case b.ModelName != ModelFile:
 		b.Name = strings.TrimSuffix(b.ModelName, filepath.Ext(b.ModelName))
 	case isNumber(folder) && checkName("model", filepath.Base(filepath.Dir(b.Dir))) == nil:
-		b.Name, b.Version, b.bare = filepath.Base(filepath.Dir(b.Dir)), folder, false
+		b.Name, b.Version, b.bare, b.home = filepath.Base(filepath.Dir(b.Dir)), folder, false, ".."
 	case checkName("model", folder) == nil:
-		b.Name = folder
+		b.Name, b.home = folder, "."
 	default:
 		b.Name = "model"
 	}
 	if err := checkName("model", b.Name); err != nil {
 		return nil, fmt.Errorf("cannot serve %s: %w; rename the file", path, err)
+	}
+	if b.home != "" {
+		// A fault in the file is told by the gates.
+		t, _ := glanceTriton(filepath.Join(b.Dir, b.home), b.Name)
+		b.atHome(b.home, t)
 	}
 	return b, nil
 }

@@ -3,6 +3,7 @@ package models
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -48,7 +49,7 @@ func (r *Registry) watch() {
 	}
 }
 
-// follow watches Dir and the folders of models and versions in it. Watching a folder
+// follow watches Dir and the folders of models and versions in it, and a version's own folder of model files. Watching a folder
 // twice is free; folders that are gone lose their watch by themselves. It comes before
 // the scan, so that nothing changes unseen in between.
 func (r *Registry) follow(watcher *fsnotify.Watcher) {
@@ -65,6 +66,11 @@ func (r *Registry) follow(watcher *fsnotify.Watcher) {
 		add(name)
 		for _, version := range subfolders(name) {
 			add(version)
+			for _, inner := range subfolders(version) {
+				if strings.HasSuffix(inner, onnxEnd) {
+					add(inner)
+				}
+			}
 		}
 	}
 }

@@ -135,16 +135,12 @@ func (g *goldenTensor) decode(spec *tensor.Spec) (tensor.Tensor, error) {
 	if g.Datatype != spec.Type.String() {
 		return tensor.Tensor{}, fmt.Errorf("the datatype is %.20q and the model's is %s", g.Datatype, spec.Type)
 	}
-	if spec.Dynamic {
-		spec = &tensor.Spec{Name: spec.Name, Type: spec.Type, Shape: g.Shape} // only a run tells
+	shape := spec.OnWire()
+	if spec.Dynamic && spec.Wire == nil {
+		shape = g.Shape // only a run tells
 	}
-	if len(g.Shape) != len(spec.Shape) {
-		return tensor.Tensor{}, fmt.Errorf("the shape is %v and the model's is %v", g.Shape, spec.Shape)
-	}
-	for i, d := range spec.Shape {
-		if d >= 0 && g.Shape[i] != d {
-			return tensor.Tensor{}, fmt.Errorf("the shape is %v and the model's is %v", g.Shape, spec.Shape)
-		}
+	if !declares(shape, g.Shape) {
+		return tensor.Tensor{}, fmt.Errorf("the shape is %v and the model's is %v", g.Shape, shape)
 	}
 	want, ok := tensor.Elements(g.Shape)
 	if !ok || want > maxGoldenLineBytes {
@@ -157,7 +153,11 @@ func (g *goldenTensor) decode(spec *tensor.Spec) (tensor.Tensor, error) {
 	if int64(count) != want {
 		return tensor.Tensor{}, fmt.Errorf("the data has %d elements and the shape %v has %d", count, g.Shape, want)
 	}
-	return tensor.Tensor{Name: spec.Name, Type: spec.Type, Shape: g.Shape, Data: data}, nil
+	own := g.Shape
+	if spec.Wire != nil {
+		own = spec.Wire.AppendOwn(nil, g.Shape)
+	}
+	return tensor.Tensor{Name: spec.Name, Type: spec.Type, Shape: own, Data: data}, nil
 }
 
 // countRows is the rows of a request; 1 if the model cannot batch. What is given once may be one

@@ -47,11 +47,17 @@ func InspectONNX(b *Bundle) (*Graph, error) {
 	for _, e := range file.External {
 		g.External = append(g.External, e.Location)
 	}
+	if err := b.Config.triton.narrow(file); err != nil {
+		return nil, err
+	}
 	rules := onnxfile.Rules{
 		MaxBatch: b.Config.MaxBatch, MaxRows: b.Config.MaxRows, Once: b.Config.Once, Optional: b.Config.Optional, Whole: b.Config.MaxBatch == 0,
 	}
 	inferred, err := onnxfile.Infer(file, rules)
 	if err != nil {
+		return nil, err
+	}
+	if err := b.Config.triton.check(inferred, b.Config.MaxBatch); err != nil {
 		return nil, err
 	}
 	if inferred, err = g.analyze(data, file, rules, inferred); err != nil {

@@ -14,7 +14,7 @@ import (
 func TestForTrial(t *testing.T) {
 	f := func(name, schema string, maxBatch int, padding *tensor.Padding) {
 		t.Helper()
-		b, err := ForTrial(filepath.Join("../examples/models", name, "1", ModelFile), Defaults{})
+		b, err := ForTrial(filepath.Join("../examples/models", name, "1", ModelFile), "", Defaults{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -40,7 +40,7 @@ func TestForTrialRefuses(t *testing.T) {
 	f := func(want string, files ...string) {
 		t.Helper()
 		b := newWorld(t).put(t, "m/1", fakeFile{}, files...)
-		if _, err := ForTrial(b.ModelPath(), Defaults{}); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := ForTrial(b.ModelPath(), "", Defaults{}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %q", err, want)
 		}
 	}

@@ -3,6 +3,7 @@ package models
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -39,10 +40,20 @@ func (r *Registry) load(ctx context.Context, e *entry) {
 	}
 	v.Served = served
 	r.beginWatch(v)
-	r.update(func(map[string]*model) {
+	ignored := ""
+	r.update(func(models map[string]*model) {
 		e.state, e.version, e.report, e.loaded = Ready, v, report, bundle.fingerprint
+		if t, m := bundle.Config.triton, models[bundle.Name]; t != nil && m != nil {
+			if now := strings.Join(t.ignored, ", "); now != m.told {
+				m.told, ignored = now, now
+			}
+		}
 		r.retry(e)
 	})
+	if ignored != "" {
+		r.opts.Log.Info("settings of "+TritonFile+" that change only speed are ignored",
+			zap.String("model", bundle.Name), zap.String("fields", ignored))
+	}
 	r.logReady(v)
 }
 

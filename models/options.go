@@ -14,13 +14,14 @@ import (
 
 // Options is what a Registry and Check need from outside.
 type Options struct {
-	// Dir is the folder of <name>/<version>/model.onnx; empty if only Paths are served.
+	// Dir is the folder of models, see Discover; empty if only Paths are served.
 	Dir string
 	// Paths are single model files, or bundle folders, served beside Dir. They are not watched.
 	Paths []string
 	// Defaults stand in for what a bundle's model.yaml does not say.
 	Defaults Defaults
-	// KeepVersions is how many of a model's newest versions stay loaded; 0 means 1.
+	// KeepVersions is how many of a model's newest versions stay loaded, unless its config.pbtxt
+	// says; 0 means 1.
 	// More make rolling back instant and cost their memory.
 	KeepVersions int
 	// Devices are what the server has, in its order of preference, the CPU last.
@@ -95,6 +96,8 @@ type Defaults struct {
 	MaxBatch int
 	// MaxRows is the most rows of one request; 0 means the larger of MaxBatch and 1024.
 	MaxRows int
+	// rows is the most rows of a request to a model of which nothing else says it; 0 means 1024.
+	rows int
 	// Unproven says what becomes of a model that is neither proven nor refuted; empty means
 	// UnprovenBatch.
 	Unproven Unproven

@@ -1,6 +1,9 @@
 package models
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // State is where a version is in its life; doc.go draws the transitions.
 type State uint8
@@ -29,6 +32,10 @@ type model struct {
 	// ready since. A broken model that somebody adds later must not take the gateway out
 	// of service.
 	expected bool
+	// keep is how many versions stay loaded by the model's own settings; 0 leaves it to the server's.
+	keep int
+	// told is what was last said to be ignored of the model's settings.
+	told string
 }
 
 // entry is the control state of one version.
@@ -59,10 +66,11 @@ type entry struct {
 
 // plan decides what one model needs next: which versions to load and which to retire.
 //
-// Wanted are the newest keep versions that are on disk and did not fail. An older one
+// Wanted are the newest keep versions, of which the model's own settings may want another number, that are on disk and did not fail. An older one
 // is retired only once all wanted ones are ready, so there is never a gap; a version
 // that fails is passed over, so the next older one is wanted in its place.
 func plan(m *model, keep int) (load, retire []*entry) {
+	keep = cmp.Or(m.keep, keep)
 	wanted := map[*entry]bool{}
 	allReady := true
 	for _, e := range m.entries {

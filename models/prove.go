@@ -1,6 +1,7 @@
 package models
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -104,14 +105,14 @@ func (g *gate[T]) guarded(ctx context.Context, p T) (v Verdict, err error) {
 func explain(err error) (text, detail string) {
 	var f *fault.Error
 	if !errors.As(err, &f) {
-		return err.Error(), ""
+		return cmp.Or(err.Error(), "it failed without a reason"), ""
 	}
 	if f.Cause != nil {
 		detail = f.Cause.Error()
 	}
 	// Words that were wrapped around the fault are this package's own.
 	around := strings.TrimSuffix(err.Error(), f.Error())
-	return around + f.Text, detail
+	return cmp.Or(around+f.Text, "it failed without a reason"), detail
 }
 
 // files reads and hashes the bundle and inspects the model file before anything runs it.
@@ -125,6 +126,9 @@ func (p *prover) files(context.Context) (Verdict, error) {
 		return Verdict{}, err
 	}
 	if err := g.checkExternal(b.Files); err != nil {
+		if b.bare {
+			err = fmt.Errorf("%w: give the model a folder of its own, %s/1/%s", err, b.Name, ModelFile)
+		}
 		return Verdict{}, err
 	}
 	if p.opts.SkipProof {
@@ -138,6 +142,9 @@ func (p *prover) files(context.Context) (Verdict, error) {
 	pinned := ""
 	if n := len(b.Config.SHA256); n > 0 {
 		pinned = fmt.Sprintf(", %s as pinned", count(n, "digest"))
+	}
+	if t := b.Config.triton; t != nil && len(t.ignored) > 0 {
+		pinned += fmt.Sprintf("; of %s is ignored: %s", TritonFile, strings.Join(t.ignored, ", "))
 	}
 	return Verdict{Outcome: Passed, Text: fmt.Sprintf("%s, %s%s", count(len(b.Files), "file"), byteCount(size), pinned)}, nil
 }

@@ -67,7 +67,7 @@ func (r *Registry) Start() error {
 	}
 	r.complain(faults, true)
 	if len(bundles) == 0 {
-		r.opts.Log.Warn("no model found", zap.String("dir", r.opts.Dir))
+		r.opts.Log.Warn("no model found: the folder is watched, and models that come are loaded", zap.String("dir", r.opts.Dir))
 	}
 	r.record(bundles, func(*Bundle) bool { return true })
 	r.update(func(models map[string]*model) {

@@ -17,7 +17,7 @@ func setLabels(s *tensor.Schema, labels map[string][]string) error {
 		if k < 0 {
 			return fmt.Errorf("%s: labels.%s names no output; the model has %s", ConfigFile, name, specNames(s.Outputs))
 		}
-		shape := s.Outputs[k].Shape
+		shape := s.Outputs[k].OnWire()
 		if n := len(shape); n > 0 && shape[n-1] > 0 && int64(len(labels[name])) != shape[n-1] {
 			return fmt.Errorf("%s: labels.%s has %d names for an output of %d classes", ConfigFile, name, len(labels[name]), shape[n-1])
 		}
@@ -127,11 +127,14 @@ func describe(s *tensor.Schema) string {
 			if i > 0 {
 				b.WriteString(", ")
 			}
-			shape := strings.ReplaceAll(fmt.Sprint(specs[i].Shape), " ", ",")
+			shape := showDims(specs[i].OnWire())
 			if specs[i].Once {
 				shape = "[once" + strings.TrimLeft(shape[1:], "-0123456789")
 			}
 			fmt.Fprintf(&b, "%s %s%s", specs[i].Name, specs[i].Type, shape)
+			if w := specs[i].Wire; w != nil {
+				fmt.Fprintf(&b, " reshaped to %s", showDims(w.Own))
+			}
 		}
 	}
 	list(s.Inputs)

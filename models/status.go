@@ -6,7 +6,7 @@ type Status struct {
 	State         State
 	// Live marks the version that requests without a version reach.
 	Live bool
-	// Reason says why a version is not ready; it may be shown to clients.
+	// Reason says why a version is not ready, and is empty if it is; it may be shown to clients.
 	Reason string
 	// Digest and Report are there once the load gates have run.
 	Digest string
@@ -14,11 +14,32 @@ type Status struct {
 }
 
 func (e *entry) status() Status {
-	s := Status{Name: e.bundle.Name, Version: e.bundle.Version, State: e.state, Reason: e.reason, Report: e.report}
+	s := Status{Name: e.bundle.Name, Version: e.bundle.Version, State: e.state, Reason: e.why(), Report: e.report}
 	if e.report != nil {
 		s.Digest = e.report.Digest
 	}
 	return s
+}
+
+// why says why the version is not ready; it is empty for one that is, and for no other.
+func (e *entry) why() string {
+	switch {
+	case e.state == Ready:
+		return ""
+	case e.reason != "":
+		return e.reason
+	case e.state == Loading:
+		return "it is loading"
+	case e.state == Draining:
+		return "it answers its last requests"
+	case e.state == Failed:
+		return "it was refused without a reason"
+	case !e.settled:
+		return "its files came or changed just now"
+	case e.state == Unloaded:
+		return "it was unloaded, since newer versions serve"
+	}
+	return "it is not loaded, since newer versions serve"
 }
 
 // Batching is how a version's rows share runs now, with what came after its load; known is false

@@ -35,26 +35,34 @@ const maxObservationBytes = 1 << 20
 
 // ForTrial describes the model file at path for the trial process, see Observe. It reads
 // model.yaml, golden.jsonl and the model file and hashes nothing: the gateway has done that.
-func ForTrial(path string, defaults Defaults) (*Bundle, error) {
+// settings is the path of config.pbtxt; empty if there is none.
+func ForTrial(path, settings string, defaults Defaults) (*Bundle, error) {
 	b := &Bundle{Dir: filepath.Dir(path), ModelName: filepath.Base(path)}
 	root, err := os.OpenRoot(b.Dir)
 	if err != nil {
 		return nil, fmt.Errorf("cannot open the bundle's folder: %w", bareError(err))
 	}
 	defer root.Close()
+	var t *triton
+	if settings != "" {
+		if t, err = glanceTriton(filepath.Dir(settings), ""); err != nil {
+			return nil, err
+		}
+	}
 	texts := map[string][]byte{}
 	for _, name := range []string{ConfigFile, GoldenFile} {
-		if b.ModelName != ModelFile {
+		if b.ModelName != ModelFile && settings == "" {
 			break
 		}
-		if _, texts[name], err = readFile(root, name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if _, texts[name], err = readFile(root, name, kept[name]); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("cannot read %s: %w", name, err)
 		}
 	}
 	b.golden = texts[GoldenFile]
-	if b.Config, err = DecodeConfig(texts[ConfigFile], Options{Defaults: defaults}.withDefaults().Defaults); err != nil {
+	if b.Config, err = DecodeConfig(texts[ConfigFile], t.over(Options{Defaults: defaults}.withDefaults().Defaults)); err != nil {
 		return nil, err
 	}
+	t.settings(&b.Config)
 	if b.graph, err = InspectONNX(b); err != nil {
 		return nil, err
 	}
@@ -65,7 +73,8 @@ func ForTrial(path string, defaults Defaults) (*Bundle, error) {
 // TrialRunner loads a bundle in a child process, so that a file that crashes ONNX
 // Runtime is refused by name while the gateway lives.
 type TrialRunner struct {
-	// Command is the program with its arguments; the model file's path is added, for ForTrial.
+	// Command is the program with its arguments; the paths of the model file and of
+	// its config.pbtxt, if there is one, are added, for ForTrial.
 	Command []string
 	// Timeout bounds the child; 0 means 60 s.
 	Timeout time.Duration
@@ -81,6 +90,9 @@ func (t *TrialRunner) Run(ctx context.Context, b *Bundle) (*Observation, error) 
 	limited, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	arguments := append(append([]string(nil), t.Command[1:]...), b.ModelPath())
+	if b.Config.triton != nil {
+		arguments = append(arguments, filepath.Join(b.Dir, b.home, TritonFile))
+	}
 	child := exec.CommandContext(limited, t.Command[0], arguments...)
 	// The child must not outlive the gateway. The system ties that to the thread which
 	// starts it, so the thread stays with this call.

@@ -32,13 +32,9 @@ preferred device.`,
 			if err != nil {
 				return err
 			}
-			var paths []string
-			for _, arg := range args {
-				if isModelsDir(arg) {
-					cfg.Models = arg
-				} else {
-					paths = append(paths, arg)
-				}
+			paths, err := chooseModels(cfg, args)
+			if err != nil {
+				return err
 			}
 			library, err := loadLibrary(cfg.ONNXRuntime.Library)
 			if err != nil {
@@ -89,16 +85,6 @@ func checkDevices(ctx context.Context, cfg *config.Config, library string) error
 	return errors.Join(faults...)
 }
 
-// isModelsDir tells a folder of models from a model file or a bundle's own folder.
-func isModelsDir(path string) bool {
-	info, err := os.Stat(path)
-	if err != nil || !info.IsDir() {
-		return false
-	}
-	_, err = os.Stat(path + "/" + models.ModelFile)
-	return err != nil
-}
-
 func check(cmd *cobra.Command, options models.Options, asJSON bool) error {
 	bundles, faults, err := models.Find(options)
 	if err != nil {
@@ -129,7 +115,7 @@ func check(cmd *cobra.Command, options models.Options, asJSON bool) error {
 		}
 	}
 	if len(bundles) == 0 && refused == 0 {
-		return fmt.Errorf("no model found: expected <name>/<version>/%s", models.ModelFile)
+		return errors.New(noModels(options.Dir))
 	}
 	if refused > 0 {
 		return fmt.Errorf("%d of %d models are refused", refused, len(bundles)+len(faults))

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -47,7 +48,7 @@ func (v *verdict) why() string {
 	if len(v.Missing) > 0 {
 		return strings.Join(v.Missing, "; ")
 	}
-	return v.Error
+	return cmp.Or(v.Error, "its probe did not say why")
 }
 
 // probeRequest is what the child reads, and probeReply each line that it writes.

@@ -87,17 +87,7 @@ func (o *transcript) String() string {
 // startGateway runs `sluice serve` and waits until it is ready.
 func startGateway(t *testing.T, args ...string) *running {
 	t.Helper()
-	needLibrary(t)
-	g := &running{t: t, ended: make(chan error, 1)}
-	predict, admin := freeAddress(t), freeAddress(t)
-	g.predict, g.admin = "http://"+predict, "http://"+admin
-	g.cmd = exec.Command(sluice, append([]string{"serve", "--listen", predict, "--admin", admin, "--drain-delay", "100ms"}, args...)...)
-	g.cmd.Stdout, g.cmd.Stderr = &g.stdout, &g.log
-	if err := g.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	go func() { g.ended <- g.cmd.Wait() }()
-	t.Cleanup(g.stop)
+	g := launchGateway(t, args...)
 	for begin := time.Now(); time.Since(begin) < time.Minute; {
 		if status, _ := g.get(g.predict + "/v2/health/ready"); status == http.StatusOK {
 			return g
@@ -111,6 +101,23 @@ func startGateway(t *testing.T, args ...string) *running {
 	}
 	t.Fatal("the gateway was not ready within a minute")
 	return nil
+}
+
+// launchGateway runs `sluice serve` and does not wait.
+func launchGateway(t *testing.T, args ...string) *running {
+	t.Helper()
+	needLibrary(t)
+	g := &running{t: t, ended: make(chan error, 1)}
+	predict, admin := freeAddress(t), freeAddress(t)
+	g.predict, g.admin = "http://"+predict, "http://"+admin
+	g.cmd = exec.Command(sluice, append([]string{"serve", "--listen", predict, "--admin", admin, "--drain-delay", "100ms"}, args...)...)
+	g.cmd.Stdout, g.cmd.Stderr = &g.stdout, &g.log
+	if err := g.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() { g.ended <- g.cmd.Wait() }()
+	t.Cleanup(g.stop)
+	return g
 }
 
 // stop ends the process in order and wants it to say so with its status.

@@ -65,7 +65,11 @@ func (to arrivals) Arrived(r gateway.Request) {
 		a.Rows, a.Priority = t.Rows, t.Priority
 		for i := range t.Inputs {
 			if i == 0 {
-				a.Dims = copy(a.Shape[:], t.Inputs[i].Shape)
+				shape := t.Inputs[i].Shape
+				if w := info.Schema.Inputs[i].Wire; w != nil {
+					shape, _ = w.AppendShape(nil, shape)
+				}
+				a.Dims = copy(a.Shape[:], shape)
 			}
 			a.Bytes += int64(len(t.Inputs[i].Data))
 		}

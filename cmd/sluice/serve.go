@@ -15,12 +15,17 @@ import (
 
 func serveCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "serve [MODEL.onnx ...]",
+		Use:   "serve [DIR | MODEL.onnx ...]",
 		Short: "Run the gateway",
-		Long: `Run the gateway over a folder of models, <name>/<version>/model.onnx, or over single
-model files. Without settings it serves ./models on 127.0.0.1:8080.`,
+		Long: `Run the gateway over a folder of models, <name>/<version>/model.onnx or <name>.onnx, or over
+single model files. Triton's config.pbtxt is read where model.yaml is silent. Without settings it
+serves ./models, if that folder holds models, on 127.0.0.1:8080.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cfg, err := settings(cmd.Flags())
+			if err != nil {
+				return err
+			}
+			paths, err := chooseModels(cfg, args)
 			if err != nil {
 				return err
 			}
@@ -28,7 +33,7 @@ model files. Without settings it serves ./models on 127.0.0.1:8080.`,
 			if err != nil {
 				return err
 			}
-			s, err := newServer(cmd.Context(), cfg, args, log)
+			s, err := newServer(cmd.Context(), cfg, paths, log)
 			if err != nil {
 				return err
 			}
@@ -43,7 +48,11 @@ model files. Without settings it serves ./models on 127.0.0.1:8080.`,
 func announce(w io.Writer, s *server) {
 	var simplest *tensor.Schema
 	var name string
-	for _, status := range s.registry.Index() {
+	index := s.registry.Index()
+	if len(index) == 0 {
+		fmt.Fprintln(w, noModels(s.cfg.Models)+"; the folder is watched, and models that come are loaded")
+	}
+	for _, status := range index {
 		if status.State != models.Ready {
 			fmt.Fprintf(w, "%-12s version %-4s not served: %s\n", status.Name, status.Version, status.Reason)
 			continue
@@ -90,7 +99,7 @@ func simpler(a, b *tensor.Schema) bool {
 // freeAxes counts the free dimensions of the inputs besides the batch.
 func freeAxes(s *tensor.Schema) (n int) {
 	for _, in := range s.Inputs {
-		for axis, d := range in.Shape {
+		for axis, d := range in.OnWire() {
 			if d < 0 && (axis > 0 || !s.Batchable()) {
 				n++
 			}
@@ -102,7 +111,7 @@ func freeAxes(s *tensor.Schema) (n int) {
 // inputSize is the elements of the smallest request.
 func inputSize(s *tensor.Schema) (n int64) {
 	for _, in := range s.Inputs {
-		elements, _ := tensor.Elements(sampleShape(in.Shape))
+		elements, _ := tensor.Elements(sampleShape(in.OnWire()))
 		n += elements
 	}
 	return n
@@ -125,7 +134,7 @@ func sampleRequest(s *tensor.Schema) string {
 		if i > 0 {
 			b.WriteByte(',')
 		}
-		shape := sampleShape(in.Shape)
+		shape := sampleShape(in.OnWire())
 		n, _ := tensor.Elements(shape)
 		value := "1"
 		switch in.Type {

@@ -52,7 +52,7 @@ type server struct {
 	predictAddr, adminAddr net.Addr
 }
 
-// newServer builds the gateway from its settings; paths are models beside the folder.
+// newServer builds the gateway from its settings; paths are models beside the folder, see chooseModels.
 func newServer(ctx context.Context, cfg *config.Config, paths []string, log *zap.Logger) (*server, error) {
 	threads := planThreads()
 	library, err := loadLibrary(cfg.ONNXRuntime.Library)
@@ -98,7 +98,7 @@ func newServer(ctx context.Context, cfg *config.Config, paths []string, log *zap
 // modelOptions is how bundles are found and proven, by `serve` and `check` alike.
 func modelOptions(cfg *config.Config, paths []string, devices []models.Device, library string, log *zap.Logger) models.Options {
 	d := &cfg.ModelDefaults
-	o := models.Options{
+	return models.Options{
 		Dir:   cfg.Models,
 		Paths: paths,
 		Defaults: models.Defaults{
@@ -116,14 +116,7 @@ func modelOptions(cfg *config.Config, paths []string, devices []models.Device, l
 		SkipProof:     blind == "yes",
 		SkipTest:      blind == "yes",
 	}
-	if len(paths) > 0 && !modelsNamed(cfg) {
-		o.Dir = "" // `sluice serve model.onnx` means that file alone
-	}
-	return o
 }
-
-// modelsNamed reports whether somebody chose the models folder.
-func modelsNamed(cfg *config.Config) bool { return cfg.Models != config.Default().Models }
 
 // openPorts makes the two HTTP servers.
 func (s *server) openPorts() (err error) {

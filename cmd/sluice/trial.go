@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -23,12 +24,12 @@ func trialRunner(library string) *models.TrialRunner {
 func trialCommand() *cobra.Command {
 	var library string
 	cmd := &cobra.Command{
-		Use:    trialName + " MODEL",
+		Use:    trialName + " MODEL [SETTINGS]",
 		Short:  "Load a model, run it and tell what it gives, in a process of its own",
 		Hidden: true,
-		Args:   cobra.ExactArgs(1),
+		Args:   cobra.RangeArgs(1, 2),
 		Run: func(cmd *cobra.Command, args []string) {
-			seen, err := trial(cmd.Context(), args[0], library)
+			seen, err := trial(cmd.Context(), library, args...)
 			if err == nil {
 				err = json.NewEncoder(os.Stdout).Encode(seen)
 			}
@@ -43,11 +44,11 @@ func trialCommand() *cobra.Command {
 	return cmd
 }
 
-func trial(ctx context.Context, path, library string) (*models.Observation, error) {
+func trial(ctx context.Context, library string, paths ...string) (*models.Observation, error) {
 	if _, err := loadLibrary(library); err != nil {
 		return nil, err
 	}
-	b, err := models.ForTrial(path, models.Defaults{})
+	b, err := models.ForTrial(paths[0], strings.Join(paths[1:], ""), models.Defaults{})
 	if err != nil {
 		return nil, err
 	}

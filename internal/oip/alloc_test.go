@@ -47,6 +47,8 @@ func TestAllocations(t *testing.T) {
 	for name, text := range map[string]func([]byte, float32) []byte{"six decimals": sixDecimals, "shortest": shortest, "widened": widened} {
 		f("JSON, "+name, s, floatsBody(text), -1)
 	}
+	f("reshaped", reshaped(), floatsBody(shortest), -1)
+	f("reshaped, binary", reshaped(), body, n)
 	list := floatsList(shortest)
 	f("JSON, data before shape", s, []byte(`{"inputs":[{"name":"input","data":`+list+`,"shape":[1,256],"datatype":"FP32"}]}`), -1)
 	f("raw", s, body[n:], 0)

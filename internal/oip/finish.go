@@ -12,6 +12,9 @@ import (
 // settle derives what the scheduler sorts by from the complete inputs.
 func (d *target) settle() error {
 	schema, t := d.schema, d.t
+	if schema.Reshaped {
+		d.reshape()
+	}
 	if !schema.Batchable() {
 		t.Rows, t.ShapeKey = 1, 0
 		if len(t.Optional) > 0 {

@@ -1,6 +1,7 @@
 package oip
 
 import (
+	"cmp"
 	"strings"
 
 	"sluice/internal/tensor"
@@ -51,7 +52,7 @@ func NewModelMetadata(name string, versions []string, schema *tensor.Schema) Mod
 func tensors(specs []tensor.Spec) []TensorMetadata {
 	out := make([]TensorMetadata, len(specs))
 	for i, spec := range specs {
-		out[i] = TensorMetadata{spec.Name, spec.Type.String(), append([]int64{}, spec.Shape...)}
+		out[i] = TensorMetadata{spec.Name, spec.Type.String(), append([]int64{}, spec.OnWire()...)}
 	}
 	return out
 }
@@ -161,7 +162,7 @@ func (c *ModelConfig) Note(parameters map[string]string) {
 }
 
 func inputConfig(spec *tensor.Spec, dims []int64) InputConfig {
-	return InputConfig{Name: spec.Name, DataType: configType(spec.Type), Format: "FORMAT_NONE", Dims: dims}
+	return InputConfig{Name: spec.Name, DataType: configType(spec.Type), Format: cmp.Or(spec.Format, "FORMAT_NONE"), Dims: dims}
 }
 
 // configType is the configuration's name of a type.
@@ -173,7 +174,7 @@ func configType(kind tensor.DataType) string {
 }
 
 func rowDims(schema *tensor.Schema, spec *tensor.Spec) []int64 {
-	dims := spec.Shape
+	dims := spec.OnWire()
 	if schema.Batchable() && len(dims) > 0 {
 		dims = dims[1:]
 	}

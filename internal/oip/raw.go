@@ -29,7 +29,7 @@ func (d *decoder) rawInput(body []byte) error {
 		return fault.Newf(fault.BadBinaryHeader, "Raw request must only have 1 input (found 1) to be deduced but got %d inputs in '%s' model configuration", n, d.model)
 	}
 	spec := &d.schema.Inputs[0]
-	dims, free := append(d.r.dims[:0], spec.Shape...), -1
+	dims, free := append(d.r.dims[:0], spec.OnWire()...), -1
 	d.r.dims = dims
 	known := int64(1)
 	for axis, n := range dims {
@@ -50,7 +50,7 @@ func (d *decoder) rawInput(body []byte) error {
 	}
 	if free >= 0 {
 		if known == 0 || elements%known != 0 {
-			return fault.Newf(fault.BinarySizeMismatch, "input byte size mismatch for input '%s' for model '%s': %d bytes fill no shape like %s", spec.Name, d.model, len(body), showShape(spec.Shape))
+			return fault.Newf(fault.BinarySizeMismatch, "input byte size mismatch for input '%s' for model '%s': %d bytes fill no shape like %s", spec.Name, d.model, len(body), showShape(spec.OnWire()))
 		}
 		dims[free] = elements / known
 	}

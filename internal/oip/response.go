@@ -65,10 +65,12 @@ func (r *Request) view(choice *OutputChoice, spec *tensor.Spec, batched bool, t 
 	if err := checkOutput(spec, t, k); err != nil {
 		return tensor.Tensor{}, err
 	}
-	if choice.Classification == 0 {
-		return t.Outputs[k], nil
+	v, dims, err := onWire(spec, t.Outputs[k], r.dims[:0])
+	r.dims = dims
+	if err != nil || choice.Classification == 0 {
+		return v, err
 	}
-	return r.classify(choice, spec, batched, &t.Outputs[k])
+	return r.classify(choice, spec, batched, &v)
 }
 
 // checkOutput checks that output k is there and that its data fills its shape, which is the

@@ -68,8 +68,8 @@ func (d *target) place(i int, dims []int64) error {
 	if err != nil {
 		return err
 	}
-	want, got := spec.Shape, dims
-	if i < len(d.schema.Inputs) && d.schema.Batchable() && len(dims) > 0 && len(dims) == len(spec.Shape) {
+	want, got := spec.OnWire(), dims
+	if i < len(d.schema.Inputs) && d.schema.Batchable() && len(dims) > 0 && len(dims) == len(want) {
 		if err := d.batch(spec, dims); err != nil {
 			return err
 		}
@@ -78,7 +78,7 @@ func (d *target) place(i int, dims []int64) error {
 		}
 	}
 	if !fits(want, got) {
-		return fault.Newf(fault.WrongShape, "unexpected shape for input '%s' for model '%s'. Expected %s, got %s", spec.Name, d.model, showShape(spec.Shape), showShape(dims))
+		return fault.Newf(fault.WrongShape, "unexpected shape for input '%s' for model '%s'. Expected %s, got %s", spec.Name, d.model, showShape(spec.OnWire()), showShape(dims))
 	}
 	if elements > d.lim.MaxElements {
 		return fault.Newf(fault.ShapeTooLarge, "input '%s' has %d elements, more than the limit of %d (limits.max_elements)", spec.Name, elements, d.lim.MaxElements)

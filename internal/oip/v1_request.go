@@ -22,6 +22,9 @@ type V1Request struct {
 	// remaining is what is still to be written of each output.
 	remaining [][]byte
 	out       writing
+	// shown and dims are the outputs with the shapes that answers have, where they differ.
+	shown []tensor.Tensor
+	dims  []int64
 }
 
 // column is one input while its values come in, row by row or at once.

@@ -20,28 +20,32 @@ func (r *V1Request) AppendResponse(dst []byte, schema *tensor.Schema, t *task.Ta
 		if err := checkOutput(&schema.Outputs[k], t, k); err != nil {
 			return dst, err
 		}
-		if tooHollow(t.Outputs[k].Shape) {
-			return dst, fault.Newf(fault.Unsupported, "output '%s' of shape %s has more than %d empty lists in the V1 format: use the V2 protocol", schema.Outputs[k].Name, showShape(t.Outputs[k].Shape), maxHollow)
-		}
+	}
+	outputs, err := r.allOnWire(schema, t)
+	if err != nil {
+		return dst, err
 	}
 	r.remaining, r.out = r.remaining[:0], r.Form.writing(start)
 	least := int64(0)
 	for k := range schema.Outputs {
-		r.remaining = append(r.remaining, t.Outputs[k].Data)
-		least += leastJSON(&t.Outputs[k])
+		if tooHollow(outputs[k].Shape) {
+			return dst, fault.Newf(fault.Unsupported, "output '%s' of shape %s has more than %d empty lists in the V1 format: use the V2 protocol", schema.Outputs[k].Name, showShape(outputs[k].Shape), maxHollow)
+		}
+		r.remaining = append(r.remaining, outputs[k].Data)
+		least += leastJSON(&outputs[k])
 	}
 	if r.Form.exceeds(least) {
 		return dst, r.tooLarge(t)
 	}
-	var err error
 	if r.Row {
-		dst, err = r.appendRows(append(dst, `{"predictions":[`...), schema, t)
+		dst, err = r.appendRows(append(dst, `{"predictions":[`...), schema, outputs, t)
 		dst = append(dst, ']', '}')
 	} else {
-		dst, err = r.appendObject(append(dst, `{"outputs":`...), t.Outputs, false)
+		dst, err = r.appendObject(append(dst, `{"outputs":`...), outputs, false)
 		dst = append(dst, '}')
 	}
 	clear(r.remaining)
+	clear(r.shown)
 	if err == errFull || r.Form.exceeds(int64(len(dst)-start)) { //nolint:errorlint // a sentinel of this package, never wrapped
 		err = r.tooLarge(t)
 	}
@@ -66,8 +70,8 @@ func tooHollow(shape []int64) bool {
 }
 
 // appendRows appends one item per row. An output that has one row a request is in each.
-func (r *V1Request) appendRows(dst []byte, schema *tensor.Schema, t *task.Task) ([]byte, error) {
-	outputs, rows := t.Outputs, int64(-1)
+func (r *V1Request) appendRows(dst []byte, schema *tensor.Schema, outputs []tensor.Tensor, t *task.Task) ([]byte, error) {
+	rows := int64(-1)
 	for k := range outputs {
 		v := &outputs[k]
 		if repeats(schema, v, k) {

@@ -197,3 +197,18 @@ func TestDropNamed(t *testing.T) {
 		}
 	}
 }
+
+// TestTritonNamesAreOnThePage holds the page "Moving from Triton" against the series.
+func TestTritonNamesAreOnThePage(t *testing.T) {
+	page, err := os.ReadFile("../../docs/triton.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, desc := range nvDescriptions {
+		_, name, _ := strings.Cut(desc.String(), `fqName: "`)
+		name, _, _ = strings.Cut(name, `"`)
+		if name == "" || !strings.Contains(string(page), "`"+name+"`") {
+			t.Errorf("docs/triton.md does not name %q", name)
+		}
+	}
+}

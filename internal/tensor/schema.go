@@ -7,6 +7,11 @@ type Spec struct {
 	// Shape has -1 for free dimensions. In a batchable model axis 0 is the batch
 	// and is -1 here, also when the file itself fixes it.
 	Shape []int64
+	// Wire is the shape in requests and answers where it differs from the model's own, which all
+	// other fields are about; nil where they are the same.
+	Wire *Wire
+	// Format is the layout of a picture, such as FORMAT_NCHW; it is shown and not read.
+	Format string
 	// Labels names the classes of an output for the classification extension.
 	Labels []string
 	// Once is set, in a batchable model, for an input that a request gives once for all its
@@ -32,6 +37,8 @@ type Schema struct {
 	// MaxRows is the most rows of one request (the protocol's max_batch_size); more
 	// than MaxBatch are split over several runs. 0 if the model cannot batch.
 	MaxRows int
+	// Reshaped is set if an input or output has a Wire.
+	Reshaped bool
 	// Padding lets rows of different length share a batch; nil when free axes
 	// other than the batch must agree exactly.
 	Padding *Padding

@@ -1,0 +1,251 @@
+package models
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"sluice/internal/onnxfile"
+	"sluice/internal/tensor"
+)
+
+// narrow holds the file's inputs and outputs against those of config.pbtxt, before anything is
+// derived from them: what is fixed there and free in the file becomes fixed, and outputs that are
+// left out there are left out. The order is that of config.pbtxt.
+func (t *triton) narrow(file *onnxfile.Model) error {
+	if t == nil {
+		return nil
+	}
+	t.lead = t.leads(file)
+	place := func(values []onnxfile.Value, named []tritonTensor) {
+		slices.SortStableFunc(values, func(a, b onnxfile.Value) int { return rankOf(named, a.Name) - rankOf(named, b.Name) })
+	}
+	file.Inputs, file.Outputs = slices.Clone(file.Inputs), slices.Clone(file.Outputs)
+	place(file.Inputs, t.inputs)
+	place(file.Outputs, t.outputs)
+	for i := range t.inputs {
+		in := &t.inputs[i]
+		v := find(file.Inputs, in.name)
+		switch spare := find(file.Defaulted, in.name); {
+		case v == nil && spare == nil:
+			return fmt.Errorf("%s: the model has no input %.64q; it has %s", TritonFile, in.name, names(file.Inputs))
+		case v == nil:
+			in.optional = true // the file has a value for it
+			continue
+		case in.optional:
+			return fmt.Errorf("%s: input %.64q is optional and the file has no value for it", TritonFile, in.name)
+		}
+		if err := t.agree("input", in, v); err != nil {
+			return err
+		}
+	}
+	for i := range t.outputs {
+		v := find(file.Outputs, t.outputs[i].name)
+		if v == nil {
+			return fmt.Errorf("%s: the model has no output %.64q; it has %s", TritonFile, t.outputs[i].name, names(file.Outputs))
+		}
+		if err := t.agree("output", &t.outputs[i], v); err != nil {
+			return err
+		}
+	}
+	if n := len(t.outputs); n > 0 {
+		file.Outputs = file.Outputs[:n]
+	}
+	return nil
+}
+
+// leads tells whether the dims leave out the batch. Where max_batch_size is not set, and not every
+// tensor is described, the ranks tell.
+func (t *triton) leads(file *onnxfile.Model) bool {
+	if t.batch >= 0 || t.whole() {
+		return t.batch > 0
+	}
+	shorter := func(all []tritonTensor, values []onnxfile.Value) bool {
+		return slices.ContainsFunc(all, func(e tritonTensor) bool {
+			v := find(values, e.name)
+			return v != nil && v.Type.Ranked && e.dims != nil && len(e.model())+1 == len(v.Type.Dims)
+		})
+	}
+	return shorter(t.inputs, file.Inputs) || shorter(t.outputs, file.Outputs)
+}
+
+// model is the model's own shape; nil if the file says nothing.
+func (e *tritonTensor) model() []int64 {
+	if e.own != nil {
+		return e.own
+	}
+	return e.dims
+}
+
+// rankOf is the place of a name, behind all others if it is not there.
+func rankOf(all []tritonTensor, name string) int {
+	if at := slices.IndexFunc(all, func(e tritonTensor) bool { return e.name == name }); at >= 0 {
+		return at
+	}
+	return len(all)
+}
+
+func find(values []onnxfile.Value, name string) *onnxfile.Value {
+	for i := range values {
+		if values[i].Name == name {
+			return &values[i]
+		}
+	}
+	return nil
+}
+
+func names(values []onnxfile.Value) string {
+	var all []string
+	for _, v := range values[:min(len(values), 20)] {
+		all = append(all, fmt.Sprintf("%.64s", v.Name))
+	}
+	return strings.Join(all, ", ")
+}
+
+// agree compares a shape with the file's, and narrows that.
+func (t *triton) agree(side string, e *tritonTensor, v *onnxfile.Value) error {
+	want := e.model()
+	if want == nil || v.Type.Kind != onnxfile.KindTensor {
+		return nil // of a sequence of maps the file knows no shape
+	}
+	if !v.Type.Ranked {
+		if side == "input" {
+			return nil // which is refused in better words
+		}
+		v.Type.Ranked, v.Type.Dims = true, slices.Repeat([]onnxfile.Dim{{Size: -1}}, len(want)+t.before())
+	}
+	dims := slices.Clone(v.Type.Dims)
+	fits := len(dims) == len(want)+t.before()
+	for i := range want {
+		if !fits {
+			break
+		}
+		d := &dims[i+t.before()]
+		if d.Size >= 0 && d.Size != want[i] {
+			fits = false
+		} else if want[i] >= 0 {
+			*d = onnxfile.Dim{Size: want[i]}
+		}
+	}
+	if !fits {
+		var has []int64
+		for _, d := range v.Type.Dims {
+			has = append(has, d.Size)
+		}
+		said, batch := "dims", ""
+		if e.own != nil {
+			said = "reshape"
+		}
+		if t.lead {
+			batch = " behind the batch axis"
+		}
+		return fmt.Errorf("%s: %s %.64q has %s %s%s, and the model file has the whole shape %s: they must agree", TritonFile, side, e.name, said, showDims(want), batch, showDims(has))
+	}
+	v.Type.Dims = dims
+	return nil
+}
+
+// before is the number of axes before the dims.
+func (t *triton) before() int {
+	if t.lead {
+		return 1
+	}
+	return 0
+}
+
+// check holds types, and the batch, against what was inferred of the file. batch is the model's
+// max_batch, which model.yaml may have set to 0.
+func (t *triton) check(inf *onnxfile.Inference, batch int) error {
+	if t == nil {
+		return nil
+	}
+	if t.batch > 0 && batch > 0 && inf.Reason != "" {
+		return fmt.Errorf("%s: max_batch_size is %d and the model takes no rows: %s", TritonFile, t.batch, inf.Reason)
+	}
+	s := &inf.Schema
+	compare := func(side string, all []tritonTensor, specs ...tensor.Spec) error {
+		for i := range all {
+			at := slices.IndexFunc(specs, func(spec tensor.Spec) bool { return spec.Name == all[i].name })
+			if at < 0 || all[i].kind == "" {
+				continue
+			}
+			if has := tritonType(specs[at].Type); has != all[i].kind {
+				return fmt.Errorf("%s: %s %.64q has data_type %s, and the model file has %s: they must agree", TritonFile, side, all[i].name, all[i].kind, has)
+			}
+		}
+		return nil
+	}
+	if err := compare("input", t.inputs, slices.Concat(s.Inputs, s.Optional)...); err != nil {
+		return err
+	}
+	return compare("output", t.outputs, s.Outputs...)
+}
+
+// tritonType is the name of a type in config.pbtxt.
+func tritonType(kind tensor.DataType) string {
+	if kind == tensor.Bytes {
+		return "TYPE_STRING"
+	}
+	return "TYPE_" + kind.String()
+}
+
+// dress gives a settled schema the shapes, formats and labels that requests and answers have.
+func (t *triton) dress(s *tensor.Schema, o *Observation) error {
+	if t == nil {
+		return nil
+	}
+	for i := range s.Inputs {
+		spec := &s.Inputs[i]
+		if at := rankOf(t.inputs, spec.Name); at < len(t.inputs) {
+			spec.Format = t.inputs[at].format
+			spec.Wire = t.wire(&t.inputs[at], spec)
+			s.Reshaped = s.Reshaped || spec.Wire != nil
+		}
+	}
+	for k := range s.Outputs {
+		spec := &s.Outputs[k]
+		at := rankOf(t.outputs, spec.Name)
+		if at == len(t.outputs) {
+			continue
+		}
+		e := &t.outputs[at]
+		spec.Wire = t.wire(e, spec)
+		s.Reshaped = s.Reshaped || spec.Wire != nil
+		if spec.Wire != nil && o != nil {
+			for _, r := range o.Runs {
+				if !declares(spec.Wire.Own, r.Outputs[k]) {
+					return fmt.Errorf("%s: output %.64q is to have the shape %s, and a run gave %s", TritonFile, e.name, showDims(spec.Wire.Own), showDims(r.Outputs[k]))
+				}
+			}
+		}
+		if err := e.label(spec, t.before()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// wire is a tensor's shape in requests and answers, if it differs from the model's own.
+func (t *triton) wire(e *tritonTensor, spec *tensor.Spec) *tensor.Wire {
+	if e.own == nil {
+		return nil
+	}
+	w := &tensor.Wire{Shape: slices.Clone(e.dims), Own: slices.Clone(e.own)}
+	if t.lead && len(spec.Shape) > 0 {
+		w.Shape, w.Own = slices.Insert(w.Shape, 0, spec.Shape[0]), slices.Insert(w.Own, 0, spec.Shape[0])
+	}
+	return w
+}
+
+// label gives an output its classes. Where the dims are fixed there must be as many.
+func (e *tritonTensor) label(spec *tensor.Spec, before int) error {
+	if len(e.labels) == 0 {
+		return nil
+	}
+	shape := spec.OnWire()
+	if n, ok := tensor.Elements(shape[min(before, len(shape)):]); ok && int64(len(e.labels)) != n {
+		return fmt.Errorf("%s: %.64q has %d labels for output %.64q, which has %d values", TritonFile, e.labelFile, len(e.labels), e.name, n)
+	}
+	spec.Labels = e.labels
+	return nil
+}
