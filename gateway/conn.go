@@ -137,7 +137,7 @@ func (c *conn) headFailed(got int, err error) (int, error) {
 	switch {
 	case got == 0:
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		c.refuse(fault.New(fault.RequestTimeout, "the header did not come in time"))
+		c.refuse(fault.Newf(fault.RequestTimeout, "the header did not come within %v (limits.header_timeout)", c.s.opt.HeaderTimeout))
 	default:
 		c.abandoned()
 	}
@@ -174,7 +174,7 @@ func (c *conn) readBody(p []byte) (n int, err error) {
 
 func (c *conn) bodyFailed(err error) (int, error) {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		c.refuse(fault.New(fault.BodyTimeout, "the body did not come in time"))
+		c.refuse(fault.Newf(fault.BodyTimeout, "the body did not come within %v (limits.read_timeout)", c.s.opt.ReadTimeout))
 	} else {
 		c.abandoned()
 	}

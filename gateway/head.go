@@ -55,7 +55,7 @@ func scanHead(p []byte, lim *Limits) (head, *fault.Error) {
 			return s.framing(at, lim)
 		}
 		if lines == lim.MaxHeaders {
-			return head{}, fault.Newf(fault.HeadersTooLarge, "more than %d headers", lim.MaxHeaders)
+			return head{}, fault.Newf(fault.HeadersTooLarge, "more than %d headers (limits.max_headers)", lim.MaxHeaders)
 		}
 		if f := s.line(line); f != nil {
 			return head{}, f
@@ -82,9 +82,13 @@ func checkTarget(p []byte, end int, lim *Limits) *fault.Error {
 		}
 	}
 	if end-method > lim.MaxURIBytes+len("  HTTP/1.1\r") {
-		return fault.Newf(fault.URITooLong, "the request target is longer than %d bytes", lim.MaxURIBytes)
+		return uriTooLong(lim)
 	}
 	return nil
+}
+
+func uriTooLong(lim *Limits) *fault.Error {
+	return fault.Newf(fault.URITooLong, "the request target is longer than %d bytes (limits.max_uri_bytes)", lim.MaxURIBytes)
 }
 
 const maxMethod = 24
@@ -101,7 +105,7 @@ func checkRequestLine(line []byte, lim *Limits) (http11 bool, f *fault.Error) {
 		return false, badRequestLine()
 	}
 	if last-method-1 > lim.MaxURIBytes {
-		return false, fault.Newf(fault.URITooLong, "the request target is longer than %d bytes", lim.MaxURIBytes)
+		return false, uriTooLong(lim)
 	}
 	switch version := line[last+1:]; {
 	case string(version) == "HTTP/1.1":
@@ -120,7 +124,7 @@ func badRequestLine() *fault.Error {
 
 func checkHeadSize(size int, lim *Limits) *fault.Error {
 	if size > lim.MaxHeaderBytes {
-		return fault.Newf(fault.HeadersTooLarge, "the header is larger than %d bytes", lim.MaxHeaderBytes)
+		return fault.Newf(fault.HeadersTooLarge, "the header is larger than %d bytes (limits.max_header_bytes)", lim.MaxHeaderBytes)
 	}
 	return nil
 }
@@ -210,13 +214,13 @@ func (s *headScan) framing(size int, lim *Limits) (head, *fault.Error) {
 	case s.chunked:
 		return head{size: size, body: chunkedBody}, nil
 	case s.length > lim.MaxBodyBytes:
-		return head{}, bodyTooLarge(lim)
+		return head{}, bodyTooLarge(lim.MaxBodyBytes)
 	}
 	return head{size: size, body: max(s.length, 0), plain: s.http11 && !s.special}, nil
 }
 
-func bodyTooLarge(lim *Limits) *fault.Error {
-	return fault.Newf(fault.BodyTooLarge, "the body is larger than %d bytes", lim.MaxBodyBytes)
+func bodyTooLarge(most int64) *fault.Error {
+	return fault.Newf(fault.BodyTooLarge, "the body is larger than %d bytes (limits.max_body_bytes)", most)
 }
 
 // foldEqual compares with a lower-case ASCII word.

@@ -23,13 +23,14 @@ type socket struct {
 	slot       int32 // does not change
 	generation int32 // does not change; of the slot
 
-	unread  bool          // there may be more to read
-	busy    bool          // a request is with the model
-	last    bool          // the client wants no more answers after that
-	partial bool          // counted in loop.partial
-	closed  bool          // or handed over
-	kept    []byte        // read and not served yet
-	since   clock.Instant // first byte of kept, or of being idle
+	unread   bool          // there may be more to read
+	busy     bool          // a request is with the model
+	last     bool          // the client wants no more answers after that
+	bodiless bool          // the request is a HEAD
+	partial  bool          // counted in loop.partial
+	closed   bool          // or handed over
+	kept     []byte        // read and not served yet
+	since    clock.Instant // first byte of kept, or of being idle
 
 	notes atomic.Uint32
 	gone  atomic.Bool // the client has closed its side
