@@ -121,6 +121,7 @@ func (a *Admin) Shutdown(ctx context.Context) error {
 // guard lets a route be called by who may call it.
 func (a *Admin) guard(route AdminRoute) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		identify(w, r)
 		err := a.allowed(r, route.Class)
 		if err == nil {
 			err = route.serve(a, w, r)
@@ -173,6 +174,7 @@ func (a *Admin) hostAllowed(host string) bool {
 
 // missing answers what no route takes, in the same words as the predict port.
 func (a *Admin) missing(w http.ResponseWriter, r *http.Request) {
+	identify(w, r)
 	if err := a.allowed(r, AdminOnly); err != nil {
 		refuseAdmin(w, fault.Of(err))
 		return
@@ -185,6 +187,11 @@ func (a *Admin) missing(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	refuseAdmin(w, fault.New(fault.NotFound, "Not Found"))
+}
+
+// identify gives the answer the request's id.
+func identify(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("X-Request-Id", string(appendRequestID(nil, []byte(r.Header.Get("X-Request-Id")))))
 }
 
 func refuseAdmin(w http.ResponseWriter, f *fault.Error) {

@@ -51,7 +51,21 @@ func TestHandlerAllocations(t *testing.T) {
 	headers["Sluice-Budget-Ms"] = "250.5"
 	headers["Accept-Encoding"] = "gzip, deflate"
 	f("binary with budget and codings", body, headers, 0)
+	headers["X-Request-Id"] = "0af7651916cd43dd8448eb211c80319c"
+	f("binary with a request id", body, headers, 0)
 	f("JSON", simpleBody(`"id":"42",`), nil, 0)
+	headers["Content-Encoding"] = "identity, Identity"
+	f("binary with a coding", body, headers, 0)
+	delete(headers, "Content-Encoding")
+	var p params
+	path := []byte("/v1/models/simple/versions/1%3apredict")
+	if got := testing.AllocsPerRun(1000, func() {
+		if s.router.find(path, &p) == nil {
+			t.Fatal("an encoded colon is not found")
+		}
+	}); got != 0 {
+		t.Errorf("an encoded colon: %v allocations", got)
+	}
 	model := simpleModel()
 	model.info.Coupled = true
 	s, err := New(Options{Models: newFakeModels(model)})

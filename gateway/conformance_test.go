@@ -108,7 +108,7 @@ func TestConformanceDescriptions(t *testing.T) {
 	c.want(3, get("/v2"), 200, `"name":"sluice"`, `"version":"1.2.3"`, `"binary_tensor_data"`, `"statistics"`)
 	c.want(3, get("/v2/?x=1"), 200, `"name":"sluice"`)
 	a := c.want(4, post("/v2", ""), 405, `"error":"Method Not Allowed"`)
-	if a.header.Get("Allow") != "GET" {
+	if a.header.Get("Allow") != "GET, HEAD" {
 		t.Errorf("case 4: Allow is %q", a.header.Get("Allow"))
 	}
 	c.want(5, get("/v2/nope"), 404, `"error":"Not Found"`)

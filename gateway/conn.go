@@ -38,6 +38,8 @@ type conn struct {
 	taken    int     // bytes of ahead that have been served
 	fresh    bool    // the latest bytes came from the socket, not from ahead
 	refused  bool
+	opening  opening // of the current request
+	allow    string  // methods that a refusal tells of
 
 	idle    atomic.Bool   // no byte of the next request has come
 	now     clock.Instant // latest reading; saves one per idle wait
@@ -70,9 +72,11 @@ func (c *conn) Read(p []byte) (int, error) {
 // is empty between requests and larger than MaxHeaderBytes, so p holds any header.
 func (c *conn) readHead(p []byte) (int, error) {
 	c.s.release(&c.reserved)
+	c.opening.reset()
 	for got := 0; ; {
 		n, err := c.await(p[got:], got)
 		if n == 0 && err != nil {
+			c.opening.read(p[:got])
 			return c.headFailed(got, err)
 		}
 		got += n
@@ -86,12 +90,17 @@ func (c *conn) readHead(p []byte) (int, error) {
 		if f == nil && h.size == 0 {
 			continue
 		}
+		c.opening.read(p[:got])
 		used := 0
 		if f == nil {
+			got = h.cutExpectation(p, got)
 			f = c.begin(h)
 		}
 		if f == nil {
 			used, f = c.consume(p[h.size:got])
+		}
+		if f == nil && c.inBody && h.expects {
+			f = c.meetExpectation(p[:h.size])
 		}
 		if f != nil {
 			c.refuse(f)
