@@ -4,12 +4,14 @@ package gateway
 
 import (
 	"net"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/valyala/fasthttp"
 
+	"sluice/internal/accesslog"
 	"sluice/internal/fault"
 )
 
@@ -183,5 +185,35 @@ func TestRecorderAllocations(t *testing.T) {
 		s.handle(ctx)
 	}); got > 0 || ctx.Response.StatusCode() != 200 || r.sum < 1000*len(body) {
 		t.Errorf("%v allocations for a %d, sum %d", got, ctx.Response.StatusCode(), r.sum)
+	}
+}
+
+// Nor does the access log, whether the request is written or not.
+func TestAccessLogAllocations(t *testing.T) {
+	for _, share := range []float64{0, 0.01, 1} {
+		log, err := accesslog.Start(accesslog.Options{File: filepath.Join(t.TempDir(), "a"), Sample: share, Slow: 0.8})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := New(Options{Models: newFakeModels(simpleModel()), AccessLog: log})
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, headers := binarySimple()
+		ctx := requestCtx(newConn(nil, s), body, headers)
+		handle := func() {
+			ctx.Response.Reset()
+			s.handle(ctx)
+		}
+		for range 20_000 { // until the buffers have grown
+			handle()
+		}
+		// The writer's goroutine is counted too.
+		if got := testing.AllocsPerRun(5000, handle); got > 0 || ctx.Response.StatusCode() != 200 {
+			t.Errorf("a share of %v: %v allocations for a %d", share, got, ctx.Response.StatusCode())
+		}
+		if err := log.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"sync/atomic"
 	"time"
@@ -27,7 +28,8 @@ var errRefused = errors.New("request refused by the gateway")
 // still there costs nothing until somebody asks.
 type conn struct {
 	net.Conn
-	s *Server
+	s    *Server
+	from netip.AddrPort // the client's address
 
 	inBody   bool
 	left     int64   // of a body with Content-Length
@@ -52,7 +54,7 @@ type conn struct {
 var _ task.Peer = (*conn)(nil)
 
 func newConn(raw net.Conn, s *Server) *conn {
-	c := &conn{Conn: raw, s: s, now: clock.Now()}
+	c := &conn{Conn: raw, s: s, from: addressOf(raw), now: clock.Now()}
 	c.idle.Store(true)
 	return c
 }

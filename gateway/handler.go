@@ -42,6 +42,7 @@ func (s *Server) step(c *call, next func(*Server, *call) error) (answered bool) 
 			s.failures.log(s.opt.Log, "request failed", zap.ByteString("request_id", c.id), zap.Error(err))
 		}
 		if !c.reached {
+			c.outcome.Fault = f.Kind
 			s.opt.Observer.Refused(f.Kind)
 		}
 		writeFault(&c.ctx.Response, f)
@@ -57,15 +58,19 @@ func (s *Server) finish(c *call, answered *bool) {
 		return
 	}
 	s.release(&c.reserved)
+	ctx.Response.Header.SetCanonical(headerRequestID, c.id)
+	if reason != nil {
+		c.outcome.Fault = fault.Internal
+		writeFault(&ctx.Response, fault.New(fault.Internal, "internal error"))
+	}
+	s.logAccess(c)
 	if c.model != nil {
 		c.model.Release()
 	}
-	ctx.Response.Header.SetCanonical(headerRequestID, c.id)
 	if reason != nil {
 		// c is not recycled: nobody knows what still looks at its buffers.
 		s.failures.log(s.opt.Log, "request panicked", zap.ByteString("request_id", c.id), zap.Any("panic", reason), zap.Stack("stack"))
 		s.opt.Observer.Refused(fault.Internal)
-		writeFault(&ctx.Response, fault.New(fault.Internal, "internal error"))
 	} else {
 		c.recycle()
 	}
@@ -80,6 +85,9 @@ func (s *Server) finish(c *call, answered *bool) {
 func (s *Server) dispatch(c *call) error {
 	header := &c.ctx.Request.Header
 	c.id = appendRequestID(c.id[:0], header.PeekCanonical(headerRequestID))
+	if s.opt.AccessLog.On() {
+		c.remember()
+	}
 	route, n, f := s.route(header.Method(), header.RequestURI(), &c.params)
 	if f != nil {
 		if n != nil {
@@ -122,7 +130,11 @@ func (s *Server) unreadable(ctx *fasthttp.RequestCtx, _ error) {
 	if ok {
 		given, ctx.Response.SkipBody = c.opening.id, c.opening.isHead()
 	}
-	ctx.Response.Header.SetCanonical(headerRequestID, appendRequestID(nil, given))
+	id := appendRequestID(nil, given)
+	ctx.Response.Header.SetCanonical(headerRequestID, id)
+	if ok {
+		c.logRefusal(fault.BadHeader, id)
+	}
 	s.opt.Observer.Refused(fault.BadHeader)
 	s.opt.Observer.Answered(ctx.Response.StatusCode())
 }

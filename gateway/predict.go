@@ -123,6 +123,9 @@ func (s *Server) account(c *call, err error) {
 	o := &c.outcome
 	c.reached = true
 	o.Rows, o.Trace = c.task.Rows, c.task.Trace
+	if c.task.Deadline != 0 {
+		o.Budget = c.task.Deadline.Sub(c.task.Arrived)
+	}
 	if err != nil {
 		f := fault.Of(err)
 		o.Fault = f.Kind

@@ -20,6 +20,7 @@ func (c *conn) refuse(f *fault.Error) {
 	c.s.opt.Observer.Answered(status(f.Kind))
 	_ = c.Conn.SetWriteDeadline(time.Now().Add(lingerTime))
 	about := aboutFault{id: appendRequestID(nil, c.opening.id), allow: c.allow, bodiless: c.opening.isHead()}
+	c.logRefusal(f.Kind, about.id)
 	_, _ = c.Conn.Write(appendRawFault(nil, f, &about))
 }
 
@@ -27,6 +28,7 @@ func (c *conn) refuse(f *fault.Error) {
 func (c *conn) abandoned() {
 	c.refused = true
 	c.s.opt.Observer.Refused(fault.ClientClosed)
+	c.logRefusal(fault.ClientClosed, appendRequestID(nil, c.opening.id))
 	c.s.opt.Observer.Answered(statusClientClosed)
 }
 
