@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Starts bin/sluice on free ports with the example models, runs test/clients against it and stops it.
+# Starts bin/sluice on free ports with the example models and those of test/clients/models, runs test/clients against it and stops it.
 # Where the clients cannot be installed (no Python, no network) it says so in one line and succeeds;
 # with SLUICE_REQUIRE_CLIENTS=1, as in CI, that is a failure.
 set -euo pipefail
@@ -30,12 +30,16 @@ print(*(s.getsockname()[1] for s in held))
 PY
 )
 log=.deps/clients-server.log
+models=$(mktemp -d .deps/clients-models.XXXXXX)
+trap 'rm -rf "$models"' EXIT
+cp -r examples/models/. test/clients/models/*/ "$models"
 SLUICE_ONNXRUNTIME=$(scripts/onnxruntime.sh --path) \
-  bin/sluice serve --models examples/models --listen "127.0.0.1:$port" --admin "127.0.0.1:$admin" >"$log" 2>&1 &
+  bin/sluice serve --models "$models" --listen "127.0.0.1:$port" --admin "127.0.0.1:$admin" >"$log" 2>&1 &
 server=$!
 stop() {
   kill -TERM "$server" 2>/dev/null || true
   wait "$server" 2>/dev/null || true
+  rm -rf "$models"
 }
 trap stop EXIT
 
@@ -57,6 +61,6 @@ fi
 kill -TERM "$server"
 code=0
 wait "$server" || code=$?
-trap - EXIT
+trap 'rm -rf "$models"' EXIT
 ((code == 0)) || { echo "clients: the server ended with status $code after SIGTERM:" >&2; tail -n 20 "$log" >&2; exit 1; }
 echo "clients: all passed"
