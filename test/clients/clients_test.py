@@ -1,4 +1,5 @@
-"""Runs the Python clients against a running server, compares every answer with the golden rows and with the OpenAPI document.
+"""Runs the Python clients against a running server and compares their answers with the golden rows;
+then holds answers of every route against the OpenAPI document.
 
 The server has the example models and those of test/clients/models.
 

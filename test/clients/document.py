@@ -8,7 +8,7 @@ from openapi_spec_validator import validate
 import wire
 
 # Headers of any HTTP answer, which the document leaves to HTTP.
-OF_HTTP = {"connection", "content-length", "content-type", "date", "server", "keep-alive", "transfer-encoding"}
+OF_HTTP = {"connection", "content-length", "content-type", "date", "transfer-encoding"}
 
 
 class Document:

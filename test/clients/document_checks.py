@@ -8,7 +8,6 @@ from checks import want
 from document import Document
 from nonfinite import NULL, ROUTES
 
-BUDGET = {"Sluice-Budget-Ms": "10000"}
 INFER = ("/v2/models/{model}/infer", "/v2/models/{model}/versions/{version}/infer")
 PREDICT = ("/v1/models/{model}:predict", "/v1/models/{model}/versions/{version}:predict")
 
@@ -57,16 +56,16 @@ def predictions(document, address, cases):
         for path in INFER:
             for body in map(json.dumps, bodies):
                 document.check_request("post", path, body)
-                ask(document, address, "post", path, case.model, body, BUDGET)
+                ask(document, address, "post", path, case.model, body, wire.PATIENT)
             packed = gzip.compress(json.dumps(bodies[0]).encode())
-            codings = {**BUDGET, "Content-Encoding": "gzip", "Accept-Encoding": "gzip"}
+            codings = {**wire.PATIENT, "Content-Encoding": "gzip", "Accept-Encoding": "gzip"}
             ask(document, address, "post", path, case.model, packed, codings)
         lists = {name: array.tolist() for name, array in case.inputs.items()}
         rows = [{name: values[row] for name, values in lists.items()} for row in range(case.rows)]
         for path in PREDICT:
             for body in map(json.dumps, ({"instances": rows}, {"inputs": lists})):
                 document.check_request("post", path, body)
-                ask(document, address, "post", path, case.model, body, BUDGET)
+                ask(document, address, "post", path, case.model, body, wire.PATIENT)
 
 
 def as_null(document, address):
@@ -74,7 +73,7 @@ def as_null(document, address):
         pattern = path.replace("/log", "/{model}").replace("versions/1", "versions/{version}")
         body = body.replace("NaN", "null").replace("Infinity", "1e9")
         document.check_request("post", pattern, body)
-        ask(document, address, "post", pattern, "log", body, {**BUDGET, **NULL})
+        ask(document, address, "post", pattern, "log", body, {**wire.PATIENT, **NULL})
 
 
 def descriptions(document, address, models):
@@ -127,10 +126,10 @@ REFUSALS = {
 
 def refused(document, address, case, method, paths, model, body, headers, status):
     for path in paths:
-        got = ask(document, address, method, path, model, body, headers, good=False)
+        got = ask(document, address, method, path, model, body, {**wire.PATIENT, **headers}, good=False)
         want(got == status, f"{method} {path} of {model} is {got}, want {status}")
     body = json.dumps({"inputs": [wire.as_json(case, name) for name in case.inputs]})
-    ask(document, address, "post", INFER[0], case.model, body, BUDGET)
+    ask(document, address, "post", INFER[0], case.model, body, wire.PATIENT)
 
 
 def too_late(document, address, case):

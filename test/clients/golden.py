@@ -90,7 +90,7 @@ def nulls(case):
 
 
 def compare(result, golden, names=None):
-    """Fails unless a result of tritonclient holds exactly the outputs `names` of `golden`, within the tolerance."""
+    """As compare_arrays, for a result of tritonclient."""
     returned = [output["name"] for output in result.get_response()["outputs"]]
     compare_arrays({name: result.as_numpy(name) for name in returned}, golden, names)
 

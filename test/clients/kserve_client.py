@@ -1,4 +1,4 @@
-"""Checks with KServe's SDK, over V2 (JSON and binary tensors) and V1. Its JSON parser is strict, and it writes NaN as null."""
+"""Checks with KServe's SDK over V2 and V1. Its JSON parser is strict, and it writes NaN as null."""
 
 import httpx
 import numpy as np
@@ -7,10 +7,9 @@ from kserve.protocol.infer_type import RequestedOutput
 
 import golden
 import tensors
+import wire
 from checks import same, want
 from nonfinite import CASE, NULL, NULLS
-
-PATIENT = {"Sluice-Budget-Ms": "10000"}
 
 
 async def run_all(checks, address, models):
@@ -50,7 +49,7 @@ async def infer(client, url, case, way, **headers):
         inputs.append(tensor)
     outputs = [RequestedOutput(name, {"binary_data": binary_out}) for name in case.outputs]
     request = InferRequest(case.model, inputs, request_id="from kserve", request_outputs=outputs)
-    answer = await client.infer(url, request, case.model, headers={**PATIENT, **headers})
+    answer = await client.infer(url, request, case.model, headers={**wire.PATIENT, **headers})
     same("id", answer.id, "from kserve")
     same("model", answer.model_name, case.model)
     return {output.name: output.as_numpy() for output in answer.outputs}
@@ -70,7 +69,7 @@ async def rows(client, url, cases):
             instances = lists[names[0]]
         else:
             instances = [{name: lists[name][row] for name in names} for row in range(case.rows)]
-        answer = await client.infer(url, {"instances": instances}, case.model, headers=PATIENT)
+        answer = await client.infer(url, {"instances": instances}, case.model, headers=wire.PATIENT)
         same("keys", list(answer), ["predictions"])
         found = answer["predictions"]
         if len(case.outputs) > 1:
@@ -83,7 +82,7 @@ async def rows(client, url, cases):
 async def columns(client, url, cases):
     for case in cases:
         lists = {name: array.tolist() for name, array in case.inputs.items()}
-        answer = await client.infer(url, {"inputs": lists}, case.model, headers=PATIENT)
+        answer = await client.infer(url, {"inputs": lists}, case.model, headers=wire.PATIENT)
         same("keys", list(answer), ["outputs"])
         found = answer["outputs"]
         by_name = found if len(case.outputs) > 1 else {name: found for name in case.outputs}
@@ -107,7 +106,7 @@ async def nonfinite(client, url, way):
 
 async def nonfinite_v1(client, url):
     values = {"instances": golden.LOG_OF_NULLS.inputs["x"].tolist()}
-    answer = await client.infer(url, values, "log", headers={**PATIENT, **NULL})
+    answer = await client.infer(url, values, "log", headers={**wire.PATIENT, **NULL})
     got = np.array(answer["predictions"], np.float32)
     golden.compare_arrays({"y": got}, golden.nulls(golden.LOG_OF_NULLS))
     want(answer["predictions"][0][1] is None, f"the prediction is {answer['predictions']}")
@@ -123,7 +122,7 @@ async def refusals(v2, v1, url, models):
         (v1, "digits", {"instances": []}, 400, "instances"),
     ):
         try:
-            await client.infer(url, data, model, headers=dict(PATIENT))
+            await client.infer(url, data, model, headers=dict(wire.PATIENT))
         except httpx.HTTPStatusError as refusal:
             same("status", refusal.response.status_code, status)
             want(words in str(refusal), f"the error does not say {words!r}: {refusal}")
