@@ -57,6 +57,12 @@ func (c *Config) Validate() error {
 	between(&v, "scheduler.fallback_share", c.Scheduler.FallbackShare, 0, 1)
 	between(&v, "drain.delay", c.Drain.Delay, 0, 10*time.Minute)
 	between(&v, "drain.deadline", c.Drain.Deadline, 0, time.Hour)
+	if strings.HasSuffix(c.AccessLog.File, "/") {
+		v.fault("access_log.file", strconv.Quote(c.AccessLog.File), "must name a file, not a folder")
+	}
+	between(&v, "access_log.sample", c.AccessLog.Sample, 0, 1)
+	between(&v, "access_log.slow", c.AccessLog.Slow, 0.01, 1)
+	between(&v, "access_log.max_per_second", c.AccessLog.MaxPerSecond, 0, 1_000_000)
 	if strings.HasSuffix(c.Record.File, "/") {
 		v.fault("record.file", strconv.Quote(c.Record.File), "must name a file, not a folder")
 	}

@@ -121,6 +121,7 @@ func (a *Admin) Shutdown(ctx context.Context) error {
 // guard lets a route be called by who may call it.
 func (a *Admin) guard(route AdminRoute) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		identify(w, r)
 		err := a.allowed(r, route.Class)
 		if err == nil {
 			err = route.serve(a, w, r)
@@ -135,7 +136,7 @@ func (a *Admin) guard(route AdminRoute) http.Handler {
 // good as Host: a page can only make a browser send the name of its own site.
 func (a *Admin) allowed(r *http.Request, class Class) error {
 	if !a.hostAllowed(r.Host) {
-		return fault.New(fault.Forbidden, "the Host header is not one of the admin port's names; see the option for allowed hosts")
+		return fault.New(fault.Forbidden, "the Host header is not one of the admin port's names; admin_hosts names others")
 	}
 	if r.Header.Get("Origin") != "" {
 		return fault.New(fault.Forbidden, "the admin port does not answer requests with an Origin header")
@@ -148,8 +149,8 @@ func (a *Admin) allowed(r *http.Request, class Class) error {
 	if class == Public || a.opt.Token == "" {
 		return nil
 	}
-	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	if !ok || subtle.ConstantTimeCompare([]byte(token), []byte(a.opt.Token)) != 1 {
+	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") || subtle.ConstantTimeCompare([]byte(token), []byte(a.opt.Token)) != 1 {
 		return fault.New(fault.Unauthenticated, "the admin port needs its token: Authorization: Bearer TOKEN")
 	}
 	return nil
@@ -173,18 +174,24 @@ func (a *Admin) hostAllowed(host string) bool {
 
 // missing answers what no route takes, in the same words as the predict port.
 func (a *Admin) missing(w http.ResponseWriter, r *http.Request) {
+	identify(w, r)
 	if err := a.allowed(r, AdminOnly); err != nil {
 		refuseAdmin(w, fault.Of(err))
 		return
 	}
 	for _, route := range adminRoutes {
 		if pattern, _, _ := strings.Cut(route.Pattern, "{"); pattern == route.Pattern && pattern == r.URL.Path {
-			w.Header().Set("Allow", route.Method)
+			w.Header().Set("Allow", allowed(route.Method))
 			refuseAdmin(w, fault.New(fault.MethodNotAllowed, "Method Not Allowed"))
 			return
 		}
 	}
 	refuseAdmin(w, fault.New(fault.NotFound, "Not Found"))
+}
+
+// identify gives the answer the request's id.
+func identify(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("X-Request-Id", string(appendRequestID(nil, []byte(r.Header.Get("X-Request-Id")))))
 }
 
 func refuseAdmin(w http.ResponseWriter, f *fault.Error) {

@@ -4,12 +4,14 @@ package gateway
 
 import (
 	"net"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/valyala/fasthttp"
 
+	"sluice/internal/accesslog"
 	"sluice/internal/fault"
 )
 
@@ -51,7 +53,21 @@ func TestHandlerAllocations(t *testing.T) {
 	headers["Sluice-Budget-Ms"] = "250.5"
 	headers["Accept-Encoding"] = "gzip, deflate"
 	f("binary with budget and codings", body, headers, 0)
+	headers["X-Request-Id"] = "0af7651916cd43dd8448eb211c80319c"
+	f("binary with a request id", body, headers, 0)
 	f("JSON", simpleBody(`"id":"42",`), nil, 0)
+	headers["Content-Encoding"] = "identity, Identity"
+	f("binary with a coding", body, headers, 0)
+	delete(headers, "Content-Encoding")
+	var p params
+	path := []byte("/v1/models/simple/versions/1%3apredict")
+	if got := testing.AllocsPerRun(1000, func() {
+		if s.router.find(path, &p) == nil {
+			t.Fatal("an encoded colon is not found")
+		}
+	}); got != 0 {
+		t.Errorf("an encoded colon: %v allocations", got)
+	}
 	model := simpleModel()
 	model.info.Coupled = true
 	s, err := New(Options{Models: newFakeModels(model)})
@@ -169,5 +185,35 @@ func TestRecorderAllocations(t *testing.T) {
 		s.handle(ctx)
 	}); got > 0 || ctx.Response.StatusCode() != 200 || r.sum < 1000*len(body) {
 		t.Errorf("%v allocations for a %d, sum %d", got, ctx.Response.StatusCode(), r.sum)
+	}
+}
+
+// Nor does the access log, whether the request is written or not.
+func TestAccessLogAllocations(t *testing.T) {
+	for _, share := range []float64{0, 0.01, 1} {
+		log, err := accesslog.Start(accesslog.Options{File: filepath.Join(t.TempDir(), "a"), Sample: share, Slow: 0.8})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := New(Options{Models: newFakeModels(simpleModel()), AccessLog: log})
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, headers := binarySimple()
+		ctx := requestCtx(newConn(nil, s), body, headers)
+		handle := func() {
+			ctx.Response.Reset()
+			s.handle(ctx)
+		}
+		for range 20_000 { // until the buffers have grown
+			handle()
+		}
+		// The writer's goroutine is counted too.
+		if got := testing.AllocsPerRun(5000, handle); got > 0 || ctx.Response.StatusCode() != 200 {
+			t.Errorf("a share of %v: %v allocations for a %d", share, got, ctx.Response.StatusCode())
+		}
+		if err := log.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
 	}
 }

@@ -15,7 +15,7 @@ func (s *Server) reserve(held *int64, n int64) *fault.Error {
 	more := n - *held
 	if s.bodies.Add(more) > s.opt.Limits.MaxBodiesBytes {
 		s.bodies.Add(-more)
-		return fault.New(fault.NoCapacity, "too many large bodies are being read; try again")
+		return fault.Newf(fault.NoCapacity, "the large bodies being read would together take more than %d bytes (limits.max_bodies_bytes); try again", s.opt.Limits.MaxBodiesBytes)
 	}
 	*held = n
 	return nil

@@ -36,7 +36,10 @@ type call struct {
 	reserved int64  // counted for it in Server.bodies
 	accept   coding // of the answer
 	scratch  []byte // header values
-	clientID []byte // the start of X-Request-Id, for the log
+	method   []byte // for the access log, as are the next two
+	path     []byte
+	received int    // bytes of the body on the wire
+	id       []byte // X-Request-Id, the client's or ours
 	reached  bool   // a model has been asked, so the outcome is reported
 	outcome  Outcome
 }
@@ -49,7 +52,7 @@ const maxKeptBody = 1 << 20
 func (c *call) recycle() {
 	c.ctx, c.peer, c.params, c.reached = nil, nil, params{}, false
 	c.model, c.wire, c.task = nil, nil, nil
-	c.clientID = c.clientID[:0]
+	c.id, c.method, c.path, c.received = c.id[:0], c.method[:0], c.path[:0], 0
 	c.loop, c.socket, c.next = nil, nil, nil
 	c.request.Reset()
 	if cap(c.inflated) > maxKeptBody {

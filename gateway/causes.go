@@ -18,10 +18,7 @@ const causesPerSecond = 10
 // repository and not from clients, so it is there for a repository that changes without end.
 const maxCauses = 4096
 
-const (
-	maxCauseText = 8 << 10 // bytes of a cause in the log; a panic's has a stack
-	maxClientID  = 128     // bytes of an X-Request-Id that are kept
-)
+const maxCauseText = 8 << 10 // bytes of a cause in the log; a panic's has a stack
 
 // causes logs why predictions failed: each of the first in a second, with the number of those
 // that were left out before.
@@ -89,11 +86,9 @@ func (s *Server) logCause(c *call, f *fault.Error) {
 		zap.String("model", info.Name), zap.String("version", info.Version),
 		zap.String("code", f.Kind.Code()), zap.String("cause", text), zap.Int64("skipped", skipped),
 	}
+	fields = append(fields, zap.ByteString("request_id", c.id))
 	if id := c.request.ID; len(id) > 0 {
-		fields = append(fields, zap.String("request_id", string(id)))
-	}
-	if len(c.clientID) > 0 {
-		fields = append(fields, zap.String("x_request_id", string(c.clientID)))
+		fields = append(fields, zap.String("id", string(id))) // the protocol's own
 	}
 	if code == fasthttp.StatusUnprocessableEntity {
 		s.opt.Log.Warn("prediction refused by the model", fields...)

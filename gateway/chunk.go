@@ -127,7 +127,7 @@ func (c *chunker) open() *fault.Error {
 	c.chunks++
 	c.total += c.size
 	if c.total > c.maximum {
-		return fault.Newf(fault.BodyTooLarge, "the body is larger than %d bytes", c.maximum)
+		return bodyTooLarge(c.maximum)
 	}
 	if c.chunks > freeChunks+c.total/chunkMean {
 		return fault.Newf(fault.TooManyChunks, "the body comes in more than %d chunks of less than %d bytes", freeChunks, chunkMean)

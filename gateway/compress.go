@@ -31,7 +31,7 @@ func acceptable(header []byte) coding {
 		name, parameters, _ := bytes.Cut(item, []byte(";"))
 		var is coding
 		switch name = trimBlank(name); {
-		case foldEqual(name, "gzip"):
+		case foldEqual(name, "gzip"), foldEqual(name, "x-gzip"):
 			is = gzipped
 		case foldEqual(name, "deflate"):
 			is = deflated

@@ -63,6 +63,20 @@ func TestCompressedRequests(t *testing.T) {
 		}
 	}
 	c.want(37, post(simpleInfer, simpleBody(""), "Content-Encoding: identity"), 200)
+	for _, as := range []string{"GZIP", "x-gzip", "X-Gzip", " gzip ", "gzip, identity", "identity,, gzip", "gzip\r\nContent-Encoding: identity", "Identity\r\nContent-Encoding: x-GZIP"} {
+		c.want(37, post(simpleInfer, packed(t, "gzip", simpleBody("")), "Content-Encoding: "+as), 200, "[2,4,6")
+	}
+	c.want(37, post(simpleInfer, packed(t, "deflate", simpleBody("")), "Content-Encoding: DEFLATE"), 200, "[2,4,6")
+	c.want(37, post("/v1/models/id_fp32:predict", packed(t, "gzip", `{"instances":[[1,2.5]]}`), "content-encoding: X-GZIP"), 200, "[1.0,2.5]")
+	for _, as := range []string{"", "IDENTITY", "identity, identity", ","} {
+		c.want(37, post(simpleInfer, simpleBody(""), "Content-Encoding: "+as), 200, "[2,4,6")
+	}
+	for _, as := range []string{"gzip, deflate", "gzip, gzip", "gzip\r\nContent-Encoding: gzip", "identity\r\nContent-Encoding: br"} {
+		c.want(39, post(simpleInfer, packed(t, "gzip", packed(t, "gzip", simpleBody(""))), "Content-Encoding: "+as), 501, "UNSUPPORTED_ENCODING")
+	}
+	for _, as := range []string{"x-deflate", "gzipx", "zstd"} {
+		c.want(39, post(simpleInfer, "x", "Content-Encoding: "+as), 501, "UNSUPPORTED_ENCODING", "gzip, x-gzip, deflate or identity")
+	}
 	a := c.want(39, post(simpleInfer, "x", "Content-Encoding: br"), 501, "UNSUPPORTED_ENCODING")
 	if a.header.Get("Accept-Encoding") != "gzip, deflate" {
 		t.Errorf("case 39: Accept-Encoding is %q", a.header.Get("Accept-Encoding"))
@@ -76,7 +90,7 @@ func TestDamagedCompression(t *testing.T) {
 		whole := packed(t, as, simpleBody(""))
 		damaged := []byte(whole)
 		damaged[len(damaged)-6] ^= 1 // in the checksum
-		for _, body := range []string{"", "x", whole[:len(whole)-1], whole[:20], string(damaged), whole + "x", whole + whole, simpleBody("")} {
+		for _, body := range []string{"", "x", whole[:len(whole)-1], whole[:20], string(damaged), whole + "x", whole + "\x00", whole + whole[:len(whole)/2], whole + whole[:5], simpleBody("")} {
 			c.want(25, post(simpleInfer, body, "Content-Encoding: "+as), 400, "BAD_COMPRESSION")
 		}
 		bomb := packed(t, as, strings.Repeat(" ", 1<<20+1))
@@ -85,6 +99,30 @@ func TestDamagedCompression(t *testing.T) {
 		c.want(26, post(simpleInfer, packed(t, as, full), "Content-Encoding: "+as), 200)
 		e.good()
 	}
+}
+
+// Members of gzip that follow each other are one body, under the limit of one; of deflate there is
+// one, and whatever follows it is damage.
+func TestGzipMembers(t *testing.T) {
+	e := serve(t, fixtures(), func(o *Options) { o.Limits.MaxInflatedBytes = 1 << 20 })
+	c := conformance{t, e}
+	body := simpleBody("")
+	part := func(from, to int) string { return packed(t, "gzip", body[from:to]) }
+	for range 2 { // also with a pooled decompressor
+		for _, members := range []string{
+			part(0, 40) + part(40, len(body)),
+			part(0, 0) + part(0, 1) + part(1, 1) + part(1, 100) + part(100, len(body)) + part(0, 0),
+			part(0, len(body)) + packed(t, "gzip", "  "),
+			strings.Repeat(part(0, 0), 2000) + part(0, len(body)),
+		} {
+			c.want(37, post(simpleInfer, members, "Content-Encoding: gzip"), 200, "[2,4,6")
+		}
+	}
+	half := packed(t, "gzip", strings.Repeat(" ", 1<<19))
+	c.want(26, post(simpleInfer, half+half+packed(t, "gzip", " "), "Content-Encoding: gzip"), 413, "DECOMPRESSED_TOO_LARGE", "limits.max_decompressed_bytes")
+	c.want(25, post(simpleInfer, part(0, 40)+part(40, len(body))+"x", "Content-Encoding: gzip"), 400, "BAD_COMPRESSION")
+	whole := packed(t, "deflate", body)
+	c.want(25, post(simpleInfer, whole+whole, "Content-Encoding: deflate"), 400, "BAD_COMPRESSION")
 }
 
 // What bodies become is counted like what they are: many small bombs together cannot
@@ -124,6 +162,8 @@ func TestCompressedAnswers(t *testing.T) {
 		f("br", "")
 		f("gzip, deflate", "gzip")
 		f("deflate , GZIP", "deflate")
+		f("x-gzip", "gzip")
+		f("deflate;q=0.5, X-GZIP", "gzip")
 		f("gzip;q=0", "")
 		f("gzip;q=0.500, deflate;q=0.501", "deflate")
 		f("gzip;q=x", "")

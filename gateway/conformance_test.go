@@ -108,7 +108,7 @@ func TestConformanceDescriptions(t *testing.T) {
 	c.want(3, get("/v2"), 200, `"name":"sluice"`, `"version":"1.2.3"`, `"binary_tensor_data"`, `"statistics"`)
 	c.want(3, get("/v2/?x=1"), 200, `"name":"sluice"`)
 	a := c.want(4, post("/v2", ""), 405, `"error":"Method Not Allowed"`)
-	if a.header.Get("Allow") != "GET" {
+	if a.header.Get("Allow") != "GET, HEAD" {
 		t.Errorf("case 4: Allow is %q", a.header.Get("Allow"))
 	}
 	c.want(5, get("/v2/nope"), 404, `"error":"Not Found"`)
@@ -300,6 +300,11 @@ func TestConformanceV1(t *testing.T) {
 	c.want(50, post("/v1/models/simple:predict", `{"instances":[`+row+`]}`), 200, `"OUTPUT0":[2,4,6`)
 	c.want(50, post("/v1/models/simple:predict", `{"inputs":{"INPUT0":[[`+sixteen+`]],"INPUT1":[[`+sixteen+`]]}}`), 200, `"OUTPUT0":[[2,4,6`)
 	c.want(50, post(fp32, `{"instances":[[1]],"inputs":[[1]]}`), 400)
+	for _, path := range []string{"/v1/models/id_fp32%3Apredict", "/v1/models/id_fp32%3apredict", "/v1/models/id_fp32/versions/1%3Apredict", "/v1/models/%69d_fp32%3Apredict"} {
+		c.want(50, post(path, `{"instances":[[1,2.5],[3,4]]}`), 200, `{"predictions":[[1.0,2.5],[3.0,4.0]]}`)
+	}
+	c.want(50, get("/v1/models/id_fp32%3Apredict"), 405)
+	c.want(50, post("/v1/models/nope%3Apredict", `{"instances":[[1]]}`), 404, "MODEL_NOT_FOUND")
 	c.want(50, post(fp32, `{}`), 400, "Missing 'inputs' or 'instances' key")
 	c.want(50, post("/v1/models/id_bytes:predict", `{"instances":[[{"b64":"aGk="}]]}`), 200, `"hi"`)
 	c.want(50, post("/v1/models/foo:predict", `{"instances":[[1]]}`), 404)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"sync/atomic"
 	"time"
@@ -27,7 +28,8 @@ var errRefused = errors.New("request refused by the gateway")
 // still there costs nothing until somebody asks.
 type conn struct {
 	net.Conn
-	s *Server
+	s    *Server
+	from netip.AddrPort // the client's address
 
 	inBody   bool
 	left     int64   // of a body with Content-Length
@@ -38,6 +40,8 @@ type conn struct {
 	taken    int     // bytes of ahead that have been served
 	fresh    bool    // the latest bytes came from the socket, not from ahead
 	refused  bool
+	opening  opening // of the current request
+	allow    string  // methods that a refusal tells of
 
 	idle    atomic.Bool   // no byte of the next request has come
 	now     clock.Instant // latest reading; saves one per idle wait
@@ -50,7 +54,7 @@ type conn struct {
 var _ task.Peer = (*conn)(nil)
 
 func newConn(raw net.Conn, s *Server) *conn {
-	c := &conn{Conn: raw, s: s, now: clock.Now()}
+	c := &conn{Conn: raw, s: s, from: addressOf(raw), now: clock.Now()}
 	c.idle.Store(true)
 	return c
 }
@@ -70,9 +74,11 @@ func (c *conn) Read(p []byte) (int, error) {
 // is empty between requests and larger than MaxHeaderBytes, so p holds any header.
 func (c *conn) readHead(p []byte) (int, error) {
 	c.s.release(&c.reserved)
+	c.opening.reset()
 	for got := 0; ; {
 		n, err := c.await(p[got:], got)
 		if n == 0 && err != nil {
+			c.opening.read(p[:got])
 			return c.headFailed(got, err)
 		}
 		got += n
@@ -86,12 +92,17 @@ func (c *conn) readHead(p []byte) (int, error) {
 		if f == nil && h.size == 0 {
 			continue
 		}
+		c.opening.read(p[:got])
 		used := 0
 		if f == nil {
+			got = h.cutExpectation(p, got)
 			f = c.begin(h)
 		}
 		if f == nil {
 			used, f = c.consume(p[h.size:got])
+		}
+		if f == nil && c.inBody && h.expects {
+			f = c.meetExpectation(p[:h.size])
 		}
 		if f != nil {
 			c.refuse(f)
@@ -137,7 +148,7 @@ func (c *conn) headFailed(got int, err error) (int, error) {
 	switch {
 	case got == 0:
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		c.refuse(fault.New(fault.RequestTimeout, "the header did not come in time"))
+		c.refuse(fault.Newf(fault.RequestTimeout, "the header did not come within %v (limits.header_timeout)", c.s.opt.HeaderTimeout))
 	default:
 		c.abandoned()
 	}
@@ -174,7 +185,7 @@ func (c *conn) readBody(p []byte) (n int, err error) {
 
 func (c *conn) bodyFailed(err error) (int, error) {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		c.refuse(fault.New(fault.BodyTimeout, "the body did not come in time"))
+		c.refuse(fault.Newf(fault.BodyTimeout, "the body did not come within %v (limits.read_timeout)", c.s.opt.ReadTimeout))
 	} else {
 		c.abandoned()
 	}

@@ -16,7 +16,7 @@ func (c *call) budget(modelBudget, longest time.Duration) (time.Duration, *fault
 	}
 	d, ok := parseMillis(value)
 	if !ok || d <= 0 || d > longest {
-		return 0, fault.Newf(fault.InvalidTimeout, "Sluice-Budget-Ms must be a number of milliseconds above 0 and at most %d", longest.Milliseconds())
+		return 0, fault.Newf(fault.InvalidTimeout, "Sluice-Budget-Ms must be a number of milliseconds above 0 and at most %d (limits.max_budget)", longest.Milliseconds())
 	}
 	return d, nil
 }

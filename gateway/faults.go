@@ -81,9 +81,16 @@ func writeFault(resp *fasthttp.Response, f *fault.Error) {
 	}
 }
 
-// appendRawFault appends a whole answer for a request that could not be framed. The
-// connection ends with it.
-func appendRawFault(dst []byte, f *fault.Error) []byte {
+// aboutFault is what an answer that bypasses fasthttp says besides its fault.
+type aboutFault struct {
+	id       []byte
+	allow    string // methods, "" if they are not the point
+	bodiless bool   // the request is a HEAD
+}
+
+// appendRawFault appends a whole answer for a request that could not be framed, or is refused
+// before its body. The connection ends with it.
+func appendRawFault(dst []byte, f *fault.Error, about *aboutFault) []byte {
 	code := status(f.Kind)
 	body := oip.AppendError(nil, f.Text, f.Kind.Code())
 	dst = append(dst, "HTTP/1.1 "...)
@@ -96,8 +103,18 @@ func appendRawFault(dst []byte, f *fault.Error) []byte {
 		dst = strconv.AppendInt(dst, int64(seconds), 10)
 		dst = append(dst, "\r\n"...)
 	}
+	if f.Kind == fault.UnsupportedEncoding {
+		dst = append(append(append(dst, "Accept-Encoding: "...), codingsAccepted...), "\r\n"...)
+	}
+	if about.allow != "" {
+		dst = append(append(append(dst, "Allow: "...), about.allow...), "\r\n"...)
+	}
+	dst = append(append(append(dst, "X-Request-Id: "...), about.id...), "\r\n"...)
 	dst = append(dst, "Content-Length: "...)
 	dst = strconv.AppendInt(dst, int64(len(body)), 10)
 	dst = append(dst, "\r\n\r\n"...)
+	if about.bodiless {
+		return dst
+	}
 	return append(dst, body...)
 }

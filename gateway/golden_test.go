@@ -12,6 +12,8 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
+var newID = regexp.MustCompile(`X-Request-Id: [0-9a-f]{32}`)
+
 var durations = regexp.MustCompile(`dur=[0-9]+\.[0-9]{3}`)
 
 // Golden files are whole exchanges on the wire: a change of any byte is seen in review.
@@ -27,7 +29,7 @@ func TestGoldenWire(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got := raw + "\n--- answer ---\n" + durations.ReplaceAllString(string(answer), "dur=0.000")
+		got := raw + "\n--- answer ---\n" + newID.ReplaceAllString(durations.ReplaceAllString(string(answer), "dur=0.000"), "X-Request-Id: NEW")
 		file := filepath.Join("testdata", "golden", name)
 		if *update {
 			if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
@@ -44,6 +46,8 @@ func TestGoldenWire(t *testing.T) {
 		}
 	}
 	f("infer_json.http", post(simpleInfer, simpleBody(`"id":"42",`)))
+	f("request_id.http", get("/v2/health/live")[:len(get("/v2/health/live"))-2]+"x-request-id: 0af7-\"42\"\r\n\r\n")
+	f("head.http", "HEAD /v2 HTTP/1.1\r\nHost: h\r\n\r\n")
 	f("infer_binary.http", post(simpleInfer, binaryBody, "Inference-Header-Content-Length: "+binaryHeaders["Inference-Header-Content-Length"]))
 	f("infer_unknown_model.http", post("/v2/models/nope/infer", simpleBody("")))
 	f("infer_missing_input.http", post(simpleInfer, "{"+inputs(intInput("INPUT0"))+"}"))

@@ -39,9 +39,10 @@ func (s *Server) step(c *call, next func(*Server, *call) error) (answered bool) 
 	default:
 		f := fault.Of(err)
 		if f.Kind == fault.Internal && !c.reached { // logged already
-			s.failures.log(s.opt.Log, "request failed", zap.Error(err))
+			s.failures.log(s.opt.Log, "request failed", zap.ByteString("request_id", c.id), zap.Error(err))
 		}
 		if !c.reached {
+			c.outcome.Fault = f.Kind
 			s.opt.Observer.Refused(f.Kind)
 		}
 		writeFault(&c.ctx.Response, f)
@@ -57,14 +58,19 @@ func (s *Server) finish(c *call, answered *bool) {
 		return
 	}
 	s.release(&c.reserved)
+	ctx.Response.Header.SetCanonical(headerRequestID, c.id)
+	if reason != nil {
+		c.outcome.Fault = fault.Internal
+		writeFault(&ctx.Response, fault.New(fault.Internal, "internal error"))
+	}
+	s.logAccess(c)
 	if c.model != nil {
 		c.model.Release()
 	}
 	if reason != nil {
 		// c is not recycled: nobody knows what still looks at its buffers.
-		s.failures.log(s.opt.Log, "request panicked", zap.Any("panic", reason), zap.Stack("stack"))
+		s.failures.log(s.opt.Log, "request panicked", zap.ByteString("request_id", c.id), zap.Any("panic", reason), zap.Stack("stack"))
 		s.opt.Observer.Refused(fault.Internal)
-		writeFault(&ctx.Response, fault.New(fault.Internal, "internal error"))
 	} else {
 		c.recycle()
 	}
@@ -78,33 +84,59 @@ func (s *Server) finish(c *call, answered *bool) {
 // dispatch finds the route and serves it.
 func (s *Server) dispatch(c *call) error {
 	header := &c.ctx.Request.Header
-	method := header.Method()
-	n := s.router.find(rawPath(header.RequestURI()), &c.params)
+	c.id = appendRequestID(c.id[:0], header.PeekCanonical(headerRequestID))
+	if s.opt.AccessLog.On() {
+		c.remember()
+	}
+	route, n, f := s.route(header.Method(), header.RequestURI(), &c.params)
+	if f != nil {
+		if n != nil {
+			c.ctx.Response.Header.Set("Allow", n.allow)
+		}
+		return f
+	}
+	return route.serve(s, c)
+}
+
+// route finds a request's route. With a fault there is none; of a method that the path does not
+// have, the node tells those that it has.
+func (s *Server) route(method, target []byte, p *params) (*Route, *node, *fault.Error) {
+	n := s.router.find(rawPath(target), p)
 	if !knownMethod(method) {
-		return fault.New(fault.MethodNotImplemented, "the method is not implemented")
+		return nil, nil, fault.New(fault.MethodNotImplemented, "the method is not implemented")
 	}
 	if n == nil {
-		return fault.New(fault.NotFound, "Not Found")
+		return nil, nil, fault.New(fault.NotFound, "Not Found")
 	}
 	route, f := n.route(method)
 	if f != nil {
-		c.ctx.Response.Header.Set("Allow", n.allow)
-		return f
+		return nil, n, f
 	}
 	if route.Class == Infer && s.refusing.Load() {
-		return fault.New(fault.Draining, "the server is shutting down")
+		return nil, nil, fault.New(fault.Draining, "the server is shutting down")
 	}
-	return route.serve(s, c)
+	return route, nil, nil
 }
 
 // unreadable answers what the connection let through and fasthttp could not parse:
 // bytes that no header may hold, or a target that is not a URI.
 func (s *Server) unreadable(ctx *fasthttp.RequestCtx, _ error) {
 	writeFault(&ctx.Response, fault.New(fault.BadHeader, "the request's header is malformed"))
-	if c, ok := ctx.Conn().(*conn); !ok || !c.refused {
-		s.opt.Observer.Refused(fault.BadHeader)
-		s.opt.Observer.Answered(ctx.Response.StatusCode())
+	c, ok := ctx.Conn().(*conn)
+	if ok && c.refused {
+		return // it has been answered
 	}
+	var given []byte
+	if ok {
+		given, ctx.Response.SkipBody = c.opening.id, c.opening.isHead()
+	}
+	id := appendRequestID(nil, given)
+	ctx.Response.Header.SetCanonical(headerRequestID, id)
+	if ok {
+		c.logRefusal(fault.BadHeader, id)
+	}
+	s.opt.Observer.Refused(fault.BadHeader)
+	s.opt.Observer.Answered(ctx.Response.StatusCode())
 }
 
 // throttle lets one log line a second through, so that a fault of every request does

@@ -16,6 +16,21 @@ type head struct {
 	// plain says that HTTP/1.1 is spoken and that the body, if there is one, follows at once,
 	// has a length, and is not encoded.
 	plain bool
+	// expects says that the client waits before it sends its body, expectFrom and expectTo where
+	// it says so.
+	expects              bool
+	expectFrom, expectTo int
+}
+
+// cutExpectation takes the expectation out of p, of which got bytes are there: the connection
+// itself meets it, and fasthttp is not to do so again.
+func (h *head) cutExpectation(p []byte, got int) int {
+	n := h.expectTo - h.expectFrom
+	if n > 0 {
+		copy(p[h.expectFrom:], p[h.expectTo:got])
+		h.size -= n
+	}
+	return got - n
 }
 
 // scanHead frames the request whose first bytes are p. It refuses whatever two readers
@@ -43,6 +58,7 @@ func scanHead(p []byte, lim *Limits) (head, *fault.Error) {
 			return head{}, checkHeadSize(len(p), lim)
 		}
 		line := p[at : at+end]
+		began := at
 		at += end + 1
 		if len(line) == 0 || line[len(line)-1] != '\r' {
 			return head{}, fault.New(fault.BadHeader, "a header line does not end with CR LF")
@@ -55,10 +71,14 @@ func scanHead(p []byte, lim *Limits) (head, *fault.Error) {
 			return s.framing(at, lim)
 		}
 		if lines == lim.MaxHeaders {
-			return head{}, fault.Newf(fault.HeadersTooLarge, "more than %d headers", lim.MaxHeaders)
+			return head{}, fault.Newf(fault.HeadersTooLarge, "more than %d headers (limits.max_headers)", lim.MaxHeaders)
 		}
+		expected := s.expects
 		if f := s.line(line); f != nil {
 			return head{}, f
+		}
+		if s.expects && !expected {
+			s.expectFrom, s.expectTo = began, at
 		}
 	}
 }
@@ -82,9 +102,13 @@ func checkTarget(p []byte, end int, lim *Limits) *fault.Error {
 		}
 	}
 	if end-method > lim.MaxURIBytes+len("  HTTP/1.1\r") {
-		return fault.Newf(fault.URITooLong, "the request target is longer than %d bytes", lim.MaxURIBytes)
+		return uriTooLong(lim)
 	}
 	return nil
+}
+
+func uriTooLong(lim *Limits) *fault.Error {
+	return fault.Newf(fault.URITooLong, "the request target is longer than %d bytes (limits.max_uri_bytes)", lim.MaxURIBytes)
 }
 
 const maxMethod = 24
@@ -101,7 +125,7 @@ func checkRequestLine(line []byte, lim *Limits) (http11 bool, f *fault.Error) {
 		return false, badRequestLine()
 	}
 	if last-method-1 > lim.MaxURIBytes {
-		return false, fault.Newf(fault.URITooLong, "the request target is longer than %d bytes", lim.MaxURIBytes)
+		return false, uriTooLong(lim)
 	}
 	switch version := line[last+1:]; {
 	case string(version) == "HTTP/1.1":
@@ -120,7 +144,7 @@ func badRequestLine() *fault.Error {
 
 func checkHeadSize(size int, lim *Limits) *fault.Error {
 	if size > lim.MaxHeaderBytes {
-		return fault.Newf(fault.HeadersTooLarge, "the header is larger than %d bytes", lim.MaxHeaderBytes)
+		return fault.Newf(fault.HeadersTooLarge, "the header is larger than %d bytes (limits.max_header_bytes)", lim.MaxHeaderBytes)
 	}
 	return nil
 }
@@ -132,6 +156,9 @@ type headScan struct {
 	chunked bool
 	special bool  // an expectation or an encoded body
 	length  int64 // -1 if there is no Content-Length
+
+	expects              bool
+	expectFrom, expectTo int
 }
 
 func (s *headScan) line(line []byte) *fault.Error {
@@ -153,10 +180,10 @@ func (s *headScan) line(line []byte) *fault.Error {
 		}
 	case len("expect"):
 		if foldEqual(name, "expect") {
-			s.special = true
-			if !foldEqual(trimBlank(line[colon+1:]), "100-continue") {
+			if s.expects || !foldEqual(trimBlank(line[colon+1:]), "100-continue") {
 				return fault.New(fault.ExpectationFailed, "only the expectation 100-continue can be met")
 			}
+			s.special, s.expects = true, true
 		}
 	case len("content-encoding"):
 		s.special = s.special || foldEqual(name, "content-encoding")
@@ -208,15 +235,18 @@ func (s *headScan) framing(size int, lim *Limits) (head, *fault.Error) {
 	case s.chunked && s.length >= 0:
 		return head{}, fault.New(fault.AmbiguousFraming, "a request has either Content-Length or Transfer-Encoding")
 	case s.chunked:
-		return head{size: size, body: chunkedBody}, nil
+		return head{size: size, body: chunkedBody, expects: s.expects, expectFrom: s.expectFrom, expectTo: s.expectTo}, nil
 	case s.length > lim.MaxBodyBytes:
-		return head{}, bodyTooLarge(lim)
+		return head{}, bodyTooLarge(lim.MaxBodyBytes)
 	}
-	return head{size: size, body: max(s.length, 0), plain: s.http11 && !s.special}, nil
+	return head{
+		size: size, body: max(s.length, 0), plain: s.http11 && !s.special,
+		expects: s.expects && s.http11, expectFrom: s.expectFrom, expectTo: s.expectTo, // HTTP/1.0 has no 100
+	}, nil
 }
 
-func bodyTooLarge(lim *Limits) *fault.Error {
-	return fault.Newf(fault.BodyTooLarge, "the body is larger than %d bytes", lim.MaxBodyBytes)
+func bodyTooLarge(most int64) *fault.Error {
+	return fault.Newf(fault.BodyTooLarge, "the body is larger than %d bytes (limits.max_body_bytes)", most)
 }
 
 // foldEqual compares with a lower-case ASCII word.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zlib"
+	"github.com/valyala/fasthttp"
 
 	"sluice/internal/fault"
 )
@@ -16,20 +17,18 @@ import (
 // connection's or the call's buffer.
 func (s *Server) body(c *call) ([]byte, error) {
 	body := c.ctx.Request.Body()
-	coding := c.ctx.Request.Header.PeekCanonical(headerContentEncoding)
-	if len(coding) == 0 {
-		return body, nil
+	coding, err := contentCoding(&c.ctx.Request.Header)
+	if err != nil {
+		return nil, err
 	}
 	var open func(*inflater) error
-	switch string(coding) {
-	case "identity":
+	switch coding {
+	case identity:
 		return body, nil
-	case "gzip":
+	case gzipped:
 		open = (*inflater).openGzip
-	case "deflate":
+	case deflated:
 		open = (*inflater).openZlib
-	default:
-		return nil, fault.New(fault.UnsupportedEncoding, "Unsupported compression type: Content-Encoding can be gzip or deflate")
 	}
 	if len(body) == 0 {
 		return nil, fault.New(fault.BadCompression, "nothing to be decompressed: the request has no body")
@@ -37,12 +36,53 @@ func (s *Server) body(c *call) ([]byte, error) {
 	in := inflaters.Get().(*inflater)
 	defer inflaters.Put(in)
 	in.src.Reset(body)
-	var err error
 	c.inflated, err = in.read(c.inflated[:0], open, s.opt.Limits.MaxInflatedBytes, func(size int) *fault.Error {
 		return s.reserve(&c.reserved, int64(size))
 	})
 	in.src.Reset(nil)
 	return c.inflated, err
+}
+
+// contentCoding is how the body of a request is compressed.
+func contentCoding(h *fasthttp.RequestHeader) (coding, error) {
+	is := identity
+	if h.PeekCanonical(headerContentEncoding) == nil {
+		return is, nil
+	}
+	for name, value := range h.All() { // it may be there several times, which is one list
+		if !bytes.Equal(name, headerContentEncoding) {
+			continue
+		}
+		if f := is.add(value); f != nil {
+			return is, f
+		}
+	}
+	return is, nil
+}
+
+// add reads a value of Content-Encoding: codings without regard to case, of which one at most may
+// be other than identity. x-gzip is gzip (RFC 9110, 8.4.1.3).
+func (is *coding) add(value []byte) *fault.Error {
+	for len(value) > 0 {
+		var name []byte
+		name, value, _ = bytes.Cut(value, []byte(","))
+		next := identity
+		switch name = trimBlank(name); {
+		case len(name) == 0, foldEqual(name, "identity"):
+			continue
+		case foldEqual(name, "gzip"), foldEqual(name, "x-gzip"):
+			next = gzipped
+		case foldEqual(name, "deflate"):
+			next = deflated
+		default:
+			return fault.New(fault.UnsupportedEncoding, "Unsupported compression type: Content-Encoding can be gzip, x-gzip, deflate or identity")
+		}
+		if *is != identity {
+			return fault.New(fault.UnsupportedEncoding, "Unsupported compression type: Content-Encoding names more than one coding; a body can be compressed once")
+		}
+		*is = next
+	}
+	return nil
 }
 
 // inflater is a pooled pair of decompressors; each is made when first needed.
@@ -61,10 +101,7 @@ func (in *inflater) openGzip() (err error) {
 	} else {
 		err = in.gzip.Reset(&in.src)
 	}
-	if err == nil {
-		in.gzip.Multistream(false)
-		in.from = in.gzip
-	}
+	in.from = in.gzip // all members are one body (RFC 1952, 2.2)
 	return err
 }
 
@@ -95,7 +132,7 @@ func (in *inflater) read(dst []byte, open func(*inflater) error, limit int64, re
 		dst = dst[:len(dst)+n]
 		switch {
 		case int64(len(dst)) > limit:
-			return dst, fault.Newf(fault.DecompressedTooLarge, "the decompressed body is larger than %d bytes", limit)
+			return dst, fault.Newf(fault.DecompressedTooLarge, "the decompressed body is larger than %d bytes (limits.max_decompressed_bytes)", limit)
 		case err == io.EOF && in.src.Len() == 0:
 			return dst, nil
 		case err != nil:

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"net"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -35,7 +36,7 @@ type loop struct {
 
 	mu struct {
 		sync.Mutex
-		fresh []int // descriptors of new connections
+		fresh []fresh // new connections
 		cut   uint32
 		free  []int32 // slots
 		used  int32   // slots that have ever been used
@@ -44,6 +45,12 @@ type loop struct {
 		sync.Mutex
 		first, last *call
 	}
+}
+
+// fresh is a connection that a loop is to take in.
+type fresh struct {
+	fd   int
+	from netip.AddrPort
 }
 
 func newLoop(s *Server) (*loop, error) {
@@ -127,6 +134,7 @@ func (s *Server) loopTakes(raw net.Conn) bool {
 	if failed := control.Control(func(own uintptr) { fd, err = unix.FcntlInt(own, unix.F_DUPFD_CLOEXEC, 0) }); failed != nil || err != nil {
 		return false
 	}
+	from := addressOf(raw)
 	_ = raw.Close()
 	least := s.mu.loops[0]
 	for _, l := range s.mu.loops[1:] {
@@ -136,7 +144,7 @@ func (s *Server) loopTakes(raw net.Conn) bool {
 	}
 	least.load.Add(1)
 	least.mu.Lock()
-	least.mu.fresh = append(least.mu.fresh, fd)
+	least.mu.fresh = append(least.mu.fresh, fresh{fd, from})
 	least.mu.Unlock()
 	least.news()
 	return true

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bufio"
+	"bytes"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -235,6 +236,8 @@ func FuzzLoop(f *testing.F) {
 	f.Add([]byte("\r\n" + post("/v1/models/id_fp32:predict", `{"instances":[[1,2.5],[3,4]]}`) + get("/")))
 	f.Add([]byte(inferTo + "Connection: close\r\nContent-Length: 2\r\n\r\n{}" + rawPlain()))
 	f.Add([]byte(rawPlain()[:60]))
+	f.Add([]byte("HEAD /v2/models/simple HTTP/1.1\r\nHost: h\r\nX-Request-Id: a\r\n\r\n" + rawPlain() + "HEAD /nope HTTP/1.1\r\nHost: h\r\n\r\n"))
+	f.Add([]byte(post("/v1/models/id_fp32%3Apredict", `{"instances":[[1,2.5],[3,4]]}`, "X-Request-Id: b", "Expect: 100-continue") + get("/")))
 	var addrs []string
 	for _, n := range []int{2, 0} {
 		s, err := New(Options{
@@ -273,12 +276,14 @@ func answersTo(t *testing.T, addr string, raw []byte) string {
 		_, _ = c.Write(raw)
 		_ = c.(*net.TCPConn).CloseWrite()
 	}()
+	raw, _ = io.ReadAll(c)
+	raw = newID.ReplaceAll(durations.ReplaceAll(raw, []byte("dur=0.000")), []byte("X-Request-Id: NEW"))
 	var all strings.Builder
-	for r := bufio.NewReader(c); ; {
+	for r := bufio.NewReader(bytes.NewReader(raw)); ; {
 		a, err := readAnswer(r)
 		if err != nil {
-			return all.String() // the connection has ended
+			return all.String() // the connection has ended, or the answer to a HEAD announces a body
 		}
-		fmt.Fprintf(&all, "%d %v %s\n", a.status, a.close, a.body)
+		fmt.Fprintf(&all, "%d %v %s %s\n", a.status, a.close, a.header.Get("X-Request-Id"), a.body)
 	}
 }

@@ -124,6 +124,8 @@ type Outcome struct {
 	// Trace is the scheduler's account; zero if the request never got there.
 	Trace task.Trace
 	Rows  int
+	// Budget is the time that the request had; zero if it was refused before that was known.
+	Budget time.Duration
 	// Late says that the answer was ready only after the deadline.
 	Late bool
 	// Fault is fault.None for an answered request.

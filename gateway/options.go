@@ -8,6 +8,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"sluice/internal/accesslog"
 	"sluice/internal/oip"
 )
 
@@ -43,6 +44,8 @@ type Options struct {
 	Observer Observer
 	// Recorder hears of what arrives; default nobody.
 	Recorder Recorder
+	// AccessLog hears of requests that have been answered; default nothing is logged of them.
+	AccessLog *accesslog.Log
 	// Log takes state changes and panics; default none.
 	Log *zap.Logger
 	// Version is the server's own, for its metadata; default "dev".
@@ -105,6 +108,9 @@ func (o *Options) complete() error {
 	}
 	if o.Recorder == nil {
 		o.Recorder = noRecorder{}
+	}
+	if o.AccessLog == nil {
+		o.AccessLog = &accesslog.Log{}
 	}
 	if o.Log == nil {
 		o.Log = zap.NewNop()

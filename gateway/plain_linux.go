@@ -62,7 +62,7 @@ func (w *worker) keep(k *socket, p []byte) {
 	k.kept = append(k.kept[:0], p...)
 }
 
-// ordinary reports whether a request is a GET without or a POST with a body, for a target of
+// ordinary reports whether a request is a GET or HEAD without a body, or a POST, for a target of
 // which every reader makes the same.
 func ordinary(p []byte, body int64) bool {
 	var target []byte
@@ -71,6 +71,8 @@ func ordinary(p []byte, body int64) bool {
 		target = p[5:]
 	case len(p) > 4 && string(p[:4]) == "GET " && body == 0:
 		target = p[4:]
+	case len(p) > 5 && string(p[:5]) == "HEAD " && body == 0:
+		target = p[5:]
 	default:
 		return false
 	}
@@ -125,7 +127,7 @@ func plainHost(host []byte) bool {
 func (w *worker) serve(k *socket, body, rest []byte) {
 	w.ctx.Request.SetBodyRaw(body)
 	w.resetResponse()
-	k.last = w.ctx.Request.Header.ConnectionClose()
+	k.last, k.bodiless = w.ctx.Request.Header.ConnectionClose(), w.ctx.Request.Header.IsHead()
 	c := calls.Get().(*call)
 	c.ctx, c.peer, c.arrived = &w.ctx, k, k.since
 	c.loop, c.socket = w.l, k
@@ -148,6 +150,7 @@ func (w *worker) resetResponse() {
 // answer writes the response; kept is what has been read beyond the request.
 func (w *worker) answer(k *socket, kept []byte) {
 	resp := &w.ctx.Response
+	resp.SkipBody = k.bodiless
 	if k.last {
 		resp.Header.SetConnectionClose()
 	}
@@ -188,7 +191,11 @@ func appendResponse(dst []byte, resp *fasthttp.Response) []byte {
 	if !told {
 		dst = appendLength(dst, len(body))
 	}
-	return append(append(dst, "\r\n"...), body...)
+	dst = append(dst, "\r\n"...)
+	if resp.SkipBody {
+		return dst
+	}
+	return append(dst, body...)
 }
 
 func appendLength(dst []byte, n int) []byte {

@@ -68,8 +68,6 @@ func (s *Server) end(c *call, err error) error {
 // receive fixes the deadline, asks whether there is any point in going on, and decodes.
 func (s *Server) receive(c *call) error {
 	info, t := c.model.Info(), c.task
-	id := c.ctx.Request.Header.PeekCanonical(headerRequestID)
-	c.clientID = append(c.clientID[:0], id[:min(len(id), maxClientID)]...)
 	budget, f := c.budget(info.Budget, s.opt.Limits.MaxBudget)
 	if f != nil {
 		return f
@@ -125,6 +123,9 @@ func (s *Server) account(c *call, err error) {
 	o := &c.outcome
 	c.reached = true
 	o.Rows, o.Trace = c.task.Rows, c.task.Trace
+	if c.task.Deadline != 0 {
+		o.Budget = c.task.Deadline.Sub(c.task.Arrived)
+	}
 	if err != nil {
 		f := fault.Of(err)
 		o.Fault = f.Kind

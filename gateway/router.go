@@ -58,7 +58,15 @@ func (n *node) add(pattern string, route Route) {
 	if next.allow != "" {
 		next.allow += ", "
 	}
-	next.allow += route.Method
+	next.allow += allowed(route.Method)
+}
+
+// allowed is what a route's method allows: HEAD is wherever GET is.
+func allowed(method string) string {
+	if method == "GET" {
+		return "GET, HEAD"
+	}
+	return method
 }
 
 func (n *node) next(segment string) *node {
@@ -121,10 +129,10 @@ func (n *node) find(path []byte, p *params) *node {
 			break
 		}
 	}
-	if colon := bytes.LastIndexByte(segment, ':'); colon >= 0 && !more {
+	if !more {
 		for i := range n.verbs {
-			if n.verbs[i].name == string(segment[colon+1:]) {
-				p.set(n.kind, segment[:colon])
+			if name, ok := cutVerb(segment, n.verbs[i].name); ok {
+				p.set(n.kind, name)
 				return n.verbs[i].to
 			}
 		}
@@ -136,6 +144,23 @@ func (n *node) find(path []byte, p *params) *node {
 		}
 	}
 	return nil
+}
+
+// cutVerb cuts ":verb" off a segment. Clients that encode whole segments send its colon as %3A;
+// nothing else of the path is decoded.
+func cutVerb(segment []byte, verb string) (name []byte, ok bool) {
+	n := len(segment) - len(verb)
+	if n <= 0 || string(segment[n:]) != verb {
+		return nil, false
+	}
+	name = segment[:n]
+	if name[n-1] == ':' {
+		return name[:n-1], true
+	}
+	if n >= len("%3a") && foldEqual(name[n-len("%3a"):], "%3a") {
+		return name[:n-len("%3a")], true
+	}
+	return nil, false
 }
 
 func (n *node) end(rest []byte, more bool, p *params) *node {
@@ -157,8 +182,12 @@ func (p *params) set(kind paramKind, segment []byte) {
 }
 
 // route picks the node's route for a method. A method that no HTTP server knows is a
-// different fault from one that this path does not have.
+// different fault from one that this path does not have. HEAD is GET, whose body is left out
+// when the answer is written.
 func (n *node) route(method []byte) (*Route, *fault.Error) {
+	if string(method) == "HEAD" {
+		method = methodGet
+	}
 	for i := range n.methods {
 		if n.methods[i].Method == string(method) {
 			return &n.methods[i], nil
@@ -166,6 +195,8 @@ func (n *node) route(method []byte) (*Route, *fault.Error) {
 	}
 	return nil, fault.New(fault.MethodNotAllowed, "Method Not Allowed")
 }
+
+var methodGet = []byte("GET")
 
 func knownMethod(method []byte) bool {
 	switch string(method) {

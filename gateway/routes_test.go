@@ -116,6 +116,12 @@ func TestAdminIsClosed(t *testing.T) {
 	f("Host: localhost\r\n", 200, 401)
 	f("Host: localhost\r\nAuthorization: Bearer other\r\n", 200, 401)
 	f("Host: localhost\r\nAuthorization: secret\r\n", 200, 401)
+	f("Host: localhost\r\nAuthorization: Basic secret\r\n", 200, 401)
+	f("Host: localhost\r\nAuthorization: bearer  secret\r\n", 200, 401)
+	f("Host: localhost\r\nAuthorization: bearer secret2\r\n", 200, 401)
+	f("Host: localhost\r\nAuthorization: bearer SECRET\r\n", 200, 401)
+	f("Host: localhost\r\nauthorization: bearer secret\r\n", 200, 200)
+	f("Host: localhost\r\nAuthorization: BEARER secret\r\n", 200, 200)
 	f("Host: evil.example\r\n"+bearer, 403, 403)
 	f("Host: localhost.evil.example\r\n"+bearer, 403, 403)
 	f("Host: localhost\r\nOrigin: http://localhost\r\n"+bearer, 403, 403)
@@ -169,11 +175,7 @@ func TestOpenAPIMatchesRoutes(t *testing.T) {
 		}
 	}
 	for _, r := range PredictRoutes() {
-		methods := []string{r.Method}
-		if r.Method == "GET" {
-			methods = append(methods, "HEAD")
-		}
-		for _, method := range methods {
+		for method := range strings.SplitSeq(allowed(r.Method), ", ") {
 			if line := method + " " + r.Pattern; !described[line] {
 				t.Errorf("%s is not described", line)
 			} else {
@@ -207,6 +209,19 @@ func TestRouter(t *testing.T) {
 	f("/base/v1/models/m:predict", "m", "", true)
 	f("/base/v1/models/a:b:predict", "a:b", "", true)
 	f("/base/v1/models/m/versions/3:predict", "m", "3", true)
+	f("/base/v1/models/m%3Apredict", "m", "", true)
+	f("/base/v1/models/m%3apredict", "m", "", true)
+	f("/base/v1/models/m/versions/3%3Apredict", "m", "3", true)
+	f("/base/v1/models/m/versions/3%3apredict", "m", "3", true)
+	f("/base/v1/models/a%3Ab%3Apredict", "a%3Ab", "", true)
+	f("/base/v1/models/%6d%3Apredict", "%6d", "", true)
+	f("/base/v1/models/m%253Apredict", "m%253Apredict", "", true)
+	f("/base/v1/models/m%3Bpredict", "m%3Bpredict", "", true)
+	f("/base/v1/models/m%3Apredict/", "", "", false)
+	f("/base/v1/models%2Fm%3Apredict", "", "", false)
+	f("/base/v1/models/%3Apredict", "", "", true)
+	f("/base/v1/models/predict", "predict", "", true)
+	f("/base/v1/models/Apredict", "Apredict", "", true)
 	f("/base/v1/models/m:explain", "m:explain", "", true)
 	f("/base", "", "", false)
 	f("/base/", "", "", true)

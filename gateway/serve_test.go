@@ -79,6 +79,10 @@ func TestOnGoroutines(t *testing.T) {
 		"fragments": TestChunkedAndFragmentedRequests, "write timeout": TestWriteTimeout, "idle timeout": TestIdleTimeout,
 		"drain": TestDrainLosesNothing, "drain deadline": TestDrainDeadline, "limit": TestConnectionLimit,
 		"panic": TestPanicIsOneRequest, "peer": TestPeerGone, "own answers": TestAnswersAreOnesOwn,
+		"HEAD": TestHead, "refusals of HEAD": TestHeadRefusals, "compression": TestCompressedRequests, "gzip": TestGzipMembers,
+		"ids": TestEveryAnswerHasItsID, "ids of pipelined requests": TestIDsDoNotMix, "ids in the log": TestLogLinesHaveTheID,
+		"access log": TestAccessLog, "access log of failures": TestAccessLogOfWhatWentWrong, "access log of many": TestAccessLogDoesNotMix,
+		"expectations refused": TestExpectationsThatAreRefused, "expectations met": TestExpectationsThatAreMet,
 		"field cases": TestFieldCases, "causes": TestCausesAreLogged, "coupled": TestCoupled,
 	} {
 		t.Run(name, test)

@@ -122,7 +122,7 @@ func (s *Server) admit(raw net.Conn) {
 	}
 	s.mu.Unlock()
 	if !room {
-		s.turnAway(newConn(raw, s), fault.Newf(fault.NoCapacity, "all %d connections are in use; try again", s.opt.Limits.MaxConnections))
+		s.turnAway(newConn(raw, s), fault.Newf(fault.NoCapacity, "all %d connections (limits.max_connections) are in use; try again", s.opt.Limits.MaxConnections))
 		return
 	}
 	s.opt.Observer.Connected(1)

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"net"
+	"net/netip"
 	"os"
 	"sync/atomic"
 
@@ -19,17 +20,19 @@ import (
 // What happens to it comes as notes. Whoever leaves the first note owns the socket until it
 // has dealt with all of them; only the owner touches the fields without a remark.
 type socket struct {
-	fd         int   // does not change
-	slot       int32 // does not change
-	generation int32 // does not change; of the slot
+	fd         int            // does not change
+	slot       int32          // does not change
+	generation int32          // does not change; of the slot
+	from       netip.AddrPort // does not change; the client's address
 
-	unread  bool          // there may be more to read
-	busy    bool          // a request is with the model
-	last    bool          // the client wants no more answers after that
-	partial bool          // counted in loop.partial
-	closed  bool          // or handed over
-	kept    []byte        // read and not served yet
-	since   clock.Instant // first byte of kept, or of being idle
+	unread   bool          // there may be more to read
+	busy     bool          // a request is with the model
+	last     bool          // the client wants no more answers after that
+	bodiless bool          // the request is a HEAD
+	partial  bool          // counted in loop.partial
+	closed   bool          // or handed over
+	kept     []byte        // read and not served yet
+	since    clock.Instant // first byte of kept, or of being idle
 
 	notes atomic.Uint32
 	gone  atomic.Bool // the client has closed its side
@@ -51,6 +54,9 @@ var _ task.Peer = (*socket)(nil)
 
 // Gone reports whether the client has closed the connection.
 func (k *socket) Gone() bool { return k.gone.Load() }
+
+// address is where the connection comes from.
+func (k *socket) address() netip.AddrPort { return k.from }
 
 // idle reports whether no byte of a request has been read.
 func (k *socket) idle() bool { return !k.busy && len(k.kept) == 0 }
@@ -124,9 +130,9 @@ func (w *worker) inspect(k *socket, notes uint32) {
 }
 
 // add takes a new connection in.
-func (w *worker) add(fd int) {
+func (w *worker) add(c fresh) {
 	l := w.l
-	k := &socket{fd: fd, since: clock.Now()}
+	k := &socket{fd: c.fd, from: c.from, since: clock.Now()}
 	l.mu.Lock()
 	if n := len(l.mu.free); n > 0 {
 		k.slot, l.mu.free = l.mu.free[n-1], l.mu.free[:n-1]
@@ -138,7 +144,7 @@ func (w *worker) add(fd int) {
 	k.generation = l.generation.Add(1)
 	l.sockets[k.slot].Store(k)
 	e := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLET, Fd: k.slot, Pad: k.generation}
-	if unix.EpollCtl(l.epoll, unix.EPOLL_CTL_ADD, fd, &e) != nil {
+	if unix.EpollCtl(l.epoll, unix.EPOLL_CTL_ADD, c.fd, &e) != nil {
 		w.note(k, cutAll)
 	}
 }
@@ -186,6 +192,7 @@ func (w *worker) handOver(k *socket, kept []byte, rest *unsent) {
 		return
 	}
 	c := newConn(raw, w.s)
+	c.from = k.from // also if it has left
 	if len(kept) > 0 {
 		c.ahead, c.began = append(c.ahead, kept...), k.since
 		c.idle.Store(false)

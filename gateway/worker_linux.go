@@ -151,11 +151,11 @@ func (w *worker) readNews() {
 	l := w.l
 	l.posted.Store(false)
 	l.mu.Lock()
-	fresh, cut := l.mu.fresh, l.mu.cut
+	connections, cut := l.mu.fresh, l.mu.cut
 	l.mu.fresh, l.mu.cut = nil, 0
 	l.mu.Unlock()
-	for _, fd := range fresh {
-		w.add(fd)
+	for _, c := range connections {
+		w.add(c)
 	}
 	if cut != 0 {
 		w.noteAll(cut)

@@ -15,6 +15,7 @@ import (
 	"sluice/batcher"
 	"sluice/config"
 	"sluice/gateway"
+	"sluice/internal/accesslog"
 	"sluice/internal/device"
 	"sluice/internal/oip"
 	"sluice/internal/telemetry"
@@ -46,6 +47,7 @@ type server struct {
 	fleet    *fleet
 	gpus     gpuWatch
 	recorder *record.Recorder // nil if nothing is recorded
+	access   *accesslog.Log   // nil if there is none
 	// assembled is closed when all parts are there: workers may be up before.
 	assembled chan struct{}
 
@@ -89,7 +91,7 @@ func newServer(ctx context.Context, cfg *config.Config, paths []string, log *zap
 		return nil, err
 	}
 	close(s.assembled)
-	if err := s.startRecording(); err != nil {
+	if err := errors.Join(s.startRecording(), s.startAccessLog()); err != nil {
 		return nil, err
 	}
 	return s, s.openPorts()
@@ -131,7 +133,7 @@ func (s *server) openPorts() (err error) {
 	s.gateway, err = gateway.New(gateway.Options{
 		Models:   catalog{s.registry},
 		Observer: observer{&s.metrics.HTTP},
-		Recorder: s.arrivals(),
+		Recorder: s.arrivals(), AccessLog: s.access,
 		Log:      s.log,
 		Version:  version,
 		BasePath: s.cfg.BasePath,
@@ -249,6 +251,7 @@ func (s *server) stop() error {
 		s.log.Warn("connections were cut", zap.Error(err))
 	}
 	s.stopRecording()
+	s.stopAccessLog()
 	s.batcher.Close()
 	last, cancelLast := context.WithTimeout(context.Background(), time.Second)
 	defer cancelLast()

@@ -22,6 +22,7 @@ type Metrics struct {
 	gpus         atomic.Pointer[func() GPUSample]
 	deviceStates atomic.Pointer[func() []DeviceState]
 	recording    atomic.Pointer[func() Recording]
+	accessLog    atomic.Pointer[func() AccessLog]
 
 	mu struct {
 		sync.Mutex
