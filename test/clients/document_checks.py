@@ -74,6 +74,10 @@ def as_null(document, address):
         body = body.replace("NaN", "null").replace("Infinity", "1e9")
         document.check_request("post", pattern, body)
         ask(document, address, "post", pattern, "log", body, {**wire.PATIENT, **NULL})
+    tensor = {"name": "x", "datatype": "FP32", "shape": [1, 4], "data": [-1, 0, 1, None]}
+    body = json.dumps({"inputs": [tensor]})
+    document.check_request("post", INFER[0], body)
+    ask(document, address, "post", INFER[0], "log", body, {**wire.PATIENT, **NULL})
 
 
 def descriptions(document, address, models):
