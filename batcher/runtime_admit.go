@@ -11,6 +11,12 @@ import (
 // decoded. Otherwise it costs one atomic read.
 const admitRecheck = 50 * time.Millisecond
 
+// Refusing reports whether the model has lately refused requests, so that Admit may turn one away.
+func (m *Model) Refusing() bool {
+	last := clock.Instant(m.refused.Load())
+	return last != 0 && clock.Now().Sub(last) <= admitRecheck
+}
+
 // Admit turns away a request that has not been decoded yet, if the model has lately refused
 // others and would refuse this one whatever its priority. nil promises nothing.
 func (m *Model) Admit(deadline clock.Instant) error {

@@ -68,6 +68,10 @@ type Limits struct {
 	// Default 1GiB. Too low refuses large requests that come at once; too high lets many
 	// connections that each announce a large body take all memory.
 	MaxBodiesBytes Bytes `yaml:"max_bodies_bytes"`
+	// MaxAnswerBytes is the largest answer, before it is compressed. Default 1GiB. Too low refuses
+	// answers that a client could read (413); too high lets one request whose answer is many times
+	// its own size take that much memory, which JSON does sooner than binary data.
+	MaxAnswerBytes Bytes `yaml:"max_answer_bytes"`
 	// MaxHeaderBytes is the largest request line and header block. Default 8KiB. Too low
 	// breaks clients behind proxies with long cookies or tokens (431).
 	MaxHeaderBytes Bytes `yaml:"max_header_bytes"`
@@ -100,7 +104,8 @@ type Limits struct {
 	// IdleTimeout is how long a connection may wait for its next request. Default 75s.
 	// Shorter than a proxy's own value, it makes the proxy meet closed connections.
 	IdleTimeout time.Duration `yaml:"idle_timeout"`
-	// MaxBudget is the longest budget that a request may ask for. Default 10m. Too high
+	// MaxBudget is the longest budget that a request may ask for, with Sluice-Budget-Ms or with
+	// the protocol's timeout parameter. Default 10m. Too low refuses clients of slow models (400). Too high
 	// lets forgotten requests hold their buffers.
 	MaxBudget time.Duration `yaml:"max_budget"`
 }
@@ -233,6 +238,7 @@ func Default() *Config {
 			MaxBodyBytes:         64 * mebibyte,
 			MaxDecompressedBytes: 64 * mebibyte,
 			MaxBodiesBytes:       gibibyte,
+			MaxAnswerBytes:       gibibyte,
 			MaxHeaderBytes:       8 * kibibyte,
 			MaxHeaders:           100,
 			MaxURIBytes:          2 * kibibyte,

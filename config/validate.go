@@ -14,6 +14,9 @@ import (
 // maxBody is the largest body that a limit may allow; the gateway counts it in 32 bits.
 const maxBody = gibibyte
 
+// maxAnswer is the largest answer that a limit may allow: clients read its lengths in 32 bits.
+const maxAnswer = 2*gibibyte - 1
+
 // Validate reports every fault, each with the setting's path, its value, the rule, and
 // where it was set.
 func (c *Config) Validate() error {
@@ -109,6 +112,7 @@ func (v *validator) limits(l *Limits) {
 	if l.MaxBodiesBytes < l.MaxBodyBytes {
 		v.fault("limits.max_bodies_bytes", l.MaxBodiesBytes, fmt.Sprintf("must hold one body of limits.max_body_bytes, %s", l.MaxBodyBytes))
 	}
+	between(v, "limits.max_answer_bytes", l.MaxAnswerBytes, kibibyte, maxAnswer)
 	between(v, "limits.max_header_bytes", l.MaxHeaderBytes, kibibyte, mebibyte)
 	between(v, "limits.max_headers", l.MaxHeaders, 8, 10_000)
 	between(v, "limits.max_uri_bytes", l.MaxURIBytes, 256, 64*kibibyte)

@@ -43,6 +43,8 @@ func TestRejectedFiles(t *testing.T) {
 	f("limits: {max_uri_bytes: 16KiB}", "limits.max_uri_bytes: 16KiB must fit into limits.max_header_bytes, 8KiB")
 	f("limits: {max_bodies_bytes: 0}", "limits.max_bodies_bytes: 0 must be from 1KiB to 1048576GiB\nsluice.yaml:1: limits.max_bodies_bytes: 0 must hold one body of limits.max_body_bytes, 64MiB")
 	f("limits: {max_bodies_bytes: 1MiB}", "limits.max_bodies_bytes: 1MiB must hold one body of limits.max_body_bytes, 64MiB")
+	f("limits: {max_answer_bytes: 0}", "limits.max_answer_bytes: 0 must be from 1KiB to 2147483647")
+	f("limits: {max_answer_bytes: 2GiB}", "limits.max_answer_bytes: 2GiB must be from 1KiB to 2147483647")
 	f("limits: {max_budget: 2h}", "limits.max_budget: 2h0m0s must be from 1ms to 1h0m0s")
 	f("limits: {max_connections: 0}", "limits.max_connections: 0 must be from 1 to 1048576")
 	f("limits: {max_json_depth: 100000}", "limits.max_json_depth: 100000 must be from 8 to 1000")

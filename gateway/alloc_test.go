@@ -68,6 +68,7 @@ func TestHandlerAllocations(t *testing.T) {
 	}); got != 0 {
 		t.Errorf("an encoded colon: %v allocations", got)
 	}
+	f("JSON with a form", simpleBody(`"id":"42","parameters":{"timeout":5000000},`), map[string]string{"Sluice-Nonfinite": "null"}, 0)
 	model := simpleModel()
 	model.info.Coupled = true
 	s, err := New(Options{Models: newFakeModels(model)})
@@ -115,14 +116,21 @@ func TestShedAllocations(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	body, headers := binarySimple()
-	ctx := requestCtx(newConn(nil, s), body, headers)
-	if got := testing.AllocsPerRun(1000, func() {
-		ctx.Response.Reset()
-		s.handle(ctx)
-	}); got > 0 || ctx.Response.StatusCode() != 429 {
-		t.Errorf("%v allocations for a %d", got, ctx.Response.StatusCode())
+	f := func(name, body string, headers map[string]string) {
+		t.Helper()
+		ctx := requestCtx(newConn(nil, s), body, headers)
+		if got := testing.AllocsPerRun(1000, func() {
+			ctx.Response.Reset()
+			s.handle(ctx)
+		}); got > 0 || ctx.Response.StatusCode() != 429 {
+			t.Errorf("%s: %v allocations for a %d", name, got, ctx.Response.StatusCode())
+		}
 	}
+	body, headers := binarySimple()
+	f("binary", body, headers)
+	f("JSON", simpleBody(`"parameters":{"timeout":5000},`), nil)
+	f("JSON, long", simpleBody(`"note":"`+strings.Repeat("x", 64<<10)+`",`), nil)
+	f("gzip", packed(t, "gzip", simpleBody(`"parameters":{"timeout":5000},`)), map[string]string{"Content-Encoding": "gzip"})
 }
 
 // A connection that has carried a large answer does not keep its buffer.

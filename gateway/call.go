@@ -8,6 +8,7 @@ import (
 
 	"sluice/internal/clock"
 	"sluice/internal/fault"
+	"sluice/internal/near"
 	"sluice/internal/oip"
 	"sluice/internal/task"
 )
@@ -33,8 +34,11 @@ type call struct {
 	request  oip.Request
 	v1       oip.V1Request
 	inflated []byte // decompressed body
+	plain    []byte // the body without its coding, if the look for a timeout came to need it
+	budgeted bool   // the header names the budget
 	reserved int64  // counted for it in Server.bodies
 	accept   coding // of the answer
+	form     oip.AnswerForm
 	scratch  []byte // header values
 	method   []byte // for the access log, as are the next two
 	path     []byte
@@ -55,6 +59,7 @@ func (c *call) recycle() {
 	c.id, c.method, c.path, c.received = c.id[:0], c.method[:0], c.path[:0], 0
 	c.loop, c.socket, c.next = nil, nil, nil
 	c.request.Reset()
+	c.plain, c.budgeted = nil, false
 	if cap(c.inflated) > maxKeptBody {
 		c.inflated = nil
 	}
@@ -70,12 +75,22 @@ func (s *Server) find(c *call) (Model, error) {
 	}
 	name, version := view(c.name), ""
 	if c.params.version != nil {
-		if f := versionName(c.params.version, name); f != nil {
-			return nil, f
+		if !isVersion(c.params.version) {
+			return nil, s.noSuchVersion(name)
 		}
 		version = view(c.params.version)
 	}
 	return s.opt.Models.Acquire(name, version)
+}
+
+// noSuchVersion is the fault of a version that can be none.
+func (s *Server) noSuchVersion(name string) error {
+	m, err := s.opt.Models.Acquire(name, "")
+	if err != nil {
+		return err
+	}
+	defer m.Release()
+	return fault.Newf(fault.VersionNotFound, "Request for unknown model: '%s' has no such version; its versions: %s", name, near.List("", m.Info().Versions()))
 }
 
 // view is b as a string without a copy; it is good as long as b is.

@@ -204,3 +204,44 @@ func TestNotes(t *testing.T) {
 	f(map[string]string{"batching": "single"}, `"batching":{"string_value":"single"},"once":{"string_value":"user"}`)
 	f(nil, `"once":{"string_value":"user"}`)
 }
+
+// What good clients sent and was refused or cut anew, and what bad ones sent and was taken, with
+// the right answers. The bodies are those that were sent.
+func TestWireCases(t *testing.T) {
+	half := identityModel("half", tensor.FP16, 8)
+	half.info.Schema.Inputs[0] = fp32("INPUT0", -1, -1)
+	e := serve(t, newFakeModels(identityModel("m", tensor.FP32, 8), identityModel("whole", tensor.FP32, 0), half), nil)
+	f := func(path, body string, status int, parts ...string) {
+		t.Helper()
+		for form, raw := range map[string]string{
+			"plain":    post(path, body),
+			"gzip":     post(path, packed(t, "gzip", body), "Content-Encoding: gzip"),
+			"HTTP/1.0": strings.Replace(post(path, body), "HTTP/1.1", "HTTP/1.0", 1),
+			"header":   post(path, body, fmt.Sprint("Inference-Header-Content-Length: ", len(body))),
+		} {
+			a := e.send(raw)
+			if a.status != status {
+				t.Errorf("%s, %s: got %d %s, want %d", body, form, a.status, a.body, status)
+			}
+			for _, part := range parts {
+				if !strings.Contains(a.body, part) {
+					t.Errorf("%s, %s: got %s, want %s", body, form, a.body, part)
+				}
+			}
+		}
+	}
+	const m, whole = "/v2/models/m/infer", "/v2/models/whole/infer"
+	// Three rows of two are not two rows of three.
+	f(m, `{"inputs":[{"name":"INPUT0","datatype":"FP32","shape":[2,3],"data":[[1,2],[3,4],[5,6]]}]}`, 400, "DATA_LENGTH_MISMATCH", "inputs[0].data[0] has 2 values; shape [2,3] of input 'INPUT0' wants 3 there")
+	f(m, `{"inputs":[{"name":"INPUT0","datatype":"FP32","shape":[2,3],"data":[1,2,3,4,5,6]}]}`, 200, `"shape":[2,3],"data":[1.0,2.0,3.0,4.0,5.0,6.0]`)
+	f("/v1/models/m:predict", `{"instances":[[1,2],[3]]}`, 400, "DATA_LENGTH_MISMATCH", "not rectangular, at instances[1]")
+	f(whole, `{"inputs":[{"name":"INPUT0","datatype":"FP32","shape":[3],"data":[1,2]}]}`, 400, "DATA_LENGTH_MISMATCH", "input 'INPUT0' takes 3 values, got 2; its shape is [3]")
+	// A value can be missing.
+	f(m, `{"inputs":[{"name":"INPUT0","datatype":"FP32","shape":[1,2],"data":[1,null]}]}`, 200, `"data":[1.0,NaN]`)
+	f("/v1/models/m:predict", `{"instances":[[1,null]]}`, 200, `{"predictions":[[1.0,NaN]]}`)
+	// A listed output that does not ask for binary data is JSON, whatever the request says of all.
+	f(m, `{"parameters":{"binary_data_output":true},"inputs":[{"name":"INPUT0","datatype":"FP32","shape":[1,4],"data":[1,2,3,4]}],"outputs":[{"name":"OUTPUT0"}]}`, 200, `"shape":[1,4],"data":[1.0,2.0,3.0,4.0]}]}`)
+	f("/v2/models/half/infer", `{"parameters":{"binary_data_output":true},"inputs":[{"name":"INPUT0","datatype":"FP32","shape":[1,4],"data":[1,2,3,4]}],"outputs":[{"name":"OUTPUT0"}]}`, 400,
+		"WRONG_DATATYPE", `sending FP16 data via JSON is not supported. Please use the binary data format for output OUTPUT0: list it in 'outputs' with the parameter \"binary_data\": true`)
+	f("/v2/models/half/infer", `{"inputs":[{"name":"INPUT0","datatype":"FP32","shape":[1,4],"data":[1,2,3,4]}]}`, 400, "WRONG_DATATYPE", `\"binary_data\": true`)
+}

@@ -117,6 +117,7 @@ func TestConformanceDescriptions(t *testing.T) {
 	c.want(6, get("/v2/models/%73imple/versions/1"), 200, `"name":"simple"`)
 	c.want(7, get("/v2/models/foo"), 404, `{"error":"Request for unknown model: 'foo' is not found`)
 	c.want(8, get("/v2/models/simple/versions/99"), 404, "version 99 is not found")
+	c.want(8, get("/v2/models/simple/versions/a%20b"), 404, "'simple' has no such version; its versions: '1'")
 	c.want(9, get("/v2/models/simple/ready"), 200, `{"name":"simple","ready":true}`)
 	c.want(9, get("/v2/models/simple/versions/2/ready"), 404)
 }
@@ -238,6 +239,8 @@ func TestConformanceTypes(t *testing.T) {
 			t.Errorf("case 34: an empty answer has the header length %q", h)
 		}
 	}
+	c.want(34, post("/v2/models/id_fp32/infer", "{"+inputs(input("INPUT0", "FP32", "[0,2]", `"data":[]`))+"}"), 400, "INVALID_SHAPE", "input 'INPUT0' has no rows: axis 0 of its shape [0,2] counts the rows of the request, and there must be one at least")
+	c.want(34, binaryPost("/v2/models/id_fp32/infer", "{"+inputs(input("INPUT0", "FP32", "[0,2]", `"parameters":{"binary_data_size":0}`))+"}"), 400, "INVALID_SHAPE")
 	c.want(42, post("/v2/models/classify/infer", `{"outputs":[{"name":"OUTPUT0","parameters":{"classification":2}}],`+inputs(input("INPUT0", "FP32", "[2,3]", `"data":[1,3.3,2,9,8,7]`))+"}"), 200,
 		`"datatype":"BYTES","shape":[2,2]`, `["3.300000:1:dog","2.000000:2:owl","9.000000:0:cat","8.000000:1:dog"]`)
 }

@@ -7,11 +7,12 @@ import (
 	"sluice/internal/task"
 )
 
-// budget is the time that a request has from its arrival: what its header asks for, else
-// the model's own. The protocol's timeout parameter, read later, can only shorten it.
+// budget is the time that a request has from its arrival: what its header asks for, else what
+// the protocol's timeout parameter does (timeout.go), else the model's own. Where there is a
+// header the parameter can only shorten it.
 func (c *call) budget(modelBudget, longest time.Duration) (time.Duration, *fault.Error) {
 	value := c.ctx.Request.Header.PeekCanonical(headerBudget)
-	if value == nil {
+	if c.budgeted = value != nil; !c.budgeted {
 		return modelBudget, nil
 	}
 	d, ok := parseMillis(value)

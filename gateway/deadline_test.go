@@ -24,8 +24,8 @@ func TestParseMillis(t *testing.T) {
 	}
 }
 
-// The deadline is the header's or the model's budget from arrival, and the protocol's
-// timeout can only shorten it.
+// The deadline is the header's, the timeout parameter's or the model's budget from arrival. Beside
+// a header the parameter can only shorten it.
 func TestDeadline(t *testing.T) {
 	model := simpleModel()
 	run := model.run
@@ -52,7 +52,11 @@ func TestDeadline(t *testing.T) {
 	f("", 20*time.Second, task.Normal, "Sluice-Budget-Ms: 20000")
 	f("", 1500*time.Millisecond, task.Normal, "Sluice-Budget-Ms: 1500")
 	f(`"parameters":{"timeout":3000000},`, 3*time.Second, task.Normal)
-	f(`"parameters":{"timeout":30000000},`, 10*time.Second, task.Normal)
+	f(`"parameters":{"timeout":30000000},`, 30*time.Second, task.Normal)
+	f(`"parameters":{"timeout":600000000},`, 10*time.Minute, task.Normal)
+	f(`"parameters":{"timeout":0},`, 10*time.Second, task.Normal)
+	f(`"parameters":{"timeout":30000000},`, 20*time.Second, task.Normal, "Sluice-Budget-Ms: 20000")
+	f(`"parameters":{"timeout":900000000},`, 20*time.Second, task.Normal, "Sluice-Budget-Ms: 20000")
 	f(`"parameters":{"timeout":3000000,"priority":1},`, 2*time.Second, task.High, "Sluice-Budget-Ms: 2000")
 	f(`"parameters":{"priority":2},`, 10*time.Second, task.Normal)
 	f(`"parameters":{"priority":3},`, 10*time.Second, task.Low)

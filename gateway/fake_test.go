@@ -20,7 +20,9 @@ type fakeModel struct {
 	info  *ModelInfo
 	run   func(*task.Task) error
 	admit func() error
-	pins  atomic.Int32
+	// admitAt is admit with the deadline that is asked for.
+	admitAt func(deadline clock.Instant) error
+	pins    atomic.Int32
 
 	mu    sync.Mutex
 	stats oip.ModelStatistics
@@ -29,7 +31,12 @@ type fakeModel struct {
 func (m *fakeModel) Info() *ModelInfo { return m.info }
 func (m *fakeModel) Release()         { m.pins.Add(-1) }
 
-func (m *fakeModel) Admit(clock.Instant) error {
+func (m *fakeModel) Refusing() bool { return m.admit != nil || m.admitAt != nil }
+
+func (m *fakeModel) Admit(deadline clock.Instant) error {
+	if m.admitAt != nil {
+		return m.admitAt(deadline)
+	}
 	if m.admit == nil {
 		return nil
 	}

@@ -28,7 +28,7 @@ func status(k fault.Kind) int {
 		return fasthttp.StatusMethodNotAllowed
 	case fault.RequestTimeout, fault.BodyTimeout:
 		return fasthttp.StatusRequestTimeout
-	case fault.BodyTooLarge, fault.TooManyChunks, fault.DecompressedTooLarge:
+	case fault.BodyTooLarge, fault.TooManyChunks, fault.DecompressedTooLarge, fault.AnswerTooLarge:
 		return fasthttp.StatusRequestEntityTooLarge
 	case fault.URITooLong:
 		return fasthttp.StatusRequestURITooLong

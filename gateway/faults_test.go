@@ -13,7 +13,7 @@ import (
 // decision and not an accident.
 func TestStatusOfEveryFault(t *testing.T) {
 	others := map[fault.Kind]int{
-		fault.BodyTooLarge: 413, fault.TooManyChunks: 413, fault.DecompressedTooLarge: 413,
+		fault.BodyTooLarge: 413, fault.TooManyChunks: 413, fault.DecompressedTooLarge: 413, fault.AnswerTooLarge: 413,
 		fault.TransferEncodingUnsupported: 501, fault.MethodNotImplemented: 501, fault.UnsupportedEncoding: 501, fault.Unsupported: 501,
 		fault.HeadersTooLarge: 431, fault.URITooLong: 414, fault.HTTPVersionUnsupported: 505,
 		fault.MethodNotAllowed: 405, fault.RequestTimeout: 408, fault.BodyTimeout: 408, fault.ClientClosed: 499, fault.ExpectationFailed: 417,
@@ -54,7 +54,7 @@ func TestStatusOfEveryFault(t *testing.T) {
 func TestHeaderNamesAreCanonical(t *testing.T) {
 	for _, name := range [][]byte{
 		headerContentType, headerContentEncoding, headerAcceptEncoding, headerRetryAfter,
-		headerBinaryLength, headerServerTiming, headerDevice, headerBatch, headerModel, headerBatching, headerBudget, headerRequestID,
+		headerBinaryLength, headerServerTiming, headerDevice, headerBatch, headerModel, headerBatching, headerBudget, headerNonfinite, headerRequestID,
 	} {
 		if want := http.CanonicalHeaderKey(string(name)); string(name) != want {
 			t.Errorf("%s should be %s", name, want)

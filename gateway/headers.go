@@ -23,6 +23,7 @@ var (
 	headerModel           = []byte("Sluice-Model")
 	headerBatching        = []byte("Sluice-Batching")
 	headerBudget          = []byte("Sluice-Budget-Ms")
+	headerNonfinite       = []byte("Sluice-Nonfinite")
 	headerRequestID       = []byte("X-Request-Id")
 
 	codingsAccepted = []byte("gzip, deflate")

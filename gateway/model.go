@@ -24,6 +24,9 @@ type Models interface {
 // Model is one pinned model version.
 type Model interface {
 	Info() *ModelInfo
+	// Refusing reports whether the model has lately refused requests, so that Admit is worth
+	// asking. It costs next to nothing.
+	Refusing() bool
 	// Admit is asked before the body is decoded, when the priority is not known yet: a
 	// fault (Overloaded, Draining) turns away, at the least cost, what no priority would
 	// get in. nil promises nothing; Predict may still refuse.
@@ -57,6 +60,9 @@ type ModelInfo struct {
 	Schema   *tensor.Schema
 	// Budget is the time that a request has when it names none; 0 means 100 ms.
 	Budget time.Duration
+	// NullNonFinite is the form of answers to requests that do not name one: null for NaN and
+	// the infinities in JSON, and not the bare words.
+	NullNonFinite bool
 	// Coupled is set if rows that share a run may change each other; every answer says so.
 	Coupled bool
 	// Versions lists the versions that are ready, ascending; nil means Version alone.

@@ -31,18 +31,15 @@ func badModelName() *fault.Error {
 	return fault.Newf(fault.BadModelName, "a model name has 1 to %d letters, digits, '_', '.' or '-'", maxName)
 }
 
-// versionName checks a version from its path segment. Something that cannot be a version
-// is one that is not there.
-func versionName(segment []byte, model string) *fault.Error {
+// isVersion reports whether the path segment can be a version. Something that cannot be one is a
+// version that is not there.
+func isVersion(segment []byte) bool {
 	for _, b := range segment {
 		if !nameByte(b) {
-			return fault.Newf(fault.VersionNotFound, "Request for unknown model: '%s' has no such version", model)
+			return false
 		}
 	}
-	if len(segment) == 0 || len(segment) > maxName {
-		return fault.Newf(fault.VersionNotFound, "Request for unknown model: '%s' has no such version", model)
-	}
-	return nil
+	return len(segment) > 0 && len(segment) <= maxName
 }
 
 func nameByte(b byte) bool {

@@ -22,6 +22,8 @@ type Limits struct {
 	// announced by their headers; default 1 GiB. It is what keeps many connections that
 	// each announce a large body from taking all memory.
 	MaxBodiesBytes int64
+	// MaxAnswerBytes is the largest answer before it is compressed; default 1 GiB.
+	MaxAnswerBytes int64
 	// MaxHeaderBytes is the largest header block, request line included; default 8 KiB.
 	MaxHeaderBytes int
 	// MaxHeaders is the most header lines; default 100.
@@ -94,6 +96,7 @@ func (l *Limits) setDefaults() {
 	setDefault(&l.MaxBodyBytes, 64<<20)
 	setDefault(&l.MaxInflatedBytes, 64<<20)
 	setDefault(&l.MaxBodiesBytes, 1<<30)
+	setDefault(&l.MaxAnswerBytes, 1<<30)
 	setDefault(&l.MaxHeaderBytes, 8<<10)
 	setDefault(&l.MaxHeaders, 100)
 	setDefault(&l.MaxURIBytes, 2<<10)
@@ -154,6 +157,7 @@ func (o *Options) complete() error {
 		{"MaxBodyBytes", l.MaxBodyBytes, 1, math.MaxInt32},
 		{"MaxInflatedBytes", l.MaxInflatedBytes, 1, math.MaxInt32},
 		{"MaxBodiesBytes", l.MaxBodiesBytes, l.MaxBodyBytes, math.MaxInt64},
+		{"MaxAnswerBytes", l.MaxAnswerBytes, 1, math.MaxInt32},
 		{"MaxHeaderBytes", int64(l.MaxHeaderBytes), 256, 1 << 20},
 		{"MaxHeaders", int64(l.MaxHeaders), 1, 10_000},
 		{"MaxURIBytes", int64(l.MaxURIBytes), 64, int64(l.MaxHeaderBytes)},

@@ -73,12 +73,17 @@ func (s *Server) receive(c *call) error {
 		return f
 	}
 	t.Arrived, t.Deadline, t.Peer = c.arrived, c.arrived.Add(budget), c.peer
-	if err := c.model.Admit(t.Deadline); err != nil {
+	if c.form, f = c.answerForm(info.NullNonFinite, s.opt.Limits.MaxAnswerBytes); f != nil {
+		return f
+	}
+	if err := s.admitEarly(c); err != nil {
 		return err
 	}
-	body, err := s.body(c)
-	if err != nil {
-		return err
+	body, err := c.plain, error(nil)
+	if body == nil {
+		if body, err = s.body(c); err != nil {
+			return err
+		}
 	}
 	c.outcome.RequestBytes = len(body)
 	c.accept = acceptable(c.ctx.Request.Header.PeekCanonical(headerAcceptEncoding))
@@ -95,7 +100,9 @@ func (s *Server) respond(c *call) error {
 	resp := &c.ctx.Response
 	out, binary, err := c.wire.encode(c, c.model.Info(), resp.SwapBody(nil)[:0], c.task)
 	if err != nil {
-		resp.SwapBody(out)
+		if cap(out) <= maxKeptBody {
+			resp.SwapBody(out)
+		}
 		return err
 	}
 	if binary > 0 {
@@ -150,13 +157,14 @@ func (formatV2) decode(s *Server, c *call, info *ModelInfo, body []byte, t *task
 	if err := c.request.Decode(info.Schema, info.Name, body, length, &s.opt.Limits.Decode, t); err != nil {
 		return err
 	}
-	if asked := c.request.Budget; asked > 0 {
-		t.Deadline = min(t.Deadline, t.Arrived.Add(asked))
+	if f := c.timeout(c.request.Budget, info.Budget, s.opt.Limits.MaxBudget); f != nil {
+		return f
 	}
 	t.Priority = priority(c.request.Priority)
 	return nil
 }
 
 func (formatV2) encode(c *call, info *ModelInfo, dst []byte, t *task.Task) ([]byte, int, error) {
+	c.request.Form = c.form
 	return c.request.AppendResponse(dst, info.Schema, info.Name, info.Version, t)
 }

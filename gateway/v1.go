@@ -16,6 +16,7 @@ func (formatV1) decode(s *Server, c *call, info *ModelInfo, body []byte, t *task
 }
 
 func (formatV1) encode(c *call, info *ModelInfo, dst []byte, t *task.Task) ([]byte, int, error) {
+	c.v1.Form = c.form
 	out, err := c.v1.AppendResponse(dst, info.Schema, t)
 	return out, 0, err
 }

@@ -64,6 +64,11 @@ type Config struct {
 	Isolation Isolation `yaml:"isolation"`
 	// Weight is the model's share of a device against the other models there; 0 means 1.
 	Weight float64 `yaml:"weight"`
+	// Nonfinite is how answers write NaN and the infinities in JSON, which has no words for them:
+	// "literal" as the bare words NaN and Infinity, as other servers do, "null" as null. Default
+	// literal, which strict JSON readers such as browsers' refuse; null loses which of the three
+	// it was. A request's Sluice-Nonfinite header comes first, and binary data has all of them.
+	Nonfinite Nonfinite `yaml:"nonfinite"`
 	// Labels names the classes of outputs, for the classification extension.
 	Labels map[string][]string `yaml:"labels"`
 	// SHA256 pins the content of files by name, as sha256sum prints it. If it is given,
@@ -134,7 +139,7 @@ type PaddingConfig struct {
 func DecodeConfig(text []byte, defaults Defaults) (Config, error) {
 	c := Config{
 		Budget: defaults.Budget, MaxBatch: defaults.MaxBatch, MaxRows: defaults.MaxRows, Tolerance: defaults.Tolerance,
-		Isolation: defaults.Isolation, Unproven: defaults.Unproven,
+		Isolation: defaults.Isolation, Unproven: defaults.Unproven, Nonfinite: NonfiniteLiteral,
 	}
 	if len(text) > maxConfigBytes {
 		return c, fmt.Errorf("%s has %d bytes; the limit is %d", ConfigFile, len(text), maxConfigBytes)
@@ -185,7 +190,7 @@ func decodeYAML(text []byte, c *Config) (err error) {
 	if err := yaml.NodeToValue(body, c, yaml.Strict()); err != nil {
 		return yamlError(err)
 	}
-	return nil
+	return c.readNonfinite(body)
 }
 
 // yamlError keeps the line and the message; the library's own text quotes the file.
@@ -231,6 +236,9 @@ func (c *Config) validate() error {
 	}
 	if c.Unproven != "" && c.Unproven != UnprovenBatch && c.Unproven != UnprovenSingle {
 		fail("unproven is %.40q; it must be batch or single", string(c.Unproven))
+	}
+	if c.Nonfinite != NonfiniteLiteral && c.Nonfinite != NonfiniteNull {
+		fail("nonfinite is %.40q; it must be literal or null", string(c.Nonfinite))
 	}
 	if c.Batch == BatchCoupled && c.MaxBatch <= 1 {
 		fail("batch is coupled and max_batch is %d, so that no rows share a run; drop one of them", c.MaxBatch)

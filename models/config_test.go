@@ -21,7 +21,7 @@ func TestDecodeConfigReadsEverything(t *testing.T) {
 	}
 	want := Config{
 		Budget: 50 * time.Millisecond, MaxBatch: 64, MaxRows: 2048, Tolerance: Tolerance{Abs: 1e-5, Rel: 1e-3},
-		Batch: BatchCoupled, Unproven: UnprovenSingle, Once: []string{"user_id"}, Optional: []string{"scale"},
+		Batch: BatchCoupled, Unproven: UnprovenSingle, Nonfinite: NonfiniteNull, Once: []string{"user_id"}, Optional: []string{"scale"},
 		Padding: &PaddingConfig{Axis: "seq", Buckets: []int{16, 32, 64}, Values: map[string]float64{"tokens": 0, "mask": 1}},
 		Labels:  map[string][]string{"probabilities": {"0", "one", "no"}},
 		SHA256:  map[string]string{"model.onnx": strings.Repeat("ab", 32)},
@@ -37,7 +37,7 @@ func TestDecodeConfigDefaults(t *testing.T) {
 	f := func(text string) {
 		t.Helper()
 		c, err := DecodeConfig([]byte(text), testDefaults())
-		want := Config{Budget: 100 * time.Millisecond, MaxBatch: 64, MaxRows: 1024, Tolerance: Tolerance{1e-4, 1e-3}, Fallback: FallbackBudget, Unproven: UnprovenBatch}
+		want := Config{Budget: 100 * time.Millisecond, MaxBatch: 64, MaxRows: 1024, Tolerance: Tolerance{1e-4, 1e-3}, Fallback: FallbackBudget, Unproven: UnprovenBatch, Nonfinite: NonfiniteLiteral}
 		if err != nil || !reflect.DeepEqual(c, want) {
 			t.Errorf("%q: %+v, %v", text, c, err)
 		}
@@ -49,6 +49,23 @@ func TestDecodeConfigDefaults(t *testing.T) {
 	f("{}")
 	f("null")
 	f("max_batch: 64")
+}
+
+// The word null is YAML's nothing, and means the choice here all the same.
+func TestDecodeConfigNonfinite(t *testing.T) {
+	f := func(text string, want Nonfinite) {
+		t.Helper()
+		if c, err := DecodeConfig([]byte(text), testDefaults()); err != nil || c.Nonfinite != want {
+			t.Errorf("%q: got %q, %v, want %q", text, c.Nonfinite, err, want)
+		}
+	}
+	f("weight: 2", NonfiniteLiteral)
+	f("nonfinite: literal", NonfiniteLiteral)
+	f("nonfinite: \"literal\"\nweight: 2", NonfiniteLiteral)
+	f("nonfinite: null", NonfiniteNull)
+	f("nonfinite: \"null\"", NonfiniteNull)
+	f("nonfinite: ~", NonfiniteNull)
+	f("weight: 2\nnonfinite: null # for browsers\nbudget: 1s", NonfiniteNull)
 }
 
 func TestDecodeConfigRefuses(t *testing.T) {
@@ -87,6 +104,9 @@ func TestDecodeConfigRefuses(t *testing.T) {
 	f("padding: {axis: seq, buckets: [4, 4]}", "padding.buckets[1] is 4; the buckets must be ascending")
 	f("weight: -1", "weight is -1; it must be a number from 0 to 1000")
 	f("weight: .nan", "weight is NaN")
+	f("nonfinite: nan", "nonfinite is \"nan\"; it must be literal or null")
+	f("nonfinite: ''", "nonfinite is \"\"; it must be literal or null")
+	f("nonfinite: [null]", "model.yaml line 1")
 	f("budget: 5ms\ndevices: []", "model.yaml line 2: devices is empty")
 	f("devices:\n- cpu\n- ''", "model.yaml line 3: devices[1] has no name")
 	f("devices:\n- cpu\n- cuda:0\n- cpu", "model.yaml line 4: devices names cpu twice")
@@ -105,6 +125,7 @@ func FuzzDecodeConfig(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(text)
+	f.Add([]byte("nonfinite: null\nweight: 1"))
 	f.Add([]byte("a: &a [*a, *a]"))
 	f.Add([]byte("padding: {axis: seq, buckets: [1, 2], values: {x: .nan}}"))
 	f.Add([]byte("devices: [cuda:0, cpu, cpu]\nfallback: never\nisolation: process\nweight: 0.5"))

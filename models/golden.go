@@ -209,6 +209,11 @@ func decodeData(raw json.RawMessage, t tensor.DataType) (data []byte, count int,
 
 func appendElement(dst []byte, t tensor.DataType, token json.Token) ([]byte, error) {
 	switch value := token.(type) {
+	case nil: // a missing value, as in requests
+		if t == tensor.FP32 || t == tensor.FP64 || t == tensor.FP16 || t == tensor.BF16 {
+			return tensor.AppendFloat(dst, t, math.NaN()), nil
+		}
+		return nil, fmt.Errorf("null is no %s", t)
 	case bool:
 		if t == tensor.Bool {
 			if value {

@@ -90,9 +90,9 @@ func TestDecodeGoldenRefuses(t *testing.T) {
 	f(x(`"data"`, `"parameters"`), "data is missing")
 	f(x("0.5", "1e39"), "element 2: 1e39 is outside FP32")
 	f(x("0.5", "true"), `element 2: "true" is no FP32`)
-	f(x("0.5", "null"), "is no FP32")
 	f(x("0.5", `"a"`), `"a" is no FP32`)
 	f(x("0.5", `{}`), "data holds an object")
+	f(goldenText(goodX, strings.Replace(goodWord, `"a"`, "null", 1), goodY), "element 0: null is no BYTES")
 	f(goldenText(goodX, strings.Replace(goodWord, `"a"`, "1", 1), goodY), "element 0: 1 is no BYTES")
 	f(goldenText(goodX, goodWord, strings.Replace(goodY, "-1", "1.0", 1)), `output "y": element 0: 1.0 is no INT64`)
 	f(goldenText(goodX, goodWord, strings.Replace(goodY, "-1", "99999999999999999999", 1)), "is no INT64")
@@ -127,6 +127,11 @@ func TestDecodeGoldenTypes(t *testing.T) {
 	f(tensor.FP64, "[0.1]", "9a9999999999b93f")
 	f(tensor.BF16, "[1.0]", "803f")
 	f(tensor.FP16, "[70000]", "007c")
+	f(tensor.FP32, "[[null],1]", "0000c07f0000803f")
+	f(tensor.FP64, "[null]", "010000000000f87f")
+	f(tensor.FP16, "[null]", "007e")
+	f(tensor.BF16, "[null]", "c07f")
+	f(tensor.Int16, "[null]", "element 0: null is no INT16")
 	f(tensor.FP32, "[NaN]", "data is no JSON")
 }
 

@@ -141,7 +141,10 @@ func TestAcquireFaults(t *testing.T) {
 			}
 		}
 		f("x", "", fault.ModelNotFound, "Request for unknown model: 'x' is not found")
-		f("m", "99", fault.VersionNotFound, "Request for unknown model: 'm' version 99 is not found")
+		f("m", "99", fault.VersionNotFound, "Request for unknown model: 'm' version 99 is not found; its versions: '1'")
+		f("mm", "", fault.ModelNotFound, "Request for unknown model: 'mm' is not found; did you mean 'm'?")
+		f("gnoe", "", fault.ModelNotFound, "Request for unknown model: 'gnoe' is not found")
+		f("bad", "11", fault.VersionNotFound, "Request for unknown model: 'bad' version 11 is not found; its versions: '1'")
 		f("m", "2", fault.ModelNotReady, "Request for unknown model: 'm' version 2 is not at ready state")
 		f("bad", "", fault.ModelNotReady, "Request for unknown model: 'bad' version 1 is not at ready state")
 		f("gone", "", fault.ModelNotFound, "Request for unknown model: 'gone' has no available versions")

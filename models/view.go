@@ -4,11 +4,14 @@ import (
 	"slices"
 
 	"sluice/internal/fault"
+	"sluice/internal/near"
 )
 
 // view is an immutable snapshot of what can be reached, replaced as a whole.
 type view struct {
 	models map[string]*modelView
+	// names are the models that can be asked, in order.
+	names []string
 }
 
 // modelView is one model in a view.
@@ -20,6 +23,8 @@ type modelView struct {
 	order []string
 	// known holds every version on record, for telling "not ready" from "not found".
 	known map[string]State
+	// available are the versions that an unknown one is answered with, newest first.
+	available []string
 	// unloaded means that the model was unloaded on request.
 	unloaded bool
 }
@@ -28,7 +33,7 @@ type modelView struct {
 func (v *view) find(name, version string) (*Version, error) {
 	m := v.models[name]
 	if m == nil {
-		return nil, fault.Newf(fault.ModelNotFound, "Request for unknown model: '%.64s' is not found", name)
+		return nil, v.notFound(name)
 	}
 	if version == "" {
 		if m.live == nil {
@@ -41,6 +46,15 @@ func (v *view) find(name, version string) (*Version, error) {
 		return nil, m.notReady(name, version)
 	}
 	return found, nil
+}
+
+// notFound names the models that may have been meant. It says no more than the list of models does.
+func (v *view) notFound(name string) error {
+	meant := ""
+	if misses := near.Misses(name, v.names); misses != "" {
+		meant = "; did you mean " + misses + "?"
+	}
+	return fault.Newf(fault.ModelNotFound, "Request for unknown model: '%.64s' is not found%s", name, meant)
 }
 
 // noLive says whether it is worth coming again.
@@ -59,7 +73,7 @@ func (m *modelView) notReady(name, version string) error {
 	if _, known := m.known[version]; known {
 		return fault.Newf(fault.ModelNotReady, "Request for unknown model: '%.64s' version %.64s is not at ready state", name, version)
 	}
-	return fault.Newf(fault.VersionNotFound, "Request for unknown model: '%.64s' version %.64s is not found", name, version)
+	return fault.Newf(fault.VersionNotFound, "Request for unknown model: '%.64s' version %.64s is not found; its versions: %s", name, version, near.List(version, m.available))
 }
 
 // newView builds the snapshot of the control state.
@@ -78,8 +92,17 @@ func newView(models map[string]*model) *view {
 				mv.live = e.version
 			}
 		}
+		if mv.available = slices.Clone(mv.order); mv.live == nil {
+			for _, e := range m.entries {
+				mv.available = append(mv.available, e.bundle.Version)
+			}
+		}
 		slices.Reverse(mv.order)
 		v.models[name] = mv
+		if mv.live != nil {
+			v.names = append(v.names, name)
+		}
 	}
+	slices.Sort(v.names)
 	return v
 }

@@ -33,6 +33,7 @@ var (
 )
 
 func (s *served) Info() *gateway.ModelInfo           { return s.info }
+func (s *served) Refusing() bool                     { return s.queue.Load().Refusing() }
 func (s *served) Admit(deadline clock.Instant) error { return s.queue.Load().Admit(deadline) }
 func (s *served) Release()                           { s.version.Release() }
 
@@ -104,9 +105,10 @@ func (s *server) publish(v *models.Version) (models.Served, error) {
 	m := &served{
 		info: gateway.NewModelInfo(gateway.ModelInfo{
 			Name: v.Name, Version: v.Version, Digest: v.Digest, Schema: v.Schema, Budget: v.Config.Budget,
-			Coupled:  v.Report.Batching.Mode == models.Coupled,
-			Versions: func() []string { return s.registry.ReadyVersions(v.Name) },
-			Notes:    func() map[string]string { return s.batchingNotes(v) },
+			NullNonFinite: v.Config.Nonfinite == models.NonfiniteNull,
+			Coupled:       v.Report.Batching.Mode == models.Coupled,
+			Versions:      func() []string { return s.registry.ReadyVersions(v.Name) },
+			Notes:         func() map[string]string { return s.batchingNotes(v) },
 		}),
 		version: v, metrics: metrics, registry: s.metrics,
 	}

@@ -139,6 +139,7 @@ func (s *server) openPorts() (err error) {
 		BasePath: s.cfg.BasePath,
 		Limits: gateway.Limits{
 			MaxBodyBytes: int64(l.MaxBodyBytes), MaxInflatedBytes: int64(l.MaxDecompressedBytes), MaxBodiesBytes: int64(l.MaxBodiesBytes),
+			MaxAnswerBytes: int64(l.MaxAnswerBytes),
 			MaxHeaderBytes: int(l.MaxHeaderBytes), MaxHeaders: l.MaxHeaders, MaxURIBytes: int(l.MaxURIBytes),
 			MaxConnections: l.MaxConnections, MaxBudget: l.MaxBudget,
 			Decode: oip.Limits{

@@ -68,6 +68,7 @@ const (
 	BinarySizeMismatch
 	NonFiniteInput
 	NonFiniteOutput
+	AnswerTooLarge
 	ModelRejectedInput
 	InvalidParameter
 	InvalidTimeout
@@ -140,6 +141,7 @@ var codes = [count]string{
 	BinarySizeMismatch:          "BINARY_SIZE_MISMATCH",
 	NonFiniteInput:              "NON_FINITE_INPUT",
 	NonFiniteOutput:             "NON_FINITE_OUTPUT",
+	AnswerTooLarge:              "ANSWER_TOO_LARGE",
 	ModelRejectedInput:          "MODEL_REJECTED_INPUT",
 	InvalidParameter:            "INVALID_PARAMETER",
 	InvalidTimeout:              "INVALID_TIMEOUT",

@@ -79,11 +79,20 @@ func BenchmarkDecode(b *testing.B) {
 	b.Run("json-6-decimals", func(b *testing.B) { benchmarkDecode(b, mlp(), floatsBody(sixDecimals), -1) })
 	b.Run("json-shortest", func(b *testing.B) { benchmarkDecode(b, mlp(), floatsBody(shortest), -1) })
 	b.Run("json-widened", func(b *testing.B) { benchmarkDecode(b, mlp(), floatsBody(widened), -1) })
+	b.Run("json-nested", func(b *testing.B) {
+		body := bytes.Replace(bytes.Replace(floatsBody(sixDecimals), []byte(`"data":[`), []byte(`"data":[[`), 1), []byte("]}]"), []byte("]]}]"), 1)
+		benchmarkDecode(b, mlp(), body, -1)
+	})
 	b.Run("json-int64", func(b *testing.B) {
 		s := mlp()
 		s.Inputs[0].Type = tensor.Int64
 		integers := func(dst []byte, v float32) []byte { return strconv.AppendInt(dst, int64(v*10000), 10) }
 		benchmarkDecode(b, s, bytes.Replace(floatsBody(integers), []byte("FP32"), []byte("INT64"), 1), -1)
+	})
+	b.Run("json-fp64", func(b *testing.B) {
+		s := mlp()
+		s.Inputs[0].Type = tensor.FP64
+		benchmarkDecode(b, s, bytes.Replace(floatsBody(sixDecimals), []byte("FP32"), []byte("FP64"), 1), -1)
 	})
 	b.Run("binary", func(b *testing.B) {
 		body, n := binaryBody("output")

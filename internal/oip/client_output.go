@@ -32,6 +32,7 @@ func (r *Response) output() error {
 		r.Outputs = append(r.Outputs, tensor.Tensor{})
 	}
 	o := outputEntry{at: entry, binary: -1}
+	s.lists.entry = entry
 	mark := len(s.keys)
 	for first := true; ; first = false {
 		key, ok, err := s.member(first)
@@ -168,11 +169,12 @@ func (r *Response) outputData(into *tensor.Tensor) error {
 	if err != nil {
 		return err
 	}
-	switch size := int64(into.Type.Size()); {
+	size := int64(into.Type.Size())
+	switch {
 	case into.Type == tensor.FP16 || into.Type == tensor.BF16:
 		return fault.Newf(fault.WrongDatatype, "%s '%s' has %s data as JSON, which the protocol does not have: ask for binary data", s.noun(), into.Name, into.Type)
 	case size == 0:
-		all, count, err := s.flatStrings(r.elements[:0], into.Name)
+		all, count, err := s.flatStrings(r.elements[:0], into)
 		if err != nil {
 			return err
 		}
@@ -182,42 +184,14 @@ func (r *Response) outputData(into *tensor.Tensor) error {
 		}
 		into.Data = r.arena.Alloc(len(all))
 		copy(into.Data, all)
-		return nil
-	default:
-		if elements == 0 {
-			into.Data = into.Data[:0]
-			_, err := s.emptyLists(into.Name)
-			return err
-		}
-		// As in a request: no memory for what the rest of the document cannot hold.
-		if most := int64(len(s.data)-s.pos)/2 + 1; elements > most {
-			return fault.Newf(fault.DataLengthMismatch, "%s '%s' takes %d values, more than the %s JSON holds", s.noun(), into.Name, elements, s.document())
-		}
+		return s.nestingFault(into)
+	}
+	into.Data = into.Data[:0]
+	// As in a request: no memory for what the rest of the document cannot hold.
+	if most := int64(len(s.data)-s.pos)/2 + 1; elements <= most {
 		into.Data = r.arena.Alloc(int(elements * size))
-		return s.flat(into.Data, into.Type, into.Name)
 	}
-}
-
-// emptyLists reads an array that has no leaves, nested in any way.
-func (s *scanner) emptyLists(name string) (done bool, err error) {
-	if s.next() != '[' {
-		return false, s.notArray(name)
-	}
-	for base := s.depth; ; {
-		switch s.next() {
-		case '[':
-			err = s.open()
-		case ']':
-			if done, err = s.closeLists(base); done {
-				return true, err
-			}
-		default:
-			err = s.refuse(fault.DataLengthMismatch, "%s '%s' has values, and its shape has none", s.noun(), name)
-		}
-		if err != nil {
-			return false, err
-		}
-	}
+	return s.flat(into.Data, into, elements)
 }
 
 func elementsOf(t *tensor.Tensor, noun string) (int64, error) {

@@ -79,7 +79,7 @@ func (r *InferRequest) asBinary(in *tensor.Tensor) bool {
 
 // appendClientTensor is appendJSONTensor with an error that names the input.
 func appendClientTensor(dst []byte, in *tensor.Tensor) ([]byte, error) {
-	out, err := appendJSONTensor(dst, in)
+	out, err := appendJSONTensor(dst, in, unbounded)
 	if fault.Is(err, fault.InvalidUTF8) {
 		return out, fault.Newf(fault.InvalidUTF8, "input '%s' holds bytes that are not UTF-8 text: send it as binary data", in.Name)
 	}
@@ -124,7 +124,9 @@ func (r *InferRequest) appendOutputs(dst []byte) []byte {
 // AppendValues appends all elements of a tensor as JSON, commas between them, in the form
 // of requests and answers: floats with the fewest digits that give the same value back. It
 // fails for FP16 and BF16, and for BYTES that are no UTF-8 text.
-func AppendValues(dst []byte, v *tensor.Tensor) ([]byte, error) { return appendValues(dst, v) }
+func AppendValues(dst []byte, v *tensor.Tensor) ([]byte, error) {
+	return appendValues(dst, v, unbounded)
+}
 
 // AppendString appends a JSON string. The caller vouches for UTF-8.
 func AppendString(dst []byte, text string) []byte { return appendString(dst, text) }

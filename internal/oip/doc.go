@@ -31,7 +31,10 @@
 //   - Floats are printed with the fewest digits that give the same float32 (or
 //     float64) back, also to a reader that goes through float64; whole numbers with
 //     ".0". Servers that widen to float64 first print twice the bytes for the same value.
-//   - NaN, Infinity and -Infinity are tokens, both ways.
+//   - NaN, Infinity and -Infinity are tokens, both ways; an answer has null for them if it is asked for.
+//   - null among floats is NaN, a missing value. Elsewhere it is a fault.
+//   - Nested data is read in order whatever its nesting, unless that is as deep as the shape has
+//     dimensions: then it means a shape, which must be the one that is given (lists.go).
 //   - Duplicate keys are an error in every object, whether it is read or ignored.
 //   - The empty shape [] is a scalar with one element.
 //   - A listed output without "binary_data" is JSON, also under "binary_data_output".

@@ -98,7 +98,11 @@ const hexDigits = "0123456789ABCDEF"
 // appendString appends a JSON string. Only what JSON demands is escaped, so that
 // most strings are one copy; the caller vouches for UTF-8.
 func appendString[T string | []byte](dst []byte, text T) []byte {
-	dst = append(dst, '"')
+	return append(appendEscaped(append(dst, '"'), text), '"')
+}
+
+// appendEscaped appends what is between the quotes of a JSON string.
+func appendEscaped[T string | []byte](dst []byte, text T) []byte {
 	from := 0
 	for i := range len(text) {
 		c := text[i]
@@ -124,8 +128,7 @@ func appendString[T string | []byte](dst []byte, text T) []byte {
 			dst = append(dst, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
 		}
 	}
-	dst = append(dst, text[from:]...)
-	return append(dst, '"')
+	return append(dst, text[from:]...)
 }
 
 // shown is a client's text as an error may quote it: short, and printable.

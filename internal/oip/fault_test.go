@@ -109,14 +109,15 @@ func TestDocumentFaults(t *testing.T) {
 	f(`{"outputs":[{"name":"OUTPUT0","parameters":5}]}`, fault.InvalidParameter, "must be an object")
 	f(`{"outputs":[{"name":"OUTPUT0","parameters":{"binary_data":"yes"}}]}`, fault.InvalidParameter, "'binary_data'")
 	f(`{"outputs":[{"name":"OUTPUT0","parameters":{"shared_memory_region":"r"}}]}`, fault.Unsupported, "shared memory")
-	f(`{"outputs":[{"name":"X"}]}`, fault.UnknownOutput, "unexpected inference output 'X' for model 'simple'")
+	f(`{"outputs":[{"name":"X"}]}`, fault.UnknownOutput, "unexpected inference output 'X' for model 'simple'; its outputs: 'OUTPUT0', 'OUTPUT1'")
+	f(`{"outputs":[{"name":"output_1"}]}`, fault.UnknownOutput, "unexpected inference output 'output_1' for model 'simple'; its outputs: 'OUTPUT1', 'OUTPUT0'")
 	f(`{"outputs":[{"name":"OUTPUT0"},{"name":"OUTPUT0"}]}`, fault.DuplicateOutput, "output 'OUTPUT0' already exists in request")
 	// The limit is checked before each entry is read.
 	small := Limits{MaxOutputs: 1, MaxInputs: 1}
 	var r Request
 	tk := task.Get()
 	defer tk.Release()
-	if err := r.Decode(simple(), "simple", []byte(`{"outputs":[{"name":"OUTPUT0"},{"name":"OUTPUT1"}]}`), -1, &small, tk); !fault.Is(err, fault.TooManyOutputs) {
+	if err := r.Decode(simple(), "simple", []byte(`{"outputs":[{"name":"OUTPUT0"},{"name":"OUTPUT1"}]}`), -1, &small, tk); !fault.Is(err, fault.TooManyOutputs) || !strings.Contains(err.Error(), "limits.max_outputs") {
 		t.Errorf("got %v, want a fault of kind %s", err, fault.TooManyOutputs.Code())
 	}
 	// A model that takes more inputs than the limit raises it.
@@ -124,7 +125,7 @@ func TestDocumentFaults(t *testing.T) {
 		t.Errorf("got %v for as many inputs as the model has", err)
 	}
 	third := withInputs(entry("INPUT0", row16), other, "5")
-	if err := r.Decode(simple(), "simple", []byte(third), -1, &small, tk); !fault.Is(err, fault.InvalidInputs) || !strings.Contains(err.Error(), "more than 2 entries") {
+	if err := r.Decode(simple(), "simple", []byte(third), -1, &small, tk); !fault.Is(err, fault.InvalidInputs) || !strings.Contains(err.Error(), "more than 2 entries, the limit of limits.max_inputs") {
 		t.Errorf("got %v, want a fault of kind %s", err, fault.InvalidInputs.Code())
 	}
 }
@@ -138,7 +139,8 @@ func TestInputFaults(t *testing.T) {
 		return entry("INPUT0", `"datatype":"INT32","shape":`+s+`,"data":[`+sixteen+`]`)
 	}
 	data := func(s string) string { return entry("INPUT0", `"datatype":"INT32","shape":[1,16],"data":`+s) }
-	f(entry("X", row16), fault.UnknownInput, "unexpected inference input 'X' for model 'simple'")
+	f(entry("X", row16), fault.UnknownInput, "unexpected inference input 'X' for model 'simple'; its inputs: 'INPUT0', 'INPUT1'")
+	f(entry("INPTU1", row16), fault.UnknownInput, "unexpected inference input 'INPTU1' for model 'simple'; its inputs: 'INPUT1', 'INPUT0'")
 	f(entry("X\\u0001"+strings.Repeat("y", 100), row16), fault.UnknownInput, "'X\uFFFD"+strings.Repeat("y", 62)+"...'")
 	f(other, fault.DuplicateInput, "input 'INPUT1' already exists in request")
 	f(`{`+row16+`}`, fault.InvalidInputs, "has no 'name'")
@@ -148,13 +150,13 @@ func TestInputFaults(t *testing.T) {
 	f(entry("INPUT0", `"shape":[1,16],"datatype":"int32","data":[1]`), fault.WrongDatatype, "invalid datatype for input INPUT0")
 	f(entry("INPUT0", `"shape":[1,16],"datatype":"FP32","data":[1]`), fault.WrongDatatype, "inference input 'INPUT0' data-type is 'FP32', but model 'simple' expects 'INT32'")
 	f(entry("INPUT0", `"datatype":"INT32","data":[1]`), fault.WrongShape, "has no 'shape'")
-	f(shape(`[9,16]`), fault.BatchTooLarge, "inference request batch-size must be <= 8 for 'simple'")
+	f(shape(`[9,16]`), fault.BatchTooLarge, "inference request batch-size must be <= 8 for 'simple', got 9 (max_rows in its model.yaml)")
 	f(shape(`[1,17]`), fault.WrongShape, "unexpected shape for input 'INPUT0' for model 'simple'. Expected [-1,16], got [1,17]")
 	f(shape(`[16]`), fault.WrongShape, "Expected [-1,16], got [16]")
 	f(shape(`[]`), fault.WrongShape, "Expected [-1,16], got []")
 	f(shape(`[1,16,1]`), fault.WrongShape, "got [1,16,1]")
 	f(shape(`[`+strings.Repeat("1,", 40)+`1]`), fault.WrongShape, "more than 32 dimensions")
-	f(shape(`[0,16]`), fault.InvalidShape, "has no rows")
+	f(shape(`[0,16]`), fault.InvalidShape, "input 'INPUT0' has no rows: axis 0 of its shape [0,16]")
 	f(shape(`[2,-5]`), fault.InvalidShape, "Unable to parse 'shape': dimension -5")
 	f(shape(`[1.5,16]`), fault.InvalidShape, "dimension 1.5")
 	f(shape(`["1",16]`), fault.InvalidShape, `dimension "1"`)
@@ -217,7 +219,10 @@ func TestValueFaults(t *testing.T) {
 	f(tensor.Bool, `"true"`, fault.InvalidValue, "BOOL")
 	f(tensor.Bool, "tru", fault.InvalidJSON, "unexpected")
 	f(tensor.FP32, "true", fault.InvalidValue, "FP32")
-	f(tensor.FP32, "null", fault.InvalidValue, "FP32")
+	f(tensor.FP32, "nul", fault.InvalidJSON, "unexpected")
+	f(tensor.Int32, "null", fault.InvalidValue, "value null of input 'INPUT0' is not of its datatype INT32, at inputs[0].data[0]")
+	f(tensor.Bool, "null", fault.InvalidValue, "value null of input 'INPUT0' is not of its datatype BOOL, at inputs[0].data[0]")
+	f(tensor.Bytes, `"a",null`, fault.InvalidValue, "value null of input 'INPUT0' is not of its datatype BYTES, at inputs[0].data[1]")
 	f(tensor.FP32, `"NaN"`, fault.InvalidValue, "FP32")
 	f(tensor.FP32, "-NaN", fault.InvalidJSON, "unexpected")
 	f(tensor.Bytes, "5", fault.InvalidValue, "BYTES")
@@ -291,10 +296,10 @@ func TestLimits(t *testing.T) {
 			t.Errorf("%s %s: took %d bytes for a request of %d", shape, data, used, len(body))
 		}
 	}
-	f(tensor.FP32, Limits{MaxElements: 3}, `[1,4]`, `[1,2,3,4]`, fault.ShapeTooLarge, "4 elements, more than the limit of 3")
-	f(tensor.FP32, Limits{MaxTensorBytes: 15}, `[1,4]`, `[1,2,3,4]`, fault.ShapeTooLarge, "16 bytes, more than the limit of 15")
-	f(tensor.Bytes, Limits{MaxTensorBytes: 9}, `[1,2]`, `["a","b"]`, fault.ShapeTooLarge, "10 bytes, more than the limit of 9")
-	f(tensor.FP32, Limits{MaxDepth: 4}, `[1,1]`, `[[1]]`, fault.JSONTooDeep, "limit (4)")
+	f(tensor.FP32, Limits{MaxElements: 3}, `[1,4]`, `[1,2,3,4]`, fault.ShapeTooLarge, "4 elements, more than the limit of 3 (limits.max_elements)")
+	f(tensor.FP32, Limits{MaxTensorBytes: 15}, `[1,4]`, `[1,2,3,4]`, fault.ShapeTooLarge, "16 bytes, more than the limit of 15 (limits.max_decompressed_bytes)")
+	f(tensor.Bytes, Limits{MaxTensorBytes: 9}, `[1,2]`, `["a","b"]`, fault.ShapeTooLarge, "10 bytes, more than the limit of 9 (limits.max_decompressed_bytes)")
+	f(tensor.FP32, Limits{MaxDepth: 4}, `[1,1]`, `[[1]]`, fault.JSONTooDeep, "limit (4) of limits.max_json_depth")
 	f(tensor.FP32, Limits{}, `[1,1000000]`, `[1,2,3,4]`, fault.DataLengthMismatch, "Failed to parse 'data' field: shape does not match true shape")
 	f(tensor.FP32, Limits{}, `[1,1000000]`, `[1,2,3,4`, fault.InvalidJSON, "unexpected")
 }

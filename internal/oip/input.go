@@ -64,7 +64,7 @@ func (d *decoder) inputs() error {
 			break
 		}
 		if d.got++; d.got > most {
-			return fault.Newf(fault.InvalidInputs, "'inputs' has more than %d entries", most)
+			return fault.Newf(fault.InvalidInputs, "'inputs' has more than %d entries, the limit of limits.max_inputs for this model", most)
 		}
 		if err := d.input(); err != nil {
 			return err
@@ -131,7 +131,7 @@ func (d *decoder) inputName(in *input) error {
 	}
 	// Most requests list the inputs in the schema's order.
 	if in.index = d.schema.Find(name, d.got-1); in.index < 0 {
-		return fault.Newf(fault.UnknownInput, "unexpected inference input '%s' for model '%s'", shown(name), d.model)
+		return d.unknownInput(name)
 	}
 	if in.index < len(d.schema.Inputs) {
 		d.required++
@@ -210,9 +210,9 @@ func (d *decoder) allInputs() error {
 	var got, missing nameList
 	for i := range d.schema.Inputs {
 		if d.t.Inputs[i].Type == tensor.Invalid {
-			missing.add(d.schema.Inputs[i].Name)
+			missing.add(shown(d.schema.Inputs[i].Name))
 		} else {
-			got.add(d.schema.Inputs[i].Name)
+			got.add(shown(d.schema.Inputs[i].Name))
 		}
 	}
 	return fault.Newf(fault.MissingInput, "expected %d inputs but got %d inputs for model '%s'. Got input(s) [%s], but missing required input(s) [%s]. Please provide all required input(s).",

@@ -77,40 +77,33 @@ func (d *decoder) resolve(in *input) error {
 func (d *decoder) readData(in *input) error {
 	into := d.slot(in.index)
 	elements, _ := tensor.Elements(into.Shape)
-	if elements == 0 {
-		if d.s.next() != '[' {
-			return d.s.notArray(into.Name)
-		}
-		return d.s.skip()
-	}
-	switch size := int64(into.Type.Size()); {
-	case into.Type == tensor.FP16 || into.Type == tensor.BF16:
+	d.s.lists.entry = d.got - 1
+	size := int64(into.Type.Size())
+	if elements > 0 && (into.Type == tensor.FP16 || into.Type == tensor.BF16) {
 		return fault.Newf(fault.WrongDatatype, "receiving %s data via JSON is not supported. Please use the binary data format for input %s", into.Type, into.Name)
-	case size == 0:
-		return d.readStrings(into, elements)
-	default:
-		// Each element takes a byte and a separator at least: what the rest of the
-		// document cannot hold is not worth any memory.
-		if most := int64(len(d.s.data)-d.s.pos)/2 + 1; elements > most {
-			return d.tooFew(into, elements)
-		}
-		into.Data = d.t.Arena.Alloc(int(elements * size))
-		return d.s.flat(into.Data, into.Type, into.Name)
 	}
-}
-
-func (d *decoder) tooFew(into *tensor.Tensor, elements int64) error {
-	return d.s.refuse(fault.DataLengthMismatch, "Failed to parse 'data' field: shape does not match true shape: input '%s' takes %d values, more than the body holds", into.Name, elements)
+	if size == 0 {
+		return d.readStrings(into, elements)
+	}
+	// Each element takes a byte and a separator at least: what the rest of the
+	// document cannot hold is not worth any memory.
+	if most := int64(len(d.s.data)-d.s.pos)/2 + 1; elements <= most {
+		into.Data = d.t.Arena.Alloc(int(elements * size))
+	}
+	return d.s.flat(into.Data, into, elements)
 }
 
 func (d *decoder) readStrings(into *tensor.Tensor, elements int64) error {
-	all, count, err := d.s.flatStrings(d.r.elements[:0], into.Name)
+	all, count, err := d.s.flatStrings(d.r.elements[:0], into)
 	if err != nil {
 		return err
 	}
 	d.r.elements = all
 	if count != elements {
 		return fault.Newf(fault.InvalidBytes, "expected %d string elements for inference input '%s', got %d", elements, into.Name, count)
+	}
+	if err := d.s.nestingFault(into); err != nil {
+		return err
 	}
 	if int64(len(all)) > d.lim.MaxTensorBytes {
 		return tooManyBytes(into.Name, int64(len(all)), d.lim.MaxTensorBytes)

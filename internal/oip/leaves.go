@@ -78,14 +78,15 @@ func (s *scanner) boolLeaf(dst []byte, name string, c byte) error {
 	return s.wrongLeaf(text, tensor.Bool, name)
 }
 
-// oddLeaf reads what is no number: a token such as NaN where the type has it, and
-// everything else to tell malformed JSON from a value of the wrong kind.
+// oddLeaf reads what is no number: a token such as NaN where the type has it, null for a value
+// that is missing, which is NaN there too, and everything else to tell malformed JSON from a
+// value of the wrong kind.
 func (s *scanner) oddLeaf(dst []byte, kind tensor.DataType, name string, c byte) error {
 	from := s.pos
 	if c == 0 {
 		return s.unexpected()
 	}
-	if v, n := nonFinite(s.data[from:]); n > 0 {
+	if v, n := noNumber(s.data[from:]); n > 0 {
 		s.pos += n
 		switch kind {
 		case tensor.FP32:
@@ -101,6 +102,14 @@ func (s *scanner) oddLeaf(dst []byte, kind tensor.DataType, name string, c byte)
 		return err
 	}
 	return s.wrongLeaf(s.data[from:s.pos], kind, name)
+}
+
+// noNumber is nonFinite with null besides.
+func noNumber(b []byte) (v float64, n int) {
+	if begins(b, "null") {
+		return math.NaN(), len("null")
+	}
+	return nonFinite(b)
 }
 
 func (s *scanner) wrongLeaf(text []byte, kind tensor.DataType, name string) error {
@@ -133,47 +142,61 @@ func (s *scanner) stringLeaf(dst []byte, name string, c byte) ([]byte, error) {
 	return dst, nil
 }
 
-// flat reads the array at the scanner, nested in any way, and stores its leaves in
-// order: the protocol counts them and does not hold their nesting against the shape.
-func (s *scanner) flat(dst []byte, kind tensor.DataType, name string) error {
+// flat reads the array at the scanner, which holds the want elements of a tensor, and stores its
+// leaves in order. Without room for them in dst it only counts: the fault that says how many
+// there are takes no memory.
+func (s *scanner) flat(dst []byte, into *tensor.Tensor, want int64) error {
 	if s.next() != '[' {
-		return s.notArray(name)
+		return s.notArray(into.Name)
 	}
-	size, base := kind.Size(), s.depth
-	total := len(dst)
+	kind, size, base := into.Type, into.Type.Size(), s.depth
+	got, counted := int64(0), int64(0) // leaves, and those of them that s.lists knows of
+	s.lists.begin(into.Shape)
 	for {
-		dst = dst[size*s.run(dst, kind):]
+		if n := s.run(dst, kind); n > 0 {
+			dst, got = dst[size*n:], got+int64(n)
+		}
 		c := s.next()
 		if c == '[' {
+			s.lists.add(s.depth-base, got-counted)
+			counted = got
 			if err := s.open(); err != nil {
 				return err
 			}
+			s.lists.open(s.depth - base)
 			if s.next() != ']' {
 				continue
 			}
 		} else {
 			if len(dst) == 0 {
-				return s.surplus(kind, name, total/size)
+				if err := s.skip(); err != nil {
+					return err
+				}
+			} else {
+				if err := s.leaf(dst, kind, into.Name, c); err != nil {
+					s.lists.add(s.depth-base, got-counted)
+					return s.valueFault(err, s.depth-base, got)
+				}
+				dst = dst[size:]
 			}
-			if err := s.leaf(dst, kind, name, c); err != nil {
-				return err
-			}
-			dst = dst[size:]
+			got++
 			if s.pos < len(s.data) && s.data[s.pos] == ',' {
 				s.pos++
 				continue
 			}
 		}
+		s.lists.add(s.depth-base, got-counted)
+		counted = got
 		if done, err := s.closeLists(base); err != nil {
 			return err
 		} else if done {
 			break
 		}
 	}
-	if len(dst) > 0 {
-		return fault.Newf(fault.DataLengthMismatch, "Failed to parse 'data' field: shape does not match true shape: %s '%s' takes %d values, got %d", s.noun(), name, total/size, (total-len(dst))/size)
+	if got != want {
+		return s.lengthFault(into, got, want)
 	}
-	return nil
+	return s.nestingFault(into)
 }
 
 // run reads as many elements as there is a fast way for, and returns their number.
@@ -192,43 +215,30 @@ func (s *scanner) run(dst []byte, kind tensor.DataType) (n int) {
 	return n
 }
 
-// closeLists reads closing brackets and the comma before the next element; done when
-// the nesting is back at base.
-func (s *scanner) closeLists(base int) (done bool, err error) {
-	for s.depth > base {
-		ok, err := s.more(false, ']')
-		if ok || err != nil {
-			return false, err
-		}
-	}
-	return true, nil
-}
-
-// surplus reports a leaf too many, unless what is there is no JSON at all.
-func (s *scanner) surplus(kind tensor.DataType, name string, total int) error {
-	return s.refuse(fault.DataLengthMismatch, "Unable to parse 'data': Shape does not match true shape of 'data' field: %s '%s' takes %d %s values and has more", s.noun(), name, total, kind)
-}
-
-// flatStrings is flat for BYTES: it appends the elements to dst and counts them.
-func (s *scanner) flatStrings(dst []byte, name string) (out []byte, count int64, err error) {
+// flatStrings is flat for BYTES: it appends the elements to dst and counts them. What their
+// number must be is for the caller to say, and then whether their nesting is right.
+func (s *scanner) flatStrings(dst []byte, into *tensor.Tensor) (out []byte, count int64, err error) {
 	if s.next() != '[' {
-		return nil, 0, s.notArray(name)
+		return nil, 0, s.notArray(into.Name)
 	}
 	base := s.depth
+	s.lists.begin(into.Shape)
 	for {
 		c := s.next()
 		if c == '[' {
 			if err := s.open(); err != nil {
 				return nil, 0, err
 			}
+			s.lists.open(s.depth - base)
 			if s.next() != ']' {
 				continue
 			}
 		} else {
-			if dst, err = s.stringLeaf(dst, name, c); err != nil {
-				return nil, 0, err
+			if dst, err = s.stringLeaf(dst, into.Name, c); err != nil {
+				return nil, 0, s.valueFault(err, s.depth-base, count)
 			}
 			count++
+			s.lists.add(s.depth-base, 1)
 		}
 		if done, err := s.closeLists(base); done || err != nil {
 			return dst, count, err

@@ -75,7 +75,7 @@ func (d *target) repeated(spec *tensor.Spec, in *tensor.Tensor) error {
 	rows := min(d.t.Rows, d.schema.MaxBatch)
 	bytes := int64(len(in.Data)) * int64(rows)
 	if bytes > d.lim.MaxTensorBytes {
-		return fault.Newf(fault.ShapeTooLarge, "input '%s' is given once and takes %d bytes when it is repeated for the %d rows of a run, more than the limit of %d", spec.Name, bytes, rows, d.lim.MaxTensorBytes)
+		return fault.Newf(fault.ShapeTooLarge, "input '%s' is given once and takes %d bytes when it is repeated for the %d rows of a run, more than the limit of %d (limits.max_decompressed_bytes)", spec.Name, bytes, rows, d.lim.MaxTensorBytes)
 	}
 	d.t.Repeated += bytes - int64(len(in.Data))
 	return nil

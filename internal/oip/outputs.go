@@ -25,7 +25,7 @@ func (d *decoder) outputs() error {
 			return err
 		}
 		if entry == d.lim.MaxOutputs {
-			return fault.Newf(fault.TooManyOutputs, "'outputs' has more than %d entries", d.lim.MaxOutputs)
+			return fault.Newf(fault.TooManyOutputs, "'outputs' has more than %d entries, the limit of limits.max_outputs", d.lim.MaxOutputs)
 		}
 		if err := d.output(entry); err != nil {
 			return err
@@ -100,7 +100,7 @@ func (d *decoder) outputName(entry int) (int, error) {
 	}
 	index := d.schema.Output(name)
 	if index < 0 {
-		return 0, fault.Newf(fault.UnknownOutput, "unexpected inference output '%s' for model '%s'", shown(name), d.model)
+		return 0, d.unknownOutput(name)
 	}
 	return index, nil
 }
@@ -187,7 +187,7 @@ func (d *decoder) chooseOutputs() error {
 		case choice.Classification > 0 && !ordered(spec.Type):
 			return fault.Newf(fault.WrongDatatype, "class result not available for output '%s' due to unsupported type '%s'", spec.Name, spec.Type)
 		case choice.Classification == 0 && !choice.Binary && (spec.Type == tensor.FP16 || spec.Type == tensor.BF16):
-			return fault.Newf(fault.WrongDatatype, "sending %s data via JSON is not supported. Please use the binary data format for output %s", spec.Type, spec.Name)
+			return noJSON(spec.Type, spec.Name)
 		}
 	}
 	return nil

@@ -21,6 +21,8 @@ type Request struct {
 	Budget time.Duration
 	// Priority is the "priority" parameter: 1 is the highest, 0 means none was given.
 	Priority uint64
+	// Form is how the answer is to be written. The caller sets it.
+	Form AnswerForm
 
 	scanner   scanner
 	binaryAll bool    // outputs that are not listed come as binary
@@ -45,7 +47,7 @@ type OutputChoice struct {
 func (r *Request) Reset() {
 	r.ID = trim(r.ID)
 	r.Outputs = r.Outputs[:0]
-	r.Budget, r.Priority = 0, 0
+	r.Budget, r.Priority, r.Form = 0, 0, AnswerForm{}
 	r.binaryAll = false
 	r.scanner.stop()
 	r.text = trim(r.text)

@@ -13,7 +13,10 @@ import (
 // JSON if binary data follows (the value of Inference-Header-Content-Length); 0 if
 // the answer is JSON only.
 func (r *Request) AppendResponse(dst []byte, schema *tensor.Schema, model, version string, t *task.Task) (out []byte, jsonLen int, err error) {
-	start, blobs := len(dst), 0
+	if err := r.measure(t); err != nil {
+		return dst, 0, err
+	}
+	start, blobs, w := len(dst), 0, r.Form.writing(len(dst))
 	r.elements = r.elements[:0]
 	dst = append(dst, '{')
 	if len(r.ID) > 0 {
@@ -40,11 +43,16 @@ func (r *Request) AppendResponse(dst []byte, schema *tensor.Schema, model, versi
 		if choice.Binary {
 			dst = appendBinaryHead(dst, &view)
 			blobs += len(view.Data)
-		} else if dst, err = appendJSONTensor(dst, &view); err != nil {
+		} else if dst, err = appendJSONTensor(dst, &view, w); err == errFull { //nolint:errorlint // a sentinel of this package, never wrapped
+			return dst[:start], 0, r.tooLarge(t)
+		} else if err != nil {
 			return dst[:start], 0, err
 		}
 	}
 	dst = append(dst, ']', '}')
+	if r.Form.exceeds(int64(len(dst)-start) + int64(blobs)) {
+		return dst[:start], 0, r.tooLarge(t)
+	}
 	if blobs == 0 {
 		return dst, 0, nil
 	}
@@ -115,8 +123,8 @@ func appendBinaryHead(dst []byte, v *tensor.Tensor) []byte {
 	return append(dst, '}', '}')
 }
 
-func appendJSONTensor(dst []byte, v *tensor.Tensor) ([]byte, error) {
+func appendJSONTensor(dst []byte, v *tensor.Tensor, w writing) ([]byte, error) {
 	dst = append(appendHead(dst, v), `,"data":[`...)
-	dst, err := appendValues(dst, v)
+	dst, err := appendValues(dst, v, w)
 	return append(dst, ']', '}'), err
 }

@@ -72,9 +72,11 @@ func TestRunsRefuse(t *testing.T) {
 		f(kind, "1.", fault.InvalidJSON)
 		f(kind, ".5", fault.InvalidJSON)
 		f(kind, "0123456789", fault.InvalidJSON)
-		f(kind, "null", fault.InvalidValue)
+		f(kind, "nul", fault.InvalidJSON)
 		f(kind, "1e39", fault.ValueOutOfRange)
 	}
+	f(tensor.Int8, "null", fault.InvalidValue)
+	f(tensor.Uint8, "null", fault.InvalidValue)
 	f(tensor.Int8, "128", fault.ValueOutOfRange)
 	f(tensor.Int8, "-129", fault.ValueOutOfRange)
 	f(tensor.Int8, "12345678", fault.ValueOutOfRange)

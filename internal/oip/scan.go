@@ -19,6 +19,7 @@ type scanner struct {
 	frames   []frame   // of the value being skipped
 	key      []byte    // last key that held escapes, without them
 	source   source    // what the document is, for errors
+	lists    lists     // of the tensor being read
 }
 
 // start begins a document.
@@ -66,7 +67,11 @@ func (s *scanner) open() error {
 	s.pos++
 	s.depth++
 	if s.depth > s.maxDepth {
-		return fault.Newf(fault.JSONTooDeep, "JSON nesting depth exceeds maximum allowed limit (%d)", s.maxDepth)
+		setting := ""
+		if s.source == fromRequest {
+			setting = " of limits.max_json_depth"
+		}
+		return fault.Newf(fault.JSONTooDeep, "JSON nesting depth exceeds maximum allowed limit (%d)%s", s.maxDepth, setting)
 	}
 	return nil
 }

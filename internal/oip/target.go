@@ -5,6 +5,7 @@ import (
 	"unsafe"
 
 	"sluice/internal/fault"
+	"sluice/internal/near"
 	"sluice/internal/task"
 	"sluice/internal/tensor"
 )
@@ -41,6 +42,24 @@ func (d *target) slot(i int) *tensor.Tensor {
 	return &d.t.Optional[i-len(d.schema.Inputs)]
 }
 
+// unknownInput is the fault of an input that the model does not have.
+func (d *target) unknownInput(name []byte) error {
+	all := make([]string, len(d.schema.Inputs)+len(d.schema.Optional))
+	for i := range all {
+		all[i] = d.schema.Given(i).Name
+	}
+	return fault.Newf(fault.UnknownInput, "unexpected inference input '%s' for model '%s'; its inputs: %s", shown(name), d.model, near.List(string(name), all))
+}
+
+// unknownOutput is the fault of an output that the model does not have.
+func (d *target) unknownOutput(name []byte) error {
+	all := make([]string, len(d.schema.Outputs))
+	for k := range all {
+		all[k] = d.schema.Outputs[k].Name
+	}
+	return fault.Newf(fault.UnknownOutput, "unexpected inference output '%s' for model '%s'; its outputs: %s", shown(name), d.model, near.List(string(name), all))
+}
+
 // place checks a shape against input i of those that a request may give and enters the tensor,
 // still without data, into the task.
 func (d *target) place(i int, dims []int64) error {
@@ -62,7 +81,7 @@ func (d *target) place(i int, dims []int64) error {
 		return fault.Newf(fault.WrongShape, "unexpected shape for input '%s' for model '%s'. Expected %s, got %s", spec.Name, d.model, showShape(spec.Shape), showShape(dims))
 	}
 	if elements > d.lim.MaxElements {
-		return fault.Newf(fault.ShapeTooLarge, "input '%s' has %d elements, more than the limit of %d", spec.Name, elements, d.lim.MaxElements)
+		return fault.Newf(fault.ShapeTooLarge, "input '%s' has %d elements, more than the limit of %d (limits.max_elements)", spec.Name, elements, d.lim.MaxElements)
 	}
 	if bytes := elements * int64(spec.Type.Size()); bytes > d.lim.MaxTensorBytes {
 		return tooManyBytes(spec.Name, bytes, d.lim.MaxTensorBytes)
@@ -89,9 +108,9 @@ func (d *target) batch(spec *tensor.Spec, dims []int64) error {
 	rows := dims[0]
 	switch {
 	case rows == 0:
-		return fault.Newf(fault.InvalidShape, "input '%s' has no rows: its shape is %s", spec.Name, showShape(dims))
+		return fault.Newf(fault.InvalidShape, "input '%s' has no rows: axis 0 of its shape %s counts the rows of the request, and there must be one at least", spec.Name, showShape(dims))
 	case rows > int64(d.schema.MaxRows):
-		return fault.Newf(fault.BatchTooLarge, "inference request batch-size must be <= %d for '%s', got %d", d.schema.MaxRows, d.model, rows)
+		return fault.Newf(fault.BatchTooLarge, "inference request batch-size must be <= %d for '%s', got %d (max_rows in its model.yaml)", d.schema.MaxRows, d.model, rows)
 	case spec.Once:
 		return nil
 	case d.t.Rows != 0 && rows != int64(d.t.Rows):
@@ -115,7 +134,7 @@ func fits(shape, dims []int64) bool {
 }
 
 func tooManyBytes(name string, got, limit int64) error {
-	return fault.Newf(fault.ShapeTooLarge, "input '%s' has %d bytes, more than the limit of %d", name, got, limit)
+	return fault.Newf(fault.ShapeTooLarge, "input '%s' has %d bytes, more than the limit of %d (limits.max_decompressed_bytes)", name, got, limit)
 }
 
 // keepShape copies dims into the arena, so that a shape lives as long as its data.

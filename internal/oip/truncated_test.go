@@ -13,8 +13,8 @@ import (
 const full = `{"id":"a\"\u00e9\ud83d\ude00","model_name":"m","extra":{"a":[1,-2.5e-3,NaN,{"b":{}}],"c":[],"d":"x\\"},` +
 	`"parameters":{"timeout":5,"priority":1,"binary_data_output":false,"sequence_id":"s","sequence_start":true,"sequence_end":false,"x":{"y":[null,true]}},` +
 	`"inputs":[{"name":"f","datatype":"FP32","shape":[1,2],"data":[1.5,-Infinity],"ignored":[{}],"parameters":{"content_type":"np"}},` +
-	`{"data":[["\u00e9\n"],"b"],"shape":[1,2],"name":"s","parameters":null,"datatype":"BYTES"},` +
-	`{"name":"i","datatype":"INT64","shape":[1,3],"data":[[1],[-2,3]],"parameters":{}}],` +
+	`{"data":[[["\u00e9\n"],"b"]],"shape":[1,2],"name":"s","parameters":null,"datatype":"BYTES"},` +
+	`{"name":"i","datatype":"INT64","shape":[1,3],"data":[[[1],-2],[3]],"parameters":{}}],` +
 	`"outputs":[{"name":"f","ignored":0,"parameters":{"binary_data":true,"classification":1,"other":"x"}},{"name":"s","parameters":null},{"name":"\u0069"}]}`
 
 // TestTruncated: no beginning of a document is a document, and its end is not seen late.
@@ -92,7 +92,7 @@ func TestWrongKinds(t *testing.T) {
 	f(s, `{"inputs":[{"name":`, `}]}`, `1`, `null`, `["INPUT0"]`)
 	f(s, `{"inputs":[{"name":"INPUT0","datatype":`, `,"shape":[1,1],"data":[1]}]}`, `1`, `null`, `["FP32"]`)
 	f(s, `{"inputs":[{"name":"INPUT0","datatype":"FP32","shape":`, `,"data":[1]}]}`, `1`, `null`, `"[1,1]"`, `[true,1]`, `["1",1]`)
-	f(s, `{"inputs":[{"name":"INPUT0","datatype":"FP32","shape":[1,1],"data":`, `}]}`, `1`, `null`, `{}`, `[{}]`, `[null]`, `["1"]`, `[[true]]`)
+	f(s, `{"inputs":[{"name":"INPUT0","datatype":"FP32","shape":[1,1],"data":`, `}]}`, `1`, `null`, `{}`, `[{}]`, `["1"]`, `[[true]]`)
 	f(s, `{"inputs":[{"name":"INPUT0","datatype":"FP32","shape":[1,0],"data":`, `}]}`, `1`, `null`)
 	f(s, `{"inputs":[{"name":"INPUT0","datatype":"FP32","shape":[1,1],"parameters":`, `}]}`, `1`, `[]`)
 	f(identity(tensor.Bytes, 8), `{"inputs":[{"name":"INPUT0","datatype":"BYTES","shape":[1,1],"data":`, `}]}`, `"x"`, `[1]`, `[null]`, `[{}]`)

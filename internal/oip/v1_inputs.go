@@ -95,6 +95,7 @@ func (d *v1Decoder) object(row int64) error {
 	if err := s.open(); err != nil {
 		return err
 	}
+	d.row = row
 	columns := d.columns()
 	for i := range columns {
 		columns[i].given = false
@@ -109,7 +110,7 @@ func (d *v1Decoder) object(row int64) error {
 		}
 		i := d.schema.Find(key, n) // most requests keep to the schema's order
 		if i < 0 {
-			return fault.Newf(fault.UnknownInput, "unexpected inference input '%s' for model '%s'", shown(key), d.model)
+			return d.unknownInput(key)
 		}
 		if columns[i].given {
 			return duplicate(key)

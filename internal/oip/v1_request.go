@@ -12,6 +12,8 @@ type V1Request struct {
 	// Row is true for "instances", whose answer is "predictions" by row, and false for
 	// "inputs", whose answer is "outputs" by tensor.
 	Row bool
+	// Form is how the answer is to be written. The caller sets it, after Decode.
+	Form AnswerForm
 
 	scanner scanner
 	columns []column // one per input that a request may give
@@ -19,6 +21,7 @@ type V1Request struct {
 	text    []byte
 	// remaining is what is still to be written of each output.
 	remaining [][]byte
+	out       writing
 }
 
 // column is one input while its values come in, row by row or at once.
@@ -31,7 +34,7 @@ type column struct {
 
 // Reset makes r ready for the next request and keeps its memory.
 func (r *V1Request) Reset() {
-	r.Row = false
+	r.Row, r.Form = false, AnswerForm{}
 	r.scanner.stop()
 	r.text = trim(r.text)
 	for i := range r.columns {
@@ -48,7 +51,7 @@ func (r *V1Request) Decode(schema *tensor.Schema, model string, body []byte, lim
 		r.columns = append(r.columns, column{})
 	}
 	reserveInputs(t, len(schema.Inputs))
-	d := v1Decoder{target{schema, model, lim.filled(), t}, r, &r.scanner}
+	d := v1Decoder{target{schema, model, lim.filled(), t}, r, &r.scanner, -1}
 	if err := d.supported(); err != nil {
 		return err
 	}
@@ -69,6 +72,9 @@ type v1Decoder struct {
 	target
 	r *V1Request
 	s *scanner
+	// row is that of the object with inputs that is being read, 0 for the one of "inputs"; -1
+	// if values come without names.
+	row int64
 }
 
 // supported refuses models whose tensors have no JSON form.

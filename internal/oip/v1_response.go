@@ -24,9 +24,14 @@ func (r *V1Request) AppendResponse(dst []byte, schema *tensor.Schema, t *task.Ta
 			return dst, fault.Newf(fault.Unsupported, "output '%s' of shape %s has more than %d empty lists in the V1 format: use the V2 protocol", schema.Outputs[k].Name, showShape(t.Outputs[k].Shape), maxHollow)
 		}
 	}
-	r.remaining = r.remaining[:0]
+	r.remaining, r.out = r.remaining[:0], r.Form.writing(start)
+	least := int64(0)
 	for k := range schema.Outputs {
 		r.remaining = append(r.remaining, t.Outputs[k].Data)
+		least += leastJSON(&t.Outputs[k])
+	}
+	if r.Form.exceeds(least) {
+		return dst, r.tooLarge(t)
 	}
 	var err error
 	if r.Row {
@@ -37,6 +42,9 @@ func (r *V1Request) AppendResponse(dst []byte, schema *tensor.Schema, t *task.Ta
 		dst = append(dst, '}')
 	}
 	clear(r.remaining)
+	if err == errFull || r.Form.exceeds(int64(len(dst)-start)) { //nolint:errorlint // a sentinel of this package, never wrapped
+		err = r.tooLarge(t)
+	}
 	if err != nil {
 		return dst[:start], err
 	}
@@ -131,6 +139,9 @@ func (r *V1Request) appendNested(dst []byte, v *tensor.Tensor, k int, row bool) 
 		dst = append(dst, '[')
 	}
 	for {
+		if len(dst) > r.out.end {
+			return dst, errFull
+		}
 		if hollow >= 0 {
 			dst = append(dst, '[', ']')
 		} else if dst, err = r.appendLeaf(dst, v, k); err != nil {
@@ -162,7 +173,7 @@ func (r *V1Request) appendLeaf(dst []byte, v *tensor.Tensor, k int) ([]byte, err
 			return dst, fault.Newf(fault.Internal, "output '%s' has less data than its shape says", v.Name)
 		}
 		r.remaining[k] = data[v.Type.Size():]
-		return appendValue(dst, v.Type, data), nil
+		return r.out.appendValue(dst, v.Type, data), nil
 	}
 	element, rest, ok := cutElement(r.remaining[k])
 	if !ok {
@@ -170,8 +181,11 @@ func (r *V1Request) appendLeaf(dst []byte, v *tensor.Tensor, k int) ([]byte, err
 	}
 	r.remaining[k] = rest
 	if strings.HasSuffix(v.Name, "_bytes") {
+		if base64.StdEncoding.EncodedLen(len(element)) > r.out.end-len(dst) {
+			return dst, errFull
+		}
 		dst = base64.StdEncoding.AppendEncode(append(dst, `{"b64":"`...), element)
 		return append(dst, '"', '}'), nil
 	}
-	return appendText(dst, v, element)
+	return appendText(dst, v, element, r.out)
 }

@@ -28,17 +28,17 @@ func (d *v1Decoder) value(c *column, spec *tensor.Spec) error {
 				return err
 			}
 			if !nest.open() {
-				return ragged(spec)
+				return d.ragged(spec)
 			}
 			if s.next() != ']' {
 				continue
 			}
 		} else {
 			if err := d.element(c, spec, first); err != nil {
-				return err
+				return placed(err, d.where(spec))
 			}
 			if !nest.leaf() {
-				return ragged(spec)
+				return d.ragged(spec)
 			}
 		}
 		if done, err := d.closeLists(spec); done || err != nil {
@@ -57,14 +57,30 @@ func (d *v1Decoder) closeLists(spec *tensor.Spec) (done bool, err error) {
 			return false, err
 		}
 		if !nest.close() {
-			return false, ragged(spec)
+			nest.add(-1) // it is the list that has ended
+			return false, d.ragged(spec)
 		}
 	}
 	return true, nil
 }
 
-func ragged(spec *tensor.Spec) error {
-	return fault.Newf(fault.DataLengthMismatch, "the lists of input '%s' are not rectangular", spec.Name)
+func (d *v1Decoder) ragged(spec *tensor.Spec) error {
+	return fault.Newf(fault.DataLengthMismatch, "the lists of input '%s' are not rectangular, at %s", spec.Name, d.where(spec))
+}
+
+// where is the place of the value or list is that is being read.
+func (d *v1Decoder) where(spec *tensor.Spec) string {
+	path := []byte("inputs")
+	if d.r.Row {
+		path = []byte("instances")
+		if d.row >= 0 {
+			path = appendIndexes(path, []int64{d.row})
+		}
+	}
+	if d.row >= 0 {
+		path = append(append(path, '.'), spec.Name...)
+	}
+	return string(appendIndexes(path, d.r.nest.counts))
 }
 
 // element reads one leaf.

@@ -11,21 +11,37 @@ import (
 )
 
 // appendValues appends all elements of a tensor as JSON, commas between them.
-func appendValues(dst []byte, v *tensor.Tensor) ([]byte, error) {
+func appendValues(dst []byte, v *tensor.Tensor, w writing) ([]byte, error) {
 	if v.Type == tensor.Bytes {
-		return appendStrings(dst, v)
+		return appendStrings(dst, v, w)
 	}
 	if v.Type == tensor.FP16 || v.Type == tensor.BF16 {
-		return dst, fault.Newf(fault.WrongDatatype, "sending %s data via JSON is not supported. Please use the binary data format for output %s", v.Type, v.Name)
+		return dst, noJSON(v.Type, v.Name)
 	}
 	size := v.Type.Size()
 	for data := v.Data; len(data) >= size; data = data[size:] {
-		dst = append(appendValue(dst, v.Type, data), ',')
+		if len(dst) > w.end {
+			return dst, errFull
+		}
+		dst = append(w.appendValue(dst, v.Type, data), ',')
 	}
 	if len(v.Data) >= size {
 		dst = dst[:len(dst)-1]
 	}
 	return dst, nil
+}
+
+// noJSON is the fault of an output that only binary data carries.
+func noJSON(kind tensor.DataType, name string) error {
+	return fault.Newf(fault.WrongDatatype, "sending %s data via JSON is not supported. Please use the binary data format for output %s: list it in 'outputs' with the parameter \"binary_data\": true", kind, name)
+}
+
+// appendValue appends the element that data begins with, in the form that was asked for.
+func (w writing) appendValue(dst []byte, kind tensor.DataType, data []byte) []byte {
+	if w.nulls && nonFiniteAt(kind, data) {
+		return append(dst, "null"...)
+	}
+	return appendValue(dst, kind, data)
 }
 
 // appendValue appends the element that data begins with.
@@ -105,14 +121,14 @@ func appendFloat(dst []byte, v float64, bits int) []byte {
 }
 
 // appendStrings appends BYTES elements as JSON strings.
-func appendStrings(dst []byte, v *tensor.Tensor) ([]byte, error) {
+func appendStrings(dst []byte, v *tensor.Tensor, w writing) ([]byte, error) {
 	for data := v.Data; len(data) > 0; {
 		element, rest, ok := cutElement(data)
 		if !ok {
 			return dst, fault.Newf(fault.Internal, "output '%s' holds malformed strings", v.Name)
 		}
 		var err error
-		if dst, err = appendText(dst, v, element); err != nil {
+		if dst, err = appendText(dst, v, element, w); err != nil {
 			return dst, err
 		}
 		dst = append(dst, ',')
@@ -124,12 +140,25 @@ func appendStrings(dst []byte, v *tensor.Tensor) ([]byte, error) {
 	return dst, nil
 }
 
+// textPiece is how much of a string is written before its length is held against the limit:
+// escapes can make it six times as long.
+const textPiece = 64 << 10
+
 // appendText appends one BYTES element as a JSON string, which only text can be.
-func appendText(dst []byte, v *tensor.Tensor, element []byte) ([]byte, error) {
+func appendText(dst []byte, v *tensor.Tensor, element []byte, w writing) ([]byte, error) {
 	if !utf8.Valid(element) {
 		return dst, fault.Newf(fault.InvalidUTF8, "output '%s' holds bytes that are not UTF-8 text: ask for it as binary data", v.Name)
 	}
-	return appendString(dst, element), nil
+	dst = append(dst, '"')
+	for {
+		if len(dst) > w.end {
+			return dst, errFull
+		}
+		if len(element) <= textPiece {
+			return append(appendEscaped(dst, element), '"'), nil
+		}
+		dst, element = appendEscaped(dst, element[:textPiece]), element[textPiece:]
+	}
 }
 
 // cutElement splits the first element off the data of a BYTES tensor.

@@ -1,0 +1,25 @@
+package gateway
+
+import (
+	"sluice/internal/fault"
+	"sluice/internal/oip"
+)
+
+// answerForm is how the answer is to be written: with the words NaN and Infinity in its JSON, or
+// with null in their place. The request's header comes before the model's own setting.
+func (c *call) answerForm(modelNull bool, most int64) (oip.AnswerForm, *fault.Error) {
+	form := oip.AnswerForm{NullNonFinite: modelNull, MaxBytes: most}
+	value := c.ctx.Request.Header.PeekCanonical(headerNonfinite)
+	if value == nil {
+		return form, nil
+	}
+	switch string(value) {
+	case "null":
+		form.NullNonFinite = true
+	case "literal":
+		form.NullNonFinite = false
+	default:
+		return form, fault.Newf(fault.InvalidParameter, "Sluice-Nonfinite is %.40q; it must be null or literal", value)
+	}
+	return form, nil
+}
