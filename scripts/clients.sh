@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Starts bin/sluice on free ports with the example models and those of test/clients/models, runs test/clients against it and stops it.
-# Where the clients cannot be installed (no Python, no network) it says so in one line and succeeds;
+# Where the Python clients cannot be installed (no Python, no network) it says so in one line and succeeds;
 # with SLUICE_REQUIRE_CLIENTS=1, as in CI, that is a failure.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -12,14 +12,7 @@ skip() {
   exit 0
 }
 
-command -v python3 >/dev/null || skip "python3 is not on this machine's PATH"
-python3 -c 'import venv, ensurepip' 2>/dev/null || skip "python3 cannot make virtual environments"
-if [[ ! -d .deps/clients-venv ]]; then
-  probe=$(mktemp -d .deps/probe.XXXXXX)
-  python3 -m pip download --quiet --disable-pip-version-check --no-deps --dest "$probe" tritonclient >/dev/null 2>&1 && reached=1 || reached=0
-  rm -rf "$probe"
-  ((reached)) || skip "pip cannot fetch the Triton client (no network?)"
-fi
+reason=$(test/clients/python_install.sh .deps/clients-venv 2>&1) || skip "$reason"
 
 read -r port admin < <(python3 - <<'PY'
 import socket

@@ -17,14 +17,7 @@ models=${2:-$root/examples/models}
 venv=$root/.deps/clients-venv
 tool=$root/.deps/perf_analyzer
 
-# The stamp holds the hash of the pins and comes last, so that an interrupted installation is done again.
-pins=$(cat "$here/requirements.txt" "$here/constraints.txt" | sha256sum | cut -d' ' -f1)
-if [[ $(cat "$venv/stamp" 2>/dev/null) != "$pins" ]]; then
-  rm -rf "$venv"
-  python3 -m venv "$venv"
-  "$venv/bin/pip" install --quiet --disable-pip-version-check --requirement "$here/requirements.txt" --constraint "$here/constraints.txt"
-  echo "$pins" >"$venv/stamp"
-fi
+"$here/python_install.sh" "$venv"
 
 # Without a server there is nothing to check, and one line says so.
 python3 - "$address" <<'PY' || exit 1

@@ -24,7 +24,7 @@ if [[ $(cat "$folder/stamp" 2>/dev/null) != "$stamp" ]]; then
   cp "$here/ts/package.json" "$here/ts/package-lock.json" "$folder/"
   # No package of these needs a script of its own to run at installation.
   (cd "$folder" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error) >"$folder/log" 2>&1 ||
-    cannot "npm did not install its packages (no network?): $(grep -v '^$' "$folder/log" | tail -n 1)"
+    cannot "npm did not install its packages (no network?): $(grep -m 1 '^npm' "$folder/log")"
   echo "$stamp" >"$folder/stamp"
 fi
 cd "$folder"
