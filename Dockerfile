@@ -30,7 +30,7 @@ RUN case "$DEVICE" in \
     esac && mkdir /out && mv /fetched/*.so /out
 
 FROM debian:12.11-slim AS base-cpu
-FROM nvidia/cuda:12.8.1-cudnn-runtime-ubuntu24.04 AS base-cuda
+FROM nvidia/cuda:13.0.1-cudnn-runtime-ubuntu24.04 AS base-cuda
 
 FROM base-${DEVICE}
 COPY --from=build /out/sluice /usr/local/bin/sluice

@@ -96,6 +96,9 @@ func fakeDevices([]string) error {
 
 func fakeCheck([]string) error {
 	parity := `{"gate":"parity","outcome":"passed","text":"they agree"}`
+	if fault() == "unbatched" {
+		parity = `{"gate":"invariance","outcome":"changed","text":"served unbatched"}`
+	}
 	state, reason, status := "placed", "", error(nil)
 	if fault() == "parity" {
 		state, reason, status = "left_out", "answers differ by 3", fmt.Errorf("1 of 1 models cannot be served")
@@ -110,12 +113,12 @@ func fakeRaw([]string) error {
 	if fault() == "raw" {
 		return fmt.Errorf("no session")
 	}
-	s := sweep{Version: "1.26.0", Points: []rawPoint{{Rows: 1, P50: 1000, P95: 1100}, {Rows: 4, P50: 2000, P95: 2200}}}
+	s := sweep{Version: "1.26.0", Points: []rawPoint{{Rows: 1, P50: 1000, P95: 1100}, {Rows: 4, P50: 2000, P95: 2200}}, Turns: &turns{Rows: 4, P50: 3300, Apart: 3000}}
 	return json.NewEncoder(os.Stdout).Encode(s)
 }
 
 func fakeWorker([]string) error {
-	time.Sleep(10 * time.Second) // it is killed before, unless it is to be an orphan
+	time.Sleep(30 * time.Second) // it is killed before, unless it is to be an orphan
 	return nil
 }
 

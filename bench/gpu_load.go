@@ -37,8 +37,25 @@ func (c *gpuCheck) rawSweeps() (any, error) {
 		best := s.fastest(math.Inf(1))
 		c.find(model, passed, "1 row in %.3f ms; most rows/s in batches of %d: %s in %.3f ms",
 			s.Points[0].P50/1e3, best.Rows, figure(best.perSecond()), best.P50/1e3)
+		c.turnsFinding(model, s.Turns)
 	}
 	return sweeps, nil
+}
+
+// turnRatio is how much more two sizes by turns may take than each over and over.
+const turnRatio = 1.5
+
+func (c *gpuCheck) turnsFinding(model string, t *turns) {
+	if t == nil {
+		return
+	}
+	ratio := t.P50 / t.Apart
+	text := fmt.Sprintf("a row and %d rows by turns take %.3f ms, %.2f of what they take each over and over", t.Rows, t.P50/1e3, ratio)
+	if c.quick || c.device == "cpu" { // judges no times
+		c.find(model+" turns", passed, "%s", text)
+		return
+	}
+	c.judge(ratio <= turnRatio, model+" turns", "%s; %.2f is the most", text, turnRatio)
 }
 
 // perSecond is the rows that back-to-back batches of the size do.

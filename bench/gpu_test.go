@@ -97,6 +97,7 @@ func TestACheckFindsFaults(t *testing.T) {
 	}
 	f("unusable", "versions", "device")
 	f("parity", "gates", "net on cpu")
+	f("unbatched", "gates", "net invariance")
 	f("raw", "raw", "net")
 	f("", "load", "load", stepResult{Step: "raw", Data: map[string]*sweep{}})
 	f("", "load", "net", stepResult{Step: "raw", Data: map[string]*sweep{"other": {Points: make([]rawPoint, 1)}}})
@@ -148,6 +149,28 @@ func TestSettingsOfTheCheck(t *testing.T) {
 	const cuda = "devices:\n  - name: \"cuda:0\"\n    library_folders:\n      - \"/opt/a\"\n      - \"/opt/b\"\n"
 	f("cuda:0", false, false, cuda)
 	f("cuda:0", true, true, cuda+"  - name: cpu\n")
+}
+
+func TestSizesByTurns(t *testing.T) {
+	f := func(device string, quick bool, turn *turns, want string) {
+		t.Helper()
+		c := newCheck(t, device)
+		c.quick = quick
+		c.turnsFinding("net", turn)
+		got := ""
+		for _, f := range c.result.Findings {
+			got += f.Name + " " + f.Outcome + " " + f.Text
+		}
+		if got != want {
+			t.Errorf("%+v on %s: %q, want %q", turn, device, got, want)
+		}
+	}
+	slow := &turns{Rows: 8, P50: 9700, Apart: 550}
+	f("cuda:0", false, slow, "net turns failed a row and 8 rows by turns take 9.700 ms, 17.64 of what they take each over and over; 1.50 is the most")
+	f("cuda:0", true, slow, "net turns passed a row and 8 rows by turns take 9.700 ms, 17.64 of what they take each over and over")
+	f("cpu", false, slow, "net turns passed a row and 8 rows by turns take 9.700 ms, 17.64 of what they take each over and over")
+	f("cuda:0", false, &turns{Rows: 8, P50: 825, Apart: 550}, "net turns passed a row and 8 rows by turns take 0.825 ms, 1.50 of what they take each over and over; 1.50 is the most")
+	f("cuda:0", false, nil, "")
 }
 
 func TestHighestRate(t *testing.T) {

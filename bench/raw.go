@@ -19,6 +19,17 @@ import (
 type sweep struct {
 	Version string     `json:"onnxruntime"`
 	Points  []rawPoint `json:"points"`
+	// Turns are runs of two sizes by turns; nil where one was measured.
+	Turns *turns `json:"turns,omitempty"`
+}
+
+// turns are runs of one row and of more rows, by turns. A device that prepares anew whenever the
+// size changes shows it here and nowhere else.
+type turns struct {
+	Rows int     `json:"rows"`
+	P50  float64 `json:"p50_us"` // of a pair
+	// Apart is the sum of the medians of both sizes, each run over and over.
+	Apart float64 `json:"apart_us"`
 }
 
 // rawPoint is one batch size, run over and over on one thread.
@@ -65,7 +76,7 @@ func raw(args []string) error {
 		sizes = []int{*only}
 	}
 	for _, rows := range sizes {
-		p, err := rawSize(session, rows, *each)
+		p, err := rawSizes(session, *each, rows)
 		if err != nil {
 			return err
 		}
@@ -74,10 +85,19 @@ func raw(args []string) error {
 			break
 		}
 	}
+	if n := len(out.Points); n > 1 {
+		one, other := out.Points[0], out.Points[n/2]
+		pair, err := rawSizes(session, *each, one.Rows, other.Rows)
+		if err != nil {
+			return err
+		}
+		out.Turns = &turns{Rows: other.Rows, P50: pair.P50, Apart: round(one.P50+other.P50, 2)}
+	}
 	return json.NewEncoder(os.Stdout).Encode(out)
 }
 
-func rawSize(session *onnx.Session, rows int, each time.Duration) (rawPoint, error) {
+// rawSizes measures batches of these sizes, run one after the other, as one.
+func rawSizes(session *onnx.Session, each time.Duration, sizes ...int) (rawPoint, error) {
 	const warm, fewest = 3, 5
 	var took []float64
 	var begun time.Duration
@@ -90,12 +110,18 @@ func rawSize(session *onnx.Session, rows int, each time.Duration) (rawPoint, err
 		if t >= end && len(took) >= fewest {
 			break
 		}
-		if err := session.RunRaw(0, rows); err != nil {
-			return rawPoint{}, fmt.Errorf("a run of %d rows failed: %w", rows, err)
+		for _, rows := range sizes {
+			if err := session.RunRaw(0, rows); err != nil {
+				return rawPoint{}, fmt.Errorf("a run of %d rows failed: %w", rows, err)
+			}
 		}
 		if i >= warm {
 			took = append(took, micros(clock.Now().Sub(t)))
 		}
+	}
+	rows := 0
+	for _, n := range sizes {
+		rows += n
 	}
 	cpu := micros(ownCPU()-begun) / float64(len(took)*rows)
 	slices.Sort(took)

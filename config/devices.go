@@ -23,7 +23,7 @@ type Device struct {
 	Isolation string `yaml:"isolation"`
 	// MemoryLimit is the most that the arena of a session on cuda:N or tensorrt:N takes from
 	// the GPU's memory. Default 0: no limit. Too low fails large batches; workspaces and the
-	// driver's own come on top.
+	// driver's own come on top. A model with convolutions has a session for each batch size.
 	MemoryLimit Bytes `yaml:"memory_limit"`
 	// LibraryFolders are where the device's libraries lie off the loader's path: CUDA's, cuDNN's,
 	// TensorRT's, the Vulkan loader. Default none. A folder of folders such as PyPI's nvidia does too.
@@ -70,6 +70,11 @@ type CUDA struct {
 	NHWC bool `yaml:"nhwc"`
 	// UnifiedStream runs all of a session on one stream. Default false.
 	UnifiedStream bool `yaml:"unified_stream"`
+	// SharedSession runs all batch sizes of a model with convolutions on one session. Default false:
+	// each size has one, since ONNX Runtime plans every convolution anew, for milliseconds,
+	// whenever the size changes. True needs the GPU memory of one copy of the weights, not of as
+	// many as there are sizes, and makes answers late wherever batches of two sizes alternate.
+	SharedSession bool `yaml:"shared_session"`
 }
 
 // TensorRT is for tensorrt:N. Shapes and caches are set from the model.

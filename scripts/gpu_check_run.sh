@@ -8,6 +8,8 @@
 # in OUT; one that fails does not keep the others from running. The last writes gpu-check.json and gpu-check.md. The
 # exit status is 0 if nothing failed. GPU_CHECK_QUICK=1: short runs of small models, a look at the
 # script rather than at the device. For WebGPU on a driver of one's own set VK_DRIVER_FILES, as for any program.
+# GPU_CHECK_FOLDERS names folders of this machine, separated by colons, that hold libraries which were not packed:
+# CUDA's and cuDNN's lie below site-packages/nvidia wherever PyTorch is.
 set -uo pipefail
 exec </dev/null
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -17,6 +19,11 @@ device=$1
 out=${2:-$here/results}
 quick=${GPU_CHECK_QUICK:-}
 [[ $quick != 0 ]] || quick=
+folders=${GPU_CHECK_FOLDERS:-}
+IFS=: read -ra list <<<"$folders"
+for folder in "${list[@]}"; do
+  [[ $folder == /* && -d $folder ]] || die "GPU_CHECK_FOLDERS names $folder, which is not a folder's full path"
+done
 for tool in cat chmod cp ln mkdir rm sha256sum timeout; do
   command -v "$tool" >/dev/null || die "needs coreutils: $tool is not on this machine's PATH"
 done
@@ -67,7 +74,7 @@ status=0
 # step NAME SECONDS: the command ends its own children, also when timeout kills it.
 step() {
   local began=$SECONDS code=0 run=(bin/bench gpu -step "$1" -device "$device" -server bin/sluice -library lib/libonnxruntime.so
-    -library-folders "$here/lib" -models "$models" -out "$out" ${quick:+-quick})
+    -library-folders "$here/lib${folders:+:$folders}" -models "$models" -out "$out" ${quick:+-quick})
   echo "== $1"
   timeout --kill-after=10 "$2" "${run[@]}" &
   running=$!

@@ -52,7 +52,7 @@ func BenchmarkPaths(b *testing.B) {
 		ins, outs := []ort.Value{in}, []ort.Value{out}
 		b.ReportAllocs()
 		for b.Loop() {
-			if err := s.owner.RunWithOptions(ins, outs, options); err != nil {
+			if err := s.engines[0].owner.RunWithOptions(ins, outs, options); err != nil {
 				b.Fatal(err)
 			}
 		}

@@ -57,7 +57,7 @@ func (l *lane) open(s *Session, index int) (err error) {
 	}
 	for i := range l.out {
 		name := s.schema.Outputs[i].Name
-		sequence, err := l.call.outputIsSequence(s.handle, i)
+		sequence, err := l.call.outputIsSequence(s.engines[0].handle, i)
 		if err != nil {
 			return fmt.Errorf("output %q: %w", name, err)
 		}

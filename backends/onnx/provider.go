@@ -53,6 +53,9 @@ type CUDAOptions struct {
 	NHWC bool
 	// UnifiedStream runs all of a session on one stream. Default false.
 	UnifiedStream bool
+	// SharedSession runs all batch sizes of a model with convolutions on one session. Default
+	// false: one for each of them. See apart.
+	SharedSession bool
 }
 
 // Check finds what no library could make good.

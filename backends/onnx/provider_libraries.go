@@ -133,13 +133,25 @@ func openLibrary(name string) error {
 	return nil
 }
 
-// neededLibraries are what the provider libraries in a folder ask the loader for, without the
-// system's own.
+// cudnn is named here since a build for CUDA 13 opens it when a node wants it, and so does not
+// name it as needed. Without it no convolution runs.
+const cudnn = "libcudnn.so.9"
+
+// sought are the libraries that CUDA's provider opens by itself, and cuDNN in its turn, by the
+// major version of CUDA.
+var sought = map[int][]string{
+	12: {"libnvrtc.so.12", "libcufft.so.11", cudnn},
+	13: {"libnvrtc.so.13", "libcufft.so.12", cudnn},
+}
+
+// neededLibraries are what the provider libraries in a folder ask the loader for, then or
+// later, without the system's own.
 func neededLibraries(dir string) []string {
 	var names []string
 	for _, provider := range []string{cudaProvider, tensorrtProvider} {
 		names = append(names, imports(filepath.Join(dir, provider))...)
 	}
+	names = append(names, sought[cudaMajor(names)]...)
 	return slices.Compact(inLoadOrder(names))
 }
 

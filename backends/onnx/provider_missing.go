@@ -52,6 +52,9 @@ func missingNVIDIA(name device.Name, providers []string) (missing []string) {
 		names = append(names, imports(filepath.Join(libraryDir(), provider))...)
 	}
 	major := cudaMajor(names)
+	if major != 0 {
+		names = append(names, cudnn)
+	}
 	seen := map[string]bool{}
 	for _, library := range inLoadOrder(names) {
 		if seen[library] {

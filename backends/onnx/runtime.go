@@ -22,7 +22,7 @@ import (
 // onnxruntime_go asks for first appeared in 1.24.
 const (
 	oldestMinor = 24
-	newestMinor = 30
+	newestMinor = 31
 )
 
 // Library is how to find ONNX Runtime.

@@ -8,8 +8,6 @@ import "C"
 import (
 	"errors"
 	"fmt"
-	"os"
-	"reflect"
 	"slices"
 	"sync"
 
@@ -49,6 +47,8 @@ type Options struct {
 	// or no memory for one of them, means C memory of the session's own. What it gives must not
 	// be Go memory, and must stay until the session is closed.
 	Memory func(lane int, output bool, index int) []byte
+
+	apart []int // of a test on the CPU: batch sizes with an engine each
 }
 
 // Session is one model version on one device.
@@ -57,12 +57,12 @@ type Session struct {
 	place  place
 	layout *rows.Layout
 	memory func(lane int, output bool, index int) []byte
-	handle *C.OrtSession
-	owner  *ort.DynamicAdvancedSession
-	lanes  []lane
-	watch  watchdog
-	use    usage.Count
-	once   sync.Once
+	// engines are one for all batch sizes, or one for each of the layout's.
+	engines []engine
+	lanes   []lane
+	watch   watchdog
+	use     usage.Count
+	once    sync.Once
 }
 
 var _ backends.Session = (*Session)(nil)
@@ -75,20 +75,21 @@ func Open(path string, o Options) (*Session, error) {
 	if err := o.check(); err != nil {
 		return nil, fmt.Errorf("cannot open model: %w", err)
 	}
-	layout, err := rows.New(o.Schema, device.Sizes(o.Provider.Device.Kind, o.Schema.MaxBatch, o.FixedBatch))
+	sizes := o.apart
+	if sizes == nil {
+		sizes = device.Sizes(o.Provider.Device.Kind, o.Schema.MaxBatch, o.FixedBatch)
+	}
+	layout, err := rows.New(o.Schema, sizes)
 	if err != nil {
 		return nil, fmt.Errorf("cannot open model: %w", err)
 	}
 	s := &Session{schema: o.Schema, layout: layout, memory: o.Memory}
 	s.place.init(&o.Provider)
-	if s.owner, err = create(path, o, &s.place); err != nil {
-		return nil, fmt.Errorf("cannot open model: %w", deviceFault(s.place.kind, err))
-	}
 	s.use.Init()
-	if s.handle, err = sessionHandle(s.owner); err == nil {
-		err = s.openLanes(max(o.Lanes, 1))
+	if err := s.openEngines(path, &o); err != nil {
+		return nil, errors.Join(fmt.Errorf("cannot open model: %w", deviceFault(s.place.kind, err)), s.Close())
 	}
-	if err != nil {
+	if err := s.openLanes(max(o.Lanes, 1)); err != nil {
 		return nil, errors.Join(fmt.Errorf("cannot open model: %w", err), s.Close())
 	}
 	return s, nil
@@ -119,24 +120,6 @@ func (o Options) check() error {
 		}
 	}
 	return nil
-}
-
-// create makes the C session: from bytes where it can, since the library's way by path
-// leaks the path.
-func create(path string, o Options, at *place) (owner *ort.DynamicAdvancedSession, err error) {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	opening.Lock()
-	defer opening.Unlock()
-	err = withLocales(func() error {
-		return at.do(func() (err error) {
-			owner, err = createFrom(path, data, &o)
-			return err
-		})
-	})
-	return owner, err
 }
 
 func createFrom(path string, data []byte, o *Options) (owner *ort.DynamicAdvancedSession, err error) {
@@ -204,19 +187,6 @@ func specNames(specs []tensor.Spec) []string {
 	return names
 }
 
-// sessionHandle reads the C session that onnxruntime_go keeps to itself; see the
-// package's comment for why.
-func sessionHandle(owner *ort.DynamicAdvancedSession) (*C.OrtSession, error) {
-	inner := reflect.ValueOf(owner).Elem().FieldByName("s")
-	if inner.Kind() == reflect.Pointer && !inner.IsNil() {
-		handle := inner.Elem().FieldByName("ortSession")
-		if handle.Kind() == reflect.Pointer && !handle.IsNil() {
-			return (*C.OrtSession)(handle.UnsafePointer()), nil
-		}
-	}
-	return nil, errors.New("this version of onnxruntime_go keeps its session elsewhere")
-}
-
 func (s *Session) openLanes(n int) error {
 	s.lanes = make([]lane, n)
 	for i := range s.lanes {
@@ -244,9 +214,7 @@ func (s *Session) Close() error {
 		for i := range s.lanes {
 			s.lanes[i].close()
 		}
-		opening.Lock()
-		defer opening.Unlock()
-		err = s.place.do(s.owner.Destroy)
+		err = s.closeEngines()
 	})
 	return err
 }
@@ -277,10 +245,11 @@ func (s *Session) attempt(l *lane, wanted uint64, limit clock.Instant) error {
 }
 
 func (s *Session) run(l *lane, wanted uint64) error {
+	handle := s.engineFor(l.batch.Filled)
 	if !s.place.foreign || s.place.ran.Load() {
-		return l.call.run(s.handle, wanted)
+		return l.call.run(handle, wanted)
 	}
-	_, err := keepSignals(func() error { return l.call.run(s.handle, wanted) })
+	_, err := keepSignals(func() error { return l.call.run(handle, wanted) })
 	s.place.ran.Store(true)
 	return err
 }

@@ -156,6 +156,33 @@ func TestAQuickLookTakesSmallModels(t *testing.T) {
 	}
 }
 
+// CUDA's libraries need not be packed where the machine has them.
+func TestFoldersOfTheMachineAreUsed(t *testing.T) {
+	f := func(folders, want, refusal string) {
+		t.Helper()
+		dir, _ := pack(t)
+		cmd, calls, said := command(t, dir, "GPU_CHECK_FOLDERS="+folders)
+		if refusal != "" {
+			if got := status(t, cmd.Run()); got != 2 || !strings.Contains(said.String(), refusal) {
+				t.Errorf("%q: status %d, want %q in\n%s", folders, got, refusal, said)
+			}
+			return
+		}
+		if got := status(t, cmd.Run()); got != 0 {
+			t.Fatalf("%q: status %d\n%s", folders, got, said)
+		}
+		if asked := text(t, calls); strings.Count(asked, "-library-folders "+dir+"/lib"+want+" -models") != 7 {
+			t.Errorf("%q: asked:\n%s", folders, asked)
+		}
+	}
+	one, two := t.TempDir(), t.TempDir()
+	f("", "", "")
+	f(one, ":"+one, "")
+	f(one+":"+two, ":"+one+":"+two, "")
+	f(one+":"+two+"/none", "", two+"/none, which is not a folder's full path")
+	f("lib", "", "names lib, which is not a folder's full path")
+}
+
 // A step that fails, ends unasked or is cut short is the check's failure and keeps no
 // other step from running.
 func TestAStepThatFailsKeepsNoOtherFromRunning(t *testing.T) {
