@@ -82,6 +82,31 @@ func TestResultNests(t *testing.T) {
 	f("allocs.binary", 4)
 }
 
+// What a log adds is the median over turns, so that one turn beside other work does not count.
+func TestAddedPercent(t *testing.T) {
+	runs := func(cpu ...float64) (all []closedRun) {
+		for _, c := range cpu {
+			all = append(all, closedRun{CPURequest: c})
+		}
+		return all
+	}
+	if got := addedPercent(runs(10, 20, 10), runs(10.1, 20.4, 19)); got != 2 {
+		t.Errorf("got %g, want 2", got)
+	}
+	if got := addedPercent(runs(10, 20), runs(9.9, 20.2)); got != 0 {
+		t.Errorf("got %g, want 0", got)
+	}
+	if got := meanOf([]AccessRound{{Added: 1}, {Added: -0.5}}, func(r AccessRound) float64 { return r.Added }); got != 0.25 {
+		t.Errorf("the mean is %g, want 0.25", got)
+	}
+	var out strings.Builder
+	r := Result{Access: &Access{Added: 0.4, Control: -0.1, All: 30, CPURequest: 12, Rounds: []AccessRound{{Added: 0.9}, {Added: -0.1}}}}
+	r.accessLine(&out)
+	if want := "access.added_percent\t0.4\t<= 1  ok\trounds from -0.1 to 0.9; a server without the log -0.1, with every request in it +30; 12.0 us CPU without\n"; out.String() != want {
+		t.Errorf("got %q, want %q", out.String(), want)
+	}
+}
+
 func TestVerdicts(t *testing.T) {
 	f := func(want target, got float64, ok bool) {
 		t.Helper()

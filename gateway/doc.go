@@ -9,6 +9,9 @@
 //   - conn.go wraps each other connection, which has a goroutine. It checks the framing of
 //     every request before the HTTP library sees a byte (head.go, chunk.go), hands over
 //     one request at a time, and answers what cannot be framed itself (refuse.go).
+//     expect.go answers clients that wait before they send a body.
+//   - requestid.go gives every request the id that its answer and the log carry, and access.go
+//     offers each to the access log.
 //   - routes.go is the table of all routes with their class; the predict port serves
 //     public and infer routes, the admin port (admin.go) the admin ones. Nothing on
 //     the predict port changes the server.
@@ -19,7 +22,8 @@
 // its connection) -> stopping (Shutdown: no new connections, running requests end)
 // -> closed. No state is left backwards.
 //
-// Invariants: an infer request that was read whole gets exactly one answer; nothing
+// Invariants: an infer request that was read whole gets exactly one answer; every answer has the
+// request's id; nothing
 // of a fasthttp.RequestCtx is kept after its handler returns; no lock is held while
 // a request runs; the binary path allocates nothing per request in steady state.
 //

@@ -66,7 +66,7 @@ func (is *coding) add(value []byte) *fault.Error {
 	for len(value) > 0 {
 		var name []byte
 		name, value, _ = bytes.Cut(value, []byte(","))
-		next := identity
+		var next coding
 		switch name = trimBlank(name); {
 		case len(name) == 0, foldEqual(name, "identity"):
 			continue

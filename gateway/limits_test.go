@@ -104,3 +104,41 @@ func TestShedBeforeDecoding(t *testing.T) {
 		}
 	}
 }
+
+// What is refused for a limit says which setting moves it.
+func TestLimitsAreNamed(t *testing.T) {
+	e := serve(t, fixtures(), func(o *Options) {
+		o.Limits.MaxBodyBytes, o.Limits.MaxInflatedBytes, o.Limits.MaxBodiesBytes, o.HeaderTimeout, o.ReadTimeout = mib, 1000, mib, 50*time.Millisecond, 50*time.Millisecond
+	})
+	f := func(raw string, status int, want string) {
+		t.Helper()
+		if a := e.send(raw); a.status != status || !strings.Contains(a.body, want) {
+			t.Errorf("%.60q got %d %s, want %d with %q", raw, a.status, a.body, status, want)
+		}
+	}
+	f(inferTo+"Content-Length: 1048577\r\n\r\n", 413, "larger than 1048576 bytes (limits.max_body_bytes)")
+	f(inferTo+chunked+"100001\r\n", 413, "larger than 1048576 bytes (limits.max_body_bytes)")
+	f(post(simpleInfer, packed(t, "gzip", strings.Repeat(" ", 1001)), "Content-Encoding: gzip"), 413, "larger than 1000 bytes (limits.max_decompressed_bytes)")
+	f(inferTo+"X: "+strings.Repeat("x", 9<<10)+"\r\n\r\n", 431, "larger than 8192 bytes (limits.max_header_bytes)")
+	f(inferTo+strings.Repeat("X: y\r\n", 101)+"\r\n", 431, "more than 100 headers (limits.max_headers)")
+	f("GET /"+strings.Repeat("x", 3000)+" HTTP/1.1\r\nHost: h\r\n\r\n", 414, "longer than 2048 bytes (limits.max_uri_bytes)")
+	f("GET /"+strings.Repeat("x", 3000), 414, "longer than 2048 bytes (limits.max_uri_bytes)")
+	f(inferTo+"Content-Le", 408, "within 50ms (limits.header_timeout)")
+	f(inferTo+"Content-Length: 10\r\n\r\nabc", 408, "within 50ms (limits.read_timeout)")
+	f(post(simpleInfer, simpleBody(""), "Sluice-Budget-Ms: 1000000000"), 400, "at most 600000 (limits.max_budget)")
+	e.server.bodies.Store(mib)
+	f(inferTo+"Content-Length: 100000\r\n\r\n", 503, "more than 1048576 bytes (limits.max_bodies_bytes)")
+	e.server.bodies.Store(0)
+	admin := e.at(e.admin(nil))
+	if a := admin.send("GET /metrics HTTP/1.1\r\nHost: evil.example\r\n\r\n"); a.status != 403 || !strings.Contains(a.body, "admin_hosts") {
+		t.Errorf("a foreign host got %d %s", a.status, a.body)
+	}
+	one := serve(t, fixtures(), func(o *Options) { o.Limits.MaxConnections = 1 })
+	c := one.dial()
+	if a := one.exchange(c, bufio.NewReader(c), get("/v2")); a.status != 200 {
+		t.Fatalf("got %d", a.status)
+	}
+	if a := one.send(""); a.status != 503 || !strings.Contains(a.body, "all 1 connections (limits.max_connections)") {
+		t.Errorf("a connection too many got %d %s", a.status, a.body)
+	}
+}

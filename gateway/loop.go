@@ -16,7 +16,7 @@ import "sluice/internal/task"
 // and with those that come meanwhile, so that a socket needs no lock (socket_linux.go).
 //
 // Everything else is left to a goroutine of the connection's own (conn.go), for good: bodies
-// that are large, compressed, chunked or expected, other methods, odd targets, answers that
+// that are large, compressed, chunked or expected, methods but GET, HEAD and POST, odd targets, answers that
 // the socket does not take at once, requests that come in slowly, and every fault of framing.
 // So each of these is dealt with in one place, and none can hold up a worker.
 

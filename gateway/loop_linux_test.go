@@ -58,6 +58,14 @@ func TestLoopKeepsPlainRequests(t *testing.T) {
 	f("a request in two parts", 200, 0, time.Millisecond, infer[:cut], infer[cut:])
 	f("a request in three parts", 200, 0, time.Millisecond, infer[:9], infer[9:cut], infer[cut:])
 	f("a question", 200, 0, 0, get("/v2/health/live"))
+	for range 2 {
+		c := e.dial()
+		_, _ = io.WriteString(c, "HEAD /v2 HTTP/1.1\r\nHost: h\r\n\r\n")
+		if a, err := readHeadAnswer(bufio.NewReader(c)); err != nil || a.status != 200 || e.dedicated() != 0 {
+			t.Errorf("HEAD got %d, %v, and %d connections have goroutines", a.status, err, e.dedicated())
+		}
+		_ = c.Close()
+	}
 	f("an unknown path", 404, 0, 0, get("/nope"))
 	f("a large body", 200, 1, 0, large)
 	f("a slow request", 200, 1, 3*slowAfter, infer[:cut], infer[cut:])

@@ -49,10 +49,12 @@ func BenchmarkPick(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer l.Close(b.Context())
 	b.ReportAllocs()
 	for b.Loop() {
 		l.Pick(200, false, 300*time.Microsecond, 100*time.Millisecond)
+	}
+	if err := l.Close(b.Context()); err != nil {
+		b.Fatal(err)
 	}
 }
 

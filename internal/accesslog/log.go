@@ -110,7 +110,7 @@ func (l *Log) Pick(status int, late bool, total, budget time.Duration) Why {
 
 // reason is Pick but for the slowest.
 func (l *Log) reason(status int, late bool, total, budget time.Duration) Why {
-	why := No
+	var why Why
 	switch {
 	case l.sample > 0 && rand.Uint64()>>1 < l.sample:
 		return Sampled

@@ -240,7 +240,7 @@ func TestLine(t *testing.T) {
 func TestFullBuffer(t *testing.T) {
 	l, path := start(t, func(o *Options) { o.Sample = 1 })
 	l.mu.Lock()
-	l.mu.waiting = make([]Entry, maxWaiting, maxWaiting)
+	l.mu.waiting = make([]Entry, maxWaiting)
 	l.mu.Unlock()
 	const more = 5
 	// The writer may have taken the buffer meanwhile; then none of these is lost.
@@ -256,8 +256,13 @@ func TestFullBuffer(t *testing.T) {
 func TestWhatCannotBeStarted(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "a")
 	for _, o := range []Options{
-		{Slow: 1}, {File: file}, {File: file, Slow: 1, Sample: 1.1}, {File: file, Slow: 1, Sample: -1}, {File: file, Slow: 1, MaxPerSecond: -1},
-		{File: "/nowhere/a", Slow: 1}, {File: t.TempDir(), Slow: 1},
+		{Slow: 1},
+		{File: file},
+		{File: file, Slow: 1, Sample: 1.1},
+		{File: file, Slow: 1, Sample: -1},
+		{File: file, Slow: 1, MaxPerSecond: -1},
+		{File: "/nowhere/a", Slow: 1},
+		{File: t.TempDir(), Slow: 1},
 	} {
 		if l, err := Start(o); err == nil {
 			t.Errorf("%+v is taken", o)
