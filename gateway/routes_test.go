@@ -44,10 +44,10 @@ func (e *edge) admin(change func(*AdminOptions)) (addr string) {
 	return ln.Addr().String()
 }
 
-// at returns e with another port.
+// at returns e with its admin port.
 func (e *edge) at(addr string) *edge {
 	other := *e
-	other.addr = addr
+	other.addr, other.onAdmin = addr, true
 	return &other
 }
 

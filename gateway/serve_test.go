@@ -26,6 +26,8 @@ type edge struct {
 	addr   string
 	models *fakeModels
 	seen   *recorder
+	// onAdmin says that addr is the admin port, which the OpenAPI document is not about.
+	onAdmin bool
 }
 
 // recorder remembers what the observer was told.
@@ -152,6 +154,7 @@ func (e *edge) exchange(w io.Writer, r *bufio.Reader, raw string) answerOf {
 	if err != nil {
 		e.t.Fatalf("cannot read the answer to %.200q: %v", raw, err)
 	}
+	e.describe(raw, a)
 	return a
 }
 

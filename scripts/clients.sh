@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Starts bin/sluice on free ports with the example models, runs test/clients against it and stops it.
-# Where the clients cannot be installed (no Python, no network) it says so in one line and succeeds;
+# Starts bin/sluice on free ports with the example models and those of test/clients/models, runs test/clients against it and stops it.
+# Where the Python clients cannot be installed (no Python, no network) it says so in one line and succeeds;
 # with SLUICE_REQUIRE_CLIENTS=1, as in CI, that is a failure.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -12,14 +12,7 @@ skip() {
   exit 0
 }
 
-command -v python3 >/dev/null || skip "python3 is not on this machine's PATH"
-python3 -c 'import venv, ensurepip' 2>/dev/null || skip "python3 cannot make virtual environments"
-if [[ ! -d .deps/clients-venv ]]; then
-  probe=$(mktemp -d .deps/probe.XXXXXX)
-  python3 -m pip download --quiet --disable-pip-version-check --no-deps --dest "$probe" tritonclient >/dev/null 2>&1 && reached=1 || reached=0
-  rm -rf "$probe"
-  ((reached)) || skip "pip cannot fetch the Triton client (no network?)"
-fi
+reason=$(test/clients/python_install.sh .deps/clients-venv 2>&1) || skip "$reason"
 
 read -r port admin < <(python3 - <<'PY'
 import socket
@@ -30,12 +23,16 @@ print(*(s.getsockname()[1] for s in held))
 PY
 )
 log=.deps/clients-server.log
+models=$(mktemp -d .deps/clients-models.XXXXXX)
+trap 'rm -rf "$models"' EXIT
+cp -r examples/models/. test/clients/models/*/ "$models"
 SLUICE_ONNXRUNTIME=$(scripts/onnxruntime.sh --path) \
-  bin/sluice serve --models examples/models --listen "127.0.0.1:$port" --admin "127.0.0.1:$admin" >"$log" 2>&1 &
+  bin/sluice serve --models "$models" --listen "127.0.0.1:$port" --admin "127.0.0.1:$admin" >"$log" 2>&1 &
 server=$!
 stop() {
   kill -TERM "$server" 2>/dev/null || true
   wait "$server" 2>/dev/null || true
+  rm -rf "$models"
 }
 trap stop EXIT
 
@@ -57,6 +54,6 @@ fi
 kill -TERM "$server"
 code=0
 wait "$server" || code=$?
-trap - EXIT
+trap 'rm -rf "$models"' EXIT
 ((code == 0)) || { echo "clients: the server ended with status $code after SIGTERM:" >&2; tail -n 20 "$log" >&2; exit 1; }
 echo "clients: all passed"

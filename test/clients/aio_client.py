@@ -6,6 +6,7 @@ import tritonclient.http.aio as aio
 from tritonclient.utils import InferenceServerException
 
 import golden
+import nonfinite
 import tensors
 from checks import same, want
 
@@ -24,6 +25,7 @@ async def run_all(checks, address, models):
         await checks.run_async(
             "aio: errors, and a good request after each", errors, client, models["digits"][0]
         )
+        await nonfinite.run_all_async(checks, client)
         await checks.run_async("aio: many requests at once, each its own answer", at_once, client, models)
 
 

@@ -1,4 +1,7 @@
-"""Runs the Triton clients against a running server and compares every answer with the golden rows.
+"""Runs the Python clients against a running server and compares their answers with the golden rows;
+then holds answers of every route against the OpenAPI document.
+
+The server has the example models and those of test/clients/models.
 
     clients_test.py HOST:PORT MODELS
 
@@ -10,7 +13,10 @@ import pathlib
 import sys
 
 import aio_client
+import document_checks
 import golden
+import kserve_client
+import nonfinite
 import sync_client
 import wire
 from checks import Checks
@@ -32,7 +38,10 @@ def main():
     checks = Checks()
     sync_client.run_all(checks, address, models)
     asyncio.run(aio_client.run_all(checks, address, models))
+    asyncio.run(kserve_client.run_all(checks, address, models))
     wire.run_all(checks, address, models)
+    nonfinite.run_all(checks, address)
+    document_checks.run_all(checks, address, models)
     print(f"clients: {checks.passed} passed, {checks.failed} failed")
     return 1 if checks.failed else 0
 

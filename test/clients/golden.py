@@ -67,20 +67,50 @@ def arrays(tensors):
     }
 
 
+# The rows of test/clients/models/log that show what is not a number: y = log(x).
+LOG = Golden(
+    "log",
+    {"x": np.array([[-1, 0, 1, 2], [0.5, np.nan, np.inf, 0]], np.float32)},
+    {"y": np.array([[np.nan, -np.inf, 0, np.log(2)], [np.log(0.5), np.nan, np.inf, -np.inf]], np.float32)},
+    {"x": "FP32", "y": "FP32"},
+)
+# The same for clients whose JSON writes null for all that is not finite.
+LOG_OF_NULLS = Golden(
+    "log",
+    {"x": np.array([[-1, 0, 1, 2], [0.5, np.nan, np.nan, 0]], np.float32)},
+    {"y": np.array([[np.nan, -np.inf, 0, np.log(2)], [np.log(0.5), np.nan, np.nan, -np.inf]], np.float32)},
+    LOG.datatypes,
+)
+
+
+def nulls(case):
+    """The case as it is after its values that are not finite were written as null: all of them NaN."""
+    outputs = {name: np.where(np.isfinite(array), array, np.nan) for name, array in case.outputs.items()}
+    return Golden(case.model, case.inputs, outputs, case.datatypes)
+
+
 def compare(result, golden, names=None):
-    """Fails unless `result` holds exactly the outputs `names` of `golden`, within the tolerance."""
-    names = list(golden.outputs) if names is None else names
+    """As compare_arrays, for a result of tritonclient."""
     returned = [output["name"] for output in result.get_response()["outputs"]]
-    if sorted(returned) != sorted(names):
-        raise AssertionError(f"outputs {returned}, want {names}")
+    compare_arrays({name: result.as_numpy(name) for name in returned}, golden, names)
+
+
+def compare_arrays(arrays, golden, names=None):
+    """Fails unless `arrays` are exactly the outputs `names` of `golden`, within the tolerance."""
+    names = list(golden.outputs) if names is None else names
+    if sorted(arrays) != sorted(names):
+        raise AssertionError(f"outputs {sorted(arrays)}, want {names}")
     for name in names:
-        got, want = result.as_numpy(name), golden.outputs[name]
+        got, want = arrays[name], golden.outputs[name]
         if got.shape != want.shape or got.dtype != want.dtype:
             raise AssertionError(
                 f"{name} is {got.dtype}{list(got.shape)}, want {want.dtype}{list(want.shape)}"
             )
-        difference = np.abs(got.astype(np.float64) - want)
+        finite = np.isfinite(want)
+        if not np.array_equal(got[~finite], want[~finite], equal_nan=True):
+            raise AssertionError(f"{name} is {got[~finite]} where {want[~finite]} is wanted")
+        difference = np.abs(got[finite].astype(np.float64) - want[finite])
         exact = np.issubdtype(want.dtype, np.integer)
-        limit = 0 if exact else ABS_TOLERANCE + REL_TOLERANCE * np.abs(want)
+        limit = 0 if exact else ABS_TOLERANCE + REL_TOLERANCE * np.abs(want[finite])
         if not np.all(difference <= limit):
             raise AssertionError(f"{name} of {golden.rows} rows is off by up to {difference.max():.3g}")

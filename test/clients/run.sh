@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Runs real Open Inference Protocol clients against a running Sluice that serves the example models.
+# Runs real clients against a running Sluice that serves the example models and those of test/clients/models.
 #
 #   test/clients/run.sh URL [MODELS]      URL: http://HOST:PORT or HOST:PORT; MODELS: default examples/models
 #
-# The clients are the pinned versions of requirements.txt in a virtual environment of their own, and NVIDIA's perf_analyzer; both are kept in
-# .deps and rebuilt when their pins change. One line per check, exit status 0 only when all passed.
-# Where perf_analyzer cannot be had this is said, and counts as a failure only with SLUICE_REQUIRE_CLIENTS=1.
+# They are Python's (the Triton clients, KServe's SDK) in the pinned versions of requirements.txt, in a virtual environment of
+# their own; NVIDIA's perf_analyzer; a TypeScript client generated from the server's OpenAPI document; and the JSON decoders of
+# Go and Node. What is installed is kept in .deps and renewed when its pins change. One line per check, exit status 0 only when
+# all passed. What this machine cannot have is named in a line, and counts as a failure only with SLUICE_REQUIRE_CLIENTS=1.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
@@ -16,14 +17,7 @@ models=${2:-$root/examples/models}
 venv=$root/.deps/clients-venv
 tool=$root/.deps/perf_analyzer
 
-# The stamp holds the hash of the pins and comes last, so that an interrupted installation is done again.
-pins=$(sha256sum "$here/requirements.txt" | cut -d' ' -f1)
-if [[ $(cat "$venv/stamp" 2>/dev/null) != "$pins" ]]; then
-  rm -rf "$venv"
-  python3 -m venv "$venv"
-  "$venv/bin/pip" install --quiet --disable-pip-version-check --requirement "$here/requirements.txt"
-  echo "$pins" >"$venv/stamp"
-fi
+"$here/python_install.sh" "$venv"
 
 # Without a server there is nothing to check, and one line says so.
 python3 - "$address" <<'PY' || exit 1
@@ -38,13 +32,23 @@ PY
 code=0
 "$venv/bin/python" -B "$here/clients_test.py" "$address" "$models" || code=$?
 
-missing=0
-"$here/perf_analyzer_install.sh" "$tool" || missing=$?
-if ((missing == 0)); then
-  "$here/perf_analyzer.sh" "$address" "$tool/perf_analyzer" || code=$?
-elif [[ $missing != 3 || ${SLUICE_REQUIRE_CLIENTS:-0} == 1 ]]; then
-  code=1
-else
-  echo "perf_analyzer: skipped"
-fi
+# optional NAME COMMAND... runs what this machine may lack, which it says with status 3.
+optional() {
+  local name=$1 status=0
+  shift
+  "$@" || status=$?
+  if ((status == 3)) && [[ ${SLUICE_REQUIRE_CLIENTS:-0} != 1 ]]; then
+    echo "$name: skipped"
+  elif ((status != 0)); then
+    code=1
+  fi
+}
+
+analyze() {
+  "$here/perf_analyzer_install.sh" "$tool" || return
+  "$here/perf_analyzer.sh" "$address" "$tool/perf_analyzer" || return 1
+}
+optional perf_analyzer analyze
+optional typescript "$here/typescript.sh" "http://$address" "$models" "$root/.deps/clients-typescript"
+(cd "$root" && go run ./test/clients/strict "http://$address" "$models") || code=1
 exit "$code"
