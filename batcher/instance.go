@@ -56,6 +56,7 @@ type instance struct {
 	lastEnd clock.Instant            // of a batch
 	ended   bool                     // lastEnd is valid
 	probeAt clock.Instant            // last admission against the prediction
+	tooSlow clock.Instant            // first refusal for a budget that is too short; 0 if none
 	ranWell clock.Instant            // end of the last good run
 	ran     bool                     // ranWell is valid
 	repairs repairs

@@ -77,6 +77,9 @@ type ModelOptions struct {
 	MaxQueueBytes int64
 	// Fallback says when devices after the first may be used.
 	Fallback Fallback
+	// Displaced says that the model prefers a device that could not load it, so that it is not
+	// among Devices: where items run is then told with the reason.
+	Displaced bool
 }
 
 // ModelDevice is a model on a device.

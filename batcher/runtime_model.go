@@ -33,6 +33,8 @@ type Spec struct {
 	Placements []Placement
 	// Fallback says when those after the first are used.
 	Fallback Fallback
+	// Displaced is as that of ModelOptions.
+	Displaced bool
 	// Weight is the model's share of a device against the other models there; 0 means 1.
 	Weight float64
 	// QueueRows and QueueBytes bound what may wait. 0 means the Scheduler's defaults.
@@ -91,7 +93,7 @@ type Model struct {
 // Add puts a model version into service.
 func (b *Batcher) Add(spec Spec) (*Model, error) {
 	m := &Model{b: b, spec: spec, runners: make([]task.Runner, len(b.opt.Devices))}
-	opt := ModelOptions{Name: spec.Name, MaxBatch: max(spec.MaxBatch, 1), Budget: spec.Budget, Weight: spec.Weight, MaxQueueRows: spec.QueueRows, MaxQueueBytes: spec.QueueBytes, Fallback: spec.Fallback}
+	opt := ModelOptions{Name: spec.Name, MaxBatch: max(spec.MaxBatch, 1), Budget: spec.Budget, Weight: spec.Weight, MaxQueueRows: spec.QueueRows, MaxQueueBytes: spec.QueueBytes, Fallback: spec.Fallback, Displaced: spec.Displaced}
 	for _, p := range spec.Placements {
 		id, ok := b.device(p.Device)
 		if !ok {
@@ -154,7 +156,7 @@ func (m *Model) enter(t *task.Task, offer bool) error {
 	if v := m.queue(now, r, offer); !v.Admitted {
 		r.release()
 		m.dropped(v.Reason)
-		return m.refusal(t.Deadline, now, v)
+		return m.refusal(t.Arrived, t.Deadline, now, v)
 	}
 	return nil
 }

@@ -73,6 +73,7 @@ const (
 	InvalidTimeout
 	DeadlineExceeded
 	Overloaded
+	BudgetTooShort
 	NoCapacity
 	Draining
 	InferenceFailed
@@ -145,6 +146,7 @@ var codes = [count]string{
 	InvalidTimeout:              "INVALID_TIMEOUT",
 	DeadlineExceeded:            "DEADLINE_EXCEEDED",
 	Overloaded:                  "OVERLOADED",
+	BudgetTooShort:              "BUDGET_TOO_SHORT",
 	NoCapacity:                  "NO_CAPACITY",
 	Draining:                    "DRAINING",
 	InferenceFailed:             "INFERENCE_FAILED",
