@@ -171,6 +171,7 @@ func (v *Version) sameBundle(opts *Options) (*Bundle, error) {
 	if b.Digest != v.Digest {
 		return nil, errors.New("its files have changed since the version was loaded; add a new version instead")
 	}
+	b.Config.Budget, b.Config.budgetFrom = v.Config.Budget, v.Config.budgetFrom // it is fixed while the version serves
 	b.Schema, b.FixedBatch, b.External, b.batching = v.Schema, old.FixedBatch, old.External, old.batching
 	b.graph = old.graph
 	return b, nil

@@ -65,7 +65,7 @@ func (p *proof) prove(ctx context.Context) {
 	if lost, _ := task.DeviceFailed(err); lost {
 		p.about.State = Down
 	}
-	p.about.Curve, p.about.Target = nil, 0
+	p.about.Curve, p.about.Target, p.about.Measured = nil, 0, false
 }
 
 // load opens the session.

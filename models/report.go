@@ -105,6 +105,8 @@ type DeviceReport struct {
 	Curve  cost.Curve `json:"curve,omitempty"`
 	Target int        `json:"target,omitempty"`
 	Sizes  []int      `json:"sizes,omitempty"`
+	// Measured says that Curve is what runs took, and not a guess.
+	Measured bool `json:"measured,omitempty"`
 }
 
 // ParityFailed tells whether the device was left out because its answers differ.
@@ -139,9 +141,17 @@ type Report struct {
 	// MaxBatch is the most rows of one run, 0 for a model that is served unbatched.
 	MaxBatch int `json:"max_batch"`
 	// Target is the batch size of highest throughput within half the budget.
-	Target int           `json:"target,omitempty"`
-	Budget time.Duration `json:"budget_ns,omitempty"`
-	Took   time.Duration `json:"took_ns"`
+	Target int `json:"target,omitempty"`
+	// Budget is what a request has that names none, and BudgetBasis where it comes from.
+	Budget      time.Duration `json:"budget_ns,omitempty"`
+	BudgetBasis BudgetBasis   `json:"budget_basis,omitempty"`
+	// Row is what one row takes on the preferred device; 0 if no row is known.
+	Row time.Duration `json:"row_ns,omitempty"`
+	// BudgetShort says that one row takes longer than the budget on every device that serves
+	// the version, and BudgetRemedy what to do; empty if it does not.
+	BudgetShort  string        `json:"budget_short,omitempty"`
+	BudgetRemedy string        `json:"budget_remedy,omitempty"`
+	Took         time.Duration `json:"took_ns"`
 }
 
 // Faults says in sentences what keeps the version from being served as its settings ask: a
@@ -210,6 +220,12 @@ func (r *Report) WriteText(w io.Writer) error {
 	}
 	if r.Batching.Mode != "" {
 		fmt.Fprintf(&b, "  rows    %s\n", r.Batching)
+	}
+	if r.BudgetBasis != "" && r.Refusal() == nil {
+		fmt.Fprintf(&b, "  budget  %s\n", r.BudgetText())
+	}
+	if r.BudgetShort != "" {
+		fmt.Fprintf(&b, "  budget  TOO SHORT: %s; %s\n", r.BudgetShort, r.BudgetRemedy)
 	}
 	writeGates(&b, "  ", r.Gates)
 	if len(r.Devices) > 1 {

@@ -106,7 +106,7 @@ func (s *server) publish(v *models.Version) (models.Served, error) {
 			Name: v.Name, Version: v.Version, Digest: v.Digest, Schema: v.Schema, Budget: v.Config.Budget,
 			Coupled:  v.Report.Batching.Mode == models.Coupled,
 			Versions: func() []string { return s.registry.ReadyVersions(v.Name) },
-			Notes:    func() map[string]string { return s.batchingNotes(v) },
+			Notes:    func() map[string]string { return s.notes(v) },
 		}),
 		version: v, metrics: metrics, registry: s.metrics,
 	}

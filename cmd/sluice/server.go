@@ -102,7 +102,7 @@ func modelOptions(cfg *config.Config, paths []string, devices []models.Device, l
 		Dir:   cfg.Models,
 		Paths: paths,
 		Defaults: models.Defaults{
-			Budget: cfg.Scheduler.Budget, MaxBatch: d.MaxBatch, MaxRows: d.MaxRows, Unproven: models.Unproven(d.Unproven),
+			Budget: cfg.Scheduler.Budget, MaxBudget: cfg.Limits.MaxBudget, MaxBatch: d.MaxBatch, MaxRows: d.MaxRows, Unproven: models.Unproven(d.Unproven),
 			Tolerance: models.Tolerance{Abs: d.Tolerance.Abs, Rel: d.Tolerance.Rel},
 		},
 		KeepVersions:  d.KeepVersions,
