@@ -79,8 +79,8 @@ func (r *Registry) join(e *entry, v *Version, d *Device) {
 	case v.life.Err() != nil: // unloaded meanwhile, which is logged by itself
 	case about.State == Placed:
 		r.opts.Log.Info("device joined", append(fields, zap.Int("target", about.Target))...)
-	default:
-		r.opts.Log.Warn("device left out", append(fields, zap.String("state", string(about.State)), zap.String("reason", about.Reason))...)
+	case about.State == LeftOut: // of one that is down the device itself tells
+		r.opts.Log.Warn("device left out", append(fields[:2], about.fields()...)...)
 	}
 	r.amend(v, func(report *Report) {
 		for i := range report.Devices {

@@ -83,16 +83,19 @@ func (r *Registry) logReady(v *Version) {
 		zap.Duration("budget", v.Report.Budget), zap.String("budget_basis", string(v.Report.BudgetBasis)), zap.Duration("took", v.Report.Took),
 	}
 	for _, verdict := range v.Report.Gates {
-		if verdict.Outcome == Changed {
+		if verdict.Outcome == Changed && verdict.Gate != "devices" {
 			fields = append(fields, zap.String(verdict.Gate, verdict.Text))
 		}
+	}
+	if without := v.Report.without(); len(without) > 0 {
+		fields = append(fields, zap.Strings("not_on", without))
 	}
 	r.opts.Log.Info("version ready", fields...)
 	r.logBudget(v)
 	about := []zap.Field{zap.String("model", v.Name), zap.String("version", v.Version)}
 	for i := range v.Report.Devices {
-		if d := &v.Report.Devices[i]; d.State != Placed {
-			r.opts.Log.Warn("device left out", append(about, zap.String("device", d.Device), zap.String("state", string(d.State)), zap.String("reason", d.Reason))...)
+		if d := &v.Report.Devices[i]; d.State == LeftOut { // of one that is down the device itself tells
+			r.opts.Log.Warn("device left out", append(about, d.fields()...)...)
 		}
 	}
 	if v.Report.Remembered != "" {

@@ -105,6 +105,16 @@ func (r *Report) noteDevices() {
 	}
 }
 
+// without lists the devices that do not serve.
+func (r *Report) without() (names []string) {
+	for i := range r.Devices {
+		if r.Devices[i].State != Placed {
+			names = append(names, r.Devices[i].Device)
+		}
+	}
+	return names
+}
+
 // reasons lists the devices that do not serve, and why.
 func (r *Report) reasons() string {
 	var all []string

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"go.uber.org/zap"
+
 	"sluice/internal/cost"
 )
 
@@ -113,6 +115,15 @@ type DeviceReport struct {
 func (d *DeviceReport) ParityFailed() bool {
 	n := len(d.Gates)
 	return d.State == LeftOut && n > 0 && d.Gates[n-1].Gate == "parity"
+}
+
+// fields are for a log line about a device that was left out.
+func (d *DeviceReport) fields() []zap.Field {
+	fields := []zap.Field{zap.String("device", d.Device), zap.String("reason", d.Reason)}
+	if last := len(d.Gates) - 1; last >= 0 && d.Gates[last].Detail != "" {
+		fields = append(fields, zap.String("detail", d.Gates[last].Detail))
+	}
+	return fields
 }
 
 // Report is what the load gates found out about a version.
