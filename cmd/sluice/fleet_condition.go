@@ -23,7 +23,8 @@ import (
 //	unknown -> fit, when a session opens
 //	unknown or fit without a session -> bare, when the only one that was tried cannot be opened
 //	likewise -> unusable, when a small model of the device's trial cannot be opened either
-//	bare -> fit, when a session opens; it is tried with each model that is loaded
+//	bare -> fit, when a session opens; it is tried with each model that is loaded, and then
+//	    with those that failed
 //	unusable -> unknown, when the trial, which is repeated, goes well or the worker starts anew
 //
 // A device that is bare or unusable is out of service.
@@ -127,8 +128,10 @@ func (f *fleet) cannotOpen(ctx context.Context, s *station, err error) error {
 	switch {
 	case unusable:
 		return &task.DeviceError{Cause: errors.New(why)}
-	case open > 0 || why != "": // another model shows that it is fit, or has shown that it is bare
+	case open > 0: // another model shows that the device is fit
 		return err
+	case why != "":
+		return &task.DeviceError{Cause: err} // it is tried again when another model was loaded
 	}
 	v := f.try(ctx, &s.device)
 	if ctx.Err() != nil {
@@ -147,10 +150,9 @@ func (f *fleet) cannotOpen(ctx context.Context, s *station, err error) error {
 	f.mu.down[s.device.Name] = why
 	f.mu.Unlock()
 	f.onDown(s.device.Name, why)
-	if v.Usable {
-		return err
+	if !v.Usable {
+		f.retryLater(s)
 	}
-	f.retryLater(s)
 	return &task.DeviceError{Cause: errors.New(why)}
 }
 

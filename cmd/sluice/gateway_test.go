@@ -87,6 +87,14 @@ func (o *transcript) String() string {
 // startGateway runs `sluice serve` and waits until it is ready.
 func startGateway(t *testing.T, args ...string) *running {
 	t.Helper()
+	g := launchGateway(t, args...)
+	g.awaitReady()
+	return g
+}
+
+// launchGateway runs `sluice serve` and waits until it answers.
+func launchGateway(t *testing.T, args ...string) *running {
+	t.Helper()
 	needLibrary(t)
 	g := &running{t: t, ended: make(chan error, 1)}
 	predict, admin := freeAddress(t), freeAddress(t)
@@ -98,19 +106,30 @@ func startGateway(t *testing.T, args ...string) *running {
 	}
 	go func() { g.ended <- g.cmd.Wait() }()
 	t.Cleanup(g.stop)
+	g.await("live")
+	return g
+}
+
+func (g *running) awaitReady() {
+	g.t.Helper()
+	g.await("ready")
+}
+
+// await waits until the gateway is live or ready.
+func (g *running) await(state string) {
+	g.t.Helper()
 	for begin := time.Now(); time.Since(begin) < time.Minute; {
-		if status, _ := g.get(g.predict + "/v2/health/ready"); status == http.StatusOK {
-			return g
+		if status, _ := g.get(g.predict + "/v2/health/" + state); status == http.StatusOK {
+			return
 		}
 		select {
 		case err := <-g.ended:
 			g.ended <- err
-			t.Fatalf("the gateway ended before it was ready: %v\n%s", err, g.log.String())
+			g.t.Fatalf("the gateway ended before it was %s: %v\n%s", state, err, g.log.String())
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
-	t.Fatal("the gateway was not ready within a minute")
-	return nil
+	g.t.Fatalf("the gateway was not %s within a minute\n%s", state, g.log.String())
 }
 
 // stop ends the process in order and wants it to say so with its status.
