@@ -66,8 +66,6 @@ func (p *proof) prove(ctx context.Context) {
 		p.about.State = Down
 		if err := p.device.usable(); err != nil {
 			p.about.Reason = err.Error() // it knows better than the gate
-		} else if last.Detail != "" {
-			p.about.Reason += ": " + last.Detail
 		}
 	}
 	p.about.Curve, p.about.Target, p.about.Measured = nil, 0, false
