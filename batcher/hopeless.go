@@ -29,6 +29,9 @@ func (m *model) idle(rows int) time.Duration {
 }
 
 func (in *instance) idle(rows int) time.Duration {
+	if in.guess && in.cost.runs == 0 {
+		return 0
+	}
 	largest := in.model.opts.MaxBatch
 	if rows <= largest {
 		return in.cost.idle(rows)

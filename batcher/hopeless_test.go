@@ -48,6 +48,27 @@ func TestBudgetTooShort(t *testing.T) {
 	f("the deadline is over", slow, idle, 1, 0, 0, Expired, 0)
 }
 
+// What was only guessed refuses nobody for good: the first request is tried at once.
+func TestGuessIsNoReason(t *testing.T) {
+	s := New(SchedulerOptions{})
+	d := device0(t, s, DeviceOptions{Name: "d", Lanes: 1})
+	if _, err := s.AddModel(ModelOptions{Name: "m", MaxBatch: 8, Devices: []ModelDevice{{Device: d, Curve: flat(200 * ms), Guess: true}}}); err != nil {
+		t.Fatal(err)
+	}
+	r := newRig(t, s)
+	r.took = func(*Batch) time.Duration { return 300 * ms }
+	if v := r.arrive(r.item(0, 1, 100*ms)); !v.Admitted {
+		t.Errorf("the first request: %+v", v)
+	}
+	if v := r.arrive(r.item(0, 1, 100*ms)); v.Reason != PredictedLate {
+		t.Errorf("the next one, while it runs: %+v", v)
+	}
+	r.settle()
+	if v := r.arrive(r.item(0, 1, 100*ms)); v.Reason != BudgetTooShort || v.Takes < 200*ms || v.Takes > 300*ms {
+		t.Errorf("once it is known: %+v", v)
+	}
+}
+
 // A model that was measured on a bad day is tried now and then, seldom enough for its lane.
 func TestTooSlowIsTriedAgain(t *testing.T) {
 	r := one(t, 1, ModelOptions{}, flat(584*ms))

@@ -32,6 +32,7 @@ type instance struct {
 	cost   *costModel
 	weight float64
 	guest  bool // the model prefers another device
+	guess  bool // what it costs was never measured
 
 	groups map[uint64]*group
 	recent *group                 // the group last pushed to

@@ -18,6 +18,8 @@ type Placement struct {
 	Runner task.Runner
 	// Curve is what warm-up measured; it seeds the cost model.
 	Curve cost.Curve
+	// Guess says that Curve was not measured.
+	Guess bool
 	// Sizes are the batch sizes that the session runs, ascending; a batch is padded up
 	// to the next. Empty: any size.
 	Sizes []int
@@ -100,7 +102,7 @@ func (b *Batcher) Add(spec Spec) (*Model, error) {
 			return nil, fmt.Errorf("cannot place model %q: no device %q", spec.Name, p.Device)
 		}
 		m.runners[id] = p.Runner
-		opt.Devices = append(opt.Devices, ModelDevice{Device: id, Curve: p.Curve, Sizes: p.Sizes})
+		opt.Devices = append(opt.Devices, ModelDevice{Device: id, Curve: p.Curve, Guess: p.Guess, Sizes: p.Sizes})
 	}
 	if len(opt.Devices) == 0 {
 		return nil, fmt.Errorf("cannot place model %q: it has no session on any device", spec.Name)

@@ -221,6 +221,9 @@ func (s *server) run(ctx context.Context, announce func(*server)) error {
 			failed <- err
 			return
 		}
+		if err := s.ready(); err != nil {
+			s.log.Warn("the first models are loaded and the server is not ready", zap.String("reason", err.Error()))
+		}
 		announce(s)
 	}()
 	select {
