@@ -2,11 +2,17 @@
 #
 #   docker build --build-arg VERSION="$(git describe --always)" -t sluice .
 #   docker build --build-arg DEVICE=cuda -t sluice:cuda .
-#   docker run -p 8080:8080 -v "$PWD/examples/models:/models:ro" sluice
+#   docker run -p 8080:8080 -e SLUICE_REQUIRE=eta,ranker -v "$PWD/examples/models:/models:ro" sluice
 #
-# The admin port stays on the container's own loopback. To let a monitor scrape /metrics, append
-# `serve --models /models --listen 0.0.0.0:8080 --admin 0.0.0.0:8081` and publish 8081 to the monitor's network only:
-# whoever reaches that port can load and unload models.
+# SLUICE_REQUIRE names the models without which the container is not ready, so that a roll-out waits for them; `all` is
+# each in the folder. Without it the container is ready with any model, and a refused one only shows in its readiness
+# and its log.
+#
+# Settings are given as variables, or as a file that SLUICE_CONFIG names: the health check follows both. It cannot see
+# flags after `serve`; whoever changes --listen or --base-path there has to change the health check too.
+#
+# The admin port stays on the container's own loopback. To let a monitor scrape /metrics, set SLUICE_ADMIN=0.0.0.0:8081
+# and publish 8081 to the monitor's network only: whoever reaches that port can load and unload models.
 
 ARG DEVICE=cpu
 
@@ -37,13 +43,16 @@ COPY --from=build /out/sluice /usr/local/bin/sluice
 # The providers of the CUDA build are looked for beside the library.
 COPY --from=onnxruntime /out/ /usr/local/lib/sluice/
 ENV SLUICE_ONNXRUNTIME=/usr/local/lib/sluice/libonnxruntime.so \
-    ORT_DISABLE_TELEMETRY=1
+    ORT_DISABLE_TELEMETRY=1 \
+    SLUICE_MODELS=/models \
+    SLUICE_LISTEN=0.0.0.0:8080 \
+    SLUICE_ADMIN=127.0.0.1:8081
 # A number and not a name, so that Kubernetes can see that it is not root.
 USER 65532:65532
 WORKDIR /
 EXPOSE 8080
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=5s --timeout=3s --start-period=60s --retries=3 \
-    CMD ["sluice", "health", "--listen", "127.0.0.1:8080"]
+    CMD ["sluice", "health"]
 ENTRYPOINT ["sluice"]
-CMD ["serve", "--models", "/models", "--listen", "0.0.0.0:8080", "--admin", "127.0.0.1:8081"]
+CMD ["serve"]

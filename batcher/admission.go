@@ -131,13 +131,17 @@ func (s *Scheduler) refuse(now clock.Instant, in *instance, it *Item, f forecast
 	if f.finish <= in.latest(it, s.opts.AdmitSlop) {
 		return None
 	}
-	if s.mayProbe(now, in) && (in.items == 0 || in.probeAt == now) {
+	late, mayTry := PredictedLate, s.mayProbe(now, in)
+	if takes := m.idle(it.whole()); takes > it.Deadline.Sub(it.Arrived) {
+		late, mayTry = BudgetTooShort, mayTry && in.mayRetry(now, takes)
+	}
+	if mayTry && (in.items == 0 || in.probeAt == now) {
 		// The parts of a request that is larger than a batch arrive at one instant; the
 		// first would be no probe if it were taken back because of the second.
 		in.probeAt = now
 		return None
 	}
-	return PredictedLate
+	return late
 }
 
 // bound is the part of a bound that a class may fill.
@@ -181,5 +185,5 @@ func (s *Scheduler) Preview(now clock.Instant, id ModelID, rows int, deadline cl
 	m.counts.Arrived++
 	m.counts.Refused[reason]++
 	in.arrivals.add(now, rows)
-	return Verdict{Reason: reason, Wait: max(f.start.Sub(now), time.Duration(0)), Wake: noLane}
+	return m.refused(&it, reason, max(f.start.Sub(now), time.Duration(0)))
 }

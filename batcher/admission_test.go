@@ -74,14 +74,28 @@ func TestBounds(t *testing.T) {
 // A request of two parts may be the probe as well: both are admitted.
 func TestProbeOfSeveralParts(t *testing.T) {
 	r := one(t, 1, ModelOptions{}, flat(100*ms))
-	parts := []*Item{r.item(0, 8, 50*ms), r.item(0, 8, 50*ms)}
-	for i, it := range parts {
-		if v := r.s.Arrive(0, it); !v.Admitted {
-			t.Errorf("part %d: %v", i, v.Reason)
+	arrive := func(at time.Duration) (verdicts [2]Verdict) {
+		r.now = clock.Instant(at)
+		for i := range verdicts {
+			it := r.item(0, 8, 50*ms)
+			it.Whole = 16
+			verdicts[i] = r.s.Arrive(r.now, it)
+		}
+		return verdicts
+	}
+	for i, v := range arrive(1) {
+		if v.Reason != BudgetTooShort || v.Takes != 200*ms {
+			t.Errorf("part %d at first: %+v, want a refusal since 16 rows take 200ms", i, v)
 		}
 	}
-	if v := r.s.Arrive(1, r.item(0, 1, 50*ms)); v.Reason != PredictedLate {
-		t.Errorf("a request after the probe: %v", v.Reason)
+	for i, v := range arrive(4*time.Second + 1) {
+		if !v.Admitted {
+			t.Errorf("part %d of the probe: %v", i, v.Reason)
+		}
+	}
+	r.now++
+	if v := r.s.Arrive(r.now, r.item(0, 1, 50*ms)); v.Reason != BudgetTooShort || v.Takes != 100*ms {
+		t.Errorf("a request after the probe: %+v", v)
 	}
 }
 

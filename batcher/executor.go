@@ -234,7 +234,7 @@ func (x *executor) traceLocked(r *request, it *Item) {
 	t, timing := &r.task.Trace, &x.report.Timing
 	t.Sealed, t.RunStart, t.RunEnd, t.Done = x.batch.Start, timing.Gathered, timing.Done, x.report.End
 	t.Device, t.Reason = x.name, ""
-	if x.model.first != x.device {
+	if x.model.first != x.device || x.model.spec.Displaced {
 		t.Reason = it.Detour.String()
 		if x.batch.Hedge {
 			t.Reason = Hedged.String()

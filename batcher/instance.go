@@ -32,6 +32,7 @@ type instance struct {
 	cost   *costModel
 	weight float64
 	guest  bool // the model prefers another device
+	guess  bool // what it costs was never measured
 
 	groups map[uint64]*group
 	recent *group                 // the group last pushed to
@@ -56,6 +57,7 @@ type instance struct {
 	lastEnd clock.Instant            // of a batch
 	ended   bool                     // lastEnd is valid
 	probeAt clock.Instant            // last admission against the prediction
+	tooSlow clock.Instant            // first refusal for a budget that is too short; 0 if none
 	ranWell clock.Instant            // end of the last good run
 	ran     bool                     // ranWell is valid
 	repairs repairs

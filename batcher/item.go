@@ -21,6 +21,8 @@ type Item struct {
 	Class    task.Priority
 	// Key separates items that cannot share a batch.
 	Key uint64
+	// Whole is the rows of the request that the item is a part of; 0 means Rows.
+	Whole int
 	// Owner is the caller's own; a pointer in it costs no allocation.
 	Owner any
 	// Device and Detour are set by Arrive and by each move: where the item was queued, and
@@ -70,21 +72,22 @@ type Reason uint8
 
 // The reasons.
 const (
-	None          Reason = iota
-	QueueRows            // the model's bound on waiting rows
-	QueueBytes           // the model's bound on waiting bytes
-	PredictedLate        // no device is predicted to make the deadline
-	Expired              // the deadline has passed
-	Closed               // the model takes no more requests
-	Cancelled            // the caller has given up
-	NoDevice             // every device that the model may use is broken or closed
-	Reasons       = iota
+	None           Reason = iota
+	QueueRows             // the model's bound on waiting rows
+	QueueBytes            // the model's bound on waiting bytes
+	PredictedLate         // no device is predicted to make the deadline
+	Expired               // the deadline has passed
+	Closed                // the model takes no more requests
+	Cancelled             // the caller has given up
+	NoDevice              // every device that the model may use is broken or closed
+	BudgetTooShort        // an idle device would need more time than the request has
+	Reasons        = iota
 )
 
 var reasonNames = [Reasons]string{
 	None: "none", QueueRows: "queue_rows", QueueBytes: "queue_bytes", PredictedLate: "predicted_late",
 	Expired: "expired", Closed: "closed", Cancelled: "cancelled",
-	NoDevice: "no_device",
+	NoDevice: "no_device", BudgetTooShort: "budget_too_short",
 }
 
 // String is the reason's name as a metric label.
@@ -96,6 +99,8 @@ type Verdict struct {
 	Reason   Reason // why not
 	// Wait is the predicted time in the queue, also of a refused request.
 	Wait time.Duration
+	// Takes is what the request's rows take on an idle device, if the reason is BudgetTooShort.
+	Takes time.Duration
 	// Wake is an idle lane that should now call Next; Wake.Lane is -1 if none. It is
 	// told once: the caller must see to it that Next is called.
 	Wake Lane

@@ -26,7 +26,7 @@ func (s *Scheduler) AddModel(opts ModelOptions) (ModelID, error) {
 	for i, on := range opts.Devices {
 		d := s.devices[on.Device]
 		in := &instance{
-			model: m, device: d, weight: opts.Weight, guest: i > 0, busyAt: -1, share: 1, floor: s.opts.ClassFloor,
+			model: m, device: d, weight: opts.Weight, guest: i > 0, guess: on.Guess, busyAt: -1, share: 1, floor: s.opts.ClassFloor,
 			cost:   newCostModel(opts.MaxBatch, on.Sizes, on.Curve, d.opts.Gap),
 			groups: make(map[uint64]*group),
 		}

@@ -77,6 +77,9 @@ type ModelOptions struct {
 	MaxQueueBytes int64
 	// Fallback says when devices after the first may be used.
 	Fallback Fallback
+	// Displaced says that the model prefers a device that could not load it, so that it is not
+	// among Devices: where items run is then told with the reason.
+	Displaced bool
 }
 
 // ModelDevice is a model on a device.
@@ -85,6 +88,9 @@ type ModelDevice struct {
 	// Curve seeds the cost model. Without one the first batches are predicted to cost
 	// nothing and are learned from.
 	Curve cost.Curve
+	// Guess says that nothing was measured for Curve, so that no request is told by it, before
+	// the first run, that its budget is too short.
+	Guess bool
 	// Sizes are the batch sizes that the session takes, ascending; a batch is padded to
 	// the next one. nil means every size up to MaxBatch.
 	Sizes []int

@@ -167,7 +167,7 @@ func (s *Scheduler) Isolate(now clock.Instant, b *Batch, turn func(*Item) Turn, 
 func (s *Scheduler) requeue(now clock.Instant, in *instance, it *Item) bool {
 	if d := in.device; d.state == DeviceUp && (!in.guest || !in.model.confined()) {
 		if it.Device != d.id { // it ran here as a hedge
-			it.Device, it.Detour = d.id, Direct
+			it.Device, it.Detour = d.id, in.model.direct()
 			if in.guest {
 				it.Detour = Rescued
 			}

@@ -223,7 +223,7 @@ func (s *badTraffic) judge(r badRequest, tk *task.Task, ended clock.Instant, flu
 		return ""
 	}
 	switch kind := fault.Of(tk.Err).Kind; {
-	case kind == fault.Overloaded:
+	case kind == fault.Overloaded || kind == fault.BudgetTooShort:
 	case kind == fault.DeadlineExceeded && r.budget < time.Second: // there is time for all in one
 	case kind == fault.DeadlineExceeded && s.devices > 1 && (s.isBad(r) || flukes > 0): // failures have broken a device
 	case (kind == fault.DeadlineExceeded || kind == fault.NoCapacity) && len(s.slow) > 0: // likewise, the slow runs

@@ -37,7 +37,7 @@ func (m *model) refuge(now clock.Instant, from *instance, it *Item, failed bool)
 // receive queues an item that comes from another device.
 func (in *instance) receive(s *Scheduler, now clock.Instant, it *Item) {
 	it.Device, it.moves = in.device.id, it.moves+1
-	it.Detour = Direct
+	it.Detour = in.model.direct()
 	if in.guest {
 		it.Detour = Rescued
 	}

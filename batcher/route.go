@@ -48,10 +48,11 @@ const (
 	Hedged                // its batch elsewhere is stuck
 	Tripped               // the first one's breaker is open
 	Shut                  // the first has been closed
+	Absent                // the device that the model prefers has no session of it
 	Detours = iota
 )
 
-var detourNames = [Detours]string{Spilled: "spill", Rescued: "rescue", Hedged: "hedge", Tripped: "breaker", Shut: "closed"}
+var detourNames = [Detours]string{Spilled: "spill", Rescued: "rescue", Hedged: "hedge", Tripped: "breaker", Shut: "closed", Absent: "unavailable"}
 
 // String is the detour's name in a response and as a metric label; empty for none.
 func (d Detour) String() string { return detourNames[d] }
@@ -135,13 +136,22 @@ func (m *model) first(now clock.Instant, it *Item) (*instance, forecast, Detour)
 		if in.device.state != DeviceUp {
 			continue
 		}
-		why := Direct
+		why := m.direct()
 		if i > 0 {
 			why = m.on[0].device.detour()
 		}
 		return in, in.forecast(now, it.Rows, it.Class, it.Deadline, it.Key), why
 	}
 	return m.on[0], forecast{start: now}, Direct
+}
+
+// direct is why items are on the first device: there is a reason if another is preferred that
+// could not load the model.
+func (m *model) direct() Detour {
+	if m.opts.Displaced {
+		return Absent
+	}
+	return Direct
 }
 
 // divert is where an item goes that the instance would finish as forecast: to a later
@@ -165,7 +175,7 @@ func (m *model) divert(now clock.Instant, it *Item, in *instance, f forecast, wh
 			continue
 		}
 		if o := other.forecast(now, it.Rows, it.Class, it.Deadline, it.Key); o.finish <= it.safe() {
-			if why == Direct {
+			if why == Direct || why == Absent {
 				why = Spilled
 			}
 			return other, o, why

@@ -36,7 +36,7 @@ func (m *Model) Admit(deadline clock.Instant) error {
 	}
 	m.refused.Store(int64(now))
 	m.dropped(v.Reason)
-	return m.refusal(deadline, now, v)
+	return m.refusal(now, deadline, now, v)
 }
 
 func (m *Model) dropped(reason Reason) {
@@ -45,8 +45,8 @@ func (m *Model) dropped(reason Reason) {
 	}
 }
 
-// refusal is the fault of a request that was not admitted.
-func (m *Model) refusal(deadline, now clock.Instant, v Verdict) error {
+// refusal is the fault of a request that came at arrived and was not admitted.
+func (m *Model) refusal(arrived, deadline, now clock.Instant, v Verdict) error {
 	var f *fault.Error
 	switch v.Reason {
 	case Closed:
@@ -57,6 +57,9 @@ func (m *Model) refusal(deadline, now clock.Instant, v Verdict) error {
 		return errNoDevice
 	case QueueRows, QueueBytes:
 		f = fault.Newf(fault.Overloaded, "the queue of model '%s' is full (%s); predicted wait %s", m.spec.Name, v.Reason, shown(v.Wait))
+	case BudgetTooShort:
+		return fault.Newf(fault.BudgetTooShort, "the model takes %s, the budget is %s: ask for more with Sluice-Budget-Ms or the timeout parameter, or set budget in the model's model.yaml",
+			threeDigits(v.Takes), threeDigits(deadline.Sub(arrived)))
 	default:
 		f = fault.Newf(fault.Overloaded, "model '%s' is overloaded: an answer would come later than the budget left, %s; predicted wait in the queue %s", m.spec.Name, shown(deadline.Sub(now)), shown(v.Wait))
 	}
@@ -65,3 +68,12 @@ func (m *Model) refusal(deadline, now clock.Instant, v Verdict) error {
 }
 
 func shown(d time.Duration) time.Duration { return d.Round(10 * time.Microsecond) }
+
+// threeDigits rounds to three significant digits, for people.
+func threeDigits(d time.Duration) time.Duration {
+	unit := time.Duration(1)
+	for d/unit >= 1000 {
+		unit *= 10
+	}
+	return d.Round(unit)
+}

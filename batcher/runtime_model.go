@@ -18,6 +18,8 @@ type Placement struct {
 	Runner task.Runner
 	// Curve is what warm-up measured; it seeds the cost model.
 	Curve cost.Curve
+	// Guess says that Curve was not measured.
+	Guess bool
 	// Sizes are the batch sizes that the session runs, ascending; a batch is padded up
 	// to the next. Empty: any size.
 	Sizes []int
@@ -33,6 +35,8 @@ type Spec struct {
 	Placements []Placement
 	// Fallback says when those after the first are used.
 	Fallback Fallback
+	// Displaced is as that of ModelOptions.
+	Displaced bool
 	// Weight is the model's share of a device against the other models there; 0 means 1.
 	Weight float64
 	// QueueRows and QueueBytes bound what may wait. 0 means the Scheduler's defaults.
@@ -91,14 +95,14 @@ type Model struct {
 // Add puts a model version into service.
 func (b *Batcher) Add(spec Spec) (*Model, error) {
 	m := &Model{b: b, spec: spec, runners: make([]task.Runner, len(b.opt.Devices))}
-	opt := ModelOptions{Name: spec.Name, MaxBatch: max(spec.MaxBatch, 1), Budget: spec.Budget, Weight: spec.Weight, MaxQueueRows: spec.QueueRows, MaxQueueBytes: spec.QueueBytes, Fallback: spec.Fallback}
+	opt := ModelOptions{Name: spec.Name, MaxBatch: max(spec.MaxBatch, 1), Budget: spec.Budget, Weight: spec.Weight, MaxQueueRows: spec.QueueRows, MaxQueueBytes: spec.QueueBytes, Fallback: spec.Fallback, Displaced: spec.Displaced}
 	for _, p := range spec.Placements {
 		id, ok := b.device(p.Device)
 		if !ok {
 			return nil, fmt.Errorf("cannot place model %q: no device %q", spec.Name, p.Device)
 		}
 		m.runners[id] = p.Runner
-		opt.Devices = append(opt.Devices, ModelDevice{Device: id, Curve: p.Curve, Sizes: p.Sizes})
+		opt.Devices = append(opt.Devices, ModelDevice{Device: id, Curve: p.Curve, Guess: p.Guess, Sizes: p.Sizes})
 	}
 	if len(opt.Devices) == 0 {
 		return nil, fmt.Errorf("cannot place model %q: it has no session on any device", spec.Name)
@@ -154,7 +158,7 @@ func (m *Model) enter(t *task.Task, offer bool) error {
 	if v := m.queue(now, r, offer); !v.Admitted {
 		r.release()
 		m.dropped(v.Reason)
-		return m.refusal(t.Deadline, now, v)
+		return m.refusal(t.Arrived, t.Deadline, now, v)
 	}
 	return nil
 }

@@ -68,7 +68,7 @@ func getRequest(m *Model, t *task.Task) *request {
 		p.open, p.failures, p.mates, p.foregone = 0, 0, false, nil
 		p.rows = task.Part{Task: t, From: i * maxBatch, To: min((i+1)*maxBatch, t.Rows)}
 		p.Item = Item{
-			Model: m.id, Rows: max(p.rows.Rows(), 1), Bytes: bytes,
+			Model: m.id, Rows: max(p.rows.Rows(), 1), Whole: t.Rows, Bytes: bytes,
 			Arrived: t.Arrived, Deadline: t.Deadline, Class: t.Priority, Key: t.ShapeKey, Owner: p,
 		}
 	}

@@ -441,12 +441,12 @@ func TestAdmitTurnsAwayWhatWouldBeRefused(t *testing.T) {
 		}()
 		synctest.Wait()
 		f(10*time.Millisecond, fault.None) // nobody has been refused yet
-		tk := newTask(2, 1, 10*time.Millisecond)
+		tk := newTask(2, 1, 150*time.Millisecond)
 		defer tk.Release()
 		if err := m.Predict(tk); !fault.Is(err, fault.Overloaded) {
 			t.Fatalf("a request that must be late got %v", err)
 		}
-		f(10*time.Millisecond, fault.Overloaded)
+		f(150*time.Millisecond, fault.Overloaded)
 		f(time.Second, fault.None)
 	})
 }

@@ -23,7 +23,7 @@ func (s *stress) judge(tk *task.Task, first uint64, err error) {
 		n, _ := s.kinds.LoadOrStore(kind, new(atomic.Int64))
 		n.(*atomic.Int64).Add(1)
 		switch kind {
-		case fault.Overloaded, fault.DeadlineExceeded, fault.NoCapacity:
+		case fault.Overloaded, fault.BudgetTooShort, fault.DeadlineExceeded, fault.NoCapacity:
 		case fault.ModelRejectedInput:
 			if !hasPoison && s.unlucky[first].Load() < 2 {
 				s.t.Errorf("the request of %d rows from %d was blamed for another: %v", tk.Rows, first, err)

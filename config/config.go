@@ -25,6 +25,12 @@ type Config struct {
 	// what comes is loaded. Default models, if that folder holds any: without models the server does
 	// not start. A folder that is named may be empty; the server is not ready until a model comes.
 	Models string `yaml:"models"`
+	// Require names the models without a ready version of which the server is not ready, such as
+	// those whose roll-out must wait for them; all is every model in the folder. Default none: a
+	// model that is refused blocks no other, and the server is ready with any model. Too few: a
+	// roll-out replaces good servers by ones that lack a model; too many: one broken model takes
+	// every server out of service.
+	Require []string `yaml:"require" word:"all"`
 	// State is a folder in which the server remembers over restarts for which bundles live answers
 	// have refuted batching or padding; it is made when it is needed, and each server wants its own.
 	// Default empty: it is found out again after each start, and until then some answers are wrong.
@@ -126,7 +132,9 @@ type Queue struct {
 // Scheduler is how requests become batches.
 type Scheduler struct {
 	// Budget is the time from arrival to answer for a request and a model that name none.
-	// Default 100ms. Too low sheds what could have been served; too high lets queues grow.
+	// Default 0: automatic, for each model the larger of 100ms and five times what one of its rows
+	// was measured to take on its preferred device, rounded up in steps of 1, 2 and 5 and at most
+	// limits.max_budget. Too low sheds what could have been served; too high lets queues grow.
 	Budget time.Duration `yaml:"budget"`
 	// CPULanes is how many batches run on the CPU at once, over all models. Default 0:
 	// one for each core that the process may use; HTTP goes before them. More lanes than
@@ -256,7 +264,7 @@ func Default() *Config {
 			MaxBudget:            10 * time.Minute,
 		},
 		Queue:     Queue{MaxRows: 32_768, MaxBytes: 256 * mebibyte},
-		Scheduler: Scheduler{Budget: 100 * time.Millisecond, HangLimit: 10 * time.Second, FallbackShare: 0.8},
+		Scheduler: Scheduler{HangLimit: 10 * time.Second, FallbackShare: 0.8},
 		Drain:     Drain{Delay: time.Second, Deadline: 20 * time.Second},
 		AccessLog: AccessLog{Sample: 0.01, Slow: 0.8, MaxPerSecond: 100},
 		Record:    Record{MaxBytes: gibibyte, MaxAge: time.Hour},

@@ -48,7 +48,7 @@ type Fake struct {
 	// interpolated. Default empty: what the CPU takes.
 	Cost string `yaml:"cost"`
 	// Orders is a JSON file of faults to show, looked at before each run: {"slow": 10},
-	// {"fail": true}, {"memory_rows": 8}. Default none.
+	// {"fail": true}, {"memory_rows": 8}, {"fail_open": true}. Default none.
 	Orders string `yaml:"orders"`
 }
 

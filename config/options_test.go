@@ -20,7 +20,7 @@ func TestOptions(t *testing.T) {
 	}
 	f("listen SLUICE_LISTEN listen 127.0.0.1:8080")
 	f("limits.max_body_bytes SLUICE_LIMITS_MAX_BODY_BYTES limits-max-body-bytes 64MiB")
-	f("scheduler.budget SLUICE_SCHEDULER_BUDGET scheduler-budget 100ms")
+	f("scheduler.budget SLUICE_SCHEDULER_BUDGET scheduler-budget 0s")
 	f("record.file SLUICE_RECORD_FILE record ")
 	f("record.payloads SLUICE_RECORD_PAYLOADS record-payloads false")
 	f("onnxruntime.library SLUICE_ONNXRUNTIME onnxruntime-library ")

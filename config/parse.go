@@ -78,7 +78,7 @@ func (r *reader) section(prefix string, target reflect.Value, node ast.Node) {
 	for _, entry := range mapping.Values {
 		key := entry.Key.GetToken().Value
 		path := prefix + key
-		field, known := fieldOf(target, key)
+		field, tag, known := fieldOf(target, key)
 		switch {
 		case !known && refusal(path) != "":
 			r.fault(entry.Key, "%s is refused: %s", path, refusal(path))
@@ -87,12 +87,12 @@ func (r *reader) section(prefix string, target reflect.Value, node ast.Node) {
 		case field.Kind() == reflect.Struct:
 			r.section(path+".", field, entry.Value)
 		default:
-			r.setting(path, field, entry.Value)
+			r.setting(path, tag, field, entry.Value)
 		}
 	}
 }
 
-func (r *reader) setting(path string, field reflect.Value, node ast.Node) {
+func (r *reader) setting(path string, tag reflect.StructTag, field reflect.Value, node ast.Node) {
 	switch list, isList := node.(*ast.SequenceNode); {
 	case isList && field.Type() == reflect.TypeFor[[]Device]():
 		r.devices(path, field, list)
@@ -105,7 +105,8 @@ func (r *reader) setting(path string, field reflect.Value, node ast.Node) {
 		return
 	}
 	text, ok := scalar(node)
-	if !ok || field.Kind() == reflect.Slice {
+	word := ok && tag.Get("word") == text && text != "" // it may stand for the list
+	if !ok || field.Kind() == reflect.Slice && !word {
 		want := "a single value"
 		if field.Kind() == reflect.Slice {
 			want = "a list"
@@ -178,13 +179,13 @@ func (r *reader) mapping(path string, field reflect.Value, node ast.Node) {
 	r.config.sources[path] = r.at(node)
 }
 
-func fieldOf(section reflect.Value, key string) (reflect.Value, bool) {
+func fieldOf(section reflect.Value, key string) (reflect.Value, reflect.StructTag, bool) {
 	for i := range section.NumField() {
 		if field := section.Type().Field(i); field.IsExported() && field.Tag.Get("yaml") == key {
-			return section.Field(i), true
+			return section.Field(i), field.Tag, true
 		}
 	}
-	return reflect.Value{}, false
+	return reflect.Value{}, "", false
 }
 
 // scalar returns the text of a single value as it was written, without quotes.

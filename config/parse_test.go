@@ -121,6 +121,7 @@ func TestUnreadableFile(t *testing.T) {
 	f("log: 5", "log must be a mapping of settings, not \"5\"")
 	f("- listen", "the file must be a mapping of settings, not a list")
 	f("listen: [a]", "listen must be a single value, not a list")
+	f("require: some", `require must be a list, not "some"`)
 	f("admin_hosts: a", `admin_hosts must be a list, not "a"`)
 	f("admin_hosts: [a, [b]]", "sluice.yaml:1: admin_hosts[1] must be a single value, not a list")
 	f("listen: {a: b}", "listen must be a single value, not a mapping")
@@ -158,4 +159,26 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("read back\n%s\nwant\n%s", again, c)
 		}
 	})
+}
+
+// The word all may stand where models are listed.
+func TestRequire(t *testing.T) {
+	f := func(text string, want ...string) {
+		t.Helper()
+		c := mustParse(t, text)
+		if err := c.Validate(); err != nil || !reflect.DeepEqual(c.Require, want) {
+			t.Errorf("%s: %q, %v; want %q", text, c.Require, err, want)
+		}
+		if again := mustParse(t, c.String()); !sameSettings(c, again) {
+			t.Errorf("%s: read back as %q", text, again.Require)
+		}
+	}
+	f("{}")
+	f("require: all", "all")
+	f("require: [all]", "all")
+	f("require: [eta, ranker]", "eta", "ranker")
+	c := Default()
+	if err := c.Set("require", "eta, ranker", "--require"); err != nil || !reflect.DeepEqual(c.Require, []string{"eta", "ranker"}) {
+		t.Errorf("by a flag: %q, %v", c.Require, err)
+	}
 }

@@ -40,6 +40,14 @@ func (c *Config) Validate() error {
 	if c.Models == "" {
 		v.fault("models", `""`, "must name a folder")
 	}
+	for i, name := range c.Require {
+		switch {
+		case name == "" || slices.Contains(c.Require[:i], name):
+			v.fault(fmt.Sprintf("require[%d]", i), strconv.Quote(name), "must be a model's name, each once, or all")
+		case name == "all" && len(c.Require) > 1:
+			v.fault("require", strings.Join(c.Require, ","), "must be all alone, or names of models")
+		}
+	}
 	if c.State != "" && filepath.Clean(c.State) == filepath.Clean(c.Models) {
 		v.fault("state", strconv.Quote(c.State), "must be another folder than models, whose bundles are only read")
 	}
@@ -51,7 +59,9 @@ func (c *Config) Validate() error {
 	if c.Queue.MaxBytes < c.Limits.MaxDecompressedBytes {
 		v.fault("queue.max_bytes", c.Queue.MaxBytes, fmt.Sprintf("must hold one request of limits.max_decompressed_bytes, %s", c.Limits.MaxDecompressedBytes))
 	}
-	between(&v, "scheduler.budget", c.Scheduler.Budget, time.Millisecond, time.Hour)
+	if c.Scheduler.Budget != 0 {
+		between(&v, "scheduler.budget", c.Scheduler.Budget, time.Millisecond, time.Hour)
+	}
 	if c.Scheduler.Budget > c.Limits.MaxBudget {
 		v.fault("scheduler.budget", c.Scheduler.Budget, fmt.Sprintf("must not be longer than limits.max_budget, %s", c.Limits.MaxBudget))
 	}

@@ -275,6 +275,7 @@ func TestSchedulerFaults(t *testing.T) {
 	f(fault.New(fault.DeadlineExceeded, "too late"), 504, "DEADLINE_EXCEEDED", "")
 	f(&fault.Error{Kind: fault.Overloaded, Text: "queue full", RetryAfter: 2500 * time.Millisecond}, 429, "OVERLOADED", "3")
 	f(&fault.Error{Kind: fault.Overloaded, Text: "queue full", RetryAfter: 3 * time.Millisecond}, 429, "OVERLOADED", "1")
+	f(fault.New(fault.BudgetTooShort, "the model takes 584ms, the budget is 100ms"), 504, "BUDGET_TOO_SHORT", "")
 	f(fault.New(fault.Draining, "shutting down"), 503, "DRAINING", "1")
 	f(fault.Wrap(fault.InferenceFailed, fmt.Errorf("cannot open /opt/secret"), "the run failed"), 500, "INFERENCE_FAILED", "")
 	f(fmt.Errorf("cannot open /opt/secret"), 500, "INTERNAL", "")

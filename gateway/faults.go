@@ -48,7 +48,7 @@ func status(k fault.Kind) int {
 		return fasthttp.StatusNotImplemented
 	case fault.ModelNotReady, fault.NoCapacity, fault.Draining:
 		return fasthttp.StatusServiceUnavailable
-	case fault.DeadlineExceeded:
+	case fault.DeadlineExceeded, fault.BudgetTooShort:
 		return fasthttp.StatusGatewayTimeout
 	case fault.HTTPVersionUnsupported:
 		return fasthttp.StatusHTTPVersionNotSupported

@@ -22,7 +22,7 @@ func TestStatusOfEveryFault(t *testing.T) {
 		fault.NonFiniteInput: 422, fault.ModelRejectedInput: 422,
 		fault.NonFiniteOutput: 500, fault.InferenceFailed: 500, fault.Internal: 500,
 		fault.ModelNotReady: 503, fault.NoCapacity: 503, fault.Draining: 503,
-		fault.DeadlineExceeded: 504, fault.Overloaded: 429,
+		fault.DeadlineExceeded: 504, fault.Overloaded: 429, fault.BudgetTooShort: 504,
 	}
 	bad := map[fault.Kind]bool{}
 	for _, k := range []fault.Kind{

@@ -1,6 +1,8 @@
 package gateway
 
 import (
+	"fmt"
+
 	"github.com/valyala/fasthttp"
 
 	"sluice/internal/fault"
@@ -33,19 +35,24 @@ func (s *Server) ready(c *call) error {
 	return answerJSON(c.ctx, oip.Ready{Live: true, Ready: true, Degraded: s.opt.Degraded()})
 }
 
-// readiness is nil if the server is ready: not draining, the caller's condition holds,
-// and no model is on its way to its first version.
+// readiness is nil if the server is ready: it is not draining, and Options.Ready says so.
 func (s *Server) readiness() error {
 	if s.draining.Load() {
 		return fault.New(fault.Draining, "the server is shutting down")
 	}
-	if !s.opt.Ready() {
-		return fault.New(fault.ModelNotReady, "the server is not ready: models are loading")
+	if err := s.opt.Ready(); err != nil {
+		return fault.Newf(fault.ModelNotReady, "the server is not ready: %v", err)
 	}
-	states := s.opt.Models.List()
+	return nil
+}
+
+// firstLoads is the readiness of a server that is told of no other: no model is on its way to
+// its first version.
+func firstLoads(models Models) error {
+	states := models.List()
 	for i := range states {
 		if states[i].State == oip.StateLoading && !anyReady(states, states[i].Name) {
-			return fault.Newf(fault.ModelNotReady, "the server is not ready: model '%s' is loading", states[i].Name)
+			return fmt.Errorf("model '%s' is loading", states[i].Name)
 		}
 	}
 	return nil

@@ -78,9 +78,9 @@ type Options struct {
 	// default 1024 bytes: below that a packet is not saved and time is lost. Clients on
 	// aiohttp allow it unless told otherwise.
 	CompressFrom int
-	// Ready adds a condition to the server's readiness, such as the first load being
-	// complete; default always true.
-	Ready func() bool
+	// Ready says in a sentence what the server's readiness waits for, such as its first models;
+	// nil if for nothing. Clients may see it. Default: no model is on its way to its first version.
+	Ready func() error
 	// Degraded tells, a sentence each, what the server does without while it is ready, such
 	// as a device that is closed; default nothing. Clients may see it.
 	Degraded func() []string
@@ -125,7 +125,7 @@ func (o *Options) complete() error {
 		o.OnWorker = func(int) {}
 	}
 	if o.Ready == nil {
-		o.Ready = func() bool { return true }
+		o.Ready = func() error { return firstLoads(o.Models) }
 	}
 	if o.Degraded == nil {
 		o.Degraded = func() []string { return nil }

@@ -79,8 +79,8 @@ func (r *Registry) join(e *entry, v *Version, d *Device) {
 	case v.life.Err() != nil: // unloaded meanwhile, which is logged by itself
 	case about.State == Placed:
 		r.opts.Log.Info("device joined", append(fields, zap.Int("target", about.Target))...)
-	default:
-		r.opts.Log.Warn("device left out", append(fields, zap.String("state", string(about.State)), zap.String("reason", about.Reason))...)
+	case about.State == LeftOut: // of one that is down the device itself tells
+		r.opts.Log.Warn("device left out", append(fields[:2], about.fields()...)...)
 	}
 	r.amend(v, func(report *Report) {
 		for i := range report.Devices {
@@ -171,6 +171,7 @@ func (v *Version) sameBundle(opts *Options) (*Bundle, error) {
 	if b.Digest != v.Digest {
 		return nil, errors.New("its files have changed since the version was loaded; add a new version instead")
 	}
+	b.Config.Budget, b.Config.budgetFrom = v.Config.Budget, v.Config.budgetFrom // it is fixed while the version serves
 	b.Schema, b.FixedBatch, b.External, b.batching = v.Schema, old.FixedBatch, old.External, old.batching
 	b.graph = old.graph
 	return b, nil

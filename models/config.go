@@ -28,8 +28,9 @@ const (
 // Config is what model.yaml says. What it leaves out is what config.pbtxt says, if there is one
 // (see TritonFields), and else the default.
 type Config struct {
-	// Budget is the latency budget of a request that names none. Too low sheds requests
-	// that could be served; too high lets queues grow.
+	// Budget is the latency budget of a request that names none. Default: scheduler.budget, and
+	// where that is not set either the larger of 100ms and five times the measured row, rounded
+	// up. Too low sheds requests that could be served; too high lets queues grow.
 	Budget time.Duration `yaml:"budget"`
 	// MaxBatch is the most rows of one run; memory of every lane grows with it. 0 runs
 	// each request whole and alone, for a model whose axis 0 is no batch.
@@ -83,6 +84,8 @@ type Config struct {
 	// asked means that somebody named the devices or the fallback, so that one that cannot
 	// be had is a fault of the settings and not only a pity.
 	asked bool
+	// budgetFrom is where Budget comes from.
+	budgetFrom BudgetBasis
 }
 
 // BatchSetting is what model.yaml says of batching.
@@ -141,7 +144,7 @@ type PaddingConfig struct {
 // names the line or the key.
 func DecodeConfig(text []byte, defaults Defaults) (Config, error) {
 	c := Config{
-		Budget: defaults.Budget, MaxBatch: defaults.MaxBatch, MaxRows: defaults.MaxRows, Tolerance: defaults.Tolerance,
+		Budget: unsetBudget, MaxBatch: defaults.MaxBatch, MaxRows: defaults.MaxRows, Tolerance: defaults.Tolerance,
 		Isolation: defaults.Isolation, Unproven: defaults.Unproven, Nonfinite: NonfiniteLiteral,
 	}
 	if len(text) > maxConfigBytes {
@@ -156,6 +159,7 @@ func DecodeConfig(text []byte, defaults Defaults) (Config, error) {
 	if c.MaxRows == 0 {
 		c.MaxRows = max(c.MaxBatch, cmp.Or(defaults.rows, defaultMaxRows))
 	}
+	c.giveBudget(&defaults)
 	c.asked = len(c.Devices) > 0 || c.Fallback != ""
 	if len(c.Devices) == 0 {
 		c.Devices, c.asked = defaults.Devices, c.asked || len(defaults.Devices) > 0
@@ -211,7 +215,7 @@ func (c *Config) validate() error {
 	fail := func(format string, args ...any) {
 		faults = append(faults, fmt.Errorf(ConfigFile+": "+format, args...))
 	}
-	if c.Budget < time.Millisecond || c.Budget > maxBudget {
+	if c.Budget != unsetBudget && (c.Budget < time.Millisecond || c.Budget > maxBudget) {
 		fail("budget is %v; it must be from 1ms to %v", c.Budget, maxBudget)
 	}
 	if c.MaxBatch < 0 || c.MaxBatch > maxBatchLimit {

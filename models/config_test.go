@@ -25,7 +25,7 @@ func TestDecodeConfigReadsEverything(t *testing.T) {
 		Padding: &PaddingConfig{Axis: "seq", Buckets: []int{16, 32, 64}, Values: map[string]float64{"tokens": 0, "mask": 1}},
 		Labels:  map[string][]string{"probabilities": {"0", "one", "no"}},
 		SHA256:  map[string]string{"model.onnx": strings.Repeat("ab", 32)},
-		Devices: []string{"cuda:0", "cpu"}, Fallback: FallbackFailure, Isolation: IsolationProcess, Weight: 2, asked: true,
+		Devices: []string{"cuda:0", "cpu"}, Fallback: FallbackFailure, Isolation: IsolationProcess, Weight: 2, asked: true, budgetFrom: BudgetOwn,
 		Lineage: map[string]string{"script": "train.py", "metric": "0.97"},
 	}
 	if !reflect.DeepEqual(got, want) {
@@ -37,7 +37,7 @@ func TestDecodeConfigDefaults(t *testing.T) {
 	f := func(text string) {
 		t.Helper()
 		c, err := DecodeConfig([]byte(text), testDefaults())
-		want := Config{Budget: 100 * time.Millisecond, MaxBatch: 64, MaxRows: 1024, Tolerance: Tolerance{1e-4, 1e-3}, Fallback: FallbackBudget, Unproven: UnprovenBatch, Nonfinite: NonfiniteLiteral}
+		want := Config{MaxBatch: 64, MaxRows: 1024, Tolerance: Tolerance{1e-4, 1e-3}, Fallback: FallbackBudget, Unproven: UnprovenBatch, Nonfinite: NonfiniteLiteral}
 		if err != nil || !reflect.DeepEqual(c, want) {
 			t.Errorf("%q: %+v, %v", text, c, err)
 		}
@@ -132,7 +132,9 @@ func FuzzDecodeConfig(f *testing.F) {
 	f.Add([]byte("devices: &a [cpu]\nfallback: !!binary bmV2ZXI="))
 	f.Add([]byte("max_batch: !!int 3\n<<: {budget: 1s}"))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		c, err := DecodeConfig(text, testDefaults())
+		defaults := testDefaults()
+		defaults.Budget = 100 * time.Millisecond
+		c, err := DecodeConfig(text, defaults)
 		if err != nil {
 			return
 		}

@@ -37,8 +37,8 @@ func TestUnloadAndLoad(t *testing.T) {
 		w.put(t, "m/2", fakeFile{Factor: 2})
 		r.scan(func(*Bundle) bool { return true })
 		f(r.Wait(ctx), fault.None, "m/1 UNLOADED, m/2 DISCOVERED") // stays unloaded
-		if ready, missing := r.Ready(); !ready {
-			t.Errorf("not ready for want of %v, which was unloaded on request", missing)
+		if err := r.Ready(); err == nil || err.Error() != "no model can be served: 'm' was unloaded on request" {
+			t.Errorf("readiness without its only model: %v", err)
 		}
 		f(r.Load(ctx, "m"), fault.None, "m/1 UNLOADED, m/2 READY live")
 		f(r.Load(ctx, "m"), fault.None, "m/1 UNLOADED, m/2 READY live")
@@ -205,7 +205,7 @@ func TestCloseStopsLoading(t *testing.T) {
 		if n := len(inside); n != 2 {
 			t.Errorf("%d versions load at once, want 2", n)
 		}
-		if ready, _ := r.Ready(); ready {
+		if r.Ready() == nil {
 			t.Error("ready while everything loads")
 		}
 		if err := r.Close(context.Background()); err != nil {

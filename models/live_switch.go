@@ -130,7 +130,7 @@ func about(v *Version, reason string) []zap.Field {
 }
 
 // Degraded says in a sentence each of which versions in service something is switched off
-// because live answers were wrong otherwise.
+// because live answers were wrong otherwise, and which versions are refused.
 func (r *Registry) Degraded() []string {
 	var all []string
 	r.mu.Lock()
@@ -147,5 +147,5 @@ func (r *Registry) Degraded() []string {
 		}
 	}
 	slices.Sort(all)
-	return all
+	return append(all, r.refusedLocked()...)
 }

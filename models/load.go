@@ -90,18 +90,23 @@ func (r *Registry) fail(e *entry, report *Report, reason, detail string) {
 func (r *Registry) logReady(v *Version) {
 	fields := []zap.Field{
 		zap.String("model", v.Name), zap.String("version", v.Version), zap.String("digest", v.Digest),
-		zap.Int("max_batch", v.Schema.MaxBatch), zap.Int("target", v.Report.Target), zap.Duration("took", v.Report.Took),
+		zap.Int("max_batch", v.Schema.MaxBatch), zap.Int("target", v.Report.Target),
+		zap.Duration("budget", v.Report.Budget), zap.String("budget_basis", string(v.Report.BudgetBasis)), zap.Duration("took", v.Report.Took),
 	}
 	for _, verdict := range v.Report.Gates {
-		if verdict.Outcome == Changed {
+		if verdict.Outcome == Changed && verdict.Gate != "devices" {
 			fields = append(fields, zap.String(verdict.Gate, verdict.Text))
 		}
 	}
+	if without := v.Report.without(); len(without) > 0 {
+		fields = append(fields, zap.Strings("not_on", without))
+	}
 	r.opts.Log.Info("version ready", fields...)
+	r.logBudget(v)
 	about := []zap.Field{zap.String("model", v.Name), zap.String("version", v.Version)}
 	for i := range v.Report.Devices {
-		if d := &v.Report.Devices[i]; d.State != Placed {
-			r.opts.Log.Warn("device left out", append(about, zap.String("device", d.Device), zap.String("state", string(d.State)), zap.String("reason", d.Reason))...)
+		if d := &v.Report.Devices[i]; d.State == LeftOut { // of one that is down the device itself tells
+			r.opts.Log.Warn("device left out", append(about, d.fields()...)...)
 		}
 	}
 	if v.Report.Remembered != "" {
@@ -113,10 +118,7 @@ func (r *Registry) logReady(v *Version) {
 }
 
 // serving tells whether requests may be coming: not while the gateway starts.
-func (r *Registry) serving() bool {
-	ready, _ := r.Ready()
-	return ready
-}
+func (r *Registry) serving() bool { return r.Ready() == nil }
 
 // retire drains a version that has left the view and closes it.
 func (r *Registry) retire(e *entry) {

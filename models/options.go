@@ -49,6 +49,9 @@ type Options struct {
 	// wait until none runs otherwise, but not for the version to be unloaded. nil means that
 	// nobody has to be told.
 	OnBatching func(v *Version, verdict Verdict)
+	// Require names the models without which the registry is not ready; RequireAll alone is all
+	// that are there. nil: it is ready with any model.
+	Require []string
 	// State is a folder in which is remembered over restarts what live answers have refuted;
 	// it is made when it is needed. Empty: it is forgotten when the process ends.
 	State string
@@ -90,8 +93,11 @@ type Options struct {
 
 // Defaults stand in for what model.yaml does not say.
 type Defaults struct {
-	// Budget is the latency budget of a request that names none; 0 means 100 ms.
+	// Budget is the latency budget of a request that names none; 0 means that each model gets
+	// one by what its row takes.
 	Budget time.Duration
+	// MaxBudget bounds those; 0 means 10 minutes.
+	MaxBudget time.Duration
 	// MaxBatch is the most rows of one run; 0 means 64.
 	MaxBatch int
 	// MaxRows is the most rows of one request; 0 means the larger of MaxBatch and 1024.
@@ -162,7 +168,7 @@ func (o Options) withDefaults() Options {
 	}
 	orDefault(&o.CompareEvery, 10_000)
 	orDefault(&o.LoadsAtOnce, 2)
-	orDefault(&o.Defaults.Budget, 100*time.Millisecond)
+	orDefault(&o.Defaults.MaxBudget, 10*time.Minute)
 	orDefault(&o.Defaults.MaxBatch, 64)
 	orDefault(&o.WarmupBudget, 400*time.Millisecond)
 	orDefault(&o.GateLimit, 2*time.Second)

@@ -18,6 +18,8 @@ type Placement struct {
 	// Curve is what warm-up measured here, and Target its batch size of highest throughput.
 	Curve  cost.Curve
 	Target int
+	// Measured is false if Curve is a guess, since no row is known that the model takes.
+	Measured bool
 	// Sizes are the batch sizes that the session takes; nil means any.
 	Sizes []int
 
@@ -29,7 +31,7 @@ type Placement struct {
 func (p *proof) placement() *Placement {
 	place := &Placement{
 		Device: p.device.Name, Session: p.session, Lanes: p.lanes,
-		Curve: p.about.Curve, Target: p.about.Target, Sizes: p.about.Sizes,
+		Curve: p.about.Curve, Target: p.about.Target, Measured: p.about.Measured, Sizes: p.about.Sizes,
 	}
 	if p.spare {
 		place.spare = make(chan struct{}, 1)
@@ -103,6 +105,16 @@ func (r *Report) noteDevices() {
 	if text := r.reasons(); text != "" {
 		r.Gates = append(r.Gates, Verdict{Gate: "devices", Outcome: Changed, Text: "not served on " + text})
 	}
+}
+
+// without lists the devices that do not serve.
+func (r *Report) without() (names []string) {
+	for i := range r.Devices {
+		if r.Devices[i].State != Placed {
+			names = append(names, r.Devices[i].Device)
+		}
+	}
+	return names
 }
 
 // reasons lists the devices that do not serve, and why.

@@ -28,10 +28,9 @@ type model struct {
 	entries []*entry
 	// unloaded means that the model was unloaded on request and stays so until Load.
 	unloaded bool
-	// expected means that readiness waits for it: it was there at the start, or has been
-	// ready since. A broken model that somebody adds later must not take the gateway out
-	// of service.
-	expected bool
+	// first means that readiness waits for it: it was there at the start, and no version of it
+	// has been loaded or refused yet.
+	first bool
 	// keep is how many versions stay loaded by the model's own settings; 0 leaves it to the server's.
 	keep int
 	// told is what was last said to be ignored of the model's settings.

@@ -64,8 +64,11 @@ func (p *proof) prove(ctx context.Context) {
 	p.about.State, p.about.Reason = LeftOut, last.Gate+": "+last.Text
 	if lost, _ := task.DeviceFailed(err); lost {
 		p.about.State = Down
+		if err := p.device.usable(); err != nil {
+			p.about.Reason = err.Error() // it knows better than the gate
+		}
 	}
-	p.about.Curve, p.about.Target = nil, 0
+	p.about.Curve, p.about.Target, p.about.Measured = nil, 0, false
 }
 
 // load opens the session.

@@ -68,7 +68,8 @@ func (p *prover) prove(ctx context.Context) ([]*Placement, *Report) {
 		p.report.Schema, p.report.MaxBatch = describe(b.Schema), b.Schema.MaxBatch
 	}
 	p.report.Batching = b.batching
-	p.report.Digest, p.report.Budget = b.Digest, b.Config.Budget
+	p.report.Digest = b.Digest
+	p.report.noteBudget(&b.Config, p.opts.Defaults.MaxBudget)
 	p.report.Took = clock.Now().Sub(start)
 	return placements, p.report
 }

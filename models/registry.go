@@ -71,10 +71,10 @@ func (r *Registry) Start() error {
 	}
 	r.record(bundles, func(*Bundle) bool { return true })
 	r.update(func(models map[string]*model) {
-		// In one step: nobody may see it started with nothing expected of it.
+		// In one step: nobody may see it started with nothing to wait for.
 		r.mu.started = true
 		for _, m := range models {
-			m.expected = true
+			m.first = true
 		}
 	})
 	if r.opts.Dir != "" {
@@ -151,7 +151,6 @@ func (r *Registry) update(change func(models map[string]*model)) {
 			l = nil
 		}
 		load, retire = append(load, l...), append(retire, t...)
-		m.expected = m.expected || m.isReady()
 		m.entries = slices.DeleteFunc(m.entries, func(e *entry) bool {
 			return !e.onDisk && (e.state == Failed || e.state == Discovered || e.state == Unloaded)
 		})
@@ -164,6 +163,9 @@ func (r *Registry) update(change func(models map[string]*model)) {
 		ctx, cancel := context.WithCancel(r.ctx)
 		e.cancel = cancel
 		r.running.Go(func() { r.load(ctx, e) })
+	}
+	for _, m := range r.mu.models {
+		m.first = m.first && !m.unloaded && !m.isReady() && m.busy(r.opts.KeepVersions)
 	}
 	for _, e := range retire {
 		e.state = Draining

@@ -3,7 +3,6 @@ package models
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -149,8 +148,8 @@ func TestAcquireFaults(t *testing.T) {
 		f("bad", "", fault.ModelNotReady, "Request for unknown model: 'bad' version 1 is not at ready state")
 		f("gone", "", fault.ModelNotFound, "Request for unknown model: 'gone' has no available versions")
 		f("gone", "1", fault.ModelNotReady, "Request for unknown model: 'gone' version 1 is not at ready state")
-		if ready, missing := r.Ready(); ready || fmt.Sprint(missing) != "[bad]" {
-			t.Errorf("ready %v, missing %v", ready, missing)
+		if err := r.Ready(); err != nil { // neither a refused model nor a refused version blocks another
+			t.Errorf("not ready: %v", err)
 		}
 	})
 }

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"go.uber.org/zap"
+
 	"sluice/internal/cost"
 )
 
@@ -105,12 +107,23 @@ type DeviceReport struct {
 	Curve  cost.Curve `json:"curve,omitempty"`
 	Target int        `json:"target,omitempty"`
 	Sizes  []int      `json:"sizes,omitempty"`
+	// Measured says that Curve is what runs took, and not a guess.
+	Measured bool `json:"measured,omitempty"`
 }
 
 // ParityFailed tells whether the device was left out because its answers differ.
 func (d *DeviceReport) ParityFailed() bool {
 	n := len(d.Gates)
 	return d.State == LeftOut && n > 0 && d.Gates[n-1].Gate == "parity"
+}
+
+// fields are for a log line about a device that was left out.
+func (d *DeviceReport) fields() []zap.Field {
+	fields := []zap.Field{zap.String("device", d.Device), zap.String("reason", d.Reason)}
+	if last := len(d.Gates) - 1; last >= 0 && d.Gates[last].Detail != "" {
+		fields = append(fields, zap.String("detail", d.Gates[last].Detail))
+	}
+	return fields
 }
 
 // Report is what the load gates found out about a version.
@@ -139,9 +152,17 @@ type Report struct {
 	// MaxBatch is the most rows of one run, 0 for a model that is served unbatched.
 	MaxBatch int `json:"max_batch"`
 	// Target is the batch size of highest throughput within half the budget.
-	Target int           `json:"target,omitempty"`
-	Budget time.Duration `json:"budget_ns,omitempty"`
-	Took   time.Duration `json:"took_ns"`
+	Target int `json:"target,omitempty"`
+	// Budget is what a request has that names none, and BudgetBasis where it comes from.
+	Budget      time.Duration `json:"budget_ns,omitempty"`
+	BudgetBasis BudgetBasis   `json:"budget_basis,omitempty"`
+	// Row is what one row takes on the preferred device; 0 if no row is known.
+	Row time.Duration `json:"row_ns,omitempty"`
+	// BudgetShort says that one row takes longer than the budget on every device that serves
+	// the version, and BudgetRemedy what to do; empty if it does not.
+	BudgetShort  string        `json:"budget_short,omitempty"`
+	BudgetRemedy string        `json:"budget_remedy,omitempty"`
+	Took         time.Duration `json:"took_ns"`
 }
 
 // Faults says in sentences what keeps the version from being served as its settings ask: a
@@ -210,6 +231,12 @@ func (r *Report) WriteText(w io.Writer) error {
 	}
 	if r.Batching.Mode != "" {
 		fmt.Fprintf(&b, "  rows    %s\n", r.Batching)
+	}
+	if r.BudgetBasis != "" && r.Refusal() == nil {
+		fmt.Fprintf(&b, "  budget  %s\n", r.BudgetText())
+	}
+	if r.BudgetShort != "" {
+		fmt.Fprintf(&b, "  budget  TOO SHORT: %s; %s\n", r.BudgetShort, r.BudgetRemedy)
 	}
 	writeGates(&b, "  ", r.Gates)
 	if len(r.Devices) > 1 {

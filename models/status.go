@@ -56,20 +56,3 @@ func (r *Registry) Batching(v *Version) (how Batching, known bool) {
 	}
 	return Batching{}, false
 }
-
-// Ready tells whether every model that the gateway is expected to serve has a ready
-// version. Expected are those that were there at the start and those that have been
-// ready since, less those unloaded on request. missing names the others.
-func (r *Registry) Ready() (ready bool, missing []string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if !r.mu.started || r.mu.closed {
-		return false, nil
-	}
-	for name, m := range r.mu.models {
-		if m.expected && !m.unloaded && !m.isReady() {
-			missing = append(missing, name)
-		}
-	}
-	return len(missing) == 0, missing
-}

@@ -67,6 +67,17 @@ func newVersion(b *Bundle, placements []*Placement, report *Report) *Version {
 // must not change the list. Devices that join later are in later lists.
 func (v *Version) Placements() []*Placement { return *v.placements.Load() }
 
+// Displaced tells whether the device that the model prefers could not load it, so that requests
+// go to another one as long as it has not joined.
+func (v *Version) Displaced() bool {
+	if v.Report == nil || len(v.Report.Devices) == 0 || v.Preferred().Device == v.Report.Devices[0].Device {
+		return false
+	}
+	d := &v.Report.Devices[0]
+	last := len(d.Gates) - 1
+	return d.State == Down || last >= 0 && d.Gates[last].Gate == "open"
+}
+
 // Preferred is the placement that requests go to unless there is a reason against it.
 func (v *Version) Preferred() *Placement { return v.Placements()[0] }
 

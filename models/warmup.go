@@ -43,6 +43,8 @@ func (p *proof) warmup(ctx context.Context) (Verdict, error) {
 		p.about.Curve = append(p.about.Curve, m.point())
 	}
 	p.about.Curve.Monotone()
+	p.about.Measured = true
+	p.bundle.Config.settleBudget(p.about.Curve.At(1), p.opts.Defaults.MaxBudget)
 	p.about.Target = p.target(p.bundle.Config.Budget / 2)
 	return p.warmupVerdict(sweep), nil
 }
@@ -50,6 +52,7 @@ func (p *proof) warmup(ctx context.Context) (Verdict, error) {
 // guess is the cost of a model that no row is known for: a tenth of the budget for the largest
 // batch, half of that for one row. The first batches correct it.
 func (p *proof) guess() Verdict {
+	p.bundle.Config.settleBudget(0, p.opts.Defaults.MaxBudget)
 	guess := p.bundle.Config.Budget / 10
 	p.about.Curve = cost.Curve{{Rows: 1, P50: guess / 2, P95: guess / 2}}
 	most := max(1, p.bundle.Schema.MaxBatch)

@@ -37,6 +37,8 @@ type Orders struct {
 	Fail bool `json:"fail"`
 	// MemoryRows makes a batch of so many rows or more run out of memory; 0 none.
 	MemoryRows int `json:"memory_rows"`
+	// FailOpen makes every model fail to load.
+	FailOpen bool `json:"fail_open"`
 	// LoseMemory makes the process of the device lose the memory that it shares with the
 	// gateway: see Device.OnLoss.
 	LoseMemory bool `json:"lose_memory"`
@@ -45,6 +47,15 @@ type Orders struct {
 // NewDevice makes a device. control is the path of a file of Orders; empty for none.
 func NewDevice(curve cost.Curve, control string) *Device {
 	return &Device{curve: curve, control: control}
+}
+
+// Loads is an error if models fail to load, as ordered.
+func (d *Device) Loads() error {
+	orders, err := d.orders()
+	if err == nil && orders.FailOpen {
+		err = errors.New("no model loads on the fake device, as ordered")
+	}
+	return err
 }
 
 // Run runs a batch of the session and takes as long as the device would, or fails as ordered

@@ -36,6 +36,13 @@ type fleet struct {
 	// workers start.
 	onUp   func(name string)
 	onDown func(name, reason string)
+
+	// try finds out whether a device can run anything at all.
+	try        func(context.Context, *config.Device) verdict
+	retryFirst time.Duration
+	retries    sync.WaitGroup
+	life       context.Context //nolint:containedctx // the fleet's own life, not a request's
+	end        context.CancelFunc
 }
 
 // station is one device.
@@ -45,6 +52,8 @@ type station struct {
 	number int // of the GPU
 	lanes  int
 	worker *worker.Device // nil: the device is used in this process
+
+	condition condition
 }
 
 // stage is how long before the end of a batch on a GPU the next one is sealed and gathered.
@@ -65,6 +74,8 @@ func newFleet(ctx context.Context, cfg *config.Config, library string, lanes int
 	}
 	f := &fleet{cfg: cfg, library: library, log: log, onUp: func(string) {}, onDown: func(string, string) {}}
 	f.mu.down = map[string]string{}
+	f.try, f.retryFirst = f.tryDevice, retryFirst
+	f.life, f.end = context.WithCancel(context.WithoutCancel(ctx))
 	for _, d := range devices {
 		name, err := device.Parse(d.Name)
 		if err != nil {
@@ -121,6 +132,7 @@ func (f *fleet) start() error {
 		f.onDown(name, "its worker is starting")
 		w, err := f.startWorker(&s.device, s.kind, atOnce, func(state worker.State, reason string) {
 			if state == worker.Up {
+				f.forget(s)
 				f.setUp(name)
 				f.onUp(name)
 				return
@@ -162,14 +174,21 @@ func (f *fleet) setUp(name string) {
 	delete(f.mu.down, name)
 }
 
-// usable says why a device takes no sessions now.
+// usable says why a device takes no sessions now. One that is out of service only since it has
+// none does: the next model may be another matter.
 func (f *fleet) usable(name string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if why, down := f.mu.down[name]; down {
-		return errors.New(why)
+	why, down := f.mu.down[name]
+	if !down {
+		return nil
 	}
-	return nil
+	for _, s := range f.stations {
+		if c := &s.condition; s.device.Name == name && c.why == why && !c.unusable {
+			return nil
+		}
+	}
+	return errors.New(why)
 }
 
 // degraded lists the devices that are down, for readiness.
@@ -185,6 +204,8 @@ func (f *fleet) degraded() (all []string) {
 
 // close ends the workers.
 func (f *fleet) close(ctx context.Context) error {
+	f.end()
+	f.retries.Wait()
 	var faults []error
 	for _, s := range f.stations {
 		if s.worker != nil {

@@ -17,11 +17,11 @@ import (
 // models are the devices as the registry takes them.
 func (f *fleet) models() (all []models.Device) {
 	for _, s := range f.stations {
-		d := models.Device{Name: s.device.Name, Lanes: s.lanes, Open: s.opener(f)}
+		d := models.Device{Name: s.device.Name, Lanes: s.lanes, Open: f.tell(s, s.opener(f))}
 		if s.kind.GPU() {
 			d.Sizes = func(maxBatch int) []int { return device.Sizes(s.kind, maxBatch, 0) }
 		}
-		if s.worker != nil {
+		if s.worker != nil || s.kind != device.CPU {
 			d.Usable = func() error { return f.usable(s.device.Name) }
 		}
 		all = append(all, d)

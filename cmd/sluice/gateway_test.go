@@ -88,22 +88,11 @@ func (o *transcript) String() string {
 func startGateway(t *testing.T, args ...string) *running {
 	t.Helper()
 	g := launchGateway(t, args...)
-	for begin := time.Now(); time.Since(begin) < time.Minute; {
-		if status, _ := g.get(g.predict + "/v2/health/ready"); status == http.StatusOK {
-			return g
-		}
-		select {
-		case err := <-g.ended:
-			g.ended <- err
-			t.Fatalf("the gateway ended before it was ready: %v\n%s", err, g.log.String())
-		case <-time.After(20 * time.Millisecond):
-		}
-	}
-	t.Fatal("the gateway was not ready within a minute")
-	return nil
+	g.awaitReady()
+	return g
 }
 
-// launchGateway runs `sluice serve` and does not wait.
+// launchGateway runs `sluice serve` and waits until it answers.
 func launchGateway(t *testing.T, args ...string) *running {
 	t.Helper()
 	needLibrary(t)
@@ -117,7 +106,30 @@ func launchGateway(t *testing.T, args ...string) *running {
 	}
 	go func() { g.ended <- g.cmd.Wait() }()
 	t.Cleanup(g.stop)
+	g.await("live")
 	return g
+}
+
+func (g *running) awaitReady() {
+	g.t.Helper()
+	g.await("ready")
+}
+
+// await waits until the gateway is live or ready.
+func (g *running) await(state string) {
+	g.t.Helper()
+	for begin := time.Now(); time.Since(begin) < time.Minute; {
+		if status, _ := g.get(g.predict + "/v2/health/" + state); status == http.StatusOK {
+			return
+		}
+		select {
+		case err := <-g.ended:
+			g.ended <- err
+			g.t.Fatalf("the gateway ended before it was %s: %v\n%s", state, err, g.log.String())
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+	g.t.Fatalf("the gateway was not %s within a minute\n%s", state, g.log.String())
 }
 
 // stop ends the process in order and wants it to say so with its status.

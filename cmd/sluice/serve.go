@@ -79,13 +79,13 @@ func announce(w io.Writer, s *server) {
 func summary(v *models.Version) string {
 	r := v.Report
 	if len(r.Curve) == 0 {
-		return fmt.Sprintf("budget %v", v.Config.Budget)
+		return fmt.Sprintf("budget %s", r.BudgetText())
 	}
 	if v.Schema.MaxBatch == 0 {
-		return fmt.Sprintf("unbatched, %v a request, budget %v", r.Curve.At(1).Round(time.Microsecond), v.Config.Budget)
+		return fmt.Sprintf("unbatched, %v a request, budget %s", r.Curve.At(1).Round(time.Microsecond), r.BudgetText())
 	}
-	return fmt.Sprintf("1 row in %v, best %d rows in %v (%.0f rows/s a lane), budget %v",
-		r.Curve.At(1).Round(time.Microsecond), r.Target, r.Curve.At(r.Target).Round(time.Microsecond), r.Curve.RowsPerSecond(r.Target), v.Config.Budget)
+	return fmt.Sprintf("1 row in %v, best %d rows in %v (%.0f rows/s a lane), budget %s",
+		r.Curve.At(1).Round(time.Microsecond), r.Target, r.Curve.At(r.Target).Round(time.Microsecond), r.Curve.RowsPerSecond(r.Target), r.BudgetText())
 }
 
 // simpler prefers inputs of one size to free ones, and small ones to large.

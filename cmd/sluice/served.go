@@ -108,7 +108,7 @@ func (s *server) publish(v *models.Version) (models.Served, error) {
 			NullNonFinite: v.Config.Nonfinite == models.NonfiniteNull,
 			Coupled:       v.Report.Batching.Mode == models.Coupled,
 			Versions:      func() []string { return s.registry.ReadyVersions(v.Name) },
-			Notes:         func() map[string]string { return s.batchingNotes(v) },
+			Notes:         func() map[string]string { return s.notes(v) },
 		}),
 		version: v, metrics: metrics, registry: s.metrics,
 	}
@@ -149,12 +149,12 @@ func (s *server) newQueue(v *models.Version, metrics *telemetry.Model) (*batcher
 	var places []batcher.Placement
 	devices := map[string]*telemetry.Device{}
 	for _, p := range v.Placements() {
-		places = append(places, batcher.Placement{Device: p.Device, Runner: p.Session, Curve: p.Curve, Sizes: p.Sizes})
+		places = append(places, batcher.Placement{Device: p.Device, Runner: p.Session, Curve: p.Curve, Guess: !p.Measured, Sizes: p.Sizes})
 		devices[p.Device] = metrics.Device(p.Device)
 	}
 	return s.batcher.Add(batcher.Spec{
 		Name: v.Name, MaxBatch: max(v.Schema.MaxBatch, 1), Outputs: len(v.Schema.Outputs), Budget: v.Config.Budget, Weight: v.Config.Weight,
-		Placements: places, Fallback: fallback,
+		Placements: places, Fallback: fallback, Displaced: v.Displaced(),
 		QueueRows: s.cfg.Queue.MaxRows, QueueBytes: int64(s.cfg.Queue.MaxBytes),
 		Observe: func(r *batcher.BatchReport) {
 			observeBatch(devices[r.Device], r)

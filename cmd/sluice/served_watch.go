@@ -29,13 +29,17 @@ func (s *served) prepare(t *task.Task) error {
 	return nil
 }
 
-// batchingNotes tells, in the model's configuration, how its rows share runs and what that rests on.
-func (s *server) batchingNotes(v *models.Version) map[string]string {
+// notes tells, in the model's configuration, how its rows share runs, what that rests on, and
+// what budget requests have that name none.
+func (s *server) notes(v *models.Version) map[string]string {
 	how := v.Report.Batching
 	if now, known := s.registry.Batching(v); known {
 		how = now
 	}
-	return map[string]string{"batching": string(how.Mode), "batching_basis": string(how.Basis), "batching_reason": how.Text}
+	return map[string]string{
+		"batching": string(how.Mode), "batching_basis": string(how.Basis), "batching_reason": how.Text,
+		"budget": v.Report.Budget.String(), "budget_basis": string(v.Report.BudgetBasis),
+	}
 }
 
 // compared is what the version's live answers were compared with.

@@ -104,12 +104,13 @@ func modelOptions(cfg *config.Config, paths []string, devices []models.Device, l
 		Dir:   cfg.Models,
 		Paths: paths,
 		Defaults: models.Defaults{
-			Budget: cfg.Scheduler.Budget, MaxBatch: d.MaxBatch, MaxRows: d.MaxRows, Unproven: models.Unproven(d.Unproven),
+			Budget: cfg.Scheduler.Budget, MaxBudget: cfg.Limits.MaxBudget, MaxBatch: d.MaxBatch, MaxRows: d.MaxRows, Unproven: models.Unproven(d.Unproven),
 			Tolerance: models.Tolerance{Abs: d.Tolerance.Abs, Rel: d.Tolerance.Rel},
 		},
 		KeepVersions:  d.KeepVersions,
 		Devices:       devices,
 		State:         cfg.State,
+		Require:       cfg.Require,
 		Trial:         trialRunner(library).Run,
 		Log:           log,
 		WarmupBudget:  d.Warmup,
@@ -174,10 +175,8 @@ func (s *server) adminToken() (string, error) {
 	return token, nil
 }
 
-func (s *server) ready() bool {
-	ready, _ := s.registry.Ready()
-	return ready
-}
+// ready says what keeps the server from being ready, nil if nothing does.
+func (s *server) ready() error { return s.registry.Ready() }
 
 // degraded says what the server does without, though it is ready.
 func (s *server) degraded() []string {
@@ -193,7 +192,7 @@ func (s *server) run(ctx context.Context, announce func(*server)) error {
 		return fmt.Errorf("cannot open the predict port: %w", err)
 	}
 	s.predictAddr = predict.Addr()
-	failed := make(chan error, 2)
+	failed := make(chan error, 3) // the two ports, and that no device can be used
 	go func() { failed <- s.gateway.Serve(predict) }()
 	if s.admin != nil {
 		admin, err := net.Listen("tcp", s.cfg.Admin)
@@ -211,16 +210,24 @@ func (s *server) run(ctx context.Context, announce func(*server)) error {
 	loaded := make(chan struct{})
 	go func() {
 		defer close(loaded)
-		if s.registry.Wait(ctx) == nil {
-			announce(s)
+		if s.registry.Wait(ctx) != nil {
+			return
 		}
+		if err := s.fleet.useless(); err != nil {
+			failed <- err
+			return
+		}
+		if err := s.ready(); err != nil {
+			s.log.Warn("the first models are loaded and the server is not ready", zap.String("reason", err.Error()))
+		}
+		announce(s)
 	}()
 	select {
 	case <-ctx.Done():
 	case err = <-failed:
-		s.log.Error("a port failed", zap.Error(err))
+		s.log.Error("cannot go on", zap.Error(err))
 	}
-	if s.ready() {
+	if s.ready() == nil {
 		s.gateway.BeginDrain()
 		s.log.Info("draining", zap.Duration("delay", s.cfg.Drain.Delay), zap.Duration("deadline", s.cfg.Drain.Deadline))
 		time.Sleep(s.cfg.Drain.Delay)

@@ -13,9 +13,12 @@ import (
 	"sluice/config"
 )
 
+// configVariable names the settings file where no flag does.
+const configVariable = "SLUICE_CONFIG"
+
 // settingFlags adds a flag for every setting, and --config.
 func settingFlags(cmd *cobra.Command) {
-	cmd.Flags().String("config", "", "settings file (YAML); flags and SLUICE_... variables go before it")
+	cmd.Flags().String("config", "", "settings file (YAML); flags and SLUICE_... variables go before it; environment "+configVariable)
 	for _, o := range config.Options() {
 		help := fmt.Sprintf("setting %s; environment %s", o.Path, o.Env)
 		if o.Note != "" {
@@ -32,7 +35,8 @@ func settingFlags(cmd *cobra.Command) {
 // and reports every fault at once.
 func settings(flags *pflag.FlagSet) (*config.Config, error) {
 	cfg := config.Default()
-	if path, _ := flags.GetString("config"); path != "" {
+	path, _ := flags.GetString("config")
+	if path = orElse(path, os.Getenv(configVariable)); path != "" {
 		text, err := os.ReadFile(path)
 		if err != nil {
 			return nil, fmt.Errorf("cannot read the settings: %w", err)

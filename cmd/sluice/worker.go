@@ -141,7 +141,11 @@ func (onnxHost) Open(spec worker.Spec, memory worker.Memory) (worker.Hosted, err
 	case err != nil:
 		return nil, err // not a nil session in an interface that is not nil
 	case c.Fake != nil:
-		return newFakeHosted(s, c.Fake), nil
+		h := newFakeHosted(s, c.Fake)
+		if err := h.device.Loads(); err != nil {
+			return nil, errors.Join(err, s.Close())
+		}
+		return h, nil
 	}
 	return s, nil
 }

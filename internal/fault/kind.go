@@ -74,6 +74,7 @@ const (
 	InvalidTimeout
 	DeadlineExceeded
 	Overloaded
+	BudgetTooShort
 	NoCapacity
 	Draining
 	InferenceFailed
@@ -147,6 +148,7 @@ var codes = [count]string{
 	InvalidTimeout:              "INVALID_TIMEOUT",
 	DeadlineExceeded:            "DEADLINE_EXCEEDED",
 	Overloaded:                  "OVERLOADED",
+	BudgetTooShort:              "BUDGET_TOO_SHORT",
 	NoCapacity:                  "NO_CAPACITY",
 	Draining:                    "DRAINING",
 	InferenceFailed:             "INFERENCE_FAILED",

@@ -89,20 +89,21 @@ type Drop uint8
 
 // The reasons of Drop; the set is closed.
 const (
-	DropQueueRows     Drop = iota // the bound on waiting rows
-	DropQueueBytes                // the bound on waiting bytes
-	DropPredictedLate             // no device was predicted to make the deadline
-	DropExpired                   // the deadline passed in the queue
-	DropClosed                    // the model takes no more requests
-	DropCancelled                 // the caller went away
-	DropNoDevice                  // no device that the model may use takes work
+	DropQueueRows      Drop = iota // the bound on waiting rows
+	DropQueueBytes                 // the bound on waiting bytes
+	DropPredictedLate              // no device was predicted to make the deadline
+	DropExpired                    // the deadline passed in the queue
+	DropClosed                     // the model takes no more requests
+	DropCancelled                  // the caller went away
+	DropNoDevice                   // no device that the model may use takes work
+	DropBudgetTooShort             // the budget is shorter than what the rows take
 	drops
 )
 
 var dropNames = [drops]string{
 	DropQueueRows: "queue_rows", DropQueueBytes: "queue_bytes", DropPredictedLate: "predicted_late",
 	DropExpired: "expired", DropClosed: "closed", DropCancelled: "cancelled",
-	DropNoDevice: "no_device",
+	DropNoDevice: "no_device", DropBudgetTooShort: "budget_too_short",
 }
 
 // Drop counts a request that the scheduler refused or gave up.

@@ -32,7 +32,7 @@ var nvReasons = []string{"REJECTED", "CANCELED", "BACKEND", "OTHER"}
 
 func nvReason(kind fault.Kind) string {
 	switch kind {
-	case fault.Overloaded, fault.NoCapacity, fault.Draining, fault.DeadlineExceeded:
+	case fault.Overloaded, fault.BudgetTooShort, fault.NoCapacity, fault.Draining, fault.DeadlineExceeded:
 		return "REJECTED"
 	case fault.ClientClosed:
 		return "CANCELED"

@@ -204,6 +204,11 @@ func TestOutcomes(t *testing.T) {
 	f("503", sample.Rejected, 0, status(503))
 	f("400", sample.ClientError, 0, status(400))
 	f("504", sample.ServerError, 0, status(504))
+	f("504 for a budget that is too short", sample.Rejected, 0, func(w io.Writer, _, _ string) bool {
+		const body = `{"error":"the model takes 584ms","code":"BUDGET_TOO_SHORT"}`
+		_, err := fmt.Fprintf(w, "HTTP/1.1 504 Gateway Timeout\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+		return err == nil
+	})
 	f("302", sample.ServerError, 0, status(302))
 	f("not HTTP", sample.ServerError, 0, says("SSH-2.0-x\r\n\r\n", true))
 	f("no number", sample.ServerError, 0, says("HTTP/1.1 2x0 OK\r\nContent-Length: 0\r\n\r\n", true))

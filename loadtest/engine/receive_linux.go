@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -154,7 +155,7 @@ func (e *Engine) keep(c *conn, buf []byte) {
 func (e *Engine) answered(c *conn, a *answer, buf []byte, at time.Duration) bool {
 	i := c.request
 	s := &e.samples[i]
-	outcome := outcomeOf(a.status)
+	outcome := outcomeOf(a.status, a.body)
 	if outcome == sample.OK {
 		var extra bool
 		if outcome, extra = e.check(c, a, i); extra {
@@ -180,11 +181,14 @@ func (e *Engine) answered(c *conn, a *answer, buf []byte, at time.Duration) bool
 	return true
 }
 
-func outcomeOf(status int) sample.Outcome {
+// tooShort is in the body of a 504 by which Sluice refuses at once what no device could make.
+var tooShort = []byte(`"BUDGET_TOO_SHORT"`)
+
+func outcomeOf(status int, body []byte) sample.Outcome {
 	switch {
 	case status == 200:
 		return sample.OK
-	case status == 429 || status == 503:
+	case status == 429 || status == 503 || status == 504 && bytes.Contains(body, tooShort):
 		return sample.Rejected
 	case status >= 400 && status < 500:
 		return sample.ClientError

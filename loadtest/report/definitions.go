@@ -22,7 +22,7 @@ var general = []definition{
 	{"Stages", "The target tells decode, queue, run and encode with its answer (Server-Timing). Lag and the wait for a connection are the load tester's. Network and parse is what lies between the client's clock and the target's; unexplained is what is left of the mean. Of a target that tells nothing, network and server are one."},
 	{"Ledger", "Every scheduled request has exactly one end. It is closed if the ends add up to what was scheduled and no answer came that nobody was waiting for."},
 	{"Wrong", "Status 200 with values that are not the known ones within the tolerance, or with the answer to another request (cross-talk)."},
-	{"Rejected", "Status 429 or 503: the target says that it will not be in time. Rejections have no part in the latencies of good answers."},
+	{"Rejected", "Status 429 or 503, or 504 with the code BUDGET_TOO_SHORT: the target says at once that it will not be in time. Rejections have no part in the latencies of good answers."},
 	{"Errors", "Requests without a right answer, rejections included: everything in the ledger but ok. Failed is the same without rejections."},
 	{"CPU", "User and system time of the process per second of the window, in cores. CPU per request is of those sent for the load tester and of those answered for the target."},
 	{"Batch", "Rows of the batch in which a request ran, as its answer says. The mean is over answers, so it is larger than the mean over batches."},

@@ -16,7 +16,7 @@ const (
 	OK
 	// Wrong is a 200 whose answer is not the one that belongs to the request.
 	Wrong
-	// Rejected is a 429 or 503: an honest no.
+	// Rejected is a 429 or 503, or a 504 that says BUDGET_TOO_SHORT: an honest no.
 	Rejected
 	// ClientError is another 4xx: the request is at fault.
 	ClientError

@@ -166,7 +166,7 @@ func ofSluice(families map[string]*dto.MetricFamily) totals {
 		switch outcome {
 		case "client_closed": // nobody was left to answer
 			return
-		case "overloaded", "no_capacity", "draining", "model_not_ready": // 429 and 503
+		case "overloaded", "no_capacity", "draining", "model_not_ready", "budget_too_short": // 429, 503, and a 504 that says so
 			t.sheds += v
 		}
 		t.answered += v

@@ -1,0 +1,72 @@
+package batcher
+
+import (
+	"time"
+
+	"sluice/internal/clock"
+)
+
+// retryPause is how long a model rests before a request is tried whose budget is shorter than
+// what its rows take, as a multiple of that time. The table was measured, so the try will most
+// likely be in vain, and it holds a lane for as long as it runs: this bounds it to a twentieth.
+// Without any try a model that was measured on a bad day would refuse for ever.
+const retryPause = 20
+
+// whole is how many rows the item's request has.
+func (it *Item) whole() int { return max(it.Whole, it.Rows) }
+
+// idle is what rows take on a device that has nothing else to do: the least over those that the
+// model may use now, by what their batches cost as a rule. A device that is slower than usual at
+// the moment, or busy, may be waited for; this time cannot.
+func (m *model) idle(rows int) time.Duration {
+	least := time.Duration(clock.Never)
+	for _, in := range m.choices() {
+		if in.device.state == DeviceUp {
+			least = min(least, in.idle(rows))
+		}
+	}
+	return least
+}
+
+func (in *instance) idle(rows int) time.Duration {
+	if in.guess && in.cost.runs == 0 {
+		return 0
+	}
+	largest := in.model.opts.MaxBatch
+	if rows <= largest {
+		return in.cost.idle(rows)
+	}
+	one := in.cost.idle(largest)
+	all := time.Duration(rows/largest) * one
+	if rest := rows % largest; rest > 0 {
+		all += in.cost.idle(rest)
+	}
+	return max(one, all/time.Duration(in.device.servers()))
+}
+
+// idle is the table's latency with the gap, or what the last runs took where they were quicker.
+func (c *costModel) idle(rows int) time.Duration {
+	t := c.typical(rows)
+	return time.Duration(min(t, c.pace.of(t)) + c.gap)
+}
+
+// mayRetry reports whether a request may run although its rows take longer than its budget.
+func (in *instance) mayRetry(now clock.Instant, takes time.Duration) bool {
+	if in.tooSlow == 0 {
+		in.tooSlow = now
+	}
+	since := in.tooSlow
+	if in.ended {
+		since = max(since, in.lastEnd)
+	}
+	return now.Sub(since) >= retryPause*takes
+}
+
+// refused is the verdict on an item that is turned away.
+func (m *model) refused(it *Item, reason Reason, wait time.Duration) Verdict {
+	v := Verdict{Reason: reason, Wait: wait, Wake: noLane}
+	if reason == BudgetTooShort {
+		v.Takes = m.idle(it.whole())
+	}
+	return v
+}

@@ -1,0 +1,182 @@
+package main
+
+import (
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"sluice/config"
+)
+
+func TestDialAddress(t *testing.T) {
+	f := func(listen, want, fault string) {
+		t.Helper()
+		got, err := dialAddress(listen)
+		if got != want || (err == nil) != (fault == "") || err != nil && !strings.Contains(err.Error(), fault) {
+			t.Errorf("%s: %q, %v; want %q, %q", listen, got, err, want, fault)
+		}
+	}
+	f("127.0.0.1:8080", "127.0.0.1:8080", "")
+	f("[::1]:21262", "[::1]:21262", "")
+	f(":8080", "127.0.0.1:8080", "")
+	f("0.0.0.0:8080", "127.0.0.1:8080", "")
+	f("[::]:8080", "[::1]:8080", "")
+	f("[0:0::0]:8080", "[::1]:8080", "")
+	f("[::ffff:0.0.0.0]:8080", "127.0.0.1:8080", "")
+	f("10.1.2.3:80", "10.1.2.3:80", "")
+	f("gateway.internal:8080", "gateway.internal:8080", "")
+	f("[fe80::1%eth0]:8080", "[fe80::1%25eth0]:8080", "")
+	f("127.0.0.1:0", "", "127.0.0.1:0 has port 0, for which the server takes a free one that cannot be known here")
+	f("[::]:00", "", "has port 0")
+	f("8080", "", "missing port")
+}
+
+// fakeReadiness answers as a gateway under a base path, on an address.
+func fakeReadiness(t *testing.T, address, base string, status int, body string) (port string) {
+	t.Helper()
+	ln, err := net.Listen("tcp", address)
+	if err != nil {
+		t.Skipf("this machine has no %s: %v", address, err)
+	}
+	s := &httptest.Server{Listener: ln, Config: &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case base + "/v2/health/ready":
+			w.WriteHeader(status)
+			_, _ = w.Write([]byte(body))
+		case base + "/v2/health/live":
+			_, _ = w.Write([]byte(`{"live":true}`))
+		default:
+			http.NotFound(w, r)
+		}
+	})}}
+	s.Start()
+	t.Cleanup(s.Close)
+	_, port, _ = net.SplitHostPort(ln.Addr().String())
+	return port
+}
+
+// TestHealth asks over each family, and finds the address in each place where serve does.
+func TestHealth(t *testing.T) {
+	const missing = `{"error":"the server is not ready: required models are missing: 'eta' is not in the models folder","code":"MODEL_NOT_READY"}`
+	f := func(name, serves, base string, status int, body string, variables []string, file string, args []string, exit int, want string) {
+		t.Helper()
+		port := fakeReadiness(t, serves, base, status, body)
+		with := func(list []string) (out []string) {
+			for _, s := range list {
+				out = append(out, strings.ReplaceAll(s, "PORT", port))
+			}
+			return out
+		}
+		cmd := exec.Command(sluice, append([]string{"health"}, with(args)...)...)
+		cmd.Env = append(os.Environ(), with(variables)...)
+		if file != "" {
+			path := filepath.Join(t.TempDir(), "sluice.yaml")
+			if err := os.WriteFile(path, []byte(strings.ReplaceAll(file, "PORT", port)), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			for i := range cmd.Args {
+				cmd.Args[i] = strings.ReplaceAll(cmd.Args[i], "FILE", path)
+			}
+			for i := range cmd.Env {
+				cmd.Env[i] = strings.ReplaceAll(cmd.Env[i], "CONFIG=FILE", "CONFIG="+path)
+			}
+		}
+		var stdout, stderr strings.Builder
+		cmd.Stdout, cmd.Stderr = &stdout, &stderr
+		err := cmd.Run()
+		if cmd.ProcessState == nil {
+			t.Fatal(err)
+		}
+		want = strings.ReplaceAll(want, "PORT", port)
+		if got := stderr.String(); cmd.ProcessState.ExitCode() != exit || want == "" && got != "" || !strings.HasPrefix(got, want) || stdout.String() != "" {
+			t.Errorf("%s: status %d, %q, %q on standard output; want %d, %q", name, cmd.ProcessState.ExitCode(), got, stdout.String(), exit, want)
+		}
+	}
+	const ready = `{"live":true,"ready":true}`
+	four, six := "127.0.0.1:0", "[::1]:0"
+	f("a flag", four, "", 200, ready, nil, "", []string{"--listen", "127.0.0.1:PORT"}, 0, "")
+	f("over IPv6", six, "", 200, ready, nil, "", []string{"--listen", "[::1]:PORT"}, 0, "")
+	f("all of IPv4", four, "", 200, ready, nil, "", []string{"--listen", "0.0.0.0:PORT"}, 0, "")
+	f("all of IPv6", six, "", 200, ready, nil, "", []string{"--listen", "[::]:PORT"}, 0, "")
+	f("all", four, "", 200, ready, nil, "", []string{"--listen", ":PORT"}, 0, "")
+	f("variables", four, "/eu", 200, ready, []string{"SLUICE_LISTEN=127.0.0.1:PORT", "SLUICE_BASE_PATH=/eu"}, "", nil, 0, "")
+	f("a file", four, "/eu", 200, ready, nil, "listen: 0.0.0.0:PORT\nbase_path: /eu\n", []string{"--config", "FILE"}, 0, "")
+	f("a file that a variable names", four, "/eu", 200, ready, []string{"SLUICE_CONFIG=FILE"}, "listen: 0.0.0.0:PORT\nbase_path: /eu\n", nil, 0, "")
+	f("a variable before the file", six, "", 200, ready, []string{"SLUICE_LISTEN=[::1]:PORT"}, "listen: 127.0.0.1:1\n", []string{"--config", "FILE"}, 0, "")
+	f("the flags of serve", four, "/eu", 200, ready, nil, "", []string{"--models", "/models", "--admin", "", "--listen", "0.0.0.0:PORT", "--base-path", "/eu"}, 0, "")
+	f("no proxy", four, "", 200, ready, []string{"http_proxy=http://127.0.0.1:1", "HTTP_PROXY=http://127.0.0.1:1"}, "", []string{"--listen", "localhost:PORT"}, 0, "")
+	f("not ready", four, "", 503, missing, nil, "", []string{"--listen", "0.0.0.0:PORT"}, 1,
+		"sluice: http://127.0.0.1:PORT/v2/health/ready answered 503: the server is not ready: required models are missing: 'eta' is not in the models folder\n")
+	f("not ready and alive", four, "", 503, missing, nil, "", []string{"--live", "--listen", "0.0.0.0:PORT"}, 0, "")
+	f("not ready over IPv6", six, "/eu", 503, missing, nil, "", []string{"--listen", "[::1]:PORT", "--base-path", "/eu"}, 1, "sluice: http://[::1]:PORT/eu/v2/health/ready answered 503: the server is not ready: ")
+	f("the wrong base path", four, "/eu", 200, ready, nil, "", []string{"--listen", "127.0.0.1:PORT"}, 1, "sluice: http://127.0.0.1:PORT/v2/health/ready answered 404: 404 page not found\n")
+	f("no reason", four, "", 503, "", nil, "", []string{"--listen", "127.0.0.1:PORT"}, 1, "sluice: http://127.0.0.1:PORT/v2/health/ready answered 503: it gave no reason\n")
+	f("nobody there", four, "", 200, ready, nil, "", []string{"--listen", "127.0.0.1:1"}, 1, `sluice: cannot reach the gateway: Get "http://127.0.0.1:1/v2/health/ready": dial tcp 127.0.0.1:1: connect: connection refused; is it running, and is 127.0.0.1:1 where it listens?`)
+	f("port 0", four, "", 200, ready, []string{"SLUICE_LISTEN=[::]:0"}, "", nil, 1, "sluice: SLUICE_LISTEN: listen: [::]:0 has port 0")
+	f("a file that is not there", four, "", 200, ready, []string{"SLUICE_CONFIG=/nowhere.yaml"}, "", nil, 1, "sluice: cannot read the settings: open /nowhere.yaml")
+}
+
+// A gateway that listens over IPv6 alone is found there.
+func TestHealthOfAGatewayOverIPv6(t *testing.T) {
+	needLibrary(t)
+	ln, err := net.Listen("tcp", "[::1]:0")
+	if err != nil {
+		t.Skipf("this machine has no IPv6: %v", err)
+	}
+	address := ln.Addr().String()
+	ln.Close()
+	dir := t.TempDir()
+	copyBundle(t, "eta", dir, "1")
+	cmd := exec.Command(sluice, "serve", "--listen", address, "--admin", "", "--models", dir, "--drain-delay", "0s", "--base-path", "/eu")
+	g := &running{t: t, cmd: cmd, predict: "http://" + address + "/eu", ended: make(chan error, 1)}
+	cmd.Stdout, cmd.Stderr = &g.stdout, &g.log
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() { g.ended <- cmd.Wait() }()
+	t.Cleanup(g.stop)
+	g.await("ready")
+	if out, status := command(t, "health", "--listen", address, "--base-path", "/eu"); status != 0 || out != "" {
+		t.Errorf("health ends with %d: %s", status, out)
+	}
+}
+
+// The image's health check and its server read the same variables, and neither is given an address
+// that the other does not see.
+func TestImageHealthCheck(t *testing.T) {
+	text, err := os.ReadFile("../../Dockerfile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := strings.ReplaceAll(string(text), "\\\n", " ")
+	for _, line := range []string{`CMD ["sluice", "health"]`, `ENTRYPOINT ["sluice"]`, "\nCMD [\"serve\"]"} {
+		if !strings.Contains(file, line) {
+			t.Errorf("the Dockerfile lacks %s", line)
+		}
+	}
+	env := map[string]string{}
+	for line := range strings.Lines(file) {
+		if settings, ok := strings.CutPrefix(line, "ENV "); ok {
+			for _, setting := range strings.Fields(settings) {
+				name, value, _ := strings.Cut(setting, "=")
+				env[name] = value
+			}
+		}
+	}
+	cfg := config.Default()
+	err = cfg.ApplyEnv(func(name string) (string, bool) {
+		value, set := env[name]
+		return value, set
+	})
+	if err != nil || cfg.Models != "/models" || cfg.Admin != "127.0.0.1:8081" || cfg.ONNXRuntime.Library == "" {
+		t.Errorf("models %s, admin %s, library %s: %v", cfg.Models, cfg.Admin, cfg.ONNXRuntime.Library, err)
+	}
+	if got, err := dialAddress(cfg.Listen); err != nil || cfg.Listen != "0.0.0.0:8080" || got != "127.0.0.1:8080" {
+		t.Errorf("serve listens on %s, health asks %s, %v", cfg.Listen, got, err)
+	}
+}

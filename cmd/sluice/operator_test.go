@@ -1,0 +1,325 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"sluice/backends/fake"
+	"sluice/internal/onnxgen"
+)
+
+// The cases of this file are what operators met: states that looked healthy and were not, and
+// good models that were refused.
+
+// readiness is what the predict port's readiness says.
+type readiness struct {
+	Live, Ready bool
+	Degraded    []string
+	Error, Code string
+}
+
+func (g *running) readiness() (status int, r readiness) {
+	g.t.Helper()
+	status, body := g.get(g.predict + "/v2/health/ready")
+	if err := json.Unmarshal([]byte(body), &r); err != nil {
+		g.t.Fatalf("readiness is %d %s", status, body)
+	}
+	return status, r
+}
+
+// loaded waits until every model of the index is ready or refused.
+func (g *running) loaded(models int) {
+	g.t.Helper()
+	eventually(g.t, "all models are ready or refused", func() bool {
+		_, body := g.post(g.predict+"/v2/repository/index", "")
+		return strings.Count(body, `"state":"READY"`)+strings.Count(body, `"state":"UNAVAILABLE"`) == models
+	})
+}
+
+// device asks a model and returns Sluice-Device.
+func (g *running) device(model, body string) string {
+	g.t.Helper()
+	res, err := http.Post(g.predict+"/v2/models/"+model+"/infer", "application/json", strings.NewReader(body))
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		g.t.Fatalf("%s answered %d", model, res.StatusCode)
+	}
+	return res.Header.Get("Sluice-Device")
+}
+
+// cpuLibrary skips where the library has CUDA's provider.
+func cpuLibrary(t *testing.T) {
+	t.Helper()
+	needLibrary(t)
+	if _, err := os.Stat(filepath.Join(filepath.Dir(os.Getenv("SLUICE_ONNXRUNTIME")), "libonnxruntime_providers_cuda.so")); err == nil {
+		t.Skip("this library has CUDA's provider")
+	}
+}
+
+// A library without CUDA's provider: the device is not up, everything says so, and says why.
+func TestDeviceWithoutItsProvider(t *testing.T) {
+	cpuLibrary(t)
+	dir := t.TempDir()
+	copyBundle(t, "eta", dir, "1")
+	copyBundle(t, "digits", dir, "1")
+	g := startGateway(t, "--models", dir, "--devices", "cuda:0,cpu")
+	status, r := g.readiness()
+	const cause = "this build of ONNX Runtime lacks the provider"
+	if status != http.StatusOK || !r.Ready || len(r.Degraded) != 1 || !strings.HasPrefix(r.Degraded[0], "device cuda:0 takes no work: "+cause) {
+		t.Errorf("readiness is %d %+v", status, r)
+	}
+	_, metrics := g.get(g.admin + "/metrics")
+	for _, line := range []string{
+		`sluice_device_state{device="cuda:0",state="up"} 0`, `sluice_device_state{device="cuda:0",state="closed"} 1`,
+		`sluice_device_state{device="cpu",state="up"} 1`,
+	} {
+		if !strings.Contains(metrics, line+"\n") {
+			t.Errorf("the metrics lack %s", line)
+		}
+	}
+	if got := g.device("eta", string(golden(t, "eta")[0].Request)); got != "cpu;reason=unavailable" {
+		t.Errorf("Sluice-Device is %q", got)
+	}
+	if _, metrics := g.get(g.admin + "/metrics"); !strings.Contains(metrics, `sluice_requests_routed_total{device="cpu",model="eta",reason="unavailable",version="1"} 1`+"\n") {
+		t.Error("the metrics lack where the request went and why")
+	}
+	if n := strings.Count(g.log.String(), cause); n != 1 {
+		t.Errorf("the log says the cause %d times, want once:\n%s", n, g.log.String())
+	}
+	if strings.Contains(g.log.String(), "device left out") {
+		t.Errorf("the log repeats for a model what is so for the device:\n%s", g.log.String())
+	}
+	copyBundle(t, "encoder", dir, "1") // at run time it is the same
+	eventually(t, "the model serves", func() bool {
+		status, _ := g.get(g.predict + "/v2/models/encoder/ready")
+		return status == http.StatusOK
+	})
+	if status, again := g.readiness(); status != http.StatusOK || fmt.Sprint(again.Degraded) != fmt.Sprint(r.Degraded) {
+		t.Errorf("with another model readiness is %d %+v", status, again)
+	}
+}
+
+// Without any other device there is nothing to serve with: the server ends and names the remedy.
+func TestNoUsableDevice(t *testing.T) {
+	cpuLibrary(t)
+	out, status := command(t, "serve", "--models", examples, "--devices", "cuda:0", "--listen", freeAddress(t), "--admin", "", "--drain-delay", "0s")
+	last := out[strings.LastIndex(strings.TrimSpace(out), "\n")+1:]
+	if want := "sluice: none of the devices can be used; add cpu to the setting devices, or see to what they lack: cuda:0: this build of ONNX Runtime lacks the provider"; status != 1 || !strings.HasPrefix(last, want) {
+		t.Errorf("status %d, %q; want 1, %q", status, last, want)
+	}
+}
+
+// A device that loads no model is out of service until it loads one, and then the others join.
+func TestDeviceWithoutASessionComesBack(t *testing.T) {
+	dir := t.TempDir()
+	orders := filepath.Join(dir, "orders.json")
+	if err := fake.WriteOrders(orders, fake.Orders{FailOpen: true}); err != nil {
+		t.Fatal(err)
+	}
+	settings := filepath.Join(dir, "sluice.yaml")
+	if err := os.WriteFile(settings, fmt.Appendf(nil, "devices: [{name: fake, fake: {orders: %s}}, cpu]\n", orders), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	folder := filepath.Join(dir, "models")
+	copyBundle(t, "eta", folder, "1")
+	g := startGateway(t, "--config", settings, "--models", folder)
+	const why = "device fake takes no work: no model could be loaded on it: cannot open model on fake: no model loads on the fake device, as ordered"
+	if status, r := g.readiness(); status != http.StatusOK || len(r.Degraded) != 1 || r.Degraded[0] != why {
+		t.Errorf("readiness is %d %+v", status, r)
+	}
+	request := string(golden(t, "eta")[0].Request)
+	if got := g.device("eta", request); got != "cpu;reason=unavailable" {
+		t.Errorf("Sluice-Device is %q", got)
+	}
+	if err := fake.WriteOrders(orders, fake.Orders{}); err != nil {
+		t.Fatal(err)
+	}
+	copyBundle(t, "digits", folder, "1")
+	eventually(t, "the model that could not be loaded has joined", func() bool { return g.device("eta", request) == "fake" })
+	if status, r := g.readiness(); status != http.StatusOK || len(r.Degraded) != 0 {
+		t.Errorf("readiness is %d %+v", status, r)
+	}
+}
+
+// unservable writes a model that is refused: a graph without inputs.
+func unservable(t *testing.T, folder, version string) {
+	t.Helper()
+	file := onnxgen.New(17).Floats("y", []int{1}, 1).Output("y").File()
+	if err := os.MkdirAll(filepath.Join(folder, version), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(folder, version, "model.onnx"), file, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A refused model blocks no other, whether it is there at the start or comes later, unless it is
+// required.
+func TestRefusedModelAtTheStart(t *testing.T) {
+	dir := t.TempDir()
+	copyBundle(t, "eta", dir, "1")
+	unservable(t, filepath.Join(dir, "bad"), "1")
+	g := startGateway(t, "--models", dir)
+	g.loaded(2)
+	status, r := g.readiness()
+	if status != http.StatusOK || !r.Ready || len(r.Degraded) != 1 || !strings.HasPrefix(r.Degraded[0], "model bad version 1 is refused: ") || strings.HasSuffix(r.Degraded[0], ": ") {
+		t.Errorf("readiness is %d %+v", status, r)
+	}
+	g.infer("eta", golden(t, "eta")[0].Request)
+	unservable(t, filepath.Join(dir, "eta"), "2")
+	unservable(t, filepath.Join(dir, "worse"), "1")
+	eventually(t, "both are refused", func() bool {
+		_, r := g.readiness()
+		return len(r.Degraded) == 3
+	})
+	if status, r := g.readiness(); status != http.StatusOK || len(r.Degraded) != 3 || !strings.Contains(r.Degraded[1], "model eta version 2 is refused") || !strings.HasSuffix(r.Degraded[1], "; version 1 serves") {
+		t.Errorf("readiness at run time is %d %+v", status, r)
+	}
+}
+
+func TestRequiredModels(t *testing.T) {
+	dir := t.TempDir()
+	copyBundle(t, "eta", dir, "1")
+	unservable(t, filepath.Join(dir, "bad"), "1")
+	f := func(require, want string) {
+		t.Helper()
+		g := launchGateway(t, "--models", dir, "--require", require)
+		g.loaded(2)
+		status, r := g.readiness()
+		if want == "" {
+			if status != http.StatusOK || !r.Ready {
+				t.Errorf("require %s: readiness is %d %+v", require, status, r)
+			}
+			return
+		}
+		if status != http.StatusServiceUnavailable || r.Code != "MODEL_NOT_READY" || !strings.HasPrefix(r.Error, "the server is not ready: required models are missing: "+want) {
+			t.Errorf("require %s: readiness is %d %+v", require, status, r)
+		}
+		g.infer("eta", golden(t, "eta")[0].Request) // who asks all the same is answered
+		out, exit := command(t, "health", "--listen", strings.TrimPrefix(g.predict, "http://"))
+		if exit != 1 || !strings.Contains(out, r.Error) {
+			t.Errorf("require %s: health ends with %d: %s", require, exit, out)
+		}
+	}
+	f("eta", "")
+	f("eta,bad", "'bad' version 1 is refused, ")
+	f("all", "'bad' version 1 is refused, ")
+	f("eta,other", "'other' is not in the models folder")
+}
+
+func TestServerWithoutAModelIsNeverReady(t *testing.T) {
+	f := func(prepare func(dir string), models int, want string) {
+		t.Helper()
+		dir := t.TempDir()
+		prepare(dir)
+		g := launchGateway(t, "--models", dir)
+		eventually(t, "the models are loaded", func() bool {
+			_, r := g.readiness()
+			return r.Error != "" && !strings.Contains(r.Error, "loading")
+		})
+		g.loaded(models)
+		if status, r := g.readiness(); status != http.StatusServiceUnavailable || !strings.HasPrefix(r.Error, "the server is not ready: "+want) {
+			t.Errorf("readiness is %d %+v, want %q", status, r, want)
+		}
+		copyBundle(t, "eta", dir, "1")
+		g.awaitReady()
+	}
+	f(func(string) {}, 0, "there is no model: the models folder holds none of the form <name>/<version>/model.onnx")
+	f(func(dir string) { unservable(t, filepath.Join(dir, "bad"), "1") }, 1, "no model can be served: 'bad' version 1 is refused, ")
+}
+
+// A model that takes longer for a row than the least budget: told nothing, the server gives it
+// one that suffices; told less, it says what is wrong, when it loads and to who asks.
+func TestSlowModel(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it loads a slow model twice")
+	}
+	dir := t.TempDir()
+	if err := (onnxgen.MLP{Layers: []int{1024, 1024, 1}, Repeat: 400, Seed: 9}).Write(filepath.Join(dir, "slow"), "1"); err != nil {
+		t.Fatal(err)
+	}
+	row := `{"inputs":[{"name":"input","datatype":"FP32","shape":[1,1024],"data":[` + strings.Repeat("0,", 1023) + `0]}]}`
+	const path = "/v2/models/slow/infer"
+	g := startGateway(t, "--models", dir)
+	if status, body := g.post(g.predict+path, row); status != http.StatusOK {
+		t.Errorf("a plain request is answered %d %s", status, body)
+	}
+	eventually(t, "the budget is announced", func() bool {
+		return strings.Contains(g.stdout.String(), "s (five times the measured row, rounded up)")
+	})
+	var config struct {
+		Parameters map[string]struct {
+			Text string `json:"string_value"`
+		} `json:"parameters"`
+	}
+	if _, body := g.get(g.predict + "/v2/models/slow/config"); json.Unmarshal([]byte(body), &config) != nil || config.Parameters["budget_basis"].Text != "measured" {
+		t.Errorf("the model's configuration is %s", body)
+	}
+	g.stop()
+
+	g = startGateway(t, "--models", dir, "--scheduler-budget", "20ms")
+	if !strings.Contains(g.log.String(), `"msg":"the budget is too short for one row","model":"slow","version":"1","reason":"one row takes `) {
+		t.Errorf("the log does not name the model:\n%s", g.log.String())
+	}
+	ask := func(path, body, budget string) (*http.Response, readiness) {
+		req, err := http.NewRequest(http.MethodPost, g.predict+path, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if budget != "" {
+			req.Header.Set("Sluice-Budget-Ms", budget)
+		}
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		var said readiness
+		_ = json.NewDecoder(res.Body).Decode(&said) // an answer that is no fault says nothing
+		return res, said
+	}
+	values := `{"instances":[[` + strings.Repeat("0,", 1023) + `0]]}`
+	refusal := regexp.MustCompile(`^the model takes [0-9.]+m?s, the budget is 20ms: ask for more with Sluice-Budget-Ms or the timeout parameter, or set budget in the model's model.yaml$`)
+	for range 2 { // the second one is refused before it is decoded
+		for p, body := range map[string]string{path: row, "/v1/models/slow:predict": values} {
+			res, said := ask(p, body, "")
+			if res.StatusCode != http.StatusGatewayTimeout || said.Code != "BUDGET_TOO_SHORT" || !refusal.MatchString(said.Error) || res.Header.Get("Retry-After") != "" {
+				t.Errorf("%s is answered %d %+v, Retry-After %q", p, res.StatusCode, said, res.Header.Get("Retry-After"))
+			}
+		}
+	}
+	if res, said := ask(path, row, "60000"); res.StatusCode != http.StatusOK {
+		t.Errorf("with a budget of a minute: %d %+v", res.StatusCode, said)
+	}
+	_, metrics := g.get(g.admin + "/metrics")
+	for _, line := range []string{`sluice_requests_total{model="slow",outcome="budget_too_short",version="1"} 4`, `sluice_queue_refusals_total{model="slow",outcome="budget_too_short",version="1"} 4`} {
+		if !strings.Contains(metrics, line+"\n") {
+			t.Errorf("the metrics lack %s", line)
+		}
+	}
+}
+
+// check names a model whose budget does not suffice, and passes it: requests may ask for more.
+func TestCheckNamesAShortBudget(t *testing.T) {
+	needLibrary(t)
+	dir := t.TempDir()
+	if err := (onnxgen.MLP{Layers: []int{1024, 1024, 1}, Repeat: 40, Seed: 9}).Write(filepath.Join(dir, "slow"), "1"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "slow", "1", "model.yaml"), []byte("budget: 1ms\nmax_batch: 1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, status := command(t, "check", dir)
+	if want := regexp.MustCompile(`budget  TOO SHORT: one row takes [0-9.µm]+s on cpu and the budget is 1ms; give the model budget: [0-9.]+m?s in its model.yaml, or have clients ask for more`); status != 0 || !want.MatchString(out) {
+		t.Errorf("status %d, the output lacks what it should say of the budget:\n%s", status, out)
+	}
+}
