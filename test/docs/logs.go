@@ -1,0 +1,104 @@
+package docs
+
+import (
+	"go/ast"
+	"slices"
+	"strings"
+)
+
+// LogLine is a line that the code can write to the log.
+type LogLine struct {
+	Message string
+	// Levels are those at which it is written, ascending in severity.
+	Levels []string
+	At     string // file:line of one place
+}
+
+var severities = []string{"debug", "info", "warn", "error"}
+
+// level is the level that a method of a log writes at.
+func level(method string) (name string, ok bool) {
+	name = strings.ToLower(method)
+	return name, slices.Contains(severities, name) && method != name
+}
+
+// LogLines finds the messages that are given to a log: to its methods, to a variable called
+// log that holds one of them, and to a throttle that passes them on at the level throttled.
+// dynamic are the places whose message is no literal.
+func (s *Source) LogLines(throttled string) (all []LogLine, dynamic []string) {
+	byMessage := map[string]*LogLine{}
+	add := func(message, at string, levels []string) {
+		l := byMessage[message]
+		if l == nil {
+			l = &LogLine{Message: message, At: at}
+			byMessage[message] = l
+		}
+		l.Levels = append(l.Levels, levels...)
+	}
+	each(s, func(f *ast.FuncDecl) {
+		if f.Body == nil {
+			return
+		}
+		held := s.heldLevels(f)
+		ast.Inspect(f.Body, func(n ast.Node) bool {
+			c, ok := n.(*ast.CallExpr)
+			if !ok || len(c.Args) == 0 {
+				return true
+			}
+			at, message, levels := s.set.Position(c.Pos()).String(), c.Args[0], []string(nil)
+			switch fun := c.Fun.(type) {
+			case *ast.Ident:
+				if fun.Name == "log" {
+					levels = held
+				}
+			case *ast.SelectorExpr:
+				if name, ok := level(fun.Sel.Name); ok && isLog(s.show(fun.X)) {
+					levels = []string{name}
+				} else if ok && len(c.Args) > 1 && isLog(s.show(c.Args[0])) {
+					message, levels = c.Args[1], []string{name}
+				} else if fun.Sel.Name == "log" && len(c.Args) > 1 && isLog(s.show(c.Args[0])) {
+					message, levels = c.Args[1], []string{throttled}
+				}
+			}
+			if levels == nil {
+				return true
+			}
+			if text, ok := literal(message); ok {
+				add(text, at, levels)
+			} else {
+				dynamic = append(dynamic, s.show(message)+" at "+at)
+			}
+			return true
+		})
+	})
+	for _, l := range byMessage {
+		slices.SortFunc(l.Levels, func(a, b string) int { return slices.Index(severities, a) - slices.Index(severities, b) })
+		l.Levels = slices.Compact(l.Levels)
+		all = append(all, *l)
+	}
+	slices.SortFunc(all, func(a, b LogLine) int { return strings.Compare(a.Message, b.Message) })
+	return all, dynamic
+}
+
+// isLog reports whether an expression is a log, by its name.
+func isLog(expression string) bool {
+	name := expression[strings.LastIndexByte(expression, '.')+1:]
+	return name == "log" || name == "Log" || name == "logger"
+}
+
+// heldLevels are the levels of the methods that a function puts into a variable called log.
+func (s *Source) heldLevels(f *ast.FuncDecl) (all []string) {
+	ast.Inspect(f.Body, func(n ast.Node) bool {
+		a, ok := n.(*ast.AssignStmt)
+		if !ok || len(a.Lhs) != 1 || s.show(a.Lhs[0]) != "log" {
+			return true
+		}
+		if value, ok := a.Rhs[0].(*ast.SelectorExpr); ok {
+			if name, ok := level(value.Sel.Name); ok {
+				all = append(all, name)
+			}
+		}
+		return true
+	})
+	return all
+}
