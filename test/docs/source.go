@@ -119,17 +119,23 @@ func (s *Source) Strings(name string) []string {
 	return sorted(found)
 }
 
-// FaultTexts are the texts of the faults that the code makes with fault.New and fault.Newf.
-func (s *Source) FaultTexts() []string {
+// TextsOf are the texts of the faults that the function makes with fault.New and fault.Newf.
+func (s *Source) TextsOf(function string) []string {
 	found := map[string]bool{}
-	each(s, func(c *ast.CallExpr) {
-		call, ok := c.Fun.(*ast.SelectorExpr)
-		if !ok || s.show(call.X) != "fault" || len(c.Args) < 2 {
+	each(s, func(f *ast.FuncDecl) {
+		if f.Name.Name != function || f.Body == nil {
 			return
 		}
-		if text, ok := literal(c.Args[1]); ok {
-			found[text] = true
-		}
+		ast.Inspect(f.Body, func(n ast.Node) bool {
+			c, ok := n.(*ast.CallExpr)
+			if !ok || len(c.Args) < 2 || !strings.HasPrefix(s.show(c.Fun), "fault.") {
+				return true
+			}
+			if text, ok := literal(c.Args[1]); ok {
+				found[text] = true
+			}
+			return true
+		})
 	})
 	return sorted(found)
 }
