@@ -120,6 +120,17 @@ func (r *reader) table() {
 	r.note = ""
 }
 
+// Server are the flags of the gateway that the page's examples ask, beside those that say
+// where it listens and what it serves. A comment on the first line gives them.
+func (p *Page) Server() []string {
+	first, _, _ := strings.Cut(p.Text, "\n")
+	flags, ok := strings.CutPrefix(first, "<!-- server:")
+	if !ok {
+		return nil
+	}
+	return strings.Fields(strings.TrimSuffix(flags, "-->"))
+}
+
 // cells splits a row of a table. A bar inside a cell is written \|.
 func cells(line string) []string {
 	const bar = "\x00"
@@ -165,6 +176,9 @@ func (b *Block) NotRun() string { return b.noted("not run:") }
 
 // File is the name of the file that the block is; empty if it is none.
 func (b *Block) File() string { return b.noted("file:") }
+
+// Needs is the tool that running the block takes beside a shell; empty if it takes none.
+func (b *Block) Needs() string { return b.noted("needs:") }
 
 // IsOutput reports whether the block is what the one before it prints.
 func (b *Block) IsOutput() bool { return b.Note == "output" }
