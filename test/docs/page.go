@@ -131,6 +131,16 @@ func (p *Page) Server() []string {
 	return strings.Fields(strings.TrimSuffix(flags, "-->"))
 }
 
+// shown reports whether the block after b is what b prints.
+func (p *Page) shown(b *Block) bool {
+	for i := range p.Blocks[:max(len(p.Blocks)-1, 0)] {
+		if &p.Blocks[i] == b {
+			return p.Blocks[i+1].IsOutput()
+		}
+	}
+	return false
+}
+
 // cells splits a row of a table. A bar inside a cell is written \|.
 func cells(line string) []string {
 	const bar = "\x00"
@@ -173,6 +183,10 @@ func (t *Table) Column(head string) ([]string, error) {
 
 // NotRun is why a block is not run; empty if it is.
 func (b *Block) NotRun() string { return b.noted("not run:") }
+
+// Runs reports whether the block is one to be run: commands for a shell, unless its note says
+// why not.
+func (b *Block) Runs() bool { return b.Lang == "sh" && b.NotRun() == "" && b.File() == "" }
 
 // File is the name of the file that the block is; empty if it is none.
 func (b *Block) File() string { return b.noted("file:") }
