@@ -3,6 +3,7 @@ package docs
 import (
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -141,6 +142,32 @@ func TestLimits(t *testing.T) {
 		}
 	}
 	same(t, "docs/http.md, Limits,", rows(t, page(t, "docs/http.md"), "Limits", "Setting", "Default"), code)
+}
+
+// The fields and parameters that the decoder knows are in the page, and the page's table of
+// fields names no others.
+func TestFields(t *testing.T) {
+	p := page(t, "docs/http.md")
+	shown := rows(t, p, "A prediction", "Field")
+	var code []string
+	for _, name := range stringsOf(t, "internal/oip", "topKey") {
+		if name != "parameters" {
+			code = append(code, name)
+		}
+	}
+	word := regexp.MustCompile(`^[a-z][a-z_]+[a-z]$`)
+	for _, name := range stringsOf(t, "internal/oip", "parameter") {
+		if word.MatchString(name) && !strings.HasPrefix(name, "sequence_") {
+			code = append(code, "parameters."+name)
+		}
+	}
+	same(t, "docs/http.md, fields,", shown, code)
+	named := append(stringsOf(t, "internal/oip", "parameterKey"), stringsOf(t, "internal/oip", "entryKey")...)
+	for _, name := range append(named, stringsOf(t, "internal/oip", "parameter")...) {
+		if word.MatchString(name) && !regexp.MustCompile("`[^`\n]*\\b"+name+"\\b[^`\n]*`").MatchString(p.Text) {
+			t.Errorf("docs/http.md does not name %q, which the decoder knows", name)
+		}
+	}
 }
 
 // The reasons that Sluice-Device gives are those of the scheduler.

@@ -116,7 +116,7 @@ func TestLinks(t *testing.T) {
 			}
 		}
 	}
-	if checked < 50 {
+	if checked < 30 {
 		t.Errorf("only %d links were found", checked)
 	}
 }
