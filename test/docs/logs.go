@@ -2,6 +2,7 @@ package docs
 
 import (
 	"go/ast"
+	"go/token"
 	"slices"
 	"strings"
 )
@@ -24,9 +25,10 @@ func level(method string) (name string, ok bool) {
 
 // LogLines finds the messages that are given to a log: to its methods, to a variable called
 // log that holds one of them, and to a throttle that passes them on at the level throttled.
-// dynamic are the places whose message is no literal.
+// dynamic are the places whose message is not made of literals and constants.
 func (s *Source) LogLines(throttled string) (all []LogLine, dynamic []string) {
 	byMessage := map[string]*LogLine{}
+	constants := s.constants()
 	add := func(message, at string, levels []string) {
 		l := byMessage[message]
 		if l == nil {
@@ -63,7 +65,7 @@ func (s *Source) LogLines(throttled string) (all []LogLine, dynamic []string) {
 			if levels == nil {
 				return true
 			}
-			if text, ok := literal(message); ok {
+			if text, ok := joined(message, constants); ok {
 				add(text, at, levels)
 			} else {
 				dynamic = append(dynamic, s.show(message)+" at "+at)
@@ -78,6 +80,39 @@ func (s *Source) LogLines(throttled string) (all []LogLine, dynamic []string) {
 	}
 	slices.SortFunc(all, func(a, b LogLine) int { return strings.Compare(a.Message, b.Message) })
 	return all, dynamic
+}
+
+// constants are the values of the texts that have a name, by it.
+func (s *Source) constants() map[string]string {
+	all := map[string]string{}
+	each(s, func(d *ast.GenDecl) {
+		for _, spec := range d.Specs {
+			v, ok := spec.(*ast.ValueSpec)
+			if !ok || d.Tok != token.CONST || len(v.Names) != len(v.Values) {
+				continue
+			}
+			for i, id := range v.Names {
+				if text, ok := literal(v.Values[i]); ok {
+					all[id.Name] = text
+				}
+			}
+		}
+	})
+	return all
+}
+
+// joined is the value of a text that is made of literals and constants.
+func joined(e ast.Expr, constants map[string]string) (string, bool) {
+	switch e := e.(type) {
+	case *ast.BinaryExpr:
+		left, one := joined(e.X, constants)
+		right, other := joined(e.Y, constants)
+		return left + right, one && other && e.Op == token.ADD
+	case *ast.Ident:
+		text, ok := constants[e.Name]
+		return text, ok
+	}
+	return literal(e)
 }
 
 // isLog reports whether an expression is a log, by its name.
