@@ -28,7 +28,6 @@ func level(method string) (name string, ok bool) {
 // dynamic are the places whose message is not made of literals and constants.
 func (s *Source) LogLines(throttled string) (all []LogLine, dynamic []string) {
 	byMessage := map[string]*LogLine{}
-	constants := s.constants()
 	add := func(message, at string, levels []string) {
 		l := byMessage[message]
 		if l == nil {
@@ -37,42 +36,33 @@ func (s *Source) LogLines(throttled string) (all []LogLine, dynamic []string) {
 		}
 		l.Levels = append(l.Levels, levels...)
 	}
-	each(s, func(f *ast.FuncDecl) {
-		if f.Body == nil {
-			return
+	for _, file := range s.files {
+		constants := s.constants(file.Name.Name)
+		for _, d := range file.Decls {
+			f, ok := d.(*ast.FuncDecl)
+			if !ok || f.Body == nil {
+				continue
+			}
+			held := s.heldLevels(f)
+			ast.Inspect(f.Body, func(n ast.Node) bool {
+				c, ok := n.(*ast.CallExpr)
+				if !ok {
+					return true
+				}
+				message, levels := s.logged(c, held, throttled)
+				if levels == nil {
+					return true
+				}
+				at := s.set.Position(c.Pos()).String()
+				if text, ok := joined(message, constants); ok {
+					add(text, at, levels)
+				} else {
+					dynamic = append(dynamic, s.show(message)+" at "+at)
+				}
+				return true
+			})
 		}
-		held := s.heldLevels(f)
-		ast.Inspect(f.Body, func(n ast.Node) bool {
-			c, ok := n.(*ast.CallExpr)
-			if !ok || len(c.Args) == 0 {
-				return true
-			}
-			at, message, levels := s.set.Position(c.Pos()).String(), c.Args[0], []string(nil)
-			switch fun := c.Fun.(type) {
-			case *ast.Ident:
-				if fun.Name == "log" {
-					levels = held
-				}
-			case *ast.SelectorExpr:
-				if name, ok := level(fun.Sel.Name); ok && isLog(s.show(fun.X)) {
-					levels = []string{name}
-				} else if ok && len(c.Args) > 1 && isLog(s.show(c.Args[0])) {
-					message, levels = c.Args[1], []string{name}
-				} else if fun.Sel.Name == "log" && len(c.Args) > 1 && isLog(s.show(c.Args[0])) {
-					message, levels = c.Args[1], []string{throttled}
-				}
-			}
-			if levels == nil {
-				return true
-			}
-			if text, ok := joined(message, constants); ok {
-				add(text, at, levels)
-			} else {
-				dynamic = append(dynamic, s.show(message)+" at "+at)
-			}
-			return true
-		})
-	})
+	}
 	for _, l := range byMessage {
 		slices.SortFunc(l.Levels, func(a, b string) int { return slices.Index(severities, a) - slices.Index(severities, b) })
 		l.Levels = slices.Compact(l.Levels)
@@ -82,22 +72,51 @@ func (s *Source) LogLines(throttled string) (all []LogLine, dynamic []string) {
 	return all, dynamic
 }
 
-// constants are the values of the texts that have a name, by it.
-func (s *Source) constants() map[string]string {
+// logged is the message of a call that writes to a log, and the levels that it may have; none if
+// it is another call.
+func (s *Source) logged(c *ast.CallExpr, held []string, throttled string) (message ast.Expr, levels []string) {
+	if len(c.Args) == 0 {
+		return nil, nil
+	}
+	passed := len(c.Args) > 1 && isLog(s.show(c.Args[0])) // the log is an argument
+	switch fun := c.Fun.(type) {
+	case *ast.Ident:
+		if fun.Name == "log" {
+			return c.Args[0], held
+		}
+	case *ast.SelectorExpr:
+		name, ok := level(fun.Sel.Name)
+		switch {
+		case ok && isLog(s.show(fun.X)):
+			return c.Args[0], []string{name}
+		case ok && passed:
+			return c.Args[1], []string{name}
+		case fun.Sel.Name == "log" && passed:
+			return c.Args[1], []string{throttled}
+		}
+	}
+	return nil, nil
+}
+
+// constants are the values of the texts that have a name in a package, by it.
+func (s *Source) constants(pkg string) map[string]string {
 	all := map[string]string{}
-	each(s, func(d *ast.GenDecl) {
-		for _, spec := range d.Specs {
-			v, ok := spec.(*ast.ValueSpec)
-			if !ok || d.Tok != token.CONST || len(v.Names) != len(v.Values) {
+	for _, file := range s.files {
+		for _, d := range file.Decls {
+			group, ok := d.(*ast.GenDecl)
+			if !ok || group.Tok != token.CONST || file.Name.Name != pkg {
 				continue
 			}
-			for i, id := range v.Names {
-				if text, ok := literal(v.Values[i]); ok {
-					all[id.Name] = text
+			for _, spec := range group.Specs {
+				v := spec.(*ast.ValueSpec)
+				for i, value := range v.Values {
+					if text, ok := literal(value); ok {
+						all[v.Names[i].Name] = text
+					}
 				}
 			}
 		}
-	})
+	}
 	return all
 }
 
