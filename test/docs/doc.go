@@ -8,5 +8,6 @@
 //	<!-- not run: needs a GPU -->    it is not run, and why
 //	<!-- output -->                  it is what the block before it prints; "..." stands for anything
 //	<!-- needs: node -->             it is run where the tool is there
+//	<!-- settings -->                it is a settings file, or a part of one
 //	<!-- file: client.py -->         it is a file that a later block of the page uses
 package docs

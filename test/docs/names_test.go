@@ -1,12 +1,16 @@
 package docs
 
 import (
+	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/goccy/go-yaml"
 
 	"sluice/config"
 	"sluice/internal/fault"
@@ -73,6 +77,45 @@ func TestNames(t *testing.T) {
 				t.Errorf("%s names the code %s, which is not there", path, m[1])
 			}
 		}
+	}
+}
+
+// Blocks of settings, YAML and JSON can be read by what they are for.
+func TestBlocks(t *testing.T) {
+	settings := 0
+	for _, path := range pages(t) {
+		p := page(t, path)
+		for i := range p.Blocks {
+			b := &p.Blocks[i]
+			where := fmt.Sprintf("%s:%d", p.Path, b.Line)
+			switch {
+			case b.Note == "settings":
+				settings++
+				cfg, err := config.Parse(where, []byte(b.Text))
+				if err == nil {
+					err = cfg.Validate()
+				}
+				if err != nil {
+					t.Error(err)
+				}
+			case b.Lang == "yaml":
+				for _, document := range strings.Split(b.Text, "\n---\n") {
+					var any any
+					if err := yaml.Unmarshal([]byte(document), &any); err != nil {
+						t.Errorf("%s: %v", where, err)
+					}
+				}
+			case b.Lang == "json" && !json.Valid([]byte(b.Text)):
+				for line := range strings.Lines(b.Text) { // of a file with a document a line
+					if !json.Valid([]byte(line)) {
+						t.Errorf("%s: this is no JSON: %s", where, line)
+					}
+				}
+			}
+		}
+	}
+	if settings == 0 {
+		t.Error("no block of settings was found")
 	}
 }
 
