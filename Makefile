@@ -17,7 +17,7 @@ ORT     := SLUICE_ONNXRUNTIME="$$(scripts/onnxruntime.sh --path)"
 # The software Vulkan driver, for the tests of the WebGPU provider; they are skipped where it cannot be had, but not in CI.
 VULKAN  := scripts/swiftshader.sh || [[ -z "$${CI:-}" ]]
 
-.PHONY: help run build test unit clients check fmt format vet lint pure race fuzz bench bench-fallback drill selftest soak real-models gpu-pack gpu-check gpu-check-software clean tools
+.PHONY: help run build test unit clients examples check fmt format vet lint pure race fuzz bench bench-fallback drill selftest soak real-models gpu-pack gpu-check gpu-check-software clean tools
 
 help: ## print this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,7 +28,7 @@ run: build ## fetch ONNX Runtime, build, serve examples/models (MODELS=, LISTEN=
 build: tools ## build bin/sluice
 	@CGO_ENABLED=1 go build -trimpath -ldflags "-X main.version=$(VERSION)" -o bin/sluice ./cmd/sluice
 
-test: unit clients ## all tests, and real clients against a real server
+test: unit clients examples ## all tests, real clients against a real server, the examples of the documentation
 
 unit: tools
 	@scripts/onnxruntime.sh
@@ -37,6 +37,11 @@ unit: tools
 
 clients: build
 	@scripts/clients.sh
+
+# With the Python of the clients, so that the example for tritonclient runs too. In CI no example may be left out.
+examples: build ## run every example of README.md and docs, compare what it prints
+	@$(ORT) SLUICE_BINARY="$(CURDIR)/bin/sluice" SLUICE_CLIENTS_PYTHON="$(CURDIR)/.deps/clients-venv/bin" \
+	  SLUICE_REQUIRE_EXAMPLES="$${SLUICE_REQUIRE_CLIENTS:-0}" go test -count 1 -run TestExamples ./test/docs
 
 check: fmt vet lint pure race ## format, vet, lint, builds without cgo, race tests
 

@@ -1,0 +1,13 @@
+// Package docs reads the pages of README.md and docs/ for the tests that hold them to the
+// code: its headings, tables and fenced blocks. Its tests compare the reference pages with the
+// code's own tables, in both directions, and run the blocks. Only they call it.
+//
+// A comment <!-- server: FLAGS --> on the first line of a page starts its gateway with flags.
+// An HTML comment alone on a line above a block, blank lines aside, says what the block is for:
+//
+//	<!-- not run: needs a GPU -->    it is not run, and why
+//	<!-- output -->                  it is what the block before it prints; "..." stands for anything
+//	<!-- needs: node -->             it is run where the tool is there
+//	<!-- settings -->                it is a settings file, or a part of one
+//	<!-- file: client.py -->         it is a file that a later block of the page uses
+package docs

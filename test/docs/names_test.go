@@ -1,0 +1,177 @@
+package docs
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/goccy/go-yaml"
+
+	"sluice/config"
+	"sluice/internal/fault"
+)
+
+// references are the pages that this package holds to the code.
+var references = []string{"docs/http.md", "docs/metrics.md", "docs/operations.md", "docs/clients.md"}
+
+// pages are README.md and what lies in docs.
+func pages(t *testing.T) []string {
+	t.Helper()
+	found, err := filepath.Glob(root + "/docs/*.md")
+	if err != nil || len(found) < 10 {
+		t.Fatalf("the pages are %q, %v", found, err)
+	}
+	all := []string{"README.md"}
+	for _, path := range found {
+		all = append(all, "docs/"+filepath.Base(path))
+	}
+	return all
+}
+
+// What the pages name is there: settings, flags, variables, error codes.
+func TestNames(t *testing.T) {
+	settings, sections, flagNames, variables := map[string]bool{}, map[string]bool{}, map[string]bool{"--config": true}, map[string]bool{}
+	for _, o := range config.Options() {
+		settings[o.Path], flagNames["--"+o.Flag], variables[o.Env] = true, true, true
+		if section, _, nested := strings.Cut(o.Path, "."); nested {
+			sections[section] = true
+		}
+	}
+	codes := map[string]bool{}
+	for _, kind := range fault.Kinds() {
+		codes[kind.Code()] = true
+	}
+	var (
+		setting  = regexp.MustCompile("`([a-z_]+)\\.([a-z_]+)(?::[^`]*)?`")
+		flag     = regexp.MustCompile(`sluice serve[^\n|]*`)
+		option   = regexp.MustCompile(`--[a-z][a-z0-9-]*`)
+		variable = regexp.MustCompile(`\bSLUICE_[A-Z0-9_]+[A-Z0-9]`)
+		code     = regexp.MustCompile(`\b[1-5][0-9]{2} ([A-Z][A-Z0-9]+(?:_[A-Z0-9]+)+)`)
+	)
+	for _, path := range references {
+		text := page(t, path).Text
+		for _, m := range setting.FindAllStringSubmatch(text, -1) {
+			if name := m[1] + "." + m[2]; sections[m[1]] && !settings[name] {
+				t.Errorf("%s names the setting %s, which is not there", path, name)
+			}
+		}
+		for _, command := range flag.FindAllString(text, -1) {
+			for _, name := range option.FindAllString(command, -1) {
+				if !flagNames[name] {
+					t.Errorf("%s gives serve the flag %s, which it does not have", path, name)
+				}
+			}
+		}
+		for _, name := range variable.FindAllString(text, -1) {
+			if !variables[name] {
+				t.Errorf("%s names the variable %s, which means nothing", path, name)
+			}
+		}
+		for _, m := range code.FindAllStringSubmatch(text, -1) {
+			if !codes[m[1]] {
+				t.Errorf("%s names the code %s, which is not there", path, m[1])
+			}
+		}
+	}
+}
+
+// Blocks of settings, YAML and JSON can be read by what they are for.
+func TestBlocks(t *testing.T) {
+	settings := 0
+	for _, path := range pages(t) {
+		p := page(t, path)
+		for i := range p.Blocks {
+			b := &p.Blocks[i]
+			where := fmt.Sprintf("%s:%d", p.Path, b.Line)
+			switch {
+			case b.Note == "settings":
+				settings++
+				cfg, err := config.Parse(where, []byte(b.Text))
+				if err == nil {
+					err = cfg.Validate()
+				}
+				if err != nil {
+					t.Error(err)
+				}
+			case b.Lang == "yaml":
+				for _, document := range strings.Split(b.Text, "\n---\n") {
+					var any any
+					if err := yaml.Unmarshal([]byte(document), &any); err != nil {
+						t.Errorf("%s: %v", where, err)
+					}
+				}
+			case b.Lang == "json" && !json.Valid([]byte(b.Text)):
+				for line := range strings.Lines(b.Text) { // of a file with a document a line
+					if !json.Valid([]byte(line)) {
+						t.Errorf("%s: this is no JSON: %s", where, line)
+					}
+				}
+			}
+		}
+	}
+	if settings == 0 {
+		t.Error("no block of settings was found")
+	}
+}
+
+var (
+	link      = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+	notAnchor = regexp.MustCompile(`[^\p{L}\p{N} _-]`)
+)
+
+// anchor is what a heading is called in a link.
+func anchor(heading string) string {
+	return strings.ReplaceAll(notAnchor.ReplaceAllString(strings.ToLower(heading), ""), " ", "-")
+}
+
+// Every link inside the repository leads somewhere, also to a heading.
+func TestLinks(t *testing.T) {
+	checked := 0
+	for _, path := range append(pages(t), "CONTRIBUTING.md") {
+		for _, m := range link.FindAllStringSubmatch(page(t, path).Text, -1) {
+			if strings.Contains(m[1], "://") {
+				continue
+			}
+			checked++
+			file, heading, _ := strings.Cut(m[1], "#")
+			target := path
+			if file != "" {
+				target = filepath.Join(filepath.Dir(path), file)
+			}
+			if _, err := os.Stat(filepath.Join(root, target)); err != nil {
+				t.Errorf("%s links to %s, which is not there", path, m[1])
+				continue
+			}
+			if heading == "" {
+				continue
+			}
+			var anchors []string
+			for _, h := range page(t, target).Headings {
+				anchors = append(anchors, anchor(h))
+			}
+			if !slices.Contains(anchors, heading) {
+				t.Errorf("%s links to %s, and %s has no such heading", path, m[1], target)
+			}
+		}
+	}
+	if checked < 30 {
+		t.Errorf("only %d links were found", checked)
+	}
+}
+
+func TestAnchor(t *testing.T) {
+	f := func(heading, want string) {
+		t.Helper()
+		if got := anchor(heading); got != want {
+			t.Errorf("anchor(%q) = %q, want %q", heading, got, want)
+		}
+	}
+	f("Device states", "device-states")
+	f("`sluice loadtest`: numbers", "sluice-loadtest-numbers")
+	f("V1", "v1")
+}
