@@ -164,8 +164,8 @@ type Drain struct {
 // share of all of them, and those that were refused, failed, late or slow.
 type AccessLog struct {
 	// File is where lines go: a path, or stdout or stderr. Default empty: there is no access log, and it
-	// costs nothing. A file that is moved or removed is made again within a second, so that it can
-	// be rotated; nothing else bounds its size.
+	// costs nothing. A file that is moved or removed is made again within a second, and at once
+	// on SIGHUP, so that it can be rotated; nothing else bounds its size.
 	File string `yaml:"file"`
 	// Sample is the share of requests, from 0 to 1, that are written by chance. Default 0.01. Too low
 	// leaves too few lines to count anything with; at 1 each request is written, at the cost of some

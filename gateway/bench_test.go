@@ -96,3 +96,11 @@ func BenchmarkLoopback(b *testing.B) {
 	_ = s.Close()
 	running.Wait()
 }
+
+// BenchmarkRequestID is what an id costs a request that brings none.
+func BenchmarkRequestID(b *testing.B) {
+	var id []byte
+	for b.Loop() {
+		id = appendRequestID(id[:0], nil)
+	}
+}

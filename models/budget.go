@@ -3,6 +3,7 @@ package models
 import (
 	"fmt"
 	"math"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -18,6 +19,18 @@ const (
 	BudgetMeasured BudgetBasis = "measured"  // a multiple of what one row takes
 	BudgetLeast    BudgetBasis = "automatic" // the least, which that multiple does not pass
 )
+
+// BudgetReport is what requests to a version have that name no budget, and whether it suffices.
+type BudgetReport struct {
+	Budget      time.Duration `json:"budget_ns,omitempty"`
+	BudgetBasis BudgetBasis   `json:"budget_basis,omitempty"`
+	// Row is what one row takes on the preferred device; 0 if no row is known.
+	Row time.Duration `json:"row_ns,omitempty"`
+	// BudgetShort says that one row takes longer than the budget on every device that serves
+	// the version, and BudgetRemedy what to do; empty if it does not.
+	BudgetShort  string `json:"budget_short,omitempty"`
+	BudgetRemedy string `json:"budget_remedy,omitempty"`
+}
 
 const (
 	// leastBudget and budgetRows make a budget that nobody gives: the larger of leastBudget and
@@ -113,6 +126,16 @@ func (r *Report) BudgetText() string {
 		return fmt.Sprintf("%v (%s)", r.Budget, word)
 	}
 	return r.Budget.String()
+}
+
+// writeBudget prints the budget for people.
+func (r *Report) writeBudget(b *strings.Builder) {
+	if r.BudgetBasis != "" && r.Refusal() == nil {
+		fmt.Fprintf(b, "  budget  %s\n", r.BudgetText())
+	}
+	if r.BudgetShort != "" {
+		fmt.Fprintf(b, "  budget  TOO SHORT: %s; %s\n", r.BudgetShort, r.BudgetRemedy)
+	}
 }
 
 // logBudget warns of a version whose requests are refused unless they ask for more.

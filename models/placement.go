@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"go.uber.org/zap"
+
 	"sluice/internal/cost"
 )
 
@@ -105,6 +107,15 @@ func (r *Report) noteDevices() {
 	if text := r.reasons(); text != "" {
 		r.Gates = append(r.Gates, Verdict{Gate: "devices", Outcome: Changed, Text: "not served on " + text})
 	}
+}
+
+// fields are for a log line about a device that was left out.
+func (d *DeviceReport) fields() []zap.Field {
+	fields := []zap.Field{zap.String("device", d.Device), zap.String("reason", d.Reason)}
+	if last := len(d.Gates) - 1; last >= 0 && d.Gates[last].Detail != "" {
+		fields = append(fields, zap.String("detail", d.Gates[last].Detail))
+	}
+	return fields
 }
 
 // without lists the devices that do not serve.

@@ -7,8 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"go.uber.org/zap"
-
 	"sluice/internal/cost"
 )
 
@@ -117,15 +115,6 @@ func (d *DeviceReport) ParityFailed() bool {
 	return d.State == LeftOut && n > 0 && d.Gates[n-1].Gate == "parity"
 }
 
-// fields are for a log line about a device that was left out.
-func (d *DeviceReport) fields() []zap.Field {
-	fields := []zap.Field{zap.String("device", d.Device), zap.String("reason", d.Reason)}
-	if last := len(d.Gates) - 1; last >= 0 && d.Gates[last].Detail != "" {
-		fields = append(fields, zap.String("detail", d.Gates[last].Detail))
-	}
-	return fields
-}
-
 // Report is what the load gates found out about a version.
 type Report struct {
 	Name    string `json:"name"`
@@ -153,16 +142,8 @@ type Report struct {
 	MaxBatch int `json:"max_batch"`
 	// Target is the batch size of highest throughput within half the budget.
 	Target int `json:"target,omitempty"`
-	// Budget is what a request has that names none, and BudgetBasis where it comes from.
-	Budget      time.Duration `json:"budget_ns,omitempty"`
-	BudgetBasis BudgetBasis   `json:"budget_basis,omitempty"`
-	// Row is what one row takes on the preferred device; 0 if no row is known.
-	Row time.Duration `json:"row_ns,omitempty"`
-	// BudgetShort says that one row takes longer than the budget on every device that serves
-	// the version, and BudgetRemedy what to do; empty if it does not.
-	BudgetShort  string        `json:"budget_short,omitempty"`
-	BudgetRemedy string        `json:"budget_remedy,omitempty"`
-	Took         time.Duration `json:"took_ns"`
+	BudgetReport
+	Took time.Duration `json:"took_ns"`
 }
 
 // Faults says in sentences what keeps the version from being served as its settings ask: a
@@ -232,12 +213,7 @@ func (r *Report) WriteText(w io.Writer) error {
 	if r.Batching.Mode != "" {
 		fmt.Fprintf(&b, "  rows    %s\n", r.Batching)
 	}
-	if r.BudgetBasis != "" && r.Refusal() == nil {
-		fmt.Fprintf(&b, "  budget  %s\n", r.BudgetText())
-	}
-	if r.BudgetShort != "" {
-		fmt.Fprintf(&b, "  budget  TOO SHORT: %s; %s\n", r.BudgetShort, r.BudgetRemedy)
-	}
+	r.writeBudget(&b)
 	writeGates(&b, "  ", r.Gates)
 	if len(r.Devices) > 1 {
 		r.writeDevices(&b)

@@ -27,7 +27,7 @@ func testReport() *Report {
 			{Rows: 2, P50: 15 * time.Microsecond, P95: 1_234_567},
 			{Rows: 4, P50: 25 * time.Microsecond, P95: 123_456_789},
 		},
-		MaxBatch: 64, Target: 4, Budget: 100 * time.Millisecond, Took: 123_456_789,
+		MaxBatch: 64, Target: 4, BudgetReport: BudgetReport{Budget: 100 * time.Millisecond}, Took: 123_456_789,
 	}
 }
 

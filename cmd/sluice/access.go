@@ -2,6 +2,9 @@ package main
 
 import (
 	"context"
+	"os"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"go.uber.org/zap"
@@ -20,6 +23,13 @@ func (s *server) startAccessLog() (err error) {
 	if err != nil {
 		return s.cfg.Fault("access_log.file", err)
 	}
+	s.hangups = make(chan os.Signal, 1)
+	signal.Notify(s.hangups, syscall.SIGHUP) // what tools that rotate logs send
+	go func() {
+		for range s.hangups {
+			s.access.Follow()
+		}
+	}()
 	s.metrics.WatchAccessLog(func() telemetry.AccessLog { return telemetry.AccessLog(s.access.Stats()) })
 	return nil
 }
@@ -32,6 +42,8 @@ func (s *server) stopAccessLog() {
 	if s.access == nil {
 		return
 	}
+	signal.Stop(s.hangups)
+	close(s.hangups)
 	ctx, cancel := context.WithTimeout(context.Background(), accessStop)
 	defer cancel()
 	if err := s.access.Close(ctx); err != nil {

@@ -132,9 +132,9 @@ func (f *fleet) start() error {
 		f.onDown(name, "its worker is starting")
 		w, err := f.startWorker(&s.device, s.kind, atOnce, func(state worker.State, reason string) {
 			if state == worker.Up {
-				f.forget(s)
-				f.setUp(name)
-				f.onUp(name)
+				if f.restarted(s) {
+					f.onUp(name)
+				}
 				return
 			}
 			f.setDown(name, fmt.Sprintf("its worker is %v: %s", state, reason))

@@ -10,6 +10,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"sluice/backends/worker"
 	"sluice/config"
 	"sluice/internal/device"
 	"sluice/internal/task"
@@ -25,7 +26,8 @@ import (
 //	likewise -> unusable, when a small model of the device's trial cannot be opened either
 //	bare -> fit, when a session opens; it is tried with each model that is loaded, and then
 //	    with those that failed
-//	unusable -> unknown, when the trial, which is repeated, goes well or the worker starts anew
+//	unusable -> unknown, when the trial, which is repeated, goes well
+//	bare -> unknown, when the worker has started anew
 //
 // A device that is bare or unusable is out of service.
 type condition struct {
@@ -116,7 +118,7 @@ func (f *fleet) opened(s *station) {
 // opened, and takes the device out of service if it has no other. The error is what the registry
 // is told.
 func (f *fleet) cannotOpen(ctx context.Context, s *station, err error) error {
-	if lost, _ := task.DeviceFailed(err); lost && s.worker != nil || ctx.Err() != nil {
+	if ctx.Err() != nil || errors.Is(err, worker.ErrDown) || errors.Is(err, worker.ErrHung) || errors.Is(err, worker.ErrBusy) {
 		return err // the worker's own state tells of it
 	}
 	c := &s.condition
@@ -156,11 +158,19 @@ func (f *fleet) cannotOpen(ctx context.Context, s *station, err error) error {
 	return &task.DeviceError{Cause: errors.New(why)}
 }
 
-// forget makes a device's condition unknown: what was missing may be there in a new process.
-func (f *fleet) forget(s *station) {
+// restarted tells whether a device whose worker is up takes work. Not if it is unusable: a
+// process that finds no driver may end over it and start again, which changes nothing. What
+// kept models from a bare one may be over.
+func (f *fleet) restarted(s *station) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	s.condition.why, s.condition.unusable = "", false
+	if c := &s.condition; c.unusable {
+		f.mu.down[s.device.Name] = c.why
+		return false
+	}
+	s.condition.why = ""
+	delete(f.mu.down, s.device.Name)
+	return true
 }
 
 // retryLater tries an unusable device again until it is usable, or its condition is another, or
@@ -183,9 +193,12 @@ func (f *fleet) retryLater(s *station) {
 			}
 			if v := f.try(f.life, &s.device); v.Usable && f.life.Err() == nil {
 				f.log.Info("a device can be used again", zap.String("device", s.device.Name))
-				f.forget(s)
-				f.setUp(s.device.Name)
-				f.onUp(s.device.Name)
+				f.mu.Lock()
+				s.condition.unusable = false
+				f.mu.Unlock()
+				if f.restarted(s) {
+					f.onUp(s.device.Name)
+				}
 				return
 			}
 		}

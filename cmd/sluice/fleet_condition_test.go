@@ -11,6 +11,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"sluice/backends/worker"
 	"sluice/config"
 	"sluice/internal/clock"
 	"sluice/internal/task"
@@ -182,10 +183,12 @@ func TestUselessDevices(t *testing.T) {
 	if err := c.useless(); err == nil || err.Error() != want {
 		t.Errorf("%v, want %s", err, want)
 	}
-	c.forget(c.stations[1]) // its worker has started anew
-	if err := c.useless(); err != nil {
-		t.Errorf("after one started anew: %v", err)
+	c.setDown("cuda:1", "its worker is restarting")
+	if c.restarted(c.stations[1]) || c.useless() == nil {
+		t.Error("a new process makes a device usable that lacks its library")
 	}
+	c.told = nil
+	c.want(t, "after a worker has started anew", 2, "device cuda:0 takes no work: cuda:0 lacks its library; device cuda:1 takes no work: cuda:1 lacks its library")
 }
 
 // What ends with the caller or with the worker tells nothing of the device.
@@ -194,9 +197,21 @@ func TestConditionIsLeftAlone(t *testing.T) {
 	defer c.end()
 	ended, cancel := context.WithCancel(context.Background())
 	cancel()
-	open := c.tell(c.stations[0], func(context.Context, *models.Bundle) (models.Session, error) { return nil, context.Canceled })
-	if _, err := open(ended, nil); !errors.Is(err, context.Canceled) {
-		t.Error(err)
+	f := func(what string, ctx context.Context, err error, tried int) {
+		t.Helper()
+		open := c.tell(c.stations[0], func(context.Context, *models.Bundle) (models.Session, error) { return nil, err })
+		if _, got := open(ctx, nil); !errors.Is(got, err) && tried == 0 {
+			t.Errorf("%s: %v", what, got)
+		}
+		if c.tried != tried {
+			t.Errorf("%s: tried %d times, want %d", what, c.tried, tried)
+		}
 	}
-	c.want(t, "a load that was stopped", 0, "")
+	of := func(err error) error { return &task.DeviceError{Sticky: true, Cause: fmt.Errorf("%w: it ended", err)} }
+	f("a load that was stopped", ended, context.Canceled, 0)
+	f("a worker that ended", t.Context(), of(worker.ErrDown), 0)
+	f("a worker that hung", t.Context(), of(worker.ErrHung), 0)
+	f("a worker that is busy", t.Context(), of(worker.ErrBusy), 0)
+	c.want(t, "after all of them", 0, "")
+	f("memory that ran out", t.Context(), &task.DeviceError{Cause: errors.New("out of memory")}, 1)
 }

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 
@@ -235,91 +234,4 @@ func TestServerWithoutAModelIsNeverReady(t *testing.T) {
 	}
 	f(func(string) {}, 0, "there is no model: the models folder holds none of the form <name>/<version>/model.onnx")
 	f(func(dir string) { unservable(t, filepath.Join(dir, "bad"), "1") }, 1, "no model can be served: 'bad' version 1 is refused, ")
-}
-
-// A model that takes longer for a row than the least budget: told nothing, the server gives it
-// one that suffices; told less, it says what is wrong, when it loads and to who asks.
-func TestSlowModel(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it loads a slow model twice")
-	}
-	dir := t.TempDir()
-	if err := (onnxgen.MLP{Layers: []int{1024, 1024, 1}, Repeat: 400, Seed: 9}).Write(filepath.Join(dir, "slow"), "1"); err != nil {
-		t.Fatal(err)
-	}
-	row := `{"inputs":[{"name":"input","datatype":"FP32","shape":[1,1024],"data":[` + strings.Repeat("0,", 1023) + `0]}]}`
-	const path = "/v2/models/slow/infer"
-	g := startGateway(t, "--models", dir)
-	if status, body := g.post(g.predict+path, row); status != http.StatusOK {
-		t.Errorf("a plain request is answered %d %s", status, body)
-	}
-	eventually(t, "the budget is announced", func() bool {
-		return strings.Contains(g.stdout.String(), "s (five times the measured row, rounded up)")
-	})
-	var config struct {
-		Parameters map[string]struct {
-			Text string `json:"string_value"`
-		} `json:"parameters"`
-	}
-	if _, body := g.get(g.predict + "/v2/models/slow/config"); json.Unmarshal([]byte(body), &config) != nil || config.Parameters["budget_basis"].Text != "measured" {
-		t.Errorf("the model's configuration is %s", body)
-	}
-	g.stop()
-
-	g = startGateway(t, "--models", dir, "--scheduler-budget", "20ms")
-	if !strings.Contains(g.log.String(), `"msg":"the budget is too short for one row","model":"slow","version":"1","reason":"one row takes `) {
-		t.Errorf("the log does not name the model:\n%s", g.log.String())
-	}
-	ask := func(path, body, budget string) (*http.Response, readiness) {
-		req, err := http.NewRequest(http.MethodPost, g.predict+path, strings.NewReader(body))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if budget != "" {
-			req.Header.Set("Sluice-Budget-Ms", budget)
-		}
-		res, err := http.DefaultClient.Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer res.Body.Close()
-		var said readiness
-		_ = json.NewDecoder(res.Body).Decode(&said) // an answer that is no fault says nothing
-		return res, said
-	}
-	values := `{"instances":[[` + strings.Repeat("0,", 1023) + `0]]}`
-	refusal := regexp.MustCompile(`^the model takes [0-9.]+m?s, the budget is 20ms: ask for more with Sluice-Budget-Ms or the timeout parameter, or set budget in the model's model.yaml$`)
-	for range 2 { // the second one is refused before it is decoded
-		for p, body := range map[string]string{path: row, "/v1/models/slow:predict": values} {
-			res, said := ask(p, body, "")
-			if res.StatusCode != http.StatusGatewayTimeout || said.Code != "BUDGET_TOO_SHORT" || !refusal.MatchString(said.Error) || res.Header.Get("Retry-After") != "" {
-				t.Errorf("%s is answered %d %+v, Retry-After %q", p, res.StatusCode, said, res.Header.Get("Retry-After"))
-			}
-		}
-	}
-	if res, said := ask(path, row, "60000"); res.StatusCode != http.StatusOK {
-		t.Errorf("with a budget of a minute: %d %+v", res.StatusCode, said)
-	}
-	_, metrics := g.get(g.admin + "/metrics")
-	for _, line := range []string{`sluice_requests_total{model="slow",outcome="budget_too_short",version="1"} 4`, `sluice_queue_refusals_total{model="slow",outcome="budget_too_short",version="1"} 4`} {
-		if !strings.Contains(metrics, line+"\n") {
-			t.Errorf("the metrics lack %s", line)
-		}
-	}
-}
-
-// check names a model whose budget does not suffice, and passes it: requests may ask for more.
-func TestCheckNamesAShortBudget(t *testing.T) {
-	needLibrary(t)
-	dir := t.TempDir()
-	if err := (onnxgen.MLP{Layers: []int{1024, 1024, 1}, Repeat: 40, Seed: 9}).Write(filepath.Join(dir, "slow"), "1"); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, "slow", "1", "model.yaml"), []byte("budget: 1ms\nmax_batch: 1\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	out, status := command(t, "check", dir)
-	if want := regexp.MustCompile(`budget  TOO SHORT: one row takes [0-9.µm]+s on cpu and the budget is 1ms; give the model budget: [0-9.]+m?s in its model.yaml, or have clients ask for more`); status != 0 || !want.MatchString(out) {
-		t.Errorf("status %d, the output lacks what it should say of the budget:\n%s", status, out)
-	}
 }

@@ -48,6 +48,7 @@ type server struct {
 	gpus     gpuWatch
 	recorder *record.Recorder // nil if nothing is recorded
 	access   *accesslog.Log   // nil if there is none
+	hangups  chan os.Signal   // for it
 	// assembled is closed when all parts are there: workers may be up before.
 	assembled chan struct{}
 

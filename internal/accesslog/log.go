@@ -51,6 +51,7 @@ type Log struct {
 	stop   chan struct{}
 	done   chan struct{}
 	wake   chan struct{} // of size 1: half of the buffer is full
+	look   chan struct{} // of size 1: Follow
 
 	second  [whys]atomic.Int64 // lines of this second, by reason
 	slowest atomic.Int64       // the longest that this second has seen
@@ -79,7 +80,7 @@ func Start(o Options) (*Log, error) {
 	if o.File == "" || !(o.Sample >= 0 && o.Sample <= 1) || !(o.Slow > 0) || o.MaxPerSecond < 0 {
 		return nil, fmt.Errorf("cannot write an access log to %q with a sample of %v, slow %v and %d lines a second", o.File, o.Sample, o.Slow, o.MaxPerSecond)
 	}
-	l := &Log{opt: o, on: true, stop: make(chan struct{}), done: make(chan struct{}), wake: make(chan struct{}, 1)}
+	l := &Log{opt: o, on: true, stop: make(chan struct{}), done: make(chan struct{}), wake: make(chan struct{}, 1), look: make(chan struct{}, 1)}
 	l.sample = uint64(o.Sample * (1 << 63))
 	if err := l.out.open(o.File); err != nil {
 		return nil, err
@@ -165,10 +166,22 @@ func (l *Log) Put(e *Entry) {
 	}
 	l.mu.Unlock()
 	if n == maxWaiting/2 {
-		select {
-		case l.wake <- struct{}{}:
-		default:
-		}
+		signal(l.wake)
+	}
+}
+
+// Follow looks at once whether the file is still where it was, which happens each second anyway.
+func (l *Log) Follow() {
+	if l.on {
+		signal(l.look)
+	}
+}
+
+// signal does not wait: one that has not been seen stands for this one too.
+func signal(to chan struct{}) {
+	select {
+	case to <- struct{}{}:
+	default:
 	}
 }
 

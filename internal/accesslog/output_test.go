@@ -52,6 +52,25 @@ func TestRotation(t *testing.T) {
 	})
 }
 
+// Follow does not wait for the second to end.
+func TestFollow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, path := start(t, func(o *Options) { o.Sample = 1 })
+		ended(l, "before", 200, false, 0, 0)
+		if err := os.Rename(path, path+".1"); err != nil {
+			t.Fatal(err)
+		}
+		l.Follow()
+		synctest.Wait()
+		ended(l, "after", 200, false, 0, 0)
+		finish(t, l)
+		if got := ids(append(lines(t, path+".1"), lines(t, path)...)); !slices.Equal(got, []string{"sample before", "sample after"}) || len(lines(t, path)) != 1 {
+			t.Errorf("got %q, %d of them in the new file", got, len(lines(t, path)))
+		}
+		new(Log).Follow()
+	})
+}
+
 // A name that cannot be opened again costs nothing but a warning.
 func TestFolderThatIsGone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -31,6 +31,9 @@ func (l *Log) run() {
 			return
 		case <-l.wake:
 			l.flush(false)
+		case <-l.look:
+			l.flush(false) // what was answered before goes where it was
+			l.follow()
 		case <-tick.C:
 			second := n%perSecond == 0
 			n++
@@ -47,6 +50,10 @@ func (l *Log) nextSecond() {
 	for why := range l.second {
 		l.second[why].Store(0)
 	}
+	l.follow()
+}
+
+func (l *Log) follow() {
 	if err := l.out.follow(); err != nil {
 		l.throttle.Warn(l.opt.Log, "cannot open the access log again; writing on to the file that was moved", zap.String("access_log.file", l.opt.File), zap.Error(err))
 	}

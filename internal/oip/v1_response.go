@@ -177,7 +177,10 @@ func (r *V1Request) appendLeaf(dst []byte, v *tensor.Tensor, k int) ([]byte, err
 			return dst, fault.Newf(fault.Internal, "output '%s' has less data than its shape says", v.Name)
 		}
 		r.remaining[k] = data[v.Type.Size():]
-		return r.out.appendValue(dst, v.Type, data), nil
+		if r.out.nulls && nonFiniteAt(v.Type, data) {
+			return append(dst, "null"...), nil
+		}
+		return appendValue(dst, v.Type, data), nil
 	}
 	element, rest, ok := cutElement(r.remaining[k])
 	if !ok {

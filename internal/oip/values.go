@@ -18,12 +18,16 @@ func appendValues(dst []byte, v *tensor.Tensor, w writing) ([]byte, error) {
 	if v.Type == tensor.FP16 || v.Type == tensor.BF16 {
 		return dst, noJSON(v.Type, v.Name)
 	}
-	size := v.Type.Size()
+	kind, size, nulls, end := v.Type, v.Type.Size(), w.nulls, w.end
 	for data := v.Data; len(data) >= size; data = data[size:] {
-		if len(dst) > w.end {
+		if len(dst) > end {
 			return dst, errFull
 		}
-		dst = append(w.appendValue(dst, v.Type, data), ',')
+		if nulls && nonFiniteAt(kind, data) {
+			dst = append(dst, "null,"...)
+			continue
+		}
+		dst = append(appendValue(dst, kind, data), ',')
 	}
 	if len(v.Data) >= size {
 		dst = dst[:len(dst)-1]
@@ -34,14 +38,6 @@ func appendValues(dst []byte, v *tensor.Tensor, w writing) ([]byte, error) {
 // noJSON is the fault of an output that only binary data carries.
 func noJSON(kind tensor.DataType, name string) error {
 	return fault.Newf(fault.WrongDatatype, "sending %s data via JSON is not supported. Please use the binary data format for output %s: list it in 'outputs' with the parameter \"binary_data\": true", kind, name)
-}
-
-// appendValue appends the element that data begins with, in the form that was asked for.
-func (w writing) appendValue(dst []byte, kind tensor.DataType, data []byte) []byte {
-	if w.nulls && nonFiniteAt(kind, data) {
-		return append(dst, "null"...)
-	}
-	return appendValue(dst, kind, data)
 }
 
 // appendValue appends the element that data begins with.
