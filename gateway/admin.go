@@ -180,7 +180,7 @@ func (a *Admin) missing(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	for _, route := range adminRoutes {
-		if pattern, _, _ := strings.Cut(route.Pattern, "{"); pattern == route.Pattern && pattern == r.URL.Path {
+		if route.at(r.URL.Path) {
 			w.Header().Set("Allow", allowed(route.Method))
 			refuseAdmin(w, fault.New(fault.MethodNotAllowed, "Method Not Allowed"))
 			return
@@ -192,6 +192,20 @@ func (a *Admin) missing(w http.ResponseWriter, r *http.Request) {
 // identify gives the answer the request's id.
 func identify(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-Request-Id", string(appendRequestID(nil, []byte(r.Header.Get("X-Request-Id")))))
+}
+
+// at reports whether a path is the route's, whatever the method.
+func (r *AdminRoute) at(path string) bool {
+	before, after, parameter := strings.Cut(r.Pattern, "{model}")
+	if !parameter {
+		return path == r.Pattern
+	}
+	name, ok := strings.CutPrefix(path, before)
+	if !ok {
+		return false
+	}
+	name, ok = strings.CutSuffix(name, after)
+	return ok && name != "" && !strings.Contains(name, "/")
 }
 
 func refuseAdmin(w http.ResponseWriter, f *fault.Error) {

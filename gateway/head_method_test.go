@@ -85,6 +85,15 @@ func TestHead(t *testing.T) {
 			t.Errorf("POST got %d with Allow %q", a.status, a.header.Get("Allow"))
 		}
 	}
+	plain := e.at(e.admin(nil))
+	plain.want405Head(t, "/v2/repository/models/simple/load", "POST")
+	plain.want405Head(t, "/v2/repository/models/a.b/unload", "POST")
+	plain.want405Head(t, "/v2/repository/index", "POST")
+	for _, path := range []string{"/v2/repository/models//load", "/v2/repository/models/a/b/load", "/v2/repository/models/load"} {
+		if a := plain.send(get(path)); a.status == 405 {
+			t.Errorf("GET %s got 405: there is no such path", path)
+		}
+	}
 	e.want405Head(t, simpleInfer, "POST")
 	e.want405Head(t, "/v1/models/simple:predict", "POST")
 	e.want405Head(t, "/v2/repository/index", "POST")
