@@ -25,6 +25,8 @@ type Option struct {
 	Kind string
 	// Values says in words which values it may have; empty if any.
 	Values string
+	// Section says of the section that it stands in what that is; empty if it stands in none.
+	Section string
 	// Help says what it is, in a sentence or two without the default; Text also says what breaks
 	// where it is too low or too high, and why the default is what it is.
 	Help, Text string
@@ -60,6 +62,9 @@ func option(at place, flag, values string, field reflect.Value) Option {
 	o := Option{Path: at.path, Env: at.env, Flag: flag, Note: at.tag.Get("note"), Values: values, Text: texts[at.field]}
 	o.Default, o.Kind = text(field), kind(field)
 	o.Help = help(o.Text)
+	if section, _, _ := strings.Cut(at.field, "."); strings.Contains(at.path, ".") {
+		o.Section = texts[section]
+	}
 	return o
 }
 
