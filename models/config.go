@@ -114,8 +114,12 @@ const (
 
 // Tolerance allows a difference of Abs + Rel * |expected value|.
 type Tolerance struct {
-	Abs float64 `yaml:"abs"`
-	Rel float64 `yaml:"rel"`
+	// Abs is the part that does not grow with the value. Default model_defaults.tolerance.abs, 1e-4.
+	// Too low refuses good models; too high lets a wrong model pass its gates.
+	Abs float64 `yaml:"abs" json:"abs"`
+	// Rel is the part of the expected value. Default model_defaults.tolerance.rel, 1e-3. Too low
+	// refuses good models; too high lets a wrong model pass its gates.
+	Rel float64 `yaml:"rel" json:"rel"`
 }
 
 // PaddingConfig describes the free axis that may be padded.

@@ -111,7 +111,7 @@ func TestSlowModelLeavesOutSizes(t *testing.T) {
 	}
 	for _, want := range []string{"left out after 20ms and are extrapolated", "more sizes were left out because of the limit of 20ms"} {
 		var b strings.Builder
-		if err := report.WriteText(&b); err != nil || !strings.Contains(b.String(), want) {
+		if err := report.WriteText(&b, 400); err != nil || !strings.Contains(b.String(), want) {
 			t.Errorf("report lacks %q: %v\n%s", want, err, b.String())
 		}
 	}

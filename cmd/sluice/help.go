@@ -19,14 +19,15 @@ const (
 	widest    = 100
 )
 
-// columns is how wide text for people is on a file.
+// columns is how wide text for people is on a file; 0 for no bound, where it is no terminal.
 func columns(f *os.File) int {
 	if tty, width := live.Terminal(f); tty {
 		if n := width(); n > 0 {
 			return min(max(n, narrowest), widest)
 		}
+		return 80
 	}
-	return 80
+	return 0
 }
 
 // wrap breaks a text into lines of a width at most, unless a word is longer.
@@ -52,6 +53,9 @@ func wrap(text string, width int) (lines []string) {
 func writeUsage(cmd *cobra.Command) error {
 	w := cmd.OutOrStdout()
 	width := columns(os.Stdout)
+	if width == 0 {
+		width = 80 // help is read all the same
+	}
 	fmt.Fprintf(w, "Usage:\n  %s\n", cmd.UseLine())
 	settings := map[string]config.Option{}
 	for _, o := range config.Options() {

@@ -60,7 +60,7 @@ func root() *cobra.Command {
 	}
 	cmd.SetFlagErrorFunc(flagError)
 	cmd.AddCommand(serveCommand(), checkCommand(), configCommand(), sampleCommand(), devicesCommand(), healthCommand(), planCommand(), loadtestCommand(),
-		versionCommand(), trialCommand(), probeCommand(), workerCommand())
+		versionCommand(), trialCommand(), inspectCommand(), probeCommand(), workerCommand())
 	return cmd
 }
 
