@@ -12,6 +12,8 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
+
+	"sluice/internal/near"
 )
 
 // ConfigFile is the name of a bundle's optional settings.
@@ -186,6 +188,9 @@ func decodeYAML(text []byte, c *Config) (err error) {
 	if body.Type() == ast.NullType || body.Type() == ast.CommentType {
 		return nil
 	}
+	if err := checkShape(body); err != nil {
+		return err
+	}
 	if err := yaml.NodeToValue(body, c, yaml.Strict()); err != nil {
 		return yamlError(err)
 	}
@@ -231,10 +236,10 @@ func (c *Config) validate() error {
 		fail("weight is %v; it must be a number from 0 to %d, and 0 means 1", c.Weight, maxWeight)
 	}
 	if c.Batch != "" && c.Batch != BatchCoupled {
-		fail("batch is %.40q; it can be coupled, or be left out", string(c.Batch))
+		fail("batch is %.40q; it can be coupled%s, or be left out", string(c.Batch), near.Meant(string(c.Batch), []string{string(BatchCoupled)}))
 	}
 	if c.Unproven != "" && c.Unproven != UnprovenBatch && c.Unproven != UnprovenSingle {
-		fail("unproven is %.40q; it must be batch or single", string(c.Unproven))
+		fail("unproven is %.40q; it must be batch or single%s", string(c.Unproven), near.Meant(string(c.Unproven), []string{string(UnprovenBatch), string(UnprovenSingle)}))
 	}
 	if c.Batch == BatchCoupled && c.MaxBatch <= 1 {
 		fail("batch is coupled and max_batch is %d, so that no rows share a run; drop one of them", c.MaxBatch)
