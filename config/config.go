@@ -51,7 +51,7 @@ type Log struct {
 	// Level is the least severe line that is written: debug, info, warn or error. Default
 	// info, one line per state change; error hides that a model was refused.
 	Level string `yaml:"level"`
-	// Format is json, for machines, or console, for a terminal. Default json.
+	// Format is the form of the lines: json, for machines, or console, for a terminal. Default json.
 	Format string `yaml:"format"`
 }
 
@@ -63,7 +63,7 @@ type Limits struct {
 	// MaxDecompressedBytes is the largest body after gzip or deflate. Default 64MiB. Too low
 	// refuses what max_body_bytes lets in; too high lets a small request grow a thousandfold.
 	MaxDecompressedBytes Bytes `yaml:"max_decompressed_bytes"`
-	// MaxBodiesBytes bounds the bodies of all connections together while they are read.
+	// MaxBodiesBytes is the most that the bodies of all connections take together while they are read.
 	// Default 1GiB. Too low refuses large requests that come at once; too high lets many
 	// connections that each announce a large body take all memory.
 	MaxBodiesBytes Bytes `yaml:"max_bodies_bytes"`

@@ -102,3 +102,74 @@ func TestHelp(t *testing.T) {
 	f("A list, such as a.example. Default none: all, as 1.5. Name yours.", "A list, such as a.example. Name yours.")
 	f("", "")
 }
+
+// TestSettingsPage holds docs/settings.md against the settings.
+func TestSettingsPage(t *testing.T) {
+	var names strings.Builder
+	names.WriteString("| Setting | Flag | Variable |\n|---|---|---|\n")
+	for _, o := range Options() {
+		fmt.Fprintf(&names, "| `%s` | `--%s` | `%s` |\n", o.Path, o.Flag, o.Env)
+	}
+	tables := map[string]string{"settings": page(Options(), "## "), "devices": page(DeviceOptions(), "### "), "names": names.String()}
+	if err := doctext.Hold("../docs/settings.md", tables, *update); err != nil {
+		t.Error(err)
+	}
+}
+
+// page is a table for each section.
+func page(options []Option, heading string) string {
+	var b strings.Builder
+	section := "none yet"
+	for _, o := range options {
+		path, key := "", o.Path
+		if end := strings.LastIndex(o.Path, "."); end > 0 {
+			path, key = o.Path[:end], o.Path[end+1:]
+		}
+		if path != section {
+			section = path
+			switch {
+			case path != "":
+				fmt.Fprintf(&b, "\n%s`%s`\n\n%s\n\n", heading, path, o.Section)
+			case heading == "## ":
+				b.WriteString("## At the top\n\n")
+			}
+			b.WriteString("| Key | Values | Default | What it is |\n|---|---|---|---|\n")
+		}
+		about, _, because := doctext.Default(o.Text)
+		value := "`" + o.Default + "`"
+		if o.Default == "" {
+			value = "none"
+		}
+		if because != "" {
+			value += ": " + because
+		}
+		kind := o.Kind
+		if o.Values != "" {
+			kind += ", " + o.Values
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", key, kind, value, doctext.Cell(about))
+	}
+	return b.String()
+}
+
+// TestExampleOfThePage reads the settings file that the page shows.
+func TestExampleOfThePage(t *testing.T) {
+	text, err := os.ReadFile("../docs/settings.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(text), "```yaml\n")
+	example, _, _ := strings.Cut(rest, "```")
+	c := mustParse(t, example)
+	if err := c.Validate(); err != nil {
+		t.Error(err)
+	}
+	want := Default()
+	want.Listen, want.Models, want.Limits.MaxBodyBytes = "0.0.0.0:8080", "/srv/models", 16*mebibyte
+	want.Scheduler.Budget = 50e6
+	want.Devices = []Device{DefaultDevice("cuda:0"), DefaultDevice("cpu")}
+	want.Devices[0].MemoryLimit = 8 * gibibyte
+	if !sameSettings(c, want) {
+		t.Errorf("the example means\n%s\nwant\n%s", c, want)
+	}
+}

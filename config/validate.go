@@ -161,7 +161,11 @@ func (v *validator) fault(path string, value any, rule string) {
 
 // between refuses NaN too: it is neither below nor above, so the test asks for inside.
 func between[T int | Bytes | time.Duration | float64](v *validator, path string, value, low, high T) {
-	v.rule(path, fmt.Sprintf("%s to %s", plain(low), plain(high)))
+	if size, ok := any(high).(Bytes); ok && size >= 1<<50 {
+		v.rule(path, plain(low)+" and more") // the bound is there for sums that must not overflow
+	} else {
+		v.rule(path, plain(low)+" to "+plain(high))
+	}
 	if low <= value && value <= high {
 		return
 	}

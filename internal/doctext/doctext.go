@@ -126,3 +126,9 @@ func Hold(path string, texts map[string]string, update bool) error {
 	}
 	return fmt.Errorf("%s is not what the code says: run go generate ./... and commit it", path)
 }
+
+// Cell makes a text one of a table's, with marks where it says what breaks: "Too low refuses"
+// becomes "**Too low** refuses".
+func Cell(text string) string {
+	return strings.NewReplacer("|", `\|`, "<", "&lt;", "Too low", "**Too low**", "too low", "**too low**", "Too high", "**Too high**", "too high", "**too high**").Replace(text)
+}

@@ -62,6 +62,13 @@ func TestDefault(t *testing.T) {
 	f("A size.", "A size.", "", "")
 }
 
+func TestCell(t *testing.T) {
+	const want = `A \| b of &lt;name>. **Too low** fails; **too high** costs.`
+	if got := Cell("A | b of <name>. Too low fails; too high costs."); got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 func TestHold(t *testing.T) {
 	page := filepath.Join(t.TempDir(), "page.md")
 	write := func(text string) {
