@@ -57,7 +57,7 @@ The exit status is 0 whatever is found; sluice check fails where a configured de
 		},
 	}
 	settingFlags(cmd)
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "Print one JSON object.")
 	return cmd
 }
 

@@ -46,6 +46,7 @@ func root() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:           "sluice",
 		Short:         "A low-latency prediction gateway for ONNX models",
+		Long:          "A low-latency prediction gateway for ONNX models.\n\nExit statuses:\n" + exitStatuses(),
 		Version:       version,
 		SilenceUsage:  true,
 		SilenceErrors: true,
