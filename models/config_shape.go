@@ -8,10 +8,53 @@ import (
 	"strings"
 	"time"
 
+	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
 
 	"sluice/internal/near"
 )
+
+// decodeYAML reads at most one document over what c holds.
+func decodeYAML(text []byte, c *Config) (err error) {
+	// The library panics over some nodes whose tag contradicts their content.
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = fmt.Errorf("%s is no readable YAML: %v", ConfigFile, cause)
+		}
+	}()
+	file, err := parser.ParseBytes(text, 0)
+	if err != nil {
+		return yamlError(err)
+	}
+	if len(file.Docs) > 1 {
+		return fmt.Errorf("%s has %d documents; one is read", ConfigFile, len(file.Docs))
+	}
+	if len(file.Docs) == 0 || file.Docs[0].Body == nil {
+		return nil
+	}
+	// Decoding nothing, such as comments alone, would reset the defaults.
+	body := file.Docs[0].Body
+	if body.Type() == ast.NullType || body.Type() == ast.CommentType {
+		return nil
+	}
+	if err := checkShape(body); err != nil {
+		return err
+	}
+	if err := yaml.NodeToValue(body, c, yaml.Strict()); err != nil {
+		return yamlError(err)
+	}
+	return nil
+}
+
+// yamlError keeps the line and the message; the library's own text quotes the file.
+func yamlError(err error) error {
+	var positioned yaml.Error
+	if errors.As(err, &positioned) && positioned.GetToken() != nil && positioned.GetToken().Position != nil {
+		return fmt.Errorf("%s line %d: %s", ConfigFile, positioned.GetToken().Position.Line, positioned.GetMessage())
+	}
+	return fmt.Errorf("%s: %w", ConfigFile, err)
+}
 
 // checkShape holds a document against what Config can take, before the library decodes it: its
 // own faults name Go types, and only the first of them. Anchors, aliases, tags and merged keys are

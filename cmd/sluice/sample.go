@@ -220,7 +220,7 @@ func writeSample(w io.Writer, s *tensor.Schema) {
 		case tensor.Bytes:
 			value = `"a"`
 		}
-		name, _ := json.Marshal(in.Name) //nolint:errcheck // a string has a JSON form
+		name, _ := json.Marshal(in.Name) // a string always has a JSON form
 		fmt.Fprintf(w, `{"name":%s,"datatype":"%s","shape":%s,"data":[`, name, in.Type, strings.ReplaceAll(fmt.Sprint(shape), " ", ","))
 		for k := range n {
 			if k > 0 {
