@@ -111,6 +111,9 @@ type DeviceReport struct {
 	// Memory is about the host memory that a process of its own took for the session, with each
 	// lane's largest batch; 0 if nobody measured it.
 	Memory int64 `json:"memory_bytes,omitempty"`
+	// DeviceMemory is about what it took of a GPU's memory, its context included; 0 if the driver
+	// does not tell.
+	DeviceMemory int64 `json:"device_memory_bytes,omitempty"`
 	// Nodes are the nodes of the graph by what runs them; empty if nobody asked.
 	Nodes []NodesReport `json:"nodes,omitempty"`
 }

@@ -29,7 +29,7 @@ func (r *Report) Notes() (notes []string) {
 // refused, and why.
 func (r *Report) Result() string {
 	if v := r.Refusal(); v != nil {
-		return "REFUSED by " + v.Gate + ": " + v.Text
+		return "REFUSED by " + v.Gate + ": " + strings.ReplaceAll(v.Text, "\n", "; ")
 	}
 	if faults := r.Faults(); len(faults) > 0 {
 		return "served, NOT AS ASKED: " + strings.Join(faults, "; ")
@@ -67,7 +67,7 @@ func (r *Report) WriteText(w io.Writer, width int) error {
 	fmt.Fprintf(&p, "%s: %s (%s)\n", r.label(), state, round(r.Took))
 	r.writeTensors(&p, "inputs", r.Inputs)
 	r.writeTensors(&p, "outputs", r.Outputs)
-	if r.Budget > 0 {
+	if r.Budget > 0 && r.Refusal() == nil {
 		p.item(2, "budget", r.Budget.String())
 	}
 	if r.Batching.Mode != "" {
@@ -147,11 +147,16 @@ func (r *Report) writeDevices(p *page) {
 			}
 			p.paragraph(2, d.Device+": LEFT OUT, "+d.Reason)
 		default:
-			p.paragraph(2, d.Device+": "+role)
+			if len(r.Devices) > 1 {
+				p.paragraph(2, d.Device+": "+role)
+			} else {
+				p.paragraph(2, d.Device)
+			}
 			d.writeCosts(p)
 		}
 		writeCurve(&p.Builder, d.Curve, d.Target)
 		if d.State == LeftOut || role == "fallback" {
+			p.WriteString("    load gates there\n")
 			p.gates(4, d.Gates)
 		}
 		if d.State == Placed {
@@ -166,9 +171,12 @@ func (d *DeviceReport) writeCosts(p *page) {
 	if d.Memory > 0 {
 		text := "about " + byteCount(d.Memory)
 		if d.Device != "cpu" {
-			text += " of the machine's own"
+			text += " of the machine's"
 		}
-		q.item(4, "memory", text+" for "+count(d.Lanes, "lane")+" with full batches")
+		if d.DeviceMemory > 0 {
+			text += ", " + byteCount(d.DeviceMemory) + " of the device's"
+		}
+		q.item(4, "memory", text+", for "+count(d.Lanes, "lane")+" with full batches")
 	}
 	var nodes []string
 	for i := range d.Nodes {
@@ -176,7 +184,7 @@ func (d *DeviceReport) writeCosts(p *page) {
 		text := fmt.Sprintf("%d on %s", n.Count, strings.TrimSuffix(n.Provider, "ExecutionProvider"))
 		switch {
 		case len(d.Nodes) == 1:
-			text = "all " + text
+			text = fmt.Sprintf("%d, all on %s", n.Count, strings.TrimSuffix(n.Provider, "ExecutionProvider"))
 		case i > 0:
 			text += " (" + n.operators() + ")"
 		}
@@ -271,20 +279,20 @@ func (p *page) gates(left int, gates []Verdict) {
 	p.WriteString(q.String())
 }
 
-// broken breaks a text into lines of a width, unless a word is longer.
+// broken breaks a text into lines of a width, unless a word is longer. Its own lines stay apart.
 func broken(text string, width int) (lines []string) {
-	line := ""
-	for _, word := range strings.Fields(text) {
-		switch {
-		case line == "":
-			line = word
-		case len(line)+1+len(word) <= width:
-			line += " " + word
-		default:
-			lines, line = append(lines, line), word
+	for given := range strings.SplitSeq(text, "\n") {
+		line := ""
+		for _, word := range strings.Fields(given) {
+			switch {
+			case line == "":
+				line = word
+			case len(line)+1+len(word) <= width:
+				line += " " + word
+			default:
+				lines, line = append(lines, line), word
+			}
 		}
-	}
-	if line != "" || len(lines) == 0 {
 		lines = append(lines, line)
 	}
 	return lines

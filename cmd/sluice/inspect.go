@@ -19,6 +19,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"sluice/backends/nvml"
 	"sluice/backends/onnx"
 	"sluice/backends/worker"
 	"sluice/internal/device"
@@ -43,6 +44,8 @@ type inspectRequest struct {
 type inspectReply struct {
 	Nodes  map[string]map[string]int
 	Memory int64
+	// DeviceMemory is of the GPU that the session is on; 0 where it has none or NVML does not tell.
+	DeviceMemory int64
 }
 
 // inspect finds which nodes of a model run where on a device, and how much memory its session
@@ -66,7 +69,7 @@ func (f *fleet) inspect(ctx context.Context, b *models.Bundle, d *models.DeviceR
 	if err != nil {
 		return err
 	}
-	d.Memory = reply.Memory
+	d.Memory, d.DeviceMemory = reply.Memory, reply.DeviceMemory
 	for provider, operators := range reply.Nodes {
 		n := models.NodesReport{Provider: provider, Operators: operators}
 		for _, count := range operators {
@@ -155,6 +158,7 @@ func inspectSession(request *inspectRequest) (*inspectReply, error) {
 	if err != nil {
 		return nil, err
 	}
+	usedBefore, _ := gpuMemory(c.Provider.Device)
 	spec := &request.Spec
 	s, err := onnx.Open(spec.Path, onnx.Options{
 		Schema: spec.Schema, FixedBatch: spec.FixedBatch, External: spec.External, Lanes: spec.Lanes, IntraOp: spec.IntraOp,
@@ -172,11 +176,32 @@ func inspectSession(request *inspectRequest) (*inspectReply, error) {
 	if err != nil {
 		return nil, err
 	}
-	nodes, err := s.Nodes()
-	if err != nil && c.Provider.Device.Kind == device.CPU {
+	reply := &inspectReply{Memory: max(after-before, 0)}
+	if used, known := gpuMemory(c.Provider.Device); known {
+		reply.DeviceMemory = max(used-usedBefore, 0)
+	}
+	// Providers that compile whole graphs may not tell: memory is worth telling without nodes.
+	if reply.Nodes, err = s.Nodes(); err != nil && c.Provider.Device.Kind == device.CPU {
 		return nil, err
 	}
-	return &inspectReply{Nodes: nodes, Memory: max(after-before, 0)}, nil
+	return reply, nil
+}
+
+// gpuMemory is what is in use on an NVIDIA GPU, by all processes.
+func gpuMemory(name device.Name) (used int64, known bool) {
+	if name.Kind != device.CUDA && name.Kind != device.TensorRT {
+		return 0, false
+	}
+	m, err := nvml.Open(nvml.Options{})
+	if err != nil {
+		return 0, false
+	}
+	defer m.Close() //nolint:errcheck // what was read stands
+	gpus := m.Sample().GPUs
+	if name.Index >= len(gpus) || !gpus[name.Index].MemoryUsed.Known {
+		return 0, false
+	}
+	return int64(gpus[name.Index].MemoryUsed.Value), true
 }
 
 // resident is the memory of this process that belongs to no file.
