@@ -168,7 +168,7 @@ type Record struct {
 	MaxAge time.Duration `yaml:"max_age"`
 	// Payloads keeps the requests' bodies too, each distinct one once, in FILE.payloads. Default
 	// false. Bodies may hold personal data: whoever reads the file reads what clients sent.
-	Payloads bool `yaml:"payloads" note:"request bodies may hold personal data"`
+	Payloads bool `yaml:"payloads"`
 }
 
 // ONNXRuntime is the library that runs the models.

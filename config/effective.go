@@ -1,6 +1,7 @@
 package config
 
 import (
+	"encoding/json"
 	"fmt"
 	"reflect"
 	"strings"
@@ -37,6 +38,23 @@ func (c *Config) Effective() []Setting {
 		settings = append(settings, s)
 	})
 	return settings
+}
+
+// MarshalJSON writes a list of devices with the keys that the file has.
+func (s Setting) MarshalJSON() ([]byte, error) {
+	type plainSetting Setting
+	if devices, ok := s.Value.([]Device); ok {
+		text, err := yaml.Marshal(devices)
+		if err != nil {
+			return nil, err
+		}
+		list := []any{}
+		if err := yaml.Unmarshal(text, &list); err != nil {
+			return nil, err
+		}
+		s.Value = list
+	}
+	return json.Marshal(plainSetting(s))
 }
 
 // sourceColumn is where the remarks begin that say where a setting comes from.

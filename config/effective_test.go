@@ -1,6 +1,7 @@
 package config
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -25,6 +26,23 @@ func TestAnnotatedIsAFile(t *testing.T) {
 	}
 	f(mustParse(t, string(text)))
 	f(mustParse(t, "models: 'a: # b'\nadmin_hosts: [one.example]\ndevices: [cpu]"))
+}
+
+func TestDevicesInJSON(t *testing.T) {
+	f := func(file, want string) {
+		t.Helper()
+		for _, s := range mustParse(t, file).Effective() {
+			if s.Path != "devices" {
+				continue
+			}
+			text, err := json.Marshal(s)
+			if err != nil || !strings.Contains(string(text), `"value":`+want) {
+				t.Errorf("%v: got %s, want the value %s", err, text, want)
+			}
+		}
+	}
+	f("models: m", "[]")
+	f("devices: [cpu]", `[{"env":{},"isolation":"","lanes":0,"library_folders":[],"memory_limit":"0","name":"cpu","whole_graph":false}]`)
 }
 
 func TestAnnotatedSaysWhere(t *testing.T) {

@@ -17,8 +17,6 @@ type Option struct {
 	Env string
 	// Flag is its name on the command line without dashes: limits-max-body-bytes.
 	Flag string
-	// Note is what has to be known before it is set; mostly empty.
-	Note string
 	// Default is its default as Set would read it.
 	Default string
 	// Kind is the kind of its value: text, list, switch, number, fraction, size or time.
@@ -59,7 +57,7 @@ func DeviceOptions() []Option {
 }
 
 func option(at place, flag, values string, field reflect.Value) Option {
-	o := Option{Path: at.path, Env: at.env, Flag: flag, Note: at.tag.Get("note"), Values: values, Text: texts[at.field]}
+	o := Option{Path: at.path, Env: at.env, Flag: flag, Values: values, Text: texts[at.field]}
 	o.Default, o.Kind = text(field), kind(field)
 	o.Help = help(o.Text)
 	if section, _, _ := strings.Cut(at.field, "."); strings.Contains(at.path, ".") {

@@ -24,7 +24,7 @@ func TestEveryFlagSaysWhatItDoes(t *testing.T) {
 	var walk func(cmd *cobra.Command)
 	walk = func(cmd *cobra.Command) {
 		cmd.InitDefaultHelpFlag()
-		if cmd.Short == "" || cmd.Parent() != nil && !cmd.Hidden && cmd.RunE == nil && cmd.Run == nil && !cmd.HasSubCommands() {
+		if cmd.Short == "" || cmd.Parent() != nil && !cmd.Hidden && cmd.RunE == nil && cmd.Run == nil && !cmd.HasSubCommands() && !cmd.IsAdditionalHelpTopicCommand() {
 			t.Errorf("%s says nothing of itself", cmd.CommandPath())
 		}
 		cmd.Flags().VisitAll(func(f *pflag.Flag) {

@@ -44,9 +44,13 @@ func main() {
 
 func root() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:           "sluice",
-		Short:         "A low-latency prediction gateway for ONNX models",
-		Long:          "A low-latency prediction gateway for ONNX models.\n\nExit statuses:\n" + exitStatuses(),
+		Use:   "sluice",
+		Short: "A low-latency prediction gateway for ONNX models",
+		Long: `A low-latency prediction gateway for ONNX models.
+
+  sluice check DIR             would each model be served, how, and what does a batch cost?
+  sluice serve --models DIR    serve them
+  sluice sample MODEL          a request to try one with`,
 		Version:       version,
 		SilenceUsage:  true,
 		SilenceErrors: true,
@@ -61,14 +65,14 @@ func root() *cobra.Command {
 	}
 	cmd.SetFlagErrorFunc(flagError)
 	cmd.AddCommand(serveCommand(), checkCommand(), configCommand(), sampleCommand(), devicesCommand(), healthCommand(), planCommand(), loadtestCommand(),
-		versionCommand(), trialCommand(), inspectCommand(), probeCommand(), workerCommand())
+		versionCommand(), statusesTopic(), trialCommand(), inspectCommand(), probeCommand(), workerCommand())
 	return cmd
 }
 
 // commandNames lists the commands that are there for people.
 func commandNames(cmd *cobra.Command) (names []string) {
 	for _, c := range cmd.Commands() {
-		if !c.Hidden && c.Name() != "help" && c.Name() != "completion" {
+		if c.IsAvailableCommand() && c.Name() != "help" && c.Name() != "completion" {
 			names = append(names, c.Name())
 		}
 	}

@@ -56,7 +56,7 @@ func TestCommandsPage(t *testing.T) {
 	var walk func(cmd *cobra.Command)
 	walk = func(cmd *cobra.Command) {
 		for _, c := range cmd.Commands() {
-			if c.Hidden || c.Name() == "help" || c.Name() == "completion" {
+			if !c.IsAvailableCommand() || c.Name() == "help" || c.Name() == "completion" {
 				continue
 			}
 			fmt.Fprintf(&commands, "| `%s` | %s |\n", doctext.Cell(strings.TrimSuffix(c.UseLine(), " [flags]")), doctext.Cell(c.Short))

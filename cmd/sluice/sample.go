@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/url"
 	"os"
 	"slices"
 	"strings"
@@ -138,7 +139,7 @@ func (g asked) schema(name string) (*tensor.Schema, error) {
 			Shape          []int64
 		}
 	}
-	status, err := g.request(fasthttp.MethodGet, "/v2/models/"+name, &about)
+	status, err := g.request(fasthttp.MethodGet, "/v2/models/"+url.PathEscape(name), &about)
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/url"
 	"os"
 	"strings"
 	"time"
@@ -96,11 +97,11 @@ const maxInline = 200
 
 // tryIt is a command that sends a request to a model, by way of a file if the request is long.
 func tryIt(base, name string, s *tensor.Schema) string {
-	url := base + "/v2/models/" + name + "/infer"
+	address := base + "/v2/models/" + url.PathEscape(name) + "/infer"
 	if inputSize(s) < maxInline {
 		var request strings.Builder
 		if writeSample(&request, s); request.Len() <= maxInline {
-			return fmt.Sprintf("  curl -s %s -d '%s'", url, strings.ReplaceAll(request.String(), "'", `'\''`))
+			return fmt.Sprintf("  curl -s %s -d '%s'", address, strings.ReplaceAll(request.String(), "'", `'\''`))
 		}
 	}
 	listen, path, _ := strings.Cut(strings.TrimPrefix(base, "http://"), "/")
@@ -111,7 +112,7 @@ func tryIt(base, name string, s *tensor.Schema) string {
 	if path != "" {
 		flags += " --base-path /" + path
 	}
-	return fmt.Sprintf("  %s sample %s%s > request.json\n  curl -s %s -d @request.json", os.Args[0], name, flags, url)
+	return fmt.Sprintf("  %s sample %s%s > request.json\n  curl -s %s -d @request.json", os.Args[0], name, flags, address)
 }
 
 // summary is what a version can do, on one line.

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/spf13/cobra"
+
 	"sluice/loadtest/result"
 )
 
@@ -34,6 +36,11 @@ type meaning struct {
 	command string
 	code    int
 	text    string
+}
+
+// statusesTopic is for `sluice help statuses`.
+func statusesTopic() *cobra.Command {
+	return &cobra.Command{Use: "statuses", Short: "What the exit statuses of the commands mean", Long: "What the exit statuses of the commands mean:\n\n" + exitStatuses()}
 }
 
 // exitStatuses lists them for the help.
