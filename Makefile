@@ -17,16 +17,26 @@ ORT     := SLUICE_ONNXRUNTIME="$$(scripts/onnxruntime.sh --path)"
 # The software Vulkan driver, for the tests of the WebGPU provider; they are skipped where it cannot be had, but not in CI.
 VULKAN  := scripts/swiftshader.sh || [[ -z "$${CI:-}" ]]
 
-.PHONY: help run build test unit clients examples check fmt format vet lint pure race fuzz bench bench-fallback drill selftest soak real-models gpu-pack gpu-check gpu-check-software clean tools
+.PHONY: help run library build test unit clients examples check fmt format vet lint pure race fuzz bench bench-fallback drill selftest soak real-models gpu-pack gpu-check gpu-check-software clean tools
 
 help: ## print this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-run: build ## fetch ONNX Runtime, build, serve examples/models (MODELS=, LISTEN=, ADMIN=)
+# Each step says on standard error what it does before it does it, and how long it took: on a fresh machine
+# modules are fetched and a C library is wrapped, which takes minutes without a word from either tool.
+run: library build ## fetch ONNX Runtime, build, serve examples/models (MODELS=, LISTEN=, ADMIN=)
+	@echo "sluice: serving $(MODELS) on $(LISTEN), metrics on $(ADMIN); Ctrl-C stops it" >&2
 	@$(ORT) exec bin/sluice serve --models $(MODELS) --listen $(LISTEN) --admin $(ADMIN)
 
+library: tools
+	@scripts/onnxruntime.sh >&2
+
 build: tools ## build bin/sluice
-	@CGO_ENABLED=1 go build -trimpath -ldflags "-X main.version=$(VERSION)" -o bin/sluice ./cmd/sluice
+	@if [[ -f bin/sluice ]]; then echo "sluice: building bin/sluice" >&2; \
+	else echo "sluice: building bin/sluice; the first build fetches and compiles all modules, some minutes" >&2; fi; \
+	begin=$$SECONDS; go mod download; \
+	CGO_ENABLED=1 go build -trimpath -ldflags "-X main.version=$(VERSION)" -o bin/sluice ./cmd/sluice; \
+	echo "sluice: bin/sluice is $(VERSION), built in $$((SECONDS - begin)) s" >&2
 
 test: unit clients examples ## all tests, real clients against a real server, the examples of the documentation
 

@@ -15,11 +15,11 @@ type Config struct {
 	// names and IP addresses. Default none. It keeps out a browser that was led here by a
 	// name that somebody else owns, so name only what is yours.
 	AdminHosts []string `yaml:"admin_hosts"`
-	// AdminTokenFile holds a token that each admin request but health must bring as
+	// AdminTokenFile is a file with a token that each admin request but health must bring, as
 	// `Authorization: Bearer`. Default empty: whoever reaches the port may use it.
 	AdminTokenFile string `yaml:"admin_token_file"`
-	// BasePath is cut from the front of every path of the predict port: /models-eu. Default
-	// empty. For a proxy that forwards paths as they are.
+	// BasePath is a prefix that is cut from every path of the predict port, such as /models-eu, for
+	// a proxy that forwards paths as they are. Default empty.
 	BasePath string `yaml:"base_path"`
 	// Models is the folder of models, <name>/<version>/model.onnx or <name>.onnx; it is watched, and
 	// what comes is loaded. Default models, if that folder holds any: without models the server does
@@ -60,7 +60,7 @@ type Log struct {
 	// Level is the least severe line that is written: debug, info, warn or error. Default
 	// info, one line per state change; error hides that a model was refused.
 	Level string `yaml:"level"`
-	// Format is json, for machines, or console, for a terminal. Default json.
+	// Format is the form of the lines: json, for machines, or console, for a terminal. Default json.
 	Format string `yaml:"format"`
 }
 
@@ -69,10 +69,10 @@ type Limits struct {
 	// MaxBodyBytes is the largest request body as it is received. Default 64MiB. Too low
 	// refuses large tensors with 413; too high lets each connection hold that much memory.
 	MaxBodyBytes Bytes `yaml:"max_body_bytes"`
-	// MaxDecompressedBytes is the largest body after gzip or deflate. Default 64MiB. Too
-	// high lets a small request grow a thousandfold.
+	// MaxDecompressedBytes is the largest body after gzip or deflate. Default 64MiB. Too low
+	// refuses what max_body_bytes lets in; too high lets a small request grow a thousandfold.
 	MaxDecompressedBytes Bytes `yaml:"max_decompressed_bytes"`
-	// MaxBodiesBytes bounds the bodies of all connections together while they are read.
+	// MaxBodiesBytes is the most that the bodies of all connections take together while they are read.
 	// Default 1GiB. Too low refuses large requests that come at once; too high lets many
 	// connections that each announce a large body take all memory.
 	MaxBodiesBytes Bytes `yaml:"max_bodies_bytes"`
@@ -81,39 +81,47 @@ type Limits struct {
 	// its own size take that much memory, which JSON does sooner than binary data.
 	MaxAnswerBytes Bytes `yaml:"max_answer_bytes"`
 	// MaxHeaderBytes is the largest request line and header block. Default 8KiB. Too low
-	// breaks clients behind proxies with long cookies or tokens (431).
+	// breaks clients behind proxies with long cookies or tokens (431); too high lets each
+	// connection hold that much memory.
 	MaxHeaderBytes Bytes `yaml:"max_header_bytes"`
-	// MaxHeaders is the most header fields of a request. Default 100.
+	// MaxHeaders is the most header fields of a request. Default 100. Too low breaks clients behind
+	// several proxies (431); too high lets a client make each request slow to read.
 	MaxHeaders int `yaml:"max_headers"`
-	// MaxURIBytes is the longest request target. Default 2KiB.
+	// MaxURIBytes is the longest request target, path and query. Default 2KiB. Too low refuses
+	// models with long names (414); too high is only more memory for each connection.
 	MaxURIBytes Bytes `yaml:"max_uri_bytes"`
-	// MaxConnections is the most open connections; more are answered 503. Default 4096.
-	// Too high runs into the process's limit of open files.
+	// MaxConnections is the most open connections; more are answered 503. Default 4096. Too low
+	// refuses clients that keep many open; too high runs into the process's limit of open files.
 	MaxConnections int `yaml:"max_connections"`
-	// MaxJSONDepth is the deepest nesting of a JSON body. Default 100: a tensor needs one
-	// level for each dimension and four more.
+	// MaxJSONDepth is the deepest nesting of a JSON body. Default 100. Too low refuses tensors of
+	// high rank, which need one level for each dimension and four more; too high lets a short body cost
+	// memory and time.
 	MaxJSONDepth int `yaml:"max_json_depth"`
-	// MaxElements is the most elements of one tensor. Default 67108864. Too high lets a
-	// short body announce a tensor that takes all memory.
+	// MaxElements is the most elements of one tensor. Default 67108864. Too low refuses large
+	// tensors; too high lets a short body announce a tensor that takes all memory.
 	MaxElements int `yaml:"max_elements"`
-	// MaxInputs is the most input tensors of a request. Default 64; a model that has more, up to
-	// 4,096, raises it for itself.
+	// MaxInputs is the most input tensors of a request. Default 64. Too low refuses requests that
+	// name the same input often, and nothing else: a model that has more, up to 4,096, raises it for itself.
+	// Too high lets a short body cost time.
 	MaxInputs int `yaml:"max_inputs"`
-	// MaxOutputs is the most outputs that a request may name. Default 64.
+	// MaxOutputs is the most outputs that a request may name. Default 64. Too low refuses requests
+	// that name all outputs of a wide model; too high lets a short body cost time.
 	MaxOutputs int `yaml:"max_outputs"`
 	// HeaderTimeout is how long a request's header may take from its first byte. Default
 	// 10s. Too high lets slow clients hold connections; too low cuts off bad networks (408).
 	HeaderTimeout time.Duration `yaml:"header_timeout"`
 	// ReadTimeout is how long a body may take once its header has come. Default 30s. Too low
-	// cuts off large bodies on slow lines.
+	// cuts off large bodies on slow lines (408); too high lets slow clients hold memory.
 	ReadTimeout time.Duration `yaml:"read_timeout"`
-	// WriteTimeout is how long a client may take to read its answer. Default 30s.
+	// WriteTimeout is how long a client may take to read its answer. Default 30s. Too low cuts off
+	// large answers on slow lines; too high lets clients that do not read hold memory.
 	WriteTimeout time.Duration `yaml:"write_timeout"`
-	// IdleTimeout is how long a connection may wait for its next request. Default 75s.
-	// Shorter than a proxy's own value, it makes the proxy meet closed connections.
+	// IdleTimeout is how long a connection may wait for its next request. Default 75s. Too low,
+	// below the value of a proxy before it, makes the proxy meet closed connections; too high keeps
+	// connections of clients that are gone.
 	IdleTimeout time.Duration `yaml:"idle_timeout"`
-	// MaxBudget is the longest budget that a request may ask for, with Sluice-Budget-Ms or with
-	// the protocol's timeout parameter. Default 10m. Too low refuses clients of slow models (400). Too high
+	// MaxBudget is the longest budget that a request may ask for, with Sluice-Budget-Ms or with the
+	// protocol's timeout parameter. Default 10m. Too low refuses clients of slow models (400); too high
 	// lets forgotten requests hold their buffers.
 	MaxBudget time.Duration `yaml:"max_budget"`
 }
@@ -121,11 +129,11 @@ type Limits struct {
 // Queue bounds what waits for a device, for each model version. It is a backstop:
 // requests that would miss their deadline are refused long before.
 type Queue struct {
-	// MaxRows is the most rows that wait. Default 32768. Too low sheds bursts that a
-	// device would have caught up with.
+	// MaxRows is the most rows that wait. Default 32768. Too low sheds bursts that a device would
+	// have caught up with; too high is no danger while max_bytes holds.
 	MaxRows int `yaml:"max_rows"`
-	// MaxBytes is the most bytes of tensors that wait. Default 256MiB. Too high can take
-	// more memory than the machine has.
+	// MaxBytes is the most bytes of tensors that wait. Default 256MiB. Too low sheds bursts of
+	// large tensors; too high can take more memory than the machine has.
 	MaxBytes Bytes `yaml:"max_bytes"`
 }
 
@@ -136,27 +144,29 @@ type Scheduler struct {
 	// was measured to take on its preferred device, rounded up in steps of 1, 2 and 5 and at most
 	// limits.max_budget. Too low sheds what could have been served; too high lets queues grow.
 	Budget time.Duration `yaml:"budget"`
-	// CPULanes is how many batches run on the CPU at once, over all models. Default 0:
-	// one for each core that the process may use; HTTP goes before them. More lanes than
-	// cores make every batch slower and p99 much worse.
+	// CPULanes is how many batches run on the CPU at once, over all models. Default 0: one for
+	// each core that the process may use; HTTP goes before them. Too low leaves cores idle; too high,
+	// above the cores, makes every batch slower and p99 much worse.
 	CPULanes int `yaml:"cpu_lanes"`
 	// HangLimit is how long one run may take before it is terminated and its device
-	// counted as stuck. Default 10s. Too low kills slow models under load.
+	// counted as stuck. Default 10s. Too low kills slow models under load; too high leaves a device
+	// that hangs in use for so long.
 	HangLimit time.Duration `yaml:"hang_limit"`
 	// FallbackShare is the part of the CPU's lanes, from 0 to 1, that models which prefer a GPU
-	// may take when it is late or lost. Default 0.8. Too low: what a lost GPU leaves behind is
-	// refused; too high: models that live on the CPU suffer with it. 1 sets no bound.
+	// may take when it is late or lost. Default 0.8. Too low refuses what a lost GPU leaves behind;
+	// too high lets models that live on the CPU suffer with it. 1 sets no bound.
 	FallbackShare float64 `yaml:"fallback_share"`
 }
 
 // Drain is how the server stops after SIGTERM.
 type Drain struct {
 	// Delay is how long the server is unready and still accepts, so that balancers see it
-	// and turn away. Default 1s. 0 loses requests behind a balancer that polls.
+	// and turn away. Default 1s. Too low, below the interval at which a balancer polls, loses
+	// requests; too high makes every roll-out slower.
 	Delay time.Duration `yaml:"delay"`
 	// Deadline is how long, after the delay, accepted requests may finish; the rest are
-	// answered 503. Default 20s. Delay and deadline together must stay below the time
-	// after which the supervisor kills the process, 30s with Kubernetes.
+	// answered 503. Default 20s. Too low refuses accepted requests; too high, with the delay above the
+	// time after which the supervisor kills the process (30s with Kubernetes), loses them.
 	Deadline time.Duration `yaml:"deadline"`
 }
 
@@ -186,42 +196,46 @@ type Record struct {
 	// File is the trace, compressed if its name ends in .gz. Default empty: nothing is recorded,
 	// and it costs nothing. A file that is there is kept beside it as previous-NAME.
 	File string `yaml:"file" flag:"record"`
-	// MaxBytes bounds the trace and its payloads together, before compression. Default 1GiB,
-	// about ten million arrivals without payloads. Recording ends there.
+	// MaxBytes is the most that the trace and its payloads take together, before compression; recording
+	// ends there. Default 1GiB, about ten million arrivals without payloads. Too low ends before the
+	// traffic of interest; too high fills the disk.
 	MaxBytes Bytes `yaml:"max_bytes"`
-	// MaxAge is how long is recorded, from the server's start. Default 1h.
+	// MaxAge is how long is recorded, from the server's start. Default 1h. Too low ends before the
+	// traffic of interest; too high records what nobody reads.
 	MaxAge time.Duration `yaml:"max_age"`
 	// Payloads keeps the requests' bodies too, each distinct one once, in FILE.payloads. Default
 	// false. Bodies may hold personal data: whoever reads the file reads what clients sent.
-	Payloads bool `yaml:"payloads" note:"request bodies may hold personal data"`
+	Payloads bool `yaml:"payloads"`
 }
 
 // ONNXRuntime is the library that runs the models.
 type ONNXRuntime struct {
-	// Library is the path of libonnxruntime.so. Default empty: beside the binary, then
-	// where the loader finds it. Environment: SLUICE_ONNXRUNTIME.
+	// Library is the path of libonnxruntime.so. Default empty: beside the binary, in ../lib and in
+	// ../.deps/onnxruntime.
 	Library string `yaml:"library" env:"SLUICE_ONNXRUNTIME"`
 }
 
 // ModelDefaults hold for a model whose own model.yaml, or config.pbtxt where that is silent, does
 // not say otherwise; its budget is scheduler.budget.
 type ModelDefaults struct {
-	// MaxBatch is the most rows of one run. Default 64. The scheduler takes fewer where
-	// more rows would not be faster; too high makes warm-up long and memory large.
+	// MaxBatch is the most rows of one run. Default 64. The scheduler takes fewer where more rows
+	// would not be faster. Too low wastes a device that large batches would fill; too high makes warm-up
+	// long and memory large.
 	MaxBatch int `yaml:"max_batch"`
 	// MaxRows is the most rows of one request, which is split where it is more than a
-	// batch. Default 0: the larger of max_batch and 1024. Too high lets one request hold
-	// the device for many batches.
+	// batch. Default 0: the larger of max_batch and 1024. Too low refuses long lists (400); too high
+	// lets one request hold the device for many batches.
 	MaxRows int `yaml:"max_rows"`
 	// Unproven says what becomes of a model of which neither the graph nor a test shows that its
 	// rows keep apart: batch, under the watch of live comparisons, or single. Default batch. single
 	// is slower and sure.
 	Unproven string `yaml:"unproven"`
 	// KeepVersions is how many of a model's newest versions stay loaded, unless version_policy of its
-	// config.pbtxt says. Default 1. More make rolling back instant and cost their memory.
+	// config.pbtxt says. Default 1. Too low makes rolling back wait for a load; too high costs the
+	// memory of all of them.
 	KeepVersions int `yaml:"keep_versions"`
-	// Warmup is the time that warm-up spends on measuring a model when it is loaded.
-	// Default 400ms. More makes the first cost estimates steadier and loading slower.
+	// Warmup is the time that warm-up spends on measuring a model when it is loaded. Default 400ms.
+	// Too low makes the first cost estimates poor; too high makes loading slow.
 	Warmup time.Duration `yaml:"warmup"`
 	// Tolerance is how far an answer may be from the golden row's, or from the answer
 	// of the same row in another batch.
@@ -230,10 +244,11 @@ type ModelDefaults struct {
 
 // Tolerance accepts a and b when |a-b| <= abs + rel*|b|.
 type Tolerance struct {
-	// Abs is the absolute part. Default 1e-4. 0 with 0 demands equal bits, which batches
-	// of different sizes seldom give.
+	// Abs is the absolute part. Default 1e-4. Too low refuses good models: 0 with 0 demands equal
+	// bits, which batches of different sizes seldom give; too high lets a wrong model pass its gates.
 	Abs float64 `yaml:"abs"`
-	// Rel is the relative part. Default 1e-3. Too high lets a wrong model pass its gates.
+	// Rel is the relative part, of the expected value. Default 1e-3. Too low refuses good models; too
+	// high lets a wrong model pass its gates.
 	Rel float64 `yaml:"rel"`
 }
 

@@ -14,22 +14,23 @@ type Device struct {
 	// nvidia-smi counts. Each device may be listed once.
 	Name string `yaml:"name"`
 	// Lanes is how many batches may be on the device at once. Default 0: scheduler.cpu_lanes for cpu,
-	// and 2 for a GPU, of which one runs and one is being filled. More make a GPU's
-	// memory larger and its batches smaller.
+	// and 2 for a GPU, of which one runs and one is being filled. Too low lets the device wait for the
+	// next batch; too high makes a GPU's memory larger and its batches smaller.
 	Lanes int `yaml:"lanes"`
-	// Isolation is process, a worker process for the device alone, or none, the gateway's own
-	// process. Default empty: process for a GPU, none for cpu. With none a crashing driver
-	// takes the gateway along.
+	// Isolation is where the device's sessions live: process, a worker process for the device alone, or
+	// none, the gateway's own process. Default empty: process for a GPU, none for cpu. With none a
+	// crashing driver takes the gateway along.
 	Isolation string `yaml:"isolation"`
 	// MemoryLimit is the most that the arena of a session on cuda:N or tensorrt:N takes from
-	// the GPU's memory. Default 0: no limit. Too low fails large batches; workspaces and the
-	// driver's own come on top. A model with convolutions has a session for each batch size.
+	// the GPU's memory. Default 0: no limit. Workspaces and the driver's own come on top, and a model
+	// with convolutions has a session for each batch size. Too low fails large batches; too high
+	// leaves nothing for the other models there.
 	MemoryLimit Bytes `yaml:"memory_limit"`
 	// LibraryFolders are where the device's libraries lie off the loader's path: CUDA's, cuDNN's,
 	// TensorRT's, the Vulkan loader. Default none. A folder of folders such as PyPI's nvidia does too.
 	LibraryFolders []string `yaml:"library_folders"`
-	// Env is set in the device's process before its libraries are loaded: VK_DRIVER_FILES,
-	// CUDA_VISIBLE_DEVICES. Default none.
+	// Env is variables that are set in the device's process before its libraries are loaded, such
+	// as VK_DRIVER_FILES and CUDA_VISIBLE_DEVICES. Default none.
 	Env map[string]string `yaml:"env"`
 	// WholeGraph refuses a model of which ONNX Runtime would run a part on the CPU. Default
 	// false: most models have shape arithmetic that belongs there.
@@ -86,13 +87,16 @@ type TensorRT struct {
 	// CacheDir keeps built engines. Default empty: sluice/tensorrt in the user's cache folder.
 	// Whoever can write there can run code in the device's process.
 	CacheDir string `yaml:"cache_dir"`
-	// Workspace is the most GPU memory for one layer's scratch. Default 0: TensorRT's own.
+	// Workspace is the most GPU memory for one layer's scratch. Default 0: TensorRT's own. Too low
+	// rules out fast kernels; too high takes memory from other models.
 	Workspace Bytes `yaml:"workspace"`
-	// BuilderLevel is how hard the builder searches, 1 to 5. Default 3. Higher builds longer.
+	// BuilderLevel is how hard the builder searches for fast engines. Default 3. Too low makes engines
+	// slower; too high makes building them longer.
 	BuilderLevel int `yaml:"builder_level"`
 	// ShareContextMemory lets a model's engines share their scratch. Default false.
 	ShareContextMemory bool `yaml:"share_context_memory"`
-	// OptimalBatch is the batch size that engines are fastest at. Default 0: the largest.
+	// OptimalBatch is the batch size that engines are fastest at. Default 0: the largest. Too low makes
+	// full batches slower; too high makes single rows slower.
 	OptimalBatch int `yaml:"optimal_batch"`
 }
 
@@ -118,10 +122,12 @@ type WebGPU struct {
 	FastTrigonometry bool `yaml:"fast_trigonometry"`
 	// CPUNodes are names of nodes to run on the CPU. Default none.
 	CPUNodes []string `yaml:"cpu_nodes"`
-	// MaxStorageBinding is the largest buffer binding. Default 0: the driver's own.
+	// MaxStorageBinding is the largest buffer binding. Default 0: the driver's own. Too low fails large
+	// tensors; too high fails in drivers that promise more than they hold.
 	MaxStorageBinding Bytes `yaml:"max_storage_binding"`
-	// MaxPendingDispatches is how many kernels are recorded before they are submitted, 1 to 4096.
-	// Default 0: ONNX Runtime's own. Needs ONNX Runtime 1.30.
+	// MaxPendingDispatches is how many kernels are recorded before they are submitted; it needs ONNX
+	// Runtime 1.30. Default 0: ONNX Runtime's own. Too low costs a submission for each few kernels; too
+	// high lets the GPU wait for the first.
 	MaxPendingDispatches int `yaml:"max_pending_dispatches"`
 }
 
@@ -176,6 +182,7 @@ func (v *validator) devices(devices []Device) {
 }
 
 func (v *validator) deviceMemory(path string, d *Device) {
+	v.rule(path+".memory_limit", fmt.Sprintf("0, or %s and more", minMemoryLimit))
 	switch kind := d.kind(); {
 	case d.MemoryLimit == 0:
 	case kind != "cuda" && kind != "tensorrt":

@@ -7,6 +7,13 @@
 // order is Default, then the file (Parse), then the environment (ApplyEnv), then the
 // flags (Set), then Validate; a value that is wrong is refused and never repaired.
 //
-// Only commands import this package, and it imports no other package of the module:
-// each package takes its own small Options, which the command fills from here.
+// Only commands import this package, and it imports no other package of the module but
+// internal/near: each package takes its own small Options, which the command fills from here.
+//
+// A field's comment is also its help text and its line in docs/settings.md. It says, in this
+// order: what the field is, "Default X." or "Default X: why.", and what breaks where it is too low
+// or too high.
 package config
+
+//go:generate go test -count=1 -run ^TestTexts$ . -update
+//go:generate go test -count=1 -run ^TestSettingsPage$ . -update

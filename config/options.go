@@ -17,23 +17,100 @@ type Option struct {
 	Env string
 	// Flag is its name on the command line without dashes: limits-max-body-bytes.
 	Flag string
-	// Note is what has to be known before it is set; mostly empty.
-	Note string
 	// Default is its default as Set would read it.
 	Default string
+	// Kind is the kind of its value: text, list, switch, number, fraction, size or time.
+	Kind string
+	// Values says in words which values it may have; empty if any.
+	Values string
+	// Section says of the section that it stands in what that is; empty if it stands in none.
+	Section string
+	// Help says what it is, in a sentence or two without the default; Text also says what breaks
+	// where it is too low or too high, and why the default is what it is.
+	Help, Text string
 }
 
 // Options lists every setting in the order of the structs.
 func Options() []Option {
 	var options []Option
-	Default().walk(func(path, env string, tag reflect.StructTag, field reflect.Value) {
-		flag := tag.Get("flag")
+	allowed := rules()
+	Default().walk(func(at place, field reflect.Value) {
+		flag := at.tag.Get("flag")
 		if flag == "" {
-			flag = strings.NewReplacer(".", "-", "_", "-").Replace(path)
+			flag = strings.NewReplacer(".", "-", "_", "-").Replace(at.path)
 		}
-		options = append(options, Option{Path: path, Env: env, Flag: flag, Note: tag.Get("note"), Default: text(field)})
+		options = append(options, option(at, flag, allowed[at.path], field))
 	})
 	return options
+}
+
+// DeviceOptions lists the settings of one of the devices; they have neither flags nor variables.
+func DeviceOptions() []Option {
+	var options []Option
+	allowed := rules()
+	d := DefaultDevice("")
+	walkStruct("", reflect.ValueOf(&d).Elem(), func(at place, field reflect.Value) {
+		at.env = ""
+		options = append(options, option(at, "", allowed["devices[0]."+at.path], field))
+	})
+	return options
+}
+
+func option(at place, flag, values string, field reflect.Value) Option {
+	o := Option{Path: at.path, Env: at.env, Flag: flag, Values: values, Text: texts[at.field]}
+	o.Default, o.Kind = text(field), kind(field)
+	o.Help = help(o.Text)
+	if section, _, _ := strings.Cut(at.field, "."); strings.Contains(at.path, ".") {
+		o.Section = texts[section]
+	}
+	return o
+}
+
+// help leaves out of a setting's text what is about its default and about values that are wrong.
+func help(text string) string {
+	var kept []string
+	for _, sentence := range sentences(text) {
+		if at := strings.Index(sentence, "; too "); at >= 0 {
+			sentence = sentence[:at] + "."
+		}
+		if !strings.HasPrefix(sentence, "Default ") && !strings.HasPrefix(sentence, "Too ") {
+			kept = append(kept, sentence)
+		}
+	}
+	return strings.Join(kept, " ")
+}
+
+// sentences splits a text after each full stop that a space follows.
+func sentences(text string) (all []string) {
+	for text != "" {
+		sentence, rest, more := strings.Cut(text, ". ")
+		if more {
+			sentence += "."
+		}
+		all, text = append(all, sentence), rest
+	}
+	return all
+}
+
+// kind is what the values of a setting are called.
+func kind(field reflect.Value) string {
+	switch field.Interface().(type) {
+	case []string, []Device:
+		return "list"
+	case map[string]string:
+		return "names"
+	case bool:
+		return "switch"
+	case Bytes:
+		return "size"
+	case time.Duration:
+		return "time"
+	case int:
+		return "number"
+	case float64:
+		return "fraction"
+	}
+	return "text"
 }
 
 // ApplyEnv takes each setting that the environment names; an empty value is a value.
@@ -41,14 +118,14 @@ func Options() []Option {
 // and the like for a service called sluice.
 func (c *Config) ApplyEnv(lookup func(string) (string, bool)) error {
 	var faults []error
-	c.walk(func(path, env string, _ reflect.StructTag, field reflect.Value) {
-		text, set := lookup(env)
+	c.walk(func(at place, field reflect.Value) {
+		text, set := lookup(at.env)
 		if !set {
 			return
 		}
-		c.sources[path] = env
+		c.sources[at.path] = at.env
 		if err := assign(field, text); err != nil {
-			faults = append(faults, fmt.Errorf("%s: %s: %w", env, path, err))
+			faults = append(faults, fmt.Errorf("%s: %s: %w", at.env, at.path, err))
 		}
 	})
 	return errors.Join(faults...)
@@ -57,8 +134,8 @@ func (c *Config) ApplyEnv(lookup func(string) (string, bool)) error {
 // Set changes one setting from text. The source is what a fault will name: a flag.
 func (c *Config) Set(path, text, source string) error {
 	err := fmt.Errorf("%s: there is no setting %s", source, path)
-	c.walk(func(own, _ string, _ reflect.StructTag, field reflect.Value) {
-		if own != path {
+	c.walk(func(at place, field reflect.Value) {
+		if at.path != path {
 			return
 		}
 		c.sources[path] = source
@@ -69,12 +146,20 @@ func (c *Config) Set(path, text, source string) error {
 	return err
 }
 
-// walk calls visit for every setting, with its path, its environment name, its tag and its value.
-func (c *Config) walk(visit func(path, env string, tag reflect.StructTag, field reflect.Value)) {
+// place is where a setting is: its path, its name in the environment, its tag, and the name of
+// its field, as Limits.MaxHeaders.
+type place struct {
+	path, env string
+	tag       reflect.StructTag
+	field     string
+}
+
+// walk calls visit for every setting.
+func (c *Config) walk(visit func(at place, field reflect.Value)) {
 	walkStruct("", reflect.ValueOf(c).Elem(), visit)
 }
 
-func walkStruct(prefix string, v reflect.Value, visit func(path, env string, tag reflect.StructTag, field reflect.Value)) {
+func walkStruct(prefix string, v reflect.Value, visit func(at place, field reflect.Value)) {
 	for i := range v.NumField() {
 		field := v.Type().Field(i)
 		if !field.IsExported() {
@@ -89,7 +174,7 @@ func walkStruct(prefix string, v reflect.Value, visit func(path, env string, tag
 		if env == "" {
 			env = "SLUICE_" + strings.ToUpper(strings.ReplaceAll(path, ".", "_"))
 		}
-		visit(path, env, field.Tag, v.Field(i))
+		visit(place{path, env, field.Tag, v.Type().Name() + "." + field.Name}, v.Field(i))
 	}
 }
 
@@ -104,8 +189,23 @@ func text(field reflect.Value) string {
 			names[i] = list[i].Name
 		}
 		return strings.Join(names, ",")
+	case map[string]string:
+		return ""
 	}
-	return fmt.Sprint(field.Interface())
+	return plain(field.Interface())
+}
+
+// plain writes a value without the zeros at a duration's end: 10m, not 10m0s.
+func plain(value any) string {
+	text := fmt.Sprint(value)
+	if _, isTime := value.(time.Duration); isTime {
+		for _, zero := range []string{"m0s", "h0m"} {
+			if strings.HasSuffix(text, zero) {
+				text = text[:len(text)-2]
+			}
+		}
+	}
+	return text
 }
 
 // assign parses text into a setting; a list is separated by commas. The kinds are those that the structs use.

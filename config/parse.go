@@ -9,6 +9,8 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
+
+	"sluice/internal/near"
 )
 
 // Parse reads a file's text over the defaults; name is what faults call the file. It
@@ -83,7 +85,7 @@ func (r *reader) section(prefix string, target reflect.Value, node ast.Node) {
 		case !known && refusal(path) != "":
 			r.fault(entry.Key, "%s is refused: %s", path, refusal(path))
 		case !known:
-			r.fault(entry.Key, "there is no setting %s", path)
+			r.fault(entry.Key, "there is no setting %s%s: %s", path, near.Meant(key, keysOf(target)), r.listed(prefix, key, target))
 		case field.Kind() == reflect.Struct:
 			r.section(path+".", field, entry.Value)
 		default:
@@ -177,6 +179,28 @@ func (r *reader) mapping(path string, field reflect.Value, node ast.Node) {
 		field.Set(reflect.ValueOf(values))
 	}
 	r.config.sources[path] = r.at(node)
+}
+
+// maxListed is how many settings of a section a fault lists.
+const maxListed = 30
+
+// listed says which settings a section has, those that are near the key first.
+func (r *reader) listed(prefix, key string, target reflect.Value) string {
+	section := "the file"
+	if prefix != "" {
+		section = strings.TrimSuffix(prefix, ".")
+	}
+	return section + " may have " + near.First(key, keysOf(target), maxListed)
+}
+
+// keysOf lists the settings and sections of a struct.
+func keysOf(section reflect.Value) (keys []string) {
+	for i := range section.NumField() {
+		if field := section.Type().Field(i); field.IsExported() {
+			keys = append(keys, field.Tag.Get("yaml"))
+		}
+	}
+	return keys
 }
 
 func fieldOf(section reflect.Value, key string) (reflect.Value, reflect.StructTag, bool) {

@@ -60,7 +60,7 @@ func TestAcceptedFile(t *testing.T) {
 
 func settings(c *Config) map[string]string {
 	m := map[string]string{}
-	c.walk(func(path, _ string, _ reflect.StructTag, field reflect.Value) { m[path] = text(field) })
+	c.walk(func(at place, field reflect.Value) { m[at.path] = text(field) })
 	return m
 }
 
@@ -110,8 +110,8 @@ func TestUnreadableFile(t *testing.T) {
 			}
 		}
 	}
-	f("limts: {}", "sluice.yaml:1: there is no setting limts")
-	f("log:\n  level: info\n  colour: red", "sluice.yaml:3: there is no setting log.colour")
+	f("limts: {}", "sluice.yaml:1: there is no setting limts (did you mean limits?): the file may have limits, listen, admin, ")
+	f("log:\n  level: info\n  colour: red", "sluice.yaml:3: there is no setting log.colour: log may have level, format")
 	f("sources: {}", "there is no setting sources")
 	f("log: {level: a}\nlimits: {max_headers: x}\nnope: 1", "sluice.yaml:2: limits.max_headers: \"x\" is not a whole number", "sluice.yaml:3: there is no setting nope")
 	f("listen: a\nlisten: b", "2", "listen", "already defined")

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"sluice/internal/near"
 )
 
 // maxBody is the largest body that a limit may allow; the gateway counts it in 32 bits.
@@ -21,6 +23,12 @@ const maxAnswer = 2*gibibyte - 1
 // where it was set.
 func (c *Config) Validate() error {
 	v := validator{sources: c.sources}
+	v.check(c)
+	return errors.Join(v.faults...)
+}
+
+// check holds the settings against the rules.
+func (v *validator) check(c *Config) {
 	v.address("listen", c.Listen, false)
 	v.address("admin", c.Admin, true)
 	if c.Admin == c.Listen && !strings.HasSuffix(c.Admin, ":0") {
@@ -54,45 +62,44 @@ func (c *Config) Validate() error {
 	v.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	v.oneOf("log.format", c.Log.Format, "json", "console")
 	v.limits(&c.Limits)
-	between(&v, "queue.max_rows", c.Queue.MaxRows, 1, 1<<30)
-	between(&v, "queue.max_bytes", c.Queue.MaxBytes, kibibyte, 1<<50)
+	between(v, "queue.max_rows", c.Queue.MaxRows, 1, 1<<30)
+	between(v, "queue.max_bytes", c.Queue.MaxBytes, kibibyte, 1<<50)
 	if c.Queue.MaxBytes < c.Limits.MaxDecompressedBytes {
 		v.fault("queue.max_bytes", c.Queue.MaxBytes, fmt.Sprintf("must hold one request of limits.max_decompressed_bytes, %s", c.Limits.MaxDecompressedBytes))
 	}
 	if c.Scheduler.Budget != 0 {
-		between(&v, "scheduler.budget", c.Scheduler.Budget, time.Millisecond, time.Hour)
+		between(v, "scheduler.budget", c.Scheduler.Budget, time.Millisecond, time.Hour)
 	}
 	if c.Scheduler.Budget > c.Limits.MaxBudget {
 		v.fault("scheduler.budget", c.Scheduler.Budget, fmt.Sprintf("must not be longer than limits.max_budget, %s", c.Limits.MaxBudget))
 	}
-	between(&v, "scheduler.cpu_lanes", c.Scheduler.CPULanes, 0, 1024)
-	between(&v, "scheduler.hang_limit", c.Scheduler.HangLimit, 100*time.Millisecond, time.Hour)
-	between(&v, "scheduler.fallback_share", c.Scheduler.FallbackShare, 0, 1)
-	between(&v, "drain.delay", c.Drain.Delay, 0, 10*time.Minute)
-	between(&v, "drain.deadline", c.Drain.Deadline, 0, time.Hour)
+	between(v, "scheduler.cpu_lanes", c.Scheduler.CPULanes, 0, 1024)
+	between(v, "scheduler.hang_limit", c.Scheduler.HangLimit, 100*time.Millisecond, time.Hour)
+	between(v, "scheduler.fallback_share", c.Scheduler.FallbackShare, 0, 1)
+	between(v, "drain.delay", c.Drain.Delay, 0, 10*time.Minute)
+	between(v, "drain.deadline", c.Drain.Deadline, 0, time.Hour)
 	if strings.HasSuffix(c.AccessLog.File, "/") {
 		v.fault("access_log.file", strconv.Quote(c.AccessLog.File), "must name a file, not a folder")
 	}
-	between(&v, "access_log.sample", c.AccessLog.Sample, 0, 1)
-	between(&v, "access_log.slow", c.AccessLog.Slow, 0.01, 1)
-	between(&v, "access_log.max_per_second", c.AccessLog.MaxPerSecond, 0, 1_000_000)
+	between(v, "access_log.sample", c.AccessLog.Sample, 0, 1)
+	between(v, "access_log.slow", c.AccessLog.Slow, 0.01, 1)
+	between(v, "access_log.max_per_second", c.AccessLog.MaxPerSecond, 0, 1_000_000)
 	if strings.HasSuffix(c.Record.File, "/") {
 		v.fault("record.file", strconv.Quote(c.Record.File), "must name a file, not a folder")
 	}
-	between(&v, "record.max_bytes", c.Record.MaxBytes, 64*kibibyte, 1<<50)
-	between(&v, "record.max_age", c.Record.MaxAge, time.Second, 30*24*time.Hour)
+	between(v, "record.max_bytes", c.Record.MaxBytes, 64*kibibyte, 1<<50)
+	between(v, "record.max_age", c.Record.MaxAge, time.Second, 30*24*time.Hour)
 	if c.Record.Payloads && c.Record.File == "" {
 		v.fault("record.payloads", c.Record.Payloads, "is of no use while record.file is empty")
 	}
-	between(&v, "model_defaults.max_batch", c.ModelDefaults.MaxBatch, 1, 4096)
-	between(&v, "model_defaults.max_rows", c.ModelDefaults.MaxRows, 0, 1<<20)
+	between(v, "model_defaults.max_batch", c.ModelDefaults.MaxBatch, 1, 4096)
+	between(v, "model_defaults.max_rows", c.ModelDefaults.MaxRows, 0, 1<<20)
 	v.oneOf("model_defaults.unproven", c.ModelDefaults.Unproven, "batch", "single")
-	between(&v, "model_defaults.keep_versions", c.ModelDefaults.KeepVersions, 1, 100)
-	between(&v, "model_defaults.warmup", c.ModelDefaults.Warmup, time.Millisecond, 10*time.Minute)
-	between(&v, "model_defaults.tolerance.abs", c.ModelDefaults.Tolerance.Abs, 0, 1e6)
-	between(&v, "model_defaults.tolerance.rel", c.ModelDefaults.Tolerance.Rel, 0, 1)
+	between(v, "model_defaults.keep_versions", c.ModelDefaults.KeepVersions, 1, 100)
+	between(v, "model_defaults.warmup", c.ModelDefaults.Warmup, time.Millisecond, 10*time.Minute)
+	between(v, "model_defaults.tolerance.abs", c.ModelDefaults.Tolerance.Abs, 0, 1e6)
+	between(v, "model_defaults.tolerance.rel", c.ModelDefaults.Tolerance.Rel, 0, 1)
 	v.devices(c.Devices)
-	return errors.Join(v.faults...)
 }
 
 // Fault is an error about a setting that shows only to the command: it has the setting's
@@ -147,6 +154,24 @@ func (v *validator) limits(l *Limits) {
 type validator struct {
 	sources map[string]string
 	faults  []error
+	// rules are the values that each setting may have, in words, if they are asked for.
+	rules map[string]string
+}
+
+// rules are the values that each setting and each of devices[0] may have, in words.
+func rules() map[string]string {
+	c := Default()
+	c.Devices = []Device{DefaultDevice("cuda:0")}
+	c.Devices[0].Isolation = "process"
+	v := validator{rules: map[string]string{}}
+	v.check(c)
+	return v.rules
+}
+
+func (v *validator) rule(path, text string) {
+	if v.rules != nil {
+		v.rules[path] = text
+	}
 }
 
 func (v *validator) fault(path string, value any, rule string) {
@@ -159,6 +184,11 @@ func (v *validator) fault(path string, value any, rule string) {
 
 // between refuses NaN too: it is neither below nor above, so the test asks for inside.
 func between[T int | Bytes | time.Duration | float64](v *validator, path string, value, low, high T) {
+	if size, ok := any(high).(Bytes); ok && size >= 1<<50 {
+		v.rule(path, plain(low)+" and more") // the bound is there for sums that must not overflow
+	} else {
+		v.rule(path, plain(low)+" to "+plain(high))
+	}
 	if low <= value && value <= high {
 		return
 	}
@@ -166,8 +196,9 @@ func between[T int | Bytes | time.Duration | float64](v *validator, path string,
 }
 
 func (v *validator) oneOf(path, value string, allowed ...string) {
+	v.rule(path, strings.Join(allowed, ", "))
 	if !slices.Contains(allowed, value) {
-		v.fault(path, strconv.Quote(value), "must be one of "+strings.Join(allowed, ", "))
+		v.fault(path, strconv.Quote(value), "must be one of "+strings.Join(allowed, ", ")+near.Meant(value, allowed))
 	}
 }
 

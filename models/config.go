@@ -9,9 +9,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/goccy/go-yaml"
-	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/parser"
+	"sluice/internal/near"
 )
 
 // ConfigFile is the name of a bundle's optional settings.
@@ -28,55 +26,62 @@ const (
 // Config is what model.yaml says. What it leaves out is what config.pbtxt says, if there is one
 // (see TritonFields), and else the default.
 type Config struct {
-	// Budget is the latency budget of a request that names none. Default: scheduler.budget, and
-	// where that is not set either the larger of 100ms and five times the measured row, rounded
-	// up. Too low sheds requests that could be served; too high lets queues grow.
+	// Budget is the latency budget of a request that names none. Default scheduler.budget, and where
+	// that is not set either the larger of 100ms and five times the measured row, rounded up. Too low
+	// sheds requests that could be served; too high lets queues grow.
 	Budget time.Duration `yaml:"budget"`
-	// MaxBatch is the most rows of one run; memory of every lane grows with it. 0 runs
-	// each request whole and alone, for a model whose axis 0 is no batch.
+	// MaxBatch is the most rows of one run, or 0 to run each request whole and alone, for a model
+	// whose axis 0 is no batch. Default model_defaults.max_batch, 64. Too low wastes a device that
+	// large batches would fill; too high makes the memory of every lane grow, and warm-up long.
 	MaxBatch int `yaml:"max_batch"`
-	// MaxRows is the most rows of one request; more than MaxBatch are split. 0 means the
-	// larger of MaxBatch and 1024.
+	// MaxRows is the most rows of one request; more than max_batch are split. Default
+	// model_defaults.max_rows: the larger of max_batch and 1024. Too low refuses long lists
+	// (400); too high lets one request hold the device for many batches.
 	MaxRows int `yaml:"max_rows"`
-	// Batch is "coupled" for a model whose rows may change each other and that is batched all
-	// the same, such as one of dynamic quantisation; every answer says so. Empty leaves it to
-	// what the gates show.
+	// Batch is coupled for a model whose rows may change each other and that is batched all the
+	// same, such as one of dynamic quantisation; every answer says so. Default empty: what the gates
+	// show.
 	Batch BatchSetting `yaml:"batch"`
 	// Unproven says what becomes of a model that the graph does not prove and a test does not
-	// refute: batch, under the watch of live comparisons, or single.
+	// refute: batch, under the watch of live comparisons, or single. Default
+	// model_defaults.unproven, batch.
 	Unproven Unproven `yaml:"unproven"`
-	// Once names the inputs that a request gives once for all its rows, such as the user
-	// beside the items of a ranking. Where it is left out, they are those of which the graph shows
-	// it; an empty list is none.
+	// Once is the inputs that a request gives once for all its rows, such as the user beside the
+	// items of a ranking; an empty list is none. Default absent: those of which the graph shows it.
 	Once []string `yaml:"once"`
-	// Optional names the inputs that the file has a value for and that requests may give.
+	// Optional is the inputs that the file has a value for and that requests may give. Default none.
 	Optional []string `yaml:"optional"`
-	// Tolerance bounds the difference of two answers for one row, for golden rows, batch
-	// invariance and device parity.
+	// Tolerance bounds the difference of two answers for one row, for golden rows, batch invariance
+	// and device parity: abs + rel * |expected value|.
 	Tolerance Tolerance `yaml:"tolerance"`
-	// Padding lets rows of different length share a batch.
+	// Padding lets rows of different length share a batch. Default absent: they run apart.
 	Padding *PaddingConfig `yaml:"padding"`
-	// Devices are where the model runs, in order of preference; none means every device of
-	// the server, in its order. The first that is there is preferred, the others are its
-	// fallback. Each holds its own session, and so the model's memory.
+	// Devices are where the model runs, in order of preference. Default none: every device of the
+	// server, in its order. The first that is there is preferred, the others are its fallback. Each
+	// holds its own session, and so the model's memory.
 	Devices []string `yaml:"devices"`
-	// Fallback says when the devices after the preferred one take requests.
+	// Fallback says when the devices after the preferred one take requests: budget, when that would
+	// be late, failure, when it failed or is closed, or never. Default budget.
 	Fallback Fallback `yaml:"fallback"`
-	// Isolation says where the CPU's session lives; empty leaves it to the server.
+	// Isolation says where the CPU's session lives: none, in the gateway's process, or process, in one
+	// of its own, which costs a copy of the library and keeps a model that crashes away from the gateway.
+	// Default empty: the server's.
 	Isolation Isolation `yaml:"isolation"`
-	// Weight is the model's share of a device against the other models there; 0 means 1.
+	// Weight is the model's share of a device against the other models there. Default 1. Too low makes
+	// it wait when the others are busy; too high makes the others wait.
 	Weight float64 `yaml:"weight"`
 	// Nonfinite is how answers write NaN and the infinities in JSON, which has no words for them:
 	// "literal" as the bare words NaN and Infinity, as other servers do, "null" as null. Default
 	// literal, which strict JSON readers such as browsers' refuse; null loses which of the three
 	// it was. A request's Sluice-Nonfinite header comes first, and binary data has all of them.
 	Nonfinite Nonfinite `yaml:"nonfinite"`
-	// Labels names the classes of outputs, for the classification extension.
+	// Labels is the names of the classes of each output, for the classification extension. Default
+	// none.
 	Labels map[string][]string `yaml:"labels"`
-	// SHA256 pins the content of files by name, as sha256sum prints it. If it is given,
-	// every file of the bundle but model.yaml must be in it.
+	// SHA256 is the digests of files by name, as sha256sum prints them. If it is given, every file of
+	// the bundle but model.yaml must be in it, and be just that. Default none: any content.
 	SHA256 map[string]string `yaml:"sha256"`
-	// Lineage says where the model comes from; free text, shown and not read.
+	// Lineage says where the model comes from: names with texts, shown and not read. Default none.
 	Lineage map[string]string `yaml:"lineage"`
 
 	// triton is what config.pbtxt says; nil without one.
@@ -125,18 +130,22 @@ const (
 
 // Tolerance allows a difference of Abs + Rel * |expected value|.
 type Tolerance struct {
-	Abs float64 `yaml:"abs"`
-	Rel float64 `yaml:"rel"`
+	// Abs is the part that does not grow with the value. Default model_defaults.tolerance.abs, 1e-4.
+	// Too low refuses good models; too high lets a wrong model pass its gates.
+	Abs float64 `yaml:"abs" json:"abs"`
+	// Rel is the part of the expected value. Default model_defaults.tolerance.rel, 1e-3. Too low
+	// refuses good models; too high lets a wrong model pass its gates.
+	Rel float64 `yaml:"rel" json:"rel"`
 }
 
 // PaddingConfig describes the free axis that may be padded.
 type PaddingConfig struct {
-	// Axis is the symbolic name of the dimension in the file.
+	// Axis is the symbolic name of the dimension in the file, such as seq, which must be given.
 	Axis string `yaml:"axis"`
-	// Buckets are the lengths that batches are padded to, ascending. A longer row runs at
-	// its own length.
+	// Buckets are the lengths that batches are padded to, ascending, which must be given. A longer row
+	// runs at its own length; many buckets waste less work and make smaller batches.
 	Buckets []int `yaml:"buckets"`
-	// Values is what pads each input; 0 where none is given.
+	// Values is what pads each input. Default 0 for each.
 	Values map[string]float64 `yaml:"values"`
 }
 
@@ -171,44 +180,6 @@ func DecodeConfig(text []byte, defaults Defaults) (Config, error) {
 	return c, nil
 }
 
-// decodeYAML reads at most one document over what c holds.
-func decodeYAML(text []byte, c *Config) (err error) {
-	// The library panics over some nodes whose tag contradicts their content.
-	defer func() {
-		if cause := recover(); cause != nil {
-			err = fmt.Errorf("%s is no readable YAML: %v", ConfigFile, cause)
-		}
-	}()
-	file, err := parser.ParseBytes(text, 0)
-	if err != nil {
-		return yamlError(err)
-	}
-	if len(file.Docs) > 1 {
-		return fmt.Errorf("%s has %d documents; one is read", ConfigFile, len(file.Docs))
-	}
-	if len(file.Docs) == 0 || file.Docs[0].Body == nil {
-		return nil
-	}
-	// Decoding nothing, such as comments alone, would reset the defaults.
-	body := file.Docs[0].Body
-	if body.Type() == ast.NullType || body.Type() == ast.CommentType {
-		return nil
-	}
-	if err := yaml.NodeToValue(body, c, yaml.Strict()); err != nil {
-		return yamlError(err)
-	}
-	return c.readNonfinite(body)
-}
-
-// yamlError keeps the line and the message; the library's own text quotes the file.
-func yamlError(err error) error {
-	var positioned yaml.Error
-	if errors.As(err, &positioned) && positioned.GetToken() != nil && positioned.GetToken().Position != nil {
-		return fmt.Errorf("%s line %d: %s", ConfigFile, positioned.GetToken().Position.Line, positioned.GetMessage())
-	}
-	return fmt.Errorf("%s: %w", ConfigFile, err)
-}
-
 // validate reports every fault at once.
 func (c *Config) validate() error {
 	var faults []error
@@ -239,10 +210,10 @@ func (c *Config) validate() error {
 		fail("weight is %v; it must be a number from 0 to %d, and 0 means 1", c.Weight, maxWeight)
 	}
 	if c.Batch != "" && c.Batch != BatchCoupled {
-		fail("batch is %.40q; it can be coupled, or be left out", string(c.Batch))
+		fail("batch is %.40q; it can be coupled%s, or be left out", string(c.Batch), near.Meant(string(c.Batch), []string{string(BatchCoupled)}))
 	}
 	if c.Unproven != "" && c.Unproven != UnprovenBatch && c.Unproven != UnprovenSingle {
-		fail("unproven is %.40q; it must be batch or single", string(c.Unproven))
+		fail("unproven is %.40q; it must be batch or single%s", string(c.Unproven), near.Meant(string(c.Unproven), []string{string(UnprovenBatch), string(UnprovenSingle)}))
 	}
 	if c.Nonfinite != NonfiniteLiteral && c.Nonfinite != NonfiniteNull {
 		fail("nonfinite is %.40q; it must be literal or null", string(c.Nonfinite))

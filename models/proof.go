@@ -44,7 +44,7 @@ var proofGates = []gate[*proof]{
 
 // newProof begins the proof of a device; spare asks for the lane beside the scheduler's.
 func (p *prover) newProof(d *Device, spare bool) *proof {
-	return &proof{prover: p, device: d, lanes: d.Lanes, spare: spare, about: DeviceReport{Device: d.Name}}
+	return &proof{prover: p, device: d, lanes: d.Lanes, spare: spare, about: DeviceReport{Device: d.Name, Lanes: d.Lanes}}
 }
 
 // prove runs the gates and notes how they ended. The session is nil unless the device is

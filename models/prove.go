@@ -65,7 +65,8 @@ func (p *prover) prove(ctx context.Context) ([]*Placement, *Report) {
 	}
 	b.golden = nil // what was proven is proven: the text is not needed again
 	if b.Schema != nil {
-		p.report.Schema, p.report.MaxBatch = describe(b.Schema), b.Schema.MaxBatch
+		p.report.describe(b.Schema)
+		p.report.Tolerance = &b.Config.Tolerance
 	}
 	p.report.Batching = b.batching
 	p.report.Digest = b.Digest

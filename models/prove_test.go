@@ -70,7 +70,7 @@ func TestGates(t *testing.T) {
 	f("cannot batch", fakeFile{Factor: 2, Reason: "axis 0 is no batch"}, "schema changed served unbatched: axis 0 is no batch", 0)
 	f("one row a run", double, "invariance skipped rows never share a run", 1, ConfigFile, "max_batch: 1", GoldenFile, goldenTimes2)
 	f("cannot be opened", fakeFile{FailOpen: true}, "open refused the model cannot be loaded", 64)
-	f("unknown key", double, "files refused model.yaml line 2: unknown field \"max_bach\"", 0, ConfigFile, "budget: 5ms\nmax_bach: 3")
+	f("unknown key", double, "files refused model.yaml line 2: there is no key \"max_bach\" (did you mean max_batch?)", 0, ConfigFile, "budget: 5ms\nmax_bach: 3")
 	f("pinned", double, "files refused model.onnx has SHA-256", 0, ConfigFile, "sha256: {model.onnx: '"+strings.Repeat("0", 64)+"'}")
 	f("pin without file", double, "files refused pins weights by sha256 and the bundle has no such file", 0,
 		ConfigFile, "sha256: {model.onnx: "+fakeSum(t, double)+", weights: '"+strings.Repeat("0", 64)+"'}")
@@ -111,7 +111,7 @@ func TestSlowModelLeavesOutSizes(t *testing.T) {
 	}
 	for _, want := range []string{"left out after 20ms and are extrapolated", "more sizes were left out because of the limit of 20ms"} {
 		var b strings.Builder
-		if err := report.WriteText(&b); err != nil || !strings.Contains(b.String(), want) {
+		if err := report.WriteText(&b, 400); err != nil || !strings.Contains(b.String(), want) {
 			t.Errorf("report lacks %q: %v\n%s", want, err, b.String())
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"sluice/internal/cost"
+	"sluice/internal/tensor"
 )
 
 // Outcome is how a gate ended.
@@ -107,6 +108,33 @@ type DeviceReport struct {
 	Sizes  []int      `json:"sizes,omitempty"`
 	// Measured says that Curve is what runs took, and not a guess.
 	Measured bool `json:"measured,omitempty"`
+	// Lanes is how many batches may run there at once.
+	Lanes int `json:"lanes,omitempty"`
+	// Memory is about the host memory that a process of its own took for the session, with each
+	// lane's largest batch; 0 if nobody measured it.
+	Memory int64 `json:"memory_bytes,omitempty"`
+	// DeviceMemory is about what it took of a GPU's memory, its context included; 0 if the driver
+	// does not tell.
+	DeviceMemory int64 `json:"device_memory_bytes,omitempty"`
+	// Nodes are the nodes of the graph by what runs them; empty if nobody asked.
+	Nodes []NodesReport `json:"nodes,omitempty"`
+}
+
+// NodesReport is the nodes that one of ONNX Runtime's execution providers runs.
+type NodesReport struct {
+	Provider  string         `json:"provider"`
+	Count     int            `json:"count"`
+	Operators map[string]int `json:"operators"`
+}
+
+// TensorReport is an input or an output.
+type TensorReport struct {
+	Name     string  `json:"name"`
+	Datatype string  `json:"datatype"`
+	Shape    []int64 `json:"shape"`
+	// Optional may be left out, Once is given or got once for all rows of a request.
+	Optional bool `json:"optional,omitempty"`
+	Once     bool `json:"once,omitempty"`
 }
 
 // ParityFailed tells whether the device was left out because its answers differ.
@@ -121,6 +149,14 @@ type Report struct {
 	Version string `json:"version"`
 	Digest  string `json:"digest,omitempty"`
 	Schema  string `json:"schema,omitempty"`
+	// Inputs are those that a request may give, Outputs those that it gets. Axis 0 is the rows if
+	// MaxBatch is not 0.
+	Inputs  []TensorReport `json:"inputs,omitempty"`
+	Outputs []TensorReport `json:"outputs,omitempty"`
+	// MaxRows is the most rows of one request, 0 for a model that is served unbatched.
+	MaxRows int `json:"max_rows,omitempty"`
+	// Tolerance is how far two answers for one row may be from each other.
+	Tolerance *Tolerance `json:"tolerance,omitempty"`
 	// Gates are those of the bundle and of the preferred device that serves it; the verdict
 	// on parity is about all devices.
 	Gates []Verdict `json:"gates"`
@@ -196,88 +232,6 @@ func (r *Report) Refusal() *Verdict {
 	return nil
 }
 
-// WriteText prints the report for people.
-func (r *Report) WriteText(w io.Writer) error {
-	var b strings.Builder
-	state := "ready to serve"
-	if r.Refusal() != nil {
-		state = "REFUSED"
-	}
-	fmt.Fprintf(&b, "%s/%s: %s (%s)\n", r.Name, r.Version, state, round(r.Took))
-	if r.Digest != "" {
-		fmt.Fprintf(&b, "  digest  %s\n", r.Digest)
-	}
-	if r.Schema != "" {
-		fmt.Fprintf(&b, "  schema  %s\n", r.Schema)
-	}
-	if r.Batching.Mode != "" {
-		fmt.Fprintf(&b, "  rows    %s\n", r.Batching)
-	}
-	r.writeBudget(&b)
-	writeGates(&b, "  ", r.Gates)
-	if len(r.Devices) > 1 {
-		r.writeDevices(&b)
-	} else {
-		writeCurve(&b, r.Curve, r.Target)
-	}
-	_, err := io.WriteString(w, b.String())
-	return err
-}
-
-func writeGates(b *strings.Builder, indent string, gates []Verdict) {
-	for _, v := range gates {
-		fmt.Fprintf(b, "%s%-10s %-7s  %s\n", indent, v.Gate, v.Outcome, v.Text)
-		if v.Detail != "" {
-			fmt.Fprintf(b, "%s%-10s          %s\n", indent, "", v.Detail)
-		}
-	}
-}
-
-// writeDevices prints each device of several. The gates of the first that serves are the
-// report's own.
-func (r *Report) writeDevices(b *strings.Builder) {
-	role := "preferred"
-	for i := range r.Devices {
-		d := &r.Devices[i]
-		switch {
-		case d.State == Down:
-			fmt.Fprintf(b, "  device %s: down, %s\n", d.Device, d.Reason)
-			continue
-		case d.State == LeftOut:
-			fmt.Fprintf(b, "  device %s: LEFT OUT, %s\n", d.Device, d.Reason)
-		default:
-			fmt.Fprintf(b, "  device %s: %s\n", d.Device, role)
-		}
-		if d.State == LeftOut || role == "fallback" {
-			writeGates(b, "    ", d.Gates)
-		}
-		if d.State == Placed {
-			role = "fallback"
-		}
-		writeCurve(b, d.Curve, d.Target)
-	}
-}
-
-// writeCurve prints a cost table with the target marked.
-func writeCurve(b *strings.Builder, curve cost.Curve, target int) {
-	if len(curve) == 0 {
-		return
-	}
-	measured := false
-	fmt.Fprintf(b, "%10s %10s %10s %10s\n", "batch", "p50", "p95", "rows/s")
-	for _, p := range curve {
-		fmt.Fprintf(b, "%10d %10s %10s %10.0f", p.Rows, round(p.P50), round(p.P95), curve.RowsPerSecond(p.Rows))
-		if p.Rows == target {
-			measured = true
-			b.WriteString("  <- target")
-		}
-		b.WriteByte('\n')
-	}
-	if target > 0 && !measured {
-		fmt.Fprintf(b, "  target: batches of %d, between two measured sizes\n", target)
-	}
-}
-
 // WriteJSON prints the report as one JSON object on a line.
 func (r *Report) WriteJSON(w io.Writer) error {
 	encoder := json.NewEncoder(w)
@@ -285,14 +239,15 @@ func (r *Report) WriteJSON(w io.Writer) error {
 	return encoder.Encode(r)
 }
 
-// round keeps three digits or so, for people.
-func round(d time.Duration) time.Duration {
-	switch {
-	case d >= 100*time.Millisecond:
-		return d.Round(time.Millisecond)
-	case d >= time.Millisecond:
-		return d.Round(10 * time.Microsecond)
-	default:
-		return d.Round(100 * time.Nanosecond)
+// describe fills in what the schema says.
+func (r *Report) describe(s *tensor.Schema) {
+	r.Schema, r.MaxBatch, r.MaxRows = describe(s), s.MaxBatch, s.MaxRows
+	list := func(specs []tensor.Spec, optional bool) (all []TensorReport) {
+		for i := range specs {
+			all = append(all, TensorReport{Name: specs[i].Name, Datatype: specs[i].Type.String(), Shape: specs[i].Shape, Optional: optional, Once: specs[i].Once})
+		}
+		return all
 	}
+	r.Inputs = append(list(s.Inputs, false), list(s.Optional, true)...)
+	r.Outputs = list(s.Outputs, false)
 }

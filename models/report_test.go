@@ -15,8 +15,11 @@ import (
 var update = flag.Bool("update", false, "rewrite the golden files")
 
 func testReport() *Report {
-	return &Report{
+	r := &Report{
 		Name: "digits", Version: "3", Digest: strings.Repeat("0123456789abcdef", 4), Schema: "image FP32[-1,64] -> label INT64[-1]",
+		Inputs:  []TensorReport{{Name: "image", Datatype: "FP32", Shape: []int64{-1, 64}}, {Name: "seed", Datatype: "INT64", Shape: []int64{1}, Optional: true}},
+		Outputs: []TensorReport{{Name: "label", Datatype: "INT64", Shape: []int64{-1}}, {Name: "boxes", Datatype: "FP32", Shape: []int64{-1, -1, 4}}},
+		MaxRows: 1024, Tolerance: &Tolerance{Abs: 1e-4, Rel: 1e-3},
 		Gates: []Verdict{
 			{Gate: "files", Outcome: Passed, Text: "2 files, 1.5 MiB", Took: time.Millisecond},
 			{Gate: "golden", Outcome: Skipped, Text: "the bundle has no golden.jsonl"},
@@ -29,6 +32,8 @@ func testReport() *Report {
 		},
 		MaxBatch: 64, Target: 4, BudgetReport: BudgetReport{Budget: 100 * time.Millisecond}, Took: 123_456_789,
 	}
+	r.Devices = []DeviceReport{{Device: "cpu", State: Placed, Curve: r.Curve, Target: r.Target, Lanes: 1, Memory: 3 << 20, Nodes: []NodesReport{{"CPUExecutionProvider", 2, map[string]int{"Gemm": 2}}}}}
+	return r
 }
 
 // devicesReport is of a version on a server of four devices.
@@ -40,7 +45,10 @@ func devicesReport() *Report {
 	passed := []Verdict{{Gate: "open", Outcome: Passed, Text: "1 lane and one for live comparisons"}}
 	r.Devices = []DeviceReport{
 		{Device: "cuda:0", State: Down, Reason: "its worker is restarting"},
-		{Device: "cuda:1", State: Placed, Gates: passed, Curve: r.Curve, Target: 4},
+		{
+			Device: "cuda:1", State: Placed, Gates: passed, Curve: r.Curve, Target: 4, Lanes: 2, Memory: 300 << 20, DeviceMemory: 700 << 20,
+			Nodes: []NodesReport{{"CUDAExecutionProvider", 120, map[string]int{"Conv": 120}}, {"CPUExecutionProvider", 5, map[string]int{"Shape": 3, "Gather": 2}}},
+		},
 		{Device: "webgpu", State: Placed, Gates: passed, Curve: r.Curve[:2], Target: 2, Sizes: []int{1, 2}},
 		{Device: "cpu", State: LeftOut, Reason: "parity: " + r.FallbackOff, Gates: append(passed, Verdict{Gate: "parity", Outcome: Refused, Text: r.FallbackOff})},
 	}
@@ -49,15 +57,19 @@ func devicesReport() *Report {
 
 func TestReportText(t *testing.T) {
 	refused := testReport()
-	refused.Curve = nil
+	refused.Curve, refused.Devices = nil, nil
 	refused.Gates = append(refused.Gates, Verdict{Gate: "warmup", Outcome: Refused, Text: "a run failed", Detail: "Gather: index 7 is out of bounds"})
+	many := &Report{Name: "digits", Version: "4", Gates: []Verdict{{Gate: "files", Outcome: Refused, Text: "model.yaml line 2: unproven must be a single value, not a list\nmodel.yaml line 3: there is no key \"bugdet\""}}}
 	between := testReport()
-	between.Target = 3
+	between.Target, between.Devices[0].Target = 3, 3
 	var text strings.Builder
-	for _, r := range []*Report{testReport(), refused, between, devicesReport()} {
-		if err := r.WriteText(&text); err != nil {
+	for _, r := range []*Report{testReport(), refused, many, between, devicesReport()} {
+		if err := r.WriteText(&text, 80); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if err := WriteResults(&text, []*Report{testReport(), refused, many, between, devicesReport()}, 80); err != nil {
+		t.Fatal(err)
 	}
 	const path = "testdata/report.txt"
 	if *update {

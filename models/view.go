@@ -51,7 +51,7 @@ func (v *view) find(name, version string) (*Version, error) {
 // notFound names the models that may have been meant. It says no more than the list of models does.
 func (v *view) notFound(name string) error {
 	meant := ""
-	if misses := near.Misses(name, v.names); misses != "" {
+	if misses := near.Likely(name, v.names); misses != "" {
 		meant = "; did you mean " + misses + "?"
 	}
 	return fault.Newf(fault.ModelNotFound, "Request for unknown model: '%.64s' is not found%s", name, meant)

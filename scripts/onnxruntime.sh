@@ -44,6 +44,7 @@ mkdir -p "$dir"
 exec 9>"$dir/lock"
 flock 9
 if ready; then say "$lib" "$VERSION, verified before"; exit 0; fi
+echo "onnxruntime: fetching version $VERSION for $machine; a minute or so, into ${dir#"$root"/}" >&2
 work=$(mktemp -d "$dir/fetch.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 mkdir "$work/lib"

@@ -10,9 +10,34 @@ int sluice_linked(void) {
 
 static int (*error_code)(const OrtStatus *);
 
+// Where the library's interface has them. Their places are fixed for good, from 1.24 on.
+enum { GRAPH_PARTS = 407, PART_PROVIDER = 408, PART_NODES = 409, NODE_OPERATOR = 412 };
+
+static OrtStatus *(*graph_parts)(const OrtSession *, const void *const **, size_t *);
+static OrtStatus *(*part_provider)(const void *, const char **);
+static OrtStatus *(*part_nodes)(const void *, const void *const **, size_t *);
+static OrtStatus *(*node_operator)(const void *, const char **);
+
 void sluice_use(const void *const *api) {
   error_code = api ? (int (*)(const OrtStatus *))api[1] : 0;
+  if (!api) return;
+  graph_parts = (OrtStatus *(*)(const OrtSession *, const void *const **, size_t *))api[GRAPH_PARTS];
+  part_provider = (OrtStatus *(*)(const void *, const char **))api[PART_PROVIDER];
+  part_nodes = (OrtStatus *(*)(const void *, const void *const **, size_t *))api[PART_NODES];
+  node_operator = (OrtStatus *(*)(const void *, const char **))api[NODE_OPERATOR];
 }
+
+OrtStatus *sluice_parts(OrtSession *session, const void *const **parts, size_t *count) {
+  *count = 0;
+  return graph_parts ? graph_parts(session, parts, count) : 0;
+}
+
+OrtStatus *sluice_part(const void *part, const char **provider, const void *const **nodes, size_t *count) {
+  OrtStatus *status = part_provider(part, provider);
+  return status ? status : part_nodes(part, nodes, count);
+}
+
+OrtStatus *sluice_operator(const void *node, const char **name) { return node_operator(node, name); }
 
 int sluice_error_code(OrtStatus *status) { return error_code ? error_code(status) : -1; }
 

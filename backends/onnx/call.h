@@ -36,4 +36,11 @@ OrtStatus *sluice_sequence(sluice_call *c, OrtValue *value);
 // Sets count to 1 if the session has an output of the name at index, and rank to 1 if it is a sequence.
 OrtStatus *sluice_output(sluice_call *c, OrtSession *session, int index);
 
+// Lists the parts of a session's graph by the provider that runs them, if it was opened to record them.
+OrtStatus *sluice_parts(OrtSession *session, const void *const **parts, size_t *count);
+// Names the provider of a part, and lists its nodes.
+OrtStatus *sluice_part(const void *part, const char **provider, const void *const **nodes, size_t *count);
+// Names a node's operator.
+OrtStatus *sluice_operator(const void *node, const char **name);
+
 #endif

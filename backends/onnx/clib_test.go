@@ -1,6 +1,7 @@
 package onnx
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -61,6 +62,32 @@ func TestErrorCodeIsTheSecondFunction(t *testing.T) {
 		if int(code) >= len(names) || names[code] != name {
 			t.Errorf("%s is not code %d of %q", name, code, names)
 		}
+	}
+}
+
+// TestPlacesOfTheInterface lets the compiler compare the numbers of the functions that call.c takes
+// out of the library's interface with the header of the onnxruntime_go that is built in.
+func TestPlacesOfTheInterface(t *testing.T) {
+	header := moduleHeader(t, "onnxruntime_c_api.h")
+	ours, err := os.ReadFile("call.c")
+	if err != nil {
+		t.Fatal(err)
+	}
+	program := "#include <stddef.h>\n#include \"" + header + "\"\n"
+	for constant, function := range map[string]string{
+		"GRAPH_PARTS": "Session_GetEpGraphAssignmentInfo", "PART_PROVIDER": "EpAssignedSubgraph_GetEpName",
+		"PART_NODES": "EpAssignedSubgraph_GetNodes", "NODE_OPERATOR": "EpAssignedNode_GetOperatorType",
+	} {
+		place := regexp.MustCompile(constant + ` = (\d+)`).FindSubmatch(ours)
+		if place == nil {
+			t.Fatalf("call.c has no %s", constant)
+		}
+		program += fmt.Sprintf("_Static_assert(offsetof(OrtApi, %s) == %s * sizeof(void *), \"%s\");\n", function, place[1], constant)
+	}
+	cc := exec.Command("cc", "-fsyntax-only", "-x", "c", "-")
+	cc.Stdin = strings.NewReader(program)
+	if out, err := cc.CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
 	}
 }
 

@@ -26,8 +26,7 @@ type Provider struct {
 	// batches.
 	MemoryLimit int64
 	// WholeGraph refuses a model of which ONNX Runtime would run a node on the CPU. Default
-	// false: most models have shape arithmetic that belongs there. ONNX Runtime does not
-	// tell which nodes went where.
+	// false: most models have shape arithmetic that belongs there. Nodes tells which went where.
 	WholeGraph bool
 
 	CUDA     CUDAOptions

@@ -43,6 +43,8 @@ type Options struct {
 	// Digest is the model's identity, for what is kept on disk between processes. Empty
 	// means the file's own SHA-256, which leaves out weights beside it.
 	Digest string
+	// RecordNodes keeps which provider runs which nodes, for Nodes. It makes opening slower.
+	RecordNodes bool
 	// Memory gives the memory of a fixed input's or output's rows, for the largest batch; nil,
 	// or no memory for one of them, means C memory of the session's own. What it gives must not
 	// be Go memory, and must stay until the session is closed.
@@ -159,6 +161,9 @@ func sessionOptions(o Options) (*ort.SessionOptions, error) {
 		// A memory plan is kept for every shape ever seen, so free axes would grow it.
 		so.SetMemPattern(!freeAxes(o.Schema)),
 	)
+	if o.RecordNodes {
+		err = errors.Join(err, so.AddSessionConfigEntry("session.record_ep_graph_assignment_info", "1"))
+	}
 	if err != nil {
 		return nil, errors.Join(err, so.Destroy())
 	}

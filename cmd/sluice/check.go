@@ -1,8 +1,8 @@
 package main
 
 import (
+	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -13,21 +13,34 @@ import (
 	"go.uber.org/zap"
 
 	"sluice/config"
+	"sluice/loadtest/live"
 	"sluice/models"
 )
 
+// checkOptions are how the outcome of a check is told.
+type checkOptions struct {
+	json, verbose bool
+	// inspect finds what a placed model takes of the machine; nil leaves that out.
+	inspect func(ctx context.Context, b *models.Bundle, d *models.DeviceReport) error
+}
+
 // checkCommand proves settings and bundles without serving them.
 func checkCommand() *cobra.Command {
-	var asJSON bool
+	var o checkOptions
 	cmd := &cobra.Command{
 		Use:   "check [DIR | MODEL.onnx ...]",
 		Short: "Validate the settings and take every model through the load gates",
-		Long: `Validate the settings, print the effective ones, and take every model through the load
-gates. Each gate's verdict and the cost table of each device are printed; the exit status
-is 1 if a configured device is unusable, a model is refused, or a model is not served on
-a device that its settings name, such as one whose answers differ from those of the
-preferred device.`,
+		Long: `Validate the settings, and take every model through the load gates without serving it. The
+first lines say of each model whether it would be served; then follow its inputs and
+outputs, its budget, how its rows share runs and what shows that they may, each gate's
+verdict, and for each device the cost table, the memory and the nodes that run there.
+
+The exit status is 0 if every model is served as its settings ask; 1 if a setting is
+wrong, a configured device is unusable, a model is refused, or a model is not served on a
+device that its settings name, such as one whose answers differ; 2 for a command line
+that is not understood.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			tellStrays()
 			cfg, err := settings(cmd.Flags())
 			if err != nil {
 				return err
@@ -40,20 +53,22 @@ preferred device.`,
 			if err != nil {
 				return cfg.Fault("onnxruntime.library", err)
 			}
-			if !asJSON {
-				fmt.Printf("settings\n\n%s\n", cfg)
-			}
 			unusable := checkDevices(cmd.Context(), cfg, library)
-			return errors.Join(unusable, checkOnFleet(cmd, cfg, paths, library, asJSON))
+			err = errors.Join(unusable, checkOnFleet(cmd, cfg, paths, library, o))
+			if o.verbose && !o.json {
+				fmt.Printf("settings, and where each comes from\n\n%s", cfg.Annotated(false))
+			}
+			return err
 		},
 	}
 	settingFlags(cmd)
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object per model")
+	cmd.Flags().BoolVar(&o.json, "json", false, "Print one JSON object for each model, on a line.")
+	cmd.Flags().BoolVarP(&o.verbose, "verbose", "v", false, "Print the settings that hold, too, and what could not be measured.")
 	return cmd
 }
 
 // checkOnFleet takes the models through the gates on the devices of a server with these settings.
-func checkOnFleet(cmd *cobra.Command, cfg *config.Config, paths []string, library string, asJSON bool) (err error) {
+func checkOnFleet(cmd *cobra.Command, cfg *config.Config, paths []string, library string, o checkOptions) (err error) {
 	ctx := cmd.Context()
 	f, err := newFleet(ctx, cfg, library, cpuLanes(cfg.Scheduler.CPULanes, planThreads().cores), zap.NewNop())
 	if err != nil {
@@ -70,7 +85,8 @@ func checkOnFleet(cmd *cobra.Command, cfg *config.Config, paths []string, librar
 	limited, cancel := context.WithTimeout(ctx, startWait)
 	defer cancel()
 	f.wait(limited)
-	return check(cmd, modelOptions(cfg, paths, f.models(), library, zap.NewNop()), asJSON)
+	o.inspect = f.inspect
+	return check(cmd, modelOptions(cfg, paths, f.models(), library, zap.NewNop()), o)
 }
 
 // checkDevices tries each configured device, in a process of its own.
@@ -85,43 +101,121 @@ func checkDevices(ctx context.Context, cfg *config.Config, library string) error
 	return errors.Join(faults...)
 }
 
-func check(cmd *cobra.Command, options models.Options, asJSON bool) error {
+// check takes the models that are found through the gates and tells of each.
+func check(cmd *cobra.Command, options models.Options, o checkOptions) error {
 	bundles, faults, err := models.Find(options)
 	if err != nil {
 		return err
 	}
+	reports := make([]*models.Report, 0, len(bundles))
 	refused, otherwise := len(faults), 0
-	for _, f := range faults {
-		fmt.Fprintln(os.Stderr, f)
-	}
+	progress := newProgress(len(bundles))
 	for _, b := range bundles {
+		progress.begin(b.Label())
 		report, err := models.Check(cmd.Context(), options, b)
 		if err != nil {
+			progress.end()
 			return err
 		}
+		o.inspectAll(cmd.Context(), b, report)
+		progress.end()
 		if report.Refusal() != nil {
 			refused++
-		} else if faults := report.Faults(); len(faults) > 0 {
+		} else if len(report.Faults()) > 0 {
 			otherwise++
-			fmt.Fprintf(os.Stderr, "%s: %s\n", b.Label(), strings.Join(faults, "; "))
 		}
-		if asJSON {
-			err = json.NewEncoder(os.Stdout).Encode(report)
-		} else if err = report.WriteText(os.Stdout); err == nil {
-			fmt.Println()
+		if o.json {
+			err = report.WriteJSON(os.Stdout)
 		}
 		if err != nil {
 			return err
 		}
+		reports = append(reports, report)
 	}
-	if len(bundles) == 0 && refused == 0 {
+	if err := o.tell(reports, faults); err != nil {
+		return err
+	}
+	switch {
+	case len(bundles) == 0 && refused == 0:
 		return errors.New(noModels(options.Dir))
-	}
-	if refused > 0 {
+	case refused > 0:
 		return fmt.Errorf("%d of %d models are refused", refused, len(bundles)+len(faults))
-	}
-	if otherwise > 0 {
+	case otherwise > 0:
 		return fmt.Errorf("%d of %d models cannot be served on every device that the settings name", otherwise, len(bundles))
 	}
 	return nil
+}
+
+// inspectAll finds what the model takes on each device that serves it.
+func (o *checkOptions) inspectAll(ctx context.Context, b *models.Bundle, r *models.Report) {
+	if o.inspect == nil || r.Refusal() != nil {
+		return
+	}
+	for i := range r.Devices {
+		d := &r.Devices[i]
+		if d.State != models.Placed {
+			continue
+		}
+		if err := o.inspect(ctx, b, d); err != nil && o.verbose {
+			fmt.Fprintf(os.Stderr, "sluice: cannot tell what %s takes on %s: %v\n", b.Label(), d.Device, err)
+		}
+	}
+}
+
+// unbroken is wider than any text: a line that is searched or read by a program stays whole.
+const unbroken = 1 << 20
+
+// tell prints what became of each model, the results first. With JSON the reports are out already.
+func (o *checkOptions) tell(reports []*models.Report, faults []error) error {
+	if o.json {
+		for _, fault := range faults {
+			fmt.Fprintln(os.Stderr, "sluice:", fault)
+		}
+		return nil
+	}
+	w := bufio.NewWriter(os.Stdout)
+	width := columns(os.Stdout)
+	if width == 0 {
+		width = unbroken
+	}
+	if err := models.WriteResults(w, reports, width); err != nil {
+		return err
+	}
+	for _, fault := range faults {
+		fmt.Fprintln(w, strings.Join(wrap("REFUSED: "+fault.Error(), width), "\n"))
+	}
+	for _, r := range reports {
+		fmt.Fprintln(w)
+		if err := r.WriteText(w, width); err != nil {
+			return err
+		}
+	}
+	if len(reports) > 0 {
+		fmt.Fprintln(w)
+	}
+	return w.Flush()
+}
+
+// progress says on a terminal which model is being checked: it can take seconds each.
+type progress struct {
+	shown bool
+	n, of int
+}
+
+func newProgress(of int) *progress {
+	tty, _ := live.Terminal(os.Stderr)
+	return &progress{shown: tty, of: of}
+}
+
+func (p *progress) begin(label string) {
+	p.n++
+	if p.shown {
+		fmt.Fprintf(os.Stderr, "\r\x1b[Kchecking %s (%d of %d)", label, p.n, p.of)
+	}
+}
+
+func (p *progress) end() {
+	if p.shown {
+		fmt.Fprint(os.Stderr, "\r\x1b[K")
+	}
 }

@@ -37,10 +37,19 @@ func TestCheckProvesTheExamples(t *testing.T) {
 	if status != 0 {
 		t.Errorf("status %d", status)
 	}
-	for _, want := range []string{"digits/1: ready to serve", "golden     passed", "invariance passed", "<- target", "rows/s"} {
+	for _, want := range []string{
+		"digits/1: served (", "    golden     passed ", "    invariance passed ", "<- target", "rows/s", "  inputs     image  FP32  [rows, 1, 8, 8]\n", "  kind       proven\n",
+		"  tolerance  0.0001 + 0.001 of the expected value\n", "    nodes      13, all on CPU\n", "    memory     about ",
+	} {
 		if !strings.Contains(out, want) {
 			t.Errorf("the output lacks %q:\n%s", want, out)
 		}
+	}
+	if want := "digits/1   served\nencoder/1  served\neta/1      served\nranker/1   served\n\ndigits/1: "; !strings.HasPrefix(out, want) {
+		t.Errorf("the output does not begin with\n%s", want)
+	}
+	if strings.Contains(out, "max_body_bytes") {
+		t.Error("the settings are printed unasked")
 	}
 }
 
@@ -54,7 +63,7 @@ func TestCheckRefusesByName(t *testing.T) {
 			t.Fatal(err)
 		}
 		out, status := command(t, "check", dir)
-		if status != 1 || !strings.Contains(out, "eta/1: REFUSED") || !strings.Contains(out, want) {
+		if status != 1 || !strings.HasPrefix(out, "eta/1  REFUSED by ") || !strings.Contains(out, want) {
 			t.Errorf("%s: status %d, output\n%s", what, status, out)
 		}
 	}
@@ -67,6 +76,7 @@ func TestCheckRefusesByName(t *testing.T) {
 		}
 		return write("model.onnx", "no model")(bundle)
 	}, "refused")
+	f("keys below", write("model.yaml", "tolerance: {abs: 1, relative: 1}\n"), "relative")
 	f("a changed file", write("golden.jsonl", "{}\n"), "golden.jsonl")
 	f("an unknown key", write("model.yaml", "bugdet: 5ms\n"), "bugdet")
 	f("an unknown device", write("model.yaml", "budget: 5ms\ndevices: [cuda:0, cpu]\n"), `model.yaml line 2: device "cuda:0" is not there; there is cpu`)
@@ -148,7 +158,7 @@ func TestCheckFindsAFallbackThatDiffers(t *testing.T) {
 		options.Devices = []models.Device{preferred, cpu}
 		cmd := &cobra.Command{}
 		cmd.SetContext(t.Context())
-		switch err := check(cmd, options, true); {
+		switch err := check(cmd, options, checkOptions{json: true}); {
 		case want == "" && err != nil, want != "" && (err == nil || !strings.Contains(err.Error(), want)):
 			t.Errorf("%s: %v, want %q", what, err, want)
 		}

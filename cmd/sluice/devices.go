@@ -38,7 +38,7 @@ func devicesCommand() *cobra.Command {
 		Long: `Try every device that this machine might have, each in a process of its own: open a small
 model on it, run it and compare with the CPU. For one that is not usable, say what is missing.
 The exit status is 0 whatever is found; sluice check fails where a configured device is unusable.`,
-		Args: cobra.NoArgs,
+		Args: exactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := settings(cmd.Flags())
 			if err != nil {
@@ -57,7 +57,7 @@ The exit status is 0 whatever is found; sluice check fails where a configured de
 		},
 	}
 	settingFlags(cmd)
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "Print one JSON object.")
 	return cmd
 }
 

@@ -135,11 +135,11 @@ func askList(t *testing.T, g *running, model string, rng *rand.Rand) bool {
 		return false
 	}
 	got := numbers(t, []byte(text))
-	if y := got["y"]; !near(y.Data, want) || len(y.Shape) != 2 || y.Shape[0] != n {
+	if y := got["y"]; !alike(y.Data, want) || len(y.Shape) != 2 || y.Shape[0] != n {
 		t.Errorf("%s: %v, want %v", model, y, want)
 	}
 	if u, there := got["u"]; there {
-		if !near(u.Data, []float64{user[0] * user[0], user[1] * user[1]}) || u.Shape[0] != 1 {
+		if !alike(u.Data, []float64{user[0] * user[0], user[1] * user[1]}) || u.Shape[0] != 1 {
 			t.Errorf("%s: the user's own output is %v for %v", model, u, user)
 		}
 	}
@@ -183,7 +183,7 @@ func TestOptionalInput(t *testing.T) {
 					want = []float64{float64(c), 2 * float64(c), 3 * float64(c), 4 * float64(c)}
 				}
 				status, body := g.post(g.predict+"/v2/models/given/infer", string(request(t, inputs...)))
-				if status != http.StatusOK || !near(numbers(t, []byte(body))["y"].Data, want) {
+				if status != http.StatusOK || !alike(numbers(t, []byte(body))["y"].Data, want) {
 					t.Errorf("%d %s, want %v", status, body, want)
 				}
 			}
@@ -220,7 +220,7 @@ func TestCoupledAnswersSaySo(t *testing.T) {
 		if got := res.Header.Get("Sluice-Batching"); got != want || res.StatusCode != http.StatusOK {
 			t.Errorf("%s: %d, Sluice-Batching %q, want %q", model, res.StatusCode, got, want)
 		}
-		if _, text := read(res, nil); !near(numbers(t, []byte(text))["y"].Data, []float64{-1, -1, 1, 1}) {
+		if _, text := read(res, nil); !alike(numbers(t, []byte(text))["y"].Data, []float64{-1, -1, 1, 1}) {
 			t.Errorf("%s: %s", model, text)
 		}
 		if _, config := g.get(g.predict + "/v2/models/" + model + "/config"); !strings.Contains(config, fmt.Sprintf(`"batching":{"string_value":%q}`, map[string]string{"coupled": "coupled", "whole": "single"}[model])) {
@@ -242,13 +242,13 @@ func TestOutputsThatAreInputs(t *testing.T) {
 	g := startGateway(t, "--models", dir)
 	for _, model := range []string{"pass", "constant", "one"} {
 		got := numbers(t, g.infer(model, request(t, floatInput("x", []int{2, 2}, 1, 2, 3, 4))))
-		if !near(got["y"].Data, []float64{-1, -2, -3, -4}) {
+		if !alike(got["y"].Data, []float64{-1, -2, -3, -4}) {
 			t.Errorf("%s: y is %v", model, got["y"])
 		}
-		if x, there := got["x"]; there && !near(x.Data, []float64{1, 2, 3, 4}) {
+		if x, there := got["x"]; there && !alike(x.Data, []float64{1, 2, 3, 4}) {
 			t.Errorf("%s: x is %v", model, x)
 		}
-		if c, there := got["x2"]; there && !near(c.Data, []float64{7, 8}) {
+		if c, there := got["x2"]; there && !alike(c.Data, []float64{7, 8}) {
 			t.Errorf("%s: the constant is %v", model, c)
 		}
 	}

@@ -47,9 +47,6 @@ Of several the worst counts, in the order 12, 11, 20, 10.`,
 	}
 	cmd.AddCommand(loadtestRunCommand(), loadtestCapacityCommand(), loadtestABCommand(), loadtestReplayCommand(),
 		loadtestRecordCommand(), loadtestReportCommand(), loadtestFitCommand(), loadtestStubCommand(), loadtestSelftestCommand())
-	for _, c := range append(cmd.Commands(), cmd) {
-		c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
-	}
 	return cmd
 }
 

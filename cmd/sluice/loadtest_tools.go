@@ -65,7 +65,7 @@ what it did at /stub: the instrument that the load tester is proven against.
 			return s.Close()
 		},
 	}
-	cmd.Flags().StringVar(&listen, "listen", "127.0.0.1:9090", "`address`")
+	cmd.Flags().StringVar(&listen, "listen", "127.0.0.1:9090", "serve at this `address`")
 	cmd.Flags().StringVar(&behaviour, "behave", "", "delay=5ms, delay=exp:5ms, status=503:5, close=5, stall=1s@10s, queue=1ms, servers=2, limit=N, burn=100us, lose=N, repeat=N, swap=N, corrupt=N, drop=N, joined by commas")
 	return cmd
 }

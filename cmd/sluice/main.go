@@ -9,9 +9,13 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"sluice/internal/near"
 )
 
 // version is set by the linker.
@@ -40,12 +44,49 @@ func main() {
 
 func root() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:           "sluice",
-		Short:         "A low-latency prediction gateway for ONNX models",
+		Use:   "sluice",
+		Short: "A low-latency prediction gateway for ONNX models",
+		Long: `A low-latency prediction gateway for ONNX models.
+
+  sluice check DIR             would each model be served, how, and what does a batch cost?
+  sluice serve --models DIR    serve them
+  sluice sample MODEL          a request to try one with`,
 		Version:       version,
 		SilenceUsage:  true,
 		SilenceErrors: true,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return nil
+			}
+			names := commandNames(cmd)
+			return usage(fmt.Errorf("there is no command %q%s: there are %s", args[0], near.Meant(args[0], names), near.First(args[0], names, len(names))))
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(serveCommand(), checkCommand(), devicesCommand(), planCommand(), loadtestCommand(), healthCommand(), trialCommand(), probeCommand(), workerCommand())
+	cmd.SetFlagErrorFunc(flagError)
+	cmd.AddCommand(serveCommand(), checkCommand(), configCommand(), sampleCommand(), devicesCommand(), healthCommand(), planCommand(), loadtestCommand(),
+		versionCommand(), statusesTopic(), trialCommand(), inspectCommand(), probeCommand(), workerCommand())
 	return cmd
+}
+
+// commandNames lists the commands that are there for people.
+func commandNames(cmd *cobra.Command) (names []string) {
+	for _, c := range cmd.Commands() {
+		if c.IsAvailableCommand() && c.Name() != "help" && c.Name() != "completion" {
+			names = append(names, c.Name())
+		}
+	}
+	return names
+}
+
+// flagError adds to a flag that is not there the ones that are near.
+func flagError(cmd *cobra.Command, err error) error {
+	var unknown *pflag.NotExistError
+	if !errors.As(err, &unknown) || len(unknown.GetSpecifiedName()) < 2 {
+		return usage(err)
+	}
+	var names []string
+	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, "--"+f.Name) })
+	return usage(fmt.Errorf("%s has no flag --%s%s; sluice %s --help lists them", cmd.CommandPath(), unknown.GetSpecifiedName(),
+		near.Meant("--"+unknown.GetSpecifiedName(), names), strings.TrimPrefix(cmd.CommandPath(), "sluice ")))
 }

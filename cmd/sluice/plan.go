@@ -71,7 +71,6 @@ The exit status is 10 if an objective does not hold, 1 for bad input, 2 for bad 
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the answer as JSON")
 	cmd.Flags().StringVar(&page, "html", "", "also write the answer as one HTML page with curves to this `file`")
-	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
 	return cmd
 }
 

@@ -27,8 +27,8 @@ func (b *planBuilder) costs(path string) error {
 		return b.reports(path, text)
 	}
 	return readStudy(path, text, func(r *studyReader, node ast.Node) {
-		r.mapping(node, "the costs", func(kind string, models ast.Node) bool {
-			r.mapping(models, "the costs of "+kind, func(model string, table ast.Node) bool {
+		r.mapping(node, "the costs", nil, func(kind string, models ast.Node) bool {
+			r.mapping(models, "the costs of "+kind, nil, func(model string, table ast.Node) bool {
 				b.table(r, kind, model, table)
 				return true
 			})
@@ -37,12 +37,15 @@ func (b *planBuilder) costs(path string) error {
 	})
 }
 
+// pointKeys are those of a point of a cost table.
+var pointKeys = []string{"rows", "p50", "p95", "p50_ns", "p95_ns"}
+
 func (b *planBuilder) table(r *studyReader, kind, model string, node ast.Node) {
 	var curve cost.Curve
 	before := len(r.faults)
 	r.list(node, "the cost of "+model+" on "+kind, func(n ast.Node) {
 		var p cost.Point
-		r.mapping(n, "a point", func(key string, value ast.Node) bool {
+		r.mapping(n, "a point", pointKeys, func(key string, value ast.Node) bool {
 			switch key {
 			case "rows":
 				return r.value(value, key, whole(&p.Rows))

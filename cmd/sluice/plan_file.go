@@ -15,6 +15,7 @@ import (
 	"github.com/goccy/go-yaml/parser"
 
 	"sluice/batcher/plan"
+	"sluice/internal/near"
 	"sluice/internal/task"
 )
 
@@ -57,7 +58,7 @@ func (r *studyReader) fault(node ast.Node, format string, args ...any) {
 }
 
 // mapping calls each for the keys of a mapping; it reports whether a key is known.
-func (r *studyReader) mapping(node ast.Node, what string, each func(key string, value ast.Node) bool) {
+func (r *studyReader) mapping(node ast.Node, what string, keys []string, each func(key string, value ast.Node) bool) {
 	m, ok := node.(*ast.MappingNode)
 	if !ok {
 		r.fault(node, "%s must be a mapping", what)
@@ -69,7 +70,7 @@ func (r *studyReader) mapping(node ast.Node, what string, each func(key string, 
 		if slices.Contains(seen, key) {
 			r.fault(entry.Key, "%s comes twice", key)
 		} else if seen = append(seen, key); !each(key, entry.Value) {
-			r.fault(entry.Key, "there is no key %s in %s", key, what)
+			r.fault(entry.Key, "there is no key %s in %s%s, which may have %s", key, what, near.Meant(key, keys), near.First(key, keys, len(keys)))
 		}
 	}
 }
@@ -105,6 +106,25 @@ func (r *studyReader) set(node ast.Node, what, text string, set func(string) err
 	}
 }
 
+// The keys of a study's sections.
+var (
+	groupKeys   = []string{"kind", "count", "lanes", "contention"}
+	modelKeys   = []string{"name", "budget", "max_batch", "weight"}
+	trafficKeys = []string{"model", "load", "rows", "budget", "priority"}
+)
+
+// studyKeys are those of a study: its sections, and what is a flag, too.
+func studyKeys() []string {
+	keys := []string{"fleet", "models", "traffic"}
+	for _, o := range planOptions {
+		key := strings.ReplaceAll(o.name, "-", "_")
+		if key != "fleet" && key != "load" && key != "rows" {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
 // file reads a study. Paths in it count from its folder.
 func (b *planBuilder) file(path string) error {
 	text, err := os.ReadFile(path)
@@ -112,7 +132,7 @@ func (b *planBuilder) file(path string) error {
 		return fmt.Errorf("cannot read the study: %w", err)
 	}
 	return readStudy(path, text, func(r *studyReader, node ast.Node) {
-		r.mapping(node, "the study", func(key string, value ast.Node) bool {
+		r.mapping(node, "the study", studyKeys(), func(key string, value ast.Node) bool {
 			switch key {
 			case "fleet":
 				b.fleet(r, value)
@@ -168,7 +188,7 @@ func (b *planBuilder) fleet(r *studyReader, node ast.Node) {
 	}
 	r.list(node, "fleet", func(n ast.Node) {
 		g := plan.Group{Count: 1}
-		r.mapping(n, "a group of the fleet", func(key string, value ast.Node) bool {
+		r.mapping(n, "a group of the fleet", groupKeys, func(key string, value ast.Node) bool {
 			switch key {
 			case "kind":
 				return r.value(value, key, func(text string) error { g.Kind = text; return nil })
@@ -187,7 +207,7 @@ func (b *planBuilder) fleet(r *studyReader, node ast.Node) {
 
 func (b *planBuilder) model(r *studyReader, node ast.Node) {
 	var m plan.Model
-	r.mapping(node, "a model", func(key string, value ast.Node) bool {
+	r.mapping(node, "a model", modelKeys, func(key string, value ast.Node) bool {
 		switch key {
 		case "name":
 			return r.value(value, key, func(text string) error { m.Name = text; return nil })
@@ -210,7 +230,7 @@ func (b *planBuilder) model(r *studyReader, node ast.Node) {
 
 func (b *planBuilder) traffic(r *studyReader, node ast.Node) {
 	t := plan.Traffic{Model: "model", Priority: normal}
-	r.mapping(node, "traffic", func(key string, value ast.Node) bool {
+	r.mapping(node, "traffic", trafficKeys, func(key string, value ast.Node) bool {
 		switch key {
 		case "model":
 			return r.value(value, key, func(text string) error { t.Model = text; return nil })

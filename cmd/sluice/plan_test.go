@@ -175,14 +175,14 @@ func TestPlanNamesWhatIsWrong(t *testing.T) {
 	const good = "cost: \"gpu=1:2ms\"\nbudget: 20ms\ntraffic: [{load: \"poisson:10\"}]\n"
 	f("", "the file is empty")
 	f("- a", "study.yaml:1: the study must be a mapping")
-	f("budget: 20ms\nbuget: 1s\n", "study.yaml:2: there is no key buget in the study")
+	f("budget: 20ms\nbuget: 1s\n", "study.yaml:2: there is no key buget in the study (did you mean budget?), which may have budget, fleet, models, traffic, cost, ")
 	f("seed: 1\nseed: 2\n", "study.yaml")
 	f("budget: soon\n", `study.yaml:1: budget: "soon" is not a length of time`)
 	f("budget: [1s]\n", "study.yaml:1: budget must be a single value")
 	f("load: poisson:1\n", "there is no key load")
 	f(good+"fleet: gpu\n", "study.yaml:4: fleet: cannot read")
 	f(good+"fleet:\n  - {kind: gpu, count: 0}\n", `study.yaml:5: count: "0" is not a whole number`)
-	f(good+"fleet:\n  - {kind: gpu, number: 1}\n", "study.yaml:5: there is no key number in a group")
+	f(good+"fleet:\n  - {kind: gpu, number: 1}\n", "study.yaml:5: there is no key number in a group of the fleet, which may have kind, count, lanes, contention")
 	f(good+"models:\n  - {budget: 1ms}\n", "study.yaml:5: a model has no name")
 	f(good+"models:\n  - {name: a}\n  - {name: a}\n", "study.yaml:6: the model a comes twice")
 	f("traffic:\n  - {model: a}\n", "study.yaml:2: traffic for a has no load")
@@ -227,4 +227,25 @@ func TestPlanFlagsGoBeforeTheFile(t *testing.T) {
 		a.Outcome.GoodRows != 2*a.Outcome.Goodput || len(a.Sweeps[0].Points) != 2 {
 		t.Errorf("inputs %+v, checks %+v, outcome %.0f rows/s of %.0f/s", a.Inputs, a.Checks, a.Outcome.GoodRows, a.Outcome.Goodput)
 	}
+}
+
+// TestStudyKeysAreThoseThatAreRead: each key that a fault lists is one.
+func TestStudyKeysAreThoseThatAreRead(t *testing.T) {
+	f := func(before string, keys []string) {
+		t.Helper()
+		for _, key := range keys {
+			path := filepath.Join(t.TempDir(), "study.yaml")
+			if err := os.WriteFile(path, []byte(before+key+": x\n"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			b := &planBuilder{}
+			if err := b.file(path); err != nil && strings.Contains(err.Error(), "there is no key") {
+				t.Errorf("%s: %v", key, err)
+			}
+		}
+	}
+	f("", studyKeys())
+	f("fleet:\n  - ", groupKeys)
+	f("models:\n  - ", modelKeys)
+	f("traffic:\n  - ", trafficKeys)
 }

@@ -3,13 +3,18 @@ package main
 import (
 	"fmt"
 	"io"
+	"net"
+	"net/url"
 	"os"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+	"go.uber.org/zap"
 
+	"sluice/config"
 	"sluice/internal/tensor"
+	"sluice/loadtest/live"
 	"sluice/models"
 )
 
@@ -33,15 +38,34 @@ serves ./models, if that folder holds models, on 127.0.0.1:8080.`,
 			if err != nil {
 				return err
 			}
+			for _, text := range strayVariables(os.Environ()) {
+				log.Warn(text)
+			}
 			s, err := newServer(cmd.Context(), cfg, paths, log)
 			if err != nil {
 				return err
 			}
-			return s.run(cmd.Context(), func(s *server) { announce(os.Stdout, s) })
+			return s.run(cmd.Context(), func(s *server) {
+				s.log.Info("serving", zap.Stringer("predict", s.predictAddr), zap.Stringer("admin", orNone{s.adminAddr}))
+				// What follows is for people; a pipe gets what the log says, and nothing twice.
+				if tty, _ := live.Terminal(os.Stdout); tty {
+					announce(os.Stdout, s)
+				}
+			})
 		},
 	}
 	settingFlags(cmd)
 	return cmd
+}
+
+// orNone is an address, or that there is none.
+type orNone struct{ net.Addr }
+
+func (a orNone) String() string {
+	if a.Addr == nil {
+		return "none"
+	}
+	return a.Addr.String()
 }
 
 // announce says what is served, and how to ask for it.
@@ -62,17 +86,42 @@ func announce(w io.Writer, s *server) {
 			continue // it was unloaded meanwhile
 		}
 		fmt.Fprintf(w, "%-12s version %-4s ready: %s\n", v.Name, v.Version, summary(v))
-		if status.Live && (simplest == nil || simpler(v.Schema, simplest)) {
+		if status.Live && noSample(v.Schema) == "" && (simplest == nil || simpler(v.Schema, simplest)) {
 			simplest, name = v.Schema, v.Name
 		}
 		v.Release()
 	}
+	base := baseURL(s.cfg, s.predictAddr.String())
+	fmt.Fprintf(w, "\nserving on %s\n", base)
 	if simplest != nil {
-		fmt.Fprintf(w, "\nserving on http://%s; try\n\n  curl -s http://%s/v2/models/%s/infer -d '%s'\n\n", s.predictAddr, s.predictAddr, name, sampleRequest(simplest))
+		fmt.Fprintf(w, "try:\n\n%s\n\n", tryIt(base, name, simplest))
 	}
 	if s.adminAddr != nil {
 		fmt.Fprintf(w, "metrics on http://%s/metrics\n", s.adminAddr)
 	}
+}
+
+// maxInline is the longest request that is printed: with the command around it, it fits a screen.
+const maxInline = 200
+
+// tryIt is a command that sends a request to a model, by way of a file if the request is long.
+func tryIt(base, name string, s *tensor.Schema) string {
+	address := base + "/v2/models/" + url.PathEscape(name) + "/infer"
+	if inputSize(s) < maxInline {
+		var request strings.Builder
+		if writeSample(&request, s); request.Len() <= maxInline {
+			return fmt.Sprintf("  curl -s %s -d '%s'", address, strings.ReplaceAll(request.String(), "'", `'\''`))
+		}
+	}
+	listen, path, _ := strings.Cut(strings.TrimPrefix(base, "http://"), "/")
+	flags := ""
+	if standard := config.Default().Listen; listen != standard {
+		flags += " --listen " + listen
+	}
+	if path != "" {
+		flags += " --base-path /" + path
+	}
+	return fmt.Sprintf("  %s sample %s%s > request.json\n  curl -s %s -d @request.json", os.Args[0], name, flags, address)
 }
 
 // summary is what a version can do, on one line.
@@ -86,66 +135,4 @@ func summary(v *models.Version) string {
 	}
 	return fmt.Sprintf("1 row in %v, best %d rows in %v (%.0f rows/s a lane), budget %s",
 		r.Curve.At(1).Round(time.Microsecond), r.Target, r.Curve.At(r.Target).Round(time.Microsecond), r.Curve.RowsPerSecond(r.Target), r.BudgetText())
-}
-
-// simpler prefers inputs of one size to free ones, and small ones to large.
-func simpler(a, b *tensor.Schema) bool {
-	if x, y := freeAxes(a), freeAxes(b); x != y {
-		return x < y
-	}
-	return inputSize(a) < inputSize(b)
-}
-
-// freeAxes counts the free dimensions of the inputs besides the batch.
-func freeAxes(s *tensor.Schema) (n int) {
-	for _, in := range s.Inputs {
-		for axis, d := range in.OnWire() {
-			if d < 0 && (axis > 0 || !s.Batchable()) {
-				n++
-			}
-		}
-	}
-	return n
-}
-
-// inputSize is the elements of the smallest request.
-func inputSize(s *tensor.Schema) (n int64) {
-	for _, in := range s.Inputs {
-		elements, _ := tensor.Elements(sampleShape(in.OnWire()))
-		n += elements
-	}
-	return n
-}
-
-// sampleShape puts 1 for every free dimension.
-func sampleShape(shape []int64) []int64 {
-	sample := make([]int64, len(shape))
-	for i, d := range shape {
-		sample[i] = max(d, 1)
-	}
-	return sample
-}
-
-// sampleRequest is a small valid request body.
-func sampleRequest(s *tensor.Schema) string {
-	var b strings.Builder
-	b.WriteString(`{"inputs":[`)
-	for i, in := range s.Inputs {
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		shape := sampleShape(in.OnWire())
-		n, _ := tensor.Elements(shape)
-		value := "1"
-		switch in.Type {
-		case tensor.Bool:
-			value = "true"
-		case tensor.Bytes:
-			value = `"a"`
-		}
-		fmt.Fprintf(&b, `{"name":%q,"datatype":"%s","shape":%s,"data":[%s]}`, in.Name, in.Type,
-			strings.ReplaceAll(fmt.Sprint(shape), " ", ","), strings.Repeat(value+",", int(n)-1)+value)
-	}
-	b.WriteString(`]}`)
-	return b.String()
 }

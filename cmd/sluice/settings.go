@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -13,39 +14,72 @@ import (
 	"sluice/config"
 )
 
-// configVariable names the settings file where no flag does.
-const configVariable = "SLUICE_CONFIG"
-
-// settingFlags adds a flag for every setting, and --config.
+// settingFlags adds a flag for every setting, and --config, and a help that shows them by section.
 func settingFlags(cmd *cobra.Command) {
-	cmd.Flags().String("config", "", "settings file (YAML); flags and SLUICE_... variables go before it; environment "+configVariable)
 	for _, o := range config.Options() {
-		help := fmt.Sprintf("setting %s; environment %s", o.Path, o.Env)
-		if o.Note != "" {
-			help += "; " + o.Note
+		settingFlag(cmd, &o)
+	}
+	configFlag(cmd)
+}
+
+// someSettings adds the flags of some settings, and --config: for a command that the others are
+// nothing to.
+func someSettings(cmd *cobra.Command, paths ...string) {
+	for _, o := range config.Options() {
+		if slices.Contains(paths, o.Path) {
+			settingFlag(cmd, &o)
 		}
-		cmd.Flags().String(o.Flag, o.Default, help)
-		if o.Default == "false" {
-			cmd.Flags().Lookup(o.Flag).NoOptDefVal = "true" // the flag alone switches it on
-		}
+	}
+	configFlag(cmd)
+}
+
+func settingFlag(cmd *cobra.Command, o *config.Option) {
+	cmd.Flags().Var(&settingValue{o.Default, kindNames[o.Kind]}, o.Flag, o.Help)
+	if o.Kind == "switch" {
+		cmd.Flags().Lookup(o.Flag).NoOptDefVal = "true" // the flag alone switches it on
 	}
 }
 
+func configFlag(cmd *cobra.Command) {
+	cmd.Flags().Var(&settingValue{kind: "FILE"}, "config", "Settings file (YAML), else the one that "+config.FileVariable+" names. Variables and flags go before it.")
+	cmd.Flags().BoolP("help", "h", false, "Print this help.")
+	cmd.SetUsageFunc(writeUsage)
+}
+
+// settingValue is a setting's text until it is known whether a file or a variable sets it too.
+type settingValue struct{ text, kind string }
+
+func (v *settingValue) String() string { return v.text }
+func (v *settingValue) Type() string   { return v.kind }
+
+func (v *settingValue) Set(text string) error {
+	v.text = text
+	return nil
+}
+
+// kindNames are what stands behind a flag for its value.
+var kindNames = map[string]string{
+	"text": "TEXT", "list": "LIST", "switch": "", "number": "NUMBER", "fraction": "NUMBER", "size": "SIZE", "time": "TIME",
+}
+
 // settings joins the defaults, the file, the environment and the flags, later ones first,
-// and reports every fault at once.
+// and reports every fault at once. The file is that of --config, or else of SLUICE_CONFIG.
 func settings(flags *pflag.FlagSet) (*config.Config, error) {
 	cfg := config.Default()
-	path, _ := flags.GetString("config")
-	if path = orElse(path, os.Getenv(configVariable)); path != "" {
+	path, named := os.Getenv(config.FileVariable), config.FileVariable
+	if f := flags.Lookup("config"); f != nil && f.Changed {
+		path, named = f.Value.String(), "--config"
+	}
+	if path != "" {
 		text, err := os.ReadFile(path)
 		if err != nil {
-			return nil, fmt.Errorf("cannot read the settings: %w", err)
+			return nil, fmt.Errorf("cannot read the settings file that %s names: %w", named, err)
 		}
 		if cfg, err = config.Parse(path, text); err != nil {
 			return nil, err
 		}
 	}
-	if err := cfg.ApplyEnv(os.LookupEnv); err != nil {
+	if err := errors.Join(slips(os.Environ()), cfg.ApplyEnv(os.LookupEnv)); err != nil {
 		return nil, err
 	}
 	for _, o := range config.Options() {
@@ -56,6 +90,44 @@ func settings(flags *pflag.FlagSet) (*config.Config, error) {
 		}
 	}
 	return cfg, errors.Join(cfg.Validate(), checkDeviceNames(cfg))
+}
+
+// toolVariables are read by the repository's own tests and scripts, which start this binary.
+var toolVariables = []string{"SLUICE_DRILL_STRICT", "SLUICE_REQUIRE_CLIENTS", "SLUICE_REPORT_DIR", "SLUICE_GRAPHS", "SLUICE_GRAPHS_FROM"}
+
+// slips refuses variables that can only be a setting with a letter wrong: a limit that somebody
+// believes in and that is not there would be found out by an outage. Variables that are like no
+// setting may belong to something else, such as an image's SLUICE_VERSION, so they are only named.
+func slips(environ []string) error {
+	var faults []error
+	for _, s := range config.Strays(environ, toolVariables...) {
+		if s.Slip {
+			faults = append(faults, fmt.Errorf("%s: there is no such setting: did you mean %s? rename the variable, or unset it", s.Name, s.Meant))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// strayVariables names, in sentences, the variables that begin as a setting's and are none.
+func strayVariables(environ []string) (texts []string) {
+	for _, s := range config.Strays(environ, toolVariables...) {
+		if s.Slip {
+			continue
+		}
+		text := s.Name + " is no setting and changes nothing"
+		if s.Meant != "" {
+			text += ": did you mean " + s.Meant + "?"
+		}
+		texts = append(texts, text)
+	}
+	return texts
+}
+
+// tellStrays names them on standard error.
+func tellStrays() {
+	for _, text := range strayVariables(os.Environ()) {
+		fmt.Fprintln(os.Stderr, "sluice: warning:", text)
+	}
 }
 
 // loadLibrary finds ONNX Runtime and loads it. The path is absolute: trial processes get it.

@@ -35,7 +35,7 @@ func TestServeOnWebGPU(t *testing.T) {
 		}
 		for _, want := range row.Response.Outputs {
 			k := slices.IndexFunc(got.Outputs, func(o output) bool { return o.Name == want.Name })
-			if k < 0 || !slices.Equal(got.Outputs[k].Shape, want.Shape) || !near(got.Outputs[k].Data, want.Data) {
+			if k < 0 || !slices.Equal(got.Outputs[k].Shape, want.Shape) || !alike(got.Outputs[k].Data, want.Data) {
 				t.Errorf("%s: output %s is not as recorded", model, want.Name)
 			}
 		}
@@ -77,7 +77,7 @@ func burst(t *testing.T, g *running, model string, n int, budget string) map[str
 			seen[device]++
 			want := row.Response.Outputs[0]
 			k := slices.IndexFunc(got.Outputs, func(o output) bool { return o.Name == want.Name })
-			if k < 0 || !near(got.Outputs[k].Data, want.Data) {
+			if k < 0 || !alike(got.Outputs[k].Data, want.Data) {
 				t.Errorf("%s answered %s on %s otherwise than recorded", model, want.Name, device)
 			}
 		})

@@ -87,6 +87,7 @@ func TestRules(t *testing.T) {
 		one("internal/task", "sluice/internal/tensor"), one("internal/tensor"),
 		one("batcher", "sluice/internal/task"), one("batcher/sim", "sluice/batcher"),
 		one("backends/onnx", "sluice/backends", "github.com/yalue/onnxruntime_go"), cgo("github.com/yalue/onnxruntime_go"),
+		one("config", "sluice/internal/near"), one("internal/near"),
 		one("cmd/sluice", "sluice/config", "sluice/batcher", "sluice/backends/onnx", "github.com/spf13/cobra"),
 	})
 	f("stages", []Package{one("gateway", "sluice/batcher")},
@@ -94,7 +95,7 @@ func TestRules(t *testing.T) {
 	f("child of a stage", []Package{one("models", "sluice/backends/fake")},
 		"models imports backends/fake: stages do not know each other; declare the interface that is needed")
 	f("config", []Package{one("gateway", "sluice/config"), one("config", "sluice/internal/fault")},
-		"config imports internal/fault: config imports no other package of the module",
+		"config imports internal/fault: config imports no other package of the module, but internal/near",
 		"gateway imports config: only cmd imports config; take a small Options instead")
 	f("leaf", []Package{one("internal/oip", "sluice/models")}, "internal/oip imports models: a leaf knows nothing above it")
 	f("command", []Package{one("shadow", "sluice/cmd/sluice")}, "shadow imports cmd/sluice: nothing imports a command")

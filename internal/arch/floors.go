@@ -10,7 +10,7 @@ type floor int
 const (
 	noFloor floor = iota
 	leaf
-	settings // config: imports no package of the module, imported by commands alone
+	settings // config: imports one leaf of the module, near, and is imported by commands alone
 	stage
 	command
 )
@@ -63,8 +63,8 @@ func refuse(from, to string) string {
 		return "only cmd imports config; take a small Options instead"
 	case a == leaf && b != leaf:
 		return "a leaf knows nothing above it"
-	case a == settings:
-		return "config imports no other package of the module"
+	case a == settings && to != "internal/near":
+		return "config imports no other package of the module, but internal/near"
 	case a == stage && b == stage && topOf(from) != topOf(to):
 		return "stages do not know each other; declare the interface that is needed"
 	default:

@@ -1,5 +1,6 @@
-// Package near tells somebody who has a name wrong what names there are, those first that may
-// have been meant. It is for errors alone: it allocates, and takes up to a millisecond.
+// Package near finds the names that somebody may have meant who wrote another one: a key of a
+// settings file, a flag, a variable, a model, an input. It is for errors alone: it allocates and
+// takes up to a millisecond. It keeps nothing, and anybody may call it.
 package near
 
 import (
@@ -11,70 +12,132 @@ import (
 )
 
 const (
-	most     = 8    // names in a list
-	few      = 3    // names that are near
-	longest  = 64   // bytes of a name
+	longest  = 128  // bytes of a name that is compared; no longer one has near misses
 	compared = 1000 // names, so that those of a wide model cost no more
+
+	listed = 8  // names that List writes
+	likely = 3  // names that Likely writes
+	cut    = 64 // bytes of a name that they show
 )
 
-// List writes the names that there are, at most eight of them: 'b', 'a' and 3 more. Those that
-// differ from the wrong name by a few letters come first, nearest first, the others in their order.
-// It is "none" if there are none.
-func List(wrong string, names []string) string {
+// Misses returns the names that are so like the word that it may be a slip for one of them,
+// the likest first. Case and the separators _ - . do not count as differences.
+func Misses(word string, names []string) []string {
+	type miss struct {
+		name     string
+		distance int
+	}
+	var found []miss
+	if len(word) > longest {
+		return nil
+	}
+	w := plain(word)
+	if w == "" {
+		return nil
+	}
+	for _, name := range names[:min(len(names), compared)] {
+		if len(name) > longest {
+			continue
+		}
+		n := plain(name)
+		d := distance(w, n)
+		switch {
+		case d <= slips(w):
+		case partOf(w, n) || partOf(n, w):
+			d += longest // a part of the other: after all slips
+		default:
+			continue
+		}
+		found = append(found, miss{name, d})
+	}
+	slices.SortStableFunc(found, func(a, b miss) int { return cmp.Compare(a.distance, b.distance) })
+	all := make([]string, len(found))
+	for i := range found {
+		all[i] = found[i].name
+	}
+	return all
+}
+
+// First returns all names with the near misses first, at most so many and then how many more
+// there are. The names are the program's own.
+func First(word string, names []string, most int) string {
+	list, more := first(word, names, most)
+	return strings.Join(list, ", ") + more
+}
+
+// List is First for names that may hold anything, at most eight of them, cut and quoted:
+// 'b', 'a' and 3 more. It is "none" if there are none.
+func List(word string, names []string) string {
 	if len(names) == 0 {
 		return "none"
 	}
-	first := misses(wrong, names, most)
-	shown := make([]string, 0, most)
-	for _, i := range first {
-		shown = append(shown, quote(names[i]))
+	list, more := first(word, names, listed)
+	for i := range list {
+		list[i] = quote(list[i])
 	}
-	for i := 0; i < len(names) && len(shown) < most; i++ {
-		if !slices.Contains(first, i) {
-			shown = append(shown, quote(names[i]))
-		}
-	}
-	text := strings.Join(shown, ", ")
-	if more := len(names) - len(shown); more > 0 {
-		text += " and " + strconv.Itoa(more) + " more"
-	}
-	return text
+	return strings.Join(list, ", ") + more
 }
 
-// Misses writes the names alone that may have been meant, at most three of them: 'a' or 'b'. It
-// is empty if there are none.
-func Misses(wrong string, names []string) string {
+// Likely writes the near misses alone, at most three of them, cut and quoted: 'a' or 'b'. It is
+// empty if there are none.
+func Likely(word string, names []string) string {
+	misses := Misses(word, names)
 	var shown []string
-	for _, i := range misses(wrong, names, few) {
-		shown = append(shown, quote(names[i]))
+	for _, name := range misses[:min(len(misses), likely)] {
+		shown = append(shown, quote(name))
 	}
 	return strings.Join(shown, " or ")
 }
 
-// misses is the places of the nearest names.
-func misses(wrong string, names []string, most int) []int {
-	type miss struct{ at, distance int }
-	var all []miss
-	from := fold(wrong)
-	for i, name := range names[:min(len(names), compared)] {
-		allowed := min(max(len(from)/3, 1), 3)
-		if d := distance(from, fold(name), allowed); d <= allowed && d < max(len(from), 1) {
-			all = append(all, miss{i, d})
-		}
+// Meant is a question to add to an error: " (did you mean x?)", or nothing where no name is near.
+func Meant(word string, names []string) string {
+	if misses := Misses(word, names); len(misses) > 0 {
+		return " (did you mean " + misses[0] + "?)"
 	}
-	slices.SortStableFunc(all, func(a, b miss) int { return cmp.Compare(a.distance, b.distance) })
-	var places []int
-	for _, m := range all[:min(len(all), most)] {
-		places = append(places, m.at)
-	}
-	return places
+	return ""
 }
 
-// fold is the part of a name that is compared, without regard to case.
-func fold(name string) string {
-	name = strings.ToLower(name[:min(len(name), longest)])
-	return name[:min(len(name), longest)] // some letters are longer in lower case
+func first(word string, names []string, most int) (list []string, more string) {
+	list = Misses(word, names)
+	list = list[:min(len(list), most)]
+	for _, name := range names {
+		if len(list) == most {
+			break
+		}
+		if !slices.Contains(list, name) {
+			list = append(list, name)
+		}
+	}
+	if left := len(names) - len(list); left > 0 {
+		more = " and " + strconv.Itoa(left) + " more"
+	}
+	return list, more
 }
+
+// slips is how many letters of a word may be wrong.
+func slips(word string) int {
+	switch n := len(word); {
+	case n < 3:
+		return 0
+	case n < 6:
+		return 1
+	case n < 12:
+		return 2
+	default:
+		return 3
+	}
+}
+
+// partOf tells whether a word begins or ends a name.
+func partOf(word, name string) bool {
+	return len(word) > 3 && (strings.HasSuffix(name, word) || strings.HasPrefix(name, word))
+}
+
+func plain(name string) string {
+	return separators.Replace(strings.ToLower(name))
+}
+
+var separators = strings.NewReplacer("_", "", "-", "", ".", "")
 
 // quote cuts a name and makes it fit to be shown.
 func quote(name string) string {
@@ -83,41 +146,32 @@ func quote(name string) string {
 			return utf8.RuneError
 		}
 		return r
-	}, name[:min(len(name), 4*longest)])
-	if len(name) <= longest {
+	}, name[:min(len(name), 4*cut)])
+	if len(name) <= cut {
 		return "'" + name + "'"
 	}
-	return "'" + strings.ToValidUTF8(name[:longest], "") + "'..."
+	return "'" + strings.ToValidUTF8(name[:cut], "") + "'..."
 }
 
-// distance is how many letters must be put in, taken out, changed or swapped with the next one to
-// make b of a; any number above allowed if it is more than that.
-func distance(a, b string, allowed int) int {
-	if d := len(a) - len(b); d > allowed || -d > allowed {
-		return allowed + 1
-	}
-	var rows [3][longest + 1]int
-	for j := range len(b) + 1 {
-		rows[0][j] = j
+// distance counts the letters to add, to drop, to change, and the neighbours to swap.
+func distance(a, b string) int {
+	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
+	for j := range last {
+		last[j] = j
 	}
 	for i := 1; i <= len(a); i++ {
-		row, above, before := &rows[i%3], &rows[(i+2)%3], &rows[(i+1)%3]
 		row[0] = i
-		least := i
 		for j := 1; j <= len(b); j++ {
 			change := 1
 			if a[i-1] == b[j-1] {
 				change = 0
 			}
-			row[j] = min(above[j]+1, row[j-1]+1, above[j-1]+change)
+			row[j] = min(last[j]+1, row[j-1]+1, last[j-1]+change)
 			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
 				row[j] = min(row[j], before[j-2]+1)
 			}
-			least = min(least, row[j])
 		}
-		if least > allowed {
-			return least
-		}
+		before, last, row = last, row, before
 	}
-	return rows[len(a)%3][len(b)]
+	return last[len(b)]
 }

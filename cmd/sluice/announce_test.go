@@ -1,0 +1,116 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+
+	"sluice/internal/ptytest"
+	"sluice/internal/tensor"
+)
+
+// TestServeAnnouncesOnATerminal: people are told what is served, and each command that is printed works.
+func TestServeAnnouncesOnATerminal(t *testing.T) {
+	needLibrary(t)
+	master, slave := ptytest.Open(t)
+	predict, admin := freeAddress(t), freeAddress(t)
+	cmd := exec.Command(sluice, "serve", "--listen", predict, "--admin", admin, "--drain-delay", "0s", "--models", examples)
+	var log transcript
+	cmd.Stdout, cmd.Stderr = slave, &log
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var shown transcript
+	read := make(chan struct{})
+	go func() {
+		defer close(read)
+		_, _ = io.Copy(&shown, master)
+	}()
+	t.Cleanup(func() {
+		_ = cmd.Process.Signal(syscall.SIGTERM)
+		if err := cmd.Wait(); err != nil {
+			t.Error(err)
+		}
+		slave.Close()
+		master.Close()
+		<-read
+	})
+	eventually(t, "each model and a request are shown", func() bool {
+		out := shown.String()
+		return strings.Count(out, "ready: ") == 4 && strings.Contains(out, "metrics on http://"+admin+"/metrics")
+	})
+	_, rest, _ := strings.Cut(shown.String(), "  curl -s ")
+	curl, _, _ := strings.Cut(rest, "\r\n")
+	url, data, _ := strings.Cut(curl, " -d ")
+	if status, body := post(t, url, strings.Trim(data, "'")); status != http.StatusOK || len(curl) > 320 {
+		t.Errorf("%s: %d %s", curl, status, body)
+	}
+}
+
+func post(t *testing.T, url, body string) (int, string) {
+	t.Helper()
+	response, err := http.Post(url, "application/json", strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response.StatusCode, string(text)
+}
+
+func TestSample(t *testing.T) {
+	g := startGateway(t, "--models", examples)
+	listen := strings.TrimPrefix(g.predict, "http://")
+	for _, model := range []string{"digits", "encoder", "eta", "ranker"} {
+		out, err := exec.Command(sluice, "sample", model, "--listen", listen).Output()
+		if err != nil || !json.Valid(out) {
+			t.Errorf("%s: %v\n%s", model, err, out)
+			continue
+		}
+		if status, body := g.post(g.predict+"/v2/models/"+model+"/infer", string(out)); status != http.StatusOK {
+			t.Errorf("%s: %d %s", model, status, body)
+		}
+	}
+	f := func(want string, status int, args ...string) {
+		t.Helper()
+		out, code := command(t, append([]string{"sample"}, args...)...)
+		if code != status || strings.TrimSpace(out) != want {
+			t.Errorf("%v: status %d, output %q, want %d, %q", args, code, out, status, want)
+		}
+	}
+	f(`sluice: the gateway serves no model "digit" (did you mean digits?): it has digits, encoder, eta, ranker`, 1, "digit", "--listen", listen)
+	f("sluice: the gateway serves several models: name one of digits, encoder, eta, ranker", 2, "--listen", listen)
+	f(`sluice: sluice sample takes one MODEL, not "a b"; --help says more`, 2, "a", "b")
+	f("sluice: http://"+listen+"/eu/v2/repository/index answers with status 404: is it a gateway?", 1, "eta", "--listen", listen, "--base-path", "/eu")
+}
+
+func TestTryIt(t *testing.T) {
+	f := func(want string, in ...tensor.Spec) {
+		t.Helper()
+		got := tryIt("http://localhost:9000/eu", "m", &tensor.Schema{Inputs: in})
+		if got != want {
+			t.Errorf("got\n%s\nwant\n%s", got, want)
+		}
+	}
+	f(`  curl -s http://localhost:9000/eu/v2/models/m/infer -d '{"inputs":[{"name":"x","datatype":"FP32","shape":[1,3],"data":[1,1,1]}]}'`,
+		tensor.Spec{Name: "x", Type: tensor.FP32, Shape: []int64{-1, 3}})
+	f(`  curl -s http://localhost:9000/eu/v2/models/m/infer -d '{"inputs":[{"name":"it'\''s","datatype":"BYTES","shape":[1],"data":["a"]},{"name":"b","datatype":"BOOL","shape":[1,1],"data":[true]}]}'`,
+		tensor.Spec{Name: "it's", Type: tensor.Bytes, Shape: []int64{-1}}, tensor.Spec{Name: "b", Type: tensor.Bool, Shape: []int64{-1, -1}})
+	large := tensor.Spec{Name: "image", Type: tensor.FP32, Shape: []int64{-1, 3, 224, 224}}
+	want := fmt.Sprintf("  %s sample m --listen localhost:9000 --base-path /eu > request.json\n  curl -s http://localhost:9000/eu/v2/models/m/infer -d @request.json", os.Args[0])
+	if got := tryIt("http://localhost:9000/eu", "m", &tensor.Schema{Inputs: []tensor.Spec{large}}); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	if got := noSample(&tensor.Schema{Inputs: []tensor.Spec{{Name: "h", Type: tensor.FP16}}}); got != `input "h" is FP16, which the protocol has no JSON for: send it as binary data, as tritonclient does` {
+		t.Error(got)
+	}
+}

@@ -1,0 +1,121 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"sluice/config"
+	"sluice/loadtest/live"
+)
+
+// Help is as wide as the terminal within these bounds: longer lines are hard to read.
+const (
+	narrowest = 60
+	widest    = 100
+)
+
+// columns is how wide text for people is on a file; 0 for no bound, where it is no terminal.
+func columns(f *os.File) int {
+	if tty, width := live.Terminal(f); tty {
+		if n := width(); n > 0 {
+			return min(max(n, narrowest), widest)
+		}
+		return 80
+	}
+	return 0
+}
+
+// wrap breaks a text into lines of a width at most, unless a word is longer.
+func wrap(text string, width int) (lines []string) {
+	line := ""
+	for _, word := range strings.Fields(text) {
+		switch {
+		case line == "":
+			line = word
+		case len(line)+1+len(word) <= width:
+			line += " " + word
+		default:
+			lines, line = append(lines, line), word
+		}
+	}
+	if line != "" {
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+// writeUsage shows a command's own flags first, and then the settings by section.
+func writeUsage(cmd *cobra.Command) error {
+	w := cmd.OutOrStdout()
+	width := columns(os.Stdout)
+	if width == 0 {
+		width = 80 // help is read all the same
+	}
+	fmt.Fprintf(w, "Usage:\n  %s\n", cmd.UseLine())
+	settings := map[string]config.Option{}
+	for _, o := range config.Options() {
+		settings[o.Flag] = o
+	}
+	fmt.Fprint(w, "\nFlags:\n")
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if _, isSetting := settings[f.Name]; !isSetting {
+			writeFlag(w, f, width)
+		}
+	})
+	paragraph := func(text string) {
+		fmt.Fprintf(w, "\n%s\n", strings.Join(wrap(text, width), "\n"))
+	}
+	paragraph("Each setting has a flag, a variable, SLUICE_ and the setting's name in capitals, and a key of the settings file. " +
+		"A flag goes before a variable, a variable before the file, and the file before the default. `sluice config` shows what holds; " +
+		"docs/settings.md says of each what breaks where it is too low or too high.")
+	section := "none yet"
+	for _, o := range config.Options() {
+		path := ""
+		if end := strings.LastIndex(o.Path, "."); end > 0 {
+			path = o.Path[:end]
+		}
+		f := cmd.Flags().Lookup(o.Flag)
+		if f == nil {
+			continue
+		}
+		if path != section {
+			section = path
+			paragraph(sectionTitle(path, o.Section))
+		}
+		writeFlag(w, f, width)
+	}
+	return nil
+}
+
+// sectionTitle heads the flags of a section.
+func sectionTitle(path, about string) string {
+	if path == "" {
+		return "Settings:"
+	}
+	first, _, _ := strings.Cut(about, ". ")
+	return fmt.Sprintf("Settings, %s: %s.", path, strings.TrimSuffix(first, "."))
+}
+
+// writeFlag prints a flag with its kind and default, and below it what it does.
+func writeFlag(w io.Writer, f *pflag.Flag, width int) {
+	name := "      --" + f.Name
+	if f.Shorthand != "" {
+		name = fmt.Sprintf("  -%s, --%s", f.Shorthand, f.Name)
+	}
+	if kind := f.Value.Type(); kind != "" && kind != "bool" {
+		name += " " + kind
+	}
+	if f.DefValue != "" && f.DefValue != "false" {
+		name += "   (default " + f.DefValue + ")"
+	}
+	fmt.Fprintln(w, name)
+	const indent = 10
+	for _, line := range wrap(strings.ReplaceAll(f.Usage, "`", ""), width-indent) {
+		fmt.Fprintf(w, "%*s%s\n", indent, "", line)
+	}
+}
