@@ -243,10 +243,10 @@ func TestSystemdUnit(t *testing.T) {
 // The fields of a line of the access log.
 func TestAccessLogFields(t *testing.T) {
 	var shown []string
-	for _, cell := range rows(t, page(t, "docs/operations.md"), "Access log", "Field") {
+	for _, cell := range rows(t, page(t, "docs/accesslog.md"), "Fields", "Field") {
 		shown = append(shown, strings.Split(cell, ", ")...)
 	}
 	field := regexp.MustCompile(`^[a-z][a-z_]*$`)
 	code := slices.DeleteFunc(append(stringsOf(t, "internal/accesslog", "add"), "time"), func(text string) bool { return !field.MatchString(text) })
-	same(t, "docs/operations.md, Access log,", shown, code)
+	same(t, "docs/accesslog.md, Fields,", shown, code)
 }
