@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -34,10 +35,12 @@ func (s stubSession) Rest(int)                     { *s.rested++ }
 type conditioned struct {
 	*fleet
 	opens  map[string]error // nil opens
+	rested int
+
+	mu     sync.Mutex // of what retries see too
 	usable map[string]bool
 	tried  int
 	told   []string
-	rested int
 }
 
 func newConditioned(t *testing.T, names ...string) *conditioned {
@@ -52,12 +55,25 @@ func newConditioned(t *testing.T, names ...string) *conditioned {
 	}
 	c := &conditioned{fleet: f, opens: map[string]error{}, usable: map[string]bool{}}
 	f.try = func(_ context.Context, d *config.Device) verdict {
+		c.mu.Lock()
+		defer c.mu.Unlock()
 		c.tried++
 		return verdict{Device: d.Name, Usable: c.usable[d.Name], Missing: []string{d.Name + " lacks its library"}}
 	}
-	f.onUp = func(name string) { c.told = append(c.told, name+" up") }
-	f.onDown = func(name, why string) { c.told = append(c.told, name+" down: "+why) }
+	tell := func(text string) {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.told = append(c.told, text)
+	}
+	f.onUp = func(name string) { tell(name + " up") }
+	f.onDown = func(name, why string) { tell(name + " down: " + why) }
 	return c
+}
+
+// finish ends what retries, and waits for it.
+func (c *conditioned) finish() {
+	c.end()
+	c.retries.Wait()
 }
 
 // open loads a model on a device as the registry would; nil if it was not even tried.
@@ -76,6 +92,8 @@ func (c *conditioned) open(i int) (models.Session, error) {
 
 func (c *conditioned) want(t *testing.T, what string, tried int, degraded string, told ...string) {
 	t.Helper()
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if got := strings.Join(c.degraded(), "; "); got != degraded || c.tried != tried || fmt.Sprintf("%q", c.told) != fmt.Sprintf("%q", told) {
 		t.Errorf("%s: degraded %q, tried %d times, told %q; want %q, %d, %q", what, got, c.tried, c.told, degraded, tried, told)
 	}
@@ -87,7 +105,7 @@ var errNoProvider = errors.New("no such\n provider")
 func TestUnusableDevice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newConditioned(t, "cuda:0", "cpu")
-		defer c.end()
+		defer c.finish()
 		c.opens["cuda:0"], c.opens["cpu"] = errNoProvider, errors.New("a bad model")
 		const why = "cuda:0 lacks its library"
 		_, err := c.open(0)
@@ -108,7 +126,9 @@ func TestUnusableDevice(t *testing.T) {
 		time.Sleep(retryFirst) // the clock is the test's own
 		synctest.Wait()
 		c.want(t, "tried again in vain", 2, "device cuda:0 takes no work: "+why)
+		c.mu.Lock()
 		c.usable["cuda:0"] = true
+		c.mu.Unlock()
 		time.Sleep(2 * retryFirst)
 		synctest.Wait()
 		c.want(t, "what was missing is there", 3, "", "cuda:0 up")
@@ -124,7 +144,7 @@ func TestUnusableDevice(t *testing.T) {
 
 func TestBareDevice(t *testing.T) {
 	c := newConditioned(t, "webgpu", "cpu")
-	defer c.end()
+	defer c.finish()
 	c.usable["webgpu"] = true
 	c.opens["webgpu"] = errors.New("an operator is not there")
 	const why = "no model could be loaded on it: an operator is not there"
@@ -169,7 +189,7 @@ func TestBareDevice(t *testing.T) {
 
 func TestUselessDevices(t *testing.T) {
 	c := newConditioned(t, "cuda:0", "cuda:1")
-	defer c.end()
+	defer c.finish()
 	c.opens["cuda:0"], c.opens["cuda:1"] = errNoProvider, errNoProvider
 	if err := c.useless(); err != nil {
 		t.Errorf("before anything was tried: %v", err)
@@ -194,7 +214,7 @@ func TestUselessDevices(t *testing.T) {
 // What ends with the caller or with the worker tells nothing of the device.
 func TestConditionIsLeftAlone(t *testing.T) {
 	c := newConditioned(t, "cuda:0", "cpu")
-	defer c.end()
+	defer c.finish()
 	ended, cancel := context.WithCancel(context.Background())
 	cancel()
 	f := func(what string, ctx context.Context, err error, tried int) {

@@ -35,7 +35,7 @@ func pages(t *testing.T) []string {
 
 // What the pages name is there: settings, flags, variables, error codes.
 func TestNames(t *testing.T) {
-	settings, sections, flagNames, variables := map[string]bool{}, map[string]bool{}, map[string]bool{"--config": true}, map[string]bool{}
+	settings, sections, flagNames, variables := map[string]bool{}, map[string]bool{}, map[string]bool{"--config": true}, map[string]bool{"SLUICE_CONFIG": true}
 	for _, o := range config.Options() {
 		settings[o.Path], flagNames["--"+o.Flag], variables[o.Env] = true, true, true
 		if section, _, nested := strings.Cut(o.Path, "."); nested {

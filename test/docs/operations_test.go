@@ -83,10 +83,29 @@ func TestReadinessAnswers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	registry, err := ReadSource(false, nil, root+"/models")
+	if err != nil {
+		t.Fatal(err)
+	}
 	verb := regexp.MustCompile(`%[-+#0-9.]*[a-z]`)
 	var code []string
 	for _, text := range source.TextsOf("readiness") {
-		code = append(code, verb.ReplaceAllString(text, "..."))
+		prefix, passes := strings.CutSuffix(text, "%v") // the registry says the rest
+		if !passes {
+			code = append(code, verb.ReplaceAllString(text, "..."))
+			continue
+		}
+		texts := append(registry.TextsOf("Ready"), registry.TextsOf("noneLocked")...)
+		if len(texts) < 4 {
+			t.Fatalf("models says only %q of readiness: name in this test what answers now", texts)
+		}
+		for _, text := range texts {
+			text = verb.ReplaceAllString(text, "...")
+			if strings.HasSuffix(text, ": ") || strings.HasSuffix(text, "/") {
+				text += "..."
+			}
+			code = append(code, prefix+text)
+		}
 	}
 	var shown []string
 	for _, text := range rows(t, page(t, "docs/operations.md"), "Readiness", "Answer", "Status") {
@@ -219,4 +238,15 @@ func TestSystemdUnit(t *testing.T) {
 	if need := cfg.Limits.MaxConnections + 100; files < need {
 		t.Errorf("LimitNOFILE is %d, and %d may be needed", files, need)
 	}
+}
+
+// The fields of a line of the access log.
+func TestAccessLogFields(t *testing.T) {
+	var shown []string
+	for _, cell := range rows(t, page(t, "docs/accesslog.md"), "Fields", "Field") {
+		shown = append(shown, strings.Split(cell, ", ")...)
+	}
+	field := regexp.MustCompile(`^[a-z][a-z_]*$`)
+	code := slices.DeleteFunc(append(stringsOf(t, "internal/accesslog", "add"), "time"), func(text string) bool { return !field.MatchString(text) })
+	same(t, "docs/accesslog.md, Fields,", shown, code)
 }

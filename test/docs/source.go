@@ -119,7 +119,8 @@ func (s *Source) Strings(name string) []string {
 	return sorted(found)
 }
 
-// TextsOf are the texts of the faults that the function makes with fault.New and fault.Newf.
+// TextsOf are the texts with which the function makes faults and errors, and those that it begins
+// a returned text with.
 func (s *Source) TextsOf(function string) []string {
 	found := map[string]bool{}
 	each(s, func(f *ast.FuncDecl) {
@@ -127,12 +128,25 @@ func (s *Source) TextsOf(function string) []string {
 			return
 		}
 		ast.Inspect(f.Body, func(n ast.Node) bool {
-			c, ok := n.(*ast.CallExpr)
-			if !ok || len(c.Args) < 2 || !strings.HasPrefix(s.show(c.Fun), "fault.") {
-				return true
+			var text ast.Expr
+			switch n := n.(type) {
+			case *ast.CallExpr:
+				switch name := s.show(n.Fun); {
+				case strings.HasPrefix(name, "fault.") && len(n.Args) > 1:
+					text = n.Args[1]
+				case (name == "errors.New" || name == "fmt.Errorf") && len(n.Args) > 0:
+					text = n.Args[0]
+				}
+			case *ast.ReturnStmt:
+				if len(n.Results) == 1 {
+					text = n.Results[0]
+				}
 			}
-			if text, ok := literal(c.Args[1]); ok {
-				found[text] = true
+			if sum, ok := text.(*ast.BinaryExpr); ok {
+				text = sum.X
+			}
+			if value, ok := literal(text); ok && value != "" {
+				found[value] = true
 			}
 			return true
 		})

@@ -73,7 +73,7 @@ func TestFindsHeaders(t *testing.T) {
 }
 
 func TestFindsTexts(t *testing.T) {
-	source := written(t, "const (\nA = \"a\"\nB = \"b\"\n)\nvar names = [...]string{\"x\", \"y\"}\nfunc g() error { return fault.Newf(fault.K, \"no %s\", v) }")
+	source := written(t, "const (\nA = \"a\"\nB = \"b\"\n)\nvar names = [...]string{\"x\", \"y\"}\nfunc g() error { return fault.Newf(fault.K, \"no %s\", v) }\nfunc h() string { if bad { return \"\" }; return \"b: \" + x }")
 	f := func(got []string, want ...string) {
 		t.Helper()
 		if !slices.Equal(got, want) {
@@ -84,5 +84,6 @@ func TestFindsTexts(t *testing.T) {
 	f(source.Strings("names"), "x", "y")
 	f(source.Strings("nothing"))
 	f(source.TextsOf("g"), "no %s")
+	f(source.TextsOf("h"), "b: ")
 	f(source.Literals(regexp.MustCompile(`^[xy]$`)), "x", "y")
 }
