@@ -178,12 +178,12 @@ type AccessLog struct {
 	// on SIGHUP, so that it can be rotated; nothing else bounds its size.
 	File string `yaml:"file"`
 	// Sample is the share of requests, from 0 to 1, that are written by chance. Default 0.01. Too low
-	// leaves too few lines to count anything with; at 1 each request is written, at the cost of some
-	// microseconds of CPU and some 400 bytes.
+	// leaves too few lines to count anything with; too high costs some microseconds of CPU and some
+	// 400 bytes for each line. 1 writes every request.
 	Sample float64 `yaml:"sample"`
 	// Slow is the share of its budget, from 0.01 to 1, above which a request is written without being
-	// sampled. Default 0.8. Too low, the lines of requests that are well fill max_per_second; 1 leaves
-	// those that are late.
+	// sampled. Default 0.8. Too low fills max_per_second with the lines of requests that are well; too
+	// high misses those that were nearly late. 1 leaves those that are late.
 	Slow float64 `yaml:"slow"`
 	// MaxPerSecond is the most lines in a second of each reason but chance: refused, failed, late,
 	// slow. Default 100. Lines beyond it are counted, in the next line and in the metrics. Too low

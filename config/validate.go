@@ -67,8 +67,9 @@ func (v *validator) check(c *Config) {
 	if c.Queue.MaxBytes < c.Limits.MaxDecompressedBytes {
 		v.fault("queue.max_bytes", c.Queue.MaxBytes, fmt.Sprintf("must hold one request of limits.max_decompressed_bytes, %s", c.Limits.MaxDecompressedBytes))
 	}
-	if c.Scheduler.Budget != 0 {
-		between(v, "scheduler.budget", c.Scheduler.Budget, time.Millisecond, time.Hour)
+	between(v, "scheduler.budget", c.Scheduler.Budget, 0, time.Hour)
+	if 0 < c.Scheduler.Budget && c.Scheduler.Budget < time.Millisecond {
+		v.fault("scheduler.budget", c.Scheduler.Budget, "must be 1ms or more, or 0 for automatic")
 	}
 	if c.Scheduler.Budget > c.Limits.MaxBudget {
 		v.fault("scheduler.budget", c.Scheduler.Budget, fmt.Sprintf("must not be longer than limits.max_budget, %s", c.Limits.MaxBudget))

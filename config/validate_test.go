@@ -61,7 +61,7 @@ func TestRejectedFiles(t *testing.T) {
 	f("queue: {max_rows: 0}", "queue.max_rows: 0 must be from 1 to 1073741824")
 	f("queue: {max_bytes: 2000000GiB}", "queue.max_bytes: 2000000GiB must be from 1KiB to 1048576GiB")
 	f("queue: {max_bytes: 1MiB}", "queue.max_bytes: 1MiB must hold one request of limits.max_decompressed_bytes, 64MiB")
-	f("scheduler: {budget: 10us}", "scheduler.budget: 10µs must be from 1ms to 1h0m0s")
+	f("scheduler: {budget: 10us}", "scheduler.budget: 10µs must be 1ms or more, or 0 for automatic")
 	f("scheduler: {budget: 20m}", "scheduler.budget: 20m0s must not be longer than limits.max_budget, 10m0s")
 	f("scheduler: {cpu_lanes: -1}", "scheduler.cpu_lanes: -1 must be from 0 to 1024")
 	f("scheduler: {fallback_share: 1.5}", "scheduler.fallback_share: 1.5 must be from 0 to 1")

@@ -39,7 +39,7 @@ serves ./models, if that folder holds models, on 127.0.0.1:8080.`,
 				return err
 			}
 			for _, text := range strayVariables(os.Environ()) {
-				log.Warn(text)
+				log.Warn("a variable means nothing", zap.String("reason", text))
 			}
 			s, err := newServer(cmd.Context(), cfg, paths, log)
 			if err != nil {

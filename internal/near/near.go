@@ -117,7 +117,7 @@ func first(word string, names []string, most int) (list []string, more string) {
 // slips is how many letters of a word may be wrong.
 func slips(word string) int {
 	switch n := len(word); {
-	case n < 3:
+	case n < 2:
 		return 0
 	case n < 6:
 		return 1
