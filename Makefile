@@ -20,7 +20,7 @@ VULKAN  := scripts/swiftshader.sh || [[ -z "$${CI:-}" ]]
 .PHONY: help run library build test unit clients examples check fmt format vet lint pure race fuzz bench bench-fallback drill selftest soak real-models gpu-pack gpu-check gpu-check-software clean tools
 
 help: ## print this list
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # Each step says on standard error what it does before it does it, and how long it took: on a fresh machine
 # modules are fetched and a C library is wrapped, which takes minutes without a word from either tool.
@@ -45,7 +45,7 @@ unit: tools
 	@$(VULKAN)
 	@$(ORT) go test -timeout 15m $(TESTFLAGS) ./...
 
-clients: build
+clients: build ## run the real clients, such as tritonclient, against a real server
 	@scripts/clients.sh
 
 # With the Python of the clients, so that the example for tritonclient runs too. In CI no example may be left out.
@@ -117,8 +117,8 @@ gpu-pack: tools ## make the folder that checks a device elsewhere (LIB=, OUT=bin
 gpu-check: gpu-pack ## and check this machine's DEVICE with it (cuda:0, webgpu); GPU_CHECK_QUICK=1 for a look
 	@bash "$(OUT)/run.sh" "$(DEVICE)"
 
-# What can be tried without a GPU: the same, quick, on the software Vulkan driver. CI can run it; under a minute.
-gpu-check-software:
+# CI runs it; under a minute.
+gpu-check-software: ## what can be checked without a GPU: the same, quick, on the software Vulkan driver
 	@eval "$$(scripts/swiftshader.sh --env)" && GPU_CHECK_QUICK=1 $(MAKE) --no-print-directory gpu-check DEVICE=webgpu OUT=bin/gpu-check-software
 
 clean: ## remove what was built and fetched
