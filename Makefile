@@ -25,7 +25,7 @@ help: ## print this list
 # Each step says on standard error what it does before it does it, and how long it took: on a fresh machine
 # modules are fetched and a C library is wrapped, which takes minutes without a word from either tool.
 run: library build ## fetch ONNX Runtime, build, serve examples/models (MODELS=, LISTEN=, ADMIN=)
-	@echo "sluice: serving $(MODELS) on $(LISTEN), metrics on $(ADMIN); Ctrl-C stops it" >&2
+	@echo "sluice: serving $(MODELS) on $(LISTEN); Ctrl-C stops it" >&2
 	@$(ORT) exec bin/sluice serve --models $(MODELS) --listen $(LISTEN) --admin $(ADMIN)
 
 library: tools
@@ -33,7 +33,7 @@ library: tools
 
 build: tools ## build bin/sluice
 	@if [[ -f bin/sluice ]]; then echo "sluice: building bin/sluice" >&2; \
-	else echo "sluice: building bin/sluice; the first build fetches and compiles all modules, some minutes" >&2; fi; \
+	else echo "sluice: building bin/sluice; the first build takes some minutes" >&2; fi; \
 	begin=$$SECONDS; go mod download; \
 	CGO_ENABLED=1 go build -trimpath -ldflags "-X main.version=$(VERSION)" -o bin/sluice ./cmd/sluice; \
 	echo "sluice: bin/sluice is $(VERSION), built in $$((SECONDS - begin)) s" >&2

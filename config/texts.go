@@ -60,7 +60,7 @@ var texts = map[string]string{
 	"Limits.ReadTimeout":          "How long a body may take once its header has come. Default 30s. Too low cuts off large bodies on slow lines (408); too high lets slow clients hold memory.",
 	"Limits.WriteTimeout":         "How long a client may take to read its answer. Default 30s. Too low cuts off large answers on slow lines; too high lets clients that do not read hold memory.",
 	"Log":                         "What is written to standard error.",
-	"Log.Format":                  "The form of the lines: json, for machines, or console, for a terminal. Default json.",
+	"Log.Format":                  "The form of the lines: json, for machines, console, for people, or auto: console where standard error is a terminal, else json. Default auto.",
 	"Log.Level":                   "The least severe line that is written: debug, info, warn or error. Default info, one line per state change; error hides that a model was refused.",
 	"ModelDefaults":               "Hold for a model whose own model.yaml, or config.pbtxt where that is silent, does not say otherwise; its budget is scheduler.budget.",
 	"ModelDefaults.KeepVersions":  "How many of a model's newest versions stay loaded, unless version_policy of its config.pbtxt says. Default 1. Too low makes rolling back wait for a load; too high costs the memory of all of them.",

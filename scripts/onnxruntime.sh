@@ -17,7 +17,7 @@ for option; do
   esac
 done
 
-say() { if [[ $path_only ]]; then echo "$1"; else echo "onnxruntime: $1 ($2)"; fi; }
+say() { if [[ $path_only ]]; then echo "$1"; else echo "onnxruntime: ${1#"$root"/} ($2)"; fi; }
 die() { echo "onnxruntime: $*" >&2; exit 1; }
 
 if [[ ${SLUICE_ONNXRUNTIME:-} ]]; then

@@ -86,7 +86,7 @@ func elsewhere(t *testing.T, clone, sluice string) {
 	f(0, "none: cannot load ONNX Runtime: "+missing, empty, lone, "version")
 	f(1, missing, "/", lone, "serve", filepath.Join(clone, "examples", "models"))
 	f(1, "no models are named and the folder "+filepath.Join(empty, "models")+" is not there: name a folder with --models DIR", empty, sluice, "serve")
-	f(1, "the models folder "+filepath.Join(empty, "none"), empty, sluice, "check", "none")
+	f(1, "sluice: cannot find "+filepath.Join(empty, "none"), empty, sluice, "check", "none")
 	f(0, "eta/1: served", "/", link, "check", "--devices", "cpu", filepath.Join(clone, "examples", "models", "eta", "1", "model.onnx"))
 	f(0, "listen: 127.0.0.1:8080", "/", sluice, "config")
 	f(0, "cpu          usable", empty, link, "devices", "--devices", "cpu")
