@@ -214,3 +214,32 @@ func TestAnchor(t *testing.T) {
 	f("`sluice loadtest`: numbers", "sluice-loadtest-numbers")
 	f("V1", "v1")
 }
+
+// README names each page, and each page begins with what it is for.
+func TestPagesAreIntroduced(t *testing.T) {
+	readme := page(t, "README.md").Text
+	_, index, found := strings.Cut(readme, "## Where to go next\n")
+	if !found {
+		t.Fatal("README.md has no heading \"Where to go next\"")
+	}
+	for _, path := range pages(t)[1:] {
+		if !strings.Contains(index, "]("+path+")") {
+			t.Errorf("README.md does not say where to go for %s", path)
+		}
+		title, first := "", ""
+		for line := range strings.Lines(page(t, path).Text) {
+			switch line = strings.TrimSpace(line); {
+			case line == "" || strings.HasPrefix(line, "<!--"):
+				continue
+			case title == "":
+				title = line
+				continue
+			}
+			first = line
+			break
+		}
+		if !strings.HasPrefix(title, "# ") || len(first) < 60 || strings.ContainsAny(first[:1], "#|-") || strings.HasPrefix(first, "```") {
+			t.Errorf("%s begins with %q and %q, not with a title and a sentence that says what it is for", path, title, first)
+		}
+	}
+}
