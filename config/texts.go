@@ -33,7 +33,7 @@ var texts = map[string]string{
 	"Device.Lanes":                "How many batches may be on the device at once. Default 0: scheduler.cpu_lanes for cpu, and 2 for a GPU, of which one runs and one is being filled. Too low lets the device wait for the next batch; too high makes a GPU's memory larger and its batches smaller.",
 	"Device.LibraryFolders":       "Where the device's libraries lie off the loader's path: CUDA's, cuDNN's, TensorRT's, the Vulkan loader. Default none. A folder of folders such as PyPI's nvidia does too.",
 	"Device.MemoryLimit":          "The most that the arena of a session on cuda:N or tensorrt:N takes from the GPU's memory. Default 0: no limit. Workspaces and the driver's own come on top, and a model with convolutions has a session for each batch size. Too low fails large batches; too high leaves nothing for the other models there.",
-	"Device.Name":                 "Cpu, cuda:N, tensorrt:N, webgpu or fake; N is the GPU's number, as nvidia-smi counts. Each device may be listed once.",
+	"Device.Name":                 "The device: cpu, cuda:N, tensorrt:N, webgpu or fake; N is the GPU's number, as nvidia-smi counts. Each device may be listed once.",
 	"Device.WholeGraph":           "Refuses a model of which ONNX Runtime would run a part on the CPU. Default false: most models have shape arithmetic that belongs there.",
 	"Drain":                       "How the server stops after SIGTERM.",
 	"Drain.Deadline":              "How long, after the delay, accepted requests may finish; the rest are answered 503. Default 20s. Too low refuses accepted requests; too high, with the delay above the time after which the supervisor kills the process (30s with Kubernetes), loses them.",

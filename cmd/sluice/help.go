@@ -115,7 +115,7 @@ func writeUsage(cmd *cobra.Command) error {
 		"A flag goes before a variable, a variable before the file, and the file before the default. `sluice config` shows what holds; " +
 		"docs/settings.md says of each what breaks where it is too low or too high.")
 	section := "none yet"
-	for _, o := range config.Options() {
+	for _, o := range config.TopFirst(config.Options()) {
 		path := ""
 		if end := strings.LastIndex(o.Path, "."); end > 0 {
 			path = o.Path[:end]
