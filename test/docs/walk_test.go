@@ -38,7 +38,7 @@ func TestExamplesWalk(t *testing.T) {
 	printed, _, _ = strings.Cut(printed, "metrics on")
 	f := func(name, want string, command ...string) {
 		t.Helper()
-		got, err := run(dir, []string{"SLUICE_LISTEN=" + predict}, command...)
+		got, err := run("/", []string{"SLUICE_LISTEN=" + predict}, command...)
 		if err != nil || !strings.Contains(got, want) {
 			t.Errorf("%s: %v, %s; want %s", name, err, got, want)
 		}
@@ -56,10 +56,11 @@ func TestExamplesWalk(t *testing.T) {
 		t.Error("README.md asks for no prediction")
 	}
 	f("health", "", sluice, "health")
+	f("sample", `{"inputs":[{"name":"image"`, sluice, "sample", "digits")
 	elsewhere(t, dir, sluice)
 
 	make.stop(t)
-	if got, err := run(dir, []string{"SLUICE_LISTEN=" + predict}, sluice, "health"); exit(err) != 1 {
+	if got, err := run("/", []string{"SLUICE_LISTEN=" + predict}, sluice, "health"); exit(err) != 1 {
 		t.Errorf("health of a server that has stopped: %v, %s", err, got)
 	}
 }
