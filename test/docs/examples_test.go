@@ -233,7 +233,10 @@ func (w *walk) run(p *Page, b *Block) {
 	defer cancel()
 	command := exec.CommandContext(ctx, "bash", "-euo", "pipefail", "-c", w.address.Replace(b.Text))
 	command.Dir, command.WaitDelay = w.dir, time.Second
-	command.Env = os.Environ()
+	command.Env = newcomer()
+	if _, err := os.Stat(root + "/.deps/onnxruntime/libonnxruntime.so"); err != nil { // nothing that the binary finds by itself
+		command.Env = append(command.Env, "SLUICE_ONNXRUNTIME="+os.Getenv("SLUICE_ONNXRUNTIME"))
+	}
 	if finds.MatchString(b.Text) {
 		command.Env = append(command.Env, "SLUICE_LISTEN="+w.predict)
 	}
