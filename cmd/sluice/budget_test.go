@@ -28,8 +28,8 @@ func TestSlowModel(t *testing.T) {
 	if status, body := g.post(g.predict+path, row); status != http.StatusOK {
 		t.Errorf("a plain request is answered %d %s", status, body)
 	}
-	eventually(t, "the budget is announced", func() bool {
-		return strings.Contains(g.stdout.String(), "s (five times the measured row, rounded up)")
+	eventually(t, "the budget is told", func() bool {
+		return strings.Contains(g.log.String(), `"budget_basis":"measured"`)
 	})
 	var config struct {
 		Parameters map[string]struct {
