@@ -34,7 +34,9 @@ var (
 
 func (s *served) Info() *gateway.ModelInfo           { return s.info }
 func (s *served) Refusing() bool                     { return s.queue.Load().Refusing() }
-func (s *served) Admit(deadline clock.Instant) error { return s.queue.Load().Admit(deadline) }
+func (s *served) Admit(arrived, deadline clock.Instant) error {
+	return s.queue.Load().Admit(arrived, deadline)
+}
 func (s *served) Release()                           { s.version.Release() }
 
 // Predict goes to the queue of the moment; one that is replaced meanwhile refuses.
