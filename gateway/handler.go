@@ -133,7 +133,11 @@ func (s *Server) unreadable(ctx *fasthttp.RequestCtx, _ error) {
 	id := appendRequestID(nil, given)
 	ctx.Response.Header.SetCanonical(headerRequestID, id)
 	if ok {
-		c.logRefusal(fault.BadHeader, id)
+		sent := len(ctx.Response.Body())
+		if ctx.Response.SkipBody {
+			sent = 0
+		}
+		c.logRefusal(fault.BadHeader, id, sent)
 	}
 	s.opt.Observer.Refused(fault.BadHeader)
 	s.opt.Observer.Answered(ctx.Response.StatusCode())
