@@ -50,7 +50,7 @@ func (s *Server) writeAccess(c *call, why accesslog.Why) {
 	if e.Total == 0 {
 		e.Total = clock.Now().Sub(c.arrived)
 	}
-	if string(c.method) != "HEAD" {
+	if string(c.method) != "HEAD" && e.Status != statusClientClosed {
 		e.BytesOut = len(resp.Body())
 	}
 	e.Describe(c.id, c.method, c.path)

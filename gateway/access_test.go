@@ -160,6 +160,27 @@ func TestAccessLogOfWhatWentWrong(t *testing.T) {
 	}
 }
 
+// A client that leaves while its request waits gets nothing.
+func TestAccessLogOfAClientThatLeftTheQueue(t *testing.T) {
+	model := simpleModel()
+	model.run = func(*task.Task) error { return fault.New(fault.ClientClosed, "the client has gone") }
+	got := logged(t, newFakeModels(model), nil, func(e *edge) {
+		for _, header := range [][]string{{"X-Request-Id: queued"}, {"X-Request-Id: large", "Content-Encoding: identity"}} {
+			c := e.dial()
+			_, _ = io.WriteString(c, post(simpleInfer, simpleBody(""), header...))
+			if _, err := readAnswer(bufio.NewReader(c)); err != nil {
+				t.Error(err)
+			}
+			_ = c.Close()
+		}
+	})
+	for _, id := range []string{"queued", "large"} {
+		if l := got[id]; l.Status != 499 || l.Code != "CLIENT_CLOSED" || l.Model != "simple" || l.BytesIn != len(simpleBody("")) || l.BytesOut != 0 {
+			t.Errorf("the line of %s is %+v", id, l)
+		}
+	}
+}
+
 // Requests that are with the model together, and end in another order, keep what is theirs.
 func TestAccessLogDoesNotMix(t *testing.T) {
 	const clients = 24
