@@ -18,6 +18,9 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 	c.ctx = ctx
 	if conn, ok := ctx.Conn().(*conn); ok {
 		c.peer, c.arrived = conn, conn.arrived
+		if conn.last {
+			ctx.SetConnectionClose()
+		}
 	} else {
 		c.arrived = clock.Now()
 	}
