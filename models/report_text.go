@@ -19,17 +19,23 @@ func (r *Report) Notes() (notes []string) {
 			notes = append(notes, v.Text)
 		}
 	}
+	if r.BudgetShort != "" {
+		notes = append(notes, "the budget is TOO SHORT: "+r.BudgetShort)
+	}
 	if b := &r.Batching; b.Mode == Batched && b.Basis == Unshown && b.Watched {
 		notes = append(notes, "nothing shows that its rows keep apart, so live answers are compared")
 	}
 	return notes
 }
 
-// Result is the report in a sentence: served, served with a note, served and not as asked, or
-// refused, and why.
+// Result is the report in a sentence: served, served with a note, served and not as asked, not
+// loaded though it passes, or refused, and why.
 func (r *Report) Result() string {
 	if v := r.Refusal(); v != nil {
 		return "REFUSED by " + v.Gate + ": " + strings.ReplaceAll(v.Text, "\n", "; ")
+	}
+	if r.NotLoaded != "" {
+		return "passes, NOT LOADED: " + r.NotLoaded
 	}
 	if faults := r.Faults(); len(faults) > 0 {
 		return "served, NOT AS ASKED: " + strings.Join(faults, "; ")
@@ -67,9 +73,7 @@ func (r *Report) WriteText(w io.Writer, width int) error {
 	fmt.Fprintf(&p, "%s: %s (%s)\n", r.label(), state, round(r.Took))
 	r.writeTensors(&p, "inputs", r.Inputs)
 	r.writeTensors(&p, "outputs", r.Outputs)
-	if r.Budget > 0 && r.Refusal() == nil {
-		p.item(2, "budget", r.Budget.String())
-	}
+	r.writeBudget(&p)
 	if r.Batching.Mode != "" {
 		text := r.Batching.String()
 		if r.MaxBatch > 0 {
