@@ -41,6 +41,8 @@ type Bundle struct {
 	beside []string
 	// keep is how many versions of the model stay loaded; 0 leaves it to the settings.
 	keep int
+	// wrong says why config.pbtxt could not be read when the bundle was found.
+	wrong error
 	// given means that a person named the path: it is not looked for in Dir.
 	given bool
 

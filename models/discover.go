@@ -112,6 +112,7 @@ func discoverVersions(dir, name string) (bundles []*Bundle, faults []error) {
 	f.looseFiles()
 	f.missing()
 	for _, b := range f.bundles {
+		b.wrong = wrong
 		b.glance()
 	}
 	if f.settings != nil && len(f.bundles)+len(f.faults) == 0 {
