@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -137,6 +138,9 @@ var kept = map[string]int64{ConfigFile: maxConfigBytes, GoldenFile: maxGoldenByt
 // readFile hashes one file, and keeps its content if it has a limit. The
 // root and the checks after opening refuse links out of the folder and special files.
 func readFile(root *os.Root, name string, limit int64) (File, []byte, error) {
+	if about, err := root.Lstat(name); err == nil && about.Mode()&fs.ModeSymlink != 0 {
+		return File{}, nil, errors.New("it is a symbolic link: put the file itself there")
+	}
 	f, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return File{}, nil, bareError(err)

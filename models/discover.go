@@ -135,6 +135,9 @@ func (f *folder) look(entry os.DirEntry) {
 		f.loose = append(f.loose, version)
 		return
 	}
+	if version == TritonFile {
+		return // what is wrong with it is told where it is read
+	}
 	isFolder, fault := checkFolder(entry, "version")
 	if fault != nil {
 		f.fault("%s: %w", f.name, fault)
@@ -219,7 +222,7 @@ func checkFolder(entry os.DirEntry, kind string) (bool, error) {
 	case strings.HasPrefix(name, "."):
 		return false, nil
 	case entry.Type()&os.ModeSymlink != 0:
-		return false, fmt.Errorf("%s is a symbolic link and is not followed: put the folder itself there", name)
+		return false, fmt.Errorf("%s is a symbolic link and is not followed: put what it points to there", name)
 	case !entry.IsDir():
 		return false, nil
 	}
