@@ -10,7 +10,7 @@ import (
 // Device is a place where models may run, and how it is used. The sections of other kinds
 // of device must be left alone.
 type Device struct {
-	// Name is cpu, cuda:N, tensorrt:N, webgpu or fake; N is the GPU's number, as
+	// Name is the device: cpu, cuda:N, tensorrt:N, webgpu or fake; N is the GPU's number, as
 	// nvidia-smi counts. Each device may be listed once.
 	Name string `yaml:"name"`
 	// Lanes is how many batches may be on the device at once. Default 0: scheduler.cpu_lanes for cpu,

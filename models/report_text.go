@@ -19,11 +19,11 @@ func (r *Report) Notes() (notes []string) {
 			notes = append(notes, v.Text)
 		}
 	}
-	if r.BudgetShort != "" {
-		notes = append(notes, "the budget is TOO SHORT: "+r.BudgetShort)
-	}
 	if b := &r.Batching; b.Mode == Batched && b.Basis == Unshown && b.Watched {
 		notes = append(notes, "nothing shows that its rows keep apart, so live answers are compared")
+	}
+	if r.BudgetShort != "" {
+		notes = append(notes, "the budget is too short: "+r.BudgetShort)
 	}
 	return notes
 }

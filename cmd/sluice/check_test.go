@@ -191,6 +191,6 @@ func TestCheckTellsWhatAServerWouldDo(t *testing.T) {
 	f("eta/2  served\n", 0, "--require", "eta")
 	f("eta/2  served\n", 0, "--require", "all")
 	putModel(t, dir, "slow", slowGraph(), "budget: 1ms\n")
-	f("slow/1  served, with a note: the budget is TOO SHORT: one row takes ", 0)
+	f("slow/1  served, with a note: the budget is too short: one row takes ", 0)
 	f("  budget     1ms (of model.yaml)\n             TOO SHORT: one row takes ", 0)
 }

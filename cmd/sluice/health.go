@@ -31,7 +31,7 @@ error then says what is missing and why. The address and the base path are those
 file, variables and flags as serve reads; where serve listens on every address, this machine is
 asked. Flags that only serve was given cannot be known here: in a container set SLUICE_LISTEN,
 SLUICE_BASE_PATH or SLUICE_CONFIG, which both follow.`,
-		Args: cobra.NoArgs,
+		Args: exactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := settings(cmd.Flags())
 			if err != nil {
