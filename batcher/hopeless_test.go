@@ -1,6 +1,7 @@
 package batcher
 
 import (
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -140,6 +141,15 @@ func TestBudgetTooShortIsSaid(t *testing.T) {
 		defer tk.Release()
 		if err := m.Predict(tk); err != nil {
 			t.Errorf("with a second: %v", err)
+		}
+		// Of a second, the body took most to come: the budget is not what was too short.
+		again := newTask(1, 1, 100*time.Millisecond)
+		defer again.Release()
+		f("decoded after a run", m.enter(again, false))
+		f("after a run", m.Admit(clock.Now(), clock.Now().Add(100*time.Millisecond)))
+		late := fault.Of(m.Admit(clock.Now().Add(-950*time.Millisecond), clock.Now().Add(50*time.Millisecond)))
+		if late == nil || late.Kind != fault.Overloaded || !strings.Contains(late.Text, "an answer would come later than the budget left, 50ms") {
+			t.Errorf("a slow body: %+v", late)
 		}
 	})
 }

@@ -23,7 +23,8 @@ type Stray struct {
 	Slip bool
 }
 
-// Strays finds the variables that begin with SLUICE_ and are no settings. Kubernetes itself makes
+// Strays finds the variables that begin with SLUICE_ and are no settings, and those that are one in
+// letters of another case. Kubernetes itself makes
 // SLUICE_SERVICE_HOST and the like in each pod of a namespace that has a service called sluice, or
 // sluice-canary: those are passed over. So are the tools' own variables, which passed may name.
 func Strays(environ []string, passed ...string) []Stray {
@@ -34,6 +35,10 @@ func Strays(environ []string, passed ...string) []Stray {
 	var strays []Stray
 	for _, pair := range environ {
 		name, value, _ := strings.Cut(pair, "=")
+		if meant := strings.ToUpper(name); meant != name && slices.Contains(known, meant) {
+			strays = append(strays, Stray{Name: name, Meant: meant, Slip: true})
+			continue
+		}
 		if !strings.HasPrefix(name, "SLUICE_") || slices.Contains(known, name) || serviceLink(name, value) {
 			continue
 		}

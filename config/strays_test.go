@@ -27,11 +27,15 @@ func TestStrays(t *testing.T) {
 	f("SLUICE_ONNX_RUNTIME=/lib.so", Stray{"SLUICE_ONNX_RUNTIME", "SLUICE_ONNXRUNTIME", true})
 	f("SLUICE_CONFIGS=a.yaml", Stray{"SLUICE_CONFIGS", "SLUICE_CONFIG", true})
 
+	f("sluice_listen=:80", Stray{"sluice_listen", "SLUICE_LISTEN", true})
+	f("Sluice_Config=a.yaml", Stray{"Sluice_Config", "SLUICE_CONFIG", true})
+
 	// Names of something else, or of a setting by a part of its path.
 	f("SLUICE_IMAGE=sluice:1", Stray{"SLUICE_IMAGE", "", false})
 	f("SLUICE_VERSION=3", Stray{"SLUICE_VERSION", "", false})
 	f("SLUICE_BUDGET=50ms", Stray{"SLUICE_BUDGET", "SLUICE_LIMITS_MAX_BUDGET or SLUICE_SCHEDULER_BUDGET", false})
 	f("SLUICE_MAX_HEADERS=9", Stray{"SLUICE_MAX_HEADERS", "SLUICE_LIMITS_MAX_HEADERS", false})
+	f("sluice_image=sluice:1")
 	f("SLUICE_=1", Stray{"SLUICE_", "", false})
 
 	// What Kubernetes makes for the services sluice, sluice-canary and sluice-admin.

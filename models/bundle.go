@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -41,6 +42,8 @@ type Bundle struct {
 	beside []string
 	// keep is how many versions of the model stay loaded; 0 leaves it to the settings.
 	keep int
+	// wrong says why config.pbtxt could not be read when the bundle was found.
+	wrong error
 	// given means that a person named the path: it is not looked for in Dir.
 	given bool
 
@@ -135,6 +138,9 @@ var kept = map[string]int64{ConfigFile: maxConfigBytes, GoldenFile: maxGoldenByt
 // readFile hashes one file, and keeps its content if it has a limit. The
 // root and the checks after opening refuse links out of the folder and special files.
 func readFile(root *os.Root, name string, limit int64) (File, []byte, error) {
+	if about, err := root.Lstat(name); err == nil && about.Mode()&fs.ModeSymlink != 0 {
+		return File{}, nil, errors.New("it is a symbolic link: put the file itself there")
+	}
 	f, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return File{}, nil, bareError(err)

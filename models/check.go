@@ -1,6 +1,7 @@
 package models
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -20,6 +21,36 @@ func Check(ctx context.Context, opts Options, b *Bundle) (*Report, error) {
 		}
 	}
 	return report, ctx.Err()
+}
+
+// NoteKept says of reports of one model, in the order of their bundles from old to new, which of
+// those that pass a server would not load, since it keeps enough newer ones.
+func NoteKept(opts Options, bundles []*Bundle, reports []*Report) {
+	kept, most := 0, 0
+	for i := len(bundles) - 1; i >= 0; i-- {
+		if most == 0 {
+			most = cmp.Or(bundles[i].keep, opts.withDefaults().KeepVersions)
+		}
+		switch r := reports[i]; {
+		case r.Refusal() != nil:
+		case kept < most:
+			kept++
+		case bundles[i].keep > 0:
+			r.NotLoaded = fmt.Sprintf("version_policy of %s keeps the newest %d", TritonFile, most)
+		default:
+			r.NotLoaded = fmt.Sprintf("model_defaults.keep_versions keeps the newest %d", most)
+		}
+	}
+}
+
+// Missing lists the models that are required and of which there is no report.
+func Missing(opts Options, reports []*Report) (names []string) {
+	for _, name := range opts.Require {
+		if name != RequireAll && !slices.ContainsFunc(reports, func(r *Report) bool { return r.Name == name }) {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // Find locates every bundle of the options, by name and from old to new. The faults

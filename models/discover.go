@@ -112,6 +112,7 @@ func discoverVersions(dir, name string) (bundles []*Bundle, faults []error) {
 	f.looseFiles()
 	f.missing()
 	for _, b := range f.bundles {
+		b.wrong = wrong
 		b.glance()
 	}
 	if f.settings != nil && len(f.bundles)+len(f.faults) == 0 {
@@ -133,6 +134,9 @@ func (f *folder) look(entry os.DirEntry) {
 	if !entry.IsDir() && (version == f.file || isModelFile(entry)) {
 		f.loose = append(f.loose, version)
 		return
+	}
+	if version == TritonFile {
+		return // what is wrong with it is told where it is read
 	}
 	isFolder, fault := checkFolder(entry, "version")
 	if fault != nil {
@@ -218,7 +222,7 @@ func checkFolder(entry os.DirEntry, kind string) (bool, error) {
 	case strings.HasPrefix(name, "."):
 		return false, nil
 	case entry.Type()&os.ModeSymlink != 0:
-		return false, fmt.Errorf("%s is a symbolic link and is not followed: put the folder itself there", name)
+		return false, fmt.Errorf("%s is a symbolic link and is not followed: put what it points to there", name)
 	case !entry.IsDir():
 		return false, nil
 	}

@@ -3,6 +3,7 @@ package models
 import (
 	"context"
 	"encoding/json"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -180,4 +181,24 @@ func TestFlatFileWithWeights(t *testing.T) {
 	f("net.data", 2, "")
 	f("net.bin", 2, "")
 	f("weights", 0, `the model keeps weights in "weights", which is not among the bundle's files: give the model a folder of its own, net/1/model.onnx`)
+}
+
+// A config.pbtxt that is no plain file refuses its model in words of its own, and once.
+func TestConfigThatIsNoFile(t *testing.T) {
+	f := func(name, want string, put func(path string) error) {
+		t.Helper()
+		w := newWorld(t)
+		w.put(t, "m/1", fakeFile{Factor: 2})
+		if err := put(filepath.Join(w.dir, "m", TritonFile)); err != nil {
+			t.Fatal(err)
+		}
+		bundles, faults, err := Discover(w.dir)
+		if err != nil || len(faults) > 0 || len(bundles) != 1 {
+			t.Fatalf("%s: %d bundles, %v, %v", name, len(bundles), faults, err)
+		}
+		w.refuses(t, bundles[0], want)
+	}
+	f("a folder", "cannot read config.pbtxt: it is not a regular file", func(path string) error { return os.Mkdir(path, 0o700) })
+	f("a link to another place", "cannot read config.pbtxt: it is a symbolic link: put the file itself there", func(path string) error { return os.Symlink("/etc/hostname", path) })
+	f("a link beside it", "cannot read config.pbtxt: it is a symbolic link: put the file itself there", func(path string) error { return os.Symlink("1/model.onnx", path) })
 }

@@ -37,11 +37,11 @@ func TestDiscover(t *testing.T) {
 		t.Errorf("found %s, want %s", got, want)
 	}
 	want := []string{
-		"b: latest is a symbolic link and is not followed: put the folder itself there",
+		"b: latest is a symbolic link and is not followed: put what it points to there",
 		`the model name "bad name" has " " at byte 3; letters, digits, '_', '.' and '-' are allowed`,
 		`c: the version name "v 1" has " " at byte 1; letters, digits, '_', '.' and '-' are allowed`,
 		"empty/1 has no model.onnx",
-		"linked is a symbolic link and is not followed: put the folder itself there",
+		"linked is a symbolic link and is not followed: put what it points to there",
 		`the model name "stats" is taken by the protocol (/v2/models/stats)`,
 	}
 	if !slices.Equal(texts, want) {

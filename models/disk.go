@@ -26,12 +26,12 @@ func (r *Registry) scan(settled func(*Bundle) bool) time.Duration {
 		r.complain([]error{err}, false)
 		return r.opts.RescanEvery
 	}
-	r.complain(faults, false)
-	return r.record(found, settled)
+	r.complain(append(faults, r.unread(found)...), false)
+	return r.record(found, r.hidden(found), settled)
 }
 
 // record notes what lies on disk, and returns when to look again at the latest.
-func (r *Registry) record(found []*Bundle, settled func(*Bundle) bool) time.Duration {
+func (r *Registry) record(found []*Bundle, veils map[*entry]veil, settled func(*Bundle) bool) time.Duration {
 	again := r.opts.RescanEvery
 	var changed []*Bundle
 	r.update(func(models map[string]*model) {
@@ -46,7 +46,6 @@ func (r *Registry) record(found []*Bundle, settled func(*Bundle) bool) time.Dura
 				m = &model{}
 				models[b.Name] = m
 			}
-			m.keep = b.keep
 			e := m.entry(b)
 			if e.state == Discovered || e.state == Unloaded || e.state == Failed {
 				b.given = b.given || e.bundle.given
@@ -55,6 +54,9 @@ func (r *Registry) record(found []*Bundle, settled func(*Bundle) bool) time.Dura
 			seen[e] = true
 			e.look(b.fingerprint, now)
 			e.settled = e.settled || settled(b) || now.Sub(e.since) >= r.opts.Settle
+			if e.veiled = (time.Time{}); e.settled && b.wrong == nil {
+				m.keep = b.keep
+			}
 			if !e.settled {
 				again = min(again, r.opts.Settle-now.Sub(e.since))
 			} else if e.state == Ready && e.print != e.loaded && !e.warned {
@@ -64,7 +66,10 @@ func (r *Registry) record(found []*Bundle, settled func(*Bundle) bool) time.Dura
 		}
 		for _, m := range models {
 			for _, e := range m.entries {
-				e.onDisk = seen[e] || e.bundle.given
+				v, hides := veils[e]
+				if e.onDisk = seen[e] || e.bundle.given; !e.onDisk && hides && (v.err != nil || !settled(e.bundle)) {
+					again = min(again, e.hide(v, r.opts.Settle, now))
+				}
 			}
 		}
 	})

@@ -43,6 +43,9 @@ type entry struct {
 	state  State
 	// onDisk is false once the folder is gone.
 	onDisk bool
+	// veil is the fingerprint of the config.pbtxt that has hidden the version since veiled.
+	veil   string
+	veiled time.Time
 	// print is the files' fingerprint at the last look, since when it is the same, and
 	// settled that it may be loaded.
 	print   string

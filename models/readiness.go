@@ -63,7 +63,7 @@ func (r *Registry) requiredLocked() (missing []string) {
 	slices.Sort(names)
 	for _, name := range slices.Compact(names) {
 		if m := r.mu.models[name]; m == nil {
-			missing = append(missing, quoted(name)+" is not in the models folder")
+			missing = append(missing, r.absentLocked(name))
 		} else if !m.isReady() {
 			missing = append(missing, m.why(name))
 		}
@@ -71,9 +71,35 @@ func (r *Registry) requiredLocked() (missing []string) {
 	return missing
 }
 
+// absentLocked says that a model is not there, or what is in its place.
+func (r *Registry) absentLocked(name string) string {
+	misplaced := r.misplacedLocked(func(text string) bool {
+		rest, its := strings.CutPrefix(text, name)
+		return its && rest != "" && strings.ContainsRune("/: ", rune(rest[0]))
+	})
+	if len(misplaced) > 0 {
+		return quoted(name) + " has no version, since " + several(misplaced, "; ")
+	}
+	return quoted(name) + " is not in the models folder"
+}
+
+// misplacedLocked lists what looks like a model and is none. Clients are told no paths, nor of
+// folders that may just be filled.
+func (r *Registry) misplacedLocked(concerns func(text string) bool) (texts []string) {
+	for text, c := range r.mu.faults {
+		if c.logged && concerns(text) && !strings.Contains(text, r.opts.Dir) {
+			texts = append(texts, shortened(text))
+		}
+	}
+	return texts
+}
+
 // noneLocked says why no model is served.
 func (r *Registry) noneLocked() string {
 	if len(r.mu.models) == 0 {
+		if misplaced := r.misplacedLocked(func(string) bool { return true }); len(misplaced) > 0 {
+			return "there is no model: " + several(misplaced, "; ")
+		}
 		return "there is no model: the models folder holds none of the form <name>/<version>/" + ModelFile
 	}
 	var all []string

@@ -69,7 +69,7 @@ func (r *Registry) Start() error {
 	if len(bundles) == 0 {
 		r.opts.Log.Warn("no model found: the folder is watched, and models that come are loaded", zap.String("dir", r.opts.Dir))
 	}
-	r.record(bundles, func(*Bundle) bool { return true })
+	r.record(bundles, nil, func(*Bundle) bool { return true })
 	r.update(func(models map[string]*model) {
 		// In one step: nobody may see it started with nothing to wait for.
 		r.mu.started = true

@@ -179,7 +179,9 @@ type Report struct {
 	// Target is the batch size of highest throughput within half the budget.
 	Target int `json:"target,omitempty"`
 	BudgetReport
-	Took time.Duration `json:"took_ns"`
+	// NotLoaded says why a server would not load a version that passes; NoteKept sets it.
+	NotLoaded string        `json:"not_loaded,omitempty"`
+	Took      time.Duration `json:"took_ns"`
 }
 
 // Faults says in sentences what keeps the version from being served as its settings ask: a

@@ -30,7 +30,7 @@ func testReport() *Report {
 			{Rows: 2, P50: 15 * time.Microsecond, P95: 1_234_567},
 			{Rows: 4, P50: 25 * time.Microsecond, P95: 123_456_789},
 		},
-		MaxBatch: 64, Target: 4, BudgetReport: BudgetReport{Budget: 100 * time.Millisecond}, Took: 123_456_789,
+		MaxBatch: 64, Target: 4, BudgetReport: BudgetReport{Budget: 100 * time.Millisecond, BudgetBasis: BudgetLeast}, Took: 123_456_789,
 	}
 	r.Devices = []DeviceReport{{Device: "cpu", State: Placed, Curve: r.Curve, Target: r.Target, Lanes: 1, Memory: 3 << 20, Nodes: []NodesReport{{"CPUExecutionProvider", 2, map[string]int{"Gemm": 2}}}}}
 	return r
@@ -62,13 +62,20 @@ func TestReportText(t *testing.T) {
 	many := &Report{Name: "digits", Version: "4", Gates: []Verdict{{Gate: "files", Outcome: Refused, Text: "model.yaml line 2: unproven must be a single value, not a list\nmodel.yaml line 3: there is no key \"bugdet\""}}}
 	between := testReport()
 	between.Target, between.Devices[0].Target = 3, 3
+	older, short := testReport(), testReport()
+	older.NotLoaded = "model_defaults.keep_versions keeps the newest 1"
+	short.BudgetReport = BudgetReport{
+		Budget: 5 * time.Millisecond, BudgetBasis: BudgetOwn, Row: 8 * time.Millisecond,
+		BudgetShort: "one row takes 8ms on cpu and the budget is 5ms", BudgetRemedy: "give the model budget: 100ms in its model.yaml, or have clients ask for more with each request",
+	}
+	all := []*Report{testReport(), refused, many, between, devicesReport(), older, short}
 	var text strings.Builder
-	for _, r := range []*Report{testReport(), refused, many, between, devicesReport()} {
+	for _, r := range all {
 		if err := r.WriteText(&text, 80); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := WriteResults(&text, []*Report{testReport(), refused, many, between, devicesReport()}, 80); err != nil {
+	if err := WriteResults(&text, all, 80); err != nil {
 		t.Fatal(err)
 	}
 	const path = "testdata/report.txt"

@@ -28,11 +28,14 @@ func (r *Report) Notes() (notes []string) {
 	return notes
 }
 
-// Result is the report in a sentence: served, served with a note, served and not as asked, or
-// refused, and why.
+// Result is the report in a sentence: served, served with a note, served and not as asked, not
+// loaded though it passes, or refused, and why.
 func (r *Report) Result() string {
 	if v := r.Refusal(); v != nil {
 		return "REFUSED by " + v.Gate + ": " + strings.ReplaceAll(v.Text, "\n", "; ")
+	}
+	if r.NotLoaded != "" {
+		return "passes, NOT LOADED: " + r.NotLoaded
 	}
 	if faults := r.Faults(); len(faults) > 0 {
 		return "served, NOT AS ASKED: " + strings.Join(faults, "; ")

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"sluice/internal/pbtxt"
 )
@@ -82,9 +83,9 @@ func decodeTriton(text []byte, model string) (*triton, error) {
 	return t, nil
 }
 
-// plainName tells whether a name stays in its folder and is not hidden.
+// plainName tells whether a name stays in its folder, is not hidden, and can be shown.
 func plainName(name string) bool {
-	return filepath.Base(name) == name && !strings.HasPrefix(name, ".") && !strings.ContainsRune(name, '/')
+	return !strings.ContainsFunc(name, unicode.IsControl) && filepath.Base(name) == name && !strings.HasPrefix(name, ".") && !strings.ContainsRune(name, '/')
 }
 
 func (t *triton) versions(policy pbtxt.Message, fail func(string, ...any)) {

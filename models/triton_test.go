@@ -71,6 +71,7 @@ func TestDecodeTriton(t *testing.T) {
 	f(`model_repository_agents { agents { name: "checksum" } }`, `config.pbtxt: model_repository_agents is not served here: the files are taken as they lie`)
 	f(`max_batch_size: -1`, `config.pbtxt: max_batch_size is -1; it must be from 1 on, or 0 to run requests whole`)
 	f(`default_model_filename: "../x.onnx"`, `config.pbtxt: default_model_filename is "../x.onnx"; it must be the name of a file in the version's folder`)
+	f("default_model_filename: \"a\\000b\"", `config.pbtxt: default_model_filename is "a\x00b"; it must be the name of a file in the version's folder`)
 	f(`output { name: "y" label_filename: "/etc/passwd" }`, `config.pbtxt: output[0].label_filename is "/etc/passwd"; it must be the name of a file beside config.pbtxt`)
 	f(`version_policy { specific { } }`, `config.pbtxt: version_policy.specific names no version`)
 	f(`version_policy { specific { versions: [ 0 ] } }`, `config.pbtxt: version_policy.specific names version 0; versions are from 1 on`)

@@ -120,3 +120,27 @@ func TestTryIt(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// What is printed goes through a shell as it is, brackets and quotes included.
+func TestTryItIsForAShell(t *testing.T) {
+	small := &tensor.Schema{Inputs: []tensor.Spec{{Name: "it's", Type: tensor.FP32, Shape: []int64{2}}}}
+	large := &tensor.Schema{Inputs: []tensor.Spec{{Name: "x", Type: tensor.FP32, Shape: []int64{-1, 400}}}}
+	const base = "http://[::1]:9000/a b"
+	f := func(s *tensor.Schema, want ...string) {
+		t.Helper()
+		script := "curl() { printf '<%s>' \"$@\"; }\n" + strings.ReplaceAll(tryIt(base, "m", s), os.Args[0]+" sample", "curl sample")
+		script = strings.ReplaceAll(script, " > request.json", "")
+		out, err := exec.Command("bash", "-c", script).Output()
+		if got := string(out); err != nil || got != "<"+strings.Join(want, "><")+">" {
+			t.Errorf("%s gives\n%s, %v, want\n%q", script, got, err, want)
+		}
+	}
+	const address = base + "/v2/models/m/infer"
+	f(small, "-s", address, "-d", "\n  "+`{"inputs":[{"name":"it's","datatype":"FP32","shape":[2],`+"\n    "+`"data":[1,1]}]}`)
+	f(large, "sample", "m", "--listen", "[::1]:9000", "--base-path", "/a b", "-s", address, "-d", "@request.json")
+	for word, want := range map[string]string{"bin/sluice": "bin/sluice", "http://127.0.0.1:80/v2": "http://127.0.0.1:80/v2", "[::1]:80": "'[::1]:80'", "a b": "'a b'", "$x": "'$x'", "": "''"} {
+		if got := inShell(word); got != want {
+			t.Errorf("%q becomes %s, want %s", word, got, want)
+		}
+	}
+}

@@ -31,14 +31,15 @@ func checkCommand() *cobra.Command {
 		Use:   "check [DIR | MODEL.onnx ...]",
 		Short: "Validate the settings and take each model through the load gates",
 		Long: `Validate the settings, and take every model through the load gates without serving it. The
-first lines say of each model whether it would be served; then follow its inputs and
+first lines say of each version whether it would be served, or is older than those that
+a server loads; then follow its inputs and
 outputs, its budget, how its rows share runs and what shows that they may, each gate's
 verdict, and for each device the cost table, the memory and the nodes that run there.
 
 The exit status is 0 if every model is served as its settings ask; 1 if a setting is
-wrong, a configured device is unusable, a model is refused, or a model is not served on a
-device that its settings name, such as one whose answers differ; 2 for a command line
-that is not understood.`,
+wrong, a configured device is unusable, a model is refused or required and not there, or
+a model is not served on a device that its settings name, such as one whose answers
+differ; 2 for a command line that is not understood.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			tellStrays()
 			cfg, err := settings(cmd.Flags())
@@ -110,7 +111,8 @@ func check(cmd *cobra.Command, options models.Options, o checkOptions) error {
 	reports := make([]*models.Report, 0, len(bundles))
 	refused, otherwise := len(faults), 0
 	progress := newProgress(len(bundles))
-	for _, b := range bundles {
+	told := 0
+	for i, b := range bundles {
 		progress.begin(b.Label())
 		report, err := models.Check(cmd.Context(), options, b)
 		if err != nil {
@@ -124,26 +126,41 @@ func check(cmd *cobra.Command, options models.Options, o checkOptions) error {
 		} else if len(report.Faults()) > 0 {
 			otherwise++
 		}
-		if o.json {
-			err = report.WriteJSON(os.Stdout)
+		if reports = append(reports, report); i+1 < len(bundles) && bundles[i+1].Name == b.Name {
+			continue
 		}
-		if err != nil {
-			return err
+		for models.NoteKept(options, bundles[told:i+1], reports[told:]); told <= i; told++ { // all versions of a model
+			if err := o.write(reports[told]); err != nil {
+				return err
+			}
 		}
-		reports = append(reports, report)
 	}
 	if err := o.tell(reports, faults); err != nil {
 		return err
 	}
+	missing := models.Missing(options, reports)
+	for _, name := range missing {
+		fmt.Fprintf(os.Stderr, "sluice: '%s' is required and there is no such model: a server with these settings is never ready; see the setting require\n", name)
+	}
 	switch {
 	case len(bundles) == 0 && refused == 0:
 		return errors.New(noModels(options.Dir))
+	case len(missing) > 0:
+		return fmt.Errorf("%d of %d required models are not there", len(missing), len(options.Require))
 	case refused > 0:
 		return fmt.Errorf("%d of %d models are refused", refused, len(bundles)+len(faults))
 	case otherwise > 0:
 		return fmt.Errorf("%d of %d models cannot be served on every device that the settings name", otherwise, len(bundles))
 	}
 	return nil
+}
+
+// write prints a report as soon as it is there, if it is for programs.
+func (o *checkOptions) write(r *models.Report) error {
+	if !o.json {
+		return nil
+	}
+	return r.WriteJSON(os.Stdout)
 }
 
 // inspectAll finds what the model takes on each device that serves it.

@@ -169,3 +169,28 @@ func TestCheckFindsAFallbackThatDiffers(t *testing.T) {
 	f("beyond it", asked, 0.5, "1 of 1 models cannot be served on every device that the settings name")
 	f("beyond it, not asked for", "tolerance: {abs: 0.01, rel: 0}\n", 0.5, "")
 }
+
+// A check is what a server with the same settings does: it tells of versions that are not loaded,
+// of budgets that are too short, and of models that are required and not there.
+func TestCheckTellsWhatAServerWouldDo(t *testing.T) {
+	needLibrary(t)
+	dir := t.TempDir()
+	copyBundle(t, "eta", dir, "1")
+	copyBundle(t, "eta", dir, "2")
+	f := func(want string, status int, args ...string) {
+		t.Helper()
+		if out, got := command(t, append([]string{"check", dir}, args...)...); got != status || !strings.Contains(out, want) {
+			t.Errorf("%q: status %d, want %d; output, want %q\n%s", args, got, status, want, out)
+		}
+	}
+	f("eta/1  passes, NOT LOADED: model_defaults.keep_versions keeps the newest 1\neta/2  served\n", 0)
+	f("eta/1  served\neta/2  served\n", 0, "--model-defaults-keep-versions", "2")
+	f(`"not_loaded":"model_defaults.keep_versions keeps the newest 1"`, 0, "--json")
+	f("sluice: 'rankr' is required and there is no such model", 1, "--require", "eta,rankr")
+	f("sluice: 1 of 2 required models are not there\n", 1, "--require", "eta,rankr")
+	f("eta/2  served\n", 0, "--require", "eta")
+	f("eta/2  served\n", 0, "--require", "all")
+	putModel(t, dir, "slow", slowGraph(), "budget: 1ms\n")
+	f("slow/1  served, with a note: the budget is too short: one row takes ", 0)
+	f("  budget     1ms (of model.yaml)\n             TOO SHORT: one row takes ", 0)
+}

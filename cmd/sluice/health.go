@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -51,33 +52,67 @@ SLUICE_BASE_PATH or SLUICE_CONFIG, which both follow.`,
 
 // askHealth is nil if the gateway of these settings is ready, or alive.
 func askHealth(ctx context.Context, cfg *config.Config, live bool) error {
-	address, err := dialAddress(cfg.Listen)
+	addresses, err := dialAddresses(cfg.Listen)
 	if err != nil {
 		return cfg.Fault("listen", err)
 	}
-	url := "http://" + address + cfg.BasePath + "/v2/health/ready"
+	what := "ready"
 	if live {
-		url = "http://" + address + cfg.BasePath + "/v2/health/live"
+		what = "live"
 	}
+	url := "http://" + strings.ReplaceAll(addresses[0], "%", "%25") + cfg.BasePath + "/v2/health/" + what
 	limited, cancel := context.WithTimeout(ctx, healthTimeout)
 	defer cancel()
 	request, err := http.NewRequestWithContext(limited, http.MethodGet, url, nil)
 	if err != nil {
 		return fmt.Errorf("cannot ask %s: %w", url, err)
 	}
-	// Never by a proxy of the environment: the gateway is on this machine, or named.
-	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	answer, err := client.Do(request)
-	if err != nil {
-		return fmt.Errorf("cannot reach the gateway: %w; is it running, and is %s where it listens? health follows --config, SLUICE_LISTEN, SLUICE_BASE_PATH and their flags", err, cfg.Listen)
+	answer, err := healthClient(addresses).Do(request)
+	if err == nil {
+		defer answer.Body.Close()
+		var body []byte
+		if body, err = io.ReadAll(io.LimitReader(answer.Body, 64<<10)); err == nil {
+			return readHealth(url, what, answer.StatusCode, body)
+		}
 	}
-	defer answer.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(answer.Body, 64<<10))
-	if err != nil {
-		return fmt.Errorf("cannot read the answer of %s: %w", url, err)
+	if errors.Is(limited.Err(), context.DeadlineExceeded) {
+		return fmt.Errorf("%s gave no answer within %v: something listens there, and it hangs or is overloaded", url, healthTimeout)
 	}
-	if answer.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s answered %d: %s", url, answer.StatusCode, reasonOf(body))
+	return fmt.Errorf("cannot reach the gateway: %w; is it running, and is %s where it listens? health follows --config, SLUICE_LISTEN, SLUICE_BASE_PATH and their flags", err, cfg.Listen)
+}
+
+// healthClient tries addresses in turn. It uses no proxy of the environment: the gateway is on this
+// machine, or named. It follows no redirection: a gateway gives none, and whatever it leads to is
+// not the gateway.
+func healthClient(addresses []string) *http.Client {
+	dial := func(ctx context.Context, network, _ string) (conn net.Conn, err error) {
+		var dialer net.Dialer
+		for i := range addresses {
+			var fault error
+			if conn, fault = dialer.DialContext(ctx, network, addresses[i]); fault == nil {
+				return conn, nil
+			}
+			if err == nil {
+				err = fault // of the address that is shown
+			}
+		}
+		return nil, err
+	}
+	return &http.Client{
+		Transport:     &http.Transport{DisableKeepAlives: true, DialContext: dial},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// readHealth is nil for the answer of a gateway that is well. Another server on the port may answer
+// 200 to whatever it is asked.
+func readHealth(url, what string, status int, body []byte) error {
+	if status != http.StatusOK {
+		return fmt.Errorf("%s answered %d: %s", url, status, reasonOf(body))
+	}
+	var said map[string]any
+	if json.Unmarshal(body, &said) != nil || said[what] != true {
+		return fmt.Errorf("%s answered 200 and not that it is %s: is it a gateway? it said %.80q", url, what, body)
 	}
 	return nil
 }
@@ -94,22 +129,26 @@ func reasonOf(body []byte) string {
 	return orElse(text[:min(len(text), 200)], "it gave no reason")
 }
 
-// dialAddress is where to reach a server that listens on an address: on the loopback address of
-// the same family if that is all addresses.
-func dialAddress(listen string) (string, error) {
+// dialAddresses are where to reach a server that listens on an address: on the loopback address of
+// the same family if that is all addresses, and else on that of the other one. A machine may have
+// only one of them: in a container without IPv6 a server can listen on [::], and there is no ::1.
+func dialAddresses(listen string) ([]string, error) {
 	host, port, err := net.SplitHostPort(listen)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	if strings.Trim(port, "0") == "" {
-		return "", fmt.Errorf("%s has port 0, for which the server takes a free one that cannot be known here; give it a port, or name the one that it took with --listen", listen)
+		return nil, fmt.Errorf("%s has port 0, for which the server takes a free one that cannot be known here; give it a port, or name the one that it took with --listen", listen)
 	}
+	four, six := net.JoinHostPort("127.0.0.1", port), net.JoinHostPort("::1", port)
 	ip := net.ParseIP(host)
 	switch {
-	case host == "" || ip != nil && ip.IsUnspecified() && ip.To4() != nil:
-		host = "127.0.0.1"
+	case host == "":
+		return []string{four, six}, nil
+	case ip != nil && ip.IsUnspecified() && ip.To4() != nil:
+		return []string{four}, nil
 	case ip != nil && ip.IsUnspecified():
-		host = "::1"
+		return []string{six, four}, nil
 	}
-	return net.JoinHostPort(strings.ReplaceAll(host, "%", "%25"), port), nil
+	return []string{net.JoinHostPort(host, port)}, nil
 }

@@ -7,30 +7,31 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"sluice/config"
 )
 
-func TestDialAddress(t *testing.T) {
+func TestDialAddresses(t *testing.T) {
 	f := func(listen, want, fault string) {
 		t.Helper()
-		got, err := dialAddress(listen)
-		if got != want || (err == nil) != (fault == "") || err != nil && !strings.Contains(err.Error(), fault) {
+		got, err := dialAddresses(listen)
+		if strings.Join(got, " ") != want || (err == nil) != (fault == "") || err != nil && !strings.Contains(err.Error(), fault) {
 			t.Errorf("%s: %q, %v; want %q, %q", listen, got, err, want, fault)
 		}
 	}
 	f("127.0.0.1:8080", "127.0.0.1:8080", "")
 	f("[::1]:21262", "[::1]:21262", "")
-	f(":8080", "127.0.0.1:8080", "")
+	f(":8080", "127.0.0.1:8080 [::1]:8080", "")
 	f("0.0.0.0:8080", "127.0.0.1:8080", "")
-	f("[::]:8080", "[::1]:8080", "")
-	f("[0:0::0]:8080", "[::1]:8080", "")
+	f("[::]:8080", "[::1]:8080 127.0.0.1:8080", "")
+	f("[0:0::0]:8080", "[::1]:8080 127.0.0.1:8080", "")
 	f("[::ffff:0.0.0.0]:8080", "127.0.0.1:8080", "")
 	f("10.1.2.3:80", "10.1.2.3:80", "")
 	f("gateway.internal:8080", "gateway.internal:8080", "")
-	f("[fe80::1%eth0]:8080", "[fe80::1%25eth0]:8080", "")
+	f("[fe80::1%eth0]:8080", "[fe80::1%eth0]:8080", "")
 	f("127.0.0.1:0", "", "127.0.0.1:0 has port 0, for which the server takes a free one that cannot be known here")
 	f("[::]:00", "", "has port 0")
 	f("8080", "", "missing port")
@@ -46,10 +47,15 @@ func fakeReadiness(t *testing.T, address, base string, status int, body string) 
 	s := &httptest.Server{Listener: ln, Config: &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case base + "/v2/health/ready":
+			if status == http.StatusFound {
+				w.Header().Set("Location", "/sign-in")
+			}
 			w.WriteHeader(status)
 			_, _ = w.Write([]byte(body))
 		case base + "/v2/health/live":
 			_, _ = w.Write([]byte(`{"live":true}`))
+		case "/sign-in":
+			_, _ = w.Write([]byte(`{"ready":true}`))
 		default:
 			http.NotFound(w, r)
 		}
@@ -103,6 +109,12 @@ func TestHealth(t *testing.T) {
 	f("over IPv6", six, "", 200, ready, nil, "", []string{"--listen", "[::1]:PORT"}, 0, "")
 	f("all of IPv4", four, "", 200, ready, nil, "", []string{"--listen", "0.0.0.0:PORT"}, 0, "")
 	f("all of IPv6", six, "", 200, ready, nil, "", []string{"--listen", "[::]:PORT"}, 0, "")
+	f("all of IPv6, and there is only IPv4", four, "", 200, ready, nil, "", []string{"--listen", "[::]:PORT"}, 0, "")
+	f("all, and there is only IPv6", six, "", 200, ready, nil, "", []string{"--listen", ":PORT"}, 0, "")
+	f("another server", four, "", 200, "<html>Welcome</html>", nil, "", []string{"--listen", ":PORT"}, 1,
+		"sluice: http://127.0.0.1:PORT/v2/health/ready answered 200 and not that it is ready: is it a gateway? it said \"<html>Welcome</html>\"\n")
+	f("a server that says no", four, "", 200, `{"ready":false}`, nil, "", []string{"--listen", ":PORT"}, 1, "sluice: http://127.0.0.1:PORT/v2/health/ready answered 200 and not that it is ready")
+	f("a server that sends elsewhere", four, "", 302, "", nil, "", []string{"--listen", ":PORT"}, 1, "sluice: http://127.0.0.1:PORT/v2/health/ready answered 302: it gave no reason\n")
 	f("all", four, "", 200, ready, nil, "", []string{"--listen", ":PORT"}, 0, "")
 	f("variables", four, "/eu", 200, ready, []string{"SLUICE_LISTEN=127.0.0.1:PORT", "SLUICE_BASE_PATH=/eu"}, "", nil, 0, "")
 	f("a file", four, "/eu", 200, ready, nil, "listen: 0.0.0.0:PORT\nbase_path: /eu\n", []string{"--config", "FILE"}, 0, "")
@@ -119,6 +131,20 @@ func TestHealth(t *testing.T) {
 	f("nobody there", four, "", 200, ready, nil, "", []string{"--listen", "127.0.0.1:1"}, 1, `sluice: cannot reach the gateway: Get "http://127.0.0.1:1/v2/health/ready": dial tcp 127.0.0.1:1: connect: connection refused; is it running, and is 127.0.0.1:1 where it listens?`)
 	f("port 0", four, "", 200, ready, []string{"SLUICE_LISTEN=[::]:0"}, "", nil, 1, "sluice: SLUICE_LISTEN: listen: [::]:0 has port 0")
 	f("a file that is not there", four, "", 200, ready, []string{"SLUICE_CONFIG=/nowhere.yaml"}, "", nil, 1, "sluice: cannot read the settings file that SLUICE_CONFIG names: open /nowhere.yaml")
+}
+
+// A server that takes the connection and never answers is not waited for.
+func TestHealthOfAServerThatHangs(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	address := ln.Addr().String()
+	want := "sluice: http://" + address + "/v2/health/ready gave no answer within 2s: something listens there, and it hangs or is overloaded\n"
+	if out, status := command(t, "health", "--listen", address); status != 1 || out != want {
+		t.Errorf("health ends with %d, %q, want %q", status, out, want)
+	}
 }
 
 // A gateway that listens over IPv6 alone is found there.
@@ -143,6 +169,9 @@ func TestHealthOfAGatewayOverIPv6(t *testing.T) {
 	g.await("ready")
 	if out, status := command(t, "health", "--listen", address, "--base-path", "/eu"); status != 0 || out != "" {
 		t.Errorf("health ends with %d: %s", status, out)
+	}
+	if out, status := command(t, "sample", "--listen", address, "--base-path", "/eu"); status != 0 || !strings.HasPrefix(out, `{"inputs":[{"name":"features"`) {
+		t.Errorf("sample ends with %d: %s", status, out)
 	}
 }
 
@@ -176,7 +205,7 @@ func TestImageHealthCheck(t *testing.T) {
 	if err != nil || cfg.Models != "/models" || cfg.Admin != "127.0.0.1:8081" || cfg.ONNXRuntime.Library == "" {
 		t.Errorf("models %s, admin %s, library %s: %v", cfg.Models, cfg.Admin, cfg.ONNXRuntime.Library, err)
 	}
-	if got, err := dialAddress(cfg.Listen); err != nil || cfg.Listen != "0.0.0.0:8080" || got != "127.0.0.1:8080" {
+	if got, err := dialAddresses(cfg.Listen); err != nil || cfg.Listen != "0.0.0.0:8080" || !slices.Equal(got, []string{"127.0.0.1:8080"}) {
 		t.Errorf("serve listens on %s, health asks %s, %v", cfg.Listen, got, err)
 	}
 }

@@ -88,7 +88,9 @@ func (g asked) request(method, path string, answer any) (status int, err error) 
 	defer fasthttp.ReleaseResponse(response)
 	request.Header.SetMethod(method)
 	request.SetRequestURI(g.base + path)
-	if err := fasthttp.DoTimeout(request, response, describeLimit); err != nil {
+	client := fasthttp.Client{DialDualStack: true}
+	defer client.CloseIdleConnections()
+	if err := client.DoTimeout(request, response, describeLimit); err != nil {
 		return 0, fmt.Errorf("cannot reach a gateway at %s: %w; start one with sluice serve, or name its address with --listen", g.base, err)
 	}
 	if response.StatusCode() != fasthttp.StatusOK {

@@ -121,19 +121,31 @@ func tryIt(base, name string, s *tensor.Schema) string {
 		var request strings.Builder
 		if writeSample(&request, s); request.Len() <= maxInline {
 			// Lines between the members of the object, so that it fits a terminal and can be copied.
-			body := strings.NewReplacer("'", `'\''`, `,"data":`, ",\n    \"data\":", `},{"name":`, "},\n   {\"name\":").Replace(request.String())
-			return fmt.Sprintf("  curl -s %s -d '\n  %s'", address, body)
+			body := strings.NewReplacer(`,"data":`, ",\n    \"data\":", `},{"name":`, "},\n   {\"name\":").Replace(request.String())
+			return fmt.Sprintf("  curl -s %s -d %s", inShell(address), inShell("\n  "+body))
 		}
 	}
 	listen, path, _ := strings.Cut(strings.TrimPrefix(base, "http://"), "/")
 	flags := ""
 	if standard := config.Default().Listen; listen != standard {
-		flags += " --listen " + listen
+		flags += " --listen " + inShell(listen)
 	}
 	if path != "" {
-		flags += " --base-path /" + path
+		flags += " --base-path " + inShell("/"+path)
 	}
-	return fmt.Sprintf("  %s sample %s%s > request.json\n  curl -s %s -d @request.json", os.Args[0], name, flags, address)
+	return fmt.Sprintf("  %s sample %s%s > request.json\n  curl -s %s -d @request.json", inShell(os.Args[0]), name, flags, inShell(address))
+}
+
+// inShell quotes a word that a shell would take apart or look for files with, as the brackets of
+// an IPv6 address.
+func inShell(word string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("_./:@%+,-", r)
+	}
+	if word != "" && strings.IndexFunc(word, func(r rune) bool { return !plain(r) }) < 0 {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }
 
 // summary is what a version can do, on one line.

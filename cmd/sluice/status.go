@@ -65,7 +65,7 @@ var meanings = []meaning{
 	{"every command", 2, "a command line that is not understood: an unknown command or flag, an argument too many or too few"},
 	{"serve", 0, "stopped in order, on SIGTERM or an interrupt"},
 	{"serve", 1, "could not start, a port failed, or requests were still running at the drain deadline"},
-	{"check", 1, "a configured device is unusable, a model is refused, or one is not served on a device that its settings name"},
+	{"check", 1, "a configured device is unusable, a model is refused or required and not there, or one is not served on a device that its settings name"},
 	{"health", 1, "the gateway is not ready, or nobody answers"},
 	{"devices", 0, "whatever is found"},
 	{"version", 0, "whether or not there is an ONNX Runtime"},

@@ -1,11 +1,13 @@
 package pbtxt
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 
 	"google.golang.org/protobuf/encoding/prototext"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -26,6 +28,10 @@ type Message struct{ m protoreflect.Message }
 func Parse(text []byte) (_ Message, err error) {
 	if len(text) > MaxBytes {
 		return Message{}, fmt.Errorf("it has %d bytes; the limit is %d", len(text), MaxBytes)
+	}
+	text = bytes.TrimPrefix(text, []byte("\ufeff")) // editors of Windows put it there
+	if bytes.HasPrefix(text, []byte("\xff\xfe")) || bytes.HasPrefix(text, []byte("\xfe\xff")) {
+		return Message{}, errors.New("it is UTF-16; save it as UTF-8")
 	}
 	defer func() {
 		// A file of an operator must not end the server, whatever the library makes of it.
@@ -58,7 +64,41 @@ func plain(err error) error {
 	if name, unknown := strings.CutPrefix(text, "unknown field: "); unknown {
 		text = fmt.Sprintf("there is no field %.64q", name) + nearest(name)
 	}
-	return errors.New(line + strings.ToValidUTF8(text[:min(len(text), 300)], "?"))
+	if value, unknown := strings.CutPrefix(text, "invalid value for enum type: "); unknown {
+		text += nearestValue(value)
+	}
+	return errors.New(line + printable(text[:min(len(text), 300)]))
+}
+
+// printable leaves nothing in a text that a terminal or a log would not show.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return '?'
+	}, strings.ToValidUTF8(text, "?"))
+}
+
+// nearestValue names a value of an enumeration that differs in a letter or two, or in what all
+// values of it begin with: TYPE_FP32 for FP32.
+func nearestValue(name string) string {
+	best, least := "", 3
+	for _, values := range enums {
+		for _, value := range strings.Fields(values) {
+			d := distance(strings.ToUpper(name), value)
+			if strings.HasSuffix(value, "_"+strings.ToUpper(name)) {
+				d = 0
+			}
+			if d < least || d == least && best != "" && value < best {
+				best, least = value, d
+			}
+		}
+	}
+	if best == "" {
+		return ""
+	}
+	return fmt.Sprintf("; did you mean %s?", best)
 }
 
 // nearest names a field that differs in a letter or two, or in the case of its letters.

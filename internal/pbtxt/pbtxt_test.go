@@ -48,6 +48,9 @@ func TestParse(t *testing.T) {
 	f("keys", m.Keys("parameters"), []string{"a", "b"})
 	f("a part that is not there", m.Message("optimization").Message("graph").Int("level"), 0)
 	f("count", m.Messages("instance_group")[0].Int("count"), 2)
+	if marked, err := Parse([]byte("\ufeff" + sample)); err != nil || marked.Text("name") != "m" {
+		t.Errorf("with a byte order mark: %v, %v", marked.Fields(), err)
+	}
 	if empty, err := Parse(nil); err != nil || empty.Fields() != nil {
 		t.Errorf("an empty file: %v, %v", empty.Fields(), err)
 	}
@@ -67,6 +70,12 @@ func TestParseFaults(t *testing.T) {
 	f("max_batch_size: \"4\"", `line 1: invalid value for int32 type: "4"`)
 	f("max_batch_size: 99999999999", `line 1: invalid value for int32 type: 99999999999`)
 	f("input { data_type: TYPE_FLOAT }", `line 1: invalid value for enum type: TYPE_FLOAT`)
+	f("input { data_type: FP32 }", `line 1: invalid value for enum type: FP32; did you mean TYPE_FP32?`)
+	f("input { data_type: type_int64 }", `line 1: invalid value for enum type: type_int64; did you mean TYPE_INT64?`)
+	f("instance_group { kind: GPU }", `line 1: invalid value for enum type: GPU; did you mean KIND_GPU?`)
+	f("\xff\xfen\x00", "it is UTF-16; save it as UTF-8")
+	f("\ufeff\ufeffname: \"m\"", `line 1: syntax error: invalid field name: ?`)
+	f("\x1b[2J: 1", `line 1: syntax error: invalid field name: ?`)
 	f("name: \"a\"\nname: \"b\"", `line 2: non-repeated field "name" is repeated`)
 	f("dynamic_batching { }\nsequence_batching { }", `line 2: error parsing "sequence_batching", oneof inference.ModelConfig.scheduling_choice is already set`)
 	f("max_batch_size 4", `line 1: syntax error: missing field separator :`)

@@ -1,0 +1,65 @@
+package models
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"testing"
+)
+
+// What a check calls served is what a server of the same settings loads, and the other way round.
+func TestCheckKeepsWhatAServerKeeps(t *testing.T) {
+	f := func(name string, keep int, policy, want string) {
+		t.Helper()
+		w := newWorld(t)
+		for _, label := range []string{"m/1", "m/2", "m/3", "m/4", "other/1"} {
+			w.put(t, label, fakeFile{Factor: 2})
+		}
+		write(t, filepath.Join(w.dir, "m/5", ModelFile), "no model")
+		if policy != "" {
+			write(t, filepath.Join(w.dir, "m", TritonFile), "version_policy: { "+policy+" }")
+		}
+		opts := w.options()
+		opts.KeepVersions = keep
+		bundles, faults, err := Find(opts)
+		if err != nil || len(faults) > 0 {
+			t.Fatalf("%s: %v, %v", name, err, faults)
+		}
+		said, reports := "", []*Report{}
+		for _, b := range bundles {
+			r, err := Check(context.Background(), opts, b)
+			if err != nil {
+				t.Fatal(err)
+			}
+			reports = append(reports, r)
+		}
+		last := len(bundles) - 1 // other/1
+		NoteKept(opts, bundles[:last], reports[:last])
+		NoteKept(opts, bundles[last:], reports[last:])
+		for _, r := range reports {
+			said += fmt.Sprintf("%s %s; ", r.label(), r.Result())
+		}
+		if said != want {
+			t.Errorf("%s: the check says\n%s, want\n%s", name, said, want)
+		}
+		registry := w.start(t, opts)
+		for i, b := range bundles {
+			v, err := registry.Acquire(b.Name, b.Version)
+			if err == nil {
+				v.Release()
+			}
+			if served := reports[i].Refusal() == nil && reports[i].NotLoaded == ""; served != (err == nil) {
+				t.Errorf("%s: %s: the check says %q, the server %v", name, b.Label(), reports[i].Result(), err)
+			}
+		}
+	}
+	const (
+		spoilt = "m/5 REFUSED by files: not a valid fake file; other/1 served; "
+		newer  = "passes, NOT LOADED: model_defaults.keep_versions keeps the newest "
+	)
+	f("the default", 0, "", "m/1 "+newer+"1; m/2 "+newer+"1; m/3 "+newer+"1; m/4 served; "+spoilt)
+	f("three", 3, "", "m/1 "+newer+"3; m/2 served; m/3 served; m/4 served; "+spoilt)
+	f("the model's own", 1, "latest { num_versions: 3 }", "m/1 passes, NOT LOADED: version_policy of config.pbtxt keeps the newest 3; m/2 served; m/3 served; m/4 served; "+spoilt)
+	f("all", 1, "all { }", "m/1 served; m/2 served; m/3 served; m/4 served; "+spoilt)
+	f("some", 1, "specific { versions: [ 2, 3, 5 ] }", "m/2 served; m/3 served; "+spoilt)
+}
