@@ -19,6 +19,9 @@ const maxBody = gibibyte
 // maxAnswer is the largest answer that a limit may allow: clients read its lengths in 32 bits.
 const maxAnswer = 2*gibibyte - 1
 
+// pathCharacters are those that mean themselves in the path of a URL.
+const pathCharacters = "/-._~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
 // Validate reports every fault, each with the setting's path, its value, the rule, and
 // where it was set.
 func (c *Config) Validate() error {
@@ -31,7 +34,7 @@ func (c *Config) Validate() error {
 func (v *validator) check(c *Config) {
 	v.address("listen", c.Listen, false)
 	v.address("admin", c.Admin, true)
-	if c.Admin == c.Listen && !strings.HasSuffix(c.Admin, ":0") {
+	if c.Admin == c.Listen && c.Admin != "" && !strings.HasSuffix(c.Admin, ":0") {
 		v.fault("admin", c.Admin, "must differ from listen")
 	}
 	for _, host := range c.AdminHosts {
@@ -44,6 +47,8 @@ func (v *validator) check(c *Config) {
 	}
 	if c.BasePath != "" && (c.BasePath[0] != '/' || strings.HasSuffix(c.BasePath, "/")) {
 		v.fault("base_path", strconv.Quote(c.BasePath), "must begin with a slash and not end with one")
+	} else if strings.Contains(c.BasePath, "//") || strings.Trim(c.BasePath, pathCharacters) != "" {
+		v.fault("base_path", strconv.Quote(c.BasePath), "may have letters, digits, '-', '.', '_', '~' and single slashes")
 	}
 	if c.Models == "" {
 		v.fault("models", `""`, "must name a folder")
@@ -71,7 +76,7 @@ func (v *validator) check(c *Config) {
 	if 0 < c.Scheduler.Budget && c.Scheduler.Budget < time.Millisecond {
 		v.fault("scheduler.budget", c.Scheduler.Budget, "must be 1ms or more, or 0 for automatic")
 	}
-	if c.Scheduler.Budget > c.Limits.MaxBudget {
+	if c.Scheduler.Budget > c.Limits.MaxBudget && c.Scheduler.Budget <= time.Hour {
 		v.fault("scheduler.budget", c.Scheduler.Budget, fmt.Sprintf("must not be longer than limits.max_budget, %s", c.Limits.MaxBudget))
 	}
 	between(v, "scheduler.cpu_lanes", c.Scheduler.CPULanes, 0, 1024)

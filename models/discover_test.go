@@ -40,7 +40,7 @@ func TestDiscover(t *testing.T) {
 		"b: latest is a symbolic link and is not followed: put the folder itself there",
 		`the model name "bad name" has " " at byte 3; letters, digits, '_', '.' and '-' are allowed`,
 		`c: the version name "v 1" has " " at byte 1; letters, digits, '_', '.' and '-' are allowed`,
-		"empty/1 has no model.onnx",
+		"empty/1 has no model.onnx: put it there, or take the folder away",
 		"linked is a symbolic link and is not followed: put the folder itself there",
 		`the model name "stats" is taken by the protocol (/v2/models/stats)`,
 	}

@@ -63,7 +63,7 @@ func (r *Registry) requiredLocked() (missing []string) {
 	slices.Sort(names)
 	for _, name := range slices.Compact(names) {
 		if m := r.mu.models[name]; m == nil {
-			missing = append(missing, quoted(name)+" is not in the models folder")
+			missing = append(missing, quoted(name)+" is not in the models folder: add it, or take it out of require")
 		} else if !m.isReady() {
 			missing = append(missing, m.why(name))
 		}

@@ -16,6 +16,8 @@ import (
 	"unsafe"
 
 	ort "github.com/yalue/onnxruntime_go"
+
+	"sluice/internal/remedy"
 )
 
 // The versions of the library that this package was tried with. The C interface that
@@ -46,14 +48,14 @@ var library struct {
 // nothing. The environment is never destroyed: the library's threads may outlive us.
 func Init(lib Library) error {
 	if lib.Path == "" {
-		return errors.New("cannot load ONNX Runtime: no library is named; set SLUICE_ONNXRUNTIME or run make run")
+		return errors.New("cannot load ONNX Runtime: no library is named; set SLUICE_ONNXRUNTIME to the path of a libonnxruntime.so, or run make run")
 	}
 	path, err := filepath.Abs(lib.Path)
 	if err != nil {
 		return fmt.Errorf("cannot load ONNX Runtime: %w", err)
 	}
 	if _, err := os.Stat(path); err != nil {
-		return fmt.Errorf("cannot load ONNX Runtime: %w", err)
+		return fmt.Errorf("cannot load ONNX Runtime from %s: %w", path, remedy.Named(err))
 	}
 	library.Lock()
 	defer library.Unlock()
@@ -91,7 +93,8 @@ func load(path string, folders []string) (memory unsafe.Pointer, err error) {
 	// error that names no version.
 	version, err := libraryVersion(path)
 	if err != nil {
-		return nil, fmt.Errorf("cannot load ONNX Runtime from %s: %w", path, err)
+		return nil, fmt.Errorf("cannot load ONNX Runtime from %s: %s; name a libonnxruntime.so of versions 1.%d to 1.%d, as scripts/onnxruntime.sh fetches",
+			path, strings.TrimPrefix(err.Error(), path+": "), oldestMinor, newestMinor)
 	}
 	if err := checkVersion(version); err != nil {
 		return nil, fmt.Errorf("cannot use %s: %w", path, err)

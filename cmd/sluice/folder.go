@@ -23,6 +23,9 @@ func chooseModels(cfg *config.Config, args []string) (paths []string, err error)
 		named = cfg.Models
 	}
 	for _, arg := range args {
+		if arg == "" {
+			return nil, usage(errors.New("an argument is empty: name a folder of models or a model file, or leave it out; a variable in the shell may be unset"))
+		}
 		if !isModelsDir(arg) {
 			paths = append(paths, arg)
 			continue

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"sluice/config"
+	"sluice/internal/remedy"
 )
 
 // healthTimeout is less than what a container's health check usually waits.
@@ -30,7 +31,7 @@ error then says what is missing and why. The address and the base path are those
 file, variables and flags as serve reads; where serve listens on every address, this machine is
 asked. Flags that only serve was given cannot be known here: in a container set SLUICE_LISTEN,
 SLUICE_BASE_PATH or SLUICE_CONFIG, which both follow.`,
-		Args: cobra.NoArgs,
+		Args: exactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := settings(cmd.Flags())
 			if err != nil {
@@ -69,7 +70,7 @@ func askHealth(ctx context.Context, cfg *config.Config, live bool) error {
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	answer, err := client.Do(request)
 	if err != nil {
-		return fmt.Errorf("cannot reach the gateway: %w; is it running, and is %s where it listens? health follows --config, SLUICE_LISTEN, SLUICE_BASE_PATH and their flags", err, cfg.Listen)
+		return fmt.Errorf("cannot reach the gateway at %s: %s; is it running, and does it listen there? health follows --config, SLUICE_LISTEN, SLUICE_BASE_PATH and their flags", url, remedy.Connection(err))
 	}
 	defer answer.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(answer.Body, 64<<10))

@@ -18,6 +18,7 @@ import (
 
 	"sluice/config"
 	"sluice/internal/near"
+	"sluice/internal/remedy"
 	"sluice/internal/tensor"
 )
 
@@ -89,7 +90,7 @@ func (g asked) request(method, path string, answer any) (status int, err error) 
 	request.Header.SetMethod(method)
 	request.SetRequestURI(g.base + path)
 	if err := fasthttp.DoTimeout(request, response, describeLimit); err != nil {
-		return 0, fmt.Errorf("cannot reach a gateway at %s: %w; start one with sluice serve, or name its address with --listen", g.base, err)
+		return 0, fmt.Errorf("cannot reach a gateway at %s: %s; start one with sluice serve, or name its address with --listen", g.base, remedy.Connection(err))
 	}
 	if response.StatusCode() != fasthttp.StatusOK {
 		return response.StatusCode(), nil
