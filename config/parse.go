@@ -49,6 +49,7 @@ func syntaxFault(name string, err error) error {
 	if !errors.As(err, &at) || at.Token == nil {
 		return fmt.Errorf("%s: it cannot be read as YAML: %s", name, yaml.FormatError(err, false, false))
 	}
+	text := strings.Join(strings.Fields(strings.ReplaceAll(at.Message, "character '\t'", "a tab")), " ")
 	hint := "see to the indentation, the colons and the brackets there"
 	switch {
 	case strings.Contains(at.Message, "found character '\t'"):
@@ -56,7 +57,7 @@ func syntaxFault(name string, err error) error {
 	case strings.Contains(at.Message, "already defined"):
 		hint = "leave one out"
 	}
-	return fmt.Errorf("%s:%d: %s; %s", name, at.Token.Position.Line, strings.Join(strings.Fields(at.Message), " "), hint)
+	return fmt.Errorf("%s:%d:%d: %s; %s", name, at.Token.Position.Line, at.Token.Position.Column, text, hint)
 }
 
 // String is the effective configuration as a file that Parse reads back to the same.

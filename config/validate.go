@@ -34,8 +34,12 @@ func (c *Config) Validate() error {
 func (v *validator) check(c *Config) {
 	v.address("listen", c.Listen, false)
 	v.address("admin", c.Admin, true)
-	if c.Admin == c.Listen && c.Admin != "" && !strings.HasSuffix(c.Admin, ":0") {
+	switch {
+	case c.Admin == "" || strings.HasSuffix(c.Admin, ":0"):
+	case c.Admin == c.Listen:
 		v.fault("admin", c.Admin, "must differ from listen")
+	case overlap(c.Admin, c.Listen):
+		v.fault("admin", c.Admin, fmt.Sprintf("must differ from listen, %s, in its port", c.Listen))
 	}
 	for _, host := range c.AdminHosts {
 		if host == "" || strings.ContainsAny(host, "/:@, ") {
@@ -131,6 +135,14 @@ func sourceOf(sources map[string]string, path string) string {
 	return ""
 }
 
+// overlap tells whether one of two addresses is a port of all addresses, and the other the same port.
+func overlap(a, b string) bool {
+	hostA, portA, faultA := net.SplitHostPort(a)
+	hostB, portB, faultB := net.SplitHostPort(b)
+	every := func(host string) bool { return host == "" || host == "0.0.0.0" || host == "::" }
+	return faultA == nil && faultB == nil && portA == portB && (every(hostA) || every(hostB))
+}
+
 func (v *validator) limits(l *Limits) {
 	between(v, "limits.max_body_bytes", l.MaxBodyBytes, kibibyte, maxBody)
 	between(v, "limits.max_decompressed_bytes", l.MaxDecompressedBytes, kibibyte, maxBody)
@@ -214,7 +226,11 @@ func (v *validator) address(path, value string, optional bool) {
 	}
 	_, port, err := net.SplitHostPort(value)
 	if err != nil {
-		v.fault(path, strconv.Quote(value), "must be host:port, such as 127.0.0.1:8080")
+		rule := "must be host:port, such as 127.0.0.1:8080"
+		if strings.Count(value, ":") > 1 && !strings.ContainsAny(value, "[/") {
+			rule += " or [::1]:8080"
+		}
+		v.fault(path, strconv.Quote(value), rule)
 		return
 	}
 	if _, err := strconv.ParseUint(port, 10, 16); err != nil {

@@ -111,10 +111,10 @@ func TestTruncated(t *testing.T) {
 			t.Errorf("%d of %d bytes: %v, want %s", n, len(whole), err, want)
 		}
 	}
-	f(0, "the file is empty")
-	f(1, "not a valid ONNX file")
-	f(len(whole)/2, "not a valid ONNX file")
-	f(len(whole)-1, "not a valid ONNX file")
+	f(0, "model.onnx: the file is empty: copy or export it again")
+	f(1, "model.onnx is not a valid ONNX file")
+	f(len(whole)/2, "model.onnx is not a valid ONNX file")
+	f(len(whole)-1, "model.onnx is not a valid ONNX file")
 }
 
 // TestReplacedLayout moves a model from a flat file into a folder: what is loaded next is the folder.

@@ -55,7 +55,7 @@ func Init(lib Library) error {
 		return fmt.Errorf("cannot load ONNX Runtime: %w", err)
 	}
 	if _, err := os.Stat(path); err != nil {
-		return fmt.Errorf("cannot load ONNX Runtime from %s: %w", path, remedy.Named(err))
+		return fmt.Errorf("cannot load ONNX Runtime from %s: %w; %s", path, remedy.File(err), right())
 	}
 	library.Lock()
 	defer library.Unlock()
@@ -93,8 +93,7 @@ func load(path string, folders []string) (memory unsafe.Pointer, err error) {
 	// error that names no version.
 	version, err := libraryVersion(path)
 	if err != nil {
-		return nil, fmt.Errorf("cannot load ONNX Runtime from %s: %s; name a libonnxruntime.so of versions 1.%d to 1.%d, as scripts/onnxruntime.sh fetches",
-			path, strings.TrimPrefix(err.Error(), path+": "), oldestMinor, newestMinor)
+		return nil, fmt.Errorf("cannot load ONNX Runtime from %s: %s; %s", path, strings.TrimPrefix(err.Error(), path+": "), right())
 	}
 	if err := checkVersion(version); err != nil {
 		return nil, fmt.Errorf("cannot use %s: %w", path, err)
@@ -110,6 +109,11 @@ func load(path string, folders []string) (memory unsafe.Pointer, err error) {
 		return nil, fmt.Errorf("cannot load ONNX Runtime from %s: %w", path, err)
 	}
 	return unsafe.Pointer(info), nil
+}
+
+// right says which library is wanted.
+func right() string {
+	return fmt.Sprintf("name a libonnxruntime.so of versions 1.%d to 1.%d, as scripts/onnxruntime.sh fetches", oldestMinor, newestMinor)
 }
 
 // Version is the library's version, empty before Init.

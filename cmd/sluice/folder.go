@@ -31,7 +31,7 @@ func chooseModels(cfg *config.Config, args []string) (paths []string, err error)
 			continue
 		}
 		if named != "" && !samePath(named, arg) {
-			return nil, fmt.Errorf("two folders of models are named, %s and %s: one is served", absolute(named), absolute(arg))
+			return nil, fmt.Errorf("two folders of models are named, %s and %s: name one of them", absolute(named), absolute(arg))
 		}
 		named = arg
 	}

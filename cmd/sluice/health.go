@@ -77,6 +77,9 @@ func askHealth(ctx context.Context, cfg *config.Config, live bool) error {
 	if err != nil {
 		return fmt.Errorf("cannot read the answer of %s: %w", url, err)
 	}
+	if answer.StatusCode == http.StatusNotFound {
+		return fmt.Errorf("%s answered 404: is it the gateway's port, and is %q its base_path?", url, cfg.BasePath)
+	}
 	if answer.StatusCode != http.StatusOK {
 		return fmt.Errorf("%s answered %d: %s", url, answer.StatusCode, reasonOf(body))
 	}

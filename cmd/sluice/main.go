@@ -87,7 +87,7 @@ func flagError(cmd *cobra.Command, err error) error {
 	help := fmt.Sprintf("sluice %s --help says more", strings.TrimPrefix(cmd.CommandPath(), "sluice "))
 	switch {
 	case errors.As(err, &bare):
-		return usage(fmt.Errorf("--%s needs a value, %s; %s", bare.GetFlag().Name, wanted(bare.GetFlag()), help))
+		return usage(fmt.Errorf("--%s needs a value; %s", bare.GetFlag().Name, help))
 	case errors.As(err, &wrong) && wanted(wrong.GetFlag()) != anyText:
 		return usage(fmt.Errorf("--%s takes %s, not %q; %s", wrong.GetFlag().Name, wanted(wrong.GetFlag()), wrong.GetValue(), help))
 	case !errors.As(err, &unknown):
@@ -114,8 +114,6 @@ func wanted(f *pflag.Flag) string {
 		return "a whole number"
 	case "float64":
 		return "a number"
-	case "FILE":
-		return "a file's path"
 	}
 	return anyText
 }
