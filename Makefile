@@ -20,12 +20,12 @@ VULKAN  := scripts/swiftshader.sh || [[ -z "$${CI:-}" ]]
 .PHONY: help run library build test unit clients examples check fmt format vet lint pure race fuzz bench bench-fallback drill selftest soak real-models gpu-pack gpu-check gpu-check-software clean tools
 
 help: ## print this list
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # Each step says on standard error what it does before it does it, and how long it took: on a fresh machine
 # modules are fetched and a C library is wrapped, which takes minutes without a word from either tool.
 run: library build ## fetch ONNX Runtime, build, serve examples/models (MODELS=, LISTEN=, ADMIN=)
-	@echo "sluice: serving $(MODELS) on $(LISTEN), metrics on $(ADMIN); Ctrl-C stops it" >&2
+	@echo "sluice: serving $(MODELS) on $(LISTEN); Ctrl-C stops it" >&2
 	@$(ORT) exec bin/sluice serve --models $(MODELS) --listen $(LISTEN) --admin $(ADMIN)
 
 library: tools
@@ -33,7 +33,7 @@ library: tools
 
 build: tools ## build bin/sluice
 	@if [[ -f bin/sluice ]]; then echo "sluice: building bin/sluice" >&2; \
-	else echo "sluice: building bin/sluice; the first build fetches and compiles all modules, some minutes" >&2; fi; \
+	else echo "sluice: building bin/sluice; the first build takes some minutes" >&2; fi; \
 	begin=$$SECONDS; go mod download; \
 	CGO_ENABLED=1 go build -trimpath -ldflags "-X main.version=$(VERSION)" -o bin/sluice ./cmd/sluice; \
 	echo "sluice: bin/sluice is $(VERSION), built in $$((SECONDS - begin)) s" >&2
@@ -45,7 +45,7 @@ unit: tools
 	@$(VULKAN)
 	@$(ORT) go test -timeout 15m $(TESTFLAGS) ./...
 
-clients: build
+clients: build ## run the real clients, such as tritonclient, against a real server
 	@scripts/clients.sh
 
 # With the Python of the clients, so that the example for tritonclient runs too. In CI no example may be left out.
@@ -117,8 +117,8 @@ gpu-pack: tools ## make the folder that checks a device elsewhere (LIB=, OUT=bin
 gpu-check: gpu-pack ## and check this machine's DEVICE with it (cuda:0, webgpu); GPU_CHECK_QUICK=1 for a look
 	@bash "$(OUT)/run.sh" "$(DEVICE)"
 
-# What can be tried without a GPU: the same, quick, on the software Vulkan driver. CI can run it; under a minute.
-gpu-check-software:
+# CI runs it; under a minute.
+gpu-check-software: ## what can be checked without a GPU: the same, quick, on the software Vulkan driver
 	@eval "$$(scripts/swiftshader.sh --env)" && GPU_CHECK_QUICK=1 $(MAKE) --no-print-directory gpu-check DEVICE=webgpu OUT=bin/gpu-check-software
 
 clean: ## remove what was built and fetched

@@ -162,12 +162,12 @@ func (s *Scheduler) mayProbe(now clock.Instant, in *instance) bool {
 // Preview tells whether a request of the highest class would be admitted now, without
 // queueing it. A refusal counts as one: the arrival rate that sizes the batches is
 // that of all who ask.
-func (s *Scheduler) Preview(now clock.Instant, id ModelID, rows int, deadline clock.Instant) Verdict {
+func (s *Scheduler) Preview(now clock.Instant, id ModelID, rows int, arrived, deadline clock.Instant) Verdict {
 	m := s.model(id)
 	if m == nil || m.closed {
 		return Verdict{Reason: Closed, Wake: noLane}
 	}
-	it := Item{Model: id, Rows: rows, Arrived: now, Deadline: deadline, Class: task.High}
+	it := Item{Model: id, Rows: rows, Arrived: arrived, Deadline: deadline, Class: task.High}
 	for _, in := range m.on {
 		in.device.refresh(now)
 		in.cost.wake(now)

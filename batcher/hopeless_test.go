@@ -126,9 +126,15 @@ func TestBudgetTooShortIsSaid(t *testing.T) {
 			f("after decoding", m.enter(tk, submit))
 			tk.Release()
 		}
-		f("before decoding", m.Admit(clock.Now().Add(100*time.Millisecond)))
-		if err := m.Admit(clock.Now().Add(time.Second)); err != nil {
+		now := clock.Now()
+		f("before decoding", m.Admit(now, now.Add(100*time.Millisecond)))
+		f("before decoding, after a slow body", m.Admit(now.Add(-90*time.Millisecond), now.Add(10*time.Millisecond)))
+		if err := m.Admit(now, now.Add(time.Second)); err != nil {
 			t.Errorf("with a second: %v", err)
+		}
+		// The budget is long enough, so the model may try; the answer would be late by its estimate.
+		if err := m.Admit(now.Add(-500*time.Millisecond), now.Add(500*time.Millisecond)); err != nil {
+			t.Errorf("with a second of which a slow body took half: %v", err)
 		}
 		tk := newTask(1, 1, time.Second)
 		defer tk.Release()

@@ -18,8 +18,9 @@ func (m *Model) Refusing() bool {
 }
 
 // Admit turns away a request that has not been decoded yet, if the model has lately refused
-// others and would refuse this one whatever its priority. nil promises nothing.
-func (m *Model) Admit(deadline clock.Instant) error {
+// others and would refuse this one whatever its priority. nil promises nothing. A request's budget
+// counts from its arrival: a body that came slowly does not make the budget too short.
+func (m *Model) Admit(arrived, deadline clock.Instant) error {
 	last := clock.Instant(m.refused.Load())
 	if last == 0 {
 		return nil
@@ -29,14 +30,14 @@ func (m *Model) Admit(deadline clock.Instant) error {
 		return nil
 	}
 	m.b.mu.Lock()
-	v := m.b.mu.sched.Preview(now, m.id, 1, deadline)
+	v := m.b.mu.sched.Preview(now, m.id, 1, arrived, deadline)
 	m.b.mu.Unlock()
 	if v.Admitted {
 		return nil
 	}
 	m.refused.Store(int64(now))
 	m.dropped(v.Reason)
-	return m.refusal(now, deadline, now, v)
+	return m.refusal(arrived, deadline, now, v)
 }
 
 func (m *Model) dropped(reason Reason) {

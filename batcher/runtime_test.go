@@ -428,7 +428,7 @@ func TestAdmitTurnsAwayWhatWouldBeRefused(t *testing.T) {
 		defer b.Close()
 		f := func(budget time.Duration, want fault.Kind) {
 			t.Helper()
-			if got := fault.Of(m.Admit(clock.Now().Add(budget))); want == fault.None && got != nil || want != fault.None && (got == nil || got.Kind != want || got.RetryAfter <= 0) {
+			if got := fault.Of(m.Admit(clock.Now(), clock.Now().Add(budget))); want == fault.None && got != nil || want != fault.None && (got == nil || got.Kind != want || got.RetryAfter <= 0) {
 				t.Errorf("Admit with a budget of %v: %v, want %q", budget, got, want.Code())
 			}
 		}

@@ -60,7 +60,8 @@ type Log struct {
 	// Level is the least severe line that is written: debug, info, warn or error. Default
 	// info, one line per state change; error hides that a model was refused.
 	Level string `yaml:"level"`
-	// Format is the form of the lines: json, for machines, or console, for a terminal. Default json.
+	// Format is the form of the lines: json, for machines, console, for people, or auto: console where
+	// standard error is a terminal, else json. Default auto.
 	Format string `yaml:"format"`
 }
 
@@ -258,7 +259,7 @@ func Default() *Config {
 		Listen: "127.0.0.1:8080",
 		Admin:  "127.0.0.1:8081",
 		Models: "models",
-		Log:    Log{Level: "info", Format: "json"},
+		Log:    Log{Level: "info", Format: "auto"},
 		Limits: Limits{
 			MaxBodyBytes:         64 * mebibyte,
 			MaxDecompressedBytes: 64 * mebibyte,

@@ -10,7 +10,7 @@ import (
 // Device is a place where models may run, and how it is used. The sections of other kinds
 // of device must be left alone.
 type Device struct {
-	// Name is cpu, cuda:N, tensorrt:N, webgpu or fake; N is the GPU's number, as
+	// Name is the device: cpu, cuda:N, tensorrt:N, webgpu or fake; N is the GPU's number, as
 	// nvidia-smi counts. Each device may be listed once.
 	Name string `yaml:"name"`
 	// Lanes is how many batches may be on the device at once. Default 0: scheduler.cpu_lanes for cpu,
@@ -22,8 +22,8 @@ type Device struct {
 	// crashing driver takes the gateway along.
 	Isolation string `yaml:"isolation"`
 	// MemoryLimit is the most that the arena of a session on cuda:N or tensorrt:N takes from
-	// the GPU's memory. Default 0: no limit. Workspaces and the driver's own come on top, and a model
-	// with convolutions has a session for each batch size. Too low fails large batches; too high
+	// the GPU's memory. Default 0: no limit. Workspaces and the driver's own come on top, and with
+	// cuda.session_per_size there is an arena for each batch size. Too low fails large batches; too high
 	// leaves nothing for the other models there.
 	MemoryLimit Bytes `yaml:"memory_limit"`
 	// LibraryFolders are where the device's libraries lie off the loader's path: CUDA's, cuDNN's,
@@ -71,11 +71,11 @@ type CUDA struct {
 	NHWC bool `yaml:"nhwc"`
 	// UnifiedStream runs all of a session on one stream. Default false.
 	UnifiedStream bool `yaml:"unified_stream"`
-	// SharedSession runs all batch sizes of a model with convolutions on one session. Default false:
-	// each size has one, since ONNX Runtime plans every convolution anew, for milliseconds,
-	// whenever the size changes. True needs the GPU memory of one copy of the weights, not of as
-	// many as there are sizes, and makes answers late wherever batches of two sizes alternate.
-	SharedSession bool `yaml:"shared_session"`
+	// SessionPerSize gives each batch size of a model with convolutions a session of its own, since
+	// ONNX Runtime plans every convolution anew, for milliseconds, whenever the size changes. Default
+	// false: one session, and late answers wherever batches of two sizes alternate. True needs
+	// the GPU memory of as many copies of the weights as there are sizes; no GPU has measured it yet.
+	SessionPerSize bool `yaml:"session_per_size"`
 }
 
 // TensorRT is for tensorrt:N. Shapes and caches are set from the model.

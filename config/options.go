@@ -80,6 +80,20 @@ func help(text string) string {
 	return strings.Join(kept, " ")
 }
 
+// TopFirst orders options for readers: those of no section come first and together, whatever their
+// place in a file.
+func TopFirst(all []Option) []Option {
+	var top, rest []Option
+	for _, o := range all {
+		if strings.Contains(o.Path, ".") {
+			rest = append(rest, o)
+		} else {
+			top = append(top, o)
+		}
+	}
+	return append(top, rest...)
+}
+
 // sentences splits a text after each full stop that a space follows.
 func sentences(text string) (all []string) {
 	for text != "" {

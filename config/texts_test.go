@@ -120,7 +120,7 @@ func TestSettingsPage(t *testing.T) {
 func page(options []Option, heading string) string {
 	var b strings.Builder
 	section := "none yet"
-	for _, o := range options {
+	for _, o := range TopFirst(options) {
 		path, key := "", o.Path
 		if end := strings.LastIndex(o.Path, "."); end > 0 {
 			path, key = o.Path[:end], o.Path[end+1:]

@@ -69,7 +69,7 @@ func (v *validator) check(c *Config) {
 		v.fault("state", strconv.Quote(c.State), "must be another folder than models, whose bundles are only read")
 	}
 	v.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
-	v.oneOf("log.format", c.Log.Format, "json", "console")
+	v.oneOf("log.format", c.Log.Format, "auto", "json", "console")
 	v.limits(&c.Limits)
 	between(v, "queue.max_rows", c.Queue.MaxRows, 1, 1<<30)
 	between(v, "queue.max_bytes", c.Queue.MaxBytes, kibibyte, 1<<50)

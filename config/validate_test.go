@@ -37,7 +37,7 @@ func TestRejectedFiles(t *testing.T) {
 	f("models: ''", `models: "" must name a folder`)
 	f("state: ./models/", `state: "./models/" must be another folder than models, whose bundles are only read`)
 	f("log: {level: loud}", `log.level: "loud" must be one of debug, info, warn, error`)
-	f("log: {format: xml}", `log.format: "xml" must be one of json, console`)
+	f("log: {format: xml}", `log.format: "xml" must be one of auto, json, console`)
 	f("limits: {max_body_bytes: 10}", "limits.max_body_bytes: 10 must be from 1KiB to 1GiB")
 	f("limits: {max_decompressed_bytes: 10}", "limits.max_decompressed_bytes: 10 must be from 1KiB to 1GiB")
 	f("limits: {max_header_bytes: 2MiB}", "limits.max_header_bytes: 2MiB must be from 1KiB to 1MiB")

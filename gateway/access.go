@@ -50,22 +50,22 @@ func (s *Server) writeAccess(c *call, why accesslog.Why) {
 	if e.Total == 0 {
 		e.Total = clock.Now().Sub(c.arrived)
 	}
-	if string(c.method) != "HEAD" {
+	if string(c.method) != "HEAD" && e.Status != statusClientClosed {
 		e.BytesOut = len(resp.Body())
 	}
 	e.Describe(c.id, c.method, c.path)
 	s.opt.AccessLog.Put(&e)
 }
 
-// logRefusal offers a request that no handler has seen.
-func (c *conn) logRefusal(kind fault.Kind, id []byte) {
+// logRefusal offers a request that no handler has seen, and whose answer has a body of sent bytes.
+func (c *conn) logRefusal(kind fault.Kind, id []byte, sent int) {
 	code := status(kind)
 	why := c.s.opt.AccessLog.Pick(code, false, 0, 0)
 	if why == accesslog.No {
 		return
 	}
 	now := clock.Now()
-	e := accesslog.Entry{Why: why, Arrived: c.arrived, Peer: c.from, Status: code, Code: kind.Code()}
+	e := accesslog.Entry{Why: why, Arrived: c.arrived, Peer: c.from, Status: code, Code: kind.Code(), BytesOut: sent}
 	if e.Arrived == 0 {
 		e.Arrived = now // nothing has come
 	}

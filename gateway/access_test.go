@@ -125,10 +125,6 @@ func TestAccessLog(t *testing.T) {
 		l.TotalMs, l.RunMs = 0, 0
 		want := r.want
 		want.Why, want.RequestID, want.Peer, want.BytesOut = "sample", name, peers[name], lengths[name]
-		switch name {
-		case "framing", "expecting", "stalls", "broken":
-			want.BytesOut = 0 // the handlers have not seen it
-		}
 		if l != want {
 			t.Errorf("%s: got\n%+v\nwant\n%+v", name, l, want)
 		}
@@ -161,6 +157,27 @@ func TestAccessLogOfWhatWentWrong(t *testing.T) {
 	}
 	if l := got["left"]; l.Status != 499 || l.Code != "CLIENT_CLOSED" || l.Path != simpleInfer || !l.Peer.IsValid() {
 		t.Errorf("the line of the client that left is %+v", l)
+	}
+}
+
+// A client that leaves while its request waits gets nothing.
+func TestAccessLogOfAClientThatLeftTheQueue(t *testing.T) {
+	model := simpleModel()
+	model.run = func(*task.Task) error { return fault.New(fault.ClientClosed, "the client has gone") }
+	got := logged(t, newFakeModels(model), nil, func(e *edge) {
+		for _, header := range [][]string{{"X-Request-Id: queued"}, {"X-Request-Id: large", "Content-Encoding: identity"}} {
+			c := e.dial()
+			_, _ = io.WriteString(c, post(simpleInfer, simpleBody(""), header...))
+			if _, err := readAnswer(bufio.NewReader(c)); err != nil {
+				t.Error(err)
+			}
+			_ = c.Close()
+		}
+	})
+	for _, id := range []string{"queued", "large"} {
+		if l := got[id]; l.Status != 499 || l.Code != "CLIENT_CLOSED" || l.Model != "simple" || l.BytesIn != len(simpleBody("")) || l.BytesOut != 0 {
+			t.Errorf("the line of %s is %+v", id, l)
+		}
 	}
 }
 

@@ -280,8 +280,8 @@ func TestConformanceStatisticsAndIndex(t *testing.T) {
 		t.Errorf("case 44: statistics went from %+v to %+v", b, a)
 	}
 	c.want(44, get("/v2/models/stats"), 200, `"name":"classify"`, `"name":"simple"`)
-	c.want(45, get("/v2/models/foo/stats"), 400, "requested model 'foo' is not available")
-	c.want(45, get("/v2/models/simple/versions/9/stats"), 400, "requested model version is not available for model 'simple'")
+	c.want(45, get("/v2/models/foo/stats"), 400, "requested model 'foo' is not available", "Request for unknown model: 'foo' is not found")
+	c.want(45, get("/v2/models/simple/versions/9/stats"), 400, "requested model version is not available for model 'simple'", "Request for unknown model: 'simple' version 9 is not found")
 
 	e.models.set("raw1", "UNAVAILABLE")
 	c.want(46, post("/v2/repository/index", ""), 200, `{"name":"simple","version":"1","state":"READY"}`, `"state":"UNAVAILABLE"`)

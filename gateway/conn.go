@@ -34,6 +34,7 @@ type conn struct {
 	inBody   bool
 	left     int64   // of a body with Content-Length
 	chunked  bool    // the body comes in chunks
+	last     bool    // the client wants no answer after that of the current request
 	chunk    chunker // follows them
 	reserved int64   // counted in s.bodies
 	ahead    []byte  // read beyond a request
@@ -157,7 +158,7 @@ func (c *conn) headFailed(got int, err error) (int, error) {
 
 // begin accepts a framed header.
 func (c *conn) begin(h head) *fault.Error {
-	c.chunked = h.body == chunkedBody
+	c.chunked, c.last = h.body == chunkedBody, h.last
 	c.inBody = h.body != 0
 	c.left = max(h.body, 0)
 	if c.chunked {

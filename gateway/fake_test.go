@@ -33,7 +33,7 @@ func (m *fakeModel) Release()         { m.pins.Add(-1) }
 
 func (m *fakeModel) Refusing() bool { return m.admit != nil || m.admitAt != nil }
 
-func (m *fakeModel) Admit(deadline clock.Instant) error {
+func (m *fakeModel) Admit(_, deadline clock.Instant) error {
 	if m.admitAt != nil {
 		return m.admitAt(deadline)
 	}

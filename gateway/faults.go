@@ -89,8 +89,8 @@ type aboutFault struct {
 }
 
 // appendRawFault appends a whole answer for a request that could not be framed, or is refused
-// before its body. The connection ends with it.
-func appendRawFault(dst []byte, f *fault.Error, about *aboutFault) []byte {
+// before its body. The connection ends with it. sent is how many bytes its own body has.
+func appendRawFault(dst []byte, f *fault.Error, about *aboutFault) (out []byte, sent int) {
 	code := status(f.Kind)
 	body := oip.AppendError(nil, f.Text, f.Kind.Code())
 	dst = append(dst, "HTTP/1.1 "...)
@@ -114,7 +114,7 @@ func appendRawFault(dst []byte, f *fault.Error, about *aboutFault) []byte {
 	dst = strconv.AppendInt(dst, int64(len(body)), 10)
 	dst = append(dst, "\r\n\r\n"...)
 	if about.bodiless {
-		return dst
+		return dst, 0
 	}
-	return append(dst, body...)
+	return append(dst, body...), len(body)
 }

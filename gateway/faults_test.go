@@ -64,10 +64,16 @@ func TestHeaderNamesAreCanonical(t *testing.T) {
 
 // The answer that bypasses fasthttp parses, also with odd text.
 func TestRawFault(t *testing.T) {
-	raw := appendRawFault(nil, fault.New(fault.NoCapacity, "quote \" and \x01"), &aboutFault{id: []byte("a-1")})
+	raw, sent := appendRawFault(nil, fault.New(fault.NoCapacity, "quote \" and \x01"), &aboutFault{id: []byte("a-1")})
 	a, err := readAnswer(bufio.NewReader(bytes.NewReader(raw)))
 	if err != nil {
 		t.Fatal(err)
+	}
+	if sent != len(a.body) {
+		t.Errorf("it says that %d bytes are sent, and they are %d", sent, len(a.body))
+	}
+	if raw, sent := appendRawFault(nil, fault.New(fault.NoCapacity, "no"), &aboutFault{bodiless: true}); sent != 0 || !bytes.HasSuffix(raw, []byte("\r\n\r\n")) {
+		t.Errorf("to HEAD %d bytes are sent: %q", sent, raw)
 	}
 	if a.status != 503 || a.body != `{"error":"quote \" and \u0001","code":"NO_CAPACITY"}` || !a.close || a.header.Get("Retry-After") != "1" || a.header.Get("X-Request-Id") != "a-1" {
 		t.Fatalf("got %+v", a)

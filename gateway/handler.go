@@ -18,6 +18,9 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 	c.ctx = ctx
 	if conn, ok := ctx.Conn().(*conn); ok {
 		c.peer, c.arrived = conn, conn.arrived
+		if conn.last {
+			ctx.SetConnectionClose()
+		}
 	} else {
 		c.arrived = clock.Now()
 	}
@@ -133,7 +136,11 @@ func (s *Server) unreadable(ctx *fasthttp.RequestCtx, _ error) {
 	id := appendRequestID(nil, given)
 	ctx.Response.Header.SetCanonical(headerRequestID, id)
 	if ok {
-		c.logRefusal(fault.BadHeader, id)
+		sent := len(ctx.Response.Body())
+		if ctx.Response.SkipBody {
+			sent = 0
+		}
+		c.logRefusal(fault.BadHeader, id, sent)
 	}
 	s.opt.Observer.Refused(fault.BadHeader)
 	s.opt.Observer.Answered(ctx.Response.StatusCode())

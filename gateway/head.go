@@ -16,6 +16,8 @@ type head struct {
 	// plain says that HTTP/1.1 is spoken and that the body, if there is one, follows at once,
 	// has a length, and is not encoded.
 	plain bool
+	// last says that the client wants no answer after this one.
+	last bool
 	// expects says that the client waits before it sends its body, expectFrom and expectTo where
 	// it says so.
 	expects              bool
@@ -155,6 +157,7 @@ type headScan struct {
 	host    bool
 	chunked bool
 	special bool  // an expectation or an encoded body
+	last    bool  // Connection has close
 	length  int64 // -1 if there is no Content-Length
 
 	expects              bool
@@ -185,6 +188,8 @@ func (s *headScan) line(line []byte) *fault.Error {
 			}
 			s.special, s.expects = true, true
 		}
+	case len("connection"):
+		s.last = s.last || foldEqual(name, "connection") && hasClose(line[colon+1:])
 	case len("content-encoding"):
 		s.special = s.special || foldEqual(name, "content-encoding")
 	case len("content-length"):
@@ -235,12 +240,12 @@ func (s *headScan) framing(size int, lim *Limits) (head, *fault.Error) {
 	case s.chunked && s.length >= 0:
 		return head{}, fault.New(fault.AmbiguousFraming, "a request has either Content-Length or Transfer-Encoding")
 	case s.chunked:
-		return head{size: size, body: chunkedBody, expects: s.expects, expectFrom: s.expectFrom, expectTo: s.expectTo}, nil
+		return head{size: size, body: chunkedBody, last: s.last, expects: s.expects, expectFrom: s.expectFrom, expectTo: s.expectTo}, nil
 	case s.length > lim.MaxBodyBytes:
 		return head{}, bodyTooLarge(lim.MaxBodyBytes)
 	}
 	return head{
-		size: size, body: max(s.length, 0), plain: s.http11 && !s.special,
+		size: size, body: max(s.length, 0), plain: s.http11 && !s.special, last: s.last,
 		expects: s.expects && s.http11, expectFrom: s.expectFrom, expectTo: s.expectTo, // HTTP/1.0 has no 100
 	}, nil
 }
@@ -248,46 +253,3 @@ func (s *headScan) framing(size int, lim *Limits) (head, *fault.Error) {
 func bodyTooLarge(most int64) *fault.Error {
 	return fault.Newf(fault.BodyTooLarge, "the body is larger than %d bytes (limits.max_body_bytes)", most)
 }
-
-// foldEqual compares with a lower-case ASCII word.
-func foldEqual(b []byte, lower string) bool {
-	if len(b) != len(lower) {
-		return false
-	}
-	for i := range b {
-		c := b[i]
-		if 'A' <= c && c <= 'Z' {
-			c |= 0x20
-		}
-		if c != lower[i] {
-			return false
-		}
-	}
-	return true
-}
-
-func trimBlank(b []byte) []byte {
-	for len(b) > 0 && (b[0] == ' ' || b[0] == '\t') {
-		b = b[1:]
-	}
-	for len(b) > 0 && (b[len(b)-1] == ' ' || b[len(b)-1] == '\t') {
-		b = b[:len(b)-1]
-	}
-	return b
-}
-
-func isDigit(b byte) bool { return '0' <= b && b <= '9' }
-
-// isToken marks the bytes of an HTTP token.
-var isToken = func() (t [256]bool) {
-	for b := '0'; b <= '9'; b++ {
-		t[b] = true
-	}
-	for b := 'a'; b <= 'z'; b++ {
-		t[b], t[b-'a'+'A'] = true, true
-	}
-	for _, b := range "!#$%&'*+-.^_`|~" {
-		t[b] = true
-	}
-	return t
-}()

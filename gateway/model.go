@@ -29,8 +29,9 @@ type Model interface {
 	Refusing() bool
 	// Admit is asked before the body is decoded, when the priority is not known yet: a
 	// fault (Overloaded, Draining) turns away, at the least cost, what no priority would
-	// get in. nil promises nothing; Predict may still refuse.
-	Admit(deadline clock.Instant) error
+	// get in. nil promises nothing; Predict may still refuse. The budget counts from the
+	// request's arrival.
+	Admit(arrived, deadline clock.Instant) error
 	// Predict submits a task and blocks until its one end state, at the latest a little
 	// after the task's deadline. Its error is a fault.
 	Predict(*task.Task) error

@@ -41,6 +41,7 @@ func (w *worker) take(k *socket, p []byte) {
 			return
 		}
 		w.setPartial(k, false)
+		k.last = h.last
 		w.serve(k, p[h.size:size], p[size:])
 		if k.closed {
 			return
@@ -127,7 +128,7 @@ func plainHost(host []byte) bool {
 func (w *worker) serve(k *socket, body, rest []byte) {
 	w.ctx.Request.SetBodyRaw(body)
 	w.resetResponse()
-	k.last, k.bodiless = w.ctx.Request.Header.ConnectionClose(), w.ctx.Request.Header.IsHead()
+	k.bodiless = w.ctx.Request.Header.IsHead()
 	c := calls.Get().(*call)
 	c.ctx, c.peer, c.arrived = &w.ctx, k, k.since
 	c.loop, c.socket = w.l, k

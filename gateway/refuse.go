@@ -20,15 +20,16 @@ func (c *conn) refuse(f *fault.Error) {
 	c.s.opt.Observer.Answered(status(f.Kind))
 	_ = c.Conn.SetWriteDeadline(time.Now().Add(lingerTime))
 	about := aboutFault{id: appendRequestID(nil, c.opening.id), allow: c.allow, bodiless: c.opening.isHead()}
-	c.logRefusal(f.Kind, about.id)
-	_, _ = c.Conn.Write(appendRawFault(nil, f, &about))
+	answer, sent := appendRawFault(nil, f, &about)
+	c.logRefusal(f.Kind, about.id, sent)
+	_, _ = c.Conn.Write(answer)
 }
 
 // abandoned notes a client that left in the middle of its request.
 func (c *conn) abandoned() {
 	c.refused = true
 	c.s.opt.Observer.Refused(fault.ClientClosed)
-	c.logRefusal(fault.ClientClosed, appendRequestID(nil, c.opening.id))
+	c.logRefusal(fault.ClientClosed, appendRequestID(nil, c.opening.id), 0)
 	c.s.opt.Observer.Answered(statusClientClosed)
 }
 

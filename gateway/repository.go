@@ -32,14 +32,15 @@ func index(models Models, body []byte) ([]oip.IndexEntry, error) {
 	return entries, nil
 }
 
-// statistics reports one model. The protocol's word for an unknown one is 400 here.
+// statistics reports one model. The protocol's word for an unknown one is 400 here; what there is
+// is listed all the same.
 func (s *Server) statistics(c *call) error {
 	m, err := s.find(c)
 	switch {
 	case fault.Is(err, fault.ModelNotFound):
-		return fault.Newf(fault.InvalidRequest, "requested model '%s' is not available", c.name)
+		return fault.Newf(fault.InvalidRequest, "requested model '%s' is not available: %s", c.name, fault.Of(err).Text)
 	case fault.Is(err, fault.VersionNotFound):
-		return fault.Newf(fault.InvalidRequest, "requested model version is not available for model '%s'", c.name)
+		return fault.Newf(fault.InvalidRequest, "requested model version is not available for model '%s': %s", c.name, fault.Of(err).Text)
 	case err != nil:
 		return err
 	}

@@ -31,7 +31,7 @@ func (s *Server) admitEarly(c *call) error {
 			return f
 		}
 	}
-	return c.model.Admit(c.task.Deadline)
+	return c.model.Admit(c.arrived, c.task.Deadline)
 }
 
 // timeout gives the request the budget that its timeout parameter asks for; 0 asks for none. It

@@ -3,7 +3,6 @@ package models
 import (
 	"fmt"
 	"math"
-	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -129,12 +128,12 @@ func (r *Report) BudgetText() string {
 }
 
 // writeBudget prints the budget for people.
-func (r *Report) writeBudget(b *strings.Builder) {
-	if r.BudgetBasis != "" && r.Refusal() == nil {
-		fmt.Fprintf(b, "  budget  %s\n", r.BudgetText())
+func (r *Report) writeBudget(p *page) {
+	if r.Budget > 0 && r.Refusal() == nil {
+		p.item(2, "budget", r.BudgetText())
 	}
 	if r.BudgetShort != "" {
-		fmt.Fprintf(b, "  budget  TOO SHORT: %s; %s\n", r.BudgetShort, r.BudgetRemedy)
+		p.item(2, "", "TOO SHORT: "+r.BudgetShort+"; "+r.BudgetRemedy)
 	}
 }
 

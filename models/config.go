@@ -38,7 +38,7 @@ type Config struct {
 	// model_defaults.max_rows: the larger of max_batch and 1024. Too low refuses long lists
 	// (400); too high lets one request hold the device for many batches.
 	MaxRows int `yaml:"max_rows"`
-	// Batch is coupled for a model whose rows may change each other and that is batched all the
+	// Batch is the word coupled for a model whose rows may change each other and that is batched all the
 	// same, such as one of dynamic quantisation; every answer says so. Default empty: what the gates
 	// show.
 	Batch BatchSetting `yaml:"batch"`

@@ -40,6 +40,7 @@ func (r *Registry) load(ctx context.Context, e *entry) {
 	}
 	v.Served = served
 	r.beginWatch(v)
+	r.logBudget(v)
 	ignored := ""
 	r.update(func(models map[string]*model) {
 		e.state, e.version, e.report, e.loaded = Ready, v, report, bundle.fingerprint
@@ -102,7 +103,6 @@ func (r *Registry) logReady(v *Version) {
 		fields = append(fields, zap.Strings("not_on", without))
 	}
 	r.opts.Log.Info("version ready", fields...)
-	r.logBudget(v)
 	about := []zap.Field{zap.String("model", v.Name), zap.String("version", v.Version)}
 	for i := range v.Report.Devices {
 		if d := &v.Report.Devices[i]; d.State == LeftOut { // of one that is down the device itself tells

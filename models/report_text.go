@@ -22,6 +22,9 @@ func (r *Report) Notes() (notes []string) {
 	if b := &r.Batching; b.Mode == Batched && b.Basis == Unshown && b.Watched {
 		notes = append(notes, "nothing shows that its rows keep apart, so live answers are compared")
 	}
+	if r.BudgetShort != "" {
+		notes = append(notes, "the budget is too short: "+r.BudgetShort)
+	}
 	return notes
 }
 
@@ -67,9 +70,7 @@ func (r *Report) WriteText(w io.Writer, width int) error {
 	fmt.Fprintf(&p, "%s: %s (%s)\n", r.label(), state, round(r.Took))
 	r.writeTensors(&p, "inputs", r.Inputs)
 	r.writeTensors(&p, "outputs", r.Outputs)
-	if r.Budget > 0 && r.Refusal() == nil {
-		p.item(2, "budget", r.Budget.String())
-	}
+	r.writeBudget(&p)
 	if r.Batching.Mode != "" {
 		text := r.Batching.String()
 		if r.MaxBatch > 0 {

@@ -17,7 +17,7 @@ for option; do
   esac
 done
 
-say() { if [[ $path_only ]]; then echo "$1"; else echo "onnxruntime: $1 ($2)"; fi; }
+say() { if [[ $path_only ]]; then echo "$1"; else echo "onnxruntime: ${1#"$root"/} ($2)"; fi; }
 die() { echo "onnxruntime: $*" >&2; exit 1; }
 
 if [[ ${SLUICE_ONNXRUNTIME:-} ]]; then
@@ -49,6 +49,9 @@ work=$(mktemp -d "$dir/fetch.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 mkdir "$work/lib"
 
+# The last line of the tool that failed.
+why() { local last; last=$(grep . "$work/log" 2>/dev/null | tail -n 1 || true); echo "${last:-it failed without a word}"; }
+
 fetch_npm() {
   command -v npm >/dev/null || return 1
   local arch=x64
@@ -69,14 +72,14 @@ fetch_wheel() { # the package's name
 }
 
 if [[ $flavour == cuda ]]; then
-  fetch_wheel onnxruntime-gpu || die "cannot fetch onnxruntime-gpu $VERSION with pip: $(tail -n 1 "$work/log" 2>/dev/null)"
+  fetch_wheel onnxruntime-gpu || die "cannot fetch onnxruntime-gpu $VERSION with pip: $(why)"
   from=cuda
 elif fetch_npm; then from=npm
 elif fetch_wheel onnxruntime; then from=wheel
 elif ! command -v npm >/dev/null && ! command -v python3 >/dev/null; then
   die "needs npm, or python3 with pip, to fetch version $VERSION: install one, or set SLUICE_ONNXRUNTIME"
 else
-  die "cannot fetch version $VERSION with npm nor with pip: $(tail -n 1 "$work/log" 2>/dev/null)"
+  die "cannot fetch version $VERSION with npm nor with pip: $(why)"
 fi
 
 # Only what is pinned is installed, and only if it is exactly that.

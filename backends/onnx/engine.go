@@ -34,7 +34,7 @@ type engine struct {
 // weights. To fill all batches up to the largest size would do too, and make every request as slow
 // as the largest batch.
 func (p *Provider) apart(model []byte, sizes []int) (bool, error) {
-	if p.Device.Kind != device.CUDA || p.CUDA.SharedSession || len(sizes) < 2 {
+	if p.Device.Kind != device.CUDA || !p.CUDA.SessionPerSize || len(sizes) < 2 {
 		return false, nil
 	}
 	m, err := onnxfile.Parse(model)
@@ -75,7 +75,7 @@ func (s *Session) openEach(n int, open func() (engine, error)) error {
 		}
 		switch {
 		case err != nil && i > 0:
-			return fmt.Errorf("of %d sessions, one for each batch size, %d could be opened (cuda.shared_session in the device's settings takes one for all): %w", n, i, err)
+			return fmt.Errorf("of %d sessions, one for each batch size, %d could be opened (cuda.session_per_size in the device's settings asks for them): %w", n, i, err)
 		case err != nil:
 			return err
 		}

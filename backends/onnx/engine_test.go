@@ -22,15 +22,16 @@ func TestModelsWithAnEngineForEachBatchSize(t *testing.T) {
 	}
 	convolves := onnxgen.TinyResNet(1).Bytes()
 	perceptron := onnxgen.MLP{Layers: []int{4, 2}, Seed: 1}.Bytes()
-	f(true, Provider{Device: cuda1}, convolves, 1, 2, 4)
-	f(false, Provider{Device: cuda1}, convolves, 4)
-	f(false, Provider{Device: cuda1}, convolves)
-	f(false, Provider{Device: cuda1, CUDA: CUDAOptions{SharedSession: true}}, convolves, 1, 2, 4)
-	f(false, Provider{Device: cuda1}, perceptron, 1, 2, 4)
-	f(false, Provider{Device: trt0}, convolves, 1, 2, 4)
-	f(false, Provider{Device: webGPU}, convolves, 1, 2, 4)
-	f(false, Provider{Device: device.Name{Kind: device.CPU}}, convolves, 1, 2, 4)
-	if _, err := (&Provider{Device: cuda1}).apart([]byte("no model"), []int{1, 2}); err == nil {
+	asked := CUDAOptions{SessionPerSize: true}
+	f(true, Provider{Device: cuda1, CUDA: asked}, convolves, 1, 2, 4)
+	f(false, Provider{Device: cuda1, CUDA: asked}, convolves, 4)
+	f(false, Provider{Device: cuda1, CUDA: asked}, convolves)
+	f(false, Provider{Device: cuda1}, convolves, 1, 2, 4)
+	f(false, Provider{Device: cuda1, CUDA: asked}, perceptron, 1, 2, 4)
+	f(false, Provider{Device: trt0, CUDA: asked}, convolves, 1, 2, 4)
+	f(false, Provider{Device: webGPU, CUDA: asked}, convolves, 1, 2, 4)
+	f(false, Provider{Device: device.Name{Kind: device.CPU}, CUDA: asked}, convolves, 1, 2, 4)
+	if _, err := (&Provider{Device: cuda1, CUDA: asked}).apart([]byte("no model"), []int{1, 2}); err == nil {
 		t.Error("a text is a model")
 	}
 }
@@ -98,5 +99,5 @@ func TestEnginesThatCannotAllBeOpened(t *testing.T) {
 	f(3, 3, "")
 	f(1, 0, "out of memory")
 	f(3, 0, "out of memory")
-	f(3, 2, "of 3 sessions, one for each batch size, 2 could be opened (cuda.shared_session in the device's settings takes one for all): out of memory")
+	f(3, 2, "of 3 sessions, one for each batch size, 2 could be opened (cuda.session_per_size in the device's settings asks for them): out of memory")
 }

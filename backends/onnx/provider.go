@@ -52,9 +52,9 @@ type CUDAOptions struct {
 	NHWC bool
 	// UnifiedStream runs all of a session on one stream. Default false.
 	UnifiedStream bool
-	// SharedSession runs all batch sizes of a model with convolutions on one session. Default
-	// false: one for each of them. See apart.
-	SharedSession bool
+	// SessionPerSize gives each batch size of a model with convolutions a session of its own.
+	// Default false: one for all. See apart.
+	SessionPerSize bool
 }
 
 // Check finds what no library could make good.

@@ -48,7 +48,7 @@ var library struct {
 // nothing. The environment is never destroyed: the library's threads may outlive us.
 func Init(lib Library) error {
 	if lib.Path == "" {
-		return errors.New("cannot load ONNX Runtime: no library is named; set SLUICE_ONNXRUNTIME to the path of a libonnxruntime.so, or run make run")
+		return errors.New("cannot load ONNX Runtime: no library is named, and none was found beside the binary: set SLUICE_ONNXRUNTIME to the path of libonnxruntime.so, which make run fetches in a clone of Sluice")
 	}
 	path, err := filepath.Abs(lib.Path)
 	if err != nil {

@@ -46,7 +46,7 @@ func TestServeAnnouncesOnATerminal(t *testing.T) {
 		return strings.Count(out, "ready: ") == 4 && strings.Contains(out, "metrics on http://"+admin+"/metrics")
 	})
 	_, rest, _ := strings.Cut(shown.String(), "  curl -s ")
-	curl, _, _ := strings.Cut(rest, "\r\n")
+	curl, _, _ := strings.Cut(rest, "\r\n\r\n")
 	url, data, _ := strings.Cut(curl, " -d ")
 	if status, body := post(t, url, strings.Trim(data, "'")); status != http.StatusOK || len(curl) > 320 {
 		t.Errorf("%s: %d %s", curl, status, body)
@@ -101,9 +101,15 @@ func TestTryIt(t *testing.T) {
 			t.Errorf("got\n%s\nwant\n%s", got, want)
 		}
 	}
-	f(`  curl -s http://localhost:9000/eu/v2/models/m/infer -d '{"inputs":[{"name":"x","datatype":"FP32","shape":[1,3],"data":[1,1,1]}]}'`,
+	f(`  curl -s http://localhost:9000/eu/v2/models/m/infer -d '
+  {"inputs":[{"name":"x","datatype":"FP32","shape":[1,3],
+    "data":[1,1,1]}]}'`,
 		tensor.Spec{Name: "x", Type: tensor.FP32, Shape: []int64{-1, 3}})
-	f(`  curl -s http://localhost:9000/eu/v2/models/m/infer -d '{"inputs":[{"name":"it'\''s","datatype":"BYTES","shape":[1],"data":["a"]},{"name":"b","datatype":"BOOL","shape":[1,1],"data":[true]}]}'`,
+	f(`  curl -s http://localhost:9000/eu/v2/models/m/infer -d '
+  {"inputs":[{"name":"it'\''s","datatype":"BYTES","shape":[1],
+    "data":["a"]},
+   {"name":"b","datatype":"BOOL","shape":[1,1],
+    "data":[true]}]}'`,
 		tensor.Spec{Name: "it's", Type: tensor.Bytes, Shape: []int64{-1}}, tensor.Spec{Name: "b", Type: tensor.Bool, Shape: []int64{-1, -1}})
 	large := tensor.Spec{Name: "image", Type: tensor.FP32, Shape: []int64{-1, 3, 224, 224}}
 	want := fmt.Sprintf("  %s sample m --listen localhost:9000 --base-path /eu > request.json\n  curl -s http://localhost:9000/eu/v2/models/m/infer -d @request.json", os.Args[0])

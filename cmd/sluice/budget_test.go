@@ -28,8 +28,8 @@ func TestSlowModel(t *testing.T) {
 	if status, body := g.post(g.predict+path, row); status != http.StatusOK {
 		t.Errorf("a plain request is answered %d %s", status, body)
 	}
-	eventually(t, "the budget is announced", func() bool {
-		return strings.Contains(g.stdout.String(), "s (five times the measured row, rounded up)")
+	eventually(t, "the budget is told", func() bool {
+		return strings.Contains(g.log.String(), `"budget_basis":"measured"`)
 	})
 	var config struct {
 		Parameters map[string]struct {
@@ -94,7 +94,7 @@ func TestCheckNamesAShortBudget(t *testing.T) {
 		t.Fatal(err)
 	}
 	out, status := command(t, "check", dir)
-	if want := regexp.MustCompile(`budget  TOO SHORT: one row takes [0-9.µm]+s on cpu and the budget is 1ms; give the model budget: [0-9.]+m?s in its model.yaml, or have clients ask for more`); status != 0 || !want.MatchString(out) {
+	if want := regexp.MustCompile(`budget +1ms \(of model.yaml\)\n +TOO SHORT: one row takes [0-9.µm]+s on cpu and the budget is 1ms; give the model budget: [0-9.]+m?s in its model.yaml, or have clients ask for more`); status != 0 || !want.MatchString(out) {
 		t.Errorf("status %d, the output lacks what it should say of the budget:\n%s", status, out)
 	}
 }

@@ -29,7 +29,7 @@ func checkCommand() *cobra.Command {
 	var o checkOptions
 	cmd := &cobra.Command{
 		Use:   "check [DIR | MODEL.onnx ...]",
-		Short: "Validate the settings and take every model through the load gates",
+		Short: "Validate the settings and take each model through the load gates",
 		Long: `Validate the settings, and take every model through the load gates without serving it. The
 first lines say of each model whether it would be served; then follow its inputs and
 outputs, its budget, how its rows share runs and what shows that they may, each gate's

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -59,16 +60,28 @@ func runWith(t *testing.T, env []string, args ...string) (stdout, stderr string,
 	return out.String(), complaints.String(), cmd.ProcessState.ExitCode()
 }
 
+// TestHelpFitsATerminal: no command's help is wider than a terminal, and none is cut.
 func TestHelpFitsATerminal(t *testing.T) {
-	out, _, status := runWith(t, nil, "serve", "--help")
-	if status != 0 {
-		t.Errorf("status %d", status)
-	}
-	for line := range strings.Lines(out) {
-		if len(line) > 100 {
-			t.Errorf("a line of %d columns: %s", len(line), line)
+	var walk func(cmd *cobra.Command)
+	walk = func(cmd *cobra.Command) {
+		args := append(strings.Fields(cmd.CommandPath())[1:], "--help")
+		out, _, status := runWith(t, nil, args...)
+		if status != 0 || len(out) < 100 {
+			t.Errorf("%v: status %d, %q", args, status, out)
+		}
+		for line := range strings.Lines(out) {
+			if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > 80 && len(strings.Fields(line)) > 1 {
+				t.Errorf("%v: a line of %d columns: %s", args, n, line)
+			}
+		}
+		for _, c := range cmd.Commands() {
+			if c.IsAvailableCommand() && c.Name() != "completion" && c.Name() != "help" {
+				walk(c)
+			}
 		}
 	}
+	walk(root())
+	out, _, _ := runWith(t, nil, "serve", "--help")
 	for _, want := range []string{
 		"\n      --limits-max-body-bytes SIZE   (default 64MiB)\n          The largest request body as it is received.\n",
 		"\nSettings, limits: What one client may ask of the predict port.\n",
@@ -78,6 +91,19 @@ func TestHelpFitsATerminal(t *testing.T) {
 			t.Errorf("the help lacks %q:\n%s", want, out)
 		}
 	}
+}
+
+func TestReflow(t *testing.T) {
+	f := func(text, want string) {
+		t.Helper()
+		if got := reflow(text, 20); got != want {
+			t.Errorf("reflow(%q) = %q, want %q", text, got, want)
+		}
+	}
+	f("a short one", "a short one")
+	f("words that are too wide for one line", "words that are too\nwide for one line")
+	f("broken\nby hand", "broken by hand")
+	f("one\n\n  an example that is wide and stays\n\ntwo\n", "one\n\n  an example that is wide and stays\n\ntwo")
 }
 
 // TestMistypedNames: what is nearly a name is refused and the name is told.

@@ -34,7 +34,7 @@ func devicesCommand() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "devices",
-		Short: "List the devices, which of them are usable, and what the others lack",
+		Short: "List the devices: which are usable, and what the others lack",
 		Long: `Try every device that this machine might have, each in a process of its own: open a small
 model on it, run it and compare with the CPU. For one that is not usable, say what is missing.
 The exit status is 0 whatever is found; sluice check fails where a configured device is unusable.`,
@@ -98,6 +98,21 @@ func (inv *inventory) choose(cfg *config.Config) {
 	}
 }
 
+// whatColumn is where the last column of the table begins, at the longest device and use.
+const whatColumn = 37
+
+// wrapAll breaks lines that are too wide, and keeps empty ones.
+func wrapAll(lines []string, width int) (all []string) {
+	for _, line := range lines {
+		if broken := wrap(line, width); len(broken) > 0 {
+			all = append(all, broken...)
+		} else {
+			all = append(all, line)
+		}
+	}
+	return all
+}
+
 func (inv *inventory) write(w io.Writer) error {
 	library := orElse(inv.Library, "no library found: set SLUICE_ONNXRUNTIME or run scripts/onnxruntime.sh")
 	if inv.Version != "" {
@@ -124,6 +139,9 @@ func (inv *inventory) write(w io.Writer) error {
 		}
 		if v.GPU != "" || len(lines) == 0 {
 			lines = append([]string{v.GPU}, lines...)
+		}
+		if width := columns(os.Stdout); width > 0 {
+			lines = wrapAll(lines, width-whatColumn)
 		}
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", v.Device, state, used, lines[0])
 		for _, line := range lines[1:] {

@@ -44,7 +44,7 @@ func provider(d *config.Device) onnx.Provider {
 		WholeGraph:  d.WholeGraph,
 		CUDA: onnx.CUDAOptions{
 			ArenaPowerOfTwo: d.CUDA.ArenaPowerOfTwo, ConvSearch: d.CUDA.ConvSearch, SmallConvWorkspace: d.CUDA.SmallConvWorkspace,
-			TF32: d.CUDA.TF32, NHWC: d.CUDA.NHWC, UnifiedStream: d.CUDA.UnifiedStream, SharedSession: d.CUDA.SharedSession,
+			TF32: d.CUDA.TF32, NHWC: d.CUDA.NHWC, UnifiedStream: d.CUDA.UnifiedStream, SessionPerSize: d.CUDA.SessionPerSize,
 		},
 		TensorRT: onnx.TensorRTOptions{
 			FP16: d.TensorRT.FP16, BF16: d.TensorRT.BF16, CacheDir: d.TensorRT.CacheDir, Workspace: int64(d.TensorRT.Workspace),

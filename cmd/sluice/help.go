@@ -49,13 +49,54 @@ func wrap(text string, width int) (lines []string) {
 	return lines
 }
 
+// helpColumns is how wide help is, which is read in a pipe too.
+func helpColumns() int {
+	if width := columns(os.Stdout); width > 0 {
+		return width
+	}
+	return 80
+}
+
+// writeHelp shows a command's text and its usage. Every command has it.
+func writeHelp(cmd *cobra.Command, _ []string) {
+	fmt.Fprintln(cmd.OutOrStdout(), reflow(orElse(cmd.Long, cmd.Short), helpColumns()))
+	if cmd.Runnable() || cmd.HasSubCommands() {
+		fmt.Fprintf(cmd.OutOrStdout(), "\n%s", cmd.UsageString())
+	}
+}
+
+// reflow breaks the paragraphs of a text anew. Lines that are indented, such as examples, stay.
+func reflow(text string, width int) string {
+	var lines []string
+	paragraph := ""
+	end := func() {
+		lines = append(lines, wrap(paragraph, width)...)
+		paragraph = ""
+	}
+	for line := range strings.SplitSeq(strings.TrimSpace(text), "\n") {
+		if line == "" || strings.HasPrefix(line, " ") {
+			end()
+			lines = append(lines, line)
+			continue
+		}
+		paragraph += line + " "
+	}
+	end()
+	return strings.Join(lines, "\n")
+}
+
+// writePlainUsage shows the flags of a command without settings as writeUsage does.
+func writePlainUsage(cmd *cobra.Command) error {
+	w := cmd.OutOrStdout()
+	fmt.Fprintf(w, "Usage:\n  %s\n\nFlags:\n", cmd.UseLine())
+	cmd.Flags().VisitAll(func(f *pflag.Flag) { writeFlag(w, f, helpColumns()) })
+	return nil
+}
+
 // writeUsage shows a command's own flags first, and then the settings by section.
 func writeUsage(cmd *cobra.Command) error {
 	w := cmd.OutOrStdout()
-	width := columns(os.Stdout)
-	if width == 0 {
-		width = 80 // help is read all the same
-	}
+	width := helpColumns()
 	fmt.Fprintf(w, "Usage:\n  %s\n", cmd.UseLine())
 	settings := map[string]config.Option{}
 	for _, o := range config.Options() {
@@ -74,7 +115,7 @@ func writeUsage(cmd *cobra.Command) error {
 		"A flag goes before a variable, a variable before the file, and the file before the default. `sluice config` shows what holds; " +
 		"docs/settings.md says of each what breaks where it is too low or too high.")
 	section := "none yet"
-	for _, o := range config.Options() {
+	for _, o := range config.TopFirst(config.Options()) {
 		path := ""
 		if end := strings.LastIndex(o.Path, "."); end > 0 {
 			path = o.Path[:end]
@@ -107,15 +148,19 @@ func writeFlag(w io.Writer, f *pflag.Flag, width int) {
 	if f.Shorthand != "" {
 		name = fmt.Sprintf("  -%s, --%s", f.Shorthand, f.Name)
 	}
-	if kind := f.Value.Type(); kind != "" && kind != "bool" {
+	kind, usage := f.Value.Type(), f.Usage
+	if strings.Contains(usage, "`") {
+		kind, usage = pflag.UnquoteUsage(f)
+	}
+	if kind != "" && kind != "bool" {
 		name += " " + kind
 	}
-	if f.DefValue != "" && f.DefValue != "false" {
+	if f.DefValue != "" && f.DefValue != "false" && f.DefValue != "[]" {
 		name += "   (default " + f.DefValue + ")"
 	}
 	fmt.Fprintln(w, name)
 	const indent = 10
-	for _, line := range wrap(strings.ReplaceAll(f.Usage, "`", ""), width-indent) {
+	for _, line := range wrap(usage, width-indent) {
 		fmt.Fprintf(w, "%*s%s\n", indent, "", line)
 	}
 }

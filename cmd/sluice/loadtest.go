@@ -30,8 +30,10 @@ func loadtestCommand() *cobra.Command {
 Open Inference Protocol over HTTP.
 
   sluice loadtest run localhost:8080
-  sluice loadtest run localhost:8080 --model ranker --load poisson:2000 --duration 1m --fail 'p99<10ms'
-  sluice loadtest capacity localhost:8080 --model ranker --slo 'p99<10ms,err<0.1%,wrong==0'
+  sluice loadtest run localhost:8080 --model ranker --load poisson:2000 \
+      --duration 1m --fail 'p99<10ms'
+  sluice loadtest capacity localhost:8080 --model ranker \
+      --slo 'p99<10ms,err<0.1%,wrong==0'
   sluice loadtest ab localhost:8080 localhost:9080 --model ranker
 
 Latency counts from the instant at which a request should have been sent, whether or not the
@@ -117,9 +119,12 @@ func loadtestRunCommand() *cobra.Command {
 		Long: `Load a target at a rate and report how it did.
 
   sluice loadtest run localhost:8080
-  sluice loadtest run localhost:8080 --model ranker --load poisson:2000 --duration 1m --fail 'p99<10ms'
-  sluice loadtest run localhost:8080 --load 'ramp:100..2000@60s' --html ramp.html
-  sluice loadtest run localhost:8080 --target-cmd 'sluice serve --models models' --json - > result.json`,
+  sluice loadtest run localhost:8080 --model ranker --load poisson:2000 \
+      --duration 1m --fail 'p99<10ms'
+  sluice loadtest run localhost:8080 --load 'ramp:100..2000@60s' \
+      --html ramp.html
+  sluice loadtest run localhost:8080 --json - \
+      --target-cmd 'sluice serve --models models' > result.json`,
 		Args: exactArgs("URL"),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			if o.Options, err = f.options(args[0]); err != nil {

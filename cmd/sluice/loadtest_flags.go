@@ -101,14 +101,13 @@ func (g *flagGroups) attach(cmd *cobra.Command) {
 	for _, set := range g.sets {
 		cmd.Flags().AddFlagSet(set)
 	}
-	const columns = 110
 	cmd.SetUsageFunc(func(cmd *cobra.Command) error {
 		w := cmd.OutOrStdout()
 		if _, err := fmt.Fprintf(w, "Usage:\n  %s\n", cmd.UseLine()); err != nil {
 			return err
 		}
 		for i, set := range g.sets {
-			if _, err := fmt.Fprintf(w, "\n%s:\n%s", g.titles[i], set.FlagUsagesWrapped(columns)); err != nil {
+			if _, err := fmt.Fprintf(w, "\n%s:\n%s", g.titles[i], set.FlagUsagesWrapped(helpColumns())); err != nil {
 				return err
 			}
 		}

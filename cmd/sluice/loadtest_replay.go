@@ -22,7 +22,8 @@ wrote, or a file of intervals. Requests are as large as those that were recorded
 same if the trace has payloads.
 
   sluice loadtest replay morning.jsonl localhost:8080
-  sluice loadtest replay morning.jsonl localhost:8080 --speed 2 --fail 'p99<20ms'`,
+  sluice loadtest replay morning.jsonl localhost:8080 --speed 2 \
+      --fail 'p99<20ms'`,
 		Args: exactArgs("TRACE", "URL"),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			if o.Options, err = f.options(args[1]); err != nil {
@@ -55,7 +56,7 @@ func loadtestRecordCommand() *cobra.Command {
 	var out string
 	cmd := &cobra.Command{
 		Use:   "record URL",
-		Short: "Ask a target for the right answers, one by one, and keep them for --expect",
+		Short: "Ask a target for the right answers, and keep them for --expect",
 		Long: `Ask a target for the answer to each request, one by one and twice, and keep them with the
 requests. A target that answers differently the second time is not recorded (exit status 11).
 

@@ -75,7 +75,8 @@ random order; a fifth of the run compares targets with themselves (the A/A contr
 difference is told only if it is larger than chance and than what the control shows.
 
   sluice loadtest ab localhost:8080 localhost:9080 --model ranker
-  sluice loadtest ab localhost:8080 --model ranker --protocol binary --protocol-b json`,
+  sluice loadtest ab localhost:8080 --model ranker --protocol binary \
+      --protocol-b json`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) < 1 || len(args) > 2 {
 				return usage(fmt.Errorf("%s takes one or two targets, not %d", cmd.CommandPath(), len(args)))

@@ -19,7 +19,7 @@ func loadtestFitCommand() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "fit TRACE",
-		Short: "Describe a recorded trace: rate, burstiness, shape over the day, sizes",
+		Short: "Describe a recorded trace: rate, burstiness, daily shape, sizes",
 		Args:  exactArgs("TRACE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			d, err := load.FitFile(args[0])
@@ -42,7 +42,7 @@ func loadtestStubCommand() *cobra.Command {
 	var listen, behaviour string
 	cmd := &cobra.Command{
 		Use:   "stub",
-		Short: "Serve a model that answers exactly as late and as wrong as it is told",
+		Short: "Serve a model that is as late and as wrong as it is told",
 		Long: `Serve a model "stub" over the Open Inference Protocol that behaves exactly as told, and counts
 what it did at /stub: the instrument that the load tester is proven against.
 
@@ -67,6 +67,7 @@ what it did at /stub: the instrument that the load tester is proven against.
 	}
 	cmd.Flags().StringVar(&listen, "listen", "127.0.0.1:9090", "serve at this `address`")
 	cmd.Flags().StringVar(&behaviour, "behave", "", "delay=5ms, delay=exp:5ms, status=503:5, close=5, stall=1s@10s, queue=1ms, servers=2, limit=N, burn=100us, lose=N, repeat=N, swap=N, corrupt=N, drop=N, joined by commas")
+	cmd.SetUsageFunc(writePlainUsage)
 	return cmd
 }
 
@@ -106,5 +107,6 @@ func loadtestSelftestCommand() *cobra.Command {
 	}
 	cmd.Flags().StringSliceVar(&o.Only, "only", nil, "`parts` to run: "+strings.Join(selftest.Names(), ", "))
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the outcome as JSON")
+	cmd.SetUsageFunc(writePlainUsage)
 	return cmd
 }

@@ -48,7 +48,7 @@ func root() *cobra.Command {
 		Short: "A low-latency prediction gateway for ONNX models",
 		Long: `A low-latency prediction gateway for ONNX models.
 
-  sluice check DIR             would each model be served, how, and what does a batch cost?
+  sluice check DIR             would each model be served, how, and how fast?
   sluice serve --models DIR    serve them
   sluice sample MODEL          a request to try one with`,
 		Version:       version,
@@ -64,6 +64,7 @@ func root() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.SetFlagErrorFunc(flagError)
+	cmd.SetHelpFunc(writeHelp)
 	cmd.AddCommand(serveCommand(), checkCommand(), configCommand(), sampleCommand(), devicesCommand(), healthCommand(), planCommand(), loadtestCommand(),
 		versionCommand(), statusesTopic(), trialCommand(), inspectCommand(), probeCommand(), workerCommand())
 	return cmd

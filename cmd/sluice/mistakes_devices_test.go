@@ -8,7 +8,7 @@ var deviceMistakes = []mistake{
 	{name: "the library is not there", env: "SLUICE_ONNXRUNTIME=/nowhere/libonnxruntime.so", args: "serve good", status: 1,
 		says: "SLUICE_ONNXRUNTIME: onnxruntime.library: cannot load ONNX Runtime from /nowhere/libonnxruntime.so: no such file or directory; name a libonnxruntime.so of versions 1... to 1..., as scripts/onnxruntime.sh fetches"},
 	{name: "no library is named", env: "SLUICE_ONNXRUNTIME=", args: "check good", status: 1,
-		says: "...onnxruntime.library: cannot load ONNX Runtime: no library is named; set SLUICE_ONNXRUNTIME to the path of a libonnxruntime.so, or run make run"},
+		says: "...onnxruntime.library: cannot load ONNX Runtime: no library is named, and none was found beside the binary: set SLUICE_ONNXRUNTIME to the path of libonnxruntime.so, which make run fetches in a clone of Sluice"},
 	{name: "a text in place of the library", put: written("lib.so", "text"), env: "SLUICE_ONNXRUNTIME=HERE/lib.so", args: "serve good", status: 1,
 		says: "SLUICE_ONNXRUNTIME: onnxruntime.library: cannot load ONNX Runtime from HERE/lib.so: file too short; name a libonnxruntime.so of versions 1... to 1..., as scripts/onnxruntime.sh fetches"},
 	{name: "a folder in place of the library", env: "SLUICE_ONNXRUNTIME=HERE/good", args: "check good", status: 1,

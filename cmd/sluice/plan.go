@@ -69,6 +69,7 @@ The exit status is 10 if an objective does not hold, 1 for bad input, 2 for bad 
 			cmd.Flags().String(o.name, "", o.help)
 		}
 	}
+	cmd.SetUsageFunc(writePlainUsage)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the answer as JSON")
 	cmd.Flags().StringVar(&page, "html", "", "also write the answer as one HTML page with curves to this `file`")
 	return cmd

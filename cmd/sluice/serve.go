@@ -78,14 +78,14 @@ func announce(w io.Writer, s *server) {
 	}
 	for _, status := range index {
 		if status.State != models.Ready {
-			fmt.Fprintf(w, "%-12s version %-4s not served: %s\n", status.Name, status.Version, status.Reason)
+			announceOne(w, status.Name, status.Version, "not served: "+status.Reason)
 			continue
 		}
 		v, err := s.registry.Acquire(status.Name, status.Version)
 		if err != nil {
 			continue // it was unloaded meanwhile
 		}
-		fmt.Fprintf(w, "%-12s version %-4s ready: %s\n", v.Name, v.Version, summary(v))
+		announceOne(w, v.Name, v.Version, "ready: "+summary(v))
 		if status.Live && noSample(v.Schema) == "" && (simplest == nil || simpler(v.Schema, simplest)) {
 			simplest, name = v.Schema, v.Name
 		}
@@ -101,6 +101,16 @@ func announce(w io.Writer, s *server) {
 	}
 }
 
+// announceOne says of one version what became of it, as wide as the terminal.
+func announceOne(w io.Writer, name, version, text string) {
+	const indent = 12
+	lines := []string{text}
+	if width := columns(os.Stdout); width > 0 {
+		lines = wrap(text, width-indent-1)
+	}
+	fmt.Fprintf(w, "%-*s %s\n", indent, name+"/"+version, strings.Join(lines, "\n"+strings.Repeat(" ", indent+1)))
+}
+
 // maxInline is the longest request that is printed: with the command around it, it fits a screen.
 const maxInline = 200
 
@@ -110,7 +120,9 @@ func tryIt(base, name string, s *tensor.Schema) string {
 	if inputSize(s) < maxInline {
 		var request strings.Builder
 		if writeSample(&request, s); request.Len() <= maxInline {
-			return fmt.Sprintf("  curl -s %s -d '%s'", address, strings.ReplaceAll(request.String(), "'", `'\''`))
+			// Lines between the members of the object, so that it fits a terminal and can be copied.
+			body := strings.NewReplacer("'", `'\''`, `,"data":`, ",\n    \"data\":", `},{"name":`, "},\n   {\"name\":").Replace(request.String())
+			return fmt.Sprintf("  curl -s %s -d '\n  %s'", address, body)
 		}
 	}
 	listen, path, _ := strings.Cut(strings.TrimPrefix(base, "http://"), "/")
@@ -133,6 +145,6 @@ func summary(v *models.Version) string {
 	if v.Schema.MaxBatch == 0 {
 		return fmt.Sprintf("unbatched, %v a request, budget %s", r.Curve.At(1).Round(time.Microsecond), r.BudgetText())
 	}
-	return fmt.Sprintf("1 row in %v, best %d rows in %v (%.0f rows/s a lane), budget %s",
+	return fmt.Sprintf("1 row in %v, best %d in %v (%.0f rows/s a lane), budget %s",
 		r.Curve.At(1).Round(time.Microsecond), r.Target, r.Curve.At(r.Target).Round(time.Microsecond), r.Curve.RowsPerSecond(r.Target), r.BudgetText())
 }

@@ -32,10 +32,14 @@ var (
 	_ models.Served = (*served)(nil)
 )
 
-func (s *served) Info() *gateway.ModelInfo           { return s.info }
-func (s *served) Refusing() bool                     { return s.queue.Load().Refusing() }
-func (s *served) Admit(deadline clock.Instant) error { return s.queue.Load().Admit(deadline) }
-func (s *served) Release()                           { s.version.Release() }
+func (s *served) Info() *gateway.ModelInfo { return s.info }
+func (s *served) Refusing() bool           { return s.queue.Load().Refusing() }
+func (s *served) Release()                 { s.version.Release() }
+
+// Admit asks the queue of the moment.
+func (s *served) Admit(arrived, deadline clock.Instant) error {
+	return s.queue.Load().Admit(arrived, deadline)
+}
 
 // Predict goes to the queue of the moment; one that is replaced meanwhile refuses.
 func (s *served) Predict(t *task.Task) error {

@@ -262,5 +262,11 @@ func (s *server) stop() error {
 
 // newLog writes to standard error.
 func newLog(cfg *config.Config) (*zap.Logger, error) {
-	return telemetry.NewLog(telemetry.LogOptions{Level: cfg.Log.Level, Format: cfg.Log.Format, Output: os.Stderr})
+	format, width := cfg.Log.Format, columns(os.Stderr)
+	if format == "auto" {
+		if format = "json"; width > 0 {
+			format = "console"
+		}
+	}
+	return telemetry.NewLog(telemetry.LogOptions{Level: cfg.Log.Level, Format: format, Columns: width, Output: os.Stderr})
 }

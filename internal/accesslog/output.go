@@ -53,17 +53,27 @@ func duplicate(f *os.File) (*os.File, error) {
 	return os.NewFile(uintptr(fd), f.Name()), nil
 }
 
-// write writes whole lines. A line that a full disk has cut is ended first.
-func (o *output) write(lines []byte) error {
-	if o.torn {
+// write writes whole lines, and says how many of their bytes it wrote. A line that a full disk has cut
+// is ended first, unless it is gone: an empty line is no JSON.
+func (o *output) write(lines []byte) (int, error) {
+	if o.torn && !o.empty() {
 		if _, err := o.file.Write([]byte("\n")); err != nil {
-			return err
+			return 0, err
 		}
-		o.torn = false
 	}
+	o.torn = false
 	n, err := o.file.Write(lines)
 	o.torn = n > 0 && lines[n-1] != '\n'
-	return err
+	return n, err
+}
+
+// empty reports whether the file has been truncated. A stream may not tell.
+func (o *output) empty() bool {
+	if o.path == "" {
+		return false
+	}
+	about, err := o.file.Stat()
+	return err == nil && about.Mode().IsRegular() && about.Size() == 0
 }
 
 // follow opens the file again if another one, or none, has its name by now.

@@ -139,18 +139,60 @@ func (*short) Stat() (fs.FileInfo, error) { return nil, errors.New("none") }
 func TestTornLine(t *testing.T) {
 	disk := &short{room: 7}
 	o := output{file: disk}
-	if err := o.write([]byte("one\ntwo\n")); err == nil {
+	if _, err := o.write([]byte("one\ntwo\n")); err == nil {
 		t.Fatal("a write that was cut is taken for whole")
 	}
-	if err := o.write([]byte("three\n")); err == nil {
+	if _, err := o.write([]byte("three\n")); err == nil {
 		t.Fatal("a write to a full disk is taken for whole")
 	}
 	disk.room = 100
-	if err := o.write([]byte("four\n")); err != nil {
+	if _, err := o.write([]byte("four\n")); err != nil {
 		t.Fatal(err)
 	}
 	if got := disk.String(); got != "one\ntwo\nfour\n" {
 		t.Errorf("got %q", got)
+	}
+}
+
+// A file that is truncated to make room begins with a line: an empty one is no JSON.
+func TestTornLineIsGone(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "access.log")
+	f := func(truncate bool, want string) {
+		t.Helper()
+		if err := os.WriteFile(path, []byte("one\ntw"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		var o output
+		if err := o.open(path); err != nil {
+			t.Fatal(err)
+		}
+		defer o.close()
+		o.torn = true
+		if truncate {
+			if err := os.Truncate(path, 0); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n, err := o.write([]byte("three\n")); n != 6 || err != nil {
+			t.Errorf("%d bytes, %v", n, err)
+		}
+		if got, err := os.ReadFile(path); err != nil || string(got) != want {
+			t.Errorf("truncated %v: got %q, %v, want %q", truncate, got, err, want)
+		}
+	}
+	f(false, "one\ntw\nthree\n")
+	f(true, "three\n")
+}
+
+// Lines that a full disk still took are not counted as lost.
+func TestLinesBeforeADiskIsFull(t *testing.T) {
+	for room, want := range map[int]Stats{0: {Dropped: 3}, 3: {Dropped: 3}, 4: {Lines: 1, Dropped: 2}, 9: {Lines: 2, Dropped: 1}, 14: {Lines: 3}} {
+		l := &Log{opt: Options{Log: zap.NewNop()}, out: output{file: &short{room: room}}}
+		l.encoder.out = append(l.encoder.out, "one\ntwo\nthree\n"...)
+		l.write(3)
+		if got := l.Stats(); got != want || len(l.encoder.out) != 0 {
+			t.Errorf("room for %d bytes: %+v, want %+v", room, got, want)
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package accesslog
 
 import (
+	"bytes"
 	"time"
 	"unsafe"
 
@@ -83,10 +84,12 @@ func (l *Log) flush(second bool) {
 	}
 }
 
-// write writes the encoder's lines, or loses them.
+// write writes the encoder's lines, or loses them, or some of them.
 func (l *Log) write(lines int) {
-	if err := l.out.write(l.encoder.out); err != nil {
-		l.dropped.Add(uint64(lines))
+	if n, err := l.out.write(l.encoder.out); err != nil {
+		whole := bytes.Count(l.encoder.out[:n], []byte("\n"))
+		l.lines.Add(uint64(whole))
+		l.dropped.Add(uint64(lines - whole))
 		l.throttle.Warn(l.opt.Log, "lines of the access log are lost", zap.String("access_log.file", l.opt.File), zap.Error(err))
 	} else {
 		l.lines.Add(uint64(lines))

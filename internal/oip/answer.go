@@ -106,17 +106,28 @@ func (r *Request) measure(t *task.Task) error {
 // tooLarge is the fault of an answer above the limit. It says what the tensors take as binary
 // data, where the client has not asked for all of them so.
 func (r *Request) tooLarge(t *task.Task) error {
-	bytes, json := int64(0), false
+	bytes, binary, json, classes := int64(0), false, false, false
 	for k := range r.Outputs {
-		if choice := &r.Outputs[k]; choice.Wanted && choice.Classification == 0 && k < len(t.Outputs) {
+		switch choice := &r.Outputs[k]; {
+		case !choice.Wanted || k >= len(t.Outputs):
+		case choice.Classification > 0:
+			classes = true
+		default:
 			bytes += int64(len(t.Outputs[k].Data))
-			json = json || !choice.Binary
+			binary, json = binary || choice.Binary, json || !choice.Binary
 		}
 	}
-	if !json {
-		return r.Form.fault(": its tensors take %d bytes", bytes)
+	text := ""
+	if classes {
+		text = "; fewer classes (\"classification\") take fewer bytes"
 	}
-	return r.Form.fault("; as binary data (\"binary_data\": true) its tensors take %d bytes", bytes)
+	switch {
+	case json:
+		return r.Form.fault("; as binary data (\"binary_data\": true) its tensors take %d bytes"+text, bytes)
+	case binary:
+		return r.Form.fault(": its tensors take %d bytes"+text, bytes)
+	}
+	return r.Form.fault(text)
 }
 
 // tooLarge is the fault of an answer above the limit.

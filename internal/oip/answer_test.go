@@ -1,6 +1,7 @@
 package oip
 
 import (
+	"bytes"
 	"fmt"
 	"math"
 	"strings"
@@ -140,6 +141,43 @@ func TestNullNonFinite(t *testing.T) {
 		want := strings.NewReplacer("NaN", "null", "-Infinity", "null", "Infinity", "null").Replace(string(literal))
 		if err != nil || string(got) != want || strings.Count(want, "null") != 4 {
 			t.Errorf("%s: got %s, %v, want %s", kind, got, err, want)
+		}
+	}
+}
+
+// Classes are strings of any length, of which one tensor of few bytes can have very many: they stop
+// at the limit as well.
+func TestAnswerLimitOfClasses(t *testing.T) {
+	const values = 20_000
+	var data []byte
+	for range values {
+		data = tensor.AppendFloat(data, tensor.FP64, 1e300) // 308 bytes of text
+	}
+	s, tk := answering(tensor.Tensor{Name: "y", Type: tensor.FP64, Shape: []int64{values}, Data: data})
+	defer tk.Release()
+	for _, binary := range []bool{false, true} {
+		write := func(limit int64) ([]byte, *Request, error) {
+			r := &Request{Outputs: []OutputChoice{{Wanted: true, Binary: binary, Classification: values}}, Form: AnswerForm{MaxBytes: limit}}
+			out, _, err := r.AppendResponse(nil, s, "m", "1", tk)
+			return out, r, err
+		}
+		whole, _, err := write(0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if out, _, err := write(int64(len(whole))); err != nil || !bytes.Equal(out, whole) {
+			t.Errorf("binary %v: got %d bytes, %v, want %d", binary, len(out), err, len(whole))
+		}
+		const small = 1 << 20
+		for _, limit := range []int64{1, small, int64(len(whole)) / 2, int64(len(whole)) - 1} {
+			out, r, err := write(limit)
+			want := fmt.Sprintf("the answer is larger than %d bytes, the limit of limits.max_answer_bytes; fewer classes (\"classification\") take fewer bytes", limit)
+			if !fault.Is(err, fault.AnswerTooLarge) || err.Error() != want || len(out) != 0 {
+				t.Errorf("binary %v with a limit of %d: got %d bytes, %v", binary, limit, len(out), err)
+			}
+			if limit <= small && cap(r.elements) > 2*small {
+				t.Errorf("binary %v with a limit of %d: %d bytes of classes were made", binary, limit, cap(r.elements))
+			}
 		}
 	}
 }

@@ -43,7 +43,8 @@ func ordered(kind tensor.DataType) bool {
 
 // classify makes the tensor of an output's top classes: per row, or over all values
 // if the model does not batch, the elements "value:index" or "value:index:label" by
-// descending value, equal values by index, NaN last.
+// descending value, equal values by index, NaN last. It stops where they alone are more than
+// an answer may be.
 func (r *Request) classify(choice *OutputChoice, spec *tensor.Spec, batched bool, from *tensor.Tensor) (tensor.Tensor, error) {
 	size := from.Type.Size()
 	total := len(from.Data) / size
@@ -67,6 +68,10 @@ func (r *Request) classify(choice *OutputChoice, spec *tensor.Spec, batched bool
 		values := from.Data[row*n*size : (row+1)*n*size]
 		for _, top := range r.top(from.Type, values, k) {
 			r.elements = appendClass(r.elements, spec, from.Type, values, top.index)
+			// Quotes and a comma stand for a length in JSON.
+			if least := len(r.elements) - start - (row+1)*k; r.Form.exceeds(int64(least)) {
+				return tensor.Tensor{}, errFull
+			}
 		}
 	}
 	choice.classBytes = len(r.elements) - start

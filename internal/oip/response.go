@@ -37,15 +37,18 @@ func (r *Request) AppendResponse(dst []byte, schema *tensor.Schema, model, versi
 		}
 		first = false
 		view, err := r.view(choice, spec, schema.Batchable(), t, k)
-		if err != nil {
-			return dst[:start], 0, err
-		}
-		if choice.Binary {
+		switch {
+		case err != nil:
+		case choice.Binary:
 			dst = appendBinaryHead(dst, &view)
 			blobs += len(view.Data)
-		} else if dst, err = appendJSONTensor(dst, &view, w); err == errFull { //nolint:errorlint // a sentinel of this package, never wrapped
-			return dst[:start], 0, r.tooLarge(t)
-		} else if err != nil {
+		default:
+			dst, err = appendJSONTensor(dst, &view, w)
+		}
+		if err == errFull { //nolint:errorlint // a sentinel of this package, never wrapped
+			err = r.tooLarge(t)
+		}
+		if err != nil {
 			return dst[:start], 0, err
 		}
 	}

@@ -16,6 +16,8 @@ type LogOptions struct {
 	Level string
 	// Format is json or console; empty means json.
 	Format string
+	// Columns is the width of the terminal that shows a console; 0 is none.
+	Columns int
 	// Output takes the lines, one Write each.
 	Output io.Writer
 }
@@ -42,15 +44,17 @@ func NewLog(o LogOptions) (*zap.Logger, error) {
 	case "", "json":
 		encoder = zapcore.NewJSONEncoder(keys)
 	case "console":
-		encoder = zapcore.NewConsoleEncoder(keys)
+		encoder = newConsole(keys, o.Columns)
 	default:
 		return nil, fmt.Errorf("cannot make a log: format %q is none of json, console", o.Format)
 	}
 	return zap.New(zapcore.NewCore(encoder, zapcore.Lock(zapcore.AddSync(o.Output)), level)), nil
 }
 
+const timeLayout = "2006-01-02T15:04:05.000Z07:00"
+
 func encodeTime(t time.Time, to zapcore.PrimitiveArrayEncoder) {
-	to.AppendString(t.UTC().Format("2006-01-02T15:04:05.000Z07:00"))
+	to.AppendString(t.UTC().Format(timeLayout))
 }
 
 // Throttle lets one line of a kind through in each interval and counts the others. The

@@ -34,7 +34,7 @@ func TestLog(t *testing.T) {
 	f(LogOptions{}, ready+refused)
 	f(LogOptions{Level: "error", Format: "json"}, refused)
 	f(LogOptions{Level: "debug"}, `{"level":"debug","time":"2000-01-01T00:00:00.000Z","msg":"model found"}`+"\n"+ready+refused)
-	f(LogOptions{Level: "error", Format: "console"}, "2000-01-01T00:00:00.000Z\terror\tmodel refused\n")
+	f(LogOptions{Level: "error", Format: "console"}, "2000-01-01T00:00:00.000Z error model refused\n")
 }
 
 func TestLogRefusesWrongOptions(t *testing.T) {

@@ -10,4 +10,9 @@
 //	<!-- needs: node -->             it is run where the tool is there
 //	<!-- settings -->                it is a settings file, or a part of one
 //	<!-- file: client.py -->         it is a file that a later block of the page uses
+//	<!-- shown: a drawing -->        it is a text that no command prints, and what it is
+//
+// A block has a fence: one that is only indented is refused. TestExamples runs the blocks beside a
+// gateway, TestCommandsAreThere looks for what all others and the sentences tell a reader to run, and
+// TestWalk is a newcomer's first minutes, from a clone to a prediction.
 package docs

@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -38,7 +39,10 @@ func TestExamples(t *testing.T) {
 			if !slices.ContainsFunc(p.Blocks, func(b Block) bool { return b.Runs() }) {
 				return
 			}
-			w := newWalk(t, sluice, p.Server())
+			w := newWalk(t, sluice)
+			if slices.ContainsFunc(p.Blocks, func(b Block) bool { return b.Runs() && asks(&b) }) {
+				w.serve(sluice, p.Server())
+			}
 			for i := range p.Blocks {
 				w.block(p, i)
 			}
@@ -65,21 +69,33 @@ func binary(t *testing.T) string {
 type walk struct {
 	t       *testing.T
 	dir     string
+	predict string
+	admin   string
 	address *strings.Replacer // from the page's addresses to the gateway's
 	back    *strings.Replacer
 	last    string // what the last block that was run printed
 	ran     bool   // it was run
 }
 
-func newWalk(t *testing.T, binary string, flags []string) *walk {
+func newWalk(t *testing.T, binary string) *walk {
 	t.Helper()
-	w := &walk{t: t, dir: t.TempDir()}
+	w := &walk{t: t, dir: t.TempDir(), predict: freeAddress(t), admin: freeAddress(t)}
 	w.link(binary)
-	predict, admin := freeAddress(t), freeAddress(t)
-	w.address = strings.NewReplacer("localhost:8080", predict, "127.0.0.1:8080", predict, "localhost:8081", admin, "127.0.0.1:8081", admin)
-	w.back = strings.NewReplacer(predict, "localhost:8080", admin, "localhost:8081")
-	w.serve(binary, predict, append(flags, "--listen", predict, "--admin", admin))
+	w.address = strings.NewReplacer("localhost:8080", w.predict, "127.0.0.1:8080", w.predict, "localhost:8081", w.admin, "127.0.0.1:8081", w.admin)
+	w.back = strings.NewReplacer(w.predict, "localhost:8080", w.admin, "localhost:8081")
 	return w
+}
+
+var (
+	// finds are the commands that ask the gateway where the settings say that it is.
+	finds = regexp.MustCompile(`sluice (health|sample)`)
+	// names are those that say so themselves, and the programs of docs/clients.md, which do.
+	names = regexp.MustCompile(`(localhost|127\.0\.0\.1):808[01]|client\.(py|mjs|go)`)
+)
+
+// asks reports whether a block wants a gateway.
+func asks(b *Block) bool {
+	return finds.MatchString(b.Text) || names.MatchString(b.Text)
 }
 
 // link makes the folder look like the clone's root, but for the Go module: an example in Go stands
@@ -108,10 +124,11 @@ func (w *walk) link(binary string) {
 }
 
 // serve runs a gateway until the page has been walked.
-func (w *walk) serve(binary, address string, flags []string) {
+func (w *walk) serve(binary string, flags []string) {
 	w.t.Helper()
+	address := w.predict
 	var log bytes.Buffer
-	command := exec.Command(binary, append([]string{"serve", "--models", "examples/models"}, flags...)...)
+	command := exec.Command(binary, append([]string{"serve", "--models", "examples/models", "--listen", w.predict, "--admin", w.admin}, flags...)...)
 	command.Dir, command.Stderr = w.dir, &log
 	if err := command.Start(); err != nil {
 		w.t.Fatal(err)
@@ -216,7 +233,13 @@ func (w *walk) run(p *Page, b *Block) {
 	defer cancel()
 	command := exec.CommandContext(ctx, "bash", "-euo", "pipefail", "-c", w.address.Replace(b.Text))
 	command.Dir, command.WaitDelay = w.dir, time.Second
-	command.Env = append(os.Environ(), "PATH="+filepath.Join(w.dir, "bin")+":"+os.Getenv("PATH"))
+	command.Env = newcomer()
+	if _, err := os.Stat(root + "/.deps/onnxruntime/libonnxruntime.so"); err != nil { // nothing that the binary finds by itself
+		command.Env = append(command.Env, "SLUICE_ONNXRUNTIME="+os.Getenv("SLUICE_ONNXRUNTIME"))
+	}
+	if finds.MatchString(b.Text) {
+		command.Env = append(command.Env, "SLUICE_LISTEN="+w.predict)
+	}
 	var out, errs bytes.Buffer
 	command.Stdout, command.Stderr = &out, &errs
 	if err := command.Run(); err != nil {

@@ -88,6 +88,9 @@ func TestBlocks(t *testing.T) {
 		for i := range p.Blocks {
 			b := &p.Blocks[i]
 			where := fmt.Sprintf("%s:%d", p.Path, b.Line)
+			if reason := unread(b); reason != "" {
+				t.Errorf("%s: %s", where, reason)
+			}
 			switch {
 			case b.Note == "settings":
 				settings++
@@ -119,6 +122,42 @@ func TestBlocks(t *testing.T) {
 	}
 }
 
+// unread is why nothing would hold a block to the code; empty if something does.
+func unread(b *Block) string {
+	runs := slices.Contains([]string{"sh", "python", "js", "go"}, b.Lang)
+	switch {
+	case strings.HasPrefix(b.Note, "not run") && len(b.NotRun()) < 8:
+		return "it is not run, and does not say why: <!-- not run: why -->"
+	case runs && b.Lang != "sh" && b.File() == "" && b.NotRun() == "":
+		return "a program is a file that a block runs, or says why not: <!-- file: NAME --> or <!-- not run: why -->"
+	case b.Lang == "text" && !b.IsOutput() && b.noted("shown:") == "":
+		return "a text is what the block above it prints, or says what it is: <!-- output --> or <!-- shown: what -->"
+	case !runs && !slices.Contains([]string{"text", "yaml", "json", "ini"}, b.Lang):
+		return fmt.Sprintf("no rule says how a block of %q is held to the code", b.Lang)
+	}
+	return ""
+}
+
+func TestUnread(t *testing.T) {
+	f := func(lang, note string, read bool) {
+		t.Helper()
+		if got := unread(&Block{Lang: lang, Note: note}); (got == "") != read {
+			t.Errorf("a block of %s with the note %q: %q", lang, note, got)
+		}
+	}
+	f("sh", "", true)
+	f("sh", "not run:", false)
+	f("sh", "not run: needs a GPU", true)
+	f("python", "", false)
+	f("python", "file: a.py", true)
+	f("text", "", false)
+	f("text", "output", true)
+	f("text", "shown: a drawing", true)
+	f("json", "", true)
+	f("", "", false)
+	f("bash", "", false)
+}
+
 var (
 	link      = regexp.MustCompile(`\]\(([^)\s]+)\)`)
 	notAnchor = regexp.MustCompile(`[^\p{L}\p{N} _-]`)
@@ -132,7 +171,7 @@ func anchor(heading string) string {
 // Every link inside the repository leads somewhere, also to a heading.
 func TestLinks(t *testing.T) {
 	checked := 0
-	for _, path := range append(pages(t), "CONTRIBUTING.md") {
+	for _, path := range walked(t) {
 		for _, m := range link.FindAllStringSubmatch(page(t, path).Text, -1) {
 			if strings.Contains(m[1], "://") {
 				continue
@@ -174,4 +213,33 @@ func TestAnchor(t *testing.T) {
 	f("Device states", "device-states")
 	f("`sluice loadtest`: numbers", "sluice-loadtest-numbers")
 	f("V1", "v1")
+}
+
+// README names each page, and each page begins with what it is for.
+func TestPagesAreIntroduced(t *testing.T) {
+	readme := page(t, "README.md").Text
+	_, index, found := strings.Cut(readme, "## Where to go next\n")
+	if !found {
+		t.Fatal("README.md has no heading \"Where to go next\"")
+	}
+	for _, path := range pages(t)[1:] {
+		if !strings.Contains(index, "]("+path+")") {
+			t.Errorf("README.md does not say where to go for %s", path)
+		}
+		title, first := "", ""
+		for line := range strings.Lines(page(t, path).Text) {
+			switch line = strings.TrimSpace(line); {
+			case line == "" || strings.HasPrefix(line, "<!--"):
+				continue
+			case title == "":
+				title = line
+				continue
+			}
+			first = line
+			break
+		}
+		if !strings.HasPrefix(title, "# ") || len(first) < 60 || strings.ContainsAny(first[:1], "#|-") || strings.HasPrefix(first, "```") {
+			t.Errorf("%s begins with %q and %q, not with a title and a sentence that says what it is for", path, title, first)
+		}
+	}
 }

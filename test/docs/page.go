@@ -63,13 +63,19 @@ type reader struct {
 	at      int
 	section string
 	note    string // the comment above, while only blank lines followed it
+	blank   bool   // the line above is empty
 }
 
 func (r *reader) step() error {
 	line := r.lines[r.at]
-	switch trimmed := strings.TrimSpace(line); {
+	trimmed := strings.TrimSpace(line)
+	blank := r.blank
+	r.blank = trimmed == ""
+	switch {
 	case strings.HasPrefix(trimmed, "```"):
 		return r.block(trimmed)
+	case blank && strings.HasPrefix(line, "    ") && trimmed != "":
+		return fmt.Errorf("%s:%d: a block that is only indented has no language and is not run: write a fence", r.page.Path, r.at+1)
 	case strings.HasPrefix(line, "#"):
 		r.section = strings.TrimSpace(strings.TrimLeft(line, "#"))
 		r.page.Headings = append(r.page.Headings, r.section)

@@ -59,6 +59,7 @@ func TestParseRefuses(t *testing.T) {
 		}
 	}
 	f("a\n```sh\nb\n", "x.md:2: the block is never closed")
+	f("# a\n\n    make b\n", "x.md:3: a block that is only indented")
 	f("<!-- a\nb -->\n", "x.md:1: a comment must end on the line")
 	table, err := Parse("x.md", "# A\n| a | b |\n|---|---|\n| 1 |\n")
 	if err != nil {
