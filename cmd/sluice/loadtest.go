@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -102,8 +101,6 @@ func withRemedy(err error) error {
 		return fmt.Errorf("%w; correct the target's URL", err)
 	case errors.As(err, &dial) && dial.Op == "dial":
 		return fmt.Errorf("%w; is it running, and is that its address?", err)
-	case errors.Is(err, os.ErrNotExist):
-		return fmt.Errorf("%w: create it, or correct the path", err)
 	}
 	return err
 }

@@ -123,7 +123,7 @@ func askedWrong(t *testing.T, g *running) {
 	f("sample cut --listen AT", 1, `the gateway serves no model "cut": it has eta, twice`)
 	f("loadtest run AT --model other --duration 1s", 3, `target has no model "other" that is ready: status 404, ...it has eta, twice`)
 	f("loadtest run AT --model eta --duration none", 2, `--duration takes a time such as 250ms or 5s, not "none"; sluice loadtest run --help says more`)
-	f("loadtest run AT --model eta --expect nowhere.json", 2, `cannot read rows: open nowhere.json: no such file or directory: correct the path`)
+	f("loadtest run AT --model eta --expect nowhere.json", 2, `cannot read rows: open nowhere.json: no such file or directory: create it, or correct the path`)
 }
 
 // A second version that is copied in two steps is refused meanwhile, the first one serves, and the

@@ -50,6 +50,15 @@ func Written(err error) error {
 	return err
 }
 
+// Whole is Named for a sentence that does not name the path.
+func Whole(err error) error {
+	var about *os.PathError
+	if !errors.As(err, &about) {
+		return err
+	}
+	return fmt.Errorf("%s %s: %w", about.Op, about.Path, Named(about.Err))
+}
+
 // Connection is what went wrong on the way to an address, in the system's own words alone: the
 // sentence around it names the address.
 func Connection(err error) string {

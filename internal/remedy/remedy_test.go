@@ -30,6 +30,9 @@ func TestFile(t *testing.T) {
 	f(at(syscall.EROFS), "read-only file system: name a place that can be written")
 	f(at(syscall.ENOSPC), "no space left on device: free some, or name another disk")
 	f(at(syscall.EIO), "input/output error")
+	if got, want := Whole(at(syscall.ENOENT)).Error(), "open /secret/path: no such file or directory: create it, or correct the path"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
 	if got, want := Written(at(syscall.ENOENT)).Error(), "no such file or directory: create its folder, or correct the path"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
