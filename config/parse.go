@@ -22,7 +22,7 @@ import (
 func Parse(name string, text []byte) (*Config, error) {
 	file, err := parser.ParseBytes(text, 0)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %s", name, yaml.FormatError(err, false, false))
+		return nil, syntaxFault(name, err)
 	}
 	c := Default()
 	r := reader{name: name, config: c}
@@ -41,6 +41,23 @@ func Parse(name string, text []byte) (*Config, error) {
 		return nil, err
 	}
 	return c, nil
+}
+
+// syntaxFault says where a text is no YAML, and what to look at.
+func syntaxFault(name string, err error) error {
+	var at *yaml.SyntaxError
+	if !errors.As(err, &at) || at.Token == nil {
+		return fmt.Errorf("%s: it cannot be read as YAML: %s", name, yaml.FormatError(err, false, false))
+	}
+	text := strings.Join(strings.Fields(strings.ReplaceAll(at.Message, "character '\t'", "a tab")), " ")
+	hint := "see to the indentation, the colons and the brackets there"
+	switch {
+	case strings.Contains(at.Message, "found character '\t'"):
+		hint = "indent with spaces, not with tabs"
+	case strings.Contains(at.Message, "already defined"):
+		hint = "leave one out"
+	}
+	return fmt.Errorf("%s:%d:%d: %s; %s", name, at.Token.Position.Line, at.Token.Position.Column, text, hint)
 }
 
 // String is the effective configuration as a file that Parse reads back to the same.

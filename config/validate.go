@@ -19,6 +19,9 @@ const maxBody = gibibyte
 // maxAnswer is the largest answer that a limit may allow: clients read its lengths in 32 bits.
 const maxAnswer = 2*gibibyte - 1
 
+// pathCharacters are those that mean themselves in the path of a URL.
+const pathCharacters = "/-._~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
 // Validate reports every fault, each with the setting's path, its value, the rule, and
 // where it was set.
 func (c *Config) Validate() error {
@@ -31,8 +34,12 @@ func (c *Config) Validate() error {
 func (v *validator) check(c *Config) {
 	v.address("listen", c.Listen, false)
 	v.address("admin", c.Admin, true)
-	if c.Admin == c.Listen && !strings.HasSuffix(c.Admin, ":0") {
+	switch {
+	case c.Admin == "" || strings.HasSuffix(c.Admin, ":0"):
+	case c.Admin == c.Listen:
 		v.fault("admin", c.Admin, "must differ from listen")
+	case overlap(c.Admin, c.Listen):
+		v.fault("admin", c.Admin, fmt.Sprintf("must differ from listen, %s, in its port", c.Listen))
 	}
 	for _, host := range c.AdminHosts {
 		if host == "" || strings.ContainsAny(host, "/:@, ") {
@@ -44,6 +51,8 @@ func (v *validator) check(c *Config) {
 	}
 	if c.BasePath != "" && (c.BasePath[0] != '/' || strings.HasSuffix(c.BasePath, "/")) {
 		v.fault("base_path", strconv.Quote(c.BasePath), "must begin with a slash and not end with one")
+	} else if strings.Contains(c.BasePath, "//") || strings.Trim(c.BasePath, pathCharacters) != "" {
+		v.fault("base_path", strconv.Quote(c.BasePath), "may have letters, digits, '-', '.', '_', '~' and single slashes")
 	}
 	if c.Models == "" {
 		v.fault("models", `""`, "must name a folder")
@@ -71,7 +80,7 @@ func (v *validator) check(c *Config) {
 	if 0 < c.Scheduler.Budget && c.Scheduler.Budget < time.Millisecond {
 		v.fault("scheduler.budget", c.Scheduler.Budget, "must be 1ms or more, or 0 for automatic")
 	}
-	if c.Scheduler.Budget > c.Limits.MaxBudget {
+	if c.Scheduler.Budget > c.Limits.MaxBudget && c.Scheduler.Budget <= time.Hour {
 		v.fault("scheduler.budget", c.Scheduler.Budget, fmt.Sprintf("must not be longer than limits.max_budget, %s", c.Limits.MaxBudget))
 	}
 	between(v, "scheduler.cpu_lanes", c.Scheduler.CPULanes, 0, 1024)
@@ -124,6 +133,14 @@ func sourceOf(sources map[string]string, path string) string {
 		path = path[:max(strings.LastIndexAny(path, ".["), 0)]
 	}
 	return ""
+}
+
+// overlap tells whether one of two addresses is a port of all addresses, and the other the same port.
+func overlap(a, b string) bool {
+	hostA, portA, faultA := net.SplitHostPort(a)
+	hostB, portB, faultB := net.SplitHostPort(b)
+	every := func(host string) bool { return host == "" || host == "0.0.0.0" || host == "::" }
+	return faultA == nil && faultB == nil && portA == portB && (every(hostA) || every(hostB))
 }
 
 func (v *validator) limits(l *Limits) {
@@ -209,7 +226,11 @@ func (v *validator) address(path, value string, optional bool) {
 	}
 	_, port, err := net.SplitHostPort(value)
 	if err != nil {
-		v.fault(path, strconv.Quote(value), "must be host:port, such as 127.0.0.1:8080")
+		rule := "must be host:port, such as 127.0.0.1:8080"
+		if strings.Count(value, ":") > 1 && !strings.ContainsAny(value, "[/") {
+			rule += " or [::1]:8080"
+		}
+		v.fault(path, strconv.Quote(value), rule)
 		return
 	}
 	if _, err := strconv.ParseUint(port, 10, 16); err != nil {

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 
+	"sluice/internal/remedy"
 	"sluice/internal/tensor"
 )
 
@@ -225,9 +226,5 @@ func (b *Bundle) unchanged() error {
 // bareError takes the path out of a file system error: the sentence around it names the
 // file, and paths stay inside the server.
 func bareError(err error) error {
-	var pathError *os.PathError
-	if errors.As(err, &pathError) {
-		return pathError.Err
-	}
-	return err
+	return remedy.File(err)
 }

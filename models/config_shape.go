@@ -25,7 +25,7 @@ func decodeYAML(text []byte, c *Config) (err error) {
 	}()
 	file, err := parser.ParseBytes(text, 0)
 	if err != nil {
-		return yamlError(err)
+		return fmt.Errorf("%w; see to the indentation, the colons and the brackets there", yamlError(err))
 	}
 	if len(file.Docs) > 1 {
 		return fmt.Errorf("%s has %d documents; one is read", ConfigFile, len(file.Docs))

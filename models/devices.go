@@ -131,7 +131,7 @@ func (c *Config) checkKnown(text []byte, o *Options) error {
 	var faults []error
 	for i, name := range c.Devices {
 		if o.device(name) == nil {
-			faults = append(faults, fmt.Errorf("%s: device %.40q is not there; there is %s", whereIn(text, fmt.Sprintf("$.devices[%d]", i)), name, o.deviceNames()))
+			faults = append(faults, fmt.Errorf("%s: device %.40q is not there; there is %s: take it out, or add it to the server's setting devices", whereIn(text, fmt.Sprintf("$.devices[%d]", i)), name, o.deviceNames()))
 		}
 	}
 	return errors.Join(faults...)

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"sluice/internal/remedy"
 )
 
 // onnxEnd is how the names of model files end.
@@ -21,8 +23,11 @@ func Discover(dir string) (bundles []*Bundle, faults []error, err error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("cannot read the models folder %s: %w", dir, bareError(err))
 	}
-	if dir, err = filepath.EvalSymlinks(full); err != nil {
-		return nil, nil, fmt.Errorf("cannot read the models folder %s: %w", full, bareError(err))
+	if _, err = os.Stat(full); err == nil {
+		dir, err = filepath.EvalSymlinks(full)
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("cannot read the models folder %s: %w", full, remedy.Named(err))
 	}
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -91,6 +96,7 @@ type folder struct {
 	file      string  // the model file's name
 	bundles   []*Bundle
 	faults    []error
+	lacking   []error  // of versions without a model file
 	loose     []string // model files outside of version folders
 	numbered  bool     // a version folder is there
 }
@@ -110,6 +116,7 @@ func discoverVersions(dir, name string) (bundles []*Bundle, faults []error) {
 		f.look(entry)
 	}
 	f.looseFiles()
+	f.faults = append(f.faults, f.lacking...)
 	f.missing()
 	for _, b := range f.bundles {
 		b.wrong = wrong
@@ -176,11 +183,17 @@ func (f *folder) lacks(b *Bundle, version string, err error) {
 		f.fault("%s: %s is a folder without %s", b.Label(), f.file, ModelFile)
 		return
 	}
-	if len(others) == 0 {
-		f.fault("%s has no %s", b.Label(), f.file)
+	if len(others) > 0 {
+		f.fault("%s has no %s: rename %s, or name it as default_model_filename in %s/%s", b.Label(), f.file, filepath.Base(others[0]), f.name, TritonFile)
 		return
 	}
-	f.fault("%s has no %s: rename %s, or name it as default_model_filename in %s/%s", b.Label(), f.file, filepath.Base(others[0]), f.name, TritonFile)
+	deeper, _ := filepath.Glob(filepath.Join(f.dir, version, "*", f.file))
+	if len(deeper) > 0 {
+		below, _ := filepath.Rel(f.dir, deeper[0])
+		f.fault("%s has no %s, and %s/%s lies a folder too deep: move it up, or name %s as the models folder", b.Label(), f.file, f.name, below, f.dir)
+		return
+	}
+	f.lacking = append(f.lacking, fmt.Errorf("%s has no %s: put it there, or take the folder away", b.Label(), f.file))
 }
 
 // looseFiles serves a model file without a version folder as version 1, or says why not.
@@ -190,6 +203,7 @@ func (f *folder) looseFiles() {
 	case len(f.bundles) > 0 && own:
 		f.fault("%s/%s lies outside of the version folders and is not served: move it to %s/<version>/%s", f.name, f.file, f.name, f.file)
 	case f.numbered && own:
+		f.lacking = nil // it is the same mistake
 		f.fault("%s/%s lies outside a version folder: move it to %s/1/%s", f.name, f.file, f.name, f.file)
 	case len(f.bundles) > 0 || f.numbered:
 	case own && isNumber(f.name):
@@ -197,7 +211,7 @@ func (f *folder) looseFiles() {
 	case own:
 		b := &Bundle{Name: f.name, Version: "1", Dir: f.dir, ModelName: f.file}
 		b.atHome(".", f.settings)
-		f.bundles, f.faults = append(f.bundles, b), nil // folders without a version are the model's own
+		f.bundles, f.faults, f.lacking = append(f.bundles, b), nil, nil // folders without a version are the model's own
 	default:
 		f.fault("%s holds %s and no %s: rename it, or name it as default_model_filename in %s/%s", f.name, f.loose[0], f.file, f.name, TritonFile)
 	}
@@ -227,7 +241,7 @@ func checkFolder(entry os.DirEntry, kind string) (bool, error) {
 		return false, nil
 	}
 	if err := checkName(kind, name); err != nil {
-		return false, err
+		return false, fmt.Errorf("%w; rename the folder", err)
 	}
 	return true, nil
 }

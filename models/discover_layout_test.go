@@ -50,7 +50,7 @@ func TestDiscoverLayouts(t *testing.T) {
 	f("a/1:a/model.onnx", "", "a/model.onnx", "a/weights.bin", "a/README.md")
 	f("a/1:a/model.onnx", "", "a/model.onnx", "a/notes/x")
 	f("a/1:a/1/model.onnx", "a/model.onnx lies outside of the version folders and is not served: move it to a/<version>/model.onnx", "a/1/model.onnx", "a/model.onnx")
-	f("", "a/1 has no model.onnx\na/model.onnx lies outside a version folder: move it to a/1/model.onnx", "a/1/x", "a/model.onnx")
+	f("", "a/model.onnx lies outside a version folder: move it to a/1/model.onnx", "a/1/x", "a/model.onnx")
 	f("", "1/model.onnx lies in a folder that is named like a version: if the models folder is that of one model, name the folder above it", "1/model.onnx")
 	f("", "a holds net.onnx and no model.onnx: rename it, or name it as default_model_filename in a/config.pbtxt", "a/net.onnx")
 	f("", "a/1 has no model.onnx: rename net.onnx, or name it as default_model_filename in a/config.pbtxt", "a/1/net.onnx")
@@ -58,7 +58,7 @@ func TestDiscoverLayouts(t *testing.T) {
 	f("a/1:a/1/model.onnx/model.onnx", "", "a/1/model.onnx/model.onnx", "a/1/model.onnx/weights")
 	f("", "a/1: model.onnx is a folder without model.onnx", "a/1/model.onnx/weights")
 	f("a/1:a/1/model.onnx", "", "a/1/model.onnx", "a/configs/x.pbtxt", "a/warmup/data", "a/config.pbtxt=", "a/labels.txt")
-	f("a/1:a/1/model.onnx", "a/configs has no model.onnx", "a/1/model.onnx", "a/configs/x.pbtxt")
+	f("a/1:a/1/model.onnx", "a/configs has no model.onnx: put it there, or take the folder away", "a/1/model.onnx", "a/configs/x.pbtxt")
 	f("a/1:a/1/model.onnx", "a: config.pbtxt asks for version 3, which is not there", "a/1/model.onnx", "a/2/model.onnx", "a/config.pbtxt=version_policy { specific { versions: [ 1, 3 ] } }")
 	f("", "e: config.pbtxt: ensemble_scheduling is not served here: a request runs one model", "e/1/.keep", "e/config.pbtxt=ensemble_scheduling { }")
 	f("", `g: config.pbtxt: platform is "tensorflow_graphdef": only onnxruntime_onnx is served`, "g/1/model.graphdef", `g/config.pbtxt=platform: "tensorflow_graphdef"`)
@@ -112,10 +112,10 @@ func TestTruncated(t *testing.T) {
 			t.Errorf("%d of %d bytes: %v, want %s", n, len(whole), err, want)
 		}
 	}
-	f(0, "the file is empty")
-	f(1, "not a valid ONNX file")
-	f(len(whole)/2, "not a valid ONNX file")
-	f(len(whole)-1, "not a valid ONNX file")
+	f(0, "model.onnx: the file is empty: copy or export it again")
+	f(1, "model.onnx is not a valid ONNX file")
+	f(len(whole)/2, "model.onnx is not a valid ONNX file")
+	f(len(whole)-1, "model.onnx is not a valid ONNX file")
 }
 
 // TestReplacedLayout moves a model from a flat file into a folder: what is loaded next is the folder.

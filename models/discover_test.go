@@ -38,11 +38,11 @@ func TestDiscover(t *testing.T) {
 	}
 	want := []string{
 		"b: latest is a symbolic link and is not followed: put what it points to there",
-		`the model name "bad name" has " " at byte 3; letters, digits, '_', '.' and '-' are allowed`,
-		`c: the version name "v 1" has " " at byte 1; letters, digits, '_', '.' and '-' are allowed`,
-		"empty/1 has no model.onnx",
+		`the model name "bad name" has " " at byte 3; letters, digits, '_', '.' and '-' are allowed; rename the folder`,
+		`c: the version name "v 1" has " " at byte 1; letters, digits, '_', '.' and '-' are allowed; rename the folder`,
+		"empty/1 has no model.onnx: put it there, or take the folder away",
 		"linked is a symbolic link and is not followed: put what it points to there",
-		`the model name "stats" is taken by the protocol (/v2/models/stats)`,
+		`the model name "stats" is taken by the protocol (/v2/models/stats); rename the folder`,
 	}
 	if !slices.Equal(texts, want) {
 		t.Errorf("faults:\n%s\nwant:\n%s", strings.Join(texts, "\n"), strings.Join(want, "\n"))

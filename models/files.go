@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"sluice/internal/remedy"
 )
 
 // list returns the names of the bundle's files in order, and a fingerprint that changes
@@ -58,7 +60,7 @@ func (b *Bundle) claims(name string) bool {
 func checkRegular(entry fs.DirEntry) error {
 	switch kind := entry.Type(); {
 	case kind&fs.ModeSymlink != 0:
-		return fmt.Errorf("%s is a symbolic link: a bundle holds its files itself", entry.Name())
+		return fmt.Errorf("%s is a symbolic link: a bundle holds its files itself; put the file there", entry.Name())
 	case !kind.IsRegular():
 		return fmt.Errorf("%s is not a regular file", entry.Name())
 	}
@@ -75,7 +77,7 @@ func Locate(path string) (*Bundle, error) {
 	}
 	about, err := os.Stat(full)
 	if err != nil {
-		return nil, fmt.Errorf("cannot find %s: %w", full, bareError(err))
+		return nil, fmt.Errorf("cannot find %s: %w", full, remedy.Named(err))
 	}
 	if about.IsDir() {
 		full = filepath.Join(full, ModelFile)

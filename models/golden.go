@@ -75,7 +75,7 @@ func decodeGoldenLine(text []byte, schema *tensor.Schema) (golden, error) {
 	var line goldenLine
 	var g golden
 	if err := json.Unmarshal(text, &line); err != nil {
-		return g, fmt.Errorf("it is no golden row: %w", err)
+		return g, fmt.Errorf(`it is no golden row, {"request": ..., "response": ...}: %w`, err)
 	}
 	inputs, err := decodeTensors("input", line.Request.Inputs, schema.Inputs)
 	if err != nil {

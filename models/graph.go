@@ -38,7 +38,7 @@ func InspectONNX(b *Bundle) (*Graph, error) {
 	}
 	file, err := onnxfile.Parse(data)
 	if err != nil {
-		return nil, err
+		return nil, notONNX(b.ModelName, data, err)
 	}
 	if err := file.CheckExternal(b.Dir); err != nil {
 		return nil, err

@@ -44,9 +44,9 @@ func TestForTrialRefuses(t *testing.T) {
 			t.Errorf("%v, want %q", err, want)
 		}
 	}
-	f("not a valid ONNX file")
+	f("is a text in place of a model")
 	f("model.yaml line 1", ConfigFile, "nonsense: 1")
-	f("the file is empty", ModelFile, "")
+	f("model.onnx: the file is empty: copy or export it again", ModelFile, "")
 }
 
 // TestCannotBatchKeepsWholeShapes holds the schema of a file that fixes its batch and

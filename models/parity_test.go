@@ -82,7 +82,7 @@ func TestAskedDeviceThatFailsIsAFault(t *testing.T) {
 	f("devices: [cpu]", "", down)
 	f("devices: [cuda:0, cpu]", "device cuda:0 is asked for and does not serve it: its worker is restarting", down)
 	f("devices: [cpu, cuda:0]", "device cuda:0 is asked for and does not serve it: open: the model cannot be loaded", func(gpu *fakeDevice) { gpu.failOpen = true })
-	f("devices: [tpu]", `files: model.yaml line 1: device "tpu" is not there; there is cuda:0, cpu`, func(*fakeDevice) {})
+	f("devices: [tpu]", `files: model.yaml line 1: device "tpu" is not there; there is cuda:0, cpu: take it out, or add it to the server's setting devices`, func(*fakeDevice) {})
 }
 
 // TestParityFailureIsLoud serves a version whose fallback differs: it runs on its

@@ -80,7 +80,7 @@ func (r *Registry) absentLocked(name string) string {
 	if len(misplaced) > 0 {
 		return quoted(name) + " has no version, since " + several(misplaced, "; ")
 	}
-	return quoted(name) + " is not in the models folder"
+	return quoted(name) + " is not in the models folder: add it, or take it out of require"
 }
 
 // misplacedLocked lists what looks like a model and is none. Clients are told no paths, nor of

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strings"
 	"syscall"
@@ -121,10 +122,27 @@ func (t *TrialRunner) Run(ctx context.Context, b *Bundle) (*Observation, error) 
 		return nil, fault.Wrap(fault.ModelLoadFailed, err, "the trial process could not be started")
 	}
 	if exit.ExitCode() == TrialRefused {
-		return nil, fault.Wrap(fault.ModelLoadFailed, errors.New(said.line()), "ONNX Runtime refuses to load it")
+		return nil, fault.Wrap(fault.ModelLoadFailed, errors.New(said.line()), refusal(said.line()))
 	}
 	return nil, fault.Wrap(fault.ModelLoadFailed, errors.New(complained.line()),
 		fmt.Sprintf("%s it crashed the ONNX Runtime in a trial process (%s): not served", doing, exit.ProcessState))
+}
+
+// tooNew is what ONNX Runtime says of a file for operators that came after it.
+var tooNew = regexp.MustCompile(`Opset (\d+) is under development .* till opset (\d+)`)
+
+// unknownOperator is what it says of an operator that it does not have.
+var unknownOperator = regexp.MustCompile(`(?:No Op registered for ([\w.]{1,120}) with domain_version|([\w.:()-]{1,120}) is not a registered function/op)`)
+
+// refusal says that the library refuses a file, for clients too: what it said itself is detail.
+func refusal(said string) string {
+	if sets := tooNew.FindStringSubmatch(said); sets != nil {
+		return fmt.Sprintf("ONNX Runtime refuses to load it: it needs operator set %s, and this library has them up to %s; export it for that one, or use a newer library", sets[1], sets[2])
+	}
+	if operator := unknownOperator.FindStringSubmatch(said); operator != nil {
+		return fmt.Sprintf("ONNX Runtime refuses to load it: it needs the operator %s, which this library does not have: export it without, or use a newer library", operator[1]+operator[2])
+	}
+	return "ONNX Runtime refuses to load it; sluice check and the log have its words: mend the model, and export it again"
 }
 
 // head keeps the beginning of what is written to it.

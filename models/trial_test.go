@@ -68,7 +68,7 @@ func TestTrialRunner(t *testing.T) {
 	}
 	f("accept", "", "")
 	f("babble", "the trial process cannot be understood", "invalid character")
-	f("refuse", "ONNX Runtime refuses to load it", "node Add has no input")
+	f("refuse", "ONNX Runtime refuses to load it; sluice check and the log have its words: mend the model, and export it again", "node Add has no input")
 	f("panic", "loading it crashed the ONNX Runtime in a trial process (exit status 2): not served", "panic: cause long")
 	f("abort", "loading it crashed the ONNX Runtime in a trial process (exit status 2): not served", "SIGABRT: abort")
 	f("kill", "loading it crashed the ONNX Runtime in a trial process (signal: killed): not served", "it said nothing")
@@ -100,4 +100,21 @@ func TestTrialGate(t *testing.T) {
 	if v := report.Refusal(); v == nil || v.Gate != "trial" || w.opened.Load() != 0 {
 		t.Errorf("refusal %+v with %d sessions opened", v, w.opened.Load())
 	}
+}
+
+func TestWhatTheLibraryRefuses(t *testing.T) {
+	f := func(said, want string) {
+		t.Helper()
+		if got := refusal(said); got != "ONNX Runtime refuses to load it"+want {
+			t.Errorf("%s: %s", said, got)
+		}
+	}
+	f("Opset 99 is under development and support for this is limited. Current official support for domain ai.onnx is till opset 26.",
+		": it needs operator set 99, and this library has them up to 26; export it for that one, or use a newer library")
+	f(`In Node, ("", Frobnicate, "", -1) : ("x": tensor(float),) -> ("y": tensor(float),) , Error No Op registered for Frobnicate with domain_version of 17`,
+		": it needs the operator Frobnicate, which this library does not have: export it without, or use a newer library")
+	f("Fatal error: com.acme:Turn(1) is not a registered function/op",
+		": it needs the operator com.acme:Turn(1), which this library does not have: export it without, or use a newer library")
+	f("No Op registered for <script> with domain_version of 17", "; sluice check and the log have its words: mend the model, and export it again")
+	f("", "; sluice check and the log have its words: mend the model, and export it again")
 }

@@ -16,6 +16,8 @@ import (
 	"unsafe"
 
 	ort "github.com/yalue/onnxruntime_go"
+
+	"sluice/internal/remedy"
 )
 
 // The versions of the library that this package was tried with. The C interface that
@@ -53,7 +55,7 @@ func Init(lib Library) error {
 		return fmt.Errorf("cannot load ONNX Runtime: %w", err)
 	}
 	if _, err := os.Stat(path); err != nil {
-		return fmt.Errorf("cannot load ONNX Runtime: %w", err)
+		return fmt.Errorf("cannot load ONNX Runtime from %s: %w; %s", path, remedy.File(err), right())
 	}
 	library.Lock()
 	defer library.Unlock()
@@ -91,7 +93,7 @@ func load(path string, folders []string) (memory unsafe.Pointer, err error) {
 	// error that names no version.
 	version, err := libraryVersion(path)
 	if err != nil {
-		return nil, fmt.Errorf("cannot load ONNX Runtime from %s: %w", path, err)
+		return nil, fmt.Errorf("cannot load ONNX Runtime from %s: %s; %s", path, strings.TrimPrefix(err.Error(), path+": "), right())
 	}
 	if err := checkVersion(version); err != nil {
 		return nil, fmt.Errorf("cannot use %s: %w", path, err)
@@ -107,6 +109,11 @@ func load(path string, folders []string) (memory unsafe.Pointer, err error) {
 		return nil, fmt.Errorf("cannot load ONNX Runtime from %s: %w", path, err)
 	}
 	return unsafe.Pointer(info), nil
+}
+
+// right says which library is wanted.
+func right() string {
+	return fmt.Sprintf("name a libonnxruntime.so of versions 1.%d to 1.%d, as scripts/onnxruntime.sh fetches", oldestMinor, newestMinor)
 }
 
 // Version is the library's version, empty before Init.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/signal"
 	"syscall"
@@ -10,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"sluice/internal/accesslog"
+	"sluice/internal/remedy"
 	"sluice/internal/telemetry"
 )
 
@@ -21,7 +23,7 @@ func (s *server) startAccessLog() (err error) {
 	}
 	s.access, err = accesslog.Start(accesslog.Options{File: a.File, Sample: a.Sample, Slow: a.Slow, MaxPerSecond: a.MaxPerSecond, Log: s.log})
 	if err != nil {
-		return s.cfg.Fault("access_log.file", err)
+		return s.cfg.Fault("access_log.file", fmt.Errorf("cannot open the access log %s: %w", a.File, remedy.Written(err)))
 	}
 	s.hangups = make(chan os.Signal, 1)
 	signal.Notify(s.hangups, syscall.SIGHUP) // what tools that rotate logs send

@@ -138,7 +138,7 @@ func TestFullDiskCostsTheAccessLogAlone(t *testing.T) {
 func TestAccessLogThatCannotBegin(t *testing.T) {
 	needLibrary(t)
 	for flags, want := range map[string]string{
-		"--access-log-file /nowhere/a.log": "--access-log-file: access_log.file: cannot open the access log: open /nowhere/a.log: no such file or directory",
+		"--access-log-file /nowhere/a.log": "--access-log-file: access_log.file: cannot open the access log /nowhere/a.log: no such file or directory: create its folder, or correct the path",
 		"--access-log-file ./":             `access_log.file: "./" must name a file, not a folder`,
 		"--access-log-sample 2":            "--access-log-sample: access_log.sample: 2 must be from 0 to 1",
 	} {

@@ -23,12 +23,15 @@ func chooseModels(cfg *config.Config, args []string) (paths []string, err error)
 		named = cfg.Models
 	}
 	for _, arg := range args {
+		if arg == "" {
+			return nil, usage(errors.New("an argument is empty: name a folder of models or a model file, or leave it out; a variable in the shell may be unset"))
+		}
 		if !isModelsDir(arg) {
 			paths = append(paths, arg)
 			continue
 		}
 		if named != "" && !samePath(named, arg) {
-			return nil, fmt.Errorf("two folders of models are named, %s and %s: one is served", absolute(named), absolute(arg))
+			return nil, fmt.Errorf("two folders of models are named, %s and %s: name one of them", absolute(named), absolute(arg))
 		}
 		named = arg
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"sluice/config"
+	"sluice/internal/remedy"
 )
 
 // healthTimeout is less than what a container's health check usually waits.
@@ -72,13 +73,13 @@ func askHealth(ctx context.Context, cfg *config.Config, live bool) error {
 		defer answer.Body.Close()
 		var body []byte
 		if body, err = io.ReadAll(io.LimitReader(answer.Body, 64<<10)); err == nil {
-			return readHealth(url, what, answer.StatusCode, body)
+			return readHealth(url, cfg.BasePath, what, answer.StatusCode, body)
 		}
 	}
 	if errors.Is(limited.Err(), context.DeadlineExceeded) {
 		return fmt.Errorf("%s gave no answer within %v: something listens there, and it hangs or is overloaded", url, healthTimeout)
 	}
-	return fmt.Errorf("cannot reach the gateway: %w; is it running, and is %s where it listens? health follows --config, SLUICE_LISTEN, SLUICE_BASE_PATH and their flags", err, cfg.Listen)
+	return fmt.Errorf("cannot reach the gateway at %s: %s; is it running, and does it listen there? health follows --config, SLUICE_LISTEN, SLUICE_BASE_PATH and their flags", url, remedy.Connection(err))
 }
 
 // healthClient tries addresses in turn. It uses no proxy of the environment: the gateway is on this
@@ -106,7 +107,10 @@ func healthClient(addresses []string) *http.Client {
 
 // readHealth is nil for the answer of a gateway that is well. Another server on the port may answer
 // 200 to whatever it is asked.
-func readHealth(url, what string, status int, body []byte) error {
+func readHealth(url, base, what string, status int, body []byte) error {
+	if status == http.StatusNotFound {
+		return fmt.Errorf("%s answered 404: is it the gateway's port, and is %q its base_path?", url, base)
+	}
 	if status != http.StatusOK {
 		return fmt.Errorf("%s answered %d: %s", url, status, reasonOf(body))
 	}

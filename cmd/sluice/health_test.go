@@ -126,11 +126,11 @@ func TestHealth(t *testing.T) {
 		"sluice: http://127.0.0.1:PORT/v2/health/ready answered 503: the server is not ready: required models are missing: 'eta' is not in the models folder\n")
 	f("not ready and alive", four, "", 503, missing, nil, "", []string{"--live", "--listen", "0.0.0.0:PORT"}, 0, "")
 	f("not ready over IPv6", six, "/eu", 503, missing, nil, "", []string{"--listen", "[::1]:PORT", "--base-path", "/eu"}, 1, "sluice: http://[::1]:PORT/eu/v2/health/ready answered 503: the server is not ready: ")
-	f("the wrong base path", four, "/eu", 200, ready, nil, "", []string{"--listen", "127.0.0.1:PORT"}, 1, "sluice: http://127.0.0.1:PORT/v2/health/ready answered 404: 404 page not found\n")
+	f("the wrong base path", four, "/eu", 200, ready, nil, "", []string{"--listen", "127.0.0.1:PORT"}, 1, "sluice: http://127.0.0.1:PORT/v2/health/ready answered 404: is it the gateway's port, and is \"\" its base_path?\n")
 	f("no reason", four, "", 503, "", nil, "", []string{"--listen", "127.0.0.1:PORT"}, 1, "sluice: http://127.0.0.1:PORT/v2/health/ready answered 503: it gave no reason\n")
-	f("nobody there", four, "", 200, ready, nil, "", []string{"--listen", "127.0.0.1:1"}, 1, `sluice: cannot reach the gateway: Get "http://127.0.0.1:1/v2/health/ready": dial tcp 127.0.0.1:1: connect: connection refused; is it running, and is 127.0.0.1:1 where it listens?`)
+	f("nobody there", four, "", 200, ready, nil, "", []string{"--listen", "127.0.0.1:1"}, 1, `sluice: cannot reach the gateway at http://127.0.0.1:1/v2/health/ready: connection refused; is it running, and does it listen there?`)
 	f("port 0", four, "", 200, ready, []string{"SLUICE_LISTEN=[::]:0"}, "", nil, 1, "sluice: SLUICE_LISTEN: listen: [::]:0 has port 0")
-	f("a file that is not there", four, "", 200, ready, []string{"SLUICE_CONFIG=/nowhere.yaml"}, "", nil, 1, "sluice: cannot read the settings file that SLUICE_CONFIG names: open /nowhere.yaml")
+	f("a file that is not there", four, "", 200, ready, []string{"SLUICE_CONFIG=/nowhere.yaml"}, "", nil, 1, "sluice: cannot read the settings file /nowhere.yaml, which SLUICE_CONFIG names: no such file")
 }
 
 // A server that takes the connection and never answers is not waited for.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"strconv"
 	"strings"
 	"time"
@@ -75,6 +76,7 @@ func loadtestError(ctx context.Context, err error) error {
 	var absent *payload.NotReadyError
 	var unstable *verify.UnstableError
 	var own status
+	err = withRemedy(err)
 	switch {
 	case err == nil || errors.As(err, &own):
 		return err
@@ -86,6 +88,19 @@ func loadtestError(ctx context.Context, err error) error {
 		return status{result.ExitNotReady, err}
 	case errors.As(err, &unstable):
 		return status{result.ExitWrong, err}
+	}
+	return err
+}
+
+// withRemedy adds what to do about a fault of the system.
+func withRemedy(err error) error {
+	var dial *net.OpError
+	var host *net.DNSError
+	switch {
+	case errors.As(err, &host):
+		return fmt.Errorf("%w; correct the target's URL", err)
+	case errors.As(err, &dial) && dial.Op == "dial":
+		return fmt.Errorf("%w; is it running, and is that its address?", err)
 	}
 	return err
 }

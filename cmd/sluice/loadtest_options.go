@@ -55,15 +55,15 @@ func (f *loadtestFlags) options(url string) (o loadtest.Options, err error) {
 	if f.tolerance != "" {
 		t, err := verify.ParseTolerance(f.tolerance)
 		if err != nil {
-			return o, usage(err)
+			return o, usage(withRemedy(err))
 		}
 		o.Verify.Tolerance = &t
 	}
 	if o.CPU, err = parsePin(f.pin); err != nil {
-		return o, usage(err)
+		return o, usage(withRemedy(err))
 	}
 	if o.Target.Payload, err = f.payload(); err != nil {
-		return o, usage(err)
+		return o, usage(withRemedy(err))
 	}
 	return o, nil
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"sluice/internal/remedy"
 	"sluice/loadtest"
 	"sluice/loadtest/live"
 	"sluice/loadtest/report"
@@ -236,7 +237,7 @@ func loadtestReportCommand() *cobra.Command {
 func readResult(path string) (*result.Result, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("cannot read a result: %w", err)
+		return nil, fmt.Errorf("cannot read a result: %w", remedy.Whole(err))
 	}
 	defer f.Close()
 	r, err := result.Read(f)

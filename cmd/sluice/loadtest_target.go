@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"sluice/internal/remedy"
 	"sluice/loadtest"
 	"sluice/loadtest/payload"
 	"sluice/loadtest/result"
@@ -53,7 +54,7 @@ func startTarget(ctx context.Context, command, url string, limits patience) (*ch
 	}
 	c := &child{cmd: exec.Command(argv[0], argv[1:]...), ended: make(chan struct{})} //nolint:gosec // the user's own command
 	if err := c.start(); err != nil {
-		return nil, &payload.UsageError{Text: fmt.Sprintf("--target-cmd: cannot start the target: %v", err)}
+		return nil, &payload.UsageError{Text: fmt.Sprintf("--target-cmd: cannot start the target: %v", remedy.Whole(err))}
 	}
 	if err := c.await(ctx, target, limits.ready); err != nil {
 		c.stop(limits.stop)

@@ -82,12 +82,39 @@ func commandNames(cmd *cobra.Command) (names []string) {
 
 // flagError adds to a flag that is not there the ones that are near.
 func flagError(cmd *cobra.Command, err error) error {
+	var bare *pflag.ValueRequiredError
+	var wrong *pflag.InvalidValueError
 	var unknown *pflag.NotExistError
-	if !errors.As(err, &unknown) || len(unknown.GetSpecifiedName()) < 2 {
+	help := fmt.Sprintf("sluice %s --help says more", strings.TrimPrefix(cmd.CommandPath(), "sluice "))
+	switch {
+	case errors.As(err, &bare):
+		return usage(fmt.Errorf("--%s needs a value; %s", bare.GetFlag().Name, help))
+	case errors.As(err, &wrong) && wanted(wrong.GetFlag()) != anyText:
+		return usage(fmt.Errorf("--%s takes %s, not %q; %s", wrong.GetFlag().Name, wanted(wrong.GetFlag()), wrong.GetValue(), help))
+	case !errors.As(err, &unknown):
 		return usage(err)
+	case len(unknown.GetSpecifiedName()) < 2:
+		return usage(fmt.Errorf("%s has no flag -%s; sluice %s --help lists them", cmd.CommandPath(), unknown.GetSpecifiedName(), strings.TrimPrefix(cmd.CommandPath(), "sluice ")))
 	}
 	var names []string
 	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, "--"+f.Name) })
 	return usage(fmt.Errorf("%s has no flag --%s%s; sluice %s --help lists them", cmd.CommandPath(), unknown.GetSpecifiedName(),
 		near.Meant("--"+unknown.GetSpecifiedName(), names), strings.TrimPrefix(cmd.CommandPath(), "sluice ")))
+}
+
+const anyText = "a text"
+
+// wanted says what a flag takes for a value.
+func wanted(f *pflag.Flag) string {
+	switch f.Value.Type() {
+	case "bool":
+		return "true or false"
+	case "duration":
+		return "a time such as 250ms or 5s"
+	case "int", "int64", "uint64":
+		return "a whole number"
+	case "float64":
+		return "a number"
+	}
+	return anyText
 }

@@ -16,6 +16,7 @@ import (
 
 	"sluice/batcher/plan"
 	"sluice/internal/near"
+	"sluice/internal/remedy"
 	"sluice/internal/task"
 )
 
@@ -129,7 +130,7 @@ func studyKeys() []string {
 func (b *planBuilder) file(path string) error {
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return fmt.Errorf("cannot read the study: %w", err)
+		return fmt.Errorf("cannot read the study %s: %w", path, remedy.Named(err))
 	}
 	return readStudy(path, text, func(r *studyReader, node ast.Node) {
 		r.mapping(node, "the study", studyKeys(), func(key string, value ast.Node) bool {

@@ -2,12 +2,14 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"go.uber.org/zap"
 
 	"sluice/gateway"
 	"sluice/internal/oip"
+	"sluice/internal/remedy"
 	"sluice/internal/task"
 	"sluice/internal/telemetry"
 	"sluice/internal/trace"
@@ -22,7 +24,7 @@ func (s *server) startRecording() (err error) {
 	}
 	s.recorder, err = record.Start(record.Options{Path: r.File, MaxBytes: int64(r.MaxBytes), MaxAge: r.MaxAge, Payloads: r.Payloads, Log: s.log})
 	if err != nil {
-		return err
+		return s.cfg.Fault("record.file", fmt.Errorf("cannot create the trace %s: %w", r.File, remedy.Written(err)))
 	}
 	s.metrics.WatchRecording(func() telemetry.Recording { return telemetry.Recording(s.recorder.Stats()) })
 	return nil

@@ -183,7 +183,7 @@ func TestFullDiskCostsTheTraceAlone(t *testing.T) {
 func TestRecordingThatCannotBegin(t *testing.T) {
 	needLibrary(t)
 	for flags, want := range map[string]string{
-		"--record /nowhere/a.jsonl":                "cannot create the trace: open /nowhere/a.jsonl",
+		"--record /nowhere/a.jsonl":                "--record: record.file: cannot create the trace /nowhere/a.jsonl: no such file or directory: create its folder, or correct the path",
 		"--record-payloads":                        "--record-payloads: record.payloads: true is of no use while record.file is empty",
 		"--record a.jsonl --record-max-bytes none": `"none" is not a size`,
 		"--record a.jsonl --record-payloads=maybe": `"maybe" is neither true nor false`,

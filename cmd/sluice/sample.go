@@ -18,6 +18,7 @@ import (
 
 	"sluice/config"
 	"sluice/internal/near"
+	"sluice/internal/remedy"
 	"sluice/internal/tensor"
 )
 
@@ -91,7 +92,7 @@ func (g asked) request(method, path string, answer any) (status int, err error) 
 	client := fasthttp.Client{DialDualStack: true}
 	defer client.CloseIdleConnections()
 	if err := client.DoTimeout(request, response, describeLimit); err != nil {
-		return 0, fmt.Errorf("cannot reach a gateway at %s: %w; start one with sluice serve, or name its address with --listen", g.base, err)
+		return 0, fmt.Errorf("cannot reach a gateway at %s: %s; start one with sluice serve, or name its address with --listen", g.base, remedy.Connection(err))
 	}
 	if response.StatusCode() != fasthttp.StatusOK {
 		return response.StatusCode(), nil

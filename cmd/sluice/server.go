@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -18,6 +17,7 @@ import (
 	"sluice/internal/accesslog"
 	"sluice/internal/device"
 	"sluice/internal/oip"
+	"sluice/internal/remedy"
 	"sluice/internal/telemetry"
 	"sluice/internal/trace/record"
 	"sluice/models"
@@ -60,7 +60,7 @@ func newServer(ctx context.Context, cfg *config.Config, paths []string, log *zap
 	threads := planThreads()
 	library, err := loadLibrary(cfg.ONNXRuntime.Library)
 	if err != nil {
-		return nil, err
+		return nil, cfg.Fault("onnxruntime.library", err)
 	}
 	s := &server{cfg: cfg, log: log, metrics: telemetry.New(version), threads: threads, assembled: make(chan struct{})}
 	lanes := cpuLanes(cfg.Scheduler.CPULanes, threads.cores)
@@ -85,6 +85,10 @@ func newServer(ctx context.Context, cfg *config.Config, paths []string, log *zap
 	s.watchDevices()
 	if err := s.fleet.start(); err != nil {
 		return nil, err
+	}
+	if err := tryState(cfg.State); err != nil {
+		// Serving goes on: to forget costs some comparisons, and not to start costs every model.
+		log.Warn("the state folder cannot be written: what is learned is forgotten at the end", zap.String("state", cfg.State), zap.String("reason", err.Error()))
 	}
 	options := modelOptions(cfg, paths, s.fleet.models(), library, log)
 	options.Publish, options.OnPlacement, options.OnParity, options.OnBatching = s.publish, s.placed, s.differs, s.unshare
@@ -160,22 +164,6 @@ func (s *server) openPorts() (err error) {
 	return err
 }
 
-// adminToken reads the token of the admin port; empty if none is configured.
-func (s *server) adminToken() (string, error) {
-	if s.cfg.AdminTokenFile == "" {
-		return "", nil
-	}
-	text, err := os.ReadFile(s.cfg.AdminTokenFile)
-	if err != nil {
-		return "", fmt.Errorf("cannot read admin_token_file: %w", err)
-	}
-	token := strings.TrimSpace(string(text))
-	if token == "" {
-		return "", fmt.Errorf("admin_token_file %s is empty", s.cfg.AdminTokenFile)
-	}
-	return token, nil
-}
-
 // ready says what keeps the server from being ready, nil if nothing does.
 func (s *server) ready() error { return s.registry.Ready() }
 
@@ -190,7 +178,7 @@ func (s *server) degraded() []string {
 func (s *server) run(ctx context.Context, announce func(*server)) error {
 	predict, err := net.Listen("tcp", s.cfg.Listen)
 	if err != nil {
-		return fmt.Errorf("cannot open the predict port: %w", err)
+		return fmt.Errorf("cannot open the predict port: %w", remedy.Listen(err, s.cfg.Listen, "listen"))
 	}
 	s.predictAddr = predict.Addr()
 	failed := make(chan error, 3) // the two ports, and that no device can be used
@@ -198,7 +186,7 @@ func (s *server) run(ctx context.Context, announce func(*server)) error {
 	if s.admin != nil {
 		admin, err := net.Listen("tcp", s.cfg.Admin)
 		if err != nil {
-			return errors.Join(fmt.Errorf("cannot open the admin port: %w", err), s.stop())
+			return errors.Join(fmt.Errorf("cannot open the admin port: %w", remedy.Listen(err, s.cfg.Admin, "admin")), s.stop())
 		}
 		s.adminAddr = admin.Addr()
 		go func() { failed <- s.admin.Serve(admin) }()

@@ -12,6 +12,7 @@ import (
 
 	"sluice/backends/onnx"
 	"sluice/config"
+	"sluice/internal/remedy"
 )
 
 // settingFlags adds a flag for every setting, and --config, and a help that shows them by section.
@@ -73,7 +74,7 @@ func settings(flags *pflag.FlagSet) (*config.Config, error) {
 	if path != "" {
 		text, err := os.ReadFile(path)
 		if err != nil {
-			return nil, fmt.Errorf("cannot read the settings file that %s names: %w", named, err)
+			return nil, fmt.Errorf("cannot read the settings file %s, which %s names: %w", path, named, remedy.Named(err))
 		}
 		if cfg, err = config.Parse(path, text); err != nil {
 			return nil, err

@@ -89,6 +89,8 @@ func (m *Model) CheckExternal(dir string) (err error) {
 	for _, e := range m.External {
 		st, err := root.Stat(e.Location)
 		switch {
+		case errors.Is(err, os.ErrNotExist):
+			return fmt.Errorf("cannot open external data %q beside the model: there is no such file; put it there, as the model keeps weights in it", e.Location)
 		case err != nil:
 			return fmt.Errorf("cannot open external data %q beside the model: %w", e.Location, err)
 		case !st.Mode().IsRegular():

@@ -113,7 +113,7 @@ func (m *Model) check() error {
 	case m.Ops["com.microsoft.EPContext"]:
 		return fmt.Errorf("the file is compiled for one kind of device (operator EPContext); use the model that it was compiled from")
 	case len(m.Inputs) == 0:
-		return fmt.Errorf("the model has no inputs")
+		return fmt.Errorf("the model has no inputs: export it with those that requests give")
 	case len(m.Inputs) > maxInputs:
 		return fmt.Errorf("the model has %d inputs; %d are the most", len(m.Inputs), maxInputs)
 	case len(m.Outputs) == 0:

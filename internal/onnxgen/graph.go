@@ -177,6 +177,22 @@ func (g *Graph) Raw(name string, element int, dims []int, raw []byte) *Graph {
 	return g
 }
 
+// External adds an initialiser whose values lie in a file beside the model.
+func (g *Graph) External(name string, element int, dims []int, file string) *Graph {
+	var t, location message
+	for _, d := range dims {
+		t.int(1, d)
+	}
+	t.int(2, element)
+	t.string(8, name)
+	location.string(1, "location")
+	location.string(2, file)
+	t.embed(13, location)
+	t.int(14, 1)
+	g.body.embed(5, t)
+	return g
+}
+
 // Function adds a function of the file. Its inputs, outputs and nodes are those of a graph.
 func (g *Graph) Function(domain, name string, inputs, outputs []string, f *Graph) *Graph {
 	var fn message

@@ -7,6 +7,8 @@ import (
 	"io"
 	"os"
 	"strings"
+
+	"sluice/internal/remedy"
 )
 
 // File is a trace in a file that is being read.
@@ -19,7 +21,7 @@ type File struct {
 func Open(path string) (*File, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("cannot open the trace: %w", err)
+		return nil, fmt.Errorf("cannot open the trace: %w", remedy.Whole(err))
 	}
 	var from io.Reader = f
 	if compressed(path) {

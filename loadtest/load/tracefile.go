@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"sluice/internal/remedy"
 	"sluice/internal/task"
 	"sluice/internal/trace"
 	"sluice/loadtest/engine"
@@ -98,7 +99,7 @@ func (v *intervals) Next(a *trace.Arrival) error {
 func openSource(path string) (source, *os.File, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, nil, fmt.Errorf("cannot open the trace: %w", err)
+		return nil, nil, fmt.Errorf("cannot open the trace: %w", remedy.Whole(err))
 	}
 	var from io.Reader = f
 	if strings.HasSuffix(path, ".gz") {

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"sluice/internal/remedy"
 	"sluice/internal/tensor"
 )
 
@@ -54,7 +55,7 @@ func ReadRows(r io.Reader) (*Header, []Row, error) {
 func OpenRows(path string) (*Header, []Row, error) {
 	file, err := os.Open(path)
 	if err != nil {
-		return nil, nil, usagef("cannot read rows: %v", err)
+		return nil, nil, usagef("cannot read rows: %v", remedy.Whole(err))
 	}
 	defer file.Close()
 	header, rows, err := ReadRows(file)

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"sluice/internal/remedy"
 	"sluice/loadtest/engine"
 )
 
@@ -22,14 +23,14 @@ const maxTemplate = 16 << 20
 func Template(target Target, path string, o Options) (*Set, error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, usagef("cannot read the template: %v", err)
+		return nil, usagef("cannot read the template: %v", remedy.Whole(err))
 	}
 	if info.Size() > maxTemplate {
 		return nil, usagef("template %s has %d bytes, more than the limit of %d", path, info.Size(), maxTemplate)
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return nil, usagef("cannot read the template: %v", err)
+		return nil, usagef("cannot read the template: %v", remedy.Whole(err))
 	}
 	s, err := buildTemplate(target, text, &o)
 	if err != nil {

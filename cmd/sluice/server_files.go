@@ -1,0 +1,44 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"sluice/internal/remedy"
+)
+
+// adminToken reads the token of the admin port; empty if none is configured.
+func (s *server) adminToken() (string, error) {
+	if s.cfg.AdminTokenFile == "" {
+		return "", nil
+	}
+	text, err := os.ReadFile(s.cfg.AdminTokenFile)
+	if err != nil {
+		return "", s.cfg.Fault("admin_token_file", fmt.Errorf("cannot read the admin port's token from %s: %w", s.cfg.AdminTokenFile, remedy.Named(err)))
+	}
+	token := strings.TrimSpace(string(text))
+	switch {
+	case token == "":
+		return "", s.cfg.Fault("admin_token_file", fmt.Errorf("%s is empty: write the admin port's token into it, or leave the setting out", s.cfg.AdminTokenFile))
+	case strings.IndexFunc(token, func(c rune) bool { return c <= ' ' || c > '~' }) >= 0:
+		return "", s.cfg.Fault("admin_token_file", fmt.Errorf("%s does not hold a token: write one line into it, of visible ASCII characters without spaces", s.cfg.AdminTokenFile))
+	}
+	return token, nil
+}
+
+// tryState writes to the state folder, if there is to be one, and takes away what it wrote.
+func tryState(dir string) error {
+	if dir == "" {
+		return nil
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return remedy.Named(err)
+	}
+	file, err := os.CreateTemp(dir, ".try-*")
+	if err != nil {
+		return remedy.Named(err)
+	}
+	return errors.Join(file.Close(), os.Remove(file.Name()))
+}
