@@ -47,7 +47,7 @@ func TestReadiness(t *testing.T) {
 	f("a refused one beside it", nil, good("bad/1", "m/1"), "", badSays)
 	f("a refused new version", nil, good("m/1", "m/2"), "", "model m version 2 is refused: "+refused+"; version 1 serves")
 	f("nothing else", nil, good("bad/1"), "no model can be served: 'bad' version 1 is refused, "+refused, badSays)
-	f("an empty folder", nil, good(), "there is no model: the models folder holds none of the form <name>/<version>/model.onnx")
+	f("an empty folder", nil, good(), "there is no model: the models folder holds none, neither <name>/<version>/model.onnx nor <name>.onnx")
 	put := func(paths ...string) func(*testing.T, *world) {
 		return func(t *testing.T, w *world) {
 			for _, path := range paths {
@@ -58,8 +58,8 @@ func TestReadiness(t *testing.T) {
 	const wrongName = "net holds net.onnx and no model.onnx: rename it, or name it as default_model_filename in net/config.pbtxt"
 	f("a folder of one model", nil, put("1/model.onnx"), "there is no model: 1/model.onnx lies in a folder that is named like a version: if the models folder is that of one model, name the folder above it")
 	f("a file of another name", nil, put("net/net.onnx"), "there is no model: "+wrongName)
-	f("which is required", []string{"net", "ne"}, put("net/net.onnx"), "required models are missing: 'ne' is not in the models folder; 'net' has no version, since "+wrongName)
-	f("a version without a file", []string{"net"}, put("net/1/README.md"), "required models are missing: 'net' has no version, since net/1 has no model.onnx")
+	f("which is required", []string{"net", "ne"}, put("net/net.onnx"), "required models are missing: 'ne' is not in the models folder: add it, or take it out of require; 'net' has no version, since "+wrongName)
+	f("a version without a file", []string{"net"}, put("net/1/README.md"), "required models are missing: 'net' has no version, since net/1 has no model.onnx: put it there, or take the folder away")
 	f("a required one", []string{"m"}, good("bad/1", "m/1"), "", badSays)
 	f("with a refused new version", []string{"m"}, good("m/1", "m/2"), "", "model m version 2 is refused: "+refused+"; version 1 serves")
 	f("a required one that is refused", []string{"m", "bad"}, good("bad/1", "m/1"), "required models are missing: 'bad' version 1 is refused, "+refused, badSays)
@@ -67,7 +67,7 @@ func TestReadiness(t *testing.T) {
 	f("both", []string{"n", "bad"}, good("bad/1", "m/1"), "required models are missing: 'bad' version 1 is refused, "+refused+"; 'n' is not in the models folder: add it, or take it out of require", badSays)
 	f("all", []string{RequireAll}, good("m/1", "n/1"), "")
 	f("all, of which one is refused", []string{RequireAll}, good("bad/1", "m/1"), "required models are missing: 'bad' version 1 is refused, "+refused, badSays)
-	f("all of none", []string{RequireAll}, good(), "there is no model: the models folder holds none of the form <name>/<version>/model.onnx")
+	f("all of none", []string{RequireAll}, good(), "there is no model: the models folder holds none, neither <name>/<version>/model.onnx nor <name>.onnx")
 }
 
 // What answers about readiness say is bounded, however many models are refused.

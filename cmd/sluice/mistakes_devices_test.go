@@ -55,7 +55,7 @@ var deviceMistakes = []mistake{
 	},
 	{
 		name: "health of something that does not answer", args: "health --listen TAKEN", status: 1,
-		says: "cannot reach the gateway at http://TAKEN/v2/health/ready: it gave no answer in time; is it running, and does it listen there? health follows --config, SLUICE_LISTEN, SLUICE_BASE_PATH and their flags",
+		says: "http://TAKEN/v2/health/ready gave no answer within 2s: something listens there, and it hangs or is overloaded",
 	},
 	{
 		name: "a sample of a gateway that does not run", args: "sample eta --listen FREE", status: 1,

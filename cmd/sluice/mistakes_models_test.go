@@ -71,7 +71,7 @@ var modelMistakes = []badModel{
 		m.folder(model+"/1", 0o755)
 		m.link(model+"/1/model.onnx", "../../eta.onnx")
 	}, "files", "model.onnx is a symbolic link: a bundle holds its files itself; put the file there"},
-	{"a link in place of a version", "version", func(m machine, model string) { m.folder(model, 0o755); m.link(model+"/1", "../eta") }, "", "MODEL: 1 is a symbolic link and is not followed: put the folder itself there"},
+	{"a link in place of a version", "version", func(m machine, model string) { m.folder(model, 0o755); m.link(model+"/1", "../eta") }, "", "MODEL: 1 is a symbolic link and is not followed: put what it points to there"},
 	{"a file and a folder of one name", "twice", func(m machine, model string) { with("1/x", "")(m, model); m.write(model+".onnx", "x") }, "", "MODEL.onnx and the folder MODEL are both MODEL/1: the folder is served; rename the file or the folder"},
 }
 

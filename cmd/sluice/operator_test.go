@@ -232,6 +232,6 @@ func TestServerWithoutAModelIsNeverReady(t *testing.T) {
 		copyBundle(t, "eta", dir, "1")
 		g.awaitReady()
 	}
-	f(func(string) {}, 0, "there is no model: the models folder holds none of the form <name>/<version>/model.onnx")
+	f(func(string) {}, 0, "there is no model: the models folder holds none, neither <name>/<version>/model.onnx nor <name>.onnx")
 	f(func(dir string) { unservable(t, filepath.Join(dir, "bad"), "1") }, 1, "no model can be served: 'bad' version 1 is refused, ")
 }
