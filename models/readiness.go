@@ -100,7 +100,7 @@ func (r *Registry) noneLocked() string {
 		if misplaced := r.misplacedLocked(func(string) bool { return true }); len(misplaced) > 0 {
 			return "there is no model: " + several(misplaced, "; ")
 		}
-		return "there is no model: the models folder holds none, neither <name>/<version>/" + ModelFile + " nor <name>.onnx"
+		return "there is no model: the models folder holds none, neither <name>/<version>/model.onnx nor <name>.onnx"
 	}
 	var all []string
 	for _, name := range slices.Sorted(maps.Keys(r.mu.models)) {
