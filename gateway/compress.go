@@ -9,7 +9,7 @@ import (
 	"github.com/klauspost/compress/zlib"
 )
 
-// coding is how an answer is compressed.
+// coding is how a body is compressed.
 type coding uint8
 
 const (

@@ -9,6 +9,9 @@ import (
 	"sluice/internal/fault"
 )
 
+// requestIDHeader names a request for both ports.
+const requestIDHeader = "X-Request-Id"
+
 // Names are in the form that fasthttp gives them, so that setting one copies nothing
 // twice; a test holds that.
 var (
@@ -24,7 +27,7 @@ var (
 	headerBatching        = []byte("Sluice-Batching")
 	headerBudget          = []byte("Sluice-Budget-Ms")
 	headerNonfinite       = []byte("Sluice-Nonfinite")
-	headerRequestID       = []byte("X-Request-Id")
+	headerRequestID       = []byte(requestIDHeader)
 
 	codingsAccepted = []byte("gzip, deflate")
 
