@@ -51,27 +51,25 @@ func contentCoding(h *fasthttp.RequestHeader) (coding, error) {
 	return is, nil
 }
 
-// add reads a value of Content-Encoding: codings without regard to case, of which one at most may
-// be other than identity. x-gzip is gzip (RFC 9110, 8.4.1.3).
+// add reads a value of Content-Encoding, a list of codings of which one at most may be other than
+// identity.
 func (is *coding) add(value []byte) *fault.Error {
 	for len(value) > 0 {
 		var name []byte
 		name, value, _ = bytes.Cut(value, []byte(","))
-		var next coding
-		switch name = trimBlank(name); {
-		case len(name) == 0, foldEqual(name, "identity"):
+		if name = trimBlank(name); len(name) == 0 {
 			continue
-		case foldEqual(name, "gzip"), foldEqual(name, "x-gzip"):
-			next = gzipped
-		case foldEqual(name, "deflate"):
-			next = deflated
-		default:
+		}
+		next, known := codingNamed(name)
+		switch {
+		case !known:
 			return fault.New(fault.UnsupportedEncoding, "Unsupported compression type: Content-Encoding can be gzip, x-gzip, deflate or identity")
-		}
-		if *is != identity {
+		case next == identity:
+		case *is != identity:
 			return fault.New(fault.UnsupportedEncoding, "Unsupported compression type: Content-Encoding names more than one coding; a body can be compressed once")
+		default:
+			*is = next
 		}
-		*is = next
 	}
 	return nil
 }

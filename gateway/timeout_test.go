@@ -130,6 +130,9 @@ func TestTimeoutInDamagedBodies(t *testing.T) {
 	f(whole[:len(whole)-9], "BAD_COMPRESSION", "Content-Encoding: gzip")
 	f(strings.Repeat("\x1f\x8b", 40), "BAD_COMPRESSION", "Content-Encoding: gzip")
 	f("x\x9c", "BAD_COMPRESSION", "Content-Encoding: deflate")
+	// The header alone says what a body is.
+	f("\x1f\x8b"+simpleBody(`"parameters":{"timeout":5000000},`), "INVALID_JSON")
+	f(simpleBody(`"parameters":{"timeout":5000000},`), "BAD_COMPRESSION", "Content-Encoding: gzip")
 }
 
 // chunkedPost is a request to the simple model in chunks of 1,000 bytes.
