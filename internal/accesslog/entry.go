@@ -28,7 +28,7 @@ var whyNames = [whys]string{Sampled: "sample", Refused: "refused", Failed: "fail
 const (
 	MaxID     = 128
 	MaxPath   = 256
-	maxMethod = 24 // no server takes a longer one
+	maxMethod = 24 // the gateway takes no longer one
 )
 
 // Entry is what is known of a request that has ended. Strings are kept: they must not be views of
