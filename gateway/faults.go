@@ -109,7 +109,7 @@ func appendRawFault(dst []byte, f *fault.Error, about *aboutFault) (out []byte, 
 	if about.allow != "" {
 		dst = append(append(append(dst, "Allow: "...), about.allow...), "\r\n"...)
 	}
-	dst = append(append(append(dst, requestIDHeader+": "...), about.id...), "\r\n"...)
+	dst = append(append(append(dst, "X-Request-Id: "...), about.id...), "\r\n"...)
 	dst = append(dst, "Content-Length: "...)
 	dst = strconv.AppendInt(dst, int64(len(body)), 10)
 	dst = append(dst, "\r\n\r\n"...)

@@ -9,9 +9,6 @@ import (
 	"sluice/internal/fault"
 )
 
-// requestIDHeader names a request for both ports.
-const requestIDHeader = "X-Request-Id"
-
 // Names are in the form that fasthttp gives them, so that setting one copies nothing
 // twice; a test holds that.
 var (
@@ -27,7 +24,9 @@ var (
 	headerBatching        = []byte("Sluice-Batching")
 	headerBudget          = []byte("Sluice-Budget-Ms")
 	headerNonfinite       = []byte("Sluice-Nonfinite")
-	headerRequestID       = []byte(requestIDHeader)
+	headerRequestID       = []byte("X-Request-Id")
+
+	requestIDHeader = string(headerRequestID) // for net/http
 
 	codingsAccepted = []byte("gzip, deflate")
 
