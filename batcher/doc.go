@@ -26,6 +26,12 @@
 // device gets a bounded share of a device's time (share.go). The constants and their reasons
 // are from a simulation that batcher/sim repeats.
 //
+// Refusals. A request is refused where a queue is full, or where no device is predicted to make its
+// deadline. Waiting may help then. It does not where an idle device would take longer than the
+// request's whole budget, from its arrival: that is BudgetTooShort, and tried now and then all the
+// same (hopeless.go). A model whose preferred device could not load it is Displaced: the device is
+// not among its devices, and every answer tells so.
+//
 // Failed batches. An error of a batch says nothing about a member of it. Each member of a failed
 // batch ends in one of these ways: it runs well; it fails in a run of its own and gets that run's
 // error; its deadline passes; it is lost with its device. The lane runs halves of the batch

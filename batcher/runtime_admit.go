@@ -21,14 +21,10 @@ func (m *Model) Refusing() bool {
 // others and would refuse this one whatever its priority. nil promises nothing. A request's budget
 // counts from its arrival: a body that came slowly does not make the budget too short.
 func (m *Model) Admit(arrived, deadline clock.Instant) error {
-	last := clock.Instant(m.refused.Load())
-	if last == 0 {
+	if !m.Refusing() {
 		return nil
 	}
 	now := clock.Now()
-	if now.Sub(last) > admitRecheck {
-		return nil
-	}
 	m.b.mu.Lock()
 	v := m.b.mu.sched.Preview(now, m.id, 1, arrived, deadline)
 	m.b.mu.Unlock()

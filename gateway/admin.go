@@ -181,7 +181,7 @@ func (a *Admin) missing(w http.ResponseWriter, r *http.Request) {
 	}
 	for _, route := range adminRoutes {
 		if route.at(r.URL.Path) {
-			w.Header().Set("Allow", allowed(route.Method))
+			w.Header().Set("Allow", allowList(route.Method))
 			refuseAdmin(w, fault.New(fault.MethodNotAllowed, "Method Not Allowed"))
 			return
 		}
@@ -191,7 +191,7 @@ func (a *Admin) missing(w http.ResponseWriter, r *http.Request) {
 
 // identify gives the answer the request's id.
 func identify(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("X-Request-Id", string(appendRequestID(nil, []byte(r.Header.Get("X-Request-Id")))))
+	w.Header().Set(requestIDHeader, string(appendRequestID(nil, []byte(r.Header.Get(requestIDHeader)))))
 }
 
 // at reports whether a path is the route's, whatever the method.

@@ -62,7 +62,8 @@ func (a *Admin) change(w http.ResponseWriter, r *http.Request, verb string, do f
 		return err
 	}
 	err = do(r.Context(), string(name))
-	a.opt.Log.Info("model control", zap.String("request_id", w.Header().Get("X-Request-Id")), zap.String("verb", verb), zap.ByteString("model", name), zap.Error(err))
+	a.opt.Log.Info("model control",
+		zap.String("request_id", w.Header().Get(requestIDHeader)), zap.String("verb", verb), zap.ByteString("model", name), zap.Error(err))
 	if err != nil {
 		return err
 	}

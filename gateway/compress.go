@@ -9,7 +9,7 @@ import (
 	"github.com/klauspost/compress/zlib"
 )
 
-// coding is how an answer is compressed.
+// coding is how a body is compressed.
 type coding uint8
 
 const (
@@ -29,15 +29,8 @@ func acceptable(header []byte) coding {
 		var item []byte
 		item, header, _ = bytes.Cut(header, []byte(","))
 		name, parameters, _ := bytes.Cut(item, []byte(";"))
-		var is coding
-		switch name = trimBlank(name); {
-		case foldEqual(name, "gzip"), foldEqual(name, "x-gzip"):
-			is = gzipped
-		case foldEqual(name, "deflate"):
-			is = deflated
-		case foldEqual(name, "identity"):
-			is = identity
-		default:
+		is, known := codingNamed(trimBlank(name))
+		if !known {
 			continue
 		}
 		if q := quality(parameters); q > bestQ {
@@ -45,6 +38,17 @@ func acceptable(header []byte) coding {
 		}
 	}
 	return best
+}
+
+// codingNamed is the coding of a name, which has no case. x-gzip is gzip (RFC 9110, 8.4.1.3).
+func codingNamed(name []byte) (is coding, known bool) {
+	switch {
+	case foldEqual(name, "gzip"), foldEqual(name, "x-gzip"):
+		return gzipped, true
+	case foldEqual(name, "deflate"):
+		return deflated, true
+	}
+	return identity, foldEqual(name, "identity")
 }
 
 // quality reads ";q=" in thousandths; 1000 if there is none, 0 if it is malformed.

@@ -2,7 +2,9 @@
 // the model, decodes, waits for the scheduler, and writes the answer. It owns every
 // byte of HTTP and no decision about batches or devices.
 //
-// The flow of a prediction is predict.go, top to bottom. Around it:
+// The flow of a prediction is predict.go, top to bottom: its deadline, whether admission lets it in
+// before it is decoded (timeout.go), its body without its coding (inflate.go), the model, the
+// answer. Around it:
 //
 //   - loop.go says how event loops serve connections of small, plain requests
 //     (worker_linux.go, socket_linux.go, plain_linux.go), and what they leave to others.
@@ -22,10 +24,9 @@
 // its connection) -> stopping (Shutdown: no new connections, running requests end)
 // -> closed. No state is left backwards.
 //
-// Invariants: an infer request that was read whole gets exactly one answer; every answer has the
-// request's id; nothing
-// of a fasthttp.RequestCtx is kept after its handler returns; no lock is held while
-// a request runs; the binary path allocates nothing per request in steady state.
+// Invariants: an infer request that was read whole gets exactly one answer; every answer has
+// the request's id; nothing of a fasthttp.RequestCtx is kept after its handler returns; no lock
+// is held while a request runs; the binary path allocates nothing per request in steady state.
 //
 // Why a checking connection. fasthttp accepts framings that a proxy in front may read
 // differently (both lengths, folded headers, any version), reports the rest as untyped

@@ -16,10 +16,10 @@ type head struct {
 	// plain says that HTTP/1.1 is spoken and that the body, if there is one, follows at once,
 	// has a length, and is not encoded.
 	plain bool
-	// last says that the client wants no answer after this one.
+	// last says that the client wants no answer after this one: Connection has close.
 	last bool
-	// expects says that the client waits before it sends its body, expectFrom and expectTo where
-	// it says so.
+	// expects says that the client waits before it sends its body, expectFrom and expectTo which
+	// bytes of the block say so.
 	expects              bool
 	expectFrom, expectTo int
 }
@@ -151,17 +151,14 @@ func checkHeadSize(size int, lim *Limits) *fault.Error {
 	return nil
 }
 
-// headScan gathers what frames a request.
+// headScan gathers what frames a request. The head is complete after framing.
 type headScan struct {
+	head
 	http11  bool
 	host    bool
 	chunked bool
 	special bool  // an expectation or an encoded body
-	last    bool  // Connection has close
 	length  int64 // -1 if there is no Content-Length
-
-	expects              bool
-	expectFrom, expectTo int
 }
 
 func (s *headScan) line(line []byte) *fault.Error {
@@ -239,15 +236,16 @@ func (s *headScan) framing(size int, lim *Limits) (head, *fault.Error) {
 		return head{}, fault.New(fault.BadHost, "a request needs exactly one Host header")
 	case s.chunked && s.length >= 0:
 		return head{}, fault.New(fault.AmbiguousFraming, "a request has either Content-Length or Transfer-Encoding")
-	case s.chunked:
-		return head{size: size, body: chunkedBody, last: s.last, expects: s.expects, expectFrom: s.expectFrom, expectTo: s.expectTo}, nil
 	case s.length > lim.MaxBodyBytes:
 		return head{}, bodyTooLarge(lim.MaxBodyBytes)
 	}
-	return head{
-		size: size, body: max(s.length, 0), plain: s.http11 && !s.special, last: s.last,
-		expects: s.expects && s.http11, expectFrom: s.expectFrom, expectTo: s.expectTo, // HTTP/1.0 has no 100
-	}, nil
+	s.size, s.body = size, max(s.length, 0)
+	if s.chunked {
+		s.body = chunkedBody
+	}
+	s.plain = s.http11 && !s.special && !s.chunked
+	s.expects = s.expects && s.http11 // HTTP/1.0 has no 100
+	return s.head, nil
 }
 
 func bodyTooLarge(most int64) *fault.Error {

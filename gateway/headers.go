@@ -26,6 +26,8 @@ var (
 	headerNonfinite       = []byte("Sluice-Nonfinite")
 	headerRequestID       = []byte("X-Request-Id")
 
+	requestIDHeader = string(headerRequestID) // for net/http
+
 	codingsAccepted = []byte("gzip, deflate")
 
 	typeJSON   = []byte("application/json")

@@ -17,18 +17,9 @@ import (
 // connection's or the call's buffer.
 func (s *Server) body(c *call) ([]byte, error) {
 	body := c.ctx.Request.Body()
-	coding, err := contentCoding(&c.ctx.Request.Header)
-	if err != nil {
-		return nil, err
-	}
-	var open func(*inflater) error
-	switch coding {
-	case identity:
-		return body, nil
-	case gzipped:
-		open = (*inflater).openGzip
-	case deflated:
-		open = (*inflater).openZlib
+	is, err := contentCoding(&c.ctx.Request.Header)
+	if err != nil || is == identity {
+		return body, err
 	}
 	if len(body) == 0 {
 		return nil, fault.New(fault.BadCompression, "nothing to be decompressed: the request has no body")
@@ -36,14 +27,14 @@ func (s *Server) body(c *call) ([]byte, error) {
 	in := inflaters.Get().(*inflater)
 	defer inflaters.Put(in)
 	in.src.Reset(body)
-	c.inflated, err = in.read(c.inflated[:0], open, s.opt.Limits.MaxInflatedBytes, func(size int) *fault.Error {
+	c.inflated, err = in.read(c.inflated[:0], is, s.opt.Limits.MaxInflatedBytes, func(size int) *fault.Error {
 		return s.reserve(&c.reserved, int64(size))
 	})
 	in.src.Reset(nil)
 	return c.inflated, err
 }
 
-// contentCoding is how the body of a request is compressed.
+// contentCoding is how the body of a request is compressed, as its header says.
 func contentCoding(h *fasthttp.RequestHeader) (coding, error) {
 	is := identity
 	if h.PeekCanonical(headerContentEncoding) == nil {
@@ -60,27 +51,25 @@ func contentCoding(h *fasthttp.RequestHeader) (coding, error) {
 	return is, nil
 }
 
-// add reads a value of Content-Encoding: codings without regard to case, of which one at most may
-// be other than identity. x-gzip is gzip (RFC 9110, 8.4.1.3).
+// add reads a value of Content-Encoding, a list of codings of which one at most may be other than
+// identity.
 func (is *coding) add(value []byte) *fault.Error {
 	for len(value) > 0 {
 		var name []byte
 		name, value, _ = bytes.Cut(value, []byte(","))
-		var next coding
-		switch name = trimBlank(name); {
-		case len(name) == 0, foldEqual(name, "identity"):
+		if name = trimBlank(name); len(name) == 0 {
 			continue
-		case foldEqual(name, "gzip"), foldEqual(name, "x-gzip"):
-			next = gzipped
-		case foldEqual(name, "deflate"):
-			next = deflated
-		default:
+		}
+		next, known := codingNamed(name)
+		switch {
+		case !known:
 			return fault.New(fault.UnsupportedEncoding, "Unsupported compression type: Content-Encoding can be gzip, x-gzip, deflate or identity")
-		}
-		if *is != identity {
+		case next == identity:
+		case *is != identity:
 			return fault.New(fault.UnsupportedEncoding, "Unsupported compression type: Content-Encoding names more than one coding; a body can be compressed once")
+		default:
+			*is = next
 		}
-		*is = next
 	}
 	return nil
 }
@@ -94,6 +83,14 @@ type inflater struct {
 }
 
 var inflaters = sync.Pool{New: func() any { return &inflater{} }}
+
+// open begins to decompress the source.
+func (in *inflater) open(is coding) error {
+	if is == gzipped {
+		return in.openGzip()
+	}
+	return in.openZlib()
+}
 
 func (in *inflater) openGzip() (err error) {
 	if in.gzip == nil {
@@ -117,8 +114,8 @@ func (in *inflater) openZlib() (err error) {
 
 // read appends the decompressed source to dst. It stops at the limit: what a bomb would
 // have become is never made. reserve is asked before dst grows.
-func (in *inflater) read(dst []byte, open func(*inflater) error, limit int64, reserve func(size int) *fault.Error) ([]byte, error) {
-	if err := open(in); err != nil {
+func (in *inflater) read(dst []byte, is coding, limit int64, reserve func(size int) *fault.Error) ([]byte, error) {
+	if err := in.open(is); err != nil {
 		return dst, badCompression()
 	}
 	for {

@@ -106,6 +106,11 @@ func (l *Limits) setDefaults() {
 
 // complete fills in defaults and reports every value that cannot work.
 func (o *Options) complete() error {
+	o.setDefaults()
+	return o.validate()
+}
+
+func (o *Options) setDefaults() {
 	if o.Observer == nil {
 		o.Observer = noObserver{}
 	}
@@ -136,7 +141,9 @@ func (o *Options) complete() error {
 	setDefault(&o.WriteTimeout, 30*time.Second)
 	setDefault(&o.IdleTimeout, 75*time.Second)
 	setDefault(&o.CompressFrom, 1024)
+}
 
+func (o *Options) validate() error {
 	var faults []error
 	if o.Models == nil {
 		faults = append(faults, errors.New("cannot serve without Models"))

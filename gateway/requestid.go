@@ -5,10 +5,12 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"math/rand/v2"
+
+	"sluice/internal/accesslog"
 )
 
-// maxRequestID bounds an X-Request-Id that is taken, in bytes.
-const maxRequestID = 128
+// maxRequestID bounds an X-Request-Id that is taken, in bytes; the access log has each whole.
+const maxRequestID = accesslog.MaxID
 
 // appendRequestID appends the id that a client has given, or a new one where it has given none, or
 // one that is longer than maxRequestID or has other bytes than visible ASCII. A new id is 128 random

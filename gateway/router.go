@@ -58,11 +58,11 @@ func (n *node) add(pattern string, route Route) {
 	if next.allow != "" {
 		next.allow += ", "
 	}
-	next.allow += allowed(route.Method)
+	next.allow += allowList(route.Method)
 }
 
-// allowed is what a route's method allows: HEAD is wherever GET is.
-func allowed(method string) string {
+// allowList is what the Allow header lists for a route's method: HEAD is wherever GET is.
+func allowList(method string) string {
 	if method == "GET" {
 		return "GET, HEAD"
 	}

@@ -175,7 +175,7 @@ func TestOpenAPIMatchesRoutes(t *testing.T) {
 		}
 	}
 	for _, r := range PredictRoutes() {
-		for method := range strings.SplitSeq(allowed(r.Method), ", ") {
+		for method := range strings.SplitSeq(allowList(r.Method), ", ") {
 			if line := method + " " + r.Pattern; !described[line] {
 				t.Errorf("%s is not described", line)
 			} else {

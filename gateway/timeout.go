@@ -44,7 +44,7 @@ func (c *call) timeout(asked, modelBudget, longest time.Duration) *fault.Error {
 	case c.budgeted:
 		t.Deadline = min(t.Deadline, t.Arrived.Add(asked))
 	case asked > max(longest, modelBudget):
-		return fault.Newf(fault.InvalidTimeout, "parameter 'timeout' is %d microseconds; it must be at most %d (limits.max_budget)", asked.Microseconds(), longest.Microseconds())
+		return fault.Newf(fault.InvalidTimeout, "parameter 'timeout' is %d microseconds; it must be at most %d (limits.max_budget)", asked.Microseconds(), max(longest, modelBudget).Microseconds())
 	default:
 		t.Deadline = t.Arrived.Add(asked)
 	}
@@ -65,9 +65,13 @@ func (s *Server) lookForTimeout(c *call) (asked time.Duration, known bool, err e
 		}
 		return body
 	}
+	coded, err := contentCoding(&c.ctx.Request.Header)
+	if err != nil {
+		return 0, false, err
+	}
 	body := c.ctx.Request.Body()
-	if open := compression(body); open != nil {
-		c.inflated = inflatedHead(c.inflated[:0], body, open)
+	if coded != identity {
+		c.inflated = inflatedHead(c.inflated[:0], body, coded)
 		if asked, known = oip.PeekTimeout(json(c.inflated)); known {
 			return asked, known, nil
 		}
@@ -82,28 +86,16 @@ func (s *Server) lookForTimeout(c *call) (asked time.Duration, known bool, err e
 	return 0, !oip.MayHaveTimeout(json(body)), nil
 }
 
-// compression tells by its first bytes how a body is compressed; nil for JSON.
-func compression(body []byte) func(*inflater) error {
-	switch {
-	case len(body) < 2:
-	case body[0] == 0x1f && body[1] == 0x8b:
-		return (*inflater).openGzip
-	case body[0]&0x0f == 8 && (int(body[0])<<8|int(body[1]))%31 == 0: // RFC 1950; not '{', nor white space
-		return (*inflater).openZlib
-	}
-	return nil
-}
-
 // headBytes is how much of a compressed body is looked at first.
 const headBytes = 4 << 10
 
 // inflatedHead appends the beginning of a compressed body to dst, as far as it can be read.
-func inflatedHead(dst, body []byte, open func(*inflater) error) []byte {
+func inflatedHead(dst, body []byte, is coding) []byte {
 	in := inflaters.Get().(*inflater)
 	defer inflaters.Put(in)
 	in.src.Reset(body)
 	defer in.src.Reset(nil)
-	if open(in) != nil {
+	if in.open(is) != nil {
 		return dst
 	}
 	if cap(dst) < headBytes {

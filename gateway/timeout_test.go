@@ -111,6 +111,14 @@ func TestTooLongTimeout(t *testing.T) {
 	if want := `{"error":"parameter 'timeout' is 20000001 microseconds; it must be at most 20000000 (limits.max_budget)","code":"INVALID_TIMEOUT"}`; a.status != 400 || a.body != want {
 		t.Errorf("got %d %s, want %s", a.status, a.body, want)
 	}
+	// A model whose own budget is longer bounds it in the setting's place.
+	own := serve(t, fixtures(), func(o *Options) { o.Limits.MaxBudget = 5 * time.Second })
+	if a := own.send(post(simpleInfer, simpleBody(`"parameters":{"timeout":10000000},`))); a.status != 200 {
+		t.Errorf("the model's own budget as a timeout got %d %s", a.status, a.body)
+	}
+	if a := own.send(post(simpleInfer, simpleBody(`"parameters":{"timeout":10000001},`))); a.status != 400 || !strings.Contains(a.body, "it must be at most 10000000 (limits.max_budget)") {
+		t.Errorf("a microsecond more got %d %s", a.status, a.body)
+	}
 	a = e.send(post(simpleInfer, simpleBody(""), "Sluice-Budget-Ms: 20001"))
 	if want := `{"error":"Sluice-Budget-Ms must be a number of milliseconds above 0 and at most 20000 (limits.max_budget)","code":"INVALID_TIMEOUT"}`; a.status != 400 || a.body != want {
 		t.Errorf("got %d %s, want %s", a.status, a.body, want)
@@ -130,6 +138,9 @@ func TestTimeoutInDamagedBodies(t *testing.T) {
 	f(whole[:len(whole)-9], "BAD_COMPRESSION", "Content-Encoding: gzip")
 	f(strings.Repeat("\x1f\x8b", 40), "BAD_COMPRESSION", "Content-Encoding: gzip")
 	f("x\x9c", "BAD_COMPRESSION", "Content-Encoding: deflate")
+	// The header alone says what a body is.
+	f("\x1f\x8b"+simpleBody(`"parameters":{"timeout":5000000},`), "INVALID_JSON")
+	f(simpleBody(`"parameters":{"timeout":5000000},`), "BAD_COMPRESSION", "Content-Encoding: gzip")
 }
 
 // chunkedPost is a request to the simple model in chunks of 1,000 bytes.

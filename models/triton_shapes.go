@@ -29,8 +29,10 @@ func (t *triton) narrow(file *onnxfile.Model) error {
 		switch spare := find(file.Defaulted, in.name); {
 		case v == nil && spare == nil:
 			return fmt.Errorf("%s: the model has no input %.64q; it has %s", TritonFile, in.name, names(file.Inputs))
+		case v == nil && in.own != nil:
+			return fmt.Errorf("%s: input %.64q is optional, as the file has a value for it, and has a reshape: an optional input keeps the model's shape", TritonFile, in.name)
 		case v == nil:
-			in.optional = true // the file has a value for it
+			in.optional = true
 			continue
 		case in.optional:
 			return fmt.Errorf("%s: input %.64q is optional and the file has no value for it", TritonFile, in.name)

@@ -166,6 +166,7 @@ func TestTritonAgainstTheFile(t *testing.T) {
 	f(`max_batch_size: 4 output { name: "y" data_type: TYPE_STRING }`, `config.pbtxt: output "y" has data_type TYPE_STRING, and the model file has TYPE_FP32: they must agree`)
 	f(`max_batch_size: 4 input { name: "q" }`, `config.pbtxt: the model has no input "q"; it has x`)
 	f(`max_batch_size: 4 output { name: "q" }`, `config.pbtxt: the model has no output "q"; it has y, z, w`)
+	f(`max_batch_size: 4 input { name: "k" dims: [ 1, 1 ] reshape { shape: [ 1 ] } }`, `config.pbtxt: input "k" is optional, as the file has a value for it, and has a reshape: an optional input keeps the model's shape`)
 	f(`max_batch_size: 4 input { name: "x" optional: true }`, `config.pbtxt: input "x" is optional and the file has no value for it`)
 	f(`max_batch_size: 4 output { name: "y" dims: [ 2, 1 ] label_filename: "two.txt" }`, "x FP32[-1,2,-1] -> y FP32[-1,2,1] y[a b]")
 	f(`max_batch_size: 4 output { name: "y" dims: [ 2, 3 ] label_filename: "two.txt" }`, `config.pbtxt: "two.txt" has 2 labels for output "y", which has 6 values`)

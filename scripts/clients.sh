@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Starts bin/sluice on free ports with the example models and those of test/clients/models, runs test/clients against it and stops it.
+# Starts bin/sluice on free ports with the example models and those of test/clients/models, runs test/clients
+# against it and stops it.
 # Where the Python clients cannot be installed (no Python, no network) it says so in one line and succeeds;
 # with SLUICE_REQUIRE_CLIENTS=1, as in CI, that is a failure.
 set -euo pipefail
@@ -24,17 +25,19 @@ PY
 )
 log=.deps/clients-server.log
 models=$(mktemp -d .deps/clients-models.XXXXXX)
-trap 'rm -rf "$models"' EXIT
+server=
+clean() {
+  if [[ $server ]]; then
+    kill -TERM "$server" 2>/dev/null || true
+    wait "$server" 2>/dev/null || true
+  fi
+  rm -rf "$models"
+}
+trap clean EXIT
 cp -r examples/models/. test/clients/models/*/ "$models"
 SLUICE_ONNXRUNTIME=$(scripts/onnxruntime.sh --path) \
   bin/sluice serve --models "$models" --listen "127.0.0.1:$port" --admin "127.0.0.1:$admin" >"$log" 2>&1 &
 server=$!
-stop() {
-  kill -TERM "$server" 2>/dev/null || true
-  wait "$server" 2>/dev/null || true
-  rm -rf "$models"
-}
-trap stop EXIT
 
 ready() { python3 -c 'import sys, urllib.request; urllib.request.urlopen(sys.argv[1], timeout=1)' "http://127.0.0.1:$port/v2/health/ready" 2>/dev/null; }
 for ((try = 0; ; try++)); do
@@ -54,6 +57,6 @@ fi
 kill -TERM "$server"
 code=0
 wait "$server" || code=$?
-trap 'rm -rf "$models"' EXIT
+server=
 ((code == 0)) || { echo "clients: the server ended with status $code after SIGTERM:" >&2; tail -n 20 "$log" >&2; exit 1; }
 echo "clients: all passed"

@@ -3,9 +3,10 @@
 // goroutine empties, so that no request ever waits for a disk or a pipe. What does not fit is
 // dropped and counted.
 //
-// Which requests: a random share of all (Sample); and besides those every one that was refused,
-// failed, late or slow, at most so many of each reason in a second; and the slowest prediction of each second. The
-// lines of the share alone say how often something happens: the others are where it goes wrong.
+// Which requests: a random share of all (Sample); besides those every one that was refused,
+// failed, late or slow, at most so many of each reason in a second; and the slowest prediction of
+// each second. The lines of the share alone say how often something happens: the others are where
+// it goes wrong.
 //
 // A zero Log takes nothing. The gateway asks Pick of every request and fills an Entry only where it
 // says so.

@@ -24,11 +24,11 @@ const (
 
 var whyNames = [whys]string{Sampled: "sample", Refused: "refused", Failed: "failed", Late: "late", Slow: "slow", Slowest: "slowest"}
 
+// How much of what a client has sent is written, in bytes.
 const (
-	maxID     = 128
-	maxMethod = 24
-	// MaxPath is how much of a path is written, in bytes.
-	MaxPath = 256
+	MaxID     = 128
+	MaxPath   = 256
+	maxMethod = 24 // the gateway takes no longer one
 )
 
 // Entry is what is known of a request that has ended. Strings are kept: they must not be views of
@@ -51,11 +51,10 @@ type Entry struct {
 	BytesIn, BytesOut          int           // of bodies, on the wire
 	skipped                    uint64
 	id, method, path           uint16 // lengths in text
-	text                       [maxID + maxMethod + MaxPath]byte
+	text                       [MaxID + maxMethod + MaxPath]byte
 }
 
-// Describe copies what the client has sent, up to 128 bytes of the id, 24 of the method and 256 of
-// the path. It is called once.
+// Describe copies what the client has sent, up to the lengths above. It is called once.
 func (e *Entry) Describe(id, method, path []byte) {
 	n := 0
 	put := func(b []byte, most int) uint16 {
@@ -63,7 +62,7 @@ func (e *Entry) Describe(id, method, path []byte) {
 		n += k
 		return uint16(k)
 	}
-	e.id = put(id, maxID)
+	e.id = put(id, MaxID)
 	e.method = put(method, maxMethod)
 	e.path = put(path, MaxPath)
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -40,9 +41,12 @@ func Misses(word string, names []string) []string {
 			continue
 		}
 		n := plain(name)
-		d := distance(w, n)
+		d, most := max(len(w)-len(n), len(n)-len(w)), slips(w)
+		if d <= most { // else it is farther still, or all that differs where one is a part of the other
+			d = distance(w, n)
+		}
 		switch {
-		case d <= slips(w):
+		case d <= most:
 		case partOf(w, n) || partOf(n, w):
 			d += longest // a part of the other: after all slips
 		default:
@@ -142,7 +146,7 @@ var separators = strings.NewReplacer("_", "", "-", "", ".", "")
 // quote cuts a name and makes it fit to be shown.
 func quote(name string) string {
 	name = strings.Map(func(r rune) rune {
-		if r < 0x20 || r == 0x7f {
+		if unicode.IsControl(r) {
 			return utf8.RuneError
 		}
 		return r

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -89,6 +90,8 @@ func TestList(t *testing.T) {
 	f("zebra", []string{"input", "mask"}, "'input', 'mask'", "")
 	f("", []string{"a", "bc"}, "'a', 'bc'", "")
 	f("name", []string{"b\xff", "nam\x00"}, "'nam\uFFFD', 'b\uFFFD'", "'nam\uFFFD'")
+	f("zebra", []string{"a\u009b2J"}, "'a\uFFFD2J'", "")
+	f("image", []string{"a_long_image", "the_image", "image_of_a_row"}, "'the_image', 'a_long_image', 'image_of_a_row'", "'the_image' or 'a_long_image' or 'image_of_a_row'")
 	f("y", []string{strings.Repeat("x", 100)}, "'"+strings.Repeat("x", 64)+"'...", "")
 	if got := List("feature_999x", many); !strings.HasPrefix(got, "'feature_999', ") || !strings.HasSuffix(got, " and 4992 more") || strings.Count(got, ",") != 7 {
 		t.Errorf("of many: got %s", got)
@@ -101,7 +104,7 @@ func FuzzList(f *testing.F) {
 	f.Fuzz(func(t *testing.T, word, names string) {
 		all := strings.Split(names, ",")
 		for _, got := range []string{List(word, all), Likely(word, all)} {
-			if len(got) > listed*(3*cut+8)+20 || !utf8.ValidString(got) || strings.ContainsAny(got, "\x00\n\x7f") {
+			if len(got) > listed*(3*cut+8)+20 || !utf8.ValidString(got) || strings.ContainsFunc(got, unicode.IsControl) {
 				t.Fatalf("%q among %q: got %q", word, all, got)
 			}
 		}

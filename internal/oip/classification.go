@@ -44,7 +44,8 @@ func ordered(kind tensor.DataType) bool {
 // classify makes the tensor of an output's top classes: per row, or over all values
 // if the model does not batch, the elements "value:index" or "value:index:label" by
 // descending value, equal values by index, NaN last. It stops where they alone are more than
-// an answer may be.
+// an answer may be. The shape of from may lie in r.dims, and is gone once that of the classes is
+// written.
 func (r *Request) classify(choice *OutputChoice, spec *tensor.Spec, batched bool, from *tensor.Tensor) (tensor.Tensor, error) {
 	size := from.Type.Size()
 	total := len(from.Data) / size

@@ -21,8 +21,12 @@
 //   - No memory is taken for what a header promises, only for what the body holds.
 //   - The steady state allocates nothing on the way from a request's bytes to its
 //     answer's: V2, JSON or binary, every datatype. So does reading an answer.
+//   - An answer above its limit (AnswerForm) is a fault that leaves nothing behind, and takes no more
+//     memory than an answer of the limit's size.
+//   - What PeekTimeout says before decoding holds of every request that decodes.
 //   - A schema has at most 64 outputs: a task's Wanted has a bit for each.
-//   - An answer has the shape that the model gave. The schema's may differ, also in rank.
+//   - An answer has the shape that the model gave, reshaped where the schema says so (reshape.go). The
+//     schema's may differ, also in rank.
 //   - Tasks of one shape key may share a run. It holds the free dimensions, and the bytes of each
 //     input of which a run takes one row; a request that gives an optional input has a key
 //     that no other has.
@@ -31,7 +35,8 @@
 //   - Floats are printed with the fewest digits that give the same float32 (or
 //     float64) back, also to a reader that goes through float64; whole numbers with
 //     ".0". Servers that widen to float64 first print twice the bytes for the same value.
-//   - NaN, Infinity and -Infinity are tokens, both ways; an answer has null for them if it is asked for.
+//   - NaN, Infinity and -Infinity are tokens, both ways; an answer has null for them if it is asked
+//     for.
 //   - null among floats is NaN, a missing value. Elsewhere it is a fault.
 //   - Nested data is read in order whatever its nesting, unless that is as deep as the shape has
 //     dimensions: then it means a shape, which must be the one that is given (lists.go).

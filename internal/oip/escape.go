@@ -1,6 +1,7 @@
 package oip
 
 import (
+	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
 
@@ -143,7 +144,7 @@ func shown[T string | []byte](text T) string {
 func printable(text string) string {
 	out := make([]byte, 0, len(text))
 	for _, r := range text {
-		if r < 0x20 || r == 0x7f {
+		if unicode.IsControl(r) {
 			r = utf8.RuneError
 		}
 		out = utf8.AppendRune(out, r)

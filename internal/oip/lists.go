@@ -99,12 +99,12 @@ func (s *scanner) nestingFault(into *tensor.Tensor) error {
 
 // oddList says which list has the wrong length, and what length that is.
 func (s *scanner) oddList() string {
-	l, what := &s.lists, "entries"
+	l, one, what := &s.lists, "entry", "entries"
 	if l.odd == len(l.shape) {
-		what = "values"
+		one, what = "value", "values"
 	}
 	if l.length == 1 {
-		what = map[string]string{"entries": "entry", "values": "value"}[what]
+		what = one
 	}
 	return string(appendIndexes(s.dataPath(), l.at[:l.odd-1])) + " has " + strconv.FormatInt(l.length, 10) + " " + what
 }

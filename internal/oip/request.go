@@ -21,7 +21,7 @@ type Request struct {
 	Budget time.Duration
 	// Priority is the "priority" parameter: 1 is the highest, 0 means none was given.
 	Priority uint64
-	// Form is how the answer is to be written. The caller sets it.
+	// Form is how the answer is to be written. The caller sets it, after Decode.
 	Form AnswerForm
 
 	scanner   scanner

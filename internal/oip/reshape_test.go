@@ -44,6 +44,11 @@ func TestReshape(t *testing.T) {
 	if got := tk.Outputs[0].Shape; !slices.Equal(got, []int64{1, 16, 16}) {
 		t.Errorf("the task's own output became %v", got)
 	}
+	classes := Request{Outputs: []OutputChoice{{Wanted: true, Classification: 2}}}
+	body, _, err = classes.AppendResponse(nil, s, "m", "1", tk)
+	if err != nil || !bytes.Contains(body, []byte(`"datatype":"BYTES","shape":[1,2],"data":["`)) {
+		t.Errorf("the classes are %s, %v", body, err)
+	}
 	meta, config := NewModelMetadata("m", nil, s), NewModelConfig("m", s)
 	if !slices.Equal(meta.Inputs[0].Shape, []int64{-1, 256}) || !slices.Equal(config.Output[0].Dims, []int64{256}) {
 		t.Errorf("metadata has %v, the configuration %v", meta.Inputs[0].Shape, config.Output[0].Dims)

@@ -1,6 +1,7 @@
 package oip
 
 import (
+	"errors"
 	"strconv"
 
 	"sluice/internal/fault"
@@ -45,7 +46,7 @@ func (r *Request) AppendResponse(dst []byte, schema *tensor.Schema, model, versi
 		default:
 			dst, err = appendJSONTensor(dst, &view, w)
 		}
-		if err == errFull { //nolint:errorlint // a sentinel of this package, never wrapped
+		if errors.Is(err, errFull) {
 			err = r.tooLarge(t)
 		}
 		if err != nil {

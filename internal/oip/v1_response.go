@@ -2,6 +2,7 @@ package oip
 
 import (
 	"encoding/base64"
+	"errors"
 	"slices"
 	"strings"
 
@@ -46,7 +47,7 @@ func (r *V1Request) AppendResponse(dst []byte, schema *tensor.Schema, t *task.Ta
 	}
 	clear(r.remaining)
 	clear(r.shown)
-	if err == errFull || r.Form.exceeds(int64(len(dst)-start)) { //nolint:errorlint // a sentinel of this package, never wrapped
+	if errors.Is(err, errFull) || r.Form.exceeds(int64(len(dst)-start)) {
 		err = r.tooLarge(t)
 	}
 	if err != nil {

@@ -35,36 +35,30 @@ async def run_all_async(checks, client):
         await checks.run_async(f"nonfinite: aio, {way}", answers_async, client, way)
 
 
-# Each way by default and as null: binary tensors are what they are in both. The client writes into
-# the headers that it is given.
+# Each way by default and as null: binary tensors are what they are in both.
 def wanted(way, headers):
     return NULLS if headers and not tensors.WAYS[way][1] else CASE
 
 
 def answers(client, way):
     for headers in ({}, NULL):
-        binary_in, binary_out = tensors.WAYS[way]
-        result = client.infer(
-            "log",
-            tensors.inputs(CASE, binary_in),
-            outputs=tensors.outputs(CASE, binary_out),
-            headers=dict(headers),
-            timeout=tensors.PATIENCE,
-        )
-        golden.compare(result, wanted(way, headers))
+        golden.compare(client.infer("log", **question(way, headers)), wanted(way, headers))
 
 
 async def answers_async(client, way):
     for headers in ({}, NULL):
-        binary_in, binary_out = tensors.WAYS[way]
-        result = await client.infer(
-            "log",
-            tensors.inputs(CASE, binary_in),
-            outputs=tensors.outputs(CASE, binary_out),
-            headers=dict(headers),
-            timeout=tensors.PATIENCE,
-        )
-        golden.compare(result, wanted(way, headers))
+        golden.compare(await client.infer("log", **question(way, headers)), wanted(way, headers))
+
+
+def question(way, headers):
+    """What both clients take. They write into the headers that they are given."""
+    binary_in, binary_out = tensors.WAYS[way]
+    return {
+        "inputs": tensors.inputs(CASE, binary_in),
+        "outputs": tensors.outputs(CASE, binary_out),
+        "headers": dict(headers),
+        "timeout": tensors.PATIENCE,
+    }
 
 
 TENSOR = f'{{"name": "x", "datatype": "FP32", "shape": [2, 4], "data": {DATA}}}'

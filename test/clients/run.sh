@@ -5,8 +5,9 @@
 #
 # They are Python's (the Triton clients, KServe's SDK) in the pinned versions of requirements.txt, in a virtual environment of
 # their own; NVIDIA's perf_analyzer; a TypeScript client generated from the server's OpenAPI document; and the JSON decoders of
-# Go and Node. What is installed is kept in .deps and renewed when its pins change. One line per check, exit status 0 only when
-# all passed. What this machine cannot have is named in a line, and counts as a failure only with SLUICE_REQUIRE_CLIENTS=1.
+# Go and Node. What is installed is kept in .deps and renewed when its pins change. One line per check.
+# Exit status: 0 when all passed, 1 when one failed, 2 for wrong usage, 3 when this machine cannot have the Python clients
+# (the reason is printed). Others that it cannot have are named in a line, and fail only with SLUICE_REQUIRE_CLIENTS=1.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
