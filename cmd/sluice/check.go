@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"sluice/config"
+	"sluice/internal/wrap"
 	"sluice/loadtest/live"
 	"sluice/models"
 )
@@ -199,7 +200,7 @@ func (o *checkOptions) tell(reports []*models.Report, faults []error) error {
 		return err
 	}
 	for _, fault := range faults {
-		fmt.Fprintln(w, strings.Join(wrap("REFUSED: "+fault.Error(), width), "\n"))
+		fmt.Fprintln(w, strings.Join(wrap.Lines("REFUSED: "+fault.Error(), width), "\n"))
 	}
 	for _, r := range reports {
 		fmt.Fprintln(w)
