@@ -40,7 +40,7 @@ SLUICE_BASE_PATH or SLUICE_CONFIG, which both follow.`,
 			return askHealth(cmd.Context(), cfg, live)
 		},
 	}
-	cmd.Flags().BoolVar(&live, "live", false, "ask only whether the process answers, whatever its models")
+	cmd.Flags().BoolVar(&live, "live", false, "Ask only whether the process answers, whatever its models.")
 	settingFlags(cmd)
 	for _, o := range config.Options() {
 		if o.Path != "listen" && o.Path != "base_path" {
