@@ -221,6 +221,12 @@ func (c *Config) validate() error {
 	if c.Batch == BatchCoupled && c.MaxBatch <= 1 {
 		fail("batch is coupled and max_batch is %d, so that no rows share a run; drop one of them", c.MaxBatch)
 	}
+	c.validateLists(fail)
+	return errors.Join(faults...)
+}
+
+// validateLists holds what the settings say of single inputs, outputs and files against the rules.
+func (c *Config) validateLists(fail func(format string, args ...any)) {
 	named := func(key string, names []string) {
 		for i, name := range names {
 			if name == "" || slices.Contains(names[:i], name) {
@@ -245,7 +251,6 @@ func (c *Config) validate() error {
 			fail("sha256.%s is %.80q; it must be 64 hexadecimal digits in lower case", name, c.SHA256[name])
 		}
 	}
-	return errors.Join(faults...)
 }
 
 func (p *PaddingConfig) validate() error {
