@@ -181,4 +181,8 @@ func TestVersionCommand(t *testing.T) {
 	if want := "onnxruntime    none: cannot load ONNX Runtime: stat /nowhere/libonnxruntime.so: no such file or directory\n"; status != 0 || !strings.HasSuffix(out, want) {
 		t.Errorf("status %d, output %s", status, out)
 	}
+	out, _, status = runWith(t, []string{"SLUICE_LIMITS_MAX_INPUTS=many"}, "version", "--onnxruntime-library", "/elsewhere.so")
+	if status != 0 || !strings.HasSuffix(out, "stat /elsewhere.so: no such file or directory\n") {
+		t.Errorf("with settings that are wrong: status %d, output %s", status, out)
+	}
 }
