@@ -26,9 +26,9 @@ const (
 // Config is what model.yaml says. What it leaves out is what config.pbtxt says, if there is one
 // (see TritonFields), and else the default.
 type Config struct {
-	// Budget is the latency budget of a request that names none. Default scheduler.budget, and where
-	// that is not set either the larger of 100ms and five times the measured row, rounded up. Too low
-	// sheds requests that could be served; too high lets queues grow.
+	// Budget is the latency budget of a request that names none. Default scheduler.budget, or if
+	// nobody sets that the larger of 100ms and five times the measured row, rounded up. Too low sheds
+	// requests that could be served; too high lets queues grow.
 	Budget time.Duration `yaml:"budget"`
 	// MaxBatch is the most rows of one run, or 0 to run each request whole and alone, for a model
 	// whose axis 0 is no batch. Default model_defaults.max_batch, 64. Too low wastes a device that

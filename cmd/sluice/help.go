@@ -97,7 +97,7 @@ func writeUsage(cmd *cobra.Command) error {
 	}
 	paragraph("Each setting has a flag, a variable, SLUICE_ and the setting's name in capitals, and a key of the settings file. " +
 		"A flag goes before a variable, a variable before the file, and the file before the default. `sluice config` shows what holds; " +
-		"docs/settings.md says of each what breaks where it is too low or too high.")
+		"docs/settings.md says what breaks when one is too low or too high.")
 	section := "none yet"
 	for _, o := range config.TopFirst(config.Options()) {
 		path := ""
