@@ -25,14 +25,14 @@ type Config struct {
 	// what comes is loaded. Default models, if that folder holds any: without models the server does
 	// not start. A folder that is named may be empty; the server is not ready until a model comes.
 	Models string `yaml:"models"`
-	// Require names the models without a ready version of which the server is not ready, such as
-	// those whose roll-out must wait for them; all is every model in the folder. Default none: a
+	// Require says which models the server must have: while one of them has no ready version, the
+	// server is not ready, and a roll-out waits. all is every model in the folder. Default none: a
 	// model that is refused blocks no other, and the server is ready with any model. Too few: a
 	// roll-out replaces good servers by ones that lack a model; too many: one broken model takes
 	// every server out of service.
 	Require []string `yaml:"require" word:"all"`
-	// State is a folder in which the server remembers over restarts for which bundles live answers
-	// have refuted batching or padding; it is made when it is needed, and each server wants its own.
+	// State is a folder that keeps over restarts what live answers have refuted: the bundles that must
+	// not be batched or padded. It is made when it is needed, and each server wants its own.
 	// Default empty: it is found out again after each start, and until then some answers are wrong.
 	State string `yaml:"state"`
 
@@ -227,9 +227,9 @@ type ModelDefaults struct {
 	// batch. Default 0: the larger of max_batch and 1024. Too low refuses long lists (400); too high
 	// lets one request hold the device for many batches.
 	MaxRows int `yaml:"max_rows"`
-	// Unproven says what becomes of a model of which neither the graph nor a test shows that its
-	// rows keep apart: batch, under the watch of live comparisons, or single. Default batch. single
-	// is slower and sure.
+	// Unproven says what becomes of a model if neither its graph nor a test shows that its rows keep
+	// apart: batch, under the watch of live comparisons, or single. Default batch. single is slower
+	// and sure.
 	Unproven string `yaml:"unproven"`
 	// KeepVersions is how many of a model's newest versions stay loaded, unless version_policy of its
 	// config.pbtxt says. Default 1. Too low makes rolling back wait for a load; too high costs the

@@ -24,9 +24,9 @@ type Stray struct {
 }
 
 // Strays finds the variables that begin with SLUICE_ and are no settings, and those that are one in
-// letters of another case. Kubernetes itself makes
-// SLUICE_SERVICE_HOST and the like in each pod of a namespace that has a service called sluice, or
-// sluice-canary: those are passed over. So are the tools' own variables, which passed may name.
+// letters of another case. Those of a service called sluice, or sluice-canary, are passed over:
+// Kubernetes itself makes SLUICE_SERVICE_HOST and the like in each pod of its namespace. So are the
+// tools' own variables, which passed may name.
 func Strays(environ []string, passed ...string) []Stray {
 	known := append([]string{FileVariable}, passed...)
 	for _, o := range Options() {

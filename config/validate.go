@@ -32,6 +32,20 @@ func (c *Config) Validate() error {
 
 // check holds the settings against the rules.
 func (v *validator) check(c *Config) {
+	v.server(c)
+	v.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
+	v.oneOf("log.format", c.Log.Format, "auto", "json", "console")
+	v.limits(&c.Limits)
+	v.scheduling(c)
+	between(v, "drain.delay", c.Drain.Delay, 0, 10*time.Minute)
+	between(v, "drain.deadline", c.Drain.Deadline, 0, time.Hour)
+	v.files(c)
+	v.models(&c.ModelDefaults)
+	v.devices(c.Devices)
+}
+
+// server checks the settings at the top.
+func (v *validator) server(c *Config) {
 	v.address("listen", c.Listen, false)
 	v.address("admin", c.Admin, true)
 	switch {
@@ -68,9 +82,10 @@ func (v *validator) check(c *Config) {
 	if c.State != "" && filepath.Clean(c.State) == filepath.Clean(c.Models) {
 		v.fault("state", strconv.Quote(c.State), "must be another folder than models, whose bundles are only read")
 	}
-	v.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
-	v.oneOf("log.format", c.Log.Format, "auto", "json", "console")
-	v.limits(&c.Limits)
+}
+
+// scheduling checks what bounds a request's wait.
+func (v *validator) scheduling(c *Config) {
 	between(v, "queue.max_rows", c.Queue.MaxRows, 1, 1<<30)
 	between(v, "queue.max_bytes", c.Queue.MaxBytes, kibibyte, 1<<50)
 	if c.Queue.MaxBytes < c.Limits.MaxDecompressedBytes {
@@ -86,8 +101,10 @@ func (v *validator) check(c *Config) {
 	between(v, "scheduler.cpu_lanes", c.Scheduler.CPULanes, 0, 1024)
 	between(v, "scheduler.hang_limit", c.Scheduler.HangLimit, 100*time.Millisecond, time.Hour)
 	between(v, "scheduler.fallback_share", c.Scheduler.FallbackShare, 0, 1)
-	between(v, "drain.delay", c.Drain.Delay, 0, 10*time.Minute)
-	between(v, "drain.deadline", c.Drain.Deadline, 0, time.Hour)
+}
+
+// files checks what the server writes beside its log.
+func (v *validator) files(c *Config) {
 	if strings.HasSuffix(c.AccessLog.File, "/") {
 		v.fault("access_log.file", strconv.Quote(c.AccessLog.File), "must name a file, not a folder")
 	}
@@ -102,14 +119,16 @@ func (v *validator) check(c *Config) {
 	if c.Record.Payloads && c.Record.File == "" {
 		v.fault("record.payloads", c.Record.Payloads, "is of no use while record.file is empty")
 	}
-	between(v, "model_defaults.max_batch", c.ModelDefaults.MaxBatch, 1, 4096)
-	between(v, "model_defaults.max_rows", c.ModelDefaults.MaxRows, 0, 1<<20)
-	v.oneOf("model_defaults.unproven", c.ModelDefaults.Unproven, "batch", "single")
-	between(v, "model_defaults.keep_versions", c.ModelDefaults.KeepVersions, 1, 100)
-	between(v, "model_defaults.warmup", c.ModelDefaults.Warmup, time.Millisecond, 10*time.Minute)
-	between(v, "model_defaults.tolerance.abs", c.ModelDefaults.Tolerance.Abs, 0, 1e6)
-	between(v, "model_defaults.tolerance.rel", c.ModelDefaults.Tolerance.Rel, 0, 1)
-	v.devices(c.Devices)
+}
+
+func (v *validator) models(m *ModelDefaults) {
+	between(v, "model_defaults.max_batch", m.MaxBatch, 1, 4096)
+	between(v, "model_defaults.max_rows", m.MaxRows, 0, 1<<20)
+	v.oneOf("model_defaults.unproven", m.Unproven, "batch", "single")
+	between(v, "model_defaults.keep_versions", m.KeepVersions, 1, 100)
+	between(v, "model_defaults.warmup", m.Warmup, time.Millisecond, 10*time.Minute)
+	between(v, "model_defaults.tolerance.abs", m.Tolerance.Abs, 0, 1e6)
+	between(v, "model_defaults.tolerance.rel", m.Tolerance.Rel, 0, 1)
 }
 
 // Fault is an error about a setting that shows only to the command: it has the setting's

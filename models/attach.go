@@ -74,13 +74,13 @@ func (r *Registry) join(e *entry, v *Version, d *Device) {
 	if err != nil {
 		about.State, about.Reason = LeftOut, sentence(err)
 	}
-	fields := []zap.Field{zap.String("model", v.Name), zap.String("version", v.Version), zap.String("device", d.Name)}
+	fields := []zap.Field{zap.String("model", v.Name), zap.String("version", v.Version)}
 	switch {
 	case v.life.Err() != nil: // unloaded meanwhile, which is logged by itself
 	case about.State == Placed:
-		r.opts.Log.Info("device joined", append(fields, zap.Int("target", about.Target))...)
+		r.opts.Log.Info("device joined", append(fields, zap.String("device", d.Name), zap.Int("target", about.Target))...)
 	case about.State == LeftOut: // of one that is down the device itself tells
-		r.opts.Log.Warn("device left out", append(fields[:2], about.fields()...)...)
+		r.opts.Log.Warn("device left out", append(fields, about.fields()...)...)
 	}
 	r.amend(v, func(report *Report) {
 		for i := range report.Devices {

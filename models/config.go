@@ -26,9 +26,9 @@ const (
 // Config is what model.yaml says. What it leaves out is what config.pbtxt says, if there is one
 // (see TritonFields), and else the default.
 type Config struct {
-	// Budget is the latency budget of a request that names none. Default scheduler.budget, and where
-	// that is not set either the larger of 100ms and five times the measured row, rounded up. Too low
-	// sheds requests that could be served; too high lets queues grow.
+	// Budget is the latency budget of a request that names none. Default scheduler.budget, or if
+	// nobody sets that the larger of 100ms and five times the measured row, rounded up. Too low sheds
+	// requests that could be served; too high lets queues grow.
 	Budget time.Duration `yaml:"budget"`
 	// MaxBatch is the most rows of one run, or 0 to run each request whole and alone, for a model
 	// whose axis 0 is no batch. Default model_defaults.max_batch, 64. Too low wastes a device that
@@ -221,6 +221,12 @@ func (c *Config) validate() error {
 	if c.Batch == BatchCoupled && c.MaxBatch <= 1 {
 		fail("batch is coupled and max_batch is %d, so that no rows share a run; drop one of them", c.MaxBatch)
 	}
+	c.validateLists(fail)
+	return errors.Join(faults...)
+}
+
+// validateLists holds what the settings say of single inputs, outputs and files against the rules.
+func (c *Config) validateLists(fail func(format string, args ...any)) {
 	named := func(key string, names []string) {
 		for i, name := range names {
 			if name == "" || slices.Contains(names[:i], name) {
@@ -245,7 +251,6 @@ func (c *Config) validate() error {
 			fail("sha256.%s is %.80q; it must be 64 hexadecimal digits in lower case", name, c.SHA256[name])
 		}
 	}
-	return errors.Join(faults...)
 }
 
 func (p *PaddingConfig) validate() error {

@@ -57,6 +57,15 @@
 // leaves a gap. A role is resolved in one place, the view, which is where further roles
 // belong.
 //
+// Budget. What requests have that name none is settled when a version loads, by its model.yaml, the
+// settings, or a multiple of what one row took on the preferred device, and then stays.
+//
+// Readiness. Ready holds once every model that was there at the start has been loaded or refused,
+// at least one can be asked, and each model of Options.Require has a READY version.
+//
+// A version that serves is retired for the sake of its model's config.pbtxt only once that file has
+// stayed the same for Options.Settle and can be read: whoever edits it may have written half of it.
+//
 // Invariants:
 //   - Acquire takes no lock and does not allocate. It reads one atomic snapshot and
 //     counts a pin on the version; Release takes the pin back.

@@ -44,9 +44,11 @@ func keysTable(t *testing.T, b *strings.Builder, texts map[string]string, of ref
 		if about == "" || value == "" && !section && !strings.Contains(about, "must be given") {
 			t.Errorf("%s.%s: the comment does not say what it is and what its default is: %q", of.Name(), field.Name, text)
 		}
-		if value == "absent" || value == "empty" || value == "" {
+		switch value {
+		case "absent", "empty", "":
 			value = ""
-		} else {
+		case "none": // a word of the page, not of the file
+		default:
 			value = "`" + value + "`"
 		}
 		if because != "" {

@@ -68,9 +68,10 @@ type entry struct {
 
 // plan decides what one model needs next: which versions to load and which to retire.
 //
-// Wanted are the newest keep versions, of which the model's own settings may want another number, that are on disk and did not fail. An older one
-// is retired only once all wanted ones are ready, so there is never a gap; a version
-// that fails is passed over, so the next older one is wanted in its place.
+// Wanted are the newest versions that are on disk and did not fail: as many as the model's own
+// settings keep, or else keep. An older one is retired only once all wanted ones are ready, so
+// there is never a gap; a version that fails is passed over, so the next older one is wanted in
+// its place.
 func plan(m *model, keep int) (load, retire []*entry) {
 	keep = cmp.Or(m.keep, keep)
 	wanted := map[*entry]bool{}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"sluice/internal/cost"
+	"sluice/internal/wrap"
 )
 
 // Notes says in sentences what whoever serves the version should know, though nothing is wrong.
@@ -252,7 +253,7 @@ type page struct {
 
 // item prints a title and beside it a text, which is broken into lines.
 func (p *page) item(left int, title, text string) {
-	for _, line := range broken(text, p.width-p.indent) {
+	for _, line := range wrap.Lines(text, p.width-p.indent) {
 		p.line(left, title, line)
 		title = ""
 	}
@@ -264,7 +265,7 @@ func (p *page) line(left int, title, text string) {
 
 // paragraph prints a text that hangs two columns to the right from its second line on.
 func (p *page) paragraph(left int, text string) {
-	for i, line := range broken(text, p.width-left-2) {
+	for i, line := range wrap.Lines(text, p.width-left-2) {
 		if i == 1 {
 			left += 2
 		}
@@ -281,23 +282,4 @@ func (p *page) gates(left int, gates []Verdict) {
 		}
 	}
 	p.WriteString(q.String())
-}
-
-// broken breaks a text into lines of a width, unless a word is longer. Its own lines stay apart.
-func broken(text string, width int) (lines []string) {
-	for given := range strings.SplitSeq(text, "\n") {
-		line := ""
-		for _, word := range strings.Fields(given) {
-			switch {
-			case line == "":
-				line = word
-			case len(line)+1+len(word) <= width:
-				line += " " + word
-			default:
-				lines, line = append(lines, line), word
-			}
-		}
-		lines = append(lines, line)
-	}
-	return lines
 }

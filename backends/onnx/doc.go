@@ -1,12 +1,13 @@
 // Package onnx runs models on ONNX Runtime: on the CPU, or on a GPU through CUDA, TensorRT
 // or WebGPU. It is the only package that imports onnxruntime_go.
 //
-// A Session is one model version, loaded once and shared by its lanes. A lane is the
-// right to run one batch: it owns C memory for each input and output, tensors over
-// that memory for each batch size it has seen, and run options of its own. Calls with
-// different lanes may overlap; calls with one lane must not. In steady state a run
-// allocates nothing in Go: Run copies rows into the lane's memory and makes one C
-// call, Scatter copies rows out.
+// A Session is one model version, shared by its lanes. It holds one session of ONNX Runtime, an
+// engine; with CUDA.SessionPerSize a model with convolutions has an engine for each batch size,
+// each with its own copy of the weights. A lane is the right to run one batch: it owns C memory
+// for each input and output, tensors over that memory for each batch size it has seen, and run
+// options of its own. Calls with different lanes may overlap; calls with one lane must not. In
+// steady state a run allocates nothing in Go: Run copies rows into the lane's memory and makes
+// one C call, Scatter copies rows out.
 //
 // An output whose row shape the schema fixes is written by the model straight into the
 // lane's memory. One of free shape, of strings, a sequence of maps, or one that the schema

@@ -89,6 +89,7 @@ func TestSample(t *testing.T) {
 	}
 	f(`sluice: the gateway serves no model "digit" (did you mean digits?): it has digits, encoder, eta, ranker`, 1, "digit", "--listen", listen)
 	f("sluice: the gateway serves several models: name one of digits, encoder, eta, ranker", 2, "--listen", listen)
+	f("sluice: --listen: listen: 127.0.0.1:0 has port 0, for which the server takes a free one that cannot be known here; give it a port, or name the one that it took with --listen", 1, "eta", "--listen", "127.0.0.1:0")
 	f(`sluice: sluice sample takes one MODEL, not "a b"; --help says more`, 2, "a", "b")
 	f("sluice: http://"+listen+"/eu/v2/repository/index answers with status 404: is it a gateway?", 1, "eta", "--listen", listen, "--base-path", "/eu")
 }

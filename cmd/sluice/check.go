@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"sluice/config"
+	"sluice/internal/wrap"
 	"sluice/loadtest/live"
 	"sluice/models"
 )
@@ -31,10 +32,10 @@ func checkCommand() *cobra.Command {
 		Use:   "check [DIR | MODEL.onnx ...]",
 		Short: "Validate the settings and take each model through the load gates",
 		Long: `Validate the settings, and take every model through the load gates without serving it. The
-first lines say of each version whether it would be served, or is older than those that
-a server loads; then follow its inputs and
-outputs, its budget, how its rows share runs and what shows that they may, each gate's
-verdict, and for each device the cost table, the memory and the nodes that run there.
+first lines say for each version whether it would be served, or is older than those that
+a server loads. Then follow its inputs and outputs, its budget, how its rows share runs and
+what shows that they may, each gate's verdict, and for each device the cost table, the
+memory and the nodes that run there.
 
 The exit status is 0 if every model is served as its settings ask; 1 if a setting is
 wrong, a configured device is unusable, a model is refused or required and not there, or
@@ -199,7 +200,7 @@ func (o *checkOptions) tell(reports []*models.Report, faults []error) error {
 		return err
 	}
 	for _, fault := range faults {
-		fmt.Fprintln(w, strings.Join(wrap("REFUSED: "+fault.Error(), width), "\n"))
+		fmt.Fprintln(w, strings.Join(wrap.Lines("REFUSED: "+fault.Error(), width), "\n"))
 	}
 	for _, r := range reports {
 		fmt.Fprintln(w)

@@ -181,4 +181,8 @@ func TestVersionCommand(t *testing.T) {
 	if want := "onnxruntime    none: cannot load ONNX Runtime from /nowhere/libonnxruntime.so: no such file or directory; name a libonnxruntime.so of versions 1."; status != 0 || !strings.Contains(out, want) {
 		t.Errorf("status %d, output %s", status, out)
 	}
+	out, _, status = runWith(t, []string{"SLUICE_LIMITS_MAX_INPUTS=many"}, "version", "--onnxruntime-library", "/elsewhere.so")
+	if status != 0 || !strings.HasSuffix(out, "stat /elsewhere.so: no such file or directory\n") {
+		t.Errorf("with settings that are wrong: status %d, output %s", status, out)
+	}
 }

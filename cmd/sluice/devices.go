@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -14,6 +15,7 @@ import (
 	"sluice/backends/nvml"
 	"sluice/backends/onnx"
 	"sluice/config"
+	"sluice/internal/wrap"
 )
 
 // inventory is what `sluice devices` knows of a machine.
@@ -101,18 +103,6 @@ func (inv *inventory) choose(cfg *config.Config) {
 // whatColumn is where the last column of the table begins, at the longest device and use.
 const whatColumn = 37
 
-// wrapAll breaks lines that are too wide, and keeps empty ones.
-func wrapAll(lines []string, width int) (all []string) {
-	for _, line := range lines {
-		if broken := wrap(line, width); len(broken) > 0 {
-			all = append(all, broken...)
-		} else {
-			all = append(all, line)
-		}
-	}
-	return all
-}
-
 func (inv *inventory) write(w io.Writer) error {
 	library := orElse(inv.Library, "no library found: set SLUICE_ONNXRUNTIME or run scripts/onnxruntime.sh")
 	if inv.Version != "" {
@@ -141,7 +131,7 @@ func (inv *inventory) write(w io.Writer) error {
 			lines = append([]string{v.GPU}, lines...)
 		}
 		if width := columns(os.Stdout); width > 0 {
-			lines = wrapAll(lines, width-whatColumn)
+			lines = wrap.Lines(strings.Join(lines, "\n"), width-whatColumn)
 		}
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", v.Device, state, used, lines[0])
 		for _, line := range lines[1:] {

@@ -9,9 +9,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"runtime"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -138,27 +136,10 @@ func probeDevice(ctx context.Context, d *config.Device, library string) (v verdi
 func runProbe(ctx context.Context, d *config.Device, library string) ([]probeReply, error) {
 	limited, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
-	request, err := json.Marshal(probeRequest{Library: onnx.Library{Path: library, Folders: d.LibraryFolders}, Provider: provider(d)})
-	if err != nil {
-		return nil, err
-	}
-	child := exec.CommandContext(limited, "/proc/self/exe", probeName)
-	child.Env = os.Environ()
-	for name, value := range d.Env {
-		child.Env = append(child.Env, name+"="+value)
-	}
-	// The child must not outlive this process; the system ties that to the thread that starts it.
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	child.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	child.WaitDelay = time.Second
-	child.Stdin = bytes.NewReader(request)
-	var said bytes.Buffer
-	var complained beginning
-	child.Stdout, child.Stderr = &said, &complained
-	err = child.Run()
+	request := probeRequest{Library: onnx.Library{Path: library, Folders: d.LibraryFolders}, Provider: provider(d)}
+	said, complained, err := runChild(limited, probeName, deviceEnv(d.Env), &request)
 	var replies []probeReply
-	for decoder := json.NewDecoder(&said); ; {
+	for decoder := json.NewDecoder(bytes.NewReader(said)); ; {
 		var r probeReply
 		if decoder.Decode(&r) != nil {
 			break
@@ -172,23 +153,9 @@ func runProbe(ctx context.Context, d *config.Device, library string) ([]probeRep
 	case limited.Err() != nil:
 		return replies, fmt.Errorf("trying it took longer than %v", probeTimeout)
 	case errors.As(err, &exit):
-		return replies, fmt.Errorf("trying it crashed the process (%s: %s): reinstall the device's driver, or leave the device out", exit.ProcessState, complained.line())
+		return replies, fmt.Errorf("trying it crashed the process (%s: %s): reinstall the device's driver, or leave the device out", exit.ProcessState, complained)
 	}
 	return replies, fmt.Errorf("the process that tries it could not be started: %w", err)
-}
-
-// beginning keeps the first bytes that are written to it: a crash says its cause first.
-type beginning struct{ kept []byte }
-
-func (b *beginning) Write(p []byte) (int, error) {
-	b.kept = append(b.kept, p[:min(len(p), 512-len(b.kept))]...)
-	return len(p), nil
-}
-
-// line is the first line.
-func (b *beginning) line() string {
-	line, _, _ := strings.Cut(strings.TrimSpace(strings.ToValidUTF8(string(b.kept), "?")), "\n")
-	return orElse(line, "it said nothing")
 }
 
 func orElse(text, otherwise string) string {

@@ -104,7 +104,10 @@ func (f *fleet) cpuWorker() (w *worker.Device, err error) {
 
 // apart is a session in the CPU's worker. That its process has ended says nothing of the CPU,
 // on which other models run, so it is the model that fails.
-type apart struct{ models.Session }
+type apart struct{ *worker.Session }
+
+// A lane of it rests as one of any other worker does: its memory would be the ended process's.
+var _ interface{ Rest(lane int) } = apart{}
 
 // Run is task.Runner's Run.
 func (a apart) Run(lane int, parts []task.Part, limit clock.Instant) (task.Timing, error) {

@@ -41,7 +41,7 @@ SLUICE_BASE_PATH or SLUICE_CONFIG, which both follow.`,
 			return askHealth(cmd.Context(), cfg, live)
 		},
 	}
-	cmd.Flags().BoolVar(&live, "live", false, "ask only whether the process answers, whatever its models")
+	cmd.Flags().BoolVar(&live, "live", false, "Ask only whether the process answers, whatever its models.")
 	settingFlags(cmd)
 	for _, o := range config.Options() {
 		if o.Path != "listen" && o.Path != "base_path" {
@@ -86,19 +86,7 @@ func askHealth(ctx context.Context, cfg *config.Config, live bool) error {
 // machine, or named. It follows no redirection: a gateway gives none, and whatever it leads to is
 // not the gateway.
 func healthClient(addresses []string) *http.Client {
-	dial := func(ctx context.Context, network, _ string) (conn net.Conn, err error) {
-		var dialer net.Dialer
-		for i := range addresses {
-			var fault error
-			if conn, fault = dialer.DialContext(ctx, network, addresses[i]); fault == nil {
-				return conn, nil
-			}
-			if err == nil {
-				err = fault // of the address that is shown
-			}
-		}
-		return nil, err
-	}
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) { return dialFirst(ctx, addresses) }
 	return &http.Client{
 		Transport:     &http.Transport{DisableKeepAlives: true, DialContext: dial},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -131,6 +119,22 @@ func reasonOf(body []byte) string {
 	}
 	text := strings.Join(strings.Fields(strings.ToValidUTF8(string(body), "?")), " ")
 	return orElse(text[:min(len(text), 200)], "it gave no reason")
+}
+
+// dialFirst connects to the first of some addresses at which somebody listens.
+func dialFirst(ctx context.Context, addresses []string) (net.Conn, error) {
+	var dialer net.Dialer
+	var first error // of the address that is shown
+	for _, address := range addresses {
+		conn, err := dialer.DialContext(ctx, "tcp", address)
+		if err == nil {
+			return conn, nil
+		}
+		if first == nil {
+			first = err
+		}
+	}
+	return nil, first
 }
 
 // dialAddresses are where to reach a server that listens on an address: on the loopback address of

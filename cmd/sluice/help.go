@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"sluice/config"
+	"sluice/internal/wrap"
 	"sluice/loadtest/live"
 )
 
@@ -28,25 +29,6 @@ func columns(f *os.File) int {
 		return 80
 	}
 	return 0
-}
-
-// wrap breaks a text into lines of a width at most, unless a word is longer.
-func wrap(text string, width int) (lines []string) {
-	line := ""
-	for _, word := range strings.Fields(text) {
-		switch {
-		case line == "":
-			line = word
-		case len(line)+1+len(word) <= width:
-			line += " " + word
-		default:
-			lines, line = append(lines, line), word
-		}
-	}
-	if line != "" {
-		lines = append(lines, line)
-	}
-	return lines
 }
 
 // helpColumns is how wide help is, which is read in a pipe too.
@@ -70,7 +52,9 @@ func reflow(text string, width int) string {
 	var lines []string
 	paragraph := ""
 	end := func() {
-		lines = append(lines, wrap(paragraph, width)...)
+		if paragraph != "" {
+			lines = append(lines, wrap.Lines(paragraph, width)...)
+		}
 		paragraph = ""
 	}
 	for line := range strings.SplitSeq(strings.TrimSpace(text), "\n") {
@@ -109,11 +93,11 @@ func writeUsage(cmd *cobra.Command) error {
 		}
 	})
 	paragraph := func(text string) {
-		fmt.Fprintf(w, "\n%s\n", strings.Join(wrap(text, width), "\n"))
+		fmt.Fprintf(w, "\n%s\n", strings.Join(wrap.Lines(text, width), "\n"))
 	}
 	paragraph("Each setting has a flag, a variable, SLUICE_ and the setting's name in capitals, and a key of the settings file. " +
 		"A flag goes before a variable, a variable before the file, and the file before the default. `sluice config` shows what holds; " +
-		"docs/settings.md says of each what breaks where it is too low or too high.")
+		"docs/settings.md says what breaks when one is too low or too high.")
 	section := "none yet"
 	for _, o := range config.TopFirst(config.Options()) {
 		path := ""
@@ -160,7 +144,7 @@ func writeFlag(w io.Writer, f *pflag.Flag, width int) {
 	}
 	fmt.Fprintln(w, name)
 	const indent = 10
-	for _, line := range wrap(usage, width-indent) {
+	for _, line := range wrap.Lines(usage, width-indent) {
 		fmt.Fprintf(w, "%*s%s\n", indent, "", line)
 	}
 }

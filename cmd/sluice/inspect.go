@@ -1,20 +1,16 @@
 package main
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
-	"runtime"
 	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -93,32 +89,15 @@ func (f *fleet) inspect(ctx context.Context, b *models.Bundle, d *models.DeviceR
 func runInspect(ctx context.Context, request *inspectRequest, env map[string]string) (*inspectReply, error) {
 	limited, cancel := context.WithTimeout(ctx, inspectTimeout)
 	defer cancel()
-	text, err := json.Marshal(request)
+	said, complained, err := runChild(limited, inspectName, deviceEnv(env), request)
 	if err != nil {
-		return nil, err
-	}
-	child := exec.CommandContext(limited, "/proc/self/exe", inspectName)
-	child.Env = append(os.Environ(), "CUDA_DEVICE_ORDER=PCI_BUS_ID")
-	for name, value := range env {
-		child.Env = append(child.Env, name+"="+value)
-	}
-	// The child must not outlive this process; the system ties that to the thread that starts it.
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	child.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	child.WaitDelay = time.Second
-	child.Stdin = bytes.NewReader(text)
-	var said bytes.Buffer
-	var complained beginning
-	child.Stdout, child.Stderr = &said, &complained
-	if err := child.Run(); err != nil {
 		if limited.Err() != nil {
 			return nil, fmt.Errorf("it took longer than %v", inspectTimeout)
 		}
-		return nil, fmt.Errorf("%w: %s", err, complained.line())
+		return nil, fmt.Errorf("%w: %s", err, complained)
 	}
 	var reply inspectReply
-	return &reply, json.Unmarshal(said.Bytes(), &reply)
+	return &reply, json.Unmarshal(said, &reply)
 }
 
 // inspectCommand is the child's side.

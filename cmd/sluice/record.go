@@ -69,7 +69,7 @@ func (to arrivals) Arrived(r gateway.Request) {
 			if i == 0 {
 				shape := t.Inputs[i].Shape
 				if w := info.Schema.Inputs[i].Wire; w != nil {
-					shape, _ = w.AppendShape(nil, shape)
+					shape, _ = w.AppendShape(a.Shape[:0], shape) // in place: nothing is allocated
 				}
 				a.Dims = copy(a.Shape[:], shape)
 			}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -44,7 +45,11 @@ output: one row, 1 for every number. The model may be left out where there is on
 			if err != nil {
 				return err
 			}
-			g := asked{base: baseURL(cfg, cfg.Listen)}
+			addresses, err := dialAddresses(cfg.Listen)
+			if err != nil {
+				return cfg.Fault("listen", err)
+			}
+			g := asked{base: baseURL(cfg, cfg.Listen), addresses: addresses}
 			name := strings.Join(args, "")
 			if name == "" {
 				if name, err = g.onlyModel(); err != nil {
@@ -77,8 +82,11 @@ func baseURL(cfg *config.Config, address string) string {
 	return "http://" + address + cfg.BasePath
 }
 
-// asked is a gateway that is asked for its models.
-type asked struct{ base string }
+// asked is a gateway that is asked for its models. It is looked for as by health.
+type asked struct {
+	base      string
+	addresses []string
+}
 
 // describeLimit is how long a gateway on this machine may take to describe a model.
 const describeLimit = 5 * time.Second
@@ -89,7 +97,11 @@ func (g asked) request(method, path string, answer any) (status int, err error) 
 	defer fasthttp.ReleaseResponse(response)
 	request.Header.SetMethod(method)
 	request.SetRequestURI(g.base + path)
-	client := fasthttp.Client{DialDualStack: true}
+	client := fasthttp.Client{Dial: func(string) (net.Conn, error) {
+		limited, cancel := context.WithTimeout(context.Background(), describeLimit)
+		defer cancel()
+		return dialFirst(limited, g.addresses)
+	}}
 	defer client.CloseIdleConnections()
 	if err := client.DoTimeout(request, response, describeLimit); err != nil {
 		return 0, fmt.Errorf("cannot reach a gateway at %s: %s; start one with sluice serve, or name its address with --listen", g.base, remedy.Connection(err))

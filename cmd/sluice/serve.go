@@ -14,6 +14,7 @@ import (
 
 	"sluice/config"
 	"sluice/internal/tensor"
+	"sluice/internal/wrap"
 	"sluice/loadtest/live"
 	"sluice/models"
 )
@@ -106,7 +107,7 @@ func announceOne(w io.Writer, name, version, text string) {
 	const indent = 12
 	lines := []string{text}
 	if width := columns(os.Stdout); width > 0 {
-		lines = wrap(text, width-indent-1)
+		lines = wrap.Lines(text, width-indent-1)
 	}
 	fmt.Fprintf(w, "%-*s %s\n", indent, name+"/"+version, strings.Join(lines, "\n"+strings.Repeat(" ", indent+1)))
 }

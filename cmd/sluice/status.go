@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"sluice/internal/wrap"
 	"sluice/loadtest/result"
 )
 
@@ -47,7 +48,7 @@ func statusesTopic() *cobra.Command {
 func exitStatuses() string {
 	var b strings.Builder
 	for _, m := range meanings {
-		for i, line := range wrap(m.text, 60) {
+		for i, line := range wrap.Lines(m.text, 60) {
 			if i == 0 {
 				fmt.Fprintf(&b, "  %-13s %4d  %s\n", m.command, m.code, line)
 			} else {

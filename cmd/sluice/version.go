@@ -59,13 +59,16 @@ that is. The exit status is 0 whether or not there is one.`,
 }
 
 // libraryNamed is the library that the settings name. Settings that are wrong keep nobody from
-// learning the version, so they are passed over, and the library is looked for as without any.
+// learning the version, so they are passed over, and what the flag or the variable says holds.
 func libraryNamed(cmd *cobra.Command) string {
 	cfg, err := settings(cmd.Flags())
-	if err != nil {
-		return os.Getenv("SLUICE_ONNXRUNTIME")
+	switch f := cmd.Flags().Lookup("onnxruntime-library"); {
+	case err == nil:
+		return cfg.ONNXRuntime.Library
+	case f.Changed:
+		return f.Value.String()
 	}
-	return cfg.ONNXRuntime.Library
+	return os.Getenv("SLUICE_ONNXRUNTIME")
 }
 
 func describeBuild() build {

@@ -31,11 +31,7 @@ func workerProcess(binary, library string, d *config.Device) func() *exec.Cmd {
 		for _, folder := range d.LibraryFolders {
 			cmd.Args = append(cmd.Args, "--library-folder", folder)
 		}
-		// GPUs are numbered as nvidia-smi and NVML do, whatever the gateway's environment says.
-		cmd.Env = append(os.Environ(), "CUDA_DEVICE_ORDER=PCI_BUS_ID")
-		for name, value := range d.Env {
-			cmd.Env = append(cmd.Env, name+"="+value)
-		}
+		cmd.Env = deviceEnv(d.Env)
 		return cmd
 	}
 }

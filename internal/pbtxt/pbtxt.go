@@ -13,6 +13,8 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/dynamicpb"
+
+	"sluice/internal/near"
 )
 
 // MaxBytes bounds a file; MaxDepth is the deepest nesting of a valid one, and a little more.
@@ -80,70 +82,37 @@ func printable(text string) string {
 	}, strings.ToValidUTF8(text, "?"))
 }
 
-// nearestValue names a value of an enumeration that differs in a letter or two, or in what all
-// values of it begin with: TYPE_FP32 for FP32.
+// nearestValue names the value of an enumeration that somebody may have meant who wrote another, or
+// left out what all its values begin with: KIND_GPU for GPU.
 func nearestValue(name string) string {
-	best, least := "", 3
+	var all []string
 	for _, values := range enums {
-		for _, value := range strings.Fields(values) {
-			d := distance(strings.ToUpper(name), value)
-			if strings.HasSuffix(value, "_"+strings.ToUpper(name)) {
-				d = 0
-			}
-			if d < least || d == least && best != "" && value < best {
-				best, least = value, d
-			}
-		}
+		all = append(all, strings.Fields(values)...)
 	}
-	if best == "" {
-		return ""
+	slices.Sort(all)
+	if at := slices.IndexFunc(all, func(value string) bool { return strings.HasSuffix(value, "_"+strings.ToUpper(name)) }); at >= 0 {
+		return meant(all[at : at+1])
 	}
-	return fmt.Sprintf("; did you mean %s?", best)
+	return meant(near.Misses(name, all))
 }
 
-// nearest names a field that differs in a letter or two, or in the case of its letters.
+// nearest names the field that somebody may have meant who wrote another name. A field of another
+// message may have just that name, and was not meant.
 func nearest(name string) string {
-	best, least := "", 3
-	for _, fields := range messages {
-		for _, text := range strings.Fields(fields) {
-			field, _, _ := strings.Cut(text, ":")
-			d := distance(strings.ToLower(name), field)
-			if field == name {
-				continue // it is one of another message
-			}
-			if d < least || d == least && best != "" && field < best {
-				best, least = field, d
-			}
-		}
+	var all []string
+	for message := range messages {
+		all = append(all, Known(message)...)
 	}
-	if best == "" || len(name) > 64 {
-		return ""
-	}
-	return fmt.Sprintf("; did you mean %s?", best)
+	slices.Sort(all)
+	return meant(near.Misses(name, slices.DeleteFunc(slices.Compact(all), func(field string) bool { return field == name })))
 }
 
-// distance counts the letters that are added, left out or changed between two short names.
-func distance(a, b string) int {
-	if len(a) > 64 {
-		return len(a)
+// meant asks for the first of some names, if there is one.
+func meant(names []string) string {
+	if len(names) == 0 {
+		return ""
 	}
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
+	return fmt.Sprintf("; did you mean %s?", names[0])
 }
 
 // Fields are the names of the fields that are set, in the order of their description.

@@ -28,12 +28,28 @@ var ownMethods = map[string]string{
 // maps, through variables called header..., in the scan of a request's head (foldEqual), and
 // in answers that are written as text.
 func (s *Source) Headers() map[string]Use {
-	found := map[string]Use{}
-	note := func(name string, read, written bool) {
-		u := found[name]
-		found[name] = Use{u.Read || read, u.Written || written}
-	}
-	names := map[string]string{} // of variables
+	found := uses{}
+	s.callsOnHeaders(found, s.headerVariables(found))
+	s.scannedHeaders(found)
+	each(s, func(l *ast.BasicLit) {
+		text, _ := literal(l)
+		for _, match := range headerLine.FindAllStringSubmatch(text, -1) {
+			found.note(match[1], false, true)
+		}
+	})
+	return found
+}
+
+type uses map[string]Use
+
+func (u uses) note(name string, read, written bool) {
+	before := u[name]
+	u[name] = Use{before.Read || read, before.Written || written}
+}
+
+// headerVariables are the headers' names by the variables that hold them.
+func (s *Source) headerVariables(found uses) map[string]string {
+	names := map[string]string{}
 	each(s, func(v *ast.ValueSpec) {
 		for i, id := range v.Names {
 			if !strings.HasPrefix(id.Name, "header") || i >= len(v.Values) {
@@ -42,11 +58,16 @@ func (s *Source) Headers() map[string]Use {
 			if c, ok := v.Values[i].(*ast.CallExpr); ok && len(c.Args) == 1 {
 				if text, ok := literal(c.Args[0]); ok && headerName.MatchString(text) {
 					names[id.Name] = text
-					note(text, false, false)
+					found.note(text, false, false)
 				}
 			}
 		}
 	})
+	return names
+}
+
+// callsOnHeaders notes the headers that methods of header maps read and set.
+func (s *Source) callsOnHeaders(found uses, names map[string]string) {
 	each(s, func(c *ast.CallExpr) {
 		method := ""
 		switch f := c.Fun.(type) {
@@ -56,22 +77,23 @@ func (s *Source) Headers() map[string]Use {
 			method = f.Name
 		}
 		if name, ok := ownMethods[method]; ok {
-			note(name, false, true)
+			found.note(name, false, true)
 		}
-		for i, arg := range c.Args {
-			name, ok := literal(arg)
-			if id, isIdent := arg.(*ast.Ident); isIdent {
-				name, ok = names[id.Name], names[id.Name] != ""
-			}
-			switch {
-			case !ok:
-			case i == 0 && headerName.MatchString(name):
-				if headerReads.MatchString(method) || headerSets.MatchString(method) {
-					note(name, headerReads.MatchString(method), headerSets.MatchString(method))
-				}
-			}
+		if len(c.Args) == 0 {
+			return
+		}
+		name, ok := literal(c.Args[0])
+		if id, isIdent := c.Args[0].(*ast.Ident); isIdent {
+			name, ok = names[id.Name], names[id.Name] != ""
+		}
+		if reads, sets := headerReads.MatchString(method), headerSets.MatchString(method); ok && headerName.MatchString(name) && (reads || sets) {
+			found.note(name, reads, sets)
 		}
 	})
+}
+
+// scannedHeaders notes those that the scan of a request's head knows.
+func (s *Source) scannedHeaders(found uses) {
 	each(s, func(f *ast.FuncDecl) {
 		if f.Recv == nil || !strings.Contains(s.show(f.Recv.List[0].Type), "headScan") {
 			return
@@ -79,16 +101,9 @@ func (s *Source) Headers() map[string]Use {
 		ast.Inspect(f.Body, func(n ast.Node) bool {
 			if c, ok := n.(*ast.CallExpr); ok && s.show(c.Fun) == "foldEqual" && s.show(c.Args[0]) == "name" {
 				name, _ := literal(c.Args[1])
-				note(textproto.CanonicalMIMEHeaderKey(name), true, false)
+				found.note(textproto.CanonicalMIMEHeaderKey(name), true, false)
 			}
 			return true
 		})
 	})
-	each(s, func(l *ast.BasicLit) {
-		text, _ := literal(l)
-		for _, match := range headerLine.FindAllStringSubmatch(text, -1) {
-			note(match[1], false, true)
-		}
-	})
-	return found
 }

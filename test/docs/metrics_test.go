@@ -229,3 +229,30 @@ func TestRefusals(t *testing.T) {
 		}
 	}
 }
+
+// The page on moving from Triton names each series that Triton's dashboards find, and no other.
+func TestTritonMetrics(t *testing.T) {
+	name := regexp.MustCompile(`nv_[a-z_]+[a-z]`)
+	var listed []string
+	for _, line := range series(t, page(t, "docs/metrics.md")) {
+		if series, _, _ := strings.Cut(line, " | "); strings.HasPrefix(series, "nv_") {
+			listed = append(listed, series)
+		}
+	}
+	_, after, found := strings.Cut(page(t, "docs/triton.md").Text, "## Metrics\n")
+	section, _, _ := strings.Cut(after, "\n## ")
+	if !found || len(listed) == 0 {
+		t.Fatal("docs/triton.md has no section on metrics, or docs/metrics.md lists none of Triton's")
+	}
+	var named []string
+	for _, series := range name.FindAllString(section, -1) {
+		if !strings.Contains(section, series+"_*") {
+			named = append(named, series)
+			continue
+		}
+		if slices.ContainsFunc(listed, func(one string) bool { return strings.HasPrefix(one, series+"_") }) {
+			t.Errorf("docs/triton.md says that there are no %s_*, and docs/metrics.md lists some", series)
+		}
+	}
+	same(t, "docs/triton.md", named, listed)
+}
