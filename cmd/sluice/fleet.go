@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -191,11 +193,15 @@ func (f *fleet) usable(name string) error {
 	return errors.New(why)
 }
 
-// degraded lists the devices that are down, for readiness.
+// degraded lists the devices that are down, for readiness. Clients see it, so the library goes by
+// its name alone; the log has its path.
 func (f *fleet) degraded() (all []string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for name, why := range f.mu.down {
+		if f.library != "" {
+			why = strings.ReplaceAll(why, f.library, filepath.Base(f.library))
+		}
 		all = append(all, fmt.Sprintf("device %s takes no work: %s", name, why))
 	}
 	slices.Sort(all)

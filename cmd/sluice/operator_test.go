@@ -76,6 +76,9 @@ func TestDeviceWithoutItsProvider(t *testing.T) {
 	if status != http.StatusOK || !r.Ready || len(r.Degraded) != 1 || !strings.HasPrefix(r.Degraded[0], "device cuda:0 takes no work: "+cause) {
 		t.Errorf("readiness is %d %+v", status, r)
 	}
+	if library := os.Getenv("SLUICE_ONNXRUNTIME"); strings.Contains(strings.Join(r.Degraded, ""), library) || !strings.Contains(g.log.String(), library) {
+		t.Errorf("the library's path is for the log and not for clients: %+v\n%s", r, g.log.String())
+	}
 	_, metrics := g.get(g.admin + "/metrics")
 	for _, line := range []string{
 		`sluice_device_state{device="cuda:0",state="up"} 0`, `sluice_device_state{device="cuda:0",state="closed"} 1`,
