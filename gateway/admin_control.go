@@ -63,7 +63,7 @@ func (a *Admin) change(w http.ResponseWriter, r *http.Request, verb string, do f
 	}
 	err = do(r.Context(), string(name))
 	a.opt.Log.Info("model control",
-		zap.String("request_id", w.Header().Get(requestIDHeader)), zap.String("verb", verb), zap.ByteString("model", name), zap.Error(err))
+		zap.String("request_id", w.Header().Get(requestIDHeader)), zap.String("verb", verb), zap.String("model", string(name)), zap.Error(err))
 	if err != nil {
 		return err
 	}

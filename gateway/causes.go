@@ -86,7 +86,7 @@ func (s *Server) logCause(c *call, f *fault.Error) {
 		zap.String("model", info.Name), zap.String("version", info.Version),
 		zap.String("code", f.Kind.Code()), zap.String("cause", text), zap.Int64("skipped", skipped),
 	}
-	fields = append(fields, zap.ByteString("request_id", c.id))
+	fields = append(fields, zap.String("request_id", string(c.id)))
 	if id := c.request.ID; len(id) > 0 {
 		fields = append(fields, zap.String("id", string(id))) // the protocol's own
 	}

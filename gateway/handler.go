@@ -42,7 +42,7 @@ func (s *Server) step(c *call, next func(*Server, *call) error) (answered bool) 
 	default:
 		f := fault.Of(err)
 		if f.Kind == fault.Internal && !c.reached { // logged already
-			s.failures.log(s.opt.Log, "request failed", zap.ByteString("request_id", c.id), zap.Error(err))
+			s.failures.log(s.opt.Log, "request failed", zap.String("request_id", string(c.id)), zap.Error(err))
 		}
 		if !c.reached {
 			c.outcome.Fault = f.Kind
@@ -72,7 +72,7 @@ func (s *Server) finish(c *call, answered *bool) {
 	}
 	if reason != nil {
 		// c is not recycled: nobody knows what still looks at its buffers.
-		s.failures.log(s.opt.Log, "request panicked", zap.ByteString("request_id", c.id), zap.Any("panic", reason), zap.Stack("stack"))
+		s.failures.log(s.opt.Log, "request panicked", zap.String("request_id", string(c.id)), zap.Any("panic", reason), zap.Stack("stack"))
 		s.opt.Observer.Refused(fault.Internal)
 	} else {
 		c.recycle()
