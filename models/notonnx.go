@@ -17,7 +17,7 @@ func notONNX(name string, data []byte, err error) error {
 	switch {
 	case len(data) == 0:
 		return fmt.Errorf("%s: %w: copy or export it again", name, err)
-	case bytes.HasPrefix(data, []byte("version https://git-lfs")):
+	case bytes.HasPrefix(data, []byte("version https://git-lfs.github.com/spec/")):
 		return fmt.Errorf("%s is a pointer of Git LFS in place of a model: fetch the file with git lfs pull", name)
 	case bytes.HasPrefix(data, []byte("PK\x03\x04")), bytes.HasPrefix(data, []byte("\x1f\x8b")):
 		return fmt.Errorf("%s is an archive in place of a model: unpack it", name)

@@ -50,27 +50,27 @@ var deviceMistakes = []mistake{
 		says: "--devices: devices[0]: cuda:0 is not usable: this build of ONNX Runtime lacks the provider: libonnxruntime_providers_shared.so does not lie beside LIBRARY; set onnxruntime.library to a build for CUDA (scripts/onnxruntime.sh --cuda fetches one)",
 	},
 	{
-		name: "health of a gateway that does not run", args: "health --listen FREE", status: 1,
-		says: "cannot reach the gateway at http://FREE/v2/health/ready: connection refused; is it running, and does it listen there? health follows --config, SLUICE_LISTEN, SLUICE_BASE_PATH and their flags",
+		name: "health of a gateway that does not run", args: "health --listen 127.0.0.1:FREE", status: 1,
+		says: "cannot reach the gateway at http://127.0.0.1:FREE/v2/health/ready: connection refused; is it running, and does it listen there? health follows --config, SLUICE_LISTEN, SLUICE_BASE_PATH and their flags",
 	},
 	{
-		name: "health of something that does not answer", args: "health --listen TAKEN", status: 1,
-		says: "http://TAKEN/v2/health/ready gave no answer within 2s: something listens there, and it hangs or is overloaded",
+		name: "health of something that does not answer", args: "health --listen 127.0.0.1:TAKEN", status: 1,
+		says: "http://127.0.0.1:TAKEN/v2/health/ready gave no answer within 2s: something listens there, and it hangs or is overloaded",
 	},
 	{
-		name: "a sample of a gateway that does not run", args: "sample eta --listen FREE", status: 1,
-		says: "cannot reach a gateway at http://FREE: connection refused; start one with sluice serve, or name its address with --listen",
+		name: "a sample of a gateway that does not run", args: "sample eta --listen 127.0.0.1:FREE", status: 1,
+		says: "cannot reach a gateway at http://127.0.0.1:FREE: connection refused; start one with sluice serve, or name its address with --listen",
 	},
 	{
-		name: "a load test of nobody", args: "loadtest run FREE", status: 3,
-		says: "cannot reach the target: dial tcp FREE: connect: connection refused; is it running, and is that its address?",
+		name: "a load test of nobody", args: "loadtest run 127.0.0.1:FREE", status: 3,
+		says: "cannot reach the target: dial tcp 127.0.0.1:FREE: connect: connection refused; is it running, and is that its address?",
 	},
 	{
 		name: "a load test of a host that is not known", args: "loadtest run nowhere.invalid:8080", status: 3,
 		says: `cannot find the host "nowhere.invalid": ...; correct the target's URL`,
 	},
 	{name: "a load test without a target", args: "loadtest run", status: 2, says: "sluice loadtest run needs URL; --help says more"},
-	{name: "a load that is none", args: "loadtest run FREE --load fast", status: 2, says: `cannot read the load "fast": there is no kind "fast"; use poisson:RATE, ...`},
+	{name: "a load that is none", args: "loadtest run 127.0.0.1:FREE --load fast", status: 2, says: `cannot read the load "fast": there is no kind "fast"; use poisson:RATE, ...`},
 	{
 		name: "a study that is not there", args: "plan nowhere.yaml", status: 1,
 		says: "cannot read the study nowhere.yaml: no such file or directory: create it, or correct the path",

@@ -110,20 +110,20 @@ func askedWrong(t *testing.T, g *running) {
 	address := strings.TrimPrefix(g.predict, "http://")
 	f := func(args string, status int, says string) {
 		t.Helper()
-		out, stderr, got := runWith(t, nil, typed(strings.ReplaceAll(args, "AT", address))...)
-		want := "sluice: " + strings.ReplaceAll(says, "AT", address) + "\n"
+		out, stderr, got := runWith(t, nil, typed(strings.ReplaceAll(args, "127.0.0.1:AT", address))...)
+		want := "sluice: " + strings.ReplaceAll(says, "127.0.0.1:AT", address) + "\n"
 		if got != status || !matches(stderr, want) || strings.Count(stderr, "\n") != 1 || out != "" {
 			t.Errorf("%s: status %d, want %d, standard output %q, it says\n %s want\n %s", args, got, status, out, stderr, want)
 		}
 		plain(t, stderr)
 	}
-	f("health --listen AT --base-path /eu", 1, `http://AT/eu/v2/health/ready answered 404: is it the gateway's port, and is "/eu" its base_path?`)
-	f("sample other --listen AT", 1, `the gateway serves no model "other": it has eta, twice`)
-	f("sample --listen AT", 2, `the gateway serves several models: name one of eta, twice...`)
-	f("sample cut --listen AT", 1, `the gateway serves no model "cut": it has eta, twice`)
-	f("loadtest run AT --model other --duration 1s", 3, `target has no model "other" that is ready: status 404, ...it has eta, twice`)
-	f("loadtest run AT --model eta --duration none", 2, `--duration takes a time such as 250ms or 5s, not "none"; sluice loadtest run --help says more`)
-	f("loadtest run AT --model eta --expect nowhere.json", 2, `cannot read rows: open nowhere.json: no such file or directory: create it, or correct the path`)
+	f("health --listen 127.0.0.1:AT --base-path /eu", 1, `http://127.0.0.1:AT/eu/v2/health/ready answered 404: is it the gateway's port, and is "/eu" its base_path?`)
+	f("sample other --listen 127.0.0.1:AT", 1, `the gateway serves no model "other": it has eta, twice`)
+	f("sample --listen 127.0.0.1:AT", 2, `the gateway serves several models: name one of eta, twice...`)
+	f("sample cut --listen 127.0.0.1:AT", 1, `the gateway serves no model "cut": it has eta, twice`)
+	f("loadtest run 127.0.0.1:AT --model other --duration 1s", 3, `target has no model "other" that is ready: status 404, ...it has eta, twice`)
+	f("loadtest run 127.0.0.1:AT --model eta --duration none", 2, `--duration takes a time such as 250ms or 5s, not "none"; sluice loadtest run --help says more`)
+	f("loadtest run 127.0.0.1:AT --model eta --expect nowhere.json", 2, `cannot read rows: open nowhere.json: no such file or directory: create it, or correct the path`)
 }
 
 // A second version that is copied in two steps is refused meanwhile, the first one serves, and the

@@ -101,12 +101,12 @@ var pathMistakes = []mistake{
 
 var portMistakes = []mistake{
 	{
-		name: "the predict port is in use", args: "serve good --listen TAKEN", status: 1,
-		says: "cannot open the predict port: TAKEN is in use: stop what listens there, or set listen to another port",
+		name: "the predict port is in use", args: "serve good --listen 127.0.0.1:TAKEN", status: 1,
+		says: "cannot open the predict port: 127.0.0.1:TAKEN is in use: stop what listens there, or set listen to another port",
 	},
 	{
-		name: "the admin port is in use", args: "serve good --admin TAKEN", status: 1,
-		says: "cannot open the admin port: TAKEN is in use: stop what listens there, or set admin to another port",
+		name: "the admin port is in use", args: "serve good --admin 127.0.0.1:TAKEN", status: 1,
+		says: "cannot open the admin port: 127.0.0.1:TAKEN is in use: stop what listens there, or set admin to another port",
 	},
 	{
 		name: "a port that only root may open", user: true, args: "serve good --listen 127.0.0.1:1 --admin ''", status: 1,
@@ -136,7 +136,7 @@ var portMistakes = []mistake{
 		name: "an address of another machine", args: "serve good --listen 192.0.2.1:8080", status: 1,
 		says: "cannot open the predict port: this machine has no address 192.0.2.1:8080: set listen to one that it has, or to 0.0.0.0 and the port for all",
 	},
-	{name: "one address for both ports", args: "serve good --listen FREE --admin FREE", status: 1, says: "--admin: admin: FREE must differ from listen"},
+	{name: "one address for both ports", args: "serve good --listen 127.0.0.1:FREE --admin 127.0.0.1:FREE", status: 1, says: "--admin: admin: 127.0.0.1:FREE must differ from listen"},
 	{
 		name: "one port for both, on all addresses and on one", args: "serve good --listen 0.0.0.0:45913 --admin 127.0.0.1:45913", status: 1,
 		says: "--admin: admin: 127.0.0.1:45913 must differ from listen, 0.0.0.0:45913, in its port",

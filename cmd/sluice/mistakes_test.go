@@ -18,8 +18,8 @@ import (
 )
 
 // mistake is something that operators get wrong, and what the command says of it. In args and in
-// says HERE stands for the folder of the mistake, TAKEN for an address that somebody else listens
-// at, FREE for one where nobody does and UID for the user. In says, three dots stand for anything.
+// says HERE stands for the folder of the mistake, 127.0.0.1:TAKEN for an address that somebody else listens
+// at, 127.0.0.1:FREE for one where nobody does and UID for the user. In says, three dots stand for anything.
 type mistake struct {
 	name string
 	put  func(m machine) // prepares the folder; nil leaves it as it is
@@ -168,7 +168,7 @@ func (row *mistake) make(t *testing.T, library string) {
 		}
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
 	}
-	names := strings.NewReplacer("HERE", m.dir, "TAKEN", taken(t), "FREE", freeAddress(t), "UID", fmt.Sprint(uid), "LIBRARY", library)
+	names := strings.NewReplacer("HERE", m.dir, "127.0.0.1:TAKEN", taken(t), "127.0.0.1:FREE", freeAddress(t), "UID", fmt.Sprint(uid), "LIBRARY", library)
 	for _, word := range typed(row.args) {
 		cmd.Args = append(cmd.Args, names.Replace(word))
 	}
