@@ -25,7 +25,8 @@ type engine struct {
 	handle *C.OrtSession
 }
 
-// apart tells whether each batch size is to have an engine of its own.
+// apart tells whether each batch size is to have an engine of its own: where the settings ask for
+// it and the model has convolutions.
 //
 // On CUDA a convolution keeps cuDNN's plan for the last shape that it met, and makes it anew, under
 // a lock, when the shape changes. A server's batches change from run to run: on an H200, ONNX
