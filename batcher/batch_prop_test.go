@@ -16,6 +16,7 @@ type scene struct {
 	models int
 	items  []*Item
 	faults bool
+	most   int // rows of a batch of the most frequent key; 0 for no bound
 }
 
 type sceneOptions struct {
@@ -66,7 +67,7 @@ func drawScene(t *rapid.T, o sceneOptions) *scene {
 			return rapid.SampledFrom([]Outcome{Ran, Ran, Ran, Ran, Ran, Ran, RowsFailed, Failed, Failed, DeviceFailed, DeviceLost}).Draw(t, "outcome")
 		}
 	}
-	return &scene{rig: r, models: models, faults: o.faults}
+	return &scene{rig: r, models: models, faults: o.faults, most: rapid.SampledFrom([]int{0, 0, 0, 1, 2, 5}).Draw(t, "most")}
 }
 
 func addDrawn(t *rapid.T, s *Scheduler, devices int) {
@@ -109,6 +110,13 @@ func (s *scene) play(t *rapid.T) {
 			Class:    task.Priority(rapid.IntRange(0, task.Priorities-1).Draw(t, "class")),
 			Key:      uint64(max(0, rapid.IntRange(-80, 40).Draw(t, "key"))),
 		}
+		it.Most = s.mostOf(it.Key)
+		if rapid.IntRange(0, 19).Draw(t, "collides") == 0 {
+			it.Most = rapid.IntRange(0, 4).Draw(t, "most")
+		}
+		if it.Most > 0 {
+			it.Rows = min(it.Rows, it.Most)
+		}
 		if rapid.IntRange(0, 9).Draw(t, "no deadline") == 0 {
 			it.Deadline = clock.Never
 		}
@@ -118,6 +126,17 @@ func (s *scene) play(t *rapid.T) {
 		s.arrive(it)
 		s.items = append(s.items, it)
 	}
+}
+
+// mostOf bounds the batches of a key.
+func (s *scene) mostOf(key uint64) int {
+	switch {
+	case key == 0:
+		return s.most
+	case key%2 == 0:
+		return 0
+	}
+	return 1 << (key / 2 % 4)
 }
 
 // fault draws one thing that happens to a device or a model from outside.
