@@ -1,9 +1,12 @@
 package models
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"time"
@@ -33,6 +36,8 @@ type Observation struct {
 	Runs []ObservedRun `json:"runs"`
 	// Refused are requests that the model did not take: the first of each number of rows.
 	Refused []RefusedRun `json:"refused,omitempty"`
+	// Weighed is what rows took of memory by their length. They follow one by one.
+	Weighed []Weighing `json:"-"`
 }
 
 // ObservedRun is one request that ran whole.
@@ -69,11 +74,26 @@ func (o *Observation) refused(rows int) *RefusedRun {
 	return nil
 }
 
-// decodeObservation reads what a trial process wrote and holds it against its bounds.
+// decodeObservation reads what a trial process wrote and holds it against its bounds. The process
+// may have ended while it weighed rows.
 func decodeObservation(text []byte, outputs int) (*Observation, error) {
 	o := &Observation{}
-	if err := json.Unmarshal(text, o); err != nil {
+	said := json.NewDecoder(bytes.NewReader(text))
+	if err := said.Decode(o); err != nil {
 		return nil, fault.Wrap(fault.ModelLoadFailed, err, "the trial process cannot be understood")
+	}
+	for {
+		var w Weighing
+		err := said.Decode(&w)
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+			break
+		}
+		if err == nil {
+			err = o.merge(w)
+		}
+		if err != nil {
+			return nil, fault.Wrap(fault.ModelLoadFailed, err, "the trial process cannot be understood")
+		}
 	}
 	if len(o.Runs) > maxObservedRuns || len(o.Refused) > maxObservedRuns {
 		return nil, fmt.Errorf("the trial process tells of %d runs", len(o.Runs)+len(o.Refused))
@@ -99,20 +119,28 @@ func decodeObservation(text []byte, outputs int) (*Observation, error) {
 func clipped(s string) string { return s[:min(len(s), maxTrialOutput)] }
 
 // Observe opens the bundle with open, calls loaded, and runs golden rows and made-up ones of
-// several numbers and lengths. An error is one of opening: the library cannot load the file. It
-// is for the trial process, which a run may crash; b is of ForTrial.
-func Observe(ctx context.Context, b *Bundle, open func(context.Context, *Bundle) (Session, error), loaded func()) (*Observation, error) {
+// several numbers and lengths. Once that is done it tells the Observation, and then each Weighing
+// of rows that are longer and longer. An error is one of opening: the library cannot load the file.
+// It is for the trial process, which a run may crash; b is of ForTrial.
+func Observe(ctx context.Context, b *Bundle, open func(context.Context, *Bundle) (Session, error), loaded func(), tell func(any)) error {
 	whole := *b
 	whole.Schema, whole.Lanes, whole.FixedBatch = b.graph.whole(), 1, 0
 	session, err := open(ctx, &whole)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	loaded()
 	o := &tryout{graph: b.graph, schema: whole.Schema, session: session, began: clock.Now(), seen: &Observation{}}
 	o.golden(b.golden)
-	o.madeUp()
-	return o.seen, session.Close()
+	with, found := o.madeUp()
+	if err := session.Close(); err != nil {
+		return err
+	}
+	tell(o.seen)
+	if !found {
+		return nil
+	}
+	return o.weigh(ctx, with, func(ctx context.Context) (Session, error) { return open(ctx, &whole) }, func(w Weighing) { tell(w) })
 }
 
 // tryout runs whole requests, one after another.
@@ -141,11 +169,10 @@ func (o *tryout) golden(text []byte) {
 }
 
 // madeUp looks for rows that the model takes, each alone, then gives it several of them, and
-// others of another length.
-func (o *tryout) madeUp() {
+// others of another length. It tells how the rows were made up that the model takes, if it takes any.
+func (o *tryout) madeUp() (with profile, found bool) {
 	schema := &o.graph.Schema
 	var rows []sample
-	var with profile
 	for _, p := range profiles() {
 		if took := o.takes(newSynthesis(schema, o.graph.Hints, p)); len(took) > len(rows) {
 			rows, with = took, p
@@ -155,7 +182,7 @@ func (o *tryout) madeUp() {
 		}
 	}
 	if len(rows) == 0 {
-		return
+		return with, false
 	}
 	if schema.Batchable() && o.graph.FixedBatch == 0 {
 		for n := 2; n <= maxTogether; n++ {
@@ -163,9 +190,11 @@ func (o *tryout) madeUp() {
 		}
 	}
 	if freeAxes(schema) && !o.over() {
-		with.free++
-		o.takes(newSynthesis(schema, o.graph.Hints, with))
+		other := with
+		other.free++
+		o.takes(newSynthesis(schema, o.graph.Hints, other))
 	}
+	return with, true
 }
 
 // maxTogether is the most rows of a made-up request.

@@ -54,12 +54,24 @@ func graphOf(declared ...int64) *Graph {
 func observe(t *testing.T, g *Graph, golden string, answer func(in []tensor.Tensor) ([][]int64, error)) (*Observation, *tensor.Schema, Batching) {
 	t.Helper()
 	s := &wholeSession{answer: answer}
-	o, err := Observe(context.Background(), &Bundle{graph: g, golden: []byte(golden)}, func(_ context.Context, b *Bundle) (Session, error) {
+	var o *Observation
+	opened := 0
+	err := Observe(context.Background(), &Bundle{graph: g, golden: []byte(golden)}, func(_ context.Context, b *Bundle) (Session, error) {
 		s.schema = b.Schema
+		opened++
 		return s, nil
-	}, func() {})
-	if err != nil || s.closed != 1 {
-		t.Fatalf("%v, closed %d times", err, s.closed)
+	}, func() {}, func(told any) {
+		switch told := told.(type) {
+		case *Observation:
+			o = told
+		case Weighing:
+			if err := o.merge(told); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+	if err != nil || s.closed != opened {
+		t.Fatalf("%v, opened %d times and closed %d times", err, opened, s.closed)
 	}
 	schema, how, err := g.settle(&Config{MaxBatch: 64}, o)
 	if err != nil {

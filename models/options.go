@@ -77,6 +77,9 @@ type Options struct {
 	// CompareEvery is the rows of which one is run again to compare its answers, see Watch;
 	// 0 means 10,000, and with a negative number nothing is compared live.
 	CompareEvery int
+	// RunMemory is the most bytes that one run may take, by which rows that are longer and longer are
+	// bounded; 0 means an eighth of the memory that the process may take.
+	RunMemory int64
 	// LoadsAtOnce is how many versions load at the same time; 0 means 2.
 	LoadsAtOnce int
 	// DrainDeadline is how long a retired version waits for its requests; 0 means 30 s.
@@ -168,6 +171,9 @@ func (o Options) withDefaults() Options {
 	}
 	orDefault(&o.CompareEvery, 10_000)
 	orDefault(&o.LoadsAtOnce, 2)
+	if o.RunMemory == 0 {
+		o.RunMemory = memoryCeiling() / runPart
+	}
 	orDefault(&o.Defaults.MaxBudget, 10*time.Minute)
 	orDefault(&o.Defaults.MaxBatch, 64)
 	orDefault(&o.WarmupBudget, 400*time.Millisecond)

@@ -81,8 +81,8 @@ type TrialRunner struct {
 	Timeout time.Duration
 }
 
-// Run is an Options.Trial. The child writes TrialLoaded, and then its Observation as JSON, to its
-// standard output.
+// Run is an Options.Trial. The child writes TrialLoaded, its Observation as JSON and then each Weighing
+// to its standard output. What ends it while it weighs rows says that they are too long.
 func (t *TrialRunner) Run(ctx context.Context, b *Bundle) (*Observation, error) {
 	timeout := t.Timeout
 	if timeout == 0 {
@@ -109,9 +109,13 @@ func (t *TrialRunner) Run(ctx context.Context, b *Bundle) (*Observation, error) 
 	if loaded {
 		doing = "it loads, and running"
 	}
+	if err == nil || loaded && ctx.Err() == nil {
+		seen, unread := decodeObservation(text, len(b.graph.Schema.Outputs))
+		if err == nil || unread == nil {
+			return seen, unread
+		}
+	}
 	switch {
-	case err == nil:
-		return decodeObservation(text, len(b.graph.Schema.Outputs))
 	case ctx.Err() != nil:
 		return nil, fmt.Errorf("loading was stopped: %w", ctx.Err())
 	case limited.Err() != nil:

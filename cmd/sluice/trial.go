@@ -29,11 +29,7 @@ func trialCommand() *cobra.Command {
 		Hidden: true,
 		Args:   cobra.RangeArgs(1, 2),
 		Run: func(cmd *cobra.Command, args []string) {
-			seen, err := trial(cmd.Context(), library, args...)
-			if err == nil {
-				err = json.NewEncoder(os.Stdout).Encode(seen)
-			}
-			if err != nil {
+			if err := trial(cmd.Context(), library, args...); err != nil {
 				fmt.Println(err)
 				os.Exit(models.TrialRefused)
 			}
@@ -44,13 +40,16 @@ func trialCommand() *cobra.Command {
 	return cmd
 }
 
-func trial(ctx context.Context, library string, paths ...string) (*models.Observation, error) {
+func trial(ctx context.Context, library string, paths ...string) error {
 	if _, err := loadLibrary(library); err != nil {
-		return nil, err
+		return err
 	}
 	b, err := models.ForTrial(paths[0], strings.Join(paths[1:], ""), models.Defaults{})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return models.Observe(ctx, b, openSession, func() { fmt.Print(models.TrialLoaded) })
+	out := json.NewEncoder(os.Stdout)
+	return models.Observe(ctx, b, openSession, func() { fmt.Print(models.TrialLoaded) }, func(v any) {
+		out.Encode(v) //nolint:errcheck // without a reader there is nobody to tell
+	})
 }

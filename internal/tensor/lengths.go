@@ -36,8 +36,9 @@ type Axis struct {
 // Place is dimension Dim of input Input, which is axis Axis of Lengths.Axes.
 type Place struct{ Input, Axis, Dim int }
 
-// Growth is what a row takes by a length: Base + Linear*x + Square*x*x with x = length^Power. No
-// part is below 0, so a longer row never takes less. The zero Growth takes nothing.
+// Growth is what a run of one row takes by a length: Base + Linear*x + Square*x*x with x =
+// length^Power. Each further row takes the same again without Base. No part is below 0, so a longer
+// row never takes less. The zero Growth takes nothing.
 type Growth struct {
 	Base, Linear, Square float64
 	Power                int // 0 means 1
@@ -89,16 +90,17 @@ func (l *Lengths) Multiplied(inputs []Tensor) int64 {
 	return product
 }
 
-// row is what one row of the inputs takes; what is padded counts as its bucket.
-func (l *Lengths) row(inputs []Tensor, pad *Padding) float64 {
-	product, most := 1.0, 0.0
+// row is what each row of the inputs takes beside what a run takes; what is padded counts as its
+// bucket.
+func (l *Lengths) row(inputs []Tensor, pad *Padding) (row, base float64) {
+	product := 1.0
 	for a := range l.Axes {
 		axis := &l.Axes[a]
 		n := float64(axis.length(inputs, pad))
 		product *= n
-		most = max(most, axis.Own.At(n))
+		row, base = max(row, axis.Own.At(n)-axis.Own.Base), max(base, axis.Own.Base)
 	}
-	return max(most, l.Joint.At(product))
+	return max(row, l.Joint.At(product)-l.Joint.Base), max(base, l.Joint.Base)
 }
 
 // MostRows is the most rows like those of the inputs that may share a run, at least 1, or 0 if as
@@ -109,15 +111,12 @@ func (s *Schema) MostRows(inputs []Tensor) int {
 	if l == nil || l.Most <= 0 || s.MaxBatch <= 1 {
 		return 0
 	}
-	return l.mostRows(l.row(inputs, s.Padding), s.MaxBatch)
-}
-
-func (l *Lengths) mostRows(row float64, maxBatch int) int {
-	if float64(maxBatch)*row <= l.Most {
+	row, base := l.row(inputs, s.Padding)
+	if base+float64(s.MaxBatch)*row <= l.Most {
 		return 0
 	}
 	n := 1
-	for 2*n < maxBatch && float64(2*n)*row <= l.Most {
+	for 2*n < s.MaxBatch && base+float64(2*n)*row <= l.Most {
 		n *= 2
 	}
 	return n
@@ -134,11 +133,11 @@ func (l *Lengths) TooMany(inputs []Tensor) (rows, most int64, over bool) {
 			rows = max(rows, shape[0])
 		}
 	}
-	row := l.row(inputs, nil)
-	if rows <= 1 || float64(rows)*row <= l.Most {
+	row, base := l.row(inputs, nil)
+	if rows <= 1 || base+float64(rows)*row <= l.Most {
 		return rows, 0, false
 	}
-	return rows, max(1, int64(l.Most/row)), true
+	return rows, max(1, int64((l.Most-base)/row)), true
 }
 
 // length is the longest that the axis has on an input, at least 1.

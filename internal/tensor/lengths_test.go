@@ -43,8 +43,8 @@ func TestMostRows(t *testing.T) {
 	f(square, 0, 0, 0)
 	f(sequence(64, 0, Growth{Square: 1}), 0, 512, 512)
 	f(sequence(1, 1, Growth{Square: 1}), 0, 512, 512)
-	f(sequence(48, 40, Growth{Base: 1}), 32, 9, 9) // a power of two
-	f(sequence(48, 48, Growth{Base: 1}), 0, 9, 9)
+	f(sequence(48, 400, Growth{Base: 40, Linear: 1}), 32, 9, 9) // a power of two, and 40 would fit
+	f(sequence(48, 9*48+1, Growth{Base: 1, Linear: 1}), 0, 9, 9)
 	padded := sequence(64, 512*512, Growth{Square: 1})
 	padded.Padding = &Padding{InputAxis: []int{1, 1}, Buckets: []int{8, 512}}
 	f(padded, 0, 8, 8)
@@ -65,7 +65,7 @@ func TestMostRowsBound(t *testing.T) {
 		if rows == 0 {
 			b = s.MaxBatch
 		}
-		if took := float64(b) * g.At(float64(n)); b > 1 && took > s.Lengths.Most {
+		if took := g.Base + float64(b)*(g.At(float64(n))-g.Base); b > 1 && took > s.Lengths.Most {
 			t.Fatalf("%d rows of length %d take %g of %g", b, n, took, s.Lengths.Most)
 		}
 		if longer := s.MostRows(rowsOf(n+1, n)); rows > 0 && (longer == 0 || longer > rows) {
