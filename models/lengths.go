@@ -4,10 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"math/bits"
-	"regexp"
 	"slices"
-	"strconv"
-	"strings"
 
 	"sluice/internal/near"
 	"sluice/internal/tensor"
@@ -162,80 +159,15 @@ func multiply(a, b int64) int64 {
 	return 1 << 62
 }
 
-// plainKey is a key that YAML takes without quotes.
-var plainKey = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.]*$`)
-
-// lengthsLine is the line of model.yaml that sets the largest lengths to what they are; axes that
-// share a product get equal parts of it.
-func lengthsLine(axes []LengthReport, product int64) string {
-	even := int64(0)
-	if product > 0 {
-		even = 1 << ((bits.Len64(uint64(product)) - 1) / len(axes))
-	}
-	var parts []string
-	for _, a := range axes {
-		n := a.Most
-		if even > 0 && a.Basis != LengthAsked {
-			n = min(n, even)
-		}
-		value := strconv.FormatInt(n, 10)
-		if n == 0 {
-			value = "N"
-		}
-		name := a.Axis
-		if !plainKey.MatchString(name) {
-			name = strconv.Quote(name)
-		}
-		parts = append(parts, name+": "+value)
-	}
-	return "max_length: {" + strings.Join(parts, ", ") + "}"
-}
-
-// lengthsText says the line, and beside it what it rests on.
-func (r *Report) lengthsText() string {
-	if len(r.MaxLength) == 0 {
-		return ""
-	}
-	asked := 0
-	for _, a := range r.MaxLength {
-		if a.Basis == LengthAsked {
-			asked++
+// mostRows is how many of such rows a run may hold.
+func mostRows(rows []sample, s *tensor.Schema) int {
+	most := s.MaxBatch
+	for i := range rows {
+		if n := s.MostRows(rows[i].inputs); n > 0 {
+			most = min(most, n)
 		}
 	}
-	text := lengthsLine(r.MaxLength, r.MaxProduct) + "  # "
-	switch {
-	case asked == len(r.MaxLength) && r.RowMemory == 0:
-		return text + "as model.yaml has it"
-	case r.RowMemory == 0:
-		return text + "not bounded: no run has shown what a row takes; set it"
-	case asked == len(r.MaxLength):
-		text += "as model.yaml has it"
-	case r.MaxProduct > 0:
-		var each []string
-		for _, a := range r.MaxLength {
-			each = append(each, fmt.Sprintf("%s up to %d", a.Axis, a.Most))
-		}
-		text += fmt.Sprintf("measured: %s, multiplied up to %d", strings.Join(each, ", "), r.MaxProduct)
-	default:
-		text += "measured"
-	}
-	return text + fmt.Sprintf("; the longest row takes about %s of the %s that a run may take", byteCount(r.RowMemory), byteCount(r.RunMemory))
-}
-
-// lengthsBrief continues the verdict on the schema.
-func (r *Report) lengthsBrief() string {
-	var parts []string
-	for _, a := range r.MaxLength {
-		if a.Most > 0 {
-			parts = append(parts, fmt.Sprintf("%s up to %d", a.Axis, a.Most))
-		} else {
-			parts = append(parts, a.Axis+" not bounded")
-		}
-	}
-	if len(parts) == 0 {
-		return ""
-	}
-	return "; " + strings.Join(parts, ", ")
+	return most
 }
 
 // boundLengths bounds the free axes of the schema and reports how.

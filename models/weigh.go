@@ -21,9 +21,9 @@ import (
 // second or two, or more memory than one run may.
 const (
 	weighRun   = 500 * time.Millisecond // the next takes up to four times as long
-	weighLimit = 4 * time.Second        // for all runs
+	weighLimit = 4 * time.Second        // for all series
 	// weighElements bounds the elements of a row that is made up.
-	weighElements = 1 << 22
+	weighElements = 1 << 20
 	weighAxes     = 3 // axes that are weighed each by itself
 	maxWeighed    = 256
 )
@@ -44,19 +44,18 @@ type Weighing struct {
 type weigher struct {
 	graph *Graph
 	*tryout
-	made  *tensor.Schema // what rows are made up for
-	axes  []tensor.Axis
-	with  profile
-	most  int64 // bytes of one run
-	base  int64 // resident before the first run
-	began clock.Instant
-	told  func(Weighing)
+	made *tensor.Schema // what rows are made up for
+	axes []tensor.Axis
+	with profile
+	most int64 // bytes of one run
+	base int64 // resident before the first run
+	told func(Weighing)
 }
 
 // weigh runs rows of rising length, all free axes together and then each by itself. told hears of
 // each run when it begins, as unfinished, and when it has ended: a run may be the process's last.
 func (o *tryout) weigh(ctx context.Context, with profile, open func(context.Context) (Session, error), told func(Weighing)) error {
-	w := &weigher{graph: o.graph, made: &o.graph.Schema, with: with, most: memoryCeiling() / runPart, began: clock.Now(), told: told}
+	w := &weigher{graph: o.graph, made: &o.graph.Schema, with: with, most: memoryCeiling() / runPart, told: told}
 	first := 1
 	if w.graph.rowsAreAnAxis() {
 		w.made = w.graph.whole()
@@ -73,13 +72,13 @@ func (o *tryout) weigh(ctx context.Context, with profile, open func(context.Cont
 			series = append(series, w.axes[a].Name)
 		}
 	}
-	for k, axis := range series {
+	for _, axis := range series {
 		session, err := open(ctx)
 		if err != nil {
 			return err
 		}
 		w.tryout = &tryout{graph: o.graph, schema: o.schema, session: session}
-		w.series(axis, w.began.Add(weighLimit*time.Duration(k+1)/time.Duration(len(series))))
+		w.series(axis, clock.Now().Add(weighLimit/time.Duration(len(series))))
 		if err := session.Close(); err != nil {
 			return err
 		}

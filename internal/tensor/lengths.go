@@ -77,6 +77,21 @@ func (l *Lengths) TooLong(input int, shape []int64) (axis, dim int) {
 	return -1, 0
 }
 
+// TooLongFor tells whether rows of a padded length are longer than they may be.
+func (l *Lengths) TooLongFor(p *Padding, length int) bool {
+	if l == nil {
+		return false
+	}
+	for i, dim := range p.InputAxis {
+		for _, place := range l.In[i] {
+			if most := l.Axes[place.Axis].Most; place.Dim == dim && most > 0 && int64(length) > most {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // Multiplied is the product of the lengths of all axes, or the largest number if it is larger.
 func (l *Lengths) Multiplied(inputs []Tensor) int64 {
 	product := int64(1)
