@@ -140,7 +140,8 @@ func Observe(ctx context.Context, b *Bundle, open func(context.Context, *Bundle)
 	if !found {
 		return nil
 	}
-	return o.weigh(ctx, with, func(ctx context.Context) (Session, error) { return open(ctx, &whole) }, func(w Weighing) { tell(w) })
+	w := newWeigher(b.graph, with, func(w Weighing) { tell(w) })
+	return w.weigh(ctx, func(ctx context.Context) (Session, error) { return open(ctx, &whole) })
 }
 
 // tryout runs whole requests, one after another.

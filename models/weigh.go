@@ -39,31 +39,40 @@ type Weighing struct {
 	Unfinished bool `json:"unfinished,omitempty"`
 }
 
-// weigher makes up rows of given lengths and runs them on a session that has seen nothing longer:
-// ONNX Runtime keeps memory that it has once had.
+// weigher makes up rows of given lengths and runs each series of them on a session that has seen
+// nothing longer: ONNX Runtime keeps memory that it has once had.
 type weigher struct {
-	graph *Graph
 	*tryout
-	made *tensor.Schema // what rows are made up for
-	axes []tensor.Axis
-	with profile
-	most int64 // bytes of one run
-	base int64 // resident before the first run
-	told func(Weighing)
+	made       *tensor.Schema // what rows are made up for
+	axes       []tensor.Axis
+	with       profile
+	most       int64 // bytes of one run
+	base       int64 // resident before the first run
+	run, limit time.Duration
+	told       func(Weighing)
+}
+
+// newWeigher prepares to weigh rows that are made up as the model is known to take them.
+func newWeigher(g *Graph, with profile, told func(Weighing)) *weigher {
+	w := &weigher{
+		tryout: &tryout{graph: g, schema: g.whole()}, made: &g.Schema, with: with,
+		most: memoryCeiling() / runPart, run: weighRun, limit: weighLimit, told: told,
+	}
+	if g.rowsAreAnAxis() {
+		w.made = w.schema
+	}
+	first := 0
+	if w.made.Batchable() {
+		first = 1
+	}
+	w.axes, _ = g.axes(w.made, first)
+	return w
 }
 
 // weigh runs rows of rising length, all free axes together and then each by itself. told hears of
 // each run when it begins, as unfinished, and when it has ended: a run may be the process's last.
-func (o *tryout) weigh(ctx context.Context, with profile, open func(context.Context) (Session, error), told func(Weighing)) error {
-	w := &weigher{graph: o.graph, made: &o.graph.Schema, with: with, most: memoryCeiling() / runPart, told: told}
-	first := 1
-	if w.graph.rowsAreAnAxis() {
-		w.made = w.graph.whole()
-	}
-	if !w.made.Batchable() {
-		first = 0
-	}
-	if w.axes, _ = w.graph.axes(w.made, first); len(w.axes) == 0 {
+func (w *weigher) weigh(ctx context.Context, open func(context.Context) (Session, error)) error {
+	if len(w.axes) == 0 {
 		return nil
 	}
 	series := []string{""}
@@ -77,8 +86,8 @@ func (o *tryout) weigh(ctx context.Context, with profile, open func(context.Cont
 		if err != nil {
 			return err
 		}
-		w.tryout = &tryout{graph: o.graph, schema: o.schema, session: session}
-		w.series(axis, clock.Now().Add(weighLimit/time.Duration(len(series))))
+		w.session = session
+		w.series(axis, clock.Now().Add(w.limit/time.Duration(len(series))))
 		if err := session.Close(); err != nil {
 			return err
 		}
@@ -106,7 +115,7 @@ func (w *weigher) series(axis string, until clock.Instant) {
 		if !ran || float64(max(bytes, noise))*more > float64(w.most) {
 			return
 		}
-		if now := clock.Now(); now.Sub(began) > weighRun || now > until {
+		if now := clock.Now(); now.Sub(began) > w.run || now > until {
 			return
 		}
 	}

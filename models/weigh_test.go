@@ -6,6 +6,7 @@ import (
 	"math"
 	"syscall"
 	"testing"
+	"time"
 
 	complaints "sluice/internal/complaint"
 	"sluice/internal/fault"
@@ -46,10 +47,16 @@ func (s *heavySession) Close() error {
 // weighOf weighs a model whose runs take so many bytes for the shape of its input, or an error.
 func weighOf(t *testing.T, g *Graph, bytes func(shape []int64) (int64, error)) *Observation {
 	t.Helper()
-	var o *Observation
-	err := Observe(context.Background(), &Bundle{graph: g}, func(_ context.Context, b *Bundle) (Session, error) {
+	o := &Observation{}
+	w := newWeigher(g, profiles()[0], func(w Weighing) {
+		if err := o.merge(w); err != nil {
+			t.Error(err)
+		}
+	})
+	w.run, w.limit = time.Hour, time.Hour // however busy the machine is
+	err := w.weigh(context.Background(), func(context.Context) (Session, error) {
 		s := &heavySession{t: t}
-		s.schema = b.Schema
+		s.schema = w.schema
 		s.answer = func(in []tensor.Tensor) ([][]int64, error) {
 			n, err := bytes(in[0].Shape)
 			if err != nil {
@@ -59,15 +66,6 @@ func weighOf(t *testing.T, g *Graph, bytes func(shape []int64) (int64, error)) *
 			return [][]int64{{in[0].Shape[0], 4}}, nil
 		}
 		return s, nil
-	}, func() {}, func(told any) {
-		switch told := told.(type) {
-		case *Observation:
-			o = told
-		case Weighing:
-			if err := o.merge(told); err != nil {
-				t.Error(err)
-			}
-		}
 	})
 	if err != nil {
 		t.Fatal(err)
