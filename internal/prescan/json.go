@@ -4,35 +4,32 @@ import "fmt"
 
 // JSONLimits are the most that a JSON text may have.
 type JSONLimits struct {
-	// Depth is of objects and arrays in one another. Objects and Arrays are counts of those; strings
-	// that hold braces and brackets count them too.
-	Depth, Objects, Arrays int
+	// Depth is of objects and arrays in one another; Values is how many values there may be. What
+	// looks so inside of strings counts too.
+	Depth, Values int
 }
 
-// JSON refuses a text whose objects would take much more memory than it has bytes itself: an empty
-// object is two bytes in a text and may be hundreds in a program.
+// JSON refuses a text whose values would take much more memory than it has bytes itself: a value is
+// two bytes in a text, and may be hundreds in a program.
 func JSON(text []byte, most JSONLimits) error {
-	depth, objects, arrays := 0, 0, 0
+	depth, values := 0, 1
 	for _, c := range text {
 		switch c {
-		case '{':
-			objects++
-			depth++
-		case '[':
-			arrays++
+		case '{', '[':
+			values++
 			depth++
 		case '}', ']':
 			depth = max(depth-1, 0)
+		case ',':
+			values++
 		default:
 			continue
 		}
 		switch {
 		case depth > most.Depth:
 			return fmt.Errorf("it is nested more than %d levels deep", most.Depth)
-		case objects > most.Objects:
-			return fmt.Errorf("it has more than %d objects", most.Objects)
-		case arrays > most.Arrays:
-			return fmt.Errorf("it has more than %d arrays", most.Arrays)
+		case values > most.Values:
+			return fmt.Errorf("it has more than %d values", most.Values)
 		}
 	}
 	return nil
