@@ -1,12 +1,9 @@
 package models
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"time"
@@ -36,7 +33,7 @@ type Observation struct {
 	Runs []ObservedRun `json:"runs"`
 	// Refused are requests that the model did not take: the first of each number of rows.
 	Refused []RefusedRun `json:"refused,omitempty"`
-	// Weighed is what rows took of memory by their length. They follow one by one.
+	// Weighed is what rows took of memory by their length. A trial process tells them one by one.
 	Weighed []Weighing `json:"-"`
 }
 
@@ -74,26 +71,11 @@ func (o *Observation) refused(rows int) *RefusedRun {
 	return nil
 }
 
-// decodeObservation reads what a trial process wrote and holds it against its bounds. The process
-// may have ended while it weighed rows.
+// decodeObservation reads what a trial process wrote and holds it against its bounds.
 func decodeObservation(text []byte, outputs int) (*Observation, error) {
 	o := &Observation{}
-	said := json.NewDecoder(bytes.NewReader(text))
-	if err := said.Decode(o); err != nil {
+	if err := json.Unmarshal(text, o); err != nil {
 		return nil, fault.Wrap(fault.ModelLoadFailed, err, "the trial process cannot be understood")
-	}
-	for {
-		var w Weighing
-		err := said.Decode(&w)
-		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-			break
-		}
-		if err == nil {
-			err = o.merge(w)
-		}
-		if err != nil {
-			return nil, fault.Wrap(fault.ModelLoadFailed, err, "the trial process cannot be understood")
-		}
 	}
 	if len(o.Runs) > maxObservedRuns || len(o.Refused) > maxObservedRuns {
 		return nil, fmt.Errorf("the trial process tells of %d runs", len(o.Runs)+len(o.Refused))
@@ -119,10 +101,10 @@ func decodeObservation(text []byte, outputs int) (*Observation, error) {
 func clipped(s string) string { return s[:min(len(s), maxTrialOutput)] }
 
 // Observe opens the bundle with open, calls loaded, and runs golden rows and made-up ones of
-// several numbers and lengths. Once that is done it tells the Observation, and then each Weighing
-// of rows that are longer and longer. An error is one of opening: the library cannot load the file.
+// several numbers and lengths. Once that is done it calls seen, and then weighed for rows that are
+// longer and longer, see weigher. An error is one of opening: the library cannot load the file.
 // It is for the trial process, which a run may crash; b is of ForTrial.
-func Observe(ctx context.Context, b *Bundle, open func(context.Context, *Bundle) (Session, error), loaded func(), tell func(any)) error {
+func Observe(ctx context.Context, b *Bundle, open func(context.Context, *Bundle) (Session, error), loaded func(), seen func(*Observation), weighed func(Weighing)) error {
 	whole := *b
 	whole.Schema, whole.Lanes, whole.FixedBatch = b.graph.whole(), 1, 0
 	session, err := open(ctx, &whole)
@@ -131,17 +113,18 @@ func Observe(ctx context.Context, b *Bundle, open func(context.Context, *Bundle)
 	}
 	loaded()
 	o := &tryout{graph: b.graph, schema: whole.Schema, session: session, began: clock.Now(), seen: &Observation{}}
-	o.golden(b.golden)
+	if text, err := b.goldenText(); err == nil {
+		o.golden(text)
+	}
 	with, found := o.madeUp()
 	if err := session.Close(); err != nil {
 		return err
 	}
-	tell(o.seen)
+	seen(o.seen)
 	if !found {
 		return nil
 	}
-	w := newWeigher(b.graph, with, func(w Weighing) { tell(w) })
-	return w.weigh(ctx, func(ctx context.Context) (Session, error) { return open(ctx, &whole) })
+	return newWeigher(b.graph, with, weighed).weigh(ctx, func(ctx context.Context) (Session, error) { return open(ctx, &whole) })
 }
 
 // tryout runs whole requests, one after another.

@@ -3,9 +3,10 @@ package models
 import (
 	"math"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
+
+	limits "sluice/internal/memory"
 )
 
 // readProc is the text of a file of /proc or a control group; empty if it cannot be read.
@@ -38,32 +39,11 @@ func kibibytes(path, field string) int64 {
 	return 0
 }
 
-// memoryCeiling is the memory that the process may take: the machine's, or that of the narrowest
-// control group around it.
+// memoryCeiling is the memory that the process may take.
 func memoryCeiling() int64 {
-	ceiling := kibibytes("/proc/meminfo", "MemTotal")
-	if ceiling == 0 {
-		ceiling = math.MaxInt64
+	ceiling, err := limits.Limit()
+	if err != nil {
+		return math.MaxInt64 // nobody knows, so nothing is bounded by it
 	}
-	for line := range strings.Lines(readProc("/proc/self/cgroup")) {
-		parts := strings.SplitN(strings.TrimSpace(line), ":", 3)
-		if len(parts) != 3 {
-			continue
-		}
-		root, file := "/sys/fs/cgroup", "memory.max"
-		if parts[1] == "memory" {
-			root, file = "/sys/fs/cgroup/memory", "memory.limit_in_bytes"
-		} else if parts[1] != "" {
-			continue
-		}
-		for dir := parts[2]; ; dir = filepath.Dir(dir) {
-			if n, err := strconv.ParseInt(strings.TrimSpace(readProc(filepath.Join(root, dir, file))), 10, 64); err == nil && n > 0 {
-				ceiling = min(ceiling, n)
-			}
-			if dir == "/" || dir == "." {
-				break
-			}
-		}
-	}
-	return ceiling
+	return ceiling.Bytes
 }

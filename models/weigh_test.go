@@ -2,7 +2,6 @@ package models
 
 import (
 	"context"
-	"errors"
 	"math"
 	"syscall"
 	"testing"
@@ -144,27 +143,5 @@ func TestWeighingIsBounded(t *testing.T) {
 	}
 	if o.merge(Weighing{Axes: 1, Length: 7, Bytes: 9}) == nil {
 		t.Error("the bound is gone")
-	}
-}
-
-// TestObservationThatEndsEarly holds that what a trial process has told counts, should weighing be
-// its end.
-func TestObservationThatEndsEarly(t *testing.T) {
-	const runs = `{"runs":[{"rows":1,"outputs":[[1,3]]}]}` + "\n"
-	f := func(text string, weighed int, ok bool) {
-		t.Helper()
-		o, err := decodeObservation([]byte(text), 1)
-		if (err == nil) != ok || ok && len(o.Weighed) != weighed {
-			t.Errorf("%q: %+v, %v", text, o, err)
-		}
-	}
-	f(runs, 0, true)
-	f(runs+`{"axes":1,"length":8,"unfinished":true}`+"\n"+`{"axes":1,"length":8,"bytes":5}`+"\n"+`{"axes":1,"length":16,"unfinished":true}`, 2, true)
-	f(runs+`{"axes":1,"length":8,"byt`, 0, true)
-	f(runs+`{"axes":1,"length":"many"}`, 0, false)
-	f(runs+`{"axes":1,"length":-8}`, 0, false)
-	f(runs[:20], 0, false)
-	if _, err := decodeObservation(nil, 1); !errors.As(err, new(*fault.Error)) {
-		t.Errorf("nothing is told: %v", err)
 	}
 }
