@@ -49,7 +49,7 @@ type server struct {
 	recorder *record.Recorder // nil if nothing is recorded
 	access   *accesslog.Log   // nil if there is none
 	ceiling  ceiling
-	hangups  chan os.Signal   // for it
+	hangups  chan os.Signal // for it
 	// assembled is closed when all parts are there: workers may be up before.
 	assembled chan struct{}
 
