@@ -27,7 +27,7 @@ func serveCommand() *cobra.Command {
 single model files. Triton's config.pbtxt is read where model.yaml is silent. Without settings it
 serves ./models, if that folder holds models, on 127.0.0.1:8080.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			cfg, err := settings(cmd.Flags())
+			cfg, err := serverSettings(cmd.Flags())
 			if err != nil {
 				return err
 			}

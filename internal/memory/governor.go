@@ -34,6 +34,7 @@ type Governor struct {
 	ceiling int64
 	own     bool // GOMEMLIMIT is set: the limit is the operator's
 	goLimit atomic.Int64
+	garbage atomic.Bool // much of what Go holds is no longer used
 	changed func(goLimit, live int64)
 
 	mu struct {
@@ -69,7 +70,11 @@ func (g *Governor) Run(quit <-chan struct{}) {
 		case <-quit:
 			return
 		case <-tick.C:
-			g.Adjust()
+			if g.garbage.Swap(false) {
+				g.Release()
+			} else {
+				g.Adjust()
+			}
 		}
 	}
 }
@@ -103,6 +108,9 @@ func (g *Governor) Adjust() {
 func goLimit(ceiling int64, u Usage) int64 {
 	return max(ceiling-ceiling/reserve-u.Others, u.Live/10*headroom)
 }
+
+// Loaded says that something large was loaded or unloaded: what it left is released soon.
+func (g *Governor) Loaded() { g.garbage.Store(true) }
 
 // Release collects garbage and returns what Go has freed to the system: after a load most of what was
 // read to make a session is garbage, which the collector would find later.

@@ -23,6 +23,7 @@ type Metrics struct {
 	deviceStates atomic.Pointer[func() []DeviceState]
 	recording    atomic.Pointer[func() Recording]
 	accessLog    atomic.Pointer[func() AccessLog]
+	memory       atomic.Pointer[func() Memory]
 
 	mu struct {
 		sync.Mutex
