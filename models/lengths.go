@@ -172,7 +172,7 @@ func mostRows(rows []sample, s *tensor.Schema) int {
 
 // boundLengths bounds the free axes of the schema and reports how.
 func (p *prover) boundLengths(s *tensor.Schema) (err error) {
-	r, most := p.report, p.opts.RunMemory
+	r, most := p.report, p.opts.MemoryCeiling/runPart
 	if s.Lengths, r.MaxLength, err = p.bundle.graph.lengths(&p.bundle.Config, p.observed, s, most); err != nil || s.Lengths == nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package models
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -124,7 +125,7 @@ func Observe(ctx context.Context, b *Bundle, open func(context.Context, *Bundle)
 	if !found {
 		return nil
 	}
-	return newWeigher(b.graph, with, weighed).weigh(ctx, func(ctx context.Context) (Session, error) { return open(ctx, &whole) })
+	return newWeigher(b.graph, with, cmp.Or(b.ceiling, memoryCeiling())/runPart, weighed).weigh(ctx, func(ctx context.Context) (Session, error) { return open(ctx, &whole) })
 }
 
 // tryout runs whole requests, one after another.

@@ -57,6 +57,7 @@ type trialRequest struct {
 	Devices         []string
 	ReadMemory      int64
 	Memory          int64
+	Ceiling         int64
 }
 
 // Trial is a bundle in a trial process, which has described it and waits to load it.
@@ -129,7 +130,7 @@ func (r *TrialRunner) readMemory(b *Bundle) int64 {
 func (r *TrialRunner) start(ctx context.Context, b *Bundle, o *Options) (*Trial, error) {
 	request := trialRequest{
 		Name: b.Name, ModelName: b.ModelName, Own: b.from.own, Beside: b.from.beside, Bare: b.bare, AtHome: b.home != "",
-		Defaults: o.Defaults, ReadMemory: r.readMemory(b), Memory: r.Memory,
+		Defaults: o.Defaults, ReadMemory: r.readMemory(b), Memory: r.Memory, Ceiling: o.MemoryCeiling,
 	}
 	for i := range o.Devices {
 		request.Devices = append(request.Devices, o.Devices[i].Name)

@@ -33,7 +33,7 @@ func RunTrial(ctx context.Context, in io.Reader, out io.Writer, load func() erro
 	}
 	restrain(&request)
 	b := &Bundle{
-		Name: request.Name, Dir: request.Own, ModelName: request.ModelName, bare: request.Bare,
+		Name: request.Name, Dir: request.Own, ModelName: request.ModelName, bare: request.Bare, ceiling: request.Ceiling,
 		from: places{own: request.Own, beside: request.Beside},
 	}
 	if request.AtHome {

@@ -53,10 +53,10 @@ type weigher struct {
 }
 
 // newWeigher prepares to weigh rows that are made up as the model is known to take them.
-func newWeigher(g *Graph, with profile, told func(Weighing)) *weigher {
+func newWeigher(g *Graph, with profile, most int64, told func(Weighing)) *weigher {
 	w := &weigher{
 		tryout: &tryout{graph: g, schema: g.whole()}, made: &g.Schema, with: with,
-		most: memoryCeiling() / runPart, run: weighRun, limit: weighLimit, told: told,
+		most: most, run: weighRun, limit: weighLimit, told: told,
 	}
 	if g.rowsAreAnAxis() {
 		w.made = w.schema

@@ -47,7 +47,7 @@ func (s *heavySession) Close() error {
 func weighOf(t *testing.T, g *Graph, bytes func(shape []int64) (int64, error)) *Observation {
 	t.Helper()
 	o := &Observation{}
-	w := newWeigher(g, profiles()[0], func(w Weighing) {
+	w := newWeigher(g, profiles()[0], 1<<30, func(w Weighing) {
 		if err := o.merge(w); err != nil {
 			t.Error(err)
 		}
