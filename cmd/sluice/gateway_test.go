@@ -95,12 +95,24 @@ func startGateway(t *testing.T, args ...string) *running {
 // launchGateway runs `sluice serve` and waits until it answers.
 func launchGateway(t *testing.T, args ...string) *running {
 	t.Helper()
+	return launchGatewayOn(t, nil, nil, args...)
+}
+
+// launchGatewayOn is launchGateway with streams that are somebody else's.
+func launchGatewayOn(t *testing.T, stdout, stderr *os.File, args ...string) *running {
+	t.Helper()
 	needLibrary(t)
 	g := &running{t: t, ended: make(chan error, 1)}
 	predict, admin := freeAddress(t), freeAddress(t)
 	g.predict, g.admin = "http://"+predict, "http://"+admin
 	g.cmd = exec.Command(sluice, append([]string{"serve", "--listen", predict, "--admin", admin, "--drain-delay", "100ms"}, args...)...)
 	g.cmd.Stdout, g.cmd.Stderr = &g.stdout, &g.log
+	if stdout != nil {
+		g.cmd.Stdout = stdout
+	}
+	if stderr != nil {
+		g.cmd.Stderr = stderr
+	}
 	if err := g.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"time"
 
 	"go.uber.org/zap"
@@ -48,7 +47,6 @@ type server struct {
 	gpus     gpuWatch
 	recorder *record.Recorder // nil if nothing is recorded
 	access   *accesslog.Log   // nil if there is none
-	hangups  chan os.Signal   // for it
 	// assembled is closed when all parts are there: workers may be up before.
 	assembled chan struct{}
 
@@ -256,17 +254,5 @@ func (s *server) stop() error {
 		faults = append(faults, s.admin.Shutdown(last))
 	}
 	s.log.Info("stopped")
-	_ = s.log.Sync()
 	return errors.Join(faults...)
-}
-
-// newLog writes to standard error.
-func newLog(cfg *config.Config) (*zap.Logger, error) {
-	format, width := cfg.Log.Format, columns(os.Stderr)
-	if format == "auto" {
-		if format = "json"; width > 0 {
-			format = "console"
-		}
-	}
-	return telemetry.NewLog(telemetry.LogOptions{Level: cfg.Log.Level, Format: format, Columns: width, Output: os.Stderr})
 }

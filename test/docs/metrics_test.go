@@ -42,6 +42,7 @@ func everything() *telemetry.Metrics {
 	metrics.WatchDevices(func() []telemetry.DeviceState { return []telemetry.DeviceState{{Name: "cpu", State: "up"}} })
 	metrics.WatchRecording(func() telemetry.Recording { return telemetry.Recording{} })
 	metrics.WatchAccessLog(func() telemetry.AccessLog { return telemetry.AccessLog{} })
+	metrics.WatchLog(func() uint64 { return 0 })
 	metrics.HTTP.Response(200)
 	metrics.HTTP.Fault(fault.NotFound)
 	metrics.HTTP.Opened()
