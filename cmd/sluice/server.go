@@ -47,6 +47,7 @@ type server struct {
 	gpus     gpuWatch
 	recorder *record.Recorder // nil if nothing is recorded
 	access   *accesslog.Log   // nil if there is none
+	ceiling  ceiling
 	// assembled is closed when all parts are there: workers may be up before.
 	assembled chan struct{}
 
@@ -66,7 +67,7 @@ func newServer(ctx context.Context, cfg *config.Config, paths []string, log *zap
 		return nil, err
 	}
 	threads.leaveRoom(lanes)
-	log.Info("starting", zap.String("version", version), zap.String("onnxruntime", onnx.Version()), zap.Int("cores", threads.cores), zap.Int("cpu_lanes", lanes), zap.Bool("pinned", threads.cpus != nil), zap.Strings("devices", s.fleet.names()))
+	log.Info("starting", zap.String("version", version), zap.String("onnxruntime", onnx.Version()), zap.Int("cores", threads.cores), zap.Stringer("memory", cfg.Limits.Memory), zap.Int("cpu_lanes", lanes), zap.Bool("pinned", threads.cpus != nil), zap.Strings("devices", s.fleet.names()))
 	s.batcher, err = batcher.Start(batcher.Options{
 		Devices:   s.fleet.options(),
 		HangLimit: cfg.Scheduler.HangLimit,
@@ -97,7 +98,11 @@ func newServer(ctx context.Context, cfg *config.Config, paths []string, log *zap
 	if err := errors.Join(s.startRecording(), s.startAccessLog()); err != nil {
 		return nil, err
 	}
-	return s, s.openPorts()
+	if err := s.openPorts(); err != nil {
+		return nil, err
+	}
+	s.watchMemory()
+	return s, nil
 }
 
 // modelOptions is how bundles are found and proven, by `serve` and `check` alike.
@@ -136,7 +141,7 @@ func (s *server) openPorts() (err error) {
 		BasePath: s.cfg.BasePath,
 		Limits: gateway.Limits{
 			MaxBodyBytes: int64(l.MaxBodyBytes), MaxInflatedBytes: int64(l.MaxDecompressedBytes), MaxBodiesBytes: int64(l.MaxBodiesBytes),
-			MaxAnswerBytes: int64(l.MaxAnswerBytes),
+			MaxInputsBytes: int64(l.MaxInputsBytes), MaxAnswersBytes: int64(l.MaxAnswersBytes), MaxAnswerBytes: int64(l.MaxAnswerBytes),
 			MaxHeaderBytes: int(l.MaxHeaderBytes), MaxHeaders: l.MaxHeaders, MaxURIBytes: int(l.MaxURIBytes),
 			MaxConnections: l.MaxConnections, MaxBudget: l.MaxBudget,
 			Decode: oip.Limits{
@@ -250,6 +255,7 @@ func (s *server) stop() error {
 		s.log.Warn("workers were left behind", zap.Error(err))
 	}
 	s.gpus.stop()
+	s.ceiling.stop()
 	if s.admin != nil {
 		faults = append(faults, s.admin.Shutdown(last))
 	}
