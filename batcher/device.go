@@ -34,6 +34,8 @@ type lane struct {
 	seq     uint64        // counts the lane's batches
 	watch   clock.Instant // when to look whether it is stuck
 	overdue bool          // it was
+	looked  bool          // it was looked at
+	excuse  bool          // the last look was put off
 	hedged  bool          // some of its items run elsewhere too
 	probe   bool          // it decides over a half-open device
 	mute    bool          // its failure is not counted: that of its item's earlier batch was, or will be

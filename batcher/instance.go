@@ -60,6 +60,7 @@ type instance struct {
 	tooSlow clock.Instant            // first refusal for a budget that is too short; 0 if none
 	ranWell clock.Instant            // end of the last good run
 	ran     bool                     // ranWell is valid
+	slack   time.Duration            // see learnSlack
 	repairs repairs
 	counts  BatchCounts
 }

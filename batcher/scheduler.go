@@ -127,7 +127,8 @@ func (s *Scheduler) Next(now clock.Instant, id DeviceID, laneIndex int, b *Batch
 	}
 	l.state, l.end = laneActive, b.PredictedEnd
 	l.from, l.run, l.staged = start, b.PredictedEnd.Sub(start), d.opts.Stage > 0 && d.active > 0
-	l.batch, l.seq, l.watch, l.overdue, l.hedged = b, l.seq+1, b.Watch, false, false
+	l.batch, l.seq, l.watch = b, l.seq+1, b.Watch
+	l.overdue, l.looked, l.excuse, l.hedged = false, false, false, false
 	l.mute = b.Alone && !b.Items[0].speaks
 	d.active++
 	if !b.Hedge {
@@ -161,6 +162,7 @@ func (s *Scheduler) Complete(now clock.Instant, b *Batch, o Outcome) {
 	if o == Ran {
 		in.ranWell, in.ran = now, true
 		in.cost.observe(now, b.Rows, took, b.Probe)
+		in.learnSlack(l.looked)
 		if !b.Probe {
 			if ended, tooMany := in.late.add(now, completed, late); tooMany {
 				in.cost.widen()
