@@ -16,6 +16,7 @@ import (
 	"sluice/batcher"
 	"sluice/config"
 	"sluice/internal/device"
+	"sluice/internal/fault"
 )
 
 // fleet is the server's devices. One in a process of its own has a worker; the CPU has none
@@ -206,6 +207,23 @@ func (f *fleet) degraded() (all []string) {
 	}
 	slices.Sort(all)
 	return all
+}
+
+// reopen has the worker of a device try again that a crash loop has closed.
+func (f *fleet) reopen(name string) error {
+	i := slices.IndexFunc(f.stations, func(s *station) bool { return s.device.Name == name })
+	if i < 0 {
+		return fault.Newf(fault.NotFound, "there is no device '%s'; the devices are %s", name, strings.Join(f.names(), ", "))
+	}
+	w := f.stations[i].worker
+	if w == nil {
+		return fault.Newf(fault.InvalidRequest, "device '%s' has no worker process: there is nothing to reopen", name)
+	}
+	if state := w.Status().State; state != worker.Closed {
+		return fault.Newf(fault.InvalidRequest, "device '%s' is %v: only one that was closed after a crash loop is reopened", name, state)
+	}
+	w.Reopen()
+	return nil
 }
 
 // close ends the workers.
