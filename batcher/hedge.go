@@ -38,6 +38,9 @@ type hint struct {
 // slack, which learns from looks that were for nothing, stands for those.
 func (in *instance) watch(now clock.Instant, rows int) clock.Instant {
 	if len(in.model.choices()) == 1 {
+		if in.device.opts.Spares > 0 {
+			return now.Add(in.patience(rows))
+		}
 		return clock.Never
 	}
 	longest := time.Duration(stuckFactor * float64(in.cost.longest(rows)))
@@ -98,6 +101,14 @@ func (s *Scheduler) inspect(now clock.Instant, d *device, index int, out []Drop)
 	l := &d.lanes[index]
 	m := s.models[l.batch.Model]
 	l.looked = true
+	if in := m.instance(d); d.opts.Spares > 0 && now.Sub(l.from) >= in.patience(l.batch.Rows) {
+		// The model is to blame, and not the device: no breaker opens for it.
+		if out = s.hang(now, in, index, out); l.state != laneLent {
+			s.relieve(now, d)
+			s.hedge(now, d, index)
+		}
+		return out
+	}
 	if !l.overdue && !l.staged && now.Sub(l.end) >= breakSlack {
 		l.overdue = true
 		d.overdue++
@@ -130,7 +141,7 @@ func (s *Scheduler) hedge(now clock.Instant, d *device, index int) {
 	}
 	for _, in := range m.choices() {
 		o := in.device
-		if o == d || o.state != DeviceUp || o.woken > 0 {
+		if o == d || !in.takes() || o.woken > 0 {
 			continue
 		}
 		if !slices.ContainsFunc(l.batch.Items, func(it *Item) bool { return in.saves(now, it) }) {
@@ -186,7 +197,7 @@ func (s *Scheduler) probe(now clock.Instant, on *instance, index int) {
 			return
 		}
 		avoided := m.pressure.on || on.guest && l.batch.Items[0].Detour == Spilled
-		if avoided && d.state == DeviceUp && d.active+d.woken == 0 && in.items == 0 &&
+		if avoided && in.takes() && d.active+d.woken == 0 && in.items == 0 &&
 			in.cost.high.ratio > slowRatio && s.mayProbe(now, in) {
 			s.point(d, h)
 			return
@@ -203,7 +214,7 @@ func (s *Scheduler) follow(now clock.Instant, d *device, l *lane, h hint, b *Bat
 	}
 	m := s.models[from.batch.Model]
 	in := m.instance(d)
-	if in == nil || m.closed || d.opts.Stage > 0 && d.active > 0 {
+	if in == nil || in.blocked() || m.closed || d.opts.Stage > 0 && d.active > 0 {
 		return false
 	}
 	for _, it := range from.batch.Items {

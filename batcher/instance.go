@@ -54,6 +54,8 @@ type instance struct {
 	floor   float64                  // SchedulerOptions.ClassFloor
 	wanting [task.Priorities]bool    // refused since the last batch
 	running int                      // batches
+	hanging int                      // of them that take far too long; see lend.go
+	lent    int                      // of those whose lane has a spare in its place
 	lastEnd clock.Instant            // of a batch
 	ended   bool                     // lastEnd is valid
 	probeAt clock.Instant            // last admission against the prediction
