@@ -54,6 +54,7 @@ type station struct {
 	kind   device.Kind
 	number int // of the GPU
 	lanes  int
+	spares int            // further ones, for runs that take far too long
 	worker *worker.Device // nil: the device is used in this process
 
 	condition condition
@@ -61,6 +62,9 @@ type station struct {
 
 // stage is how long before the end of a batch on a GPU the next one is sealed and gathered.
 const stage = time.Millisecond
+
+// maxSpares bounds the spare lanes of the CPU: each has a thread that sleeps.
+const maxSpares = 8
 
 // newFleet chooses the devices. Without settings these are the GPUs that work, and the CPU.
 func newFleet(ctx context.Context, cfg *config.Config, library string, lanes int, log *zap.Logger) (*fleet, error) {
@@ -88,6 +92,9 @@ func newFleet(ctx context.Context, cfg *config.Config, library string, lanes int
 		if s.kind == device.Fake && d.Lanes == 0 {
 			s.lanes = gpuLanes
 		}
+		if s.kind == device.CPU {
+			s.spares = min(s.lanes+1, maxSpares) // every lane's run may hang, and then one of another model
+		}
 		f.stations = append(f.stations, s)
 	}
 	return f, nil
@@ -103,7 +110,7 @@ func (f *fleet) names() (all []string) {
 // options are the devices as the scheduler takes them.
 func (f *fleet) options() (all []batcher.DeviceOptions) {
 	for _, s := range f.stations {
-		o := batcher.DeviceOptions{Name: s.device.Name, Lanes: s.lanes, Gap: batchOverhead}
+		o := batcher.DeviceOptions{Name: s.device.Name, Lanes: s.lanes, Spares: s.spares, Gap: batchOverhead}
 		switch {
 		case s.kind == device.CPU:
 			o.SpreadAfter = spreadAfter
@@ -129,7 +136,7 @@ func (f *fleet) start() error {
 		}
 		name, atOnce := s.device.Name, 1
 		if s.kind == device.CPU {
-			atOnce = s.lanes
+			atOnce = s.lanes + s.spares
 		}
 		f.setDown(name, "its worker is starting")
 		f.onDown(name, "its worker is starting")
