@@ -162,7 +162,7 @@ func (s *server) openPorts() (err error) {
 	}
 	s.admin, err = gateway.NewAdmin(gateway.AdminOptions{
 		Models: catalog{s.registry}, Control: s.registry, Metrics: s.metrics.Handler(), Server: s.gateway, Log: s.log,
-		Hosts: s.cfg.AdminHosts, Token: token,
+		Reopen: s.fleet.reopen, Hosts: s.cfg.AdminHosts, Token: token,
 	})
 	return err
 }
