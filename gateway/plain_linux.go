@@ -47,7 +47,7 @@ func (w *worker) take(k *socket, p []byte) {
 			return
 		}
 		w.keep(k, p[size:])
-		if k.busy {
+		if k.busy || k.held {
 			return
 		}
 		p = k.kept
@@ -141,6 +141,7 @@ func (w *worker) serve(k *socket, body, rest []byte) {
 	k.busy = false
 	w.l.inFlight.Add(-1)
 	w.answer(k, rest)
+	w.hold(k)
 }
 
 func (w *worker) resetResponse() {

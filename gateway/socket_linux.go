@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"os"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -15,7 +16,8 @@ import (
 // socket is a connection that an event loop serves, one request at a time.
 //
 // States: idle -> partial (some of a request has come) -> busy (the model has it) -> idle ...;
-// closed, which includes handed over, is final.
+// closed, which includes handed over, is final. An idle or partial one may be held: it is not read
+// for a moment.
 //
 // What happens to it comes as notes. Whoever leaves the first note owns the socket until it
 // has dealt with all of them; only the owner touches the fields without a remark.
@@ -33,6 +35,11 @@ type socket struct {
 	closed   bool          // or handed over
 	kept     []byte        // read and not served yet
 	since    clock.Instant // first byte of kept, or of being idle
+	held     bool          // in loop.held
+	refused  time.Duration // the budget of the latest request, if it was refused for want of capacity
+
+	due   clock.Instant // in loop.held, and under its lock
+	after *socket       // likewise
 
 	notes atomic.Uint32
 	gone  atomic.Bool // the client has closed its side
@@ -45,6 +52,7 @@ const (
 	noteReadable
 	noteGone
 	noteEnded
+	noteDue // it need not be held any longer
 	noteSweep
 	cutIdle // close it if no byte of a request has come
 	cutAll  // close it
@@ -94,6 +102,9 @@ func (w *worker) attend(k *socket, notes uint32) {
 	if !k.closed && notes&(noteSweep|cutIdle|cutAll) != 0 {
 		w.inspect(k, notes)
 	}
+	if notes&noteDue != 0 {
+		w.release(k)
+	}
 	w.receive(k)
 }
 
@@ -108,11 +119,26 @@ func (w *worker) conclude(k *socket) {
 		return
 	}
 	w.answer(k, k.kept)
-	if !k.closed {
-		k.since = clock.Now()
-		if len(k.kept) > 0 {
-			w.take(k, k.kept)
-		}
+	if k.refused > 0 {
+		w.hold(k)
+	}
+	w.goOn(k)
+}
+
+// release reads a socket again that was held.
+func (w *worker) release(k *socket) {
+	k.held = false
+	w.goOn(k)
+}
+
+// goOn begins with the next request after an answer.
+func (w *worker) goOn(k *socket) {
+	if k.closed || k.busy || k.held {
+		return
+	}
+	k.since = clock.Now()
+	if len(k.kept) > 0 {
+		w.take(k, k.kept)
 	}
 }
 
@@ -124,7 +150,7 @@ func (w *worker) inspect(k *socket, notes uint32) {
 		w.drop(k)
 	case k.idle() && now.Sub(k.since) >= w.s.opt.IdleTimeout:
 		w.drop(k)
-	case !k.busy && len(k.kept) > 0 && now.Sub(k.since) >= slowAfter:
+	case !k.busy && !k.held && len(k.kept) > 0 && now.Sub(k.since) >= slowAfter:
 		w.handOver(k, k.kept, nil)
 	}
 }
@@ -205,7 +231,7 @@ func (w *worker) handOver(k *socket, kept []byte, rest *unsent) {
 
 // receive reads and serves until the socket has no more or a request is with the model.
 func (w *worker) receive(k *socket) {
-	for k.unread && !k.busy && !k.closed {
+	for k.unread && !k.busy && !k.closed && !k.held {
 		have := copy(w.in, k.kept)
 		n, err := read(k.fd, w.in[have:])
 		switch {

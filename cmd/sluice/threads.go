@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"runtime"
+	"strconv"
 
 	"golang.org/x/sys/unix"
 )
@@ -43,7 +44,7 @@ func (t threads) leaveRoom(lanes int) {
 }
 
 // laneNice is the niceness of the threads that run models on the CPU.
-const laneNice = 10
+var laneNice = func() int { n, err := strconv.Atoi(os.Getenv("STORM_NICE")); if err != nil { return 10 }; return n }()
 
 // lane binds a CPU lane's goroutine to a thread of its own and makes that thread nicer than the
 // others. A run lasts for milliseconds and the HTTP work for microseconds: with equal rights
