@@ -8,9 +8,9 @@ import (
 	"sluice/internal/clock"
 )
 
-// held are the sockets of a loop that wait to be read again, in the order in which they began to;
-// see yield.go. A socket that is closed meanwhile leaves the list in its turn.
-type held struct {
+// line are sockets that are not read for now, in the order in which they came; see yield.go. One
+// that is closed meanwhile leaves in its turn.
+type line struct {
 	n  atomic.Int32
 	mu struct {
 		sync.Mutex
@@ -18,103 +18,131 @@ type held struct {
 	}
 }
 
-// push appends a socket, which must not be in the list.
-func (h *held) push(k *socket, due clock.Instant) {
-	k.due, k.after = due, nil
-	h.mu.Lock()
-	if h.mu.last == nil {
-		h.mu.first = k
+// push appends a socket that is in no line.
+func (l *line) push(k *socket, due clock.Instant) {
+	k.held, k.due, k.behind = true, due, nil
+	l.n.Add(1)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.mu.last == nil {
+		l.mu.first = k
 	} else {
-		h.mu.last.after = k
+		l.mu.last.behind = k
 	}
-	h.mu.last = k
-	h.mu.Unlock()
+	l.mu.last = k
 }
 
 // pop takes out the first socket if its time has come, nil if not.
-func (h *held) pop(now clock.Instant) *socket {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	k := h.mu.first
+func (l *line) pop(now clock.Instant) *socket {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	k := l.mu.first
 	if k == nil || k.due > now {
 		return nil
 	}
-	if h.mu.first = k.after; h.mu.first == nil {
-		h.mu.last = nil
+	if l.mu.first = k.behind; l.mu.first == nil {
+		l.mu.last = nil
 	}
-	k.after = nil
-	h.n.Add(-1)
+	l.n.Add(-1)
 	return k
 }
 
 // due is when the first socket's time comes; clock.Never if there is none.
-func (h *held) due() clock.Instant {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.mu.first == nil {
+func (l *line) due() clock.Instant {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.mu.first == nil {
 		return clock.Never
 	}
-	return h.mu.first.due
+	return l.mu.first.due
 }
+
+// yielding is how the cheap answers of a loop yield to the runs.
+type yielding struct {
+	refused line // until their times have come
+	waiting line // until something is left of the allowance
+	allowed allowance
+	workers int         // of the loop; does not change
+	timing  atomic.Bool // a worker sleeps no longer than until the first of them is due
+}
+
+func (y *yielding) any() bool { return y.refused.n.Load() > 0 || y.waiting.n.Load() > 0 }
 
 // refuse notes that the latest request was refused for want of capacity, and its budget.
 func (k *socket) refuse(budget time.Duration) { k.refused = budget }
 
-// hold leaves a socket that has had a cheap answer unread for a moment, if it must be.
-func (w *worker) hold(k *socket) {
-	l := w.l
-	refused := k.refused
-	k.refused = 0
-	if k.closed || k.held {
-		return
-	}
+// cheap accounts for an answer that no model was run for.
+func (w *worker) cheap(k *socket) {
 	now := clock.Now()
-	if l.inFlight.Load() > 0 {
-		l.cheap.take(now, now.Sub(k.since))
+	k.cheap = true
+	if w.l.inFlight.Load() > 0 {
+		w.l.yield.allowed.take()
 	}
-	due := now
-	if refused > 0 {
-		due = now.Add(holdFor(int(l.held.n.Load())+1, refused))
-	} else if !l.mustSave(now) {
-		return
-	}
-	k.held = true
-	l.held.n.Add(1)
-	l.held.push(k, due)
+	w.hold(k, now)
 }
 
-// mustSave reports whether cheap answers have taken all that they may.
-func (l *loop) mustSave(now clock.Instant) bool {
-	return l.cheap.until() > now && l.inFlight.Load() > 0
+// hold leaves the socket of a refused request unread for a moment.
+func (w *worker) hold(k *socket, now clock.Instant) {
+	budget := k.refused
+	k.refused = 0
+	if budget > 0 && !k.closed {
+		refused := &w.l.yield.refused
+		refused.push(k, now.Add(holdFor(int(refused.n.Load())+1, budget)))
+	}
 }
 
-// resume reads some sockets whose time has come.
+// mustWait has a socket wait its turn if the next answer is likely to be a cheap one again, and too
+// many are.
+func (w *worker) mustWait(k *socket) bool {
+	if !k.cheap || w.l.inFlight.Load() == 0 {
+		return false
+	}
+	now, y := clock.Now(), &w.l.yield
+	y.allowed.pass(now, y.workers)
+	if now.Sub(k.since) >= probeAfter || !y.allowed.spent() {
+		return false
+	}
+	y.waiting.push(k, 0)
+	return true
+}
+
+// resume goes on with some of the sockets whose turn has come.
 func (w *worker) resume() {
-	l := w.l
-	if l.held.n.Load() == 0 {
-		return
+	y := &w.l.yield
+	if y.waiting.n.Load() > 0 {
+		y.allowed.pass(clock.Now(), y.workers)
 	}
-	for range maxEvents {
-		now := clock.Now()
-		if l.mustSave(now) {
-			return
+	for range maxResume {
+		if y.refused.n.Load() == 0 {
+			break
 		}
-		k := l.held.pop(now)
+		k := y.refused.pop(clock.Now())
 		if k == nil {
-			return
+			break
 		}
 		w.note(k, noteDue)
 	}
+	for range maxResume {
+		if y.waiting.n.Load() == 0 || w.l.inFlight.Load() > 0 && y.allowed.spent() {
+			return
+		}
+		if k := y.waiting.pop(0); k != nil {
+			w.note(k, noteTurn)
+		}
+	}
 }
+
+// turnEvery is how often the line that waits is looked at, at least.
+const turnEvery = time.Millisecond
 
 // nextDue is when resume will find something to do; clock.Never if nothing is held.
 func (l *loop) nextDue() clock.Instant {
-	if l.held.n.Load() == 0 {
-		return clock.Never
+	due := clock.Never
+	if l.yield.refused.n.Load() > 0 {
+		due = l.yield.refused.due()
 	}
-	due := l.held.due()
-	if l.inFlight.Load() > 0 {
-		due = max(due, l.cheap.until())
+	if l.yield.waiting.n.Load() > 0 {
+		due = min(due, clock.Now().Add(turnEvery))
 	}
 	return due
 }

@@ -52,6 +52,9 @@ func (w *worker) take(k *socket, p []byte) {
 		}
 		p = k.kept
 		k.since = clock.Now()
+		if len(p) > 0 && w.mustWait(k) {
+			return
+		}
 	}
 }
 
@@ -141,7 +144,7 @@ func (w *worker) serve(k *socket, body, rest []byte) {
 	k.busy = false
 	w.l.inFlight.Add(-1)
 	w.answer(k, rest)
-	w.hold(k)
+	w.cheap(k)
 }
 
 func (w *worker) resetResponse() {

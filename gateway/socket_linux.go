@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/valyala/fasthttp"
 	"golang.org/x/sys/unix"
 
 	"sluice/internal/clock"
@@ -35,11 +36,12 @@ type socket struct {
 	closed   bool          // or handed over
 	kept     []byte        // read and not served yet
 	since    clock.Instant // first byte of kept, or of being idle
-	held     bool          // in loop.held
+	held     bool          // in a line of loop.yield
+	cheap    bool          // the latest answer was a cheap one
 	refused  time.Duration // the budget of the latest request, if it was refused for want of capacity
 
-	due   clock.Instant // in loop.held, and under its lock
-	after *socket       // likewise
+	due    clock.Instant // in a line, and under its lock
+	behind *socket       // likewise
 
 	notes atomic.Uint32
 	gone  atomic.Bool // the client has closed its side
@@ -52,7 +54,8 @@ const (
 	noteReadable
 	noteGone
 	noteEnded
-	noteDue // it need not be held any longer
+	noteDue  // it has been held long enough
+	noteTurn // it has waited its turn
 	noteSweep
 	cutIdle // close it if no byte of a request has come
 	cutAll  // close it
@@ -102,8 +105,8 @@ func (w *worker) attend(k *socket, notes uint32) {
 	if !k.closed && notes&(noteSweep|cutIdle|cutAll) != 0 {
 		w.inspect(k, notes)
 	}
-	if notes&noteDue != 0 {
-		w.release(k)
+	if notes&(noteDue|noteTurn) != 0 {
+		w.release(k, notes&noteTurn != 0)
 	}
 	w.receive(k)
 }
@@ -119,25 +122,28 @@ func (w *worker) conclude(k *socket) {
 		return
 	}
 	w.answer(k, k.kept)
-	if k.refused > 0 {
-		w.hold(k)
+	k.cheap = w.ctx.Response.StatusCode() != fasthttp.StatusOK
+	if !k.cheap {
+		w.l.yield.allowed.answered()
 	}
+	w.hold(k, clock.Now())
 	w.goOn(k)
 }
 
-// release reads a socket again that was held.
-func (w *worker) release(k *socket) {
+// release goes on with a socket that was held.
+func (w *worker) release(k *socket, turn bool) {
 	k.held = false
+	k.cheap = k.cheap && !turn
 	w.goOn(k)
 }
 
-// goOn begins with the next request after an answer.
+// goOn begins with the next request.
 func (w *worker) goOn(k *socket) {
 	if k.closed || k.busy || k.held {
 		return
 	}
 	k.since = clock.Now()
-	if len(k.kept) > 0 {
+	if len(k.kept) > 0 && !w.mustWait(k) {
 		w.take(k, k.kept)
 	}
 }
@@ -232,6 +238,9 @@ func (w *worker) handOver(k *socket, kept []byte, rest *unsent) {
 // receive reads and serves until the socket has no more or a request is with the model.
 func (w *worker) receive(k *socket) {
 	for k.unread && !k.busy && !k.closed && !k.held {
+		if w.mustWait(k) {
+			return
+		}
 		have := copy(w.in, k.kept)
 		n, err := read(k.fd, w.in[have:])
 		switch {

@@ -17,6 +17,7 @@ import (
 const (
 	maxEvents  = 16 // a worker that the kernel stops holds up no more than these
 	maxDeliver = 8  // likewise
+	maxResume  = 64 // sockets that were held and are read one after the other in a round
 	sweepEvery = time.Second
 	// slowAfter is how long a request may take to come in before its connection gets a
 	// goroutine; it is looked at every lookEvery.
@@ -55,7 +56,7 @@ func (w *worker) run() {
 	events := make([]unix.EpollEvent, maxEvents)
 	n, more, busy := 0, false, time.Duration(0)
 	for {
-		if (n > 1 || l.held.n.Load() > 0) && !more && busy >= napFrom { // it pays: there are several to read
+		if (n > 1 || l.yield.any()) && !more && busy >= napFrom { // it pays: there are several to read
 			w.nap(busy)
 		}
 		n = w.wait(events, more)
@@ -115,11 +116,11 @@ func (w *worker) sleep(events []unix.EpollEvent, limit time.Duration) (n int, er
 	if due == clock.Never {
 		return unix.EpollWait(l.epoll, events, int(limit.Milliseconds()))
 	}
-	if !l.timing.CompareAndSwap(false, true) {
+	if !l.yield.timing.CompareAndSwap(false, true) {
 		return unix.EpollWait(l.epoll, events, int(lookEvery.Milliseconds()))
 	}
 	_ = pause([]unix.PollFd{{Fd: int32(l.epoll), Events: unix.POLLIN}}, max(due.Sub(clock.Now()), 0))
-	l.timing.Store(false)
+	l.yield.timing.Store(false)
 	return unix.EpollWait(l.epoll, events, 0)
 }
 

@@ -16,10 +16,10 @@ import (
 // connection is not a client, and the next request on it may be another caller's, so the moment
 // is short.
 //
-// While a model has requests, cheap answers take at most a share of the processors. Connections
-// that were given one and ask again at once wait their turn, in the order of their answers. All
-// others are read as soon as ever: fresh ones, those that the model answered last, and those that
-// leave some time between their requests, as probes do. What those are answered counts as well.
+// While a model has requests, cheap answers may be only so many for each of the model's. Connections
+// that had one and come back when there is no room for more wait their turn. Fresh ones, those that
+// the model answered last, and those that leave some time between their requests, as probes do, are
+// read as soon as ever.
 
 const (
 	holdEach  = 64 * time.Microsecond // for each connection that is held
@@ -38,36 +38,50 @@ func holdFor(held int, budget time.Duration) time.Duration {
 	return min(d, budget/holdShare)
 }
 
-// allowance is the processor time that cheap answers may take. What is taken is paid back as time
-// passes.
+// allowance is how many cheap answers may be given. It grows with the answers of models, and a
+// little with time. So what they cost stays in proportion to what the runs get done, also beside
+// busy neighbours.
 type allowance struct {
-	// share is how much of a second may be taken in a second; more than 1 with several workers.
-	share float64
-	paid  atomic.Int64 // a clock.Instant: when all that was taken is paid back
+	left  atomic.Int64 // in thousandths of an answer; negative if too many were given
+	since atomic.Int64 // a clock.Instant: up to which time has been counted
 }
 
 const (
-	// cheapShare is the share of each worker's processor that cheap answers may take while a model
-	// has requests. Higher, and the runs have less; lower, and a storm's refusals come late.
-	cheapShare = 1.0 / 16
-	// cheapSaved is how much of the allowance can be saved up, for bursts.
-	cheapSaved = time.Millisecond
-	// cheapMost bounds what one answer counts for: a worker can be stopped in the middle.
-	cheapMost = 50 * time.Microsecond
+	// perAnswer is how many cheap answers a model's answer makes room for, in thousandths. More, and a
+	// storm takes more from the runs; fewer, and under less overload refusals queue: of an open
+	// loop at three times the capacity two of three are refused.
+	perAnswer = 2000
+	// perSecond is how many a worker may give in any case, so that refusals also come where a run
+	// takes long. They cost a fiftieth of its processor.
+	perSecond = 2000
+	// savedAnswers is how many can be saved up for bursts, in thousandths.
+	savedAnswers = 200_000
+	// passEvery is how often time is counted, at most.
+	passEvery = 250 * time.Microsecond
+	// probeAfter is how long after a cheap answer the next request does not count as one of many.
+	probeAfter = 50 * time.Millisecond
 )
 
-// take notes that an answer has taken so long.
-func (a *allowance) take(now clock.Instant, took time.Duration) {
-	price := time.Duration(float64(min(took, cheapMost)) / a.share)
-	saved := time.Duration(float64(cheapSaved) / a.share)
-	for {
-		paid := a.paid.Load()
-		next := max(clock.Instant(paid), now.Add(-saved)).Add(price)
-		if a.paid.CompareAndSwap(paid, int64(next)) {
-			return
-		}
+func (a *allowance) add(thousandths int64) {
+	if left := a.left.Add(thousandths); left > savedAnswers {
+		a.left.Add(savedAnswers - left)
 	}
 }
 
-// until is when there is something left again, in the past if there is.
-func (a *allowance) until() clock.Instant { return clock.Instant(a.paid.Load()) }
+// answered notes an answer of a model.
+func (a *allowance) answered() { a.add(perAnswer) }
+
+// pass notes the time, for so many workers.
+func (a *allowance) pass(now clock.Instant, workers int) {
+	since := a.since.Load()
+	passed := now.Sub(clock.Instant(since))
+	if passed >= passEvery && a.since.CompareAndSwap(since, int64(now)) {
+		a.add(perSecond * int64(workers) * int64(min(passed, time.Second)/time.Microsecond) / 1000)
+	}
+}
+
+// take notes a cheap answer.
+func (a *allowance) take() { a.left.Add(-1000) }
+
+// spent reports whether nothing is left.
+func (a *allowance) spent() bool { return a.left.Load() <= 0 }
