@@ -95,11 +95,17 @@ func startGateway(t *testing.T, args ...string) *running {
 // launchGateway runs `sluice serve` and waits until it answers.
 func launchGateway(t *testing.T, args ...string) *running {
 	t.Helper()
+	return launchAs(t, exec.Command, args...)
+}
+
+// launchAs is launchGateway for a process that is made otherwise, such as in a cage.
+func launchAs(t *testing.T, command func(name string, args ...string) *exec.Cmd, args ...string) *running {
+	t.Helper()
 	needLibrary(t)
 	g := &running{t: t, ended: make(chan error, 1)}
 	predict, admin := freeAddress(t), freeAddress(t)
 	g.predict, g.admin = "http://"+predict, "http://"+admin
-	g.cmd = exec.Command(sluice, append([]string{"serve", "--listen", predict, "--admin", admin, "--drain-delay", "100ms"}, args...)...)
+	g.cmd = command(sluice, append([]string{"serve", "--listen", predict, "--admin", admin, "--drain-delay", "100ms"}, args...)...)
 	g.cmd.Stdout, g.cmd.Stderr = &g.stdout, &g.log
 	if err := g.cmd.Start(); err != nil {
 		t.Fatal(err)
