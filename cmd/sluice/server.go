@@ -40,6 +40,7 @@ type server struct {
 	metrics  *telemetry.Metrics
 	batcher  *batcher.Batcher
 	registry *models.Registry
+	copies   *models.Copies
 	gateway  *gateway.Server
 	admin    *gateway.Admin
 	threads  threads
@@ -55,7 +56,7 @@ type server struct {
 }
 
 // newServer builds the gateway from its settings; paths are models beside the folder, see chooseModels.
-func newServer(ctx context.Context, cfg *config.Config, paths []string, log *zap.Logger) (*server, error) {
+func newServer(ctx context.Context, cfg *config.Config, paths []string, log *zap.Logger) (_ *server, err error) {
 	threads := planThreads()
 	library, err := loadLibrary(cfg.ONNXRuntime.Library)
 	if err != nil {
@@ -89,7 +90,16 @@ func newServer(ctx context.Context, cfg *config.Config, paths []string, log *zap
 		// Serving goes on: to forget costs some comparisons, and not to start costs every model.
 		log.Warn("the state folder cannot be written: what is learned is forgotten at the end", zap.String("state", cfg.State), zap.String("reason", err.Error()))
 	}
+	if s.copies, err = openCopies(cfg); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.copies.Close())
+		}
+	}()
 	options := modelOptions(cfg, paths, s.fleet.models(), library, log)
+	options.Copies = s.copies
 	options.Publish, options.OnPlacement, options.OnParity, options.OnBatching = s.publish, s.placed, s.differs, s.unshare
 	if s.registry, err = models.New(options); err != nil {
 		return nil, err
@@ -119,7 +129,7 @@ func modelOptions(cfg *config.Config, paths []string, devices []models.Device, l
 		Devices:       devices,
 		State:         cfg.State,
 		Require:       cfg.Require,
-		Trial:         trialRunner(library).Run,
+		Trial:         trialRunner(library).Begin,
 		Log:           log,
 		WarmupBudget:  d.Warmup,
 		DrainDeadline: cfg.Drain.Deadline,
@@ -253,6 +263,9 @@ func (s *server) stop() error {
 	}
 	if err := s.fleet.close(last); err != nil {
 		s.log.Warn("workers were left behind", zap.Error(err))
+	}
+	if err := s.copies.Close(); err != nil {
+		s.log.Warn("private copies of the models' files were left behind", zap.Error(err))
 	}
 	s.gpus.stop()
 	s.ceiling.stop()
