@@ -17,6 +17,7 @@ type scene struct {
 	items  []*Item
 	faults bool
 	hangs  bool
+	most   int // rows of a batch of the most frequent key; 0 for no bound
 }
 
 type sceneOptions struct {
@@ -79,7 +80,8 @@ func drawScene(t *rapid.T, o sceneOptions) *scene {
 			return time.Duration(rapid.IntRange(0, 1200).Draw(t, "for")) * ms
 		}
 	}
-	return &scene{rig: r, models: models, faults: o.faults, hangs: o.hangs}
+	most := rapid.SampledFrom([]int{0, 0, 0, 1, 2, 5}).Draw(t, "most")
+	return &scene{rig: r, models: models, faults: o.faults, hangs: o.hangs, most: most}
 }
 
 func addDrawn(t *rapid.T, s *Scheduler, devices int) {
@@ -126,6 +128,13 @@ func (s *scene) play(t *rapid.T) {
 			Class:    task.Priority(rapid.IntRange(0, task.Priorities-1).Draw(t, "class")),
 			Key:      uint64(max(0, rapid.IntRange(-80, 40).Draw(t, "key"))),
 		}
+		it.Most = s.mostOf(it.Key)
+		if rapid.IntRange(0, 19).Draw(t, "collides") == 0 {
+			it.Most = rapid.IntRange(0, 4).Draw(t, "most")
+		}
+		if it.Most > 0 {
+			it.Rows = min(it.Rows, it.Most)
+		}
 		if rapid.IntRange(0, 9).Draw(t, "no deadline") == 0 {
 			it.Deadline = clock.Never
 		}
@@ -135,6 +144,17 @@ func (s *scene) play(t *rapid.T) {
 		s.arrive(it)
 		s.items = append(s.items, it)
 	}
+}
+
+// mostOf bounds the batches of a key.
+func (s *scene) mostOf(key uint64) int {
+	switch {
+	case key == 0:
+		return s.most
+	case key%2 == 0:
+		return 0
+	}
+	return 1 << (key / 2 % 4)
 }
 
 // fault draws one thing that happens to a device or a model from outside.

@@ -56,7 +56,8 @@
 //     the device was lost.
 //   - An item goes to a device that is not its model's first only if that is predicted to
 //     finish it before the deadline (probes aside); nothing waits for a device that is down.
-//   - A batch is of one model, one shape key and one device, at most MaxBatch rows, and is
+//   - A batch is of one model, one shape key and one device, at most MaxBatch rows and no more
+//     than any of its items allows (Item.Most: batches of long rows are smaller), and is
 //     sealed only if every member is predicted to make its deadline (probes aside).
 //   - No lane stays idle while an item that could make its deadline waits for its device,
 //     except as DeviceOptions.SpreadAfter says.

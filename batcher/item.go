@@ -21,6 +21,9 @@ type Item struct {
 	Class    task.Priority
 	// Key separates items that cannot share a batch.
 	Key uint64
+	// Most is the most rows of a batch with the item's key, at least Rows; 0 means the model's
+	// MaxBatch. Equal for equal keys.
+	Most int
 	// Whole is the rows of the request that the item is a part of; 0 means Rows.
 	Whole int
 	// Owner is the caller's own; a pointer in it costs no allocation.

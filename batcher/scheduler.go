@@ -44,7 +44,7 @@ func (s *Scheduler) Arrive(now clock.Instant, it *Item) Verdict {
 		}
 		return Verdict{Reason: Closed, Wake: noLane}
 	}
-	if it.state != itemFree || it.Rows < 1 || it.Rows > m.opts.MaxBatch || it.Class >= task.Priorities {
+	if it.state != itemFree || it.Rows < 1 || it.Rows > m.opts.MaxBatch || it.Most > 0 && it.Rows > it.Most || it.Class >= task.Priorities {
 		panic(fmt.Sprintf("BUG: item in state %d, of %d rows and class %d, for model %q with batches of %d",
 			it.state, it.Rows, it.Class, m.opts.Name, m.opts.MaxBatch))
 	}

@@ -81,6 +81,9 @@ type Options struct {
 	// CompareEvery is the rows of which one is run again to compare its answers, see Watch;
 	// 0 means 10,000, and with a negative number nothing is compared live.
 	CompareEvery int
+	// MemoryCeiling is the most memory that the server may take, in bytes. One run may take an eighth
+	// of it, which bounds the lengths of rows. 0 means what the system says.
+	MemoryCeiling int64
 	// LoadsAtOnce is how many versions load at the same time; 0 means 2.
 	LoadsAtOnce int
 	// DrainDeadline is how long a retired version waits for its requests; 0 means 30 s.
@@ -172,6 +175,9 @@ func (o Options) withDefaults() Options {
 	}
 	orDefault(&o.CompareEvery, 10_000)
 	orDefault(&o.LoadsAtOnce, 2)
+	if o.MemoryCeiling == 0 {
+		o.MemoryCeiling = memoryCeiling()
+	}
 	orDefault(&o.Defaults.MaxBudget, 10*time.Minute)
 	orDefault(&o.Defaults.MaxBatch, 64)
 	orDefault(&o.WarmupBudget, 400*time.Millisecond)

@@ -125,6 +125,7 @@ func modelOptions(cfg *config.Config, paths []string, devices []models.Device, l
 			Budget: cfg.Scheduler.Budget, MaxBudget: cfg.Limits.MaxBudget, MaxBatch: d.MaxBatch, MaxRows: d.MaxRows, Unproven: models.Unproven(d.Unproven),
 			Tolerance: models.Tolerance{Abs: d.Tolerance.Abs, Rel: d.Tolerance.Rel},
 		},
+		MemoryCeiling: int64(cfg.Limits.Memory),
 		KeepVersions:  d.KeepVersions,
 		Devices:       devices,
 		State:         cfg.State,
