@@ -13,7 +13,9 @@
 // A lane is idle -> (woken) -> active -> idle. A batch is sealed by the lane that runs it in the
 // moment that it starts; nothing joins it after.
 //
-// Several devices. A model lists its devices in order of preference. An item goes to the
+// Several devices. A model lists its devices in order of preference. Identical ones that follow
+// each other are peers and count as one (peers.go): an item goes to the peer that is predicted to
+// finish it first, and a peer with nothing to do takes what waits for another. An item goes to the
 // first that takes work, and spills to a later one if the first is predicted to finish it
 // later than a part of its budget before the deadline (0.3, under pressure 0.5; route.go),
 // and the later one safely before it. Items that a window drop, a stuck batch, a failed

@@ -22,6 +22,7 @@ type model struct {
 	single   bool // a batch holds one item
 	pressure pressure
 	hedges   float64 // items that may yet run a second time
+	gifts    uint64  // counts what the instances are given
 }
 
 // instance is one model on one device: its queues, what it costs there, and its account
@@ -31,8 +32,13 @@ type instance struct {
 	device *device
 	cost   *costModel
 	weight float64
-	guest  bool // the model prefers another device
+	guest  bool // the model prefers other devices
 	guess  bool // what it costs was never measured
+
+	peers      []*instance // this one too, in order of preference; see peers.go
+	given      uint64      // the model's gifts when it was given something last
+	considered bool        // by best, with predicted
+	predicted  forecast
 
 	groups map[uint64]*group
 	recent *group                 // the group last pushed to

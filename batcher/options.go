@@ -36,6 +36,9 @@ type SchedulerOptions struct {
 // DeviceOptions describe a place to run.
 type DeviceOptions struct {
 	Name string
+	// Kind is what sort of device it is. Devices of one kind on which a model costs about the
+	// same share what arrives for it; "" means like no other.
+	Kind string
 	// Lanes is how many batches may run at once.
 	Lanes int
 	// SpreadAfter holds work back from a second lane for as long as a running lane is
@@ -68,7 +71,8 @@ type ModelOptions struct {
 	Budget time.Duration
 	// Weight is the model's share of a device against the other models there; 0 means 1.
 	Weight float64
-	// Devices in order of preference; at least one.
+	// Devices in order of preference; at least one. Between like ones that follow each other
+	// there is none: see DeviceOptions.Kind.
 	Devices []ModelDevice
 	// MaxQueueRows and MaxQueueBytes bound what waits, over all devices. 0 means 32768
 	// rows and 256 MiB. Requests of the lowest class are refused at three quarters. What

@@ -74,6 +74,7 @@ func (s *Scheduler) Arrive(now clock.Instant, it *Item) Verdict {
 	it.Device, it.Detour, it.moves, it.tried = d.id, why, 0, 0
 	it.turn, it.speaks = TurnShared, false
 	in.counts.Sent[why]++
+	in.give()
 	in.push(s, it, s.rand())
 	return Verdict{Admitted: true, Wait: f.start.Sub(now), Wake: d.offer(now, in)}
 }
@@ -112,6 +113,9 @@ func (s *Scheduler) Next(now clock.Instant, id DeviceID, laneIndex int, b *Batch
 			return false
 		}
 		found := s.candidates(start, d, b)
+		for len(found) == 0 && s.fetch(d) {
+			found = s.candidates(start, d, b)
+		}
 		if len(found) == 0 {
 			if d.state == DeviceProbing && len(d.busy) == 0 {
 				d.state = DeviceBroken // the item that was to try it has gone

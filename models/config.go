@@ -57,8 +57,9 @@ type Config struct {
 	// Padding lets rows of different length share a batch. Default absent: they run apart.
 	Padding *PaddingConfig `yaml:"padding"`
 	// Devices are where the model runs, in order of preference. Default none: every device of the
-	// server, in its order. The first that is there is preferred, the others are its fallback. Each
-	// holds its own session, and so the model's memory.
+	// server, in its order. The first that is there is preferred, the others are its fallback. Identical
+	// GPUs that follow each other share the requests. Each holds its own session, and so the model's
+	// memory.
 	Devices []string `yaml:"devices"`
 	// Fallback says when the devices after the preferred one take requests: budget, when that would
 	// be late, failure, when it failed or is closed, or never. Default budget.

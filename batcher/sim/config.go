@@ -36,6 +36,7 @@ type Config struct {
 // Device is a place to run.
 type Device struct {
 	Name  string
+	Kind  string // is batcher.DeviceOptions.Kind
 	Lanes int
 	// Contention is how much longer, as a part, a run takes for each other lane that is
 	// busy when it starts: lanes that share memory, caches or cores.

@@ -51,7 +51,7 @@ func NewScheduler(cfg Config, tune Tuning) (*Scheduler, error) {
 	s := &Scheduler{Core: batcher.New(tune.Options), model: map[batcher.ModelID]int{}}
 	var devices []batcher.DeviceID
 	for _, d := range cfg.Devices {
-		id, err := s.Core.AddDevice(batcher.DeviceOptions{Name: d.Name, Lanes: d.Lanes, SpreadAfter: tune.SpreadAfter, FallbackShare: d.FallbackShare, Stage: d.Stage})
+		id, err := s.Core.AddDevice(batcher.DeviceOptions{Name: d.Name, Kind: d.Kind, Lanes: d.Lanes, SpreadAfter: tune.SpreadAfter, FallbackShare: d.FallbackShare, Stage: d.Stage})
 		if err != nil {
 			return nil, err
 		}
