@@ -13,7 +13,8 @@ const countedGroups = 32
 
 // forecast is a prediction for one item on one device.
 type forecast struct {
-	start, finish clock.Instant
+	start, likely clock.Instant // of its run, and the end of that, as predictions have it
+	finish        clock.Instant // by when it is done; Never if it would make another miss its deadline
 }
 
 // forecast predicts when an item that arrives now would run. It counts everything ahead
@@ -43,19 +44,26 @@ func (in *instance) forecast(now clock.Instant, rows int, class task.Priority, d
 	if in.guest && d.opts.FallbackShare > 0 {
 		start = start.Add(d.guestWait(now))
 	}
-	f := forecast{start, start.Add(run)}
+	f := forecast{start: start, likely: start.Add(run)}
 	if full > 0 && d.servers() > 1 {
 		// On another lane the small rest of a queue would be done before the full batch
 		// ahead of it. Do not promise that: a longer queue must not look better.
 		batch := in.cost.mean(in.limit)
-		f.finish = max(f.finish, d.free(now, work-batch).Add(in.cost.latency(in.limit)))
+		f.likely = max(f.likely, d.free(now, work-batch).Add(in.cost.latency(in.limit)))
 	}
+	by, harms := in.promise(now, newcomer{rows, class, deadline, key})
+	f.finish = by
 	if class > 0 && in.totalRows() > in.rows[class] {
 		mine := in.rows[class] + rows
 		run := in.cost.latency(min(mine, max(rows, in.limit)))
-		if start := d.free(now, in.paid(class, in.drain(mine))); start.Add(run) < f.finish {
-			f = forecast{start, start.Add(run)}
+		start := d.free(now, in.paid(class, in.drain(mine)))
+		if end := start.Add(run); end < f.likely {
+			f.start, f.likely = start, end
 		}
+		f.finish = min(f.finish, start.Add(run))
+	}
+	if harms {
+		f.finish = clock.Never
 	}
 	return f
 }
@@ -128,7 +136,7 @@ func (s *Scheduler) refuse(now clock.Instant, in *instance, it *Item, f forecast
 		}
 		return NoDevice
 	}
-	if f.finish <= in.latest(it, s.opts.AdmitSlop) {
+	if f.finish <= in.latest(it) {
 		return None
 	}
 	late, mayTry := PredictedLate, s.mayProbe(now, in)

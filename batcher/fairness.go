@@ -85,7 +85,10 @@ func (s *Scheduler) candidate(now clock.Instant, in *instance, b *Batch) (candid
 		if in.feasible(now, q.head) {
 			target, limit := in.target, in.limit
 			if c.group.alone {
-				target, limit = 1, 1
+				limit = 1
+			}
+			if c.group.alone || in.certain(now) {
+				target = 1
 			}
 			c.window = cut(q, now, target, limit, in.cost.latency)
 			return c, true

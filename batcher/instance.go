@@ -46,7 +46,14 @@ type instance struct {
 	heads  [task.Priorities]heads // groups with items of the class, earliest head first
 	rows   [task.Priorities]int   // waiting
 	items  int                    // waiting, of all classes
-	busyAt int                    // place in device.busy while items > 0, else -1
+	keys   int                    // groups with items
+
+	orders  [task.Priorities]order // of what waits, while indexed
+	line    line
+	indexed bool
+	moved   bool // predictions may have left the line
+
+	busyAt int // place in device.busy while items > 0, else -1
 
 	arrivals rate
 	budgets  shortest
@@ -111,7 +118,12 @@ func (in *instance) push(s *Scheduler, it *Item, weight uint32) {
 	q := &g.queues[c]
 	it.group, it.state = g, itemQueued
 	q.push(it, weight)
-	g.items++
+	if in.indexed {
+		in.enlist(it)
+	}
+	if g.items++; g.items == 1 {
+		in.keys++
+	}
 	if q.head == it {
 		in.heads[c].moved(c, g)
 	}
@@ -132,13 +144,19 @@ func (in *instance) take(s *Scheduler, it *Item) {
 	q := &g.queues[c]
 	first := q.head == it
 	q.remove(it)
-	g.items--
+	if in.indexed {
+		in.orders[c].remove(it)
+	}
+	if g.items--; g.items == 0 {
+		in.keys--
+	}
 	if first {
 		in.heads[c].moved(c, g)
 	}
 	in.rows[c] -= it.Rows
 	in.items--
 	if in.items == 0 {
+		in.indexed = false
 		in.device.removeBusy(in)
 	}
 	m := in.model
@@ -203,6 +221,7 @@ func (in *instance) due() clock.Instant {
 // retune computes the largest batch worth running and the target, from the cost model,
 // the load and the budgets of the instance and its neighbours.
 func (in *instance) retune() {
+	in.moved = true
 	limit := in.budgets.value() / 2
 	if limit == 0 {
 		limit = in.model.opts.Budget / 2

@@ -43,6 +43,7 @@ type Item struct {
 	parent, left, right *Item
 	leftRows            int
 	weight              uint32
+	order               orderNode // see order.go
 
 	tried uint32 // devices that have failed it, a bit for each (the 33rd shares the first's)
 }

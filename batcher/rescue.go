@@ -160,7 +160,7 @@ func (s *Scheduler) relieve(now clock.Instant, d *device) {
 				for it := g.queues[c].head; it != nil && well < enough && seen < most; seen++ {
 					next := it.next
 					f := in.forecast(now, it.Rows, it.Class, it.Deadline, it.Key)
-					if f.finish <= it.Deadline {
+					if f.likely <= it.Deadline {
 						well++
 					} else if it.Deadline > now {
 						s.rescue(now, in, it)

@@ -142,7 +142,7 @@ func (m *model) first(now clock.Instant, it *Item) (*instance, forecast, Detour)
 		}
 		why = m.on[0].device.detour()
 	}
-	return m.on[0], forecast{start: now}, Direct
+	return m.on[0], forecast{start: now, likely: now, finish: now}, Direct
 }
 
 // direct is why items are on the first device: there is a reason if another is preferred that
@@ -188,12 +188,10 @@ func (it *Item) safe() clock.Instant {
 	return it.Deadline - clock.Instant(spillReserve*float64(it.Deadline.Sub(it.Arrived)))
 }
 
-// latest is until when an item that the instance queues may be predicted to take. The
-// predictions of the model's first device count what will be dropped later, hence the
-// slop; what another does for it must be safe.
-func (in *instance) latest(it *Item, slop float64) clock.Instant {
+// latest is until when an item that the instance queues may be predicted to take.
+func (in *instance) latest(it *Item) clock.Instant {
 	if in.guest {
 		return it.safe()
 	}
-	return it.Deadline.Add(time.Duration(slop * float64(it.Deadline.Sub(it.Arrived))))
+	return it.Deadline
 }
