@@ -193,5 +193,5 @@ func (s *Scheduler) Preview(now clock.Instant, id ModelID, rows int, arrived, de
 	m.counts.Arrived++
 	m.counts.Refused[reason]++
 	in.arrivals.add(now, rows)
-	return m.refused(&it, reason, max(f.start.Sub(now), time.Duration(0)))
+	return in.refused(now, &it, reason, max(f.start.Sub(now), time.Duration(0)))
 }

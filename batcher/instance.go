@@ -56,6 +56,7 @@ type instance struct {
 	busyAt int // place in device.busy while items > 0, else -1
 
 	arrivals rate
+	back     returns
 	budgets  shortest
 	late     lateness
 	share    float64 // of the device's time that the instance can count on

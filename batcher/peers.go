@@ -89,7 +89,7 @@ func best(now clock.Instant, it *Item, peers []*instance, from *instance) (*inst
 		}
 	}
 	if chosen == nil {
-		return nil, forecast{start: now}
+		return nil, forecast{}
 	}
 	return chosen, chosen.predicted
 }

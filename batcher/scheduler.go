@@ -67,7 +67,7 @@ func (s *Scheduler) Arrive(now clock.Instant, it *Item) Verdict {
 	if reason != None {
 		m.counts.Refused[reason]++
 		in.wanting[it.Class] = true
-		return m.refused(it, reason, f.start.Sub(now))
+		return in.refused(now, it, reason, f.start.Sub(now))
 	}
 	m.counts.Admitted++
 	m.hedges = min(m.hedges+hedgeShare, hedgeSaved*float64(m.opts.MaxBatch))

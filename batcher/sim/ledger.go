@@ -12,6 +12,9 @@ func (w *world) count(r *Request) *Count {
 	if r.Arrived < clock.Instant(w.cfg.Warmup) {
 		return nil
 	}
+	if r.Back {
+		return &w.result.Back[r.Stream]
+	}
 	return &w.result.ByStream[r.Stream]
 }
 

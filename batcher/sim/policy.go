@@ -21,6 +21,11 @@ type Request struct {
 	Device int
 	// Reason is why it was refused or dropped. A policy that has reasons sets it.
 	Reason batcher.Reason
+	// Retry is after how long a refused one should come back, as the policy has it; 0 if it
+	// does not say.
+	Retry time.Duration
+	// Back says that it was refused before, and has come back.
+	Back bool
 	// Mark is for whoever watches the policy; nothing here reads it.
 	Mark uint8
 

@@ -94,7 +94,7 @@ func (s *Scheduler) Arrive(now clock.Instant, r *Request) (bool, Lane) {
 	}
 	v := s.Core.Arrive(now, &it.Item)
 	if !v.Admitted {
-		r.Reason = v.Reason
+		r.Reason, r.Retry = v.Reason, v.Retry
 		s.release(&it.Item)
 		return false, NoLane
 	}
