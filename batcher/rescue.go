@@ -28,6 +28,7 @@ func (m *model) refuge(now clock.Instant, from *instance, it *Item, failed bool)
 			continue
 		}
 		if f := to.forecast(now, it.Rows, it.Class, it.Deadline, it.Key); f.finish <= it.safe() {
+			it.tight = f.tight
 			return to
 		}
 	}
