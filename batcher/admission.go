@@ -15,6 +15,7 @@ const countedGroups = 32
 type forecast struct {
 	start, likely clock.Instant // of its run, and the end of that, as predictions have it
 	finish        clock.Instant // by when it is done; Never if it would make another miss its deadline
+	tight         bool          // so only in a batch that is not full
 }
 
 // forecast predicts when an item that arrives now would run. It counts everything ahead
@@ -51,8 +52,8 @@ func (in *instance) forecast(now clock.Instant, rows int, class task.Priority, d
 		batch := in.cost.mean(in.limit)
 		f.likely = max(f.likely, d.free(now, work-batch).Add(in.cost.latency(in.limit)))
 	}
-	by, harms := in.promise(now, newcomer{rows, class, deadline, key})
-	f.finish = by
+	by, harms, tight := in.promise(now, newcomer{rows, class, deadline, key})
+	f.finish, f.tight = by, tight
 	if class > 0 && in.totalRows() > in.rows[class] {
 		mine := in.rows[class] + rows
 		run := in.cost.latency(min(mine, max(rows, in.limit)))

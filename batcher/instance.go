@@ -48,10 +48,10 @@ type instance struct {
 	items  int                    // waiting, of all classes
 	keys   int                    // groups with items
 
-	orders  [task.Priorities]order // of what waits, while indexed
-	line    line
+	orders  [task.Priorities]demand // of what waits, while indexed
+	tariff  tariff
 	indexed bool
-	moved   bool // predictions may have left the line
+	moved   bool // predictions may have left the tariff
 
 	busyAt int // place in device.busy while items > 0, else -1
 

@@ -43,7 +43,8 @@ type Item struct {
 	parent, left, right *Item
 	leftRows            int
 	weight              uint32
-	order               orderNode // see order.go
+	order               orderNode // see demand.go
+	tight               bool      // it has no time for a full batch
 
 	tried uint32 // devices that have failed it, a bit for each (the 33rd shares the first's)
 }

@@ -7,10 +7,10 @@ import (
 	"sluice/internal/task"
 )
 
-// line is what an instance's rows cost as admission counts them: a batch of b rows, up to the
+// tariff is what an instance's rows cost as admission counts them: a batch of b rows, up to the
 // largest worth running, takes at most fixed + perRow*b. It is held for as long as predictions
 // stay near it, since the orders are weighed by it.
-type line struct {
+type tariff struct {
 	fixed, perRow float64       // nanoseconds
 	full          time.Duration // the largest batch
 	limit         int           // its rows
@@ -18,14 +18,14 @@ type line struct {
 }
 
 const (
-	lineSpare = 1.02 // a new line is so much above the predictions,
-	lineSlack = 0.94 // and a new one is drawn where they have fallen to this part of it
+	tariffSpare = 1.02 // a new line is so much above the predictions,
+	tariffSlack = 0.94 // and a new one is drawn where they have fallen to this part of it
 )
 
 // drawn is the line through the predictions of the moment.
-func (in *instance) drawn() line {
+func (in *instance) drawn() tariff {
 	c, limit := in.cost, in.limit
-	l := line{full: c.latency(limit), limit: limit, pace: float64(in.device.servers()) * in.reserved()}
+	l := tariff{full: c.latency(limit), limit: limit, pace: float64(in.device.servers()) * in.reserved()}
 	full := float64(l.full)
 	if c.stepped || limit == 1 {
 		l.fixed = full // a batch that is not full costs no less
@@ -43,25 +43,26 @@ func (in *instance) drawn() line {
 }
 
 // batch bounds a batch of so many rows.
-func (l *line) batch(rows int) time.Duration {
+func (l *tariff) batch(rows int) time.Duration {
 	return min(l.full, time.Duration(l.fixed+l.perRow*float64(rows)))
 }
 
 // opens is what may be wasted of the batch that an item of so many rows does not fit into.
-func (l *line) opens(rows int) float64 {
+func (l *tariff) opens(rows int) float64 {
 	return l.fixed / float64(l.limit) * float64(min(rows, l.limit)-1)
 }
 
 // weigh says how much work an item is: its rows, its part of the fixed cost of the batches, and
-// what it may waste of the batch before.
-func (in *instance) weigh(rows int, alone bool) (own, room time.Duration) {
-	l := &in.line
-	if alone || in.model.single || rows > l.limit {
-		run := in.cost.latency(rows)
-		waste := l.opens(rows)
-		return time.Duration((float64(run) + waste) / l.pace), time.Duration(waste/l.pace) + max(0, run-l.full)
+// what it may waste of the batch before. One that is tight, or runs alone, counts with a batch of
+// its own: it has no time for a full one.
+func (in *instance) weigh(rows int, tight bool) (own, room time.Duration) {
+	l := &in.tariff
+	waste := l.opens(rows)
+	if tight || in.model.single || rows > l.limit {
+		run := max(in.cost.latency(rows), l.batch(rows))
+		return time.Duration((float64(run) + waste) / l.pace), time.Duration(waste/l.pace) + run - l.full
 	}
-	r, waste := float64(rows), l.opens(rows)
+	r := float64(rows)
 	return time.Duration((l.perRow*r + l.fixed/float64(l.limit)*r + waste) / l.pace), time.Duration(waste / l.pace)
 }
 
@@ -72,11 +73,11 @@ func (in *instance) index() {
 	}
 	in.moved = false
 	l := in.drawn()
-	if in.indexed && in.line.near(&l) {
+	if in.indexed && in.tariff.near(&l) {
 		return
 	}
-	l.fixed, l.perRow, l.full = l.fixed*lineSpare, l.perRow*lineSpare, time.Duration(float64(l.full)*lineSpare)
-	in.line = l
+	l.fixed, l.perRow, l.full = l.fixed*tariffSpare, l.perRow*tariffSpare, time.Duration(float64(l.full)*tariffSpare)
+	in.tariff = l
 	for c := range task.Priority(task.Priorities) {
 		if in.indexed {
 			in.reweigh(in.orders[c].root)
@@ -92,13 +93,13 @@ func (in *instance) index() {
 }
 
 // near reports whether a line need not be replaced by another.
-func (l *line) near(o *line) bool {
-	return l.limit == o.limit && o.full <= l.full && o.fixed <= l.fixed && o.pace >= l.pace*lineSlack &&
-		float64(o.full) >= lineSlack*float64(l.full) && o.pace <= l.pace/lineSlack
+func (l *tariff) near(o *tariff) bool {
+	return l.limit == o.limit && o.full <= l.full && o.fixed <= l.fixed && o.pace >= l.pace*tariffSlack &&
+		float64(o.full) >= tariffSlack*float64(l.full) && o.pace <= l.pace/tariffSlack
 }
 
 func (in *instance) enlist(it *Item) {
-	it.order.own, it.order.room = in.weigh(it.Rows, it.turn != TurnShared)
+	it.order.own, it.order.room = in.weigh(it.Rows, it.tight || it.turn != TurnShared)
 	in.orders[it.Class].insert(it)
 }
 
@@ -108,7 +109,7 @@ func (in *instance) reweigh(n *Item) {
 	}
 	in.reweigh(n.order.left)
 	in.reweigh(n.order.right)
-	n.order.own, n.order.room = in.weigh(n.Rows, n.turn != TurnShared)
+	n.order.own, n.order.room = in.weigh(n.Rows, n.tight || n.turn != TurnShared)
 	n.pull()
 }
 
@@ -134,13 +135,12 @@ type newcomer struct {
 // promise is by when an item that comes now is done whatever the admitted work does, so long as
 // runs take no longer than their bounds; harms says that one of its class, due later, would then
 // miss its deadline. See the package comment.
-func (in *instance) promise(now clock.Instant, x newcomer) (finish clock.Instant, harms bool) {
+func (in *instance) promise(now clock.Instant, x newcomer) (finish clock.Instant, harms, tight bool) {
 	start := in.opens(now)
 	if in.fits(start, x) {
-		return start.Add(in.cost.latency(in.totalRows() + x.rows)), false
+		return start.Add(in.cost.latency(in.totalRows() + x.rows)), false, false
 	}
 	in.index()
-	own, room := in.weigh(x.rows, false)
 	higher := time.Duration(0)
 	for c := range x.class {
 		_, work, _ := in.orders[c].root.sums()
@@ -148,13 +148,23 @@ func (in *instance) promise(now clock.Instant, x newcomer) (finish clock.Instant
 	}
 	t := &in.orders[x.class]
 	rows, ahead := t.until(x.deadline)
-	p := in.plan(now, start, x, own, rows)
-	behind := t.least(x.deadline, p.skip) - clock.Instant(higher+p.base+own)
-	harms = behind < p.at
-	if p.inside {
-		return start.Add(in.cost.latency(p.rows)), harms
+	for {
+		own, room := in.weigh(x.rows, tight)
+		p := in.plan(now, start, x, own, rows)
+		if in.second(now, start, x, &p) {
+			return p.at, false, tight
+		}
+		behind := t.least(x.deadline, p.skip) - clock.Instant(higher+p.base+own)
+		harms = behind < p.at
+		if p.inside {
+			return start.Add(in.cost.latency(p.rows)), harms, tight
+		}
+		finish = p.at.Add(p.base + p.before + higher + ahead + room)
+		if tight || harms || finish <= x.deadline {
+			return finish, harms, tight
+		}
+		tight = true
 	}
-	return p.at.Add(p.base + p.before + higher + ahead + room), harms
 }
 
 // opens is when the first lane turns to what the instance has waiting.
@@ -213,7 +223,7 @@ type plan struct {
 // plan counts the first batch as it will be, since its first item may be too urgent for a large
 // one, and those after it as full ones: each item behind has the time for one.
 func (in *instance) plan(now, start clock.Instant, x newcomer, own time.Duration, aheadRows int) plan {
-	l := &in.line
+	l := &in.tariff
 	p := plan{at: in.device.mean(now, start)}
 	mine := l.full
 	if in.keys > 1 || !in.joins(x) {
@@ -247,6 +257,31 @@ func (in *instance) plan(now, start clock.Instant, x newcomer, own time.Duration
 	return p
 }
 
+// second reports whether the first batch and one more hold all that waits, in time for each of
+// them. p.at is then when the newcomer is done.
+func (in *instance) second(now, start clock.Instant, x newcomer, p *plan) bool {
+	rest := in.totalRows() + x.rows - p.rows
+	if p.rows == 0 || rest > in.limit || in.rows[x.class]+x.rows < in.totalRows()+x.rows {
+		return false
+	}
+	first := max(in.tariff.batch(p.rows), in.cost.latency(p.rows))
+	end := in.device.free(now, in.company()+first)
+	if rest > 0 {
+		end = end.Add(in.cost.latency(rest))
+	}
+	if it := in.orders[x.class].behind(p.skip); it != nil && it.Deadline < end {
+		return false
+	}
+	switch {
+	case p.inside:
+		end = start.Add(in.cost.latency(p.rows))
+	case x.deadline < end:
+		return false
+	}
+	p.at = end
+	return true
+}
+
 // joins reports whether the newcomer shares batches with all that waits.
 func (in *instance) joins(x newcomer) bool {
 	_, head := in.top()
@@ -266,7 +301,7 @@ func (in *instance) top() (task.Priority, *Item) {
 // rounds is the most that the last batches of other keys take, those due by an instant: such a
 // batch holds later items too, and each key's first may have been cut short.
 func (in *instance) rounds(x newcomer, until clock.Instant) time.Duration {
-	l := &in.line
+	l := &in.tariff
 	each := l.fixed
 	sum, counted := 0.0, 0
 	for c := range x.class + 1 {
@@ -327,5 +362,8 @@ func (in *instance) certain(now clock.Instant) bool {
 	}
 	in.index()
 	p := in.plan(now, now, x, 0, 0)
+	if in.second(now, now, x, &p) {
+		return true
+	}
 	return in.orders[top].least(-1, p.skip)-clock.Instant(p.base) >= p.at
 }

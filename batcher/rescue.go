@@ -31,6 +31,7 @@ func (m *model) refuge(now clock.Instant, from *instance, it *Item, failed bool)
 			continue
 		}
 		if to, f := best(now, it, peers, from); to != nil && f.finish <= it.safe() {
+			it.tight = f.tight
 			return to
 		}
 	}

@@ -72,7 +72,7 @@ func (s *Scheduler) Arrive(now clock.Instant, it *Item) Verdict {
 	m.counts.Admitted++
 	m.hedges = min(m.hedges+hedgeShare, hedgeSaved*float64(m.opts.MaxBatch))
 	it.Device, it.Detour, it.moves, it.tried = d.id, why, 0, 0
-	it.turn, it.speaks = TurnShared, false
+	it.turn, it.speaks, it.tight = TurnShared, false, f.tight
 	in.counts.Sent[why]++
 	in.give()
 	in.push(s, it, s.rand())

@@ -6,18 +6,18 @@ import (
 	"sluice/internal/clock"
 )
 
-// order is the admitted work of one class of an instance, over all shape keys, by deadline;
+// demand is the admitted work of one class of an instance, over all shape keys, by deadline;
 // equal ones in order of arrival. It is a treap whose nodes keep, of their subtree, the rows,
 // the work, and the least deadline less the work before it. So the work before a deadline, the
 // items that the next batch takes and the least slack behind a deadline are each expected
 // O(log n), and so is a change. The links are inside the items.
-type order struct{ root *Item }
+type demand struct{ root *Item }
 
 // place is an item's node in the order.
 type orderNode struct {
 	parent, left, right *Item
 	own                 time.Duration // of work
-	room                time.Duration // that may be wasted before it: see line.opens
+	room                time.Duration // that may be wasted before it: see tariff.opens
 	rows                int           // of the subtree, like the others
 	work                time.Duration
 	least               clock.Instant // deadline less room and the subtree's work before it
@@ -42,7 +42,7 @@ func (n *Item) pull() {
 }
 
 // insert adds an item whose own and room are set.
-func (t *order) insert(it *Item) {
+func (t *demand) insert(it *Item) {
 	o := &it.order
 	o.parent, o.left, o.right = nil, nil, nil
 	at := &t.root
@@ -65,7 +65,7 @@ func (t *order) insert(it *Item) {
 }
 
 // remove takes an item out.
-func (t *order) remove(it *Item) {
+func (t *demand) remove(it *Item) {
 	o := &it.order
 	for {
 		child := o.left
@@ -92,7 +92,7 @@ func (t *order) remove(it *Item) {
 }
 
 // rotateUp puts x in its parent's place and the parent below it.
-func (t *order) rotateUp(x *Item) {
+func (t *demand) rotateUp(x *Item) {
 	p := x.order.parent
 	g := p.order.parent
 	if p.order.left == x {
@@ -122,7 +122,7 @@ func (t *order) rotateUp(x *Item) {
 }
 
 // until is the rows and the work of the items due at or before d.
-func (t *order) until(d clock.Instant) (rows int, work time.Duration) {
+func (t *demand) until(d clock.Instant) (rows int, work time.Duration) {
 	for n := t.root; n != nil; {
 		if d < n.Deadline {
 			n = n.order.left
@@ -136,7 +136,7 @@ func (t *order) until(d clock.Instant) (rows int, work time.Duration) {
 }
 
 // prefix is the longest run of items at the front that has at most so many rows.
-func (t *order) prefix(most int) (rows int, work time.Duration) {
+func (t *demand) prefix(most int) (rows int, work time.Duration) {
 	for n := t.root; n != nil; {
 		r, w, _ := n.order.left.sums()
 		if rows+r > most {
@@ -153,9 +153,23 @@ func (t *order) prefix(most int) (rows int, work time.Duration) {
 	return rows, work
 }
 
+// behind is the first item that has at least so many rows before it, nil if there is none.
+func (t *demand) behind(skip int) (it *Item) {
+	rows := 0
+	for n := t.root; n != nil; {
+		r, _, _ := n.order.left.sums()
+		if rows+r < skip {
+			rows, n = rows+r+n.Rows, n.order.right
+			continue
+		}
+		it, n = n, n.order.left
+	}
+	return it
+}
+
 // least is the least deadline less the work before it of the items that are due later than d
 // and have at least so many rows before them.
-func (t *order) least(d clock.Instant, skip int) clock.Instant {
+func (t *demand) least(d clock.Instant, skip int) clock.Instant {
 	least, rows, work := clock.Never, 0, time.Duration(0)
 	for n := t.root; n != nil; {
 		r, w, _ := n.order.left.sums()
