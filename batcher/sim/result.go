@@ -54,6 +54,8 @@ type Result struct {
 	// Back are the requests that came back after a refusal, by stream.
 	Back    []Count
 	Devices []Usage
+	// GoodRows are the rows of the requests that were answered in time.
+	GoodRows int
 	// LateProbes are those among the late that ran in probes.
 	LateProbes int
 	// Faults are breaches of the rules by the policy; a run with any proves nothing.

@@ -90,7 +90,7 @@ func (s *Scheduler) Arrive(now clock.Instant, r *Request) (bool, Lane) {
 	it.request, it.runs = r, 0
 	it.Item = batcher.Item{
 		Model: s.ids[r.Model], Rows: r.Rows, Bytes: int64(r.Rows), Arrived: r.Arrived, Deadline: r.Deadline,
-		Class: r.Class, Owner: it,
+		Class: r.Class, Whole: r.Whole, Owner: it,
 	}
 	v := s.Core.Arrive(now, &it.Item)
 	if !v.Admitted {
@@ -100,6 +100,16 @@ func (s *Scheduler) Arrive(now clock.Instant, r *Request) (bool, Lane) {
 	}
 	r.handle = it
 	return true, lane(v.Wake)
+}
+
+// Cancel implements Canceler.
+func (s *Scheduler) Cancel(now clock.Instant, r *Request) bool {
+	it := r.handle.(*item)
+	if it.request != r || !s.Core.Cancel(now, &it.Item) {
+		return false
+	}
+	s.release(&it.Item)
+	return true
 }
 
 // DeviceOf is where a request waits; the audit asks.

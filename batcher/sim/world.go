@@ -34,6 +34,7 @@ type world struct {
 	seq     int
 	queue   []*Request // kept for the audit alone
 	dropped []*Request
+	woken   []Lane // by the parts of an arrival
 	slab    []Request
 	away    []Arrival // refused ones that will come back, with their streams
 	awayOf  []int
@@ -147,12 +148,16 @@ func (w *world) arrive(stream int, a Arrival, back bool) {
 	r := &w.slab[0]
 	w.slab = w.slab[1:]
 	*r = Request{
-		Seq: w.seq, Stream: stream, Model: a.Model, Rows: a.Rows, Class: a.Class,
+		Seq: w.seq, Stream: stream, Model: a.Model, Rows: a.Rows, Whole: a.Rows, Class: a.Class,
 		Arrived: w.now, Deadline: w.now.Add(a.Budget), Back: back, state: waiting,
 	}
 	w.seq++
 	if c := w.count(r); c != nil {
 		c.Arrived++
+	}
+	if most := w.cfg.Models[a.Model].MaxBatch; a.Rows > most {
+		w.split(r, most)
+		return
 	}
 	admitted, wake := w.policy.Arrive(w.now, r)
 	if !admitted {
