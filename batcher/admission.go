@@ -121,7 +121,8 @@ func (in *instance) others(work time.Duration) time.Duration {
 }
 
 // refuse decides whether an item routed to an instance is turned away.
-func (s *Scheduler) refuse(now clock.Instant, in *instance, it *Item, f forecast) Reason {
+// It must be done by so much room before the latest.
+func (s *Scheduler) refuse(now clock.Instant, in *instance, it *Item, f forecast, room time.Duration) Reason {
 	m := in.model
 	switch {
 	case it.Deadline <= now:
@@ -137,7 +138,7 @@ func (s *Scheduler) refuse(now clock.Instant, in *instance, it *Item, f forecast
 		}
 		return NoDevice
 	}
-	if f.finish <= in.latest(it) {
+	if f.finish <= in.latest(it)-clock.Instant(room) {
 		return None
 	}
 	late, mayTry := PredictedLate, s.mayProbe(now, in)
@@ -183,11 +184,11 @@ func (s *Scheduler) Preview(now clock.Instant, id ModelID, rows int, arrived, de
 	}
 	in, f, why := m.first(now, &it)
 	if in.device.state == DeviceUp {
-		in, f, _ = m.divert(now, &it, in, f, why)
+		in, f, _ = m.divert(now, &it, in, f, why, 0)
 	} else if in.device.mayTry(now) {
 		return Verdict{Admitted: true, Wake: noLane}
 	}
-	reason := s.refuse(now, in, &it, f)
+	reason := s.refuse(now, in, &it, f, 0)
 	if reason == None {
 		return Verdict{Admitted: true, Wake: noLane}
 	}

@@ -34,6 +34,9 @@
 // same (hopeless.go). A model whose preferred device could not load it is Displaced: the device is
 // not among its devices, and every answer tells so.
 //
+// A refused request is told when to come back (retry.go). Short requests leave room for long ones
+// while those are refused more often (rows.go); only newcomers are refused for that.
+//
 // Failed batches. An error of a batch says nothing about a member of it. Each member of a failed
 // batch ends in one of these ways: it runs well; it fails in a run of its own and gets that run's
 // error; its deadline passes; it is lost with its device. The lane runs halves of the batch

@@ -21,6 +21,7 @@ type model struct {
 	alone    bool // only the first device may be used, whatever the options say
 	single   bool // a batch holds one item
 	pressure pressure
+	fair     fairRows
 	hedges   float64 // items that may yet run a second time
 	gifts    uint64  // counts what the instances are given
 }

@@ -81,6 +81,9 @@ type ModelOptions struct {
 	MaxQueueBytes int64
 	// Fallback says when devices after the first may be used.
 	Fallback Fallback
+	// UnfairRows lets short requests fill the queue up to the point where only short ones fit. By
+	// default they leave room for long ones: see rows.go.
+	UnfairRows bool
 	// Displaced says that the model prefers a device that could not load it, so that it is not
 	// among Devices: where items run is then told with the reason.
 	Displaced bool

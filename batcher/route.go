@@ -156,13 +156,13 @@ func (m *model) direct() Detour {
 
 // divert is where an item goes that the instance would finish as forecast: to a later
 // place that will surely make the deadline if this one may not.
-func (m *model) divert(now clock.Instant, it *Item, in *instance, f forecast, why Detour) (*instance, forecast, Detour) {
+func (m *model) divert(now clock.Instant, it *Item, in *instance, f forecast, why Detour, room time.Duration) (*instance, forecast, Detour) {
 	on := m.choices()
 	if len(on) == 1 || m.opts.Fallback == FallbackFailure {
 		return in, f, why
 	}
 	budget := it.Deadline.Sub(it.Arrived)
-	if budget <= 0 || f.finish <= it.Deadline-clock.Instant(m.pressure.delta(budget)) {
+	if budget <= 0 || f.finish <= it.Deadline-clock.Instant(max(m.pressure.delta(budget), room)) {
 		return in, f, why
 	}
 	past := false

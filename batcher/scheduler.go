@@ -2,6 +2,7 @@ package batcher
 
 import (
 	"fmt"
+	"time"
 
 	"sluice/internal/clock"
 	"sluice/internal/task"
@@ -53,14 +54,21 @@ func (s *Scheduler) Arrive(now clock.Instant, it *Item) Verdict {
 		in.cost.wake(now)
 	}
 	in, f, why := m.first(now, it)
+	room := time.Duration(0)
+	if !m.opts.UnfairRows {
+		room = m.room(in, it)
+	}
 	if in.device.state == DeviceUp && len(m.on) > 1 {
 		m.pressure.note(now, it.Deadline.Sub(f.finish), it.Deadline.Sub(it.Arrived))
-		in, f, why = m.divert(now, it, in, f, why)
+		in, f, why = m.divert(now, it, in, f, why, room)
 	}
 	d := in.device
 	m.counts.Arrived++
 	in.arrivals.add(now, it.Rows)
-	reason := s.refuse(now, in, it, f)
+	reason := s.refuse(now, in, it, f, room)
+	if !m.opts.UnfairRows && (reason == None || reason == PredictedLate) {
+		m.noteRows(now, in, it, reason != None)
+	}
 	if reason != Expired && it.Deadline != clock.Never && in.budgets.add(now, it.Deadline.Sub(it.Arrived)) {
 		in.retune()
 	}

@@ -46,6 +46,10 @@ type Config struct {
 	// refute: batch, under the watch of live comparisons, or single. Default
 	// model_defaults.unproven, batch.
 	Unproven Unproven `yaml:"unproven"`
+	// FairRows leaves room in the queue for long requests where short ones would crowd them out.
+	// Default model_defaults.fair_rows, true. false answers more of the short ones in overload, and far
+	// fewer of the long ones.
+	FairRows bool `yaml:"fair_rows"`
 	// Once is the inputs that a request gives once for all its rows, such as the user beside the
 	// items of a ranking; an empty list is none. Default absent: those of which the graph shows it.
 	Once []string `yaml:"once"`
@@ -155,7 +159,7 @@ type PaddingConfig struct {
 func DecodeConfig(text []byte, defaults Defaults) (Config, error) {
 	c := Config{
 		Budget: unsetBudget, MaxBatch: defaults.MaxBatch, MaxRows: defaults.MaxRows, Tolerance: defaults.Tolerance,
-		Isolation: defaults.Isolation, Unproven: defaults.Unproven, Nonfinite: NonfiniteLiteral,
+		Isolation: defaults.Isolation, Unproven: defaults.Unproven, FairRows: !defaults.UnfairRows, Nonfinite: NonfiniteLiteral,
 	}
 	if len(text) > maxConfigBytes {
 		return c, fmt.Errorf("%s has %d bytes; the limit is %d", ConfigFile, len(text), maxConfigBytes)

@@ -15,15 +15,15 @@ var ranker = cost.Curve{
 }
 
 // mixedRows sends requests of 1 to 500 rows, those of 1 to 64, of 65 to 256 and of more as streams.
-func mixedRows(t *testing.T, cv, load float64, budget time.Duration, tune Tuning, most int, curve cost.Curve) *Result {
+func mixedRows(t *testing.T, lanes int, cv, load float64, budget time.Duration, unfair bool) *Result {
 	t.Helper()
 	cfg := Config{
-		Devices: []Device{{Name: "cpu", Lanes: 1}}, Models: []Model{{"ranker", most, []cost.Curve{curve}}},
+		Devices: []Device{{Name: "cpu", Lanes: lanes}}, Models: []Model{{"ranker", 256, []cost.Curve{ranker}}},
 		Noise: Usual, Seed: 1, Warmup: time.Second, Length: 20 * time.Second,
 	}
 	traces := []*trace{{}, {}, {}}
 	rng := rand.New(rand.NewPCG(1, 4711))
-	process := Arrivals{Constant(load * curve.RowsPerSecond(most) / 250.5), cv}
+	process := Arrivals{Constant(load * float64(lanes) * ranker.RowsPerSecond(256) / 250.5), cv}
 	for at := process.After(0, rng); at < cfg.Warmup+cfg.Length; at = process.After(at, rng) {
 		rows := 1 + rng.IntN(500)
 		to := traces[2]
@@ -37,26 +37,43 @@ func mixedRows(t *testing.T, cv, load float64, budget time.Duration, tune Tuning
 	for _, tr := range traces {
 		cfg.Streams = append(cfg.Streams, Stream{Source: tr})
 	}
-	tune.Seeds = [][]cost.Curve{{swept(curve)}}
-	return mustRun(t, cfg, mustSchedule(t, cfg, tune))
+	return mustRun(t, cfg, mustSchedule(t, cfg, Tuning{Seeds: [][]cost.Curve{{swept(ranker)}}, UnfairRows: unfair}))
 }
 
+// Requests of more than half a batch, or of two, are refused about as often as short ones in overload,
+// where their budget holds three of their runs, and the device does as much as without fair rows.
 func TestLongListsAreNotLeftBehind(t *testing.T) {
-	whole := append(ranker[:len(ranker):len(ranker)], cost.Point{Rows: 512, P50: 2746 * time.Microsecond})
-	for _, most := range []int{256, 512} {
-		curve := ranker
-		if most == 512 {
-			curve = whole
+	const most = 256
+	f := func(lanes int, cv, load float64, budget time.Duration) {
+		t.Helper()
+		unfair, fair := mixedRows(t, lanes, cv, load, budget, true), mixedRows(t, lanes, cv, load, budget, false)
+		part := func(r *Result) float64 {
+			return float64(r.GoodRows) / r.length.Seconds() / ranker.RowsPerSecond(most) / float64(lanes)
 		}
-		for _, cv := range []float64{1, 3} {
-			for _, load := range []float64{0.7, 1, 1.2, 1.5} {
-				for _, budget := range []time.Duration{8 * ms, 12 * ms, 25 * ms, 100 * ms} {
-					r := mixedRows(t, cv, load, budget, Tuning{}, most, curve)
-					s := r.ByStream
-					t.Logf("max %d, CV %g, load %g, budget %v: %.1f %% of short ones, %.1f of middling, %.1f of long; rows %.3f of the capacity; broken %.2f", most, cv, load, budget,
-						100*s[0].Attainment(), 100*s[1].Attainment(), 100*s[2].Attainment(), float64(r.GoodRows)/20/curve.RowsPerSecond(most), 100*r.broken())
-				}
-			}
+		for _, r := range []*Result{unfair, fair} {
+			s := r.ByStream
+			t.Logf("%d lanes, CV %g, load %g, budget %v: in time %.1f %% of 1 to 64 rows, %.1f of 65 to 256, %.1f of 257 to 500; rows %.3f of the capacity; broken %.2f %%",
+				lanes, cv, load, budget, 100*s[0].Attainment(), 100*s[1].Attainment(), 100*s[2].Attainment(), part(r), 100*r.broken())
 		}
+		if gap := fair.ByStream[0].Attainment() - fair.ByStream[2].Attainment(); gap > 0.15 {
+			t.Errorf("%d lanes, CV %g, load %g, budget %v: long requests are %.1f points behind, want 15", lanes, cv, load, budget, 100*gap)
+		}
+		if loss := part(unfair) - part(fair); loss > 0.01 {
+			t.Errorf("%d lanes, CV %g, load %g, budget %v: fair rows cost %.2f points of goodput, want 1", lanes, cv, load, budget, 100*loss)
+		}
+		if fair.broken() > 0.005 {
+			t.Errorf("%d lanes, CV %g, load %g, budget %v: %.2f %% were admitted and not answered in time", lanes, cv, load, budget, 100*fair.broken())
+		}
+	}
+	for _, cv := range []float64{1, 3} {
+		f(1, cv, 1.2, 8400*time.Microsecond)
+		f(1, cv, 1.2, 12*ms)
+		if testing.Short() {
+			continue
+		}
+		f(1, cv, 1.2, 25*ms)
+		f(1, cv, 1.2, 100*ms)
+		f(1, cv, 0.7, 12*ms)
+		f(2, cv, 1.2, 12*ms)
 	}
 }

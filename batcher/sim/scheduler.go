@@ -36,6 +36,8 @@ type Tuning struct {
 	SpreadAfter time.Duration
 	// Fallback is set for every model.
 	Fallback batcher.Fallback
+	// UnfairRows is set for every model.
+	UnfairRows bool
 	// Budgets and Weights are by model; nil means unknown and equal.
 	Budgets []time.Duration
 	Weights []float64
@@ -58,7 +60,7 @@ func NewScheduler(cfg Config, tune Tuning) (*Scheduler, error) {
 		devices = append(devices, id)
 	}
 	for i, m := range cfg.Models {
-		opts := batcher.ModelOptions{Name: m.Name, MaxBatch: m.MaxBatch, Fallback: tune.Fallback}
+		opts := batcher.ModelOptions{Name: m.Name, MaxBatch: m.MaxBatch, Fallback: tune.Fallback, UnfairRows: tune.UnfairRows}
 		if tune.Budgets != nil {
 			opts.Budget = tune.Budgets[i]
 		}
