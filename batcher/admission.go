@@ -15,7 +15,7 @@ const countedGroups = 32
 type forecast struct {
 	start, likely clock.Instant // of its run, and the end of that, as predictions have it
 	finish        clock.Instant // by when it is done; Never if it would make another miss its deadline
-	tight         bool          // so only in a batch that is not full
+	tight         int           // so in a batch of so many rows, 0 for a full one
 }
 
 // forecast predicts when an item that arrives now would run. It counts everything ahead

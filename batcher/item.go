@@ -44,7 +44,7 @@ type Item struct {
 	leftRows            int
 	weight              uint32
 	order               orderNode // see demand.go
-	tight               bool      // it has no time for a full batch
+	tight               int       // rows of the batch that it has time for, 0 for a full one
 
 	tried uint32 // devices that have failed it, a bit for each (the 33rd shares the first's)
 }

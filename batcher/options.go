@@ -18,10 +18,6 @@ type (
 
 // SchedulerOptions hold for all models and devices. The zero value is good.
 type SchedulerOptions struct {
-	// AdmitSlop is how late, as a share of its budget, a request may be predicted and
-	// still be admitted; 0 means 0.1. Predictions count requests that will be dropped
-	// later, so refusing at exactly the deadline refuses too many.
-	AdmitSlop float64
 	// ProbeEvery is how often a model that refuses everything runs one request all the
 	// same, so that an estimate that is too high can recover; 0 means 100 ms.
 	ProbeEvery time.Duration
@@ -104,7 +100,6 @@ type ModelDevice struct {
 }
 
 const (
-	defaultAdmitSlop     = 0.1
 	defaultProbeEvery    = 100 * time.Millisecond
 	defaultClassFloor    = 0.05
 	defaultMaxQueueRows  = 32768
@@ -113,9 +108,6 @@ const (
 )
 
 func (o SchedulerOptions) withDefaults() SchedulerOptions {
-	if o.AdmitSlop == 0 {
-		o.AdmitSlop = defaultAdmitSlop
-	}
 	if o.ProbeEvery == 0 {
 		o.ProbeEvery = defaultProbeEvery
 	}

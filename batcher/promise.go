@@ -18,23 +18,24 @@ type tariff struct {
 }
 
 const (
-	tariffSpare = 1.02 // a new line is so much above the predictions,
-	tariffSlack = 0.94 // and a new one is drawn where they have fallen to this part of it
+	tariffSpare = 1.02 // one that replaces another is so much above the predictions,
+	tariffSlack = 0.94 // and is replaced where they have fallen to this part of it
 )
 
-// drawn is the line through the predictions of the moment.
+// drawn is the tariff by the predictions of the moment. Batches ahead count with their means, the
+// own one with its bound: runs that are long now and short then make up for each other.
 func (in *instance) drawn() tariff {
 	c, limit := in.cost, in.limit
 	l := tariff{full: c.latency(limit), limit: limit, pace: float64(in.device.servers()) * in.reserved()}
-	full := float64(l.full)
+	full := float64(c.mean(limit))
 	if c.stepped || limit == 1 {
 		l.fixed = full // a batch that is not full costs no less
 		return l
 	}
-	l.perRow = (full - float64(c.latency(1))) / float64(limit-1)
+	l.perRow = (full - float64(c.mean(1))) / float64(limit-1)
 	for _, b := range c.rows {
 		b = min(b, limit)
-		l.fixed = max(l.fixed, float64(c.latency(b))-l.perRow*float64(b))
+		l.fixed = max(l.fixed, float64(c.mean(b))-l.perRow*float64(b))
 		if b == limit {
 			break
 		}
@@ -44,7 +45,7 @@ func (in *instance) drawn() tariff {
 
 // batch bounds a batch of so many rows.
 func (l *tariff) batch(rows int) time.Duration {
-	return min(l.full, time.Duration(l.fixed+l.perRow*float64(rows)))
+	return time.Duration(l.fixed + l.perRow*float64(rows))
 }
 
 // opens is what may be wasted of the batch that an item of so many rows does not fit into.
@@ -53,17 +54,35 @@ func (l *tariff) opens(rows int) float64 {
 }
 
 // weigh says how much work an item is: its rows, its part of the fixed cost of the batches, and
-// what it may waste of the batch before. One that is tight, or runs alone, counts with a batch of
-// its own: it has no time for a full one.
-func (in *instance) weigh(rows int, tight bool) (own, room time.Duration) {
+// what it may waste of the batch before. One that has time only for a batch of tight rows, not a
+// full one, counts with what the batches lose that it may cut short. One that runs alone counts
+// with a batch of its own.
+func (in *instance) weigh(rows, tight int) (own, room time.Duration) {
 	l := &in.tariff
 	waste := l.opens(rows)
-	if tight || in.model.single || rows > l.limit {
+	if tight == ownBatch || in.model.single || rows > l.limit {
 		run := max(in.cost.latency(rows), l.batch(rows))
 		return time.Duration((float64(run) + waste) / l.pace), time.Duration(waste/l.pace) + run - l.full
 	}
-	r := float64(rows)
-	return time.Duration((l.perRow*r + l.fixed/float64(l.limit)*r + waste) / l.pace), time.Duration(waste / l.pace)
+	work := l.perRow*float64(rows) + l.fixed/float64(l.limit)*float64(rows) + waste
+	room = time.Duration(waste / l.pace)
+	if tight > 0 && tight < l.limit {
+		tight = max(tight, rows)
+		work += l.fixed * (1 - float64(tight)/float64(l.limit))
+		room += l.batch(tight) - l.full
+	}
+	return time.Duration(work / l.pace), room
+}
+
+// ownBatch is the tight of an item that runs in a batch of its own.
+const ownBatch = -1
+
+// tightness is what weigh has to know of an item.
+func (it *Item) tightness() int {
+	if it.turn != TurnShared {
+		return ownBatch
+	}
+	return it.tight
 }
 
 // index brings the orders up to date: they are kept only while more waits than one batch.
@@ -73,10 +92,12 @@ func (in *instance) index() {
 	}
 	in.moved = false
 	l := in.drawn()
-	if in.indexed && in.tariff.near(&l) {
-		return
+	if in.indexed {
+		if in.tariff.near(&l) {
+			return
+		}
+		l.fixed, l.perRow = l.fixed*tariffSpare, l.perRow*tariffSpare
 	}
-	l.fixed, l.perRow, l.full = l.fixed*tariffSpare, l.perRow*tariffSpare, time.Duration(float64(l.full)*tariffSpare)
 	in.tariff = l
 	for c := range task.Priority(task.Priorities) {
 		if in.indexed {
@@ -94,12 +115,13 @@ func (in *instance) index() {
 
 // near reports whether a line need not be replaced by another.
 func (l *tariff) near(o *tariff) bool {
-	return l.limit == o.limit && o.full <= l.full && o.fixed <= l.fixed && o.pace >= l.pace*tariffSlack &&
-		float64(o.full) >= tariffSlack*float64(l.full) && o.pace <= l.pace/tariffSlack
+	now, was := o.fixed+o.perRow*float64(o.limit), l.fixed+l.perRow*float64(l.limit)
+	return l.limit == o.limit && l.pace == o.pace && o.fixed <= l.fixed && now <= was && now >= tariffSlack*was &&
+		o.full <= l.full && float64(o.full) >= tariffSlack*float64(l.full)
 }
 
 func (in *instance) enlist(it *Item) {
-	it.order.own, it.order.room = in.weigh(it.Rows, it.tight || it.turn != TurnShared)
+	it.order.own, it.order.room = in.weigh(it.Rows, it.tightness())
 	in.orders[it.Class].insert(it)
 }
 
@@ -109,13 +131,13 @@ func (in *instance) reweigh(n *Item) {
 	}
 	in.reweigh(n.order.left)
 	in.reweigh(n.order.right)
-	n.order.own, n.order.room = in.weigh(n.Rows, n.tight || n.turn != TurnShared)
+	n.order.own, n.order.room = in.weigh(n.Rows, n.tightness())
 	n.pull()
 }
 
-// reserved is the part of the device that the instance can count on.
+// reserved is the part of the instance's time that the lower classes leave to the highest.
 func (in *instance) reserved() float64 {
-	share := in.share
+	share := 1.0
 	for c := range task.Priority(task.Priorities) {
 		if c > 0 && (len(in.heads[c]) > 0 || in.wanting[c]) {
 			share *= 1 - in.floor
@@ -135,10 +157,10 @@ type newcomer struct {
 // promise is by when an item that comes now is done whatever the admitted work does, so long as
 // runs take no longer than their bounds; harms says that one of its class, due later, would then
 // miss its deadline. See the package comment.
-func (in *instance) promise(now clock.Instant, x newcomer) (finish clock.Instant, harms, tight bool) {
+func (in *instance) promise(now clock.Instant, x newcomer) (finish clock.Instant, harms bool, tight int) {
 	start := in.opens(now)
 	if in.fits(start, x) {
-		return start.Add(in.cost.latency(in.totalRows() + x.rows)), false, false
+		return start.Add(in.cost.latency(in.totalRows() + x.rows)), false, 0
 	}
 	in.index()
 	higher := time.Duration(0)
@@ -151,23 +173,26 @@ func (in *instance) promise(now clock.Instant, x newcomer) (finish clock.Instant
 	for {
 		own, room := in.weigh(x.rows, tight)
 		p := in.plan(now, start, x, own, rows)
-		if in.second(now, start, x, &p) {
-			return p.at, false, tight
-		}
 		behind := t.least(x.deadline, p.skip) - clock.Instant(higher+p.base+own)
 		harms = behind < p.at
+		finish = p.at.Add(p.base + p.before + higher + ahead + room - in.later(higher+ahead))
 		if p.inside {
-			return start.Add(in.cost.latency(p.rows)), harms, tight
+			finish = start.Add(in.cost.latency(max(p.rows, min(in.target, in.limit))))
 		}
-		finish = p.at.Add(p.base + p.before + higher + ahead + room)
-		if tight || harms || finish <= x.deadline {
+		switch {
+		case !harms && finish <= x.deadline:
+			return finish, false, tight
+		case in.second(now, x, &p):
+			return min(finish, p.at), false, in.target
+		case tight != 0 || harms || in.target >= in.limit:
 			return finish, harms, tight
 		}
-		tight = true
+		tight = in.target
 	}
 }
 
-// opens is when the first lane turns to what the instance has waiting.
+// opens is when the first lane turns to what the instance has waiting, the neighbours' part of its
+// time until all of that is done taken off.
 func (in *instance) opens(now clock.Instant) clock.Instant {
 	d := in.device
 	start := d.free(now, in.company())
@@ -177,14 +202,23 @@ func (in *instance) opens(now clock.Instant) clock.Instant {
 	return start
 }
 
-// company is what the neighbours may run before the instance comes to its turn: a batch each.
-func (in *instance) company() (work time.Duration) {
-	for _, o := range in.device.busy {
-		if o != in {
-			work += min(o.backlog(), o.cost.latency(o.limit))
-		}
+// company is what the neighbours may run before the instance has done all that waits.
+func (in *instance) company() time.Duration {
+	d := in.device
+	if len(d.busy) == 0 || len(d.busy) == 1 && in.items > 0 {
+		return 0
 	}
-	return work
+	return in.others(in.backlog() + in.cost.latency(in.limit))
+}
+
+// later is the part of company that comes only after so much of the instance's own work.
+func (in *instance) later(work time.Duration) time.Duration {
+	d := in.device
+	if len(d.busy) == 0 || len(d.busy) == 1 && in.items > 0 {
+		return 0
+	}
+	own := time.Duration(float64(work) * in.tariff.pace)
+	return time.Duration(float64(in.company()-in.others(own+in.cost.latency(in.limit))) / float64(d.servers()))
 }
 
 // fits reports whether the newcomer and all that waits make one batch, in time for each of them.
@@ -207,7 +241,7 @@ func (in *instance) fits(start clock.Instant, x newcomer) bool {
 		}
 		due = min(due, g.queues[c].head.Deadline)
 	}
-	return due >= start.Add(in.cost.latency(n))
+	return due >= start.Add(in.cost.latency(n)) && x.deadline >= start.Add(in.cost.latency(max(n, min(in.target, in.limit))))
 }
 
 // plan is what is taken for granted of the batches to come.
@@ -259,27 +293,23 @@ func (in *instance) plan(now, start clock.Instant, x newcomer, own time.Duration
 
 // second reports whether the first batch and one more hold all that waits, in time for each of
 // them. p.at is then when the newcomer is done.
-func (in *instance) second(now, start clock.Instant, x newcomer, p *plan) bool {
-	rest := in.totalRows() + x.rows - p.rows
-	if p.rows == 0 || rest > in.limit || in.rows[x.class]+x.rows < in.totalRows()+x.rows {
+func (in *instance) second(now clock.Instant, x newcomer, p *plan) bool {
+	all := in.totalRows() + x.rows
+	rest := all - p.rows
+	if p.rows == 0 || rest > in.limit || in.rows[x.class]+x.rows < all {
 		return false
 	}
 	first := max(in.tariff.batch(p.rows), in.cost.latency(p.rows))
-	end := in.device.free(now, in.company()+first)
-	if rest > 0 {
-		end = end.Add(in.cost.latency(rest))
-	}
-	if it := in.orders[x.class].behind(p.skip); it != nil && it.Deadline < end {
+	begins := in.device.free(now, in.company()+first)
+	if it := in.orders[x.class].behind(p.skip); it != nil && it.Deadline < begins.Add(in.cost.latency(rest)) {
 		return false
 	}
-	switch {
-	case p.inside:
-		end = start.Add(in.cost.latency(p.rows))
-	case x.deadline < end:
-		return false
+	if p.inside {
+		p.at = clock.Never
+		return true
 	}
-	p.at = end
-	return true
+	p.at = begins.Add(in.cost.latency(min(max(rest, in.target), in.limit)))
+	return p.at <= x.deadline
 }
 
 // joins reports whether the newcomer shares batches with all that waits.
@@ -362,7 +392,7 @@ func (in *instance) certain(now clock.Instant) bool {
 	}
 	in.index()
 	p := in.plan(now, now, x, 0, 0)
-	if in.second(now, now, x, &p) {
+	if in.second(now, x, &p) {
 		return true
 	}
 	return in.orders[top].least(-1, p.skip)-clock.Instant(p.base) >= p.at
