@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"time"
 
 	"go.uber.org/zap"
@@ -50,7 +49,6 @@ type server struct {
 	recorder *record.Recorder // nil if nothing is recorded
 	access   *accesslog.Log   // nil if there is none
 	ceiling  ceiling
-	hangups  chan os.Signal // for it
 	// assembled is closed when all parts are there: workers may be up before.
 	assembled chan struct{}
 
@@ -125,7 +123,8 @@ func modelOptions(cfg *config.Config, paths []string, devices []models.Device, l
 		Paths: paths,
 		Defaults: models.Defaults{
 			Budget: cfg.Scheduler.Budget, MaxBudget: cfg.Limits.MaxBudget, MaxBatch: d.MaxBatch, MaxRows: d.MaxRows, Unproven: models.Unproven(d.Unproven),
-			Tolerance: models.Tolerance{Abs: d.Tolerance.Abs, Rel: d.Tolerance.Rel},
+			UnfairRows: !d.FairRows,
+			Tolerance:  models.Tolerance{Abs: d.Tolerance.Abs, Rel: d.Tolerance.Rel},
 		},
 		MemoryCeiling: int64(cfg.Limits.Memory),
 		KeepVersions:  d.KeepVersions,
@@ -175,7 +174,7 @@ func (s *server) openPorts() (err error) {
 	}
 	s.admin, err = gateway.NewAdmin(gateway.AdminOptions{
 		Models: catalog{s.registry}, Control: s.registry, Metrics: s.metrics.Handler(), Server: s.gateway, Log: s.log,
-		Hosts: s.cfg.AdminHosts, Token: token,
+		Reopen: s.fleet.reopen, Hosts: s.cfg.AdminHosts, Token: token,
 	})
 	return err
 }
@@ -276,17 +275,5 @@ func (s *server) stop() error {
 		faults = append(faults, s.admin.Shutdown(last))
 	}
 	s.log.Info("stopped")
-	_ = s.log.Sync()
 	return errors.Join(faults...)
-}
-
-// newLog writes to standard error.
-func newLog(cfg *config.Config) (*zap.Logger, error) {
-	format, width := cfg.Log.Format, columns(os.Stderr)
-	if format == "auto" {
-		if format = "json"; width > 0 {
-			format = "console"
-		}
-	}
-	return telemetry.NewLog(telemetry.LogOptions{Level: cfg.Log.Level, Format: format, Columns: width, Output: os.Stderr})
 }
