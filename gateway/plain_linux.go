@@ -132,7 +132,7 @@ func (w *worker) serve(k *socket, body, rest []byte) {
 	c := calls.Get().(*call)
 	c.ctx, c.peer, c.arrived = &w.ctx, k, k.since
 	c.loop, c.socket = w.l, k
-	k.busy = true
+	k.busy, k.used = true, true
 	w.l.inFlight.Add(1)
 	if !w.s.step(c, (*Server).dispatch) {
 		w.submitted = true
@@ -160,7 +160,10 @@ func (w *worker) answer(k *socket, kept []byte) {
 	n, err := write(k.fd, w.out)
 	switch {
 	case err == 0 && n == len(w.out):
-		if last {
+		switch {
+		case last && !k.last: // the client may send more before it reads of the end: linger
+			w.handOver(k, nil, &unsent{nil, true})
+		case last:
 			w.drop(k)
 		}
 	case err == 0 || err == unix.EAGAIN || err == unix.EINTR:

@@ -29,6 +29,7 @@ type socket struct {
 	busy     bool          // a request is with the model
 	last     bool          // the client wants no more answers after that
 	bodiless bool          // the request is a HEAD
+	used     bool          // a request has come
 	partial  bool          // counted in loop.partial
 	closed   bool          // or handed over
 	kept     []byte        // read and not served yet
@@ -46,7 +47,7 @@ const (
 	noteGone
 	noteEnded
 	noteSweep
-	cutIdle // close it if no byte of a request has come
+	cutIdle // close it if it is quiet
 	cutAll  // close it
 )
 
@@ -120,7 +121,7 @@ func (w *worker) conclude(k *socket) {
 func (w *worker) inspect(k *socket, notes uint32) {
 	now := clock.Now()
 	switch {
-	case notes&cutAll != 0, notes&cutIdle != 0 && k.idle() && !k.pending():
+	case notes&cutAll != 0, notes&cutIdle != 0 && k.idle() && quiet(now.Sub(k.since), k.used) && !k.pending():
 		w.drop(k)
 	case k.idle() && now.Sub(k.since) >= w.s.opt.IdleTimeout:
 		w.drop(k)
@@ -195,10 +196,12 @@ func (w *worker) handOver(k *socket, kept []byte, rest *unsent) {
 	c.from = k.from // also if it has left
 	if len(kept) > 0 {
 		c.ahead, c.began = append(c.ahead, kept...), k.since
-		c.idle.Store(false)
+		c.idle.Store(0)
 	}
+	c.used.Store(k.used || len(kept) > 0)
 	if rest != nil {
 		rest.bytes = append([]byte(nil), rest.bytes...)
+		c.idle.Store(0) // until it is written
 	}
 	w.s.dedicate(c, rest)
 }

@@ -104,6 +104,9 @@ func launchGatewayOn(t *testing.T, stdout, stderr *os.File, args ...string) *run
 	needLibrary(t)
 	g := &running{t: t, ended: make(chan error, 1)}
 	predict, admin := freeAddress(t), freeAddress(t)
+	for admin == predict {
+		admin = freeAddress(t)
+	}
 	g.predict, g.admin = "http://"+predict, "http://"+admin
 	g.cmd = exec.Command(sluice, append([]string{"serve", "--listen", predict, "--admin", admin, "--drain-delay", "100ms"}, args...)...)
 	g.cmd.Stdout, g.cmd.Stderr = &g.stdout, &g.log

@@ -174,7 +174,9 @@ func (s *server) degraded() []string {
 // accepted finishes within the drain deadline, the rest is refused, lanes stop, sessions
 // close. ONNX Runtime itself stays: the process ends.
 func (s *server) run(ctx context.Context, announce func(*server)) error {
-	predict, err := net.Listen("tcp", s.cfg.Listen)
+	var plain net.ListenConfig
+	plain.SetMultipathTCP(false) // with it the last connections could not be told from newer ones, see gateway/backlog_linux.go
+	predict, err := plain.Listen(ctx, "tcp", s.cfg.Listen)
 	if err != nil {
 		return fmt.Errorf("cannot open the predict port: %w", remedy.Listen(err, s.cfg.Listen, "listen"))
 	}
