@@ -88,7 +88,7 @@ func TestOnGoroutines(t *testing.T) {
 		"access log": TestAccessLog, "access log of failures": TestAccessLogOfWhatWentWrong, "access log of many": TestAccessLogDoesNotMix,
 		"expectations refused": TestExpectationsThatAreRefused, "expectations met": TestExpectationsThatAreMet,
 		"field cases": TestFieldCases, "causes": TestCausesAreLogged, "coupled": TestCoupled,
-		"timeouts": TestTimeoutLengthensTheBudget, "wire cases": TestWireCases, "answers": TestAnswerLimit, "non-finite": TestNonFiniteAnswers,
+		"timeouts": TestTimeoutLengthensTheBudget, "wire cases": TestWireCases, "answers": TestAnswerLimit, "bodies": TestGatheredBodies, "budgets": TestInputsAndAnswersAreBounded, "unread answers": TestUnreadAnswersAreCounted, "non-finite": TestNonFiniteAnswers,
 	} {
 		t.Run(name, test)
 	}

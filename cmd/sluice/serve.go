@@ -29,7 +29,7 @@ single model files. Triton's config.pbtxt is read where model.yaml is silent. Wi
 serves ./models, if that folder holds models, on 127.0.0.1:8080.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			hangups, out := surviveReaders(), unblocked(os.Stderr)
-			cfg, err := settings(cmd.Flags())
+			cfg, err := serverSettings(cmd.Flags())
 			if err != nil {
 				return err
 			}

@@ -24,6 +24,7 @@ type Metrics struct {
 	recording    atomic.Pointer[func() Recording]
 	accessLog    atomic.Pointer[func() AccessLog]
 	logDropped   atomic.Pointer[func() uint64]
+	memory       atomic.Pointer[func() Memory]
 
 	mu struct {
 		sync.Mutex
