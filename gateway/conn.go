@@ -50,6 +50,7 @@ type conn struct {
 	began   clock.Instant // first byte of a request that an event loop began to read; else 0
 	readBy  clock.Instant // armed deadlines
 	writeBy clock.Instant
+	due     promised
 }
 
 var _ task.Peer = (*conn)(nil)
@@ -76,6 +77,7 @@ func (c *conn) Read(p []byte) (int, error) {
 func (c *conn) readHead(p []byte) (int, error) {
 	c.s.release(&c.reserved)
 	c.opening.reset()
+	c.due = 0
 	for got := 0; ; {
 		n, err := c.await(p[got:], got)
 		if n == 0 && err != nil {
@@ -257,8 +259,13 @@ func (c *conn) Write(p []byte) (int, error) {
 		c.writeBy = c.now.Add(timeout + timeout/4)
 		_ = c.Conn.SetWriteDeadline(time.Now().Add(timeout + timeout/4))
 	}
-	return c.Conn.Write(p)
+	n, err := c.Conn.Write(p)
+	c.due.kept(c.s.opt.Observer)
+	return n, err
 }
+
+// promise notes by when an answer should be written.
+func (c *conn) promise(due clock.Instant) { c.due.promise(due) }
 
 // Close ends the connection; after a refusal it lingers first.
 func (c *conn) Close() error {

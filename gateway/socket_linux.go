@@ -25,13 +25,14 @@ type socket struct {
 	generation int32          // does not change; of the slot
 	from       netip.AddrPort // does not change; the client's address
 
-	unread   bool          // there may be more to read
-	busy     bool          // a request is with the model
-	last     bool          // the client wants no more answers after that
-	bodiless bool          // the request is a HEAD
-	partial  bool          // counted in loop.partial
-	closed   bool          // or handed over
-	kept     []byte        // read and not served yet
+	unread   bool   // there may be more to read
+	busy     bool   // a request is with the model
+	last     bool   // the client wants no more answers after that
+	bodiless bool   // the request is a HEAD
+	partial  bool   // counted in loop.partial
+	closed   bool   // or handed over
+	kept     []byte // read and not served yet
+	due      promised
 	since    clock.Instant // first byte of kept, or of being idle
 
 	notes atomic.Uint32
@@ -57,6 +58,9 @@ func (k *socket) Gone() bool { return k.gone.Load() }
 
 // address is where the connection comes from.
 func (k *socket) address() netip.AddrPort { return k.from }
+
+// promise notes by when an answer should be written.
+func (k *socket) promise(due clock.Instant) { k.due.promise(due) }
 
 // idle reports whether no byte of a request has been read.
 func (k *socket) idle() bool { return !k.busy && len(k.kept) == 0 }
@@ -132,7 +136,7 @@ func (w *worker) inspect(k *socket, notes uint32) {
 // add takes a new connection in.
 func (w *worker) add(c fresh) {
 	l := w.l
-	k := &socket{fd: c.fd, from: c.from, since: clock.Now()}
+	k := &socket{fd: c.fd, from: c.from, since: c.at}
 	l.mu.Lock()
 	if n := len(l.mu.free); n > 0 {
 		k.slot, l.mu.free = l.mu.free[n-1], l.mu.free[:n-1]
@@ -192,7 +196,7 @@ func (w *worker) handOver(k *socket, kept []byte, rest *unsent) {
 		return
 	}
 	c := newConn(raw, w.s)
-	c.from = k.from // also if it has left
+	c.from, c.due = k.from, k.due // the address also if it has left
 	if len(kept) > 0 {
 		c.ahead, c.began = append(c.ahead, kept...), k.since
 		c.idle.Store(false)
@@ -207,7 +211,7 @@ func (w *worker) handOver(k *socket, kept []byte, rest *unsent) {
 func (w *worker) receive(k *socket) {
 	for k.unread && !k.busy && !k.closed {
 		have := copy(w.in, k.kept)
-		n, err := read(k.fd, w.in[have:])
+		n, came, err := w.from.read(k.fd, w.in[have:])
 		switch {
 		case err == unix.EINTR:
 			continue
@@ -225,7 +229,7 @@ func (w *worker) receive(k *socket) {
 		// After a short read there is nothing left, but perhaps the end of the file.
 		k.unread = n == len(w.in)-have || k.gone.Load()
 		if have == 0 {
-			k.since = clock.Now()
+			k.since = max(k.since, came) // it did not come before the last answer, nor before it was accepted
 		}
 		w.take(k, w.in[:have+n])
 	}
