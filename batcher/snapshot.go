@@ -91,7 +91,7 @@ func (s *Scheduler) Predict(now clock.Instant, id ModelID, rows int, class task.
 	}
 	for _, in := range m.on {
 		f := in.forecast(now, min(rows, m.opts.MaxBatch), class, clock.Never, 0)
-		out = append(out, Forecast{in.device.id, f.start, f.finish})
+		out = append(out, Forecast{in.device.id, f.start, f.likely})
 	}
 	return out
 }
@@ -154,7 +154,8 @@ func (s *Scheduler) Ahead(id DeviceID) (run time.Duration) {
 	return run
 }
 
-// Busy is how long every lane of every device is predicted to be busy yet; 0 if one is idle or
+// Busy is how long every lane of every device is predicted to be busy yet; 0 if one is idle. An
+// overdue lane, as one that does not get a processor, is taken to last as long again as it is
 // overdue.
 func (s *Scheduler) Busy(now clock.Instant) time.Duration {
 	first := clock.Never
@@ -162,7 +163,9 @@ func (s *Scheduler) Busy(now clock.Instant) time.Duration {
 		if d.active < d.opts.Lanes {
 			return 0
 		}
-		first = min(first, d.soonest())
+		for i := range d.lanes {
+			first = min(first, d.lanes[i].free(now))
+		}
 	}
 	if first == clock.Never {
 		return 0

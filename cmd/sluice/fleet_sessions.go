@@ -40,7 +40,7 @@ func (s *station) opener(f *fleet) func(context.Context, *models.Bundle) (models
 	return func(_ context.Context, b *models.Bundle) (models.Session, error) {
 		o := sessionOptions(b)
 		o.Provider, o.Digest = provider(&s.device), b.Digest
-		return onnx.Open(b.ModelPath(), o)
+		return onnx.Open(b.OpenPath(), o)
 	}
 }
 
@@ -50,7 +50,7 @@ func sessionOptions(b *models.Bundle) onnx.Options {
 
 // openSession loads a bundle on the CPU in this process.
 func openSession(_ context.Context, b *models.Bundle) (models.Session, error) {
-	s, err := onnx.Open(b.ModelPath(), sessionOptions(b))
+	s, err := onnx.Open(b.OpenPath(), sessionOptions(b))
 	if err != nil {
 		return nil, err // not a nil session in an interface that is not nil
 	}
