@@ -123,6 +123,7 @@ func (s *Server) listen(ln net.Listener) bool {
 	s.mu.listeners = append(s.mu.listeners, ln)
 	s.accepting.Add(1)
 	s.startLoopsLocked()
+	stampArrivals(ln)
 	return true
 }
 
