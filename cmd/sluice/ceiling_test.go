@@ -24,8 +24,6 @@ import (
 // requests are sent and their answers compared. The quick form has 512 MiB; the whole, with
 // SLUICE_DRILL_STRICT, has the 2 GiB and the numbers with which these attacks once ended a gateway.
 
-const mebibyte = 1 << 20
-
 // caged is a gateway with a memory limit, and its good clients.
 type caged struct {
 	*running
