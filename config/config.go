@@ -35,6 +35,12 @@ type Config struct {
 	// not be batched or padded. It is made when it is needed, and each server wants its own.
 	// Default empty: it is found out again after each start, and until then some answers are wrong.
 	State string `yaml:"state"`
+	// Copies is a folder for private copies of the models' files: they are hashed while they are copied
+	// and loaded from there, so that later writes to models change nothing. The copies of a version go
+	// with it, those of a server that was killed with the next start. It needs the space of all models
+	// that are loaded, and in a file system of memory it takes that memory. Default empty: the state
+	// folder if there is one, else the system's for temporary files, else /dev/shm.
+	Copies string `yaml:"copies"`
 
 	Log           Log           `yaml:"log"`
 	Limits        Limits        `yaml:"limits"`

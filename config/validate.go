@@ -82,6 +82,9 @@ func (v *validator) server(c *Config) {
 	if c.State != "" && filepath.Clean(c.State) == filepath.Clean(c.Models) {
 		v.fault("state", strconv.Quote(c.State), "must be another folder than models, whose bundles are only read")
 	}
+	if c.Copies != "" && filepath.Clean(c.Copies) == filepath.Clean(c.Models) {
+		v.fault("copies", strconv.Quote(c.Copies), "must be another folder than models, whose bundles are only read")
+	}
 }
 
 // scheduling checks what bounds a request's wait.

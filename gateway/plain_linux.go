@@ -53,11 +53,14 @@ func (w *worker) take(k *socket, p []byte) {
 			w.drop(k) // it has sent requests ahead that there is no memory for
 			return
 		}
-		if k.busy {
+		if k.busy || k.held {
 			return
 		}
 		p = k.kept.bytes
 		k.since = clock.Now()
+		if len(p) > 0 && w.mustWait(k) {
+			return
+		}
 	}
 }
 
@@ -152,6 +155,7 @@ func (w *worker) serve(k *socket, body, rest []byte) {
 	k.busy = false
 	w.l.inFlight.Add(-1)
 	w.answer(k, rest)
+	w.cheap(k)
 }
 
 func (w *worker) resetResponse() {

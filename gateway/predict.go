@@ -171,6 +171,9 @@ func (s *Server) account(c *call, err error) {
 		o.Fault = f.Kind
 		o.Total = clock.Now().Sub(c.arrived)
 		s.logCause(c, f)
+		if c.socket != nil && (f.Kind == fault.Overloaded || f.Kind == fault.NoCapacity) {
+			c.socket.refuse(min(o.Budget, c.model.Info().Budget))
+		}
 	}
 	c.explain(&c.ctx.Response.Header, c.model.Info())
 	s.opt.Observer.Predicted(c.model, o)

@@ -17,7 +17,10 @@ import (
 	"sluice/internal/fault"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// The goroutine that keeps fasthttp's date, which the tests of the bare library start, never ends.
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"))
+}
 
 // edge is a server on a free port.
 type edge struct {

@@ -5,7 +5,9 @@ import (
 	"net/netip"
 	"os"
 	"sync/atomic"
+	"time"
 
+	"github.com/valyala/fasthttp"
 	"golang.org/x/sys/unix"
 
 	"sluice/internal/clock"
@@ -15,7 +17,8 @@ import (
 // socket is a connection that an event loop serves, one request at a time.
 //
 // States: idle -> partial (some of a request has come) -> busy (the model has it) -> idle ...;
-// closed, which includes handed over, is final.
+// closed, which includes handed over, is final. An idle or partial one may be held: it is not read
+// for a moment.
 //
 // What happens to it comes as notes. Whoever leaves the first note owns the socket until it
 // has dealt with all of them; only the owner touches the fields without a remark.
@@ -34,6 +37,12 @@ type socket struct {
 	kept     buffer        // read and not served yet
 	answer   buffer        // being written, and what is counted for it
 	since    clock.Instant // first byte of kept, or of being idle
+	held     bool          // in a line of loop.yield
+	cheap    bool          // the latest answer was a cheap one
+	refused  time.Duration // the budget of the latest request, if it was refused for want of capacity
+
+	due    clock.Instant // in a line, and under its lock
+	behind *socket       // likewise
 
 	notes atomic.Uint32
 	gone  atomic.Bool // the client has closed its side
@@ -46,6 +55,8 @@ const (
 	noteReadable
 	noteGone
 	noteEnded
+	noteDue  // it has been held long enough
+	noteTurn // it has waited its turn
 	noteSweep
 	cutIdle // close it if no byte of a request has come
 	cutAll  // close it
@@ -101,6 +112,9 @@ func (w *worker) attend(k *socket, notes uint32) {
 	if !k.closed && notes&(noteSweep|cutIdle|cutAll) != 0 {
 		w.inspect(k, notes)
 	}
+	if notes&(noteDue|noteTurn) != 0 {
+		w.release(k, notes&noteTurn != 0)
+	}
 	w.receive(k)
 }
 
@@ -117,11 +131,29 @@ func (w *worker) conclude(k *socket) {
 		return
 	}
 	w.answer(k, k.kept.bytes)
-	if !k.closed {
-		k.since = clock.Now()
-		if len(k.kept.bytes) > 0 {
-			w.take(k, k.kept.bytes)
-		}
+	k.cheap = w.ctx.Response.StatusCode() != fasthttp.StatusOK
+	if !k.cheap {
+		w.l.yield.allowed.answered()
+	}
+	w.hold(k, clock.Now())
+	w.goOn(k)
+}
+
+// release goes on with a socket that was held.
+func (w *worker) release(k *socket, turn bool) {
+	k.held = false
+	k.cheap = k.cheap && !turn
+	w.goOn(k)
+}
+
+// goOn begins with the next request.
+func (w *worker) goOn(k *socket) {
+	if k.closed || k.busy || k.held {
+		return
+	}
+	k.since = clock.Now()
+	if len(k.kept.bytes) > 0 && !w.mustWait(k) {
+		w.take(k, k.kept.bytes)
 	}
 }
 
@@ -133,7 +165,7 @@ func (w *worker) inspect(k *socket, notes uint32) {
 		w.drop(k)
 	case k.idle() && now.Sub(k.since) >= w.s.opt.IdleTimeout:
 		w.drop(k)
-	case !k.busy && len(k.kept.bytes) > 0 && now.Sub(k.since) >= slowAfter:
+	case !k.busy && !k.held && len(k.kept.bytes) > 0 && now.Sub(k.since) >= slowAfter:
 		w.handOver(k, k.kept.bytes, nil)
 	}
 }
@@ -229,7 +261,10 @@ func (w *worker) handOver(k *socket, kept []byte, rest *unsent) {
 
 // receive reads and serves until the socket has no more or a request is with the model.
 func (w *worker) receive(k *socket) {
-	for k.unread && !k.busy && !k.closed {
+	for k.unread && !k.busy && !k.closed && !k.held {
+		if w.mustWait(k) {
+			return
+		}
 		have := copy(w.in, k.kept.bytes)
 		n, err := read(k.fd, w.in[have:])
 		switch {

@@ -47,7 +47,7 @@ func startCaged(t *testing.T, args ...string) *caged {
 		c.body, limit = 64*mebibyte, 2048*mebibyte
 	}
 	c.cage = cage.New(t, limit)
-	c.running = launchGatewayBy(t, c.cage.Command, append([]string{"--models", examples}, args...)...)
+	c.running = launchAs(t, c.cage.Command, append([]string{"--models", examples}, args...)...)
 	c.awaitReady()
 	for range 2 {
 		c.clients.Go(func() { c.ask(t) })

@@ -92,7 +92,12 @@ func checkOnFleet(cmd *cobra.Command, cfg *config.Config, paths []string, librar
 	f.wait(limited)
 	o.inspect = f.inspect
 	o.memory = func(reports []*models.Report) *memoryNeed { return needed(cfg, reports, f.workers()) }
-	return check(cmd, modelOptions(cfg, paths, f.models(), library, zap.NewNop()), o)
+	options := modelOptions(cfg, paths, f.models(), library, zap.NewNop())
+	if options.Copies, err = openCopies(cfg); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, options.Copies.Close()) }()
+	return check(cmd, options, o)
 }
 
 // checkDevices tries each configured device, in a process of its own.
@@ -125,6 +130,9 @@ func check(cmd *cobra.Command, options models.Options, o checkOptions) error {
 			return err
 		}
 		o.inspectAll(cmd.Context(), b, report)
+		if err := b.Discard(); err != nil {
+			return err
+		}
 		progress.end()
 		if report.Refusal() != nil {
 			refused++

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"time"
 
 	"go.uber.org/zap"
@@ -41,6 +40,7 @@ type server struct {
 	metrics  *telemetry.Metrics
 	batcher  *batcher.Batcher
 	registry *models.Registry
+	copies   *models.Copies
 	gateway  *gateway.Server
 	admin    *gateway.Admin
 	threads  threads
@@ -49,7 +49,6 @@ type server struct {
 	recorder *record.Recorder // nil if nothing is recorded
 	access   *accesslog.Log   // nil if there is none
 	ceiling  ceiling
-	hangups  chan os.Signal // for it
 	// assembled is closed when all parts are there: workers may be up before.
 	assembled chan struct{}
 
@@ -57,7 +56,7 @@ type server struct {
 }
 
 // newServer builds the gateway from its settings; paths are models beside the folder, see chooseModels.
-func newServer(ctx context.Context, cfg *config.Config, paths []string, log *zap.Logger) (*server, error) {
+func newServer(ctx context.Context, cfg *config.Config, paths []string, log *zap.Logger) (_ *server, err error) {
 	threads := planThreads()
 	library, err := loadLibrary(cfg.ONNXRuntime.Library)
 	if err != nil {
@@ -91,7 +90,16 @@ func newServer(ctx context.Context, cfg *config.Config, paths []string, log *zap
 		// Serving goes on: to forget costs some comparisons, and not to start costs every model.
 		log.Warn("the state folder cannot be written: what is learned is forgotten at the end", zap.String("state", cfg.State), zap.String("reason", err.Error()))
 	}
+	if s.copies, err = openCopies(cfg); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.copies.Close())
+		}
+	}()
 	options := modelOptions(cfg, paths, s.fleet.models(), library, log)
+	options.Copies = s.copies
 	options.Publish, options.OnPlacement, options.OnParity, options.OnBatching = s.publish, s.placed, s.differs, s.unshare
 	if s.registry, err = models.New(options); err != nil {
 		return nil, err
@@ -117,11 +125,12 @@ func modelOptions(cfg *config.Config, paths []string, devices []models.Device, l
 			Budget: cfg.Scheduler.Budget, MaxBudget: cfg.Limits.MaxBudget, MaxBatch: d.MaxBatch, MaxRows: d.MaxRows, Unproven: models.Unproven(d.Unproven),
 			Tolerance: models.Tolerance{Abs: d.Tolerance.Abs, Rel: d.Tolerance.Rel},
 		},
+		MemoryCeiling: int64(cfg.Limits.Memory),
 		KeepVersions:  d.KeepVersions,
 		Devices:       devices,
 		State:         cfg.State,
 		Require:       cfg.Require,
-		Trial:         trialRunner(library).Run,
+		Trial:         trialRunner(library).Begin,
 		Log:           log,
 		WarmupBudget:  d.Warmup,
 		DrainDeadline: cfg.Drain.Deadline,
@@ -164,7 +173,7 @@ func (s *server) openPorts() (err error) {
 	}
 	s.admin, err = gateway.NewAdmin(gateway.AdminOptions{
 		Models: catalog{s.registry}, Control: s.registry, Metrics: s.metrics.Handler(), Server: s.gateway, Log: s.log,
-		Hosts: s.cfg.AdminHosts, Token: token,
+		Reopen: s.fleet.reopen, Hosts: s.cfg.AdminHosts, Token: token,
 	})
 	return err
 }
@@ -256,23 +265,14 @@ func (s *server) stop() error {
 	if err := s.fleet.close(last); err != nil {
 		s.log.Warn("workers were left behind", zap.Error(err))
 	}
+	if err := s.copies.Close(); err != nil {
+		s.log.Warn("private copies of the models' files were left behind", zap.Error(err))
+	}
 	s.gpus.stop()
 	s.ceiling.stop()
 	if s.admin != nil {
 		faults = append(faults, s.admin.Shutdown(last))
 	}
 	s.log.Info("stopped")
-	_ = s.log.Sync()
 	return errors.Join(faults...)
-}
-
-// newLog writes to standard error.
-func newLog(cfg *config.Config) (*zap.Logger, error) {
-	format, width := cfg.Log.Format, columns(os.Stderr)
-	if format == "auto" {
-		if format = "json"; width > 0 {
-			format = "console"
-		}
-	}
-	return telemetry.NewLog(telemetry.LogOptions{Level: cfg.Log.Level, Format: format, Columns: width, Output: os.Stderr})
 }

@@ -12,6 +12,7 @@ import (
 
 	"sluice/backends/onnx"
 	"sluice/config"
+	"sluice/internal/prescan"
 	"sluice/internal/remedy"
 )
 
@@ -72,7 +73,7 @@ func settings(flags *pflag.FlagSet) (*config.Config, error) {
 		path, named = f.Value.String(), "--config"
 	}
 	if path != "" {
-		text, err := os.ReadFile(path)
+		text, err := prescan.ReadFile(path, prescan.MaxYAMLBytes)
 		if err != nil {
 			return nil, fmt.Errorf("cannot read the settings file %s, which %s names: %w", path, named, remedy.Named(err))
 		}

@@ -52,7 +52,7 @@ var descriptions = append([]*prometheus.Desc{
 	descBuild, descRequests, descRows, descRequest, descDecode, descQueue, descEncode, descDrops,
 	descQueueRequests, descQueueRows, descQueueBytes, descQueueOldest,
 	descBatchRows, descBatchRun, descBatchRatio, descBatchFailed,
-	descResponses, descRefusals, descOpen, descOpened,
+	descResponses, descRefusals, descOpen, descOpened, descLogDropped,
 }, slices.Concat(nvDescriptions, routingDescriptions, comparedDescriptions, recordDescriptions, accessDescriptions, memoryDescriptions, gpuDescriptions())...)
 
 // collector reads the handles at a scrape.
@@ -71,6 +71,7 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	c.metrics.collectDevices(ch)
 	c.metrics.collectRecording(ch)
 	c.metrics.collectAccessLog(ch)
+	c.metrics.collectLog(ch)
 	c.metrics.collectMemory(ch)
 	for _, m := range c.metrics.models() {
 		queue := m.queueState()
