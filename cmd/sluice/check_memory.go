@@ -64,7 +64,9 @@ func (n *memoryNeed) write(w io.Writer) {
 			source = c.Source
 		}
 	}
-	line := func(name, format string, args ...any) { fmt.Fprintf(w, "  %-10s %s\n", name, fmt.Sprintf(format, args...)) }
+	line := func(name, format string, args ...any) {
+		fmt.Fprintf(w, "  %-10s %s\n", name, fmt.Sprintf(format, args...))
+	}
 	fmt.Fprintln(w, "memory")
 	line("ceiling", "%s (%s), of which a tenth is left to the kernel", mebibytes(ceiling), source)
 	if n.workers > 0 {
