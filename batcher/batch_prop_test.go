@@ -34,8 +34,9 @@ func drawScene(t *rapid.T, o sceneOptions) *scene {
 		fewest = 2
 	}
 	devices := rapid.IntRange(fewest, 3).Draw(t, "devices")
+	kind := rapid.SampledFrom([]string{"", "gpu"}).Draw(t, "kind")
 	for range devices {
-		opts := DeviceOptions{Name: "d", Lanes: rapid.IntRange(1, 3).Draw(t, "lanes")}
+		opts := DeviceOptions{Name: "d", Kind: kind, Lanes: rapid.IntRange(1, 3).Draw(t, "lanes")}
 		if opts.Lanes == 2 && rapid.Bool().Draw(t, "staged") {
 			opts.Stage = time.Duration(rapid.IntRange(1, 3000).Draw(t, "stage")) * time.Microsecond
 		}
@@ -91,11 +92,15 @@ func addDrawn(t *rapid.T, s *Scheduler, devices int) {
 		Weight: float64(rapid.IntRange(1, 3).Draw(t, "weight")), Fallback: Fallback(rapid.IntRange(0, Fallbacks-1).Draw(t, "fallback")),
 	}
 	first := rapid.IntRange(0, devices-1).Draw(t, "first device")
+	alike := rapid.Bool().Draw(t, "alike")
 	for i := range rapid.IntRange(1, devices).Draw(t, "on") {
 		on := ModelDevice{Device: DeviceID((first + i) % devices)}
 		on.Curve = line(maxBatch, time.Duration(rapid.IntRange(1, 5000).Draw(t, "base"))*time.Microsecond, time.Duration(rapid.IntRange(0, 500).Draw(t, "per row"))*time.Microsecond)
 		if rapid.IntRange(0, 3).Draw(t, "padded") == 0 {
 			on.Sizes = []int{1, maxBatch + 1}
+		}
+		if alike && i > 0 {
+			on.Curve, on.Sizes = opts.Devices[0].Curve, opts.Devices[0].Sizes
 		}
 		opts.Devices = append(opts.Devices, on)
 	}

@@ -86,7 +86,10 @@ func (s *Scheduler) candidate(now clock.Instant, in *instance, b *Batch) (candid
 			limit := c.group.limit(in.limit)
 			target := min(in.target, limit)
 			if c.group.alone {
-				target, limit = 1, 1
+				limit = 1
+			}
+			if c.group.alone || in.certain(now) {
+				target = 1
 			}
 			c.window = cut(q, now, target, limit, in.cost.latency)
 			return c, true

@@ -21,7 +21,9 @@ type model struct {
 	alone    bool // only the first device may be used, whatever the options say
 	single   bool // a batch holds one item
 	pressure pressure
+	fair     fairRows
 	hedges   float64 // items that may yet run a second time
+	gifts    uint64  // counts what the instances are given
 }
 
 // instance is one model on one device: its queues, what it costs there, and its account
@@ -31,8 +33,13 @@ type instance struct {
 	device *device
 	cost   *costModel
 	weight float64
-	guest  bool // the model prefers another device
+	guest  bool // the model prefers other devices
 	guess  bool // what it costs was never measured
+
+	peers      []*instance // this one too, in order of preference; see peers.go
+	given      uint64      // the model's gifts when it was given something last
+	considered bool        // by best, with predicted
+	predicted  forecast
 
 	groups map[uint64]*group
 	recent *group                 // the group last pushed to
@@ -40,9 +47,17 @@ type instance struct {
 	heads  [task.Priorities]heads // groups with items of the class, earliest head first
 	rows   [task.Priorities]int   // waiting
 	items  int                    // waiting, of all classes
-	busyAt int                    // place in device.busy while items > 0, else -1
+	keys   int                    // groups with items
+
+	orders  [task.Priorities]demand // of what waits, while indexed
+	tariff  tariff
+	indexed bool
+	moved   bool // predictions may have left the tariff
+
+	busyAt int // place in device.busy while items > 0, else -1
 
 	arrivals rate
+	back     returns
 	budgets  shortest
 	late     lateness
 	share    float64 // of the device's time that the instance can count on
@@ -110,7 +125,12 @@ func (in *instance) push(s *Scheduler, it *Item, weight uint32) {
 	it.group, it.state = g, itemQueued
 	g.bound(it)
 	q.push(it, weight)
-	g.items++
+	if in.indexed {
+		in.enlist(it)
+	}
+	if g.items++; g.items == 1 {
+		in.keys++
+	}
 	if q.head == it {
 		in.heads[c].moved(c, g)
 	}
@@ -158,13 +178,19 @@ func (in *instance) take(s *Scheduler, it *Item) {
 	q := &g.queues[c]
 	first := q.head == it
 	q.remove(it)
-	g.items--
+	if in.indexed {
+		in.orders[c].remove(it)
+	}
+	if g.items--; g.items == 0 {
+		in.keys--
+	}
 	if first {
 		in.heads[c].moved(c, g)
 	}
 	in.rows[c] -= it.Rows
 	in.items--
 	if in.items == 0 {
+		in.indexed = false
 		in.device.removeBusy(in)
 	}
 	m := in.model
@@ -229,6 +255,7 @@ func (in *instance) due() clock.Instant {
 // retune computes the largest batch worth running and the target, from the cost model,
 // the load and the budgets of the instance and its neighbours.
 func (in *instance) retune() {
+	in.moved = true
 	limit := in.budgets.value() / 2
 	if limit == 0 {
 		limit = in.model.opts.Budget / 2

@@ -45,6 +45,10 @@ type Config struct {
 	// refute: batch, under the watch of live comparisons, or single. Default
 	// model_defaults.unproven, batch.
 	Unproven Unproven `yaml:"unproven"`
+	// FairRows leaves room in the queue for long requests where short ones would crowd them out.
+	// Default model_defaults.fair_rows, true. false answers more of the short ones in overload, and far
+	// fewer of the long ones.
+	FairRows bool `yaml:"fair_rows"`
 	// Once is the inputs that a request gives once for all its rows, such as the user beside the
 	// items of a ranking; an empty list is none. Default absent: those of which the graph shows it.
 	Once []string `yaml:"once"`
@@ -62,8 +66,9 @@ type Config struct {
 	// Padding lets rows of different length share a batch. Default absent: they run apart.
 	Padding *PaddingConfig `yaml:"padding"`
 	// Devices are where the model runs, in order of preference. Default none: every device of the
-	// server, in its order. The first that is there is preferred, the others are its fallback. Each
-	// holds its own session, and so the model's memory.
+	// server, in its order. The first that is there is preferred, the others are its fallback. Identical
+	// GPUs that follow each other share the requests. Each holds its own session, and so the model's
+	// memory.
 	Devices []string `yaml:"devices"`
 	// Fallback says when the devices after the preferred one take requests: budget, when that would
 	// be late, failure, when it failed or is closed, or never. Default budget.
@@ -159,7 +164,7 @@ type PaddingConfig struct {
 func DecodeConfig(text []byte, defaults Defaults) (Config, error) {
 	c := Config{
 		Budget: unsetBudget, MaxBatch: defaults.MaxBatch, MaxRows: defaults.MaxRows, Tolerance: defaults.Tolerance,
-		Isolation: defaults.Isolation, Unproven: defaults.Unproven, Nonfinite: NonfiniteLiteral,
+		Isolation: defaults.Isolation, Unproven: defaults.Unproven, FairRows: !defaults.UnfairRows, Nonfinite: NonfiniteLiteral,
 	}
 	if len(text) > maxConfigBytes {
 		return c, fmt.Errorf("%s has %d bytes; the limit is %d", ConfigFile, len(text), maxConfigBytes)

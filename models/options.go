@@ -114,6 +114,8 @@ type Defaults struct {
 	// Unproven says what becomes of a model that is neither proven nor refuted; empty means
 	// UnprovenBatch.
 	Unproven Unproven
+	// UnfairRows lets short requests crowd out long ones.
+	UnfairRows bool
 	// Tolerance bounds how far two answers for one row may differ; zero means
 	// 1e-4 + 1e-3 of the value.
 	Tolerance Tolerance
