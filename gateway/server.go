@@ -140,6 +140,7 @@ func (s *Server) admit(raw net.Conn) {
 		return
 	}
 	s.opt.Observer.Connected(1)
+	boundUnsent(raw)
 	if !s.loopTakes(raw) {
 		s.dedicate(newConn(raw, s), nil)
 	}

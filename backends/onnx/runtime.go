@@ -76,6 +76,7 @@ func load(path string, folders []string) (memory unsafe.Pointer, err error) {
 	if err := os.Setenv("ORT_DISABLE_TELEMETRY", "1"); err != nil {
 		return nil, fmt.Errorf("cannot switch telemetry off: %w", err)
 	}
+	boundMalloc()
 	if err := reserveLocales(); err != nil {
 		return nil, fmt.Errorf("cannot load ONNX Runtime: %w", err)
 	}
