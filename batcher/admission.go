@@ -122,6 +122,9 @@ func (s *Scheduler) refuse(now clock.Instant, in *instance, it *Item, f forecast
 	case m.bytes+it.Bytes > bound(m.opts.MaxQueueBytes, it.Class):
 		return QueueBytes
 	}
+	if in.blocked() {
+		return Hanging
+	}
 	if in.device.state != DeviceUp {
 		if in.device.try(now) {
 			return None
@@ -173,9 +176,9 @@ func (s *Scheduler) Preview(now clock.Instant, id ModelID, rows int, arrived, de
 		in.cost.wake(now)
 	}
 	in, f, why := m.first(now, &it)
-	if in.device.state == DeviceUp {
+	if in.takes() {
 		in, f, _ = m.divert(now, &it, in, f, why)
-	} else if in.device.mayTry(now) {
+	} else if !in.blocked() && in.device.mayTry(now) {
 		return Verdict{Admitted: true, Wake: noLane}
 	}
 	reason := s.refuse(now, in, &it, f)
@@ -185,5 +188,9 @@ func (s *Scheduler) Preview(now clock.Instant, id ModelID, rows int, arrived, de
 	m.counts.Arrived++
 	m.counts.Refused[reason]++
 	in.arrivals.add(now, rows)
-	return m.refused(&it, reason, max(f.start.Sub(now), time.Duration(0)))
+	wait := max(f.start.Sub(now), time.Duration(0))
+	if reason == Hanging {
+		wait = in.hangsFor(now)
+	}
+	return m.refused(&it, reason, wait)
 }

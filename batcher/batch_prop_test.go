@@ -16,16 +16,18 @@ type scene struct {
 	models int
 	items  []*Item
 	faults bool
+	hangs  bool
 }
 
 type sceneOptions struct {
 	noise  bool // runs take other times than predicted, and fail
 	spread bool
 	faults bool // devices are closed, opened and throttled, and fallback is switched
+	hangs  bool // runs hang, and devices have spare lanes
 }
 
 func drawScene(t *rapid.T, o sceneOptions) *scene {
-	s := New(SchedulerOptions{})
+	s := New(SchedulerOptions{HangLimit: time.Second})
 	fewest := 1
 	if o.faults {
 		fewest = 2
@@ -35,6 +37,9 @@ func drawScene(t *rapid.T, o sceneOptions) *scene {
 		opts := DeviceOptions{Name: "d", Lanes: rapid.IntRange(1, 3).Draw(t, "lanes")}
 		if opts.Lanes == 2 && rapid.Bool().Draw(t, "staged") {
 			opts.Stage = time.Duration(rapid.IntRange(1, 3000).Draw(t, "stage")) * time.Microsecond
+		}
+		if o.hangs && opts.Stage == 0 {
+			opts.Spares = rapid.IntRange(0, 4).Draw(t, "spares")
 		}
 		if o.faults && rapid.Bool().Draw(t, "bounded") {
 			opts.FallbackShare = rapid.Float64Range(0.05, 1).Draw(t, "fallback share")
@@ -66,7 +71,15 @@ func drawScene(t *rapid.T, o sceneOptions) *scene {
 			return rapid.SampledFrom([]Outcome{Ran, Ran, Ran, Ran, Ran, Ran, RowsFailed, Failed, Failed, DeviceFailed, DeviceLost}).Draw(t, "outcome")
 		}
 	}
-	return &scene{rig: r, models: models, faults: o.faults}
+	if usual := r.took; o.hangs {
+		r.took = func(b *Batch) time.Duration {
+			if rapid.IntRange(0, 5).Draw(t, "hangs") > 0 {
+				return usual(b)
+			}
+			return time.Duration(rapid.IntRange(0, 1200).Draw(t, "for")) * ms
+		}
+	}
+	return &scene{rig: r, models: models, faults: o.faults, hangs: o.hangs}
 }
 
 func addDrawn(t *rapid.T, s *Scheduler, devices int) {
@@ -100,7 +113,11 @@ func (s *scene) play(t *rapid.T) {
 			s.cancel(rapid.SampledFrom(s.items).Draw(t, "whom"))
 		}
 	case 1, 2, 3:
-		s.advance(s.now.Add(time.Duration(rapid.IntRange(0, 20000).Draw(t, "pass")) * time.Microsecond))
+		most := 20000
+		if s.hangs {
+			most = 300000
+		}
+		s.advance(s.now.Add(time.Duration(rapid.IntRange(0, most).Draw(t, "pass")) * time.Microsecond))
 	default:
 		m := ModelID(rapid.IntRange(0, s.models-1).Draw(t, "model"))
 		it := &Item{

@@ -26,6 +26,9 @@
 // device gets a bounded share of a device's time (share.go). The constants and their reasons
 // are from a simulation that batcher/sim repeats.
 //
+// Runs that hang. A run cannot be ended from outside. One that takes far too long gives its lane's
+// place to a spare, and its model runs nothing more on the device until it ends (lend.go).
+//
 // Refusals. A request is refused where a queue is full, or where no device is predicted to make its
 // deadline. Waiting may help then. It does not where an idle device would take longer than the
 // request's whole budget, from its arrival: that is BudgetTooShort, and tried now and then all the

@@ -21,7 +21,7 @@ func (it *Item) whole() int { return max(it.Whole, it.Rows) }
 func (m *model) idle(rows int) time.Duration {
 	least := time.Duration(clock.Never)
 	for _, in := range m.choices() {
-		if in.device.state == DeviceUp {
+		if in.takes() {
 			least = min(least, in.idle(rows))
 		}
 	}

@@ -54,12 +54,15 @@ type instance struct {
 	floor   float64                  // SchedulerOptions.ClassFloor
 	wanting [task.Priorities]bool    // refused since the last batch
 	running int                      // batches
+	hanging int                      // of them that take far too long; see lend.go
+	lent    int                      // of those whose lane has a spare in its place
 	lastEnd clock.Instant            // of a batch
 	ended   bool                     // lastEnd is valid
 	probeAt clock.Instant            // last admission against the prediction
 	tooSlow clock.Instant            // first refusal for a budget that is too short; 0 if none
 	ranWell clock.Instant            // end of the last good run
 	ran     bool                     // ranWell is valid
+	slack   time.Duration            // see learnSlack
 	repairs repairs
 	counts  BatchCounts
 }

@@ -81,13 +81,14 @@ const (
 	Cancelled             // the caller has given up
 	NoDevice              // every device that the model may use is broken or closed
 	BudgetTooShort        // an idle device would need more time than the request has
+	Hanging               // a run of the model takes far too long: it runs nothing more until that ends
 	Reasons        = iota
 )
 
 var reasonNames = [Reasons]string{
 	None: "none", QueueRows: "queue_rows", QueueBytes: "queue_bytes", PredictedLate: "predicted_late",
 	Expired: "expired", Closed: "closed", Cancelled: "cancelled",
-	NoDevice: "no_device", BudgetTooShort: "budget_too_short",
+	NoDevice: "no_device", BudgetTooShort: "budget_too_short", Hanging: "hanging",
 }
 
 // String is the reason's name as a metric label.

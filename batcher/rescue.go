@@ -20,11 +20,11 @@ func (d *device) bit() uint32 { return 1 << (d.id % 32) }
 // none. Only a device that is down or has failed is left for another where the model's
 // fallback is for failures.
 func (m *model) refuge(now clock.Instant, from *instance, it *Item, failed bool) *instance {
-	if it.moves >= maxMoves || m.opts.Fallback == FallbackFailure && !failed && from.device.state == DeviceUp {
+	if it.moves >= maxMoves || m.opts.Fallback == FallbackFailure && !failed && from.takes() {
 		return nil
 	}
 	for _, to := range m.choices() {
-		if to == from || to.device.state != DeviceUp || it.tried&to.device.bit() != 0 {
+		if to == from || !to.takes() || it.tried&to.device.bit() != 0 {
 			continue
 		}
 		if f := to.forecast(now, it.Rows, it.Class, it.Deadline, it.Key); f.finish <= it.safe() {
@@ -89,6 +89,9 @@ func (s *Scheduler) vacate(now clock.Instant, in *instance, out []Drop) []Drop {
 	why := PredictedLate
 	if !in.model.elsewhere(in.device) {
 		why = NoDevice
+		if in.blocked() {
+			why = Hanging
+		}
 	}
 	for c := range task.Priority(task.Priorities) {
 		for it := in.head(c); it != nil; it = in.head(c) {

@@ -68,6 +68,9 @@ func (r *rig) check() {
 		}
 		active[b.Device][b.Lane] = true
 	}
+	for _, d := range r.s.devices {
+		r.checkLanes(d, active[d.id])
+	}
 	rows, items, due := 0, 0, clock.Never
 	for it := range r.queued {
 		rows += it.Rows
@@ -77,7 +80,7 @@ func (r *rig) check() {
 		if d.state == DeviceBroken || d.state == DeviceClosed {
 			r.t.Fatalf("an item waits for device %d, which is %v", d.id, d.state)
 		}
-		if !r.conserve || len(r.woken) > 0 || len(active[it.Device]) == len(d.lanes) || d.opts.Stage > 0 && len(active[it.Device]) > 0 {
+		if !r.conserve || len(r.woken) > 0 || d.active == d.opts.Lanes || d.opts.Stage > 0 && len(active[it.Device]) > 0 {
 			continue
 		}
 		in := r.s.models[it.Model].instance(d)

@@ -133,7 +133,7 @@ func (m *model) choices() []*instance {
 // the model's very first. If none does it is the very first, without a forecast.
 func (m *model) first(now clock.Instant, it *Item) (*instance, forecast, Detour) {
 	for i, in := range m.choices() {
-		if in.device.state != DeviceUp {
+		if !in.takes() {
 			continue
 		}
 		why := m.direct()
@@ -171,7 +171,7 @@ func (m *model) divert(now clock.Instant, it *Item, in *instance, f forecast, wh
 			past = other == in
 			continue
 		}
-		if other.device.state != DeviceUp {
+		if !other.takes() {
 			continue
 		}
 		if o := other.forecast(now, it.Rows, it.Class, it.Deadline, it.Key); o.finish <= it.safe() {

@@ -53,7 +53,7 @@ func (s *Scheduler) Arrive(now clock.Instant, it *Item) Verdict {
 		in.cost.wake(now)
 	}
 	in, f, why := m.first(now, it)
-	if in.device.state == DeviceUp && len(m.on) > 1 {
+	if in.takes() && len(m.on) > 1 {
 		m.pressure.note(now, it.Deadline.Sub(f.finish), it.Deadline.Sub(it.Arrived))
 		in, f, why = m.divert(now, it, in, f, why)
 	}
@@ -67,6 +67,9 @@ func (s *Scheduler) Arrive(now clock.Instant, it *Item) Verdict {
 	if reason != None {
 		m.counts.Refused[reason]++
 		in.wanting[it.Class] = true
+		if reason == Hanging {
+			return m.refused(it, reason, in.hangsFor(now))
+		}
 		return m.refused(it, reason, f.start.Sub(now))
 	}
 	m.counts.Admitted++
@@ -92,12 +95,15 @@ func (s *Scheduler) rand() uint32 {
 func (s *Scheduler) Next(now clock.Instant, id DeviceID, laneIndex int, b *Batch) bool {
 	d := s.devices[id]
 	l := &d.lanes[laneIndex]
-	if l.state == laneActive {
+	b.reset(id, laneIndex)
+	if l.state == laneSpare {
+		return false
+	}
+	if l.state == laneActive || l.state == laneLent {
 		panic(fmt.Sprintf("BUG: lane %d of device %q asks for a batch while it runs one", laneIndex, d.opts.Name))
 	}
 	d.answered(l)
 	d.refresh(now)
-	b.reset(id, laneIndex)
 	d.spreadAt = clock.Never
 	s.misses = 0
 	start := d.begins(now)
@@ -127,7 +133,8 @@ func (s *Scheduler) Next(now clock.Instant, id DeviceID, laneIndex int, b *Batch
 	}
 	l.state, l.end = laneActive, b.PredictedEnd
 	l.from, l.run, l.staged = start, b.PredictedEnd.Sub(start), d.opts.Stage > 0 && d.active > 0
-	l.batch, l.seq, l.watch, l.overdue, l.hedged = b, l.seq+1, b.Watch, false, false
+	l.batch, l.seq, l.watch = b, l.seq+1, b.Watch
+	l.overdue, l.looked, l.excuse, l.hangs, l.hedged = false, false, false, false, false
 	l.mute = b.Alone && !b.Items[0].speaks
 	d.active++
 	if !b.Hedge {
@@ -143,13 +150,12 @@ func (s *Scheduler) Next(now clock.Instant, id DeviceID, laneIndex int, b *Batch
 func (s *Scheduler) Complete(now clock.Instant, b *Batch, o Outcome) {
 	d := s.devices[b.Device]
 	l := &d.lanes[b.Lane]
-	if l.state != laneActive {
+	if l.state != laneActive && l.state != laneLent {
 		panic(fmt.Sprintf("BUG: lane %d of device %q completes a batch that it does not run", b.Lane, d.opts.Name))
 	}
-	l.state, l.batch = laneIdle, nil
-	d.active--
 	m := s.models[b.Model]
 	in := m.instance(d)
+	d.release(l, in)
 	in.running--
 	in.lastEnd, in.ended = now, true
 	took := now.Sub(d.follows(now, b.Start))
@@ -161,6 +167,7 @@ func (s *Scheduler) Complete(now clock.Instant, b *Batch, o Outcome) {
 	if o == Ran {
 		in.ranWell, in.ran = now, true
 		in.cost.observe(now, b.Rows, took, b.Probe)
+		in.learnSlack(l.looked)
 		if !b.Probe {
 			if ended, tooMany := in.late.add(now, completed, late); tooMany {
 				in.cost.widen()
@@ -257,7 +264,7 @@ func (s *Scheduler) NextWake() clock.Instant {
 	}
 	at := clock.Never
 	for _, d := range s.devices {
-		if len(d.busy) > 0 && d.woken == 0 && d.active < len(d.lanes) {
+		if len(d.busy) > 0 && d.woken == 0 && d.active < d.opts.Lanes {
 			at = min(at, d.spreadAt)
 		}
 	}

@@ -85,7 +85,7 @@ func (l *loop) start(first, workers int) {
 	l.working.Store(int32(workers))
 	l.yield.workers = workers
 	for i := range workers {
-		w := &worker{l: l, index: first + i, s: l.s, in: make([]byte, head+smallBody+16<<10)}
+		w := &worker{l: l, index: first + i, s: l.s, in: make([]byte, head+plainBody+16<<10)}
 		w.ctx.Init2(nil, nil, false)
 		w.reader = bufio.NewReaderSize(&w.header, head+16)
 		l.s.running.Go(w.run)

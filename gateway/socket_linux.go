@@ -34,7 +34,8 @@ type socket struct {
 	bodiless bool          // the request is a HEAD
 	partial  bool          // counted in loop.partial
 	closed   bool          // or handed over
-	kept     []byte        // read and not served yet
+	kept     buffer        // read and not served yet
+	answer   buffer        // being written, and what is counted for it
 	since    clock.Instant // first byte of kept, or of being idle
 	held     bool          // in a line of loop.yield
 	cheap    bool          // the latest answer was a cheap one
@@ -70,7 +71,13 @@ func (k *socket) Gone() bool { return k.gone.Load() }
 func (k *socket) address() netip.AddrPort { return k.from }
 
 // idle reports whether no byte of a request has been read.
-func (k *socket) idle() bool { return !k.busy && len(k.kept) == 0 }
+func (k *socket) idle() bool { return !k.busy && len(k.kept.bytes) == 0 }
+
+// answers takes the memory of an answer, until it is written.
+func (k *socket) answers(b buffer) {
+	k.answer.release()
+	k.answer = b
+}
 
 // pending reports whether bytes wait to be read.
 func (k *socket) pending() bool {
@@ -119,9 +126,11 @@ func (w *worker) conclude(k *socket) {
 	w.s.step(c, (*Server).conclude)
 	w.l.inFlight.Add(-1)
 	if k.closed {
+		k.answer.release()
+		k.kept.release()
 		return
 	}
-	w.answer(k, k.kept)
+	w.answer(k, k.kept.bytes)
 	k.cheap = w.ctx.Response.StatusCode() != fasthttp.StatusOK
 	if !k.cheap {
 		w.l.yield.allowed.answered()
@@ -143,8 +152,8 @@ func (w *worker) goOn(k *socket) {
 		return
 	}
 	k.since = clock.Now()
-	if len(k.kept) > 0 && !w.mustWait(k) {
-		w.take(k, k.kept)
+	if len(k.kept.bytes) > 0 && !w.mustWait(k) {
+		w.take(k, k.kept.bytes)
 	}
 }
 
@@ -156,8 +165,8 @@ func (w *worker) inspect(k *socket, notes uint32) {
 		w.drop(k)
 	case k.idle() && now.Sub(k.since) >= w.s.opt.IdleTimeout:
 		w.drop(k)
-	case !k.busy && !k.held && len(k.kept) > 0 && now.Sub(k.since) >= slowAfter:
-		w.handOver(k, k.kept, nil)
+	case !k.busy && !k.held && len(k.kept.bytes) > 0 && now.Sub(k.since) >= slowAfter:
+		w.handOver(k, k.kept.bytes, nil)
 	}
 }
 
@@ -207,6 +216,10 @@ func (w *worker) setPartial(k *socket, partial bool) {
 // drop closes a connection.
 func (w *worker) drop(k *socket) {
 	w.forget(k)
+	k.answer.release()
+	if !k.busy {
+		k.kept.release() // else once the answer is there: nobody reads it meanwhile
+	}
 	_ = unix.Close(k.fd)
 	w.s.closed()
 }
@@ -215,6 +228,7 @@ func (w *worker) drop(k *socket) {
 // has not been written.
 func (w *worker) handOver(k *socket, kept []byte, rest *unsent) {
 	w.forget(k)
+	defer k.kept.release() // kept may be of it
 	_ = unix.EpollCtl(w.l.epoll, unix.EPOLL_CTL_DEL, k.fd, nil)
 	file := os.NewFile(uintptr(k.fd), "connection")
 	raw, err := net.FileConn(file) // a duplicate
@@ -225,12 +239,22 @@ func (w *worker) handOver(k *socket, kept []byte, rest *unsent) {
 	}
 	c := newConn(raw, w.s)
 	c.from = k.from // also if it has left
-	if len(kept) > 0 {
-		c.ahead, c.began = append(c.ahead, kept...), k.since
-		c.idle.Store(false)
-	}
 	if rest != nil {
-		rest.bytes = append([]byte(nil), rest.bytes...)
+		c.answer = k.answer.move()
+		rest.head = append([]byte(nil), rest.head...)
+	}
+	if len(kept) > 0 {
+		switch {
+		case c.ahead.append(w.s.bodies, kept, len(kept)):
+			c.began = k.since
+			c.idle.Store(false)
+		case rest != nil:
+			rest.last = true
+		default:
+			w.s.closed()
+			w.s.turnAway(c, w.s.noRoomForBodies())
+			return
+		}
 	}
 	w.s.dedicate(c, rest)
 }
@@ -241,7 +265,7 @@ func (w *worker) receive(k *socket) {
 		if w.mustWait(k) {
 			return
 		}
-		have := copy(w.in, k.kept)
+		have := copy(w.in, k.kept.bytes)
 		n, err := read(k.fd, w.in[have:])
 		switch {
 		case err == unix.EINTR:
@@ -251,7 +275,7 @@ func (w *worker) receive(k *socket) {
 			return
 		case err != 0 || n == 0:
 			if have > 0 {
-				w.handOver(k, k.kept, nil) // it left in the middle of a request
+				w.handOver(k, k.kept.bytes, nil) // it left in the middle of a request
 			} else {
 				w.drop(k)
 			}

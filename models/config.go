@@ -16,11 +16,10 @@ import (
 const ConfigFile = "model.yaml"
 
 const (
-	maxConfigBytes = 1 << 20
-	maxBatchLimit  = 4096
-	maxRowsLimit   = 1 << 20
-	maxBudget      = time.Hour
-	maxWeight      = 1000
+	maxBatchLimit = 4096
+	maxRowsLimit  = 1 << 20
+	maxBudget     = time.Hour
+	maxWeight     = 1000
 )
 
 // Config is what model.yaml says. What it leaves out is what config.pbtxt says, if there is one

@@ -127,11 +127,11 @@ func (h *heldRow) run(place *Placement, s *tensor.Schema, unpadded bool, limit c
 	t.Reserve(len(s.Outputs))
 	parts := []task.Part{{Task: t, To: 1}}
 	if lanes, may := place.Session.(interface{ Rest(lane int) }); may {
-		defer lanes.Rest(place.Lanes) // it may be long until the next row
+		defer lanes.Rest(place.beside) // it may be long until the next row
 	}
-	_, err := place.Session.Run(place.Lanes, parts, limit)
+	_, err := place.Session.Run(place.beside, parts, limit)
 	if err == nil {
-		err = place.Session.Scatter(place.Lanes, parts)
+		err = place.Session.Scatter(place.beside, parts)
 	}
 	if err != nil {
 		t.Release()

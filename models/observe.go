@@ -110,7 +110,9 @@ func Observe(ctx context.Context, b *Bundle, open func(context.Context, *Bundle)
 	}
 	loaded()
 	o := &tryout{graph: b.graph, schema: whole.Schema, session: session, began: clock.Now(), seen: &Observation{}}
-	o.golden(b.golden)
+	if text, err := b.goldenText(); err == nil {
+		o.golden(text)
+	}
 	o.madeUp()
 	return o.seen, session.Close()
 }

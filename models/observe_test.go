@@ -3,6 +3,7 @@ package models
 import (
 	"context"
 	"errors"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -54,7 +55,9 @@ func graphOf(declared ...int64) *Graph {
 func observe(t *testing.T, g *Graph, golden string, answer func(in []tensor.Tensor) ([][]int64, error)) (*Observation, *tensor.Schema, Batching) {
 	t.Helper()
 	s := &wholeSession{answer: answer}
-	o, err := Observe(context.Background(), &Bundle{graph: g, golden: []byte(golden)}, func(_ context.Context, b *Bundle) (Session, error) {
+	b := &Bundle{graph: g, from: places{own: t.TempDir()}}
+	write(t, filepath.Join(b.from.own, GoldenFile), golden)
+	o, err := Observe(context.Background(), b, func(_ context.Context, b *Bundle) (Session, error) {
 		s.schema = b.Schema
 		return s, nil
 	}, func() {})

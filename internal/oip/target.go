@@ -137,6 +137,26 @@ func tooManyBytes(name string, got, limit int64) error {
 	return fault.Newf(fault.ShapeTooLarge, "input '%s' has %d bytes, more than the limit of %d (limits.max_decompressed_bytes)", name, got, limit)
 }
 
+// alloc returns memory of the task for n bytes of an input, if the inputs of all requests leave some.
+func (d *target) alloc(n int) ([]byte, error) {
+	if err := d.claim(n); err != nil {
+		return nil, err
+	}
+	return d.t.Arena.Alloc(n), nil
+}
+
+// claim counts memory for n bytes of an input before it is taken.
+func (d *target) claim(n int) error {
+	if !d.t.Arena.Claim(d.lim.Inputs, n) {
+		return d.noRoom()
+	}
+	return nil
+}
+
+func (d *target) noRoom() error {
+	return fault.Newf(fault.NoCapacity, "the inputs of the requests that wait and run would together take more than %d bytes (limits.max_inputs_bytes); try again", d.lim.Inputs.Limit())
+}
+
 // keepShape copies dims into the arena, so that a shape lives as long as its data.
 func keepShape(a *tensor.Arena, dims []int64) []int64 {
 	if len(dims) == 0 {
