@@ -21,11 +21,9 @@ var errRefused = errors.New("request refused by the gateway")
 // What cannot be framed it answers itself (refuse), after which fasthttp's own attempt
 // to answer goes nowhere.
 //
-// States: waiting for a request (idle) -> in a header -> in a body -> idle ...; refused
-// is final. All fields but idle belong to the goroutine that serves the connection.
-//
-// It is also the task.Peer of every request on it, so that asking whether the client is
-// still there costs nothing until somebody asks.
+// States: waiting for a request (idle) -> in a header -> in a body -> idle ...; refused is
+// final. All fields but idle belong to the goroutine that serves the connection. It is the
+// task.Peer of its requests, so that asking whether the client is there costs nothing until then.
 type conn struct {
 	net.Conn
 	s    *Server
@@ -43,8 +41,9 @@ type conn struct {
 	taken    int    // bytes of ahead that have been served
 	fresh    bool   // the latest bytes came from the socket, not from ahead
 	refused  bool
-	opening  opening // of the current request
-	allow    string  // methods that a refusal tells of
+	opening  opening       // of the current request
+	allow    string        // methods that a refusal tells of
+	shedOf   time.Duration // the budget of the latest request, if it was refused for want of capacity
 
 	idle    atomic.Bool   // no byte of the next request has come
 	now     clock.Instant // latest reading; saves one per idle wait
@@ -142,6 +141,7 @@ func (c *conn) await(p []byte, got int) (n int, err error) {
 		}
 		return c.Conn.Read(p)
 	}
+	c.pause()
 	c.armIdle()
 	c.idle.Store(true)
 	n, err = c.Conn.Read(p)

@@ -38,6 +38,24 @@ func holdFor(held int, budget time.Duration) time.Duration {
 	return min(d, budget/holdShare)
 }
 
+// sheddable is a connection. It is told that its latest request, with that budget, was refused for
+// want of capacity.
+type sheddable interface{ shed(budget time.Duration) }
+
+var _ sheddable = (*conn)(nil)
+
+func (c *conn) shed(budget time.Duration) { c.shedOf = budget }
+
+// pause leaves a connection with a goroutine of its own unread after a refusal.
+func (c *conn) pause() {
+	if c.shedOf == 0 {
+		return
+	}
+	time.Sleep(holdFor(int(c.s.pausing.Add(1)), c.shedOf))
+	c.s.pausing.Add(-1)
+	c.shedOf = 0
+}
+
 // allowance is how many cheap answers may be given. It grows with the answers of models, and a
 // little with time. So what they cost stays in proportion to what the runs get done, also beside
 // busy neighbours.
