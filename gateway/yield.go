@@ -70,8 +70,8 @@ const (
 	// loop at three times the capacity two of three are refused.
 	perAnswer = 2000
 	// perSecond is how many a worker may give in any case, so that refusals also come where a run
-	// takes long. They cost a fiftieth of its processor.
-	perSecond = 2000
+	// takes long. They cost a hundredth of its processor.
+	perSecond = 1000
 	// savedAnswers is how many can be saved up for bursts, in thousandths.
 	savedAnswers = 200_000
 	// passEvery is how often time is counted, at most.
