@@ -17,6 +17,7 @@ type scene struct {
 	items  []*Item
 	faults bool
 	hangs  bool
+	most   int // rows of a batch of the most frequent key; 0 for no bound
 }
 
 type sceneOptions struct {
@@ -33,8 +34,9 @@ func drawScene(t *rapid.T, o sceneOptions) *scene {
 		fewest = 2
 	}
 	devices := rapid.IntRange(fewest, 3).Draw(t, "devices")
+	kind := rapid.SampledFrom([]string{"", "gpu"}).Draw(t, "kind")
 	for range devices {
-		opts := DeviceOptions{Name: "d", Lanes: rapid.IntRange(1, 3).Draw(t, "lanes")}
+		opts := DeviceOptions{Name: "d", Kind: kind, Lanes: rapid.IntRange(1, 3).Draw(t, "lanes")}
 		if opts.Lanes == 2 && rapid.Bool().Draw(t, "staged") {
 			opts.Stage = time.Duration(rapid.IntRange(1, 3000).Draw(t, "stage")) * time.Microsecond
 		}
@@ -79,7 +81,8 @@ func drawScene(t *rapid.T, o sceneOptions) *scene {
 			return time.Duration(rapid.IntRange(0, 1200).Draw(t, "for")) * ms
 		}
 	}
-	return &scene{rig: r, models: models, faults: o.faults, hangs: o.hangs}
+	most := rapid.SampledFrom([]int{0, 0, 0, 1, 2, 5}).Draw(t, "most")
+	return &scene{rig: r, models: models, faults: o.faults, hangs: o.hangs, most: most}
 }
 
 func addDrawn(t *rapid.T, s *Scheduler, devices int) {
@@ -89,11 +92,15 @@ func addDrawn(t *rapid.T, s *Scheduler, devices int) {
 		Weight: float64(rapid.IntRange(1, 3).Draw(t, "weight")), Fallback: Fallback(rapid.IntRange(0, Fallbacks-1).Draw(t, "fallback")),
 	}
 	first := rapid.IntRange(0, devices-1).Draw(t, "first device")
+	alike := rapid.Bool().Draw(t, "alike")
 	for i := range rapid.IntRange(1, devices).Draw(t, "on") {
 		on := ModelDevice{Device: DeviceID((first + i) % devices)}
 		on.Curve = line(maxBatch, time.Duration(rapid.IntRange(1, 5000).Draw(t, "base"))*time.Microsecond, time.Duration(rapid.IntRange(0, 500).Draw(t, "per row"))*time.Microsecond)
 		if rapid.IntRange(0, 3).Draw(t, "padded") == 0 {
 			on.Sizes = []int{1, maxBatch + 1}
+		}
+		if alike && i > 0 {
+			on.Curve, on.Sizes = opts.Devices[0].Curve, opts.Devices[0].Sizes
 		}
 		opts.Devices = append(opts.Devices, on)
 	}
@@ -126,6 +133,13 @@ func (s *scene) play(t *rapid.T) {
 			Class:    task.Priority(rapid.IntRange(0, task.Priorities-1).Draw(t, "class")),
 			Key:      uint64(max(0, rapid.IntRange(-80, 40).Draw(t, "key"))),
 		}
+		it.Most = s.mostOf(it.Key)
+		if rapid.IntRange(0, 19).Draw(t, "collides") == 0 {
+			it.Most = rapid.IntRange(0, 4).Draw(t, "most")
+		}
+		if it.Most > 0 {
+			it.Rows = min(it.Rows, it.Most)
+		}
 		if rapid.IntRange(0, 9).Draw(t, "no deadline") == 0 {
 			it.Deadline = clock.Never
 		}
@@ -135,6 +149,17 @@ func (s *scene) play(t *rapid.T) {
 		s.arrive(it)
 		s.items = append(s.items, it)
 	}
+}
+
+// mostOf bounds the batches of a key.
+func (s *scene) mostOf(key uint64) int {
+	switch {
+	case key == 0:
+		return s.most
+	case key%2 == 0:
+		return 0
+	}
+	return 1 << (key / 2 % 4)
 }
 
 // fault draws one thing that happens to a device or a model from outside.

@@ -173,6 +173,11 @@ func (s *Scheduler) restore(now clock.Instant, d *device) {
 	d.undecided()
 	d.failed, d.overdue = 0, 0
 	s.tell(d)
+	if to, _ := d.urgent(); to != nil {
+		if l := d.wake(); l.Lane >= 0 {
+			s.calls = append(s.calls, l)
+		}
+	}
 }
 
 // evict empties a device's queues.

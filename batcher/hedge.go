@@ -196,7 +196,7 @@ func (s *Scheduler) probe(now clock.Instant, on *instance, index int) {
 			}
 			return
 		}
-		avoided := m.pressure.on || on.guest && l.batch.Items[0].Detour == Spilled
+		avoided := m.pressure.on || on.guest && l.batch.Items[0].Detour == Spilled || in.peers[0] == on.peers[0]
 		if avoided && in.takes() && d.active+d.woken == 0 && in.items == 0 &&
 			in.cost.high.ratio > slowRatio && s.mayProbe(now, in) {
 			s.point(d, h)

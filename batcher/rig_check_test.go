@@ -13,6 +13,9 @@ func (r *rig) checkBatch(b *Batch) {
 	last := map[order]clock.Instant{}
 	for _, it := range b.Items {
 		rows += it.Rows
+		if it.Most > 0 && b.Rows > it.Most {
+			r.t.Fatalf("a batch of %d rows holds an item that allows %d", b.Rows, it.Most)
+		}
 		if it.Model != b.Model || it.Device != b.Device && !b.Hedge || it.Key != b.Items[0].Key {
 			r.t.Fatalf("a batch of model %d, device %d, key %d holds an item of %d, %d, %d", b.Model, b.Device, b.Items[0].Key, it.Model, it.Device, it.Key)
 		}

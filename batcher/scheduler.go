@@ -2,6 +2,7 @@ package batcher
 
 import (
 	"fmt"
+	"time"
 
 	"sluice/internal/clock"
 	"sluice/internal/task"
@@ -44,7 +45,7 @@ func (s *Scheduler) Arrive(now clock.Instant, it *Item) Verdict {
 		}
 		return Verdict{Reason: Closed, Wake: noLane}
 	}
-	if it.state != itemFree || it.Rows < 1 || it.Rows > m.opts.MaxBatch || it.Class >= task.Priorities {
+	if it.state != itemFree || it.Rows < 1 || it.Rows > m.opts.MaxBatch || it.Most > 0 && it.Rows > it.Most || it.Class >= task.Priorities {
 		panic(fmt.Sprintf("BUG: item in state %d, of %d rows and class %d, for model %q with batches of %d",
 			it.state, it.Rows, it.Class, m.opts.Name, m.opts.MaxBatch))
 	}
@@ -53,30 +54,35 @@ func (s *Scheduler) Arrive(now clock.Instant, it *Item) Verdict {
 		in.cost.wake(now)
 	}
 	in, f, why := m.first(now, it)
+	room := time.Duration(0)
+	if !m.opts.UnfairRows {
+		room = m.room(in, it)
+	}
 	if in.takes() && len(m.on) > 1 {
 		m.pressure.note(now, it.Deadline.Sub(f.finish), it.Deadline.Sub(it.Arrived))
-		in, f, why = m.divert(now, it, in, f, why)
+		in, f, why = m.divert(now, it, in, f, why, room)
 	}
 	d := in.device
 	m.counts.Arrived++
 	in.arrivals.add(now, it.Rows)
-	reason := s.refuse(now, in, it, f)
+	reason := s.refuse(now, in, it, f, room)
+	if !m.opts.UnfairRows && (reason == None || reason == PredictedLate) {
+		m.noteRows(now, in, it, reason != None)
+	}
 	if reason != Expired && it.Deadline != clock.Never && in.budgets.add(now, it.Deadline.Sub(it.Arrived)) {
 		in.retune()
 	}
 	if reason != None {
 		m.counts.Refused[reason]++
 		in.wanting[it.Class] = true
-		if reason == Hanging {
-			return m.refused(it, reason, in.hangsFor(now))
-		}
-		return m.refused(it, reason, f.start.Sub(now))
+		return in.refused(now, it, reason, f.start.Sub(now))
 	}
 	m.counts.Admitted++
 	m.hedges = min(m.hedges+hedgeShare, hedgeSaved*float64(m.opts.MaxBatch))
 	it.Device, it.Detour, it.moves, it.tried = d.id, why, 0, 0
-	it.turn, it.speaks = TurnShared, false
+	it.turn, it.speaks, it.tight = TurnShared, false, f.tight
 	in.counts.Sent[why]++
+	in.give()
 	in.push(s, it, s.rand())
 	return Verdict{Admitted: true, Wait: f.start.Sub(now), Wake: d.offer(now, in)}
 }
@@ -118,6 +124,9 @@ func (s *Scheduler) Next(now clock.Instant, id DeviceID, laneIndex int, b *Batch
 			return false
 		}
 		found := s.candidates(start, d, b)
+		for len(found) == 0 && s.fetch(d) {
+			found = s.candidates(start, d, b)
+		}
 		if len(found) == 0 {
 			if d.state == DeviceProbing && len(d.busy) == 0 {
 				d.state = DeviceBroken // the item that was to try it has gone

@@ -91,7 +91,7 @@ func (s *Scheduler) Predict(now clock.Instant, id ModelID, rows int, class task.
 	}
 	for _, in := range m.on {
 		f := in.forecast(now, min(rows, m.opts.MaxBatch), class, clock.Never, 0)
-		out = append(out, Forecast{in.device.id, f.start, f.finish})
+		out = append(out, Forecast{in.device.id, f.start, f.likely})
 	}
 	return out
 }

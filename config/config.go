@@ -255,6 +255,9 @@ type ModelDefaults struct {
 	// apart: batch, under the watch of live comparisons, or single. Default batch. single is slower
 	// and sure.
 	Unproven string `yaml:"unproven"`
+	// FairRows leaves room in the queue for long requests where short ones would crowd them out. Default
+	// true. false answers more of the short ones in overload, and far fewer of the long ones.
+	FairRows bool `yaml:"fair_rows"`
 	// KeepVersions is how many of a model's newest versions stay loaded, unless version_policy of its
 	// config.pbtxt says. Default 1. Too low makes rolling back wait for a load; too high costs the
 	// memory of all of them.
@@ -312,6 +315,7 @@ func Default() *Config {
 		Record:    Record{MaxBytes: gibibyte, MaxAge: time.Hour},
 		ModelDefaults: ModelDefaults{
 			Unproven:     "batch",
+			FairRows:     true,
 			MaxBatch:     64,
 			KeepVersions: 1,
 			Warmup:       400 * time.Millisecond,

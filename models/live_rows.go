@@ -45,7 +45,7 @@ type heldRow struct {
 // cutRow finds the row in a finished task, whose memory it shares. It returns nil for a row
 // that is not whole, such as one of an output that has other rows than the request.
 func cutRow(t *task.Task, row int, s *tensor.Schema) *heldRow {
-	h := &heldRow{wanted: t.Wanted, device: t.Trace.Device, batch: max(t.Trace.Batch, 1), split: s.Batchable() && t.Rows > s.MaxBatch}
+	h := &heldRow{wanted: t.Wanted, device: t.Trace.Device, batch: max(t.Trace.Batch, 1), split: s.Batchable() && (t.Rows > s.MaxBatch || t.MostRows > 0 && t.Rows > t.MostRows)}
 	for i, x := range t.Inputs {
 		if s.Batchable() {
 			if x = rowOf(x, row, t.Rows, s.Inputs[i].Once); x.Type == tensor.Invalid {

@@ -110,7 +110,7 @@ func (f *fleet) names() (all []string) {
 // options are the devices as the scheduler takes them.
 func (f *fleet) options() (all []batcher.DeviceOptions) {
 	for _, s := range f.stations {
-		o := batcher.DeviceOptions{Name: s.device.Name, Lanes: s.lanes, Spares: s.spares, Gap: batchOverhead}
+		o := batcher.DeviceOptions{Name: s.device.Name, Kind: s.kind.String(), Lanes: s.lanes, Spares: s.spares, Gap: batchOverhead}
 		switch {
 		case s.kind == device.CPU:
 			o.SpreadAfter = spreadAfter

@@ -161,7 +161,7 @@ func (s *server) newQueue(v *models.Version, metrics *telemetry.Model) (*batcher
 	}
 	return s.batcher.Add(batcher.Spec{
 		Name: v.Name, MaxBatch: max(v.Schema.MaxBatch, 1), Outputs: len(v.Schema.Outputs), Budget: v.Config.Budget, Weight: v.Config.Weight,
-		Placements: places, Fallback: fallback, Displaced: v.Displaced(),
+		Placements: places, Fallback: fallback, Displaced: v.Displaced(), UnfairRows: !v.Config.FairRows,
 		QueueRows: s.cfg.Queue.MaxRows, QueueBytes: int64(s.cfg.Queue.MaxBytes),
 		Observe: func(r *batcher.BatchReport) {
 			observeBatch(devices[r.Device], r)

@@ -123,8 +123,10 @@ func modelOptions(cfg *config.Config, paths []string, devices []models.Device, l
 		Paths: paths,
 		Defaults: models.Defaults{
 			Budget: cfg.Scheduler.Budget, MaxBudget: cfg.Limits.MaxBudget, MaxBatch: d.MaxBatch, MaxRows: d.MaxRows, Unproven: models.Unproven(d.Unproven),
-			Tolerance: models.Tolerance{Abs: d.Tolerance.Abs, Rel: d.Tolerance.Rel},
+			UnfairRows: !d.FairRows,
+			Tolerance:  models.Tolerance{Abs: d.Tolerance.Abs, Rel: d.Tolerance.Rel},
 		},
+		MemoryCeiling: int64(cfg.Limits.Memory),
 		KeepVersions:  d.KeepVersions,
 		Devices:       devices,
 		State:         cfg.State,

@@ -25,7 +25,7 @@ func reserveInputs(t *task.Task, n int) {
 	}
 	t.Inputs, t.Optional = t.Inputs[:n], t.Optional[:0]
 	clear(t.Inputs)
-	t.Rows, t.Wanted, t.ShapeKey, t.Repeated = 0, 0, 0, 0
+	t.Rows, t.Wanted, t.ShapeKey, t.MostRows, t.Repeated = 0, 0, 0, 0, 0
 }
 
 // slot is the tensor of the task for input i of those that a request may give. The first
@@ -79,6 +79,12 @@ func (d *target) place(i int, dims []int64) error {
 	}
 	if !fits(want, got) {
 		return fault.Newf(fault.WrongShape, "unexpected shape for input '%s' for model '%s'. Expected %s, got %s", spec.Name, d.model, showShape(spec.OnWire()), showShape(dims))
+	}
+	// The axes of an input that is reshaped are known when it has been.
+	if i < len(d.schema.Inputs) && spec.Wire == nil {
+		if err := d.shortEnough(i, dims); err != nil {
+			return err
+		}
 	}
 	if elements > d.lim.MaxElements {
 		return fault.Newf(fault.ShapeTooLarge, "input '%s' has %d elements, more than the limit of %d (limits.max_elements)", spec.Name, elements, d.lim.MaxElements)

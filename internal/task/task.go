@@ -78,6 +78,9 @@ type Task struct {
 	Wanted uint64
 	// ShapeKey separates tasks that cannot share a batch; equal for those that can.
 	ShapeKey uint64
+	// MostRows is the most rows of tasks with this key that may share a run; 0 means as many as
+	// the model takes. Equal for equal keys.
+	MostRows int
 	Arrived  clock.Instant
 	Deadline clock.Instant
 	Priority Priority
@@ -139,7 +142,7 @@ func (t *Task) reset() {
 	case <-t.Wait:
 	default:
 	}
-	t.Rows, t.Inputs, t.Wanted, t.ShapeKey = 0, inputs, 0, 0
+	t.Rows, t.Inputs, t.Wanted, t.ShapeKey, t.MostRows = 0, inputs, 0, 0, 0
 	t.Arrived, t.Deadline, t.Priority, t.Peer, t.Waiter = 0, 0, 0, nil, nil
 	t.Outputs, t.Answers, t.Err, t.Trace = outputs, nil, nil, Trace{}
 }
