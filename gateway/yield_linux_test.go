@@ -194,14 +194,14 @@ func TestCheapAnswersWaitTheirTurn(t *testing.T) {
 // Callers that ask for their health as fast as they can get no more than is allowed while the model
 // works, and a latecomer is answered.
 func TestStormOfHealthChecks(t *testing.T) {
-	model, stop := simpleModel(), make(chan struct{})
+	model, works, stop := simpleModel(), make(chan struct{}), make(chan struct{})
 	run := model.run
-	model.run = func(tk *task.Task) error { <-stop; return run(tk) }
+	model.run = func(tk *task.Task) error { close(works); <-stop; return run(tk) }
 	e := serve(t, newFakeModels(model), nil)
 	slow := e.dial()
 	defer slow.Close()
 	_, _ = slow.Write([]byte(post(simpleInfer, simpleBody(""))))
-	e.eventually("the model works", func() bool { return e.server.mu.loops[0].inFlight.Load() == 1 })
+	<-works
 	const callers, length = 16, 300 * time.Millisecond
 	var got atomic.Int64
 	var running sync.WaitGroup
