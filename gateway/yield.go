@@ -66,12 +66,14 @@ type allowance struct {
 
 const (
 	// perAnswer is how many cheap answers a model's answer makes room for, in thousandths. More, and a
-	// storm takes more from the runs; fewer, and under less overload refusals queue: of an open
-	// loop at three times the capacity two of three are refused.
-	perAnswer = 2000
+	// storm takes more from the runs. Fewer, and clients with a fixed number of connections do not
+	// get out of an overload: once all of them wait, what is answered and refused together
+	// must exceed what is offered, or it stays so. Of three times the capacity two thirds are refused,
+	// and what the refusals cost lowers the capacity.
+	perAnswer = 4000
 	// perSecond is how many a worker may give in any case, so that refusals also come where a run
-	// takes long. They cost a hundredth of its processor.
-	perSecond = 1000
+	// takes long. They cost a fiftieth of its processor.
+	perSecond = 2000
 	// savedAnswers is how many can be saved up for bursts, in thousandths.
 	savedAnswers = 200_000
 	// passEvery is how often time is counted, at most.
