@@ -21,9 +21,11 @@ var errRefused = errors.New("request refused by the gateway")
 // What cannot be framed it answers itself (refuse), after which fasthttp's own attempt
 // to answer goes nowhere.
 //
-// States: waiting for a request (idle) -> in a header -> in a body -> idle ...; refused is
-// final. All fields but idle belong to the goroutine that serves the connection. It is the
-// task.Peer of its requests, so that asking whether the client is there costs nothing until then.
+// States: waiting for a request (idle) -> in a header -> in a body -> idle ...; refused
+// is final. All fields but idle and used belong to the goroutine that serves the connection.
+//
+// It is also the task.Peer of every request on it, so that asking whether the client is
+// still there costs nothing until somebody asks.
 type conn struct {
 	net.Conn
 	s    *Server
@@ -45,7 +47,8 @@ type conn struct {
 	allow    string        // methods that a refusal tells of
 	shedOf   time.Duration // the budget of the latest request, if it was refused for want of capacity
 
-	idle    atomic.Bool   // no byte of the next request has come
+	idle    atomic.Int64  // a clock.Instant: since when no byte of the next request has come; 0 if one has
+	used    atomic.Bool   // bytes of a request have come
 	now     clock.Instant // latest reading; saves one per idle wait
 	arrived clock.Instant // first byte of the current request
 	began   clock.Instant // first byte of a request that an event loop began to read; else 0
@@ -57,8 +60,14 @@ var _ task.Peer = (*conn)(nil)
 
 func newConn(raw net.Conn, s *Server) *conn {
 	c := &conn{Conn: raw, s: s, from: addressOf(raw), now: clock.Now()}
-	c.idle.Store(true)
+	c.idle.Store(int64(c.now))
 	return c
+}
+
+// idleSince tells since when the connection waits for a request, 0 if it does not, and whether it has
+// had one. It may be called from any goroutine.
+func (c *conn) idleSince() (since clock.Instant, used bool) {
+	return clock.Instant(c.idle.Load()), c.used.Load()
 }
 
 // Read gives fasthttp the next bytes of the current request, checked.
@@ -143,9 +152,12 @@ func (c *conn) await(p []byte, got int) (n int, err error) {
 	}
 	c.pause()
 	c.armIdle()
-	c.idle.Store(true)
+	if c.used.Load() { // else since it was accepted
+		c.idle.Store(int64(c.now))
+	}
 	n, err = c.Conn.Read(p)
-	c.idle.Store(false)
+	c.idle.Store(0)
+	c.used.Store(true)
 	c.now = clock.Now()
 	c.arrived = c.now
 	return n, err
@@ -277,11 +289,14 @@ func (c *conn) Write(p []byte) (int, error) {
 	return c.Conn.Write(p)
 }
 
-// Close ends the connection; after a refusal it lingers first.
+// Close ends the connection; where it is the server that ends it, after a refusal or because it stops,
+// it lingers first: what the client has sent meanwhile must not cost it the answer.
 func (c *conn) Close() error {
 	c.letGo()
 	c.ahead.release()
-	if c.refused {
+	if c.refused || c.s.draining.Load() {
+		c.used.Store(true)
+		c.idle.Store(int64(clock.Now())) // Shutdown need not wait for all of it
 		c.linger()
 	}
 	return c.Conn.Close()
