@@ -62,7 +62,7 @@ func (m *Model) refusal(arrived, deadline, now clock.Instant, v Verdict) error {
 	default:
 		f = fault.Newf(fault.Overloaded, "model '%s' is overloaded: an answer would come later than the budget left, %s; predicted wait in the queue %s", m.spec.Name, shown(deadline.Sub(now)), shown(v.Wait))
 	}
-	f.RetryAfter = v.Wait
+	f.RetryAfter = v.Retry
 	return f
 }
 

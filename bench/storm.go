@@ -79,7 +79,7 @@ func (b *bench) storm() error {
 				return err
 			}
 			c.Capacity, c.Storm = append(c.Capacity, can), append(c.Storm, run)
-			ratios = append(ratios, run.Answers/can.Answers)
+			ratios = append(ratios, run.Answers/max(can.Answers, 1))
 		}
 		c.Ratio = round(median(ratios), 3)
 		c.Refusals = medianOf(c.Storm, func(r stormRun) float64 { return r.Refusals })
@@ -137,7 +137,7 @@ func (b *bench) stormOpen(gateway asked, out *Storm) error {
 				return err
 			}
 			o.Control, o.Runs = append(o.Control, control), append(o.Runs, run)
-			ratios, shares = append(ratios, run.Good/control.Good), append(shares, run.Good/top.good)
+			ratios, shares = append(ratios, run.Good/max(control.Good, 1)), append(shares, run.Good/top.good)
 		}
 		o.Ratio, o.OfPeak = round(median(ratios), 3), round(median(shares), 3)
 		o.ShedP99 = medianOf(o.Runs, func(r openResult) float64 { return r.ShedP99 })

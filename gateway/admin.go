@@ -200,7 +200,7 @@ func refuseAdmin(w http.ResponseWriter, f *fault.Error) {
 		h.Set("Retry-After", strconv.Itoa(seconds))
 	}
 	w.WriteHeader(status(f.Kind))
-	_, _ = w.Write(oip.AppendError(nil, f.Text, f.Kind.Code()))
+	_, _ = w.Write(oip.AppendError(nil, f.Text, f.Kind.Code(), 0))
 }
 
 func writeAdmin(w http.ResponseWriter, document any) error {

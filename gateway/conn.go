@@ -43,8 +43,9 @@ type conn struct {
 	taken    int    // bytes of ahead that have been served
 	fresh    bool   // the latest bytes came from the socket, not from ahead
 	refused  bool
-	opening  opening // of the current request
-	allow    string  // methods that a refusal tells of
+	opening  opening       // of the current request
+	allow    string        // methods that a refusal tells of
+	shedOf   time.Duration // the budget of the latest request, if it was refused for want of capacity
 
 	idle    atomic.Int64  // a clock.Instant: since when no byte of the next request has come; 0 if one has
 	used    atomic.Bool   // bytes of a request have come
@@ -151,6 +152,7 @@ func (c *conn) await(p []byte, got int) (n int, err error) {
 		}
 		return c.Conn.Read(p)
 	}
+	c.pause()
 	c.armIdle()
 	if c.used.Load() { // else since it was accepted
 		c.idle.Store(int64(c.now))

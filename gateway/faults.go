@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"strconv"
-	"time"
 
 	"github.com/valyala/fasthttp"
 
@@ -56,26 +55,14 @@ func status(k fault.Kind) int {
 	return fasthttp.StatusBadRequest
 }
 
-// retryAfter is the value of the Retry-After header in whole seconds, at least one;
-// 0 if the fault is not of a kind that time heals.
-func retryAfter(f *fault.Error) int {
-	switch f.Kind {
-	case fault.Overloaded, fault.ModelNotReady, fault.NoCapacity, fault.Draining:
-		return max(1, int((f.RetryAfter+time.Second-1)/time.Second))
-	}
-	return 0
-}
-
 // writeFault makes f the answer.
 func writeFault(resp *fasthttp.Response, f *fault.Error) {
 	resp.ResetBody()
 	resp.Header.SetStatusCode(status(f.Kind))
 	resp.Header.SetCanonical(headerContentType, typeJSON)
-	resp.SwapBody(oip.AppendError(resp.SwapBody(nil)[:0], f.Text, f.Kind.Code()))
-	if seconds := retryAfter(f); seconds > 0 {
-		var digits [20]byte
-		resp.Header.SetCanonical(headerRetryAfter, strconv.AppendInt(digits[:0], int64(seconds), 10))
-	}
+	again := comeBack(f)
+	resp.SwapBody(oip.AppendError(resp.SwapBody(nil)[:0], f.Text, f.Kind.Code(), again))
+	sayRetry(&resp.Header, f, again)
 	if f.Kind == fault.UnsupportedEncoding {
 		resp.Header.SetCanonical(headerAcceptEncoding, codingsAccepted)
 	}
@@ -92,17 +79,14 @@ type aboutFault struct {
 // before its body. The connection ends with it. sent is how many bytes its own body has.
 func appendRawFault(dst []byte, f *fault.Error, about *aboutFault) (out []byte, sent int) {
 	code := status(f.Kind)
-	body := oip.AppendError(nil, f.Text, f.Kind.Code())
+	again := comeBack(f)
+	body := oip.AppendError(nil, f.Text, f.Kind.Code(), again)
 	dst = append(dst, "HTTP/1.1 "...)
 	dst = strconv.AppendInt(dst, int64(code), 10)
 	dst = append(dst, ' ')
 	dst = append(dst, fasthttp.StatusMessage(code)...)
 	dst = append(dst, "\r\nContent-Type: application/json\r\nConnection: close\r\n"...)
-	if seconds := retryAfter(f); seconds > 0 {
-		dst = append(dst, "Retry-After: "...)
-		dst = strconv.AppendInt(dst, int64(seconds), 10)
-		dst = append(dst, "\r\n"...)
-	}
+	dst = appendRetry(dst, f, again)
 	if f.Kind == fault.UnsupportedEncoding {
 		dst = append(append(append(dst, "Accept-Encoding: "...), codingsAccepted...), "\r\n"...)
 	}

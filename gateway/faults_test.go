@@ -53,7 +53,7 @@ func TestStatusOfEveryFault(t *testing.T) {
 // Names that are set without normalising must be in fasthttp's form already.
 func TestHeaderNamesAreCanonical(t *testing.T) {
 	for _, name := range [][]byte{
-		headerContentType, headerContentEncoding, headerAcceptEncoding, headerRetryAfter,
+		headerContentType, headerContentEncoding, headerAcceptEncoding, headerRetryAfter, headerRetryAfterMs,
 		headerBinaryLength, headerServerTiming, headerDevice, headerBatch, headerModel, headerBatching, headerBudget, headerNonfinite, headerRequestID,
 	} {
 		if want := http.CanonicalHeaderKey(string(name)); string(name) != want {

@@ -16,6 +16,7 @@ var (
 	headerContentEncoding = []byte("Content-Encoding")
 	headerAcceptEncoding  = []byte("Accept-Encoding")
 	headerRetryAfter      = []byte("Retry-After")
+	headerRetryAfterMs    = []byte("Sluice-Retry-After-Ms")
 	headerBinaryLength    = []byte("Inference-Header-Content-Length")
 	headerServerTiming    = []byte("Server-Timing")
 	headerDevice          = []byte("Sluice-Device")

@@ -68,8 +68,9 @@ type yielding struct {
 
 func (y *yielding) any() bool { return y.refused.n.Load() > 0 || y.waiting.n.Load() > 0 }
 
-// refuse notes that the latest request was refused for want of capacity, and its budget.
-func (k *socket) refuse(budget time.Duration) { k.refused = budget }
+var _ sheddable = (*socket)(nil)
+
+func (k *socket) shed(budget time.Duration) { k.refused = budget }
 
 // cheap accounts for an answer that no model was run for.
 func (w *worker) cheap(k *socket) {

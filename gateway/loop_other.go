@@ -2,18 +2,13 @@
 
 package gateway
 
-import (
-	"net"
-	"time"
-)
+import "net"
 
 // Event loops are made of Linux's epoll; elsewhere each connection has its goroutine.
 
 type loop struct{}
 
 type socket struct{}
-
-func (k *socket) refuse(time.Duration) {}
 
 const (
 	cutIdle uint32 = iota

@@ -75,7 +75,10 @@ func (e *edge) describe(raw string, a answerOf) {
 }
 
 func (e *edge) undescribed(method, target string, a answerOf) (problem string) {
-	var refusal struct{ Error, Code string }
+	var refusal struct {
+		Error, Code string
+		Again       float64 `json:"retry_after_ms"`
+	}
 	if a.status >= 400 && method != "HEAD" {
 		d := json.NewDecoder(strings.NewReader(a.body))
 		d.DisallowUnknownFields()

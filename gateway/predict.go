@@ -192,8 +192,8 @@ func (s *Server) account(c *call, err error) {
 		o.Fault = f.Kind
 		o.Total = clock.Now().Sub(c.arrived)
 		s.logCause(c, f)
-		if c.socket != nil && (f.Kind == fault.Overloaded || f.Kind == fault.NoCapacity) {
-			c.socket.refuse(min(o.Budget, c.model.Info().Budget))
+		if held, ok := c.peer.(sheddable); ok && (f.Kind == fault.Overloaded || f.Kind == fault.NoCapacity) {
+			held.shed(min(o.Budget, c.model.Info().Budget))
 		}
 	}
 	c.explain(&c.ctx.Response.Header, c.model.Info())

@@ -32,6 +32,7 @@ type Server struct {
 	accepted atomic.Bool  // the last of them has come
 	refusing atomic.Bool  // the drain deadline has passed
 	lingers  atomic.Int32 // connections being turned away
+	pausing  atomic.Int32 // connections with goroutines that are not read after a refusal
 	failures throttle
 	causes   causes
 

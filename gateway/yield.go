@@ -38,6 +38,24 @@ func holdFor(held int, budget time.Duration) time.Duration {
 	return min(d, budget/holdShare)
 }
 
+// sheddable is a connection. It is told that its latest request, with that budget, was refused for
+// want of capacity.
+type sheddable interface{ shed(budget time.Duration) }
+
+var _ sheddable = (*conn)(nil)
+
+func (c *conn) shed(budget time.Duration) { c.shedOf = budget }
+
+// pause leaves a connection with a goroutine of its own unread after a refusal.
+func (c *conn) pause() {
+	if c.shedOf == 0 {
+		return
+	}
+	time.Sleep(holdFor(int(c.s.pausing.Add(1)), c.shedOf))
+	c.s.pausing.Add(-1)
+	c.shedOf = 0
+}
+
 // allowance is how many cheap answers may be given. It grows with the answers of models, and a
 // little with time. So what they cost stays in proportion to what the runs get done, also beside
 // busy neighbours.
@@ -48,9 +66,11 @@ type allowance struct {
 
 const (
 	// perAnswer is how many cheap answers a model's answer makes room for, in thousandths. More, and a
-	// storm takes more from the runs; fewer, and under less overload refusals queue: of an open
-	// loop at three times the capacity two of three are refused.
-	perAnswer = 2000
+	// storm takes more from the runs. Fewer, and clients with a fixed number of connections do not
+	// get out of an overload: once all of them wait, what is answered and refused together
+	// must exceed what is offered, or it stays so. Of three times the capacity two thirds are refused,
+	// and what the refusals cost lowers the capacity.
+	perAnswer = 4000
 	// perSecond is how many a worker may give in any case, so that refusals also come where a run
 	// takes long. They cost a fiftieth of its processor.
 	perSecond = 2000

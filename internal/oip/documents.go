@@ -3,6 +3,8 @@ package oip
 import (
 	"bytes"
 	"encoding/json"
+	"strconv"
+	"time"
 )
 
 // The documents of this file and its neighbours (metadata.go, statistics.go,
@@ -39,9 +41,13 @@ func AppendJSON(dst []byte, document any) ([]byte, error) {
 	return append(dst, bytes.TrimSuffix(out.Bytes(), []byte{'\n'})...), nil
 }
 
-// AppendError appends the body of every refusal.
-func AppendError(dst []byte, text, code string) []byte {
+// AppendError appends the body of every refusal. again is when another try makes sense, 0 if that
+// is not known.
+func AppendError(dst []byte, text, code string, again time.Duration) []byte {
 	dst = appendString(append(dst, `{"error":`...), text)
 	dst = appendString(append(dst, `,"code":`...), code)
+	if again > 0 {
+		dst = strconv.AppendFloat(append(dst, `,"retry_after_ms":`...), float64(again.Microseconds())/1000, 'f', 3, 64)
+	}
 	return append(dst, '}')
 }

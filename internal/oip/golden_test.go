@@ -161,5 +161,6 @@ func TestGoldenDocuments(t *testing.T) {
 	f("live", Live{true})
 	f("ready", Ready{Live: true})
 	f("model-ready", ModelReady{Name: "simple", Ready: true})
-	golden(t, "error", AppendError(nil, "no \"x\"\n", "UNKNOWN_INPUT"), 0)
+	golden(t, "error", AppendError(nil, "no \"x\"\n", "UNKNOWN_INPUT", 0), 0)
+	golden(t, "overloaded", AppendError(nil, "too much", "OVERLOADED", 2_345_600), 0)
 }

@@ -107,7 +107,7 @@ func (l *loop) statistics() []byte {
 
 // refuse makes an error the answer.
 func (l *loop) refuse(c *conn, status int, text, code string) {
-	l.work.body = oip.AppendError(l.work.body[:0], text, code)
+	l.work.body = oip.AppendError(l.work.body[:0], text, code, 0)
 	c.status = status
 	c.out = append(appendHead(c.out, status, len(l.work.body)), typeJSON...)
 	if status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable {
