@@ -190,7 +190,7 @@ func (p *proof) meet(ctx context.Context, v *Version) (returnLanes func()) {
 			taken = append(taken, place.spare)
 		case <-ctx.Done():
 		}
-		p.peers = append(p.peers, &proof{prover: p.prover, device: p.opts.device(place.Device), session: place.Session, lane: place.Lanes})
+		p.peers = append(p.peers, &proof{prover: p.prover, device: p.opts.device(place.Device), session: place.Session, lane: place.beside})
 	}
 	return func() {
 		for _, spare := range taken {

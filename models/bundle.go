@@ -59,6 +59,8 @@ type Bundle struct {
 	Lanes int
 
 	graph *Graph
+	// ceiling is Options.MemoryCeiling, in a trial process.
+	ceiling int64
 	// batching is how rows share runs, as far as the gates have come.
 	batching    Batching
 	fingerprint string

@@ -13,12 +13,13 @@ const (
 	frameWrong     = 'w' // a sentence on what is wrong with the files
 	frameLoaded    = 'l' // the library has loaded the file
 	frameObserved  = 'o' // an Observation
+	frameWeighed   = 'm' // a Weighing; any number of them may follow an Observation
 	frameRefused   = 'r' // the library's words on why it does not load the file
 )
 
 // frameLimits are the most bytes of each kind.
 var frameLimits = map[byte]uint32{
-	frameDescribed: maxDescriptionBytes, frameWrong: 16 << 10, frameLoaded: 0, frameObserved: maxObservationBytes, frameRefused: maxTrialOutput,
+	frameDescribed: maxDescriptionBytes, frameWrong: 16 << 10, frameLoaded: 0, frameObserved: maxObservationBytes, frameWeighed: 2 * maxTrialOutput, frameRefused: maxTrialOutput,
 }
 
 func writeFrame(w io.Writer, kind byte, text []byte) error {

@@ -57,12 +57,19 @@ func observe(t *testing.T, g *Graph, golden string, answer func(in []tensor.Tens
 	s := &wholeSession{answer: answer}
 	b := &Bundle{graph: g, from: places{own: t.TempDir()}}
 	write(t, filepath.Join(b.from.own, GoldenFile), golden)
-	o, err := Observe(context.Background(), b, func(_ context.Context, b *Bundle) (Session, error) {
+	var o *Observation
+	opened := 0
+	err := Observe(context.Background(), b, func(_ context.Context, b *Bundle) (Session, error) {
 		s.schema = b.Schema
+		opened++
 		return s, nil
-	}, func() {})
-	if err != nil || s.closed != 1 {
-		t.Fatalf("%v, closed %d times", err, s.closed)
+	}, func() {}, func(seen *Observation) { o = seen }, func(w Weighing) {
+		if err := o.merge(w); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if err != nil || s.closed != opened {
+		t.Fatalf("%v, opened %d times and closed %d times", err, opened, s.closed)
 	}
 	schema, how, err := g.settle(&Config{MaxBatch: 64}, o)
 	if err != nil {

@@ -81,6 +81,9 @@ type Options struct {
 	// CompareEvery is the rows of which one is run again to compare its answers, see Watch;
 	// 0 means 10,000, and with a negative number nothing is compared live.
 	CompareEvery int
+	// MemoryCeiling is the most memory that the server may take, in bytes. One run may take an eighth
+	// of it, which bounds the lengths of rows. 0 means what the system says.
+	MemoryCeiling int64
 	// LoadsAtOnce is how many versions load at the same time; 0 means 2.
 	LoadsAtOnce int
 	// DrainDeadline is how long a retired version waits for its requests; 0 means 30 s.
@@ -111,6 +114,8 @@ type Defaults struct {
 	// Unproven says what becomes of a model that is neither proven nor refuted; empty means
 	// UnprovenBatch.
 	Unproven Unproven
+	// UnfairRows lets short requests crowd out long ones.
+	UnfairRows bool
 	// Tolerance bounds how far two answers for one row may differ; zero means
 	// 1e-4 + 1e-3 of the value.
 	Tolerance Tolerance
@@ -172,6 +177,9 @@ func (o Options) withDefaults() Options {
 	}
 	orDefault(&o.CompareEvery, 10_000)
 	orDefault(&o.LoadsAtOnce, 2)
+	if o.MemoryCeiling == 0 {
+		o.MemoryCeiling = memoryCeiling()
+	}
 	orDefault(&o.Defaults.MaxBudget, 10*time.Minute)
 	orDefault(&o.Defaults.MaxBatch, 64)
 	orDefault(&o.WarmupBudget, 400*time.Millisecond)

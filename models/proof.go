@@ -88,7 +88,7 @@ func (p *proof) open(ctx context.Context, s *tensor.Schema) error {
 	p.close()
 	p.bundle.Schema = s
 	b := *p.bundle
-	b.Lanes = p.lanes
+	b.Lanes = p.lanes + p.device.Spares
 	if p.spare {
 		b.Lanes++
 	}

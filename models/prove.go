@@ -196,6 +196,9 @@ func (p *prover) schema(context.Context) (Verdict, error) {
 	if err != nil {
 		return Verdict{}, err
 	}
+	if err := p.boundLengths(s); err != nil {
+		return Verdict{}, err
+	}
 	b.FixedBatch, b.External, b.Schema, b.batching = b.graph.FixedBatch, len(b.graph.External) > 0, s, how
 	if text := p.recall(); text != "" {
 		return Verdict{Outcome: Changed, Text: text}, nil
@@ -211,7 +214,7 @@ func (p *prover) schema(context.Context) (Verdict, error) {
 	case s.Padding != nil:
 		text += fmt.Sprintf("; %s padded to one of %d lengths up to %d", b.Config.Padding.Axis, len(s.Padding.Buckets), s.Padding.Buckets[len(s.Padding.Buckets)-1])
 	}
-	return Verdict{Outcome: Passed, Text: text}, nil
+	return Verdict{Outcome: Passed, Text: text + p.report.lengthsBrief()}, nil
 }
 
 // asFault hides a library's message behind a sentence, unless it already is a fault.

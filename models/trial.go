@@ -57,6 +57,7 @@ type trialRequest struct {
 	Devices         []string
 	ReadMemory      int64
 	Memory          int64
+	Ceiling         int64
 }
 
 // Trial is a bundle in a trial process, which has described it and waits to load it.
@@ -129,7 +130,7 @@ func (r *TrialRunner) readMemory(b *Bundle) int64 {
 func (r *TrialRunner) start(ctx context.Context, b *Bundle, o *Options) (*Trial, error) {
 	request := trialRequest{
 		Name: b.Name, ModelName: b.ModelName, Own: b.from.own, Beside: b.from.beside, Bare: b.bare, AtHome: b.home != "",
-		Defaults: o.Defaults, ReadMemory: r.readMemory(b), Memory: r.Memory,
+		Defaults: o.Defaults, ReadMemory: r.readMemory(b), Memory: r.Memory, Ceiling: o.MemoryCeiling,
 	}
 	for i := range o.Devices {
 		request.Devices = append(request.Devices, o.Devices[i].Name)
@@ -236,7 +237,11 @@ func (t *Trial) Observe(ctx context.Context) (*Observation, error) {
 	}
 	switch {
 	case err == nil && kind == frameObserved:
-		return decodeObservation(text, len(t.graph.Schema.Outputs))
+		o, err := decodeObservation(text, len(t.graph.Schema.Outputs))
+		if err != nil {
+			return nil, err
+		}
+		return t.weighings(ctx, o, until)
 	case err == nil && kind == frameRefused:
 		said := oneLine(text)
 		return nil, fault.Wrap(fault.ModelLoadFailed, errors.New(said), refusal(said))
@@ -253,6 +258,27 @@ func (t *Trial) Observe(ctx context.Context) (*Observation, error) {
 		err = fmt.Errorf("it says %q", kind)
 	}
 	return nil, fault.Wrap(fault.ModelLoadFailed, err, "the trial process cannot be understood")
+}
+
+// weighings hears what rows took of memory. Whatever ends the process meanwhile, such as a row that is
+// too long for the machine, says nothing against the model.
+func (t *Trial) weighings(ctx context.Context, o *Observation, until time.Time) (*Observation, error) {
+	for {
+		kind, text, err := t.hear(time.Until(until))
+		switch {
+		case ctx.Err() != nil:
+			return nil, fmt.Errorf("loading was stopped: %w", ctx.Err())
+		case err != nil || kind != frameWeighed:
+			return o, nil
+		}
+		var w Weighing
+		if err = json.Unmarshal(text, &w); err == nil {
+			err = o.merge(w)
+		}
+		if err != nil {
+			return nil, fault.Wrap(fault.ModelLoadFailed, err, "the trial process cannot be understood")
+		}
+	}
 }
 
 // tooNew is what ONNX Runtime says of a file for operators that came after it.

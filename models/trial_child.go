@@ -33,7 +33,7 @@ func RunTrial(ctx context.Context, in io.Reader, out io.Writer, load func() erro
 	}
 	restrain(&request)
 	b := &Bundle{
-		Name: request.Name, Dir: request.Own, ModelName: request.ModelName, bare: request.Bare,
+		Name: request.Name, Dir: request.Own, ModelName: request.ModelName, bare: request.Bare, ceiling: request.Ceiling,
 		from: places{own: request.Own, beside: request.Beside},
 	}
 	if request.AtHome {
@@ -54,17 +54,19 @@ func RunTrial(ctx context.Context, in io.Reader, out io.Writer, load func() erro
 		return err
 	}
 	let()
-	var seen *Observation
+	var gone error
+	tell := func(kind byte, v any) {
+		text, err := json.Marshal(v)
+		gone = errors.Join(gone, err, writeFrame(out, kind, text))
+	}
 	if err = load(); err == nil {
-		seen, err = Observe(ctx, b, open, func() { _ = writeFrame(out, frameLoaded, nil) })
+		err = Observe(ctx, b, open, func() { _ = writeFrame(out, frameLoaded, nil) },
+			func(o *Observation) { tell(frameObserved, o) }, func(w Weighing) { tell(frameWeighed, w) })
 	}
 	if err != nil {
 		return writeFrame(out, frameRefused, []byte(err.Error()))
 	}
-	if text, err = json.Marshal(seen); err != nil {
-		return err
-	}
-	return writeFrame(out, frameObserved, text)
+	return gone
 }
 
 // describeFor reads the bundle and returns its description for the parent.

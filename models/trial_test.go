@@ -56,6 +56,17 @@ func actAsTrial(mode string) {
 		say(frameObserved, `{"runs":[{"rows":2,"outputs":[[2,3]]}],"refused":[{"rows":3,"text":"no"}]}`)
 		os.Exit(0)
 	}
+	if how, weighing := strings.CutPrefix(mode, "weighing: "); weighing {
+		say(frameLoaded, "")
+		say(frameObserved, `{"runs":[{"rows":2,"outputs":[[2,3]]}],"refused":[{"rows":3,"text":"no"}]}`)
+		for _, text := range []string{`{"axes":1,"length":8,"unfinished":true}`, `{"axes":1,"length":8,"bytes":5}`, `{"axes":1,"length":16,"unfinished":true}`} {
+			say(frameWeighed, text)
+		}
+		if how == "lie" {
+			say(frameWeighed, `{"axes":1,"length":-16}`)
+		}
+		misbehave(how, say)
+	}
 	misbehave(mode, say)
 }
 
@@ -110,6 +121,40 @@ func misbehave(mode string, say func(byte, string)) {
 
 // tried is a bundle that is about to be tried.
 func triedBundle() *Bundle { return &Bundle{Name: "m", Dir: "/x", ModelName: ModelFile} }
+
+// TestTrialWeighs holds that a trial process which ends while it weighs rows keeps no model from
+// being served: what it has told counts.
+func TestTrialWeighs(t *testing.T) {
+	f := func(mode string, ok bool) {
+		t.Helper()
+		t.Setenv("SLUICE_TEST_TRIAL", "weighing: "+mode)
+		runner := &TrialRunner{Command: []string{os.Args[0], "-test.run=none"}, Timeout: 10 * time.Second}
+		if mode == "hang" {
+			runner.Timeout = time.Second
+		}
+		tried, err := runner.Begin(context.Background(), triedBundle(), &Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		o, err := tried.Observe(context.Background())
+		if !ok {
+			if err == nil {
+				t.Errorf("%s: %+v is believed", mode, o.Weighed)
+			}
+			return
+		}
+		want := []Weighing{{Axes: 1, Length: 8, Bytes: 5}, {Axes: 1, Length: 16, Unfinished: true}}
+		if err != nil || !o.ran(2) || !reflect.DeepEqual(o.Weighed, want) || o.scale().cap != 8 {
+			t.Errorf("%s: %+v, %v", mode, o, err)
+		}
+	}
+	f("kill", true)
+	f("abort", true)
+	f("panic", true)
+	f("hang", true)
+	f("refuse", true)
+	f("lie", false)
+}
 
 func TestTrialRunner(t *testing.T) {
 	f := func(mode, text, detail string) {

@@ -43,7 +43,7 @@ a model is not served on a device that its settings name, such as one whose answ
 differ; 2 for a command line that is not understood.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			tellStrays()
-			cfg, err := settings(cmd.Flags())
+			cfg, err := serverSettings(cmd.Flags())
 			if err != nil {
 				return err
 			}

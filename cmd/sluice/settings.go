@@ -94,6 +94,15 @@ func settings(flags *pflag.FlagSet) (*config.Config, error) {
 	return cfg, errors.Join(cfg.Validate(), checkDeviceNames(cfg))
 }
 
+// serverSettings are the settings of a server on this machine.
+func serverSettings(flags *pflag.FlagSet) (*config.Config, error) {
+	cfg, err := settings(flags)
+	if err != nil {
+		return nil, err
+	}
+	return cfg, fitMemory(cfg)
+}
+
 // toolVariables are read by the repository's own tests and scripts, which start this binary.
 var toolVariables = []string{"SLUICE_DRILL_STRICT", "SLUICE_REQUIRE_CLIENTS", "SLUICE_REPORT_DIR", "SLUICE_GRAPHS", "SLUICE_GRAPHS_FROM"}
 
