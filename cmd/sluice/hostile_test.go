@@ -153,7 +153,7 @@ func TestHostileBundles(t *testing.T) {
 	}
 	bring(hostiles)
 	t.Logf("%s, while it read them", c)
-	bring([]hostile{{"constant", graph(constant()), "crashed the ONNX Runtime in a trial process (signal: killed): not served"}})
+	bring([]hostile{{"constant", graph(constant()), " in a trial process"}})
 	stop()
 	if err := os.RemoveAll(filepath.Join(m.dir, "constant")); err != nil {
 		t.Fatal(err)
