@@ -290,10 +290,12 @@ func (s *Scheduler) Called() bool { return len(s.calls) > 0 }
 // DeviceOptions.SpreadAfter) or has come from another device; it is to be called until
 // there is none.
 func (s *Scheduler) Wake(now clock.Instant) Lane {
-	if n := len(s.calls); n > 0 {
+	for n := len(s.calls); n > 0; n = len(s.calls) {
 		l := s.calls[n-1]
 		s.calls = s.calls[:n-1]
-		return l
+		if s.devices[l.Device].lanes[l.Lane].state == laneWoken { // else it has come by itself meanwhile
+			return l
+		}
 	}
 	for _, d := range s.devices {
 		if d.spreadAt > now {

@@ -8,16 +8,23 @@ type Config struct {
 	// Default 127.0.0.1:8080. Nothing on this port can change the server.
 	Listen string `yaml:"listen"`
 	// Admin is the address of the admin port: metrics, model control, profiles. Default
-	// 127.0.0.1:8081. An address that others reach lets them load and unload models;
-	// empty closes the port, and metrics with it.
+	// 127.0.0.1:8081. Whoever reaches it can load and unload models, so an address that others reach
+	// needs admin_token_file; empty closes the port.
 	Admin string `yaml:"admin"`
-	// AdminHosts are the names by which the admin port may be called, besides loopback
-	// names and IP addresses. Default none. It keeps out a browser that was led here by a
+	// AdminHosts are the names and addresses by which the admin port may be called, besides localhost
+	// and the address that it listens on. Default none. It keeps out a browser that was led here by a
 	// name that somebody else owns, so name only what is yours.
 	AdminHosts []string `yaml:"admin_hosts"`
 	// AdminTokenFile is a file with a token that each admin request but health must bring, as
-	// `Authorization: Bearer`. Default empty: whoever reaches the port may use it.
+	// `Authorization: Bearer`. Default empty: whoever reaches the port may use it, which is for
+	// loopback alone.
 	AdminTokenFile string `yaml:"admin_token_file"`
+	// AdminInsecure opens the admin port without a token on an address that others reach, all but
+	// profiles. Default false. Whoever reaches the port can then unload every model.
+	AdminInsecure bool `yaml:"admin_insecure"`
+	// MetricsListen is the address of a port that serves metrics and health, and nothing else, to
+	// whoever reaches it. Default empty: metrics are on the admin port alone.
+	MetricsListen string `yaml:"metrics_listen"`
 	// BasePath is a prefix that is cut from every path of the predict port, such as /models-eu, for
 	// a proxy that forwards paths as they are. Default empty.
 	BasePath string `yaml:"base_path"`

@@ -55,6 +55,18 @@ func (v *validator) server(c *Config) {
 	case overlap(c.Admin, c.Listen):
 		v.fault("admin", c.Admin, fmt.Sprintf("must differ from listen, %s, in its port", c.Listen))
 	}
+	if c.Admin != "" && c.AdminTokenFile == "" && !c.AdminInsecure && !onLoopback(c.Admin) {
+		v.fault("admin", c.Admin, "can be reached by others, who could unload every model: set admin_token_file to a file with a token, or insist with admin_insecure")
+	}
+	if c.AdminInsecure && c.Admin == "" {
+		v.fault("admin_insecure", c.AdminInsecure, "is of no use while admin is empty")
+	}
+	v.address("metrics_listen", c.MetricsListen, true)
+	for _, other := range []struct{ name, address string }{{"listen", c.Listen}, {"admin", c.Admin}} {
+		if m := c.MetricsListen; m != "" && !strings.HasSuffix(m, ":0") && (m == other.address || overlap(m, other.address)) {
+			v.fault("metrics_listen", m, fmt.Sprintf("must differ from %s, %s, in its port", other.name, other.address))
+		}
+	}
 	for _, host := range c.AdminHosts {
 		if host == "" || strings.ContainsAny(host, "/:@, ") {
 			v.fault("admin_hosts", strconv.Quote(host), "must be a host name, without scheme and port")
@@ -163,6 +175,13 @@ func overlap(a, b string) bool {
 	hostB, portB, faultB := net.SplitHostPort(b)
 	every := func(host string) bool { return host == "" || host == "0.0.0.0" || host == "::" }
 	return faultA == nil && faultB == nil && portA == portB && (every(hostA) || every(hostB))
+}
+
+// onLoopback reports whether an address is reached from this machine alone. What is no address is
+// refused elsewhere.
+func onLoopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	return err != nil || host == "localhost" || net.ParseIP(host).IsLoopback()
 }
 
 func (v *validator) limits(l *Limits) {

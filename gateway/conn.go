@@ -22,7 +22,7 @@ var errRefused = errors.New("request refused by the gateway")
 // to answer goes nowhere.
 //
 // States: waiting for a request (idle) -> in a header -> in a body -> idle ...; refused
-// is final. All fields but idle belong to the goroutine that serves the connection.
+// is final. All fields but idle and used belong to the goroutine that serves the connection.
 //
 // It is also the task.Peer of every request on it, so that asking whether the client is
 // still there costs nothing until somebody asks.
@@ -46,7 +46,8 @@ type conn struct {
 	opening  opening // of the current request
 	allow    string  // methods that a refusal tells of
 
-	idle    atomic.Bool   // no byte of the next request has come
+	idle    atomic.Int64  // a clock.Instant: since when no byte of the next request has come; 0 if one has
+	used    atomic.Bool   // bytes of a request have come
 	now     clock.Instant // latest reading; saves one per idle wait
 	arrived clock.Instant // first byte of the current request
 	began   clock.Instant // first byte of a request that an event loop began to read; else 0
@@ -58,8 +59,14 @@ var _ task.Peer = (*conn)(nil)
 
 func newConn(raw net.Conn, s *Server) *conn {
 	c := &conn{Conn: raw, s: s, from: addressOf(raw), now: clock.Now()}
-	c.idle.Store(true)
+	c.idle.Store(int64(c.now))
 	return c
+}
+
+// idleSince tells since when the connection waits for a request, 0 if it does not, and whether it has
+// had one. It may be called from any goroutine.
+func (c *conn) idleSince() (since clock.Instant, used bool) {
+	return clock.Instant(c.idle.Load()), c.used.Load()
 }
 
 // Read gives fasthttp the next bytes of the current request, checked.
@@ -143,9 +150,12 @@ func (c *conn) await(p []byte, got int) (n int, err error) {
 		return c.Conn.Read(p)
 	}
 	c.armIdle()
-	c.idle.Store(true)
+	if c.used.Load() { // else since it was accepted
+		c.idle.Store(int64(c.now))
+	}
 	n, err = c.Conn.Read(p)
-	c.idle.Store(false)
+	c.idle.Store(0)
+	c.used.Store(true)
 	c.now = clock.Now()
 	c.arrived = c.now
 	return n, err
@@ -277,11 +287,14 @@ func (c *conn) Write(p []byte) (int, error) {
 	return c.Conn.Write(p)
 }
 
-// Close ends the connection; after a refusal it lingers first.
+// Close ends the connection; where it is the server that ends it, after a refusal or because it stops,
+// it lingers first: what the client has sent meanwhile must not cost it the answer.
 func (c *conn) Close() error {
 	c.letGo()
 	c.ahead.release()
-	if c.refused {
+	if c.refused || c.s.draining.Load() {
+		c.used.Store(true)
+		c.idle.Store(int64(clock.Now())) // Shutdown need not wait for all of it
 		c.linger()
 	}
 	return c.Conn.Close()

@@ -17,6 +17,7 @@
 //     expect.go answers clients that wait before they send a body.
 //   - requestid.go gives every request the id that its answer and the log carry, and access.go
 //     offers each to the access log.
+//   - drain.go stops a server so that no request is lost that a client has written.
 //   - routes.go is the table of all routes with their class; the predict port serves
 //     public and infer routes, the admin port (admin.go) the admin ones. Nothing on
 //     the predict port changes the server.

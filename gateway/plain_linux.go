@@ -146,7 +146,7 @@ func (w *worker) serve(k *socket, body, rest []byte) {
 	c := calls.Get().(*call)
 	c.ctx, c.peer, c.arrived = &w.ctx, k, k.since
 	c.loop, c.socket = w.l, k
-	k.busy = true
+	k.busy, k.used = true, true
 	w.l.inFlight.Add(1)
 	if !w.s.step(c, (*Server).dispatch) {
 		w.submitted = true
@@ -186,7 +186,10 @@ func (w *worker) answer(k *socket, kept []byte) {
 	switch {
 	case err == 0 && n == len(w.out):
 		k.answer.release()
-		if last {
+		switch {
+		case last && !k.last: // the client may send more before it reads of the end: linger
+			w.handOver(k, nil, &unsent{last: true})
+		case last:
 			w.drop(k)
 		}
 	case err == 0 || err == unix.EAGAIN || err == unix.EINTR:

@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -95,6 +94,10 @@ func (s *Server) Serve(ln net.Listener) error {
 			continue
 		}
 		if s.stopping.Load() {
+			if connectionWaits(ln) {
+				acceptSoon(ln)
+				continue
+			}
 			return nil
 		}
 		if errors.Is(err, net.ErrClosed) {
@@ -204,88 +207,4 @@ func (s *Server) turnAway(c *conn, f *fault.Error) {
 		c.refuse(f)
 		_ = c.Close()
 	})
-}
-
-// BeginDrain makes the server unready and lets every answer close its connection, so
-// that load balancers and clients move on. Requests are still served.
-func (s *Server) BeginDrain() { s.draining.Store(true) }
-
-// acceptLast is how long Shutdown goes on accepting, so that connections which the
-// kernel has already completed are served and not reset.
-const acceptLast = 20 * time.Millisecond
-
-// Shutdown stops accepting, closes the connections that wait for a request, and waits
-// until the others have had their answers. A request that is on its way to a waiting
-// connection at that moment is lost to a reset, which is why BeginDrain should come a
-// while before: clients and balancers then have let go of their connections. When ctx ends first, whatever is asked from
-// then on is answered 503 DRAINING, and ctx's error is returned: the caller ends the
-// waiting tasks (their handlers answer) and calls Close.
-func (s *Server) Shutdown(ctx context.Context) error {
-	s.BeginDrain()
-	s.stopListeners()
-	s.accepting.Wait()
-	s.accepted.Store(true)
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for s.closeIdle() > 0 {
-		select {
-		case <-ctx.Done():
-			s.refusing.Store(true)
-			return fmt.Errorf("cannot finish all requests in time: %w", ctx.Err())
-		case <-tick.C:
-		}
-	}
-	s.running.Wait()
-	return nil
-}
-
-// closeGrace is how long Close lets handlers write their last answers.
-const closeGrace = time.Second
-
-// Close ends what is left after Shutdown. Handlers have a second to write answers;
-// then connections are cut. It does not wait for a handler that is stuck in a model.
-func (s *Server) Close() error {
-	s.refusing.Store(true)
-	ctx, cancel := context.WithTimeout(context.Background(), closeGrace)
-	defer cancel()
-	err := s.Shutdown(ctx)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for c := range s.mu.conns {
-		_ = c.Conn.Close()
-	}
-	for _, l := range s.mu.loops {
-		l.post(cutAll)
-	}
-	return err
-}
-
-func (s *Server) stopListeners() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !s.stopping.Swap(true) {
-		close(s.quit)
-	}
-	for _, ln := range s.mu.listeners {
-		if d, ok := ln.(interface{ SetDeadline(time.Time) error }); !ok || d.SetDeadline(time.Now().Add(acceptLast)) != nil {
-			_ = ln.Close()
-		}
-	}
-	s.mu.listeners = nil
-}
-
-// closeIdle closes the connections on which no byte of a request has come, and returns
-// how many connections there are.
-func (s *Server) closeIdle() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for c := range s.mu.conns {
-		if c.idle.Load() && !c.pending() {
-			_ = c.Conn.Close()
-		}
-	}
-	for _, l := range s.mu.loops {
-		l.post(cutIdle)
-	}
-	return s.mu.open
 }

@@ -32,6 +32,7 @@ type socket struct {
 	busy     bool          // a request is with the model
 	last     bool          // the client wants no more answers after that
 	bodiless bool          // the request is a HEAD
+	used     bool          // a request has come
 	partial  bool          // counted in loop.partial
 	closed   bool          // or handed over
 	kept     buffer        // read and not served yet
@@ -58,7 +59,7 @@ const (
 	noteDue  // it has been held long enough
 	noteTurn // it has waited its turn
 	noteSweep
-	cutIdle // close it if no byte of a request has come
+	cutIdle // close it if it is quiet
 	cutAll  // close it
 )
 
@@ -161,7 +162,7 @@ func (w *worker) goOn(k *socket) {
 func (w *worker) inspect(k *socket, notes uint32) {
 	now := clock.Now()
 	switch {
-	case notes&cutAll != 0, notes&cutIdle != 0 && k.idle() && !k.pending():
+	case notes&cutAll != 0, notes&cutIdle != 0 && k.idle() && quiet(now.Sub(k.since), k.used) && !k.pending():
 		w.drop(k)
 	case k.idle() && now.Sub(k.since) >= w.s.opt.IdleTimeout:
 		w.drop(k)
@@ -239,15 +240,17 @@ func (w *worker) handOver(k *socket, kept []byte, rest *unsent) {
 	}
 	c := newConn(raw, w.s)
 	c.from = k.from // also if it has left
+	c.used.Store(k.used || len(kept) > 0)
 	if rest != nil {
 		c.answer = k.answer.move()
 		rest.head = append([]byte(nil), rest.head...)
+		c.idle.Store(0) // until it is written
 	}
 	if len(kept) > 0 {
 		switch {
 		case c.ahead.append(w.s.bodies, kept, len(kept)):
 			c.began = k.since
-			c.idle.Store(false)
+			c.idle.Store(0)
 		case rest != nil:
 			rest.last = true
 		default:

@@ -49,7 +49,7 @@ func fit(points []weighed) tensor.Growth {
 		return tensor.Growth{Linear: y[0] / x[0], Square: y[0] / (x[0] * x[0])}
 	}
 	if last == 1 {
-		x, y, last = []float64{0, x[0], x[1]}, []float64{0, y[0], y[1]}, 2
+		x, y = []float64{0, x[0], x[1]}, []float64{0, y[0], y[1]}
 	}
 	return through(x, y)
 }

@@ -21,7 +21,7 @@ func readProc(path string) string {
 func writeProc(path, text string) {
 	if f, err := os.OpenFile(path, os.O_WRONLY, 0); err == nil {
 		f.WriteString(text) //nolint:errcheck // what cannot be told stays as it is
-		f.Close()           //nolint:errcheck // likewise
+		f.Close()
 	}
 }
 

@@ -121,6 +121,9 @@ func launchWith(t *testing.T, how launch, args ...string) *running {
 	needLibrary(t)
 	g := &running{t: t, ended: make(chan error, 1)}
 	predict, admin := freeAddress(t), freeAddress(t)
+	for admin == predict {
+		admin = freeAddress(t)
+	}
 	g.predict, g.admin = "http://"+predict, "http://"+admin
 	g.cmd = how.command(sluice, append([]string{"serve", "--listen", predict, "--admin", admin, "--drain-delay", "100ms"}, args...)...)
 	g.cmd.Stdout, g.cmd.Stderr = &g.stdout, &g.log

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"net"
@@ -52,7 +53,7 @@ serves ./models, if that folder holds models, on 127.0.0.1:8080.`,
 			s.metrics.WatchLog(spool.Dropped)
 			go s.followLogs(hangups)
 			return s.run(cmd.Context(), func(s *server) {
-				s.log.Info("serving", zap.Stringer("predict", s.predictAddr), zap.Stringer("admin", orNone{s.adminAddr}))
+				s.log.Info("serving", zap.Stringer("predict", s.predictAddr), zap.Stringer("admin", orNone{s.adminAddr}), zap.Stringer("metrics", orNone{s.metricsAddr}))
 				// What follows is for people; a pipe gets what the log says, and nothing twice.
 				if tty, _ := live.Terminal(os.Stdout); tty {
 					announce(os.Stdout, s)
@@ -105,8 +106,8 @@ func announce(terminal *os.File, s *server) {
 	if simplest != nil {
 		fmt.Fprintf(w, "try:\n\n%s\n\n", tryIt(base, name, simplest))
 	}
-	if s.adminAddr != nil {
-		fmt.Fprintf(w, "metrics on http://%s/metrics\n", s.adminAddr)
+	if addr := cmp.Or(s.metricsAddr, s.adminAddr); addr != nil {
+		fmt.Fprintf(w, "metrics on http://%s/metrics\n", addr)
 	}
 }
 

@@ -43,16 +43,18 @@ type server struct {
 	copies   *models.Copies
 	gateway  *gateway.Server
 	admin    *gateway.Admin
-	threads  threads
-	fleet    *fleet
-	gpus     gpuWatch
-	recorder *record.Recorder // nil if nothing is recorded
-	access   *accesslog.Log   // nil if there is none
-	ceiling  ceiling
+	// metricsPort serves metrics and health alone; nil if there is none.
+	metricsPort *gateway.Admin
+	threads     threads
+	fleet       *fleet
+	gpus        gpuWatch
+	recorder    *record.Recorder // nil if nothing is recorded
+	access      *accesslog.Log   // nil if there is none
+	ceiling     ceiling
 	// assembled is closed when all parts are there: workers may be up before.
 	assembled chan struct{}
 
-	predictAddr, adminAddr net.Addr
+	predictAddr, adminAddr, metricsAddr net.Addr
 }
 
 // newServer builds the gateway from its settings; paths are models beside the folder, see chooseModels.
@@ -165,6 +167,14 @@ func (s *server) openPorts() (err error) {
 		Ready: s.ready, Degraded: s.degraded,
 		Workers: s.threads.cores, Run: s.batcher.Run, OnWorker: s.threads.worker,
 	})
+	if err != nil {
+		return err
+	}
+	if s.cfg.MetricsListen != "" {
+		s.metricsPort, err = gateway.NewAdmin(gateway.AdminOptions{
+			Models: catalog{s.registry}, Control: s.registry, Metrics: s.metrics.Handler(), Server: s.gateway, Log: s.log, MetricsOnly: true,
+		})
+	}
 	if err != nil || s.cfg.Admin == "" {
 		return err
 	}
@@ -191,20 +201,20 @@ func (s *server) degraded() []string {
 // accepted finishes within the drain deadline, the rest is refused, lanes stop, sessions
 // close. ONNX Runtime itself stays: the process ends.
 func (s *server) run(ctx context.Context, announce func(*server)) error {
-	predict, err := net.Listen("tcp", s.cfg.Listen)
+	var plain net.ListenConfig
+	plain.SetMultipathTCP(false) // with it the last connections could not be told from newer ones, see gateway/backlog_linux.go
+	predict, err := plain.Listen(ctx, "tcp", s.cfg.Listen)
 	if err != nil {
 		return fmt.Errorf("cannot open the predict port: %w", remedy.Listen(err, s.cfg.Listen, "listen"))
 	}
 	s.predictAddr = predict.Addr()
-	failed := make(chan error, 3) // the two ports, and that no device can be used
+	failed := make(chan error, 4) // the three ports, and that no device can be used
 	go func() { failed <- s.gateway.Serve(predict) }()
-	if s.admin != nil {
-		admin, err := net.Listen("tcp", s.cfg.Admin)
-		if err != nil {
-			return errors.Join(fmt.Errorf("cannot open the admin port: %w", remedy.Listen(err, s.cfg.Admin, "admin")), s.stop())
-		}
-		s.adminAddr = admin.Addr()
-		go func() { failed <- s.admin.Serve(admin) }()
+	if s.adminAddr, err = openAdmin(s.admin, s.cfg.Admin, "the admin port", "admin", failed); err == nil {
+		s.metricsAddr, err = openAdmin(s.metricsPort, s.cfg.MetricsListen, "the port for metrics", "metrics_listen", failed)
+	}
+	if err != nil {
+		return errors.Join(err, s.stop())
 	}
 	s.gpus.start(s)
 	s.awaitDevices(ctx)
@@ -241,6 +251,20 @@ func (s *server) run(ctx context.Context, announce func(*server)) error {
 	return err
 }
 
+// openAdmin opens one of the ports that are not for predictions, if there is to be one. What ends it
+// goes to failed.
+func openAdmin(port *gateway.Admin, address, what, setting string, failed chan<- error) (net.Addr, error) {
+	if port == nil {
+		return nil, nil
+	}
+	ln, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("cannot open %s: %w", what, remedy.Listen(err, address, setting))
+	}
+	go func() { failed <- port.Serve(ln) }()
+	return ln.Addr(), nil
+}
+
 // stop ends everything that runs, in the order that loses no accepted request.
 func (s *server) stop() error {
 	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.Drain.Deadline)
@@ -271,8 +295,10 @@ func (s *server) stop() error {
 	}
 	s.gpus.stop()
 	s.ceiling.stop()
-	if s.admin != nil {
-		faults = append(faults, s.admin.Shutdown(last))
+	for _, port := range []*gateway.Admin{s.admin, s.metricsPort} {
+		if port != nil {
+			faults = append(faults, port.Shutdown(last))
+		}
 	}
 	s.log.Info("stopped")
 	return errors.Join(faults...)
