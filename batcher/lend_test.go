@@ -2,6 +2,7 @@ package batcher
 
 import (
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -220,7 +221,13 @@ func TestHangingRunsUnderTheRuntime(t *testing.T) {
 			}
 			return m
 		}
-		hanging := &echo{cost: 5 * time.Millisecond, fail: func([]uint64) error { time.Sleep(15 * time.Second); return nil }}
+		var well atomic.Bool
+		hanging := &echo{cost: 5 * time.Millisecond, fail: func([]uint64) error {
+			if !well.Load() {
+				time.Sleep(15 * time.Second)
+			}
+			return nil
+		}}
 		bad, good := add("bad", hanging), add("good", &echo{cost: 5 * time.Millisecond})
 		ask := func(m *Model, budget time.Duration) error {
 			tk := newTask(1, 1, budget)
@@ -254,7 +261,7 @@ func TestHangingRunsUnderTheRuntime(t *testing.T) {
 		if d := b.Devices()[0]; d.Lent != 2 || d.Busy != 0 {
 			t.Errorf("the device is %+v", d)
 		}
-		hanging.fail = nil
+		well.Store(true)
 		time.Sleep(16 * time.Second)
 		if d := b.Devices()[0]; d.Lent != 0 {
 			t.Errorf("when all runs have ended %d lanes are lent", d.Lent)

@@ -53,6 +53,7 @@ type conn struct {
 	began   clock.Instant // first byte of a request that an event loop began to read; else 0
 	readBy  clock.Instant // armed deadlines
 	writeBy clock.Instant
+	due     promised
 }
 
 var _ task.Peer = (*conn)(nil)
@@ -85,6 +86,7 @@ func (c *conn) Read(p []byte) (int, error) {
 func (c *conn) readHead(p []byte) (int, error) {
 	c.letGo()
 	c.opening.reset()
+	c.due = 0
 	for got := 0; ; {
 		n, err := c.await(p[got:], got)
 		if n == 0 && err != nil {
@@ -284,8 +286,13 @@ func (c *conn) Write(p []byte) (int, error) {
 		c.writeBy = c.now.Add(timeout + timeout/4)
 		_ = c.Conn.SetWriteDeadline(time.Now().Add(timeout + timeout/4))
 	}
-	return c.Conn.Write(p)
+	n, err := c.Conn.Write(p)
+	c.due.kept(c.s.opt.Observer)
+	return n, err
 }
+
+// promise notes by when an answer should be written.
+func (c *conn) promise(due clock.Instant) { c.due.promise(due) }
 
 // Close ends the connection; where it is the server that ends it, after a refusal or because it stops,
 // it lingers first: what the client has sent meanwhile must not cost it the answer.

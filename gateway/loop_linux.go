@@ -52,6 +52,7 @@ type loop struct {
 type fresh struct {
 	fd   int
 	from netip.AddrPort
+	at   clock.Instant // when it was accepted
 }
 
 func newLoop(s *Server) (*loop, error) {
@@ -146,7 +147,7 @@ func (s *Server) loopTakes(raw net.Conn) bool {
 	}
 	least.load.Add(1)
 	least.mu.Lock()
-	least.mu.fresh = append(least.mu.fresh, fresh{fd, from})
+	least.mu.fresh = append(least.mu.fresh, fresh{fd, from, clock.Now()})
 	least.mu.Unlock()
 	least.news()
 	return true

@@ -186,6 +186,8 @@ func (w *worker) answer(k *socket, kept []byte) {
 	switch {
 	case err == 0 && n == len(w.out):
 		k.answer.release()
+		k.owed.kept(w.s.opt.Observer)
+		k.owed = 0
 		switch {
 		case last && !k.last: // the client may send more before it reads of the end: linger
 			w.handOver(k, nil, &unsent{last: true})
@@ -225,16 +227,7 @@ func appendLength(dst []byte, n int) []byte {
 	return append(strconv.AppendInt(append(dst, "Content-Length: "...), int64(n), 10), "\r\n"...)
 }
 
-// read and write do not block, so that the runtime need not hear of them.
-
-func read(fd int, p []byte) (int, syscall.Errno) {
-	n, _, errno := syscall.RawSyscall(unix.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)))
-	if errno != 0 {
-		return 0, errno
-	}
-	return int(n), 0
-}
-
+// write does not block, so that the runtime need not hear of it.
 func write(fd int, p []byte) (int, syscall.Errno) {
 	n, _, errno := syscall.RawSyscall(unix.SYS_WRITE, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)))
 	if errno != 0 {

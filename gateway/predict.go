@@ -60,11 +60,32 @@ func (s *Server) end(c *call, err error) error {
 	if err == nil {
 		if err = s.respond(c); err == nil { // encode, headers
 			c.model.Answered(c.task)
+			c.promise()
 		}
 	}
 	s.account(c, err) // metrics, headers
 	c.task.Release()
 	return err
+}
+
+// promise tells the connection by when the answer that is ready should be written.
+func (c *call) promise() {
+	if p, ok := c.peer.(interface{ promise(clock.Instant) }); ok && !c.outcome.Late {
+		p.promise(c.task.Deadline)
+	}
+}
+
+// promised is the deadline of the answer that a connection is about to write; 0 for none.
+type promised clock.Instant
+
+func (p *promised) promise(due clock.Instant) { *p = promised(due) }
+
+// kept is told when the answer, or a part of it, has been written.
+func (p *promised) kept(o Observer) {
+	if *p != 0 && clock.Now() > clock.Instant(*p) {
+		*p = 0
+		o.Overran()
+	}
 }
 
 // receive fixes the deadline, asks whether there is any point in going on, and decodes.

@@ -40,6 +40,7 @@ type recorder struct {
 	outcomes []Outcome
 	refused  []fault.Kind
 	open     int
+	overran  int
 }
 
 func (r *recorder) Predicted(_ Model, o *Outcome) {
@@ -58,6 +59,12 @@ func (r *recorder) Connected(delta int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.open += delta
+}
+
+func (r *recorder) Overran() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.overran++
 }
 
 func (r *recorder) Answered(status int) {
@@ -88,7 +95,7 @@ func TestOnGoroutines(t *testing.T) {
 		"access log": TestAccessLog, "access log of failures": TestAccessLogOfWhatWentWrong, "access log of many": TestAccessLogDoesNotMix,
 		"expectations refused": TestExpectationsThatAreRefused, "expectations met": TestExpectationsThatAreMet,
 		"field cases": TestFieldCases, "causes": TestCausesAreLogged, "coupled": TestCoupled,
-		"timeouts": TestTimeoutLengthensTheBudget, "wire cases": TestWireCases, "answers": TestAnswerLimit, "bodies": TestGatheredBodies, "budgets": TestInputsAndAnswersAreBounded, "unread answers": TestUnreadAnswersAreCounted, "non-finite": TestNonFiniteAnswers,
+		"timeouts": TestTimeoutLengthensTheBudget, "wire cases": TestWireCases, "answers": TestAnswerLimit, "overruns": TestOverrunsAreCounted, "bodies": TestGatheredBodies, "budgets": TestInputsAndAnswersAreBounded, "unread answers": TestUnreadAnswersAreCounted, "non-finite": TestNonFiniteAnswers,
 	} {
 		t.Run(name, test)
 	}

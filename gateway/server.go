@@ -123,6 +123,7 @@ func (s *Server) listen(ln net.Listener) bool {
 	s.mu.listeners = append(s.mu.listeners, ln)
 	s.accepting.Add(1)
 	s.startLoopsLocked()
+	stampArrivals(ln)
 	return true
 }
 
@@ -139,6 +140,7 @@ func (s *Server) admit(raw net.Conn) {
 		return
 	}
 	s.opt.Observer.Connected(1)
+	boundUnsent(raw)
 	if !s.loopTakes(raw) {
 		s.dedicate(newConn(raw, s), nil)
 	}

@@ -37,6 +37,7 @@ type socket struct {
 	closed   bool          // or handed over
 	kept     buffer        // read and not served yet
 	answer   buffer        // being written, and what is counted for it
+	owed     promised      // likewise: by when
 	since    clock.Instant // first byte of kept, or of being idle
 	held     bool          // in a line of loop.yield
 	cheap    bool          // the latest answer was a cheap one
@@ -70,6 +71,9 @@ func (k *socket) Gone() bool { return k.gone.Load() }
 
 // address is where the connection comes from.
 func (k *socket) address() netip.AddrPort { return k.from }
+
+// promise notes by when an answer should be written.
+func (k *socket) promise(due clock.Instant) { k.owed.promise(due) }
 
 // idle reports whether no byte of a request has been read.
 func (k *socket) idle() bool { return !k.busy && len(k.kept.bytes) == 0 }
@@ -174,7 +178,7 @@ func (w *worker) inspect(k *socket, notes uint32) {
 // add takes a new connection in.
 func (w *worker) add(c fresh) {
 	l := w.l
-	k := &socket{fd: c.fd, from: c.from, since: clock.Now()}
+	k := &socket{fd: c.fd, from: c.from, since: c.at}
 	l.mu.Lock()
 	if n := len(l.mu.free); n > 0 {
 		k.slot, l.mu.free = l.mu.free[n-1], l.mu.free[:n-1]
@@ -239,7 +243,7 @@ func (w *worker) handOver(k *socket, kept []byte, rest *unsent) {
 		return
 	}
 	c := newConn(raw, w.s)
-	c.from = k.from // also if it has left
+	c.from, c.due = k.from, k.owed // the address also if it has left
 	c.used.Store(k.used || len(kept) > 0)
 	if rest != nil {
 		c.answer = k.answer.move()
@@ -269,7 +273,7 @@ func (w *worker) receive(k *socket) {
 			return
 		}
 		have := copy(w.in, k.kept.bytes)
-		n, err := read(k.fd, w.in[have:])
+		n, came, err := w.from.read(k.fd, w.in[have:])
 		switch {
 		case err == unix.EINTR:
 			continue
@@ -287,7 +291,7 @@ func (w *worker) receive(k *socket) {
 		// After a short read there is nothing left, but perhaps the end of the file.
 		k.unread = n == len(w.in)-have || k.gone.Load()
 		if have == 0 {
-			k.since = clock.Now()
+			k.since = max(k.since, came) // it did not come before the last answer, nor before it was accepted
 		}
 		w.take(k, w.in[:have+n])
 	}

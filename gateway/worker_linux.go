@@ -40,6 +40,7 @@ type worker struct {
 	reader    *bufio.Reader // of header
 	submitted bool          // a request has gone to the model
 	in        []byte        // what a socket gave
+	from      receiver      // of what a socket gives
 	out       []byte        // the answer being written
 }
 

@@ -24,7 +24,7 @@ import (
 // onnxruntime_go asks for first appeared in 1.24.
 const (
 	oldestMinor = 24
-	newestMinor = 31
+	newestMinor = 32
 )
 
 // Library is how to find ONNX Runtime.
@@ -76,6 +76,7 @@ func load(path string, folders []string) (memory unsafe.Pointer, err error) {
 	if err := os.Setenv("ORT_DISABLE_TELEMETRY", "1"); err != nil {
 		return nil, fmt.Errorf("cannot switch telemetry off: %w", err)
 	}
+	boundMalloc()
 	if err := reserveLocales(); err != nil {
 		return nil, fmt.Errorf("cannot load ONNX Runtime: %w", err)
 	}

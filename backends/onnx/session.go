@@ -216,6 +216,7 @@ func (s *Session) Close() error {
 			s.lanes[i].close()
 		}
 		err = s.closeEngines()
+		trimMalloc()
 	})
 	return err
 }

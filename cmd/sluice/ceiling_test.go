@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -17,14 +18,13 @@ import (
 	"testing"
 	"time"
 
+	"sluice/internal/onnxgen"
 	"sluice/test/cage"
 )
 
 // Attacks on the memory of a gateway that may take no more than its cage has. While each goes on, good
 // requests are sent and their answers compared. The quick form has 512 MiB; the whole, with
 // SLUICE_DRILL_STRICT, has the 2 GiB and the numbers with which these attacks once ended a gateway.
-
-const mebibyte = 1 << 20
 
 // caged is a gateway with a memory limit, and its good clients.
 type caged struct {
@@ -283,4 +283,54 @@ func TestShapesAndReloadsStayBelowTheCeiling(t *testing.T) {
 	}
 	done.Store(true)
 	clients.Wait()
+}
+
+// Connections that have carried large requests and answers keep little of them: no more than a
+// connection counts in the budgets, in all that the gateway takes.
+func TestIdleConnectionsKeepLittle(t *testing.T) {
+	c := startCaged(t)
+	body := tokens(8, 32)
+	piece := []byte(body[:len(body)/2])
+	before := c.cage.Usage()
+	const n = 1000
+	for range n {
+		raw := c.connect(t)
+		if got := c.upload(raw, "POST /v2/models/encoder/infer HTTP/1.1\r\nHost: h\r\nSluice-Budget-Ms: 20000\r\nTransfer-Encoding: chunked\r\n\r\n", 2*len(piece), piece, true); got != "400" && got != "200" {
+			t.Fatalf("a request got %s", got)
+		}
+	}
+	each := (c.cage.Usage() - before) / n
+	t.Logf("%d idle connections keep %d KiB each", n, each>>10)
+	if each > 64<<10 {
+		t.Errorf("%d idle connections keep %d bytes each", n, each)
+	}
+}
+
+// What a load or an unload of a model leaves is given back: after reloads a gateway takes what it took.
+func TestReloadsLeaveNothing(t *testing.T) {
+	layers := []int{512}
+	for range 40 { // of 1 MiB each
+		layers = append(layers, 512)
+	}
+	dir := t.TempDir()
+	if err := (onnxgen.MLP{Layers: layers, Seed: 1}).Write(filepath.Join(dir, "large"), "1"); err != nil {
+		t.Fatal(err)
+	}
+	copyBundle(t, "eta", dir, "1")
+	c := startCaged(t, "--models", dir)
+	settled := func(most int64) {
+		t.Helper()
+		eventually(t, fmt.Sprintf("the gateway takes no more than %d MiB", most/mebibyte), func() bool { return c.cage.Usage() <= most })
+	}
+	settled(40*mebibyte + 70*mebibyte) // the model, once, and the gateway
+	before := c.cage.Usage()
+	for range 4 {
+		for _, step := range []string{"unload", "load"} {
+			if status, body := c.post(c.admin+"/v2/repository/models/large/"+step, ""); status != http.StatusOK {
+				t.Fatalf("%s answered %d: %s", step, status, body)
+			}
+		}
+	}
+	settled(before + 20*mebibyte)
+	t.Logf("%d MiB before the reloads, %d after", before/mebibyte, c.cage.Usage()/mebibyte)
 }

@@ -23,6 +23,8 @@ type checkOptions struct {
 	json, verbose bool
 	// inspect finds what a placed model takes of the machine; nil leaves that out.
 	inspect func(ctx context.Context, b *models.Bundle, d *models.DeviceReport) error
+	// memory adds up what a server with these models needs; nil leaves that out.
+	memory func(reports []*models.Report) *memoryNeed
 }
 
 // checkCommand proves settings and bundles without serving them.
@@ -35,7 +37,8 @@ func checkCommand() *cobra.Command {
 first lines say for each version whether it would be served, or is older than those that
 a server loads. Then follow its inputs and outputs, its budget, how its rows share runs and
 what shows that they may, each gate's verdict, and for each device the cost table, the
-memory and the nodes that run there.
+memory and the nodes that run there. The last lines say how much memory a server needs with
+these settings and models, and whether it fits into what there is.
 
 The exit status is 0 if every model is served as its settings ask; 1 if a setting is
 wrong, a configured device is unusable, a model is refused or required and not there, or
@@ -88,6 +91,7 @@ func checkOnFleet(cmd *cobra.Command, cfg *config.Config, paths []string, librar
 	defer cancel()
 	f.wait(limited)
 	o.inspect = f.inspect
+	o.memory = func(reports []*models.Report) *memoryNeed { return needed(cfg, reports, f.workers()) }
 	options := modelOptions(cfg, paths, f.models(), library, zap.NewNop())
 	if options.Copies, err = openCopies(cfg); err != nil {
 		return err
@@ -215,6 +219,10 @@ func (o *checkOptions) tell(reports []*models.Report, faults []error) error {
 		if err := r.WriteText(w, width); err != nil {
 			return err
 		}
+	}
+	if len(reports) > 0 && o.memory != nil {
+		fmt.Fprintln(w)
+		o.memory(reports).write(w)
 	}
 	if len(reports) > 0 {
 		fmt.Fprintln(w)

@@ -185,6 +185,7 @@ func TestCheckTellsWhatAServerWouldDo(t *testing.T) {
 	}
 	f("eta/1  passes, NOT LOADED: model_defaults.keep_versions keeps the newest 1\neta/2  served\n", 0)
 	f("eta/1  served\neta/2  served\n", 0, "--model-defaults-keep-versions", "2")
+	f("  ceiling    1024 MiB (limits.memory), of which a tenth is left to the kernel\n", 0, "--limits-memory", "1GiB")
 	f(`"not_loaded":"model_defaults.keep_versions keeps the newest 1"`, 0, "--json")
 	f("sluice: 'rankr' is required and there is no such model", 1, "--require", "eta,rankr")
 	f("sluice: 1 of 2 required models are not there\n", 1, "--require", "eta,rankr")

@@ -224,6 +224,10 @@ var fileMistakes = []mistake{
 		says: "sluice.yaml:3: limits.max_bodies_bytes: 1MiB must hold one body of limits.max_body_bytes, 2MiB",
 	},
 	{
+		name: "limits that need more memory than there may be", put: settingsOf("limits:\n  memory: 512MiB\n  max_bodies_bytes: 600MiB\n"), args: "config --config sluice.yaml", status: 1,
+		says: "requests may hold 601MiB together (limits.max_bodies_bytes 600MiB, limits.max_inputs_bytes 1KiB, limits.max_answers_bytes 1KiB, limits.max_connections 1MiB; a connection counts 64KiB), more than two thirds of the memory, 512MiB (limits.memory): lower them, or let the server have more",
+	},
+	{
 		name: "a list that is a word", put: settingsOf("devices: cpu\n"), args: "config --config sluice.yaml", status: 1,
 		says: `sluice.yaml:1: devices must be a list, not "cpu"`,
 	},

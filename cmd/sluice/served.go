@@ -265,6 +265,7 @@ func (o observer) Predicted(m gateway.Model, out *gateway.Outcome) {
 
 func (o observer) Refused(kind fault.Kind) { o.http.Fault(kind) }
 func (o observer) Answered(status int)     { o.http.Response(status) }
+func (o observer) Overran()                { o.http.Overran() }
 
 func (o observer) Connected(delta int) {
 	if delta > 0 {

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"sluice/config"
+	"sluice/internal/memory"
+	"sluice/models"
+)
+
+// What a server takes besides its models, in memory that belongs to no file (measured 2026-11-30: 41 MiB
+// with four small models, 30 MiB for a trial of one of them).
+const (
+	serverMemory = 48 << 20
+	childMemory  = 32 << 20 // a worker, or a trial
+)
+
+// memoryNeed is how much memory a server with some settings and models needs, and where.
+type memoryNeed struct {
+	models  int64 // all sessions, of versions that a server loads
+	largest int64 // of them
+	label   string
+	workers int64
+	cfg     *config.Config
+}
+
+// needed adds up what was measured of the models that are served.
+func needed(cfg *config.Config, reports []*models.Report, workers int) *memoryNeed {
+	n := &memoryNeed{cfg: cfg, workers: int64(workers) * childMemory}
+	for _, r := range reports {
+		if r.Refusal() != nil || r.NotLoaded != "" {
+			continue
+		}
+		sessions := int64(0)
+		for i := range r.Devices {
+			sessions += r.Devices[i].Memory
+		}
+		if n.models += sessions; sessions > n.largest {
+			n.largest, n.label = sessions, r.Name+"/"+r.Version
+		}
+	}
+	return n
+}
+
+// loading is what a load of the largest model takes on top: the new version beside the old one, and
+// one more in its trial.
+func (n *memoryNeed) loading() int64 { return childMemory + 2*n.largest }
+
+// requests is what requests may hold, with what Go's collector needs beside it.
+func (n *memoryNeed) requests() int64 { return int64(n.cfg.Budgeted()) / 10 * goOverhead }
+
+func (n *memoryNeed) total() int64 {
+	return serverMemory + n.workers + n.models + n.loading() + n.requests()
+}
+
+// write tells the parts, and whether they fit.
+func (n *memoryNeed) write(w io.Writer) {
+	ceiling := int64(n.cfg.Limits.Memory)
+	source := "limits.memory"
+	if !n.cfg.IsSet("limits.memory") {
+		if c, err := memory.Limit(); err == nil {
+			source = c.Source
+		}
+	}
+	line := func(name, format string, args ...any) {
+		fmt.Fprintf(w, "  %-10s %s\n", name, fmt.Sprintf(format, args...))
+	}
+	fmt.Fprintln(w, "memory")
+	line("ceiling", "%s (%s), of which a tenth is left to the kernel", mebibytes(ceiling), source)
+	if n.workers > 0 {
+		line("server", "about %s, and %s for its workers", mebibytes(serverMemory), mebibytes(n.workers))
+	} else {
+		line("server", "about %s", mebibytes(serverMemory))
+	}
+	if n.largest > 0 {
+		line("models", "about %s, and %s while the largest (%s) is loaded anew", mebibytes(n.models), mebibytes(n.loading()), n.label)
+	}
+	var parts []string
+	for _, b := range n.cfg.Budgets() {
+		parts = append(parts, b.Path+" "+mebibytes(int64(b.Bytes)))
+	}
+	line("requests", "at most %s, three tenths for the collector included: %s", mebibytes(n.requests()), strings.Join(parts, ", "))
+	usable := ceiling - ceiling/10
+	if n.total() <= usable {
+		line("needed", "about %s of %s: it fits", mebibytes(n.total()), mebibytes(usable))
+		return
+	}
+	line("needed", "about %s, and there are %s: it does NOT FIT; requests get what the models leave. Let the server have %s more, or lower the limits", mebibytes(n.total()), mebibytes(usable), mebibytes(n.total()-usable))
+}
+
+// workers is how many worker processes the fleet has.
+func (f *fleet) workers() (n int) {
+	for _, s := range f.stations {
+		if s.worker != nil {
+			n++
+		}
+	}
+	return n
+}
+
+func mebibytes(n int64) string { return fmt.Sprintf("%.0f MiB", float64(n)/mebibyte) }
+
+const mebibyte = 1 << 20
