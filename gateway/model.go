@@ -108,6 +108,8 @@ type ModelStatus struct {
 	State string
 	// Reason says why it is not ready, in one sentence for the caller.
 	Reason string
+	// Unpinned marks a ready version of whose files no digests are written down.
+	Unpinned bool
 	// Stats reports a ready version's statistics; nil when there are none.
 	Stats func() oip.ModelStatistics
 }

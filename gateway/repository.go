@@ -26,7 +26,7 @@ func index(models Models, body []byte) ([]oip.IndexEntry, error) {
 	entries := []oip.IndexEntry{}
 	for _, m := range models.List() {
 		if !readyOnly || m.State == oip.StateReady {
-			entries = append(entries, oip.IndexEntry{Name: m.Name, Version: m.Version, State: m.State, Reason: m.Reason})
+			entries = append(entries, oip.IndexEntry{Name: m.Name, Version: m.Version, State: m.State, Reason: m.Reason, Unpinned: m.Unpinned})
 		}
 	}
 	return entries, nil

@@ -176,7 +176,8 @@ func (b *Bundle) Discard() error {
 	return err
 }
 
-// checkPins compares the files with the digests that model.yaml pins.
+// checkPins compares the files with the digests that model.yaml pins. Its own, if it has one, is of
+// its text without that line.
 func (b *Bundle) checkPins() error {
 	if len(b.Config.SHA256) == 0 {
 		return nil
@@ -184,6 +185,13 @@ func (b *Bundle) checkPins() error {
 	seen := 0
 	for _, f := range b.Files {
 		want, pinned := b.Config.SHA256[f.Name]
+		if pinned && f.Name == ConfigFile {
+			own, err := b.ownDigest()
+			if err != nil {
+				return err
+			}
+			f.SHA256 = own
+		}
 		switch {
 		case pinned && want != f.SHA256:
 			return fmt.Errorf("%s has SHA-256 %s and %s pins %s: the file was changed, or the pin is of another one", f.Name, f.SHA256, ConfigFile, want)
@@ -197,11 +205,22 @@ func (b *Bundle) checkPins() error {
 		return nil
 	}
 	for name := range b.Config.SHA256 {
-		if !slices.ContainsFunc(b.Files, func(f File) bool { return f.Name == name }) {
+		if !b.has(name) {
 			return fmt.Errorf("%s pins %s by sha256 and the bundle has no such file", ConfigFile, name)
 		}
 	}
 	return nil
+}
+
+// ownDigest is that of the model.yaml that was hashed.
+func (b *Bundle) ownDigest() (string, error) {
+	root, err := os.OpenRoot(b.from.own)
+	if err != nil {
+		return "", fmt.Errorf("cannot open the bundle's folder: %w", bareError(err))
+	}
+	defer root.Close()
+	text, err := b.ownText(root, ConfigFile, maxConfigBytes)
+	return ownDigest(text), err
 }
 
 // glance notes the state of the files without opening one. A folder that cannot be

@@ -88,8 +88,10 @@ type Config struct {
 	// Labels is the names of the classes of each output, for the classification extension. Default
 	// none.
 	Labels map[string][]string `yaml:"labels"`
-	// SHA256 is the digests of files by name, as sha256sum prints them. If it is given, every file of
-	// the bundle but model.yaml must be in it, and be just that. Default none: any content.
+	// SHA256 is the digests of files by name, as sha256sum prints them; sluice models pin writes them.
+	// If it is given, every file of the bundle but model.yaml must be in it, and be just that. That of
+	// model.yaml, if it is there, is of its text without the line that says it. Default none: any
+	// content.
 	SHA256 map[string]string `yaml:"sha256"`
 	// Lineage says where the model comes from: names with texts, shown and not read. Default none.
 	Lineage map[string]string `yaml:"lineage"`

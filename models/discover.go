@@ -29,7 +29,7 @@ func Discover(dir string) (bundles []*Bundle, faults []error, err error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("cannot read the models folder %s: %w", full, remedy.Named(err))
 	}
-	entries, err := os.ReadDir(dir)
+	entries, err := readFolder(dir)
 	if err != nil {
 		if about, fault := os.Stat(dir); fault == nil && !about.IsDir() {
 			return nil, nil, fmt.Errorf("the models folder %s is a file: name the folder that holds the models, or serve the file by itself: sluice serve %s", full, full)
@@ -103,7 +103,7 @@ type folder struct {
 
 // discoverVersions reads one model's folder.
 func discoverVersions(dir, name string) (bundles []*Bundle, faults []error) {
-	entries, err := os.ReadDir(dir)
+	entries, err := readFolder(dir)
 	if err != nil {
 		return nil, []error{fmt.Errorf("cannot read %s: %w", name, bareError(err))}
 	}

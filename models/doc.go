@@ -7,6 +7,11 @@
 // SHA-256 over the names and contents of its files. Versions are immutable: files that
 // change under a loaded version are reported, never served.
 //
+// The files are copied to a private folder while they are hashed, and loaded from there (Copies).
+// This process parses none of them but config.pbtxt, which says where versions are, and golden rows,
+// within narrow limits: the trial process parses the rest, before it touches the library, and what
+// it says is not believed further than it can be checked (description).
+//
 // Beside a model's versions may lie Triton's config.pbtxt and the labels that it names. Each
 // version's identity has them too. TritonFields says what becomes of each field; what the
 // file says of shapes is held against the model file before anything is derived from that.

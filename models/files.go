@@ -1,7 +1,9 @@
 package models
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -17,7 +19,7 @@ import (
 // Hidden files and folders do not belong to a bundle. A link or a special file is an
 // error: the bytes that were proven must be the bytes that are in the folder.
 func (b *Bundle) list() ([]string, string, error) {
-	entries, err := os.ReadDir(b.Dir)
+	entries, err := readFolder(b.Dir)
 	if err != nil {
 		return nil, "", fmt.Errorf("cannot list the bundle's folder: %w", bareError(err))
 	}
@@ -48,6 +50,29 @@ func (b *Bundle) list() ([]string, string, error) {
 		return nil, "", err
 	}
 	return names, print.String(), nil
+}
+
+// maxEntries is the most entries of a folder that is read.
+const maxEntries = 1 << 16
+
+// readFolder is os.ReadDir for a folder in which anybody may have put anything.
+func readFolder(dir string) ([]fs.DirEntry, error) {
+	f, err := os.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	entries, err := f.ReadDir(maxEntries + 1)
+	switch {
+	case errors.Is(err, io.EOF):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	case len(entries) > maxEntries:
+		return nil, fmt.Errorf("it has more than %d entries", maxEntries)
+	}
+	slices.SortFunc(entries, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
+	return entries, nil
 }
 
 // claims tells whether a file beside a bare model file belongs to it.

@@ -71,7 +71,7 @@ func (p *prover) prove(ctx context.Context) ([]*Placement, *Report) {
 		p.report.Tolerance = &b.Config.Tolerance
 	}
 	p.report.Batching = b.batching
-	p.report.Digest = b.Digest
+	p.report.Digest, p.report.Pinned = b.Digest, len(b.Config.SHA256) > 0
 	p.report.noteBudget(&b.Config, p.opts.Defaults.MaxBudget)
 	p.report.Took = clock.Now().Sub(start)
 	return placements, p.report
@@ -145,7 +145,7 @@ func (p *prover) files(ctx context.Context) (Verdict, error) {
 	for _, f := range b.Files {
 		size += f.Size
 	}
-	pinned := ""
+	pinned := ", unpinned"
 	if n := len(b.Config.SHA256); n > 0 {
 		pinned = fmt.Sprintf(", %s as pinned", count(n, "digest"))
 	}

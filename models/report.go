@@ -148,7 +148,9 @@ type Report struct {
 	Name    string `json:"name"`
 	Version string `json:"version"`
 	Digest  string `json:"digest,omitempty"`
-	Schema  string `json:"schema,omitempty"`
+	// Pinned is set if model.yaml has the digests of the files.
+	Pinned bool   `json:"pinned,omitempty"`
+	Schema string `json:"schema,omitempty"`
 	// Inputs are those that a request may give, Outputs those that it gets. Axis 0 is the rows if
 	// MaxBatch is not 0.
 	Inputs  []TensorReport `json:"inputs,omitempty"`

@@ -11,12 +11,14 @@ type Status struct {
 	// Digest and Report are there once the load gates have run.
 	Digest string
 	Report *Report
+	// Unpinned marks a version that serves and whose files may be any.
+	Unpinned bool
 }
 
 func (e *entry) status() Status {
 	s := Status{Name: e.bundle.Name, Version: e.bundle.Version, State: e.state, Reason: e.why(), Report: e.report}
 	if e.report != nil {
-		s.Digest = e.report.Digest
+		s.Digest, s.Unpinned = e.report.Digest, e.state == Ready && !e.report.Pinned
 	}
 	return s
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"os/exec"
 	"regexp"
@@ -16,6 +17,8 @@ import (
 	"syscall"
 	"time"
 	"unicode"
+
+	"golang.org/x/sys/unix"
 
 	"sluice/internal/fault"
 )
@@ -41,8 +44,9 @@ type TrialRunner struct {
 	Command []string
 	// Timeout bounds loading and running; 0 means 60 s. Reading has 30 s of its own.
 	Timeout time.Duration
-	// ReadMemory bounds what reading may take; 0 means 1 GiB and the size of the model file. Memory
-	// bounds what loading and running may take; 0 means three quarters of the machine's.
+	// ReadMemory bounds what reading may take; 0 means what loading may, up to 1 GiB, and the size of
+	// the model file. Memory bounds what loading and running may hold; 0 means three quarters of the
+	// machine's, and no more than that of what this process leaves of Options.MemoryCeiling.
 	ReadMemory, Memory int64
 
 	reading sync.Mutex // one child parses at a time
@@ -66,6 +70,7 @@ type Trial struct {
 	graph  *Graph
 
 	runner     *TrialRunner
+	memory     int64 // that loading and running may hold
 	kill       context.CancelFunc
 	said       *os.File       // frames
 	release    io.WriteCloser // lets it load
@@ -103,7 +108,7 @@ func (r *TrialRunner) Begin(ctx context.Context, b *Bundle, o *Options) (*Trial,
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return nil, fault.Wrap(fault.ModelLoadFailed, err, fmt.Sprintf("%s took longer than %v in a trial process: not served", doing, parseLimit))
 	case errors.Is(err, io.EOF) && t.complained.outOfMemory():
-		return nil, fault.Wrap(fault.ModelLoadFailed, errors.New(t.complained.line()), fmt.Sprintf("%s took more than %s of memory in a trial process: not served", doing, byteCount(r.readMemory(b))))
+		return nil, fault.Wrap(fault.ModelLoadFailed, errors.New(t.complained.line()), fmt.Sprintf("%s took more than %s of memory in a trial process: not served", doing, byteCount(r.readMemory(b, o))))
 	case errors.Is(err, io.EOF):
 		return nil, fault.Wrap(fault.ModelLoadFailed, errors.New(t.complained.line()), fmt.Sprintf("%s crashed a trial process (%s): not served", doing, t.status()))
 	}
@@ -113,11 +118,11 @@ func (r *TrialRunner) Begin(ctx context.Context, b *Bundle, o *Options) (*Trial,
 	return nil, fault.Wrap(fault.ModelLoadFailed, err, "the trial process that read its files cannot be understood: not served")
 }
 
-func (r *TrialRunner) readMemory(b *Bundle) int64 {
+func (r *TrialRunner) readMemory(b *Bundle, o *Options) int64 {
 	if r.ReadMemory > 0 {
 		return r.ReadMemory
 	}
-	limit := int64(parseMemory)
+	limit := min(int64(parseMemory), max(r.memory(o), leastParseMemory))
 	for _, f := range b.Files {
 		if f.Name == b.ModelName {
 			limit += f.Size
@@ -126,11 +131,35 @@ func (r *TrialRunner) readMemory(b *Bundle) int64 {
 	return limit
 }
 
+// memory is what loading and running may hold. A model that takes more than is left cannot be served
+// beside what is.
+func (r *TrialRunner) memory(o *Options) int64 {
+	if r.Memory > 0 {
+		return r.Memory
+	}
+	most := int64(math.MaxInt64)
+	var machine unix.Sysinfo_t
+	if unix.Sysinfo(&machine) == nil {
+		most = int64(machine.Totalram * uint64(machine.Unit) / 4 * 3) //nolint:gosec // no machine has 2^63 bytes
+	}
+	if o.MemoryCeiling > 0 {
+		// Not all: the look at what it holds comes a little late, and requests go on meanwhile.
+		most = min(most, (o.MemoryCeiling-resident("RssAnon"))/4*3)
+	}
+	return max(most, leastMemory)
+}
+
+// leastMemory is what a trial may hold where next to nothing is left: the library alone takes half.
+const leastMemory = 128 << 20
+
+// leastParseMemory is what parsing may reserve in any case: a process of Go and C begins with half.
+const leastParseMemory = 256 << 20
+
 // start runs the child and gives it its request.
 func (r *TrialRunner) start(ctx context.Context, b *Bundle, o *Options) (*Trial, error) {
 	request := trialRequest{
 		Name: b.Name, ModelName: b.ModelName, Own: b.from.own, Beside: b.from.beside, Bare: b.bare, AtHome: b.home != "",
-		Defaults: o.Defaults, ReadMemory: r.readMemory(b), Memory: r.Memory, Ceiling: o.MemoryCeiling,
+		Defaults: o.Defaults, ReadMemory: r.readMemory(b, o), Memory: r.memory(o), Ceiling: o.MemoryCeiling,
 	}
 	for i := range o.Devices {
 		request.Devices = append(request.Devices, o.Devices[i].Name)
@@ -146,7 +175,7 @@ func (r *TrialRunner) start(ctx context.Context, b *Bundle, o *Options) (*Trial,
 	defer says.Close()
 	limited, kill := context.WithCancel(ctx)
 	child := exec.CommandContext(limited, r.Command[0], r.Command[1:]...)
-	t := &Trial{runner: r, kill: kill, said: said, complained: &head{most: maxTrialOutput}, ended: make(chan struct{})}
+	t := &Trial{runner: r, memory: request.Memory, kill: kill, said: said, complained: &head{most: maxTrialOutput}, ended: make(chan struct{})}
 	child.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	child.WaitDelay = time.Second
 	child.ExtraFiles = []*os.File{says}
@@ -251,6 +280,10 @@ func (t *Trial) Observe(ctx context.Context) (*Observation, error) {
 		return nil, fault.Wrap(fault.ModelLoadFailed, errors.New("killed"), fmt.Sprintf("%s it took longer than %v in a trial process: not served", doing, timeout))
 	case errors.Is(err, io.EOF):
 		t.End() // its last words are read when it is gone
+		if t.complained.outOfMemory() {
+			return nil, fault.Wrap(fault.ModelLoadFailed, errors.New(t.complained.line()),
+				fmt.Sprintf("%s it took more than %s of memory in a trial process, which is what is left: not served", doing, byteCount(t.memory)))
+		}
 		return nil, fault.Wrap(fault.ModelLoadFailed, errors.New(t.complained.line()),
 			fmt.Sprintf("%s it crashed the ONNX Runtime in a trial process (%s): not served", doing, t.status()))
 	}

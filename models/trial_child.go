@@ -10,6 +10,7 @@ import (
 	"math"
 	"os"
 	"runtime/debug"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -53,7 +54,7 @@ func RunTrial(ctx context.Context, in io.Reader, out io.Writer, load func() erro
 		}
 		return err
 	}
-	let()
+	let(&request)
 	var gone error
 	tell := func(kind byte, v any) {
 		text, err := json.Marshal(v)
@@ -89,21 +90,18 @@ func (b *Bundle) describeFor(request *trialRequest) ([]byte, error) {
 func restrain(request *trialRequest) {
 	_ = os.WriteFile("/proc/self/oom_score_adj", []byte("1000"), 0)
 	_ = unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{})
-	most := uint64(math.MaxUint64)
-	var machine unix.Sysinfo_t
-	switch {
-	case request.Memory > 0:
-		most = uint64(request.Memory)
-	case unix.Sysinfo(&machine) == nil:
-		most = machine.Totalram * uint64(machine.Unit) / 4 * 3
+	var limit unix.Rlimit
+	if unix.Getrlimit(unix.RLIMIT_DATA, &limit) == nil {
+		limit.Cur = min(uint64(request.ReadMemory), limit.Max) //nolint:gosec // the parent's own number
+		_ = unix.Setrlimit(unix.RLIMIT_DATA, &limit)
 	}
-	parsing := uint64(request.ReadMemory) //nolint:gosec // the parent's own number
-	_ = unix.Setrlimit(unix.RLIMIT_DATA, &unix.Rlimit{Cur: min(parsing, most), Max: most})
 	debug.SetMemoryLimit(request.ReadMemory / 4 * 3)
 }
 
-// let lifts the limits of parsing.
-func let() {
+// let lifts the limits of parsing, and ends the process when it holds more than loading and running
+// may. RLIMIT_DATA would not do: the library goes on without what it cannot allocate, such as a
+// constant that it wanted to work out beforehand, and would then allocate it in the gateway.
+func let(request *trialRequest) {
 	var limit unix.Rlimit
 	if unix.Getrlimit(unix.RLIMIT_DATA, &limit) == nil {
 		limit.Cur = limit.Max
@@ -111,4 +109,21 @@ func let() {
 	}
 	debug.SetMemoryLimit(math.MaxInt64)
 	debug.FreeOSMemory()
+	go func() {
+		for ; ; time.Sleep(2 * time.Millisecond) {
+			if held := anonymous(); held > request.Memory {
+				fmt.Fprintf(os.Stderr, "out of memory: it holds %d bytes, and may hold %d\n", held, request.Memory)
+				os.Exit(2)
+			}
+		}
+	}()
+}
+
+// anonymous is the memory of this process that belongs to no file.
+func anonymous() int64 {
+	var size, resident, shared int64
+	if _, err := fmt.Sscan(readProc("/proc/self/statm"), &size, &resident, &shared); err != nil {
+		return 0
+	}
+	return (resident - shared) * int64(os.Getpagesize())
 }

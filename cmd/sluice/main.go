@@ -79,7 +79,7 @@ func root() *cobra.Command {
 	}
 	cmd.SetFlagErrorFunc(flagError)
 	cmd.SetHelpFunc(writeHelp)
-	cmd.AddCommand(serveCommand(), checkCommand(), configCommand(), sampleCommand(), devicesCommand(), healthCommand(), planCommand(), loadtestCommand(),
+	cmd.AddCommand(serveCommand(), checkCommand(), configCommand(), sampleCommand(), devicesCommand(), healthCommand(), planCommand(), loadtestCommand(), modelsCommand(),
 		versionCommand(), statusesTopic(), trialCommand(), inspectCommand(), probeCommand(), workerCommand())
 	return cmd
 }

@@ -229,7 +229,7 @@ func (c catalog) List() []gateway.ModelStatus {
 	index := c.registry.Index()
 	list := make([]gateway.ModelStatus, len(index))
 	for i, s := range index {
-		list[i] = gateway.ModelStatus{Name: s.Name, Version: s.Version, State: states[s.State], Reason: s.Reason}
+		list[i] = gateway.ModelStatus{Name: s.Name, Version: s.Version, State: states[s.State], Reason: s.Reason, Unpinned: s.Unpinned}
 		if s.State == models.Ready {
 			list[i].Stats = func() oip.ModelStatistics { return c.stats(s.Name, s.Version) }
 		}

@@ -19,6 +19,8 @@ type IndexEntry struct {
 	Version string `json:"version,omitempty"`
 	State   string `json:"state,omitempty"`
 	Reason  string `json:"reason,omitempty"`
+	// Unpinned is an addition to the protocol: the version's settings do not say what its files are.
+	Unpinned bool `json:"unpinned,omitempty"`
 }
 
 // ParseIndexRequest reads the body of a repository index request: empty, or an object

@@ -1,0 +1,97 @@
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"sluice/models"
+)
+
+// modelsCommand holds what is done to bundles where they lie.
+func modelsCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "models",
+		Short: "Look after models where they lie",
+		Long: `Look after models where they lie.
+
+  sluice models pin DIR           write each version's digests into its model.yaml
+  sluice models pin --check DIR   is every version as it was when it was pinned?`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usage(fmt.Errorf("there is no command %q below models; sluice models --help lists them", args[0]))
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(pinCommand())
+	return cmd
+}
+
+// pinCommand writes the digests of bundles.
+func pinCommand() *cobra.Command {
+	check := false
+	cmd := &cobra.Command{
+		Use:   "pin [DIR | MODEL.onnx ...]",
+		Short: "Write the digests of each version's files into its model.yaml",
+		Long: `Hash the files of every version and write their digests, as sha256sum prints them, under sha256
+into its model.yaml, which is made if it is not there. From then on a version of which a byte has
+changed is refused with the name of the file. model.yaml has a digest too: that of its text without
+the line that says it. Pin again after every wanted change; what is pinned already stays as it is.
+
+A server that watches the folder takes a pinned model.yaml for a change of the version: it goes on
+serving what it has loaded, and says so in its log.
+
+The exit status is 0 if every version is pinned, 1 if one is not or could not be.`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			cfg, err := settings(cmd.Flags())
+			if err != nil {
+				return err
+			}
+			paths, err := chooseModels(cfg, args)
+			if err != nil {
+				return err
+			}
+			bundles, faults, err := models.Find(models.Options{Dir: cfg.Models, Paths: paths})
+			if err != nil {
+				return err
+			}
+			for _, fault := range faults {
+				fmt.Fprintln(os.Stderr, "sluice:", fault)
+			}
+			if len(bundles) == 0 {
+				return fmt.Errorf("%s", noModels(cfg.Models))
+			}
+			if n := pinAll(bundles, check); n > 0 {
+				return fmt.Errorf("%d of %d versions are not pinned", n, len(bundles))
+			}
+			return nil
+		},
+	}
+	someSettings(cmd, "models")
+	cmd.Flags().BoolVar(&check, "check", false, "Write nothing, and say which versions are not pinned or not as they were pinned.")
+	return cmd
+}
+
+// pinAll pins bundles or looks at their pins, says what came of it, and counts those that are not.
+func pinAll(bundles []*models.Bundle, check bool) (unpinned int) {
+	for _, b := range bundles {
+		state, err := b.Pin(!check)
+		text := fmt.Sprintf("pinned, %d files", state.Files)
+		switch {
+		case err != nil:
+			text = "NOT PINNED: " + err.Error()
+		case state.Off != "" && (check || state.Files == 0):
+			text = "NOT PINNED: " + state.Off
+		case state.Off != "":
+			text = fmt.Sprintf("pinned now, %d files: before, %s", state.Files, state.Off)
+		}
+		fmt.Printf("%-12s %s\n", b.Label(), text)
+		if err != nil || state.Off != "" && (check || state.Files == 0) {
+			unpinned++
+		}
+	}
+	return unpinned
+}

@@ -1,0 +1,122 @@
+package models
+
+import (
+	"context"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestPin writes digests into model.yaml beside what it says, once.
+func TestPin(t *testing.T) {
+	f := func(settings, want string) {
+		t.Helper()
+		w := newWorld(t)
+		b := w.put(t, "m/1", fakeFile{Factor: 2}, "weights", "0123")
+		path := filepath.Join(b.Dir, ConfigFile)
+		if settings != "" {
+			write(t, path, settings)
+		}
+		state, err := b.Pin(true)
+		if err != nil || state.Off == "" {
+			t.Fatalf("%q: %+v, %v", settings, state, err)
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		const pins = pinHeading + "\nsha256:\n  \"model.onnx\": \"MODEL\"\n  \"weights\": \"1be2e452b46d7a0d9656bbb1f768e8248eba1b75baed65f5d99eafa948899a6a\"\n  model.yaml: \"OWN\"\n"
+		wanted := strings.NewReplacer("PINS", pins, "MODEL", fakeSum(t, fakeFile{Factor: 2}), "OWN", ownDigest(text)).Replace(strings.Replace(want, "PINS", pins, 1))
+		if string(text) != wanted {
+			t.Errorf("%q became\n%s\nwant\n%s", settings, text, wanted)
+		}
+		for _, write := range []bool{false, true} {
+			if state, err := b.Pin(write); err != nil || state.Off != "" {
+				t.Errorf("%q, again: %+v, %v", settings, state, err)
+			}
+		}
+		if again, err := os.ReadFile(path); err != nil || string(again) != string(text) {
+			t.Errorf("%q, again: %s, %v", settings, again, err)
+		}
+		report, err := Check(context.Background(), w.options(), b)
+		if err != nil || report.Refusal() != nil || !report.Pinned {
+			t.Errorf("%q: %+v, %v", settings, report.Gates, err)
+		}
+	}
+	f("", "PINS")
+	f("# words\n", "# words\n\nPINS")
+	f("max_batch: 4", "max_batch: 4\n\nPINS")
+	f("sha256: {model.onnx: '"+strings.Repeat("ab", 32)+"'}\n# of the next\nmax_batch: 4\n", "# of the next\nmax_batch: 4\n\nPINS")
+	f("max_batch: 4\n"+pinHeading+"\nsha256:\n  model.onnx: '"+strings.Repeat("ab", 32)+"'\n\n", "max_batch: 4\n\nPINS")
+	f("max_batch: 4\nsha256:\n  model.onnx: '"+strings.Repeat("ab", 32)+"'\nlineage: {a: b}", "max_batch: 4\nlineage: {a: b}\n\nPINS")
+}
+
+func TestPinCannot(t *testing.T) {
+	f := func(want, settings string) {
+		t.Helper()
+		b := newWorld(t).put(t, "m/1", fakeFile{Factor: 2}, ConfigFile, settings)
+		if _, err := b.Pin(true); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %s", settings, err, want)
+		}
+		if text, err := os.ReadFile(filepath.Join(b.Dir, ConfigFile)); err != nil || string(text) != settings {
+			t.Errorf("%q became %q", settings, text)
+		}
+	}
+	f("write it in block form", "{max_batch: 4}")
+	f("write it in block form", "max_batch: 4\n...\n")
+	f("there is no key", "max_bach: 4")
+	f("it has a line of its own name elsewhere", "lineage:\n  model.yaml: x\n")
+	w := newWorld(t)
+	write(t, filepath.Join(w.dir, "net.onnx"), "x")
+	bundles, _, err := Find(w.options())
+	if err != nil || len(bundles) != 1 {
+		t.Fatal(bundles, err)
+	}
+	if state, err := bundles[0].Pin(true); err != nil || !strings.Contains(state.Off, "move it to net/1/model.onnx") {
+		t.Errorf("%+v, %v", state, err)
+	}
+}
+
+// TestFlippedBits changes one bit at a time in each file of a pinned bundle: none is served.
+func TestFlippedBits(t *testing.T) {
+	w := newWorld(t)
+	b := w.put(t, "m/1", fakeFile{Factor: 2}, "weights", strings.Repeat("0123", 100), ConfigFile, "budget: 50ms\nlineage: {a: b}\n")
+	if _, err := b.Pin(true); err != nil {
+		t.Fatal(err)
+	}
+	opts := w.options().withDefaults()
+	f := func(name string, at int, bit byte) {
+		t.Helper()
+		path := filepath.Join(b.Dir, name)
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		was := text[at]
+		text[at] ^= bit
+		write(t, path, string(text))
+		if _, err := newProver(&opts, b).files(t.Context()); err == nil {
+			t.Errorf("%s with bit %d of byte %d changed, %q to %q, is served", name, bit, at, was, text[at])
+		}
+		if err := b.Discard(); err != nil {
+			t.Fatal(err)
+		}
+		text[at] = was
+		write(t, path, string(text))
+	}
+	settings, err := os.ReadFile(filepath.Join(b.Dir, ConfigFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 100 {
+		f(ConfigFile, rand.IntN(len(settings)), 1<<rand.IntN(8))
+	}
+	for range 20 {
+		f("weights", rand.IntN(400), 1<<rand.IntN(8))
+	}
+	if _, err := newProver(&opts, b).files(t.Context()); err != nil {
+		t.Errorf("as it was, it is refused: %v", err)
+	}
+}
