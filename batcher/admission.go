@@ -106,19 +106,34 @@ func (in *instance) ahead(class task.Priority, deadline clock.Instant, key uint6
 	return own, other
 }
 
-// others predicts how much of the device the neighbours take while the instance needs
-// so much work done: their fair shares of that time and a batch each, or all they have.
+// others predicts how much of the device the neighbours take before the instance has done so much
+// work and is next: their fair shares of that time and a batch each, or all they have. One that has
+// had more than the instance waits until that has caught up: choose passes over it, so it takes
+// nothing meanwhile.
 func (in *instance) others(work time.Duration) time.Duration {
+	d := in.device
+	mine := in.virtual
+	if in.items == 0 {
+		mine = max(mine, d.virtual)
+	}
+	longest := in.longestRun()
+	for _, o := range d.busy {
+		longest = max(longest, o.longestRun())
+	}
+	turn := float64(work)/in.weight + d.quantum(longest)
 	var sum time.Duration
-	for _, o := range in.device.busy {
-		if o == in {
+	for _, o := range d.busy {
+		if o == in || o.virtual > mine+turn {
 			continue
 		}
-		fair := time.Duration(float64(work)*o.weight/in.weight) + o.cost.mean(o.limit)
-		sum += min(o.backlog(), fair)
+		fair := min(float64(work)/in.weight, mine+turn-o.virtual) * o.weight
+		sum += min(o.backlog(), time.Duration(fair)+o.cost.mean(o.limit))
 	}
 	return sum
 }
+
+// longestRun is the longest batch that the instance runs.
+func (in *instance) longestRun() time.Duration { return in.cost.latency(in.limit) }
 
 // refuse decides whether an item routed to an instance is turned away.
 // It must be done by so much room before the latest.

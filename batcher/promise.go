@@ -202,13 +202,13 @@ func (in *instance) opens(now clock.Instant) clock.Instant {
 	return start
 }
 
-// company is what the neighbours may run before the instance has done all that waits.
+// company is what the neighbours may run before the instance has done all that waits and is next.
 func (in *instance) company() time.Duration {
 	d := in.device
 	if len(d.busy) == 0 || len(d.busy) == 1 && in.items > 0 {
 		return 0
 	}
-	return in.others(in.backlog() + in.cost.latency(in.limit))
+	return in.others(in.backlog())
 }
 
 // later is the part of company that comes only after so much of the instance's own work.
@@ -218,7 +218,7 @@ func (in *instance) later(work time.Duration) time.Duration {
 		return 0
 	}
 	own := time.Duration(float64(work) * in.tariff.pace)
-	return time.Duration(float64(in.company()-in.others(own+in.cost.latency(in.limit))) / float64(d.servers()))
+	return time.Duration(float64(in.company()-in.others(own)) / float64(d.servers()))
 }
 
 // fits reports whether the newcomer and all that waits make one batch, in time for each of them.
