@@ -177,7 +177,10 @@ func (in *instance) promise(now clock.Instant, x newcomer) (finish clock.Instant
 		harms = behind < p.at
 		finish = p.at.Add(p.base + p.before + higher + ahead + room - in.later(higher+ahead))
 		if p.inside {
-			finish = start.Add(in.cost.latency(max(p.rows, min(in.target, in.limit))))
+			finish = start.Add(in.runs(p.rows))
+		}
+		if !harms && finish > x.deadline && x.rows == 1 && in.items == in.totalRows() && in.items == rows && p.rows > 0 {
+			finish = min(finish, in.last(now, x, &p))
 		}
 		switch {
 		case !harms && finish <= x.deadline:
@@ -241,7 +244,7 @@ func (in *instance) fits(start clock.Instant, x newcomer) bool {
 		}
 		due = min(due, g.queues[c].head.Deadline)
 	}
-	return due >= start.Add(in.cost.latency(n)) && x.deadline >= start.Add(in.cost.latency(max(n, min(in.target, in.limit))))
+	return due >= start.Add(in.cost.latency(n)) && x.deadline >= start.Add(in.runs(n))
 }
 
 // plan is what is taken for granted of the batches to come.
@@ -291,6 +294,25 @@ func (in *instance) plan(now, start clock.Instant, x newcomer, own time.Duration
 	return p
 }
 
+// runs is what a batch of so many rows may take. None is admitted that would not live through one
+// of the target size: that would make small batches when they must be large.
+func (in *instance) runs(rows int) time.Duration {
+	run := in.cost.latency(rows)
+	if rows < in.target {
+		run = max(run, in.cost.mean(min(in.target, in.limit)))
+	}
+	return run
+}
+
+// last is when a newcomer with nobody behind it is done, where each item is of one row: those
+// ahead fill their batches to the last row.
+func (in *instance) last(now clock.Instant, x newcomer, p *plan) clock.Instant {
+	rest := in.items + 1 - p.rows
+	full := (rest - 1) / in.limit
+	work := max(in.tariff.batch(p.rows), in.cost.latency(p.rows)) + time.Duration(full)*in.cost.mean(in.limit)
+	return in.device.free(now, in.company()+work).Add(in.runs(rest - full*in.limit))
+}
+
 // second reports whether the first batch and one more hold all that waits, in time for each of
 // them. p.at is then when the newcomer is done.
 func (in *instance) second(now clock.Instant, x newcomer, p *plan) bool {
@@ -308,7 +330,7 @@ func (in *instance) second(now clock.Instant, x newcomer, p *plan) bool {
 		p.at = clock.Never
 		return true
 	}
-	p.at = begins.Add(in.cost.latency(min(max(rest, in.target), in.limit)))
+	p.at = begins.Add(in.runs(rest))
 	return p.at <= x.deadline
 }
 
