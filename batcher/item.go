@@ -30,6 +30,7 @@ type Item struct {
 	Device DeviceID
 	Detour Detour
 
+	early  bool // not decoded yet: only Preview sees it
 	state  itemState
 	runs   uint8 // batches that it is in
 	moves  uint8 // from device to device

@@ -140,7 +140,7 @@ func (m *model) first(now clock.Instant, it *Item) (*instance, forecast, Detour)
 		if i > 0 {
 			why = m.on[0].device.detour()
 		}
-		return in, in.forecast(now, it.Rows, it.Class, it.Deadline, it.Key), why
+		return in, in.foresee(now, it), why
 	}
 	return m.on[0], forecast{start: now, likely: now, finish: now}, Direct
 }
@@ -174,7 +174,7 @@ func (m *model) divert(now clock.Instant, it *Item, in *instance, f forecast, wh
 		if other.device.state != DeviceUp {
 			continue
 		}
-		if o := other.forecast(now, it.Rows, it.Class, it.Deadline, it.Key); o.finish <= it.safe() {
+		if o := other.foresee(now, it); o.finish <= it.safe() {
 			if why == Direct || why == Absent {
 				why = Spilled
 			}
