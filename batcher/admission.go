@@ -18,6 +18,17 @@ type forecast struct {
 	tight         int           // so in a batch of so many rows, 0 for a full one
 }
 
+// foresee is the forecast for an item. One that has not been decoded may be of any key and class,
+// and comes first.
+func (in *instance) foresee(now clock.Instant, it *Item) forecast {
+	if !it.early {
+		return in.forecast(now, it.Rows, it.Class, it.Deadline, it.Key)
+	}
+	start := in.device.free(now, 0)
+	end := start.Add(in.cost.latency(1))
+	return forecast{start: start, likely: end, finish: end}
+}
+
 // forecast predicts when an item that arrives now would run. It counts everything ahead
 // of it in its own model's order, also what will be dropped, and what its neighbours
 // on the device may take meanwhile; it errs towards late. A lower class counts on its
@@ -184,15 +195,15 @@ func (s *Scheduler) mayProbe(now clock.Instant, in *instance) bool {
 	return in.running == 0 && (!in.ended || now.Sub(in.lastEnd) >= s.opts.ProbeEvery)
 }
 
-// Preview tells whether a request of the highest class would be admitted now, without
-// queueing it. A refusal counts as one: the arrival rate that sizes the batches is
+// Preview tells whether a request could be admitted now, whatever its class, key and rows, without
+// queueing it. It refuses nothing that Arrive would admit. A refusal counts as one: the arrival rate that sizes the batches is
 // that of all who ask.
 func (s *Scheduler) Preview(now clock.Instant, id ModelID, rows int, arrived, deadline clock.Instant) Verdict {
 	m := s.model(id)
 	if m == nil || m.closed {
 		return Verdict{Reason: Closed, Wake: noLane}
 	}
-	it := Item{Model: id, Rows: rows, Arrived: arrived, Deadline: deadline, Class: task.High}
+	it := Item{Model: id, Rows: rows, Arrived: arrived, Deadline: deadline, Class: task.High, early: true}
 	for _, in := range m.on {
 		in.device.refresh(now)
 		in.cost.wake(now)

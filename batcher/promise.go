@@ -276,8 +276,9 @@ func (in *instance) plan(now, start clock.Instant, x newcomer, own time.Duration
 	}
 	most := l.limit
 	if slack := head.Deadline.Sub(start); slack < in.cost.latency(most) {
-		most = max(in.cost.within(slack, most), head.Rows)
+		most = in.cost.within(slack, most)
 	}
+	most = max(most, head.Rows)
 	p.inside = x.class == top && aheadRows+x.rows <= most
 	work := time.Duration(0)
 	if p.inside {
