@@ -79,7 +79,7 @@ func best(now clock.Instant, it *Item, peers []*instance, from *instance) (*inst
 		in.predicted = in.foresee(now, it)
 		if f := in.predicted; f.finish < least {
 			least = f.finish
-			level = f.finish.Add(time.Duration(levelWithin * float64(f.finish-f.start)))
+			level = f.finish.Add(time.Duration(levelWithin * float64(in.cost.latency(it.Rows))))
 		}
 	}
 	var chosen *instance
