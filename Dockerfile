@@ -11,8 +11,9 @@
 # Settings are given as variables, or as a file that SLUICE_CONFIG names: the health check follows both. It cannot see
 # flags after `serve`; whoever changes --listen or --base-path there has to change the health check too.
 #
-# The admin port stays on the container's own loopback. To let a monitor scrape /metrics, set SLUICE_ADMIN=0.0.0.0:8081
-# and publish 8081 to the monitor's network only: whoever reaches that port can load and unload models.
+# The admin port stays on the container's own loopback. To let a monitor scrape /metrics, set
+# SLUICE_METRICS_LISTEN=0.0.0.0:9090, which opens metrics and health alone. To load and unload models from outside, set
+# SLUICE_ADMIN=0.0.0.0:8081 and SLUICE_ADMIN_TOKEN_FILE: without a token the port does not open there.
 
 ARG DEVICE=cpu
 

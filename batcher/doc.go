@@ -28,6 +28,9 @@
 // device gets a bounded share of a device's time (share.go). The constants and their reasons
 // are from a simulation that batcher/sim repeats.
 //
+// Runs that hang. A run cannot be ended from outside. One that takes far too long gives its lane's
+// place to a spare, and its model runs nothing more on the device until it ends (lend.go).
+//
 // Refusals. A request is refused where a queue is full, or where no device is predicted to make its
 // deadline. Waiting may help then. It does not where an idle device would take longer than the
 // request's whole budget, from its arrival: that is BudgetTooShort, and tried now and then all the
@@ -58,7 +61,8 @@
 //     the device was lost.
 //   - An item goes to a device that is not its model's first only if that is predicted to
 //     finish it before the deadline (probes aside); nothing waits for a device that is down.
-//   - A batch is of one model, one shape key and one device, at most MaxBatch rows, and is
+//   - A batch is of one model, one shape key and one device, at most MaxBatch rows and no more
+//     than any of its items allows (Item.Most: batches of long rows are smaller), and is
 //     sealed only if every member is predicted to make its deadline (probes aside).
 //   - No lane stays idle while an item that could make its deadline waits for its device,
 //     except as DeviceOptions.SpreadAfter says.

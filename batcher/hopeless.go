@@ -21,7 +21,7 @@ func (it *Item) whole() int { return max(it.Whole, it.Rows) }
 func (m *model) idle(rows int) time.Duration {
 	least := time.Duration(clock.Never)
 	for _, in := range m.choices() {
-		if in.device.state == DeviceUp {
+		if in.takes() {
 			least = min(least, in.idle(rows))
 		}
 	}
@@ -70,6 +70,9 @@ func (in *instance) refused(now clock.Instant, it *Item, reason Reason, wait tim
 		v.Takes = in.model.idle(it.whole())
 	case PredictedLate, QueueRows, QueueBytes:
 		v.Retry = in.retry(now, it)
+	case Hanging:
+		v.Wait = in.hangsFor(now)
+		v.Retry = v.Wait
 	case NoDevice:
 		v.Retry = max(in.device.until.Sub(now), 0)
 	}

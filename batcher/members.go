@@ -12,7 +12,7 @@ func (s *Scheduler) AddDevice(opts DeviceOptions) (DeviceID, error) {
 		return 0, fmt.Errorf("cannot add a device: %w", err)
 	}
 	id := DeviceID(len(s.devices))
-	s.devices = append(s.devices, &device{id: id, opts: opts, lanes: make([]lane, opts.Lanes), spreadAt: clock.Never, speed: 1})
+	s.devices = append(s.devices, &device{id: id, opts: opts, lanes: newLanes(opts), hangLimit: s.opts.HangLimit, spreadAt: clock.Never, speed: 1})
 	return id, nil
 }
 

@@ -37,6 +37,11 @@ type DeviceOptions struct {
 	Kind string
 	// Lanes is how many batches may run at once.
 	Lanes int
+	// Spares is how many further lanes stand by for those whose runs take far too long: several
+	// times what was expected, and well below the hang limit. Such a run goes on, a spare takes its
+	// lane's place, and its model runs nothing more on the device until it ends. 0 means none: the
+	// lane is lost to all for as long as the run takes. Runners get lane numbers below the sum.
+	Spares int
 	// SpreadAfter holds work back from a second lane for as long as a running lane is
 	// predicted to be free within it, unless a full batch is waiting or a deadline would
 	// be lost. 0 starts an idle lane at once. Worth setting where lanes share their cores
@@ -126,6 +131,9 @@ func (o DeviceOptions) validate() error {
 	}
 	if o.Stage < 0 || o.Stage > 0 && o.Lanes != 2 {
 		return fmt.Errorf("device %q has a stage of %v and %d lanes; a stage must not be negative and needs 2 lanes", o.Name, o.Stage, o.Lanes)
+	}
+	if o.Spares < 0 || o.Spares > 0 && o.Stage > 0 {
+		return fmt.Errorf("device %q has %d spare lanes; they must not be negative, and a device with a stage has none", o.Name, o.Spares)
 	}
 	if o.FallbackShare < 0 || o.FallbackShare > 1 {
 		return fmt.Errorf("device %q has a fallback share of %g; it must be from 0 to 1", o.Name, o.FallbackShare)

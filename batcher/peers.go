@@ -72,7 +72,7 @@ func place(on []*instance) (first, rest []*instance) {
 func best(now clock.Instant, it *Item, peers []*instance, from *instance) (*instance, forecast) {
 	least, level := clock.Never, clock.Never
 	for _, in := range peers {
-		in.considered = in.device.state == DeviceUp && (from == nil || in != from && it.tried&in.device.bit() == 0)
+		in.considered = in.takes() && (from == nil || in != from && it.tried&in.device.bit() == 0)
 		if !in.considered {
 			continue
 		}
@@ -118,7 +118,7 @@ func (in *instance) give() {
 func (d *device) urgent() (to, from *instance) {
 	due := clock.Never
 	for _, in := range d.on {
-		if in.model.confined() {
+		if in.model.confined() || in.blocked() {
 			continue
 		}
 		for _, peer := range in.peers {

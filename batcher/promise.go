@@ -48,27 +48,34 @@ func (l *tariff) batch(rows int) time.Duration {
 	return time.Duration(l.fixed + l.perRow*float64(rows))
 }
 
-// opens is what may be wasted of the batch that an item of so many rows does not fit into.
-func (l *tariff) opens(rows int) float64 {
-	return l.fixed / float64(l.limit) * float64(min(rows, l.limit)-1)
+// opens is what may be wasted of the batch, of at most limit rows, that an item of so many rows does
+// not fit into.
+func (l *tariff) opens(rows, limit int) float64 {
+	return l.fixed / float64(limit) * float64(min(rows, limit)-1)
 }
 
 // weigh says how much work an item is: its rows, its part of the fixed cost of the batches, and
 // what it may waste of the batch before. One that has time only for a batch of tight rows, not a
 // full one, counts with what the batches lose that it may cut short. One that runs alone counts
 // with a batch of its own.
-func (in *instance) weigh(rows, tight int) (own, room time.Duration) {
+//
+// most bounds the rows of its batches; 0 means the largest worth running.
+func (in *instance) weigh(rows, most, tight int) (own, room time.Duration) {
 	l := &in.tariff
-	waste := l.opens(rows)
-	if tight == ownBatch || in.model.single || rows > l.limit {
+	limit := l.limit
+	if most > 0 {
+		limit = min(limit, most)
+	}
+	waste := l.opens(rows, limit)
+	if tight == ownBatch || in.model.single || rows > limit {
 		run := max(in.cost.latency(rows), l.batch(rows))
 		return time.Duration((float64(run) + waste) / l.pace), time.Duration(waste/l.pace) + run - l.full
 	}
-	work := l.perRow*float64(rows) + l.fixed/float64(l.limit)*float64(rows) + waste
+	work := l.perRow*float64(rows) + l.fixed/float64(limit)*float64(rows) + waste
 	room = time.Duration(waste / l.pace)
-	if tight > 0 && tight < l.limit {
+	if tight > 0 && tight < limit {
 		tight = max(tight, rows)
-		work += l.fixed * (1 - float64(tight)/float64(l.limit))
+		work += l.fixed * (1 - float64(tight)/float64(limit))
 		room += l.batch(tight) - l.full
 	}
 	return time.Duration(work / l.pace), room
@@ -121,7 +128,7 @@ func (l *tariff) near(o *tariff) bool {
 }
 
 func (in *instance) enlist(it *Item) {
-	it.order.own, it.order.room = in.weigh(it.Rows, it.tightness())
+	it.order.own, it.order.room = in.weigh(it.Rows, it.Most, it.tightness())
 	in.orders[it.Class].insert(it)
 }
 
@@ -131,7 +138,7 @@ func (in *instance) reweigh(n *Item) {
 	}
 	in.reweigh(n.order.left)
 	in.reweigh(n.order.right)
-	n.order.own, n.order.room = in.weigh(n.Rows, n.tightness())
+	n.order.own, n.order.room = in.weigh(n.Rows, n.Most, n.tightness())
 	n.pull()
 }
 
@@ -171,7 +178,7 @@ func (in *instance) promise(now clock.Instant, x newcomer) (finish clock.Instant
 	t := &in.orders[x.class]
 	rows, ahead := t.until(x.deadline)
 	for {
-		own, room := in.weigh(x.rows, tight)
+		own, room := in.weigh(x.rows, in.limitOf(x.key), tight)
 		p := in.plan(now, start, x, own, rows)
 		behind := t.least(x.deadline, p.skip) - clock.Instant(higher+p.base+own)
 		harms = behind < p.at
@@ -231,7 +238,7 @@ func (in *instance) fits(now, start clock.Instant, x newcomer) bool {
 	if in.items == 0 {
 		return true
 	}
-	if n > in.limit || in.model.single || in.keys > 1 || in.rows[x.class]+x.rows < n && in.cost.stepped {
+	if n > in.limitOf(x.key) || in.model.single || in.keys > 1 || in.rows[x.class]+x.rows < n && in.cost.stepped {
 		return false
 	}
 	due := x.deadline
@@ -274,7 +281,7 @@ func (in *instance) plan(now, start clock.Instant, x newcomer, own time.Duration
 		top = x.class
 		head = &Item{Rows: x.rows, Deadline: x.deadline}
 	}
-	most := l.limit
+	most := min(l.limit, in.limitOf(x.key))
 	if slack := head.Deadline.Sub(start); slack < in.cost.latency(most) {
 		most = in.cost.within(slack, most)
 	}
@@ -323,7 +330,7 @@ func (in *instance) last(now clock.Instant, x newcomer, p *plan) clock.Instant {
 func (in *instance) second(now clock.Instant, x newcomer, p *plan) bool {
 	all := in.totalRows() + x.rows
 	rest := all - p.rows
-	if p.rows == 0 || rest > in.limit || in.rows[x.class]+x.rows < all {
+	if p.rows == 0 || rest > in.limitOf(x.key) || in.rows[x.class]+x.rows < all {
 		return false
 	}
 	first := max(in.tariff.batch(p.rows), in.cost.latency(p.rows))

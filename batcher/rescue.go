@@ -23,7 +23,7 @@ func (m *model) refuge(now clock.Instant, from *instance, it *Item, failed bool)
 	if it.moves >= maxMoves {
 		return nil
 	}
-	home := m.opts.Fallback == FallbackFailure && !failed && from.device.state == DeviceUp
+	home := m.opts.Fallback == FallbackFailure && !failed && from.takes()
 	for rest := m.choices(); len(rest) > 0; {
 		var peers []*instance
 		peers, rest = place(rest)
@@ -94,6 +94,9 @@ func (s *Scheduler) vacate(now clock.Instant, in *instance, out []Drop) []Drop {
 	why := PredictedLate
 	if !in.model.elsewhere(in.device) {
 		why = NoDevice
+		if in.blocked() {
+			why = Hanging
+		}
 	}
 	for c := range task.Priority(task.Priorities) {
 		for it := in.head(c); it != nil; it = in.head(c) {

@@ -45,7 +45,7 @@ func (s *Scheduler) Arrive(now clock.Instant, it *Item) Verdict {
 		}
 		return Verdict{Reason: Closed, Wake: noLane}
 	}
-	if it.state != itemFree || it.Rows < 1 || it.Rows > m.opts.MaxBatch || it.Class >= task.Priorities {
+	if it.state != itemFree || it.Rows < 1 || it.Rows > m.opts.MaxBatch || it.Most > 0 && it.Rows > it.Most || it.Class >= task.Priorities {
 		panic(fmt.Sprintf("BUG: item in state %d, of %d rows and class %d, for model %q with batches of %d",
 			it.state, it.Rows, it.Class, m.opts.Name, m.opts.MaxBatch))
 	}
@@ -58,7 +58,7 @@ func (s *Scheduler) Arrive(now clock.Instant, it *Item) Verdict {
 	if !m.opts.UnfairRows {
 		room = m.room(in, it)
 	}
-	if in.device.state == DeviceUp && len(m.on) > 1 {
+	if in.takes() && len(m.on) > 1 {
 		m.pressure.note(now, it.Deadline.Sub(f.finish), it.Deadline.Sub(it.Arrived))
 		in, f, why = m.divert(now, it, in, f, why, room)
 	}
@@ -101,12 +101,15 @@ func (s *Scheduler) rand() uint32 {
 func (s *Scheduler) Next(now clock.Instant, id DeviceID, laneIndex int, b *Batch) bool {
 	d := s.devices[id]
 	l := &d.lanes[laneIndex]
-	if l.state == laneActive {
+	b.reset(id, laneIndex)
+	if l.state == laneSpare {
+		return false
+	}
+	if l.state == laneActive || l.state == laneLent {
 		panic(fmt.Sprintf("BUG: lane %d of device %q asks for a batch while it runs one", laneIndex, d.opts.Name))
 	}
 	d.answered(l)
 	d.refresh(now)
-	b.reset(id, laneIndex)
 	d.spreadAt = clock.Never
 	s.misses = 0
 	start := d.begins(now)
@@ -139,7 +142,8 @@ func (s *Scheduler) Next(now clock.Instant, id DeviceID, laneIndex int, b *Batch
 	}
 	l.state, l.end = laneActive, b.PredictedEnd
 	l.from, l.run, l.staged = start, b.PredictedEnd.Sub(start), d.opts.Stage > 0 && d.active > 0
-	l.batch, l.seq, l.watch, l.overdue, l.hedged = b, l.seq+1, b.Watch, false, false
+	l.batch, l.seq, l.watch = b, l.seq+1, b.Watch
+	l.overdue, l.looked, l.excuse, l.hangs, l.hedged = false, false, false, false, false
 	l.mute = b.Alone && !b.Items[0].speaks
 	d.active++
 	if !b.Hedge {
@@ -155,13 +159,12 @@ func (s *Scheduler) Next(now clock.Instant, id DeviceID, laneIndex int, b *Batch
 func (s *Scheduler) Complete(now clock.Instant, b *Batch, o Outcome) {
 	d := s.devices[b.Device]
 	l := &d.lanes[b.Lane]
-	if l.state != laneActive {
+	if l.state != laneActive && l.state != laneLent {
 		panic(fmt.Sprintf("BUG: lane %d of device %q completes a batch that it does not run", b.Lane, d.opts.Name))
 	}
-	l.state, l.batch = laneIdle, nil
-	d.active--
 	m := s.models[b.Model]
 	in := m.instance(d)
+	d.release(l, in)
 	in.running--
 	in.lastEnd, in.ended = now, true
 	took := now.Sub(d.follows(now, b.Start))
@@ -173,6 +176,7 @@ func (s *Scheduler) Complete(now clock.Instant, b *Batch, o Outcome) {
 	if o == Ran {
 		in.ranWell, in.ran = now, true
 		in.cost.observe(now, b.Rows, took, b.Probe)
+		in.learnSlack(l.looked)
 		if !b.Probe {
 			if ended, tooMany := in.late.add(now, completed, late); tooMany {
 				in.cost.widen()
@@ -269,7 +273,7 @@ func (s *Scheduler) NextWake() clock.Instant {
 	}
 	at := clock.Never
 	for _, d := range s.devices {
-		if len(d.busy) > 0 && d.woken == 0 && d.active < len(d.lanes) {
+		if len(d.busy) > 0 && d.woken == 0 && d.active < d.opts.Lanes {
 			at = min(at, d.spreadAt)
 		}
 	}
@@ -286,10 +290,12 @@ func (s *Scheduler) Called() bool { return len(s.calls) > 0 }
 // DeviceOptions.SpreadAfter) or has come from another device; it is to be called until
 // there is none.
 func (s *Scheduler) Wake(now clock.Instant) Lane {
-	if n := len(s.calls); n > 0 {
+	for n := len(s.calls); n > 0; n = len(s.calls) {
 		l := s.calls[n-1]
 		s.calls = s.calls[:n-1]
-		return l
+		if s.devices[l.Device].lanes[l.Lane].state == laneWoken { // else it has come by itself meanwhile
+			return l
+		}
 	}
 	for _, d := range s.devices {
 		if d.spreadAt > now {

@@ -55,6 +55,18 @@ func (v *validator) server(c *Config) {
 	case overlap(c.Admin, c.Listen):
 		v.fault("admin", c.Admin, fmt.Sprintf("must differ from listen, %s, in its port", c.Listen))
 	}
+	if c.Admin != "" && c.AdminTokenFile == "" && !c.AdminInsecure && !onLoopback(c.Admin) {
+		v.fault("admin", c.Admin, "can be reached by others, who could unload every model: set admin_token_file to a file with a token, or insist with admin_insecure")
+	}
+	if c.AdminInsecure && c.Admin == "" {
+		v.fault("admin_insecure", c.AdminInsecure, "is of no use while admin is empty")
+	}
+	v.address("metrics_listen", c.MetricsListen, true)
+	for _, other := range []struct{ name, address string }{{"listen", c.Listen}, {"admin", c.Admin}} {
+		if m := c.MetricsListen; m != "" && !strings.HasSuffix(m, ":0") && (m == other.address || overlap(m, other.address)) {
+			v.fault("metrics_listen", m, fmt.Sprintf("must differ from %s, %s, in its port", other.name, other.address))
+		}
+	}
 	for _, host := range c.AdminHosts {
 		if host == "" || strings.ContainsAny(host, "/:@, ") {
 			v.fault("admin_hosts", strconv.Quote(host), "must be a host name, without scheme and port")
@@ -81,6 +93,9 @@ func (v *validator) server(c *Config) {
 	}
 	if c.State != "" && filepath.Clean(c.State) == filepath.Clean(c.Models) {
 		v.fault("state", strconv.Quote(c.State), "must be another folder than models, whose bundles are only read")
+	}
+	if c.Copies != "" && filepath.Clean(c.Copies) == filepath.Clean(c.Models) {
+		v.fault("copies", strconv.Quote(c.Copies), "must be another folder than models, whose bundles are only read")
 	}
 }
 
@@ -162,6 +177,13 @@ func overlap(a, b string) bool {
 	return faultA == nil && faultB == nil && portA == portB && (every(hostA) || every(hostB))
 }
 
+// onLoopback reports whether an address is reached from this machine alone. What is no address is
+// refused elsewhere.
+func onLoopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	return err != nil || host == "localhost" || net.ParseIP(host).IsLoopback()
+}
+
 func (v *validator) limits(l *Limits) {
 	between(v, "limits.max_body_bytes", l.MaxBodyBytes, kibibyte, maxBody)
 	between(v, "limits.max_decompressed_bytes", l.MaxDecompressedBytes, kibibyte, maxBody)
@@ -169,6 +191,12 @@ func (v *validator) limits(l *Limits) {
 	if l.MaxBodiesBytes < l.MaxBodyBytes {
 		v.fault("limits.max_bodies_bytes", l.MaxBodiesBytes, fmt.Sprintf("must hold one body of limits.max_body_bytes, %s", l.MaxBodyBytes))
 	}
+	between(v, "limits.memory", l.Memory, 0, 1<<50)
+	if 0 < l.Memory && l.Memory < leastMemory {
+		v.fault("limits.memory", l.Memory, fmt.Sprintf("must be %s or more, or 0 for automatic", leastMemory))
+	}
+	between(v, "limits.max_inputs_bytes", l.MaxInputsBytes, kibibyte, 1<<50)
+	between(v, "limits.max_answers_bytes", l.MaxAnswersBytes, kibibyte, 1<<50)
 	between(v, "limits.max_answer_bytes", l.MaxAnswerBytes, kibibyte, maxAnswer)
 	between(v, "limits.max_header_bytes", l.MaxHeaderBytes, kibibyte, mebibyte)
 	between(v, "limits.max_headers", l.MaxHeaders, 8, 10_000)

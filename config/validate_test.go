@@ -31,6 +31,13 @@ func TestRejectedFiles(t *testing.T) {
 	f("require: ['']", `require[0]: "" must be a model's name, each once, or all`)
 	f("require: [a, all]", `require: a,all must be all alone, or names of models`)
 	f("admin_hosts: ['']", `admin_hosts: "" must be a host name, without scheme and port`)
+	for _, admin := range []string{"0.0.0.0:8081", "':8081'", "'[::]:8081'", "192.0.2.1:8081", "gateway.example:8081"} {
+		f("admin: "+admin, "admin: "+strings.Trim(admin, "'")+" can be reached by others, who could unload every model: set admin_token_file to a file with a token, or insist with admin_insecure")
+	}
+	f("{admin: '', admin_insecure: true}", "admin_insecure: true is of no use while admin is empty")
+	f("metrics_listen: 9000", `metrics_listen: "9000" must be host:port, such as 127.0.0.1:8080`)
+	f("metrics_listen: 127.0.0.1:8080", "metrics_listen: 127.0.0.1:8080 must differ from listen, 127.0.0.1:8080, in its port")
+	f("metrics_listen: 0.0.0.0:8081", "metrics_listen: 0.0.0.0:8081 must differ from admin, 127.0.0.1:8081, in its port")
 	f("{admin: '', admin_token_file: /run/token}", "admin_token_file: /run/token is of no use while admin is empty")
 	f("base_path: models", `base_path: "models" must begin with a slash and not end with one`)
 	f("base_path: /", `base_path: "/" must begin with a slash and not end with one`)
@@ -46,6 +53,9 @@ func TestRejectedFiles(t *testing.T) {
 	f("limits: {max_uri_bytes: 16KiB}", "limits.max_uri_bytes: 16KiB must fit into limits.max_header_bytes, 8KiB")
 	f("limits: {max_bodies_bytes: 0}", "limits.max_bodies_bytes: 0 must be from 1KiB to 1048576GiB\nsluice.yaml:1: limits.max_bodies_bytes: 0 must hold one body of limits.max_body_bytes, 64MiB")
 	f("limits: {max_bodies_bytes: 1MiB}", "limits.max_bodies_bytes: 1MiB must hold one body of limits.max_body_bytes, 64MiB")
+	f("limits: {memory: 1MiB}", "limits.memory: 1MiB must be 128MiB or more, or 0 for automatic")
+	f("limits: {max_inputs_bytes: 0}", "limits.max_inputs_bytes: 0 must be from 1KiB to 1048576GiB")
+	f("limits: {max_answers_bytes: 0}", "limits.max_answers_bytes: 0 must be from 1KiB to 1048576GiB")
 	f("limits: {max_answer_bytes: 0}", "limits.max_answer_bytes: 0 must be from 1KiB to 2147483647")
 	f("limits: {max_answer_bytes: 2GiB}", "limits.max_answer_bytes: 2GiB must be from 1KiB to 2147483647")
 	f("limits: {max_budget: 2h}", "limits.max_budget: 2h0m0s must be from 1ms to 1h0m0s")
@@ -58,6 +68,7 @@ func TestRejectedFiles(t *testing.T) {
 	f("limits: {read_timeout: 2h}", "limits.read_timeout: 2h0m0s must be from 10ms to 1h0m0s")
 	f("limits: {write_timeout: 0s}", "limits.write_timeout: 0s must be from 10ms to 1h0m0s")
 	f("limits: {idle_timeout: -1s}", "limits.idle_timeout: -1s must be from 10ms to 24h0m0s")
+	f("{copies: /srv/models/, models: /srv/models}", `copies: "/srv/models/" must be another folder than models, whose bundles are only read`)
 	f("queue: {max_rows: 0}", "queue.max_rows: 0 must be from 1 to 1073741824")
 	f("queue: {max_bytes: 2000000GiB}", "queue.max_bytes: 2000000GiB must be from 1KiB to 1048576GiB")
 	f("queue: {max_bytes: 1MiB}", "queue.max_bytes: 1MiB must hold one request of limits.max_decompressed_bytes, 64MiB")
@@ -92,6 +103,18 @@ func TestRejectedFiles(t *testing.T) {
 		// Any path may name a library; whether it is one shows when it is loaded. Fair rows are on or off.
 		if !refused[option.Path] && option.Path != "onnxruntime.library" && option.Path != "model_defaults.fair_rows" {
 			t.Errorf("no rejected file for %s", option.Path)
+		}
+	}
+}
+
+// An admin port that others reach is for those with a token, or for who insists; loopback is not.
+func TestAdminBeyondLoopback(t *testing.T) {
+	for _, text := range []string{
+		"admin: '[::1]:8081'", "admin: localhost:8081", "admin: 127.0.0.2:8081", "admin: ''",
+		"{admin: 0.0.0.0:8081, admin_token_file: /run/token}", "{admin: 0.0.0.0:8081, admin_insecure: true}",
+	} {
+		if err := mustParse(t, text).Validate(); err != nil {
+			t.Errorf("%s: %v", text, err)
 		}
 	}
 }

@@ -2,12 +2,12 @@ package gateway
 
 import (
 	"context"
-	"crypto/subtle"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"net/http/pprof"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -25,10 +25,16 @@ type AdminOptions struct {
 	Control Control
 	// Metrics serves /metrics; nil leaves the route out.
 	Metrics http.Handler
+	// Reopen has a device try again that has stopped trying. The error names a device that is not
+	// there, or says why it cannot. nil means there is none.
+	Reopen func(device string) error
 	// Server is the predict port, whose readiness /v2/health/ready tells; required.
 	Server *Server
-	// Hosts are the names by which the port may be called, besides loopback names and IP
-	// addresses. A browser that was led here by a name that somebody else owns is refused.
+	// MetricsOnly makes it the port that serves metrics and health and nothing else, to whoever
+	// reaches it by whatever name.
+	MetricsOnly bool
+	// Hosts are the names by which the port may be called, besides localhost and the address that it
+	// was reached at. A browser that was led here by a name that somebody else owns is refused.
 	Hosts []string
 	// Token, if set, must come as "Authorization: Bearer TOKEN" on every route but health.
 	Token string
@@ -56,20 +62,24 @@ var adminRoutes = []AdminRoute{
 	{"POST", "/v2/repository/index", AdminOnly, (*Admin).index},
 	{"POST", "/v2/repository/models/{model}/load", AdminOnly, (*Admin).load},
 	{"POST", "/v2/repository/models/{model}/unload", AdminOnly, (*Admin).unload},
-	{"GET", "/metrics", AdminOnly, (*Admin).metrics},
-	{"GET", "/debug/pprof/", AdminOnly, plain(pprof.Index)},
-	{"GET", "/debug/pprof/cmdline", AdminOnly, plain(pprof.Cmdline)},
-	{"GET", "/debug/pprof/profile", AdminOnly, plain(pprof.Profile)},
-	{"GET", "/debug/pprof/symbol", AdminOnly, plain(pprof.Symbol)},
-	{"GET", "/debug/pprof/trace", AdminOnly, plain(pprof.Trace)},
+	{"POST", "/v2/devices/{device}/reopen", AdminOnly, (*Admin).reopen},
+	{"GET", "/metrics", Scrape, (*Admin).metrics},
+	{"GET", "/debug/pprof/", Profile, profile(pprof.Index)},
+	{"GET", "/debug/pprof/cmdline", Profile, profile(pprof.Cmdline)},
+	{"GET", "/debug/pprof/profile", Profile, profile(pprof.Profile)},
+	{"GET", "/debug/pprof/symbol", Profile, profile(pprof.Symbol)},
+	{"GET", "/debug/pprof/trace", Profile, profile(pprof.Trace)},
 }
 
 // AdminRoutes returns the table of the admin port, for documentation and tests.
 func AdminRoutes() []AdminRoute { return append([]AdminRoute(nil), adminRoutes...) }
 
-func plain(h http.HandlerFunc) func(*Admin, http.ResponseWriter, *http.Request) error {
+// profile takes no profile for a HEAD, which asks for headers alone.
+func profile(h http.HandlerFunc) func(*Admin, http.ResponseWriter, *http.Request) error {
 	return func(_ *Admin, w http.ResponseWriter, r *http.Request) error {
-		h(w, r)
+		if r.Method != http.MethodHead {
+			h(w, r)
+		}
 		return nil
 	}
 }
@@ -85,9 +95,12 @@ func NewAdmin(opt AdminOptions) (*Admin, error) {
 	if opt.Metrics == nil {
 		opt.Metrics = http.NotFoundHandler()
 	}
+	if opt.Reopen == nil {
+		opt.Reopen = func(name string) error { return fault.Newf(fault.NotFound, "there is no device '%s'", name) }
+	}
 	a := &Admin{opt: opt}
 	mux := http.NewServeMux()
-	for _, route := range adminRoutes {
+	for _, route := range a.routes() {
 		mux.Handle(route.Method+" "+route.Pattern, a.guard(route))
 	}
 	mux.HandleFunc("/", a.missing)
@@ -102,9 +115,17 @@ func NewAdmin(opt AdminOptions) (*Admin, error) {
 	return a, nil
 }
 
+// routes are those that this port serves.
+func (a *Admin) routes() []AdminRoute {
+	if !a.opt.MetricsOnly {
+		return adminRoutes
+	}
+	return slices.DeleteFunc(AdminRoutes(), func(r AdminRoute) bool { return r.Class != Public && r.Class != Scrape })
+}
+
 // Serve accepts connections until Shutdown.
 func (a *Admin) Serve(ln net.Listener) error {
-	if err := a.server.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
+	if err := a.server.Serve(&bounded{Listener: ln}); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("cannot serve the admin port: %w", err)
 	}
 	return nil
@@ -132,46 +153,6 @@ func (a *Admin) guard(route AdminRoute) http.Handler {
 	})
 }
 
-// allowed refuses browsers that act for another page, and strangers. IP addresses are
-// good as Host: a page can only make a browser send the name of its own site.
-func (a *Admin) allowed(r *http.Request, class Class) error {
-	if !a.hostAllowed(r.Host) {
-		return fault.New(fault.Forbidden, "the Host header is not one of the admin port's names; admin_hosts names others")
-	}
-	if r.Header.Get("Origin") != "" {
-		return fault.New(fault.Forbidden, "the admin port does not answer requests with an Origin header")
-	}
-	switch r.Header.Get("Sec-Fetch-Site") {
-	case "", "none", "same-origin":
-	default:
-		return fault.New(fault.Forbidden, "the admin port does not answer requests of other sites")
-	}
-	if class == Public || a.opt.Token == "" {
-		return nil
-	}
-	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if !strings.EqualFold(scheme, "Bearer") || subtle.ConstantTimeCompare([]byte(token), []byte(a.opt.Token)) != 1 {
-		return fault.New(fault.Unauthenticated, "the admin port needs its token: Authorization: Bearer TOKEN")
-	}
-	return nil
-}
-
-func (a *Admin) hostAllowed(host string) bool {
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		host = name
-	}
-	host = strings.TrimSuffix(strings.ToLower(host), ".")
-	if host == "localhost" || net.ParseIP(strings.Trim(host, "[]")) != nil {
-		return true
-	}
-	for _, name := range a.opt.Hosts {
-		if strings.EqualFold(name, host) {
-			return true
-		}
-	}
-	return false
-}
-
 // missing answers what no route takes, in the same words as the predict port.
 func (a *Admin) missing(w http.ResponseWriter, r *http.Request) {
 	identify(w, r)
@@ -179,7 +160,7 @@ func (a *Admin) missing(w http.ResponseWriter, r *http.Request) {
 		refuseAdmin(w, fault.Of(err))
 		return
 	}
-	for _, route := range adminRoutes {
+	for _, route := range a.routes() {
 		if route.at(r.URL.Path) {
 			w.Header().Set("Allow", allowList(route.Method))
 			refuseAdmin(w, fault.New(fault.MethodNotAllowed, "Method Not Allowed"))
@@ -196,10 +177,11 @@ func identify(w http.ResponseWriter, r *http.Request) {
 
 // at reports whether a path is the route's, whatever the method.
 func (r *AdminRoute) at(path string) bool {
-	before, after, parameter := strings.Cut(r.Pattern, "{model}")
+	before, after, parameter := strings.Cut(r.Pattern, "{")
 	if !parameter {
 		return path == r.Pattern
 	}
+	_, after, _ = strings.Cut(after, "}")
 	name, ok := strings.CutPrefix(path, before)
 	if !ok {
 		return false
@@ -211,6 +193,9 @@ func (r *AdminRoute) at(path string) bool {
 func refuseAdmin(w http.ResponseWriter, f *fault.Error) {
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
+	if f.Kind == fault.Unauthenticated {
+		h.Set("WWW-Authenticate", "Bearer")
+	}
 	if seconds := retryAfter(f); seconds > 0 {
 		h.Set("Retry-After", strconv.Itoa(seconds))
 	}

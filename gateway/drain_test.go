@@ -138,7 +138,7 @@ func TestDrainDeadline(t *testing.T) {
 		defer e.server.mu.Unlock()
 		busy := 0
 		for c := range e.server.mu.conns {
-			if !c.idle.Load() {
+			if c.idle.Load() == 0 {
 				busy++
 			}
 		}

@@ -22,7 +22,9 @@ type fakeModel struct {
 	admit func() error
 	// admitAt is admit with the deadline that is asked for.
 	admitAt func(deadline clock.Instant) error
-	pins    atomic.Int32
+	// answered is called when the answer has been encoded.
+	answered func(*task.Task)
+	pins     atomic.Int32
 
 	mu    sync.Mutex
 	stats oip.ModelStatistics
@@ -69,7 +71,11 @@ func (m *fakeModel) Predict(t *task.Task) error {
 	return nil
 }
 
-func (m *fakeModel) Answered(*task.Task) {}
+func (m *fakeModel) Answered(t *task.Task) {
+	if m.answered != nil {
+		m.answered(t)
+	}
+}
 
 // Submit runs the task on a goroutine of its own, as the lane of a scheduler would.
 func (m *fakeModel) Submit(t *task.Task) error {

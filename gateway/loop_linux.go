@@ -33,6 +33,7 @@ type loop struct {
 	swept      atomic.Int64             // a clock.Instant: the latest sweep
 	generation atomic.Int32             // of the latest socket
 	partial    atomic.Int32             // sockets with the beginning of a request
+	yield      yielding
 
 	mu struct {
 		sync.Mutex
@@ -51,6 +52,7 @@ type loop struct {
 type fresh struct {
 	fd   int
 	from netip.AddrPort
+	at   clock.Instant // when it was accepted
 }
 
 func newLoop(s *Server) (*loop, error) {
@@ -82,8 +84,9 @@ func (l *loop) close() {
 func (l *loop) start(first, workers int) {
 	head := l.s.opt.Limits.MaxHeaderBytes
 	l.working.Store(int32(workers))
+	l.yield.workers = workers
 	for i := range workers {
-		w := &worker{l: l, index: first + i, s: l.s, in: make([]byte, head+smallBody+16<<10)}
+		w := &worker{l: l, index: first + i, s: l.s, in: make([]byte, head+plainBody+16<<10)}
 		w.ctx.Init2(nil, nil, false)
 		w.reader = bufio.NewReaderSize(&w.header, head+16)
 		l.s.running.Go(w.run)
@@ -144,7 +147,7 @@ func (s *Server) loopTakes(raw net.Conn) bool {
 	}
 	least.load.Add(1)
 	least.mu.Lock()
-	least.mu.fresh = append(least.mu.fresh, fresh{fd, from})
+	least.mu.fresh = append(least.mu.fresh, fresh{fd, from, clock.Now()})
 	least.mu.Unlock()
 	least.news()
 	return true

@@ -2,13 +2,18 @@
 
 package gateway
 
-import "net"
+import (
+	"net"
+	"time"
+)
 
 // Event loops are made of Linux's epoll; elsewhere each connection has its goroutine.
 
 type loop struct{}
 
 type socket struct{}
+
+func (k *socket) refuse(time.Duration) {}
 
 const (
 	cutIdle uint32 = iota
@@ -19,5 +24,6 @@ func (l *loop) post(uint32) {}
 func (l *loop) ended(*call) {}
 func (l *loop) Wake()       {}
 
+func stampArrivals(net.Listener)          {}
 func (s *Server) startLoopsLocked()       {}
 func (s *Server) loopTakes(net.Conn) bool { return false }

@@ -123,6 +123,8 @@ type Observer interface {
 	Answered(status int)
 	// Connected reports a connection that begins (1) or ends (-1).
 	Connected(delta int)
+	// Overran reports an answer that was ready before its deadline and written after it.
+	Overran()
 }
 
 // Outcome is the account of one request that reached a model.
@@ -145,6 +147,7 @@ type Outcome struct {
 type noObserver struct{}
 
 func (noObserver) Predicted(Model, *Outcome) {}
+func (noObserver) Overran()                  {}
 func (noObserver) Refused(fault.Kind)        {}
 func (noObserver) Answered(int)              {}
 func (noObserver) Connected(int)             {}

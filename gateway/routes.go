@@ -3,12 +3,14 @@ package gateway
 // Class says who may call a route. Every route has one.
 type Class uint8
 
-// The classes. The predict port serves Public and Infer routes only; AdminOnly routes exist
-// on the admin port alone.
+// The classes. The predict port serves Public and Infer routes only, the metrics port Public and
+// Scrape; the others exist on the admin port alone.
 const (
 	Public    Class = iota + 1 // health and descriptions
 	Infer                      // predictions
 	AdminOnly                  // whatever changes the server or shows its inside
+	Scrape                     // metrics: as AdminOnly on the admin port, and open on the port of their own
+	Profile                    // as AdminOnly, and beyond loopback for a token alone
 )
 
 // Route is one line of a port's table. In a pattern {model} and {version} stand for one

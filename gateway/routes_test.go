@@ -1,23 +1,27 @@
 package gateway
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"io"
 	"maps"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
+
+	"sluice/internal/fault"
 )
 
-var concrete = strings.NewReplacer("{model}", "simple", "{version}", "1")
+var concrete = strings.NewReplacer("{model}", "simple", "{version}", "1", "{device}", "fake")
 
 // admin starts an admin port beside e.
 func (e *edge) admin(change func(*AdminOptions)) (addr string) {
 	e.t.Helper()
-	opt := AdminOptions{Models: e.models, Control: e.models, Server: e.server, Hosts: []string{"h"}, Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	opt := AdminOptions{Models: e.models, Control: e.models, Server: e.server, Hosts: []string{"h"}, Reopen: reopenFake, Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, "up 1\n")
 	})}
 	if change != nil {
@@ -42,6 +46,14 @@ func (e *edge) admin(change func(*AdminOptions)) (addr string) {
 		}
 	})
 	return ln.Addr().String()
+}
+
+// reopenFake knows one device.
+func reopenFake(name string) error {
+	if name != "fake" {
+		return fault.Newf(fault.NotFound, "there is no device '%s'", name)
+	}
+	return nil
 }
 
 // at returns e with its admin port.
@@ -77,8 +89,8 @@ func TestRoutesOfBothPorts(t *testing.T) {
 	}
 	for _, r := range AdminRoutes() {
 		k := key{r.Method, concrete.Replace(r.Pattern)}
-		if r.Class != Public && r.Class != AdminOnly {
-			t.Errorf("%s %s has class %d", r.Method, r.Pattern, r.Class)
+		if r.Class == Infer {
+			t.Errorf("%s %s is of a class of the predict port", r.Method, r.Pattern)
 		}
 		if a := e.send(request(r.Method, k.path, "")); !onPredict[k] && a.status != 404 {
 			t.Errorf("predict port: %s %s got %d", k.method, k.path, a.status)
@@ -89,6 +101,28 @@ func TestRoutesOfBothPorts(t *testing.T) {
 		if a := admin.send(request(r.Method, k.path, "")); a.status != 200 {
 			t.Errorf("admin port: %s %s got %d %s", k.method, k.path, a.status, a.body)
 		}
+	}
+}
+
+func TestReopenedDevice(t *testing.T) {
+	e := serve(t, fixtures(), nil)
+	var asked []string
+	admin := e.at(e.admin(func(o *AdminOptions) {
+		o.Reopen = func(name string) error { asked = append(asked, name); return reopenFake(name) }
+	}))
+	none := e.at(e.admin(func(o *AdminOptions) { o.Reopen = nil }))
+	f := func(at *edge, device string, status int, text string) {
+		t.Helper()
+		if a := at.send(request("POST", "/v2/devices/"+device+"/reopen", "")); a.status != status || !strings.Contains(string(a.body), text) {
+			t.Errorf("reopening %q got %d %s, want %d with %q", device, a.status, a.body, status, text)
+		}
+	}
+	f(admin, "fake", 200, "")
+	f(admin, "cuda:0", 404, "there is no device 'cuda:0'")
+	f(admin, strings.Repeat("x", 65), 404, "there is no device of 65 characters")
+	f(none, "fake", 404, "there is no device 'fake'")
+	if got := strings.Join(asked, " "); got != "fake cuda:0" {
+		t.Errorf("asked to reopen %q", got)
 	}
 }
 
@@ -130,6 +164,134 @@ func TestAdminIsClosed(t *testing.T) {
 	f("Host: ops.example:8081\r\n"+bearer, 200, 200)
 	f("Host: [::1]:8081\r\n"+bearer, 200, 200)
 	f("Host: 10.1.2.3:8081\r\n"+bearer, 200, 200)
+}
+
+// Without a token an address in Host must be the one that the request came to: a page that a browser
+// got from elsewhere cannot name it.
+func TestAdminHostsWithoutToken(t *testing.T) {
+	e := serve(t, fixtures(), nil)
+	admin := e.at(e.admin(func(o *AdminOptions) { o.Hosts = []string{"ops.example", "10.9.9.9"} }))
+	for host, want := range map[string]int{
+		"localhost": 200, "LOCALHOST:8081": 200, "127.0.0.1": 200, "127.0.0.1:9": 200, "[::ffff:127.0.0.1]:8081": 200, "ops.example": 200, "10.9.9.9:1": 200,
+		"127.0.0.2": 403, "10.1.2.3": 403, "[::1]": 403, "0.0.0.0": 403, "localhost.evil.example": 403, "127.0.0.1.evil.example": 403,
+	} {
+		if a := admin.send("GET /metrics HTTP/1.1\r\nHost: " + host + "\r\n\r\n"); a.status != want {
+			t.Errorf("Host: %s got %d, want %d", host, a.status, want)
+		}
+	}
+}
+
+// Every route on every port, for each kind of stranger, against one table.
+func TestEveryRouteForEveryStranger(t *testing.T) {
+	e := serve(t, fixtures(), nil)
+	type answers [Profile + 1]int // by class; 0 is served
+	const none, bad, good, origin, foreign = "", "Authorization: Bearer no\r\n", "Authorization: Bearer secret\r\n", "Origin: http://h\r\n", "Host: evil.example\r\n"
+	closed := answers{Public: 403, AdminOnly: 403, Scrape: 403, Profile: 403}
+	token := answers{AdminOnly: 401, Scrape: 401, Profile: 401}
+	metricsOnly := answers{AdminOnly: 404, Profile: 404}
+	for _, port := range []struct {
+		name  string
+		at    *edge
+		table map[string]answers
+	}{
+		{"predict", e, map[string]answers{
+			none: {AdminOnly: 404, Scrape: 404, Profile: 404}, good: {AdminOnly: 404, Scrape: 404, Profile: 404},
+		}},
+		{"admin", e.at(e.admin(nil)), map[string]answers{none: {}, bad: {}, origin: closed, foreign: closed}},
+		{"admin with a token", e.at(e.admin(func(o *AdminOptions) { o.Token = "secret" })), map[string]answers{
+			none: token, bad: token, good: {}, origin: closed, foreign: closed, origin + good: closed, foreign + good: closed,
+		}},
+		{"metrics", e.at(e.admin(func(o *AdminOptions) { o.MetricsOnly = true })), map[string]answers{
+			none: metricsOnly, bad: metricsOnly, foreign: metricsOnly, origin: closed,
+		}},
+	} {
+		for headers, table := range port.table {
+			if !strings.Contains(headers, "Host:") {
+				headers += "Host: h\r\n"
+			}
+			for _, r := range AdminRoutes() {
+				path, method := concrete.Replace(r.Pattern), r.Method
+				if r.Class == Profile {
+					method = "HEAD" // the same, and takes no profile
+				}
+				if port.name == "predict" && onPredictPort(r.Pattern) {
+					continue
+				}
+				want := table[r.Class]
+				status, challenge := port.at.status(method, path, headers)
+				if want != 0 && status != want || want == 0 && (status == 401 || status == 403 || status == 404 && !strings.Contains(path, "devices")) {
+					t.Errorf("%s: %s %s with %q got %d, want %d", port.name, method, path, headers, status, want)
+				}
+				if (status == 401) != (challenge == "Bearer") {
+					t.Errorf("%s: %s %s got %d with the challenge %q", port.name, method, path, status, challenge)
+				}
+			}
+		}
+	}
+}
+
+// status asks on a connection of its own.
+func (e *edge) status(method, path, headers string) (status int, challenge string) {
+	e.t.Helper()
+	c := e.dial()
+	defer c.Close()
+	if _, err := io.WriteString(c, method+" "+path+" HTTP/1.1\r\nContent-Length: 0\r\n"+headers+"\r\n"); err != nil {
+		e.t.Fatal(err)
+	}
+	response, err := http.ReadResponse(bufio.NewReader(c), &http.Request{Method: method})
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	return response.StatusCode, response.Header.Get("WWW-Authenticate")
+}
+
+func onPredictPort(pattern string) bool {
+	return slices.ContainsFunc(PredictRoutes(), func(r Route) bool { return r.Pattern == pattern })
+}
+
+// Beyond loopback profiles are for a token.
+func TestProfilesBeyondLoopback(t *testing.T) {
+	e := serve(t, fixtures(), nil)
+	f := func(token, local string, want int) {
+		t.Helper()
+		a, err := NewAdmin(AdminOptions{Models: e.models, Control: e.models, Server: e.server, Token: token})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := httptest.NewRequest("GET", "http://"+local+"/debug/pprof/cmdline", nil)
+		r = r.WithContext(context.WithValue(t.Context(), http.LocalAddrContextKey, &net.TCPAddr{IP: net.ParseIP(local)}))
+		r.Header.Set("Authorization", "Bearer secret")
+		w := httptest.NewRecorder()
+		if a.server.Handler.ServeHTTP(w, r); w.Code != want {
+			t.Errorf("token %q at %s got %d, want %d", token, local, w.Code, want)
+		}
+	}
+	f("", "127.0.0.1", 200)
+	f("", "10.0.0.1", 403)
+	f("secret", "10.0.0.1", 200)
+	f("other", "10.0.0.1", 401)
+}
+
+// More connections than the admin port has room for are turned away, and cost nobody who is there.
+func TestAdminConnectionsAreBounded(t *testing.T) {
+	e := serve(t, fixtures(), nil)
+	admin := e.at(e.admin(nil))
+	c := admin.dial()
+	r := bufio.NewReader(c)
+	if a := admin.exchange(c, r, get("/metrics")); a.status != 200 {
+		t.Fatalf("got %d", a.status)
+	}
+	for range maxAdminConnections - 1 {
+		_ = admin.dial()
+	}
+	if a := admin.send(get("/metrics")); a.status != 503 || !a.close {
+		t.Errorf("one more connection got %d, close %v", a.status, a.close)
+	}
+	if a := admin.exchange(c, r, get("/metrics")); a.status != 200 {
+		t.Errorf("the first connection got %d", a.status)
+	}
+	_ = c.Close()
+	e.eventually("there is room again", func() bool { return admin.send(get("/metrics")).status == 200 })
 }
 
 // Case 47: unload and load, on the admin port only.

@@ -17,7 +17,10 @@ import (
 	"sluice/internal/fault"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// The goroutine that keeps fasthttp's date, which the tests of the bare library start, never ends.
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"))
+}
 
 // edge is a server on a free port.
 type edge struct {
@@ -37,6 +40,7 @@ type recorder struct {
 	outcomes []Outcome
 	refused  []fault.Kind
 	open     int
+	overran  int
 }
 
 func (r *recorder) Predicted(_ Model, o *Outcome) {
@@ -55,6 +59,12 @@ func (r *recorder) Connected(delta int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.open += delta
+}
+
+func (r *recorder) Overran() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.overran++
 }
 
 func (r *recorder) Answered(status int) {
@@ -77,14 +87,15 @@ func TestOnGoroutines(t *testing.T) {
 		"types": TestConformanceTypes, "parameters": TestConformanceParameters, "V1": TestConformanceV1,
 		"golden": TestGoldenWire, "pipelining": TestPipelining, "deep pipelining": TestDeepPipelining,
 		"fragments": TestChunkedAndFragmentedRequests, "write timeout": TestWriteTimeout, "idle timeout": TestIdleTimeout,
-		"drain": TestDrainLosesNothing, "drain deadline": TestDrainDeadline, "limit": TestConnectionLimit,
+		"drain": TestDrainLosesNothing, "drain deadline": TestDrainDeadline, "first request": TestShutdownWaitsForTheFirstRequest,
+		"last answer": TestLastAnswerIsNotReset, "limit": TestConnectionLimit,
 		"panic": TestPanicIsOneRequest, "peer": TestPeerGone, "own answers": TestAnswersAreOnesOwn,
 		"HEAD": TestHead, "refusals of HEAD": TestHeadRefusals, "compression": TestCompressedRequests, "gzip": TestGzipMembers,
 		"ids": TestEveryAnswerHasItsID, "ids of pipelined requests": TestIDsDoNotMix, "ids in the log": TestLogLinesHaveTheID,
 		"access log": TestAccessLog, "access log of failures": TestAccessLogOfWhatWentWrong, "access log of many": TestAccessLogDoesNotMix,
 		"expectations refused": TestExpectationsThatAreRefused, "expectations met": TestExpectationsThatAreMet,
 		"field cases": TestFieldCases, "causes": TestCausesAreLogged, "coupled": TestCoupled,
-		"timeouts": TestTimeoutLengthensTheBudget, "wire cases": TestWireCases, "answers": TestAnswerLimit, "non-finite": TestNonFiniteAnswers,
+		"timeouts": TestTimeoutLengthensTheBudget, "wire cases": TestWireCases, "answers": TestAnswerLimit, "overruns": TestOverrunsAreCounted, "bodies": TestGatheredBodies, "budgets": TestInputsAndAnswersAreBounded, "unread answers": TestUnreadAnswersAreCounted, "non-finite": TestNonFiniteAnswers,
 	} {
 		t.Run(name, test)
 	}

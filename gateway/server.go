@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -14,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"sluice/internal/fault"
+	"sluice/internal/memory"
 )
 
 // Server serves the predict port.
@@ -22,11 +22,15 @@ type Server struct {
 	http   fasthttp.Server
 	router *router
 
+	// What the requests of all connections hold together, at each of their stages.
+	bodies  *memory.Budget // being read, on the wire and without their coding
+	inputs  *memory.Budget // decoded, queued or running
+	answers *memory.Budget // outputs, and answers being written
+
 	draining atomic.Bool  // not ready; answers close their connections
 	stopping atomic.Bool  // no new connections
 	accepted atomic.Bool  // the last of them has come
 	refusing atomic.Bool  // the drain deadline has passed
-	bodies   atomic.Int64 // bytes of large bodies being read
 	lingers  atomic.Int32 // connections being turned away
 	failures throttle
 	causes   causes
@@ -48,7 +52,12 @@ func New(opt Options) (*Server, error) {
 	if err := opt.complete(); err != nil {
 		return nil, fmt.Errorf("cannot make the gateway: %w", err)
 	}
-	s := &Server{opt: opt, router: newRouter(opt.BasePath, predictRoutes), quit: make(chan struct{})}
+	l := &opt.Limits
+	s := &Server{
+		opt: opt, router: newRouter(opt.BasePath, predictRoutes), quit: make(chan struct{}),
+		bodies: memory.NewBudget(l.MaxBodiesBytes), inputs: memory.NewBudget(l.MaxInputsBytes), answers: memory.NewBudget(l.MaxAnswersBytes),
+	}
+	s.opt.Limits.Decode.Inputs = s.inputs
 	s.mu.conns = make(map[*conn]struct{})
 	s.http = fasthttp.Server{
 		Handler:      s.handle,
@@ -85,6 +94,10 @@ func (s *Server) Serve(ln net.Listener) error {
 			continue
 		}
 		if s.stopping.Load() {
+			if connectionWaits(ln) {
+				acceptSoon(ln)
+				continue
+			}
 			return nil
 		}
 		if errors.Is(err, net.ErrClosed) {
@@ -110,6 +123,7 @@ func (s *Server) listen(ln net.Listener) bool {
 	s.mu.listeners = append(s.mu.listeners, ln)
 	s.accepting.Add(1)
 	s.startLoopsLocked()
+	stampArrivals(ln)
 	return true
 }
 
@@ -152,8 +166,9 @@ func (s *Server) dedicate(c *conn, rest *unsent) {
 
 // unsent is what is left to write of an answer.
 type unsent struct {
-	bytes []byte
-	last  bool // the connection ends with it
+	head []byte // and its body, if that is not large
+	body []byte // the connection's answer
+	last bool   // the connection ends with it
 }
 
 // write reports whether the connection goes on.
@@ -161,7 +176,11 @@ func (u *unsent) write(c *conn) bool {
 	if u == nil {
 		return true
 	}
-	_, err := c.Write(u.bytes)
+	_, err := c.Write(u.head)
+	if err == nil && len(u.body) > 0 {
+		_, err = c.Write(u.body)
+	}
+	c.answer.release()
 	return err == nil && !u.last
 }
 
@@ -189,88 +208,4 @@ func (s *Server) turnAway(c *conn, f *fault.Error) {
 		c.refuse(f)
 		_ = c.Close()
 	})
-}
-
-// BeginDrain makes the server unready and lets every answer close its connection, so
-// that load balancers and clients move on. Requests are still served.
-func (s *Server) BeginDrain() { s.draining.Store(true) }
-
-// acceptLast is how long Shutdown goes on accepting, so that connections which the
-// kernel has already completed are served and not reset.
-const acceptLast = 20 * time.Millisecond
-
-// Shutdown stops accepting, closes the connections that wait for a request, and waits
-// until the others have had their answers. A request that is on its way to a waiting
-// connection at that moment is lost to a reset, which is why BeginDrain should come a
-// while before: clients and balancers then have let go of their connections. When ctx ends first, whatever is asked from
-// then on is answered 503 DRAINING, and ctx's error is returned: the caller ends the
-// waiting tasks (their handlers answer) and calls Close.
-func (s *Server) Shutdown(ctx context.Context) error {
-	s.BeginDrain()
-	s.stopListeners()
-	s.accepting.Wait()
-	s.accepted.Store(true)
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for s.closeIdle() > 0 {
-		select {
-		case <-ctx.Done():
-			s.refusing.Store(true)
-			return fmt.Errorf("cannot finish all requests in time: %w", ctx.Err())
-		case <-tick.C:
-		}
-	}
-	s.running.Wait()
-	return nil
-}
-
-// closeGrace is how long Close lets handlers write their last answers.
-const closeGrace = time.Second
-
-// Close ends what is left after Shutdown. Handlers have a second to write answers;
-// then connections are cut. It does not wait for a handler that is stuck in a model.
-func (s *Server) Close() error {
-	s.refusing.Store(true)
-	ctx, cancel := context.WithTimeout(context.Background(), closeGrace)
-	defer cancel()
-	err := s.Shutdown(ctx)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for c := range s.mu.conns {
-		_ = c.Conn.Close()
-	}
-	for _, l := range s.mu.loops {
-		l.post(cutAll)
-	}
-	return err
-}
-
-func (s *Server) stopListeners() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !s.stopping.Swap(true) {
-		close(s.quit)
-	}
-	for _, ln := range s.mu.listeners {
-		if d, ok := ln.(interface{ SetDeadline(time.Time) error }); !ok || d.SetDeadline(time.Now().Add(acceptLast)) != nil {
-			_ = ln.Close()
-		}
-	}
-	s.mu.listeners = nil
-}
-
-// closeIdle closes the connections on which no byte of a request has come, and returns
-// how many connections there are.
-func (s *Server) closeIdle() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for c := range s.mu.conns {
-		if c.idle.Load() && !c.pending() {
-			_ = c.Conn.Close()
-		}
-	}
-	for _, l := range s.mu.loops {
-		l.post(cutIdle)
-	}
-	return s.mu.open
 }

@@ -5,7 +5,9 @@ import (
 	"net/netip"
 	"os"
 	"sync/atomic"
+	"time"
 
+	"github.com/valyala/fasthttp"
 	"golang.org/x/sys/unix"
 
 	"sluice/internal/clock"
@@ -15,7 +17,8 @@ import (
 // socket is a connection that an event loop serves, one request at a time.
 //
 // States: idle -> partial (some of a request has come) -> busy (the model has it) -> idle ...;
-// closed, which includes handed over, is final.
+// closed, which includes handed over, is final. An idle or partial one may be held: it is not read
+// for a moment.
 //
 // What happens to it comes as notes. Whoever leaves the first note owns the socket until it
 // has dealt with all of them; only the owner touches the fields without a remark.
@@ -29,10 +32,19 @@ type socket struct {
 	busy     bool          // a request is with the model
 	last     bool          // the client wants no more answers after that
 	bodiless bool          // the request is a HEAD
+	used     bool          // a request has come
 	partial  bool          // counted in loop.partial
 	closed   bool          // or handed over
-	kept     []byte        // read and not served yet
+	kept     buffer        // read and not served yet
+	answer   buffer        // being written, and what is counted for it
+	owed     promised      // likewise: by when
 	since    clock.Instant // first byte of kept, or of being idle
+	held     bool          // in a line of loop.yield
+	cheap    bool          // the latest answer was a cheap one
+	refused  time.Duration // the budget of the latest request, if it was refused for want of capacity
+
+	due    clock.Instant // in a line, and under its lock
+	behind *socket       // likewise
 
 	notes atomic.Uint32
 	gone  atomic.Bool // the client has closed its side
@@ -45,8 +57,10 @@ const (
 	noteReadable
 	noteGone
 	noteEnded
+	noteDue  // it has been held long enough
+	noteTurn // it has waited its turn
 	noteSweep
-	cutIdle // close it if no byte of a request has come
+	cutIdle // close it if it is quiet
 	cutAll  // close it
 )
 
@@ -58,8 +72,17 @@ func (k *socket) Gone() bool { return k.gone.Load() }
 // address is where the connection comes from.
 func (k *socket) address() netip.AddrPort { return k.from }
 
+// promise notes by when an answer should be written.
+func (k *socket) promise(due clock.Instant) { k.owed.promise(due) }
+
 // idle reports whether no byte of a request has been read.
-func (k *socket) idle() bool { return !k.busy && len(k.kept) == 0 }
+func (k *socket) idle() bool { return !k.busy && len(k.kept.bytes) == 0 }
+
+// answers takes the memory of an answer, until it is written.
+func (k *socket) answers(b buffer) {
+	k.answer.release()
+	k.answer = b
+}
 
 // pending reports whether bytes wait to be read.
 func (k *socket) pending() bool {
@@ -94,6 +117,9 @@ func (w *worker) attend(k *socket, notes uint32) {
 	if !k.closed && notes&(noteSweep|cutIdle|cutAll) != 0 {
 		w.inspect(k, notes)
 	}
+	if notes&(noteDue|noteTurn) != 0 {
+		w.release(k, notes&noteTurn != 0)
+	}
 	w.receive(k)
 }
 
@@ -105,14 +131,34 @@ func (w *worker) conclude(k *socket) {
 	w.s.step(c, (*Server).conclude)
 	w.l.inFlight.Add(-1)
 	if k.closed {
+		k.answer.release()
+		k.kept.release()
 		return
 	}
-	w.answer(k, k.kept)
-	if !k.closed {
-		k.since = clock.Now()
-		if len(k.kept) > 0 {
-			w.take(k, k.kept)
-		}
+	w.answer(k, k.kept.bytes)
+	k.cheap = w.ctx.Response.StatusCode() != fasthttp.StatusOK
+	if !k.cheap {
+		w.l.yield.allowed.answered()
+	}
+	w.hold(k, clock.Now())
+	w.goOn(k)
+}
+
+// release goes on with a socket that was held.
+func (w *worker) release(k *socket, turn bool) {
+	k.held = false
+	k.cheap = k.cheap && !turn
+	w.goOn(k)
+}
+
+// goOn begins with the next request.
+func (w *worker) goOn(k *socket) {
+	if k.closed || k.busy || k.held {
+		return
+	}
+	k.since = clock.Now()
+	if len(k.kept.bytes) > 0 && !w.mustWait(k) {
+		w.take(k, k.kept.bytes)
 	}
 }
 
@@ -120,19 +166,19 @@ func (w *worker) conclude(k *socket) {
 func (w *worker) inspect(k *socket, notes uint32) {
 	now := clock.Now()
 	switch {
-	case notes&cutAll != 0, notes&cutIdle != 0 && k.idle() && !k.pending():
+	case notes&cutAll != 0, notes&cutIdle != 0 && k.idle() && quiet(now.Sub(k.since), k.used) && !k.pending():
 		w.drop(k)
 	case k.idle() && now.Sub(k.since) >= w.s.opt.IdleTimeout:
 		w.drop(k)
-	case !k.busy && len(k.kept) > 0 && now.Sub(k.since) >= slowAfter:
-		w.handOver(k, k.kept, nil)
+	case !k.busy && !k.held && len(k.kept.bytes) > 0 && now.Sub(k.since) >= slowAfter:
+		w.handOver(k, k.kept.bytes, nil)
 	}
 }
 
 // add takes a new connection in.
 func (w *worker) add(c fresh) {
 	l := w.l
-	k := &socket{fd: c.fd, from: c.from, since: clock.Now()}
+	k := &socket{fd: c.fd, from: c.from, since: c.at}
 	l.mu.Lock()
 	if n := len(l.mu.free); n > 0 {
 		k.slot, l.mu.free = l.mu.free[n-1], l.mu.free[:n-1]
@@ -175,6 +221,10 @@ func (w *worker) setPartial(k *socket, partial bool) {
 // drop closes a connection.
 func (w *worker) drop(k *socket) {
 	w.forget(k)
+	k.answer.release()
+	if !k.busy {
+		k.kept.release() // else once the answer is there: nobody reads it meanwhile
+	}
 	_ = unix.Close(k.fd)
 	w.s.closed()
 }
@@ -183,6 +233,7 @@ func (w *worker) drop(k *socket) {
 // has not been written.
 func (w *worker) handOver(k *socket, kept []byte, rest *unsent) {
 	w.forget(k)
+	defer k.kept.release() // kept may be of it
 	_ = unix.EpollCtl(w.l.epoll, unix.EPOLL_CTL_DEL, k.fd, nil)
 	file := os.NewFile(uintptr(k.fd), "connection")
 	raw, err := net.FileConn(file) // a duplicate
@@ -192,22 +243,37 @@ func (w *worker) handOver(k *socket, kept []byte, rest *unsent) {
 		return
 	}
 	c := newConn(raw, w.s)
-	c.from = k.from // also if it has left
-	if len(kept) > 0 {
-		c.ahead, c.began = append(c.ahead, kept...), k.since
-		c.idle.Store(false)
-	}
+	c.from, c.due = k.from, k.owed // the address also if it has left
+	c.used.Store(k.used || len(kept) > 0)
 	if rest != nil {
-		rest.bytes = append([]byte(nil), rest.bytes...)
+		c.answer = k.answer.move()
+		rest.head = append([]byte(nil), rest.head...)
+		c.idle.Store(0) // until it is written
+	}
+	if len(kept) > 0 {
+		switch {
+		case c.ahead.append(w.s.bodies, kept, len(kept)):
+			c.began = k.since
+			c.idle.Store(0)
+		case rest != nil:
+			rest.last = true
+		default:
+			w.s.closed()
+			w.s.turnAway(c, w.s.noRoomForBodies())
+			return
+		}
 	}
 	w.s.dedicate(c, rest)
 }
 
 // receive reads and serves until the socket has no more or a request is with the model.
 func (w *worker) receive(k *socket) {
-	for k.unread && !k.busy && !k.closed {
-		have := copy(w.in, k.kept)
-		n, err := read(k.fd, w.in[have:])
+	for k.unread && !k.busy && !k.closed && !k.held {
+		if w.mustWait(k) {
+			return
+		}
+		have := copy(w.in, k.kept.bytes)
+		n, came, err := w.from.read(k.fd, w.in[have:])
 		switch {
 		case err == unix.EINTR:
 			continue
@@ -216,7 +282,7 @@ func (w *worker) receive(k *socket) {
 			return
 		case err != 0 || n == 0:
 			if have > 0 {
-				w.handOver(k, k.kept, nil) // it left in the middle of a request
+				w.handOver(k, k.kept.bytes, nil) // it left in the middle of a request
 			} else {
 				w.drop(k)
 			}
@@ -225,7 +291,7 @@ func (w *worker) receive(k *socket) {
 		// After a short read there is nothing left, but perhaps the end of the file.
 		k.unread = n == len(w.in)-have || k.gone.Load()
 		if have == 0 {
-			k.since = clock.Now()
+			k.since = max(k.since, came) // it did not come before the last answer, nor before it was accepted
 		}
 		w.take(k, w.in[:have+n])
 	}

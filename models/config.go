@@ -16,11 +16,10 @@ import (
 const ConfigFile = "model.yaml"
 
 const (
-	maxConfigBytes = 1 << 20
-	maxBatchLimit  = 4096
-	maxRowsLimit   = 1 << 20
-	maxBudget      = time.Hour
-	maxWeight      = 1000
+	maxBatchLimit = 4096
+	maxRowsLimit  = 1 << 20
+	maxBudget     = time.Hour
+	maxWeight     = 1000
 )
 
 // Config is what model.yaml says. What it leaves out is what config.pbtxt says, if there is one
@@ -58,6 +57,12 @@ type Config struct {
 	// Tolerance bounds the difference of two answers for one row, for golden rows, batch invariance
 	// and device parity: abs + rel * |expected value|.
 	Tolerance Tolerance `yaml:"tolerance"`
+	// MaxLength is the largest length of each free axis besides the batch, by its name in the file, or
+	// as INPUT.AXIS where it has none. A longer row is refused (400), and a run of long rows holds
+	// fewer of them. Default measured: the longest power of two at which a row takes an eighth of the
+	// memory ceiling at most. Too low refuses good requests; too high lets one request take the memory
+	// of all.
+	MaxLength map[string]int `yaml:"max_length"`
 	// Padding lets rows of different length share a batch. Default absent: they run apart.
 	Padding *PaddingConfig `yaml:"padding"`
 	// Devices are where the model runs, in order of preference. Default none: every device of the
@@ -241,6 +246,7 @@ func (c *Config) validateLists(fail func(format string, args ...any)) {
 	}
 	named("once", c.Once)
 	named("optional", c.Optional)
+	c.validateLengths(fail)
 	if c.Padding != nil {
 		if err := c.Padding.validate(); err != nil {
 			fail("%w", err)

@@ -33,6 +33,17 @@ func TestDecodeConfigReadsEverything(t *testing.T) {
 	}
 }
 
+func TestDecodeConfigBeforeTheParser(t *testing.T) {
+	f := func(text, want string) {
+		t.Helper()
+		if _, err := DecodeConfig([]byte(text), testDefaults()); err == nil || err.Error() != want {
+			t.Errorf("%.40q: %v, want %s", text, err, want)
+		}
+	}
+	f(strings.Repeat("[", 100_000), "model.yaml: line 1: more than 4096 brackets and braces are opened")
+	f("lineage:\n  a: &a [x, x]\n"+strings.Repeat("  b: [*a, *a, *a]\n", 6), "model.yaml: line 8: more than 16 anchors and aliases")
+}
+
 func TestDecodeConfigDefaults(t *testing.T) {
 	f := func(text string) {
 		t.Helper()

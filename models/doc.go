@@ -57,6 +57,12 @@
 // leaves a gap. A role is resolved in one place, the view, which is where further roles
 // belong.
 //
+// Lengths. What a row takes of memory grows with its free axes. The trial process weighs rows of
+// rising length (Weighing), and a quadratic through them bounds each axis so that one row takes an
+// eighth of the memory ceiling at most; model.yaml may say otherwise. tensor.Lengths has the bounds,
+// decoders refuse what is longer, and batches of long rows are cut so that a run stays within the
+// same eighth. Nothing that happens while rows are weighed speaks against a model.
+//
 // Budget. What requests have that name none is settled when a version loads, by its model.yaml, the
 // settings, or a multiple of what one row took on the preferred device, and then stays.
 //

@@ -6,12 +6,13 @@
 #   scripts/onnxruntime.sh          make the library ready, print what is used
 #   scripts/onnxruntime.sh --path   print the path alone (for SLUICE_ONNXRUNTIME="$(...)")
 #   scripts/onnxruntime.sh --cuda   the build for CUDA, into .deps/onnxruntime-cuda
+#   scripts/onnxruntime.sh --oldest the oldest version that works, into .deps/onnxruntime-oldest; likewise --newest
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 flavour=cpu path_only=
 for option; do
   case $option in
-    --cuda) flavour=cuda ;;
+    --cuda | --oldest | --newest) flavour=${option#--} ;;
     --path) path_only=1 ;;
     *) echo "onnxruntime: no option $option" >&2; exit 2 ;;
   esac
@@ -20,7 +21,7 @@ done
 say() { if [[ $path_only ]]; then echo "$1"; else echo "onnxruntime: ${1#"$root"/} ($2)"; fi; }
 die() { echo "onnxruntime: $*" >&2; exit 1; }
 
-if [[ ${SLUICE_ONNXRUNTIME:-} ]]; then
+if [[ ${SLUICE_ONNXRUNTIME:-} && $flavour != oldest && $flavour != newest ]]; then
   [[ -f $SLUICE_ONNXRUNTIME ]] || die "SLUICE_ONNXRUNTIME names $SLUICE_ONNXRUNTIME, which is not a file"
   say "$SLUICE_ONNXRUNTIME" "named by SLUICE_ONNXRUNTIME"
   exit 0
@@ -29,7 +30,11 @@ fi
 # shellcheck source=scripts/onnxruntime.version
 source "$root/scripts/onnxruntime.version"
 dir=$root/.deps/onnxruntime
-if [[ $flavour == cuda ]]; then VERSION=$CUDA_VERSION dir=$dir-cuda; fi
+case $flavour in
+  cuda) VERSION=$CUDA_VERSION dir=$dir-cuda ;;
+  oldest) VERSION=$OLDEST_VERSION dir=$dir-oldest ;;
+  newest) VERSION=$NEWEST_VERSION dir=$dir-newest ;;
+esac
 lib=$dir/libonnxruntime.so
 
 # The stamp ties the verified digests to the files' sizes and times, so that a later start need not hash them.
@@ -74,6 +79,9 @@ fetch_wheel() { # the package's name
 if [[ $flavour == cuda ]]; then
   fetch_wheel onnxruntime-gpu || die "cannot fetch onnxruntime-gpu $VERSION with pip: $(why)"
   from=cuda
+elif [[ $flavour != cpu ]]; then
+  fetch_wheel onnxruntime || die "cannot fetch onnxruntime $VERSION with pip: $(why)"
+  from=$flavour
 elif fetch_npm; then from=npm
 elif fetch_wheel onnxruntime; then from=wheel
 elif ! command -v npm >/dev/null && ! command -v python3 >/dev/null; then

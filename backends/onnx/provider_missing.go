@@ -65,7 +65,11 @@ func missingNVIDIA(name device.Name, providers []string) (missing []string) {
 			missing = append(missing, missingLibrary(library, major, err))
 		}
 	}
-	return append(missing, missingDriver(name, major, NVIDIA())...)
+	state := NVIDIA()
+	if driverAnswers(state) {
+		return missing // what it answers is the device's error
+	}
+	return append(missing, missingDriver(name, major, state)...)
 }
 
 // missingLibrary names the package that carries a library which does not open.

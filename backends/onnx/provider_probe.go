@@ -42,6 +42,9 @@ func Probe(p Provider) error {
 	}
 	p.WholeGraph = true
 	got, err := probe(file.Name(), p)
+	if err != nil && isNVIDIA(p.Device.Kind) {
+		return explainCUDA(err)
+	}
 	if err != nil {
 		return err
 	}

@@ -176,7 +176,8 @@ func TestVersions(t *testing.T) {
 	f("1.30.1-dev", true)
 	f("1.31.1", true)
 	f("1.23.2", false)
-	f("1.32.0", false)
+	f("1.32.0", true)
+	f("1.33.0", false)
 	f("2.24.0", false)
 	f("", false)
 }

@@ -24,7 +24,7 @@ import (
 // onnxruntime_go asks for first appeared in 1.24.
 const (
 	oldestMinor = 24
-	newestMinor = 31
+	newestMinor = 32
 )
 
 // Library is how to find ONNX Runtime.

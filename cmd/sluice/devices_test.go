@@ -170,7 +170,7 @@ func TestCheckRefusesDevices(t *testing.T) {
 	if err := os.Unsetenv("SLUICE_ONNXRUNTIME"); err != nil {
 		t.Fatal(err)
 	}
-	f(":1: onnxruntime.library: cannot use "+old+": it is ONNX Runtime 1.19.2; versions 1.24 to 1.31 are supported: name one of them", "onnxruntime: {library: "+old+"}")
+	f(":1: onnxruntime.library: cannot use "+old+": it is ONNX Runtime 1.19.2; versions 1.24 to 1.32 are supported: name one of them", "onnxruntime: {library: "+old+"}")
 	if _, err := os.Stat(filepath.Join(filepath.Dir(stock), "libonnxruntime_providers_shared.so")); err != nil {
 		f(":3: devices[0]: cuda:0 is not usable: this build of ONNX Runtime lacks the provider: libonnxruntime_providers_shared.so does not lie beside",
 			"onnxruntime: {library: "+stock+"}", "devices:", "  - cuda:0")

@@ -54,6 +54,7 @@ var modelMistakes = []badModel{
 	{"bad indentation in model.yaml", "indent", with("1/model.yaml", "budget: 100ms\n  max_batch: 1\n"), "files", "model.yaml line 1: mapping value is not allowed in this context; see to the indentation, the colons and the brackets there"},
 	{"a device that the server does not have", "device", with("1/model.yaml", "devices: [cuda:3]\n"), "files", `model.yaml line 1: device "cuda:3" is not there; there is cpu: take it out, or add it to the server's setting devices`},
 	{"padding without its lengths", "padding", with("1/model.yaml", "padding: {axis: length}\n"), "files", "model.yaml: padding.buckets is empty; list the lengths to pad to, such as [16, 32, 64]"},
+	{"a largest length of an axis that is not there", "lengths", with("1/model.yaml", "max_length: {seq: 512}\n"), "schema", `model.yaml: max_length names "seq", and the model has no free axis`},
 	{"padding along an axis that is not there", "axis", with("1/model.yaml", "padding: {axis: length, buckets: [8, 16]}\n"), "schema", `model.yaml: padding.axis "length" is no free dimension of an input; the free ones are none`},
 	{"a field of Triton's that is not served", "sequence", with("config.pbtxt", "sequence_batching {}"), "files", "config.pbtxt: sequence_batching is not served here: requests are independent: no state is kept between them"},
 	{"a mistyped field of Triton's", "field", with("config.pbtxt", "max_batch_sise: 8"), "files", `config.pbtxt: line 1: there is no field "max_batch_sise"; did you mean max_batch_size?`},

@@ -1,5 +1,7 @@
 package main
 
+import "strings"
+
 // What is wrong with paths, ports, the settings file, the variables and the command line.
 
 var pathMistakes = []mistake{
@@ -141,6 +143,14 @@ var portMistakes = []mistake{
 		name: "one port for both, on all addresses and on one", args: "serve good --listen 0.0.0.0:45913 --admin 127.0.0.1:45913", status: 1,
 		says: "--admin: admin: 127.0.0.1:45913 must differ from listen, 0.0.0.0:45913, in its port",
 	},
+	{
+		name: "an admin port that others reach, without a token", args: "serve good --admin 0.0.0.0:8081", status: 1,
+		says: "--admin: admin: 0.0.0.0:8081 can be reached by others, who could unload every model: set admin_token_file to a file with a token, or insist with admin_insecure",
+	},
+	{
+		name: "a port for metrics that is another's", args: "serve good --listen 127.0.0.1:FREE --metrics-listen 127.0.0.1:FREE", status: 1,
+		says: "--metrics-listen: metrics_listen: 127.0.0.1:FREE must differ from listen, 127.0.0.1:FREE, in its port",
+	},
 	{name: "an empty address", args: "serve good --listen ''", status: 1, says: `--listen: listen: "" must be host:port, such as 127.0.0.1:8080`},
 }
 
@@ -160,6 +170,10 @@ var fileMistakes = []mistake{
 	{
 		name: "a text that is no settings file", put: settingsOf("just words\n"), args: "config --config sluice.yaml", status: 1,
 		says: `sluice.yaml:1: the file must be a mapping of settings, not "just words"`,
+	},
+	{
+		name: "brackets without end", put: settingsOf(strings.Repeat("[", 5000)), args: "config --config sluice.yaml", status: 1,
+		says: "sluice.yaml: line 1: more than 4096 brackets and braces are opened",
 	},
 	{
 		name: "a bracket is left open", put: settingsOf("devices: [cpu\n"), args: "config --config sluice.yaml", status: 1,

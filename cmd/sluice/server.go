@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"time"
 
 	"go.uber.org/zap"
@@ -41,22 +40,25 @@ type server struct {
 	metrics  *telemetry.Metrics
 	batcher  *batcher.Batcher
 	registry *models.Registry
+	copies   *models.Copies
 	gateway  *gateway.Server
 	admin    *gateway.Admin
-	threads  threads
-	fleet    *fleet
-	gpus     gpuWatch
-	recorder *record.Recorder // nil if nothing is recorded
-	access   *accesslog.Log   // nil if there is none
-	hangups  chan os.Signal   // for it
+	// metricsPort serves metrics and health alone; nil if there is none.
+	metricsPort *gateway.Admin
+	threads     threads
+	fleet       *fleet
+	gpus        gpuWatch
+	recorder    *record.Recorder // nil if nothing is recorded
+	access      *accesslog.Log   // nil if there is none
+	ceiling     ceiling
 	// assembled is closed when all parts are there: workers may be up before.
 	assembled chan struct{}
 
-	predictAddr, adminAddr net.Addr
+	predictAddr, adminAddr, metricsAddr net.Addr
 }
 
 // newServer builds the gateway from its settings; paths are models beside the folder, see chooseModels.
-func newServer(ctx context.Context, cfg *config.Config, paths []string, log *zap.Logger) (*server, error) {
+func newServer(ctx context.Context, cfg *config.Config, paths []string, log *zap.Logger) (_ *server, err error) {
 	threads := planThreads()
 	library, err := loadLibrary(cfg.ONNXRuntime.Library)
 	if err != nil {
@@ -68,7 +70,7 @@ func newServer(ctx context.Context, cfg *config.Config, paths []string, log *zap
 		return nil, err
 	}
 	threads.leaveRoom(lanes)
-	log.Info("starting", zap.String("version", version), zap.String("onnxruntime", onnx.Version()), zap.Int("cores", threads.cores), zap.Int("cpu_lanes", lanes), zap.Bool("pinned", threads.cpus != nil), zap.Strings("devices", s.fleet.names()))
+	log.Info("starting", zap.String("version", version), zap.String("onnxruntime", onnx.Version()), zap.Int("cores", threads.cores), zap.Stringer("memory", cfg.Limits.Memory), zap.Int("cpu_lanes", lanes), zap.Bool("pinned", threads.cpus != nil), zap.Strings("devices", s.fleet.names()))
 	s.batcher, err = batcher.Start(batcher.Options{
 		Devices:   s.fleet.options(),
 		HangLimit: cfg.Scheduler.HangLimit,
@@ -90,7 +92,16 @@ func newServer(ctx context.Context, cfg *config.Config, paths []string, log *zap
 		// Serving goes on: to forget costs some comparisons, and not to start costs every model.
 		log.Warn("the state folder cannot be written: what is learned is forgotten at the end", zap.String("state", cfg.State), zap.String("reason", err.Error()))
 	}
+	if s.copies, err = openCopies(cfg); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.copies.Close())
+		}
+	}()
 	options := modelOptions(cfg, paths, s.fleet.models(), library, log)
+	options.Copies = s.copies
 	options.Publish, options.OnPlacement, options.OnParity, options.OnBatching = s.publish, s.placed, s.differs, s.unshare
 	if s.registry, err = models.New(options); err != nil {
 		return nil, err
@@ -99,7 +110,11 @@ func newServer(ctx context.Context, cfg *config.Config, paths []string, log *zap
 	if err := errors.Join(s.startRecording(), s.startAccessLog()); err != nil {
 		return nil, err
 	}
-	return s, s.openPorts()
+	if err := s.openPorts(); err != nil {
+		return nil, err
+	}
+	s.watchMemory()
+	return s, nil
 }
 
 // modelOptions is how bundles are found and proven, by `serve` and `check` alike.
@@ -113,11 +128,12 @@ func modelOptions(cfg *config.Config, paths []string, devices []models.Device, l
 			UnfairRows: !d.FairRows,
 			Tolerance:  models.Tolerance{Abs: d.Tolerance.Abs, Rel: d.Tolerance.Rel},
 		},
+		MemoryCeiling: int64(cfg.Limits.Memory),
 		KeepVersions:  d.KeepVersions,
 		Devices:       devices,
 		State:         cfg.State,
 		Require:       cfg.Require,
-		Trial:         trialRunner(library).Run,
+		Trial:         trialRunner(library).Begin,
 		Log:           log,
 		WarmupBudget:  d.Warmup,
 		DrainDeadline: cfg.Drain.Deadline,
@@ -139,7 +155,7 @@ func (s *server) openPorts() (err error) {
 		BasePath: s.cfg.BasePath,
 		Limits: gateway.Limits{
 			MaxBodyBytes: int64(l.MaxBodyBytes), MaxInflatedBytes: int64(l.MaxDecompressedBytes), MaxBodiesBytes: int64(l.MaxBodiesBytes),
-			MaxAnswerBytes: int64(l.MaxAnswerBytes),
+			MaxInputsBytes: int64(l.MaxInputsBytes), MaxAnswersBytes: int64(l.MaxAnswersBytes), MaxAnswerBytes: int64(l.MaxAnswerBytes),
 			MaxHeaderBytes: int(l.MaxHeaderBytes), MaxHeaders: l.MaxHeaders, MaxURIBytes: int(l.MaxURIBytes),
 			MaxConnections: l.MaxConnections, MaxBudget: l.MaxBudget,
 			Decode: oip.Limits{
@@ -151,6 +167,14 @@ func (s *server) openPorts() (err error) {
 		Ready: s.ready, Degraded: s.degraded,
 		Workers: s.threads.cores, Run: s.batcher.Run, OnWorker: s.threads.worker,
 	})
+	if err != nil {
+		return err
+	}
+	if s.cfg.MetricsListen != "" {
+		s.metricsPort, err = gateway.NewAdmin(gateway.AdminOptions{
+			Models: catalog{s.registry}, Control: s.registry, Metrics: s.metrics.Handler(), Server: s.gateway, Log: s.log, MetricsOnly: true,
+		})
+	}
 	if err != nil || s.cfg.Admin == "" {
 		return err
 	}
@@ -160,7 +184,7 @@ func (s *server) openPorts() (err error) {
 	}
 	s.admin, err = gateway.NewAdmin(gateway.AdminOptions{
 		Models: catalog{s.registry}, Control: s.registry, Metrics: s.metrics.Handler(), Server: s.gateway, Log: s.log,
-		Hosts: s.cfg.AdminHosts, Token: token,
+		Reopen: s.fleet.reopen, Hosts: s.cfg.AdminHosts, Token: token,
 	})
 	return err
 }
@@ -177,20 +201,20 @@ func (s *server) degraded() []string {
 // accepted finishes within the drain deadline, the rest is refused, lanes stop, sessions
 // close. ONNX Runtime itself stays: the process ends.
 func (s *server) run(ctx context.Context, announce func(*server)) error {
-	predict, err := net.Listen("tcp", s.cfg.Listen)
+	var plain net.ListenConfig
+	plain.SetMultipathTCP(false) // with it the last connections could not be told from newer ones, see gateway/backlog_linux.go
+	predict, err := plain.Listen(ctx, "tcp", s.cfg.Listen)
 	if err != nil {
 		return fmt.Errorf("cannot open the predict port: %w", remedy.Listen(err, s.cfg.Listen, "listen"))
 	}
 	s.predictAddr = predict.Addr()
-	failed := make(chan error, 3) // the two ports, and that no device can be used
+	failed := make(chan error, 4) // the three ports, and that no device can be used
 	go func() { failed <- s.gateway.Serve(predict) }()
-	if s.admin != nil {
-		admin, err := net.Listen("tcp", s.cfg.Admin)
-		if err != nil {
-			return errors.Join(fmt.Errorf("cannot open the admin port: %w", remedy.Listen(err, s.cfg.Admin, "admin")), s.stop())
-		}
-		s.adminAddr = admin.Addr()
-		go func() { failed <- s.admin.Serve(admin) }()
+	if s.adminAddr, err = openAdmin(s.admin, s.cfg.Admin, "the admin port", "admin", failed); err == nil {
+		s.metricsAddr, err = openAdmin(s.metricsPort, s.cfg.MetricsListen, "the port for metrics", "metrics_listen", failed)
+	}
+	if err != nil {
+		return errors.Join(err, s.stop())
 	}
 	s.gpus.start(s)
 	s.awaitDevices(ctx)
@@ -227,6 +251,20 @@ func (s *server) run(ctx context.Context, announce func(*server)) error {
 	return err
 }
 
+// openAdmin opens one of the ports that are not for predictions, if there is to be one. What ends it
+// goes to failed.
+func openAdmin(port *gateway.Admin, address, what, setting string, failed chan<- error) (net.Addr, error) {
+	if port == nil {
+		return nil, nil
+	}
+	ln, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("cannot open %s: %w", what, remedy.Listen(err, address, setting))
+	}
+	go func() { failed <- port.Serve(ln) }()
+	return ln.Addr(), nil
+}
+
 // stop ends everything that runs, in the order that loses no accepted request.
 func (s *server) stop() error {
 	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.Drain.Deadline)
@@ -252,22 +290,16 @@ func (s *server) stop() error {
 	if err := s.fleet.close(last); err != nil {
 		s.log.Warn("workers were left behind", zap.Error(err))
 	}
-	s.gpus.stop()
-	if s.admin != nil {
-		faults = append(faults, s.admin.Shutdown(last))
+	if err := s.copies.Close(); err != nil {
+		s.log.Warn("private copies of the models' files were left behind", zap.Error(err))
 	}
-	s.log.Info("stopped")
-	_ = s.log.Sync()
-	return errors.Join(faults...)
-}
-
-// newLog writes to standard error.
-func newLog(cfg *config.Config) (*zap.Logger, error) {
-	format, width := cfg.Log.Format, columns(os.Stderr)
-	if format == "auto" {
-		if format = "json"; width > 0 {
-			format = "console"
+	s.gpus.stop()
+	s.ceiling.stop()
+	for _, port := range []*gateway.Admin{s.admin, s.metricsPort} {
+		if port != nil {
+			faults = append(faults, port.Shutdown(last))
 		}
 	}
-	return telemetry.NewLog(telemetry.LogOptions{Level: cfg.Log.Level, Format: format, Columns: width, Output: os.Stderr})
+	s.log.Info("stopped")
+	return errors.Join(faults...)
 }

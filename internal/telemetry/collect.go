@@ -45,6 +45,7 @@ var (
 
 	descResponses = describe("sluice_http_responses_total", "Answers of the predict port, by status.", "code")
 	descRefusals  = describe("sluice_http_refusals_total", "Requests that were refused before they reached a model, by the fault's code.", "outcome")
+	descOverruns  = describe("sluice_http_overruns_total", "Answers that were ready before their deadlines and written after them.")
 	descOpen      = describe("sluice_http_connections", "Open connections of the predict port.")
 	descOpened    = describe("sluice_http_connections_total", "Connections that the predict port has accepted.")
 )
@@ -53,8 +54,8 @@ var descriptions = append([]*prometheus.Desc{
 	descBuild, descRequests, descRows, descRequest, descDecode, descQueue, descEncode, descDrops,
 	descQueueRequests, descQueueRows, descQueueBytes, descQueueOldest,
 	descBatchRows, descBatchRun, descBatchRatio, descBatchBound, descBatchFailed,
-	descResponses, descRefusals, descOpen, descOpened,
-}, slices.Concat(nvDescriptions, routingDescriptions, comparedDescriptions, recordDescriptions, accessDescriptions, gpuDescriptions())...)
+	descResponses, descRefusals, descOpen, descOpened, descOverruns, descLogDropped,
+}, slices.Concat(nvDescriptions, routingDescriptions, comparedDescriptions, recordDescriptions, accessDescriptions, memoryDescriptions, gpuDescriptions())...)
 
 // collector reads the handles at a scrape.
 type collector struct{ metrics *Metrics }
@@ -72,6 +73,8 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	c.metrics.collectDevices(ch)
 	c.metrics.collectRecording(ch)
 	c.metrics.collectAccessLog(ch)
+	c.metrics.collectLog(ch)
+	c.metrics.collectMemory(ch)
 	for _, m := range c.metrics.models() {
 		queue := m.queueState()
 		c.model(ch, m, queue)
@@ -99,6 +102,7 @@ func (c collector) http(ch chan<- prometheus.Metric) {
 	}
 	gauge(ch, descOpen, float64(h.open.Load()))
 	counter(ch, descOpened, float64(h.opened.Load()))
+	counter(ch, descOverruns, float64(h.overruns.Load()))
 }
 
 func (c collector) model(ch chan<- prometheus.Metric, m *Model, queue QueueState) {

@@ -46,6 +46,7 @@ func busy() *Metrics {
 	d.ObserveBatch(&Batch{Rows: 4, Input: 5 * time.Microsecond, Run: 700 * time.Microsecond, Output: 6 * time.Microsecond, Predicted: 711 * time.Microsecond})
 	d.ObserveBatch(&Batch{Rows: 1, Failed: true})
 	metrics.WatchGPUs(twoGPUs)
+	metrics.HTTP.Overran()
 	metrics.HTTP.Opened()
 	metrics.HTTP.Opened()
 	metrics.HTTP.Closed()

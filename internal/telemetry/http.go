@@ -15,6 +15,8 @@ type HTTP struct {
 	// Connections change rarely beside requests, so these are not sharded.
 	open   atomic.Int64
 	opened atomic.Uint64
+	// Seldom, too.
+	overruns atomic.Uint64
 }
 
 // Response counts an answer by its status.
@@ -27,6 +29,9 @@ func (h *HTTP) Response(status int) {
 
 // Fault counts a request that was refused before it reached a model.
 func (h *HTTP) Fault(kind fault.Kind) { h.cells.shard()[statusCells+int(kind)].Add(1) }
+
+// Overran counts an answer that was ready in time and written late.
+func (h *HTTP) Overran() { h.overruns.Add(1) }
 
 // Opened counts a connection, Closed its end.
 func (h *HTTP) Opened() { h.open.Add(1); h.opened.Add(1) }
