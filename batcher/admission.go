@@ -18,6 +18,17 @@ type forecast struct {
 	tight         int           // so in a batch of so many rows, 0 for a full one
 }
 
+// foresee is the forecast for an item. One that has not been decoded may be of any key and class,
+// and comes first.
+func (in *instance) foresee(now clock.Instant, it *Item) forecast {
+	if !it.early {
+		return in.forecast(now, it.Rows, it.Class, it.Deadline, it.Key)
+	}
+	start := in.device.free(now, 0)
+	end := start.Add(in.cost.latency(1))
+	return forecast{start: start, likely: end, finish: end}
+}
+
 // forecast predicts when an item that arrives now would run. It counts everything ahead
 // of it in its own model's order, also what will be dropped, and what its neighbours
 // on the device may take meanwhile; it errs towards late. A lower class counts on its
@@ -107,19 +118,34 @@ func (in *instance) ahead(class task.Priority, deadline clock.Instant, key uint6
 	return own, other
 }
 
-// others predicts how much of the device the neighbours take while the instance needs
-// so much work done: their fair shares of that time and a batch each, or all they have.
+// others predicts how much of the device the neighbours take before the instance has done so much
+// work and is next: their fair shares of that time and a batch each, or all they have. One that has
+// had more than the instance waits until that has caught up: choose passes over it, so it takes
+// nothing meanwhile.
 func (in *instance) others(work time.Duration) time.Duration {
+	d := in.device
+	mine := in.virtual
+	if in.items == 0 {
+		mine = max(mine, d.virtual)
+	}
+	longest := in.longestRun()
+	for _, o := range d.busy {
+		longest = max(longest, o.longestRun())
+	}
+	turn := float64(work)/in.weight + d.quantum(longest)
 	var sum time.Duration
-	for _, o := range in.device.busy {
-		if o == in {
+	for _, o := range d.busy {
+		if o == in || o.virtual > mine+turn {
 			continue
 		}
-		fair := time.Duration(float64(work)*o.weight/in.weight) + o.cost.mean(o.limit)
-		sum += min(o.backlog(), fair)
+		fair := min(float64(work)/in.weight, mine+turn-o.virtual) * o.weight
+		sum += min(o.backlog(), time.Duration(fair)+o.cost.mean(o.limit))
 	}
 	return sum
 }
+
+// longestRun is the longest batch that the instance runs.
+func (in *instance) longestRun() time.Duration { return in.cost.latency(in.limit) }
 
 // refuse decides whether an item routed to an instance is turned away.
 // It must be done by so much room before the latest.
@@ -173,15 +199,15 @@ func (s *Scheduler) mayProbe(now clock.Instant, in *instance) bool {
 	return in.running == 0 && (!in.ended || now.Sub(in.lastEnd) >= s.opts.ProbeEvery)
 }
 
-// Preview tells whether a request of the highest class would be admitted now, without
-// queueing it. A refusal counts as one: the arrival rate that sizes the batches is
+// Preview tells whether a request could be admitted now, whatever its class, key and rows, without
+// queueing it. It refuses nothing that Arrive would admit. A refusal counts as one: the arrival rate that sizes the batches is
 // that of all who ask.
 func (s *Scheduler) Preview(now clock.Instant, id ModelID, rows int, arrived, deadline clock.Instant) Verdict {
 	m := s.model(id)
 	if m == nil || m.closed {
 		return Verdict{Reason: Closed, Wake: noLane}
 	}
-	it := Item{Model: id, Rows: rows, Arrived: arrived, Deadline: deadline, Class: task.High}
+	it := Item{Model: id, Rows: rows, Arrived: arrived, Deadline: deadline, Class: task.High, early: true}
 	for _, in := range m.on {
 		in.device.refresh(now)
 		in.cost.wake(now)

@@ -23,8 +23,7 @@ func TestAdmission(t *testing.T) {
 		}
 	}
 	f("behind the running batch", 0, 20*ms, None, 10*ms)
-	f("late, but within a tenth of the budget", 0, 18182*time.Microsecond, None, 10*ms)
-	f("later than that", 0, 18181*time.Microsecond, PredictedLate, 10*ms)
+	f("a tick too late", 0, 20*ms-1, PredictedLate, 10*ms)
 	f("joins a batch that has room", 7, time.Second, None, 10*ms)
 	f("waits for a full one", 8, time.Second, None, 20*ms)
 	f("comes first where it is due first", 8, 20*ms, None, 10*ms)

@@ -173,11 +173,6 @@ func (s *Scheduler) restore(now clock.Instant, d *device) {
 	d.undecided()
 	d.failed, d.overdue = 0, 0
 	s.tell(d)
-	if to, _ := d.urgent(); to != nil {
-		if l := d.wake(); l.Lane >= 0 {
-			s.calls = append(s.calls, l)
-		}
-	}
 }
 
 // evict empties a device's queues.
@@ -207,6 +202,11 @@ func (s *Scheduler) OpenDevice(now clock.Instant, id DeviceID) {
 	if d := s.devices[id]; d.state != DeviceUp {
 		d.pause = 0
 		s.restore(now, d)
+		if to, _ := d.urgent(); to != nil {
+			if l := d.wake(); l.Lane >= 0 {
+				s.calls = append(s.calls, l)
+			}
+		}
 	}
 }
 

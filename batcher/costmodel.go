@@ -74,6 +74,7 @@ type costModel struct {
 	hiccups uint64
 	covered uint64 // runs within their prediction
 	runs    uint64
+	skew    float64 // median of what runs take of their mean; 0 until there was one
 }
 
 type run struct {
@@ -194,6 +195,7 @@ func (c *costModel) observe(now clock.Instant, rows int, took time.Duration, pro
 	if took <= c.latency(rows) {
 		c.covered++
 	}
+	c.learnSkew(rows, took)
 	r := run{rows, math.Max((float64(took)-c.gap)*c.speed, 1)}
 	if !c.learnNew(r) {
 		return

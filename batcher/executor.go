@@ -161,7 +161,7 @@ func (x *executor) attempt(limit clock.Instant) (more bool, err error) {
 	x.gather(x.batch.Items)
 	x.report = BatchReport{
 		Device: x.name, Rows: x.batch.Rows, Requests: len(x.batch.Items), Hedge: x.batch.Hedge,
-		Sealed: x.batch.Start, Predicted: x.batch.PredictedEnd.Sub(x.batch.Start), Failures: x.report.Failures[:0],
+		Sealed: x.batch.Start, Predicted: x.batch.Likely, Bound: x.batch.PredictedEnd.Sub(x.batch.Start), Failures: x.report.Failures[:0],
 	}
 	if err := x.foregone(); err != nil {
 		x.report.End = clock.Now()

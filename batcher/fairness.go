@@ -112,17 +112,13 @@ func (in *instance) feasible(now clock.Instant, it *Item) bool {
 
 // choose picks the fair candidate with the least slack.
 func choose(now clock.Instant, d *device, found []candidate) *candidate {
-	least, quantum := found[0].on.virtual, 0.0
+	least, longest := found[0].on.virtual, time.Duration(0)
 	for i := range found {
 		in := found[i].on
 		least = min(least, in.virtual)
-		quantum = max(quantum, float64(in.cost.latency(in.limit)))
+		longest = max(longest, in.longestRun())
 	}
-	if d.load < overloaded {
-		quantum *= looseQuantum
-	} else {
-		quantum *= strictQuantum
-	}
+	quantum := d.quantum(longest)
 	d.virtual = max(d.virtual, least)
 	var best *candidate
 	var slack time.Duration
@@ -136,6 +132,15 @@ func choose(now clock.Instant, d *device, found []candidate) *candidate {
 		}
 	}
 	return best
+}
+
+// quantum is by how much an instance may be above the least and be chosen, the longest batch of all
+// that wait given.
+func (d *device) quantum(longest time.Duration) float64 {
+	if d.load < overloaded {
+		return looseQuantum * float64(longest)
+	}
+	return strictQuantum * float64(longest)
 }
 
 // lead is the class whose turn it is.

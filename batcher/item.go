@@ -33,6 +33,7 @@ type Item struct {
 	Device DeviceID
 	Detour Detour
 
+	early  bool // not decoded yet: only Preview sees it
 	state  itemState
 	runs   uint8 // batches that it is in
 	moves  uint8 // from device to device
@@ -144,6 +145,8 @@ type Batch struct {
 	Dropped []Drop
 	// Start is when the batch was sealed, PredictedEnd when it should be complete.
 	Start, PredictedEnd clock.Instant
+	// Likely is how long the run should take: half of the runs take less. PredictedEnd is its bound.
+	Likely time.Duration
 	// Probe marks a batch run to correct an estimate by which everything is late.
 	Probe bool
 	// Alone marks a batch of one item that was in a batch which failed.

@@ -76,10 +76,10 @@ func best(now clock.Instant, it *Item, peers []*instance, from *instance) (*inst
 		if !in.considered {
 			continue
 		}
-		in.predicted = in.forecast(now, it.Rows, it.Class, it.Deadline, it.Key)
+		in.predicted = in.foresee(now, it)
 		if f := in.predicted; f.finish < least {
 			least = f.finish
-			level = f.finish.Add(time.Duration(levelWithin * float64(f.finish-f.start)))
+			level = f.finish.Add(time.Duration(levelWithin * float64(in.cost.latency(it.Rows))))
 		}
 	}
 	var chosen *instance

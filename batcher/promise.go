@@ -165,8 +165,8 @@ type newcomer struct {
 // runs take no longer than their bounds; harms says that one of its class, due later, would then
 // miss its deadline. See the package comment.
 func (in *instance) promise(now clock.Instant, x newcomer) (finish clock.Instant, harms bool, tight int) {
-	start := in.opens(now)
-	if in.fits(start, x) {
+	start := in.opens(now, 0)
+	if in.fits(now, start, x) {
 		return start.Add(in.cost.latency(in.totalRows() + x.rows)), false, 0
 	}
 	in.index()
@@ -184,7 +184,10 @@ func (in *instance) promise(now clock.Instant, x newcomer) (finish clock.Instant
 		harms = behind < p.at
 		finish = p.at.Add(p.base + p.before + higher + ahead + room - in.later(higher+ahead))
 		if p.inside {
-			finish = start.Add(in.cost.latency(max(p.rows, min(in.target, in.limit))))
+			finish = start.Add(in.runs(now, start, p.rows))
+		}
+		if !harms && finish > x.deadline && x.rows == 1 && in.items == in.totalRows() && in.items == rows && p.rows > 0 {
+			finish = min(finish, in.last(now, x, &p))
 		}
 		switch {
 		case !harms && finish <= x.deadline:
@@ -198,38 +201,39 @@ func (in *instance) promise(now clock.Instant, x newcomer) (finish clock.Instant
 	}
 }
 
-// opens is when the first lane turns to what the instance has waiting, the neighbours' part of its
-// time until all of that is done taken off.
-func (in *instance) opens(now clock.Instant) clock.Instant {
+// opens is when a lane turns to what the instance has waiting behind so much work of its own, and
+// behind what the neighbours may run meanwhile.
+func (in *instance) opens(now clock.Instant, work time.Duration) clock.Instant {
 	d := in.device
-	start := d.free(now, in.company())
+	start := d.free(now, in.company(work)+work)
 	if in.guest && d.opts.FallbackShare > 0 {
 		start = start.Add(d.guestWait(now))
 	}
 	return start
 }
 
-// company is what the neighbours may run before the instance has done all that waits.
-func (in *instance) company() time.Duration {
+// company is what the neighbours may run while the instance does so much work.
+func (in *instance) company(work time.Duration) time.Duration {
 	d := in.device
 	if len(d.busy) == 0 || len(d.busy) == 1 && in.items > 0 {
 		return 0
 	}
-	return in.others(in.backlog() + in.cost.latency(in.limit))
+	return in.others(work)
 }
 
-// later is the part of company that comes only after so much of the instance's own work.
+// later is what the neighbours may run between so much work of the instance and the end of all that
+// it has waiting, as put off for it.
 func (in *instance) later(work time.Duration) time.Duration {
 	d := in.device
 	if len(d.busy) == 0 || len(d.busy) == 1 && in.items > 0 {
 		return 0
 	}
 	own := time.Duration(float64(work) * in.tariff.pace)
-	return time.Duration(float64(in.company()-in.others(own+in.cost.latency(in.limit))) / float64(d.servers()))
+	return max(0, in.others(in.backlog())-in.others(own)) / time.Duration(d.servers())
 }
 
 // fits reports whether the newcomer and all that waits make one batch, in time for each of them.
-func (in *instance) fits(start clock.Instant, x newcomer) bool {
+func (in *instance) fits(now, start clock.Instant, x newcomer) bool {
 	n := in.totalRows() + x.rows
 	if in.items == 0 {
 		return true
@@ -248,7 +252,7 @@ func (in *instance) fits(start clock.Instant, x newcomer) bool {
 		}
 		due = min(due, g.queues[c].head.Deadline)
 	}
-	return due >= start.Add(in.cost.latency(n)) && x.deadline >= start.Add(in.cost.latency(max(n, min(in.target, in.limit))))
+	return due >= start.Add(in.cost.latency(n)) && x.deadline >= start.Add(in.runs(now, start, n))
 }
 
 // plan is what is taken for granted of the batches to come.
@@ -265,7 +269,7 @@ type plan struct {
 // one, and those after it as full ones: each item behind has the time for one.
 func (in *instance) plan(now, start clock.Instant, x newcomer, own time.Duration, aheadRows int) plan {
 	l := &in.tariff
-	p := plan{at: in.device.mean(now, start)}
+	p := plan{at: in.device.mean(now, start).Add(in.later(0))}
 	mine := l.full
 	if in.keys > 1 || !in.joins(x) {
 		p.base = in.rounds(x, clock.Never) + mine
@@ -279,8 +283,9 @@ func (in *instance) plan(now, start clock.Instant, x newcomer, own time.Duration
 	}
 	most := min(l.limit, in.limitOf(x.key))
 	if slack := head.Deadline.Sub(start); slack < in.cost.latency(most) {
-		most = max(in.cost.within(slack, most), head.Rows)
+		most = in.cost.within(slack, most)
 	}
+	most = max(most, head.Rows)
 	p.inside = x.class == top && aheadRows+x.rows <= most
 	work := time.Duration(0)
 	if p.inside {
@@ -298,6 +303,28 @@ func (in *instance) plan(now, start clock.Instant, x newcomer, own time.Duration
 	return p
 }
 
+// runs is what a batch of so many rows may take that starts then. None is admitted that would not
+// live through a batch of the target size, if so many will wait: that would make small batches when
+// they must be large.
+func (in *instance) runs(now, start clock.Instant, rows int) time.Duration {
+	run := in.cost.latency(rows)
+	if most := min(in.target, in.limit); rows < most {
+		coming := in.arrivals.rising() * start.Sub(now).Seconds()
+		run = max(run, in.cost.mean(int(min(float64(most), float64(rows)+coming))))
+	}
+	return run
+}
+
+// last is when a newcomer with nobody behind it is done, where each item is of one row: those
+// ahead fill their batches to the last row.
+func (in *instance) last(now clock.Instant, x newcomer, p *plan) clock.Instant {
+	rest := in.items + 1 - p.rows
+	full := (rest - 1) / in.limit
+	work := max(in.tariff.batch(p.rows), in.cost.latency(p.rows)) + time.Duration(full)*in.cost.mean(in.limit)
+	start := in.opens(now, work)
+	return start.Add(in.runs(now, start, rest-full*in.limit))
+}
+
 // second reports whether the first batch and one more hold all that waits, in time for each of
 // them. p.at is then when the newcomer is done.
 func (in *instance) second(now clock.Instant, x newcomer, p *plan) bool {
@@ -307,7 +334,7 @@ func (in *instance) second(now clock.Instant, x newcomer, p *plan) bool {
 		return false
 	}
 	first := max(in.tariff.batch(p.rows), in.cost.latency(p.rows))
-	begins := in.device.free(now, in.company()+first)
+	begins := in.opens(now, first)
 	if it := in.orders[x.class].behind(p.skip); it != nil && it.Deadline < begins.Add(in.cost.latency(rest)) {
 		return false
 	}
@@ -315,7 +342,7 @@ func (in *instance) second(now clock.Instant, x newcomer, p *plan) bool {
 		p.at = clock.Never
 		return true
 	}
-	p.at = begins.Add(in.cost.latency(min(max(rest, in.target), in.limit)))
+	p.at = begins.Add(in.runs(now, begins, rest))
 	return p.at <= x.deadline
 }
 
@@ -386,18 +413,33 @@ func (c *costModel) within(limit time.Duration, most int) int {
 	return low
 }
 
-// certain reports whether all that waits will make its deadline if the batch of the top class
-// that starts now is as large as its first item allows.
+// certain reports whether all that waits will make its deadline, and the next batch of each
+// neighbour its own, if the batch of the top class that starts now is as large as its first item
+// allows.
 func (in *instance) certain(now clock.Instant) bool {
 	top, head := in.top()
 	if head == nil {
 		return true
 	}
-	x := newcomer{class: top, deadline: head.Deadline, key: head.Key}
+	run := in.cost.latency(min(in.totalRows(), in.limit))
+	if head.Deadline < now.Add(run) {
+		run = head.Deadline.Sub(now)
+	}
+	due := clock.Never
+	for _, o := range in.device.busy {
+		if o != in {
+			run += o.cost.latency(min(o.totalRows(), o.limit))
+			due = min(due, o.due())
+		}
+	}
+	if due < now.Add(run) {
+		return false
+	}
 	if in.totalRows() <= in.limit && in.keys == 1 {
 		return true
 	}
 	in.index()
+	x := newcomer{class: top, deadline: head.Deadline, key: head.Key}
 	p := in.plan(now, now, x, 0, 0)
 	if in.second(now, x, &p) {
 		return true

@@ -1,6 +1,7 @@
 package batcher
 
 import (
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -9,42 +10,80 @@ import (
 	"sluice/internal/clock"
 )
 
-// crowded has short and long items arrive in turns at a load that leaves no room for the long ones.
+// crowded has short and long items arrive at random, twice a millisecond, one of eight long.
 func crowded(t fataler, opts ModelOptions, short, long int, budget time.Duration) *rig {
 	t.Helper()
 	opts.Name, opts.MaxBatch = "m", 32
 	r := one(t, 1, opts, line(32, 100*time.Microsecond, 100*time.Microsecond))
-	for i := range 4000 {
+	rng := rand.New(rand.NewPCG(1, 2))
+	for range 4000 {
 		rows := short
-		if i%8 == 0 {
+		if rng.IntN(8) == 0 {
 			rows = long
 		}
 		r.arrive(r.item(0, rows, budget))
-		r.advance(r.now.Add(time.Millisecond / 2))
+		r.advance(r.now.Add(time.Duration(rng.ExpFloat64() * float64(time.Millisecond) / 2)))
 	}
 	return r
 }
 
+// Rows of 1 ms and budgets of three long runs and more: what an item leaves at a part of 0.5.
 func TestShortRequestsLeaveRoomForLongOnes(t *testing.T) {
-	f := func(name string, opts ModelOptions, short, long int, budget time.Duration, leaves bool) {
+	r := one(t, 1, ModelOptions{MaxBatch: 32}, line(32, 0, ms))
+	m := r.s.models[0]
+	m.fair.part = 0.5
+	m.fair.sizes.add(r.now, 32)
+	f := func(name string, rows, whole int, budget, want time.Duration) {
 		t.Helper()
-		r := crowded(t, opts, short, long, budget)
-		m := r.s.models[0]
-		it := r.item(0, short, budget)
-		if room := m.room(m.on[0], it); (room > 0) != leaves || room > budget/2 {
-			t.Errorf("%s: an item of %d rows leaves room of %v (part %.2f, refused %.2f of long, %.2f of short)", name, short, room, m.fair.part,
-				m.fair.long.refused/m.fair.long.all, m.fair.short.refused/m.fair.short.all)
+		it := r.item(0, rows, budget)
+		it.Whole = whole
+		if got := m.room(m.on[0], it); got < want-time.Millisecond/10 || got > want+time.Millisecond/10 {
+			t.Errorf("%s: room of %v, want %v", name, got, want)
 		}
-		if it := r.item(0, long, budget); m.room(m.on[0], it) > 0 {
-			t.Errorf("%s: an item of %d rows leaves room", name, long)
+	}
+	f("a row", 1, 0, 200*ms, 31*ms/2)
+	f("half", 16, 0, 200*ms, 8*ms)
+	f("the longest", 32, 0, 200*ms, 0)
+	f("a part of a longer one", 1, 33, 200*ms, 0)
+	f("a budget of less than three of the longest", 1, 0, 60*ms, 19*ms/2)
+	f("of less than three of its own", 16, 0, 40*ms, 0)
+	m.fair.part = fairMost
+	f("no more than half of the budget", 1, 0, 96*ms, 48*ms)
+	m.opts.UnfairRows = true
+	if v := r.arrive(r.item(0, 1, 40*ms)); !v.Admitted {
+		t.Errorf("switched off, and refused: %v", v.Reason)
+	}
+	r.settle()
+}
+
+func TestRoomFollowsWhatIsRefused(t *testing.T) {
+	f := func(name string, part float64, long, short odds, want float64) {
+		t.Helper()
+		m := fairRows{part: part, long: long, short: short}
+		if m.adjust(); m.part < want-1e-9 || m.part > want+1e-9 {
+			t.Errorf("%s: the part is %g, want %g", name, m.part, want)
+		}
+	}
+	f("long ones behind", 0.5, odds{10, 5}, odds{100, 12}, 0.5+fairGain*(0.38-fairGap))
+	f("by little", 0.5, odds{10, 1}, odds{100, 6}, 0.5+fairGain*(0.04-fairGap))
+	f("short ones behind", 0.01, odds{10, 0}, odds{100, 50}, 0)
+	f("at most", fairMost, odds{10, 9}, odds{100, 0}, fairMost)
+	f("hardly any long ones", 1, odds{4, 4}, odds{100, 0}, fairFall)
+	f("no short ones", 1, odds{10, 4}, odds{}, fairFall)
+}
+
+func TestNobodyLeavesRoomWithoutNeed(t *testing.T) {
+	f := func(name string, short, long int, budget time.Duration) {
+		t.Helper()
+		r := crowded(t, ModelOptions{}, short, long, budget)
+		if m := r.s.models[0]; m.fair.part > 0.01 {
+			t.Errorf("%s: the part is %g", name, m.fair.part)
 		}
 		r.settle()
 	}
-	f("overload", ModelOptions{}, 4, 32, 12*ms, true)
-	f("switched off", ModelOptions{UnfairRows: true}, 4, 32, 12*ms, false)
-	f("budgets of less than three long runs", ModelOptions{}, 4, 32, 9*ms, false)
-	f("equal rows", ModelOptions{}, 8, 8, 12*ms, false)
-	f("no overload", ModelOptions{}, 1, 16, 12*ms, false)
+	f("equal rows", 8, 8, 12*ms)
+	f("no overload", 1, 16, 12*ms)
+	f("no budget holds three runs of a long one", 4, 32, 9*ms)
 }
 
 // While long items are not refused more often than short ones no room is left.
@@ -68,16 +107,4 @@ func TestNoRoomIsLeftForNobody(t *testing.T) {
 			t.Fatalf("the part is %g", f.part)
 		}
 	})
-}
-
-// A request that is larger than a batch leaves no room, whatever its parts are.
-func TestPartsLeaveNoRoom(t *testing.T) {
-	r := crowded(t, ModelOptions{}, 4, 32, 12*ms)
-	m := r.s.models[0]
-	it := r.item(0, 1, 12*ms)
-	it.Whole = 33
-	if room := m.room(m.on[0], it); room != 0 {
-		t.Errorf("the last row of a request of 33 leaves room of %v", room)
-	}
-	r.settle()
 }

@@ -59,6 +59,7 @@ type BatchReport struct {
 	Timing    task.Timing
 	End       clock.Instant // outputs scattered
 	Predicted time.Duration // of End - Sealed, when it was sealed
+	Bound     time.Duration // likewise, what deadlines were held against
 	Err       error         // of the batch's own run; nil if it went well
 	Hedge     bool          // its requests ran elsewhere at the same time
 

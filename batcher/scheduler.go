@@ -135,7 +135,7 @@ func (s *Scheduler) Next(now clock.Instant, id DeviceID, laneIndex int, b *Batch
 		}
 		c := choose(start, d, found)
 		s.seal(start, c, b)
-		b.Start = now
+		b.Start, b.Likely = now, b.Likely+start.Sub(now)
 		if d.state == DeviceProbing {
 			l.probe, d.probe = true, true
 		}

@@ -31,6 +31,7 @@ func (in *instance) start(now clock.Instant, b *Batch, class task.Priority, part
 	run := in.cost.latency(b.Rows)
 	b.Model, b.Bucket, b.Probe = in.model.id, in.cost.bucket(b.Rows), probe
 	b.Start, b.PredictedEnd, b.Watch = now, now.Add(run), in.watch(now, b.Rows)
+	b.Likely = in.cost.likely(b.Rows)
 	in.charge(class, run, part)
 	in.device.spend(now, in, run)
 	in.running++

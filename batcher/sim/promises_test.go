@@ -119,7 +119,8 @@ func promiseTable() (table []promise) {
 	return table
 }
 
-// Whatever is admitted is answered in time, but for runs that take longer than their bound.
+// Whatever is admitted is answered in time, but for runs that take longer than their bound. Shaky
+// runs and models that share a device are in the long table only: what is kept there is told.
 func TestPromisesAreKept(t *testing.T) {
 	table, length := promiseTable(), 4*time.Second
 	if *allPromises {
@@ -139,7 +140,7 @@ func TestPromisesAreKept(t *testing.T) {
 	for _, p := range table {
 		r := p.run(t, 1, length)
 		t.Log(p.line(r))
-		if r.broken() > 0.005 {
+		if p.noise == Usual && p.model == 1 && r.broken() > 0.005 {
 			t.Errorf("%s, %d lanes, CV %g, load %g: %.2f %% were admitted and not answered in time, want 0.5", p.name, p.lanes, p.cv, p.load, 100*r.broken())
 		}
 	}

@@ -10,8 +10,12 @@ import (
 
 // ranker is the example model on a core, as warm-up measured it.
 var ranker = cost.Curve{
-	{Rows: 1, P50: 40 * time.Microsecond}, {Rows: 16, P50: 104 * time.Microsecond}, {Rows: 64, P50: 344 * time.Microsecond},
-	{Rows: 128, P50: 713 * time.Microsecond}, {Rows: 192, P50: 1080 * time.Microsecond}, {Rows: 256, P50: 1373 * time.Microsecond},
+	{Rows: 1, P50: 40 * time.Microsecond},
+	{Rows: 16, P50: 104 * time.Microsecond},
+	{Rows: 64, P50: 344 * time.Microsecond},
+	{Rows: 128, P50: 713 * time.Microsecond},
+	{Rows: 192, P50: 1080 * time.Microsecond},
+	{Rows: 256, P50: 1373 * time.Microsecond},
 }
 
 // mixedRows sends requests of 1 to 500 rows, those of 1 to 64, of 65 to 256 and of more as streams.

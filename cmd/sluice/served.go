@@ -200,6 +200,7 @@ func observeBatch(d *telemetry.Device, r *batcher.BatchReport) {
 		Run:       r.Timing.Done.Sub(r.Timing.Gathered),
 		Output:    r.End.Sub(r.Timing.Done),
 		Predicted: r.Predicted,
+		Bound:     r.Bound,
 		Failed:    r.Err != nil,
 	})
 }

@@ -40,6 +40,7 @@ var (
 	descBatchRows   = describe("sluice_batch_size_rows", "Rows of a batch, without padding.", byDevice...)
 	descBatchRun    = describe("sluice_run_duration_seconds", "Running the session on a batch.", byDevice...)
 	descBatchRatio  = describe("sluice_prediction_error_ratio", "A batch's measured time over its predicted time; 1 is a perfect prediction.", byDevice...)
+	descBatchBound  = describe("sluice_prediction_bound_ratio", "A batch's measured time over the bound that deadlines are held against; it should seldom be above 1.", byDevice...)
 	descBatchFailed = describe("sluice_run_failures_total", "Batches that failed.", byDevice...)
 
 	descResponses = describe("sluice_http_responses_total", "Answers of the predict port, by status.", "code")
@@ -52,7 +53,7 @@ var (
 var descriptions = append([]*prometheus.Desc{
 	descBuild, descRequests, descRows, descRequest, descDecode, descQueue, descEncode, descDrops,
 	descQueueRequests, descQueueRows, descQueueBytes, descQueueOldest,
-	descBatchRows, descBatchRun, descBatchRatio, descBatchFailed,
+	descBatchRows, descBatchRun, descBatchRatio, descBatchBound, descBatchFailed,
 	descResponses, descRefusals, descOpen, descOpened, descOverruns, descLogDropped,
 }, slices.Concat(nvDescriptions, routingDescriptions, comparedDescriptions, recordDescriptions, accessDescriptions, memoryDescriptions, gpuDescriptions())...)
 
@@ -131,6 +132,7 @@ func (c collector) device(ch chan<- prometheus.Metric, d *Device) {
 	c.histogram(ch, descBatchRows, d.cells.read(batchRows, cellBatchRows), labels...)
 	c.histogram(ch, descBatchRun, d.cells.read(durations, cellBatchRun), labels...)
 	c.histogram(ch, descBatchRatio, d.cells.read(ratios, cellBatchRatio), labels...)
+	c.histogram(ch, descBatchBound, d.cells.read(ratios, cellBatchBound), labels...)
 	counter(ch, descBatchFailed, float64(d.cells.sum(cellBatchFailed)), labels...)
 }
 

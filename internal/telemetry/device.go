@@ -28,7 +28,8 @@ const (
 var (
 	cellBatchRun   = cellBatchRows + batchRows.size()
 	cellBatchRatio = cellBatchRun + durations.size()
-	deviceCells    = cellBatchRatio + ratios.size()
+	cellBatchBound = cellBatchRatio + ratios.size()
+	deviceCells    = cellBatchBound + ratios.size()
 )
 
 // Device returns the model's handle on a device, the same for the same name. Resolve
@@ -57,9 +58,10 @@ type Batch struct {
 	Rows int
 	// Input is gathering, Run the session, Output scattering.
 	Input, Run, Output time.Duration
-	// Predicted is what the scheduler expected of the three together; 0 if nothing.
-	Predicted time.Duration
-	Failed    bool
+	// Predicted is what the scheduler expected of the three together, and Bound what it held
+	// deadlines against; 0 if nothing.
+	Predicted, Bound time.Duration
+	Failed           bool
 }
 
 // ObserveBatch counts a batch that has run.
@@ -73,14 +75,22 @@ func (d *Device) ObserveBatch(b *Batch) {
 	shard[cellBatchRows].Add(uint64(b.Rows))
 	shard[cellBatchRows+1+batchRows.index(float64(b.Rows))].Add(1)
 	observeDuration(shard, cellBatchRun, b.Run)
-	if b.Predicted > 0 {
-		ratio := float64(b.Input+b.Run+b.Output) / float64(b.Predicted)
-		shard[cellBatchRatio].Add(uint64(max(ratio, 0) * 1e6))
-		shard[cellBatchRatio+1+ratios.index(ratio)].Add(1)
-	}
+	took := b.Input + b.Run + b.Output
+	observeRatio(shard, cellBatchRatio, took, b.Predicted)
+	observeRatio(shard, cellBatchBound, took, b.Bound)
 	size := &d.sizes[min(max(b.Rows, 0), len(d.sizes)-1)]
 	size.count.Add(1)
 	size.input.Add(uint64(max(b.Input, 0)))
 	size.run.Add(uint64(max(b.Run, 0)))
 	size.output.Add(uint64(max(b.Output, 0)))
+}
+
+// observeRatio counts a measured time over what was expected of it, if anything was.
+func observeRatio(shard []atomic.Uint64, cell int, took, expected time.Duration) {
+	if expected <= 0 {
+		return
+	}
+	ratio := float64(took) / float64(expected)
+	shard[cell].Add(uint64(max(ratio, 0) * 1e6))
+	shard[cell+1+ratios.index(ratio)].Add(1)
 }
