@@ -83,7 +83,8 @@ func (s *Scheduler) candidate(now clock.Instant, in *instance, b *Batch) (candid
 		c := candidate{on: in, group: in.next(class), class: class}
 		q := c.queue()
 		if in.feasible(now, q.head) {
-			target, limit := in.target, in.limit
+			limit := c.group.limit(in.limit)
+			target := min(in.target, limit)
 			if c.group.alone {
 				limit = 1
 			}
