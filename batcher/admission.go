@@ -205,7 +205,7 @@ func (s *Scheduler) Preview(now clock.Instant, id ModelID, rows int, arrived, de
 	}
 	reason := s.refuse(now, in, &it, f, 0)
 	for _, other := range m.choices() {
-		if reason == None || other != in && s.refuse(now, other, &it, other.foresee(now, &it), 0) == None {
+		if reason == None || other != in && other.takes() && s.refuse(now, other, &it, other.foresee(now, &it), 0) == None {
 			return Verdict{Admitted: true, Wake: noLane}
 		}
 	}
