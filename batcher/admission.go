@@ -219,8 +219,10 @@ func (s *Scheduler) Preview(now clock.Instant, id ModelID, rows int, arrived, de
 		return Verdict{Admitted: true, Wake: noLane}
 	}
 	reason := s.refuse(now, in, &it, f, 0)
-	if reason == None {
-		return Verdict{Admitted: true, Wake: noLane}
+	for _, other := range m.choices() {
+		if reason == None || other != in && other.takes() && s.refuse(now, other, &it, other.foresee(now, &it), 0) == None {
+			return Verdict{Admitted: true, Wake: noLane}
+		}
 	}
 	m.counts.Arrived++
 	m.counts.Refused[reason]++

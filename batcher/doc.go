@@ -31,6 +31,18 @@
 // Runs that hang. A run cannot be ended from outside. One that takes far too long gives its lane's
 // place to a spare, and its model runs nothing more on the device until it ends (lend.go).
 //
+// Promises. What is admitted is protected: a newcomer is refused not only if it would be late itself,
+// but also if one of its class that is due later would. Each item has a slack: its deadline less the
+// admitted work before it in the order of deadlines (demand.go), less the batch that it rides in; the
+// least slack behind a deadline is found in O(log n). A batch is a step, so work is counted so that
+// steps do no harm (promise.go): an item counts with its rows, its part of the fixed cost of a full
+// batch, and what it may waste of the batch before. An item has the time for a full batch, so that
+// batches stay full; one that has less counts with what it may cost those behind it. The first batch
+// is counted as it will be. The test of demand against deadlines is that of Baruah, Rosier and Howell,
+// "Algorithms and complexity concerning the preemptive scheduling of periodic, real-time tasks on one
+// processor", 1990, with a batch as the blocking time. A neighbour's part is bounded by its fair share
+// of the wait, not by a test of each of its arrivals, and a higher class may displace a lower one.
+//
 // Refusals. A request is refused where a queue is full, or where no device is predicted to make its
 // deadline. Waiting may help then. It does not where an idle device would take longer than the
 // request's whole budget, from its arrival: that is BudgetTooShort, and tried now and then all the

@@ -48,24 +48,17 @@ func (l *tariff) batch(rows int) time.Duration {
 	return time.Duration(l.fixed + l.perRow*float64(rows))
 }
 
-// opens is what may be wasted of the batch, of at most limit rows, that an item of so many rows does
-// not fit into.
+// opens is what may be wasted of the batch, of at most limit rows, that an item does not fit into.
 func (l *tariff) opens(rows, limit int) float64 {
 	return l.fixed / float64(limit) * float64(min(rows, limit)-1)
 }
 
-// weigh says how much work an item is: its rows, its part of the fixed cost of the batches, and
-// what it may waste of the batch before. One that has time only for a batch of tight rows, not a
-// full one, counts with what the batches lose that it may cut short. One that runs alone counts
-// with a batch of its own.
-//
-// most bounds the rows of its batches; 0 means the largest worth running.
-func (in *instance) weigh(rows, most, tight int) (own, room time.Duration) {
+// weigh says how much work an item is whose batches have at most limit rows: its rows, its part of
+// the fixed cost of the batches, and what it may waste of the batch before. One that has time only
+// for a batch of tight rows, not a full one, counts with what the batches lose that it may cut
+// short. One that runs alone counts with a batch of its own.
+func (in *instance) weigh(rows, tight, limit int) (own, room time.Duration) {
 	l := &in.tariff
-	limit := l.limit
-	if most > 0 {
-		limit = min(limit, most)
-	}
 	waste := l.opens(rows, limit)
 	if tight == ownBatch || in.model.single || rows > limit {
 		run := max(in.cost.latency(rows), l.batch(rows))
@@ -128,7 +121,7 @@ func (l *tariff) near(o *tariff) bool {
 }
 
 func (in *instance) enlist(it *Item) {
-	it.order.own, it.order.room = in.weigh(it.Rows, it.Most, it.tightness())
+	it.order.own, it.order.room = in.weigh(it.Rows, it.tightness(), it.group.limit(in.tariff.limit))
 	in.orders[it.Class].insert(it)
 }
 
@@ -138,7 +131,7 @@ func (in *instance) reweigh(n *Item) {
 	}
 	in.reweigh(n.order.left)
 	in.reweigh(n.order.right)
-	n.order.own, n.order.room = in.weigh(n.Rows, n.Most, n.tightness())
+	n.order.own, n.order.room = in.weigh(n.Rows, n.tightness(), n.group.limit(in.tariff.limit))
 	n.pull()
 }
 
@@ -170,6 +163,7 @@ func (in *instance) promise(now clock.Instant, x newcomer) (finish clock.Instant
 		return start.Add(in.cost.latency(in.totalRows() + x.rows)), false, 0
 	}
 	in.index()
+	limit := in.limitOf(x.key)
 	higher := time.Duration(0)
 	for c := range x.class {
 		_, work, _ := in.orders[c].root.sums()
@@ -178,7 +172,7 @@ func (in *instance) promise(now clock.Instant, x newcomer) (finish clock.Instant
 	t := &in.orders[x.class]
 	rows, ahead := t.until(x.deadline)
 	for {
-		own, room := in.weigh(x.rows, in.limitOf(x.key), tight)
+		own, room := in.weigh(x.rows, tight, limit)
 		p := in.plan(now, start, x, own, rows)
 		behind := t.least(x.deadline, p.skip) - clock.Instant(higher+p.base+own)
 		harms = behind < p.at
@@ -194,7 +188,7 @@ func (in *instance) promise(now clock.Instant, x newcomer) (finish clock.Instant
 			return finish, false, tight
 		case in.second(now, x, &p):
 			return min(finish, p.at), false, in.target
-		case tight != 0 || harms || in.target >= in.limit:
+		case tight != 0 || harms || in.target >= limit:
 			return finish, harms, tight
 		}
 		tight = in.target
@@ -281,7 +275,7 @@ func (in *instance) plan(now, start clock.Instant, x newcomer, own time.Duration
 		top = x.class
 		head = &Item{Rows: x.rows, Deadline: x.deadline}
 	}
-	most := min(l.limit, in.limitOf(x.key))
+	most := in.limitOf(x.key)
 	if slack := head.Deadline.Sub(start); slack < in.cost.latency(most) {
 		most = in.cost.within(slack, most)
 	}
@@ -319,10 +313,11 @@ func (in *instance) runs(now, start clock.Instant, rows int) time.Duration {
 // ahead fill their batches to the last row.
 func (in *instance) last(now clock.Instant, x newcomer, p *plan) clock.Instant {
 	rest := in.items + 1 - p.rows
-	full := (rest - 1) / in.limit
-	work := max(in.tariff.batch(p.rows), in.cost.latency(p.rows)) + time.Duration(full)*in.cost.mean(in.limit)
+	limit := in.limitOf(x.key)
+	full := (rest - 1) / limit
+	work := max(in.tariff.batch(p.rows), in.cost.latency(p.rows)) + time.Duration(full)*in.cost.mean(limit)
 	start := in.opens(now, work)
-	return start.Add(in.runs(now, start, rest-full*in.limit))
+	return start.Add(in.runs(now, start, rest-full*limit))
 }
 
 // second reports whether the first batch and one more hold all that waits, in time for each of
@@ -435,7 +430,7 @@ func (in *instance) certain(now clock.Instant) bool {
 	if due < now.Add(run) {
 		return false
 	}
-	if in.totalRows() <= in.limit && in.keys == 1 {
+	if in.totalRows() <= in.limitOf(head.Key) && in.keys == 1 {
 		return true
 	}
 	in.index()
