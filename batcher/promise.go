@@ -409,12 +409,12 @@ func (c *costModel) within(limit time.Duration, most int) int {
 }
 
 // certain reports whether all that waits will make its deadline, and the next batch of each
-// neighbour its own, if the batch of the top class that starts now is as large as its first item
-// allows.
-func (in *instance) certain(now clock.Instant) bool {
+// neighbour its own, if the batch of the class that starts now is as large as its first item
+// allows. A lower class that has its turn has not: its time is short, and its batches are large.
+func (in *instance) certain(now clock.Instant, class task.Priority) bool {
 	top, head := in.top()
-	if head == nil {
-		return true
+	if class != top {
+		return false
 	}
 	run := in.cost.latency(min(in.totalRows(), in.limit))
 	if head.Deadline < now.Add(run) {
