@@ -50,8 +50,7 @@ func (s *Scheduler) Arrive(now clock.Instant, it *Item) Verdict {
 			it.state, it.Rows, it.Class, m.opts.Name, m.opts.MaxBatch))
 	}
 	for _, in := range m.on {
-		in.device.refresh(now)
-		in.cost.wake(now)
+		in.refresh(now)
 	}
 	in, f, why := m.first(now, it)
 	room := time.Duration(0)
