@@ -76,14 +76,14 @@ type costModel struct {
 	runs    uint64
 	skew    float64 // median of what runs take of their mean; 0 until there was one
 
-	bounds  []said // by rows: latency is asked for many times between two runs
+	says    []said // by rows: these are asked for many times between two runs
 	changes uint32
 }
 
-// said is a latency that holds until the next change.
+// said is what the model says of a batch size until the next change.
 type said struct {
-	latency time.Duration
-	change  uint32
+	latency, idle time.Duration
+	change        uint32
 }
 
 type run struct {
@@ -118,7 +118,7 @@ func newCostModel(maxBatch int, sizes []int, seed cost.Curve, gap time.Duration)
 	c.rows = slices.Compact(c.rows)
 	c.table, c.known = make([]float64, len(c.rows)), make([]bool, len(c.rows))
 	c.segment = make([]int32, c.rows[len(c.rows)-1]+1)
-	c.bounds, c.changes = make([]said, len(c.segment)), 1
+	c.says, c.changes = make([]said, len(c.segment)), 1
 	for b := range c.segment {
 		c.segment[b] = int32(sort.SearchInts(c.rows, b))
 	}
@@ -193,12 +193,15 @@ func (c *costModel) mean(rows int) time.Duration {
 }
 
 // latency is L: the prediction for one batch, high rather than low.
-func (c *costModel) latency(rows int) time.Duration {
-	b := &c.bounds[rows]
+func (c *costModel) latency(rows int) time.Duration { return c.say(rows).latency }
+
+func (c *costModel) say(rows int) *said {
+	b := &c.says[rows]
 	if b.change != c.changes {
-		*b = said{time.Duration(math.Ceil(c.bound(rows)*c.slowed + c.gap)), c.changes}
+		t := c.typical(rows)
+		*b = said{time.Duration(math.Ceil(c.bound(rows)*c.slowed + c.gap)), time.Duration(min(t, c.pace.of(t)) + c.gap), c.changes}
 	}
-	return b.latency
+	return b
 }
 
 // observe learns from a run. A probe ran because the prediction refused all: if it was

@@ -59,8 +59,14 @@ func (t *demand) insert(it *Item) {
 	for o.parent != nil && o.parent.weight < it.weight {
 		t.rotateUp(it)
 	}
-	for n := o.parent; n != nil; n = n.order.parent {
-		n.pull()
+	for n, p := it, o.parent; p != nil; n, p = p, p.order.parent {
+		if p.order.left == n {
+			p.pull()
+			continue
+		}
+		p.order.rows, p.order.work = p.order.rows+it.Rows, p.order.work+o.own
+		_, before, _ := p.order.left.sums()
+		p.order.least = min(p.order.least, n.order.least-clock.Instant(before+p.order.own))
 	}
 }
 

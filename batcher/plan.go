@@ -24,8 +24,8 @@ func (in *instance) plan(now, start clock.Instant, x newcomer, own time.Duration
 	p := plan{at: in.device.mean(now, start).Add(in.later(0))}
 	mine := l.full
 	if in.keys > 1 || !in.joins(x) {
-		p.base = in.rounds(x, clock.Never) + mine
-		p.before = in.rounds(x, x.deadline) + mine - p.base
+		all, before := in.rounds(x)
+		p.base, p.before = all+mine, before-all
 		return p
 	}
 	top, head := in.top()
@@ -73,7 +73,11 @@ func (in *instance) last(now clock.Instant, x newcomer, p *plan) clock.Instant {
 	rest := in.items + 1 - p.rows
 	limit := in.limitOf(x.key)
 	full := (rest - 1) / limit
-	work := max(in.tariff.batch(p.rows), in.cost.latency(p.rows)) + time.Duration(full)*in.cost.mean(limit)
+	each := in.fullMean
+	if limit != in.limit {
+		each = in.cost.mean(limit)
+	}
+	work := max(in.tariff.batch(p.rows), in.cost.latency(p.rows)) + time.Duration(full)*each
 	start := in.opens(now, work)
 	return start.Add(in.runs(now, start, rest-full*limit))
 }
@@ -115,30 +119,33 @@ func (in *instance) top() (task.Priority, *Item) {
 	return task.Priorities, nil
 }
 
-// rounds is the most that the last batches of other keys take, those due by an instant: such a
-// batch holds later items too, and each key's first may have been cut short.
-func (in *instance) rounds(x newcomer, until clock.Instant) time.Duration {
+// rounds is the most that the last batches of other keys take, and of those that have an item due
+// before the newcomer: such a batch holds later items too, and each key's first may have been cut
+// short.
+func (in *instance) rounds(x newcomer) (all, before time.Duration) {
 	l := &in.tariff
-	each := l.fixed
-	sum, counted := 0.0, 0
+	sum, first := l.fixed, l.fixed
 	for c := range x.class + 1 {
 		for i, g := range in.heads[c] {
 			if i == countedGroups {
 				break
 			}
 			q := &g.queues[c]
-			if !g.alone && g.key == x.key || c == x.class && q.head.Deadline > until {
-				counted++
+			if !g.alone && g.key == x.key {
 				continue
 			}
-			counted++
-			sum += each + float64(l.batch(min(q.rows, l.limit)))
+			work := l.fixed + float64(l.batch(min(q.rows, l.limit)))
+			sum += work
+			if c < x.class || q.head.Deadline <= x.deadline {
+				first += work
+			}
 		}
 		if rest := len(in.heads[c]) - countedGroups; rest > 0 {
-			sum += float64(rest) * (2*each + l.perRow*float64(min(in.rows[c]/len(in.heads[c])+1, l.limit)))
+			work := float64(rest) * (2*l.fixed + l.perRow*float64(min(in.rows[c]/len(in.heads[c])+1, l.limit)))
+			sum, first = sum+work, first+work
 		}
 	}
-	return time.Duration((sum + each) / l.pace)
+	return time.Duration(sum / l.pace), time.Duration(first / l.pace)
 }
 
 // mean is when the lanes are free on the mean, no earlier than one is.

@@ -20,11 +20,16 @@ type newcomer struct {
 // miss its deadline. See the package comment.
 func (in *instance) promise(now clock.Instant, x newcomer) (finish clock.Instant, harms bool, tight int) {
 	start := in.opens(now, 0)
-	if in.fits(now, start, x) {
-		return start.Add(in.cost.latency(in.totalRows() + x.rows)), false, 0
+	if in.items == 0 {
+		return start.Add(in.cost.latency(x.rows)), false, 0
 	}
-	if finish, ok := in.ample(now, start, x); ok {
-		return finish, false, 0
+	if due, alike := in.alike(x); alike {
+		if finish, ok := in.fits(now, start, due, x); ok {
+			return finish, false, 0
+		}
+		if finish, ok := in.ample(now, start, due, x); ok {
+			return finish, false, 0
+		}
 	}
 	in.index()
 	limit := in.limitOf(x.key)
@@ -90,42 +95,47 @@ func (in *instance) later(work time.Duration) time.Duration {
 	return max(0, in.others(in.backlog())-in.others(own)) / time.Duration(d.servers())
 }
 
-// fits reports whether the newcomer and all that waits make one batch, in time for each of them.
-func (in *instance) fits(now, start clock.Instant, x newcomer) bool {
-	n := in.totalRows() + x.rows
-	if in.items == 0 {
-		return true
+// alike reports whether the newcomer may share batches with all that waits, and the first deadline of
+// that.
+func (in *instance) alike(x newcomer) (due clock.Instant, ok bool) {
+	if in.keys > 1 || in.model.single {
+		return 0, false
 	}
-	if n > in.limitOf(x.key) || in.model.single || in.keys > 1 || in.rows[x.class]+x.rows < n && in.cost.stepped {
-		return false
-	}
-	due := x.deadline
+	due = clock.Never
 	for c := range task.Priority(task.Priorities) {
 		if len(in.heads[c]) == 0 {
 			continue
 		}
 		g := in.heads[c][0]
 		if g.alone || g.key != x.key {
-			return false
+			return 0, false
 		}
 		due = min(due, g.queues[c].head.Deadline)
 	}
-	return due >= start.Add(in.cost.latency(n)) && x.deadline >= start.Add(in.runs(now, start, n))
+	return due, true
+}
+
+// fits reports whether the newcomer and all that waits make one batch, in time for each of them, and
+// when it ends.
+func (in *instance) fits(now, start, due clock.Instant, x newcomer) (finish clock.Instant, ok bool) {
+	n := in.totalRows() + x.rows
+	if n > in.limitOf(x.key) || in.cost.stepped && in.rows[x.class]+x.rows < n {
+		return 0, false
+	}
+	finish = start.Add(in.cost.latency(n))
+	return finish, min(due, x.deadline) >= finish && x.deadline >= start.Add(in.runs(now, start, n))
 }
 
 // ample reports whether all that waits, and the newcomer, is done before the first of its deadlines,
 // however it is cut into batches. That is most of the time, and needs no order.
-func (in *instance) ample(now, start clock.Instant, x newcomer) (finish clock.Instant, ok bool) {
-	if !in.joins(x) {
-		return 0, false
-	}
-	due := x.deadline
+func (in *instance) ample(now, start, due clock.Instant, x newcomer) (finish clock.Instant, ok bool) {
+	due = min(due, x.deadline)
 	if len(in.model.on) > 1 || in.model.fair.part > 0 {
 		// There it counts as well how early it is done.
-		due = now.Add(time.Duration(ampleTime * float64(x.deadline.Sub(now))))
+		due = min(due, now.Add(time.Duration(ampleTime*float64(x.deadline.Sub(now)))))
 	}
 	finish = in.emptied(now, start, x.rows, 1)
-	return finish, finish <= min(due, in.due())
+	return finish, finish <= due
 }
 
 // ampleTime is the part of a request's time after which it counts as done late by those who choose
@@ -143,8 +153,11 @@ func (in *instance) emptied(now, start clock.Instant, rows, items int) clock.Ins
 		limit = in.recent.limit(limit)
 	}
 	rows, items = rows+in.totalRows(), items+in.items
-	// Of full batches: the rows' shares, and what may be wasted before each item.
+	// In full batches: the rows' shares, and what may be wasted before each item.
 	shares := float64(2*rows-items)/float64(limit) + float64(in.tights)
-	work := float64(in.fullMean) * shares / (float64(d.servers()) * in.reserved())
+	work := float64(in.fullMean) * shares
+	if pace := float64(d.servers()) * in.reserved(); pace != 1 {
+		work /= pace
+	}
 	return d.mean(now, start).Add(2*in.fullRun + time.Duration(work))
 }
