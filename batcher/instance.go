@@ -22,6 +22,7 @@ type model struct {
 	single   bool // a batch holds one item
 	pressure pressure
 	fair     fairRows
+	budgets  [task.Priorities]fairBudgets
 	hedges   float64 // items that may yet run a second time
 	gifts    uint64  // counts what the instances are given
 }

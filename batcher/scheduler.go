@@ -55,7 +55,7 @@ func (s *Scheduler) Arrive(now clock.Instant, it *Item) Verdict {
 	in, f, why := m.first(now, it)
 	room := time.Duration(0)
 	if !m.opts.UnfairRows {
-		room = m.room(in, it)
+		room = m.leave(in, it)
 	}
 	if in.takes() && len(m.on) > 1 {
 		m.pressure.note(now, it.Deadline.Sub(f.finish), it.Deadline.Sub(it.Arrived))
@@ -67,6 +67,7 @@ func (s *Scheduler) Arrive(now clock.Instant, it *Item) Verdict {
 	reason := s.refuse(now, in, it, f, room)
 	if !m.opts.UnfairRows && (reason == None || reason == PredictedLate) {
 		m.noteRows(now, in, it, reason != None)
+		m.noteBudget(now, in, it, reason != None)
 	}
 	if reason != Expired && it.Deadline != clock.Never && in.budgets.add(now, it.Deadline.Sub(it.Arrived)) {
 		in.retune()
