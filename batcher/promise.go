@@ -130,7 +130,10 @@ func (in *instance) fits(now, start, due clock.Instant, x newcomer) (finish cloc
 // however it is cut into batches. That is most of the time, and needs no order.
 func (in *instance) ample(now, start, due clock.Instant, x newcomer) (finish clock.Instant, ok bool) {
 	due = min(due, x.deadline)
-	if len(in.model.on) > 1 || in.model.leaves(x.class) {
+	if in.model.budgets[x.class].leaves() {
+		return 0, false
+	}
+	if len(in.model.on) > 1 || in.model.fair.part > 0 {
 		// There it counts as well how early it is done.
 		due = min(due, now.Add(time.Duration(ampleTime*float64(x.deadline.Sub(now)))))
 	}
@@ -140,7 +143,7 @@ func (in *instance) ample(now, start, due clock.Instant, x newcomer) (finish clo
 
 // ampleTime is the part of a request's time after which it counts as done late by those who choose
 // between devices, and by fair rows.
-const ampleTime = 1 - budgetMost
+const ampleTime = 0.4
 
 // emptied bounds when all that waits, and so much more, is done; Never where that is not simple.
 func (in *instance) emptied(now, start clock.Instant, rows, items int) clock.Instant {

@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"sluice/internal/clock"
-	"sluice/internal/task"
 )
 
 // Long requests need more room before their deadlines than short ones, so in overload they are
@@ -76,9 +75,6 @@ func (m *model) leave(in *instance, it *Item) time.Duration {
 	room := m.room(in, it) + m.wait(in, it)
 	return min(room, time.Duration(budgetMost*float64(it.Deadline.Sub(it.Arrived))))
 }
-
-// leaves reports whether items of a class may have to be done earlier than their deadlines.
-func (m *model) leaves(c task.Priority) bool { return m.fair.part > 0 || m.budgets[c].leaves() }
 
 // room is how much earlier than its deadline an item must be done for the sake of longer ones.
 func (m *model) room(in *instance, it *Item) time.Duration {

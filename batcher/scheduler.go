@@ -188,6 +188,9 @@ func (s *Scheduler) Complete(now clock.Instant, b *Batch, o Outcome) {
 	}
 	clear(b.Dropped)
 	b.Dropped = s.judge(now, d, l, m, o, b.Dropped[:0])
+	if more > 2*l.run || in.ranked() {
+		b.Dropped = s.weed(now, in, b.Dropped)
+	}
 }
 
 // conclude takes the items out of a batch and counts those that end with it.
