@@ -61,7 +61,7 @@ func (d *drill) crashes() (v verdict, err error) {
 		}
 		during := false
 		for _, o := range outages {
-			during = during || r.Due >= o.from-100*time.Millisecond && r.Due <= o.to
+			during = during || r.Due+r.Took >= o.from && r.Due <= o.to
 		}
 		switch {
 		case !during:
