@@ -13,7 +13,9 @@ const countedGroups = 32
 
 // forecast is a prediction for one item on one device.
 type forecast struct {
-	start, finish clock.Instant
+	start, likely clock.Instant // of its run, and the end of that, as predictions have it
+	finish        clock.Instant // by when it is done; Never if it would make another miss its deadline
+	tight         int           // so in a batch of so many rows, 0 for a full one
 }
 
 // forecast predicts when an item that arrives now would run. It counts everything ahead
@@ -22,18 +24,19 @@ type forecast struct {
 // floor: else it would be refused for good while the classes above keep the device busy.
 func (in *instance) forecast(now clock.Instant, rows int, class task.Priority, deadline clock.Instant, key uint64) forecast {
 	work := time.Duration(0)
-	own := 0
+	own, limit := 0, in.limit
 	if in.items > 0 {
+		limit = in.limitOf(key)
 		own, work = in.ahead(class, deadline, key)
 	}
 	last, full := rows, 0
-	if rows < in.limit {
+	if rows < limit {
 		total := own + rows
-		full = (total - 1) / in.limit
-		work += time.Duration(full) * in.cost.mean(in.limit)
-		last = total - full*in.limit
+		full = (total - 1) / limit
+		work += time.Duration(full) * in.cost.mean(limit)
+		last = total - full*limit
 	} else {
-		work += in.drain(own)
+		work += in.drainBy(own, limit)
 	}
 	d, run := in.device, in.cost.latency(last)
 	if len(d.busy) > 1 || len(d.busy) == 1 && in.items == 0 {
@@ -43,19 +46,26 @@ func (in *instance) forecast(now clock.Instant, rows int, class task.Priority, d
 	if in.guest && d.opts.FallbackShare > 0 {
 		start = start.Add(d.guestWait(now))
 	}
-	f := forecast{start, start.Add(run)}
+	f := forecast{start: start, likely: start.Add(run)}
 	if full > 0 && d.servers() > 1 {
 		// On another lane the small rest of a queue would be done before the full batch
 		// ahead of it. Do not promise that: a longer queue must not look better.
-		batch := in.cost.mean(in.limit)
-		f.finish = max(f.finish, d.free(now, work-batch).Add(in.cost.latency(in.limit)))
+		batch := in.cost.mean(limit)
+		f.likely = max(f.likely, d.free(now, work-batch).Add(in.cost.latency(limit)))
 	}
+	by, harms, tight := in.promise(now, newcomer{rows, class, deadline, key})
+	f.finish, f.tight = by, tight
 	if class > 0 && in.totalRows() > in.rows[class] {
 		mine := in.rows[class] + rows
-		run := in.cost.latency(min(mine, max(rows, in.limit)))
-		if start := d.free(now, in.paid(class, in.drain(mine))); start.Add(run) < f.finish {
-			f = forecast{start, start.Add(run)}
+		run := in.cost.latency(min(mine, max(rows, limit)))
+		start := d.free(now, in.paid(class, in.drainBy(mine, limit)))
+		if end := start.Add(run); end < f.likely {
+			f.start, f.likely = start, end
 		}
+		f.finish = min(f.finish, start.Add(run))
+	}
+	if harms {
+		f.finish = clock.Never
 	}
 	return f
 }
@@ -87,7 +97,7 @@ func (in *instance) ahead(class task.Priority, deadline clock.Instant, key uint6
 			case g.key == key:
 				own += rows
 			default:
-				other += in.drain(rows)
+				other += in.drainBy(rows, g.limit(in.limit))
 			}
 		}
 		if counted < len(groups) {
@@ -112,7 +122,8 @@ func (in *instance) others(work time.Duration) time.Duration {
 }
 
 // refuse decides whether an item routed to an instance is turned away.
-func (s *Scheduler) refuse(now clock.Instant, in *instance, it *Item, f forecast) Reason {
+// It must be done by so much room before the latest.
+func (s *Scheduler) refuse(now clock.Instant, in *instance, it *Item, f forecast, room time.Duration) Reason {
 	m := in.model
 	switch {
 	case it.Deadline <= now:
@@ -122,13 +133,16 @@ func (s *Scheduler) refuse(now clock.Instant, in *instance, it *Item, f forecast
 	case m.bytes+it.Bytes > bound(m.opts.MaxQueueBytes, it.Class):
 		return QueueBytes
 	}
+	if in.blocked() {
+		return Hanging
+	}
 	if in.device.state != DeviceUp {
 		if in.device.try(now) {
 			return None
 		}
 		return NoDevice
 	}
-	if f.finish <= in.latest(it, s.opts.AdmitSlop) {
+	if f.finish <= in.latest(it)-clock.Instant(room) {
 		return None
 	}
 	late, mayTry := PredictedLate, s.mayProbe(now, in)
@@ -173,17 +187,17 @@ func (s *Scheduler) Preview(now clock.Instant, id ModelID, rows int, arrived, de
 		in.cost.wake(now)
 	}
 	in, f, why := m.first(now, &it)
-	if in.device.state == DeviceUp {
-		in, f, _ = m.divert(now, &it, in, f, why)
-	} else if in.device.mayTry(now) {
+	if in.takes() {
+		in, f, _ = m.divert(now, &it, in, f, why, 0)
+	} else if !in.blocked() && in.device.mayTry(now) {
 		return Verdict{Admitted: true, Wake: noLane}
 	}
-	reason := s.refuse(now, in, &it, f)
+	reason := s.refuse(now, in, &it, f, 0)
 	if reason == None {
 		return Verdict{Admitted: true, Wake: noLane}
 	}
 	m.counts.Arrived++
 	m.counts.Refused[reason]++
 	in.arrivals.add(now, rows)
-	return m.refused(&it, reason, max(f.start.Sub(now), time.Duration(0)))
+	return in.refused(now, &it, reason, max(f.start.Sub(now), time.Duration(0)))
 }

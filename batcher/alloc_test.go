@@ -23,4 +23,5 @@ func TestNothingIsAllocatedPerItem(t *testing.T) {
 	f("mixed budgets", 1000, 1, true)
 	f("many keys", 200, 50, true)
 	on("two devices", newSpilling(t, 100))
+	on("peers", newSharing(t, 100, 3))
 }

@@ -16,25 +16,32 @@ type scene struct {
 	models int
 	items  []*Item
 	faults bool
+	hangs  bool
+	most   int // rows of a batch of the most frequent key; 0 for no bound
 }
 
 type sceneOptions struct {
 	noise  bool // runs take other times than predicted, and fail
 	spread bool
 	faults bool // devices are closed, opened and throttled, and fallback is switched
+	hangs  bool // runs hang, and devices have spare lanes
 }
 
 func drawScene(t *rapid.T, o sceneOptions) *scene {
-	s := New(SchedulerOptions{})
+	s := New(SchedulerOptions{HangLimit: time.Second})
 	fewest := 1
 	if o.faults {
 		fewest = 2
 	}
 	devices := rapid.IntRange(fewest, 3).Draw(t, "devices")
+	kind := rapid.SampledFrom([]string{"", "gpu"}).Draw(t, "kind")
 	for range devices {
-		opts := DeviceOptions{Name: "d", Lanes: rapid.IntRange(1, 3).Draw(t, "lanes")}
+		opts := DeviceOptions{Name: "d", Kind: kind, Lanes: rapid.IntRange(1, 3).Draw(t, "lanes")}
 		if opts.Lanes == 2 && rapid.Bool().Draw(t, "staged") {
 			opts.Stage = time.Duration(rapid.IntRange(1, 3000).Draw(t, "stage")) * time.Microsecond
+		}
+		if o.hangs && opts.Stage == 0 {
+			opts.Spares = rapid.IntRange(0, 4).Draw(t, "spares")
 		}
 		if o.faults && rapid.Bool().Draw(t, "bounded") {
 			opts.FallbackShare = rapid.Float64Range(0.05, 1).Draw(t, "fallback share")
@@ -66,7 +73,16 @@ func drawScene(t *rapid.T, o sceneOptions) *scene {
 			return rapid.SampledFrom([]Outcome{Ran, Ran, Ran, Ran, Ran, Ran, RowsFailed, Failed, Failed, DeviceFailed, DeviceLost}).Draw(t, "outcome")
 		}
 	}
-	return &scene{rig: r, models: models, faults: o.faults}
+	if usual := r.took; o.hangs {
+		r.took = func(b *Batch) time.Duration {
+			if rapid.IntRange(0, 5).Draw(t, "hangs") > 0 {
+				return usual(b)
+			}
+			return time.Duration(rapid.IntRange(0, 1200).Draw(t, "for")) * ms
+		}
+	}
+	most := rapid.SampledFrom([]int{0, 0, 0, 1, 2, 5}).Draw(t, "most")
+	return &scene{rig: r, models: models, faults: o.faults, hangs: o.hangs, most: most}
 }
 
 func addDrawn(t *rapid.T, s *Scheduler, devices int) {
@@ -76,11 +92,15 @@ func addDrawn(t *rapid.T, s *Scheduler, devices int) {
 		Weight: float64(rapid.IntRange(1, 3).Draw(t, "weight")), Fallback: Fallback(rapid.IntRange(0, Fallbacks-1).Draw(t, "fallback")),
 	}
 	first := rapid.IntRange(0, devices-1).Draw(t, "first device")
+	alike := rapid.Bool().Draw(t, "alike")
 	for i := range rapid.IntRange(1, devices).Draw(t, "on") {
 		on := ModelDevice{Device: DeviceID((first + i) % devices)}
 		on.Curve = line(maxBatch, time.Duration(rapid.IntRange(1, 5000).Draw(t, "base"))*time.Microsecond, time.Duration(rapid.IntRange(0, 500).Draw(t, "per row"))*time.Microsecond)
 		if rapid.IntRange(0, 3).Draw(t, "padded") == 0 {
 			on.Sizes = []int{1, maxBatch + 1}
+		}
+		if alike && i > 0 {
+			on.Curve, on.Sizes = opts.Devices[0].Curve, opts.Devices[0].Sizes
 		}
 		opts.Devices = append(opts.Devices, on)
 	}
@@ -100,7 +120,11 @@ func (s *scene) play(t *rapid.T) {
 			s.cancel(rapid.SampledFrom(s.items).Draw(t, "whom"))
 		}
 	case 1, 2, 3:
-		s.advance(s.now.Add(time.Duration(rapid.IntRange(0, 20000).Draw(t, "pass")) * time.Microsecond))
+		most := 20000
+		if s.hangs {
+			most = 300000
+		}
+		s.advance(s.now.Add(time.Duration(rapid.IntRange(0, most).Draw(t, "pass")) * time.Microsecond))
 	default:
 		m := ModelID(rapid.IntRange(0, s.models-1).Draw(t, "model"))
 		it := &Item{
@@ -108,6 +132,13 @@ func (s *scene) play(t *rapid.T) {
 			Deadline: s.now.Add(time.Duration(rapid.IntRange(0, 60000).Draw(t, "budget")) * time.Microsecond),
 			Class:    task.Priority(rapid.IntRange(0, task.Priorities-1).Draw(t, "class")),
 			Key:      uint64(max(0, rapid.IntRange(-80, 40).Draw(t, "key"))),
+		}
+		it.Most = s.mostOf(it.Key)
+		if rapid.IntRange(0, 19).Draw(t, "collides") == 0 {
+			it.Most = rapid.IntRange(0, 4).Draw(t, "most")
+		}
+		if it.Most > 0 {
+			it.Rows = min(it.Rows, it.Most)
 		}
 		if rapid.IntRange(0, 9).Draw(t, "no deadline") == 0 {
 			it.Deadline = clock.Never
@@ -118,6 +149,17 @@ func (s *scene) play(t *rapid.T) {
 		s.arrive(it)
 		s.items = append(s.items, it)
 	}
+}
+
+// mostOf bounds the batches of a key.
+func (s *scene) mostOf(key uint64) int {
+	switch {
+	case key == 0:
+		return s.most
+	case key%2 == 0:
+		return 0
+	}
+	return 1 << (key / 2 % 4)
 }
 
 // fault draws one thing that happens to a device or a model from outside.

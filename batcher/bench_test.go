@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"sluice/internal/clock"
+	"sluice/internal/cost"
 	"sluice/internal/task"
 )
 
@@ -35,6 +36,21 @@ func newSpilling(t fataler, waiting int) *cycle {
 	c := cycleOn(t, r.s, waiting, 1, false)
 	r.s.models[0].pressure.on = true
 	return c
+}
+
+// newSharing is newCycle on the first of so many peers, the others of which are busy.
+func newSharing(t fataler, waiting, peers int) *cycle {
+	t.Helper()
+	kinds, curves := make([]string, peers), make([]cost.Curve, peers)
+	for i := range peers {
+		kinds[i], curves[i] = "gpu", line(8, 100*time.Microsecond, 10*time.Microsecond)
+	}
+	s := fleet(t, FallbackBudget, kinds, curves).s
+	for i := 1; i < peers; i++ {
+		s.devices[i].lanes[0].state, s.devices[i].lanes[0].end = laneActive, clock.Instant(time.Minute)
+		s.devices[i].active = 1
+	}
+	return cycleOn(t, s, waiting, 1, false)
 }
 
 func cycleOn(t fataler, s *Scheduler, waiting, keys int, mixed bool) *cycle {
@@ -99,4 +115,5 @@ func BenchmarkRequest(b *testing.B) {
 	f("1024 queued, mixed budgets", 1024, 1, true)
 	f("1024 queued, 64 keys", 1024, 64, true)
 	on("64 queued, two devices", func(t fataler) *cycle { return newSpilling(t, 64) })
+	on("64 queued, 64 peers", func(t fataler) *cycle { return newSharing(t, 64, 64) })
 }

@@ -92,7 +92,7 @@ func (d *device) detour() Detour {
 // elsewhere reports whether another device of the model takes work.
 func (m *model) elsewhere(d *device) bool {
 	for _, in := range m.choices() {
-		if in.device != d && in.device.state == DeviceUp {
+		if in.device != d && in.takes() {
 			return true
 		}
 	}
@@ -151,6 +151,7 @@ func (s *Scheduler) trip(now clock.Instant, d *device, reason string, out []Drop
 	d.reason = reason
 	was := d.state
 	d.state = DeviceBroken
+	d.undecided()
 	if was == DeviceUp {
 		d.trips++
 		s.tell(d)
@@ -158,10 +159,25 @@ func (s *Scheduler) trip(now clock.Instant, d *device, reason string, out []Drop
 	return s.evict(now, d, out)
 }
 
+// undecided ends the half-open state: a probe that still runs decides nothing any more, and the next
+// one need not wait for it.
+func (d *device) undecided() {
+	d.probe = false
+	for i := range d.lanes {
+		d.lanes[i].probe = false
+	}
+}
+
 func (s *Scheduler) restore(now clock.Instant, d *device) {
 	d.state, d.reason, d.restored = DeviceUp, "", now
+	d.undecided()
 	d.failed, d.overdue = 0, 0
 	s.tell(d)
+	if to, _ := d.urgent(); to != nil {
+		if l := d.wake(); l.Lane >= 0 {
+			s.calls = append(s.calls, l)
+		}
+	}
 }
 
 // evict empties a device's queues.
@@ -181,6 +197,7 @@ func (s *Scheduler) CloseDevice(now clock.Instant, id DeviceID, reason string, o
 		return out
 	}
 	d.state, d.reason = DeviceClosed, reason
+	d.undecided()
 	s.tell(d)
 	return s.evict(now, d, out)
 }
@@ -200,7 +217,7 @@ func (d *device) takes() bool {
 
 // mayTry reports whether a broken device is due for a probe.
 func (d *device) mayTry(now clock.Instant) bool {
-	return d.state == DeviceBroken && now >= d.until && d.woken == 0 && d.active < len(d.lanes)
+	return d.state == DeviceBroken && now >= d.until && d.woken == 0 && d.active < d.opts.Lanes
 }
 
 // try half-opens a broken device that is due for it, for an item that no other device can

@@ -20,6 +20,8 @@ const (
 	laneIdle   laneState = iota
 	laneWoken            // told to call Next and has not yet
 	laneActive           // runs a batch
+	laneSpare            // stands by until another is lent
+	laneLent             // runs a batch that takes far too long, while a spare is in its place; see lend.go
 )
 
 type lane struct {
@@ -34,6 +36,9 @@ type lane struct {
 	seq     uint64        // counts the lane's batches
 	watch   clock.Instant // when to look whether it is stuck
 	overdue bool          // it was
+	looked  bool          // it was looked at
+	excuse  bool          // the last look was put off
+	hangs   bool          // it takes so long that its model runs nothing more here
 	hedged  bool          // some of its items run elsewhere too
 	probe   bool          // it decides over a half-open device
 	mute    bool          // its failure is not counted: that of its item's earlier batch was, or will be
@@ -48,11 +53,15 @@ type lane struct {
 
 // device is a place to run: its lanes and the models that share it.
 type device struct {
-	id     DeviceID
-	opts   DeviceOptions
-	lanes  []lane
+	id    DeviceID
+	opts  DeviceOptions
+	lanes []lane // with the spare ones
+
+	hangLimit time.Duration // SchedulerOptions.HangLimit
+
 	active int // lanes
 	woken  int
+	lent   int
 
 	on        []*instance
 	busy      []*instance // with items waiting
@@ -202,11 +211,16 @@ func (d *device) free(now clock.Instant, work time.Duration) clock.Instant {
 	}
 	level := clock.Never
 	for i := range d.lanes {
-		level = min(level, d.lanes[i].free(now))
+		if d.lanes[i].serves() {
+			level = min(level, d.lanes[i].free(now))
+		}
 	}
 	for work > 0 {
 		n, next := 0, clock.Never // lanes at the level, and the first above it
 		for i := range d.lanes {
+			if !d.lanes[i].serves() {
+				continue
+			}
 			if end := d.lanes[i].free(now); end <= level {
 				n++
 			} else {

@@ -13,7 +13,9 @@
 // A lane is idle -> (woken) -> active -> idle. A batch is sealed by the lane that runs it in the
 // moment that it starts; nothing joins it after.
 //
-// Several devices. A model lists its devices in order of preference. An item goes to the
+// Several devices. A model lists its devices in order of preference. Identical ones that follow
+// each other are peers and count as one (peers.go): an item goes to the peer that is predicted to
+// finish it first, and a peer with nothing to do takes what waits for another. An item goes to the
 // first that takes work, and spills to a later one if the first is predicted to finish it
 // later than a part of its budget before the deadline (0.3, under pressure 0.5; route.go),
 // and the later one safely before it. Items that a window drop, a stuck batch, a failed
@@ -26,11 +28,17 @@
 // device gets a bounded share of a device's time (share.go). The constants and their reasons
 // are from a simulation that batcher/sim repeats.
 //
+// Runs that hang. A run cannot be ended from outside. One that takes far too long gives its lane's
+// place to a spare, and its model runs nothing more on the device until it ends (lend.go).
+//
 // Refusals. A request is refused where a queue is full, or where no device is predicted to make its
 // deadline. Waiting may help then. It does not where an idle device would take longer than the
 // request's whole budget, from its arrival: that is BudgetTooShort, and tried now and then all the
 // same (hopeless.go). A model whose preferred device could not load it is Displaced: the device is
 // not among its devices, and every answer tells so.
+//
+// A refused request is told when to come back (retry.go). Short requests leave room for long ones
+// while those are refused more often (rows.go); only newcomers are refused for that.
 //
 // Failed batches. An error of a batch says nothing about a member of it. Each member of a failed
 // batch ends in one of these ways: it runs well; it fails in a run of its own and gets that run's
@@ -53,7 +61,8 @@
 //     the device was lost.
 //   - An item goes to a device that is not its model's first only if that is predicted to
 //     finish it before the deadline (probes aside); nothing waits for a device that is down.
-//   - A batch is of one model, one shape key and one device, at most MaxBatch rows, and is
+//   - A batch is of one model, one shape key and one device, at most MaxBatch rows and no more
+//     than any of its items allows (Item.Most: batches of long rows are smaller), and is
 //     sealed only if every member is predicted to make its deadline (probes aside).
 //   - No lane stays idle while an item that could make its deadline waits for its device,
 //     except as DeviceOptions.SpreadAfter says.

@@ -119,7 +119,7 @@ func (x *executor) seal(by holder) bool {
 	if ok {
 		x.held, x.model, x.failed = by, b.mu.models[x.batch.Model], nil
 		if x.model.several {
-			x.shareLocked(now)
+			x.shareLocked()
 		}
 	} else {
 		x.held = nobody
@@ -127,6 +127,7 @@ func (x *executor) seal(by holder) bool {
 	if b.opt.Devices[x.device].Stage > 0 {
 		b.armLocked(now, b.mu.sched.NextWake())
 	}
+	b.armLocked(now, x.batch.Watch)
 	var after aftermath
 	b.followUpLocked(now, x.batch.Dropped, &after)
 	next := b.executorOf(x.batch.Wake)

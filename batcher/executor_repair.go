@@ -168,7 +168,7 @@ func (x *executor) letGoLocked(p *part) {
 
 // shareLocked notes that the sealed batch runs its parts, and takes references for those that
 // are in another batch as well.
-func (x *executor) shareLocked(now clock.Instant) {
+func (x *executor) shareLocked() {
 	for _, it := range x.batch.Items {
 		p := it.Owner.(*part)
 		p.open++
@@ -176,7 +176,6 @@ func (x *executor) shareLocked(now clock.Instant) {
 			p.request.refs.Add(1)
 		}
 	}
-	x.b.armLocked(now, x.batch.Watch)
 }
 
 // claim is the parts with those left out, as answered, that another lane has claimed.

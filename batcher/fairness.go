@@ -83,9 +83,13 @@ func (s *Scheduler) candidate(now clock.Instant, in *instance, b *Batch) (candid
 		c := candidate{on: in, group: in.next(class), class: class}
 		q := c.queue()
 		if in.feasible(now, q.head) {
-			target, limit := in.target, in.limit
+			limit := c.group.limit(in.limit)
+			target := min(in.target, limit)
 			if c.group.alone {
-				target, limit = 1, 1
+				limit = 1
+			}
+			if c.group.alone || in.certain(now) {
+				target = 1
 			}
 			c.window = cut(q, now, target, limit, in.cost.latency)
 			return c, true

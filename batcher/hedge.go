@@ -14,6 +14,14 @@ const (
 	// A batch is not stuck before it is overdue by this: what the machine does to a run of
 	// microseconds is no sign of the device's health, and a timer is no finer.
 	stuckSlack = 2 * time.Millisecond
+	// lookLate is how late a look may come before it tells of this process instead of the device.
+	lookLate = time.Millisecond
+	// The slack of an instance grows by slackUp with each batch that was looked at and ran well all
+	// the same, and shrinks by slackDown with each other one. So it settles where one batch in 200
+	// is looked at for nothing, whatever the noise is like: ln(slackUp) / slackDown.
+	slackUp   = 1.5
+	slackDown = 0.002
+	slackMost = breakSlack
 	// watchMost bounds the time between two looks at a stuck batch.
 	watchMost = 50 * time.Millisecond
 )
@@ -26,14 +34,17 @@ type hint struct {
 }
 
 // watch is when a batch that is sealed now counts as stuck; Never if no other device could
-// help. With a ring of 32 runs the 99.9th percentile is not to be had: the longest of
-// them, outliers aside, stands for it.
+// help. The last 32 runs do not show the 99th percentile, and outliers are not among them: the
+// slack, which learns from looks that were for nothing, stands for those.
 func (in *instance) watch(now clock.Instant, rows int) clock.Instant {
 	if len(in.model.choices()) == 1 {
+		if in.device.opts.Spares > 0 {
+			return now.Add(in.patience(rows))
+		}
 		return clock.Never
 	}
 	longest := time.Duration(stuckFactor * float64(in.cost.longest(rows)))
-	return now.Add(max(longest, in.cost.latency(rows)+stuckSlack))
+	return now.Add(max(longest, in.cost.latency(rows)+max(in.slack, stuckSlack)))
 }
 
 // NextWatch is when Watch should be called next, Never if no batch may become stuck.
@@ -59,7 +70,7 @@ func (s *Scheduler) NextWatch() clock.Instant {
 func (s *Scheduler) Watch(now clock.Instant, out []Drop) []Drop {
 	for _, d := range s.devices {
 		for i := range d.lanes {
-			if l := &d.lanes[i]; l.state == laneActive && l.watch <= now {
+			if l := &d.lanes[i]; l.state == laneActive && l.watch <= now && !l.excused(now) {
 				out = s.inspect(now, d, i, out)
 			}
 		}
@@ -67,9 +78,37 @@ func (s *Scheduler) Watch(now clock.Instant, out []Drop) []Drop {
 	return out
 }
 
+// excused puts a look off that comes late. A process that did not run when it wanted to look did not
+// read the device's answer either: the answer is most likely there. Every second look is held.
+func (l *lane) excused(now clock.Instant) bool {
+	l.excuse = !l.excuse && now.Sub(l.watch) > lookLate
+	if l.excuse {
+		l.watch = now.Add(stuckSlack)
+	}
+	return l.excuse
+}
+
+// learnSlack learns from a batch that has run well whether looks come too early.
+func (in *instance) learnSlack(looked bool) {
+	if looked {
+		in.slack = min(time.Duration(slackUp*float64(max(in.slack, stuckSlack))), slackMost)
+	} else {
+		in.slack -= time.Duration(slackDown * float64(in.slack))
+	}
+}
+
 func (s *Scheduler) inspect(now clock.Instant, d *device, index int, out []Drop) []Drop {
 	l := &d.lanes[index]
 	m := s.models[l.batch.Model]
+	l.looked = true
+	if in := m.instance(d); d.opts.Spares > 0 && now.Sub(l.from) >= in.patience(l.batch.Rows) {
+		// The model is to blame, and not the device: no breaker opens for it.
+		if out = s.hang(now, in, index, out); l.state != laneLent {
+			s.relieve(now, d)
+			s.hedge(now, d, index)
+		}
+		return out
+	}
 	if !l.overdue && !l.staged && now.Sub(l.end) >= breakSlack {
 		l.overdue = true
 		d.overdue++
@@ -102,7 +141,7 @@ func (s *Scheduler) hedge(now clock.Instant, d *device, index int) {
 	}
 	for _, in := range m.choices() {
 		o := in.device
-		if o == d || o.state != DeviceUp || o.woken > 0 {
+		if o == d || !in.takes() || o.woken > 0 {
 			continue
 		}
 		if !slices.ContainsFunc(l.batch.Items, func(it *Item) bool { return in.saves(now, it) }) {
@@ -157,8 +196,8 @@ func (s *Scheduler) probe(now clock.Instant, on *instance, index int) {
 			}
 			return
 		}
-		avoided := m.pressure.on || on.guest && l.batch.Items[0].Detour == Spilled
-		if avoided && d.state == DeviceUp && d.active+d.woken == 0 && in.items == 0 &&
+		avoided := m.pressure.on || on.guest && l.batch.Items[0].Detour == Spilled || in.peers[0] == on.peers[0]
+		if avoided && in.takes() && d.active+d.woken == 0 && in.items == 0 &&
 			in.cost.high.ratio > slowRatio && s.mayProbe(now, in) {
 			s.point(d, h)
 			return
@@ -175,7 +214,7 @@ func (s *Scheduler) follow(now clock.Instant, d *device, l *lane, h hint, b *Bat
 	}
 	m := s.models[from.batch.Model]
 	in := m.instance(d)
-	if in == nil || m.closed || d.opts.Stage > 0 && d.active > 0 {
+	if in == nil || in.blocked() || m.closed || d.opts.Stage > 0 && d.active > 0 {
 		return false
 	}
 	for _, it := range from.batch.Items {

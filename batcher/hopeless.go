@@ -21,7 +21,7 @@ func (it *Item) whole() int { return max(it.Whole, it.Rows) }
 func (m *model) idle(rows int) time.Duration {
 	least := time.Duration(clock.Never)
 	for _, in := range m.choices() {
-		if in.device.state == DeviceUp {
+		if in.takes() {
 			least = min(least, in.idle(rows))
 		}
 	}
@@ -63,10 +63,18 @@ func (in *instance) mayRetry(now clock.Instant, takes time.Duration) bool {
 }
 
 // refused is the verdict on an item that is turned away.
-func (m *model) refused(it *Item, reason Reason, wait time.Duration) Verdict {
+func (in *instance) refused(now clock.Instant, it *Item, reason Reason, wait time.Duration) Verdict {
 	v := Verdict{Reason: reason, Wait: wait, Wake: noLane}
-	if reason == BudgetTooShort {
-		v.Takes = m.idle(it.whole())
+	switch reason {
+	case BudgetTooShort:
+		v.Takes = in.model.idle(it.whole())
+	case PredictedLate, QueueRows, QueueBytes:
+		v.Retry = in.retry(now, it)
+	case Hanging:
+		v.Wait = in.hangsFor(now)
+		v.Retry = v.Wait
+	case NoDevice:
+		v.Retry = max(in.device.until.Sub(now), 0)
 	}
 	return v
 }

@@ -21,7 +21,9 @@ type model struct {
 	alone    bool // only the first device may be used, whatever the options say
 	single   bool // a batch holds one item
 	pressure pressure
+	fair     fairRows
 	hedges   float64 // items that may yet run a second time
+	gifts    uint64  // counts what the instances are given
 }
 
 // instance is one model on one device: its queues, what it costs there, and its account
@@ -31,8 +33,13 @@ type instance struct {
 	device *device
 	cost   *costModel
 	weight float64
-	guest  bool // the model prefers another device
+	guest  bool // the model prefers other devices
 	guess  bool // what it costs was never measured
+
+	peers      []*instance // this one too, in order of preference; see peers.go
+	given      uint64      // the model's gifts when it was given something last
+	considered bool        // by best, with predicted
+	predicted  forecast
 
 	groups map[uint64]*group
 	recent *group                 // the group last pushed to
@@ -40,9 +47,17 @@ type instance struct {
 	heads  [task.Priorities]heads // groups with items of the class, earliest head first
 	rows   [task.Priorities]int   // waiting
 	items  int                    // waiting, of all classes
-	busyAt int                    // place in device.busy while items > 0, else -1
+	keys   int                    // groups with items
+
+	orders  [task.Priorities]demand // of what waits, while indexed
+	tariff  tariff
+	indexed bool
+	moved   bool // predictions may have left the tariff
+
+	busyAt int // place in device.busy while items > 0, else -1
 
 	arrivals rate
+	back     returns
 	budgets  shortest
 	late     lateness
 	share    float64 // of the device's time that the instance can count on
@@ -54,12 +69,15 @@ type instance struct {
 	floor   float64                  // SchedulerOptions.ClassFloor
 	wanting [task.Priorities]bool    // refused since the last batch
 	running int                      // batches
+	hanging int                      // of them that take far too long; see lend.go
+	lent    int                      // of those whose lane has a spare in its place
 	lastEnd clock.Instant            // of a batch
 	ended   bool                     // lastEnd is valid
 	probeAt clock.Instant            // last admission against the prediction
 	tooSlow clock.Instant            // first refusal for a budget that is too short; 0 if none
 	ranWell clock.Instant            // end of the last good run
 	ran     bool                     // ranWell is valid
+	slack   time.Duration            // see learnSlack
 	repairs repairs
 	counts  BatchCounts
 }
@@ -71,6 +89,7 @@ type group struct {
 	queues [task.Priorities]queue
 	at     [task.Priorities]int // place in the instance's heads, -1 if none
 	items  int
+	most   int    // rows of a batch; 0 means the model's largest
 	alone  bool   // each item is a batch of its own, whatever its key
 	free   *group // the scheduler's list of spare groups
 }
@@ -104,8 +123,14 @@ func (in *instance) push(s *Scheduler, it *Item, weight uint32) {
 	c := it.Class
 	q := &g.queues[c]
 	it.group, it.state = g, itemQueued
+	g.bound(it)
 	q.push(it, weight)
-	g.items++
+	if in.indexed {
+		in.enlist(it)
+	}
+	if g.items++; g.items == 1 {
+		in.keys++
+	}
 	if q.head == it {
 		in.heads[c].moved(c, g)
 	}
@@ -120,19 +145,52 @@ func (in *instance) push(s *Scheduler, it *Item, weight uint32) {
 	m.bytes += it.Bytes
 }
 
+// limitOf is the largest batch worth running of items with a key.
+func (in *instance) limitOf(key uint64) int {
+	if in.recent != nil && in.recent.key == key {
+		return in.recent.limit(in.limit)
+	}
+	return in.groups[key].limit(in.limit)
+}
+
+// limit is the smaller of a batch and the largest that the group's items may make. nil has no
+// bound of its own.
+func (g *group) limit(batch int) int {
+	if g == nil || g.most == 0 {
+		return batch
+	}
+	return min(batch, g.most)
+}
+
+// bound notes how many rows may share a batch with an item. Keys are hashes: should two shapes have
+// the same one, the smaller bound holds while both wait.
+func (g *group) bound(it *Item) {
+	if g.items == 0 {
+		g.most = it.Most
+	} else if it.Most > 0 && (g.most == 0 || it.Most < g.most) {
+		g.most = it.Most
+	}
+}
+
 // take removes a queued item.
 func (in *instance) take(s *Scheduler, it *Item) {
 	g, c := it.group, it.Class
 	q := &g.queues[c]
 	first := q.head == it
 	q.remove(it)
-	g.items--
+	if in.indexed {
+		in.orders[c].remove(it)
+	}
+	if g.items--; g.items == 0 {
+		in.keys--
+	}
 	if first {
 		in.heads[c].moved(c, g)
 	}
 	in.rows[c] -= it.Rows
 	in.items--
 	if in.items == 0 {
+		in.indexed = false
 		in.device.removeBusy(in)
 	}
 	m := in.model
@@ -156,7 +214,7 @@ func (in *instance) group(s *Scheduler, key uint64) *group {
 		} else {
 			g = &group{}
 		}
-		g.key, g.on = key, in
+		g.key, g.on, g.most = key, in, 0
 		for c := range g.at {
 			g.at[c] = -1
 		}
@@ -197,6 +255,7 @@ func (in *instance) due() clock.Instant {
 // retune computes the largest batch worth running and the target, from the cost model,
 // the load and the budgets of the instance and its neighbours.
 func (in *instance) retune() {
+	in.moved = true
 	limit := in.budgets.value() / 2
 	if limit == 0 {
 		limit = in.model.opts.Budget / 2
@@ -214,12 +273,15 @@ func (in *instance) retune() {
 }
 
 // drain predicts how long one lane needs for so many rows.
-func (in *instance) drain(rows int) time.Duration {
+func (in *instance) drain(rows int) time.Duration { return in.drainBy(rows, in.limit) }
+
+// drainBy is drain for batches of at most limit rows.
+func (in *instance) drainBy(rows, limit int) time.Duration {
 	if rows == 0 {
 		return 0
 	}
-	full, rest := rows/in.limit, rows%in.limit
-	t := time.Duration(full) * in.cost.mean(in.limit)
+	full, rest := rows/limit, rows%limit
+	t := time.Duration(full) * in.cost.mean(limit)
 	if rest > 0 {
 		t += in.cost.mean(rest)
 	}

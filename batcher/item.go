@@ -21,6 +21,9 @@ type Item struct {
 	Class    task.Priority
 	// Key separates items that cannot share a batch.
 	Key uint64
+	// Most is the most rows of a batch with the item's key, at least Rows; 0 means the model's
+	// MaxBatch. Equal for equal keys.
+	Most int
 	// Whole is the rows of the request that the item is a part of; 0 means Rows.
 	Whole int
 	// Owner is the caller's own; a pointer in it costs no allocation.
@@ -43,6 +46,8 @@ type Item struct {
 	parent, left, right *Item
 	leftRows            int
 	weight              uint32
+	order               orderNode // see demand.go
+	tight               int       // rows of the batch that it has time for, 0 for a full one
 
 	tried uint32 // devices that have failed it, a bit for each (the 33rd shares the first's)
 }
@@ -81,13 +86,14 @@ const (
 	Cancelled             // the caller has given up
 	NoDevice              // every device that the model may use is broken or closed
 	BudgetTooShort        // an idle device would need more time than the request has
+	Hanging               // a run of the model takes far too long: it runs nothing more until that ends
 	Reasons        = iota
 )
 
 var reasonNames = [Reasons]string{
 	None: "none", QueueRows: "queue_rows", QueueBytes: "queue_bytes", PredictedLate: "predicted_late",
 	Expired: "expired", Closed: "closed", Cancelled: "cancelled",
-	NoDevice: "no_device", BudgetTooShort: "budget_too_short",
+	NoDevice: "no_device", BudgetTooShort: "budget_too_short", Hanging: "hanging",
 }
 
 // String is the reason's name as a metric label.
@@ -99,6 +105,9 @@ type Verdict struct {
 	Reason   Reason // why not
 	// Wait is the predicted time in the queue, also of a refused request.
 	Wait time.Duration
+	// Retry is after how long a refused request, asked again with the same rows, class and budget,
+	// is predicted to be admitted; 0 if waiting would not help. See retry.go.
+	Retry time.Duration
 	// Takes is what the request's rows take on an idle device, if the reason is BudgetTooShort.
 	Takes time.Duration
 	// Wake is an idle lane that should now call Next; Wake.Lane is -1 if none. It is

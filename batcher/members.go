@@ -12,7 +12,7 @@ func (s *Scheduler) AddDevice(opts DeviceOptions) (DeviceID, error) {
 		return 0, fmt.Errorf("cannot add a device: %w", err)
 	}
 	id := DeviceID(len(s.devices))
-	s.devices = append(s.devices, &device{id: id, opts: opts, lanes: make([]lane, opts.Lanes), spreadAt: clock.Never, speed: 1})
+	s.devices = append(s.devices, &device{id: id, opts: opts, lanes: newLanes(opts), hangLimit: s.opts.HangLimit, spreadAt: clock.Never, speed: 1})
 	return id, nil
 }
 
@@ -23,10 +23,10 @@ func (s *Scheduler) AddModel(opts ModelOptions) (ModelID, error) {
 		return 0, fmt.Errorf("cannot add a model: %w", err)
 	}
 	m := &model{id: ModelID(len(s.models)), opts: opts}
-	for i, on := range opts.Devices {
+	for _, on := range opts.Devices {
 		d := s.devices[on.Device]
 		in := &instance{
-			model: m, device: d, weight: opts.Weight, guest: i > 0, guess: on.Guess, busyAt: -1, share: 1, floor: s.opts.ClassFloor,
+			model: m, device: d, weight: opts.Weight, guess: on.Guess, busyAt: -1, share: 1, floor: s.opts.ClassFloor,
 			cost:   newCostModel(opts.MaxBatch, on.Sizes, on.Curve, d.opts.Gap),
 			groups: make(map[uint64]*group),
 		}
@@ -36,6 +36,7 @@ func (s *Scheduler) AddModel(opts ModelOptions) (ModelID, error) {
 		m.on = append(m.on, in)
 		d.on = append(d.on, in)
 	}
+	m.gatherPeers()
 	s.models = append(s.models, m)
 	return m.id, nil
 }

@@ -18,10 +18,6 @@ type (
 
 // SchedulerOptions hold for all models and devices. The zero value is good.
 type SchedulerOptions struct {
-	// AdmitSlop is how late, as a share of its budget, a request may be predicted and
-	// still be admitted; 0 means 0.1. Predictions count requests that will be dropped
-	// later, so refusing at exactly the deadline refuses too many.
-	AdmitSlop float64
 	// ProbeEvery is how often a model that refuses everything runs one request all the
 	// same, so that an estimate that is too high can recover; 0 means 100 ms.
 	ProbeEvery time.Duration
@@ -36,8 +32,16 @@ type SchedulerOptions struct {
 // DeviceOptions describe a place to run.
 type DeviceOptions struct {
 	Name string
+	// Kind is what sort of device it is. Devices of one kind on which a model costs about the
+	// same share what arrives for it; "" means like no other.
+	Kind string
 	// Lanes is how many batches may run at once.
 	Lanes int
+	// Spares is how many further lanes stand by for those whose runs take far too long: several
+	// times what was expected, and well below the hang limit. Such a run goes on, a spare takes its
+	// lane's place, and its model runs nothing more on the device until it ends. 0 means none: the
+	// lane is lost to all for as long as the run takes. Runners get lane numbers below the sum.
+	Spares int
 	// SpreadAfter holds work back from a second lane for as long as a running lane is
 	// predicted to be free within it, unless a full batch is waiting or a deadline would
 	// be lost. 0 starts an idle lane at once. Worth setting where lanes share their cores
@@ -68,7 +72,8 @@ type ModelOptions struct {
 	Budget time.Duration
 	// Weight is the model's share of a device against the other models there; 0 means 1.
 	Weight float64
-	// Devices in order of preference; at least one.
+	// Devices in order of preference; at least one. Between like ones that follow each other
+	// there is none: see DeviceOptions.Kind.
 	Devices []ModelDevice
 	// MaxQueueRows and MaxQueueBytes bound what waits, over all devices. 0 means 32768
 	// rows and 256 MiB. Requests of the lowest class are refused at three quarters. What
@@ -77,6 +82,9 @@ type ModelOptions struct {
 	MaxQueueBytes int64
 	// Fallback says when devices after the first may be used.
 	Fallback Fallback
+	// UnfairRows lets short requests fill the queue up to the point where only short ones fit. By
+	// default they leave room for long ones: see rows.go.
+	UnfairRows bool
 	// Displaced says that the model prefers a device that could not load it, so that it is not
 	// among Devices: where items run is then told with the reason.
 	Displaced bool
@@ -97,7 +105,6 @@ type ModelDevice struct {
 }
 
 const (
-	defaultAdmitSlop     = 0.1
 	defaultProbeEvery    = 100 * time.Millisecond
 	defaultClassFloor    = 0.05
 	defaultMaxQueueRows  = 32768
@@ -106,9 +113,6 @@ const (
 )
 
 func (o SchedulerOptions) withDefaults() SchedulerOptions {
-	if o.AdmitSlop == 0 {
-		o.AdmitSlop = defaultAdmitSlop
-	}
 	if o.ProbeEvery == 0 {
 		o.ProbeEvery = defaultProbeEvery
 	}
@@ -127,6 +131,9 @@ func (o DeviceOptions) validate() error {
 	}
 	if o.Stage < 0 || o.Stage > 0 && o.Lanes != 2 {
 		return fmt.Errorf("device %q has a stage of %v and %d lanes; a stage must not be negative and needs 2 lanes", o.Name, o.Stage, o.Lanes)
+	}
+	if o.Spares < 0 || o.Spares > 0 && o.Stage > 0 {
+		return fmt.Errorf("device %q has %d spare lanes; they must not be negative, and a device with a stage has none", o.Name, o.Spares)
 	}
 	if o.FallbackShare < 0 || o.FallbackShare > 1 {
 		return fmt.Errorf("device %q has a fallback share of %g; it must be from 0 to 1", o.Name, o.FallbackShare)

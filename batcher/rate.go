@@ -10,6 +10,7 @@ import (
 const (
 	rateWindow  = 50 * time.Millisecond
 	rateWeight  = 0.3
+	slowWeight  = 0.03
 	budgetSpan  = time.Second
 	latePeriod  = time.Second
 	lateAllowed = 0.01
@@ -21,6 +22,7 @@ type rate struct {
 	end  clock.Instant // of the open window
 	rows int           // in the open window
 	mean float64       // rows per second
+	slow float64       // likewise, of seconds
 	last float64       // in the last full window
 	any  bool
 }
@@ -41,12 +43,14 @@ func (r *rate) roll(now clock.Instant) {
 	}
 	r.last = float64(r.rows) / rateWindow.Seconds()
 	r.mean += rateWeight * (r.last - r.mean)
+	r.slow += slowWeight * (r.last - r.slow)
 	r.rows = 0
 	r.end = r.end.Add(rateWindow)
 	if now >= r.end { // the windows since were empty
 		r.last = 0
 		empty := int64(now.Sub(r.end)/rateWindow) + 1
 		r.mean *= math.Pow(1-rateWeight, float64(empty))
+		r.slow *= math.Pow(1-slowWeight, float64(empty))
 		r.end = r.end.Add(time.Duration(empty) * rateWindow)
 	}
 }

@@ -52,7 +52,7 @@ func (s *Scheduler) Retry(now clock.Instant, b *Batch, rows int, must bool) bool
 // harms reports whether a neighbour's most urgent item, which would make its deadline if a lane
 // were free now, waits for one that is about to be used for so long.
 func (d *device) harms(now clock.Instant, in *instance, run time.Duration) bool {
-	if d.active < len(d.lanes) {
+	if d.active < d.opts.Lanes {
 		return false
 	}
 	for _, o := range d.busy {
@@ -165,7 +165,7 @@ func (s *Scheduler) Isolate(now clock.Instant, b *Batch, turn func(*Item) Turn, 
 
 // requeue queues an item of a failed batch where it ran, or where else it may run in time.
 func (s *Scheduler) requeue(now clock.Instant, in *instance, it *Item) bool {
-	if d := in.device; d.state == DeviceUp && (!in.guest || !in.model.confined()) {
+	if d := in.device; in.takes() && (!in.guest || !in.model.confined()) {
 		if it.Device != d.id { // it ran here as a hedge
 			it.Device, it.Detour = d.id, in.model.direct()
 			if in.guest {

@@ -17,17 +17,21 @@ const (
 func (d *device) bit() uint32 { return 1 << (d.id % 32) }
 
 // refuge is another instance that is predicted to finish an item safely, nil if there is
-// none. Only a device that is down or has failed is left for another where the model's
-// fallback is for failures.
+// none. Only a device that is down or has failed is left for one that is no peer where the
+// model's fallback is for failures.
 func (m *model) refuge(now clock.Instant, from *instance, it *Item, failed bool) *instance {
-	if it.moves >= maxMoves || m.opts.Fallback == FallbackFailure && !failed && from.device.state == DeviceUp {
+	if it.moves >= maxMoves {
 		return nil
 	}
-	for _, to := range m.choices() {
-		if to == from || to.device.state != DeviceUp || it.tried&to.device.bit() != 0 {
+	home := m.opts.Fallback == FallbackFailure && !failed && from.takes()
+	for rest := m.choices(); len(rest) > 0; {
+		var peers []*instance
+		peers, rest = place(rest)
+		if home && peers[0] != from.peers[0] {
 			continue
 		}
-		if f := to.forecast(now, it.Rows, it.Class, it.Deadline, it.Key); f.finish <= it.safe() {
+		if to, f := best(now, it, peers, from); to != nil && f.finish <= it.safe() {
+			it.tight = f.tight
 			return to
 		}
 	}
@@ -43,6 +47,7 @@ func (in *instance) receive(s *Scheduler, now clock.Instant, it *Item) {
 	}
 	in.counts.Sent[Rescued]++
 	in.arrivals.add(now, it.Rows)
+	in.give()
 	in.push(s, it, s.rand())
 	if l := in.device.offer(now, in); l.Lane >= 0 {
 		s.calls = append(s.calls, l)
@@ -89,6 +94,9 @@ func (s *Scheduler) vacate(now clock.Instant, in *instance, out []Drop) []Drop {
 	why := PredictedLate
 	if !in.model.elsewhere(in.device) {
 		why = NoDevice
+		if in.blocked() {
+			why = Hanging
+		}
 	}
 	for c := range task.Priority(task.Priorities) {
 		for it := in.head(c); it != nil; it = in.head(c) {
@@ -156,7 +164,7 @@ func (s *Scheduler) relieve(now clock.Instant, d *device) {
 				for it := g.queues[c].head; it != nil && well < enough && seen < most; seen++ {
 					next := it.next
 					f := in.forecast(now, it.Rows, it.Class, it.Deadline, it.Key)
-					if f.finish <= it.Deadline {
+					if f.likely <= it.Deadline {
 						well++
 					} else if it.Deadline > now {
 						s.rescue(now, in, it)

@@ -13,6 +13,9 @@ func (r *rig) checkBatch(b *Batch) {
 	last := map[order]clock.Instant{}
 	for _, it := range b.Items {
 		rows += it.Rows
+		if it.Most > 0 && b.Rows > it.Most {
+			r.t.Fatalf("a batch of %d rows holds an item that allows %d", b.Rows, it.Most)
+		}
 		if it.Model != b.Model || it.Device != b.Device && !b.Hedge || it.Key != b.Items[0].Key {
 			r.t.Fatalf("a batch of model %d, device %d, key %d holds an item of %d, %d, %d", b.Model, b.Device, b.Items[0].Key, it.Model, it.Device, it.Key)
 		}
@@ -68,6 +71,9 @@ func (r *rig) check() {
 		}
 		active[b.Device][b.Lane] = true
 	}
+	for _, d := range r.s.devices {
+		r.checkLanes(d, active[d.id])
+	}
 	rows, items, due := 0, 0, clock.Never
 	for it := range r.queued {
 		rows += it.Rows
@@ -77,7 +83,7 @@ func (r *rig) check() {
 		if d.state == DeviceBroken || d.state == DeviceClosed {
 			r.t.Fatalf("an item waits for device %d, which is %v", d.id, d.state)
 		}
-		if !r.conserve || len(r.woken) > 0 || len(active[it.Device]) == len(d.lanes) || d.opts.Stage > 0 && len(active[it.Device]) > 0 {
+		if !r.conserve || len(r.woken) > 0 || d.active == d.opts.Lanes || d.opts.Stage > 0 && len(active[it.Device]) > 0 {
 			continue
 		}
 		in := r.s.models[it.Model].instance(d)

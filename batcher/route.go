@@ -37,12 +37,12 @@ func ParseFallback(name string) (Fallback, error) {
 	return 0, fmt.Errorf("fallback is %q; it must be budget, failure or never", name)
 }
 
-// Detour is why an item is on a device that is not its model's first; the set is closed.
+// Detour is why an item is on a device that its model does not prefer; the set is closed.
 type Detour uint8
 
 // The detours.
 const (
-	Direct  Detour = iota // it is on the first
+	Direct  Detour = iota // it is on the first, or on one of its peers
 	Spilled               // the first was predicted to be late, or nearly so
 	Rescued               // it was queued elsewhere, and would have been lost there
 	Hedged                // its batch elsewhere is stuck
@@ -129,20 +129,20 @@ func (m *model) choices() []*instance {
 	return m.on
 }
 
-// first is the first instance whose device takes work, with its forecast, and why it is not
-// the model's very first. If none does it is the very first, without a forecast.
+// first is where an item goes by preference: to the best of the first place with a device that
+// takes work. It comes with its forecast, and why it is not the model's very first place. If no
+// device takes work it is the very first, without a forecast.
 func (m *model) first(now clock.Instant, it *Item) (*instance, forecast, Detour) {
-	for i, in := range m.choices() {
-		if in.device.state != DeviceUp {
-			continue
+	why := m.direct()
+	for rest := m.choices(); len(rest) > 0; {
+		var peers []*instance
+		peers, rest = place(rest)
+		if in, f := best(now, it, peers, nil); in != nil {
+			return in, f, why
 		}
-		why := m.direct()
-		if i > 0 {
-			why = m.on[0].device.detour()
-		}
-		return in, in.forecast(now, it.Rows, it.Class, it.Deadline, it.Key), why
+		why = m.on[0].device.detour()
 	}
-	return m.on[0], forecast{start: now}, Direct
+	return m.on[0], forecast{start: now, likely: now, finish: now}, Direct
 }
 
 // direct is why items are on the first device: there is a reason if another is preferred that
@@ -155,26 +155,25 @@ func (m *model) direct() Detour {
 }
 
 // divert is where an item goes that the instance would finish as forecast: to a later
-// one that will surely make the deadline if this one may not.
-func (m *model) divert(now clock.Instant, it *Item, in *instance, f forecast, why Detour) (*instance, forecast, Detour) {
+// place that will surely make the deadline if this one may not.
+func (m *model) divert(now clock.Instant, it *Item, in *instance, f forecast, why Detour, room time.Duration) (*instance, forecast, Detour) {
 	on := m.choices()
 	if len(on) == 1 || m.opts.Fallback == FallbackFailure {
 		return in, f, why
 	}
 	budget := it.Deadline.Sub(it.Arrived)
-	if budget <= 0 || f.finish <= it.Deadline-clock.Instant(m.pressure.delta(budget)) {
+	if budget <= 0 || f.finish <= it.Deadline-clock.Instant(max(m.pressure.delta(budget), room)) {
 		return in, f, why
 	}
 	past := false
-	for _, other := range on {
+	for len(on) > 0 {
+		var peers []*instance
+		peers, on = place(on)
 		if !past {
-			past = other == in
+			past = peers[0] == in.peers[0]
 			continue
 		}
-		if other.device.state != DeviceUp {
-			continue
-		}
-		if o := other.forecast(now, it.Rows, it.Class, it.Deadline, it.Key); o.finish <= it.safe() {
+		if other, o := best(now, it, peers, nil); other != nil && o.finish <= it.safe() {
 			if why == Direct || why == Absent {
 				why = Spilled
 			}
@@ -189,12 +188,10 @@ func (it *Item) safe() clock.Instant {
 	return it.Deadline - clock.Instant(spillReserve*float64(it.Deadline.Sub(it.Arrived)))
 }
 
-// latest is until when an item that the instance queues may be predicted to take. The
-// predictions of the model's first device count what will be dropped later, hence the
-// slop; what another does for it must be safe.
-func (in *instance) latest(it *Item, slop float64) clock.Instant {
+// latest is until when an item that the instance queues may be predicted to take.
+func (in *instance) latest(it *Item) clock.Instant {
 	if in.guest {
 		return it.safe()
 	}
-	return it.Deadline.Add(time.Duration(slop * float64(it.Deadline.Sub(it.Arrived))))
+	return it.Deadline
 }

@@ -129,7 +129,7 @@ func TestSpillIsSafe(t *testing.T) {
 			alone := in[0].forecast(r.now, it.Rows, it.Class, it.Deadline, it.Key)
 			other := in[1].forecast(r.now, it.Rows, it.Class, it.Deadline, it.Key)
 			v := r.arrive(it)
-			if !v.Admitted && alone.finish <= in[0].latest(it, r.s.opts.AdmitSlop) {
+			if !v.Admitted && alone.finish <= in[0].latest(it) {
 				t.Fatalf("refused although the first device alone would be done at %d of %d", alone.finish, it.Deadline)
 			}
 			if v.Admitted && it.Detour == Spilled && other.finish > it.safe() {

@@ -93,7 +93,7 @@ func Start(opt Options) (*Batcher, error) {
 			return nil, err
 		}
 		var lanes []*executor
-		for i := range d.Lanes {
+		for i := range d.Lanes + d.Spares {
 			count++
 			lanes = append(lanes, &executor{b: b, id: count, device: id, name: d.Name, index: i, wake: make(chan struct{}, 1)})
 		}

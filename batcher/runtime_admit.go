@@ -52,6 +52,8 @@ func (m *Model) refusal(arrived, deadline, now clock.Instant, v Verdict) error {
 		return fault.New(fault.DeadlineExceeded, "the request's deadline passed before it could be queued")
 	case NoDevice:
 		return errNoDevice
+	case Hanging:
+		f = errHanging(m)
 	case QueueRows, QueueBytes:
 		f = fault.Newf(fault.Overloaded, "the queue of model '%s' is full (%s); predicted wait %s", m.spec.Name, v.Reason, shown(v.Wait))
 	case BudgetTooShort:

@@ -133,8 +133,11 @@ func (b *Batcher) dropLocked(now clock.Instant, drops []Drop) (lost []*request, 
 			continue
 		}
 		err := errDropped
-		if d.Reason == NoDevice {
+		switch d.Reason {
+		case NoDevice:
 			err = errNoDevice
+		case Hanging:
+			err = errHanging(r.model)
 		}
 		lost = append(lost, b.endLocked(now, []*request{r}, err)...)
 		reasons = append(reasons, d.Reason)
@@ -146,6 +149,12 @@ var (
 	errDropped  = fault.New(fault.DeadlineExceeded, "the request cannot be answered within its budget any more")
 	errNoDevice = fault.New(fault.NoCapacity, "no device that the model may use is in service; try again later")
 )
+
+// errHanging is of a model whose runs hang.
+func errHanging(m *Model) *fault.Error {
+	return fault.Newf(fault.NoCapacity, "a run of model '%s' takes far longer than expected and holds its lane: the model takes requests again when the run ends or passes %s (scheduler.hang_limit)",
+		m.spec.Name, m.b.opt.HangLimit)
+}
 
 // announce tells OnDevice what has happened to devices, in order: one goroutine at a time does.
 func (b *Batcher) announce() {

@@ -35,8 +35,8 @@ type Spec struct {
 	Placements []Placement
 	// Fallback says when those after the first are used.
 	Fallback Fallback
-	// Displaced is as that of ModelOptions.
-	Displaced bool
+	// Displaced and UnfairRows are as those of ModelOptions.
+	Displaced, UnfairRows bool
 	// Weight is the model's share of a device against the other models there; 0 means 1.
 	Weight float64
 	// QueueRows and QueueBytes bound what may wait. 0 means the Scheduler's defaults.
@@ -95,7 +95,7 @@ type Model struct {
 // Add puts a model version into service.
 func (b *Batcher) Add(spec Spec) (*Model, error) {
 	m := &Model{b: b, spec: spec, runners: make([]task.Runner, len(b.opt.Devices))}
-	opt := ModelOptions{Name: spec.Name, MaxBatch: max(spec.MaxBatch, 1), Budget: spec.Budget, Weight: spec.Weight, MaxQueueRows: spec.QueueRows, MaxQueueBytes: spec.QueueBytes, Fallback: spec.Fallback, Displaced: spec.Displaced}
+	opt := ModelOptions{Name: spec.Name, MaxBatch: max(spec.MaxBatch, 1), Budget: spec.Budget, Weight: spec.Weight, MaxQueueRows: spec.QueueRows, MaxQueueBytes: spec.QueueBytes, Fallback: spec.Fallback, Displaced: spec.Displaced, UnfairRows: spec.UnfairRows}
 	for _, p := range spec.Placements {
 		id, ok := b.device(p.Device)
 		if !ok {

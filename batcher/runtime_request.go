@@ -8,7 +8,7 @@ import (
 )
 
 // request is a task in the scheduler's hands, as one or more parts of at most MaxBatch
-// rows. It is referenced by its caller and by each part that is queued or running.
+// rows, or what the task's shape allows. It is referenced by its caller and by each part that is queued or running.
 type request struct {
 	task  *task.Task
 	model *Model
@@ -55,6 +55,9 @@ func getRequest(m *Model, t *task.Task) *request {
 	r.task, r.model = t, m
 	r.refs.Store(1)
 	maxBatch := max(m.spec.MaxBatch, 1)
+	if t.MostRows > 0 {
+		maxBatch = min(maxBatch, t.MostRows)
+	}
 	n := max((t.Rows+maxBatch-1)/maxBatch, 1)
 	if cap(r.parts) < n {
 		r.parts = make([]part, n)
@@ -69,7 +72,7 @@ func getRequest(m *Model, t *task.Task) *request {
 		p.rows = task.Part{Task: t, From: i * maxBatch, To: min((i+1)*maxBatch, t.Rows)}
 		p.Item = Item{
 			Model: m.id, Rows: max(p.rows.Rows(), 1), Whole: t.Rows, Bytes: bytes,
-			Arrived: t.Arrived, Deadline: t.Deadline, Class: t.Priority, Key: t.ShapeKey, Owner: p,
+			Arrived: t.Arrived, Deadline: t.Deadline, Class: t.Priority, Key: t.ShapeKey, Most: t.MostRows, Owner: p,
 		}
 	}
 	return r

@@ -37,9 +37,12 @@ func (b *Batcher) tick() {
 		b.followUpLocked(now, b.mu.sched.Watch(now, nil), &after)
 	}
 	lanes := append(b.heldLocked(now), b.staleLocked(now)...)
+	// A run that hangs is looked after when all its requests have ended at their deadlines, too.
+	next := b.mu.sched.NextWatch()
 	if b.mu.oldest != nil {
-		b.armLocked(now, max(min(b.earliestLocked(), b.mu.sched.NextWake(), b.mu.sched.NextWatch(), now.Add(lookEvery)), now.Add(minTick)))
+		next = min(next, b.earliestLocked(), b.mu.sched.NextWake(), now.Add(lookEvery))
 	}
+	b.armLocked(now, max(next, now.Add(minTick)))
 	b.mu.Unlock()
 	wake(ended)
 	b.followUp(&after)

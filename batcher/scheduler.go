@@ -2,6 +2,7 @@ package batcher
 
 import (
 	"fmt"
+	"time"
 
 	"sluice/internal/clock"
 	"sluice/internal/task"
@@ -44,7 +45,7 @@ func (s *Scheduler) Arrive(now clock.Instant, it *Item) Verdict {
 		}
 		return Verdict{Reason: Closed, Wake: noLane}
 	}
-	if it.state != itemFree || it.Rows < 1 || it.Rows > m.opts.MaxBatch || it.Class >= task.Priorities {
+	if it.state != itemFree || it.Rows < 1 || it.Rows > m.opts.MaxBatch || it.Most > 0 && it.Rows > it.Most || it.Class >= task.Priorities {
 		panic(fmt.Sprintf("BUG: item in state %d, of %d rows and class %d, for model %q with batches of %d",
 			it.state, it.Rows, it.Class, m.opts.Name, m.opts.MaxBatch))
 	}
@@ -53,27 +54,35 @@ func (s *Scheduler) Arrive(now clock.Instant, it *Item) Verdict {
 		in.cost.wake(now)
 	}
 	in, f, why := m.first(now, it)
-	if in.device.state == DeviceUp && len(m.on) > 1 {
+	room := time.Duration(0)
+	if !m.opts.UnfairRows {
+		room = m.room(in, it)
+	}
+	if in.takes() && len(m.on) > 1 {
 		m.pressure.note(now, it.Deadline.Sub(f.finish), it.Deadline.Sub(it.Arrived))
-		in, f, why = m.divert(now, it, in, f, why)
+		in, f, why = m.divert(now, it, in, f, why, room)
 	}
 	d := in.device
 	m.counts.Arrived++
 	in.arrivals.add(now, it.Rows)
-	reason := s.refuse(now, in, it, f)
+	reason := s.refuse(now, in, it, f, room)
+	if !m.opts.UnfairRows && (reason == None || reason == PredictedLate) {
+		m.noteRows(now, in, it, reason != None)
+	}
 	if reason != Expired && it.Deadline != clock.Never && in.budgets.add(now, it.Deadline.Sub(it.Arrived)) {
 		in.retune()
 	}
 	if reason != None {
 		m.counts.Refused[reason]++
 		in.wanting[it.Class] = true
-		return m.refused(it, reason, f.start.Sub(now))
+		return in.refused(now, it, reason, f.start.Sub(now))
 	}
 	m.counts.Admitted++
 	m.hedges = min(m.hedges+hedgeShare, hedgeSaved*float64(m.opts.MaxBatch))
 	it.Device, it.Detour, it.moves, it.tried = d.id, why, 0, 0
-	it.turn, it.speaks = TurnShared, false
+	it.turn, it.speaks, it.tight = TurnShared, false, f.tight
 	in.counts.Sent[why]++
+	in.give()
 	in.push(s, it, s.rand())
 	return Verdict{Admitted: true, Wait: f.start.Sub(now), Wake: d.offer(now, in)}
 }
@@ -92,12 +101,15 @@ func (s *Scheduler) rand() uint32 {
 func (s *Scheduler) Next(now clock.Instant, id DeviceID, laneIndex int, b *Batch) bool {
 	d := s.devices[id]
 	l := &d.lanes[laneIndex]
-	if l.state == laneActive {
+	b.reset(id, laneIndex)
+	if l.state == laneSpare {
+		return false
+	}
+	if l.state == laneActive || l.state == laneLent {
 		panic(fmt.Sprintf("BUG: lane %d of device %q asks for a batch while it runs one", laneIndex, d.opts.Name))
 	}
 	d.answered(l)
 	d.refresh(now)
-	b.reset(id, laneIndex)
 	d.spreadAt = clock.Never
 	s.misses = 0
 	start := d.begins(now)
@@ -112,6 +124,9 @@ func (s *Scheduler) Next(now clock.Instant, id DeviceID, laneIndex int, b *Batch
 			return false
 		}
 		found := s.candidates(start, d, b)
+		for len(found) == 0 && s.fetch(d) {
+			found = s.candidates(start, d, b)
+		}
 		if len(found) == 0 {
 			if d.state == DeviceProbing && len(d.busy) == 0 {
 				d.state = DeviceBroken // the item that was to try it has gone
@@ -127,7 +142,8 @@ func (s *Scheduler) Next(now clock.Instant, id DeviceID, laneIndex int, b *Batch
 	}
 	l.state, l.end = laneActive, b.PredictedEnd
 	l.from, l.run, l.staged = start, b.PredictedEnd.Sub(start), d.opts.Stage > 0 && d.active > 0
-	l.batch, l.seq, l.watch, l.overdue, l.hedged = b, l.seq+1, b.Watch, false, false
+	l.batch, l.seq, l.watch = b, l.seq+1, b.Watch
+	l.overdue, l.looked, l.excuse, l.hangs, l.hedged = false, false, false, false, false
 	l.mute = b.Alone && !b.Items[0].speaks
 	d.active++
 	if !b.Hedge {
@@ -143,13 +159,12 @@ func (s *Scheduler) Next(now clock.Instant, id DeviceID, laneIndex int, b *Batch
 func (s *Scheduler) Complete(now clock.Instant, b *Batch, o Outcome) {
 	d := s.devices[b.Device]
 	l := &d.lanes[b.Lane]
-	if l.state != laneActive {
+	if l.state != laneActive && l.state != laneLent {
 		panic(fmt.Sprintf("BUG: lane %d of device %q completes a batch that it does not run", b.Lane, d.opts.Name))
 	}
-	l.state, l.batch = laneIdle, nil
-	d.active--
 	m := s.models[b.Model]
 	in := m.instance(d)
+	d.release(l, in)
 	in.running--
 	in.lastEnd, in.ended = now, true
 	took := now.Sub(d.follows(now, b.Start))
@@ -161,6 +176,7 @@ func (s *Scheduler) Complete(now clock.Instant, b *Batch, o Outcome) {
 	if o == Ran {
 		in.ranWell, in.ran = now, true
 		in.cost.observe(now, b.Rows, took, b.Probe)
+		in.learnSlack(l.looked)
 		if !b.Probe {
 			if ended, tooMany := in.late.add(now, completed, late); tooMany {
 				in.cost.widen()
@@ -257,7 +273,7 @@ func (s *Scheduler) NextWake() clock.Instant {
 	}
 	at := clock.Never
 	for _, d := range s.devices {
-		if len(d.busy) > 0 && d.woken == 0 && d.active < len(d.lanes) {
+		if len(d.busy) > 0 && d.woken == 0 && d.active < d.opts.Lanes {
 			at = min(at, d.spreadAt)
 		}
 	}

@@ -58,14 +58,14 @@ func (in *instance) board(s *Scheduler, it *Item, b *Batch) {
 // everyone still makes the deadline, in the same bucket.
 func (in *instance) fill(s *Scheduler, now clock.Instant, c *candidate, b *Batch) {
 	due := c.window.first.Deadline
-	bucket := in.cost.bucket(b.Rows)
+	bucket, limit := in.cost.bucket(b.Rows), c.group.limit(in.limit)
 	for class := range task.Priority(task.Priorities) {
 		if class == c.class {
 			continue
 		}
 		for c.group.items > 0 {
 			it := c.group.queues[class].head
-			if it == nil || b.Rows+it.Rows > in.limit {
+			if it == nil || b.Rows+it.Rows > limit {
 				break
 			}
 			rows := b.Rows + it.Rows

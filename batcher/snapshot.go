@@ -66,6 +66,7 @@ type InstanceStats struct {
 type DeviceStats struct {
 	Name         string
 	Lanes, Busy  int
+	Lent         int // further lanes with runs that take far too long; see DeviceOptions.Spares
 	WaitingRows  int
 	Load         float64 // share of its time that the arriving load needs
 	PredictedEnd clock.Instant
@@ -90,7 +91,7 @@ func (s *Scheduler) Predict(now clock.Instant, id ModelID, rows int, class task.
 	}
 	for _, in := range m.on {
 		f := in.forecast(now, min(rows, m.opts.MaxBatch), class, clock.Never, 0)
-		out = append(out, Forecast{in.device.id, f.start, f.finish})
+		out = append(out, Forecast{in.device.id, f.start, f.likely})
 	}
 	return out
 }
@@ -132,7 +133,7 @@ func (s *Scheduler) ModelStats(now clock.Instant, id ModelID) (ModelStats, bool)
 func (s *Scheduler) DeviceStats(id DeviceID) DeviceStats {
 	d := s.devices[id]
 	stats := DeviceStats{
-		Name: d.opts.Name, Lanes: len(d.lanes), Busy: d.active, Load: d.load, PredictedEnd: d.soonest(),
+		Name: d.opts.Name, Lanes: d.opts.Lanes, Busy: d.active, Lent: d.lent, Load: d.load, PredictedEnd: d.soonest(),
 		State: d.state, Reason: d.reason, Trips: d.trips, Speed: d.speed,
 	}
 	for _, in := range d.busy {
@@ -153,15 +154,18 @@ func (s *Scheduler) Ahead(id DeviceID) (run time.Duration) {
 	return run
 }
 
-// Busy is how long every lane of every device is predicted to be busy yet; 0 if one is idle or
+// Busy is how long every lane of every device is predicted to be busy yet; 0 if one is idle. An
+// overdue lane, as one that does not get a processor, is taken to last as long again as it is
 // overdue.
 func (s *Scheduler) Busy(now clock.Instant) time.Duration {
 	first := clock.Never
 	for _, d := range s.devices {
-		if d.active < len(d.lanes) {
+		if d.active < d.opts.Lanes {
 			return 0
 		}
-		first = min(first, d.soonest())
+		for i := range d.lanes {
+			first = min(first, d.lanes[i].free(now))
+		}
 	}
 	if first == clock.Never {
 		return 0

@@ -35,7 +35,7 @@ func (d *device) spread(now clock.Instant, in *instance) (ok bool, until clock.I
 // offer looks for a lane that should take an instance's work now: at most one lane is on
 // its way at a time, and each that seals a batch offers what is left to the next.
 func (d *device) offer(now clock.Instant, in *instance) Lane {
-	if d.woken > 0 || d.active == len(d.lanes) || !d.takes() {
+	if d.woken > 0 || d.active == d.opts.Lanes || !d.takes() {
 		return noLane
 	}
 	ok, until := d.spread(now, in)

@@ -16,7 +16,7 @@ func (d *device) servers() int {
 	if d.opts.Stage > 0 {
 		return 1
 	}
-	return len(d.lanes)
+	return d.opts.Lanes
 }
 
 // begins predicts when a batch that is sealed now starts to run.

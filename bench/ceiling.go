@@ -15,6 +15,7 @@ func ceiling(args []string) error {
 	flags := flag.NewFlagSet("ceiling", flag.ExitOnError)
 	listen := flags.String("listen", "", "address")
 	body := flags.Int("body", 0, "bytes of the answer's body")
+	code := flags.Int("status", fasthttp.StatusOK, "status of the answers")
 	total := flags.Int("total", 0, "bytes of the answer with its head")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -33,6 +34,7 @@ func ceiling(args []string) error {
 				ctx.SetStatusCode(fasthttp.StatusBadRequest)
 				return
 			}
+			ctx.SetStatusCode(*code)
 			ctx.SetContentType("application/octet-stream")
 			ctx.Response.Header.Set("X-Fill", fill)
 			ctx.Response.SetBodyRaw(answer)

@@ -27,7 +27,7 @@ import (
 func init() { runtime.LockOSThread() }
 
 // parts are what -only chooses from, in the order in which they run.
-var parts = []string{"allocs", "binary", "json", "idle", "half", "goodput", "overload", "access"}
+var parts = []string{"allocs", "binary", "json", "idle", "half", "goodput", "overload", "storm", "access"}
 
 func main() {
 	var err error
@@ -72,7 +72,7 @@ func run() error {
 	started := time.Now()
 	steps := map[string]func() error{
 		"allocs": b.allocs, "binary": b.binary, "json": b.json, "idle": b.idle, "half": b.half,
-		"goodput": b.goodput, "overload": b.overload, "access": b.access,
+		"goodput": b.goodput, "overload": b.overload, "storm": b.storm, "access": b.access,
 	}
 	for _, part := range parts {
 		if !wanted[part] {

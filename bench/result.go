@@ -22,6 +22,7 @@ type Result struct {
 	Half        *Half                 `json:"half,omitempty"`
 	Goodput     *Goodput              `json:"goodput,omitempty"`
 	Overload    *Overload             `json:"overload,omitempty"`
+	Storm       *Storm                `json:"storm,omitempty"`
 	Access      *Access               `json:"access,omitempty"`
 	Allocs      *Allocs               `json:"allocs,omitempty"`
 	Raw         map[string][]rawPoint `json:"raw,omitempty"`
@@ -109,6 +110,7 @@ func (r *Result) print(out io.Writer) {
 		line("overload.ratio_5x", o.Ratio5x, atLeast(0.90), validities(peak, at5x), "%.0f of %.0f/s", o.At5x.Good, o.Peak)
 		line("overload.shed_p99_ms", o.ShedP99, atMost(2), validities(at3x, at5x), "%d and %d answers 429; lag p99 %.0f and %.0f us", o.At3x.Status["429"], o.At5x.Status["429"], o.At3x.LagP99, o.At5x.LagP99)
 	}
+	r.stormLines(line)
 	r.accessLine(w)
 	if err := w.Flush(); err != nil {
 		return

@@ -35,6 +35,12 @@ type Config struct {
 	// not be batched or padded. It is made when it is needed, and each server wants its own.
 	// Default empty: it is found out again after each start, and until then some answers are wrong.
 	State string `yaml:"state"`
+	// Copies is a folder for private copies of the models' files: they are hashed while they are copied
+	// and loaded from there, so that later writes to models change nothing. The copies of a version go
+	// with it, those of a server that was killed with the next start. It needs the space of all models
+	// that are loaded, and in a file system of memory it takes that memory. Default empty: the state
+	// folder if there is one, else the system's for temporary files, else /dev/shm.
+	Copies string `yaml:"copies"`
 
 	Log           Log           `yaml:"log"`
 	Limits        Limits        `yaml:"limits"`
@@ -65,21 +71,37 @@ type Log struct {
 	Format string `yaml:"format"`
 }
 
-// Limits are what one client may ask of the predict port.
+// Limits are what one client may ask of the predict port, and what all of them may hold together.
 type Limits struct {
-	// MaxBodyBytes is the largest request body as it is received. Default 64MiB. Too low
-	// refuses large tensors with 413; too high lets each connection hold that much memory.
+	// Memory is the most memory that the server, its workers and its models take together. Default 0:
+	// automatic, the smallest limit that the machine and the control groups set. Too low refuses
+	// large requests and has garbage collected often; too high, above what there is, has the system end
+	// the server. Go's memory limit follows from it, unless GOMEMLIMIT is set.
+	Memory Bytes `yaml:"memory"`
+	// MaxBodyBytes is the largest request body as it is received. Default 64MiB: or half of
+	// max_bodies_bytes, if that is less. Too low refuses large tensors with 413; too high lets a few
+	// requests take all of max_bodies_bytes.
 	MaxBodyBytes Bytes `yaml:"max_body_bytes"`
-	// MaxDecompressedBytes is the largest body after gzip or deflate. Default 64MiB. Too low
-	// refuses what max_body_bytes lets in; too high lets a small request grow a thousandfold.
+	// MaxDecompressedBytes is the largest body after gzip or deflate. Default 64MiB: or half of
+	// max_bodies_bytes, if that is less. Too low refuses what max_body_bytes lets in; too high lets a
+	// small request grow a thousandfold.
 	MaxDecompressedBytes Bytes `yaml:"max_decompressed_bytes"`
-	// MaxBodiesBytes is the most that the bodies of all connections take together while they are read.
-	// Default 1GiB. Too low refuses large requests that come at once; too high lets many
-	// connections that each announce a large body take all memory.
+	// MaxBodiesBytes is the most that the bodies of all connections take together, as they come and as
+	// they are decompressed. Default 1GiB: or an eighth of memory, if that is less. Too low refuses
+	// large requests that come at once (503); too high leaves too little memory for the models.
 	MaxBodiesBytes Bytes `yaml:"max_bodies_bytes"`
-	// MaxAnswerBytes is the largest answer, before it is compressed. Default 1GiB. Too low refuses
-	// answers that a client could read (413); too high lets one request whose answer is many times
-	// its own size take that much memory, which JSON does sooner than binary data.
+	// MaxInputsBytes is the most that the tensors of all requests take together while they wait and run,
+	// over all models. Default 1GiB: or an eighth of memory, if that is less. Too low refuses large
+	// requests that come at once (503); too high leaves too little memory for the models.
+	MaxInputsBytes Bytes `yaml:"max_inputs_bytes"`
+	// MaxAnswersBytes is the most that the outputs and answers of all requests take together until
+	// they are written. Default 2GiB: or an eighth of memory, if that is less. Too low refuses large
+	// answers while clients read others slowly (503); too high leaves too little memory for the models.
+	MaxAnswersBytes Bytes `yaml:"max_answers_bytes"`
+	// MaxAnswerBytes is the largest answer, before it is compressed. Default 1GiB: or half of
+	// max_answers_bytes, if that is less. Too low refuses answers that a client could read (413); too
+	// high lets one request whose answer is many times its own size take that much memory, which JSON
+	// does sooner than binary data.
 	MaxAnswerBytes Bytes `yaml:"max_answer_bytes"`
 	// MaxHeaderBytes is the largest request line and header block. Default 8KiB. Too low
 	// breaks clients behind proxies with long cookies or tokens (431); too high lets each
@@ -91,8 +113,9 @@ type Limits struct {
 	// MaxURIBytes is the longest request target, path and query. Default 2KiB. Too low refuses
 	// models with long names (414); too high is only more memory for each connection.
 	MaxURIBytes Bytes `yaml:"max_uri_bytes"`
-	// MaxConnections is the most open connections; more are answered 503. Default 4096. Too low
-	// refuses clients that keep many open; too high runs into the process's limit of open files.
+	// MaxConnections is the most open connections; more are answered 503. Default 4096: or what an
+	// eighth of memory holds at 64KiB each, if that is less. Too low refuses clients that keep many
+	// open; too high runs into the process's limit of open files.
 	MaxConnections int `yaml:"max_connections"`
 	// MaxJSONDepth is the deepest nesting of a JSON body. Default 100. Too low refuses tensors of
 	// high rank, which need one level for each dimension and four more; too high lets a short body cost
@@ -133,8 +156,9 @@ type Queue struct {
 	// MaxRows is the most rows that wait. Default 32768. Too low sheds bursts that a device would
 	// have caught up with; too high is no danger while max_bytes holds.
 	MaxRows int `yaml:"max_rows"`
-	// MaxBytes is the most bytes of tensors that wait. Default 256MiB. Too low sheds bursts of
-	// large tensors; too high can take more memory than the machine has.
+	// MaxBytes is the most bytes of tensors that wait for one model. Default 256MiB: or
+	// limits.max_inputs_bytes, which holds for all models together, if that is less. Too low sheds bursts
+	// of large tensors; too high lets one model's queue take what the others need.
 	MaxBytes Bytes `yaml:"max_bytes"`
 }
 
@@ -231,6 +255,9 @@ type ModelDefaults struct {
 	// apart: batch, under the watch of live comparisons, or single. Default batch. single is slower
 	// and sure.
 	Unproven string `yaml:"unproven"`
+	// FairRows leaves room in the queue for long requests where short ones would crowd them out. Default
+	// true. false answers more of the short ones in overload, and far fewer of the long ones.
+	FairRows bool `yaml:"fair_rows"`
 	// KeepVersions is how many of a model's newest versions stay loaded, unless version_policy of its
 	// config.pbtxt says. Default 1. Too low makes rolling back wait for a load; too high costs the
 	// memory of all of them.
@@ -264,6 +291,8 @@ func Default() *Config {
 			MaxBodyBytes:         64 * mebibyte,
 			MaxDecompressedBytes: 64 * mebibyte,
 			MaxBodiesBytes:       gibibyte,
+			MaxInputsBytes:       gibibyte,
+			MaxAnswersBytes:      2 * gibibyte,
 			MaxAnswerBytes:       gibibyte,
 			MaxHeaderBytes:       8 * kibibyte,
 			MaxHeaders:           100,
@@ -286,6 +315,7 @@ func Default() *Config {
 		Record:    Record{MaxBytes: gibibyte, MaxAge: time.Hour},
 		ModelDefaults: ModelDefaults{
 			Unproven:     "batch",
+			FairRows:     true,
 			MaxBatch:     64,
 			KeepVersions: 1,
 			Warmup:       400 * time.Millisecond,

@@ -11,6 +11,7 @@ import (
 	"github.com/goccy/go-yaml/parser"
 
 	"sluice/internal/near"
+	"sluice/internal/prescan"
 )
 
 // Parse reads a file's text over the defaults; name is what faults call the file. It
@@ -20,6 +21,9 @@ import (
 // Only the YAML parser of the library is used and not its decoder, which takes 1.5 for
 // 1, 010 for 8, and a key without a value or an empty file for zeros.
 func Parse(name string, text []byte) (*Config, error) {
+	if err := prescan.YAML(text); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
 	file, err := parser.ParseBytes(text, 0)
 	if err != nil {
 		return nil, syntaxFault(name, err)

@@ -82,6 +82,9 @@ func (v *validator) server(c *Config) {
 	if c.State != "" && filepath.Clean(c.State) == filepath.Clean(c.Models) {
 		v.fault("state", strconv.Quote(c.State), "must be another folder than models, whose bundles are only read")
 	}
+	if c.Copies != "" && filepath.Clean(c.Copies) == filepath.Clean(c.Models) {
+		v.fault("copies", strconv.Quote(c.Copies), "must be another folder than models, whose bundles are only read")
+	}
 }
 
 // scheduling checks what bounds a request's wait.
@@ -169,6 +172,12 @@ func (v *validator) limits(l *Limits) {
 	if l.MaxBodiesBytes < l.MaxBodyBytes {
 		v.fault("limits.max_bodies_bytes", l.MaxBodiesBytes, fmt.Sprintf("must hold one body of limits.max_body_bytes, %s", l.MaxBodyBytes))
 	}
+	between(v, "limits.memory", l.Memory, 0, 1<<50)
+	if 0 < l.Memory && l.Memory < leastMemory {
+		v.fault("limits.memory", l.Memory, fmt.Sprintf("must be %s or more, or 0 for automatic", leastMemory))
+	}
+	between(v, "limits.max_inputs_bytes", l.MaxInputsBytes, kibibyte, 1<<50)
+	between(v, "limits.max_answers_bytes", l.MaxAnswersBytes, kibibyte, 1<<50)
 	between(v, "limits.max_answer_bytes", l.MaxAnswerBytes, kibibyte, maxAnswer)
 	between(v, "limits.max_header_bytes", l.MaxHeaderBytes, kibibyte, mebibyte)
 	between(v, "limits.max_headers", l.MaxHeaders, 8, 10_000)

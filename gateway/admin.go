@@ -25,6 +25,9 @@ type AdminOptions struct {
 	Control Control
 	// Metrics serves /metrics; nil leaves the route out.
 	Metrics http.Handler
+	// Reopen has a device try again that has stopped trying. The error names a device that is not
+	// there, or says why it cannot. nil means there is none.
+	Reopen func(device string) error
 	// Server is the predict port, whose readiness /v2/health/ready tells; required.
 	Server *Server
 	// Hosts are the names by which the port may be called, besides loopback names and IP
@@ -56,6 +59,7 @@ var adminRoutes = []AdminRoute{
 	{"POST", "/v2/repository/index", AdminOnly, (*Admin).index},
 	{"POST", "/v2/repository/models/{model}/load", AdminOnly, (*Admin).load},
 	{"POST", "/v2/repository/models/{model}/unload", AdminOnly, (*Admin).unload},
+	{"POST", "/v2/devices/{device}/reopen", AdminOnly, (*Admin).reopen},
 	{"GET", "/metrics", AdminOnly, (*Admin).metrics},
 	{"GET", "/debug/pprof/", AdminOnly, plain(pprof.Index)},
 	{"GET", "/debug/pprof/cmdline", AdminOnly, plain(pprof.Cmdline)},
@@ -84,6 +88,9 @@ func NewAdmin(opt AdminOptions) (*Admin, error) {
 	}
 	if opt.Metrics == nil {
 		opt.Metrics = http.NotFoundHandler()
+	}
+	if opt.Reopen == nil {
+		opt.Reopen = func(name string) error { return fault.Newf(fault.NotFound, "there is no device '%s'", name) }
 	}
 	a := &Admin{opt: opt}
 	mux := http.NewServeMux()
@@ -196,10 +203,11 @@ func identify(w http.ResponseWriter, r *http.Request) {
 
 // at reports whether a path is the route's, whatever the method.
 func (r *AdminRoute) at(path string) bool {
-	before, after, parameter := strings.Cut(r.Pattern, "{model}")
+	before, after, parameter := strings.Cut(r.Pattern, "{")
 	if !parameter {
 		return path == r.Pattern
 	}
+	_, after, _ = strings.Cut(after, "}")
 	name, ok := strings.CutPrefix(path, before)
 	if !ok {
 		return false

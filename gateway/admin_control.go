@@ -72,6 +72,26 @@ func (a *Admin) change(w http.ResponseWriter, r *http.Request, verb string, do f
 	return nil
 }
 
+// reopen has a device try again; the answer is empty and does not wait for what comes of it.
+func (a *Admin) reopen(w http.ResponseWriter, r *http.Request) error {
+	name := r.PathValue("device")
+	if len(name) > maxDeviceName {
+		return fault.Newf(fault.NotFound, "there is no device of %d characters", len(name))
+	}
+	err := a.opt.Reopen(name)
+	a.opt.Log.Info("device control",
+		zap.String("request_id", w.Header().Get(requestIDHeader)), zap.String("verb", "reopen"), zap.String("device", name), zap.Error(err))
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(http.StatusOK)
+	return nil
+}
+
+// maxDeviceName bounds what an error repeats of a name.
+const maxDeviceName = 64
+
 // controlBody reads the small body of a control request.
 func controlBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxControlBody))

@@ -1,29 +1,79 @@
 package gateway
 
-import "sluice/internal/fault"
+import (
+	"math"
 
-// smallBody is the largest body that is not counted against Limits.MaxBodiesBytes: so
-// many bytes per connection are bounded by the number of connections.
-const smallBody = 64 << 10
+	"sluice/internal/fault"
+)
 
-// reserve counts a body of n bytes, announced or so far, against all bodies; held is
-// what is counted for it already.
-func (s *Server) reserve(held *int64, n int64) *fault.Error {
-	if n <= smallBody || n <= *held {
-		return nil
+// plainBody is the largest body that an event loop reads.
+const plainBody = 64 << 10
+
+// A connection reads every body of more than a few kilobytes, or in chunks, itself, as it comes:
+// fasthttp would take the memory for it as soon as it is announced, and would keep it. fasthttp then
+// sees a request without a body, and the handlers are given the body (handle).
+
+// gather reads the rest of the current request's body and returns the length of its head, which is
+// in p, without what frames the body.
+func (c *conn) gather(p []byte, h *head) (int, error) {
+	h.cutFraming(p)
+	for c.inBody {
+		into := p[h.size:] // of chunks, which are more than their data
+		if !c.chunked {
+			if into = c.body.room(c.s.bodies, int(c.left)); into == nil {
+				c.refuse(c.s.noRoomForBodies())
+				return 0, errRefused
+			}
+		}
+		n, err := c.readMore(into)
+		if n == 0 && err != nil {
+			return c.bodyFailed(err)
+		}
+		if !c.chunked {
+			c.body.extend(n)
+			c.left -= int64(n)
+			c.inBody = c.left > 0
+			continue
+		}
+		used, f := c.consume(into[:n])
+		if f == nil {
+			f = c.keep(into[used:n])
+		}
+		if f != nil {
+			c.refuse(f)
+			return 0, errRefused
+		}
 	}
-	more := n - *held
-	if s.bodies.Add(more) > s.opt.Limits.MaxBodiesBytes {
-		s.bodies.Add(-more)
-		return fault.Newf(fault.NoCapacity, "the large bodies being read would together take more than %d bytes (limits.max_bodies_bytes); try again", s.opt.Limits.MaxBodiesBytes)
+	return h.size, nil
+}
+
+// readMore reads what has come already, or else from the socket.
+func (c *conn) readMore(p []byte) (int, error) {
+	if n := c.takeAhead(p); n > 0 {
+		return n, nil
 	}
-	*held = n
+	c.fresh = true
+	return c.Conn.Read(p)
+}
+
+// store takes in bytes of the body; those of chunks come from the chunker.
+func (c *conn) store(p []byte) *fault.Error {
+	most := c.s.opt.Limits.MaxBodyBytes
+	if !c.chunked {
+		most = int64(len(c.body.bytes)) + c.left
+	}
+	if !c.body.append(c.s.bodies, p, int(min(most, math.MaxInt))) {
+		return c.s.noRoomForBodies()
+	}
 	return nil
 }
 
-func (s *Server) release(held *int64) {
-	if *held > 0 {
-		s.bodies.Add(-*held)
-		*held = 0
-	}
+// noRoomForBodies is the fault of a body that the others leave no memory for.
+func (s *Server) noRoomForBodies() *fault.Error {
+	return fault.Newf(fault.NoCapacity, "the bodies being read would together take more than %d bytes (limits.max_bodies_bytes); try again", s.bodies.Limit())
+}
+
+// noRoomForAnswers is that of an answer.
+func (s *Server) noRoomForAnswers() *fault.Error {
+	return fault.Newf(fault.NoCapacity, "the answers being written would together take more than %d bytes (limits.max_answers_bytes); try again", s.answers.Limit())
 }

@@ -33,10 +33,10 @@ type call struct {
 
 	request  oip.Request
 	v1       oip.V1Request
-	inflated []byte // decompressed body
+	inflated buffer // decompressed body
+	answer   buffer // encoded, and what is counted for it
 	plain    []byte // the body without its coding, if the look for a timeout came to need it
 	budgeted bool   // the header names the budget
-	reserved int64  // counted for it in Server.bodies
 	accept   coding // of the answer
 	form     oip.AnswerForm
 	scratch  []byte // header values
@@ -60,9 +60,7 @@ func (c *call) recycle() {
 	c.loop, c.socket, c.next = nil, nil, nil
 	c.request.Reset()
 	c.plain, c.budgeted = nil, false
-	if cap(c.inflated) > maxKeptBody {
-		c.inflated = nil
-	}
+	c.inflated.release()
 	c.outcome = Outcome{}
 	calls.Put(c)
 }

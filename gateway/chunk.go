@@ -2,10 +2,12 @@ package gateway
 
 import "sluice/internal/fault"
 
-// chunker follows a chunked body to its end without storing it. fasthttp decodes the
-// same bytes; the chunker refuses what it might read differently (line ends, sizes,
-// trailers) and bounds what one client can make it do.
+// chunker follows a chunked body to its end and hands on its data. It refuses what a proxy in front
+// might read differently (line ends, sizes, trailers) and bounds what one client can make it do.
 type chunker struct {
+	into interface {
+		store(data []byte) *fault.Error
+	}
 	state   chunkState
 	size    int64 // of the chunk being read, or what is left of it
 	digits  int
@@ -43,6 +45,9 @@ func (c *chunker) advance(p []byte) (int, *fault.Error) {
 	for i := 0; i < len(p); {
 		if c.state == chunkData {
 			n := min(int64(len(p)-i), c.size)
+			if f := c.into.store(p[i : i+int(n)]); f != nil {
+				return i, f
+			}
 			i += int(n)
 			if c.size -= n; c.size == 0 {
 				c.state = chunkDataR

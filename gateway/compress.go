@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"sync"
 
@@ -85,30 +86,45 @@ const compressLevel = gzip.BestSpeed
 type deflater struct {
 	gzip *gzip.Writer
 	zlib *zlib.Writer
-	out  bytes.Buffer
+	out  shorter
 }
 
 var deflaters = sync.Pool{New: func() any { return &deflater{} }}
 
+// shorter takes in a compressed answer, as long as that is shorter than the answer.
+type shorter struct{ buffer }
+
+var errNotShorter = errors.New("BUG: an answer that compression does not shorten was not sent as it is")
+
+func (p *shorter) Write(b []byte) (int, error) {
+	if len(b) > cap(p.bytes)-len(p.bytes) {
+		return 0, errNotShorter
+	}
+	p.bytes = append(p.bytes, b...)
+	return len(b), nil
+}
+
 // compress replaces a successful answer by its compressed form if the client accepts
-// one and it is large enough to gain. Nothing but infer answers is ever compressed:
-// there are clients that ask for it and cannot read it elsewhere.
-func (s *Server) compress(c *call, body []byte) []byte {
+// one, it is large enough to gain, and there is memory for both. Nothing but infer answers is ever
+// compressed: there are clients that ask for it and cannot read it elsewhere. A large answer is the
+// call's own, and so is what takes its place.
+func (s *Server) compress(c *call, body []byte, large bool) []byte {
 	if c.accept == identity || len(body) < s.opt.CompressFrom {
 		return body
 	}
 	d := deflaters.Get().(*deflater)
 	defer deflaters.Put(d)
-	d.out.Reset()
-	if d.pack(c.accept, body) != nil || d.out.Len() >= len(body) {
+	defer d.out.release()
+	if !d.out.grow(s.answers, len(body)) || d.pack(c.accept, body) != nil || len(d.out.bytes) >= len(body) {
 		return body
 	}
 	c.ctx.Response.Header.SetContentEncodingBytes(codingNames[c.accept])
-	body = append(body[:0], d.out.Bytes()...)
-	if d.out.Cap() > maxKeptBody {
-		d.out = bytes.Buffer{}
+	if !large {
+		return append(body[:0], d.out.bytes...)
 	}
-	return body
+	c.answer.release()
+	c.answer = d.out.move()
+	return c.answer.bytes
 }
 
 func (d *deflater) pack(as coding, body []byte) error {

@@ -134,7 +134,7 @@ func TestInflatedBodiesAreCounted(t *testing.T) {
 	c := conformance{t, e}
 	bomb := packed(t, "gzip", simpleBody("")+strings.Repeat(" ", 4<<20))
 	c.want(26, post(simpleInfer, bomb, "Content-Encoding: gzip"), 503, "NO_CAPACITY")
-	if n := e.server.bodies.Load(); n != 0 {
+	if n := e.server.bodies.Used(); n != 0 {
 		t.Fatalf("%d bytes are still counted", n)
 	}
 	c.want(26, post(simpleInfer, packed(t, "gzip", simpleBody("")+strings.Repeat(" ", 300<<10)), "Content-Encoding: gzip"), 200)

@@ -36,10 +36,12 @@ type conn struct {
 	chunked  bool    // the body comes in chunks
 	last     bool    // the client wants no answer after that of the current request
 	chunk    chunker // follows them
-	reserved int64   // counted in s.bodies
-	ahead    []byte  // read beyond a request
-	taken    int     // bytes of ahead that have been served
-	fresh    bool    // the latest bytes came from the socket, not from ahead
+	gathered bool    // body is the current request's, which fasthttp does not see
+	body     buffer
+	answer   buffer // being written, and what is counted for it
+	ahead    buffer // read beyond a request
+	taken    int    // bytes of ahead that have been served
+	fresh    bool   // the latest bytes came from the socket, not from ahead
 	refused  bool
 	opening  opening // of the current request
 	allow    string  // methods that a refusal tells of
@@ -74,7 +76,7 @@ func (c *conn) Read(p []byte) (int, error) {
 // readHead returns a whole header and what came with it of the body. fasthttp's buffer
 // is empty between requests and larger than MaxHeaderBytes, so p holds any header.
 func (c *conn) readHead(p []byte) (int, error) {
-	c.s.release(&c.reserved)
+	c.letGo()
 	c.opening.reset()
 	for got := 0; ; {
 		n, err := c.await(p[got:], got)
@@ -105,13 +107,18 @@ func (c *conn) readHead(p []byte) (int, error) {
 		if f == nil && c.inBody && h.expects {
 			f = c.meetExpectation(p[:h.size])
 		}
+		if f == nil {
+			f = c.keep(p[h.size+used : got])
+		}
 		if f != nil {
 			c.refuse(f)
 			return 0, io.EOF
 		}
-		c.keep(p[h.size+used : got])
 		if c.inBody {
 			c.setReadDeadline(c.s.opt.ReadTimeout)
+		}
+		if c.gathered {
+			return c.gather(p, &h)
 		}
 		return h.size + used, nil
 	}
@@ -162,9 +169,13 @@ func (c *conn) begin(h head) *fault.Error {
 	c.inBody = h.body != 0
 	c.left = max(h.body, 0)
 	if c.chunked {
-		c.chunk = chunker{maximum: c.s.opt.Limits.MaxBodyBytes}
+		c.chunk = chunker{maximum: c.s.opt.Limits.MaxBodyBytes, into: c}
 	}
-	return c.s.reserve(&c.reserved, h.body)
+	c.gathered = c.chunked || h.body > uncounted
+	if h.body > c.s.bodies.Limit() {
+		return c.s.noRoomForBodies() // it is refused before any of it is read
+	}
+	return nil
 }
 
 // readBody returns more of the current request's body.
@@ -176,11 +187,13 @@ func (c *conn) readBody(p []byte) (n int, err error) {
 		}
 	}
 	used, f := c.consume(p[:n])
+	if f == nil {
+		f = c.keep(p[used:n])
+	}
 	if f != nil {
 		c.refuse(f)
 		return 0, errRefused
 	}
-	c.keep(p[used:n])
 	return used, nil
 }
 
@@ -200,32 +213,36 @@ func (c *conn) consume(p []byte) (used int, f *fault.Error) {
 	}
 	if c.chunked {
 		used, f = c.chunk.advance(p)
-		if f == nil {
-			f = c.s.reserve(&c.reserved, c.chunk.total)
-		}
 		c.inBody = c.chunk.state != chunkDone
 		return used, f
 	}
 	used = int(min(int64(len(p)), c.left))
+	if c.gathered {
+		f = c.store(p[:used])
+	}
 	c.left -= int64(used)
 	c.inBody = c.left > 0
-	return used, nil
+	return used, f
 }
 
 // keep puts back bytes of the next request; clients that pipeline are rare. What came
 // from ahead is still there: only bytes of the socket are copied, once.
-func (c *conn) keep(next []byte) {
+func (c *conn) keep(next []byte) *fault.Error {
 	switch {
 	case len(next) == 0:
-	case c.fresh:
-		c.ahead, c.taken = append(c.ahead[:0], next...), 0
-	default:
+	case !c.fresh:
 		c.taken -= len(next)
+	default:
+		c.ahead.bytes, c.taken = c.ahead.bytes[:0], 0
+		if !c.ahead.append(c.s.bodies, next, len(next)) {
+			return c.s.noRoomForBodies()
+		}
 	}
+	return nil
 }
 
 func (c *conn) takeAhead(p []byte) int {
-	n := copy(p, c.ahead[c.taken:])
+	n := copy(p, c.ahead.bytes[c.taken:])
 	c.taken += n
 	c.fresh = c.fresh && n == 0
 	return n
@@ -262,9 +279,22 @@ func (c *conn) Write(p []byte) (int, error) {
 
 // Close ends the connection; after a refusal it lingers first.
 func (c *conn) Close() error {
-	c.s.release(&c.reserved)
+	c.letGo()
+	c.ahead.release()
 	if c.refused {
 		c.linger()
 	}
 	return c.Conn.Close()
+}
+
+// letGo frees the memory of a request that has an answer, and of the answer before it, which has been
+// written.
+func (c *conn) letGo() {
+	c.body.release()
+	c.answer.release()
+	c.gathered = false
+	if c.taken == len(c.ahead.bytes) {
+		c.ahead.release()
+		c.taken = 0
+	}
 }

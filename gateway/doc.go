@@ -11,6 +11,9 @@
 //   - conn.go wraps each other connection, which has a goroutine. It checks the framing of
 //     every request before the HTTP library sees a byte (head.go, chunk.go), hands over
 //     one request at a time, and answers what cannot be framed itself (refuse.go).
+//     It reads all but the smallest bodies itself (bodies.go).
+//   - buffer.go is the memory that requests hold: counted against a budget of all requests before it is
+//     taken, as bodies, as inputs, or as outputs and answers, and pooled by size.
 //     expect.go answers clients that wait before they send a body.
 //   - requestid.go gives every request the id that its answer and the log carry, and access.go
 //     offers each to the access log.
@@ -30,7 +33,8 @@
 //
 // Why a checking connection. fasthttp accepts framings that a proxy in front may read
 // differently (both lengths, folded headers, any version), reports the rest as untyped
-// errors, and takes memory for a body as soon as it is announced. Looking at the raw
+// errors, and takes memory for a body as soon as it is announced; library_test.go has the
+// list, held against the version in use. Looking at the raw
 // headers in the handler is too late, since the body has been read by then; its
 // HeaderReceived hook cannot refuse; and neither sees chunks. Between the socket and
 // fasthttp everything is seen once, for about 0.15 µs per request. The loops look at the

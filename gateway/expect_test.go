@@ -67,7 +67,7 @@ func TestExpectationsThatAreRefused(t *testing.T) {
 			t.Errorf("model %s is pinned %d times", name, n)
 		}
 	}
-	if n := e.server.bodies.Load(); n != 0 {
+	if n := e.server.bodies.Used(); n != 0 {
 		t.Errorf("%d bytes of bodies are still counted", n)
 	}
 	e.good()

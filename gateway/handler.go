@@ -18,6 +18,9 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 	c.ctx = ctx
 	if conn, ok := ctx.Conn().(*conn); ok {
 		c.peer, c.arrived = conn, conn.arrived
+		if conn.gathered {
+			ctx.Request.SetBodyRaw(conn.body.bytes)
+		}
 		if conn.last {
 			ctx.SetConnectionClose()
 		}
@@ -60,7 +63,7 @@ func (s *Server) finish(c *call, answered *bool) {
 	if reason == nil && !*answered {
 		return
 	}
-	s.release(&c.reserved)
+	s.handOn(c, reason != nil)
 	ctx.Response.Header.SetCanonical(headerRequestID, c.id)
 	if reason != nil {
 		c.outcome.Fault = fault.Internal
@@ -72,6 +75,7 @@ func (s *Server) finish(c *call, answered *bool) {
 	}
 	if reason != nil {
 		// c is not recycled: nobody knows what still looks at its buffers.
+		c.inflated.abandon()
 		s.failures.log(s.opt.Log, "request panicked", zap.String("request_id", string(c.id)), zap.Any("panic", reason), zap.Stack("stack"))
 		s.opt.Observer.Refused(fault.Internal)
 	} else {
@@ -83,6 +87,25 @@ func (s *Server) finish(c *call, answered *bool) {
 	ctx.Request.ReleaseBody(maxKeptBody)
 	s.opt.Observer.Answered(ctx.Response.StatusCode())
 }
+
+// handOn leaves the answer's memory to the connection, until it is written, and frees the body's.
+func (s *Server) handOn(c *call, panicked bool) {
+	switch at := c.peer.(type) {
+	case *conn:
+		if panicked {
+			at.body.abandon()
+		}
+		at.letGo()
+		at.answer = c.answer.move()
+	case answering:
+		at.answers(c.answer.move())
+	default:
+		c.answer.abandon()
+	}
+}
+
+// answering is a socket of an event loop.
+type answering interface{ answers(b buffer) }
 
 // dispatch finds the route and serves it.
 func (s *Server) dispatch(c *call) error {

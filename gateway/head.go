@@ -22,6 +22,8 @@ type head struct {
 	// bytes of the block say so.
 	expects              bool
 	expectFrom, expectTo int
+	// frameFrom and frameTo are which bytes of the block frame the body.
+	frameFrom, frameTo int
 }
 
 // cutExpectation takes the expectation out of p, of which got bytes are there: the connection
@@ -31,8 +33,19 @@ func (h *head) cutExpectation(p []byte, got int) int {
 	if n > 0 {
 		copy(p[h.expectFrom:], p[h.expectTo:got])
 		h.size -= n
+		if h.frameFrom > h.expectFrom {
+			h.frameFrom -= n
+			h.frameTo -= n
+		}
 	}
 	return got - n
+}
+
+// cutFraming takes the line that frames the body out of the block at the start of p: what fasthttp
+// then reads is a request without a body.
+func (h *head) cutFraming(p []byte) {
+	copy(p[h.frameFrom:], p[h.frameTo:h.size])
+	h.size -= h.frameTo - h.frameFrom
 }
 
 // scanHead frames the request whose first bytes are p. It refuses whatever two readers
@@ -75,12 +88,15 @@ func scanHead(p []byte, lim *Limits) (head, *fault.Error) {
 		if lines == lim.MaxHeaders {
 			return head{}, fault.Newf(fault.HeadersTooLarge, "more than %d headers (limits.max_headers)", lim.MaxHeaders)
 		}
-		expected := s.expects
+		expected, framed := s.expects, s.framed()
 		if f := s.line(line); f != nil {
 			return head{}, f
 		}
 		if s.expects && !expected {
 			s.expectFrom, s.expectTo = began, at
+		}
+		if s.framed() && !framed {
+			s.frameFrom, s.frameTo = began, at
 		}
 	}
 }
@@ -160,6 +176,9 @@ type headScan struct {
 	special bool  // an expectation or an encoded body
 	length  int64 // -1 if there is no Content-Length
 }
+
+// framed says that the line has been seen that frames the body; there can be one.
+func (s *headScan) framed() bool { return s.chunked || s.length >= 0 }
 
 func (s *headScan) line(line []byte) *fault.Error {
 	if line[0] == ' ' || line[0] == '\t' {

@@ -88,6 +88,7 @@ func TestHead(t *testing.T) {
 	plain := e.at(e.admin(nil))
 	plain.want405Head(t, "/v2/repository/models/simple/load", "POST")
 	plain.want405Head(t, "/v2/repository/models/a.b/unload", "POST")
+	plain.want405Head(t, "/v2/devices/cuda:0/reopen", "POST")
 	plain.want405Head(t, "/v2/repository/index", "POST")
 	for _, path := range []string{"/v2/repository/models//load", "/v2/repository/models/a/b/load", "/v2/repository/models/load"} {
 		if a := plain.send(get(path)); a.status == 405 {

@@ -3,7 +3,6 @@ package gateway
 import (
 	"bytes"
 	"io"
-	"slices"
 	"sync"
 
 	"github.com/klauspost/compress/gzip"
@@ -27,11 +26,9 @@ func (s *Server) body(c *call) ([]byte, error) {
 	in := inflaters.Get().(*inflater)
 	defer inflaters.Put(in)
 	in.src.Reset(body)
-	c.inflated, err = in.read(c.inflated[:0], is, s.opt.Limits.MaxInflatedBytes, func(size int) *fault.Error {
-		return s.reserve(&c.reserved, int64(size))
-	})
+	err = in.read(&c.inflated, is, s)
 	in.src.Reset(nil)
-	return c.inflated, err
+	return c.inflated.bytes, err
 }
 
 // contentCoding is how the body of a request is compressed, as its header says.
@@ -112,33 +109,30 @@ func (in *inflater) openZlib() (err error) {
 	return err
 }
 
-// read appends the decompressed source to dst. It stops at the limit: what a bomb would
-// have become is never made. reserve is asked before dst grows.
-func (in *inflater) read(dst []byte, is coding, limit int64, reserve func(size int) *fault.Error) ([]byte, error) {
+// read puts the decompressed source into dst. It stops at the limits: what a bomb would have become
+// is never made.
+func (in *inflater) read(dst *buffer, is coding, s *Server) error {
 	if err := in.open(is); err != nil {
-		return dst, badCompression()
+		return badCompression()
 	}
-	for {
-		if len(dst) == cap(dst) {
-			if f := reserve(2 * cap(dst)); f != nil {
-				return dst, f
-			}
-			dst = slices.Grow(dst, max(cap(dst), minInflated))
+	dst.bytes = dst.bytes[:0]
+	for limit := int(s.opt.Limits.MaxInflatedBytes); ; {
+		room := dst.room(s.bodies, limit+1-len(dst.bytes))
+		if room == nil {
+			return s.noRoomForBodies()
 		}
-		n, err := in.from.Read(dst[len(dst):min(cap(dst), int(limit)+1)])
-		dst = dst[:len(dst)+n]
+		n, err := in.from.Read(room)
+		dst.extend(n)
 		switch {
-		case int64(len(dst)) > limit:
-			return dst, fault.Newf(fault.DecompressedTooLarge, "the decompressed body is larger than %d bytes (limits.max_decompressed_bytes)", limit)
+		case len(dst.bytes) > limit:
+			return fault.Newf(fault.DecompressedTooLarge, "the decompressed body is larger than %d bytes (limits.max_decompressed_bytes)", limit)
 		case err == io.EOF && in.src.Len() == 0:
-			return dst, nil
+			return nil
 		case err != nil:
-			return dst, badCompression()
+			return badCompression()
 		}
 	}
 }
-
-const minInflated = 16 << 10
 
 func badCompression() *fault.Error {
 	return fault.New(fault.BadCompression, "the compressed body is damaged, cut short, or followed by other data")

@@ -34,32 +34,6 @@ func TestConnectionLimit(t *testing.T) {
 	})
 }
 
-// Announced bodies are counted before they are read, small ones are not.
-func TestBodiesBudget(t *testing.T) {
-	e := serve(t, fixtures(), func(o *Options) {
-		o.Limits.MaxBodyBytes, o.Limits.MaxBodiesBytes = 1<<20, 2<<20
-	})
-	large := inferTo + "Content-Length: 1048576\r\n\r\nx"
-	var held []net.Conn
-	for n := range 2 {
-		c := e.dial()
-		_, _ = io.WriteString(c, large)
-		held = append(held, c)
-		e.eventually("the body is counted", func() bool { return e.server.bodies.Load() == int64(n+1)<<20 })
-	}
-	if a := e.send(large); a.status != 503 || !strings.Contains(a.body, "NO_CAPACITY") {
-		t.Fatalf("got %d %s", a.status, a.body)
-	}
-	if a := e.send(inferTo + chunked + "20000\r\n"); a.status != 503 || !strings.Contains(a.body, "NO_CAPACITY") {
-		t.Fatalf("chunked: got %d %s", a.status, a.body)
-	}
-	e.good()
-	for _, c := range held {
-		_ = c.Close()
-	}
-	e.eventually("the bodies are let go", func() bool { return e.server.bodies.Load() == 0 })
-}
-
 // A kept connection that stays idle is closed without a word.
 func TestIdleTimeout(t *testing.T) {
 	e := serve(t, fixtures(), func(o *Options) { o.IdleTimeout = 40 * time.Millisecond })
@@ -126,9 +100,9 @@ func TestLimitsAreNamed(t *testing.T) {
 	f(inferTo+"Content-Le", 408, "within 50ms (limits.header_timeout)")
 	f(inferTo+"Content-Length: 10\r\n\r\nabc", 408, "within 50ms (limits.read_timeout)")
 	f(post(simpleInfer, simpleBody(""), "Sluice-Budget-Ms: 1000000000"), 400, "at most 600000 (limits.max_budget)")
-	e.server.bodies.Store(mib)
-	f(inferTo+"Content-Length: 100000\r\n\r\n", 503, "more than 1048576 bytes (limits.max_bodies_bytes)")
-	e.server.bodies.Store(0)
+	e.server.bodies.Take(mib)
+	f(inferTo+"Content-Length: 100000\r\n\r\n"+strings.Repeat(" ", 100_000), 503, "more than 1048576 bytes (limits.max_bodies_bytes)")
+	e.server.bodies.Give(mib)
 	admin := e.at(e.admin(nil))
 	if a := admin.send("GET /metrics HTTP/1.1\r\nHost: evil.example\r\n\r\n"); a.status != 403 || !strings.Contains(a.body, "admin_hosts") {
 		t.Errorf("a foreign host got %d %s", a.status, a.body)

@@ -33,6 +33,7 @@ type loop struct {
 	swept      atomic.Int64             // a clock.Instant: the latest sweep
 	generation atomic.Int32             // of the latest socket
 	partial    atomic.Int32             // sockets with the beginning of a request
+	yield      yielding
 
 	mu struct {
 		sync.Mutex
@@ -82,8 +83,9 @@ func (l *loop) close() {
 func (l *loop) start(first, workers int) {
 	head := l.s.opt.Limits.MaxHeaderBytes
 	l.working.Store(int32(workers))
+	l.yield.workers = workers
 	for i := range workers {
-		w := &worker{l: l, index: first + i, s: l.s, in: make([]byte, head+smallBody+16<<10)}
+		w := &worker{l: l, index: first + i, s: l.s, in: make([]byte, head+plainBody+16<<10)}
 		w.ctx.Init2(nil, nil, false)
 		w.reader = bufio.NewReaderSize(&w.header, head+16)
 		l.s.running.Go(w.run)

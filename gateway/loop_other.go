@@ -2,13 +2,18 @@
 
 package gateway
 
-import "net"
+import (
+	"net"
+	"time"
+)
 
 // Event loops are made of Linux's epoll; elsewhere each connection has its goroutine.
 
 type loop struct{}
 
 type socket struct{}
+
+func (k *socket) refuse(time.Duration) {}
 
 const (
 	cutIdle uint32 = iota

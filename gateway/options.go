@@ -18,10 +18,14 @@ type Limits struct {
 	MaxBodyBytes int64
 	// MaxInflatedBytes is the largest body after decompression; default 64 MiB.
 	MaxInflatedBytes int64
-	// MaxBodiesBytes bounds the bodies above 64 KiB of all connections together, as
-	// announced by their headers; default 1 GiB. It is what keeps many connections that
-	// each announce a large body from taking all memory.
+	// MaxBodiesBytes bounds the bodies above 4 KiB of all connections together, as they come and as
+	// they are decompressed; default 1 GiB.
 	MaxBodiesBytes int64
+	// MaxInputsBytes bounds the decoded inputs above 4 KiB of all requests together; default 1 GiB.
+	MaxInputsBytes int64
+	// MaxAnswersBytes bounds the outputs and answers above 4 KiB of all requests together, until
+	// they are written; default 2 GiB.
+	MaxAnswersBytes int64
 	// MaxAnswerBytes is the largest answer before it is compressed; default 1 GiB.
 	MaxAnswerBytes int64
 	// MaxHeaderBytes is the largest header block, request line included; default 8 KiB.
@@ -96,6 +100,8 @@ func (l *Limits) setDefaults() {
 	setDefault(&l.MaxBodyBytes, 64<<20)
 	setDefault(&l.MaxInflatedBytes, 64<<20)
 	setDefault(&l.MaxBodiesBytes, 1<<30)
+	setDefault(&l.MaxInputsBytes, 1<<30)
+	setDefault(&l.MaxAnswersBytes, 2<<30)
 	setDefault(&l.MaxAnswerBytes, 1<<30)
 	setDefault(&l.MaxHeaderBytes, 8<<10)
 	setDefault(&l.MaxHeaders, 100)
@@ -164,6 +170,8 @@ func (o *Options) validate() error {
 		{"MaxBodyBytes", l.MaxBodyBytes, 1, math.MaxInt32},
 		{"MaxInflatedBytes", l.MaxInflatedBytes, 1, math.MaxInt32},
 		{"MaxBodiesBytes", l.MaxBodiesBytes, l.MaxBodyBytes, math.MaxInt64},
+		{"MaxInputsBytes", l.MaxInputsBytes, 1, math.MaxInt64},
+		{"MaxAnswersBytes", l.MaxAnswersBytes, 1, math.MaxInt64},
 		{"MaxAnswerBytes", l.MaxAnswerBytes, 1, math.MaxInt32},
 		{"MaxHeaderBytes", int64(l.MaxHeaderBytes), 256, 1 << 20},
 		{"MaxHeaders", int64(l.MaxHeaders), 1, 10_000},

@@ -22,17 +22,20 @@ func (w *worker) take(k *socket, p []byte) {
 			p = p[2:]
 		}
 		if len(p) == 0 {
-			k.kept = k.kept[:0]
+			k.kept.release()
 			return
 		}
 		h, f := scanHead(p, &w.s.opt.Limits)
-		if f != nil || h.size > 0 && !(h.plain && h.body <= smallBody && ordinary(p, h.body)) {
+		if f != nil || h.size > 0 && !(h.plain && h.body <= plainBody && ordinary(p, h.body)) {
 			w.handOver(k, p, nil)
 			return
 		}
 		size := h.size + int(h.body)
 		if h.size == 0 || size > len(p) {
-			w.keep(k, p)
+			if !w.keep(k, p) {
+				w.handOver(k, p, nil)
+				return
+			}
 			w.setPartial(k, true)
 			return
 		}
@@ -46,21 +49,32 @@ func (w *worker) take(k *socket, p []byte) {
 		if k.closed {
 			return
 		}
-		w.keep(k, p[size:])
-		if k.busy {
+		if !w.keep(k, p[size:]) {
+			w.drop(k) // it has sent requests ahead that there is no memory for
 			return
 		}
-		p = k.kept
+		if k.busy || k.held {
+			return
+		}
+		p = k.kept.bytes
 		k.since = clock.Now()
+		if len(p) > 0 && w.mustWait(k) {
+			return
+		}
 	}
 }
 
-func (w *worker) keep(k *socket, p []byte) {
+// keep keeps p, which may be the end of what is kept, until more comes; false if there is no memory for it.
+func (w *worker) keep(k *socket, p []byte) bool {
 	if len(p) == 0 {
-		k.kept = k.kept[:0]
-		return
+		k.kept.release()
+		return true
 	}
-	k.kept = append(k.kept[:0], p...)
+	if !k.kept.grow(w.s.bodies, len(p)) {
+		return false
+	}
+	k.kept.bytes = append(k.kept.bytes[:0], p...)
+	return true
 }
 
 // ordinary reports whether a request is a GET or HEAD without a body, or a POST, for a target of
@@ -141,6 +155,7 @@ func (w *worker) serve(k *socket, body, rest []byte) {
 	k.busy = false
 	w.l.inFlight.Add(-1)
 	w.answer(k, rest)
+	w.cheap(k)
 }
 
 func (w *worker) resetResponse() {
@@ -156,26 +171,34 @@ func (w *worker) answer(k *socket, kept []byte) {
 		resp.Header.SetConnectionClose()
 	}
 	last := resp.Header.ConnectionClose()
-	w.out = appendResponse(w.out[:0], resp)
-	n, err := write(k.fd, w.out)
+	w.out = appendHead(w.out[:0], resp)
+	body := resp.Body()
+	switch {
+	case resp.SkipBody:
+		body = nil
+	case len(body) <= maxKeptBody:
+		w.out, body = append(w.out, body...), nil
+	}
+	n, err := 0, unix.EAGAIN
+	if body == nil { // else the socket would not take it at once, and a copy would take as much memory
+		n, err = write(k.fd, w.out)
+	}
 	switch {
 	case err == 0 && n == len(w.out):
+		k.answer.release()
 		if last {
 			w.drop(k)
 		}
 	case err == 0 || err == unix.EAGAIN || err == unix.EINTR:
-		w.handOver(k, kept, &unsent{w.out[n:], last})
+		w.handOver(k, kept, &unsent{w.out[n:], body, last})
 	default:
 		w.drop(k)
 	}
-	if cap(w.out) > maxKeptBody {
-		w.out = nil
-	}
 }
 
-// appendResponse appends an answer as fasthttp's server writes it.
-func appendResponse(dst []byte, resp *fasthttp.Response) []byte {
-	h, body := &resp.Header, resp.Body()
+// appendHead appends an answer's head as fasthttp's server writes it.
+func appendHead(dst []byte, resp *fasthttp.Response) []byte {
+	h, length := &resp.Header, len(resp.Body())
 	if code := h.StatusCode(); code == fasthttp.StatusOK {
 		dst = append(dst, "HTTP/1.1 200 OK\r\n"...)
 	} else {
@@ -185,18 +208,14 @@ func appendResponse(dst []byte, resp *fasthttp.Response) []byte {
 	told := false
 	for name, value := range h.All() {
 		if !told && !bytes.Equal(name, headerContentType) && !bytes.Equal(name, headerContentEncoding) {
-			dst, told = appendLength(dst, len(body)), true
+			dst, told = appendLength(dst, length), true
 		}
 		dst = append(append(append(append(dst, name...), ": "...), value...), "\r\n"...)
 	}
 	if !told {
-		dst = appendLength(dst, len(body))
+		dst = appendLength(dst, length)
 	}
-	dst = append(dst, "\r\n"...)
-	if resp.SkipBody {
-		return dst
-	}
-	return append(dst, body...)
+	return append(dst, "\r\n"...)
 }
 
 func appendLength(dst []byte, n int) []byte {

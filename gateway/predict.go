@@ -14,6 +14,8 @@ type format interface {
 	// decode fills the task from the body and returns what the client asked of time and
 	// priority.
 	decode(s *Server, c *call, info *ModelInfo, body []byte, t *task.Task) error
+	// estimate is about how many bytes the answer will have, rather more than less.
+	estimate(c *call, info *ModelInfo, t *task.Task) int64
 	// encode appends the answer; binary is the length of its JSON part if tensors follow.
 	encode(c *call, info *ModelInfo, dst []byte, t *task.Task) (out []byte, binary int, err error)
 }
@@ -72,6 +74,7 @@ func (s *Server) receive(c *call) error {
 	if f != nil {
 		return f
 	}
+	t.Answers = s.answers
 	t.Arrived, t.Deadline, t.Peer = c.arrived, c.arrived.Add(budget), c.peer
 	if c.form, f = c.answerForm(info.NullNonFinite, s.opt.Limits.MaxAnswerBytes); f != nil {
 		return f
@@ -94,13 +97,23 @@ func (s *Server) receive(c *call) error {
 	return nil
 }
 
-// respond encodes the answer straight into fasthttp's buffer.
+// respond encodes the answer, if there is memory for it.
 func (s *Server) respond(c *call) error {
+	if c.task.Lacking() {
+		return s.noRoomForAnswers()
+	}
 	begin := clock.Now()
 	resp := &c.ctx.Response
-	out, binary, err := c.wire.encode(c, c.model.Info(), resp.SwapBody(nil)[:0], c.task)
+	dst, large, err := s.answerBuffer(c)
 	if err != nil {
-		if cap(out) <= maxKeptBody {
+		return err
+	}
+	out, binary, err := c.wire.encode(c, c.model.Info(), dst, c.task)
+	if err == nil && len(out) > uncounted && !c.answer.hold.Grow(s.answers, int64(len(out))) {
+		err = s.noRoomForAnswers()
+	}
+	if err != nil {
+		if !large {
 			resp.SwapBody(out)
 		}
 		return err
@@ -112,16 +125,36 @@ func (s *Server) respond(c *call) error {
 	} else {
 		resp.Header.SetContentTypeBytes(typeJSON)
 	}
-	out = s.compress(c, out)
-	if cap(out) > maxKeptBody {
-		resp.SetBodyRaw(out) // let go once it is written
+	out = s.compress(c, out, large)
+	if large {
+		resp.SetBodyRaw(out) // it is let go once it is written
 	} else {
-		resp.SwapBody(out) // kept with the connection for its next answer
+		resp.SwapBody(out)
 	}
 	c.outcome.ResponseBytes = len(out)
 	end := clock.Now()
 	c.outcome.Encode, c.outcome.Total, c.outcome.Late = end.Sub(begin), end.Sub(c.arrived), end > c.task.Deadline
 	return nil
+}
+
+// smallAnswer is the largest answer that is written into a buffer of fasthttp's.
+const smallAnswer = 64 << 10
+
+// answerBuffer is where the answer is written to, counted before it is taken. A large one is the call's own.
+func (s *Server) answerBuffer(c *call) (dst []byte, large bool, err error) {
+	n := min(c.wire.estimate(c, c.model.Info(), c.task), s.opt.Limits.MaxAnswerBytes+smallAnswer)
+	switch {
+	case n <= uncounted:
+	case n <= smallAnswer:
+		if !c.answer.hold.Grow(s.answers, n) {
+			return nil, false, s.noRoomForAnswers()
+		}
+	case !c.answer.grow(s.answers, int(n)):
+		return nil, false, s.noRoomForAnswers()
+	default:
+		return c.answer.bytes[:0], true, nil
+	}
+	return c.ctx.Response.SwapBody(nil)[:0], false, nil
 }
 
 // account explains a request that reached a model, to the client, to the metrics and, where it failed
@@ -138,6 +171,9 @@ func (s *Server) account(c *call, err error) {
 		o.Fault = f.Kind
 		o.Total = clock.Now().Sub(c.arrived)
 		s.logCause(c, f)
+		if c.socket != nil && (f.Kind == fault.Overloaded || f.Kind == fault.NoCapacity) {
+			c.socket.refuse(min(o.Budget, c.model.Info().Budget))
+		}
 	}
 	c.explain(&c.ctx.Response.Header, c.model.Info())
 	s.opt.Observer.Predicted(c.model, o)
@@ -162,6 +198,10 @@ func (formatV2) decode(s *Server, c *call, info *ModelInfo, body []byte, t *task
 	}
 	t.Priority = priority(c.request.Priority)
 	return nil
+}
+
+func (formatV2) estimate(c *call, info *ModelInfo, t *task.Task) int64 {
+	return c.request.EstimateResponse(info.Name, t)
 }
 
 func (formatV2) encode(c *call, info *ModelInfo, dst []byte, t *task.Task) ([]byte, int, error) {

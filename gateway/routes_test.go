@@ -10,14 +10,16 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"sluice/internal/fault"
 )
 
-var concrete = strings.NewReplacer("{model}", "simple", "{version}", "1")
+var concrete = strings.NewReplacer("{model}", "simple", "{version}", "1", "{device}", "fake")
 
 // admin starts an admin port beside e.
 func (e *edge) admin(change func(*AdminOptions)) (addr string) {
 	e.t.Helper()
-	opt := AdminOptions{Models: e.models, Control: e.models, Server: e.server, Hosts: []string{"h"}, Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	opt := AdminOptions{Models: e.models, Control: e.models, Server: e.server, Hosts: []string{"h"}, Reopen: reopenFake, Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, "up 1\n")
 	})}
 	if change != nil {
@@ -42,6 +44,14 @@ func (e *edge) admin(change func(*AdminOptions)) (addr string) {
 		}
 	})
 	return ln.Addr().String()
+}
+
+// reopenFake knows one device.
+func reopenFake(name string) error {
+	if name != "fake" {
+		return fault.Newf(fault.NotFound, "there is no device '%s'", name)
+	}
+	return nil
 }
 
 // at returns e with its admin port.
@@ -89,6 +99,28 @@ func TestRoutesOfBothPorts(t *testing.T) {
 		if a := admin.send(request(r.Method, k.path, "")); a.status != 200 {
 			t.Errorf("admin port: %s %s got %d %s", k.method, k.path, a.status, a.body)
 		}
+	}
+}
+
+func TestReopenedDevice(t *testing.T) {
+	e := serve(t, fixtures(), nil)
+	var asked []string
+	admin := e.at(e.admin(func(o *AdminOptions) {
+		o.Reopen = func(name string) error { asked = append(asked, name); return reopenFake(name) }
+	}))
+	none := e.at(e.admin(func(o *AdminOptions) { o.Reopen = nil }))
+	f := func(at *edge, device string, status int, text string) {
+		t.Helper()
+		if a := at.send(request("POST", "/v2/devices/"+device+"/reopen", "")); a.status != status || !strings.Contains(string(a.body), text) {
+			t.Errorf("reopening %q got %d %s, want %d with %q", device, a.status, a.body, status, text)
+		}
+	}
+	f(admin, "fake", 200, "")
+	f(admin, "cuda:0", 404, "there is no device 'cuda:0'")
+	f(admin, strings.Repeat("x", 65), 404, "there is no device of 65 characters")
+	f(none, "fake", 404, "there is no device 'fake'")
+	if got := strings.Join(asked, " "); got != "fake cuda:0" {
+		t.Errorf("asked to reopen %q", got)
 	}
 }
 

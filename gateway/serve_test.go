@@ -17,7 +17,10 @@ import (
 	"sluice/internal/fault"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// The goroutine that keeps fasthttp's date, which the tests of the bare library start, never ends.
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"))
+}
 
 // edge is a server on a free port.
 type edge struct {
@@ -84,7 +87,7 @@ func TestOnGoroutines(t *testing.T) {
 		"access log": TestAccessLog, "access log of failures": TestAccessLogOfWhatWentWrong, "access log of many": TestAccessLogDoesNotMix,
 		"expectations refused": TestExpectationsThatAreRefused, "expectations met": TestExpectationsThatAreMet,
 		"field cases": TestFieldCases, "causes": TestCausesAreLogged, "coupled": TestCoupled,
-		"timeouts": TestTimeoutLengthensTheBudget, "wire cases": TestWireCases, "answers": TestAnswerLimit, "non-finite": TestNonFiniteAnswers,
+		"timeouts": TestTimeoutLengthensTheBudget, "wire cases": TestWireCases, "answers": TestAnswerLimit, "bodies": TestGatheredBodies, "budgets": TestInputsAndAnswersAreBounded, "unread answers": TestUnreadAnswersAreCounted, "non-finite": TestNonFiniteAnswers,
 	} {
 		t.Run(name, test)
 	}

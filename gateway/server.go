@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"sluice/internal/fault"
+	"sluice/internal/memory"
 )
 
 // Server serves the predict port.
@@ -22,11 +23,15 @@ type Server struct {
 	http   fasthttp.Server
 	router *router
 
+	// What the requests of all connections hold together, at each of their stages.
+	bodies  *memory.Budget // being read, on the wire and without their coding
+	inputs  *memory.Budget // decoded, queued or running
+	answers *memory.Budget // outputs, and answers being written
+
 	draining atomic.Bool  // not ready; answers close their connections
 	stopping atomic.Bool  // no new connections
 	accepted atomic.Bool  // the last of them has come
 	refusing atomic.Bool  // the drain deadline has passed
-	bodies   atomic.Int64 // bytes of large bodies being read
 	lingers  atomic.Int32 // connections being turned away
 	failures throttle
 	causes   causes
@@ -48,7 +53,12 @@ func New(opt Options) (*Server, error) {
 	if err := opt.complete(); err != nil {
 		return nil, fmt.Errorf("cannot make the gateway: %w", err)
 	}
-	s := &Server{opt: opt, router: newRouter(opt.BasePath, predictRoutes), quit: make(chan struct{})}
+	l := &opt.Limits
+	s := &Server{
+		opt: opt, router: newRouter(opt.BasePath, predictRoutes), quit: make(chan struct{}),
+		bodies: memory.NewBudget(l.MaxBodiesBytes), inputs: memory.NewBudget(l.MaxInputsBytes), answers: memory.NewBudget(l.MaxAnswersBytes),
+	}
+	s.opt.Limits.Decode.Inputs = s.inputs
 	s.mu.conns = make(map[*conn]struct{})
 	s.http = fasthttp.Server{
 		Handler:      s.handle,
@@ -152,8 +162,9 @@ func (s *Server) dedicate(c *conn, rest *unsent) {
 
 // unsent is what is left to write of an answer.
 type unsent struct {
-	bytes []byte
-	last  bool // the connection ends with it
+	head []byte // and its body, if that is not large
+	body []byte // the connection's answer
+	last bool   // the connection ends with it
 }
 
 // write reports whether the connection goes on.
@@ -161,7 +172,11 @@ func (u *unsent) write(c *conn) bool {
 	if u == nil {
 		return true
 	}
-	_, err := c.Write(u.bytes)
+	_, err := c.Write(u.head)
+	if err == nil && len(u.body) > 0 {
+		_, err = c.Write(u.body)
+	}
+	c.answer.release()
 	return err == nil && !u.last
 }
 

@@ -5,7 +5,9 @@ import (
 	"net/netip"
 	"os"
 	"sync/atomic"
+	"time"
 
+	"github.com/valyala/fasthttp"
 	"golang.org/x/sys/unix"
 
 	"sluice/internal/clock"
@@ -15,7 +17,8 @@ import (
 // socket is a connection that an event loop serves, one request at a time.
 //
 // States: idle -> partial (some of a request has come) -> busy (the model has it) -> idle ...;
-// closed, which includes handed over, is final.
+// closed, which includes handed over, is final. An idle or partial one may be held: it is not read
+// for a moment.
 //
 // What happens to it comes as notes. Whoever leaves the first note owns the socket until it
 // has dealt with all of them; only the owner touches the fields without a remark.
@@ -31,8 +34,15 @@ type socket struct {
 	bodiless bool          // the request is a HEAD
 	partial  bool          // counted in loop.partial
 	closed   bool          // or handed over
-	kept     []byte        // read and not served yet
+	kept     buffer        // read and not served yet
+	answer   buffer        // being written, and what is counted for it
 	since    clock.Instant // first byte of kept, or of being idle
+	held     bool          // in a line of loop.yield
+	cheap    bool          // the latest answer was a cheap one
+	refused  time.Duration // the budget of the latest request, if it was refused for want of capacity
+
+	due    clock.Instant // in a line, and under its lock
+	behind *socket       // likewise
 
 	notes atomic.Uint32
 	gone  atomic.Bool // the client has closed its side
@@ -45,6 +55,8 @@ const (
 	noteReadable
 	noteGone
 	noteEnded
+	noteDue  // it has been held long enough
+	noteTurn // it has waited its turn
 	noteSweep
 	cutIdle // close it if no byte of a request has come
 	cutAll  // close it
@@ -59,7 +71,13 @@ func (k *socket) Gone() bool { return k.gone.Load() }
 func (k *socket) address() netip.AddrPort { return k.from }
 
 // idle reports whether no byte of a request has been read.
-func (k *socket) idle() bool { return !k.busy && len(k.kept) == 0 }
+func (k *socket) idle() bool { return !k.busy && len(k.kept.bytes) == 0 }
+
+// answers takes the memory of an answer, until it is written.
+func (k *socket) answers(b buffer) {
+	k.answer.release()
+	k.answer = b
+}
 
 // pending reports whether bytes wait to be read.
 func (k *socket) pending() bool {
@@ -94,6 +112,9 @@ func (w *worker) attend(k *socket, notes uint32) {
 	if !k.closed && notes&(noteSweep|cutIdle|cutAll) != 0 {
 		w.inspect(k, notes)
 	}
+	if notes&(noteDue|noteTurn) != 0 {
+		w.release(k, notes&noteTurn != 0)
+	}
 	w.receive(k)
 }
 
@@ -105,14 +126,34 @@ func (w *worker) conclude(k *socket) {
 	w.s.step(c, (*Server).conclude)
 	w.l.inFlight.Add(-1)
 	if k.closed {
+		k.answer.release()
+		k.kept.release()
 		return
 	}
-	w.answer(k, k.kept)
-	if !k.closed {
-		k.since = clock.Now()
-		if len(k.kept) > 0 {
-			w.take(k, k.kept)
-		}
+	w.answer(k, k.kept.bytes)
+	k.cheap = w.ctx.Response.StatusCode() != fasthttp.StatusOK
+	if !k.cheap {
+		w.l.yield.allowed.answered()
+	}
+	w.hold(k, clock.Now())
+	w.goOn(k)
+}
+
+// release goes on with a socket that was held.
+func (w *worker) release(k *socket, turn bool) {
+	k.held = false
+	k.cheap = k.cheap && !turn
+	w.goOn(k)
+}
+
+// goOn begins with the next request.
+func (w *worker) goOn(k *socket) {
+	if k.closed || k.busy || k.held {
+		return
+	}
+	k.since = clock.Now()
+	if len(k.kept.bytes) > 0 && !w.mustWait(k) {
+		w.take(k, k.kept.bytes)
 	}
 }
 
@@ -124,8 +165,8 @@ func (w *worker) inspect(k *socket, notes uint32) {
 		w.drop(k)
 	case k.idle() && now.Sub(k.since) >= w.s.opt.IdleTimeout:
 		w.drop(k)
-	case !k.busy && len(k.kept) > 0 && now.Sub(k.since) >= slowAfter:
-		w.handOver(k, k.kept, nil)
+	case !k.busy && !k.held && len(k.kept.bytes) > 0 && now.Sub(k.since) >= slowAfter:
+		w.handOver(k, k.kept.bytes, nil)
 	}
 }
 
@@ -175,6 +216,10 @@ func (w *worker) setPartial(k *socket, partial bool) {
 // drop closes a connection.
 func (w *worker) drop(k *socket) {
 	w.forget(k)
+	k.answer.release()
+	if !k.busy {
+		k.kept.release() // else once the answer is there: nobody reads it meanwhile
+	}
 	_ = unix.Close(k.fd)
 	w.s.closed()
 }
@@ -183,6 +228,7 @@ func (w *worker) drop(k *socket) {
 // has not been written.
 func (w *worker) handOver(k *socket, kept []byte, rest *unsent) {
 	w.forget(k)
+	defer k.kept.release() // kept may be of it
 	_ = unix.EpollCtl(w.l.epoll, unix.EPOLL_CTL_DEL, k.fd, nil)
 	file := os.NewFile(uintptr(k.fd), "connection")
 	raw, err := net.FileConn(file) // a duplicate
@@ -193,20 +239,33 @@ func (w *worker) handOver(k *socket, kept []byte, rest *unsent) {
 	}
 	c := newConn(raw, w.s)
 	c.from = k.from // also if it has left
-	if len(kept) > 0 {
-		c.ahead, c.began = append(c.ahead, kept...), k.since
-		c.idle.Store(false)
-	}
 	if rest != nil {
-		rest.bytes = append([]byte(nil), rest.bytes...)
+		c.answer = k.answer.move()
+		rest.head = append([]byte(nil), rest.head...)
+	}
+	if len(kept) > 0 {
+		switch {
+		case c.ahead.append(w.s.bodies, kept, len(kept)):
+			c.began = k.since
+			c.idle.Store(false)
+		case rest != nil:
+			rest.last = true
+		default:
+			w.s.closed()
+			w.s.turnAway(c, w.s.noRoomForBodies())
+			return
+		}
 	}
 	w.s.dedicate(c, rest)
 }
 
 // receive reads and serves until the socket has no more or a request is with the model.
 func (w *worker) receive(k *socket) {
-	for k.unread && !k.busy && !k.closed {
-		have := copy(w.in, k.kept)
+	for k.unread && !k.busy && !k.closed && !k.held {
+		if w.mustWait(k) {
+			return
+		}
+		have := copy(w.in, k.kept.bytes)
 		n, err := read(k.fd, w.in[have:])
 		switch {
 		case err == unix.EINTR:
@@ -216,7 +275,7 @@ func (w *worker) receive(k *socket) {
 			return
 		case err != 0 || n == 0:
 			if have > 0 {
-				w.handOver(k, k.kept, nil) // it left in the middle of a request
+				w.handOver(k, k.kept.bytes, nil) // it left in the middle of a request
 			} else {
 				w.drop(k)
 			}

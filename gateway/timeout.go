@@ -71,8 +71,8 @@ func (s *Server) lookForTimeout(c *call) (asked time.Duration, known bool, err e
 	}
 	body := c.ctx.Request.Body()
 	if coded != identity {
-		c.inflated = inflatedHead(c.inflated[:0], body, coded)
-		if asked, known = oip.PeekTimeout(json(c.inflated)); known {
+		inflateHead(&c.inflated, body, coded)
+		if asked, known = oip.PeekTimeout(json(c.inflated.bytes)); known {
 			return asked, known, nil
 		}
 		if body, err = s.body(c); err != nil {
@@ -89,18 +89,16 @@ func (s *Server) lookForTimeout(c *call) (asked time.Duration, known bool, err e
 // headBytes is how much of a compressed body is looked at first.
 const headBytes = 4 << 10
 
-// inflatedHead appends the beginning of a compressed body to dst, as far as it can be read.
-func inflatedHead(dst, body []byte, is coding) []byte {
+// inflateHead puts the beginning of a compressed body into dst, as far as it can be read.
+func inflateHead(dst *buffer, body []byte, is coding) {
 	in := inflaters.Get().(*inflater)
 	defer inflaters.Put(in)
 	in.src.Reset(body)
 	defer in.src.Reset(nil)
-	if in.open(is) != nil {
-		return dst
+	dst.bytes = dst.bytes[:0]
+	if in.open(is) != nil || !dst.grow(nil, headBytes) {
+		return
 	}
-	if cap(dst) < headBytes {
-		dst = make([]byte, 0, minInflated)
-	}
-	n, _ := io.ReadFull(in.from, dst[:headBytes])
-	return dst[:n]
+	n, _ := io.ReadFull(in.from, dst.bytes[:headBytes])
+	dst.extend(n)
 }

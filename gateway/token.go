@@ -5,7 +5,7 @@ import "bytes"
 // Bytes and words of HTTP headers.
 
 // hasClose reports whether close is in a list of connection options, which have no case (RFC 9110,
-// 7.6.1). fasthttp knows it only alone and in lower case.
+// 7.6.1).
 func hasClose(options []byte) bool {
 	for len(options) > 0 {
 		var option []byte

@@ -15,6 +15,10 @@ func (formatV1) decode(s *Server, c *call, info *ModelInfo, body []byte, t *task
 	return c.v1.Decode(info.Schema, info.Name, body, &s.opt.Limits.Decode, t)
 }
 
+func (formatV1) estimate(c *call, info *ModelInfo, t *task.Task) int64 {
+	return c.v1.EstimateResponse(info.Schema, t)
+}
+
 func (formatV1) encode(c *call, info *ModelInfo, dst []byte, t *task.Task) ([]byte, int, error) {
 	c.v1.Form = c.form
 	out, err := c.v1.AppendResponse(dst, info.Schema, t)

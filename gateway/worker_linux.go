@@ -17,6 +17,7 @@ import (
 const (
 	maxEvents  = 16 // a worker that the kernel stops holds up no more than these
 	maxDeliver = 8  // likewise
+	maxResume  = 64 // sockets that were held and are read one after the other in a round
 	sweepEvery = time.Second
 	// slowAfter is how long a request may take to come in before its connection gets a
 	// goroutine; it is looked at every lookEvery.
@@ -55,7 +56,7 @@ func (w *worker) run() {
 	events := make([]unix.EpollEvent, maxEvents)
 	n, more, busy := 0, false, time.Duration(0)
 	for {
-		if n > 1 && !more && busy >= napFrom { // it pays: the last round found several
+		if (n > 1 || l.yield.any()) && !more && busy >= napFrom { // it pays: there are several to read
 			w.nap(busy)
 		}
 		n = w.wait(events, more)
@@ -70,6 +71,7 @@ func (w *worker) run() {
 		l.running.Add(-1)
 		w.submitted = false
 		w.deliver()
+		w.resume()
 		more = more || w.submitted // what came in behind an answer has not been run
 		w.sweep()
 		if l.inFlight.Load() == 0 && w.s.accepted.Load() && l.load.Load() == 0 {
@@ -89,7 +91,7 @@ func (w *worker) wait(events []unix.EpollEvent, more bool) int {
 			if l.partial.Load() > 0 {
 				limit = lookEvery
 			}
-			n, err := unix.EpollWait(l.epoll, events, int(limit.Milliseconds()))
+			n, err := w.sleep(events, limit)
 			l.asleep.Add(-1)
 			if err != nil && !errors.Is(err, unix.EINTR) {
 				panic("BUG: cannot wait for sockets: " + err.Error())
@@ -104,6 +106,22 @@ func (w *worker) wait(events []unix.EpollEvent, more bool) int {
 		return 0
 	}
 	return int(n)
+}
+
+// sleep waits for events. One of the workers ends its sleep when a held socket is due, which can be
+// sooner than the kernel's call for events allows.
+func (w *worker) sleep(events []unix.EpollEvent, limit time.Duration) (n int, err error) {
+	l := w.l
+	due := l.nextDue()
+	if due == clock.Never {
+		return unix.EpollWait(l.epoll, events, int(limit.Milliseconds()))
+	}
+	if !l.yield.timing.CompareAndSwap(false, true) {
+		return unix.EpollWait(l.epoll, events, int(lookEvery.Milliseconds()))
+	}
+	_ = pause([]unix.PollFd{{Fd: int32(l.epoll), Events: unix.POLLIN}}, max(due.Sub(clock.Now()), 0))
+	l.yield.timing.Store(false)
+	return unix.EpollWait(l.epoll, events, 0)
 }
 
 // nap waits for a moment without looking at the sockets, because every lane is busy: requests

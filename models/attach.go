@@ -113,11 +113,7 @@ func (r *Registry) proveLate(v *Version, d *Device) (DeviceReport, error) {
 			return about, nil
 		}
 	}
-	bundle, err := v.sameBundle(&r.opts)
-	if err != nil {
-		return about, err
-	}
-	p := newProver(&r.opts, bundle)
+	p := newProver(&r.opts, v.sameBundle())
 	p.measuring, p.pace.serving = r.measuring, r.serving
 	q := p.newProof(d, true)
 	returnLanes := q.meet(ctx, v)
@@ -161,20 +157,12 @@ func (r *Registry) rank(v *Version) func(device string) int {
 	}
 }
 
-// sameBundle reads the version's files again, for another device to open.
-func (v *Version) sameBundle(opts *Options) (*Bundle, error) {
-	old := v.bundle
-	b := &Bundle{Name: old.Name, Version: old.Version, Dir: old.Dir, ModelName: old.ModelName, bare: old.bare, given: old.given, home: old.home, beside: old.beside, keep: old.keep}
-	if err := b.read(opts); err != nil {
-		return nil, err
-	}
-	if b.Digest != v.Digest {
-		return nil, errors.New("its files have changed since the version was loaded; add a new version instead")
-	}
+// sameBundle is the version's bundle for another device to open: the copies of what was proven.
+func (v *Version) sameBundle() *Bundle {
+	b := *v.bundle
 	b.Config.Budget, b.Config.budgetFrom = v.Config.Budget, v.Config.budgetFrom // it is fixed while the version serves
-	b.Schema, b.FixedBatch, b.External, b.batching = v.Schema, old.FixedBatch, old.External, old.batching
-	b.graph = old.graph
-	return b, nil
+	b.Schema = v.Schema
+	return &b
 }
 
 // meet sets the devices that the late one must agree with: all it will go before, else the
@@ -202,7 +190,7 @@ func (p *proof) meet(ctx context.Context, v *Version) (returnLanes func()) {
 			taken = append(taken, place.spare)
 		case <-ctx.Done():
 		}
-		p.peers = append(p.peers, &proof{prover: p.prover, device: p.opts.device(place.Device), session: place.Session, lane: place.Lanes})
+		p.peers = append(p.peers, &proof{prover: p.prover, device: p.opts.device(place.Device), session: place.Session, lane: place.beside})
 	}
 	return func() {
 		for _, spare := range taken {

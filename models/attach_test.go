@@ -110,7 +110,7 @@ func TestAttach(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(w.dir, "m/1/notes.txt"), []byte("new"), 0o600); err != nil {
 			panic(err)
 		}
-	}, "cpu", "", "left_out", "its files have changed since the version was loaded")
+	}, "cuda:0, cpu", "m/1 on cuda:0, 12 sizes", "placed", "")
 }
 
 // TestAttachPreferredThatDiffers joins a preferred device whose answers are not those of

@@ -18,7 +18,11 @@ func (p *proof) touchBuckets(ctx context.Context, rows []sample, start stopwatch
 		return nil
 	}
 	for _, length := range s.Padding.Buckets {
-		m := newMeasurement(stretchAll(rows, s.Padding, length), s.MaxBatch)
+		if s.Lengths.TooLongFor(s.Padding, length) {
+			return nil // no request has that length
+		}
+		long := stretchAll(rows, s.Padding, length)
+		m := newMeasurement(long, mostRows(long, s))
 		for lane := range p.lanes {
 			if p.expired(start, p.opts.WarmupBudget/4) {
 				return nil

@@ -5,14 +5,12 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 
+	"sluice/internal/onnxfile"
 	"sluice/internal/remedy"
 	"sluice/internal/tensor"
 )
@@ -23,10 +21,7 @@ const (
 	GoldenFile = "golden.jsonl"
 )
 
-const (
-	maxBundleFiles = 256
-	maxGoldenBytes = 64 << 20
-)
+const maxBundleFiles = 256
 
 // Bundle is one version of one model on disk. Locate and Discover fill the place, the
 // gates the rest; once it is given to Open it does not change.
@@ -64,10 +59,15 @@ type Bundle struct {
 	Lanes int
 
 	graph *Graph
+	// ceiling is Options.MemoryCeiling, in a trial process.
+	ceiling int64
 	// batching is how rows share runs, as far as the gates have come.
 	batching    Batching
-	golden      []byte
 	fingerprint string
+	// copy is the private copies of the files, nil if they are loaded from where they lie; from is
+	// where they are read from once they are hashed.
+	copy *copied
+	from places
 }
 
 // File is one file of a bundle.
@@ -77,44 +77,69 @@ type File struct {
 	SHA256 string
 }
 
-// ModelPath is the model file's path.
+// places are the folder of a bundle's own files, and the one that may hold config.pbtxt.
+type places struct{ own, beside string }
+
+// ModelPath is the model file's path in the models folder, for people.
 func (b *Bundle) ModelPath() string { return filepath.Join(b.Dir, b.ModelName) }
+
+// OpenPath is the model file to open: the private copy of what was hashed.
+func (b *Bundle) OpenPath() string { return filepath.Join(b.from.own, b.ModelName) }
 
 // Label names the bundle for people.
 func (b *Bundle) Label() string { return b.Name + "/" + b.Version }
 
-// read hashes every file and decodes the settings from the bytes that were hashed.
-func (b *Bundle) read(opts *Options) error {
-	triton, files, err := b.readTriton()
-	if err != nil {
-		return err
-	}
+// take copies and hashes the files that say what the bundle is: the model file, the settings, the
+// golden rows and what lies beside its folder. It parses none. It returns the names of the others.
+func (b *Bundle) take(c *Copies) (rest []string, err error) {
 	names, fingerprint, err := b.list()
 	if err != nil {
+		return nil, err
+	}
+	b.fingerprint, b.Files = fingerprint, nil
+	if b.copy, err = c.begin(); err != nil {
+		return nil, err
+	}
+	b.from = places{own: b.Dir, beside: filepath.Join(b.Dir, b.home)}
+	to := places{}
+	if b.copy != nil {
+		to = places{own: b.copy.own(), beside: b.copy.beside()}
+		b.from = to
+	}
+	if err := b.takeBeside(to.beside); err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		limit, known := b.limitOf(name)
+		switch {
+		case b.has(name): // it lies beside the folder and in it: they are one
+		case !known:
+			rest = append(rest, name)
+		default:
+			if err := b.takeFile(name, limit, to.own); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return rest, nil
+}
+
+// takeRest copies the data that the model keeps in other files, hashes what is left, and settles the
+// bundle's identity.
+func (b *Bundle) takeRest(names []string, external []onnxfile.External) error {
+	if err := b.checkExternal(names, external); err != nil {
 		return err
 	}
-	b.fingerprint = fingerprint
-	root, err := os.OpenRoot(b.Dir)
-	if err != nil {
-		return fmt.Errorf("cannot open the bundle's folder: %w", bareError(err))
-	}
-	defer root.Close()
-	var settings []byte
-	b.Files, b.golden = files, nil
 	for _, name := range names {
-		if slices.ContainsFunc(files, func(f File) bool { return f.Name == name }) {
-			continue
+		limit, to := int64(maxOtherBytes), ""
+		if i := slices.IndexFunc(external, func(e onnxfile.External) bool { return e.Location == name }); i >= 0 {
+			limit = spared(external[i])
+			if b.copy != nil {
+				to = b.copy.own()
+			}
 		}
-		file, text, err := readFile(root, name, kept[name])
-		if err != nil {
-			return fmt.Errorf("cannot read %s: %w", name, err)
-		}
-		b.Files = append(b.Files, file)
-		switch name {
-		case ConfigFile:
-			settings = text
-		case GoldenFile:
-			b.golden = text
+		if err := b.takeFile(name, limit, to); err != nil {
+			return err
 		}
 	}
 	slices.SortFunc(b.Files, func(x, y File) int { return strings.Compare(x.Name, y.Name) })
@@ -123,54 +148,32 @@ func (b *Bundle) read(opts *Options) error {
 		fmt.Fprintf(lines, "%s  %s\n", f.SHA256, f.Name)
 	}
 	b.Digest = hex.EncodeToString(lines.Sum(nil))
-	if b.Config, err = DecodeConfig(settings, triton.over(opts.Defaults)); err != nil {
-		return err
-	}
-	triton.settings(&b.Config)
-	if err := b.Config.checkKnown(settings, opts); err != nil {
-		return err
-	}
-	return b.checkPins()
+	return b.unchanged()
 }
 
-// kept are the files whose content is read here, with the most bytes that each may have.
-var kept = map[string]int64{ConfigFile: maxConfigBytes, GoldenFile: maxGoldenBytes}
+func (b *Bundle) takeFile(name string, limit int64, to string) error {
+	root, err := os.OpenRoot(b.Dir)
+	if err != nil {
+		return fmt.Errorf("cannot open the bundle's folder: %w", bareError(err))
+	}
+	defer root.Close()
+	file, err := copyFile(root, name, limit, to)
+	if err != nil {
+		return fmt.Errorf("cannot read %s: %w", name, err)
+	}
+	b.Files = append(b.Files, file)
+	return nil
+}
 
-// readFile hashes one file, and keeps its content if it has a limit. The
-// root and the checks after opening refuse links out of the folder and special files.
-func readFile(root *os.Root, name string, limit int64) (File, []byte, error) {
-	if about, err := root.Lstat(name); err == nil && about.Mode()&fs.ModeSymlink != 0 {
-		return File{}, nil, errors.New("it is a symbolic link: put the file itself there")
-	}
-	f, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
-	if err != nil {
-		return File{}, nil, bareError(err)
-	}
-	defer f.Close()
-	about, err := f.Stat()
-	if err != nil {
-		return File{}, nil, bareError(err)
-	}
-	if !about.Mode().IsRegular() {
-		return File{}, nil, errors.New("it is not a regular file")
-	}
-	if limit > 0 && about.Size() > limit {
-		return File{}, nil, fmt.Errorf("it has %d bytes; the limit is %d", about.Size(), limit)
-	}
-	hash := sha256.New()
-	var text strings.Builder
-	sink := io.Writer(hash)
-	if limit > 0 {
-		sink = io.MultiWriter(hash, &text)
-	}
-	n, err := io.Copy(sink, io.LimitReader(f, about.Size()))
-	if err != nil {
-		return File{}, nil, bareError(err)
-	}
-	if n != about.Size() {
-		return File{}, nil, fmt.Errorf("it has %d bytes and ended after %d", about.Size(), n)
-	}
-	return File{Name: name, Size: n, SHA256: hex.EncodeToString(hash.Sum(nil))}, []byte(text.String()), nil
+func (b *Bundle) has(name string) bool {
+	return slices.ContainsFunc(b.Files, func(f File) bool { return f.Name == name })
+}
+
+// Discard takes the copies of its files away. The bundle must not be opened any more.
+func (b *Bundle) Discard() error {
+	err := b.copy.remove()
+	b.copy = nil
+	return err
 }
 
 // checkPins compares the files with the digests that model.yaml pins.

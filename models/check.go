@@ -8,7 +8,8 @@ import (
 	"strings"
 )
 
-// Check takes one bundle through the load gates and throws the sessions away.
+// Check takes one bundle through the load gates and throws the sessions away. The bundle can be
+// opened until it is discarded, which is the caller's to do.
 func Check(ctx context.Context, opts Options, b *Bundle) (*Report, error) {
 	if err := checkDevices(&opts); err != nil {
 		return nil, err

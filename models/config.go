@@ -16,11 +16,10 @@ import (
 const ConfigFile = "model.yaml"
 
 const (
-	maxConfigBytes = 1 << 20
-	maxBatchLimit  = 4096
-	maxRowsLimit   = 1 << 20
-	maxBudget      = time.Hour
-	maxWeight      = 1000
+	maxBatchLimit = 4096
+	maxRowsLimit  = 1 << 20
+	maxBudget     = time.Hour
+	maxWeight     = 1000
 )
 
 // Config is what model.yaml says. What it leaves out is what config.pbtxt says, if there is one
@@ -46,6 +45,10 @@ type Config struct {
 	// refute: batch, under the watch of live comparisons, or single. Default
 	// model_defaults.unproven, batch.
 	Unproven Unproven `yaml:"unproven"`
+	// FairRows leaves room in the queue for long requests where short ones would crowd them out.
+	// Default model_defaults.fair_rows, true. false answers more of the short ones in overload, and far
+	// fewer of the long ones.
+	FairRows bool `yaml:"fair_rows"`
 	// Once is the inputs that a request gives once for all its rows, such as the user beside the
 	// items of a ranking; an empty list is none. Default absent: those of which the graph shows it.
 	Once []string `yaml:"once"`
@@ -54,11 +57,18 @@ type Config struct {
 	// Tolerance bounds the difference of two answers for one row, for golden rows, batch invariance
 	// and device parity: abs + rel * |expected value|.
 	Tolerance Tolerance `yaml:"tolerance"`
+	// MaxLength is the largest length of each free axis besides the batch, by its name in the file, or
+	// as INPUT.AXIS where it has none. A longer row is refused (400), and a run of long rows holds
+	// fewer of them. Default measured: the longest power of two at which a row takes an eighth of the
+	// memory ceiling at most. Too low refuses good requests; too high lets one request take the memory
+	// of all.
+	MaxLength map[string]int `yaml:"max_length"`
 	// Padding lets rows of different length share a batch. Default absent: they run apart.
 	Padding *PaddingConfig `yaml:"padding"`
 	// Devices are where the model runs, in order of preference. Default none: every device of the
-	// server, in its order. The first that is there is preferred, the others are its fallback. Each
-	// holds its own session, and so the model's memory.
+	// server, in its order. The first that is there is preferred, the others are its fallback. Identical
+	// GPUs that follow each other share the requests. Each holds its own session, and so the model's
+	// memory.
 	Devices []string `yaml:"devices"`
 	// Fallback says when the devices after the preferred one take requests: budget, when that would
 	// be late, failure, when it failed or is closed, or never. Default budget.
@@ -154,7 +164,7 @@ type PaddingConfig struct {
 func DecodeConfig(text []byte, defaults Defaults) (Config, error) {
 	c := Config{
 		Budget: unsetBudget, MaxBatch: defaults.MaxBatch, MaxRows: defaults.MaxRows, Tolerance: defaults.Tolerance,
-		Isolation: defaults.Isolation, Unproven: defaults.Unproven, Nonfinite: NonfiniteLiteral,
+		Isolation: defaults.Isolation, Unproven: defaults.Unproven, FairRows: !defaults.UnfairRows, Nonfinite: NonfiniteLiteral,
 	}
 	if len(text) > maxConfigBytes {
 		return c, fmt.Errorf("%s has %d bytes; the limit is %d", ConfigFile, len(text), maxConfigBytes)
@@ -236,6 +246,7 @@ func (c *Config) validateLists(fail func(format string, args ...any)) {
 	}
 	named("once", c.Once)
 	named("optional", c.Optional)
+	c.validateLengths(fail)
 	if c.Padding != nil {
 		if err := c.Padding.validate(); err != nil {
 			fail("%w", err)

@@ -13,6 +13,7 @@ import (
 	"github.com/goccy/go-yaml/parser"
 
 	"sluice/internal/near"
+	"sluice/internal/prescan"
 )
 
 // decodeYAML reads at most one document over what c holds.
@@ -23,6 +24,9 @@ func decodeYAML(text []byte, c *Config) (err error) {
 			err = fmt.Errorf("%s is no readable YAML: %v", ConfigFile, cause)
 		}
 	}()
+	if err := prescan.YAML(text); err != nil {
+		return fmt.Errorf("%s: %w", ConfigFile, err)
+	}
 	file, err := parser.ParseBytes(text, 0)
 	if err != nil {
 		return fmt.Errorf("%w; see to the indentation, the colons and the brackets there", yamlError(err))

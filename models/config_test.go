@@ -33,11 +33,22 @@ func TestDecodeConfigReadsEverything(t *testing.T) {
 	}
 }
 
+func TestDecodeConfigBeforeTheParser(t *testing.T) {
+	f := func(text, want string) {
+		t.Helper()
+		if _, err := DecodeConfig([]byte(text), testDefaults()); err == nil || err.Error() != want {
+			t.Errorf("%.40q: %v, want %s", text, err, want)
+		}
+	}
+	f(strings.Repeat("[", 100_000), "model.yaml: line 1: more than 4096 brackets and braces are opened")
+	f("lineage:\n  a: &a [x, x]\n"+strings.Repeat("  b: [*a, *a, *a]\n", 6), "model.yaml: line 8: more than 16 anchors and aliases")
+}
+
 func TestDecodeConfigDefaults(t *testing.T) {
 	f := func(text string) {
 		t.Helper()
 		c, err := DecodeConfig([]byte(text), testDefaults())
-		want := Config{MaxBatch: 64, MaxRows: 1024, Tolerance: Tolerance{1e-4, 1e-3}, Fallback: FallbackBudget, Unproven: UnprovenBatch, Nonfinite: NonfiniteLiteral}
+		want := Config{MaxBatch: 64, MaxRows: 1024, Tolerance: Tolerance{1e-4, 1e-3}, Fallback: FallbackBudget, Unproven: UnprovenBatch, FairRows: true, Nonfinite: NonfiniteLiteral}
 		if err != nil || !reflect.DeepEqual(c, want) {
 			t.Errorf("%q: %+v, %v", text, c, err)
 		}

@@ -18,6 +18,9 @@ type Device struct {
 	// Lanes is how many batches of one session the scheduler runs at once; 0 means 1.
 	// Warm-up touches the memory of every lane.
 	Lanes int
+	// Spares is how many further lanes, after those, a session has for the scheduler: they take the
+	// places of lanes whose runs take far too long. Warm-up does not touch them.
+	Spares int
 	// Sizes are the batch sizes, ascending, that a session for batches of up to maxBatch
 	// takes; it pads others to the next one. Warm-up runs all of them, however slow. nil
 	// means that a session takes any size.

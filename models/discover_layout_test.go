@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"sluice/internal/onnxfile"
 	"sluice/internal/onnxgen"
 )
 
@@ -157,7 +158,7 @@ func TestFlatFileWithWeights(t *testing.T) {
 		opts := w.options()
 		opts.Inspect = func(b *Bundle) (*Graph, error) {
 			g, err := inspectFake(b)
-			g.External = []string{weights}
+			g.External = []onnxfile.External{{Location: weights}}
 			return g, err
 		}
 		bundles, _, err := Find(opts)

@@ -63,6 +63,8 @@ func kindOfKey(t reflect.Type) string {
 	switch {
 	case t == reflect.TypeFor[time.Duration]():
 		return "time"
+	case t.Kind() == reflect.Bool:
+		return "switch"
 	case t.Kind() == reflect.Int, t.Kind() == reflect.Float64:
 		return "number"
 	case t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Int:

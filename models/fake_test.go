@@ -65,7 +65,7 @@ func inspectFake(b *Bundle) (*Graph, error) {
 
 func readFake(b *Bundle) (fakeFile, error) {
 	var f fakeFile
-	text, err := os.ReadFile(b.ModelPath())
+	text, err := os.ReadFile(b.OpenPath())
 	if err == nil {
 		if err = json.Unmarshal(text, &f); err != nil {
 			err = errors.New("not a valid fake file")
@@ -240,6 +240,7 @@ type world struct {
 	opened, closed atomic.Int64
 	gate           func(*Bundle) error // called in Open; may block
 	cpu            *fakeDevice
+	copies         *Copies
 }
 
 func newWorld(t *testing.T) *world {
@@ -248,13 +249,22 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &world{dir: dir, cpu: &fakeDevice{name: "cpu", lanes: 2}}
+	copies, err := OpenCopies(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := copies.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return &world{dir: dir, cpu: &fakeDevice{name: "cpu", lanes: 2}, copies: copies}
 }
 
 // options are those of a server with these devices before its CPU.
 func (w *world) options(before ...*fakeDevice) Options {
 	o := Options{
-		Dir: w.dir, Inspect: inspectFake, Settle: 20 * time.Millisecond, RescanEvery: time.Hour,
+		Dir: w.dir, Copies: w.copies, Inspect: inspectFake, Settle: 20 * time.Millisecond, RescanEvery: time.Hour,
 		WarmupBudget: 50 * time.Millisecond, DrainDeadline: 5 * time.Second,
 	}
 	for _, d := range append(before, w.cpu) {
@@ -300,5 +310,5 @@ func (w *world) put(t *testing.T, label string, f fakeFile, more ...string) *Bun
 	if err := os.Rename(hidden, dir); err != nil {
 		t.Fatal(err)
 	}
-	return &Bundle{Name: filepath.Dir(label), Version: filepath.Base(label), Dir: dir, ModelName: ModelFile}
+	return &Bundle{Name: filepath.Dir(label), Version: filepath.Base(label), Dir: dir, ModelName: ModelFile, from: places{own: dir}}
 }

@@ -29,11 +29,39 @@ type golden struct {
 
 type goldenLine struct {
 	Request struct {
-		Inputs []goldenTensor `json:"inputs"`
+		Inputs goldenTensors `json:"inputs"`
 	} `json:"request"`
 	Response struct {
-		Outputs []goldenTensor `json:"outputs"`
+		Outputs goldenTensors `json:"outputs"`
 	} `json:"response"`
+}
+
+// goldenTensors are read one by one, since a list of a million nothings is a short text.
+type goldenTensors []goldenTensor
+
+// maxGoldenTensors is the most that a model may have.
+const maxGoldenTensors = 4096
+
+// UnmarshalJSON is json.Unmarshaler's.
+func (g *goldenTensors) UnmarshalJSON(text []byte) error {
+	if string(text) == "null" {
+		return nil
+	}
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	if start, err := decoder.Token(); err != nil || start != json.Delim('[') {
+		return errors.Join(errors.New("its inputs and outputs are lists"), err)
+	}
+	for decoder.More() {
+		if len(*g) == maxGoldenTensors {
+			return fmt.Errorf("it has more than %d inputs or outputs", maxGoldenTensors)
+		}
+		var t goldenTensor
+		if err := decoder.Decode(&t); err != nil {
+			return err
+		}
+		*g = append(*g, t)
+	}
+	return nil
 }
 
 type goldenTensor struct {

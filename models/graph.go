@@ -1,9 +1,14 @@
 package models
 
 import (
+	"errors"
 	"fmt"
+	"math"
 	"os"
+	"path/filepath"
 	"slices"
+
+	"golang.org/x/sys/unix"
 
 	"sluice/internal/onnxfile"
 	"sluice/internal/tensor"
@@ -25,28 +30,27 @@ type Graph struct {
 	Independence *Independence
 	// Hints say what each input may hold; nil if nothing is known.
 	Hints []Hint
-	// External are the files beside the model file that hold its weights.
-	External []string
+	// External are the files beside the model file that hold its weights, each once.
+	External []onnxfile.External
 }
 
-// InspectONNX reads model.onnx without ONNX Runtime, which would follow paths in the
-// file and may crash on it. Data outside the bundle's own files is refused here.
+// InspectONNX reads the model file without ONNX Runtime, which would follow paths in the
+// file and may crash on it. Data outside the bundle's own folder is refused here.
 func InspectONNX(b *Bundle) (*Graph, error) {
-	data, err := os.ReadFile(b.ModelPath())
+	root, err := os.OpenRoot(b.from.own)
 	if err != nil {
-		return nil, fmt.Errorf("cannot read the model: %w", bareError(err))
+		return nil, fmt.Errorf("cannot open the bundle's folder: %w", bareError(err))
+	}
+	defer root.Close()
+	data, err := readText(root, b.ModelName, maxModelBytes)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the model: %w", err)
 	}
 	file, err := onnxfile.Parse(data)
 	if err != nil {
 		return nil, notONNX(b.ModelName, data, err)
 	}
-	if err := file.CheckExternal(b.Dir); err != nil {
-		return nil, err
-	}
-	g := &Graph{}
-	for _, e := range file.External {
-		g.External = append(g.External, e.Location)
-	}
+	g := &Graph{External: file.External}
 	if err := b.Config.triton.narrow(file); err != nil {
 		return nil, err
 	}
@@ -103,12 +107,48 @@ func axisNames(values []onnxfile.Value) [][]string {
 	return names
 }
 
-// checkExternal holds external data against the files that were hashed.
-func (g *Graph) checkExternal(files []File) error {
-	for _, name := range g.External {
-		if !slices.ContainsFunc(files, func(f File) bool { return f.Name == name }) {
-			return fmt.Errorf("the model keeps weights in %q, which is not among the bundle's files", name)
+// checkExternal holds the data that the model keeps in other files against the bundle's.
+func (b *Bundle) checkExternal(names []string, external []onnxfile.External) error {
+	total := uint64(0)
+	for _, e := range external {
+		if !slices.Contains(names, e.Location) {
+			return b.lacksExternal(e.Location)
 		}
+		about, err := os.Lstat(filepath.Join(b.Dir, e.Location))
+		if err != nil {
+			return fmt.Errorf("cannot open external data %q beside the model: %w", e.Location, bareError(err))
+		}
+		if about.Size() < e.End() {
+			return fmt.Errorf("external data %q has %d bytes, the model needs %d", e.Location, about.Size(), e.End())
+		}
+		total += uint64(about.Size()) //nolint:gosec // no size is negative
+	}
+	var machine unix.Sysinfo_t
+	if len(external) == 0 || unix.Sysinfo(&machine) != nil {
+		return nil
+	}
+	if memory := machine.Totalram * uint64(machine.Unit); total > memory {
+		return fmt.Errorf("the model's data in other files has %d bytes, and the machine has %d of memory: it cannot be loaded here", total, memory)
 	}
 	return nil
+}
+
+func (b *Bundle) lacksExternal(name string) error {
+	if _, err := os.Lstat(filepath.Join(b.Dir, name)); plainName(name) && errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("cannot open external data %q beside the model: there is no such file; put it there, as the model keeps weights in it", name)
+	}
+	err := fmt.Errorf("the model keeps weights in %q, which is not among the bundle's files", name)
+	if b.bare {
+		err = fmt.Errorf("%w: give the model a folder of its own, %s/1/%s", err, b.Name, ModelFile)
+	}
+	return err
+}
+
+// spared is the most bytes of a file of which the model uses a part: what is unused is copied and
+// hashed for nothing, and a file with holes may say that it has any size.
+func spared(e onnxfile.External) int64 {
+	if e.Open || e.End() > math.MaxInt64/4 {
+		return math.MaxInt64 // the machine's memory is the limit
+	}
+	return 2*e.End() + maxSpareBytes
 }

@@ -10,18 +10,22 @@ import (
 	"sluice/internal/tensor"
 )
 
-// TestForTrial reads the example models as a trial process does, without ONNX Runtime.
-func TestForTrial(t *testing.T) {
+// TestDescribe reads the example models as a trial process does, without ONNX Runtime.
+func TestDescribe(t *testing.T) {
 	f := func(name, schema string, maxBatch int, padding *tensor.Padding) {
 		t.Helper()
-		b, err := ForTrial(filepath.Join("../examples/models", name, "1", ModelFile), "", Defaults{})
+		b, err := Locate(filepath.Join("../examples/models", name, "1", ModelFile))
 		if err != nil {
+			t.Fatal(err)
+		}
+		opts := Options{}.withDefaults()
+		if _, err := newProver(&opts, b).files(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		if b.Schema, _, err = b.graph.settle(&b.Config, nil); err != nil {
 			t.Fatal(err)
 		}
-		if got := describe(b.Schema); got != schema || b.Schema.MaxBatch != maxBatch || b.External || b.FixedBatch != 0 {
+		if got := describe(b.Schema); got != schema || b.Schema.MaxBatch != maxBatch || len(b.graph.External) > 0 || b.FixedBatch != 0 {
 			t.Errorf("%s: %s, %+v; want %s", name, got, b.Schema, schema)
 		}
 		if !reflect.DeepEqual(b.Schema.Padding, padding) {
@@ -36,11 +40,12 @@ func TestForTrial(t *testing.T) {
 		&tensor.Padding{InputAxis: []int{1, 1}, OutputAxis: []int{-1, 1}, Buckets: []int{8, 16, 32, 64, 128, 256}, Values: [][]byte{zero, zero}})
 }
 
-func TestForTrialRefuses(t *testing.T) {
+func TestDescribeRefuses(t *testing.T) {
 	f := func(want string, files ...string) {
 		t.Helper()
 		b := newWorld(t).put(t, "m/1", fakeFile{}, files...)
-		if _, err := ForTrial(b.ModelPath(), "", Defaults{}); err == nil || !strings.Contains(err.Error(), want) {
+		opts := Options{}.withDefaults()
+		if _, _, err := b.describe(&opts); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %q", err, want)
 		}
 	}

@@ -45,7 +45,7 @@ type heldRow struct {
 // cutRow finds the row in a finished task, whose memory it shares. It returns nil for a row
 // that is not whole, such as one of an output that has other rows than the request.
 func cutRow(t *task.Task, row int, s *tensor.Schema) *heldRow {
-	h := &heldRow{wanted: t.Wanted, device: t.Trace.Device, batch: max(t.Trace.Batch, 1), split: s.Batchable() && t.Rows > s.MaxBatch}
+	h := &heldRow{wanted: t.Wanted, device: t.Trace.Device, batch: max(t.Trace.Batch, 1), split: s.Batchable() && (t.Rows > s.MaxBatch || t.MostRows > 0 && t.Rows > t.MostRows)}
 	for i, x := range t.Inputs {
 		if s.Batchable() {
 			if x = rowOf(x, row, t.Rows, s.Inputs[i].Once); x.Type == tensor.Invalid {
@@ -127,11 +127,11 @@ func (h *heldRow) run(place *Placement, s *tensor.Schema, unpadded bool, limit c
 	t.Reserve(len(s.Outputs))
 	parts := []task.Part{{Task: t, To: 1}}
 	if lanes, may := place.Session.(interface{ Rest(lane int) }); may {
-		defer lanes.Rest(place.Lanes) // it may be long until the next row
+		defer lanes.Rest(place.beside) // it may be long until the next row
 	}
-	_, err := place.Session.Run(place.Lanes, parts, limit)
+	_, err := place.Session.Run(place.beside, parts, limit)
 	if err == nil {
-		err = place.Session.Scatter(place.Lanes, parts)
+		err = place.Session.Scatter(place.beside, parts)
 	}
 	if err != nil {
 		t.Release()

@@ -111,10 +111,13 @@ func TestWatchIsLoud(t *testing.T) {
 		if got := w.registry.Degraded(); len(got) != 1 || got[0] != "model m version 1 runs each request alone: "+w.batching[0].Text {
 			t.Errorf("degraded: %q", got)
 		}
-		if err := w.version.Takes(64); err != nil {
+		if err := w.version.Takes(64, 0); err != nil {
 			t.Errorf("64 rows: %v", err)
 		}
-		if err := w.version.Takes(65); !fault.Is(err, fault.BatchTooLarge) || !strings.Contains(err.Error(), "max_batch = 64") {
+		if err := w.version.Takes(9, 8); !fault.Is(err, fault.BatchTooLarge) || !strings.Contains(err.Error(), "a run holds 8 rows that are so long") {
+			t.Errorf("nine long rows: %v", err)
+		}
+		if err := w.version.Takes(65, 0); !fault.Is(err, fault.BatchTooLarge) || !strings.Contains(err.Error(), "max_batch = 64") {
 			t.Errorf("65 rows: %v", err)
 		}
 	})

@@ -49,12 +49,19 @@ func (v *Version) Alone() bool { return v.off.Load() != 0 }
 // Unpadded tells whether requests have to run without padding, which takes Alone too.
 func (v *Version) Unpadded() bool { return sharing(v.off.Load())&paddingOff != 0 }
 
-// Takes tells whether a request of that many rows can be answered: one of more rows than a
-// run holds is split, which must not be done with rows that change each other. The fault is
-// BatchTooLarge.
-func (v *Version) Takes(rows int) error {
-	if sharing(v.off.Load())&batchingOff == 0 || rows <= v.Schema.MaxBatch {
+// Takes tells whether a request of that many rows, of which a run holds most (0: max_batch), can be
+// answered: one of more rows than a run holds is split, which must not be done with rows that
+// change each other. The fault is BatchTooLarge.
+func (v *Version) Takes(rows, most int) error {
+	if most == 0 {
+		most = v.Schema.MaxBatch
+	}
+	if sharing(v.off.Load())&batchingOff == 0 || rows <= most {
 		return nil
+	}
+	if most < v.Schema.MaxBatch {
+		return fault.Newf(fault.BatchTooLarge, "cannot answer %d rows of model '%s' together: its rows change each other, so that a request is not split, and a run holds %d rows that are so long (max_length bounds them); send fewer rows, or load the model again, which lifts this limit",
+			rows, v.Name, most)
 	}
 	return fault.Newf(fault.BatchTooLarge, "cannot answer %d rows of model '%s' together: its rows change each other, so that a request is not split, and a run holds max_batch = %d rows; send fewer rows, or load the model again, which lifts this limit",
 		rows, v.Name, v.Schema.MaxBatch)

@@ -26,6 +26,7 @@ func (r *Registry) load(ctx context.Context, e *entry) {
 	p.measuring, p.pace.serving = r.measuring, r.serving
 	placements, report := p.prove(ctx)
 	if refusal := report.Refusal(); refusal != nil {
+		r.discard(&bundle)
 		r.fail(e, report, refusal.Gate+": "+refusal.Text, refusal.Detail)
 		return
 	}
@@ -34,6 +35,7 @@ func (r *Registry) load(ctx context.Context, e *entry) {
 	if err != nil {
 		v.end()
 		closeAll(placements)
+		r.discard(&bundle)
 		text, detail := explain(asFault(err, "it cannot be joined to the scheduler"))
 		r.fail(e, report, text, detail)
 		return
@@ -56,6 +58,13 @@ func (r *Registry) load(ctx context.Context, e *entry) {
 			zap.String("model", bundle.Name), zap.String("fields", ignored))
 	}
 	r.logReady(v)
+}
+
+// discard takes a bundle's copies away once nothing opens it any more.
+func (r *Registry) discard(b *Bundle) {
+	if err := b.Discard(); err != nil {
+		r.opts.Log.Warn("private copies of a version's files were left behind", zap.String("model", b.Name), zap.String("version", b.Version), zap.Error(err))
+	}
 }
 
 // amend changes the report that the index shows for a version in service.
@@ -144,6 +153,7 @@ func (r *Registry) retire(e *entry) {
 		log = r.opts.Log.Warn
 		fields = append(fields, faults...)
 	}
+	r.discard(v.bundle)
 	log("version unloaded", append(fields, zap.Duration("took", time.Since(start)))...)
 	r.update(func(map[string]*model) {
 		e.state, e.version = Unloaded, nil

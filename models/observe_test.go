@@ -3,6 +3,7 @@ package models
 import (
 	"context"
 	"errors"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -54,12 +55,21 @@ func graphOf(declared ...int64) *Graph {
 func observe(t *testing.T, g *Graph, golden string, answer func(in []tensor.Tensor) ([][]int64, error)) (*Observation, *tensor.Schema, Batching) {
 	t.Helper()
 	s := &wholeSession{answer: answer}
-	o, err := Observe(context.Background(), &Bundle{graph: g, golden: []byte(golden)}, func(_ context.Context, b *Bundle) (Session, error) {
+	b := &Bundle{graph: g, from: places{own: t.TempDir()}}
+	write(t, filepath.Join(b.from.own, GoldenFile), golden)
+	var o *Observation
+	opened := 0
+	err := Observe(context.Background(), b, func(_ context.Context, b *Bundle) (Session, error) {
 		s.schema = b.Schema
+		opened++
 		return s, nil
-	}, func() {})
-	if err != nil || s.closed != 1 {
-		t.Fatalf("%v, closed %d times", err, s.closed)
+	}, func() {}, func(seen *Observation) { o = seen }, func(w Weighing) {
+		if err := o.merge(w); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if err != nil || s.closed != opened {
+		t.Fatalf("%v, opened %d times and closed %d times", err, opened, s.closed)
 	}
 	schema, how, err := g.settle(&Config{MaxBatch: 64}, o)
 	if err != nil {

@@ -27,12 +27,16 @@ type Options struct {
 	// Devices are what the server has, in its order of preference, the CPU last.
 	Devices []Device
 
-	// Inspect reads the model file's own description without running it; nil means
-	// InspectONNX.
+	// Copies is where the bundles' files are copied and loaded from, see Copies. nil loads them from
+	// where they lie: what is loaded is then not surely what was hashed.
+	Copies *Copies
+	// Trial reads the bundle where nothing that its files do can harm, and then loads it there, see
+	// TrialRunner; o has the defaults and the names of devices. nil reads the files in this process
+	// and tries nothing, which is for tests.
+	Trial func(ctx context.Context, b *Bundle, o *Options) (*Trial, error)
+	// Inspect reads the model file's own description without running it, where Trial is nil; nil
+	// means InspectONNX.
 	Inspect func(b *Bundle) (*Graph, error)
-	// Trial loads the bundle where a crash does no harm and observes what it gives; nil leaves
-	// that gate out. An error says that the library cannot load the file.
-	Trial func(ctx context.Context, b *Bundle) (*Observation, error)
 	// Publish joins a proven version to what runs its requests; nil means that nothing
 	// has to be joined. It is called once for a version, before it becomes READY.
 	Publish func(v *Version) (Served, error)
@@ -77,6 +81,9 @@ type Options struct {
 	// CompareEvery is the rows of which one is run again to compare its answers, see Watch;
 	// 0 means 10,000, and with a negative number nothing is compared live.
 	CompareEvery int
+	// MemoryCeiling is the most memory that the server may take, in bytes. One run may take an eighth
+	// of it, which bounds the lengths of rows. 0 means what the system says.
+	MemoryCeiling int64
 	// LoadsAtOnce is how many versions load at the same time; 0 means 2.
 	LoadsAtOnce int
 	// DrainDeadline is how long a retired version waits for its requests; 0 means 30 s.
@@ -107,6 +114,8 @@ type Defaults struct {
 	// Unproven says what becomes of a model that is neither proven nor refuted; empty means
 	// UnprovenBatch.
 	Unproven Unproven
+	// UnfairRows lets short requests crowd out long ones.
+	UnfairRows bool
 	// Tolerance bounds how far two answers for one row may differ; zero means
 	// 1e-4 + 1e-3 of the value.
 	Tolerance Tolerance
@@ -168,6 +177,9 @@ func (o Options) withDefaults() Options {
 	}
 	orDefault(&o.CompareEvery, 10_000)
 	orDefault(&o.LoadsAtOnce, 2)
+	if o.MemoryCeiling == 0 {
+		o.MemoryCeiling = memoryCeiling()
+	}
 	orDefault(&o.Defaults.MaxBudget, 10*time.Minute)
 	orDefault(&o.Defaults.MaxBatch, 64)
 	orDefault(&o.WarmupBudget, 400*time.Millisecond)

@@ -25,14 +25,15 @@ type Placement struct {
 	// Sizes are the batch sizes that the session takes; nil means any.
 	Sizes []int
 
-	// spare holds a token while the lane after the scheduler's is in use. It is nil if the
-	// session has no such lane.
-	spare chan struct{}
+	// spare holds a token while lane beside, the one after the scheduler's, is in use. It is nil if
+	// the session has no such lane.
+	spare  chan struct{}
+	beside int
 }
 
 func (p *proof) placement() *Placement {
 	place := &Placement{
-		Device: p.device.Name, Session: p.session, Lanes: p.lanes,
+		Device: p.device.Name, Session: p.session, Lanes: p.lanes, beside: p.lanes + p.device.Spares,
 		Curve: p.about.Curve, Target: p.about.Target, Measured: p.about.Measured, Sizes: p.about.Sizes,
 	}
 	if p.spare {

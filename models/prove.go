@@ -19,7 +19,8 @@ type prover struct {
 	opts   *Options
 	bundle *Bundle
 	report *Report
-	// observed is what the trial process saw; nil without one.
+	// tried is the trial process, and observed what it saw; nil without one.
+	tried    *Trial
 	observed *Observation
 	// measuring holds a token while warm-up runs: two sweeps at once would measure each other.
 	measuring chan struct{}
@@ -54,7 +55,9 @@ func (p *prover) prove(ctx context.Context) ([]*Placement, *Report) {
 	start := clock.Now()
 	b := p.bundle
 	var placements []*Placement
-	if pass(ctx, p, bundleGates, &p.report.Gates) == nil {
+	err := pass(ctx, p, bundleGates, &p.report.Gates)
+	p.tried.End()
+	if err == nil {
 		placements = p.proveDevices(ctx)
 	}
 	if err := ctx.Err(); err != nil && p.report.Refusal() == nil {
@@ -63,7 +66,6 @@ func (p *prover) prove(ctx context.Context) ([]*Placement, *Report) {
 		placements = nil
 		p.report.Gates = append(p.report.Gates, Verdict{Gate: "devices", Outcome: Refused, Text: "loading was stopped", Detail: err.Error()})
 	}
-	b.golden = nil // what was proven is proven: the text is not needed again
 	if b.Schema != nil {
 		p.report.describe(b.Schema)
 		p.report.Tolerance = &b.Config.Tolerance
@@ -117,20 +119,22 @@ func explain(err error) (text, detail string) {
 	return cmp.Or(around+f.Text, "it failed without a reason"), detail
 }
 
-// files reads and hashes the bundle and inspects the model file before anything runs it.
-func (p *prover) files(context.Context) (Verdict, error) {
+// files hashes the bundle and has its files read before anything runs them. What parses them is the
+// trial process.
+func (p *prover) files(ctx context.Context) (Verdict, error) {
 	b := p.bundle
-	if err := b.read(p.opts); err != nil {
-		return Verdict{}, err
-	}
-	g, err := p.opts.Inspect(b)
+	rest, err := b.take(p.opts.Copies)
 	if err != nil {
 		return Verdict{}, err
 	}
-	if err := g.checkExternal(b.Files); err != nil {
-		if b.bare {
-			err = fmt.Errorf("%w: give the model a folder of its own, %s/1/%s", err, b.Name, ModelFile)
-		}
+	g, err := p.describe(ctx)
+	if err != nil {
+		return Verdict{}, err
+	}
+	if err := b.takeRest(rest, g.External); err != nil {
+		return Verdict{}, err
+	}
+	if err := b.checkPins(); err != nil {
 		return Verdict{}, err
 	}
 	if p.opts.SkipProof {
@@ -151,12 +155,26 @@ func (p *prover) files(context.Context) (Verdict, error) {
 	return Verdict{Outcome: Passed, Text: fmt.Sprintf("%s, %s%s", count(len(b.Files), "file"), byteCount(size), pinned)}, nil
 }
 
+// describe learns what the files say, and sets the bundle's settings.
+func (p *prover) describe(ctx context.Context) (*Graph, error) {
+	if p.opts.Trial == nil {
+		_, g, err := p.bundle.describe(p.opts)
+		return g, err
+	}
+	t, err := p.opts.Trial(ctx, p.bundle, p.opts)
+	if err != nil {
+		return nil, err
+	}
+	p.tried, p.bundle.Config = t, *t.config
+	return t.graph, nil
+}
+
 // trial loads the bundle where a crash does no harm.
 func (p *prover) trial(ctx context.Context) (Verdict, error) {
-	if p.opts.Trial == nil {
+	if p.tried == nil {
 		return Verdict{Outcome: Skipped, Text: "no trial process is set up"}, nil
 	}
-	o, err := p.opts.Trial(ctx, p.bundle)
+	o, err := p.tried.Observe(ctx)
 	if err != nil {
 		return Verdict{}, err
 	}
@@ -178,6 +196,9 @@ func (p *prover) schema(context.Context) (Verdict, error) {
 	if err != nil {
 		return Verdict{}, err
 	}
+	if err := p.boundLengths(s); err != nil {
+		return Verdict{}, err
+	}
 	b.FixedBatch, b.External, b.Schema, b.batching = b.graph.FixedBatch, len(b.graph.External) > 0, s, how
 	if text := p.recall(); text != "" {
 		return Verdict{Outcome: Changed, Text: text}, nil
@@ -193,7 +214,7 @@ func (p *prover) schema(context.Context) (Verdict, error) {
 	case s.Padding != nil:
 		text += fmt.Sprintf("; %s padded to one of %d lengths up to %d", b.Config.Padding.Axis, len(s.Padding.Buckets), s.Padding.Buckets[len(s.Padding.Buckets)-1])
 	}
-	return Verdict{Outcome: Passed, Text: text}, nil
+	return Verdict{Outcome: Passed, Text: text + p.report.lengthsBrief()}, nil
 }
 
 // asFault hides a library's message behind a sentence, unless it already is a fault.

@@ -8,10 +8,14 @@ import (
 // replay runs the golden rows, each request alone, and compares the answers.
 func (p *proof) replay(ctx context.Context) (Verdict, error) {
 	b := p.bundle
-	if len(b.golden) == 0 {
+	text, err := b.goldenText()
+	if err != nil {
+		return Verdict{}, err
+	}
+	if len(text) == 0 {
 		return Verdict{Outcome: Skipped, Text: "the bundle has no " + GoldenFile + ": nothing shows that answers are right"}, nil
 	}
-	all, err := decodeGolden(b.golden, b.Schema)
+	all, err := decodeGolden(text, b.Schema)
 	if err != nil {
 		return Verdict{}, err
 	}

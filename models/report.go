@@ -155,6 +155,13 @@ type Report struct {
 	Outputs []TensorReport `json:"outputs,omitempty"`
 	// MaxRows is the most rows of one request, 0 for a model that is served unbatched.
 	MaxRows int `json:"max_rows,omitempty"`
+	// MaxLength bounds the free axes besides the batch, each and, unless MaxProduct is 0, multiplied.
+	MaxLength  []LengthReport `json:"max_length,omitempty"`
+	MaxProduct int64          `json:"max_length_product,omitempty"`
+	// RowMemory is about what the longest row takes in a run, RunMemory what one run may take; 0 if
+	// nobody measured it.
+	RowMemory int64 `json:"row_memory_bytes,omitempty"`
+	RunMemory int64 `json:"run_memory_bytes,omitempty"`
 	// Tolerance is how far two answers for one row may be from each other.
 	Tolerance *Tolerance `json:"tolerance,omitempty"`
 	// Gates are those of the bundle and of the preferred device that serves it; the verdict

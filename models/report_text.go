@@ -83,6 +83,9 @@ func (r *Report) WriteText(w io.Writer, width int) error {
 		p.item(2, "batching", text)
 		p.item(2, "kind", string(r.Batching.Basis))
 	}
+	if text := r.lengthsText(); text != "" {
+		p.item(2, "lengths", text)
+	}
 	if t := r.Tolerance; t != nil {
 		p.item(2, "tolerance", fmt.Sprintf("%g + %g of the expected value", t.Abs, t.Rel))
 	}

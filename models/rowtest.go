@@ -74,7 +74,7 @@ func (p *proof) compareBatches(ctx context.Context, solo *soloRun, start stopwat
 		// Whatever the batch does to such rows, nobody could see it.
 		return why, nil
 	}
-	sizes, skipped := proofSizes(p.bundle.Schema.MaxBatch, solo.per, p.opts.GateLimit)
+	sizes, skipped := proofSizes(mostRows(solo.rows, p.bundle.Schema), solo.per, p.opts.GateLimit)
 	done := 0
 	near := map[int]string{}
 	for i, size := range sizes {

@@ -20,7 +20,7 @@ func (p *proof) runAlone(ctx context.Context, s *sample, unpadded bool) (*task.T
 	p.pace.rest(ctx)
 	t := p.prepare(s)
 	t.Unpadded = unpadded
-	step := max(1, p.bundle.Schema.MaxBatch)
+	step := max(1, mostRows([]sample{*s}, p.bundle.Schema))
 	for from := 0; from < t.Rows; from += step {
 		part := task.Part{Task: t, From: from, To: min(t.Rows, from+step)}
 		if err := p.run(ctx, p.lane, []task.Part{part}); err != nil {

@@ -71,6 +71,11 @@ func (g *Graph) padding(c *PaddingConfig, how Batching) (*tensor.Padding, error)
 func unbatched(s *tensor.Schema, fixed int) *tensor.Schema {
 	alone := *s
 	alone.MaxBatch, alone.MaxRows, alone.Padding = 0, 0, nil
+	if s.Batchable() && s.Lengths != nil {
+		lengths := *s.Lengths
+		lengths.Rows = fixed == 0
+		alone.Lengths = &lengths
+	}
 	alone.Inputs, alone.Outputs = slices.Clone(s.Inputs), slices.Clone(s.Outputs)
 	for _, specs := range [][]tensor.Spec{alone.Inputs, alone.Outputs} {
 		for i := range specs {

@@ -40,14 +40,16 @@ type synthesis struct {
 	schema *tensor.Schema
 	hints  []Hint
 	profile
-	rng *rand.Rand
+	// lengths are those of free dimensions, by input and axis, that are not to be as the profile says.
+	lengths map[[2]int]int64
+	rng     *rand.Rand
 }
 
 func newSynthesis(schema *tensor.Schema, hints []Hint, p profile) *synthesis {
 	if len(hints) != len(schema.Inputs) {
 		hints = noHints(schema.Inputs)
 	}
-	return &synthesis{schema, hints, p, rand.New(rand.NewPCG(1, 2))}
+	return &synthesis{schema: schema, hints: hints, profile: p, rng: rand.New(rand.NewPCG(1, 2))}
 }
 
 // sample makes request k: one row of a batchable model, or a whole request.
@@ -63,20 +65,25 @@ func (s *synthesis) sample(k int) sample {
 		shape := make([]int64, len(spec.Shape))
 		elements := int64(1)
 		for a, d := range spec.Shape {
-			switch {
-			case a == 0 && s.schema.Batchable():
-				d = 1
-			case d < 0:
-				d = s.length(i, a, k)
-			}
-			shape[a] = d
-			elements *= d
+			shape[a] = s.dimension(i, a, d, k)
+			elements *= shape[a]
 		}
 		made.inputs = append(made.inputs, tensor.Tensor{
 			Name: spec.Name, Type: spec.Type, Shape: shape, Data: s.data(rng, spec, s.hints[i], int(elements), row),
 		})
 	}
 	return made
+}
+
+// dimension is the size of an axis that the schema says is of size d, or free.
+func (s *synthesis) dimension(input, at int, d int64, k int) int64 {
+	switch {
+	case at == 0 && s.schema.Batchable():
+		return 1
+	case d < 0:
+		return s.length(input, at, k)
+	}
+	return d
 }
 
 // samples makes n requests.
@@ -91,6 +98,9 @@ func (s *synthesis) samples(n int) []sample {
 // length picks a free dimension. Padded rows come in three lengths: exactly the first
 // bucket, shorter, and longer, so that a mixed batch pads the first.
 func (s *synthesis) length(input, at, k int) int64 {
+	if n, set := s.lengths[[2]int{input, at}]; set {
+		return n
+	}
 	p := s.schema.Padding
 	if p == nil || p.InputAxis[input] != at {
 		return s.free

@@ -1,68 +1,189 @@
 package models
 
 import (
+	"bufio"
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
+	"reflect"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
-	"sluice/internal/fault"
 	"sluice/internal/tensor"
 )
 
 // actAsTrial is the trial process, when the test binary runs as one.
 func actAsTrial(mode string) {
-	switch mode {
-	case "accept":
-		if !strings.HasSuffix(os.Args[len(os.Args)-1], ModelFile) {
+	says := os.NewFile(TrialDescriptor, "gateway")
+	say := func(kind byte, text string) {
+		if err := writeFrame(says, kind, []byte(text)); err != nil {
 			os.Exit(1)
 		}
-		fmt.Println(TrialLoaded + `{"runs":[{"rows":2,"outputs":[[2,3]]}],"refused":[{"rows":3,"text":"no"}]}`)
+	}
+	in := bufio.NewReader(os.Stdin)
+	line, err := in.ReadBytes('\n')
+	var request trialRequest
+	if err != nil || json.Unmarshal(line, &request) != nil || request.ModelName != ModelFile {
+		os.Exit(1)
+	}
+	if mode == "real" {
+		again := io.MultiReader(bytes.NewReader(line), in)
+		if err := RunTrial(context.Background(), again, says, func() error { return nil }, openNothing); err != nil {
+			os.Exit(1)
+		}
 		os.Exit(0)
+	}
+	if at, reading := strings.CutPrefix(mode, "reading: "); reading {
+		misbehave(at, say)
+	}
+	text, err := encodeDescription(&Config{Nonfinite: NonfiniteLiteral, Unproven: UnprovenBatch, Fallback: FallbackBudget}, describedGraph())
+	if err != nil {
+		os.Exit(1)
+	}
+	say(frameDescribed, string(text))
+	if _, err := in.ReadByte(); err != nil {
+		os.Exit(0)
+	}
+	if mode == "accept" {
+		fmt.Println("what a library writes to standard output is nobody's word")
+		say(frameLoaded, "")
+		say(frameObserved, `{"runs":[{"rows":2,"outputs":[[2,3]]}],"refused":[{"rows":3,"text":"no"}]}`)
+		os.Exit(0)
+	}
+	if how, weighing := strings.CutPrefix(mode, "weighing: "); weighing {
+		say(frameLoaded, "")
+		say(frameObserved, `{"runs":[{"rows":2,"outputs":[[2,3]]}],"refused":[{"rows":3,"text":"no"}]}`)
+		for _, text := range []string{`{"axes":1,"length":8,"unfinished":true}`, `{"axes":1,"length":8,"bytes":5}`, `{"axes":1,"length":16,"unfinished":true}`} {
+			say(frameWeighed, text)
+		}
+		if how == "lie" {
+			say(frameWeighed, `{"axes":1,"length":-16}`)
+		}
+		misbehave(how, say)
+	}
+	misbehave(mode, say)
+}
+
+// describedGraph is what the trial processes of the tests describe.
+func describedGraph() *Graph {
+	return &Graph{
+		Schema: tensor.Schema{
+			Inputs: []tensor.Spec{{Name: "x", Type: tensor.FP32, Shape: []int64{-1, 2}}}, Outputs: []tensor.Spec{{Name: "y", Type: tensor.FP32, Shape: []int64{-1, 3}}},
+			MaxBatch: 4, MaxRows: 8,
+		},
+		InputAxes: [][]string{{"batch", ""}}, OutputAxes: [][]string{{"batch", ""}},
+	}
+}
+
+// openNothing is the library of a trial process that has none.
+func openNothing(context.Context, *Bundle) (Session, error) {
+	return nil, errors.New("there is no library")
+}
+
+func misbehave(mode string, say func(byte, string)) {
+	switch mode {
 	case "hang loaded":
-		fmt.Print(TrialLoaded)
+		say(frameLoaded, "")
 		select {}
 	case "babble":
-		fmt.Println("ready to go")
+		say(frameObserved, "ready to go")
 		os.Exit(0)
+	case "wrong":
+		say(frameWrong, "model.yaml line 1: \x1b[31mno\nmodel.yaml line 2: no")
 	case "refuse":
-		fmt.Println("node Add has\nno input")
-		os.Exit(TrialRefused)
+		say(frameRefused, "node Add has\nno input")
+		os.Exit(0)
+	case "announce":
+		os.NewFile(TrialDescriptor, "gateway").Write([]byte{frameDescribed, 255, 255, 255, 255}) //nolint:errcheck // the test shows
+	case "describe":
+		say(frameDescribed, `{"Config":{"Nonfinite":"literal"},"Graph":{"Schema":{"Inputs":[]}}}`)
+	case "half":
+		os.NewFile(TrialDescriptor, "gateway").Write([]byte{frameDescribed, 9, 0, 0, 0, '{'}) //nolint:errcheck // the test shows
+		os.Exit(1)
+	case "eat":
+		fmt.Fprintln(os.Stderr, "fatal error: runtime: out of memory")
+		os.Exit(2)
 	case "abort":
 		syscall.Kill(os.Getpid(), syscall.SIGABRT) //nolint:errcheck // it does not return
-		select {}
 	case "panic":
 		panic("cause " + strings.Repeat("long ", 4000))
 	case "kill":
 		syscall.Kill(os.Getpid(), syscall.SIGKILL) //nolint:errcheck // it does not return
-		select {}
-	default:
-		select {} // hang
 	}
+	time.Sleep(time.Hour) // hang
+}
+
+// tried is a bundle that is about to be tried.
+func triedBundle() *Bundle { return &Bundle{Name: "m", Dir: "/x", ModelName: ModelFile} }
+
+// TestTrialWeighs holds that a trial process which ends while it weighs rows keeps no model from
+// being served: what it has told counts.
+func TestTrialWeighs(t *testing.T) {
+	f := func(mode string, ok bool) {
+		t.Helper()
+		t.Setenv("SLUICE_TEST_TRIAL", "weighing: "+mode)
+		runner := &TrialRunner{Command: []string{os.Args[0], "-test.run=none"}, Timeout: 10 * time.Second}
+		if mode == "hang" {
+			runner.Timeout = time.Second
+		}
+		tried, err := runner.Begin(context.Background(), triedBundle(), &Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		o, err := tried.Observe(context.Background())
+		if !ok {
+			if err == nil {
+				t.Errorf("%s: %+v is believed", mode, o.Weighed)
+			}
+			return
+		}
+		want := []Weighing{{Axes: 1, Length: 8, Bytes: 5}, {Axes: 1, Length: 16, Unfinished: true}}
+		if err != nil || !o.ran(2) || !reflect.DeepEqual(o.Weighed, want) || o.scale().cap != 8 {
+			t.Errorf("%s: %+v, %v", mode, o, err)
+		}
+	}
+	f("kill", true)
+	f("abort", true)
+	f("panic", true)
+	f("hang", true)
+	f("refuse", true)
+	f("lie", false)
 }
 
 func TestTrialRunner(t *testing.T) {
 	f := func(mode, text, detail string) {
 		t.Helper()
 		t.Setenv("SLUICE_TEST_TRIAL", mode)
-		runner := TrialRunner{Command: []string{os.Args[0], "-test.run=none"}, Timeout: 30 * time.Second}
+		runner := &TrialRunner{Command: []string{os.Args[0], "-test.run=none"}, Timeout: 30 * time.Second}
 		if strings.HasPrefix(mode, "hang") {
 			runner.Timeout = 200 * time.Millisecond
 		}
-		graph := &Graph{Schema: tensor.Schema{Outputs: make([]tensor.Spec, 1)}}
-		o, err := runner.Run(context.Background(), &Bundle{Dir: "/x", ModelName: ModelFile, graph: graph})
+		tried, err := runner.Begin(context.Background(), triedBundle(), &Options{})
+		var o *Observation
+		if err == nil {
+			if !reflect.DeepEqual(tried.graph, describedGraph()) {
+				t.Errorf("%s: described as %+v", mode, tried.graph)
+			}
+			o, err = tried.Observe(context.Background())
+		}
 		if text == "" {
 			if err != nil || !o.ran(2) || o.ran(3) || o.refused(3) == nil {
 				t.Errorf("%s: %+v, %v", mode, o, err)
 			}
 			return
 		}
+		if err == nil {
+			t.Errorf("%s is accepted", mode)
+			return
+		}
 		gotText, gotDetail := explain(err)
-		if !fault.Is(err, fault.ModelLoadFailed) || gotText != text || !strings.Contains(gotDetail, detail) || len(gotDetail) > maxTrialOutput {
+		if gotText != text || !strings.Contains(gotDetail, detail) || len(gotDetail) > maxTrialOutput {
 			t.Errorf("%s: %q and %q; want %q and %q", mode, gotText, gotDetail, text, detail)
 		}
 	}
@@ -74,15 +195,27 @@ func TestTrialRunner(t *testing.T) {
 	f("kill", "loading it crashed the ONNX Runtime in a trial process (signal: killed): not served", "it said nothing")
 	f("hang loaded", "it loads, and running it took longer than 200ms in a trial process: not served", "killed")
 	f("hang", "loading it took longer than 200ms in a trial process: not served", "killed")
+	f("reading: wrong", "model.yaml line 1: ?[31mno\nmodel.yaml line 2: no", "")
+	f("reading: kill", "reading its files crashed a trial process (signal: killed): not served", "it said nothing")
+	f("reading: panic", "reading its files crashed a trial process (exit status 2): not served", "panic: cause long")
+	f("reading: eat", "reading its files took more than 1024.0 MiB of memory in a trial process: not served", "out of memory")
+	f("reading: half", "reading its files crashed a trial process (exit status 1): not served", "")
+	f("reading: babble", "the trial process that read its files cannot be understood: not served", "it says")
+	f("reading: announce", "the trial process that read its files cannot be understood: not served", "it begins with")
+	f("reading: describe", "the trial process that read its files cannot be understood: not served", "0 inputs")
 }
 
 func TestTrialStops(t *testing.T) {
 	t.Setenv("SLUICE_TEST_TRIAL", "hang")
 	ctx, cancel := context.WithCancel(context.Background())
-	stop := time.AfterFunc(20*time.Millisecond, cancel)
+	stop := time.AfterFunc(100*time.Millisecond, cancel)
 	defer stop.Stop()
 	runner := TrialRunner{Command: []string{os.Args[0]}}
-	if _, err := runner.Run(ctx, &Bundle{}); !errors.Is(err, context.Canceled) {
+	tried, err := runner.Begin(ctx, triedBundle(), &Options{})
+	if err == nil {
+		_, err = tried.Observe(ctx)
+	}
+	if !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want %v", err, context.Canceled)
 	}
 }
@@ -92,7 +225,7 @@ func TestTrialGate(t *testing.T) {
 	b := w.put(t, "m/1", fakeFile{Factor: 1})
 	opts := w.options()
 	t.Setenv("SLUICE_TEST_TRIAL", "abort")
-	opts.Trial = (&TrialRunner{Command: []string{os.Args[0]}}).Run
+	opts.Trial = (&TrialRunner{Command: []string{os.Args[0]}}).Begin
 	report, err := Check(context.Background(), opts, b)
 	if err != nil {
 		t.Fatal(err)

@@ -46,6 +46,9 @@ type tritonTensor struct {
 	labels    []string
 }
 
+// maxRefusals is how many faults of a file are told at once.
+const maxRefusals = 20
+
 // decodeTriton reads config.pbtxt. Every fault names the line or the field. An empty name is not
 // compared with that of the file.
 func decodeTriton(text []byte, model string) (*triton, error) {
@@ -55,8 +58,12 @@ func decodeTriton(text []byte, model string) (*triton, error) {
 	}
 	t := &triton{batch: -1, file: m.Text("default_model_filename")}
 	ignored, refusals := sift(m, "", "")
-	t.ignored = ignored
-	fail := func(format string, args ...any) { refusals = append(refusals, fmt.Sprintf(format, args...)) }
+	t.ignored, refusals = ignored, refusals[:min(len(refusals), maxRefusals)]
+	fail := func(format string, args ...any) {
+		if len(refusals) < maxRefusals {
+			refusals = append(refusals, fmt.Sprintf(format, args...))
+		}
+	}
 	if name := m.Text("name"); name != "" && model != "" && name != model {
 		fail("name is %.64q and the model's folder is %q: they must be the same", name, model)
 	}

@@ -14,8 +14,6 @@ import (
 	"sluice/internal/pbtxt"
 )
 
-const maxLabelBytes = 4 << 20
-
 // glanceTriton reads the config.pbtxt of a model's folder for what discovery needs of it; nil if
 // there is none. What it says is valid as far as it goes beside a fault.
 func glanceTriton(dir, model string) (*triton, error) {
@@ -24,7 +22,7 @@ func glanceTriton(dir, model string) (*triton, error) {
 		return nil, fmt.Errorf("cannot read %s: %w", TritonFile, bareError(err))
 	}
 	defer root.Close()
-	_, text, err := readFile(root, TritonFile, pbtxt.MaxBytes)
+	text, err := readText(root, TritonFile, pbtxt.MaxBytes)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -60,7 +58,7 @@ func (b *Bundle) printBeside(print *strings.Builder) error {
 		case err != nil:
 			return fmt.Errorf("cannot read %s: %w", name, bareError(err))
 		case about.Mode()&fs.ModeSymlink != 0:
-			return fmt.Errorf("%s is a symbolic link: put the file itself there", name)
+			return fmt.Errorf("cannot read %s: it is a symbolic link: put the file itself there", path.Base(name))
 		default:
 			fmt.Fprintf(print, "%q %d %d\n", name, about.Size(), about.ModTime().UnixNano())
 		}
@@ -68,53 +66,65 @@ func (b *Bundle) printBeside(print *strings.Builder) error {
 	return nil
 }
 
-// readTriton reads config.pbtxt and the labels that it names, and returns them among the bundle's
-// files; nil if there is none.
-func (b *Bundle) readTriton() (*triton, []File, error) {
+// takeBeside copies and hashes config.pbtxt and the labels that it named when the bundle was found.
+// One that is not there is for whoever reads them to report.
+func (b *Bundle) takeBeside(to string) error {
 	if b.home == "" {
-		return nil, nil, nil
+		return nil
 	}
 	root, err := os.OpenRoot(filepath.Join(b.Dir, b.home))
 	if err != nil {
-		return nil, nil, fmt.Errorf("cannot open the model's folder: %w", bareError(err))
+		return fmt.Errorf("cannot open the model's folder: %w", bareError(err))
 	}
 	defer root.Close()
-	file, text, err := readFile(root, TritonFile, pbtxt.MaxBytes)
-	if errors.Is(err, fs.ErrNotExist) {
-		b.atHome(b.home, nil)
-		return nil, nil, nil
+	for _, name := range b.beside {
+		base := path.Base(name)
+		file, err := copyFile(root, base, besideLimit(base), to)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			continue
+		case err != nil && base != TritonFile:
+			return fmt.Errorf("cannot read the labels of %.64q: %w", base, err)
+		case err != nil:
+			return fmt.Errorf("cannot read %s: %w", base, err)
+		}
+		file.Name = name
+		b.Files = append(b.Files, file)
 	}
+	return nil
+}
+
+// readTriton parses config.pbtxt and the labels that it names; nil if there is none.
+func (b *Bundle) readTriton() (*triton, error) {
+	if b.home == "" {
+		return nil, nil
+	}
+	t, err := glanceTriton(b.from.beside, b.Name)
+	if t == nil || err != nil {
+		return nil, err
+	}
+	root, err := os.OpenRoot(b.from.beside)
 	if err != nil {
-		return nil, nil, fmt.Errorf("cannot read %s: %w", TritonFile, err)
+		return nil, fmt.Errorf("cannot open the model's folder: %w", bareError(err))
 	}
-	t, err := decodeTriton(text, b.Name)
-	if err != nil {
-		return nil, nil, err
-	}
-	b.atHome(b.home, t)
-	file.Name = path.Join(b.home, file.Name)
-	files := []File{file}
+	defer root.Close()
 	for i := range t.outputs {
 		o := &t.outputs[i]
 		if o.labelFile == "" {
 			continue
 		}
-		file, text, err := readFile(root, o.labelFile, maxLabelBytes)
+		text, err := readText(root, o.labelFile, maxLabelBytes)
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil, nil, fmt.Errorf("%s: output %.64q has the labels of %.64q, and there is no such file beside %s", TritonFile, o.name, o.labelFile, TritonFile)
+			return nil, fmt.Errorf("%s: output %.64q has the labels of %.64q, and there is no such file beside %s", TritonFile, o.name, o.labelFile, TritonFile)
 		}
 		if err != nil {
-			return nil, nil, fmt.Errorf("cannot read the labels of %.64q: %w", o.labelFile, err)
+			return nil, fmt.Errorf("cannot read the labels of %.64q: %w", o.labelFile, err)
 		}
 		if o.labels = lines(text); len(o.labels) == 0 {
-			return nil, nil, fmt.Errorf("%s: the labels of %.64q for output %.64q are empty", TritonFile, o.labelFile, o.name)
-		}
-		file.Name = path.Join(b.home, file.Name)
-		if !slices.ContainsFunc(files, func(f File) bool { return f.Name == file.Name }) {
-			files = append(files, file)
+			return nil, fmt.Errorf("%s: the labels of %.64q for output %.64q are empty", TritonFile, o.labelFile, o.name)
 		}
 	}
-	return t, files, nil
+	return t, nil
 }
 
 // lines splits a text. Empty lines at its end are none.

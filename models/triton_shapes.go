@@ -202,6 +202,9 @@ func (t *triton) dress(s *tensor.Schema, o *Observation) error {
 			spec.Format = t.inputs[at].format
 			spec.Wire = t.wire(&t.inputs[at], spec)
 			s.Reshaped = s.Reshaped || spec.Wire != nil
+			if w := spec.Wire; w != nil && !slices.Equal(w.Own, spec.Shape) {
+				return fmt.Errorf("%s: input %.64q is to have the shape %s, and the model's is %s", TritonFile, spec.Name, showDims(w.Own), showDims(spec.Shape))
+			}
 		}
 	}
 	for k := range s.Outputs {

@@ -227,7 +227,7 @@ func TestTritonFilesBelongToTheBundle(t *testing.T) {
 			t.Fatal(bundles, err)
 		}
 		opts := w.options().withDefaults()
-		if err := bundles[0].read(&opts); err != nil {
+		if _, err := newProver(&opts, bundles[0]).files(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		return bundles[0].Digest + " " + bundles[0].fingerprint

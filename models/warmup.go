@@ -3,6 +3,7 @@ package models
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"sluice/internal/clock"
@@ -70,12 +71,21 @@ func (p *proof) guess() Verdict {
 }
 
 // sweepSizes are the batch sizes that are measured: those that the device takes, or a
-// ladder of its own where it takes any.
+// ladder of its own where it takes any. Those are left out that no run of such rows has.
 func (p *proof) sweepSizes() []int {
-	if p.about.Sizes != nil {
-		return p.about.Sizes
+	s := p.bundle.Schema
+	sizes := p.about.Sizes
+	if sizes == nil {
+		sizes = cost.Sizes(s.MaxBatch)
 	}
-	return cost.Sizes(p.bundle.Schema.MaxBatch)
+	if !s.Batchable() || len(p.rows) == 0 {
+		return sizes
+	}
+	most := mostRows(largestGroup(p.rows, s, true), s)
+	if i := slices.IndexFunc(sizes, func(n int) bool { return n > most }); i > 0 {
+		return sizes[:i]
+	}
+	return sizes
 }
 
 // target is the batch size of highest throughput within limit; one of the device's, if it

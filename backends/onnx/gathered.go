@@ -19,7 +19,10 @@ func (s *Session) RunGathered(lane, n int, inputs []tensor.Tensor, wanted uint64
 		return errClosed
 	}
 	defer s.use.Leave()
-	l := &s.lanes[lane]
+	l, err := s.lane(lane)
+	if err != nil {
+		return rows.AsFault(err)
+	}
 	l.ran = 0
 	if n := len(inputs); n != len(l.in) && n != len(l.in)+len(l.optional) {
 		return rows.AsFault(fmt.Errorf("%d inputs for a model of %d and %d optional ones", n, len(l.in), len(l.optional)))

@@ -41,6 +41,20 @@ type port struct {
 	text   []byte         // rows converted from strings or maps
 }
 
+// lane is one of the session's lanes, ready to run. Those after the first get their memory when they
+// are first used: some stand by for years.
+func (s *Session) lane(index int) (*lane, error) {
+	l := &s.lanes[index]
+	if l.call != nil {
+		return l, nil
+	}
+	if err := l.open(s, index); err != nil {
+		l.close()
+		return nil, fmt.Errorf("cannot open a further lane: %w", err)
+	}
+	return l, nil
+}
+
 func (l *lane) open(s *Session, index int) (err error) {
 	if l.call, err = newCall(s.schema); err != nil {
 		return err
@@ -132,7 +146,7 @@ func (l *lane) close() {
 	if l.call != nil {
 		l.call.free()
 	}
-	*l = lane{}
+	l.call, l.in, l.out, l.optional, l.ran = nil, nil, nil, nil, 0 // not the guard, which others may look at
 }
 
 func (p *port) close() {

@@ -12,7 +12,10 @@ func (s *Session) Run(lane int, parts []task.Part, limit clock.Instant) (t task.
 		return t, errClosed
 	}
 	defer s.use.Leave()
-	l := &s.lanes[lane]
+	l, err := s.lane(lane)
+	if err != nil {
+		return t, rows.AsFault(err)
+	}
 	l.ran = 0
 	if err := l.gather(s, parts); err != nil {
 		return t, rows.AsFault(err)
@@ -34,7 +37,10 @@ func (s *Session) RunRaw(lane, n int) (err error) {
 		return errClosed
 	}
 	defer s.use.Leave()
-	l := &s.lanes[lane]
+	l, err := s.lane(lane)
+	if err != nil {
+		return err
+	}
 	l.ran = 0
 	if l.batch, err = s.measureRaw(n, 0); err != nil {
 		return err

@@ -194,13 +194,9 @@ func specNames(specs []tensor.Spec) []string {
 
 func (s *Session) openLanes(n int) error {
 	s.lanes = make([]lane, n)
-	for i := range s.lanes {
-		if err := s.lanes[i].open(s, i); err != nil {
-			return err
-		}
-	}
 	s.watch.init(s.lanes)
-	return nil
+	_, err := s.lane(0)
+	return err
 }
 
 // Schema describes the model; it must not be changed.

@@ -103,8 +103,8 @@ type Spec struct {
 	Provider json.RawMessage
 }
 
-// The most lanes of a session: as many descriptors fit in one message.
-const maxLanes = 128
+// The most lanes of a session, spare ones among them: as many descriptors fit in one message.
+const maxLanes = 160
 
 func (o Options) withDefaults() (Options, error) {
 	switch {

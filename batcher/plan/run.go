@@ -64,7 +64,7 @@ func (s Study) simulation(models []Model) (sim.Config, sim.Tuning) {
 	}
 	for _, g := range s.Fleet {
 		for n := range g.Count {
-			cfg.Devices = append(cfg.Devices, sim.Device{Name: deviceName(g, n), Lanes: max(g.Lanes, 1), Contention: g.Contention})
+			cfg.Devices = append(cfg.Devices, sim.Device{Name: deviceName(g, n), Kind: g.Kind, Lanes: max(g.Lanes, 1), Contention: g.Contention})
 			for i, m := range models {
 				var truth, seed cost.Curve
 				if c := s.Costs.of(g.Kind, m.Name); len(c) > 0 {

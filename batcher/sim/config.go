@@ -36,6 +36,7 @@ type Config struct {
 // Device is a place to run.
 type Device struct {
 	Name  string
+	Kind  string // is batcher.DeviceOptions.Kind
 	Lanes int
 	// Contention is how much longer, as a part, a run takes for each other lane that is
 	// busy when it starts: lanes that share memory, caches or cores.
@@ -60,7 +61,10 @@ type Stream struct {
 	Budget   time.Duration
 	Rows     int // 0 means 1
 	Class    task.Priority
-	// Source, if not nil, takes the place of all the other fields.
+	// Returns says that refused requests come back once, after what the policy told them and up
+	// to this part of it more. They count in Result.Back alone.
+	Returns float64
+	// Source, if not nil, takes the place of the fields above but Returns.
 	Source Source
 }
 

@@ -8,6 +8,7 @@ const (
 	arrival eventKind = iota
 	completion
 	tick
+	comeback
 )
 
 // event is something that happens at an instant. Ties go by order of scheduling, so
@@ -16,7 +17,7 @@ type event struct {
 	at    clock.Instant
 	order uint64
 	kind  eventKind
-	index int // stream of an arrival, place in world.lanes of a completion
+	index int // stream of an arrival, place in world.lanes of a completion, in world.away of a comeback
 }
 
 func (e event) before(o event) bool {

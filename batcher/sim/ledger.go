@@ -12,6 +12,9 @@ func (w *world) count(r *Request) *Count {
 	if r.Arrived < clock.Instant(w.cfg.Warmup) {
 		return nil
 	}
+	if r.Back {
+		return &w.result.Back[r.Stream]
+	}
 	return &w.result.ByStream[r.Stream]
 }
 
@@ -27,9 +30,9 @@ func (w *world) finish(r *Request, probe bool) {
 		return
 	}
 	if w.now <= r.Deadline {
-		c.OK++
+		w.tally(r, c, Count{OK: 1})
 	} else {
-		c.Late++
+		w.tally(r, c, Count{Late: 1})
 		if probe {
 			w.result.LateProbes++
 		}
@@ -48,11 +51,28 @@ func (w *world) end(r *Request, how Action) {
 	w.observe(Decision{At: w.now, Action: how, Seq: r.Seq, Model: r.Model})
 	if c := w.count(r); c != nil {
 		if how == Refuse {
-			c.Refused++
+			w.tally(r, c, Count{Refused: 1})
 		} else {
-			c.Dropped++
+			w.tally(r, c, Count{Dropped: 1})
 		}
 	}
+	if how == Drop && r.whole != nil {
+		w.withdraw(r.whole, Drop)
+	}
+}
+
+// tally counts a request's end, or that of the arrival of which it is a part.
+func (w *world) tally(r *Request, c *Count, end Count) {
+	if r.whole != nil {
+		var over bool
+		if end, over = w.fold(r.whole, end); !over {
+			return
+		}
+	}
+	if end.OK > 0 {
+		w.result.GoodRows += r.Whole
+	}
+	c.add(end)
 }
 
 func (w *world) drop(requests []*Request) {

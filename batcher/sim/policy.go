@@ -14,6 +14,7 @@ type Request struct {
 	Stream   int
 	Model    int
 	Rows     int
+	Whole    int // rows of the arrival of which it is a part
 	Class    task.Priority
 	Arrived  clock.Instant
 	Deadline clock.Instant
@@ -21,11 +22,30 @@ type Request struct {
 	Device int
 	// Reason is why it was refused or dropped. A policy that has reasons sets it.
 	Reason batcher.Reason
+	// Retry is after how long a refused one should come back, as the policy has it; 0 if it
+	// does not say.
+	Retry time.Duration
+	// Back says that it was refused before, and has come back.
+	Back bool
 	// Mark is for whoever watches the policy; nothing here reads it.
 	Mark uint8
 
 	state  state
+	whole  *whole
 	handle any // the policy's
+}
+
+// whole is an arrival of more rows than a batch: it comes as several requests, which are admitted
+// all or none, and counts once, as the worst of them.
+type whole struct {
+	parts []*Request
+	left  int   // that have not ended
+	worst Count // of those that have, one each
+}
+
+// Canceler is a policy that can take back a request; it reports whether that still waited.
+type Canceler interface {
+	Cancel(now clock.Instant, r *Request) bool
 }
 
 // Lane is the right to run one batch on a device.

@@ -51,7 +51,11 @@ func (u Usage) MeanBatch() float64 { return float64(u.Rows) / float64(max(u.Batc
 type Result struct {
 	Count
 	ByStream []Count
-	Devices  []Usage
+	// Back are the requests that came back after a refusal, by stream.
+	Back    []Count
+	Devices []Usage
+	// GoodRows are the rows of the requests that were answered in time.
+	GoodRows int
 	// LateProbes are those among the late that ran in probes.
 	LateProbes int
 	// Faults are breaches of the rules by the policy; a run with any proves nothing.

@@ -36,6 +36,8 @@ type Tuning struct {
 	SpreadAfter time.Duration
 	// Fallback is set for every model.
 	Fallback batcher.Fallback
+	// UnfairRows is set for every model.
+	UnfairRows bool
 	// Budgets and Weights are by model; nil means unknown and equal.
 	Budgets []time.Duration
 	Weights []float64
@@ -51,14 +53,14 @@ func NewScheduler(cfg Config, tune Tuning) (*Scheduler, error) {
 	s := &Scheduler{Core: batcher.New(tune.Options), model: map[batcher.ModelID]int{}}
 	var devices []batcher.DeviceID
 	for _, d := range cfg.Devices {
-		id, err := s.Core.AddDevice(batcher.DeviceOptions{Name: d.Name, Lanes: d.Lanes, SpreadAfter: tune.SpreadAfter, FallbackShare: d.FallbackShare, Stage: d.Stage})
+		id, err := s.Core.AddDevice(batcher.DeviceOptions{Name: d.Name, Kind: d.Kind, Lanes: d.Lanes, SpreadAfter: tune.SpreadAfter, FallbackShare: d.FallbackShare, Stage: d.Stage})
 		if err != nil {
 			return nil, err
 		}
 		devices = append(devices, id)
 	}
 	for i, m := range cfg.Models {
-		opts := batcher.ModelOptions{Name: m.Name, MaxBatch: m.MaxBatch, Fallback: tune.Fallback}
+		opts := batcher.ModelOptions{Name: m.Name, MaxBatch: m.MaxBatch, Fallback: tune.Fallback, UnfairRows: tune.UnfairRows}
 		if tune.Budgets != nil {
 			opts.Budget = tune.Budgets[i]
 		}
@@ -90,16 +92,26 @@ func (s *Scheduler) Arrive(now clock.Instant, r *Request) (bool, Lane) {
 	it.request, it.runs = r, 0
 	it.Item = batcher.Item{
 		Model: s.ids[r.Model], Rows: r.Rows, Bytes: int64(r.Rows), Arrived: r.Arrived, Deadline: r.Deadline,
-		Class: r.Class, Owner: it,
+		Class: r.Class, Whole: r.Whole, Owner: it,
 	}
 	v := s.Core.Arrive(now, &it.Item)
 	if !v.Admitted {
-		r.Reason = v.Reason
+		r.Reason, r.Retry = v.Reason, v.Retry
 		s.release(&it.Item)
 		return false, NoLane
 	}
 	r.handle = it
 	return true, lane(v.Wake)
+}
+
+// Cancel implements Canceler.
+func (s *Scheduler) Cancel(now clock.Instant, r *Request) bool {
+	it := r.handle.(*item)
+	if it.request != r || !s.Core.Cancel(now, &it.Item) {
+		return false
+	}
+	s.release(&it.Item)
+	return true
 }
 
 // DeviceOf is where a request waits; the audit asks.

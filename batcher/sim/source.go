@@ -12,7 +12,7 @@ import (
 type Arrival struct {
 	At     time.Duration // from the start of the simulation
 	Model  int
-	Rows   int // at least 1, at most the model's largest batch
+	Rows   int // at least 1; more than the model's largest batch only where the policy is a Canceler
 	Budget time.Duration
 	Class  task.Priority
 }
@@ -52,7 +52,7 @@ func (w *world) hold(a Arrival, after time.Duration) error {
 		return fmt.Errorf("an arrival at %v follows one at %v", a.At, after)
 	case a.Model < 0 || a.Model >= len(w.cfg.Models):
 		return fmt.Errorf("an arrival for model %d; there are %d", a.Model, len(w.cfg.Models))
-	case a.Rows < 1 || a.Rows > w.cfg.Models[a.Model].MaxBatch:
+	case a.Rows < 1 || a.Rows > w.cfg.Models[a.Model].MaxBatch && !w.cancels():
 		return fmt.Errorf("an arrival of %d rows; the largest batch is %d", a.Rows, w.cfg.Models[a.Model].MaxBatch)
 	case a.Budget <= 0 || a.Class >= task.Priorities:
 		return fmt.Errorf("an arrival with a budget of %v, of class %d", a.Budget, a.Class)

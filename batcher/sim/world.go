@@ -34,7 +34,11 @@ type world struct {
 	seq     int
 	queue   []*Request // kept for the audit alone
 	dropped []*Request
+	woken   []Lane // by the parts of an arrival
 	slab    []Request
+	away    []Arrival // refused ones that will come back, with their streams
+	awayOf  []int
+	jitter  *rand.Rand
 	result  Result
 }
 
@@ -53,7 +57,8 @@ func Run(cfg Config, policy Policy) (*Result, error) {
 	w := &world{cfg: cfg, policy: policy, ticking: clock.Never}
 	w.noise = disturbance{Noise: cfg.Noise, rng: rand.New(rand.NewPCG(cfg.Seed, 0))}
 	w.result.length = cfg.Length
-	w.result.ByStream = make([]Count, len(cfg.Streams))
+	w.result.ByStream, w.result.Back = make([]Count, len(cfg.Streams)), make([]Count, len(cfg.Streams))
+	w.jitter = rand.New(rand.NewPCG(cfg.Seed, 1<<32))
 	for d, device := range cfg.Devices {
 		w.first, w.active = append(w.first, len(w.lanes)), append(w.active, 0)
 		w.free = append(w.free, 0)
@@ -90,7 +95,9 @@ func (w *world) step(e event) {
 	case arrival:
 		a := w.coming[e.index]
 		w.schedule(e.index, time.Duration(e.at))
-		w.arrive(e.index, a)
+		w.arrive(e.index, a, false)
+	case comeback:
+		w.arrive(w.awayOf[e.index], w.away[e.index], true)
 	case completion:
 		w.complete(&w.lanes[e.index])
 	case tick:
@@ -134,23 +141,31 @@ func (w *world) tick() {
 	w.ticking = w.now // so that it gets no more
 }
 
-func (w *world) arrive(stream int, a Arrival) {
+func (w *world) arrive(stream int, a Arrival, back bool) {
 	if len(w.slab) == 0 {
 		w.slab = make([]Request, 1024)
 	}
 	r := &w.slab[0]
 	w.slab = w.slab[1:]
 	*r = Request{
-		Seq: w.seq, Stream: stream, Model: a.Model, Rows: a.Rows, Class: a.Class,
-		Arrived: w.now, Deadline: w.now.Add(a.Budget), state: waiting,
+		Seq: w.seq, Stream: stream, Model: a.Model, Rows: a.Rows, Whole: a.Rows, Class: a.Class,
+		Arrived: w.now, Deadline: w.now.Add(a.Budget), Back: back, state: waiting,
 	}
 	w.seq++
 	if c := w.count(r); c != nil {
 		c.Arrived++
 	}
+	if most := w.cfg.Models[a.Model].MaxBatch; a.Rows > most {
+		w.split(r, most)
+		return
+	}
 	admitted, wake := w.policy.Arrive(w.now, r)
 	if !admitted {
 		w.end(r, Refuse)
+		if j := w.cfg.Streams[stream].Returns; j > 0 && !back && r.Retry > 0 {
+			w.events.push(w.now.Add(time.Duration(float64(r.Retry)*(1+j*w.jitter.Float64()))), comeback, len(w.away))
+			w.away, w.awayOf = append(w.away, a), append(w.awayOf, stream)
+		}
 		return
 	}
 	w.observe(Decision{At: w.now, Action: Admit, Seq: r.Seq, Model: r.Model})

@@ -4,9 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/signal"
-	"syscall"
-	"time"
 
 	"go.uber.org/zap"
 
@@ -25,27 +22,24 @@ func (s *server) startAccessLog() (err error) {
 	if err != nil {
 		return s.cfg.Fault("access_log.file", fmt.Errorf("cannot open the access log %s: %w", a.File, remedy.Written(err)))
 	}
-	s.hangups = make(chan os.Signal, 1)
-	signal.Notify(s.hangups, syscall.SIGHUP) // what tools that rotate logs send
-	go func() {
-		for range s.hangups {
-			s.access.Follow()
-		}
-	}()
 	s.metrics.WatchAccessLog(func() telemetry.AccessLog { return telemetry.AccessLog(s.access.Stats()) })
 	return nil
 }
 
-// accessStop is how long a disk or a pipe may take for the last lines when the server stops.
-const accessStop = 2 * time.Second
+// followLogs opens the access log again, if there is one, at each signal.
+func (s *server) followLogs(hangups <-chan os.Signal) {
+	for range hangups {
+		if s.access != nil {
+			s.access.Follow()
+		}
+	}
+}
 
 // stopAccessLog writes the last lines, once nothing is answered any more.
 func (s *server) stopAccessLog() {
 	if s.access == nil {
 		return
 	}
-	signal.Stop(s.hangups)
-	close(s.hangups)
 	ctx, cancel := context.WithTimeout(context.Background(), accessStop)
 	defer cancel()
 	if err := s.access.Close(ctx); err != nil {

@@ -43,7 +43,7 @@ a model is not served on a device that its settings name, such as one whose answ
 differ; 2 for a command line that is not understood.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			tellStrays()
-			cfg, err := settings(cmd.Flags())
+			cfg, err := serverSettings(cmd.Flags())
 			if err != nil {
 				return err
 			}
@@ -88,7 +88,12 @@ func checkOnFleet(cmd *cobra.Command, cfg *config.Config, paths []string, librar
 	defer cancel()
 	f.wait(limited)
 	o.inspect = f.inspect
-	return check(cmd, modelOptions(cfg, paths, f.models(), library, zap.NewNop()), o)
+	options := modelOptions(cfg, paths, f.models(), library, zap.NewNop())
+	if options.Copies, err = openCopies(cfg); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, options.Copies.Close()) }()
+	return check(cmd, options, o)
 }
 
 // checkDevices tries each configured device, in a process of its own.
@@ -121,6 +126,9 @@ func check(cmd *cobra.Command, options models.Options, o checkOptions) error {
 			return err
 		}
 		o.inspectAll(cmd.Context(), b, report)
+		if err := b.Discard(); err != nil {
+			return err
+		}
 		progress.end()
 		if report.Refusal() != nil {
 			refused++

@@ -22,7 +22,7 @@ The exit status is 1, with every fault named, if they are not valid.`,
 		Args: exactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			tellStrays()
-			cfg, err := settings(cmd.Flags())
+			cfg, err := serverSettings(cmd.Flags())
 			if err != nil {
 				return err
 			}

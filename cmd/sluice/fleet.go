@@ -16,6 +16,7 @@ import (
 	"sluice/batcher"
 	"sluice/config"
 	"sluice/internal/device"
+	"sluice/internal/fault"
 )
 
 // fleet is the server's devices. One in a process of its own has a worker; the CPU has none
@@ -53,6 +54,7 @@ type station struct {
 	kind   device.Kind
 	number int // of the GPU
 	lanes  int
+	spares int            // further ones, for runs that take far too long
 	worker *worker.Device // nil: the device is used in this process
 
 	condition condition
@@ -60,6 +62,9 @@ type station struct {
 
 // stage is how long before the end of a batch on a GPU the next one is sealed and gathered.
 const stage = time.Millisecond
+
+// maxSpares bounds the spare lanes of the CPU: each has a thread that sleeps.
+const maxSpares = 8
 
 // newFleet chooses the devices. Without settings these are the GPUs that work, and the CPU.
 func newFleet(ctx context.Context, cfg *config.Config, library string, lanes int, log *zap.Logger) (*fleet, error) {
@@ -87,6 +92,9 @@ func newFleet(ctx context.Context, cfg *config.Config, library string, lanes int
 		if s.kind == device.Fake && d.Lanes == 0 {
 			s.lanes = gpuLanes
 		}
+		if s.kind == device.CPU {
+			s.spares = min(s.lanes+1, maxSpares) // every lane's run may hang, and then one of another model
+		}
 		f.stations = append(f.stations, s)
 	}
 	return f, nil
@@ -102,7 +110,7 @@ func (f *fleet) names() (all []string) {
 // options are the devices as the scheduler takes them.
 func (f *fleet) options() (all []batcher.DeviceOptions) {
 	for _, s := range f.stations {
-		o := batcher.DeviceOptions{Name: s.device.Name, Lanes: s.lanes, Gap: batchOverhead}
+		o := batcher.DeviceOptions{Name: s.device.Name, Kind: s.kind.String(), Lanes: s.lanes, Spares: s.spares, Gap: batchOverhead}
 		switch {
 		case s.kind == device.CPU:
 			o.SpreadAfter = spreadAfter
@@ -128,7 +136,7 @@ func (f *fleet) start() error {
 		}
 		name, atOnce := s.device.Name, 1
 		if s.kind == device.CPU {
-			atOnce = s.lanes
+			atOnce = s.lanes + s.spares
 		}
 		f.setDown(name, "its worker is starting")
 		f.onDown(name, "its worker is starting")
@@ -206,6 +214,23 @@ func (f *fleet) degraded() (all []string) {
 	}
 	slices.Sort(all)
 	return all
+}
+
+// reopen has the worker of a device try again that a crash loop has closed.
+func (f *fleet) reopen(name string) error {
+	i := slices.IndexFunc(f.stations, func(s *station) bool { return s.device.Name == name })
+	if i < 0 {
+		return fault.Newf(fault.NotFound, "there is no device '%s'; the devices are %s", name, strings.Join(f.names(), ", "))
+	}
+	w := f.stations[i].worker
+	if w == nil {
+		return fault.Newf(fault.InvalidRequest, "device '%s' has no worker process: there is nothing to reopen", name)
+	}
+	if state := w.Status().State; state != worker.Closed {
+		return fault.Newf(fault.InvalidRequest, "device '%s' is %v: only one that was closed after a crash loop is reopened", name, state)
+	}
+	w.Reopen()
+	return nil
 }
 
 // close ends the workers.

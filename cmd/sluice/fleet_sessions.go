@@ -17,7 +17,7 @@ import (
 // models are the devices as the registry takes them.
 func (f *fleet) models() (all []models.Device) {
 	for _, s := range f.stations {
-		d := models.Device{Name: s.device.Name, Lanes: s.lanes, Open: f.tell(s, s.opener(f))}
+		d := models.Device{Name: s.device.Name, Lanes: s.lanes, Spares: s.spares, Open: f.tell(s, s.opener(f))}
 		if s.kind.GPU() {
 			d.Sizes = func(maxBatch int) []int { return device.Sizes(s.kind, maxBatch, 0) }
 		}
@@ -40,7 +40,7 @@ func (s *station) opener(f *fleet) func(context.Context, *models.Bundle) (models
 	return func(_ context.Context, b *models.Bundle) (models.Session, error) {
 		o := sessionOptions(b)
 		o.Provider, o.Digest = provider(&s.device), b.Digest
-		return onnx.Open(b.ModelPath(), o)
+		return onnx.Open(b.OpenPath(), o)
 	}
 }
 
@@ -50,7 +50,7 @@ func sessionOptions(b *models.Bundle) onnx.Options {
 
 // openSession loads a bundle on the CPU in this process.
 func openSession(_ context.Context, b *models.Bundle) (models.Session, error) {
-	s, err := onnx.Open(b.ModelPath(), sessionOptions(b))
+	s, err := onnx.Open(b.OpenPath(), sessionOptions(b))
 	if err != nil {
 		return nil, err // not a nil session in an interface that is not nil
 	}
@@ -97,7 +97,7 @@ func (f *fleet) cpuWorker() (w *worker.Device, err error) {
 	if f.cpu.worker == nil {
 		d := config.DefaultDevice(deviceCPU)
 		i := slices.IndexFunc(f.stations, func(s *station) bool { return s.kind == device.CPU })
-		f.cpu.worker, err = f.startWorker(&d, device.CPU, f.stations[i].lanes, func(worker.State, string) {})
+		f.cpu.worker, err = f.startWorker(&d, device.CPU, f.stations[i].lanes+f.stations[i].spares, func(worker.State, string) {})
 	}
 	return f.cpu.worker, err
 }

@@ -95,12 +95,41 @@ func startGateway(t *testing.T, args ...string) *running {
 // launchGateway runs `sluice serve` and waits until it answers.
 func launchGateway(t *testing.T, args ...string) *running {
 	t.Helper()
+	return launchAs(t, exec.Command, args...)
+}
+
+// launchAs is launchGateway for a process that is made otherwise, such as in a cage.
+func launchAs(t *testing.T, command func(name string, args ...string) *exec.Cmd, args ...string) *running {
+	t.Helper()
+	return launchWith(t, launch{command: command}, args...)
+}
+
+// launchGatewayOn is launchGateway with streams that are somebody else's.
+func launchGatewayOn(t *testing.T, stdout, stderr *os.File, args ...string) *running {
+	t.Helper()
+	return launchWith(t, launch{command: exec.Command, stdout: stdout, stderr: stderr}, args...)
+}
+
+// launch says how a process is made; a stream that is nil is kept.
+type launch struct {
+	command        func(name string, args ...string) *exec.Cmd
+	stdout, stderr *os.File
+}
+
+func launchWith(t *testing.T, how launch, args ...string) *running {
+	t.Helper()
 	needLibrary(t)
 	g := &running{t: t, ended: make(chan error, 1)}
 	predict, admin := freeAddress(t), freeAddress(t)
 	g.predict, g.admin = "http://"+predict, "http://"+admin
-	g.cmd = exec.Command(sluice, append([]string{"serve", "--listen", predict, "--admin", admin, "--drain-delay", "100ms"}, args...)...)
+	g.cmd = how.command(sluice, append([]string{"serve", "--listen", predict, "--admin", admin, "--drain-delay", "100ms"}, args...)...)
 	g.cmd.Stdout, g.cmd.Stderr = &g.stdout, &g.log
+	if how.stdout != nil {
+		g.cmd.Stdout = how.stdout
+	}
+	if how.stderr != nil {
+		g.cmd.Stderr = how.stderr
+	}
 	if err := g.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -36,9 +37,22 @@ func main() {
 	stop()
 	if err != nil {
 		if !errors.Is(err, errQuiet) {
-			fmt.Fprintln(os.Stderr, "sluice:", err)
+			complain(err)
 		}
 		os.Exit(exitStatus(err))
+	}
+}
+
+// complain says why the process ends, to a reader who listens: it does not wait long for another.
+func complain(err error) {
+	said := make(chan struct{})
+	go func() {
+		fmt.Fprintln(os.Stderr, "sluice:", err)
+		close(said)
+	}()
+	select {
+	case <-said:
+	case <-time.After(logStop):
 	}
 }
 

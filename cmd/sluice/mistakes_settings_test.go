@@ -1,5 +1,7 @@
 package main
 
+import "strings"
+
 // What is wrong with paths, ports, the settings file, the variables and the command line.
 
 var pathMistakes = []mistake{
@@ -160,6 +162,10 @@ var fileMistakes = []mistake{
 	{
 		name: "a text that is no settings file", put: settingsOf("just words\n"), args: "config --config sluice.yaml", status: 1,
 		says: `sluice.yaml:1: the file must be a mapping of settings, not "just words"`,
+	},
+	{
+		name: "brackets without end", put: settingsOf(strings.Repeat("[", 5000)), args: "config --config sluice.yaml", status: 1,
+		says: "sluice.yaml: line 1: more than 4096 brackets and braces are opened",
 	},
 	{
 		name: "a bracket is left open", put: settingsOf("devices: [cpu\n"), args: "config --config sluice.yaml", status: 1,

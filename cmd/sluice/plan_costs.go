@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -15,11 +14,15 @@ import (
 
 	"sluice/batcher/plan"
 	"sluice/internal/cost"
+	"sluice/internal/prescan"
 )
+
+// maxReports is the most bytes of a file of costs: a report of check has some kilobytes a model.
+const maxReports = 64 << 20
 
 // costs reads a file of tables, or what `sluice check --json` printed.
 func (b *planBuilder) costs(path string) error {
-	text, err := os.ReadFile(path)
+	text, err := prescan.ReadFile(path, maxReports)
 	if err != nil {
 		return fmt.Errorf("cannot read the costs: %w", err)
 	}

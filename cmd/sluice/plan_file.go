@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -16,6 +15,7 @@ import (
 
 	"sluice/batcher/plan"
 	"sluice/internal/near"
+	"sluice/internal/prescan"
 	"sluice/internal/remedy"
 	"sluice/internal/task"
 )
@@ -32,6 +32,9 @@ type studyReader struct {
 
 // readStudy parses a file and hands its one document to read.
 func readStudy(path string, text []byte, read func(*studyReader, ast.Node)) error {
+	if err := prescan.YAML(text); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
 	file, err := parser.ParseBytes(text, 0)
 	if err != nil {
 		return fmt.Errorf("%s: %s", path, yaml.FormatError(err, false, false))
@@ -128,7 +131,7 @@ func studyKeys() []string {
 
 // file reads a study. Paths in it count from its folder.
 func (b *planBuilder) file(path string) error {
-	text, err := os.ReadFile(path)
+	text, err := prescan.ReadFile(path, prescan.MaxYAMLBytes)
 	if err != nil {
 		return fmt.Errorf("cannot read the study %s: %w", path, remedy.Named(err))
 	}

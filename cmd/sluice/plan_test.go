@@ -32,6 +32,39 @@ func TestPlanAnswers(t *testing.T) {
 	}
 }
 
+// The example of the command's own help is run, and its first line is the one that the help shows.
+func TestPlanHelpShowsWhatItPrints(t *testing.T) {
+	_, rest, found := strings.Cut(planCommand().Long, "\n  sluice ")
+	example, rest, more := strings.Cut(rest, "\n\nprints first\n\n  ")
+	first, _, last := strings.Cut(rest, "\n")
+	if !found || !more || !last {
+		t.Fatalf("the help has no example with its first line:\n%s", planCommand().Long)
+	}
+	args := strings.Fields(strings.NewReplacer("\\\n", " ", "'", "").Replace(example))
+	if out, status := command(t, args...); status != 0 || !strings.HasPrefix(out, first+"\n") {
+		t.Errorf("sluice %s: status %d; the help shows %q, it prints\n%s", strings.Join(args, " "), status, first, out)
+	}
+}
+
+// More GPUs answer more in time, until all is.
+func TestPlanGainsByEachDevice(t *testing.T) {
+	last := 0.0
+	for _, n := range []string{"1", "2", "3", "4", "16", "64"} {
+		out, status := planned(t, "--cost", "gpu=1:2.1ms,8:3.9ms,32:11.2ms", "--fleet", "gpu="+n, "--budget", "20ms", "--load", "poisson:7500", "--json")
+		var a plan.Answer
+		if err := json.Unmarshal([]byte(out), &a); status != 0 || err != nil {
+			t.Fatalf("%s GPUs: status %d, error %v", n, status, err)
+		}
+		if a.Outcome.Attainment < last {
+			t.Errorf("%s GPUs: %.4f in time, with fewer %.4f", n, a.Outcome.Attainment, last)
+		}
+		last = a.Outcome.Attainment
+	}
+	if last < 1 {
+		t.Errorf("64 GPUs for the work of three: %.4f in time", last)
+	}
+}
+
 func TestPlanFailsOnAnObjectiveThatDoesNotHold(t *testing.T) {
 	out, status := planned(t, "--cost", planCost, "--budget", "20ms", "--load", "poisson:9000", "--slo", "attainment>=0.99")
 	if status != statusNotHeld || !strings.HasPrefix(out, "1 GPU: attainment>=0.99 does not hold at ") {

@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"sluice/config"
+	"sluice/internal/telemetry"
 	"sluice/internal/tensor"
 	"sluice/internal/wrap"
 	"sluice/loadtest/live"
@@ -27,7 +28,8 @@ func serveCommand() *cobra.Command {
 single model files. Triton's config.pbtxt is read where model.yaml is silent. Without settings it
 serves ./models, if that folder holds models, on 127.0.0.1:8080.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			cfg, err := settings(cmd.Flags())
+			hangups, out := surviveReaders(), unblocked(os.Stderr)
+			cfg, err := serverSettings(cmd.Flags())
 			if err != nil {
 				return err
 			}
@@ -35,10 +37,11 @@ serves ./models, if that folder holds models, on 127.0.0.1:8080.`,
 			if err != nil {
 				return err
 			}
-			log, err := newLog(cfg)
+			log, spool, err := newLog(cfg, out)
 			if err != nil {
 				return err
 			}
+			defer spool.Close(logStop)
 			for _, text := range strayVariables(os.Environ()) {
 				log.Warn("a variable means nothing", zap.String("reason", text))
 			}
@@ -46,6 +49,8 @@ serves ./models, if that folder holds models, on 127.0.0.1:8080.`,
 			if err != nil {
 				return err
 			}
+			s.metrics.WatchLog(spool.Dropped)
+			go s.followLogs(hangups)
 			return s.run(cmd.Context(), func(s *server) {
 				s.log.Info("serving", zap.Stringer("predict", s.predictAddr), zap.Stringer("admin", orNone{s.adminAddr}))
 				// What follows is for people; a pipe gets what the log says, and nothing twice.
@@ -69,8 +74,11 @@ func (a orNone) String() string {
 	return a.Addr.String()
 }
 
-// announce says what is served, and how to ask for it.
-func announce(w io.Writer, s *server) {
+// announce says what is served, and how to ask for it, as soon as the terminal takes it.
+func announce(terminal *os.File, s *server) {
+	w := telemetry.NewSpool(unblocked(terminal))
+	w.Start(func(uint64) {})
+	defer w.Close(logStop) // a terminal that has stopped gets it when it goes on
 	var simplest *tensor.Schema
 	var name string
 	index := s.registry.Index()

@@ -24,6 +24,7 @@ type served struct {
 	queue    atomic.Pointer[batcher.Model] // replaced when a device joins
 	metrics  *telemetry.Model
 	registry *telemetry.Metrics
+	unloaded func()        // told when it has closed
 	alone    atomic.Uint64 // shape keys of requests that run alone, counted up
 }
 
@@ -72,6 +73,7 @@ func (s *served) Answered(t *task.Task) { s.version.Watch.Offer(t) }
 
 // Close drains the version and takes its series out of the metrics.
 func (s *served) Close(ctx context.Context) error {
+	defer s.unloaded()
 	err := s.queue.Load().Close(ctx)
 	s.registry.Retire(s.metrics)
 	return err
@@ -114,7 +116,7 @@ func (s *server) publish(v *models.Version) (models.Served, error) {
 			Versions:      func() []string { return s.registry.ReadyVersions(v.Name) },
 			Notes:         func() map[string]string { return s.notes(v) },
 		}),
-		version: v, metrics: metrics, registry: s.metrics,
+		version: v, metrics: metrics, registry: s.metrics, unloaded: s.ceiling.loaded,
 	}
 	m.queue.Store(queue)
 	metrics.WatchQueue(func() telemetry.QueueState {
@@ -123,6 +125,7 @@ func (s *server) publish(v *models.Version) (models.Served, error) {
 	})
 	metrics.WatchRouting(m.routing)
 	metrics.WatchCompared(m.compared)
+	s.ceiling.loaded()
 	return m, nil
 }
 
@@ -158,7 +161,7 @@ func (s *server) newQueue(v *models.Version, metrics *telemetry.Model) (*batcher
 	}
 	return s.batcher.Add(batcher.Spec{
 		Name: v.Name, MaxBatch: max(v.Schema.MaxBatch, 1), Outputs: len(v.Schema.Outputs), Budget: v.Config.Budget, Weight: v.Config.Weight,
-		Placements: places, Fallback: fallback, Displaced: v.Displaced(),
+		Placements: places, Fallback: fallback, Displaced: v.Displaced(), UnfairRows: !v.Config.FairRows,
 		QueueRows: s.cfg.Queue.MaxRows, QueueBytes: int64(s.cfg.Queue.MaxBytes),
 		Observe: func(r *batcher.BatchReport) {
 			observeBatch(devices[r.Device], r)

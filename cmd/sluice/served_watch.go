@@ -1,6 +1,8 @@
 package main
 
 import (
+	"maps"
+
 	"sluice/internal/task"
 	"sluice/internal/telemetry"
 	"sluice/models"
@@ -21,7 +23,7 @@ func (s *served) prepare(t *task.Task) error {
 	if !s.version.Alone() {
 		return nil
 	}
-	if err := s.version.Takes(t.Rows); err != nil {
+	if err := s.version.Takes(t.Rows, t.MostRows); err != nil {
 		return err
 	}
 	t.Unpadded = s.version.Unpadded()
@@ -30,16 +32,18 @@ func (s *served) prepare(t *task.Task) error {
 }
 
 // notes tells, in the model's configuration, how its rows share runs, what that rests on, and
-// what budget requests have that name none.
+// what budget requests have that name none, and how long rows may be.
 func (s *server) notes(v *models.Version) map[string]string {
 	how := v.Report.Batching
 	if now, known := s.registry.Batching(v); known {
 		how = now
 	}
-	return map[string]string{
+	notes := map[string]string{
 		"batching": string(how.Mode), "batching_basis": string(how.Basis), "batching_reason": how.Text,
 		"budget": v.Report.Budget.String(), "budget_basis": string(v.Report.BudgetBasis),
 	}
+	maps.Copy(notes, v.Report.LengthNotes())
+	return notes
 }
 
 // compared is what the version's live answers were compared with.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"time"
 
 	"go.uber.org/zap"
@@ -41,6 +40,7 @@ type server struct {
 	metrics  *telemetry.Metrics
 	batcher  *batcher.Batcher
 	registry *models.Registry
+	copies   *models.Copies
 	gateway  *gateway.Server
 	admin    *gateway.Admin
 	threads  threads
@@ -48,7 +48,7 @@ type server struct {
 	gpus     gpuWatch
 	recorder *record.Recorder // nil if nothing is recorded
 	access   *accesslog.Log   // nil if there is none
-	hangups  chan os.Signal   // for it
+	ceiling  ceiling
 	// assembled is closed when all parts are there: workers may be up before.
 	assembled chan struct{}
 
@@ -56,7 +56,7 @@ type server struct {
 }
 
 // newServer builds the gateway from its settings; paths are models beside the folder, see chooseModels.
-func newServer(ctx context.Context, cfg *config.Config, paths []string, log *zap.Logger) (*server, error) {
+func newServer(ctx context.Context, cfg *config.Config, paths []string, log *zap.Logger) (_ *server, err error) {
 	threads := planThreads()
 	library, err := loadLibrary(cfg.ONNXRuntime.Library)
 	if err != nil {
@@ -68,7 +68,7 @@ func newServer(ctx context.Context, cfg *config.Config, paths []string, log *zap
 		return nil, err
 	}
 	threads.leaveRoom(lanes)
-	log.Info("starting", zap.String("version", version), zap.String("onnxruntime", onnx.Version()), zap.Int("cores", threads.cores), zap.Int("cpu_lanes", lanes), zap.Bool("pinned", threads.cpus != nil), zap.Strings("devices", s.fleet.names()))
+	log.Info("starting", zap.String("version", version), zap.String("onnxruntime", onnx.Version()), zap.Int("cores", threads.cores), zap.Stringer("memory", cfg.Limits.Memory), zap.Int("cpu_lanes", lanes), zap.Bool("pinned", threads.cpus != nil), zap.Strings("devices", s.fleet.names()))
 	s.batcher, err = batcher.Start(batcher.Options{
 		Devices:   s.fleet.options(),
 		HangLimit: cfg.Scheduler.HangLimit,
@@ -90,7 +90,16 @@ func newServer(ctx context.Context, cfg *config.Config, paths []string, log *zap
 		// Serving goes on: to forget costs some comparisons, and not to start costs every model.
 		log.Warn("the state folder cannot be written: what is learned is forgotten at the end", zap.String("state", cfg.State), zap.String("reason", err.Error()))
 	}
+	if s.copies, err = openCopies(cfg); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.copies.Close())
+		}
+	}()
 	options := modelOptions(cfg, paths, s.fleet.models(), library, log)
+	options.Copies = s.copies
 	options.Publish, options.OnPlacement, options.OnParity, options.OnBatching = s.publish, s.placed, s.differs, s.unshare
 	if s.registry, err = models.New(options); err != nil {
 		return nil, err
@@ -99,7 +108,11 @@ func newServer(ctx context.Context, cfg *config.Config, paths []string, log *zap
 	if err := errors.Join(s.startRecording(), s.startAccessLog()); err != nil {
 		return nil, err
 	}
-	return s, s.openPorts()
+	if err := s.openPorts(); err != nil {
+		return nil, err
+	}
+	s.watchMemory()
+	return s, nil
 }
 
 // modelOptions is how bundles are found and proven, by `serve` and `check` alike.
@@ -110,13 +123,15 @@ func modelOptions(cfg *config.Config, paths []string, devices []models.Device, l
 		Paths: paths,
 		Defaults: models.Defaults{
 			Budget: cfg.Scheduler.Budget, MaxBudget: cfg.Limits.MaxBudget, MaxBatch: d.MaxBatch, MaxRows: d.MaxRows, Unproven: models.Unproven(d.Unproven),
-			Tolerance: models.Tolerance{Abs: d.Tolerance.Abs, Rel: d.Tolerance.Rel},
+			UnfairRows: !d.FairRows,
+			Tolerance:  models.Tolerance{Abs: d.Tolerance.Abs, Rel: d.Tolerance.Rel},
 		},
+		MemoryCeiling: int64(cfg.Limits.Memory),
 		KeepVersions:  d.KeepVersions,
 		Devices:       devices,
 		State:         cfg.State,
 		Require:       cfg.Require,
-		Trial:         trialRunner(library).Run,
+		Trial:         trialRunner(library).Begin,
 		Log:           log,
 		WarmupBudget:  d.Warmup,
 		DrainDeadline: cfg.Drain.Deadline,
@@ -138,7 +153,7 @@ func (s *server) openPorts() (err error) {
 		BasePath: s.cfg.BasePath,
 		Limits: gateway.Limits{
 			MaxBodyBytes: int64(l.MaxBodyBytes), MaxInflatedBytes: int64(l.MaxDecompressedBytes), MaxBodiesBytes: int64(l.MaxBodiesBytes),
-			MaxAnswerBytes: int64(l.MaxAnswerBytes),
+			MaxInputsBytes: int64(l.MaxInputsBytes), MaxAnswersBytes: int64(l.MaxAnswersBytes), MaxAnswerBytes: int64(l.MaxAnswerBytes),
 			MaxHeaderBytes: int(l.MaxHeaderBytes), MaxHeaders: l.MaxHeaders, MaxURIBytes: int(l.MaxURIBytes),
 			MaxConnections: l.MaxConnections, MaxBudget: l.MaxBudget,
 			Decode: oip.Limits{
@@ -159,7 +174,7 @@ func (s *server) openPorts() (err error) {
 	}
 	s.admin, err = gateway.NewAdmin(gateway.AdminOptions{
 		Models: catalog{s.registry}, Control: s.registry, Metrics: s.metrics.Handler(), Server: s.gateway, Log: s.log,
-		Hosts: s.cfg.AdminHosts, Token: token,
+		Reopen: s.fleet.reopen, Hosts: s.cfg.AdminHosts, Token: token,
 	})
 	return err
 }
@@ -251,22 +266,14 @@ func (s *server) stop() error {
 	if err := s.fleet.close(last); err != nil {
 		s.log.Warn("workers were left behind", zap.Error(err))
 	}
+	if err := s.copies.Close(); err != nil {
+		s.log.Warn("private copies of the models' files were left behind", zap.Error(err))
+	}
 	s.gpus.stop()
+	s.ceiling.stop()
 	if s.admin != nil {
 		faults = append(faults, s.admin.Shutdown(last))
 	}
 	s.log.Info("stopped")
-	_ = s.log.Sync()
 	return errors.Join(faults...)
-}
-
-// newLog writes to standard error.
-func newLog(cfg *config.Config) (*zap.Logger, error) {
-	format, width := cfg.Log.Format, columns(os.Stderr)
-	if format == "auto" {
-		if format = "json"; width > 0 {
-			format = "console"
-		}
-	}
-	return telemetry.NewLog(telemetry.LogOptions{Level: cfg.Log.Level, Format: format, Columns: width, Output: os.Stderr})
 }

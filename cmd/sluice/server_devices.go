@@ -33,7 +33,7 @@ func (s *server) watchDevices() {
 	}
 	s.metrics.WatchDevices(func() (all []telemetry.DeviceState) {
 		for _, d := range s.batcher.Devices() {
-			all = append(all, telemetry.DeviceState{Name: d.Name, State: d.State.String(), Lanes: d.Lanes, Busy: d.Busy, Load: d.Load, Trips: d.Trips, Speed: d.Speed})
+			all = append(all, telemetry.DeviceState{Name: d.Name, State: d.State.String(), Lanes: d.Lanes, Busy: d.Busy, Lent: d.Lent, Load: d.Load, Trips: d.Trips, Speed: d.Speed})
 		}
 		return all
 	})

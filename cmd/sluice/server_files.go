@@ -6,7 +6,9 @@ import (
 	"os"
 	"strings"
 
+	"sluice/config"
 	"sluice/internal/remedy"
+	"sluice/models"
 )
 
 // adminToken reads the token of the admin port; empty if none is configured.
@@ -26,6 +28,22 @@ func (s *server) adminToken() (string, error) {
 		return "", s.cfg.Fault("admin_token_file", fmt.Errorf("%s does not hold a token: write one line into it, of visible ASCII characters without spaces", s.cfg.AdminTokenFile))
 	}
 	return token, nil
+}
+
+// openCopies makes the private folder for copies of the models' files.
+func openCopies(cfg *config.Config) (*models.Copies, error) {
+	if cfg.Copies != "" {
+		copies, err := models.OpenCopies(cfg.Copies)
+		if err != nil {
+			return nil, cfg.Fault("copies", err)
+		}
+		return copies, nil
+	}
+	copies, err := models.OpenCopies(cfg.State, os.TempDir(), "/dev/shm")
+	if err != nil {
+		return nil, fmt.Errorf("%w; name a folder that can be written as copies", err)
+	}
+	return copies, nil
 }
 
 // tryState writes to the state folder, if there is to be one, and takes away what it wrote.

@@ -12,6 +12,7 @@ import (
 
 	"sluice/backends/onnx"
 	"sluice/config"
+	"sluice/internal/prescan"
 	"sluice/internal/remedy"
 )
 
@@ -72,7 +73,7 @@ func settings(flags *pflag.FlagSet) (*config.Config, error) {
 		path, named = f.Value.String(), "--config"
 	}
 	if path != "" {
-		text, err := os.ReadFile(path)
+		text, err := prescan.ReadFile(path, prescan.MaxYAMLBytes)
 		if err != nil {
 			return nil, fmt.Errorf("cannot read the settings file %s, which %s names: %w", path, named, remedy.Named(err))
 		}
@@ -91,6 +92,15 @@ func settings(flags *pflag.FlagSet) (*config.Config, error) {
 		}
 	}
 	return cfg, errors.Join(cfg.Validate(), checkDeviceNames(cfg))
+}
+
+// serverSettings are the settings of a server on this machine.
+func serverSettings(flags *pflag.FlagSet) (*config.Config, error) {
+	cfg, err := settings(flags)
+	if err != nil {
+		return nil, err
+	}
+	return cfg, fitMemory(cfg)
 }
 
 // toolVariables are read by the repository's own tests and scripts, which start this binary.

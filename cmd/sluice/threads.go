@@ -42,17 +42,11 @@ func (t threads) leaveRoom(lanes int) {
 	}
 }
 
-// laneNice is the niceness of the threads that run models on the CPU.
-const laneNice = 10
-
-// lane binds a CPU lane's goroutine to a thread of its own and makes that thread nicer than the
-// others. A run lasts for milliseconds and the HTTP work for microseconds: with equal rights
-// the kernel lets a handler wait for the rest of a run's time slice. The cores are used to
-// the full either way.
+// lane binds a CPU lane's goroutine to a thread of its own. It has the priority of everything else:
+// nicer threads lose whatever the workers and the neighbours on the machine want. That the workers
+// leave the lanes their share is the gateway's part (gateway/yield.go).
 func (t threads) lane(i int) {
 	runtime.LockOSThread()
-	// Where it is not allowed, the lanes run with the priority of everything else.
-	_ = unix.Setpriority(unix.PRIO_PROCESS, unix.Gettid(), laneNice)
 	t.pin(i)
 }
 

@@ -1,11 +1,8 @@
 package main
 
 import (
-	"context"
-	"encoding/json"
-	"fmt"
+	"errors"
 	"os"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -14,43 +11,37 @@ import (
 
 const trialName = "trial-load"
 
-// trialRunner loads models in child processes of this binary.
+// trialRunner reads and loads models in child processes of this binary.
 func trialRunner(library string) *models.TrialRunner {
 	// Not os.Executable: the file may have been replaced since this process started.
 	return &models.TrialRunner{Command: []string{"/proc/self/exe", trialName, "--onnxruntime-library", library}}
 }
 
-// trialCommand is the child's side: a file that crashes ONNX Runtime ends this process alone.
+// trialCommand is the child's side: a file on which a parser grows without end, or which crashes
+// ONNX Runtime, ends this process alone.
 func trialCommand() *cobra.Command {
 	var library string
 	cmd := &cobra.Command{
-		Use:    trialName + " MODEL [SETTINGS]",
-		Short:  "Load a model, run it and tell what it gives, in a process of its own",
+		Use:    trialName,
+		Short:  "Read a model, load it, run it and tell what it gives, in a process of its own",
 		Hidden: true,
-		Args:   cobra.RangeArgs(1, 2),
-		Run: func(cmd *cobra.Command, args []string) {
-			seen, err := trial(cmd.Context(), library, args...)
-			if err == nil {
-				err = json.NewEncoder(os.Stdout).Encode(seen)
+		Args:   cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			says := os.NewFile(models.TrialDescriptor, "gateway")
+			if about, err := says.Stat(); err != nil || about.Mode()&os.ModeNamedPipe == 0 {
+				return errors.New("sluice trial-load is started by the gateway and is of no use by itself")
 			}
-			if err != nil {
-				fmt.Println(err)
-				os.Exit(models.TrialRefused)
+			load := func() error {
+				_, err := loadLibrary(library)
+				return err
 			}
-			os.Exit(0)
+			if err := models.RunTrial(cmd.Context(), os.Stdin, says, load, openSession); err != nil {
+				return err
+			}
+			os.Exit(0) // at once: the library's own clean-up at the end of a process can crash it
+			return nil
 		},
 	}
 	cmd.Flags().StringVar(&library, "onnxruntime-library", "", "path of libonnxruntime.so")
 	return cmd
-}
-
-func trial(ctx context.Context, library string, paths ...string) (*models.Observation, error) {
-	if _, err := loadLibrary(library); err != nil {
-		return nil, err
-	}
-	b, err := models.ForTrial(paths[0], strings.Join(paths[1:], ""), models.Defaults{})
-	if err != nil {
-		return nil, err
-	}
-	return models.Observe(ctx, b, openSession, func() { fmt.Print(models.TrialLoaded) })
 }

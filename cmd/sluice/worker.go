@@ -44,7 +44,7 @@ func workerSpec(b *models.Bundle, lanes int, d *config.Device) (worker.Spec, err
 	}
 	choice, err := chooseFor(d, name.Kind, b.Digest)
 	return worker.Spec{
-		Path: b.ModelPath(), Schema: b.Schema, FixedBatch: b.FixedBatch, External: b.External, Lanes: lanes,
+		Path: b.OpenPath(), Schema: b.Schema, FixedBatch: b.FixedBatch, External: b.External, Lanes: lanes,
 		Sizes: device.Sizes(name.Kind, b.Schema.MaxBatch, b.FixedBatch), Provider: choice,
 	}, err
 }

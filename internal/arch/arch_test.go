@@ -95,7 +95,7 @@ func TestRules(t *testing.T) {
 	f("child of a stage", []Package{one("models", "sluice/backends/fake")},
 		"models imports backends/fake: stages do not know each other; declare the interface that is needed")
 	f("config", []Package{one("gateway", "sluice/config"), one("config", "sluice/internal/fault")},
-		"config imports internal/fault: config imports no other package of the module, but internal/near",
+		"config imports internal/fault: config imports no other package of the module, but internal/near and internal/prescan",
 		"gateway imports config: only cmd imports config; take a small Options instead")
 	f("leaf", []Package{one("internal/oip", "sluice/models")}, "internal/oip imports models: a leaf knows nothing above it")
 	f("command", []Package{one("shadow", "sluice/cmd/sluice")}, "shadow imports cmd/sluice: nothing imports a command")

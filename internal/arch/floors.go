@@ -63,8 +63,8 @@ func refuse(from, to string) string {
 		return "only cmd imports config; take a small Options instead"
 	case a == leaf && b != leaf:
 		return "a leaf knows nothing above it"
-	case a == settings && to != "internal/near":
-		return "config imports no other package of the module, but internal/near"
+	case a == settings && to != "internal/near" && to != "internal/prescan":
+		return "config imports no other package of the module, but internal/near and internal/prescan"
 	case a == stage && b == stage && topOf(from) != topOf(to):
 		return "stages do not know each other; declare the interface that is needed"
 	default:

@@ -1,4 +1,9 @@
-// Package memory tells how much memory this process may take, and how much it and its children do:
-// the ceiling that the machine or a control group sets, and the proportional share of a tree of
-// processes. It reads files below /proc and /sys and owns no state. Any package may call it.
+// Package memory keeps the memory of a process and its children below a ceiling.
+//
+//   - limit.go finds the ceiling: the smallest that a control group or the machine sets.
+//   - tree.go tells what a tree of processes takes.
+//   - governor.go gives Go's runtime what the others leave of the ceiling.
+//   - budget.go bounds what many requests hold together.
+//
+// It is a leaf: it reads files below /proc and /sys, and knows nothing of requests or models.
 package memory

@@ -53,7 +53,11 @@ func (d *decoder) fillBlob(into *tensor.Tensor, blob []byte) error {
 			return tooManyBytes(into.Name, int64(len(blob)), d.lim.MaxTensorBytes)
 		}
 	}
-	into.Data = d.t.Arena.Alloc(len(blob))
+	data, err := d.alloc(len(blob))
+	if err != nil {
+		return err
+	}
+	into.Data = data
 	copy(into.Data, blob)
 	if into.Type == tensor.Bool {
 		// Any byte but 0 is true on the wire; in memory only 1 is.

@@ -15,6 +15,9 @@ func (d *target) settle() error {
 	if schema.Reshaped {
 		d.reshape()
 	}
+	if err := d.boundWork(); err != nil {
+		return err
+	}
 	if !schema.Batchable() {
 		t.Rows, t.ShapeKey = 1, 0
 		if len(t.Optional) > 0 {
@@ -28,6 +31,7 @@ func (d *target) settle() error {
 	if err := d.settleOnce(); err != nil {
 		return err
 	}
+	t.MostRows = schema.MostRows(t.Inputs)
 	if t.ShapeKey = shapeKey(schema, t); len(t.Optional) > 0 {
 		t.ShapeKey = ownKey()
 	}

@@ -88,12 +88,32 @@ func (d *decoder) readData(in *input) error {
 	// Each element takes a byte and a separator at least: what the rest of the
 	// document cannot hold is not worth any memory.
 	if most := int64(len(d.s.data)-d.s.pos)/2 + 1; elements <= most {
-		into.Data = d.t.Arena.Alloc(int(elements * size))
+		data, err := d.alloc(int(elements * size))
+		if err != nil {
+			return err
+		}
+		into.Data = data
 	}
 	return d.s.flat(into.Data, into, elements)
 }
 
+// keptStrings is how much room for strings a request that waits may hold on to.
+const keptStrings = 64 << 10
+
 func (d *decoder) readStrings(into *tensor.Tensor, elements int64) error {
+	// They are read beside the arena, since their end is not known. An element has a length in place of
+	// its quotes and its comma: a third more at most.
+	if scratch := int64(len(d.s.data)-d.s.pos) / 3 * 4; scratch > keptStrings {
+		if !d.lim.Inputs.Take(scratch) {
+			return d.noRoom()
+		}
+		defer d.lim.Inputs.Give(scratch)
+		defer func() {
+			if cap(d.r.elements) > keptStrings {
+				d.r.elements = nil // the request may wait for long
+			}
+		}()
+	}
 	all, count, err := d.s.flatStrings(d.r.elements[:0], into)
 	if err != nil {
 		return err
@@ -108,7 +128,9 @@ func (d *decoder) readStrings(into *tensor.Tensor, elements int64) error {
 	if int64(len(all)) > d.lim.MaxTensorBytes {
 		return tooManyBytes(into.Name, int64(len(all)), d.lim.MaxTensorBytes)
 	}
-	into.Data = d.t.Arena.Alloc(len(all))
+	if into.Data, err = d.alloc(len(all)); err != nil {
+		return err
+	}
 	copy(into.Data, all)
 	return nil
 }

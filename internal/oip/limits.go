@@ -1,6 +1,9 @@
 package oip
 
-import "sluice/internal/tensor"
+import (
+	"sluice/internal/memory"
+	"sluice/internal/tensor"
+)
 
 // Limits bound what one request may ask for. A zero field means its default.
 type Limits struct {
@@ -18,6 +21,8 @@ type Limits struct {
 	MaxOutputs int
 	// MaxIDBytes is the longest request id; default 128.
 	MaxIDBytes int
+	// Inputs bounds the memory of the inputs of all requests; nil if nothing does.
+	Inputs *memory.Budget
 }
 
 // DefaultLimits returns the limits that zero fields stand for.
@@ -53,6 +58,7 @@ func (lim *Limits) filled() Limits {
 		MaxInputs:      or(lim.MaxInputs, d.MaxInputs),
 		MaxOutputs:     or(lim.MaxOutputs, d.MaxOutputs),
 		MaxIDBytes:     or(lim.MaxIDBytes, d.MaxIDBytes),
+		Inputs:         lim.Inputs,
 	}
 }
 

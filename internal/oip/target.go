@@ -25,7 +25,7 @@ func reserveInputs(t *task.Task, n int) {
 	}
 	t.Inputs, t.Optional = t.Inputs[:n], t.Optional[:0]
 	clear(t.Inputs)
-	t.Rows, t.Wanted, t.ShapeKey, t.Repeated = 0, 0, 0, 0
+	t.Rows, t.Wanted, t.ShapeKey, t.MostRows, t.Repeated = 0, 0, 0, 0, 0
 }
 
 // slot is the tensor of the task for input i of those that a request may give. The first
@@ -79,6 +79,12 @@ func (d *target) place(i int, dims []int64) error {
 	}
 	if !fits(want, got) {
 		return fault.Newf(fault.WrongShape, "unexpected shape for input '%s' for model '%s'. Expected %s, got %s", spec.Name, d.model, showShape(spec.OnWire()), showShape(dims))
+	}
+	// The axes of an input that is reshaped are known when it has been.
+	if i < len(d.schema.Inputs) && spec.Wire == nil {
+		if err := d.shortEnough(i, dims); err != nil {
+			return err
+		}
 	}
 	if elements > d.lim.MaxElements {
 		return fault.Newf(fault.ShapeTooLarge, "input '%s' has %d elements, more than the limit of %d (limits.max_elements)", spec.Name, elements, d.lim.MaxElements)
@@ -135,6 +141,26 @@ func fits(shape, dims []int64) bool {
 
 func tooManyBytes(name string, got, limit int64) error {
 	return fault.Newf(fault.ShapeTooLarge, "input '%s' has %d bytes, more than the limit of %d (limits.max_decompressed_bytes)", name, got, limit)
+}
+
+// alloc returns memory of the task for n bytes of an input, if the inputs of all requests leave some.
+func (d *target) alloc(n int) ([]byte, error) {
+	if err := d.claim(n); err != nil {
+		return nil, err
+	}
+	return d.t.Arena.Alloc(n), nil
+}
+
+// claim counts memory for n bytes of an input before it is taken.
+func (d *target) claim(n int) error {
+	if !d.t.Arena.Claim(d.lim.Inputs, n) {
+		return d.noRoom()
+	}
+	return nil
+}
+
+func (d *target) noRoom() error {
+	return fault.Newf(fault.NoCapacity, "the inputs of the requests that wait and run would together take more than %d bytes (limits.max_inputs_bytes); try again", d.lim.Inputs.Limit())
 }
 
 // keepShape copies dims into the arena, so that a shape lives as long as its data.

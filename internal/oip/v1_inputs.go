@@ -195,7 +195,11 @@ func (d *v1Decoder) fill() error {
 		if len(c.data) > int(d.lim.MaxTensorBytes) {
 			return tooManyBytes(into.Name, int64(len(c.data)), d.lim.MaxTensorBytes)
 		}
-		into.Data = d.t.Arena.Alloc(len(c.data))
+		data, err := d.alloc(len(c.data))
+		if err != nil {
+			return err
+		}
+		into.Data = data
 		copy(into.Data, c.data)
 	}
 	return nil

@@ -32,7 +32,9 @@ type column struct {
 	given bool // in the row that is being read
 	was   bool // in row 0
 	data  []byte
-	shape []int64 // of one element of "instances", or of the tensor
+	// counted is how much of data's capacity the task has claimed.
+	counted int
+	shape   []int64 // of one element of "instances", or of the tensor
 }
 
 // Reset makes r ready for the next request and keeps its memory.
@@ -43,6 +45,7 @@ func (r *V1Request) Reset() {
 	for i := range r.columns {
 		c := &r.columns[i]
 		c.given, c.was, c.data, c.shape = false, false, trim(c.data), c.shape[:0]
+		c.counted = cap(c.data) // it was counted when it was taken, and is nobody's now
 	}
 }
 

@@ -15,6 +15,12 @@ func (d *v1Decoder) value(c *column, spec *tensor.Spec) error {
 	s, nest := d.s, &d.r.nest
 	nest.reset()
 	for {
+		if n := cap(c.data); n > c.counted {
+			if err := d.claim(n - c.counted); err != nil {
+				return err
+			}
+			c.counted = n
+		}
 		if spec.Type != tensor.Bytes && nest.leaves() {
 			c.data = slices.Grow(c.data, 1024)
 			at := len(c.data)

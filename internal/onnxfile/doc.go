@@ -7,7 +7,7 @@
 // and small attributes only, never weights; its memory is bounded by the file's
 // size, its depth by constants, and it returns an error where the file is broken.
 //
-// Parse reads, Infer judges, CheckExternal looks at the files beside the model.
+// Parse reads, Infer judges. No file beside the model is looked at: External says what there must be.
 // ReadProgram gives the nodes to those who follow what the graph computes (see dataflow).
 // All are pure functions of their arguments and safe for concurrent use.
 package onnxfile

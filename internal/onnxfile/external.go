@@ -1,9 +1,7 @@
 package onnxfile
 
 import (
-	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,6 +12,8 @@ type External struct {
 	Location string
 	Offset   int64
 	Length   int64 // -1: up to the end of the file
+	// Open is set if some range of the file goes up to its end, wherever that is.
+	Open bool
 }
 
 func (e *External) set(message []byte) error {
@@ -52,10 +52,13 @@ func (e *External) checkLocation(name string) error {
 
 // addExternal keeps one entry per file: the one that reaches furthest.
 func (m *Model) addExternal(e External) error {
+	e.Open = e.Length < 0
 	i := slices.IndexFunc(m.External, func(have External) bool { return have.Location == e.Location })
 	switch {
 	case i >= 0:
-		if have := &m.External[i]; e.end() > have.end() {
+		have := &m.External[i]
+		e.Open = e.Open || have.Open
+		if have.Open = e.Open; e.End() > have.End() {
 			*have = e
 		}
 	case len(m.External) >= maxExternal:
@@ -66,40 +69,13 @@ func (m *Model) addExternal(e External) error {
 	return nil
 }
 
-// end is the least size of the file that holds the range.
-func (e External) end() int64 {
+// End is the least size of the file that holds the range.
+func (e External) End() int64 {
 	sum := e.Offset + max(e.Length, 0)
 	if sum < e.Offset {
 		return 1<<63 - 1
 	}
 	return sum
-}
-
-// CheckExternal reports the first data file that is missing, is not a plain file in
-// dir (links may not lead out of it), or is too short.
-func (m *Model) CheckExternal(dir string) (err error) {
-	if len(m.External) == 0 {
-		return nil
-	}
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return fmt.Errorf("cannot open the model's folder: %w", err)
-	}
-	defer func() { err = errors.Join(err, root.Close()) }()
-	for _, e := range m.External {
-		st, err := root.Stat(e.Location)
-		switch {
-		case errors.Is(err, os.ErrNotExist):
-			return fmt.Errorf("cannot open external data %q beside the model: there is no such file; put it there, as the model keeps weights in it", e.Location)
-		case err != nil:
-			return fmt.Errorf("cannot open external data %q beside the model: %w", e.Location, err)
-		case !st.Mode().IsRegular():
-			return fmt.Errorf("external data %q is not a plain file", e.Location)
-		case st.Size() < e.end():
-			return fmt.Errorf("external data %q has %d bytes, the model needs %d", e.Location, st.Size(), e.end())
-		}
-	}
-	return nil
 }
 
 // clip bounds text from the file that goes into a message.

@@ -10,7 +10,7 @@ const (
 	maxGraphDepth = 32      // nested If, Loop and Scan bodies
 	maxValues     = 1 << 16 // inputs or outputs, weights listed among them
 	maxMetadata   = 1024
-	maxExternal   = 4096
+	maxExternal   = 256 // a bundle has no more files
 	maxTrig       = 4096
 )
 

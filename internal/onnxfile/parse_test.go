@@ -1,6 +1,7 @@
 package onnxfile
 
 import (
+	"math"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -87,48 +88,32 @@ func TestParseRefuses(t *testing.T) {
 	f(model(graph(node("", "Constant", message(5, message(5, text(8, "w"), message(13, text(1, "location"), text(2, "/x"))))))), `has its data in "/x"`)
 }
 
-func TestCheckExternal(t *testing.T) {
-	dir := t.TempDir()
-	write := func(name string, size int) {
-		if err := os.WriteFile(filepath.Join(dir, name), make([]byte, size), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	write("data", 100)
-	for link, target := range map[string]string{"inside": "data", "outside": filepath.Join(t.TempDir(), "x"), "up": "../x"} {
-		if err := os.Symlink(target, filepath.Join(dir, link)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := os.Mkdir(filepath.Join(dir, "folder"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	f := func(location, offset, length, text string) {
+func TestExternal(t *testing.T) {
+	f := func(want External, end int64, ranges ...[3]string) {
 		t.Helper()
-		fields := [][]byte{{}}
-		for key, value := range map[string]string{"location": location, "offset": offset, "length": length} {
-			if value != "" {
-				fields = append(fields, message(13, message(1, []byte(key)), message(2, []byte(value))))
+		graphOf := [][]byte{in("n"), out("n")}
+		for _, r := range ranges {
+			var fields [][]byte
+			for i, key := range []string{"location", "offset", "length"} {
+				if r[i] != "" {
+					fields = append(fields, message(13, message(1, []byte(key)), message(2, []byte(r[i]))))
+				}
 			}
+			graphOf = append(graphOf, message(5, fields...))
 		}
-		m, err := Parse(model(graph(in("n"), out("n"), message(5, fields...))))
+		m, err := Parse(model(graph(graphOf...)))
 		if err != nil {
 			t.Fatal(err)
 		}
-		err = m.CheckExternal(dir)
-		if text == "" && err != nil || text != "" && (err == nil || !strings.Contains(err.Error(), text)) {
-			t.Errorf("%s %s+%s: ended with %v, want %q", location, offset, length, err, text)
+		if len(m.External) != 1 || m.External[0] != want || m.External[0].End() != end {
+			t.Errorf("%v: %+v to %d, want %+v to %d", ranges, m.External, m.External[0].End(), want, end)
 		}
 	}
-	f("data", "", "", "")
-	f("data", "50", "50", "")
-	f("data", "50", "51", "has 100 bytes, the model needs 101")
-	f("data", "9223372036854775807", "2", "has 100 bytes")
-	f("inside", "", "100", "")
-	f("outside", "", "", "cannot open")
-	f("up", "", "", "cannot open")
-	f("folder", "", "", "not a plain file")
-	f("absent", "", "", `cannot open external data "absent"`)
+	f(External{"data", 0, -1, true}, 0, [3]string{"data"})
+	f(External{"data", 50, 50, false}, 100, [3]string{"data", "50", "50"})
+	f(External{"data", 50, 50, false}, 100, [3]string{"data", "0", "9"}, [3]string{"data", "50", "50"}, [3]string{"data", "1", "1"})
+	f(External{"data", 50, 50, true}, 100, [3]string{"data", "50", "50"}, [3]string{"data", "7"})
+	f(External{"data", math.MaxInt64, 2, false}, math.MaxInt64, [3]string{"data", "9223372036854775807", "2"})
 }
 
 func TestRead(t *testing.T) {

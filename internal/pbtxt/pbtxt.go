@@ -17,10 +17,12 @@ import (
 	"sluice/internal/near"
 )
 
-// MaxBytes bounds a file; MaxDepth is the deepest nesting of a valid one, and a little more.
+// MaxBytes bounds a file, and maxMessages the messages in it, each of which takes far more memory
+// than its text; MaxDepth is the deepest nesting of a valid one, and a little more.
 const (
-	MaxBytes = 1 << 20
-	MaxDepth = 16
+	MaxBytes    = 1 << 20
+	MaxDepth    = 16
+	maxMessages = 10_000
 )
 
 // Message is what a file, or a part of it, sets. The zero value sets nothing.
@@ -34,6 +36,9 @@ func Parse(text []byte) (_ Message, err error) {
 	text = bytes.TrimPrefix(text, []byte("\ufeff")) // editors of Windows put it there
 	if bytes.HasPrefix(text, []byte("\xff\xfe")) || bytes.HasPrefix(text, []byte("\xfe\xff")) {
 		return Message{}, errors.New("it is UTF-16; save it as UTF-8")
+	}
+	if n := bytes.Count(text, []byte("{")) + bytes.Count(text, []byte("<")); n > maxMessages {
+		return Message{}, fmt.Errorf("it opens %d braces; the limit is %d", n, maxMessages)
 	}
 	defer func() {
 		// A file of an operator must not end the server, whatever the library makes of it.

@@ -15,7 +15,22 @@ type results struct {
 	arena  tensor.Arena
 	pieces []piece // of variable-size outputs, until Join
 	shapes []int64 // backing of output shapes
+	// lacking says that an output is missing because the budget had no memory for it.
+	lacking bool
 }
+
+// alloc returns memory for n bytes of an output; false if the task's budget lacks them.
+func (t *Task) alloc(n int) ([]byte, bool) {
+	r := &t.results
+	if r.lacking = r.lacking || !r.arena.Claim(t.Answers, n); r.lacking {
+		return nil, false
+	}
+	return r.arena.Alloc(n), true
+}
+
+// Lacking reports whether there was no memory for the task's outputs. It is asked when the task
+// has ended.
+func (t *Task) Lacking() bool { return t.results.lacking }
 
 type piece struct {
 	output, from int
@@ -27,6 +42,7 @@ func (r *results) reset() {
 	clear(r.pieces)
 	r.pieces = r.pieces[:0]
 	r.shapes = r.shapes[:0]
+	r.lacking = false
 }
 
 // Reserve sizes Outputs for a schema with n outputs. The scheduler calls it once
@@ -46,19 +62,25 @@ func (t *Task) SetRows(k int, spec *tensor.Spec, rowShape []int64, from, to int,
 	if from == 0 && to == t.Rows {
 		*out = tensor.Tensor{} // no other part has set it, and the rows may have another shape now
 	}
+	if r.lacking {
+		return nil // the other tasks of the batch have theirs
+	}
 	if out.Shape == nil {
 		*out = tensor.Tensor{Name: spec.Name, Type: spec.Type, Shape: r.batchShape(int64(t.Rows), rowShape)}
 		if size := spec.Type.Size(); size > 0 {
 			n, _ := tensor.Elements(out.Shape)
-			out.Data = r.arena.Alloc(int(n) * size)
+			if out.Data, _ = t.alloc(int(n) * size); r.lacking {
+				return nil
+			}
 		}
 	} else if !slices.Equal(out.Shape[1:], rowShape) {
 		return fmt.Errorf("output %q has rows of shape %v in one run and %v in another", spec.Name, out.Shape[1:], rowShape)
 	}
 	if spec.Type.Size() == 0 {
-		kept := r.arena.Alloc(len(data))
-		copy(kept, data)
-		r.put(piece{k, from, kept})
+		if kept, ok := t.alloc(len(data)); ok {
+			copy(kept, data)
+			r.put(piece{k, from, kept})
+		}
 		return nil
 	}
 	rowBytes := 0
@@ -88,7 +110,10 @@ func (t *Task) SetWhole(k int, spec *tensor.Spec, shape []int64, data []byte) {
 	r := &t.results
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	kept := r.arena.Alloc(len(data))
+	kept, ok := t.alloc(len(data))
+	if !ok {
+		return
+	}
 	copy(kept, data)
 	t.Outputs[k] = tensor.Tensor{Name: spec.Name, Type: spec.Type, Shape: r.keep(shape), Data: kept}
 }
@@ -115,7 +140,10 @@ func (t *Task) Join() {
 		if j == i+1 {
 			out.Data = r.pieces[i].data
 		} else {
-			out.Data = r.arena.Alloc(size)[:0]
+			if out.Data, _ = t.alloc(size); r.lacking {
+				return
+			}
+			out.Data = out.Data[:0]
 			for _, p := range r.pieces[i:j] {
 				out.Data = append(out.Data, p.data...)
 			}

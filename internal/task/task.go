@@ -18,6 +18,7 @@ import (
 	"sync/atomic"
 
 	"sluice/internal/clock"
+	"sluice/internal/memory"
 	"sluice/internal/tensor"
 )
 
@@ -77,6 +78,9 @@ type Task struct {
 	Wanted uint64
 	// ShapeKey separates tasks that cannot share a batch; equal for those that can.
 	ShapeKey uint64
+	// MostRows is the most rows of tasks with this key that may share a run; 0 means as many as
+	// the model takes. Equal for equal keys.
+	MostRows int
 	Arrived  clock.Instant
 	Deadline clock.Instant
 	Priority Priority
@@ -86,6 +90,8 @@ type Task struct {
 	// Outputs holds one tensor per schema output, in schema order, once the task
 	// has ended without Err; those not wanted stay zero.
 	Outputs []tensor.Tensor
+	// Answers bounds the outputs' memory together with that of others; nil if nothing does.
+	Answers *memory.Budget
 	Err     error
 	Trace   Trace
 
@@ -136,9 +142,9 @@ func (t *Task) reset() {
 	case <-t.Wait:
 	default:
 	}
-	t.Rows, t.Inputs, t.Wanted, t.ShapeKey = 0, inputs, 0, 0
+	t.Rows, t.Inputs, t.Wanted, t.ShapeKey, t.MostRows = 0, inputs, 0, 0, 0
 	t.Arrived, t.Deadline, t.Priority, t.Peer, t.Waiter = 0, 0, 0, nil, nil
-	t.Outputs, t.Err, t.Trace = outputs, nil, Trace{}
+	t.Outputs, t.Answers, t.Err, t.Trace = outputs, nil, nil, Trace{}
 }
 
 // End tells the waiter that the task has ended, and returns whom to wake afterwards, nil if

@@ -52,8 +52,8 @@ var descriptions = append([]*prometheus.Desc{
 	descBuild, descRequests, descRows, descRequest, descDecode, descQueue, descEncode, descDrops,
 	descQueueRequests, descQueueRows, descQueueBytes, descQueueOldest,
 	descBatchRows, descBatchRun, descBatchRatio, descBatchFailed,
-	descResponses, descRefusals, descOpen, descOpened,
-}, slices.Concat(nvDescriptions, routingDescriptions, comparedDescriptions, recordDescriptions, accessDescriptions, gpuDescriptions())...)
+	descResponses, descRefusals, descOpen, descOpened, descLogDropped,
+}, slices.Concat(nvDescriptions, routingDescriptions, comparedDescriptions, recordDescriptions, accessDescriptions, memoryDescriptions, gpuDescriptions())...)
 
 // collector reads the handles at a scrape.
 type collector struct{ metrics *Metrics }
@@ -71,6 +71,8 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	c.metrics.collectDevices(ch)
 	c.metrics.collectRecording(ch)
 	c.metrics.collectAccessLog(ch)
+	c.metrics.collectLog(ch)
+	c.metrics.collectMemory(ch)
 	for _, m := range c.metrics.models() {
 		queue := m.queueState()
 		c.model(ch, m, queue)

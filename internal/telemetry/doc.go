@@ -11,6 +11,8 @@
 // the `nv_inference_...` series that dashboards for Triton expect, and the statistics
 // endpoint of the Open Inference Protocol (Model.Stats).
 //
+// A log's lines go through a Spool, so that nothing that logs ever waits for whoever reads.
+//
 // A Model lives from NewModel to Retire; a retired handle may still be written to by
 // requests that finish late, and no longer shows in a scrape.
 package telemetry

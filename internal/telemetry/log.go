@@ -18,7 +18,7 @@ type LogOptions struct {
 	Format string
 	// Columns is the width of the terminal that shows a console; 0 is none.
 	Columns int
-	// Output takes the lines, one Write each.
+	// Output takes the lines, one Write each; a Spool, where a reader must hold nothing up.
 	Output io.Writer
 }
 

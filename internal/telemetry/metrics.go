@@ -23,6 +23,8 @@ type Metrics struct {
 	deviceStates atomic.Pointer[func() []DeviceState]
 	recording    atomic.Pointer[func() Recording]
 	accessLog    atomic.Pointer[func() AccessLog]
+	logDropped   atomic.Pointer[func() uint64]
+	memory       atomic.Pointer[func() Memory]
 
 	mu struct {
 		sync.Mutex

@@ -97,13 +97,14 @@ const (
 	DropCancelled                  // the caller went away
 	DropNoDevice                   // no device that the model may use takes work
 	DropBudgetTooShort             // the budget is shorter than what the rows take
+	DropHanging                    // runs of the model take far too long
 	drops
 )
 
 var dropNames = [drops]string{
 	DropQueueRows: "queue_rows", DropQueueBytes: "queue_bytes", DropPredictedLate: "predicted_late",
 	DropExpired: "expired", DropClosed: "closed", DropCancelled: "cancelled",
-	DropNoDevice: "no_device", DropBudgetTooShort: "budget_too_short",
+	DropNoDevice: "no_device", DropBudgetTooShort: "budget_too_short", DropHanging: "hanging",
 }
 
 // Drop counts a request that the scheduler refused or gave up.

@@ -4,12 +4,12 @@ import "github.com/prometheus/client_golang/prometheus"
 
 // DeviceState is a device as the scheduler sees it.
 type DeviceState struct {
-	Name        string
-	State       string // up, broken, probing or closed
-	Lanes, Busy int
-	Load        float64 // share of its time that the arriving load needs
-	Trips       uint64  // how often its breaker has opened
-	Speed       float64 // 1 is usual
+	Name              string
+	State             string // up, broken, probing or closed
+	Lanes, Busy, Lent int
+	Load              float64 // share of its time that the arriving load needs
+	Trips             uint64  // how often its breaker has opened
+	Speed             float64 // 1 is usual
 }
 
 // Routing is where a version's requests went.
@@ -38,6 +38,7 @@ var (
 	descDeviceState = describe("sluice_device_state", "1 for the state that a device is in, 0 for the others.", "device", "state")
 	descDeviceLanes = describe("sluice_device_lanes", "Batches that may be on a device at once.", "device")
 	descDeviceBusy  = describe("sluice_device_busy_lanes", "Batches that are on a device.", "device")
+	descDeviceLent  = describe("sluice_device_lent_lanes", "Further lanes with runs that take far too long; spare lanes are in their place.", "device")
 	descDeviceLoad  = describe("sluice_device_load_ratio", "Share of a device's time that the arriving load needs; above 1 it cannot keep up.", "device")
 	descDeviceTrips = describe("sluice_device_trips_total", "How often a device's breaker has opened.", "device")
 	descDeviceSpeed = describe("sluice_device_speed_ratio", "Speed of a device as its clocks tell; 1 is usual.", "device")
@@ -47,7 +48,7 @@ var (
 )
 
 var routingDescriptions = []*prometheus.Desc{
-	descDeviceState, descDeviceLanes, descDeviceBusy, descDeviceLoad, descDeviceTrips, descDeviceSpeed,
+	descDeviceState, descDeviceLanes, descDeviceBusy, descDeviceLent, descDeviceLoad, descDeviceTrips, descDeviceSpeed,
 	descRouted, descPressed,
 }
 
@@ -62,6 +63,7 @@ func (m *Metrics) collectDevices(ch chan<- prometheus.Metric) {
 		}
 		gauge(ch, descDeviceLanes, float64(d.Lanes), d.Name)
 		gauge(ch, descDeviceBusy, float64(d.Busy), d.Name)
+		gauge(ch, descDeviceLent, float64(d.Lent), d.Name)
 		gauge(ch, descDeviceLoad, d.Load, d.Name)
 		counter(ch, descDeviceTrips, float64(d.Trips), d.Name)
 		gauge(ch, descDeviceSpeed, d.Speed, d.Name)

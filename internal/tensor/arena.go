@@ -1,11 +1,15 @@
 package tensor
 
+import "sluice/internal/memory"
+
 // Arena hands out byte slices that live until Reset. It keeps its memory, so a
 // pooled arena stops allocating once it has seen its usual load. The zero value is
 // ready. It is not safe for concurrent use.
 type Arena struct {
 	chunk []byte // current chunk; its length is what is taken
 	used  int    // bytes taken since Reset, all chunks together
+	claim int64  // bytes asked for with Claim since Reset
+	hold  memory.Hold
 }
 
 // maxKept bounds the memory that an idle arena holds on to.
@@ -13,12 +17,19 @@ const maxKept = 1 << 20
 
 const minChunk = 4 << 10
 
+// Claim says that n bytes more are about to be allocated, and counts them against a budget until
+// Reset, but for the first few kilobytes. It is false if the budget lacks them.
+func (a *Arena) Claim(budget *memory.Budget, n int) bool {
+	a.claim += int64(n)
+	return a.claim <= minChunk || a.hold.Grow(budget, a.claim)
+}
+
 // Alloc returns n bytes, 8-byte aligned, with unspecified content.
 func (a *Arena) Alloc(n int) []byte {
 	start := (len(a.chunk) + 7) &^ 7
 	if start+n > cap(a.chunk) {
 		// Older slices keep the old chunk alive; only the newest is kept for reuse.
-		a.chunk = make([]byte, 0, max(minChunk, 2*cap(a.chunk), n))
+		a.chunk = make([]byte, 0, max(minChunk, min(2*cap(a.chunk), maxKept), n))
 		start = 0
 	}
 	a.chunk = a.chunk[:start+n]
@@ -35,5 +46,6 @@ func (a *Arena) Reset() {
 		a.chunk = nil
 	}
 	a.chunk = a.chunk[:0]
-	a.used = 0
+	a.used, a.claim = 0, 0
+	a.hold.Release()
 }

@@ -42,6 +42,8 @@ type Schema struct {
 	// Padding lets rows of different length share a batch; nil when free axes
 	// other than the batch must agree exactly.
 	Padding *Padding
+	// Lengths bounds the free axes besides the batch; nil if there are none.
+	Lengths *Lengths
 
 	// names leads from the names of a wide model's inputs to their numbers (see Find); nil for
 	// other models. What it says is checked against the fields above.

@@ -42,6 +42,10 @@ func everything() *telemetry.Metrics {
 	metrics.WatchDevices(func() []telemetry.DeviceState { return []telemetry.DeviceState{{Name: "cpu", State: "up"}} })
 	metrics.WatchRecording(func() telemetry.Recording { return telemetry.Recording{} })
 	metrics.WatchAccessLog(func() telemetry.AccessLog { return telemetry.AccessLog{} })
+	metrics.WatchLog(func() uint64 { return 0 })
+	metrics.WatchMemory(func() telemetry.Memory {
+		return telemetry.Memory{Ceiling: 3, GoLimit: 2, PSS: 1, Held: []telemetry.Held{{Stage: "bodies"}}}
+	})
 	metrics.HTTP.Response(200)
 	metrics.HTTP.Fault(fault.NotFound)
 	metrics.HTTP.Opened()

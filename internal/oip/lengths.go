@@ -1,0 +1,54 @@
+package oip
+
+import (
+	"sluice/internal/fault"
+	"sluice/internal/tensor"
+)
+
+// shortEnough checks the free axes of one input, before memory is taken for its data.
+func (d *target) shortEnough(i int, dims []int64) error {
+	axis, dim := d.schema.Lengths.TooLong(i, dims)
+	if axis < 0 {
+		return nil
+	}
+	a := &d.schema.Lengths.Axes[axis]
+	return fault.Newf(fault.ShapeTooLarge, "input '%s' has length %d on axis %d, more than the limit of %d for model '%s' (max_length: {%s: %d} in its model.yaml)",
+		d.schema.Inputs[i].Name, dims[dim], dim, a.Most, d.model, shown(a.Name), a.Most)
+}
+
+// boundWork checks what all inputs come to, in the shapes that the model knows.
+func (d *target) boundWork() error {
+	l := d.schema.Lengths
+	if l == nil {
+		return nil
+	}
+	for i := range d.schema.Inputs {
+		if d.schema.Inputs[i].Wire != nil {
+			if err := d.shortEnough(i, d.t.Inputs[i].Shape); err != nil {
+				return err
+			}
+		}
+	}
+	if l.Product > 0 {
+		if n := l.Multiplied(d.t.Inputs); n > l.Product {
+			return fault.Newf(fault.ShapeTooLarge, "the free axes of input '%s' and the other inputs have lengths whose product is %d, more than the limit of %d for model '%s' (max_length in its model.yaml)",
+				d.longest(), n, l.Product, d.model)
+		}
+	}
+	if rows, most, over := l.TooMany(d.t.Inputs); over {
+		return fault.Newf(fault.ShapeTooLarge, "input '%s' has %d on axis 0; a request to model '%s' runs whole, and with these lengths %d is the limit (max_length in its model.yaml): send several requests",
+			d.longest(), rows, d.model, most)
+	}
+	return nil
+}
+
+// longest is the input with the most elements.
+func (d *target) longest() string {
+	name, most := "", int64(-1)
+	for i := range d.t.Inputs {
+		if n, _ := tensor.Elements(d.t.Inputs[i].Shape); n > most {
+			name, most = d.t.Inputs[i].Name, n
+		}
+	}
+	return name
+}

@@ -1,0 +1,193 @@
+package models
+
+import (
+	"fmt"
+	"maps"
+	"math/bits"
+	"slices"
+
+	"sluice/internal/near"
+	"sluice/internal/tensor"
+)
+
+// maxLengthLimit is the largest length that model.yaml may name.
+const maxLengthLimit = 1 << 30
+
+// runPart is the part of the memory ceiling that one run may take.
+const runPart = 8
+
+// LengthReport is a free axis with its largest length.
+type LengthReport struct {
+	Axis string `json:"axis"`
+	// Most is 0 if nothing bounds the axis.
+	Most  int64       `json:"max_length,omitempty"`
+	Basis LengthBasis `json:"basis"`
+}
+
+// LengthBasis is what a largest length rests on.
+type LengthBasis string
+
+// The bases.
+const (
+	LengthAsked      LengthBasis = "asked"      // model.yaml has it
+	LengthMeasured   LengthBasis = "measured"   // the trial's runs, and a part of the memory ceiling
+	LengthUnmeasured LengthBasis = "unmeasured" // nothing: no run has shown what a row takes
+)
+
+// axes finds the free axes of a schema's inputs from dimension first on, each once however many
+// inputs have it. The file's names for the dimensions tell which are the same.
+func (g *Graph) axes(s *tensor.Schema, first int) (all []tensor.Axis, in [][]tensor.Place) {
+	in = make([][]tensor.Place, len(s.Inputs))
+	at := map[string]int{}
+	for i := range s.Inputs {
+		for dim, size := range s.Inputs[i].Shape {
+			if dim < first || size >= 0 {
+				continue
+			}
+			name := ""
+			if i < len(g.InputAxes) && dim < len(g.InputAxes[i]) {
+				name = g.InputAxes[i][dim]
+			}
+			if name == "" {
+				name = fmt.Sprintf("%s.%d", s.Inputs[i].Name, dim)
+			}
+			a, known := at[name]
+			if !known {
+				a = len(all)
+				at[name], all = a, append(all, tensor.Axis{Name: name})
+			}
+			place := tensor.Place{Input: i, Axis: a, Dim: dim}
+			in[i], all[a].At = append(in[i], place), append(all[a].At, place)
+		}
+	}
+	return all, in
+}
+
+// rowsAreAnAxis tells whether the rows of a request change each other, so that their number is a
+// length like others.
+func (g *Graph) rowsAreAnAxis() bool {
+	return g.Schema.Batchable() && g.FixedBatch == 0 && g.Independence != nil && g.Independence.Shown == ShownMixing
+}
+
+// lengths bounds the free axes of the schema that is to be served: by the settings, else by what the
+// trial's runs took. most is what one run may take of memory.
+func (g *Graph) lengths(c *Config, o *Observation, s *tensor.Schema, most int64) (*tensor.Lengths, []LengthReport, error) {
+	first, rows := 0, false
+	if s.Batchable() {
+		first = 1
+	} else if g.Schema.Batchable() && !g.rowsAreAnAxis() {
+		first, rows = 1, g.FixedBatch == 0
+	}
+	l := &tensor.Lengths{Rows: rows}
+	if l.Axes, l.In = g.axes(s, first); len(l.Axes) == 0 {
+		return nil, nil, c.unknownLengths(nil)
+	}
+	if err := c.unknownLengths(l.Axes); err != nil {
+		return nil, nil, err
+	}
+	scale := o.scale()
+	l.Joint = scale.joint
+	report := make([]LengthReport, len(l.Axes))
+	asked, product := 0, int64(1)
+	for a := range l.Axes {
+		axis := &l.Axes[a]
+		report[a] = LengthReport{Axis: axis.Name, Basis: LengthUnmeasured}
+		own, cap := scale.own(axis.Name, len(l.Axes))
+		if scale.known {
+			axis.Own, axis.Most = own, min(own.Longest(float64(most)), cap)
+			report[a].Basis = LengthMeasured
+		}
+		if n := c.MaxLength[axis.Name]; n > 0 {
+			axis.Most, report[a].Basis = int64(n), LengthAsked
+			asked++
+			product = multiply(product, int64(n))
+		}
+		report[a].Most = axis.Most
+	}
+	switch {
+	case scale.known:
+		l.Most = float64(most)
+		if len(l.Axes) > 1 && asked < len(l.Axes) {
+			l.Product = max(product, min(l.Joint.Longest(float64(most)), scale.cap))
+		}
+	case asked == len(l.Axes):
+		// Whoever allows rows of that length allows a run what one of them takes.
+		l.Joint, l.Most = tensor.Growth{Square: 1}, float64(product)*float64(product)
+	}
+	if g.FixedBatch > 0 {
+		l.Most = 0 // its runs are all of one size, and were weighed so
+	}
+	return l, report, nil
+}
+
+// unknownLengths finds fault with max_length where it names no free axis, and with padding to more
+// than it.
+func (c *Config) unknownLengths(axes []tensor.Axis) error {
+	for _, name := range slices.Sorted(maps.Keys(c.MaxLength)) {
+		if !slices.ContainsFunc(axes, func(a tensor.Axis) bool { return a.Name == name }) {
+			names := make([]string, len(axes))
+			for a := range axes {
+				names[a] = axes[a].Name
+			}
+			if len(names) == 0 {
+				return fmt.Errorf("%s: max_length names %.60q, and the model has no free axis", ConfigFile, name)
+			}
+			return fmt.Errorf("%s: max_length names %.60q, which is no free axis of an input%s; the free ones are %s", ConfigFile, name, near.Meant(name, names), near.First(name, names, 20))
+		}
+	}
+	if p := c.Padding; p != nil {
+		if n, set := c.MaxLength[p.Axis]; set && p.Buckets[len(p.Buckets)-1] > n {
+			return fmt.Errorf("%s: padding.buckets has %d and max_length.%s is %d: take the longer buckets out, or raise max_length", ConfigFile, p.Buckets[len(p.Buckets)-1], p.Axis, n)
+		}
+	}
+	return nil
+}
+
+// validateLengths holds max_length against the rules that need no model.
+func (c *Config) validateLengths(fail func(format string, args ...any)) {
+	for _, name := range slices.Sorted(maps.Keys(c.MaxLength)) {
+		if n := c.MaxLength[name]; n < 1 || n > maxLengthLimit {
+			fail("max_length.%.60s is %d; it must be from 1 to %d", name, n, maxLengthLimit)
+		}
+	}
+}
+
+func multiply(a, b int64) int64 {
+	if high, low := bits.Mul64(uint64(a), uint64(b)); high == 0 && low < 1<<62 {
+		return int64(low)
+	}
+	return 1 << 62
+}
+
+// mostRows is how many of such rows a run may hold.
+func mostRows(rows []sample, s *tensor.Schema) int {
+	most := s.MaxBatch
+	for i := range rows {
+		if n := s.MostRows(rows[i].inputs); n > 0 {
+			most = min(most, n)
+		}
+	}
+	return most
+}
+
+// boundLengths bounds the free axes of the schema and reports how.
+func (p *prover) boundLengths(s *tensor.Schema) (err error) {
+	r, most := p.report, p.opts.MemoryCeiling/runPart
+	if s.Lengths, r.MaxLength, err = p.bundle.graph.lengths(&p.bundle.Config, p.observed, s, most); err != nil || s.Lengths == nil {
+		return err
+	}
+	l := s.Lengths
+	r.MaxProduct = l.Product
+	if !p.observed.scale().known {
+		return nil
+	}
+	product, row := int64(1), 0.0
+	for a := range l.Axes {
+		product, row = multiply(product, l.Axes[a].Most), max(row, l.Axes[a].Own.At(float64(l.Axes[a].Most)))
+	}
+	if l.Product > 0 {
+		product = min(product, l.Product)
+	}
+	r.RowMemory, r.RunMemory = max(1, int64(min(max(row, l.Joint.At(float64(product))), 1<<62))), most
+	return nil
+}

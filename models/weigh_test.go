@@ -1,0 +1,147 @@
+package models
+
+import (
+	"context"
+	"math"
+	"syscall"
+	"testing"
+	"time"
+
+	complaints "sluice/internal/complaint"
+	"sluice/internal/fault"
+	"sluice/internal/tensor"
+)
+
+// heavySession takes memory for each run, and gives it back when it is closed, as ONNX Runtime does.
+type heavySession struct {
+	wholeSession
+	t    *testing.T
+	held []byte
+}
+
+// take holds n bytes, unless it has held more before.
+func (s *heavySession) take(n int64) {
+	if n <= int64(len(s.held)) {
+		return
+	}
+	s.give()
+	var err error
+	if s.held, err = syscall.Mmap(-1, 0, int(n), syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE|syscall.MAP_POPULATE); err != nil {
+		s.t.Errorf("cannot map %d bytes: %v", n, err)
+	}
+}
+
+func (s *heavySession) give() {
+	if s.held != nil {
+		syscall.Munmap(s.held) //nolint:errcheck // the test's own mapping
+		s.held = nil
+	}
+}
+
+func (s *heavySession) Close() error {
+	s.give()
+	return nil
+}
+
+// weighOf weighs a model whose runs take so many bytes for the shape of its input, or an error.
+func weighOf(t *testing.T, g *Graph, bytes func(shape []int64) (int64, error)) *Observation {
+	t.Helper()
+	o := &Observation{}
+	w := newWeigher(g, profiles()[0], 1<<30, func(w Weighing) {
+		if err := o.merge(w); err != nil {
+			t.Error(err)
+		}
+	})
+	w.run, w.limit = time.Hour, time.Hour // however busy the machine is
+	err := w.weigh(context.Background(), func(context.Context) (Session, error) {
+		s := &heavySession{t: t}
+		s.schema = w.schema
+		s.answer = func(in []tensor.Tensor) ([][]int64, error) {
+			n, err := bytes(in[0].Shape)
+			if err != nil {
+				return nil, err
+			}
+			s.take(n)
+			return [][]int64{{in[0].Shape[0], 4}}, nil
+		}
+		return s, nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
+var errNoMemory = fault.Wrap(fault.InferenceFailed, &complaints.Error{Kind: complaints.Memory}, "the model ran out of memory")
+
+// TestWeigh holds that the memory of rows is seen as it is, and how it goes on.
+func TestWeigh(t *testing.T) {
+	if resident("VmRSS") == 0 {
+		t.Skip("the system does not tell what is resident")
+	}
+	near := func(name string, got, want float64) {
+		t.Helper()
+		if math.Abs(got-want) > 0.1*want+2*noise {
+			t.Errorf("%s: %.0f bytes, want about %.0f", name, got, want)
+		}
+	}
+	up := func(most int64, f func(shape []int64) int64) func([]int64) (int64, error) {
+		return func(shape []int64) (int64, error) {
+			for _, d := range shape {
+				if d > most {
+					return 0, errShape
+				}
+			}
+			return f(shape), nil
+		}
+	}
+	o := weighOf(t, sequenceGraph("seq"), up(1024, func(shape []int64) int64 { return 64 * shape[1] * shape[1] }))
+	sc := o.scale()
+	near("square, at 1024", sc.joint.At(1024), 64<<20)
+	near("square, at 8192", sc.joint.At(8192), 4<<30)
+	if last := o.Weighed[len(o.Weighed)-1]; last.Length != 2048 || last.Bytes != -1 || last.Unfinished || sc.cap != math.MaxInt64 {
+		t.Errorf("a row that the model does not take: %+v, cap %d", last, sc.cap)
+	}
+
+	o = weighOf(t, sequenceGraph("seq"), func(shape []int64) (int64, error) {
+		if shape[1] > 128 {
+			return 0, errNoMemory
+		}
+		return 0, nil
+	})
+	if sc = o.scale(); sc.cap != 128 {
+		t.Errorf("rows of 256 run out of memory, and the cap is %d", sc.cap)
+	}
+
+	two := sequenceGraph("a")
+	two.Schema.Inputs[0].Type = tensor.Uint8 // what requests hold counts too
+	two.Schema.Inputs[0].Shape, two.InputAxes[0] = []int64{-1, -1, -1}, []string{"n", "a", "b"}
+	o = weighOf(t, two, up(2048, func(shape []int64) int64 { return 16*shape[1]*shape[1] + 16*shape[1]*shape[2] }))
+	sc = o.scale()
+	own, _ := sc.own("a", 2)
+	near("own, at 2048", own.At(2048), 16*2048*2048)
+	near("own, at 8192", own.At(8192), 16*8192*8192)
+	other, _ := sc.own("b", 2)
+	near("the other's, at 2048", other.At(2048), 0)
+	near("both, at 1024 times 1024", sc.joint.At(1024*1024), 32*1024*1024)
+}
+
+// TestWeighingIsBounded holds what is believed of a trial process.
+func TestWeighingIsBounded(t *testing.T) {
+	o := &Observation{}
+	for _, w := range []Weighing{{Axes: 1}, {Axes: 0, Length: 1}, {Axes: 1, Length: 1 << 40}, {Axes: 1, Length: 1, Bytes: math.MaxInt64}, {Axes: 1, Length: 1, Bytes: math.MinInt64}} {
+		if err := o.merge(w); err == nil {
+			t.Errorf("%+v is believed", w)
+		}
+	}
+	var err error
+	for n := int64(1); n <= maxWeighed+1 && err == nil; n++ {
+		err = o.merge(Weighing{Axes: 1, Length: n})
+	}
+	if err == nil || len(o.Weighed) != maxWeighed {
+		t.Errorf("%d rows are believed: %v", len(o.Weighed), err)
+	}
+	if o.merge(Weighing{Axes: 1, Length: 7, Bytes: 9}) == nil {
+		t.Error("the bound is gone")
+	}
+}
