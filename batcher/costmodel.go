@@ -69,6 +69,7 @@ type costModel struct {
 	speed   float64 // of the device's usual one; the table and the ring hold what runs take at 1
 	slowed  float64 // 1/speed: predictions are many and a division is slow
 	margin  float64
+	reach   float64 // added to the bound, in nanoseconds; see learnReach
 	gap     float64
 	lastRun clock.Instant
 	hiccups uint64
@@ -184,7 +185,7 @@ func (c *costModel) mean(rows int) time.Duration {
 
 // latency is L: the prediction for one batch, high rather than low.
 func (c *costModel) latency(rows int) time.Duration {
-	return time.Duration(math.Ceil(c.bound(rows)*c.slowed + c.gap))
+	return time.Duration(math.Ceil(c.bound(rows)*c.slowed + c.gap + c.reach))
 }
 
 // observe learns from a run. A probe ran because the prediction refused all: if it was
@@ -192,10 +193,12 @@ func (c *costModel) latency(rows int) time.Duration {
 func (c *costModel) observe(now clock.Instant, rows int, took time.Duration, probe bool) {
 	c.runs++
 	c.lastRun = now
-	if took <= c.latency(rows) {
+	bound := c.latency(rows)
+	if took <= bound {
 		c.covered++
 	}
 	c.learnSkew(rows, took)
+	c.learnReach(rows, took, bound)
 	r := run{rows, math.Max((float64(took)-c.gap)*c.speed, 1)}
 	if !c.learnNew(r) {
 		return
