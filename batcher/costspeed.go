@@ -33,7 +33,7 @@ func (c *costModel) likely(rows int) time.Duration {
 	if skew == 0 {
 		skew = 1
 	}
-	return time.Duration(skew * float64(c.mean(rows)))
+	return time.Duration(skew * (c.ahead(rows)*c.slowed + c.gap))
 }
 
 // learnSkew moves the skew by a step towards a run: where half of the runs are above and half
@@ -65,7 +65,7 @@ func (c *costModel) learnReach(rows int, took, bound time.Duration) {
 		c.reach = 0
 		return
 	}
-	step := reachStep * (float64(c.mean(rows)) + c.reach)
+	step := reachStep * (c.ahead(rows)*c.slowed + c.gap + c.reach)
 	switch {
 	case took <= bound:
 		c.reach = max(c.reach-reachMiss*step, 0)
@@ -74,4 +74,12 @@ func (c *costModel) learnReach(rows int, took, bound time.Duration) {
 	default:
 		c.reach = min(c.reach+19*reachMiss*step, reachMost)
 	}
+}
+
+const betweenRate = 0.05
+
+// learnBetween learns from the time that a lane took from the end of a run to the start of the
+// next while work waited: answers are handed over, and a processor may have HTTP to do first.
+func (c *costModel) learnBetween(took time.Duration) {
+	c.between += betweenRate * (min(float64(took), c.ahead(c.rows[0])*c.slowed) - c.between)
 }
