@@ -71,7 +71,7 @@ type costModel struct {
 	margin  float64
 	reach   float64 // added to the bound, in nanoseconds; see learnReach
 	gap     float64
-	between float64 // from a run to the next while work waits, in nanoseconds
+	reserve float64 // part of a mean that sums are taken to last longer; see keep
 	lastRun clock.Instant
 	hiccups uint64
 	covered uint64 // runs within their prediction
@@ -179,9 +179,9 @@ func (c *costModel) bound(rows int) float64 {
 	return min(max(c.high.of(t), mean), tailMost*mean) * (1 + c.margin)
 }
 
-// mean predicts a batch among many, with what passes until the lane begins the next.
+// mean predicts a batch among many.
 func (c *costModel) mean(rows int) time.Duration {
-	return time.Duration(math.Ceil(c.ahead(rows)*c.slowed + c.gap + c.between))
+	return time.Duration(math.Ceil((c.ahead(rows)*c.slowed + c.gap) * (1 + c.reserve)))
 }
 
 // latency is L: the prediction for one batch, high rather than low.

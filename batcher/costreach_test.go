@@ -75,3 +75,37 @@ func TestReachGoes(t *testing.T) {
 		t.Errorf("reaches for %v", time.Duration(c.reach))
 	}
 }
+
+// Broken promises make sums of runs longer, and only those; kept ones undo that.
+func TestReserveFollowsBrokenPromises(t *testing.T) {
+	curve := line(8, ms, ms/10)
+	c := newCostModel(8, nil, curve, 0)
+	mean, likely, bound := c.mean(8), c.likely(8), c.latency(8)
+	for range 1000 {
+		c.keep(true)
+	}
+	if got := c.mean(8); got != mean {
+		t.Errorf("a mean is %v without a broken promise, was %v", got, mean)
+	}
+	for i := range 10_000 {
+		c.keep(i%100 != 0)
+	}
+	if got := c.mean(8); got < mean*11/10 || got > mean*3/2 {
+		t.Errorf("a mean is %v after one broken promise in a hundred, was %v", got, mean)
+	}
+	if c.likely(8) != likely || c.latency(8) != bound {
+		t.Errorf("forecast and bound of a run are %v and %v, were %v and %v", c.likely(8), c.latency(8), likely, bound)
+	}
+	for range 100_000 {
+		c.keep(false)
+	}
+	if got := c.mean(8); got > mean*151/100 {
+		t.Errorf("a mean is %v when no promise is kept, was %v", got, mean)
+	}
+	for range 100_000 {
+		c.keep(true)
+	}
+	if got := c.mean(8); got != mean {
+		t.Errorf("a mean is %v when all are kept again, was %v", got, mean)
+	}
+}

@@ -43,9 +43,6 @@ type lane struct {
 	probe   bool          // it decides over a half-open device
 	mute    bool          // its failure is not counted: that of its item's earlier batch was, or will be
 
-	freed   clock.Instant // when the last batch ended,
-	pressed bool          // with work waiting
-
 	// Of a batch that has failed; see repair.go.
 	repairs bool          // its members run again
 	since   clock.Instant // end of the last run

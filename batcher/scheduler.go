@@ -140,10 +140,7 @@ func (s *Scheduler) Next(now clock.Instant, id DeviceID, laneIndex int, b *Batch
 			l.probe, d.probe = true, true
 		}
 	}
-	if l.pressed {
-		s.models[b.Model].instance(d).cost.learnBetween(start.Sub(l.freed))
-	}
-	l.state, l.end, l.pressed = laneActive, b.PredictedEnd, false
+	l.state, l.end = laneActive, b.PredictedEnd
 	l.from, l.run, l.staged = start, b.PredictedEnd.Sub(start), d.opts.Stage > 0 && d.active > 0
 	l.batch, l.seq, l.watch = b, l.seq+1, b.Watch
 	l.overdue, l.looked, l.excuse, l.hangs, l.hedged = false, false, false, false, false
@@ -170,7 +167,6 @@ func (s *Scheduler) Complete(now clock.Instant, b *Batch, o Outcome) {
 	d.release(l, in)
 	in.running--
 	in.lastEnd, in.ended = now, true
-	l.freed, l.pressed = now, len(d.busy) > 0 && d.opts.Stage == 0
 	took := now.Sub(d.follows(now, b.Start))
 	more := took - l.run
 	in.virtual += float64(more) / in.weight
@@ -224,6 +220,7 @@ func (in *instance) done(now clock.Instant, b *Batch, it *Item) (late bool) {
 		in.counts.HedgesWon++
 	}
 	late = it.Deadline < now
+	in.cost.keep(!late)
 	if late {
 		in.model.counts.Late++
 	}
@@ -249,6 +246,7 @@ func (s *Scheduler) Expire(now clock.Instant, out []*Item) []*Item {
 			for c := range task.Priority(task.Priorities) {
 				for it := in.head(c); it != nil && it.Deadline <= now; it = in.head(c) {
 					in.take(s, it)
+					in.cost.keep(false)
 					in.model.counts.Dropped[Expired]++
 					out = append(out, it)
 				}
