@@ -79,7 +79,7 @@ func (c *costModel) learnReach(rows int, took, bound time.Duration) {
 const (
 	reserveStep = 0.002
 	brokenAim   = 0.003 // of the promises
-	reserveMost = 0.15
+	reserveMost = 0.1
 )
 
 // keep learns from what became of a promise. A queue that is as long as the longest budget ends
