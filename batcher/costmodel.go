@@ -40,8 +40,9 @@ const (
 // several batches and for throughput. latency is L, which a deadline is held against: it
 // stretches by the 95th percentile (two slow runs raise it, one does not, and it falls as
 // they leave the ring), but is at most 1.35 times the mean: with a tail that is heavier,
-// planning for it would cost more requests than meeting it. L contains the device's gap
-// and a margin, which answers requests that are late all the same.
+// planning for it would cost more requests than meeting it. L contains the device's gap,
+// a margin, which answers requests that are late all the same, and a reach, by which it covers 19
+// of 20 runs of microseconds. mean contains a reserve, which answers promises that were broken.
 //
 // An outlier is a hiccup of the machine and teaches nothing, unless outliers keep coming;
 // then each counts as the threshold that it has passed. So three in a row at most triple
@@ -69,7 +70,9 @@ type costModel struct {
 	speed   float64 // of the device's usual one; the table and the ring hold what runs take at 1
 	slowed  float64 // 1/speed: predictions are many and a division is slow
 	margin  float64
+	reach   float64 // added to the bound, in nanoseconds; see learnReach
 	gap     float64
+	reserve float64 // part of a mean that sums are taken to last longer; see keep
 	lastRun clock.Instant
 	hiccups uint64
 	covered uint64 // runs within their prediction
@@ -189,7 +192,7 @@ func (c *costModel) bound(rows int) float64 {
 
 // mean predicts a batch among many.
 func (c *costModel) mean(rows int) time.Duration {
-	return time.Duration(math.Ceil(c.ahead(rows)*c.slowed + c.gap))
+	return time.Duration(math.Ceil((c.ahead(rows)*c.slowed + c.gap) * (1 + c.reserve)))
 }
 
 // latency is L: the prediction for one batch, high rather than low.
@@ -199,7 +202,7 @@ func (c *costModel) say(rows int) *said {
 	b := &c.says[rows]
 	if b.change != c.changes {
 		t := c.typical(rows)
-		*b = said{time.Duration(math.Ceil(c.bound(rows)*c.slowed + c.gap)), time.Duration(min(t, c.pace.of(t)) + c.gap), c.changes}
+		*b = said{time.Duration(math.Ceil(c.bound(rows)*c.slowed + c.gap + c.reach)), time.Duration(min(t, c.pace.of(t)) + c.gap), c.changes}
 	}
 	return b
 }
@@ -209,10 +212,13 @@ func (c *costModel) say(rows int) *said {
 func (c *costModel) observe(now clock.Instant, rows int, took time.Duration, probe bool) {
 	c.runs++
 	c.lastRun = now
-	if took <= c.latency(rows) {
+	bound := c.latency(rows)
+	if took <= bound {
 		c.covered++
 	}
 	c.learnSkew(rows, took)
+	c.learnReach(rows, took, bound)
+	c.changes++ // the reach is in what was said before
 	r := run{rows, math.Max((float64(took)-c.gap)*c.speed, 1)}
 	if !c.learnNew(r) {
 		return

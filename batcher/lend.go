@@ -22,8 +22,9 @@ import (
 const (
 	// A run hangs if it takes so many times as long as the longest one expected, and
 	hangFactor = 10
-	// as long as this: a machine that is short of processors holds a run up for many milliseconds.
-	hangLeast = 250 * time.Millisecond
+	// as long as this: a machine that is short of processors holds a run up for hundreds of milliseconds,
+	// and each time that is taken for a hang, the model is refused.
+	hangLeast = time.Second
 )
 
 func newLanes(opts DeviceOptions) []lane {

@@ -223,6 +223,7 @@ func (in *instance) done(now clock.Instant, b *Batch, it *Item) (late bool) {
 		in.counts.HedgesWon++
 	}
 	late = it.Deadline < now
+	in.cost.keep(!late)
 	if late {
 		in.model.counts.Late++
 	}
@@ -248,6 +249,7 @@ func (s *Scheduler) Expire(now clock.Instant, out []*Item) []*Item {
 			for c := range task.Priority(task.Priorities) {
 				for it := in.head(c); it != nil && it.Deadline <= now; it = in.head(c) {
 					in.take(s, it)
+					in.cost.keep(false)
 					in.model.counts.Dropped[Expired]++
 					out = append(out, it)
 				}

@@ -27,7 +27,7 @@ import (
 func init() { runtime.LockOSThread() }
 
 // parts are what -only chooses from, in the order in which they run.
-var parts = []string{"allocs", "binary", "json", "idle", "half", "goodput", "overload", "storm", "access"}
+var parts = []string{"allocs", "binary", "json", "idle", "half", "goodput", "overload", "storm", "promises", "predictions", "access"}
 
 func main() {
 	var err error
@@ -36,6 +36,8 @@ func main() {
 		err = ceiling(os.Args[2:])
 	case "raw":
 		err = raw(os.Args[2:])
+	case "mix":
+		err = mix(os.Args[2:])
 	case "resnet":
 		err = resnet(os.Args[2:])
 	case "gpu":
@@ -73,6 +75,7 @@ func run() error {
 	steps := map[string]func() error{
 		"allocs": b.allocs, "binary": b.binary, "json": b.json, "idle": b.idle, "half": b.half,
 		"goodput": b.goodput, "overload": b.overload, "storm": b.storm, "access": b.access,
+		"promises": b.promises, "predictions": b.predictions,
 	}
 	for _, part := range parts {
 		if !wanted[part] {

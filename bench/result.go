@@ -23,6 +23,8 @@ type Result struct {
 	Goodput     *Goodput              `json:"goodput,omitempty"`
 	Overload    *Overload             `json:"overload,omitempty"`
 	Storm       *Storm                `json:"storm,omitempty"`
+	Promises    *Promises             `json:"promises,omitempty"`
+	Predictions []Prediction          `json:"predictions,omitempty"`
 	Access      *Access               `json:"access,omitempty"`
 	Allocs      *Allocs               `json:"allocs,omitempty"`
 	Raw         map[string][]rawPoint `json:"raw,omitempty"`
@@ -111,6 +113,8 @@ func (r *Result) print(out io.Writer) {
 		line("overload.shed_p99_ms", o.ShedP99, atMost(2), validities(at3x, at5x), "%d and %d answers 429; lag p99 %.0f and %.0f us", o.At3x.Status["429"], o.At5x.Status["429"], o.At3x.LagP99, o.At5x.LagP99)
 	}
 	r.stormLines(line)
+	r.promiseLines(line)
+	r.predictionLines(line)
 	r.accessLine(w)
 	if err := w.Flush(); err != nil {
 		return
