@@ -78,7 +78,7 @@ func drawScene(t *rapid.T, o sceneOptions) *scene {
 			if rapid.IntRange(0, 5).Draw(t, "hangs") > 0 {
 				return usual(b)
 			}
-			return time.Duration(rapid.IntRange(0, 1200).Draw(t, "for")) * ms
+			return time.Duration(rapid.IntRange(0, 4000).Draw(t, "for")) * ms
 		}
 	}
 	most := rapid.SampledFrom([]int{0, 0, 0, 1, 2, 5}).Draw(t, "most")
