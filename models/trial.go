@@ -44,8 +44,8 @@ type TrialRunner struct {
 	Command []string
 	// Timeout bounds loading and running; 0 means 60 s. Reading has 30 s of its own.
 	Timeout time.Duration
-	// ReadMemory bounds what reading may take; 0 means what loading may, up to 1 GiB, and the size of
-	// the model file. Memory bounds what loading and running may hold; 0 means three quarters of the
+	// ReadMemory bounds what reading may take; 0 means 1 GiB and the size of the model file, and no
+	// more than loading may. Memory bounds what loading and running may hold; 0 means three quarters of the
 	// machine's, and no more than that of what this process leaves of Options.MemoryCeiling.
 	ReadMemory, Memory int64
 
@@ -122,13 +122,15 @@ func (r *TrialRunner) readMemory(b *Bundle, o *Options) int64 {
 	if r.ReadMemory > 0 {
 		return r.ReadMemory
 	}
-	limit := min(int64(parseMemory), max(r.memory(o), leastParseMemory))
+	limit := int64(parseMemory)
 	for _, f := range b.Files {
 		if f.Name == b.ModelName {
 			limit += f.Size
 		}
 	}
-	return limit
+	// A file that does not fit beside what is served cannot be loaded either: to read it all would
+	// only bring the system to end something.
+	return min(limit, max(r.memory(o), leastParseMemory))
 }
 
 // memory is what loading and running may hold. A model that takes more than is left cannot be served
