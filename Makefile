@@ -8,6 +8,8 @@ MODELS   ?= examples/models
 LISTEN   ?= 127.0.0.1:8080
 ADMIN    ?= 127.0.0.1:8081
 FUZZTIME ?= 30s
+SOAK     ?= 15m
+ONLY     ?=
 TESTFLAGS ?=
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
@@ -90,8 +92,11 @@ fuzz: tools ## run every fuzz target for FUZZTIME (30s)
 bench: build ## measure the gateway against its ceilings, write bench/latest.json
 	@$(ORT) go run ./bench
 
-drill: tools ## inject faults into a gateway under load: nothing may be lost, wrong or late
-	@$(ORT) SLUICE_DRILL_STRICT=1 go test -count 1 -v -timeout 10m -run 'TestDrill|TestTermination|TestKilledGateway|StayInTheirBudget|TakeNoMemory|KeepLittle|BelowTheCeiling|LeaveNothing' ./cmd/sluice
+# The promises in docs/promises.md, each with its figure; at most 40 minutes. ONLY=P1,P6 runs some.
+drill: build ## hold a gateway under load and under attack against its promises, write docs/promises.md (ONLY=P1,P6)
+	@[[ -n "$(ONLY)" ]] || $(ORT) SLUICE_DRILL_STRICT=1 go test -count 1 -v -timeout 20m \
+	  -run 'TestDrill|TestTermination|TestKilledGateway|StayInTheirBudget|TakeNoMemory|KeepLittle|BelowTheCeiling|LeaveNothing|TestLongRows|TestHostile|TestHungRuns' ./cmd/sluice
+	@$(ORT) go run ./test/drill -only "$(ONLY)" -write docs/promises.md
 
 selftest: build ## hold the load tester against known truths: formulas, delays, counted faults; under 90 s
 	@bin/sluice loadtest selftest
@@ -99,8 +104,8 @@ selftest: build ## hold the load tester against known truths: formulas, delays, 
 bench-fallback: ## measure what falling back from a GPU to the CPU brings, write bench/fallback.json
 	@$(ORT) go run ./bench/fallback
 
-soak: build ## memory over a million requests and two hundred reloads
-	@$(ORT) go run ./test/soak
+soak: build ## a quarter of an hour of everything at once: nothing lost, nothing wrong, memory flat (SOAK=15m)
+	@$(ORT) go run ./test/drill -soak $(SOAK)
 
 ends: tools ## load the oldest and the newest ONNX Runtime that work, and answer golden requests with each
 	@scripts/onnxruntime.sh --oldest

@@ -209,8 +209,7 @@ func (s *Scheduler) Preview(now clock.Instant, id ModelID, rows int, arrived, de
 	}
 	it := Item{Model: id, Rows: rows, Arrived: arrived, Deadline: deadline, Class: task.High, early: true}
 	for _, in := range m.on {
-		in.device.refresh(now)
-		in.cost.wake(now)
+		in.refresh(now)
 	}
 	in, f, why := m.first(now, &it)
 	if in.takes() {

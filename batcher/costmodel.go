@@ -75,6 +75,15 @@ type costModel struct {
 	covered uint64 // runs within their prediction
 	runs    uint64
 	skew    float64 // median of what runs take of their mean; 0 until there was one
+
+	says    []said // by rows: these are asked for many times between two runs
+	changes uint32
+}
+
+// said is what the model says of a batch size until the next change.
+type said struct {
+	latency, idle time.Duration
+	change        uint32
 }
 
 type run struct {
@@ -109,6 +118,7 @@ func newCostModel(maxBatch int, sizes []int, seed cost.Curve, gap time.Duration)
 	c.rows = slices.Compact(c.rows)
 	c.table, c.known = make([]float64, len(c.rows)), make([]bool, len(c.rows))
 	c.segment = make([]int32, c.rows[len(c.rows)-1]+1)
+	c.says, c.changes = make([]said, len(c.segment)), 1
 	for b := range c.segment {
 		c.segment[b] = int32(sort.SearchInts(c.rows, b))
 	}
@@ -183,8 +193,15 @@ func (c *costModel) mean(rows int) time.Duration {
 }
 
 // latency is L: the prediction for one batch, high rather than low.
-func (c *costModel) latency(rows int) time.Duration {
-	return time.Duration(math.Ceil(c.bound(rows)*c.slowed + c.gap))
+func (c *costModel) latency(rows int) time.Duration { return c.say(rows).latency }
+
+func (c *costModel) say(rows int) *said {
+	b := &c.says[rows]
+	if b.change != c.changes {
+		t := c.typical(rows)
+		*b = said{time.Duration(math.Ceil(c.bound(rows)*c.slowed + c.gap)), time.Duration(min(t, c.pace.of(t)) + c.gap), c.changes}
+	}
+	return b
 }
 
 // observe learns from a run. A probe ran because the prediction refused all: if it was
@@ -240,6 +257,7 @@ func (c *costModel) push(r run) {
 
 // refresh computes the stretches from the ring.
 func (c *costModel) refresh() {
+	c.changes++
 	// The 95th percentile by nearest rank: the largest of up to 19 runs, the second
 	// largest of more. Of the differences the largest will do, since it only bounds what
 	// the ratio says; a percentile over runs of all sizes would be too low for large ones.
@@ -273,18 +291,26 @@ func (c *costModel) against(r run) stretch {
 func median(a, b, c float64) float64 { return max(min(a, b), min(max(a, b), c)) }
 
 // wake forgets a slow speed after a long rest: whatever slowed the device may be over,
-// and the first runs will tell.
-func (c *costModel) wake(now clock.Instant) {
+// and the first runs will tell. It reports whether it has.
+func (c *costModel) wake(now clock.Instant) bool {
 	if c.filled == 0 || c.high.ratio <= 1 || now.Sub(c.lastRun) < staleAfter {
-		return
+		return false
 	}
 	last := c.ring[(c.at+ringSize-1)%ringSize]
 	c.fill(max(1, min(c.high.ratio, c.against(last).ratio)))
+	return true
 }
 
 // widen and relax move the margin.
-func (c *costModel) widen() { c.margin = min(c.margin+marginStep, marginMost) }
-func (c *costModel) relax() { c.margin = max(c.margin-marginRelax, 0) }
+func (c *costModel) widen() { c.setMargin(min(c.margin+marginStep, marginMost)) }
+func (c *costModel) relax() { c.setMargin(max(c.margin-marginRelax, 0)) }
+
+func (c *costModel) setMargin(margin float64) {
+	if margin != c.margin {
+		c.margin = margin
+		c.changes++
+	}
+}
 
 // curve is the table as it stands, with predictions as P95.
 func (c *costModel) curve() cost.Curve {

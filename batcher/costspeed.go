@@ -19,6 +19,7 @@ func (c *costModel) setSpeed(speed float64) {
 		c.fill(c.pace.ratio * speed / c.speed)
 	}
 	c.speed, c.slowed = speed, 1/speed
+	c.changes++
 }
 
 const (

@@ -23,19 +23,19 @@ type orderNode struct {
 	least               clock.Instant // deadline less room and the subtree's work before it
 }
 
-func (n *Item) sums() (rows int, work time.Duration, least clock.Instant) {
-	if n == nil {
+func (it *Item) sums() (rows int, work time.Duration, least clock.Instant) {
+	if it == nil {
 		return 0, 0, clock.Never
 	}
-	return n.order.rows, n.order.work, n.order.least
+	return it.order.rows, it.order.work, it.order.least
 }
 
 // pull computes a node's sums from its children's.
-func (n *Item) pull() {
-	o := &n.order
+func (it *Item) pull() {
+	o := &it.order
 	rows, work, least := o.left.sums()
-	o.least = min(least, n.Deadline-clock.Instant(work+o.room))
-	rows, work = rows+n.Rows, work+o.own
+	o.least = min(least, it.Deadline-clock.Instant(work+o.room))
+	rows, work = rows+it.Rows, work+o.own
 	moreRows, more, last := o.right.sums()
 	o.least = min(o.least, last-clock.Instant(work))
 	o.rows, o.work = rows+moreRows, work+more
@@ -59,8 +59,14 @@ func (t *demand) insert(it *Item) {
 	for o.parent != nil && o.parent.weight < it.weight {
 		t.rotateUp(it)
 	}
-	for n := o.parent; n != nil; n = n.order.parent {
-		n.pull()
+	for n, p := it, o.parent; p != nil; n, p = p, p.order.parent {
+		if p.order.left == n {
+			p.pull()
+			continue
+		}
+		p.order.rows, p.order.work = p.order.rows+it.Rows, p.order.work+o.own
+		_, before, _ := p.order.left.sums()
+		p.order.least = min(p.order.least, n.order.least-clock.Instant(before+p.order.own))
 	}
 }
 
@@ -184,4 +190,22 @@ func (t *demand) least(d clock.Instant, skip int) clock.Instant {
 		n = n.order.left
 	}
 	return least
+}
+
+// first is the first item that is due earlier than the instant and the work before it, nil if none is.
+func (t *demand) first(at clock.Instant) *Item {
+	n := t.root
+	for n != nil && n.order.least < at {
+		_, work, least := n.order.left.sums()
+		switch {
+		case least < at:
+			n = n.order.left
+		case n.Deadline-clock.Instant(work+n.order.room) < at:
+			return n
+		default:
+			at += clock.Instant(work + n.order.own)
+			n = n.order.right
+		}
+	}
+	return nil
 }

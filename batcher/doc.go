@@ -41,7 +41,9 @@
 // is counted as it will be. The test of demand against deadlines is that of Baruah, Rosier and Howell,
 // "Algorithms and complexity concerning the preemptive scheduling of periodic, real-time tasks on one
 // processor", 1990, with a batch as the blocking time. A neighbour's part is bounded by its fair share
-// of the wait, not by a test of each of its arrivals, and a higher class may displace a lower one.
+// of the wait, not by a test of each of its arrivals, and a higher class may displace a lower one. What
+// becomes hopeless when a run takes far too long, or is displaced, is told then (weed.go). While all is done
+// before the first deadline nothing of this is computed.
 //
 // Refusals. A request is refused where a queue is full, or where no device is predicted to make its
 // deadline. Waiting may help then. It does not where an idle device would take longer than the
@@ -50,7 +52,7 @@
 // not among its devices, and every answer tells so.
 //
 // A refused request is told when to come back (retry.go). Short requests leave room for long ones
-// while those are refused more often (rows.go); only newcomers are refused for that.
+// while those are refused more often (rows.go), and long budgets for short ones (budgets.go); only newcomers are refused for that.
 //
 // Failed batches. An error of a batch says nothing about a member of it. Each member of a failed
 // batch ends in one of these ways: it runs well; it fails in a run of its own and gets that run's

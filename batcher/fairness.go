@@ -88,7 +88,7 @@ func (s *Scheduler) candidate(now clock.Instant, in *instance, b *Batch) (candid
 			if c.group.alone {
 				limit = 1
 			}
-			if c.group.alone || in.certain(now) {
+			if c.group.alone || in.certain(now, class) {
 				target = 1
 			}
 			c.window = cut(q, now, target, limit, in.cost.latency)

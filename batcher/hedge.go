@@ -129,7 +129,7 @@ func (s *Scheduler) inspect(now clock.Instant, d *device, index int, out []Drop)
 		s.relieve(now, d)
 	}
 	s.hedge(now, d, index)
-	return out
+	return s.weed(now, m.instance(d), out)
 }
 
 // hedge has an idle lane of another device run the most urgent items of a stuck batch.

@@ -45,10 +45,7 @@ func (in *instance) idle(rows int) time.Duration {
 }
 
 // idle is the table's latency with the gap, or what the last runs took where they were quicker.
-func (c *costModel) idle(rows int) time.Duration {
-	t := c.typical(rows)
-	return time.Duration(min(t, c.pace.of(t)) + c.gap)
-}
+func (c *costModel) idle(rows int) time.Duration { return c.say(rows).idle }
 
 // mayRetry reports whether a request may run although its rows take longer than its budget.
 func (in *instance) mayRetry(now clock.Instant, takes time.Duration) bool {

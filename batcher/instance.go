@@ -22,6 +22,7 @@ type model struct {
 	single   bool // a batch holds one item
 	pressure pressure
 	fair     fairRows
+	budgets  [task.Priorities]fairBudgets
 	hedges   float64 // items that may yet run a second time
 	gifts    uint64  // counts what the instances are given
 }
@@ -63,6 +64,10 @@ type instance struct {
 	share    float64 // of the device's time that the instance can count on
 	limit    int     // B*: the largest batch worth running
 	target   int     // the batch needed to keep up with the load
+	tights   int     // waiting items that have no time for a full batch
+
+	// Of a batch of limit rows: latency and mean.
+	fullRun, fullMean time.Duration
 
 	virtual float64                  // device time used, by weight; see fairness.go
 	credit  [task.Priorities]float64 // device time owed to lower classes
@@ -135,6 +140,9 @@ func (in *instance) push(s *Scheduler, it *Item, weight uint32) {
 		in.heads[c].moved(c, g)
 	}
 	in.rows[c] += it.Rows
+	if it.tight > 0 {
+		in.tights++
+	}
 	in.items++
 	if in.items == 1 {
 		in.device.addBusy(in)
@@ -188,6 +196,9 @@ func (in *instance) take(s *Scheduler, it *Item) {
 		in.heads[c].moved(c, g)
 	}
 	in.rows[c] -= it.Rows
+	if it.tight > 0 {
+		in.tights--
+	}
 	in.items--
 	if in.items == 0 {
 		in.indexed = false
@@ -252,6 +263,14 @@ func (in *instance) due() clock.Instant {
 	return due
 }
 
+// refresh brings what was learned of the instance and its device up to date.
+func (in *instance) refresh(now clock.Instant) {
+	in.device.refresh(now)
+	if in.cost.wake(now) {
+		in.retune()
+	}
+}
+
 // retune computes the largest batch worth running and the target, from the cost model,
 // the load and the budgets of the instance and its neighbours.
 func (in *instance) retune() {
@@ -268,6 +287,7 @@ func (in *instance) retune() {
 		limit = n
 	}
 	in.limit = min(in.cost.best(limit), in.model.opts.MaxBatch)
+	in.fullRun, in.fullMean = in.cost.latency(in.limit), in.cost.mean(in.limit)
 	lanes := float64(in.device.servers())
 	in.target = in.cost.smallest(in.arrivals.rising()/(lanes*in.share), in.limit)
 }

@@ -88,13 +88,14 @@ const (
 	NoDevice              // every device that the model may use is broken or closed
 	BudgetTooShort        // an idle device would need more time than the request has
 	Hanging               // a run of the model takes far too long: it runs nothing more until that ends
+	Outranked             // requests of a higher class that came later take its time
 	Reasons        = iota
 )
 
 var reasonNames = [Reasons]string{
 	None: "none", QueueRows: "queue_rows", QueueBytes: "queue_bytes", PredictedLate: "predicted_late",
 	Expired: "expired", Closed: "closed", Cancelled: "cancelled",
-	NoDevice: "no_device", BudgetTooShort: "budget_too_short", Hanging: "hanging",
+	NoDevice: "no_device", BudgetTooShort: "budget_too_short", Hanging: "hanging", Outranked: "displaced",
 }
 
 // String is the reason's name as a metric label.

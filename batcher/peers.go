@@ -70,9 +70,16 @@ func place(on []*instance) (first, rest []*instance) {
 // recently given something. An item that moves from a device does not go back to it, nor to one
 // that has failed it.
 func best(now clock.Instant, it *Item, peers []*instance, from *instance) (*instance, forecast) {
+	if len(peers) == 1 {
+		in := peers[0]
+		if !in.open(it, from) {
+			return nil, forecast{}
+		}
+		return in, in.foresee(now, it)
+	}
 	least, level := clock.Never, clock.Never
 	for _, in := range peers {
-		in.considered = in.takes() && (from == nil || in != from && it.tried&in.device.bit() == 0)
+		in.considered = in.open(it, from)
 		if !in.considered {
 			continue
 		}
@@ -92,6 +99,11 @@ func best(now clock.Instant, it *Item, peers []*instance, from *instance) (*inst
 		return nil, forecast{}
 	}
 	return chosen, chosen.predicted
+}
+
+// open reports whether the instance may be given an item that comes from another, or from none.
+func (in *instance) open(it *Item, from *instance) bool {
+	return in.takes() && (from == nil || in != from && it.tried&in.device.bit() == 0)
 }
 
 // before reports whether the instance should be given work rather than a peer that is level.

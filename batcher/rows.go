@@ -69,6 +69,13 @@ func (l *largest) add(now clock.Instant, rows int) {
 
 func (l *largest) value() int { return max(l.cur, l.prev) }
 
+// leave is how much earlier than its deadline an item must be done for the sake of longer ones, and of
+// shorter budgets.
+func (m *model) leave(in *instance, it *Item) time.Duration {
+	room := m.room(in, it) + m.wait(in, it)
+	return min(room, time.Duration(budgetMost*float64(it.Deadline.Sub(it.Arrived))))
+}
+
 // room is how much earlier than its deadline an item must be done for the sake of longer ones.
 func (m *model) room(in *instance, it *Item) time.Duration {
 	f := &m.fair

@@ -138,6 +138,8 @@ func (b *Batcher) dropLocked(now clock.Instant, drops []Drop) (lost []*request, 
 			err = errNoDevice
 		case Hanging:
 			err = errHanging(r.model)
+		case Outranked:
+			err = errOutranked
 		}
 		lost = append(lost, b.endLocked(now, []*request{r}, err)...)
 		reasons = append(reasons, d.Reason)
@@ -146,8 +148,9 @@ func (b *Batcher) dropLocked(now clock.Instant, drops []Drop) (lost []*request, 
 }
 
 var (
-	errDropped  = fault.New(fault.DeadlineExceeded, "the request cannot be answered within its budget any more")
-	errNoDevice = fault.New(fault.NoCapacity, "no device that the model may use is in service; try again later")
+	errDropped   = fault.New(fault.DeadlineExceeded, "the request cannot be answered within its budget any more")
+	errOutranked = fault.New(fault.Overloaded, "requests of a higher priority took this one's place: it cannot be answered within its budget any more")
+	errNoDevice  = fault.New(fault.NoCapacity, "no device that the model may use is in service; try again later")
 )
 
 // errHanging is of a model whose runs hang.

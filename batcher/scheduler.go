@@ -50,13 +50,12 @@ func (s *Scheduler) Arrive(now clock.Instant, it *Item) Verdict {
 			it.state, it.Rows, it.Class, m.opts.Name, m.opts.MaxBatch))
 	}
 	for _, in := range m.on {
-		in.device.refresh(now)
-		in.cost.wake(now)
+		in.refresh(now)
 	}
 	in, f, why := m.first(now, it)
 	room := time.Duration(0)
 	if !m.opts.UnfairRows {
-		room = m.room(in, it)
+		room = m.leave(in, it)
 	}
 	if in.takes() && len(m.on) > 1 {
 		m.pressure.note(now, it.Deadline.Sub(f.finish), it.Deadline.Sub(it.Arrived))
@@ -68,6 +67,7 @@ func (s *Scheduler) Arrive(now clock.Instant, it *Item) Verdict {
 	reason := s.refuse(now, in, it, f, room)
 	if !m.opts.UnfairRows && (reason == None || reason == PredictedLate) {
 		m.noteRows(now, in, it, reason != None)
+		m.noteBudget(now, in, it, reason != None)
 	}
 	if reason != Expired && it.Deadline != clock.Never && in.budgets.add(now, it.Deadline.Sub(it.Arrived)) {
 		in.retune()
@@ -188,6 +188,9 @@ func (s *Scheduler) Complete(now clock.Instant, b *Batch, o Outcome) {
 	}
 	clear(b.Dropped)
 	b.Dropped = s.judge(now, d, l, m, o, b.Dropped[:0])
+	if more > 2*l.run || in.ranked() {
+		b.Dropped = s.weed(now, in, b.Dropped)
+	}
 }
 
 // conclude takes the items out of a batch and counts those that end with it.

@@ -262,8 +262,9 @@ type ModelDefaults struct {
 	// apart: batch, under the watch of live comparisons, or single. Default batch. single is slower
 	// and sure.
 	Unproven string `yaml:"unproven"`
-	// FairRows leaves room in the queue for long requests where short ones would crowd them out. Default
-	// true. false answers more of the short ones in overload, and far fewer of the long ones.
+	// FairRows leaves room in the queue for long requests where short ones would crowd them out, and for
+	// short budgets where long ones would. Default true. false answers more of the short requests and of
+	// the long budgets in overload, and far fewer of the others.
 	FairRows bool `yaml:"fair_rows"`
 	// KeepVersions is how many of a model's newest versions stay loaded, unless version_policy of its
 	// config.pbtxt says. Default 1. Too low makes rolling back wait for a load; too high costs the

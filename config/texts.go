@@ -69,7 +69,7 @@ var texts = map[string]string{
 	"Log.Format":                  "The form of the lines: json, for machines, console, for people, or auto: console where standard error is a terminal, else json. Default auto.",
 	"Log.Level":                   "The least severe line that is written: debug, info, warn or error. Default info, one line per state change; error hides that a model was refused.",
 	"ModelDefaults":               "Hold for a model whose own model.yaml, or config.pbtxt where that is silent, does not say otherwise; its budget is scheduler.budget.",
-	"ModelDefaults.FairRows":      "Leaves room in the queue for long requests where short ones would crowd them out. Default true. false answers more of the short ones in overload, and far fewer of the long ones.",
+	"ModelDefaults.FairRows":      "Leaves room in the queue for long requests where short ones would crowd them out, and for short budgets where long ones would. Default true. false answers more of the short requests and of the long budgets in overload, and far fewer of the others.",
 	"ModelDefaults.KeepVersions":  "How many of a model's newest versions stay loaded, unless version_policy of its config.pbtxt says. Default 1. Too low makes rolling back wait for a load; too high costs the memory of all of them.",
 	"ModelDefaults.MaxBatch":      "The most rows of one run. Default 64. The scheduler takes fewer where more rows would not be faster. Too low wastes a device that large batches would fill; too high makes warm-up long and memory large.",
 	"ModelDefaults.MaxRows":       "The most rows of one request, which is split where it is more than a batch. Default 0: the larger of max_batch and 1024. Too low refuses long lists (400); too high lets one request hold the device for many batches.",

@@ -45,9 +45,9 @@ type Config struct {
 	// refute: batch, under the watch of live comparisons, or single. Default
 	// model_defaults.unproven, batch.
 	Unproven Unproven `yaml:"unproven"`
-	// FairRows leaves room in the queue for long requests where short ones would crowd them out.
-	// Default model_defaults.fair_rows, true. false answers more of the short ones in overload, and far
-	// fewer of the long ones.
+	// FairRows leaves room in the queue for long requests where short ones would crowd them out, and for
+	// short budgets where long ones would. Default model_defaults.fair_rows, true. false answers more of
+	// the short requests and of the long budgets in overload, and far fewer of the others.
 	FairRows bool `yaml:"fair_rows"`
 	// Once is the inputs that a request gives once for all its rows, such as the user beside the
 	// items of a ranking; an empty list is none. Default absent: those of which the graph shows it.

@@ -119,7 +119,8 @@ func promiseTable() (table []promise) {
 	return table
 }
 
-// Whatever is admitted is answered in time, but for runs that take longer than their bound. Shaky
+// Whatever is admitted is answered in time, but for runs that take longer than their bound, and long
+// budgets leave room for short ones. Shaky
 // runs and models that share a device are in the long table only: what is kept there is told.
 func TestPromisesAreKept(t *testing.T) {
 	table, length := promiseTable(), 4*time.Second
@@ -142,6 +143,12 @@ func TestPromisesAreKept(t *testing.T) {
 		t.Log(p.line(r))
 		if p.noise == Usual && p.model == 1 && r.broken() > 0.005 {
 			t.Errorf("%s, %d lanes, CV %g, load %g: %.2f %% were admitted and not answered in time, want 0.5", p.name, p.lanes, p.cv, p.load, 100*r.broken())
+		}
+		if p.curve[0] != middling[0] || p.model > 1 {
+			continue
+		}
+		if short, long := r.ByStream[0].Attainment(), r.ByStream[2].Attainment(); long-short > 0.3 {
+			t.Errorf("%s, %d lanes, CV %g, load %g: %.3f of the shortest budgets in time and %.3f of the longest", p.name, p.lanes, p.cv, p.load, short, long)
 		}
 	}
 }

@@ -134,27 +134,31 @@ func stats(t *testing.T, cfg Config, tune Tuning) (*Result, batcher.ModelStats) 
 // fifty takes ten times as long.
 func TestModesAndHedgesAreBounded(t *testing.T) {
 	hedged, changed := uint64(0), uint64(0)
-	for _, cv := range []float64{1, 3} {
-		for _, load := range []float64{0.3, 0.6, 0.8, 0.9, 1, 1.2} {
-			cfg := spillConfig(10*ms, cv, load, 50_000)
-			cfg.Noise = Noise{Sigma: 0.02, HiccupShare: 0.02, HiccupTimes: 10}
-			r, s := stats(t, cfg, Tuning{})
-			if most := uint64(r.End.Sub(0)/(50*ms)) + 1; s.ModeChanges > most {
-				t.Errorf("CV %g, load %g: %d changes of mode in %v", cv, load, s.ModeChanges, r.End.Sub(0))
+	// Slow runs that are frequent are learned and hedged no more; rare ones go on being hedged.
+	for _, share := range []float64{0.02, 0.004} {
+		for _, cv := range []float64{1, 3} {
+			for _, load := range []float64{0.3, 0.6, 0.8, 0.9, 1, 1.2} {
+				cfg := spillConfig(10*ms, cv, load, 50_000)
+				cfg.Noise = Noise{Sigma: 0.02, HiccupShare: share, HiccupTimes: 10}
+				r, s := stats(t, cfg, Tuning{})
+				if most := uint64(r.End.Sub(0)/(50*ms)) + 1; s.ModeChanges > most {
+					t.Errorf("%g slow, CV %g, load %g: %d changes of mode in %v", share, cv, load, s.ModeChanges, r.End.Sub(0))
+				}
+				n := uint64(0)
+				for _, d := range s.Devices {
+					n += d.Sent[batcher.Hedged]
+				}
+				if n > s.Admitted/100 {
+					t.Errorf("%g slow, CV %g, load %g: %d hedges for %d requests", share, cv, load, n, s.Admitted)
+				}
+				hedged, changed = hedged+n, changed+s.ModeChanges
 			}
-			n := uint64(0)
-			for _, d := range s.Devices {
-				n += d.Sent[batcher.Hedged]
-			}
-			if n > s.Admitted/100 {
-				t.Errorf("CV %g, load %g: %d hedges for %d requests", cv, load, n, s.Admitted)
-			}
-			hedged, changed = hedged+n, changed+s.ModeChanges
 		}
 	}
 	if hedged < 20 || changed < 20 {
 		t.Errorf("%d hedges and %d changes of mode in all; the test proves little", hedged, changed)
 	}
+	t.Logf("%d hedges, %d changes of mode", hedged, changed)
 }
 
 // A GPU that becomes ten times slower for two seconds: the requests go on in time on the CPU,

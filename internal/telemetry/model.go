@@ -98,6 +98,7 @@ const (
 	DropNoDevice                   // no device that the model may use takes work
 	DropBudgetTooShort             // the budget is shorter than what the rows take
 	DropHanging                    // runs of the model take far too long
+	DropDisplaced                  // requests of a higher class took its place
 	drops
 )
 
@@ -105,6 +106,7 @@ var dropNames = [drops]string{
 	DropQueueRows: "queue_rows", DropQueueBytes: "queue_bytes", DropPredictedLate: "predicted_late",
 	DropExpired: "expired", DropClosed: "closed", DropCancelled: "cancelled",
 	DropNoDevice: "no_device", DropBudgetTooShort: "budget_too_short", DropHanging: "hanging",
+	DropDisplaced: "displaced",
 }
 
 // Drop counts a request that the scheduler refused or gave up.

@@ -1,0 +1,141 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"sluice/internal/onnxgen"
+	"sluice/test/rig"
+)
+
+// versions puts versions of a model into its folder, odd ones of one network and even ones of
+// another, and knows the answers of both.
+type versions struct {
+	dir       string // of the model
+	latest    int
+	questions []rig.Question
+}
+
+// swapped are the networks of odd and even versions.
+func network(version int) onnxgen.MLP {
+	return onnxgen.MLP{Layers: []int{16, 64, 1}, Seed: 5 + uint64(version%2)}
+}
+
+// lastVersion is the most that a drill loads.
+const lastVersion = 1000
+
+// newVersions makes a model folder with version 1 and learns what each network answers.
+func (d *drill) newVersions() (*versions, error) {
+	root, err := d.fresh()
+	if err != nil {
+		return nil, err
+	}
+	v := &versions{dir: filepath.Join(root, "small"), questions: rig.Rows("small", "input", 16, 1, 32)}
+	for i := range v.questions {
+		v.questions[i].Answers = map[string][]rig.Output{}
+	}
+	for parity := range 2 {
+		alone, err := d.fresh()
+		if err != nil {
+			return nil, err
+		}
+		if err := network(parity).Write(filepath.Join(alone, "small"), strconv.Itoa(parity)); err != nil {
+			return nil, err
+		}
+		g, err := d.serve("--models", alone)
+		if err != nil {
+			return nil, err
+		}
+		var same []string
+		for n := parity; n <= lastVersion; n += 2 {
+			same = append(same, strconv.Itoa(n))
+		}
+		err = rig.Learn(g.Predict, v.questions, same...)
+		if _, stopped := g.Stop(stopLimit); err == nil {
+			err = stopped
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return v, v.add(false)
+}
+
+func (v *versions) root() string { return filepath.Dir(v.dir) }
+
+// add puts the next version into the folder, whole at once. A damaged one has a byte flipped in
+// the middle of the file's structure, or lacks its end.
+func (v *versions) add(damaged bool) error {
+	v.latest++
+	file := network(v.latest).Bytes()
+	if damaged {
+		if v.latest%2 == 0 {
+			file = file[:len(file)*2/3]
+		} else {
+			file[3] ^= 0x40
+		}
+	}
+	staged, err := os.MkdirTemp(filepath.Dir(v.root()), "staged-")
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(staged, "model.onnx"), file, 0o644); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(v.dir, 0o755); err != nil {
+		return err
+	}
+	return os.Rename(staged, filepath.Join(v.dir, strconv.Itoa(v.latest)))
+}
+
+func (d *drill) reloads() (out verdict, err error) {
+	v, err := d.newVersions()
+	if err != nil {
+		return out, err
+	}
+	g, err := d.serve("--models", v.root())
+	if err != nil {
+		return out, err
+	}
+	defer g.Stop(stopLimit) //nolint:errcheck // the figures are in
+	for i := range v.questions {
+		v.questions[i].Budget = time.Second
+	}
+	quiet := scaled(5 * time.Second)
+	swaps, damaged := times(30), 0
+	traffic := &rig.Traffic{Addr: rig.To(g.Predict), Rate: 300, Pick: anyOf(v.questions)}
+	records, err := under(traffic, func(func() time.Duration) error {
+		time.Sleep(quiet - time.Second)
+		for i := range swaps {
+			bad := i%5 == 4
+			if bad {
+				damaged++
+			}
+			if err := v.add(bad); err != nil {
+				return err
+			}
+			time.Sleep(2 * time.Second)
+		}
+		return nil
+	})
+	if err != nil {
+		return out, err
+	}
+	seen := map[string]bool{}
+	for i := range records {
+		if records[i].Outcome == rig.OK {
+			seen[records[i].Version] = true
+		}
+	}
+	all, before := rig.Tally(records, 0, rig.All, nil), rig.Tally(records, 0, quiet, nil)
+	during := rig.Tally(records, quiet, rig.All, nil)
+	ratio := during.P99.Seconds() / max(before.P99.Seconds(), 1e-4)
+	loaded := len(seen) - 1
+	out.held = harmless(all) && all.No+all.Deadline == 0 && loaded >= swaps-damaged
+	out.figure = fmt.Sprintf("%d requests over %d versions, %d of them damaged: %d errors, %d wrong, %d refused%s; every good version answered: %v; p99 %s, %s before (%.1f times)",
+		all.Sent, swaps, damaged, all.Lost+all.Odd+all.Refused, all.Wrong, all.No+all.Deadline, example(all), loaded >= swaps-damaged, ms(during.P99), ms(before.P99), ratio)
+	return out, nil
+}

@@ -1,0 +1,354 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"sluice/test/cage"
+	"sluice/test/rig"
+)
+
+// The soak is everything at once: four example models and one whose versions change, mixed
+// budgets, a fake accelerator whose process is killed and stopped, slow and hostile clients,
+// clients that leave, a log whose reader stops and comes back, a core that is taken away and given
+// back. It ends with the clients' ledger against the server's, and with what memory did.
+type soak struct {
+	d        *drill
+	g        *rig.Gateway
+	versions *versions
+	log      logReader
+	wg       sync.WaitGroup
+
+	swaps, damaged, kills, stops, silences, cores atomic.Int64
+	fault                                         atomic.Pointer[error]
+}
+
+// soakRate is about half of what two cores can do with this mix.
+const soakRate = 300
+
+// soakFor runs it and says whether it held.
+func (d *drill) soakFor(length time.Duration) (held bool, err error) {
+	s := &soak{d: d}
+	questions, err := s.start()
+	if err != nil {
+		return false, err
+	}
+	defer s.log.close()
+	defer s.g.Kill()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	begun := time.Now()
+	for _, every := range []struct {
+		period time.Duration
+		do     func(ctx context.Context) error
+	}{
+		{5 * time.Second, s.swap}, {17 * time.Second, s.kill}, {61 * time.Second, s.stop}, {40 * time.Second, s.silence}, {45 * time.Second, s.core},
+	} {
+		s.wg.Go(func() { s.every(ctx, every.period, every.do) })
+	}
+	for i := range 64 {
+		s.wg.Go(func() {
+			for ctx.Err() == nil {
+				slowClient(ctx, s.g.Predict, i)
+			}
+		})
+	}
+	s.wg.Go(func() { many(ctx, 4, s.g.Predict, hostile) })
+	memory := make(chan []int64, 1)
+	s.wg.Go(func() { memory <- s.weigh(ctx) })
+
+	others := append(bad(), leaving(questions, 3*time.Millisecond)...)
+	t := &rig.Traffic{Addr: rig.To(s.g.Predict), Rate: soakRate, Pick: mixed(questions, others, 0.1)}
+	traffic, stopTraffic := context.WithTimeout(context.Background(), length)
+	records := t.Run(traffic)
+	stopTraffic()
+	cancel()
+	s.wg.Wait()
+	return s.judge(records, <-memory, time.Since(begun))
+}
+
+// start brings the gateway up and learns what it must answer.
+func (s *soak) start() (questions []rig.Question, err error) {
+	if s.versions, err = s.d.newVersions(); err != nil {
+		return nil, err
+	}
+	models := s.versions.root()
+	names := []string{"digits", "eta", "ranker", "encoder"}
+	for _, m := range names {
+		if err := os.CopyFS(filepath.Join(models, m), os.DirFS(filepath.Join(examples, m))); err != nil {
+			return nil, err
+		}
+	}
+	settings := filepath.Join(s.d.dir, "soak.yaml")
+	text := fmt.Sprintf("scheduler:\n  hang_limit: 1s\ndevices:\n  - name: fake\n    fake:\n      orders: %s\n      cost: \"1:4ms,8:8ms,32:22ms\"\n  - name: cpu\n", filepath.Join(s.d.dir, "soak-orders.json"))
+	if err := os.WriteFile(settings, []byte(text), 0o600); err != nil {
+		return nil, err
+	}
+	write, err := s.log.open()
+	if err != nil {
+		return nil, err
+	}
+	defer write.Close()
+	s.g, err = rig.Start(rig.Options{Binary: *binary, Args: []string{"--config", settings, "--models", models, "--log-level", "debug"}, Log: write})
+	if err != nil {
+		return nil, fmt.Errorf("%w\n%s", err, s.log.tail())
+	}
+	rng := rand.New(rand.NewPCG(1, 1))
+	for _, m := range append(names, "small") {
+		rows, err := rowsOf(0, m)
+		if m == "small" {
+			rows, err = s.versions.questions, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		for _, q := range rows {
+			for _, budget := range []time.Duration{20 * time.Millisecond, 100 * time.Millisecond, time.Second} {
+				q.Budget = budget
+				questions = append(questions, q)
+			}
+		}
+	}
+	rng.Shuffle(len(questions), func(i, k int) { questions[i], questions[k] = questions[k], questions[i] })
+	return questions, nil
+}
+
+// every does something again and again until the soak ends; a fault of the drill's own ends that.
+func (s *soak) every(ctx context.Context, period time.Duration, do func(context.Context) error) {
+	tick := time.NewTicker(period)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			if err := do(ctx); err != nil {
+				s.fault.CompareAndSwap(nil, &err)
+				return
+			}
+		}
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}
+
+// swap adds a version, one in five damaged, and takes away one that is long out of use.
+func (s *soak) swap(context.Context) error {
+	n := s.swaps.Add(1)
+	broken := n%5 == 0
+	if broken {
+		s.damaged.Add(1)
+	}
+	if err := s.versions.add(broken); err != nil {
+		return err
+	}
+	if old := s.versions.latest - 4; old > 0 {
+		return os.RemoveAll(filepath.Join(s.versions.dir, strconv.Itoa(old)))
+	}
+	return nil
+}
+
+func (s *soak) kill(context.Context) error {
+	if pid := s.g.Worker(); pid != 0 {
+		s.kills.Add(1)
+		_ = syscall.Kill(pid, syscall.SIGKILL) // it may have gone
+	}
+	return nil
+}
+
+func (s *soak) stop(context.Context) error {
+	if pid := s.g.Worker(); pid != 0 {
+		s.stops.Add(1)
+		_ = syscall.Kill(pid, syscall.SIGSTOP) // it may have gone
+	}
+	return nil
+}
+
+// silence stops reading the log for a while.
+func (s *soak) silence(ctx context.Context) error {
+	s.silences.Add(1)
+	s.log.stopped.Store(true)
+	pause(ctx, 10*time.Second)
+	s.log.stopped.Store(false)
+	return nil
+}
+
+// core leaves all threads of the gateway one core for a while.
+func (s *soak) core(ctx context.Context) error {
+	s.cores.Add(1)
+	var one unix.CPUSet
+	var before unix.CPUSet
+	if err := unix.SchedGetaffinity(s.g.PID, &before); err != nil {
+		return err
+	}
+	for cpu := range 1024 {
+		if before.IsSet(cpu) {
+			one.Set(cpu)
+			break
+		}
+	}
+	was := map[int]unix.CPUSet{}
+	tasks, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", s.g.PID))
+	if err != nil {
+		return err
+	}
+	for _, task := range tasks {
+		id, err := strconv.Atoi(task.Name())
+		if err != nil {
+			continue
+		}
+		var mask unix.CPUSet
+		if unix.SchedGetaffinity(id, &mask) == nil {
+			was[id] = mask
+			_ = unix.SchedSetaffinity(id, &one) // it may have ended
+		}
+	}
+	pause(ctx, 10*time.Second)
+	for id, mask := range was {
+		_ = unix.SchedSetaffinity(id, &mask)
+	}
+	return nil
+}
+
+// weigh reads the memory of the process tree every five seconds.
+func (s *soak) weigh(ctx context.Context) (all []int64) {
+	tick := time.NewTicker(5 * time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return all
+		case <-tick.C:
+			if n, err := cage.PSS(s.g.PID); err == nil {
+				all = append(all, n)
+			}
+		}
+	}
+}
+
+// soakGrowth is how much more memory the last third of a soak may take than the second.
+const soakGrowth = 0.05
+
+func (s *soak) judge(records []rig.Record, memory []int64, took time.Duration) (held bool, err error) {
+	if fault := s.fault.Load(); fault != nil {
+		return false, fmt.Errorf("the soak itself failed: %w", *fault)
+	}
+	if ended, err := s.g.Ended(); ended {
+		return false, fmt.Errorf("the gateway ended with %w\n%s", err, s.log.tail())
+	}
+	good, all := rig.Tally(records, 0, rig.All, goodOnes), rig.Tally(records, 0, rig.All, nil)
+	ok, err := s.g.Counters("sluice_requests_total", `outcome="ok"`)
+	if err != nil {
+		return false, err
+	}
+	late, err := s.g.Counters("sluice_requests_total", `outcome="late"`)
+	if err != nil {
+		return false, err
+	}
+	fmt.Printf("soak: %s, %d requests at %d a second\n", took.Round(time.Second), all.Sent, soakRate)
+	fmt.Printf("  meanwhile: %d versions (%d damaged), %d workers killed, %d stopped, %d times 10 s without a log reader, %d times 10 s on one core, 64 slow and 4 hostile clients\n",
+		s.swaps.Load(), s.damaged.Load(), s.kills.Load(), s.stops.Load(), s.silences.Load(), s.cores.Load())
+	fmt.Printf("  good requests: %v%s\n", good, example(good))
+	fmt.Printf("  bad ones: %d of %d as they must be; clients that left: %d\n", all.Bad, all.Sent-good.Sent-all.Left, all.Left)
+	// Counters of versions that were unloaded are gone with them: the server's count is of those that are there.
+	fmt.Printf("  ledger: %d sent = %d ok + %d refused + %d with 504 + %d bad + %d left + %d wrong + %d lost + %d odd + %d not connected\n",
+		all.Sent, all.OK, all.No, all.Deadline, all.Bad, all.Left, all.Wrong, all.Lost, all.Odd, all.Refused)
+	fmt.Printf("  the server counts %.0f answers of the versions that it still has, %.0f of them late\n", ok+late, late)
+	held = harmless(good)
+	third := len(memory) / 3
+	if third > 0 {
+		second, last := mean(memory[third:2*third]), mean(memory[2*third:])
+		fmt.Printf("  memory of the process tree (PSS): %.1f MiB in the second third, %.1f in the last (%+.1f %%)\n", second/(1<<20), last/(1<<20), 100*(last/second-1))
+		held = held && last <= second*(1+soakGrowth)
+	}
+	exit, err := s.g.Stop(stopLimit)
+	fmt.Printf("  SIGTERM: it ended in %s: %v\n", ms(exit), err)
+	fmt.Printf("soak: %s\n", verdictWord(held && err == nil))
+	return held && err == nil, nil
+}
+
+func mean(values []int64) float64 {
+	sum := 0.0
+	for _, v := range values {
+		sum += float64(v)
+	}
+	return sum / float64(len(values))
+}
+
+// hostile sends, at random, what a gateway must survive: large bodies that are announced and do not come, a deep
+// nesting, a flood of chunks, bytes that are no HTTP, and an end in the middle.
+func hostile(_ context.Context, c net.Conn) {
+	head := "POST /v2/models/ranker/infer HTTP/1.1\r\nHost: x\r\n"
+	attacks := []string{
+		head + "Content-Length: 60000000\r\n\r\n{",
+		head + "Content-Length: 1000000\r\n\r\n" + strings.Repeat("[", 1_000_000),
+		head + "Transfer-Encoding: chunked\r\n\r\n" + strings.Repeat("1\r\n[\r\n", 100_000),
+		strings.Repeat("\x16\x03\x01\x02", 1000),
+		head + "Content-Length: 10\r\nContent-Length: 11\r\n\r\n0123456789",
+		head[:20],
+	}
+	_ = c.SetDeadline(time.Now().Add(5 * time.Second))
+	if _, err := c.Write([]byte(attacks[rand.IntN(len(attacks))])); err == nil {
+		_, _ = c.Read(make([]byte, 4096)) // whatever it is
+	}
+}
+
+// logReader reads a gateway's log, or does not.
+type logReader struct {
+	stopped atomic.Bool
+	read    *os.File
+	mu      sync.Mutex
+	last    []string
+}
+
+func (l *logReader) open() (write *os.File, err error) {
+	l.read, write, err = os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	go func() {
+		for lines := bufio.NewScanner(l.read); lines.Scan(); {
+			for l.stopped.Load() {
+				time.Sleep(10 * time.Millisecond)
+			}
+			l.mu.Lock()
+			l.last = append(l.last[max(0, len(l.last)-20):], lines.Text())
+			l.mu.Unlock()
+		}
+	}()
+	return write, nil
+}
+
+func (l *logReader) tail() (text string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, line := range l.last {
+		text += line + "\n"
+	}
+	return text
+}
+
+func (l *logReader) close() {
+	l.stopped.Store(false)
+	if l.read != nil {
+		_ = l.read.Close()
+	}
+}

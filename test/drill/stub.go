@@ -1,0 +1,42 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"os/exec"
+	"syscall"
+	"time"
+)
+
+// stub is `sluice loadtest stub` in a process of its own.
+type stub struct {
+	addr string
+	cmd  *exec.Cmd
+}
+
+func startStub(behave string) (*stub, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	s := &stub{addr: l.Addr().String()}
+	_ = l.Close()
+	s.cmd = exec.Command(*binary, "loadtest", "stub", "--listen", s.addr, "--behave", behave)
+	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := s.cmd.Start(); err != nil {
+		return nil, err
+	}
+	for begun := time.Now(); time.Since(begun) < 5*time.Second; time.Sleep(10 * time.Millisecond) {
+		if c, err := net.Dial("tcp", s.addr); err == nil {
+			_ = c.Close()
+			return s, nil
+		}
+	}
+	s.stop()
+	return nil, fmt.Errorf("the stub did not listen on %s", s.addr)
+}
+
+func (s *stub) stop() {
+	_ = s.cmd.Process.Kill()
+	_ = s.cmd.Wait() // it was killed
+}
