@@ -131,12 +131,14 @@ func (a *Admin) Serve(ln net.Listener) error {
 	return nil
 }
 
-// Shutdown ends the port; what ctx does not leave time for is cut.
+// Shutdown ends the port; what ctx does not leave time for is cut, such as a profile that somebody
+// takes. That is no fault: whoever stops the server must not read it as one.
 func (a *Admin) Shutdown(ctx context.Context) error {
-	if err := a.server.Shutdown(ctx); err != nil {
-		return errors.Join(err, a.server.Close())
+	err := a.server.Shutdown(ctx)
+	if err != nil && ctx.Err() != nil {
+		return a.server.Close()
 	}
-	return nil
+	return err
 }
 
 // guard lets a route be called by who may call it.

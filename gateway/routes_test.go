@@ -48,6 +48,44 @@ func (e *edge) admin(change func(*AdminOptions)) (addr string) {
 	return ln.Addr().String()
 }
 
+// Whoever takes a profile, or has only connected, does not make the end of the server a fault.
+func TestAdminEndsBesideItsCallers(t *testing.T) {
+	asked := make(chan struct{})
+	e := serve(t, fixtures(), nil)
+	a, err := NewAdmin(AdminOptions{Models: e.models, Control: e.models, Server: e.server, Metrics: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		close(asked)
+		<-r.Context().Done()
+	})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- a.Serve(ln) }()
+	for _, said := range []string{"", "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n"} {
+		conn, err := net.Dial("tcp", ln.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		if _, err := io.WriteString(conn, said); err != nil {
+			t.Fatal(err)
+		}
+	}
+	<-asked
+	late, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := a.Shutdown(late); err != nil {
+		t.Errorf("the end of the port is a fault: %v", err)
+	}
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
 // reopenFake knows one device.
 func reopenFake(name string) error {
 	if name != "fake" {

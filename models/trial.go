@@ -44,8 +44,8 @@ type TrialRunner struct {
 	Command []string
 	// Timeout bounds loading and running; 0 means 60 s. Reading has 30 s of its own.
 	Timeout time.Duration
-	// ReadMemory bounds what reading may take; 0 means what loading may, up to 1 GiB, and the size of
-	// the model file. Memory bounds what loading and running may hold; 0 means three quarters of the
+	// ReadMemory bounds what reading may take; 0 means 1 GiB and the size of the model file, and no
+	// more than loading may. Memory bounds what loading and running may hold; 0 means three quarters of the
 	// machine's, and no more than that of what this process leaves of Options.MemoryCeiling.
 	ReadMemory, Memory int64
 
@@ -84,6 +84,11 @@ type Trial struct {
 func (r *TrialRunner) Begin(ctx context.Context, b *Bundle, o *Options) (*Trial, error) {
 	r.reading.Lock()
 	defer r.reading.Unlock()
+	// A file that does not fit beside what is served cannot be loaded either: to read it all would
+	// only bring the system to end something.
+	if size, most := b.modelBytes(), r.readMemory(b, o); size > most {
+		return nil, fault.Newf(fault.ModelLoadFailed, "%s has %s, and reading it may take %s of memory, which is what is left: not served; let the server have more", b.ModelName, byteCount(size), byteCount(most))
+	}
 	t, err := r.start(ctx, b, o)
 	if err != nil {
 		return nil, fault.Wrap(fault.ModelLoadFailed, err, "the trial process could not be started")
@@ -122,13 +127,17 @@ func (r *TrialRunner) readMemory(b *Bundle, o *Options) int64 {
 	if r.ReadMemory > 0 {
 		return r.ReadMemory
 	}
-	limit := min(int64(parseMemory), max(r.memory(o), leastParseMemory))
+	return min(parseMemory+b.modelBytes(), max(r.memory(o), leastParseMemory))
+}
+
+// modelBytes is the size of the model file.
+func (b *Bundle) modelBytes() (size int64) {
 	for _, f := range b.Files {
 		if f.Name == b.ModelName {
-			limit += f.Size
+			size = f.Size
 		}
 	}
-	return limit
+	return size
 }
 
 // memory is what loading and running may hold. A model that takes more than is left cannot be served

@@ -91,6 +91,10 @@ var pathMistakes = []mistake{
 		says: "--admin-token-file: admin_token_file: token is empty: write the admin port's token into it, or leave the setting out",
 	},
 	{
+		name: "the token's file does not end", args: "serve good --admin 127.0.0.1:0 --admin-token-file /dev/zero", status: 1,
+		says: "--admin-token-file: admin_token_file: cannot read the admin port's token from /dev/zero: it has more than 4096 bytes",
+	},
+	{
 		name: "the token has several lines", put: written("token", "user\nsecret\n"), args: "serve good --admin 127.0.0.1:0 --admin-token-file token", status: 1,
 		says: "--admin-token-file: admin_token_file: token does not hold a token: write one line into it, of visible ASCII characters without spaces",
 	},

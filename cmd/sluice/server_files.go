@@ -7,16 +7,20 @@ import (
 	"strings"
 
 	"sluice/config"
+	"sluice/internal/prescan"
 	"sluice/internal/remedy"
 	"sluice/models"
 )
+
+// maxTokenBytes bounds the file of the admin port's token, whose header field is bounded too.
+const maxTokenBytes = 4 << 10
 
 // adminToken reads the token of the admin port; empty if none is configured.
 func (s *server) adminToken() (string, error) {
 	if s.cfg.AdminTokenFile == "" {
 		return "", nil
 	}
-	text, err := os.ReadFile(s.cfg.AdminTokenFile)
+	text, err := prescan.ReadFile(s.cfg.AdminTokenFile, maxTokenBytes)
 	if err != nil {
 		return "", s.cfg.Fault("admin_token_file", fmt.Errorf("cannot read the admin port's token from %s: %w", s.cfg.AdminTokenFile, remedy.Named(err)))
 	}

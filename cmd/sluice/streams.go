@@ -26,8 +26,11 @@ const (
 
 // surviveReaders keeps signals from ending the process that say that whoever read its output, or its
 // terminal, has gone. The hangups are for the access log. A signal that is notified is back at its
-// default in a child, one that is ignored would be ignored there too.
+// default in a child, one that is ignored would be ignored there too: as it should be for the stop that a
+// terminal sends to a job in the background that writes to it (stty tostop). It would freeze a server
+// with its requests, and where it is notified the write would be tried for ever.
 func surviveReaders() (hangups chan os.Signal) {
+	signal.Ignore(syscall.SIGTTOU)
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	hangups = make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP) // what tools that rotate logs send, too

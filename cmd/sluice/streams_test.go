@@ -36,11 +36,14 @@ func shortPipe(t *testing.T) (r, w *os.File) {
 	return r, w
 }
 
-// works wants that everything that logs goes on: a request, an unload, a load, a SIGHUP.
+// works wants that everything that logs goes on: a request, an unload, a load, a SIGHUP, and what a
+// terminal sends to a job in the background that writes to it.
 func (g *running) works() {
 	g.t.Helper()
-	if err := g.cmd.Process.Signal(syscall.SIGHUP); err != nil {
-		g.t.Fatal(err)
+	for _, signal := range []syscall.Signal{syscall.SIGHUP, syscall.SIGTTOU} {
+		if err := g.cmd.Process.Signal(signal); err != nil {
+			g.t.Fatal(err)
+		}
 	}
 	for _, verb := range []string{"unload", "load"} {
 		if status, body := g.post(g.admin+"/v2/repository/models/eta/"+verb, ""); status != http.StatusOK {
