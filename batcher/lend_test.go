@@ -109,7 +109,7 @@ func TestHangingRunsLeaveTheirLanes(t *testing.T) {
 		}
 		good, bad, early := 0, 0, 0
 		noticed := clock.Instant(time.Duration(hanging)*hangLeast + 500*ms) // one after the other where there is one lane
-		for range 800 { // four seconds
+		for range 800 {                                                     // four seconds
 			it := r.item(ModelID(hanging), 1, 100*ms)
 			if v := r.arrive(it); v.Reason == Hanging {
 				t.Errorf("%s: a request of a model that does not hang was refused as hanging", name)
