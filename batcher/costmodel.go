@@ -195,6 +195,11 @@ func (c *costModel) mean(rows int) time.Duration {
 	return time.Duration(math.Ceil((c.ahead(rows)*c.slowed + c.gap) * (1 + c.reserve)))
 }
 
+// usual is the mean without the reserve: how large batches should be does not depend on what was broken.
+func (c *costModel) usual(rows int) time.Duration {
+	return time.Duration(math.Ceil(c.ahead(rows)*c.slowed + c.gap))
+}
+
 // latency is L: the prediction for one batch, high rather than low.
 func (c *costModel) latency(rows int) time.Duration { return c.say(rows).latency }
 

@@ -21,7 +21,7 @@ func (c *costModel) best(limit time.Duration) int {
 	}
 	best, bestRate := 1, 0.0
 	try := func(b int) {
-		if rate := float64(b) / float64(max(c.mean(b), 1)); rate > bestRate*worthwhile {
+		if rate := float64(b) / float64(max(c.usual(b), 1)); rate > bestRate*worthwhile {
 			best, bestRate = b, rate
 		}
 	}
@@ -40,14 +40,14 @@ func (c *costModel) best(limit time.Duration) int {
 // largestWithin is the largest batch whose mean latency stays within limit, 0 if none.
 func (c *costModel) largestWithin(limit time.Duration) int {
 	most := c.rows[len(c.rows)-1]
-	return sort.Search(most, func(i int) bool { return c.mean(i+1) > limit })
+	return sort.Search(most, func(i int) bool { return c.usual(i+1) > limit })
 }
 
 // smallest is the smallest batch that reaches a throughput in rows per second, or most
 // if none up to there does.
 func (c *costModel) smallest(rowsPerSecond float64, most int) int {
 	reaches := func(b int) bool {
-		return float64(b) >= headroom*rowsPerSecond*max(c.mean(b), 1).Seconds()
+		return float64(b) >= headroom*rowsPerSecond*max(c.usual(b), 1).Seconds()
 	}
 	low := 0 // largest size known not to be enough
 	for _, b := range c.rows {

@@ -122,7 +122,7 @@ func TestMistypedNames(t *testing.T) {
 	f("", "chek", `sluice: there is no command "chek" (did you mean check?): there are check, `, 2)
 	f("", "serve --limits-max-hedaers 5", "sluice: sluice serve has no flag --limits-max-hedaers (did you mean --limits-max-headers?); sluice serve --help lists them\n", 2)
 	f("", "plan --fleets x", "sluice: sluice plan has no flag --fleets (did you mean --fleet?); sluice plan --help lists them\n", 2)
-	f("", "config --config "+file, "sluice: "+file+":2: there is no setting limits.max_hedaers (did you mean max_headers?): limits may have max_headers, max_body_bytes, ", 1)
+	f("", "config --config "+file, "sluice: "+file+":2: there is no setting limits.max_hedaers (did you mean max_headers?): limits may have max_headers, memory, max_body_bytes, ", 1)
 	f("SLUICE_CONFIG="+file, "config", "sluice: "+file+":2: there is no setting limits.max_hedaers", 1)
 	f("SLUICE_CONFIG=/nowhere.yaml", "config", "sluice: cannot read the settings file /nowhere.yaml, which SLUICE_CONFIG names: no such file or directory: create it, or correct the path\n", 1)
 	for _, command := range []string{"serve", "check", "config", "devices", "sample"} {

@@ -164,6 +164,10 @@ func (g *running) await(state string) {
 	g.t.Fatalf("the gateway was not %s within a minute\n%s", state, g.log.String())
 }
 
+// stopWithin is how long a gateway may take to end. Beside processes that take all cores the kernel needs up to
+// half a minute to take away what watches the models folder, in the process or at its exit.
+const stopWithin = time.Minute
+
 // stop ends the process in order and wants it to say so with its status.
 func (g *running) stop() {
 	if g.ended == nil {
@@ -175,9 +179,10 @@ func (g *running) stop() {
 		if err != nil {
 			g.t.Errorf("the gateway ended with %v\n%s", err, g.log.String())
 		}
-	case <-time.After(30 * time.Second):
-		_ = g.cmd.Process.Kill()
-		g.t.Error("the gateway did not stop within 30 s of SIGTERM")
+	case <-time.After(stopWithin):
+		_ = g.cmd.Process.Signal(syscall.SIGQUIT) // it tells what its goroutines do
+		<-g.ended
+		g.t.Errorf("the gateway did not stop within %v of SIGTERM\n%s", stopWithin, g.log.String())
 	}
 	g.ended = nil
 }

@@ -40,7 +40,14 @@ func TestServeOnWebGPU(t *testing.T) {
 			}
 		}
 	}
-	if seen := burst(t, g, "digits", 400, "100"); seen["webgpu"] == 0 || seen["cpu"] == 0 {
+	// Beside other work the software driver may be too slow for a while for a single one.
+	seen := map[string]int{}
+	for try := 0; try < 5 && (seen["webgpu"] == 0 || seen["cpu"] == 0); try++ {
+		for device, n := range burst(t, g, "digits", 400, "100") {
+			seen[device] += n
+		}
+	}
+	if seen["webgpu"] == 0 || seen["cpu"] == 0 {
 		t.Errorf("answers came from %v, want some from each device", seen)
 	}
 }
