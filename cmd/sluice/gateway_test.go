@@ -181,8 +181,8 @@ func (g *running) stop() {
 		}
 	case <-time.After(stopWithin):
 		_ = g.cmd.Process.Signal(syscall.SIGQUIT) // it tells what its goroutines do
-		<-g.ended
-		g.t.Errorf("the gateway did not stop within %v of SIGTERM\n%s", stopWithin, g.log.String())
+		err := <-g.ended
+		g.t.Errorf("the gateway did not stop within %v of SIGTERM, and ended with %v\n%s", stopWithin, err, g.log.String())
 	}
 	g.ended = nil
 }
