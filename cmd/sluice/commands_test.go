@@ -84,7 +84,7 @@ func TestHelpFitsATerminal(t *testing.T) {
 	out, _, _ := runWith(t, nil, "serve", "--help")
 	for _, want := range []string{
 		"\n      --limits-max-body-bytes SIZE   (default 64MiB)\n          The largest request body as it is received.\n",
-		"\nSettings, limits: What one client may ask of the predict port.\n",
+		"\nSettings, limits: What one client may ask of the predict port, and what all of\nthem may hold together.\n",
 		"\n      --record-payloads   \n", "\n  -h, --help\n",
 	} {
 		if !strings.Contains(out, strings.ReplaceAll(want, "   \n", "\n")) {

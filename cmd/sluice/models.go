@@ -16,7 +16,7 @@ func modelsCommand() *cobra.Command {
 		Short: "Look after models where they lie",
 		Long: `Look after models where they lie.
 
-  sluice models pin DIR           write each version's digests into its model.yaml
+  sluice models pin DIR           write each version's digests into model.yaml
   sluice models pin --check DIR   is every version as it was when it was pinned?`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
