@@ -223,7 +223,7 @@ func TestAdminHostsWithoutToken(t *testing.T) {
 func TestEveryRouteForEveryStranger(t *testing.T) {
 	e := serve(t, fixtures(), nil)
 	type answers [Profile + 1]int // by class; 0 is served
-	const none, bad, good, origin, foreign = "", "Authorization: Bearer no\r\n", "Authorization: Bearer secret\r\n", "Origin: http://h\r\n", "Host: evil.example\r\n"
+	const none, bad, good, origin, foreign = "", "Authorization: Bearer no\r\n", "Authorization: Bearer secret\r\n", "Origin: http://192.0.2.1\r\n", "Host: evil.example\r\n"
 	closed := answers{Public: 403, AdminOnly: 403, Scrape: 403, Profile: 403}
 	token := answers{AdminOnly: 401, Scrape: 401, Profile: 401}
 	metricsOnly := answers{AdminOnly: 404, Profile: 404}

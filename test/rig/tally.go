@@ -1,0 +1,87 @@
+package rig
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+	"time"
+)
+
+// Sum is what a stretch of records comes to.
+type Sum struct {
+	Sent, OK, Late, Wrong, No, Deadline, Bad, Odd, Left, Refused, Lost int
+	// P50, P99 and Max are of good answers, from the moment that they were due.
+	P50, P99, Max time.Duration
+	// Example is the detail of a wrong, odd or lost one.
+	Example string
+}
+
+// Tally sums the records that were due in a stretch and that keep selects; a nil keep takes all.
+func Tally(records []Record, from, to time.Duration, keep func(*Record) bool) (s Sum) {
+	var took []time.Duration
+	for i := range records {
+		r := &records[i]
+		if r.Due < from || r.Due >= to || keep != nil && !keep(r) {
+			continue
+		}
+		s.Sent++
+		switch r.Outcome {
+		case OK:
+			s.OK++
+			took = append(took, r.Took)
+			if r.Budget > 0 && r.Served > r.Budget {
+				s.Late++
+			}
+		case Wrong:
+			s.Wrong++
+		case No:
+			s.No++
+		case Deadline:
+			s.Deadline++
+		case Bad:
+			s.Bad++
+		case Odd:
+			s.Odd++
+		case Left:
+			s.Left++
+		case Refused:
+			s.Refused++
+		case Lost:
+			s.Lost++
+		}
+		if r.Outcome == Wrong || r.Outcome == Odd || r.Outcome == Lost {
+			s.Example = fmt.Sprintf("%s %s after %v: %s", r.Model, r.Outcome, r.Took.Round(time.Millisecond), r.Detail)
+		}
+	}
+	s.P50, s.P99, s.Max = quantile(took, 0.5), quantile(took, 0.99), quantile(took, 1)
+	return s
+}
+
+// All is the end of every stretch.
+const All = time.Duration(math.MaxInt64)
+
+// String names what occurred.
+func (s Sum) String() string {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "%d sent, %d ok", s.Sent, s.OK)
+	for _, part := range []struct {
+		n    int
+		name string
+	}{
+		{s.Late, "late"},
+		{s.Wrong, "wrong"},
+		{s.No, "refused honestly"},
+		{s.Deadline, "504"},
+		{s.Bad, "bad as they must be"},
+		{s.Odd, "odd"},
+		{s.Left, "left"},
+		{s.Refused, "not connected"},
+		{s.Lost, "lost"},
+	} {
+		if part.n > 0 {
+			fmt.Fprintf(&b, ", %d %s", part.n, part.name)
+		}
+	}
+	fmt.Fprintf(&b, ", p99 %v", s.P99.Round(100*time.Microsecond))
+	return b.String()
+}

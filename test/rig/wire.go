@@ -1,0 +1,184 @@
+package rig
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+)
+
+// wire sends requests over connections that it keeps, and notes how each ended.
+type wire struct {
+	patience time.Duration
+	mu       struct {
+		sync.Mutex
+		records []Record
+		idle    map[string][]*connection
+	}
+}
+
+type connection struct {
+	net.Conn
+	in *bufio.Reader
+}
+
+func newWire(patience time.Duration) *wire {
+	if patience == 0 {
+		patience = 10 * time.Second
+	}
+	w := &wire{patience: patience}
+	w.mu.idle = map[string][]*connection{}
+	return w
+}
+
+func (w *wire) note(r Record) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.mu.records = append(w.mu.records, r)
+}
+
+func (w *wire) end() []Record {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, all := range w.mu.idle {
+		for _, c := range all {
+			_ = c.Close()
+		}
+	}
+	return w.mu.records
+}
+
+// ask sends one request and says how it ended.
+func (w *wire) ask(addr string, q *Question, begun time.Time, due time.Duration) Record {
+	r := Record{Model: q.Model, Due: due, Budget: q.Budget, Good: q.Want == 0 && q.LeaveAfter == 0}
+	for {
+		c, used, err := w.connect(addr)
+		if err != nil {
+			r.Outcome, r.Detail = Refused, err.Error()
+			break
+		}
+		sent := time.Now()
+		if again := w.exchange(c, q, &r); again && used {
+			_ = c.Close()
+			continue // the server had closed an idle connection before the request was written
+		}
+		r.Served = time.Since(sent)
+		if r.Outcome == OK || r.Outcome == No || r.Outcome == Deadline || r.Outcome == Bad {
+			w.keep(addr, c, &r)
+		} else {
+			_ = c.Close()
+		}
+		break
+	}
+	r.Finished = time.Now()
+	r.Took = r.Finished.Sub(begun.Add(due))
+	return r
+}
+
+func (w *wire) connect(addr string) (c *connection, used bool, err error) {
+	if addr == "" {
+		return nil, false, errors.New("no gateway is ready")
+	}
+	w.mu.Lock()
+	if n := len(w.mu.idle[addr]); n > 0 {
+		c = w.mu.idle[addr][n-1]
+		w.mu.idle[addr] = w.mu.idle[addr][:n-1]
+	}
+	w.mu.Unlock()
+	if c != nil {
+		return c, true, nil
+	}
+	raw, err := net.DialTimeout("tcp", addr, w.patience)
+	if err != nil {
+		return nil, false, err
+	}
+	return &connection{raw, bufio.NewReader(raw)}, false, nil
+}
+
+// keep gives a connection back, unless the answer said that it was the last on it.
+func (w *wire) keep(addr string, c *connection, r *Record) {
+	if r.Detail == closing {
+		r.Detail = ""
+		_ = c.Close()
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.mu.idle[addr] = append(w.mu.idle[addr], c)
+}
+
+// closing is the detail of an answer that says Connection: close.
+const closing = "closing"
+
+// exchange writes a request and reads its answer. again says that not a byte could be written.
+func (w *wire) exchange(c *connection, q *Question, r *Record) (again bool) {
+	var out bytes.Buffer
+	fmt.Fprintf(&out, "POST %s HTTP/1.1\r\nHost: drill\r\nContent-Length: %d\r\n", q.path(), len(q.Body))
+	if q.Budget > 0 {
+		fmt.Fprintf(&out, "Sluice-Budget-Ms: %g\r\n", float64(q.Budget)/float64(time.Millisecond))
+	}
+	out.WriteString("\r\n")
+	out.Write(q.Body)
+	_ = c.SetDeadline(time.Now().Add(w.patience))
+	if n, err := c.Write(out.Bytes()); err != nil {
+		r.Outcome, r.Detail = Refused, err.Error()
+		return n == 0
+	}
+	if q.LeaveAfter > 0 {
+		time.Sleep(q.LeaveAfter)
+		r.Outcome = Left
+		return false
+	}
+	res, err := http.ReadResponse(c.in, nil)
+	if err != nil {
+		r.Outcome, r.Detail = Lost, err.Error()
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			r.Detail = "no answer within the client's patience"
+		}
+		return false
+	}
+	body, err := io.ReadAll(res.Body)
+	_ = res.Body.Close()
+	if err != nil {
+		r.Outcome, r.Detail = Lost, err.Error()
+		return false
+	}
+	w.judge(q, res, body, r)
+	if res.Close && r.Detail == "" {
+		r.Detail = closing
+	}
+	return false
+}
+
+// judge says what an answer is worth.
+func (w *wire) judge(q *Question, res *http.Response, body []byte, r *Record) {
+	r.Status, r.Device = res.StatusCode, res.Header.Get("Sluice-Device")
+	if res.StatusCode != http.StatusOK {
+		var said struct{ Code string }
+		_ = json.Unmarshal(body, &said) // an answer without a code has none
+		r.Code = said.Code
+	}
+	switch {
+	case q.Want != 0 && res.StatusCode == q.Want:
+		r.Outcome = Bad
+	case res.StatusCode == http.StatusOK && q.Want == 0:
+		version, err := q.right(body)
+		r.Version, r.Outcome = version, OK
+		if err != nil {
+			r.Outcome, r.Detail = Wrong, err.Error()
+		}
+	case res.StatusCode == http.StatusTooManyRequests, res.StatusCode == http.StatusServiceUnavailable, r.Code == "BUDGET_TOO_SHORT":
+		r.Outcome = No
+	case r.Code == "DEADLINE_EXCEEDED":
+		r.Outcome = Deadline
+	default:
+		r.Outcome, r.Detail = Odd, fmt.Sprintf("%d: %.200s", res.StatusCode, body)
+	}
+}
