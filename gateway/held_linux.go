@@ -99,8 +99,8 @@ func (w *worker) mustWait(k *socket) bool {
 		return false
 	}
 	now, y := clock.Now(), &w.l.yield
-	y.allowed.pass(now, y.workers)
-	if now.Sub(k.since) >= probeAfter || !y.allowed.spent() {
+	w.l.pass(now)
+	if now.Sub(k.since) >= probeAfter || !y.allowed.spent(now) {
 		return false
 	}
 	y.waiting.push(k, 0)
@@ -110,8 +110,9 @@ func (w *worker) mustWait(k *socket) bool {
 // resume goes on with some of the sockets whose turn has come.
 func (w *worker) resume() {
 	y := &w.l.yield
+	now := clock.Now()
 	if y.waiting.n.Load() > 0 {
-		y.allowed.pass(clock.Now(), y.workers)
+		w.l.pass(now)
 	}
 	for range maxResume {
 		if y.refused.n.Load() == 0 {
@@ -124,13 +125,20 @@ func (w *worker) resume() {
 		w.note(k, noteDue)
 	}
 	for range maxResume {
-		if y.waiting.n.Load() == 0 || w.l.inFlight.Load() > 0 && y.allowed.spent() {
+		if y.waiting.n.Load() == 0 || w.l.inFlight.Load() > 0 && y.allowed.spent(now) {
 			return
 		}
 		if k := y.waiting.pop(0); k != nil {
 			w.note(k, noteTurn)
 		}
 	}
+}
+
+// pass notes the time.
+func (l *loop) pass(now clock.Instant) {
+	y := &l.yield
+	waiting := y.waiting.n.Load()
+	y.allowed.pass(now, y.workers, waiting, waiting+y.refused.n.Load()+l.inFlight.Load())
 }
 
 // turnEvery is how often the line that waits is looked at, at least.

@@ -16,10 +16,10 @@ import (
 // connection is not a client, and the next request on it may be another caller's, so the moment
 // is short.
 //
-// While a model has requests, cheap answers may be only so many for each of the model's. Connections
-// that had one and come back when there is no room for more wait their turn. Fresh ones, those that
-// the model answered last, and those that leave some time between their requests, as probes do, are
-// read as soon as ever.
+// While a model has requests, cheap answers may be only so many for each of the model's, if that makes the
+// demand for them fall (elastic.go). Connections that had one and come back when there is no room for
+// more wait their turn. Fresh ones, those that the model answered last, and those that leave some
+// time between their requests, as probes do, are read as soon as ever.
 
 const (
 	holdEach  = 64 * time.Microsecond // for each connection that is held
@@ -60,21 +60,21 @@ func (c *conn) pause() {
 // little with time. So what they cost stays in proportion to what the runs get done, also beside
 // busy neighbours.
 type allowance struct {
-	left  atomic.Int64 // in thousandths of an answer; negative if too many were given
-	since atomic.Int64 // a clock.Instant: up to which time has been counted
+	left   atomic.Int64 // in thousandths of an answer; negative if too many were given
+	since  atomic.Int64 // a clock.Instant: up to which time has been counted
+	demand elasticity
 }
 
 const (
-	// perAnswer is how many cheap answers a model's answer makes room for, in thousandths. More, and a
-	// storm takes more from the runs. Fewer, and clients with a fixed number of connections do not
-	// get out of an overload: once all of them wait, what is answered and refused together
-	// must exceed what is offered, or it stays so. Of three times the capacity two thirds are refused,
-	// and what the refusals cost lowers the capacity.
-	perAnswer = 4000
+	// perAnswer is how many cheap answers a model's answer makes room for, in thousandths. A cheap one
+	// takes server and client a fifth of what an answer of a small model takes, so that these cost
+	// the model a twentieth.
+	perAnswer = 250
 	// perSecond is how many a worker may give in any case, so that refusals also come where a run
-	// takes long. They cost a fiftieth of its processor.
-	perSecond = 2000
-	// savedAnswers is how many can be saved up for bursts, in thousandths.
+	// takes long. They cost a hundredth of its processor.
+	perSecond = 500
+	// savedAnswers is how many can be saved up for bursts, in thousandths, and how many given beforehand
+	// to those who do not wait.
 	savedAnswers = 200_000
 	// passEvery is how often time is counted, at most.
 	passEvery = 250 * time.Microsecond
@@ -85,23 +85,28 @@ const (
 func (a *allowance) add(thousandths int64) {
 	if left := a.left.Add(thousandths); left > savedAnswers {
 		a.left.Add(savedAnswers - left)
+	} else if left < -savedAnswers {
+		a.left.Add(-savedAnswers - left)
 	}
 }
 
 // answered notes an answer of a model.
 func (a *allowance) answered() { a.add(perAnswer) }
 
-// pass notes the time, for so many workers.
-func (a *allowance) pass(now clock.Instant, workers int) {
+// pass notes the time, for so many workers, and how many connections wait their turn and have a request.
+func (a *allowance) pass(now clock.Instant, workers int, waiting, pending int32) {
 	since := a.since.Load()
 	passed := now.Sub(clock.Instant(since))
 	if passed >= passEvery && a.since.CompareAndSwap(since, int64(now)) {
 		a.add(perSecond * int64(workers) * int64(min(passed, time.Second)/time.Microsecond) / 1000)
+		a.demand.note(now, waiting, pending)
 	}
 }
 
 // take notes a cheap answer.
-func (a *allowance) take() { a.left.Add(-1000) }
+func (a *allowance) take() { a.add(-1000) }
 
-// spent reports whether nothing is left.
-func (a *allowance) spent() bool { return a.left.Load() <= 0 }
+// spent reports whether nothing is left, at a time when that counts.
+func (a *allowance) spent(now clock.Instant) bool {
+	return a.left.Load() <= 0 && a.demand.limited(now)
+}

@@ -170,7 +170,7 @@ func TestCheapAnswersWaitTheirTurn(t *testing.T) {
 	d.getsNothing("its next one")
 	h.resume()
 	c.getsNothing("nothing has been earned")
-	for y.allowed.spent() {
+	for y.allowed.spent(clock.Now()) {
 		y.allowed.add(1000)
 	}
 	h.resume()

@@ -56,31 +56,36 @@ func TestAllowance(t *testing.T) {
 	var a allowance
 	now := clock.Instant(time.Hour)
 	a.since.Store(int64(now))
-	if !a.spent() {
+	if !a.spent(now) {
 		t.Error("something is left before anything was earned")
 	}
 	a.answered()
-	for range perAnswer / 1000 {
-		if a.spent() {
-			t.Fatal("an answer does not make room for what it should")
+	if a.spent(now) {
+		t.Fatal("an answer of a model makes room for none")
+	}
+	for a.take(); a.left.Load() < 0; a.answered() {
+		if !a.spent(now) {
+			t.Fatal("a cheap answer is given before it is earned")
 		}
-		a.take()
 	}
-	if !a.spent() {
-		t.Error("an answer makes room for more than it should")
-	}
-	a.pass(now.Add(time.Millisecond), 2)
+	a.pass(now.Add(time.Millisecond), 2, 0, 0)
 	if got := a.left.Load(); got != 2*perSecond {
 		t.Errorf("a millisecond of two workers adds %d thousandths, want %d", got, 2*perSecond)
 	}
-	a.pass(now.Add(time.Millisecond+passEvery/2), 2) // too soon, and not lost
-	a.pass(now.Add(2*time.Millisecond), 2)
+	a.pass(now.Add(time.Millisecond+passEvery/2), 2, 0, 0) // too soon, and not lost
+	a.pass(now.Add(2*time.Millisecond), 2, 0, 0)
 	if got := a.left.Load(); got != 4*perSecond {
 		t.Errorf("two milliseconds add %d thousandths, want %d", got, 4*perSecond)
 	}
-	a.pass(now.Add(time.Hour), 2)
+	a.pass(now.Add(time.Hour), 2, 0, 0)
 	if got := a.left.Load(); got != savedAnswers {
 		t.Errorf("after an hour %d thousandths are saved, want %d", got, savedAnswers)
+	}
+	for range 3 * savedAnswers / 1000 {
+		a.take()
+	}
+	if got := a.left.Load(); got != -savedAnswers {
+		t.Errorf("%d thousandths are left of what was given beforehand, want %d", got, -savedAnswers)
 	}
 }
 
@@ -101,10 +106,10 @@ func TestAllowanceHolds(t *testing.T) {
 				a.answered()
 			case 1:
 				now = now.Add(time.Duration(rapid.IntRange(0, 5000).Draw(t, "us")) * time.Microsecond)
-				a.pass(now, workers)
+				a.pass(now, workers, 0, 0)
 			default:
 				for range rapid.IntRange(1, 300).Draw(t, "asked") {
-					if !a.spent() {
+					if !a.spent(now) {
 						a.take()
 						taken++
 					}
