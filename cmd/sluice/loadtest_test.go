@@ -71,7 +71,7 @@ func readJSON(t *testing.T, path string) *result.Result {
 
 // theMachine are the beginnings of the reasons for which the machine, not the test, makes a run
 // INVALID.
-var theMachine = []string{"the load tester was late", "the load tester itself came too late", "the sending thread", "the hypervisor"}
+var theMachine = []string{"the load tester was late", "the load tester itself came too late", "the load tester was the limit", "the sending thread", "the hypervisor"}
 
 // busy says that a run is INVALID, and for no other reason than a busy machine.
 func busy(r *result.Result) bool {

@@ -19,7 +19,7 @@ const standIn = `#!/usr/bin/env bash
 echo "$*" >>"$CALLS"
 case " $* " in
   *" -failed "*) exit 1 ;;
-  *" -step $HANG "*) sleep 20 & echo $! >"$CALLS.child"; trap 'kill $!; exit 143' TERM; wait ;;
+  *" -step $HANG "*) sleep 20 & trap "kill $!; exit 143" TERM; echo $! >"$CALLS.pid"; mv "$CALLS.pid" "$CALLS.child"; wait ;;
   *" -step $BREAK "*) exit "$STATUS" ;;
 esac
 `
