@@ -17,7 +17,12 @@ func (r *Registry) load(ctx context.Context, e *entry) {
 	case r.loads <- struct{}{}:
 		defer func() { <-r.loads }()
 	case <-ctx.Done():
-		r.fail(e, nil, "loading was stopped", ctx.Err().Error())
+	}
+	if !r.begin(e) {
+		return
+	}
+	if err := ctx.Err(); err != nil {
+		r.fail(e, nil, stoppedLoad, err.Error())
 		return
 	}
 	// A fresh copy: the entry's bundle names the place, and a second load starts clean.
@@ -58,6 +63,30 @@ func (r *Registry) load(ctx context.Context, e *entry) {
 			zap.String("model", bundle.Name), zap.String("fields", ignored))
 	}
 	r.logReady(v)
+}
+
+const stoppedLoad = "loading was stopped"
+
+// begin tells that a load has its turn, unless Close has taken it.
+func (r *Registry) begin(e *entry) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	e.begun = e.state == Loading
+	return e.begun
+}
+
+// stopWaiting ends all loads that wait for their turn, in one step: each by itself would cost a view of
+// all models. It returns how many.
+func stopWaiting(models map[string]*model) (n int) {
+	for _, m := range models {
+		for _, e := range m.entries {
+			if e.state == Loading && !e.begun {
+				e.state, e.reason = Failed, stoppedLoad
+				n++
+			}
+		}
+	}
+	return n
 }
 
 // discard takes a bundle's copies away once nothing opens it any more.

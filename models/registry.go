@@ -125,12 +125,17 @@ func (r *Registry) Close(ctx context.Context) error {
 	r.mu.Lock()
 	r.mu.closed = true
 	r.mu.Unlock()
-	r.stop()
+	stopped := 0
 	r.update(func(models map[string]*model) {
+		stopped = stopWaiting(models)
 		for _, m := range models {
 			m.unloaded = true
 		}
 	})
+	r.stop()
+	if stopped > 0 {
+		r.opts.Log.Info("loads that had not begun were stopped", zap.Int("versions", stopped))
+	}
 	err := r.Wait(ctx)
 	if err != nil {
 		return fmt.Errorf("cannot unload the models in time: %w", err)
@@ -159,7 +164,7 @@ func (r *Registry) update(change func(models map[string]*model)) {
 		}
 	}
 	for _, e := range load {
-		e.state, e.reason, e.report, e.loaded, e.warned, e.returned = Loading, "", nil, e.print, false, nil
+		e.state, e.reason, e.report, e.loaded, e.warned, e.returned, e.begun = Loading, "", nil, e.print, false, nil, false
 		ctx, cancel := context.WithCancel(r.ctx)
 		e.cancel = cancel
 		r.running.Go(func() { r.load(ctx, e) })
