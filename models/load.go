@@ -13,22 +13,21 @@ import (
 // goroutine and ends in READY or FAILED.
 func (r *Registry) load(ctx context.Context, e *entry) {
 	defer e.cancel()
-	select {
-	case r.loads <- struct{}{}:
-		defer func() { <-r.loads }()
-	case <-ctx.Done():
-	}
+	among := &share{tokens: r.loads, alone: r.alone}
+	entered := among.enter(ctx)
+	defer among.leave()
 	if !r.begin(e) {
 		return
 	}
-	if err := ctx.Err(); err != nil {
-		r.fail(e, nil, stoppedLoad, err.Error())
+	if !entered {
+		r.fail(e, nil, stoppedLoad, ctx.Err().Error())
 		return
 	}
 	// A fresh copy: the entry's bundle names the place, and a second load starts clean.
 	bundle := *e.bundle
 	p := newProver(&r.opts, &bundle)
 	p.measuring, p.pace.serving = r.measuring, r.serving
+	p.share = among
 	placements, report := p.prove(ctx)
 	if refusal := report.Refusal(); refusal != nil {
 		r.discard(&bundle)

@@ -23,6 +23,7 @@ type Registry struct {
 	ctx       context.Context    //nolint:containedctx // the registry's own life, not a request's
 	loads     chan struct{}      // a token per load under way; its capacity is LoadsAtOnce
 	measuring chan struct{}      // a token while one load measures times
+	alone     chan struct{}      // a token while one load waits for all the others to end, see share
 	scanning  chan struct{}      // a token while Dir is read and recorded
 	running   sync.WaitGroup
 	notify    func() (*fsnotify.Watcher, error)
@@ -43,7 +44,7 @@ func New(opts Options) (*Registry, error) {
 		return nil, err
 	}
 	opts = opts.withDefaults()
-	r := &Registry{opts: opts, loads: make(chan struct{}, opts.LoadsAtOnce), measuring: make(chan struct{}, 1), scanning: make(chan struct{}, 1), notify: fsnotify.NewWatcher}
+	r := &Registry{opts: opts, loads: make(chan struct{}, opts.LoadsAtOnce), alone: make(chan struct{}, 1), measuring: make(chan struct{}, 1), scanning: make(chan struct{}, 1), notify: fsnotify.NewWatcher}
 	r.ctx, r.stop = context.WithCancel(context.Background())
 	r.mu.models = map[string]*model{}
 	r.mu.faults = map[string]complaint{}
