@@ -20,9 +20,13 @@ const runPart = 8
 // the attention of 64 heads holds of it, four copies of four bytes each.
 const assumedSquare = 1 << 10
 
+// textPart is the part of a run's memory that its strings may come to as they are sent: the library and
+// the lane hold them several times over.
+const textPart = 16
+
 // LengthReport is a free axis with its largest length.
 type LengthReport struct {
-	Axis string `json:"axis"`
+	Axis  string      `json:"axis"`
 	Most  int64       `json:"max_length,omitempty"`
 	Basis LengthBasis `json:"basis"`
 }
@@ -197,9 +201,17 @@ func mostRows(rows []sample, s *tensor.Schema) int {
 	return most
 }
 
+func hasStrings(s *tensor.Schema) bool {
+	text := func(spec tensor.Spec) bool { return spec.Type == tensor.Bytes }
+	return slices.ContainsFunc(s.Inputs, text) || slices.ContainsFunc(s.Optional, text)
+}
+
 // boundLengths bounds the free axes of the schema and reports how.
 func (p *prover) boundLengths(s *tensor.Schema) (err error) {
 	r, most := p.report, p.opts.MemoryCeiling/runPart
+	if hasStrings(s) {
+		s.MaxText = max(most/textPart, 1)
+	}
 	if s.Lengths, r.MaxLength, err = p.bundle.graph.lengths(&p.bundle.Config, p.observed, s, most); err != nil || s.Lengths == nil {
 		return err
 	}
