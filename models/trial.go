@@ -88,7 +88,13 @@ func (r *TrialRunner) Begin(ctx context.Context, b *Bundle, o *Options) (*Trial,
 		return nil, fault.Wrap(fault.ModelLoadFailed, errShort, fmt.Sprintf("%s has %s, and reading it may take %s of memory, which is what is left: not served; let the server have more", b.ModelName, byteCount(size), byteCount(most)))
 	}
 	t, err := r.start(ctx, b, o)
-	if err != nil {
+	switch {
+	case ctx.Err() != nil:
+		if err == nil {
+			t.End()
+		}
+		return nil, fmt.Errorf("loading was stopped: %w", ctx.Err())
+	case err != nil:
 		return nil, fault.Wrap(fault.ModelLoadFailed, err, "the trial process could not be started")
 	}
 	kind, text, err := t.hear(parseLimit)
