@@ -184,7 +184,9 @@ func (c *gpuCheck) gates() (any, error) {
 		if err := lines.Decode(&r); err != nil {
 			break // io.EOF, or cut short, which the exit status says too
 		}
-		reports = append(reports, r)
+		if r.Name != "" { // the last object is about memory
+			reports = append(reports, r)
+		}
 	}
 	for _, r := range reports {
 		for _, v := range r.Gates {

@@ -21,6 +21,7 @@ import (
 // Only the YAML parser of the library is used and not its decoder, which takes 1.5 for
 // 1, 010 for 8, and a key without a value or an empty file for zeros.
 func Parse(name string, text []byte) (*Config, error) {
+	text = prescan.Unmarked(text)
 	if err := prescan.YAML(text); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}

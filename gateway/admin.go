@@ -125,7 +125,9 @@ func (a *Admin) routes() []AdminRoute {
 
 // Serve accepts connections until Shutdown.
 func (a *Admin) Serve(ln net.Listener) error {
-	if err := a.server.Serve(&bounded{Listener: ln}); !errors.Is(err, http.ErrServerClosed) {
+	b := &bounded{Listener: ln}
+	a.server.ConnState = b.changed
+	if err := a.server.Serve(b); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("cannot serve the admin port: %w", err)
 	}
 	return nil

@@ -2,18 +2,15 @@ package gateway
 
 import (
 	"crypto/subtle"
-	"io"
 	"net"
 	"net/http"
 	"net/netip"
 	"strings"
-	"sync/atomic"
-	"time"
 
 	"sluice/internal/fault"
 )
 
-// Who may call the admin port, and how many at once.
+// Who may call the admin port.
 
 // allowed refuses browsers that act for another page, and strangers.
 func (a *Admin) allowed(r *http.Request, class Class) error {
@@ -72,44 +69,4 @@ func reachedAt(r *http.Request) netip.Addr {
 		return netip.Addr{}
 	}
 	return local.AddrPort().Addr().Unmap().WithZone("")
-}
-
-// maxAdminConnections bounds the connections of the admin port, and those of the metrics port: a few
-// monitors and operators.
-const maxAdminConnections = 64
-
-// bounded is a listener that turns away what comes while too many of its connections are open.
-type bounded struct {
-	net.Listener
-	open atomic.Int32
-}
-
-func (b *bounded) Accept() (net.Conn, error) {
-	for {
-		c, err := b.Listener.Accept()
-		if err != nil {
-			return nil, err
-		}
-		if b.open.Add(1) <= maxAdminConnections {
-			return &counted{Conn: c, open: &b.open}, nil
-		}
-		b.open.Add(-1)
-		_ = c.SetWriteDeadline(time.Now().Add(time.Millisecond)) // what it takes at once
-		_, _ = io.WriteString(c, "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
-		_ = c.Close()
-	}
-}
-
-// counted is a connection that is counted out when it is closed.
-type counted struct {
-	net.Conn
-	open   *atomic.Int32
-	closed atomic.Bool
-}
-
-func (c *counted) Close() error {
-	if !c.closed.Swap(true) {
-		c.open.Add(-1)
-	}
-	return c.Conn.Close()
 }

@@ -22,6 +22,10 @@ func (c *call) budget(modelBudget, longest time.Duration) (time.Duration, *fault
 	return d, nil
 }
 
+// mostDigits is what the digits of a duration may come to before one more: ten times as much, in
+// nanoseconds, is still a Duration.
+const mostDigits = 1 << 39
+
 // parseMillis reads digits with at most three decimals.
 func parseMillis(b []byte) (time.Duration, bool) {
 	us, decimals := int64(0), -1
@@ -30,7 +34,7 @@ func parseMillis(b []byte) (time.Duration, bool) {
 			decimals = 0
 			continue
 		}
-		if !isDigit(c) || us > 1<<50 || decimals == 3 {
+		if !isDigit(c) || us > mostDigits || decimals == 3 {
 			return 0, false
 		}
 		us = us*10 + int64(c-'0')

@@ -19,7 +19,8 @@ func TestParseMillis(t *testing.T) {
 	f("0.001", time.Microsecond, true)
 	f("1000000", 1000*time.Second, true)
 	f("0", 0, true)
-	for _, bad := range []string{"", ".", "1.", "-1", "+1", "1e3", "1.2345", "1..2", "x", "9999999999999999999999", " 1"} {
+	f("549755813888", 549755813888*time.Millisecond, true)
+	for _, bad := range []string{"", ".", "1.", "-1", "+1", "1e3", "1.2345", "1..2", "x", "9999999999999999999999", "6253446240987538", " 1"} {
 		f(bad, 0, false)
 	}
 }

@@ -310,28 +310,6 @@ func TestProfilesBeyondLoopback(t *testing.T) {
 	f("other", "10.0.0.1", 401)
 }
 
-// More connections than the admin port has room for are turned away, and cost nobody who is there.
-func TestAdminConnectionsAreBounded(t *testing.T) {
-	e := serve(t, fixtures(), nil)
-	admin := e.at(e.admin(nil))
-	c := admin.dial()
-	r := bufio.NewReader(c)
-	if a := admin.exchange(c, r, get("/metrics")); a.status != 200 {
-		t.Fatalf("got %d", a.status)
-	}
-	for range maxAdminConnections - 1 {
-		_ = admin.dial()
-	}
-	if a := admin.send(get("/metrics")); a.status != 503 || !a.close {
-		t.Errorf("one more connection got %d, close %v", a.status, a.close)
-	}
-	if a := admin.exchange(c, r, get("/metrics")); a.status != 200 {
-		t.Errorf("the first connection got %d", a.status)
-	}
-	_ = c.Close()
-	e.eventually("there is room again", func() bool { return admin.send(get("/metrics")).status == 200 })
-}
-
 // Case 47: unload and load, on the admin port only.
 func TestUnloadAndLoad(t *testing.T) {
 	e := serve(t, fixtures(), nil)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"sluice/internal/near"
+	"sluice/internal/prescan"
 )
 
 // ConfigFile is the name of a bundle's optional settings.
@@ -171,6 +172,7 @@ func DecodeConfig(text []byte, defaults Defaults) (Config, error) {
 	if len(text) > maxConfigBytes {
 		return c, fmt.Errorf("%s has %d bytes; the limit is %d", ConfigFile, len(text), maxConfigBytes)
 	}
+	text = prescan.Unmarked(text)
 	if err := decodeYAML(text, &c); err != nil {
 		return c, err
 	}

@@ -51,8 +51,20 @@ func decodeYAML(text []byte, c *Config) (err error) {
 	return c.readNonfinite(body)
 }
 
-// yamlError keeps the line and the message; the library's own text quotes the file.
+// yamlError keeps the line and the message; the library's own text quotes the file. What it says of
+// a value that does not fit names Go types. Such a value has got past checkShape behind an anchor, an
+// alias, a tag or a merged key.
 func yamlError(err error) error {
+	var misfit *yaml.TypeError
+	if errors.As(err, &misfit) && misfit.Token != nil && misfit.Token.Position != nil {
+		key := "the value"
+		if misfit.StructFieldName != nil {
+			if f, known := reflect.TypeFor[Config]().FieldByName((*misfit.StructFieldName)[strings.LastIndex(*misfit.StructFieldName, ".")+1:]); known {
+				key = f.Tag.Get("yaml")
+			}
+		}
+		return fmt.Errorf("%s line %d: %s cannot be %s: write out what the anchors, aliases and tags there stand for", ConfigFile, misfit.Token.Position.Line, key, describeType(misfit.SrcType))
+	}
 	var positioned yaml.Error
 	if errors.As(err, &positioned) && positioned.GetToken() != nil && positioned.GetToken().Position != nil {
 		return fmt.Errorf("%s line %d: %s", ConfigFile, positioned.GetToken().Position.Line, positioned.GetMessage())
@@ -214,6 +226,19 @@ func describeNode(node ast.Node) string {
 		return fmt.Sprintf("%.40q", text)
 	}
 	return "what it is"
+}
+
+// describeType is describeNode for what the library has made of a node.
+func describeType(t reflect.Type) string {
+	switch {
+	case t == nil:
+		return "nothing"
+	case t.Kind() == reflect.Map:
+		return "a mapping"
+	case t.Kind() == reflect.Slice:
+		return "a list"
+	}
+	return "such a value"
 }
 
 // example is an element of a list.

@@ -44,6 +44,13 @@ func TestDecodeConfigBeforeTheParser(t *testing.T) {
 	f("lineage:\n  a: &a [x, x]\n"+strings.Repeat("  b: [*a, *a, *a]\n", 6), "model.yaml: line 8: more than 16 anchors and aliases")
 }
 
+// Some editors put a mark before the text.
+func TestDecodeConfigWithAMark(t *testing.T) {
+	if c, err := DecodeConfig([]byte("\uFEFFmax_batch: 3\n"), testDefaults()); err != nil || c.MaxBatch != 3 {
+		t.Errorf("%+v, %v", c, err)
+	}
+}
+
 func TestDecodeConfigDefaults(t *testing.T) {
 	f := func(text string) {
 		t.Helper()
@@ -139,6 +146,11 @@ func TestDecodeConfigRefuses(t *testing.T) {
 	f("budget: 5ms\nfallback: sometimes", "model.yaml line 2: fallback is \"sometimes\"; it must be budget, failure or never")
 	f("budget: 5ms\n\nisolation: thread", "model.yaml line 3: isolation is \"thread\"; it must be none or process")
 	f("labels: {a: []}", "labels.a is empty")
+	f("lineage: &a {b: *a}", "model.yaml line 1: lineage cannot be a mapping: write out what the anchors, aliases and tags there stand for")
+	f("budget: &a [1]", "model.yaml line 1: budget cannot be a list: write out")
+	f("budget: !!timestamp 2001-01-01", "model.yaml line 1: budget cannot be such a value: write out")
+	f("\nsha256: &a {x: *a}", "model.yaml line 2: sha256 cannot be a mapping: write out")
+	f("\xff\xfeb\x00:\x00", "it is UTF-16: save it as UTF-8")
 	f("sha256: {model.onnx: ABC}", "sha256.model.onnx is \"ABC\"; it must be 64 hexadecimal digits")
 	f("max_batch: -1\nmax_rows: -1\nbudget: 0s", "max_rows is -1") // all faults at once
 	f(strings.Repeat("#", maxConfigBytes+1), "the limit is 1048576")

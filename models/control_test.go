@@ -6,12 +6,15 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"sluice/internal/fault"
 )
@@ -184,10 +187,12 @@ func TestCloseStopsLoading(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := newWorld(t)
 		inside := make(chan struct{}, 8)
-		for i := range 4 {
+		for i := range 6 {
 			w.put(t, fmt.Sprintf("m%d/1", i), fakeFile{Factor: 1})
 		}
 		opts := w.options()
+		core, logs := observer.New(zap.InfoLevel)
+		opts.Log = zap.New(core)
 		opts.Devices[0].Open = func(ctx context.Context, _ *Bundle) (Session, error) {
 			inside <- struct{}{}
 			<-ctx.Done()
@@ -210,6 +215,18 @@ func TestCloseStopsLoading(t *testing.T) {
 		}
 		if err := r.Close(context.Background()); err != nil {
 			t.Error(err)
+		}
+		// Those that wait end together: a step for each would look at all the others.
+		var said []string
+		for _, line := range logs.All() {
+			said = append(said, fmt.Sprint(line.Message, " ", line.ContextMap()["versions"]))
+		}
+		slices.Sort(said)
+		if want := []string{"cannot watch the models folder: it is read from time to time instead <nil>", "loads that had not begun were stopped 4", "version refused <nil>", "version refused <nil>"}; !slices.Equal(said, want) {
+			t.Errorf("the log says %q, want %q", said, want)
+		}
+		if got, want := table(r), "m0/1 FAILED, m1/1 FAILED, m2/1 FAILED, m3/1 FAILED, m4/1 FAILED, m5/1 FAILED"; got != want {
+			t.Errorf("the index is %s, want %s", got, want)
 		}
 	})
 }

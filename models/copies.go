@@ -118,7 +118,8 @@ func (c *Copies) begin() (*copied, error) {
 	k := &copied{dir: filepath.Join(c.dir, strconv.FormatInt(c.made.Add(1), 10))}
 	for _, dir := range []string{k.dir, k.own(), k.beside()} {
 		if err := os.Mkdir(dir, 0o700); err != nil {
-			return nil, errors.Join(fmt.Errorf("cannot copy its files to the folder for private copies: %w", bareError(err)), k.remove())
+			_ = k.remove() // what is left goes with the private folder
+			return nil, fmt.Errorf("cannot copy its files to the folder for private copies: %w", bareError(err))
 		}
 	}
 	return k, nil

@@ -155,3 +155,17 @@ func TestExternalData(t *testing.T) {
 	f(onnxfile.External{Location: "data", Length: -1, Open: true}, 4096, "copied 4096")
 	f(onnxfile.External{Location: "data", Length: 1 << 41}, 1<<42, `the model's data in other files has 4398046511104 bytes, and the machine has `)
 }
+
+// A private folder that can be written no more refuses what is loaded, in a sentence that shows no path.
+func TestCopiesThatCannotBeMade(t *testing.T) {
+	w := newWorld(t)
+	b := w.put(t, "m/1", fakeFile{Factor: 2})
+	blocked := filepath.Join(t.TempDir(), "file")
+	write(t, blocked, "")
+	w.copies = &Copies{dir: blocked}
+	w.refuses(t, b, "cannot copy its files to the folder for private copies: not a directory: correct the path, a part of which is a file")
+	report, err := Check(t.Context(), w.options(), b)
+	if err != nil || strings.Contains(report.Refusal().Text, blocked) {
+		t.Errorf("the refusal is %q, %v", report.Refusal().Text, err)
+	}
+}

@@ -27,7 +27,13 @@ func (b *Bundle) list() ([]string, string, error) {
 	var print strings.Builder
 	for _, entry := range entries {
 		name := entry.Name()
-		if strings.HasPrefix(name, ".") || entry.IsDir() || b.bare && !b.claims(name) {
+		if strings.HasPrefix(name, ".") || b.bare && !b.claims(name) {
+			continue
+		}
+		if entry.IsDir() {
+			if name == ConfigFile || name == GoldenFile {
+				return nil, "", fmt.Errorf("%s is a folder: put the file in its place, or take the folder away", name)
+			}
 			continue
 		}
 		if err := checkRegular(entry); err != nil {

@@ -47,6 +47,20 @@ func (w *world) refuses(t *testing.T, b *Bundle, want string) {
 	}
 }
 
+// A folder in a file's place is no file that is not there.
+func TestFilesThatAreFolders(t *testing.T) {
+	for _, name := range []string{ConfigFile, GoldenFile} {
+		w := newWorld(t)
+		b := w.put(t, "m/1", fakeFile{Factor: 2})
+		write(t, filepath.Join(b.Dir, name, "x"), "")
+		want := name + " is a folder: put the file in its place, or take the folder away"
+		w.refuses(t, b, want)
+		if _, err := b.Pin(false); err == nil || err.Error() != want {
+			t.Errorf("to pin it gave %v", err)
+		}
+	}
+}
+
 // TestTampering changes a bundle in every way that must not go unseen.
 func TestTampering(t *testing.T) {
 	f := func(name string, tamper func(t *testing.T, w *world, b *Bundle), want string) {

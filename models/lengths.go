@@ -16,10 +16,17 @@ const maxLengthLimit = 1 << 30
 // runPart is the part of the memory ceiling that one run may take.
 const runPart = 8
 
+// assumedSquare is what a pair of positions is taken to need of memory where no run has shown it: what
+// the attention of 64 heads holds of it, four copies of four bytes each.
+const assumedSquare = 1 << 10
+
+// textPart is the part of a run's memory that its strings may come to as they are sent: the library and
+// the lane hold them several times over.
+const textPart = 16
+
 // LengthReport is a free axis with its largest length.
 type LengthReport struct {
-	Axis string `json:"axis"`
-	// Most is 0 if nothing bounds the axis.
+	Axis  string      `json:"axis"`
 	Most  int64       `json:"max_length,omitempty"`
 	Basis LengthBasis `json:"basis"`
 }
@@ -29,9 +36,9 @@ type LengthBasis string
 
 // The bases.
 const (
-	LengthAsked      LengthBasis = "asked"      // model.yaml has it
-	LengthMeasured   LengthBasis = "measured"   // the trial's runs, and a part of the memory ceiling
-	LengthUnmeasured LengthBasis = "unmeasured" // nothing: no run has shown what a row takes
+	LengthAsked    LengthBasis = "asked"    // model.yaml has it
+	LengthMeasured LengthBasis = "measured" // the trial's runs, and a part of the memory ceiling
+	LengthAssumed  LengthBasis = "assumed"  // a guess, and a part of the memory ceiling: no request is known that the model takes
 )
 
 // axes finds the free axes of a schema's inputs from dimension first on, each once however many
@@ -91,11 +98,14 @@ func (g *Graph) lengths(c *Config, o *Observation, s *tensor.Schema, most int64)
 	asked, product := 0, int64(1)
 	for a := range l.Axes {
 		axis := &l.Axes[a]
-		report[a] = LengthReport{Axis: axis.Name, Basis: LengthUnmeasured}
+		report[a] = LengthReport{Axis: axis.Name, Basis: LengthMeasured}
 		own, cap := scale.own(axis.Name, len(l.Axes))
 		if scale.known {
 			axis.Own, axis.Most = own, min(own.Longest(float64(most)), cap)
-			report[a].Basis = LengthMeasured
+		} else {
+			axis.Own = tensor.Growth{Square: assumedSquare}
+			axis.Most = max(axis.Own.Longest(float64(most)), c.longestBucket(axis.Name), min(o.longest(axis.Name), maxLengthLimit))
+			report[a].Basis = LengthAssumed
 		}
 		if n := c.MaxLength[axis.Name]; n > 0 {
 			axis.Most, report[a].Basis = int64(n), LengthAsked
@@ -113,11 +123,32 @@ func (g *Graph) lengths(c *Config, o *Observation, s *tensor.Schema, most int64)
 	case asked == len(l.Axes):
 		// Whoever allows rows of that length allows a run what one of them takes.
 		l.Joint, l.Most = tensor.Growth{Square: 1}, float64(product)*float64(product)
+		for a := range l.Axes {
+			l.Axes[a].Own = tensor.Growth{}
+		}
+	default:
+		l.Most = float64(most)
 	}
 	if g.FixedBatch > 0 {
 		l.Most = 0 // its runs are all of one size, and were weighed so
 	}
 	return l, report, nil
+}
+
+// longest is the length of an axis in the longest request that ran.
+func (o *Observation) longest(axis string) int64 {
+	if o == nil {
+		return 0
+	}
+	return o.Longest[axis]
+}
+
+// longestBucket is the longest that model.yaml pads an axis to; 0 if it does not.
+func (c *Config) longestBucket(axis string) int64 {
+	if p := c.Padding; p != nil && p.Axis == axis {
+		return int64(p.Buckets[len(p.Buckets)-1])
+	}
+	return 0
 }
 
 // unknownLengths finds fault with max_length where it names no free axis, and with padding to more
@@ -170,9 +201,17 @@ func mostRows(rows []sample, s *tensor.Schema) int {
 	return most
 }
 
+func hasStrings(s *tensor.Schema) bool {
+	text := func(spec tensor.Spec) bool { return spec.Type == tensor.Bytes }
+	return slices.ContainsFunc(s.Inputs, text) || slices.ContainsFunc(s.Optional, text)
+}
+
 // boundLengths bounds the free axes of the schema and reports how.
 func (p *prover) boundLengths(s *tensor.Schema) (err error) {
 	r, most := p.report, p.opts.MemoryCeiling/runPart
+	if hasStrings(s) {
+		s.MaxText = max(most/textPart, 1)
+	}
 	if s.Lengths, r.MaxLength, err = p.bundle.graph.lengths(&p.bundle.Config, p.observed, s, most); err != nil || s.Lengths == nil {
 		return err
 	}

@@ -67,8 +67,11 @@ func TestLengths(t *testing.T) {
 	f("measured", seq, Config{}, seen(weighings("", 1, square, 256, 512, 1024)), "seq=4096 measured, product=0, 64:0, 512:0, 4096:1")
 	f("asked for less", seq, Config{MaxLength: map[string]int{"seq": 512}}, seen(weighings("", 1, square, 256, 512, 1024)), "seq=512 asked, product=0, 64:0, 512:0, 4096:1")
 	f("asked for more", seq, Config{MaxLength: map[string]int{"seq": 100000}}, seen(weighings("", 1, square, 256, 512, 1024)), "seq=100000 asked, product=0, 64:0, 512:0, 4096:1")
-	f("unmeasured", seq, Config{}, nil, "seq=0 unmeasured, product=0, 64:0, 512:0, 4096:0")
-	f("unmeasured, and asked for", seq, Config{MaxLength: map[string]int{"seq": 512}}, &Observation{}, "seq=512 asked, product=0, 64:0, 512:1, 4096:1")
+	f("assumed", seq, Config{}, nil, "seq=1024 assumed, product=0, 64:0, 512:4, 4096:1")
+	f("assumed, and padded", seq, Config{Padding: &PaddingConfig{Axis: "seq", Buckets: []int{64, 3000}}}, nil, "seq=3000 assumed, product=0, 64:0, 512:4, 4096:1")
+	f("assumed, and a longer one ran", seq, Config{}, &Observation{Longest: map[string]int64{"seq": 5000, "n": 1 << 50}}, "seq=5000 assumed, product=0, 64:0, 512:4, 4096:1")
+	f("assumed, one asked for", sequenceGraph("src", "dst"), Config{MaxLength: map[string]int{"dst": 128}}, nil, "src=1024 assumed, dst=128 asked, product=0, 64:0, 512:4, 4096:1")
+	f("nothing known, and asked for", seq, Config{MaxLength: map[string]int{"seq": 512}}, &Observation{}, "seq=512 asked, product=0, 64:0, 512:1, 4096:1")
 	f("no free axis", &Graph{Schema: tensor.Schema{MaxBatch: 8, Inputs: []tensor.Spec{{Name: "x", Shape: []int64{-1, 4}}}}, InputAxes: [][]string{{"n", ""}}}, Config{}, nil, "")
 	f("a row that did not end", seq, Config{}, seen(weighings("", 1, square, 16, 32, 64), []Weighing{{Axes: 1, Length: 128, Unfinished: true}}), "seq=64 measured, product=0, 64:0, 512:16, 4096:1")
 	f("rows that are not taken", seq, Config{}, seen(weighings("", 1, square, 256, 512, 1024), []Weighing{{Axes: 1, Length: 2048, Bytes: -1}}), "seq=4096 measured, product=0, 64:0, 512:0, 4096:1")
@@ -145,7 +148,7 @@ func TestLengthsText(t *testing.T) {
 	f(Report{MaxLength: seq(512, LengthAsked)}, "max_length: {seq: 512}  # as model.yaml has it")
 	f(Report{MaxLength: seq(512, LengthAsked), RowMemory: 3 << 20, RunMemory: 1 << 30}, "max_length: {seq: 512}  # as model.yaml has it; the longest row takes about 3.0 MiB of the 1024.0 MiB that a run may take")
 	f(Report{MaxLength: seq(2048, LengthMeasured), RowMemory: 300 << 20, RunMemory: 1 << 30}, "max_length: {seq: 2048}  # measured; the longest row takes about 300.0 MiB of the 1024.0 MiB that a run may take")
-	f(Report{MaxLength: seq(0, LengthUnmeasured)}, "max_length: {seq: N}  # not bounded: no run has shown what a row takes; set it")
+	f(Report{MaxLength: seq(512, LengthAssumed)}, "max_length: {seq: 512}  # assumed: no request is known that the model takes, which would show what a row needs; set it, or give golden rows")
 	f(Report{MaxLength: []LengthReport{{"height", 4096, LengthMeasured}, {"image.3", 8192, LengthMeasured}, {"a b", 7, LengthAsked}}, MaxProduct: 1 << 22, RowMemory: 1 << 20, RunMemory: 1 << 30},
 		`max_length: {height: 128, image.3: 128, "a b": 7}  # measured: height up to 4096, image.3 up to 8192, a b up to 7, multiplied up to 4194304; the longest row takes about 1.0 MiB of the 1024.0 MiB that a run may take`)
 }

@@ -24,15 +24,11 @@ func lengthsLine(axes []LengthReport, product int64) string {
 		if even > 0 && a.Basis != LengthAsked {
 			n = min(n, even)
 		}
-		value := strconv.FormatInt(n, 10)
-		if n == 0 {
-			value = "N"
-		}
 		name := a.Axis
 		if !plainKey.MatchString(name) {
 			name = strconv.Quote(name)
 		}
-		parts = append(parts, name+": "+value)
+		parts = append(parts, name+": "+strconv.FormatInt(n, 10))
 	}
 	return "max_length: {" + strings.Join(parts, ", ") + "}"
 }
@@ -53,7 +49,7 @@ func (r *Report) lengthsText() string {
 	case asked == len(r.MaxLength) && r.RowMemory == 0:
 		return text + "as model.yaml has it"
 	case r.RowMemory == 0:
-		return text + "not bounded: no run has shown what a row takes; set it"
+		return text + "assumed: no request is known that the model takes, which would show what a row needs; set it, or give golden rows"
 	case asked == len(r.MaxLength):
 		text += "as model.yaml has it"
 	case r.MaxProduct > 0:
@@ -89,11 +85,11 @@ func (r *Report) LengthNotes() map[string]string {
 func (r *Report) lengthsBrief() string {
 	var parts []string
 	for _, a := range r.MaxLength {
-		if a.Most > 0 {
-			parts = append(parts, fmt.Sprintf("%s up to %d", a.Axis, a.Most))
-		} else {
-			parts = append(parts, a.Axis+" not bounded")
+		part := fmt.Sprintf("%s up to %d", a.Axis, a.Most)
+		if a.Basis == LengthAssumed {
+			part += " (assumed)"
 		}
+		parts = append(parts, part)
 	}
 	if len(parts) == 0 {
 		return ""

@@ -13,17 +13,21 @@ import (
 // goroutine and ends in READY or FAILED.
 func (r *Registry) load(ctx context.Context, e *entry) {
 	defer e.cancel()
-	select {
-	case r.loads <- struct{}{}:
-		defer func() { <-r.loads }()
-	case <-ctx.Done():
-		r.fail(e, nil, "loading was stopped", ctx.Err().Error())
+	among := &share{tokens: r.loads, alone: r.alone}
+	entered := among.enter(ctx)
+	defer among.leave()
+	if !r.begin(e) {
+		return
+	}
+	if !entered {
+		r.fail(e, nil, stoppedLoad, ctx.Err().Error())
 		return
 	}
 	// A fresh copy: the entry's bundle names the place, and a second load starts clean.
 	bundle := *e.bundle
 	p := newProver(&r.opts, &bundle)
 	p.measuring, p.pace.serving = r.measuring, r.serving
+	p.share = among
 	placements, report := p.prove(ctx)
 	if refusal := report.Refusal(); refusal != nil {
 		r.discard(&bundle)
@@ -58,6 +62,30 @@ func (r *Registry) load(ctx context.Context, e *entry) {
 			zap.String("model", bundle.Name), zap.String("fields", ignored))
 	}
 	r.logReady(v)
+}
+
+const stoppedLoad = "loading was stopped"
+
+// begin tells that a load has its turn, unless Close has taken it.
+func (r *Registry) begin(e *entry) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	e.begun = e.state == Loading
+	return e.begun
+}
+
+// stopWaiting ends all loads that wait for their turn, in one step: each by itself would cost a view of
+// all models. It returns how many.
+func stopWaiting(models map[string]*model) (n int) {
+	for _, m := range models {
+		for _, e := range m.entries {
+			if e.state == Loading && !e.begun {
+				e.state, e.reason = Failed, stoppedLoad
+				n++
+			}
+		}
+	}
+	return n
 }
 
 // discard takes a bundle's copies away once nothing opens it any more.

@@ -34,6 +34,8 @@ type Observation struct {
 	Runs []ObservedRun `json:"runs"`
 	// Refused are requests that the model did not take: the first of each number of rows.
 	Refused []RefusedRun `json:"refused,omitempty"`
+	// Longest is the longest of each free axis in a request that ran.
+	Longest map[string]int64 `json:"longest,omitempty"`
 	// Weighed is what rows took of memory by their length. A trial process tells them one by one.
 	Weighed []Weighing `json:"-"`
 }
@@ -122,10 +124,11 @@ func Observe(ctx context.Context, b *Bundle, open func(context.Context, *Bundle)
 		return err
 	}
 	seen(o.seen)
-	if !found {
+	w := newWeigher(b.graph, with, cmp.Or(b.ceiling, memoryCeiling())/runPart, weighed)
+	if !found && !w.from(o.took) {
 		return nil
 	}
-	return newWeigher(b.graph, with, cmp.Or(b.ceiling, memoryCeiling())/runPart, weighed).weigh(ctx, func(ctx context.Context) (Session, error) { return open(ctx, &whole) })
+	return w.weigh(ctx, func(ctx context.Context) (Session, error) { return open(ctx, &whole) })
 }
 
 // tryout runs whole requests, one after another.
@@ -135,6 +138,7 @@ type tryout struct {
 	session Session
 	began   clock.Instant
 	seen    *Observation
+	took    *sample // a golden request that ran; nil if none did
 }
 
 // golden runs the bundle's own requests. One that cannot be read is for the replay to report.
@@ -149,7 +153,9 @@ func (o *tryout) golden(text []byte) {
 			rows = n
 			request = request.spread(&o.graph.Schema, n)
 		}
-		o.run(&request, rows)
+		if o.run(&request, rows) && o.took == nil {
+			o.took = &all[i].request
+		}
 	}
 }
 
@@ -238,7 +244,21 @@ func (o *tryout) run(request *sample, rows int) bool {
 		seen.Outputs = append(seen.Outputs, append([]int64{}, t.Outputs[k].Shape...))
 	}
 	o.seen.Runs = append(o.seen.Runs, seen)
+	o.measure(request)
 	return true
+}
+
+// measure notes how long the axes of a request are that ran.
+func (o *tryout) measure(request *sample) {
+	axes, _ := o.graph.axes(o.schema, 0)
+	for a := range axes {
+		for _, p := range axes[a].At {
+			if o.seen.Longest == nil {
+				o.seen.Longest = map[string]int64{}
+			}
+			o.seen.Longest[axes[a].Name] = max(o.seen.Longest[axes[a].Name], request.inputs[p.Input].Shape[p.Dim])
+		}
+	}
 }
 
 func (o *tryout) refuse(request *sample, rows int, err error) {

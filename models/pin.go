@@ -141,10 +141,11 @@ const pinHeading = "# Written by sluice models pin: with a file that is not as i
 
 // repin replaces the digests in a model.yaml, and leaves everything else as it is.
 func repin(text []byte, want map[string]string) ([]byte, error) {
-	rest, err := withoutPins(text)
+	rest, err := withoutPins(prescan.Unmarked(text))
 	if err != nil {
 		return nil, err
 	}
+	rest, end := rest[:documentEnd(rest)], rest[documentEnd(rest):]
 	lines := func(own string) []byte {
 		out := bytes.TrimRight(rest, "\n")
 		if len(out) > 0 {
@@ -156,7 +157,7 @@ func repin(text []byte, want map[string]string) ([]byte, error) {
 				out = fmt.Appendf(out, "  %q: %q\n", name, want[name])
 			}
 		}
-		return fmt.Appendf(out, "  %s: %q\n", ConfigFile, own)
+		return append(fmt.Appendf(out, "  %s: %q\n", ConfigFile, own), end...)
 	}
 	fresh := lines(ownDigest(lines("")))
 	standard := Options{}.withDefaults().Defaults
@@ -210,6 +211,23 @@ func withoutPins(text []byte) ([]byte, error) {
 		from--
 	}
 	return []byte(strings.Join(slices.Concat(lines[:from], lines[to:]), "")), nil
+}
+
+// documentEnd is where the line begins that ends the document, "...", or the text's length.
+func documentEnd(text []byte) int {
+	at := len(text)
+	for lines := bytes.Split(text, []byte("\n")); len(lines) > 0; lines = lines[:len(lines)-1] {
+		line := lines[len(lines)-1]
+		at -= len(line)
+		if bytes.Equal(line, []byte("...")) || bytes.HasPrefix(line, []byte("... ")) || bytes.HasPrefix(line, []byte("...\r")) {
+			return at
+		}
+		if !isRemark(string(line)) {
+			break
+		}
+		at--
+	}
+	return len(text)
 }
 
 func isRemark(line string) bool {

@@ -48,9 +48,30 @@ func TestPin(t *testing.T) {
 	f("", "PINS")
 	f("# words\n", "# words\n\nPINS")
 	f("max_batch: 4", "max_batch: 4\n\nPINS")
+	f("max_batch: 4\n...\n", "max_batch: 4\n\nPINS...\n")
+	f("\uFEFFmax_batch: 4", "max_batch: 4\n\nPINS")
 	f("sha256: {model.onnx: '"+strings.Repeat("ab", 32)+"'}\n# of the next\nmax_batch: 4\n", "# of the next\nmax_batch: 4\n\nPINS")
 	f("max_batch: 4\n"+pinHeading+"\nsha256:\n  model.onnx: '"+strings.Repeat("ab", 32)+"'\n\n", "max_batch: 4\n\nPINS")
 	f("max_batch: 4\nsha256:\n  model.onnx: '"+strings.Repeat("ab", 32)+"'\nlineage: {a: b}", "max_batch: 4\nlineage: {a: b}\n\nPINS")
+}
+
+// The digests go before a line that ends the document.
+func TestDocumentEnd(t *testing.T) {
+	f := func(text, end string) {
+		t.Helper()
+		if got := text[documentEnd([]byte(text)):]; got != end {
+			t.Errorf("%q ends with %q, want %q", text, got, end)
+		}
+	}
+	f("", "")
+	f("a: 1\n", "")
+	f("a: 1\n...", "...")
+	f("a: 1\n...\n", "...\n")
+	f("a: 1\n... # end\n\n# more\n", "... # end\n\n# more\n")
+	f("a: 1\r\n...\r\n", "...\r\n")
+	f("a: 1\n...\nb: 2\n", "")
+	f("a: 1\n....\n", "")
+	f("...\n", "...\n")
 }
 
 func TestPinCannot(t *testing.T) {
@@ -65,7 +86,8 @@ func TestPinCannot(t *testing.T) {
 		}
 	}
 	f("write it in block form", "{max_batch: 4}")
-	f("write it in block form", "max_batch: 4\n...\n")
+	f("it is UTF-16", "\xff\xfem\x00")
+	f("unexpected end content", "max_batch: 4\n...\nx\n")
 	f("there is no key", "max_bach: 4")
 	f("it has a line of its own name elsewhere", "lineage:\n  model.yaml: x\n")
 	w := newWorld(t)

@@ -59,6 +59,8 @@ type entry struct {
 	report  *Report
 	reason  string
 	cancel  func() // ends a load; set while LOADING
+	// begun means that a load has had its turn.
+	begun bool
 	// returned are the devices that Attach named while the version was LOADING, which may
 	// have passed them over before.
 	returned []*Device

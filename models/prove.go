@@ -24,6 +24,7 @@ type prover struct {
 	observed *Observation
 	// measuring holds a token while warm-up runs: two sweeps at once would measure each other.
 	measuring chan struct{}
+	share     *share
 	pace      pace
 }
 
@@ -31,7 +32,7 @@ type prover struct {
 func newProver(opts *Options, b *Bundle) *prover {
 	return &prover{
 		opts: opts, bundle: b, report: &Report{Name: b.Name, Version: b.Version},
-		measuring: make(chan struct{}, 1), pace: pace{serving: nobody},
+		measuring: make(chan struct{}, 1), share: &share{}, pace: pace{serving: nobody},
 	}
 }
 
@@ -161,7 +162,7 @@ func (p *prover) describe(ctx context.Context) (*Graph, error) {
 		_, g, err := p.bundle.describe(p.opts)
 		return g, err
 	}
-	t, err := p.opts.Trial(ctx, p.bundle, p.opts)
+	t, err := p.begin(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -174,7 +175,7 @@ func (p *prover) trial(ctx context.Context) (Verdict, error) {
 	if p.tried == nil {
 		return Verdict{Outcome: Skipped, Text: "no trial process is set up"}, nil
 	}
-	o, err := p.tried.Observe(ctx)
+	o, err := p.observe(ctx)
 	if err != nil {
 		return Verdict{}, err
 	}

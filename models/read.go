@@ -111,8 +111,11 @@ func copyFile(root *os.Root, name string, limit int64, to string) (file File, er
 	if err != nil {
 		return File{}, fmt.Errorf("it cannot be copied to the folder for private copies: %w", bareError(err))
 	}
-	defer func() { err = errors.Join(err, out.Close()) }()
-	return readFile(root, name, limit, out)
+	file, err = readFile(root, name, limit, out)
+	if fault := out.Close(); err == nil && fault != nil {
+		err = bareError(fault)
+	}
+	return file, err
 }
 
 // spaceFor refuses a file that would fill the file system of the private folder.

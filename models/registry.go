@@ -23,6 +23,7 @@ type Registry struct {
 	ctx       context.Context    //nolint:containedctx // the registry's own life, not a request's
 	loads     chan struct{}      // a token per load under way; its capacity is LoadsAtOnce
 	measuring chan struct{}      // a token while one load measures times
+	alone     chan struct{}      // a token while one load waits for all the others to end, see share
 	scanning  chan struct{}      // a token while Dir is read and recorded
 	running   sync.WaitGroup
 	notify    func() (*fsnotify.Watcher, error)
@@ -43,7 +44,7 @@ func New(opts Options) (*Registry, error) {
 		return nil, err
 	}
 	opts = opts.withDefaults()
-	r := &Registry{opts: opts, loads: make(chan struct{}, opts.LoadsAtOnce), measuring: make(chan struct{}, 1), scanning: make(chan struct{}, 1), notify: fsnotify.NewWatcher}
+	r := &Registry{opts: opts, loads: make(chan struct{}, opts.LoadsAtOnce), alone: make(chan struct{}, 1), measuring: make(chan struct{}, 1), scanning: make(chan struct{}, 1), notify: fsnotify.NewWatcher}
 	r.ctx, r.stop = context.WithCancel(context.Background())
 	r.mu.models = map[string]*model{}
 	r.mu.faults = map[string]complaint{}
@@ -125,12 +126,17 @@ func (r *Registry) Close(ctx context.Context) error {
 	r.mu.Lock()
 	r.mu.closed = true
 	r.mu.Unlock()
-	r.stop()
+	stopped := 0
 	r.update(func(models map[string]*model) {
+		stopped = stopWaiting(models)
 		for _, m := range models {
 			m.unloaded = true
 		}
 	})
+	r.stop()
+	if stopped > 0 {
+		r.opts.Log.Info("loads that had not begun were stopped", zap.Int("versions", stopped))
+	}
 	err := r.Wait(ctx)
 	if err != nil {
 		return fmt.Errorf("cannot unload the models in time: %w", err)
@@ -159,7 +165,7 @@ func (r *Registry) update(change func(models map[string]*model)) {
 		}
 	}
 	for _, e := range load {
-		e.state, e.reason, e.report, e.loaded, e.warned, e.returned = Loading, "", nil, e.print, false, nil
+		e.state, e.reason, e.report, e.loaded, e.warned, e.returned, e.begun = Loading, "", nil, e.print, false, nil, false
 		ctx, cancel := context.WithCancel(r.ctx)
 		e.cancel = cancel
 		r.running.Go(func() { r.load(ctx, e) })

@@ -44,10 +44,13 @@ func (w *world) start(t *testing.T, opts Options) *Registry {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.notify = func() (*fsnotify.Watcher, error) { return nil, errors.New("none in this test") }
+	r.notify = noNotify
 	w.begin(t, r)
 	return r
 }
+
+// noNotify is a system that reports no changes.
+func noNotify() (*fsnotify.Watcher, error) { return nil, errors.New("none in this test") }
 
 func (w *world) begin(t *testing.T, r *Registry) {
 	t.Helper()

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"os"
 	"os/exec"
 	"regexp"
@@ -17,8 +16,6 @@ import (
 	"syscall"
 	"time"
 	"unicode"
-
-	"golang.org/x/sys/unix"
 
 	"sluice/internal/fault"
 )
@@ -46,7 +43,8 @@ type TrialRunner struct {
 	Timeout time.Duration
 	// ReadMemory bounds what reading may take; 0 means 1 GiB and the size of the model file, and no
 	// more than loading may. Memory bounds what loading and running may hold; 0 means three quarters of the
-	// machine's, and no more than that of what this process leaves of Options.MemoryCeiling.
+	// machine's, and no more than that of what this process leaves of Options.MemoryCeiling, shared by
+	// Options.LoadsAtOnce.
 	ReadMemory, Memory int64
 
 	reading sync.Mutex // one child parses at a time
@@ -87,10 +85,16 @@ func (r *TrialRunner) Begin(ctx context.Context, b *Bundle, o *Options) (*Trial,
 	// A file that does not fit beside what is served cannot be loaded either: to read it all would
 	// only bring the system to end something.
 	if size, most := b.modelBytes(), r.readMemory(b, o); size > most {
-		return nil, fault.Newf(fault.ModelLoadFailed, "%s has %s, and reading it may take %s of memory, which is what is left: not served; let the server have more", b.ModelName, byteCount(size), byteCount(most))
+		return nil, fault.Wrap(fault.ModelLoadFailed, errShort, fmt.Sprintf("%s has %s, and reading it may take %s of memory, which is what is left: not served; let the server have more", b.ModelName, byteCount(size), byteCount(most)))
 	}
 	t, err := r.start(ctx, b, o)
-	if err != nil {
+	switch {
+	case ctx.Err() != nil:
+		if err == nil {
+			t.End()
+		}
+		return nil, fmt.Errorf("loading was stopped: %w", ctx.Err())
+	case err != nil:
 		return nil, fault.Wrap(fault.ModelLoadFailed, err, "the trial process could not be started")
 	}
 	kind, text, err := t.hear(parseLimit)
@@ -113,7 +117,7 @@ func (r *TrialRunner) Begin(ctx context.Context, b *Bundle, o *Options) (*Trial,
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return nil, fault.Wrap(fault.ModelLoadFailed, err, fmt.Sprintf("%s took longer than %v in a trial process: not served", doing, parseLimit))
 	case errors.Is(err, io.EOF) && t.complained.outOfMemory():
-		return nil, fault.Wrap(fault.ModelLoadFailed, errors.New(t.complained.line()), fmt.Sprintf("%s took more than %s of memory in a trial process: not served", doing, byteCount(r.readMemory(b, o))))
+		return nil, fault.Wrap(fault.ModelLoadFailed, fmt.Errorf("%w: %s", errShort, t.complained.line()), fmt.Sprintf("%s took more than %s of memory in a trial process: not served", doing, byteCount(r.readMemory(b, o))))
 	case errors.Is(err, io.EOF):
 		return nil, fault.Wrap(fault.ModelLoadFailed, errors.New(t.complained.line()), fmt.Sprintf("%s crashed a trial process (%s): not served", doing, t.status()))
 	}
@@ -122,47 +126,6 @@ func (r *TrialRunner) Begin(ctx context.Context, b *Bundle, o *Options) (*Trial,
 	}
 	return nil, fault.Wrap(fault.ModelLoadFailed, err, "the trial process that read its files cannot be understood: not served")
 }
-
-func (r *TrialRunner) readMemory(b *Bundle, o *Options) int64 {
-	if r.ReadMemory > 0 {
-		return r.ReadMemory
-	}
-	return min(parseMemory+b.modelBytes(), max(r.memory(o), leastParseMemory))
-}
-
-// modelBytes is the size of the model file.
-func (b *Bundle) modelBytes() (size int64) {
-	for _, f := range b.Files {
-		if f.Name == b.ModelName {
-			size = f.Size
-		}
-	}
-	return size
-}
-
-// memory is what loading and running may hold. A model that takes more than is left cannot be served
-// beside what is.
-func (r *TrialRunner) memory(o *Options) int64 {
-	if r.Memory > 0 {
-		return r.Memory
-	}
-	most := int64(math.MaxInt64)
-	var machine unix.Sysinfo_t
-	if unix.Sysinfo(&machine) == nil {
-		most = int64(machine.Totalram * uint64(machine.Unit) / 4 * 3) //nolint:gosec // no machine has 2^63 bytes
-	}
-	if o.MemoryCeiling > 0 {
-		// Not all: the look at what it holds comes a little late, and requests go on meanwhile.
-		most = min(most, (o.MemoryCeiling-resident("RssAnon"))/4*3)
-	}
-	return max(most, leastMemory)
-}
-
-// leastMemory is what a trial may hold where next to nothing is left: the library alone takes half.
-const leastMemory = 128 << 20
-
-// leastParseMemory is what parsing may reserve in any case: a process of Go and C begins with half.
-const leastParseMemory = 256 << 20
 
 // start runs the child and gives it its request.
 func (r *TrialRunner) start(ctx context.Context, b *Bundle, o *Options) (*Trial, error) {
@@ -290,7 +253,7 @@ func (t *Trial) Observe(ctx context.Context) (*Observation, error) {
 	case errors.Is(err, io.EOF):
 		t.End() // its last words are read when it is gone
 		if t.complained.outOfMemory() {
-			return nil, fault.Wrap(fault.ModelLoadFailed, errors.New(t.complained.line()),
+			return nil, fault.Wrap(fault.ModelLoadFailed, fmt.Errorf("%w: %s", errShort, t.complained.line()),
 				fmt.Sprintf("%s it took more than %s of memory in a trial process, which is what is left: not served", doing, byteCount(t.memory)))
 		}
 		return nil, fault.Wrap(fault.ModelLoadFailed, errors.New(t.complained.line()),

@@ -220,6 +220,16 @@ func TestTrialStops(t *testing.T) {
 	}
 }
 
+// A load that is stopped before its trial begins has no fault of its own.
+func TestTrialStoppedBefore(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	runner := TrialRunner{Command: []string{os.Args[0]}}
+	if _, err := runner.Begin(ctx, triedBundle(), &Options{}); err == nil || err.Error() != "loading was stopped: context canceled" {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestTrialGate(t *testing.T) {
 	w := newWorld(t)
 	b := w.put(t, "m/1", fakeFile{Factor: 1})

@@ -44,6 +44,7 @@ type Weighing struct {
 type weigher struct {
 	*tryout
 	made       *tensor.Schema // what rows are made up for
+	row        *sample        // what rows are made of, if none can be made up
 	axes       []tensor.Axis
 	with       profile
 	most       int64 // bytes of one run
@@ -67,6 +68,27 @@ func newWeigher(g *Graph, with profile, most int64, told func(Weighing)) *weighe
 	}
 	w.axes, _ = g.axes(w.made, first)
 	return w
+}
+
+// from has rows made of one that the model takes, longer and longer. It tells whether that can be.
+func (w *weigher) from(request *sample) bool {
+	if request == nil {
+		return false
+	}
+	row := *request
+	if w.made.Batchable() {
+		var err error
+		if row, err = row.row(0); err != nil {
+			return false
+		}
+	}
+	w.row, w.with.free = &row, 1
+	for a := range w.axes {
+		for _, p := range w.axes[a].At {
+			w.with.free = max(w.with.free, row.inputs[p.Input].Shape[p.Dim])
+		}
+	}
+	return true
 }
 
 // weigh runs rows of rising length, all free axes together and then each by itself. told hears of
@@ -136,22 +158,42 @@ func (w *weigher) request(axis string, length int64) (*sample, int) {
 	if w.made.Batchable() && w.graph.FixedBatch > 0 {
 		rows = w.graph.FixedBatch
 	}
-	elements := float64(rows)
-	for i := range w.made.Inputs {
-		row := float64(rows)
+	shapes := make([][]int64, len(w.made.Inputs))
+	for i := range shapes {
+		elements := float64(rows)
 		for dim, size := range w.made.Inputs[i].Shape {
-			row *= float64(max(s.dimension(i, dim, size, 0), 1))
+			n := s.dimension(i, dim, size, 0)
+			if _, set := s.lengths[[2]int{i, dim}]; w.row != nil && !set {
+				n = w.row.inputs[i].Shape[dim]
+			}
+			shapes[i] = append(shapes[i], n)
+			elements *= float64(max(n, 1))
 		}
-		elements = max(elements, row)
+		if elements > weighElements {
+			return nil, 0
+		}
 	}
-	if elements > weighElements {
-		return nil, 0
+	row := w.rowOf(s, shapes)
+	if row == nil || rows == 1 {
+		return row, rows
 	}
-	row := s.sample(0)
-	if rows > 1 {
-		return manyOf([]sample{row}, rows, w.made), rows
+	return manyOf([]sample{*row}, rows, w.made), rows
+}
+
+// rowOf makes a row of those shapes; nil if it cannot be made.
+func (w *weigher) rowOf(s *synthesis, shapes [][]int64) *sample {
+	if w.row == nil {
+		row := s.sample(0)
+		return &row
 	}
-	return &row, rows
+	row := &sample{rows: 1, inputs: make([]tensor.Tensor, len(shapes))}
+	for i := range shapes {
+		var err error
+		if row.inputs[i], err = stretch(&w.row.inputs[i], shapes[i]); err != nil {
+			return nil
+		}
+	}
+	return row
 }
 
 // peak runs a request and tells how much more memory there was, at the most, than before the first.

@@ -126,6 +126,55 @@ func TestWeigh(t *testing.T) {
 	near("both, at 1024 times 1024", sc.joint.At(1024*1024), 32*1024*1024)
 }
 
+// Of a model that takes no row that is made up, rows are made of a golden one.
+func TestWeighFromAGoldenRow(t *testing.T) {
+	if resident("VmRSS") == 0 {
+		t.Skip("the system does not tell what is resident")
+	}
+	g := sequenceGraph("seq", "seq")
+	golden := &sample{rows: 2}
+	for _, spec := range g.Schema.Inputs {
+		data := make([]byte, 2*5*8)
+		for i := range 2 * 5 {
+			data[8*i] = 77
+		}
+		golden.inputs = append(golden.inputs, tensor.Tensor{Name: spec.Name, Type: spec.Type, Shape: []int64{2, 5}, Data: data})
+	}
+	o := &Observation{}
+	w := newWeigher(g, profile{}, 1<<30, func(w Weighing) {
+		if err := o.merge(w); err != nil {
+			t.Error(err)
+		}
+	})
+	w.run, w.limit = time.Hour, time.Hour
+	if w.from(nil) || !w.from(golden) {
+		t.Fatal("rows are made of none, or not of a golden one")
+	}
+	err := w.weigh(context.Background(), func(context.Context) (Session, error) {
+		s := &heavySession{t: t}
+		s.schema = w.schema
+		s.answer = func(in []tensor.Tensor) ([][]int64, error) {
+			n := in[0].Shape[1]
+			if last := len(in[1].Data) - 8; in[1].Shape[1] != n || in[1].Shape[0] != 1 || len(in[0].Data) != int(8*n) || in[1].Data[last] != 77 {
+				return nil, errShape
+			}
+			s.take(64 * n * n)
+			return [][]int64{{1, 4}}, nil
+		}
+		return s, nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sc := o.scale()
+	if first := o.Weighed[0]; first.Length != 5 || first.Bytes < 0 {
+		t.Errorf("the first row is %+v", first)
+	}
+	if got := sc.joint.At(4096); !sc.known || math.Abs(got-1<<30) > 0.1*(1<<30) {
+		t.Errorf("a row of 4096 takes %.0f bytes", got)
+	}
+}
+
 // TestWeighingIsBounded holds what is believed of a trial process.
 func TestWeighingIsBounded(t *testing.T) {
 	o := &Observation{}

@@ -2,6 +2,7 @@ package onnx
 
 import (
 	"bytes"
+	"strings"
 	"testing"
 
 	"sluice/internal/onnxfile"
@@ -177,6 +178,36 @@ func TestStringsOfFreeShape(t *testing.T) {
 	mustRun(t, s, task.Part{Task: a, From: 0, To: 1})
 	wantOutput(t, a, 0, dims(2, 4), "a", "", "a", "", "ccc", "d", "ccc", "d")
 	wantOutput(t, b, 0, dims(1, 4), "x", "y", "x", "y")
+}
+
+// A lane gives back what large strings took, and runs on.
+func TestLargeStringsAreNotKept(t *testing.T) {
+	s := openModel(t, "lower", onnxfile.Rules{}, nil)
+	l := &s.lanes[0]
+	held := func() int {
+		return len(l.in[0].memory.bytes) + len(l.in[0].table.bytes) + len(l.out[0].memory.bytes) + len(l.out[0].table.bytes) + cap(l.out[0].text)
+	}
+	small := newTask(s, 1, input(dims(1, 2), "x", "y"))
+	mustRun(t, s, whole(small))
+	if held() == 0 {
+		t.Error("memory for small strings is not kept")
+	}
+	long := strings.Repeat("a", 3<<20)
+	large := newTask(s, 1, input(dims(1, 2), long, "b"))
+	mustRun(t, s, whole(large))
+	wantOutput(t, large, 0, dims(1, 4), long, "b", long, "b")
+	if n := held(); n > 0 {
+		t.Errorf("%d bytes are kept", n)
+	}
+	if err := s.Scatter(0, []task.Part{whole(large)}); err == nil {
+		t.Error("a result that is given back is handed out again")
+	}
+	again := newTask(s, 1, input(dims(1, 2), "x", "y"))
+	mustRun(t, s, whole(again))
+	wantOutput(t, again, 0, dims(1, 4), "x", "y", "x", "y")
+	if err := s.RunRaw(0, 1); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestSequencesOfMaps(t *testing.T) {

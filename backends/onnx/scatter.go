@@ -21,6 +21,7 @@ func (s *Session) Scatter(lane int, parts []task.Part) error {
 	if l.ran == 0 {
 		return errNoResult
 	}
+	defer l.shed()
 	for k := range l.out {
 		if l.ran&(1<<k) == 0 {
 			continue
@@ -34,6 +35,42 @@ func (s *Session) Scatter(lane int, parts []task.Part) error {
 		}
 	}
 	return nil
+}
+
+// shed gives back what strings took, where that is much: the lane might keep it for the day. The run has
+// then no result any more.
+func (l *lane) shed() {
+	for i := range l.in {
+		if p := &l.in[i]; p.holdsMuchText() {
+			l.call.in[i] = nil
+			p.shed()
+		}
+	}
+	for i := range l.optional {
+		if p := &l.optional[i]; p.holdsMuchText() {
+			l.call.c.given = 0
+			p.shed()
+		}
+	}
+	for k := range l.out {
+		if p := &l.out[k]; p.holdsMuchText() {
+			release(l.call.output(k))
+			l.call.setOutput(k, nil)
+			p.shed()
+			l.ran = 0
+		}
+	}
+}
+
+func (p *port) holdsMuchText() bool {
+	return !p.Fixed && !p.sequence && p.Spec.Type == tensor.Bytes && len(p.memory.bytes)+len(p.table.bytes) > mappedSize
+}
+
+func (p *port) shed() {
+	release(p.made)
+	p.made, p.text = nil, nil
+	p.memory.free()
+	p.table.free()
 }
 
 var errNoResult = fault.New(fault.Internal, "no result to hand out: the last run failed")

@@ -67,7 +67,7 @@ differ; 2 for a command line that is not understood.`,
 		},
 	}
 	settingFlags(cmd)
-	cmd.Flags().BoolVar(&o.json, "json", false, "Print one JSON object for each model, on a line.")
+	cmd.Flags().BoolVar(&o.json, "json", false, "Print one JSON object for each model, on a line, and a last one of the memory that a server needs.")
 	cmd.Flags().BoolVarP(&o.verbose, "verbose", "v", false, "Print the settings that hold, too, and what could not be measured.")
 	return cmd
 }
@@ -200,6 +200,9 @@ func (o *checkOptions) tell(reports []*models.Report, faults []error) error {
 	if o.json {
 		for _, fault := range faults {
 			fmt.Fprintln(os.Stderr, "sluice:", fault)
+		}
+		if len(reports) > 0 && o.memory != nil {
+			return o.memory(reports).writeJSON(os.Stdout)
 		}
 		return nil
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -55,15 +56,53 @@ func (n *memoryNeed) total() int64 {
 	return serverMemory + n.workers + n.models + n.loading() + n.requests()
 }
 
-// write tells the parts, and whether they fit.
-func (n *memoryNeed) write(w io.Writer) {
-	ceiling := int64(n.cfg.Limits.Memory)
-	source := "limits.memory"
+// ceiling is how much memory there may be, and where that is from.
+func (n *memoryNeed) ceiling() (bytes int64, source string) {
 	if !n.cfg.IsSet("limits.memory") {
 		if c, err := memory.Limit(); err == nil {
-			source = c.Source
+			return int64(n.cfg.Limits.Memory), c.Source
 		}
 	}
+	return int64(n.cfg.Limits.Memory), "limits.memory"
+}
+
+// usable is the ceiling less what is left to the kernel.
+func (n *memoryNeed) usable() int64 {
+	c, _ := n.ceiling()
+	return c - c/10
+}
+
+// memoryLine is the last line of a check for programs.
+type memoryLine struct {
+	Memory struct {
+		Ceiling  int64  `json:"ceiling_bytes"`
+		Source   string `json:"ceiling_source"`
+		Server   int64  `json:"server_bytes"`
+		Workers  int64  `json:"workers_bytes"`
+		Models   int64  `json:"models_bytes"`
+		Loading  int64  `json:"loading_bytes"`
+		Largest  string `json:"largest,omitempty"`
+		Requests int64  `json:"requests_bytes"`
+		Needed   int64  `json:"needed_bytes"`
+		Usable   int64  `json:"usable_bytes"`
+		Fits     bool   `json:"fits"`
+	} `json:"memory"`
+}
+
+// writeJSON tells the same for programs.
+func (n *memoryNeed) writeJSON(w io.Writer) error {
+	var line memoryLine
+	m := &line.Memory
+	m.Ceiling, m.Source = n.ceiling()
+	m.Server, m.Workers, m.Models, m.Loading, m.Largest = serverMemory, n.workers, n.models, n.loading(), n.label
+	m.Requests, m.Needed, m.Usable = n.requests(), n.total(), n.usable()
+	m.Fits = m.Needed <= m.Usable
+	return json.NewEncoder(w).Encode(&line)
+}
+
+// write tells the parts, and whether they fit.
+func (n *memoryNeed) write(w io.Writer) {
+	ceiling, source := n.ceiling()
 	line := func(name, format string, args ...any) {
 		fmt.Fprintf(w, "  %-10s %s\n", name, fmt.Sprintf(format, args...))
 	}
@@ -82,7 +121,7 @@ func (n *memoryNeed) write(w io.Writer) {
 		parts = append(parts, b.Path+" "+mebibytes(int64(b.Bytes)))
 	}
 	line("requests", "at most %s, three tenths for the collector included: %s", mebibytes(n.requests()), strings.Join(parts, ", "))
-	usable := ceiling - ceiling/10
+	usable := n.usable()
 	if n.total() <= usable {
 		line("needed", "about %s of %s: it fits", mebibytes(n.total()), mebibytes(usable))
 		return

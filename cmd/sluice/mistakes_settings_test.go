@@ -71,6 +71,14 @@ var pathMistakes = []mistake{
 		says: "--record: record.file: cannot create the trace good: it is a directory: name a file",
 	},
 	{
+		name: "the trace is a pipe without a reader", put: func(m machine) { m.pipe("pipe") }, args: "serve good --record pipe", status: 1,
+		says: "--record: record.file: cannot create the trace pipe: no such device or address: if it is a pipe, begin to read it first; else name a file",
+	},
+	{
+		name: "the access log is a pipe without a reader", put: func(m machine) { m.pipe("pipe") }, args: "serve good --access-log-file pipe", status: 1,
+		says: "--access-log-file: access_log.file: cannot open the access log pipe: no such device or address: if it is a pipe, begin to read it first; else name a file",
+	},
+	{
 		name: "the access log's folder is not there", args: "serve good --access-log-file nowhere/a.log", status: 1,
 		says: "--access-log-file: access_log.file: cannot open the access log nowhere/a.log: no such file or directory: create its folder, or correct the path",
 	},

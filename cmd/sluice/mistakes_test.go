@@ -79,6 +79,13 @@ func (m machine) link(path, to string) {
 	}
 }
 
+func (m machine) pipe(path string) {
+	m.t.Helper()
+	if err := syscall.Mkfifo(filepath.Join(m.dir, path), 0o644); err != nil {
+		m.t.Fatal(err)
+	}
+}
+
 // doubler is a small good model: y is x+x.
 func doubler() *onnxgen.Graph {
 	return onnxgen.New(17).Input("x", onnxgen.Float32, "rows", 2).Node("Add", "y", []string{"x", "x"}).Output("y")

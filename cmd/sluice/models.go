@@ -41,6 +41,9 @@ into its model.yaml, which is made if it is not there. From then on a version of
 changed is refused with the name of the file. model.yaml has a digest too: that of its text without
 the line that says it. Pin again after every wanted change; what is pinned already stays as it is.
 
+A model file without a folder of its own, NAME.onnx, has no model.yaml: move it to NAME/1/model.onnx
+first.
+
 A server that watches the folder takes a pinned model.yaml for a change of the version: it goes on
 serving what it has loaded, and says so in its log.
 

@@ -127,10 +127,16 @@ func TestCheckPrintsJSONAlone(t *testing.T) {
 		t.Errorf("status %d, standard error %q", status, complaints)
 	}
 	lines := strings.Split(strings.TrimSpace(out), "\n")
-	if len(lines) != 4 {
+	if len(lines) != 5 {
 		t.Fatalf("%d lines", len(lines))
 	}
-	for i, line := range lines {
+	var last memoryLine
+	strict := json.NewDecoder(strings.NewReader(lines[4]))
+	strict.DisallowUnknownFields()
+	if m := &last.Memory; strict.Decode(&last) != nil || m.Needed != m.Server+m.Workers+m.Models+m.Loading+m.Requests || m.Needed == 0 || m.Usable == 0 || m.Fits != (m.Needed <= m.Usable) || m.Largest == "" || m.Source == "" {
+		t.Errorf("the last line is %s", lines[4])
+	}
+	for i, line := range lines[:4] {
 		var r models.Report
 		decoder := json.NewDecoder(strings.NewReader(line))
 		decoder.DisallowUnknownFields()

@@ -98,6 +98,7 @@ type checked struct {
 		Device string     `json:"device"`
 		Curve  cost.Curve `json:"curve"`
 	} `json:"devices"`
+	Memory json.RawMessage `json:"memory"`
 }
 
 // isReport tells reports from tables: JSON whose first value has gates.
@@ -118,6 +119,9 @@ func (b *planBuilder) reports(path string, text []byte) error {
 			rest := bytes.TrimLeft(text[d.InputOffset():], " \t\r\n")
 			line := 1 + bytes.Count(text[:len(text)-len(rest)], []byte("\n"))
 			return fmt.Errorf("%s:%d: cannot read the report: %w", path, line, err)
+		}
+		if c.Name == "" && c.Memory != nil {
+			continue // what a server needs
 		}
 		found := false
 		add := func(kind string, curve cost.Curve) error {

@@ -156,9 +156,10 @@ func TestPlanReplaysATrace(t *testing.T) {
 
 func TestPlanTakesReportsForCosts(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "check.json")
-	// Two reports as `sluice check --json` prints them, one by device.
+	// Two reports as `sluice check --json` prints them, one by device, and the line of the memory.
 	text := `{"name":"eta","version":"1","gates":[{"gate":"files","outcome":"passed","text":"","took_ns":1}],"curve":[{"rows":1,"p50_ns":50000,"p95_ns":60000},{"rows":64,"p50_ns":900000,"p95_ns":950000}],"max_batch":64,"budget_ns":20000000,"took_ns":1}
 {"name":"digits","version":"1","gates":[],"devices":[{"device":"cuda:0","curve":[{"rows":1,"p50_ns":400000,"p95_ns":500000}]},{"device":"cpu","curve":[{"rows":1,"p50_ns":900000,"p95_ns":950000}]}],"max_batch":32,"budget_ns":30000000}
+{"memory":{"ceiling_bytes":1}}
 `
 	write := func(text string) {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
@@ -182,7 +183,7 @@ func TestPlanTakesReportsForCosts(t *testing.T) {
 		t.Errorf("traffic for one of two models: error %v, models %+v", err, a.Inputs.Models)
 	}
 	for broken, want := range map[string]string{
-		text + "{": "check.json:3: cannot read the report",
+		text + "{": "check.json:4: cannot read the report",
 		`{"name":"eta","gates":[{"gate":"files","outcome":"refused","text":"","took_ns":1}],"max_batch":0}`: "the report of eta has no cost table",
 	} {
 		write(broken)

@@ -32,7 +32,11 @@ func (d *target) settle() error {
 		return err
 	}
 	t.MostRows = schema.MostRows(t.Inputs)
-	if t.ShapeKey = shapeKey(schema, t); len(t.Optional) > 0 {
+	t.ShapeKey = shapeKey(schema, t)
+	if schema.MaxText > 0 && t.MostRows > 0 {
+		t.ShapeKey = mix(t.ShapeKey, uint64(t.MostRows)) &^ ownBit // strings of one shape may be of any size
+	}
+	if len(t.Optional) > 0 {
 		t.ShapeKey = ownKey()
 	}
 	return nil

@@ -18,6 +18,12 @@ func (d *target) shortEnough(i int, dims []int64) error {
 
 // boundWork checks what all inputs come to, in the shapes that the model knows.
 func (d *target) boundWork() error {
+	if most := d.schema.MaxText; most > 0 {
+		if n := tensor.TextBytes(d.t.Inputs) + tensor.TextBytes(d.t.Optional); n > most {
+			return fault.Newf(fault.ShapeTooLarge, "the strings for model '%s' come to %d bytes, 12 for each of them beside its text, more than the limit of %d (a 128th of limits.memory): send fewer or shorter ones in a request",
+				d.model, n, most)
+		}
+	}
 	l := d.schema.Lengths
 	if l == nil {
 		return nil

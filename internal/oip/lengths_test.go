@@ -139,3 +139,36 @@ func TestProduct(t *testing.T) {
 	f(picture(true, 0), 2, 4, 8, "")
 	f(picture(true, 0), 3, 4, 8, "input 'image' has 3 on axis 0; a request to model 'm' runs whole, and with these lengths 2 is the limit (max_length in its model.yaml): send several requests")
 }
+
+// TestText holds that strings that come to too much are refused, however they come, and that rows of
+// which fewer share a run have a key of their own.
+func TestText(t *testing.T) {
+	s := &tensor.Schema{
+		Inputs:   []tensor.Spec{{Name: "x", Type: tensor.Bytes, Shape: []int64{-1, 1}}},
+		Outputs:  []tensor.Spec{{Name: "y", Type: tensor.Bytes, Shape: []int64{-1, 1}}},
+		MaxBatch: 8, MaxRows: 100, MaxText: 1000,
+	}
+	f := func(rows, size int, mostRows int, want string) (key uint64) {
+		t.Helper()
+		list := strings.TrimSuffix(strings.Repeat(`"`+strings.Repeat("a", size)+`",`, rows), ",")
+		body := fmt.Appendf(nil, `{"inputs":[{"name":"x","datatype":"BYTES","shape":[%d,1],"data":[%s]}]}`, rows, list)
+		var r Request
+		tk := task.Get()
+		defer tk.Release()
+		err := r.Decode(s, "m", body, -1, nil, tk)
+		switch {
+		case want == "" && (err != nil || tk.MostRows != mostRows):
+			t.Errorf("%d strings of %d bytes: %v, %d rows; want %d", rows, size, err, tk.MostRows, mostRows)
+		case want != "" && (!fault.Is(err, fault.ShapeTooLarge) || fault.Of(err).Text != want):
+			t.Errorf("%d strings of %d bytes: %v; want %s", rows, size, err, want)
+		}
+		return tk.ShapeKey
+	}
+	short, again := f(1, 10, 0, ""), f(20, 10, 0, "")
+	long, longer := f(1, 300, 2, ""), f(1, 988, 1, "")
+	if short != again || short == long || long == longer {
+		t.Errorf("the keys are %x, %x, %x and %x", short, again, long, longer)
+	}
+	f(1, 989, 0, "the strings for model 'm' come to 1001 bytes, 12 for each of them beside its text, more than the limit of 1000 (a 128th of limits.memory): send fewer or shorter ones in a request")
+	f(84, 0, 0, "the strings for model 'm' come to 1008 bytes, 12 for each of them beside its text, more than the limit of 1000 (a 128th of limits.memory): send fewer or shorter ones in a request")
+}

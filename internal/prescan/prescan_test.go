@@ -28,6 +28,8 @@ func TestYAML(t *testing.T) {
 		return b.String()
 	}
 	f("", "<nil>")
+	f("\xff\xfea\x00:\x00", "it is UTF-16: save it as UTF-8")
+	f("\xfe\xff\x00a\x00:", "it is UTF-16: save it as UTF-8")
 	f("budget: 5ms\nlabels:\n  y: [a, b]\n# "+strings.Repeat("[", 5000), "<nil>")
 	f("lineage: {note: 'see [1] & [2] * 3 - not an anchor: it stands alone'}", "<nil>")
 	f(strings.Repeat("[", 4096), "<nil>")

@@ -2,6 +2,7 @@ package prescan
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 )
 
@@ -18,8 +19,15 @@ const (
 	maxTags    = 1024
 )
 
+// Unmarked is a text without the mark that some editors put before UTF-8: a parser takes it for a
+// part of the first key.
+func Unmarked(text []byte) []byte { return bytes.TrimPrefix(text, []byte("\uFEFF")) }
+
 // YAML refuses a text that a parser should not be given. An error names the limit, and the line.
 func YAML(text []byte) error {
+	if bytes.HasPrefix(text, []byte("\xff\xfe")) || bytes.HasPrefix(text, []byte("\xfe\xff")) {
+		return errors.New("it is UTF-16: save it as UTF-8")
+	}
 	if len(text) > MaxYAMLBytes {
 		return fmt.Errorf("it has %d bytes; the limit is %d", len(text), MaxYAMLBytes)
 	}

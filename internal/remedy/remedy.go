@@ -26,6 +26,8 @@ func File(err error) error {
 		return fmt.Errorf("it %w: name a file", err)
 	case errors.Is(err, syscall.ENOTDIR):
 		return fmt.Errorf("%w: correct the path, a part of which is a file", err)
+	case errors.Is(err, syscall.ENXIO):
+		return fmt.Errorf("%w: if it is a pipe, begin to read it first; else name a file", err)
 	case errors.Is(err, syscall.EROFS):
 		return fmt.Errorf("%w: name a place that can be written", err)
 	case errors.Is(err, syscall.ENOSPC):

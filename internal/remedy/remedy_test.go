@@ -27,6 +27,7 @@ func TestFile(t *testing.T) {
 	f(at(syscall.ELOOP), "too many levels of symbolic links: mend the link, which leads back to itself")
 	f(at(syscall.EISDIR), "it is a directory: name a file")
 	f(at(syscall.ENOTDIR), "not a directory: correct the path, a part of which is a file")
+	f(at(syscall.ENXIO), "no such device or address: if it is a pipe, begin to read it first; else name a file")
 	f(at(syscall.EROFS), "read-only file system: name a place that can be written")
 	f(at(syscall.ENOSPC), "no space left on device: free some, or name another disk")
 	f(at(syscall.EIO), "input/output error")

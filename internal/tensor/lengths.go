@@ -122,8 +122,19 @@ func (l *Lengths) row(inputs []Tensor, pad *Padding) (row, base float64) {
 // many may as the model takes. It is a power of two, so that a device which fills batches up to
 // the next of its sizes stays within the bound too.
 func (s *Schema) MostRows(inputs []Tensor) int {
+	if s.MaxBatch <= 1 {
+		return 0
+	}
+	long, text := s.rowsByLength(inputs), s.rowsByText(inputs)
+	if long == 0 || text == 0 {
+		return max(long, text)
+	}
+	return min(long, text)
+}
+
+func (s *Schema) rowsByLength(inputs []Tensor) int {
 	l := s.Lengths
-	if l == nil || l.Most <= 0 || s.MaxBatch <= 1 {
+	if l == nil || l.Most <= 0 {
 		return 0
 	}
 	row, base := l.row(inputs, s.Padding)

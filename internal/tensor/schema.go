@@ -44,6 +44,9 @@ type Schema struct {
 	Padding *Padding
 	// Lengths bounds the free axes besides the batch; nil if there are none.
 	Lengths *Lengths
+	// MaxText is the most that the strings of one request may come to, and so those of one run about; see
+	// TextBytes. 0 means no limit.
+	MaxText int64
 
 	// names leads from the names of a wide model's inputs to their numbers (see Find); nil for
 	// other models. What it says is checked against the fields above.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"syscall"
 
 	"sluice/internal/remedy"
 )
@@ -57,9 +58,10 @@ type Output struct {
 	file *os.File
 }
 
-// Create makes a file, or empties it, and writes the header.
+// Create makes a file, or empties it, and writes the header. It does not wait for the reader of a
+// named pipe: one without is an error.
 func Create(path string, h Header) (*Output, error) {
-	f, err := os.Create(path)
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC|syscall.O_NONBLOCK, 0o666)
 	if err != nil {
 		return nil, fmt.Errorf("cannot create the trace: %w", err)
 	}

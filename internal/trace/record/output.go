@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"sluice/internal/trace"
@@ -25,7 +26,7 @@ func (o *output) open(path string, payloads bool) (err error) {
 	}
 	if payloads {
 		// What clients have sent is nobody else's business.
-		if o.file, err = os.OpenFile(trace.PayloadsPath(path), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600); err != nil {
+		if o.file, err = os.OpenFile(trace.PayloadsPath(path), os.O_WRONLY|os.O_CREATE|os.O_TRUNC|syscall.O_NONBLOCK, 0o600); err != nil {
 			return fmt.Errorf("cannot create the file of payloads: %w", err)
 		}
 		if o.payloads, err = trace.NewPayloadWriter(o.file); err != nil {

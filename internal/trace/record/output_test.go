@@ -2,6 +2,7 @@ package record
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,8 +12,10 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+	"golang.org/x/sys/unix"
 
 	"sluice/internal/clock"
+	"sluice/internal/trace"
 )
 
 func TestFullDiskEndsRecordingAlone(t *testing.T) {
@@ -64,4 +67,22 @@ func TestWhatCannotBeRecordedTo(t *testing.T) {
 	cancel()
 	_ = r.Close(ctx) // the file may or may not be complete by now
 	finish(t, r)
+}
+
+// A named pipe without a reader is refused at the start, and not waited for.
+func TestNamedPipe(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "pipe")
+	for _, p := range []string{path, trace.PayloadsPath(path)} {
+		if err := unix.Mkfifo(p, 0o600); err != nil {
+			t.Skip(err)
+		}
+	}
+	for _, payloads := range []bool{false, true} {
+		if r, err := Start(Options{Path: path, Payloads: payloads}); !errors.Is(err, unix.ENXIO) {
+			t.Errorf("payloads %v: %v", payloads, err)
+			if err == nil {
+				finish(t, r)
+			}
+		}
+	}
 }

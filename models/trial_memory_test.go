@@ -1,0 +1,113 @@
+package models
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"sluice/internal/fault"
+)
+
+// TestLoadsShareTheMemory holds that loads at the same time get a part each of the memory left, and
+// that one for which its part does not do gets all, once no other goes on.
+func TestLoadsShareTheMemory(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t)
+		for i := range 5 {
+			w.put(t, fmt.Sprintf("m%d/1", i), fakeFile{Factor: 1})
+		}
+		opts := w.options()
+		var going, shared, alone atomic.Int64
+		opts.Trial = func(_ context.Context, b *Bundle, o *Options) (*Trial, error) {
+			going.Add(1)
+			defer going.Add(-1)
+			time.Sleep(time.Second)
+			switch {
+			case o.LoadsAtOnce > 1 && b.Name != "m3":
+				shared.Add(1)
+				return nil, fault.Wrap(fault.ModelLoadFailed, errShort, "its part does not do")
+			case o.LoadsAtOnce > 1:
+				return nil, errors.New("for another reason")
+			case going.Load() != 1:
+				t.Errorf("%d loads go on, and one has the memory of all", going.Load())
+			}
+			alone.Add(1)
+			return nil, fault.Wrap(fault.ModelLoadFailed, errShort, "all does not do")
+		}
+		r := w.start(t, opts)
+		synctest.Wait()
+		if shared.Load() != 4 || alone.Load() != 4 {
+			t.Errorf("%d trials had a part and %d all, want 4 and 4", shared.Load(), alone.Load())
+		}
+		for _, s := range r.Index() {
+			want := "files: all does not do"
+			if s.Name == "m3" {
+				want = "files: for another reason"
+			}
+			if s.Reason != want {
+				t.Errorf("%s is refused for %q, want %q", s.Name, s.Reason, want)
+			}
+		}
+		if len(r.loads)+len(r.alone) != 0 {
+			t.Errorf("%d and %d tokens are left", len(r.loads), len(r.alone))
+		}
+	})
+}
+
+// A load that waits for the others can be stopped.
+func TestStoppedWhileItWaitsToBeAlone(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.put(t, "long/1", fakeFile{Factor: 1})
+		w.put(t, "short/1", fakeFile{Factor: 1})
+		opts := w.options()
+		opts.Trial = func(ctx context.Context, b *Bundle, _ *Options) (*Trial, error) {
+			if b.Name == "short" {
+				return nil, fault.Wrap(fault.ModelLoadFailed, errShort, "its part does not do")
+			}
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}
+		r, err := New(opts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.notify = noNotify
+		if err := r.Start(); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if err := r.Unload(context.Background(), "short"); err != nil {
+			t.Error(err)
+		}
+		if err := r.Close(context.Background()); err != nil || len(r.loads)+len(r.alone) != 0 {
+			t.Errorf("%v; %d and %d tokens are left", err, len(r.loads), len(r.alone))
+		}
+	})
+}
+
+func TestTrialMemory(t *testing.T) {
+	r := &TrialRunner{}
+	one, two := r.memory(&Options{LoadsAtOnce: 1}), r.memory(&Options{LoadsAtOnce: 2})
+	if two < one/2-1 || two > one/2+1 {
+		t.Errorf("one of two gets %d, one alone %d", two, one)
+	}
+	if least := r.memory(&Options{LoadsAtOnce: 2, MemoryCeiling: 1}); least != leastMemory {
+		t.Errorf("with nothing left it gets %d", least)
+	}
+	t.Setenv("SLUICE_TEST_TRIAL", "eat")
+	runner := &TrialRunner{Command: []string{os.Args[0], "-test.run=none"}}
+	tried, err := runner.Begin(t.Context(), triedBundle(), &Options{})
+	if err == nil {
+		_, err = tried.Observe(t.Context())
+	}
+	if !errors.Is(err, errShort) || !strings.Contains(err.Error(), "out of memory") {
+		t.Errorf("a process that runs out of memory is told as %v", err)
+	}
+}
