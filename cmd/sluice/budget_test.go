@@ -29,7 +29,7 @@ func TestSlowModel(t *testing.T) {
 		t.Errorf("a plain request is answered %d %s", status, body)
 	}
 	eventually(t, "the budget is told", func() bool {
-		return strings.Contains(g.log.String(), `"budget_basis":"measured"`)
+		return strings.Contains(g.Log(), `"budget_basis":"measured"`)
 	})
 	var config struct {
 		Parameters map[string]struct {
@@ -42,8 +42,8 @@ func TestSlowModel(t *testing.T) {
 	g.stop()
 
 	g = startGateway(t, "--models", dir, "--scheduler-budget", "20ms")
-	if !strings.Contains(g.log.String(), `"msg":"the budget is too short for one row","model":"slow","version":"1","reason":"one row takes `) {
-		t.Errorf("the log does not name the model:\n%s", g.log.String())
+	if !strings.Contains(g.Log(), `"msg":"the budget is too short for one row","model":"slow","version":"1","reason":"one row takes `) {
+		t.Errorf("the log does not name the model:\n%s", g.Log())
 	}
 	ask := func(path, body, budget string) (*http.Response, readiness) {
 		req, err := http.NewRequest(http.MethodPost, g.predict+path, strings.NewReader(body))

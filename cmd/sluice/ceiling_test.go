@@ -14,12 +14,12 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
 	"sluice/internal/onnxgen"
 	"sluice/test/cage"
+	"sluice/test/rig"
 )
 
 // Attacks on the memory of a gateway that may take no more than its cage has. While each goes on, good
@@ -49,7 +49,7 @@ func startCaged(t *testing.T, args ...string) *caged {
 		c.body, limit = 64*mebibyte, 2048*mebibyte
 	}
 	c.cage = cage.New(t, limit)
-	c.running = launchAs(t, c.cage.Command, append([]string{"--models", examples}, args...)...)
+	c.running = launch(t, rig.Options{Command: c.cage.Command}, append([]string{"--models", examples}, args...)...)
 	c.awaitReady()
 	for range 2 {
 		c.clients.Go(func() { c.ask(t) })
@@ -100,8 +100,8 @@ func (c *caged) leave(t *testing.T) {
 	if c.good.Load() < 20 || c.refused.Load() > c.good.Load()/20 {
 		t.Errorf("%d good requests were answered, %d refused", c.good.Load(), c.refused.Load())
 	}
-	if c.cmd.Process.Signal(syscall.Signal(0)) != nil {
-		t.Errorf("the gateway has ended\n%s", c.log.String())
+	if ended, _ := c.Ended(); ended {
+		t.Errorf("the gateway has ended\n%s", c.Log())
 	}
 }
 

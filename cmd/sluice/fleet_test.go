@@ -27,7 +27,7 @@ func TestModelInAProcessOfItsOwn(t *testing.T) {
 	d := &drilled{running: startGateway(t, "--models", dir)}
 	row := golden(t, "eta")[0]
 	d.infer("eta", row.Request)
-	if d.worker() == 0 {
+	if d.Worker() == 0 {
 		t.Fatal("there is no process for the model")
 	}
 	d.signal(syscall.SIGKILL)
@@ -51,7 +51,7 @@ func TestDeviceJoinsAModelThatServes(t *testing.T) {
 	go func() { // keep the device down
 		defer close(down)
 		for {
-			if pid := d.worker(); pid != 0 {
+			if pid := d.Worker(); pid != 0 {
 				_ = syscall.Kill(pid, syscall.SIGKILL)
 			}
 			select {

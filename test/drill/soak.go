@@ -102,7 +102,7 @@ func (s *soak) start() (questions []rig.Question, err error) {
 		return nil, err
 	}
 	defer write.Close()
-	s.g, err = rig.Start(rig.Options{Binary: *binary, Args: []string{"--config", settings, "--models", models, "--log-level", "debug"}, Log: write})
+	s.g, err = rig.Start(rig.Options{Binary: *binary, Args: []string{"--config", settings, "--models", models, "--log-level", "debug"}, Stdout: write, Stderr: write})
 	if err != nil {
 		return nil, fmt.Errorf("%w\n%s", err, s.log.tail())
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -112,17 +111,14 @@ func (b *broken) order(o fake.Orders) error { return fake.WriteOrders(b.orders, 
 
 // under runs something while traffic goes on, for a second before and after it.
 func under(t *rig.Traffic, do func(since func() time.Duration) error) ([]rig.Record, error) {
-	ctx, stop := context.WithCancel(context.Background())
-	records := make(chan []rig.Record, 1)
 	begun := time.Now()
-	go func() { records <- t.Run(ctx) }()
+	stop := t.Start()
 	time.Sleep(time.Second)
 	err := do(func() time.Duration { return time.Since(begun) })
 	if err == nil {
 		time.Sleep(time.Second)
 	}
-	stop()
-	return <-records, err
+	return stop(), err
 }
 
 // harmless says that nothing was lost, wrong or odd.
