@@ -61,7 +61,7 @@ func post(t *testing.T, url, body string) (int, string) {
 func TestSample(t *testing.T) {
 	g := startGateway(t, "--models", examples)
 	listen := strings.TrimPrefix(g.predict, "http://")
-	for _, model := range []string{"digits", "encoder", "eta", "ranker"} {
+	for _, model := range exampleModels {
 		out, err := exec.Command(sluice, "sample", model, "--listen", listen).Output()
 		if err != nil || !json.Valid(out) {
 			t.Errorf("%s: %v\n%s", model, err, out)

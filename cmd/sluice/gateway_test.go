@@ -19,6 +19,8 @@ import (
 
 const examples = "../../examples/models"
 
+var exampleModels = []string{"digits", "encoder", "eta", "ranker"}
+
 var sluice string // path of the binary under test
 
 func TestMain(m *testing.M) {
@@ -32,6 +34,9 @@ func TestMain(m *testing.M) {
 		fmt.Fprintf(os.Stderr, "cannot build the binary under test: %v\n%s", err, out)
 		os.Exit(1)
 	}
+	if os.Getenv("SLUICE_ONNXRUNTIME") == "" {
+		useFetchedLibrary()
+	}
 	code := m.Run()
 	if err := os.RemoveAll(dir); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -39,20 +44,23 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// needLibrary skips where ONNX Runtime has not been fetched.
-func needLibrary(t testing.TB) {
-	t.Helper()
-	if path := os.Getenv("SLUICE_ONNXRUNTIME"); path != "" {
-		return
-	}
+// useFetchedLibrary names the library that scripts/onnxruntime.sh has fetched, if it has.
+func useFetchedLibrary() {
 	path, err := filepath.Abs("../../.deps/onnxruntime/libonnxruntime.so")
 	if err == nil {
 		_, err = os.Stat(path)
 	}
-	if err != nil {
+	if err == nil {
+		os.Setenv("SLUICE_ONNXRUNTIME", path)
+	}
+}
+
+// needLibrary skips where ONNX Runtime has not been fetched.
+func needLibrary(t testing.TB) {
+	t.Helper()
+	if os.Getenv("SLUICE_ONNXRUNTIME") == "" {
 		t.Skip("ONNX Runtime is not here: run scripts/onnxruntime.sh")
 	}
-	t.Setenv("SLUICE_ONNXRUNTIME", path)
 }
 
 // running is a gateway under test.

@@ -16,7 +16,7 @@ import (
 
 func TestExampleModelsGiveTheirGoldenAnswers(t *testing.T) {
 	g := startGateway(t, "--models", examples)
-	for _, model := range []string{"digits", "encoder", "eta", "ranker"} {
+	for _, model := range exampleModels {
 		for i, row := range golden(t, model) {
 			var got struct{ Outputs []output }
 			if err := json.Unmarshal(g.infer(model, row.Request), &got); err != nil {
