@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"sluice/internal/fault"
+	"sluice/internal/memory"
 )
 
 // What a trial process may take to parse a bundle's files, besides the model file itself: an honest
@@ -127,7 +128,7 @@ func (r *TrialRunner) memory(o *Options) int64 {
 	}
 	if o.MemoryCeiling > 0 {
 		// Not all: the look at what it holds comes a little late, and requests go on meanwhile.
-		most = min(most, (o.MemoryCeiling-resident("RssAnon"))/4*3)
+		most = min(most, (o.MemoryCeiling-memory.Own("RssAnon"))/4*3)
 	}
 	return max(most, leastMemory)
 }
@@ -185,8 +186,6 @@ func (r *TrialRunner) start(ctx context.Context, b *Bundle, o *Options) (*Trial,
 		<-t.ended
 		return nil, errors.Join(err, said.Close())
 	}
-	if _, err := t.release.Write(append(line, '\n')); err != nil {
-		_ = err // it has died, which the first frame that does not come tells
-	}
+	_, _ = t.release.Write(append(line, '\n')) // if it has died, the first frame that does not come tells
 	return t, nil
 }

@@ -12,7 +12,7 @@ import (
 
 	"sluice/internal/clock"
 	complaints "sluice/internal/complaint"
-	"sluice/internal/task"
+	"sluice/internal/memory"
 	"sluice/internal/tensor"
 )
 
@@ -107,14 +107,14 @@ func (w *weigher) series(axis string, until clock.Instant) {
 	// Twice the length takes four times as much at most, for each axis that is longer.
 	more := math.Pow(4, float64(together))
 	debug.FreeOSMemory()
-	w.base = resident("VmRSS")
+	w.base = memory.Own("VmRSS")
 	for length := w.with.free; ; length *= 2 {
-		request, rows := w.request(axis, length)
+		request := w.request(axis, length)
 		if request == nil {
 			return
 		}
 		began := clock.Now()
-		bytes, ran := w.peak(axis, length, request, rows)
+		bytes, ran := w.peak(axis, length, request)
 		if !ran || float64(max(bytes, noise))*more > float64(min(w.most, weighMost)) {
 			return
 		}
@@ -125,7 +125,7 @@ func (w *weigher) series(axis string, until clock.Instant) {
 }
 
 // request makes up a row whose axis, or each of whose axes, has the length; nil if that is too much.
-func (w *weigher) request(axis string, length int64) (*sample, int) {
+func (w *weigher) request(axis string, length int64) *sample {
 	s := newSynthesis(w.made, w.graph.Hints, w.with)
 	s.lengths = map[[2]int]int64{}
 	for a := range w.axes {
@@ -148,23 +148,27 @@ func (w *weigher) request(axis string, length int64) (*sample, int) {
 		elements = max(elements, row)
 	}
 	if elements > weighElements {
-		return nil, 0
+		return nil
 	}
 	row := s.sample(0)
 	if rows > 1 {
-		return manyOf([]sample{row}, rows, w.made), rows
+		return manyOf([]sample{row}, rows, w.made)
 	}
-	return &row, rows
+	return &row
 }
 
 // peak runs a request and tells how much more memory there was, at the most, than before the first.
-func (w *weigher) peak(axis string, length int64, request *sample, rows int) (bytes int64, ran bool) {
+func (w *weigher) peak(axis string, length int64, request *sample) (bytes int64, ran bool) {
 	said := Weighing{Axis: axis, Axes: len(w.axes), Length: length, Unfinished: true}
 	w.told(said)
 	debug.FreeOSMemory() // what making up rows has left behind is none of theirs
 	forgetPeak()
-	err := w.within(func() error { return w.once(request, rows) })
-	said.Bytes = max(0, max(resident("VmHWM"), resident("VmRSS"))-w.base)
+	err := w.within(func() error {
+		t, err := w.ask(request)
+		t.Release()
+		return err
+	})
+	said.Bytes = max(0, max(memory.Own("VmHWM"), memory.Own("VmRSS"))-w.base)
 	var why *complaints.Error
 	said.Unfinished = errors.As(err, &why) && why.Kind == complaints.Memory
 	if err != nil && !said.Unfinished {
@@ -172,20 +176,6 @@ func (w *weigher) peak(axis string, length int64, request *sample, rows int) (by
 	}
 	w.told(said)
 	return said.Bytes, err == nil
-}
-
-// once runs a request.
-func (w *weigher) once(request *sample, rows int) error {
-	t := task.Get()
-	defer t.Release()
-	t.Inputs = append(t.Inputs[:0], request.inputs...)
-	t.Rows, t.Wanted, t.Deadline = 1, ^uint64(0)>>(64-min(len(w.schema.Outputs), 64)), clock.Never
-	t.Reserve(len(w.schema.Outputs))
-	parts := []task.Part{{Task: t, To: 1}}
-	if _, err := w.session.Run(0, parts, clock.Now().Add(observeRun)); err != nil {
-		return err
-	}
-	return w.session.Scatter(0, parts)
 }
 
 // within runs f while the process may take no more than one run may, and half as much again for a
@@ -197,7 +187,7 @@ func (w *weigher) within(f func() error) error {
 		return f()
 	}
 	limit := old
-	limit.Cur = min(old.Cur, uint64(resident("VmData")+w.most+w.most/2+spare))
+	limit.Cur = min(old.Cur, uint64(memory.Own("VmData")+w.most+w.most/2+spare))
 	if syscall.Setrlimit(syscall.RLIMIT_DATA, &limit) == nil {
 		defer syscall.Setrlimit(syscall.RLIMIT_DATA, &old) //nolint:errcheck // it was so before
 	}

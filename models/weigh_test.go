@@ -9,6 +9,7 @@ import (
 
 	complaints "sluice/internal/complaint"
 	"sluice/internal/fault"
+	"sluice/internal/memory"
 	"sluice/internal/tensor"
 )
 
@@ -76,7 +77,7 @@ var errNoMemory = fault.Wrap(fault.InferenceFailed, &complaints.Error{Kind: comp
 
 // TestWeigh holds that the memory of rows is seen as it is, and how it goes on.
 func TestWeigh(t *testing.T) {
-	if resident("VmRSS") == 0 {
+	if memory.Own("VmRSS") == 0 {
 		t.Skip("the system does not tell what is resident")
 	}
 	near := func(name string, got, want float64) {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"sluice/backends/fake"
+	"sluice/internal/memory"
 	"sluice/internal/onnxgen"
 	"sluice/test/rig"
 )
@@ -85,7 +86,7 @@ type holdings struct{ children, memories, descriptors int }
 // no connections of clients.
 func (d *drilled) holds() (h holdings) {
 	pid := d.PID
-	h.children = len(rig.Children(pid))
+	h.children = len(memory.Children(pid))
 	maps, _ := os.ReadFile(fmt.Sprintf("/proc/%d/maps", pid))
 	h.memories = strings.Count(string(maps), "/memfd:sluice-worker")
 	tcp, _ := os.ReadFile(fmt.Sprintf("/proc/%d/net/tcp", pid))

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"sluice/backends/fake"
-	"sluice/test/cage"
+	"sluice/internal/memory"
 	"sluice/test/rig"
 )
 
@@ -31,8 +31,8 @@ func holdings(g *rig.Gateway) (h holding, err error) {
 	if err != nil {
 		return h, err
 	}
-	h = holding{descriptors: len(fds), threads: len(tasks), goroutines: int(n), children: len(rig.Children(g.PID))}
-	h.memory, err = cage.PSS(g.PID)
+	h = holding{descriptors: len(fds), threads: len(tasks), goroutines: int(n), children: len(memory.Children(g.PID))}
+	h.memory, err = memory.PSS(g.PID)
 	return h, err
 }
 

@@ -10,7 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"sluice/test/cage"
+	"sluice/internal/memory"
 	"sluice/test/rig"
 )
 
@@ -128,7 +128,7 @@ func (s *soak) weigh(ctx context.Context) (all []int64) {
 		case <-ctx.Done():
 			return all
 		case <-tick.C:
-			if n, err := cage.PSS(s.g.PID); err == nil {
+			if n, err := memory.PSS(s.g.PID); err == nil {
 				all = append(all, n)
 			}
 		}

@@ -7,10 +7,11 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
+
+	"sluice/internal/memory"
 )
 
 // Gateway is a running `sluice serve`.
@@ -105,26 +106,9 @@ func orDone(err error) error {
 	return err
 }
 
-// Children are the process ids of the children of a process.
-func Children(pid int) (pids []int) {
-	lists, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
-	for _, list := range lists {
-		text, err := os.ReadFile(list)
-		if err != nil {
-			continue
-		}
-		for _, field := range strings.Fields(string(text)) {
-			if child, err := strconv.Atoi(field); err == nil {
-				pids = append(pids, child)
-			}
-		}
-	}
-	return pids
-}
-
 // Worker is the process of a device; 0 if there is none.
 func (g *Gateway) Worker() int {
-	for _, pid := range Children(g.PID) {
+	for _, pid := range memory.Children(g.PID) {
 		if text, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid)); err == nil && strings.Contains(string(text), "\x00worker\x00") {
 			return pid
 		}
