@@ -255,7 +255,7 @@ func TestUnreadAnswersStayInTheirBudget(t *testing.T) {
 	}
 	eventually(t, "the answers fill their budget or are all there", func() bool {
 		_, metrics := c.get(c.admin + "/metrics")
-		return strings.Contains(metrics, `sluice_http_refusals_total{outcome="no_capacity"}`) || strings.Contains(metrics, `outcome="no_capacity"`) ||
+		return strings.Contains(metrics, `outcome="no_capacity"`) ||
 			strings.Contains(metrics, fmt.Sprintf("nv_inference_request_success{model=%q,version=\"1\"} %d\n", "encoder", n))
 	})
 	c.wait(50)
