@@ -2,9 +2,7 @@ package main
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"os"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -12,7 +10,6 @@ import (
 
 	"sluice/backends/fake"
 	"sluice/internal/memory"
-	"sluice/internal/onnxgen"
 	"sluice/test/rig"
 )
 
@@ -21,9 +18,6 @@ import (
 // capacity, while something happens to the accelerator. See docs/faults.md for the figures.
 
 const (
-	drillBudget = 100 * time.Millisecond
-	// drillRate is half of what the fake device's curve allows, 32 rows in 22 ms.
-	drillRate = 700
 	// drillAllowance is the share of requests that may be answered late in the second of a fault.
 	drillAllowance = 0.001
 	// drillStrict is the variable that makes lateness a failure: `make drill` sets it. On a machine
@@ -33,48 +27,35 @@ const (
 	drillBack = 5 * time.Second
 )
 
-// drilled is a gateway with the fake device, and questions of which the answers are known.
+// drilled is a gateway with the fake device.
 type drilled struct {
 	*running
-	orders    string
-	questions []rig.Question
+	*rig.Accelerated
 }
 
 func startDrilled(t *testing.T) *drilled {
 	t.Helper()
-	dir := t.TempDir()
-	if err := (onnxgen.MLP{Layers: []int{16, 64, 1}, Seed: 5}).Write(filepath.Join(dir, "models", "small"), "1"); err != nil {
+	a, err := rig.NewAccelerated(t.TempDir())
+	if err != nil {
 		t.Fatal(err)
 	}
-	d := &drilled{orders: filepath.Join(dir, "orders.json"), questions: rig.Rows("small", "input", 16, 1, 32)}
-	settings := settingsFile(t,
-		"scheduler: {hang_limit: 1s}",
-		"model_defaults: {max_batch: 32}",
-		"devices:",
-		`  - {name: fake, fake: {orders: "`+d.orders+`", cost: "1:4ms,8:8ms,32:22ms"}}`,
-		"  - cpu")
-	d.running = startGateway(t, "--config", settings, "--models", filepath.Join(dir, "models"))
-	return d
+	return &drilled{startGateway(t, a.Args()...), a}
 }
 
-// load sends drillRate requests a second, each answer held against the one that its row gets now,
-// while all is well.
+// load asks the gateway until it is stopped. Each answer is held against the one that its row gets
+// now, while all is well.
 func (d *drilled) load() (stop func() []rig.Record) {
 	d.t.Helper()
-	if err := rig.Learn(d.Predict, d.questions); err != nil {
+	if err := d.Learn(d.Gateway); err != nil {
 		d.t.Fatal(err)
 	}
-	for i := range d.questions {
-		d.questions[i].Budget = drillBudget
-	}
-	traffic := rig.Traffic{Addr: rig.To(d.Predict), Rate: drillRate, Pick: func(rng *rand.Rand) *rig.Question { return &d.questions[rng.IntN(len(d.questions))] }}
-	return traffic.Start()
+	return d.Traffic(d.Gateway).Start()
 }
 
 // order tells the fake device what to do wrong from now on.
 func (d *drilled) order(o fake.Orders) {
 	d.t.Helper()
-	if err := fake.WriteOrders(d.orders, o); err != nil {
+	if err := d.Order(o); err != nil {
 		d.t.Fatal(err)
 	}
 }
@@ -213,7 +194,7 @@ func sum(ledger []rig.Record, from, to time.Duration) drillSum {
 	return drillSum{
 		rig.Tally(ledger, from, to, nil),
 		count(func(r *rig.Record) bool { return strings.HasPrefix(r.Device, "fake") }),
-		count(func(r *rig.Record) bool { return r.Took > drillBudget }),
+		count(func(r *rig.Record) bool { return r.Took > rig.AcceleratedBudget }),
 	}
 }
 

@@ -45,7 +45,6 @@ func TestModelInAProcessOfItsOwn(t *testing.T) {
 // serves.
 func TestDeviceJoinsAModelThatServes(t *testing.T) {
 	d := startDrilled(t)
-	dir := filepath.Join(filepath.Dir(d.orders), "models")
 	done := make(chan struct{})
 	down := make(chan struct{})
 	go func() { // keep the device down
@@ -61,7 +60,7 @@ func TestDeviceJoinsAModelThatServes(t *testing.T) {
 			}
 		}
 	}()
-	if err := (onnxgen.MLP{Layers: []int{16, 32, 1}, Seed: 6}).Write(filepath.Join(dir, "late"), "1"); err != nil {
+	if err := (onnxgen.MLP{Layers: []int{16, 32, 1}, Seed: 6}).Write(filepath.Join(d.Models, "late"), "1"); err != nil {
 		t.Fatal(err)
 	}
 	device := func() string {
