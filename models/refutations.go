@@ -23,8 +23,8 @@ const RefutationsFile = "unbatched.json"
 // The file keeps the latest so many versions, with texts of so many bytes, and fewer where
 // it would be larger than its limit: a larger file is none of ours, and is not read.
 const (
-	maxRemembered      = 1024
-	maxRememberedText  = 600
+	maxRemembered       = 1024
+	maxRememberedText   = 600
 	maxRefutationsBytes = 1 << 20
 )
 
