@@ -60,8 +60,8 @@ func (d *drill) soakFor(length time.Duration) (held bool, err error) {
 		})
 	}
 	s.wg.Go(func() { many(ctx, 4, s.g.Predict, hostile) })
-	memory := make(chan []int64, 1)
-	s.wg.Go(func() { memory <- s.weigh(ctx) })
+	pss := make(chan []int64, 1)
+	s.wg.Go(func() { pss <- s.weigh(ctx) })
 
 	others := append(bad(), leaving(questions, 3*time.Millisecond)...)
 	t := &rig.Traffic{Addr: rig.To(s.g.Predict), Rate: soakRate, Pick: mixed(questions, others, 0.1)}
@@ -70,7 +70,7 @@ func (d *drill) soakFor(length time.Duration) (held bool, err error) {
 	stopTraffic()
 	cancel()
 	s.wg.Wait()
-	return s.judge(records, <-memory, time.Since(begun))
+	return s.judge(records, <-pss, time.Since(begun))
 }
 
 // start brings the gateway up and learns what it must answer.
@@ -138,7 +138,7 @@ func (s *soak) weigh(ctx context.Context) (all []int64) {
 // soakGrowth is how much more memory the last third of a soak may take than the second.
 const soakGrowth = 0.05
 
-func (s *soak) judge(records []rig.Record, memory []int64, took time.Duration) (held bool, err error) {
+func (s *soak) judge(records []rig.Record, pss []int64, took time.Duration) (held bool, err error) {
 	if fault := s.fault.Load(); fault != nil {
 		return false, fmt.Errorf("the soak itself failed: %w", *fault)
 	}
@@ -164,9 +164,9 @@ func (s *soak) judge(records []rig.Record, memory []int64, took time.Duration) (
 		all.Sent, all.OK, all.No, all.Deadline, all.Bad, all.Left, all.Wrong, all.Lost, all.Odd, all.Refused)
 	fmt.Printf("  the server counts %.0f answers of the versions that it still has, %.0f of them late\n", ok+late, late)
 	held = harmless(good)
-	third := len(memory) / 3
+	third := len(pss) / 3
 	if third > 0 {
-		second, last := mean(memory[third:2*third]), mean(memory[2*third:])
+		second, last := mean(pss[third:2*third]), mean(pss[2*third:])
 		fmt.Printf("  memory of the process tree (PSS): %.1f MiB in the second third, %.1f in the last (%+.1f %%)\n", second/(1<<20), last/(1<<20), 100*(last/second-1))
 		held = held && last <= second*(1+soakGrowth)
 	}
