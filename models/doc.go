@@ -50,11 +50,12 @@
 // served on the CPU. A session that exists already stays its device's to restore.
 //
 // Watch. While a version serves, some of its live answers are compared (Watch): with those of
-// rows that run alone, where it is batched, and with those of a fallback device. What is refuted is switched off for the version at once, and remembered for
-// its bundle (memory). This and late joins run on a lane of their own, the one after the
-// scheduler's: each session of such a version is opened with one lane more, which costs the
-// memory of one lane, and the version holds at most 4 MiB of copied rows. A version that is
-// not batched has neither on one device.
+// rows that run alone, where it is batched, and with those of a fallback device. What is
+// refuted is switched off for the version at once, and remembered for its bundle (refutations).
+// This and late joins run on a lane of their own, the one after the scheduler's: each session
+// of such a version is opened with one lane more, which costs the memory of one lane, and the
+// version holds at most 4 MiB of copied rows. A version that is not batched has neither on one
+// device.
 //
 // Roles. The live version of a model is its highest READY one, and requests without a
 // version go to it. The newest KeepVersions versions stay loaded (default 1); a version

@@ -111,7 +111,7 @@ func (r *Registry) unshare(v *Version, f finding, answers []zap.Field) {
 		r.opts.OnBatching(v, verdict)
 		v.Release()
 	}
-	r.opts.memory.note(v, f.off, text)
+	r.opts.refutations.note(v, f.off, text)
 	r.amend(v, func(report *Report) {
 		report.Batching = Batching{Mode: Single, Basis: Refuted, Text: text}
 		report.Gates = append(slices.Clone(report.Gates), verdict)
@@ -122,7 +122,7 @@ func (r *Registry) unshare(v *Version, f finding, answers []zap.Field) {
 	}
 	r.opts.Log.Warn(f.off.String(), fields...)
 	// A disk may be slow: nothing waits for it but the next comparison.
-	if err := r.opts.memory.save(); err != nil {
+	if err := r.opts.refutations.save(); err != nil {
 		r.opts.Log.Warn("what is switched off cannot be remembered", append(about(v, text), f.remedy(err.Error()))...)
 	}
 }

@@ -224,16 +224,8 @@ func (o *tryout) over() bool { return clock.Now().Sub(o.began) > observeLimit }
 
 // run runs one request and notes what came of it.
 func (o *tryout) run(request *sample, rows int) bool {
-	t := task.Get()
+	t, err := o.ask(request)
 	defer t.Release()
-	t.Inputs = append(t.Inputs[:0], request.inputs...)
-	t.Rows, t.Wanted, t.Deadline = 1, ^uint64(0)>>(64-min(len(o.schema.Outputs), 64)), clock.Never
-	t.Reserve(len(o.schema.Outputs))
-	parts := []task.Part{{Task: t, To: 1}}
-	_, err := o.session.Run(0, parts, clock.Now().Add(observeRun))
-	if err == nil {
-		err = o.session.Scatter(0, parts)
-	}
 	if err != nil {
 		o.refuse(request, rows, err)
 		return false
@@ -259,6 +251,21 @@ func (o *tryout) measure(request *sample) {
 			o.seen.Longest[axes[a].Name] = max(o.seen.Longest[axes[a].Name], request.inputs[p.Input].Shape[p.Dim])
 		}
 	}
+}
+
+// ask runs a request on the session and returns its task with the outputs, which the caller joins
+// and releases.
+func (o *tryout) ask(request *sample) (*task.Task, error) {
+	t := task.Get()
+	t.Inputs = append(t.Inputs[:0], request.inputs...)
+	t.Rows, t.Wanted, t.Deadline = 1, ^uint64(0)>>(64-min(len(o.schema.Outputs), 64)), clock.Never
+	t.Reserve(len(o.schema.Outputs))
+	parts := []task.Part{{Task: t, To: 1}}
+	_, err := o.session.Run(0, parts, clock.Now().Add(observeRun))
+	if err == nil {
+		err = o.session.Scatter(0, parts)
+	}
+	return t, err
 }
 
 func (o *tryout) refuse(request *sample, rows int, err error) {

@@ -95,7 +95,7 @@ type Options struct {
 	// 10 s. It is the safety net for network file systems.
 	RescanEvery time.Duration
 
-	memory *memory // of State
+	refutations *refutations // of State
 }
 
 // Defaults stand in for what model.yaml does not say.
@@ -167,8 +167,8 @@ func (o Options) withDefaults() Options {
 	if o.Log == nil {
 		o.Log = zap.NewNop()
 	}
-	if o.memory == nil {
-		o.memory = openMemory(o.State, o.Log)
+	if o.refutations == nil {
+		o.refutations = openRefutations(o.State, o.Log)
 	}
 	orDefault(&o.KeepVersions, 1)
 	o.Devices = slices.Clone(o.Devices)

@@ -146,14 +146,14 @@ func (p *prover) files(ctx context.Context) (Verdict, error) {
 	for _, f := range b.Files {
 		size += f.Size
 	}
-	pinned := ", unpinned"
+	pinned, ignored := "unpinned", ""
 	if n := len(b.Config.SHA256); n > 0 {
-		pinned = fmt.Sprintf(", %s as pinned", count(n, "digest"))
+		pinned = fmt.Sprintf("%s as pinned", count(n, "digest"))
 	}
 	if t := b.Config.triton; t != nil && len(t.ignored) > 0 {
-		pinned += fmt.Sprintf("; of %s is ignored: %s", TritonFile, strings.Join(t.ignored, ", "))
+		ignored = fmt.Sprintf("; of %s is ignored: %s", TritonFile, strings.Join(t.ignored, ", "))
 	}
-	return Verdict{Outcome: Passed, Text: fmt.Sprintf("%s, %s%s", count(len(b.Files), "file"), byteCount(size), pinned)}, nil
+	return Verdict{Outcome: Passed, Text: fmt.Sprintf("%s, %s, %s%s", count(len(b.Files), "file"), byteCount(size), pinned, ignored)}, nil
 }
 
 // describe learns what the files say, and sets the bundle's settings.

@@ -6,6 +6,8 @@ import (
 	"math"
 
 	"golang.org/x/sys/unix"
+
+	"sluice/internal/memory"
 )
 
 // Loads that go on at the same time share the memory that is left: each trial is given its part of
@@ -52,7 +54,7 @@ func (r *TrialRunner) memory(o *Options) int64 {
 	}
 	if o.MemoryCeiling > 0 {
 		// Not all: the look at what it holds comes a little late, and requests go on meanwhile.
-		most = min(most, (o.MemoryCeiling-resident("RssAnon"))/4*3)
+		most = min(most, (o.MemoryCeiling-memory.Own("RssAnon"))/4*3)
 	}
 	return max(most/int64(max(o.LoadsAtOnce, 1)), leastMemory)
 }

@@ -12,7 +12,7 @@ import (
 
 	"sluice/internal/clock"
 	complaints "sluice/internal/complaint"
-	"sluice/internal/task"
+	"sluice/internal/memory"
 	"sluice/internal/tensor"
 )
 
@@ -22,6 +22,9 @@ import (
 const (
 	weighRun   = 500 * time.Millisecond // the next takes up to four times as long
 	weighLimit = 4 * time.Second        // for all series
+	// weighMost is the memory beyond which a longer row says nothing new: at a quarter of it noise is
+	// one part in sixty. More would only make each load slower, the more memory the machine has.
+	weighMost = 256 << 20
 	// weighElements bounds the elements of a row that is made up.
 	weighElements = 1 << 20
 	weighAxes     = 3 // axes that are weighed each by itself
@@ -126,15 +129,15 @@ func (w *weigher) series(axis string, until clock.Instant) {
 	// Twice the length takes four times as much at most, for each axis that is longer.
 	more := math.Pow(4, float64(together))
 	debug.FreeOSMemory()
-	w.base = resident("VmRSS")
+	w.base = memory.Own("VmRSS")
 	for length := w.with.free; ; length *= 2 {
-		request, rows := w.request(axis, length)
+		request := w.request(axis, length)
 		if request == nil {
 			return
 		}
 		began := clock.Now()
-		bytes, ran := w.peak(axis, length, request, rows)
-		if !ran || float64(max(bytes, noise))*more > float64(w.most) {
+		bytes, ran := w.peak(axis, length, request)
+		if !ran || float64(max(bytes, noise))*more > float64(min(w.most, weighMost)) {
 			return
 		}
 		if now := clock.Now(); now.Sub(began) > w.run || now > until {
@@ -144,7 +147,7 @@ func (w *weigher) series(axis string, until clock.Instant) {
 }
 
 // request makes up a row whose axis, or each of whose axes, has the length; nil if that is too much.
-func (w *weigher) request(axis string, length int64) (*sample, int) {
+func (w *weigher) request(axis string, length int64) *sample {
 	s := newSynthesis(w.made, w.graph.Hints, w.with)
 	s.lengths = map[[2]int]int64{}
 	for a := range w.axes {
@@ -170,14 +173,14 @@ func (w *weigher) request(axis string, length int64) (*sample, int) {
 			elements *= float64(max(n, 1))
 		}
 		if elements > weighElements {
-			return nil, 0
+			return nil
 		}
 	}
 	row := w.rowOf(s, shapes)
 	if row == nil || rows == 1 {
-		return row, rows
+		return row
 	}
-	return manyOf([]sample{*row}, rows, w.made), rows
+	return manyOf([]sample{*row}, rows, w.made)
 }
 
 // rowOf makes a row of those shapes; nil if it cannot be made.
@@ -197,13 +200,17 @@ func (w *weigher) rowOf(s *synthesis, shapes [][]int64) *sample {
 }
 
 // peak runs a request and tells how much more memory there was, at the most, than before the first.
-func (w *weigher) peak(axis string, length int64, request *sample, rows int) (bytes int64, ran bool) {
+func (w *weigher) peak(axis string, length int64, request *sample) (bytes int64, ran bool) {
 	said := Weighing{Axis: axis, Axes: len(w.axes), Length: length, Unfinished: true}
 	w.told(said)
 	debug.FreeOSMemory() // what making up rows has left behind is none of theirs
 	forgetPeak()
-	err := w.within(func() error { return w.once(request, rows) })
-	said.Bytes = max(0, max(resident("VmHWM"), resident("VmRSS"))-w.base)
+	err := w.within(func() error {
+		t, err := w.ask(request)
+		t.Release()
+		return err
+	})
+	said.Bytes = max(0, max(memory.Own("VmHWM"), memory.Own("VmRSS"))-w.base)
 	var why *complaints.Error
 	said.Unfinished = errors.As(err, &why) && why.Kind == complaints.Memory
 	if err != nil && !said.Unfinished {
@@ -211,20 +218,6 @@ func (w *weigher) peak(axis string, length int64, request *sample, rows int) (by
 	}
 	w.told(said)
 	return said.Bytes, err == nil
-}
-
-// once runs a request.
-func (w *weigher) once(request *sample, rows int) error {
-	t := task.Get()
-	defer t.Release()
-	t.Inputs = append(t.Inputs[:0], request.inputs...)
-	t.Rows, t.Wanted, t.Deadline = 1, ^uint64(0)>>(64-min(len(w.schema.Outputs), 64)), clock.Never
-	t.Reserve(len(w.schema.Outputs))
-	parts := []task.Part{{Task: t, To: 1}}
-	if _, err := w.session.Run(0, parts, clock.Now().Add(observeRun)); err != nil {
-		return err
-	}
-	return w.session.Scatter(0, parts)
 }
 
 // within runs f while the process may take no more than one run may, and half as much again for a
@@ -236,7 +229,7 @@ func (w *weigher) within(f func() error) error {
 		return f()
 	}
 	limit := old
-	limit.Cur = min(old.Cur, uint64(resident("VmData")+w.most+w.most/2+spare))
+	limit.Cur = min(old.Cur, uint64(memory.Own("VmData")+w.most+w.most/2+spare))
 	if syscall.Setrlimit(syscall.RLIMIT_DATA, &limit) == nil {
 		defer syscall.Setrlimit(syscall.RLIMIT_DATA, &old) //nolint:errcheck // it was so before
 	}

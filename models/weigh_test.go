@@ -9,6 +9,7 @@ import (
 
 	complaints "sluice/internal/complaint"
 	"sluice/internal/fault"
+	"sluice/internal/memory"
 	"sluice/internal/tensor"
 )
 
@@ -76,7 +77,7 @@ var errNoMemory = fault.Wrap(fault.InferenceFailed, &complaints.Error{Kind: comp
 
 // TestWeigh holds that the memory of rows is seen as it is, and how it goes on.
 func TestWeigh(t *testing.T) {
-	if resident("VmRSS") == 0 {
+	if memory.Own("VmRSS") == 0 {
 		t.Skip("the system does not tell what is resident")
 	}
 	near := func(name string, got, want float64) {
@@ -95,11 +96,18 @@ func TestWeigh(t *testing.T) {
 			return f(shape), nil
 		}
 	}
-	o := weighOf(t, sequenceGraph("seq"), up(1024, func(shape []int64) int64 { return 64 * shape[1] * shape[1] }))
+	o := weighOf(t, sequenceGraph("seq"), up(1<<20, func(shape []int64) int64 { return 48 * shape[1] * shape[1] }))
 	sc := o.scale()
+	near("square without an end, at 8192", sc.joint.At(8192), 3<<30)
+	if last := o.Weighed[len(o.Weighed)-1]; last.Length != 2048 || last.Unfinished {
+		t.Errorf("the longest row that was weighed took %d MiB: %+v", last.Bytes>>20, last)
+	}
+
+	o = weighOf(t, sequenceGraph("seq"), up(512, func(shape []int64) int64 { return 64 * shape[1] * shape[1] }))
+	sc = o.scale()
 	near("square, at 1024", sc.joint.At(1024), 64<<20)
 	near("square, at 8192", sc.joint.At(8192), 4<<30)
-	if last := o.Weighed[len(o.Weighed)-1]; last.Length != 2048 || last.Bytes != -1 || last.Unfinished || sc.cap != math.MaxInt64 {
+	if last := o.Weighed[len(o.Weighed)-1]; last.Length != 1024 || last.Bytes != -1 || last.Unfinished || sc.cap != math.MaxInt64 {
 		t.Errorf("a row that the model does not take: %+v, cap %d", last, sc.cap)
 	}
 
@@ -128,7 +136,7 @@ func TestWeigh(t *testing.T) {
 
 // Of a model that takes no row that is made up, rows are made of a golden one.
 func TestWeighFromAGoldenRow(t *testing.T) {
-	if resident("VmRSS") == 0 {
+	if memory.Own("VmRSS") == 0 {
 		t.Skip("the system does not tell what is resident")
 	}
 	g := sequenceGraph("seq", "seq")

@@ -54,7 +54,7 @@ func TestAccessLog(t *testing.T) {
 	if err := os.Rename(path, path+".1"); err != nil {
 		t.Fatal(err)
 	}
-	if err := g.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+	if err := g.Signal(syscall.SIGHUP); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "the file is made again", func() bool {
@@ -104,7 +104,7 @@ func TestAccessLogOfRefusals(t *testing.T) {
 	}
 	g.stop()
 	n := 0
-	for _, l := range accessLines(t, g.stdout.String()) {
+	for _, l := range accessLines(t, g.Stdout()) {
 		switch {
 		case l.Path == "/v2/health/ready" && l.Why == "failed": // until the models were loaded
 		case l.Why == "refused" && l.Code == "MODEL_NOT_FOUND":
@@ -128,7 +128,7 @@ func TestFullDiskCostsTheAccessLogAlone(t *testing.T) {
 		if status := g.send("/v2/models/eta/infer", request); status != http.StatusOK {
 			t.Errorf("status %d", status)
 		}
-		return strings.Contains(g.log.String(), "no space left")
+		return strings.Contains(g.Log(), "no space left")
 	})
 	if _, metrics := g.get(g.admin + "/metrics"); !strings.Contains(metrics, "sluice_access_log_lines_total 0\n") || strings.Contains(metrics, "sluice_access_log_dropped_total 0\n") {
 		t.Error("the metrics do not tell of the lost lines")

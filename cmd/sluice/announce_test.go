@@ -8,42 +8,33 @@ import (
 	"os"
 	"os/exec"
 	"strings"
-	"syscall"
 	"testing"
 
 	"sluice/internal/ptytest"
 	"sluice/internal/tensor"
+	"sluice/test/rig"
 )
 
 // TestServeAnnouncesOnATerminal: people are told what is served, and each command that is printed works.
 func TestServeAnnouncesOnATerminal(t *testing.T) {
 	needLibrary(t)
 	master, slave := ptytest.Open(t)
-	predict, admin := freeAddress(t), freeAddress(t)
-	cmd := exec.Command(sluice, "serve", "--listen", predict, "--admin", admin, "--drain-delay", "0s", "--models", examples)
-	var log transcript
-	cmd.Stdout, cmd.Stderr = slave, &log
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	var shown transcript
+	g := spawn(t, rig.Options{Stdout: slave}, "--models", examples)
+	var shown rig.Transcript
 	read := make(chan struct{})
 	go func() {
 		defer close(read)
 		_, _ = io.Copy(&shown, master)
 	}()
 	t.Cleanup(func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM)
-		if err := cmd.Wait(); err != nil {
-			t.Error(err)
-		}
+		g.stop()
 		slave.Close()
 		master.Close()
 		<-read
 	})
 	eventually(t, "each model and a request are shown", func() bool {
 		out := shown.String()
-		return strings.Count(out, "ready: ") == 4 && strings.Contains(out, "metrics on http://"+admin+"/metrics")
+		return strings.Count(out, "ready: ") == 4 && strings.Contains(out, "metrics on "+g.admin+"/metrics")
 	})
 	_, rest, _ := strings.Cut(shown.String(), "  curl -s ")
 	curl, _, _ := strings.Cut(rest, "\r\n\r\n")
@@ -70,7 +61,7 @@ func post(t *testing.T, url, body string) (int, string) {
 func TestSample(t *testing.T) {
 	g := startGateway(t, "--models", examples)
 	listen := strings.TrimPrefix(g.predict, "http://")
-	for _, model := range []string{"digits", "encoder", "eta", "ranker"} {
+	for _, model := range exampleModels {
 		out, err := exec.Command(sluice, "sample", model, "--listen", listen).Output()
 		if err != nil || !json.Valid(out) {
 			t.Errorf("%s: %v\n%s", model, err, out)

@@ -22,6 +22,10 @@ func TestSlowModel(t *testing.T) {
 	if err := (onnxgen.MLP{Layers: []int{1024, 1024, 1}, Repeat: 400, Seed: 9}).Write(filepath.Join(dir, "slow"), "1"); err != nil {
 		t.Fatal(err)
 	}
+	// Of larger batches the test wants nothing, and to warm up with them takes seconds.
+	if err := os.WriteFile(filepath.Join(dir, "slow", "1", "model.yaml"), []byte("max_batch: 2\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	row := `{"inputs":[{"name":"input","datatype":"FP32","shape":[1,1024],"data":[` + strings.Repeat("0,", 1023) + `0]}]}`
 	const path = "/v2/models/slow/infer"
 	g := startGateway(t, "--models", dir)
@@ -29,7 +33,7 @@ func TestSlowModel(t *testing.T) {
 		t.Errorf("a plain request is answered %d %s", status, body)
 	}
 	eventually(t, "the budget is told", func() bool {
-		return strings.Contains(g.log.String(), `"budget_basis":"measured"`)
+		return strings.Contains(g.Log(), `"budget_basis":"measured"`)
 	})
 	var config struct {
 		Parameters map[string]struct {
@@ -42,8 +46,8 @@ func TestSlowModel(t *testing.T) {
 	g.stop()
 
 	g = startGateway(t, "--models", dir, "--scheduler-budget", "20ms")
-	if !strings.Contains(g.log.String(), `"msg":"the budget is too short for one row","model":"slow","version":"1","reason":"one row takes `) {
-		t.Errorf("the log does not name the model:\n%s", g.log.String())
+	if !strings.Contains(g.Log(), `"msg":"the budget is too short for one row","model":"slow","version":"1","reason":"one row takes `) {
+		t.Errorf("the log does not name the model:\n%s", g.Log())
 	}
 	ask := func(path, body, budget string) (*http.Response, readiness) {
 		req, err := http.NewRequest(http.MethodPost, g.predict+path, strings.NewReader(body))
@@ -85,6 +89,7 @@ func TestSlowModel(t *testing.T) {
 
 // check names a model whose budget does not suffice, and passes it: requests may ask for more.
 func TestCheckNamesAShortBudget(t *testing.T) {
+	t.Parallel()
 	needLibrary(t)
 	dir := t.TempDir()
 	if err := (onnxgen.MLP{Layers: []int{1024, 1024, 1}, Repeat: 40, Seed: 9}).Write(filepath.Join(dir, "slow"), "1"); err != nil {

@@ -32,6 +32,7 @@ func command(t *testing.T, args ...string) (string, int) {
 }
 
 func TestCheckProvesTheExamples(t *testing.T) {
+	t.Parallel()
 	needLibrary(t)
 	out, status := command(t, "check", examples)
 	if status != 0 {
@@ -54,6 +55,7 @@ func TestCheckProvesTheExamples(t *testing.T) {
 }
 
 func TestCheckRefusesByName(t *testing.T) {
+	t.Parallel()
 	needLibrary(t)
 	f := func(what string, spoil func(bundle string) error, want string) {
 		t.Helper()
@@ -83,6 +85,7 @@ func TestCheckRefusesByName(t *testing.T) {
 }
 
 func TestSettingsAreChecked(t *testing.T) {
+	t.Parallel()
 	f := func(file, want string, args ...string) {
 		t.Helper()
 		path := filepath.Join(t.TempDir(), "sluice.yaml")
@@ -173,6 +176,7 @@ func TestCheckFindsAFallbackThatDiffers(t *testing.T) {
 // A check is what a server with the same settings does: it tells of versions that are not loaded,
 // of budgets that are too short, and of models that are required and not there.
 func TestCheckTellsWhatAServerWouldDo(t *testing.T) {
+	t.Parallel()
 	needLibrary(t)
 	dir := t.TempDir()
 	copyBundle(t, "eta", dir, "1")

@@ -131,6 +131,7 @@ func sharedLibrary(t *testing.T, name, source string) string {
 
 // TestCrashingDriverIsALine: a library that ends the process that loads it.
 func TestCrashingDriverIsALine(t *testing.T) {
+	t.Parallel()
 	needLibrary(t)
 	crash := sharedLibrary(t, "libvulkan.so.1", "#include <stdlib.h>\n__attribute__((constructor)) static void load(void) { abort(); }")
 	settings := settingsFile(t, "devices:", "  - {name: webgpu, library_folders: ["+filepath.Dir(crash)+"]}")

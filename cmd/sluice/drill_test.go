@@ -3,15 +3,14 @@ package main
 import (
 	"fmt"
 	"os"
-	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"sluice/backends/fake"
-	"sluice/internal/onnxgen"
+	"sluice/internal/memory"
+	"sluice/test/rig"
 )
 
 // The drill: a gateway with an accelerator (the fake device, in a worker process, as costly as a
@@ -19,9 +18,6 @@ import (
 // capacity, while something happens to the accelerator. See docs/faults.md for the figures.
 
 const (
-	drillBudget = 100 * time.Millisecond
-	// drillRate is half of what the fake device's curve allows, 32 rows in 22 ms.
-	drillRate = 700
 	// drillAllowance is the share of requests that may be answered late in the second of a fault.
 	drillAllowance = 0.001
 	// drillStrict is the variable that makes lateness a failure: `make drill` sets it. On a machine
@@ -34,51 +30,34 @@ const (
 // drilled is a gateway with the fake device.
 type drilled struct {
 	*running
-	orders string
+	*rig.Accelerated
 }
 
 func startDrilled(t *testing.T) *drilled {
 	t.Helper()
-	dir := t.TempDir()
-	if err := (onnxgen.MLP{Layers: []int{16, 64, 1}, Seed: 5}).Write(filepath.Join(dir, "models", "small"), "1"); err != nil {
+	a, err := rig.NewAccelerated(t.TempDir())
+	if err != nil {
 		t.Fatal(err)
 	}
-	d := &drilled{orders: filepath.Join(dir, "orders.json")}
-	settings := fmt.Sprintf(`scheduler:
-  hang_limit: 1s
-model_defaults:
-  max_batch: 32
-devices:
-  - name: fake
-    fake:
-      orders: %s
-      cost: "1:4ms,8:8ms,32:22ms"
-  - name: cpu
-`, d.orders)
-	file := filepath.Join(dir, "sluice.yaml")
-	if err := os.WriteFile(file, []byte(settings), 0o600); err != nil {
-		t.Fatal(err)
+	return &drilled{startGateway(t, a.Args()...), a}
+}
+
+// load asks the gateway until it is stopped. Each answer is held against the one that its row gets
+// now, while all is well.
+func (d *drilled) load() (stop func() []rig.Record) {
+	d.t.Helper()
+	if err := d.Learn(d.Gateway); err != nil {
+		d.t.Fatal(err)
 	}
-	d.running = startGateway(t, "--config", file, "--models", filepath.Join(dir, "models"))
-	return d
+	return d.Traffic(d.Gateway).Start()
 }
 
 // order tells the fake device what to do wrong from now on.
 func (d *drilled) order(o fake.Orders) {
 	d.t.Helper()
-	if err := fake.WriteOrders(d.orders, o); err != nil {
+	if err := d.Order(o); err != nil {
 		d.t.Fatal(err)
 	}
-}
-
-// worker is the process of the fake device; 0 if there is none.
-func (d *drilled) worker() int {
-	for _, pid := range children(d.cmd.Process.Pid) {
-		if text, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid)); err == nil && strings.Contains(string(text), "\x00worker\x00") {
-			return pid
-		}
-	}
-	return 0
 }
 
 // holdings are what a process must give back.
@@ -87,8 +66,8 @@ type holdings struct{ children, memories, descriptors int }
 // holds counts the gateway's child processes, mappings of shared memory and descriptors that are
 // no connections of clients.
 func (d *drilled) holds() (h holdings) {
-	pid := d.cmd.Process.Pid
-	h.children = len(children(pid))
+	pid := d.PID
+	h.children = len(memory.Children(pid))
 	maps, _ := os.ReadFile(fmt.Sprintf("/proc/%d/maps", pid))
 	h.memories = strings.Count(string(maps), "/memfd:sluice-worker")
 	tcp, _ := os.ReadFile(fmt.Sprintf("/proc/%d/net/tcp", pid))
@@ -106,30 +85,13 @@ func (d *drilled) holds() (h holdings) {
 // signal sends the worker a signal.
 func (d *drilled) signal(s syscall.Signal) {
 	d.t.Helper()
-	pid := d.worker()
+	pid := d.Worker()
 	if pid == 0 {
 		d.t.Fatal("there is no worker process")
 	}
 	if err := syscall.Kill(pid, s); err != nil {
 		d.t.Fatal(err)
 	}
-}
-
-// children are the child processes of any thread of a process.
-func children(pid int) (pids []int) {
-	lists, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
-	for _, list := range lists {
-		text, err := os.ReadFile(list)
-		if err != nil {
-			continue
-		}
-		for _, field := range strings.Fields(string(text)) {
-			if child, err := strconv.Atoi(field); err == nil {
-				pids = append(pids, child)
-			}
-		}
-	}
-	return pids
 }
 
 // TestDrill holds the promise of each fault: nothing is lost or wrong, next to nothing is late, the
@@ -151,23 +113,23 @@ func TestDrill(t *testing.T) {
 	} {
 		t.Run(strings.ReplaceAll(fault.name, " ", "-"), func(t *testing.T) {
 			d := startDrilled(t)
-			load := newSteady(d.running, "small", drillBudget)
 			before := d.holds()
-			load.run(drillRate)
-			time.Sleep(2 * time.Second)
+			stop := d.load()
 			begun := time.Now()
+			time.Sleep(1500 * time.Millisecond)
+			hit := time.Since(begun)
 			fault.begin(d)
 			time.Sleep(2 * time.Second)
-			ended := time.Now()
+			ended := time.Since(begun)
 			if fault.end == nil {
-				ended = begun // it lasts for an instant
+				ended = hit // it lasts for an instant
 			} else {
 				fault.end(d)
 			}
-			time.Sleep(drillBack + time.Second)
-			load.stop()
-			load.each()
-			judge(t, load, load.since(begun), load.since(ended))
+			d.awaitFake(begun.Add(ended + drillBack))
+			back := time.Since(begun)
+			time.Sleep(time.Second)
+			judge(t, stop(), hit, back)
 			if status, body := d.get(d.predict + "/v2/health/ready"); status != 200 || strings.Contains(body, "degraded") {
 				t.Errorf("after the fault readiness is %d %s", status, body)
 			}
@@ -176,55 +138,88 @@ func TestDrill(t *testing.T) {
 	}
 }
 
-// judge holds the ledger of a drill against the promises.
-func judge(t *testing.T, load *steady, begun, ended time.Duration) {
-	t.Helper()
-	all := load.tally(0, time.Hour)
-	if all.lost > 0 || all.wrong > 0 {
-		t.Errorf("%d answers are lost and %d wrong of %d", all.lost, all.wrong, all.sent)
+// awaitFake waits until the device does most of the work again, and until the end in any case where
+// lateness is a failure: what comes late, does so after a fault.
+func (d *drilled) awaitFake(end time.Time) {
+	d.t.Helper()
+	rows := func(labels ...string) float64 {
+		n, err := d.Counters("sluice_batch_size_rows_sum", labels...)
+		if err != nil {
+			d.t.Fatal(err)
+		}
+		return n
 	}
-	if before := load.tally(time.Second, begun); before.devices["fake"] < before.sent/2 {
+	for time.Now().Before(end) {
+		fake, all := rows(`device="fake"`), rows()
+		time.Sleep(200 * time.Millisecond)
+		if rows(`device="fake"`)-fake > (rows()-all)/2 && os.Getenv(drillStrict) == "" {
+			return
+		}
+	}
+}
+
+// judge holds the ledger of a drill against the promises.
+func judge(t *testing.T, ledger []rig.Record, hit, back time.Duration) {
+	t.Helper()
+	for at := time.Duration(0); at < ledger[len(ledger)-1].Due; at += time.Second {
+		t.Logf("second %2.0f: %v", at.Seconds(), sum(ledger, at, at+time.Second))
+	}
+	if all := sum(ledger, 0, rig.All); all.Lost+all.Wrong+all.Odd+all.Refused > 0 {
+		t.Errorf("answers are lost or wrong: %v; such as: %s", all, all.Example)
+	}
+	if before := sum(ledger, hit-time.Second, hit); before.onFake < before.Sent/2 {
 		t.Errorf("before the fault the device did not do the work: %v", before)
 	}
-	during, rest := load.tally(begun, begun+time.Second), load.tally(begun+time.Second, time.Hour)
-	if during.ok < during.sent/2 || during.devices["cpu"] == 0 {
+	during, rest := sum(ledger, hit, hit+time.Second), sum(ledger, hit+time.Second, rig.All)
+	if during.OK < during.Sent/2 || during.OK == during.onFake {
 		t.Errorf("in the second of the fault the CPU did not go on: %v", during)
 	}
-	if late := float64(during.late) > drillAllowance*float64(during.sent) || rest.late > 0; late && os.Getenv(drillStrict) != "" {
+	if late := float64(during.late) > drillAllowance*float64(during.Sent) || rest.late > 0; late && os.Getenv(drillStrict) != "" {
 		t.Errorf("answers are late: in the second of the fault %v, after it %v", during, rest)
 	}
-	if back := load.tally(ended+drillBack, time.Hour); back.devices["fake"] < back.sent/2 {
-		t.Errorf("%v after the fault the device is not back: %v", drillBack, back)
+	if s := sum(ledger, back, rig.All); s.onFake < s.Sent/2 {
+		t.Errorf("at most %v after the fault the device is not back: %v", drillBack, s)
 	}
+}
+
+// drillSum is a stretch of a drill's ledger.
+type drillSum struct {
+	rig.Sum
+	onFake int // answers of the device; the others are the CPU's
+	late   int // since they were due
+}
+
+func sum(ledger []rig.Record, from, to time.Duration) drillSum {
+	count := func(keep func(*rig.Record) bool) int { return rig.Tally(ledger, from, to, keep).OK }
+	return drillSum{
+		rig.Tally(ledger, from, to, nil),
+		count(func(r *rig.Record) bool { return strings.HasPrefix(r.Device, "fake") }),
+		count(func(r *rig.Record) bool { return r.Took > rig.AcceleratedBudget }),
+	}
+}
+
+func (s drillSum) String() string {
+	return fmt.Sprintf("%v, %d on fake, %d late", s.Sum, s.onFake, s.late)
 }
 
 // A gateway that is told to stop while its device hangs answers what it has accepted and goes.
 func TestTerminationWhileTheDeviceHangs(t *testing.T) {
 	d := startDrilled(t)
-	load := newSteady(d.running, "small", drillBudget)
-	load.run(drillRate)
+	stop := d.load()
+	begun := time.Now()
 	time.Sleep(time.Second)
-	worker := d.worker()
+	worker := d.Worker()
 	d.signal(syscall.SIGSTOP)
 	time.Sleep(50 * time.Millisecond)
-	told := time.Now()
-	if err := d.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+	told := time.Since(begun)
+	if err := d.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	select {
-	case err := <-d.ended:
-		if err != nil {
-			t.Errorf("the gateway ended with %v\n%s", err, d.log.String())
-		}
-	case <-time.After(10 * time.Second):
-		t.Error("the gateway waits for its stopped worker")
-		_ = d.cmd.Process.Kill()
-		t.Logf("it ended with %v", <-d.ended)
+	if err := d.end(10 * time.Second); err != nil {
+		t.Errorf("the gateway, whose worker was stopped, ended with %v\n%s", err, d.Log())
 	}
-	d.running.ended = nil
-	load.stop()
-	if before := load.tally(0, load.since(told)); before.lost > 0 || before.wrong > 0 {
-		t.Errorf("of what was sent before the signal: %v", before)
+	if before := rig.Tally(stop(), 0, told, nil); before.Lost+before.Wrong+before.Odd+before.Refused > 0 {
+		t.Errorf("of what was sent before the signal: %v; such as: %s", before, before.Example)
 	}
 	gone(t, worker)
 }
@@ -232,17 +227,14 @@ func TestTerminationWhileTheDeviceHangs(t *testing.T) {
 // Nothing is left of a gateway that is killed: its workers go with it.
 func TestKilledGatewayLeavesNoWorker(t *testing.T) {
 	d := startDrilled(t)
-	worker := d.worker()
+	worker := d.Worker()
 	if worker == 0 {
 		t.Fatal("there is no worker process")
 	}
-	if err := d.cmd.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	if err := <-d.ended; err == nil {
+	d.Kill()
+	if err := d.end(stopWithin); err == nil {
 		t.Error("a gateway that is killed ends with status 0")
 	}
-	d.running.ended = nil
 	gone(t, worker)
 }
 

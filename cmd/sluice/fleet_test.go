@@ -27,7 +27,7 @@ func TestModelInAProcessOfItsOwn(t *testing.T) {
 	d := &drilled{running: startGateway(t, "--models", dir)}
 	row := golden(t, "eta")[0]
 	d.infer("eta", row.Request)
-	if d.worker() == 0 {
+	if d.Worker() == 0 {
 		t.Fatal("there is no process for the model")
 	}
 	d.signal(syscall.SIGKILL)
@@ -45,13 +45,12 @@ func TestModelInAProcessOfItsOwn(t *testing.T) {
 // serves.
 func TestDeviceJoinsAModelThatServes(t *testing.T) {
 	d := startDrilled(t)
-	dir := filepath.Join(filepath.Dir(d.orders), "models")
 	done := make(chan struct{})
 	down := make(chan struct{})
 	go func() { // keep the device down
 		defer close(down)
 		for {
-			if pid := d.worker(); pid != 0 {
+			if pid := d.Worker(); pid != 0 {
 				_ = syscall.Kill(pid, syscall.SIGKILL)
 			}
 			select {
@@ -61,7 +60,7 @@ func TestDeviceJoinsAModelThatServes(t *testing.T) {
 			}
 		}
 	}()
-	if err := (onnxgen.MLP{Layers: []int{16, 32, 1}, Seed: 6}).Write(filepath.Join(dir, "late"), "1"); err != nil {
+	if err := (onnxgen.MLP{Layers: []int{16, 32, 1}, Seed: 6}).Write(filepath.Join(d.Models, "late"), "1"); err != nil {
 		t.Fatal(err)
 	}
 	device := func() string {

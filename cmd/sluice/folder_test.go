@@ -101,7 +101,7 @@ func TestEmptyFolderIsWatched(t *testing.T) {
 	dir := t.TempDir()
 	g := launchGateway(t, "--models", dir)
 	eventually(t, "the folder is named", func() bool {
-		return strings.Contains(g.log.String(), `"dir":"`+dir+`"`)
+		return strings.Contains(g.Log(), `"dir":"`+dir+`"`)
 	})
 	copyBundle(t, "eta", dir, "1")
 	eventually(t, "the model serves", func() bool {

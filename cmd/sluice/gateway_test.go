@@ -1,25 +1,25 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
-	"syscall"
 	"testing"
 	"time"
+
+	"sluice/test/rig"
 )
 
 // The tests of this package run the real binary on real models, as a user would.
 
 const examples = "../../examples/models"
+
+var exampleModels = []string{"digits", "encoder", "eta", "ranker"}
 
 var sluice string // path of the binary under test
 
@@ -34,6 +34,9 @@ func TestMain(m *testing.M) {
 		fmt.Fprintf(os.Stderr, "cannot build the binary under test: %v\n%s", err, out)
 		os.Exit(1)
 	}
+	if os.Getenv("SLUICE_ONNXRUNTIME") == "" {
+		useFetchedLibrary()
+	}
 	code := m.Run()
 	if err := os.RemoveAll(dir); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -41,47 +44,31 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// needLibrary skips where ONNX Runtime has not been fetched.
-func needLibrary(t testing.TB) {
-	t.Helper()
-	if path := os.Getenv("SLUICE_ONNXRUNTIME"); path != "" {
-		return
-	}
+// useFetchedLibrary names the library that scripts/onnxruntime.sh has fetched, if it has.
+func useFetchedLibrary() {
 	path, err := filepath.Abs("../../.deps/onnxruntime/libonnxruntime.so")
 	if err == nil {
 		_, err = os.Stat(path)
 	}
-	if err != nil {
+	if err == nil {
+		os.Setenv("SLUICE_ONNXRUNTIME", path)
+	}
+}
+
+// needLibrary skips where ONNX Runtime has not been fetched.
+func needLibrary(t testing.TB) {
+	t.Helper()
+	if os.Getenv("SLUICE_ONNXRUNTIME") == "" {
 		t.Skip("ONNX Runtime is not here: run scripts/onnxruntime.sh")
 	}
-	t.Setenv("SLUICE_ONNXRUNTIME", path)
 }
 
-// running is a gateway process.
+// running is a gateway under test.
 type running struct {
+	*rig.Gateway
 	t              *testing.T
-	cmd            *exec.Cmd
 	predict, admin string // base URLs
-	stdout, log    transcript
-	ended          chan error
-}
-
-// transcript is a process's output, readable while it runs.
-type transcript struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (o *transcript) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.Write(p)
-}
-
-func (o *transcript) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.String()
+	over           bool   // the test has seen its end
 }
 
 // startGateway runs `sluice serve` and waits until it is ready.
@@ -95,73 +82,42 @@ func startGateway(t *testing.T, args ...string) *running {
 // launchGateway runs `sluice serve` and waits until it answers.
 func launchGateway(t *testing.T, args ...string) *running {
 	t.Helper()
-	return launchAs(t, exec.Command, args...)
+	return launch(t, rig.Options{}, args...)
 }
 
-// launchAs is launchGateway for a process that is made otherwise, such as in a cage.
-func launchAs(t *testing.T, command func(name string, args ...string) *exec.Cmd, args ...string) *running {
+// launch is launchGateway for a process in a cage, or with streams that are somebody else's.
+func launch(t *testing.T, o rig.Options, args ...string) *running {
 	t.Helper()
-	return launchWith(t, launch{command: command}, args...)
+	g := spawn(t, o, args...)
+	g.await("/v2/health/live")
+	return g
 }
 
-// launchGatewayOn is launchGateway with streams that are somebody else's.
-func launchGatewayOn(t *testing.T, stdout, stderr *os.File, args ...string) *running {
-	t.Helper()
-	return launchWith(t, launch{command: exec.Command, stdout: stdout, stderr: stderr}, args...)
-}
-
-// launch says how a process is made; a stream that is nil is kept.
-type launch struct {
-	command        func(name string, args ...string) *exec.Cmd
-	stdout, stderr *os.File
-}
-
-func launchWith(t *testing.T, how launch, args ...string) *running {
+// spawn runs `sluice serve` until the test ends, and does not wait.
+func spawn(t *testing.T, o rig.Options, args ...string) *running {
 	t.Helper()
 	needLibrary(t)
-	g := &running{t: t, ended: make(chan error, 1)}
-	predict, admin := freeAddress(t), freeAddress(t)
-	for admin == predict {
-		admin = freeAddress(t)
-	}
-	g.predict, g.admin = "http://"+predict, "http://"+admin
-	g.cmd = how.command(sluice, append([]string{"serve", "--listen", predict, "--admin", admin, "--drain-delay", "100ms"}, args...)...)
-	g.cmd.Stdout, g.cmd.Stderr = &g.stdout, &g.log
-	if how.stdout != nil {
-		g.cmd.Stdout = how.stdout
-	}
-	if how.stderr != nil {
-		g.cmd.Stderr = how.stderr
-	}
-	if err := g.cmd.Start(); err != nil {
+	o.Binary, o.Args = sluice, append([]string{"--drain-delay", "100ms"}, args...)
+	gateway, err := rig.Launch(o)
+	if err != nil {
 		t.Fatal(err)
 	}
-	go func() { g.ended <- g.cmd.Wait() }()
+	g := &running{Gateway: gateway, t: t, predict: "http://" + gateway.Predict, admin: "http://" + gateway.Admin}
 	t.Cleanup(g.stop)
-	g.await("live")
 	return g
 }
 
 func (g *running) awaitReady() {
 	g.t.Helper()
-	g.await("ready")
+	g.await("/v2/health/ready")
 }
 
-// await waits until the gateway is live or ready.
-func (g *running) await(state string) {
+// await waits until a path of the predict port answers 200.
+func (g *running) await(path string) {
 	g.t.Helper()
-	for begin := time.Now(); time.Since(begin) < time.Minute; {
-		if status, _ := g.get(g.predict + "/v2/health/" + state); status == http.StatusOK {
-			return
-		}
-		select {
-		case err := <-g.ended:
-			g.ended <- err
-			g.t.Fatalf("the gateway ended before it was %s: %v\n%s", state, err, g.log.String())
-		case <-time.After(20 * time.Millisecond):
-		}
+	if err := g.Await(path, time.Minute); err != nil {
+		g.t.Fatalf("%v\n%s", err, g.Log())
 	}
-	g.t.Fatalf("the gateway was not %s within a minute\n%s", state, g.log.String())
 }
 
 // stopWithin is how long a gateway may take to end. Beside processes that take all cores the kernel needs up to
@@ -170,31 +126,35 @@ const stopWithin = time.Minute
 
 // stop ends the process in order and wants it to say so with its status.
 func (g *running) stop() {
-	if g.ended == nil {
+	if g.over {
 		return
 	}
-	_ = g.cmd.Process.Signal(syscall.SIGTERM)
-	select {
-	case err := <-g.ended:
-		if err != nil {
-			g.t.Errorf("the gateway ended with %v\n%s", err, g.log.String())
-		}
-	case <-time.After(stopWithin):
-		_ = g.cmd.Process.Signal(syscall.SIGQUIT) // it tells what its goroutines do
-		err := <-g.ended
-		g.t.Errorf("the gateway did not stop within %v of SIGTERM, and ended with %v\n%s", stopWithin, err, g.log.String())
+	g.over = true
+	if took, err := g.Stop(stopWithin); err != nil {
+		g.t.Errorf("the gateway ended with %v, %v after SIGTERM\n%s", err, took, g.Log())
 	}
-	g.ended = nil
+}
+
+// end waits for a process that the test ends in its own way.
+func (g *running) end(within time.Duration) error {
+	g.t.Helper()
+	g.over = true
+	select {
+	case <-g.Done():
+	case <-time.After(within):
+		g.Kill()
+		g.t.Fatalf("the gateway did not end within %v\n%s", within, g.Log())
+	}
+	return g.Wait()
 }
 
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := rig.FreeAddress()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer ln.Close()
-	return ln.Addr().String()
+	return address
 }
 
 func (g *running) get(url string) (int, string) { return read(http.Get(url)) }

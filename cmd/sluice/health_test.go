@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"sluice/config"
+	"sluice/test/rig"
 )
 
 func TestDialAddresses(t *testing.T) {
@@ -158,15 +159,9 @@ func TestHealthOfAGatewayOverIPv6(t *testing.T) {
 	ln.Close()
 	dir := t.TempDir()
 	copyBundle(t, "eta", dir, "1")
-	cmd := exec.Command(sluice, "serve", "--listen", address, "--admin", "", "--models", dir, "--drain-delay", "0s", "--base-path", "/eu")
-	g := &running{t: t, cmd: cmd, predict: "http://" + address + "/eu", ended: make(chan error, 1)}
-	cmd.Stdout, cmd.Stderr = &g.stdout, &g.log
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	go func() { g.ended <- cmd.Wait() }()
-	t.Cleanup(g.stop)
-	g.await("ready")
+	g := spawn(t, rig.Options{}, "--listen", address, "--admin", "", "--models", dir, "--drain-delay", "0s", "--base-path", "/eu")
+	g.Predict = address
+	g.await("/eu/v2/health/ready")
 	if out, status := command(t, "health", "--listen", address, "--base-path", "/eu"); status != 0 || out != "" {
 		t.Errorf("health ends with %d: %s", status, out)
 	}

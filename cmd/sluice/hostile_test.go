@@ -16,6 +16,7 @@ import (
 
 	"sluice/internal/onnxgen"
 	"sluice/test/cage"
+	"sluice/test/rig"
 )
 
 // hostile is a bundle that is made to end the server, and what is said of it.
@@ -138,7 +139,7 @@ func TestHostileBundles(t *testing.T) {
 	m.write("good/1/model.onnx", string(doubler().File()))
 	copies := t.TempDir()
 	args := []string{"--models", m.dir, "--copies", copies}
-	g := launchAs(t, c.Command, args...)
+	g := launch(t, rig.Options{Command: c.Command}, args...)
 	g.awaitReady()
 	stop, answered := keepAsking(t, g)
 	before := answered.good.Load()
@@ -164,7 +165,7 @@ func TestHostileBundles(t *testing.T) {
 	}
 	t.Logf("%s; %d good answers meanwhile", c, answered.good.Load()-before)
 	g.stop()
-	g = launchAs(t, c.Command, args...)
+	g = launch(t, rig.Options{Command: c.Command}, args...)
 	g.awaitReady()
 	refuses(t, g, hostiles)
 	g.infer("good", []byte(doubled))
@@ -194,7 +195,7 @@ func refuses(t *testing.T, g *running, all []hostile) {
 			break
 		}
 		if time.Since(begin) > 2*time.Minute {
-			t.Fatalf("after two minutes is refused: %v\n%s", said, g.log.String())
+			t.Fatalf("after two minutes is refused: %v\n%s", said, g.Log())
 		}
 	}
 	for _, h := range all {

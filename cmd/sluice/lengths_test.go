@@ -83,7 +83,7 @@ func TestLongRowsStayBelowTheCeiling(t *testing.T) {
 		fmt.Fprintf(raw, "POST %s HTTP/1.1\r\nHost: h\r\nSluice-Budget-Ms: 60000\r\n%sContent-Length: %d\r\n\r\n%s", path, headers, len(body), body)
 		res, err := http.ReadResponse(answers, nil)
 		if err != nil {
-			t.Fatalf("%s: %v\n%s", path, err, c.log.String())
+			t.Fatalf("%s: %v\n%s", path, err, c.Log())
 		}
 		defer res.Body.Close()
 		text, err := io.ReadAll(res.Body)

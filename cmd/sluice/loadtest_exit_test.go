@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"sluice/loadtest/result"
+	"sluice/test/rig"
 )
 
 // shortRun makes a run of a stub, and returns what it did and its result. The answers that it
@@ -151,8 +152,8 @@ func TestLoadtestInterrupted(t *testing.T) {
 	dir := t.TempDir()
 	saved, page := filepath.Join(dir, "result.json"), filepath.Join(dir, "page.html")
 	p := startLoadtest(t, "run", s.Addr(), "--model", "stub", "--load", "constant:100", "--warmup", "0s", "--duration", "5m", "--ui", "plain", "--json", saved, "--html", page)
-	eventually(t, "a second has been measured", func() bool { return strings.Contains(p.log.String(), "\n1 s of ") })
-	code := p.interrupt(t)
+	eventually(t, "a second has been measured", func() bool { return strings.Contains(p.Log(), "\n1 s of ") })
+	code := interrupt(t, p)
 	r := readJSON(t, saved)
 	if !r.Interrupted || r.Ledger.Scheduled == 0 || !r.Ledger.Closed || r.Load.Duration < 0.9 || r.Load.Duration > 200 {
 		t.Errorf("interrupted %v after %g s, ledger %+v", r.Interrupted, r.Load.Duration, r.Ledger)
@@ -163,7 +164,7 @@ func TestLoadtestInterrupted(t *testing.T) {
 	if text, err := os.ReadFile(page); err != nil || !strings.Contains(string(text), "INTERRUPTED") || !strings.Contains(string(text), "</html>") {
 		t.Errorf("the page: %v, %d bytes", err, len(text))
 	}
-	if out := p.stdout.String(); !strings.Contains(out, "INTERRUPTED\n") || !strings.Contains(out, "Latency of good answers") {
+	if out := p.Stdout(); !strings.Contains(out, "INTERRUPTED\n") || !strings.Contains(out, "Latency of good answers") {
 		t.Errorf("the text is\n%s", out)
 	}
 }
@@ -178,8 +179,8 @@ func TestLoadtestInterruptedBeforeItBegan(t *testing.T) {
 	}
 	p := startLoadtest(t, "run", s.Addr(), "--model", "stub", "--json", old, "--html", filepath.Join(dir, "page.html"))
 	eventually(t, "the target is asked", func() bool { return s.Counts().Answered > 2 })
-	if code := p.interrupt(t); code != result.ExitInterrupted || p.log.String() != "sluice: interrupted before anything was measured\n" || p.stdout.String() != "" {
-		t.Errorf("status %d, standard error %q, standard output %q", code, p.log.String(), p.stdout.String())
+	if code := interrupt(t, p); code != result.ExitInterrupted || p.Log() != "sluice: interrupted before anything was measured\n" || p.Stdout() != "" {
+		t.Errorf("status %d, standard error %q, standard output %q", code, p.Log(), p.Stdout())
 	}
 	text, err := os.ReadFile(old)
 	left, _ := filepath.Glob(filepath.Join(dir, "*"))
@@ -189,29 +190,26 @@ func TestLoadtestInterruptedBeforeItBegan(t *testing.T) {
 }
 
 // startLoadtest starts `sluice loadtest` and does not wait for its end.
-func startLoadtest(t *testing.T, args ...string) *running {
+func startLoadtest(t *testing.T, args ...string) *rig.Process {
 	t.Helper()
-	p := &running{t: t, ended: make(chan error, 1)}
-	p.cmd = exec.Command(sluice, append([]string{"loadtest"}, args...)...)
-	p.cmd.Stdout, p.cmd.Stderr = &p.stdout, &p.log
-	if err := p.cmd.Start(); err != nil {
+	p, err := rig.Spawn(exec.Command(sluice, append([]string{"loadtest"}, args...)...))
+	if err != nil {
 		t.Fatal(err)
 	}
-	go func() { p.ended <- p.cmd.Wait() }()
-	t.Cleanup(func() { _ = p.cmd.Process.Kill() }) // if the test has failed before its end
+	t.Cleanup(p.Kill) // if the test has failed before its end
 	return p
 }
 
 // interrupt sends SIGINT and returns the exit status.
-func (g *running) interrupt(t *testing.T) int {
+func interrupt(t *testing.T, p *rig.Process) int {
 	t.Helper()
-	if err := g.cmd.Process.Signal(syscall.SIGINT); err != nil {
+	if err := p.Signal(syscall.SIGINT); err != nil {
 		t.Fatal(err)
 	}
 	select {
-	case <-g.ended: //nolint:errcheck // the status says it
+	case <-p.Done():
 	case <-time.After(time.Minute):
-		t.Fatalf("the load tester goes on a minute after SIGINT:\n%s", g.log.String())
+		t.Fatalf("the load tester goes on a minute after SIGINT:\n%s", p.Log())
 	}
-	return g.cmd.ProcessState.ExitCode()
+	return p.Status()
 }

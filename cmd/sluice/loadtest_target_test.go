@@ -58,16 +58,16 @@ func TestLoadtestLeavesNoTargetBehind(t *testing.T) {
 			return pid > 0 && strings.HasSuffix(string(text), "\n")
 		})
 		if ready {
-			eventually(t, "the run has begun", func() bool { return strings.Contains(p.log.String(), "\n1 s of ") })
+			eventually(t, "the run has begun", func() bool { return strings.Contains(p.Log(), "\n1 s of ") })
 		}
 		switch signal {
 		case syscall.SIGINT:
-			if code := p.interrupt(t); code != result.ExitInterrupted && !(ready && code == result.ExitInvalid) {
-				t.Errorf("%s: status %d\n%s", command, code, p.log.String())
+			if code := interrupt(t, p); code != result.ExitInterrupted && !(ready && code == result.ExitInvalid) {
+				t.Errorf("%s: status %d\n%s", command, code, p.Log())
 			}
 		default:
-			_ = p.cmd.Process.Signal(signal)
-			<-p.ended //nolint:errcheck // it was killed
+			_ = p.Signal(signal)
+			<-p.Done()
 		}
 		gone(t, pid)
 	}

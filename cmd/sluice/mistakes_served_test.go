@@ -81,7 +81,7 @@ func TestServingBesideBadModels(t *testing.T) {
 	}
 	for _, row := range modelMistakes {
 		if row.gate == "" {
-			if text, _ := json.Marshal(row.sentence(m)); !matches(g.log.String(), "..."+strings.Trim(string(text), `"`)+"...") {
+			if text, _ := json.Marshal(row.sentence(m)); !matches(g.Log(), "..."+strings.Trim(string(text), `"`)+"...") {
 				t.Errorf("%s: the log does not say %s", row.name, text)
 			}
 			continue
@@ -180,8 +180,8 @@ func TestServingAllTheSame(t *testing.T) {
 		if live, _ := g.get(g.predict + "/v2/health/live"); live != http.StatusOK {
 			t.Errorf("%s: live is %d", name, live)
 		}
-		if strings.Contains(g.stdout.String(), "\n") {
-			t.Errorf("%s: standard output is %q", name, g.stdout.String())
+		if strings.Contains(g.Stdout(), "\n") {
+			t.Errorf("%s: standard output is %q", name, g.Stdout())
 		}
 		if model, err := os.ReadFile(filepath.Join(m.dir, "models", "eta.onnx")); err == nil && string(model) != half {
 			if got := numbers(t, g.infer("eta", []byte(doubled)))["y"].Data; !slices.Equal(got, []float64{3, 8}) {
@@ -189,8 +189,8 @@ func TestServingAllTheSame(t *testing.T) {
 			}
 		}
 		g.stop()
-		if n := len(regexp.MustCompile(names.Replace(log)).FindAllString(g.log.String(), -1)); n != 1 && log != "" {
-			t.Errorf("%s: the log says %d times %s:\n%s", name, n, log, g.log.String())
+		if n := len(regexp.MustCompile(names.Replace(log)).FindAllString(g.Log(), -1)); n != 1 && log != "" {
+			t.Errorf("%s: the log says %d times %s:\n%s", name, n, log, g.Log())
 		}
 	}
 	f("a required model is not there", nil, "--require other", 503, "the server is not ready: required models are missing: 'other' is not in the models folder: add it, or take it out of require", "", `"msg":"the first models are loaded and the server is not ready"`)
@@ -215,8 +215,8 @@ func TestBudgetTooSmallIsNoRefusal(t *testing.T) {
 	if status, r := g.readiness(); status != http.StatusOK || len(r.Degraded) != 0 {
 		t.Errorf("readiness is %d %+v", status, r)
 	}
-	if !strings.Contains(g.log.String(), `"msg":"the budget is too short for one row","model":"slow"`) {
-		t.Errorf("the log does not name the model:\n%s", g.log.String())
+	if !strings.Contains(g.Log(), `"msg":"the budget is too short for one row","model":"slow"`) {
+		t.Errorf("the log does not name the model:\n%s", g.Log())
 	}
 	row := `{"inputs":[{"name":"input","datatype":"FP32","shape":[1,1024],"data":[` + strings.Repeat("0,", 1023) + `0]}]}`
 	if status, body := g.post(g.predict+"/v2/models/slow/infer", row); status != http.StatusGatewayTimeout || !strings.Contains(body, "the budget is 1ms: ask for more with Sluice-Budget-Ms or the timeout parameter, or set budget in the model's model.yaml") {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 
@@ -65,7 +66,7 @@ The exit status is 0 if every version is pinned, 1 if one is not or could not be
 				fmt.Fprintln(os.Stderr, "sluice:", fault)
 			}
 			if len(bundles) == 0 {
-				return fmt.Errorf("%s", noModels(cfg.Models))
+				return errors.New(noModels(cfg.Models))
 			}
 			if n := pinAll(bundles, check); n > 0 {
 				return fmt.Errorf("%d of %d versions are not pinned", n, len(bundles))

@@ -21,6 +21,7 @@ func planned(t *testing.T, args ...string) (string, int) {
 }
 
 func TestPlanAnswers(t *testing.T) {
+	t.Parallel()
 	out, status := planned(t, "--cost", planCost, "--budget", "20ms", "--load", "poisson:300", "--scale", "5x", "--slo", "p99<20ms", "--search", "gpu=4")
 	for _, want := range []string{"1 GPU holds p99<20ms at 15", "(5x)", "\ngoodput ", "\nlatency ", "\n  gpu ", "search for the smallest number of gpu"} {
 		if !strings.Contains(out, want) {
@@ -34,6 +35,7 @@ func TestPlanAnswers(t *testing.T) {
 
 // The example of the command's own help is run, and begins as the help shows.
 func TestPlanHelpShowsWhatItPrints(t *testing.T) {
+	t.Parallel()
 	_, rest, found := strings.Cut(planCommand().Long, "\n  sluice ")
 	example, rest, more := strings.Cut(rest, "\n\nbegins with\n\n  ")
 	first, _, last := strings.Cut(rest, "\n")
@@ -48,6 +50,7 @@ func TestPlanHelpShowsWhatItPrints(t *testing.T) {
 
 // More GPUs answer more in time, until all is.
 func TestPlanGainsByEachDevice(t *testing.T) {
+	t.Parallel()
 	last := 0.0
 	for _, n := range []string{"1", "2", "3", "4", "16", "64"} {
 		out, status := planned(t, "--cost", "gpu=1:2.1ms,8:3.9ms,32:11.2ms", "--fleet", "gpu="+n, "--budget", "20ms", "--load", "poisson:7500", "--json")
@@ -66,6 +69,7 @@ func TestPlanGainsByEachDevice(t *testing.T) {
 }
 
 func TestPlanFailsOnAnObjectiveThatDoesNotHold(t *testing.T) {
+	t.Parallel()
 	out, status := planned(t, "--cost", planCost, "--budget", "20ms", "--load", "poisson:9000", "--slo", "attainment>=0.99")
 	if status != statusNotHeld || !strings.HasPrefix(out, "1 GPU: attainment>=0.99 does not hold at ") {
 		t.Errorf("status %d, output\n%s", status, out)
@@ -73,6 +77,7 @@ func TestPlanFailsOnAnObjectiveThatDoesNotHold(t *testing.T) {
 }
 
 func TestPlanIsReproducible(t *testing.T) {
+	t.Parallel()
 	ask := func(name, seed string) (text, page string) {
 		path := filepath.Join(t.TempDir(), name)
 		out, status := planned(t, "--cost", planCost, "--budget", "20ms", "--load", "gamma:1500,cv=2", "--json", "--html", path, "--seed", seed)
@@ -99,6 +104,7 @@ func TestPlanIsReproducible(t *testing.T) {
 }
 
 func TestPlanRunsItsExamples(t *testing.T) {
+	t.Parallel()
 	files, err := filepath.Glob(filepath.Join("..", "..", "examples", "plan", "*.yaml"))
 	if err != nil {
 		t.Fatal(err)
@@ -119,6 +125,7 @@ func TestPlanRunsItsExamples(t *testing.T) {
 }
 
 func TestPlanReplaysATrace(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	path := filepath.Join(dir, "trace.jsonl.gz")
 	o, err := trace.Create(path, trace.Header{Clock: "monotonic"})
@@ -155,6 +162,7 @@ func TestPlanReplaysATrace(t *testing.T) {
 }
 
 func TestPlanTakesReportsForCosts(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "check.json")
 	// Two reports as `sluice check --json` prints them, one by device, and the line of the memory.
 	text := `{"name":"eta","version":"1","gates":[{"gate":"files","outcome":"passed","text":"","took_ns":1}],"curve":[{"rows":1,"p50_ns":50000,"p95_ns":60000},{"rows":64,"p50_ns":900000,"p95_ns":950000}],"max_batch":64,"budget_ns":20000000,"took_ns":1}
@@ -195,6 +203,7 @@ func TestPlanTakesReportsForCosts(t *testing.T) {
 
 // Faults of a study are one sentence with the file's line, and no stack.
 func TestPlanNamesWhatIsWrong(t *testing.T) {
+	t.Parallel()
 	f := func(file, want string) {
 		t.Helper()
 		path := filepath.Join(t.TempDir(), "study.yaml")
@@ -248,6 +257,7 @@ func TestPlanNamesWhatIsWrong(t *testing.T) {
 }
 
 func TestPlanFlagsGoBeforeTheFile(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "study.yaml")
 	if err := os.WriteFile(path, []byte("cost: [\"gpu=1:2ms,8:4ms\"]\nbudget: 20ms\nseed: 3\ntraffic: [{model: a, load: \"poisson:10\"}]\nslo: [p99<1ns]\nsweep: [1, 2]\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -265,6 +275,7 @@ func TestPlanFlagsGoBeforeTheFile(t *testing.T) {
 
 // TestStudyKeysAreThoseThatAreRead: each key that a fault lists is one.
 func TestStudyKeysAreThoseThatAreRead(t *testing.T) {
+	t.Parallel()
 	f := func(before string, keys []string) {
 		t.Helper()
 		for _, key := range keys {

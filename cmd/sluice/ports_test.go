@@ -22,7 +22,7 @@ func TestMetricsPort(t *testing.T) {
 	if status, body := g.post("http://"+addr+"/v2/repository/models/eta/unload", ""); status != http.StatusNotFound {
 		t.Errorf("unload: %d %s", status, body)
 	}
-	if log := g.log.String(); !strings.Contains(log, `"metrics":"`+addr+`"`) {
+	if log := g.Log(); !strings.Contains(log, `"metrics":"`+addr+`"`) {
 		t.Errorf("the log does not tell of it:\n%s", log)
 	}
 }

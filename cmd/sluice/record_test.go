@@ -123,8 +123,8 @@ func TestRecordedArrivals(t *testing.T) {
 	if a := got[len(all)+1]; a.Model != "eta" || a.Rows != 3 || !slices.Equal(a.Shape, []int64{3, 2}) || string(payloads[a.Payload].Body) != bad {
 		t.Errorf("refused: %+v", a)
 	}
-	if n := strings.Count(g.log.String(), `"recording has ended"`); n != 1 {
-		t.Errorf("%d lines tell of the end:\n%s", n, g.log.String())
+	if n := strings.Count(g.Log(), `"recording has ended"`); n != 1 {
+		t.Errorf("%d lines tell of the end:\n%s", n, g.Log())
 	}
 
 	// The planner reads what was recorded.
@@ -140,7 +140,7 @@ func TestRecordingEndsAtItsLimit(t *testing.T) {
 	g := startGateway(t, "--models", examples, "--record", path, "--record-max-bytes", "64KiB")
 	request := golden(t, "eta")[0].Request
 	l := startBarrage(g, "eta", request)
-	eventually(t, "recording has ended", func() bool { return strings.Contains(g.log.String(), "record.max_bytes") })
+	eventually(t, "recording has ended", func() bool { return strings.Contains(g.Log(), "record.max_bytes") })
 	before := l.seen[http.StatusOK].Load()
 	eventually(t, "requests go on", func() bool { return l.seen[http.StatusOK].Load() > before+100 })
 	answered(t, l.stop())
@@ -154,7 +154,7 @@ func TestRecordingEndsAtItsLimit(t *testing.T) {
 	if _, metrics := g.get(g.admin + "/metrics"); !strings.Contains(metrics, "sluice_record_active 0\n") {
 		t.Error("the metrics say that recording goes on")
 	}
-	if n := strings.Count(g.log.String(), "recording has"); n != 1 {
+	if n := strings.Count(g.Log(), "recording has"); n != 1 {
 		t.Errorf("%d lines tell of the end", n)
 	}
 }
@@ -172,10 +172,10 @@ func TestFullDiskCostsTheTraceAlone(t *testing.T) {
 		}
 	}
 	f()
-	eventually(t, "the log tells of the disk", func() bool { return strings.Contains(g.log.String(), "no space left") })
+	eventually(t, "the log tells of the disk", func() bool { return strings.Contains(g.Log(), "no space left") })
 	f()
 	g.stop()
-	if log := g.log.String(); strings.Count(log, `"level":"error"`) != 1 || strings.Count(log, "no space left") != 1 {
+	if log := g.Log(); strings.Count(log, `"level":"error"`) != 1 || strings.Count(log, "no space left") != 1 {
 		t.Errorf("more or less than one line tells of the disk:\n%s", log)
 	}
 }

@@ -16,7 +16,7 @@ import (
 
 func TestExampleModelsGiveTheirGoldenAnswers(t *testing.T) {
 	g := startGateway(t, "--models", examples)
-	for _, model := range []string{"digits", "encoder", "eta", "ranker"} {
+	for _, model := range exampleModels {
 		for i, row := range golden(t, model) {
 			var got struct{ Outputs []output }
 			if err := json.Unmarshal(g.infer(model, row.Request), &got); err != nil {
@@ -31,9 +31,9 @@ func TestExampleModelsGiveTheirGoldenAnswers(t *testing.T) {
 		}
 	}
 	eventually(t, "the log tells of the ports", func() bool {
-		return strings.Contains(g.log.String(), `"msg":"serving","predict":"`+strings.TrimPrefix(g.predict, "http://")+`"`)
+		return strings.Contains(g.Log(), `"msg":"serving","predict":"`+strings.TrimPrefix(g.predict, "http://")+`"`)
 	})
-	if out := g.stdout.String(); out != "" {
+	if out := g.Stdout(); out != "" {
 		t.Errorf("standard output is no terminal and got %q", out)
 	}
 	_, metrics := g.get(g.admin + "/metrics")
@@ -154,18 +154,17 @@ func TestTerminationLosesNoAcceptedRequest(t *testing.T) {
 	g := startGateway(t, "--models", examples)
 	l := startBarrage(g, "ranker", golden(t, "ranker")[0].Request)
 	eventually(t, "requests are answered", func() bool { return l.seen[http.StatusOK].Load() > 100 })
-	if err := g.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+	if err := g.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	err := <-g.ended
-	g.ended = nil
+	err := g.end(stopWithin)
 	counts := l.stop()
 	delete(counts, 0) // connections that were refused after the end
 	if err != nil {
 		t.Errorf("the gateway ended with %v", err)
 	}
 	answered(t, counts)
-	if log := g.log.String(); !strings.Contains(log, `"draining"`) || !strings.Contains(log, `"stopped"`) {
+	if log := g.Log(); !strings.Contains(log, `"draining"`) || !strings.Contains(log, `"stopped"`) {
 		t.Errorf("the log does not tell of the drain:\n%s", log)
 	}
 }

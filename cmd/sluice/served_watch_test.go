@@ -40,7 +40,7 @@ func TestWatchStopsPadding(t *testing.T) {
 		right = g.highest() == -10000
 	}
 	if !right {
-		t.Fatalf("answers are still wrong after 20 s\n%s", g.log.String())
+		t.Fatalf("answers are still wrong after 20 s\n%s", g.Log())
 	}
 	var callers sync.WaitGroup
 	for range 8 {
@@ -64,7 +64,7 @@ func TestWatchStopsPadding(t *testing.T) {
 			t.Errorf("the metrics have no %s", series)
 		}
 	}
-	if log := g.log.String(); strings.Count(log, "should_be") != 1 || !strings.Contains(log, "y [1]: -10000") || strings.Contains(log, "remedy") {
+	if log := g.Log(); strings.Count(log, "should_be") != 1 || !strings.Contains(log, "y [1]: -10000") || strings.Contains(log, "remedy") {
 		t.Errorf("the log says\n%s", log)
 	}
 	g.stop()
@@ -76,7 +76,7 @@ func TestWatchStopsPadding(t *testing.T) {
 	if got := again.highest(); got != -10000 {
 		t.Errorf("after a restart the answer is %v, want -10000", got)
 	}
-	if log := again.log.String(); !strings.Contains(log, "served unpadded, as live answers showed before: "+sentence) {
+	if log := again.Log(); !strings.Contains(log, "served unpadded, as live answers showed before: "+sentence) {
 		t.Errorf("the log says\n%s", log)
 	}
 	if _, body := again.get(again.predict + "/v2/health/ready"); !strings.Contains(body, "does without what live answers refuted before: "+sentence) {

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"sluice/internal/ptytest"
+	"sluice/test/rig"
 )
 
 // Whoever reads the log may go, stop and come back: what is served, loaded and stopped does not
@@ -41,7 +42,7 @@ func shortPipe(t *testing.T) (r, w *os.File) {
 func (g *running) works() {
 	g.t.Helper()
 	for _, signal := range []syscall.Signal{syscall.SIGHUP, syscall.SIGTTOU} {
-		if err := g.cmd.Process.Signal(signal); err != nil {
+		if err := g.Signal(signal); err != nil {
 			g.t.Fatal(err)
 		}
 	}
@@ -89,7 +90,7 @@ func (g *running) ends() {
 
 func TestLogReaderHasGone(t *testing.T) {
 	r, w := shortPipe(t)
-	g := launchGatewayOn(t, w, w, "--models", examples, "--access-log-file", "stderr", "--access-log-sample", "1")
+	g := launch(t, rig.Options{Stdout: w, Stderr: w}, "--models", examples, "--access-log-file", "stderr", "--access-log-sample", "1")
 	w.Close()
 	go func() {
 		_, _ = bufio.NewReader(r).ReadString('\n')
@@ -105,7 +106,7 @@ func TestLogReaderHasStopped(t *testing.T) {
 	for _, access := range []string{"", "stderr"} {
 		t.Run("access="+access, func(t *testing.T) {
 			_, w := shortPipe(t)
-			g := launchGatewayOn(t, w, w, "--models", examples, "--access-log-file", access, "--access-log-sample", "1")
+			g := launch(t, rig.Options{Stdout: w, Stderr: w}, "--models", examples, "--access-log-file", access, "--access-log-sample", "1")
 			w.Close()
 			g.awaitReady()
 			g.chatter(50) // the pipe is full
@@ -117,7 +118,7 @@ func TestLogReaderHasStopped(t *testing.T) {
 
 func TestLogReaderComesBack(t *testing.T) {
 	r, w := shortPipe(t)
-	g := launchGatewayOn(t, nil, w, "--models", examples)
+	g := launch(t, rig.Options{Stderr: w}, "--models", examples)
 	w.Close()
 	g.awaitReady()
 	eventually(t, "lines are lost", func() bool { g.chatter(2000); return g.lost() > 0 })
@@ -150,8 +151,8 @@ func TestLogReaderComesBack(t *testing.T) {
 // On a terminal control-S stops what is shown, and nothing else; control-Q brings it.
 func TestTerminalIsStopped(t *testing.T) {
 	master, slave := ptytest.Open(t)
-	g := launchGatewayOn(t, slave, slave, "--models", examples)
-	var shown transcript
+	g := launch(t, rig.Options{Stdout: slave, Stderr: slave}, "--models", examples)
+	var shown rig.Transcript
 	read := make(chan struct{})
 	go func() { defer close(read); _, _ = io.Copy(&shown, master) }()
 	t.Cleanup(func() { g.stop(); slave.Close(); master.Close(); <-read })
@@ -182,9 +183,9 @@ func TestCrashTextIsSaidAtOnce(t *testing.T) {
 	for _, reads := range []bool{true, false} {
 		t.Run(fmt.Sprintf("reads=%v", reads), func(t *testing.T) {
 			r, w := shortPipe(t)
-			g := launchGatewayOn(t, nil, w, "--models", examples)
+			g := launch(t, rig.Options{Stderr: w}, "--models", examples)
 			w.Close()
-			var said transcript
+			var said rig.Transcript
 			read := make(chan struct{})
 			if reads {
 				go func() { defer close(read); _, _ = io.Copy(&said, r) }()
@@ -193,14 +194,9 @@ func TestCrashTextIsSaidAtOnce(t *testing.T) {
 			if !reads {
 				g.chatter(50)
 			}
-			_ = g.cmd.Process.Signal(syscall.SIGQUIT)
-			select {
-			case err := <-g.ended:
-				if g.ended = nil; err == nil {
-					t.Error("a crash ended the process with status 0")
-				}
-			case <-time.After(10 * time.Second):
-				t.Fatal("the process does not end")
+			_ = g.Signal(syscall.SIGQUIT)
+			if err := g.end(10 * time.Second); err == nil {
+				t.Error("a crash ended the process with status 0")
 			}
 			if reads {
 				if <-read; !strings.Contains(said.String(), "SIGQUIT: quit") {

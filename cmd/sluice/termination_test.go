@@ -94,7 +94,7 @@ func terminate(t *testing.T, delay string) (r termination) {
 	begin := time.Now()
 	g.stop()
 	if r.exit = time.Since(begin); r.exit > drain+terminationExit && os.Getenv(drillStrict) != "" {
-		t.Errorf("it took %v to end\n%s", r.exit, g.log.String())
+		t.Errorf("it took %v to end\n%s", r.exit, g.Log())
 	}
 	clients.Wait()
 	r.lost, r.answered = lost.Load(), answered.Load()

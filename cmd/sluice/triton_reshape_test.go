@@ -99,7 +99,7 @@ func editTriton(t *testing.T, g *running, dir string) {
 		t.Fatal(err)
 	}
 	put(t, path, strings.Replace(string(text), "max_batch_size: 4", "max_batch_size: 16", 1))
-	eventually(t, "the edit is noticed", func() bool { return strings.Contains(g.log.String(), "files changed under a loaded version") })
+	eventually(t, "the edit is noticed", func() bool { return strings.Contains(g.Log(), "files changed under a loaded version") })
 	if body := config(); !strings.Contains(body, `"max_batch_size":4`) {
 		t.Errorf("before it is loaded again: %s", body)
 	}

@@ -251,8 +251,8 @@ func TestTritonExamples(t *testing.T) {
 	}
 	// The names of what is ignored are in the log, once.
 	want := `"fields":"optimization, dynamic_batching, instance_group, model_warmup"`
-	if n := strings.Count(g.log.String(), want); n != 1 {
-		t.Errorf("the log has %s %d times:\n%s", want, n, g.log.String())
+	if n := strings.Count(g.Log(), want); n != 1 {
+		t.Errorf("the log has %s %d times:\n%s", want, n, g.Log())
 	}
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -10,8 +11,9 @@ import (
 )
 
 // TestServeOnWebGPU serves the examples on WebGPU, in a worker process on a software driver, with
-// the CPU beside it: golden rows get their answers from the GPU, and both devices serve one
-// model at once when there is more than the GPU can do in time.
+// the CPU beside it: they pass all load gates on both, whose answers must agree; golden rows get
+// their answers from the GPU, and both devices serve one model at once when there is more than the
+// GPU can do in time.
 func TestServeOnWebGPU(t *testing.T) {
 	needLibrary(t)
 	settings := settingsFile(t,
@@ -21,7 +23,8 @@ func TestServeOnWebGPU(t *testing.T) {
 		"  - "+softwareGPU(t),
 		"  - cpu")
 	g := startGateway(t, "--config", settings, "--models", examples)
-	for _, model := range []string{"digits", "encoder", "eta", "ranker"} {
+	passedOnBoth(t, g)
+	for _, model := range exampleModels {
 		row := golden(t, model)[0]
 		res, err := http.Post(g.predict+"/v2/models/"+model+"/infer", "application/json", strings.NewReader(string(row.Request)))
 		if err != nil {
@@ -49,6 +52,27 @@ func TestServeOnWebGPU(t *testing.T) {
 	}
 	if seen["webgpu"] == 0 || seen["cpu"] == 0 {
 		t.Errorf("answers came from %v, want some from each device", seen)
+	}
+}
+
+// passedOnBoth wants that no gate refused an example on either device, that each falls back to the
+// CPU, and that it was all one worker.
+func passedOnBoth(t *testing.T, g *running) {
+	t.Helper()
+	_, metrics := g.get(g.admin + "/metrics")
+	for _, model := range exampleModels {
+		for _, device := range []string{"webgpu", "cpu"} {
+			if !strings.Contains(metrics, fmt.Sprintf("sluice_run_duration_seconds_count{device=%q,model=%q,", device, model)) {
+				t.Errorf("%s is not placed on %s", model, device)
+			}
+		}
+	}
+	counted := map[string]int{`"msg":"version ready"`: len(exampleModels), `"msg":"worker","device":"webgpu","state":"up"`: 1}
+	for _, bad := range []string{`"msg":"version refused"`, `"msg":"device left out"`, `"msg":"fallback switched off"`, `"not_on":`} {
+		counted[bad] = 0
+	}
+	for text, want := range counted {
+		eventually(t, fmt.Sprintf("the log says %d times %s", want, text), func() bool { return strings.Count(g.Log(), text) == want })
 	}
 }
 

@@ -79,10 +79,3 @@ func (h *Hold) Bytes() int64 { return h.bytes }
 
 // Release gives all of it back.
 func (h *Hold) Release() { h.Shrink(0) }
-
-// Move hands the hold on; h is empty afterwards.
-func (h *Hold) Move() Hold {
-	moved := *h
-	*h = Hold{}
-	return moved
-}

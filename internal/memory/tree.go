@@ -13,17 +13,30 @@ import (
 func Tree(pid int) []int {
 	tree := []int{pid}
 	for i := 0; i < len(tree); i++ {
-		lists, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", tree[i]))
-		for _, list := range lists {
-			text, _ := os.ReadFile(list)
-			for _, word := range strings.Fields(string(text)) {
-				if child, err := strconv.Atoi(word); err == nil {
-					tree = append(tree, child)
-				}
+		tree = append(tree, Children(tree[i])...)
+	}
+	return tree
+}
+
+// Children are the processes that any thread of a process has started and that have not ended.
+func Children(pid int) (pids []int) {
+	lists, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
+	for _, list := range lists {
+		text, _ := os.ReadFile(list) // the thread may have ended
+		for _, word := range strings.Fields(string(text)) {
+			if child, err := strconv.Atoi(word); err == nil {
+				pids = append(pids, child)
 			}
 		}
 	}
-	return tree
+	return pids
+}
+
+// Own is a line of this process's status, such as VmRSS, in bytes; 0 if it is not there.
+func Own(line string) int64 {
+	text, _ := os.ReadFile("/proc/self/status")
+	n, _ := field(string(text), line+":")
+	return n
 }
 
 // PSS is the proportional set size of a process and all that descend from it: pages that several

@@ -19,8 +19,6 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"sluice/internal/memory"
 )
 
 // Cage is a control group with a memory limit. Its peaks are read while something runs in it, since
@@ -211,6 +209,3 @@ func (c *Cage) remove() (err error) {
 	}
 	return fmt.Errorf("cannot remove the control group: %w", err)
 }
-
-// PSS is the proportional set size of a process and all that descend from it.
-func PSS(pid int) (int64, error) { return memory.PSS(pid) }

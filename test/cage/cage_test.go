@@ -5,6 +5,8 @@ import (
 	"os/exec"
 	"testing"
 	"time"
+
+	"sluice/internal/memory"
 )
 
 const mebibyte = 1 << 20
@@ -55,7 +57,7 @@ func TestPeakIsMeasured(t *testing.T) {
 			t.Fatalf("the cage holds %d bytes after 20 s", c.Usage())
 		}
 	}
-	if pss, err := PSS(cmd.Process.Pid); err != nil || pss < 24*mebibyte || pss > 48*mebibyte {
+	if pss, err := memory.PSS(cmd.Process.Pid); err != nil || pss < 24*mebibyte || pss > 48*mebibyte {
 		t.Errorf("the tree's PSS is %d (%v)", pss, err)
 	}
 	_ = cmd.Process.Kill()

@@ -64,23 +64,23 @@ func (d *drill) chaos() (v verdict, err error) {
 		return v, err
 	}
 	defer b.Stop(stopLimit) //nolint:errcheck // the figures are in
-	others := append(bad(), leaving(b.questions, 2*time.Millisecond)...)
-	t := b.traffic()
-	t.Pick = mixed(b.questions, others, 0.2)
+	others := append(bad(), leaving(b.Questions, 2*time.Millisecond)...)
+	t := b.Traffic(b.Gateway)
+	t.Pick = mixed(b.Questions, others, 0.2)
 	rounds := times(10)
 	records, err := under(t, func(func() time.Duration) error {
 		for i := range rounds {
 			faults := []func() error{
 				func() error { return b.signalWorker(syscall.SIGKILL) },
 				func() error { return b.signalWorker(syscall.SIGSTOP) },
-				func() error { return b.order(fake.Orders{Fail: true}) },
-				func() error { return b.order(fake.Orders{Slow: 10}) },
+				func() error { return b.Order(fake.Orders{Fail: true}) },
+				func() error { return b.Order(fake.Orders{Slow: 10}) },
 			}
 			if err := faults[i%len(faults)](); err != nil {
 				return err
 			}
 			time.Sleep(2 * time.Second)
-			if err := b.order(fake.Orders{}); err != nil {
+			if err := b.Order(fake.Orders{}); err != nil {
 				return err
 			}
 			if _, _, err := rig.Post(b.Admin, "/v2/repository/models/small/load", ""); err != nil {
@@ -107,7 +107,7 @@ func (d *drill) chaos() (v verdict, err error) {
 	}
 	// The server counts an answer also where the client has left; beside the traffic it has
 	// answered each question once when the answers were learned.
-	answered := int(ok+late) - len(b.questions)
+	answered := int(ok+late) - len(b.Questions)
 	closes := answered >= all.OK && answered <= all.OK+all.Left
 	v.held = harmless(good) && closes
 	v.figure = fmt.Sprintf("%d good requests: %d lost, %d wrong, %d odd, %d refused, %d with 504%s; the server counts %d answers, the clients %d and %d that left: the ledger closes: %v",

@@ -21,10 +21,6 @@ func (b *broken) signalWorker(s syscall.Signal) error {
 	return syscall.Kill(pid, s)
 }
 
-func (b *broken) traffic() *rig.Traffic {
-	return &rig.Traffic{Addr: rig.To(b.Predict), Rate: brokenRate, Pick: anyOf(b.questions)}
-}
-
 // hang is P4.
 func (d *drill) hang() (v verdict, err error) {
 	b, err := d.breakable()
@@ -34,7 +30,7 @@ func (d *drill) hang() (v verdict, err error) {
 	defer b.Kill()
 	stopProbes := d.probe("P4", b.Gateway)
 	var stopped time.Duration
-	records, err := under(b.traffic(), func(since func() time.Duration) error {
+	records, err := under(b.Traffic(b.Gateway), func(since func() time.Duration) error {
 		stopped = since()
 		if err := b.signalWorker(syscall.SIGSTOP); err != nil {
 			return err
@@ -60,9 +56,9 @@ func (d *drill) hang() (v verdict, err error) {
 	if err != nil {
 		return v, err
 	}
-	v.held = harmless(all) && all.Deadline == 0 && first > 0 && first <= brokenBudget && exit <= 5*time.Second && lost == 0
+	v.held = harmless(all) && all.Deadline == 0 && first > 0 && first <= rig.AcceleratedBudget && exit <= 5*time.Second && lost == 0
 	v.figure = fmt.Sprintf("%d requests: %d lost or wrong, %d with 504, %d refused%s; first answer of the CPU %s after the stop; p99 of the next second %s of a budget of %s; SIGTERM while it hangs: exit in %s, %d lost",
-		all.Sent, all.Lost+all.Wrong+all.Odd, all.Deadline, all.No, example(all), ms(first), ms(after.P99), ms(brokenBudget), ms(exit), lost)
+		all.Sent, all.Lost+all.Wrong+all.Odd, all.Deadline, all.No, example(all), ms(first), ms(after.P99), ms(rig.AcceleratedBudget), ms(exit), lost)
 	return v, nil
 }
 
@@ -74,7 +70,7 @@ func (d *drill) endWhileHung() (exit time.Duration, lost int, err error) {
 	}
 	worker := b.Worker()
 	var told time.Duration
-	records, err := under(b.traffic(), func(since func() time.Duration) error {
+	records, err := under(b.Traffic(b.Gateway), func(since func() time.Duration) error {
 		if err := b.signalWorker(syscall.SIGSTOP); err != nil {
 			return err
 		}
@@ -104,20 +100,20 @@ func (d *drill) deviceErrors() (v verdict, err error) {
 		name string
 		do   func() error
 	}{
-		{"every run fails", func() error { return b.order(fake.Orders{Fail: true}) }},
-		{"out of memory", func() error { return b.order(fake.Orders{MemoryRows: 8}) }},
-		{"memory lost", func() error { return b.order(fake.Orders{LoseMemory: true}) }},
+		{"every run fails", func() error { return b.Order(fake.Orders{Fail: true}) }},
+		{"out of memory", func() error { return b.Order(fake.Orders{MemoryRows: 8}) }},
+		{"memory lost", func() error { return b.Order(fake.Orders{LoseMemory: true}) }},
 		{"killed", func() error { return b.signalWorker(syscall.SIGKILL) }},
 	}
 	slowest := time.Duration(0)
-	records, err := under(b.traffic(), func(func() time.Duration) error {
+	records, err := under(b.Traffic(b.Gateway), func(func() time.Duration) error {
 		for range times(3) {
 			for _, f := range faults {
 				if err := f.do(); err != nil {
 					return fmt.Errorf("%s: %w", f.name, err)
 				}
 				time.Sleep(time.Second)
-				if err := b.order(clear); err != nil {
+				if err := b.Order(clear); err != nil {
 					return err
 				}
 				begun := time.Now()

@@ -68,7 +68,7 @@ func (d *drill) onPipe(models string, more ...string) (*rig.Gateway, *os.File, e
 	if _, err := unix.FcntlInt(w.Fd(), unix.F_SETPIPE_SZ, 4096); err != nil {
 		return nil, nil, err
 	}
-	g, err := rig.Start(rig.Options{Binary: *binary, Args: append([]string{"--models", models, "--log-level", "debug"}, more...), Log: w})
+	g, err := rig.Start(rig.Options{Binary: *binary, Args: append([]string{"--models", models, "--log-level", "debug"}, more...), Stdout: w, Stderr: w})
 	if err != nil {
 		r.Close()
 	}

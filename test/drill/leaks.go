@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"sluice/backends/fake"
-	"sluice/test/cage"
+	"sluice/internal/memory"
 	"sluice/test/rig"
 )
 
@@ -31,8 +31,8 @@ func holdings(g *rig.Gateway) (h holding, err error) {
 	if err != nil {
 		return h, err
 	}
-	h = holding{descriptors: len(fds), threads: len(tasks), goroutines: int(n), children: len(rig.Children(g.PID))}
-	h.memory, err = cage.PSS(g.PID)
+	h = holding{descriptors: len(fds), threads: len(tasks), goroutines: int(n), children: len(memory.Children(g.PID))}
+	h.memory, err = memory.PSS(g.PID)
 	return h, err
 }
 
@@ -52,15 +52,15 @@ func (d *drill) leaks() (v verdict, err error) {
 	defer b.Stop(stopLimit) //nolint:errcheck // the figures are in
 	var seen []holding
 	for range 3 {
-		t := b.traffic()
-		t.Pick = mixed(b.questions, append(bad(), leaving(b.questions, time.Millisecond)...), 0.3)
+		t := b.Traffic(b.Gateway)
+		t.Pick = mixed(b.Questions, append(bad(), leaving(b.Questions, time.Millisecond)...), 0.3)
 		_, err := under(t, func(func() time.Duration) error {
 			for begun := time.Now(); time.Since(begun) < scaled(18*time.Second); {
-				if err := b.order(fake.Orders{Fail: true}); err != nil {
+				if err := b.Order(fake.Orders{Fail: true}); err != nil {
 					return err
 				}
 				time.Sleep(500 * time.Millisecond)
-				if err := b.order(fake.Orders{}); err != nil {
+				if err := b.Order(fake.Orders{}); err != nil {
 					return err
 				}
 				if _, _, err := rig.Post(b.Admin, "/v2/repository/models/small/load", ""); err != nil {

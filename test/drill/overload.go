@@ -252,7 +252,7 @@ func (d *drill) leavers() (v verdict, err error) {
 	wasted := int(ran-before) - s.OK
 	share := float64(wasted) / float64(max(1, s.Left))
 	v.held = harmless(rig.Tally(records, 0, rig.All, goodOnes)) && share <= 0.5
-	v.figure = fmt.Sprintf("%d clients left after 2 ms; %d rows ran for them (%.2f each), in batches of %s that were on their way; those that stayed: %v", s.Left, wasted, share, "up to the limit", rig.Tally(records, 0, rig.All, goodOnes))
+	v.figure = fmt.Sprintf("%d clients left after 2 ms; %d rows ran for them (%.2f each), in batches that were on their way; those that stayed: %v", s.Left, wasted, share, rig.Tally(records, 0, rig.All, goodOnes))
 	return v, nil
 }
 

@@ -19,7 +19,7 @@ type versions struct {
 	questions []rig.Question
 }
 
-// swapped are the networks of odd and even versions.
+// network is the one of odd versions, or that of even ones.
 func network(version int) onnxgen.MLP {
 	return onnxgen.MLP{Layers: []int{16, 64, 1}, Seed: 5 + uint64(version%2)}
 }
@@ -91,6 +91,7 @@ func (v *versions) add(damaged bool) error {
 	return os.Rename(staged, filepath.Join(v.dir, strconv.Itoa(v.latest)))
 }
 
+// reloads is P2.
 func (d *drill) reloads() (out verdict, err error) {
 	v, err := d.newVersions()
 	if err != nil {

@@ -1,23 +1,16 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
-
-	"sluice/test/cage"
+	"sluice/internal/memory"
 	"sluice/test/rig"
 )
 
@@ -67,8 +60,8 @@ func (d *drill) soakFor(length time.Duration) (held bool, err error) {
 		})
 	}
 	s.wg.Go(func() { many(ctx, 4, s.g.Predict, hostile) })
-	memory := make(chan []int64, 1)
-	s.wg.Go(func() { memory <- s.weigh(ctx) })
+	pss := make(chan []int64, 1)
+	s.wg.Go(func() { pss <- s.weigh(ctx) })
 
 	others := append(bad(), leaving(questions, 3*time.Millisecond)...)
 	t := &rig.Traffic{Addr: rig.To(s.g.Predict), Rate: soakRate, Pick: mixed(questions, others, 0.1)}
@@ -77,7 +70,7 @@ func (d *drill) soakFor(length time.Duration) (held bool, err error) {
 	stopTraffic()
 	cancel()
 	s.wg.Wait()
-	return s.judge(records, <-memory, time.Since(begun))
+	return s.judge(records, <-pss, time.Since(begun))
 }
 
 // start brings the gateway up and learns what it must answer.
@@ -102,7 +95,7 @@ func (s *soak) start() (questions []rig.Question, err error) {
 		return nil, err
 	}
 	defer write.Close()
-	s.g, err = rig.Start(rig.Options{Binary: *binary, Args: []string{"--config", settings, "--models", models, "--log-level", "debug"}, Log: write})
+	s.g, err = rig.Start(rig.Options{Binary: *binary, Args: []string{"--config", settings, "--models", models, "--log-level", "debug"}, Stdout: write, Stderr: write})
 	if err != nil {
 		return nil, fmt.Errorf("%w\n%s", err, s.log.tail())
 	}
@@ -126,108 +119,6 @@ func (s *soak) start() (questions []rig.Question, err error) {
 	return questions, nil
 }
 
-// every does something again and again until the soak ends; a fault of the drill's own ends that.
-func (s *soak) every(ctx context.Context, period time.Duration, do func(context.Context) error) {
-	tick := time.NewTicker(period)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-			if err := do(ctx); err != nil {
-				s.fault.CompareAndSwap(nil, &err)
-				return
-			}
-		}
-	}
-}
-
-func pause(ctx context.Context, d time.Duration) {
-	select {
-	case <-ctx.Done():
-	case <-time.After(d):
-	}
-}
-
-// swap adds a version, one in five damaged, and takes away one that is long out of use.
-func (s *soak) swap(context.Context) error {
-	n := s.swaps.Add(1)
-	broken := n%5 == 0
-	if broken {
-		s.damaged.Add(1)
-	}
-	if err := s.versions.add(broken); err != nil {
-		return err
-	}
-	if old := s.versions.latest - 4; old > 0 {
-		return os.RemoveAll(filepath.Join(s.versions.dir, strconv.Itoa(old)))
-	}
-	return nil
-}
-
-func (s *soak) kill(context.Context) error {
-	if pid := s.g.Worker(); pid != 0 {
-		s.kills.Add(1)
-		_ = syscall.Kill(pid, syscall.SIGKILL) // it may have gone
-	}
-	return nil
-}
-
-func (s *soak) stop(context.Context) error {
-	if pid := s.g.Worker(); pid != 0 {
-		s.stops.Add(1)
-		_ = syscall.Kill(pid, syscall.SIGSTOP) // it may have gone
-	}
-	return nil
-}
-
-// silence stops reading the log for a while.
-func (s *soak) silence(ctx context.Context) error {
-	s.silences.Add(1)
-	s.log.stopped.Store(true)
-	pause(ctx, 10*time.Second)
-	s.log.stopped.Store(false)
-	return nil
-}
-
-// core leaves all threads of the gateway one core for a while.
-func (s *soak) core(ctx context.Context) error {
-	s.cores.Add(1)
-	var one unix.CPUSet
-	var before unix.CPUSet
-	if err := unix.SchedGetaffinity(s.g.PID, &before); err != nil {
-		return err
-	}
-	for cpu := range 1024 {
-		if before.IsSet(cpu) {
-			one.Set(cpu)
-			break
-		}
-	}
-	was := map[int]unix.CPUSet{}
-	tasks, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", s.g.PID))
-	if err != nil {
-		return err
-	}
-	for _, task := range tasks {
-		id, err := strconv.Atoi(task.Name())
-		if err != nil {
-			continue
-		}
-		var mask unix.CPUSet
-		if unix.SchedGetaffinity(id, &mask) == nil {
-			was[id] = mask
-			_ = unix.SchedSetaffinity(id, &one) // it may have ended
-		}
-	}
-	pause(ctx, 10*time.Second)
-	for id, mask := range was {
-		_ = unix.SchedSetaffinity(id, &mask)
-	}
-	return nil
-}
-
 // weigh reads the memory of the process tree every five seconds.
 func (s *soak) weigh(ctx context.Context) (all []int64) {
 	tick := time.NewTicker(5 * time.Second)
@@ -237,7 +128,7 @@ func (s *soak) weigh(ctx context.Context) (all []int64) {
 		case <-ctx.Done():
 			return all
 		case <-tick.C:
-			if n, err := cage.PSS(s.g.PID); err == nil {
+			if n, err := memory.PSS(s.g.PID); err == nil {
 				all = append(all, n)
 			}
 		}
@@ -247,7 +138,7 @@ func (s *soak) weigh(ctx context.Context) (all []int64) {
 // soakGrowth is how much more memory the last third of a soak may take than the second.
 const soakGrowth = 0.05
 
-func (s *soak) judge(records []rig.Record, memory []int64, took time.Duration) (held bool, err error) {
+func (s *soak) judge(records []rig.Record, pss []int64, took time.Duration) (held bool, err error) {
 	if fault := s.fault.Load(); fault != nil {
 		return false, fmt.Errorf("the soak itself failed: %w", *fault)
 	}
@@ -273,9 +164,9 @@ func (s *soak) judge(records []rig.Record, memory []int64, took time.Duration) (
 		all.Sent, all.OK, all.No, all.Deadline, all.Bad, all.Left, all.Wrong, all.Lost, all.Odd, all.Refused)
 	fmt.Printf("  the server counts %.0f answers of the versions that it still has, %.0f of them late\n", ok+late, late)
 	held = harmless(good)
-	third := len(memory) / 3
+	third := len(pss) / 3
 	if third > 0 {
-		second, last := mean(memory[third:2*third]), mean(memory[2*third:])
+		second, last := mean(pss[third:2*third]), mean(pss[2*third:])
 		fmt.Printf("  memory of the process tree (PSS): %.1f MiB in the second third, %.1f in the last (%+.1f %%)\n", second/(1<<20), last/(1<<20), 100*(last/second-1))
 		held = held && last <= second*(1+soakGrowth)
 	}
@@ -291,64 +182,4 @@ func mean(values []int64) float64 {
 		sum += float64(v)
 	}
 	return sum / float64(len(values))
-}
-
-// hostile sends, at random, what a gateway must survive: large bodies that are announced and do not come, a deep
-// nesting, a flood of chunks, bytes that are no HTTP, and an end in the middle.
-func hostile(_ context.Context, c net.Conn) {
-	head := "POST /v2/models/ranker/infer HTTP/1.1\r\nHost: x\r\n"
-	attacks := []string{
-		head + "Content-Length: 60000000\r\n\r\n{",
-		head + "Content-Length: 1000000\r\n\r\n" + strings.Repeat("[", 1_000_000),
-		head + "Transfer-Encoding: chunked\r\n\r\n" + strings.Repeat("1\r\n[\r\n", 100_000),
-		strings.Repeat("\x16\x03\x01\x02", 1000),
-		head + "Content-Length: 10\r\nContent-Length: 11\r\n\r\n0123456789",
-		head[:20],
-	}
-	_ = c.SetDeadline(time.Now().Add(5 * time.Second))
-	if _, err := c.Write([]byte(attacks[rand.IntN(len(attacks))])); err == nil {
-		_, _ = c.Read(make([]byte, 4096)) // whatever it is
-	}
-}
-
-// logReader reads a gateway's log, or does not.
-type logReader struct {
-	stopped atomic.Bool
-	read    *os.File
-	mu      sync.Mutex
-	last    []string
-}
-
-func (l *logReader) open() (write *os.File, err error) {
-	l.read, write, err = os.Pipe()
-	if err != nil {
-		return nil, err
-	}
-	go func() {
-		for lines := bufio.NewScanner(l.read); lines.Scan(); {
-			for l.stopped.Load() {
-				time.Sleep(10 * time.Millisecond)
-			}
-			l.mu.Lock()
-			l.last = append(l.last[max(0, len(l.last)-20):], lines.Text())
-			l.mu.Unlock()
-		}
-	}()
-	return write, nil
-}
-
-func (l *logReader) tail() (text string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, line := range l.last {
-		text += line + "\n"
-	}
-	return text
-}
-
-func (l *logReader) close() {
-	l.stopped.Store(false)
-	if l.read != nil {
-		_ = l.read.Close()
-	}
 }

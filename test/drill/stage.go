@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -9,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"sluice/backends/fake"
 	"sluice/internal/onnxgen"
 	"sluice/test/rig"
 )
@@ -58,71 +56,41 @@ func (d *drill) perceptron(seed uint64) (models string, questions []rig.Question
 	return dir, rig.Rows("small", "input", 16, 1, 32), err
 }
 
-// broken is a gateway with the CPU and a fake accelerator, which does what it is ordered to do wrong.
+// broken is a gateway with an accelerator that can be broken.
 type broken struct {
 	*rig.Gateway
-	orders    string
-	questions []rig.Question
-	settings  string
-	models    string
+	*rig.Accelerated
 }
 
-// brokenBudget is what its requests get; brokenRate is half of what the accelerator can do, 32
-// rows in 22 ms.
-const (
-	brokenBudget = 100 * time.Millisecond
-	brokenRate   = 700
-)
-
 func (d *drill) breakable() (*broken, error) {
-	models, questions, err := d.perceptron(5)
+	dir, err := d.fresh()
 	if err != nil {
 		return nil, err
 	}
-	b := &broken{orders: filepath.Join(models, "..", filepath.Base(models)+"-orders.json"), questions: questions, models: models}
-	b.settings = filepath.Join(d.dir, filepath.Base(models)+".yaml")
-	text := fmt.Sprintf(`scheduler:
-  hang_limit: 1s
-model_defaults:
-  max_batch: 32
-devices:
-  - name: fake
-    fake:
-      orders: %s
-      cost: "1:4ms,8:8ms,32:22ms"
-  - name: cpu
-`, b.orders)
-	if err := os.WriteFile(b.settings, []byte(text), 0o600); err != nil {
+	b := &broken{}
+	if b.Accelerated, err = rig.NewAccelerated(dir); err != nil {
 		return nil, err
 	}
-	if b.Gateway, err = d.serve("--config", b.settings, "--models", models); err != nil {
+	if b.Gateway, err = d.serve(b.Args()...); err != nil {
 		return nil, err
 	}
-	if err := rig.Learn(b.Predict, b.questions); err != nil {
+	if err := b.Learn(b.Gateway); err != nil {
 		b.Kill()
 		return nil, err
-	}
-	for i := range b.questions {
-		b.questions[i].Budget = brokenBudget
 	}
 	return b, nil
 }
 
-func (b *broken) order(o fake.Orders) error { return fake.WriteOrders(b.orders, o) }
-
 // under runs something while traffic goes on, for a second before and after it.
 func under(t *rig.Traffic, do func(since func() time.Duration) error) ([]rig.Record, error) {
-	ctx, stop := context.WithCancel(context.Background())
-	records := make(chan []rig.Record, 1)
 	begun := time.Now()
-	go func() { records <- t.Run(ctx) }()
+	stop := t.Start()
 	time.Sleep(time.Second)
 	err := do(func() time.Duration { return time.Since(begun) })
 	if err == nil {
 		time.Sleep(time.Second)
 	}
-	stop()
-	return <-records, err
+	return stop(), err
 }
 
 // harmless says that nothing was lost, wrong or odd.

@@ -66,6 +66,7 @@ func (b *balancer) replace(i int, g *rig.Gateway) *rig.Gateway {
 	return old
 }
 
+// termination is P1.
 func (d *drill) termination() (v verdict, err error) {
 	together, slowest, err := d.rolling(times(20))
 	if err != nil {

@@ -1,32 +1,24 @@
 package rig
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
-	"syscall"
 	"time"
+
+	"sluice/internal/memory"
 )
 
 // Gateway is a running `sluice serve`.
 type Gateway struct {
+	*Process
 	// Predict and Admin are host:port.
 	Predict, Admin string
-	PID            int
-
-	cmd   *exec.Cmd
-	log   transcript
-	ended chan struct{}
-	err   error // valid once ended is closed
 }
 
 // Options say how a gateway is started.
@@ -36,8 +28,8 @@ type Options struct {
 	Args   []string
 	// Env is added to this process's.
 	Env []string
-	// Log takes standard output and error; nil keeps them for Gateway.Log.
-	Log *os.File
+	// Stdout and Stderr take what it writes; nil keeps it.
+	Stdout, Stderr *os.File
 	// Command makes the process, as exec.Command does, which nil stands for.
 	Command func(name string, args ...string) *exec.Cmd
 }
@@ -60,35 +52,33 @@ func Start(o Options) (*Gateway, error) {
 
 // Launch runs a gateway and does not wait.
 func Launch(o Options) (*Gateway, error) {
-	predict, err := freeAddress()
+	predict, err := FreeAddress()
 	if err != nil {
 		return nil, err
 	}
-	admin, err := freeAddress()
-	if err != nil {
-		return nil, err
+	admin := predict
+	for admin == predict {
+		if admin, err = FreeAddress(); err != nil {
+			return nil, err
+		}
 	}
-	g := &Gateway{Predict: predict, Admin: admin, ended: make(chan struct{})}
 	command := o.Command
 	if command == nil {
 		command = exec.Command
 	}
-	g.cmd = command(o.Binary, append([]string{"serve", "--listen", predict, "--admin", admin}, o.Args...)...)
-	g.cmd.Env = append(append(os.Environ(), "ORT_DISABLE_TELEMETRY=1"), o.Env...)
-	g.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	g.cmd.Stdout, g.cmd.Stderr = &g.log, &g.log
-	if o.Log != nil {
-		g.cmd.Stdout, g.cmd.Stderr = o.Log, o.Log
+	cmd := command(o.Binary, append([]string{"serve", "--listen", predict, "--admin", admin}, o.Args...)...)
+	cmd.Env = append(append(os.Environ(), "ORT_DISABLE_TELEMETRY=1"), o.Env...)
+	if o.Stdout != nil {
+		cmd.Stdout = o.Stdout
 	}
-	if err := g.cmd.Start(); err != nil {
-		return nil, fmt.Errorf("cannot start the gateway: %w", err)
+	if o.Stderr != nil {
+		cmd.Stderr = o.Stderr
 	}
-	g.PID = g.cmd.Process.Pid
-	go func() {
-		g.err = g.cmd.Wait()
-		close(g.ended)
-	}()
-	return g, nil
+	p, err := Spawn(cmd)
+	if err != nil {
+		return nil, err
+	}
+	return &Gateway{Process: p, Predict: predict, Admin: admin}, nil
 }
 
 // Await waits until a path of the predict port answers 200.
@@ -99,7 +89,7 @@ func (g *Gateway) Await(path string, within time.Duration) error {
 		}
 		select {
 		case <-g.ended:
-			return fmt.Errorf("the gateway ended too early: %w", orDone(g.err))
+			return fmt.Errorf("the gateway ended before %s answered 200: %w", path, orDone(g.err))
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
@@ -116,70 +106,9 @@ func orDone(err error) error {
 	return err
 }
 
-// Ended reports whether the process has ended, and how.
-func (g *Gateway) Ended() (bool, error) {
-	select {
-	case <-g.ended:
-		return true, g.err
-	default:
-		return false, nil
-	}
-}
-
-// ErrStillThere says that a process did not end.
-var ErrStillThere = errors.New("the gateway was still there and was killed")
-
-// Stop sends SIGTERM and tells how long the process took to end. After the limit it is killed.
-func (g *Gateway) Stop(limit time.Duration) (time.Duration, error) {
-	begun := time.Now()
-	_ = g.cmd.Process.Signal(syscall.SIGTERM) // it may have ended
-	select {
-	case <-g.ended:
-		return time.Since(begun), g.err
-	case <-time.After(limit):
-		g.Kill()
-		return time.Since(begun), ErrStillThere
-	}
-}
-
-// Signal sends the process a signal.
-func (g *Gateway) Signal(s syscall.Signal) error { return g.cmd.Process.Signal(s) }
-
-// Kill ends the process at once, and waits for it.
-func (g *Gateway) Kill() {
-	_ = g.cmd.Process.Kill()
-	<-g.ended
-}
-
-// Wait waits for the process to end by itself.
-func (g *Gateway) Wait() error {
-	<-g.ended
-	return g.err
-}
-
-// Log is what the process has written, if Options.Log was nil.
-func (g *Gateway) Log() string { return g.log.String() }
-
-// Children are the process ids of the children of a process.
-func Children(pid int) (pids []int) {
-	lists, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
-	for _, list := range lists {
-		text, err := os.ReadFile(list)
-		if err != nil {
-			continue
-		}
-		for _, field := range strings.Fields(string(text)) {
-			if child, err := strconv.Atoi(field); err == nil {
-				pids = append(pids, child)
-			}
-		}
-	}
-	return pids
-}
-
 // Worker is the process of a device; 0 if there is none.
 func (g *Gateway) Worker() int {
-	for _, pid := range Children(g.PID) {
+	for _, pid := range memory.Children(g.PID) {
 		if text, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid)); err == nil && strings.Contains(string(text), "\x00worker\x00") {
 			return pid
 		}
@@ -234,31 +163,4 @@ func read(res *http.Response, err error) (int, string, error) {
 	defer res.Body.Close()
 	body, err := io.ReadAll(res.Body)
 	return res.StatusCode, string(body), err
-}
-
-func freeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", fmt.Errorf("cannot find a free port: %w", err)
-	}
-	defer l.Close()
-	return l.Addr().String(), nil
-}
-
-// transcript is a process's output, readable while it runs.
-type transcript struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (o *transcript) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.Write(p)
-}
-
-func (o *transcript) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.String()
 }

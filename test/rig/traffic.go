@@ -61,6 +61,18 @@ type Traffic struct {
 // To sends everything to one address.
 func To(addr string) func() string { return func() string { return addr } }
 
+// Start begins to send. The returned function ends that, waits for all answers, and returns the
+// records.
+func (t *Traffic) Start() (stop func() []Record) {
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan []Record, 1)
+	go func() { ended <- t.Run(ctx) }()
+	return func() []Record {
+		cancel()
+		return <-ended
+	}
+}
+
 // Run sends until the context ends, waits for all answers, and returns the records.
 func (t *Traffic) Run(ctx context.Context) []Record {
 	w := newWire(t.Patience)

@@ -65,17 +65,17 @@ func (w *wire) ask(addr string, q *Question, begun time.Time, due time.Duration)
 			break
 		}
 		sent := time.Now()
-		if again := w.exchange(c, q, &r); again && used {
-			_ = c.Close()
-			continue // the server had closed an idle connection before the request was written
-		}
+		written, stays := w.exchange(c, q, &r)
 		r.Served = time.Since(sent)
-		if r.Outcome == OK || r.Outcome == No || r.Outcome == Deadline || r.Outcome == Bad {
-			w.keep(addr, c, &r)
-		} else {
-			_ = c.Close()
+		if stays {
+			w.keep(addr, c)
+			break
 		}
-		break
+		_ = c.Close()
+		if written || !used {
+			break
+		}
+		// The server had closed an idle connection before the request was written.
 	}
 	r.Finished = time.Now()
 	r.Took = r.Finished.Sub(begun.Add(due))
@@ -102,23 +102,16 @@ func (w *wire) connect(addr string) (c *connection, used bool, err error) {
 	return &connection{raw, bufio.NewReader(raw)}, false, nil
 }
 
-// keep gives a connection back, unless the answer said that it was the last on it.
-func (w *wire) keep(addr string, c *connection, r *Record) {
-	if r.Detail == closing {
-		r.Detail = ""
-		_ = c.Close()
-		return
-	}
+// keep keeps a connection for the next request.
+func (w *wire) keep(addr string, c *connection) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.mu.idle[addr] = append(w.mu.idle[addr], c)
 }
 
-// closing is the detail of an answer that says Connection: close.
-const closing = "closing"
-
-// exchange writes a request and reads its answer. again says that not a byte could be written.
-func (w *wire) exchange(c *connection, q *Question, r *Record) (again bool) {
+// exchange writes a request and reads its answer. written says that at least a byte of it could be
+// written, and stays that the connection can be used again.
+func (w *wire) exchange(c *connection, q *Question, r *Record) (written, stays bool) {
 	var out bytes.Buffer
 	fmt.Fprintf(&out, "POST %s HTTP/1.1\r\nHost: drill\r\nContent-Length: %d\r\n", q.path(), len(q.Body))
 	if q.Budget > 0 {
@@ -129,12 +122,12 @@ func (w *wire) exchange(c *connection, q *Question, r *Record) (again bool) {
 	_ = c.SetDeadline(time.Now().Add(w.patience))
 	if n, err := c.Write(out.Bytes()); err != nil {
 		r.Outcome, r.Detail = Refused, err.Error()
-		return n == 0
+		return n > 0, false
 	}
 	if q.LeaveAfter > 0 {
 		time.Sleep(q.LeaveAfter)
 		r.Outcome = Left
-		return false
+		return true, false
 	}
 	res, err := http.ReadResponse(c.in, nil)
 	if err != nil {
@@ -142,19 +135,16 @@ func (w *wire) exchange(c *connection, q *Question, r *Record) (again bool) {
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			r.Detail = "no answer within the client's patience"
 		}
-		return false
+		return true, false
 	}
 	body, err := io.ReadAll(res.Body)
 	_ = res.Body.Close()
 	if err != nil {
 		r.Outcome, r.Detail = Lost, err.Error()
-		return false
+		return true, false
 	}
 	w.judge(q, res, body, r)
-	if res.Close && r.Detail == "" {
-		r.Detail = closing
-	}
-	return false
+	return true, !res.Close && r.Outcome != Wrong && r.Outcome != Odd
 }
 
 // judge says what an answer is worth.

@@ -101,6 +101,7 @@ func (g *gateway) hold(t *testing.T, m *model, rounds int, total *tally) {
 		t.Errorf("not served (%s): %s", s.State, s.Reason)
 		return
 	}
+	t.Log(g.batching(m.Name))
 	var alone, many tally
 	g.oneByOne(m, &alone)
 	g.together(m, rounds, &many)

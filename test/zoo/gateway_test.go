@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -15,10 +14,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
-	"syscall"
 	"testing"
 	"time"
+
+	"sluice/test/rig"
 )
 
 // root is the module's folder.
@@ -93,47 +92,24 @@ func needLibrary(t *testing.T) {
 	t.Setenv("SLUICE_ONNXRUNTIME", path)
 }
 
-// gateway is a running process.
+// gateway is one under test.
 type gateway struct {
+	*rig.Gateway
 	t      *testing.T
-	cmd    *exec.Cmd
 	url    string
-	log    transcript
-	ended  chan error
 	client *http.Client
-}
-
-// transcript is a process's output, readable while it runs.
-type transcript struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (o *transcript) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.Write(p)
-}
-
-func (o *transcript) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.String()
 }
 
 // startGateway serves models and waits until each of them is ready or refused.
 func startGateway(t *testing.T, binary string, models []*model) *gateway {
 	t.Helper()
 	needLibrary(t)
-	listen := freeAddress(t)
-	g := &gateway{t: t, url: "http://" + listen, ended: make(chan error, 1)}
-	g.client = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 2 * clients}, Timeout: time.Minute}
-	g.cmd = exec.Command(binary, "serve", "--models", bundles(t, models), "--listen", listen, "--admin", freeAddress(t), "--drain-delay", "10ms")
-	g.cmd.Stdout, g.cmd.Stderr = &g.log, &g.log
-	if err := g.cmd.Start(); err != nil {
+	running, err := rig.Launch(rig.Options{Binary: binary, Args: []string{"--models", bundles(t, models), "--drain-delay", "10ms"}})
+	if err != nil {
 		t.Fatal(err)
 	}
-	go func() { g.ended <- g.cmd.Wait() }()
+	g := &gateway{Gateway: running, t: t, url: "http://" + running.Predict}
+	g.client = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 2 * clients}, Timeout: time.Minute}
 	t.Cleanup(g.stop)
 	limit, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
@@ -144,11 +120,10 @@ func startGateway(t *testing.T, binary string, models []*model) *gateway {
 			return g
 		}
 		select {
-		case err := <-g.ended:
-			g.ended <- err
-			t.Fatalf("the gateway ended before it was ready: %v\n%s", err, g.log.String())
+		case <-g.Done():
+			t.Fatalf("the gateway ended before it was ready: %v\n%s", g.Wait(), g.Log())
 		case <-limit.Done():
-			t.Fatalf("the gateway had not loaded its models within two minutes\n%s", g.log.String())
+			t.Fatalf("the gateway had not loaded its models within two minutes\n%s", g.Log())
 		case <-tick.C:
 		}
 	}
@@ -157,28 +132,9 @@ func startGateway(t *testing.T, binary string, models []*model) *gateway {
 // stop ends the process in order.
 func (g *gateway) stop() {
 	g.client.CloseIdleConnections()
-	if err := g.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		g.t.Errorf("cannot stop the gateway: %v", err)
+	if took, err := g.Stop(30 * time.Second); err != nil {
+		g.t.Errorf("the gateway ended with %v, %v after SIGTERM\n%s", err, took, g.Log())
 	}
-	select {
-	case err := <-g.ended:
-		if err != nil {
-			g.t.Errorf("the gateway ended with %v\n%s", err, g.log.String())
-		}
-	case <-time.After(30 * time.Second):
-		_ = g.cmd.Process.Kill()
-		g.t.Error("the gateway did not stop within 30 s of SIGTERM")
-	}
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	return ln.Addr().String()
 }
 
 func (g *gateway) get(path string) (status int, body string) {
@@ -230,6 +186,21 @@ func (g *gateway) state(name string) state {
 func (g *gateway) degraded(name string) bool {
 	status, body := g.get("/v2/health/ready")
 	return status == http.StatusOK && strings.Contains(body, name)
+}
+
+// batching is how the gateway says that a model's rows share runs.
+func (g *gateway) batching(name string) string {
+	_, body := g.get("/v2/models/" + name + "/config")
+	var config struct {
+		Parameters map[string]struct {
+			Text string `json:"string_value"`
+		}
+	}
+	if err := json.Unmarshal([]byte(body), &config); err != nil {
+		return err.Error()
+	}
+	p := config.Parameters
+	return fmt.Sprintf("%s, %s: %s", p["batching"].Text, p["batching_basis"].Text, p["batching_reason"].Text)
 }
 
 // infer sends a request and reads the outputs, and the rows of the run that it shared.

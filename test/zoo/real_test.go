@@ -21,11 +21,5 @@ func TestRealModels(t *testing.T) {
 		t.Skip(missing)
 	}
 	models := shelfIn(t, dir, "packages")
-	reports := check(t, bundles(t, models))
-	for _, m := range models {
-		if r := reports[m.Name]; r != nil {
-			t.Logf("%s: %v", m.Name, r)
-		}
-	}
 	serveAll(t, models, realRounds)
 }

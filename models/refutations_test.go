@@ -18,7 +18,7 @@ import (
 func digestOf(n int) string { return fmt.Sprintf("%064x", n) }
 
 // keep notes and saves.
-func (m *memory) keep(v *Version, off sharing, text string) error {
+func (m *refutations) keep(v *Version, off sharing, text string) error {
 	m.note(v, off, text)
 	return m.save()
 }
@@ -26,14 +26,14 @@ func (m *memory) keep(v *Version, off sharing, text string) error {
 // TestMemory switches things off and opens the folder again.
 func TestMemory(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "made", "when needed")
-	m := openMemory(dir, zap.NewNop())
+	m := openRefutations(dir, zap.NewNop())
 	for i, off := range []sharing{batchingOff, paddingOff, paddingOff, batchingOff} {
 		v := &Version{Name: "m", Version: "1", Digest: digestOf(i % 3)}
 		if err := m.keep(v, off, fmt.Sprintf("%v, the %dth time", off, i)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	f := func(m *memory, n int, off sharing, text string) {
+	f := func(m *refutations, n int, off sharing, text string) {
 		t.Helper()
 		if gotOff, gotText := m.lookup(digestOf(n)); gotOff != off || gotText != text {
 			t.Errorf("bundle %d: %d %q, want %d %q", n, gotOff, gotText, off, text)
@@ -43,7 +43,7 @@ func TestMemory(t *testing.T) {
 	if err := m.keep(v, batchingOff, "both"); err != nil {
 		t.Fatal(err)
 	}
-	for _, m := range []*memory{m, openMemory(dir, zap.NewNop())} {
+	for _, m := range []*refutations{m, openRefutations(dir, zap.NewNop())} {
 		f(m, 0, batchingOff, "batching is switched off, the 0th time")
 		f(m, 1, batchingOff|paddingOff, "both")
 		f(m, 2, paddingOff, "padding is switched off, the 2th time")
@@ -58,13 +58,13 @@ func TestMemory(t *testing.T) {
 // TestMemoryOfTwoProcesses has each add to what the other has written.
 func TestMemoryOfTwoProcesses(t *testing.T) {
 	dir := t.TempDir()
-	one, other := openMemory(dir, zap.NewNop()), openMemory(dir, zap.NewNop())
-	for i, m := range []*memory{one, other, one} {
+	one, other := openRefutations(dir, zap.NewNop()), openRefutations(dir, zap.NewNop())
+	for i, m := range []*refutations{one, other, one} {
 		if err := m.keep(&Version{Digest: digestOf(i)}, batchingOff, "wrong"); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if m := openMemory(dir, zap.NewNop()); len(m.mu.all) != 3 {
+	if m := openRefutations(dir, zap.NewNop()); len(m.mu.all) != 3 {
 		t.Errorf("%d bundles are remembered, want 3", len(m.mu.all))
 	}
 }
@@ -95,25 +95,25 @@ func TestMemoryThatCannotBeRead(t *testing.T) {
 	f := func(text, fault string) {
 		t.Helper()
 		dir := t.TempDir()
-		if err := os.WriteFile(filepath.Join(dir, MemoryFile), []byte(text), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, RefutationsFile), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		core, logs := observer.New(zapcore.WarnLevel)
-		m := openMemory(dir, zap.New(core))
+		m := openRefutations(dir, zap.New(core))
 		if off, _ := m.lookup(digestOf(1)); off != 0 || logs.Len() != 1 || !strings.Contains(logs.All()[0].ContextMap()["error"].(string), fault) {
 			t.Errorf("%.20q: off %d, said %+v", text, off, logs.All())
 		}
 		if err := m.keep(&Version{Digest: digestOf(1)}, paddingOff, "wrong"); err != nil {
 			t.Error(err)
 		}
-		if off, _ := openMemory(dir, zap.NewNop()).lookup(digestOf(1)); off != paddingOff {
+		if off, _ := openRefutations(dir, zap.NewNop()).lookup(digestOf(1)); off != paddingOff {
 			t.Errorf("%.20q: it was not replaced", text)
 		}
 	}
 	f("", "it is not what was written there")
 	f(`{"unbatched": [{"digest": `, "it is not what was written there")
 	f(`{"unbatched": "all"}`, "it is not what was written there")
-	f(strings.Repeat(" ", maxMemoryFileBytes+1), "it has more than 1048576 bytes")
+	f(strings.Repeat(" ", maxRefutationsBytes+1), "it has more than 1048576 bytes")
 }
 
 func TestDecodeMemory(t *testing.T) {

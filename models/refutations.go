@@ -17,21 +17,21 @@ import (
 	"go.uber.org/zap"
 )
 
-// MemoryFile is the file of the state folder that holds what was switched off.
-const MemoryFile = "unbatched.json"
+// RefutationsFile is the file of the state folder that holds what was switched off.
+const RefutationsFile = "unbatched.json"
 
 // The file keeps the latest so many versions, with texts of so many bytes, and fewer where
 // it would be larger than its limit: a larger file is none of ours, and is not read.
 const (
-	maxRemembered      = 1024
-	maxRememberedText  = 600
-	maxMemoryFileBytes = 1 << 20
+	maxRemembered       = 1024
+	maxRememberedText   = 600
+	maxRefutationsBytes = 1 << 20
 )
 
-// memory remembers for which bundles live answers have refuted batching or padding: for as
+// refutations remember for which bundles live answers have refuted batching or padding: for as
 // long as the process lives, and in a file of the state folder if there is one. In a nil one
 // nothing is found.
-type memory struct {
+type refutations struct {
 	dir string // empty: no file
 	log *zap.Logger
 	mu  struct {
@@ -41,7 +41,7 @@ type memory struct {
 	saving chan struct{} // holds a token while the file is replaced
 }
 
-// remembered is a line of the memory.
+// remembered is one of them.
 type remembered struct {
 	Digest string `json:"digest"`
 	// Model and Version are for people: the digest decides.
@@ -53,23 +53,23 @@ type remembered struct {
 	Since    time.Time `json:"since"`
 }
 
-// openMemory reads the state folder. A file that cannot be read is complained of and taken
+// openRefutations reads the state folder. A file that cannot be read is complained of and taken
 // for empty: forgetting costs some comparisons, and refusing to start costs every model.
-func openMemory(dir string, log *zap.Logger) *memory {
-	m := &memory{dir: dir, log: log, saving: make(chan struct{}, 1)}
+func openRefutations(dir string, log *zap.Logger) *refutations {
+	m := &refutations{dir: dir, log: log, saving: make(chan struct{}, 1)}
 	if dir == "" {
 		return m
 	}
 	all, err := readMemory(dir)
 	if err != nil {
-		log.Warn("cannot read what was switched off before: it is watched for again", zap.String("file", filepath.Join(dir, MemoryFile)), zap.Error(err))
+		log.Warn("cannot read what was switched off before: it is watched for again", zap.String("file", filepath.Join(dir, RefutationsFile)), zap.Error(err))
 	}
 	m.mu.all = all
 	return m
 }
 
 // lookup tells what has to stay off for a bundle, and why in a sentence; 0 if nothing.
-func (m *memory) lookup(digest string) (off sharing, text string) {
+func (m *refutations) lookup(digest string) (off sharing, text string) {
 	if m == nil {
 		return 0, ""
 	}
@@ -94,7 +94,7 @@ func (e *remembered) off() (off sharing) {
 }
 
 // note remembers what was switched off, for as long as the process lives.
-func (m *memory) note(v *Version, off sharing, text string) {
+func (m *refutations) note(v *Version, off sharing, text string) {
 	line := remembered{
 		Digest: v.Digest, Model: v.Name, Version: v.Version,
 		Batching: off&batchingOff != 0, Padding: off&paddingOff != 0, Text: text, Since: time.Now().UTC().Truncate(time.Second),
@@ -106,7 +106,7 @@ func (m *memory) note(v *Version, off sharing, text string) {
 }
 
 // save writes what is remembered to the state folder, if there is one.
-func (m *memory) save() error {
+func (m *refutations) save() error {
 	if m.dir == "" {
 		return nil
 	}
@@ -114,7 +114,7 @@ func (m *memory) save() error {
 	defer func() { <-m.saving }()
 	all, err := readMemory(m.dir) // another process may have written
 	if err != nil {
-		m.log.Warn("replacing a file that cannot be read", zap.String("file", filepath.Join(m.dir, MemoryFile)), zap.Error(err))
+		m.log.Warn("replacing a file that cannot be read", zap.String("file", filepath.Join(m.dir, RefutationsFile)), zap.Error(err))
 	}
 	m.mu.Lock()
 	for _, e := range m.mu.all {
@@ -122,7 +122,7 @@ func (m *memory) save() error {
 	}
 	m.mu.Unlock()
 	if err := writeMemory(m.dir, all); err != nil {
-		return fmt.Errorf("cannot write %s in the state folder: %w", MemoryFile, bareError(err))
+		return fmt.Errorf("cannot write %s in the state folder: %w", RefutationsFile, bareError(err))
 	}
 	return nil
 }
@@ -187,7 +187,7 @@ func encodeMemory(all []remembered) ([]byte, error) {
 			Unbatched []remembered `json:"unbatched"`
 		}{all}
 		text, err := json.MarshalIndent(file, "", " ")
-		if err != nil || len(text) < maxMemoryFileBytes {
+		if err != nil || len(text) < maxRefutationsBytes {
 			return append(text, '\n'), err
 		}
 		all = all[(len(all)+1)/2:]
@@ -197,7 +197,7 @@ func encodeMemory(all []remembered) ([]byte, error) {
 // readMemory reads the state folder; a file that is not there is an empty one.
 func readMemory(dir string) ([]remembered, error) {
 	// What is no plain file, such as a pipe, must not hold the start up.
-	f, err := os.OpenFile(filepath.Join(dir, MemoryFile), os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	f, err := os.OpenFile(filepath.Join(dir, RefutationsFile), os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -208,12 +208,12 @@ func readMemory(dir string) ([]remembered, error) {
 	if about, err := f.Stat(); err != nil || !about.Mode().IsRegular() {
 		return nil, errors.Join(err, errors.New("it is not a regular file"))
 	}
-	text, err := io.ReadAll(io.LimitReader(f, maxMemoryFileBytes+1))
+	text, err := io.ReadAll(io.LimitReader(f, maxRefutationsBytes+1))
 	if err != nil {
 		return nil, bareError(err)
 	}
-	if len(text) > maxMemoryFileBytes {
-		return nil, fmt.Errorf("it has more than %d bytes", maxMemoryFileBytes)
+	if len(text) > maxRefutationsBytes {
+		return nil, fmt.Errorf("it has more than %d bytes", maxRefutationsBytes)
 	}
 	return decodeMemory(text)
 }
@@ -236,7 +236,7 @@ func writeMemory(dir string, all []remembered) error {
 	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}
-	return os.Rename(f.Name(), filepath.Join(dir, MemoryFile))
+	return os.Rename(f.Name(), filepath.Join(dir, RefutationsFile))
 }
 
 // recall takes off the schema what live answers of the same bundle have refuted before, and
@@ -244,7 +244,7 @@ func writeMemory(dir string, all []remembered) error {
 // anything is opened.
 func (p *prover) recall() string {
 	b := p.bundle
-	off, text := p.opts.memory.lookup(b.Digest)
+	off, text := p.opts.refutations.lookup(b.Digest)
 	if off == 0 || b.batching.Mode != Batched {
 		return ""
 	}
