@@ -66,6 +66,9 @@ func (in *instance) forecast(now clock.Instant, rows int, class task.Priority, d
 	}
 	by, harms, tight := in.promise(now, newcomer{rows, class, deadline, key})
 	f.finish, f.tight = by, tight
+	if part := in.passed[class]; part > 0 && !harms {
+		f.finish = f.finish.Add(time.Duration(part * float64(in.drain(in.rows[class])) / float64(d.servers())))
+	}
 	if class > 0 && in.totalRows() > in.rows[class] {
 		mine := in.rows[class] + rows
 		run := in.cost.latency(min(mine, max(rows, limit)))
@@ -139,9 +142,15 @@ func (in *instance) others(work time.Duration) time.Duration {
 			continue
 		}
 		fair := min(float64(work)/in.weight, mine+turn-o.virtual) * o.weight
-		sum += min(o.backlog(), time.Duration(fair)+o.cost.mean(o.limit))
+		sum += min(o.backlog(), time.Duration(fair)+o.cost.mean(o.largest()))
 	}
 	return sum
+}
+
+// largest is the most rows of the batch that the instance runs next.
+func (in *instance) largest() int {
+	_, it := in.top()
+	return max(in.limit, it.Rows, min(in.leads(it), in.totalRows()))
 }
 
 // longestRun is the longest batch that the instance runs.
