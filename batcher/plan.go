@@ -214,5 +214,5 @@ func (in *instance) certain(now clock.Instant, class task.Priority) bool {
 	if in.second(now, x, &p) {
 		return true
 	}
-	return in.orders[top].least(-1, p.skip)-clock.Instant(p.base) >= p.at
+	return in.orders[top].least(-1, p.skip) >= p.at.Add(p.base)
 }
