@@ -122,7 +122,8 @@ func (in *instance) ahead(class task.Priority, deadline clock.Instant, key uint6
 }
 
 // others predicts how much of the device the neighbours take before the instance has done so much
-// work and is next: their fair shares of that time and a batch each, or all they have. One that has
+// work and is next: their fair shares of that time and a batch each, or all that they have and that
+// will come meanwhile. One that has
 // had more than the instance waits until that has caught up: choose passes over it, so it takes
 // nothing meanwhile.
 func (in *instance) others(work time.Duration) time.Duration {
@@ -142,7 +143,8 @@ func (in *instance) others(work time.Duration) time.Duration {
 			continue
 		}
 		fair := min(float64(work)/in.weight, mine+turn-o.virtual) * o.weight
-		sum += min(o.backlog(), time.Duration(fair)+o.cost.mean(o.largest()))
+		coming := time.Duration(o.needs * float64(work))
+		sum += min(o.backlog()+coming, time.Duration(fair)+o.cost.mean(o.largest()))
 	}
 	return sum
 }

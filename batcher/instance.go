@@ -63,6 +63,7 @@ type instance struct {
 	back     returns
 	budgets  shortest
 	late     lateness
+	needs    float64       // of the device: what arrives, in its best batches
 	share    float64       // of the device's time that the instance can count on
 	limit    int           // B*: the largest batch worth running
 	span     time.Duration // that a batch may take, 0 for any
