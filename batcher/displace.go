@@ -40,6 +40,6 @@ func (in *instance) loss(it *Item, why Reason) Reason {
 		in.pass(it.Class, true)
 		return Outranked
 	}
-	in.cost.keep(false)
+	in.keep(it, false)
 	return why
 }

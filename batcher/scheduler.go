@@ -67,7 +67,7 @@ func (s *Scheduler) Arrive(now clock.Instant, it *Item) Verdict {
 	reason := s.refuse(now, in, it, f, room)
 	if !m.opts.UnfairRows && (reason == None || reason == PredictedLate) {
 		m.noteRows(now, in, it, reason != None)
-		m.noteBudget(now, in, it, reason != None)
+		m.noteBudget(now, in, it, reason != None, f.finish == clock.Never)
 	}
 	if reason != Expired && it.Deadline != clock.Never && in.budgets.add(now, it.Deadline.Sub(it.Arrived)) {
 		in.retune()
@@ -224,7 +224,7 @@ func (in *instance) done(now clock.Instant, b *Batch, it *Item) (late bool) {
 		in.counts.HedgesWon++
 	}
 	late = it.Deadline < now
-	in.cost.keep(!late)
+	in.keep(it, !late)
 	in.pass(it.Class, false)
 	if late {
 		in.model.counts.Late++
