@@ -52,10 +52,11 @@ func force(r *rig, it *Item) (left clock.Instant, ok bool) {
 	return left, ok
 }
 
-// reserved is by how much at most the rule may be wrong about an item: the full batch that it counts
-// for the item's own; for each that waits, and the item, by what it counts with above its rows' share of
-// the cheapest batch; and with several keys the last batch of each, twice.
-func reserved(r *rig, it *Item) time.Duration {
+// steps is by how much the rule may be wrong about an item: the full batch that it counts for the item's
+// own, and the first one, which its head may cut short; for each that waits, and the item, what it counts
+// with above its rows' share of the cheapest batch; what one that is due later may find wasted; and with
+// several keys the last batch of each, twice. A quarter more is for what these leave out.
+func steps(r *rig, it *Item) time.Duration {
 	in := r.s.models[0].on[0]
 	in.index()
 	best := in.cost.best(0)
@@ -65,15 +66,18 @@ func reserved(r *rig, it *Item) time.Duration {
 		return max(own-time.Duration(share*float64(rows)), 0)
 	}
 	own, room := in.weigh(it.Rows, in.target, in.limitOf(it.Key))
-	sum := in.fullRun + above(it.Rows, own) + max(room, 0)
+	sum := 2*in.fullRun + above(it.Rows, own) + max(room, 0)
+	behind := time.Duration(0)
 	for o := range r.queued {
 		sum += above(o.Rows, o.order.own)
+		behind = max(behind, o.order.room)
 	}
+	sum += behind
 	if in.keys > 1 || in.head(it.Class).Key != it.Key {
 		all, _ := in.rounds(newcomer{it.Rows, it.Class, it.Deadline, it.Key})
 		sum += 2 * all
 	}
-	return sum
+	return sum + sum/4
 }
 
 // A refusal is wrong if nobody would have missed a deadline had the request been admitted, and runs
@@ -118,7 +122,7 @@ func TestWrongRefusalsAreNarrow(t *testing.T) {
 			in.refresh(again.now)
 			idle, full, most := in.items == 0, in.fullRun, time.Duration(0)
 			if !idle {
-				most = reserved(again, it)
+				most = steps(again, it)
 			}
 			all.refused++
 			if rows == 1 && keys == 1 {
