@@ -66,6 +66,9 @@ func (in *instance) forecast(now clock.Instant, rows int, class task.Priority, d
 	}
 	by, harms, tight := in.promise(now, newcomer{rows, class, deadline, key})
 	f.finish, f.tight = by, tight
+	if part := in.passed[class]; part > 0 && !harms {
+		f.finish = f.finish.Add(time.Duration(part * float64(in.drain(in.rows[class])) / float64(d.servers())))
+	}
 	if class > 0 && in.totalRows() > in.rows[class] {
 		mine := in.rows[class] + rows
 		run := in.cost.latency(min(mine, max(rows, limit)))
@@ -119,7 +122,8 @@ func (in *instance) ahead(class task.Priority, deadline clock.Instant, key uint6
 }
 
 // others predicts how much of the device the neighbours take before the instance has done so much
-// work and is next: their fair shares of that time and a batch each, or all they have. One that has
+// work and is next: their fair shares of that time and a batch each, or all that they have and that
+// will come meanwhile. One that has
 // had more than the instance waits until that has caught up: choose passes over it, so it takes
 // nothing meanwhile.
 func (in *instance) others(work time.Duration) time.Duration {
@@ -139,9 +143,16 @@ func (in *instance) others(work time.Duration) time.Duration {
 			continue
 		}
 		fair := min(float64(work)/in.weight, mine+turn-o.virtual) * o.weight
-		sum += min(o.backlog(), time.Duration(fair)+o.cost.mean(o.limit))
+		coming := time.Duration(o.needs * float64(work))
+		sum += min(o.backlog()+coming, time.Duration(fair)+o.cost.mean(o.largest()))
 	}
 	return sum
+}
+
+// largest is the most rows of the batch that the instance runs next.
+func (in *instance) largest() int {
+	_, it := in.top()
+	return max(in.limit, it.Rows, min(in.leads(it), in.totalRows()))
 }
 
 // longestRun is the longest batch that the instance runs.

@@ -11,7 +11,8 @@ import (
 // As with long and short lists (rows.go), the better-off leave room: a request must be done earlier
 // than its deadline by a part of what its budget is above the shortest, and the slack that the queue
 // then has is for those that overtake it. The part is a band's of budgets. It grows while a band of
-// shorter ones is refused more often, and falls otherwise.
+// shorter ones is refused more often, and for the sake of what was admitted; it falls otherwise. In a
+// burst short ones are refused because of each other: room would cost long ones, and help nobody.
 
 const (
 	budgetGap    = 0.02 // between the parts refused that is let be
@@ -24,6 +25,7 @@ const (
 type fairBudgets struct {
 	bands [4]struct {
 		odds odds
+		kept float64 // of odds.refused, for the sake of what was admitted
 		part float64
 	}
 	due clock.Instant
@@ -46,9 +48,13 @@ func (m *model) wait(in *instance, it *Item) time.Duration {
 }
 
 // noteBudget takes in whether an item was refused.
-func (m *model) noteBudget(now clock.Instant, in *instance, it *Item, refused bool) {
+func (m *model) noteBudget(now clock.Instant, in *instance, it *Item, refused, harms bool) {
 	f := &m.budgets[it.Class]
-	f.bands[f.band(it.Deadline.Sub(it.Arrived), in.budgets.value())].odds.add(1, refused)
+	b := &f.bands[f.band(it.Deadline.Sub(it.Arrived), in.budgets.value())]
+	b.odds.add(1, refused)
+	if refused && harms {
+		b.kept++
+	}
 	if now >= f.due {
 		f.due = now.Add(fairEvery)
 		f.adjust()
@@ -56,21 +62,23 @@ func (m *model) noteBudget(now clock.Instant, in *instance, it *Item, refused bo
 }
 
 func (f *fairBudgets) adjust() {
-	worst := -1.0 // part refused of a shorter band
+	worst, kept := -1.0, 0.0 // part refused of a shorter band, and for the sake of others
 	for i := range f.bands {
 		b := &f.bands[i]
-		own := b.odds.refused / b.odds.all
+		own, ofOthers := b.odds.refused/b.odds.all, b.kept/b.odds.all
 		switch few := b.odds.all < budgetFewest; {
 		case few || worst < 0:
 			b.part *= fairFall
 			if few {
-				own = worst
+				own, ofOthers = worst, kept
 			}
 		default:
-			b.part = min(max(b.part+budgetGain*(worst-own-budgetGap), 0), budgetMost)
+			gap := min(worst-own, kept) - budgetGap
+			b.part = min(max(b.part+budgetGain*gap, 0), budgetMost)
 		}
-		worst = max(worst, own)
+		worst, kept = max(worst, own), max(kept, ofOthers)
 		b.odds.fade()
+		b.kept *= fairMemory
 	}
 }
 

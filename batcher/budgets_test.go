@@ -28,11 +28,11 @@ func TestLongBudgetsLeaveRoomForShortOnes(t *testing.T) {
 }
 
 func TestRoomOfBudgetsFollowsWhatIsRefused(t *testing.T) {
-	f := func(name string, odds [4]odds, part, want [4]float64) {
+	f := func(name string, ofOthers float64, odds [4]odds, part, want [4]float64) {
 		t.Helper()
 		var b fairBudgets
 		for i := range odds {
-			b.bands[i].odds, b.bands[i].part = odds[i], part[i]
+			b.bands[i].odds, b.bands[i].kept, b.bands[i].part = odds[i], ofOthers*odds[i].refused, part[i]
 		}
 		b.adjust()
 		for i := range want {
@@ -43,10 +43,12 @@ func TestRoomOfBudgetsFollowsWhatIsRefused(t *testing.T) {
 	}
 	some, none, half := odds{}, odds{all: 10}, odds{all: 10, refused: 5}
 	step := budgetGain * (0.5 - budgetGap)
-	f("the shortest refused", [4]odds{half, none, none, none}, [4]float64{}, [4]float64{0, step, step, step})
-	f("two refused alike", [4]odds{half, half, none, some}, [4]float64{0, 0.2, 0, 0}, [4]float64{0, 0.2 - budgetGain*budgetGap, step, 0})
-	f("the longest refused", [4]odds{none, none, half, some}, [4]float64{0, 0.2, 0.2, 0.2},
+	f("the shortest refused", 1, [4]odds{half, none, none, none}, [4]float64{}, [4]float64{0, step, step, step})
+	f("two refused alike", 1, [4]odds{half, half, none, some}, [4]float64{0, 0.2, 0, 0}, [4]float64{0, 0.2 - budgetGain*budgetGap, step, 0})
+	f("the longest refused", 1, [4]odds{none, none, half, some}, [4]float64{0, 0.2, 0.2, 0.2},
 		[4]float64{0, 0.2 - budgetGain*budgetGap, 0.2 - budgetGain*(0.5+budgetGap), 0.2 * fairFall})
-	f("nothing shorter", [4]odds{some, some, half, half}, [4]float64{0, 0.2, 0.2, 0.2}, [4]float64{0, 0.2 * fairFall, 0.2 * fairFall, 0.2 - budgetGain*budgetGap})
-	f("at most", [4]odds{half, none, some, some}, [4]float64{0, budgetMost, 0, 0}, [4]float64{0, budgetMost, 0, 0})
+	f("nothing shorter", 1, [4]odds{some, some, half, half}, [4]float64{0, 0.2, 0.2, 0.2}, [4]float64{0, 0.2 * fairFall, 0.2 * fairFall, 0.2 - budgetGain*budgetGap})
+	f("the shortest refused, but not for what waits", 0, [4]odds{half, none, none, none}, [4]float64{0.2, 0.2, 0, 0}, [4]float64{0.2 * fairFall, 0.2 - budgetGain*budgetGap, 0, 0})
+	f("or hardly so", 0.1, [4]odds{half, none, none, none}, [4]float64{}, [4]float64{0, budgetGain * (0.05 - budgetGap), budgetGain * (0.05 - budgetGap), budgetGain * (0.05 - budgetGap)})
+	f("at most", 1, [4]odds{half, none, some, some}, [4]float64{0, budgetMost, 0, 0}, [4]float64{0, budgetMost, 0, 0})
 }

@@ -78,9 +78,9 @@ func (c *costModel) learnReach(rows int, took, bound time.Duration) {
 }
 
 const (
-	reserveStep = 0.002
-	brokenAim   = 0.003 // of the promises
-	reserveMost = 0.1
+	reserveStep = 0.005
+	brokenAim   = 0.001 // of the promises
+	reserveMost = 0.25
 )
 
 // keep learns from what became of a promise. A queue that is as long as the longest budget ends
@@ -91,5 +91,16 @@ func (c *costModel) keep(kept bool) {
 		c.reserve = max(c.reserve-brokenAim*reserveStep, 0)
 	} else {
 		c.reserve = min(c.reserve+(1-brokenAim)*reserveStep, reserveMost)
+	}
+}
+
+// keepsFrom is how many full batches fit into a budget from which on its promise counts for the reserve.
+// What breaks shorter ones is a single run, and no reserve for sums helps them.
+const keepsFrom = 4
+
+// keep has the reserve learn from what became of an item.
+func (in *instance) keep(it *Item, kept bool) {
+	if it.Deadline.Sub(it.Arrived) >= keepsFrom*in.fullRun {
+		in.cost.keep(kept)
 	}
 }

@@ -109,11 +109,13 @@ func (d *device) refresh(now clock.Instant) {
 	for _, in := range d.on {
 		in.arrivals.roll(now)
 		in.budgets.roll(now)
+		in.needs = 0
 		if !in.live() {
 			continue
 		}
 		weights += in.weight
-		d.load += in.load()
+		in.needs = in.load()
+		d.load += in.needs
 		if b := in.budgets.value(); b > 0 {
 			switch {
 			case d.least == 0 || b < d.least:
@@ -126,7 +128,7 @@ func (d *device) refresh(now clock.Instant) {
 	for _, in := range d.on {
 		in.share = 1
 		if in.live() {
-			in.share = min(1, max(in.weight/weights, 1-(d.load-in.load())))
+			in.share = min(1, max(in.weight/weights, 1-(d.load-in.needs)))
 		}
 		in.retune()
 	}

@@ -40,10 +40,16 @@
 // batches stay full; one that has less counts with what it may cost those behind it. The first batch
 // is counted as it will be. The test of demand against deadlines is that of Baruah, Rosier and Howell,
 // "Algorithms and complexity concerning the preemptive scheduling of periodic, real-time tasks on one
-// processor", 1990, with a batch as the blocking time. A neighbour's part is bounded by its fair share
-// of the wait, not by a test of each of its arrivals, and a higher class may displace a lower one. What
-// becomes hopeless when a run takes far too long, or is displaced, is told then (weed.go). While all is done
-// before the first deadline nothing of this is computed.
+// processor", 1990, with a batch as the blocking time. While all is done before the first deadline nothing
+// of this is computed.
+//
+// An admitted item misses its deadline only if a run takes longer than was said when it was admitted (its
+// own than its bound, one before it than its mean, by which sums are counted), if items of a higher class
+// come after it (displace.go), if it or its device is lost, or if it was a probe. Three rare exceptions are
+// by design. A lower class that has earned its turn takes it once it has saved all that it may, even if
+// that breaks a promise. A neighbour's part is bounded by its fair share of the wait, not by a test of each of its
+// arrivals. And a batch takes later items of its key along, past earlier ones of another key. What becomes
+// hopeless when a run takes far too long, or is displaced, is told then (weed.go).
 //
 // Refusals. A request is refused where a queue is full, or where no device is predicted to make its
 // deadline. Waiting may help then. It does not where an idle device would take longer than the

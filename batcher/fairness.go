@@ -79,11 +79,11 @@ func (s *Scheduler) candidates(now clock.Instant, d *device, b *Batch) []candida
 
 func (s *Scheduler) candidate(now clock.Instant, in *instance, b *Batch) (candidate, bool) {
 	for in.items > 0 {
-		class := in.lead()
+		class, most := in.lead(now)
 		c := candidate{on: in, group: in.next(class), class: class}
 		q := c.queue()
 		if in.feasible(now, q.head) {
-			limit := c.group.limit(in.limit)
+			limit := min(in.leads(q.head), most)
 			target := min(in.target, limit)
 			if c.group.alone {
 				limit = 1
@@ -143,26 +143,43 @@ func (d *device) quantum(longest time.Duration) float64 {
 	return strictQuantum * float64(longest)
 }
 
-// lead is the class whose turn it is.
-func (in *instance) lead() task.Priority {
-	top := task.Priority(0)
-	for len(in.heads[top]) == 0 {
-		top++
-	}
+// lead is the class whose turn it is, and the most rows of its batch.
+func (in *instance) lead(now clock.Instant) (class task.Priority, most int) {
+	top, _ := in.top()
 	for c := task.Priority(task.Priorities - 1); c > top; c-- {
-		if len(in.heads[c]) > 0 && in.credit[c] >= float64(in.cost.latency(min(in.rows[c], in.limit))) {
-			return c
+		if it := in.head(c); it != nil {
+			if most := in.turn(now, c, it); most >= it.Rows {
+				return c, most
+			}
 		}
 	}
-	return top
+	return top, in.model.opts.MaxBatch
 }
+
+// turn is the most rows of the batch that a lower class may have now for what it has earned. It waits until
+// that pays for all that waits, unless its head cannot, and until no promise to a higher class breaks
+// by it, unless it has earned as much as it may save.
+func (in *instance) turn(now clock.Instant, c task.Priority, head *Item) (most int) {
+	all := max(min(in.rows[c], in.limit), head.Rows)
+	most = in.cost.within(time.Duration(in.credit[c]), all)
+	if most < head.Rows || most < all && head.Deadline >= now.Add(in.fullRun+in.cost.latency(most)) {
+		return 0
+	}
+	if in.credit[c] < in.savings() {
+		most = in.cost.within(in.spare(now, 0, c), most)
+	}
+	return most
+}
+
+// savings is what a class may save of its earnings.
+func (in *instance) savings() float64 { return 2 * float64(in.fullRun) }
 
 // charge books a batch of the given predicted latency, of which a part was the leading
 // class's own.
 func (in *instance) charge(class task.Priority, took time.Duration, part float64) {
 	in.virtual += float64(took) / in.weight
 	in.credit[class] = max(0, in.credit[class]-part*float64(took))
-	most := 2 * float64(in.cost.latency(in.limit))
+	most := in.savings()
 	for c := class + 1; c < task.Priorities; c++ {
 		if len(in.heads[c]) > 0 || in.wanting[c] {
 			in.credit[c] = min(most, in.credit[c]+float64(took)*in.floor/(1-in.floor))

@@ -43,12 +43,13 @@ type instance struct {
 	predicted  forecast
 
 	groups map[uint64]*group
-	recent *group                 // the group last pushed to
-	apart  [turns]*group          // of the items that run alone; nil until there is one
-	heads  [task.Priorities]heads // groups with items of the class, earliest head first
-	rows   [task.Priorities]int   // waiting
-	items  int                    // waiting, of all classes
-	keys   int                    // groups with items
+	recent *group                  // the group last pushed to
+	apart  [turns]*group           // of the items that run alone; nil until there is one
+	heads  [task.Priorities]heads  // groups with items of the class, earliest head first
+	rows   [task.Priorities]int    // waiting
+	came   [task.Priorities]uint64 // rows, ever
+	items  int                     // waiting, of all classes
+	keys   int                     // groups with items
 
 	orders  [task.Priorities]demand // of what waits, while indexed
 	tariff  tariff
@@ -58,13 +59,16 @@ type instance struct {
 	busyAt int // place in device.busy while items > 0, else -1
 
 	arrivals rate
+	passed   [task.Priorities]float64 // what higher classes add, as a part of what waits; see displace.go
 	back     returns
 	budgets  shortest
 	late     lateness
-	share    float64 // of the device's time that the instance can count on
-	limit    int     // B*: the largest batch worth running
-	target   int     // the batch needed to keep up with the load
-	tights   int     // waiting items that have no time for a full batch
+	needs    float64       // of the device: what arrives, in its best batches
+	share    float64       // of the device's time that the instance can count on
+	limit    int           // B*: the largest batch worth running
+	span     time.Duration // that a batch may take, 0 for any
+	target   int           // the batch needed to keep up with the load
+	tights   int           // waiting items that have no time for a full batch
 
 	// Of a batch of limit rows: latency and mean.
 	fullRun, fullMean time.Duration
@@ -127,7 +131,7 @@ func (in *instance) push(s *Scheduler, it *Item, weight uint32) {
 	g := in.place(s, it)
 	c := it.Class
 	q := &g.queues[c]
-	it.group, it.state = g, itemQueued
+	it.group, it.state, it.span, it.before = g, itemQueued, in.span, in.above(c)
 	g.bound(it)
 	q.push(it, weight)
 	if in.indexed {
@@ -140,6 +144,7 @@ func (in *instance) push(s *Scheduler, it *Item, weight uint32) {
 		in.heads[c].moved(c, g)
 	}
 	in.rows[c] += it.Rows
+	in.came[c] += uint64(it.Rows)
 	if it.tight > 0 {
 		in.tights++
 	}
@@ -159,6 +164,15 @@ func (in *instance) limitOf(key uint64) int {
 		return in.recent.limit(in.limit)
 	}
 	return in.groups[key].limit(in.limit)
+}
+
+// leads is the largest batch that may run for the sake of an item that waits. A budget that is shorter
+// than those before makes batches small from then on; what was promised before counts on large ones.
+func (in *instance) leads(it *Item) int {
+	if in.span == 0 || it.span != 0 && it.span <= in.span {
+		return it.group.limit(in.limit)
+	}
+	return it.group.limit(max(in.limit, min(in.cost.best(it.span), in.model.opts.MaxBatch)))
 }
 
 // limit is the smaller of a batch and the largest that the group's items may make. nil has no
@@ -286,7 +300,7 @@ func (in *instance) retune() {
 	if n := in.device.neighbourBudget(in); n > 0 && (limit == 0 || n < limit) {
 		limit = n
 	}
-	in.limit = min(in.cost.best(limit), in.model.opts.MaxBatch)
+	in.limit, in.span = min(in.cost.best(limit), in.model.opts.MaxBatch), limit
 	in.fullRun, in.fullMean = in.cost.latency(in.limit), in.cost.mean(in.limit)
 	lanes := float64(in.device.servers())
 	in.target = in.cost.smallest(in.arrivals.rising()/(lanes*in.share), in.limit)

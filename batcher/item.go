@@ -47,8 +47,10 @@ type Item struct {
 	parent, left, right *Item
 	leftRows            int
 	weight              uint32
-	order               orderNode // see demand.go
-	tight               int       // rows of the batch that it has time for, 0 for a full one
+	order               orderNode     // see demand.go
+	tight               int           // rows of the batch that it has time for, 0 for a full one
+	before              uint64        // rows of higher classes that had come before; see overtaken
+	span                time.Duration // of the longest batch when it was queued, 0 for any; see leads
 
 	tried uint32 // devices that have failed it, a bit for each (the 33rd shares the first's)
 }

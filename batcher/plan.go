@@ -34,6 +34,9 @@ func (in *instance) plan(now, start clock.Instant, x newcomer, own time.Duration
 		head = &Item{Rows: x.rows, Deadline: x.deadline}
 	}
 	most := in.limitOf(x.key)
+	if head.group != nil {
+		most = max(most, in.leads(head))
+	}
 	if slack := head.Deadline.Sub(start); slack < in.cost.latency(most) {
 		most = in.cost.within(slack, most)
 	}
@@ -44,6 +47,9 @@ func (in *instance) plan(now, start clock.Instant, x newcomer, own time.Duration
 		p.skip, work = in.orders[top].prefix(most - x.rows)
 		p.rows, work = p.skip+x.rows, work+own
 	} else {
+		if x.class == top {
+			most = min(most, aheadRows) // the batch ends where the newcomer does not fit
+		}
 		p.skip, work = in.orders[top].prefix(most)
 		p.rows = p.skip
 	}
@@ -181,7 +187,8 @@ func (in *instance) certain(now clock.Instant, class task.Priority) bool {
 	if class != top {
 		return false
 	}
-	run := in.cost.latency(min(in.totalRows(), in.limit))
+	most := in.leads(head)
+	run := in.cost.latency(min(in.totalRows(), most))
 	if head.Deadline < now.Add(run) {
 		run = head.Deadline.Sub(now)
 	}
@@ -195,7 +202,7 @@ func (in *instance) certain(now clock.Instant, class task.Priority) bool {
 	if due < now.Add(run) {
 		return false
 	}
-	if in.totalRows() <= in.limitOf(head.Key) && in.keys == 1 {
+	if in.totalRows() <= most && in.keys == 1 {
 		return true
 	}
 	if in.emptied(now, now, 0, 0) <= in.due() {
@@ -207,5 +214,5 @@ func (in *instance) certain(now clock.Instant, class task.Priority) bool {
 	if in.second(now, x, &p) {
 		return true
 	}
-	return in.orders[top].least(-1, p.skip)-clock.Instant(p.base) >= p.at
+	return in.orders[top].least(-1, p.skip) >= p.at.Add(p.base)
 }

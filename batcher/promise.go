@@ -43,8 +43,7 @@ func (in *instance) promise(now clock.Instant, x newcomer) (finish clock.Instant
 	for {
 		own, room := in.weigh(x.rows, tight, limit)
 		p := in.plan(now, start, x, own, rows)
-		behind := t.least(x.deadline, p.skip) - clock.Instant(higher+p.base+own)
-		harms = behind < p.at
+		harms = t.least(x.deadline, p.skip) < p.at.Add(higher+p.base+own)
 		finish = p.at.Add(p.base + p.before + higher + ahead + room - in.later(higher+ahead))
 		if p.inside {
 			finish = start.Add(in.runs(now, start, p.rows))

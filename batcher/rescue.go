@@ -84,10 +84,8 @@ func (s *Scheduler) drop(now clock.Instant, in *instance, it *Item, out []Drop) 
 }
 
 func (in *instance) discard(s *Scheduler, it *Item, why Reason, out []Drop) []Drop {
+	why = in.loss(it, why)
 	in.take(s, it)
-	if why == Expired || why == PredictedLate {
-		in.cost.keep(false)
-	}
 	in.model.counts.Dropped[why]++
 	return append(out, Drop{it, why})
 }

@@ -36,6 +36,8 @@ type rig struct {
 	good    map[*Item]bool          // of the sealed: it has run well
 	waits   map[*Item]time.Duration // from arrival until the item left the queue
 	onBatch func(b *Batch)
+	onDone  func(b *Batch, took time.Duration) // a run is over
+	onMiss  func(it *Item)                     // an admitted item is given up, or late
 	repair  repairBooks
 
 	arrived, refused, dropped, completed, failed, late, cancelled, batches int
@@ -48,6 +50,8 @@ func newRig(t fataler, s *Scheduler) *rig {
 	r.took = r.run
 	r.fails = func(*Batch) Outcome { return Ran }
 	r.onBatch = func(*Batch) {}
+	r.onDone = func(*Batch, time.Duration) {}
+	r.onMiss = func(*Item) {}
 	return r
 }
 
@@ -100,6 +104,7 @@ func (r *rig) lose(drops []Drop) {
 		r.note("drop %d %d %v", r.now, d.Item.Deadline, d.Reason)
 		r.dropped++
 		r.leave(d.Item)
+		r.onMiss(d.Item)
 	}
 }
 
@@ -203,6 +208,7 @@ func (r *rig) advance(until clock.Instant) {
 			for _, it := range r.s.Expire(r.now, nil) {
 				r.dropped++
 				r.leave(it)
+				r.onMiss(it)
 			}
 			if r.s.NextWatch() <= r.now {
 				r.lose(r.s.Watch(r.now, nil))
@@ -236,6 +242,7 @@ func (r *rig) complete(i int) {
 			r.queued[it] = true
 		}
 	}
+	r.onDone(b, r.now.Sub(b.Start))
 	for _, it := range b.Items {
 		if r.sealed[it] < 1 {
 			r.t.Fatalf("an item completed that was not sealed, or twice")
@@ -245,6 +252,7 @@ func (r *rig) complete(i int) {
 			r.completed++
 			if it.Deadline < r.now {
 				r.late++
+				r.onMiss(it)
 			}
 		}
 		if r.sealed[it]--; r.sealed[it] > 0 {

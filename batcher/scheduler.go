@@ -61,13 +61,13 @@ func (s *Scheduler) Arrive(now clock.Instant, it *Item) Verdict {
 		m.pressure.note(now, it.Deadline.Sub(f.finish), it.Deadline.Sub(it.Arrived))
 		in, f, why = m.divert(now, it, in, f, why, room)
 	}
-	d := in.device
+	d, span := in.device, in.span
 	m.counts.Arrived++
 	in.arrivals.add(now, it.Rows)
 	reason := s.refuse(now, in, it, f, room)
 	if !m.opts.UnfairRows && (reason == None || reason == PredictedLate) {
 		m.noteRows(now, in, it, reason != None)
-		m.noteBudget(now, in, it, reason != None)
+		m.noteBudget(now, in, it, reason != None, f.finish == clock.Never)
 	}
 	if reason != Expired && it.Deadline != clock.Never && in.budgets.add(now, it.Deadline.Sub(it.Arrived)) {
 		in.retune()
@@ -84,6 +84,7 @@ func (s *Scheduler) Arrive(now clock.Instant, it *Item) Verdict {
 	in.counts.Sent[why]++
 	in.give()
 	in.push(s, it, s.rand())
+	it.span = span // its own budget may have made later batches smaller
 	return Verdict{Admitted: true, Wait: f.start.Sub(now), Wake: d.offer(now, in)}
 }
 
@@ -223,7 +224,8 @@ func (in *instance) done(now clock.Instant, b *Batch, it *Item) (late bool) {
 		in.counts.HedgesWon++
 	}
 	late = it.Deadline < now
-	in.cost.keep(!late)
+	in.keep(it, !late)
+	in.pass(it.Class, false)
 	if late {
 		in.model.counts.Late++
 	}
@@ -249,8 +251,7 @@ func (s *Scheduler) Expire(now clock.Instant, out []*Item) []*Item {
 			for c := range task.Priority(task.Priorities) {
 				for it := in.head(c); it != nil && it.Deadline <= now; it = in.head(c) {
 					in.take(s, it)
-					in.cost.keep(false)
-					in.model.counts.Dropped[Expired]++
+					in.model.counts.Dropped[in.loss(it, Expired)]++
 					out = append(out, it)
 				}
 			}

@@ -1,6 +1,8 @@
 package batcher
 
 import (
+	"time"
+
 	"sluice/internal/clock"
 	"sluice/internal/task"
 )
@@ -55,8 +57,8 @@ func (in *instance) board(s *Scheduler, it *Item, b *Batch) {
 	b.Rows += it.Rows
 }
 
-// fill adds items of the other classes for as long as they cost the batch's own nothing:
-// everyone still makes the deadline, in the same bucket.
+// fill adds items of the other classes for as long as they cost the batch's own nothing, and break no
+// promise to the classes above them: everyone still makes the deadline, in the same bucket.
 func (in *instance) fill(s *Scheduler, now clock.Instant, c *candidate, b *Batch) {
 	due := c.window.first.Deadline
 	bucket, limit := in.cost.bucket(b.Rows), c.group.limit(in.limit)
@@ -64,6 +66,7 @@ func (in *instance) fill(s *Scheduler, now clock.Instant, c *candidate, b *Batch
 		if class == c.class {
 			continue
 		}
+		spare := time.Duration(-1) // not known yet
 		for c.group.items > 0 {
 			it := c.group.queues[class].head
 			if it == nil || b.Rows+it.Rows > limit {
@@ -73,8 +76,31 @@ func (in *instance) fill(s *Scheduler, now clock.Instant, c *candidate, b *Batch
 			if in.cost.stepped && in.cost.bucket(rows) > bucket || min(due, it.Deadline) < now.Add(in.cost.latency(rows)) {
 				break
 			}
+			if spare < 0 {
+				spare = in.spare(now, in.cost.latency(b.Rows), class)
+			}
+			if spare -= in.cost.latency(rows) - in.cost.latency(b.Rows); spare < 0 {
+				break
+			}
 			due = min(due, it.Deadline)
 			in.board(s, it, b)
 		}
 	}
+}
+
+// spare is by how much a batch that starts now and takes so long may be prolonged for the sake of a class,
+// and break no promise to those above it.
+func (in *instance) spare(now clock.Instant, run time.Duration, class task.Priority) time.Duration {
+	in.index()
+	servers := time.Duration(in.device.servers())
+	begins := in.device.mean(now, now).Add(run/servers + in.tariff.full)
+	spare, higher := time.Hour, time.Duration(0)
+	for c := range class {
+		_, work, least := in.orders[c].root.sums()
+		if in.rows[c] > 0 {
+			spare = min(spare, least.Sub(begins)-higher)
+		}
+		higher += work
+	}
+	return max(spare, 0) * servers
 }

@@ -134,11 +134,12 @@ func (in *instance) reweigh(n *Item) {
 	n.pull()
 }
 
-// reserved is the part of the instance's time that the lower classes leave to the highest.
+// reserved is the part of the instance's time that the lower classes leave to the highest that waits.
 func (in *instance) reserved() float64 {
 	share := 1.0
-	for c := range task.Priority(task.Priorities) {
-		if c > 0 && (len(in.heads[c]) > 0 || in.wanting[c]) {
+	top, _ := in.top()
+	for c := top + 1; c < task.Priorities; c++ {
+		if len(in.heads[c]) > 0 || in.wanting[c] {
 			share *= 1 - in.floor
 		}
 	}

@@ -15,8 +15,8 @@ const (
 // weed gives up what cannot make its deadline any more, since a run has ended late, a device has become
 // slower, or a higher class has come: its caller may still ask elsewhere, and those behind it have its
 // time. Hopeless is an item before which there is work up to its deadline, without its own run. In a lower class it is only so if the class cannot pay for it either.
-// What would not be hopeless without the classes above is displaced by them. Where the order of runs is
-// not that of deadlines alone, with several keys, neighbours or guests, items wait for the window.
+// Where the order of runs is not that of deadlines alone, with several keys, neighbours or guests, items
+// wait for the window.
 func (s *Scheduler) weed(now clock.Instant, in *instance, out []Drop) []Drop {
 	d := in.device
 	if in.items == 0 || !in.takes() || in.keys > 1 || len(d.busy) > 1 || in.guest || in.apart[TurnAlone] != nil {
@@ -28,23 +28,19 @@ func (s *Scheduler) weed(now clock.Instant, in *instance, out []Drop) []Drop {
 	}
 	in.index()
 	at := d.mean(now, start)
-	higher := time.Duration(0)
+	higher, above := time.Duration(0), 0 // work and rows of the classes above
 	for c := range task.Priority(task.Priorities) {
 		t := &in.orders[c]
 		for range weedMost {
 			_, all, _ := t.root.sums()
 			it := t.first(at.Add(higher - all/weedSpare))
-			if it == nil || !in.beyond(at.Add(higher), it) || c > 0 && higher > 0 && in.floored(now, it) {
+			if it == nil || !in.beyond(now, above, it) || c > 0 && higher > 0 && in.floored(now, it) {
 				break
 			}
-			if higher == 0 || !in.outranked(at, it) {
-				out = s.drop(now, in, it, out)
-			} else {
-				out = in.discard(s, it, Outranked, out)
-			}
+			out = s.drop(now, in, it, out)
 		}
 		_, work, _ := t.root.sums()
-		higher += work
+		higher, above = higher+work, above+in.rows[c]
 	}
 	return out
 }
@@ -55,11 +51,14 @@ func (in *instance) ranked() bool {
 	return top < task.Priorities && in.totalRows() > in.rows[top]
 }
 
-// beyond reports whether an item is too late even if full batches alone are before it.
-func (in *instance) beyond(at clock.Instant, it *Item) bool {
+// beyond reports whether an item is too late even if full batches alone are before it. above is the rows
+// of the classes above.
+func (in *instance) beyond(now clock.Instant, above int, it *Item) bool {
 	rows, _ := in.orders[it.Class].until(it.Deadline - 1)
-	work := time.Duration(float64(in.fullMean) * float64(rows) / float64(in.limit*in.device.servers()))
-	return at.Add(work) > it.Deadline
+	_, head := in.top()
+	full := max(in.leads(head), in.leads(it))
+	work := time.Duration(float64(in.cost.mean(full)) * float64(rows+above) / float64(full))
+	return in.device.free(now, work) > it.Deadline
 }
 
 // floored reports whether an item of a lower class will make its deadline by what its class earns.
@@ -67,10 +66,4 @@ func (in *instance) floored(now clock.Instant, it *Item) bool {
 	rows := it.group.queues[it.Class].rowsUntil(it.Deadline)
 	start := in.device.free(now, in.paid(it.Class, in.drain(rows)))
 	return start.Add(in.cost.mean(it.Rows)) <= it.Deadline
-}
-
-// outranked reports whether an item that is too late would not be without the classes above.
-func (in *instance) outranked(at clock.Instant, it *Item) bool {
-	_, work := in.orders[it.Class].until(it.Deadline - 1)
-	return at.Add(work) <= it.Deadline
 }

@@ -49,8 +49,8 @@ func TestHopelessItemsAreToldAtOnce(t *testing.T) {
 	late := PredictedLate
 	f("a run in time", task.Normal, 10*ms, 130*ms, 2*ms, 0, nil)
 	f("a late one, and there is time", task.Normal, 60*ms, 130*ms, 2*ms, 0, nil)
-	f("a late one", task.Normal, 122*ms, 130*ms, 2*ms, 0, []Reason{late, late, late})
-	f("one as late, and all have the time", task.Normal, 122*ms, 200*ms, 2*ms, 0, nil)
+	f("a late one", task.Normal, 123*ms, 130*ms, 2*ms, 0, []Reason{late, late, late})
+	f("one as late, and all have the time", task.Normal, 123*ms, 200*ms, 2*ms, 0, nil)
 	f("displaced", task.Low, 10*ms, 80*ms, 0, 8, []Reason{Outranked, Outranked, Outranked, Outranked, Outranked, Outranked})
 	f("a higher class for which there is time", task.Low, 10*ms, 120*ms, 0, 4, nil)
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"sluice/internal/cost"
+	"sluice/internal/task"
 )
 
 // -promises prints the whole table of kept promises.
@@ -34,6 +35,7 @@ type promise struct {
 	rows  []int   // of the requests, in equal shares
 	noise Noise
 	model int // how many models share the device
+	ranks int // classes of the requests, in equal shares; 0 for one
 }
 
 // trace is arrivals drawn before the start.
@@ -47,7 +49,7 @@ func (t *trace) Next(a *Arrival) bool {
 	return true
 }
 
-// run has a stream for each budget. The instants are those of one process, so that a burst
+// run has a stream for each budget and class. The instants are those of one process, so that a burst
 // holds all budgets.
 func (p promise) run(t *testing.T, seed uint64, length time.Duration) *Result {
 	t.Helper()
@@ -65,15 +67,21 @@ func (p promise) run(t *testing.T, seed uint64, length time.Duration) *Result {
 	for m := range models {
 		cfg.Models = append(cfg.Models, Model{"model", maxBatch, []cost.Curve{p.curve}})
 		rng := rand.New(rand.NewPCG(seed, uint64(4711+m)))
-		traces := make([]*trace, len(mixedBudgets))
+		ranks := max(p.ranks, 1)
+		traces := make([]*trace, len(mixedBudgets)*ranks)
 		for i := range traces {
 			traces[i] = &trace{}
 			cfg.Streams = append(cfg.Streams, Stream{Source: traces[i]})
 		}
 		process := Arrivals{Constant(rate), p.cv}
 		for at := process.After(0, rng); at < cfg.Warmup+cfg.Length; at = process.After(at, rng) {
-			i := rng.IntN(len(traces))
-			traces[i].left = append(traces[i].left, Arrival{At: at, Model: m, Rows: p.rows[rng.IntN(len(p.rows))], Budget: mixedBudgets[i]})
+			i, class := rng.IntN(len(mixedBudgets)), 0
+			rows := p.rows[rng.IntN(len(p.rows))]
+			if ranks > 1 {
+				class = rng.IntN(ranks)
+			}
+			to := traces[i*ranks+class]
+			to.left = append(to.left, Arrival{At: at, Model: m, Rows: rows, Budget: mixedBudgets[i], Class: task.Priority(class)})
 		}
 	}
 	seeds := make([][]cost.Curve, models)
@@ -92,10 +100,13 @@ func (p promise) line(r *Result) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "| %s | %d | %g | %g | %.2f | %.2f | %.3f |", p.name, p.lanes, p.cv, p.load,
 		100*r.Attainment(), 100*r.refused(), 100*r.broken())
+	ranks := max(p.ranks, 1)
 	for i := range mixedBudgets {
 		var c Count
-		for m := range max(p.model, 1) {
-			c.add(r.ByStream[m*len(mixedBudgets)+i])
+		for s, n := range r.ByStream {
+			if s/ranks%len(mixedBudgets) == i {
+				c.add(n)
+			}
 		}
 		fmt.Fprintf(&b, " %.1f / %.1f / %.3f |", 100*c.Attainment(), 100*c.refused(), 100*c.broken())
 	}
@@ -111,7 +122,7 @@ func promiseTable() (table []promise) {
 					if len(rows) > 1 {
 						name = "1 to 16 rows"
 					}
-					table = append(table, promise{name, middling, lanes, cv, load, rows, Usual, 1})
+					table = append(table, promise{name, middling, lanes, cv, load, rows, Usual, 1, 0})
 				}
 			}
 		}
@@ -130,10 +141,10 @@ func TestPromisesAreKept(t *testing.T) {
 		for _, cv := range []float64{1, 3} {
 			for _, load := range []float64{0.7, 1, 1.2, 1.5} {
 				table = append(table,
-					promise{"quick", quick, 1, cv, load, []int{1}, Usual, 1},
-					promise{"resnet", resnet, 1, cv, load, []int{1}, Usual, 1},
-					promise{"shaky", middling, 1, cv, load, []int{1}, shaky, 1},
-					promise{"two models", middling, 1, cv, load, []int{1}, Usual, 2})
+					promise{"quick", quick, 1, cv, load, []int{1}, Usual, 1, 0},
+					promise{"resnet", resnet, 1, cv, load, []int{1}, Usual, 1, 0},
+					promise{"shaky", middling, 1, cv, load, []int{1}, shaky, 1, 0},
+					promise{"two models", middling, 1, cv, load, []int{1}, Usual, 2, 0})
 			}
 		}
 	}

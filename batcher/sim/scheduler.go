@@ -126,9 +126,7 @@ func (s *Scheduler) Next(now clock.Instant, id Lane, b *Batch) bool {
 	}
 	sealed := s.Core.Next(now, batcher.DeviceID(id.Device), id.Lane, own)
 	for _, d := range own.Dropped {
-		r := s.release(d.Item)
-		r.Reason = d.Reason
-		b.Dropped = append(b.Dropped, r)
+		b.Dropped = append(b.Dropped, s.give(d))
 	}
 	b.Wake = lane(own.Wake)
 	if !sealed {
@@ -155,7 +153,7 @@ func (s *Scheduler) Complete(now clock.Instant, b *Batch, _ time.Duration) {
 		}
 	}
 	for _, d := range own.Dropped {
-		s.lost = append(s.lost, s.release(d.Item))
+		s.lost = append(s.lost, s.give(d))
 	}
 }
 
@@ -180,7 +178,7 @@ func (s *Scheduler) Tick(now clock.Instant, dropped []*Request) ([]*Request, Lan
 	if s.Core.NextWatch() <= now {
 		s.drops = s.Core.Watch(now, s.drops[:0])
 		for _, d := range s.drops {
-			dropped = append(dropped, s.release(d.Item))
+			dropped = append(dropped, s.give(d))
 		}
 	}
 	if s.Core.NextWake() > now {
@@ -204,6 +202,13 @@ func (s *Scheduler) release(core *batcher.Item) *Request {
 	r := it.request
 	it.request = nil
 	s.items = append(s.items, it)
+	return r
+}
+
+// give is the request of an item that the core has given up.
+func (s *Scheduler) give(d batcher.Drop) *Request {
+	r := s.release(d.Item)
+	r.Reason = d.Reason
 	return r
 }
 
