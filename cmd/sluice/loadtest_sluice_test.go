@@ -131,7 +131,7 @@ func TestLoadtestMeasuresSluice(t *testing.T) {
 
 	g = startGateway(t, "--models", examples)
 	at = strings.TrimPrefix(g.predict, "http://")
-	r = p.measure("replay-payloads", "replay", whole, at, "--speed", "2", "--warmup", "0s")
+	r = p.measure("replay-payloads", "replay", whole, at, "--warmup", "0s")
 	if !slices.ContainsFunc(r.Targets[0].Inputs, func(in string) bool { return strings.HasSuffix(in, "recorded requests") }) || r.Verify.Checked == 0 {
 		t.Errorf("replay with payloads: %+v, verified %d", r.Targets, r.Verify.Checked)
 	}

@@ -44,7 +44,12 @@ func (g *running) loaded(models int) {
 // device asks a model and returns Sluice-Device.
 func (g *running) device(model, body string) string {
 	g.t.Helper()
-	res, err := http.Post(g.predict+"/v2/models/"+model+"/infer", "application/json", strings.NewReader(body))
+	req, err := http.NewRequestWithContext(g.t.Context(), http.MethodPost, g.predict+"/v2/models/"+model+"/infer", strings.NewReader(body))
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	req.Header.Set("Sluice-Budget-Ms", "5000") // models are loaded meanwhile, which takes processors
+	res, err := http.DefaultClient.Do(req)
 	if err != nil {
 		g.t.Fatal(err)
 	}
