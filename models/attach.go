@@ -186,15 +186,15 @@ func (p *proof) meet(ctx context.Context, v *Version) (returnLanes func()) {
 	var taken []chan struct{}
 	for _, place := range all {
 		select {
-		case place.spare <- struct{}{}:
-			taken = append(taken, place.spare)
+		case place.taken <- struct{}{}:
+			taken = append(taken, place.taken)
 		case <-ctx.Done():
 		}
 		p.peers = append(p.peers, &proof{prover: p.prover, device: p.opts.device(place.Device), session: place.Session, lane: place.beside})
 	}
 	return func() {
-		for _, spare := range taken {
-			<-spare
+		for _, lane := range taken {
+			<-lane
 		}
 	}
 }

@@ -149,9 +149,9 @@ func TestWatchLosesNoComparison(t *testing.T) {
 				t.Errorf("%s: %+v, want %+v", what, got, want)
 			}
 		}
-		w.version.Preferred().spare <- struct{}{}
+		w.version.Preferred().taken <- struct{}{}
 		f("while the lane is taken", 500, WatchStats{Deferred: 200 + 30 - maxHeldRows})
-		<-w.version.Preferred().spare
+		<-w.version.Preferred().taken
 		synctest.Wait()
 		f("when it is free", 150, WatchStats{Compared: maxHeldRows + 150, Deferred: 200 + 30 - maxHeldRows})
 		f("in the end", 2000-650, WatchStats{Compared: 380, Deferred: 200 + 30 - maxHeldRows})
@@ -185,12 +185,12 @@ func TestWatchHoldsLargeRows(t *testing.T) {
 		row := make([]float32, maxCopyBytes/4+1)
 		row[3] = 1
 		tasks := w.together(t, row, row)
-		w.version.Preferred().spare <- struct{}{}
+		w.version.Preferred().taken <- struct{}{}
 		w.offer(tasks...)
 		if got, want := w.version.Watch.Batches(), (WatchStats{Deferred: 1}); got != want {
 			t.Errorf("while the lane is taken: %+v, want %+v", got, want)
 		}
-		<-w.version.Preferred().spare
+		<-w.version.Preferred().taken
 		synctest.Wait()
 		w.offer(tasks...)
 		if got, want := w.version.Watch.Batches(), (WatchStats{Deferred: 1, Compared: 3}); got != want {

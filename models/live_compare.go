@@ -182,8 +182,8 @@ func (w *Watch) try(ctx context.Context, place *Placement, h *heldRow, unpadded 
 		return nil, errNoLane
 	}
 	select {
-	case place.spare <- struct{}{}:
-		defer func() { <-place.spare }()
+	case place.taken <- struct{}{}:
+		defer func() { <-place.taken }()
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}

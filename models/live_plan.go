@@ -77,7 +77,7 @@ func isPadded(p *tensor.Padding, t *task.Task) bool {
 
 // own is the placement that answered; nil if it has no lane beside the scheduler's.
 func (p *watchPlan) own(device string) *Placement {
-	at := slices.IndexFunc(p.placements, func(q *Placement) bool { return q.Device == device && q.spare != nil })
+	at := slices.IndexFunc(p.placements, func(q *Placement) bool { return q.Device == device && q.taken != nil })
 	if at < 0 {
 		return nil
 	}

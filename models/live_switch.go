@@ -69,7 +69,7 @@ func (v *Version) Takes(rows, most int) error {
 
 // beginWatch compares live answers while the version serves.
 func (r *Registry) beginWatch(v *Version) {
-	if r.opts.CompareEvery < 0 || v.Preferred().spare == nil {
+	if r.opts.CompareEvery < 0 || v.Preferred().taken == nil {
 		return
 	}
 	v.Watch.begin(r.opts.CompareEvery, r.opts.WatchLimit, func(f finding) { r.act(v, f) })

@@ -161,8 +161,8 @@ func TestLiveParityNeverWaits(t *testing.T) {
 		w := newWorld(t)
 		gpu := &fakeDevice{name: "cuda:0", lanes: 1}
 		_, v := serveBoth(t, w, gpu, fakeFile{Factor: 2}, nil)
-		spare := v.Placements()[1].spare
-		spare <- struct{}{}
+		taken := v.Placements()[1].taken
+		taken <- struct{}{}
 		tk := answered(t, v, v.Preferred(), 1)
 		offer := func(times int) {
 			for range times {
@@ -174,7 +174,7 @@ func TestLiveParityNeverWaits(t *testing.T) {
 		if got, want := v.Watch.Devices(), (WatchStats{Deferred: 5}); got != want {
 			t.Errorf("while the lane is taken: %+v, want %+v", got, want)
 		}
-		<-spare
+		<-taken
 		synctest.Wait()
 		if got, want := v.Watch.Devices(), (WatchStats{Deferred: 5, Compared: maxHeldRows}); got != want {
 			t.Errorf("when it is free: %+v, want %+v", got, want)
@@ -184,7 +184,7 @@ func TestLiveParityNeverWaits(t *testing.T) {
 		if got, want := v.Watch.Devices(), (WatchStats{Deferred: 5, Compared: maxHeldRows + 5}); got != want {
 			t.Errorf("after later requests: %+v, want %+v", got, want)
 		}
-		spare <- struct{}{} // and the version is unloaded by the test's end with a row waiting
+		taken <- struct{}{} // and the version is unloaded by the test's end with a row waiting
 		v.Watch.devices.schedule.postpone()
 		offer(1)
 	})

@@ -21,8 +21,7 @@ type Options struct {
 	// Defaults stand in for what a bundle's model.yaml does not say.
 	Defaults Defaults
 	// KeepVersions is how many of a model's newest versions stay loaded, unless its config.pbtxt
-	// says; 0 means 1.
-	// More make rolling back instant and cost their memory.
+	// says; 0 means 1. More make rolling back instant and cost their memory.
 	KeepVersions int
 	// Devices are what the server has, in its order of preference, the CPU last.
 	Devices []Device

@@ -25,10 +25,10 @@ type Placement struct {
 	// Sizes are the batch sizes that the session takes; nil means any.
 	Sizes []int
 
-	// spare holds a token while lane beside, the one after the scheduler's, is in use. It is nil if
-	// the session has no such lane.
-	spare  chan struct{}
+	// beside is the lane after the scheduler's, for comparisons, and taken holds a token while it is
+	// in use. taken is nil if the session has no such lane.
 	beside int
+	taken  chan struct{}
 }
 
 func (p *proof) placement() *Placement {
@@ -36,8 +36,8 @@ func (p *proof) placement() *Placement {
 		Device: p.device.Name, Session: p.session, Lanes: p.lanes, beside: p.lanes + p.device.Spares,
 		Curve: p.about.Curve, Target: p.about.Target, Measured: p.about.Measured, Sizes: p.about.Sizes,
 	}
-	if p.spare {
-		place.spare = make(chan struct{}, 1)
+	if p.beside {
+		place.taken = make(chan struct{}, 1)
 	}
 	return place
 }

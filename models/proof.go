@@ -13,10 +13,10 @@ import (
 type proof struct {
 	*prover
 	device *Device
-	// lanes are the scheduler's; the session has one more if spare is set, on which
+	// lanes are the scheduler's; the session has one more if beside is set, on which
 	// answers are compared while it serves.
-	lanes int
-	spare bool
+	lanes  int
+	beside bool
 	// lane is where requests run alone.
 	lane    int
 	session Session
@@ -42,9 +42,9 @@ var proofGates = []gate[*proof]{
 	{"warmup", (*proof).warmup},
 }
 
-// newProof begins the proof of a device; spare asks for the lane beside the scheduler's.
-func (p *prover) newProof(d *Device, spare bool) *proof {
-	return &proof{prover: p, device: d, lanes: d.Lanes, spare: spare, about: DeviceReport{Device: d.Name, Lanes: d.Lanes}}
+// newProof begins the proof of a device; beside asks for the lane beside the scheduler's.
+func (p *prover) newProof(d *Device, beside bool) *proof {
+	return &proof{prover: p, device: d, lanes: d.Lanes, beside: beside, about: DeviceReport{Device: d.Name, Lanes: d.Lanes}}
 }
 
 // prove runs the gates and notes how they ended. The session is nil unless the device is
@@ -77,7 +77,7 @@ func (p *proof) load(ctx context.Context) (Verdict, error) {
 		return Verdict{}, err
 	}
 	text := count(p.lanes, "lane")
-	if p.spare {
+	if p.beside {
 		text += " and one for live comparisons"
 	}
 	return Verdict{Outcome: Passed, Text: text}, nil
@@ -89,7 +89,7 @@ func (p *proof) open(ctx context.Context, s *tensor.Schema) error {
 	p.bundle.Schema = s
 	b := *p.bundle
 	b.Lanes = p.lanes + p.device.Spares
-	if p.spare {
+	if p.beside {
 		b.Lanes++
 	}
 	session, err := p.device.Open(ctx, &b)
