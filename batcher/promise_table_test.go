@@ -41,9 +41,8 @@ func TestPromisesThatWereBroken(t *testing.T) {
 		ask{0, high, 2, 10 * ms, false}, ask{0, high, 5, 10 * ms, false}, ask{0, high, 6, 5 * ms, true})
 	f("and it is admitted itself", 1, 5, 3089*us, 40*us, 1,
 		ask{0, high, 5, 8 * ms, false}, ask{1544500, high, 1, 8 * ms, false}, ask{3089 * us, high, 1, 4 * ms, false})
-	f("one that does not fit into the first batch", 1, 16, 1942*us, 175*us, 1,
-		ask{0, high, 2, 32 * ms, false}, ask{0, high, 10, 160 * ms, false}, ask{0, high, 6, 32 * ms, false}, ask{0, high, 2, 8 * ms, false},
-		ask{0, high, 12, 8 * ms, true}, ask{0, high, 8, 160 * ms, false}, ask{0, high, 3, 32 * ms, false}, ask{0, high, 13, 8 * ms, true})
+	f("one that does not fit into the first batch", 1, 6, 3389*us, 34*us, 1,
+		ask{0, high, 4, 40 * ms, false}, ask{0, high, 4, 8 * ms, false}, ask{0, high, 2, 40 * ms, false}, ask{0, high, 3, 10200 * us, true})
 	f("lower classes fill a batch up", 1, 8, 3630*us, 470*us, 1,
 		ask{0, high, 3, 15 * ms, false}, ask{3630 * us, high, 2, 15 * ms, false}, ask{3630 * us, high, 8, 15 * ms, false}, ask{3630 * us, low, 6, 40 * ms, false})
 	f("one lane is busy for long, the other free", 2, 16, 275*us, 457*us, 1,
