@@ -314,6 +314,9 @@ func (in *instance) drainBy(rows, limit int) time.Duration {
 	if rows == 0 {
 		return 0
 	}
+	if rows <= limit {
+		return in.cost.mean(rows)
+	}
 	full, rest := rows/limit, rows%limit
 	t := time.Duration(full) * in.cost.mean(limit)
 	if rest > 0 {
