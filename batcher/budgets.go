@@ -17,6 +17,7 @@ import (
 const (
 	budgetGap    = 0.02 // between the parts refused that is let be
 	budgetGain   = 0.03
+	budgetKept   = 2   // how many refusals one for the sake of others stands for
 	budgetFewest = 5   // of a band
 	budgetMost   = 0.9 // of what a budget is above the shortest
 )
@@ -73,7 +74,7 @@ func (f *fairBudgets) adjust() {
 				own, ofOthers = worst, kept
 			}
 		default:
-			gap := min(worst-own, kept) - budgetGap
+			gap := min(worst-own, budgetKept*kept) - budgetGap
 			b.part = min(max(b.part+budgetGain*gap, 0), budgetMost)
 		}
 		worst, kept = max(worst, own), max(kept, ofOthers)

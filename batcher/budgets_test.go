@@ -49,6 +49,6 @@ func TestRoomOfBudgetsFollowsWhatIsRefused(t *testing.T) {
 		[4]float64{0, 0.2 - budgetGain*budgetGap, 0.2 - budgetGain*(0.5+budgetGap), 0.2 * fairFall})
 	f("nothing shorter", 1, [4]odds{some, some, half, half}, [4]float64{0, 0.2, 0.2, 0.2}, [4]float64{0, 0.2 * fairFall, 0.2 * fairFall, 0.2 - budgetGain*budgetGap})
 	f("the shortest refused, but not for what waits", 0, [4]odds{half, none, none, none}, [4]float64{0.2, 0.2, 0, 0}, [4]float64{0.2 * fairFall, 0.2 - budgetGain*budgetGap, 0, 0})
-	f("or hardly so", 0.1, [4]odds{half, none, none, none}, [4]float64{}, [4]float64{0, budgetGain * (0.05 - budgetGap), budgetGain * (0.05 - budgetGap), budgetGain * (0.05 - budgetGap)})
+	f("or hardly so", 0.1, [4]odds{half, none, none, none}, [4]float64{}, [4]float64{0, budgetGain * (0.1 - budgetGap), budgetGain * (0.1 - budgetGap), budgetGain * (0.1 - budgetGap)})
 	f("at most", 1, [4]odds{half, none, some, some}, [4]float64{0, budgetMost, 0, 0}, [4]float64{0, budgetMost, 0, 0})
 }

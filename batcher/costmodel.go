@@ -86,6 +86,7 @@ type costModel struct {
 // said is what the model says of a batch size until the next change.
 type said struct {
 	latency, idle time.Duration
+	usual         float64
 	change        uint32
 }
 
@@ -192,7 +193,7 @@ func (c *costModel) bound(rows int) float64 {
 
 // mean predicts a batch among many.
 func (c *costModel) mean(rows int) time.Duration {
-	return time.Duration(math.Ceil((c.ahead(rows)*c.slowed + c.gap) * (1 + c.reserve)))
+	return time.Duration(math.Ceil(c.say(rows).usual * (1 + c.reserve)))
 }
 
 // usual is the mean without the reserve: how large batches should be does not depend on what was broken.
@@ -207,7 +208,8 @@ func (c *costModel) say(rows int) *said {
 	b := &c.says[rows]
 	if b.change != c.changes {
 		t := c.typical(rows)
-		*b = said{time.Duration(math.Ceil(c.bound(rows)*c.slowed + c.gap + c.reach)), time.Duration(min(t, c.pace.of(t)) + c.gap), c.changes}
+		mean := c.pace.of(t)
+		*b = said{time.Duration(math.Ceil(c.bound(rows)*c.slowed + c.gap + c.reach)), time.Duration(min(t, mean) + c.gap), mean*c.slowed + c.gap, c.changes}
 	}
 	return b
 }

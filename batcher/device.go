@@ -47,6 +47,7 @@ type lane struct {
 	repairs bool          // its members run again
 	since   clock.Instant // end of the last run
 	booked  time.Duration // predicted for the repair run
+	rest    time.Duration // predicted for those that follow it
 
 	hint hint // while woken
 }
@@ -200,9 +201,9 @@ func (l *lane) free(now clock.Instant) clock.Instant {
 	case l.state != laneActive:
 		return now
 	case l.end > now:
-		return l.end
+		return l.end.Add(l.rest)
 	}
-	return now.Add(now.Sub(l.end))
+	return now.Add(now.Sub(l.end) + l.rest)
 }
 
 // free predicts when a lane turns to new work if so much work is ahead of it: work is

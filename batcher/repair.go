@@ -46,7 +46,24 @@ func (s *Scheduler) Retry(now clock.Instant, b *Batch, rows int, must bool) bool
 	}
 	in.repairs.left -= run
 	l.booked, l.from, l.end, l.watch = run, now, now.Add(run), in.watch(now, rows)
+	l.rest = in.unsearched(b, rows)
 	return true
+}
+
+// unsearched predicts how long the lane goes on after a repair run of so many rows: forecasts count it.
+// It is a run of the members that have not run well yet, as long as the account allows one more. How
+// often that is halved nobody knows.
+func (in *instance) unsearched(b *Batch, rows int) time.Duration {
+	rest := -rows
+	for _, it := range b.Items {
+		if it.state == itemSealed {
+			rest += it.Rows
+		}
+	}
+	if rest <= 0 || in.repairs.left <= 0 {
+		return 0
+	}
+	return in.cost.latency(rest)
 }
 
 // harms reports whether a neighbour's most urgent item, which would make its deadline if a lane
@@ -77,7 +94,7 @@ func (in *instance) settle(now clock.Instant, l *lane) {
 func (in *instance) book(now clock.Instant, l *lane, took time.Duration) {
 	if l.repairs {
 		in.settle(now, l)
-		l.repairs = false
+		l.repairs, l.rest = false, 0
 		return
 	}
 	in.repairs.earn(took)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"sluice/internal/clock"
+	"sluice/internal/task"
 )
 
 // sealed has a lone model's items sealed in one batch on lane 0.
@@ -243,5 +244,51 @@ func TestTurns(t *testing.T) {
 	}
 	if got := r.s.devices[0].failed; got != 1 {
 		t.Errorf("%d failures in a row, want 1", got)
+	}
+}
+
+// Forecasts count the repair runs of a batch: the one that is under way, one of the members that have not
+// run well yet if the account allows it, and the runs of those that have been set apart.
+func TestRepairsAreInTheForecast(t *testing.T) {
+	f := func(name string, earned time.Duration, passed int, want time.Duration) {
+		t.Helper()
+		r := one(t, 1, ModelOptions{}, line(8, 8*ms, ms))
+		in := r.s.models[0].on[0]
+		b := sealed(t, r, 8)
+		in.repairs.left = earned
+		r.now = r.now.Add(16 * ms)
+		if !r.s.Retry(r.now, b, 4, true) {
+			t.Fatalf("%s: no repair run", name)
+		}
+		if passed > 0 {
+			r.now = r.now.Add(12 * ms)
+			r.s.Passed(r.now, b, b.Items[:passed])
+			r.s.Retry(r.now, b, 2, true)
+		}
+		if got := r.s.Predict(r.now, 0, 1, task.Normal, nil)[0].Finish.Sub(r.now); got != want+9*ms {
+			t.Errorf("%s: a request is predicted to be done in %v, want %v for the repairs and 9ms for itself", name, got, want)
+		}
+		for budget, admitted := range map[time.Duration]bool{want + 9*ms: true, want + 9*ms - 1: false} {
+			if v := r.s.Arrive(r.now, r.item(0, 1, budget)); v.Admitted != admitted {
+				t.Errorf("%s: with %v admitted is %v", name, budget, v.Admitted)
+			} else if admitted {
+				r.s.Expire(r.now.Add(budget), nil)
+			}
+		}
+	}
+	f("nothing left to pay with", 0, 0, 12*ms)
+	f("more to come", time.Second, 0, 12*ms+12*ms)
+	f("half has run well", time.Second, 4, 10*ms+10*ms)
+	f("almost all has", time.Second, 6, 10*ms)
+
+	r := one(t, 1, ModelOptions{}, line(8, 8*ms, ms))
+	b := sealed(t, r, 8)
+	r.now = r.now.Add(16 * ms)
+	before := r.s.Predict(r.now, 0, 1, task.Normal, nil)[0].Finish
+	r.s.Isolate(r.now, b, alone, false, nil, nil)
+	r.s.Complete(r.now, b, Undecided)
+	after := r.s.models[0].on[0].forecast(r.now, 1, task.Normal, r.now.Add(2*time.Second), 0).finish
+	if after.Sub(before) < 8*9*ms-16*ms {
+		t.Errorf("with eight set apart a request that is due after them is promised %v, without %v", after.Sub(r.now), before.Sub(r.now))
 	}
 }
