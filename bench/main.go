@@ -27,7 +27,7 @@ import (
 func init() { runtime.LockOSThread() }
 
 // parts are what -only chooses from, in the order in which they run.
-var parts = []string{"allocs", "binary", "json", "idle", "half", "goodput", "overload", "storm", "promises", "predictions", "access"}
+var parts = []string{"allocs", "binary", "json", "idle", "half", "goodput", "overload", "storm", "promises", "retries", "predictions", "access"}
 
 func main() {
 	var err error
@@ -38,6 +38,8 @@ func main() {
 		err = raw(os.Args[2:])
 	case "mix":
 		err = mix(os.Args[2:])
+	case "retries":
+		err = retries(os.Args[2:])
 	case "resnet":
 		err = resnet(os.Args[2:])
 	case "gpu":
@@ -75,7 +77,7 @@ func run() error {
 	steps := map[string]func() error{
 		"allocs": b.allocs, "binary": b.binary, "json": b.json, "idle": b.idle, "half": b.half,
 		"goodput": b.goodput, "overload": b.overload, "storm": b.storm, "access": b.access,
-		"promises": b.promises, "predictions": b.predictions,
+		"promises": b.promises, "retries": b.retries, "predictions": b.predictions,
 	}
 	for _, part := range parts {
 		if !wanted[part] {

@@ -24,6 +24,7 @@ type Result struct {
 	Overload    *Overload             `json:"overload,omitempty"`
 	Storm       *Storm                `json:"storm,omitempty"`
 	Promises    *Promises             `json:"promises,omitempty"`
+	Retries     *Retries              `json:"retries,omitempty"`
 	Predictions []Prediction          `json:"predictions,omitempty"`
 	Access      *Access               `json:"access,omitempty"`
 	Allocs      *Allocs               `json:"allocs,omitempty"`
@@ -114,6 +115,7 @@ func (r *Result) print(out io.Writer) {
 	}
 	r.stormLines(line)
 	r.promiseLines(line)
+	r.retryLines(line)
 	r.predictionLines(line)
 	r.accessLine(w)
 	if err := w.Flush(); err != nil {

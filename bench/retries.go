@@ -1,0 +1,241 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"sluice/loadtest/payload"
+	"sluice/loadtest/result"
+)
+
+// Retries is what becomes of refused requests whose clients wait for as long as they are told and ask
+// again, once, with the same budget: below the capacity, even and in bursts.
+type Retries struct {
+	Capacity float64      `json:"capacity_per_s"`
+	Points   []RetryPoint `json:"points"`
+}
+
+// RetryPoint is one load with arrivals of one kind.
+type RetryPoint struct {
+	Load    float64 `json:"load"` // of the capacity
+	CV      float64 `json:"cv"`   // of the gaps
+	Success float64 `json:"success"`
+	retried
+}
+
+// retried counts the requests that were refused and came back.
+type retried struct {
+	Sent    int     `json:"sent"` // for the first time
+	Refused int     `json:"refused"`
+	Mute    int     `json:"refused_without_a_wait"` // they did not come back
+	Back    int     `json:"came_back"`
+	Good    int     `json:"came_back_and_were_answered"`
+	Wait    float64 `json:"wait_p50_ms"` // that they were told
+	Longest float64 `json:"wait_p99_ms"`
+}
+
+func (b *bench) retries() error {
+	gateway, err := b.promiseModel(&Promises{})
+	if err != nil {
+		return err
+	}
+	defer b.retire("steady")
+	out := &Retries{}
+	if out.Capacity, err = b.promiseCapacity(gateway); err != nil {
+		return err
+	}
+	b.result.Retries = out
+	for _, cv := range []float64{1, 3} {
+		for _, load := range []float64{0.7, 0.9} {
+			p := RetryPoint{Load: load, CV: cv}
+			b.seed++
+			if err := b.measure(&p.retried, "retries", "-to", gateway.addr, "-model", "steady", "-rate", fmt.Sprint(load*out.Capacity), "-cv", fmt.Sprint(cv),
+				"-length", b.pick(20*time.Second, 5*time.Second).String(), "-seed", fmt.Sprint(b.seed)); err != nil {
+				return err
+			}
+			p.Success = round(float64(p.Good)/float64(max(p.Back, 1)), 4)
+			b.say("%g of %.0f/s, CV %g: %d of %d refused, of %d that came back after %.1f ms (p99 %.0f ms) %.1f %% were answered",
+				load, out.Capacity, cv, p.Refused, p.Sent, p.Back, p.Wait, p.Longest, 100*p.Success)
+			out.Points = append(out.Points, p)
+		}
+	}
+	return nil
+}
+
+func (r *Result) retryLines(line func(string, float64, target, []result.Validity, string, ...any)) {
+	if r.Retries == nil {
+		return
+	}
+	for _, p := range r.Retries.Points {
+		if p.Back > 0 {
+			line(fmt.Sprintf("retries.success (%gx, CV %g)", p.Load, p.CV), p.Success, atLeast(0.9), nil, "of %d of %d; told to wait %.1f ms, p99 %.0f ms", p.Back, p.Sent, p.Wait, p.Longest)
+		}
+	}
+}
+
+// retries sends a drawn mix of budgets and rows, and what is refused once more, and prints what came of it.
+func retries(args []string) error {
+	flags := flag.NewFlagSet("retries", flag.ExitOnError)
+	to := flags.String("to", "", "address of the gateway")
+	model := flags.String("model", "", "model")
+	rate := flags.Float64("rate", 100, "requests per second")
+	cv := flags.Float64("cv", 1, "coefficient of variation of the gaps, which are Gamma distributed")
+	length := flags.Duration("length", 5*time.Second, "of the traffic")
+	seed := flags.Uint64("seed", 1, "of all that is drawn")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	requests, err := mixRequests(*to, *model)
+	if err != nil {
+		return err
+	}
+	c := callers{to: *to, idle: make(chan *caller, maxCallers)}
+	var running sync.WaitGroup
+	begin := time.Now()
+	for _, a := range drawMix(*model, *rate, *cv, *length, *seed) {
+		time.Sleep(time.Until(begin.Add(a.At)))
+		running.Go(func() { c.ask(requests[mixKind{a.Budget, a.Rows}]) })
+	}
+	running.Wait()
+	if failed := c.failed.Load(); failed != nil {
+		return *failed
+	}
+	slices.Sort(c.waits)
+	c.Wait, c.Longest = round(quantile(c.waits, 0.5), 2), round(quantile(c.waits, 0.99), 1)
+	return json.NewEncoder(os.Stdout).Encode(c.retried)
+}
+
+// mixKind is a budget and a number of rows.
+type mixKind struct {
+	budget time.Duration
+	rows   int
+}
+
+// mixRequests prepares a request of each kind.
+func mixRequests(to, model string) (map[mixKind][]byte, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), askLimit)
+	defer cancel()
+	m, err := payload.Discover(ctx, to, model, "")
+	if err != nil {
+		return nil, fmt.Errorf("cannot ask for the model: %w", err)
+	}
+	all := map[mixKind][]byte{}
+	for _, budget := range promised {
+		for _, rows := range promisedRows {
+			_, dim, err := payload.ParseDim(fmt.Sprint("batch=", rows))
+			if err != nil {
+				return nil, fmt.Errorf("cannot prepare requests: %w", err)
+			}
+			set, err := payload.Build(m, payload.Options{Protocol: payload.Binary, Budget: budget, Variants: 1, Dims: map[string]payload.Dim{"batch": dim}, Range: &payload.Range{Low: -2, High: 2}})
+			if err != nil {
+				return nil, fmt.Errorf("cannot prepare requests: %w", err)
+			}
+			all[mixKind{budget, rows}] = set.Payloads[0].Bytes
+		}
+	}
+	return all, nil
+}
+
+// maxCallers bounds the connections that are kept.
+const maxCallers = 1024
+
+// callers are connections, one for each request under way.
+type callers struct {
+	to     string
+	idle   chan *caller
+	failed atomic.Pointer[error]
+
+	sync.Mutex
+	retried
+	waits []float64 // ms
+}
+
+type caller struct {
+	net.Conn
+	r *bufio.Reader
+}
+
+// ask sends a request, and once more if it is refused and told when to come back.
+func (c *callers) ask(request []byte) {
+	status, wait, err := c.send(request)
+	c.Lock()
+	c.Sent++
+	if status == http.StatusTooManyRequests {
+		c.Refused++
+		if wait == 0 {
+			c.Mute++
+		} else {
+			c.waits = append(c.waits, millis(wait))
+		}
+	}
+	c.Unlock()
+	if err == nil && wait > 0 {
+		time.Sleep(wait)
+		status, _, err = c.send(request)
+		c.Lock()
+		c.Back++
+		if status == http.StatusOK {
+			c.Good++
+		}
+		c.Unlock()
+	}
+	if err != nil {
+		c.failed.Store(&err)
+	}
+}
+
+// send sends a request and returns the answer's status, and for how long a refused one should wait.
+func (c *callers) send(request []byte) (status int, wait time.Duration, err error) {
+	var on *caller
+	select {
+	case on = <-c.idle:
+	default:
+		raw, err := net.Dial("tcp", c.to)
+		if err != nil {
+			return 0, 0, fmt.Errorf("cannot connect: %w", err)
+		}
+		on = &caller{raw, bufio.NewReader(raw)}
+	}
+	defer func() {
+		if err == nil {
+			select {
+			case c.idle <- on:
+				return
+			default:
+			}
+		}
+		err = errors.Join(err, on.Close())
+	}()
+	if _, err := on.Write(request); err != nil {
+		return 0, 0, fmt.Errorf("cannot send a request: %w", err)
+	}
+	answer, err := http.ReadResponse(on.r, nil)
+	if err != nil {
+		return 0, 0, fmt.Errorf("cannot read an answer: %w", err)
+	}
+	defer answer.Body.Close()
+	if _, err := io.Copy(io.Discard, answer.Body); err != nil {
+		return 0, 0, fmt.Errorf("cannot read an answer: %w", err)
+	}
+	if told := answer.Header.Get("Sluice-Retry-After-Ms"); told != "" && answer.StatusCode == http.StatusTooManyRequests {
+		ms, err := strconv.ParseFloat(told, 64)
+		if err != nil {
+			return 0, 0, fmt.Errorf("cannot read how long to wait: %w", err)
+		}
+		wait = time.Duration(ms * float64(time.Millisecond))
+	}
+	return answer.StatusCode, wait, nil
+}
