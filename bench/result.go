@@ -78,7 +78,11 @@ func lost(groups ...[]openResult) string {
 
 // print writes the figures as a table for people.
 func (r *Result) print(out io.Writer) {
-	fmt.Fprintf(out, "\n%d cores, %s, %s, ONNX Runtime %s, %s\n\n", r.Machine.Cores, r.Machine.CPU, r.Machine.Go, r.ONNXRuntime, r.Machine.Date)
+	library := ""
+	if r.ONNXRuntime != "" { // only some parts load it themselves
+		library = "ONNX Runtime " + r.ONNXRuntime + ", "
+	}
+	fmt.Fprintf(out, "\n%d cores, %s, %s, %s%s\n\n", r.Machine.Cores, r.Machine.CPU, r.Machine.Go, library, r.Machine.Date)
 	if r.Machine.BusyCores > busyAtMost {
 		fmt.Fprintf(out, "NOT ALONE: other processes took %.2f cores before the run; the figures are of a shared machine\n\n", r.Machine.BusyCores)
 	}
