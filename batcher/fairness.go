@@ -92,6 +92,7 @@ func (s *Scheduler) candidate(now clock.Instant, in *instance, b *Batch) (candid
 				target = 1
 			}
 			c.window = cut(q, now, target, limit, in.cost.latency)
+			in.yield(now, &c, target)
 			return c, true
 		}
 		last := q.tail
@@ -103,6 +104,27 @@ func (s *Scheduler) candidate(now clock.Instant, in *instance, b *Batch) (candid
 		b.Dropped = s.drop(now, in, q.head, b.Dropped)
 	}
 	return candidate{}, false
+}
+
+// yield leaves out of a batch, down to the target, what would make the first item of another key miss its
+// deadline and is due after it.
+func (in *instance) yield(now clock.Instant, c *candidate, target int) {
+	other := in.heads[c.class].rival(c.class, c.group)
+	w := &c.window
+	if other == nil || c.group.alone || w.first == nil || w.rows <= target {
+		return
+	}
+	latest := other.Deadline - clock.Instant(in.cost.latency(other.Rows))
+	it := w.first
+	rows, items := it.Rows, 1
+	for ; items < w.items; items++ {
+		it = it.next
+		if rows >= target && it.Deadline > other.Deadline && now.Add(in.cost.latency(rows+it.Rows)) > latest {
+			break
+		}
+		rows += it.Rows
+	}
+	w.rows, w.items = rows, items
 }
 
 // feasible reports whether an item would make its deadline if it ran alone at once.

@@ -232,3 +232,13 @@ func (h heads) settle(c task.Priority, i int) {
 		i = child
 	}
 }
+
+// rival is the earliest item of class c in another group, nil if there is none.
+func (h heads) rival(c task.Priority, g *group) (it *Item) {
+	for i := range min(len(h), 3) { // the first, and those below it
+		if o := h[i]; o != g && (it == nil || o.queues[c].head.Deadline < it.Deadline) {
+			it = o.queues[c].head
+		}
+	}
+	return it
+}

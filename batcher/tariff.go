@@ -134,9 +134,15 @@ func (in *instance) reweigh(n *Item) {
 	n.pull()
 }
 
+// keysSpare is left where items of several keys wait: a batch takes later ones of its key along.
+const keysSpare = 0.05
+
 // reserved is the part of the instance's time that the lower classes leave to the highest that waits.
 func (in *instance) reserved() float64 {
 	share := 1.0
+	if in.keys > 1 {
+		share -= keysSpare
+	}
 	top, _ := in.top()
 	for c := top + 1; c < task.Priorities; c++ {
 		if len(in.heads[c]) > 0 || in.wanting[c] {
