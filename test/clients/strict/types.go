@@ -155,6 +155,8 @@ type indexEntry struct {
 	Version string `json:"version"`
 	State   string `json:"state"`
 	Reason  string `json:"reason"`
+	// Unpinned is an addition of Sluice.
+	Unpinned bool `json:"unpinned"`
 }
 
 type readiness struct {
