@@ -30,10 +30,14 @@ type Retries struct {
 
 // RetryPoint is one load with arrivals of one kind.
 type RetryPoint struct {
-	Load    float64 `json:"load"` // of the capacity
-	CV      float64 `json:"cv"`   // of the gaps
+	Load float64 `json:"load"` // of the capacity
+	CV   float64 `json:"cv"`   // of the gaps
+	// Success is of the requests whose budget holds three of their own runs, Tight of the others: what hardly
+	// ever fits does not fit later either.
 	Success float64 `json:"success"`
-	retried
+	Tight   float64 `json:"success_of_tight_budgets"`
+	Roomy   retried `json:"roomy"`
+	Narrow  retried `json:"tight"`
 }
 
 // retried counts the requests that were refused and came back.
@@ -60,19 +64,25 @@ func (b *bench) retries() error {
 	b.result.Retries = out
 	for _, cv := range []float64{1, 3} {
 		for _, load := range []float64{0.7, 0.9} {
-			p := RetryPoint{Load: load, CV: cv}
+			p := RetryPoint{}
 			b.seed++
-			if err := b.measure(&p.retried, "retries", "-to", gateway.addr, "-model", "steady", "-rate", fmt.Sprint(load*out.Capacity), "-cv", fmt.Sprint(cv),
+			if err := b.measure(&p, "retries", "-to", gateway.addr, "-model", "steady", "-rate", fmt.Sprint(load*out.Capacity), "-cv", fmt.Sprint(cv),
 				"-length", b.pick(20*time.Second, 5*time.Second).String(), "-seed", fmt.Sprint(b.seed)); err != nil {
 				return err
 			}
-			p.Success = round(float64(p.Good)/float64(max(p.Back, 1)), 4)
-			b.say("%g of %.0f/s, CV %g: %d of %d refused, of %d that came back after %.1f ms (p99 %.0f ms) %.1f %% were answered",
-				load, out.Capacity, cv, p.Refused, p.Sent, p.Back, p.Wait, p.Longest, 100*p.Success)
+			p.Load, p.CV = load, cv
+			p.Success, p.Tight = p.Roomy.success(), p.Narrow.success()
+			b.say("%g of %.0f/s, CV %g: %v; of tight budgets %v", load, out.Capacity, cv, p.Roomy, p.Narrow)
 			out.Points = append(out.Points, p)
 		}
 	}
 	return nil
+}
+
+func (r retried) success() float64 { return round(float64(r.Good)/float64(max(r.Back, 1)), 4) }
+
+func (r retried) String() string {
+	return fmt.Sprintf("%d of %d refused, of %d that came back after %.1f ms (p99 %.0f ms) %.1f %% were answered", r.Refused, r.Sent, r.Back, r.Wait, r.Longest, 100*r.success())
 }
 
 func (r *Result) retryLines(line func(string, float64, target, []result.Validity, string, ...any)) {
@@ -80,8 +90,9 @@ func (r *Result) retryLines(line func(string, float64, target, []result.Validity
 		return
 	}
 	for _, p := range r.Retries.Points {
-		if p.Back > 0 {
-			line(fmt.Sprintf("retries.success (%gx, CV %g)", p.Load, p.CV), p.Success, atLeast(0.9), nil, "of %d of %d; told to wait %.1f ms, p99 %.0f ms", p.Back, p.Sent, p.Wait, p.Longest)
+		if p.Roomy.Back > 0 {
+			line(fmt.Sprintf("retries.success (%gx, CV %g)", p.Load, p.CV), p.Success, atLeast(0.9), nil, "of %d; told to wait %.1f ms, p99 %.0f ms; %.3f of %d with budgets below three runs of their own",
+				p.Roomy.Back, p.Roomy.Wait, p.Roomy.Longest, p.Tight, p.Narrow.Back)
 		}
 	}
 }
@@ -102,20 +113,27 @@ func retries(args []string) error {
 	if err != nil {
 		return err
 	}
-	c := callers{to: *to, idle: make(chan *caller, maxCallers)}
+	idle := make(chan *caller, maxCallers)
+	roomy, narrow := callers{to: *to, idle: idle}, callers{to: *to, idle: idle}
 	var running sync.WaitGroup
 	begin := time.Now()
 	for _, a := range drawMix(*model, *rate, *cv, *length, *seed) {
 		time.Sleep(time.Until(begin.Add(a.At)))
+		c := &roomy
+		if run := promiseRow * time.Duration(a.Rows) / time.Duration(slices.Max(promisedRows)); a.Budget < 3*run {
+			c = &narrow
+		}
 		running.Go(func() { c.ask(requests[mixKind{a.Budget, a.Rows}]) })
 	}
 	running.Wait()
-	if failed := c.failed.Load(); failed != nil {
-		return *failed
+	for _, c := range []*callers{&roomy, &narrow} {
+		if failed := c.failed.Load(); failed != nil {
+			return *failed
+		}
+		slices.Sort(c.waits)
+		c.Wait, c.Longest = round(quantile(c.waits, 0.5), 2), round(quantile(c.waits, 0.99), 1)
 	}
-	slices.Sort(c.waits)
-	c.Wait, c.Longest = round(quantile(c.waits, 0.5), 2), round(quantile(c.waits, 0.99), 1)
-	return json.NewEncoder(os.Stdout).Encode(c.retried)
+	return json.NewEncoder(os.Stdout).Encode(RetryPoint{Roomy: roomy.retried, Narrow: narrow.retried})
 }
 
 // mixKind is a budget and a number of rows.

@@ -35,7 +35,7 @@ const (
 	stands      = 200 * time.Millisecond // after this the demand has proved elastic
 	freeLeast   = 50 * time.Millisecond
 	freeMost    = 8 * time.Second
-	growthLeast = 64 // connections, so that a few clients more are not taken for growth
+	growthLeast = 16 // connections, so that a few clients more are not taken for growth
 	growthPart  = 4
 )
 

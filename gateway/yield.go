@@ -67,12 +67,11 @@ type allowance struct {
 
 const (
 	// perAnswer is how many cheap answers a model's answer makes room for, in thousandths. A cheap one
-	// takes server and client a fifth of what an answer of a small model takes, so that these cost
-	// the model a twentieth.
-	perAnswer = 250
+	// takes server and client a fifth of what an answer of a small model takes.
+	perAnswer = 125
 	// perSecond is how many a worker may give in any case, so that refusals also come where a run
-	// takes long. They cost a hundredth of its processor.
-	perSecond = 500
+	// takes long. They cost a fiftieth of its processor.
+	perSecond = 1000
 	// savedAnswers is how many can be saved up for bursts, in thousandths, and how many given beforehand
 	// to those who do not wait.
 	savedAnswers = 200_000
