@@ -29,7 +29,12 @@ func (d *drill) adminClosed() (v verdict, err error) {
 	if err != nil {
 		return v, err
 	}
-	defer g.Stop(stopLimit) //nolint:errcheck // the figures are in
+	defer g.Stop(stopLimit)                    //nolint:errcheck // the figures are in
+	open, err := d.serve("--models", examples) // on loopback, without a token
+	if err != nil {
+		return v, err
+	}
+	defer open.Stop(stopLimit) //nolint:errcheck // likewise
 	client := &http.Client{Timeout: 10 * time.Second}
 	asked, differs := 0, []string{}
 	ask := func(addr, route string, want []int, prepare func(*http.Request)) error {
@@ -67,10 +72,13 @@ func (d *drill) adminClosed() (v verdict, err error) {
 			ask(g.Admin, route, closed, func(r *http.Request) { r.Header.Set("Authorization", "Basic "+token) }),
 			ask(g.Admin, route, []int{http.StatusForbidden}, with("Origin", "http://192.0.2.1")),
 			ask(g.Admin, route, []int{http.StatusForbidden}, with("Sec-Fetch-Site", "cross-site")),
-			ask(g.Admin, route, []int{http.StatusForbidden, http.StatusMisdirectedRequest}, func(r *http.Request) {
+			ask(g.Admin, route, []int{http.StatusForbidden}, func(r *http.Request) {
 				r.Header.Set("Authorization", "Bearer "+token)
-				r.Host = "192.0.2.1"
-			}))
+				r.Host = "attacker.example" // with a token any address is right, which a proxy may have translated
+			}),
+			ask(open.Admin, route, []int{http.StatusForbidden}, func(r *http.Request) { r.Host = "attacker.example" }),
+			ask(open.Admin, route, []int{http.StatusForbidden}, func(r *http.Request) { r.Host = "192.0.2.1" }),
+			ask(open.Admin, route, []int{http.StatusForbidden}, func(r *http.Request) { r.Header.Set("Origin", "http://192.0.2.1") }))
 		if !strings.Contains(route, "index") { // the predict port answers that one too
 			err = errors.Join(err, ask(g.Predict, route, []int{http.StatusNotFound, http.StatusMethodNotAllowed}, with("X-Drill", "1")))
 		}
@@ -78,12 +86,14 @@ func (d *drill) adminClosed() (v verdict, err error) {
 	if err != nil {
 		return v, err
 	}
-	status, body, err := rig.Get(g.Predict, "/v2/models/digits/ready")
-	if err != nil {
-		return v, err
-	}
-	if status != http.StatusOK {
-		differs = append(differs, fmt.Sprintf("after the walk digits is not ready: %s", body))
+	for _, on := range []string{g.Predict, open.Predict} {
+		status, body, err := rig.Get(on, "/v2/models/digits/ready")
+		if err != nil {
+			return v, err
+		}
+		if status != http.StatusOK {
+			differs = append(differs, fmt.Sprintf("after the walk digits is not ready: %s", body))
+		}
 	}
 	v.held = len(differs) == 0
 	v.figure = fmt.Sprintf("%d requests without the right, %d answered otherwise than the table says", asked, len(differs))

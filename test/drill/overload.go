@@ -234,7 +234,8 @@ func (d *drill) leavers() (v verdict, err error) {
 	if err != nil {
 		return v, err
 	}
-	t := &rig.Traffic{Addr: rig.To(g.Predict), Rate: 1.5 * rate, Pick: func(rng *rand.Rand) *rig.Question {
+	// Those that stay are more than can be served: a request waits for longer than 2 ms, unless it is refused.
+	t := &rig.Traffic{Addr: rig.To(g.Predict), Rate: 3 * rate, Pick: func(rng *rand.Rand) *rig.Question {
 		if rng.IntN(2) == 0 {
 			return &gone[rng.IntN(len(gone))]
 		}
@@ -251,7 +252,7 @@ func (d *drill) leavers() (v verdict, err error) {
 	s := rig.Tally(records, 0, rig.All, nil)
 	wasted := int(ran-before) - s.OK
 	share := float64(wasted) / float64(max(1, s.Left))
-	v.held = harmless(rig.Tally(records, 0, rig.All, goodOnes)) && share <= 0.5
+	v.held = harmless(rig.Tally(records, 0, rig.All, goodOnes)) && share <= 0.1
 	v.figure = fmt.Sprintf("%d clients left after 2 ms; %d rows ran for them (%.2f each), in batches that were on their way; those that stayed: %v", s.Left, wasted, share, rig.Tally(records, 0, rig.All, goodOnes))
 	return v, nil
 }

@@ -15,7 +15,7 @@ var promises = []promise{
 	{"P11", "slow clients cost nothing", "2,000 connections that send a byte a second or never read", (*drill).slowClients},
 	{"P12", "memory has a ceiling", "a container of 512 MiB: announced bodies, chunked uploads, large answers that nobody reads, overload, reloads", (*drill).memoryCeiling},
 	{"P13", "deadlines mean something", "budgets of 2 to 50 ms at 1.5 times capacity", (*drill).deadlines},
-	{"P14", "clients that left cost at most the running batch", "half of the clients leave after 2 ms", (*drill).leavers},
+	{"P14", "clients that left cost at most the running batch", "3 times capacity, half of the clients leave after 2 ms", (*drill).leavers},
 	{"P15", "health stays alive", "10 probes a second during P4, P6, P11 and P12", (*drill).health},
 	{"P16", "a crash is short", "5 SIGKILLs under load, with a supervisor", (*drill).crashes},
 	{"P17", "a tampered model is not served", "a byte flipped in each file of a pinned bundle, links, devices in place of files", (*drill).tampered},
