@@ -11,9 +11,10 @@ import (
 	"time"
 )
 
-// reserve is the part of the ceiling that is left to the kernel, which charges page tables, socket
-// buffers and the pages of the programs themselves to it: a tenth.
-const reserve = 10
+// reserve is the part of the ceiling that Go leaves free: an eighth. A tenth is for the kernel, which
+// charges page tables, socket buffers and the pages of the programs themselves; the rest is for what the
+// others come to take between two looks.
+const reserve = 8
 
 // headroom is how much more than what is in use Go gets at least, in tenths: with less it would
 // collect garbage all the time.
@@ -103,7 +104,7 @@ func (g *Governor) Adjust() {
 	g.changed(limit, u.Live)
 }
 
-// goLimit is what Go may take: the ceiling without the kernel's part and what the others take, and
+// goLimit is what Go may take: the ceiling without the reserve and what the others take, and
 // never less than it needs to work.
 func goLimit(ceiling int64, u Usage) int64 {
 	return max(ceiling-ceiling/reserve-u.Others, u.Live/10*headroom)

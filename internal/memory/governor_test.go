@@ -22,9 +22,9 @@ func TestGoLimitIsWhatOthersLeave(t *testing.T) {
 		u       Usage
 		want    int64
 	}{
-		{"an idle server", 1000 * mebi, Usage{Others: 100 * mebi, Live: 20 * mebi}, 800 * mebi},
-		{"large models", 1000 * mebi, Usage{Others: 850 * mebi, Live: 20 * mebi}, 50 * mebi},
-		{"models that leave too little", 1000 * mebi, Usage{Others: 890 * mebi, Live: 20 * mebi}, 26 * mebi},
+		{"an idle server", 1000 * mebi, Usage{Others: 100 * mebi, Live: 20 * mebi}, 775 * mebi},
+		{"large models", 1000 * mebi, Usage{Others: 825 * mebi, Live: 20 * mebi}, 50 * mebi},
+		{"models that leave too little", 1000 * mebi, Usage{Others: 870 * mebi, Live: 20 * mebi}, 26 * mebi},
 		{"models that take more than there is", 1000 * mebi, Usage{Others: 2000 * mebi, Live: 100 * mebi}, 130 * mebi},
 	} {
 		if got := goLimit(c.ceiling, c.u); got != c.want {
