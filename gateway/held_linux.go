@@ -110,10 +110,6 @@ func (w *worker) mustWait(k *socket) bool {
 // resume goes on with some of the sockets whose turn has come.
 func (w *worker) resume() {
 	y := &w.l.yield
-	now := clock.Now()
-	if y.waiting.n.Load() > 0 {
-		w.l.pass(now)
-	}
 	for range maxResume {
 		if y.refused.n.Load() == 0 {
 			break
@@ -124,6 +120,11 @@ func (w *worker) resume() {
 		}
 		w.note(k, noteDue)
 	}
+	if y.waiting.n.Load() == 0 {
+		return
+	}
+	now := clock.Now()
+	w.l.pass(now)
 	for range maxResume {
 		if y.waiting.n.Load() == 0 || w.l.inFlight.Load() > 0 && y.allowed.spent(now) {
 			return
