@@ -73,13 +73,16 @@ func (c *kindCounts) count(s *sample.Sample, budget time.Duration) {
 	}
 }
 
+// mixFlags are the flags that say what is drawn, and for whom.
+func mixFlags(flags *flag.FlagSet) (to, model *string, rate, cv *float64) {
+	return flags.String("to", "", "address of the gateway"), flags.String("model", "", "model"), flags.Float64("rate", 100, "requests per second"),
+		flags.Float64("cv", 1, "coefficient of variation of the gaps, which are Gamma distributed")
+}
+
 // mix replays a drawn trace of mixed budgets and rows and prints what came of each.
 func mix(args []string) error {
 	flags := flag.NewFlagSet("mix", flag.ExitOnError)
-	to := flags.String("to", "", "address of the gateway")
-	model := flags.String("model", "", "model")
-	rate := flags.Float64("rate", 100, "requests per second")
-	cv := flags.Float64("cv", 1, "coefficient of variation of the gaps, which are Gamma distributed")
+	to, model, rate, cv := mixFlags(flags)
 	length := flags.Duration("length", 6*time.Second, "measured, after a second of warm-up")
 	seed := flags.Uint64("seed", 1, "of all that is drawn")
 	path := flags.String("trace", "", "where to write the trace")

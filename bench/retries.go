@@ -100,10 +100,7 @@ func (r *Result) retryLines(line func(string, float64, target, []result.Validity
 // retries sends a drawn mix of budgets and rows, and what is refused once more, and prints what came of it.
 func retries(args []string) error {
 	flags := flag.NewFlagSet("retries", flag.ExitOnError)
-	to := flags.String("to", "", "address of the gateway")
-	model := flags.String("model", "", "model")
-	rate := flags.Float64("rate", 100, "requests per second")
-	cv := flags.Float64("cv", 1, "coefficient of variation of the gaps, which are Gamma distributed")
+	to, model, rate, cv := mixFlags(flags)
 	length := flags.Duration("length", 5*time.Second, "of the traffic")
 	seed := flags.Uint64("seed", 1, "of all that is drawn")
 	if err := flags.Parse(args); err != nil {
