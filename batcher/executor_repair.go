@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"sluice/internal/clock"
+	"sluice/internal/fault"
 	"sluice/internal/task"
 )
 
@@ -35,11 +36,26 @@ func (x *executor) repair(cause error) {
 	outcome := x.conclude(&s, failed)
 	for _, f := range s.failures {
 		if slices.Contains(x.batch.Items, f.item) { // else another device has it by now
-			x.finish([]*Item{f.item}, s.blame(f))
+			x.finish([]*Item{f.item}, x.verdict(&s, f))
 		}
 	}
 	x.free(outcome, cause)
 }
+
+// verdict is the error of a member that failed. One that a device has failed is told that its time
+// is up where another device would have run it.
+func (x *executor) verdict(s *search, f failure) error {
+	if failed, _ := task.DeviceFailed(f.err); failed && x.model.several {
+		x.b.mu.Lock()
+		defer x.b.mu.Unlock()
+		if x.b.mu.sched.TooLate(&x.batch, f.item) {
+			return errFailedLate
+		}
+	}
+	return s.blame(f)
+}
+
+var errFailedLate = fault.New(fault.DeadlineExceeded, "the device that ran the request failed, and no other can answer it within its budget any more")
 
 // conclude finds places for the members that are still to run, and says how the batch ended.
 func (x *executor) conclude(s *search, failed bool) Outcome {

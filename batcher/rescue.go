@@ -176,3 +176,11 @@ func (s *Scheduler) relieve(now clock.Instant, d *device) {
 		}
 	}
 }
+
+// TooLate reports whether another device could run an item of a batch whose device has failed, if only
+// its deadline left the time.
+func (s *Scheduler) TooLate(b *Batch, it *Item) bool {
+	m := s.models[b.Model]
+	from := m.instance(s.devices[b.Device])
+	return it.moves < maxMoves && slices.ContainsFunc(m.choices(), func(in *instance) bool { return in.open(it, from) })
+}

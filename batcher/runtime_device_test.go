@@ -103,6 +103,29 @@ func TestFailureOfADeviceIsRunElsewhere(t *testing.T) {
 	f("anyone's: all fail alone as well", fault.Wrap(fault.InferenceFailed, errBroken, "the run failed"), 1)
 }
 
+// A device that fails when no other has the time left costs the request its deadline. The model did
+// not fail it.
+func TestFailureThatLeavesNoTime(t *testing.T) {
+	for _, sticky := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			p := startPair(t, FallbackFailure)
+			defer p.Close()
+			p.gpu.fail = func([]uint64) error {
+				time.Sleep(5 * time.Millisecond)
+				return &task.DeviceError{Sticky: sticky, Cause: errBroken}
+			}
+			tk := newTask(1, 1, 15*time.Millisecond)
+			defer tk.Release()
+			if err := p.model.Predict(tk); !fault.Is(err, fault.DeadlineExceeded) {
+				t.Errorf("lost %v: got %v", sticky, err)
+			}
+			if n := len(p.cpu.seen()); n > 0 {
+				t.Errorf("lost %v: %d runs on the CPU; the scene leaves it no time", sticky, n)
+			}
+		})
+	}
+}
+
 // What is wrong with a row is so on every device.
 func TestBadRowsFailAfterAllDevices(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

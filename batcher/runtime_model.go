@@ -23,6 +23,9 @@ type Placement struct {
 	// Sizes are the batch sizes that the session runs, ascending; a batch is padded up
 	// to the next. Empty: any size.
 	Sizes []int
+	// Remote says that the session is in another process, which ends if a run passes its limit. A
+	// submitter then runs no batch of it: it would have to be cut far below the hang limit.
+	Remote bool
 }
 
 // Spec describes a model version to serve.
@@ -83,6 +86,7 @@ type Model struct {
 	id      ModelID
 	spec    Spec
 	runners []task.Runner // by DeviceID; nil where the model has no session
+	remote  []bool        // by DeviceID; see Placement.Remote
 	first   DeviceID
 	several bool         // it has sessions on several devices
 	refused atomic.Int64 // clock.Instant of the last refusal; 0 if none
@@ -95,14 +99,14 @@ type Model struct {
 
 // Add puts a model version into service.
 func (b *Batcher) Add(spec Spec) (*Model, error) {
-	m := &Model{b: b, spec: spec, runners: make([]task.Runner, len(b.opt.Devices))}
+	m := &Model{b: b, spec: spec, runners: make([]task.Runner, len(b.opt.Devices)), remote: make([]bool, len(b.opt.Devices))}
 	opt := ModelOptions{Name: spec.Name, MaxBatch: max(spec.MaxBatch, 1), Budget: spec.Budget, Weight: spec.Weight, MaxQueueRows: spec.QueueRows, MaxQueueBytes: spec.QueueBytes, Fallback: spec.Fallback, Displaced: spec.Displaced, UnfairRows: spec.UnfairRows}
 	for _, p := range spec.Placements {
 		id, ok := b.device(p.Device)
 		if !ok {
 			return nil, fmt.Errorf("cannot place model %q: no device %q", spec.Name, p.Device)
 		}
-		m.runners[id] = p.Runner
+		m.runners[id], m.remote[id] = p.Runner, p.Remote
 		opt.Devices = append(opt.Devices, ModelDevice{Device: id, Curve: p.Curve, Guess: p.Guess, Sizes: p.Sizes})
 	}
 	if len(opt.Devices) == 0 {

@@ -82,6 +82,10 @@ func (x *executor) lead() (more bool) {
 	if !x.seal(submitter) {
 		return false
 	}
+	if x.model.remote[x.device] {
+		x.handOver(nil)
+		return false
+	}
 	limit := x.batch.Start.Add(min(leadLimit, x.b.opt.HangLimit))
 	more, err := x.attempt(limit)
 	if err != nil {

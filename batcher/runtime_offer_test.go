@@ -237,3 +237,34 @@ func TestRunGivesUpLongRuns(t *testing.T) {
 		}
 	})
 }
+
+// A run in another process is left to the lane's goroutine, which gives it the hang limit: past a
+// shorter one the process would be ended.
+func TestRunLeavesRemoteRuns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := &echo{}
+		b, err := Start(Options{Devices: []DeviceOptions{{Name: "cpu", Lanes: 1}}, HangLimit: time.Second})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer b.Close()
+		m, err := b.Add(Spec{Name: "echo", MaxBatch: 1, Outputs: 1, Placements: []Placement{{Device: "cpu", Runner: e, Remote: true}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.cost = 4 * leadLimit
+		s := submit(t, m, 1, 1, time.Second)
+		begin := time.Now()
+		if more, _ := b.Run(); more {
+			t.Error("the lane is on offer")
+		}
+		if took := time.Since(begin); took != 0 {
+			t.Errorf("Run took %v", took)
+		}
+		time.Sleep(time.Second)
+		s.check(t)
+		if took := s.ended.Sub(begin); took != e.cost {
+			t.Errorf("answered after %v, want %v: in one run", took, e.cost)
+		}
+	})
+}

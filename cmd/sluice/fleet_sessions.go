@@ -90,6 +90,13 @@ func (f *fleet) openOnCPU(ctx context.Context, b *models.Bundle) (models.Session
 	return apart{session}, nil
 }
 
+// remote reports whether sessions on a device are in a worker process, for models with an isolation.
+func (f *fleet) remote(name string, i models.Isolation) bool {
+	return slices.ContainsFunc(f.stations, func(s *station) bool {
+		return s.device.Name == name && (s.worker != nil || s.kind == device.CPU && i == models.IsolationProcess)
+	})
+}
+
 // cpuWorker starts the CPU's worker when it is first needed.
 func (f *fleet) cpuWorker() (w *worker.Device, err error) {
 	f.cpu.Lock()

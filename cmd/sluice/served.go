@@ -156,7 +156,7 @@ func (s *server) newQueue(v *models.Version, metrics *telemetry.Model) (*batcher
 	var places []batcher.Placement
 	devices := map[string]*telemetry.Device{}
 	for _, p := range v.Placements() {
-		places = append(places, batcher.Placement{Device: p.Device, Runner: p.Session, Curve: p.Curve, Guess: !p.Measured, Sizes: p.Sizes})
+		places = append(places, batcher.Placement{Device: p.Device, Runner: p.Session, Curve: p.Curve, Guess: !p.Measured, Sizes: p.Sizes, Remote: s.fleet.remote(p.Device, v.Config.Isolation)})
 		devices[p.Device] = metrics.Device(p.Device)
 	}
 	return s.batcher.Add(batcher.Spec{
