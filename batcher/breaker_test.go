@@ -181,7 +181,7 @@ func TestHedgesAreRationed(t *testing.T) {
 		m := r.s.models[0]
 		r.took = func(b *Batch) time.Duration {
 			if b.Device == 0 {
-				return 40 * ms
+				return 20 * ms // late, and not overdue
 			}
 			return b.PredictedEnd.Sub(b.Start)
 		}
@@ -189,7 +189,7 @@ func TestHedgesAreRationed(t *testing.T) {
 		for range 4 {
 			r.arrive(r.item(0, 1, 200*ms))
 		}
-		r.advance(clock.Instant(41 * ms)) // a batch of four has just started
+		r.advance(clock.Instant(21 * ms)) // a batch of four has just started
 		m.hedges, m.pressure.on = budget, pressed
 		r.settle()
 		if got := r.sent(1, Hedged); got != want {

@@ -9,7 +9,7 @@ import (
 
 const (
 	stuckFactor = 1.5  // of the longest run expected, after which a batch counts as stuck
-	hedgeShare  = 0.01 // of the admitted requests may run a second time
+	hedgeShare  = 0.01 // of the admitted requests may run a second time, unless their device is overdue
 	hedgeSaved  = 4    // largest batches of that which may be saved up
 	// A batch is not stuck before it is overdue by this: what the machine does to a run of
 	// microseconds is no sign of the device's health, and a timer is no finer.
@@ -132,11 +132,14 @@ func (s *Scheduler) inspect(now clock.Instant, d *device, index int, out []Drop)
 	return s.weed(now, m.instance(d), out)
 }
 
-// hedge has an idle lane of another device run the most urgent items of a stuck batch.
+// hedge has an idle lane of another device run the most urgent items of a stuck batch. What may be
+// noise is hedged once, within the ration. A device that is overdue has most likely failed, and all
+// that it holds is lost otherwise: the running batch and the staged one.
 func (s *Scheduler) hedge(now clock.Instant, d *device, index int) {
 	l := &d.lanes[index]
 	m := s.models[l.batch.Model]
-	if m.closed || l.hedged || l.repairs || l.batch.Hedge || m.pressure.on || m.hedges < 1 {
+	noise := d.overdue == 0
+	if m.closed || l.repairs || l.batch.Hedge || m.pressure.on || noise && (l.hedged || m.hedges < 1) {
 		return
 	}
 	for _, in := range m.choices() {
@@ -230,10 +233,10 @@ func (s *Scheduler) follow(now clock.Instant, d *device, l *lane, h hint, b *Bat
 			break
 		}
 		if !h.probe {
-			if m.hedges < 1 {
+			if m.hedges < 1 && s.devices[h.from.Device].overdue == 0 {
 				break
 			}
-			m.hedges--
+			m.hedges = max(m.hedges-1, 0)
 		}
 		b.Rows, kept = rows, kept+1
 		it.runs++

@@ -94,6 +94,34 @@ func TestLateLookIsPutOff(t *testing.T) {
 	f("very late", 20*ms, 0, 1)
 }
 
+// A device that hangs costs none of the requests that it holds, running or staged, whatever is left
+// of the ration: it is for noise.
+func TestHangingDeviceIsHedgedWhole(t *testing.T) {
+	s := New(SchedulerOptions{HangLimit: time.Second})
+	device0(t, s, DeviceOptions{Name: "gpu", Lanes: 2, Stage: ms})
+	device0(t, s, DeviceOptions{Name: "cpu", Lanes: 1})
+	if _, err := s.AddModel(ModelOptions{Name: "m", MaxBatch: 8, Fallback: FallbackBudget, Devices: []ModelDevice{{Device: 0, Curve: flat(10 * ms)}, {Device: 1, Curve: flat(2 * ms)}}}); err != nil {
+		t.Fatal(err)
+	}
+	r := newRig(t, s)
+	r.took = func(b *Batch) time.Duration {
+		if b.Device == 0 {
+			return 900 * ms
+		}
+		return 2 * ms
+	}
+	const requests = 16
+	for range requests {
+		r.s.models[0].hedges = 2
+		r.arrive(r.item(0, 1, 100*ms))
+		r.advance(r.now.Add(ms))
+	}
+	r.settle()
+	if r.completed != requests || r.late+r.dropped+r.failed > 0 {
+		t.Errorf("%d completed, %d late, %d dropped, %d failed of %d", r.completed, r.late, r.dropped, r.failed, requests)
+	}
+}
+
 // A run that hangs is noticed when its limit passes, although nobody waits for it any more and no
 // request comes.
 func TestHangIsNoticedWithoutARequest(t *testing.T) {
@@ -104,12 +132,13 @@ func TestHangIsNoticedWithoutARequest(t *testing.T) {
 			time.Sleep(3 * time.Second)
 			return nil
 		}
-		tk := newTask(1, 1, 50*time.Millisecond)
+		const budget = 30 * time.Millisecond // the CPU cannot make it once the device is overdue
+		tk := newTask(1, 1, budget)
 		defer tk.Release()
 		if err := p.model.Predict(tk); !fault.Is(err, fault.DeadlineExceeded) {
 			t.Errorf("the request of the hanging run got %v", err)
 		}
-		time.Sleep(1100*time.Millisecond - 50*time.Millisecond)
+		time.Sleep(1100*time.Millisecond - budget)
 		p.wantEvents(t, "gpu broken a run passed its hang limit")
 		begin := time.Now()
 		p.ask(t, 1, "cpu", "breaker")
