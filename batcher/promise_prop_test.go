@@ -196,9 +196,15 @@ func TestEachMissHasItsReason(t *testing.T) {
 		}
 	})
 	t.Logf("%d admitted, %d refused; missed by excuse: %v", admitted, refused, misses[:probed+1])
-	for _, e := range []excuse{overran, unhoused, overran | outranks} {
-		if misses[e] == 0 {
-			t.Errorf("none missed for reason %d: the test proves little", e)
+	for _, reason := range []excuse{overran, unhoused, outranks} {
+		seen := 0
+		for e, n := range misses {
+			if excuse(e)&reason != 0 {
+				seen += n
+			}
+		}
+		if seen == 0 {
+			t.Errorf("none missed for reason %d: the test proves little", reason)
 		}
 	}
 	own := 0

@@ -93,7 +93,7 @@ func TestWrongRefusalsAreNarrow(t *testing.T) {
 		most := rapid.IntRange(1, 16).Draw(t, "max batch")
 		lanes := rapid.SampledFrom([]int{1, 1, 2, 3}).Draw(t, "lanes")
 		shortest := time.Duration(rapid.IntRange(3, 30).Draw(t, "shortest budget")) * ms
-		rows, keys := rapid.SampledFrom([]int{1, most}).Draw(t, "rows"), rapid.SampledFrom([]int{1, 1, 3}).Draw(t, "keys")
+		rows, keys := rapid.SampledFrom([]int{1, 1, most}).Draw(t, "rows"), rapid.SampledFrom([]int{1, 1, 1, 3}).Draw(t, "keys")
 		build := func() *rig {
 			r := one(t, lanes, ModelOptions{MaxBatch: most, Budget: 5 * ms, UnfairRows: true}, line(16, base, row))
 			in := r.s.models[0].on[0]
@@ -144,7 +144,7 @@ func TestWrongRefusalsAreNarrow(t *testing.T) {
 		}
 	})
 	t.Logf("%d of %d refusals were wrong; of single rows of one key %d of %d, by at most %.2f full batches", all.wrong, all.refused, single.wrong, single.refused, widest)
-	if all.refused < 50 || single.refused < 5 || all.wrong == all.refused {
+	if all.refused < 50 || single.refused == 0 || all.wrong == all.refused {
 		t.Error("the test proves little")
 	}
 }
