@@ -235,7 +235,7 @@ func (d *drill) leavers() (v verdict, err error) {
 		return v, err
 	}
 	// Those that stay are more than can be served: a request waits for longer than 2 ms, unless it is refused.
-	t := &rig.Traffic{Addr: rig.To(g.Predict), Rate: 3 * rate, Pick: func(rng *rand.Rand) *rig.Question {
+	t := &rig.Traffic{Addr: rig.To(g.Predict), Rate: 3 * rate, Most: 4096, Pick: func(rng *rand.Rand) *rig.Question {
 		if rng.IntN(2) == 0 {
 			return &gone[rng.IntN(len(gone))]
 		}
