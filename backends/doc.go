@@ -7,5 +7,6 @@
 //
 // Package onnx has sessions of ONNX Runtime; package worker has sessions that live in a child
 // process; package fake has deterministic ones with settable costs and faults, for tests and
-// measurements; package nvml watches NVIDIA's GPUs and runs nothing.
+// measurements; package nvml watches NVIDIA's GPUs and runs nothing. Package fleet has the devices of a
+// server: which kinds there are, and whether each takes work.
 package backends

@@ -4,14 +4,14 @@ import (
 	"os"
 	"strings"
 
+	"sluice/backends/fleet"
 	"sluice/backends/onnx"
-	"sluice/internal/device"
 )
 
 // rawSession opens a model file on a device as a worker does. Free axes besides the batch
 // have the length freeAxis.
 func rawSession(path, on, folders string, most int) (*onnx.Session, error) {
-	name, err := device.Parse(on)
+	name, err := fleet.ParseName(on)
 	if err != nil {
 		return nil, err
 	}

@@ -7,8 +7,8 @@
 // order is Default, then the file (Parse), then the environment (ApplyEnv), then the
 // flags (Set), then Validate; a value that is wrong is refused and never repaired.
 //
-// Only commands import this package, and it imports no other package of the module but
-// internal/near: each package takes its own small Options, which the command fills from here.
+// Only package serve and commands import this package, and it imports no other package of the module
+// but internal/near and internal/prescan: each package takes its own small Options, which serve fills from here.
 //
 // A field's comment is also its help text and its line in docs/settings.md. It says, in this
 // order: what the field is, "Default X." or "Default X: why.", and what breaks where it is too low

@@ -136,7 +136,7 @@ func TestEngineFolders(t *testing.T) {
 // more rows are run, and the answers are the same.
 func TestBatchesAreFilled(t *testing.T) {
 	s := openModel(t, "simple", onnxfile.Rules{MaxBatch: 6}, nil)
-	s.layout.Sizes = device.Sizes(device.CUDA, 6, 0)
+	s.layout.Sizes = device.Sizes(true, 6, 0)
 	a, b := simpleTask(s, 2, 1), simpleTask(s, 1, 7)
 	alone := simpleTask(s, 1, 7)
 	mustRun(t, s, whole(a), whole(b))

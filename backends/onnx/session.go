@@ -79,7 +79,7 @@ func Open(path string, o Options) (*Session, error) {
 	}
 	sizes := o.apart
 	if sizes == nil {
-		sizes = device.Sizes(o.Provider.Device.Kind, o.Schema.MaxBatch, o.FixedBatch)
+		sizes = device.Sizes(o.Provider.Device.Kind.GPU(), o.Schema.MaxBatch, o.FixedBatch)
 	}
 	layout, err := rows.New(o.Schema, sizes)
 	if err != nil {

@@ -7,15 +7,14 @@ import (
 	"fmt"
 	"os"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
 
-	"sluice/config"
 	"sluice/internal/wrap"
 	"sluice/loadtest/live"
 	"sluice/models"
+	"sluice/serve"
 )
 
 // checkOptions are how the outcome of a check is told.
@@ -24,7 +23,7 @@ type checkOptions struct {
 	// inspect finds what a placed model takes of the machine; nil leaves that out.
 	inspect func(ctx context.Context, b *models.Bundle, d *models.DeviceReport) error
 	// memory adds up what a server with these models needs; nil leaves that out.
-	memory func(reports []*models.Report) *memoryNeed
+	memory func(reports []*models.Report) *serve.MemoryNeed
 }
 
 // checkCommand proves settings and bundles without serving them.
@@ -54,12 +53,13 @@ differ; 2 for a command line that is not understood.`,
 			if err != nil {
 				return err
 			}
-			library, err := loadLibrary(cfg.ONNXRuntime.Library)
+			library, err := serve.LoadLibrary(cfg.ONNXRuntime.Library)
 			if err != nil {
 				return cfg.Fault("onnxruntime.library", err)
 			}
-			unusable := checkDevices(cmd.Context(), cfg, library)
-			err = errors.Join(unusable, checkOnFleet(cmd, cfg, paths, library, o))
+			server := serve.Options{Config: cfg, Paths: paths, Log: zap.NewNop(), Blind: blind == "yes"}
+			unusable := serve.TryDevices(cmd.Context(), &server, library)
+			err = errors.Join(unusable, checkOnDevices(cmd, &server, library, o))
 			if o.verbose && !o.json {
 				fmt.Printf("settings, and where each comes from\n\n%s", cfg.Annotated(false))
 			}
@@ -72,44 +72,15 @@ differ; 2 for a command line that is not understood.`,
 	return cmd
 }
 
-// checkOnFleet takes the models through the gates on the devices of a server with these settings.
-func checkOnFleet(cmd *cobra.Command, cfg *config.Config, paths []string, library string, o checkOptions) (err error) {
-	ctx := cmd.Context()
-	f, err := newFleet(ctx, cfg, library, cpuLanes(cfg.Scheduler.CPULanes, planThreads().cores), zap.NewNop())
+// checkOnDevices takes the models through the gates on the devices of a server with these options.
+func checkOnDevices(cmd *cobra.Command, server *serve.Options, library string, o checkOptions) (err error) {
+	c, err := serve.OpenCheck(cmd.Context(), server, library)
 	if err != nil {
 		return err
 	}
-	if err := f.start(); err != nil {
-		return err
-	}
-	defer func() {
-		last, cancel := context.WithTimeout(context.Background(), time.Second)
-		defer cancel()
-		err = errors.Join(err, f.close(last))
-	}()
-	limited, cancel := context.WithTimeout(ctx, startWait)
-	defer cancel()
-	f.wait(limited)
-	o.inspect = f.inspect
-	o.memory = func(reports []*models.Report) *memoryNeed { return needed(cfg, reports, f.workers()) }
-	options := modelOptions(cfg, paths, f.models(), library, zap.NewNop())
-	if options.Copies, err = openCopies(cfg); err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, options.Copies.Close()) }()
-	return check(cmd, options, o)
-}
-
-// checkDevices tries each configured device, in a process of its own.
-func checkDevices(ctx context.Context, cfg *config.Config, library string) error {
-	var faults []error
-	for i := range cfg.Devices {
-		d := &cfg.Devices[i]
-		if v, _ := probeDevice(ctx, d, library); !v.Usable {
-			faults = append(faults, cfg.Fault(fmt.Sprintf("devices[%d]", i), fmt.Errorf("%s is not usable: %s", d.Name, v.why())))
-		}
-	}
-	return errors.Join(faults...)
+	defer func() { err = errors.Join(err, c.Close()) }()
+	o.inspect, o.memory = c.Inspect, c.Memory
+	return check(cmd, c.Options, o)
 }
 
 // check takes the models that are found through the gates and tells of each.
@@ -157,7 +128,7 @@ func check(cmd *cobra.Command, options models.Options, o checkOptions) error {
 	}
 	switch {
 	case len(bundles) == 0 && refused == 0:
-		return errors.New(noModels(options.Dir))
+		return errors.New(serve.NoModels(options.Dir))
 	case len(missing) > 0:
 		return fmt.Errorf("%d of %d required models are not there", len(missing), len(options.Require))
 	case refused > 0:
@@ -202,7 +173,7 @@ func (o *checkOptions) tell(reports []*models.Report, faults []error) error {
 			fmt.Fprintln(os.Stderr, "sluice:", fault)
 		}
 		if len(reports) > 0 && o.memory != nil {
-			return o.memory(reports).writeJSON(os.Stdout)
+			return o.memory(reports).WriteJSON(os.Stdout)
 		}
 		return nil
 	}
@@ -225,7 +196,7 @@ func (o *checkOptions) tell(reports []*models.Report, faults []error) error {
 	}
 	if len(reports) > 0 && o.memory != nil {
 		fmt.Fprintln(w)
-		o.memory(reports).write(w)
+		o.memory(reports).WriteText(w)
 	}
 	if len(reports) > 0 {
 		fmt.Fprintln(w)

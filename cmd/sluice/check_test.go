@@ -17,6 +17,7 @@ import (
 	"sluice/config"
 	"sluice/internal/task"
 	"sluice/models"
+	"sluice/serve"
 )
 
 // command runs the binary and returns its output and exit status.
@@ -124,7 +125,7 @@ func (s shifted) Scatter(lane int, parts []task.Part) error {
 // by more than the golden rows show, because there are none.
 func TestCheckFindsAFallbackThatDiffers(t *testing.T) {
 	needLibrary(t)
-	library, err := loadLibrary(os.Getenv("SLUICE_ONNXRUNTIME"))
+	library, err := serve.LoadLibrary(os.Getenv("SLUICE_ONNXRUNTIME"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,15 +143,21 @@ func TestCheckFindsAFallbackThatDiffers(t *testing.T) {
 		}
 		cfg := config.Default()
 		cfg.Models = dir
-		fleet, err := newFleet(t.Context(), cfg, library, 1, zap.NewNop())
+		c, err := serve.OpenCheck(t.Context(), &serve.Options{Config: cfg, Log: zap.NewNop()}, library)
 		if err != nil {
 			t.Fatal(err)
 		}
-		options := modelOptions(cfg, nil, fleet.models(), library, zap.NewNop())
+		defer func() {
+			if err := c.Close(); err != nil {
+				t.Error(err)
+			}
+		}()
+		options := c.Options
 		options.Trial = nil
 		cpu := options.Devices[0]
+		open := cpu.Open
 		cpu.Open = func(ctx context.Context, b *models.Bundle) (models.Session, error) {
-			session, err := fleet.openOnCPU(ctx, b)
+			session, err := open(ctx, b)
 			if err != nil {
 				return nil, err
 			}

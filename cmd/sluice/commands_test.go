@@ -186,3 +186,12 @@ func TestVersionCommand(t *testing.T) {
 		t.Errorf("with settings that are wrong: status %d, output %s", status, out)
 	}
 }
+
+// TestChildrenByThemselves: what the gateway starts is of no use to people, and says so.
+func TestChildrenByThemselves(t *testing.T) {
+	for _, name := range []string{"worker", "trial-load"} {
+		if out, status := command(t, name); status != 1 || out != "sluice: sluice "+name+" is started by the gateway and is of no use by itself\n" {
+			t.Errorf("%s: status %d, output %q", name, status, out)
+		}
+	}
+}

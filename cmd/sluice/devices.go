@@ -1,36 +1,20 @@
 package main
 
 import (
-	"context"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
 	"sluice/backends/nvml"
-	"sluice/backends/onnx"
-	"sluice/config"
 	"sluice/internal/wrap"
+	"sluice/serve"
 )
-
-// inventory is what `sluice devices` knows of a machine.
-type inventory struct {
-	// Library is the ONNX Runtime that was tried, and its version; empty if there is none.
-	Library string `json:"library"`
-	Version string `json:"version,omitempty"`
-	// Driver is the version of NVIDIA's driver.
-	Driver  string    `json:"nvidia_driver,omitempty"`
-	Devices []verdict `json:"devices"`
-
-	// used are the devices of a server: those of the settings, or those that are chosen by themselves.
-	used []config.Device
-	gpus string // NVML's table of them, for people; empty without
-}
 
 func devicesCommand() *cobra.Command {
 	var asJSON bool
@@ -46,7 +30,7 @@ The exit status is 0 whatever is found; sluice check fails where a configured de
 			if err != nil {
 				return err
 			}
-			inv, err := takeInventory(cmd.Context(), cfg)
+			inv, err := serve.TakeInventory(cmd.Context(), cfg)
 			if err != nil {
 				return err
 			}
@@ -55,7 +39,7 @@ The exit status is 0 whatever is found; sluice check fails where a configured de
 				encoder.SetIndent("", "  ")
 				return encoder.Encode(inv)
 			}
-			return inv.write(os.Stdout)
+			return writeInventory(os.Stdout, inv, gpuTable())
 		},
 	}
 	settingFlags(cmd)
@@ -63,52 +47,25 @@ The exit status is 0 whatever is found; sluice check fails where a configured de
 	return cmd
 }
 
-// takeInventory tries all possible devices.
-func takeInventory(ctx context.Context, cfg *config.Config) (*inventory, error) {
-	library, err := libraryPath(cfg.ONNXRuntime.Library)
+// gpuTable is NVML's table of NVIDIA's GPUs, for people; empty where there is none.
+func gpuTable() string {
+	m, err := nvml.Open(nvml.Options{})
 	if err != nil {
-		return nil, err
+		return ""
 	}
-	nvidia := onnx.NVIDIA()
-	inv := &inventory{Library: library, Driver: nvidia.Driver, Devices: []verdict{}}
-	for i, d := range possibleDevices(cfg, len(nvidia.Models)) {
-		v, version := probeDevice(ctx, &d, library)
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		v.Configured = i < len(cfg.Devices)
-		inv.Version = orElse(inv.Version, version)
-		inv.Devices = append(inv.Devices, v)
-	}
-	inv.choose(cfg)
-	if m, err := nvml.Open(nvml.Options{}); err == nil {
-		inv.gpus = m.Table()
-		_ = m.Close()
-	}
-	return inv, nil
-}
-
-// choose marks the devices that a server uses: those of the settings, or by itself.
-func (inv *inventory) choose(cfg *config.Config) {
-	inv.used = cfg.Devices
-	if len(inv.used) == 0 {
-		inv.used = chooseDevices(inv.Devices, hasGPU())
-	}
-	for i := range inv.Devices {
-		v := &inv.Devices[i]
-		v.Chosen = slices.ContainsFunc(inv.used, func(d config.Device) bool { return d.Name == v.Device })
-	}
+	defer m.Close() //nolint:errcheck // what was read stands
+	return m.Table()
 }
 
 // whatColumn is where the last column of the table begins, at the longest device and use.
 const whatColumn = 37
 
-func (inv *inventory) write(w io.Writer) error {
-	library := orElse(inv.Library, "no library found: set SLUICE_ONNXRUNTIME or run scripts/onnxruntime.sh")
+func writeInventory(w io.Writer, inv *serve.Inventory, gpus string) error {
+	library := cmp.Or(inv.Library, "no library found: set SLUICE_ONNXRUNTIME or run scripts/onnxruntime.sh")
 	if inv.Version != "" {
 		library = fmt.Sprintf("%s at %s", inv.Version, library)
 	}
-	fmt.Fprintf(w, "ONNX Runtime    %s\nNVIDIA driver   %s\n\n", library, orElse(inv.Driver, "none"))
+	fmt.Fprintf(w, "ONNX Runtime    %s\nNVIDIA driver   %s\n\n", library, cmp.Or(inv.Driver, "none"))
 	table := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
 	fmt.Fprintln(table, "DEVICE\tSTATE\tUSED\tWHAT")
 	for i := range inv.Devices {
@@ -138,9 +95,9 @@ func (inv *inventory) write(w io.Writer) error {
 			fmt.Fprintf(table, "\t\t\t%s\n", line)
 		}
 	}
-	if err := table.Flush(); err != nil || inv.gpus == "" {
+	if err := table.Flush(); err != nil || gpus == "" {
 		return err
 	}
-	_, err := fmt.Fprintf(w, "\n%s", inv.gpus)
+	_, err := fmt.Fprintf(w, "\n%s", gpus)
 	return err
 }

@@ -10,8 +10,8 @@ import (
 	"strings"
 	"testing"
 
-	"sluice/config"
-	"sluice/internal/device"
+	"sluice/backends/fleet"
+	"sluice/serve"
 )
 
 // needSwiftShader returns the folder of the software Vulkan driver. In CI there is no excuse.
@@ -34,7 +34,7 @@ func needSwiftShader(t *testing.T) string {
 func softwareGPU(t *testing.T) string {
 	t.Helper()
 	dir := needSwiftShader(t)
-	if why := devices(t).find("webgpu").why(); strings.Contains(why, "lacks the WebGPU provider") {
+	if why := devices(t).find("webgpu").Why(); strings.Contains(why, "lacks the WebGPU provider") {
 		if os.Getenv("CI") != "" {
 			t.Fatal(why)
 		}
@@ -54,6 +54,9 @@ func settingsFile(t *testing.T, lines ...string) string {
 	return path
 }
 
+// inventory is what `sluice devices --json` prints.
+type inventory struct{ serve.Inventory }
+
 // devices runs `sluice devices --json`, which always succeeds.
 func devices(t *testing.T, args ...string) *inventory {
 	t.Helper()
@@ -70,10 +73,10 @@ func devices(t *testing.T, args ...string) *inventory {
 	return inv
 }
 
-func (inv *inventory) find(name string) *verdict {
-	i := slices.IndexFunc(inv.Devices, func(v verdict) bool { return v.Device == name })
+func (inv *inventory) find(name string) *fleet.Verdict {
+	i := slices.IndexFunc(inv.Devices, func(v fleet.Verdict) bool { return v.Device == name })
 	if i < 0 {
-		return &verdict{}
+		return &fleet.Verdict{}
 	}
 	return &inv.Devices[i]
 }
@@ -94,7 +97,7 @@ func TestDevicesOfThisMachine(t *testing.T) {
 	}
 	for _, name := range []string{"cuda:0", "tensorrt:0"} {
 		v := inv.find(name)
-		if v.Device == "" || v.Configured || v.Chosen || !v.Usable && v.why() == "" {
+		if v.Device == "" || v.Configured || v.Chosen || !v.Usable && v.Why() == "" {
 			t.Errorf("%s is %+v", name, v)
 		}
 		if len(inv.Driver) == 0 && (v.Usable || len(v.Missing) == 0) {
@@ -184,48 +187,4 @@ func TestCheckAcceptsAUsableDevice(t *testing.T) {
 	if out, status := command(t, "check", "--config", path, filepath.Join(examples, "eta", "1", "model.onnx")); status != 0 {
 		t.Errorf("status %d and\n%s", status, out)
 	}
-}
-
-func TestChooseDevices(t *testing.T) {
-	f := func(realGPU bool, usable string, want string) {
-		t.Helper()
-		var verdicts []verdict
-		for text := range strings.FieldsSeq("cuda:0 cuda:1 tensorrt:0 webgpu fake cpu") {
-			name, err := device.Parse(text)
-			if err != nil {
-				t.Fatal(err)
-			}
-			verdicts = append(verdicts, verdict{Device: text, name: name, Usable: slices.Contains(strings.Fields(usable), text)})
-		}
-		var got []string
-		for _, d := range chooseDevices(verdicts, realGPU) {
-			got = append(got, d.Name)
-		}
-		if strings.Join(got, " ") != want {
-			t.Errorf("of %q are chosen %q, want %q", usable, got, want)
-		}
-	}
-	f(true, "cuda:0 cuda:1 tensorrt:0 webgpu fake cpu", "cuda:0 cuda:1 cpu")
-	f(true, "cuda:1 webgpu cpu", "cuda:1 cpu")
-	f(true, "webgpu cpu", "webgpu cpu")
-	f(false, "webgpu fake cpu", "cpu") // a driver that is software
-	f(true, "fake cpu", "cpu")
-}
-
-func TestDeviceDefaults(t *testing.T) {
-	f := func(d config.Device, isolatedWant bool, lanes int) {
-		t.Helper()
-		if got := isolated(&d); got != isolatedWant {
-			t.Errorf("%s in a process of its own: %v", d.Name, got)
-		}
-		if got := deviceLanes(&d, 7); got != lanes {
-			t.Errorf("%s has %d lanes, want %d", d.Name, got, lanes)
-		}
-	}
-	f(config.DefaultDevice("cpu"), false, 7)
-	f(config.DefaultDevice("fake"), false, 7)
-	f(config.DefaultDevice("cuda:1"), true, 2)
-	f(config.DefaultDevice("webgpu"), true, 2)
-	f(config.Device{Name: "cpu", Isolation: "process", Lanes: 3}, true, 3)
-	f(config.Device{Name: "webgpu", Isolation: "none", Lanes: 1}, false, 1)
 }

@@ -19,6 +19,8 @@ import (
 
 const examples = "../../examples/models"
 
+const mebibyte = 1 << 20
+
 var exampleModels = []string{"digits", "encoder", "eta", "ranker"}
 
 var sluice string // path of the binary under test

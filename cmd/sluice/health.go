@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -118,7 +119,7 @@ func reasonOf(body []byte) string {
 		return said.Error
 	}
 	text := strings.Join(strings.Fields(strings.ToValidUTF8(string(body), "?")), " ")
-	return orElse(text[:min(len(text), 200)], "it gave no reason")
+	return cmp.Or(text[:min(len(text), 200)], "it gave no reason")
 }
 
 // dialFirst connects to the first of some addresses at which somebody listens.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"os"
@@ -41,7 +42,7 @@ func helpColumns() int {
 
 // writeHelp shows a command's text and its usage. Every command has it.
 func writeHelp(cmd *cobra.Command, _ []string) {
-	fmt.Fprintln(cmd.OutOrStdout(), reflow(orElse(cmd.Long, cmd.Short), helpColumns()))
+	fmt.Fprintln(cmd.OutOrStdout(), reflow(cmp.Or(cmd.Long, cmd.Short), helpColumns()))
 	if cmd.Runnable() || cmd.HasSubCommands() {
 		fmt.Fprintf(cmd.OutOrStdout(), "\n%s", cmd.UsageString())
 	}

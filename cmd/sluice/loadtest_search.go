@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -94,7 +95,7 @@ difference is told only if it is larger than chance and than what the control sh
 				return usage(err)
 			}
 			other := f
-			other.protocol, other.model, other.modelVersion = orElse(b.protocol, f.protocol), orElse(b.model, f.model), orElse(b.version, f.modelVersion)
+			other.protocol, other.model, other.modelVersion = cmp.Or(b.protocol, f.protocol), cmp.Or(b.model, f.model), cmp.Or(b.version, f.modelVersion)
 			if last := args[len(args)-1]; last != args[0] {
 				other.forgetProcess()
 			}

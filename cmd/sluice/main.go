@@ -1,6 +1,5 @@
-// Command sluice is the prediction gateway and its tools. It is the only place that
-// knows all packages: it joins the stages, which know nothing of each other, and owns
-// the order in which they start and stop.
+// Command sluice is the prediction gateway and its tools: it reads flags, calls, and prints. What joins
+// the parts of a gateway is package serve.
 package main
 
 import (
@@ -17,6 +16,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"sluice/internal/near"
+	"sluice/serve"
 )
 
 // version is set by the linker.
@@ -30,8 +30,7 @@ var blind string
 var errQuiet = errors.New("")
 
 func main() {
-	// ONNX Runtime reads this when it is loaded; from 1.29 on it reports home without it.
-	os.Setenv("ORT_DISABLE_TELEMETRY", "1")
+	serve.Child()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := root().ExecuteContext(ctx)
 	stop()
@@ -80,7 +79,7 @@ func root() *cobra.Command {
 	cmd.SetFlagErrorFunc(flagError)
 	cmd.SetHelpFunc(writeHelp)
 	cmd.AddCommand(serveCommand(), checkCommand(), configCommand(), sampleCommand(), devicesCommand(), healthCommand(), planCommand(), loadtestCommand(), modelsCommand(),
-		versionCommand(), statusesTopic(), trialCommand(), inspectCommand(), probeCommand(), workerCommand())
+		versionCommand(), statusesTopic())
 	return cmd
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"sluice/models"
+	"sluice/serve"
 )
 
 // modelsCommand holds what is done to bundles where they lie.
@@ -66,7 +67,7 @@ The exit status is 0 if every version is pinned, 1 if one is not or could not be
 				fmt.Fprintln(os.Stderr, "sluice:", fault)
 			}
 			if len(bundles) == 0 {
-				return errors.New(noModels(cfg.Models))
+				return errors.New(serve.NoModels(cfg.Models))
 			}
 			if n := pinAll(bundles, check); n > 0 {
 				return fmt.Errorf("%d of %d versions are not pinned", n, len(bundles))

@@ -14,6 +14,7 @@ import (
 
 	"sluice/internal/doctext"
 	"sluice/models"
+	"sluice/serve"
 )
 
 // TestGoldenPageReplays takes the lines that docs/golden.md shows through the load gates.
@@ -130,7 +131,7 @@ func TestCheckPrintsJSONAlone(t *testing.T) {
 	if len(lines) != 5 {
 		t.Fatalf("%d lines", len(lines))
 	}
-	var last memoryLine
+	var last serve.MemoryLine
 	strict := json.NewDecoder(strings.NewReader(lines[4]))
 	strict.DisallowUnknownFields()
 	if m := &last.Memory; strict.Decode(&last) != nil || m.Needed != m.Server+m.Workers+m.Models+m.Loading+m.Requests || m.Needed == 0 || m.Usable == 0 || m.Fits != (m.Needed <= m.Usable) || m.Largest == "" || m.Source == "" {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -163,7 +164,7 @@ func (g asked) schema(name string) (*tensor.Schema, error) {
 		if err != nil {
 			return nil, err
 		}
-		return nil, fmt.Errorf("the gateway serves no model %q%s: it has %s", name, near.Meant(name, names), orElse(near.First(name, names, 20), "none"))
+		return nil, fmt.Errorf("the gateway serves no model %q%s: it has %s", name, near.Meant(name, names), cmp.Or(near.First(name, names, 20), "none"))
 	}
 	s := &tensor.Schema{}
 	for _, in := range about.Inputs {

@@ -19,6 +19,7 @@ import (
 	"sluice/internal/wrap"
 	"sluice/loadtest/live"
 	"sluice/models"
+	"sluice/serve"
 )
 
 func serveCommand() *cobra.Command {
@@ -43,20 +44,24 @@ serves ./models, if that folder holds models, on 127.0.0.1:8080.`,
 				return err
 			}
 			defer spool.Close(logStop)
-			for _, text := range strayVariables(os.Environ()) {
+			for _, text := range serve.StrayVariables(os.Environ()) {
 				log.Warn("a variable means nothing", zap.String("reason", text))
 			}
-			s, err := newServer(cmd.Context(), cfg, paths, log)
+			s, err := serve.New(cmd.Context(), serve.Options{Config: cfg, Paths: paths, Version: version, Log: log, Blind: blind == "yes"})
 			if err != nil {
 				return err
 			}
-			s.metrics.WatchLog(spool.Dropped)
-			go s.followLogs(hangups)
-			return s.run(cmd.Context(), func(s *server) {
-				s.log.Info("serving", zap.Stringer("predict", s.predictAddr), zap.Stringer("admin", orNone{s.adminAddr}), zap.Stringer("metrics", orNone{s.metricsAddr}))
+			s.WatchLog(spool.Dropped)
+			go func() {
+				for range hangups {
+					s.ReopenLogs()
+				}
+			}()
+			return s.Run(cmd.Context(), func() {
+				log.Info("serving", zap.Stringer("predict", s.Addr()), zap.Stringer("admin", orNone{s.AdminAddr()}), zap.Stringer("metrics", orNone{s.MetricsAddr()}))
 				// What follows is for people; a pipe gets what the log says, and nothing twice.
 				if tty, _ := live.Terminal(os.Stdout); tty {
-					announce(os.Stdout, s)
+					announce(os.Stdout, s, cfg)
 				}
 			})
 		},
@@ -76,22 +81,22 @@ func (a orNone) String() string {
 }
 
 // announce says what is served, and how to ask for it, as soon as the terminal takes it.
-func announce(terminal *os.File, s *server) {
+func announce(terminal *os.File, s *serve.Server, cfg *config.Config) {
 	w := telemetry.NewSpool(unblocked(terminal))
 	w.Start(func(uint64) {})
 	defer w.Close(logStop) // a terminal that has stopped gets it when it goes on
 	var simplest *tensor.Schema
 	var name string
-	index := s.registry.Index()
+	index := s.Registry().Index()
 	if len(index) == 0 {
-		fmt.Fprintln(w, noModels(s.cfg.Models)+"; the folder is watched, and models that come are loaded")
+		fmt.Fprintln(w, serve.NoModels(cfg.Models)+"; the folder is watched, and models that come are loaded")
 	}
 	for _, status := range index {
 		if status.State != models.Ready {
 			announceOne(w, status.Name, status.Version, "not served: "+status.Reason)
 			continue
 		}
-		v, err := s.registry.Acquire(status.Name, status.Version)
+		v, err := s.Registry().Acquire(status.Name, status.Version)
 		if err != nil {
 			continue // it was unloaded meanwhile
 		}
@@ -101,12 +106,12 @@ func announce(terminal *os.File, s *server) {
 		}
 		v.Release()
 	}
-	base := baseURL(s.cfg, s.predictAddr.String())
+	base := baseURL(cfg, s.Addr().String())
 	fmt.Fprintf(w, "\nserving on %s\n", base)
 	if simplest != nil {
 		fmt.Fprintf(w, "try:\n\n%s\n\n", tryIt(base, name, simplest))
 	}
-	if addr := cmp.Or(s.metricsAddr, s.adminAddr); addr != nil {
+	if addr := cmp.Or(s.MetricsAddr(), s.AdminAddr()); addr != nil {
 		fmt.Fprintf(w, "metrics on http://%s/metrics\n", addr)
 	}
 }

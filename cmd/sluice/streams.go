@@ -17,12 +17,8 @@ import (
 // A server must outlive the readers of its output: one that has gone, one that has stopped, a
 // terminal that was closed.
 
-// logStop is how long a reader may take for the last lines of the log when the server ends, and
-// accessStop for those of the access log.
-const (
-	logStop    = 100 * time.Millisecond
-	accessStop = 100 * time.Millisecond
-)
+// logStop is how long a reader may take for the last lines of the log when the server ends.
+const logStop = 100 * time.Millisecond
 
 // surviveReaders keeps signals from ending the process that say that whoever read its output, or its
 // terminal, has gone. The hangups are for the access log. A signal that is notified is back at its

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"sluice/backends/onnx"
+	"sluice/serve"
 )
 
 // build says what this binary is, and which library it would run models with.
@@ -100,7 +101,7 @@ func (b *build) sluice() string {
 
 // findLibrary loads ONNX Runtime, as the gateway would, to ask it for its version.
 func (b *build) findLibrary(named string) {
-	path, err := loadLibrary(named)
+	path, err := serve.LoadLibrary(named)
 	if err != nil {
 		b.Missing = err.Error()
 		return

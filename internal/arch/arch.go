@@ -1,11 +1,12 @@
 // Package arch holds the rules of who may import whom, so that a test can hold the
 // module to them. It owns no state; only its own test calls it.
 //
-// The module has three floors. Leaves (`internal/...`) know nothing above them.
+// The module has four floors. Leaves (`internal/...`) know nothing above them.
 // Stages (the gateway, the batcher, ...) stand side by side and do not know each
 // other: each declares the small interface that it needs in terms of the leaves.
-// Commands join the stages, and they alone read the configuration. cgo is a door
-// that opens in `backends/onnx` and `backends/nvml` only.
+// The joiner (`serve`) makes a gateway of them, and commands stand above it; these two
+// floors alone read the configuration. cgo is a door that opens in `backends/onnx` and
+// `backends/nvml` only, and what joins devices to a server reaches through it.
 package arch
 
 import (
@@ -32,11 +33,18 @@ type Package struct {
 // belongs to it.
 var stages = []string{"gateway", "batcher", "backends", "models", "features", "shadow", "loadtest", "console"}
 
+// joiners are the folders of the floor above the stages.
+var joiners = []string{"serve"}
+
 // commands are the folders of the top floor.
 var commands = []string{"cmd", "bench", "test", "examples"}
 
 // cgoDoors are the only packages that may hold cgo, or reach a package that does.
 var cgoDoors = []string{"backends/onnx", "backends/nvml"}
+
+// doorUsers are the packages below the commands that may import a door, and so need a C compiler
+// themselves: the table of devices, and what joins it to a gateway.
+var doorUsers = []string{"backends/fleet", "serve"}
 
 // reserved maps a library to the folders that may import it.
 var reserved = map[string][]string{

@@ -88,7 +88,9 @@ func TestRules(t *testing.T) {
 		one("batcher", "sluice/internal/task"), one("batcher/sim", "sluice/batcher"),
 		one("backends/onnx", "sluice/backends", "github.com/yalue/onnxruntime_go"), cgo("github.com/yalue/onnxruntime_go"),
 		one("config", "sluice/internal/near"), one("internal/near"),
-		one("cmd/sluice", "sluice/config", "sluice/batcher", "sluice/backends/onnx", "github.com/spf13/cobra"),
+		one("serve", "sluice/config", "sluice/batcher", "sluice/backends/fleet", "sluice/backends/onnx"),
+		one("backends/fleet", "sluice/backends/onnx"),
+		one("cmd/sluice", "sluice/config", "sluice/serve", "sluice/batcher", "sluice/backends/onnx", "github.com/spf13/cobra"),
 	})
 	f("stages", []Package{one("gateway", "sluice/batcher")},
 		"gateway imports batcher: stages do not know each other; declare the interface that is needed")
@@ -96,8 +98,15 @@ func TestRules(t *testing.T) {
 		"models imports backends/fake: stages do not know each other; declare the interface that is needed")
 	f("config", []Package{one("gateway", "sluice/config"), one("config", "sluice/internal/fault")},
 		"config imports internal/fault: config imports no other package of the module, but internal/near and internal/prescan",
-		"gateway imports config: only cmd imports config; take a small Options instead")
+		"gateway imports config: only serve and commands import config; take a small Options instead")
 	f("leaf", []Package{one("internal/oip", "sluice/models")}, "internal/oip imports models: a leaf knows nothing above it")
+	f("joiner", []Package{one("models", "sluice/serve")}, "models imports serve: serve joins the stages, which do not know it")
+	f("leaf and joiner", []Package{one("internal/rows", "sluice/serve")}, "internal/rows imports serve: a leaf knows nothing above it")
+	f("joiner and command", []Package{one("serve", "sluice/cmd/sluice")}, "serve imports cmd/sluice: nothing imports a command")
+	f("config and joiner", []Package{one("config", "sluice/serve")},
+		"config imports serve: config imports no other package of the module, but internal/near and internal/prescan")
+	f("stage of config", []Package{one("backends/fleet", "sluice/config")},
+		"backends/fleet imports config: only serve and commands import config; take a small Options instead")
 	f("command", []Package{one("shadow", "sluice/cmd/sluice")}, "shadow imports cmd/sluice: nothing imports a command")
 	f("floor", []Package{one("utils")}, "utils stands on no floor: name it in internal/arch")
 	f("comment", []Package{{ImportPath: "sluice/gateway"}}, "gateway has no package comment: say what it owns and who may call it")
@@ -106,6 +115,8 @@ func TestRules(t *testing.T) {
 		"gateway reaches the cgo package example.org/b outside of [backends/onnx backends/nvml]")
 	f("door", []Package{one("backends", "sluice/backends/onnx"), cgo("sluice/backends/onnx")},
 		"backends imports backends/onnx, so it cannot be built with CGO_ENABLED=0")
+	f("behind a door", []Package{one("backends", "sluice/backends/fleet"), one("backends/fleet", "sluice/backends/onnx")},
+		"backends imports backends/fleet, so it cannot be built with CGO_ENABLED=0")
 	f("library", []Package{one("models", "github.com/yalue/onnxruntime_go"), one("batcher", "pgregory.net/rapid")},
 		"batcher imports pgregory.net/rapid, which is reserved for tests",
 		"models imports github.com/yalue/onnxruntime_go, which is reserved for backends/onnx")

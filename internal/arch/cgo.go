@@ -27,12 +27,12 @@ func (g *graph) checkCgo(dir string, p Package) []string {
 	} else if through := g.cgoBehind(p.ImportPath); through != "" {
 		faults = append(faults, fmt.Sprintf("%s reaches the cgo package %s outside of %v", dir, through, cgoDoors))
 	}
-	// Commands join everything and may reach a door; below them it would bind a whole stage to a C compiler.
-	if floorOf(dir) == command {
+	// What joins devices may reach a door; elsewhere it would bind a whole stage to a C compiler.
+	if floorOf(dir) == command || within(dir, doorUsers) {
 		return faults
 	}
 	for _, path := range p.Imports {
-		if to, own := ownDir(path); own && within(to, cgoDoors) {
+		if to, own := ownDir(path); own && (within(to, cgoDoors) || floorOf(to) == stage && within(to, doorUsers)) {
 			faults = append(faults, fmt.Sprintf("%s imports %s, so it cannot be built with CGO_ENABLED=0", dir, to))
 		}
 	}

@@ -10,8 +10,9 @@ type floor int
 const (
 	noFloor floor = iota
 	leaf
-	settings // config: imports one leaf of the module, near, and is imported by commands alone
+	settings // config: imports two leaves of the module, and is imported by the joiner and commands alone
 	stage
+	joiner
 	command
 )
 
@@ -23,6 +24,8 @@ func floorOf(dir string) floor {
 		return settings
 	case within(dir, stages):
 		return stage
+	case within(dir, joiners):
+		return joiner
 	case within(dir, commands):
 		return command
 	default:
@@ -59,12 +62,14 @@ func refuse(from, to string) string {
 	switch {
 	case b == command && a != command:
 		return "nothing imports a command"
-	case b == settings && a != command && a != settings:
-		return "only cmd imports config; take a small Options instead"
+	case b == settings && a != command && a != joiner && a != settings:
+		return "only serve and commands import config; take a small Options instead"
 	case a == leaf && b != leaf:
 		return "a leaf knows nothing above it"
 	case a == settings && to != "internal/near" && to != "internal/prescan":
 		return "config imports no other package of the module, but internal/near and internal/prescan"
+	case a == stage && b == joiner:
+		return "serve joins the stages, which do not know it"
 	case a == stage && b == stage && topOf(from) != topOf(to):
 		return "stages do not know each other; declare the interface that is needed"
 	default:

@@ -7,15 +7,16 @@ import "slices"
 //
 // A GPU compiles kernels, plans memory or builds an engine for every shape, inside the run that
 // meets it first. So it gets few, all met in warm-up: powers of two up to the largest batch,
-// and that itself, which makes up at most as many rows as are real. fixedBatch is the size that
-// the model's file fixes, 0 if none; maxBatch is 0 for a model that cannot batch.
-func Sizes(kind Kind, maxBatch, fixedBatch int) (sizes []int) {
+// and that itself, which makes up at most as many rows as are real. compiled is set for such a device;
+// fixedBatch is the size that the model's file fixes, 0 if none; maxBatch is 0 for a model that
+// cannot batch.
+func Sizes(compiled bool, maxBatch, fixedBatch int) (sizes []int) {
 	switch {
 	case maxBatch == 0:
 		return nil
 	case fixedBatch > 0:
 		return []int{fixedBatch}
-	case !kind.GPU():
+	case !compiled:
 		return nil
 	}
 	for n := 1; n < maxBatch; n *= 2 {

@@ -10,7 +10,7 @@ import (
 func TestSizes(t *testing.T) {
 	f := func(kind Kind, maxBatch, fixedBatch int, want ...int) {
 		t.Helper()
-		if got := Sizes(kind, maxBatch, fixedBatch); !slices.Equal(got, want) {
+		if got := Sizes(kind.GPU(), maxBatch, fixedBatch); !slices.Equal(got, want) {
 			t.Errorf("the sizes on %v up to %d are %v, want %v", kind, maxBatch, got, want)
 		}
 	}
@@ -30,10 +30,10 @@ func TestFill(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		most := rapid.IntRange(1, 4096).Draw(t, "most")
 		rows := rapid.IntRange(1, most).Draw(t, "rows")
-		if got := Fill(Sizes(CUDA, most, 0), rows); got < rows || got > most || got >= 2*rows {
+		if got := Fill(Sizes(true, most, 0), rows); got < rows || got > most || got >= 2*rows {
 			t.Fatalf("%d rows of %d are run as %d", rows, most, got)
 		}
-		if got := Fill(Sizes(CUDA, most, most), rows); got != most {
+		if got := Fill(Sizes(true, most, most), rows); got != most {
 			t.Fatalf("%d rows of a file that fixes %d are run as %d", rows, most, got)
 		}
 		if got := Fill(nil, rows); got != rows {

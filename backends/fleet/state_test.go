@@ -1,0 +1,323 @@
+package fleet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"sluice/backends/onnx"
+	"sluice/backends/worker"
+	"sluice/internal/clock"
+	"sluice/internal/device"
+	"sluice/internal/task"
+	"sluice/internal/tensor"
+)
+
+// stubSession is a session that does nothing.
+type stubSession struct{ rested *int }
+
+func (stubSession) Run(int, []task.Part, clock.Instant) (task.Timing, error) {
+	return task.Timing{}, nil
+}
+func (stubSession) Scatter(int, []task.Part) error { return nil }
+func (stubSession) Schema() *tensor.Schema         { return nil }
+func (stubSession) Close() error                   { return nil }
+func (s stubSession) Rest(int)                     { *s.rested++ }
+
+// conditioned is a fleet of these devices whose sessions and trials a test decides. It is the
+// scheduler that it tells, too.
+type conditioned struct {
+	*Fleet
+	opens  map[string]error // nil opens
+	rested int
+
+	mu     sync.Mutex // of what retries see too
+	usable map[string]bool
+	tried  int
+	told   []string
+}
+
+func newConditioned(t *testing.T, names ...string) *conditioned {
+	t.Helper()
+	c := &conditioned{opens: map[string]error{}, usable: map[string]bool{}}
+	o := Options{CPULanes: 1}
+	for _, name := range names {
+		o.Devices = append(o.Devices, Settings{Name: name})
+	}
+	o.try = func(_ context.Context, s *Settings) Verdict {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.tried++
+		return Verdict{Device: s.Name, Usable: c.usable[s.Name], Missing: []string{s.Name + " lacks its library"}}
+	}
+	f, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Fleet = f
+	f.scheduler = c
+	for _, d := range f.devices {
+		if kind := *d.kind; kind.name != device.CPU {
+			kind.open = func(string, onnx.Options) (Session, error) {
+				if err := c.opens[d.Name]; err != nil {
+					return nil, err
+				}
+				return stubSession{&c.rested}, nil
+			}
+			d.kind = &kind
+		}
+	}
+	return c
+}
+
+func (c *conditioned) OpenDevice(name string) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.told = append(c.told, name+" up")
+	return nil
+}
+
+func (c *conditioned) CloseDevice(name, why string) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.told = append(c.told, name+" down: "+why)
+	return nil
+}
+
+// finish ends what retries, and waits for it.
+func (c *conditioned) finish(t *testing.T) {
+	t.Helper()
+	if err := c.Close(context.Background()); err != nil {
+		t.Error(err)
+	}
+}
+
+// load loads a model on a device as the registry would; nil if it was not even tried.
+func (c *conditioned) load(i int) (Session, error) {
+	d := c.devices[i]
+	if err := d.Usable(); err != nil {
+		return nil, err
+	}
+	return d.Open(context.Background(), Model{})
+}
+
+func (c *conditioned) want(t *testing.T, what string, tried int, degraded string, told ...string) {
+	t.Helper()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if got := strings.Join(c.Degraded(), "; "); got != degraded || c.tried != tried || fmt.Sprintf("%q", c.told) != fmt.Sprintf("%q", told) {
+		t.Errorf("%s: degraded %q, tried %d times, told %q; want %q, %d, %q", what, got, c.tried, c.told, degraded, tried, told)
+	}
+	c.told = nil
+}
+
+var errNoProvider = errors.New("no such\n provider")
+
+func TestUnusableDevice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newConditioned(t, "cuda:0", "cpu")
+		defer c.finish(t)
+		c.opens["cuda:0"], c.opens["cpu"] = errNoProvider, errors.New("a bad model")
+		const why = "cuda:0 lacks its library"
+		_, err := c.load(0)
+		if failed, _ := task.DeviceFailed(err); !failed || !strings.Contains(err.Error(), why) {
+			t.Errorf("the first model: %v", err)
+		}
+		c.want(t, "then", 1, "device cuda:0 takes no work: "+why, "cuda:0 down: "+why)
+		if _, err := c.load(0); err == nil || err.Error() != why {
+			t.Errorf("the second model: %v", err)
+		}
+		if _, err := c.load(1); err == nil {
+			t.Error("on the CPU a model opened that is not there")
+		}
+		c.want(t, "and said once, nothing of the CPU", 1, "device cuda:0 takes no work: "+why)
+		if err := c.Useless(); err != nil {
+			t.Errorf("with a CPU: %v", err)
+		}
+		time.Sleep(retryFirst) // the clock is the test's own
+		synctest.Wait()
+		c.want(t, "tried again in vain", 2, "device cuda:0 takes no work: "+why)
+		c.mu.Lock()
+		c.usable["cuda:0"] = true
+		c.mu.Unlock()
+		time.Sleep(2 * retryFirst)
+		synctest.Wait()
+		c.want(t, "what was missing is there", 3, "", "cuda:0 up")
+		c.opens["cuda:0"] = nil
+		if _, err := c.load(0); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(2 * retryLast)
+		synctest.Wait()
+		c.want(t, "and all is well", 3, "")
+	})
+}
+
+func TestBareDevice(t *testing.T) {
+	c := newConditioned(t, "webgpu", "cpu")
+	defer c.finish(t)
+	c.usable["webgpu"] = true
+	c.opens["webgpu"] = errors.New("an operator is not there")
+	const why = "no model could be loaded on it: an operator is not there"
+	for range 2 { // it is tried with each model
+		if _, err := c.load(0); !errors.Is(err, c.opens["webgpu"]) && err.Error() != "the device failed: "+why {
+			t.Error(err)
+		}
+	}
+	c.want(t, "no session", 1, "device webgpu takes no work: "+why, "webgpu down: "+why)
+	c.opens["webgpu"] = nil
+	session, err := c.load(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.want(t, "one opens", 1, "", "webgpu up")
+	c.opens["webgpu"] = errNoProvider
+	if _, err := c.load(0); !errors.Is(err, errNoProvider) {
+		t.Errorf("a model that fails beside one that runs: %v", err)
+	}
+	c.want(t, "that is the model's own", 1, "")
+	session.(interface{ Rest(int) }).Rest(0)
+	if c.rested != 1 {
+		t.Error("a lane cannot rest")
+	}
+	for range 2 {
+		if err := session.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if open := c.devices[0].mu.open; open != 0 {
+		t.Errorf("%d sessions are open", open)
+	}
+	if _, err := c.load(0); err == nil {
+		t.Error("opened")
+	}
+	c.want(t, "and without a session it is bare again", 2, "device webgpu takes no work: no model could be loaded on it: no such provider",
+		"webgpu down: no model could be loaded on it: no such provider")
+	if err := c.Useless(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestUselessDevices(t *testing.T) {
+	c := newConditioned(t, "cuda:0", "cuda:1")
+	defer c.finish(t)
+	c.opens["cuda:0"], c.opens["cuda:1"] = errNoProvider, errNoProvider
+	if err := c.Useless(); err != nil {
+		t.Errorf("before anything was tried: %v", err)
+	}
+	_, _ = c.load(0)
+	if err := c.Useless(); err != nil {
+		t.Errorf("of two: %v", err)
+	}
+	_, _ = c.load(1)
+	const want = "none of the devices can be used; add cpu to the setting devices, or see to what they lack: cuda:0: cuda:0 lacks its library; cuda:1: cuda:1 lacks its library"
+	if err := c.Useless(); err == nil || err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
+	}
+	c.devices[1].change(func(s *state) { s.leave(worker.Restarting, "it ended") })
+	c.devices[1].change(func(s *state) { s.leave(worker.Up, "") })
+	if c.devices[1].Usable() == nil || c.Useless() == nil {
+		t.Error("a new process makes a device usable that lacks its library")
+	}
+	c.told = nil
+	c.want(t, "after a worker has started anew", 2, "device cuda:0 takes no work: cuda:0 lacks its library; device cuda:1 takes no work: cuda:1 lacks its library")
+}
+
+// What ends with the caller or with the worker tells nothing of the device.
+func TestConditionIsLeftAlone(t *testing.T) {
+	c := newConditioned(t, "cuda:0", "cpu")
+	defer c.finish(t)
+	ended, cancel := context.WithCancel(context.Background())
+	cancel()
+	f := func(what string, ctx context.Context, err error, tried int) {
+		t.Helper()
+		c.opens["cuda:0"] = err
+		if _, got := c.devices[0].Open(ctx, Model{}); !errors.Is(got, err) && tried == 0 {
+			t.Errorf("%s: %v", what, got)
+		}
+		if c.tried != tried {
+			t.Errorf("%s: tried %d times, want %d", what, c.tried, tried)
+		}
+	}
+	of := func(err error) error { return &task.DeviceError{Sticky: true, Cause: fmt.Errorf("%w: it ended", err)} }
+	f("a load that was stopped", ended, context.Canceled, 0)
+	f("a worker that ended", t.Context(), of(worker.ErrDown), 0)
+	f("a worker that hung", t.Context(), of(worker.ErrHung), 0)
+	f("a worker that is busy", t.Context(), of(worker.ErrBusy), 0)
+	c.want(t, "after all of them", 0, "")
+	f("memory that ran out", t.Context(), &task.DeviceError{Cause: errors.New("out of memory")}, 1)
+}
+
+// TestFactsAreApart: what the worker, the sessions and the scheduler have to say of a device does not
+// hide or undo what another says, and the scheduler is not told what it has said itself.
+func TestFactsAreApart(t *testing.T) {
+	c := newConditioned(t, "cuda:0", "cpu")
+	defer c.finish(t)
+	d := c.devices[0]
+	leave := func(to worker.State, reason string) { d.change(func(s *state) { s.leave(to, reason) }) }
+	d.Broken("5 batches failed")
+	c.want(t, "a breaker opens", 0, "device cuda:0 takes no work: 5 batches failed")
+	if err := d.Usable(); err == nil || err.Error() != "5 batches failed" {
+		t.Errorf("a broken device takes sessions: %v", err)
+	}
+	leave(worker.Restarting, "signal: killed")
+	c.want(t, "its process ends", 0, "device cuda:0 takes no work: signal: killed", "cuda:0 down: signal: killed")
+	leave(worker.Up, "")
+	c.want(t, "its process is back", 0, "device cuda:0 takes no work: 5 batches failed", "cuda:0 up")
+	d.Restored()
+	c.want(t, "the breaker closes", 0, "")
+	leave(worker.Closed, "it ended 10 times")
+	c.want(t, "a crash loop", 0, "device cuda:0 takes no work: its worker is closed: it ended 10 times", "cuda:0 down: its worker is closed: it ended 10 times")
+	d.Restored()
+	c.want(t, "a breaker that closes meanwhile", 0, "device cuda:0 takes no work: its worker is closed: it ended 10 times")
+}
+
+// TestSchedulerIsToldInOrder: changes that come while the scheduler is being told are told after it, the
+// last one last.
+func TestSchedulerIsToldInOrder(t *testing.T) {
+	f, err := New(Options{Devices: []Settings{{Name: "cuda:0"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	slow := &slowScheduler{entered: make(chan struct{}), leave: make(chan struct{})}
+	f.scheduler = slow
+	d := f.devices[0]
+	leave := func(to worker.State, reason string) { d.change(func(s *state) { s.leave(to, reason) }) }
+	var telling sync.WaitGroup
+	telling.Go(func() { leave(worker.Restarting, "first") })
+	<-slow.entered
+	leave(worker.Up, "")
+	leave(worker.Restarting, "second")
+	leave(worker.Up, "")
+	close(slow.leave)
+	telling.Wait()
+	if got, want := fmt.Sprintf("%q", slow.told), `["down: first" "up"]`; got != want {
+		t.Errorf("told %s, want %s", got, want)
+	}
+	if err := f.Close(context.Background()); err != nil {
+		t.Error(err)
+	}
+}
+
+// slowScheduler is being told for a while.
+type slowScheduler struct {
+	entered, leave chan struct{}
+	told           []string
+}
+
+func (s *slowScheduler) OpenDevice(string) error {
+	s.told = append(s.told, "up")
+	return nil
+}
+
+func (s *slowScheduler) CloseDevice(_, why string) error {
+	close(s.entered)
+	<-s.leave
+	s.told = append(s.told, "down: "+why)
+	return nil
+}

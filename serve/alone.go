@@ -1,0 +1,57 @@
+package serve
+
+import (
+	"maps"
+
+	"sluice/internal/task"
+	"sluice/internal/telemetry"
+	"sluice/models"
+)
+
+// unshare is the registry's OnBatching: requests run alone from the next batch on. Those that come
+// later are kept apart by prepare, also in the queue of a device that joins.
+func (s *Server) unshare(v *models.Version, _ models.Verdict) {
+	if m, ok := v.Served.(*served); ok {
+		m.queue.Load().SetSingle()
+	}
+}
+
+// prepare has a task run as live answers have shown that it must: alone, and unpadded. It is
+// called after the queue is loaded: a version is made to run alone before its queue is told, so
+// that no task that shares comes after that.
+func (s *served) prepare(t *task.Task) error {
+	if !s.version.Alone() {
+		return nil
+	}
+	if err := s.version.Takes(t.Rows, t.MostRows); err != nil {
+		return err
+	}
+	t.Unpadded = s.version.Unpadded()
+	t.ShapeKey = s.alone.Add(1) // like no other: it shares no batch
+	return nil
+}
+
+// notes tells, in the model's configuration, how its rows share runs, what that rests on, and
+// what budget requests have that name none, and how long rows may be.
+func (s *Server) notes(v *models.Version) map[string]string {
+	how := v.Report.Batching
+	if now, known := s.registry.Batching(v); known {
+		how = now
+	}
+	notes := map[string]string{
+		"batching": string(how.Mode), "batching_basis": string(how.Basis), "batching_reason": how.Text,
+		"budget": v.Report.Budget.String(), "budget_basis": string(v.Report.BudgetBasis),
+	}
+	maps.Copy(notes, v.Report.LengthNotes())
+	return notes
+}
+
+// compared is what the version's live answers were compared with.
+func (s *served) compared() telemetry.Compared {
+	w := s.version.Watch
+	return telemetry.Compared{Batching: comparisons(w.Batches()), Parity: comparisons(w.Devices()), Alone: s.version.Alone()}
+}
+
+func comparisons(w models.WatchStats) telemetry.Comparisons {
+	return telemetry.Comparisons{Compared: w.Compared, Differed: w.Differed, Failed: w.Failed, Deferred: w.Deferred, Worst: w.Worst}
+}

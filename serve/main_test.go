@@ -1,0 +1,29 @@
+package serve
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+// The processes of devices and the trials of these tests are the test binary itself.
+func TestMain(m *testing.M) {
+	Child()
+	flag.Parse()
+	if os.Getenv("SLUICE_ONNXRUNTIME") == "" {
+		fmt.Fprintln(os.Stderr, "ONNX Runtime is not here, so the example is left out: run scripts/onnxruntime.sh")
+		_ = flag.Set("test.skip", "^Example")
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// needLibrary skips where ONNX Runtime has not been fetched.
+func needLibrary(t *testing.T) {
+	t.Helper()
+	if os.Getenv("SLUICE_ONNXRUNTIME") == "" {
+		t.Skip("ONNX Runtime is not here: run scripts/onnxruntime.sh")
+	}
+}

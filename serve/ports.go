@@ -1,0 +1,52 @@
+package serve
+
+import (
+	"sluice/gateway"
+	"sluice/internal/oip"
+)
+
+// makePorts makes the HTTP servers; they listen nowhere yet.
+func (s *Server) makePorts() (err error) {
+	l := &s.cfg.Limits
+	s.gateway, err = gateway.New(gateway.Options{
+		Models:   catalog{s.registry},
+		Observer: observer{&s.metrics.HTTP},
+		Recorder: s.arrivals(), AccessLog: s.access,
+		Log:      s.log,
+		Version:  s.o.Version,
+		BasePath: s.cfg.BasePath,
+		Limits: gateway.Limits{
+			MaxBodyBytes: int64(l.MaxBodyBytes), MaxInflatedBytes: int64(l.MaxDecompressedBytes), MaxBodiesBytes: int64(l.MaxBodiesBytes),
+			MaxInputsBytes: int64(l.MaxInputsBytes), MaxAnswersBytes: int64(l.MaxAnswersBytes), MaxAnswerBytes: int64(l.MaxAnswerBytes),
+			MaxHeaderBytes: int(l.MaxHeaderBytes), MaxHeaders: l.MaxHeaders, MaxURIBytes: int(l.MaxURIBytes),
+			MaxConnections: l.MaxConnections, MaxBudget: l.MaxBudget,
+			Decode: oip.Limits{
+				MaxElements: int64(l.MaxElements), MaxTensorBytes: int64(l.MaxDecompressedBytes), MaxDepth: l.MaxJSONDepth,
+				MaxInputs: l.MaxInputs, MaxOutputs: l.MaxOutputs,
+			},
+		},
+		HeaderTimeout: l.HeaderTimeout, ReadTimeout: l.ReadTimeout, WriteTimeout: l.WriteTimeout, IdleTimeout: l.IdleTimeout,
+		Ready: s.ready, Degraded: s.degraded,
+		Workers: s.threads.cores, Run: s.batcher.Run, OnWorker: s.threads.worker,
+	})
+	if err != nil {
+		return err
+	}
+	if s.cfg.MetricsListen != "" {
+		s.metricsPort, err = gateway.NewAdmin(gateway.AdminOptions{
+			Models: catalog{s.registry}, Control: s.registry, Metrics: s.metrics.Handler(), Server: s.gateway, Log: s.log, MetricsOnly: true,
+		})
+	}
+	if err != nil || s.cfg.Admin == "" {
+		return err
+	}
+	token, err := s.adminToken()
+	if err != nil {
+		return err
+	}
+	s.admin, err = gateway.NewAdmin(gateway.AdminOptions{
+		Models: catalog{s.registry}, Control: s.registry, Metrics: s.metrics.Handler(), Server: s.gateway, Log: s.log,
+		Reopen: s.fleet.Reopen, Hosts: s.cfg.AdminHosts, Token: token,
+	})
+	return err
+}

@@ -1,0 +1,277 @@
+package serve
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+
+	"sluice/batcher"
+	"sluice/gateway"
+	"sluice/internal/clock"
+	"sluice/internal/fault"
+	"sluice/internal/oip"
+	"sluice/internal/rows"
+	"sluice/internal/task"
+	"sluice/internal/telemetry"
+	"sluice/models"
+)
+
+// served is a proven model version joined to the scheduler, the edge and the metrics. It is
+// what the registry keeps as Version.Served and what the gateway pins.
+type served struct {
+	info     *gateway.ModelInfo
+	version  *models.Version
+	queue    atomic.Pointer[batcher.Model] // replaced when a device joins
+	metrics  *telemetry.Model
+	registry *telemetry.Metrics
+	unloaded func()        // told when it has closed
+	alone    atomic.Uint64 // shape keys of requests that run alone, counted up
+}
+
+var (
+	_ gateway.Model = (*served)(nil)
+	_ models.Served = (*served)(nil)
+)
+
+func (s *served) Info() *gateway.ModelInfo { return s.info }
+func (s *served) Refusing() bool           { return s.queue.Load().Refusing() }
+func (s *served) Release()                 { s.version.Release() }
+
+// Admit asks the queue of the moment.
+func (s *served) Admit(arrived, deadline clock.Instant) error {
+	return s.queue.Load().Admit(arrived, deadline)
+}
+
+// Predict goes to the queue of the moment; one that is replaced meanwhile refuses.
+func (s *served) Predict(t *task.Task) error {
+	for {
+		q := s.queue.Load()
+		if err := s.prepare(t); err != nil {
+			return err
+		}
+		if err := q.Predict(t); err == nil || q == s.queue.Load() || !fault.Is(err, fault.Draining) {
+			return err
+		}
+	}
+}
+
+// Submit is Predict for event loops.
+func (s *served) Submit(t *task.Task) error {
+	for {
+		q := s.queue.Load()
+		if err := s.prepare(t); err != nil {
+			return err
+		}
+		if err := q.Submit(t); err == nil || q == s.queue.Load() || !fault.Is(err, fault.Draining) {
+			return err
+		}
+	}
+}
+
+// Answered lets a row be compared with other answers to it, now and then.
+func (s *served) Answered(t *task.Task) { s.version.Watch.Offer(t) }
+
+// Close drains the version and takes its series out of the metrics.
+func (s *served) Close(ctx context.Context) error {
+	defer s.unloaded()
+	err := s.queue.Load().Close(ctx)
+	s.registry.Retire(s.metrics)
+	return err
+}
+
+// Stats puts the telemetry's sums in the protocol's words.
+func (s *served) Stats() oip.ModelStatistics {
+	sums := s.metrics.Stats()
+	stats := oip.NewModelStatistics(s.info.Name, s.info.Version)
+	stats.LastInference = sums.LastBatch
+	stats.InferenceCount, stats.ExecutionCount = sums.Rows, sums.Batches
+	stats.InferenceStats = oip.InferenceStatistics{
+		Success: duration(sums.Success), Fail: duration(sums.Fail), Queue: duration(sums.Queue),
+		ComputeInput: duration(sums.Input), ComputeInfer: duration(sums.Run), ComputeOutput: duration(sums.Output),
+	}
+	for _, size := range sums.Sizes {
+		stats.BatchStats = append(stats.BatchStats, oip.BatchStatistics{
+			BatchSize: size.Rows, ComputeInput: duration(size.Input), ComputeInfer: duration(size.Run), ComputeOutput: duration(size.Output),
+		})
+	}
+	return stats
+}
+
+func duration(c telemetry.Count) oip.Duration { return oip.Duration{Count: c.Count, Total: c.Total} }
+
+// publish joins a proven version to the scheduler; it is the registry's Publish.
+func (s *Server) publish(v *models.Version) (models.Served, error) {
+	metrics := s.metrics.NewModel(v.Name, v.Version, max(v.Schema.MaxBatch, 1))
+	metrics.SetLoadDuration(v.Report.Took)
+	queue, err := s.newQueue(v, metrics)
+	if err != nil {
+		s.metrics.Retire(metrics)
+		return nil, err
+	}
+	m := &served{
+		info: gateway.NewModelInfo(gateway.ModelInfo{
+			Name: v.Name, Version: v.Version, Digest: v.Digest, Schema: v.Schema, Budget: v.Config.Budget,
+			NullNonFinite: v.Config.Nonfinite == models.NonfiniteNull,
+			Coupled:       v.Report.Batching.Mode == models.Coupled,
+			Versions:      func() []string { return s.registry.ReadyVersions(v.Name) },
+			Notes:         func() map[string]string { return s.notes(v) },
+		}),
+		version: v, metrics: metrics, registry: s.metrics, unloaded: s.ceiling.loaded,
+	}
+	m.queue.Store(queue)
+	metrics.WatchQueue(func() telemetry.QueueState {
+		q := m.queue.Load().Queue()
+		return telemetry.QueueState{Requests: q.Requests, Rows: q.Rows, Bytes: q.Bytes, Oldest: q.Oldest}
+	})
+	metrics.WatchRouting(m.routing)
+	metrics.WatchCompared(m.compared)
+	s.ceiling.loaded()
+	return m, nil
+}
+
+// placed is the registry's OnPlacement: a device joins a version that serves. The scheduler
+// fixes a model's devices when it is added, so the version gets a new queue, and the old one
+// answers what it has.
+func (s *Server) placed(v *models.Version, _ *models.Placement) error {
+	m, ok := v.Served.(*served)
+	if !ok {
+		return errors.New("the version is not in service")
+	}
+	queue, err := s.newQueue(v, m.metrics)
+	if err != nil {
+		return err
+	}
+	old := m.queue.Swap(queue)
+	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.Drain.Deadline)
+	defer cancel()
+	return old.Close(ctx)
+}
+
+// newQueue adds the version with the devices that it has now.
+func (s *Server) newQueue(v *models.Version, metrics *telemetry.Model) (*batcher.Model, error) {
+	fallback, err := batcher.ParseFallback(string(v.Fallback()))
+	if err != nil {
+		return nil, err
+	}
+	var places []batcher.Placement
+	devices := map[string]*telemetry.Device{}
+	for _, p := range v.Placements() {
+		places = append(places, batcher.Placement{Device: p.Device, Runner: p.Session, Curve: p.Curve, Guess: !p.Measured, Sizes: p.Sizes, Remote: s.fleet.Find(p.Device).Remote(apart(&v.Config))})
+		devices[p.Device] = metrics.Device(p.Device)
+	}
+	return s.batcher.Add(batcher.Spec{
+		Name: v.Name, MaxBatch: max(v.Schema.MaxBatch, 1), Outputs: len(v.Schema.Outputs), Budget: v.Config.Budget, Weight: v.Config.Weight,
+		Placements: places, Fallback: fallback, Displaced: v.Displaced(), UnfairRows: !v.Config.FairRows,
+		QueueRows: s.cfg.Queue.MaxRows, QueueBytes: int64(s.cfg.Queue.MaxBytes),
+		Observe: func(r *batcher.BatchReport) {
+			observeBatch(devices[r.Device], r)
+			if errors.Is(r.Err, rows.ErrMisfit) {
+				v.Watch.Misfit(r.Device, r.Rows, r.Err)
+			}
+		},
+		Dropped: func(reason batcher.Reason) { metrics.DropNamed(reason.String()) },
+	})
+}
+
+// forbidFallback keeps the version on its preferred device.
+func (s *served) forbidFallback() { s.queue.Load().SetFallback(false) }
+
+// routing is where the version's requests went.
+func (s *served) routing() telemetry.Routing {
+	var r telemetry.Routing
+	stats, ok := s.queue.Load().Stats()
+	if !ok {
+		return r
+	}
+	r.Pressed = stats.Pressed
+	places := s.version.Placements()
+	for i, d := range stats.Devices[:min(len(stats.Devices), len(places))] {
+		for detour, n := range d.Sent {
+			r.Sent = append(r.Sent, telemetry.Sent{Device: places[i].Device, Reason: batcher.Detour(detour).String(), Count: n})
+		}
+	}
+	return r
+}
+
+func observeBatch(d *telemetry.Device, r *batcher.BatchReport) {
+	d.ObserveBatch(&telemetry.Batch{
+		Rows:      r.Rows,
+		Input:     r.Timing.Gathered.Sub(r.Sealed),
+		Run:       r.Timing.Done.Sub(r.Timing.Gathered),
+		Output:    r.End.Sub(r.Timing.Done),
+		Predicted: r.Predicted,
+		Bound:     r.Bound,
+		Failed:    r.Err != nil,
+	})
+}
+
+// catalog is the registry as the gateway sees it.
+type catalog struct{ registry *models.Registry }
+
+func (c catalog) Acquire(name, version string) (gateway.Model, error) {
+	v, err := c.registry.Acquire(name, version)
+	if err != nil {
+		return nil, err
+	}
+	return v.Served.(*served), nil
+}
+
+// states are the registry's states in the protocol's words.
+var states = map[models.State]string{
+	models.Discovered: oip.StateUnavailable,
+	models.Loading:    oip.StateLoading,
+	models.Ready:      oip.StateReady,
+	models.Draining:   oip.StateUnloading,
+	models.Unloaded:   oip.StateUnavailable,
+	models.Failed:     oip.StateUnavailable,
+}
+
+func (c catalog) List() []gateway.ModelStatus {
+	index := c.registry.Index()
+	list := make([]gateway.ModelStatus, len(index))
+	for i, s := range index {
+		list[i] = gateway.ModelStatus{Name: s.Name, Version: s.Version, State: states[s.State], Reason: s.Reason, Unpinned: s.Unpinned}
+		if s.State == models.Ready {
+			list[i].Stats = func() oip.ModelStatistics { return c.stats(s.Name, s.Version) }
+		}
+	}
+	return list
+}
+
+// stats are those of a version that was ready when it was listed.
+func (c catalog) stats(name, version string) oip.ModelStatistics {
+	v, err := c.registry.Acquire(name, version)
+	if err != nil {
+		return oip.NewModelStatistics(name, version)
+	}
+	defer v.Release()
+	return v.Served.(*served).Stats()
+}
+
+// observer turns the gateway's account of each request into metrics.
+type observer struct{ http *telemetry.HTTP }
+
+func (o observer) Predicted(m gateway.Model, out *gateway.Outcome) {
+	metrics := m.(*served).metrics
+	if out.Fault != 0 {
+		metrics.ObserveFault(out.Fault, out.Total)
+		return
+	}
+	t := &out.Trace
+	metrics.ObserveRequest(&telemetry.Request{
+		Rows: out.Rows, Late: out.Late, Total: out.Total, Decode: out.Decode, Encode: out.Encode,
+		Queue: t.Sealed.Sub(t.Queued), Input: t.RunStart.Sub(t.Sealed), Run: t.RunEnd.Sub(t.RunStart), Output: t.Done.Sub(t.RunEnd),
+	})
+}
+
+func (o observer) Refused(kind fault.Kind) { o.http.Fault(kind) }
+func (o observer) Answered(status int)     { o.http.Response(status) }
+func (o observer) Overran()                { o.http.Overran() }
+
+func (o observer) Connected(delta int) {
+	if delta > 0 {
+		o.http.Opened()
+	} else {
+		o.http.Closed()
+	}
+}
