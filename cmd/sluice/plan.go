@@ -8,9 +8,11 @@ import (
 	"os"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"sluice/batcher/plan"
 	"sluice/batcher/plan/report"
+	"sluice/batcher/plan/study"
 )
 
 // statusNotHeld is the exit status of a study whose objectives do not hold, as of a load
@@ -46,7 +48,7 @@ The exit status is 10 if an objective does not hold, 1 for bad input, 2 for bad 
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			q, err := planQuestion(cmd.Flags(), file)
+			q, err := study.Read(file, given(cmd.Flags()))
 			if err != nil {
 				return err
 			}
@@ -66,17 +68,31 @@ The exit status is 10 if an objective does not hold, 1 for bad input, 2 for bad 
 			return nil
 		},
 	}
-	for _, o := range planOptions {
-		if o.many {
-			cmd.Flags().StringArray(o.name, nil, o.help)
+	for _, o := range study.Options {
+		if o.Many {
+			cmd.Flags().StringArray(o.Name, nil, o.Help)
 		} else {
-			cmd.Flags().String(o.name, "", o.help)
+			cmd.Flags().String(o.Name, "", o.Help)
 		}
 	}
 	cmd.SetUsageFunc(writePlainUsage)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the answer as JSON")
 	cmd.Flags().StringVar(&page, "html", "", "also write the answer as one HTML page with curves to this `file`")
 	return cmd
+}
+
+// given has the texts of the flags that are set.
+func given(flags *pflag.FlagSet) func(name string) []string {
+	return func(name string) []string {
+		f := flags.Lookup(name)
+		if f == nil || !f.Changed {
+			return nil
+		}
+		if list, ok := f.Value.(pflag.SliceValue); ok {
+			return list.GetSlice()
+		}
+		return []string{f.Value.String()}
+	}
 }
 
 // pageFactors are the loads of a page's curves if none are asked for.

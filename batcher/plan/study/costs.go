@@ -1,4 +1,4 @@
-package main
+package study
 
 import (
 	"bytes"
@@ -21,7 +21,7 @@ import (
 const maxReports = 64 << 20
 
 // costs reads a file of tables, or what `sluice check --json` printed.
-func (b *planBuilder) costs(path string) error {
+func (b *builder) costs(path string) error {
 	text, err := prescan.ReadFile(path, maxReports)
 	if err != nil {
 		return fmt.Errorf("cannot read the costs: %w", err)
@@ -29,7 +29,7 @@ func (b *planBuilder) costs(path string) error {
 	if isReport(text) {
 		return b.reports(path, text)
 	}
-	return readStudy(path, text, func(r *studyReader, node ast.Node) {
+	return read(path, text, func(r *reader, node ast.Node) {
 		r.mapping(node, "the costs", nil, func(kind string, models ast.Node) bool {
 			r.mapping(models, "the costs of "+kind, nil, func(model string, table ast.Node) bool {
 				b.table(r, kind, model, table)
@@ -43,7 +43,7 @@ func (b *planBuilder) costs(path string) error {
 // pointKeys are those of a point of a cost table.
 var pointKeys = []string{"rows", "p50", "p95", "p50_ns", "p95_ns"}
 
-func (b *planBuilder) table(r *studyReader, kind, model string, node ast.Node) {
+func (b *builder) table(r *reader, kind, model string, node ast.Node) {
 	var curve cost.Curve
 	before := len(r.faults)
 	r.list(node, "the cost of "+model+" on "+kind, func(n ast.Node) {
@@ -110,7 +110,7 @@ func isReport(text []byte) bool {
 
 // reports takes the tables of each model. The kind of a device is its name up to the colon; a
 // report without devices is about the CPU.
-func (b *planBuilder) reports(path string, text []byte) error {
+func (b *builder) reports(path string, text []byte) error {
 	for d := json.NewDecoder(bytes.NewReader(text)); ; {
 		var c checked
 		if err := d.Decode(&c); errors.Is(err, io.EOF) {

@@ -1,4 +1,4 @@
-package main
+package study
 
 import (
 	"errors"
@@ -22,16 +22,16 @@ import (
 
 const normal = task.Normal
 
-// studyReader reads YAML strictly: every key is known and comes once, every fault names its
+// reader reads YAML strictly: every key is known and comes once, every fault names its
 // line. Only the parser of the library is used, as in config, because its decoder takes
 // many things for numbers.
-type studyReader struct {
+type reader struct {
 	name   string
 	faults []error
 }
 
-// readStudy parses a file and hands its one document to read.
-func readStudy(path string, text []byte, read func(*studyReader, ast.Node)) error {
+// read parses a file and hands its one document to read.
+func read(path string, text []byte, read func(*reader, ast.Node)) error {
 	if err := prescan.YAML(text); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
@@ -39,7 +39,7 @@ func readStudy(path string, text []byte, read func(*studyReader, ast.Node)) erro
 	if err != nil {
 		return fmt.Errorf("%s: %s", path, yaml.FormatError(err, false, false))
 	}
-	r := &studyReader{name: path}
+	r := &reader{name: path}
 	documents := 0
 	for _, doc := range file.Docs {
 		if doc.Body == nil || doc.Body.Type() == ast.CommentType {
@@ -57,12 +57,12 @@ func readStudy(path string, text []byte, read func(*studyReader, ast.Node)) erro
 	return errors.Join(r.faults...)
 }
 
-func (r *studyReader) fault(node ast.Node, format string, args ...any) {
+func (r *reader) fault(node ast.Node, format string, args ...any) {
 	r.faults = append(r.faults, fmt.Errorf("%s:%d: "+format, append([]any{r.name, node.GetToken().Position.Line}, args...)...))
 }
 
 // mapping calls each for the keys of a mapping; it reports whether a key is known.
-func (r *studyReader) mapping(node ast.Node, what string, keys []string, each func(key string, value ast.Node) bool) {
+func (r *reader) mapping(node ast.Node, what string, keys []string, each func(key string, value ast.Node) bool) {
 	m, ok := node.(*ast.MappingNode)
 	if !ok {
 		r.fault(node, "%s must be a mapping", what)
@@ -80,7 +80,7 @@ func (r *studyReader) mapping(node ast.Node, what string, keys []string, each fu
 }
 
 // list calls each for the entries of a list.
-func (r *studyReader) list(node ast.Node, what string, each func(ast.Node)) {
+func (r *reader) list(node ast.Node, what string, each func(ast.Node)) {
 	s, ok := node.(*ast.SequenceNode)
 	if !ok {
 		r.fault(node, "%s must be a list", what)
@@ -92,7 +92,7 @@ func (r *studyReader) list(node ast.Node, what string, each func(ast.Node)) {
 }
 
 // value hands the text of a single value to set.
-func (r *studyReader) value(node ast.Node, what string, set func(text string) error) bool {
+func (r *reader) value(node ast.Node, what string, set func(text string) error) bool {
 	switch n := node.(type) {
 	case *ast.StringNode:
 		r.set(node, what, n.Value, set)
@@ -104,7 +104,7 @@ func (r *studyReader) value(node ast.Node, what string, set func(text string) er
 	return true
 }
 
-func (r *studyReader) set(node ast.Node, what, text string, set func(string) error) {
+func (r *reader) set(node ast.Node, what, text string, set func(string) error) {
 	if err := set(text); err != nil {
 		r.fault(node, "%s: %w", what, err)
 	}
@@ -120,8 +120,8 @@ var (
 // studyKeys are those of a study: its sections, and what is a flag, too.
 func studyKeys() []string {
 	keys := []string{"fleet", "models", "traffic"}
-	for _, o := range planOptions {
-		key := strings.ReplaceAll(o.name, "-", "_")
+	for _, o := range Options {
+		key := strings.ReplaceAll(o.Name, "-", "_")
 		if key != "fleet" && key != "load" && key != "rows" {
 			keys = append(keys, key)
 		}
@@ -130,12 +130,12 @@ func studyKeys() []string {
 }
 
 // file reads a study. Paths in it count from its folder.
-func (b *planBuilder) file(path string) error {
+func (b *builder) file(path string) error {
 	text, err := prescan.ReadFile(path, prescan.MaxYAMLBytes)
 	if err != nil {
 		return fmt.Errorf("cannot read the study %s: %w", path, remedy.Named(err))
 	}
-	return readStudy(path, text, func(r *studyReader, node ast.Node) {
+	return read(path, text, func(r *reader, node ast.Node) {
 		r.mapping(node, "the study", studyKeys(), func(key string, value ast.Node) bool {
 			switch key {
 			case "fleet":
@@ -153,19 +153,19 @@ func (b *planBuilder) file(path string) error {
 }
 
 // option sets what is a flag, too.
-func (b *planBuilder) option(r *studyReader, dir, key string, value ast.Node) bool {
-	i := slices.IndexFunc(planOptions, func(o planOption) bool { return strings.ReplaceAll(o.name, "-", "_") == key })
+func (b *builder) option(r *reader, dir, key string, value ast.Node) bool {
+	i := slices.IndexFunc(Options, func(o Option) bool { return strings.ReplaceAll(o.Name, "-", "_") == key })
 	if i < 0 || key == "load" || key == "rows" { // those are in traffic
 		return false
 	}
-	o := planOptions[i]
+	o := Options[i]
 	set := func(text string) error {
 		if (key == "costs" || key == "trace") && !filepath.IsAbs(text) {
 			text = filepath.Join(dir, text)
 		}
 		return o.set(b, text)
 	}
-	if list, ok := value.(*ast.SequenceNode); ok && (o.many || key == "sweep") {
+	if list, ok := value.(*ast.SequenceNode); ok && (o.Many || key == "sweep") {
 		var texts []string
 		for _, entry := range list.Values {
 			r.value(entry, key, func(text string) error { texts = append(texts, text); return nil })
@@ -182,7 +182,7 @@ func (b *planBuilder) option(r *studyReader, dir, key string, value ast.Node) bo
 }
 
 // fleet reads gpu=2,cpu=1x4 or a list of groups.
-func (b *planBuilder) fleet(r *studyReader, node ast.Node) {
+func (b *builder) fleet(r *reader, node ast.Node) {
 	if _, ok := node.(*ast.SequenceNode); !ok {
 		r.value(node, "fleet", func(text string) (err error) {
 			b.q.Study.Fleet, err = plan.ParseFleet(text)
@@ -209,7 +209,7 @@ func (b *planBuilder) fleet(r *studyReader, node ast.Node) {
 	})
 }
 
-func (b *planBuilder) model(r *studyReader, node ast.Node) {
+func (b *builder) model(r *reader, node ast.Node) {
 	var m plan.Model
 	r.mapping(node, "a model", modelKeys, func(key string, value ast.Node) bool {
 		switch key {
@@ -232,7 +232,7 @@ func (b *planBuilder) model(r *studyReader, node ast.Node) {
 	b.q.Study.Models = append(b.q.Study.Models, m)
 }
 
-func (b *planBuilder) traffic(r *studyReader, node ast.Node) {
+func (b *builder) traffic(r *reader, node ast.Node) {
 	t := plan.Traffic{Model: "model", Priority: normal}
 	r.mapping(node, "traffic", trafficKeys, func(key string, value ast.Node) bool {
 		switch key {
@@ -263,7 +263,7 @@ func (b *planBuilder) traffic(r *studyReader, node ast.Node) {
 }
 
 // named reports whether the study has settings for a model.
-func (b *planBuilder) named(model string) bool {
+func (b *builder) named(model string) bool {
 	return slices.ContainsFunc(b.q.Study.Models, func(m plan.Model) bool { return m.Name == model })
 }
 
