@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"sluice/test/rig"
 )
 
@@ -39,11 +41,12 @@ func TestMain(m *testing.M) {
 	if os.Getenv("SLUICE_ONNXRUNTIME") == "" {
 		useFetchedLibrary()
 	}
-	code := m.Run()
-	if err := os.RemoveAll(dir); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-	}
-	os.Exit(code)
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		if err := os.RemoveAll(dir); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+		}
+		os.Exit(code)
+	}))
 }
 
 // useFetchedLibrary names the library that scripts/onnxruntime.sh has fetched, if it has.

@@ -14,6 +14,8 @@ import (
 	"go.uber.org/zap"
 
 	"sluice/config"
+	"sluice/internal/ask"
+	"sluice/internal/oip"
 	"sluice/internal/telemetry"
 	"sluice/internal/tensor"
 	"sluice/internal/wrap"
@@ -101,12 +103,12 @@ func announce(terminal *os.File, s *serve.Server, cfg *config.Config) {
 			continue // it was unloaded meanwhile
 		}
 		announceOne(w, v.Name, v.Version, "ready: "+summary(v))
-		if status.Live && noSample(v.Schema) == "" && (simplest == nil || simpler(v.Schema, simplest)) {
+		if status.Live && oip.NoSample(v.Schema) == "" && (simplest == nil || oip.Simpler(v.Schema, simplest)) {
 			simplest, name = v.Schema, v.Name
 		}
 		v.Release()
 	}
-	base := baseURL(cfg, s.Addr().String())
+	base := ask.URL(s.Addr().String(), cfg.BasePath)
 	fmt.Fprintf(w, "\nserving on %s\n", base)
 	if simplest != nil {
 		fmt.Fprintf(w, "try:\n\n%s\n\n", tryIt(base, name, simplest))
@@ -132,9 +134,9 @@ const maxInline = 200
 // tryIt is a command that sends a request to a model, by way of a file if the request is long.
 func tryIt(base, name string, s *tensor.Schema) string {
 	address := base + "/v2/models/" + url.PathEscape(name) + "/infer"
-	if inputSize(s) < maxInline {
+	if oip.SampleSize(s) < maxInline {
 		var request strings.Builder
-		if writeSample(&request, s); request.Len() <= maxInline {
+		if oip.WriteSample(&request, s); request.Len() <= maxInline {
 			// Lines between the members of the object, so that it fits a terminal and can be copied.
 			body := strings.NewReplacer(`,"data":`, ",\n    \"data\":", `},{"name":`, "},\n   {\"name\":").Replace(request.String())
 			return fmt.Sprintf("  curl -s %s -d %s", inShell(address), inShell("\n  "+body))
