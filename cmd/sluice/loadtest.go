@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"strconv"
 	"strings"
@@ -16,7 +15,7 @@ import (
 	"sluice/loadtest"
 	"sluice/loadtest/payload"
 	"sluice/loadtest/result"
-	"sluice/loadtest/stats"
+	"sluice/loadtest/started"
 	"sluice/loadtest/verify"
 )
 
@@ -132,7 +131,7 @@ func loadtestRunCommand() *cobra.Command {
 			}
 			return f.with(cmd, &o.Options, func(ctx context.Context) (*result.Result, *loadtest.Detail, error) {
 				if cmd.Flags().Changed("target-cmd") {
-					return runWithTarget(ctx, command, o)
+					return started.Run(ctx, command, o)
 				}
 				return loadtest.Run(ctx, o)
 			})
@@ -187,13 +186,4 @@ func (c *runFlags) options(o *loadtest.RunOptions) (err error) {
 	}
 	o.Aborts, err = conditions(c.aborts, result.ParseAbort)
 	return err
-}
-
-// writeLatencies writes a run's histogram for other tools.
-func writeLatencies(w io.Writer, r *result.Result) error {
-	h, err := stats.DecodeHistogram(&r.Response)
-	if err != nil {
-		return err
-	}
-	return h.WriteHGRM(w)
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -34,116 +33,18 @@ func (f *reportFlags) add(g *flagGroups, single bool) {
 	}
 }
 
-// sinks are the files of reports, opened before the test: a path that cannot be written to is
-// found out first. What was in a file stays until there is a result.
-type sinks struct {
-	out   io.Writer
-	files []sink
-	text  bool // standard output has the report as text, not as JSON
-}
-
-// sink is a report in a file.
-type sink struct {
-	path  string
-	file  *os.File
-	fresh bool // the file was not there
-	write func(w io.Writer, r *result.Result, d *loadtest.Detail) error
-}
-
-func (f *reportFlags) open(out io.Writer) (*sinks, error) {
-	s := &sinks{out: out, text: f.json != "-"}
+// open opens the files of the reports.
+func (f *reportFlags) open(out io.Writer) (*report.Files, error) {
 	for _, path := range []string{f.html, f.hgrm, f.log} {
 		if path == "-" {
 			return nil, usage(errors.New("only --json can be written to standard output, as -: give the other reports a file"))
 		}
 	}
-	for _, k := range []sink{
-		{path: toFile(f.json), write: func(w io.Writer, r *result.Result, _ *loadtest.Detail) error { return result.Write(w, r) }},
-		{path: f.html, write: func(w io.Writer, r *result.Result, _ *loadtest.Detail) error { return report.HTML(w, r) }},
-		{path: f.hgrm, write: func(w io.Writer, r *result.Result, _ *loadtest.Detail) error { return writeLatencies(w, r) }},
-		{path: f.log, write: func(w io.Writer, _ *result.Result, d *loadtest.Detail) error { return d.WriteLog(w) }},
-	} {
-		if k.path == "" {
-			continue
-		}
-		if err := k.open(s.files); err != nil {
-			s.discard()
-			return nil, usage(err)
-		}
-		s.files = append(s.files, k)
-	}
-	return s, nil
-}
-
-// toFile is the path of a report that goes to a file.
-func toFile(path string) string {
-	if path == "-" {
-		return ""
-	}
-	return path
-}
-
-// open opens the file, which must not be one of others.
-func (k *sink) open(others []sink) (err error) {
-	if k.file, err = os.OpenFile(k.path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666); err == nil { //nolint:gosec // a report is for all
-		k.fresh = true
-		return nil
-	}
-	if errors.Is(err, fs.ErrExist) {
-		k.file, err = os.OpenFile(k.path, os.O_WRONLY, 0)
-	}
+	files, err := report.Open(out, report.Paths{JSON: f.json, HTML: f.html, HGRM: f.hgrm, Log: f.log})
 	if err != nil {
-		return fmt.Errorf("cannot write the report: %w", err)
+		return nil, usage(err)
 	}
-	info, err := k.file.Stat()
-	for _, o := range others {
-		other, e := o.file.Stat()
-		if err == nil && e == nil && info.Mode().IsRegular() && os.SameFile(info, other) {
-			_ = k.file.Close() // nothing was written
-			return fmt.Errorf("cannot write two reports to %s: give each a file of its own", k.path)
-		}
-	}
-	return nil
-}
-
-// discard closes the files where there is nothing to write, and leaves none behind.
-func (s *sinks) discard() {
-	for _, k := range s.files {
-		_ = k.file.Close() // after an error that was told
-		if k.fresh {
-			_ = os.Remove(k.path)
-		}
-	}
-}
-
-// write writes every report that was asked for, and returns what it could not, a sentence each.
-func (s *sinks) write(r *result.Result, d *loadtest.Detail) (faults []error) {
-	for _, k := range s.files {
-		if err := k.put(r, d); err != nil {
-			faults = append(faults, err)
-		}
-	}
-	write := result.Write
-	if s.text {
-		write = report.Text
-	}
-	if err := write(s.out, r); err != nil {
-		faults = append(faults, fmt.Errorf("cannot write the report to standard output: %w", err))
-	}
-	return faults
-}
-
-func (k *sink) put(r *result.Result, d *loadtest.Detail) error {
-	// A device or a pipe has no length to cut.
-	_ = k.file.Truncate(0)
-	err := k.write(k.file, r, d)
-	if closed := k.file.Close(); err == nil {
-		err = closed
-	}
-	if err != nil {
-		return fmt.Errorf("cannot write the report: %w", err)
-	}
-	return nil
+	return files, nil
 }
 
 // with runs a test between opening and writing its reports, with a view, and ends with the
@@ -159,11 +60,11 @@ func (f *loadtestFlags) with(cmd *cobra.Command, o *loadtest.Options, test func(
 	}
 	r, d, err := watched(cmd.Context(), view, o, test)
 	if err != nil {
-		s.discard()
+		s.Discard()
 		return loadtestError(cmd.Context(), err)
 	}
 	code := r.Exit.Code
-	for _, err := range s.write(r, d) {
+	for _, err := range s.Write(r, d) {
 		fmt.Fprintln(cmd.ErrOrStderr(), "sluice:", err)
 		if code == result.ExitOK {
 			code = result.ExitUsage

@@ -1,4 +1,6 @@
-package main
+// Package started makes runs of the load tester against a target that is started for them: a process of its
+// own group, which is ready before the run and stopped after it. The command calls it.
+package started
 
 import (
 	"context"
@@ -224,8 +226,8 @@ func words(text string) (all []string, err error) {
 	return all, nil
 }
 
-// runWithTarget makes a run of a target that is started for it and stopped after it.
-func runWithTarget(ctx context.Context, command string, o loadtest.RunOptions) (*result.Result, *loadtest.Detail, error) {
+// Run makes a run of a target that is started for it and stopped after it.
+func Run(ctx context.Context, command string, o loadtest.RunOptions) (*result.Result, *loadtest.Detail, error) {
 	c, err := startTarget(ctx, command, o.Target.URL, targetPatience)
 	if err != nil {
 		return nil, nil, err
