@@ -21,6 +21,8 @@ import (
 	"runtime"
 	"strings"
 	"time"
+
+	"sluice/serve"
 )
 
 // Children must die with the thread that started them; see process.go.
@@ -30,6 +32,7 @@ func init() { runtime.LockOSThread() }
 var parts = []string{"allocs", "binary", "json", "idle", "half", "goodput", "overload", "storm", "promises", "retries", "predictions", "access"}
 
 func main() {
+	serve.Child() // a device that opens no model is tried in a process of its own
 	var err error
 	switch arg := append(os.Args, "")[1]; arg {
 	case "ceiling":

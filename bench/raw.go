@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"sluice/backends"
 	"sluice/backends/onnx"
 	"sluice/internal/clock"
 	"sluice/internal/cost"
@@ -97,7 +98,7 @@ func raw(args []string) error {
 }
 
 // rawSizes measures batches of these sizes, run one after the other, as one.
-func rawSizes(session *onnx.Session, each time.Duration, sizes ...int) (rawPoint, error) {
+func rawSizes(session backends.Session, each time.Duration, sizes ...int) (rawPoint, error) {
 	const warm, fewest = 3, 5
 	var took []float64
 	var begun time.Duration

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"sluice/backends"
 	"sluice/backends/onnx"
 	"sluice/backends/worker"
 	"sluice/internal/cost"
@@ -65,7 +66,7 @@ type kind struct {
 	// try finds out whether the device can run anything, in a process of its own.
 	try tryFunc
 	// open loads a model in this process, host in the device's worker.
-	open func(path string, o onnx.Options) (Session, error)
+	open func(path string, o onnx.Options) (backends.Session, error)
 	host func(path string, o onnx.Options, s *Settings) (worker.Hosted, error)
 }
 

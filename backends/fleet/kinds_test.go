@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"sluice/backends"
 	"sluice/backends/fake"
 	"sluice/backends/onnx"
 	"sluice/backends/worker"
@@ -77,7 +78,7 @@ func TestAnotherKind(t *testing.T) {
 		name: "loop:", lanes: 3, compiled: true, chosen: always, listed: true,
 		check: func(s *Settings) error { return fmt.Errorf("%s is always wrong", s.Name) },
 		try:   tryNothing,
-		open: func(string, onnx.Options) (Session, error) {
+		open: func(string, onnx.Options) (backends.Session, error) {
 			return fake.New(fake.Options{}), nil
 		},
 		host: func(string, onnx.Options, *Settings) (worker.Hosted, error) { return nil, nil },

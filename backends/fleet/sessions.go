@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 
+	"sluice/backends"
 	"sluice/backends/onnx"
 	"sluice/backends/worker"
 	"sluice/internal/clock"
@@ -12,13 +13,6 @@ import (
 	"sluice/internal/task"
 	"sluice/internal/tensor"
 )
-
-// Session is a model loaded on a device. Whoever opened it closes it.
-type Session interface {
-	task.Runner
-	Schema() *tensor.Schema
-	Close() error
-}
 
 // Model is a model file as a device opens it.
 type Model struct {
@@ -35,8 +29,8 @@ type Model struct {
 	Apart bool
 }
 
-// Open loads a model on the device.
-func (d *Device) Open(ctx context.Context, m Model) (Session, error) {
+// Open loads a model on the device. Whoever opened the session closes it.
+func (d *Device) Open(ctx context.Context, m Model) (backends.Session, error) {
 	if d.OnCPU() { // its sessions tell nothing of it: it is always there
 		return d.open(ctx, m)
 	}
@@ -48,7 +42,7 @@ func (d *Device) Open(ctx context.Context, m Model) (Session, error) {
 	return d.counted(session), nil
 }
 
-func (d *Device) open(ctx context.Context, m Model) (Session, error) {
+func (d *Device) open(ctx context.Context, m Model) (backends.Session, error) {
 	switch {
 	case d.worker != nil:
 		return openInWorker(ctx, d.worker, &m, &d.settings)
@@ -73,7 +67,7 @@ func (d *Device) open(ctx context.Context, m Model) (Session, error) {
 // Remote reports whether sessions of the device are in a worker process; apart is Model.Apart.
 func (d *Device) Remote(apart bool) bool { return d.HasWorker() || d.OnCPU() && apart }
 
-func openInWorker(ctx context.Context, w *worker.Device, m *Model, s *Settings) (Session, error) {
+func openInWorker(ctx context.Context, w *worker.Device, m *Model, s *Settings) (backends.Session, error) {
 	spec, err := m.spec(s)
 	if err != nil {
 		return nil, err
@@ -86,14 +80,14 @@ func openInWorker(ctx context.Context, w *worker.Device, m *Model, s *Settings) 
 }
 
 // OpenOnCPU loads a model on the CPU in this process.
-func OpenOnCPU(m Model) (Session, error) { return openONNX(m.Path, sessionOptions(&m)) }
+func OpenOnCPU(m Model) (backends.Session, error) { return openONNX(m.Path, sessionOptions(&m)) }
 
 func sessionOptions(m *Model) onnx.Options {
 	return onnx.Options{Schema: m.Schema, FixedBatch: m.FixedBatch, Lanes: m.Lanes, External: m.External}
 }
 
 // openONNX loads a model into ONNX Runtime in this process.
-func openONNX(path string, o onnx.Options) (Session, error) {
+func openONNX(path string, o onnx.Options) (backends.Session, error) {
 	s, err := onnx.Open(path, o)
 	if err != nil {
 		return nil, err // not a nil session in an interface that is not nil
@@ -119,7 +113,7 @@ func (s *Settings) provider() onnx.Provider {
 
 // countedSession is a session that its device counts.
 type countedSession struct {
-	Session
+	backends.Session
 	once   sync.Once
 	closed func()
 }
@@ -139,7 +133,7 @@ type countedRestingSession struct {
 }
 
 // counted wraps a session so that the device knows how many are open.
-func (d *Device) counted(session Session) Session {
+func (d *Device) counted(session backends.Session) backends.Session {
 	c := &countedSession{Session: session, closed: func() { d.change(func(s *state) { s.open-- }) }}
 	if r, may := session.(resting); may {
 		return countedRestingSession{c, r}

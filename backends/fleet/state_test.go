@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"sluice/backends"
 	"sluice/backends/onnx"
 	"sluice/backends/worker"
 	"sluice/internal/clock"
@@ -27,6 +28,8 @@ func (stubSession) Run(int, []task.Part, clock.Instant) (task.Timing, error) {
 func (stubSession) Scatter(int, []task.Part) error { return nil }
 func (stubSession) Schema() *tensor.Schema         { return nil }
 func (stubSession) Close() error                   { return nil }
+func (stubSession) Lanes() int                     { return 1 }
+func (stubSession) RunRaw(int, int) error          { return nil }
 func (s stubSession) Rest(int)                     { *s.rested++ }
 
 // conditioned is a fleet of these devices whose sessions and trials a test decides. It is the
@@ -63,7 +66,7 @@ func newConditioned(t *testing.T, names ...string) *conditioned {
 	f.scheduler = c
 	for _, d := range f.devices {
 		if kind := *d.kind; kind.name != device.CPU {
-			kind.open = func(string, onnx.Options) (Session, error) {
+			kind.open = func(string, onnx.Options) (backends.Session, error) {
 				if err := c.opens[d.Name]; err != nil {
 					return nil, err
 				}
@@ -98,7 +101,7 @@ func (c *conditioned) finish(t *testing.T) {
 }
 
 // load loads a model on a device as the registry would; nil if it was not even tried.
-func (c *conditioned) load(i int) (Session, error) {
+func (c *conditioned) load(i int) (backends.Session, error) {
 	d := c.devices[i]
 	if err := d.Usable(); err != nil {
 		return nil, err
