@@ -21,18 +21,9 @@ import (
 // log and copies, each in a folder of the test.
 func testConfig(t *testing.T, dir string) *config.Config {
 	t.Helper()
-	var free [3]string
-	for i := range free {
-		ln, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer ln.Close() // all are open at once, so that they differ
-		free[i] = ln.Addr().String()
-	}
 	cfg, err := Settings("", "", func(c *config.Config) error {
 		c.Models = dir
-		c.Listen, c.Admin, c.MetricsListen = free[0], free[1], free[2]
+		c.Listen, c.Admin, c.MetricsListen = "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"
 		c.Devices = []config.Device{config.DefaultDevice("fake"), config.DefaultDevice("cpu")}
 		c.Record.File, c.AccessLog.File = filepath.Join(dir, "trace"), filepath.Join(dir, "access.log")
 		c.State = filepath.Join(dir, "state")
@@ -84,14 +75,6 @@ func TestFailedStartClosesAll(t *testing.T) {
 		_, err := open(t.Context(), Options{Config: cfg}, steps)
 		if !errors.Is(err, fault) || err.Error() != fault.Error() {
 			t.Errorf("%s: the start ended with %v", what, err)
-		}
-		for _, address := range []string{cfg.Listen, cfg.Admin, cfg.MetricsListen} {
-			ln, err := net.Listen("tcp", address)
-			if err != nil {
-				t.Errorf("%s: %v", what, err)
-				continue
-			}
-			_ = ln.Close()
 		}
 		if left, err := filepath.Glob(filepath.Join(cfg.State, "*")); err != nil || len(left) > 0 {
 			t.Errorf("%s: %q is left in the state folder, %v", what, left, err)
@@ -149,8 +132,13 @@ func TestStartFails(t *testing.T) {
 	f("cannot open the access log", func(c *config.Config, dir string) { c.AccessLog.File = filepath.Join(dir, "no", "log") })
 	f("admin_token_file", func(c *config.Config, dir string) { c.AdminTokenFile = filepath.Join(dir, "token") })
 	f("cannot open the predict port", func(c *config.Config, _ string) { c.Listen = "192.0.2.1:1" })
-	f("cannot open the admin port", func(c *config.Config, _ string) { c.Admin = c.Listen })
-	f("cannot open the port for metrics", func(c *config.Config, _ string) { c.MetricsListen = c.Listen })
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	f("cannot open the admin port", func(c *config.Config, _ string) { c.Admin = taken.Addr().String() })
+	f("cannot open the port for metrics", func(c *config.Config, _ string) { c.MetricsListen = taken.Addr().String() })
 }
 
 // TestSecondFit: settings that have been fitted to the memory are not changed by fitting them again, as New
