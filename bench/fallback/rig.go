@@ -14,6 +14,7 @@ import (
 
 	"sluice/backends"
 	"sluice/backends/fake"
+	"sluice/backends/fleet"
 	"sluice/backends/onnx"
 	"sluice/batcher"
 	"sluice/internal/clock"
@@ -35,7 +36,7 @@ type rig struct {
 	dir              string
 	lanes            int
 	gpuSession       *fake.Session
-	cpuSession       *onnx.Session
+	cpuSession       backends.Session
 	gpu, cpu         cost.Curve
 	gpuRate, cpuRate float64 // rows per second, all lanes
 	input            []byte
@@ -70,7 +71,7 @@ func newRig() (r *rig, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if r.cpuSession, err = onnx.Open(path, onnx.Options{Schema: &inferred.Schema, Lanes: r.lanes}); err != nil {
+	if r.cpuSession, err = fleet.OpenOnCPU(fleet.Model{Path: path, Schema: &inferred.Schema, Lanes: r.lanes}); err != nil {
 		return nil, err
 	}
 	r.gpuSession = fake.New(fake.Options{Schema: &inferred.Schema, Curve: table})
