@@ -141,6 +141,43 @@ func TestStartFails(t *testing.T) {
 	f("cannot open the port for metrics", func(c *config.Config, _ string) { c.MetricsListen = taken.Addr().String() })
 }
 
+// TestFailedRunClosesAll runs a server whose models are gone, and one that is called off before it runs.
+func TestFailedRunClosesAll(t *testing.T) {
+	needLibrary(t)
+	dir := t.TempDir()
+	cfg := testConfig(t, dir)
+	before := goleak.IgnoreCurrent()
+	cfg.Models = filepath.Join(dir, "models")
+	if err := os.Mkdir(cfg.Models, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	s, err := New(t.Context(), Options{Config: cfg})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(cfg.Models); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Run(t.Context(), func() { t.Error("it serves") }); err == nil || !strings.Contains(err.Error(), "cannot read the models folder") {
+		t.Errorf("it ended with %v", err)
+	}
+	if err := goleak.Find(before); err != nil {
+		t.Error(err)
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cfg.Models = dir
+	if s, err = New(ended, Options{Config: cfg}); err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	if err := s.Run(ended, func() {}); err != nil {
+		t.Errorf("called off, it ended with %v", err)
+	}
+	if err := goleak.Find(before); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestSecondFit: settings that have been fitted to the memory are not changed by fitting them again, as New
 // does.
 func TestSecondFit(t *testing.T) {

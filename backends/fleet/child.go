@@ -16,7 +16,7 @@ import (
 	"sluice/backends/onnx"
 )
 
-// ownBinary is this process's own program, even where the file has been replaced since.
+// ownBinary is this process's own program. Not os.Executable: the file may have been replaced since it started.
 const ownBinary = "/proc/self/exe"
 
 // The words by which this program starts itself.

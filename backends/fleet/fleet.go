@@ -27,9 +27,6 @@ type Options struct {
 	Library string
 	// CPULanes is how many batches run on the CPU at once.
 	CPULanes int
-	// Binary is what is started for a device's process, whose main must call Child; empty means this
-	// process's own. Not os.Executable: the file may have been replaced since this process started.
-	Binary string
 	// Log may be nil.
 	Log *zap.Logger
 
@@ -81,9 +78,6 @@ const maxSpares = 8
 
 // New makes a fleet, of which no process runs yet.
 func New(o Options) (*Fleet, error) {
-	if o.Binary == "" {
-		o.Binary = ownBinary
-	}
 	if o.Log == nil {
 		o.Log = zap.NewNop()
 	}
@@ -202,7 +196,7 @@ func (f *Fleet) Start(scheduler Scheduler) error {
 }
 
 func (f *Fleet) startWorker(s *Settings, k *kind, lanes int, onState func(worker.State, string)) (*worker.Device, error) {
-	command := workerProcess(f.o.Binary, f.o.Library, s)
+	command := workerProcess(f.o.Library, s)
 	return worker.Start(worker.Options{Name: s.Name, Command: command, Lanes: lanes, Serial: k.serial, OnState: onState, Log: f.o.Log})
 }
 

@@ -14,11 +14,11 @@ import (
 	"sluice/internal/device"
 )
 
-// workerProcess makes the command of a device's child: a binary whose main calls Child, with the
+// workerProcess makes the command of a device's child: this program, whose main calls Child, with the
 // gateway's environment and the device's own.
-func workerProcess(binary, library string, s *Settings) func() *exec.Cmd {
+func workerProcess(library string, s *Settings) func() *exec.Cmd {
 	return func() *exec.Cmd {
-		cmd := exec.Command(binary, workerName, "--onnxruntime-library", library)
+		cmd := exec.Command(ownBinary, workerName, "--onnxruntime-library", library)
 		for _, folder := range s.LibraryFolders {
 			cmd.Args = append(cmd.Args, "--library-folder", folder)
 		}

@@ -43,7 +43,7 @@ func needLibrary(t testing.TB) string {
 // serial one.
 func startWorker(t testing.TB, serial bool) *worker.Device {
 	t.Helper()
-	o := worker.Options{Name: "cpu", Serial: serial, Command: workerProcess(ownBinary, needLibrary(t), &Settings{Name: "cpu"})}
+	o := worker.Options{Name: "cpu", Serial: serial, Command: workerProcess(needLibrary(t), &Settings{Name: "cpu"})}
 	if !serial {
 		o.Lanes = 2
 	}
