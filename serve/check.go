@@ -47,7 +47,7 @@ func OpenCheck(ctx context.Context, o *Options, library string) (_ *Check, err e
 	if c.fleet, err = newFleet(ctx, o.Config, library, cpuLanes(o.Config.Scheduler.CPULanes, planThreads().cores), o.Log); err != nil {
 		return nil, err
 	}
-	if err := c.fleet.Start(nobody{}); err != nil {
+	if err := c.fleet.Start(fleet.Nobody{}); err != nil {
 		return nil, err
 	}
 	limited, cancel := context.WithTimeout(ctx, startWait)
@@ -57,12 +57,6 @@ func OpenCheck(ctx context.Context, o *Options, library string) (_ *Check, err e
 	c.Options.Copies, err = openCopies(o.Config)
 	return c, err
 }
-
-// nobody schedules nothing.
-type nobody struct{}
-
-func (nobody) OpenDevice(string) error          { return nil }
-func (nobody) CloseDevice(string, string) error { return nil }
 
 // Close ends the devices and takes away the copies of the models' files.
 func (c *Check) Close() (err error) {

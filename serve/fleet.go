@@ -101,12 +101,11 @@ func checkDevices(cfg *config.Config) error {
 	for i := range cfg.Devices {
 		path := fmt.Sprintf("devices[%d]", i)
 		s, wrong := deviceSettings(&cfg.Devices[i])
-		switch err := s.Check(); {
-		case fleet.Misnamed(err):
+		if _, err := fleet.ParseName(s.Name); err != nil {
 			faults = append(faults, cfg.Fault(path+".name", err))
-		case err != nil:
+		} else if err := s.Check(); err != nil {
 			faults = append(faults, cfg.Fault(path, err))
-		case wrong != nil:
+		} else if wrong != nil {
 			faults = append(faults, cfg.Fault(path+".fake.cost", wrong))
 		}
 	}

@@ -81,7 +81,7 @@ func New(o Options) (*Fleet, error) {
 	if o.Log == nil {
 		o.Log = zap.NewNop()
 	}
-	f := &Fleet{o: o, scheduler: nobody{}}
+	f := &Fleet{o: o, scheduler: Nobody{}}
 	f.life, f.end = context.WithCancel(context.Background())
 	if f.o.try == nil {
 		f.o.try = func(ctx context.Context, s *Settings) Verdict {
@@ -105,11 +105,14 @@ func New(o Options) (*Fleet, error) {
 	return f, nil
 }
 
-// nobody is the scheduler of a fleet that is not started.
-type nobody struct{}
+// Nobody schedules nothing.
+type Nobody struct{}
 
-func (nobody) OpenDevice(string) error          { return nil }
-func (nobody) CloseDevice(string, string) error { return nil }
+// OpenDevice does nothing.
+func (Nobody) OpenDevice(string) error { return nil }
+
+// CloseDevice does nothing.
+func (Nobody) CloseDevice(string, string) error { return nil }
 
 // firstOf is the first number that is set.
 func firstOf(numbers ...int) int {

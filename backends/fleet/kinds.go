@@ -1,7 +1,6 @@
 package fleet
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -154,21 +153,15 @@ func possible() string {
 	return strings.Join(names[:last], ", ") + " and " + names[last] + ", with N the GPU's number from 0"
 }
 
-// errName marks what Check finds fault with in the name.
-type errName struct{ error }
-
-// Check finds what is wrong with a device's settings. Misnamed tells whether it is the name.
+// Check finds what is wrong with a device's options. The name must be one.
 func (s *Settings) Check() error {
 	name, err := ParseName(s.Name)
 	if err != nil {
-		return errName{err}
+		return err
 	}
 	k, _ := kindOf(name.Kind.String())
 	return k.check(s)
 }
-
-// Misnamed reports whether an error of Check is about the device's name.
-func Misnamed(err error) bool { return errors.As(err, new(errName)) }
 
 // Possible names the devices that a machine with so many GPUs of NVIDIA's might have, whether or not
 // they work.
