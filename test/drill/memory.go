@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"path/filepath"
@@ -43,7 +44,10 @@ func (d *drill) memoryCeiling() (v verdict, err error) {
 	for i := range good {
 		good[i].Budget = time.Second
 	}
-	stopProbes := d.probe("P12", g)
+	stopProbes, err := d.probe("P12", g)
+	if err != nil {
+		return v, err
+	}
 	var parts []string
 	most := int64(0)
 	traffic := &rig.Traffic{Addr: rig.To(g.Predict), Rate: 200, Pick: anyOf(good)}
@@ -70,8 +74,7 @@ func (d *drill) memoryCeiling() (v verdict, err error) {
 		}
 		return nil
 	})
-	stopProbes()
-	if err != nil {
+	if err = errors.Join(err, stopProbes()); err != nil {
 		v.figure = err.Error()
 		return v, nil
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"sync"
@@ -79,13 +80,16 @@ func (d *drill) slowClients() (v verdict, err error) {
 	if err != nil {
 		return v, err
 	}
+	stopProbes, err := d.probe("P11", g)
+	if err != nil {
+		return v, err
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	var clients sync.WaitGroup
 	for i := range slowConnections {
 		clients.Go(func() { slowClient(ctx, g.Predict, i) })
 	}
-	stopProbes := d.probe("P11", g)
 	time.Sleep(time.Second)
 	most := before
 	records, err := under(traffic(), func(func() time.Duration) error {
@@ -98,8 +102,7 @@ func (d *drill) slowClients() (v verdict, err error) {
 		}
 		return nil
 	})
-	stopProbes()
-	if err != nil {
+	if err = errors.Join(err, stopProbes()); err != nil {
 		return v, err
 	}
 	open, err := g.Counters("sluice_http_connections")
