@@ -61,6 +61,7 @@ func (l *line) due() clock.Instant {
 type yielding struct {
 	refused line // until their times have come
 	waiting line // until something is left of the allowance
+	ahead   line // with requests sent ahead, until the others have had a turn
 	allowed allowance
 	workers int         // of the loop; does not change
 	timing  atomic.Bool // a worker sleeps no longer than until the first of them is due
@@ -107,6 +108,14 @@ func (w *worker) mustWait(k *socket) bool {
 	return true
 }
 
+// queueUp has a socket that got an answer at once, and has sent more requests, go behind the others:
+// hundreds of answers to one connection would hold up everybody else.
+func (w *worker) queueUp(k *socket) {
+	if !w.mustWait(k) {
+		w.l.yield.ahead.push(k, 0)
+	}
+}
+
 // resume goes on with some of the sockets whose turn has come.
 func (w *worker) resume() {
 	y := &w.l.yield
@@ -119,6 +128,11 @@ func (w *worker) resume() {
 			break
 		}
 		w.note(k, noteDue)
+	}
+	for range min(y.ahead.n.Load(), maxEvents) {
+		if k := y.ahead.pop(0); k != nil {
+			w.note(k, noteDue)
+		}
 	}
 	if y.waiting.n.Load() == 0 {
 		return
@@ -147,6 +161,9 @@ const turnEvery = time.Millisecond
 
 // nextDue is when resume will find something to do; clock.Never if nothing is held.
 func (l *loop) nextDue() clock.Instant {
+	if l.yield.ahead.n.Load() > 0 {
+		return clock.Now()
+	}
 	due := clock.Never
 	if l.yield.refused.n.Load() > 0 {
 		due = l.yield.refused.due()

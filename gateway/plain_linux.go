@@ -14,52 +14,45 @@ import (
 
 // How a worker serves plain requests, from the bytes that a socket gave to those that it takes.
 
-// take serves the whole requests at the start of p and keeps the rest. p is the worker's or the
+// take serves the whole request at the start of p and keeps the rest. p is the worker's or the
 // socket's own buffer.
 func (w *worker) take(k *socket, p []byte) {
-	for {
-		for len(p) >= 2 && p[0] == '\r' && p[1] == '\n' { // left over by a sloppy client
-			p = p[2:]
-		}
-		if len(p) == 0 {
-			k.kept.release()
-			return
-		}
-		h, f := scanHead(p, &w.s.opt.Limits)
-		if f != nil || h.size > 0 && !(h.plain && h.body <= plainBody && ordinary(p, h.body)) {
+	for len(p) >= 2 && p[0] == '\r' && p[1] == '\n' { // left over by a sloppy client
+		p = p[2:]
+	}
+	if len(p) == 0 {
+		k.kept.release()
+		return
+	}
+	h, f := scanHead(p, &w.s.opt.Limits)
+	if f != nil || h.size > 0 && !(h.plain && h.body <= plainBody && ordinary(p, h.body)) {
+		w.handOver(k, p, nil)
+		return
+	}
+	size := h.size + int(h.body)
+	if h.size == 0 || size > len(p) {
+		if !w.keep(k, p) {
 			w.handOver(k, p, nil)
 			return
 		}
-		size := h.size + int(h.body)
-		if h.size == 0 || size > len(p) {
-			if !w.keep(k, p) {
-				w.handOver(k, p, nil)
-				return
-			}
-			w.setPartial(k, true)
-			return
-		}
-		if !w.parse(p[:h.size]) {
-			w.handOver(k, p, nil)
-			return
-		}
-		w.setPartial(k, false)
-		k.last = h.last
-		w.serve(k, p[h.size:size], p[size:])
-		if k.closed {
-			return
-		}
-		if !w.keep(k, p[size:]) {
-			w.drop(k) // it has sent requests ahead that there is no memory for
-			return
-		}
-		if k.busy || k.held {
-			return
-		}
-		p = k.kept.bytes
+		w.setPartial(k, true)
+		return
+	}
+	if !w.parse(p[:h.size]) {
+		w.handOver(k, p, nil)
+		return
+	}
+	w.setPartial(k, false)
+	k.last = h.last
+	w.serve(k, p[h.size:size], p[size:])
+	switch {
+	case k.closed:
+	case !w.keep(k, p[size:]):
+		w.drop(k) // it has sent requests ahead that there is no memory for
+	case !k.busy && !k.held:
 		k.since = clock.Now()
-		if len(p) > 0 && w.mustWait(k) {
-			return
+		if len(k.kept.bytes) > 0 {
+			w.queueUp(k)
 		}
 	}
 }

@@ -73,7 +73,7 @@ func (w *worker) run() {
 		w.submitted = false
 		w.deliver()
 		w.resume()
-		more = more || w.submitted // what came in behind an answer has not been run
+		more = more || w.submitted || l.yield.ahead.n.Load() > 0 // what came in behind an answer has not been run
 		w.sweep()
 		if l.inFlight.Load() == 0 && w.s.accepted.Load() && l.load.Load() == 0 {
 			return

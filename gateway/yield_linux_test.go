@@ -191,6 +191,31 @@ func TestCheapAnswersWaitTheirTurn(t *testing.T) {
 	d.gets("the model has nothing to do", 200)
 }
 
+// A connection that sends many requests ahead has one answered in a round, so that the others are
+// read in between; a large answer is no different.
+func TestRequestsSentAheadWaitForOthers(t *testing.T) {
+	h := newByHand(t, simpleModel())
+	hog, other := h.connect(), h.connect()
+	const requests = 5
+	hog.ask(strings.Repeat(get("/openapi.json"), requests))
+	for n := 1; ; n++ {
+		hog.gets("the next request", 200)
+		hog.getsNothing("one more in the same round")
+		other.ask(get("/v2/health/live"))
+		other.gets("another connection", 200)
+		if n == requests {
+			break
+		}
+		if h.l.nextDue() > clock.Now() {
+			t.Fatal("the worker would sleep")
+		}
+		h.resume()
+	}
+	if h.resume(); h.l.yield.ahead.n.Load() != 0 {
+		t.Error("a connection is in line that has no request")
+	}
+}
+
 // Callers that ask for their health as fast as they can get no more than is allowed while the model
 // works, and a latecomer is answered.
 func TestStormOfHealthChecks(t *testing.T) {
