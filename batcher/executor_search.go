@@ -141,9 +141,18 @@ func (s *search) confirm() {
 	for _, f := range failures {
 		if inputMayBeAtFault(f.err) && f.times < 2 {
 			s.try([]*Item{f.item})
+			s.recall(f)
 		} else {
 			s.failures = append(s.failures, f)
 		}
+	}
+}
+
+// recall has a member keep the error of its run where there was no place for another one: its process may
+// have ended over it.
+func (s *search) recall(f failure) {
+	if n := len(s.failures); n > 0 && s.failures[n-1].item == f.item && fault.Is(s.failures[n-1].err, fault.NoCapacity) {
+		s.failures[n-1].err = f.err
 	}
 }
 

@@ -76,7 +76,8 @@ type Config struct {
 	Fallback Fallback `yaml:"fallback"`
 	// Isolation says where the CPU's session lives: none, in the gateway's process, or process, in one
 	// of its own, which costs a copy of the library and keeps a model that crashes away from the gateway.
-	// Default empty: the server's.
+	// Default empty: the server's, and process where an operator can end its process for some values, as
+	// the division of integers does.
 	Isolation Isolation `yaml:"isolation"`
 	// Weight is the model's share of a device against the other models there. Default 1. Too low makes
 	// it wait when the others are busy; too high makes the others wait.

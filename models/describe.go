@@ -25,6 +25,7 @@ const (
 	maxDescriptionDepth  = 16
 	maxDescribedName     = 4096
 	maxDescribedInputs   = 4096
+	maxTraps             = 16
 )
 
 // description is what a bundle's files say: all that is learned by parsing them.
@@ -197,6 +198,8 @@ func (g *Graph) check() error {
 		return fmt.Errorf("it has %d inputs and hints on %d", len(s.Inputs), len(g.Hints))
 	case g.Independence != nil && (len(g.Independence.Outputs) != len(s.Outputs) || g.Independence.Shown > ShownMixing):
 		return errors.New("it does not say of each output whether rows keep apart")
+	case len(g.Traps) > maxTraps || slices.ContainsFunc(g.Traps, func(t string) bool { return len(t) > maxDescribedName || !utf8.ValidString(t) }):
+		return fmt.Errorf("it tells of %d operators that end a process", len(g.Traps))
 	case len(g.External) > maxBundleFiles:
 		return fmt.Errorf("it keeps weights in %d files", len(g.External))
 	}

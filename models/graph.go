@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"sluice/internal/onnxfile"
+	"sluice/internal/onnxfile/traps"
 	"sluice/internal/tensor"
 )
 
@@ -30,6 +31,8 @@ type Graph struct {
 	Independence *Independence
 	// Hints say what each input may hold; nil if nothing is known.
 	Hints []Hint
+	// Traps are operators that end the process for some values of what they are given.
+	Traps []string
 	// External are the files beside the model file that hold its weights, each once.
 	External []onnxfile.External
 }
@@ -65,6 +68,9 @@ func InspectONNX(b *Bundle) (*Graph, error) {
 		return nil, err
 	}
 	if inferred, err = g.analyze(data, file, rules, inferred); err != nil {
+		return nil, err
+	}
+	if g.Traps, err = traps.Find(data, file); err != nil {
 		return nil, err
 	}
 	g.Schema, g.FixedBatch, g.Reason = inferred.Schema, inferred.FixedBatch, inferred.Reason

@@ -108,6 +108,11 @@ func clipped(s string) string { return s[:min(len(s), maxTrialOutput)] }
 // longer and longer, see weigher. An error is one of opening: the library cannot load the file.
 // It is for the trial process, which a run may crash; b is of ForTrial.
 func Observe(ctx context.Context, b *Bundle, open func(context.Context, *Bundle) (Session, error), loaded func(), seen func(*Observation), weighed func(Weighing)) error {
+	return observeWithin(observeRun, ctx, b, open, loaded, seen, weighed)
+}
+
+// observeWithin bounds each run.
+func observeWithin(limit time.Duration, ctx context.Context, b *Bundle, open func(context.Context, *Bundle) (Session, error), loaded func(), seen func(*Observation), weighed func(Weighing)) error { //nolint:revive // the limit is a test's
 	whole := *b
 	whole.Schema, whole.Lanes, whole.FixedBatch = b.graph.whole(), 1, 0
 	session, err := open(ctx, &whole)
@@ -115,13 +120,16 @@ func Observe(ctx context.Context, b *Bundle, open func(context.Context, *Bundle)
 		return err
 	}
 	loaded()
-	o := &tryout{graph: b.graph, schema: whole.Schema, session: session, began: clock.Now(), seen: &Observation{}}
+	o := &tryout{graph: b.graph, schema: whole.Schema, session: session, limit: limit, began: clock.Now(), seen: &Observation{}}
 	if text, err := b.goldenText(); err == nil {
 		o.golden(text)
 	}
 	with, found := o.madeUp()
 	if err := session.Close(); err != nil {
 		return err
+	}
+	if o.endless != "" && len(o.seen.Runs) == 0 {
+		return fmt.Errorf("a run of %s took longer than %v and was cut short, and no other gave an answer: put a request that the model answers into %s, if there is one", o.endless, limit, GoldenFile)
 	}
 	seen(o.seen)
 	w := newWeigher(b.graph, with, cmp.Or(b.ceiling, memoryCeiling())/runPart, weighed)
@@ -136,9 +144,11 @@ type tryout struct {
 	graph   *Graph
 	schema  *tensor.Schema // whole
 	session Session
+	limit   time.Duration // of a run
 	began   clock.Instant
 	seen    *Observation
 	took    *sample // a golden request that ran; nil if none did
+	endless string  // the first request whose run was cut short; "" if none was
 }
 
 // golden runs the bundle's own requests. One that cannot be read is for the replay to report.
@@ -155,6 +165,9 @@ func (o *tryout) golden(text []byte) {
 		}
 		if o.run(&request, rows) && o.took == nil {
 			o.took = &all[i].request
+		}
+		if o.endless != "" {
+			break
 		}
 	}
 }
@@ -176,7 +189,7 @@ func (o *tryout) madeUp() (with profile, found bool) {
 		return with, false
 	}
 	if schema.Batchable() && o.graph.FixedBatch == 0 {
-		for n := 2; n <= maxTogether; n++ {
+		for n := 2; n <= maxTogether && o.endless == ""; n++ {
 			o.run(manyOf(rows, n, schema), n)
 		}
 	}
@@ -220,7 +233,7 @@ func manyOf(rows []sample, n int, schema *tensor.Schema) *sample {
 	return &request
 }
 
-func (o *tryout) over() bool { return clock.Now().Sub(o.began) > observeLimit }
+func (o *tryout) over() bool { return o.endless != "" || clock.Now().Sub(o.began) > observeLimit }
 
 // run runs one request and notes what came of it.
 func (o *tryout) run(request *sample, rows int) bool {
@@ -261,9 +274,12 @@ func (o *tryout) ask(request *sample) (*task.Task, error) {
 	t.Rows, t.Wanted, t.Deadline = 1, ^uint64(0)>>(64-min(len(o.schema.Outputs), 64)), clock.Never
 	t.Reserve(len(o.schema.Outputs))
 	parts := []task.Part{{Task: t, To: 1}}
-	_, err := o.session.Run(0, parts, clock.Now().Add(observeRun))
+	limit := clock.Now().Add(o.limit)
+	_, err := o.session.Run(0, parts, limit)
 	if err == nil {
 		err = o.session.Scatter(0, parts)
+	} else if clock.Now() >= limit && o.endless == "" {
+		o.endless = shapes(request.inputs)
 	}
 	return t, err
 }

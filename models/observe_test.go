@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"sluice/internal/clock"
 	"sluice/internal/fault"
@@ -252,4 +253,35 @@ func TestContradiction(t *testing.T) {
 	f(fakeFile{Factor: 2, Coupled: true}, Single, "the graph proves the opposite")
 	f(fakeFile{Factor: 2, FailAbove: 4}, RowByRow, "a batch of 64 rows fails where each row alone runs")
 	f(fakeFile{FailRun: true}, Batched, "no test of it says anything: the model takes no made-up row")
+}
+
+// A model none of whose runs comes to an end is not served; one that ends for its golden rows is.
+func TestEndlessRuns(t *testing.T) {
+	const limit = 2 * time.Millisecond
+	f := func(name, golden string, ends func(in []tensor.Tensor) bool, served bool) {
+		runs := 0
+		s := &wholeSession{answer: func(in []tensor.Tensor) ([][]int64, error) {
+			if runs++; ends(in) {
+				return [][]int64{{in[0].Shape[0], 4}}, nil
+			}
+			time.Sleep(limit)
+			return nil, errShape
+		}}
+		b := &Bundle{graph: graphOf(-1, 4), from: places{own: t.TempDir()}}
+		write(t, filepath.Join(b.from.own, GoldenFile), golden)
+		err := observeWithin(limit, t.Context(), b, func(_ context.Context, b *Bundle) (Session, error) { s.schema = b.Schema; return s, nil },
+			func() {}, func(*Observation) {}, func(Weighing) {})
+		if served != (err == nil) || err != nil && !strings.Contains(err.Error(), "took longer than 2ms and was cut short") {
+			t.Errorf("%s: %v", name, err)
+		}
+		if !served && runs > 2 {
+			t.Errorf("%s: %d runs, each of which takes its whole limit", name, runs)
+		}
+	}
+	const golden = `{"request":{"inputs":[{"name":"ids","datatype":"INT64","shape":[1,2],"data":[7,7]}]},"response":{"outputs":[{"name":"y","datatype":"FP32","shape":[1,4],"data":[0,0,0,0]}]}}` + "\n"
+	seven := func(in []tensor.Tensor) bool { return len(in[0].Data) == 16 && in[0].Data[0] == 7 }
+	f("never", "", func([]tensor.Tensor) bool { return false }, false)
+	f("never, and golden rows", golden, func([]tensor.Tensor) bool { return false }, false)
+	f("golden rows alone", golden, seven, true)
+	f("always", "", func([]tensor.Tensor) bool { return true }, true)
 }

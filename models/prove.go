@@ -160,6 +160,9 @@ func (p *prover) files(ctx context.Context) (Verdict, error) {
 func (p *prover) describe(ctx context.Context) (*Graph, error) {
 	if p.opts.Trial == nil {
 		_, g, err := p.bundle.describe(p.opts)
+		if err == nil {
+			p.isolate(g.Traps)
+		}
 		return g, err
 	}
 	t, err := p.begin(ctx)
@@ -167,7 +170,18 @@ func (p *prover) describe(ctx context.Context) (*Graph, error) {
 		return nil, err
 	}
 	p.tried, p.bundle.Config = t, *t.config
+	p.isolate(t.graph.Traps)
 	return t.graph, nil
+}
+
+// isolate puts a model's session on the CPU into a process of its own if operators can end the process
+// and its settings do not say where it is to be.
+func (p *prover) isolate(traps []string) {
+	c := &p.bundle.Config
+	if p.report.Traps = traps; len(traps) > 0 && c.Isolation == "" {
+		c.Isolation = IsolationProcess
+	}
+	p.report.Isolated = c.Isolation == IsolationProcess
 }
 
 // trial loads the bundle where a crash does no harm.

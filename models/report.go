@@ -175,6 +175,10 @@ type Report struct {
 	Batching Batching `json:"batching"`
 	// Remembered says what live answers refuted before, so that it was left off from the start.
 	Remembered string `json:"remembered,omitempty"`
+	// Traps are operators that can end the process for some values of a request. Isolated is set if the
+	// version's session on the CPU is in a process of its own because of them.
+	Traps    []string `json:"traps,omitempty"`
+	Isolated bool     `json:"isolated,omitempty"`
 	// Asked is set if the settings name the devices or the fallback.
 	Asked bool `json:"asked,omitempty"`
 	// FallbackOff says why requests may not run on some fallback device; empty if they may

@@ -23,6 +23,9 @@ func (r *Report) Notes() (notes []string) {
 	if b := &r.Batching; b.Mode == Batched && b.Basis == Unshown && b.Watched {
 		notes = append(notes, "nothing shows that its rows keep apart, so live answers are compared")
 	}
+	if len(r.Traps) > 0 && !r.Isolated {
+		notes = append(notes, "some values of a request end the server: "+r.trapsText()+"; isolation: process in model.yaml keeps it away from the server")
+	}
 	if r.BudgetShort != "" {
 		notes = append(notes, "the budget is too short: "+r.BudgetShort)
 	}
@@ -92,12 +95,18 @@ func (r *Report) WriteText(w io.Writer, width int) error {
 	if r.Digest != "" {
 		p.item(2, "digest", r.Digest)
 	}
+	if r.Isolated && len(r.Traps) > 0 {
+		p.item(2, "isolation", "process: "+r.trapsText()+" can end the process that runs it")
+	}
 	r.writeDevices(&p)
 	p.WriteString("  load gates\n")
 	p.gates(4, r.Gates)
 	_, err := io.WriteString(w, p.String())
 	return err
 }
+
+// trapsText names operators that end the process for some values.
+func (r *Report) trapsText() string { return strings.Join(r.Traps, ", ") }
 
 // writeTensors prints inputs or outputs, one a line, in columns.
 func (r *Report) writeTensors(p *page, title string, all []TensorReport) {

@@ -59,7 +59,7 @@ type weigher struct {
 // newWeigher prepares to weigh rows that are made up as the model is known to take them.
 func newWeigher(g *Graph, with profile, most int64, told func(Weighing)) *weigher {
 	w := &weigher{
-		tryout: &tryout{graph: g, schema: g.whole()}, made: &g.Schema, with: with,
+		tryout: &tryout{graph: g, schema: g.whole(), limit: observeRun}, made: &g.Schema, with: with,
 		most: most, run: weighRun, limit: weighLimit, told: told,
 	}
 	if g.rowsAreAnAxis() {

@@ -29,7 +29,8 @@ type fleet struct {
 
 	cpu struct { // the worker of models on the CPU with isolation: process
 		sync.Mutex
-		worker *worker.Device
+		worker  *worker.Device
+		company company
 	}
 	mu struct {
 		sync.Mutex
@@ -212,8 +213,23 @@ func (f *fleet) degraded() (all []string) {
 		}
 		all = append(all, fmt.Sprintf("device %s takes no work: %s", name, why))
 	}
+	for _, s := range f.stations {
+		if s.worker == nil {
+			continue
+		}
+		if n := s.worker.Lost(); n > 0 {
+			all = append(all, fmt.Sprintf("device %s lacks %s that its worker could not load when it started again; it tries again", s.device.Name, several(n, "model")))
+		}
+	}
 	slices.Sort(all)
 	return all
+}
+
+func several(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
 }
 
 // reopen has the worker of a device try again that a crash loop has closed.
@@ -223,6 +239,9 @@ func (f *fleet) reopen(name string) error {
 		return fault.Newf(fault.NotFound, "there is no device '%s'; the devices are %s", name, strings.Join(f.names(), ", "))
 	}
 	w := f.stations[i].worker
+	if f.stations[i].kind == device.CPU && w == nil {
+		w = f.isolated()
+	}
 	if w == nil {
 		return fault.Newf(fault.InvalidRequest, "device '%s' has no worker process: there is nothing to reopen", name)
 	}
@@ -231,6 +250,13 @@ func (f *fleet) reopen(name string) error {
 	}
 	w.Reopen()
 	return nil
+}
+
+// isolated is the worker of models on the CPU with isolation: process, nil while there is none.
+func (f *fleet) isolated() *worker.Device {
+	f.cpu.Lock()
+	defer f.cpu.Unlock()
+	return f.cpu.worker
 }
 
 // close ends the workers.

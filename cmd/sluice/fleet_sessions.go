@@ -2,7 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"slices"
+	"sync/atomic"
+	"time"
 
 	"sluice/backends/onnx"
 	"sluice/backends/worker"
@@ -87,7 +91,7 @@ func (f *fleet) openOnCPU(ctx context.Context, b *models.Bundle) (models.Session
 	if err != nil {
 		return nil, err
 	}
-	return apart{session}, nil
+	return apart{session, &f.cpu.company}, nil
 }
 
 // remote reports whether sessions on a device are in a worker process, for models with an isolation.
@@ -104,23 +108,51 @@ func (f *fleet) cpuWorker() (w *worker.Device, err error) {
 	if f.cpu.worker == nil {
 		d := config.DefaultDevice(deviceCPU)
 		i := slices.IndexFunc(f.stations, func(s *station) bool { return s.kind == device.CPU })
-		f.cpu.worker, err = f.startWorker(&d, device.CPU, f.stations[i].lanes+f.stations[i].spares, func(worker.State, string) {})
+		f.cpu.worker, err = f.startWorker(&d, device.CPU, f.stations[i].lanes+f.stations[i].spares, func(state worker.State, reason string) {
+			if state == worker.Up {
+				f.setUp(isolatedModels)
+			} else {
+				f.setDown(isolatedModels, fmt.Sprintf("its worker is %v: %s", state, reason))
+			}
+		})
 	}
 	return f.cpu.worker, err
 }
 
+// isolatedModels is what readiness calls the CPU's worker.
+const isolatedModels = "cpu for models with isolation: process"
+
 // apart is a session in the CPU's worker. That its process has ended says nothing of the CPU,
 // on which other models run, so it is the model that fails.
-type apart struct{ *worker.Session }
+type apart struct {
+	*worker.Session
+	company *company
+}
+
+// company counts the runs in the CPU's worker, of all its models. A run that was the only one is to blame
+// for the end of the process; if there were several nobody knows which was.
+type company struct{ running, begun atomic.Int64 }
 
 // A lane of it rests as one of any other worker does: its memory would be the ended process's.
 var _ interface{ Rest(lane int) } = apart{}
 
 // Run is task.Runner's Run.
 func (a apart) Run(lane int, parts []task.Part, limit clock.Instant) (task.Timing, error) {
+	number, alone := a.company.begun.Add(1), a.company.running.Add(1) == 1
 	t, err := a.Session.Run(lane, parts, limit)
+	a.company.running.Add(-1)
 	if failed, _ := task.DeviceFailed(err); failed {
-		err = fault.Newf(fault.InferenceFailed, "the process that runs the model failed")
+		f := *fault.Of(err)
+		f.Cause = errors.New(f.Error()) // the device is not to blame
+		switch {
+		case f.Kind == fault.NoCapacity:
+		case alone && number == a.company.begun.Load():
+			f.Text = "the process that runs the model failed"
+		default:
+			f.Kind, f.RetryAfter = fault.NoCapacity, time.Second
+			f.Text = "the process that runs the model failed while it ran several requests"
+		}
+		err = &f
 	}
 	return t, err
 }
