@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"sluice/internal/http1"
 	"sluice/loadtest/payload"
 	"sluice/loadtest/result"
 	"sluice/loadtest/stub"
@@ -129,8 +130,8 @@ func TestTemplate(t *testing.T) {
 			t.Fatal(err)
 		}
 		got := set.Payloads[0]
-		head, body, _ := bytes.Cut(got.Bytes, headEnd)
-		wantHead, want, _ := bytes.Cut(to.wire, headEnd)
+		head, body, _ := bytes.Cut(got.Bytes, http1.HeadEnd)
+		wantHead, want, _ := bytes.Cut(to.wire, http1.HeadEnd)
 		if !bytes.Equal(body, want) || got.ID-len(head) != to.id-len(wantHead) {
 			t.Errorf("%v: the body is %q with its identity at %d, want %q at %d", k.protocol, body, got.ID-len(head), want, to.id-len(wantHead))
 		}
