@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"os"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -32,11 +31,7 @@ func loaded(t *testing.T, o stub.Options) (*bench, *process) {
 			t.Error(err)
 		}
 	})
-	me, err := os.FindProcess(os.Getpid())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &bench{cores: 2, quick: true, binPath: self, dir: t.TempDir()}, &process{name: "the stub", addr: s.Addr(), cmd: &exec.Cmd{Process: me}}
+	return &bench{cores: 2, quick: true, binPath: self, dir: t.TempDir()}, &process{name: "the stub", addr: s.Addr(), pid: os.Getpid()}
 }
 
 // few is a kind of which a server with a fault is not asked often before the load.

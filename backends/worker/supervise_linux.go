@@ -2,7 +2,6 @@ package worker
 
 import (
 	"fmt"
-	"runtime"
 	"time"
 
 	"go.uber.org/zap"
@@ -21,9 +20,6 @@ const (
 // the state.
 func (d *Device) supervise() {
 	defer close(d.done)
-	// The process is killed when the thread that starts it ends: so this one stays, and ends
-	// with this goroutine.
-	runtime.LockOSThread()
 	var crashes ends
 	for {
 		reason, began := d.serve()
@@ -87,7 +83,7 @@ func (d *Device) serve() (reason string, began bool) {
 		d.set(Up, "")
 		select {
 		case <-l.dead:
-		case <-l.exited:
+		case <-l.process.Done():
 		case <-d.closing:
 		}
 	}
@@ -113,14 +109,14 @@ func (d *Device) serve() (reason string, began bool) {
 // where it does no harm, since nobody listens to it; but no other is started beside it.
 func (d *Device) reaped(l *link) bool {
 	select {
-	case <-l.exited:
+	case <-l.process.Done():
 		return true
 	case <-d.abandon:
 	}
 	timer := time.NewTimer(killGrace)
 	defer timer.Stop()
 	select {
-	case <-l.exited:
+	case <-l.process.Done():
 		return true
 	case <-timer.C:
 		return false
@@ -135,7 +131,7 @@ func (d *Device) await(l *link, grace time.Duration) {
 	timer := time.NewTimer(grace)
 	defer timer.Stop()
 	select {
-	case <-l.exited:
+	case <-l.process.Done():
 	case <-l.dead:
 	case <-timer.C:
 	case <-d.abandon:

@@ -27,7 +27,7 @@ func (d *drill) hang() (v verdict, err error) {
 	if err != nil {
 		return v, err
 	}
-	defer b.Kill()
+	defer b.End()
 	stopProbes := d.probe("P4", b.Gateway)
 	var stopped time.Duration
 	records, err := under(b.Traffic(b.Gateway), func(since func() time.Duration) error {
