@@ -53,7 +53,7 @@ func (c *gpuCheck) drill() (any, error) {
 		gateway.stop()
 		c.keep(gateway, "gateway-drill.log")
 	}()
-	worker, err := workerOf(gateway.cmd.Process.Pid, c.device)
+	worker, err := workerOf(gateway.pid, c.device)
 	if err != nil {
 		if c.device == "cpu" {
 			c.find("drill", skipped, "the CPU runs in the gateway's own process: there is no worker to kill")
@@ -71,7 +71,7 @@ func (c *gpuCheck) drill() (any, error) {
 		return out, err
 	}
 	c.drillFindings(out)
-	left := childrenOf(gateway.cmd.Process.Pid)
+	left := childrenOf(gateway.pid)
 	had := len(left)
 	gateway.stop()
 	for end := time.Now().Add(time.Second); len(left) > 0 && time.Now().Before(end); { // one that was killed takes a moment to end
@@ -109,7 +109,7 @@ func (c *gpuCheck) underLoad(to asked, worker int, budget time.Duration, out *dr
 		loaded <- err
 	}()
 	w := watcher{device: c.device, answers: map[string]int{}, renewed: func() bool {
-		pid, err := workerOf(to.cmd.Process.Pid, c.device)
+		pid, err := workerOf(to.pid, c.device)
 		return err == nil && pid != worker
 	}}
 	err := w.follow(to, before, after, func() error {

@@ -156,7 +156,7 @@ func TestScanHeadAllocations(t *testing.T) {
 	s := newServer(t)
 	raw := []byte(rawBinary())
 	if got := testing.AllocsPerRun(1000, func() {
-		if h, f := scanHead(raw, &s.opt.Limits); f != nil || h.size == 0 {
+		if h, f := scanHead(raw, &s.opt.Limits); f != nil || h.Size == 0 {
 			t.Fatal(f)
 		}
 	}); got != 0 {

@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"sluice/internal/fault"
+	"sluice/internal/http1"
 )
 
 // plainBody is the largest body that an event loop reads.
@@ -15,10 +16,10 @@ const plainBody = 64 << 10
 
 // gather reads the rest of the current request's body and returns the length of its head, which is
 // in p, without what frames the body.
-func (c *conn) gather(p []byte, h *head) (int, error) {
-	h.cutFraming(p)
+func (c *conn) gather(p []byte, h *http1.Request) (int, error) {
+	h.CutFraming(p)
 	for c.inBody {
-		into := p[h.size:] // of chunks, which are more than their data
+		into := p[h.Size:] // of chunks, which are more than their data
 		if !c.chunked {
 			if into = c.body.room(c.s.bodies, int(c.left)); into == nil {
 				c.refuse(c.s.noRoomForBodies())
@@ -44,7 +45,7 @@ func (c *conn) gather(p []byte, h *head) (int, error) {
 			return 0, errRefused
 		}
 	}
-	return h.size, nil
+	return h.Size, nil
 }
 
 // readMore reads what has come already, or else from the socket.
@@ -56,7 +57,7 @@ func (c *conn) readMore(p []byte) (int, error) {
 	return c.Conn.Read(p)
 }
 
-// store takes in bytes of the body; those of chunks come from the chunker.
+// store takes in bytes of the body.
 func (c *conn) store(p []byte) *fault.Error {
 	most := c.s.opt.Limits.MaxBodyBytes
 	if !c.chunked {

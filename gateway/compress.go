@@ -8,6 +8,8 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zlib"
+
+	"sluice/internal/http1"
 )
 
 // coding is how a body is compressed.
@@ -30,7 +32,7 @@ func acceptable(header []byte) coding {
 		var item []byte
 		item, header, _ = bytes.Cut(header, []byte(","))
 		name, parameters, _ := bytes.Cut(item, []byte(";"))
-		is, known := codingNamed(trimBlank(name))
+		is, known := codingNamed(http1.TrimBlank(name))
 		if !known {
 			continue
 		}
@@ -44,17 +46,17 @@ func acceptable(header []byte) coding {
 // codingNamed is the coding of a name, which has no case. x-gzip is gzip (RFC 9110, 8.4.1.3).
 func codingNamed(name []byte) (is coding, known bool) {
 	switch {
-	case foldEqual(name, "gzip"), foldEqual(name, "x-gzip"):
+	case http1.FoldEqual(name, "gzip"), http1.FoldEqual(name, "x-gzip"):
 		return gzipped, true
-	case foldEqual(name, "deflate"):
+	case http1.FoldEqual(name, "deflate"):
 		return deflated, true
 	}
-	return identity, foldEqual(name, "identity")
+	return identity, http1.FoldEqual(name, "identity")
 }
 
 // quality reads ";q=" in thousandths; 1000 if there is none, 0 if it is malformed.
 func quality(parameters []byte) int {
-	parameters = trimBlank(parameters)
+	parameters = http1.TrimBlank(parameters)
 	if len(parameters) == 0 {
 		return 1000
 	}
@@ -69,7 +71,7 @@ func quality(parameters []byte) int {
 		if i == 1 {
 			continue
 		}
-		if !isDigit(b) {
+		if !http1.IsDigit(b) {
 			return 0
 		}
 		q += int(b-'0') * scale

@@ -11,6 +11,7 @@ import (
 
 	"sluice/internal/clock"
 	"sluice/internal/fault"
+	"sluice/internal/http1"
 	"sluice/internal/task"
 )
 
@@ -32,11 +33,11 @@ type conn struct {
 	from netip.AddrPort // the client's address
 
 	inBody   bool
-	left     int64   // of a body with Content-Length
-	chunked  bool    // the body comes in chunks
-	last     bool    // the client wants no answer after that of the current request
-	chunk    chunker // follows them
-	gathered bool    // body is the current request's, which fasthttp does not see
+	left     int64        // of a body with Content-Length
+	chunked  bool         // the body comes in chunks
+	last     bool         // the client wants no answer after that of the current request
+	chunk    http1.Chunks // follows them
+	gathered bool         // body is the current request's, which fasthttp does not see
 	body     buffer
 	answer   buffer // being written, and what is counted for it
 	ahead    buffer // read beyond a request
@@ -102,23 +103,23 @@ func (c *conn) readHead(p []byte) (int, error) {
 			continue
 		}
 		h, f := scanHead(p[:got], &c.s.opt.Limits)
-		if f == nil && h.size == 0 {
+		if f == nil && h.Size == 0 {
 			continue
 		}
 		c.opening.read(p[:got])
 		used := 0
 		if f == nil {
-			got = h.cutExpectation(p, got)
+			got = h.CutExpectation(p, got)
 			f = c.begin(h)
 		}
 		if f == nil {
-			used, f = c.consume(p[h.size:got])
+			used, f = c.consume(p[h.Size:got])
 		}
-		if f == nil && c.inBody && h.expects {
-			f = c.meetExpectation(p[:h.size])
+		if f == nil && c.inBody && h.Expects {
+			f = c.meetExpectation(p[:h.Size])
 		}
 		if f == nil {
-			f = c.keep(p[h.size+used : got])
+			f = c.keep(p[h.Size+used : got])
 		}
 		if f != nil {
 			c.refuse(f)
@@ -130,7 +131,7 @@ func (c *conn) readHead(p []byte) (int, error) {
 		if c.gathered {
 			return c.gather(p, &h)
 		}
-		return h.size + used, nil
+		return h.Size + used, nil
 	}
 }
 
@@ -178,15 +179,15 @@ func (c *conn) headFailed(got int, err error) (int, error) {
 }
 
 // begin accepts a framed header.
-func (c *conn) begin(h head) *fault.Error {
-	c.chunked, c.last = h.body == chunkedBody, h.last
-	c.inBody = h.body != 0
-	c.left = max(h.body, 0)
+func (c *conn) begin(h http1.Request) *fault.Error {
+	c.chunked, c.last = h.Body == http1.Chunked, h.Last
+	c.inBody = h.Body != 0
+	c.left = max(h.Body, 0)
 	if c.chunked {
-		c.chunk = chunker{maximum: c.s.opt.Limits.MaxBodyBytes, into: c}
+		c.chunk = http1.Chunks{MaxBody: c.s.opt.Limits.MaxBodyBytes}
 	}
-	c.gathered = c.chunked || h.body > uncounted
-	if h.body > c.s.bodies.Limit() {
+	c.gathered = c.chunked || h.Body > uncounted
+	if h.Body > c.s.bodies.Limit() {
 		return c.s.noRoomForBodies() // it is refused before any of it is read
 	}
 	return nil
@@ -226,9 +227,7 @@ func (c *conn) consume(p []byte) (used int, f *fault.Error) {
 		return 0, nil
 	}
 	if c.chunked {
-		used, f = c.chunk.advance(p)
-		c.inBody = c.chunk.state != chunkDone
-		return used, f
+		return c.consumeChunks(p)
 	}
 	used = int(min(int64(len(p)), c.left))
 	if c.gathered {
@@ -237,6 +236,22 @@ func (c *conn) consume(p []byte) (used int, f *fault.Error) {
 	c.left -= int64(used)
 	c.inBody = c.left > 0
 	return used, f
+}
+
+// consumeChunks is consume for a body in chunks, and stores their data.
+func (c *conn) consumeChunks(p []byte) (used int, f *fault.Error) {
+	for used < len(p) && !c.chunk.Done() {
+		data, n, why := c.chunk.Next(p[used:])
+		if why != http1.None {
+			return used, framingFault(why, &c.s.opt.Limits)
+		}
+		if f := c.store(data); f != nil {
+			return used, f
+		}
+		used += n
+	}
+	c.inBody = !c.chunk.Done()
+	return used, nil
 }
 
 // keep puts back bytes of the next request; clients that pipeline are rare. What came

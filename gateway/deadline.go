@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"sluice/internal/fault"
+	"sluice/internal/http1"
 	"sluice/internal/task"
 )
 
@@ -34,7 +35,7 @@ func parseMillis(b []byte) (time.Duration, bool) {
 			decimals = 0
 			continue
 		}
-		if !isDigit(c) || us > mostDigits || decimals == 3 {
+		if !http1.IsDigit(c) || us > mostDigits || decimals == 3 {
 			return 0, false
 		}
 		us = us*10 + int64(c-'0')

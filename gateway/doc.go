@@ -9,7 +9,7 @@
 //   - loop.go says how event loops serve connections of small, plain requests
 //     (worker_linux.go, socket_linux.go, plain_linux.go), and what they leave to others.
 //   - conn.go wraps each other connection, which has a goroutine. It checks the framing of
-//     every request before the HTTP library sees a byte (head.go, chunk.go), hands over
+//     every request before the HTTP library sees a byte (internal/http1), hands over
 //     one request at a time, and answers what cannot be framed itself (refuse.go).
 //     It reads all but the smallest bodies itself (bodies.go).
 //   - buffer.go is the memory that requests hold: counted against a budget of all requests before it is

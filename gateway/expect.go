@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"sluice/internal/fault"
+	"sluice/internal/http1"
 )
 
 var answerContinue = []byte("HTTP/1.1 100 Continue\r\n\r\n")
@@ -43,5 +44,5 @@ func (c *conn) foresee(block []byte) *fault.Error {
 	}
 	model.Release()
 	is := identity
-	return is.add(rawHeader(block, "content-encoding"))
+	return is.add(http1.Field(block, "content-encoding"))
 }

@@ -6,41 +6,11 @@ import (
 	"errors"
 	"io"
 	"net"
-	"net/http"
 	"strings"
 	"testing"
 
 	"github.com/valyala/fasthttp"
-
-	"sluice/internal/fault"
 )
-
-// frame finds the end and the body of the first request as the connection does. ok is false for
-// what is refused or cut short.
-func frame(raw []byte, lim *Limits) (used int, body []byte, ok bool) {
-	h, f := scanHead(raw, lim)
-	if f != nil || h.size == 0 {
-		return 0, nil, false
-	}
-	rest := raw[h.size:]
-	if h.body != chunkedBody {
-		if h.body > int64(len(rest)) {
-			return 0, nil, false
-		}
-		return h.size + int(h.body), rest[:h.body], true
-	}
-	var data storing
-	c := chunker{maximum: lim.MaxBodyBytes, into: &data}
-	n, f := c.advance(rest)
-	return h.size + n, data, f == nil && c.state == chunkDone
-}
-
-type storing []byte
-
-func (s *storing) store(p []byte) *fault.Error {
-	*s = append(*s, p...)
-	return nil
-}
 
 func corpus(f *testing.F) {
 	for _, bad := range framingFaults() {
@@ -56,39 +26,6 @@ func corpus(f *testing.F) {
 }
 
 func rawPlain() string { return post(simpleInfer, simpleBody("")) }
-
-// FuzzFraming holds the framing against two other readers: whatever they accept as well
-// they must cut at the same byte, with the same body. A difference is how
-// requests are smuggled.
-func FuzzFraming(f *testing.F) {
-	corpus(f)
-	var limits Limits
-	limits.setDefaults()
-	limits.MaxBodyBytes = 64 << 10
-	f.Fuzz(func(t *testing.T, raw []byte) {
-		used, body, ok := frame(raw, &limits)
-		if !ok {
-			return
-		}
-		source := bytes.NewReader(raw)
-		r := bufio.NewReaderSize(source, len(raw)+16)
-		if req, err := http.ReadRequest(r); err == nil && req.Method != "CONNECT" {
-			if b, err := io.ReadAll(req.Body); err == nil {
-				if cut := len(raw) - source.Len() - r.Buffered(); !bytes.Equal(b, body) || cut != used {
-					t.Errorf("net/http cuts %q at %d with the body %q, the gateway at %d with %q", raw, cut, b, used, body)
-				}
-			}
-		}
-		source.Reset(raw)
-		r.Reset(source)
-		var req fasthttp.Request
-		if err := req.ReadLimitBody(r, int(limits.MaxBodyBytes)); err == nil && !req.MayContinue() {
-			if cut := len(raw) - source.Len() - r.Buffered(); !bytes.Equal(req.Body(), body) || cut != used {
-				t.Errorf("fasthttp cuts %q at %d with the body %q, the gateway at %d with %q", raw, cut, req.Body(), used, body)
-			}
-		}
-	})
-}
 
 // pieces is a connection that delivers bytes in pieces and then ends.
 type pieces struct {
@@ -182,7 +119,7 @@ func FuzzOpening(f *testing.F) {
 			t.Fatalf("%q gives %q and %q", o.line, method, target)
 		}
 		h, refusal := scanHead(raw, &limits)
-		if refusal != nil || h.size == 0 {
+		if refusal != nil || h.Size == 0 {
 			return
 		}
 		var header fasthttp.RequestHeader

@@ -10,6 +10,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"sluice/internal/fault"
+	"sluice/internal/http1"
 )
 
 // body is the request's body without its Content-Encoding. It is a view of the
@@ -54,7 +55,7 @@ func (is *coding) add(value []byte) *fault.Error {
 	for len(value) > 0 {
 		var name []byte
 		name, value, _ = bytes.Cut(value, []byte(","))
-		if name = trimBlank(name); len(name) == 0 {
+		if name = http1.TrimBlank(name); len(name) == 0 {
 			continue
 		}
 		next, known := codingNamed(name)

@@ -1,6 +1,9 @@
 package gateway
 
-import "sluice/internal/fault"
+import (
+	"sluice/internal/fault"
+	"sluice/internal/http1"
+)
 
 const maxName = 64
 
@@ -43,12 +46,12 @@ func isVersion(segment []byte) bool {
 }
 
 func nameByte(b byte) bool {
-	return 'a' <= b && b <= 'z' || 'A' <= b && b <= 'Z' || isDigit(b) || b == '_' || b == '.' || b == '-'
+	return 'a' <= b && b <= 'z' || 'A' <= b && b <= 'Z' || http1.IsDigit(b) || b == '_' || b == '.' || b == '-'
 }
 
 func unhex(b byte) byte {
 	switch {
-	case isDigit(b):
+	case http1.IsDigit(b):
 		return b - '0'
 	case 'a' <= b|0x20 && b|0x20 <= 'f':
 		return b | 0x20 - 'a' + 10

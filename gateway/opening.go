@@ -1,6 +1,10 @@
 package gateway
 
-import "bytes"
+import (
+	"bytes"
+
+	"sluice/internal/http1"
+)
 
 // opening is what the beginning of a request says of it, kept for answers that are given before, or
 // instead of, those of the handlers.
@@ -17,7 +21,7 @@ func (o *opening) read(block []byte) {
 	line, _, _ := bytes.Cut(block, []byte("\n"))
 	o.line = append(o.line[:0], bytes.TrimSuffix(line[:min(len(line), maxLine)], []byte("\r"))...)
 	o.id = o.id[:0]
-	if id := rawHeader(block, "x-request-id"); validRequestID(id) {
+	if id := http1.Field(block, "x-request-id"); validRequestID(id) {
 		o.id = append(o.id, id...)
 	}
 }
@@ -34,10 +38,8 @@ func requestLine(line []byte) (method, target []byte) {
 	if !ok {
 		return nil, nil
 	}
-	for _, b := range method {
-		if !isToken[b] {
-			return nil, nil
-		}
+	if !http1.IsToken(method) {
+		return nil, nil
 	}
 	target, _, _ = bytes.Cut(rest, []byte(" "))
 	return method, target

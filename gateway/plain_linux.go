@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"sluice/internal/clock"
+	"sluice/internal/http1"
 )
 
 // How a worker serves plain requests, from the bytes that a socket gave to those that it takes.
@@ -25,12 +26,12 @@ func (w *worker) take(k *socket, p []byte) {
 		return
 	}
 	h, f := scanHead(p, &w.s.opt.Limits)
-	if f != nil || h.size > 0 && !(h.plain && h.body <= plainBody && ordinary(p, h.body)) {
+	if f != nil || h.Size > 0 && !(h.Plain && h.Body <= plainBody && ordinary(p, h.Body)) {
 		w.handOver(k, p, nil)
 		return
 	}
-	size := h.size + int(h.body)
-	if h.size == 0 || size > len(p) {
+	size := h.Size + int(h.Body)
+	if h.Size == 0 || size > len(p) {
 		if !w.keep(k, p) {
 			w.handOver(k, p, nil)
 			return
@@ -38,13 +39,13 @@ func (w *worker) take(k *socket, p []byte) {
 		w.setPartial(k, true)
 		return
 	}
-	if !w.parse(p[:h.size]) {
+	if !w.parse(p[:h.Size]) {
 		w.handOver(k, p, nil)
 		return
 	}
 	w.setPartial(k, false)
-	k.last = h.last
-	w.serve(k, p[h.size:size], p[size:])
+	k.last = h.Last
+	w.serve(k, p[h.Size:size], p[size:])
 	switch {
 	case k.closed:
 	case !w.keep(k, p[size:]):
@@ -97,7 +98,7 @@ func ordinary(p []byte, body int64) bool {
 
 var isPlainTarget = func() (t [256]bool) {
 	for b := range t {
-		t[b] = isDigit(byte(b)) || 'a' <= b|0x20 && b|0x20 <= 'z'
+		t[b] = http1.IsDigit(byte(b)) || 'a' <= b|0x20 && b|0x20 <= 'z'
 	}
 	for _, b := range "/-._~:" {
 		t[b] = true
@@ -119,12 +120,12 @@ func (w *worker) parse(block []byte) bool {
 func plainHost(host []byte) bool {
 	name, port, hasPort := bytes.Cut(host, []byte(":"))
 	for _, b := range name {
-		if !isDigit(b) && (b|0x20 < 'a' || 'z' < b|0x20) && b != '.' && b != '-' {
+		if !http1.IsDigit(b) && (b|0x20 < 'a' || 'z' < b|0x20) && b != '.' && b != '-' {
 			return false
 		}
 	}
 	for _, b := range port {
-		if !isDigit(b) {
+		if !http1.IsDigit(b) {
 			return false
 		}
 	}

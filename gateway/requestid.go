@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"bytes"
 	"encoding/binary"
 	"encoding/hex"
 	"math/rand/v2"
@@ -36,21 +35,4 @@ func validRequestID(id []byte) bool {
 		}
 	}
 	return true
-}
-
-// rawHeader finds the first header of a lower-case name in a block that may be cut short or broken:
-// for requests that are refused before they are parsed.
-func rawHeader(block []byte, name string) []byte {
-	_, block, _ = bytes.Cut(block, []byte("\n"))
-	for len(block) > 0 {
-		line, rest, whole := bytes.Cut(block, []byte("\r\n"))
-		if !whole || len(line) == 0 {
-			return nil
-		}
-		if len(line) > len(name) && line[len(name)] == ':' && foldEqual(line[:len(name)], name) {
-			return trimBlank(line[len(name)+1:])
-		}
-		block = rest
-	}
-	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"sluice/internal/fault"
+	"sluice/internal/http1"
 )
 
 // router finds routes by the raw path: it is neither decoded nor cleaned first, so
@@ -157,7 +158,7 @@ func cutVerb(segment []byte, verb string) (name []byte, ok bool) {
 	if name[n-1] == ':' {
 		return name[:n-1], true
 	}
-	if n >= len("%3a") && foldEqual(name[n-len("%3a"):], "%3a") {
+	if n >= len("%3a") && http1.FoldEqual(name[n-len("%3a"):], "%3a") {
 		return name[:n-len("%3a")], true
 	}
 	return nil, false

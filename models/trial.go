@@ -8,11 +8,10 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"runtime"
 	"sync"
-	"syscall"
 	"time"
 
+	"sluice/internal/child"
 	"sluice/internal/fault"
 )
 
@@ -119,33 +118,14 @@ func (r *TrialRunner) start(ctx context.Context, b *Bundle, o *Options) (*Trial,
 		return nil, err
 	}
 	defer says.Close()
-	limited, kill := context.WithCancel(ctx)
-	child := exec.CommandContext(limited, r.Command[0], r.Command[1:]...)
-	t := &Trial{runner: r, memory: request.Memory, kill: kill, said: said, complained: &head{most: maxTrialOutput}, ended: make(chan struct{})}
-	child.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	child.WaitDelay = time.Second
-	child.ExtraFiles = []*os.File{says}
-	child.Stdout, child.Stderr = t.complained, t.complained
-	if t.release, err = child.StdinPipe(); err != nil {
-		kill()
-		return nil, errors.Join(err, said.Close())
+	cmd := exec.CommandContext(ctx, r.Command[0], r.Command[1:]...)
+	t := &Trial{runner: r, memory: request.Memory, said: said, complained: &head{child.Beginning{Most: maxTrialOutput}}}
+	cmd.ExtraFiles = []*os.File{says}
+	cmd.Stdout, cmd.Stderr = t.complained, t.complained
+	if t.release, err = cmd.StdinPipe(); err == nil {
+		t.process, err = child.Start(cmd)
 	}
-	started := make(chan error)
-	go func() {
-		defer close(t.ended)
-		// The child must not outlive the gateway. The system ties that to the thread which
-		// starts it, so the thread stays with this goroutine.
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		err := child.Start()
-		started <- err
-		if err == nil {
-			t.state = child.Wait()
-		}
-	}()
-	if err := <-started; err != nil {
-		kill()
-		<-t.ended
+	if err != nil {
 		return nil, errors.Join(err, said.Close())
 	}
 	_, _ = t.release.Write(append(line, '\n')) // if it has died, the first frame that does not come tells

@@ -7,9 +7,9 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"time"
 
+	"sluice/internal/child"
 	"sluice/internal/fault"
 )
 
@@ -23,12 +23,10 @@ type Trial struct {
 
 	runner     *TrialRunner
 	memory     int64 // that loading and running may hold
-	kill       context.CancelFunc
+	process    *child.Child
 	said       *os.File       // frames
 	release    io.WriteCloser // lets it load
 	complained *head
-	ended      chan struct{} // closed when the process is gone, and its status is in state
-	state      error
 }
 
 // hear reads what the child says next.
@@ -39,7 +37,7 @@ func (t *Trial) hear(limit time.Duration) (kind byte, text []byte, err error) {
 	kind, text, err = readFrame(t.said)
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		select { // it is about to end, and has its reasons
-		case <-t.ended:
+		case <-t.process.Done():
 		case <-time.After(time.Second):
 		}
 		err = io.EOF
@@ -49,25 +47,18 @@ func (t *Trial) hear(limit time.Duration) (kind byte, text []byte, err error) {
 
 // status is how the process ended.
 func (t *Trial) status() string {
-	select {
-	case <-t.ended:
-	default:
-		return "still running"
+	if how, ended := t.process.Ended(); ended {
+		return how
 	}
-	var exit *exec.ExitError
-	if errors.As(t.state, &exit) {
-		return exit.ProcessState.String()
-	}
-	return "exit status 0"
+	return "still running"
 }
 
 // End kills the process, if it is still there, and waits for it. It may be called twice.
 func (t *Trial) End() {
-	if t == nil || t.kill == nil {
+	if t == nil || t.process == nil {
 		return
 	}
-	t.kill()
-	<-t.ended
+	t.process.End()
 	_ = t.said.Close()
 }
 

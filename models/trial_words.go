@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strings"
 	"unicode"
+
+	"sluice/internal/child"
 )
 
 // maxTrialOutput bounds what is kept of a trial process's output: the beginning, since
@@ -29,22 +31,14 @@ func refusal(said string) string {
 	return "ONNX Runtime refuses to load it; sluice check and the log have its words: mend the model, and export it again"
 }
 
-// head keeps the beginning of what is written to it.
-type head struct {
-	kept []byte
-	most int
-}
+// head keeps the beginning of what a trial process writes.
+type head struct{ child.Beginning }
 
-func (h *head) Write(p []byte) (int, error) {
-	h.kept = append(h.kept, p[:min(len(p), h.most-len(h.kept))]...)
-	return len(p), nil
-}
-
-func (h *head) line() string { return oneLine(h.kept) }
+func (h *head) line() string { return oneLine(h.Bytes()) }
 
 // outOfMemory tells whether the process says that the system gave it no more.
 func (h *head) outOfMemory() bool {
-	return bytes.Contains(h.kept, []byte("out of memory")) || bytes.Contains(h.kept, []byte("cannot allocate memory"))
+	return bytes.Contains(h.Bytes(), []byte("out of memory")) || bytes.Contains(h.Bytes(), []byte("cannot allocate memory"))
 }
 
 // oneLine is a text of another process in one line, cut off where it is long.

@@ -2,7 +2,6 @@ package worker
 
 import (
 	"fmt"
-	"runtime"
 	"time"
 
 	"go.uber.org/zap"
@@ -21,9 +20,6 @@ const (
 // the state.
 func (d *Device) supervise() {
 	defer close(d.done)
-	// The process is killed when the thread that starts it ends: so this one stays, and ends
-	// with this goroutine.
-	runtime.LockOSThread()
 	var crashes ends
 	for {
 		reason, began := d.serve()
@@ -118,7 +114,7 @@ func (d *Device) watch(l *link) {
 		select {
 		case <-l.dead:
 			return
-		case <-l.exited:
+		case <-l.process.Done():
 			return
 		case <-d.closing:
 			return
@@ -195,14 +191,14 @@ func (d *Device) Lost() (n int) {
 // where it does no harm, since nobody listens to it; but no other is started beside it.
 func (d *Device) reaped(l *link) bool {
 	select {
-	case <-l.exited:
+	case <-l.process.Done():
 		return true
 	case <-d.abandon:
 	}
 	timer := time.NewTimer(killGrace)
 	defer timer.Stop()
 	select {
-	case <-l.exited:
+	case <-l.process.Done():
 		return true
 	case <-timer.C:
 		return false
@@ -217,7 +213,7 @@ func (d *Device) await(l *link, grace time.Duration) {
 	timer := time.NewTimer(grace)
 	defer timer.Stop()
 	select {
-	case <-l.exited:
+	case <-l.process.Done():
 	case <-l.dead:
 	case <-timer.C:
 	case <-d.abandon:

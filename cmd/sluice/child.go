@@ -6,10 +6,9 @@ import (
 	"encoding/json"
 	"os"
 	"os/exec"
-	"runtime"
 	"strings"
-	"syscall"
-	"time"
+
+	"sluice/internal/child"
 )
 
 // deviceEnv is the environment of a process that opens sessions on a device: this one's and the
@@ -31,31 +30,13 @@ func runChild(ctx context.Context, command string, env []string, request any) (s
 		return nil, "", err
 	}
 	// Not os.Executable: the file may have been replaced since this process started.
-	child := exec.CommandContext(ctx, "/proc/self/exe", command)
-	child.Env = env
-	// The child must not outlive this process; the system ties that to the thread that starts it.
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	child.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	child.WaitDelay = time.Second
-	child.Stdin = bytes.NewReader(text)
+	cmd := exec.CommandContext(ctx, "/proc/self/exe", command)
+	cmd.Env = env
+	cmd.Stdin = bytes.NewReader(text)
 	var output bytes.Buffer
-	var first beginning
-	child.Stdout, child.Stderr = &output, &first
-	err = child.Run()
-	return output.Bytes(), first.line(), err
-}
-
-// beginning keeps the first bytes that are written to it: a crash says its cause first.
-type beginning struct{ kept []byte }
-
-func (b *beginning) Write(p []byte) (int, error) {
-	b.kept = append(b.kept, p[:min(len(p), 512-len(b.kept))]...)
-	return len(p), nil
-}
-
-// line is the first line.
-func (b *beginning) line() string {
-	line, _, _ := strings.Cut(strings.TrimSpace(strings.ToValidUTF8(string(b.kept), "?")), "\n")
-	return orElse(line, "it said nothing")
+	first := child.Beginning{Most: 512}
+	cmd.Stdout, cmd.Stderr = &output, &first
+	err = child.Run(cmd)
+	line, _, _ := strings.Cut(strings.TrimSpace(strings.ToValidUTF8(string(first.Bytes()), "?")), "\n")
+	return output.Bytes(), orElse(line, "it said nothing"), err
 }

@@ -142,7 +142,7 @@ func (g *running) end(within time.Duration) error {
 	select {
 	case <-g.Done():
 	case <-time.After(within):
-		g.Kill()
+		g.End()
 		g.t.Fatalf("the gateway did not end within %v\n%s", within, g.Log())
 	}
 	return g.Wait()

@@ -35,6 +35,14 @@ var stages = []string{"gateway", "batcher", "backends", "models", "features", "s
 // commands are the folders of the top floor.
 var commands = []string{"cmd", "bench", "test", "examples"}
 
+// lowest are leaves that other leaves and stages stand on, with the packages of the module that each may
+// import.
+var lowest = map[string][]string{
+	"internal/jsonscan": {"internal/fault"},
+	"internal/http1":    {},
+	"internal/child":    {},
+}
+
 // cgoDoors are the only packages that may hold cgo, or reach a package that does.
 var cgoDoors = []string{"backends/onnx", "backends/nvml"}
 

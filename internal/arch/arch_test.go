@@ -98,6 +98,13 @@ func TestRules(t *testing.T) {
 		"config imports internal/fault: config imports no other package of the module, but internal/near and internal/prescan",
 		"gateway imports config: only cmd imports config; take a small Options instead")
 	f("leaf", []Package{one("internal/oip", "sluice/models")}, "internal/oip imports models: a leaf knows nothing above it")
+	f("lowest leaves", []Package{
+		one("internal/jsonscan", "sluice/internal/fault", "sluice/internal/oip"), one("internal/fault"), one("internal/oip", "sluice/internal/jsonscan"),
+		one("internal/http1", "sluice/internal/fault"), one("internal/child", "sluice/models"),
+	},
+		"internal/child imports models: a leaf knows nothing above it",
+		"internal/http1 imports internal/fault: it stands below the other leaves, and may import none of them",
+		"internal/jsonscan imports internal/oip: it stands below the other leaves, and may import internal/fault")
 	f("command", []Package{one("shadow", "sluice/cmd/sluice")}, "shadow imports cmd/sluice: nothing imports a command")
 	f("floor", []Package{one("utils")}, "utils stands on no floor: name it in internal/arch")
 	f("comment", []Package{{ImportPath: "sluice/gateway"}}, "gateway has no package comment: say what it owns and who may call it")

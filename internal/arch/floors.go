@@ -46,7 +46,7 @@ func (g *graph) checkImports(dir string, p Package) []string {
 		}
 		for library, owners := range reserved {
 			if within(path, []string{library}) && !within(dir, owners) {
-				faults = append(faults, fmt.Sprintf("%s imports %s, which is reserved for %s", dir, path, ownersText(owners)))
+				faults = append(faults, fmt.Sprintf("%s imports %s, which is reserved for %s", dir, path, listText(owners, "tests")))
 			}
 		}
 	}
@@ -63,6 +63,8 @@ func refuse(from, to string) string {
 		return "only cmd imports config; take a small Options instead"
 	case a == leaf && b != leaf:
 		return "a leaf knows nothing above it"
+	case lowest[from] != nil && !within(to, lowest[from]):
+		return "it stands below the other leaves, and may import " + listText(lowest[from], "none of them")
 	case a == settings && to != "internal/near" && to != "internal/prescan":
 		return "config imports no other package of the module, but internal/near and internal/prescan"
 	case a == stage && b == stage && topOf(from) != topOf(to):
@@ -77,9 +79,9 @@ func topOf(dir string) string {
 	return top
 }
 
-func ownersText(owners []string) string {
-	if len(owners) == 0 {
-		return "tests"
+func listText(dirs []string, none string) string {
+	if len(dirs) == 0 {
+		return none
 	}
-	return strings.Join(owners, ", ")
+	return strings.Join(dirs, ", ")
 }

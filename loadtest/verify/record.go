@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"sluice/internal/http1"
 	"sluice/internal/oip"
 	"sluice/internal/tensor"
 	"sluice/loadtest/payload"
@@ -99,7 +100,7 @@ func (r *recorder) variant(ctx context.Context, e *Expected, v int) error {
 		row.Body = known.text
 		e.Echo = e.Echo && known.identity >= 0
 	}
-	if tag := headerValue(one.head, "Sluice-Model"); tag != nil {
+	if tag := http1.Field(one.head, tagHeader); tag != nil {
 		e.Model, e.Version, e.Digest = parseTag(string(tag))
 	}
 	e.Rows[v], e.proven[v] = row, known
@@ -173,7 +174,7 @@ func readReply(r *reply, into *oip.Response) error {
 }
 
 func readBody(head, body []byte, into *oip.Response) error {
-	n, err := oip.ParseHeaderLength(headerValue(head, "Inference-Header-Content-Length"), len(body))
+	n, err := oip.ParseHeaderLength(http1.Field(head, "inference-header-content-length"), len(body))
 	if err != nil {
 		return err
 	}
@@ -211,7 +212,7 @@ type body struct {
 
 // newBody keeps an answer. identified says that the request bore an identity.
 func newBody(r reply, id uint64, identified bool) body {
-	b := body{text: r.body, identity: -1, typed: bytes.Clone(headerLine(r.head, "Content-Type"))}
+	b := body{text: r.body, identity: -1, typed: bytes.Clone(http1.FieldLine(r.head, "content-type"))}
 	if identified {
 		b.identity = bytes.Index(r.body, appendIdentity(nil, id))
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 
+	"sluice/internal/http1"
 	"sluice/internal/tensor"
 	"sluice/loadtest/engine"
 	"sluice/loadtest/payload"
@@ -112,7 +113,7 @@ func (c *Checker) otherType(a *engine.Answer) string {
 	}
 	want := c.expected.proven[a.Variant].typed
 	_, want, _ = bytes.Cut(want, []byte{':'})
-	got := headerValue(a.Head, "Content-Type")
+	got := http1.Field(a.Head, "content-type")
 	if bytes.EqualFold(mime(got), mime(want)) {
 		return ""
 	}
@@ -144,7 +145,7 @@ func (c *Checker) remember(a *engine.Answer, version []byte) {
 	b := &k.bodies[at]
 	c.proven += len(a.Body) - len(b.text)
 	b.text = append(b.text[:0], a.Body...)
-	b.typed = append(b.typed[:0], headerLine(a.Head, "Content-Type")...)
+	b.typed = append(b.typed[:0], http1.FieldLine(a.Head, "content-type")...)
 	b.identity = -1
 	if c.identified[a.Variant] {
 		var digits [payload.IdentityLength]byte
@@ -190,7 +191,7 @@ func (c *Checker) example(a *engine.Answer, why func() string) {
 // otherVersion says that an answer is another version's than those that are known: after a
 // reload of other weights that is why it is wrong.
 func (c *Checker) otherVersion(a *engine.Answer) string {
-	tag := headerValue(a.Head, tagHeader)
+	tag := http1.Field(a.Head, tagHeader)
 	if tag == nil || c.expected.Version == "" {
 		return ""
 	}

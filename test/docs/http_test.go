@@ -97,7 +97,7 @@ func TestRoutes(t *testing.T) {
 }
 
 func TestHeaders(t *testing.T) {
-	source, err := ReadSource(false, nil, root+"/gateway")
+	source, err := ReadSource(false, nil, root+"/gateway", root+"/internal/http1")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,7 +27,7 @@ func (d *drill) hang() (v verdict, err error) {
 	if err != nil {
 		return v, err
 	}
-	defer b.Kill()
+	defer b.End()
 	stopProbes, err := d.probe("P4", b.Gateway)
 	if err != nil {
 		return v, err

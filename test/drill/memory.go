@@ -37,7 +37,7 @@ func (d *drill) memoryCeiling() (v verdict, err error) {
 	if err != nil {
 		return v, err
 	}
-	defer g.Kill()
+	defer g.End()
 	if err := rig.Learn(g.Predict, good); err != nil {
 		return v, err
 	}
@@ -68,8 +68,8 @@ func (d *drill) memoryCeiling() (v verdict, err error) {
 			cancel()
 			most = max(most, box.Peak())
 			parts = append(parts, fmt.Sprintf("%s %d MiB", a.name, box.Peak()>>20))
-			if ended, err := g.Ended(); ended {
-				return fmt.Errorf("the gateway ended under %s: %v, %w", a.name, box, err)
+			if how, ended := g.Ended(); ended {
+				return fmt.Errorf("the gateway ended under %s: %v, %s", a.name, box, how)
 			}
 		}
 		return nil

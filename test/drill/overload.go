@@ -71,7 +71,7 @@ func (d *drill) overload() (v verdict, err error) {
 	if err != nil {
 		return v, err
 	}
-	defer stub.stop()
+	defer stub.End()
 	rate, plain, err := peak(g)
 	if err != nil {
 		return v, err

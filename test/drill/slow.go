@@ -77,7 +77,7 @@ func (d *drill) slowClients() (v verdict, err error) {
 	if err != nil {
 		return v, err
 	}
-	before, err := memory.PSS(g.PID)
+	before, err := memory.PSS(g.PID())
 	if err != nil {
 		return v, err
 	}
@@ -95,7 +95,7 @@ func (d *drill) slowClients() (v verdict, err error) {
 	most := before
 	records, err := under(traffic(), func(func() time.Duration) error {
 		for begun := time.Now(); time.Since(begun) < scaled(slowFor); time.Sleep(200 * time.Millisecond) {
-			now, err := memory.PSS(g.PID)
+			now, err := memory.PSS(g.PID())
 			if err != nil {
 				return err
 			}

@@ -1,4 +1,4 @@
-package oip
+package jsonscan
 
 import (
 	"encoding/binary"
@@ -6,7 +6,7 @@ import (
 	"math/bits"
 )
 
-// floatRun reads plain decimals that are followed by a comma, as most of the numbers
+// FloatRun reads plain decimals that are followed by a comma, as most of the numbers
 // of a request are, from i on into dst as float32. It stops in front of the first
 // number that is anything else (the last of a list, one with an exponent or with white
 // space around it, one that needs the long way to be rounded, one that is wrong), which
@@ -15,7 +15,7 @@ import (
 // Up to 8 digits are read in one step without a branch on their count: numbers of
 // varying length would cost a mispredicted branch each. With it 256 numbers of 6
 // to 9 digits take two thirds of the time of a loop over their digits.
-func floatRun(data []byte, i int, dst []byte) (end, n int) {
+func FloatRun(data []byte, i int, dst []byte) (end, n int) {
 	for ; len(dst) >= 4; dst = dst[4:] {
 		j := i
 		// Enough for a sign, 19 digits and the bytes that a step reads ahead.
@@ -75,9 +75,9 @@ func floatRun(data []byte, i int, dst []byte) (end, n int) {
 	return i, n
 }
 
-// integerRun is floatRun for integers of a size in bytes: it reads what has at most 8
+// IntegerRun is FloatRun for integers of a size in bytes: it reads what has at most 8
 // digits and lies between low and high.
-func integerRun(data []byte, i int, dst []byte, size int, low, high int64) (end, n int) {
+func IntegerRun(data []byte, i int, dst []byte, size int, low, high int64) (end, n int) {
 	for ; len(dst) >= size; dst = dst[size:] {
 		j := i
 		if len(data)-j < 20 {
@@ -101,11 +101,25 @@ func integerRun(data []byte, i int, dst []byte, size int, low, high int64) (end,
 		if v < low || v > high {
 			break
 		}
-		putUint(dst, uint64(v), size)
+		PutUint(dst, uint64(v), size)
 		i = j + k + 1
 		n++
 	}
 	return i, n
+}
+
+// PutUint stores an integer as IntegerRun does.
+func PutUint(dst []byte, v uint64, size int) {
+	switch size {
+	case 1:
+		dst[0] = byte(v)
+	case 2:
+		binary.LittleEndian.PutUint16(dst, uint16(v))
+	case 4:
+		binary.LittleEndian.PutUint32(dst, uint32(v))
+	default:
+		binary.LittleEndian.PutUint64(dst, v)
+	}
 }
 
 // round32 rounds a float64 that is at most 4 units off the true value; ok is false

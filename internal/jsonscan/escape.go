@@ -1,7 +1,6 @@
-package oip
+package jsonscan
 
 import (
-	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
 
@@ -24,9 +23,9 @@ func escapeLen(b []byte) int {
 	return 0
 }
 
-// unescape appends a scanned string's content without its escapes. Half a surrogate
+// Unescape appends a scanned string's content without its escapes. Half a surrogate
 // pair has no UTF-8 form and is an error.
-func unescape(dst, raw []byte) ([]byte, error) {
+func Unescape(dst, raw []byte) ([]byte, error) {
 	for i := 0; i < len(raw); {
 		if raw[i] != '\\' {
 			from := i
@@ -96,14 +95,14 @@ func hex4(b []byte) (r rune, ok bool) {
 
 const hexDigits = "0123456789ABCDEF"
 
-// appendString appends a JSON string. Only what JSON demands is escaped, so that
+// AppendString appends a JSON string. Only what JSON demands is escaped, so that
 // most strings are one copy; the caller vouches for UTF-8.
-func appendString[T string | []byte](dst []byte, text T) []byte {
-	return append(appendEscaped(append(dst, '"'), text), '"')
+func AppendString[T string | []byte](dst []byte, text T) []byte {
+	return append(AppendEscaped(append(dst, '"'), text), '"')
 }
 
-// appendEscaped appends what is between the quotes of a JSON string.
-func appendEscaped[T string | []byte](dst []byte, text T) []byte {
+// AppendEscaped appends what is between the quotes of a JSON string.
+func AppendEscaped[T string | []byte](dst []byte, text T) []byte {
 	from := 0
 	for i := range len(text) {
 		c := text[i]
@@ -130,24 +129,4 @@ func appendEscaped[T string | []byte](dst []byte, text T) []byte {
 		}
 	}
 	return append(dst, text[from:]...)
-}
-
-// shown is a client's text as an error may quote it: short, and printable.
-func shown[T string | []byte](text T) string {
-	const most = 64
-	if len(text) <= most {
-		return printable(string(text))
-	}
-	return printable(string(text[:most])) + "..."
-}
-
-func printable(text string) string {
-	out := make([]byte, 0, len(text))
-	for _, r := range text {
-		if unicode.IsControl(r) {
-			r = utf8.RuneError
-		}
-		out = utf8.AppendRune(out, r)
-	}
-	return string(out)
 }

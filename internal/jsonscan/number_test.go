@@ -1,4 +1,4 @@
-package oip
+package jsonscan
 
 import (
 	"errors"
@@ -11,12 +11,12 @@ import (
 // viaScan converts a number as the general path does.
 func viaScan(text string) (f32 float32, ok32 bool, f64 float64, ok64 bool, valid bool) {
 	b := []byte(text)
-	mantissa, exponent, flags, end := scanNumber(b, 0)
+	n, end := ScanNumber(b, 0)
 	if end != len(b) {
 		return 0, false, 0, false, false
 	}
-	f32, ok32 = toFloat32(mantissa, exponent, flags, b)
-	f64, ok64 = toFloat64(mantissa, exponent, flags, b)
+	f32, ok32 = n.Float32(b)
+	f64, ok64 = n.Float64(b)
 	return f32, ok32, f64, ok64, true
 }
 
@@ -73,7 +73,7 @@ func checkFloat(t *testing.T, text string) {
 	}
 	var dst [4]byte
 	padded := []byte(text + ",                                                  ")
-	if end, n := floatRun(padded, 0, dst[:]); n == 1 {
+	if end, n := FloatRun(padded, 0, dst[:]); n == 1 {
 		got := uint32(dst[0]) | uint32(dst[1])<<8 | uint32(dst[2])<<16 | uint32(dst[3])<<24
 		if end != len(text)+1 || !ok32 || got != math.Float32bits(float32(want32)) {
 			t.Fatalf("%q: the run reads %x up to %d, want %x up to %d", text, got, end, math.Float32bits(float32(want32)), len(text)+1)
@@ -131,8 +131,8 @@ func FuzzFloat32(f *testing.F) {
 func TestIntegers(t *testing.T) {
 	f := func(text string, bits uint, want int64, ok bool) {
 		t.Helper()
-		mantissa, _, flags, end := scanNumber([]byte(text), 0)
-		got, fits := toInt64(mantissa, flags, bits)
+		n, end := ScanNumber([]byte(text), 0)
+		got, fits := n.Int64(bits)
 		if end != len(text) || fits != ok || ok && got != want {
 			t.Errorf("%s in %d bits: got %d (%v), want %d (%v)", text, bits, got, fits, want, ok)
 		}
@@ -153,8 +153,8 @@ func TestIntegers(t *testing.T) {
 
 	g := func(text string, bits uint, want uint64, ok bool) {
 		t.Helper()
-		mantissa, _, flags, end := scanNumber([]byte(text), 0)
-		got, fits := toUint64(mantissa, flags, bits, []byte(text))
+		n, end := ScanNumber([]byte(text), 0)
+		got, fits := n.Uint64(bits, []byte(text))
 		if end != len(text) || fits != ok || ok && got != want {
 			t.Errorf("%s in %d bits: got %d (%v), want %d (%v)", text, bits, got, fits, want, ok)
 		}
@@ -167,57 +167,4 @@ func TestIntegers(t *testing.T) {
 	g("18446744073709551616", 64, 0, false)
 	g("-18446744073709551616", 64, 0, false)
 	g("3.0", 16, 0, false)
-}
-
-// TestFloatText: what is printed reads back to the same bits, directly and through
-// float64, and is a JSON number that no reader takes for an integer.
-func TestFloatText(t *testing.T) {
-	f := func(v float32, want string) {
-		t.Helper()
-		if got := string(appendFloat32(nil, v)); got != want {
-			t.Errorf("got %s, want %s", got, want)
-		}
-	}
-	f(0, "0.0")
-	f(float32(math.Copysign(0, -1)), "-0.0")
-	f(1, "1.0")
-	f(-16777216, "-16777216.0")
-	f(0.1, "0.1")
-	f(6.8, "6.8")
-	f(1e-7, "1e-07")
-	f(1e-6, "1e-06")
-	f(2e-6, "0.000002")
-	f(1e20, "100000000000000000000.0")
-	f(1e21, "1e+21")
-	f(7.038531e-26, "7.038530691851209e-26")
-	f(-7.038531e-26, "-7.038530691851209e-26")
-	f(float32(math.NaN()), "NaN")
-	f(float32(math.Inf(1)), "Infinity")
-	f(float32(math.Inf(-1)), "-Infinity")
-
-	rng := rand.New(rand.NewPCG(5, 6))
-	for range 300_000 {
-		v := math.Float32frombits(rng.Uint32())
-		if v != v || math.IsInf(float64(v), 0) {
-			continue
-		}
-		text := string(appendFloat32(nil, v))
-		wide, err := strconv.ParseFloat(text, 64)
-		if err != nil || math.Float32bits(float32(wide)) != math.Float32bits(v) {
-			t.Fatalf("%x is printed as %s, which reads back as %x through float64 (%v)", math.Float32bits(v), text, math.Float32bits(float32(wide)), err)
-		}
-		if mantissa, exponent, flags, end := scanNumber([]byte(text), 0); end != len(text) || flags&fractional == 0 {
-			t.Fatalf("%s is no float", text)
-		} else if back, ok := toFloat32(mantissa, exponent, flags, []byte(text)); !ok || math.Float32bits(back) != math.Float32bits(v) {
-			t.Fatalf("%x is printed as %s, which reads back as %x", math.Float32bits(v), text, math.Float32bits(back))
-		}
-		wide = math.Float64frombits(rng.Uint64())
-		if wide != wide || math.IsInf(wide, 0) {
-			continue
-		}
-		text = string(appendFloat64(nil, wide))
-		if back, err := strconv.ParseFloat(text, 64); err != nil || math.Float64bits(back) != math.Float64bits(wide) {
-			t.Fatalf("%x is printed as %s, which reads back as %x (%v)", math.Float64bits(wide), text, math.Float64bits(back), err)
-		}
-	}
 }

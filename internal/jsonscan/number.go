@@ -1,4 +1,4 @@
-package oip
+package jsonscan
 
 import (
 	"math"
@@ -6,23 +6,36 @@ import (
 	"unsafe"
 )
 
-// numFlags say what scanNumber saw.
-type numFlags uint8
+// Number is a number as it is written: Mantissa times ten to the Exponent.
+type Number struct {
+	Mantissa uint64
+	Exponent int
+	Flags    Flags
+}
 
+// Flags say what else is known of a number.
+type Flags uint8
+
+// What is known of a number.
 const (
-	negative   numFlags = 1 << iota
-	fractional          // has a fraction or an exponent: no integer token
-	long                // more than 19 digits: the mantissa is not to be used
+	Negative   Flags = 1 << iota
+	Fractional       // it has a fraction or an exponent: no integer token
+	Long             // more than 19 digits: the mantissa is not to be used
 )
 
 // maxExponent bounds the decimal exponent that is counted; far beyond any float.
 const maxExponent = 100_000
 
-// scanNumber reads the JSON number at i: mantissa times ten to the exponent. end is
-// behind it; -1 if there is no well-formed number.
-func scanNumber(b []byte, i int) (mantissa uint64, exponent int, flags numFlags, end int) {
+// ScanNumber reads the JSON number at i. end is behind it; -1 if there is no well-formed
+// number.
+func ScanNumber(b []byte, i int) (n Number, end int) {
+	var (
+		mantissa uint64
+		exponent int
+		flags    Flags
+	)
 	if i < len(b) && b[i] == '-' {
-		flags = negative
+		flags = Negative
 		i++
 	}
 	first := i
@@ -36,7 +49,7 @@ func scanNumber(b []byte, i int) (mantissa uint64, exponent int, flags numFlags,
 	}
 	digits := i - first
 	if digits == 0 || digits > 1 && b[first] == '0' {
-		return 0, 0, 0, -1
+		return Number{}, -1
 	}
 	if i < len(b) && b[i] == '.' {
 		i++
@@ -50,25 +63,25 @@ func scanNumber(b []byte, i int) (mantissa uint64, exponent int, flags numFlags,
 			i++
 		}
 		if i == point {
-			return 0, 0, 0, -1
+			return Number{}, -1
 		}
 		exponent = point - i
 		digits += i - point
-		flags |= fractional
+		flags |= Fractional
 	}
 	if digits > 19 && significant(b[first:i]) > 19 {
-		flags |= long
+		flags |= Long
 	}
 	if i < len(b) && b[i]|0x20 == 'e' {
 		e, n := scanExponent(b[i+1:])
 		if n == 0 {
-			return 0, 0, 0, -1
+			return Number{}, -1
 		}
 		exponent += e
-		flags |= fractional
+		flags |= Fractional
 		i += 1 + n
 	}
-	return mantissa, exponent, flags, i
+	return Number{mantissa, exponent, flags}, i
 }
 
 // scanExponent reads what follows the e: n is its length, 0 if it is malformed.
@@ -102,9 +115,9 @@ func significant(b []byte) int {
 	return n
 }
 
-// nonFinite finds a token for a value that JSON cannot write; n is its length, 0 if
+// NonFinite finds a token for a value that JSON cannot write; n is its length, 0 if
 // there is none.
-func nonFinite(b []byte) (v float64, n int) {
+func NonFinite(b []byte) (v float64, n int) {
 	if len(b) == 0 || b[0] >= '0' && b[0] <= '9' {
 		return 0, 0
 	}
@@ -113,17 +126,18 @@ func nonFinite(b []byte) (v float64, n int) {
 		at, inf = 1, math.Inf(-1)
 	}
 	switch rest := b[at:]; {
-	case at == 0 && begins(rest, "NaN"):
+	case at == 0 && Begins(rest, "NaN"):
 		return math.NaN(), 3
-	case begins(rest, "Infinity"):
+	case Begins(rest, "Infinity"):
 		return inf, at + 8
-	case begins(rest, "Inf"):
+	case Begins(rest, "Inf"):
 		return inf, at + 3
 	}
 	return 0, 0
 }
 
-func begins(b []byte, word string) bool {
+// Begins reports whether b begins with a word.
+func Begins(b []byte, word string) bool {
 	return len(b) >= len(word) && string(b[:len(word)]) == word
 }
 
@@ -137,48 +151,48 @@ var pow10 = [...]float64{
 // exactPow10 is the largest power of ten that a float64 holds exactly.
 const exactPow10 = 22
 
-// toFloat64 rounds a scanned number to float64; ok is false if it is too large.
+// Float64 rounds a number, whose text is given, to float64; ok is false if it is too large.
 //
 // Mantissa and power both exact, one operation: rounded once, so correct (Clinger,
 // 1990). Everything else goes the long way.
-func toFloat64(mantissa uint64, exponent int, flags numFlags, text []byte) (v float64, ok bool) {
-	if mantissa > 1<<53 || flags&long != 0 || exponent < -exactPow10 || exponent > exactPow10 {
+func (n Number) Float64(text []byte) (v float64, ok bool) {
+	if n.Mantissa > 1<<53 || n.Flags&Long != 0 || n.Exponent < -exactPow10 || n.Exponent > exactPow10 {
 		return parseFloat(text, 64)
 	}
-	v = float64(mantissa)
-	if exponent < 0 {
-		v /= pow10[-exponent]
+	v = float64(n.Mantissa)
+	if n.Exponent < 0 {
+		v /= pow10[-n.Exponent]
 	} else {
-		v *= pow10[exponent]
+		v *= pow10[n.Exponent]
 	}
-	if flags&negative != 0 {
+	if n.Flags&Negative != 0 {
 		v = -v
 	}
 	return v, true
 }
 
-// toFloat32 rounds a scanned number to float32; ok is false if it is too large.
+// Float32 rounds a number, whose text is given, to float32; ok is false if it is too large.
 //
 // The quotient or product in float64 has at most three roundings of relative error
 // 2^-53 each (mantissa, power, operation), so it is within 4 float64 units of the
 // true value. Rounding it to float32 is correct unless a midpoint between two
 // float32 lies within that distance; such values, those near the subnormals and the
 // largest go the long way.
-func toFloat32(mantissa uint64, exponent int, flags numFlags, text []byte) (v float32, ok bool) {
-	if flags&long != 0 || exponent < 1-len(pow10) || exponent >= len(pow10) {
+func (n Number) Float32(text []byte) (v float32, ok bool) {
+	if n.Flags&Long != 0 || n.Exponent < 1-len(pow10) || n.Exponent >= len(pow10) {
 		return parseFloat32(text)
 	}
-	d := float64(mantissa)
-	if exponent < 0 {
-		d /= pow10[-exponent]
+	d := float64(n.Mantissa)
+	if n.Exponent < 0 {
+		d /= pow10[-n.Exponent]
 	} else {
-		d *= pow10[exponent]
+		d *= pow10[n.Exponent]
 	}
 	bits, ok := round32(d)
-	if !ok && mantissa != 0 {
+	if !ok && n.Mantissa != 0 {
 		return parseFloat32(text)
 	}
-	if flags&negative != 0 {
+	if n.Flags&Negative != 0 {
 		bits |= 1 << 31
 	}
 	return math.Float32frombits(bits), true
@@ -196,26 +210,26 @@ func parseFloat(text []byte, bits int) (float64, bool) {
 	return v, err == nil
 }
 
-// toInt64 converts a scanned integer token if it fits into that many bits.
-func toInt64(mantissa uint64, flags numFlags, bits uint) (int64, bool) {
-	if flags&(fractional|long) != 0 {
+// Int64 converts an integer token if it fits into that many bits.
+func (n Number) Int64(bits uint) (int64, bool) {
+	if n.Flags&(Fractional|Long) != 0 {
 		return 0, false
 	}
 	limit := uint64(1) << (bits - 1)
-	if flags&negative != 0 {
-		return -int64(mantissa), mantissa <= limit
+	if n.Flags&Negative != 0 {
+		return -int64(n.Mantissa), n.Mantissa <= limit
 	}
-	return int64(mantissa), mantissa < limit
+	return int64(n.Mantissa), n.Mantissa < limit
 }
 
-// toUint64 converts a scanned integer token if it fits into that many bits.
-func toUint64(mantissa uint64, flags numFlags, bits uint, text []byte) (uint64, bool) {
-	if flags&fractional != 0 || flags&negative != 0 && mantissa != 0 {
+// Uint64 converts an integer token, whose text is given, if it fits into that many bits.
+func (n Number) Uint64(bits uint, text []byte) (uint64, bool) {
+	if n.Flags&Fractional != 0 || n.Flags&Negative != 0 && n.Mantissa != 0 {
 		return 0, false
 	}
-	if flags&long != 0 {
+	if n.Flags&Long != 0 {
 		v, err := strconv.ParseUint(unsafe.String(unsafe.SliceData(text), len(text)), 10, int(bits))
 		return v, err == nil
 	}
-	return mantissa, bits == 64 || mantissa < 1<<bits
+	return n.Mantissa, bits == 64 || n.Mantissa < 1<<bits
 }
