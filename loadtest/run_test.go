@@ -148,6 +148,28 @@ func TestThresholds(t *testing.T) {
 	}
 }
 
+// A percentile is of all requests, so that a target that refuses a fifth of them does not hold it; that
+// of right answers alone begins with ok.
+func TestRefusalsCountAsMissed(t *testing.T) {
+	o := short(to(stubbed(t, "status=503:20").Addr()))
+	for _, text := range []string{"p90<1h", "p50<1h", "ok.p90<1h", "unserved>10%"} {
+		c, err := result.ParseThreshold(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.Thresholds = append(o.Thresholds, c)
+	}
+	o.Unverified, o.Load = true, "gamma:300,cv=2"
+	r, _, err := Run(t.Context(), o)
+	whole(t, r, err)
+	if r.Ledger.Rejected == 0 || r.Every.N != r.Ledger.Scheduled || r.Response.N != r.Ledger.OK {
+		t.Errorf("ledger %+v, every %+v", r.Ledger, r.Every)
+	}
+	if all := r.Thresholds; len(all) != 4 || all[0].Pass || !strings.HasPrefix(all[0].Value, "not reached: ") || !all[1].Pass || !all[2].Pass || !all[3].Pass {
+		t.Errorf("thresholds %+v", all)
+	}
+}
+
 // What cannot be watched is said once, however many runs a test has.
 func TestNotes(t *testing.T) {
 	server := httptest.NewServer(http.NotFoundHandler())

@@ -98,6 +98,8 @@ func TestRules(t *testing.T) {
 		"config imports internal/fault: config imports no other package of the module, but internal/near and internal/prescan",
 		"gateway imports config: only cmd imports config; take a small Options instead")
 	f("leaf", []Package{one("internal/oip", "sluice/models")}, "internal/oip imports models: a leaf knows nothing above it")
+	f("language of traffic", []Package{one("internal/traffic", "sluice/internal/trace", "sluice/batcher/sim", "sluice/loadtest/engine")},
+		"internal/traffic imports batcher/sim: a leaf knows nothing above it", "internal/traffic imports loadtest/engine: a leaf knows nothing above it")
 	f("command", []Package{one("shadow", "sluice/cmd/sluice")}, "shadow imports cmd/sluice: nothing imports a command")
 	f("floor", []Package{one("utils")}, "utils stands on no floor: name it in internal/arch")
 	f("comment", []Package{{ImportPath: "sluice/gateway"}}, "gateway has no package comment: say what it owns and who may call it")
