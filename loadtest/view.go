@@ -7,7 +7,6 @@ import (
 	"sluice/loadtest/engine"
 	"sluice/loadtest/live"
 	"sluice/loadtest/result"
-	"sluice/loadtest/sample"
 	"sluice/loadtest/stats"
 )
 
@@ -51,10 +50,8 @@ func (f *follower) snapshot(s stats.Snapshot, p engine.Progress) live.Snapshot {
 		Phase: f.s.phase, Elapsed: s.Elapsed - s.Window.From, Total: s.Window.Length(),
 		Offered: s.Offered, Sent: s.Sent, Good: s.Good, InFlight: s.InFlight, Late: s.Late, Lag: milliseconds(s.LagP99),
 		Response: clockOf(s.Recent.Response, s.Response), Service: clockOf(s.Recent.Service, s.Service),
-		OK: s.Outcomes[sample.OK], Wrong: s.Outcomes[sample.Wrong], Rejected: s.Outcomes[sample.Rejected],
-		ClientErr: s.Outcomes[sample.ClientError], ServerErr: s.Outcomes[sample.ServerError], Timeout: s.Outcomes[sample.Timeout],
-		Refused: s.Outcomes[sample.Refused], Unsent: s.Outcomes[sample.Unsent], Lost: s.Outcomes[sample.Lost], Extra: p.Extra,
-		Verified: s.Verified, Batch: s.BatchMean, GPU: -1, Spills: -1, Sheds: -1,
+		Ended: s.Outcomes, Extra: p.Extra,
+		Verified: s.Verified, Batch: s.BatchMean, GPU: -1,
 	}
 	if s.Elapsed < s.Window.From {
 		out.Phase, out.Elapsed, out.Total = "warm-up", s.Elapsed, s.Window.From
