@@ -148,6 +148,26 @@ func TestThresholds(t *testing.T) {
 	}
 }
 
+// A condition on a figure that no second has is held at the end, and does not disturb the view.
+func TestConditionsThatNoSecondTells(t *testing.T) {
+	o := short(to(stubbed(t, "").Addr()))
+	for _, text := range []string{"mean<1h", "p99.9<1h", "extra==0", "attainment>=0", "goodput>=1"} {
+		c, err := result.ParseThreshold(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.Thresholds = append(o.Thresholds, c)
+	}
+	o.Unverified, o.Length, o.Within = true, 1600*time.Millisecond, time.Hour // a whole second, of which the view tells
+	view := &watcher{}
+	o.View = view
+	r, _, err := Run(t.Context(), o)
+	whole(t, r, err)
+	if len(r.Thresholds) != 5 || !r.Thresholds[0].Pass || !r.Thresholds[3].Pass || !r.Thresholds[4].Pass || view.shown[len(view.shown)-1].Objective != "goodput>=1" {
+		t.Errorf("thresholds %+v, the view shows %+v", r.Thresholds, view.shown[len(view.shown)-1])
+	}
+}
+
 // A percentile is of all requests, so that a target that refuses a fifth of them does not hold it; that
 // of right answers alone begins with ok.
 func TestRefusalsCountAsMissed(t *testing.T) {

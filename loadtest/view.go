@@ -2,6 +2,7 @@ package loadtest
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"sluice/loadtest/engine"
@@ -70,9 +71,11 @@ func (f *follower) snapshot(s stats.Snapshot, p engine.Progress) live.Snapshot {
 			out.GPU = r.GPU
 		}
 	}
-	if c := f.s.conditions; len(c) > 0 {
-		out.Objective, out.Light = c[0].Text, live.Holds
-		if len(result.Aborts(c[:1], f.live.Series())) > 0 {
+	// A figure that no second has, such as a mean, is known at the end alone.
+	if at := slices.IndexFunc(f.s.conditions, result.Condition.BySecond); at >= 0 {
+		c := f.s.conditions[at]
+		out.Objective, out.Light = c.Text, live.Holds
+		if len(result.Aborts([]result.Condition{c}, f.live.Series())) > 0 {
 			out.Light = live.Fails
 		}
 	}

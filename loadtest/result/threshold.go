@@ -28,7 +28,7 @@ type metric struct {
 // ParseThreshold reads a condition that a run is held against; see traffic.ParseCondition.
 func ParseThreshold(text string) (Condition, error) {
 	c, err := measured(traffic.ParseCondition(text))
-	if err == nil && c.Seconds > 0 && c.metric.second == nil {
+	if err == nil && c.Seconds > 0 && !c.BySecond() {
 		err = fmt.Errorf("column 1: a second has no %s; with \"for\" use one of %s", c.Name(), seriesNames())
 	}
 	if err != nil {
@@ -42,11 +42,14 @@ func ParseThreshold(text string) (Condition, error) {
 // of requests is of the run so far, and anything else of the last second.
 func ParseAbort(text string) (Condition, error) {
 	c, err := ParseThreshold(text)
-	if err == nil && c.metric.second == nil {
+	if err == nil && !c.BySecond() {
 		err = fmt.Errorf("cannot end a run by %q: a second has no %s; it has %s", text, c.Name(), seriesNames())
 	}
 	return c, err
 }
+
+// BySecond reports whether a second of a run tells the figure: only then can Aborts hold it.
+func (c Condition) BySecond() bool { return c.metric.second != nil }
 
 // measured joins a condition with what measures its figure.
 func measured(c traffic.Condition, err error) (Condition, error) {
