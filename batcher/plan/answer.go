@@ -7,12 +7,13 @@ import (
 	"time"
 
 	"sluice/internal/cost"
+	"sluice/internal/traffic"
 )
 
 // Question is a study and what is to be said about it.
 type Question struct {
 	Study      Study
-	Objectives []Objective
+	Objectives []traffic.Condition
 	// Kind, if not "", asks for the smallest number of these devices, up to Most, that
 	// holds the objectives.
 	Kind string
@@ -116,7 +117,7 @@ func Ask(ctx context.Context, q Question) (*Answer, error) {
 func (s Study) inputs() Inputs {
 	in := Inputs{Warmup: s.Warmup, Overhead: s.Overhead}
 	for _, t := range s.Traffic {
-		in.Loads = append(in.Loads, fmt.Sprintf("%s: %s", t.Model, t.Load.Text))
+		in.Loads = append(in.Loads, fmt.Sprintf("%s: %s", t.Model, t.Load))
 	}
 	if s.Trace != nil {
 		in.Trace = fmt.Sprintf("%d arrivals in %v", len(s.Trace.Arrivals), s.Trace.Length.Round(time.Millisecond))

@@ -3,21 +3,10 @@ package plan
 import (
 	"fmt"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
-)
 
-// Objective is a bound on one figure of an outcome.
-type Objective struct {
-	Text string
-	// metric is attainment, goodput, unserved, max or a quantile such as p99.
-	metric   string
-	quantile float64
-	above    bool // the figure must be at least the bound, else below it
-	strict   bool
-	bound    float64 // nanoseconds of a latency
-}
+	"sluice/internal/traffic"
+)
 
 // Check is an objective and what became of it.
 type Check struct {
@@ -25,120 +14,97 @@ type Check struct {
 	Held      bool   `json:"held"`
 	// Value is the figure, for people.
 	Value string `json:"value"`
-	// Part is, of an objective about latency or attainment, the part of all requests that
+	// Part is, of an objective about a percentile or attainment, the part of the requests that
 	// met it.
 	Part *float64 `json:"part,omitempty"`
 	// Sure is false if there were too few requests to tell.
 	Sure bool `json:"sure"`
 }
 
-// ParseObjectives reads bounds separated by commas:
+// bounded are the figures of an outcome, and whether the bound of each is from below.
+var bounded = map[string]bool{
+	"attainment": true, "goodput": true, "offered": true, "unserved": false, "err": false, "rejected": false,
+	"p": false, "ok.p": false, "mean": false, "ok.mean": false, "max": false, "ok.max": false,
+}
+
+// ParseObjectives reads conditions (see traffic.ParseCondition) that are separated by commas. An
+// outcome has these figures:
 //
 //	attainment>=0.99    part of all requests answered within their budgets; or 99%
 //	p99<20ms            99 % of all requests answered within 20 ms; p50, p90, p95, p99.9 ...
-//	goodput>=4000       answers in time per second
-//	unserved<1%         part of all requests refused or dropped
-//	max<100ms           the slowest answer
+//	ok.p99<20ms         99 % of the answers within 20 ms
+//	goodput>=4000       answers in time per second; offered counts all requests
+//	unserved<1%         part of all requests refused or dropped; err is the same, as a number too
+//	rejected<1%         those refused on arrival
+//	max<100ms           the slowest answer; mean
 //
-// A quantile is of all requests and not of the answered ones: a fleet that refuses
+// A percentile is of all requests and not of the answered ones: a fleet that refuses
 // everything has quick answers and holds nothing.
-func ParseObjectives(text string) ([]Objective, error) {
-	var all []Objective
-	for _, part := range strings.Split(text, ",") {
-		o, err := parseObjective(strings.TrimSpace(part))
-		if err != nil {
-			return nil, fmt.Errorf("cannot read the objective %q: %w", part, err)
+func ParseObjectives(text string) ([]traffic.Condition, error) {
+	all, err := traffic.ParseConditions(text)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range all {
+		below, known := bounded[c.Figure]
+		switch {
+		case !known:
+			err = fmt.Errorf("a simulation has no figure %q; it has attainment, goodput, offered, unserved, err, rejected, max, mean and percentiles such as p99 and ok.p99", c.Name())
+		case c.Seconds > 0:
+			err = fmt.Errorf("a simulation holds no figure by the second: leave out \"for %ds\"", c.Seconds)
+		case below != c.FromBelow():
+			err = fmt.Errorf("%s is bounded from %s", c.Name(), map[bool]string{true: "below, with > or >=", false: "above, with < or <="}[below])
 		}
-		all = append(all, o)
+		if err != nil {
+			return nil, fmt.Errorf("cannot read the objective %q: %w", c.Text, err)
+		}
 	}
 	return all, nil
 }
 
-func parseObjective(text string) (Objective, error) {
-	at := strings.IndexAny(text, "<>")
-	if at < 0 {
-		return Objective{}, fmt.Errorf("use a bound such as attainment>=0.99 or p99<20ms")
+// check holds an outcome to an objective.
+func check(c traffic.Condition, out *Outcome) Check {
+	k := Check{Objective: c.Text, Sure: true}
+	arrived, answered := uint64(out.Arrived), out.latencies.n
+	latency := func(d time.Duration) {
+		k.Held, k.Value = c.Holds(float64(d)/float64(time.Millisecond)), d.Round(time.Microsecond).String()
 	}
-	o := Objective{Text: text, metric: strings.TrimSpace(text[:at]), above: text[at] == '>', strict: true}
-	value := text[at+1:]
-	if rest, ok := strings.CutPrefix(value, "="); ok {
-		value, o.strict = rest, false
-	}
-	value = strings.TrimSpace(value)
-	var err error
-	switch {
-	case o.metric == "attainment" || o.metric == "unserved":
-		o.bound, err = parsePart(value)
-	case o.metric == "goodput":
-		o.bound, err = strconv.ParseFloat(value, 64)
-		if err != nil || !(o.bound >= 0) {
-			err = fmt.Errorf("%q is not a number of requests per second", value)
+	count := func(n int) {
+		part := float64(n) / float64(max(out.Arrived, 1))
+		k.Held, k.Value = c.Holds(part), percent(part)
+		if c.Kind == traffic.Count && !c.Share {
+			k.Held, k.Value = c.Holds(float64(n)), fmt.Sprint(n)
 		}
-	case o.metric == "max" || strings.HasPrefix(o.metric, "p"):
-		if o.metric != "max" {
-			if o.quantile, err = strconv.ParseFloat(o.metric[1:], 64); err != nil || !(o.quantile > 0 && o.quantile < 100) {
-				return Objective{}, fmt.Errorf("%q is not a percentile such as p99", o.metric)
-			}
-			o.quantile /= 100
-		}
-		var d time.Duration
-		if d, err = time.ParseDuration(value); err != nil || d <= 0 {
-			err = fmt.Errorf("%q is not a latency such as 20ms", value)
-		}
-		o.bound = float64(d)
-	default:
-		err = fmt.Errorf("there is no figure %q; use attainment, goodput, unserved, max or a percentile such as p99", o.metric)
 	}
-	if wantAbove := o.metric == "attainment" || o.metric == "goodput"; err == nil && wantAbove != o.above {
-		err = fmt.Errorf("%s is bounded from %s", o.metric, map[bool]string{true: "below, with > or >=", false: "above, with < or <="}[wantAbove])
-	}
-	return o, err
-}
-
-func parsePart(text string) (float64, error) {
-	digits, percent := strings.CutSuffix(text, "%")
-	v, err := strconv.ParseFloat(strings.TrimSpace(digits), 64)
-	if percent {
-		v /= 100
-	}
-	if err != nil || !(v >= 0 && v <= 1) {
-		return 0, fmt.Errorf("%q is not a part such as 0.99 or 99%%", text)
-	}
-	return v, nil
-}
-
-// Check holds an outcome to the objective.
-func (o Objective) Check(out *Outcome) Check {
-	c := Check{Objective: o.Text, Sure: true}
-	arrived := uint64(out.Arrived)
-	switch o.metric {
+	switch c.Figure {
 	case "attainment":
-		c.Held, c.Value, c.Part = o.holds(out.Attainment), percent(out.Attainment), &out.Attainment
+		k.Held, k.Value, k.Part = c.Holds(out.Attainment), percent(out.Attainment), &out.Attainment
 	case "goodput":
-		c.Held, c.Value = o.holds(out.Goodput), fmt.Sprintf("%.0f/s", out.Goodput)
-	case "unserved":
-		part := float64(out.Dropped+out.Refused) / float64(max(out.Arrived, 1))
-		c.Held, c.Value = o.holds(part), percent(part)
-	case "max":
-		c.Held, c.Value = o.holds(float64(out.Latency.Max)), out.Latency.Max.Round(time.Microsecond).String()
-	default:
-		part := float64(out.latencies.within(time.Duration(o.bound))) / float64(max(arrived, 1))
-		c.Part, c.Value, c.Sure = &part, "not reached: too few are answered", arrived >= leastFor(o.quantile)
-		if d, ok := out.latencies.quantile(o.quantile, arrived); ok {
-			c.Held, c.Value = o.holds(float64(d)), d.Round(10*time.Microsecond).String()
-		}
+		k.Held, k.Value = c.Holds(out.Goodput), fmt.Sprintf("%.0f/s", out.Goodput)
+	case "offered":
+		k.Held, k.Value = c.Holds(out.Offered), fmt.Sprintf("%.0f/s", out.Offered)
+	case "unserved", "err":
+		count(out.Dropped + out.Refused)
+	case "rejected":
+		count(out.Refused)
+	case "max", "ok.max":
+		latency(out.Latency.Max)
+	case "mean", "ok.mean":
+		latency(out.Latency.Mean)
+	case "p":
+		k.quantile(c, out, arrived)
+	case "ok.p":
+		k.quantile(c, out, answered)
 	}
-	return c
+	return k
 }
 
-func (o Objective) holds(v float64) bool {
-	switch {
-	case v == o.bound:
-		return !o.strict
-	case o.above:
-		return v > o.bound
-	default:
-		return v < o.bound
+// quantile holds the latencies to an objective about n requests.
+func (k *Check) quantile(c traffic.Condition, out *Outcome, n uint64) {
+	part := float64(out.latencies.within(c.Limit())) / float64(max(n, 1))
+	k.Part, k.Value, k.Sure = &part, "not reached: too few are answered", n >= leastFor(c.Quantile)
+	if d, ok := out.latencies.quantile(c.Quantile, n); ok {
+		k.Held, k.Value = c.Holds(float64(d)/float64(time.Millisecond)), d.Round(10*time.Microsecond).String()
 	}
 }
 
@@ -147,10 +113,10 @@ func Held(checks []Check) bool {
 	return !slices.ContainsFunc(checks, func(c Check) bool { return !c.Held || !c.Sure })
 }
 
-func checkAll(objectives []Objective, out *Outcome) []Check {
+func checkAll(objectives []traffic.Condition, out *Outcome) []Check {
 	var checks []Check
 	for _, o := range objectives {
-		checks = append(checks, o.Check(out))
+		checks = append(checks, check(o, out))
 	}
 	return checks
 }

@@ -102,20 +102,14 @@ func (s Study) streams(ctx context.Context, models []Model) []sim.Stream {
 	const firstSeed = 1000 // the simulation itself uses the small ones
 	for i, t := range s.Traffic {
 		m := index(t.Model)
-		add(newDrawn(s, t, m, budgets[m], firstSeed+uint64(i)))
+		add(s.requests(t, m, budgets[m], firstSeed+uint64(i)))
 	}
 	if s.Trace != nil {
-		r := &replay{
-			trace: s.Trace, budgets: budgets, overhead: s.Overhead, speed: s.speed(), scale: s.scale(),
-			jitter: s.Jitter, rng: rand.New(rand.NewPCG(s.Seed, firstSeed-1)),
-		}
-		if r.jitter == 0 {
-			r.jitter = defaultJitter
-		}
+		var of []int
 		for _, name := range s.Trace.Models {
-			r.models = append(r.models, index(name))
+			of = append(of, index(name))
 		}
-		add(r)
+		add(s.replay(s.Trace, of, budgets, rand.New(rand.NewPCG(s.Seed, firstSeed-1))))
 	}
 	return streams
 }

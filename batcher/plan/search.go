@@ -3,6 +3,8 @@ package plan
 import (
 	"context"
 	"fmt"
+
+	"sluice/internal/traffic"
 )
 
 // Search is how the smallest fleet was looked for.
@@ -47,7 +49,7 @@ const confirmations = 2
 // has found: with further seeds they must hold too, else the next larger number is tried;
 // and with one device less they must fail, else that is taken to be the answer and is
 // checked in turn.
-func (s Study) Smallest(ctx context.Context, kind string, most int, objectives []Objective) (*Search, error) {
+func (s Study) Smallest(ctx context.Context, kind string, most int, objectives []traffic.Condition) (*Search, error) {
 	run := func(s Study) (*Outcome, error) { return s.Run(ctx) }
 	f := &finder{run: run, study: s, objectives: objectives, search: Search{Kind: kind, Most: most, Smallest: -1}}
 	least := 1
@@ -69,7 +71,7 @@ func (s Study) Smallest(ctx context.Context, kind string, most int, objectives [
 type finder struct {
 	run        func(Study) (*Outcome, error)
 	study      Study
-	objectives []Objective
+	objectives []traffic.Condition
 	search     Search
 }
 

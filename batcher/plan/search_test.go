@@ -81,7 +81,7 @@ func TestSmallestFleet(t *testing.T) {
 			}
 		}
 	}
-	f("poisson:20", "attainment>=0.99", 8, 0, "0 GPUs hold attainment>=0.99 at 1")
+	f("poisson:20", "attainment>=0.99", 8, 0, "0 GPUs hold attainment>=0.99 at 20 requests/s")
 	f("poisson:1500", "attainment>=0.99", 8, 1, "1 GPU holds", "0 GPUs do not")
 	f("poisson:1500", "p99<25ms", 8, 1, "0 GPUs do not: ", "% in time")
 	f("poisson:5000", "attainment>=0.99", 8, 2, "2 GPUs hold", "1 GPU does not")

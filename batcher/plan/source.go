@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"sluice/batcher/sim"
+	"sluice/internal/traffic"
 )
 
 // Sources end when the context does: that is how a run is stopped. They ask it now and
@@ -16,33 +17,43 @@ const askEvery = 4096
 
 // drawn yields the requests of a Traffic.
 type drawn struct {
-	arrivals sim.Arrivals
+	arrivals *traffic.Process
 	rng      *rand.Rand
 	rows     Rows
 	like     sim.Arrival // all but the instant and the rows
-	at       time.Duration
 }
 
-func newDrawn(s Study, t Traffic, model int, budget time.Duration, seed uint64) *drawn {
-	arrivals := t.Load.Arrivals
-	if s.scale() != 1 || s.speed() != 1 {
-		arrivals.Rate = stretched{arrivals.Rate, s.speed(), s.scale()}
-	}
+// requests are the source of a Traffic.
+func (s Study) requests(t Traffic, model int, budget time.Duration, seed uint64) sim.Source {
 	if t.Budget > 0 {
 		budget = t.Budget
 	}
-	return &drawn{
-		arrivals: arrivals, rng: rand.New(rand.NewPCG(s.Seed, seed)), rows: t.Rows,
-		like: sim.Arrival{Model: model, Budget: budget - s.Overhead, Class: t.Priority},
+	rng := rand.New(rand.NewPCG(s.Seed, seed))
+	like := sim.Arrival{Model: model, Budget: budget - s.Overhead, Class: t.Priority}
+	if t.Load.recorded == nil {
+		return &drawn{arrivals: t.Load.Scaled(s.speed(), s.scale()).Start(rng), rng: rng, rows: t.Rows, like: like}
 	}
+	all := make([]sim.Arrival, len(t.Load.recorded))
+	for i, at := range t.Load.recorded {
+		all[i] = sim.Arrival{At: at, Rows: t.Rows.draw(rng), Budget: like.Budget + s.Overhead, Class: like.Class}
+	}
+	return s.replay(&Trace{Arrivals: all}, []int{model}, nil, rng)
+}
+
+// replay yields a trace at the speed and the scale of the study.
+func (s Study) replay(t *Trace, models []int, budgets []time.Duration, rng *rand.Rand) *replay {
+	r := &replay{trace: t, models: models, budgets: budgets, overhead: s.Overhead, speed: s.speed(), scale: s.scale(), jitter: s.Jitter, rng: rng}
+	if r.jitter == 0 {
+		r.jitter = defaultJitter
+	}
+	return r
 }
 
 // Next implements sim.Source.
 func (d *drawn) Next(a *sim.Arrival) bool {
-	d.at = d.arrivals.After(d.at, d.rng)
 	*a = d.like
-	a.At, a.Rows = d.at, d.rows.draw(d.rng)
-	return d.at < forever
+	a.At, a.Rows = d.arrivals.Next(), d.rows.draw(d.rng)
+	return a.At < traffic.Never
 }
 
 // replay yields a trace, faster and thinned or multiplied. The first copy of an arrival keeps

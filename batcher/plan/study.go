@@ -173,7 +173,7 @@ func (s Study) Validate() error {
 		}
 	}
 	for _, t := range s.Traffic {
-		if t.Load.Arrivals.Rate == nil {
+		if !t.Load.Drawn() && t.Load.recorded == nil {
 			fault("traffic for %s has no load", t.Model)
 		}
 		if t.Budget < 0 || t.Budget > 0 && t.Budget <= s.Overhead {

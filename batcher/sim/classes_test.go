@@ -14,7 +14,7 @@ func TestPromisesToTheHighestClass(t *testing.T) {
 		for _, cv := range []float64{1, 3} {
 			for _, load := range []float64{0.7, 1, 1.2, 1.5} {
 				p := promise{name: "three classes", curve: middling, lanes: lanes, cv: cv, load: load, rows: []int{1}, noise: Usual, model: 1, ranks: task.Priorities}
-				r := p.run(t, 1, 8*time.Second)
+				r := p.run(t, 2, 8*time.Second)
 				t.Log(p.line(r))
 				var by [task.Priorities]Count
 				for i, c := range r.ByStream {

@@ -10,6 +10,7 @@ import (
 	"sluice/internal/clock"
 	"sluice/internal/cost"
 	"sluice/internal/task"
+	"sluice/internal/traffic"
 )
 
 // Config is a simulation to run.
@@ -57,7 +58,7 @@ type Model struct {
 // Stream is a source of like requests.
 type Stream struct {
 	Model    int
-	Arrivals Arrivals
+	Arrivals traffic.Load
 	Budget   time.Duration
 	Rows     int // 0 means 1
 	Class    task.Priority
@@ -134,7 +135,7 @@ func (c *Config) validate() error {
 		} else if s.Rows > c.Models[s.Model].MaxBatch {
 			fault("stream %d has requests of %d rows; the largest batch is %d", i, s.Rows, c.Models[s.Model].MaxBatch)
 		}
-		if s.Arrivals.Rate == nil {
+		if !s.Arrivals.Drawn() {
 			fault("stream %d has no rate", i)
 		}
 		if s.Budget <= 0 {

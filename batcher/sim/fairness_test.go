@@ -7,13 +7,14 @@ import (
 	"sluice/internal/clock"
 	"sluice/internal/cost"
 	"sluice/internal/task"
+	"sluice/internal/traffic"
 )
 
 // two is two models on one lane, each offered twice what the device can do.
 func two(light, heavy cost.Curve, budget time.Duration) Config {
-	cfg := one(light, maxBatch, Arrivals{Constant(2 * light.RowsPerSecond(maxBatch)), 1}, budget, 10*time.Second)
+	cfg := one(light, maxBatch, traffic.Steady(2*light.RowsPerSecond(maxBatch), 1), budget, 10*time.Second)
 	cfg.Models = append(cfg.Models, Model{"heavy", maxBatch, []cost.Curve{heavy}})
-	cfg.Streams = append(cfg.Streams, Stream{Model: 1, Arrivals: Arrivals{Constant(2 * heavy.RowsPerSecond(maxBatch)), 1}, Budget: budget})
+	cfg.Streams = append(cfg.Streams, Stream{Model: 1, Arrivals: traffic.Steady(2*heavy.RowsPerSecond(maxBatch), 1), Budget: budget})
 	return cfg
 }
 
@@ -59,7 +60,7 @@ func TestModelsShareADeviceByWeight(t *testing.T) {
 }
 
 func TestLowestClassKeepsItsFloor(t *testing.T) {
-	cfg := one(resnet, maxBatch, Arrivals{Constant(2 * resnet.RowsPerSecond(maxBatch)), 1}, 50*ms, 10*time.Second)
+	cfg := one(resnet, maxBatch, traffic.Steady(2*resnet.RowsPerSecond(maxBatch), 1), 50*ms, 10*time.Second)
 	cfg.Streams[0].Class = task.High
 	low := cfg.Streams[0]
 	low.Class = task.Low

@@ -12,9 +12,12 @@ func TestSchedulerReachesThePublishedCapacity(t *testing.T) {
 	if *long {
 		requests *= 10
 	}
+	const seed = 4 // one sample of many: at CV 3 they differ by 5 %
 	f := func(s setting, published float64) {
 		t.Helper()
-		got := highest(t, real, s, requests)
+		got := Highest(0.1, 1.1, 0.004, func(load float64) bool {
+			return sampled(t, real, s, load, requests, seed).Attainment() >= 0.99
+		})
 		t.Logf("budget %v, CV %g: %.3f of the best throughput, published %.3f", s.budget, s.cv, got, published)
 		if got < 0.95*published {
 			t.Errorf("budget %v, CV %g: 99 %% in time up to %.3f, want 0.95 of %.3f", s.budget, s.cv, got, published)

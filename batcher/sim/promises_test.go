@@ -10,6 +10,7 @@ import (
 
 	"sluice/internal/cost"
 	"sluice/internal/task"
+	"sluice/internal/traffic"
 )
 
 // -promises prints the whole table of kept promises.
@@ -73,8 +74,8 @@ func (p promise) run(t *testing.T, seed uint64, length time.Duration) *Result {
 			traces[i] = &trace{}
 			cfg.Streams = append(cfg.Streams, Stream{Source: traces[i]})
 		}
-		process := Arrivals{Constant(rate), p.cv}
-		for at := process.After(0, rng); at < cfg.Warmup+cfg.Length; at = process.After(at, rng) {
+		process := traffic.Steady(rate, p.cv).Start(rng)
+		for at := process.Next(); at < cfg.Warmup+cfg.Length; at = process.Next() {
 			i, class := rng.IntN(len(mixedBudgets)), 0
 			rows := p.rows[rng.IntN(len(p.rows))]
 			if ranks > 1 {

@@ -7,6 +7,7 @@ import (
 
 	"sluice/internal/clock"
 	"sluice/internal/cost"
+	"sluice/internal/traffic"
 )
 
 // waits notes how long refused requests are told to wait.
@@ -38,9 +39,10 @@ func TestRefusedRequestsComeBackInTime(t *testing.T) {
 			mean += r
 		}
 		rate := load * curve.RowsPerSecond(curve.Best(maxBatch, budgets[0]/2)) * float64(len(rows)) / float64(mean)
-		rng, process := rand.New(rand.NewPCG(1, 4711)), Arrivals{Constant(rate), cv}
+		rng := rand.New(rand.NewPCG(1, 4711))
+		process := traffic.Steady(rate, cv).Start(rng)
 		all := &trace{}
-		for at := process.After(0, rng); at < cfg.Warmup+cfg.Length; at = process.After(at, rng) {
+		for at := process.Next(); at < cfg.Warmup+cfg.Length; at = process.Next() {
 			all.left = append(all.left, Arrival{At: at, Rows: rows[rng.IntN(len(rows))], Budget: budgets[rng.IntN(len(budgets))]})
 		}
 		cfg.Streams = []Stream{{Source: all, Returns: 0.25}}

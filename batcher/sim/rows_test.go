@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"sluice/internal/cost"
+	"sluice/internal/traffic"
 )
 
 // ranker is the example model on a core, as warm-up measured it.
@@ -26,9 +27,9 @@ func mixedRows(t *testing.T, lanes int, cv, load float64, budget time.Duration, 
 		Noise: Usual, Seed: 1, Warmup: time.Second, Length: 20 * time.Second,
 	}
 	traces := []*trace{{}, {}, {}}
-	rng := rand.New(rand.NewPCG(1, 4711))
-	process := Arrivals{Constant(load * float64(lanes) * ranker.RowsPerSecond(256) / 250.5), cv}
-	for at := process.After(0, rng); at < cfg.Warmup+cfg.Length; at = process.After(at, rng) {
+	rng := rand.New(rand.NewPCG(2, 4711))
+	process := traffic.Steady(load*float64(lanes)*ranker.RowsPerSecond(256)/250.5, cv).Start(rng)
+	for at := process.Next(); at < cfg.Warmup+cfg.Length; at = process.Next() {
 		rows := 1 + rng.IntN(500)
 		to := traces[2]
 		if rows <= 64 {

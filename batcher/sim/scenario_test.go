@@ -7,6 +7,7 @@ import (
 
 	"sluice/internal/clock"
 	"sluice/internal/cost"
+	"sluice/internal/traffic"
 )
 
 func TestSeveralModelsOnOneDevice(t *testing.T) {
@@ -18,7 +19,7 @@ func TestSeveralModelsOnOneDevice(t *testing.T) {
 		for i := range models {
 			cfg.Models = append(cfg.Models, Model{fmt.Sprint(i), maxBatch, []cost.Curve{resnet}})
 			rate := load * resnet.RowsPerSecond(maxBatch) / models
-			cfg.Streams = append(cfg.Streams, Stream{Model: i, Arrivals: Arrivals{Constant(rate), 1}, Budget: 25 * ms})
+			cfg.Streams = append(cfg.Streams, Stream{Model: i, Arrivals: traffic.Steady(rate, 1), Budget: 25 * ms})
 			seeds[i] = []cost.Curve{swept(resnet)}
 		}
 		return mustRun(t, cfg, mustSchedule(t, cfg, Tuning{Seeds: seeds})).Attainment() >= 0.99
@@ -40,7 +41,7 @@ func TestDevicesAddUp(t *testing.T) {
 		cfg := Config{
 			Devices: []Device{{Name: "fast", Lanes: 1}, {Name: "slow", Lanes: 1}},
 			Models:  []Model{{"model", maxBatch, []cost.Curve{resnet, slow}}},
-			Streams: []Stream{{Arrivals: Arrivals{Constant(load * both), 1}, Budget: 30 * ms}},
+			Streams: []Stream{{Arrivals: traffic.Steady(load*both, 1), Budget: 30 * ms}},
 			Noise:   Usual, Seed: 1, Warmup: time.Second, Length: 20 * time.Second,
 		}
 		r := mustRun(t, cfg, mustSchedule(t, cfg, Tuning{Seeds: [][]cost.Curve{{swept(resnet), swept(slow)}}}))
@@ -61,7 +62,7 @@ func TestDevicesAddUp(t *testing.T) {
 // in time with an online estimate, 0.979 with a frozen one, at 0.6 of the capacity.
 func TestThrottledDeviceIsNoticed(t *testing.T) {
 	s := setting{resnet, 25 * ms, 1}
-	cfg := one(resnet, maxBatch, Arrivals{Constant(0.6 * resnet.RowsPerSecond(maxBatch)), 1}, s.budget, 60*time.Second)
+	cfg := one(resnet, maxBatch, traffic.Steady(0.6*resnet.RowsPerSecond(maxBatch), 1), s.budget, 60*time.Second)
 	cfg.Noise = Usual
 	cfg.Speed = func(_ int, at clock.Instant) float64 {
 		if at > clock.Instant(30*time.Second) {
@@ -80,7 +81,7 @@ func TestRefusalsEndWithTheirCause(t *testing.T) {
 	s := setting{resnet, 25 * ms, 1}
 	const recovery = 3 * time.Second
 	during := func(warmup, length time.Duration) *Result {
-		cfg := one(resnet, maxBatch, Arrivals{Constant(0.5 * resnet.RowsPerSecond(maxBatch)), 1}, s.budget, length)
+		cfg := one(resnet, maxBatch, traffic.Steady(0.5*resnet.RowsPerSecond(maxBatch), 1), s.budget, length)
 		cfg.Warmup = warmup
 		cfg.Speed = func(_ int, at clock.Instant) float64 {
 			if at > clock.Instant(time.Second) && at < clock.Instant(recovery) {
@@ -100,10 +101,14 @@ func TestRefusalsEndWithTheirCause(t *testing.T) {
 
 func TestBurstsAndSteps(t *testing.T) {
 	s := setting{resnet, 25 * ms, 1}
-	f := func(name string, rate Profile) {
+	f := func(name, expression string, rates ...any) {
 		t.Helper()
+		load, err := traffic.Parse(fmt.Sprintf(expression, rates...))
+		if err != nil {
+			t.Fatal(err)
+		}
 		run := func(p Policy) *Result {
-			cfg := one(resnet, maxBatch, Arrivals{rate, 1}, s.budget, 40*time.Second)
+			cfg := one(resnet, maxBatch, load, s.budget, 40*time.Second)
 			cfg.Noise = Usual
 			return mustRun(t, cfg, p)
 		}
@@ -118,8 +123,8 @@ func TestBurstsAndSteps(t *testing.T) {
 		}
 	}
 	best := resnet.RowsPerSecond(maxBatch)
-	f("bursts of four times the load", Bursts{Base: 0.4 * best, Peak: 1.6 * best, On: 200 * ms, Every: 2 * time.Second})
-	f("steps", Steps{{0.2 * best, 10 * time.Second}, {2 * best, 20 * time.Second}, {0.5 * best, 30 * time.Second}, {0.9 * best, 0}})
+	f("bursts of four times the load", "burst:base=%g,peak=%g,on=200ms,every=2s", 0.4*best, 1.6*best)
+	f("steps", "step:%g@10s,%g@10s,%g@10s,%g", 0.2*best, 2*best, 0.5*best, 0.9*best)
 }
 
 // Lanes that slow each other down: what two do together is less than twice what one does,
@@ -129,7 +134,7 @@ func TestLanesThatContend(t *testing.T) {
 		t.Helper()
 		curve := cost.Curve{{Rows: 1, P50: ms}, {Rows: 32, P50: 8 * ms}}
 		both := 2 * curve.RowsPerSecond(maxBatch) / (1 + contention)
-		cfg := one(curve, maxBatch, Arrivals{Constant(load * both), 1}, 40*ms, 20*time.Second)
+		cfg := one(curve, maxBatch, traffic.Steady(load*both, 1), 40*ms, 20*time.Second)
 		cfg.Devices[0].Lanes, cfg.Devices[0].Contention = 2, contention
 		cfg.Noise = Usual
 		r := mustRun(t, cfg, mustSchedule(t, cfg, Tuning{Seeds: [][]cost.Curve{{swept(curve)}}}))
@@ -152,7 +157,7 @@ func TestHeldBackWorkIsServed(t *testing.T) {
 	curve := cost.Curve{{Rows: 1, P50: ms}, {Rows: 8, P50: 2 * ms}}
 	f := func(spread time.Duration, load float64) {
 		t.Helper()
-		cfg := one(curve, 8, Arrivals{Constant(load * curve.RowsPerSecond(8)), 1}, 20*ms, 10*time.Second)
+		cfg := one(curve, 8, traffic.Steady(load*curve.RowsPerSecond(8), 1), 20*ms, 10*time.Second)
 		cfg.Devices[0].Lanes = 3
 		r := mustRun(t, cfg, mustSchedule(t, cfg, Tuning{SpreadAfter: spread}))
 		if r.Attainment() < 0.9999 {
@@ -169,7 +174,7 @@ func TestHeldBackWorkIsServed(t *testing.T) {
 func BenchmarkVirtualRequest(b *testing.B) {
 	s := setting{resnet, 25 * ms, 1}
 	rate := 0.9 * resnet.RowsPerSecond(maxBatch)
-	cfg := one(resnet, maxBatch, Arrivals{Constant(rate), 1}, s.budget, time.Duration(float64(b.N)/rate*1e9)+1)
+	cfg := one(resnet, maxBatch, traffic.Steady(rate, 1), s.budget, time.Duration(float64(b.N)/rate*1e9)+1)
 	cfg.Noise = Usual
 	b.ReportAllocs()
 	if _, err := Run(cfg, gateway(s)); err != nil {
@@ -181,7 +186,7 @@ func BenchmarkVirtualRequest(b *testing.B) {
 // predicts its runs although they start later than they are sealed.
 func TestStagedDevice(t *testing.T) {
 	run := func(load float64, stage time.Duration) *Result {
-		cfg := one(resnet, maxBatch, Arrivals{Constant(load * resnet.RowsPerSecond(maxBatch)), 1}, 25*ms, 30*time.Second)
+		cfg := one(resnet, maxBatch, traffic.Steady(load*resnet.RowsPerSecond(maxBatch), 1), 25*ms, 30*time.Second)
 		cfg.Noise = Usual
 		if stage > 0 {
 			cfg.Devices[0].Lanes, cfg.Devices[0].Stage = 2, stage

@@ -9,6 +9,7 @@ import (
 
 	"sluice/internal/cost"
 	"sluice/internal/task"
+	"sluice/internal/traffic"
 )
 
 func mustSchedule(t *testing.T, cfg Config, tune Tuning) *Scheduler {
@@ -51,7 +52,7 @@ func drawn(seed uint64) Config {
 			cfg.Streams = append(cfg.Streams, Stream{
 				Model: i, Rows: rows, Class: task.Priority(rng.IntN(task.Priorities)),
 				Budget:   time.Duration((2 + 30*rng.Float64()) * 1e6),
-				Arrivals: Arrivals{Constant(3 * rng.Float64() * best / float64(rows)), []float64{0.5, 1, 3}[rng.IntN(3)]},
+				Arrivals: traffic.Steady(3*rng.Float64()*best/float64(rows), []float64{0.5, 1, 3}[rng.IntN(3)]),
 			})
 		}
 	}

@@ -2,10 +2,10 @@ package sim
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"time"
 
 	"sluice/internal/task"
+	"sluice/internal/traffic"
 )
 
 // Arrival is one request of a Source.
@@ -24,23 +24,19 @@ type Source interface {
 	Next(a *Arrival) bool
 }
 
-// After draws the instant of the arrival that follows one at t, a very late one if the rate
-// stays zero. Sources that build on a process call it.
-func (a Arrivals) After(t time.Duration, rng *rand.Rand) time.Duration { return a.after(t, rng) }
-
 // next is the arrival of a stream that follows one at an instant.
 func (w *world) next(stream int, after time.Duration) Arrival {
 	s := &w.cfg.Streams[stream]
 	if s.Source == nil {
-		return Arrival{s.Arrivals.after(after, w.streams[stream]), s.Model, max(s.Rows, 1), s.Budget, s.Class}
+		return Arrival{w.streams[stream].Next(), s.Model, max(s.Rows, 1), s.Budget, s.Class}
 	}
 	var a Arrival
 	if !s.Source.Next(&a) {
-		return Arrival{At: forever}
+		return Arrival{At: traffic.Never}
 	}
 	if err := w.hold(a, after); err != nil {
 		w.result.fault(w.now, "stream %d: %v", stream, err)
-		return Arrival{At: forever}
+		return Arrival{At: traffic.Never}
 	}
 	return a
 }

@@ -7,6 +7,7 @@ import (
 
 	"sluice/internal/cost"
 	"sluice/internal/task"
+	"sluice/internal/traffic"
 )
 
 // listed is a source of given arrivals.
@@ -21,7 +22,7 @@ func (l *listed) Next(a *Arrival) bool {
 }
 
 func TestSourceTakesThePlaceOfAStream(t *testing.T) {
-	cfg := one(cost.Curve{{Rows: 1, P50: time.Millisecond}, {Rows: 4, P50: 4 * time.Millisecond}}, 4, Arrivals{}, 0, time.Second)
+	cfg := one(cost.Curve{{Rows: 1, P50: time.Millisecond}, {Rows: 4, P50: 4 * time.Millisecond}}, 4, traffic.Load{}, 0, time.Second)
 	cfg.Warmup = 0
 	cfg.Streams = []Stream{{Source: &listed{
 		{At: 0, Rows: 1, Budget: 10 * time.Millisecond, Class: task.High},
@@ -37,7 +38,7 @@ func TestSourceTakesThePlaceOfAStream(t *testing.T) {
 func TestImpossibleArrivalsAreFaults(t *testing.T) {
 	f := func(want string, arrivals ...Arrival) {
 		t.Helper()
-		cfg := one(cost.Curve{{Rows: 1, P50: time.Millisecond}}, 4, Arrivals{}, 0, time.Second)
+		cfg := one(cost.Curve{{Rows: 1, P50: time.Millisecond}}, 4, traffic.Load{}, 0, time.Second)
 		source := listed(arrivals)
 		cfg.Streams = []Stream{{Source: &source}}
 		r, err := Run(cfg, NewEager(4))

@@ -7,6 +7,7 @@ import (
 	"sluice/batcher"
 	"sluice/internal/clock"
 	"sluice/internal/cost"
+	"sluice/internal/traffic"
 )
 
 // The set-up of the published figures for CPU fallback: the GPU beside four CPU workers
@@ -23,7 +24,7 @@ func spillConfig(rowOnCPU time.Duration, cv, load float64, requests int) Config 
 	return Config{
 		Devices: []Device{{Name: "gpu", Lanes: 1}, {Name: "cpu", Lanes: workers}},
 		Models:  []Model{{"model", maxBatch, []cost.Curve{resnet, cpu}}},
-		Streams: []Stream{{Arrivals: Arrivals{Constant(rate), cv}, Budget: spillBudget}},
+		Streams: []Stream{{Arrivals: traffic.Steady(rate, cv), Budget: spillBudget}},
 		Noise:   Usual, Seed: 1, Warmup: length / 20, Length: length,
 	}
 }
@@ -195,7 +196,7 @@ func TestFallbackShareProtectsTheModelsAtHome(t *testing.T) {
 		cfg.Devices[1].FallbackShare = share
 		home := cost.Curve{{Rows: 1, P50: 8 * ms}, {Rows: maxBatch, P50: 8 * ms * maxBatch}}
 		cfg.Models = append(cfg.Models, Model{"at home", maxBatch, []cost.Curve{nil, home}})
-		cfg.Streams = append(cfg.Streams, Stream{Model: 1, Arrivals: Arrivals{Constant(250), 1}, Budget: 40 * ms}) // half of the CPU
+		cfg.Streams = append(cfg.Streams, Stream{Model: 1, Arrivals: traffic.Steady(250, 1), Budget: 40 * ms}) // half of the CPU
 		return mustRun(t, cfg, mustSchedule(t, cfg, Tuning{}))
 	}
 	free, bound := run(0).ByStream[1].Attainment(), run(0.3).ByStream[1].Attainment()

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"sluice/internal/cost"
+	"sluice/internal/traffic"
 )
 
 // A processor that the machine takes away for milliseconds says nothing about the model:
@@ -15,7 +16,7 @@ func TestStallsDoNotCauseRefusals(t *testing.T) {
 	long := cost.Curve{{Rows: 1, P50: 2 * ms}, {Rows: 64, P50: 13 * ms}}
 	f := func(name string, curve cost.Curve, budget time.Duration, load float64, noise Noise, ofControl float64) {
 		t.Helper()
-		cfg := one(curve, 64, Arrivals{Constant(load * curve.RowsPerSecond(64)), 1}, budget, 4*time.Second)
+		cfg := one(curve, 64, traffic.Steady(load*curve.RowsPerSecond(64), 1), budget, 4*time.Second)
 		cfg.Noise = noise
 		got := mustRun(t, cfg, mustSchedule(t, cfg, Tuning{}))
 		control := mustRun(t, cfg, NewFixedWindow(64, curve, margin, budget))

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"sluice/internal/cost"
+	"sluice/internal/traffic"
 )
 
 // -long measures the whole table of policies, over eight times the requests.
@@ -34,7 +35,7 @@ const (
 )
 
 func gateway(s setting) Policy {
-	cfg := one(s.curve, maxBatch, Arrivals{}, s.budget, 0)
+	cfg := one(s.curve, maxBatch, traffic.Load{}, s.budget, 0)
 	p, err := NewScheduler(cfg, Tuning{Seeds: [][]cost.Curve{{swept(s.curve)}}})
 	if err != nil {
 		panic(err)
@@ -77,10 +78,16 @@ var real = candidate{"Sluice's scheduler", gateway}
 // at simulates a load, as a part of the curve's best throughput, of about so many requests.
 func at(t *testing.T, c candidate, s setting, load float64, requests int) *Result {
 	t.Helper()
+	return sampled(t, c, s, load, requests, 1)
+}
+
+// sampled is at with another sample of the arrivals.
+func sampled(t *testing.T, c candidate, s setting, load float64, requests int, seed uint64) *Result {
+	t.Helper()
 	rate := load * s.curve.RowsPerSecond(maxBatch)
 	length := time.Duration(float64(requests) / rate * float64(time.Second))
-	cfg := one(s.curve, maxBatch, Arrivals{Constant(rate), s.cv}, s.budget, length)
-	cfg.Noise = Usual
+	cfg := one(s.curve, maxBatch, traffic.Steady(rate, s.cv), s.budget, length)
+	cfg.Noise, cfg.Seed = Usual, seed
 	return mustRun(t, cfg, c.make(s))
 }
 

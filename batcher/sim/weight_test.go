@@ -6,6 +6,7 @@ import (
 
 	"sluice/internal/clock"
 	"sluice/internal/cost"
+	"sluice/internal/traffic"
 )
 
 // One model's overload takes no more than its weight from another: that one, at 0.4 of its share of the
@@ -18,12 +19,12 @@ func TestOverloadTakesNoMoreThanItsWeight(t *testing.T) {
 		t.Helper()
 		share := weight / (weight + 1)
 		run := func(overload, speed float64) *Result {
-			cfg := one(calm, maxBatch, Arrivals{Constant(0.4 * share * float64(lanes) * calm.RowsPerSecond(maxBatch)), cv}, budget, 10*time.Second)
+			cfg := one(calm, maxBatch, traffic.Steady(0.4*share*float64(lanes)*calm.RowsPerSecond(maxBatch), cv), budget, 10*time.Second)
 			cfg.Devices[0].Lanes, cfg.Noise = lanes, Usual
 			cfg.Speed = func(int, clock.Instant) float64 { return 1 / speed }
 			cfg.Models = append(cfg.Models, Model{"wild", maxBatch, []cost.Curve{wild}})
 			rate := overload * (1 - share) * float64(lanes) * wild.RowsPerSecond(maxBatch) / float64(wildRows)
-			cfg.Streams = append(cfg.Streams, Stream{Model: 1, Arrivals: Arrivals{Constant(rate), cv}, Budget: wildBudget, Rows: wildRows})
+			cfg.Streams = append(cfg.Streams, Stream{Model: 1, Arrivals: traffic.Steady(rate, cv), Budget: wildBudget, Rows: wildRows})
 			return mustRun(t, cfg, mustSchedule(t, cfg, Tuning{Weights: []float64{weight, 1}, Seeds: [][]cost.Curve{{swept(calm)}, {swept(wild)}}}))
 		}
 		alone, beside := run(0, 1).ByStream[0], run(5, 1).ByStream

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"sluice/internal/clock"
+	"sluice/internal/traffic"
 )
 
 type state uint8
@@ -23,8 +24,8 @@ type world struct {
 	policy  Policy
 	now     clock.Instant
 	events  events
-	streams []*rand.Rand
-	coming  []Arrival // by stream: the arrival that is scheduled
+	streams []*traffic.Process // nil where a stream has a source
+	coming  []Arrival          // by stream: the arrival that is scheduled
 	noise   disturbance
 	lanes   []laneState
 	first   []int           // by device: place of its first lane in lanes
@@ -69,7 +70,11 @@ func Run(cfg Config, policy Policy) (*Result, error) {
 	}
 	w.coming = make([]Arrival, len(cfg.Streams))
 	for i := range cfg.Streams {
-		w.streams = append(w.streams, rand.New(rand.NewPCG(cfg.Seed, uint64(i)+1)))
+		var process *traffic.Process
+		if s := &cfg.Streams[i]; s.Source == nil {
+			process = s.Arrivals.Start(rand.New(rand.NewPCG(cfg.Seed, uint64(i)+1)))
+		}
+		w.streams = append(w.streams, process)
 		w.schedule(i, 0)
 	}
 	for e, ok := w.events.pop(); ok; e, ok = w.events.pop() {

@@ -8,10 +8,11 @@ import (
 
 	"sluice/internal/clock"
 	"sluice/internal/cost"
+	"sluice/internal/traffic"
 )
 
 // one is a configuration of one model on one lane.
-func one(curve cost.Curve, maxBatch int, arrivals Arrivals, budget, length time.Duration) Config {
+func one(curve cost.Curve, maxBatch int, arrivals traffic.Load, budget, length time.Duration) Config {
 	return Config{
 		Devices: []Device{{Name: "gpu", Lanes: 1}},
 		Models:  []Model{{"model", maxBatch, []cost.Curve{curve}}},
@@ -37,7 +38,7 @@ func TestEngineAgreesWithQueueingTheory(t *testing.T) {
 	const service = time.Millisecond
 	f := func(load float64) {
 		t.Helper()
-		cfg := one(cost.Curve{{Rows: 1, P50: service}}, 1, Arrivals{Constant(load * 1000), 1}, time.Hour, 400*time.Second)
+		cfg := one(cost.Curve{{Rows: 1, P50: service}}, 1, traffic.Steady(load*1000, 1), time.Hour, 400*time.Second)
 		r := mustRun(t, cfg, NewEager(1))
 		var sum time.Duration
 		for _, l := range r.latencies {
@@ -61,7 +62,7 @@ func TestTimeoutControlWaitsForItsDelay(t *testing.T) {
 	f := func(gap time.Duration, most int, wantBatch float64, wantLongest time.Duration) {
 		t.Helper()
 		curve := cost.Curve{{Rows: 1, P50: time.Millisecond}, {Rows: 8, P50: time.Millisecond}}
-		cfg := one(curve, 8, Arrivals{Constant(float64(time.Second / gap)), 0}, time.Second, 10*time.Second)
+		cfg := one(curve, 8, traffic.Steady(float64(time.Second/gap), 0), time.Second, 10*time.Second)
 		r := mustRun(t, cfg, NewTimeout(most, 5*time.Millisecond))
 		if got := r.Devices[0].MeanBatch(); math.Abs(got-wantBatch) > 0.1 {
 			t.Errorf("gap %v: mean batch %.2f, want %.2f", gap, got, wantBatch)
@@ -107,7 +108,7 @@ func (p *broken) Next(now clock.Instant, lane Lane, b *Batch) bool {
 func TestLedgerCatchesBrokenPolicies(t *testing.T) {
 	f := func(how, want string) {
 		t.Helper()
-		cfg := one(cost.Curve{{Rows: 1, P50: time.Millisecond}}, 4, Arrivals{Constant(100), 1}, time.Second, time.Second)
+		cfg := one(cost.Curve{{Rows: 1, P50: time.Millisecond}}, 4, traffic.Steady(100, 1), time.Second, time.Second)
 		r, err := Run(cfg, &broken{Eager: NewEager(4), how: how})
 		if err != nil {
 			t.Fatal(err)
@@ -124,7 +125,7 @@ func TestLedgerCatchesBrokenPolicies(t *testing.T) {
 }
 
 func TestAuditCatchesAnIdleLane(t *testing.T) {
-	cfg := one(cost.Curve{{Rows: 1, P50: time.Millisecond}}, 4, Arrivals{Constant(100), 1}, time.Second, time.Second)
+	cfg := one(cost.Curve{{Rows: 1, P50: time.Millisecond}}, 4, traffic.Steady(100, 1), time.Second, time.Second)
 	cfg.Audit = true
 	mustRun(t, cfg, NewEager(4))
 	r, err := Run(cfg, NewTimeout(4, 5*time.Millisecond))
@@ -139,7 +140,7 @@ func TestAuditCatchesAnIdleLane(t *testing.T) {
 func TestBadConfigurationsAreNamed(t *testing.T) {
 	f := func(change func(*Config), want string) {
 		t.Helper()
-		cfg := one(cost.Curve{{Rows: 1, P50: time.Millisecond}}, 4, Arrivals{Constant(100), 1}, time.Second, time.Second)
+		cfg := one(cost.Curve{{Rows: 1, P50: time.Millisecond}}, 4, traffic.Steady(100, 1), time.Second, time.Second)
 		change(&cfg)
 		if _, err := Run(cfg, NewEager(4)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want one with %q", err, want)
@@ -151,5 +152,5 @@ func TestBadConfigurationsAreNamed(t *testing.T) {
 	f(func(c *Config) { c.Streams[0].Model = 1 }, "model 1; there are 1")
 	f(func(c *Config) { c.Streams[0].Rows = 5 }, "5 rows; the largest batch is 4")
 	f(func(c *Config) { c.Streams[0].Budget = 0 }, "budget of 0s")
-	f(func(c *Config) { c.Streams[0].Arrivals.Rate = nil }, "no rate")
+	f(func(c *Config) { c.Streams[0].Arrivals = traffic.Load{} }, "no rate")
 }

@@ -33,7 +33,7 @@ answered in time, and, with --slo and --search, the smallest fleet that holds th
 
 begins with
 
-  3 GPUs hold p99<20ms at 7503 requests/s (5x); 2 GPUs do not
+  3 GPUs hold p99<20ms at 7508 requests/s (5x); 2 GPUs do not
 
 The exit status is 10 if an objective does not hold, 1 for bad input, 2 for bad usage.`,
 		Args: func(_ *cobra.Command, args []string) error {

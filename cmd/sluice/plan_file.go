@@ -143,7 +143,7 @@ func (b *planBuilder) file(path string) error {
 			case "models":
 				r.list(value, key, func(n ast.Node) { b.model(r, n) })
 			case "traffic":
-				r.list(value, key, func(n ast.Node) { b.traffic(r, n) })
+				r.list(value, key, func(n ast.Node) { b.traffic(r, filepath.Dir(path), n) })
 			default:
 				return b.option(r, filepath.Dir(path), key, value)
 			}
@@ -232,14 +232,20 @@ func (b *planBuilder) model(r *studyReader, node ast.Node) {
 	b.q.Study.Models = append(b.q.Study.Models, m)
 }
 
-func (b *planBuilder) traffic(r *studyReader, node ast.Node) {
+func (b *planBuilder) traffic(r *studyReader, dir string, node ast.Node) {
 	t := plan.Traffic{Model: "model", Priority: normal}
 	r.mapping(node, "traffic", trafficKeys, func(key string, value ast.Node) bool {
 		switch key {
 		case "model":
 			return r.value(value, key, func(text string) error { t.Model = text; return nil })
 		case "load":
-			return r.value(value, key, func(text string) (err error) { t.Load, err = plan.ParseLoad(text); return err })
+			return r.value(value, key, func(text string) (err error) {
+				if file, ok := strings.CutPrefix(text, "trace:"); ok && file != "" && !filepath.IsAbs(file) {
+					text = "trace:" + filepath.Join(dir, file)
+				}
+				t.Load, err = plan.ParseLoad(text)
+				return err
+			})
 		case "rows":
 			return r.value(value, key, func(text string) (err error) { t.Rows, err = plan.ParseRows(text); return err })
 		case "budget":
@@ -256,7 +262,7 @@ func (b *planBuilder) traffic(r *studyReader, node ast.Node) {
 		}
 		return false
 	})
-	if t.Load.Text == "" && len(r.faults) == 0 {
+	if t.Load.String() == "" && len(r.faults) == 0 {
 		r.fault(node, "traffic for %s has no load", t.Model)
 	}
 	b.q.Study.Traffic = append(b.q.Study.Traffic, t)

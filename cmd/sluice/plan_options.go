@@ -47,7 +47,7 @@ var planOptions = []planOption{
 	}},
 	{"budget", "`time` to answer in, for models without one of their own", false, planTime(func(b *planBuilder) *time.Duration { return &b.q.Study.Budget })},
 	{
-		"load", "arrivals, `[MODEL=]PROCESS`: poisson:2000, gamma:2000,cv=3, burst:2000,times=4,on=200ms,every=2s, step:1000@10s,4000, ramp:1000..8000@60s, sine:2000,swing=0.5,period=24h", true,
+		"load", "arrivals, `[MODEL=]PROCESS`: poisson:2000, constant:2000, gamma:2000,cv=3, burst:2000,times=4,on=200ms,every=2s, step:1000@10s,4000, ramp:1000..8000@60s, sine:2000,swing=0.5,period=24h, trace:FILE[,speed=2]", true,
 		(*planBuilder).load,
 	},
 	{"rows", "`rows` of the requests of every --load: 8, 1-8 or 1,1,1,32 (equally likely)", false, func(b *planBuilder, text string) (err error) {
@@ -58,7 +58,7 @@ var planOptions = []planOption{
 	{"scale", "`factor` on the rate, such as 5x", false, planFactor(func(b *planBuilder) *float64 { return &b.q.Study.Scale })},
 	{"speed", "`factor` on time, such as 5x: the same arrivals in a fifth of the time", false, planFactor(func(b *planBuilder) *float64 { return &b.q.Study.Speed })},
 	{"jitter", "`time` over which copies of a recorded arrival are spread (default 10ms)", false, planTime(func(b *planBuilder) *time.Duration { return &b.q.Study.Jitter })},
-	{"slo", "`objectives`: attainment>=0.99, p99<20ms, goodput>=4000, unserved<1%, max<100ms", true, func(b *planBuilder, text string) error {
+	{"slo", "`objectives`: attainment>=0.99, p99<20ms (of all requests; ok.p99 of those answered), goodput>=4000, unserved<1%, max<100ms", true, func(b *planBuilder, text string) error {
 		more, err := plan.ParseObjectives(text)
 		b.q.Objectives = append(b.q.Objectives, more...)
 		return err

@@ -52,6 +52,7 @@ var reserved = map[string][]string{
 	"github.com/NVIDIA/go-nvml":           {"backends/nvml"},
 	"github.com/spf13/cobra":              {"cmd"},
 	"github.com/prometheus/client_golang": {"internal/telemetry"},
+	"github.com/prometheus/procfs":        {"loadtest/watch", "bench"},
 	"github.com/goccy/go-yaml":            {"config", "models", "cmd"},
 	"pgregory.net/rapid":                  {},
 	"go.uber.org/goleak":                  {},

@@ -105,6 +105,8 @@ func TestRules(t *testing.T) {
 		"internal/child imports models: a leaf knows nothing above it",
 		"internal/http1 imports internal/fault: it stands below the other leaves, and may import none of them",
 		"internal/jsonscan imports internal/oip: it stands below the other leaves, and may import internal/fault")
+	f("language of traffic", []Package{one("internal/traffic", "sluice/internal/trace", "sluice/batcher/sim", "sluice/loadtest/engine")},
+		"internal/traffic imports batcher/sim: a leaf knows nothing above it", "internal/traffic imports loadtest/engine: a leaf knows nothing above it")
 	f("command", []Package{one("shadow", "sluice/cmd/sluice")}, "shadow imports cmd/sluice: nothing imports a command")
 	f("floor", []Package{one("utils")}, "utils stands on no floor: name it in internal/arch")
 	f("comment", []Package{{ImportPath: "sluice/gateway"}}, "gateway has no package comment: say what it owns and who may call it")

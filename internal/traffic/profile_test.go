@@ -1,10 +1,13 @@
-package load
+package traffic
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"testing"
 	"time"
+
+	"pgregory.net/rapid"
 )
 
 // TestCountsFollowTheIntegral compares the count up to each tenth of a schedule with the
@@ -13,11 +16,7 @@ func TestCountsFollowTheIntegral(t *testing.T) {
 	f := func(expr string, length time.Duration, integral func(t float64) float64) {
 		t.Helper()
 		for _, arrivals := range []string{"constant", "poisson"} {
-			s, err := mustParse(t, expr+",arrivals="+arrivals).Schedule(Options{Seed: 5, Length: length})
-			if err != nil {
-				t.Fatal(err)
-			}
-			at := instants(s)
+			at := instants(mustParse(t, expr+",arrivals="+arrivals), 5, length)
 			for tenth := 1; tenth <= 10; tenth++ {
 				until := length * time.Duration(tenth) / 10
 				got, _ := slices.BinarySearch(at, until)
@@ -57,12 +56,9 @@ func TestCountsFollowTheIntegral(t *testing.T) {
 }
 
 func TestWarmupIsBeforeTheProfile(t *testing.T) {
-	s, err := mustParse(t, "ramp:1000..9000@1s,arrivals=constant").Schedule(Options{Length: 3 * time.Second, Warmup: 2 * time.Second})
-	if err != nil {
-		t.Fatal(err)
-	}
-	before, _ := slices.BinarySearch(instants(s), 2*time.Second)
-	if after := len(s.Arrivals) - before; before != 2000 || after != 5000 {
+	at := instants(mustParse(t, "ramp:1000..9000@1s,arrivals=constant").Warmed(2*time.Second), 1, 3*time.Second)
+	before, _ := slices.BinarySearch(at, 2*time.Second)
+	if after := len(at) - before; before != 2000 || after != 5000 {
 		t.Errorf("%d arrivals in the warm-up and %d behind it, want 2000 and 5000", before, after)
 	}
 }
@@ -80,12 +76,57 @@ func TestWhenInvertsExpected(t *testing.T) {
 		sine{5, 5, 2},
 		sine{5, 1, 20},
 		warmed{ramp{0, 10, 5}, 2},
+		scaled{burst{2, 8, 1, 3}, 5, 0.3},
 	} {
 		for n := 0.25; n < 25; n += 0.25 {
 			at := p.when(n)
 			if back := p.expected(at); math.Abs(back-n) > 1e-9 {
 				t.Errorf("%#v: %g are expected at %g, where %g are", p, n, at, back)
 			}
+		}
+	}
+}
+
+// A load at another speed and scale has the rates of the original, earlier.
+func TestScaledLoadsKeepTheirShape(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		on := time.Duration(rapid.Int64Range(1e6, 1e9).Draw(t, "on"))
+		l, err := Parse(fmt.Sprintf("burst:base=10,peak=40,on=%v,every=%v", on, on+time.Duration(rapid.Int64Range(1e6, 1e9).Draw(t, "off"))))
+		if err != nil {
+			t.Fatal(err)
+		}
+		speed, scale := rapid.Float64Range(0.01, 100).Draw(t, "speed"), rapid.Float64Range(0.01, 100).Draw(t, "scale")
+		s := l.Scaled(speed, scale)
+		if got, want := s.Peak(), l.Peak()*speed*scale; math.Abs(got/want-1) > 1e-9 {
+			t.Fatalf("the peak is %g, want %g", got, want)
+		}
+		at := time.Duration(rapid.Int64Range(1e6, 1e11).Draw(t, "at"))
+		got, want := s.profile.expected(at.Seconds()), l.profile.expected(at.Seconds()*speed)*scale
+		if math.Abs(got/want-1) > 1e-9 {
+			t.Fatalf("%g arrivals by %v, want %g", got, at, want)
+		}
+	})
+}
+
+func TestPeaks(t *testing.T) {
+	for expr, want := range map[string]float64{
+		"poisson:5": 5, "step:1@1s,9@1s,2": 9, "ramp:3..2@1s": 3, "burst:2,times=3": 6, "sine:4,swing=0.5": 6, "closed:2": 0,
+	} {
+		if got := mustParse(t, expr).Peak(); got != want {
+			t.Errorf("the peak of %s is %g, want %g", expr, got, want)
+		}
+	}
+}
+
+func TestLogarithms(t *testing.T) {
+	for x := 1e-16; x < 1e6; x *= 1.37 {
+		if got, want := ln(x), math.Log(x); math.Abs(got-want) > 1e-15*max(1, math.Abs(want)) {
+			t.Fatalf("the logarithm of %g is %.17g, want %.17g", x, got, want)
+		}
+	}
+	for x := -800.0; x < 20; x += 0.37 {
+		if got, want := exp(x), math.Exp(x); math.Abs(got-want) > 1e-12*want+1e-320 {
+			t.Fatalf("exp(%g) is %.17g, want %.17g", x, got, want)
 		}
 	}
 }

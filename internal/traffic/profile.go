@@ -1,4 +1,4 @@
-package load
+package traffic
 
 import "math"
 
@@ -13,11 +13,9 @@ type profile interface {
 	// warm is the rate of a warm-up before the profile begins: that of its start, or of
 	// its calm part, and never 0.
 	warm() float64
+	// peak is the highest rate.
+	peak() float64
 }
-
-// times is a product that is rounded before anything is added to it: a compiler may fuse a
-// product with a sum on some processors, and would move an arrival by a nanosecond there.
-func times(a, b float64) float64 { return float64(a * b) }
 
 // steady is one rate.
 type steady float64
@@ -25,6 +23,7 @@ type steady float64
 func (r steady) expected(t float64) float64 { return times(float64(r), t) }
 func (r steady) when(n float64) float64     { return n / float64(r) }
 func (r steady) warm() float64              { return float64(r) }
+func (r steady) peak() float64              { return float64(r) }
 
 // steps are rates one after the other; the last has no end.
 type steps []step
@@ -74,6 +73,13 @@ func (s steps) warm() float64 {
 	return 0 // not reached: a load has a rate above 0
 }
 
+func (s steps) peak() (most float64) {
+	for _, step := range s {
+		most = max(most, step.rate)
+	}
+	return most
+}
+
 // ramp goes straight from one rate to another, which stays.
 type ramp struct{ from, to, length float64 }
 
@@ -106,11 +112,13 @@ func (r ramp) warm() float64 {
 	return r.to / 2
 }
 
+func (r ramp) peak() float64 { return max(r.from, r.to) }
+
 // burst is a peak at the beginning of each period, and a base rate between.
-type burst struct{ base, peak, on, every float64 }
+type burst struct{ base, high, on, every float64 }
 
 func (b burst) within(t float64) float64 {
-	return times(b.peak, min(t, b.on)) + times(b.base, max(0, t-b.on))
+	return times(b.high, min(t, b.on)) + times(b.base, max(0, t-b.on))
 }
 
 func (b burst) expected(t float64) float64 {
@@ -119,16 +127,16 @@ func (b burst) expected(t float64) float64 {
 }
 
 func (b burst) when(n float64) float64 {
-	each, high := b.within(b.every), times(b.peak, b.on)
+	each, first := b.within(b.every), times(b.high, b.on)
 	whole := math.Floor(n / each)
 	begun, rest := times(whole, b.every), max(0, n-times(whole, each))
 	switch {
 	case rest == 0:
 		return begun
-	case rest <= high || b.base == 0:
-		return begun + min(rest/b.peak, b.on)
+	case rest <= first || b.base == 0:
+		return begun + min(rest/b.high, b.on)
 	}
-	return begun + min(b.on+(rest-high)/b.base, b.every)
+	return begun + min(b.on+(rest-first)/b.base, b.every)
 }
 
 func (b burst) warm() float64 {
@@ -137,6 +145,8 @@ func (b burst) warm() float64 {
 	}
 	return b.within(b.every) / b.every
 }
+
+func (b burst) peak() float64 { return max(b.base, b.high) }
 
 // sine swings around a mean, beginning on its way up.
 type sine struct{ mean, amp, period float64 }
@@ -182,24 +192,7 @@ func (s sine) when(n float64) float64 {
 }
 
 func (s sine) warm() float64 { return s.mean }
-
-// cosine is that of a number of turns, not negative, the same to the last bit on every
-// machine, which math.Cos is not. Its Taylor series in a quarter turn is good to 1e-16.
-func cosine(turn float64) float64 {
-	turn -= math.Floor(turn)
-	if turn > 0.5 {
-		turn = 1 - turn
-	}
-	if turn > 0.25 {
-		return -cosine(0.5 - turn)
-	}
-	x := times(2*math.Pi, turn)
-	square, sum := times(x, x), 1.0
-	for k := 22.0; k > 0; k -= 2 {
-		sum = 1 - times(sum, square/times(k, k-1))
-	}
-	return sum
-}
+func (s sine) peak() float64 { return s.mean + s.amp }
 
 // warmed is a profile after a warm-up at one rate.
 type warmed struct {
@@ -222,3 +215,16 @@ func (w warmed) when(n float64) float64 {
 	}
 	return w.length + w.profile.when(n-before)
 }
+
+// scaled is a profile whose time passes faster, with more arrivals in the same time.
+type scaled struct {
+	profile
+	speed, scale float64
+}
+
+func (s scaled) expected(t float64) float64 {
+	return times(s.profile.expected(times(t, s.speed)), s.scale)
+}
+func (s scaled) when(n float64) float64 { return s.profile.when(n/s.scale) / s.speed }
+func (s scaled) warm() float64          { return times(times(s.profile.warm(), s.speed), s.scale) }
+func (s scaled) peak() float64          { return times(times(s.profile.peak(), s.speed), s.scale) }

@@ -1,4 +1,4 @@
-package load
+package traffic
 
 import (
 	"strconv"
@@ -56,10 +56,10 @@ func (p *parser) burst() profile {
 	b := burst{base: p.named("base")}
 	peak := p.take("peak")
 	factor := p.number("times", 4, 1, 1e6)
-	if b.peak = b.base * factor; peak != "" {
-		b.peak = p.parseRate(peak)
-	} else if b.peak > MaxRate {
-		p.fail("%g times the base is more than a million requests per second", factor)
+	if b.high = b.base * factor; peak != "" {
+		b.high = p.parseRate(peak)
+	} else if b.high > maxRate {
+		p.fail("%g times the base is more than 100 million requests per second", factor)
 	}
 	on, every := p.duration("on", 200*time.Millisecond), p.duration("every", 2*time.Second)
 	if on >= every {
@@ -77,8 +77,8 @@ func (p *parser) sine() profile {
 			p.fail("amp=%s is more than the mean: the rate would fall below 0", amp)
 		}
 	}
-	if s.mean+s.amp > MaxRate {
-		p.fail("its highest rate is more than a million requests per second")
+	if s.mean+s.amp > maxRate {
+		p.fail("its highest rate is more than 100 million requests per second")
 	}
 	if s.mean == 0 {
 		p.fail("sine needs a mean rate above 0")
@@ -87,16 +87,23 @@ func (p *parser) sine() profile {
 	return s
 }
 
-func (p *parser) arrivals() (even bool) {
-	switch text := p.take("arrivals"); text {
-	case "", "poisson":
-		return false
-	case "constant":
-		return true
-	default:
-		p.fail("arrivals=%s is not one of poisson and constant", text)
-		return false
+// variation is what the gaps have: cv=, or the word for it.
+func (p *parser) variation(otherwise float64) float64 {
+	word, text := p.take("arrivals"), p.options["cv"]
+	cv := p.number("cv", otherwise, 0, mostCV)
+	switch {
+	case p.kind == "gamma" && text == "":
+		p.fail("gamma needs cv=, the variation of the gaps")
+	case word != "" && text != "":
+		p.fail("arrivals=%s and cv=%s say the same thing: use one of them", word, text)
+	case word == "constant":
+		return 0
+	case word == "poisson":
+		return 1
+	case word != "":
+		p.fail("arrivals=%s is not one of poisson and constant", word)
 	}
+	return cv
 }
 
 func (p *parser) closed() Closed {
@@ -105,8 +112,8 @@ func (p *parser) closed() Closed {
 	if len(p.plain) == 1 {
 		c.Workers, err = strconv.Atoi(p.plain[0])
 	}
-	if len(p.plain) != 1 || err != nil || c.Workers < 1 || c.Workers > MaxWorkers {
-		p.fail("closed takes a number of workers from 1 to %d, as in closed:8: each has a connection", MaxWorkers)
+	if len(p.plain) != 1 || err != nil || c.Workers < 1 || c.Workers > maxWorkers {
+		p.fail("closed takes a number of workers from 1 to %d, as in closed:8: each has a connection", maxWorkers)
 	}
 	text := p.take("think")
 	if text == "" {

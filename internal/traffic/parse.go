@@ -1,4 +1,4 @@
-package load
+package traffic
 
 import (
 	"errors"
@@ -10,34 +10,35 @@ import (
 
 // Bounds of an expression.
 const (
-	MaxRate    = 1e6
+	maxRate    = 1e8
 	leastRate  = 0.001
-	MaxWorkers = 20_000
+	maxWorkers = 20_000
 	leastPiece = time.Millisecond
 	longest    = 366 * 24 * time.Hour
 	leastSpeed = 0.001
 	mostSpeed  = 1e6
+	mostCV     = 100
 )
 
 // kinds is said when a text names none of them.
-const kinds = "poisson:RATE, constant:RATE, step:RATE@10s,RATE@10s, ramp:RATE..RATE@60s, " +
+const kinds = "poisson:RATE, constant:RATE, gamma:RATE,cv=3, step:RATE@10s,RATE@10s, ramp:RATE..RATE@60s, " +
 	"burst:base=RATE,peak=RATE,on=200ms,every=5s, sine:mean=RATE,amp=RATE,period=60s, trace:FILE or closed:WORKERS"
 
 // Parse reads a load expression; the package comment lists them. The error is a sentence
 // that names the expression, the part of it, and what is possible.
 func Parse(expr string) (Load, error) {
 	kind, rest, _ := strings.Cut(expr, ":")
-	l := Load{text: expr}
+	l := Load{text: expr, cv: 1}
 	if kind == "trace" {
 		return l, l.named(l.parseTrace(rest))
 	}
 	p := parser{kind: kind, options: map[string]string{}}
 	p.split(rest)
 	switch kind {
-	case "poisson":
+	case "poisson", "gamma":
 		l.profile = steady(p.rate())
 	case "constant":
-		l.profile, l.even = steady(p.rate()), true
+		l.profile, l.cv = steady(p.rate()), 0
 	case "step":
 		l.profile, l.natural = p.steps()
 	case "ramp":
@@ -51,8 +52,8 @@ func Parse(expr string) (Load, error) {
 	default:
 		return Load{}, l.named(fmt.Errorf("there is no kind %q; use %s", kind, kinds))
 	}
-	if l.profile != nil && kind != "poisson" && kind != "constant" {
-		l.even = p.arrivals()
+	if l.profile != nil {
+		l.cv = p.variation(l.cv)
 	}
 	if err := p.finish(l.profile != nil); err != nil {
 		return Load{}, l.named(err)
@@ -159,8 +160,8 @@ func (p *parser) parseRate(text string) float64 {
 		digits, factor = k, 1000
 	}
 	rate, err := strconv.ParseFloat(digits, 64)
-	if rate *= factor; err != nil || rate != 0 && !(rate >= leastRate && rate <= MaxRate) {
-		p.fail("%q is not a rate from %g to a million requests per second, such as 500, 500/s or 1.5k", text, leastRate)
+	if rate *= factor; err != nil || rate != 0 && !(rate >= leastRate && rate <= maxRate) {
+		p.fail("%q is not a rate from %g to 100 million requests per second, such as 500, 500/s or 1.5k", text, leastRate)
 		return 0
 	}
 	p.some = p.some || rate > 0
