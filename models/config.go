@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"sluice/internal/agree"
 	"sluice/internal/near"
 	"sluice/internal/prescan"
 )
@@ -57,7 +58,7 @@ type Config struct {
 	Optional []string `yaml:"optional"`
 	// Tolerance bounds the difference of two answers for one row, for golden rows, batch invariance
 	// and device parity: abs + rel * |expected value|.
-	Tolerance Tolerance `yaml:"tolerance"`
+	Tolerance agree.Tolerance `yaml:"tolerance"`
 	// MaxLength is the largest length of each free axis besides the batch, by its name in the file, or
 	// as INPUT.AXIS where it has none. A longer row is refused (400), and a run of long rows holds
 	// fewer of them. Default measured: the longest power of two at which a row takes an eighth of the
@@ -140,16 +141,6 @@ const (
 	IsolationNone    Isolation = "none"    // in the gateway's process
 	IsolationProcess Isolation = "process" // in a worker process
 )
-
-// Tolerance allows a difference of Abs + Rel * |expected value|.
-type Tolerance struct {
-	// Abs is the part that does not grow with the value. Default model_defaults.tolerance.abs, 1e-4.
-	// Too low refuses good models; too high lets a wrong model pass its gates.
-	Abs float64 `yaml:"abs" json:"abs"`
-	// Rel is the part of the expected value. Default model_defaults.tolerance.rel, 1e-3. Too low
-	// refuses good models; too high lets a wrong model pass its gates.
-	Rel float64 `yaml:"rel" json:"rel"`
-}
 
 // PaddingConfig describes the free axis that may be padded.
 type PaddingConfig struct {

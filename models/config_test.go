@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"sluice/internal/agree"
 )
 
 func testDefaults() Defaults { return Options{}.withDefaults().Defaults }
@@ -20,7 +22,7 @@ func TestDecodeConfigReadsEverything(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := Config{
-		Budget: 50 * time.Millisecond, MaxBatch: 64, MaxRows: 2048, Tolerance: Tolerance{Abs: 1e-5, Rel: 1e-3},
+		Budget: 50 * time.Millisecond, MaxBatch: 64, MaxRows: 2048, Tolerance: agree.Tolerance{Abs: 1e-5, Rel: 1e-3},
 		Batch: BatchCoupled, Unproven: UnprovenSingle, Nonfinite: NonfiniteNull, Once: []string{"user_id"}, Optional: []string{"scale"},
 		Padding: &PaddingConfig{Axis: "seq", Buckets: []int{16, 32, 64}, Values: map[string]float64{"tokens": 0, "mask": 1}},
 		Labels:  map[string][]string{"probabilities": {"0", "one", "no"}},
@@ -55,7 +57,7 @@ func TestDecodeConfigDefaults(t *testing.T) {
 	f := func(text string) {
 		t.Helper()
 		c, err := DecodeConfig([]byte(text), testDefaults())
-		want := Config{MaxBatch: 64, MaxRows: 1024, Tolerance: Tolerance{1e-4, 1e-3}, Fallback: FallbackBudget, Unproven: UnprovenBatch, FairRows: true, Nonfinite: NonfiniteLiteral}
+		want := Config{MaxBatch: 64, MaxRows: 1024, Tolerance: agree.Tolerance{Abs: 1e-4, Rel: 1e-3}, Fallback: FallbackBudget, Unproven: UnprovenBatch, FairRows: true, Nonfinite: NonfiniteLiteral}
 		if err != nil || !reflect.DeepEqual(c, want) {
 			t.Errorf("%q: %+v, %v", text, c, err)
 		}

@@ -2,12 +2,14 @@ package models
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"reflect"
 	"strings"
 	"testing"
 	"time"
 
+	"sluice/internal/agree"
 	"sluice/internal/doctext"
 )
 
@@ -15,13 +17,17 @@ import (
 
 // TestModelPage holds the tables of docs/model.md against Config and its comments.
 func TestModelPage(t *testing.T) {
-	texts, err := doctext.Fields(".")
-	if err != nil {
-		t.Fatal(err)
+	texts := map[string]string{}
+	for _, dir := range []string{".", "../internal/agree"} {
+		fields, err := doctext.Fields(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		maps.Copy(texts, fields)
 	}
 	var b strings.Builder
 	keysTable(t, &b, texts, reflect.TypeFor[Config]())
-	for _, section := range []reflect.Type{reflect.TypeFor[Tolerance](), reflect.TypeFor[PaddingConfig]()} {
+	for _, section := range []reflect.Type{reflect.TypeFor[agree.Tolerance](), reflect.TypeFor[PaddingConfig]()} {
 		key := map[string]string{"Tolerance": "tolerance", "PaddingConfig": "padding"}[section.Name()]
 		fmt.Fprintf(&b, "\n### `%s`\n\n", key)
 		keysTable(t, &b, texts, section)
@@ -93,7 +99,7 @@ func TestExampleOfTheModelPage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Budget != 50*time.Millisecond || c.MaxBatch != 128 || c.MaxRows != 2048 || c.Tolerance != (Tolerance{1e-5, 1e-3}) || c.Fallback != FallbackBudget ||
+	if c.Budget != 50*time.Millisecond || c.MaxBatch != 128 || c.MaxRows != 2048 || c.Tolerance != (agree.Tolerance{Abs: 1e-5, Rel: 1e-3}) || c.Fallback != FallbackBudget ||
 		!reflect.DeepEqual(c.Devices, []string{"cuda:0", "cpu"}) || !reflect.DeepEqual(c.Once, []string{"user"}) || !reflect.DeepEqual(c.Optional, []string{"temperature"}) ||
 		!reflect.DeepEqual(c.Padding, &PaddingConfig{"seq", []int{16, 32, 64, 128}, map[string]float64{"tokens": 0, "mask": 0}}) ||
 		!reflect.DeepEqual(c.Labels["probabilities"], []string{"cat", "dog", "neither"}) || len(c.SHA256) != 2 || c.Lineage["script"] != "train.py" {

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"sluice/internal/agree"
 	"sluice/internal/clock"
 	"sluice/internal/task"
 )
@@ -233,12 +234,12 @@ func (c *comparison) stats() WatchStats {
 }
 
 // count takes a comparison into the counts.
-func (c *comparison) count(found *contrast) {
+func (c *comparison) count(found *agree.Contrast) {
 	c.compared.Add(1)
-	if found.failed() {
+	if found.Failed() {
 		c.differed.Add(1)
 	}
-	if excess := found.worst().excess; excess > math.Float64frombits(c.worst.Load()) {
+	if excess := found.Worst().Excess; excess > math.Float64frombits(c.worst.Load()) {
 		c.worst.Store(math.Float64bits(excess))
 	}
 }

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 
+	"sluice/internal/agree"
 	"sluice/internal/clock"
 	"sluice/internal/task"
+	"sluice/internal/tensor"
 )
 
 // compare makes the comparisons that a row is due for, unless they have been switched off
@@ -49,15 +51,15 @@ func (w *Watch) compareAlone(ctx context.Context, plan *watchPlan, h *heldRow) (
 		c.fail(ctx, err)
 		return nil, false
 	}
-	found := contrastOf(h.outputs, t.Outputs, v.Schema, v.Config.Tolerance)
-	if found.failed() && (w.elsewhere(ctx, plan, place, h, unpadded) || w.rounding(ctx, place, h, t.Outputs, unpadded, &found)) {
+	found := w.differences(h.outputs, t.Outputs)
+	if found.Failed() && (w.elsewhere(ctx, plan, place, h, unpadded) || w.rounding(ctx, place, h, t.Outputs, unpadded, &found)) {
 		c.compared.Add(1)
 		t.Release()
 		return nil, true // nothing that speaks for or against
 	}
 	c.count(&found)
 	switch {
-	case found.failed():
+	case found.Failed():
 		defer t.Release()
 		if c.doubt.settled(&found, h, w.version.surelyApart()) {
 			off := batchingOff
@@ -74,6 +76,11 @@ func (w *Watch) compareAlone(ctx context.Context, plan *watchPlan, h *heldRow) (
 	return t, false
 }
 
+// differences compares two answers to a row.
+func (w *Watch) differences(got, want []tensor.Tensor) agree.Contrast {
+	return agree.Answers(got, want, w.version.Schema.Batchable(), 0, w.version.Config.Tolerance)
+}
+
 // guilty tells padding from batching: right is what the row's answer is alone and unpadded.
 func (w *Watch) guilty(ctx context.Context, place *Placement, h *heldRow, right *task.Task) sharing {
 	t, err := w.try(ctx, place, h, false)
@@ -81,7 +88,7 @@ func (w *Watch) guilty(ctx context.Context, place *Placement, h *heldRow, right 
 		return batchingOff | paddingOff
 	}
 	defer t.Release()
-	if found := contrastOf(t.Outputs, right.Outputs, w.version.Schema, w.version.Config.Tolerance); found.failed() {
+	if found := w.differences(t.Outputs, right.Outputs); found.Failed() {
 		return paddingOff
 	}
 	return batchingOff
@@ -103,8 +110,8 @@ func (w *Watch) compareDevices(ctx context.Context, plan *watchPlan, h *heldRow,
 	if alone != nil {
 		given = alone.Outputs
 	}
-	found := contrastOf(other.Outputs, given, v.Schema, v.Config.Tolerance)
-	if found.failed() && alone == nil && v.Schema.Batchable() {
+	found := w.differences(other.Outputs, given)
+	if found.Failed() && alone == nil && v.Schema.Batchable() {
 		own := w.runOn(ctx, plan.own(h.device), h, c)
 		if own == nil {
 			return
@@ -114,21 +121,21 @@ func (w *Watch) compareDevices(ctx context.Context, plan *watchPlan, h *heldRow,
 			return
 		}
 		given = own.Outputs
-		found = contrastOf(other.Outputs, given, v.Schema, v.Config.Tolerance)
+		found = w.differences(other.Outputs, given)
 	}
-	if found.failed() && w.rounding(ctx, plan.own(h.device), h, given, false, &found) {
+	if found.Failed() && w.rounding(ctx, plan.own(h.device), h, given, false, &found) {
 		c.compared.Add(1)
 		return
 	}
 	c.count(&found)
-	if !found.failed() || !c.doubt.settled(&found, h, false) {
+	if !found.Failed() || !c.doubt.settled(&found, h, false) {
 		return
 	}
-	worst := found.worst()
+	worst := found.Worst()
 	w.findings(finding{
 		device: place.Device,
 		text:   fmt.Sprintf("fallback is switched off: %s differs from %s on a live row, %s", place.Device, plan.preferred, worst.String()),
-		given:  answerText(other.Outputs), right: answerText(given),
+		given:  agree.Text(other.Outputs), right: agree.Text(given),
 	})
 	w.refresh()
 }
@@ -137,8 +144,8 @@ func (w *Watch) compareDevices(ctx context.Context, plan *watchPlan, h *heldRow,
 // it must not.
 func (w *Watch) batchIsToBlame(h *heldRow, alone *task.Task) bool {
 	v := w.version
-	found := contrastOf(h.outputs, alone.Outputs, v.Schema, v.Config.Tolerance)
-	if !found.failed() || !v.sharesRuns() || v.Alone() {
+	found := w.differences(h.outputs, alone.Outputs)
+	if !found.Failed() || !v.sharesRuns() || v.Alone() {
 		return false
 	}
 	w.batches.count(&found)
@@ -149,9 +156,9 @@ func (w *Watch) batchIsToBlame(h *heldRow, alone *task.Task) bool {
 }
 
 // blameSharing reports that a row's answer was changed by what it shared a run with.
-func (w *Watch) blameSharing(h *heldRow, right *task.Task, found *contrast, off sharing) {
+func (w *Watch) blameSharing(h *heldRow, right *task.Task, found *agree.Contrast, off sharing) {
 	stats := w.batches.stats()
-	worst := found.worst()
+	worst := found.Worst()
 	how, than := "", "alone"
 	if off&paddingOff != 0 {
 		how, than = " with padding", "alone without it"
@@ -159,8 +166,8 @@ func (w *Watch) blameSharing(h *heldRow, right *task.Task, found *contrast, off 
 	w.findings(finding{
 		off: off, device: h.device,
 		text: fmt.Sprintf("%s: a live row was answered otherwise%s in a batch of %d on %s than %s, in output %s (%s); %d of %d rows that were compared differ",
-			off, how, h.batch, h.device, than, worst.output, worst.measure(), stats.Differed, stats.Compared),
-		given: answerText(h.outputs), right: answerText(right.Outputs),
+			off, how, h.batch, h.device, than, worst.Output, worst.Measure(), stats.Differed, stats.Compared),
+		given: agree.Text(h.outputs), right: agree.Text(right.Outputs),
 	})
 	w.refresh()
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 
+	"sluice/internal/agree"
 	"sluice/internal/tensor"
 )
 
@@ -14,7 +15,7 @@ const roundingRoom = 8
 // rounding tells whether a difference is what the order in which floats are added can make of
 // it, as where large amounts cancel: an answer that changes about as much when each float of the
 // row changes by its last bit. right is the row's answer alone on the device.
-func (w *Watch) rounding(ctx context.Context, place *Placement, h *heldRow, right []tensor.Tensor, unpadded bool, found *contrast) bool {
+func (w *Watch) rounding(ctx context.Context, place *Placement, h *heldRow, right []tensor.Tensor, unpadded bool, found *agree.Contrast) bool {
 	nudged := h.nudged()
 	if nudged == nil {
 		return false
@@ -24,8 +25,8 @@ func (w *Watch) rounding(ctx context.Context, place *Placement, h *heldRow, righ
 		return false
 	}
 	defer t.Release()
-	by := contrastOf(t.Outputs, right, w.version.Schema, w.version.Config.Tolerance)
-	return by.labels.excess >= found.labels.excess && roundingRoom*by.scores.excess >= found.scores.excess
+	by := w.differences(t.Outputs, right)
+	return by.Labels.Excess >= found.Labels.Excess && roundingRoom*by.Scores.Excess >= found.Scores.Excess
 }
 
 // nudged is the row with each float a little larger or smaller, by one unit in its last place or
@@ -72,9 +73,9 @@ func (w *Watch) elsewhere(ctx context.Context, plan *watchPlan, place *Placement
 			continue
 		}
 		if t, err := w.try(ctx, other, h, unpadded); err == nil {
-			found := contrastOf(h.outputs, t.Outputs, w.version.Schema, w.version.Config.Tolerance)
+			found := w.differences(h.outputs, t.Outputs)
 			t.Release()
-			if !found.failed() {
+			if !found.Failed() {
 				return true
 			}
 		}

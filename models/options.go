@@ -8,6 +8,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"sluice/internal/agree"
 	"sluice/internal/task"
 	"sluice/internal/tensor"
 )
@@ -117,7 +118,7 @@ type Defaults struct {
 	UnfairRows bool
 	// Tolerance bounds how far two answers for one row may differ; zero means
 	// 1e-4 + 1e-3 of the value.
-	Tolerance Tolerance
+	Tolerance agree.Tolerance
 	// Devices are where a model runs; nil means every device of the server.
 	Devices []string
 	// Fallback is when requests leave the preferred device; empty means FallbackBudget.
@@ -188,8 +189,8 @@ func (o Options) withDefaults() Options {
 	orDefault(&o.DrainDeadline, 30*time.Second)
 	orDefault(&o.Settle, 500*time.Millisecond)
 	orDefault(&o.RescanEvery, 10*time.Second)
-	if o.Defaults.Tolerance == (Tolerance{}) {
-		o.Defaults.Tolerance = Tolerance{Abs: 1e-4, Rel: 1e-3}
+	if o.Defaults.Tolerance == (agree.Tolerance{}) {
+		o.Defaults.Tolerance = agree.Loading
 	}
 	return o
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"sluice/internal/agree"
 	"sluice/internal/task"
 )
 
@@ -47,7 +48,7 @@ func (p *proof) parity(ctx context.Context) (Verdict, error) {
 // agree compares two devices, in failure with what speaks against a fallback.
 func (p *proof) agree(ctx context.Context, want, got *proof) (text, failure string, err error) {
 	start := p.watch()
-	var worst difference
+	var worst agree.Worst
 	compared := 0
 	pair := func(rows []sample, must bool) error {
 		for i := range rows {
@@ -94,7 +95,7 @@ func (p *proof) agree(ctx context.Context, want, got *proof) (text, failure stri
 }
 
 // compareAlone runs one row and compares it with what the preferred device answered.
-func (p *proof) compareAlone(ctx context.Context, got *proof, row *sample, want *task.Task, number int, worst *difference) (failure string, err error) {
+func (p *proof) compareAlone(ctx context.Context, got *proof, row *sample, want *task.Task, number int, worst *agree.Worst) (failure string, err error) {
 	t, err := got.alone(ctx, row)
 	if err != nil {
 		if lost, _ := task.DeviceFailed(err); lost || ctx.Err() != nil {
@@ -103,14 +104,12 @@ func (p *proof) compareAlone(ctx context.Context, got *proof, row *sample, want 
 		return fmt.Sprintf("row %d fails there: %s", number, sentence(err)), nil
 	}
 	defer t.Release()
-	var here difference
-	for o := range t.Outputs {
-		here.add(&t.Outputs[o], &want.Outputs[o], p.bundle.Schema.Batchable(), number, p.bundle.Config.Tolerance)
-	}
-	if here.failed() {
+	var here agree.Worst
+	here.AddAll(t.Outputs, want.Outputs, p.bundle.Schema.Batchable(), number, p.bundle.Config.Tolerance)
+	if here.Failed() {
 		return here.String(), nil
 	}
-	worst.raise(here)
+	worst.Join(here)
 	return "", nil
 }
 

@@ -3,6 +3,8 @@ package models
 import (
 	"context"
 	"fmt"
+
+	"sluice/internal/agree"
 )
 
 // replay runs the golden rows, each request alone, and compares the answers.
@@ -21,12 +23,12 @@ func (p *proof) replay(ctx context.Context) (Verdict, error) {
 	}
 	p.golden = all
 	rows := 0
-	var worst difference
+	var worst agree.Worst
 	for i := range all {
 		if err := p.replayLine(ctx, &all[i], &worst); err != nil {
 			return Verdict{}, fmt.Errorf("%s line %d: %w", GoldenFile, all[i].line, err)
 		}
-		if worst.failed() {
+		if worst.Failed() {
 			return Verdict{}, fmt.Errorf("%s line %d: the answer is wrong, %s: either the model or the expected rows are of another training", GoldenFile, all[i].line, worst.String())
 		}
 		rows += all[i].request.rows
@@ -34,14 +36,14 @@ func (p *proof) replay(ctx context.Context) (Verdict, error) {
 	return Verdict{Outcome: Passed, Text: fmt.Sprintf("%s with %s answered as expected, %s", count(len(all), "request"), count(rows, "row"), worst.String())}, nil
 }
 
-func (p *proof) replayLine(ctx context.Context, g *golden, worst *difference) error {
+func (p *proof) replayLine(ctx context.Context, g *golden, worst *agree.Worst) error {
 	t, err := p.alone(ctx, &g.request)
 	if err != nil {
 		return err
 	}
 	defer t.Release()
 	for k := range g.want {
-		worst.add(output(t, g.want[k].Name), &g.want[k], p.bundle.Schema.Batchable(), 0, p.bundle.Config.Tolerance)
+		worst.Add(output(t, g.want[k].Name), &g.want[k], p.bundle.Schema.Batchable(), 0, p.bundle.Config.Tolerance)
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"sluice/internal/agree"
 	"sluice/internal/cost"
 	"sluice/internal/tensor"
 )
@@ -165,7 +166,7 @@ type Report struct {
 	RowMemory int64 `json:"row_memory_bytes,omitempty"`
 	RunMemory int64 `json:"run_memory_bytes,omitempty"`
 	// Tolerance is how far two answers for one row may be from each other.
-	Tolerance *Tolerance `json:"tolerance,omitempty"`
+	Tolerance *agree.Tolerance `json:"tolerance,omitempty"`
 	// Gates are those of the bundle and of the preferred device that serves it; the verdict
 	// on parity is about all devices.
 	Gates []Verdict `json:"gates"`

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"sluice/internal/agree"
 	"sluice/internal/cost"
 )
 
@@ -19,7 +20,7 @@ func testReport() *Report {
 		Name: "digits", Version: "3", Digest: strings.Repeat("0123456789abcdef", 4), Schema: "image FP32[-1,64] -> label INT64[-1]",
 		Inputs:  []TensorReport{{Name: "image", Datatype: "FP32", Shape: []int64{-1, 64}}, {Name: "seed", Datatype: "INT64", Shape: []int64{1}, Optional: true}},
 		Outputs: []TensorReport{{Name: "label", Datatype: "INT64", Shape: []int64{-1}}, {Name: "boxes", Datatype: "FP32", Shape: []int64{-1, -1, 4}}},
-		MaxRows: 1024, Tolerance: &Tolerance{Abs: 1e-4, Rel: 1e-3},
+		MaxRows: 1024, Tolerance: &agree.Tolerance{Abs: 1e-4, Rel: 1e-3},
 		Gates: []Verdict{
 			{Gate: "files", Outcome: Passed, Text: "2 files, 1.5 MiB", Took: time.Millisecond},
 			{Gate: "golden", Outcome: Skipped, Text: "the bundle has no golden.jsonl"},

@@ -9,9 +9,9 @@ import (
 	"strings"
 	"time"
 
+	"sluice/internal/agree"
 	"sluice/internal/cost"
 	"sluice/internal/task"
-	"sluice/internal/tensor"
 )
 
 // maxProofRows is how many different rows of one source are compared; larger batches repeat them.
@@ -27,7 +27,7 @@ type rowTest struct {
 	onlyAlone bool
 	// unsteady says that the failure is a row that is answered differently each time.
 	unsteady bool
-	worst    difference
+	worst    agree.Worst
 }
 
 // test compares golden rows, and made-up ones: golden rows are few and alike, made-up ones may
@@ -131,32 +131,20 @@ func (p *proof) compareBatch(ctx context.Context, solo *soloRun, size int, near 
 	defer release(tasks)
 	for i, got := range tasks {
 		k := (size + i) % len(solo.rows)
-		numbers, labels := compareRow(got.Outputs, solo.tasks[k].Outputs, k, p.bundle.Config.Tolerance)
-		if labels.failed() && !numbers.failed() {
-			if near[k] = labels.text; len(near) > 1 {
-				numbers = labels
+		found := agree.Answers(got.Outputs, solo.tasks[k].Outputs, true, k, p.bundle.Config.Tolerance)
+		worst := &found.Scores
+		if found.Labels.Failed() && !found.Scores.Failed() {
+			if near[k] = found.Labels.Values(); len(near) > 1 {
+				worst = &found.Labels
 			}
 		}
-		if numbers.failed() {
-			t.failure = fmt.Sprintf("rows change with their batch of %d, %s", size, numbers.String())
+		if worst.Failed() {
+			t.failure = fmt.Sprintf("rows change with their batch of %d, %s", size, worst.String())
 			return nil
 		}
-		t.worst.raise(numbers)
+		t.worst.Join(*worst)
 	}
 	return nil
-}
-
-// compareRow compares one row's answer with what it should be: in numbers that have a tolerance
-// and whatever is of another shape, and in labels, which are equal or not.
-func compareRow(got, want []tensor.Tensor, row int, tol Tolerance) (numbers, labels difference) {
-	for o := range got {
-		d := &labels
-		if want[o].Type.Float() || !slices.Equal(got[o].Shape, want[o].Shape) {
-			d = &numbers
-		}
-		d.add(&got[o], &want[o], true, row, tol)
-	}
-	return numbers, labels
 }
 
 // proofSizes has the largest batch that a slow model can run in time first, then 2, so

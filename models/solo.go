@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"sluice/internal/agree"
 	"sluice/internal/clock"
 	"sluice/internal/task"
 )
@@ -103,11 +104,9 @@ func (p *proof) repeats(ctx context.Context, s *sample, first *task.Task) error 
 		return err
 	}
 	defer again.Release()
-	var d difference
-	for o := range again.Outputs {
-		d.add(&again.Outputs[o], &first.Outputs[o], true, 0, p.bundle.Config.Tolerance)
-	}
-	if d.failed() {
+	var d agree.Worst
+	d.AddAll(again.Outputs, first.Outputs, true, 0, p.bundle.Config.Tolerance)
+	if d.Failed() {
 		first.Release()
 		return &unsteadyError{d.String()}
 	}

@@ -14,6 +14,7 @@ import (
 	"sluice/config"
 	"sluice/gateway"
 	"sluice/internal/accesslog"
+	"sluice/internal/agree"
 	"sluice/internal/device"
 	"sluice/internal/remedy"
 	"sluice/internal/telemetry"
@@ -125,7 +126,7 @@ func modelOptions(cfg *config.Config, paths []string, devices []models.Device, l
 		Defaults: models.Defaults{
 			Budget: cfg.Scheduler.Budget, MaxBudget: cfg.Limits.MaxBudget, MaxBatch: d.MaxBatch, MaxRows: d.MaxRows, Unproven: models.Unproven(d.Unproven),
 			UnfairRows: !d.FairRows,
-			Tolerance:  models.Tolerance{Abs: d.Tolerance.Abs, Rel: d.Tolerance.Rel},
+			Tolerance:  agree.Tolerance{Abs: d.Tolerance.Abs, Rel: d.Tolerance.Rel},
 		},
 		MemoryCeiling: int64(cfg.Limits.Memory),
 		KeepVersions:  d.KeepVersions,

@@ -1,4 +1,4 @@
-package models
+package agree
 
 import (
 	"math"
@@ -7,15 +7,15 @@ import (
 	"sluice/internal/tensor"
 )
 
-func TestDifference(t *testing.T) {
+func TestWorst(t *testing.T) {
 	tol := Tolerance{Abs: 0.1, Rel: 0.01}
 	f := func(dt tensor.DataType, got, want []byte, failed bool, text string) {
 		t.Helper()
 		rows := int64(3)
-		var d difference
-		d.add(&tensor.Tensor{Name: "y", Type: dt, Shape: []int64{rows}, Data: got}, &tensor.Tensor{Name: "y", Type: dt, Shape: []int64{rows}, Data: want}, true, 5, tol)
-		if d.failed() != failed || d.String() != text {
-			t.Errorf("failed %v: %s\nwant   %v: %s", d.failed(), d.String(), failed, text)
+		var d Worst
+		d.Add(&tensor.Tensor{Name: "y", Type: dt, Shape: []int64{rows}, Data: got}, &tensor.Tensor{Name: "y", Type: dt, Shape: []int64{rows}, Data: want}, true, 5, tol)
+		if d.Failed() != failed || d.String() != text {
+			t.Errorf("failed %v: %s\nwant   %v: %s", d.Failed(), d.String(), failed, text)
 		}
 	}
 	nan, inf := float32(math.NaN()), float32(math.Inf(1))
@@ -29,6 +29,7 @@ func TestDifference(t *testing.T) {
 	f(tensor.Int8, []byte{1, 255, 3}, []byte{1, 254, 3}, true, "worst in output y, row 6: -1 instead of -2")
 	f(tensor.Uint8, []byte{1, 255, 3}, []byte{1, 254, 3}, true, "worst in output y, row 6: 255 instead of 254")
 	f(tensor.Bool, []byte{1, 0, 1}, []byte{1, 0, 1}, false, "no difference")
+	f(tensor.Bool, []byte{1, 0, 1}, []byte{1, 1, 1}, true, "worst in output y, row 6: false instead of true")
 	words := func(words ...string) (data []byte) {
 		for _, w := range words {
 			data = tensor.AppendBytes(data, w)
@@ -38,30 +39,47 @@ func TestDifference(t *testing.T) {
 	f(tensor.Bytes, words("a", "", "b"), words("a", "", "b"), false, "no difference")
 	f(tensor.Bytes, words("a", "x", "b"), words("a", "", "b"), true, `worst in output y, row 6: "x" instead of ""`)
 	f(tensor.Bytes, words("a"), words("a", "", "b"), true, "worst in output y, row 6: 1 strings instead of 3")
+	f(tensor.Bytes, words("a", "", "b", "c"), words("a", "", "b"), true, "worst in output y, row 8: 4 strings instead of 3")
+	f(tensor.FP32, floats(1, 2), floats(1, 2, 3), true, "worst in output y, row 5: shape [3] instead of [3]")
 }
 
-func TestDifferenceOfShapes(t *testing.T) {
-	var d difference
-	d.add(&tensor.Tensor{Shape: []int64{1, 2}}, &tensor.Tensor{Name: "y", Type: tensor.FP32, Shape: []int64{1, 3}}, true, 0, Tolerance{})
-	if want := "worst in output y, row 0: shape [1 2] instead of [1 3]"; !d.failed() || d.String() != want {
+func TestWorstOfShapes(t *testing.T) {
+	var d Worst
+	d.Add(&tensor.Tensor{Type: tensor.FP32, Shape: []int64{1, 2}}, &tensor.Tensor{Name: "y", Type: tensor.FP32, Shape: []int64{1, 3}}, true, 0, Tolerance{})
+	if want := "worst in output y, row 0: shape [1 2] instead of [1 3]"; !d.Failed() || d.String() != want {
 		t.Errorf("%s, want %s", d.String(), want)
 	}
 }
 
-func TestDifferenceKeepsTheWorst(t *testing.T) {
-	var d difference
+func TestWorstOfTypes(t *testing.T) {
+	var d Worst
+	d.Add(&tensor.Tensor{Type: tensor.FP64, Shape: []int64{0}}, &tensor.Tensor{Name: "y", Type: tensor.FP32, Shape: []int64{0}}, true, 0, Tolerance{})
+	if want := "worst in output y, row 0: type FP64 instead of FP32"; !d.Failed() || d.String() != want {
+		t.Errorf("%s, want %s", d.String(), want)
+	}
+}
+
+func TestWorstIsKept(t *testing.T) {
+	var d Worst
 	one := func(value float32) *tensor.Tensor {
 		return &tensor.Tensor{Name: "y", Type: tensor.FP32, Shape: []int64{1}, Data: floats(value)}
 	}
 	for row, got := range []float32{1.02, 1.5, 1.25} {
-		d.add(one(got), one(1), true, row, Tolerance{Abs: 1})
+		d.Add(one(got), one(1), true, row, Tolerance{Abs: 1})
 	}
-	if d.row != 1 || d.excess != 0.5 {
-		t.Errorf("kept row %d with %v", d.row, d.excess)
+	if d.Row != 1 || d.Excess != 0.5 {
+		t.Errorf("kept row %d with %v", d.Row, d.Excess)
 	}
-	var zero difference
-	zero.add(one(1.5), one(1), true, 0, Tolerance{})
-	if !zero.failed() {
+	var zero Worst
+	zero.Add(one(1.5), one(1), true, 0, Tolerance{})
+	if !zero.Failed() {
 		t.Error("a tolerance of 0 allows a difference")
 	}
+}
+
+func floats(values ...float32) (data []byte) {
+	for _, v := range values {
+		data = tensor.AppendFloat(data, tensor.FP32, float64(v))
+	}
+	return data
 }

@@ -1,4 +1,4 @@
-package models
+package agree
 
 import (
 	"math"
@@ -22,9 +22,9 @@ func TestContrast(t *testing.T) {
 	two, three := []int64{1, 2}, []int64{1, 3}
 	f := func(what string, got, want []tensor.Tensor, failed, certain bool, worst string) {
 		t.Helper()
-		c := contrastOf(got, want, &tensor.Schema{MaxBatch: 8}, tol)
-		if c.failed() != failed || c.certain() != certain || c.worst().output != worst {
-			t.Errorf("%s: failed %v, certain %v, worst in %q; want %v, %v, %q", what, c.failed(), c.certain(), c.worst().output, failed, certain, worst)
+		c := Answers(got, want, true, 0, tol)
+		if c.Failed() != failed || c.Certain() != certain || c.Worst().Output != worst {
+			t.Errorf("%s: failed %v, certain %v, worst in %q; want %v, %v, %q", what, c.Failed(), c.Certain(), c.Worst().Output, failed, certain, worst)
 		}
 	}
 	list := func(tensors ...tensor.Tensor) []tensor.Tensor { return tensors }
@@ -46,31 +46,10 @@ func TestContrast(t *testing.T) {
 	f("an output that nobody wanted", list(tensor.Tensor{}, label8(1)), list(row32("y", two, 1, 2), label8(1)), false, false, "")
 }
 
-func TestDoubt(t *testing.T) {
-	one, other := &heldRow{inputs: []tensor.Tensor{label8(1)}}, &heldRow{inputs: []tensor.Tensor{label8(2)}}
-	label := contrastOf([]tensor.Tensor{label8(1)}, []tensor.Tensor{label8(2)}, &tensor.Schema{MaxBatch: 8}, Tolerance{})
-	float := contrastOf([]tensor.Tensor{row32("y", []int64{1}, 1)}, []tensor.Tensor{row32("y", []int64{1}, 2)}, &tensor.Schema{MaxBatch: 8}, Tolerance{})
-	var d doubt
-	f := func(c *contrast, h *heldRow, proven, want bool) {
-		t.Helper()
-		if got := d.settled(c, h, proven); got != want {
-			t.Errorf("settled %v, want %v", got, want)
-		}
-	}
-	f(&label, one, false, false)
-	f(&label, one, false, false)
-	f(&float, one, false, true)
-	f(&label, other, false, true)
-	d = doubt{}
-	f(&float, one, true, false)
-	f(&float, one, true, false)
-	f(&float, other, true, true)
-}
-
-func TestAnswerText(t *testing.T) {
+func TestText(t *testing.T) {
 	f := func(want string, outputs ...tensor.Tensor) {
 		t.Helper()
-		if got := answerText(outputs); got != want {
+		if got := Text(outputs); got != want {
 			t.Errorf("got  %s\nwant %s", got, want)
 		}
 	}
@@ -84,7 +63,7 @@ func TestAnswerText(t *testing.T) {
 	for range 50 {
 		many = append(many, label8(255))
 	}
-	if got := answerText(many); len(got) != maxAnswerBytes+len(" ...") || !strings.HasSuffix(got, " ...") {
+	if got := Text(many); len(got) != maxAnswerBytes+len(" ...") || !strings.HasSuffix(got, " ...") {
 		t.Errorf("%d bytes: %s", len(got), got)
 	}
 }
