@@ -57,7 +57,7 @@ func TestOfferOfSharedRunDoesNotAllocate(t *testing.T) {
 }
 
 func BenchmarkOffer(b *testing.B) {
-	v := newVersion(&Bundle{Name: "m", Version: "1", Schema: &tensor.Schema{MaxBatch: 64}, Config: Config{Fallback: FallbackBudget}}, []*Placement{{Device: "cuda:0"}, {Device: "cpu"}}, nil)
+	v := newVersion(&Loaded{Bundle: &Bundle{Name: "m", Version: "1", Schema: &tensor.Schema{MaxBatch: 64}, Config: Config{Fallback: FallbackBudget}}}, []*Placement{{Device: "cuda:0"}, {Device: "cpu"}}, nil)
 	v.Watch.begin(1<<40, 0, func(finding) {})
 	tk := &task.Task{Rows: 1}
 	tk.Trace.Device = "cuda:0"
@@ -70,7 +70,7 @@ func BenchmarkOffer(b *testing.B) {
 
 func BenchmarkAcquire(b *testing.B) {
 	r := &Registry{}
-	v := newVersion(&Bundle{Name: "m", Version: "1"}, nil, nil)
+	v := newVersion(&Loaded{Bundle: &Bundle{Name: "m", Version: "1"}}, nil, nil)
 	r.view.Store(&view{models: map[string]*modelView{"m": {live: v}}})
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {

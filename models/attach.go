@@ -1,10 +1,10 @@
 package models
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
+	"sluice/internal/fault"
 
 	"go.uber.org/zap"
 )
@@ -63,16 +63,11 @@ func (r *Registry) again(e *entry, d *Device) {
 	}
 }
 
-// isDown tells whether the device was down when it was last tried.
-func (r *Report) isDown(device string) bool {
-	return r != nil && slices.ContainsFunc(r.Devices, func(d DeviceReport) bool { return d.Device == device && d.State == Down })
-}
-
 // join proves a device for a version in service and records how that ended.
 func (r *Registry) join(e *entry, v *Version, d *Device) {
 	about, err := r.proveLate(v, d)
 	if err != nil {
-		about.State, about.Reason = LeftOut, sentence(err)
+		about.State, about.Reason = LeftOut, fault.Sentence(err)
 	}
 	fields := []zap.Field{zap.String("model", v.Name), zap.String("version", v.Version)}
 	switch {
@@ -80,7 +75,7 @@ func (r *Registry) join(e *entry, v *Version, d *Device) {
 	case about.State == Placed:
 		r.opts.Log.Info("device joined", append(fields, zap.String("device", d.Name), zap.Int("target", about.Target))...)
 	case about.State == LeftOut: // of one that is down the device itself tells
-		r.opts.Log.Warn("device left out", append(fields, about.fields()...)...)
+		r.opts.Log.Warn("device left out", append(fields, fieldsOf(&about)...)...)
 	}
 	r.amend(v, func(report *Report) {
 		for i := range report.Devices {
@@ -113,34 +108,26 @@ func (r *Registry) proveLate(v *Version, d *Device) (DeviceReport, error) {
 			return about, nil
 		}
 	}
-	p := newProver(&r.opts, v.sameBundle())
-	p.measuring, p.pace.serving = r.measuring, r.serving
-	q := p.newProof(d, true)
-	returnLanes := q.meet(ctx, v)
-	defer returnLanes()
-	if ctx.Err() != nil {
-		return about, nil
+	late := Join(ctx, &r.opts.GateOptions, v.loaded, d, v.Placements(), r.company())
+	if late.Placement == nil {
+		return late.Device, nil
 	}
-	q.prove(ctx)
-	if q.session == nil {
-		return q.about, nil
-	}
-	return q.about, r.admit(v, q)
+	return late.Device, r.admit(v, late)
 }
 
 // admit gives a proven session to the version.
-func (r *Registry) admit(v *Version, q *proof) error {
-	place := q.placement()
+func (r *Registry) admit(v *Version, late *Late) error {
+	place := late.Placement
 	if !v.join(place, r.rank(v)) {
 		closeAll([]*Placement{place})
 		return errors.New("the version was unloaded")
 	}
-	if q.disagrees != "" {
+	if late.Disagrees != "" {
 		// First, so that nothing runs on a device that answers differently.
-		r.switchOff(v, Verdict{Gate: "parity", Outcome: Changed, Text: "fallback is switched off: " + q.disagrees})
+		r.switchOff(v, Verdict{Gate: "parity", Outcome: Changed, Text: "fallback is switched off: " + late.Disagrees})
 	}
 	if err := r.opts.OnPlacement(v, place); err != nil {
-		if v.part(place) {
+		if v.remove(place) {
 			closeAll([]*Placement{place})
 		}
 		return fmt.Errorf("it cannot be joined to the scheduler: %w", err)
@@ -154,47 +141,5 @@ func (r *Registry) rank(v *Version) func(device string) int {
 	devices := r.opts.devicesOf(&v.Config)
 	return func(device string) int {
 		return slices.IndexFunc(devices, func(d *Device) bool { return d.Name == device })
-	}
-}
-
-// sameBundle is the version's bundle for another device to open: the copies of what was proven.
-func (v *Version) sameBundle() *Bundle {
-	b := *v.bundle
-	b.Config.Budget, b.Config.budgetFrom = v.Config.Budget, v.Config.budgetFrom // it is fixed while the version serves
-	b.Schema = v.Schema
-	return &b
-}
-
-// meet sets the devices that the late one must agree with: all it will go before, else the
-// preferred one. They serve, so they answer on the lane that the scheduler does not use;
-// what is returned gives those lanes back.
-func (p *proof) meet(ctx context.Context, v *Version) (returnLanes func()) {
-	all := v.Placements()
-	devices := p.opts.devicesOf(&v.Config)
-	before := func(name string) bool {
-		for _, d := range devices {
-			if d.Name == p.device.Name || d.Name == name {
-				return d.Name == p.device.Name
-			}
-		}
-		return false
-	}
-	p.preferred = before(all[0].Device)
-	if !p.preferred {
-		all = all[:1]
-	}
-	var taken []chan struct{}
-	for _, place := range all {
-		select {
-		case place.taken <- struct{}{}:
-			taken = append(taken, place.taken)
-		case <-ctx.Done():
-		}
-		p.peers = append(p.peers, &proof{prover: p.prover, device: p.opts.device(place.Device), session: place.Session, lane: place.beside})
-	}
-	return func() {
-		for _, lane := range taken {
-			<-lane
-		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"sluice/internal/tensor"
+	"sluice/internal/units"
 )
 
 // settle decides, from the settings, the graph and the observed runs, how rows share runs and
@@ -24,7 +25,7 @@ func (g *Graph) settle(c *Config, o *Observation) (*tensor.Schema, Batching, err
 		s.MaxRows = max(s.MaxRows, 1)
 	}
 	g.learn(&s, o)
-	if err := c.triton.dress(&s, o); err != nil {
+	if err := c.Triton.dress(&s, o); err != nil {
 		return nil, how, err
 	}
 	if err := setLabels(&s, c.Labels); err != nil {
@@ -97,7 +98,7 @@ func (g *Graph) strayOutput(o *Observation) string {
 	for _, r := range o.Runs {
 		for k, shape := range r.Outputs {
 			if len(shape) == 0 || shape[0] != int64(r.Rows) {
-				return fmt.Sprintf("output %q has the shape %v for a request of %s", g.Schema.Outputs[k].Name, shape, count(r.Rows, "row"))
+				return fmt.Sprintf("output %q has the shape %v for a request of %s", g.Schema.Outputs[k].Name, shape, units.Count(r.Rows, "row"))
 			}
 		}
 	}
@@ -166,3 +167,55 @@ func axisName(axes []string) string {
 	}
 	return axes[0]
 }
+
+// Batching is how the rows of several requests share runs, and what shows that they may.
+type Batching struct {
+	Mode  BatchMode  `json:"mode"`
+	Basis BatchBasis `json:"basis"`
+	// Text says it in a sentence, with the node or the figure that decides.
+	Text string `json:"text"`
+	// Watched is set while live answers are compared with those of rows that run alone.
+	Watched bool `json:"watched,omitempty"`
+}
+
+// String is the mode and why, such as "batched: proven by the graph".
+func (b Batching) String() string {
+	words := map[BatchMode]string{Batched: "batched", Coupled: "batched and coupled", RowByRow: "run one by one", Single: "unbatched"}
+	text := fmt.Sprintf("%s: %s", words[b.Mode], b.Text)
+	if b.Watched {
+		text += "; live answers are watched"
+	}
+	return text
+}
+
+// BatchMode is how rows share runs.
+type BatchMode string
+
+// The modes.
+const (
+	// Batched rows of several requests share a run and do not change each other.
+	Batched BatchMode = "batched"
+	// Coupled rows share a run and may change each other: the settings ask for it.
+	Coupled BatchMode = "coupled"
+	// RowByRow runs each row alone: the file takes no more.
+	RowByRow BatchMode = "row_by_row"
+	// Single runs each request whole and alone.
+	Single BatchMode = "single"
+)
+
+// BatchBasis is what a mode rests on.
+type BatchBasis string
+
+// The bases.
+const (
+	// Proven by the graph: each output row is computed from its own input row.
+	Proven BatchBasis = "proven"
+	// Tested: rows that differ gave the same answers alone and together.
+	Tested BatchBasis = "tested"
+	// Refuted: the graph, a test or live answers show that rows change each other.
+	Refuted BatchBasis = "refuted"
+	// Unshown: neither the graph nor a test shows anything.
+	Unshown BatchBasis = "unshown"
+	// Asked for by the settings, or prescribed by the file's own shapes.
+	Asked BatchBasis = "asked"
+)

@@ -89,7 +89,7 @@ func TestNoteBudget(t *testing.T) {
 			t.Errorf("%s: row %v, %q, %q; want %v, %q, %q", name, r.Row, r.BudgetShort, r.BudgetRemedy, row, short, remedy)
 		}
 	}
-	fixed := Config{Budget: 100 * ms, budgetFrom: BudgetSettings}
+	fixed := Config{Budget: 100 * ms, BudgetFrom: BudgetSettings}
 	const long = 10 * time.Minute
 	f("no row is known", fixed, long, 0, "", "", device("cpu", Placed, 0))
 	f("in time", fixed, long, 90*ms, "", "", device("cpu", Placed, 90*ms))
@@ -98,7 +98,7 @@ func TestNoteBudget(t *testing.T) {
 		"give the model budget: 5s in its model.yaml, or have clients ask for more with each request", device("cuda:0", LeftOut, 4*ms), device("cpu", Placed, 584*ms))
 	f("the quickest is named", fixed, long, 900*ms, "one row takes 584ms on cpu and the budget is 100ms",
 		"give the model budget: 5s in its model.yaml, or have clients ask for more with each request", device("cuda:0", Placed, 900*ms), device("cpu", Placed, 584*ms))
-	f("the most is too little", Config{Budget: 500 * ms, budgetFrom: BudgetMeasured}, 500*ms, 584*ms, "one row takes 584ms on cpu and the budget is 500ms",
+	f("the most is too little", Config{Budget: 500 * ms, BudgetFrom: BudgetMeasured}, 500*ms, 584*ms, "one row takes 584ms on cpu and the budget is 500ms",
 		"raise limits.max_budget, now 500ms, to 5s or more", device("cpu", Placed, 584*ms))
 	f("both are", fixed, 500*ms, 584*ms, "one row takes 584ms on cpu and the budget is 100ms",
 		"raise limits.max_budget, now 500ms, to 5s or more, and give the model budget: 5s in its model.yaml", device("cpu", Placed, 584*ms))

@@ -58,11 +58,6 @@ type Bundle struct {
 	// device and, where live answers are compared, one more.
 	Lanes int
 
-	graph *Graph
-	// ceiling is Options.MemoryCeiling, in a trial process.
-	ceiling int64
-	// batching is how rows share runs, as far as the gates have come.
-	batching    Batching
 	fingerprint string
 	// copy is the private copies of the files, nil if they are loaded from where they lie; from is
 	// where they are read from once they are hashed.
@@ -88,6 +83,23 @@ func (b *Bundle) OpenPath() string { return filepath.Join(b.from.own, b.ModelNam
 
 // Label names the bundle for people.
 func (b *Bundle) Label() string { return b.Name + "/" + b.Version }
+
+// Read copies the files, hashes them, and holds them against the digests that model.yaml pins. describe
+// learns what those say that have been copied, and sets the bundle's settings.
+func (b *Bundle) Read(c *Copies, describe func() (*Graph, error)) (*Graph, error) {
+	rest, err := b.take(c)
+	if err != nil {
+		return nil, err
+	}
+	g, err := describe()
+	if err != nil {
+		return nil, err
+	}
+	if err := b.takeRest(rest, g.External); err != nil {
+		return nil, err
+	}
+	return g, b.checkPins()
+}
 
 // take copies and hashes the files that say what the bundle is: the model file, the settings, the
 // golden rows and what lies beside its folder. It parses none. It returns the names of the others.
@@ -249,4 +261,14 @@ func (b *Bundle) unchanged() error {
 // file, and paths stay inside the server.
 func bareError(err error) error {
 	return remedy.File(err)
+}
+
+// modelBytes is the size of the model file.
+func (b *Bundle) modelBytes() (size int64) {
+	for _, f := range b.Files {
+		if f.Name == b.ModelName {
+			size = f.Size
+		}
+	}
+	return size
 }

@@ -11,17 +11,7 @@ import (
 // Check takes one bundle through the load gates and throws the sessions away. The bundle can be
 // opened until it is discarded, which is the caller's to do.
 func Check(ctx context.Context, opts Options, b *Bundle) (*Report, error) {
-	if err := checkDevices(&opts); err != nil {
-		return nil, err
-	}
-	opts = opts.withDefaults()
-	placements, report := newProver(&opts, b).prove(ctx)
-	for _, p := range placements {
-		if err := p.Session.Close(); err != nil {
-			return report, fmt.Errorf("cannot close the session of %s on %s: %w", b.Label(), p.Device, err)
-		}
-	}
-	return report, ctx.Err()
+	return CheckGates(ctx, opts.withDefaults().GateOptions, b)
 }
 
 // NoteKept says of reports of one model, in the order of their bundles from old to new, which of

@@ -98,13 +98,13 @@ type Config struct {
 	// Lineage says where the model comes from: names with texts, shown and not read. Default none.
 	Lineage map[string]string `yaml:"lineage"`
 
-	// triton is what config.pbtxt says; nil without one.
-	triton *triton
-	// asked means that somebody named the devices or the fallback, so that one that cannot
+	// Triton is what config.pbtxt says; nil without one.
+	Triton *Triton `yaml:"-"`
+	// Asked means that somebody named the devices or the fallback, so that one that cannot
 	// be had is a fault of the settings and not only a pity.
-	asked bool
-	// budgetFrom is where Budget comes from.
-	budgetFrom BudgetBasis
+	Asked bool `yaml:"-"`
+	// BudgetFrom is where Budget comes from.
+	BudgetFrom BudgetBasis `yaml:"-"`
 }
 
 // BatchSetting is what model.yaml says of batching.
@@ -171,12 +171,12 @@ func DecodeConfig(text []byte, defaults Defaults) (Config, error) {
 		return c, err
 	}
 	if c.MaxRows == 0 {
-		c.MaxRows = max(c.MaxBatch, cmp.Or(defaults.rows, defaultMaxRows))
+		c.MaxRows = max(c.MaxBatch, cmp.Or(defaults.Rows, defaultMaxRows))
 	}
 	c.giveBudget(&defaults)
-	c.asked = len(c.Devices) > 0 || c.Fallback != ""
+	c.Asked = len(c.Devices) > 0 || c.Fallback != ""
 	if len(c.Devices) == 0 {
-		c.Devices, c.asked = defaults.Devices, c.asked || len(defaults.Devices) > 0
+		c.Devices, c.Asked = defaults.Devices, c.Asked || len(defaults.Devices) > 0
 	}
 	c.Unproven = cmp.Or(c.Unproven, UnprovenBatch)
 	if c.Fallback == "" {

@@ -107,8 +107,7 @@ func (s *shape) section(prefix string, t reflect.Type, node ast.Node) {
 	}
 	fields, keys := map[string]reflect.Type{}, []string{}
 	for i := range t.NumField() {
-		if f := t.Field(i); f.IsExported() {
-			key := f.Tag.Get("yaml")
+		if f, key := t.Field(i), t.Field(i).Tag.Get("yaml"); key != "-" {
 			fields[key], keys = f.Type, append(keys, key)
 		}
 	}
@@ -247,4 +246,26 @@ func example(t reflect.Type) string {
 		return "16, 32"
 	}
 	return "a, b"
+}
+
+// Nonfinite is how an answer's NaN and infinities are written in JSON.
+type Nonfinite string
+
+// The choices.
+const (
+	NonfiniteLiteral Nonfinite = "literal"
+	NonfiniteNull    Nonfinite = "null"
+)
+
+// readNonfinite reads the word null, which to YAML is nothing and leaves the default, as the
+// choice that it is.
+func (c *Config) readNonfinite(body ast.Node) error {
+	var keys map[string]any
+	if err := yaml.NodeToValue(body, &keys); err != nil {
+		return yamlError(err)
+	}
+	if value, there := keys["nonfinite"]; there && value == nil {
+		c.Nonfinite = NonfiniteNull
+	}
+	return nil
 }

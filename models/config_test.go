@@ -27,7 +27,7 @@ func TestDecodeConfigReadsEverything(t *testing.T) {
 		Padding: &PaddingConfig{Axis: "seq", Buckets: []int{16, 32, 64}, Values: map[string]float64{"tokens": 0, "mask": 1}},
 		Labels:  map[string][]string{"probabilities": {"0", "one", "no"}},
 		SHA256:  map[string]string{"model.onnx": strings.Repeat("ab", 32)},
-		Devices: []string{"cuda:0", "cpu"}, Fallback: FallbackFailure, Isolation: IsolationProcess, Weight: 2, asked: true, budgetFrom: BudgetOwn,
+		Devices: []string{"cuda:0", "cpu"}, Fallback: FallbackFailure, Isolation: IsolationProcess, Weight: 2, Asked: true, BudgetFrom: BudgetOwn,
 		Lineage: map[string]string{"script": "train.py", "metric": "0.97"},
 	}
 	if !reflect.DeepEqual(got, want) {

@@ -6,9 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"maps"
-	"math"
 	"os"
 	"slices"
 	"strconv"
@@ -32,68 +30,42 @@ type description struct {
 	Config Config
 	// Padding is the values of Config.Padding as texts, since JSON has no word for some numbers.
 	Padding map[string]string
-	Triton  *tritonText
-	// Asked and BudgetFrom are parts of Config that are nobody else's.
-	Asked      bool
-	BudgetFrom BudgetBasis
-	Graph      Graph
+	Graph   Graph
 }
 
 // describe parses the settings, the labels and the model file. It is for the trial process: a parser
 // may take any memory and time.
-func (b *Bundle) describe(o *Options) (*Config, *Graph, error) {
+func (b *Bundle) describe(d Defaults, devices []string, inspect func(*Bundle) (*Graph, error)) (*Graph, error) {
 	t, err := b.readTriton()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	root, err := os.OpenRoot(b.from.own)
-	if err != nil {
-		return nil, nil, fmt.Errorf("cannot open the bundle's folder: %w", bareError(err))
-	}
-	defer root.Close()
-	text, err := b.ownText(root, ConfigFile, maxConfigBytes)
-	if err != nil {
-		return nil, nil, err
-	}
-	if b.Config, err = DecodeConfig(text, t.over(o.Defaults)); err != nil {
-		return nil, nil, err
-	}
-	t.settings(&b.Config)
-	if err := b.Config.checkKnown(text, o); err != nil {
-		return nil, nil, err
-	}
-	g, err := o.Inspect(b)
-	if err != nil {
-		return nil, nil, err
-	}
-	return &b.Config, g, g.checkNames()
-}
-
-// ownText reads one of the bundle's own files, if it has it.
-func (b *Bundle) ownText(root *os.Root, name string, limit int64) ([]byte, error) {
-	if b.bare && !b.claims(name) {
-		return nil, nil
-	}
-	text, err := readText(root, name, limit)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("cannot read %s: %w", name, err)
-	}
-	return text, nil
-}
-
-// goldenText reads the golden rows that were hashed; empty if there are none.
-func (b *Bundle) goldenText() ([]byte, error) {
 	root, err := os.OpenRoot(b.from.own)
 	if err != nil {
 		return nil, fmt.Errorf("cannot open the bundle's folder: %w", bareError(err))
 	}
 	defer root.Close()
-	return b.ownText(root, GoldenFile, maxGoldenBytes)
+	text, err := b.ownText(root, ConfigFile, maxConfigBytes)
+	if err != nil {
+		return nil, err
+	}
+	if b.Config, err = DecodeConfig(text, t.over(d)); err != nil {
+		return nil, err
+	}
+	t.settings(&b.Config)
+	if err := b.Config.checkKnown(text, devices); err != nil {
+		return nil, err
+	}
+	g, err := inspect(b)
+	if err != nil {
+		return nil, err
+	}
+	return g, g.checkNames()
 }
 
 // encodeDescription is what decodeDescription reads.
 func encodeDescription(c *Config, g *Graph) ([]byte, error) {
-	d := description{Config: *c, Triton: c.triton.text(), Asked: c.asked, BudgetFrom: c.budgetFrom, Graph: *g}
+	d := description{Config: *c, Graph: *g}
 	if p := c.Padding; p != nil && len(p.Values) > 0 {
 		other := *p
 		other.Values, d.Padding = nil, map[string]string{}
@@ -125,18 +97,15 @@ func decodeDescription(text []byte) (*Config, *Graph, error) {
 		return nil, nil, errors.New("it says more than one thing")
 	}
 	c := &d.Config
-	c.asked, c.budgetFrom = d.Asked, d.BudgetFrom
 	if err := d.padding(); err != nil {
 		return nil, nil, err
 	}
-	t, err := d.Triton.triton()
-	if err != nil {
+	if err := c.Triton.checkShapes(); err != nil {
 		return nil, nil, err
 	}
-	c.triton = t
 	// The settings follow the rules that a file's must.
 	given := *c
-	if c.budgetFrom != BudgetOwn {
+	if c.BudgetFrom != BudgetOwn {
 		given.Budget = unsetBudget
 	}
 	if err := errors.Join(given.validate(), c.checkPlaces(nil)); err != nil {
@@ -238,58 +207,4 @@ func checkSpec(spec *tensor.Spec, batchable bool) error {
 		return fmt.Errorf("%.64q has the type %s and the shape %.200s", spec.Name, spec.Type, fmt.Sprint(spec.Shape))
 	}
 	return nil
-}
-
-// tritonText is triton for JSON.
-type tritonText struct {
-	Keep            int
-	Only            []string
-	File            string
-	Batch           int64
-	Inputs, Outputs []tritonTensorText
-	Ignored         []string
-	Lead            bool
-}
-
-type tritonTensorText struct {
-	Name, Kind, Format string
-	Dims, Own          []int64
-	Optional           bool
-	LabelFile          string
-	Labels             []string
-}
-
-func (t *triton) text() *tritonText {
-	if t == nil {
-		return nil
-	}
-	all := func(list []tritonTensor) (texts []tritonTensorText) {
-		for _, e := range list {
-			texts = append(texts, tritonTensorText{e.name, e.kind, e.format, e.dims, e.own, e.optional, e.labelFile, e.labels})
-		}
-		return texts
-	}
-	return &tritonText{t.keep, t.only, t.file, t.batch, all(t.inputs), all(t.outputs), t.ignored, t.lead}
-}
-
-func (x *tritonText) triton() (*triton, error) {
-	if x == nil {
-		return nil, nil
-	}
-	all := func(list []tritonTensorText) (tensors []tritonTensor) {
-		for _, e := range list {
-			tensors = append(tensors, tritonTensor{e.Name, e.Kind, e.Format, e.Dims, e.Own, e.Optional, e.LabelFile, e.Labels})
-		}
-		return tensors
-	}
-	t := &triton{x.Keep, x.Only, x.File, x.Batch, all(x.Inputs), all(x.Outputs), x.Ignored, x.Lead}
-	for _, e := range slices.Concat(t.inputs, t.outputs) {
-		if len(e.dims) > maxObservedRank || len(e.own) > maxObservedRank || e.own != nil && unlike(e.dims, e.own) != "" {
-			return nil, fmt.Errorf("%.64q has the dims %.200s and the reshape %.200s", e.name, showDims(e.dims), showDims(e.own))
-		}
-	}
-	if t.batch < -1 || t.batch > math.MaxInt32 {
-		return nil, fmt.Errorf("its batch is %d", t.batch)
-	}
-	return t, nil
 }

@@ -45,13 +45,12 @@ func TestDescriptionRoundTrip(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		opts := Options{}.withDefaults()
 		b.from = places{own: b.Dir, beside: b.Dir}
-		c, g, err := b.describe(&opts)
+		g, err := b.describe(Defaults{}.WithDefaults(), nil, InspectONNX)
 		if err != nil {
 			t.Fatal(err)
 		}
-		f(c, g)
+		f(&b.Config, g)
 	}
 	text, err := os.ReadFile("testdata/model.yaml")
 	if err != nil {
@@ -62,7 +61,7 @@ func TestDescriptionRoundTrip(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.Padding.Values = map[string]float64{"x": math.NaN(), "y": math.Inf(-1), "z": 0.1, "w": math.Copysign(0, -1)}
-	if c.triton, err = decodeTriton([]byte(`max_batch_size: 8 input { name: "x" dims: [ -1, 4 ] reshape { shape: [ -1, 2, 2 ] } } output { name: "y" label_filename: "l" } dynamic_batching { }`), "m"); err != nil {
+	if c.Triton, err = decodeTriton([]byte(`max_batch_size: 8 input { name: "x" dims: [ -1, 4 ] reshape { shape: [ -1, 2, 2 ] } } output { name: "y" label_filename: "l" } dynamic_batching { }`), "m"); err != nil {
 		t.Fatal(err)
 	}
 	f(&c, describedGraph())
@@ -84,13 +83,13 @@ func TestDescriptionRefuses(t *testing.T) {
 	}
 	f("weight is -1", func(c *Config, _ *Graph) { c.Weight = -1 })
 	f("max_batch is 5000", func(c *Config, _ *Graph) { c.MaxBatch = 5000 })
-	f("budget is 1ns", func(c *Config, _ *Graph) { c.Budget, c.budgetFrom = 1, BudgetOwn })
-	f("its budget is -1ns", func(c *Config, _ *Graph) { c.Budget, c.budgetFrom = -1, BudgetSettings })
+	f("budget is 1ns", func(c *Config, _ *Graph) { c.Budget, c.BudgetFrom = 1, BudgetOwn })
+	f("its budget is -1ns", func(c *Config, _ *Graph) { c.Budget, c.BudgetFrom = -1, BudgetSettings })
 	f("fallback is", func(c *Config, _ *Graph) { c.Fallback = "often" })
 	f("the reshape [3]", func(c *Config, _ *Graph) {
-		c.triton = &triton{inputs: []tritonTensor{{dims: []int64{2}, own: []int64{3}}}}
+		c.Triton = &Triton{Inputs: []TritonTensor{{Dims: []int64{2}, Own: []int64{3}}}}
 	})
-	f("its batch is -2", func(c *Config, _ *Graph) { c.triton = &triton{batch: -2} })
+	f("its batch is -2", func(c *Config, _ *Graph) { c.Triton = &Triton{Batch: -2} })
 	f("0 outputs", func(_ *Config, g *Graph) { g.Schema.Outputs = nil })
 	f("it does not name each axis", func(_ *Config, g *Graph) { g.InputAxes = nil })
 	f("more names of axes than axes", func(_ *Config, g *Graph) { g.InputAxes[0] = []string{"", "", ""} })

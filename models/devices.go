@@ -6,9 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-
-	"github.com/goccy/go-yaml"
-	"github.com/goccy/go-yaml/parser"
 )
 
 // Device is a place where the server can run models.
@@ -42,7 +39,7 @@ func (d *Device) usable() error {
 }
 
 // checkDevices finds fault with the server's own list.
-func checkDevices(o *Options) error {
+func (o *GateOptions) checkDevices() error {
 	if len(o.Devices) == 0 {
 		return errors.New("cannot run models: Options.Devices is empty")
 	}
@@ -57,14 +54,14 @@ func checkDevices(o *Options) error {
 	}
 	for _, name := range o.Defaults.Devices {
 		if o.device(name) == nil {
-			return fmt.Errorf("cannot run a model on device %q by default: it is not there; there is %s", name, o.deviceNames())
+			return fmt.Errorf("cannot run a model on device %q by default: it is not there; there is %s", name, strings.Join(o.deviceNames(), ", "))
 		}
 	}
 	return nil
 }
 
 // device finds a device by name, or nil.
-func (o *Options) device(name string) *Device {
+func (o *GateOptions) device(name string) *Device {
 	for i := range o.Devices {
 		if o.Devices[i].Name == name {
 			return &o.Devices[i]
@@ -73,17 +70,17 @@ func (o *Options) device(name string) *Device {
 	return nil
 }
 
-func (o *Options) deviceNames() string {
+func (o *GateOptions) deviceNames() []string {
 	names := make([]string, len(o.Devices))
 	for i := range o.Devices {
 		names[i] = o.Devices[i].Name
 	}
-	return strings.Join(names, ", ")
+	return names
 }
 
 // devicesOf are the devices of a model in its order of preference. A model without
 // fallback has one: a session that never runs is memory for nothing.
-func (o *Options) devicesOf(c *Config) []*Device {
+func (o *GateOptions) devicesOf(c *Config) []*Device {
 	var all []*Device
 	for _, name := range c.Devices {
 		all = append(all, o.device(name))
@@ -97,68 +94,4 @@ func (o *Options) devicesOf(c *Config) []*Device {
 		all = all[:1]
 	}
 	return all
-}
-
-// checkPlaces finds fault with where the model may run, as far as the file itself tells.
-func (c *Config) checkPlaces(text []byte) error {
-	var faults []error
-	fail := func(path, format string, args ...any) {
-		faults = append(faults, fmt.Errorf("%s: "+format, append([]any{whereIn(text, path)}, args...)...))
-	}
-	if c.Devices != nil && len(c.Devices) == 0 {
-		fail("$.devices", "devices is empty; name some in order of preference, or leave it out to have them all")
-	}
-	for i, name := range c.Devices {
-		switch {
-		case name == "":
-			fail(fmt.Sprintf("$.devices[%d]", i), "devices[%d] has no name", i)
-		case slices.Contains(c.Devices[:i], name):
-			fail(fmt.Sprintf("$.devices[%d]", i), "devices names %s twice; each device holds one session of a model", name)
-		}
-	}
-	switch c.Fallback {
-	case "", FallbackBudget, FallbackFailure, FallbackNever:
-	default:
-		fail("$.fallback", "fallback is %.40q; it must be budget, failure or never", string(c.Fallback))
-	}
-	switch c.Isolation {
-	case "", IsolationNone, IsolationProcess:
-	default:
-		fail("$.isolation", "isolation is %.40q; it must be none or process", string(c.Isolation))
-	}
-	return errors.Join(faults...)
-}
-
-// checkKnown finds fault with devices that the server does not have.
-func (c *Config) checkKnown(text []byte, o *Options) error {
-	var faults []error
-	for i, name := range c.Devices {
-		if o.device(name) == nil {
-			faults = append(faults, fmt.Errorf("%s: device %.40q is not there; there is %s: take it out, or add it to the server's setting devices", whereIn(text, fmt.Sprintf("$.devices[%d]", i)), name, o.deviceNames()))
-		}
-	}
-	return errors.Join(faults...)
-}
-
-// whereIn names the file and, where it can be found, the line of a key or an element.
-func whereIn(text []byte, path string) (line string) {
-	// The library panics over some nodes whose tag contradicts their content.
-	defer func() {
-		if recover() != nil {
-			line = ConfigFile
-		}
-	}()
-	file, err := parser.ParseBytes(text, 0)
-	if err != nil {
-		return ConfigFile
-	}
-	wanted, err := yaml.PathString(path)
-	if err != nil {
-		return ConfigFile
-	}
-	node, err := wanted.FilterFile(file)
-	if err != nil || node == nil || node.GetToken() == nil || node.GetToken().Position == nil {
-		return ConfigFile
-	}
-	return fmt.Sprintf("%s line %d", ConfigFile, node.GetToken().Position.Line)
 }

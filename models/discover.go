@@ -92,7 +92,7 @@ func flatBundle(dir string, entry os.DirEntry) (*Bundle, error) {
 // folder is one model's folder while it is looked through.
 type folder struct {
 	dir, name string
-	settings  *triton // nil without config.pbtxt
+	settings  *Triton // nil without config.pbtxt
 	file      string  // the model file's name
 	bundles   []*Bundle
 	faults    []error
@@ -109,8 +109,8 @@ func discoverVersions(dir, name string) (bundles []*Bundle, faults []error) {
 	}
 	f := &folder{dir: dir, name: name, file: ModelFile}
 	var wrong error
-	if f.settings, wrong = glanceTriton(dir, name); f.settings != nil && f.settings.file != "" && plainName(f.settings.file) {
-		f.file = f.settings.file
+	if f.settings, wrong = glanceTriton(dir, name); f.settings != nil && f.settings.File != "" && plainName(f.settings.File) {
+		f.file = f.settings.File
 	}
 	for _, entry := range entries {
 		f.look(entry)
@@ -153,7 +153,7 @@ func (f *folder) look(entry os.DirEntry) {
 		return
 	}
 	f.numbered = f.numbered || isNumber(version)
-	if f.settings != nil && f.settings.only != nil && !slices.Contains(f.settings.only, version) {
+	if f.settings != nil && f.settings.Only != nil && !slices.Contains(f.settings.Only, version) {
 		return
 	}
 	b := &Bundle{Name: f.name, Version: version, Dir: filepath.Join(f.dir, version), ModelName: f.file}
@@ -222,7 +222,7 @@ func (f *folder) missing() {
 	if f.settings == nil {
 		return
 	}
-	for _, version := range f.settings.only {
+	for _, version := range f.settings.Only {
 		if _, err := os.Lstat(filepath.Join(f.dir, version)); errors.Is(err, os.ErrNotExist) && f.numbered {
 			f.fault("%s: %s asks for version %s, which is not there", f.name, TritonFile, version)
 		}

@@ -41,7 +41,7 @@ func keysTable(t *testing.T, b *strings.Builder, texts map[string]string, of ref
 	b.WriteString("| Key | Values | Default | What it is |\n|---|---|---|---|\n")
 	for i := range of.NumField() {
 		field := of.Field(i)
-		if !field.IsExported() {
+		if field.Tag.Get("yaml") == "-" {
 			continue
 		}
 		text := doctext.Sentence(texts[of.Name()+"."+field.Name])

@@ -264,8 +264,8 @@ func newWorld(t *testing.T) *world {
 // options are those of a server with these devices before its CPU.
 func (w *world) options(before ...*fakeDevice) Options {
 	o := Options{
-		Dir: w.dir, Copies: w.copies, Inspect: inspectFake, Settle: 20 * time.Millisecond, RescanEvery: time.Hour,
-		WarmupBudget: 50 * time.Millisecond, DrainDeadline: 5 * time.Second,
+		GateOptions: GateOptions{Copies: w.copies, Inspect: inspectFake, WarmupBudget: 50 * time.Millisecond},
+		Dir:         w.dir, Settle: 20 * time.Millisecond, RescanEvery: time.Hour, DrainDeadline: 5 * time.Second,
 	}
 	for _, d := range append(before, w.cpu) {
 		o.Devices = append(o.Devices, d.device(w))

@@ -16,7 +16,7 @@ const quiet = 100 * time.Millisecond
 
 // watch reads Dir after changes and, in any case, every RescanEvery. It ends with the
 // registry.
-func (r *Registry) watch() {
+func (r *Registry) watchFolder() {
 	watcher, err := r.notify()
 	var events chan fsnotify.Event
 	var faults chan error // nil, and so silent, without a watcher

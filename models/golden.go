@@ -270,7 +270,7 @@ func appendNumber(dst []byte, t tensor.DataType, text string) ([]byte, error) {
 		if t == tensor.FP32 {
 			return binary.LittleEndian.AppendUint32(dst, math.Float32bits(float32(value))), nil
 		}
-		bits, err := encodeNumber(t, value)
+		bits, err := tensor.AppendNumber(nil, t, value)
 		return append(dst, bits...), err
 	case tensor.Int8, tensor.Int16, tensor.Int32, tensor.Int64:
 		value, err := strconv.ParseInt(text, 10, 8*size)

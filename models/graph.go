@@ -1,14 +1,12 @@
 package models
 
 import (
-	"errors"
+	"bytes"
 	"fmt"
-	"math"
 	"os"
-	"path/filepath"
 	"slices"
-
-	"golang.org/x/sys/unix"
+	"unicode"
+	"unicode/utf8"
 
 	"sluice/internal/onnxfile"
 	"sluice/internal/tensor"
@@ -51,7 +49,7 @@ func InspectONNX(b *Bundle) (*Graph, error) {
 		return nil, notONNX(b.ModelName, data, err)
 	}
 	g := &Graph{External: file.External}
-	if err := b.Config.triton.narrow(file); err != nil {
+	if err := b.Config.Triton.narrow(file); err != nil {
 		return nil, err
 	}
 	rules := onnxfile.Rules{
@@ -61,7 +59,7 @@ func InspectONNX(b *Bundle) (*Graph, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := b.Config.triton.check(inferred, b.Config.MaxBatch); err != nil {
+	if err := b.Config.Triton.check(inferred, b.Config.MaxBatch); err != nil {
 		return nil, err
 	}
 	if inferred, err = g.analyze(data, file, rules, inferred); err != nil {
@@ -84,19 +82,6 @@ func (g *Graph) whole() *tensor.Schema {
 	return s
 }
 
-// rowsOf counts the rows of a whole request; 0 if its inputs carry none.
-func (g *Graph) rowsOf(s *sample) int {
-	if g.Reason != "" {
-		return 0
-	}
-	for i := range s.inputs {
-		if !g.Schema.Inputs[i].Once && len(s.inputs[i].Shape) > 0 {
-			return int(s.inputs[i].Shape[0])
-		}
-	}
-	return 0
-}
-
 func axisNames(values []onnxfile.Value) [][]string {
 	names := make([][]string, len(values))
 	for i, v := range values {
@@ -107,48 +92,36 @@ func axisNames(values []onnxfile.Value) [][]string {
 	return names
 }
 
-// checkExternal holds the data that the model keeps in other files against the bundle's.
-func (b *Bundle) checkExternal(names []string, external []onnxfile.External) error {
-	total := uint64(0)
-	for _, e := range external {
-		if !slices.Contains(names, e.Location) {
-			return b.lacksExternal(e.Location)
-		}
-		about, err := os.Lstat(filepath.Join(b.Dir, e.Location))
-		if err != nil {
-			return fmt.Errorf("cannot open external data %q beside the model: %w", e.Location, bareError(err))
-		}
-		if about.Size() < e.End() {
-			return fmt.Errorf("external data %q has %d bytes, the model needs %d", e.Location, about.Size(), e.End())
-		}
-		total += uint64(about.Size()) //nolint:gosec // no size is negative
+// notONNX says of a file that cannot be read as a model what it is instead, if that shows, and
+// what to do.
+func notONNX(name string, data []byte, err error) error {
+	start := data[:min(len(data), 64)]
+	if end := bytes.IndexAny(start, "\r\n"); end > 0 {
+		start = start[:end]
 	}
-	var machine unix.Sysinfo_t
-	if len(external) == 0 || unix.Sysinfo(&machine) != nil {
-		return nil
+	switch {
+	case len(data) == 0:
+		return fmt.Errorf("%s: %w: copy or export it again", name, err)
+	case bytes.HasPrefix(data, []byte("version https://git-lfs.github.com/spec/")):
+		return fmt.Errorf("%s is a pointer of Git LFS in place of a model: fetch the file with git lfs pull", name)
+	case bytes.HasPrefix(data, []byte("PK\x03\x04")), bytes.HasPrefix(data, []byte("\x1f\x8b")):
+		return fmt.Errorf("%s is an archive in place of a model: unpack it", name)
+	case len(bytes.Trim(data[:min(len(data), 1024)], "\x00")) == 0:
+		return fmt.Errorf("%s begins with zeros in place of a model: it was not copied whole; copy it again", name)
+	case isText(start):
+		return fmt.Errorf("%s is a text in place of a model, and begins with %q: put the exported model there", name, start)
 	}
-	if memory := machine.Totalram * uint64(machine.Unit); total > memory {
-		return fmt.Errorf("the model's data in other files has %d bytes, and the machine has %d of memory: it cannot be loaded here", total, memory)
-	}
-	return nil
+	return fmt.Errorf("%s is %w: it is damaged or not whole; copy or export it again", name, err)
 }
 
-func (b *Bundle) lacksExternal(name string) error {
-	if _, err := os.Lstat(filepath.Join(b.Dir, name)); plainName(name) && errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("cannot open external data %q beside the model: there is no such file; put it there, as the model keeps weights in it", name)
+// isText tells whether people could read the beginning of a file.
+func isText(start []byte) bool {
+	for len(start) > 0 {
+		r, size := utf8.DecodeRune(start)
+		if r == utf8.RuneError && len(start) >= utf8.UTFMax || r != utf8.RuneError && !unicode.IsPrint(r) && r != '\t' {
+			return false
+		}
+		start = start[size:]
 	}
-	err := fmt.Errorf("the model keeps weights in %q, which is not among the bundle's files", name)
-	if b.bare {
-		err = fmt.Errorf("%w: give the model a folder of its own, %s/1/%s", err, b.Name, ModelFile)
-	}
-	return err
-}
-
-// spared is the most bytes of a file of which the model uses a part: what is unused is copied and
-// hashed for nothing, and a file with holes may say that it has any size.
-func spared(e onnxfile.External) int64 {
-	if e.Open || e.End() > math.MaxInt64/4 {
-		return math.MaxInt64 // the machine's memory is the limit
-	}
-	return 2*e.End() + maxSpareBytes
+	return true
 }

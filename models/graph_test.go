@@ -18,14 +18,14 @@ func TestDescribe(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		opts := Options{}.withDefaults()
-		if _, err := newProver(&opts, b).files(t.Context()); err != nil {
+		g, err := readHere(b)
+		if err != nil {
 			t.Fatal(err)
 		}
-		if b.Schema, _, err = b.graph.settle(&b.Config, nil); err != nil {
+		if b.Schema, _, err = g.settle(&b.Config, nil); err != nil {
 			t.Fatal(err)
 		}
-		if got := describe(b.Schema); got != schema || b.Schema.MaxBatch != maxBatch || len(b.graph.External) > 0 || b.FixedBatch != 0 {
+		if got := describe(b.Schema); got != schema || b.Schema.MaxBatch != maxBatch || len(g.External) > 0 || b.FixedBatch != 0 {
 			t.Errorf("%s: %s, %+v; want %s", name, got, b.Schema, schema)
 		}
 		if !reflect.DeepEqual(b.Schema.Padding, padding) {
@@ -44,8 +44,7 @@ func TestDescribeRefuses(t *testing.T) {
 	f := func(want string, files ...string) {
 		t.Helper()
 		b := newWorld(t).put(t, "m/1", fakeFile{}, files...)
-		opts := Options{}.withDefaults()
-		if _, _, err := b.describe(&opts); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := b.describe(Defaults{}.WithDefaults(), nil, InspectONNX); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %q", err, want)
 		}
 	}
@@ -75,4 +74,9 @@ func TestCannotBatchKeepsWholeShapes(t *testing.T) {
 	if !slices.Equal(g.Schema.Inputs[0].Shape, []int64{-1, 2}) {
 		t.Error("the file's own description was changed")
 	}
+}
+
+// readHere reads a bundle in this process.
+func readHere(b *Bundle) (*Graph, error) {
+	return b.Read(nil, func() (*Graph, error) { return b.describe(Defaults{}.WithDefaults(), nil, InspectONNX) })
 }

@@ -11,8 +11,8 @@ import (
 // differ, each alone and in batches of every size, must agree within the tolerance. A model that
 // fails loses what it failed with, padding first and then batching, and serves. It is run for
 // proven models too: then a failure is a fault of the proof, or of the library.
-func (p *proof) invariance(ctx context.Context) (Verdict, error) {
-	how := &p.bundle.batching
+func (p *devicePass) invariance(ctx context.Context) (Verdict, error) {
+	how := &p.batching
 	switch {
 	case how.Mode == Single || p.bundle.Schema.MaxBatch <= 1:
 		p.rows, p.source = p.soleRequest(ctx)
@@ -48,8 +48,8 @@ func (p *proof) invariance(ctx context.Context) (Verdict, error) {
 }
 
 // judge draws the conclusion from a test: lost says what has been switched off before.
-func (p *proof) judge(ctx context.Context, t *rowTest, lost string) (Verdict, error) {
-	how := &p.bundle.batching
+func (p *devicePass) judge(ctx context.Context, t *rowTest, lost string) (Verdict, error) {
+	how := &p.batching
 	proven := how.Basis == Proven
 	outcome := Passed
 	if lost != "" {
@@ -82,8 +82,8 @@ func (p *proof) judge(ctx context.Context, t *rowTest, lost string) (Verdict, er
 }
 
 // serveSingly opens the model again for whole requests.
-func (p *proof) serveSingly(ctx context.Context, basis BatchBasis, lost, why string) (Verdict, error) {
-	p.bundle.batching = Batching{Mode: Single, Basis: basis, Text: why}
+func (p *devicePass) serveSingly(ctx context.Context, basis BatchBasis, lost, why string) (Verdict, error) {
+	p.batching = Batching{Mode: Single, Basis: basis, Text: why}
 	if err := p.open(ctx, unbatched(p.bundle.Schema, p.bundle.FixedBatch)); err != nil {
 		return Verdict{}, err
 	}
@@ -92,8 +92,8 @@ func (p *proof) serveSingly(ctx context.Context, basis BatchBasis, lost, why str
 }
 
 // serveRowByRow opens the model again for batches of one row.
-func (p *proof) serveRowByRow(ctx context.Context, lost, why string) (Verdict, error) {
-	p.bundle.batching = Batching{Mode: RowByRow, Basis: Refuted, Text: why}
+func (p *devicePass) serveRowByRow(ctx context.Context, lost, why string) (Verdict, error) {
+	p.batching = Batching{Mode: RowByRow, Basis: Refuted, Text: why}
 	s := *p.bundle.Schema
 	s.MaxBatch, s.Padding = 1, nil
 	if err := p.open(ctx, &s); err != nil {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/bits"
 	"regexp"
+	"sluice/internal/units"
 	"strconv"
 	"strings"
 )
@@ -61,7 +62,7 @@ func (r *Report) lengthsText() string {
 	default:
 		text += "measured"
 	}
-	return text + fmt.Sprintf("; the longest row takes about %s of the %s that a run may take", byteCount(r.RowMemory), byteCount(r.RunMemory))
+	return text + fmt.Sprintf("; the longest row takes about %s of the %s that a run may take", units.Bytes(r.RowMemory), units.Bytes(r.RunMemory))
 }
 
 // LengthNotes tells the largest lengths in the model's configuration: max_length as AXIS=LENGTH with

@@ -11,6 +11,7 @@ import (
 
 	"sluice/internal/agree"
 	"sluice/internal/clock"
+	"sluice/internal/fault"
 	"sluice/internal/task"
 )
 
@@ -188,7 +189,7 @@ func (w *Watch) Misfit(device string, rows int, err error) {
 		return
 	}
 	select {
-	case w.misfits <- finding{off: batchingOff, device: device, text: fmt.Sprintf("%s: a batch of %d rows failed on %s, since %s", batchingOff, rows, device, sentence(err))}:
+	case w.misfits <- finding{off: batchingOff, device: device, text: fmt.Sprintf("%s: a batch of %d rows failed on %s, since %s", batchingOff, rows, device, fault.Sentence(err))}:
 	default: // one tells as much as many
 	}
 }

@@ -66,7 +66,7 @@ func (w *watched) serve(t *testing.T, change func(*Options), before ...*fakeDevi
 func (w *watched) together(t *testing.T, rows ...[]float32) []*task.Task {
 	t.Helper()
 	v := w.version
-	p := newProver(&Options{RunLimit: 1 << 40}, &Bundle{Schema: v.Schema}).newProof(&Device{Lanes: 1}, false)
+	p := newBundlePass(&GateOptions{RunLimit: 1 << 40}, &Bundle{Schema: v.Schema}).devicePass(&Device{Lanes: 1}, false)
 	p.session = v.Preferred().Session
 	samples := make([]sample, len(rows))
 	for i, row := range rows {
@@ -237,7 +237,7 @@ func TestMayWatch(t *testing.T) {
 		if padded {
 			s.Padding = &tensor.Padding{}
 		}
-		p := &prover{bundle: &Bundle{Schema: s, batching: b}}
+		p := &bundlePass{bundle: &Bundle{Schema: s}, batching: b}
 		if got := p.mayWatch(); got != want {
 			t.Errorf("%+v, %d rows, padded %v: %v, want %v", b, maxBatch, padded, got, want)
 		}

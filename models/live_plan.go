@@ -37,21 +37,6 @@ func newWatchPlan(v *Version) *watchPlan {
 	return p
 }
 
-// sharesRuns tells whether rows of several requests may share runs and must not change each
-// other. The report names no mode where no gate has looked at it.
-func (v *Version) sharesRuns() bool {
-	if v.Schema.MaxBatch <= 1 || v.Report == nil {
-		return false
-	}
-	mode := v.Report.Batching.Mode
-	return mode == Batched || mode == ""
-}
-
-// surelyApart tells whether the graph proves that rows keep apart, and no padding touches them.
-func (v *Version) surelyApart() bool {
-	return v.Report != nil && v.Report.Batching.Basis == Proven && v.Schema.Padding == nil
-}
-
 // sharedRun tells whether a task's answer may depend on what it shared its run with, as far
 // as that is compared.
 func (p *watchPlan) sharedRun(t *task.Task) bool {
@@ -82,11 +67,4 @@ func (p *watchPlan) own(device string) *Placement {
 		return nil
 	}
 	return p.placements[at]
-}
-
-// mayWatch tells, before rows have run, whether the version's batches may have to be compared
-// live: its session then needs a lane for that.
-func (p *prover) mayWatch() bool {
-	s, b := p.bundle.Schema, &p.bundle.batching
-	return s.MaxBatch > 1 && (b.Mode == "" || b.Mode == Batched)
 }

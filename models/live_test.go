@@ -34,7 +34,7 @@ func serveBoth(t *testing.T, w *world, gpu *fakeDevice, file fakeFile, change fu
 // answered is a request of that many rows that the version's device has answered.
 func answered(t *testing.T, v *Version, place *Placement, rows int) *task.Task {
 	t.Helper()
-	p := newProver(&Options{RunLimit: 1 << 40}, &Bundle{Schema: v.Schema}).newProof(&Device{Lanes: 1}, false)
+	p := newBundlePass(&GateOptions{RunLimit: 1 << 40}, &Bundle{Schema: v.Schema}).devicePass(&Device{Lanes: 1}, false)
 	p.session = place.Session
 	var request sample
 	if !v.Schema.Batchable() {

@@ -3,6 +3,7 @@ package models
 import (
 	"context"
 	"slices"
+	"sluice/internal/fault"
 	"strings"
 	"time"
 
@@ -13,7 +14,7 @@ import (
 // goroutine and ends in READY or FAILED.
 func (r *Registry) load(ctx context.Context, e *entry) {
 	defer e.cancel()
-	among := &share{tokens: r.loads, alone: r.alone}
+	among := NewShare(r.loads, r.alone)
 	entered := among.enter(ctx)
 	defer among.leave()
 	if !r.begin(e) {
@@ -25,22 +26,21 @@ func (r *Registry) load(ctx context.Context, e *entry) {
 	}
 	// A fresh copy: the entry's bundle names the place, and a second load starts clean.
 	bundle := *e.bundle
-	p := newProver(&r.opts, &bundle)
-	p.measuring, p.pace.serving = r.measuring, r.serving
-	p.share = among
-	placements, report := p.prove(ctx)
+	with := r.company()
+	with.Share = among
+	placements, loaded, report := Load(ctx, &r.opts.GateOptions, &bundle, with)
 	if refusal := report.Refusal(); refusal != nil {
 		r.discard(&bundle)
 		r.fail(e, report, refusal.Gate+": "+refusal.Text, refusal.Detail)
 		return
 	}
-	v := newVersion(&bundle, placements, report)
+	v := newVersion(loaded, placements, report)
 	served, err := r.opts.Publish(v)
 	if err != nil {
 		v.end()
 		closeAll(placements)
 		r.discard(&bundle)
-		text, detail := explain(asFault(err, "it cannot be joined to the scheduler"))
+		text, detail := fault.Explain(fault.Cover(fault.ModelLoadFailed, err, "it cannot be joined to the scheduler"))
 		r.fail(e, report, text, detail)
 		return
 	}
@@ -50,8 +50,8 @@ func (r *Registry) load(ctx context.Context, e *entry) {
 	ignored := ""
 	r.update(func(models map[string]*model) {
 		e.state, e.version, e.report, e.loaded = Ready, v, report, bundle.fingerprint
-		if t, m := bundle.Config.triton, models[bundle.Name]; t != nil && m != nil {
-			if now := strings.Join(t.ignored, ", "); now != m.told {
+		if t, m := bundle.Config.Triton, models[bundle.Name]; t != nil && m != nil {
+			if now := strings.Join(t.Ignored, ", "); now != m.told {
 				m.told, ignored = now, now
 			}
 		}
@@ -63,6 +63,9 @@ func (r *Registry) load(ctx context.Context, e *entry) {
 	}
 	r.logReady(v)
 }
+
+// company is what loads share; each has a part of the memory of its own.
+func (r *Registry) company() Company { return Company{Measuring: r.measuring, Serving: r.serving} }
 
 const stoppedLoad = "loading was stopped"
 
@@ -143,7 +146,7 @@ func (r *Registry) logReady(v *Version) {
 	about := []zap.Field{zap.String("model", v.Name), zap.String("version", v.Version)}
 	for i := range v.Report.Devices {
 		if d := &v.Report.Devices[i]; d.State == LeftOut { // of one that is down the device itself tells
-			r.opts.Log.Warn("device left out", append(about, d.fields()...)...)
+			r.opts.Log.Warn("device left out", append(about, fieldsOf(d)...)...)
 		}
 	}
 	if v.Report.Remembered != "" {
@@ -181,9 +184,26 @@ func (r *Registry) retire(e *entry) {
 		log = r.opts.Log.Warn
 		fields = append(fields, faults...)
 	}
-	r.discard(v.bundle)
+	r.discard(v.loaded.Bundle)
 	log("version unloaded", append(fields, zap.Duration("took", time.Since(start)))...)
 	r.update(func(map[string]*model) {
 		e.state, e.version = Unloaded, nil
 	})
+}
+
+// logBudget warns of a version whose requests are refused unless they ask for more.
+func (r *Registry) logBudget(v *Version) {
+	if report := v.Report; report.BudgetShort != "" {
+		r.opts.Log.Warn("the budget is too short for one row", zap.String("model", v.Name), zap.String("version", v.Version),
+			zap.String("reason", report.BudgetShort), zap.Duration("row", report.Row), zap.Duration("budget", report.Budget), zap.String("remedy", report.BudgetRemedy))
+	}
+}
+
+// fieldsOf are for a log line about a device that was left out.
+func fieldsOf(d *DeviceReport) []zap.Field {
+	fields := []zap.Field{zap.String("device", d.Device), zap.String("reason", d.Reason)}
+	if last := len(d.Gates) - 1; last >= 0 && d.Gates[last].Detail != "" {
+		fields = append(fields, zap.String("detail", d.Gates[last].Detail))
+	}
+	return fields
 }

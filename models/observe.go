@@ -3,7 +3,6 @@ package models
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -22,100 +21,21 @@ const (
 	observeRun = 10 * time.Second
 	// maxObservedGolden is how many golden requests are run; replay runs them all.
 	maxObservedGolden = 8
-	// maxObservedRuns and maxObservedRank bound what is believed of a trial process.
-	maxObservedRuns = 256
-	maxObservedRank = 64
 )
 
-// Observation is what a file showed when it ran, with every output allocated by the library:
-// what an output is, is learned here and not believed from the file.
-type Observation struct {
-	// Runs are those that gave an answer.
-	Runs []ObservedRun `json:"runs"`
-	// Refused are requests that the model did not take: the first of each number of rows.
-	Refused []RefusedRun `json:"refused,omitempty"`
-	// Longest is the longest of each free axis in a request that ran.
-	Longest map[string]int64 `json:"longest,omitempty"`
-	// Weighed is what rows took of memory by their length. A trial process tells them one by one.
-	Weighed []Weighing `json:"-"`
-}
-
-// ObservedRun is one request that ran whole.
-type ObservedRun struct {
-	// Rows is the request's rows; 1 where axis 0 is no batch.
-	Rows int `json:"rows"`
-	// Outputs are the shapes of the outputs, in the file's order.
-	Outputs [][]int64 `json:"outputs"`
-}
-
-// RefusedRun is a request that an operator complained about.
-type RefusedRun struct {
-	Rows int `json:"rows"`
-	// Text says what was sent and what is wrong with it; Detail is the library's own text.
-	Text   string `json:"text"`
-	Detail string `json:"detail,omitempty"`
-}
-
-// ran tells whether requests of so many rows ran, or of any number if rows is 0.
-func (o *Observation) ran(rows int) bool {
-	return o != nil && slices.ContainsFunc(o.Runs, func(r ObservedRun) bool { return rows == 0 || r.Rows == rows })
-}
-
-// refused finds the complaint about a request of so many rows, or of any number.
-func (o *Observation) refused(rows int) *RefusedRun {
-	if o == nil {
-		return nil
-	}
-	for i := range o.Refused {
-		if rows == 0 || o.Refused[i].Rows == rows {
-			return &o.Refused[i]
-		}
-	}
-	return nil
-}
-
-// decodeObservation reads what a trial process wrote and holds it against its bounds.
-func decodeObservation(text []byte, outputs int) (*Observation, error) {
-	o := &Observation{}
-	if err := json.Unmarshal(text, o); err != nil {
-		return nil, fault.Wrap(fault.ModelLoadFailed, err, "the trial process cannot be understood")
-	}
-	if len(o.Runs) > maxObservedRuns || len(o.Refused) > maxObservedRuns {
-		return nil, fmt.Errorf("the trial process tells of %d runs", len(o.Runs)+len(o.Refused))
-	}
-	for _, r := range o.Runs {
-		if r.Rows < 1 || len(r.Outputs) != outputs {
-			return nil, fmt.Errorf("the trial process tells of a run of %d rows with %d outputs; the model has %d", r.Rows, len(r.Outputs), outputs)
-		}
-		for _, shape := range r.Outputs {
-			if _, ok := tensor.Elements(shape); !ok || len(shape) > maxObservedRank {
-				return nil, fmt.Errorf("the trial process tells of an output of shape %.200s", fmt.Sprint(shape))
-			}
-		}
-	}
-	for i := range o.Refused {
-		r := &o.Refused[i]
-		r.Text, r.Detail = strings.ToValidUTF8(clipped(r.Text), "?"), strings.ToValidUTF8(clipped(r.Detail), "?")
-	}
-	return o, nil
-}
-
-// clipped keeps the beginning of a text.
-func clipped(s string) string { return s[:min(len(s), maxTrialOutput)] }
-
-// Observe opens the bundle with open, calls loaded, and runs golden rows and made-up ones of
+// exercise opens the bundle with open, calls loaded, and runs golden rows and made-up ones of
 // several numbers and lengths. Once that is done it calls seen, and then weighed for rows that are
 // longer and longer, see weigher. An error is one of opening: the library cannot load the file.
-// It is for the trial process, which a run may crash; b is of ForTrial.
-func Observe(ctx context.Context, b *Bundle, open func(context.Context, *Bundle) (Session, error), loaded func(), seen func(*Observation), weighed func(Weighing)) error {
+// It is for the trial process, which a run may crash.
+func exercise(ctx context.Context, b *Bundle, g *Graph, ceiling int64, open func(context.Context, *Bundle) (Session, error), loaded func(), seen func(*Observation), weighed func(Weighing)) error {
 	whole := *b
-	whole.Schema, whole.Lanes, whole.FixedBatch = b.graph.whole(), 1, 0
+	whole.Schema, whole.Lanes, whole.FixedBatch = g.whole(), 1, 0
 	session, err := open(ctx, &whole)
 	if err != nil {
 		return err
 	}
 	loaded()
-	o := &tryout{graph: b.graph, schema: whole.Schema, session: session, began: clock.Now(), seen: &Observation{}}
+	o := &tryout{graph: g, schema: whole.Schema, session: session, began: clock.Now(), seen: &Observation{}}
 	if text, err := b.goldenText(); err == nil {
 		o.golden(text)
 	}
@@ -124,7 +44,7 @@ func Observe(ctx context.Context, b *Bundle, open func(context.Context, *Bundle)
 		return err
 	}
 	seen(o.seen)
-	w := newWeigher(b.graph, with, cmp.Or(b.ceiling, memoryCeiling())/runPart, weighed)
+	w := newWeigher(g, with, cmp.Or(ceiling, memoryCeiling())/runPart, weighed)
 	if !found && !w.from(o.took) {
 		return nil
 	}
@@ -149,7 +69,7 @@ func (o *tryout) golden(text []byte) {
 	}
 	for i := range all[:min(len(all), maxObservedGolden)] {
 		request, rows := all[i].request, 1
-		if n := o.graph.rowsOf(&request); n > 0 {
+		if n := rowsOf(o.graph, &request); n > 0 {
 			rows = n
 			request = request.spread(&o.graph.Schema, n)
 		}
@@ -272,7 +192,7 @@ func (o *tryout) refuse(request *sample, rows int, err error) {
 	if o.seen.refused(rows) != nil {
 		return
 	}
-	text, detail := explain(err)
+	text, detail := fault.Explain(err)
 	o.seen.Refused = append(o.seen.Refused, RefusedRun{Rows: rows, Text: clipped(shapes(request.inputs) + ": " + text), Detail: clipped(detail)})
 }
 
@@ -295,4 +215,17 @@ func freeAxes(s *tensor.Schema) bool {
 		}
 		return slices.Contains(free, -1)
 	})
+}
+
+// rowsOf counts the rows of a whole request; 0 if its inputs carry none.
+func rowsOf(g *Graph, s *sample) int {
+	if g.Reason != "" {
+		return 0
+	}
+	for i := range s.inputs {
+		if !g.Schema.Inputs[i].Once && len(s.inputs[i].Shape) > 0 {
+			return int(s.inputs[i].Shape[0])
+		}
+	}
+	return 0
 }

@@ -51,15 +51,15 @@ func graphOf(declared ...int64) *Graph {
 	}
 }
 
-// observe runs Observe and settles the schema by what it saw.
+// observe runs exercise and settles the schema by what it saw.
 func observe(t *testing.T, g *Graph, golden string, answer func(in []tensor.Tensor) ([][]int64, error)) (*Observation, *tensor.Schema, Batching) {
 	t.Helper()
 	s := &wholeSession{answer: answer}
-	b := &Bundle{graph: g, from: places{own: t.TempDir()}}
+	b := &Bundle{from: places{own: t.TempDir()}}
 	write(t, filepath.Join(b.from.own, GoldenFile), golden)
 	var o *Observation
 	opened := 0
-	err := Observe(context.Background(), b, func(_ context.Context, b *Bundle) (Session, error) {
+	err := exercise(context.Background(), b, g, 0, func(_ context.Context, b *Bundle) (Session, error) {
 		s.schema = b.Schema
 		opened++
 		return s, nil

@@ -7,7 +7,9 @@ import (
 	"strings"
 
 	"sluice/internal/agree"
+	"sluice/internal/fault"
 	"sluice/internal/task"
+	"sluice/internal/units"
 )
 
 // madeUpParityRows are compared beside golden rows, which are few and alike.
@@ -16,7 +18,7 @@ const madeUpParityRows = 16
 // parity proves that a request gets the same answer on whichever device it runs: rows run
 // alone on this device and on its peers must agree within the tolerance. A device that
 // is another's fallback and disagrees is left out; a preferred one stays and says so.
-func (p *proof) parity(ctx context.Context) (Verdict, error) {
+func (p *devicePass) parity(ctx context.Context) (Verdict, error) {
 	if len(p.peers) == 0 {
 		return Verdict{Outcome: Skipped, Text: "no other device to compare with"}, nil
 	}
@@ -46,8 +48,8 @@ func (p *proof) parity(ctx context.Context) (Verdict, error) {
 }
 
 // agree compares two devices, in failure with what speaks against a fallback.
-func (p *proof) agree(ctx context.Context, want, got *proof) (text, failure string, err error) {
-	start := p.watch()
+func (p *devicePass) agree(ctx context.Context, want, got *devicePass) (text, failure string, err error) {
+	start := p.stopwatch()
 	var worst agree.Worst
 	compared := 0
 	pair := func(rows []sample, must bool) error {
@@ -76,7 +78,7 @@ func (p *proof) agree(ctx context.Context, want, got *proof) (text, failure stri
 	}
 	for _, profile := range profiles() {
 		if before := compared; len(p.golden) > 0 || len(p.rows) < madeUpParityRows {
-			rows := newSynthesis(p.bundle.Schema, p.bundle.graph.Hints, profile).samples(madeUpParityRows)
+			rows := newSynthesis(p.bundle.Schema, p.graph.Hints, profile).samples(madeUpParityRows)
 			if err := pair(rows, false); err != nil {
 				return "", "", err
 			}
@@ -91,17 +93,17 @@ func (p *proof) agree(ctx context.Context, want, got *proof) (text, failure stri
 	case compared == 0:
 		return "", fmt.Sprintf("nothing shows that %s agrees with %s: no row is known that the model takes; add a %s", got.device.Name, want.device.Name, GoldenFile), nil
 	}
-	return fmt.Sprintf("%s agrees with %s on %s, %s", got.device.Name, want.device.Name, count(compared, "row"), worst.String()), "", nil
+	return fmt.Sprintf("%s agrees with %s on %s, %s", got.device.Name, want.device.Name, units.Count(compared, "row"), worst.String()), "", nil
 }
 
 // compareAlone runs one row and compares it with what the preferred device answered.
-func (p *proof) compareAlone(ctx context.Context, got *proof, row *sample, want *task.Task, number int, worst *agree.Worst) (failure string, err error) {
+func (p *devicePass) compareAlone(ctx context.Context, got *devicePass, row *sample, want *task.Task, number int, worst *agree.Worst) (failure string, err error) {
 	t, err := got.alone(ctx, row)
 	if err != nil {
 		if lost, _ := task.DeviceFailed(err); lost || ctx.Err() != nil {
 			return "", err
 		}
-		return fmt.Sprintf("row %d fails there: %s", number, sentence(err)), nil
+		return fmt.Sprintf("row %d fails there: %s", number, fault.Sentence(err)), nil
 	}
 	defer t.Release()
 	var here agree.Worst
@@ -115,7 +117,7 @@ func (p *proof) compareAlone(ctx context.Context, got *proof, row *sample, want 
 
 // ownRows are what the gates before have shown the model to take: the rows of batch
 // invariance, or whole requests of a model that cannot batch.
-func (p *proof) ownRows() []sample {
+func (p *devicePass) ownRows() []sample {
 	if p.bundle.Schema.Batchable() || len(p.golden) == 0 {
 		return p.rows
 	}
@@ -127,7 +129,7 @@ func (p *proof) ownRows() []sample {
 }
 
 // summary is the version's verdict on parity, from those of its devices.
-func summary(proofs []*proof, first *proof, own *Verdict, c *Config) Verdict {
+func summary(proofs []*devicePass, first *devicePass, own *Verdict, c *Config) Verdict {
 	v := Verdict{Gate: "parity", Outcome: Skipped, Text: "the model runs on one device"}
 	if c.Fallback == FallbackNever {
 		v.Text = "the model has no fallback"

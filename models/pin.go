@@ -101,7 +101,7 @@ func ownDigest(text []byte) string {
 
 // pinsIn are the digests that a model.yaml has, its own as true or false.
 func pinsIn(text []byte) (map[string]string, error) {
-	c, err := DecodeConfig(text, Options{}.withDefaults().Defaults)
+	c, err := DecodeConfig(text, Defaults{}.WithDefaults())
 	if err != nil {
 		return nil, err
 	}
@@ -160,7 +160,7 @@ func repin(text []byte, want map[string]string) ([]byte, error) {
 		return append(fmt.Appendf(out, "  %s: %q\n", ConfigFile, own), end...)
 	}
 	fresh := lines(ownDigest(lines("")))
-	standard := Options{}.withDefaults().Defaults
+	standard := Defaults{}.WithDefaults()
 	before, err := DecodeConfig(rest, standard)
 	if err != nil {
 		return nil, err

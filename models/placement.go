@@ -2,11 +2,6 @@ package models
 
 import (
 	"context"
-	"fmt"
-	"slices"
-	"strings"
-
-	"go.uber.org/zap"
 
 	"sluice/internal/cost"
 )
@@ -31,7 +26,7 @@ type Placement struct {
 	taken  chan struct{}
 }
 
-func (p *proof) placement() *Placement {
+func (p *devicePass) placement() *Placement {
 	place := &Placement{
 		Device: p.device.Name, Session: p.session, Lanes: p.lanes, beside: p.lanes + p.device.Spares,
 		Curve: p.about.Curve, Target: p.about.Target, Measured: p.about.Measured, Sizes: p.about.Sizes,
@@ -45,19 +40,19 @@ func (p *proof) placement() *Placement {
 // proveDevices proves the model on each of its devices in order of preference. The first
 // that passes settles what the version serves; the others must agree with it. The report
 // tells of all of them.
-func (p *prover) proveDevices(ctx context.Context) []*Placement {
+func (p *bundlePass) proveDevices(ctx context.Context) []*Placement {
 	devices := p.opts.devicesOf(&p.bundle.Config)
-	schema, batching := p.bundle.Schema, p.bundle.batching
-	var proofs []*proof
-	var first *proof
+	schema, batching := p.bundle.Schema, p.batching
+	var proofs []*devicePass
+	var first *devicePass
 	for _, d := range devices {
-		q := p.newProof(d, len(devices) > 1 || p.mayWatch())
+		q := p.devicePass(d, len(devices) > 1 || p.mayWatch())
 		if first != nil {
-			q.peers = []*proof{first}
+			q.peers = []*devicePass{first}
 		} else {
-			p.bundle.Schema, p.bundle.batching = schema, batching // an earlier device may have failed after it lost batching
+			p.bundle.Schema, p.batching = schema, batching // an earlier device may have failed after it lost batching
 		}
-		q.prove(ctx)
+		q.walk(ctx)
 		proofs = append(proofs, q)
 		if first == nil && q.session != nil {
 			first = q
@@ -68,7 +63,7 @@ func (p *prover) proveDevices(ctx context.Context) []*Placement {
 
 // conclude writes the devices into the report and keeps the sessions of a version that
 // can be served.
-func (p *prover) conclude(proofs []*proof, first *proof) []*Placement {
+func (p *bundlePass) conclude(proofs []*devicePass, first *devicePass) []*Placement {
 	r := p.report
 	var placements []*Placement
 	for _, q := range proofs {
@@ -77,7 +72,7 @@ func (p *prover) conclude(proofs []*proof, first *proof) []*Placement {
 			placements = append(placements, q.placement())
 		}
 	}
-	r.Asked = p.bundle.Config.asked
+	r.Asked = p.bundle.Config.Asked
 	switch {
 	case first != nil:
 		r.notePreferred()
@@ -95,70 +90,16 @@ func (p *prover) conclude(proofs []*proof, first *proof) []*Placement {
 	return placements
 }
 
-// notePreferred copies the figures of the first device that serves.
-func (r *Report) notePreferred() {
-	if at := slices.IndexFunc(r.Devices, func(d DeviceReport) bool { return d.State == Placed }); at >= 0 {
-		r.Curve, r.Target = r.Devices[at].Curve, r.Devices[at].Target
-	}
-}
-
-// noteDevices renews the verdict on a version that is served on some of its devices.
-func (r *Report) noteDevices() {
-	r.Gates = slices.DeleteFunc(slices.Clone(r.Gates), func(v Verdict) bool { return v.Gate == "devices" })
-	if text := r.reasons(); text != "" {
-		r.Gates = append(r.Gates, Verdict{Gate: "devices", Outcome: Changed, Text: "not served on " + text})
-	}
-}
-
-// fields are for a log line about a device that was left out.
-func (d *DeviceReport) fields() []zap.Field {
-	fields := []zap.Field{zap.String("device", d.Device), zap.String("reason", d.Reason)}
-	if last := len(d.Gates) - 1; last >= 0 && d.Gates[last].Detail != "" {
-		fields = append(fields, zap.String("detail", d.Gates[last].Detail))
-	}
-	return fields
-}
-
-// without lists the devices that do not serve.
-func (r *Report) without() (names []string) {
-	for i := range r.Devices {
-		if r.Devices[i].State != Placed {
-			names = append(names, r.Devices[i].Device)
-		}
-	}
-	return names
-}
-
-// reasons lists the devices that do not serve, and why.
-func (r *Report) reasons() string {
-	var all []string
-	for _, d := range r.Devices {
-		switch d.State {
-		case Down:
-			all = append(all, fmt.Sprintf("%s, which is down (%s)", d.Device, d.Reason))
-		case LeftOut:
-			all = append(all, fmt.Sprintf("%s (%s)", d.Device, d.Reason))
-		}
-	}
-	return strings.Join(all, "; ")
-}
-
-// insert keeps placements in the model's order of preference.
-func insert(all []*Placement, p *Placement, rank func(device string) int) []*Placement {
-	at := slices.IndexFunc(all, func(q *Placement) bool { return rank(q.Device) > rank(p.Device) })
-	if at < 0 {
-		at = len(all)
-	}
-	return slices.Insert(slices.Clone(all), at, p)
-}
-
-func without(all []*Placement, p *Placement) []*Placement {
-	return slices.DeleteFunc(slices.Clone(all), func(q *Placement) bool { return q == p })
-}
-
 // closeAll closes sessions that never ran a request.
 func closeAll(placements []*Placement) {
 	for _, p := range placements {
 		p.Session.Close() //nolint:errcheck // a session that is thrown away has nothing left to lose
 	}
+}
+
+// mayWatch tells, before rows have run, whether the version's batches may have to be compared
+// live: its session then needs a lane for that.
+func (p *bundlePass) mayWatch() bool {
+	s, b := p.bundle.Schema, &p.batching
+	return s.MaxBatch > 1 && (b.Mode == "" || b.Mode == Batched)
 }

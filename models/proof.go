@@ -5,13 +5,15 @@ import (
 	"fmt"
 	"slices"
 
+	"sluice/internal/fault"
 	"sluice/internal/task"
 	"sluice/internal/tensor"
+	"sluice/internal/units"
 )
 
-// proof is one device's way through the gates that each device must pass by itself.
-type proof struct {
-	*prover
+// devicePass is one device's way through the gates that each device must pass by itself.
+type devicePass struct {
+	*bundlePass
 	device *Device
 	// lanes are the scheduler's; the session has one more if beside is set, on which
 	// answers are compared while it serves.
@@ -22,7 +24,7 @@ type proof struct {
 	session Session
 	// peers are the devices that this one must agree with, proven before; none if it is the
 	// first, which settles what the version serves. preferred means that it goes before them.
-	peers     []*proof
+	peers     []*devicePass
 	preferred bool
 
 	golden []golden
@@ -34,27 +36,27 @@ type proof struct {
 }
 
 // proofGates run on each device.
-var proofGates = []gate[*proof]{
-	{"open", (*proof).load},
-	{"golden", (*proof).replay},
-	{"invariance", (*proof).invariance},
-	{"parity", (*proof).parity},
-	{"warmup", (*proof).warmup},
+var proofGates = []gate[*devicePass]{
+	{"open", (*devicePass).load},
+	{"golden", (*devicePass).replay},
+	{"invariance", (*devicePass).invariance},
+	{"parity", (*devicePass).parity},
+	{"warmup", (*devicePass).warmup},
 }
 
-// newProof begins the proof of a device; beside asks for the lane beside the scheduler's.
-func (p *prover) newProof(d *Device, beside bool) *proof {
-	return &proof{prover: p, device: d, lanes: d.Lanes, beside: beside, about: DeviceReport{Device: d.Name, Lanes: d.Lanes}}
+// devicePass begins the way of a device; beside asks for the lane beside the scheduler's.
+func (p *bundlePass) devicePass(d *Device, beside bool) *devicePass {
+	return &devicePass{bundlePass: p, device: d, lanes: d.Lanes, beside: beside, about: DeviceReport{Device: d.Name, Lanes: d.Lanes}}
 }
 
-// prove runs the gates and notes how they ended. The session is nil unless the device is
+// walk runs the gates and notes how they ended. The session is nil unless the device is
 // ready.
-func (p *proof) prove(ctx context.Context) {
+func (p *devicePass) walk(ctx context.Context) {
 	if err := p.device.usable(); err != nil {
 		p.about.State, p.about.Reason = Down, err.Error()
 		return
 	}
-	err := pass(ctx, p, proofGates, &p.about.Gates)
+	err := runGates(ctx, p, proofGates, &p.about.Gates)
 	if err == nil {
 		p.about.State = Placed
 		return
@@ -72,11 +74,11 @@ func (p *proof) prove(ctx context.Context) {
 }
 
 // load opens the session.
-func (p *proof) load(ctx context.Context) (Verdict, error) {
+func (p *devicePass) load(ctx context.Context) (Verdict, error) {
 	if err := p.open(ctx, p.bundle.Schema); err != nil {
 		return Verdict{}, err
 	}
-	text := count(p.lanes, "lane")
+	text := units.Count(p.lanes, "lane")
 	if p.beside {
 		text += " and one for live comparisons"
 	}
@@ -84,7 +86,7 @@ func (p *proof) load(ctx context.Context) (Verdict, error) {
 }
 
 // open replaces the session by one over another schema.
-func (p *proof) open(ctx context.Context, s *tensor.Schema) error {
+func (p *devicePass) open(ctx context.Context, s *tensor.Schema) error {
 	p.close()
 	p.bundle.Schema = s
 	b := *p.bundle
@@ -94,14 +96,14 @@ func (p *proof) open(ctx context.Context, s *tensor.Schema) error {
 	}
 	session, err := p.device.Open(ctx, &b)
 	if err != nil {
-		return asFault(err, "the model cannot be loaded")
+		return fault.Cover(fault.ModelLoadFailed, err, "the model cannot be loaded")
 	}
 	p.session = session
 	return p.ladder(s.MaxBatch)
 }
 
 // ladder asks the device which sizes it takes, if it does not take any.
-func (p *proof) ladder(maxBatch int) error {
+func (p *devicePass) ladder(maxBatch int) error {
 	p.about.Sizes = nil
 	if p.device.Sizes == nil || maxBatch <= 1 {
 		return nil
@@ -119,7 +121,7 @@ func (p *proof) ladder(maxBatch int) error {
 	return nil
 }
 
-func (p *proof) close() {
+func (p *devicePass) close() {
 	if p.session != nil {
 		p.session.Close() //nolint:errcheck // a session that is thrown away has nothing left to lose
 		p.session = nil

@@ -1,38 +1,59 @@
 package models
 
 import (
-	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
 	"sluice/internal/clock"
 	"sluice/internal/fault"
+	"sluice/internal/tensor"
+	"sluice/internal/units"
 )
 
-// prover takes one bundle through the load gates: those about the bundle itself once,
-// those about running it once on each device, in a proof of their own.
-type prover struct {
-	opts   *Options
+// bundlePass takes one bundle through the load gates: those about the bundle itself once,
+// those about running it once on each device, in a devicePass of their own.
+type bundlePass struct {
+	opts   *GateOptions
 	bundle *Bundle
 	report *Report
+	// graph is what the model file says, and batching how rows share runs, as far as the gates have come.
+	graph    *Graph
+	batching Batching
 	// tried is the trial process, and observed what it saw; nil without one.
 	tried    *Trial
 	observed *Observation
 	// measuring holds a token while warm-up runs: two sweeps at once would measure each other.
 	measuring chan struct{}
-	share     *share
+	share     *Share
 	pace      pace
 }
 
-// newProver makes a prover that has the machine to itself.
-func newProver(opts *Options, b *Bundle) *prover {
-	return &prover{
+// Load takes a bundle through the load gates, up to the first refusal. There is no placement after a
+// refusal, and at least one otherwise, which the caller closes; they are in order of preference.
+func Load(ctx context.Context, opts *GateOptions, b *Bundle, with Company) ([]*Placement, *Loaded, *Report) {
+	p := newBundlePass(opts, b)
+	p.join(with)
+	placements, report := p.walk(ctx)
+	return placements, &Loaded{Bundle: b, graph: p.graph, batching: p.batching}, report
+}
+
+// join has the pass share what is there once.
+func (p *bundlePass) join(with Company) {
+	p.measuring, p.pace.serving = with.Measuring, with.Serving
+	if with.Share != nil {
+		p.share = with.Share
+	}
+}
+
+// newBundlePass makes a pass that has the machine to itself.
+func newBundlePass(opts *GateOptions, b *Bundle) *bundlePass {
+	return &bundlePass{
 		opts: opts, bundle: b, report: &Report{Name: b.Name, Version: b.Version},
-		measuring: make(chan struct{}, 1), share: &share{}, pace: pace{serving: nobody},
+		measuring: make(chan struct{}, 1), share: &Share{}, pace: pace{serving: nobody},
 	}
 }
 
@@ -43,20 +64,20 @@ type gate[T any] struct {
 }
 
 // bundleGates come first, in their order: each may rely on those before it. The gates of
-// a proof follow.
-var bundleGates = []gate[*prover]{
-	{"files", (*prover).files},
-	{"trial", (*prover).trial},
-	{"schema", (*prover).schema},
+// a device follow.
+var bundleGates = []gate[*bundlePass]{
+	{"files", (*bundlePass).files},
+	{"trial", (*bundlePass).trial},
+	{"schema", (*bundlePass).schema},
 }
 
-// prove runs the gates up to the first refusal. There is no placement after a refusal, and
+// walk runs the gates up to the first refusal. There is no placement after a refusal, and
 // at least one otherwise, which the caller closes; they are in order of preference.
-func (p *prover) prove(ctx context.Context) ([]*Placement, *Report) {
+func (p *bundlePass) walk(ctx context.Context) ([]*Placement, *Report) {
 	start := clock.Now()
 	b := p.bundle
 	var placements []*Placement
-	err := pass(ctx, p, bundleGates, &p.report.Gates)
+	err := runGates(ctx, p, bundleGates, &p.report.Gates)
 	p.tried.End()
 	if err == nil {
 		placements = p.proveDevices(ctx)
@@ -71,21 +92,21 @@ func (p *prover) prove(ctx context.Context) ([]*Placement, *Report) {
 		p.report.describe(b.Schema)
 		p.report.Tolerance = &b.Config.Tolerance
 	}
-	p.report.Batching = b.batching
+	p.report.Batching = p.batching
 	p.report.Digest, p.report.Pinned = b.Digest, len(b.Config.SHA256) > 0
 	p.report.noteBudget(&b.Config, p.opts.Defaults.MaxBudget)
 	p.report.Took = clock.Now().Sub(start)
 	return placements, p.report
 }
 
-// pass runs gates up to the first refusal, whose error it returns, and notes the verdicts.
-func pass[T any](ctx context.Context, p T, gates []gate[T], verdicts *[]Verdict) error {
+// runGates runs gates up to the first refusal, whose error it returns, and notes the verdicts.
+func runGates[T any](ctx context.Context, p T, gates []gate[T], verdicts *[]Verdict) error {
 	for _, g := range gates {
 		began := clock.Now()
 		v, err := g.guarded(ctx, p)
 		if err != nil {
 			v = Verdict{Outcome: Refused}
-			v.Text, v.Detail = explain(err)
+			v.Text, v.Detail = fault.Explain(err)
 		}
 		v.Gate, v.Took = g.name, clock.Now().Sub(began)
 		*verdicts = append(*verdicts, v)
@@ -106,61 +127,36 @@ func (g *gate[T]) guarded(ctx context.Context, p T) (v Verdict, err error) {
 	return g.run(p, ctx)
 }
 
-// explain splits an error into what may be shown and what only the operator sees.
-func explain(err error) (text, detail string) {
-	var f *fault.Error
-	if !errors.As(err, &f) {
-		return cmp.Or(err.Error(), "it failed without a reason"), ""
-	}
-	if f.Cause != nil {
-		detail = f.Cause.Error()
-	}
-	// Words that were wrapped around the fault are this package's own.
-	around := strings.TrimSuffix(err.Error(), f.Error())
-	return cmp.Or(around+f.Text, "it failed without a reason"), detail
-}
-
 // files hashes the bundle and has its files read before anything runs them. What parses them is the
 // trial process.
-func (p *prover) files(ctx context.Context) (Verdict, error) {
+func (p *bundlePass) files(ctx context.Context) (Verdict, error) {
 	b := p.bundle
-	rest, err := b.take(p.opts.Copies)
+	g, err := b.Read(p.opts.Copies, func() (*Graph, error) { return p.describe(ctx) })
 	if err != nil {
-		return Verdict{}, err
-	}
-	g, err := p.describe(ctx)
-	if err != nil {
-		return Verdict{}, err
-	}
-	if err := b.takeRest(rest, g.External); err != nil {
-		return Verdict{}, err
-	}
-	if err := b.checkPins(); err != nil {
 		return Verdict{}, err
 	}
 	if p.opts.SkipProof {
 		g.Independence = nil
 	}
-	b.graph = g
+	p.graph = g
 	size := int64(0)
 	for _, f := range b.Files {
 		size += f.Size
 	}
 	pinned, ignored := "unpinned", ""
 	if n := len(b.Config.SHA256); n > 0 {
-		pinned = fmt.Sprintf("%s as pinned", count(n, "digest"))
+		pinned = fmt.Sprintf("%s as pinned", units.Count(n, "digest"))
 	}
-	if t := b.Config.triton; t != nil && len(t.ignored) > 0 {
-		ignored = fmt.Sprintf("; of %s is ignored: %s", TritonFile, strings.Join(t.ignored, ", "))
+	if t := b.Config.Triton; t != nil && len(t.Ignored) > 0 {
+		ignored = fmt.Sprintf("; of %s is ignored: %s", TritonFile, strings.Join(t.Ignored, ", "))
 	}
-	return Verdict{Outcome: Passed, Text: fmt.Sprintf("%s, %s, %s%s", count(len(b.Files), "file"), byteCount(size), pinned, ignored)}, nil
+	return Verdict{Outcome: Passed, Text: fmt.Sprintf("%s, %s, %s%s", units.Count(len(b.Files), "file"), units.Bytes(size), pinned, ignored)}, nil
 }
 
 // describe learns what the files say, and sets the bundle's settings.
-func (p *prover) describe(ctx context.Context) (*Graph, error) {
+func (p *bundlePass) describe(ctx context.Context) (*Graph, error) {
 	if p.opts.Trial == nil {
-		_, g, err := p.bundle.describe(p.opts)
-		return g, err
+		return p.bundle.describe(p.opts.Defaults, p.opts.deviceNames(), p.opts.Inspect)
 	}
 	t, err := p.begin(ctx)
 	if err != nil {
@@ -171,7 +167,7 @@ func (p *prover) describe(ctx context.Context) (*Graph, error) {
 }
 
 // trial loads the bundle where a crash does no harm.
-func (p *prover) trial(ctx context.Context) (Verdict, error) {
+func (p *bundlePass) trial(ctx context.Context) (Verdict, error) {
 	if p.tried == nil {
 		return Verdict{Outcome: Skipped, Text: "no trial process is set up"}, nil
 	}
@@ -187,20 +183,20 @@ func (p *prover) trial(ctx context.Context) (Verdict, error) {
 			Text: "a child process loaded it; no request is known that it takes: " + refused.Text,
 		}, nil
 	}
-	return Verdict{Outcome: Passed, Text: "a child process loaded it and ran " + count(len(o.Runs), "request")}, nil
+	return Verdict{Outcome: Passed, Text: "a child process loaded it and ran " + units.Count(len(o.Runs), "request")}, nil
 }
 
 // schema joins the file's description with model.yaml.
-func (p *prover) schema(context.Context) (Verdict, error) {
+func (p *bundlePass) schema(context.Context) (Verdict, error) {
 	b := p.bundle
-	s, how, err := b.graph.settle(&b.Config, p.observed)
+	s, how, err := p.graph.settle(&b.Config, p.observed)
 	if err != nil {
 		return Verdict{}, err
 	}
 	if err := p.boundLengths(s); err != nil {
 		return Verdict{}, err
 	}
-	b.FixedBatch, b.External, b.Schema, b.batching = b.graph.FixedBatch, len(b.graph.External) > 0, s, how
+	b.FixedBatch, b.External, b.Schema, p.batching = p.graph.FixedBatch, len(p.graph.External) > 0, s, how
 	if text := p.recall(); text != "" {
 		return Verdict{Outcome: Changed, Text: text}, nil
 	}
@@ -218,42 +214,70 @@ func (p *prover) schema(context.Context) (Verdict, error) {
 	return Verdict{Outcome: Passed, Text: text + p.report.lengthsBrief()}, nil
 }
 
-// asFault hides a library's message behind a sentence, unless it already is a fault.
-func asFault(err error, text string) error {
-	var f *fault.Error
-	if errors.As(err, &f) {
-		return err
-	}
-	return fault.Wrap(fault.ModelLoadFailed, err, text)
-}
-
-func count(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
-}
-
-func byteCount(n int64) string {
-	switch {
-	case n >= 1<<20:
-		return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
-	case n >= 1<<10:
-		return fmt.Sprintf("%.1f KiB", float64(n)/(1<<10))
-	default:
-		return fmt.Sprintf("%d bytes", n)
-	}
-}
-
 // expired tells whether a gate that began then has used up its time, rests not counted.
-func (p *prover) expired(since stopwatch, limit time.Duration) bool {
+func (p *bundlePass) expired(since lap, limit time.Duration) bool {
 	return clock.Now().Sub(since.began)-(p.pace.rested-since.rested) >= limit
 }
 
 // stopwatch is when a gate, or a part of one, began.
-type stopwatch struct {
+type lap struct {
 	began  clock.Instant
 	rested time.Duration
 }
 
-func (p *prover) watch() stopwatch { return stopwatch{clock.Now(), p.pace.rested} }
+func (p *bundlePass) stopwatch() lap { return lap{clock.Now(), p.pace.rested} }
+
+func hasStrings(s *tensor.Schema) bool {
+	text := func(spec tensor.Spec) bool { return spec.Type == tensor.Bytes }
+	return slices.ContainsFunc(s.Inputs, text) || slices.ContainsFunc(s.Optional, text)
+}
+
+// boundLengths bounds the free axes of the schema and reports how.
+func (p *bundlePass) boundLengths(s *tensor.Schema) (err error) {
+	r, most := p.report, p.opts.MemoryCeiling/runPart
+	if hasStrings(s) {
+		s.MaxText = max(most/textPart, 1)
+	}
+	if s.Lengths, r.MaxLength, err = p.graph.lengths(&p.bundle.Config, p.observed, s, most); err != nil || s.Lengths == nil {
+		return err
+	}
+	l := s.Lengths
+	r.MaxProduct = l.Product
+	if !p.observed.scale().known {
+		return nil
+	}
+	product, row := int64(1), 0.0
+	for a := range l.Axes {
+		product, row = multiply(product, l.Axes[a].Most), max(row, l.Axes[a].Own.At(float64(l.Axes[a].Most)))
+	}
+	if l.Product > 0 {
+		product = min(product, l.Product)
+	}
+	r.RowMemory, r.RunMemory = max(1, int64(min(max(row, l.Joint.At(float64(product))), 1<<62))), most
+	return nil
+}
+
+// recall takes off the schema what live answers of the same bundle have refuted before, and
+// says so; empty if nothing is remembered. It belongs after the schema is known and before
+// anything is opened.
+func (p *bundlePass) recall() string {
+	b := p.bundle
+	batching, padding, text := p.opts.Refuted(b.Digest)
+	if !batching && !padding || p.batching.Mode != Batched {
+		return ""
+	}
+	switch {
+	case batching:
+		p.report.Remembered = text
+		b.Schema = unbatched(b.Schema, b.FixedBatch)
+		p.batching = Batching{Mode: Single, Basis: Refuted, Text: text}
+		return "served unbatched, as live answers showed before: " + text
+	case b.Schema.Padding == nil:
+		return "" // model.yaml has no padding any more
+	}
+	p.report.Remembered = text
+	unpadded := *b.Schema
+	unpadded.Padding = nil
+	b.Schema = &unpadded
+	return "served unpadded, as live answers showed before: " + text
+}

@@ -7,12 +7,15 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 
+	"sluice/internal/onnxfile"
 	"sluice/internal/pbtxt"
 )
 
@@ -154,4 +157,72 @@ func besideLimit(name string) int64 {
 		return pbtxt.MaxBytes
 	}
 	return maxLabelBytes
+}
+
+// ownText reads one of the bundle's own files, if it has it.
+func (b *Bundle) ownText(root *os.Root, name string, limit int64) ([]byte, error) {
+	if b.bare && !b.claims(name) {
+		return nil, nil
+	}
+	text, err := readText(root, name, limit)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("cannot read %s: %w", name, err)
+	}
+	return text, nil
+}
+
+// goldenText reads the golden rows that were hashed; empty if there are none.
+func (b *Bundle) goldenText() ([]byte, error) {
+	root, err := os.OpenRoot(b.from.own)
+	if err != nil {
+		return nil, fmt.Errorf("cannot open the bundle's folder: %w", bareError(err))
+	}
+	defer root.Close()
+	return b.ownText(root, GoldenFile, maxGoldenBytes)
+}
+
+// checkExternal holds the data that the model keeps in other files against the bundle's.
+func (b *Bundle) checkExternal(names []string, external []onnxfile.External) error {
+	total := uint64(0)
+	for _, e := range external {
+		if !slices.Contains(names, e.Location) {
+			return b.lacksExternal(e.Location)
+		}
+		about, err := os.Lstat(filepath.Join(b.Dir, e.Location))
+		if err != nil {
+			return fmt.Errorf("cannot open external data %q beside the model: %w", e.Location, bareError(err))
+		}
+		if about.Size() < e.End() {
+			return fmt.Errorf("external data %q has %d bytes, the model needs %d", e.Location, about.Size(), e.End())
+		}
+		total += uint64(about.Size()) //nolint:gosec // no size is negative
+	}
+	var machine unix.Sysinfo_t
+	if len(external) == 0 || unix.Sysinfo(&machine) != nil {
+		return nil
+	}
+	if memory := machine.Totalram * uint64(machine.Unit); total > memory {
+		return fmt.Errorf("the model's data in other files has %d bytes, and the machine has %d of memory: it cannot be loaded here", total, memory)
+	}
+	return nil
+}
+
+func (b *Bundle) lacksExternal(name string) error {
+	if _, err := os.Lstat(filepath.Join(b.Dir, name)); plainName(name) && errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("cannot open external data %q beside the model: there is no such file; put it there, as the model keeps weights in it", name)
+	}
+	err := fmt.Errorf("the model keeps weights in %q, which is not among the bundle's files", name)
+	if b.bare {
+		err = fmt.Errorf("%w: give the model a folder of its own, %s/1/%s", err, b.Name, ModelFile)
+	}
+	return err
+}
+
+// spared is the most bytes of a file of which the model uses a part: what is unused is copied and
+// hashed for nothing, and a file with holes may say that it has any size.
+func spared(e onnxfile.External) int64 {
+	if e.Open || e.End() > math.MaxInt64/4 {
+		return math.MaxInt64 // the machine's memory is the limit
+	}
+	return 2*e.End() + maxSpareBytes
 }

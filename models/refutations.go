@@ -83,6 +83,12 @@ func (m *refutations) lookup(digest string) (off sharing, text string) {
 	return e.off(), e.Text
 }
 
+// refuted is lookup for the load gates.
+func (m *refutations) refuted(digest string) (batching, padding bool, text string) {
+	off, text := m.lookup(digest)
+	return off&batchingOff != 0, off&paddingOff != 0, text
+}
+
 func (e *remembered) off() (off sharing) {
 	if e.Batching {
 		off |= batchingOff
@@ -94,9 +100,9 @@ func (e *remembered) off() (off sharing) {
 }
 
 // note remembers what was switched off, for as long as the process lives.
-func (m *refutations) note(v *Version, off sharing, text string) {
+func (m *refutations) note(digest, model, version string, off sharing, text string) {
 	line := remembered{
-		Digest: v.Digest, Model: v.Name, Version: v.Version,
+		Digest: digest, Model: model, Version: version,
 		Batching: off&batchingOff != 0, Padding: off&paddingOff != 0, Text: text, Since: time.Now().UTC().Truncate(time.Second),
 	}
 	line.tidy()
@@ -237,29 +243,4 @@ func writeMemory(dir string, all []remembered) error {
 		return err
 	}
 	return os.Rename(f.Name(), filepath.Join(dir, RefutationsFile))
-}
-
-// recall takes off the schema what live answers of the same bundle have refuted before, and
-// says so; empty if nothing is remembered. It belongs after the schema is known and before
-// anything is opened.
-func (p *prover) recall() string {
-	b := p.bundle
-	off, text := p.opts.refutations.lookup(b.Digest)
-	if off == 0 || b.batching.Mode != Batched {
-		return ""
-	}
-	switch {
-	case off&batchingOff != 0:
-		p.report.Remembered = text
-		b.Schema = unbatched(b.Schema, b.FixedBatch)
-		b.batching = Batching{Mode: Single, Basis: Refuted, Text: text}
-		return "served unbatched, as live answers showed before: " + text
-	case b.Schema.Padding == nil:
-		return "" // model.yaml has no padding any more
-	}
-	p.report.Remembered = text
-	unpadded := *b.Schema
-	unpadded.Padding = nil
-	b.Schema = &unpadded
-	return "served unpadded, as live answers showed before: " + text
 }

@@ -19,7 +19,7 @@ func digestOf(n int) string { return fmt.Sprintf("%064x", n) }
 
 // keep notes and saves.
 func (m *refutations) keep(v *Version, off sharing, text string) error {
-	m.note(v, off, text)
+	m.note(v.Digest, v.Name, v.Version, off, text)
 	return m.save()
 }
 

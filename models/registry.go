@@ -40,7 +40,7 @@ type Registry struct {
 
 // New makes a registry that serves nothing yet.
 func New(opts Options) (*Registry, error) {
-	if err := checkDevices(&opts); err != nil {
+	if err := opts.checkDevices(); err != nil {
 		return nil, err
 	}
 	opts = opts.withDefaults()
@@ -79,7 +79,7 @@ func (r *Registry) Start() error {
 		}
 	})
 	if r.opts.Dir != "" {
-		r.running.Go(r.watch)
+		r.running.Go(r.watchFolder)
 	}
 	return nil
 }

@@ -86,7 +86,7 @@ func table(r *Registry) string {
 // answer asks the version for factor * 1.
 func answer(t *testing.T, v *Version) float64 {
 	t.Helper()
-	p := newProver(&Options{RunLimit: time.Second}, &Bundle{Schema: v.Schema}).newProof(&Device{Lanes: 1}, false)
+	p := newBundlePass(&GateOptions{RunLimit: time.Second}, &Bundle{Schema: v.Schema}).devicePass(&Device{Lanes: 1}, false)
 	p.session = v.Preferred().Session
 	task, err := p.alone(context.Background(), &sample{rows: 1, inputs: newSynthesis(v.Schema, nil, profile{2, 1000}).sample(0).inputs})
 	if err != nil {

@@ -5,10 +5,11 @@ import (
 	"fmt"
 
 	"sluice/internal/agree"
+	"sluice/internal/units"
 )
 
 // replay runs the golden rows, each request alone, and compares the answers.
-func (p *proof) replay(ctx context.Context) (Verdict, error) {
+func (p *devicePass) replay(ctx context.Context) (Verdict, error) {
 	b := p.bundle
 	text, err := b.goldenText()
 	if err != nil {
@@ -33,10 +34,10 @@ func (p *proof) replay(ctx context.Context) (Verdict, error) {
 		}
 		rows += all[i].request.rows
 	}
-	return Verdict{Outcome: Passed, Text: fmt.Sprintf("%s with %s answered as expected, %s", count(len(all), "request"), count(rows, "row"), worst.String())}, nil
+	return Verdict{Outcome: Passed, Text: fmt.Sprintf("%s with %s answered as expected, %s", units.Count(len(all), "request"), units.Count(rows, "row"), worst.String())}, nil
 }
 
-func (p *proof) replayLine(ctx context.Context, g *golden, worst *agree.Worst) error {
+func (p *devicePass) replayLine(ctx context.Context, g *golden, worst *agree.Worst) error {
 	t, err := p.alone(ctx, &g.request)
 	if err != nil {
 		return err

@@ -34,58 +34,6 @@ type Verdict struct {
 	Took   time.Duration `json:"took_ns"`
 }
 
-// Batching is how the rows of several requests share runs, and what shows that they may.
-type Batching struct {
-	Mode  BatchMode  `json:"mode"`
-	Basis BatchBasis `json:"basis"`
-	// Text says it in a sentence, with the node or the figure that decides.
-	Text string `json:"text"`
-	// Watched is set while live answers are compared with those of rows that run alone.
-	Watched bool `json:"watched,omitempty"`
-}
-
-// String is the mode and why, such as "batched: proven by the graph".
-func (b Batching) String() string {
-	words := map[BatchMode]string{Batched: "batched", Coupled: "batched and coupled", RowByRow: "run one by one", Single: "unbatched"}
-	text := fmt.Sprintf("%s: %s", words[b.Mode], b.Text)
-	if b.Watched {
-		text += "; live answers are watched"
-	}
-	return text
-}
-
-// BatchMode is how rows share runs.
-type BatchMode string
-
-// The modes.
-const (
-	// Batched rows of several requests share a run and do not change each other.
-	Batched BatchMode = "batched"
-	// Coupled rows share a run and may change each other: the settings ask for it.
-	Coupled BatchMode = "coupled"
-	// RowByRow runs each row alone: the file takes no more.
-	RowByRow BatchMode = "row_by_row"
-	// Single runs each request whole and alone.
-	Single BatchMode = "single"
-)
-
-// BatchBasis is what a mode rests on.
-type BatchBasis string
-
-// The bases.
-const (
-	// Proven by the graph: each output row is computed from its own input row.
-	Proven BatchBasis = "proven"
-	// Tested: rows that differ gave the same answers alone and together.
-	Tested BatchBasis = "tested"
-	// Refuted: the graph, a test or live answers show that rows change each other.
-	Refuted BatchBasis = "refuted"
-	// Unshown: neither the graph nor a test shows anything.
-	Unshown BatchBasis = "unshown"
-	// Asked for by the settings, or prescribed by the file's own shapes.
-	Asked BatchBasis = "asked"
-)
-
 // DeviceState is how a device stands to a version.
 type DeviceState string
 

@@ -7,9 +7,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"sluice/internal/cost"
+	"sluice/internal/units"
 	"sluice/internal/wrap"
 )
 
@@ -71,14 +71,14 @@ func WriteResults(w io.Writer, reports []*Report, width int) error {
 func (r *Report) WriteText(w io.Writer, width int) error {
 	p := page{width: width, indent: 13}
 	state, _, _ := strings.Cut(r.Result(), ":")
-	fmt.Fprintf(&p, "%s: %s (%s)\n", r.label(), state, round(r.Took))
+	fmt.Fprintf(&p, "%s: %s (%s)\n", r.label(), state, units.Round(r.Took))
 	r.writeTensors(&p, "inputs", r.Inputs)
 	r.writeTensors(&p, "outputs", r.Outputs)
 	r.writeBudget(&p)
 	if r.Batching.Mode != "" {
 		text := r.Batching.String()
 		if r.MaxBatch > 0 {
-			text += fmt.Sprintf("; up to %s a run, %d a request", count(r.MaxBatch, "row"), r.MaxRows)
+			text += fmt.Sprintf("; up to %s a run, %d a request", units.Count(r.MaxBatch, "row"), r.MaxRows)
 		}
 		p.item(2, "batching", text)
 		p.item(2, "kind", string(r.Batching.Basis))
@@ -177,14 +177,14 @@ func (r *Report) writeDevices(p *page) {
 func (d *DeviceReport) writeCosts(p *page) {
 	q := page{width: p.width, indent: p.indent + 2}
 	if d.Memory > 0 {
-		text := "about " + byteCount(d.Memory)
+		text := "about " + units.Bytes(d.Memory)
 		if d.Device != "cpu" {
 			text += " of the machine's"
 		}
 		if d.DeviceMemory > 0 {
-			text += ", " + byteCount(d.DeviceMemory) + " of the device's"
+			text += ", " + units.Bytes(d.DeviceMemory) + " of the device's"
 		}
-		q.item(4, "memory", text+", for "+count(d.Lanes, "lane")+" with full batches")
+		q.item(4, "memory", text+", for "+units.Count(d.Lanes, "lane")+" with full batches")
 	}
 	var nodes []string
 	for i := range d.Nodes {
@@ -223,7 +223,7 @@ func writeCurve(b *strings.Builder, curve cost.Curve, target int) {
 	measured := false
 	fmt.Fprintf(b, "%10s %10s %10s %10s\n", "batch", "p50", "p95", "rows/s")
 	for _, p := range curve {
-		fmt.Fprintf(b, "%10d %10s %10s %10.0f", p.Rows, round(p.P50), round(p.P95), curve.RowsPerSecond(p.Rows))
+		fmt.Fprintf(b, "%10d %10s %10s %10.0f", p.Rows, units.Round(p.P50), units.Round(p.P95), curve.RowsPerSecond(p.Rows))
 		if p.Rows == target {
 			measured = true
 			b.WriteString("  <- target")
@@ -232,18 +232,6 @@ func writeCurve(b *strings.Builder, curve cost.Curve, target int) {
 	}
 	if target > 0 && !measured {
 		fmt.Fprintf(b, "    target: batches of %d, between two measured sizes\n", target)
-	}
-}
-
-// round keeps three digits or so, for people.
-func round(d time.Duration) time.Duration {
-	switch {
-	case d >= 100*time.Millisecond:
-		return d.Round(time.Millisecond)
-	case d >= time.Millisecond:
-		return d.Round(10 * time.Microsecond)
-	default:
-		return d.Round(100 * time.Nanosecond)
 	}
 }
 

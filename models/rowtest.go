@@ -11,6 +11,7 @@ import (
 
 	"sluice/internal/agree"
 	"sluice/internal/cost"
+	"sluice/internal/fault"
 	"sluice/internal/task"
 )
 
@@ -32,12 +33,12 @@ type rowTest struct {
 
 // test compares golden rows, and made-up ones: golden rows are few and alike, made-up ones may
 // not be of the kind that the model was trained for.
-func (p *proof) test(ctx context.Context) (*rowTest, error) {
+func (p *devicePass) test(ctx context.Context) (*rowTest, error) {
 	t := &rowTest{}
-	start := p.watch()
+	start := p.stopwatch()
 	var texts []string
 	p.rows, p.source = nil, ""
-	for _, source := range []func(context.Context, stopwatch) (*soloRun, string, error){p.goldenRun, p.madeUpRun} {
+	for _, source := range []func(context.Context, lap) (*soloRun, string, error){p.goldenRun, p.madeUpRun} {
 		solo, why, err := source(ctx, start)
 		var unsteady *unsteadyError
 		if errors.As(err, &unsteady) {
@@ -69,7 +70,7 @@ func (p *proof) test(ctx context.Context) (*rowTest, error) {
 
 // compareBatches runs the rows in batches of every size and adds what it finds to t. The
 // sentence says what agreed.
-func (p *proof) compareBatches(ctx context.Context, solo *soloRun, start stopwatch, t *rowTest) (string, error) {
+func (p *devicePass) compareBatches(ctx context.Context, solo *soloRun, start lap, t *rowTest) (string, error) {
 	if why := p.alike(solo); why != "" {
 		// Whatever the batch does to such rows, nobody could see it.
 		return why, nil
@@ -98,7 +99,7 @@ func (p *proof) compareBatches(ctx context.Context, solo *soloRun, start stopwat
 }
 
 // alike says why rows show nothing: they, or their answers, do not differ.
-func (p *proof) alike(solo *soloRun) string {
+func (p *devicePass) alike(solo *soloRun) string {
 	if !vary(solo.rows, p.bundle.Schema) {
 		return fmt.Sprintf("%s have an input that does not differ", solo.source)
 	}
@@ -115,7 +116,7 @@ func (p *proof) alike(solo *soloRun) string {
 // compareBatch runs one batch size. Rows begin at another place for each size, so that a row is
 // met in several positions. near collects rows whose labels alone differ: float order flips a
 // label near a tie, so that takes two rows to mean something.
-func (p *proof) compareBatch(ctx context.Context, solo *soloRun, size int, near map[int]string, t *rowTest) error {
+func (p *devicePass) compareBatch(ctx context.Context, solo *soloRun, size int, near map[int]string, t *rowTest) error {
 	batch := make([]sample, size)
 	for i := range batch {
 		batch[i] = solo.rows[(size+i)%len(solo.rows)]
@@ -125,7 +126,7 @@ func (p *proof) compareBatch(ctx context.Context, solo *soloRun, size int, near 
 		return err
 	}
 	if err != nil {
-		t.failure, t.onlyAlone = fmt.Sprintf("a batch of %d rows fails where each row alone runs: %s", size, sentence(err)), true
+		t.failure, t.onlyAlone = fmt.Sprintf("a batch of %d rows fails where each row alone runs: %s", size, fault.Sentence(err)), true
 		return ctx.Err()
 	}
 	defer release(tasks)
@@ -167,10 +168,4 @@ func proofSizes(maxBatch int, perRow, limit time.Duration) (sizes []int, skipped
 		}
 	}
 	return sizes, skipped
-}
-
-// sentence is an error's text that may be shown.
-func sentence(err error) string {
-	text, _ := explain(err)
-	return text
 }

@@ -5,18 +5,19 @@ import (
 	"fmt"
 
 	"sluice/internal/clock"
+	"sluice/internal/fault"
 	"sluice/internal/task"
 	"sluice/internal/tensor"
 )
 
 // alone runs one request as if nobody else were there: as many runs as its rows need.
 // The outputs are valid until the task is released.
-func (p *proof) alone(ctx context.Context, s *sample) (*task.Task, error) {
+func (p *devicePass) alone(ctx context.Context, s *sample) (*task.Task, error) {
 	return p.runAlone(ctx, s, false)
 }
 
 // runAlone is alone, without padding if it is unpadded.
-func (p *proof) runAlone(ctx context.Context, s *sample, unpadded bool) (*task.Task, error) {
+func (p *devicePass) runAlone(ctx context.Context, s *sample, unpadded bool) (*task.Task, error) {
 	p.pace.rest(ctx)
 	t := p.prepare(s)
 	t.Unpadded = unpadded
@@ -33,7 +34,7 @@ func (p *proof) runAlone(ctx context.Context, s *sample, unpadded bool) (*task.T
 }
 
 // together runs requests of one row in one batch.
-func (p *proof) together(ctx context.Context, lane int, rows []sample) ([]*task.Task, error) {
+func (p *devicePass) together(ctx context.Context, lane int, rows []sample) ([]*task.Task, error) {
 	p.pace.rest(ctx)
 	tasks, parts := p.batch(rows)
 	if err := p.run(ctx, lane, parts); err != nil {
@@ -47,7 +48,7 @@ func (p *proof) together(ctx context.Context, lane int, rows []sample) ([]*task.
 }
 
 // batch prepares requests that run together.
-func (p *proof) batch(rows []sample) ([]*task.Task, []task.Part) {
+func (p *devicePass) batch(rows []sample) ([]*task.Task, []task.Part) {
 	tasks := make([]*task.Task, len(rows))
 	parts := make([]task.Part, len(rows))
 	for i := range rows {
@@ -57,22 +58,22 @@ func (p *proof) batch(rows []sample) ([]*task.Task, []task.Part) {
 	return tasks, parts
 }
 
-func (p *proof) run(ctx context.Context, lane int, parts []task.Part) error {
+func (p *devicePass) run(ctx context.Context, lane int, parts []task.Part) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("loading was stopped: %w", err)
 	}
 	defer p.pace.track(clock.Now())
 	if _, err := p.session.Run(lane, parts, clock.Now().Add(p.opts.RunLimit)); err != nil {
-		return asFault(err, "a run failed")
+		return fault.Cover(fault.ModelLoadFailed, err, "a run failed")
 	}
 	if err := p.session.Scatter(lane, parts); err != nil {
-		return asFault(err, "a run's outputs cannot be read")
+		return fault.Cover(fault.ModelLoadFailed, err, "a run's outputs cannot be read")
 	}
 	return nil
 }
 
 // prepare makes a task that wants every output.
-func (p *proof) prepare(s *sample) *task.Task {
+func (p *devicePass) prepare(s *sample) *task.Task {
 	t := task.Get()
 	t.Inputs = append(t.Inputs[:0], s.inputs...)
 	t.Rows = s.rows

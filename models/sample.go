@@ -85,10 +85,6 @@ func vary(rows []sample, s *tensor.Schema) bool {
 	return len(rows) > 1
 }
 
-// shared tells an input that is one row for the whole run, so that only requests with equal
-// bytes there share one.
-func shared(spec *tensor.Spec) bool { return spec.Once && len(spec.Shape) > 0 && spec.Shape[0] == 1 }
-
 // scaled multiplies the floating inputs, so that rows of one batch differ in size too:
 // operators that take a scale from the whole batch show only then.
 func (s *sample) scaled(factor float64) sample {
@@ -101,7 +97,7 @@ func (s *sample) scaled(factor float64) sample {
 		size := t.Type.Size()
 		data := make([]byte, 0, len(t.Data))
 		for k := range len(t.Data) / size {
-			bits, _ := encodeNumber(t.Type, factor*tensor.FloatAt(t.Type, t.Data, k)) // a float type has no error
+			bits, _ := tensor.AppendNumber(nil, t.Type, factor*tensor.FloatAt(t.Type, t.Data, k)) // a float type has no error
 			data = append(data, bits...)
 		}
 		t.Data = data
@@ -148,4 +144,51 @@ func largestGroup(rows []sample, s *tensor.Schema, bucketed bool) []sample {
 		}
 	}
 	return best
+}
+
+// mostRows is how many of such rows a run may hold.
+func mostRows(rows []sample, s *tensor.Schema) int {
+	most := s.MaxBatch
+	for i := range rows {
+		if n := s.MostRows(rows[i].inputs); n > 0 {
+			most = min(most, n)
+		}
+	}
+	return most
+}
+
+func stretchAll(rows []sample, p *tensor.Padding, length int) []sample {
+	all := make([]sample, len(rows))
+	for i := range rows {
+		all[i] = rows[i].stretched(p, length)
+	}
+	return all
+}
+
+// stretched repeats or cuts the row along its padded axis: its elements stay such that
+// the model takes them, which made-up ones might not be.
+func (s *sample) stretched(p *tensor.Padding, length int) sample {
+	other := sample{rows: s.rows, inputs: slices.Clone(s.inputs)}
+	for i := range other.inputs {
+		t := &other.inputs[i]
+		at := p.InputAxis[i]
+		if at < 0 || t.Shape[at] == 0 {
+			continue
+		}
+		own := int(t.Shape[at])
+		step := t.Type.Size()
+		for _, d := range t.Shape[at+1:] {
+			step *= int(d)
+		}
+		var data []byte
+		for block := range slices.Chunk(t.Data, own*step) {
+			for k := range length {
+				data = append(data, block[k%own*step:(k%own+1)*step]...)
+			}
+		}
+		t.Shape = slices.Clone(t.Shape)
+		t.Shape[at] = int64(length)
+		t.Data = data
+	}
+	return other
 }

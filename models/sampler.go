@@ -9,7 +9,7 @@ import "sync/atomic"
 //
 // It is stratified random sampling with one row a stratum (Cochran, Sampling Techniques,
 // 1977).
-type sampler struct {
+type picker struct {
 	every uint64 // rows of a block; 0 picks none
 	draw  func(n uint64) uint64
 	rows  atomic.Uint64
@@ -17,7 +17,7 @@ type sampler struct {
 }
 
 // init starts the count; draw returns a number below n.
-func (s *sampler) init(every uint64, draw func(n uint64) uint64) {
+func (s *picker) init(every uint64, draw func(n uint64) uint64) {
 	s.every, s.draw = every, draw
 	s.rows.Store(0)
 	if every > 0 {
@@ -27,7 +27,7 @@ func (s *sampler) init(every uint64, draw func(n uint64) uint64) {
 
 // due counts a request in and tells which of its rows is to be looked at. The row is the
 // one drawn, or the first where a concurrent request was counted in between.
-func (s *sampler) due(rows int) (row int, due bool) {
+func (s *picker) due(rows int) (row int, due bool) {
 	end := s.rows.Add(uint64(rows))
 	at := s.next.Load()
 	if end <= at || s.every == 0 {

@@ -24,8 +24,8 @@ type schedule struct {
 	each, until uint64 // requests, counted from the first
 	draw        func(n uint64) uint64
 	early       atomic.Uint64 // requests so far, until about until
-	tenths      sampler       // counts requests
-	later       sampler       // counts rows
+	tenths      picker        // counts requests
+	later       picker        // counts rows
 	owed        atomic.Int64
 	deferred    atomic.Uint64
 }

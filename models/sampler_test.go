@@ -15,7 +15,7 @@ func TestSamplerRate(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		every := rapid.IntRange(1, 50).Draw(rt, "every")
 		sizes := rapid.SliceOfN(rapid.IntRange(1, every), 1, 300).Draw(rt, "rows of the requests")
-		var s sampler
+		var s picker
 		s.init(uint64(every), func(n uint64) uint64 { return uint64(rapid.IntRange(0, int(n)-1).Draw(rt, "drawn")) })
 		rows, picked := 0, 0
 		for _, n := range sizes {
@@ -39,7 +39,7 @@ func TestSamplerRate(t *testing.T) {
 // TestSamplerPicksWhatWasDrawn shows that a block's row is the one drawn.
 func TestSamplerPicksWhatWasDrawn(t *testing.T) {
 	drawn := []uint64{3, 0, 9, 5, 5}
-	var s sampler
+	var s picker
 	s.init(10, func(uint64) uint64 {
 		n := drawn[0]
 		drawn = drawn[1:]
@@ -69,7 +69,7 @@ func TestSamplerPicksWhatWasDrawn(t *testing.T) {
 
 // TestSamplerRateUnderContention counts from several goroutines: no block gives two rows.
 func TestSamplerRateUnderContention(t *testing.T) {
-	var s sampler
+	var s picker
 	s.init(100, rand.Uint64N)
 	var picked atomic.Int64
 	var callers sync.WaitGroup
@@ -92,7 +92,7 @@ func TestSamplerRateUnderContention(t *testing.T) {
 // TestSamplerIsNotPeriodic wants a client that sends a block's rows again and again to
 // have all of them looked at some time.
 func TestSamplerIsNotPeriodic(t *testing.T) {
-	var s sampler
+	var s picker
 	source := rand.New(rand.NewPCG(1, 2))
 	s.init(16, source.Uint64N)
 	seen := map[int]int{}

@@ -45,7 +45,7 @@ func (g *Graph) padding(c *PaddingConfig, how Batching) (*tensor.Padding, error)
 			return nil, fmt.Errorf("padding.axis %q is on two axes of input %q; one can be padded", c.Axis, spec.Name)
 		}
 		padded = true
-		value, err := encodeNumber(spec.Type, c.Values[spec.Name])
+		value, err := tensor.AppendNumber(nil, spec.Type, c.Values[spec.Name])
 		if err != nil {
 			return nil, fmt.Errorf("padding.values.%s: %w", spec.Name, err)
 		}

@@ -9,6 +9,7 @@ import (
 
 	"sluice/internal/agree"
 	"sluice/internal/clock"
+	"sluice/internal/fault"
 	"sluice/internal/task"
 )
 
@@ -23,7 +24,7 @@ type soloRun struct {
 func (s *soloRun) release() { release(s.tasks) }
 
 // goldenRun runs the golden rows.
-func (p *proof) goldenRun(ctx context.Context, start stopwatch) (*soloRun, string, error) {
+func (p *devicePass) goldenRun(ctx context.Context, start lap) (*soloRun, string, error) {
 	if len(p.golden) == 0 {
 		return nil, "", nil
 	}
@@ -35,10 +36,10 @@ func (p *proof) goldenRun(ctx context.Context, start stopwatch) (*soloRun, strin
 }
 
 // madeUpRun runs made-up rows of the first kind that the model takes.
-func (p *proof) madeUpRun(ctx context.Context, start stopwatch) (*soloRun, string, error) {
+func (p *devicePass) madeUpRun(ctx context.Context, start lap) (*soloRun, string, error) {
 	why := ""
 	for _, profile := range profiles() {
-		made := newSynthesis(p.bundle.Schema, p.bundle.graph.Hints, profile)
+		made := newSynthesis(p.bundle.Schema, p.graph.Hints, profile)
 		solo, refused, err := p.runSolo(ctx, start, made.samples(min(maxProofRows, max(p.bundle.Schema.MaxBatch, 8))), "made-up rows")
 		if solo != nil || err != nil {
 			return solo, "", err
@@ -56,9 +57,9 @@ func (p *proof) madeUpRun(ctx context.Context, start stopwatch) (*soloRun, strin
 // runSolo runs rows alone, and unpadded, until the time is up; two at least. A row that the model
 // refuses is left out; if the first few are, all are. The first two rows run twice: a model that
 // answers differently each time cannot be compared.
-func (p *proof) runSolo(ctx context.Context, start stopwatch, rows []sample, source string) (s *soloRun, refused string, err error) {
+func (p *devicePass) runSolo(ctx context.Context, start lap, rows []sample, source string) (s *soloRun, refused string, err error) {
 	s = &soloRun{source: source}
-	began := p.watch()
+	began := p.stopwatch()
 	for i := range rows {
 		if len(s.rows) >= 2 && p.expired(start, p.opts.GateLimit/2) || len(s.rows) == 0 && i >= 4 {
 			break
@@ -78,7 +79,7 @@ func (p *proof) runSolo(ctx context.Context, start stopwatch, rows []sample, sou
 			return nil, "", fmt.Errorf("loading was stopped: %w", ctx.Err())
 		case err != nil:
 			if refused == "" {
-				refused = shapes(rows[i].inputs) + ": " + sentence(err)
+				refused = shapes(rows[i].inputs) + ": " + fault.Sentence(err)
 			}
 			continue
 		}
@@ -97,7 +98,7 @@ type unsteadyError struct{ text string }
 func (e *unsteadyError) Error() string { return "the model is not deterministic: " + e.text }
 
 // repeats runs a row that has an answer once more.
-func (p *proof) repeats(ctx context.Context, s *sample, first *task.Task) error {
+func (p *devicePass) repeats(ctx context.Context, s *sample, first *task.Task) error {
 	again, err := p.runAlone(ctx, s, true)
 	if err != nil {
 		first.Release()
@@ -115,7 +116,7 @@ func (p *proof) repeats(ctx context.Context, s *sample, first *task.Task) error 
 
 // goldenRows cuts the golden requests into rows, keeps those that may share a batch,
 // and adds them scaled, because trained data is often all of one size.
-func (p *proof) goldenRows() ([]sample, error) {
+func (p *devicePass) goldenRows() ([]sample, error) {
 	var rows []sample
 	for i := range p.golden {
 		for r := range p.golden[i].request.rows {
@@ -138,7 +139,7 @@ func (p *proof) goldenRows() ([]sample, error) {
 
 // soleRequest is what warms a model whose runs hold one request, and what is compared between
 // devices: the first golden one, or one made up that the model takes.
-func (p *proof) soleRequest(ctx context.Context) ([]sample, string) {
+func (p *devicePass) soleRequest(ctx context.Context) ([]sample, string) {
 	if len(p.golden) > 0 {
 		first := p.golden[0].request
 		if p.bundle.Schema.Batchable() {
@@ -148,9 +149,9 @@ func (p *proof) soleRequest(ctx context.Context) ([]sample, string) {
 		}
 		return []sample{first}, "golden rows"
 	}
-	start := p.watch()
+	start := p.stopwatch()
 	for _, profile := range profiles() {
-		made := newSynthesis(p.bundle.Schema, p.bundle.graph.Hints, profile).sample(0)
+		made := newSynthesis(p.bundle.Schema, p.graph.Hints, profile).sample(0)
 		if t, err := p.alone(ctx, &made); err == nil {
 			t.Release()
 			return []sample{made}, "made-up rows"

@@ -54,5 +54,5 @@ func TestReleaseTooOftenPanics(t *testing.T) {
 			t.Errorf("recovered %s", text)
 		}
 	}()
-	newVersion(&Bundle{}, nil, nil).Release()
+	newVersion(&Loaded{Bundle: &Bundle{}}, nil, nil).Release()
 }

@@ -132,10 +132,10 @@ func (s *synthesis) data(rng *rand.Rand, spec *tensor.Spec, hint Hint, n, k int)
 		case spec.Type == tensor.Bytes:
 			data = tensor.AppendBytes(data, s.text(rng, hint))
 		case spec.Type.Float():
-			bits, _ := encodeNumber(spec.Type, s.real(rng, hint, scale)) // a float type has no error
+			bits, _ := tensor.AppendNumber(nil, spec.Type, s.real(rng, hint, scale)) // a float type has no error
 			data = append(data, bits...)
 		default:
-			bits, _ := encodeNumber(spec.Type, float64(s.whole(rng, spec, hint, i, n, k))) // whole has its bounds
+			bits, _ := tensor.AppendNumber(nil, spec.Type, float64(s.whole(rng, spec, hint, i, n, k))) // whole has its bounds
 			data = append(data, bits...)
 		}
 	}
@@ -204,6 +204,6 @@ func clamp(v int64, t tensor.DataType) int64 {
 	if t == tensor.Bool {
 		return min(max(v, 0), 1)
 	}
-	low, high := integerRange(t)
+	low, high := tensor.IntegerRange(t)
 	return int64(min(max(float64(v), low, math.MinInt32), high, math.MaxInt32))
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"sluice/internal/fault"
+	"sluice/internal/units"
 )
 
 // What a trial process may take to parse a bundle's files, besides the model file itself: an honest
@@ -32,11 +33,22 @@ type TrialRunner struct {
 	Timeout time.Duration
 	// ReadMemory bounds what reading may take; 0 means 1 GiB and the size of the model file, and no
 	// more than loading may. Memory bounds what loading and running may hold; 0 means three quarters of the
-	// machine's, and no more than that of what this process leaves of Options.MemoryCeiling, shared by
-	// Options.LoadsAtOnce.
+	// machine's, and no more than that of what this process leaves of TrialOptions.Ceiling, shared by
+	// TrialOptions.AtOnce.
 	ReadMemory, Memory int64
 
 	reading sync.Mutex // one child parses at a time
+}
+
+// TrialOptions is what a trial needs to know of the server.
+type TrialOptions struct {
+	// Defaults and the names of the devices are for the bundle's settings.
+	Defaults Defaults
+	Devices  []string
+	// Ceiling is the most memory that the server may take, in bytes, and AtOnce how many loads share
+	// what is left of it.
+	Ceiling int64
+	AtOnce  int
 }
 
 // trialRequest is what the child reads first. A line of its own after it lets it go on to load.
@@ -51,15 +63,15 @@ type trialRequest struct {
 	Ceiling         int64
 }
 
-// Begin is an Options.Trial: it starts a child, which reads the bundle's files and describes them
+// Begin starts a child, which reads the bundle's files and describes them
 // before it touches the library. An error is a sentence on what is wrong with the files.
-func (r *TrialRunner) Begin(ctx context.Context, b *Bundle, o *Options) (*Trial, error) {
+func (r *TrialRunner) Begin(ctx context.Context, b *Bundle, o *TrialOptions) (*Trial, error) {
 	r.reading.Lock()
 	defer r.reading.Unlock()
 	// A file that does not fit beside what is served cannot be loaded either: to read it all would
 	// only bring the system to end something.
 	if size, most := b.modelBytes(), r.readMemory(b, o); size > most {
-		return nil, fault.Wrap(fault.ModelLoadFailed, errShort, fmt.Sprintf("%s has %s, and reading it may take %s of memory, which is what is left: not served; let the server have more", b.ModelName, byteCount(size), byteCount(most)))
+		return nil, fault.Wrap(fault.ModelLoadFailed, errShort, fmt.Sprintf("%s has %s, and reading it may take %s of memory, which is what is left: not served; let the server have more", b.ModelName, units.Bytes(size), units.Bytes(most)))
 	}
 	t, err := r.start(ctx, b, o)
 	switch {
@@ -91,7 +103,7 @@ func (r *TrialRunner) Begin(ctx context.Context, b *Bundle, o *Options) (*Trial,
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return nil, fault.Wrap(fault.ModelLoadFailed, err, fmt.Sprintf("%s took longer than %v in a trial process: not served", doing, parseLimit))
 	case errors.Is(err, io.EOF) && t.complained.outOfMemory():
-		return nil, fault.Wrap(fault.ModelLoadFailed, fmt.Errorf("%w: %s", errShort, t.complained.line()), fmt.Sprintf("%s took more than %s of memory in a trial process: not served", doing, byteCount(r.readMemory(b, o))))
+		return nil, fault.Wrap(fault.ModelLoadFailed, fmt.Errorf("%w: %s", errShort, t.complained.line()), fmt.Sprintf("%s took more than %s of memory in a trial process: not served", doing, units.Bytes(r.readMemory(b, o))))
 	case errors.Is(err, io.EOF):
 		return nil, fault.Wrap(fault.ModelLoadFailed, errors.New(t.complained.line()), fmt.Sprintf("%s crashed a trial process (%s): not served", doing, t.status()))
 	}
@@ -102,13 +114,10 @@ func (r *TrialRunner) Begin(ctx context.Context, b *Bundle, o *Options) (*Trial,
 }
 
 // start runs the child and gives it its request.
-func (r *TrialRunner) start(ctx context.Context, b *Bundle, o *Options) (*Trial, error) {
+func (r *TrialRunner) start(ctx context.Context, b *Bundle, o *TrialOptions) (*Trial, error) {
 	request := trialRequest{
 		Name: b.Name, ModelName: b.ModelName, Own: b.from.own, Beside: b.from.beside, Bare: b.bare, AtHome: b.home != "",
-		Defaults: o.Defaults, ReadMemory: r.readMemory(b, o), Memory: r.memory(o), Ceiling: o.MemoryCeiling,
-	}
-	for i := range o.Devices {
-		request.Devices = append(request.Devices, o.Devices[i].Name)
+		Defaults: o.Defaults, Devices: o.Devices, ReadMemory: r.readMemory(b, o), Memory: r.memory(o), Ceiling: o.Ceiling,
 	}
 	line, err := json.Marshal(&request)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"math"
 	"os"
 	"runtime/debug"
+	"sluice/internal/fault"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -34,15 +35,15 @@ func RunTrial(ctx context.Context, in io.Reader, out io.Writer, load func() erro
 	}
 	restrain(&request)
 	b := &Bundle{
-		Name: request.Name, Dir: request.Own, ModelName: request.ModelName, bare: request.Bare, ceiling: request.Ceiling,
+		Name: request.Name, Dir: request.Own, ModelName: request.ModelName, bare: request.Bare,
 		from: places{own: request.Own, beside: request.Beside},
 	}
 	if request.AtHome {
 		b.home = "." // what counts is that there is one
 	}
-	text, err := b.describeFor(&request)
+	g, text, err := request.describe(b)
 	if err != nil {
-		words, _ := explain(err)
+		words, _ := fault.Explain(err)
 		return writeFrame(out, frameWrong, []byte(words))
 	}
 	if err := writeFrame(out, frameDescribed, text); err != nil {
@@ -61,7 +62,7 @@ func RunTrial(ctx context.Context, in io.Reader, out io.Writer, load func() erro
 		gone = errors.Join(gone, err, writeFrame(out, kind, text))
 	}
 	if err = load(); err == nil {
-		err = Observe(ctx, b, open, func() { _ = writeFrame(out, frameLoaded, nil) },
+		err = exercise(ctx, b, g, request.Ceiling, open, func() { _ = writeFrame(out, frameLoaded, nil) },
 			func(o *Observation) { tell(frameObserved, o) }, func(w Weighing) { tell(frameWeighed, w) })
 	}
 	if err != nil {
@@ -70,19 +71,15 @@ func RunTrial(ctx context.Context, in io.Reader, out io.Writer, load func() erro
 	return gone
 }
 
-// describeFor reads the bundle and returns its description for the parent.
-func (b *Bundle) describeFor(request *trialRequest) ([]byte, error) {
-	o := Options{Defaults: request.Defaults}
-	for _, name := range request.Devices {
-		o.Devices = append(o.Devices, Device{Name: name})
-	}
-	o = o.withDefaults()
-	c, g, err := b.describe(&o)
+// describe reads the bundle and returns its description for the parent.
+func (r *trialRequest) describe(b *Bundle) (*Graph, []byte, error) {
+	g, err := b.describe(r.Defaults.WithDefaults(), r.Devices, InspectONNX)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	b.graph, b.FixedBatch, b.External = g, g.FixedBatch, len(g.External) > 0
-	return encodeDescription(c, g)
+	b.FixedBatch, b.External = g.FixedBatch, len(g.External) > 0
+	text, err := encodeDescription(&b.Config, g)
+	return g, text, err
 }
 
 // restrain bounds what parsing may take, and lets the system end this process first when memory runs

@@ -24,15 +24,15 @@ func TestLoadsShareTheMemory(t *testing.T) {
 		}
 		opts := w.options()
 		var going, shared, alone atomic.Int64
-		opts.Trial = func(_ context.Context, b *Bundle, o *Options) (*Trial, error) {
+		opts.Trial = func(_ context.Context, b *Bundle, o *TrialOptions) (*Trial, error) {
 			going.Add(1)
 			defer going.Add(-1)
 			time.Sleep(time.Second)
 			switch {
-			case o.LoadsAtOnce > 1 && b.Name != "m3":
+			case o.AtOnce > 1 && b.Name != "m3":
 				shared.Add(1)
 				return nil, fault.Wrap(fault.ModelLoadFailed, errShort, "its part does not do")
-			case o.LoadsAtOnce > 1:
+			case o.AtOnce > 1:
 				return nil, errors.New("for another reason")
 			case going.Load() != 1:
 				t.Errorf("%d loads go on, and one has the memory of all", going.Load())
@@ -67,7 +67,7 @@ func TestStoppedWhileItWaitsToBeAlone(t *testing.T) {
 		w.put(t, "long/1", fakeFile{Factor: 1})
 		w.put(t, "short/1", fakeFile{Factor: 1})
 		opts := w.options()
-		opts.Trial = func(ctx context.Context, b *Bundle, _ *Options) (*Trial, error) {
+		opts.Trial = func(ctx context.Context, b *Bundle, _ *TrialOptions) (*Trial, error) {
 			if b.Name == "short" {
 				return nil, fault.Wrap(fault.ModelLoadFailed, errShort, "its part does not do")
 			}
@@ -94,16 +94,16 @@ func TestStoppedWhileItWaitsToBeAlone(t *testing.T) {
 
 func TestTrialMemory(t *testing.T) {
 	r := &TrialRunner{}
-	one, two := r.memory(&Options{LoadsAtOnce: 1}), r.memory(&Options{LoadsAtOnce: 2})
+	one, two := r.memory(&TrialOptions{AtOnce: 1}), r.memory(&TrialOptions{AtOnce: 2})
 	if two < one/2-1 || two > one/2+1 {
 		t.Errorf("one of two gets %d, one alone %d", two, one)
 	}
-	if least := r.memory(&Options{LoadsAtOnce: 2, MemoryCeiling: 1}); least != leastMemory {
+	if least := r.memory(&TrialOptions{AtOnce: 2, Ceiling: 1}); least != leastMemory {
 		t.Errorf("with nothing left it gets %d", least)
 	}
 	t.Setenv("SLUICE_TEST_TRIAL", "eat")
 	runner := &TrialRunner{Command: []string{os.Args[0], "-test.run=none"}}
-	tried, err := runner.Begin(t.Context(), triedBundle(), &Options{})
+	tried, err := runner.Begin(t.Context(), triedBundle(), &TrialOptions{})
 	if err == nil {
 		_, err = tried.Observe(t.Context())
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"sluice/internal/fault"
+	"sluice/internal/units"
 )
 
 // maxObservationBytes bounds what a trial process may tell of a model: 256 runs of 64 outputs.
@@ -105,7 +106,7 @@ func (t *Trial) Observe(ctx context.Context) (*Observation, error) {
 		t.End() // its last words are read when it is gone
 		if t.complained.outOfMemory() {
 			return nil, fault.Wrap(fault.ModelLoadFailed, fmt.Errorf("%w: %s", errShort, t.complained.line()),
-				fmt.Sprintf("%s it took more than %s of memory in a trial process, which is what is left: not served", doing, byteCount(t.memory)))
+				fmt.Sprintf("%s it took more than %s of memory in a trial process, which is what is left: not served", doing, units.Bytes(t.memory)))
 		}
 		return nil, fault.Wrap(fault.ModelLoadFailed, errors.New(t.complained.line()),
 			fmt.Sprintf("%s it crashed the ONNX Runtime in a trial process (%s): not served", doing, t.status()))

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"sluice/internal/fault"
 	"sluice/internal/tensor"
 )
 
@@ -132,7 +133,7 @@ func TestTrialWeighs(t *testing.T) {
 		if mode == "hang" {
 			runner.Timeout = time.Second
 		}
-		tried, err := runner.Begin(context.Background(), triedBundle(), &Options{})
+		tried, err := runner.Begin(context.Background(), triedBundle(), &TrialOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -164,7 +165,7 @@ func TestTrialRunner(t *testing.T) {
 		if strings.HasPrefix(mode, "hang") {
 			runner.Timeout = 200 * time.Millisecond
 		}
-		tried, err := runner.Begin(context.Background(), triedBundle(), &Options{})
+		tried, err := runner.Begin(context.Background(), triedBundle(), &TrialOptions{})
 		var o *Observation
 		if err == nil {
 			if !reflect.DeepEqual(tried.graph, describedGraph()) {
@@ -182,7 +183,7 @@ func TestTrialRunner(t *testing.T) {
 			t.Errorf("%s is accepted", mode)
 			return
 		}
-		gotText, gotDetail := explain(err)
+		gotText, gotDetail := fault.Explain(err)
 		if gotText != text || !strings.Contains(gotDetail, detail) || len(gotDetail) > maxTrialOutput {
 			t.Errorf("%s: %q and %q; want %q and %q", mode, gotText, gotDetail, text, detail)
 		}
@@ -211,7 +212,7 @@ func TestTrialStops(t *testing.T) {
 	stop := time.AfterFunc(100*time.Millisecond, cancel)
 	defer stop.Stop()
 	runner := TrialRunner{Command: []string{os.Args[0]}}
-	tried, err := runner.Begin(ctx, triedBundle(), &Options{})
+	tried, err := runner.Begin(ctx, triedBundle(), &TrialOptions{})
 	if err == nil {
 		_, err = tried.Observe(ctx)
 	}
@@ -225,7 +226,7 @@ func TestTrialStoppedBefore(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	runner := TrialRunner{Command: []string{os.Args[0]}}
-	if _, err := runner.Begin(ctx, triedBundle(), &Options{}); err == nil || err.Error() != "loading was stopped: context canceled" {
+	if _, err := runner.Begin(ctx, triedBundle(), &TrialOptions{}); err == nil || err.Error() != "loading was stopped: context canceled" {
 		t.Errorf("got %v", err)
 	}
 }

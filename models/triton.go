@@ -17,33 +17,33 @@ import (
 // model.yaml is silent, see TritonFields.
 const TritonFile = "config.pbtxt"
 
-// triton is what config.pbtxt says, without what is ignored.
-type triton struct {
-	// keep is how many of the newest versions stay loaded; 0 leaves it to the settings. only are
+// Triton is what config.pbtxt says, without what is ignored.
+type Triton struct {
+	// Keep is how many of the newest versions stay loaded; 0 leaves it to the settings. Only are
 	// the versions that may be; nil means all.
-	keep int
-	only []string
-	// file is the model file's name.
-	file string
-	// batch is max_batch_size; -1 if it is not set and 0 if nothing but whole requests run.
-	batch           int64
-	inputs, outputs []tritonTensor
-	ignored         []string
+	Keep int
+	Only []string
+	// File is the model file's name.
+	File string
+	// Batch is max_batch_size; -1 if it is not set and 0 if nothing but whole requests run.
+	Batch           int64
+	Inputs, Outputs []TritonTensor
+	Ignored         []string
 
-	// lead is set if the batch axis stands before the dims. It is known once the model file is.
-	lead bool
+	// Lead is set if the batch axis stands before the dims. It is known once the model file is.
+	Lead bool
 }
 
-// tritonTensor is one input or output of config.pbtxt.
-type tritonTensor struct {
-	name, kind, format string
-	// dims is the shape in requests and answers, nil if it is not given; own is the model's, nil if
+// TritonTensor is one input or output of config.pbtxt.
+type TritonTensor struct {
+	Name, Kind, Format string
+	// Dims is the shape in requests and answers, nil if it is not given; Own is the model's, nil if
 	// it is the same.
-	dims, own []int64
-	optional  bool
-	// labelFile names the file beside config.pbtxt that holds the labels.
-	labelFile string
-	labels    []string
+	Dims, Own []int64
+	Optional  bool
+	// LabelFile names the file beside config.pbtxt that holds the labels.
+	LabelFile string
+	Labels    []string
 }
 
 // maxRefusals is how many faults of a file are told at once.
@@ -51,14 +51,14 @@ const maxRefusals = 20
 
 // decodeTriton reads config.pbtxt. Every fault names the line or the field. An empty name is not
 // compared with that of the file.
-func decodeTriton(text []byte, model string) (*triton, error) {
+func decodeTriton(text []byte, model string) (*Triton, error) {
 	m, err := pbtxt.Parse(text)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", TritonFile, err)
 	}
-	t := &triton{batch: -1, file: m.Text("default_model_filename")}
+	t := &Triton{Batch: -1, File: m.Text("default_model_filename")}
 	ignored, refusals := sift(m, "", "")
-	t.ignored, refusals = ignored, refusals[:min(len(refusals), maxRefusals)]
+	t.Ignored, refusals = ignored, refusals[:min(len(refusals), maxRefusals)]
 	fail := func(format string, args ...any) {
 		if len(refusals) < maxRefusals {
 			refusals = append(refusals, fmt.Sprintf(format, args...))
@@ -74,16 +74,16 @@ func decodeTriton(text []byte, model string) (*triton, error) {
 		fail("backend is %.64q: only onnxruntime is served", b)
 	}
 	if m.Has("max_batch_size") {
-		if t.batch = m.Int("max_batch_size"); t.batch < 0 {
-			fail("max_batch_size is %d; it must be from 1 on, or 0 to run requests whole", t.batch)
+		if t.Batch = m.Int("max_batch_size"); t.Batch < 0 {
+			fail("max_batch_size is %d; it must be from 1 on, or 0 to run requests whole", t.Batch)
 		}
 	}
-	if t.file != "" && !plainName(t.file) {
-		fail("default_model_filename is %.64q; it must be the name of a file in the version's folder", t.file)
+	if t.File != "" && !plainName(t.File) {
+		fail("default_model_filename is %.64q; it must be the name of a file in the version's folder", t.File)
 	}
 	t.versions(m.Message("version_policy"), fail)
-	t.inputs = tensors("input", m.Messages("input"), fail)
-	t.outputs = tensors("output", m.Messages("output"), fail)
+	t.Inputs = tensors("input", m.Messages("input"), fail)
+	t.Outputs = tensors("output", m.Messages("output"), fail)
 	if len(refusals) > 0 {
 		return t, errors.New(TritonFile + ": " + strings.Join(refusals, "; "))
 	}
@@ -95,64 +95,64 @@ func plainName(name string) bool {
 	return !strings.ContainsFunc(name, unicode.IsControl) && filepath.Base(name) == name && !strings.HasPrefix(name, ".") && !strings.ContainsRune(name, '/')
 }
 
-func (t *triton) versions(policy pbtxt.Message, fail func(string, ...any)) {
+func (t *Triton) versions(policy pbtxt.Message, fail func(string, ...any)) {
 	switch {
 	case policy.Has("latest"):
 		latest := policy.Message("latest")
-		if t.keep = int(min(latest.Int("num_versions"), math.MaxInt32)); t.keep == 0 {
-			t.keep = 1
+		if t.Keep = int(min(latest.Int("num_versions"), math.MaxInt32)); t.Keep == 0 {
+			t.Keep = 1
 			if latest.Has("num_versions") {
 				fail("version_policy.latest.num_versions is 0; it must be from 1 on")
 			}
 		}
 	case policy.Has("all"):
-		t.keep = math.MaxInt
+		t.Keep = math.MaxInt
 	case policy.Has("specific"):
-		t.keep, t.only = math.MaxInt, []string{}
+		t.Keep, t.Only = math.MaxInt, []string{}
 		for _, v := range policy.Message("specific").Ints("versions") {
 			if v < 1 {
 				fail("version_policy.specific names version %d; versions are from 1 on", v)
 			}
-			t.only = append(t.only, strconv.FormatInt(v, 10))
+			t.Only = append(t.Only, strconv.FormatInt(v, 10))
 		}
-		if len(t.only) == 0 {
+		if len(t.Only) == 0 {
 			fail("version_policy.specific names no version")
 		}
 	}
 }
 
 // tensors reads a list of inputs or outputs.
-func tensors(list string, entries []pbtxt.Message, fail func(string, ...any)) []tritonTensor {
-	var all []tritonTensor
+func tensors(list string, entries []pbtxt.Message, fail func(string, ...any)) []TritonTensor {
+	var all []TritonTensor
 	for i, m := range entries {
-		e := tritonTensor{name: m.Text("name")}
+		e := TritonTensor{Name: m.Text("name")}
 		at := fmt.Sprintf("%s[%d]", list, i)
-		if e.name == "" {
+		if e.Name == "" {
 			fail("%s has no name", at)
-		} else if slices.ContainsFunc(all, func(other tritonTensor) bool { return other.name == e.name }) {
-			fail("%s has the name %.64q, which another %s has", at, e.name, list)
+		} else if slices.ContainsFunc(all, func(other TritonTensor) bool { return other.Name == e.Name }) {
+			fail("%s has the name %.64q, which another %s has", at, e.Name, list)
 		}
-		if e.kind = m.Text("data_type"); e.kind == "TYPE_INVALID" {
-			e.kind = ""
+		if e.Kind = m.Text("data_type"); e.Kind == "TYPE_INVALID" {
+			e.Kind = ""
 		}
 		if m.Len("dims") > 0 {
-			e.dims = m.Ints("dims")
-			checkDims(at+".dims", e.dims, fail)
+			e.Dims = m.Ints("dims")
+			checkDims(at+".dims", e.Dims, fail)
 		}
 		if m.Has("reshape") {
-			e.own = m.Message("reshape").Ints("shape")
-			checkDims(at+".reshape", e.own, fail)
-			if text := unlike(e.dims, e.own); text != "" {
-				fail("%s has dims %s and reshape %s: %s", at, showDims(e.dims), showDims(e.own), text)
+			e.Own = m.Message("reshape").Ints("shape")
+			checkDims(at+".reshape", e.Own, fail)
+			if text := unlike(e.Dims, e.Own); text != "" {
+				fail("%s has dims %s and reshape %s: %s", at, showDims(e.Dims), showDims(e.Own), text)
 			}
 		}
 		if list == "input" {
-			e.optional, e.format = m.Bool("optional"), m.Text("format")
-			if e.optional && e.own != nil {
+			e.Optional, e.Format = m.Bool("optional"), m.Text("format")
+			if e.Optional && e.Own != nil {
 				fail("%s is optional and has a reshape: an optional input keeps the model's shape", at)
 			}
-		} else if e.labelFile = m.Text("label_filename"); e.labelFile != "" && !plainName(e.labelFile) {
-			fail("%s.label_filename is %.64q; it must be the name of a file beside %s", at, e.labelFile, TritonFile)
+		} else if e.LabelFile = m.Text("label_filename"); e.LabelFile != "" && !plainName(e.LabelFile) {
+			fail("%s.label_filename is %.64q; it must be the name of a file beside %s", at, e.LabelFile, TritonFile)
 		}
 		all = append(all, e)
 	}
@@ -203,11 +203,11 @@ func products(dims []int64) []float64 {
 func showDims(dims []int64) string { return strings.ReplaceAll(fmt.Sprint(dims), " ", ",") }
 
 // over puts what the file says in the place of the server's defaults.
-func (t *triton) over(d Defaults) Defaults {
+func (t *Triton) over(d Defaults) Defaults {
 	switch {
 	case t == nil:
-	case t.batch > 0:
-		d.MaxBatch, d.MaxRows, d.rows = int(min(t.batch, maxBatchLimit)), 0, int(min(t.batch, maxRowsLimit))
+	case t.Batch > 0:
+		d.MaxBatch, d.MaxRows, d.Rows = int(min(t.Batch, maxBatchLimit)), 0, int(min(t.Batch, maxRowsLimit))
 	case t.whole():
 		d.MaxBatch, d.MaxRows = 0, 0
 	}
@@ -216,22 +216,22 @@ func (t *triton) over(d Defaults) Defaults {
 
 // whole tells whether requests run whole. Triton takes a file that describes every tensor and no
 // batch for one that says so.
-func (t *triton) whole() bool {
-	silent := func(e tritonTensor) bool { return e.dims == nil }
-	return t.batch == 0 || t.batch < 0 && len(t.inputs) > 0 && len(t.outputs) > 0 &&
-		!slices.ContainsFunc(t.inputs, silent) && !slices.ContainsFunc(t.outputs, silent)
+func (t *Triton) whole() bool {
+	silent := func(e TritonTensor) bool { return e.Dims == nil }
+	return t.Batch == 0 || t.Batch < 0 && len(t.Inputs) > 0 && len(t.Outputs) > 0 &&
+		!slices.ContainsFunc(t.Inputs, silent) && !slices.ContainsFunc(t.Outputs, silent)
 }
 
 // settings completes what model.yaml says.
-func (t *triton) settings(c *Config) {
+func (t *Triton) settings(c *Config) {
 	if t == nil {
 		return
 	}
-	c.triton = t
+	c.Triton = t
 	if c.Optional == nil {
-		for i := range t.inputs {
-			if t.inputs[i].optional {
-				c.Optional = append(c.Optional, t.inputs[i].name)
+		for i := range t.Inputs {
+			if t.Inputs[i].Optional {
+				c.Optional = append(c.Optional, t.Inputs[i].Name)
 			}
 		}
 	}

@@ -16,7 +16,7 @@ import (
 
 // glanceTriton reads the config.pbtxt of a model's folder for what discovery needs of it; nil if
 // there is none. What it says is valid as far as it goes beside a fault.
-func glanceTriton(dir, model string) (*triton, error) {
+func glanceTriton(dir, model string) (*Triton, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, fmt.Errorf("cannot read %s: %w", TritonFile, bareError(err))
@@ -34,14 +34,14 @@ func glanceTriton(dir, model string) (*triton, error) {
 
 // atHome sets what of a bundle is found by config.pbtxt: home is the folder that may hold it,
 // relative to the bundle's own.
-func (b *Bundle) atHome(home string, t *triton) {
+func (b *Bundle) atHome(home string, t *Triton) {
 	b.home, b.beside = home, []string{path.Join(home, TritonFile)}
 	if t == nil {
 		return
 	}
-	b.keep = t.keep
-	for _, o := range t.outputs {
-		if name := path.Join(home, o.labelFile); o.labelFile != "" && plainName(o.labelFile) && !slices.Contains(b.beside, name) {
+	b.keep = t.Keep
+	for _, o := range t.Outputs {
+		if name := path.Join(home, o.LabelFile); o.LabelFile != "" && plainName(o.LabelFile) && !slices.Contains(b.beside, name) {
 			b.beside = append(b.beside, name)
 		}
 	}
@@ -95,7 +95,7 @@ func (b *Bundle) takeBeside(to string) error {
 }
 
 // readTriton parses config.pbtxt and the labels that it names; nil if there is none.
-func (b *Bundle) readTriton() (*triton, error) {
+func (b *Bundle) readTriton() (*Triton, error) {
 	if b.home == "" {
 		return nil, nil
 	}
@@ -108,20 +108,20 @@ func (b *Bundle) readTriton() (*triton, error) {
 		return nil, fmt.Errorf("cannot open the model's folder: %w", bareError(err))
 	}
 	defer root.Close()
-	for i := range t.outputs {
-		o := &t.outputs[i]
-		if o.labelFile == "" {
+	for i := range t.Outputs {
+		o := &t.Outputs[i]
+		if o.LabelFile == "" {
 			continue
 		}
-		text, err := readText(root, o.labelFile, maxLabelBytes)
+		text, err := readText(root, o.LabelFile, maxLabelBytes)
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("%s: output %.64q has the labels of %.64q, and there is no such file beside %s", TritonFile, o.name, o.labelFile, TritonFile)
+			return nil, fmt.Errorf("%s: output %.64q has the labels of %.64q, and there is no such file beside %s", TritonFile, o.Name, o.LabelFile, TritonFile)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("cannot read the labels of %.64q: %w", o.labelFile, err)
+			return nil, fmt.Errorf("cannot read the labels of %.64q: %w", o.LabelFile, err)
 		}
-		if o.labels = lines(text); len(o.labels) == 0 {
-			return nil, fmt.Errorf("%s: the labels of %.64q for output %.64q are empty", TritonFile, o.labelFile, o.name)
+		if o.Labels = lines(text); len(o.Labels) == 0 {
+			return nil, fmt.Errorf("%s: the labels of %.64q for output %.64q are empty", TritonFile, o.LabelFile, o.Name)
 		}
 	}
 	return t, nil

@@ -18,18 +18,18 @@ func FuzzDecodeTriton(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text []byte) {
 		s, err := decodeTriton(text, "m")
 		if err != nil {
-			if s != nil && s.keep < 0 {
-				t.Errorf("%d versions stay loaded", s.keep)
+			if s != nil && s.Keep < 0 {
+				t.Errorf("%d versions stay loaded", s.Keep)
 			}
 			return
 		}
-		if s.file != "" && !plainName(s.file) || s.keep < 0 || s.only != nil && len(s.only) == 0 {
+		if s.File != "" && !plainName(s.File) || s.Keep < 0 || s.Only != nil && len(s.Only) == 0 {
 			t.Errorf("taken: %+v", s)
 		}
-		if d := s.over(Defaults{MaxBatch: 64}); d.MaxBatch < 0 || d.MaxBatch > maxBatchLimit || d.rows > maxRowsLimit {
+		if d := s.over(Defaults{MaxBatch: 64}); d.MaxBatch < 0 || d.MaxBatch > maxBatchLimit || d.Rows > maxRowsLimit {
 			t.Errorf("defaults %+v", d)
 		}
-		for _, list := range [][]tritonTensor{s.inputs, s.outputs} {
+		for _, list := range [][]TritonTensor{s.Inputs, s.Outputs} {
 			for i := range list {
 				tryWire(t, s, &list[i])
 			}
@@ -38,8 +38,8 @@ func FuzzDecodeTriton(f *testing.F) {
 }
 
 // tryWire takes a small tensor to the model's shape and back.
-func tryWire(t *testing.T, s *triton, e *tritonTensor) {
-	s.lead = s.batch > 0
+func tryWire(t *testing.T, s *Triton, e *TritonTensor) {
+	s.Lead = s.Batch > 0
 	w := s.wire(e, &tensor.Spec{Shape: []int64{-1}})
 	if w == nil {
 		return

@@ -94,7 +94,7 @@ func TestTritonSettings(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c, err := DecodeConfig([]byte(yaml), s.over(Options{Defaults: Defaults{MaxRows: 2000}}.withDefaults().Defaults))
+		c, err := DecodeConfig([]byte(yaml), s.over(Defaults{MaxRows: 2000}.WithDefaults()))
 		if err != nil || c.MaxBatch != batch || c.MaxRows != rows {
 			t.Errorf("%s with %q: max_batch %d, max_rows %d, %v; want %d and %d", text, yaml, c.MaxBatch, c.MaxRows, err, batch, rows)
 		}
@@ -125,11 +125,9 @@ func TestTritonAgainstTheFile(t *testing.T) {
 		t.Helper()
 		write(t, settings, text)
 		b := &Bundle{Name: "m", Version: "1", Dir: filepath.Join(dir, "m/1"), ModelName: ModelFile, home: ".."}
-		opts := Options{}.withDefaults()
-		p := newProver(&opts, b)
-		_, err := p.files(context.Background())
+		g, err := readHere(b)
 		if err == nil {
-			b.Schema, _, err = b.graph.settle(&b.Config, nil)
+			b.Schema, _, err = g.settle(&b.Config, nil)
 		}
 		got := ""
 		if err != nil {
@@ -227,7 +225,7 @@ func TestTritonFilesBelongToTheBundle(t *testing.T) {
 			t.Fatal(bundles, err)
 		}
 		opts := w.options().withDefaults()
-		if _, err := newProver(&opts, bundles[0]).files(t.Context()); err != nil {
+		if _, err := newBundlePass(&opts.GateOptions, bundles[0]).files(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		return bundles[0].Digest + " " + bundles[0].fingerprint
@@ -267,7 +265,7 @@ func TestReasons(t *testing.T) {
 		}
 	}
 	for _, err := range []error{errors.New(""), fault.New(fault.ModelLoadFailed, "")} {
-		if text, _ := explain(err); text == "" {
+		if text, _ := fault.Explain(err); text == "" {
 			t.Errorf("%#v has no text", err)
 		}
 	}

@@ -2,6 +2,7 @@ package models
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -28,7 +29,7 @@ type Version struct {
 	// Loaded is when the version became ready, on the wall clock, for people.
 	Loaded time.Time
 
-	bundle *Bundle
+	loaded *Loaded
 	life   context.Context //nolint:containedctx // the version's own life, not a request's
 	end    context.CancelFunc
 	beside sync.WaitGroup // the goroutine of Watch
@@ -52,10 +53,11 @@ type Version struct {
 // retired is far below any number of requests, so that its sign alone tells.
 const retired = -1 << 40
 
-func newVersion(b *Bundle, placements []*Placement, report *Report) *Version {
+func newVersion(l *Loaded, placements []*Placement, report *Report) *Version {
+	b := l.Bundle
 	v := &Version{
 		Name: b.Name, Version: b.Version, Digest: b.Digest, Schema: b.Schema, Config: b.Config,
-		Report: report, Loaded: time.Now(), bundle: b, joining: make(chan struct{}, 1), idle: make(chan struct{}, 1),
+		Report: report, Loaded: time.Now(), loaded: l, joining: make(chan struct{}, 1), idle: make(chan struct{}, 1),
 	}
 	v.life, v.end = context.WithCancel(context.Background())
 	v.placements.Store(&placements)
@@ -104,7 +106,7 @@ func (v *Version) join(p *Placement, rank func(device string) int) bool {
 }
 
 // part takes a placement out again. It returns false if the version's closing has it.
-func (v *Version) part(p *Placement) bool {
+func (v *Version) remove(p *Placement) bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.mu.closed {
@@ -167,4 +169,32 @@ func (v *Version) drain(ctx context.Context) int64 {
 			return left
 		}
 	}
+}
+
+// sharesRuns tells whether rows of several requests may share runs and must not change each
+// other. The report names no mode where no gate has looked at it.
+func (v *Version) sharesRuns() bool {
+	if v.Schema.MaxBatch <= 1 || v.Report == nil {
+		return false
+	}
+	mode := v.Report.Batching.Mode
+	return mode == Batched || mode == ""
+}
+
+// surelyApart tells whether the graph proves that rows keep apart, and no padding touches them.
+func (v *Version) surelyApart() bool {
+	return v.Report != nil && v.Report.Batching.Basis == Proven && v.Schema.Padding == nil
+}
+
+// insert keeps placements in the model's order of preference.
+func insert(all []*Placement, p *Placement, rank func(device string) int) []*Placement {
+	at := slices.IndexFunc(all, func(q *Placement) bool { return rank(q.Device) > rank(p.Device) })
+	if at < 0 {
+		at = len(all)
+	}
+	return slices.Insert(slices.Clone(all), at, p)
+}
+
+func without(all []*Placement, p *Placement) []*Placement {
+	return slices.DeleteFunc(slices.Clone(all), func(q *Placement) bool { return q == p })
 }

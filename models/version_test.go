@@ -15,19 +15,19 @@ func TestClosedVersionTakesNoPlacement(t *testing.T) {
 		return &Placement{Device: name, Session: &fakeSession{device: &fakeDevice{}, closed: &closed}}
 	}
 	rank := func(device string) int { return len(device) }
-	v := newVersion(&Bundle{}, []*Placement{place("b")}, nil)
+	v := newVersion(&Loaded{Bundle: &Bundle{}}, []*Placement{place("b")}, nil)
 	defer v.end()
 	first, second := place("a"), place("cc")
 	if !v.join(first, rank) || !v.join(second, rank) || order(v) != "b, a, cc" {
 		t.Errorf("placed on %s", order(v))
 	}
-	if !v.part(first) || order(v) != "b, cc" {
+	if !v.remove(first) || order(v) != "b, cc" {
 		t.Errorf("after parting, placed on %s", order(v))
 	}
 	if faults := v.closeSessions(); len(faults) > 0 || closed.Load() != 2 {
 		t.Errorf("%d sessions closed, %v", closed.Load(), faults)
 	}
-	if v.join(first, rank) || v.part(second) {
+	if v.join(first, rank) || v.remove(second) {
 		t.Error("a closed version lets placements come or go")
 	}
 }

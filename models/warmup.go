@@ -8,6 +8,7 @@ import (
 
 	"sluice/internal/clock"
 	"sluice/internal/cost"
+	"sluice/internal/units"
 )
 
 // The sweep goes round by round over all sizes, not size by size: a disturbance from
@@ -26,7 +27,7 @@ const (
 // warmup runs every batch size on every lane until times are steady and keeps the
 // medians as the first cost curve. Time is measured over run and scatter, as the
 // scheduler will see it.
-func (p *proof) warmup(ctx context.Context) (Verdict, error) {
+func (p *devicePass) warmup(ctx context.Context) (Verdict, error) {
 	if len(p.rows) == 0 {
 		return p.guess(), nil
 	}
@@ -52,7 +53,7 @@ func (p *proof) warmup(ctx context.Context) (Verdict, error) {
 
 // guess is the cost of a model that no row is known for: a tenth of the budget for the largest
 // batch, half of that for one row. The first batches correct it.
-func (p *proof) guess() Verdict {
+func (p *devicePass) guess() Verdict {
 	p.bundle.Config.settleBudget(0, p.opts.Defaults.MaxBudget)
 	guess := p.bundle.Config.Budget / 10
 	p.about.Curve = cost.Curve{{Rows: 1, P50: guess / 2, P95: guess / 2}}
@@ -66,13 +67,13 @@ func (p *proof) guess() Verdict {
 	p.about.Target = most
 	return Verdict{
 		Outcome: Skipped,
-		Text:    fmt.Sprintf("no row is known that the model takes: costs start from a guess of %v a row and are corrected by the first batches; add a %s", round(guess/2), GoldenFile),
+		Text:    fmt.Sprintf("no row is known that the model takes: costs start from a guess of %v a row and are corrected by the first batches; add a %s", units.Round(guess/2), GoldenFile),
 	}
 }
 
 // sweepSizes are the batch sizes that are measured: those that the device takes, or a
 // ladder of its own where it takes any. Those are left out that no run of such rows has.
-func (p *proof) sweepSizes() []int {
+func (p *devicePass) sweepSizes() []int {
 	s := p.bundle.Schema
 	sizes := p.about.Sizes
 	if sizes == nil {
@@ -90,7 +91,7 @@ func (p *proof) sweepSizes() []int {
 
 // target is the batch size of highest throughput within limit; one of the device's, if it
 // does not take any.
-func (p *proof) target(limit time.Duration) int {
+func (p *devicePass) target(limit time.Duration) int {
 	curve := p.about.Curve
 	if p.about.Sizes == nil {
 		return curve.Best(max(1, p.bundle.Schema.MaxBatch), limit)
@@ -105,13 +106,13 @@ func (p *proof) target(limit time.Duration) int {
 }
 
 // sweep measures the sizes, without the largest ones of a slow model.
-func (p *proof) sweep(ctx context.Context) ([]*measurement, error) {
+func (p *devicePass) sweep(ctx context.Context) ([]*measurement, error) {
 	s := p.bundle.Schema
 	rows := p.rows
 	if s.Batchable() {
 		rows = largestGroup(rows, s, true)
 	}
-	start := p.watch()
+	start := p.stopwatch()
 	if err := p.touchBuckets(ctx, rows, start); err != nil {
 		return nil, err
 	}
@@ -148,8 +149,8 @@ func (p *proof) sweep(ctx context.Context) ([]*measurement, error) {
 
 // settleIn runs a size on every lane, which touches their memory, and keeps a time, so
 // that every size has one however little time is left.
-func (p *proof) settleIn(ctx context.Context, m *measurement) error {
-	start := p.watch()
+func (p *devicePass) settleIn(ctx context.Context, m *measurement) error {
+	start := p.stopwatch()
 	for i := range max(discardedRuns, p.lanes) {
 		// A slow model's first run says enough about it once all lanes are warm.
 		if i >= p.lanes && p.expired(start, p.opts.WarmupBudget/10) {
@@ -165,7 +166,7 @@ func (p *proof) settleIn(ctx context.Context, m *measurement) error {
 }
 
 // round adds a round of runs, or what the time allows of it.
-func (p *proof) round(ctx context.Context, m *measurement, start stopwatch) error {
+func (p *devicePass) round(ctx context.Context, m *measurement, start lap) error {
 	for i := range runsPerRound {
 		if p.expired(start, p.opts.WarmupBudget) {
 			return nil
@@ -180,7 +181,7 @@ func (p *proof) round(ctx context.Context, m *measurement, start stopwatch) erro
 }
 
 // timeRun measures one run with its scatter. Tasks are prepared and released outside.
-func (p *proof) timeRun(ctx context.Context, lane int, m *measurement) (time.Duration, error) {
+func (p *devicePass) timeRun(ctx context.Context, lane int, m *measurement) (time.Duration, error) {
 	p.pace.rest(ctx)
 	m.runs++
 	tasks, parts := p.batch(m.batch)
@@ -190,7 +191,7 @@ func (p *proof) timeRun(ctx context.Context, lane int, m *measurement) (time.Dur
 	return clock.Now().Sub(begin), err
 }
 
-func (p *proof) warmupVerdict(sweep []*measurement) Verdict {
+func (p *devicePass) warmupVerdict(sweep []*measurement) Verdict {
 	curve := p.about.Curve
 	runs, unsteady := 0, 0
 	for _, m := range sweep {
@@ -200,9 +201,9 @@ func (p *proof) warmupVerdict(sweep []*measurement) Verdict {
 		}
 	}
 	first, last := curve[0], curve[len(curve)-1]
-	text := fmt.Sprintf("%d runs of %s: 1 row in %v", runs, p.source, round(first.P50))
+	text := fmt.Sprintf("%d runs of %s: 1 row in %v", runs, p.source, units.Round(first.P50))
 	if len(curve) > 1 {
-		text += fmt.Sprintf(", %d in %v; target batch %d", last.Rows, round(last.P50), p.about.Target)
+		text += fmt.Sprintf(", %d in %v; target batch %d", last.Rows, units.Round(last.P50), p.about.Target)
 	}
 	if budget := p.bundle.Config.Budget; first.P50 > budget {
 		text += fmt.Sprintf("; one row already takes longer than the budget of %v", budget)

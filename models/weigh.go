@@ -3,10 +3,8 @@ package models
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math"
 	"runtime/debug"
-	"slices"
 	"syscall"
 	"time"
 
@@ -28,19 +26,7 @@ const (
 	// weighElements bounds the elements of a row that is made up.
 	weighElements = 1 << 20
 	weighAxes     = 3 // axes that are weighed each by itself
-	maxWeighed    = 256
 )
-
-// Weighing is what a row of a length took of memory.
-type Weighing struct {
-	// Axis is the one that had the length while the others were short; empty if all of the Axes had it.
-	Axis   string `json:"axis,omitempty"`
-	Axes   int    `json:"axes"`
-	Length int64  `json:"length"`
-	Bytes  int64  `json:"bytes"`
-	// Unfinished is a run of which no end is known, or that ran out of memory: such a row is too long.
-	Unfinished bool `json:"unfinished,omitempty"`
-}
 
 // weigher makes up rows of given lengths and runs each series of them on a session that has seen
 // nothing longer: ONNX Runtime keeps memory that it has once had.
@@ -234,87 +220,6 @@ func (w *weigher) within(f func() error) error {
 		defer syscall.Setrlimit(syscall.RLIMIT_DATA, &old) //nolint:errcheck // it was so before
 	}
 	return f()
-}
-
-// scale is what rows take by their lengths, as the trial's runs show.
-type scale struct {
-	known bool
-	joint tensor.Growth
-	cap   int64 // product that is known to be too much for a run, or more than there is
-	each  map[string]tensor.Growth
-	caps  map[string]int64
-}
-
-// scale fits curves through what was weighed. o may be nil.
-func (o *Observation) scale() *scale {
-	sc := &scale{cap: math.MaxInt64, each: map[string]tensor.Growth{}, caps: map[string]int64{}}
-	if o == nil {
-		return sc
-	}
-	points := map[string][]weighed{}
-	for _, w := range o.Weighed {
-		length := w.Length
-		if w.Axis == "" {
-			for range w.Axes - 1 {
-				length = multiply(length, w.Length)
-			}
-		}
-		switch {
-		case w.Unfinished && w.Axis == "":
-			shorter := int64(1)
-			for range w.Axes {
-				shorter = multiply(shorter, max(1, w.Length/2))
-			}
-			sc.cap = min(sc.cap, shorter)
-		case w.Unfinished:
-			sc.caps[w.Axis] = max(1, w.Length/2)
-		case w.Bytes >= 0:
-			points[w.Axis] = append(points[w.Axis], weighed{length, w.Bytes})
-		}
-	}
-	for axis, all := range points {
-		if axis != "" {
-			sc.each[axis] = fit(all)
-		}
-	}
-	sc.joint, sc.known = fit(points[""]), len(points[""]) > 0
-	return sc
-}
-
-// own is what a row takes by the length of one of several axes, and the length that is known to be
-// too much or more than there is. An axis that was not weighed by itself, for the model takes no row
-// with others of another length, counts as if all had its length.
-func (sc *scale) own(name string, axes int) (tensor.Growth, int64) {
-	most, capped := sc.caps[name]
-	if !capped {
-		most = math.MaxInt64
-	}
-	if g, weighed := sc.each[name]; weighed {
-		return g, most
-	}
-	g := sc.joint
-	g.Power = axes
-	if !capped && sc.cap < math.MaxInt64 {
-		most = max(1, int64(math.Pow(float64(sc.cap), 1/float64(axes))))
-	}
-	return g, most
-}
-
-// merge adds a weighing, in place of what was said when it began.
-func (o *Observation) merge(w Weighing) error {
-	switch {
-	case w.Length < 1 || w.Length > maxLengthLimit || w.Axes < 1 || w.Axes > maxObservedRank || w.Bytes < -1<<40 || w.Bytes > 1<<50 || len(w.Axis) > maxTrialOutput:
-		return fmt.Errorf("the trial process tells that a row of length %d took %d bytes", w.Length, w.Bytes)
-	case len(o.Weighed) == maxWeighed:
-		return fmt.Errorf("the trial process tells of more than %d rows", maxWeighed)
-	}
-	at := slices.IndexFunc(o.Weighed, func(x Weighing) bool { return x.Axis == w.Axis && x.Length == w.Length })
-	if at < 0 {
-		o.Weighed = append(o.Weighed, w)
-	} else {
-		o.Weighed[at] = w
-	}
-	return nil
 }
 
 // forgetPeak has the system count the process's peak anew. Where it does not, what is resident after

@@ -121,25 +121,27 @@ func newServer(ctx context.Context, cfg *config.Config, paths []string, log *zap
 func modelOptions(cfg *config.Config, paths []string, devices []models.Device, library string, log *zap.Logger) models.Options {
 	d := &cfg.ModelDefaults
 	return models.Options{
-		Dir:   cfg.Models,
-		Paths: paths,
-		Defaults: models.Defaults{
-			Budget: cfg.Scheduler.Budget, MaxBudget: cfg.Limits.MaxBudget, MaxBatch: d.MaxBatch, MaxRows: d.MaxRows, Unproven: models.Unproven(d.Unproven),
-			UnfairRows: !d.FairRows,
-			Tolerance:  agree.Tolerance{Abs: d.Tolerance.Abs, Rel: d.Tolerance.Rel},
+		GateOptions: models.GateOptions{
+			Defaults: models.Defaults{
+				Budget: cfg.Scheduler.Budget, MaxBudget: cfg.Limits.MaxBudget, MaxBatch: d.MaxBatch, MaxRows: d.MaxRows, Unproven: models.Unproven(d.Unproven),
+				UnfairRows: !d.FairRows,
+				Tolerance:  agree.Tolerance{Abs: d.Tolerance.Abs, Rel: d.Tolerance.Rel},
+			},
+			MemoryCeiling: int64(cfg.Limits.Memory),
+			Devices:       devices,
+			Trial:         trialRunner(library).Begin,
+			Log:           log,
+			WarmupBudget:  d.Warmup,
+			SkipProof:     blind == "yes",
+			SkipTest:      blind == "yes",
 		},
-		MemoryCeiling: int64(cfg.Limits.Memory),
+		Dir:           cfg.Models,
+		Paths:         paths,
 		KeepVersions:  d.KeepVersions,
-		Devices:       devices,
 		State:         cfg.State,
 		Require:       cfg.Require,
-		Trial:         trialRunner(library).Begin,
-		Log:           log,
-		WarmupBudget:  d.Warmup,
 		DrainDeadline: cfg.Drain.Deadline,
 		WatchLimit:    cfg.Scheduler.HangLimit,
-		SkipProof:     blind == "yes",
-		SkipTest:      blind == "yes",
 	}
 }
 

@@ -59,7 +59,7 @@ func startWorker(t testing.TB, serial bool) *worker.Device {
 func TestWorkerPassesTheGates(t *testing.T) {
 	cpu := config.DefaultDevice("cpu")
 	d := startWorker(t, true)
-	o := models.Options{Dir: examples, Devices: []models.Device{workerDevice(d, &cpu, 2)}}
+	o := models.Options{Dir: examples, GateOptions: models.GateOptions{Devices: []models.Device{workerDevice(d, &cpu, 2)}}}
 	bundles, faults, err := models.Find(o)
 	if err != nil || len(faults) > 0 || len(bundles) != len(exampleModels) {
 		t.Fatalf("found %d bundles, %v, %v", len(bundles), faults, err)
