@@ -7,6 +7,8 @@ import (
 
 	"sluice/internal/task"
 	"sluice/internal/tensor"
+	"sluice/models/bundle"
+	"sluice/models/gates"
 )
 
 // TestAcquireDoesNotAllocate holds the promise of the request path.
@@ -57,7 +59,7 @@ func TestOfferOfSharedRunDoesNotAllocate(t *testing.T) {
 }
 
 func BenchmarkOffer(b *testing.B) {
-	v := newVersion(&Loaded{Bundle: &Bundle{Name: "m", Version: "1", Schema: &tensor.Schema{MaxBatch: 64}, Config: Config{Fallback: FallbackBudget}}}, []*Placement{{Device: "cuda:0"}, {Device: "cpu"}}, nil)
+	v := newVersion(&gates.Loaded{Bundle: &bundle.Bundle{Name: "m", Version: "1", Schema: &tensor.Schema{MaxBatch: 64}, Config: bundle.Config{Fallback: bundle.FallbackBudget}}}, []*gates.Placement{{Device: "cuda:0"}, {Device: "cpu"}}, nil)
 	v.Watch.begin(1<<40, 0, func(finding) {})
 	tk := &task.Task{Rows: 1}
 	tk.Trace.Device = "cuda:0"
@@ -70,7 +72,7 @@ func BenchmarkOffer(b *testing.B) {
 
 func BenchmarkAcquire(b *testing.B) {
 	r := &Registry{}
-	v := newVersion(&Loaded{Bundle: &Bundle{Name: "m", Version: "1"}}, nil, nil)
+	v := newVersion(&gates.Loaded{Bundle: &bundle.Bundle{Name: "m", Version: "1"}}, nil, nil)
 	r.view.Store(&view{models: map[string]*modelView{"m": {live: v}}})
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {

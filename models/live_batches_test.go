@@ -14,7 +14,8 @@ import (
 
 	"sluice/internal/fault"
 	"sluice/internal/task"
-	"sluice/internal/tensor"
+	"sluice/models/bundle"
+	"sluice/models/gates"
 )
 
 // watched is a version on the CPU that is batched and not proven, and what it was told.
@@ -23,9 +24,9 @@ type watched struct {
 	registry *Registry
 	version  *Version
 	logs     *observer.ObservedLogs
-	batching []Verdict // by OnBatching
-	parity   []Verdict // by OnParity
-	release  func()    // of the version; once
+	batching []gates.Verdict // by OnBatching
+	parity   []gates.Verdict // by OnParity
+	release  func()          // of the version; once
 }
 
 // watch serves such a version until the test ends. before are devices in front of the CPU.
@@ -42,11 +43,11 @@ func (w *watched) serve(t *testing.T, change func(*Options), before ...*fakeDevi
 	opts := w.options(before...)
 	core, logs := observer.New(zapcore.WarnLevel)
 	w.logs, opts.Log = logs, zap.New(core)
-	opts.OnBatching = func(_ *Version, v Verdict) { w.batching = append(w.batching, v) }
-	opts.OnParity = func(_ *Version, v Verdict) { w.parity = append(w.parity, v) }
+	opts.OnBatching = func(_ *Version, v gates.Verdict) { w.batching = append(w.batching, v) }
+	opts.OnParity = func(_ *Version, v gates.Verdict) { w.parity = append(w.parity, v) }
 	opts.Publish = func(v *Version) (Served, error) {
-		if v.Report.Batching.Mode != Single {
-			v.Report.Batching = Batching{Mode: Batched, Basis: Tested, Watched: true}
+		if v.Report.Batching.Mode != bundle.Single {
+			v.Report.Batching = bundle.Batching{Mode: bundle.Batched, Basis: bundle.Tested, Watched: true}
 		}
 		return unjoined{}, nil
 	}
@@ -66,18 +67,16 @@ func (w *watched) serve(t *testing.T, change func(*Options), before ...*fakeDevi
 func (w *watched) together(t *testing.T, rows ...[]float32) []*task.Task {
 	t.Helper()
 	v := w.version
-	p := newBundlePass(&GateOptions{RunLimit: 1 << 40}, &Bundle{Schema: v.Schema}).devicePass(&Device{Lanes: 1}, false)
-	p.session = v.Preferred().Session
-	samples := make([]sample, len(rows))
+	tasks := make([]*task.Task, len(rows))
 	for i, row := range rows {
-		x := tensor.Tensor{Name: "x", Type: tensor.FP32, Shape: []int64{1, int64(len(row))}, Data: floats(row...)}
-		samples[i] = sample{rows: 1, inputs: []tensor.Tensor{x}}
+		tasks[i] = request(1, row...)
 	}
-	tasks, err := p.together(context.Background(), 0, samples)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { release(tasks) })
+	ask(t, v.Preferred().Session, tasks...)
+	t.Cleanup(func() {
+		for _, tk := range tasks {
+			tk.Release()
+		}
+	})
 	for _, tk := range tasks {
 		tk.Trace.Device, tk.Trace.Batch = v.Preferred().Device, len(rows)
 	}
@@ -149,9 +148,9 @@ func TestWatchLosesNoComparison(t *testing.T) {
 				t.Errorf("%s: %+v, want %+v", what, got, want)
 			}
 		}
-		w.version.Preferred().taken <- struct{}{}
+		w.version.Preferred().Taken <- struct{}{}
 		f("while the lane is taken", 500, WatchStats{Deferred: 200 + 30 - maxHeldRows})
-		<-w.version.Preferred().taken
+		<-w.version.Preferred().Taken
 		synctest.Wait()
 		f("when it is free", 150, WatchStats{Compared: maxHeldRows + 150, Deferred: 200 + 30 - maxHeldRows})
 		f("in the end", 2000-650, WatchStats{Compared: 380, Deferred: 200 + 30 - maxHeldRows})
@@ -185,12 +184,12 @@ func TestWatchHoldsLargeRows(t *testing.T) {
 		row := make([]float32, maxCopyBytes/4+1)
 		row[3] = 1
 		tasks := w.together(t, row, row)
-		w.version.Preferred().taken <- struct{}{}
+		w.version.Preferred().Taken <- struct{}{}
 		w.offer(tasks...)
 		if got, want := w.version.Watch.Batches(), (WatchStats{Deferred: 1}); got != want {
 			t.Errorf("while the lane is taken: %+v, want %+v", got, want)
 		}
-		<-w.version.Preferred().taken
+		<-w.version.Preferred().Taken
 		synctest.Wait()
 		w.offer(tasks...)
 		if got, want := w.version.Watch.Batches(), (WatchStats{Deferred: 1, Compared: 3}); got != want {
@@ -230,28 +229,6 @@ func TestWatchUnderTraffic(t *testing.T) {
 	}
 }
 
-func TestMayWatch(t *testing.T) {
-	f := func(b Batching, maxBatch int, padded, want bool) {
-		t.Helper()
-		s := &tensor.Schema{MaxBatch: maxBatch}
-		if padded {
-			s.Padding = &tensor.Padding{}
-		}
-		p := &bundlePass{bundle: &Bundle{Schema: s}, batching: b}
-		if got := p.mayWatch(); got != want {
-			t.Errorf("%+v, %d rows, padded %v: %v, want %v", b, maxBatch, padded, got, want)
-		}
-	}
-	f(Batching{}, 64, false, true)
-	f(Batching{Mode: Batched, Basis: Unshown}, 64, false, true)
-	f(Batching{Mode: Batched, Basis: Proven}, 64, false, true)
-	f(Batching{Mode: Batched, Basis: Proven}, 64, true, true)
-	f(Batching{Basis: Unshown}, 1, false, false)
-	f(Batching{Mode: Coupled}, 64, true, false)
-	f(Batching{Mode: RowByRow}, 64, false, false)
-	f(Batching{Mode: Single}, 0, false, false)
-}
-
 func TestSharingNames(t *testing.T) {
 	f := func(s sharing, text, remedy string) {
 		t.Helper()
@@ -269,8 +246,8 @@ func TestMisfit(t *testing.T) {
 	w := newWorld(t)
 	w.put(t, "m/1", fakeFile{Factor: 2})
 	opts := w.options()
-	told := make(chan Verdict, 4)
-	opts.OnBatching = func(_ *Version, verdict Verdict) { told <- verdict }
+	told := make(chan gates.Verdict, 4)
+	opts.OnBatching = func(_ *Version, verdict gates.Verdict) { told <- verdict }
 	r := w.start(t, opts)
 	v, err := r.Acquire("m", "")
 	if err != nil {

@@ -9,6 +9,8 @@ import (
 	"sluice/internal/clock"
 	"sluice/internal/task"
 	"sluice/internal/tensor"
+	"sluice/models/bundle"
+	"sluice/models/gates"
 )
 
 // compare makes the comparisons that a row is due for, unless they have been switched off
@@ -31,7 +33,7 @@ func (w *Watch) compare(ctx context.Context, h *heldRow) {
 	if alone != nil {
 		defer alone.Release()
 	}
-	if h.due&dueElsewhere != 0 && len(plan.others) > 0 && w.version.Fallback() != FallbackNever {
+	if h.due&dueElsewhere != 0 && len(plan.others) > 0 && w.version.Fallback() != bundle.FallbackNever {
 		w.compareDevices(ctx, plan, h, alone)
 	}
 }
@@ -82,7 +84,7 @@ func (w *Watch) differences(got, want []tensor.Tensor) agree.Contrast {
 }
 
 // guilty tells padding from batching: right is what the row's answer is alone and unpadded.
-func (w *Watch) guilty(ctx context.Context, place *Placement, h *heldRow, right *task.Task) sharing {
+func (w *Watch) guilty(ctx context.Context, place *gates.Placement, h *heldRow, right *task.Task) sharing {
 	t, err := w.try(ctx, place, h, false)
 	if err != nil {
 		return batchingOff | paddingOff
@@ -173,7 +175,7 @@ func (w *Watch) blameSharing(h *heldRow, right *task.Task, found *agree.Contrast
 }
 
 // runOn runs the row alone on a device. It returns nil if there is no answer, which c counts.
-func (w *Watch) runOn(ctx context.Context, place *Placement, h *heldRow, c *comparison) *task.Task {
+func (w *Watch) runOn(ctx context.Context, place *gates.Placement, h *heldRow, c *comparison) *task.Task {
 	t, err := w.try(ctx, place, h, false)
 	if err != nil {
 		c.fail(ctx, err)
@@ -184,13 +186,13 @@ func (w *Watch) runOn(ctx context.Context, place *Placement, h *heldRow, c *comp
 var errNoLane = errors.New("the session has no lane for live comparisons")
 
 // try runs the row alone on a device, when the lane beside the scheduler's is free.
-func (w *Watch) try(ctx context.Context, place *Placement, h *heldRow, unpadded bool) (*task.Task, error) {
+func (w *Watch) try(ctx context.Context, place *gates.Placement, h *heldRow, unpadded bool) (*task.Task, error) {
 	if place == nil {
 		return nil, errNoLane
 	}
 	select {
-	case place.taken <- struct{}{}:
-		defer func() { <-place.taken }()
+	case place.Taken <- struct{}{}:
+		defer func() { <-place.Taken }()
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}

@@ -5,11 +5,13 @@ import (
 
 	"sluice/internal/task"
 	"sluice/internal/tensor"
+	"sluice/models/bundle"
+	"sluice/models/gates"
 )
 
 // watchPlan is what the watch compares at present; it does not change.
 type watchPlan struct {
-	placements []*Placement
+	placements []*gates.Placement
 	// batches is set if rows that shared a run are compared; padding if those are that were
 	// padded, and nil otherwise.
 	batches  bool
@@ -17,14 +19,14 @@ type watchPlan struct {
 	maxBatch int
 	// preferred is compared with others, which are none if devices are not compared.
 	preferred string
-	others    []*Placement
+	others    []*gates.Placement
 }
 
 // newWatchPlan makes the plan of a version; nil if there is nothing to compare.
 func newWatchPlan(v *Version) *watchPlan {
 	p := &watchPlan{placements: v.Placements(), maxBatch: v.Schema.MaxBatch}
 	p.preferred = p.placements[0].Device
-	if v.Fallback() != FallbackNever {
+	if v.Fallback() != bundle.FallbackNever {
 		p.others = p.placements[1:]
 	}
 	if off := sharing(v.off.Load()); v.sharesRuns() && off&paddingOff == 0 {
@@ -61,8 +63,8 @@ func isPadded(p *tensor.Padding, t *task.Task) bool {
 }
 
 // own is the placement that answered; nil if it has no lane beside the scheduler's.
-func (p *watchPlan) own(device string) *Placement {
-	at := slices.IndexFunc(p.placements, func(q *Placement) bool { return q.Device == device && q.taken != nil })
+func (p *watchPlan) own(device string) *gates.Placement {
+	at := slices.IndexFunc(p.placements, func(q *gates.Placement) bool { return q.Device == device && q.Taken != nil })
 	if at < 0 {
 		return nil
 	}

@@ -8,6 +8,7 @@ import (
 	"sluice/internal/clock"
 	"sluice/internal/task"
 	"sluice/internal/tensor"
+	"sluice/models/gates"
 )
 
 // What a version holds for the watch at most: 64 rows, since a full batch of the usual size
@@ -120,18 +121,18 @@ func (h *heldRow) keep(t *task.Task) {
 
 // run answers the row alone on the lane that the scheduler does not use, whose token the
 // caller holds. unpadded keeps the padding away from it. The task is the caller's to release.
-func (h *heldRow) run(place *Placement, s *tensor.Schema, unpadded bool, limit clock.Instant) (*task.Task, error) {
+func (h *heldRow) run(place *gates.Placement, s *tensor.Schema, unpadded bool, limit clock.Instant) (*task.Task, error) {
 	t := task.Get()
 	t.Inputs = append(t.Inputs[:0], h.inputs...)
 	t.Rows, t.Wanted, t.Unpadded, t.Deadline = 1, h.wanted, unpadded, clock.Never
 	t.Reserve(len(s.Outputs))
 	parts := []task.Part{{Task: t, To: 1}}
 	if lanes, may := place.Session.(interface{ Rest(lane int) }); may {
-		defer lanes.Rest(place.beside) // it may be long until the next row
+		defer lanes.Rest(place.Beside) // it may be long until the next row
 	}
-	_, err := place.Session.Run(place.beside, parts, limit)
+	_, err := place.Session.Run(place.Beside, parts, limit)
 	if err == nil {
-		err = place.Session.Scatter(place.beside, parts)
+		err = place.Session.Scatter(place.Beside, parts)
 	}
 	if err != nil {
 		t.Release()

@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 
 	"sluice/internal/fault"
+	"sluice/models/bundle"
 )
 
 // TestWatchStopsBatching has rows that change each other in some way.
@@ -105,8 +106,8 @@ func TestWatchIsLoud(t *testing.T) {
 			}
 		}
 		report := w.registry.Index()[0].Report
-		if b := report.Batching; b.Mode != Single || b.Basis != Refuted || b.Text != w.batching[0].Text || report.gate("watch") == nil {
-			t.Errorf("the index says %+v, %+v", b, report.gate("watch"))
+		if b := report.Batching; b.Mode != bundle.Single || b.Basis != bundle.Refuted || b.Text != w.batching[0].Text || report.Gate("watch") == nil {
+			t.Errorf("the index says %+v, %+v", b, report.Gate("watch"))
 		}
 		if got := w.registry.Degraded(); len(got) != 1 || got[0] != "model m version 1 runs each request alone: "+w.batching[0].Text {
 			t.Errorf("degraded: %q", got)
@@ -131,7 +132,7 @@ func TestWatchSaysWhatContradictsTheProof(t *testing.T) {
 		w := watch(t, fakeFile{Factor: 2}, func(o *Options) {
 			o.CompareEvery = 1
 			o.Publish = func(v *Version) (Served, error) {
-				v.Report.Batching = Batching{Mode: Batched, Basis: Proven}
+				v.Report.Batching = bundle.Batching{Mode: bundle.Batched, Basis: bundle.Proven}
 				return unjoined{}, nil
 			}
 		}, []*fakeDevice{gpu})
@@ -145,7 +146,7 @@ func TestWatchSaysWhatContradictsTheProof(t *testing.T) {
 
 // TestWatchTellsApart has rows due for both comparisons, of a version on two devices.
 func TestWatchTellsApart(t *testing.T) {
-	f := func(name string, spoil func(gpu, cpu *fakeDevice), batching, parity int, mode BatchMode) {
+	f := func(name string, spoil func(gpu, cpu *fakeDevice), batching, parity int, mode bundle.BatchMode) {
 		t.Helper()
 		t.Run(name, func(t *testing.T) {
 			t.Helper()
@@ -154,7 +155,7 @@ func TestWatchTellsApart(t *testing.T) {
 				w := watch(t, fakeFile{Factor: 2}, func(o *Options) {
 					o.CompareEvery = 1
 					o.Publish = func(v *Version) (Served, error) {
-						v.Report.Batching = Batching{Mode: mode, Watched: mode == Batched}
+						v.Report.Batching = bundle.Batching{Mode: mode, Watched: mode == bundle.Batched}
 						return unjoined{}, nil
 					}
 				}, []*fakeDevice{gpu})
@@ -172,13 +173,13 @@ func TestWatchTellsApart(t *testing.T) {
 			})
 		})
 	}
-	f("neither", func(_, _ *fakeDevice) {}, 0, 0, Batched)
-	f("the batch", func(gpu, _ *fakeDevice) { gpu.distort = shares }, 1, 0, Batched)
-	f("the batch on both", func(gpu, cpu *fakeDevice) { gpu.distort, cpu.distort = shares, shares }, 1, 0, Batched)
-	f("the device", func(_, cpu *fakeDevice) { cpu.delta = 1 }, 0, 1, Batched)
-	f("both", func(gpu, cpu *fakeDevice) { gpu.distort, cpu.delta = shares, 3 }, 1, 1, Batched)
-	f("the batch, as the settings want it", func(gpu, _ *fakeDevice) { gpu.distort = shares }, 0, 0, Coupled)
-	f("the device of coupled rows", func(gpu, cpu *fakeDevice) { gpu.distort, cpu.delta = shares, 3 }, 0, 1, Coupled)
+	f("neither", func(_, _ *fakeDevice) {}, 0, 0, bundle.Batched)
+	f("the batch", func(gpu, _ *fakeDevice) { gpu.distort = shares }, 1, 0, bundle.Batched)
+	f("the batch on both", func(gpu, cpu *fakeDevice) { gpu.distort, cpu.distort = shares, shares }, 1, 0, bundle.Batched)
+	f("the device", func(_, cpu *fakeDevice) { cpu.delta = 1 }, 0, 1, bundle.Batched)
+	f("both", func(gpu, cpu *fakeDevice) { gpu.distort, cpu.delta = shares, 3 }, 1, 1, bundle.Batched)
+	f("the batch, as the settings want it", func(gpu, _ *fakeDevice) { gpu.distort = shares }, 0, 0, bundle.Coupled)
+	f("the device of coupled rows", func(gpu, cpu *fakeDevice) { gpu.distort, cpu.delta = shares, 3 }, 0, 1, bundle.Coupled)
 }
 
 // TestWatchStopsPadding has a model that adds up its rows, padded to 4 or 8.
@@ -198,7 +199,7 @@ func TestWatchStopsPadding(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Helper()
 			bubble(t, func(t *testing.T) {
-				w := watch(t, fakeFile{Factor: 2, Sequence: true}, nil, nil, ConfigFile, "padding: {axis: seq, buckets: [4, 8]}")
+				w := watch(t, fakeFile{Factor: 2, Sequence: true}, nil, nil, bundle.ConfigFile, "padding: {axis: seq, buckets: [4, 8]}")
 				w.cpu.distort = distort
 				w.offer(w.together(t, rows...)[0])
 				if got := w.version; got.Alone() != alone || got.Unpadded() != unpadded {
@@ -220,7 +221,7 @@ func TestWatchStopsPadding(t *testing.T) {
 // TestWatchOfLengthsThatTheDeviceRefuses compares padded rows where the device takes no others.
 func TestWatchOfLengthsThatTheDeviceRefuses(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		w := watch(t, fakeFile{Factor: 2, Sequence: true}, nil, nil, ConfigFile, "padding: {axis: seq, buckets: [4, 8]}")
+		w := watch(t, fakeFile{Factor: 2, Sequence: true}, nil, nil, bundle.ConfigFile, "padding: {axis: seq, buckets: [4, 8]}")
 		w.cpu.minLength = 4
 		w.offer(w.together(t, []float32{1, 2, 3}, []float32{1, 2, 3})[0])
 		if got, want := w.version.Watch.Batches(), (WatchStats{Compared: 1}); got != want {
@@ -237,7 +238,7 @@ func TestWatchOfLengthsThatTheDeviceRefuses(t *testing.T) {
 // TestWatchGoesOnWithPadding stops batching first; padded rows are compared all the same.
 func TestWatchGoesOnWithPadding(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		w := watch(t, fakeFile{Factor: 2, Sequence: true}, nil, nil, ConfigFile, "padding: {axis: seq, buckets: [4, 8]}")
+		w := watch(t, fakeFile{Factor: 2, Sequence: true}, nil, nil, bundle.ConfigFile, "padding: {axis: seq, buckets: [4, 8]}")
 		w.cpu.distort = shares
 		w.offer(w.together(t, []float32{1, 2, 3, 4}, []float32{1, 2, 3, 4})[0])
 		w.cpu.distort = func(run *fakeRun) { run.out[0][0] += float32(len(run.rows[0])) }

@@ -7,6 +7,8 @@ import (
 	"go.uber.org/zap"
 
 	"sluice/internal/fault"
+	"sluice/models/bundle"
+	"sluice/models/gates"
 )
 
 // Alone tells whether each request has to run by itself, because live answers have shown that
@@ -37,7 +39,7 @@ func (v *Version) Takes(rows, most int) error {
 
 // beginWatch compares live answers while the version serves.
 func (r *Registry) beginWatch(v *Version) {
-	if r.opts.CompareEvery < 0 || v.Preferred().taken == nil {
+	if r.opts.CompareEvery < 0 || v.Preferred().Taken == nil {
 		return
 	}
 	v.Watch.begin(r.opts.CompareEvery, r.opts.WatchLimit, func(f finding) { r.act(v, f) })
@@ -48,19 +50,19 @@ func (r *Registry) beginWatch(v *Version) {
 func (r *Registry) act(v *Version, f finding) {
 	answers := []zap.Field{zap.String("device", f.device), zap.String("answer", f.given), zap.String("should_be", f.right)}
 	if f.off == 0 {
-		r.switchOff(v, Verdict{Gate: "parity", Outcome: Changed, Text: f.text}, answers...)
+		r.switchOff(v, gates.Verdict{Gate: "parity", Outcome: gates.Changed, Text: f.text}, answers...)
 		return
 	}
 	r.unshare(v, f, answers)
 }
 
 // switchOff ends a version's fallback, once.
-func (r *Registry) switchOff(v *Version, verdict Verdict, more ...zap.Field) {
+func (r *Registry) switchOff(v *Version, verdict gates.Verdict, more ...zap.Field) {
 	if v.noFallback.Swap(true) {
 		return
 	}
 	r.opts.Log.Warn("fallback switched off", append(about(v, verdict.Text), more...)...)
-	r.amend(v, func(report *Report) { report.FallbackOff = verdict.Text })
+	r.amend(v, func(report *gates.Report) { report.FallbackOff = verdict.Text })
 	r.opts.OnParity(v, verdict)
 }
 
@@ -70,18 +72,18 @@ func (r *Registry) unshare(v *Version, f finding, answers []zap.Field) {
 		return
 	}
 	text := f.text
-	if v.Report.Batching.Basis == Proven && f.off&batchingOff != 0 {
+	if v.Report.Batching.Basis == bundle.Proven && f.off&batchingOff != 0 {
 		text += "; the graph was taken for proof of the contrary, which is a fault of this program: please report it with the model"
 	}
-	verdict := Verdict{Gate: "watch", Outcome: Changed, Text: text}
+	verdict := gates.Verdict{Gate: "watch", Outcome: gates.Changed, Text: text}
 	// First, since every batch counts. A version that is being unloaded has nothing left to change.
 	if v.tryPin() {
 		r.opts.OnBatching(v, verdict)
 		v.Release()
 	}
 	r.opts.refutations.note(v.Digest, v.Name, v.Version, f.off, text)
-	r.amend(v, func(report *Report) {
-		report.Batching = Batching{Mode: Single, Basis: Refuted, Text: text}
+	r.amend(v, func(report *gates.Report) {
+		report.Batching = bundle.Batching{Mode: bundle.Single, Basis: bundle.Refuted, Text: text}
 		report.Gates = append(slices.Clone(report.Gates), verdict)
 	})
 	fields := append(about(v, text), answers...)
@@ -109,7 +111,7 @@ func (r *Registry) Degraded() []string {
 		for _, e := range m.entries {
 			switch name := fmt.Sprintf("model %s version %s", e.bundle.Name, e.bundle.Version); {
 			case e.state != Ready:
-			case e.version.Alone() && e.report.Batching.Basis == Refuted:
+			case e.version.Alone() && e.report.Batching.Basis == bundle.Refuted:
 				all = append(all, name+" runs each request alone: "+e.report.Batching.Text)
 			case e.report.Remembered != "":
 				all = append(all, name+" does without what live answers refuted before: "+e.report.Remembered)

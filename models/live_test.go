@@ -11,6 +11,8 @@ import (
 
 	"sluice/internal/task"
 	"sluice/internal/tensor"
+	"sluice/models/bundle"
+	"sluice/models/gates"
 )
 
 // serveBoth loads one model on a GPU and the CPU and compares every row live.
@@ -32,30 +34,17 @@ func serveBoth(t *testing.T, w *world, gpu *fakeDevice, file fakeFile, change fu
 }
 
 // answered is a request of that many rows that the version's device has answered.
-func answered(t *testing.T, v *Version, place *Placement, rows int) *task.Task {
+func answered(t *testing.T, v *Version, place *gates.Placement, rows int) *task.Task {
 	t.Helper()
-	p := newBundlePass(&GateOptions{RunLimit: 1 << 40}, &Bundle{Schema: v.Schema}).devicePass(&Device{Lanes: 1}, false)
-	p.session = place.Session
-	var request sample
 	if !v.Schema.Batchable() {
 		rows = 1
 	}
+	var values []float32
 	for k := range rows {
-		row := newSynthesis(v.Schema, nil, profile{2, 1000}).sample(k)
-		if k == 0 {
-			request = row
-			continue
-		}
-		request.rows++
-		for i := range request.inputs {
-			request.inputs[i].Data = append(request.inputs[i].Data, row.inputs[i].Data...)
-			request.inputs[i].Shape[0]++
-		}
+		values = append(values, float32(k+1), float32(3*k+2))
 	}
-	tk, err := p.alone(context.Background(), &request)
-	if err != nil {
-		t.Fatal(err)
-	}
+	tk := request(rows, values...)
+	ask(t, place.Session, tk)
 	t.Cleanup(tk.Release)
 	tk.Trace.Device = place.Device
 	return tk
@@ -74,9 +63,9 @@ func TestLiveParity(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				w := newWorld(t)
 				gpu := &fakeDevice{name: "cuda:0", lanes: 1}
-				var told []Verdict
+				var told []gates.Verdict
 				_, v := serveBoth(t, w, gpu, file, func(o *Options) {
-					o.OnParity = func(_ *Version, verdict Verdict) { told = append(told, verdict) }
+					o.OnParity = func(_ *Version, verdict gates.Verdict) { told = append(told, verdict) }
 				}, more...)
 				before := w.cpu.spareRuns.Load()
 				tk := answered(t, v, v.Preferred(), 3)
@@ -85,7 +74,7 @@ func TestLiveParity(t *testing.T) {
 					v.Watch.Offer(tk)
 					synctest.Wait()
 				}
-				got := outcome{stats: v.Watch.Devices(), off: v.Fallback() == FallbackNever}
+				got := outcome{stats: v.Watch.Devices(), off: v.Fallback() == bundle.FallbackNever}
 				if len(told) > 0 {
 					got.reason = told[0].Text
 				}
@@ -111,15 +100,15 @@ func TestLiveParity(t *testing.T) {
 	labels := fakeFile{Factor: 2, Labels: true}
 	inf := math.Inf(1)
 	f("equal", func(_, _ *fakeDevice) {}, labels, outcome{stats: WatchStats{Compared: 2}})
-	f("within the tolerance", func(_, cpu *fakeDevice) { cpu.delta = 0.005 }, labels, outcome{stats: WatchStats{Compared: 2, Worst: 0.5}}, ConfigFile, "tolerance: {abs: 0.01, rel: 0}")
+	f("within the tolerance", func(_, cpu *fakeDevice) { cpu.delta = 0.005 }, labels, outcome{stats: WatchStats{Compared: 2, Worst: 0.5}}, bundle.ConfigFile, "tolerance: {abs: 0.01, rel: 0}")
 	f("beyond the tolerance", func(_, cpu *fakeDevice) { cpu.delta = 0.02 }, labels,
-		outcome{WatchStats{Compared: 1, Differed: 1, Worst: 2}, true, "fallback is switched off: cpu differs from cuda:0 on a live row, worst in output y, row 0: "}, ConfigFile, "tolerance: {abs: 0.01, rel: 0}")
+		outcome{WatchStats{Compared: 1, Differed: 1, Worst: 2}, true, "fallback is switched off: cpu differs from cuda:0 on a live row, worst in output y, row 0: "}, bundle.ConfigFile, "tolerance: {abs: 0.01, rel: 0}")
 	f("whole numbers", func(_, cpu *fakeDevice) { cpu.label = 2 }, labels,
 		outcome{WatchStats{Compared: 1, Differed: 1, Worst: inf}, true, "worst in output label, row 0: 9 instead of 7"})
 	f("strings", func(_, cpu *fakeDevice) { cpu.suffix = "y" }, labels,
 		outcome{WatchStats{Compared: 1, Differed: 1, Worst: inf}, true, `"classy" instead of "class"`})
 	f("unbatched", func(_, cpu *fakeDevice) { cpu.delta = 1 }, fakeFile{Factor: 2, Reason: "axis 0 is no batch"},
-		outcome{WatchStats{Compared: 1, Differed: 1, Worst: 10}, true, "worst in output y"}, ConfigFile, "tolerance: {abs: 0.1, rel: 0}")
+		outcome{WatchStats{Compared: 1, Differed: 1, Worst: 10}, true, "worst in output y"}, bundle.ConfigFile, "tolerance: {abs: 0.1, rel: 0}")
 	f("fallback that fails", func(_, cpu *fakeDevice) { cpu.lose.Store(true) }, labels, outcome{stats: WatchStats{Failed: 2}})
 }
 
@@ -161,7 +150,7 @@ func TestLiveParityNeverWaits(t *testing.T) {
 		w := newWorld(t)
 		gpu := &fakeDevice{name: "cuda:0", lanes: 1}
 		_, v := serveBoth(t, w, gpu, fakeFile{Factor: 2}, nil)
-		taken := v.Placements()[1].taken
+		taken := v.Placements()[1].Taken
 		taken <- struct{}{}
 		tk := answered(t, v, v.Preferred(), 1)
 		offer := func(times int) {
@@ -286,7 +275,7 @@ func TestParityOffWithoutFallback(t *testing.T) {
 		t.Helper()
 		w := newWorld(t)
 		gpu := &fakeDevice{name: "cuda:0", lanes: 1}
-		w.put(t, "m/1", fakeFile{Factor: 2}, ConfigFile, settings)
+		w.put(t, "m/1", fakeFile{Factor: 2}, bundle.ConfigFile, settings)
 		opts := w.options(gpu)
 		opts.CompareEvery = every
 		r := w.start(t, opts)

@@ -3,20 +3,23 @@ package models
 import (
 	"context"
 	"slices"
-	"sluice/internal/fault"
 	"strings"
 	"time"
 
 	"go.uber.org/zap"
+
+	"sluice/internal/fault"
+	"sluice/models/bundle"
+	"sluice/models/gates"
 )
 
 // load takes one version through the gates and publishes it. It runs in its own
 // goroutine and ends in READY or FAILED.
 func (r *Registry) load(ctx context.Context, e *entry) {
 	defer e.cancel()
-	among := NewShare(r.loads, r.alone)
-	entered := among.enter(ctx)
-	defer among.leave()
+	among := gates.NewShare(r.loads, r.alone)
+	entered := among.Enter(ctx)
+	defer among.Leave()
 	if !r.begin(e) {
 		return
 	}
@@ -25,12 +28,12 @@ func (r *Registry) load(ctx context.Context, e *entry) {
 		return
 	}
 	// A fresh copy: the entry's bundle names the place, and a second load starts clean.
-	bundle := *e.bundle
+	b := *e.bundle
 	with := r.company()
 	with.Share = among
-	placements, loaded, report := Load(ctx, &r.opts.GateOptions, &bundle, with)
+	placements, loaded, report := gates.Load(ctx, &r.opts.Options, &b, with)
 	if refusal := report.Refusal(); refusal != nil {
-		r.discard(&bundle)
+		r.discard(&b)
 		r.fail(e, report, refusal.Gate+": "+refusal.Text, refusal.Detail)
 		return
 	}
@@ -38,8 +41,8 @@ func (r *Registry) load(ctx context.Context, e *entry) {
 	served, err := r.opts.Publish(v)
 	if err != nil {
 		v.end()
-		closeAll(placements)
-		r.discard(&bundle)
+		gates.CloseAll(placements)
+		r.discard(&b)
 		text, detail := fault.Explain(fault.Cover(fault.ModelLoadFailed, err, "it cannot be joined to the scheduler"))
 		r.fail(e, report, text, detail)
 		return
@@ -49,8 +52,8 @@ func (r *Registry) load(ctx context.Context, e *entry) {
 	r.logBudget(v)
 	ignored := ""
 	r.update(func(models map[string]*model) {
-		e.state, e.version, e.report, e.loaded = Ready, v, report, bundle.fingerprint
-		if t, m := bundle.Config.Triton, models[bundle.Name]; t != nil && m != nil {
+		e.state, e.version, e.report, e.loaded = Ready, v, report, b.Fingerprint
+		if t, m := b.Config.Triton, models[b.Name]; t != nil && m != nil {
 			if now := strings.Join(t.Ignored, ", "); now != m.told {
 				m.told, ignored = now, now
 			}
@@ -58,14 +61,16 @@ func (r *Registry) load(ctx context.Context, e *entry) {
 		r.retry(e)
 	})
 	if ignored != "" {
-		r.opts.Log.Info("settings of "+TritonFile+" that change only speed are ignored",
-			zap.String("model", bundle.Name), zap.String("fields", ignored))
+		r.opts.Log.Info("settings of "+bundle.TritonFile+" that change only speed are ignored",
+			zap.String("model", b.Name), zap.String("fields", ignored))
 	}
 	r.logReady(v)
 }
 
 // company is what loads share; each has a part of the memory of its own.
-func (r *Registry) company() Company { return Company{Measuring: r.measuring, Serving: r.serving} }
+func (r *Registry) company() gates.Company {
+	return gates.Company{Measuring: r.measuring, Serving: r.serving}
+}
 
 const stoppedLoad = "loading was stopped"
 
@@ -92,14 +97,14 @@ func stopWaiting(models map[string]*model) (n int) {
 }
 
 // discard takes a bundle's copies away once nothing opens it any more.
-func (r *Registry) discard(b *Bundle) {
+func (r *Registry) discard(b *bundle.Bundle) {
 	if err := b.Discard(); err != nil {
 		r.opts.Log.Warn("private copies of a version's files were left behind", zap.String("model", b.Name), zap.String("version", b.Version), zap.Error(err))
 	}
 }
 
 // amend changes the report that the index shows for a version in service.
-func (r *Registry) amend(v *Version, change func(*Report)) {
+func (r *Registry) amend(v *Version, change func(*gates.Report)) {
 	r.update(func(models map[string]*model) {
 		m := models[v.Name]
 		if m == nil {
@@ -116,7 +121,7 @@ func (r *Registry) amend(v *Version, change func(*Report)) {
 	})
 }
 
-func (r *Registry) fail(e *entry, report *Report, reason, detail string) {
+func (r *Registry) fail(e *entry, report *gates.Report, reason, detail string) {
 	fields := []zap.Field{zap.String("model", e.bundle.Name), zap.String("version", e.bundle.Version), zap.String("reason", reason)}
 	if detail != "" {
 		fields = append(fields, zap.String("detail", detail))
@@ -135,17 +140,17 @@ func (r *Registry) logReady(v *Version) {
 		zap.Duration("budget", v.Report.Budget), zap.String("budget_basis", string(v.Report.BudgetBasis)), zap.Duration("took", v.Report.Took),
 	}
 	for _, verdict := range v.Report.Gates {
-		if verdict.Outcome == Changed && verdict.Gate != "devices" {
+		if verdict.Outcome == gates.Changed && verdict.Gate != "devices" {
 			fields = append(fields, zap.String(verdict.Gate, verdict.Text))
 		}
 	}
-	if without := v.Report.without(); len(without) > 0 {
+	if without := v.Report.Without(); len(without) > 0 {
 		fields = append(fields, zap.Strings("not_on", without))
 	}
 	r.opts.Log.Info("version ready", fields...)
 	about := []zap.Field{zap.String("model", v.Name), zap.String("version", v.Version)}
 	for i := range v.Report.Devices {
-		if d := &v.Report.Devices[i]; d.State == LeftOut { // of one that is down the device itself tells
+		if d := &v.Report.Devices[i]; d.State == gates.LeftOut { // of one that is down the device itself tells
 			r.opts.Log.Warn("device left out", append(about, fieldsOf(d)...)...)
 		}
 	}
@@ -200,7 +205,7 @@ func (r *Registry) logBudget(v *Version) {
 }
 
 // fieldsOf are for a log line about a device that was left out.
-func fieldsOf(d *DeviceReport) []zap.Field {
+func fieldsOf(d *gates.DeviceReport) []zap.Field {
 	fields := []zap.Field{zap.String("device", d.Device), zap.String("reason", d.Reason)}
 	if last := len(d.Gates) - 1; last >= 0 && d.Gates[last].Detail != "" {
 		fields = append(fields, zap.String("detail", d.Gates[last].Detail))

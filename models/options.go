@@ -5,11 +5,13 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"sluice/models/gates"
 )
 
 // Options is what a Registry needs from outside.
 type Options struct {
-	GateOptions
+	gates.Options
 
 	// Dir is the folder of models, see Discover; empty if only Paths are served.
 	Dir string
@@ -24,17 +26,17 @@ type Options struct {
 	Publish func(v *Version) (Served, error)
 	// OnPlacement joins a device to a version that serves already, see Registry.Attach. An
 	// error keeps the device out and is logged. nil keeps every late device out.
-	OnPlacement func(v *Version, p *Placement) error
+	OnPlacement func(v *Version, p *gates.Placement) error
 	// OnParity is told once that a version's devices have been found to disagree on a live
 	// row, or when a late device was joined: nothing may run on its fallback any more.
 	// v.Fallback says FallbackNever from then on. It must not wait for the version to be
 	// unloaded, which waits for it. nil means that nobody has to be told.
-	OnParity func(v *Version, verdict Verdict)
+	OnParity func(v *Version, verdict gates.Verdict)
 	// OnBatching is told, once each, that live answers have refuted a version's batching or
 	// its padding: from now on v.Alone and v.Unpadded say how its requests have to run. It may
 	// wait until none runs otherwise, but not for the version to be unloaded. nil means that
 	// nobody has to be told.
-	OnBatching func(v *Version, verdict Verdict)
+	OnBatching func(v *Version, verdict gates.Verdict)
 	// Require names the models without which the registry is not ready; RequireAll alone is all
 	// that are there. nil: it is ready with any model.
 	Require []string
@@ -73,18 +75,20 @@ func (unjoined) Close(context.Context) error { return nil }
 
 // withDefaults fills in the documented defaults.
 func (o Options) withDefaults() Options {
-	o.GateOptions = o.GateOptions.WithDefaults()
+	o.Options = o.Options.WithDefaults()
 	if o.Publish == nil {
 		o.Publish = func(*Version) (Served, error) { return unjoined{}, nil }
 	}
 	if o.OnPlacement == nil {
-		o.OnPlacement = func(*Version, *Placement) error { return errors.New("nothing can join it while the version serves") }
+		o.OnPlacement = func(*Version, *gates.Placement) error {
+			return errors.New("nothing can join it while the version serves")
+		}
 	}
 	if o.OnParity == nil {
-		o.OnParity = func(*Version, Verdict) {}
+		o.OnParity = func(*Version, gates.Verdict) {}
 	}
 	if o.OnBatching == nil {
-		o.OnBatching = func(*Version, Verdict) {}
+		o.OnBatching = func(*Version, gates.Verdict) {}
 	}
 	if o.refutations == nil {
 		o.refutations = openRefutations(o.State, o.Log)

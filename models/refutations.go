@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"sluice/models/bundle"
 )
 
 // RefutationsFile is the file of the state folder that holds what was switched off.
@@ -128,7 +130,7 @@ func (m *refutations) save() error {
 	}
 	m.mu.Unlock()
 	if err := writeMemory(m.dir, all); err != nil {
-		return fmt.Errorf("cannot write %s in the state folder: %w", RefutationsFile, bareError(err))
+		return fmt.Errorf("cannot write %s in the state folder: %w", RefutationsFile, bundle.BareError(err))
 	}
 	return nil
 }
@@ -178,7 +180,7 @@ func decodeMemory(text []byte) ([]remembered, error) {
 	lines := file.Unbatched
 	for _, raw := range lines[max(0, len(lines)-maxRemembered):] {
 		var e remembered
-		if json.Unmarshal(raw, &e) != nil || !isDigest(e.Digest) || e.off() == 0 {
+		if json.Unmarshal(raw, &e) != nil || !bundle.IsDigest(e.Digest) || e.off() == 0 {
 			continue
 		}
 		e.tidy()
@@ -208,7 +210,7 @@ func readMemory(dir string) ([]remembered, error) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, bareError(err)
+		return nil, bundle.BareError(err)
 	}
 	defer f.Close()
 	if about, err := f.Stat(); err != nil || !about.Mode().IsRegular() {
@@ -216,7 +218,7 @@ func readMemory(dir string) ([]remembered, error) {
 	}
 	text, err := io.ReadAll(io.LimitReader(f, maxRefutationsBytes+1))
 	if err != nil {
-		return nil, bareError(err)
+		return nil, bundle.BareError(err)
 	}
 	if len(text) > maxRefutationsBytes {
 		return nil, fmt.Errorf("it has more than %d bytes", maxRefutationsBytes)

@@ -12,6 +12,9 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
+
+	"sluice/models/bundle"
+	"sluice/models/gates"
 )
 
 // digestOf is some bundle's identity.
@@ -151,7 +154,7 @@ func FuzzDecodeMemory(f *testing.F) {
 			t.Fatalf("%d lines", len(all))
 		}
 		for i := range all {
-			if e := &all[i]; !isDigest(e.Digest) || e.off() == 0 || len(e.Text) > maxRememberedText {
+			if e := &all[i]; !bundle.IsDigest(e.Digest) || e.off() == 0 || len(e.Text) > maxRememberedText {
 				t.Fatalf("%+v", e)
 			}
 		}
@@ -179,7 +182,7 @@ func TestRestartRemembers(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				state := t.TempDir()
 				keep := func(o *Options) { o.State = state }
-				w := watch(t, fakeFile{Factor: 2, Sequence: true}, keep, nil, ConfigFile, padding)
+				w := watch(t, fakeFile{Factor: 2, Sequence: true}, keep, nil, bundle.ConfigFile, padding)
 				w.cpu.distort = distort
 				w.offer(w.together(t, []float32{1, 2, 3}, []float32{1, 2, 3})[0])
 				said := w.logs.FilterMessageSnippet("switched off").All()
@@ -202,7 +205,7 @@ func TestRestartRemembers(t *testing.T) {
 						t.Fatal(err)
 					}
 					check(t, v)
-					if g := v.Report.gate("schema"); g.Outcome != Changed || !strings.HasPrefix(g.Text, gate) {
+					if g := v.Report.Gate("schema"); g.Outcome != gates.Changed || !strings.HasPrefix(g.Text, gate) {
 						t.Errorf("%+v, want %q", g, gate)
 					}
 					if v.Alone() || len(r.Degraded()) != 1 || !strings.Contains(r.Degraded()[0], "does without what live answers refuted before") {
@@ -214,7 +217,7 @@ func TestRestartRemembers(t *testing.T) {
 		})
 	}
 	f("batching", shares, func(t *testing.T, v *Version) {
-		if b := v.Report.Batching; v.Schema.Batchable() || b.Mode != Single || b.Basis != Refuted {
+		if b := v.Report.Batching; v.Schema.Batchable() || b.Mode != bundle.Single || b.Basis != bundle.Refuted {
 			t.Errorf("batches of %d, %+v", v.Schema.MaxBatch, b)
 		}
 	}, "served unbatched, as live answers showed before: batching is switched off: a live row")

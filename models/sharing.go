@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"go.uber.org/zap"
+
+	"sluice/models/bundle"
 )
 
 // sharing is what a version may not share any more, a bit each.
@@ -40,5 +42,5 @@ func (s sharing) remedy() string {
 
 // remedy is what to do where nothing is remembered, and why that is so.
 func (f *finding) remedy(why string) zap.Field {
-	return zap.String("remedy", fmt.Sprintf("%s in %s of this version, or the next start finds it out anew: %s", f.off.remedy(), ConfigFile, why))
+	return zap.String("remedy", fmt.Sprintf("%s in %s of this version, or the next start finds it out anew: %s", f.off.remedy(), bundle.ConfigFile, why))
 }

@@ -5,17 +5,20 @@ import (
 	"errors"
 	"sync/atomic"
 	"testing"
+
+	"sluice/models/bundle"
+	"sluice/models/gates"
 )
 
 // TestClosedVersionTakesNoPlacement holds the rule by which each session has one who closes
 // it: the version those that joined before it was closed, the joiner those that did not.
 func TestClosedVersionTakesNoPlacement(t *testing.T) {
 	var closed atomic.Int64
-	place := func(name string) *Placement {
-		return &Placement{Device: name, Session: &fakeSession{device: &fakeDevice{}, closed: &closed}}
+	place := func(name string) *gates.Placement {
+		return &gates.Placement{Device: name, Session: &fakeSession{device: &fakeDevice{}, closed: &closed}}
 	}
 	rank := func(device string) int { return len(device) }
-	v := newVersion(&Loaded{Bundle: &Bundle{}}, []*Placement{place("b")}, nil)
+	v := newVersion(&gates.Loaded{Bundle: &bundle.Bundle{}}, []*gates.Placement{place("b")}, nil)
 	defer v.end()
 	first, second := place("a"), place("cc")
 	if !v.join(first, rank) || !v.join(second, rank) || order(v) != "b, a, cc" {

@@ -14,6 +14,8 @@ import (
 	"sluice/internal/task"
 	"sluice/internal/telemetry"
 	"sluice/models"
+	"sluice/models/bundle"
+	"sluice/models/gates"
 )
 
 // served is a proven model version joined to the scheduler, the edge and the metrics. It is
@@ -111,8 +113,8 @@ func (s *server) publish(v *models.Version) (models.Served, error) {
 	m := &served{
 		info: gateway.NewModelInfo(gateway.ModelInfo{
 			Name: v.Name, Version: v.Version, Digest: v.Digest, Schema: v.Schema, Budget: v.Config.Budget,
-			NullNonFinite: v.Config.Nonfinite == models.NonfiniteNull,
-			Coupled:       v.Report.Batching.Mode == models.Coupled,
+			NullNonFinite: v.Config.Nonfinite == bundle.NonfiniteNull,
+			Coupled:       v.Report.Batching.Mode == bundle.Coupled,
 			Versions:      func() []string { return s.registry.ReadyVersions(v.Name) },
 			Notes:         func() map[string]string { return s.notes(v) },
 		}),
@@ -132,7 +134,7 @@ func (s *server) publish(v *models.Version) (models.Served, error) {
 // placed is the registry's OnPlacement: a device joins a version that serves. The scheduler
 // fixes a model's devices when it is added, so the version gets a new queue, and the old one
 // answers what it has.
-func (s *server) placed(v *models.Version, _ *models.Placement) error {
+func (s *server) placed(v *models.Version, _ *gates.Placement) error {
 	m, ok := v.Served.(*served)
 	if !ok {
 		return errors.New("the version is not in service")

@@ -6,11 +6,12 @@ import (
 	"sluice/internal/task"
 	"sluice/internal/telemetry"
 	"sluice/models"
+	"sluice/models/gates"
 )
 
 // unshare is the registry's OnBatching: requests run alone from the next batch on. Those that come
 // later are kept apart by prepare, also in the queue of a device that joins.
-func (s *server) unshare(v *models.Version, _ models.Verdict) {
+func (s *server) unshare(v *models.Version, _ gates.Verdict) {
 	if m, ok := v.Served.(*served); ok {
 		m.queue.Load().SetSingle()
 	}

@@ -20,6 +20,8 @@ import (
 	"sluice/internal/telemetry"
 	"sluice/internal/trace/record"
 	"sluice/models"
+	"sluice/models/bundle"
+	"sluice/models/gates"
 )
 
 // deviceCPU is the gateway's own processor as a device.
@@ -40,7 +42,7 @@ type server struct {
 	metrics  *telemetry.Metrics
 	batcher  *batcher.Batcher
 	registry *models.Registry
-	copies   *models.Copies
+	copies   *bundle.Copies
 	gateway  *gateway.Server
 	admin    *gateway.Admin
 	// metricsPort serves metrics and health alone; nil if there is none.
@@ -118,12 +120,12 @@ func newServer(ctx context.Context, cfg *config.Config, paths []string, log *zap
 }
 
 // modelOptions is how bundles are found and proven, by `serve` and `check` alike.
-func modelOptions(cfg *config.Config, paths []string, devices []models.Device, library string, log *zap.Logger) models.Options {
+func modelOptions(cfg *config.Config, paths []string, devices []gates.Device, library string, log *zap.Logger) models.Options {
 	d := &cfg.ModelDefaults
 	return models.Options{
-		GateOptions: models.GateOptions{
-			Defaults: models.Defaults{
-				Budget: cfg.Scheduler.Budget, MaxBudget: cfg.Limits.MaxBudget, MaxBatch: d.MaxBatch, MaxRows: d.MaxRows, Unproven: models.Unproven(d.Unproven),
+		Options: gates.Options{
+			Defaults: bundle.Defaults{
+				Budget: cfg.Scheduler.Budget, MaxBudget: cfg.Limits.MaxBudget, MaxBatch: d.MaxBatch, MaxRows: d.MaxRows, Unproven: bundle.Unproven(d.Unproven),
 				UnfairRows: !d.FairRows,
 				Tolerance:  agree.Tolerance{Abs: d.Tolerance.Abs, Rel: d.Tolerance.Rel},
 			},
