@@ -134,7 +134,7 @@ func (r *Registry) admit(v *Version, late *gates.Late) error {
 		}
 		return fmt.Errorf("it cannot be joined to the scheduler: %w", err)
 	}
-	v.Watch.refresh()
+	v.Comparer.refresh()
 	return nil
 }
 

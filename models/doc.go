@@ -25,7 +25,7 @@
 // proven session to the scheduler. So a worker that restarts keeps no model from being
 // served on the CPU. A session that exists already stays its device's to restore.
 //
-// Watch. While a version serves, some of its live answers are compared (Watch): with those of
+// Comparing. While a version serves, some of its live answers are compared (Comparer): with those of
 // rows that run alone, where it is batched, and with those of a fallback device. What is
 // refuted is switched off for the version at once, and remembered for its bundle (refutations).
 // This and late joins run on a lane of their own, the one after the scheduler's: each session
@@ -56,7 +56,7 @@
 //   - A session is closed once: by the version if it was placed before the version was
 //     closed, else by who opened it.
 //   - One mutex guards all control state, one in each version its list of placements, one
-//     in its watch what is compared, and one what is remembered; no two are held together.
+//     in its comparer what is compared, and one what is remembered; no two are held together.
 //     Nothing is called out under them: loading, draining, files and logging happen outside.
 //   - Every goroutine belongs to the Registry; Close waits for all of them, as long as
 //     its context lasts.

@@ -48,7 +48,7 @@ func (r *Registry) load(ctx context.Context, e *entry) {
 		return
 	}
 	v.Served = served
-	r.beginWatch(v)
+	r.beginComparing(v)
 	r.logBudget(v)
 	ignored := ""
 	r.update(func(models map[string]*model) {
@@ -184,7 +184,7 @@ func (r *Registry) retire(e *entry) {
 		fields = append(fields, zap.NamedError("served", err))
 	}
 	v.beside.Wait()
-	v.Watch.discard()
+	v.Comparer.discard()
 	if faults := v.closeSessions(); len(faults) > 0 {
 		log = r.opts.Log.Warn
 		fields = append(fields, faults...)

@@ -44,10 +44,10 @@ type Options struct {
 	// it is made when it is needed. Empty: it is forgotten when the process ends.
 	State string
 
-	// WatchLimit is how long one run of a live comparison may take; 0 means RunLimit. It should be
+	// CompareLimit is how long one run of a live comparison may take; 0 means RunLimit. It should be
 	// the scheduler's hang limit: a device that runs one batch at a time is held for as long.
-	WatchLimit time.Duration
-	// CompareEvery is the rows of which one is run again to compare its answers, see Watch;
+	CompareLimit time.Duration
+	// CompareEvery is the rows of which one is run again to compare its answers, see Comparer;
 	// 0 means 10,000, and with a negative number nothing is compared live.
 	CompareEvery int
 	// DrainDeadline is how long a retired version waits for its requests; 0 means 30 s.
@@ -96,7 +96,7 @@ func (o Options) withDefaults() Options {
 	o.Refuted = o.refutations.refuted
 	o.KeepVersions = cmp.Or(o.KeepVersions, 1)
 	o.CompareEvery = cmp.Or(o.CompareEvery, 10_000)
-	o.WatchLimit = cmp.Or(o.WatchLimit, o.RunLimit)
+	o.CompareLimit = cmp.Or(o.CompareLimit, o.RunLimit)
 	o.DrainDeadline = cmp.Or(o.DrainDeadline, 30*time.Second)
 	o.Settle = cmp.Or(o.Settle, 500*time.Millisecond)
 	o.RescanEvery = cmp.Or(o.RescanEvery, 10*time.Second)

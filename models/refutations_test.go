@@ -182,7 +182,7 @@ func TestRestartRemembers(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				state := t.TempDir()
 				keep := func(o *Options) { o.State = state }
-				w := watch(t, fakeFile{Factor: 2, Sequence: true}, keep, nil, bundle.ConfigFile, padding)
+				w := serveBatched(t, fakeFile{Factor: 2, Sequence: true}, keep, nil, bundle.ConfigFile, padding)
 				w.cpu.distort = distort
 				w.offer(w.together(t, []float32{1, 2, 3}, []float32{1, 2, 3})[0])
 				said := w.logs.FilterMessageSnippet("switched off").All()
@@ -197,7 +197,7 @@ func TestRestartRemembers(t *testing.T) {
 				if err := w.registry.Load(context.Background(), "m"); err != nil {
 					t.Fatal(err)
 				}
-				again := &watched{world: &world{dir: w.dir, cpu: &fakeDevice{name: "cpu", lanes: 2}}}
+				again := &comparedVersion{world: &world{dir: w.dir, cpu: &fakeDevice{name: "cpu", lanes: 2}}}
 				again.serve(t, keep)
 				for _, r := range []*Registry{w.registry, again.registry} {
 					v, err := r.Acquire("m", "")
@@ -239,7 +239,7 @@ func TestStateThatCannotBeWritten(t *testing.T) {
 		if err := os.WriteFile(file, nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		w := watch(t, fakeFile{Factor: 2}, func(o *Options) { o.State = filepath.Join(file, "below") }, nil)
+		w := serveBatched(t, fakeFile{Factor: 2}, func(o *Options) { o.State = filepath.Join(file, "below") }, nil)
 		w.cpu.distort = shares
 		w.offer(w.together(t, []float32{1, 2}, []float32{3, 4})[0])
 		said := w.logs.FilterMessage("what is switched off cannot be remembered").All()

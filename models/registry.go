@@ -21,7 +21,7 @@ type Registry struct {
 	opts Options
 	view atomic.Pointer[view]
 
-	stop      context.CancelFunc // ends loads and the watch
+	stop      context.CancelFunc // ends loads and the reading of Dir
 	ctx       context.Context    //nolint:containedctx // the registry's own life, not a request's
 	loads     chan struct{}      // a token per load under way; its capacity is LoadsAtOnce
 	measuring chan struct{}      // a token while one load measures times

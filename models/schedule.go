@@ -5,8 +5,8 @@ import "sync/atomic"
 // The first requests of a version are looked at more often: what is wrong with a model is
 // mostly wrong from the start.
 const (
-	watchEach  = 200   // requests of which each is looked at
-	watchTenth = 2_000 // requests up to which one in ten is
+	firstEach  = 200   // requests of which each is looked at
+	firstTenth = 2_000 // requests up to which one in ten is
 	tenth      = 10
 	// provenEach is how many are where the graph proves that rows keep apart.
 	provenEach = 20

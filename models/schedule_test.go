@@ -75,7 +75,7 @@ func TestScheduleOwes(t *testing.T) {
 // TestScheduleUnderContention counts from several goroutines.
 func TestScheduleUnderContention(t *testing.T) {
 	var s schedule
-	s.init(watchEach, watchTenth, 100, rand.Uint64N)
+	s.init(firstEach, firstTenth, 100, rand.Uint64N)
 	var looks atomic.Int64
 	var callers sync.WaitGroup
 	const each, goroutines = 10_000, 8
@@ -89,7 +89,7 @@ func TestScheduleUnderContention(t *testing.T) {
 		})
 	}
 	callers.Wait()
-	want := int64(watchEach + (watchTenth-watchEach)/tenth + (each*goroutines-watchTenth)/100)
+	want := int64(firstEach + (firstTenth-firstEach)/tenth + (each*goroutines-firstTenth)/100)
 	if n := looks.Load(); n < want-4 || n > want {
 		t.Errorf("%d looks, want %d or a few less", n, want)
 	}

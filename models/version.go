@@ -24,8 +24,8 @@ type Version struct {
 	Config bundle.Config
 	// Report is what the load gates found; Registry.Index has it with what came later.
 	Report *gates.Report
-	// Watch compares live answers; it does nothing where there is nothing to compare.
-	Watch *Watch
+	// Comparer compares live answers; it does nothing where there is nothing to compare.
+	Comparer *Comparer
 	// Served is what Publish returned; whoever published it knows its type.
 	Served Served
 	// Loaded is when the version became ready, on the wall clock, for people.
@@ -34,7 +34,7 @@ type Version struct {
 	loaded *gates.Loaded
 	life   context.Context //nolint:containedctx // the version's own life, not a request's
 	end    context.CancelFunc
-	beside sync.WaitGroup // the goroutine of Watch
+	beside sync.WaitGroup // the goroutine of Comparer
 	// placements are in order of preference; each list is immutable.
 	placements atomic.Pointer[[]*gates.Placement]
 	noFallback atomic.Bool
@@ -63,7 +63,7 @@ func newVersion(l *gates.Loaded, placements []*gates.Placement, report *gates.Re
 	}
 	v.life, v.end = context.WithCancel(context.Background())
 	v.placements.Store(&placements)
-	v.Watch = newWatch(v)
+	v.Comparer = newComparer(v)
 	return v
 }
 

@@ -71,7 +71,7 @@ func (s *served) Submit(t *task.Task) error {
 }
 
 // Answered lets a row be compared with other answers to it, now and then.
-func (s *served) Answered(t *task.Task) { s.version.Watch.Offer(t) }
+func (s *served) Answered(t *task.Task) { s.version.Comparer.Offer(t) }
 
 // Close drains the version and takes its series out of the metrics.
 func (s *served) Close(ctx context.Context) error {
@@ -168,7 +168,7 @@ func (s *server) newQueue(v *models.Version, metrics *telemetry.Model) (*batcher
 		Observe: func(r *batcher.BatchReport) {
 			observeBatch(devices[r.Device], r)
 			if errors.Is(r.Err, rows.ErrMisfit) {
-				v.Watch.Misfit(r.Device, r.Rows, r.Err)
+				v.Comparer.Misfit(r.Device, r.Rows, r.Err)
 			}
 		},
 		Dropped: func(reason batcher.Reason) { metrics.DropNamed(reason.String()) },

@@ -143,7 +143,7 @@ func modelOptions(cfg *config.Config, paths []string, devices []gates.Device, li
 		State:         cfg.State,
 		Require:       cfg.Require,
 		DrainDeadline: cfg.Drain.Deadline,
-		WatchLimit:    cfg.Scheduler.HangLimit,
+		CompareLimit:  cfg.Scheduler.HangLimit,
 	}
 }
 

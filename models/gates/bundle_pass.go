@@ -177,7 +177,7 @@ func (p *bundlePass) expired(since lap, limit time.Duration) bool {
 	return clock.Now().Sub(since.began)-(p.pace.rested-since.rested) >= limit
 }
 
-// stopwatch is when a gate, or a part of one, began.
+// lap is when a gate, or a part of one, began.
 type lap struct {
 	began  clock.Instant
 	rested time.Duration

@@ -33,7 +33,7 @@ type Options struct {
 	// Log receives one line per state change; nil means no log.
 	Log *zap.Logger
 	// SkipProof and SkipTest leave out what shows, before a version serves, that its rows are
-	// independent: the graph and the made-up rows. They are for tests of the watch, which then
+	// independent: the graph and the made-up rows. They are for tests of live comparisons, which then
 	// has to find it out alone.
 	SkipProof, SkipTest bool
 	// WarmupBudget is the time that warm-up spends on a model when its runs are quick;

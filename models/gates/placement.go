@@ -47,7 +47,7 @@ func (p *bundlePass) proveDevices(ctx context.Context) []*Placement {
 	var proofs []*devicePass
 	var first *devicePass
 	for _, d := range devices {
-		q := p.devicePass(d, len(devices) > 1 || p.mayWatch())
+		q := p.devicePass(d, len(devices) > 1 || p.mayCompare())
 		if first != nil {
 			q.peers = []*devicePass{first}
 		} else {
@@ -98,9 +98,9 @@ func CloseAll(placements []*Placement) {
 	}
 }
 
-// mayWatch tells, before rows have run, whether the version's batches may have to be compared
+// mayCompare tells, before rows have run, whether the version's batches may have to be compared
 // live: its session then needs a lane for that.
-func (p *bundlePass) mayWatch() bool {
+func (p *bundlePass) mayCompare() bool {
 	s, b := p.bundle.Schema, &p.batching
 	return s.MaxBatch > 1 && (b.Mode == "" || b.Mode == bundle.Batched)
 }

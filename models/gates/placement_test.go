@@ -7,7 +7,7 @@ import (
 	"sluice/models/bundle"
 )
 
-func TestMayWatch(t *testing.T) {
+func TestMayCompare(t *testing.T) {
 	f := func(b bundle.Batching, maxBatch int, padded, want bool) {
 		t.Helper()
 		s := &tensor.Schema{MaxBatch: maxBatch}
@@ -15,7 +15,7 @@ func TestMayWatch(t *testing.T) {
 			s.Padding = &tensor.Padding{}
 		}
 		p := &bundlePass{bundle: &bundle.Bundle{Schema: s}, batching: b}
-		if got := p.mayWatch(); got != want {
+		if got := p.mayCompare(); got != want {
 			t.Errorf("%+v, %d rows, padded %v: %v, want %v", b, maxBatch, padded, got, want)
 		}
 	}

@@ -52,7 +52,7 @@ func answered(t *testing.T, v *Version, place *gates.Placement, rows int) *task.
 
 func TestLiveParity(t *testing.T) {
 	type outcome struct {
-		stats  WatchStats
+		stats  ParityStats
 		off    bool
 		reason string
 	}
@@ -71,10 +71,10 @@ func TestLiveParity(t *testing.T) {
 				tk := answered(t, v, v.Preferred(), 3)
 				spoil(gpu, w.cpu)
 				for range 2 {
-					v.Watch.Offer(tk)
+					v.Comparer.Offer(tk)
 					synctest.Wait()
 				}
-				got := outcome{stats: v.Watch.Devices(), off: v.Fallback() == bundle.FallbackNever}
+				got := outcome{stats: v.Comparer.Devices(), off: v.Fallback() == bundle.FallbackNever}
 				if len(told) > 0 {
 					got.reason = told[0].Text
 				}
@@ -99,17 +99,17 @@ func TestLiveParity(t *testing.T) {
 	}
 	labels := fakeFile{Factor: 2, Labels: true}
 	inf := math.Inf(1)
-	f("equal", func(_, _ *fakeDevice) {}, labels, outcome{stats: WatchStats{Compared: 2}})
-	f("within the tolerance", func(_, cpu *fakeDevice) { cpu.delta = 0.005 }, labels, outcome{stats: WatchStats{Compared: 2, Worst: 0.5}}, bundle.ConfigFile, "tolerance: {abs: 0.01, rel: 0}")
+	f("equal", func(_, _ *fakeDevice) {}, labels, outcome{stats: ParityStats{Compared: 2}})
+	f("within the tolerance", func(_, cpu *fakeDevice) { cpu.delta = 0.005 }, labels, outcome{stats: ParityStats{Compared: 2, Worst: 0.5}}, bundle.ConfigFile, "tolerance: {abs: 0.01, rel: 0}")
 	f("beyond the tolerance", func(_, cpu *fakeDevice) { cpu.delta = 0.02 }, labels,
-		outcome{WatchStats{Compared: 1, Differed: 1, Worst: 2}, true, "fallback is switched off: cpu differs from cuda:0 on a live row, worst in output y, row 0: "}, bundle.ConfigFile, "tolerance: {abs: 0.01, rel: 0}")
+		outcome{ParityStats{Compared: 1, Differed: 1, Worst: 2}, true, "fallback is switched off: cpu differs from cuda:0 on a live row, worst in output y, row 0: "}, bundle.ConfigFile, "tolerance: {abs: 0.01, rel: 0}")
 	f("whole numbers", func(_, cpu *fakeDevice) { cpu.label = 2 }, labels,
-		outcome{WatchStats{Compared: 1, Differed: 1, Worst: inf}, true, "worst in output label, row 0: 9 instead of 7"})
+		outcome{ParityStats{Compared: 1, Differed: 1, Worst: inf}, true, "worst in output label, row 0: 9 instead of 7"})
 	f("strings", func(_, cpu *fakeDevice) { cpu.suffix = "y" }, labels,
-		outcome{WatchStats{Compared: 1, Differed: 1, Worst: inf}, true, `"classy" instead of "class"`})
+		outcome{ParityStats{Compared: 1, Differed: 1, Worst: inf}, true, `"classy" instead of "class"`})
 	f("unbatched", func(_, cpu *fakeDevice) { cpu.delta = 1 }, fakeFile{Factor: 2, Reason: "axis 0 is no batch"},
-		outcome{WatchStats{Compared: 1, Differed: 1, Worst: 10}, true, "worst in output y"}, bundle.ConfigFile, "tolerance: {abs: 0.1, rel: 0}")
-	f("fallback that fails", func(_, cpu *fakeDevice) { cpu.lose.Store(true) }, labels, outcome{stats: WatchStats{Failed: 2}})
+		outcome{ParityStats{Compared: 1, Differed: 1, Worst: 10}, true, "worst in output y"}, bundle.ConfigFile, "tolerance: {abs: 0.1, rel: 0}")
+	f("fallback that fails", func(_, cpu *fakeDevice) { cpu.lose.Store(true) }, labels, outcome{stats: ParityStats{Failed: 2}})
 }
 
 func TestLiveParityLeavesOut(t *testing.T) {
@@ -117,28 +117,28 @@ func TestLiveParityLeavesOut(t *testing.T) {
 		w := newWorld(t)
 		gpu := &fakeDevice{name: "cuda:0", lanes: 1}
 		_, v := serveBoth(t, w, gpu, fakeFile{Factor: 2, Labels: true}, nil)
-		f := func(what string, tk *task.Task, want WatchStats) {
+		f := func(what string, tk *task.Task, want ParityStats) {
 			t.Helper()
-			v.Watch.Offer(tk)
+			v.Comparer.Offer(tk)
 			synctest.Wait()
-			if got := v.Watch.Devices(); got != want {
+			if got := v.Comparer.Devices(); got != want {
 				t.Errorf("%s: %+v, want %+v", what, got, want)
 			}
 		}
-		f("an answer of the fallback", answered(t, v, v.Placements()[1], 1), WatchStats{})
+		f("an answer of the fallback", answered(t, v, v.Placements()[1], 1), ParityStats{})
 		failed := answered(t, v, v.Preferred(), 1)
 		failed.Err = errors.New("it failed")
-		f("a failed request", failed, WatchStats{})
+		f("a failed request", failed, ParityStats{})
 		optional := answered(t, v, v.Preferred(), 1)
 		optional.Optional = []tensor.Tensor{{Name: "weight"}}
-		f("a request with an optional input", optional, WatchStats{})
+		f("a request with an optional input", optional, ParityStats{})
 		odd := answered(t, v, v.Preferred(), 2)
 		odd.Outputs[0].Shape = []int64{3, 2}
-		f("an output of other rows than the request", odd, WatchStats{Failed: 1})
+		f("an output of other rows than the request", odd, ParityStats{Failed: 1})
 		some := answered(t, v, v.Preferred(), 2)
 		some.Wanted = 1
 		some.Outputs[1], some.Outputs[2] = tensor.Tensor{}, tensor.Tensor{}
-		f("a request that wants one output", some, WatchStats{Failed: 1, Compared: 1})
+		f("a request that wants one output", some, ParityStats{Failed: 1, Compared: 1})
 	})
 }
 
@@ -155,26 +155,26 @@ func TestLiveParityNeverWaits(t *testing.T) {
 		tk := answered(t, v, v.Preferred(), 1)
 		offer := func(times int) {
 			for range times {
-				v.Watch.Offer(tk)
+				v.Comparer.Offer(tk)
 				synctest.Wait()
 			}
 		}
 		offer(maxHeldRows + 5)
-		if got, want := v.Watch.Devices(), (WatchStats{Deferred: 5}); got != want {
+		if got, want := v.Comparer.Devices(), (ParityStats{Deferred: 5}); got != want {
 			t.Errorf("while the lane is taken: %+v, want %+v", got, want)
 		}
 		<-taken
 		synctest.Wait()
-		if got, want := v.Watch.Devices(), (WatchStats{Deferred: 5, Compared: maxHeldRows}); got != want {
+		if got, want := v.Comparer.Devices(), (ParityStats{Deferred: 5, Compared: maxHeldRows}); got != want {
 			t.Errorf("when it is free: %+v, want %+v", got, want)
 		}
-		v.Watch.devices.schedule.later.every = 0 // nothing is due any more but what is owed
+		v.Comparer.devices.schedule.later.every = 0 // nothing is due any more but what is owed
 		offer(10)
-		if got, want := v.Watch.Devices(), (WatchStats{Deferred: 5, Compared: maxHeldRows + 5}); got != want {
+		if got, want := v.Comparer.Devices(), (ParityStats{Deferred: 5, Compared: maxHeldRows + 5}); got != want {
 			t.Errorf("after later requests: %+v, want %+v", got, want)
 		}
 		taken <- struct{}{} // and the version is unloaded by the test's end with a row waiting
-		v.Watch.devices.schedule.postpone()
+		v.Comparer.devices.schedule.postpone()
 		offer(1)
 	})
 }
@@ -195,7 +195,7 @@ func TestUnloadWaitsForTheComparison(t *testing.T) {
 		tk := answered(t, v, v.Preferred(), 1)
 		resume := make(chan struct{})
 		w.cpu.onSpare = func() { <-resume }
-		v.Watch.Offer(tk)
+		v.Comparer.Offer(tk)
 		synctest.Wait() // until the row runs
 		v.Release()
 		done := make(chan error)
@@ -218,14 +218,14 @@ func TestLiveParityCopies(t *testing.T) {
 		gpu := &fakeDevice{name: "cuda:0", lanes: 1}
 		_, v := serveBoth(t, w, gpu, fakeFile{Factor: 2}, nil)
 		tk := answered(t, v, v.Preferred(), 2)
-		v.Watch.Offer(tk)
+		v.Comparer.Offer(tk)
 		clear(tk.Inputs[0].Data)
 		clear(tk.Inputs[0].Shape)
 		for i := range tk.Outputs[0].Data {
 			tk.Outputs[0].Data[i] = 0x55
 		}
 		synctest.Wait()
-		if got, want := v.Watch.Devices(), (WatchStats{Compared: 1}); got != want {
+		if got, want := v.Comparer.Devices(), (ParityStats{Compared: 1}); got != want {
 			t.Errorf("%+v, want %+v", got, want)
 		}
 	})
@@ -254,7 +254,7 @@ func TestLiveParityUnderTraffic(t *testing.T) {
 					t.Error(err)
 					return
 				}
-				v.Watch.Offer(tk)
+				v.Comparer.Offer(tk)
 				v.Release()
 			}
 		})
@@ -265,7 +265,7 @@ func TestLiveParityUnderTraffic(t *testing.T) {
 		t.Error(err)
 	}
 	callers.Wait()
-	if s := first.Watch.Devices(); s.Failed > 0 || s.Differed > 0 {
+	if s := first.Comparer.Devices(); s.Failed > 0 || s.Differed > 0 {
 		t.Errorf("%+v", s)
 	}
 }
@@ -284,9 +284,9 @@ func TestParityOffWithoutFallback(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer v.Release()
-		v.Watch.Offer(answered(t, v, v.Preferred(), 1))
-		if got := v.Watch.Devices(); got != (WatchStats{}) || v.Watch.plan.Load() != nil {
-			t.Errorf("%s: %+v, plan %+v", what, got, v.Watch.plan.Load())
+		v.Comparer.Offer(answered(t, v, v.Preferred(), 1))
+		if got := v.Comparer.Devices(); got != (ParityStats{}) || v.Comparer.plan.Load() != nil {
+			t.Errorf("%s: %+v, plan %+v", what, got, v.Comparer.plan.Load())
 		}
 	}
 	f("one device", "devices: [cpu]\nmax_batch: 1", 1)

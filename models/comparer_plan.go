@@ -9,8 +9,8 @@ import (
 	"sluice/models/gates"
 )
 
-// watchPlan is what the watch compares at present; it does not change.
-type watchPlan struct {
+// comparePlan is what the comparer compares at present; it does not change.
+type comparePlan struct {
 	placements []*gates.Placement
 	// batches is set if rows that shared a run are compared; padding if those are that were
 	// padded, and nil otherwise.
@@ -22,9 +22,9 @@ type watchPlan struct {
 	others    []*gates.Placement
 }
 
-// newWatchPlan makes the plan of a version; nil if there is nothing to compare.
-func newWatchPlan(v *Version) *watchPlan {
-	p := &watchPlan{placements: v.Placements(), maxBatch: v.Schema.MaxBatch}
+// newComparePlan makes the plan of a version; nil if there is nothing to compare.
+func newComparePlan(v *Version) *comparePlan {
+	p := &comparePlan{placements: v.Placements(), maxBatch: v.Schema.MaxBatch}
 	p.preferred = p.placements[0].Device
 	if v.Fallback() != bundle.FallbackNever {
 		p.others = p.placements[1:]
@@ -41,7 +41,7 @@ func newWatchPlan(v *Version) *watchPlan {
 
 // sharedRun tells whether a task's answer may depend on what it shared its run with, as far
 // as that is compared.
-func (p *watchPlan) sharedRun(t *task.Task) bool {
+func (p *comparePlan) sharedRun(t *task.Task) bool {
 	if !p.batches && p.padding == nil {
 		return false
 	}
@@ -63,7 +63,7 @@ func isPadded(p *tensor.Padding, t *task.Task) bool {
 }
 
 // own is the placement that answered; nil if it has no lane beside the scheduler's.
-func (p *watchPlan) own(device string) *gates.Placement {
+func (p *comparePlan) own(device string) *gates.Placement {
 	at := slices.IndexFunc(p.placements, func(q *gates.Placement) bool { return q.Device == device && q.Taken != nil })
 	if at < 0 {
 		return nil

@@ -19,7 +19,7 @@ import (
 )
 
 // watched is a version on the CPU that is batched and not proven, and what it was told.
-type watched struct {
+type comparedVersion struct {
 	*world
 	registry *Registry
 	version  *Version
@@ -30,15 +30,15 @@ type watched struct {
 }
 
 // watch serves such a version until the test ends. before are devices in front of the CPU.
-func watch(t *testing.T, file fakeFile, change func(*Options), before []*fakeDevice, more ...string) *watched {
+func serveBatched(t *testing.T, file fakeFile, change func(*Options), before []*fakeDevice, more ...string) *comparedVersion {
 	t.Helper()
-	w := &watched{world: newWorld(t)}
+	w := &comparedVersion{world: newWorld(t)}
 	w.put(t, "m/1", file, more...)
 	w.serve(t, change, before...)
 	return w
 }
 
-func (w *watched) serve(t *testing.T, change func(*Options), before ...*fakeDevice) {
+func (w *comparedVersion) serve(t *testing.T, change func(*Options), before ...*fakeDevice) {
 	t.Helper()
 	opts := w.options(before...)
 	core, logs := observer.New(zapcore.WarnLevel)
@@ -64,7 +64,7 @@ func (w *watched) serve(t *testing.T, change func(*Options), before ...*fakeDevi
 }
 
 // together answers requests of one row each in one run of the preferred device.
-func (w *watched) together(t *testing.T, rows ...[]float32) []*task.Task {
+func (w *comparedVersion) together(t *testing.T, rows ...[]float32) []*task.Task {
 	t.Helper()
 	v := w.version
 	tasks := make([]*task.Task, len(rows))
@@ -84,9 +84,9 @@ func (w *watched) together(t *testing.T, rows ...[]float32) []*task.Task {
 }
 
 // offer shows a task and waits until it has been looked at.
-func (w *watched) offer(tasks ...*task.Task) {
+func (w *comparedVersion) offer(tasks ...*task.Task) {
 	for _, tk := range tasks {
-		w.version.Watch.Offer(tk)
+		w.version.Comparer.Offer(tk)
 		synctest.Wait()
 	}
 }
@@ -103,7 +103,7 @@ func shares(run *fakeRun) {
 // TestWatchSchedule counts the comparisons that requests which shared a batch lead to.
 func TestWatchSchedule(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		w := watch(t, fakeFile{Factor: 2}, func(o *Options) { o.CompareEvery = 100 }, nil)
+		w := serveBatched(t, fakeFile{Factor: 2}, func(o *Options) { o.CompareEvery = 100 }, nil)
 		tk := w.together(t, []float32{1, 2}, []float32{3, 4})[0]
 		offered := 0
 		f := func(upTo int, compared uint64) {
@@ -111,7 +111,7 @@ func TestWatchSchedule(t *testing.T) {
 			for ; offered < upTo; offered++ {
 				w.offer(tk)
 			}
-			if got, want := w.version.Watch.Batches(), (WatchStats{Compared: compared}); got != want {
+			if got, want := w.version.Comparer.Batches(), (ParityStats{Compared: compared}); got != want {
 				t.Errorf("after %d requests: %+v, want %+v", upTo, got, want)
 			}
 		}
@@ -137,23 +137,23 @@ func TestWatchSchedule(t *testing.T) {
 // made good by later requests, and none runs too often.
 func TestWatchLosesNoComparison(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		w := watch(t, fakeFile{Factor: 2}, nil, nil)
+		w := serveBatched(t, fakeFile{Factor: 2}, nil, nil)
 		tk := w.together(t, []float32{1, 2}, []float32{3, 4})[0]
-		f := func(what string, requests int, want WatchStats) {
+		f := func(what string, requests int, want ParityStats) {
 			t.Helper()
 			for range requests {
 				w.offer(tk)
 			}
-			if got := w.version.Watch.Batches(); got != want {
+			if got := w.version.Comparer.Batches(); got != want {
 				t.Errorf("%s: %+v, want %+v", what, got, want)
 			}
 		}
 		w.version.Preferred().Taken <- struct{}{}
-		f("while the lane is taken", 500, WatchStats{Deferred: 200 + 30 - maxHeldRows})
+		f("while the lane is taken", 500, ParityStats{Deferred: 200 + 30 - maxHeldRows})
 		<-w.version.Preferred().Taken
 		synctest.Wait()
-		f("when it is free", 150, WatchStats{Compared: maxHeldRows + 150, Deferred: 200 + 30 - maxHeldRows})
-		f("in the end", 2000-650, WatchStats{Compared: 380, Deferred: 200 + 30 - maxHeldRows})
+		f("when it is free", 150, ParityStats{Compared: maxHeldRows + 150, Deferred: 200 + 30 - maxHeldRows})
+		f("in the end", 2000-650, ParityStats{Compared: 380, Deferred: 200 + 30 - maxHeldRows})
 	})
 }
 
@@ -161,7 +161,7 @@ func TestWatchLosesNoComparison(t *testing.T) {
 // with other rows.
 func TestWatchRepeatsWhatTheDeviceLost(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		w := watch(t, fakeFile{Factor: 2}, nil, nil)
+		w := serveBatched(t, fakeFile{Factor: 2}, nil, nil)
 		tk := w.together(t, []float32{1, 2}, []float32{3, 4})[0]
 		w.cpu.lose.Store(true)
 		for range 50 {
@@ -171,7 +171,7 @@ func TestWatchRepeatsWhatTheDeviceLost(t *testing.T) {
 		for range 2000 - 50 {
 			w.offer(tk)
 		}
-		if got := w.version.Watch.Batches(); got.Compared != 380 || got.Failed < 50 {
+		if got := w.version.Comparer.Batches(); got.Compared != 380 || got.Failed < 50 {
 			t.Errorf("%+v, want 380 rows compared and 50 or more failed", got)
 		}
 	})
@@ -180,22 +180,22 @@ func TestWatchRepeatsWhatTheDeviceLost(t *testing.T) {
 // TestWatchHoldsLargeRows keeps a request whose rows are too large to be copied.
 func TestWatchHoldsLargeRows(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		w := watch(t, fakeFile{Factor: 2, Sequence: true}, nil, nil)
+		w := serveBatched(t, fakeFile{Factor: 2, Sequence: true}, nil, nil)
 		row := make([]float32, maxCopyBytes/4+1)
 		row[3] = 1
 		tasks := w.together(t, row, row)
 		w.version.Preferred().Taken <- struct{}{}
 		w.offer(tasks...)
-		if got, want := w.version.Watch.Batches(), (WatchStats{Deferred: 1}); got != want {
+		if got, want := w.version.Comparer.Batches(), (ParityStats{Deferred: 1}); got != want {
 			t.Errorf("while the lane is taken: %+v, want %+v", got, want)
 		}
 		<-w.version.Preferred().Taken
 		synctest.Wait()
 		w.offer(tasks...)
-		if got, want := w.version.Watch.Batches(), (WatchStats{Deferred: 1, Compared: 3}); got != want {
+		if got, want := w.version.Comparer.Batches(), (ParityStats{Deferred: 1, Compared: 3}); got != want {
 			t.Errorf("afterwards: %+v, want %+v", got, want)
 		}
-		if s := w.version.Watch.shelf; s.count.Load() != 0 || s.bytes.Load() != 0 || s.large.Load() {
+		if s := w.version.Comparer.shelf; s.count.Load() != 0 || s.bytes.Load() != 0 || s.large.Load() {
 			t.Errorf("the shelf has %d rows of %d bytes, large %v", s.count.Load(), s.bytes.Load(), s.large.Load())
 		}
 	})
@@ -204,7 +204,7 @@ func TestWatchHoldsLargeRows(t *testing.T) {
 // TestWatchUnderTraffic offers from many goroutines with real time, for the race detector,
 // and lets the batch go wrong meanwhile.
 func TestWatchUnderTraffic(t *testing.T) {
-	w := watch(t, fakeFile{Factor: 2, Labels: true}, func(o *Options) { o.CompareEvery = 3 }, nil)
+	w := serveBatched(t, fakeFile{Factor: 2, Labels: true}, func(o *Options) { o.CompareEvery = 3 }, nil)
 	tasks := w.together(t, []float32{1, 2}, []float32{3, 4})
 	w.cpu.distort = shares
 	wrong := w.together(t, []float32{1, 2}, []float32{3, 4})
@@ -213,16 +213,16 @@ func TestWatchUnderTraffic(t *testing.T) {
 		callers.Go(func() {
 			for i := range 3000 {
 				if i > 1500 {
-					w.version.Watch.Offer(wrong[k%2])
+					w.version.Comparer.Offer(wrong[k%2])
 				} else {
-					w.version.Watch.Offer(tasks[k%2])
+					w.version.Comparer.Offer(tasks[k%2])
 				}
 			}
 		})
 	}
 	callers.Wait()
 	for !w.version.Alone() {
-		w.version.Watch.Offer(wrong[0])
+		w.version.Comparer.Offer(wrong[0])
 	}
 	if err := w.registry.Unload(context.Background(), "other"); err != nil {
 		t.Error(err)
@@ -255,13 +255,13 @@ func TestMisfit(t *testing.T) {
 	}
 	defer v.Release()
 	for range 3 {
-		v.Watch.Misfit("cpu", 3, fault.New(fault.InferenceFailed, "the model gave output 'y' in the shape [2] for a batch of 3 rows"))
+		v.Comparer.Misfit("cpu", 3, fault.New(fault.InferenceFailed, "the model gave output 'y' in the shape [2] for a batch of 3 rows"))
 	}
 	verdict := <-told
 	if !strings.Contains(verdict.Text, "a batch of 3 rows failed on cpu, since the model gave output 'y' in the shape [2]") || !v.Alone() {
 		t.Errorf("alone: %v, told %q", v.Alone(), verdict.Text)
 	}
-	v.Watch.Misfit("cpu", 3, fault.New(fault.InferenceFailed, "again"))
+	v.Comparer.Misfit("cpu", 3, fault.New(fault.InferenceFailed, "again"))
 	if len(told) > 0 {
 		t.Errorf("told again: %+v", <-told)
 	}

@@ -15,7 +15,7 @@ import (
 
 // compare makes the comparisons that a row is due for, unless they have been switched off
 // meanwhile.
-func (w *Watch) compare(ctx context.Context, h *heldRow) {
+func (w *Comparer) compare(ctx context.Context, h *heldRow) {
 	plan := w.plan.Load()
 	if plan == nil {
 		return
@@ -41,7 +41,7 @@ func (w *Watch) compare(ctx context.Context, h *heldRow) {
 // compareAlone runs the row alone on the device that answered it, without padding if the
 // device takes its length. alone is nil where there is no answer, or one that a fallback
 // device would not give: without the padding that it has there.
-func (w *Watch) compareAlone(ctx context.Context, plan *watchPlan, h *heldRow) (alone *task.Task, differs bool) {
+func (w *Comparer) compareAlone(ctx context.Context, plan *comparePlan, h *heldRow) (alone *task.Task, differs bool) {
 	v, c, place := w.version, &w.batches, plan.own(h.device)
 	unpadded := v.Schema.Padding != nil
 	t, err := w.try(ctx, place, h, unpadded)
@@ -79,12 +79,12 @@ func (w *Watch) compareAlone(ctx context.Context, plan *watchPlan, h *heldRow) (
 }
 
 // differences compares two answers to a row.
-func (w *Watch) differences(got, want []tensor.Tensor) agree.Contrast {
+func (w *Comparer) differences(got, want []tensor.Tensor) agree.Contrast {
 	return agree.Answers(got, want, w.version.Schema.Batchable(), 0, w.version.Config.Tolerance)
 }
 
 // guilty tells padding from batching: right is what the row's answer is alone and unpadded.
-func (w *Watch) guilty(ctx context.Context, place *gates.Placement, h *heldRow, right *task.Task) sharing {
+func (w *Comparer) guilty(ctx context.Context, place *gates.Placement, h *heldRow, right *task.Task) sharing {
 	t, err := w.try(ctx, place, h, false)
 	if err != nil {
 		return batchingOff | paddingOff
@@ -99,7 +99,7 @@ func (w *Watch) guilty(ctx context.Context, place *gates.Placement, h *heldRow, 
 // compareDevices runs the row on the next fallback device. alone is the row's answer alone on
 // its own device; if it is nil, it is found out where the devices seem to differ, since the
 // difference may come from the batch.
-func (w *Watch) compareDevices(ctx context.Context, plan *watchPlan, h *heldRow, alone *task.Task) {
+func (w *Comparer) compareDevices(ctx context.Context, plan *comparePlan, h *heldRow, alone *task.Task) {
 	v, c := w.version, &w.devices
 	place := plan.others[w.turn%uint64(len(plan.others))]
 	w.turn++
@@ -144,7 +144,7 @@ func (w *Watch) compareDevices(ctx context.Context, plan *watchPlan, h *heldRow,
 
 // batchIsToBlame tells whether the row differs from its answer alone on its own device, where
 // it must not.
-func (w *Watch) batchIsToBlame(h *heldRow, alone *task.Task) bool {
+func (w *Comparer) batchIsToBlame(h *heldRow, alone *task.Task) bool {
 	v := w.version
 	found := w.differences(h.outputs, alone.Outputs)
 	if !found.Failed() || !v.sharesRuns() || v.Alone() {
@@ -158,7 +158,7 @@ func (w *Watch) batchIsToBlame(h *heldRow, alone *task.Task) bool {
 }
 
 // blameSharing reports that a row's answer was changed by what it shared a run with.
-func (w *Watch) blameSharing(h *heldRow, right *task.Task, found *agree.Contrast, off sharing) {
+func (w *Comparer) blameSharing(h *heldRow, right *task.Task, found *agree.Contrast, off sharing) {
 	stats := w.batches.stats()
 	worst := found.Worst()
 	how, than := "", "alone"
@@ -175,7 +175,7 @@ func (w *Watch) blameSharing(h *heldRow, right *task.Task, found *agree.Contrast
 }
 
 // runOn runs the row alone on a device. It returns nil if there is no answer, which c counts.
-func (w *Watch) runOn(ctx context.Context, place *gates.Placement, h *heldRow, c *comparison) *task.Task {
+func (w *Comparer) runOn(ctx context.Context, place *gates.Placement, h *heldRow, c *comparison) *task.Task {
 	t, err := w.try(ctx, place, h, false)
 	if err != nil {
 		c.fail(ctx, err)
@@ -186,7 +186,7 @@ func (w *Watch) runOn(ctx context.Context, place *gates.Placement, h *heldRow, c
 var errNoLane = errors.New("the session has no lane for live comparisons")
 
 // try runs the row alone on a device, when the lane beside the scheduler's is free.
-func (w *Watch) try(ctx context.Context, place *gates.Placement, h *heldRow, unpadded bool) (*task.Task, error) {
+func (w *Comparer) try(ctx context.Context, place *gates.Placement, h *heldRow, unpadded bool) (*task.Task, error) {
 	if place == nil {
 		return nil, errNoLane
 	}
@@ -210,4 +210,25 @@ func (c *comparison) fail(ctx context.Context, err error) {
 		// not to blame: another one takes its place.
 		c.schedule.owed.Add(1)
 	}
+}
+
+// doubt remembers a row that differed in a label and had no clear scores: one such row shows
+// nothing, two different ones do.
+type doubt struct {
+	raised bool
+	print  uint64 // of the row
+}
+
+// settled tells whether a difference has to be acted on now. Where the graph proves the contrary
+// one row is never enough: it may be rounding that is larger than the tolerance.
+func (d *doubt) settled(c *agree.Contrast, h *heldRow, proven bool) bool {
+	if c.Certain() && !proven {
+		return true
+	}
+	print := h.print()
+	if d.raised && d.print != print {
+		return true
+	}
+	d.raised, d.print = true, print
+	return false
 }

@@ -12,7 +12,7 @@ func TestWatchForgivesRounding(t *testing.T) {
 	f := func(amount float32, off bool) {
 		t.Helper()
 		bubble(t, func(t *testing.T) {
-			w := watch(t, fakeFile{Factor: 2}, func(o *Options) { o.CompareEvery = 1 }, nil)
+			w := serveBatched(t, fakeFile{Factor: 2}, func(o *Options) { o.CompareEvery = 1 }, nil)
 			w.cpu.distort = func(run *fakeRun) {
 				for i, row := range run.rows {
 					run.out[i][0] = row[0] - row[1]
@@ -24,8 +24,8 @@ func TestWatchForgivesRounding(t *testing.T) {
 			for range 3 {
 				w.offer(w.together(t, []float32{amount, amount}, []float32{amount, amount + 1})...)
 			}
-			if got := w.version.Alone(); got != off || w.version.Watch.Batches().Compared == 0 {
-				t.Errorf("amounts of %v: alone %v, want %v; %+v", amount, got, off, w.version.Watch.Batches())
+			if got := w.version.Alone(); got != off || w.version.Comparer.Batches().Compared == 0 {
+				t.Errorf("amounts of %v: alone %v, want %v; %+v", amount, got, off, w.version.Comparer.Batches())
 			}
 		})
 	}
@@ -58,17 +58,17 @@ func TestNudge(t *testing.T) {
 func TestSplitRequestOnSeveralDevices(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		gpu := &fakeDevice{name: "cuda:0", lanes: 1}
-		w := watch(t, fakeFile{Factor: 2}, func(o *Options) { o.CompareEvery = 1 }, []*fakeDevice{gpu})
+		w := serveBatched(t, fakeFile{Factor: 2}, func(o *Options) { o.CompareEvery = 1 }, []*fakeDevice{gpu})
 		gpu.delta = 1
 		tasks := w.together(t, []float32{1, 2}, []float32{3, 4}) // answered by the GPU
 		h := cutRow(tasks[0], 0, w.version.Schema)
 		h.due, h.split, h.device = dueAlone, true, "cpu"
-		w.version.Watch.compare(t.Context(), h)
+		w.version.Comparer.compare(t.Context(), h)
 		if w.version.Alone() {
 			t.Error("the batch was blamed for what another device answered")
 		}
 		h.split = false
-		w.version.Watch.compare(t.Context(), h)
+		w.version.Comparer.compare(t.Context(), h)
 		if !w.version.Alone() {
 			t.Error("a difference was passed over")
 		}

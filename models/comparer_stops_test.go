@@ -25,7 +25,7 @@ func TestWatchStopsBatching(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Helper()
 			bubble(t, func(t *testing.T) {
-				w := watch(t, fakeFile{Factor: 2, Labels: true}, nil, nil)
+				w := serveBatched(t, fakeFile{Factor: 2, Labels: true}, nil, nil)
 				w.cpu.distort = distort
 				for i, row := range rows {
 					w.offer(w.together(t, row, []float32{9, 9})[0])
@@ -60,7 +60,7 @@ func TestWatchStopsBatching(t *testing.T) {
 func TestWatchStopsTraps(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		for seed := range uint64(20) {
-			w := watch(t, fakeFile{Factor: 2}, nil, nil)
+			w := serveBatched(t, fakeFile{Factor: 2}, nil, nil)
 			random := rand.New(rand.NewPCG(seed, 7))
 			w.cpu.distort = func(run *fakeRun) {
 				if len(run.rows) > 1 && random.IntN(20) == 0 {
@@ -68,11 +68,11 @@ func TestWatchStopsTraps(t *testing.T) {
 				}
 			}
 			requests := 0
-			for ; requests < watchEach && !w.version.Alone(); requests++ {
+			for ; requests < firstEach && !w.version.Alone(); requests++ {
 				w.offer(w.together(t, []float32{float32(requests), 2}, []float32{3, 4})[0])
 			}
 			if !w.version.Alone() {
-				t.Errorf("seed %d: not stopped within %d requests: %+v", seed, requests, w.version.Watch.Batches())
+				t.Errorf("seed %d: not stopped within %d requests: %+v", seed, requests, w.version.Comparer.Batches())
 			}
 		}
 	})
@@ -81,14 +81,14 @@ func TestWatchStopsTraps(t *testing.T) {
 // TestWatchIsLoud looks at all that says what was switched off, and that it happens once.
 func TestWatchIsLoud(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		w := watch(t, fakeFile{Factor: 2, Labels: true}, nil, nil)
+		w := serveBatched(t, fakeFile{Factor: 2, Labels: true}, nil, nil)
 		w.cpu.distort = shares
 		tasks := w.together(t, []float32{1, 2}, []float32{3, 4}, []float32{5, 6})
 		for _, tk := range tasks { // all of them wait before the first is compared
-			w.version.Watch.Offer(tk)
+			w.version.Comparer.Offer(tk)
 		}
 		synctest.Wait()
-		if got := w.version.Watch.Batches(); got.Compared != 1 || got.Differed != 1 || got.Worst < 100 {
+		if got := w.version.Comparer.Batches(); got.Compared != 1 || got.Differed != 1 || got.Worst < 100 {
 			t.Errorf("%+v, want one row compared", got)
 		}
 		said := w.logs.FilterMessage("batching is switched off").All()
@@ -129,7 +129,7 @@ func TestWatchIsLoud(t *testing.T) {
 func TestWatchSaysWhatContradictsTheProof(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		gpu := &fakeDevice{name: "cuda:0", lanes: 1}
-		w := watch(t, fakeFile{Factor: 2}, func(o *Options) {
+		w := serveBatched(t, fakeFile{Factor: 2}, func(o *Options) {
 			o.CompareEvery = 1
 			o.Publish = func(v *Version) (Served, error) {
 				v.Report.Batching = bundle.Batching{Mode: bundle.Batched, Basis: bundle.Proven}
@@ -152,7 +152,7 @@ func TestWatchTellsApart(t *testing.T) {
 			t.Helper()
 			bubble(t, func(t *testing.T) {
 				gpu := &fakeDevice{name: "cuda:0", lanes: 1}
-				w := watch(t, fakeFile{Factor: 2}, func(o *Options) {
+				w := serveBatched(t, fakeFile{Factor: 2}, func(o *Options) {
 					o.CompareEvery = 1
 					o.Publish = func(v *Version) (Served, error) {
 						v.Report.Batching = bundle.Batching{Mode: mode, Watched: mode == bundle.Batched}
@@ -199,7 +199,7 @@ func TestWatchStopsPadding(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Helper()
 			bubble(t, func(t *testing.T) {
-				w := watch(t, fakeFile{Factor: 2, Sequence: true}, nil, nil, bundle.ConfigFile, "padding: {axis: seq, buckets: [4, 8]}")
+				w := serveBatched(t, fakeFile{Factor: 2, Sequence: true}, nil, nil, bundle.ConfigFile, "padding: {axis: seq, buckets: [4, 8]}")
 				w.cpu.distort = distort
 				w.offer(w.together(t, rows...)[0])
 				if got := w.version; got.Alone() != alone || got.Unpadded() != unpadded {
@@ -221,10 +221,10 @@ func TestWatchStopsPadding(t *testing.T) {
 // TestWatchOfLengthsThatTheDeviceRefuses compares padded rows where the device takes no others.
 func TestWatchOfLengthsThatTheDeviceRefuses(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		w := watch(t, fakeFile{Factor: 2, Sequence: true}, nil, nil, bundle.ConfigFile, "padding: {axis: seq, buckets: [4, 8]}")
+		w := serveBatched(t, fakeFile{Factor: 2, Sequence: true}, nil, nil, bundle.ConfigFile, "padding: {axis: seq, buckets: [4, 8]}")
 		w.cpu.minLength = 4
 		w.offer(w.together(t, []float32{1, 2, 3}, []float32{1, 2, 3})[0])
-		if got, want := w.version.Watch.Batches(), (WatchStats{Compared: 1}); got != want {
+		if got, want := w.version.Comparer.Batches(), (ParityStats{Compared: 1}); got != want {
 			t.Errorf("%+v, want %+v", got, want)
 		}
 		w.cpu.distort = shares
@@ -238,7 +238,7 @@ func TestWatchOfLengthsThatTheDeviceRefuses(t *testing.T) {
 // TestWatchGoesOnWithPadding stops batching first; padded rows are compared all the same.
 func TestWatchGoesOnWithPadding(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		w := watch(t, fakeFile{Factor: 2, Sequence: true}, nil, nil, bundle.ConfigFile, "padding: {axis: seq, buckets: [4, 8]}")
+		w := serveBatched(t, fakeFile{Factor: 2, Sequence: true}, nil, nil, bundle.ConfigFile, "padding: {axis: seq, buckets: [4, 8]}")
 		w.cpu.distort = shares
 		w.offer(w.together(t, []float32{1, 2, 3, 4}, []float32{1, 2, 3, 4})[0])
 		w.cpu.distort = func(run *fakeRun) { run.out[0][0] += float32(len(run.rows[0])) }
@@ -247,8 +247,8 @@ func TestWatchGoesOnWithPadding(t *testing.T) {
 			t.Fatalf("alone %v, unpadded %v", w.version.Alone(), w.version.Unpadded())
 		}
 		w.offer(w.together(t, []float32{1, 2, 3})[0])
-		if !w.version.Unpadded() || len(w.batching) != 2 || w.version.Watch.plan.Load() != nil {
-			t.Errorf("unpadded %v, told %+v, plan %+v", w.version.Unpadded(), w.batching, w.version.Watch.plan.Load())
+		if !w.version.Unpadded() || len(w.batching) != 2 || w.version.Comparer.plan.Load() != nil {
+			t.Errorf("unpadded %v, told %+v, plan %+v", w.version.Unpadded(), w.batching, w.version.Comparer.plan.Load())
 		}
 	})
 }

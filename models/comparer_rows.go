@@ -11,7 +11,7 @@ import (
 	"sluice/models/gates"
 )
 
-// What a version holds for the watch at most: 64 rows, since a full batch of the usual size
+// What a version holds for its comparer at most: 64 rows, since a full batch of the usual size
 // leaves so many at once, and 4 MiB of copies, which is four of the largest rows. Rows of
 // most models have a few KiB, so that their number is what binds. One request of larger rows
 // is held as it is, without a copy: 64 MiB with the usual limits of the gateway.
@@ -157,7 +157,7 @@ func (h *heldRow) print() uint64 {
 	return hash.Sum64()
 }
 
-// shelf is where rows wait for the watch, bounded in number and bytes. Any goroutine may
+// shelf is where rows wait for the comparer, bounded in number and bytes. Any goroutine may
 // put; one takes.
 type shelf struct {
 	rows  chan *heldRow // holds maxHeldRows, so that nobody waits who has reserved a place

@@ -16,7 +16,7 @@ const roundingRoom = 8
 // rounding tells whether a difference is what the order in which floats are added can make of
 // it, as where large amounts cancel: an answer that changes about as much when each float of the
 // row changes by its last bit. right is the row's answer alone on the device.
-func (w *Watch) rounding(ctx context.Context, place *gates.Placement, h *heldRow, right []tensor.Tensor, unpadded bool, found *agree.Contrast) bool {
+func (w *Comparer) rounding(ctx context.Context, place *gates.Placement, h *heldRow, right []tensor.Tensor, unpadded bool, found *agree.Contrast) bool {
 	nudged := h.nudged()
 	if nudged == nil {
 		return false
@@ -65,7 +65,7 @@ func nudge(x tensor.Tensor) []byte {
 // elsewhere tells whether another device gives the row the answer that it got: the parts of a
 // request of more rows than a batch may have run on different devices, of which the trace names
 // one.
-func (w *Watch) elsewhere(ctx context.Context, plan *watchPlan, place *gates.Placement, h *heldRow, unpadded bool) bool {
+func (w *Comparer) elsewhere(ctx context.Context, plan *comparePlan, place *gates.Placement, h *heldRow, unpadded bool) bool {
 	if !h.split {
 		return false
 	}

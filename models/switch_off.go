@@ -37,16 +37,16 @@ func (v *Version) Takes(rows, most int) error {
 		rows, v.Name, v.Schema.MaxBatch)
 }
 
-// beginWatch compares live answers while the version serves.
-func (r *Registry) beginWatch(v *Version) {
+// beginComparing compares live answers while the version serves.
+func (r *Registry) beginComparing(v *Version) {
 	if r.opts.CompareEvery < 0 || v.Preferred().Taken == nil {
 		return
 	}
-	v.Watch.begin(r.opts.CompareEvery, r.opts.WatchLimit, func(f finding) { r.act(v, f) })
-	v.beside.Go(func() { v.Watch.run(v.life) })
+	v.Comparer.begin(r.opts.CompareEvery, r.opts.CompareLimit, func(f finding) { r.act(v, f) })
+	v.beside.Go(func() { v.Comparer.run(v.life) })
 }
 
-// act switches off what the watch has found to change answers.
+// act switches off what the comparer has found to change answers.
 func (r *Registry) act(v *Version, f finding) {
 	answers := []zap.Field{zap.String("device", f.device), zap.String("answer", f.given), zap.String("should_be", f.right)}
 	if f.off == 0 {

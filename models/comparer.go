@@ -15,7 +15,7 @@ import (
 	"sluice/internal/task"
 )
 
-// Watch compares live answers of a version: it runs a row that was answered once more, on
+// Comparer compares live answers of a version: it runs a row that was answered once more, on
 // the lane that the scheduler does not use, and the answers must agree within the model's
 // tolerance. There are two comparisons.
 //
@@ -37,13 +37,13 @@ import (
 // A caller pays one atomic addition for each comparison, and a copy of at most 1 MiB when a
 // row is due. One goroutine compares, one row at a time; what waits for it is bounded. In
 // memory a version has one lane more on each device.
-type Watch struct {
+type Comparer struct {
 	version  *Version
 	limit    time.Duration // of a run
 	findings func(finding)
 
 	planning sync.Mutex // orders calls of refresh
-	plan     atomic.Pointer[watchPlan]
+	plan     atomic.Pointer[comparePlan]
 	shelf    *shelf
 	batches  comparison
 	devices  comparison
@@ -58,11 +58,11 @@ type comparison struct {
 	differed atomic.Uint64
 	failed   atomic.Uint64
 	worst    atomic.Uint64 // a float64
-	doubt    doubt         // belongs to Watch.run
+	doubt    doubt         // belongs to Comparer.run
 }
 
-// WatchStats counts what one of the comparisons has done.
-type WatchStats struct {
+// ParityStats counts what one of the comparisons has done.
+type ParityStats struct {
 	// Compared rows include the Differed ones, which differed beyond the tolerance.
 	Compared, Differed uint64
 	// Failed rows could not be run again, or could not be taken out of their request.
@@ -75,7 +75,7 @@ type WatchStats struct {
 	Worst float64
 }
 
-// finding is what the watch has found against a version.
+// finding is what live answers have shown against a version.
 type finding struct {
 	off    sharing // what has to be switched off; 0 if it is the fallback
 	device string
@@ -84,15 +84,15 @@ type finding struct {
 	given, right string
 }
 
-func newWatch(v *Version) *Watch { return &Watch{version: v, misfits: make(chan finding, 1)} }
+func newComparer(v *Version) *Comparer { return &Comparer{version: v, misfits: make(chan finding, 1)} }
 
 // begin starts the counting: one row of every once the first requests have been seen, each
 // run bounded by limit. findings is told what differs, by the goroutine that compares.
-func (w *Watch) begin(every int, limit time.Duration, findings func(finding)) {
+func (w *Comparer) begin(every int, limit time.Duration, findings func(finding)) {
 	if w.version.surelyApart() {
 		w.batches.schedule.init(provenEach, provenEach, uint64(every)*provenThin, rand.Uint64N)
 	} else {
-		w.batches.schedule.init(watchEach, watchTenth, uint64(every), rand.Uint64N)
+		w.batches.schedule.init(firstEach, firstTenth, uint64(every), rand.Uint64N)
 	}
 	w.devices.schedule.init(0, 0, uint64(every), rand.Uint64N)
 	w.limit, w.findings, w.shelf = limit, findings, newShelf()
@@ -100,16 +100,16 @@ func (w *Watch) begin(every int, limit time.Duration, findings func(finding)) {
 }
 
 // refresh takes up the version's placements and what is switched off.
-func (w *Watch) refresh() {
+func (w *Comparer) refresh() {
 	w.planning.Lock()
 	defer w.planning.Unlock()
 	if w.shelf != nil {
-		w.plan.Store(newWatchPlan(w.version))
+		w.plan.Store(newComparePlan(w.version))
 	}
 }
 
 // run compares what waits until ctx ends.
-func (w *Watch) run(ctx context.Context) {
+func (w *Comparer) run(ctx context.Context) {
 	for {
 		select {
 		case f := <-w.misfits:
@@ -129,12 +129,12 @@ func (w *Watch) run(ctx context.Context) {
 // rest keeps comparisons to a part of a device's time, for live requests wait for it too: a
 // twentieth where the graph proves that rows keep apart, a fifth once the first requests have been
 // looked at. What is due meanwhile waits.
-func (w *Watch) rest(ctx context.Context, took time.Duration) {
+func (w *Comparer) rest(ctx context.Context, took time.Duration) {
 	share := time.Duration(0)
 	switch {
 	case w.version.surelyApart():
 		share = 19
-	case w.batches.compared.Load() >= watchEach:
+	case w.batches.compared.Load() >= firstEach:
 		share = 4
 	}
 	if share == 0 || took <= 0 {
@@ -149,7 +149,7 @@ func (w *Watch) rest(ctx context.Context, took time.Duration) {
 }
 
 // discard gives up what waits, when nothing is offered and compared any more.
-func (w *Watch) discard() {
+func (w *Comparer) discard() {
 	if w.shelf != nil {
 		w.shelf.clear()
 	}
@@ -157,7 +157,7 @@ func (w *Watch) discard() {
 
 // Offer shows a task that has ended; its buffers must stay as they are until Offer
 // returns. It never blocks and may be called from any goroutine.
-func (w *Watch) Offer(t *task.Task) {
+func (w *Comparer) Offer(t *task.Task) {
 	plan := w.plan.Load()
 	if plan == nil || t.Err != nil || len(t.Optional) > 0 {
 		return
@@ -184,7 +184,7 @@ func (w *Watch) Offer(t *task.Task) {
 
 // Misfit tells of a batch on a device whose output had not a row for each of its rows, so that
 // nobody can say whose they are: no batch of the version is to be trusted. It never blocks.
-func (w *Watch) Misfit(device string, rows int, err error) {
+func (w *Comparer) Misfit(device string, rows int, err error) {
 	if plan := w.plan.Load(); plan == nil || !plan.batches {
 		return
 	}
@@ -195,7 +195,7 @@ func (w *Watch) Misfit(device string, rows int, err error) {
 }
 
 // take keeps the row, or puts off what it is due for.
-func (w *Watch) take(t *task.Task, row int, due checks) {
+func (w *Comparer) take(t *task.Task, row int, due checks) {
 	h := cutRow(t, row, w.version.Schema)
 	if h != nil {
 		h.due = due
@@ -212,7 +212,7 @@ func (w *Watch) take(t *task.Task, row int, due checks) {
 	})
 }
 
-func (w *Watch) each(due checks, do func(*comparison)) {
+func (w *Comparer) each(due checks, do func(*comparison)) {
 	if due&dueAlone != 0 {
 		do(&w.batches)
 	}
@@ -222,13 +222,13 @@ func (w *Watch) each(due checks, do func(*comparison)) {
 }
 
 // Batches counts the comparisons of rows with their answers alone.
-func (w *Watch) Batches() WatchStats { return w.batches.stats() }
+func (w *Comparer) Batches() ParityStats { return w.batches.stats() }
 
 // Devices counts the comparisons of devices.
-func (w *Watch) Devices() WatchStats { return w.devices.stats() }
+func (w *Comparer) Devices() ParityStats { return w.devices.stats() }
 
-func (c *comparison) stats() WatchStats {
-	return WatchStats{
+func (c *comparison) stats() ParityStats {
+	return ParityStats{
 		Compared: c.compared.Load(), Differed: c.differed.Load(), Failed: c.failed.Load(), Deferred: c.schedule.deferred.Load(),
 		Worst: math.Float64frombits(c.worst.Load()),
 	}
