@@ -61,7 +61,7 @@ func (r *Registry) load(ctx context.Context, e *entry) {
 		r.retry(e)
 	})
 	if ignored != "" {
-		r.opts.Log.Info("settings of "+bundle.TritonFile+" that change only speed are ignored",
+		r.opts.Log.Info("settings of config.pbtxt that change only speed are ignored",
 			zap.String("model", b.Name), zap.String("fields", ignored))
 	}
 	r.logReady(v)
