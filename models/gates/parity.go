@@ -124,22 +124,22 @@ func (p *devicePass) ownRows() []inputs.Request {
 		return p.rows
 	}
 	var requests []inputs.Request
-	for i := range p.golden[:min(len(p.golden), maxProofRows)] {
+	for i := range p.golden[:min(len(p.golden), maxTestRows)] {
 		requests = append(requests, p.golden[i].Request)
 	}
 	return requests
 }
 
 // summary is the version's verdict on parity, from those of its devices.
-func summary(proofs []*devicePass, first *devicePass, own *Verdict, c *bundle.Config) Verdict {
+func summary(passes []*devicePass, first *devicePass, own *Verdict, c *bundle.Config) Verdict {
 	v := Verdict{Gate: "parity", Outcome: Skipped, Text: "the model runs on one device"}
 	if c.Fallback == bundle.FallbackNever {
 		v.Text = "the model has no fallback"
-	} else if len(proofs) > 1 {
+	} else if len(passes) > 1 {
 		v.Text = "no other device is there to compare with " + first.device.Name
 	}
 	var texts []string
-	for _, q := range proofs {
+	for _, q := range passes {
 		at := slices.IndexFunc(q.about.Gates, func(g Verdict) bool { return g.Gate == "parity" })
 		if q == first || at < 0 || q.about.Gates[at].Outcome == Skipped {
 			continue

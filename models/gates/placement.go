@@ -44,7 +44,7 @@ func (p *devicePass) placement() *Placement {
 func (p *bundlePass) proveDevices(ctx context.Context) []*Placement {
 	devices := p.opts.DevicesOf(&p.bundle.Config)
 	schema, batching := p.bundle.Schema, p.batching
-	var proofs []*devicePass
+	var passes []*devicePass
 	var first *devicePass
 	for _, d := range devices {
 		q := p.devicePass(d, len(devices) > 1 || p.mayCompare())
@@ -54,20 +54,20 @@ func (p *bundlePass) proveDevices(ctx context.Context) []*Placement {
 			p.bundle.Schema, p.batching = schema, batching // an earlier device may have failed after it lost batching
 		}
 		q.walk(ctx)
-		proofs = append(proofs, q)
+		passes = append(passes, q)
 		if first == nil && q.session != nil {
 			first = q
 		}
 	}
-	return p.conclude(proofs, first)
+	return p.conclude(passes, first)
 }
 
 // conclude writes the devices into the report and keeps the sessions of a version that
 // can be served.
-func (p *bundlePass) conclude(proofs []*devicePass, first *devicePass) []*Placement {
+func (p *bundlePass) conclude(passes []*devicePass, first *devicePass) []*Placement {
 	r := p.report
 	var placements []*Placement
-	for _, q := range proofs {
+	for _, q := range passes {
 		r.Devices = append(r.Devices, q.about)
 		if q.session != nil {
 			placements = append(placements, q.placement())
@@ -79,12 +79,12 @@ func (p *bundlePass) conclude(proofs []*devicePass, first *devicePass) []*Placem
 		r.NotePreferred()
 		r.Gates = append(r.Gates, first.about.Gates...)
 		if at := r.Gate("parity"); at != nil {
-			*at = summary(proofs, first, at, &p.bundle.Config)
+			*at = summary(passes, first, at, &p.bundle.Config)
 		}
 		r.NoteDevices()
 		r.NoteParity()
-	case len(proofs) == 1 && proofs[0].about.State != Down:
-		r.Gates = append(r.Gates, proofs[0].about.Gates...)
+	case len(passes) == 1 && passes[0].about.State != Down:
+		r.Gates = append(r.Gates, passes[0].about.Gates...)
 	default:
 		r.Gates = append(r.Gates, Verdict{Gate: "devices", Outcome: Refused, Text: "no device can serve it: " + r.reasons()})
 	}

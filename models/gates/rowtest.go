@@ -16,8 +16,8 @@ import (
 	"sluice/models/inputs"
 )
 
-// maxProofRows is how many different rows of one source are compared; larger batches repeat them.
-const maxProofRows = 64
+// maxTestRows is how many different rows of one source are compared; larger batches repeat them.
+const maxTestRows = 64
 
 // rowTest is what comparing rows alone and together came to.
 type rowTest struct {
@@ -76,7 +76,7 @@ func (p *devicePass) compareBatches(ctx context.Context, solo *soloRun, start la
 		// Whatever the batch does to such rows, nobody could see it.
 		return why, nil
 	}
-	sizes, skipped := proofSizes(inputs.MostRows(solo.rows, p.bundle.Schema), solo.per, p.opts.GateLimit)
+	sizes, skipped := testSizes(inputs.MostRows(solo.rows, p.bundle.Schema), solo.per, p.opts.GateLimit)
 	done := 0
 	near := map[int]string{}
 	for i, size := range sizes {
@@ -149,9 +149,9 @@ func (p *devicePass) compareBatch(ctx context.Context, solo *soloRun, size int, 
 	return nil
 }
 
-// proofSizes has the largest batch that a slow model can run in time first, then 2, so
+// testSizes has the largest batch that a slow model can run in time first, then 2, so
 // that it is proven where it matters, then the rest. skipped counts those above.
-func proofSizes(maxBatch int, perRow, limit time.Duration) (sizes []int, skipped int) {
+func testSizes(maxBatch int, perRow, limit time.Duration) (sizes []int, skipped int) {
 	largest := 2
 	for _, size := range cost.Sizes(maxBatch) {
 		switch {

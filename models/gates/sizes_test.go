@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-func TestProofSizes(t *testing.T) {
+func TestSizes(t *testing.T) {
 	f := func(maxBatch int, perRow time.Duration, want string) {
 		t.Helper()
-		sizes, skipped := proofSizes(maxBatch, perRow, time.Second)
+		sizes, skipped := testSizes(maxBatch, perRow, time.Second)
 		if got := fmt.Sprint(sizes, skipped); got != want {
 			t.Errorf("up to %d at %v a row: %s, want %s", maxBatch, perRow, got, want)
 		}

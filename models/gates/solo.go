@@ -43,7 +43,7 @@ func (p *devicePass) madeUpRun(ctx context.Context, start lap) (*soloRun, string
 	why := ""
 	for _, profile := range inputs.Profiles() {
 		made := inputs.NewSynthesis(p.bundle.Schema, p.graph.Hints, profile)
-		solo, refused, err := p.runSolo(ctx, start, made.MakeAll(min(maxProofRows, max(p.bundle.Schema.MaxBatch, 8))), "made-up rows")
+		solo, refused, err := p.runSolo(ctx, start, made.MakeAll(min(maxTestRows, max(p.bundle.Schema.MaxBatch, 8))), "made-up rows")
 		if solo != nil || err != nil {
 			return solo, "", err
 		}
@@ -131,9 +131,9 @@ func (p *devicePass) goldenRows() ([]inputs.Request, error) {
 		}
 	}
 	rows = inputs.LargestGroup(rows, p.bundle.Schema, false)
-	rows = slices.Clone(rows[:min(len(rows), maxProofRows)])
+	rows = slices.Clone(rows[:min(len(rows), maxTestRows)])
 	if n := len(rows); rows[0].HasFloats() {
-		for i := 0; i < n && len(rows) < maxProofRows; i++ {
+		for i := 0; i < n && len(rows) < maxTestRows; i++ {
 			rows = append(rows, rows[i].Scaled(10))
 		}
 	}

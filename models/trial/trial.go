@@ -8,9 +8,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"runtime"
-	"sync"
-	"syscall"
 	"time"
 
 	"sluice/internal/fault"
@@ -18,146 +15,126 @@ import (
 	"sluice/models/bundle"
 )
 
-// What a trial process may take to parse a bundle's files, besides the model file itself: an honest
-// file of a million nodes takes 600 MB.
-const (
-	parseLimit  = 30 * time.Second
-	parseMemory = 1 << 30
-)
+// maxObservationBytes bounds what a trial process may tell of a model: 256 runs of 64 outputs.
+const maxObservationBytes = 1 << 20
 
-// Runner reads and loads bundles in child processes, so that a file on which a parser grows
-// without end, or which crashes ONNX Runtime, is refused by name while the gateway lives.
-type Runner struct {
-	// Command is the program with its arguments; it calls RunTrial.
-	Command []string
-	// Timeout bounds loading and running; 0 means 60 s. Reading has 30 s of its own.
-	Timeout time.Duration
-	// ReadMemory bounds what reading may take; 0 means 1 GiB and the size of the model file, and no
-	// more than loading may. Memory bounds what loading and running may hold; 0 means three quarters of the
-	// machine's, and no more than that of what this process leaves of TrialOptions.Ceiling, shared by
-	// TrialOptions.AtOnce.
-	ReadMemory, Memory int64
+// Trial is a bundle in a trial process, which has described it and waits to load it.
+type Trial struct {
+	Config *bundle.Config
+	Graph  *bundle.Graph
 
-	reading sync.Mutex // one child parses at a time
+	runner     *Runner
+	memory     int64 // that loading and running may hold
+	kill       context.CancelFunc
+	said       *os.File       // frames
+	release    io.WriteCloser // lets it load
+	complained *head
+	ended      chan struct{} // closed when the process is gone, and its status is in state
+	state      error
 }
 
-// Options is what a trial needs to know of the server.
-type Options struct {
-	// Defaults and the names of the devices are for the bundle's settings.
-	Defaults bundle.Defaults
-	Devices  []string
-	// Ceiling is the most memory that the server may take, in bytes, and AtOnce how many loads share
-	// what is left of it.
-	Ceiling int64
-	AtOnce  int
-}
-
-// trialRequest is what the child reads first. A line of its own after it lets it go on to load.
-type trialRequest struct {
-	Name, ModelName string
-	Own, Beside     string // the folders
-	Bare, AtHome    bool
-	Defaults        bundle.Defaults
-	Devices         []string
-	ReadMemory      int64
-	Memory          int64
-	Ceiling         int64
-}
-
-// Begin starts a child, which reads the bundle's files and describes them
-// before it touches the library. An error is a sentence on what is wrong with the files.
-func (r *Runner) Begin(ctx context.Context, b *bundle.Bundle, o *Options) (*Trial, error) {
-	r.reading.Lock()
-	defer r.reading.Unlock()
-	// A file that does not fit beside what is served cannot be loaded either: to read it all would
-	// only bring the system to end something.
-	if size, most := b.ModelBytes(), r.readMemory(b, o); size > most {
-		return nil, fault.Wrap(fault.ModelLoadFailed, ErrShort, fmt.Sprintf("%s has %s, and reading it may take %s of memory, which is what is left: not served; let the server have more", b.ModelName, units.Bytes(size), units.Bytes(most)))
+// hear reads what the child says next.
+func (t *Trial) hear(limit time.Duration) (kind byte, text []byte, err error) {
+	if err := t.said.SetReadDeadline(time.Now().Add(limit)); err != nil {
+		return 0, nil, err
 	}
-	t, err := r.start(ctx, b, o)
-	switch {
-	case ctx.Err() != nil:
-		if err == nil {
-			t.End()
+	kind, text, err = readFrame(t.said)
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		select { // it is about to end, and has its reasons
+		case <-t.ended:
+		case <-time.After(time.Second):
 		}
-		return nil, fmt.Errorf("loading was stopped: %w", ctx.Err())
-	case err != nil:
-		return nil, fault.Wrap(fault.ModelLoadFailed, err, "the trial process could not be started")
+		err = io.EOF
 	}
-	kind, text, err := t.hear(parseLimit)
+	return kind, text, err
+}
+
+// status is how the process ended.
+func (t *Trial) status() string {
+	select {
+	case <-t.ended:
+	default:
+		return "still running"
+	}
+	var exit *exec.ExitError
+	if errors.As(t.state, &exit) {
+		return exit.ProcessState.String()
+	}
+	return "exit status 0"
+}
+
+// End kills the process, if it is still there, and waits for it. It may be called twice.
+func (t *Trial) End() {
+	if t == nil || t.kill == nil {
+		return
+	}
+	t.kill()
+	<-t.ended
+	_ = t.said.Close()
+}
+
+// Observe lets the child load the bundle and says what it has seen. Its error says that the library
+// cannot load the file.
+func (t *Trial) Observe(ctx context.Context) (*bundle.Observation, error) {
+	defer t.End()
+	timeout := t.runner.Timeout
+	if timeout == 0 {
+		timeout = time.Minute
+	}
+	until := time.Now().Add(timeout)
+	_, _ = io.WriteString(t.release, "\n") // if it has died, what it does not say tells
+	kind, text, err := t.hear(timeout)
+	doing := "loading"
+	if err == nil && kind == frameLoaded {
+		doing = "it loads, and running"
+		kind, text, err = t.hear(time.Until(until))
+	}
 	switch {
-	case err == nil && kind == frameDescribed:
-		if t.Config, t.Graph, err = bundle.DecodeDescription(text); err != nil {
-			t.End()
-			return nil, fault.Wrap(fault.ModelLoadFailed, err, "the trial process that read its files cannot be understood: not served")
+	case err == nil && kind == frameObserved:
+		o, err := bundle.DecodeObservation(text, len(t.Graph.Schema.Outputs))
+		if err != nil {
+			return nil, err
 		}
-		return t, nil
-	case err == nil && kind == frameWrong:
-		t.End()
-		return nil, errors.New(printable(text))
-	}
-	t.End()
-	doing := "reading its files"
-	switch {
+		return t.weighings(ctx, o, until)
+	case err == nil && kind == frameRefused:
+		said := oneLine(text)
+		return nil, fault.Wrap(fault.ModelLoadFailed, errors.New(said), refusal(said))
 	case ctx.Err() != nil:
 		return nil, fmt.Errorf("loading was stopped: %w", ctx.Err())
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return nil, fault.Wrap(fault.ModelLoadFailed, err, fmt.Sprintf("%s took longer than %v in a trial process: not served", doing, parseLimit))
-	case errors.Is(err, io.EOF) && t.complained.outOfMemory():
-		return nil, fault.Wrap(fault.ModelLoadFailed, fmt.Errorf("%w: %s", ErrShort, t.complained.line()), fmt.Sprintf("%s took more than %s of memory in a trial process: not served", doing, units.Bytes(r.readMemory(b, o))))
+		return nil, fault.Wrap(fault.ModelLoadFailed, errors.New("killed"), fmt.Sprintf("%s it took longer than %v in a trial process: not served", doing, timeout))
 	case errors.Is(err, io.EOF):
-		return nil, fault.Wrap(fault.ModelLoadFailed, errors.New(t.complained.line()), fmt.Sprintf("%s crashed a trial process (%s): not served", doing, t.status()))
+		t.End() // its last words are read when it is gone
+		if t.complained.outOfMemory() {
+			return nil, fault.Wrap(fault.ModelLoadFailed, fmt.Errorf("%w: %s", ErrShort, t.complained.line()),
+				fmt.Sprintf("%s it took more than %s of memory in a trial process, which is what is left: not served", doing, units.Bytes(t.memory)))
+		}
+		return nil, fault.Wrap(fault.ModelLoadFailed, errors.New(t.complained.line()),
+			fmt.Sprintf("%s it crashed the ONNX Runtime in a trial process (%s): not served", doing, t.status()))
 	}
 	if err == nil {
-		err = fmt.Errorf("it says %q before it has described the files", kind)
+		err = fmt.Errorf("it says %q", kind)
 	}
-	return nil, fault.Wrap(fault.ModelLoadFailed, err, "the trial process that read its files cannot be understood: not served")
+	return nil, fault.Wrap(fault.ModelLoadFailed, err, "the trial process cannot be understood")
 }
 
-// start runs the child and gives it its request.
-func (r *Runner) start(ctx context.Context, b *bundle.Bundle, o *Options) (*Trial, error) {
-	request := trialRequest{
-		Name: b.Name, ModelName: b.ModelName, Own: b.From.Own, Beside: b.From.Beside, Bare: b.Bare, AtHome: b.Home != "",
-		Defaults: o.Defaults, Devices: o.Devices, ReadMemory: r.readMemory(b, o), Memory: r.memory(o), Ceiling: o.Ceiling,
-	}
-	line, err := json.Marshal(&request)
-	if err != nil {
-		return nil, err
-	}
-	said, says, err := os.Pipe()
-	if err != nil {
-		return nil, err
-	}
-	defer says.Close()
-	limited, kill := context.WithCancel(ctx)
-	child := exec.CommandContext(limited, r.Command[0], r.Command[1:]...)
-	t := &Trial{runner: r, memory: request.Memory, kill: kill, said: said, complained: &head{most: maxTrialOutput}, ended: make(chan struct{})}
-	child.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	child.WaitDelay = time.Second
-	child.ExtraFiles = []*os.File{says}
-	child.Stdout, child.Stderr = t.complained, t.complained
-	if t.release, err = child.StdinPipe(); err != nil {
-		kill()
-		return nil, errors.Join(err, said.Close())
-	}
-	started := make(chan error)
-	go func() {
-		defer close(t.ended)
-		// The child must not outlive the gateway. The system ties that to the thread which
-		// starts it, so the thread stays with this goroutine.
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		err := child.Start()
-		started <- err
-		if err == nil {
-			t.state = child.Wait()
+// weighings hears what rows took of memory. Whatever ends the process meanwhile, such as a row that is
+// too long for the machine, says nothing against the model.
+func (t *Trial) weighings(ctx context.Context, o *bundle.Observation, until time.Time) (*bundle.Observation, error) {
+	for {
+		kind, text, err := t.hear(time.Until(until))
+		switch {
+		case ctx.Err() != nil:
+			return nil, fmt.Errorf("loading was stopped: %w", ctx.Err())
+		case err != nil || kind != frameWeighed:
+			return o, nil
 		}
-	}()
-	if err := <-started; err != nil {
-		kill()
-		<-t.ended
-		return nil, errors.Join(err, said.Close())
+		var w bundle.Weighing
+		if err = json.Unmarshal(text, &w); err == nil {
+			err = o.Merge(w)
+		}
+		if err != nil {
+			return nil, fault.Wrap(fault.ModelLoadFailed, err, "the trial process cannot be understood")
+		}
 	}
-	_, _ = t.release.Write(append(line, '\n')) // if it has died, the first frame that does not come tells
-	return t, nil
 }
