@@ -16,15 +16,17 @@ import (
 	"sluice/internal/wrap"
 	"sluice/loadtest/live"
 	"sluice/models"
+	"sluice/models/bundle"
+	"sluice/models/gates"
 )
 
 // checkOptions are how the outcome of a check is told.
 type checkOptions struct {
 	json, verbose bool
 	// inspect finds what a placed model takes of the machine; nil leaves that out.
-	inspect func(ctx context.Context, b *models.Bundle, d *models.DeviceReport) error
+	inspect func(ctx context.Context, b *bundle.Bundle, d *gates.DeviceReport) error
 	// memory adds up what a server with these models needs; nil leaves that out.
-	memory func(reports []*models.Report) *memoryNeed
+	memory func(reports []*gates.Report) *memoryNeed
 }
 
 // checkCommand proves settings and bundles without serving them.
@@ -91,7 +93,7 @@ func checkOnFleet(cmd *cobra.Command, cfg *config.Config, paths []string, librar
 	defer cancel()
 	f.wait(limited)
 	o.inspect = f.inspect
-	o.memory = func(reports []*models.Report) *memoryNeed { return needed(cfg, reports, f.workers()) }
+	o.memory = func(reports []*gates.Report) *memoryNeed { return needed(cfg, reports, f.workers()) }
 	options := modelOptions(cfg, paths, f.models(), library, zap.NewNop())
 	if options.Copies, err = openCopies(cfg); err != nil {
 		return err
@@ -118,7 +120,7 @@ func check(cmd *cobra.Command, options models.Options, o checkOptions) error {
 	if err != nil {
 		return err
 	}
-	reports := make([]*models.Report, 0, len(bundles))
+	reports := make([]*gates.Report, 0, len(bundles))
 	refused, otherwise := len(faults), 0
 	progress := newProgress(len(bundles))
 	told := 0
@@ -169,7 +171,7 @@ func check(cmd *cobra.Command, options models.Options, o checkOptions) error {
 }
 
 // write prints a report as soon as it is there, if it is for programs.
-func (o *checkOptions) write(r *models.Report) error {
+func (o *checkOptions) write(r *gates.Report) error {
 	if !o.json {
 		return nil
 	}
@@ -177,13 +179,13 @@ func (o *checkOptions) write(r *models.Report) error {
 }
 
 // inspectAll finds what the model takes on each device that serves it.
-func (o *checkOptions) inspectAll(ctx context.Context, b *models.Bundle, r *models.Report) {
+func (o *checkOptions) inspectAll(ctx context.Context, b *bundle.Bundle, r *gates.Report) {
 	if o.inspect == nil || r.Refusal() != nil {
 		return
 	}
 	for i := range r.Devices {
 		d := &r.Devices[i]
-		if d.State != models.Placed {
+		if d.State != gates.Placed {
 			continue
 		}
 		if err := o.inspect(ctx, b, d); err != nil && o.verbose {
@@ -196,7 +198,7 @@ func (o *checkOptions) inspectAll(ctx context.Context, b *models.Bundle, r *mode
 const unbroken = 1 << 20
 
 // tell prints what became of each model, the results first. With JSON the reports are out already.
-func (o *checkOptions) tell(reports []*models.Report, faults []error) error {
+func (o *checkOptions) tell(reports []*gates.Report, faults []error) error {
 	if o.json {
 		for _, fault := range faults {
 			fmt.Fprintln(os.Stderr, "sluice:", fault)
@@ -211,7 +213,7 @@ func (o *checkOptions) tell(reports []*models.Report, faults []error) error {
 	if width == 0 {
 		width = unbroken
 	}
-	if err := models.WriteResults(w, reports, width); err != nil {
+	if err := gates.WriteResults(w, reports, width); err != nil {
 		return err
 	}
 	for _, fault := range faults {

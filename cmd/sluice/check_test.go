@@ -16,7 +16,8 @@ import (
 
 	"sluice/config"
 	"sluice/internal/task"
-	"sluice/models"
+	"sluice/models/bundle"
+	"sluice/models/gates"
 )
 
 // command runs the binary and returns its output and exit status.
@@ -104,7 +105,7 @@ func TestSettingsAreChecked(t *testing.T) {
 
 // shifted is a real session whose first output is not what the model says.
 type shifted struct {
-	models.Session
+	bundle.Session
 	by float32
 }
 
@@ -149,7 +150,7 @@ func TestCheckFindsAFallbackThatDiffers(t *testing.T) {
 		options := modelOptions(cfg, nil, fleet.models(), library, zap.NewNop())
 		options.Trial = nil
 		cpu := options.Devices[0]
-		cpu.Open = func(ctx context.Context, b *models.Bundle) (models.Session, error) {
+		cpu.Open = func(ctx context.Context, b *bundle.Bundle) (bundle.Session, error) {
 			session, err := fleet.openOnCPU(ctx, b)
 			if err != nil {
 				return nil, err
@@ -158,7 +159,7 @@ func TestCheckFindsAFallbackThatDiffers(t *testing.T) {
 		}
 		preferred := options.Devices[0]
 		preferred.Name = "cuda:0"
-		options.Devices = []models.Device{preferred, cpu}
+		options.Devices = []gates.Device{preferred, cpu}
 		cmd := &cobra.Command{}
 		cmd.SetContext(t.Context())
 		switch err := check(cmd, options, checkOptions{json: true}); {

@@ -14,7 +14,7 @@ import (
 	"sluice/config"
 	"sluice/internal/device"
 	"sluice/internal/task"
-	"sluice/models"
+	"sluice/models/bundle"
 )
 
 // condition is what is known of a device apart from its worker: whether sessions can be opened
@@ -52,7 +52,7 @@ func (f *fleet) tell(s *station, open openFunc) openFunc {
 	if s.kind == device.CPU {
 		return open
 	}
-	return func(ctx context.Context, b *models.Bundle) (models.Session, error) {
+	return func(ctx context.Context, b *bundle.Bundle) (bundle.Session, error) {
 		session, err := open(ctx, b)
 		if err != nil {
 			return nil, f.cannotOpen(ctx, s, err)
@@ -62,11 +62,11 @@ func (f *fleet) tell(s *station, open openFunc) openFunc {
 	}
 }
 
-type openFunc = func(context.Context, *models.Bundle) (models.Session, error)
+type openFunc = func(context.Context, *bundle.Bundle) (bundle.Session, error)
 
 // keptSession is a session that its device counts.
 type keptSession struct {
-	models.Session
+	bundle.Session
 	once   sync.Once
 	closed func()
 }
@@ -86,7 +86,7 @@ type restingSession struct {
 // Rest lets a lane that is seldom used go of what it holds.
 func (r restingSession) Rest(lane int) { r.resting.Rest(lane) }
 
-func kept(f *fleet, s *station, session models.Session) models.Session {
+func kept(f *fleet, s *station, session bundle.Session) bundle.Session {
 	k := &keptSession{Session: session, closed: func() {
 		f.mu.Lock()
 		defer f.mu.Unlock()

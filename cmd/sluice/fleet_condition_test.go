@@ -17,7 +17,7 @@ import (
 	"sluice/internal/clock"
 	"sluice/internal/task"
 	"sluice/internal/tensor"
-	"sluice/models"
+	"sluice/models/bundle"
 )
 
 // stubSession is a session that does nothing.
@@ -77,12 +77,12 @@ func (c *conditioned) finish() {
 }
 
 // open loads a model on a device as the registry would; nil if it was not even tried.
-func (c *conditioned) open(i int) (models.Session, error) {
+func (c *conditioned) open(i int) (bundle.Session, error) {
 	s := c.stations[i]
 	if err := c.fleet.usable(s.device.Name); err != nil {
 		return nil, err
 	}
-	return c.tell(s, func(context.Context, *models.Bundle) (models.Session, error) {
+	return c.tell(s, func(context.Context, *bundle.Bundle) (bundle.Session, error) {
 		if err := c.opens[s.device.Name]; err != nil {
 			return nil, err
 		}
@@ -219,7 +219,7 @@ func TestConditionIsLeftAlone(t *testing.T) {
 	cancel()
 	f := func(what string, ctx context.Context, err error, tried int) {
 		t.Helper()
-		open := c.tell(c.stations[0], func(context.Context, *models.Bundle) (models.Session, error) { return nil, err })
+		open := c.tell(c.stations[0], func(context.Context, *bundle.Bundle) (bundle.Session, error) { return nil, err })
 		if _, got := open(ctx, nil); !errors.Is(got, err) && tried == 0 {
 			t.Errorf("%s: %v", what, got)
 		}

@@ -15,13 +15,14 @@ import (
 	"sluice/internal/device"
 	"sluice/internal/fault"
 	"sluice/internal/task"
-	"sluice/models"
+	"sluice/models/bundle"
+	"sluice/models/gates"
 )
 
 // models are the devices as the registry takes them.
-func (f *fleet) models() (all []models.Device) {
+func (f *fleet) models() (all []gates.Device) {
 	for _, s := range f.stations {
-		d := models.Device{Name: s.device.Name, Lanes: s.lanes, Spares: s.spares, Open: f.tell(s, s.opener(f))}
+		d := gates.Device{Name: s.device.Name, Lanes: s.lanes, Spares: s.spares, Open: f.tell(s, s.opener(f))}
 		if s.kind.GPU() {
 			d.Sizes = func(maxBatch int) []int { return device.Sizes(s.kind, maxBatch, 0) }
 		}
@@ -34,26 +35,26 @@ func (f *fleet) models() (all []models.Device) {
 }
 
 // opener is how a device loads a bundle.
-func (s *station) opener(f *fleet) func(context.Context, *models.Bundle) (models.Session, error) {
+func (s *station) opener(f *fleet) func(context.Context, *bundle.Bundle) (bundle.Session, error) {
 	switch {
 	case s.worker != nil:
-		return func(ctx context.Context, b *models.Bundle) (models.Session, error) { return s.openInWorker(ctx, b) }
+		return func(ctx context.Context, b *bundle.Bundle) (bundle.Session, error) { return s.openInWorker(ctx, b) }
 	case s.kind == device.CPU:
 		return f.openOnCPU
 	}
-	return func(_ context.Context, b *models.Bundle) (models.Session, error) {
+	return func(_ context.Context, b *bundle.Bundle) (bundle.Session, error) {
 		o := sessionOptions(b)
 		o.Provider, o.Digest = provider(&s.device), b.Digest
 		return onnx.Open(b.OpenPath(), o)
 	}
 }
 
-func sessionOptions(b *models.Bundle) onnx.Options {
+func sessionOptions(b *bundle.Bundle) onnx.Options {
 	return onnx.Options{Schema: b.Schema, FixedBatch: b.FixedBatch, Lanes: b.Lanes, External: b.External}
 }
 
 // openSession loads a bundle on the CPU in this process.
-func openSession(_ context.Context, b *models.Bundle) (models.Session, error) {
+func openSession(_ context.Context, b *bundle.Bundle) (bundle.Session, error) {
 	s, err := onnx.Open(b.OpenPath(), sessionOptions(b))
 	if err != nil {
 		return nil, err // not a nil session in an interface that is not nil
@@ -61,7 +62,7 @@ func openSession(_ context.Context, b *models.Bundle) (models.Session, error) {
 	return s, nil
 }
 
-func (s *station) openInWorker(ctx context.Context, b *models.Bundle) (models.Session, error) {
+func (s *station) openInWorker(ctx context.Context, b *bundle.Bundle) (bundle.Session, error) {
 	spec, err := workerSpec(b, b.Lanes, &s.device)
 	if err != nil {
 		return nil, err
@@ -74,8 +75,8 @@ func (s *station) openInWorker(ctx context.Context, b *models.Bundle) (models.Se
 }
 
 // openOnCPU loads a bundle in this process, or in the CPU's worker if the model wants that.
-func (f *fleet) openOnCPU(ctx context.Context, b *models.Bundle) (models.Session, error) {
-	if b.Config.Isolation != models.IsolationProcess {
+func (f *fleet) openOnCPU(ctx context.Context, b *bundle.Bundle) (bundle.Session, error) {
+	if b.Config.Isolation != bundle.IsolationProcess {
 		return openSession(ctx, b)
 	}
 	w, err := f.cpuWorker()
@@ -95,9 +96,9 @@ func (f *fleet) openOnCPU(ctx context.Context, b *models.Bundle) (models.Session
 }
 
 // remote reports whether sessions on a device are in a worker process, for models with an isolation.
-func (f *fleet) remote(name string, i models.Isolation) bool {
+func (f *fleet) remote(name string, i bundle.Isolation) bool {
 	return slices.ContainsFunc(f.stations, func(s *station) bool {
-		return s.device.Name == name && (s.worker != nil || s.kind == device.CPU && i == models.IsolationProcess)
+		return s.device.Name == name && (s.worker != nil || s.kind == device.CPU && i == bundle.IsolationProcess)
 	})
 }
 

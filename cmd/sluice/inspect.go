@@ -19,7 +19,8 @@ import (
 	"sluice/backends/onnx"
 	"sluice/backends/worker"
 	"sluice/internal/device"
-	"sluice/models"
+	"sluice/models/bundle"
+	"sluice/models/gates"
 )
 
 const inspectName = "session-trial"
@@ -46,7 +47,7 @@ type inspectReply struct {
 
 // inspect finds which nodes of a model run where on a device, and how much memory its session
 // takes, in a process of its own: nothing else allocates there meanwhile.
-func (f *fleet) inspect(ctx context.Context, b *models.Bundle, d *models.DeviceReport) error {
+func (f *fleet) inspect(ctx context.Context, b *bundle.Bundle, d *gates.DeviceReport) error {
 	at := slices.IndexFunc(f.stations, func(s *station) bool { return s.device.Name == d.Device })
 	if at < 0 {
 		return fmt.Errorf("there is no device %s", d.Device)
@@ -67,14 +68,14 @@ func (f *fleet) inspect(ctx context.Context, b *models.Bundle, d *models.DeviceR
 	}
 	d.Memory, d.DeviceMemory = reply.Memory, reply.DeviceMemory
 	for provider, operators := range reply.Nodes {
-		n := models.NodesReport{Provider: provider, Operators: operators}
+		n := gates.NodesReport{Provider: provider, Operators: operators}
 		for _, count := range operators {
 			n.Count += count
 		}
 		d.Nodes = append(d.Nodes, n)
 	}
 	// The device's own first: the CPU's are what was left over.
-	slices.SortFunc(d.Nodes, func(a, b models.NodesReport) int {
+	slices.SortFunc(d.Nodes, func(a, b gates.NodesReport) int {
 		if onCPU := strings.HasPrefix(a.Provider, "CPU"); onCPU != strings.HasPrefix(b.Provider, "CPU") {
 			if onCPU {
 				return 1

@@ -14,6 +14,8 @@ import (
 	"sluice/internal/task"
 	"sluice/internal/telemetry"
 	"sluice/models"
+	"sluice/models/bundle"
+	"sluice/models/gates"
 )
 
 // served is a proven model version joined to the scheduler, the edge and the metrics. It is
@@ -69,7 +71,7 @@ func (s *served) Submit(t *task.Task) error {
 }
 
 // Answered lets a row be compared with other answers to it, now and then.
-func (s *served) Answered(t *task.Task) { s.version.Watch.Offer(t) }
+func (s *served) Answered(t *task.Task) { s.version.Comparer.Offer(t) }
 
 // Close drains the version and takes its series out of the metrics.
 func (s *served) Close(ctx context.Context) error {
@@ -111,8 +113,8 @@ func (s *server) publish(v *models.Version) (models.Served, error) {
 	m := &served{
 		info: gateway.NewModelInfo(gateway.ModelInfo{
 			Name: v.Name, Version: v.Version, Digest: v.Digest, Schema: v.Schema, Budget: v.Config.Budget,
-			NullNonFinite: v.Config.Nonfinite == models.NonfiniteNull,
-			Coupled:       v.Report.Batching.Mode == models.Coupled,
+			NullNonFinite: v.Config.Nonfinite == bundle.NonfiniteNull,
+			Coupled:       v.Report.Batching.Mode == bundle.Coupled,
 			Versions:      func() []string { return s.registry.ReadyVersions(v.Name) },
 			Notes:         func() map[string]string { return s.notes(v) },
 		}),
@@ -132,7 +134,7 @@ func (s *server) publish(v *models.Version) (models.Served, error) {
 // placed is the registry's OnPlacement: a device joins a version that serves. The scheduler
 // fixes a model's devices when it is added, so the version gets a new queue, and the old one
 // answers what it has.
-func (s *server) placed(v *models.Version, _ *models.Placement) error {
+func (s *server) placed(v *models.Version, _ *gates.Placement) error {
 	m, ok := v.Served.(*served)
 	if !ok {
 		return errors.New("the version is not in service")
@@ -166,7 +168,7 @@ func (s *server) newQueue(v *models.Version, metrics *telemetry.Model) (*batcher
 		Observe: func(r *batcher.BatchReport) {
 			observeBatch(devices[r.Device], r)
 			if errors.Is(r.Err, rows.ErrMisfit) {
-				v.Watch.Misfit(r.Device, r.Rows, r.Err)
+				v.Comparer.Misfit(r.Device, r.Rows, r.Err)
 			}
 		},
 		Dropped: func(reason batcher.Reason) { metrics.DropNamed(reason.String()) },

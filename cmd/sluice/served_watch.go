@@ -6,11 +6,12 @@ import (
 	"sluice/internal/task"
 	"sluice/internal/telemetry"
 	"sluice/models"
+	"sluice/models/gates"
 )
 
 // unshare is the registry's OnBatching: requests run alone from the next batch on. Those that come
 // later are kept apart by prepare, also in the queue of a device that joins.
-func (s *server) unshare(v *models.Version, _ models.Verdict) {
+func (s *server) unshare(v *models.Version, _ gates.Verdict) {
 	if m, ok := v.Served.(*served); ok {
 		m.queue.Load().SetSingle()
 	}
@@ -48,10 +49,10 @@ func (s *server) notes(v *models.Version) map[string]string {
 
 // compared is what the version's live answers were compared with.
 func (s *served) compared() telemetry.Compared {
-	w := s.version.Watch
+	w := s.version.Comparer
 	return telemetry.Compared{Batching: comparisons(w.Batches()), Parity: comparisons(w.Devices()), Alone: s.version.Alone()}
 }
 
-func comparisons(w models.WatchStats) telemetry.Comparisons {
+func comparisons(w models.ParityStats) telemetry.Comparisons {
 	return telemetry.Comparisons{Compared: w.Compared, Differed: w.Differed, Failed: w.Failed, Deferred: w.Deferred, Worst: w.Worst}
 }

@@ -14,11 +14,14 @@ import (
 	"sluice/config"
 	"sluice/gateway"
 	"sluice/internal/accesslog"
+	"sluice/internal/agree"
 	"sluice/internal/device"
 	"sluice/internal/remedy"
 	"sluice/internal/telemetry"
 	"sluice/internal/trace/record"
 	"sluice/models"
+	"sluice/models/bundle"
+	"sluice/models/gates"
 )
 
 // deviceCPU is the gateway's own processor as a device.
@@ -39,7 +42,7 @@ type server struct {
 	metrics  *telemetry.Metrics
 	batcher  *batcher.Batcher
 	registry *models.Registry
-	copies   *models.Copies
+	copies   *bundle.Copies
 	gateway  *gateway.Server
 	admin    *gateway.Admin
 	// metricsPort serves metrics and health alone; nil if there is none.
@@ -117,28 +120,30 @@ func newServer(ctx context.Context, cfg *config.Config, paths []string, log *zap
 }
 
 // modelOptions is how bundles are found and proven, by `serve` and `check` alike.
-func modelOptions(cfg *config.Config, paths []string, devices []models.Device, library string, log *zap.Logger) models.Options {
+func modelOptions(cfg *config.Config, paths []string, devices []gates.Device, library string, log *zap.Logger) models.Options {
 	d := &cfg.ModelDefaults
 	return models.Options{
-		Dir:   cfg.Models,
-		Paths: paths,
-		Defaults: models.Defaults{
-			Budget: cfg.Scheduler.Budget, MaxBudget: cfg.Limits.MaxBudget, MaxBatch: d.MaxBatch, MaxRows: d.MaxRows, Unproven: models.Unproven(d.Unproven),
-			UnfairRows: !d.FairRows,
-			Tolerance:  models.Tolerance{Abs: d.Tolerance.Abs, Rel: d.Tolerance.Rel},
+		Options: gates.Options{
+			Defaults: bundle.Defaults{
+				Budget: cfg.Scheduler.Budget, MaxBudget: cfg.Limits.MaxBudget, MaxBatch: d.MaxBatch, MaxRows: d.MaxRows, Unproven: bundle.Unproven(d.Unproven),
+				UnfairRows: !d.FairRows,
+				Tolerance:  agree.Tolerance{Abs: d.Tolerance.Abs, Rel: d.Tolerance.Rel},
+			},
+			MemoryCeiling: int64(cfg.Limits.Memory),
+			Devices:       devices,
+			Trial:         trialRunner(library).Begin,
+			Log:           log,
+			WarmupBudget:  d.Warmup,
+			SkipProof:     blind == "yes",
+			SkipTest:      blind == "yes",
 		},
-		MemoryCeiling: int64(cfg.Limits.Memory),
+		Dir:           cfg.Models,
+		Paths:         paths,
 		KeepVersions:  d.KeepVersions,
-		Devices:       devices,
 		State:         cfg.State,
 		Require:       cfg.Require,
-		Trial:         trialRunner(library).Begin,
-		Log:           log,
-		WarmupBudget:  d.Warmup,
 		DrainDeadline: cfg.Drain.Deadline,
-		WatchLimit:    cfg.Scheduler.HangLimit,
-		SkipProof:     blind == "yes",
-		SkipTest:      blind == "yes",
+		CompareLimit:  cfg.Scheduler.HangLimit,
 	}
 }
 

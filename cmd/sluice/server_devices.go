@@ -13,6 +13,7 @@ import (
 	"sluice/internal/device"
 	"sluice/internal/telemetry"
 	"sluice/models"
+	"sluice/models/gates"
 )
 
 // startWait is how long the models wait for devices that are starting. Those that take
@@ -132,7 +133,7 @@ func (s *server) throttled(gpu int, ratio float64) {
 }
 
 // differs is the registry's OnParity: answers must not depend on the device any more.
-func (s *server) differs(v *models.Version, verdict models.Verdict) {
+func (s *server) differs(v *models.Version, verdict gates.Verdict) {
 	if served, ok := v.Served.(*served); ok {
 		served.forbidFallback()
 	}

@@ -6,15 +6,15 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"sluice/models"
+	"sluice/models/trial"
 )
 
 const trialName = "trial-load"
 
 // trialRunner reads and loads models in child processes of this binary.
-func trialRunner(library string) *models.TrialRunner {
+func trialRunner(library string) *trial.Runner {
 	// Not os.Executable: the file may have been replaced since this process started.
-	return &models.TrialRunner{Command: []string{"/proc/self/exe", trialName, "--onnxruntime-library", library}}
+	return &trial.Runner{Command: []string{"/proc/self/exe", trialName, "--onnxruntime-library", library}}
 }
 
 // trialCommand is the child's side: a file on which a parser grows without end, or which crashes
@@ -27,7 +27,7 @@ func trialCommand() *cobra.Command {
 		Hidden: true,
 		Args:   cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			says := os.NewFile(models.TrialDescriptor, "gateway")
+			says := os.NewFile(trial.Descriptor, "gateway")
 			if about, err := says.Stat(); err != nil || about.Mode()&os.ModeNamedPipe == 0 {
 				return errors.New("sluice trial-load is started by the gateway and is of no use by itself")
 			}
@@ -35,7 +35,7 @@ func trialCommand() *cobra.Command {
 				_, err := loadLibrary(library)
 				return err
 			}
-			if err := models.RunTrial(cmd.Context(), os.Stdin, says, load, openSession); err != nil {
+			if err := trial.Run(cmd.Context(), os.Stdin, says, load, openSession); err != nil {
 				return err
 			}
 			os.Exit(0) // at once: the library's own clean-up at the end of a process can crash it

@@ -17,7 +17,7 @@ import (
 	"sluice/config"
 	"sluice/internal/cost"
 	"sluice/internal/device"
-	"sluice/models"
+	"sluice/models/bundle"
 )
 
 const workerName = "worker"
@@ -37,7 +37,7 @@ func workerProcess(binary, library string, d *config.Device) func() *exec.Cmd {
 }
 
 // workerSpec says what a worker has to know to open a bundle.
-func workerSpec(b *models.Bundle, lanes int, d *config.Device) (worker.Spec, error) {
+func workerSpec(b *bundle.Bundle, lanes int, d *config.Device) (worker.Spec, error) {
 	name, err := device.Parse(d.Name)
 	if err != nil {
 		return worker.Spec{}, err

@@ -23,6 +23,8 @@ import (
 	"sluice/internal/task"
 	"sluice/internal/tensor"
 	"sluice/models"
+	"sluice/models/bundle"
+	"sluice/models/gates"
 )
 
 // startWorker starts a worker of the real binary for the CPU: one for two batches at once, or a
@@ -59,7 +61,7 @@ func startWorker(t testing.TB, serial bool) *worker.Device {
 func TestWorkerPassesTheGates(t *testing.T) {
 	cpu := config.DefaultDevice("cpu")
 	d := startWorker(t, true)
-	o := models.Options{Dir: examples, Devices: []models.Device{workerDevice(d, &cpu, 2)}}
+	o := models.Options{Dir: examples, Options: gates.Options{Devices: []gates.Device{workerDevice(d, &cpu, 2)}}}
 	bundles, faults, err := models.Find(o)
 	if err != nil || len(faults) > 0 || len(bundles) != len(exampleModels) {
 		t.Fatalf("found %d bundles, %v, %v", len(bundles), faults, err)
@@ -70,14 +72,14 @@ func TestWorkerPassesTheGates(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, v := range report.Gates {
-			if v.Outcome == models.Refused {
+			if v.Outcome == gates.Refused {
 				t.Errorf("%s: gate %s: %s (%s)", b.Label(), v.Gate, v.Text, v.Detail)
 			}
 		}
 		if len(report.Curve) == 0 {
 			t.Errorf("%s was not warmed up", b.Label())
 		}
-		if len(report.Devices) != 1 || report.Devices[0].State != models.Placed {
+		if len(report.Devices) != 1 || report.Devices[0].State != gates.Placed {
 			t.Errorf("%s is not placed: %+v", b.Label(), report.Devices)
 		}
 	}
@@ -87,8 +89,8 @@ func TestWorkerPassesTheGates(t *testing.T) {
 }
 
 // workerDevice is a worker as the registry sees it.
-func workerDevice(d *worker.Device, on *config.Device, lanes int) models.Device {
-	return models.Device{Name: on.Name, Lanes: lanes, Open: func(ctx context.Context, b *models.Bundle) (models.Session, error) {
+func workerDevice(d *worker.Device, on *config.Device, lanes int) gates.Device {
+	return gates.Device{Name: on.Name, Lanes: lanes, Open: func(ctx context.Context, b *bundle.Bundle) (bundle.Session, error) {
 		spec, err := workerSpec(b, b.Lanes, on)
 		if err != nil {
 			return nil, err

@@ -32,6 +32,12 @@ type Package struct {
 // belongs to it.
 var stages = []string{"gateway", "batcher", "backends", "models", "features", "shadow", "loadtest", "console"}
 
+// layers are packages of one stage from the lowest up: each may import those before it, and none of
+// those behind it.
+var layers = [][]string{
+	{"models/bundle", "models/inputs", "models/trial", "models/gates", "models"},
+}
+
 // commands are the folders of the top floor.
 var commands = []string{"cmd", "bench", "test", "examples"}
 

@@ -94,6 +94,9 @@ func TestRules(t *testing.T) {
 		"gateway imports batcher: stages do not know each other; declare the interface that is needed")
 	f("child of a stage", []Package{one("models", "sluice/backends/fake")},
 		"models imports backends/fake: stages do not know each other; declare the interface that is needed")
+	f("layers", []Package{one("models", "sluice/models/gates"), one("models/gates", "sluice/models/bundle"), one("models/trial", "sluice/models/gates"), one("models/bundle", "sluice/models")},
+		"models/bundle imports models: a lower layer of a stage knows nothing of a higher one",
+		"models/trial imports models/gates: a lower layer of a stage knows nothing of a higher one")
 	f("config", []Package{one("gateway", "sluice/config"), one("config", "sluice/internal/fault")},
 		"config imports internal/fault: config imports no other package of the module, but internal/near and internal/prescan",
 		"gateway imports config: only cmd imports config; take a small Options instead")

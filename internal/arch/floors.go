@@ -2,6 +2,7 @@ package arch
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -67,11 +68,21 @@ func refuse(from, to string) string {
 		return "it stands below the other leaves, and may import " + listText(lowest[from], "none of them")
 	case a == settings && to != "internal/near" && to != "internal/prescan":
 		return "config imports no other package of the module, but internal/near and internal/prescan"
+	case above(from, to):
+		return "a lower layer of a stage knows nothing of a higher one"
 	case a == stage && b == stage && topOf(from) != topOf(to):
 		return "stages do not know each other; declare the interface that is needed"
 	default:
 		return ""
 	}
+}
+
+// above tells whether one package is a higher layer of the same stage than another.
+func above(from, to string) bool {
+	return slices.ContainsFunc(layers, func(layer []string) bool {
+		at := slices.Index(layer, from)
+		return at >= 0 && slices.Index(layer, to) > at
+	})
 }
 
 func topOf(dir string) string {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"sluice/internal/agree"
 	"sluice/internal/http1"
 	"sluice/internal/oip"
 	"sluice/internal/tensor"
@@ -25,7 +26,7 @@ func (e *UnstableError) Error() string { return e.Text }
 // tolerances.
 type Options struct {
 	// Tolerance replaces those of all float types; nil means the defaults by type.
-	Tolerance *Tolerance
+	Tolerance *agree.Tolerance
 	// Classifier says that float outputs must have their maximum at the same place too, along
 	// the last axis.
 	Classifier bool
@@ -115,7 +116,7 @@ func (r *recorder) tensors(one, two *reply, v int) error {
 	if err := readReply(two, &r.second); err != nil {
 		return &payload.NotReadyError{Text: fmt.Sprintf("variant %d", v), Cause: err}
 	}
-	if d := r.judge.compare(r.first.Outputs, r.second.Outputs); d.kind != none {
+	if d := r.judge.compare(r.first.Outputs, r.second.Outputs); d.Kind != agree.None {
 		return unstable(v, "%s", d.String())
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 
+	"sluice/internal/agree"
 	"sluice/internal/http1"
 	"sluice/internal/tensor"
 	"sluice/loadtest/engine"
@@ -36,7 +37,7 @@ func (c *Checker) checkTensors(a *engine.Answer, tagged bool) engine.Verdict {
 		return c.wrongValue(a, func() string { return text })
 	}
 	d := c.judge.compare(c.expected.Rows[a.Variant].Outputs, c.answer.Outputs)
-	if d.kind == none {
+	if d.Kind == agree.None {
 		c.remember(a, c.answer.Version)
 		return engine.Verdict{Kind: engine.Right}
 	}
@@ -45,12 +46,12 @@ func (c *Checker) checkTensors(a *engine.Answer, tagged bool) engine.Verdict {
 
 // mismatch looks for the variant that an answer belongs to. It is a function of its own so
 // that only wrong answers cost the memory of a difference.
-func (c *Checker) mismatch(a *engine.Answer, d difference) engine.Verdict {
+func (c *Checker) mismatch(a *engine.Answer, d agree.Difference) engine.Verdict {
 	for v := range c.expected.Rows {
 		if v == a.Variant {
 			continue
 		}
-		if other := c.judge.compare(c.expected.Rows[v].Outputs, c.answer.Outputs); other.kind == none {
+		if other := c.judge.compare(c.expected.Rows[v].Outputs, c.answer.Outputs); other.Kind == agree.None {
 			return c.otherVariant(a, v, d.String)
 		}
 	}

@@ -70,7 +70,7 @@ func TestStates(t *testing.T) {
 		t.Fatalf("%s has no second table under %q", p.Path, section)
 		return nil
 	}
-	same(t, "docs/operations.md, devices of a version,", rows(t, second("Model states"), "Model states", "State"), stringsOf(t, "models", "Placed"))
+	same(t, "docs/operations.md, devices of a version,", rows(t, second("Model states"), "Model states", "State"), stringsOf(t, "models/gates", "Placed"))
 	same(t, "docs/operations.md, workers,", rows(t, second("Device states"), "Device states", "State"), stringsOf(t, "backends/worker", "stateNames"))
 	index := rows(t, p, "Model states", "In the index")
 	slices.Sort(index)
