@@ -13,7 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"sluice/backends/worker"
-	"sluice/batcher"
+	"sluice/batcher/policy"
 	"sluice/config"
 	"sluice/internal/device"
 	"sluice/internal/fault"
@@ -109,9 +109,9 @@ func (f *fleet) names() (all []string) {
 }
 
 // options are the devices as the scheduler takes them.
-func (f *fleet) options() (all []batcher.DeviceOptions) {
+func (f *fleet) options() (all []policy.DeviceOptions) {
 	for _, s := range f.stations {
-		o := batcher.DeviceOptions{Name: s.device.Name, Kind: s.kind.String(), Lanes: s.lanes, Spares: s.spares, Gap: batchOverhead}
+		o := policy.DeviceOptions{Name: s.device.Name, Kind: s.kind.String(), Lanes: s.lanes, Spares: s.spares, Gap: batchOverhead}
 		switch {
 		case s.kind == device.CPU:
 			o.SpreadAfter = spreadAfter
@@ -127,7 +127,7 @@ func (f *fleet) options() (all []batcher.DeviceOptions) {
 }
 
 // is reports whether a device of the scheduler is of a kind.
-func (f *fleet) is(id batcher.DeviceID, kind device.Kind) bool { return f.stations[id].kind == kind }
+func (f *fleet) is(id policy.DeviceID, kind device.Kind) bool { return f.stations[id].kind == kind }
 
 // start starts the workers. Devices are down until their workers are up.
 func (f *fleet) start() error {

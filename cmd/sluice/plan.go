@@ -9,8 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"sluice/batcher/plan"
-	"sluice/batcher/plan/report"
+	"sluice/plan"
+	"sluice/plan/report"
 )
 
 // statusNotHeld is the exit status of a study whose objectives do not hold, as of a load

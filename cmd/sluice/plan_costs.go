@@ -12,9 +12,9 @@ import (
 
 	"github.com/goccy/go-yaml/ast"
 
-	"sluice/batcher/plan"
 	"sluice/internal/cost"
 	"sluice/internal/prescan"
+	"sluice/plan"
 )
 
 // maxReports is the most bytes of a file of costs: a report of check has some kilobytes a model.

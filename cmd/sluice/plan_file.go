@@ -13,11 +13,11 @@ import (
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
 
-	"sluice/batcher/plan"
 	"sluice/internal/near"
 	"sluice/internal/prescan"
 	"sluice/internal/remedy"
 	"sluice/internal/task"
+	"sluice/plan"
 )
 
 const normal = task.Normal

@@ -10,8 +10,8 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"sluice/batcher/plan"
 	"sluice/internal/trace"
+	"sluice/plan"
 )
 
 // planBuilder collects a question from a study file and flags.

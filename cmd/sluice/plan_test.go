@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"sluice/batcher/plan"
 	"sluice/internal/trace"
+	"sluice/plan"
 )
 
 const planCost = "gpu=1:2.128ms,2:2.194ms,4:2.759ms,8:3.895ms,16:5.793ms,32:11.193ms"

@@ -3,9 +3,11 @@ package main
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync/atomic"
 
 	"sluice/batcher"
+	"sluice/batcher/policy"
 	"sluice/gateway"
 	"sluice/internal/clock"
 	"sluice/internal/fault"
@@ -23,7 +25,7 @@ import (
 type served struct {
 	info     *gateway.ModelInfo
 	version  *models.Version
-	queue    atomic.Pointer[batcher.Model] // replaced when a device joins
+	queue    *batcher.Model
 	metrics  *telemetry.Model
 	registry *telemetry.Metrics
 	unloaded func()        // told when it has closed
@@ -36,38 +38,28 @@ var (
 )
 
 func (s *served) Info() *gateway.ModelInfo { return s.info }
-func (s *served) Refusing() bool           { return s.queue.Load().Refusing() }
+func (s *served) Refusing() bool           { return s.queue.Refusing() }
 func (s *served) Release()                 { s.version.Release() }
 
-// Admit asks the queue of the moment.
+// Admit asks the queue.
 func (s *served) Admit(arrived, deadline clock.Instant) error {
-	return s.queue.Load().Admit(arrived, deadline)
+	return s.queue.Admit(arrived, deadline)
 }
 
-// Predict goes to the queue of the moment; one that is replaced meanwhile refuses.
+// Predict has the queue answer a task.
 func (s *served) Predict(t *task.Task) error {
-	for {
-		q := s.queue.Load()
-		if err := s.prepare(t); err != nil {
-			return err
-		}
-		if err := q.Predict(t); err == nil || q == s.queue.Load() || !fault.Is(err, fault.Draining) {
-			return err
-		}
+	if err := s.prepare(t); err != nil {
+		return err
 	}
+	return s.queue.Predict(t)
 }
 
 // Submit is Predict for event loops.
 func (s *served) Submit(t *task.Task) error {
-	for {
-		q := s.queue.Load()
-		if err := s.prepare(t); err != nil {
-			return err
-		}
-		if err := q.Submit(t); err == nil || q == s.queue.Load() || !fault.Is(err, fault.Draining) {
-			return err
-		}
+	if err := s.prepare(t); err != nil {
+		return err
 	}
+	return s.queue.Submit(t)
 }
 
 // Answered lets a row be compared with other answers to it, now and then.
@@ -76,7 +68,7 @@ func (s *served) Answered(t *task.Task) { s.version.Comparer.Offer(t) }
 // Close drains the version and takes its series out of the metrics.
 func (s *served) Close(ctx context.Context) error {
 	defer s.unloaded()
-	err := s.queue.Load().Close(ctx)
+	err := s.queue.Close(ctx)
 	s.registry.Retire(s.metrics)
 	return err
 }
@@ -118,11 +110,10 @@ func (s *server) publish(v *models.Version) (models.Served, error) {
 			Versions:      func() []string { return s.registry.ReadyVersions(v.Name) },
 			Notes:         func() map[string]string { return s.notes(v) },
 		}),
-		version: v, metrics: metrics, registry: s.metrics, unloaded: s.ceiling.loaded,
+		version: v, queue: queue, metrics: metrics, registry: s.metrics, unloaded: s.ceiling.loaded,
 	}
-	m.queue.Store(queue)
 	metrics.WatchQueue(func() telemetry.QueueState {
-		q := m.queue.Load().Queue()
+		q := queue.Queue()
 		return telemetry.QueueState{Requests: q.Requests, Rows: q.Rows, Bytes: q.Bytes, Oldest: q.Oldest}
 	})
 	metrics.WatchRouting(m.routing)
@@ -131,65 +122,61 @@ func (s *server) publish(v *models.Version) (models.Served, error) {
 	return m, nil
 }
 
-// placed is the registry's OnPlacement: a device joins a version that serves. The scheduler
-// fixes a model's devices when it is added, so the version gets a new queue, and the old one
-// answers what it has.
-func (s *server) placed(v *models.Version, _ *gates.Placement) error {
+// placed is the registry's OnPlacement: a device joins a version that serves.
+func (s *server) placed(v *models.Version, p *gates.Placement) error {
 	m, ok := v.Served.(*served)
 	if !ok {
 		return errors.New("the version is not in service")
 	}
-	queue, err := s.newQueue(v, m.metrics)
-	if err != nil {
-		return err
-	}
-	old := m.queue.Swap(queue)
-	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.Drain.Deadline)
-	defer cancel()
-	return old.Close(ctx)
+	return m.queue.Place(slices.Index(v.Placements(), p), s.place(v, p, m.metrics), v.Displaced())
 }
 
 // newQueue adds the version with the devices that it has now.
 func (s *server) newQueue(v *models.Version, metrics *telemetry.Model) (*batcher.Model, error) {
-	fallback, err := batcher.ParseFallback(string(v.Fallback()))
+	fallback, err := policy.ParseFallback(string(v.Fallback()))
 	if err != nil {
 		return nil, err
 	}
 	var places []batcher.Placement
-	devices := map[string]*telemetry.Device{}
 	for _, p := range v.Placements() {
-		places = append(places, batcher.Placement{Device: p.Device, Runner: p.Session, Curve: p.Curve, Guess: !p.Measured, Sizes: p.Sizes, Remote: s.fleet.remote(p.Device, v.Config.Isolation)})
-		devices[p.Device] = metrics.Device(p.Device)
+		places = append(places, s.place(v, p, metrics))
 	}
 	return s.batcher.Add(batcher.Spec{
 		Name: v.Name, MaxBatch: max(v.Schema.MaxBatch, 1), Outputs: len(v.Schema.Outputs), Budget: v.Config.Budget, Weight: v.Config.Weight,
 		Placements: places, Fallback: fallback, Displaced: v.Displaced(), UnfairRows: !v.Config.FairRows,
 		QueueRows: s.cfg.Queue.MaxRows, QueueBytes: int64(s.cfg.Queue.MaxBytes),
+		Dropped: func(reason policy.Reason) { metrics.DropNamed(reason.String()) },
+	})
+}
+
+// place is a version's session on a device as the scheduler takes it.
+func (s *server) place(v *models.Version, p *gates.Placement, metrics *telemetry.Model) batcher.Placement {
+	device := metrics.Device(p.Device)
+	return batcher.Placement{
+		Device: p.Device, Runner: p.Session, Curve: p.Curve, Guess: !p.Measured, Sizes: p.Sizes, Remote: s.fleet.remote(p.Device, v.Config.Isolation),
 		Observe: func(r *batcher.BatchReport) {
-			observeBatch(devices[r.Device], r)
+			observeBatch(device, r)
 			if errors.Is(r.Err, rows.ErrMisfit) {
 				v.Comparer.Misfit(r.Device, r.Rows, r.Err)
 			}
 		},
-		Dropped: func(reason batcher.Reason) { metrics.DropNamed(reason.String()) },
-	})
+	}
 }
 
 // forbidFallback keeps the version on its preferred device.
-func (s *served) forbidFallback() { s.queue.Load().SetFallback(false) }
+func (s *served) forbidFallback() { s.queue.SetFallback(false) }
 
 // routing is where the version's requests went.
 func (s *served) routing() telemetry.Routing {
 	var r telemetry.Routing
-	stats, ok := s.queue.Load().Stats()
+	stats, ok := s.queue.Stats()
 	if !ok {
 		return r
 	}
 	r.Pressed = stats.Pressed
-	places := s.version.Placements()
-	for i, d := range stats.Devices[:min(len(stats.Devices), len(places))] {
+	for _, d := range stats.Devices {
 		for detour, n := range d.Sent {
-			r.Sent = append(r.Sent, telemetry.Sent{Device: places[i].Device, Reason: batcher.Detour(detour).String(), Count: n})
+			r.Sent = append(r.Sent, telemetry.Sent{Device: d.Name, Reason: policy.Detour(detour).String(), Count: n})
 		}
 	}
 	return r

@@ -10,16 +10,15 @@ import (
 )
 
 // unshare is the registry's OnBatching: requests run alone from the next batch on. Those that come
-// later are kept apart by prepare, also in the queue of a device that joins.
+// later are kept apart by prepare.
 func (s *server) unshare(v *models.Version, _ gates.Verdict) {
 	if m, ok := v.Served.(*served); ok {
-		m.queue.Load().SetSingle()
+		m.queue.SetSingle()
 	}
 }
 
-// prepare has a task run as live answers have shown that it must: alone, and unpadded. It is
-// called after the queue is loaded: a version is made to run alone before its queue is told, so
-// that no task that shares comes after that.
+// prepare has a task run as live answers have shown that it must: alone, and unpadded. A version is
+// made to run alone before its queue is told, and the queue itself seals no shared batch from then on.
 func (s *served) prepare(t *task.Task) error {
 	if !s.version.Alone() {
 		return nil

@@ -11,6 +11,7 @@ import (
 
 	"sluice/backends/onnx"
 	"sluice/batcher"
+	"sluice/batcher/policy"
 	"sluice/config"
 	"sluice/gateway"
 	"sluice/internal/accesslog"
@@ -76,7 +77,7 @@ func newServer(ctx context.Context, cfg *config.Config, paths []string, log *zap
 	s.batcher, err = batcher.Start(batcher.Options{
 		Devices:   s.fleet.options(),
 		HangLimit: cfg.Scheduler.HangLimit,
-		OnLane: func(id batcher.DeviceID, lane int) {
+		OnLane: func(id policy.DeviceID, lane int) {
 			if s.fleet.is(id, device.CPU) {
 				threads.lane(lane)
 			}

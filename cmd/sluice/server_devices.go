@@ -9,7 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"sluice/backends/nvml"
-	"sluice/batcher"
+	"sluice/batcher/policy"
 	"sluice/internal/device"
 	"sluice/internal/telemetry"
 	"sluice/models"
@@ -49,9 +49,9 @@ func (s *server) awaitDevices(ctx context.Context) {
 
 // deviceChanged logs what the scheduler decides about a device, shows it in readiness, and has
 // models join a device that is back.
-func (s *server) deviceChanged(name string, state batcher.DeviceState, reason string) {
+func (s *server) deviceChanged(name string, state policy.DeviceState, reason string) {
 	fields := []zap.Field{zap.String("device", name), zap.Stringer("state", state)}
-	if state == batcher.DeviceUp {
+	if state == policy.DeviceUp {
 		s.fleet.setUp(name)
 		s.log.Info("device in service", fields...)
 		select {
@@ -61,7 +61,7 @@ func (s *server) deviceChanged(name string, state batcher.DeviceState, reason st
 		}
 		return
 	}
-	if state != batcher.DeviceProbing {
+	if state != policy.DeviceProbing {
 		s.fleet.setDown(name, reason)
 	}
 	s.log.Warn("device out of service", append(fields, zap.String("reason", reason))...)

@@ -13,11 +13,11 @@ import (
 
 	"sluice/backends/onnx"
 	"sluice/backends/worker"
-	"sluice/batcher/plan"
 	"sluice/config"
 	"sluice/internal/cost"
 	"sluice/internal/device"
 	"sluice/models/bundle"
+	"sluice/plan"
 )
 
 const workerName = "worker"

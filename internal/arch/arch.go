@@ -3,7 +3,9 @@
 //
 // The module has three floors. Leaves (`internal/...`) know nothing above them.
 // Stages (the gateway, the batcher, ...) stand side by side and do not know each
-// other: each declares the small interface that it needs in terms of the leaves.
+// other: each declares the small interface that it needs in terms of the leaves. The one
+// arrow between them is that of `plan` to `batcher/policy`, the scheduler's state machine,
+// which is pure: see pure.go.
 // Commands join the stages, and they alone read the configuration. cgo is a door
 // that opens in `backends/onnx` and `backends/nvml` only.
 package arch
@@ -28,9 +30,12 @@ type Package struct {
 	Standard bool
 }
 
-// stages are the folders of the middle floor. A package below one (batcher/sim)
+// stages are the folders of the middle floor. A package below one (plan/sim)
 // belongs to it.
-var stages = []string{"gateway", "batcher", "backends", "models", "features", "shadow", "loadtest", "console"}
+var stages = []string{"gateway", "batcher", "plan", "backends", "models", "features", "shadow", "loadtest", "console"}
+
+// arrows are the packages of other stages that a stage may import.
+var arrows = map[string][]string{"plan": {"batcher/policy"}}
 
 // layers are packages of one stage from the lowest up: each may import those before it, and none of
 // those behind it.
@@ -77,6 +82,7 @@ func Check(packages []Package) []string {
 		}
 		faults = append(faults, g.checkImports(dir, p)...)
 		faults = append(faults, g.checkCgo(dir, p)...)
+		faults = append(faults, checkPure(dir, p)...)
 		if p.Doc == "" {
 			faults = append(faults, fmt.Sprintf("%s has no package comment: say what it owns and who may call it", dir))
 		}

@@ -35,6 +35,59 @@ func TestModule(t *testing.T) {
 	}
 }
 
+// TestPureSources holds the sources of the state machines against the rules.
+func TestPureSources(t *testing.T) {
+	for _, dir := range pure {
+		names, err := filepath.Glob(filepath.Join("../..", dir, "*.go"))
+		if err != nil || len(names) == 0 {
+			t.Fatalf("%s has the files %q: %v", dir, names, err)
+		}
+		for _, name := range names {
+			if strings.HasSuffix(name, "_test.go") {
+				continue
+			}
+			src, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			faults, err := CheckPureSource(filepath.Base(name), src)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, fault := range faults {
+				t.Errorf("%s/%s", dir, fault)
+			}
+		}
+	}
+}
+
+// TestPureRules shows each rule about the sources one that breaks it, and one that keeps them.
+func TestPureRules(t *testing.T) {
+	f := func(imports, body string, want ...string) {
+		t.Helper()
+		src := "package policy\nimport (" + imports + ")\n" + body
+		got, err := CheckPureSource("x.go", []byte(src))
+		for i := range want {
+			want[i] += ": its decisions depend on its arguments alone"
+		}
+		if err != nil || !slices.Equal(got, want) {
+			t.Errorf("%s\n got %q, %v\nwant %q", src, got, err, want)
+		}
+	}
+	f(`"time"; "sluice/internal/clock"`, "var d time.Duration; var i = clock.Never; func f(c clock.Instant) { c.Add(time.Second).Sub(c) }")
+	for _, name := range []string{"Now", "Since", "Until", "Sleep", "After", "AfterFunc", "Tick", "NewTimer", "NewTicker"} {
+		f(`"time"`, "var x = time."+name, "x.go:3: uses time."+name)
+	}
+	f(`"sluice/internal/clock"`, "var x = clock.Now()", "x.go:3: uses sluice/internal/clock.Now")
+	f(`c "sluice/internal/clock"`, "var x = c.Now()", "x.go:3: uses sluice/internal/clock.Now")
+	f(`. "time"`, "var x = Now()", "x.go:2: imports time without a name")
+	f("", "func f() { go f() }", "x.go:3: starts a goroutine")
+	f("", "var x chan int", "x.go:3: uses a channel")
+	if _, err := CheckPureSource("x.go", []byte("no Go")); err == nil {
+		t.Error("took a file that is no Go")
+	}
+}
+
 // dependOnSources looks at every Go file of the module, so that a cached result of this
 // test is not taken for one about files that have changed since: the test cache sees
 // what the test itself opens, and not what `go list` reads.
@@ -85,7 +138,8 @@ func TestRules(t *testing.T) {
 
 	f("kept", []Package{
 		one("internal/task", "sluice/internal/tensor"), one("internal/tensor"),
-		one("batcher", "sluice/internal/task"), one("batcher/sim", "sluice/batcher"),
+		one("batcher", "sluice/internal/task", "sluice/batcher/policy"), one("batcher/policy", "sluice/internal/clock"), one("internal/clock"),
+		one("plan/sim", "sluice/batcher/policy"), one("plan", "sluice/plan/sim"),
 		one("backends/onnx", "sluice/backends", "github.com/yalue/onnxruntime_go"), cgo("github.com/yalue/onnxruntime_go"),
 		one("config", "sluice/internal/near"), one("internal/near"),
 		one("cmd/sluice", "sluice/config", "sluice/batcher", "sluice/backends/onnx", "github.com/spf13/cobra"),
@@ -97,6 +151,15 @@ func TestRules(t *testing.T) {
 	f("layers", []Package{one("models", "sluice/models/gates"), one("models/gates", "sluice/models/bundle"), one("models/trial", "sluice/models/gates"), one("models/bundle", "sluice/models")},
 		"models/bundle imports models: a lower layer of a stage knows nothing of a higher one",
 		"models/trial imports models/gates: a lower layer of a stage knows nothing of a higher one")
+	f("arrow", []Package{one("plan", "sluice/batcher"), one("batcher", "sluice/plan"), one("gateway", "sluice/batcher/policy")},
+		"batcher imports plan: stages do not know each other; declare the interface that is needed",
+		"gateway imports batcher/policy: stages do not know each other; declare the interface that is needed",
+		"plan imports batcher: stages do not know each other; declare the interface that is needed")
+	f("pure", []Package{one("batcher/policy", "sync", "sync/atomic", "context", "sluice/internal/fault"), one("internal/fault")},
+		"batcher/policy imports context: its decisions depend on its arguments alone",
+		"batcher/policy imports sluice/internal/fault: its decisions depend on its arguments alone",
+		"batcher/policy imports sync/atomic: its decisions depend on its arguments alone",
+		"batcher/policy imports sync: its decisions depend on its arguments alone")
 	f("config", []Package{one("gateway", "sluice/config"), one("config", "sluice/internal/fault")},
 		"config imports internal/fault: config imports no other package of the module, but internal/near and internal/prescan",
 		"gateway imports config: only cmd imports config; take a small Options instead")

@@ -70,7 +70,7 @@ func refuse(from, to string) string {
 		return "config imports no other package of the module, but internal/near and internal/prescan"
 	case above(from, to):
 		return "a lower layer of a stage knows nothing of a higher one"
-	case a == stage && b == stage && topOf(from) != topOf(to):
+	case a == stage && b == stage && topOf(from) != topOf(to) && !slices.Contains(arrows[topOf(from)], to):
 		return "stages do not know each other; declare the interface that is needed"
 	default:
 		return ""

@@ -172,7 +172,7 @@ func TestFields(t *testing.T) {
 
 // The reasons that Sluice-Device gives are those of the scheduler.
 func TestReasons(t *testing.T) {
-	same(t, "docs/http.md, Reasons,", rows(t, page(t, "docs/http.md"), "Reasons", "Reason"), stringsOf(t, "batcher", "detourNames"))
+	same(t, "docs/http.md, Reasons,", rows(t, page(t, "docs/http.md"), "Reasons", "Reason"), stringsOf(t, "batcher/policy", "detourNames"))
 }
 
 // stringsOf are the texts of a declaration in the code.

@@ -15,7 +15,7 @@ import (
 )
 
 // beside are the folders whose code does not run in `sluice serve`.
-var beside = []string{root + "/bench", root + "/loadtest", root + "/test", root + "/examples", root + "/batcher/plan", root + "/batcher/sim", root + "/bin"}
+var beside = []string{root + "/bench", root + "/loadtest", root + "/test", root + "/examples", root + "/plan", root + "/bin"}
 
 // passedOn are messages that are no literal where they are written: the throttles write what they
 // are given, and what is switched off says so itself.
@@ -59,8 +59,8 @@ func TestLogLines(t *testing.T) {
 func TestStates(t *testing.T) {
 	p := page(t, "docs/operations.md")
 	same(t, "docs/operations.md, Model states,", rows(t, p, "Model states", "State"), stringsOf(t, "models", "stateNames"))
-	same(t, "docs/operations.md, Device states,", rows(t, p, "Device states", "State"), stringsOf(t, "batcher", "deviceStateNames"))
-	same(t, "internal/telemetry, deviceStateNames,", stringsOf(t, "internal/telemetry", "deviceStateNames"), stringsOf(t, "batcher", "deviceStateNames"))
+	same(t, "docs/operations.md, Device states,", rows(t, p, "Device states", "State"), stringsOf(t, "batcher/policy", "deviceStateNames"))
+	same(t, "internal/telemetry, deviceStateNames,", stringsOf(t, "internal/telemetry", "deviceStateNames"), stringsOf(t, "batcher/policy", "deviceStateNames"))
 	second := func(section string) *Page {
 		for i := range p.Tables {
 			if p.Tables[i].Section == section && i+1 < len(p.Tables) && p.Tables[i+1].Section == section {
