@@ -13,6 +13,7 @@ import (
 	"sluice/batcher"
 	"sluice/config"
 	"sluice/gateway"
+	httpfront "sluice/gateway/http"
 	"sluice/internal/accesslog"
 	"sluice/internal/device"
 	"sluice/internal/remedy"
@@ -40,10 +41,11 @@ type server struct {
 	batcher  *batcher.Batcher
 	registry *models.Registry
 	copies   *models.Copies
-	gateway  *gateway.Server
-	admin    *gateway.Admin
+	gateway  *gateway.Gateway
+	front    *httpfront.Server
+	admin    *httpfront.Admin
 	// metricsPort serves metrics and health alone; nil if there is none.
-	metricsPort *gateway.Admin
+	metricsPort *httpfront.Admin
 	threads     threads
 	fleet       *fleet
 	gpus        gpuWatch
@@ -162,7 +164,7 @@ func (s *server) run(ctx context.Context, announce func(*server)) error {
 	}
 	s.predictAddr = predict.Addr()
 	failed := make(chan error, 4) // the three ports, and that no device can be used
-	go func() { failed <- s.gateway.Serve(predict) }()
+	go func() { failed <- s.front.Serve(predict) }()
 	if s.adminAddr, err = openAdmin(s.admin, s.cfg.Admin, "the admin port", "admin", failed); err == nil {
 		s.metricsAddr, err = openAdmin(s.metricsPort, s.cfg.MetricsListen, "the port for metrics", "metrics_listen", failed)
 	}
@@ -195,7 +197,7 @@ func (s *server) run(ctx context.Context, announce func(*server)) error {
 		s.log.Error("cannot go on", zap.Error(err))
 	}
 	if s.ready() == nil {
-		s.gateway.BeginDrain()
+		s.front.BeginDrain()
 		s.log.Info("draining", zap.Duration("delay", s.cfg.Drain.Delay), zap.Duration("deadline", s.cfg.Drain.Deadline))
 		time.Sleep(s.cfg.Drain.Delay)
 	}
@@ -209,13 +211,13 @@ func (s *server) stop() error {
 	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.Drain.Deadline)
 	defer cancel()
 	var faults []error
-	if err := s.gateway.Shutdown(ctx); err != nil {
+	if err := s.front.Shutdown(ctx); err != nil {
 		s.log.Warn("the drain deadline has passed; refusing what still waits", zap.Error(err))
 	}
 	if err := s.batcher.Drain(ctx); err != nil {
 		faults = append(faults, fmt.Errorf("some requests were refused at the drain deadline: %w", err))
 	}
-	if err := s.gateway.Close(); err != nil {
+	if err := s.front.Close(); err != nil {
 		s.log.Warn("connections were cut", zap.Error(err))
 	}
 	s.stopRecording()
@@ -234,7 +236,7 @@ func (s *server) stop() error {
 	}
 	s.gpus.stop()
 	s.ceiling.stop()
-	for _, port := range []*gateway.Admin{s.admin, s.metricsPort} {
+	for _, port := range []*httpfront.Admin{s.admin, s.metricsPort} {
 		if port != nil {
 			faults = append(faults, port.Shutdown(last))
 		}

@@ -1,0 +1,174 @@
+package gateway
+
+import (
+	"time"
+
+	"sluice/internal/clock"
+	"sluice/internal/fault"
+)
+
+// A fill completes a decoded task's inputs with what a store has, and may take its time for that:
+// Options.Fill begins it and returns. While the exchange is pending its deadline and its client are looked
+// after here. Where one of them is gone the exchange is left: it is answered, and the fill goes on alone with
+// memory that is its own until it reports. So the rules for a fill are:
+//
+//   - It may read the exchange's id, model, arrival and task until it calls Filled.
+//   - Before it writes to the task it claims it with TryTake. Without a claim it writes nothing.
+//   - It calls Filled exactly once, in either case, and does not touch the exchange afterwards.
+//
+// An exchange that was left returns to the pool when both its fill has reported and its answer has been
+// written. How many fills may be left behind is bounded by Options.MaxAbandoned; that many more as are
+// pending can be left at once.
+
+// What has happened to an exchange whose fill is pending.
+const (
+	pended   uint32 = 1 << iota // Fill has returned, and nobody's stack holds the exchange
+	taken                       // the fill writes: the exchange is not left any more
+	reported                    // Filled was called
+	left                        // it is answered without its fill
+	over                        // End was called
+)
+
+// lookEvery is how often a pending exchange's client is looked at.
+const lookEvery = 5 * time.Millisecond
+
+// fill begins the fill, if there is one.
+func (g *Gateway) fill(x *Exchange) Step {
+	if g.opt.Fill == nil {
+		return GoesOn
+	}
+	if n := g.abandoned.Load(); n >= int64(g.opt.MaxAbandoned) {
+		return x.fails(fault.Newf(fault.NoCapacity, "%d requests were answered without inputs that are still being fetched; try again when the store answers", n))
+	}
+	t, front := x.Task, x.Front
+	t.Retain() // for the fill
+	s, err := g.opt.Fill(x)
+	if s != Pending {
+		t.Release()
+		return x.filled(err)
+	}
+	x.look = t.Deadline
+	x.arm()
+	if x.state.Or(pended)&reported != 0 {
+		x.disarm()
+		return x.filled(x.fault)
+	}
+	if front != nil {
+		return Pending // x may be another's
+	}
+	<-x.wake
+	if x.state.Load()&left != 0 {
+		return Ends
+	}
+	return x.filled(x.fault)
+}
+
+// filled goes on after a fill.
+func (x *Exchange) filled(err error) Step {
+	if err != nil {
+		return x.fails(err)
+	}
+	return GoesOn
+}
+
+// TryTake claims the task for its fill to write to. It is false if the exchange has been left.
+func (x *Exchange) TryTake() bool {
+	for {
+		s := x.state.Load()
+		if s&left != 0 {
+			return false
+		}
+		if x.state.CompareAndSwap(s, s|taken) {
+			return true
+		}
+	}
+}
+
+// Filled is a fill's report. The exchange goes on with the goroutine that calls it, unless it has been left.
+func (x *Exchange) Filled(err error) {
+	g, t, front := x.g, x.Task, x.Front
+	x.fault = err
+	was := x.state.Or(reported)
+	switch {
+	case was&reported != 0:
+		panic("BUG: a fill has reported twice")
+	case was&left != 0:
+		g.abandoned.Add(-1)
+		t.Release()
+		if was&over != 0 {
+			x.recycle()
+		}
+		return
+	case was&pended == 0: // the goroutine that called Fill goes on
+		t.Release()
+		return
+	}
+	t.Release()
+	x.disarm()
+	if front == nil {
+		x.wake <- struct{}{}
+		return
+	}
+	x.Err = err
+	if g.walk(x) == Pending {
+		front.Submitted()
+		return
+	}
+	ready(front, x)
+}
+
+func ready(front Front, x *Exchange) {
+	if w := front.Ready(x); w != nil {
+		w.Wake()
+	}
+}
+
+// arm sets the time of the next look after the client and the deadline.
+func (x *Exchange) arm() {
+	d := max(min(x.look.Sub(clock.Now()), lookEvery), 0)
+	if x.timer == nil {
+		x.timer = time.AfterFunc(d, x.lookAfter)
+	} else {
+		x.timer.Reset(d)
+	}
+}
+
+// disarm ends the looking. Where a look goes on at this moment the exchange cannot be used again.
+func (x *Exchange) disarm() {
+	if !x.timer.Stop() {
+		x.used = true
+	}
+}
+
+// lookAfter leaves an exchange whose deadline has passed or whose client has gone. What it reads does not
+// change while the timer can fire.
+func (x *Exchange) lookAfter() {
+	var why *fault.Error
+	switch {
+	case x.state.Load()&(taken|reported) != 0:
+		return
+	case clock.Now() >= x.look:
+		why = fault.New(fault.DeadlineExceeded, "the deadline passed before the request's inputs were complete")
+	case x.Peer != nil && x.Peer.Gone():
+		why = fault.New(fault.ClientClosed, "the client closed the connection")
+	}
+	for {
+		s := x.state.Load()
+		switch {
+		case s&(taken|reported) != 0:
+			return
+		case why == nil || s&pended == 0:
+			x.arm()
+			return
+		case x.state.CompareAndSwap(s, s|left):
+			x.g.abandoned.Add(1)
+			x.Err = why
+			if x.Front == nil {
+				x.wake <- struct{}{}
+			} else {
+				ready(x.Front, x)
+			}
+			return
+		}
+	}
+}

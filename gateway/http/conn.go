@@ -1,0 +1,338 @@
+package httpfront
+
+import (
+	"errors"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"sluice/internal/clock"
+	"sluice/internal/fault"
+	"sluice/internal/memory"
+	"sluice/internal/task"
+)
+
+var errRefused = errors.New("request refused by the gateway")
+
+// conn stands between a client and fasthttp. It lets one well-framed request through at
+// a time: bytes of a pipelined request wait here until the answer before it is written.
+// What cannot be framed it answers itself (refuse), after which fasthttp's own attempt
+// to answer goes nowhere.
+//
+// States: waiting for a request (idle) -> in a header -> in a body -> idle ...; refused
+// is final. All fields but idle and used belong to the goroutine that serves the connection.
+//
+// It is also the task.Peer of every request on it, so that asking whether the client is
+// still there costs nothing until somebody asks.
+type conn struct {
+	net.Conn
+	s    *Server
+	from netip.AddrPort // the client's address
+
+	inBody   bool
+	left     int64   // of a body with Content-Length
+	chunked  bool    // the body comes in chunks
+	last     bool    // the client wants no answer after that of the current request
+	chunk    chunker // follows them
+	gathered bool    // body is the current request's, which fasthttp does not see
+	body     memory.Buffer
+	call     *call         // whose answer is being written; nil if none is
+	ahead    memory.Buffer // read beyond a request
+	taken    int           // bytes of ahead that have been served
+	fresh    bool          // the latest bytes came from the socket, not from ahead
+	refused  bool
+	opening  opening       // of the current request
+	allow    string        // methods that a refusal tells of
+	shedOf   time.Duration // the budget of the latest request, if it was refused for want of capacity
+
+	idle    atomic.Int64  // a clock.Instant: since when no byte of the next request has come; 0 if one has
+	used    atomic.Bool   // bytes of a request have come
+	now     clock.Instant // latest reading; saves one per idle wait
+	arrived clock.Instant // first byte of the current request
+	began   clock.Instant // first byte of a request that an event loop began to read; else 0
+	readBy  clock.Instant // armed deadlines
+	writeBy clock.Instant
+}
+
+var _ task.Peer = (*conn)(nil)
+
+func newConn(raw net.Conn, s *Server) *conn {
+	c := &conn{Conn: raw, s: s, from: addressOf(raw), now: clock.Now()}
+	c.idle.Store(int64(c.now))
+	return c
+}
+
+// idleSince tells since when the connection waits for a request, 0 if it does not, and whether it has
+// had one. It may be called from any goroutine.
+func (c *conn) idleSince() (since clock.Instant, used bool) {
+	return clock.Instant(c.idle.Load()), c.used.Load()
+}
+
+// Read gives fasthttp the next bytes of the current request, checked.
+func (c *conn) Read(p []byte) (int, error) {
+	switch {
+	case c.refused:
+		return 0, errRefused
+	case c.inBody:
+		return c.readBody(p)
+	}
+	return c.readHead(p)
+}
+
+// readHead returns a whole header and what came with it of the body. fasthttp's buffer
+// is empty between requests and larger than MaxHeaderBytes, so p holds any header.
+func (c *conn) readHead(p []byte) (int, error) {
+	c.written()
+	c.letGo()
+	c.opening.reset()
+	for got := 0; ; {
+		n, err := c.await(p[got:], got)
+		if n == 0 && err != nil {
+			c.opening.read(p[:got])
+			return c.headFailed(got, err)
+		}
+		got += n
+		for got >= 2 && p[0] == '\r' && p[1] == '\n' { // left over by a sloppy client
+			got = copy(p, p[2:got])
+		}
+		if got == 0 || got == 1 && p[0] == '\r' {
+			continue
+		}
+		h, f := scanHead(p[:got], &c.s.opt.Limits)
+		if f == nil && h.size == 0 {
+			continue
+		}
+		c.opening.read(p[:got])
+		used := 0
+		if f == nil {
+			got = h.cutExpectation(p, got)
+			f = c.begin(h)
+		}
+		if f == nil {
+			used, f = c.consume(p[h.size:got])
+		}
+		if f == nil && c.inBody && h.expects {
+			f = c.meetExpectation(p[:h.size])
+		}
+		if f == nil {
+			f = c.keep(p[h.size+used : got])
+		}
+		if f != nil {
+			c.refuse(f)
+			return 0, io.EOF
+		}
+		if c.inBody {
+			c.setReadDeadline(c.s.opt.ReadTimeout)
+		}
+		if c.gathered {
+			return c.gather(p, &h)
+		}
+		return h.size + used, nil
+	}
+}
+
+// await reads more of a header of which got bytes are there.
+func (c *conn) await(p []byte, got int) (n int, err error) {
+	if n = c.takeAhead(p); n > 0 {
+		c.now = clock.Now()
+		c.arrived = c.now
+		if c.began != 0 {
+			c.arrived, c.began = c.began, 0
+		}
+		return n, nil
+	}
+	c.fresh = true
+	if got > 0 {
+		if c.readBy.Sub(c.arrived) != c.s.opt.HeaderTimeout {
+			c.now = c.arrived
+			c.setReadDeadline(c.s.opt.HeaderTimeout)
+		}
+		return c.Conn.Read(p)
+	}
+	c.pause()
+	c.armIdle()
+	if c.used.Load() { // else since it was accepted
+		c.idle.Store(int64(c.now))
+	}
+	n, err = c.Conn.Read(p)
+	c.idle.Store(0)
+	c.used.Store(true)
+	c.now = clock.Now()
+	c.arrived = c.now
+	return n, err
+}
+
+// headFailed ends a connection whose client left or stalled before a whole header.
+func (c *conn) headFailed(got int, err error) (int, error) {
+	switch {
+	case got == 0:
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		c.refuse(fault.Newf(fault.RequestTimeout, "the header did not come within %v (limits.header_timeout)", c.s.opt.HeaderTimeout))
+	default:
+		c.abandoned()
+	}
+	return 0, io.EOF
+}
+
+// begin accepts a framed header.
+func (c *conn) begin(h head) *fault.Error {
+	c.chunked, c.last = h.body == chunkedBody, h.last
+	c.inBody = h.body != 0
+	c.left = max(h.body, 0)
+	if c.chunked {
+		c.chunk = chunker{maximum: c.s.opt.Limits.MaxBodyBytes, into: c}
+	}
+	c.gathered = c.chunked || h.body > memory.Uncounted
+	if h.body > c.s.gateway.Bodies.Limit() {
+		return c.s.gateway.NoRoomForBodies() // it is refused before any of it is read
+	}
+	return nil
+}
+
+// readBody returns more of the current request's body.
+func (c *conn) readBody(p []byte) (n int, err error) {
+	if n = c.takeAhead(p); n == 0 {
+		c.fresh = true
+		if n, err = c.Conn.Read(p); n == 0 && err != nil {
+			return c.bodyFailed(err)
+		}
+	}
+	used, f := c.consume(p[:n])
+	if f == nil {
+		f = c.keep(p[used:n])
+	}
+	if f != nil {
+		c.refuse(f)
+		return 0, errRefused
+	}
+	return used, nil
+}
+
+func (c *conn) bodyFailed(err error) (int, error) {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		c.refuse(fault.Newf(fault.BodyTimeout, "the body did not come within %v (limits.read_timeout)", c.s.opt.ReadTimeout))
+	} else {
+		c.abandoned()
+	}
+	return 0, errRefused
+}
+
+// consume says how many bytes of p belong to the body.
+func (c *conn) consume(p []byte) (used int, f *fault.Error) {
+	if !c.inBody {
+		return 0, nil
+	}
+	if c.chunked {
+		used, f = c.chunk.advance(p)
+		c.inBody = c.chunk.state != chunkDone
+		return used, f
+	}
+	used = int(min(int64(len(p)), c.left))
+	if c.gathered {
+		f = c.store(p[:used])
+	}
+	c.left -= int64(used)
+	c.inBody = c.left > 0
+	return used, f
+}
+
+// keep puts back bytes of the next request; clients that pipeline are rare. What came
+// from ahead is still there: only bytes of the socket are copied, once.
+func (c *conn) keep(next []byte) *fault.Error {
+	switch {
+	case len(next) == 0:
+	case !c.fresh:
+		c.taken -= len(next)
+	default:
+		c.ahead.Bytes, c.taken = c.ahead.Bytes[:0], 0
+		if !c.ahead.Append(c.s.gateway.Bodies, next, len(next)) {
+			return c.s.gateway.NoRoomForBodies()
+		}
+	}
+	return nil
+}
+
+func (c *conn) takeAhead(p []byte) int {
+	n := copy(p, c.ahead.Bytes[c.taken:])
+	c.taken += n
+	c.fresh = c.fresh && n == 0
+	return n
+}
+
+// setReadDeadline gives the client d from now on.
+func (c *conn) setReadDeadline(d time.Duration) {
+	c.readBy = c.now.Add(d)
+	_ = c.Conn.SetReadDeadline(time.Now().Add(d))
+}
+
+// armIdle keeps the idle deadline between one and one and a quarter IdleTimeouts away,
+// so that a busy connection sets a timer every few seconds and not per request.
+func (c *conn) armIdle() {
+	idle := c.s.opt.IdleTimeout
+	if left := c.readBy.Sub(c.now); left < idle || left > idle+idle/4 {
+		c.setReadDeadline(idle + idle/4)
+	}
+}
+
+// Write sends an answer, with the same care for timers.
+func (c *conn) Write(p []byte) (int, error) {
+	if c.refused {
+		return len(p), nil
+	}
+	c.now = clock.Now()
+	timeout := c.s.opt.WriteTimeout
+	if c.writeBy.Sub(c.now) < timeout {
+		c.writeBy = c.now.Add(timeout + timeout/4)
+		_ = c.Conn.SetWriteDeadline(time.Now().Add(timeout + timeout/4))
+	}
+	n, err := c.Conn.Write(p)
+	if c.call != nil && c.call.exchange != nil {
+		c.call.exchange.Written()
+	}
+	return n, err
+}
+
+// answers takes a call until its answer has been written. The body is let go before, unless somebody
+// wants to see it afterwards.
+func (c *conn) answers(of *call) {
+	c.written()
+	if of.exchange == nil || of.exchange.Body == nil {
+		c.letGo()
+	}
+	c.call = of
+}
+
+// written ends the call whose answer has been written, or cannot be.
+func (c *conn) written() {
+	if of := c.call; of != nil {
+		c.call = nil
+		c.s.end(of)
+	}
+}
+
+// Close ends the connection; where it is the server that ends it, after a refusal or because it stops,
+// it lingers first: what the client has sent meanwhile must not cost it the answer.
+func (c *conn) Close() error {
+	c.written()
+	c.letGo()
+	c.ahead.Release()
+	if c.refused || c.s.draining.Load() {
+		c.used.Store(true)
+		c.idle.Store(int64(clock.Now())) // Shutdown need not wait for all of it
+		c.linger()
+	}
+	return c.Conn.Close()
+}
+
+// letGo frees the memory of a request that has an answer.
+func (c *conn) letGo() {
+	c.body.Release()
+	c.gathered = false
+	if c.taken == len(c.ahead.Bytes) {
+		c.ahead.Release()
+		c.taken = 0
+	}
+}
