@@ -3,6 +3,7 @@ package httpfront
 import (
 	"bufio"
 	"io"
+	"sync"
 	"testing"
 	"time"
 )
@@ -10,14 +11,8 @@ import (
 // An answer that is ready in time and written after its deadline is counted, on event loops and on
 // goroutines alike; the next one on the connection is not.
 func TestOverrunsAreCounted(t *testing.T) {
-	e := serve(t, fixtures(), nil)
-	late := true
-	e.seen.answered = func() {
-		if late {
-			time.Sleep(100 * time.Millisecond) // the budget of the first
-		}
-		late = false
-	}
+	late := sync.OnceFunc(func() { time.Sleep(100 * time.Millisecond) }) // the budget of the first
+	e := serve(t, fixtures(), func(o *setup) { o.Observer.(*recorder).answered = late })
 	c := e.dial()
 	in := bufio.NewReader(c)
 	for _, raw := range []string{
