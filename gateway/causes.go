@@ -65,11 +65,10 @@ func (l *causes) take(model string, kind fault.Kind, now clock.Instant) (skipped
 // model made of its input, and what went wrong here. It never adds the client's
 // values; a library's own text may name one.
 func (g *Gateway) logCause(x *Exchange, f *fault.Error) {
-	log := g.opt.Log.Error
-	message := "prediction failed"
+	refused := false
 	switch f.Kind {
 	case fault.NonFiniteInput, fault.ModelRejectedInput:
-		log, message = g.opt.Log.Warn, "prediction refused by the model"
+		refused = true
 	case fault.NonFiniteOutput, fault.InferenceFailed, fault.Internal:
 	default:
 		return
@@ -94,5 +93,9 @@ func (g *Gateway) logCause(x *Exchange, f *fault.Error) {
 	if id := x.request.ID; len(id) > 0 {
 		fields = append(fields, zap.String("id", string(id))) // the protocol's own
 	}
-	log(message, fields...)
+	if refused {
+		g.opt.Log.Warn("prediction refused by the model", fields...)
+	} else {
+		g.opt.Log.Error("prediction failed", fields...)
+	}
 }

@@ -40,7 +40,7 @@ func (g *Gateway) End(x *Exchange) {
 func (g *Gateway) tell(l *Listener, x *Exchange) {
 	defer func() {
 		if reason := recover(); reason != nil {
-			g.failures.Log(g.opt.Log, "a listener panicked", zap.String("listener", l.Name), zap.String("request_id", string(x.ID)), zap.Any("panic", reason), zap.Stack("stack"))
+			g.failures.Error(g.opt.Log, "a listener panicked", zap.String("listener", l.Name), zap.String("request_id", string(x.ID)), zap.Any("panic", reason), zap.Stack("stack"))
 		}
 	}()
 	l.Ended(x)

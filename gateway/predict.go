@@ -46,7 +46,7 @@ func (g *Gateway) walk(x *Exchange) (s Step) {
 		if reason := recover(); reason != nil {
 			s = Ends
 			x.Spoil()
-			g.failures.Log(g.opt.Log, "request panicked", zap.String("request_id", string(x.ID)), zap.Any("panic", reason), zap.Stack("stack"))
+			g.failures.Error(g.opt.Log, "request panicked", zap.String("request_id", string(x.ID)), zap.Any("panic", reason), zap.Stack("stack"))
 		}
 		if s == Ends && !x.ended { // after Pending x may be another's
 			x.ended = true

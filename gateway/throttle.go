@@ -16,8 +16,8 @@ type Throttle struct {
 	skipped atomic.Int64
 }
 
-// Log writes the line, or counts it into the next one.
-func (t *Throttle) Log(log *zap.Logger, message string, fields ...zap.Field) {
+// Error writes the line, or counts it into the next one.
+func (t *Throttle) Error(log *zap.Logger, message string, fields ...zap.Field) {
 	now := int64(clock.Now())
 	next := t.next.Load()
 	if now < next || !t.next.CompareAndSwap(next, now+int64(time.Second)) {

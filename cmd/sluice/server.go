@@ -157,7 +157,7 @@ func (s *server) degraded() []string {
 // close. ONNX Runtime itself stays: the process ends.
 func (s *server) run(ctx context.Context, announce func(*server)) error {
 	var plain net.ListenConfig
-	plain.SetMultipathTCP(false) // with it the last connections could not be told from newer ones, see gateway/backlog_linux.go
+	plain.SetMultipathTCP(false) // with it the last connections could not be told from newer ones, see gateway/http/backlog_linux.go
 	predict, err := plain.Listen(ctx, "tcp", s.cfg.Listen)
 	if err != nil {
 		return fmt.Errorf("cannot open the predict port: %w", remedy.Listen(err, s.cfg.Listen, "listen"))

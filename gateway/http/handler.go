@@ -42,7 +42,7 @@ func (s *Server) step(c *call, next func(*Server, *call) (gateway.Step, error)) 
 		f := fault.Of(err)
 		if x := c.exchange; x == nil || x.Model == nil {
 			if f.Kind == fault.Internal {
-				s.failures.Log(s.opt.Log, "request failed", zap.String("request_id", string(c.id)), zap.Error(err))
+				s.failures.Error(s.opt.Log, "request failed", zap.String("request_id", string(c.id)), zap.Error(err))
 			}
 			c.fault = f.Kind
 			s.opt.Observer.Refused(f.Kind)
@@ -86,7 +86,7 @@ func (s *Server) panicked(c *call, reason any) {
 	c.fault = fault.Internal
 	writeFault(&c.ctx.Response, fault.New(fault.Internal, "internal error"))
 	c.inflated.Abandon() // nobody knows what still looks at it
-	s.failures.Log(s.opt.Log, "request panicked", zap.String("request_id", string(c.id)), zap.Any("panic", reason), zap.Stack("stack"))
+	s.failures.Error(s.opt.Log, "request panicked", zap.String("request_id", string(c.id)), zap.Any("panic", reason), zap.Stack("stack"))
 	s.opt.Observer.Refused(fault.Internal)
 }
 

@@ -96,7 +96,7 @@ func (s *Server) Serve(ln net.Listener) error {
 		}
 		// Out of descriptors, most likely: it passes when connections end.
 		pause = min(max(2*pause, 5*time.Millisecond), time.Second)
-		s.failures.Log(s.opt.Log, "cannot accept a connection; trying again", zap.Error(err))
+		s.failures.Error(s.opt.Log, "cannot accept a connection; trying again", zap.Error(err))
 		select {
 		case <-time.After(pause):
 		case <-s.quit:

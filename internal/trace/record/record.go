@@ -75,7 +75,7 @@ type Recorder struct {
 	held     []Arrival // taken from the ring, sorted but for the newest
 	last     time.Duration
 	slowest  time.Duration // from an arrival until it was told, of late
-	told     uint64 // drops that the log knows of
+	told     uint64        // drops that the log knows of
 	throttle telemetry.Throttle
 }
 

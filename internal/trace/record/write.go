@@ -59,7 +59,7 @@ func (r *Recorder) run() {
 // empty moves the ring's arrivals to those that are held, and notes how long after they came they are told.
 func (r *Recorder) empty() {
 	now := clock.Now()
-	r.slowest -= r.slowest / 64 // by half in 2 s
+	r.slowest -= r.slowest / 64   // by half in 2 s
 	for range len(r.ring.slots) { // not for ever, if they come as fast as they are taken
 		r.held = append(r.held, Arrival{})
 		if !r.ring.take(&r.held[len(r.held)-1]) {
