@@ -30,7 +30,7 @@ func (g *Gateway) End(x *Exchange) {
 	}
 	x.answer.Release()
 	x.kept.Release()
-	if was := x.state.Or(over); x.used || was&left != 0 && was&reported == 0 {
+	if was := x.state.Or(over); x.unpooled || was&left != 0 && was&reported == 0 {
 		return // its fill gives it back, or nobody
 	}
 	x.recycle()

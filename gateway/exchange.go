@@ -74,12 +74,12 @@ type Exchange struct {
 	kept     memory.Buffer // Body and Head, where they outlive the front end's buffers
 
 	// Of a fill (fill.go).
-	state atomic.Uint32
-	fault error // what it reported
-	look  clock.Instant
-	timer *time.Timer
-	wake  chan struct{} // of an exchange without a Front
-	used  bool          // its timer may fire yet: it cannot be used again
+	state    atomic.Uint32
+	report   error         // what it reported
+	due      clock.Instant // the deadline, for the timer
+	timer    *time.Timer
+	wake     chan struct{} // of an exchange without a Front
+	unpooled bool          // its timer may still fire: it cannot be used again
 }
 
 // Head is what a front end has read beside the body: values as the client wrote them, nil where it did
@@ -194,7 +194,7 @@ func (x *Exchange) recycle() {
 	x.Model, x.Task, x.Decoded, x.Err, x.Outcome = nil, nil, false, nil, Outcome{}
 	x.Answer, x.Large, x.AnswerHead, x.AnswerCoding = nil, false, 0, Identity
 	x.g, x.next, x.ended, x.budgeted, x.form, x.accept, x.plain = nil, 0, false, false, oip.AnswerForm{}, Identity, nil
-	x.fault, x.look = nil, 0
+	x.report, x.due = nil, 0
 	x.state.Store(0)
 	x.request.Reset()
 	exchanges.Put(x)

@@ -7,18 +7,18 @@ import (
 	"sluice/internal/fault"
 )
 
-// A fill completes a decoded task's inputs with what a store has, and may take its time for that:
-// Options.Fill begins it and returns. While the exchange is pending its deadline and its client are looked
-// after here. Where one of them is gone the exchange is left: it is answered, and the fill goes on alone with
-// memory that is its own until it reports. So the rules for a fill are:
+// A fill completes the inputs of a decoded task with values from a store. Options.Fill begins it and returns, so
+// that it may take its time. While the exchange is pending, a timer checks its deadline and its client. If the
+// deadline has passed or the client has gone, the exchange is left: it is answered, and its memory belongs to the
+// fill alone until the fill reports. The rules for a fill are:
 //
 //   - It may read the exchange's id, model, arrival and task until it calls Filled.
 //   - Before it writes to the task it claims it with TryTake. Without a claim it writes nothing.
 //   - It calls Filled exactly once, in either case, and does not touch the exchange afterwards.
 //
-// An exchange that was left returns to the pool when both its fill has reported and its answer has been
-// written. How many fills may be left behind is bounded by Options.MaxAbandoned; that many more as are
-// pending can be left at once.
+// An exchange that was left returns to the pool when its fill has reported and its answer has been written.
+// Options.MaxAbandoned bounds the fills that are left behind: when there are as many, requests are refused before
+// their fill begins. Those that are pending at that moment may still be left.
 
 // What has happened to an exchange whose fill is pending.
 const (
@@ -29,8 +29,8 @@ const (
 	over                        // End was called
 )
 
-// lookEvery is how often a pending exchange's client is looked at.
-const lookEvery = 5 * time.Millisecond
+// checkEvery is how often the client of a pending exchange is asked for.
+const checkEvery = 5 * time.Millisecond
 
 // fill begins the fill, if there is one.
 func (g *Gateway) fill(x *Exchange) Step {
@@ -47,11 +47,11 @@ func (g *Gateway) fill(x *Exchange) Step {
 		t.Release()
 		return x.filled(err)
 	}
-	x.look = t.Deadline
+	x.due = t.Deadline
 	x.arm()
 	if x.state.Or(pended)&reported != 0 {
 		x.disarm()
-		return x.filled(x.fault)
+		return x.filled(x.report)
 	}
 	if front != nil {
 		return Pending // x may be another's
@@ -60,7 +60,7 @@ func (g *Gateway) fill(x *Exchange) Step {
 	if x.state.Load()&left != 0 {
 		return Ends
 	}
-	return x.filled(x.fault)
+	return x.filled(x.report)
 }
 
 // filled goes on after a fill.
@@ -87,7 +87,7 @@ func (x *Exchange) TryTake() bool {
 // Filled is a fill's report. The exchange goes on with the goroutine that calls it, unless it has been left.
 func (x *Exchange) Filled(err error) {
 	g, t, front := x.g, x.Task, x.Front
-	x.fault = err
+	x.report = err
 	was := x.state.Or(reported)
 	switch {
 	case was&reported != 0:
@@ -123,31 +123,31 @@ func ready(front Front, x *Exchange) {
 	}
 }
 
-// arm sets the time of the next look after the client and the deadline.
+// arm sets the time of the next check of the client and the deadline.
 func (x *Exchange) arm() {
-	d := max(min(x.look.Sub(clock.Now()), lookEvery), 0)
+	d := max(min(x.due.Sub(clock.Now()), checkEvery), 0)
 	if x.timer == nil {
-		x.timer = time.AfterFunc(d, x.lookAfter)
+		x.timer = time.AfterFunc(d, x.check)
 	} else {
 		x.timer.Reset(d)
 	}
 }
 
-// disarm ends the looking. Where a look goes on at this moment the exchange cannot be used again.
+// disarm ends the checks. If one goes on at this moment the exchange cannot be pooled.
 func (x *Exchange) disarm() {
 	if !x.timer.Stop() {
-		x.used = true
+		x.unpooled = true
 	}
 }
 
-// lookAfter leaves an exchange whose deadline has passed or whose client has gone. What it reads does not
+// check leaves an exchange whose deadline has passed or whose client has gone. It reads only fields that do not
 // change while the timer can fire.
-func (x *Exchange) lookAfter() {
+func (x *Exchange) check() {
 	var why *fault.Error
 	switch {
 	case x.state.Load()&(taken|reported) != 0:
 		return
-	case clock.Now() >= x.look:
+	case clock.Now() >= x.due:
 		why = fault.New(fault.DeadlineExceeded, "the deadline passed before the request's inputs were complete")
 	case x.Peer != nil && x.Peer.Gone():
 		why = fault.New(fault.ClientClosed, "the client closed the connection")

@@ -32,11 +32,11 @@ func (s *Server) logAccess(c *call) {
 }
 
 // outcome is the account of a prediction; of another request it has the fault alone.
-func (c *call) outcome() gateway.Outcome {
+func (c *call) outcome() *gateway.Outcome {
 	if x := c.exchange; x != nil && x.Model != nil {
-		return x.Outcome
+		return &x.Outcome
 	}
-	return gateway.Outcome{Fault: c.fault}
+	return &c.refused
 }
 
 func (s *Server) writeAccess(c *call, why accesslog.Why) {

@@ -32,15 +32,15 @@ type call struct {
 	scratch  []byte        // header values
 	method   []byte        // for the access log, as are the next two
 	path     []byte
-	received int        // bytes of the body on the wire
-	id       []byte     // X-Request-Id, the client's or ours
-	fault    fault.Kind // of what is no prediction
+	received int             // bytes of the body on the wire
+	id       []byte          // X-Request-Id, the client's or ours
+	refused  gateway.Outcome // of what found no model: its fault
 }
 
 var calls = sync.Pool{New: func() any { return &call{} }}
 
 func (c *call) recycle() {
-	c.ctx, c.peer, c.params, c.fault = nil, nil, params{}, fault.None
+	c.ctx, c.peer, c.params, c.refused.Fault = nil, nil, params{}, fault.None
 	c.exchange = nil
 	c.id, c.method, c.path, c.received = c.id[:0], c.method[:0], c.path[:0], 0
 	c.loop, c.socket, c.next = nil, nil, nil

@@ -6,10 +6,10 @@
 //
 //   - loop.go says how event loops serve connections of small, plain requests
 //     (worker_linux.go, socket_linux.go, plain_linux.go), and what they leave to others.
-//   - conn.go wraps each other connection, which has a goroutine. It checks the framing of
-//     every request before the HTTP library sees a byte (head.go, chunk.go), hands over
-//     one request at a time, and answers what cannot be framed itself (refuse.go).
-//     It reads all but the smallest bodies itself (bodies.go).
+//   - conn.go and conn_answer.go wrap each other connection, which has a goroutine. They
+//     check the framing of every request before the HTTP library sees a byte (head.go, chunk.go), hand over
+//     one request at a time, and answer what cannot be framed themselves (refuse.go).
+//     They read all but the smallest bodies themselves (bodies.go).
 //   - handler.go serves one request, and call.go is what it needs until its answer has been written.
 //     expect.go answers clients that wait before they send a body.
 //   - requestid.go gives every request the id that its answer and the log carry, and access.go

@@ -44,7 +44,7 @@ func (s *Server) step(c *call, next func(*Server, *call) (gateway.Step, error)) 
 			if f.Kind == fault.Internal {
 				s.failures.Error(s.opt.Log, "request failed", zap.String("request_id", string(c.id)), zap.Error(err))
 			}
-			c.fault = f.Kind
+			c.refused.Fault = f.Kind
 			s.opt.Observer.Refused(f.Kind)
 		}
 		writeFault(&c.ctx.Response, f)
@@ -83,7 +83,7 @@ func (s *Server) panicked(c *call, reason any) {
 	if x := c.exchange; x != nil {
 		x.Spoil()
 	}
-	c.fault = fault.Internal
+	c.refused.Fault = fault.Internal
 	writeFault(&c.ctx.Response, fault.New(fault.Internal, "internal error"))
 	c.inflated.Abandon() // nobody knows what still looks at it
 	s.failures.Error(s.opt.Log, "request panicked", zap.String("request_id", string(c.id)), zap.Any("panic", reason), zap.Stack("stack"))

@@ -204,6 +204,16 @@ func (w *worker) answer(k *socket, kept []byte) {
 	}
 }
 
+// answers takes a call until its answer has been written.
+func (k *socket) answers(of *call) { k.call = of }
+
+// written ends the call whose answer has been written, or cannot be.
+func (w *worker) written(k *socket) {
+	of := k.call
+	k.call = nil
+	w.s.end(of)
+}
+
 // appendHead appends an answer's head as fasthttp's server writes it.
 func appendHead(dst []byte, resp *fasthttp.Response) []byte {
 	h, length := &resp.Header, len(resp.Body())

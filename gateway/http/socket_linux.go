@@ -75,16 +75,6 @@ func (k *socket) address() netip.AddrPort { return k.from }
 // idle reports whether no byte of a request has been read.
 func (k *socket) idle() bool { return !k.busy && len(k.kept.Bytes) == 0 }
 
-// answers takes a call until its answer has been written.
-func (k *socket) answers(of *call) { k.call = of }
-
-// written ends the call whose answer has been written, or cannot be.
-func (w *worker) written(k *socket) {
-	of := k.call
-	k.call = nil
-	w.s.end(of)
-}
-
 // pending reports whether bytes wait to be read.
 func (k *socket) pending() bool {
 	var one [1]byte
