@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"math"
 	"time"
 
 	"sluice/internal/clock"
@@ -47,7 +48,6 @@ func (g *Gateway) fill(x *Exchange) Step {
 		t.Release()
 		return x.filled(err)
 	}
-	x.due = t.Deadline
 	x.arm()
 	if x.state.Or(pended)&reported != 0 {
 		x.disarm()
@@ -123,14 +123,18 @@ func ready(front Front, x *Exchange) {
 	}
 }
 
-// arm sets the time of the next check of the client and the deadline.
+// arm starts the checks of the client and the deadline.
 func (x *Exchange) arm() {
-	d := max(min(x.due.Sub(clock.Now()), checkEvery), 0)
-	if x.timer == nil {
-		x.timer = time.AfterFunc(d, x.check)
-	} else {
-		x.timer.Reset(d)
+	x.due = x.Task.Deadline
+	if x.timer == nil { // it is there before it can fire
+		x.timer = time.AfterFunc(math.MaxInt64, x.check)
 	}
+	x.timer.Reset(x.untilCheck())
+}
+
+// untilCheck is the time to the next check.
+func (x *Exchange) untilCheck() time.Duration {
+	return max(min(x.due.Sub(clock.Now()), checkEvery), 0)
 }
 
 // disarm ends the checks. If one goes on at this moment the exchange cannot be pooled.
@@ -140,35 +144,45 @@ func (x *Exchange) disarm() {
 	}
 }
 
-// check leaves an exchange whose deadline has passed or whose client has gone. It reads only fields that do not
-// change while the timer can fire.
+// check leaves an exchange whose deadline has passed or whose client has gone. All that it reads, it reads before
+// it changes the state: the exchange may be another's as soon as the fill has reported and the timer is stopped.
 func (x *Exchange) check() {
-	var why *fault.Error
-	switch {
-	case x.state.Load()&(taken|reported) != 0:
-		return
-	case clock.Now() >= x.due:
-		why = fault.New(fault.DeadlineExceeded, "the deadline passed before the request's inputs were complete")
-	case x.Peer != nil && x.Peer.Gone():
-		why = fault.New(fault.ClientClosed, "the client closed the connection")
-	}
+	why, next := x.lost(), x.untilCheck()
 	for {
 		s := x.state.Load()
 		switch {
 		case s&(taken|reported) != 0:
 			return
 		case why == nil || s&pended == 0:
-			x.arm()
-			return
-		case x.state.CompareAndSwap(s, s|left):
-			x.g.abandoned.Add(1)
-			x.Err = why
-			if x.Front == nil {
-				x.wake <- struct{}{}
-			} else {
-				ready(x.Front, x)
+			if x.state.CompareAndSwap(s, s) { // what was read above comes before the report
+				x.timer.Reset(max(next, time.Microsecond))
+				return
 			}
+		case x.state.CompareAndSwap(s, s|left):
+			x.leave(why)
 			return
 		}
+	}
+}
+
+// lost is why nobody waits for the exchange any more; nil if somebody does.
+func (x *Exchange) lost() *fault.Error {
+	switch {
+	case clock.Now() >= x.due:
+		return fault.New(fault.DeadlineExceeded, "the deadline passed before the request's inputs were complete")
+	case x.Peer != nil && x.Peer.Gone():
+		return fault.New(fault.ClientClosed, "the client closed the connection")
+	}
+	return nil
+}
+
+// leave ends an exchange without its fill.
+func (x *Exchange) leave(why *fault.Error) {
+	x.g.abandoned.Add(1)
+	x.Err = why
+	if x.Front == nil {
+		x.wake <- struct{}{}
+	} else {
+		ready(x.Front, x)
 	}
 }

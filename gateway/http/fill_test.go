@@ -241,7 +241,7 @@ func (f *fills) ask(addr string, client, n int) error {
 		return err
 	}
 	defer c.Close()
-	_ = c.SetDeadline(time.Now().Add(2 * time.Minute))
+	_ = c.SetDeadline(time.Now().Add(10 * time.Minute))
 	r := bufio.NewReader(c)
 	var resp fasthttp.Response
 	for i := range n {
