@@ -95,6 +95,7 @@ func TestOnGoroutines(t *testing.T) {
 		"expectations refused": TestExpectationsThatAreRefused, "expectations met": TestExpectationsThatAreMet,
 		"field cases": TestFieldCases, "causes": TestCausesAreLogged, "coupled": TestCoupled,
 		"timeouts": TestTimeoutLengthensTheBudget, "wire cases": TestWireCases, "answers": TestAnswerLimit, "overruns": TestOverrunsAreCounted, "bodies": TestGatheredBodies, "budgets": TestInputsAndAnswersAreBounded, "unread answers": TestUnreadAnswersAreCounted, "non-finite": TestNonFiniteAnswers,
+		"pending fills": TestPendingFillsHoldUpNobody, "abandoned fills": TestAbandonedFillsAreBounded, "many fills": TestFillsOfManyExchanges,
 	} {
 		t.Run(name, test)
 	}
