@@ -272,7 +272,7 @@ func (e *edge) eventually(what string, ok func() bool) {
 	e.t.Helper()
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
-	for end := time.Now().Add(10 * time.Second); !ok(); <-tick.C {
+	for end := time.Now().Add(30 * time.Second); !ok(); <-tick.C {
 		if time.Now().After(end) {
 			e.t.Fatalf("it did not happen that %s", what)
 		}
