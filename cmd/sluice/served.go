@@ -62,9 +62,6 @@ func (s *served) Submit(t *task.Task) error {
 	return s.queue.Submit(t)
 }
 
-// Answered lets a row be compared with other answers to it, now and then.
-func (s *served) Answered(t *task.Task) { s.version.Comparer.Offer(t) }
-
 // Close drains the version and takes its series out of the metrics.
 func (s *served) Close(ctx context.Context) error {
 	defer s.unloaded()
@@ -237,12 +234,31 @@ func (c catalog) stats(name, version string) oip.ModelStatistics {
 	return v.Served.(*served).Stats()
 }
 
-// observer turns the gateway's account of each request into metrics.
-type observer struct{ http *telemetry.HTTP }
+// listeners are who hears of each prediction that has ended.
+func (s *server) listeners() []gateway.Listener {
+	list := []gateway.Listener{{Name: "metrics", Ended: counted{&s.metrics.HTTP}.ended}, {Name: "parity", Ended: offer}}
+	if s.recorder != nil {
+		list = append(list, gateway.Listener{Name: "trace", Ended: arrivals{s.recorder}.ended})
+	}
+	return list
+}
 
-func (o observer) Predicted(m gateway.Model, out *gateway.Outcome) {
-	metrics := m.(*served).metrics
-	if out.Fault != 0 {
+// offer lets a row be compared with other answers to it, now and then.
+func offer(x *gateway.Exchange) {
+	if x.Err == nil {
+		x.Model.(*served).version.Comparer.Offer(x.Task)
+	}
+}
+
+// counted turns the gateway's account of each prediction into metrics.
+type counted struct{ http *telemetry.HTTP }
+
+func (c counted) ended(x *gateway.Exchange) {
+	metrics, out := x.Model.(*served).metrics, &x.Outcome
+	if out.Overran {
+		c.http.Overran()
+	}
+	if out.Fault != fault.None {
 		metrics.ObserveFault(out.Fault, out.Total)
 		return
 	}
@@ -253,9 +269,11 @@ func (o observer) Predicted(m gateway.Model, out *gateway.Outcome) {
 	})
 }
 
+// observer counts what happens on the predict port.
+type observer struct{ http *telemetry.HTTP }
+
 func (o observer) Refused(kind fault.Kind) { o.http.Fault(kind) }
 func (o observer) Answered(status int)     { o.http.Response(status) }
-func (o observer) Overran()                { o.http.Overran() }
 
 func (o observer) Connected(delta int) {
 	if delta > 0 {

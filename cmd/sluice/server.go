@@ -14,6 +14,7 @@ import (
 	"sluice/batcher/policy"
 	"sluice/config"
 	"sluice/gateway"
+	httpfront "sluice/gateway/http"
 	"sluice/internal/accesslog"
 	"sluice/internal/agree"
 	"sluice/internal/device"
@@ -44,10 +45,11 @@ type server struct {
 	batcher  *batcher.Batcher
 	registry *models.Registry
 	copies   *bundle.Copies
-	gateway  *gateway.Server
-	admin    *gateway.Admin
+	gateway  *gateway.Gateway
+	front    *httpfront.Server
+	admin    *httpfront.Admin
 	// metricsPort serves metrics and health alone; nil if there is none.
-	metricsPort *gateway.Admin
+	metricsPort *httpfront.Admin
 	threads     threads
 	fleet       *fleet
 	gpus        gpuWatch
@@ -161,14 +163,14 @@ func (s *server) degraded() []string {
 // close. ONNX Runtime itself stays: the process ends.
 func (s *server) run(ctx context.Context, announce func(*server)) error {
 	var plain net.ListenConfig
-	plain.SetMultipathTCP(false) // with it the last connections could not be told from newer ones, see gateway/backlog_linux.go
+	plain.SetMultipathTCP(false) // with it the last connections could not be told from newer ones, see gateway/http/backlog_linux.go
 	predict, err := plain.Listen(ctx, "tcp", s.cfg.Listen)
 	if err != nil {
 		return fmt.Errorf("cannot open the predict port: %w", remedy.Listen(err, s.cfg.Listen, "listen"))
 	}
 	s.predictAddr = predict.Addr()
 	failed := make(chan error, 4) // the three ports, and that no device can be used
-	go func() { failed <- s.gateway.Serve(predict) }()
+	go func() { failed <- s.front.Serve(predict) }()
 	if s.adminAddr, err = openAdmin(s.admin, s.cfg.Admin, "the admin port", "admin", failed); err == nil {
 		s.metricsAddr, err = openAdmin(s.metricsPort, s.cfg.MetricsListen, "the port for metrics", "metrics_listen", failed)
 	}
@@ -201,7 +203,7 @@ func (s *server) run(ctx context.Context, announce func(*server)) error {
 		s.log.Error("cannot go on", zap.Error(err))
 	}
 	if s.ready() == nil {
-		s.gateway.BeginDrain()
+		s.front.BeginDrain()
 		s.log.Info("draining", zap.Duration("delay", s.cfg.Drain.Delay), zap.Duration("deadline", s.cfg.Drain.Deadline))
 		time.Sleep(s.cfg.Drain.Delay)
 	}
@@ -215,13 +217,13 @@ func (s *server) stop() error {
 	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.Drain.Deadline)
 	defer cancel()
 	var faults []error
-	if err := s.gateway.Shutdown(ctx); err != nil {
+	if err := s.front.Shutdown(ctx); err != nil {
 		s.log.Warn("the drain deadline has passed; refusing what still waits", zap.Error(err))
 	}
 	if err := s.batcher.Drain(ctx); err != nil {
 		faults = append(faults, fmt.Errorf("some requests were refused at the drain deadline: %w", err))
 	}
-	if err := s.gateway.Close(); err != nil {
+	if err := s.front.Close(); err != nil {
 		s.log.Warn("connections were cut", zap.Error(err))
 	}
 	s.stopRecording()
@@ -240,7 +242,7 @@ func (s *server) stop() error {
 	}
 	s.gpus.stop()
 	s.ceiling.stop()
-	for _, port := range []*gateway.Admin{s.admin, s.metricsPort} {
+	for _, port := range []*httpfront.Admin{s.admin, s.metricsPort} {
 		if port != nil {
 			faults = append(faults, port.Shutdown(last))
 		}

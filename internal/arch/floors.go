@@ -39,6 +39,9 @@ func (g *graph) checkImports(dir string, p Package) []string {
 		faults = append(faults, fmt.Sprintf("%s stands on no floor: name it in internal/arch", dir))
 	}
 	for _, path := range p.Imports {
+		if slices.Contains(neutral[dir], path) {
+			faults = append(faults, fmt.Sprintf("%s imports %s: it knows no protocol of transport; a front end below it does", dir, path))
+		}
 		if to, own := ownDir(path); own {
 			if reason := refuse(dir, to); reason != "" {
 				faults = append(faults, fmt.Sprintf("%s imports %s: %s", dir, to, reason))

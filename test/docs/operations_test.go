@@ -11,7 +11,7 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"sluice/config"
-	"sluice/gateway"
+	httpfront "sluice/gateway/http"
 )
 
 // beside are the folders whose code does not run in `sluice serve`.
@@ -79,7 +79,7 @@ func TestStates(t *testing.T) {
 
 // What readiness answers is in the page, with "..." for what varies.
 func TestReadinessAnswers(t *testing.T) {
-	source, err := ReadSource(false, nil, root+"/gateway")
+	source, err := ReadSource(false, nil, root+"/gateway/http")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,7 +114,7 @@ func TestReadinessAnswers(t *testing.T) {
 		}
 	}
 	if len(code) == 0 {
-		t.Fatal("gateway has no function readiness with faults: name in this test what answers now")
+		t.Fatal("gateway/http has no function readiness with faults: name in this test what answers now")
 	}
 	same(t, "docs/operations.md, Readiness,", shown, code)
 }
@@ -173,7 +173,7 @@ func TestKubernetesManifest(t *testing.T) {
 		t.Errorf("terminationGracePeriodSeconds is %d, and a stop takes up to %v", d.Spec.Template.Spec.Grace, need)
 	}
 	known := map[string]bool{}
-	for _, r := range gateway.PredictRoutes() {
+	for _, r := range httpfront.PredictRoutes() {
 		known[r.Pattern] = true
 	}
 	for name, p := range map[string]probe{"startup": c.Startup, "readiness": c.Readiness, "liveness": c.Liveness} {
