@@ -70,7 +70,7 @@ func TestFramesGoTheSameWay(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "rows are compared", func() bool { return v.Comparer.Batches().Compared > 0 })
-	if n := v.Watch.Batches().Differed; n != 0 {
+	if n := v.Comparer.Batches().Differed; n != 0 {
 		t.Errorf("%d rows differ", n)
 	}
 	v.Release()
