@@ -84,7 +84,7 @@ pure: tools
 # of virtual traffic ten times slower. The attacks on the binary, which -short leaves out, are not seen by it.
 race: tools ## Go tests under the race detector
 	@$(VULKAN)
-	@$(ORT) go test -race -timeout 15m $(TESTFLAGS) $$(go list ./... | grep -vE '^sluice/(batcher/sim|test/zoo|cmd/sluice)$$')
+	@$(ORT) go test -race -timeout 15m $(TESTFLAGS) $$(go list ./... | grep -vE '^sluice/(plan/sim|test/zoo|cmd/sluice)$$')
 	@$(ORT) go test -race -short -timeout 15m $(TESTFLAGS) ./cmd/sluice
 
 fuzz: tools ## run every fuzz target for FUZZTIME (30s)

@@ -1,115 +1,24 @@
-// Package batcher decides which requests run together, when, and on which device. It has
-// two halves: the Scheduler, a pure state machine, and the Batcher, the thin runtime
-// around it.
+// Package batcher runs what the scheduler (batcher/policy) decides: it is the thin runtime around
+// that state machine. It owns the lanes' goroutines, one timer for all requests, and the requests
+// from their submission to their answer.
 //
-// The Scheduler owns the queues, the learned cost models and the accounts of the models
-// against each other. Its methods take the current instant and return decisions as data;
-// it has no goroutine, clock, lock or channel, so that the same code runs in production,
-// in tests, in the simulator and over a recorded incident. Callers serialise its methods.
-// The same calls make the same decisions.
+// The Batcher serialises the scheduler's methods with one lock and carries out what they decide
+// (runtime_decisions.go). It calls nothing else under the lock: no run, no log line, no metric.
+// Each lane has a goroutine. Callers either block (Model.Predict) or submit (Model.Submit) and
+// then run short batches themselves (Batcher.Run).
 //
-// States. An Item is free -> queued -> sealed -> free, or free -> queued -> free when it is
-// dropped, cancelled or expired. From a batch that has failed it may go back, sealed -> queued.
-// A lane is idle -> (woken) -> active -> idle. A batch is sealed by the lane that runs it in the
-// moment that it starts; nothing joins it after.
-//
-// Several devices. A model lists its devices in order of preference. Identical ones that follow
-// each other are peers and count as one (peers.go): an item goes to the peer that is predicted to
-// finish it first, and a peer with nothing to do takes what waits for another. An item goes to the
-// first that takes work, and spills to a later one if the first is predicted to finish it
-// later than a part of its budget before the deadline (0.3, under pressure 0.5; route.go),
-// and the later one safely before it. Items that a window drop, a stuck batch, a failed
-// batch or a device that goes down would lose are rescued: they move to another device that
-// is predicted to be in time (rescue.go). The most urgent items of a stuck batch are hedged:
-// they run on an idle lane of another device as well, the first good run of each counts
-// (hedge.go), and at most one request in a hundred is. A device is up, broken, probing or
-// closed (breaker.go): only an up one takes work; a broken one is probed, after pauses that
-// grow, with a copy of an item that another device runs anyway. Work that prefers another
-// device gets a bounded share of a device's time (share.go). The constants and their reasons
-// are from a simulation that batcher/sim repeats.
-//
-// Runs that hang. A run cannot be ended from outside. One that takes far too long gives its lane's
-// place to a spare, and its model runs nothing more on the device until it ends (lend.go).
-//
-// Promises. What is admitted is protected: a newcomer is refused not only if it would be late itself,
-// but also if one of its class that is due later would. Each item has a slack: its deadline less the
-// admitted work before it in the order of deadlines (demand.go), less the batch that it rides in; the
-// least slack behind a deadline is found in O(log n). A batch is a step, so work is counted so that
-// steps do no harm (promise.go): an item counts with its rows, its part of the fixed cost of a full
-// batch, and what it may waste of the batch before. An item has the time for a full batch, so that
-// batches stay full; one that has less counts with what it may cost those behind it. The first batch
-// is counted as it will be. The test of demand against deadlines is that of Baruah, Rosier and Howell,
-// "Algorithms and complexity concerning the preemptive scheduling of periodic, real-time tasks on one
-// processor", 1990, with a batch as the blocking time. While all is done before the first deadline nothing
-// of this is computed.
-//
-// An admitted item misses its deadline only if a run takes longer than was said when it was admitted (its
-// own than its bound, one before it than its mean, by which sums are counted), if items of a higher class
-// come after it (displace.go), if it or its device is lost, or if it was a probe. Three rare exceptions are
-// by design. A lower class that has earned its turn takes it once it has saved all that it may, even if
-// that breaks a promise. A neighbour's part is bounded by its fair share of the wait, not by a test of each of its
-// arrivals. And a batch takes later items of its key along, past earlier ones of another key. What becomes
-// hopeless when a run takes far too long, or is displaced, is told then (weed.go).
-//
-// Refusals. A request is refused where a queue is full, or where no device is predicted to make its
-// deadline. Waiting may help then. It does not where an idle device would take longer than the
-// request's whole budget, from its arrival: that is BudgetTooShort, and tried now and then all the
-// same (hopeless.go). A model whose preferred device could not load it is Displaced: the device is
-// not among its devices, and every answer tells so.
-//
-// A refused request is told when to come back (retry.go). Short requests leave room for long ones
-// while those are refused more often (rows.go), and long budgets for short ones (budgets.go); only newcomers are refused for that.
-//
-// Failed batches. An error of a batch says nothing about a member of it. Each member of a failed
-// batch ends in one of these ways: it runs well; it fails in a run of its own and gets that run's
-// error; its deadline passes; it is lost with its device. The lane runs halves of the batch
-// again, and theirs, the most urgent first, without those whose deadline has passed
-// (executor_search.go). Such repair runs take at most a quarter of the lane time that the model
-// uses on the device, and no other model's deadline (repair.go has the arithmetic). Members for
-// which that does not suffice go back to the queue: each waits by its deadline among the other
-// work, and runs in a batch of its own. So a member runs alone once on a device, or twice where
-// the error does not say that the input is at fault but others ran well without it: the input is
-// blamed after the second time. Whether others run well a member that fails alone waits to see,
-// behind those that have not run yet. Where nothing runs well, as with a broken model, the runs
-// that a batch of n costs are itself, n, and the repair runs.
+// States. A request is pending from its admission until it has ended, once; whoever makes that
+// step under the lock sets its error or trace and wakes the caller. Its parts, of at most a batch
+// each, are the scheduler's items. Two lanes may run one part: the first to have outputs claims
+// it, and alone writes them. A lane is held by nobody, on offer, or held by a submitter or its own
+// goroutine (executor.go).
 //
 // Invariants.
-//   - An admitted item comes back exactly once: through Batch.Dropped, Watch, CloseDevice,
-//     SetFallback, Cancel, Expire, or the last Complete of a batch that it is in.
-//   - An item is in at most two batches, on different devices; one that is in a queue is in none.
+//   - An admitted request ends exactly once, at the latest at its deadline.
+//   - A request that has ended keeps its buffers until the last lane has let go of them.
 //   - A request is never answered with the error of a run that had rows of others in it, unless
 //     the device was lost.
-//   - An item goes to a device that is not its model's first only if that is predicted to
-//     finish it before the deadline (probes aside); nothing waits for a device that is down.
-//   - A batch is of one model, one shape key and one device, at most MaxBatch rows and no more
-//     than any of its items allows (Item.Most: batches of long rows are smaller), and is
-//     sealed only if every member is predicted to make its deadline (probes aside).
-//   - No lane stays idle while an item that could make its deadline waits for its device,
-//     except as DeviceOptions.SpreadAfter says.
-//   - Within a model, key and class items are sealed in deadline order, and so are those of a
-//     model, class and turn that run alone.
-//   - Nothing is allocated per item in steady state.
+//   - Nothing is allocated per request in steady state.
 //
-// The Batcher serialises the calls with one lock, gives each lane a goroutine and arms one
-// timer for all requests. Of two runs of one request's rows the first to have outputs claims
-// them, and alone writes them. Callers either block (Model.Predict) or submit (Model.Submit) and
-// then run short batches themselves (Run).
-//
-// The worst queue wait. Let a model with equal budgets D, one class and one shape key wait
-// for a device of one lane together with M other models of its weight, Q the longest batch
-// on the device (each model's at its largest useful size, B for this one: ModelStats'
-// Limit), A the rows of its own queue ahead of an item, m <= B the most rows of an item. If
-// predictions hold and no batch fails, an admitted item leaves the queue, sealed or dropped,
-// after at most
-//
-//	W = R + N*(1+M)*Q + 6*M*Q    where R <= Q is left of the running batch
-//	                             and N = floor(A/(B-m+1))
-//
-// while W <= D - Q for it and those ahead, and after at most D in any case: then its
-// deadline takes it out. Each of the at most N batches before the item's own takes at least
-// B-m+1 of the rows ahead, since none is cut short by a deadline; meanwhile each neighbour
-// gets as much device time as the model itself, and up to 6*Q more: fairness.go says why,
-// and what other weights and more lanes change. A model alone with single rows waits
-// R + floor(A/B)*Q: with less than a batch ahead, only for the batch that runs. The
-// formula is tight: there is traffic that reaches it for every M and N.
+// Any number of goroutines may call a Batcher and its Models.
 package batcher

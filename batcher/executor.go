@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"runtime/debug"
 
+	"sluice/batcher/policy"
 	"sluice/internal/clock"
 	"sluice/internal/fault"
 	"sluice/internal/task"
@@ -22,13 +23,13 @@ import (
 type executor struct {
 	b      *Batcher
 	id     uint32 // counts from 1
-	device DeviceID
+	device policy.DeviceID
 	name   string
 	index  int
 	wake   chan struct{} // capacity 1: a wake-up is a fact, not a count
 
 	// Owned by whoever holds the lane; batch.Items and model are written under Batcher.mu.
-	batch  Batch
+	batch  policy.Batch
 	parts  []task.Part
 	mine   []task.Part // see claim
 	ended  []*request
@@ -115,32 +116,20 @@ func (x *executor) seal(by holder) bool {
 	}
 	b.mu.Lock()
 	now := clock.Now()
-	ok := b.mu.sched.Next(now, x.device, x.index, &x.batch)
+	ok := b.mu.sched.Next(now, x.device, x.index, &x.batch, &b.mu.decided)
 	if ok {
 		x.held, x.model, x.failed = by, b.mu.models[x.batch.Model], nil
-		if x.model.several {
-			x.shareLocked()
-		}
+		x.shareLocked()
 	} else {
 		x.held = nobody
 	}
-	if b.opt.Devices[x.device].Stage > 0 {
-		b.armLocked(now, b.mu.sched.NextWake())
+	offers := noDevice
+	if by == submitter {
+		offers = x.device // a lane of another one is for work that has moved, and is not left to chance
 	}
-	b.armLocked(now, x.batch.Watch)
 	var after aftermath
-	b.followUpLocked(now, x.batch.Dropped, &after)
-	next := b.executorOf(x.batch.Wake)
-	if next != nil && by == submitter {
-		if next.held == nobody {
-			b.offerLocked(now, next)
-		}
-		next = nil
-	}
+	b.followUpLocked(now, offers, &after)
 	b.mu.Unlock()
-	if next != nil {
-		next.notify()
-	}
 	b.followUp(&after)
 	return ok
 }
@@ -171,13 +160,13 @@ func (x *executor) attempt(limit clock.Instant) (more bool, err error) {
 	x.report.Timing, x.report.End = timing, clock.Now()
 	if err == nil {
 		x.finish(x.batch.Items, nil)
-		more = x.free(Ran, nil)
+		more = x.free(policy.Ran, nil)
 	}
 	return more, err
 }
 
 // gather lists the parts of items.
-func (x *executor) gather(items []*Item) {
+func (x *executor) gather(items []*policy.Item) {
 	x.parts = x.parts[:0]
 	for _, it := range items {
 		x.parts = append(x.parts, it.Owner.(*part).rows)
@@ -186,33 +175,30 @@ func (x *executor) gather(items []*Item) {
 
 // try runs the gathered parts of items and scatters their outputs. A panic is an error of this
 // run alone.
-func (x *executor) try(items []*Item, limit clock.Instant) (timing task.Timing, err error) {
+func (x *executor) try(items []*policy.Item, limit clock.Instant) (timing task.Timing, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fault.Wrap(fault.Internal, fmt.Errorf("panic: %v\n%s", p, debug.Stack()), "the model failed")
 		}
 	}()
-	runner, parts := x.model.runners[x.device], x.parts
-	timing, err = runner.Run(x.index, parts, limit)
+	runner := x.model.on[x.device].Runner
+	timing, err = runner.Run(x.index, x.parts, limit)
 	if err != nil {
 		return timing, err
 	}
-	if x.model.several {
-		parts = x.claim(items, parts)
-	}
-	return timing, runner.Scatter(x.index, parts)
+	return timing, runner.Scatter(x.index, x.claim(items))
 }
 
 // finish records a result for each item, and ends the requests that have all of theirs. An
 // error ends its request at once: the other parts are not needed any more.
-func (x *executor) finish(items []*Item, err error) {
+func (x *executor) finish(items []*policy.Item, err error) {
 	b := x.b
 	x.ended = x.ended[:0]
 	b.mu.Lock()
 	for _, it := range items {
 		p := it.Owner.(*part)
 		r := p.request
-		if x.model.several && !x.countsLocked(p, err) || !r.pending {
+		if !x.countsLocked(p, err) || !r.pending {
 			continue
 		}
 		x.traceLocked(r, it)
@@ -231,14 +217,14 @@ func (x *executor) finish(items []*Item, err error) {
 }
 
 // traceLocked notes in a pending request's trace how its (latest) part was run.
-func (x *executor) traceLocked(r *request, it *Item) {
+func (x *executor) traceLocked(r *request, it *policy.Item) {
 	t, timing := &r.task.Trace, &x.report.Timing
 	t.Sealed, t.RunStart, t.RunEnd, t.Done = x.batch.Start, timing.Gathered, timing.Done, x.report.End
 	t.Device, t.Reason = x.name, ""
-	if x.model.first != x.device || x.model.spec.Displaced {
+	if x.model.first != x.device || x.model.displaced {
 		t.Reason = it.Detour.String()
 		if x.batch.Hedge {
-			t.Reason = Hedged.String()
+			t.Reason = policy.Hedged.String()
 		}
 	}
 	t.Batch = max(t.Batch, x.batch.Rows)
@@ -247,21 +233,21 @@ func (x *executor) traceLocked(r *request, it *Item) {
 // free reports the batch, drops its items' references and gives the lane back: its goroutine
 // keeps it until it finds nothing to do, a submitter offers it again if work waits. It reports
 // whether work waits.
-func (x *executor) free(o Outcome, err error) (more bool) {
+func (x *executor) free(o policy.Outcome, err error) (more bool) {
 	b, m := x.b, x.model
 	x.report.Err = err
-	if m.spec.Observe != nil {
-		m.spec.Observe(&x.report)
+	if observe := m.on[x.device].Observe; observe != nil {
+		observe(&x.report)
 	}
 	clear(x.report.Failures)
 	end := x.report.End
-	if o != Ran {
+	if o != policy.Ran {
 		end = clock.Now() // that of the repair runs
 	}
 	b.mu.Lock()
-	b.mu.sched.Complete(end, &x.batch, o)
+	b.mu.sched.Complete(end, &x.batch, o, &b.mu.decided)
 	var after aftermath
-	b.followUpLocked(end, x.batch.Dropped, &after)
+	b.followUpLocked(end, noDevice, &after)
 	for i := range x.batch.Items {
 		x.batch.Items[i].Owner.(*part).request.release()
 	}

@@ -3,6 +3,7 @@ package batcher
 import (
 	"slices"
 
+	"sluice/batcher/policy"
 	"sluice/internal/clock"
 	"sluice/internal/fault"
 	"sluice/internal/task"
@@ -36,7 +37,7 @@ func (x *executor) repair(cause error) {
 	outcome := x.conclude(&s, failed)
 	for _, f := range s.failures {
 		if slices.Contains(x.batch.Items, f.item) { // else another device has it by now
-			x.finish([]*Item{f.item}, x.verdict(&s, f))
+			x.finish([]*policy.Item{f.item}, x.verdict(&s, f))
 		}
 	}
 	x.free(outcome, cause)
@@ -45,7 +46,7 @@ func (x *executor) repair(cause error) {
 // verdict is the error of a member that failed. One that a device has failed is told that its time
 // is up where another device would have run it.
 func (x *executor) verdict(s *search, f failure) error {
-	if failed, _ := task.DeviceFailed(f.err); failed && x.model.several {
+	if failed, _ := task.DeviceFailed(f.err); failed {
 		x.b.mu.Lock()
 		defer x.b.mu.Unlock()
 		if x.b.mu.sched.TooLate(&x.batch, f.item) {
@@ -58,12 +59,12 @@ func (x *executor) verdict(s *search, f failure) error {
 var errFailedLate = fault.New(fault.DeadlineExceeded, "the device that ran the request failed, and no other can answer it within its budget any more")
 
 // conclude finds places for the members that are still to run, and says how the batch ended.
-func (x *executor) conclude(s *search, failed bool) Outcome {
+func (x *executor) conclude(s *search, failed bool) policy.Outcome {
 	if s.lost == nil {
 		s.postpone()
 		for _, it := range x.isolate(s) {
 			s.must = true
-			s.try([]*Item{it})
+			s.try([]*policy.Item{it})
 		}
 		s.confirm()
 	}
@@ -73,44 +74,42 @@ func (x *executor) conclude(s *search, failed bool) Outcome {
 		if !failed {
 			x.evacuate(false)
 		}
-		return DeviceLost
+		return policy.DeviceLost
 	case s.healthy:
-		return RowsFailed
+		return policy.RowsFailed
 	case failed:
-		return DeviceFailed
+		return policy.DeviceFailed
 	}
 	x.evacuate(true)
 	if x.report.Apart > 0 {
-		return Undecided
+		return policy.Undecided
 	}
-	return Failed
+	return policy.Failed
 }
 
 // evacuate leaves the members whose callers still wait, and which have not run well, to
 // other devices that are predicted to finish them in time. suspect says that they may be at
 // fault themselves.
 func (x *executor) evacuate(suspect bool) {
-	if !x.model.several {
-		return
-	}
 	b := x.b
 	b.mu.Lock()
 	now := clock.Now()
-	wanted := func(it *Item) bool {
+	wanted := func(it *policy.Item) bool {
 		return it.Owner.(*part).request.pending && x.evictedLocked() == nil
 	}
-	for _, it := range b.mu.sched.Evacuate(now, &x.batch, suspect, wanted, nil) {
+	b.mu.sched.Evacuate(now, &x.batch, suspect, wanted, &b.mu.decided)
+	for _, it := range b.mu.decided.Requeued {
 		x.letGoLocked(it.Owner.(*part))
 	}
 	var after aftermath
-	b.followUpLocked(now, nil, &after)
+	b.followUpLocked(now, noDevice, &after)
 	b.mu.Unlock()
 	b.followUp(&after)
 }
 
 // isolate queues the members that have been put apart, each to run alone. It returns those that
 // cannot be queued, as they are in another batch that has failed too.
-func (x *executor) isolate(s *search) (left []*Item) {
+func (x *executor) isolate(s *search) (left []*policy.Item) {
 	if len(s.apart) == 0 && len(s.later) == 0 {
 		return nil
 	}
@@ -118,23 +117,23 @@ func (x *executor) isolate(s *search) (left []*Item) {
 	b.mu.Lock()
 	now := clock.Now()
 	evicted := x.evictedLocked()
-	turn := func(it *Item) Turn {
+	turn := func(it *policy.Item) policy.Turn {
 		switch {
 		case evicted != nil || !x.wantsLocked(it.Owner.(*part)):
 		case slices.Contains(s.apart, it):
-			return TurnAlone
+			return policy.TurnAlone
 		case slices.Contains(s.later, it):
-			return TurnLast
+			return policy.TurnLast
 		}
-		return TurnShared
+		return policy.TurnShared
 	}
-	moved, drops := b.mu.sched.Isolate(now, &x.batch, turn, s.healthy, nil, nil)
-	for _, it := range moved {
+	b.mu.sched.Isolate(now, &x.batch, turn, s.healthy, &b.mu.decided)
+	for _, it := range b.mu.decided.Requeued {
 		p := it.Owner.(*part)
 		x.letGoLocked(p)
 		p.mates = p.mates || s.healthy
 	}
-	x.report.Apart += len(moved)
+	x.report.Apart += len(b.mu.decided.Requeued)
 	var ended []*request
 	for _, it := range x.batch.Items {
 		switch p := it.Owner.(*part); {
@@ -150,7 +149,7 @@ func (x *executor) isolate(s *search) (left []*Item) {
 	s.apart, s.later = nil, nil
 	ended = b.endLocked(now, ended, evicted)
 	var after aftermath
-	b.followUpLocked(now, drops, &after)
+	b.followUpLocked(now, noDevice, &after)
 	b.mu.Unlock()
 	wake(ended)
 	b.followUp(&after)
@@ -173,9 +172,7 @@ func (x *executor) wantsLocked(p *part) bool {
 
 // letGoLocked notes that a part is in this lane's batch no more.
 func (x *executor) letGoLocked(p *part) {
-	if x.model.several {
-		p.open--
-	}
+	p.open--
 	p.claim.CompareAndSwap(x.id, 0)
 }
 
@@ -194,9 +191,10 @@ func (x *executor) shareLocked() {
 	}
 }
 
-// claim is the parts with those left out, as answered, that another lane has claimed.
-func (x *executor) claim(items []*Item, parts []task.Part) []task.Part {
-	x.mine = append(x.mine[:0], parts...)
+// claim is the gathered parts of items with those left out, as answered, that another lane has
+// claimed.
+func (x *executor) claim(items []*policy.Item) []task.Part {
+	x.mine = append(x.mine[:0], x.parts...)
 	for i, it := range items {
 		c := &it.Owner.(*part).claim
 		if !c.CompareAndSwap(0, x.id) && c.Load() != x.id {

@@ -3,6 +3,7 @@ package batcher
 import (
 	"slices"
 
+	"sluice/batcher/policy"
 	"sluice/internal/clock"
 	"sluice/internal/fault"
 	"sluice/internal/task"
@@ -23,19 +24,19 @@ type search struct {
 	lost    error // the device runs nothing more
 
 	failures []failure
-	apart    []*Item // to run alone
-	later    []*Item // likewise, after others
+	apart    []*policy.Item // to run alone
+	later    []*policy.Item // likewise, after others
 }
 
 // failure is a member that has failed in a run of its own, or with its device.
 type failure struct {
-	item  *Item
+	item  *policy.Item
 	err   error
 	times int
 }
 
 // halve searches a group of members that failed together.
-func (s *search) halve(items []*Item) {
+func (s *search) halve(items []*policy.Item) {
 	for len(items) > 1 {
 		first, second := items[:len(items)/2], items[len(items)/2:]
 		if !s.try(first) {
@@ -48,7 +49,7 @@ func (s *search) halve(items []*Item) {
 }
 
 // try runs a group, and searches it if it fails. It reports whether it ran well as a whole.
-func (s *search) try(items []*Item) (well bool) {
+func (s *search) try(items []*policy.Item) (well bool) {
 	items, may := s.next(items)
 	switch {
 	case len(items) == 0:
@@ -78,7 +79,7 @@ func (s *search) try(items []*Item) (well bool) {
 
 // next leaves out members that need no run any more, ends those whose deadline has passed, and
 // asks whether the others may run.
-func (s *search) next(items []*Item) (open []*Item, may bool) {
+func (s *search) next(items []*policy.Item) (open []*policy.Item, may bool) {
 	x, b := s.on, s.on.b
 	open = items[:0]
 	var late []*request
@@ -104,7 +105,7 @@ func (s *search) next(items []*Item) (open []*Item, may bool) {
 }
 
 // run is a repair run.
-func (s *search) run(items []*Item) error {
+func (s *search) run(items []*policy.Item) error {
 	x := s.on
 	x.report.Repairs++
 	x.gather(items)
@@ -120,7 +121,7 @@ func (s *search) run(items []*Item) error {
 	return nil
 }
 
-func (s *search) fail(items []*Item, err error) {
+func (s *search) fail(items []*policy.Item, err error) {
 	s.on.b.mu.Lock()
 	defer s.on.b.mu.Unlock()
 	for _, it := range items {
@@ -140,10 +141,19 @@ func (s *search) confirm() {
 	s.failures = nil
 	for _, f := range failures {
 		if inputMayBeAtFault(f.err) && f.times < 2 {
-			s.try([]*Item{f.item})
+			s.try([]*policy.Item{f.item})
+			s.recall(f)
 		} else {
 			s.failures = append(s.failures, f)
 		}
+	}
+}
+
+// recall has a member keep the error of its run where there was no place for another one: its process may
+// have ended over it.
+func (s *search) recall(f failure) {
+	if n := len(s.failures); n > 0 && s.failures[n-1].item == f.item && fault.Is(s.failures[n-1].err, fault.NoCapacity) {
+		s.failures[n-1].err = f.err
 	}
 }
 
@@ -205,6 +215,6 @@ func (s *search) blame(f failure) error {
 }
 
 // byDeadline puts members in the order in which they are to run.
-func byDeadline(items []*Item) {
-	slices.SortStableFunc(items, func(x, y *Item) int { return int(min(max(x.Deadline-y.Deadline, -1), 1)) })
+func byDeadline(items []*policy.Item) {
+	slices.SortStableFunc(items, func(x, y *policy.Item) int { return int(min(max(x.Deadline-y.Deadline, -1), 1)) })
 }

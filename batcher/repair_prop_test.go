@@ -11,6 +11,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"sluice/batcher/policy"
 	"sluice/internal/clock"
 	"sluice/internal/cost"
 	"sluice/internal/fault"
@@ -29,6 +30,7 @@ type badTraffic struct {
 	flukes          map[int]bool
 	slow            map[int]bool // runs that take far too long, so that others are hedged
 	kind            fault.Kind   // that the runner says of a bad row
+	earning         bool         // all runs go well: the model earns its hedges
 
 	// Counted while it plays.
 	mu                                     sync.Mutex
@@ -122,6 +124,9 @@ type failing struct {
 }
 
 func (f failing) Run(lane int, parts []task.Part, limit clock.Instant) (task.Timing, error) {
+	if f.s.earning {
+		return f.echo.Run(lane, parts, limit)
+	}
 	f.s.mu.Lock()
 	f.s.runs++
 	run := f.s.runs
@@ -151,31 +156,31 @@ func (f failing) Run(lane int, parts []task.Part, limit clock.Instant) (task.Tim
 // play runs the traffic and returns what is wrong.
 func (s *badTraffic) play(t *testing.T) (faults []string) {
 	wrong := func(format string, args ...any) { faults = append(faults, fmt.Sprintf(format, args...)) }
-	devices := []DeviceOptions{{Name: "a", Lanes: s.lanes}, {Name: "b", Lanes: 1}}[:s.devices]
+	devices := []policy.DeviceOptions{{Name: "a", Lanes: s.lanes}, {Name: "b", Lanes: 1}}[:s.devices]
 	b, err := Start(Options{Devices: devices})
 	if err != nil {
 		t.Fatal(err)
 	}
 	runners := []failing{{&echo{cost: s.cost}, s}, {&echo{cost: s.cost}, s}}[:s.devices]
 	spec := Spec{Name: "m", MaxBatch: s.maxBatch, Outputs: 1, Budget: time.Second}
-	for i, d := range devices {
-		spec.Placements = append(spec.Placements, Placement{Device: d.Name, Runner: runners[i], Curve: cost.Curve{{Rows: 1, P50: s.cost}, {Rows: s.maxBatch, P50: s.cost}}})
-	}
 	repairs := map[string]int{}
-	spec.Observe = func(r *BatchReport) {
+	observe := func(r *BatchReport) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		repairs[r.Device] += r.Repairs
 		s.repairs, s.apart = s.repairs+r.Repairs, s.apart+r.Apart
+	}
+	for i, d := range devices {
+		spec.Placements = append(spec.Placements, Placement{Device: d.Name, Runner: runners[i], Curve: cost.Curve{{Rows: 1, P50: s.cost}, {Rows: s.maxBatch, P50: s.cost}}, Observe: observe})
 	}
 	m, err := b.Add(spec)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if len(s.slow) > 0 {
-		b.mu.Lock()
-		b.mu.sched.models[m.id].hedges = 100
-		b.mu.Unlock()
+		s.earning = true
+		earnHedges(t, m, 10)
+		s.earning = false
 	}
 	tasks, ended := make([]*task.Task, len(s.requests)), make([]clock.Instant, len(s.requests))
 	var wg sync.WaitGroup

@@ -28,7 +28,7 @@ func watched(t *testing.T, e *echo, maxBatch int) (b *Batcher, m *Model, sum *Ba
 	t.Helper()
 	b, m = start(t, e, 1, maxBatch)
 	sum = &BatchReport{}
-	m.spec.Observe = func(r *BatchReport) {
+	m.on[0].Observe = func(r *BatchReport) {
 		sum.Repairs += r.Repairs
 		sum.Apart += r.Apart
 		for _, f := range r.Failures {

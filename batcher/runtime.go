@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"sluice/batcher/policy"
 	"sluice/internal/clock"
 	"sluice/internal/fault"
 	"sluice/internal/task"
@@ -14,9 +15,9 @@ import (
 // Options configure a Batcher. The zero value of each field is its documented default.
 type Options struct {
 	// Devices are the places to run, fixed for the Batcher's life.
-	Devices []DeviceOptions
+	Devices []policy.DeviceOptions
 	// Scheduler tunes the decisions.
-	Scheduler SchedulerOptions
+	Scheduler policy.SchedulerOptions
 	// HangLimit is how long a run may take before it counts as stuck and is cut short.
 	// Default 10 s. Too low: slow models fail; too high: a stuck run holds its lane.
 	HangLimit time.Duration
@@ -25,14 +26,14 @@ type Options struct {
 	LeadWithin time.Duration
 	// OnLane is called first on the goroutine of each lane: the place to bind it to a thread
 	// and give that a priority. nil means nothing is done.
-	OnLane func(DeviceID, int)
+	OnLane func(policy.DeviceID, int)
 	// PeerAfter is how long a request waits in the queue before the Batcher begins to ask
 	// whether its client is still there. Default 10 ms; negative: never.
 	PeerAfter time.Duration
 	// OnDevice is called, without any lock, when a device stops or begins to take work: its
 	// breaker opens or closes, or CloseDevice or OpenDevice was called. nil means nobody
 	// listens.
-	OnDevice func(name string, state DeviceState, reason string)
+	OnDevice func(name string, state policy.DeviceState, reason string)
 }
 
 // Batcher is the thin runtime around the Scheduler: one lock, a goroutine per lane,
@@ -53,8 +54,9 @@ type Batcher struct {
 
 	mu struct {
 		sync.Mutex
-		sched    *Scheduler
-		models   map[ModelID]*Model
+		sched    *policy.Scheduler
+		decided  policy.Decisions // of the last call, until followUpLocked has carried them out
+		models   map[policy.ModelID]*Model
 		oldest   *request // pending requests in order of arrival
 		newest   *request
 		drained  chan struct{} // closed when none is pending; nil unless Drain waits
@@ -64,7 +66,8 @@ type Batcher struct {
 		closed   bool
 		evicted  error // as Model.evicted, for all models
 
-		announcing bool // a goroutine calls OnDevice
+		events     []policy.DeviceEvent // that OnDevice has not been told
+		announcing bool                 // a goroutine calls OnDevice
 	}
 }
 
@@ -83,8 +86,8 @@ func Start(opt Options) (*Batcher, error) {
 		opt.Scheduler.HangLimit = opt.HangLimit
 	}
 	b := &Batcher{opt: opt, stop: make(chan struct{})}
-	b.mu.sched = New(opt.Scheduler)
-	b.mu.models = make(map[ModelID]*Model)
+	b.mu.sched = policy.New(opt.Scheduler)
+	b.mu.models = make(map[policy.ModelID]*Model)
 	b.mu.armed = clock.Never
 	count := uint32(0)
 	for _, d := range opt.Devices {
@@ -247,12 +250,4 @@ func wake(ended []*request) {
 	if last != nil {
 		last.Wake()
 	}
-}
-
-// executorOf is the executor of a lane, nil for none.
-func (b *Batcher) executorOf(l Lane) *executor {
-	if l.Lane < 0 {
-		return nil
-	}
-	return b.executors[l.Device][l.Lane]
 }

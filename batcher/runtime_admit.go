@@ -3,6 +3,7 @@ package batcher
 import (
 	"time"
 
+	"sluice/batcher/policy"
 	"sluice/internal/clock"
 	"sluice/internal/fault"
 )
@@ -36,27 +37,27 @@ func (m *Model) Admit(arrived, deadline clock.Instant) error {
 	return m.refusal(arrived, deadline, now, v)
 }
 
-func (m *Model) dropped(reason Reason) {
+func (m *Model) dropped(reason policy.Reason) {
 	if m.spec.Dropped != nil {
 		m.spec.Dropped(reason)
 	}
 }
 
 // refusal is the fault of a request that came at arrived and was not admitted.
-func (m *Model) refusal(arrived, deadline, now clock.Instant, v Verdict) error {
+func (m *Model) refusal(arrived, deadline, now clock.Instant, v policy.Verdict) error {
 	var f *fault.Error
 	switch v.Reason {
-	case Closed:
+	case policy.Closed:
 		return fault.New(fault.Draining, "the server is shutting down or the model version is being replaced")
-	case Expired:
+	case policy.Expired:
 		return fault.New(fault.DeadlineExceeded, "the request's deadline passed before it could be queued")
-	case NoDevice:
+	case policy.NoDevice:
 		return errNoDevice
-	case Hanging:
+	case policy.Hanging:
 		f = errHanging(m)
-	case QueueRows, QueueBytes:
+	case policy.QueueRows, policy.QueueBytes:
 		f = fault.Newf(fault.Overloaded, "the queue of model '%s' is full (%s); predicted wait %s", m.spec.Name, v.Reason, shown(v.Wait))
-	case BudgetTooShort:
+	case policy.BudgetTooShort:
 		return fault.Newf(fault.BudgetTooShort, "the model takes %s, the budget is %s: ask for more with Sluice-Budget-Ms or the timeout parameter, or set budget in the model's model.yaml",
 			threeDigits(v.Takes), threeDigits(deadline.Sub(arrived)))
 	default:

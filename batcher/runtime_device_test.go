@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"sluice/batcher/policy"
 	"sluice/internal/cost"
 	"sluice/internal/fault"
 	"sluice/internal/task"
@@ -24,14 +25,14 @@ type pair struct {
 	events   []string
 }
 
-func startPair(t *testing.T, f Fallback) *pair {
+func startPair(t *testing.T, f policy.Fallback) *pair {
 	t.Helper()
 	p := &pair{gpu: &echo{cost: 5 * time.Millisecond}, cpu: &echo{cost: 8 * time.Millisecond, extra: 1000}}
 	var err error
 	p.Batcher, err = Start(Options{
-		Devices:   []DeviceOptions{{Name: "gpu", Lanes: 1}, {Name: "cpu", Lanes: 2}},
+		Devices:   []policy.DeviceOptions{{Name: "gpu", Lanes: 1}, {Name: "cpu", Lanes: 2}},
 		HangLimit: time.Second,
-		OnDevice: func(name string, state DeviceState, reason string) {
+		OnDevice: func(name string, state policy.DeviceState, reason string) {
 			p.eventsMu.Lock()
 			defer p.eventsMu.Unlock()
 			p.events = append(p.events, fmt.Sprintf("%s %v %s", name, state, reason))
@@ -85,12 +86,17 @@ func (p *pair) wantEvents(t *testing.T, want ...string) {
 	}
 }
 
+const ms = time.Millisecond
+
+// firstPause is how long a device that has broken takes no work at first.
+const firstPause = 100 * ms
+
 var errBroken = errors.New("broken")
 
 func TestFailureOfADeviceIsRunElsewhere(t *testing.T) {
 	f := func(name string, err error, gpuRuns int) {
 		synctest.Test(t, func(t *testing.T) {
-			p := startPair(t, FallbackFailure)
+			p := startPair(t, policy.FallbackFailure)
 			defer p.Close()
 			p.gpu.fail = func([]uint64) error { return err }
 			p.ask(t, 3, "cpu", "rescue")
@@ -108,7 +114,7 @@ func TestFailureOfADeviceIsRunElsewhere(t *testing.T) {
 func TestFailureThatLeavesNoTime(t *testing.T) {
 	for _, sticky := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
-			p := startPair(t, FallbackFailure)
+			p := startPair(t, policy.FallbackFailure)
 			defer p.Close()
 			p.gpu.fail = func([]uint64) error {
 				time.Sleep(5 * time.Millisecond)
@@ -129,7 +135,7 @@ func TestFailureThatLeavesNoTime(t *testing.T) {
 // What is wrong with a row is so on every device.
 func TestBadRowsFailAfterAllDevices(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := startPair(t, FallbackBudget)
+		p := startPair(t, policy.FallbackBudget)
 		defer p.Close()
 		bad := func([]uint64) error { return fault.Wrap(fault.InferenceFailed, errBroken, "the run failed") }
 		p.gpu.fail, p.cpu.fail = bad, bad
@@ -146,7 +152,7 @@ func TestBadRowsFailAfterAllDevices(t *testing.T) {
 
 func TestLostDeviceComesBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := startPair(t, FallbackBudget)
+		p := startPair(t, policy.FallbackBudget)
 		defer p.Close()
 		lost := true
 		p.gpu.fail = func([]uint64) error {
@@ -171,7 +177,7 @@ func TestLostDeviceComesBack(t *testing.T) {
 
 func TestCloseDevice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := startPair(t, FallbackFailure)
+		p := startPair(t, policy.FallbackFailure)
 		defer p.Close()
 		var wg sync.WaitGroup
 		wg.Go(func() { p.ask(t, 8, "gpu", "") })
@@ -183,7 +189,7 @@ func TestCloseDevice(t *testing.T) {
 		}
 		wg.Wait()
 		p.ask(t, 1, "cpu", "closed")
-		if got := p.Devices()[0]; got.State != DeviceClosed || got.Reason != "its process died" {
+		if got := p.Devices()[0]; got.State != policy.DeviceClosed || got.Reason != "its process died" {
 			t.Errorf("the device is %v because of %q", got.State, got.Reason)
 		}
 		if err := p.OpenDevice("gpu"); err != nil {
@@ -202,7 +208,7 @@ func TestCloseDevice(t *testing.T) {
 
 func TestNeverFallsBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := startPair(t, FallbackNever)
+		p := startPair(t, policy.FallbackNever)
 		defer p.Close()
 		var wg sync.WaitGroup
 		wg.Go(func() { p.ask(t, 8, "gpu", "") })
@@ -227,8 +233,8 @@ func TestNeverFallsBack(t *testing.T) {
 // The faster of two runs of a stuck batch's request answers it, and nobody writes to it after.
 func TestHedgeWins(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := startPair(t, FallbackBudget)
-		p.locked(func(s *Scheduler) { s.models[0].hedges = 8 })
+		p := startPair(t, policy.FallbackBudget)
+		earnHedges(t, p.model, 1)
 		p.gpu.cost = 60 * time.Millisecond // longer than its curve says
 		tk := newTask(1, 2, 100*time.Millisecond)
 		begin := time.Now()
@@ -246,7 +252,7 @@ func TestHedgeWins(t *testing.T) {
 			t.Errorf("after the slower run the second row is %d, want the faster one's 1003", got)
 		}
 		tk.Release()
-		if s, _ := p.model.Stats(); s.Completed != 1 || s.Devices[1].HedgesWon != 1 {
+		if s, _ := p.model.Stats(); s.Completed != hedgeEvery+1 || s.Devices[1].HedgesWon != 1 {
 			t.Errorf("%d completed, %d hedges won", s.Completed, s.Devices[1].HedgesWon)
 		}
 		p.Close()
@@ -257,8 +263,8 @@ func TestHedgeWins(t *testing.T) {
 func TestHedgeLosesOrFails(t *testing.T) {
 	f := func(name string, gpuCost, cpuCost time.Duration, gpuErr, cpuErr error, device, reason string) {
 		synctest.Test(t, func(t *testing.T) {
-			p := startPair(t, FallbackBudget)
-			p.locked(func(s *Scheduler) { s.models[0].hedges = 8 })
+			p := startPair(t, policy.FallbackBudget)
+			earnHedges(t, p.model, 1)
 			p.gpu.cost, p.cpu.cost = gpuCost, cpuCost
 			p.gpu.fail = func([]uint64) error { return gpuErr }
 			p.cpu.fail = func([]uint64) error { return cpuErr }
@@ -277,9 +283,16 @@ func TestHedgeLosesOrFails(t *testing.T) {
 	f("wins over a lost device", 15*ms, 20*ms, &task.DeviceError{Sticky: true, Cause: errBroken}, nil, "cpu", "hedge")
 }
 
-// locked runs f with the scheduler under the lock.
-func (p *pair) locked(f func(*Scheduler)) {
-	p.Batcher.mu.Lock()
-	defer p.Batcher.mu.Unlock()
-	f(p.Batcher.mu.sched)
+// hedgeEvery is how many admitted items let one run a second time.
+const hedgeEvery = 100
+
+// earnHedges has a model run a request of so many parts that n items may run a second time.
+func earnHedges(t *testing.T, m *Model, n int) {
+	t.Helper()
+	tk := newTask(1<<50, hedgeEvery*n, time.Hour)
+	defer tk.Release()
+	tk.MostRows, tk.ShapeKey = 1, 1
+	if err := m.Predict(tk); err != nil {
+		t.Fatal(err)
+	}
 }

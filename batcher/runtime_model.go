@@ -6,27 +6,11 @@ import (
 	"sync/atomic"
 	"time"
 
+	"sluice/batcher/policy"
 	"sluice/internal/clock"
-	"sluice/internal/cost"
 	"sluice/internal/fault"
 	"sluice/internal/task"
 )
-
-// Placement is a model's session on one device.
-type Placement struct {
-	Device string
-	Runner task.Runner
-	// Curve is what warm-up measured; it seeds the cost model.
-	Curve cost.Curve
-	// Guess says that Curve was not measured.
-	Guess bool
-	// Sizes are the batch sizes that the session runs, ascending; a batch is padded up
-	// to the next. Empty: any size.
-	Sizes []int
-	// Remote says that the session is in another process, which ends if a run passes its limit. A
-	// submitter then runs no batch of it: it would have to be cut far below the hang limit.
-	Remote bool
-}
 
 // Spec describes a model version to serve.
 type Spec struct {
@@ -37,7 +21,7 @@ type Spec struct {
 	// Placements are in order of preference.
 	Placements []Placement
 	// Fallback says when those after the first are used.
-	Fallback Fallback
+	Fallback policy.Fallback
 	// Displaced and UnfairRows are as those of ModelOptions.
 	Displaced, UnfairRows bool
 	// Weight is the model's share of a device against the other models there; 0 means 1.
@@ -45,12 +29,9 @@ type Spec struct {
 	// QueueRows and QueueBytes bound what may wait. 0 means the Scheduler's defaults.
 	QueueRows  int
 	QueueBytes int64
-	// Observe is called after each run, outside every lock, from the lane that ran it.
-	// nil means nobody looks.
-	Observe func(*BatchReport)
-	// Dropped is called, likewise, for each request that was refused or given up. A request
+	// Dropped is called, outside every lock, for each request that was refused or given up. A request
 	// of several parts counts once when it is refused, and once a part when it is dropped.
-	Dropped func(Reason)
+	Dropped func(policy.Reason)
 }
 
 // BatchReport says how one batch went.
@@ -83,36 +64,38 @@ type Failure struct {
 // Model is a model version in service.
 type Model struct {
 	b       *Batcher
-	id      ModelID
+	id      policy.ModelID
 	spec    Spec
-	runners []task.Runner // by DeviceID; nil where the model has no session
-	remote  []bool        // by DeviceID; see Placement.Remote
-	first   DeviceID
-	several bool         // it has sessions on several devices
 	refused atomic.Int64 // clock.Instant of the last refusal; 0 if none
 
+	// on holds a placement for each device, empty where the model has no session. One is written
+	// once, under Batcher.mu, before a batch is sealed for its device; a lane reads that of its own.
+	on []Placement
+
 	// Guarded by Batcher.mu.
-	pending int           // requests
-	evicted error         // what requests end with that would wait again; nil while they may
-	drained chan struct{} // closed when none is pending; nil unless Close waits
+	first     policy.DeviceID
+	displaced bool
+	pending   int           // requests
+	evicted   error         // what requests end with that would wait again; nil while they may
+	drained   chan struct{} // closed when none is pending; nil unless Close waits
 }
 
 // Add puts a model version into service.
 func (b *Batcher) Add(spec Spec) (*Model, error) {
-	m := &Model{b: b, spec: spec, runners: make([]task.Runner, len(b.opt.Devices)), remote: make([]bool, len(b.opt.Devices))}
-	opt := ModelOptions{Name: spec.Name, MaxBatch: max(spec.MaxBatch, 1), Budget: spec.Budget, Weight: spec.Weight, MaxQueueRows: spec.QueueRows, MaxQueueBytes: spec.QueueBytes, Fallback: spec.Fallback, Displaced: spec.Displaced, UnfairRows: spec.UnfairRows}
+	m := &Model{b: b, spec: spec, on: make([]Placement, len(b.opt.Devices)), displaced: spec.Displaced}
+	opt := policy.ModelOptions{Name: spec.Name, MaxBatch: max(spec.MaxBatch, 1), Budget: spec.Budget, Weight: spec.Weight, MaxQueueRows: spec.QueueRows, MaxQueueBytes: spec.QueueBytes, Fallback: spec.Fallback, Displaced: spec.Displaced, UnfairRows: spec.UnfairRows}
 	for _, p := range spec.Placements {
-		id, ok := b.device(p.Device)
-		if !ok {
-			return nil, fmt.Errorf("cannot place model %q: no device %q", spec.Name, p.Device)
+		on, err := b.locate(spec.Name, &p)
+		if err != nil {
+			return nil, err
 		}
-		m.runners[id], m.remote[id] = p.Runner, p.Remote
-		opt.Devices = append(opt.Devices, ModelDevice{Device: id, Curve: p.Curve, Guess: p.Guess, Sizes: p.Sizes})
+		m.on[on.Device] = p
+		opt.Devices = append(opt.Devices, on)
 	}
 	if len(opt.Devices) == 0 {
 		return nil, fmt.Errorf("cannot place model %q: it has no session on any device", spec.Name)
 	}
-	m.first, m.several = opt.Devices[0].Device, len(opt.Devices) > 1
+	m.first = opt.Devices[0].Device
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.mu.closed {
@@ -125,15 +108,6 @@ func (b *Batcher) Add(spec Spec) (*Model, error) {
 	m.id = id
 	b.mu.models[id] = m
 	return m, nil
-}
-
-func (b *Batcher) device(name string) (DeviceID, bool) {
-	for i, d := range b.opt.Devices {
-		if d.Name == name {
-			return DeviceID(i), true
-		}
-	}
-	return 0, false
 }
 
 // Predict runs one task to its end and returns its error: nil, and then the outputs
@@ -170,40 +144,34 @@ func (m *Model) enter(t *task.Task, offer bool) error {
 
 // queue queues the request's parts, all or none. If they are accepted the request may have ended
 // and be another's when it returns.
-func (m *Model) queue(now clock.Instant, r *request, offer bool) (v Verdict) {
+func (m *Model) queue(now clock.Instant, r *request, offer bool) (v policy.Verdict) {
 	b := m.b
 	b.mu.Lock()
 	if b.mu.draining {
 		b.mu.Unlock()
-		return Verdict{Reason: Closed}
+		return policy.Verdict{Reason: policy.Closed}
 	}
-	wakes := make([]*executor, 0, 4)
 	for i := range r.parts {
-		if v = b.mu.sched.Arrive(now, &r.parts[i].Item); !v.Admitted {
+		if v = b.mu.sched.Arrive(now, &r.parts[i].Item, &b.mu.decided); !v.Admitted {
 			for j := range i {
 				b.mu.sched.Cancel(now, &r.parts[j].Item)
 			}
 			m.refused.Store(int64(now))
 			break
 		}
-		x := b.executorOf(v.Wake)
-		if x == nil || x.held != nobody { // who holds it looks for more work at the end
-			continue
-		}
-		if offer {
-			b.offerLocked(now, x)
-		} else {
-			wakes = append(wakes, x)
-		}
 	}
 	if v.Admitted {
 		b.acceptLocked(r)
-		b.armLocked(now, min(r.task.Deadline, b.mu.sched.NextWake(), now.Add(lookEvery)))
+		b.mu.decided.LookBy(now.Add(lookEvery))
 	}
+	offers := noDevice
+	if offer {
+		offers = anyDevice
+	}
+	var after aftermath
+	b.followUpLocked(now, offers, &after)
 	b.mu.Unlock()
-	for _, x := range wakes {
-		x.notify()
-	}
+	b.followUp(&after)
 	return v
 }
 

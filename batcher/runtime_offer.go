@@ -82,7 +82,7 @@ func (x *executor) lead() (more bool) {
 	if !x.seal(submitter) {
 		return false
 	}
-	if x.model.remote[x.device] {
+	if x.model.on[x.device].Remote {
 		x.handOver(nil)
 		return false
 	}

@@ -5,6 +5,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"sluice/batcher/policy"
 	"sluice/internal/fault"
 	"sluice/internal/task"
 )
@@ -243,7 +244,7 @@ func TestRunGivesUpLongRuns(t *testing.T) {
 func TestRunLeavesRemoteRuns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := &echo{}
-		b, err := Start(Options{Devices: []DeviceOptions{{Name: "cpu", Lanes: 1}}, HangLimit: time.Second})
+		b, err := Start(Options{Devices: []policy.DeviceOptions{{Name: "cpu", Lanes: 1}}, HangLimit: time.Second})
 		if err != nil {
 			t.Fatal(err)
 		}

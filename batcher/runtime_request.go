@@ -4,6 +4,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"sluice/batcher/policy"
 	"sluice/internal/task"
 )
 
@@ -23,11 +24,11 @@ type request struct {
 
 // part is what the scheduler sees of a request; its Owner is the part itself.
 type part struct {
-	Item
+	policy.Item
 	request *request
 	rows    task.Part
 	claim   atomic.Uint32 // the executor that writes the outputs; 0 for none yet
-	open    int           // batches that run it and have not failed; under Batcher.mu, of several devices only
+	open    int           // batches that run it and have not failed; under Batcher.mu
 
 	// Of one that was in a failed batch; under Batcher.mu.
 	failures int   // of runs of its own
@@ -38,7 +39,7 @@ type part struct {
 // waits reports whether a part of the request is in a queue.
 func (r *request) waits() bool {
 	for i := range r.parts {
-		if r.parts[i].state == itemQueued {
+		if r.parts[i].Waits() {
 			return true
 		}
 	}
@@ -70,7 +71,7 @@ func getRequest(m *Model, t *task.Task) *request {
 		p.claim.Store(0)
 		p.open, p.failures, p.mates, p.foregone = 0, 0, false, nil
 		p.rows = task.Part{Task: t, From: i * maxBatch, To: min((i+1)*maxBatch, t.Rows)}
-		p.Item = Item{
+		p.Item = policy.Item{
 			Model: m.id, Rows: max(p.rows.Rows(), 1), Whole: t.Rows, Bytes: bytes,
 			Arrived: t.Arrived, Deadline: t.Deadline, Class: t.Priority, Key: t.ShapeKey, Most: t.MostRows, Owner: p,
 		}

@@ -12,6 +12,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"sluice/batcher/policy"
 	"sluice/internal/clock"
 	"sluice/internal/cost"
 	"sluice/internal/fault"
@@ -119,7 +120,7 @@ func start(t *testing.T, e *echo, lanes, maxBatch int) (*Batcher, *Model) {
 
 func startWith(t *testing.T, opt Options, e *echo, lanes, maxBatch int) (*Batcher, *Model) {
 	t.Helper()
-	opt.Devices = []DeviceOptions{{Name: "cpu", Lanes: lanes}}
+	opt.Devices = []policy.DeviceOptions{{Name: "cpu", Lanes: lanes}}
 	b, err := Start(opt)
 	if err != nil {
 		t.Fatal(err)

@@ -23,76 +23,47 @@ func (b *Batcher) armLocked(now, at clock.Instant) {
 // lookEvery is how often the timer looks at requests that are not answered yet.
 const lookEvery = 10 * time.Millisecond
 
-// tick answers the requests whose deadline has passed, queued or running, asks after
-// clients that have waited long, looks after stuck batches, lets idle lanes take work that was held back for a
-// neighbour whose run is overdue or that no submitter runs, and arms the timer again.
+// tick answers the requests whose deadline has passed, queued or running, has the scheduler look
+// at what is due by time alone, asks after clients that have waited long, and wakes lanes whose
+// work no submitter runs. Then it arms the timer again.
 func (b *Batcher) tick() {
+	var after aftermath
 	b.mu.Lock()
 	now := clock.Now()
 	b.mu.armed = clock.Never
-	ended := b.endLocked(now, b.lateLocked(now), errDeadline)
+	b.mu.sched.Look(now, &b.mu.decided)
+	late, next := b.lateLocked(now)
+	ended := b.endLocked(now, late, errDeadline)
 	waiting := b.waitingLocked(now)
-	var after aftermath
-	if b.mu.sched.NextWatch() <= now {
-		b.followUpLocked(now, b.mu.sched.Watch(now, nil), &after)
-	}
-	lanes := append(b.heldLocked(now), b.staleLocked(now)...)
-	// A run that hangs is looked after when all its requests have ended at their deadlines, too.
-	next := b.mu.sched.NextWatch()
 	if b.mu.oldest != nil {
-		next = min(next, b.earliestLocked(), b.mu.sched.NextWake(), now.Add(lookEvery))
+		next = min(next, now.Add(lookEvery))
 	}
-	b.armLocked(now, max(next, now.Add(minTick)))
+	b.mu.decided.Look = max(min(b.mu.decided.Look, next), now.Add(minTick))
+	b.followUpLocked(now, noDevice, &after)
+	after.lanes = append(after.lanes, b.staleLocked(now)...)
 	b.mu.Unlock()
 	wake(ended)
 	b.followUp(&after)
-	for _, x := range lanes {
-		x.notify()
-	}
 	b.cancelGone(now, waiting)
 }
 
 // minTick keeps instants that have just passed from firing the timer in a loop.
 const minTick = 200 * time.Microsecond
 
-var errDeadline = fault.New(fault.DeadlineExceeded, "the request's deadline passed before it was answered")
-
-// heldLocked returns the lanes for work that has been held back for long enough.
-func (b *Batcher) heldLocked(now clock.Instant) (lanes []*executor) {
-	for {
-		x := b.executorOf(b.mu.sched.Wake(now))
-		if x == nil {
-			return lanes
-		}
-		lanes = append(lanes, x)
-	}
-}
-
-// lateLocked collects the pending requests whose deadline has passed.
-func (b *Batcher) lateLocked(now clock.Instant) (late []*request) {
-	if b.mu.sched.NextDeadline() <= now {
-		for _, it := range b.mu.sched.Expire(now, nil) {
-			r := it.Owner.(*part).request
-			r.refs.Add(-1) // the caller still holds its own
-			late = append(late, r)
-		}
-	}
+// lateLocked collects the pending requests that run and whose deadline has passed, and says when
+// the next one's does.
+func (b *Batcher) lateLocked(now clock.Instant) (late []*request, next clock.Instant) {
+	next = clock.Never
 	b.runningLocked(func(r *request) {
-		if r.pending && r.task.Deadline <= now {
+		switch {
+		case !r.pending:
+		case r.task.Deadline <= now:
 			late = append(late, r)
-		}
-	})
-	return late
-}
-
-func (b *Batcher) earliestLocked() clock.Instant {
-	next := b.mu.sched.NextDeadline()
-	b.runningLocked(func(r *request) {
-		if r.pending {
+		default:
 			next = min(next, r.task.Deadline)
 		}
 	})
-	return next
+	return late, next
 }
 
 func (b *Batcher) runningLocked(visit func(*request)) {

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"sluice/batcher/policy"
 	"sluice/internal/clock"
 	"sluice/internal/cost"
 	"sluice/internal/fault"
@@ -51,7 +52,7 @@ type stress struct {
 func (s *stress) count(m *Model) {
 	stats, _ := m.Stats()
 	for _, d := range stats.Devices {
-		s.rescued, s.hedges, s.won = s.rescued+d.Sent[Rescued], s.hedges+d.Hedges, s.won+d.HedgesWon
+		s.rescued, s.hedges, s.won = s.rescued+d.Sent[policy.Rescued], s.hedges+d.Hedges, s.won+d.HedgesWon
 	}
 }
 
@@ -167,14 +168,14 @@ func (s *stress) trouble(stop chan struct{}) {
 // pooled: a second answer or a late writer would show in another request.
 func TestStress(t *testing.T) {
 	var closed, broken atomic.Int64
-	b, err := Start(Options{OnDevice: func(_ string, state DeviceState, _ string) {
+	b, err := Start(Options{OnDevice: func(_ string, state policy.DeviceState, _ string) {
 		switch state {
-		case DeviceClosed:
+		case policy.DeviceClosed:
 			closed.Add(1)
-		case DeviceBroken:
+		case policy.DeviceBroken:
 			broken.Add(1)
 		}
-	}, Devices: []DeviceOptions{{Name: "one", Lanes: stressLanes}, {Name: "two", Lanes: 1, SpreadAfter: time.Millisecond}}, PeerAfter: time.Millisecond})
+	}, Devices: []policy.DeviceOptions{{Name: "one", Lanes: stressLanes}, {Name: "two", Lanes: 1, SpreadAfter: time.Millisecond}}, PeerAfter: time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,18 +1,16 @@
 package main
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
-	"os"
-	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/prometheus/procfs"
 )
 
 // drillResult is what happened when the worker was killed.
@@ -53,7 +51,7 @@ func (c *gpuCheck) drill() (any, error) {
 		gateway.stop()
 		c.keep(gateway, "gateway-drill.log")
 	}()
-	worker, err := workerOf(gateway.cmd.Process.Pid, c.device)
+	worker, err := workerOf(gateway.pid, c.device)
 	if err != nil {
 		if c.device == "cpu" {
 			c.find("drill", skipped, "the CPU runs in the gateway's own process: there is no worker to kill")
@@ -71,7 +69,7 @@ func (c *gpuCheck) drill() (any, error) {
 		return out, err
 	}
 	c.drillFindings(out)
-	left := childrenOf(gateway.cmd.Process.Pid)
+	left := childrenOf(gateway.pid)
 	had := len(left)
 	gateway.stop()
 	for end := time.Now().Add(time.Second); len(left) > 0 && time.Now().Before(end); { // one that was killed takes a moment to end
@@ -109,7 +107,7 @@ func (c *gpuCheck) underLoad(to asked, worker int, budget time.Duration, out *dr
 		loaded <- err
 	}()
 	w := watcher{device: c.device, answers: map[string]int{}, renewed: func() bool {
-		pid, err := workerOf(to.cmd.Process.Pid, c.device)
+		pid, err := workerOf(to.pid, c.device)
 		return err == nil && pid != worker
 	}}
 	err := w.follow(to, before, after, func() error {
@@ -217,15 +215,11 @@ func (w *watcher) see(status int, device, reason string, gone time.Time, last *t
 func workerOf(gateway int, device string) (int, error) {
 	found := 0
 	for _, pid := range childrenOf(gateway) {
-		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
-		if err != nil {
+		args, err := commandLine(pid)
+		if err != nil || len(args) < 2 || args[1] != "worker" {
 			continue
 		}
-		args := strings.Split(string(text), "\x00")
-		if len(args) < 2 || args[1] != "worker" {
-			continue
-		}
-		if found == 0 || strings.Contains(string(text), device) {
+		if found == 0 || strings.Contains(strings.Join(args, " "), device) {
 			found = pid
 		}
 	}
@@ -235,13 +229,20 @@ func workerOf(gateway int, device string) (int, error) {
 	return found, nil
 }
 
+func commandLine(pid int) ([]string, error) {
+	p, err := procfs.NewProc(pid)
+	if err != nil {
+		return nil, err
+	}
+	return p.CmdLine()
+}
+
 // childrenOf lists the living children of a process.
 func childrenOf(parent int) (pids []int) {
-	paths, _ := filepath.Glob("/proc/[0-9]*/stat")
-	for _, path := range paths {
-		pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(path)))
-		if state, ppid := processState(pid); ppid == parent && state != 'Z' {
-			pids = append(pids, pid)
+	all, _ := procfs.AllProcs()
+	for _, p := range all {
+		if s, err := p.Stat(); err == nil && s.PPID == parent && s.State != "Z" {
+			pids = append(pids, p.PID)
 		}
 	}
 	slices.Sort(pids)
@@ -250,21 +251,10 @@ func childrenOf(parent int) (pids []int) {
 
 // alive tells whether a process runs; one that is only waited for does not.
 func alive(pid int) bool {
-	state, _ := processState(pid)
-	return state != 0 && state != 'Z' && state != 'X'
-}
-
-// processState reads the state's letter and the parent; 0 if there is no such process.
-func processState(pid int) (state byte, parent int) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	p, err := procfs.NewProc(pid)
 	if err != nil {
-		return 0, 0
+		return false
 	}
-	// The name, in parentheses, may hold anything.
-	fields := bytes.Fields(text[bytes.LastIndexByte(text, ')')+1:])
-	if len(fields) < 2 {
-		return 0, 0
-	}
-	parent, _ = strconv.Atoi(string(fields[1]))
-	return fields[0][0], parent
+	s, err := p.Stat()
+	return err == nil && s.State != "Z" && s.State != "X"
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,7 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"sluice/internal/cost"
@@ -47,15 +45,11 @@ func (c *gpuCheck) output(limit time.Duration, args ...string) (stdout, stderr s
 	defer cancel()
 	cmd := exec.CommandContext(ctx, c.binPath, args...)
 	cmd.Env = c.env()
-	cmd.WaitDelay = time.Second
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	var out, errs bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &errs
-	err = cmd.Run()
+	text, stderr, err := output(cmd)
 	if ctx.Err() != nil {
 		err = fmt.Errorf("sluice %s was not done within %v", args[0], limit)
 	}
-	return out.String(), strings.TrimSpace(errs.String()), err
+	return string(text), stderr, err
 }
 
 func (c *gpuCheck) versions() (any, error) {

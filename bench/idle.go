@@ -34,7 +34,7 @@ func (b *bench) idle() error {
 		return err
 	}
 	defer limit.stop()
-	core, back, err := together(gateway.cmd.Process.Pid, limit.cmd.Process.Pid)
+	core, back, err := together(gateway.pid, limit.pid)
 	if err != nil {
 		return err
 	}

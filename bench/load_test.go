@@ -3,11 +3,11 @@ package main
 import (
 	"bytes"
 	"os"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
 
+	"sluice/internal/http1"
 	"sluice/loadtest/payload"
 	"sluice/loadtest/result"
 	"sluice/loadtest/stub"
@@ -31,11 +31,7 @@ func loaded(t *testing.T, o stub.Options) (*bench, *process) {
 			t.Error(err)
 		}
 	})
-	me, err := os.FindProcess(os.Getpid())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &bench{cores: 2, quick: true, binPath: self, dir: t.TempDir()}, &process{name: "the stub", addr: s.Addr(), cmd: &exec.Cmd{Process: me}}
+	return &bench{cores: 2, quick: true, binPath: self, dir: t.TempDir()}, &process{name: "the stub", addr: s.Addr(), pid: os.Getpid()}
 }
 
 // few is a kind of which a server with a fault is not asked often before the load.
@@ -129,8 +125,8 @@ func TestTemplate(t *testing.T) {
 			t.Fatal(err)
 		}
 		got := set.Payloads[0]
-		head, body, _ := bytes.Cut(got.Bytes, headEnd)
-		wantHead, want, _ := bytes.Cut(to.wire, headEnd)
+		head, body, _ := bytes.Cut(got.Bytes, http1.HeadEnd)
+		wantHead, want, _ := bytes.Cut(to.wire, http1.HeadEnd)
 		if !bytes.Equal(body, want) || got.ID-len(head) != to.id-len(wantHead) {
 			t.Errorf("%v: the body is %q with its identity at %d, want %q at %d", k.protocol, body, got.ID-len(head), want, to.id-len(wantHead))
 		}

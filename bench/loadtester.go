@@ -8,7 +8,6 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
-	"syscall"
 	"time"
 
 	"sluice/loadtest/result"
@@ -70,12 +69,9 @@ func answered(r *result.Result) (n int64) {
 func (b *bench) tool(args ...string) ([]byte, error) {
 	cmd := exec.Command(b.binPath, append([]string{"loadtest"}, args...)...)
 	cmd.Env = b.env()
-	var said bytes.Buffer
-	cmd.Stderr = &said
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	text, err := cmd.Output()
+	text, said, err := output(cmd)
 	if err != nil {
-		return text, fmt.Errorf("sluice loadtest %s failed (%w): %s", args[0], err, bytes.TrimSpace(said.Bytes()))
+		return text, fmt.Errorf("sluice loadtest %s failed (%w): %s", args[0], err, said)
 	}
 	return text, nil
 }

@@ -1,12 +1,14 @@
 package main
 
 import (
-	"fmt"
-	"os"
 	"os/exec"
 	"runtime"
 	"strings"
 	"time"
+
+	"github.com/prometheus/procfs"
+
+	"sluice/loadtest/watch"
 )
 
 // Machine is where and when the figures were taken.
@@ -31,17 +33,8 @@ func machine(quick bool) Machine {
 		Date: time.Now().UTC().Format(time.RFC3339), Quick: quick, Cores: runtime.NumCPU(),
 		Go: runtime.Version(), System: runtime.GOOS + "/" + runtime.GOARCH, BusyCores: busyCores(time.Second),
 	}
-	if text, err := os.ReadFile("/proc/cpuinfo"); err == nil {
-		for line := range strings.Lines(string(text)) {
-			if name, value, _ := strings.Cut(line, ":"); strings.TrimSpace(name) == "model name" {
-				m.CPU = strings.TrimSpace(value)
-				break
-			}
-		}
-	}
-	if text, err := os.ReadFile("/proc/sys/kernel/osrelease"); err == nil {
-		m.Kernel = strings.TrimSpace(string(text))
-	}
+	here := watch.Environment("")
+	m.CPU, m.Kernel = here.CPU, here.Kernel
 	if text, err := exec.Command("git", "describe", "--always", "--dirty").Output(); err == nil {
 		m.Commit = strings.TrimSpace(string(text))
 	}
@@ -50,29 +43,26 @@ func machine(quick bool) Machine {
 
 // busyCores is how many cores all processes together use, over a while.
 func busyCores(while time.Duration) float64 {
-	idle, total := processorTicks()
+	idle, total := processorTime()
 	time.Sleep(while)
-	idleAfter, totalAfter := processorTicks()
+	idleAfter, totalAfter := processorTime()
 	if totalAfter == total {
 		return 0
 	}
 	return round(float64(runtime.NumCPU())*(1-(idleAfter-idle)/(totalAfter-total)), 2)
 }
 
-// processorTicks are the ticks of all cores since the machine started: idle ones, and
+// processorTime is the time of all cores since the machine started: idle ones, and
 // all. Both are 0 where the system does not say.
-func processorTicks() (idle, total float64) {
-	text, err := os.ReadFile("/proc/stat")
+func processorTime() (idle, total float64) {
+	proc, err := procfs.NewDefaultFS()
 	if err != nil {
 		return 0, 0
 	}
-	// cpu user nice system idle iowait irq softirq steal ...
-	var t [8]float64
-	if n, _ := fmt.Sscanf(string(text), "cpu %f %f %f %f %f %f %f %f", &t[0], &t[1], &t[2], &t[3], &t[4], &t[5], &t[6], &t[7]); n < len(t) {
+	stat, err := proc.Stat()
+	if err != nil {
 		return 0, 0
 	}
-	for _, v := range t {
-		total += v
-	}
-	return t[3] + t[4], total
+	t := stat.CPUTotal
+	return t.Idle + t.Iowait, t.User + t.Nice + t.System + t.Idle + t.Iowait + t.IRQ + t.SoftIRQ + t.Steal
 }

@@ -18,15 +18,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"time"
 
 	"sluice/serve"
 )
-
-// Children must die with the thread that started them; see process.go.
-func init() { runtime.LockOSThread() }
 
 // parts are what -only chooses from, in the order in which they run.
 var parts = []string{"allocs", "binary", "json", "idle", "half", "goodput", "overload", "storm", "promises", "retries", "predictions", "access"}

@@ -10,9 +10,9 @@ import (
 	"slices"
 	"time"
 
-	"sluice/batcher/sim"
 	"sluice/internal/task"
 	"sluice/internal/trace"
+	"sluice/internal/traffic"
 	"sluice/loadtest"
 	"sluice/loadtest/payload"
 	"sluice/loadtest/result"
@@ -136,8 +136,8 @@ func sumUp(v result.Validity, arrivals []trace.Arrival, samples []sample.Sample,
 // drawMix draws one stream of arrivals, so that a burst holds all budgets.
 func drawMix(model string, rate, cv float64, length time.Duration, seed uint64) (all []trace.Arrival) {
 	rng := rand.New(rand.NewPCG(seed, 4711))
-	process := sim.Arrivals{Rate: sim.Constant(rate), CV: cv}
-	for at := process.After(0, rng); at < length; at = process.After(at, rng) {
+	process := traffic.Steady(rate, cv).Start(rng)
+	for at := process.Next(); at < length; at = process.Next() {
 		all = append(all, trace.Arrival{
 			At: at, Model: model, Rows: promisedRows[rng.IntN(len(promisedRows))], Budget: promised[rng.IntN(len(promised))], Priority: task.Normal,
 		})

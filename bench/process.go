@@ -9,19 +9,20 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"syscall"
+	"strings"
 	"time"
 
+	"sluice/internal/child"
 	"sluice/internal/cputime"
 )
 
 // process is a child that serves until it is stopped.
 type process struct {
-	name   string
-	addr   string
-	cmd    *exec.Cmd
-	log    *os.File
-	exited chan struct{} // closed when it has ended
+	*child.Child
+	pid  int
+	name string
+	addr string
+	log  *os.File
 }
 
 const stopLimit = 10 * time.Second
@@ -32,23 +33,21 @@ func (b *bench) serve(name, addr, ready, binary string, args ...string) (*proces
 	if err != nil {
 		return nil, fmt.Errorf("cannot start %s: %w", name, err)
 	}
-	p := &process{name: name, addr: addr, log: log, cmd: exec.Command(binary, args...), exited: make(chan struct{})}
-	p.cmd.Stdout, p.cmd.Stderr = log, log
-	p.cmd.Env = b.env()
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := p.cmd.Start(); err != nil {
+	p := &process{name: name, addr: addr, log: log}
+	cmd := exec.Command(binary, args...)
+	cmd.Stdout, cmd.Stderr = log, log
+	cmd.Env = b.env()
+	if p.Child, err = child.Start(cmd); err != nil {
 		return nil, fmt.Errorf("cannot start %s: %w", name, err)
 	}
+	p.pid = p.PID()
 	b.running = append(b.running, p)
-	go func() {
-		_ = p.cmd.Wait() // what it has to say is in its log
-		close(p.exited)
-	}()
 	client := http.Client{Timeout: time.Second}
 	for deadline := time.Now().Add(b.startLimit()); time.Now().Before(deadline); {
 		select {
-		case <-p.exited:
-			return nil, fmt.Errorf("%s ended before it was ready (%s)\n%s", name, p.cmd.ProcessState, p.tail())
+		case <-p.Done():
+			how, _ := p.Ended()
+			return nil, fmt.Errorf("%s ended before it was ready (%s)\n%s", name, how, p.tail())
 		case <-time.After(50 * time.Millisecond):
 		}
 		if r, err := client.Get("http://" + addr + ready); err == nil {
@@ -76,13 +75,7 @@ func (p *process) stop() {
 	if p == nil {
 		return
 	}
-	_ = p.cmd.Process.Signal(syscall.SIGTERM) // it may have ended
-	select {
-	case <-p.exited:
-	case <-time.After(stopLimit):
-		_ = p.cmd.Process.Kill()
-		<-p.exited
-	}
+	p.Stop(stopLimit)
 }
 
 // tail is the end of what the child said.
@@ -97,7 +90,7 @@ func (p *process) tail() string {
 
 // cpu is the user and system time that the child has used, exact to the nanosecond.
 func (p *process) cpu() time.Duration {
-	t, err := cputime.Process(p.cmd.Process.Pid)
+	t, err := cputime.Process(p.pid)
 	if err != nil {
 		panic(fmt.Sprintf("BUG: %s: %v", p.name, err))
 	}
@@ -109,17 +102,23 @@ func (p *process) cpu() time.Duration {
 func (b *bench) measure(out any, args ...string) error {
 	cmd := exec.Command(b.self, args...)
 	cmd.Env = b.env()
-	var said bytes.Buffer
-	cmd.Stderr = &said
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	text, err := cmd.Output()
+	text, said, err := output(cmd)
 	if err != nil {
-		return fmt.Errorf("%s failed (%w): %s", args[0], err, bytes.TrimSpace(said.Bytes()))
+		return fmt.Errorf("%s failed (%w): %s", args[0], err, said)
 	}
 	if err := json.Unmarshal(lastLine(text), out); err != nil {
 		return fmt.Errorf("cannot read what %s measured: %w", args[0], err)
 	}
 	return nil
+}
+
+// output runs a child to its end and returns what it printed, and what it said on standard error, also
+// if it failed.
+func output(cmd *exec.Cmd) (text []byte, said string, err error) {
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	err = child.Run(cmd)
+	return stdout.Bytes(), strings.TrimSpace(stderr.String()), err
 }
 
 func lastLine(text []byte) []byte {

@@ -3,10 +3,11 @@ package main
 import (
 	"cmp"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"time"
+
+	"github.com/prometheus/procfs"
 
 	"sluice/loadtest/result"
 )
@@ -169,12 +170,17 @@ func (b *bench) promiseRun(p *process, rate, cv float64, length time.Duration) (
 	return run, nil
 }
 
-func loadAverage() (one float64) {
-	text, err := os.ReadFile("/proc/loadavg")
-	if err == nil {
-		_, _ = fmt.Sscan(string(text), &one) // 0 where the system does not say
+// loadAverage is 0 where the system does not say.
+func loadAverage() float64 {
+	proc, err := procfs.NewDefaultFS()
+	if err != nil {
+		return 0
 	}
-	return one
+	load, err := proc.LoadAvg()
+	if err != nil {
+		return 0
+	}
+	return load.Load1
 }
 
 // typical is the turn with the median of broken promises.

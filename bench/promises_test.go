@@ -9,6 +9,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 
 	"sluice/internal/trace"
+	"sluice/internal/traffic"
 	"sluice/loadtest/load"
 	"sluice/loadtest/result"
 	"sluice/loadtest/sample"
@@ -41,11 +42,11 @@ func TestDrawMix(t *testing.T) {
 		if err := writeTrace(path, all); err != nil {
 			t.Fatal(err)
 		}
-		l, err := load.Parse("trace:" + path)
+		l, err := traffic.Parse("trace:" + path)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if s, err := l.Schedule(load.Options{Models: []string{"m"}}); err != nil || len(s.Arrivals) != len(all) || len(s.Kinds) != len(kinds) {
+		if s, err := load.Draw(l, load.Options{Models: []string{"m"}}); err != nil || len(s.Arrivals) != len(all) || len(s.Kinds) != len(kinds) {
 			t.Errorf("the trace is read as %v, %v", s, err)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"sluice/internal/http1"
 	"sluice/loadtest/payload"
 )
 
@@ -92,20 +93,18 @@ func (b *bench) prepare(p *process, model string, k kind) (out asked, err error)
 	return out, nil
 }
 
-var headEnd = []byte("\r\n\r\n")
-
 // template writes the request as a file that the load tester sends to a server without models:
 // the same bytes, with an identity for each request. It writes the headers that are left out.
 func (b *bench) template(r asked) (path string, err error) {
 	text := slices.Concat(r.wire[:r.id], []byte("{{id}}"), r.wire[r.id+payload.IdentityLength:])
-	head, body, _ := bytes.Cut(text, headEnd)
+	head, body, _ := bytes.Cut(text, http1.HeadEnd)
 	lines := strings.Split(string(head), "\r\n")
 	lines = slices.DeleteFunc(lines, func(line string) bool {
 		return strings.HasPrefix(line, "Host:") || strings.HasPrefix(line, "Content-Length:")
 	})
 	f, err := os.CreateTemp(b.dir, "request-*.http")
 	if err == nil {
-		_, err = f.WriteString(strings.Join(lines, "\r\n") + string(headEnd) + string(body))
+		_, err = f.WriteString(strings.Join(lines, "\r\n") + string(http1.HeadEnd) + string(body))
 	}
 	if err != nil {
 		return "", fmt.Errorf("cannot save a request: %w", err)

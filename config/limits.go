@@ -21,7 +21,7 @@ type Limits struct {
 	// they are decompressed. Default 1GiB: or an eighth of memory, if that is less. Too low refuses
 	// large requests that come at once (503); too high leaves too little memory for the models.
 	MaxBodiesBytes Bytes `yaml:"max_bodies_bytes"`
-	// MaxInputsBytes is the most that the tensors of all requests take together while they wait and run,
+	// MaxInputsBytes is the most that the tensors of all requests take together until their answers are written,
 	// over all models. Default 1GiB: or an eighth of memory, if that is less. Too low refuses large
 	// requests that come at once (503); too high leaves too little memory for the models.
 	MaxInputsBytes Bytes `yaml:"max_inputs_bytes"`

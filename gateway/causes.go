@@ -4,7 +4,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/valyala/fasthttp"
 	"go.uber.org/zap"
 
 	"sluice/internal/clock"
@@ -63,15 +62,19 @@ func (l *causes) take(model string, kind fault.Kind, now clock.Instant) (skipped
 }
 
 // logCause logs the cause of a prediction's fault that is not told to the client: what the
-// model made of its input (422), and what went wrong here (500). It never adds the client's
+// model made of its input, and what went wrong here. It never adds the client's
 // values; a library's own text may name one.
-func (s *Server) logCause(c *call, f *fault.Error) {
-	code := status(f.Kind)
-	if code != fasthttp.StatusUnprocessableEntity && code != fasthttp.StatusInternalServerError {
+func (g *Gateway) logCause(x *Exchange, f *fault.Error) {
+	refused := false
+	switch f.Kind {
+	case fault.NonFiniteInput, fault.ModelRejectedInput:
+		refused = true
+	case fault.NonFiniteOutput, fault.InferenceFailed, fault.Internal:
+	default:
 		return
 	}
-	info := c.model.Info()
-	skipped, ok := s.causes.take(info.Name, f.Kind, clock.Now())
+	info := x.Model.Info()
+	skipped, ok := g.causes.take(info.Name, f.Kind, clock.Now())
 	if !ok {
 		return
 	}
@@ -85,14 +88,14 @@ func (s *Server) logCause(c *call, f *fault.Error) {
 	fields := []zap.Field{
 		zap.String("model", info.Name), zap.String("version", info.Version),
 		zap.String("code", f.Kind.Code()), zap.String("cause", text), zap.Int64("skipped", skipped),
+		zap.String("request_id", string(x.ID)),
 	}
-	fields = append(fields, zap.String("request_id", string(c.id)))
-	if id := c.request.ID; len(id) > 0 {
+	if id := x.request.ID; len(id) > 0 {
 		fields = append(fields, zap.String("id", string(id))) // the protocol's own
 	}
-	if code == fasthttp.StatusUnprocessableEntity {
-		s.opt.Log.Warn("prediction refused by the model", fields...)
+	if refused {
+		g.opt.Log.Warn("prediction refused by the model", fields...)
 	} else {
-		s.opt.Log.Error("prediction failed", fields...)
+		g.opt.Log.Error("prediction failed", fields...)
 	}
 }

@@ -1,82 +1,15 @@
 package gateway
 
 import (
-	"bytes"
 	"errors"
 	"io"
 	"sync"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zlib"
+
+	"sluice/internal/memory"
 )
-
-// coding is how a body is compressed.
-type coding uint8
-
-const (
-	identity coding = iota
-	gzipped
-	deflated
-)
-
-var codingNames = [...][]byte{identity: nil, gzipped: []byte("gzip"), deflated: []byte("deflate")}
-
-// acceptable picks the coding of an Accept-Encoding header: the highest q wins, the
-// first of equals; q=0 excludes; "*" and what is not known do not count. Codings are
-// compared with identity only where the client lists it.
-func acceptable(header []byte) coding {
-	best, bestQ := identity, 0
-	for len(header) > 0 {
-		var item []byte
-		item, header, _ = bytes.Cut(header, []byte(","))
-		name, parameters, _ := bytes.Cut(item, []byte(";"))
-		is, known := codingNamed(trimBlank(name))
-		if !known {
-			continue
-		}
-		if q := quality(parameters); q > bestQ {
-			best, bestQ = is, q
-		}
-	}
-	return best
-}
-
-// codingNamed is the coding of a name, which has no case. x-gzip is gzip (RFC 9110, 8.4.1.3).
-func codingNamed(name []byte) (is coding, known bool) {
-	switch {
-	case foldEqual(name, "gzip"), foldEqual(name, "x-gzip"):
-		return gzipped, true
-	case foldEqual(name, "deflate"):
-		return deflated, true
-	}
-	return identity, foldEqual(name, "identity")
-}
-
-// quality reads ";q=" in thousandths; 1000 if there is none, 0 if it is malformed.
-func quality(parameters []byte) int {
-	parameters = trimBlank(parameters)
-	if len(parameters) == 0 {
-		return 1000
-	}
-	if len(parameters) < 3 || parameters[0]|0x20 != 'q' || parameters[1] != '=' {
-		return 0
-	}
-	digits, scale, q := parameters[2:], 1000, 0
-	if len(digits) > 5 || len(digits) > 1 && digits[1] != '.' {
-		return 0
-	}
-	for i, b := range digits {
-		if i == 1 {
-			continue
-		}
-		if !isDigit(b) {
-			return 0
-		}
-		q += int(b-'0') * scale
-		scale /= 10
-	}
-	return min(q, 1000)
-}
 
 // compressLevel is the fastest: some clients ask for compression by default, without
 // wanting it, and at the usual level a large tensor takes longer to pack than to infer.
@@ -92,44 +25,46 @@ type deflater struct {
 var deflaters = sync.Pool{New: func() any { return &deflater{} }}
 
 // shorter takes in a compressed answer, as long as that is shorter than the answer.
-type shorter struct{ buffer }
+type shorter struct{ memory.Buffer }
 
 var errNotShorter = errors.New("BUG: an answer that compression does not shorten was not sent as it is")
 
 func (p *shorter) Write(b []byte) (int, error) {
-	if len(b) > cap(p.bytes)-len(p.bytes) {
+	if len(b) > cap(p.Bytes)-len(p.Bytes) {
 		return 0, errNotShorter
 	}
-	p.bytes = append(p.bytes, b...)
+	p.Bytes = append(p.Bytes, b...)
 	return len(b), nil
 }
 
 // compress replaces a successful answer by its compressed form if the client accepts
 // one, it is large enough to gain, and there is memory for both. Nothing but infer answers is ever
 // compressed: there are clients that ask for it and cannot read it elsewhere. A large answer is the
-// call's own, and so is what takes its place.
-func (s *Server) compress(c *call, body []byte, large bool) []byte {
-	if c.accept == identity || len(body) < s.opt.CompressFrom {
-		return body
+// exchange's own, and so is what takes its place.
+func (g *Gateway) compress(x *Exchange) {
+	is, body := x.accept, x.Answer
+	if is == Identity || len(body) < g.opt.CompressFrom {
+		return
 	}
 	d := deflaters.Get().(*deflater)
 	defer deflaters.Put(d)
-	defer d.out.release()
-	if !d.out.grow(s.answers, len(body)) || d.pack(c.accept, body) != nil || len(d.out.bytes) >= len(body) {
-		return body
+	defer d.out.Release()
+	if !d.out.Grow(g.Answers, len(body)) || d.pack(is, body) != nil || len(d.out.Bytes) >= len(body) {
+		return
 	}
-	c.ctx.Response.Header.SetContentEncodingBytes(codingNames[c.accept])
-	if !large {
-		return append(body[:0], d.out.bytes...)
+	x.AnswerCoding = is
+	if !x.Large {
+		x.Answer = append(body[:0], d.out.Bytes...)
+		return
 	}
-	c.answer.release()
-	c.answer = d.out.move()
-	return c.answer.bytes
+	x.answer.Release()
+	x.answer = d.out.Move()
+	x.Answer = x.answer.Bytes
 }
 
-func (d *deflater) pack(as coding, body []byte) error {
+func (d *deflater) pack(as Coding, body []byte) error {
 	var w io.WriteCloser
-	if as == gzipped {
+	if as == Gzip {
 		if d.gzip == nil {
 			d.gzip, _ = gzip.NewWriterLevel(&d.out, compressLevel)
 		} else {

@@ -4,22 +4,30 @@ import (
 	"time"
 
 	"sluice/internal/fault"
+	"sluice/internal/http1"
 	"sluice/internal/task"
 )
 
-// budget is the time that a request has from its arrival: what its header asks for, else what
-// the protocol's timeout parameter does (timeout.go), else the model's own. Where there is a
-// header the parameter can only shorten it.
-func (c *call) budget(modelBudget, longest time.Duration) (time.Duration, *fault.Error) {
-	value := c.ctx.Request.Header.PeekCanonical(headerBudget)
-	if c.budgeted = value != nil; !c.budgeted {
-		return modelBudget, nil
+// deadline fixes by when the request has to be answered: the time from its arrival that its head asks for,
+// else what the protocol's timeout parameter does (timeout.go), else the model's own. Where the head names
+// one the parameter can only shorten it. What else the head asks for is read here too.
+func (g *Gateway) deadline(x *Exchange) Step {
+	info := x.Model.Info()
+	budget := info.Budget
+	if value := x.Head.Budget; value != nil {
+		longest := g.opt.Limits.MaxBudget
+		d, ok := parseMillis(value)
+		if !ok || d <= 0 || d > longest {
+			return x.fails(fault.Newf(fault.InvalidTimeout, "Sluice-Budget-Ms must be a number of milliseconds above 0 and at most %d (limits.max_budget)", longest.Milliseconds()))
+		}
+		x.budgeted, budget = true, d
 	}
-	d, ok := parseMillis(value)
-	if !ok || d <= 0 || d > longest {
-		return 0, fault.Newf(fault.InvalidTimeout, "Sluice-Budget-Ms must be a number of milliseconds above 0 and at most %d (limits.max_budget)", longest.Milliseconds())
+	x.Task.Deadline = x.Arrived.Add(budget)
+	var f *fault.Error
+	if x.form, f = answerForm(x.Head.Nonfinite, info.NullNonFinite, g.opt.Limits.MaxAnswerBytes); f != nil {
+		return x.fails(f)
 	}
-	return d, nil
+	return GoesOn
 }
 
 // mostDigits is what the digits of a duration may come to before one more: ten times as much, in
@@ -34,7 +42,7 @@ func parseMillis(b []byte) (time.Duration, bool) {
 			decimals = 0
 			continue
 		}
-		if !isDigit(c) || us > mostDigits || decimals == 3 {
+		if !http1.IsDigit(c) || us > mostDigits || decimals == 3 {
 			return 0, false
 		}
 		us = us*10 + int64(c-'0')

@@ -1,46 +1,29 @@
-// Package gateway is the HTTP edge: it reads requests strictly, finds the route and
-// the model, decodes, waits for the scheduler, and writes the answer. It owns every
-// byte of HTTP and no decision about batches or devices.
+// Package gateway owns the way that a prediction takes, from a model's name to an encoded answer, whatever
+// protocol brings it. It knows no connection, no header and no status code: a front end (gateway/http) turns
+// bytes into an Exchange, and an ended one into bytes.
 //
-// The flow of a prediction is predict.go, top to bottom: its deadline, whether admission lets it in
-// before it is decoded (timeout.go), its body without its coding (inflate.go), the model, the
-// answer. Around it:
+// predict.go is the way as code, in its order:
 //
-//   - loop.go says how event loops serve connections of small, plain requests
-//     (worker_linux.go, socket_linux.go, plain_linux.go), and what they leave to others.
-//   - conn.go wraps each other connection, which has a goroutine. It checks the framing of
-//     every request before the HTTP library sees a byte (head.go, chunk.go), hands over
-//     one request at a time, and answers what cannot be framed itself (refuse.go).
-//     It reads all but the smallest bodies itself (bodies.go).
-//   - buffer.go is the memory that requests hold: counted against a budget of all requests before it is
-//     taken, as bodies, as inputs, or as outputs and answers, and pooled by size.
-//     expect.go answers clients that wait before they send a body.
-//   - requestid.go gives every request the id that its answer and the log carry, and access.go
-//     offers each to the access log.
-//   - drain.go stops a server so that no request is lost that a client has written.
-//   - routes.go is the table of all routes with their class; the predict port serves
-//     public and infer routes, the admin port (admin.go) the admin ones. Nothing on
-//     the predict port changes the server.
-//   - faults.go maps each fault kind to its status, in one place. causes.go logs why a
-//     prediction failed where the client is not told.
+//	find -> deadline -> admit -> decode -> choose version -> [fill] -> submit -> encode -> written -> ended
 //
-// States of a Server: serving -> draining (BeginDrain: not ready, every answer closes
-// its connection) -> stopping (Shutdown: no new connections, running requests end)
-// -> closed. No state is left backwards.
+// Around it:
 //
-// Invariants: an infer request that was read whole gets exactly one answer; every answer has
-// the request's id; nothing of a fasthttp.RequestCtx is kept after its handler returns; no lock
-// is held while a request runs; the binary path allocates nothing per request in steady state.
+//   - exchange.go is what walks it. formats.go has the wire formats, coding.go, inflate.go and compress.go
+//     how bodies and answers are compressed.
+//   - timeout.go asks for admission before a body is decoded, whose timeout parameter it has to find for that.
+//   - fill.go completes a task's inputs from elsewhere, without holding up the goroutine that serves others.
+//   - ended.go tells the listeners: metrics, traces, parity. They hear of an exchange and cannot touch its way.
+//   - causes.go logs why a prediction failed where the client is not told.
 //
-// Why a checking connection. fasthttp accepts framings that a proxy in front may read
-// differently (both lengths, folded headers, any version), reports the rest as untyped
-// errors, and takes memory for a body as soon as it is announced; library_test.go has the
-// list, held against the version in use. Looking at the raw
-// headers in the handler is too late, since the body has been read by then; its
-// HeaderReceived hook cannot refuse; and neither sees chunks. Between the socket and
-// fasthttp everything is seen once, for about 0.15 µs per request. The loops look at the
-// head in the same way, and keep only requests without any of this.
+// States of an Exchange: empty (Get) -> walking (Predict) -> pending, with the model or with a fill, until
+// Front.Ready -> walking (Resume) -> ended: it has its answer or its fault -> written, by the front end -> in the
+// pool (End). It ends at any step, and never walks back. One whose fill is late can also be left (fill.go).
 //
-// Only cmd/sluice may import this package. It joins Models, Control, Observer and
-// Recorder to the registry, the scheduler, the metrics and the trace.
+// Invariants: an exchange that found a model is told to each listener exactly once, after its answer was handed
+// to the kernel or its client was gone, and the model, the task and its inputs are let go only after that;
+// a panic on the way costs one exchange, and one in a listener nothing but its own word of it; no lock is
+// held while a step calls out; nothing is allocated for an exchange in steady state.
+//
+// Front ends call Get, Predict, Resume, Written and End; what joins the parts calls New. The package declares
+// the interfaces that it needs of models (model.go).
 package gateway

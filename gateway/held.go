@@ -9,23 +9,23 @@ type Held struct {
 }
 
 // Held tells what the requests hold.
-func (s *Server) Held() []Held {
+func (g *Gateway) Held() []Held {
 	return []Held{
-		{"bodies", s.bodies.Used(), s.bodies.Limit()},
-		{"inputs", s.inputs.Used(), s.inputs.Limit()},
-		{"answers", s.answers.Used(), s.answers.Limit()},
+		{"bodies", g.Bodies.Used(), g.Bodies.Limit()},
+		{"inputs", g.Inputs.Used(), g.Inputs.Limit()},
+		{"answers", g.Answers.Used(), g.Answers.Limit()},
 	}
 }
 
 // SetRoom says how much memory there is for what requests hold. If it is less than their limits add up
 // to, each is lowered by the same share; what is held stays.
-func (s *Server) SetRoom(bytes int64) {
-	l := &s.opt.Limits
+func (g *Gateway) SetRoom(bytes int64) {
+	l := &g.opt.Limits
 	share := min(1, float64(max(bytes, 0))/float64(l.MaxBodiesBytes+l.MaxInputsBytes+l.MaxAnswersBytes))
 	for _, b := range []struct {
 		budget *memory.Budget
 		limit  int64
-	}{{s.bodies, l.MaxBodiesBytes}, {s.inputs, l.MaxInputsBytes}, {s.answers, l.MaxAnswersBytes}} {
+	}{{g.Bodies, l.MaxBodiesBytes}, {g.Inputs, l.MaxInputsBytes}, {g.Answers, l.MaxAnswersBytes}} {
 		b.budget.SetLimit(int64(float64(b.limit) * share))
 	}
 }

@@ -7,68 +7,34 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zlib"
-	"github.com/valyala/fasthttp"
 
 	"sluice/internal/fault"
+	"sluice/internal/memory"
 )
 
-// body is the request's body without its Content-Encoding. It is a view of the
-// connection's or the call's buffer.
-func (s *Server) body(c *call) ([]byte, error) {
-	body := c.ctx.Request.Body()
-	is, err := contentCoding(&c.ctx.Request.Header)
-	if err != nil || is == identity {
-		return body, err
-	}
-	if len(body) == 0 {
+// plainBody is the request's body without its coding: a view of the body or of the exchange's own buffer.
+func (g *Gateway) plainBody(x *Exchange) ([]byte, error) {
+	return g.Inflate(&x.inflated, x.Body, x.Head.ContentEncoding)
+}
+
+// Inflate is a body without its coding, a value of Content-Encoding: the body itself, or what dst
+// then holds. It is bounded by Limits.MaxInflatedBytes.
+func (g *Gateway) Inflate(dst *memory.Buffer, body, encoding []byte) ([]byte, error) {
+	is, f := ParseCoding(encoding)
+	switch {
+	case f != nil:
+		return nil, f
+	case is == Identity:
+		return body, nil
+	case len(body) == 0:
 		return nil, fault.New(fault.BadCompression, "nothing to be decompressed: the request has no body")
 	}
 	in := inflaters.Get().(*inflater)
 	defer inflaters.Put(in)
 	in.src.Reset(body)
-	err = in.read(&c.inflated, is, s)
+	err := in.read(dst, is, g)
 	in.src.Reset(nil)
-	return c.inflated.bytes, err
-}
-
-// contentCoding is how the body of a request is compressed, as its header says.
-func contentCoding(h *fasthttp.RequestHeader) (coding, error) {
-	is := identity
-	if h.PeekCanonical(headerContentEncoding) == nil {
-		return is, nil
-	}
-	for name, value := range h.All() { // it may be there several times, which is one list
-		if !bytes.Equal(name, headerContentEncoding) {
-			continue
-		}
-		if f := is.add(value); f != nil {
-			return is, f
-		}
-	}
-	return is, nil
-}
-
-// add reads a value of Content-Encoding, a list of codings of which one at most may be other than
-// identity.
-func (is *coding) add(value []byte) *fault.Error {
-	for len(value) > 0 {
-		var name []byte
-		name, value, _ = bytes.Cut(value, []byte(","))
-		if name = trimBlank(name); len(name) == 0 {
-			continue
-		}
-		next, known := codingNamed(name)
-		switch {
-		case !known:
-			return fault.New(fault.UnsupportedEncoding, "Unsupported compression type: Content-Encoding can be gzip, x-gzip, deflate or identity")
-		case next == identity:
-		case *is != identity:
-			return fault.New(fault.UnsupportedEncoding, "Unsupported compression type: Content-Encoding names more than one coding; a body can be compressed once")
-		default:
-			*is = next
-		}
-	}
-	return nil
+	return dst.Bytes, err
 }
 
 // inflater is a pooled pair of decompressors; each is made when first needed.
@@ -82,8 +48,8 @@ type inflater struct {
 var inflaters = sync.Pool{New: func() any { return &inflater{} }}
 
 // open begins to decompress the source.
-func (in *inflater) open(is coding) error {
-	if is == gzipped {
+func (in *inflater) open(is Coding) error {
+	if is == Gzip {
 		return in.openGzip()
 	}
 	return in.openZlib()
@@ -111,20 +77,20 @@ func (in *inflater) openZlib() (err error) {
 
 // read puts the decompressed source into dst. It stops at the limits: what a bomb would have become
 // is never made.
-func (in *inflater) read(dst *buffer, is coding, s *Server) error {
+func (in *inflater) read(dst *memory.Buffer, is Coding, g *Gateway) error {
 	if err := in.open(is); err != nil {
 		return badCompression()
 	}
-	dst.bytes = dst.bytes[:0]
-	for limit := int(s.opt.Limits.MaxInflatedBytes); ; {
-		room := dst.room(s.bodies, limit+1-len(dst.bytes))
+	dst.Bytes = dst.Bytes[:0]
+	for limit := int(g.opt.Limits.MaxInflatedBytes); ; {
+		room := dst.Room(g.Bodies, limit+1-len(dst.Bytes))
 		if room == nil {
-			return s.noRoomForBodies()
+			return g.NoRoomForBodies()
 		}
 		n, err := in.from.Read(room)
-		dst.extend(n)
+		dst.Extend(n)
 		switch {
-		case len(dst.bytes) > limit:
+		case len(dst.Bytes) > limit:
 			return fault.Newf(fault.DecompressedTooLarge, "the decompressed body is larger than %d bytes (limits.max_decompressed_bytes)", limit)
 		case err == io.EOF && in.src.Len() == 0:
 			return nil

@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"context"
 	"time"
 
 	"sluice/internal/clock"
@@ -38,19 +37,9 @@ type Model interface {
 	// Submit is Predict without the blocking, for event loops: after nil the task's Waiter
 	// hears of its one end state, and what the task sets going may wait for Options.Run.
 	Submit(*task.Task) error
-	// Answered is told of a task that ended well, once its answer has been encoded and before
-	// it is released. It must return at once.
-	Answered(*task.Task)
 	// Stats is what the version has done since it was loaded. Every figure only grows.
 	Stats() oip.ModelStatistics
 	Release()
-}
-
-// Control changes which models are served. Only the admin port reaches it; both
-// calls block until the change is complete.
-type Control interface {
-	Load(ctx context.Context, name string) error
-	Unload(ctx context.Context, name string) error
 }
 
 // ModelInfo describes a model version. It does not change once made by NewModelInfo.
@@ -73,7 +62,7 @@ type ModelInfo struct {
 	// nil means none.
 	Notes func() map[string]string
 
-	tag []byte // value of the Sluice-Model header
+	tag []byte
 }
 
 const defaultBudget = 100 * time.Millisecond
@@ -100,6 +89,9 @@ func NewModelInfo(m ModelInfo) *ModelInfo {
 	return &m
 }
 
+// Tag names the version in one word: name, version, digest.
+func (m *ModelInfo) Tag() []byte { return m.tag }
+
 // ModelStatus is one line of the repository index. Version and State are empty for a
 // model that was never loaded.
 type ModelStatus struct {
@@ -114,21 +106,6 @@ type ModelStatus struct {
 	Stats func() oip.ModelStatistics
 }
 
-// Observer is told what happened. Its methods run on the request path: they must not
-// block, allocate or keep their arguments.
-type Observer interface {
-	// Predicted reports the end of a request that reached a model.
-	Predicted(m Model, o *Outcome)
-	// Refused reports the end of a request that did not.
-	Refused(fault.Kind)
-	// Answered reports the status of every answer on the predict port.
-	Answered(status int)
-	// Connected reports a connection that begins (1) or ends (-1).
-	Connected(delta int)
-	// Overran reports an answer that was ready before its deadline and written after it.
-	Overran()
-}
-
 // Outcome is the account of one request that reached a model.
 type Outcome struct {
 	Decode, Encode time.Duration
@@ -137,19 +114,12 @@ type Outcome struct {
 	Rows  int
 	// Budget is the time that the request had; zero if it was refused before that was known.
 	Budget time.Duration
-	// Late says that the answer was ready only after the deadline.
-	Late bool
+	// Late says that the answer was ready only after the deadline, Overran that it was ready before, and
+	// handed to the kernel after it.
+	Late, Overran bool
 	// Fault is fault.None for an answered request.
 	Fault         fault.Kind
 	Total         time.Duration
 	RequestBytes  int
 	ResponseBytes int
 }
-
-type noObserver struct{}
-
-func (noObserver) Predicted(Model, *Outcome) {}
-func (noObserver) Overran()                  {}
-func (noObserver) Refused(fault.Kind)        {}
-func (noObserver) Answered(int)              {}
-func (noObserver) Connected(int)             {}

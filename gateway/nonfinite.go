@@ -6,10 +6,9 @@ import (
 )
 
 // answerForm is how the answer is to be written: with the words NaN and Infinity in its JSON, or
-// with null in their place. The request's header comes before the model's own setting.
-func (c *call) answerForm(modelNull bool, most int64) (oip.AnswerForm, *fault.Error) {
+// with null in their place. What the request's head asks for comes before the model's own setting.
+func answerForm(value []byte, modelNull bool, most int64) (oip.AnswerForm, *fault.Error) {
 	form := oip.AnswerForm{NullNonFinite: modelNull, MaxBytes: most}
-	value := c.ctx.Request.Header.PeekCanonical(headerNonfinite)
 	if value == nil {
 		return form, nil
 	}

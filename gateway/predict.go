@@ -1,231 +1,183 @@
 package gateway
 
 import (
-	"strconv"
+	"go.uber.org/zap"
 
 	"sluice/internal/clock"
 	"sluice/internal/fault"
-	"sluice/internal/oip"
+	"sluice/internal/memory"
 	"sluice/internal/task"
 )
 
-// format is a wire format of predictions.
-type format interface {
-	// decode fills the task from the body and returns what the client asked of time and
-	// priority.
-	decode(s *Server, c *call, info *ModelInfo, body []byte, t *task.Task) error
-	// estimate is about how many bytes the answer will have, rather more than less.
-	estimate(c *call, info *ModelInfo, t *task.Task) int64
-	// encode appends the answer; binary is the length of its JSON part if tensors follow.
-	encode(c *call, info *ModelInfo, dst []byte, t *task.Task) (out []byte, binary int, err error)
+// Step says how a step has left an exchange.
+type Step uint8
+
+// The next step may begin; or the exchange is with somebody else, and its front end hears when it goes on;
+// or it has its answer, or the fault that stands for one.
+const (
+	GoesOn Step = iota
+	Pending
+	Ends
+)
+
+// way is a prediction, from a name to the encoded answer. The front end then writes the answer, and
+// Gateway.End is called once it has been written.
+var way = [...]func(*Gateway, *Exchange) Step{
+	(*Gateway).find,     // pins the model version
+	(*Gateway).deadline, // fixes the instant that every later step compares with
+	(*Gateway).admit,    // turns away what no lane could answer in time, before it costs anything
+	(*Gateway).decode,   // fills the task from the body
+	// Here another version would be chosen. There is one that is live, and find has pinned it.
+	(*Gateway).fill,   // what a store has of the inputs
+	(*Gateway).submit, // queue, batch, run
+	(*Gateway).encode, // the task's outputs, as the client wants them
 }
 
-func (s *Server) predict(c *call) error   { return s.infer(c, formatV2{}) }
-func (s *Server) predictV1(c *call) error { return s.infer(c, formatV1{}) }
+// Predict takes an exchange from its beginning until it ends or is pending. After Pending the exchange is not
+// to be touched before Front.Ready.
+func (g *Gateway) Predict(x *Exchange) Step { return g.walk(x) }
 
-// infer is a prediction from parsed header to encoded answer.
-func (s *Server) infer(c *call, wire format) (err error) {
-	if c.model, err = s.find(c); err != nil {
-		return err
-	}
-	c.wire, c.task = wire, task.Get()
-	err = s.receive(c) // deadline, admission, decode
-	s.opt.Recorder.Arrived(Request{c, err == nil})
-	if err == nil {
-		err = s.predictOn(c) // queue, batch, run
-	}
-	if err == errPending { //nolint:errorlint // a sentinel of this package, never wrapped
-		return err // (*Server).conclude is called when the task has ended
-	}
-	return s.end(c, err)
-}
+// Resume takes an exchange that Front.Ready was told of to its end.
+func (g *Gateway) Resume(x *Exchange) Step { return g.walk(x) }
 
-// predictOn has the model run the task: the goroutine of a connection waits for it, an event
-// loop goes on to other requests.
-func (s *Server) predictOn(c *call) error {
-	if c.loop == nil {
-		return c.model.Predict(c.task)
-	}
-	c.task.Waiter = c
-	if err := c.model.Submit(c.task); err != nil {
-		return err
-	}
-	return errPending
-}
-
-// conclude answers a prediction whose task has ended.
-func (s *Server) conclude(c *call) error { return s.end(c, c.task.Err) }
-
-func (s *Server) end(c *call, err error) error {
-	if err == nil {
-		if err = s.respond(c); err == nil { // encode, headers
-			c.model.Answered(c.task)
-			c.promise()
+// walk goes on along the way. What panics there costs this exchange alone.
+func (g *Gateway) walk(x *Exchange) (s Step) {
+	defer func() {
+		if reason := recover(); reason != nil {
+			s = Ends
+			x.Spoil()
+			g.failures.Error(g.opt.Log, "request panicked", zap.String("request_id", string(x.ID)), zap.Any("panic", reason), zap.Stack("stack"))
+		}
+		if s == Ends && !x.ended { // after Pending x may be another's
+			x.ended = true
+			g.account(x)
+			x.settle()
+		}
+	}()
+	for x.next < len(way) && x.Err == nil {
+		step := way[x.next]
+		x.next++
+		if s = step(g, x); s != GoesOn {
+			return s
 		}
 	}
-	s.account(c, err) // metrics, headers
-	c.task.Release()
-	return err
+	return Ends
 }
 
-// promise tells the connection by when the answer that is ready should be written.
-func (c *call) promise() {
-	if p, ok := c.peer.(interface{ promise(clock.Instant) }); ok && !c.outcome.Late {
-		p.promise(c.task.Deadline)
+// find pins the model that the request names.
+func (g *Gateway) find(x *Exchange) Step {
+	m, err := g.Acquire(x.Name, x.Version)
+	if err != nil {
+		return x.fails(err)
 	}
+	t := task.Get()
+	t.Answers, t.Arrived, t.Peer = g.Answers, x.Arrived, x.Peer
+	x.Model, x.Task = m, t
+	return GoesOn
 }
 
-// promised is the deadline of the answer that a connection is about to write; 0 for none.
-type promised clock.Instant
-
-func (p *promised) promise(due clock.Instant) { *p = promised(due) }
-
-// kept is told when the answer, or a part of it, has been written.
-func (p *promised) kept(o Observer) {
-	if *p != 0 && clock.Now() > clock.Instant(*p) {
-		*p = 0
-		o.Overran()
-	}
-}
-
-// receive fixes the deadline, asks whether there is any point in going on, and decodes.
-func (s *Server) receive(c *call) error {
-	info, t := c.model.Info(), c.task
-	budget, f := c.budget(info.Budget, s.opt.Limits.MaxBudget)
-	if f != nil {
-		return f
-	}
-	t.Answers = s.answers
-	t.Arrived, t.Deadline, t.Peer = c.arrived, c.arrived.Add(budget), c.peer
-	if c.form, f = c.answerForm(info.NullNonFinite, s.opt.Limits.MaxAnswerBytes); f != nil {
-		return f
-	}
-	if err := s.admitEarly(c); err != nil {
-		return err
-	}
-	body, err := c.plain, error(nil)
+// decode takes the body's coding off and has the format fill the task.
+func (g *Gateway) decode(x *Exchange) Step {
+	body, err := x.plain, error(nil)
 	if body == nil {
-		if body, err = s.body(c); err != nil {
-			return err
+		if body, err = g.plainBody(x); err != nil {
+			return x.fails(err)
 		}
 	}
-	c.outcome.RequestBytes = len(body)
-	c.accept = acceptable(c.ctx.Request.Header.PeekCanonical(headerAcceptEncoding))
-	if err := c.wire.decode(s, c, info, body, t); err != nil {
-		return err
+	x.Outcome.RequestBytes = len(body)
+	x.accept = acceptable(x.Head.AcceptEncoding)
+	if err := x.Format.decode(x, body); err != nil {
+		return x.fails(err)
 	}
-	c.outcome.Decode = clock.Now().Sub(c.arrived)
-	return nil
+	x.Decoded = true
+	x.Outcome.Decode = clock.Now().Sub(x.Arrived)
+	x.settle() // the front end's buffers may be another request's while this one is pending
+	return GoesOn
 }
 
-// respond encodes the answer, if there is memory for it.
-func (s *Server) respond(c *call) error {
-	if c.task.Lacking() {
-		return s.noRoomForAnswers()
+// submit has the model run the task: without a Front it waits for the end of it.
+func (g *Gateway) submit(x *Exchange) Step {
+	if x.Front == nil {
+		if err := x.Model.Predict(x.Task); err != nil {
+			return x.fails(err)
+		}
+		return GoesOn
+	}
+	x.Task.Waiter = x
+	if err := x.Model.Submit(x.Task); err != nil {
+		return x.fails(err)
+	}
+	return Pending
+}
+
+// encode writes the answer, if there is memory for it.
+func (g *Gateway) encode(x *Exchange) Step {
+	switch {
+	case x.Front != nil && x.Task.Err != nil:
+		return x.fails(x.Task.Err)
+	case x.Task.Lacking():
+		return x.fails(g.noRoomForAnswers())
 	}
 	begin := clock.Now()
-	resp := &c.ctx.Response
-	dst, large, err := s.answerBuffer(c)
+	dst, err := g.answerBuffer(x)
 	if err != nil {
-		return err
+		return x.fails(err)
 	}
-	out, binary, err := c.wire.encode(c, c.model.Info(), dst, c.task)
-	if err == nil && len(out) > uncounted && !c.answer.hold.Grow(s.answers, int64(len(out))) {
-		err = s.noRoomForAnswers()
+	out, head, err := x.Format.encode(x, dst)
+	if !x.Large {
+		x.Room = out
 	}
 	if err != nil {
-		if !large {
-			resp.SwapBody(out)
-		}
-		return err
+		return x.fails(err)
 	}
-	if binary > 0 {
-		c.scratch = strconv.AppendInt(c.scratch[:0], int64(binary), 10)
-		resp.Header.SetCanonical(headerBinaryLength, c.scratch)
-		resp.Header.SetContentTypeBytes(typeBinary)
-	} else {
-		resp.Header.SetContentTypeBytes(typeJSON)
+	if len(out) > memory.Uncounted && !x.answer.Count(g.Answers, len(out)) {
+		return x.fails(g.noRoomForAnswers())
 	}
-	out = s.compress(c, out, large)
-	if large {
-		resp.SetBodyRaw(out) // it is let go once it is written
-	} else {
-		resp.SwapBody(out)
-	}
-	c.outcome.ResponseBytes = len(out)
+	x.AnswerHead, x.Answer = head, out
+	g.compress(x)
+	o := &x.Outcome
+	o.ResponseBytes = len(x.Answer)
 	end := clock.Now()
-	c.outcome.Encode, c.outcome.Total, c.outcome.Late = end.Sub(begin), end.Sub(c.arrived), end > c.task.Deadline
-	return nil
+	o.Encode, o.Total, o.Late = end.Sub(begin), end.Sub(x.Arrived), end > x.Task.Deadline
+	return Ends
 }
 
-// smallAnswer is the largest answer that is written into a buffer of fasthttp's.
+// smallAnswer is the largest answer that is written into Exchange.Room.
 const smallAnswer = 64 << 10
 
-// answerBuffer is where the answer is written to, counted before it is taken. A large one is the call's own.
-func (s *Server) answerBuffer(c *call) (dst []byte, large bool, err error) {
-	n := min(c.wire.estimate(c, c.model.Info(), c.task), s.opt.Limits.MaxAnswerBytes+smallAnswer)
+// answerBuffer is where the answer is written to, counted before it is taken.
+func (g *Gateway) answerBuffer(x *Exchange) ([]byte, error) {
+	n := min(x.Format.estimate(x), g.opt.Limits.MaxAnswerBytes+smallAnswer)
 	switch {
-	case n <= uncounted:
+	case n <= memory.Uncounted:
+		return x.Room[:0], nil
 	case n <= smallAnswer:
-		if !c.answer.hold.Grow(s.answers, n) {
-			return nil, false, s.noRoomForAnswers()
+		if x.answer.Count(g.Answers, int(n)) {
+			return x.Room[:0], nil
 		}
-	case !c.answer.grow(s.answers, int(n)):
-		return nil, false, s.noRoomForAnswers()
-	default:
-		return c.answer.bytes[:0], true, nil
+	case x.answer.Grow(g.Answers, int(n)):
+		x.Large = true
+		return x.answer.Bytes[:0], nil
 	}
-	return c.ctx.Response.SwapBody(nil)[:0], false, nil
+	return nil, g.noRoomForAnswers()
 }
 
-// account explains a request that reached a model, to the client, to the metrics and, where it failed
-// for a reason that the client is not told, to the log.
-func (s *Server) account(c *call, err error) {
-	o := &c.outcome
-	c.reached = true
-	o.Rows, o.Trace = c.task.Rows, c.task.Trace
-	if c.task.Deadline != 0 {
-		o.Budget = c.task.Deadline.Sub(c.task.Arrived)
-	}
-	if err != nil {
-		f := fault.Of(err)
+// account completes the outcome. Where an exchange failed for a reason that the client is not told, it is
+// logged.
+func (g *Gateway) account(x *Exchange) {
+	o := &x.Outcome
+	if x.Err != nil {
+		f := fault.Of(x.Err)
 		o.Fault = f.Kind
-		o.Total = clock.Now().Sub(c.arrived)
-		s.logCause(c, f)
-		if held, ok := c.peer.(sheddable); ok && (f.Kind == fault.Overloaded || f.Kind == fault.NoCapacity) {
-			held.shed(min(o.Budget, c.model.Info().Budget))
+		o.Total = clock.Now().Sub(x.Arrived)
+		if x.Model != nil && !x.spoiled {
+			g.logCause(x, f)
 		}
 	}
-	c.explain(&c.ctx.Response.Header, c.model.Info())
-	s.opt.Observer.Predicted(c.model, o)
-}
-
-// formatV2 is the Open Inference Protocol.
-type formatV2 struct{}
-
-func (formatV2) decode(s *Server, c *call, info *ModelInfo, body []byte, t *task.Task) error {
-	length, err := oip.ParseHeaderLength(c.ctx.Request.Header.PeekCanonical(headerBinaryLength), len(body))
-	if err != nil {
-		return err
+	if t := x.Task; t != nil {
+		o.Rows, o.Trace = t.Rows, t.Trace
+		if t.Deadline != 0 {
+			o.Budget = t.Deadline.Sub(t.Arrived)
+		}
 	}
-	if length < 0 && len(body) == 0 {
-		return fault.New(fault.EmptyBody, "the request has no body")
-	}
-	if err := c.request.Decode(info.Schema, info.Name, body, length, &s.opt.Limits.Decode, t); err != nil {
-		return err
-	}
-	if f := c.timeout(c.request.Budget, info.Budget, s.opt.Limits.MaxBudget); f != nil {
-		return f
-	}
-	t.Priority = priority(c.request.Priority)
-	return nil
-}
-
-func (formatV2) estimate(c *call, info *ModelInfo, t *task.Task) int64 {
-	return c.request.EstimateResponse(info.Name, t)
-}
-
-func (formatV2) encode(c *call, info *ModelInfo, dst []byte, t *task.Task) ([]byte, int, error) {
-	c.request.Form = c.form
-	return c.request.AppendResponse(dst, info.Schema, info.Name, info.Version, t)
 }

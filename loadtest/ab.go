@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"sluice/internal/traffic"
 	"sluice/loadtest/compare"
 	"sluice/loadtest/load"
 	"sluice/loadtest/result"
@@ -40,7 +41,7 @@ func AB(ctx context.Context, o ABOptions) (*result.Result, *Detail, error) {
 	if o.Length == 0 {
 		o.Length = DefaultABLength
 	}
-	l, err := load.Parse(o.Load)
+	l, err := traffic.Parse(o.Load)
 	if err != nil {
 		return nil, nil, usage(err)
 	}
@@ -48,8 +49,8 @@ func AB(ctx context.Context, o ABOptions) (*result.Result, *Detail, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	s := shot{aims: []*aim{a, b}, window: stats.Window{From: o.Warmup, To: o.Warmup + o.Length}, seed: o.Seed, quantiles: stats.DefaultQuantiles}
-	schedule, err := l.Schedule(load.Options{Seed: o.Seed, Length: s.window.To, Warmup: o.Warmup, Variants: a.variants()})
+	s := &shot{aims: []*aim{a, b}, window: stats.Window{From: o.Warmup, To: o.Warmup + o.Length}, seed: o.Seed, quantiles: stats.DefaultQuantiles}
+	schedule, err := load.Draw(l, load.Options{Seed: o.Seed, Length: s.window.To, Warmup: o.Warmup, Variants: a.variants()})
 	if err != nil {
 		return nil, nil, usage(err)
 	}
@@ -61,14 +62,13 @@ func AB(ctx context.Context, o ABOptions) (*result.Result, *Detail, error) {
 	s.sha = load.Hash(s.arrivals)
 	meter := newBlockMeter(design, a.pid, b.pid)
 	s.started = meter.start
-	o.View.Title(s.title(o.Load))
-	m, err := fire(ctx, &o.Options, s)
+	m, err := fire(ctx, &o.Options, s, o.Load)
 	opt.CPU = meter.stop()
 	if err != nil {
 		return nil, nil, err
 	}
-	r := m.result(&o.Options, &s, "ab")
-	r.Load.Expression, r.Load.SHA256 = o.Load, s.sha
+	r := m.result(&o.Options, s, "ab")
+	r.Load.Expression = o.Load
 	if m.stopped {
 		design.Blocks = wholeBlocks(design, m.window.To)
 	}

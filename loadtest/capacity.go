@@ -6,6 +6,7 @@ import (
 	"math"
 	"time"
 
+	"sluice/internal/traffic"
 	"sluice/loadtest/load"
 	"sluice/loadtest/result"
 	"sluice/loadtest/sample"
@@ -86,23 +87,22 @@ func (c *capacity) told(p result.Probe, left time.Duration) {
 
 // shoot loads the target at a rate that may change once.
 func (c *capacity) shoot(ctx context.Context, expression, phase string, seed uint64, warmup, length time.Duration) (*measured, error) {
-	l, err := load.Parse(expression)
+	l, err := traffic.Parse(expression)
 	if err != nil {
 		return nil, err
 	}
-	s := shot{aims: []*aim{c.aim}, window: stats.Window{From: warmup, To: warmup + length}, seed: seed, quantiles: stats.DefaultQuantiles}
-	schedule, err := l.Schedule(load.Options{Seed: seed, Length: s.window.To, Variants: c.aim.variants()})
+	s := &shot{aims: []*aim{c.aim}, window: stats.Window{From: warmup, To: warmup + length}, seed: seed, quantiles: stats.DefaultQuantiles}
+	schedule, err := load.Draw(l, load.Options{Seed: seed, Length: s.window.To, Variants: c.aim.variants()})
 	if err != nil {
 		return nil, err
 	}
 	s.arrivals, s.sha = schedule.Arrivals, schedule.SHA256
 	s.phase = phase
-	c.o.View.Title(s.title(expression))
-	m, err := fire(ctx, &c.o.Options, s)
+	m, err := fire(ctx, &c.o.Options, s, expression)
 	if err != nil {
 		return nil, err
 	}
-	c.last, c.shot = m, &s
+	c.last, c.shot = m, s
 	c.wrong += m.summary.Ledger.Wrong
 	c.extra += m.summary.Ledger.Extra
 	if m.stopped {

@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"sluice/internal/clock"
+	"sluice/internal/traffic"
 	"sluice/loadtest/engine"
-	"sluice/loadtest/load"
 	"sluice/loadtest/payload"
 	"sluice/loadtest/result"
 	"sluice/loadtest/sample"
@@ -19,7 +19,7 @@ import (
 type shot struct {
 	aims     []*aim
 	arrivals []engine.Arrival // of an open loop
-	closed   *load.Closed     // or of a closed one
+	closed   *traffic.Closed  // or of a closed one
 	sha      string           // of the arrivals
 	window   stats.Window
 	seed     uint64
@@ -51,8 +51,9 @@ type measured struct {
 	watch     *watch.Watch
 }
 
-// fire sends what a shot says and gathers what there is to know of it.
-func fire(ctx context.Context, o *Options, s shot) (*measured, error) {
+// fire sends what a shot says and gathers what there is to know of it. The expression is for the view.
+func fire(ctx context.Context, o *Options, s *shot, expression string) (*measured, error) {
+	o.View.Title(s.title(expression))
 	if o.Awake {
 		asleep, err := keepAwake(latencyRequest)
 		if err != nil {
@@ -72,7 +73,7 @@ func fire(ctx context.Context, o *Options, s shot) (*measured, error) {
 	}
 	m := &measured{watch: w, window: s.window}
 	back := restCollector()
-	m.aborted, err = follow(ctx, o, &s, e, w)
+	m.aborted, err = follow(ctx, o, s, e, w)
 	back()
 	m.ended = clock.Now()
 	w.Stop()
@@ -86,10 +87,10 @@ func fire(ctx context.Context, o *Options, s shot) (*measured, error) {
 		m.window.To = min(m.window.To, p.Stopped)
 		m.window.From = min(m.window.From, m.window.To)
 	}
-	m.summarise(o, &s, p)
+	m.summarise(o, s, p)
 	if countErr == nil {
 		if after, err := counters(context.WithoutCancel(ctx), first); err == nil {
-			n := m.tally(&s)
+			n := m.tally(s)
 			m.server = watch.Reconcile(before, after, n.sent, n.received)
 		}
 	}
@@ -111,7 +112,7 @@ func (s *shot) engineOptions(o *Options) engine.Options {
 		opt.Closed = &engine.Closed{
 			Workers: c.Workers, Length: s.window.To, Variant: func() uint16 { return uint16(rng.IntN(variants)) },
 		}
-		if c.Think != (load.Think{}) {
+		if c.Think != (traffic.Think{}) {
 			opt.Closed.Think = func() time.Duration { return c.Think.Draw(rng) }
 		}
 	}
@@ -189,6 +190,7 @@ func (m *measured) result(o *Options, s *shot, command string) *result.Result {
 	}
 	m.summary.Fill(r)
 	r.Ledger.Server = m.server
+	r.Load.SHA256 = s.sha
 	r.Load.Seed, r.Load.Warmup, r.Load.Conns, r.Load.Variants = s.seed, m.window.From.Seconds(), m.conns, s.aims[0].variants()
 	for _, a := range s.aims {
 		a.verified(&r.Verify)

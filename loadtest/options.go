@@ -68,7 +68,7 @@ type Options struct {
 // RunOptions are those of a single run.
 type RunOptions struct {
 	Options
-	// Load is an expression; see load.Parse.
+	// Load is an expression; see traffic.Parse.
 	Load string
 	// Length is measured, after Warmup. 0 is as long as the load itself lasts, or 30 s.
 	Length, Warmup time.Duration

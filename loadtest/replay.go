@@ -3,13 +3,12 @@ package loadtest
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
+	"sluice/internal/traffic"
 	"sluice/loadtest/load"
 	"sluice/loadtest/payload"
 	"sluice/loadtest/result"
-	"sluice/loadtest/stats"
 )
 
 // ReplayOptions are those of sending a recorded trace again. Load is not used, and a Length of
@@ -33,7 +32,7 @@ func Replay(ctx context.Context, o ReplayOptions) (*result.Result, *Detail, erro
 	if o.Speed != 1 {
 		o.Load += fmt.Sprintf(",speed=%g", o.Speed)
 	}
-	l, err := load.Parse(o.Load)
+	l, err := traffic.Parse(o.Load)
 	if err != nil {
 		return nil, nil, usage(err)
 	}
@@ -49,7 +48,7 @@ func Replay(ctx context.Context, o ReplayOptions) (*result.Result, *Detail, erro
 	if o.Length > 0 {
 		length = o.Warmup + o.Length
 	}
-	schedule, err := l.Schedule(load.Options{Seed: o.Seed, Length: length, Warmup: o.Warmup, Models: models, FromFirst: true})
+	schedule, err := load.Draw(l, load.Options{Seed: o.Seed, Length: length, Warmup: o.Warmup, Models: models, FromFirst: true})
 	if err != nil {
 		return nil, nil, usage(err)
 	}
@@ -63,17 +62,9 @@ func Replay(ctx context.Context, o ReplayOptions) (*result.Result, *Detail, erro
 	if n := len(schedule.Arrivals); schedule.Arrivals[n-1].At >= end {
 		end = schedule.Arrivals[n-1].At + 1 // the last one is in the window
 	}
-	s := &shot{
-		aims: []*aim{a}, window: stats.Window{From: o.Warmup, To: end}, seed: o.Seed,
-		arrivals: schedule.Arrivals, sha: schedule.SHA256,
-		quantiles: quantiles(o.Quantiles, slices.Concat(o.Thresholds, o.Aborts)), aborts: o.Aborts, conditions: o.Thresholds,
-	}
-	o.View.Title(s.title(o.Load))
-	m, err := fire(ctx, &o.Options, *s)
-	if err != nil {
-		return nil, nil, err
-	}
-	return o.finish(m, s, "replay"), m.detail(), nil
+	s := o.empty(a, end)
+	s.arrivals, s.sha = schedule.Arrivals, schedule.SHA256
+	return o.measure(ctx, s, "replay")
 }
 
 // models are those that the trace may name: the one that was asked for, or all of the target.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"sluice/internal/traffic"
 	"sluice/loadtest/engine"
 	"sluice/loadtest/load"
 	"sluice/loadtest/payload"
@@ -37,7 +38,7 @@ const (
 // whole process until that has grown by 256 MiB.
 func Run(ctx context.Context, o RunOptions) (*result.Result, *Detail, error) {
 	o.defaults()
-	if _, err := load.Parse(o.Load); err != nil { // before the target is bothered
+	if _, err := traffic.Parse(o.Load); err != nil { // before the target is bothered
 		return nil, nil, usage(err)
 	}
 	a, err := prepare(ctx, &o.Options, o.Target)
@@ -53,12 +54,20 @@ func (o *RunOptions) run(ctx context.Context, a *aim, command string) (*result.R
 	if err != nil {
 		return nil, nil, err
 	}
-	o.View.Title(s.title(o.Load))
-	m, err := fire(ctx, &o.Options, *s)
+	return o.measure(ctx, s, command)
+}
+
+// measure loads a target with what was drawn.
+func (o *RunOptions) measure(ctx context.Context, s *shot, command string) (*result.Result, *Detail, error) {
+	m, err := fire(ctx, &o.Options, s, o.Load)
 	if err != nil {
 		return nil, nil, err
 	}
-	return o.finish(m, s, command), m.detail(), nil
+	r := m.result(&o.Options, s, command)
+	r.Load.Expression = o.Load
+	m.inTime(r, o.Within)
+	m.judge(r, o.Thresholds)
+	return r, m.detail(), nil
 }
 
 // Detail is what a result was made of.
@@ -86,7 +95,7 @@ func (m *measured) detail() *Detail {
 
 // shot draws what is sent.
 func (o *RunOptions) shot(a *aim) (*shot, error) {
-	l, err := load.Parse(o.Load)
+	l, err := traffic.Parse(o.Load)
 	if err != nil {
 		return nil, usage(err)
 	}
@@ -95,20 +104,25 @@ func (o *RunOptions) shot(a *aim) (*shot, error) {
 			o.Length = DefaultLength
 		}
 	}
-	s := &shot{
-		aims: []*aim{a}, window: stats.Window{From: o.Warmup, To: o.Warmup + o.Length}, seed: o.Seed,
-		quantiles: quantiles(o.Quantiles, slices.Concat(o.Thresholds, o.Aborts)), aborts: o.Aborts, conditions: o.Thresholds,
-	}
+	s := o.empty(a, o.Warmup+o.Length)
 	if c, ok := l.Closed(); ok {
 		s.closed = &c
 		return s, nil
 	}
-	schedule, err := l.Schedule(load.Options{Seed: o.Seed, Length: s.window.To, Warmup: o.Warmup, Variants: a.variants()})
+	schedule, err := load.Draw(l, load.Options{Seed: o.Seed, Length: s.window.To, Warmup: o.Warmup, Variants: a.variants()})
 	if err != nil {
 		return nil, usage(err)
 	}
 	s.arrivals, s.sha = schedule.Arrivals, schedule.SHA256
 	return s, nil
+}
+
+// empty is a shot at a target that ends at an instant and sends nothing yet.
+func (o *RunOptions) empty(a *aim, end time.Duration) *shot {
+	return &shot{
+		aims: []*aim{a}, window: stats.Window{From: o.Warmup, To: end}, seed: o.Seed,
+		quantiles: quantiles(o.Quantiles, slices.Concat(o.Thresholds, o.Aborts)), aborts: o.Aborts, conditions: o.Thresholds,
+	}
 }
 
 func (o *RunOptions) defaults() {
@@ -122,15 +136,6 @@ func (o *Options) defaults() {
 	if o.View == nil {
 		o.View = silent{}
 	}
-}
-
-// finish makes the result of a run.
-func (o *RunOptions) finish(m *measured, s *shot, command string) *result.Result {
-	r := m.result(&o.Options, s, command)
-	r.Load.Expression, r.Load.SHA256 = o.Load, s.sha
-	m.inTime(r, o.Within)
-	m.judge(r, o.Thresholds)
-	return r
 }
 
 // quantiles are the usual ones and those that are asked for.

@@ -148,6 +148,48 @@ func TestThresholds(t *testing.T) {
 	}
 }
 
+// A condition on a figure that no second has is held at the end, and does not disturb the view.
+func TestConditionsThatNoSecondTells(t *testing.T) {
+	o := short(to(stubbed(t, "").Addr()))
+	for _, text := range []string{"mean<1h", "p99.9<1h", "extra==0", "attainment>=0", "goodput>=1"} {
+		c, err := result.ParseThreshold(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.Thresholds = append(o.Thresholds, c)
+	}
+	o.Unverified, o.Length, o.Within = true, 1600*time.Millisecond, time.Hour // a whole second, of which the view tells
+	view := &watcher{}
+	o.View = view
+	r, _, err := Run(t.Context(), o)
+	whole(t, r, err)
+	if len(r.Thresholds) != 5 || !r.Thresholds[0].Pass || !r.Thresholds[3].Pass || !r.Thresholds[4].Pass || view.shown[len(view.shown)-1].Objective != "goodput>=1" {
+		t.Errorf("thresholds %+v, the view shows %+v", r.Thresholds, view.shown[len(view.shown)-1])
+	}
+}
+
+// A percentile is of all requests, so that a target that refuses a fifth of them does not hold it; that
+// of right answers alone begins with ok.
+func TestRefusalsCountAsMissed(t *testing.T) {
+	o := short(to(stubbed(t, "status=503:20").Addr()))
+	for _, text := range []string{"p90<1h", "p50<1h", "ok.p90<1h", "unserved>10%"} {
+		c, err := result.ParseThreshold(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.Thresholds = append(o.Thresholds, c)
+	}
+	o.Unverified, o.Load = true, "gamma:300,cv=2"
+	r, _, err := Run(t.Context(), o)
+	whole(t, r, err)
+	if r.Ledger.Rejected == 0 || r.Every.N != r.Ledger.Scheduled || r.Response.N != r.Ledger.OK {
+		t.Errorf("ledger %+v, every %+v", r.Ledger, r.Every)
+	}
+	if all := r.Thresholds; len(all) != 4 || all[0].Pass || !strings.HasPrefix(all[0].Value, "not reached: ") || !all[1].Pass || !all[2].Pass || !all[3].Pass {
+		t.Errorf("thresholds %+v", all)
+	}
+}
+
 // What cannot be watched is said once, however many runs a test has.
 func TestNotes(t *testing.T) {
 	server := httptest.NewServer(http.NotFoundHandler())

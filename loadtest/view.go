@@ -2,12 +2,12 @@ package loadtest
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"sluice/loadtest/engine"
 	"sluice/loadtest/live"
 	"sluice/loadtest/result"
-	"sluice/loadtest/sample"
 	"sluice/loadtest/stats"
 )
 
@@ -51,10 +51,8 @@ func (f *follower) snapshot(s stats.Snapshot, p engine.Progress) live.Snapshot {
 		Phase: f.s.phase, Elapsed: s.Elapsed - s.Window.From, Total: s.Window.Length(),
 		Offered: s.Offered, Sent: s.Sent, Good: s.Good, InFlight: s.InFlight, Late: s.Late, Lag: milliseconds(s.LagP99),
 		Response: clockOf(s.Recent.Response, s.Response), Service: clockOf(s.Recent.Service, s.Service),
-		OK: s.Outcomes[sample.OK], Wrong: s.Outcomes[sample.Wrong], Rejected: s.Outcomes[sample.Rejected],
-		ClientErr: s.Outcomes[sample.ClientError], ServerErr: s.Outcomes[sample.ServerError], Timeout: s.Outcomes[sample.Timeout],
-		Refused: s.Outcomes[sample.Refused], Unsent: s.Outcomes[sample.Unsent], Lost: s.Outcomes[sample.Lost], Extra: p.Extra,
-		Verified: s.Verified, Batch: s.BatchMean, GPU: -1, Spills: -1, Sheds: -1,
+		Ended: s.Outcomes, Extra: p.Extra,
+		Verified: s.Verified, Batch: s.BatchMean, GPU: -1,
 	}
 	if s.Elapsed < s.Window.From {
 		out.Phase, out.Elapsed, out.Total = "warm-up", s.Elapsed, s.Window.From
@@ -73,9 +71,11 @@ func (f *follower) snapshot(s stats.Snapshot, p engine.Progress) live.Snapshot {
 			out.GPU = r.GPU
 		}
 	}
-	if c := f.s.conditions; len(c) > 0 {
-		out.Objective, out.Light = c[0].Text, live.Holds
-		if len(result.Aborts(c[:1], f.live.Series())) > 0 {
+	// A figure that no second has, such as a mean, is known at the end alone.
+	if at := slices.IndexFunc(f.s.conditions, result.Condition.BySecond); at >= 0 {
+		c := f.s.conditions[at]
+		out.Objective, out.Light = c.Text, live.Holds
+		if len(result.Aborts([]result.Condition{c}, f.live.Series())) > 0 {
 			out.Light = live.Fails
 		}
 	}

@@ -1,12 +1,14 @@
 package models
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
 
 	"go.uber.org/zap"
+
+	"sluice/internal/fault"
+	"sluice/models/gates"
 )
 
 // Attach says that a device can be had again. Every version that may use it and was
@@ -16,7 +18,7 @@ import (
 //
 // A device that is lost later keeps its placements: their sessions are its own to restore.
 func (r *Registry) Attach(device string) {
-	d := r.opts.device(device)
+	d := r.opts.Device(device)
 	if d == nil {
 		return
 	}
@@ -29,7 +31,7 @@ func (r *Registry) Attach(device string) {
 				switch {
 				case e.state == Loading:
 					e.returned = append(e.returned, d)
-				case e.report.isDown(device):
+				case e.report.IsDown(device):
 					r.again(e, d)
 				}
 			}
@@ -41,7 +43,7 @@ func (r *Registry) Attach(device string) {
 // load, so that no device is missed in between.
 func (r *Registry) retry(e *entry) {
 	for _, d := range e.returned {
-		if e.report.isDown(d.Name) && !r.mu.closed {
+		if e.report.IsDown(d.Name) && !r.mu.closed {
 			r.again(e, d)
 		}
 	}
@@ -49,7 +51,7 @@ func (r *Registry) retry(e *entry) {
 }
 
 // again tries a version on a device that was down.
-func (r *Registry) again(e *entry, d *Device) {
+func (r *Registry) again(e *entry, d *gates.Device) {
 	switch {
 	case e.state == Failed:
 		e.state = Discovered
@@ -63,43 +65,38 @@ func (r *Registry) again(e *entry, d *Device) {
 	}
 }
 
-// isDown tells whether the device was down when it was last tried.
-func (r *Report) isDown(device string) bool {
-	return r != nil && slices.ContainsFunc(r.Devices, func(d DeviceReport) bool { return d.Device == device && d.State == Down })
-}
-
 // join proves a device for a version in service and records how that ended.
-func (r *Registry) join(e *entry, v *Version, d *Device) {
+func (r *Registry) join(e *entry, v *Version, d *gates.Device) {
 	about, err := r.proveLate(v, d)
 	if err != nil {
-		about.State, about.Reason = LeftOut, sentence(err)
+		about.State, about.Reason = gates.LeftOut, fault.Sentence(err)
 	}
 	fields := []zap.Field{zap.String("model", v.Name), zap.String("version", v.Version)}
 	switch {
 	case v.life.Err() != nil: // unloaded meanwhile, which is logged by itself
-	case about.State == Placed:
+	case about.State == gates.Placed:
 		r.opts.Log.Info("device joined", append(fields, zap.String("device", d.Name), zap.Int("target", about.Target))...)
-	case about.State == LeftOut: // of one that is down the device itself tells
-		r.opts.Log.Warn("device left out", append(fields, about.fields()...)...)
+	case about.State == gates.LeftOut: // of one that is down the device itself tells
+		r.opts.Log.Warn("device left out", append(fields, fieldsOf(&about)...)...)
 	}
-	r.amend(v, func(report *Report) {
+	r.amend(v, func(report *gates.Report) {
 		for i := range report.Devices {
 			if report.Devices[i].Device == d.Name {
 				report.Devices[i] = about
 			}
 		}
-		report.notePreferred()
-		report.noteDevices()
+		report.NotePreferred()
+		report.NoteDevices()
 		if report.FallbackOff == "" {
-			report.noteParity()
+			report.NoteParity()
 		}
 	})
 	r.update(func(map[string]*model) { delete(e.joining, d.Name) })
 }
 
 // proveLate takes the version through the gates of one more device and joins it.
-func (r *Registry) proveLate(v *Version, d *Device) (DeviceReport, error) {
-	about := DeviceReport{Device: d.Name, State: Down, Reason: "loading was stopped"}
+func (r *Registry) proveLate(v *Version, d *gates.Device) (gates.DeviceReport, error) {
+	about := gates.DeviceReport{Device: d.Name, State: gates.Down, Reason: "loading was stopped"}
 	if !v.tryPin() {
 		return about, nil
 	}
@@ -113,88 +110,38 @@ func (r *Registry) proveLate(v *Version, d *Device) (DeviceReport, error) {
 			return about, nil
 		}
 	}
-	p := newProver(&r.opts, v.sameBundle())
-	p.measuring, p.pace.serving = r.measuring, r.serving
-	q := p.newProof(d, true)
-	returnLanes := q.meet(ctx, v)
-	defer returnLanes()
-	if ctx.Err() != nil {
-		return about, nil
+	late := gates.Join(ctx, &r.opts.Options, v.loaded, d, v.Placements(), r.company())
+	if late.Placement == nil {
+		return late.Device, nil
 	}
-	q.prove(ctx)
-	if q.session == nil {
-		return q.about, nil
-	}
-	return q.about, r.admit(v, q)
+	return late.Device, r.admit(v, late)
 }
 
 // admit gives a proven session to the version.
-func (r *Registry) admit(v *Version, q *proof) error {
-	place := q.placement()
+func (r *Registry) admit(v *Version, late *gates.Late) error {
+	place := late.Placement
 	if !v.join(place, r.rank(v)) {
-		closeAll([]*Placement{place})
+		gates.CloseAll([]*gates.Placement{place})
 		return errors.New("the version was unloaded")
 	}
-	if q.disagrees != "" {
+	if late.Disagrees != "" {
 		// First, so that nothing runs on a device that answers differently.
-		r.switchOff(v, Verdict{Gate: "parity", Outcome: Changed, Text: "fallback is switched off: " + q.disagrees})
+		r.switchOff(v, gates.Verdict{Gate: "parity", Outcome: gates.Changed, Text: "fallback is switched off: " + late.Disagrees})
 	}
 	if err := r.opts.OnPlacement(v, place); err != nil {
-		if v.part(place) {
-			closeAll([]*Placement{place})
+		if v.remove(place) {
+			gates.CloseAll([]*gates.Placement{place})
 		}
 		return fmt.Errorf("it cannot be joined to the scheduler: %w", err)
 	}
-	v.Watch.refresh()
+	v.Comparer.refresh()
 	return nil
 }
 
 // rank orders devices by the model's preference.
 func (r *Registry) rank(v *Version) func(device string) int {
-	devices := r.opts.devicesOf(&v.Config)
+	devices := r.opts.DevicesOf(&v.Config)
 	return func(device string) int {
-		return slices.IndexFunc(devices, func(d *Device) bool { return d.Name == device })
-	}
-}
-
-// sameBundle is the version's bundle for another device to open: the copies of what was proven.
-func (v *Version) sameBundle() *Bundle {
-	b := *v.bundle
-	b.Config.Budget, b.Config.budgetFrom = v.Config.Budget, v.Config.budgetFrom // it is fixed while the version serves
-	b.Schema = v.Schema
-	return &b
-}
-
-// meet sets the devices that the late one must agree with: all it will go before, else the
-// preferred one. They serve, so they answer on the lane that the scheduler does not use;
-// what is returned gives those lanes back.
-func (p *proof) meet(ctx context.Context, v *Version) (returnLanes func()) {
-	all := v.Placements()
-	devices := p.opts.devicesOf(&v.Config)
-	before := func(name string) bool {
-		for _, d := range devices {
-			if d.Name == p.device.Name || d.Name == name {
-				return d.Name == p.device.Name
-			}
-		}
-		return false
-	}
-	p.preferred = before(all[0].Device)
-	if !p.preferred {
-		all = all[:1]
-	}
-	var taken []chan struct{}
-	for _, place := range all {
-		select {
-		case place.taken <- struct{}{}:
-			taken = append(taken, place.taken)
-		case <-ctx.Done():
-		}
-		p.peers = append(p.peers, &proof{prover: p.prover, device: p.opts.device(place.Device), session: place.Session, lane: place.beside})
-	}
-	return func() {
-		for _, lane := range taken {
-			<-lane
-		}
+		return slices.IndexFunc(devices, func(d *gates.Device) bool { return d.Name == device })
 	}
 }

@@ -16,6 +16,8 @@ import (
 	"github.com/fsnotify/fsnotify"
 
 	"sluice/internal/fault"
+	"sluice/models/bundle"
+	"sluice/models/gates"
 )
 
 // joined notes what OnPlacement was told.
@@ -26,7 +28,7 @@ type joined struct {
 	inside func()
 }
 
-func (j *joined) on(v *Version, p *Placement) error {
+func (j *joined) on(v *Version, p *gates.Placement) error {
 	if j.inside != nil {
 		j.inside()
 	}
@@ -82,29 +84,29 @@ func TestAttach(t *testing.T) {
 					t.Errorf("told %q, want %q", got, told)
 				}
 				report := r.Index()[0].Report
-				at := slices.IndexFunc(report.Devices, func(d DeviceReport) bool { return d.Device == "cuda:0" })
+				at := slices.IndexFunc(report.Devices, func(d gates.DeviceReport) bool { return d.Device == "cuda:0" })
 				if d := report.Devices[at]; string(d.State) != state || !strings.Contains(d.Reason, reason) {
 					t.Errorf("the index says %s %q, want %s %q", d.State, d.Reason, state, reason)
 				}
-				if gate := report.gate("devices"); (gate == nil) != (state == "placed") {
+				if gate := report.Gate("devices"); (gate == nil) != (state == "placed") {
 					t.Errorf("verdict on devices: %+v", gate)
 				}
-				first := slices.IndexFunc(report.Devices, func(d DeviceReport) bool { return d.Device == v.Preferred().Device })
+				first := slices.IndexFunc(report.Devices, func(d gates.DeviceReport) bool { return d.Device == v.Preferred().Device })
 				if !slices.Equal(report.Curve, report.Devices[first].Curve) {
 					t.Errorf("the report's figures are not those of %s", v.Preferred().Device)
 				}
-				if v.Report.Devices[at].State != Down {
+				if v.Report.Devices[at].State != gates.Down {
 					t.Error("the version's own report was changed")
 				}
 			})
 		})
 	}
 	f("joins", func(*world, *fakeDevice, *joined) {}, "cuda:0, cpu", "m/1 on cuda:0, 12 sizes", "placed", "")
-	f("joins in the model's order", func(*world, *fakeDevice, *joined) {}, "cpu, cuda:0", "m/1 on cuda:0, 12 sizes", "placed", "", ConfigFile, "devices: [cpu, cuda:0]")
+	f("joins in the model's order", func(*world, *fakeDevice, *joined) {}, "cpu, cuda:0", "m/1 on cuda:0, 12 sizes", "placed", "", bundle.ConfigFile, "devices: [cpu, cuda:0]")
 	f("is still down", func(_ *world, gpu *fakeDevice, _ *joined) { gpu.down.Store(true) }, "cpu", "", "down", "its worker is restarting")
 	f("is lost again", func(_ *world, gpu *fakeDevice, _ *joined) { gpu.lose.Store(true) }, "cpu", "", "down", "open: the model cannot be loaded")
 	f("takes no batch", func(_ *world, gpu *fakeDevice, _ *joined) { gpu.failAbove = 4 }, "cpu", "", "left_out", "invariance: a batch of 64 rows fails where each row alone runs: the run failed; the version is served in batches, as shown on cpu")
-	f("differs as a fallback", func(_ *world, gpu *fakeDevice, _ *joined) { gpu.label = 1 }, "cpu", "", "left_out", "parity: cuda:0 differs from cpu, worst in output label", ConfigFile, "devices: [cpu, cuda:0]")
+	f("differs as a fallback", func(_ *world, gpu *fakeDevice, _ *joined) { gpu.label = 1 }, "cpu", "", "left_out", "parity: cuda:0 differs from cpu, worst in output label", bundle.ConfigFile, "devices: [cpu, cuda:0]")
 	f("is refused by the scheduler", func(_ *world, _ *fakeDevice, j *joined) { j.refuse = errors.New("it is full") }, "cpu", "m/1 on cuda:0, 12 sizes", "left_out", "it cannot be joined to the scheduler: it is full")
 	f("files have changed", func(w *world, _ *fakeDevice, _ *joined) {
 		if err := os.WriteFile(filepath.Join(w.dir, "m/1/notes.txt"), []byte("new"), 0o600); err != nil {
@@ -123,11 +125,11 @@ func TestAttachPreferredThatDiffers(t *testing.T) {
 		w.put(t, "m/1", fakeFile{Factor: 2, Labels: true})
 		var told []string
 		opts := w.options(gpu)
-		opts.OnPlacement = func(_ *Version, p *Placement) error {
+		opts.OnPlacement = func(_ *Version, p *gates.Placement) error {
 			told = append(told, "placed on "+p.Device)
 			return nil
 		}
-		opts.OnParity = func(_ *Version, verdict Verdict) { told = append(told, verdict.Text) }
+		opts.OnParity = func(_ *Version, verdict gates.Verdict) { told = append(told, verdict.Text) }
 		r := w.start(t, opts)
 		gpu.down.Store(false)
 		r.Attach("cuda:0")
@@ -143,7 +145,7 @@ func TestAttachPreferredThatDiffers(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer v.Release()
-		if order(v) != "cuda:0, cpu" || v.Fallback() != FallbackNever || r.Index()[0].Report.FallbackOff != want[0] {
+		if order(v) != "cuda:0, cpu" || v.Fallback() != bundle.FallbackNever || r.Index()[0].Report.FallbackOff != want[0] {
 			t.Errorf("placed on %s, fallback %s, report %q", order(v), v.Fallback(), r.Index()[0].Report.FallbackOff)
 		}
 	})
@@ -155,7 +157,7 @@ func TestAttachLoadsWhatWasRefused(t *testing.T) {
 		w := newWorld(t)
 		gpu := &fakeDevice{name: "cuda:0", lanes: 1}
 		gpu.down.Store(true)
-		w.put(t, "m/1", fakeFile{Factor: 2}, ConfigFile, "devices: [cuda:0]")
+		w.put(t, "m/1", fakeFile{Factor: 2}, bundle.ConfigFile, "devices: [cuda:0]")
 		w.put(t, "broken/1", fakeFile{FailOpen: true})
 		r := w.start(t, w.options(gpu))
 		if got, want := table(r), "broken/1 FAILED, m/1 FAILED"; got != want {
@@ -185,7 +187,7 @@ func TestDeviceThatReturnsDuringTheLoad(t *testing.T) {
 			w := newWorld(t)
 			gpu, other := &fakeDevice{name: "cuda:0", lanes: 1}, &fakeDevice{name: "cuda:1", lanes: 1, failRun: true}
 			gpu.down.Store(true)
-			w.put(t, "m/1", fakeFile{Factor: 2}, ConfigFile, settings, GoldenFile, goldenTimes2)
+			w.put(t, "m/1", fakeFile{Factor: 2}, bundle.ConfigFile, settings, bundle.GoldenFile, goldenTimes2)
 			var j joined
 			opts := w.options(gpu, other)
 			opts.OnPlacement = j.on
@@ -194,7 +196,7 @@ func TestDeviceThatReturnsDuringTheLoad(t *testing.T) {
 				t.Fatal(err)
 			}
 			r.notify = func() (*fsnotify.Watcher, error) { return nil, errors.New("none in this test") }
-			w.gate = func(*Bundle) error {
+			w.gate = func(*bundle.Bundle) error {
 				if gpu.down.Swap(false) {
 					r.Attach("cuda:0")
 				}
@@ -249,8 +251,8 @@ func TestUnloadWhileJoining(t *testing.T) {
 		})
 	}
 	const past = 6 * time.Second // the drain deadline is 5 s
-	f("while it opens", 0, func(w *world, _ *joined, wait func()) { w.gate = func(*Bundle) error { wait(); return nil } })
-	f("while it opens, past the drain deadline", past, func(w *world, _ *joined, wait func()) { w.gate = func(*Bundle) error { wait(); return nil } })
+	f("while it opens", 0, func(w *world, _ *joined, wait func()) { w.gate = func(*bundle.Bundle) error { wait(); return nil } })
+	f("while it opens, past the drain deadline", past, func(w *world, _ *joined, wait func()) { w.gate = func(*bundle.Bundle) error { wait(); return nil } })
 	f("while the scheduler takes it", 0, func(_ *world, j *joined, wait func()) { j.inside = wait })
 	f("while the scheduler takes it, past the drain deadline", past, func(_ *world, j *joined, wait func()) { j.inside = wait })
 	f("while the scheduler refuses it", 0, func(_ *world, j *joined, wait func()) { j.inside, j.refuse = wait, errors.New("closed") })

@@ -6,38 +6,31 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"sluice/models/bundle"
+	"sluice/models/gates"
 )
 
 // Check takes one bundle through the load gates and throws the sessions away. The bundle can be
 // opened until it is discarded, which is the caller's to do.
-func Check(ctx context.Context, opts Options, b *Bundle) (*Report, error) {
-	if err := checkDevices(&opts); err != nil {
-		return nil, err
-	}
-	opts = opts.withDefaults()
-	placements, report := newProver(&opts, b).prove(ctx)
-	for _, p := range placements {
-		if err := p.Session.Close(); err != nil {
-			return report, fmt.Errorf("cannot close the session of %s on %s: %w", b.Label(), p.Device, err)
-		}
-	}
-	return report, ctx.Err()
+func Check(ctx context.Context, opts Options, b *bundle.Bundle) (*gates.Report, error) {
+	return gates.Check(ctx, opts.withDefaults().Options, b)
 }
 
 // NoteKept says of reports of one model, in the order of their bundles from old to new, which of
 // those that pass a server would not load, since it keeps enough newer ones.
-func NoteKept(opts Options, bundles []*Bundle, reports []*Report) {
+func NoteKept(opts Options, bundles []*bundle.Bundle, reports []*gates.Report) {
 	kept, most := 0, 0
 	for i := len(bundles) - 1; i >= 0; i-- {
 		if most == 0 {
-			most = cmp.Or(bundles[i].keep, opts.withDefaults().KeepVersions)
+			most = cmp.Or(bundles[i].Keep, opts.withDefaults().KeepVersions)
 		}
 		switch r := reports[i]; {
 		case r.Refusal() != nil:
 		case kept < most:
 			kept++
-		case bundles[i].keep > 0:
-			r.NotLoaded = fmt.Sprintf("version_policy of %s keeps the newest %d", TritonFile, most)
+		case bundles[i].Keep > 0:
+			r.NotLoaded = fmt.Sprintf("version_policy of %s keeps the newest %d", bundle.TritonFile, most)
 		default:
 			r.NotLoaded = fmt.Sprintf("model_defaults.keep_versions keeps the newest %d", most)
 		}
@@ -45,9 +38,9 @@ func NoteKept(opts Options, bundles []*Bundle, reports []*Report) {
 }
 
 // Missing lists the models that are required and of which there is no report.
-func Missing(opts Options, reports []*Report) (names []string) {
+func Missing(opts Options, reports []*gates.Report) (names []string) {
 	for _, name := range opts.Require {
-		if name != RequireAll && !slices.ContainsFunc(reports, func(r *Report) bool { return r.Name == name }) {
+		if name != RequireAll && !slices.ContainsFunc(reports, func(r *gates.Report) bool { return r.Name == name }) {
 			names = append(names, name)
 		}
 	}
@@ -56,26 +49,26 @@ func Missing(opts Options, reports []*Report) (names []string) {
 
 // Find locates every bundle of the options, by name and from old to new. The faults
 // are sentences on what looks like a bundle and is none.
-func Find(opts Options) (bundles []*Bundle, faults []error, err error) {
+func Find(opts Options) (bundles []*bundle.Bundle, faults []error, err error) {
 	if opts.Dir != "" {
-		if bundles, faults, err = Discover(opts.Dir); err != nil {
+		if bundles, faults, err = bundle.Discover(opts.Dir); err != nil {
 			return nil, nil, err
 		}
 	}
 	for _, path := range opts.Paths {
-		b, err := Locate(path)
+		b, err := bundle.Locate(path)
 		if err != nil {
 			return nil, nil, err
 		}
-		b.given = true
-		b.glance()
+		b.Given = true
+		b.Glance()
 		bundles = append(bundles, b)
 	}
-	slices.SortStableFunc(bundles, func(a, b *Bundle) int {
+	slices.SortStableFunc(bundles, func(a, b *bundle.Bundle) int {
 		if a.Name != b.Name {
 			return strings.Compare(a.Name, b.Name)
 		}
-		return compareVersions(a.Version, b.Version)
+		return bundle.CompareVersions(a.Version, b.Version)
 	})
 	for i := 1; i < len(bundles); i++ {
 		if a, b := bundles[i-1], bundles[i]; a.Name == b.Name && a.Version == b.Version {

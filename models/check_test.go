@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"path/filepath"
 	"testing"
+
+	"sluice/models/bundle"
+	"sluice/models/gates"
 )
 
 // What a check calls served is what a server of the same settings loads, and the other way round.
@@ -15,9 +18,9 @@ func TestCheckKeepsWhatAServerKeeps(t *testing.T) {
 		for _, label := range []string{"m/1", "m/2", "m/3", "m/4", "other/1"} {
 			w.put(t, label, fakeFile{Factor: 2})
 		}
-		write(t, filepath.Join(w.dir, "m/5", ModelFile), "no model")
+		write(t, filepath.Join(w.dir, "m/5", bundle.ModelFile), "no model")
 		if policy != "" {
-			write(t, filepath.Join(w.dir, "m", TritonFile), "version_policy: { "+policy+" }")
+			write(t, filepath.Join(w.dir, "m", bundle.TritonFile), "version_policy: { "+policy+" }")
 		}
 		opts := w.options()
 		opts.KeepVersions = keep
@@ -25,7 +28,7 @@ func TestCheckKeepsWhatAServerKeeps(t *testing.T) {
 		if err != nil || len(faults) > 0 {
 			t.Fatalf("%s: %v, %v", name, err, faults)
 		}
-		said, reports := "", []*Report{}
+		said, reports := "", []*gates.Report{}
 		for _, b := range bundles {
 			r, err := Check(context.Background(), opts, b)
 			if err != nil {
@@ -37,7 +40,7 @@ func TestCheckKeepsWhatAServerKeeps(t *testing.T) {
 		NoteKept(opts, bundles[:last], reports[:last])
 		NoteKept(opts, bundles[last:], reports[last:])
 		for _, r := range reports {
-			said += fmt.Sprintf("%s %s; ", r.label(), r.Result())
+			said += fmt.Sprintf("%s/%s %s; ", r.Name, r.Version, r.Result())
 		}
 		if said != want {
 			t.Errorf("%s: the check says\n%s, want\n%s", name, said, want)

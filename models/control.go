@@ -4,16 +4,17 @@ import (
 	"context"
 
 	"sluice/internal/fault"
+	"sluice/models/bundle"
 )
 
 // Load reads a model's folder again, forgets failures and an earlier Unload, and waits
 // until the newest version serves. It takes a name only: what to load lies in Dir.
 func (r *Registry) Load(ctx context.Context, name string) error {
-	if err := checkName("model", name); err != nil {
+	if err := bundle.CheckName("model", name); err != nil {
 		return fault.Newf(fault.BadModelName, "failed to load: %v", err)
 	}
 	if r.opts.Dir != "" {
-		r.scan(func(b *Bundle) bool { return b.Name == name })
+		r.scan(func(b *bundle.Bundle) bool { return b.Name == name })
 	}
 	known := false
 	r.update(func(models map[string]*model) {

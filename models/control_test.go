@@ -17,6 +17,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"sluice/internal/fault"
+	"sluice/models/bundle"
 )
 
 func TestUnloadAndLoad(t *testing.T) {
@@ -38,7 +39,7 @@ func TestUnloadAndLoad(t *testing.T) {
 		f(r.Unload(ctx, "m"), fault.None, "m/1 UNLOADED")
 		f(r.Unload(ctx, "other"), fault.None, "m/1 UNLOADED")
 		w.put(t, "m/2", fakeFile{Factor: 2})
-		r.scan(func(*Bundle) bool { return true })
+		r.scan(func(*bundle.Bundle) bool { return true })
 		f(r.Wait(ctx), fault.None, "m/1 UNLOADED, m/2 DISCOVERED") // stays unloaded
 		if err := r.Ready(); err == nil || err.Error() != "no model can be served: 'm' was unloaded on request" {
 			t.Errorf("readiness without its only model: %v", err)
@@ -92,7 +93,7 @@ func TestRollBackByRemovingTheFolder(t *testing.T) {
 			if err := os.RemoveAll(filepath.Join(w.dir, label)); err != nil {
 				t.Fatal(err)
 			}
-			r.scan(func(*Bundle) bool { return false })
+			r.scan(func(*bundle.Bundle) bool { return false })
 			if err := r.Wait(context.Background()); err != nil {
 				t.Fatal(err)
 			}
@@ -125,7 +126,7 @@ func TestNewVersionLoadsOnceItHasSettled(t *testing.T) {
 		}
 		at(500*time.Millisecond, "m/1 READY live")
 		at(1500*time.Millisecond, "m/1 READY live, m/2 DISCOVERED") // seen at 0.9 s
-		if err := os.WriteFile(filepath.Join(b.Dir, ConfigFile), []byte("max_batch: 4"), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(b.Dir, bundle.ConfigFile), []byte("max_batch: 4"), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		at(3*time.Second, "m/1 READY live, m/2 DISCOVERED") // the change was seen at 1.9 s
@@ -193,7 +194,7 @@ func TestCloseStopsLoading(t *testing.T) {
 		opts := w.options()
 		core, logs := observer.New(zap.InfoLevel)
 		opts.Log = zap.New(core)
-		opts.Devices[0].Open = func(ctx context.Context, _ *Bundle) (Session, error) {
+		opts.Devices[0].Open = func(ctx context.Context, _ *bundle.Bundle) (bundle.Session, error) {
 			inside <- struct{}{}
 			<-ctx.Done()
 			return nil, ctx.Err()

@@ -6,10 +6,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"sluice/models/bundle"
+	"sluice/models/gates"
 )
 
 // states prints the devices of a report, as "cuda:0 placed, cpu down".
-func states(r *Report) string {
+func states(r *gates.Report) string {
 	var all []string
 	for _, d := range r.Devices {
 		all = append(all, d.Device+" "+string(d.State))
@@ -34,7 +37,7 @@ func TestLoadOnSeveralDevices(t *testing.T) {
 			if got := states(report); got != want {
 				t.Errorf("devices are %s, want %s", got, want)
 			}
-			v := report.gate(gate)
+			v := report.Gate(gate)
 			if v == nil || !strings.Contains(v.Text, text) || strings.Contains(v.Text, "library text") {
 				t.Errorf("gate %s: %+v; want %q", gate, v, text)
 			}
@@ -49,22 +52,22 @@ func TestLoadOnSeveralDevices(t *testing.T) {
 	double := fakeFile{Factor: 2}
 	whole := func(*fakeDevice, *fakeDevice) {}
 	f("both", double, whole, "cuda:0 placed, cpu placed", "parity", "cpu agrees with cuda:0 on 64 rows, no difference")
-	f("both, by golden rows", double, whole, "cuda:0 placed, cpu placed", "parity", "cpu agrees with cuda:0 on 22 rows, no difference", GoldenFile, goldenTimes2)
-	f("other order", double, whole, "cpu placed, cuda:0 placed", "parity", "cuda:0 agrees with cpu", ConfigFile, "devices: [cpu, cuda:0]")
-	f("one named", double, whole, "cpu placed", "parity", "the model runs on one device", ConfigFile, "devices: [cpu]")
-	f("no fallback", double, whole, "cuda:0 placed", "parity", "the model has no fallback", ConfigFile, "fallback: never")
-	f("unknown device", double, whole, "", "files", `model.yaml line 2: device "cuda:7" is not there; there is cuda:0, cpu`, ConfigFile, "budget: 5ms\ndevices: [cuda:7, cpu]")
+	f("both, by golden rows", double, whole, "cuda:0 placed, cpu placed", "parity", "cpu agrees with cuda:0 on 22 rows, no difference", bundle.GoldenFile, goldenTimes2)
+	f("other order", double, whole, "cpu placed, cuda:0 placed", "parity", "cuda:0 agrees with cpu", bundle.ConfigFile, "devices: [cpu, cuda:0]")
+	f("one named", double, whole, "cpu placed", "parity", "the model runs on one device", bundle.ConfigFile, "devices: [cpu]")
+	f("no fallback", double, whole, "cuda:0 placed", "parity", "the model has no fallback", bundle.ConfigFile, "fallback: never")
+	f("unknown device", double, whole, "", "files", `model.yaml line 2: device "cuda:7" is not there; there is cuda:0, cpu`, bundle.ConfigFile, "budget: 5ms\ndevices: [cuda:7, cpu]")
 	f("unbatched", fakeFile{Factor: 2, Reason: "axis 0 is no batch"}, whole, "cuda:0 placed, cpu placed", "parity", "cpu agrees with cuda:0 on 17 rows, no difference")
 
 	f("does not open", double, func(gpu, _ *fakeDevice) { gpu.failOpen = true }, "cuda:0 left_out, cpu placed", "devices", "not served on cuda:0 (open: the model cannot be loaded)")
 	f("fallback does not open", double, func(_, cpu *fakeDevice) { cpu.failOpen = true }, "cuda:0 placed, cpu left_out", "parity", "no other device is there to compare with cuda:0")
 	f("lost while opening", double, func(gpu, _ *fakeDevice) { gpu.lose.Store(true) }, "cuda:0 down, cpu placed", "devices", "not served on cuda:0, which is down (open: the model cannot be loaded)")
 	f("down", double, func(gpu, _ *fakeDevice) { gpu.down.Store(true) }, "cuda:0 down, cpu placed", "devices", "not served on cuda:0, which is down (its worker is restarting)")
-	f("down, no fallback", double, func(gpu, _ *fakeDevice) { gpu.down.Store(true) }, "cuda:0 down", "devices", "no device can serve it: cuda:0, which is down (its worker is restarting)", ConfigFile, "fallback: never")
+	f("down, no fallback", double, func(gpu, _ *fakeDevice) { gpu.down.Store(true) }, "cuda:0 down", "devices", "no device can serve it: cuda:0, which is down (its worker is restarting)", bundle.ConfigFile, "fallback: never")
 	f("all down", double, func(gpu, cpu *fakeDevice) { gpu.down.Store(true); cpu.down.Store(true) }, "cuda:0 down, cpu down", "devices", "no device can serve it")
-	f("wrong on one", double, func(gpu, _ *fakeDevice) { gpu.delta = 1 }, "cuda:0 left_out, cpu placed", "devices", "not served on cuda:0 (golden: golden.jsonl line 1: the answer is wrong", GoldenFile, goldenTimes2)
-	f("wrong on all", fakeFile{Factor: 3}, whole, "cuda:0 left_out, cpu left_out", "devices", "no device can serve it: cuda:0 (golden: golden.jsonl line 1", GoldenFile, goldenTimes2)
-	f("runs fail", double, func(gpu, _ *fakeDevice) { gpu.failRun = true }, "cuda:0 left_out, cpu placed", "devices", "golden: golden.jsonl line 1: the run failed", GoldenFile, goldenTimes2)
+	f("wrong on one", double, func(gpu, _ *fakeDevice) { gpu.delta = 1 }, "cuda:0 left_out, cpu placed", "devices", "not served on cuda:0 (golden: golden.jsonl line 1: the answer is wrong", bundle.GoldenFile, goldenTimes2)
+	f("wrong on all", fakeFile{Factor: 3}, whole, "cuda:0 left_out, cpu left_out", "devices", "no device can serve it: cuda:0 (golden: golden.jsonl line 1", bundle.GoldenFile, goldenTimes2)
+	f("runs fail", double, func(gpu, _ *fakeDevice) { gpu.failRun = true }, "cuda:0 left_out, cpu placed", "devices", "golden: golden.jsonl line 1: the run failed", bundle.GoldenFile, goldenTimes2)
 	f("no large batch on the fallback", double, func(_, cpu *fakeDevice) { cpu.failAbove = 4 }, "cuda:0 placed, cpu left_out", "devices", "cpu (invariance: a batch of 64 rows fails where each row alone runs: the run failed; the version is served in batches, as shown on cuda:0)")
 	f("no large batch on the preferred", double, func(gpu, _ *fakeDevice) { gpu.failAbove = 4 }, "cuda:0 placed, cpu placed", "invariance", "rows run one by one: a batch of 64 rows fails")
 }
@@ -77,7 +80,7 @@ func TestFirstDeviceThatPassesSettlesBatching(t *testing.T) {
 	opened := 0
 	opts := w.options(gpu)
 	open := opts.Devices[0].Open
-	opts.Devices[0].Open = func(ctx context.Context, b *Bundle) (Session, error) {
+	opts.Devices[0].Open = func(ctx context.Context, b *bundle.Bundle) (bundle.Session, error) {
 		if opened++; opened == 2 {
 			return nil, fmt.Errorf("no memory for an unbatched session")
 		}
@@ -100,11 +103,11 @@ func TestSpareLane(t *testing.T) {
 		w := newWorld(t)
 		gpu := &fakeDevice{name: "cuda:0", lanes: 1}
 		var given []int
-		w.gate = func(b *Bundle) error {
+		w.gate = func(b *bundle.Bundle) error {
 			given = append(given, b.Lanes)
 			return nil
 		}
-		if _, err := Check(context.Background(), w.options(gpu), w.put(t, "m/1", fakeFile{Factor: 2}, ConfigFile, settings)); err != nil {
+		if _, err := Check(context.Background(), w.options(gpu), w.put(t, "m/1", fakeFile{Factor: 2}, bundle.ConfigFile, settings)); err != nil {
 			t.Fatal(err)
 		}
 		if given[len(given)-1] != lanes {
@@ -126,7 +129,7 @@ func TestLadderIsWarmedWhole(t *testing.T) {
 	gpu := &fakeDevice{name: "cuda:0", lanes: 1, sizes: []int{1, 4, 8, 16, 32, 64, 128}}
 	opts := w.options(gpu)
 	opts.GateLimit, opts.WarmupBudget = 1, 1
-	report, err := Check(context.Background(), opts, w.put(t, "m/1", fakeFile{Factor: 2}, ConfigFile, "max_batch: 64"))
+	report, err := Check(context.Background(), opts, w.put(t, "m/1", fakeFile{Factor: 2}, bundle.ConfigFile, "max_batch: 64"))
 	if err != nil || states(report) != "cuda:0 placed, cpu placed" {
 		t.Fatal(err, states(report))
 	}
@@ -157,7 +160,7 @@ func TestLadderIsChecked(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if d := report.Devices[0]; d.Reason != want || (d.State == Placed) != (want == "") {
+		if d := report.Devices[0]; d.Reason != want || (d.State == gates.Placed) != (want == "") {
 			t.Errorf("%v: %s %q, want %q", sizes, d.State, d.Reason, want)
 		}
 		if opened, closed := w.opened.Load(), w.closed.Load(); opened != closed {

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"sluice/internal/onnxfile"
-	"sluice/internal/onnxgen"
+	"sluice/models/bundle"
 )
 
 // TestDiscoverLayouts finds models however their files are laid out, and says in one sentence what
@@ -23,7 +23,7 @@ func TestDiscoverLayouts(t *testing.T) {
 			path, text, _ := strings.Cut(file, "=")
 			write(t, filepath.Join(w.dir, path), text)
 		}
-		found, wrong, err := Discover(w.dir)
+		found, wrong, err := bundle.Discover(w.dir)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -79,7 +79,7 @@ func TestHalfCopied(t *testing.T) {
 			write(t, filepath.Join(w.dir, path), text)
 			for range 2 {
 				time.Sleep(time.Second)
-				r.scan(func(*Bundle) bool { return false })
+				r.scan(func(*bundle.Bundle) bool { return false })
 			}
 			if err := r.Wait(context.Background()); err != nil {
 				t.Fatal(err)
@@ -101,24 +101,6 @@ func TestHalfCopied(t *testing.T) {
 	})
 }
 
-// TestTruncated inspects a model file that ends early, wherever that is: one sentence each.
-func TestTruncated(t *testing.T) {
-	whole := onnxgen.MLP{Layers: []int{4, 8, 2}}.Bytes()
-	b := newWorld(t).put(t, "m/1", fakeFile{})
-	f := func(n int, want string) {
-		t.Helper()
-		write(t, b.ModelPath(), string(whole[:n]))
-		_, err := InspectONNX(b)
-		if err == nil || !strings.HasPrefix(err.Error(), want) || strings.ContainsAny(err.Error(), "\n\x00") {
-			t.Errorf("%d of %d bytes: %v, want %s", n, len(whole), err, want)
-		}
-	}
-	f(0, "model.onnx: the file is empty: copy or export it again")
-	f(1, "model.onnx is not a valid ONNX file")
-	f(len(whole)/2, "model.onnx is not a valid ONNX file")
-	f(len(whole)-1, "model.onnx is not a valid ONNX file")
-}
-
 // TestReplacedLayout moves a model from a flat file into a folder: what is loaded next is the folder.
 func TestReplacedLayout(t *testing.T) {
 	bubble(t, func(t *testing.T) {
@@ -131,7 +113,7 @@ func TestReplacedLayout(t *testing.T) {
 		w.put(t, "m/1", fakeFile{Factor: 1})
 		for range 2 {
 			time.Sleep(time.Second)
-			r.scan(func(*Bundle) bool { return false })
+			r.scan(func(*bundle.Bundle) bool { return false })
 		}
 		if err := r.Wait(context.Background()); err != nil {
 			t.Fatal(err)
@@ -156,7 +138,7 @@ func TestFlatFileWithWeights(t *testing.T) {
 		write(t, filepath.Join(w.dir, weights), "x")
 		write(t, filepath.Join(w.dir, "README.md"), "x")
 		opts := w.options()
-		opts.Inspect = func(b *Bundle) (*Graph, error) {
+		opts.Inspect = func(b *bundle.Bundle) (*bundle.Graph, error) {
 			g, err := inspectFake(b)
 			g.External = []onnxfile.External{{Location: weights}}
 			return g, err
@@ -190,10 +172,10 @@ func TestConfigThatIsNoFile(t *testing.T) {
 		t.Helper()
 		w := newWorld(t)
 		w.put(t, "m/1", fakeFile{Factor: 2})
-		if err := put(filepath.Join(w.dir, "m", TritonFile)); err != nil {
+		if err := put(filepath.Join(w.dir, "m", bundle.TritonFile)); err != nil {
 			t.Fatal(err)
 		}
-		bundles, faults, err := Discover(w.dir)
+		bundles, faults, err := bundle.Discover(w.dir)
 		if err != nil || len(faults) > 0 || len(bundles) != 1 {
 			t.Fatalf("%s: %d bundles, %v, %v", name, len(bundles), faults, err)
 		}

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"sluice/models/bundle"
 )
 
 func TestDiscover(t *testing.T) {
@@ -70,7 +72,7 @@ func TestLocate(t *testing.T) {
 	link(t, "net/resnet-50.onnx", filepath.Join(w.dir, "link.onnx"))
 	f := func(path, label, file string) {
 		t.Helper()
-		b, err := Locate(filepath.Join(w.dir, path))
+		b, err := bundle.Locate(filepath.Join(w.dir, path))
 		if err != nil {
 			if label != "" || !strings.Contains(err.Error(), file) {
 				t.Errorf("%s: %v, want %q", path, err, file)
@@ -98,7 +100,7 @@ func TestLocate(t *testing.T) {
 func TestBareFileTakesOnlyItsOwn(t *testing.T) {
 	w := newWorld(t)
 	from := w.put(t, "m/1", fakeFile{Factor: 2})
-	for _, name := range []string{"net.onnx.data", "other.onnx", "film.mkv", ConfigFile} {
+	for _, name := range []string{"net.onnx.data", "other.onnx", "film.mkv", bundle.ConfigFile} {
 		write(t, filepath.Join(from.Dir, name), "max_batch: 2")
 	}
 	if err := os.Rename(from.ModelPath(), filepath.Join(from.Dir, "net.onnx")); err != nil {
@@ -115,13 +117,19 @@ func TestBareFileTakesOnlyItsOwn(t *testing.T) {
 	if v.Schema.MaxBatch != 64 {
 		t.Error("took the settings of a model.onnx")
 	}
-	b, err := Locate(opts.Paths[0])
+	b, err := bundle.Locate(opts.Paths[0])
 	if err != nil {
 		t.Fatal(err)
 	}
-	names, _, err := b.list()
-	if want := []string{"net.onnx", "net.onnx.data"}; err != nil || !slices.Equal(names, want) {
-		t.Errorf("files %v, %v; want %v", names, err, want)
+	if _, err := b.Read(nil, func() (*bundle.Graph, error) { return b.Describe(bundle.Defaults{}.WithDefaults(), nil, inspectFake) }); err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, f := range b.Files {
+		names = append(names, f.Name)
+	}
+	if want := []string{"net.onnx", "net.onnx.data"}; !slices.Equal(names, want) {
+		t.Errorf("files %v, want %v", names, want)
 	}
 }
 

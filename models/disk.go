@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"sluice/models/bundle"
 )
 
 // complaint is something in Dir that looks like a bundle and is none.
@@ -15,12 +17,12 @@ type complaint struct {
 
 // scan reads Dir and starts what follows from it. settled says which bundles need not
 // stay unchanged for a while first. It returns when to look again at the latest.
-func (r *Registry) scan(settled func(*Bundle) bool) time.Duration {
+func (r *Registry) scan(settled func(*bundle.Bundle) bool) time.Duration {
 	// One at a time: an older reading that is recorded after a newer one would take
 	// versions for removed that are there.
 	r.scanning <- struct{}{}
 	defer func() { <-r.scanning }()
-	found, faults, err := Discover(r.opts.Dir)
+	found, faults, err := bundle.Discover(r.opts.Dir)
 	if err != nil {
 		// What is loaded stays: a folder that went away for a moment unloads nothing.
 		r.complain([]error{err}, false)
@@ -31,9 +33,9 @@ func (r *Registry) scan(settled func(*Bundle) bool) time.Duration {
 }
 
 // record notes what lies on disk, and returns when to look again at the latest.
-func (r *Registry) record(found []*Bundle, veils map[*entry]veil, settled func(*Bundle) bool) time.Duration {
+func (r *Registry) record(found []*bundle.Bundle, veils map[*entry]veil, settled func(*bundle.Bundle) bool) time.Duration {
 	again := r.opts.RescanEvery
-	var changed []*Bundle
+	var changed []*bundle.Bundle
 	r.update(func(models map[string]*model) {
 		if r.mu.closed {
 			return // nothing may appear any more
@@ -48,14 +50,14 @@ func (r *Registry) record(found []*Bundle, veils map[*entry]veil, settled func(*
 			}
 			e := m.entry(b)
 			if e.state == Discovered || e.state == Unloaded || e.state == Failed {
-				b.given = b.given || e.bundle.given
+				b.Given = b.Given || e.bundle.Given
 				e.bundle = b // its files may lie elsewhere now, or have other names
 			}
 			seen[e] = true
-			e.look(b.fingerprint, now)
+			e.look(b.Fingerprint, now)
 			e.settled = e.settled || settled(b) || now.Sub(e.since) >= r.opts.Settle
-			if e.veiled = (time.Time{}); e.settled && b.wrong == nil {
-				m.keep = b.keep
+			if e.veiled = (time.Time{}); e.settled && b.Wrong == nil {
+				m.keep = b.Keep
 			}
 			if !e.settled {
 				again = min(again, r.opts.Settle-now.Sub(e.since))
@@ -67,7 +69,7 @@ func (r *Registry) record(found []*Bundle, veils map[*entry]veil, settled func(*
 		for _, m := range models {
 			for _, e := range m.entries {
 				v, hides := veils[e]
-				if e.onDisk = seen[e] || e.bundle.given; !e.onDisk && hides && (v.err != nil || !settled(e.bundle)) {
+				if e.onDisk = seen[e] || e.bundle.Given; !e.onDisk && hides && (v.err != nil || !settled(e.bundle)) {
 					again = min(again, e.hide(v, r.opts.Settle, now))
 				}
 			}
@@ -81,9 +83,9 @@ func (r *Registry) record(found []*Bundle, veils map[*entry]veil, settled func(*
 }
 
 // entry finds or adds a version, keeping the order from new to old.
-func (m *model) entry(b *Bundle) *entry {
+func (m *model) entry(b *bundle.Bundle) *entry {
 	at, found := slices.BinarySearchFunc(m.entries, b.Version, func(e *entry, version string) int {
-		return compareVersions(version, e.bundle.Version)
+		return bundle.CompareVersions(version, e.bundle.Version)
 	})
 	if !found {
 		m.entries = slices.Insert(m.entries, at, &entry{bundle: b})

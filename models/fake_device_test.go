@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 
 	"sluice/internal/task"
+	"sluice/models/bundle"
+	"sluice/models/gates"
 )
 
 // fakeDevice is a device whose answers and faults a test sets, while nothing runs on it.
@@ -44,8 +46,8 @@ type fakeRun struct {
 	labels    []int64
 }
 
-func (d *fakeDevice) device(w *world) Device {
-	o := Device{Name: d.name, Lanes: d.lanes, Open: func(_ context.Context, b *Bundle) (Session, error) { return w.open(b, d) }}
+func (d *fakeDevice) device(w *world) gates.Device {
+	o := gates.Device{Name: d.name, Lanes: d.lanes, Open: func(_ context.Context, b *bundle.Bundle) (bundle.Session, error) { return w.open(b, d) }}
 	o.Usable = func() error {
 		if d.down.Load() {
 			return errors.New("its worker is restarting")
@@ -62,7 +64,7 @@ func (d *fakeDevice) device(w *world) Device {
 }
 
 // open is what a device's Open does.
-func (w *world) open(b *Bundle, d *fakeDevice) (Session, error) {
+func (w *world) open(b *bundle.Bundle, d *fakeDevice) (bundle.Session, error) {
 	f, err := readFake(b)
 	if err == nil && w.gate != nil {
 		err = w.gate(b)

@@ -18,6 +18,8 @@ import (
 	"sluice/internal/fault"
 	"sluice/internal/task"
 	"sluice/internal/tensor"
+	"sluice/models/bundle"
+	"sluice/models/gates"
 )
 
 // fakeFile is what a test writes as model.onnx: y = factor * x over rows of two floats.
@@ -37,12 +39,12 @@ type fakeFile struct {
 	Labels bool
 }
 
-func inspectFake(b *Bundle) (*Graph, error) {
+func inspectFake(b *bundle.Bundle) (*bundle.Graph, error) {
 	f, err := readFake(b)
 	if err != nil {
 		return nil, err
 	}
-	g := &Graph{
+	g := &bundle.Graph{
 		Schema: tensor.Schema{
 			Inputs:   []tensor.Spec{{Name: "x", Type: tensor.FP32, Shape: []int64{-1, 2}}},
 			Outputs:  []tensor.Spec{{Name: "y", Type: tensor.FP32, Shape: []int64{-1, 2}}},
@@ -63,7 +65,7 @@ func inspectFake(b *Bundle) (*Graph, error) {
 	return g, nil
 }
 
-func readFake(b *Bundle) (fakeFile, error) {
+func readFake(b *bundle.Bundle) (fakeFile, error) {
 	var f fakeFile
 	text, err := os.ReadFile(b.OpenPath())
 	if err == nil {
@@ -234,13 +236,43 @@ func floats(values ...float32) []byte {
 	return data
 }
 
+// request asks for rows of x.
+func request(rows int, values ...float32) *task.Task {
+	t := task.Get()
+	t.Inputs = append(t.Inputs[:0], tensor.Tensor{Name: "x", Type: tensor.FP32, Shape: []int64{int64(rows), int64(len(values) / rows)}, Data: floats(values...)})
+	t.Rows, t.Wanted, t.Deadline = rows, ^uint64(0), clock.Never
+	return t
+}
+
+// ask answers requests in one run of a session.
+func ask(t *testing.T, s bundle.Session, tasks ...*task.Task) {
+	t.Helper()
+	var parts []task.Part
+	for _, tk := range tasks {
+		outputs := len(s.Schema().Outputs)
+		tk.Wanted >>= 64 - outputs
+		tk.Reserve(outputs)
+		parts = append(parts, task.Part{Task: tk, To: tk.Rows})
+	}
+	_, err := s.Run(0, parts, clock.Never)
+	if err == nil {
+		err = s.Scatter(0, parts)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tk := range tasks {
+		tk.Join()
+	}
+}
+
 // world is a models folder with fake sessions over it.
 type world struct {
 	dir            string
 	opened, closed atomic.Int64
-	gate           func(*Bundle) error // called in Open; may block
+	gate           func(*bundle.Bundle) error // called in Open; may block
 	cpu            *fakeDevice
-	copies         *Copies
+	copies         *bundle.Copies
 }
 
 func newWorld(t *testing.T) *world {
@@ -249,7 +281,7 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	copies, err := OpenCopies(t.TempDir())
+	copies, err := bundle.OpenCopies(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -264,8 +296,8 @@ func newWorld(t *testing.T) *world {
 // options are those of a server with these devices before its CPU.
 func (w *world) options(before ...*fakeDevice) Options {
 	o := Options{
-		Dir: w.dir, Copies: w.copies, Inspect: inspectFake, Settle: 20 * time.Millisecond, RescanEvery: time.Hour,
-		WarmupBudget: 50 * time.Millisecond, DrainDeadline: 5 * time.Second,
+		Options: gates.Options{Copies: w.copies, Inspect: inspectFake, WarmupBudget: 50 * time.Millisecond},
+		Dir:     w.dir, Settle: 20 * time.Millisecond, RescanEvery: time.Hour, DrainDeadline: 5 * time.Second,
 	}
 	for _, d := range append(before, w.cpu) {
 		o.Devices = append(o.Devices, d.device(w))
@@ -284,7 +316,7 @@ func fakeSum(t *testing.T, f fakeFile) string {
 }
 
 // put writes a bundle: the fake file and other files by name and content.
-func (w *world) put(t *testing.T, label string, f fakeFile, more ...string) *Bundle {
+func (w *world) put(t *testing.T, label string, f fakeFile, more ...string) *bundle.Bundle {
 	t.Helper()
 	text, err := json.Marshal(f)
 	if err != nil {
@@ -292,11 +324,11 @@ func (w *world) put(t *testing.T, label string, f fakeFile, more ...string) *Bun
 	}
 	dir := filepath.Join(w.dir, label)
 	hidden := filepath.Join(w.dir, ".incoming")
-	for i, content := range slices.Concat([]string{ModelFile, string(text)}, more) {
+	for i, content := range slices.Concat([]string{bundle.ModelFile, string(text)}, more) {
 		if i%2 == 0 {
 			continue
 		}
-		name := slices.Concat([]string{ModelFile, ""}, more)[i-1]
+		name := slices.Concat([]string{bundle.ModelFile, ""}, more)[i-1]
 		if err := os.MkdirAll(hidden, 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -310,5 +342,5 @@ func (w *world) put(t *testing.T, label string, f fakeFile, more ...string) *Bun
 	if err := os.Rename(hidden, dir); err != nil {
 		t.Fatal(err)
 	}
-	return &Bundle{Name: filepath.Dir(label), Version: filepath.Base(label), Dir: dir, ModelName: ModelFile, from: places{own: dir}}
+	return &bundle.Bundle{Name: filepath.Dir(label), Version: filepath.Base(label), Dir: dir, ModelName: bundle.ModelFile}
 }

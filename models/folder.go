@@ -8,15 +8,17 @@ import (
 
 	"github.com/fsnotify/fsnotify"
 	"go.uber.org/zap"
+
+	"sluice/models/bundle"
 )
 
 // quiet is how long the system must report no change before Dir is read: a copy makes
 // hundreds of reports.
 const quiet = 100 * time.Millisecond
 
-// watch reads Dir after changes and, in any case, every RescanEvery. It ends with the
+// watchFolder reads Dir after changes and, in any case, every RescanEvery. It ends with the
 // registry.
-func (r *Registry) watch() {
+func (r *Registry) watchFolder() {
 	watcher, err := r.notify()
 	var events chan fsnotify.Event
 	var faults chan error // nil, and so silent, without a watcher
@@ -44,7 +46,7 @@ func (r *Registry) watch() {
 			if watcher != nil {
 				r.follow(watcher)
 			}
-			look.Reset(max(r.scan(func(*Bundle) bool { return false }), time.Millisecond))
+			look.Reset(max(r.scan(func(*bundle.Bundle) bool { return false }), time.Millisecond))
 		}
 	}
 }
@@ -67,7 +69,7 @@ func (r *Registry) follow(watcher *fsnotify.Watcher) {
 		for _, version := range subfolders(name) {
 			add(version)
 			for _, inner := range subfolders(version) {
-				if strings.HasSuffix(inner, onnxEnd) {
+				if strings.HasSuffix(inner, bundle.OnnxEnd) {
 					add(inner)
 				}
 			}

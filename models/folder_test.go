@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"sluice/models/bundle"
 )
 
 // TestWatch uses the system's own notifications: a folder that is moved in is served
@@ -35,12 +37,12 @@ func TestWatch(t *testing.T) {
 	until("m/1 READY live")
 	w.put(t, "m/2", fakeFile{Factor: 2})
 	until("m/1 UNLOADED, m/2 READY live")
-	write(t, filepath.Join(w.dir, "new/1", ConfigFile), "max_batch: 4")
-	write(t, filepath.Join(w.dir, "new/1", ModelFile), `{"Factor": 3}`)
+	write(t, filepath.Join(w.dir, "new/1", bundle.ConfigFile), "max_batch: 4")
+	write(t, filepath.Join(w.dir, "new/1", bundle.ModelFile), `{"Factor": 3}`)
 	until("m/1 UNLOADED, m/2 READY live, new/1 READY live")
-	write(t, filepath.Join(w.dir, "new/2", ModelFile), `{"Factor`)
+	write(t, filepath.Join(w.dir, "new/2", bundle.ModelFile), `{"Factor`)
 	until("m/1 UNLOADED, m/2 READY live, new/1 READY live, new/2 FAILED")
-	write(t, filepath.Join(w.dir, "new/2", ModelFile), `{"Factor": 4}`)
+	write(t, filepath.Join(w.dir, "new/2", bundle.ModelFile), `{"Factor": 4}`)
 	until("m/1 UNLOADED, m/2 READY live, new/1 UNLOADED, new/2 READY live")
 	if err := os.RemoveAll(filepath.Join(w.dir, "m")); err != nil {
 		t.Fatal(err)

@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"sluice/models/bundle"
 )
 
 // veil is a config.pbtxt that keeps a version from being found though its model file lies where it
@@ -16,17 +18,17 @@ type veil struct {
 
 // hidden finds the serving versions on record that a reading of Dir passed over for the sake of
 // their model's config.pbtxt. Files that are gone hide nothing.
-func (r *Registry) hidden(found []*Bundle) map[*entry]veil {
+func (r *Registry) hidden(found []*bundle.Bundle) map[*entry]veil {
 	here := make(map[string]bool, len(found))
 	for _, b := range found {
 		here[b.Label()] = true
 	}
-	missing := map[*entry]*Bundle{}
+	missing := map[*entry]*bundle.Bundle{}
 	r.mu.Lock()
 	for _, m := range r.mu.models {
 		for _, e := range m.entries {
 			serves := e.state == Ready || e.state == Loading
-			if b := e.bundle; serves && e.onDisk && !b.given && b.home != "" && !here[b.Label()] {
+			if b := e.bundle; serves && e.onDisk && !b.Given && b.Home != "" && !here[b.Label()] {
 				missing[e] = b
 			}
 		}
@@ -38,11 +40,11 @@ func (r *Registry) hidden(found []*Bundle) map[*entry]veil {
 			continue
 		}
 		var v veil
-		home := filepath.Join(b.Dir, b.home)
-		if about, err := os.Lstat(filepath.Join(home, TritonFile)); err == nil {
+		home := filepath.Join(b.Dir, b.Home)
+		if about, err := os.Lstat(filepath.Join(home, bundle.TritonFile)); err == nil {
 			v.print = fmt.Sprint(about.Size(), about.ModTime().UnixNano())
 		}
-		_, v.err = glanceTriton(home, b.Name)
+		_, v.err = bundle.GlanceTriton(home, b.Name)
 		veils[e] = v
 	}
 	return veils
@@ -65,14 +67,14 @@ func (e *entry) hide(v veil, settle time.Duration, now time.Time) time.Duration 
 
 // unread says of each model with a version that serves that its config.pbtxt cannot be read any
 // more. Of other models the load gates say it.
-func (r *Registry) unread(found []*Bundle) (faults []error) {
+func (r *Registry) unread(found []*bundle.Bundle) (faults []error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	told := map[string]bool{}
 	for _, b := range found {
-		if m := r.mu.models[b.Name]; b.wrong != nil && !told[b.Name] && m != nil && m.isReady() {
+		if m := r.mu.models[b.Name]; b.Wrong != nil && !told[b.Name] && m != nil && m.isReady() {
 			told[b.Name] = true
-			faults = append(faults, fmt.Errorf("%s: %w; the versions that serve stay as they are", b.Name, b.wrong))
+			faults = append(faults, fmt.Errorf("%s: %w; the versions that serve stay as they are", b.Name, b.Wrong))
 		}
 	}
 	return faults

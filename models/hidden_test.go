@@ -10,6 +10,8 @@ import (
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
+
+	"sluice/models/bundle"
 )
 
 // Whoever edits the config.pbtxt of a model that serves does not take it down with a file that is
@@ -30,7 +32,7 @@ func TestConfigIsEditedWhileItsModelServes(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			file := filepath.Join(w.dir, "net", TritonFile)
+			file := filepath.Join(w.dir, "net", bundle.TritonFile)
 			write(t, file, whole)
 			opts := w.options()
 			opts.Log, opts.Settle, opts.RescanEvery = zap.New(core), time.Second, 300*time.Millisecond
@@ -78,16 +80,16 @@ func TestRemovedVersionsAreNotHidden(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := newWorld(t)
 		one, two := w.put(t, "m/1", fakeFile{Factor: 2}), w.put(t, "m/2", fakeFile{Factor: 2})
-		file := filepath.Join(w.dir, "m", TritonFile)
+		file := filepath.Join(w.dir, "m", bundle.TritonFile)
 		write(t, file, "version_policy { all { } }\n")
 		r := w.start(t, w.options())
 		write(t, file, "version_policy {")
-		remove := func(b *Bundle, want string) {
+		remove := func(b *bundle.Bundle, want string) {
 			t.Helper()
 			if err := os.RemoveAll(b.Dir); err != nil {
 				t.Fatal(err)
 			}
-			r.scan(func(*Bundle) bool { return false })
+			r.scan(func(*bundle.Bundle) bool { return false })
 			if err := r.Wait(context.Background()); err != nil {
 				t.Fatal(err)
 			}

@@ -7,15 +7,19 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"sluice/internal/fault"
+	"sluice/models/bundle"
+	"sluice/models/gates"
 )
 
 // load takes one version through the gates and publishes it. It runs in its own
 // goroutine and ends in READY or FAILED.
 func (r *Registry) load(ctx context.Context, e *entry) {
 	defer e.cancel()
-	among := &share{tokens: r.loads, alone: r.alone}
-	entered := among.enter(ctx)
-	defer among.leave()
+	among := gates.NewShare(r.loads, r.alone)
+	entered := among.Enter(ctx)
+	defer among.Leave()
 	if !r.begin(e) {
 		return
 	}
@@ -24,44 +28,48 @@ func (r *Registry) load(ctx context.Context, e *entry) {
 		return
 	}
 	// A fresh copy: the entry's bundle names the place, and a second load starts clean.
-	bundle := *e.bundle
-	p := newProver(&r.opts, &bundle)
-	p.measuring, p.pace.serving = r.measuring, r.serving
-	p.share = among
-	placements, report := p.prove(ctx)
+	b := *e.bundle
+	with := r.company()
+	with.Share = among
+	placements, loaded, report := gates.Load(ctx, &r.opts.Options, &b, with)
 	if refusal := report.Refusal(); refusal != nil {
-		r.discard(&bundle)
+		r.discard(&b)
 		r.fail(e, report, refusal.Gate+": "+refusal.Text, refusal.Detail)
 		return
 	}
-	v := newVersion(&bundle, placements, report)
+	v := newVersion(loaded, placements, report)
 	served, err := r.opts.Publish(v)
 	if err != nil {
 		v.end()
-		closeAll(placements)
-		r.discard(&bundle)
-		text, detail := explain(asFault(err, "it cannot be joined to the scheduler"))
+		gates.CloseAll(placements)
+		r.discard(&b)
+		text, detail := fault.Explain(fault.Cover(fault.ModelLoadFailed, err, "it cannot be joined to the scheduler"))
 		r.fail(e, report, text, detail)
 		return
 	}
 	v.Served = served
-	r.beginWatch(v)
+	r.beginComparing(v)
 	r.logBudget(v)
 	ignored := ""
 	r.update(func(models map[string]*model) {
-		e.state, e.version, e.report, e.loaded = Ready, v, report, bundle.fingerprint
-		if t, m := bundle.Config.triton, models[bundle.Name]; t != nil && m != nil {
-			if now := strings.Join(t.ignored, ", "); now != m.told {
+		e.state, e.version, e.report, e.loaded = Ready, v, report, b.Fingerprint
+		if t, m := b.Config.Triton, models[b.Name]; t != nil && m != nil {
+			if now := strings.Join(t.Ignored, ", "); now != m.told {
 				m.told, ignored = now, now
 			}
 		}
 		r.retry(e)
 	})
 	if ignored != "" {
-		r.opts.Log.Info("settings of "+TritonFile+" that change only speed are ignored",
-			zap.String("model", bundle.Name), zap.String("fields", ignored))
+		r.opts.Log.Info("settings of config.pbtxt that change only speed are ignored",
+			zap.String("model", b.Name), zap.String("fields", ignored))
 	}
 	r.logReady(v)
+}
+
+// company is what loads share; each has a part of the memory of its own.
+func (r *Registry) company() gates.Company {
+	return gates.Company{Measuring: r.measuring, Serving: r.serving}
 }
 
 const stoppedLoad = "loading was stopped"
@@ -89,14 +97,14 @@ func stopWaiting(models map[string]*model) (n int) {
 }
 
 // discard takes a bundle's copies away once nothing opens it any more.
-func (r *Registry) discard(b *Bundle) {
+func (r *Registry) discard(b *bundle.Bundle) {
 	if err := b.Discard(); err != nil {
 		r.opts.Log.Warn("private copies of a version's files were left behind", zap.String("model", b.Name), zap.String("version", b.Version), zap.Error(err))
 	}
 }
 
 // amend changes the report that the index shows for a version in service.
-func (r *Registry) amend(v *Version, change func(*Report)) {
+func (r *Registry) amend(v *Version, change func(*gates.Report)) {
 	r.update(func(models map[string]*model) {
 		m := models[v.Name]
 		if m == nil {
@@ -113,7 +121,7 @@ func (r *Registry) amend(v *Version, change func(*Report)) {
 	})
 }
 
-func (r *Registry) fail(e *entry, report *Report, reason, detail string) {
+func (r *Registry) fail(e *entry, report *gates.Report, reason, detail string) {
 	fields := []zap.Field{zap.String("model", e.bundle.Name), zap.String("version", e.bundle.Version), zap.String("reason", reason)}
 	if detail != "" {
 		fields = append(fields, zap.String("detail", detail))
@@ -132,18 +140,18 @@ func (r *Registry) logReady(v *Version) {
 		zap.Duration("budget", v.Report.Budget), zap.String("budget_basis", string(v.Report.BudgetBasis)), zap.Duration("took", v.Report.Took),
 	}
 	for _, verdict := range v.Report.Gates {
-		if verdict.Outcome == Changed && verdict.Gate != "devices" {
+		if verdict.Outcome == gates.Changed && verdict.Gate != "devices" {
 			fields = append(fields, zap.String(verdict.Gate, verdict.Text))
 		}
 	}
-	if without := v.Report.without(); len(without) > 0 {
+	if without := v.Report.Without(); len(without) > 0 {
 		fields = append(fields, zap.Strings("not_on", without))
 	}
 	r.opts.Log.Info("version ready", fields...)
 	about := []zap.Field{zap.String("model", v.Name), zap.String("version", v.Version)}
 	for i := range v.Report.Devices {
-		if d := &v.Report.Devices[i]; d.State == LeftOut { // of one that is down the device itself tells
-			r.opts.Log.Warn("device left out", append(about, d.fields()...)...)
+		if d := &v.Report.Devices[i]; d.State == gates.LeftOut { // of one that is down the device itself tells
+			r.opts.Log.Warn("device left out", append(about, fieldsOf(d)...)...)
 		}
 	}
 	if v.Report.Remembered != "" {
@@ -176,14 +184,31 @@ func (r *Registry) retire(e *entry) {
 		fields = append(fields, zap.NamedError("served", err))
 	}
 	v.beside.Wait()
-	v.Watch.discard()
+	v.Comparer.discard()
 	if faults := v.closeSessions(); len(faults) > 0 {
 		log = r.opts.Log.Warn
 		fields = append(fields, faults...)
 	}
-	r.discard(v.bundle)
+	r.discard(v.loaded.Bundle)
 	log("version unloaded", append(fields, zap.Duration("took", time.Since(start)))...)
 	r.update(func(map[string]*model) {
 		e.state, e.version = Unloaded, nil
 	})
+}
+
+// logBudget warns of a version whose requests are refused unless they ask for more.
+func (r *Registry) logBudget(v *Version) {
+	if report := v.Report; report.BudgetShort != "" {
+		r.opts.Log.Warn("the budget is too short for one row", zap.String("model", v.Name), zap.String("version", v.Version),
+			zap.String("reason", report.BudgetShort), zap.Duration("row", report.Row), zap.Duration("budget", report.Budget), zap.String("remedy", report.BudgetRemedy))
+	}
+}
+
+// fieldsOf are for a log line about a device that was left out.
+func fieldsOf(d *gates.DeviceReport) []zap.Field {
+	fields := []zap.Field{zap.String("device", d.Device), zap.String("reason", d.Reason)}
+	if last := len(d.Gates) - 1; last >= 0 && d.Gates[last].Detail != "" {
+		fields = append(fields, zap.String("detail", d.Gates[last].Detail))
+	}
+	return fields
 }

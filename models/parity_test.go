@@ -11,30 +11,33 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
+
+	"sluice/models/bundle"
+	"sluice/models/gates"
 )
 
 // TestParityGate lets the CPU answer differently from the preferred device. want is a part
 // of the version's verdict; fault one of what check finds fault with, if anything.
 func TestParityGate(t *testing.T) {
-	f := func(name string, spoil func(gpu, cpu *fakeDevice), outcome Outcome, want, fault, settings string) {
+	f := func(name string, spoil func(gpu, cpu *fakeDevice), outcome gates.Outcome, want, fault, settings string) {
 		t.Helper()
 		t.Run(name, func(t *testing.T) {
 			t.Helper()
 			w := newWorld(t)
 			gpu := &fakeDevice{name: "cuda:0", lanes: 1}
 			spoil(gpu, w.cpu)
-			report, err := Check(context.Background(), w.options(gpu), w.put(t, "m/1", fakeFile{Factor: 2, Labels: true}, ConfigFile, settings))
+			report, err := Check(context.Background(), w.options(gpu), w.put(t, "m/1", fakeFile{Factor: 2, Labels: true}, bundle.ConfigFile, settings))
 			if err != nil || report.Refusal() != nil {
 				t.Fatal(err, report.Refusal())
 			}
-			v := report.gate("parity")
+			v := report.Gate("parity")
 			if v.Outcome != outcome || !strings.Contains(v.Text, want) {
 				t.Errorf("verdict %s %q; want %s %q", v.Outcome, v.Text, outcome, want)
 			}
-			if off := report.FallbackOff != ""; off != (outcome == Changed) || off && !strings.Contains(v.Text, report.FallbackOff) {
+			if off := report.FallbackOff != ""; off != (outcome == gates.Changed) || off && !strings.Contains(v.Text, report.FallbackOff) {
 				t.Errorf("fallback off: %q", report.FallbackOff)
 			}
-			if failed := report.Devices[1].ParityFailed(); failed != (outcome == Changed) {
+			if failed := report.Devices[1].ParityFailed(); failed != (outcome == gates.Changed) {
 				t.Errorf("parity failed on the device: %v", failed)
 			}
 			if faults := strings.Join(report.Faults(), "\n"); !strings.Contains(faults, fault) || fault == "" && faults != "" {
@@ -49,18 +52,18 @@ func TestParityGate(t *testing.T) {
 		return func(_, cpu *fakeDevice) { change(cpu) }
 	}
 	const loose = "tolerance: {abs: 0.01, rel: 0}"
-	f("equal", cpu(func(*fakeDevice) {}), Passed, "cpu agrees with cuda:0 on 64 rows, no difference", "", "")
-	f("within the tolerance", cpu(func(d *fakeDevice) { d.delta = 0.005 }), Passed, "largest difference 0.005, 50 % of the tolerance (output y, row ", "", loose)
-	f("beyond the tolerance", cpu(func(d *fakeDevice) { d.delta = 0.5 }), Changed, "fallback is switched off: cpu differs from cuda:0, worst in output y, row 0: ", "", loose)
-	f("NaN on both", func(gpu, cpu *fakeDevice) { gpu.nan, cpu.nan = true, true }, Passed, "no difference", "", "")
-	f("NaN on the fallback", cpu(func(d *fakeDevice) { d.nan = true }), Changed, "worst in output y, row 0: NaN instead of ", "", loose)
-	f("NaN on the preferred", func(gpu, _ *fakeDevice) { gpu.nan = true }, Changed, " instead of NaN", "", loose)
-	f("infinite", cpu(func(d *fakeDevice) { d.delta = float32(math.Inf(1)) }), Changed, "+Inf instead of", "", loose)
-	f("whole numbers", cpu(func(d *fakeDevice) { d.label = 1 }), Changed, "worst in output label, row 0: 8 instead of 7", "", "tolerance: {abs: 100, rel: 1}")
-	f("strings", cpu(func(d *fakeDevice) { d.suffix = "es" }), Changed, `worst in output name, row 0: "classes" instead of "class"`, "", "")
-	f("asked by devices", cpu(func(d *fakeDevice) { d.label = 1 }), Changed, "label", "fallback to cpu is asked for and would change answers: cpu differs from cuda:0, worst in output label, row 0: 8 instead of 7; take it out", "devices: [cuda:0, cpu]")
-	f("asked by the policy", cpu(func(d *fakeDevice) { d.label = 1 }), Changed, "label", "fallback to cpu is asked for", "fallback: failure")
-	f("asked and fine", cpu(func(*fakeDevice) {}), Passed, "agrees", "", "devices: [cuda:0, cpu]\nfallback: budget")
+	f("equal", cpu(func(*fakeDevice) {}), gates.Passed, "cpu agrees with cuda:0 on 64 rows, no difference", "", "")
+	f("within the tolerance", cpu(func(d *fakeDevice) { d.delta = 0.005 }), gates.Passed, "largest difference 0.005, 50 % of the tolerance (output y, row ", "", loose)
+	f("beyond the tolerance", cpu(func(d *fakeDevice) { d.delta = 0.5 }), gates.Changed, "fallback is switched off: cpu differs from cuda:0, worst in output y, row 0: ", "", loose)
+	f("NaN on both", func(gpu, cpu *fakeDevice) { gpu.nan, cpu.nan = true, true }, gates.Passed, "no difference", "", "")
+	f("NaN on the fallback", cpu(func(d *fakeDevice) { d.nan = true }), gates.Changed, "worst in output y, row 0: NaN instead of ", "", loose)
+	f("NaN on the preferred", func(gpu, _ *fakeDevice) { gpu.nan = true }, gates.Changed, " instead of NaN", "", loose)
+	f("infinite", cpu(func(d *fakeDevice) { d.delta = float32(math.Inf(1)) }), gates.Changed, "+Inf instead of", "", loose)
+	f("whole numbers", cpu(func(d *fakeDevice) { d.label = 1 }), gates.Changed, "worst in output label, row 0: 8 instead of 7", "", "tolerance: {abs: 100, rel: 1}")
+	f("strings", cpu(func(d *fakeDevice) { d.suffix = "es" }), gates.Changed, `worst in output name, row 0: "classes" instead of "class"`, "", "")
+	f("asked by devices", cpu(func(d *fakeDevice) { d.label = 1 }), gates.Changed, "label", "fallback to cpu is asked for and would change answers: cpu differs from cuda:0, worst in output label, row 0: 8 instead of 7; take it out", "devices: [cuda:0, cpu]")
+	f("asked by the policy", cpu(func(d *fakeDevice) { d.label = 1 }), gates.Changed, "label", "fallback to cpu is asked for", "fallback: failure")
+	f("asked and fine", cpu(func(*fakeDevice) {}), gates.Passed, "agrees", "", "devices: [cuda:0, cpu]\nfallback: budget")
 }
 
 func TestAskedDeviceThatFailsIsAFault(t *testing.T) {
@@ -69,7 +72,7 @@ func TestAskedDeviceThatFailsIsAFault(t *testing.T) {
 		w := newWorld(t)
 		gpu := &fakeDevice{name: "cuda:0", lanes: 1}
 		spoil(gpu)
-		report, err := Check(context.Background(), w.options(gpu), w.put(t, "m/1", fakeFile{Factor: 2}, ConfigFile, settings))
+		report, err := Check(context.Background(), w.options(gpu), w.put(t, "m/1", fakeFile{Factor: 2}, bundle.ConfigFile, settings))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -129,8 +132,8 @@ func TestThreeDevices(t *testing.T) {
 	if got, want := states(report), "cuda:0 placed, cuda:1 placed, cpu left_out"; got != want {
 		t.Errorf("devices are %s, want %s", got, want)
 	}
-	v := report.gate("parity")
-	if v.Outcome != Changed || !strings.Contains(v.Text, "cuda:1 agrees with cuda:0 on 64 rows") || !strings.Contains(v.Text, "switched off: cpu differs from cuda:0") {
+	v := report.Gate("parity")
+	if v.Outcome != gates.Changed || !strings.Contains(v.Text, "cuda:1 agrees with cuda:0 on 64 rows") || !strings.Contains(v.Text, "switched off: cpu differs from cuda:0") {
 		t.Errorf("verdict %+v", v)
 	}
 	var order []string

@@ -3,6 +3,9 @@ package models
 import (
 	"cmp"
 	"time"
+
+	"sluice/models/bundle"
+	"sluice/models/gates"
 )
 
 // State is where a version is in its life; doc.go draws the transitions.
@@ -39,7 +42,7 @@ type model struct {
 
 // entry is the control state of one version.
 type entry struct {
-	bundle *Bundle
+	bundle *bundle.Bundle
 	state  State
 	// onDisk is false once the folder is gone.
 	onDisk bool
@@ -56,14 +59,14 @@ type entry struct {
 	warned bool // about files that changed under a loaded version
 
 	version *Version // while READY or DRAINING
-	report  *Report
+	report  *gates.Report
 	reason  string
 	cancel  func() // ends a load; set while LOADING
 	// begun means that a load has had its turn.
 	begun bool
 	// returned are the devices that Attach named while the version was LOADING, which may
 	// have passed them over before.
-	returned []*Device
+	returned []*gates.Device
 	// joining are the devices that are being proven for the READY version.
 	joining map[string]bool
 }

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"sluice/models/bundle"
 )
 
 // TestPlan gives versions from new to old, as "3:LOADING"; a trailing ! means that the
@@ -18,7 +20,7 @@ func TestPlan(t *testing.T) {
 			bare := strings.TrimRight(state, "!-")
 			at := slices.Index(stateNames[:], bare)
 			m.entries = append(m.entries, &entry{
-				bundle: &Bundle{Version: name}, state: State(at),
+				bundle: &bundle.Bundle{Version: name}, state: State(at),
 				settled: !strings.Contains(state, "!"), onDisk: !strings.Contains(state, "-"),
 			})
 		}

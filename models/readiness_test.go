@@ -10,6 +10,8 @@ import (
 	"testing/synctest"
 
 	"github.com/fsnotify/fsnotify"
+
+	"sluice/models/bundle"
 )
 
 // TestReadiness has models that were there at the start: good ones, and ones that are refused.
@@ -97,7 +99,7 @@ func TestReadinessWaitsForTheFirstModels(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := newWorld(t)
 		release := make(chan struct{})
-		w.gate = func(b *Bundle) error {
+		w.gate = func(b *bundle.Bundle) error {
 			if b.Name == "slow" {
 				<-release
 			}

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"sluice/models/bundle"
 )
 
 // RefutationsFile is the file of the state folder that holds what was switched off.
@@ -83,6 +85,12 @@ func (m *refutations) lookup(digest string) (off sharing, text string) {
 	return e.off(), e.Text
 }
 
+// refuted is lookup for the load gates.
+func (m *refutations) refuted(digest string) (batching, padding bool, text string) {
+	off, text := m.lookup(digest)
+	return off&batchingOff != 0, off&paddingOff != 0, text
+}
+
 func (e *remembered) off() (off sharing) {
 	if e.Batching {
 		off |= batchingOff
@@ -94,9 +102,9 @@ func (e *remembered) off() (off sharing) {
 }
 
 // note remembers what was switched off, for as long as the process lives.
-func (m *refutations) note(v *Version, off sharing, text string) {
+func (m *refutations) note(digest, model, version string, off sharing, text string) {
 	line := remembered{
-		Digest: v.Digest, Model: v.Name, Version: v.Version,
+		Digest: digest, Model: model, Version: version,
 		Batching: off&batchingOff != 0, Padding: off&paddingOff != 0, Text: text, Since: time.Now().UTC().Truncate(time.Second),
 	}
 	line.tidy()
@@ -122,7 +130,7 @@ func (m *refutations) save() error {
 	}
 	m.mu.Unlock()
 	if err := writeMemory(m.dir, all); err != nil {
-		return fmt.Errorf("cannot write %s in the state folder: %w", RefutationsFile, bareError(err))
+		return fmt.Errorf("cannot write %s in the state folder: %w", RefutationsFile, bundle.BareError(err))
 	}
 	return nil
 }
@@ -172,7 +180,7 @@ func decodeMemory(text []byte) ([]remembered, error) {
 	lines := file.Unbatched
 	for _, raw := range lines[max(0, len(lines)-maxRemembered):] {
 		var e remembered
-		if json.Unmarshal(raw, &e) != nil || !isDigest(e.Digest) || e.off() == 0 {
+		if json.Unmarshal(raw, &e) != nil || !bundle.IsDigest(e.Digest) || e.off() == 0 {
 			continue
 		}
 		e.tidy()
@@ -202,7 +210,7 @@ func readMemory(dir string) ([]remembered, error) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, bareError(err)
+		return nil, bundle.BareError(err)
 	}
 	defer f.Close()
 	if about, err := f.Stat(); err != nil || !about.Mode().IsRegular() {
@@ -210,7 +218,7 @@ func readMemory(dir string) ([]remembered, error) {
 	}
 	text, err := io.ReadAll(io.LimitReader(f, maxRefutationsBytes+1))
 	if err != nil {
-		return nil, bareError(err)
+		return nil, bundle.BareError(err)
 	}
 	if len(text) > maxRefutationsBytes {
 		return nil, fmt.Errorf("it has more than %d bytes", maxRefutationsBytes)
@@ -237,29 +245,4 @@ func writeMemory(dir string, all []remembered) error {
 		return err
 	}
 	return os.Rename(f.Name(), filepath.Join(dir, RefutationsFile))
-}
-
-// recall takes off the schema what live answers of the same bundle have refuted before, and
-// says so; empty if nothing is remembered. It belongs after the schema is known and before
-// anything is opened.
-func (p *prover) recall() string {
-	b := p.bundle
-	off, text := p.opts.refutations.lookup(b.Digest)
-	if off == 0 || b.batching.Mode != Batched {
-		return ""
-	}
-	switch {
-	case off&batchingOff != 0:
-		p.report.Remembered = text
-		b.Schema = unbatched(b.Schema, b.FixedBatch)
-		b.batching = Batching{Mode: Single, Basis: Refuted, Text: text}
-		return "served unbatched, as live answers showed before: " + text
-	case b.Schema.Padding == nil:
-		return "" // model.yaml has no padding any more
-	}
-	p.report.Remembered = text
-	unpadded := *b.Schema
-	unpadded.Padding = nil
-	b.Schema = &unpadded
-	return "served unpadded, as live answers showed before: " + text
 }

@@ -12,6 +12,9 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
+
+	"sluice/models/bundle"
+	"sluice/models/gates"
 )
 
 // digestOf is some bundle's identity.
@@ -19,7 +22,7 @@ func digestOf(n int) string { return fmt.Sprintf("%064x", n) }
 
 // keep notes and saves.
 func (m *refutations) keep(v *Version, off sharing, text string) error {
-	m.note(v, off, text)
+	m.note(v.Digest, v.Name, v.Version, off, text)
 	return m.save()
 }
 
@@ -151,7 +154,7 @@ func FuzzDecodeMemory(f *testing.F) {
 			t.Fatalf("%d lines", len(all))
 		}
 		for i := range all {
-			if e := &all[i]; !isDigest(e.Digest) || e.off() == 0 || len(e.Text) > maxRememberedText {
+			if e := &all[i]; !bundle.IsDigest(e.Digest) || e.off() == 0 || len(e.Text) > maxRememberedText {
 				t.Fatalf("%+v", e)
 			}
 		}
@@ -179,7 +182,7 @@ func TestRestartRemembers(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				state := t.TempDir()
 				keep := func(o *Options) { o.State = state }
-				w := watch(t, fakeFile{Factor: 2, Sequence: true}, keep, nil, ConfigFile, padding)
+				w := serveBatched(t, fakeFile{Factor: 2, Sequence: true}, keep, nil, bundle.ConfigFile, padding)
 				w.cpu.distort = distort
 				w.offer(w.together(t, []float32{1, 2, 3}, []float32{1, 2, 3})[0])
 				said := w.logs.FilterMessageSnippet("switched off").All()
@@ -194,7 +197,7 @@ func TestRestartRemembers(t *testing.T) {
 				if err := w.registry.Load(context.Background(), "m"); err != nil {
 					t.Fatal(err)
 				}
-				again := &watched{world: &world{dir: w.dir, cpu: &fakeDevice{name: "cpu", lanes: 2}}}
+				again := &comparedVersion{world: &world{dir: w.dir, cpu: &fakeDevice{name: "cpu", lanes: 2}}}
 				again.serve(t, keep)
 				for _, r := range []*Registry{w.registry, again.registry} {
 					v, err := r.Acquire("m", "")
@@ -202,7 +205,7 @@ func TestRestartRemembers(t *testing.T) {
 						t.Fatal(err)
 					}
 					check(t, v)
-					if g := v.Report.gate("schema"); g.Outcome != Changed || !strings.HasPrefix(g.Text, gate) {
+					if g := v.Report.Gate("schema"); g.Outcome != gates.Changed || !strings.HasPrefix(g.Text, gate) {
 						t.Errorf("%+v, want %q", g, gate)
 					}
 					if v.Alone() || len(r.Degraded()) != 1 || !strings.Contains(r.Degraded()[0], "does without what live answers refuted before") {
@@ -214,7 +217,7 @@ func TestRestartRemembers(t *testing.T) {
 		})
 	}
 	f("batching", shares, func(t *testing.T, v *Version) {
-		if b := v.Report.Batching; v.Schema.Batchable() || b.Mode != Single || b.Basis != Refuted {
+		if b := v.Report.Batching; v.Schema.Batchable() || b.Mode != bundle.Single || b.Basis != bundle.Refuted {
 			t.Errorf("batches of %d, %+v", v.Schema.MaxBatch, b)
 		}
 	}, "served unbatched, as live answers showed before: batching is switched off: a live row")
@@ -236,7 +239,7 @@ func TestStateThatCannotBeWritten(t *testing.T) {
 		if err := os.WriteFile(file, nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		w := watch(t, fakeFile{Factor: 2}, func(o *Options) { o.State = filepath.Join(file, "below") }, nil)
+		w := serveBatched(t, fakeFile{Factor: 2}, func(o *Options) { o.State = filepath.Join(file, "below") }, nil)
 		w.cpu.distort = shares
 		w.offer(w.together(t, []float32{1, 2}, []float32{3, 4})[0])
 		said := w.logs.FilterMessage("what is switched off cannot be remembered").All()

@@ -12,6 +12,8 @@ import (
 
 	"github.com/fsnotify/fsnotify"
 	"go.uber.org/zap"
+
+	"sluice/models/bundle"
 )
 
 // Registry owns the loaded versions and moves traffic between them.
@@ -19,7 +21,7 @@ type Registry struct {
 	opts Options
 	view atomic.Pointer[view]
 
-	stop      context.CancelFunc // ends loads and the watch
+	stop      context.CancelFunc // ends loads and the reading of Dir
 	ctx       context.Context    //nolint:containedctx // the registry's own life, not a request's
 	loads     chan struct{}      // a token per load under way; its capacity is LoadsAtOnce
 	measuring chan struct{}      // a token while one load measures times
@@ -40,7 +42,7 @@ type Registry struct {
 
 // New makes a registry that serves nothing yet.
 func New(opts Options) (*Registry, error) {
-	if err := checkDevices(&opts); err != nil {
+	if err := opts.CheckDevices(); err != nil {
 		return nil, err
 	}
 	opts = opts.withDefaults()
@@ -70,7 +72,7 @@ func (r *Registry) Start() error {
 	if len(bundles) == 0 {
 		r.opts.Log.Warn("no model found: the folder is watched, and models that come are loaded", zap.String("dir", r.opts.Dir))
 	}
-	r.record(bundles, nil, func(*Bundle) bool { return true })
+	r.record(bundles, nil, func(*bundle.Bundle) bool { return true })
 	r.update(func(models map[string]*model) {
 		// In one step: nobody may see it started with nothing to wait for.
 		r.mu.started = true
@@ -79,7 +81,7 @@ func (r *Registry) Start() error {
 		}
 	})
 	if r.opts.Dir != "" {
-		r.running.Go(r.watch)
+		r.running.Go(r.watchFolder)
 	}
 	return nil
 }

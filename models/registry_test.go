@@ -16,11 +16,12 @@ import (
 
 	"sluice/internal/fault"
 	"sluice/internal/tensor"
+	"sluice/models/bundle"
 )
 
 func TestMain(m *testing.M) {
 	if mode := os.Getenv("SLUICE_TEST_TRIAL"); mode != "" {
-		actAsTrial(mode)
+		tryReally(mode)
 	}
 	goleak.VerifyTestMain(m)
 }
@@ -86,14 +87,10 @@ func table(r *Registry) string {
 // answer asks the version for factor * 1.
 func answer(t *testing.T, v *Version) float64 {
 	t.Helper()
-	p := newProver(&Options{RunLimit: time.Second}, &Bundle{Schema: v.Schema}).newProof(&Device{Lanes: 1}, false)
-	p.session = v.Preferred().Session
-	task, err := p.alone(context.Background(), &sample{rows: 1, inputs: newSynthesis(v.Schema, nil, profile{2, 1000}).sample(0).inputs})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer task.Release()
-	return tensor.FloatAt(task.Outputs[0].Type, task.Outputs[0].Data, 0) / tensor.FloatAt(task.Inputs[0].Type, task.Inputs[0].Data, 0)
+	tk := request(1, 1, 1)
+	defer tk.Release()
+	ask(t, v.Preferred().Session, tk)
+	return tensor.FloatAt(tk.Outputs[0].Type, tk.Outputs[0].Data, 0)
 }
 
 func TestNewestVersionIsLive(t *testing.T) {
@@ -216,7 +213,7 @@ func TestFailedLoadKeepsTheOldVersion(t *testing.T) {
 		w := newWorld(t)
 		w.put(t, "m/1", fakeFile{Factor: 1})
 		r := w.start(t, w.options())
-		w.put(t, "m/2", fakeFile{Factor: 2}, GoldenFile, strings.ReplaceAll(goldenTimes2, "[2,4,6,8]", "[2,4,6,9]"))
+		w.put(t, "m/2", fakeFile{Factor: 2}, bundle.GoldenFile, strings.ReplaceAll(goldenTimes2, "[2,4,6,8]", "[2,4,6,9]"))
 		err := r.Load(context.Background(), "m")
 		if !fault.Is(err, fault.ModelLoadFailed) || !strings.Contains(err.Error(), "load failed for model 'm': version 2: golden: golden.jsonl line 1") {
 			t.Errorf("load says %v", err)
@@ -224,7 +221,7 @@ func TestFailedLoadKeepsTheOldVersion(t *testing.T) {
 		if got, want := table(r), "m/1 READY live, m/2 FAILED"; got != want {
 			t.Errorf("got %s, want %s", got, want)
 		}
-		if err := os.WriteFile(filepath.Join(w.dir, "m/2", GoldenFile), []byte(goldenTimes2), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(w.dir, "m/2", bundle.GoldenFile), []byte(goldenTimes2), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		if err := r.Load(context.Background(), "m"); err != nil {

@@ -1,5 +1,10 @@
 package models
 
+import (
+	"sluice/models/bundle"
+	"sluice/models/gates"
+)
+
 // Status is one line of the repository index.
 type Status struct {
 	Name, Version string
@@ -10,7 +15,7 @@ type Status struct {
 	Reason string
 	// Digest and Report are there once the load gates have run.
 	Digest string
-	Report *Report
+	Report *gates.Report
 	// Unpinned marks a version that serves and whose files may be any.
 	Unpinned bool
 }
@@ -46,7 +51,7 @@ func (e *entry) why() string {
 
 // Batching is how a version's rows share runs now, with what came after its load; known is false
 // for one that is not on record any more.
-func (r *Registry) Batching(v *Version) (how Batching, known bool) {
+func (r *Registry) Batching(v *Version) (how bundle.Batching, known bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if m := r.mu.models[v.Name]; m != nil {
@@ -56,5 +61,5 @@ func (r *Registry) Batching(v *Version) (how Batching, known bool) {
 			}
 		}
 	}
-	return Batching{}, false
+	return bundle.Batching{}, false
 }

@@ -7,6 +7,9 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"sluice/models/bundle"
+	"sluice/models/gates"
 )
 
 // TestSwapUnderTraffic replaces versions while requests come and go: every request
@@ -54,5 +57,5 @@ func TestReleaseTooOftenPanics(t *testing.T) {
 			t.Errorf("recovered %s", text)
 		}
 	}()
-	newVersion(&Bundle{}, nil, nil).Release()
+	newVersion(&gates.Loaded{Bundle: &bundle.Bundle{}}, nil, nil).Release()
 }

@@ -4,14 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"sluice/internal/fault"
+	"sluice/models/bundle"
+	"sluice/models/trial"
 )
 
 // TestLoadsShareTheMemory holds that loads at the same time get a part each of the memory left, and
@@ -24,21 +24,21 @@ func TestLoadsShareTheMemory(t *testing.T) {
 		}
 		opts := w.options()
 		var going, shared, alone atomic.Int64
-		opts.Trial = func(_ context.Context, b *Bundle, o *Options) (*Trial, error) {
+		opts.Trial = func(_ context.Context, b *bundle.Bundle, o *trial.Options) (*trial.Trial, error) {
 			going.Add(1)
 			defer going.Add(-1)
 			time.Sleep(time.Second)
 			switch {
-			case o.LoadsAtOnce > 1 && b.Name != "m3":
+			case o.AtOnce > 1 && b.Name != "m3":
 				shared.Add(1)
-				return nil, fault.Wrap(fault.ModelLoadFailed, errShort, "its part does not do")
-			case o.LoadsAtOnce > 1:
+				return nil, fault.Wrap(fault.ModelLoadFailed, trial.ErrShort, "its part does not do")
+			case o.AtOnce > 1:
 				return nil, errors.New("for another reason")
 			case going.Load() != 1:
 				t.Errorf("%d loads go on, and one has the memory of all", going.Load())
 			}
 			alone.Add(1)
-			return nil, fault.Wrap(fault.ModelLoadFailed, errShort, "all does not do")
+			return nil, fault.Wrap(fault.ModelLoadFailed, trial.ErrShort, "all does not do")
 		}
 		r := w.start(t, opts)
 		synctest.Wait()
@@ -67,9 +67,9 @@ func TestStoppedWhileItWaitsToBeAlone(t *testing.T) {
 		w.put(t, "long/1", fakeFile{Factor: 1})
 		w.put(t, "short/1", fakeFile{Factor: 1})
 		opts := w.options()
-		opts.Trial = func(ctx context.Context, b *Bundle, _ *Options) (*Trial, error) {
+		opts.Trial = func(ctx context.Context, b *bundle.Bundle, _ *trial.Options) (*trial.Trial, error) {
 			if b.Name == "short" {
-				return nil, fault.Wrap(fault.ModelLoadFailed, errShort, "its part does not do")
+				return nil, fault.Wrap(fault.ModelLoadFailed, trial.ErrShort, "its part does not do")
 			}
 			<-ctx.Done()
 			return nil, ctx.Err()
@@ -90,24 +90,4 @@ func TestStoppedWhileItWaitsToBeAlone(t *testing.T) {
 			t.Errorf("%v; %d and %d tokens are left", err, len(r.loads), len(r.alone))
 		}
 	})
-}
-
-func TestTrialMemory(t *testing.T) {
-	r := &TrialRunner{}
-	one, two := r.memory(&Options{LoadsAtOnce: 1}), r.memory(&Options{LoadsAtOnce: 2})
-	if two < one/2-1 || two > one/2+1 {
-		t.Errorf("one of two gets %d, one alone %d", two, one)
-	}
-	if least := r.memory(&Options{LoadsAtOnce: 2, MemoryCeiling: 1}); least != leastMemory {
-		t.Errorf("with nothing left it gets %d", least)
-	}
-	t.Setenv("SLUICE_TEST_TRIAL", "eat")
-	runner := &TrialRunner{Command: []string{os.Args[0], "-test.run=none"}}
-	tried, err := runner.Begin(t.Context(), triedBundle(), &Options{})
-	if err == nil {
-		_, err = tried.Observe(t.Context())
-	}
-	if !errors.Is(err, errShort) || !strings.Contains(err.Error(), "out of memory") {
-		t.Errorf("a process that runs out of memory is told as %v", err)
-	}
 }

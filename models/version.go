@@ -2,6 +2,7 @@ package models
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -9,6 +10,8 @@ import (
 	"go.uber.org/zap"
 
 	"sluice/internal/tensor"
+	"sluice/models/bundle"
+	"sluice/models/gates"
 )
 
 // Version is a proven version of a model. It does not change, but for its pins, for
@@ -18,22 +21,22 @@ type Version struct {
 	// Digest is the bundle's identity, as 64 hexadecimal digits.
 	Digest string
 	Schema *tensor.Schema
-	Config Config
+	Config bundle.Config
 	// Report is what the load gates found; Registry.Index has it with what came later.
-	Report *Report
-	// Watch compares live answers; it does nothing where there is nothing to compare.
-	Watch *Watch
+	Report *gates.Report
+	// Comparer compares live answers; it does nothing where there is nothing to compare.
+	Comparer *Comparer
 	// Served is what Publish returned; whoever published it knows its type.
 	Served Served
 	// Loaded is when the version became ready, on the wall clock, for people.
 	Loaded time.Time
 
-	bundle *Bundle
+	loaded *gates.Loaded
 	life   context.Context //nolint:containedctx // the version's own life, not a request's
 	end    context.CancelFunc
-	beside sync.WaitGroup // the goroutine of Watch
+	beside sync.WaitGroup // the goroutine of Comparer
 	// placements are in order of preference; each list is immutable.
-	placements atomic.Pointer[[]*Placement]
+	placements atomic.Pointer[[]*gates.Placement]
 	noFallback atomic.Bool
 	off        atomic.Uint32 // what live answers have switched off, a sharing
 	// joining holds a token while a late device is proven: two at once would not be
@@ -52,20 +55,21 @@ type Version struct {
 // retired is far below any number of requests, so that its sign alone tells.
 const retired = -1 << 40
 
-func newVersion(b *Bundle, placements []*Placement, report *Report) *Version {
+func newVersion(l *gates.Loaded, placements []*gates.Placement, report *gates.Report) *Version {
+	b := l.Bundle
 	v := &Version{
 		Name: b.Name, Version: b.Version, Digest: b.Digest, Schema: b.Schema, Config: b.Config,
-		Report: report, Loaded: time.Now(), bundle: b, joining: make(chan struct{}, 1), idle: make(chan struct{}, 1),
+		Report: report, Loaded: time.Now(), loaded: l, joining: make(chan struct{}, 1), idle: make(chan struct{}, 1),
 	}
 	v.life, v.end = context.WithCancel(context.Background())
 	v.placements.Store(&placements)
-	v.Watch = newWatch(v)
+	v.Comparer = newComparer(v)
 	return v
 }
 
 // Placements are the version's sessions in order of preference; at least one. The caller
 // must not change the list. Devices that join later are in later lists.
-func (v *Version) Placements() []*Placement { return *v.placements.Load() }
+func (v *Version) Placements() []*gates.Placement { return *v.placements.Load() }
 
 // Displaced tells whether the device that the model prefers could not load it, so that requests
 // go to another one as long as it has not joined.
@@ -75,24 +79,24 @@ func (v *Version) Displaced() bool {
 	}
 	d := &v.Report.Devices[0]
 	last := len(d.Gates) - 1
-	return d.State == Down || last >= 0 && d.Gates[last].Gate == "open"
+	return d.State == gates.Down || last >= 0 && d.Gates[last].Gate == "open"
 }
 
 // Preferred is the placement that requests go to unless there is a reason against it.
-func (v *Version) Preferred() *Placement { return v.Placements()[0] }
+func (v *Version) Preferred() *gates.Placement { return v.Placements()[0] }
 
 // Fallback is when requests may leave the preferred device: what the settings say, until
 // devices are found to disagree.
-func (v *Version) Fallback() Fallback {
+func (v *Version) Fallback() bundle.Fallback {
 	if v.noFallback.Load() {
-		return FallbackNever
+		return bundle.FallbackNever
 	}
 	return v.Config.Fallback
 }
 
 // join adds a placement. It returns false, and the session is the caller's to close, if
 // the version has been closed.
-func (v *Version) join(p *Placement, rank func(device string) int) bool {
+func (v *Version) join(p *gates.Placement, rank func(device string) int) bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.mu.closed {
@@ -103,8 +107,8 @@ func (v *Version) join(p *Placement, rank func(device string) int) bool {
 	return true
 }
 
-// part takes a placement out again. It returns false if the version's closing has it.
-func (v *Version) part(p *Placement) bool {
+// remove takes a placement out again. It returns false if the version's closing has it.
+func (v *Version) remove(p *gates.Placement) bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.mu.closed {
@@ -167,4 +171,32 @@ func (v *Version) drain(ctx context.Context) int64 {
 			return left
 		}
 	}
+}
+
+// sharesRuns tells whether rows of several requests may share runs and must not change each
+// other. The report names no mode where no gate has looked at it.
+func (v *Version) sharesRuns() bool {
+	if v.Schema.MaxBatch <= 1 || v.Report == nil {
+		return false
+	}
+	mode := v.Report.Batching.Mode
+	return mode == bundle.Batched || mode == ""
+}
+
+// surelyApart tells whether the graph proves that rows keep apart, and no padding touches them.
+func (v *Version) surelyApart() bool {
+	return v.Report != nil && v.Report.Batching.Basis == bundle.Proven && v.Schema.Padding == nil
+}
+
+// insert keeps placements in the model's order of preference.
+func insert(all []*gates.Placement, p *gates.Placement, rank func(device string) int) []*gates.Placement {
+	at := slices.IndexFunc(all, func(q *gates.Placement) bool { return rank(q.Device) > rank(p.Device) })
+	if at < 0 {
+		at = len(all)
+	}
+	return slices.Insert(slices.Clone(all), at, p)
+}
+
+func without(all []*gates.Placement, p *gates.Placement) []*gates.Placement {
+	return slices.DeleteFunc(slices.Clone(all), func(q *gates.Placement) bool { return q == p })
 }

@@ -5,29 +5,32 @@ import (
 	"errors"
 	"sync/atomic"
 	"testing"
+
+	"sluice/models/bundle"
+	"sluice/models/gates"
 )
 
 // TestClosedVersionTakesNoPlacement holds the rule by which each session has one who closes
 // it: the version those that joined before it was closed, the joiner those that did not.
 func TestClosedVersionTakesNoPlacement(t *testing.T) {
 	var closed atomic.Int64
-	place := func(name string) *Placement {
-		return &Placement{Device: name, Session: &fakeSession{device: &fakeDevice{}, closed: &closed}}
+	place := func(name string) *gates.Placement {
+		return &gates.Placement{Device: name, Session: &fakeSession{device: &fakeDevice{}, closed: &closed}}
 	}
 	rank := func(device string) int { return len(device) }
-	v := newVersion(&Bundle{}, []*Placement{place("b")}, nil)
+	v := newVersion(&gates.Loaded{Bundle: &bundle.Bundle{}}, []*gates.Placement{place("b")}, nil)
 	defer v.end()
 	first, second := place("a"), place("cc")
 	if !v.join(first, rank) || !v.join(second, rank) || order(v) != "b, a, cc" {
 		t.Errorf("placed on %s", order(v))
 	}
-	if !v.part(first) || order(v) != "b, cc" {
+	if !v.remove(first) || order(v) != "b, cc" {
 		t.Errorf("after parting, placed on %s", order(v))
 	}
 	if faults := v.closeSessions(); len(faults) > 0 || closed.Load() != 2 {
 		t.Errorf("%d sessions closed, %v", closed.Load(), faults)
 	}
-	if v.join(first, rank) || v.part(second) {
+	if v.join(first, rank) || v.remove(second) {
 		t.Error("a closed version lets placements come or go")
 	}
 }

@@ -6,19 +6,19 @@ import (
 	"sluice/internal/task"
 	"sluice/internal/telemetry"
 	"sluice/models"
+	"sluice/models/gates"
 )
 
 // unshare is the registry's OnBatching: requests run alone from the next batch on. Those that come
-// later are kept apart by prepare, also in the queue of a device that joins.
-func (s *Server) unshare(v *models.Version, _ models.Verdict) {
+// later are kept apart by prepare.
+func (s *Server) unshare(v *models.Version, _ gates.Verdict) {
 	if m, ok := v.Served.(*served); ok {
-		m.queue.Load().SetSingle()
+		m.queue.SetSingle()
 	}
 }
 
-// prepare has a task run as live answers have shown that it must: alone, and unpadded. It is
-// called after the queue is loaded: a version is made to run alone before its queue is told, so
-// that no task that shares comes after that.
+// prepare has a task run as live answers have shown that it must: alone, and unpadded. A version is
+// made to run alone before its queue is told, and the queue itself seals no shared batch from then on.
 func (s *served) prepare(t *task.Task) error {
 	if !s.version.Alone() {
 		return nil
@@ -48,10 +48,10 @@ func (s *Server) notes(v *models.Version) map[string]string {
 
 // compared is what the version's live answers were compared with.
 func (s *served) compared() telemetry.Compared {
-	w := s.version.Watch
+	w := s.version.Comparer
 	return telemetry.Compared{Batching: comparisons(w.Batches()), Parity: comparisons(w.Devices()), Alone: s.version.Alone()}
 }
 
-func comparisons(w models.WatchStats) telemetry.Comparisons {
+func comparisons(w models.ParityStats) telemetry.Comparisons {
 	return telemetry.Comparisons{Compared: w.Compared, Differed: w.Differed, Failed: w.Failed, Deferred: w.Deferred, Worst: w.Worst}
 }

@@ -11,6 +11,8 @@ import (
 
 	"sluice/backends/fleet"
 	"sluice/models"
+	"sluice/models/bundle"
+	"sluice/models/gates"
 )
 
 // Check takes models through the load gates on the devices of a server with the same options, without
@@ -75,7 +77,7 @@ func (c *Check) Close() (err error) {
 const inspectRun = 2 * time.Second
 
 // Inspect finds what a placed model takes of the machine: its memory, and which nodes run where.
-func (c *Check) Inspect(ctx context.Context, b *models.Bundle, d *models.DeviceReport) error {
+func (c *Check) Inspect(ctx context.Context, b *bundle.Bundle, d *gates.DeviceReport) error {
 	rows := max(b.Schema.MaxBatch, 1)
 	for rows > 1 && d.Curve.At(rows) > inspectRun {
 		rows /= 2
@@ -88,14 +90,14 @@ func (c *Check) Inspect(ctx context.Context, b *models.Bundle, d *models.DeviceR
 	}
 	d.Memory, d.DeviceMemory = taken.Memory, taken.DeviceMemory
 	for provider, operators := range taken.Nodes {
-		n := models.NodesReport{Provider: provider, Operators: operators}
+		n := gates.NodesReport{Provider: provider, Operators: operators}
 		for _, count := range operators {
 			n.Count += count
 		}
 		d.Nodes = append(d.Nodes, n)
 	}
 	// The device's own first: the CPU's are what was left over.
-	slices.SortFunc(d.Nodes, func(a, b models.NodesReport) int {
+	slices.SortFunc(d.Nodes, func(a, b gates.NodesReport) int {
 		if onCPU := strings.HasPrefix(a.Provider, "CPU"); onCPU != strings.HasPrefix(b.Provider, "CPU") {
 			if onCPU {
 				return 1
@@ -108,6 +110,6 @@ func (c *Check) Inspect(ctx context.Context, b *models.Bundle, d *models.DeviceR
 }
 
 // Memory adds up what a server with these models needs.
-func (c *Check) Memory(reports []*models.Report) *MemoryNeed {
+func (c *Check) Memory(reports []*gates.Report) *MemoryNeed {
 	return needed(c.o.Config, reports, c.fleet.Workers())
 }

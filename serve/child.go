@@ -10,15 +10,15 @@ import (
 	"syscall"
 
 	"sluice/backends/fleet"
-	"sluice/models"
+	"sluice/models/trial"
 )
 
 const trialName = "trial-load"
 
 // trialRunner reads and loads models in child processes of this binary.
-func trialRunner(library string) *models.TrialRunner {
+func trialRunner(library string) *trial.Runner {
 	// Not os.Executable: the file may have been replaced since this process started.
-	return &models.TrialRunner{Command: []string{"/proc/self/exe", trialName, "--onnxruntime-library", library}}
+	return &trial.Runner{Command: []string{"/proc/self/exe", trialName, "--onnxruntime-library", library}}
 }
 
 // Child is the first thing that the main of a program with a Server calls. In a process that the server
@@ -54,7 +54,7 @@ func tryModel(ctx context.Context, args []string) error {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	says := os.NewFile(models.TrialDescriptor, "gateway")
+	says := os.NewFile(trial.Descriptor, "gateway")
 	if about, err := says.Stat(); err != nil || about.Mode()&os.ModeNamedPipe == 0 {
 		return errors.New("sluice trial-load is started by the gateway and is of no use by itself")
 	}
@@ -62,5 +62,5 @@ func tryModel(ctx context.Context, args []string) error {
 		_, err := LoadLibrary(library)
 		return err
 	}
-	return models.RunTrial(ctx, os.Stdin, says, load, openOnCPU)
+	return trial.Run(ctx, os.Stdin, says, load, openOnCPU)
 }

@@ -9,9 +9,10 @@ import (
 	"go.uber.org/zap"
 
 	"sluice/backends/nvml"
-	"sluice/batcher"
+	"sluice/batcher/policy"
 	"sluice/internal/telemetry"
 	"sluice/models"
+	"sluice/models/gates"
 )
 
 // startWait is how long the models wait for devices that are starting. Those that take
@@ -37,18 +38,18 @@ func (s *Server) awaitDevices(ctx context.Context) {
 
 // deviceChanged logs that a device has begun or stopped to take work, tells the fleet what the
 // scheduler has decided of its own accord, and has models join a device that is back.
-func (s *Server) deviceChanged(name string, state batcher.DeviceState, reason string) {
+func (s *Server) deviceChanged(name string, state policy.DeviceState, reason string) {
 	d := s.fleet.Find(name)
 	fields := []zap.Field{zap.String("device", name), zap.Stringer("state", state)}
 	switch state {
-	case batcher.DeviceUp:
+	case policy.DeviceUp:
 		d.Restored()
 		s.log.Info("device in service", fields...)
 		s.registry.Attach(name)
 		return
-	case batcher.DeviceBroken:
+	case policy.DeviceBroken:
 		d.Broken(reason)
-	case batcher.DeviceProbing, batcher.DeviceClosed: // the first decides nothing, the second is the fleet's own word
+	case policy.DeviceProbing, policy.DeviceClosed: // the first decides nothing, the second is the fleet's own word
 	}
 	s.log.Warn("device out of service", append(fields, zap.String("reason", reason))...)
 }
@@ -119,7 +120,7 @@ func (s *Server) throttled(gpu int, ratio float64) {
 }
 
 // differs is the registry's OnParity: answers must not depend on the device any more.
-func (s *Server) differs(v *models.Version, verdict models.Verdict) {
+func (s *Server) differs(v *models.Version, verdict gates.Verdict) {
 	if served, ok := v.Served.(*served); ok {
 		served.forbidFallback()
 	}

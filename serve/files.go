@@ -9,7 +9,7 @@ import (
 	"sluice/config"
 	"sluice/internal/prescan"
 	"sluice/internal/remedy"
-	"sluice/models"
+	"sluice/models/bundle"
 )
 
 // maxTokenBytes bounds the file of the admin port's token, whose header field is bounded too.
@@ -35,15 +35,15 @@ func (s *Server) adminToken() (string, error) {
 }
 
 // openCopies makes the private folder for copies of the models' files.
-func openCopies(cfg *config.Config) (*models.Copies, error) {
+func openCopies(cfg *config.Config) (*bundle.Copies, error) {
 	if cfg.Copies != "" {
-		copies, err := models.OpenCopies(cfg.Copies)
+		copies, err := bundle.OpenCopies(cfg.Copies)
 		if err != nil {
 			return nil, cfg.Fault("copies", err)
 		}
 		return copies, nil
 	}
-	copies, err := models.OpenCopies(cfg.State, os.TempDir(), "/dev/shm")
+	copies, err := bundle.OpenCopies(cfg.State, os.TempDir(), "/dev/shm")
 	if err != nil {
 		return nil, fmt.Errorf("%w; name a folder that can be written as copies", err)
 	}

@@ -10,11 +10,12 @@ import (
 
 	"sluice/backends/fleet"
 	"sluice/backends/onnx"
-	"sluice/batcher"
-	"sluice/batcher/plan"
+	"sluice/batcher/policy"
 	"sluice/config"
 	"sluice/internal/device"
-	"sluice/models"
+	"sluice/models/bundle"
+	"sluice/models/gates"
+	"sluice/plan"
 )
 
 // spreadAfter holds a second CPU lane back while the first is about to be free: the lanes
@@ -113,9 +114,9 @@ func checkDevices(cfg *config.Config) error {
 }
 
 // schedulerDevices are the devices as the scheduler takes them.
-func schedulerDevices(f *fleet.Fleet, fallbackShare float64) (all []batcher.DeviceOptions) {
+func schedulerDevices(f *fleet.Fleet, fallbackShare float64) (all []policy.DeviceOptions) {
 	for _, d := range f.Devices() {
-		o := batcher.DeviceOptions{Name: d.Name, Kind: d.Kind, Lanes: d.Lanes, Spares: d.Spares, Gap: batchOverhead}
+		o := policy.DeviceOptions{Name: d.Name, Kind: d.Kind, Lanes: d.Lanes, Spares: d.Spares, Gap: batchOverhead}
 		if d.OnCPU() {
 			o.SpreadAfter = spreadAfter
 			if len(f.Devices()) > 1 && fallbackShare < 1 {
@@ -131,10 +132,10 @@ func schedulerDevices(f *fleet.Fleet, fallbackShare float64) (all []batcher.Devi
 }
 
 // modelDevices are the devices as the registry takes them.
-func modelDevices(f *fleet.Fleet) (all []models.Device) {
+func modelDevices(f *fleet.Fleet) (all []gates.Device) {
 	for _, d := range f.Devices() {
-		m := models.Device{Name: d.Name, Lanes: d.Lanes, Spares: d.Spares}
-		m.Open = func(ctx context.Context, b *models.Bundle) (models.Session, error) { return d.Open(ctx, modelFile(b)) }
+		m := gates.Device{Name: d.Name, Lanes: d.Lanes, Spares: d.Spares}
+		m.Open = func(ctx context.Context, b *bundle.Bundle) (bundle.Session, error) { return d.Open(ctx, modelFile(b)) }
 		if d.Compiled() {
 			m.Sizes = d.Sizes
 		}
@@ -147,7 +148,7 @@ func modelDevices(f *fleet.Fleet) (all []models.Device) {
 }
 
 // modelFile is a bundle as a device opens it.
-func modelFile(b *models.Bundle) fleet.Model {
+func modelFile(b *bundle.Bundle) fleet.Model {
 	return fleet.Model{
 		Path: b.OpenPath(), Digest: b.Digest, Schema: b.Schema, FixedBatch: b.FixedBatch, External: b.External, Lanes: b.Lanes,
 		Apart: apart(&b.Config),
@@ -155,9 +156,9 @@ func modelFile(b *models.Bundle) fleet.Model {
 }
 
 // apart reports whether a model wants a process of its own on the CPU.
-func apart(c *models.Config) bool { return c.Isolation == models.IsolationProcess }
+func apart(c *bundle.Config) bool { return c.Isolation == bundle.IsolationProcess }
 
 // openOnCPU loads a bundle on the CPU in this process.
-func openOnCPU(_ context.Context, b *models.Bundle) (models.Session, error) {
+func openOnCPU(_ context.Context, b *bundle.Bundle) (bundle.Session, error) {
 	return fleet.OpenOnCPU(modelFile(b))
 }

@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 
 	"sluice/config"
-	"sluice/models"
+	"sluice/models/bundle"
 )
 
 // standardFolder is where models are looked for if nothing is named.
@@ -39,14 +39,14 @@ func ChooseModels(cfg *config.Config, args []string) (paths []string, err error)
 		named = arg
 	}
 	for _, path := range paths {
-		if _, err := models.Locate(path); err != nil {
+		if _, err := bundle.Locate(path); err != nil {
 			return nil, err
 		}
 	}
 	switch {
 	case named != "":
 		cfg.Models = absolute(named)
-		if _, _, err := models.Discover(cfg.Models); err != nil {
+		if _, _, err := bundle.Discover(cfg.Models); err != nil {
 			if cfg.IsSet("models") {
 				return nil, cfg.Fault("models", err)
 			}
@@ -64,7 +64,7 @@ func ChooseModels(cfg *config.Config, args []string) (paths []string, err error)
 // checkStandard says what is wrong with the folder that nobody has named.
 func checkStandard(dir string) error {
 	const remedy = "name a folder with --models DIR, or a model file: sluice serve MODEL.onnx"
-	bundles, faults, err := models.Discover(dir)
+	bundles, faults, err := bundle.Discover(dir)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
 		return fmt.Errorf("no models are named and the folder %s is not there: %s", dir, remedy)
@@ -82,7 +82,7 @@ func isModelsDir(path string) bool {
 	if err != nil || !about.IsDir() {
 		return false
 	}
-	_, err = os.Stat(filepath.Join(path, models.ModelFile))
+	_, err = os.Stat(filepath.Join(path, bundle.ModelFile))
 	return err != nil
 }
 
@@ -102,5 +102,5 @@ func absolute(path string) string {
 
 // NoModels is what is said of a folder without models.
 func NoModels(dir string) string {
-	return fmt.Sprintf("no model found in %s: a model is <name>/<version>/%s, or a file <name>.onnx", dir, models.ModelFile)
+	return fmt.Sprintf("no model found in %s: a model is <name>/<version>/%s, or a file <name>.onnx", dir, bundle.ModelFile)
 }

@@ -8,7 +8,7 @@ import (
 
 	"sluice/config"
 	"sluice/internal/memory"
-	"sluice/models"
+	"sluice/models/gates"
 )
 
 // What a server takes besides its models, in memory that belongs to no file (measured 2026-11-30: 41 MiB
@@ -28,7 +28,7 @@ type MemoryNeed struct {
 }
 
 // needed adds up what was measured of the models that are served.
-func needed(cfg *config.Config, reports []*models.Report, workers int) *MemoryNeed {
+func needed(cfg *config.Config, reports []*gates.Report, workers int) *MemoryNeed {
 	n := &MemoryNeed{cfg: cfg, workers: int64(workers) * childMemory}
 	for _, r := range reports {
 		if r.Refusal() != nil || r.NotLoaded != "" {

@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"sluice/config"
-	"sluice/models"
+	"sluice/models/gates"
 )
 
 func TestMemoryNeed(t *testing.T) {
@@ -13,16 +13,16 @@ func TestMemoryNeed(t *testing.T) {
 	if err := cfg.Fit(512<<20, "the cgroup"); err != nil {
 		t.Fatal(err)
 	}
-	on := func(name string, bytes ...int64) *models.Report {
-		r := &models.Report{Name: name, Version: "1"}
+	on := func(name string, bytes ...int64) *gates.Report {
+		r := &gates.Report{Name: name, Version: "1"}
 		for _, n := range bytes {
-			r.Devices = append(r.Devices, models.DeviceReport{Memory: n << 20})
+			r.Devices = append(r.Devices, gates.DeviceReport{Memory: n << 20})
 		}
 		return r
 	}
 	older := on("older", 500)
 	older.NotLoaded = "keep_versions"
-	f := func(want string, workers int, reports ...*models.Report) {
+	f := func(want string, workers int, reports ...*gates.Report) {
 		t.Helper()
 		var b strings.Builder
 		needed(cfg, reports, workers).WriteText(&b)

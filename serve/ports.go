@@ -2,6 +2,7 @@ package serve
 
 import (
 	"sluice/gateway"
+	httpfront "sluice/gateway/http"
 	"sluice/internal/oip"
 )
 
@@ -9,21 +10,29 @@ import (
 func (s *Server) makePorts() (err error) {
 	l := &s.cfg.Limits
 	s.gateway, err = gateway.New(gateway.Options{
-		Models:   catalog{s.registry},
-		Observer: observer{&s.metrics.HTTP},
-		Recorder: s.arrivals(), AccessLog: s.access,
-		Log:      s.log,
-		Version:  s.o.Version,
-		BasePath: s.cfg.BasePath,
+		Models: catalog{s.registry}, Ended: s.listeners(), KeepBody: s.keepBody(), Log: s.log,
 		Limits: gateway.Limits{
-			MaxBodyBytes: int64(l.MaxBodyBytes), MaxInflatedBytes: int64(l.MaxDecompressedBytes), MaxBodiesBytes: int64(l.MaxBodiesBytes),
+			MaxInflatedBytes: int64(l.MaxDecompressedBytes), MaxBodiesBytes: int64(l.MaxBodiesBytes),
 			MaxInputsBytes: int64(l.MaxInputsBytes), MaxAnswersBytes: int64(l.MaxAnswersBytes), MaxAnswerBytes: int64(l.MaxAnswerBytes),
-			MaxHeaderBytes: int(l.MaxHeaderBytes), MaxHeaders: l.MaxHeaders, MaxURIBytes: int(l.MaxURIBytes),
-			MaxConnections: l.MaxConnections, MaxBudget: l.MaxBudget,
+			MaxBudget: l.MaxBudget,
 			Decode: oip.Limits{
 				MaxElements: int64(l.MaxElements), MaxTensorBytes: int64(l.MaxDecompressedBytes), MaxDepth: l.MaxJSONDepth,
 				MaxInputs: l.MaxInputs, MaxOutputs: l.MaxOutputs,
 			},
+		},
+	})
+	if err != nil {
+		return err
+	}
+	s.front, err = httpfront.New(httpfront.Options{
+		Gateway:  s.gateway,
+		Observer: observer{&s.metrics.HTTP}, AccessLog: s.access,
+		Log:      s.log,
+		Version:  s.o.Version,
+		BasePath: s.cfg.BasePath,
+		Limits: httpfront.Limits{
+			MaxBodyBytes: int64(l.MaxBodyBytes), MaxHeaderBytes: int(l.MaxHeaderBytes), MaxHeaders: l.MaxHeaders, MaxURIBytes: int(l.MaxURIBytes),
+			MaxConnections: l.MaxConnections,
 		},
 		HeaderTimeout: l.HeaderTimeout, ReadTimeout: l.ReadTimeout, WriteTimeout: l.WriteTimeout, IdleTimeout: l.IdleTimeout,
 		Ready: s.ready, Degraded: s.degraded,
@@ -33,8 +42,8 @@ func (s *Server) makePorts() (err error) {
 		return err
 	}
 	if s.cfg.MetricsListen != "" {
-		s.metricsPort, err = gateway.NewAdmin(gateway.AdminOptions{
-			Models: catalog{s.registry}, Control: s.registry, Metrics: s.metrics.Handler(), Server: s.gateway, Log: s.log, MetricsOnly: true,
+		s.metricsPort, err = httpfront.NewAdmin(httpfront.AdminOptions{
+			Models: catalog{s.registry}, Control: s.registry, Metrics: s.metrics.Handler(), Server: s.front, Log: s.log, MetricsOnly: true,
 		})
 	}
 	if err != nil || s.cfg.Admin == "" {
@@ -44,8 +53,8 @@ func (s *Server) makePorts() (err error) {
 	if err != nil {
 		return err
 	}
-	s.admin, err = gateway.NewAdmin(gateway.AdminOptions{
-		Models: catalog{s.registry}, Control: s.registry, Metrics: s.metrics.Handler(), Server: s.gateway, Log: s.log,
+	s.admin, err = httpfront.NewAdmin(httpfront.AdminOptions{
+		Models: catalog{s.registry}, Control: s.registry, Metrics: s.metrics.Handler(), Server: s.front, Log: s.log,
 		Reopen: s.fleet.Reopen, Hosts: s.cfg.AdminHosts, Token: token,
 	})
 	return err

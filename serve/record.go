@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"time"
+	"unsafe"
 
 	"go.uber.org/zap"
 
@@ -45,25 +46,26 @@ func (s *Server) stopRecording() {
 	}
 }
 
-// arrivals is who hears of requests; nil if nobody.
-func (s *Server) arrivals() gateway.Recorder {
+// keepBody reports whether the trace needs the bytes of a prediction: to keep them, or to see how many rows
+// one had that was refused before it was decoded. It is nil if nothing is recorded.
+func (s *Server) keepBody() func(*gateway.Exchange) bool {
 	if s.recorder == nil {
 		return nil
 	}
-	return arrivals{s.recorder}
+	return func(x *gateway.Exchange) bool { return !x.Decoded || s.recorder.Payloads() }
 }
 
-// arrivals turns the gateway's requests into a trace's arrivals.
+// arrivals turns the gateway's exchanges into a trace's arrivals.
 type arrivals struct{ recorder *record.Recorder }
 
-func (to arrivals) Arrived(r gateway.Request) {
-	info, t := r.Model(), r.Task()
-	a := record.Arrival{At: t.Arrived, Model: info.Name, Priority: task.Normal}
+func (to arrivals) ended(x *gateway.Exchange) {
+	info, t := x.Model.Info(), x.Task
+	a := record.Arrival{At: x.Arrived, Model: info.Name, Priority: task.Normal}
 	// A budget that is the model's own is left to it, whatever that is where the trace is read.
 	if own := t.Deadline.Sub(t.Arrived); t.Deadline != 0 && own != info.Budget {
 		a.Budget = own
 	}
-	if r.Decoded() {
+	if x.Decoded {
 		a.Rows, a.Priority = t.Rows, t.Priority
 		for i := range t.Inputs {
 			if i == 0 {
@@ -75,19 +77,22 @@ func (to arrivals) Arrived(r gateway.Request) {
 			}
 			a.Bytes += int64(len(t.Inputs[i].Data))
 		}
-	} else if a.Rows = 1; r.ContentEncoding() == "" {
-		a.Dims = oip.PeekShape(r.Body(), a.Shape[:])
+	} else if a.Rows = 1; len(x.Head.ContentEncoding) == 0 {
+		a.Dims = oip.PeekShape(x.Body, a.Shape[:])
 		if a.Dims > 0 && info.Schema.Batchable() {
 			a.Rows = int(a.Shape[0])
 		}
 	}
-	if !to.recorder.Payloads() {
+	if !to.recorder.Payloads() || x.Body == nil {
 		to.recorder.Arrived(&a, nil)
 		return
 	}
-	p := trace.Payload{Protocol: "v2", Type: r.ContentType(), Encoding: r.ContentEncoding(), Header: int64(r.HeaderLength()), Body: r.Body()}
-	if r.V1() {
+	p := trace.Payload{Protocol: "v2", Type: text(x.Head.ContentType), Encoding: text(x.Head.ContentEncoding), Header: int64(x.JSONLength()), Body: x.Body}
+	if x.Format == gateway.V1 {
 		p.Protocol = "v1"
 	}
 	to.recorder.Arrived(&a, &p)
 }
+
+// text is b as a string without a copy, which the recorder makes.
+func text(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }

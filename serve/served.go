@@ -3,9 +3,11 @@ package serve
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync/atomic"
 
 	"sluice/batcher"
+	"sluice/batcher/policy"
 	"sluice/gateway"
 	"sluice/internal/clock"
 	"sluice/internal/fault"
@@ -14,6 +16,8 @@ import (
 	"sluice/internal/task"
 	"sluice/internal/telemetry"
 	"sluice/models"
+	"sluice/models/bundle"
+	"sluice/models/gates"
 )
 
 // served is a proven model version joined to the scheduler, the edge and the metrics. It is
@@ -21,7 +25,7 @@ import (
 type served struct {
 	info     *gateway.ModelInfo
 	version  *models.Version
-	queue    atomic.Pointer[batcher.Model] // replaced when a device joins
+	queue    *batcher.Model
 	metrics  *telemetry.Model
 	registry *telemetry.Metrics
 	unloaded func()        // told when it has closed
@@ -34,47 +38,34 @@ var (
 )
 
 func (s *served) Info() *gateway.ModelInfo { return s.info }
-func (s *served) Refusing() bool           { return s.queue.Load().Refusing() }
+func (s *served) Refusing() bool           { return s.queue.Refusing() }
 func (s *served) Release()                 { s.version.Release() }
 
-// Admit asks the queue of the moment.
+// Admit asks the queue.
 func (s *served) Admit(arrived, deadline clock.Instant) error {
-	return s.queue.Load().Admit(arrived, deadline)
+	return s.queue.Admit(arrived, deadline)
 }
 
-// Predict goes to the queue of the moment; one that is replaced meanwhile refuses.
+// Predict has the queue answer a task.
 func (s *served) Predict(t *task.Task) error {
-	for {
-		q := s.queue.Load()
-		if err := s.prepare(t); err != nil {
-			return err
-		}
-		if err := q.Predict(t); err == nil || q == s.queue.Load() || !fault.Is(err, fault.Draining) {
-			return err
-		}
+	if err := s.prepare(t); err != nil {
+		return err
 	}
+	return s.queue.Predict(t)
 }
 
 // Submit is Predict for event loops.
 func (s *served) Submit(t *task.Task) error {
-	for {
-		q := s.queue.Load()
-		if err := s.prepare(t); err != nil {
-			return err
-		}
-		if err := q.Submit(t); err == nil || q == s.queue.Load() || !fault.Is(err, fault.Draining) {
-			return err
-		}
+	if err := s.prepare(t); err != nil {
+		return err
 	}
+	return s.queue.Submit(t)
 }
-
-// Answered lets a row be compared with other answers to it, now and then.
-func (s *served) Answered(t *task.Task) { s.version.Watch.Offer(t) }
 
 // Close drains the version and takes its series out of the metrics.
 func (s *served) Close(ctx context.Context) error {
 	defer s.unloaded()
-	err := s.queue.Load().Close(ctx)
+	err := s.queue.Close(ctx)
 	s.registry.Retire(s.metrics)
 	return err
 }
@@ -111,16 +102,15 @@ func (s *Server) publish(v *models.Version) (models.Served, error) {
 	m := &served{
 		info: gateway.NewModelInfo(gateway.ModelInfo{
 			Name: v.Name, Version: v.Version, Digest: v.Digest, Schema: v.Schema, Budget: v.Config.Budget,
-			NullNonFinite: v.Config.Nonfinite == models.NonfiniteNull,
-			Coupled:       v.Report.Batching.Mode == models.Coupled,
+			NullNonFinite: v.Config.Nonfinite == bundle.NonfiniteNull,
+			Coupled:       v.Report.Batching.Mode == bundle.Coupled,
 			Versions:      func() []string { return s.registry.ReadyVersions(v.Name) },
 			Notes:         func() map[string]string { return s.notes(v) },
 		}),
-		version: v, metrics: metrics, registry: s.metrics, unloaded: s.ceiling.loaded,
+		version: v, queue: queue, metrics: metrics, registry: s.metrics, unloaded: s.ceiling.loaded,
 	}
-	m.queue.Store(queue)
 	metrics.WatchQueue(func() telemetry.QueueState {
-		q := m.queue.Load().Queue()
+		q := queue.Queue()
 		return telemetry.QueueState{Requests: q.Requests, Rows: q.Rows, Bytes: q.Bytes, Oldest: q.Oldest}
 	})
 	metrics.WatchRouting(m.routing)
@@ -129,65 +119,61 @@ func (s *Server) publish(v *models.Version) (models.Served, error) {
 	return m, nil
 }
 
-// placed is the registry's OnPlacement: a device joins a version that serves. The scheduler
-// fixes a model's devices when it is added, so the version gets a new queue, and the old one
-// answers what it has.
-func (s *Server) placed(v *models.Version, _ *models.Placement) error {
+// placed is the registry's OnPlacement: a device joins a version that serves.
+func (s *Server) placed(v *models.Version, p *gates.Placement) error {
 	m, ok := v.Served.(*served)
 	if !ok {
 		return errors.New("the version is not in service")
 	}
-	queue, err := s.newQueue(v, m.metrics)
-	if err != nil {
-		return err
-	}
-	old := m.queue.Swap(queue)
-	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.Drain.Deadline)
-	defer cancel()
-	return old.Close(ctx)
+	return m.queue.Place(slices.Index(v.Placements(), p), s.place(v, p, m.metrics), v.Displaced())
 }
 
 // newQueue adds the version with the devices that it has now.
 func (s *Server) newQueue(v *models.Version, metrics *telemetry.Model) (*batcher.Model, error) {
-	fallback, err := batcher.ParseFallback(string(v.Fallback()))
+	fallback, err := policy.ParseFallback(string(v.Fallback()))
 	if err != nil {
 		return nil, err
 	}
 	var places []batcher.Placement
-	devices := map[string]*telemetry.Device{}
 	for _, p := range v.Placements() {
-		places = append(places, batcher.Placement{Device: p.Device, Runner: p.Session, Curve: p.Curve, Guess: !p.Measured, Sizes: p.Sizes, Remote: s.fleet.Find(p.Device).Remote(apart(&v.Config))})
-		devices[p.Device] = metrics.Device(p.Device)
+		places = append(places, s.place(v, p, metrics))
 	}
 	return s.batcher.Add(batcher.Spec{
 		Name: v.Name, MaxBatch: max(v.Schema.MaxBatch, 1), Outputs: len(v.Schema.Outputs), Budget: v.Config.Budget, Weight: v.Config.Weight,
 		Placements: places, Fallback: fallback, Displaced: v.Displaced(), UnfairRows: !v.Config.FairRows,
 		QueueRows: s.cfg.Queue.MaxRows, QueueBytes: int64(s.cfg.Queue.MaxBytes),
-		Observe: func(r *batcher.BatchReport) {
-			observeBatch(devices[r.Device], r)
-			if errors.Is(r.Err, rows.ErrMisfit) {
-				v.Watch.Misfit(r.Device, r.Rows, r.Err)
-			}
-		},
-		Dropped: func(reason batcher.Reason) { metrics.DropNamed(reason.String()) },
+		Dropped: func(reason policy.Reason) { metrics.DropNamed(reason.String()) },
 	})
 }
 
+// place is a version's session on a device as the scheduler takes it.
+func (s *Server) place(v *models.Version, p *gates.Placement, metrics *telemetry.Model) batcher.Placement {
+	device := metrics.Device(p.Device)
+	return batcher.Placement{
+		Device: p.Device, Runner: p.Session, Curve: p.Curve, Guess: !p.Measured, Sizes: p.Sizes, Remote: s.fleet.Find(p.Device).Remote(apart(&v.Config)),
+		Observe: func(r *batcher.BatchReport) {
+			observeBatch(device, r)
+			if errors.Is(r.Err, rows.ErrMisfit) {
+				v.Comparer.Misfit(r.Device, r.Rows, r.Err)
+			}
+		},
+	}
+}
+
 // forbidFallback keeps the version on its preferred device.
-func (s *served) forbidFallback() { s.queue.Load().SetFallback(false) }
+func (s *served) forbidFallback() { s.queue.SetFallback(false) }
 
 // routing is where the version's requests went.
 func (s *served) routing() telemetry.Routing {
 	var r telemetry.Routing
-	stats, ok := s.queue.Load().Stats()
+	stats, ok := s.queue.Stats()
 	if !ok {
 		return r
 	}
 	r.Pressed = stats.Pressed
-	places := s.version.Placements()
-	for i, d := range stats.Devices[:min(len(stats.Devices), len(places))] {
+	for _, d := range stats.Devices {
 		for detour, n := range d.Sent {
-			r.Sent = append(r.Sent, telemetry.Sent{Device: places[i].Device, Reason: batcher.Detour(detour).String(), Count: n})
+			r.Sent = append(r.Sent, telemetry.Sent{Device: d.Name, Reason: policy.Detour(detour).String(), Count: n})
 		}
 	}
 	return r
@@ -248,12 +234,31 @@ func (c catalog) stats(name, version string) oip.ModelStatistics {
 	return v.Served.(*served).Stats()
 }
 
-// observer turns the gateway's account of each request into metrics.
-type observer struct{ http *telemetry.HTTP }
+// listeners are who hears of each prediction that has ended.
+func (s *Server) listeners() []gateway.Listener {
+	list := []gateway.Listener{{Name: "metrics", Ended: counted{&s.metrics.HTTP}.ended}, {Name: "parity", Ended: offer}}
+	if s.recorder != nil {
+		list = append(list, gateway.Listener{Name: "trace", Ended: arrivals{s.recorder}.ended})
+	}
+	return list
+}
 
-func (o observer) Predicted(m gateway.Model, out *gateway.Outcome) {
-	metrics := m.(*served).metrics
-	if out.Fault != 0 {
+// offer lets a row be compared with other answers to it, now and then.
+func offer(x *gateway.Exchange) {
+	if x.Err == nil {
+		x.Model.(*served).version.Comparer.Offer(x.Task)
+	}
+}
+
+// counted turns the gateway's account of each prediction into metrics.
+type counted struct{ http *telemetry.HTTP }
+
+func (c counted) ended(x *gateway.Exchange) {
+	metrics, out := x.Model.(*served).metrics, &x.Outcome
+	if out.Overran {
+		c.http.Overran()
+	}
+	if out.Fault != fault.None {
 		metrics.ObserveFault(out.Fault, out.Total)
 		return
 	}
@@ -264,9 +269,11 @@ func (o observer) Predicted(m gateway.Model, out *gateway.Outcome) {
 	})
 }
 
+// observer counts what happens on the predict port.
+type observer struct{ http *telemetry.HTTP }
+
 func (o observer) Refused(kind fault.Kind) { o.http.Fault(kind) }
 func (o observer) Answered(status int)     { o.http.Response(status) }
-func (o observer) Overran()                { o.http.Overran() }
 
 func (o observer) Connected(delta int) {
 	if delta > 0 {

@@ -13,10 +13,14 @@ import (
 	"sluice/batcher"
 	"sluice/config"
 	"sluice/gateway"
+	httpfront "sluice/gateway/http"
 	"sluice/internal/accesslog"
+	"sluice/internal/agree"
 	"sluice/internal/telemetry"
 	"sluice/internal/trace/record"
 	"sluice/models"
+	"sluice/models/bundle"
+	"sluice/models/gates"
 )
 
 // Options say what a Server is.
@@ -44,11 +48,12 @@ type Server struct {
 	metrics  *telemetry.Metrics
 	batcher  *batcher.Batcher
 	registry *models.Registry
-	copies   *models.Copies
-	gateway  *gateway.Server
-	admin    *gateway.Admin // nil if there is none
+	copies   *bundle.Copies
+	gateway  *gateway.Gateway
+	front    *httpfront.Server
+	admin    *httpfront.Admin // nil if there is none
 	// metricsPort serves metrics and health alone; nil if there is none.
-	metricsPort *gateway.Admin
+	metricsPort *httpfront.Admin
 	library     string
 	threads     *threads
 	lanes       int // of the CPU
@@ -99,33 +104,39 @@ func addressOf(ln net.Listener) net.Addr {
 // Registry has the models.
 func (s *Server) Registry() *models.Registry { return s.registry }
 
+// Gateway takes predictions from a front end that lives beside the HTTP of this one. The front end must have
+// ended its exchanges before Run returns.
+func (s *Server) Gateway() *gateway.Gateway { return s.gateway }
+
 // WatchLog puts into the metrics how many lines of the log were lost.
 func (s *Server) WatchLog(lost func() uint64) { s.metrics.WatchLog(lost) }
 
 // modelOptions is how bundles are found and proven, by a Server and a Check alike.
-func modelOptions(o *Options, devices []models.Device, library string) models.Options {
+func modelOptions(o *Options, devices []gates.Device, library string) models.Options {
 	cfg := o.Config
 	d := &cfg.ModelDefaults
 	return models.Options{
-		Dir:   cfg.Models,
-		Paths: o.Paths,
-		Defaults: models.Defaults{
-			Budget: cfg.Scheduler.Budget, MaxBudget: cfg.Limits.MaxBudget, MaxBatch: d.MaxBatch, MaxRows: d.MaxRows, Unproven: models.Unproven(d.Unproven),
-			UnfairRows: !d.FairRows,
-			Tolerance:  models.Tolerance{Abs: d.Tolerance.Abs, Rel: d.Tolerance.Rel},
+		Options: gates.Options{
+			Defaults: bundle.Defaults{
+				Budget: cfg.Scheduler.Budget, MaxBudget: cfg.Limits.MaxBudget, MaxBatch: d.MaxBatch, MaxRows: d.MaxRows, Unproven: bundle.Unproven(d.Unproven),
+				UnfairRows: !d.FairRows,
+				Tolerance:  agree.Tolerance{Abs: d.Tolerance.Abs, Rel: d.Tolerance.Rel},
+			},
+			MemoryCeiling: int64(cfg.Limits.Memory),
+			Devices:       devices,
+			Trial:         trialRunner(library).Begin,
+			Log:           o.Log,
+			WarmupBudget:  d.Warmup,
+			SkipProof:     o.Blind,
+			SkipTest:      o.Blind,
 		},
-		MemoryCeiling: int64(cfg.Limits.Memory),
+		Dir:           cfg.Models,
+		Paths:         o.Paths,
 		KeepVersions:  d.KeepVersions,
-		Devices:       devices,
 		State:         cfg.State,
 		Require:       cfg.Require,
-		Trial:         trialRunner(library).Begin,
-		Log:           o.Log,
-		WarmupBudget:  d.Warmup,
 		DrainDeadline: cfg.Drain.Deadline,
-		WatchLimit:    cfg.Scheduler.HangLimit,
-		SkipProof:     o.Blind,
-		SkipTest:      o.Blind,
+		CompareLimit:  cfg.Scheduler.HangLimit,
 	}
 }
 
@@ -143,7 +154,7 @@ func (s *Server) degraded() []string {
 func (s *Server) Run(ctx context.Context, announce func()) error {
 	failed := make(chan error, 4) // the three ports, and that no device can be used
 	var serving sync.WaitGroup
-	serving.Go(func() { failed <- s.gateway.Serve(s.ports.predict) })
+	serving.Go(func() { failed <- s.front.Serve(s.ports.predict) })
 	if s.admin != nil {
 		serving.Go(func() { failed <- s.admin.Serve(s.ports.admin) })
 	}
@@ -161,7 +172,7 @@ func (s *Server) Run(ctx context.Context, announce func()) error {
 			s.log.Error("cannot go on", zap.Error(err))
 		}
 		if s.ready() == nil {
-			s.gateway.BeginDrain()
+			s.front.BeginDrain()
 			s.log.Info("draining", zap.Duration("delay", s.cfg.Drain.Delay), zap.Duration("deadline", s.cfg.Drain.Deadline))
 			time.Sleep(s.cfg.Drain.Delay)
 		}

@@ -9,6 +9,7 @@ import (
 
 	"sluice/backends/onnx"
 	"sluice/batcher"
+	"sluice/batcher/policy"
 	"sluice/internal/remedy"
 	"sluice/models"
 )
@@ -84,7 +85,7 @@ func (s *Server) startScheduler(context.Context) (err error) {
 	s.batcher, err = batcher.Start(batcher.Options{
 		Devices:   schedulerDevices(s.fleet, s.cfg.Scheduler.FallbackShare),
 		HangLimit: s.cfg.Scheduler.HangLimit,
-		OnLane: func(id batcher.DeviceID, lane int) {
+		OnLane: func(id policy.DeviceID, lane int) {
 			if devices[id].OnCPU() {
 				s.threads.lane(lane)
 			}
@@ -99,7 +100,7 @@ func (s *Server) startScheduler(context.Context) (err error) {
 
 func (s *Server) listenPredict(ctx context.Context) (err error) {
 	var plain net.ListenConfig
-	plain.SetMultipathTCP(false) // with it the last connections could not be told from newer ones, see gateway/backlog_linux.go
+	plain.SetMultipathTCP(false) // with it the last connections could not be told from newer ones, see gateway/http/backlog_linux.go
 	if s.ports.predict, err = plain.Listen(ctx, "tcp", s.cfg.Listen); err != nil {
 		return fmt.Errorf("cannot open the predict port: %w", remedy.Listen(err, s.cfg.Listen, "listen"))
 	}

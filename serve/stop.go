@@ -9,7 +9,7 @@ import (
 
 	"go.uber.org/zap"
 
-	"sluice/gateway"
+	httpfront "sluice/gateway/http"
 )
 
 // stop ends everything that runs, in the order that loses no accepted request. A part that is not there
@@ -50,8 +50,8 @@ func (s *Server) stop() error {
 
 // drain answers what has been accepted, until ctx ends, and refuses the rest.
 func (s *Server) drain(ctx context.Context) (err error) {
-	if s.gateway != nil {
-		if err := s.gateway.Shutdown(ctx); err != nil {
+	if s.front != nil {
+		if err := s.front.Shutdown(ctx); err != nil {
 			s.log.Warn("the drain deadline has passed; refusing what still waits", zap.Error(err))
 		}
 	}
@@ -60,8 +60,8 @@ func (s *Server) drain(ctx context.Context) (err error) {
 			err = fmt.Errorf("some requests were refused at the drain deadline: %w", err)
 		}
 	}
-	if s.gateway != nil {
-		if err := s.gateway.Close(); err != nil {
+	if s.front != nil {
+		if err := s.front.Close(); err != nil {
 			s.log.Warn("connections were cut", zap.Error(err))
 		}
 	}
@@ -72,7 +72,7 @@ func (s *Server) drain(ctx context.Context) (err error) {
 }
 
 // stopPort ends one of the ports that are not for predictions.
-func stopPort(ctx context.Context, port *gateway.Admin, ln net.Listener) error {
+func stopPort(ctx context.Context, port *httpfront.Admin, ln net.Listener) error {
 	if ln != nil {
 		defer func() { _ = ln.Close() }() // it is closed already if it was served
 	}

@@ -2,18 +2,18 @@ package fleet
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"flag"
 	"os"
 	"os/exec"
 	"os/signal"
-	"runtime"
 	"strings"
 	"syscall"
-	"time"
 
 	"sluice/backends/onnx"
+	"sluice/internal/child"
 )
 
 // ownBinary is this process's own program. Not os.Executable: the file may have been replaced since it started.
@@ -76,34 +76,13 @@ func runChild(ctx context.Context, command string, env []string, request any) (s
 	if err != nil {
 		return nil, "", err
 	}
-	child := exec.CommandContext(ctx, ownBinary, command)
-	child.Env = env
-	// The child must not outlive this process; the system ties that to the thread that starts it.
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	child.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	child.WaitDelay = time.Second
-	child.Stdin = bytes.NewReader(text)
+	cmd := exec.CommandContext(ctx, ownBinary, command)
+	cmd.Env = env
+	cmd.Stdin = bytes.NewReader(text)
 	var output bytes.Buffer
-	var first beginning
-	child.Stdout, child.Stderr = &output, &first
-	err = child.Run()
-	return output.Bytes(), first.line(), err
-}
-
-// beginning keeps the first bytes that are written to it: a crash says its cause first.
-type beginning struct{ kept []byte }
-
-func (b *beginning) Write(p []byte) (int, error) {
-	b.kept = append(b.kept, p[:min(len(p), 512-len(b.kept))]...)
-	return len(p), nil
-}
-
-// line is the first line.
-func (b *beginning) line() string {
-	line, _, _ := strings.Cut(strings.TrimSpace(strings.ToValidUTF8(string(b.kept), "?")), "\n")
-	if line == "" {
-		return "it said nothing"
-	}
-	return line
+	first := child.Beginning{Most: 512}
+	cmd.Stdout, cmd.Stderr = &output, &first
+	err = child.Run(cmd)
+	line, _, _ := strings.Cut(strings.TrimSpace(strings.ToValidUTF8(string(first.Bytes()), "?")), "\n")
+	return output.Bytes(), cmp.Or(line, "it said nothing"), err
 }

@@ -3,6 +3,7 @@ package fleet
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 
@@ -42,7 +43,12 @@ type Fleet struct {
 
 	cpu struct { // the worker of models on the CPU that want a process of their own
 		sync.Mutex
-		worker *worker.Device
+		worker  *worker.Device
+		company company
+	}
+	isolated struct { // of that worker, apart from its lock, which is held while it starts and ends
+		sync.Mutex
+		down string // why it takes no work; empty if it does
 	}
 	retries sync.WaitGroup
 	life    context.Context //nolint:containedctx // the fleet's own life, not a request's
@@ -209,9 +215,24 @@ func (f *Fleet) cpuWorker(d *Device) (w *worker.Device, err error) {
 	defer f.cpu.Unlock()
 	if f.cpu.worker == nil {
 		own := Settings{Name: d.Name}
-		f.cpu.worker, err = f.startWorker(&own, d.kind, d.Lanes+d.Spares, func(worker.State, string) {})
+		f.cpu.worker, err = f.startWorker(&own, d.kind, d.Lanes+d.Spares, func(to worker.State, reason string) {
+			f.isolated.Lock()
+			defer f.isolated.Unlock()
+			f.isolated.down = ""
+			if to != worker.Up {
+				f.isolated.down = fmt.Sprintf("its worker is %v: %s", to, reason)
+			}
+		})
 	}
 	return f.cpu.worker, err
+}
+
+// isolatedWorker is the worker of models on the CPU that want a process of their own, nil while there is
+// none.
+func (f *Fleet) isolatedWorker() *worker.Device {
+	f.cpu.Lock()
+	defer f.cpu.Unlock()
+	return f.cpu.worker
 }
 
 // Wait returns when every worker is up or has failed, or with ctx. A device that comes later is told

@@ -8,23 +8,40 @@ import (
 
 	"sluice/backends/worker"
 	"sluice/internal/fault"
+	"sluice/internal/units"
 )
 
-// Degraded says, for each device that takes no work, why. Clients see it, so the library goes by its
-// name alone; the log has its path.
+// isolatedModels is what readiness calls the worker of models on the CPU that want a process of their own.
+const isolatedModels = "cpu for models with isolation: process"
+
+// Degraded says, for each device that takes no work, why, and which ones lack models. Clients see it, so
+// the library goes by its name alone; the log has its path.
 func (f *Fleet) Degraded() (all []string) {
-	for _, d := range f.devices {
-		d.mu.Lock()
-		why := d.mu.down()
-		d.mu.Unlock()
+	tell := func(name, why string) {
 		if why == "" {
-			continue
+			return
 		}
 		if f.o.Library != "" {
 			why = strings.ReplaceAll(why, f.o.Library, filepath.Base(f.o.Library))
 		}
-		all = append(all, fmt.Sprintf("device %s takes no work: %s", d.Name, why))
+		all = append(all, fmt.Sprintf("device %s takes no work: %s", name, why))
 	}
+	for _, d := range f.devices {
+		d.mu.Lock()
+		why := d.mu.down()
+		d.mu.Unlock()
+		tell(d.Name, why)
+		if d.worker == nil {
+			continue
+		}
+		if n := d.worker.Lost(); n > 0 {
+			all = append(all, fmt.Sprintf("device %s lacks %s that its worker could not load when it started again; it tries again", d.Name, units.Count(n, "model")))
+		}
+	}
+	f.isolated.Lock()
+	why := f.isolated.down
+	f.isolated.Unlock()
+	tell(isolatedModels, why)
 	slices.Sort(all)
 	return all
 }
@@ -50,12 +67,16 @@ func (f *Fleet) Reopen(name string) error {
 	if d == nil {
 		return fault.Newf(fault.NotFound, "there is no device '%s'; the devices are %s", name, strings.Join(f.Names(), ", "))
 	}
-	if d.worker == nil {
+	w := d.worker
+	if w == nil && d.OnCPU() {
+		w = f.isolatedWorker()
+	}
+	if w == nil {
 		return fault.Newf(fault.InvalidRequest, "device '%s' has no worker process: there is nothing to reopen", name)
 	}
-	if state := d.worker.Status().State; state != worker.Closed {
+	if state := w.Status().State; state != worker.Closed {
 		return fault.Newf(fault.InvalidRequest, "device '%s' is %v: only one that was closed after a crash loop is reopened", name, state)
 	}
-	d.worker.Reopen()
+	w.Reopen()
 	return nil
 }

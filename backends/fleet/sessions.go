@@ -2,7 +2,10 @@ package fleet
 
 import (
 	"context"
+	"errors"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"sluice/backends"
 	"sluice/backends/onnx"
@@ -55,7 +58,7 @@ func (d *Device) open(ctx context.Context, m Model) (backends.Session, error) {
 		if err != nil {
 			return nil, err
 		}
-		return apart{session.(*worker.Session)}, nil
+		return apart{session.(*worker.Session), &d.fleet.cpu.company}, nil
 	case d.OnCPU():
 		return OpenOnCPU(m)
 	}
@@ -143,16 +146,35 @@ func (d *Device) counted(session backends.Session) backends.Session {
 
 // apart is a session in the CPU's worker. That its process has ended says nothing of the CPU,
 // on which other models run, so it is the model that fails.
-type apart struct{ *worker.Session }
+type apart struct {
+	*worker.Session
+	company *company
+}
+
+// company counts the runs in the CPU's worker, of all its models. A run that was the only one is to blame
+// for the end of the process; if there were several nobody knows which was.
+type company struct{ running, begun atomic.Int64 }
 
 // A lane of it rests as one of any other worker does: its memory would be the ended process's.
 var _ resting = apart{}
 
 // Run is task.Runner's Run.
 func (a apart) Run(lane int, parts []task.Part, limit clock.Instant) (task.Timing, error) {
+	number, alone := a.company.begun.Add(1), a.company.running.Add(1) == 1
 	t, err := a.Session.Run(lane, parts, limit)
+	a.company.running.Add(-1)
 	if failed, _ := task.DeviceFailed(err); failed {
-		err = fault.Newf(fault.InferenceFailed, "the process that runs the model failed")
+		f := *fault.Of(err)
+		f.Cause = errors.New(f.Error()) // the device is not to blame
+		switch {
+		case f.Kind == fault.NoCapacity:
+		case alone && number == a.company.begun.Load():
+			f.Text = "the process that runs the model failed"
+		default:
+			f.Kind, f.RetryAfter = fault.NoCapacity, time.Second
+			f.Text = "the process that runs the model failed while it ran several requests"
+		}
+		err = &f
 	}
 	return t, err
 }

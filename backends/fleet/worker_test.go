@@ -22,6 +22,8 @@ import (
 	"sluice/internal/task"
 	"sluice/internal/tensor"
 	"sluice/models"
+	"sluice/models/bundle"
+	"sluice/models/gates"
 )
 
 const examples = "../../examples/models"
@@ -65,7 +67,7 @@ func startWorker(t testing.TB, serial bool) *worker.Device {
 // worker: golden rows, batch invariance and warm-up see no difference.
 func TestWorkerPassesTheGates(t *testing.T) {
 	d := startWorker(t, true)
-	o := models.Options{Dir: examples, Devices: []models.Device{workerDevice(d, 2)}}
+	o := models.Options{Dir: examples, Options: gates.Options{Devices: []gates.Device{workerDevice(d, 2)}}}
 	bundles, faults, err := models.Find(o)
 	if err != nil || len(faults) > 0 || len(bundles) != 4 {
 		t.Fatalf("found %d bundles, %v, %v", len(bundles), faults, err)
@@ -76,14 +78,14 @@ func TestWorkerPassesTheGates(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, v := range report.Gates {
-			if v.Outcome == models.Refused {
+			if v.Outcome == gates.Refused {
 				t.Errorf("%s: gate %s: %s (%s)", b.Label(), v.Gate, v.Text, v.Detail)
 			}
 		}
 		if len(report.Curve) == 0 {
 			t.Errorf("%s was not warmed up", b.Label())
 		}
-		if len(report.Devices) != 1 || report.Devices[0].State != models.Placed {
+		if len(report.Devices) != 1 || report.Devices[0].State != gates.Placed {
 			t.Errorf("%s is not placed: %+v", b.Label(), report.Devices)
 		}
 	}
@@ -93,8 +95,8 @@ func TestWorkerPassesTheGates(t *testing.T) {
 }
 
 // workerDevice is a worker as the registry sees it.
-func workerDevice(d *worker.Device, lanes int) models.Device {
-	return models.Device{Name: "cpu", Lanes: lanes, Open: func(ctx context.Context, b *models.Bundle) (models.Session, error) {
+func workerDevice(d *worker.Device, lanes int) gates.Device {
+	return gates.Device{Name: "cpu", Lanes: lanes, Open: func(ctx context.Context, b *bundle.Bundle) (bundle.Session, error) {
 		m := Model{Path: b.OpenPath(), Digest: b.Digest, Schema: b.Schema, FixedBatch: b.FixedBatch, External: b.External, Lanes: b.Lanes}
 		return openInWorker(ctx, d, &m, &Settings{Name: "cpu"})
 	}}

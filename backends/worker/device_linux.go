@@ -70,7 +70,7 @@ func (d *Device) Status() Status {
 	s := Status{State: d.mu.state, Reason: d.mu.reason, Starts: d.mu.starts}
 	switch {
 	case d.mu.link != nil:
-		s.PID = d.mu.link.cmd.Process.Pid
+		s.PID = d.mu.link.process.PID()
 	case s.State == Up: // the reason comes when the process has been waited for
 		s.State, s.Reason = Restarting, "the worker process has ended"
 	}

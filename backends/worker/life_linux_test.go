@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -16,6 +17,7 @@ import (
 
 	"sluice/backends/fake"
 	"sluice/internal/clock"
+	"sluice/internal/fault"
 	"sluice/internal/task"
 )
 
@@ -204,11 +206,12 @@ func TestResultsOutliveARestart(t *testing.T) {
 	echoes(t, s, 0)
 }
 
-// TestModelThatLoadsOnce keeps the device and the other models up.
+// TestModelThatLoadsOnce keeps the device and the other models up, and loads the model when it can be.
 func TestModelThatLoadsOnce(t *testing.T) {
-	d := start(t, "serve", nil)
+	d := start(t, "serve", func(o *Options) { o.ReloadMin, o.ReloadMax = time.Millisecond, 10*time.Millisecond })
 	other := open(t, d, "identity", fake.Echo(8), 1)
-	s := open(t, d, "once:"+filepath.Join(t.TempDir(), "mark"), fake.Echo(8), 1)
+	mark := filepath.Join(t.TempDir(), "mark")
+	s := open(t, d, "once:"+mark, fake.Echo(8), 1)
 	echoes(t, s, 0)
 	if err := unix.Kill(d.Status().PID, unix.SIGKILL); err != nil {
 		t.Fatal(err)
@@ -219,8 +222,21 @@ func TestModelThatLoadsOnce(t *testing.T) {
 	if failed, sticky := task.DeviceFailed(err); !failed || sticky || !errors.Is(err, ErrLost) {
 		t.Errorf("the lost model ended with %v", err)
 	}
-	if d.Status().State != Up {
-		t.Errorf("the device is %+v", d.Status())
+	if f := fault.Of(err); f.Kind != fault.NoCapacity || f.RetryAfter == 0 {
+		t.Errorf("its client is told %v, to come back after %v", f.Kind.Code(), f.RetryAfter)
+	}
+	if d.Status().State != Up || d.Lost() != 1 {
+		t.Errorf("the device is %+v, %d models are lost", d.Status(), d.Lost())
+	}
+	if err := os.Remove(mark); err != nil {
+		t.Fatal(err)
+	}
+	for d.Lost() > 0 {
+		time.Sleep(time.Millisecond)
+	}
+	echoes(t, s, 0)
+	if d.Status().Starts != 2 {
+		t.Errorf("the device is %+v after the model was loaded again", d.Status())
 	}
 }
 

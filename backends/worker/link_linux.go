@@ -5,13 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"sync"
 	"syscall"
 	"time"
 
 	"go.uber.org/zap"
 
+	"sluice/internal/child"
 	"sluice/internal/clock"
 )
 
@@ -19,53 +19,45 @@ import (
 // and ends the process then.
 type link struct {
 	o       *Options
-	cmd     *exec.Cmd
+	process *child.Child
 	control *stream
 	streams []*stream
 	said    tail
 
-	once   sync.Once
-	cause  error         // why it failed; read after dead
-	dead   chan struct{} // closed when it has failed
-	exited chan struct{} // closed when the process has been waited for
-	exit   error         // what Wait said; read after exited
+	once  sync.Once
+	cause error         // why it failed; read after dead
+	dead  chan struct{} // closed when it has failed
 }
 
-// launch starts a process and waits until it serves. The calling thread must live as long as
-// the process may: the system kills the process with it. A link that comes with an error has a
+// launch starts a process and waits until it serves. A link that comes with an error has a
 // process that the caller must end.
 func launch(o *Options) (*link, error) {
 	conn, theirs, err := newPair()
 	if err != nil {
 		return nil, err
 	}
-	l := &link{o: o, cmd: o.Command(), control: newStream(conn), dead: make(chan struct{}), exited: make(chan struct{})}
-	if len(l.cmd.ExtraFiles) > 0 {
+	l, cmd := &link{o: o, control: newStream(conn), dead: make(chan struct{})}, o.Command()
+	if len(cmd.ExtraFiles) > 0 {
 		shut(conn)
 		theirs.Close()
 		return nil, errors.New("its command has extra files; the socket must be the only one")
 	}
-	l.cmd.ExtraFiles = []*os.File{theirs} // becomes Descriptor
-	if l.cmd.SysProcAttr == nil {
-		l.cmd.SysProcAttr = &syscall.SysProcAttr{}
+	cmd.ExtraFiles = []*os.File{theirs} // becomes Descriptor
+	if cmd.SysProcAttr == nil {
+		cmd.SysProcAttr = &syscall.SysProcAttr{}
 	}
 	// A signal that a terminal sends to the whole group is for the gateway, which drains first.
-	l.cmd.SysProcAttr.Pdeathsig, l.cmd.SysProcAttr.Setpgid = syscall.SIGKILL, true
-	if l.cmd.Stderr == nil {
+	cmd.SysProcAttr.Setpgid = true
+	if cmd.Stderr == nil {
 		l.said.log = o.Log.With(zap.String("device", o.Name))
-		l.cmd.Stderr = &l.said
+		cmd.Stderr = &l.said
 	}
-	l.cmd.WaitDelay = time.Second
-	err = l.cmd.Start()
+	l.process, err = child.Start(cmd)
 	theirs.Close() // else its end would not show
 	if err != nil {
 		shut(conn)
 		return nil, fmt.Errorf("cannot start the worker process: %w", err)
 	}
-	go func() { // ends with the process, for which end waits
-		l.exit = l.cmd.Wait()
-		close(l.exited)
-	}()
 	return l, l.greet()
 }
 
@@ -113,7 +105,7 @@ func (l *link) fail(cause error) {
 		l.cause = cause
 		close(l.dead)
 		// It may be ending by itself; a stopped one ends too.
-		_ = l.cmd.Process.Kill()
+		l.process.Kill()
 		l.hangUp()
 	})
 }
@@ -141,8 +133,8 @@ func (l *link) down() error {
 // ended, and its own last words come with either.
 func (l *link) reason() string {
 	text := l.cause.Error()
-	if errors.Is(l.cause, ErrDown) && l.exit != nil {
-		text = "the worker process ended: " + l.exit.Error()
+	if exit := l.process.Wait(); errors.Is(l.cause, ErrDown) && exit != nil {
+		text = "the worker process ended: " + exit.Error()
 	}
 	if line := l.said.line(); line != "" {
 		text += " (" + line + ")"

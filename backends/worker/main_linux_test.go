@@ -25,13 +25,13 @@ const roleEnv = "SLUICE_WORKER_TEST"
 
 func TestMain(m *testing.M) {
 	if role := os.Getenv(roleEnv); role != "" {
-		os.Exit(child(role))
+		os.Exit(beChild(role))
 	}
 	goleak.VerifyTestMain(m)
 }
 
-// child is the other process. hostile children are in hostile_test.go.
-func child(role string) int {
+// beChild is the other process. hostile children are in hostile_test.go.
+func beChild(role string) int {
 	conn := os.NewFile(Descriptor, "gateway")
 	verb, rest, _ := strings.Cut(role, ":")
 	var err error

@@ -76,6 +76,9 @@ type Options struct {
 	// BackoffMin and BackoffMax bound the pause before a restart: it doubles with each end
 	// within CrashWindow, and is spread by a fifth. 0 means 50 ms and 2 s.
 	BackoffMin, BackoffMax time.Duration
+	// ReloadMin and ReloadMax bound the pause before a model is tried again that a new process could
+	// not load; it doubles. 0 means 1 s and 1 minute.
+	ReloadMin, ReloadMax time.Duration
 	// CrashLimit ends within CrashWindow leave the device closed; 0 means 10 within 1 minute.
 	CrashLimit  int
 	CrashWindow time.Duration
@@ -126,6 +129,8 @@ func (o Options) withDefaults() (Options, error) {
 	orDefault(&o.OpenLimit, 5*time.Minute)
 	orDefault(&o.BackoffMin, 50*time.Millisecond)
 	orDefault(&o.BackoffMax, 2*time.Second)
+	orDefault(&o.ReloadMin, time.Second)
+	orDefault(&o.ReloadMax, time.Minute)
 	orDefault(&o.CrashLimit, 10)
 	orDefault(&o.CrashWindow, time.Minute)
 	orDefault(&o.FreeBytes, 256<<20)
@@ -175,6 +180,14 @@ func (o *Options) pause(n int) time.Duration {
 // deviceError is what a run returns when the device and not the rows are to blame.
 func deviceError(sticky bool, cause error) error {
 	return fault.Wrap(fault.InferenceFailed, &task.DeviceError{Sticky: sticky, Cause: cause}, "the device that runs the model failed")
+}
+
+// notThere is what a run returns that found no process, or none that has the model: another device
+// may run it, or the same one a little later.
+func notThere(sticky bool, cause error, text string) error {
+	f := fault.Wrap(fault.NoCapacity, &task.DeviceError{Sticky: sticky, Cause: cause}, text)
+	f.RetryAfter = time.Second
+	return f
 }
 
 // sizes are the batch sizes that the session runs; nil means any.

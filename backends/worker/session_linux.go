@@ -140,9 +140,10 @@ func (s *Session) Rest(n int) {
 	}
 }
 
+// What a run ends with that never began.
 var (
-	errDown = deviceError(true, ErrDown)
-	errLost = deviceError(false, ErrLost)
+	errDown = notThere(true, ErrDown, "the process that runs the model is being started again")
+	errLost = notThere(false, ErrLost, "the process that runs the model has started again and could not load it: it is tried again")
 )
 
 // Run gathers the parts into the lane's slab and has the process run them. It is task.Runner's

@@ -2,7 +2,6 @@ package worker
 
 import (
 	"fmt"
-	"runtime"
 	"time"
 
 	"go.uber.org/zap"
@@ -21,9 +20,6 @@ const (
 // the state.
 func (d *Device) supervise() {
 	defer close(d.done)
-	// The process is killed when the thread that starts it ends: so this one stays, and ends
-	// with this goroutine.
-	runtime.LockOSThread()
 	var crashes ends
 	for {
 		reason, began := d.serve()
@@ -85,11 +81,7 @@ func (d *Device) serve() (reason string, began bool) {
 	if err == nil {
 		began = true
 		d.set(Up, "")
-		select {
-		case <-l.dead:
-		case <-l.exited:
-		case <-d.closing:
-		}
+		d.watch(l)
 	}
 	d.detach()
 	if d.ending() {
@@ -109,18 +101,104 @@ func (d *Device) serve() (reason string, began bool) {
 	return l.reason(), began
 }
 
+// watch waits for the end of a process that is up. Now and then it tries again to load what the process
+// could not load when it was started: what was short then, such as memory, may be there.
+func (d *Device) watch(l *link) {
+	pause := d.o.ReloadMin
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	if d.Lost() == 0 {
+		timer.Stop()
+	}
+	for {
+		select {
+		case <-l.dead:
+			return
+		case <-l.process.Done():
+			return
+		case <-d.closing:
+			return
+		case <-timer.C:
+			if err := d.reload(l); err != nil {
+				return
+			}
+			pause = min(2*pause, d.o.ReloadMax)
+			if d.Lost() > 0 {
+				timer.Reset(pause)
+			}
+		}
+	}
+}
+
+// reload loads the sessions that are lost. An error is the device's.
+func (d *Device) reload(l *link) error {
+	for _, s := range d.sessions() {
+		if !s.lost.Load() {
+			continue
+		}
+		r, err := l.open(s)
+		if failed, _ := task.DeviceFailed(err); failed {
+			return err
+		}
+		if err != nil {
+			continue // it was said
+		}
+		if err := s.warm(l); err != nil {
+			r.release()
+			return err
+		}
+		if !d.publish(s, r) {
+			d.closeGone(l, s, r)
+			continue
+		}
+		d.o.Log.Info("a model was loaded again", zap.String("device", d.o.Name), zap.String("path", s.spec.Path))
+	}
+	return nil
+}
+
+// publish lets runs in; false if the session has been closed meanwhile.
+func (d *Device) publish(s *Session, r *remote) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.mu.sessions[s.id] != s {
+		return false
+	}
+	s.remote.Store(r)
+	s.lost.Store(false)
+	return true
+}
+
+// closeGone closes in the process what nobody has any more.
+func (d *Device) closeGone(l *link, s *Session, r *remote) {
+	err := l.ask(closeModel, s.id, closeLimit)
+	r.release()
+	if err != nil {
+		d.o.Log.Warn("a model cannot be closed", zap.String("device", d.o.Name), zap.Error(err))
+	}
+}
+
+// Lost is how many sessions the process could not load when it was started again. They are tried again.
+func (d *Device) Lost() (n int) {
+	for _, s := range d.sessions() {
+		if s.lost.Load() {
+			n++
+		}
+	}
+	return n
+}
+
 // reaped waits for the end of a process that was killed. Even so it can hang in its driver,
 // where it does no harm, since nobody listens to it; but no other is started beside it.
 func (d *Device) reaped(l *link) bool {
 	select {
-	case <-l.exited:
+	case <-l.process.Done():
 		return true
 	case <-d.abandon:
 	}
 	timer := time.NewTimer(killGrace)
 	defer timer.Stop()
 	select {
-	case <-l.exited:
+	case <-l.process.Done():
 		return true
 	case <-timer.C:
 		return false
@@ -135,7 +213,7 @@ func (d *Device) await(l *link, grace time.Duration) {
 	timer := time.NewTimer(grace)
 	defer timer.Stop()
 	select {
-	case <-l.exited:
+	case <-l.process.Done():
 	case <-l.dead:
 	case <-timer.C:
 	case <-d.abandon:
@@ -162,7 +240,7 @@ func (d *Device) restore(l *link) error {
 			return err
 		}
 		if s.lost.Store(err != nil); err != nil {
-			d.o.Log.Error("a model cannot be loaded again; its requests need another device", zap.String("device", d.o.Name), zap.String("path", s.spec.Path), zap.Error(err))
+			d.o.Log.Error("a model cannot be loaded again; it is tried again, and until then its requests need another device", zap.String("device", d.o.Name), zap.String("path", s.spec.Path), zap.Error(err))
 			continue
 		}
 		all = append(all, restored{s, r})
@@ -182,12 +260,8 @@ func (d *Device) restore(l *link) error {
 		}
 	}
 	d.mu.Unlock()
-	for _, x := range gone { // closed meanwhile
-		err := l.ask(closeModel, x.s.id, closeLimit)
-		x.r.release()
-		if err != nil {
-			d.o.Log.Warn("a model cannot be closed", zap.String("device", d.o.Name), zap.Error(err))
-		}
+	for _, x := range gone {
+		d.closeGone(l, x.s, x.r)
 	}
 	return nil
 }

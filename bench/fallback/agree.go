@@ -8,8 +8,8 @@ import (
 	"slices"
 	"time"
 
-	"sluice/batcher/plan"
-	"sluice/batcher/sim"
+	"sluice/plan"
+	"sluice/plan/sim"
 )
 
 // agreement compares a turn with what `sluice plan` says of the same arrivals and the measured

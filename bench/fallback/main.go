@@ -37,16 +37,16 @@ var table = cost.Curve{
 	{Rows: 32, P50: 11193 * time.Microsecond},
 }
 
-// policy is how requests are shared between the devices.
-type policy string
+// sharing is how requests are shared between the devices.
+type sharing string
 
 const (
-	alone     policy = "gpu alone"
-	spilling  policy = "spilling"
-	threshold policy = "threshold"
+	alone     sharing = "gpu alone"
+	spilling  sharing = "spilling"
+	threshold sharing = "threshold"
 )
 
-var policies = []policy{alone, spilling, threshold}
+var sharings = []sharing{alone, spilling, threshold}
 
 // load is an arrival process: a rate as a share of the GPU's capacity, and the coefficient of
 // variation of the gaps.
@@ -60,7 +60,7 @@ var loads = []load{{0.5, 1}, {0.8, 1}, {0.8, 3}, {1, 1}, {1.3, 1}, {2, 1}}
 // point is one load under one policy: the medians of its turns.
 type point struct {
 	load
-	Policy     policy  `json:"policy"`
+	Policy     sharing `json:"policy"`
 	Goodput    float64 `json:"goodput_per_s"`
 	Attainment float64 `json:"attainment"`
 	P99        float64 `json:"p99_ms"`
@@ -112,9 +112,9 @@ func run(length time.Duration, out string) (err error) {
 		r.gpuRate, maxBatch, r.cpuRate, r.lanes, r.cpu[0].P50.Round(10*time.Microsecond), budget)
 	fmt.Printf("%-10s  %5s  %3s  %10s  %10s  %8s  %7s\n", "policy", "load", "cv", "good/s", "attainment", "p99 ms", "on cpu")
 	for _, l := range loads {
-		seen := map[policy][]point{}
+		seen := map[sharing][]point{}
 		for turn := range turns {
-			for _, p := range policies {
+			for _, p := range sharings {
 				got, err := r.serve(p, l, length, uint64(turn))
 				if err != nil {
 					return err
@@ -122,7 +122,7 @@ func run(length time.Duration, out string) (err error) {
 				seen[p] = append(seen[p], got)
 			}
 		}
-		for _, p := range policies {
+		for _, p := range sharings {
 			mid := middle(seen[p])
 			result.Points = append(result.Points, mid)
 			fmt.Printf("%-10s  %5.2f  %3.0f  %10.0f  %10.4f  %8.2f  %6.1f%%\n", p, l.Share, l.CV, mid.Goodput, mid.Attainment, mid.P99, 100*mid.OnCPU)
@@ -153,7 +153,7 @@ func middle(turns []point) point {
 	return turns[len(turns)/2]
 }
 
-func (r *Result) at(p policy, l load) point {
+func (r *Result) at(p sharing, l load) point {
 	return r.Points[slices.IndexFunc(r.Points, func(q point) bool { return q.Policy == p && q.load == l })]
 }
 

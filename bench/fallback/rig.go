@@ -17,6 +17,7 @@ import (
 	"sluice/backends/fleet"
 	"sluice/backends/onnx"
 	"sluice/batcher"
+	"sluice/batcher/policy"
 	"sluice/internal/clock"
 	"sluice/internal/cost"
 	"sluice/internal/onnxfile"
@@ -155,11 +156,11 @@ type service struct {
 	overflow *batcher.Model // of the threshold policy: the model on the CPU alone
 }
 
-func (r *rig) start(p policy) (*service, error) {
+func (r *rig) start(p sharing) (*service, error) {
 	b, err := batcher.Start(batcher.Options{
-		Devices:    []batcher.DeviceOptions{{Name: gpuName, Lanes: 1}, {Name: cpuName, Lanes: r.lanes}},
+		Devices:    []policy.DeviceOptions{{Name: gpuName, Lanes: 1}, {Name: cpuName, Lanes: r.lanes}},
 		LeadWithin: -1,
-		OnLane: func(d batcher.DeviceID, _ int) {
+		OnLane: func(d policy.DeviceID, _ int) {
 			runtime.LockOSThread()
 			if d == 1 {
 				_ = unix.Setpriority(unix.PRIO_PROCESS, unix.Gettid(), laneNice)
@@ -171,7 +172,7 @@ func (r *rig) start(p policy) (*service, error) {
 	}
 	gpu := batcher.Placement{Device: gpuName, Runner: r.gpuSession, Curve: r.gpu}
 	cpu := batcher.Placement{Device: cpuName, Runner: r.cpuSession, Curve: r.cpu}
-	spec := batcher.Spec{Name: "model", MaxBatch: maxBatch, Outputs: 1, Budget: budget, Placements: []batcher.Placement{gpu, cpu}, Fallback: batcher.FallbackBudget}
+	spec := batcher.Spec{Name: "model", MaxBatch: maxBatch, Outputs: 1, Budget: budget, Placements: []batcher.Placement{gpu, cpu}, Fallback: policy.FallbackBudget}
 	s := &service{b: b}
 	if p != spilling {
 		spec.Placements = spec.Placements[:1]

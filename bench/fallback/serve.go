@@ -46,7 +46,7 @@ func (a *arrival) Ended() task.Waker {
 }
 
 // serve offers a load for a while, after a second that does not count, and sums it up.
-func (r *rig) serve(p policy, l load, length time.Duration, seed uint64) (point, error) {
+func (r *rig) serve(p sharing, l load, length time.Duration, seed uint64) (point, error) {
 	const warm = time.Second
 	s, err := r.start(p)
 	if err != nil {
@@ -138,7 +138,7 @@ func (s *service) pick() *batcher.Model {
 }
 
 // sum counts the arrivals from an instant on.
-func (t *turn) sum(p policy, l load, from clock.Instant, length time.Duration) point {
+func (t *turn) sum(p sharing, l load, from clock.Instant, length time.Duration) point {
 	var good, sent, onCPU int
 	var took []time.Duration
 	for i := range t.all {

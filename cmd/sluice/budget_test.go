@@ -79,11 +79,11 @@ func TestSlowModel(t *testing.T) {
 	if res, said := ask(path, row, "60000"); res.StatusCode != http.StatusOK {
 		t.Errorf("with a budget of a minute: %d %+v", res.StatusCode, said)
 	}
-	_, metrics := g.get(g.admin + "/metrics")
 	for _, line := range []string{`sluice_requests_total{model="slow",outcome="budget_too_short",version="1"} 4`, `sluice_queue_refusals_total{model="slow",outcome="budget_too_short",version="1"} 4`} {
-		if !strings.Contains(metrics, line+"\n") {
-			t.Errorf("the metrics lack %s", line)
-		}
+		eventually(t, "the metrics have "+line, func() bool {
+			_, metrics := g.get(g.admin + "/metrics")
+			return strings.Contains(metrics, line+"\n")
+		})
 	}
 }
 

@@ -92,8 +92,8 @@ func (c *caged) leave(t *testing.T) {
 	if c.good.Load() < 20 || c.refused.Load() > c.good.Load()/20 {
 		t.Errorf("%d good requests were answered, %d refused", c.good.Load(), c.refused.Load())
 	}
-	if ended, _ := c.Ended(); ended {
-		t.Errorf("the gateway has ended\n%s", c.Log())
+	if how, ended := c.Ended(); ended {
+		t.Errorf("the gateway has ended: %s\n%s", how, c.Log())
 	}
 }
 

@@ -14,6 +14,8 @@ import (
 	"sluice/internal/wrap"
 	"sluice/loadtest/live"
 	"sluice/models"
+	"sluice/models/bundle"
+	"sluice/models/gates"
 	"sluice/serve"
 )
 
@@ -21,9 +23,9 @@ import (
 type checkOptions struct {
 	json, verbose bool
 	// inspect finds what a placed model takes of the machine; nil leaves that out.
-	inspect func(ctx context.Context, b *models.Bundle, d *models.DeviceReport) error
+	inspect func(ctx context.Context, b *bundle.Bundle, d *gates.DeviceReport) error
 	// memory adds up what a server with these models needs; nil leaves that out.
-	memory func(reports []*models.Report) *serve.MemoryNeed
+	memory func(reports []*gates.Report) *serve.MemoryNeed
 }
 
 // checkCommand proves settings and bundles without serving them.
@@ -89,7 +91,7 @@ func check(cmd *cobra.Command, options models.Options, o checkOptions) error {
 	if err != nil {
 		return err
 	}
-	reports := make([]*models.Report, 0, len(bundles))
+	reports := make([]*gates.Report, 0, len(bundles))
 	refused, otherwise := len(faults), 0
 	progress := newProgress(len(bundles))
 	told := 0
@@ -140,7 +142,7 @@ func check(cmd *cobra.Command, options models.Options, o checkOptions) error {
 }
 
 // write prints a report as soon as it is there, if it is for programs.
-func (o *checkOptions) write(r *models.Report) error {
+func (o *checkOptions) write(r *gates.Report) error {
 	if !o.json {
 		return nil
 	}
@@ -148,13 +150,13 @@ func (o *checkOptions) write(r *models.Report) error {
 }
 
 // inspectAll finds what the model takes on each device that serves it.
-func (o *checkOptions) inspectAll(ctx context.Context, b *models.Bundle, r *models.Report) {
+func (o *checkOptions) inspectAll(ctx context.Context, b *bundle.Bundle, r *gates.Report) {
 	if o.inspect == nil || r.Refusal() != nil {
 		return
 	}
 	for i := range r.Devices {
 		d := &r.Devices[i]
-		if d.State != models.Placed {
+		if d.State != gates.Placed {
 			continue
 		}
 		if err := o.inspect(ctx, b, d); err != nil && o.verbose {
@@ -167,7 +169,7 @@ func (o *checkOptions) inspectAll(ctx context.Context, b *models.Bundle, r *mode
 const unbroken = 1 << 20
 
 // tell prints what became of each model, the results first. With JSON the reports are out already.
-func (o *checkOptions) tell(reports []*models.Report, faults []error) error {
+func (o *checkOptions) tell(reports []*gates.Report, faults []error) error {
 	if o.json {
 		for _, fault := range faults {
 			fmt.Fprintln(os.Stderr, "sluice:", fault)
@@ -182,7 +184,7 @@ func (o *checkOptions) tell(reports []*models.Report, faults []error) error {
 	if width == 0 {
 		width = unbroken
 	}
-	if err := models.WriteResults(w, reports, width); err != nil {
+	if err := gates.WriteResults(w, reports, width); err != nil {
 		return err
 	}
 	for _, fault := range faults {

@@ -16,7 +16,8 @@ import (
 
 	"sluice/config"
 	"sluice/internal/task"
-	"sluice/models"
+	"sluice/models/bundle"
+	"sluice/models/gates"
 	"sluice/serve"
 )
 
@@ -105,7 +106,7 @@ func TestSettingsAreChecked(t *testing.T) {
 
 // shifted is a real session whose first output is not what the model says.
 type shifted struct {
-	models.Session
+	bundle.Session
 	by float32
 }
 
@@ -156,7 +157,7 @@ func TestCheckFindsAFallbackThatDiffers(t *testing.T) {
 		options.Trial = nil
 		cpu := options.Devices[0]
 		open := cpu.Open
-		cpu.Open = func(ctx context.Context, b *models.Bundle) (models.Session, error) {
+		cpu.Open = func(ctx context.Context, b *bundle.Bundle) (bundle.Session, error) {
 			session, err := open(ctx, b)
 			if err != nil {
 				return nil, err
@@ -165,7 +166,7 @@ func TestCheckFindsAFallbackThatDiffers(t *testing.T) {
 		}
 		preferred := options.Devices[0]
 		preferred.Name = "cuda:0"
-		options.Devices = []models.Device{preferred, cpu}
+		options.Devices = []gates.Device{preferred, cpu}
 		cmd := &cobra.Command{}
 		cmd.SetContext(t.Context())
 		switch err := check(cmd, options, checkOptions{json: true}); {

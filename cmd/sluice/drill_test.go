@@ -66,7 +66,7 @@ type holdings struct{ children, memories, descriptors int }
 // holds counts the gateway's child processes, mappings of shared memory and descriptors that are
 // no connections of clients.
 func (d *drilled) holds() (h holdings) {
-	pid := d.PID
+	pid := d.PID()
 	h.children = len(memory.Children(pid))
 	maps, _ := os.ReadFile(fmt.Sprintf("/proc/%d/maps", pid))
 	h.memories = strings.Count(string(maps), "/memfd:sluice-worker")
@@ -231,7 +231,7 @@ func TestKilledGatewayLeavesNoWorker(t *testing.T) {
 	if worker == 0 {
 		t.Fatal("there is no worker process")
 	}
-	d.Kill()
+	d.End()
 	if err := d.end(stopWithin); err == nil {
 		t.Error("a gateway that is killed ends with status 0")
 	}

@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -41,8 +43,10 @@ func TestModelInAProcessOfItsOwn(t *testing.T) {
 	}
 }
 
+var routedTo = regexp.MustCompile(`sluice_requests_routed_total\{device="(\w+)",model="late",reason="\w+",version="1"\} (\d+)`)
+
 // A device that is down while a model is loaded joins it when it is back; until then the CPU
-// serves.
+// serves. Every scrape meanwhile names where each request went.
 func TestDeviceJoinsAModelThatServes(t *testing.T) {
 	d := startDrilled(t)
 	done := make(chan struct{})
@@ -75,5 +79,20 @@ func TestDeviceJoinsAModelThatServes(t *testing.T) {
 	eventually(t, "the CPU serves the model", func() bool { return strings.HasPrefix(device(), "cpu") })
 	close(done)
 	<-down
-	eventually(t, "the device serves it", func() bool { return device() == "fake" })
+	served, last := map[string]int{"cpu": 1}, 0
+	eventually(t, "the device serves it", func() bool {
+		on, _, _ := strings.Cut(device(), ";")
+		served[on]++
+		routed := map[string]int{}
+		_, metrics := d.get(d.admin + "/metrics")
+		for _, line := range routedTo.FindAllStringSubmatch(metrics, -1) {
+			n, _ := strconv.Atoi(line[2])
+			routed[line[1]] += n
+		}
+		if routed["cpu"] < last || routed["cpu"] < served["cpu"] {
+			t.Fatalf("the metrics tell of %v, with %d on the CPU before; served were %v", routed, last, served)
+		}
+		last = routed["cpu"]
+		return served["fake"] > 10 && routed["fake"] > 10
+	})
 }

@@ -14,6 +14,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"sluice/serve"
 	"sluice/test/rig"
 )
 
@@ -28,6 +29,7 @@ var exampleModels = []string{"digits", "encoder", "eta", "ranker"}
 var sluice string // path of the binary under test
 
 func TestMain(m *testing.M) {
+	serve.Child() // a server in the test's own process loads a model on trial
 	dir, err := os.MkdirTemp("", "sluice-test-")
 	if err != nil {
 		panic(err)
@@ -147,7 +149,7 @@ func (g *running) end(within time.Duration) error {
 	select {
 	case <-g.Done():
 	case <-time.After(within):
-		g.Kill()
+		g.End()
 		g.t.Fatalf("the gateway did not end within %v\n%s", within, g.Log())
 	}
 	return g.Wait()

@@ -139,7 +139,7 @@ func loadtestRunCommand() *cobra.Command {
 	}
 	var g flagGroups
 	load := g.group("The load")
-	load.StringVar(&o.Load, "load", loadtest.DefaultLoad, "`expression`: poisson:R, constant:R, step:R1@10s,R2@10s, ramp:A..B@60s, burst:base=R,peak=P,on=200ms,every=5s, sine:mean=R,amp=A,period=T, trace:FILE[,speed=2], closed:N[,think=exp:5ms]")
+	load.StringVar(&o.Load, "load", loadtest.DefaultLoad, "`expression`: poisson:R, constant:R, gamma:R,cv=3, step:R1@10s,R2@10s, ramp:A..B@60s, burst:base=R,peak=P,on=200ms,every=5s, sine:mean=R,amp=A,period=T, trace:FILE[,speed=2], closed:N[,think=exp:5ms]")
 	c.add(&g, load, "what the load says, or 30s")
 	target := f.add(&g, load)
 	target.StringVar(&command, "target-cmd", "", "start this `command` as the target, without a shell, wait until it is ready, and stop it at the end")
@@ -162,7 +162,7 @@ func (c *runFlags) add(g *flagGroups, load *pflag.FlagSet, length string) {
 	load.DurationVar(&c.length, "duration", 0, "how long is measured (default "+length+")")
 	load.DurationVar(&c.warmup, "warmup", loadtest.DefaultWarmup, "before that, and left out")
 	want := g.group("What is wanted")
-	want.StringArrayVar(&c.fails, "fail", nil, "exit with 10 unless this `condition` holds: 'p99<10ms', 'p99<20ms for 5s', 'achieved>=99%', 'wrong==0', 'err<0.1%'; may be repeated")
+	want.StringArrayVar(&c.fails, "fail", nil, "exit with 10 unless this `condition` holds: 'p99<10ms' (of all requests; ok.p99 of right answers), 'p99<20ms for 5s', 'achieved>=99%', 'wrong==0', 'err<0.1%'; may be repeated")
 	want.StringArrayVar(&c.aborts, "abort", nil, "likewise, and end the run at once if the `condition` does not hold")
 	want.DurationVar(&c.within, "within", 0, "also count the answers that take no more than this")
 	want.StringSliceVar(&c.quantiles, "quantile", nil, "report these `quantiles` beside 0.5, 0.9, 0.95, 0.99 and 0.999, such as 0.75,0.9999")

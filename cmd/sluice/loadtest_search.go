@@ -40,7 +40,7 @@ At last the target is overloaded, and the time is taken until it holds the objec
 	}
 	var g flagGroups
 	flags := g.group("The search")
-	flags.StringVar(&slo, "slo", "p99<10ms,err<0.1%,wrong==0", "the `objective`: a percentile of the response latency, and at will err and wrong")
+	flags.StringVar(&slo, "slo", "p99<10ms,err<0.1%,wrong==0", "the `objective`: a percentile of the response latency of all requests, and at will err and wrong")
 	flags.Float64Var(&o.Low, "low", 0, "`rate` to begin at (default 50)")
 	flags.Float64Var(&o.High, "high", 0, "`rate` that is not exceeded (default none)")
 	flags.DurationVar(&o.Probe, "probe", 0, "how long a rate is looked at first (default 10s; with --quick 3s)")

@@ -100,7 +100,7 @@ func TestLoadtestMeasuresSluice(t *testing.T) {
 	at := strings.TrimPrefix(g.predict, "http://")
 
 	r := p.measure("run", "run", at, "--model", "ranker", "--metrics", g.admin+"/metrics", "--duration", "3s", "--warmup", "500ms", "--fail", "p50<10s", "--fail", "wrong==0")
-	if r.Command != "run" || r.Verify.Checked != r.Ledger.OK || len(r.Thresholds) != 2 || r.Targets[0].Model != "ranker" || r.Targets[0].Digest == "" || r.Targets[0].PID != g.PID {
+	if r.Command != "run" || r.Verify.Checked != r.Ledger.OK || len(r.Thresholds) != 2 || r.Targets[0].Model != "ranker" || r.Targets[0].Digest == "" || r.Targets[0].PID != g.PID() {
 		t.Errorf("run: %+v, verified %d of %d, thresholds %+v", r.Targets, r.Verify.Checked, r.Ledger.OK, r.Thresholds)
 	}
 	if names := stageNames(r); !slices.Contains(names, "queue") || !slices.Contains(names, "run") || len(r.Devices) == 0 || len(r.Batches) == 0 {

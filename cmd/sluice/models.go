@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"sluice/models"
+	"sluice/models/bundle"
 	"sluice/serve"
 )
 
@@ -81,7 +82,7 @@ The exit status is 0 if every version is pinned, 1 if one is not or could not be
 }
 
 // pinAll pins bundles or looks at their pins, says what came of it, and counts those that are not.
-func pinAll(bundles []*models.Bundle, check bool) (unpinned int) {
+func pinAll(bundles []*bundle.Bundle, check bool) (unpinned int) {
 	for _, b := range bundles {
 		state, err := b.Pin(!check)
 		text := fmt.Sprintf("pinned, %d files", state.Files)

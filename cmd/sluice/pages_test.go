@@ -13,7 +13,8 @@ import (
 	"github.com/spf13/pflag"
 
 	"sluice/internal/doctext"
-	"sluice/models"
+	"sluice/models/bundle"
+	"sluice/models/gates"
 	"sluice/serve"
 )
 
@@ -138,7 +139,7 @@ func TestCheckPrintsJSONAlone(t *testing.T) {
 		t.Errorf("the last line is %s", lines[4])
 	}
 	for i, line := range lines[:4] {
-		var r models.Report
+		var r gates.Report
 		decoder := json.NewDecoder(strings.NewReader(line))
 		decoder.DisallowUnknownFields()
 		if err := decoder.Decode(&r); err != nil {
@@ -149,7 +150,7 @@ func TestCheckPrintsJSONAlone(t *testing.T) {
 		if d.Memory < 100<<10 || d.Memory > 100<<20 || len(d.Nodes) != 1 || d.Nodes[0].Provider != "CPUExecutionProvider" || d.Nodes[0].Count != nodes || len(d.Curve) == 0 {
 			t.Errorf("line %d: %s takes %d bytes and has %+v", i, r.Name, d.Memory, d.Nodes)
 		}
-		if len(r.Inputs) == 0 || len(r.Outputs) == 0 || r.Tolerance.Abs != 1e-4 || r.Batching.Basis != models.Proven || r.Budget == 0 || r.MaxRows != 1024 {
+		if len(r.Inputs) == 0 || len(r.Outputs) == 0 || r.Tolerance.Abs != 1e-4 || r.Batching.Basis != bundle.Proven || r.Budget == 0 || r.MaxRows != 1024 {
 			t.Errorf("line %d: %+v", i, r)
 		}
 	}

@@ -10,9 +10,9 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"sluice/batcher/plan"
-	"sluice/batcher/plan/report"
-	"sluice/batcher/plan/study"
+	"sluice/plan"
+	"sluice/plan/report"
+	"sluice/plan/study"
 )
 
 // statusNotHeld is the exit status of a study whose objectives do not hold, as of a load
@@ -35,7 +35,7 @@ answered in time, and, with --slo and --search, the smallest fleet that holds th
 
 begins with
 
-  3 GPUs hold p99<20ms at 7503 requests/s (5x); 2 GPUs do not
+  3 GPUs hold p99<20ms at 7508 requests/s (5x); 2 GPUs do not
 
 The exit status is 10 if an objective does not hold, 1 for bad input, 2 for bad usage.`,
 		Args: func(_ *cobra.Command, args []string) error {

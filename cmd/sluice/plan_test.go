@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"sluice/batcher/plan"
 	"sluice/internal/trace"
+	"sluice/plan"
 )
 
 const planCost = "gpu=1:2.128ms,2:2.194ms,4:2.759ms,8:3.895ms,16:5.793ms,32:11.193ms"
@@ -153,6 +153,19 @@ func TestPlanReplaysATrace(t *testing.T) {
 	f(4000, "--scale", "2x", "--length", "2.1s") // the copies come up to 10 ms later
 	f(1000, "--length", "1s")
 
+	// A trace may also be the load of one model, its path counted from the study's folder: an arrival each 2 ms.
+	if err := os.WriteFile(filepath.Join(dir, "each.txt"), []byte(strings.Repeat("2000\n", 500)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	study := filepath.Join(dir, "study.yaml")
+	if err := os.WriteFile(study, []byte("cost: \""+planCost+"\"\nbudget: 20ms\nwarmup: 0s\ntraffic: [{model: a, load: \"trace:each.txt,speed=2\", rows: 2}]\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var a plan.Answer
+	if out, status := command(t, "plan", study, "--length", "250ms", "--json"); status != 0 || json.Unmarshal([]byte(out), &a) != nil || a.Outcome.Arrived != 249 {
+		t.Errorf("a trace as a load: status %d, output\n%.2000s", status, out)
+	}
+
 	if err := os.WriteFile(path, []byte("x"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -233,7 +246,9 @@ func TestPlanNamesWhatIsWrong(t *testing.T) {
 	f("traffic:\n  - {load: \"poisson:1\", priority: urgent}\n", "study.yaml:2: priority:")
 	f("costs: none.yaml\n", "study.yaml:1: costs: cannot read the costs")
 	f(good+"---\nseed: 1\n", "begins a second document")
-	f(good+"slo: p99\n", "study.yaml:4: slo: cannot read the objective")
+	f(good+"slo: p99\n", `study.yaml:4: slo: cannot read "p99", which begins at column 1 of the objective "p99": column 4: a comparison is missing`)
+	f("traffic:\n  - {load: \"closed:8\"}\n", "study.yaml:2: load: cannot simulate the load")
+	f("traffic:\n  - {load: \"trace:none.txt\"}\n", "study.yaml:2: load: cannot open the trace")
 	f(good+"search: tpu\n", "without an objective")
 	f(good+"search: tpu\nslo: p99<1s\n", "the fleet has none; add tpu=1")
 	f(good+"fleet: tpu=1\n", "no cost is known of the device tpu; known are gpu")

@@ -12,9 +12,10 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
+
+	"sluice/internal/child"
 )
 
 // SIGTERM under a hundred busy clients, beside processes that take all cores. Each lets go of a
@@ -60,12 +61,11 @@ type termination struct {
 func terminate(t *testing.T, delay string) (r termination) {
 	g := startGateway(t, "--models", examples, "--drain-delay", delay)
 	for range 2 * runtime.NumCPU() {
-		neighbour := exec.Command("sh", "-c", "while :; do :; done")
-		neighbour.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-		if err := neighbour.Start(); err != nil {
+		neighbour, err := child.Start(exec.Command("sh", "-c", "while :; do :; done"))
+		if err != nil {
 			t.Fatal(err)
 		}
-		defer func() { _ = neighbour.Process.Kill(); _ = neighbour.Wait() }()
+		defer neighbour.End()
 	}
 	body := golden(t, "eta")[0].Request
 	const head = "POST /v2/models/eta/infer HTTP/1.1\r\nHost: h\r\nSluice-Budget-Ms: 1000\r\n"

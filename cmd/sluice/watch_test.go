@@ -23,8 +23,8 @@ func TestGatewayIsWatched(t *testing.T) {
 	}
 	g := startGateway(t, "--models", examples, "--config", config)
 	pid, err := watch.FindPID(strings.TrimPrefix(g.predict, "http://"))
-	if err != nil || pid != g.PID {
-		t.Fatalf("the gateway is process %d, not %d: %v", g.PID, pid, err)
+	if err != nil || pid != g.PID() {
+		t.Fatalf("the gateway is process %d, not %d: %v", g.PID(), pid, err)
 	}
 	ctx := context.Background()
 	before, err := watch.ServerCounters(ctx, g.admin+"/metrics")

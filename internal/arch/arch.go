@@ -3,7 +3,9 @@
 //
 // The module has four floors. Leaves (`internal/...`) know nothing above them.
 // Stages (the gateway, the batcher, ...) stand side by side and do not know each
-// other: each declares the small interface that it needs in terms of the leaves.
+// other: each declares the small interface that it needs in terms of the leaves. The one
+// arrow between them is that of `plan` to `batcher/policy`, the scheduler's state machine,
+// which is pure: see pure.go.
 // The joiner (`serve`) makes a gateway of them, and commands stand above it; these two
 // floors alone read the configuration. cgo is a door that opens in `backends/onnx` and
 // `backends/nvml` only, and what joins devices to a server reaches through it.
@@ -29,15 +31,32 @@ type Package struct {
 	Standard bool
 }
 
-// stages are the folders of the middle floor. A package below one (batcher/sim)
+// stages are the folders of the middle floor. A package below one (plan/sim)
 // belongs to it.
-var stages = []string{"gateway", "batcher", "backends", "models", "features", "shadow", "loadtest", "console"}
+var stages = []string{"gateway", "batcher", "plan", "backends", "models", "features", "shadow", "loadtest", "console"}
+
+// arrows are the packages of other stages that a stage may import.
+var arrows = map[string][]string{"plan": {"batcher/policy"}}
+
+// layers are packages of one stage from the lowest up: each may import those before it, and none of
+// those behind it.
+var layers = [][]string{
+	{"models/bundle", "models/inputs", "models/trial", "models/gates", "models"},
+}
 
 // joiners are the folders of the floor above the stages.
 var joiners = []string{"serve"}
 
 // commands are the folders of the top floor.
 var commands = []string{"cmd", "bench", "test", "examples"}
+
+// lowest are leaves that other leaves and stages stand on, with the packages of the module that each may
+// import.
+var lowest = map[string][]string{
+	"internal/jsonscan": {"internal/fault"},
+	"internal/http1":    {},
+	"internal/child":    {},
+}
 
 // cgoDoors are the only packages that may hold cgo, or reach a package that does.
 var cgoDoors = []string{"backends/onnx", "backends/nvml"}
@@ -51,12 +70,18 @@ var reserved = map[string][]string{
 	"github.com/yalue/onnxruntime_go":     {"backends/onnx"},
 	"github.com/NVIDIA/go-nvml":           {"backends/nvml"},
 	"github.com/spf13/cobra":              {"cmd"},
+	"github.com/valyala/fasthttp":         {"gateway/http", "bench", "cmd"},
 	"github.com/prometheus/client_golang": {"internal/telemetry"},
-	"github.com/goccy/go-yaml":            {"config", "models", "batcher/plan/study"},
+	"github.com/prometheus/procfs":        {"loadtest/watch", "bench"},
+	"github.com/goccy/go-yaml":            {"config", "models", "plan/study"},
 	"pgregory.net/rapid":                  {},
 	"go.uber.org/goleak":                  {},
 	"github.com/stretchr/testify":         {},
 }
+
+// neutral maps a folder to what its own package must not import, though those below it may: the gateway is the
+// same whatever brings requests.
+var neutral = map[string][]string{"gateway": {"net", "net/http", "github.com/valyala/fasthttp"}}
 
 // Check returns one sentence for each breach, sorted. It wants the packages of the
 // module together with all that they depend on, as `go list -deps` gives them.
@@ -70,6 +95,7 @@ func Check(packages []Package) []string {
 		}
 		faults = append(faults, g.checkImports(dir, p)...)
 		faults = append(faults, g.checkCgo(dir, p)...)
+		faults = append(faults, checkPure(dir, p)...)
 		if p.Doc == "" {
 			faults = append(faults, fmt.Sprintf("%s has no package comment: say what it owns and who may call it", dir))
 		}

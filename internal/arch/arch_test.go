@@ -35,6 +35,59 @@ func TestModule(t *testing.T) {
 	}
 }
 
+// TestPureSources holds the sources of the state machines against the rules.
+func TestPureSources(t *testing.T) {
+	for _, dir := range pure {
+		names, err := filepath.Glob(filepath.Join("../..", dir, "*.go"))
+		if err != nil || len(names) == 0 {
+			t.Fatalf("%s has the files %q: %v", dir, names, err)
+		}
+		for _, name := range names {
+			if strings.HasSuffix(name, "_test.go") {
+				continue
+			}
+			src, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			faults, err := CheckPureSource(filepath.Base(name), src)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, fault := range faults {
+				t.Errorf("%s/%s", dir, fault)
+			}
+		}
+	}
+}
+
+// TestPureRules shows each rule about the sources one that breaks it, and one that keeps them.
+func TestPureRules(t *testing.T) {
+	f := func(imports, body string, want ...string) {
+		t.Helper()
+		src := "package policy\nimport (" + imports + ")\n" + body
+		got, err := CheckPureSource("x.go", []byte(src))
+		for i := range want {
+			want[i] += ": its decisions depend on its arguments alone"
+		}
+		if err != nil || !slices.Equal(got, want) {
+			t.Errorf("%s\n got %q, %v\nwant %q", src, got, err, want)
+		}
+	}
+	f(`"time"; "sluice/internal/clock"`, "var d time.Duration; var i = clock.Never; func f(c clock.Instant) { c.Add(time.Second).Sub(c) }")
+	for _, name := range []string{"Now", "Since", "Until", "Sleep", "After", "AfterFunc", "Tick", "NewTimer", "NewTicker"} {
+		f(`"time"`, "var x = time."+name, "x.go:3: uses time."+name)
+	}
+	f(`"sluice/internal/clock"`, "var x = clock.Now()", "x.go:3: uses sluice/internal/clock.Now")
+	f(`c "sluice/internal/clock"`, "var x = c.Now()", "x.go:3: uses sluice/internal/clock.Now")
+	f(`. "time"`, "var x = Now()", "x.go:2: imports time without a name")
+	f("", "func f() { go f() }", "x.go:3: starts a goroutine")
+	f("", "var x chan int", "x.go:3: uses a channel")
+	if _, err := CheckPureSource("x.go", []byte("no Go")); err == nil {
+		t.Error("took a file that is no Go")
+	}
+}
+
 // dependOnSources looks at every Go file of the module, so that a cached result of this
 // test is not taken for one about files that have changed since: the test cache sees
 // what the test itself opens, and not what `go list` reads.
@@ -85,7 +138,8 @@ func TestRules(t *testing.T) {
 
 	f("kept", []Package{
 		one("internal/task", "sluice/internal/tensor"), one("internal/tensor"),
-		one("batcher", "sluice/internal/task"), one("batcher/sim", "sluice/batcher"),
+		one("batcher", "sluice/internal/task", "sluice/batcher/policy"), one("batcher/policy", "sluice/internal/clock"), one("internal/clock"),
+		one("plan/sim", "sluice/batcher/policy"), one("plan", "sluice/plan/sim"),
 		one("backends/onnx", "sluice/backends", "github.com/yalue/onnxruntime_go"), cgo("github.com/yalue/onnxruntime_go"),
 		one("config", "sluice/internal/near"), one("internal/near"),
 		one("serve", "sluice/config", "sluice/batcher", "sluice/backends/fleet", "sluice/backends/onnx"),
@@ -96,6 +150,18 @@ func TestRules(t *testing.T) {
 		"gateway imports batcher: stages do not know each other; declare the interface that is needed")
 	f("child of a stage", []Package{one("models", "sluice/backends/fake")},
 		"models imports backends/fake: stages do not know each other; declare the interface that is needed")
+	f("layers", []Package{one("models", "sluice/models/gates"), one("models/gates", "sluice/models/bundle"), one("models/trial", "sluice/models/gates"), one("models/bundle", "sluice/models")},
+		"models/bundle imports models: a lower layer of a stage knows nothing of a higher one",
+		"models/trial imports models/gates: a lower layer of a stage knows nothing of a higher one")
+	f("arrow", []Package{one("plan", "sluice/batcher"), one("batcher", "sluice/plan"), one("gateway", "sluice/batcher/policy")},
+		"batcher imports plan: stages do not know each other; declare the interface that is needed",
+		"gateway imports batcher/policy: stages do not know each other; declare the interface that is needed",
+		"plan imports batcher: stages do not know each other; declare the interface that is needed")
+	f("pure", []Package{one("batcher/policy", "sync", "sync/atomic", "context", "sluice/internal/fault"), one("internal/fault")},
+		"batcher/policy imports context: its decisions depend on its arguments alone",
+		"batcher/policy imports sluice/internal/fault: its decisions depend on its arguments alone",
+		"batcher/policy imports sync/atomic: its decisions depend on its arguments alone",
+		"batcher/policy imports sync: its decisions depend on its arguments alone")
 	f("config", []Package{one("gateway", "sluice/config"), one("config", "sluice/internal/fault")},
 		"config imports internal/fault: config imports no other package of the module, but internal/near and internal/prescan",
 		"gateway imports config: only serve and commands import config; take a small Options instead")
@@ -107,6 +173,15 @@ func TestRules(t *testing.T) {
 		"config imports serve: config imports no other package of the module, but internal/near and internal/prescan")
 	f("stage of config", []Package{one("backends/fleet", "sluice/config")},
 		"backends/fleet imports config: only serve and commands import config; take a small Options instead")
+	f("lowest leaves", []Package{
+		one("internal/jsonscan", "sluice/internal/fault", "sluice/internal/oip"), one("internal/fault"), one("internal/oip", "sluice/internal/jsonscan"),
+		one("internal/http1", "sluice/internal/fault"), one("internal/child", "sluice/models"),
+	},
+		"internal/child imports models: a leaf knows nothing above it",
+		"internal/http1 imports internal/fault: it stands below the other leaves, and may import none of them",
+		"internal/jsonscan imports internal/oip: it stands below the other leaves, and may import internal/fault")
+	f("language of traffic", []Package{one("internal/traffic", "sluice/internal/trace", "sluice/batcher/sim", "sluice/loadtest/engine")},
+		"internal/traffic imports batcher/sim: a leaf knows nothing above it", "internal/traffic imports loadtest/engine: a leaf knows nothing above it")
 	f("command", []Package{one("shadow", "sluice/cmd/sluice")}, "shadow imports cmd/sluice: nothing imports a command")
 	f("floor", []Package{one("utils")}, "utils stands on no floor: name it in internal/arch")
 	f("comment", []Package{{ImportPath: "sluice/gateway"}}, "gateway has no package comment: say what it owns and who may call it")
@@ -120,5 +195,9 @@ func TestRules(t *testing.T) {
 	f("library", []Package{one("models", "github.com/yalue/onnxruntime_go"), one("batcher", "pgregory.net/rapid")},
 		"batcher imports pgregory.net/rapid, which is reserved for tests",
 		"models imports github.com/yalue/onnxruntime_go, which is reserved for backends/onnx")
-	f("std", []Package{one("gateway", "net"), {ImportPath: "net", Standard: true, CgoFiles: []string{"cgo.go"}}})
+	f("neutral", []Package{one("gateway", "net/http", "github.com/valyala/fasthttp"), one("gateway/http", "net/http", "github.com/valyala/fasthttp", "sluice/gateway")},
+		"gateway imports github.com/valyala/fasthttp, which is reserved for gateway/http, bench, cmd",
+		"gateway imports github.com/valyala/fasthttp: it knows no protocol of transport; a front end below it does",
+		"gateway imports net/http: it knows no protocol of transport; a front end below it does")
+	f("std", []Package{one("loadtest", "net"), {ImportPath: "net", Standard: true, CgoFiles: []string{"cgo.go"}}})
 }

@@ -2,6 +2,7 @@ package arch
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -41,6 +42,9 @@ func (g *graph) checkImports(dir string, p Package) []string {
 		faults = append(faults, fmt.Sprintf("%s stands on no floor: name it in internal/arch", dir))
 	}
 	for _, path := range p.Imports {
+		if slices.Contains(neutral[dir], path) {
+			faults = append(faults, fmt.Sprintf("%s imports %s: it knows no protocol of transport; a front end below it does", dir, path))
+		}
 		if to, own := ownDir(path); own {
 			if reason := refuse(dir, to); reason != "" {
 				faults = append(faults, fmt.Sprintf("%s imports %s: %s", dir, to, reason))
@@ -49,7 +53,7 @@ func (g *graph) checkImports(dir string, p Package) []string {
 		}
 		for library, owners := range reserved {
 			if within(path, []string{library}) && !within(dir, owners) {
-				faults = append(faults, fmt.Sprintf("%s imports %s, which is reserved for %s", dir, path, ownersText(owners)))
+				faults = append(faults, fmt.Sprintf("%s imports %s, which is reserved for %s", dir, path, listText(owners, "tests")))
 			}
 		}
 	}
@@ -66,15 +70,27 @@ func refuse(from, to string) string {
 		return "only serve and commands import config; take a small Options instead"
 	case a == leaf && b != leaf:
 		return "a leaf knows nothing above it"
+	case lowest[from] != nil && !within(to, lowest[from]):
+		return "it stands below the other leaves, and may import " + listText(lowest[from], "none of them")
 	case a == settings && to != "internal/near" && to != "internal/prescan":
 		return "config imports no other package of the module, but internal/near and internal/prescan"
 	case a == stage && b == joiner:
 		return "serve joins the stages, which do not know it"
-	case a == stage && b == stage && topOf(from) != topOf(to):
+	case above(from, to):
+		return "a lower layer of a stage knows nothing of a higher one"
+	case a == stage && b == stage && topOf(from) != topOf(to) && !slices.Contains(arrows[topOf(from)], to):
 		return "stages do not know each other; declare the interface that is needed"
 	default:
 		return ""
 	}
+}
+
+// above tells whether one package is a higher layer of the same stage than another.
+func above(from, to string) bool {
+	return slices.ContainsFunc(layers, func(layer []string) bool {
+		at := slices.Index(layer, from)
+		return at >= 0 && slices.Index(layer, to) > at
+	})
 }
 
 func topOf(dir string) string {
@@ -82,9 +98,9 @@ func topOf(dir string) string {
 	return top
 }
 
-func ownersText(owners []string) string {
-	if len(owners) == 0 {
-		return "tests"
+func listText(dirs []string, none string) string {
+	if len(dirs) == 0 {
+		return none
 	}
-	return strings.Join(owners, ", ")
+	return strings.Join(dirs, ", ")
 }

@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"sluice/internal/child"
 )
 
 // Need finds Chromium, or skips. CI has one; elsewhere a machine may do without.
@@ -47,9 +49,10 @@ func Run(t testing.TB, args ...string) string {
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = &stdout, &stderr, 10*time.Second
-	err := cmd.Run()
-	if cmd.Process != nil {
-		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // its helpers, lest they hold the folder that goes
+	browser, err := child.Start(cmd)
+	if err == nil {
+		err = browser.Wait()
+		browser.End() // its helpers, lest they hold the folder that goes
 	}
 	if err != nil {
 		t.Fatalf("the browser: %v\n%s", err, stderr.Bytes())

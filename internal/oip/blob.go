@@ -16,7 +16,7 @@ func ParseHeaderLength(value []byte, bodyLen int) (int, error) {
 	}
 	n, err := strconv.ParseInt(string(value), 10, 64)
 	if err != nil || n >= 0 && (value[0] < '0' || value[0] > '9') { // +5, -0
-		return 0, fault.Newf(fault.BadBinaryHeader, "Unable to parse Inference-Header-Content-Length, got: %s", shown(value))
+		return 0, fault.Newf(fault.BadBinaryHeader, "Unable to parse Inference-Header-Content-Length, got: %s", fault.Shown(value))
 	}
 	if n < 0 || n > int64(bodyLen) {
 		return 0, fault.Newf(fault.BadBinaryHeader, "inference header size should be in range (0, %d), got: %d", bodyLen, n)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 
+	"sluice/internal/fault"
 	"sluice/internal/tensor"
 )
 
@@ -60,7 +61,7 @@ func (d *wireDim) UnmarshalJSON(text []byte) error {
 	}
 	v, err := strconv.ParseInt(string(text), 10, 64)
 	if err != nil {
-		return fmt.Errorf("dimension %s is no integer", shown(text))
+		return fmt.Errorf("dimension %s is no integer", fault.Shown(text))
 	}
 	*d = wireDim(v)
 	return nil
@@ -87,7 +88,7 @@ func Specs(tensors []TensorMetadata) ([]tensor.Spec, error) {
 	for i, t := range tensors {
 		kind := tensor.ParseDataType([]byte(t.Datatype))
 		if kind == tensor.Invalid {
-			return nil, fmt.Errorf("'%s' has the datatype '%s', which the protocol does not know", shown(t.Name), shown(t.Datatype))
+			return nil, fmt.Errorf("'%s' has the datatype '%s', which the protocol does not know", fault.Shown(t.Name), fault.Shown(t.Datatype))
 		}
 		specs[i] = tensor.Spec{Name: t.Name, Type: kind, Shape: t.Shape}
 	}
@@ -121,14 +122,14 @@ func ErrorText(body []byte) string {
 	}
 	if json.Unmarshal(body, &refusal) == nil {
 		if refusal.Error != "" {
-			return printable(refusal.Error[:min(len(refusal.Error), 300)])
+			return fault.Printable(refusal.Error[:min(len(refusal.Error), 300)])
 		}
 		if len(refusal.Detail) > 0 {
-			return shown([]byte(refusal.Detail))
+			return fault.Shown([]byte(refusal.Detail))
 		}
 	}
 	if len(body) == 0 {
 		return "no text"
 	}
-	return shown(body)
+	return fault.Shown(body)
 }

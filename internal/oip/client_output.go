@@ -2,13 +2,14 @@ package oip
 
 import (
 	"sluice/internal/fault"
+	"sluice/internal/jsonscan"
 	"sluice/internal/tensor"
 )
 
 // outputEntry is one entry of an answer's "outputs" while it is read. As in a request, data
 // that comes before what says how to read it is only checked, and read in the end.
 type outputEntry struct {
-	seen     uint8
+	jsonscan.Object
 	at       int // in Response.Outputs
 	dataFrom int
 	depth    int
@@ -19,11 +20,8 @@ type outputEntry struct {
 func (r *Response) output() error {
 	s := &r.scanner
 	entry := len(r.Outputs)
-	if s.next() != '{' {
-		return s.refuse(fault.InvalidRequest, "entry %d of 'outputs' must be an object", entry)
-	}
-	if err := s.open(); err != nil {
-		return err
+	if s.Peek() != '{' {
+		return s.Refuse(fault.InvalidRequest, "entry %d of 'outputs' must be an object", entry)
 	}
 	if entry < cap(r.Outputs) {
 		r.Outputs = r.Outputs[:entry+1]
@@ -31,35 +29,20 @@ func (r *Response) output() error {
 	} else {
 		r.Outputs = append(r.Outputs, tensor.Tensor{})
 	}
-	o := outputEntry{at: entry, binary: -1}
+	o := outputEntry{Object: s.Object(entryKey), at: entry, binary: -1}
 	s.lists.entry = entry
-	mark := len(s.keys)
-	for first := true; ; first = false {
-		key, ok, err := s.member(first)
-		if err != nil {
-			return err
-		}
-		if !ok {
-			break
-		}
-		bit := entryKey(key)
-		if o.seen&bit != 0 {
-			return duplicate(key)
-		}
-		o.seen |= bit
-		if err := r.outputField(&o, bit, key); err != nil {
-			return err
-		}
+	for o.Next() {
+		o.Err = r.outputField(&o)
 	}
-	if err := s.distinct(mark); err != nil {
-		return err
+	if o.Err != nil {
+		return o.Err
 	}
 	return r.endOutput(&o)
 }
 
-func (r *Response) outputField(o *outputEntry, bit uint8, key []byte) (err error) {
+func (r *Response) outputField(o *outputEntry) (err error) {
 	s, into := &r.scanner, &r.Outputs[o.at]
-	switch bit {
+	switch o.Bit {
 	case keyName:
 		if r.text, err = s.word(r.text[:0], "name"); err == nil && into.Name != string(r.text) {
 			into.Name = string(r.text)
@@ -70,7 +53,7 @@ func (r *Response) outputField(o *outputEntry, bit uint8, key []byte) (err error
 			return err
 		}
 		if into.Type = tensor.ParseDataType(r.text); into.Type == tensor.Invalid {
-			return fault.Newf(fault.WrongDatatype, "entry %d of 'outputs' has the datatype '%s', which the protocol does not know", o.at, shown(r.text))
+			return fault.Newf(fault.WrongDatatype, "entry %d of 'outputs' has the datatype '%s', which the protocol does not know", o.at, fault.Shown(r.text))
 		}
 		return nil
 	case keyShape:
@@ -80,59 +63,52 @@ func (r *Response) outputField(o *outputEntry, bit uint8, key []byte) (err error
 		into.Shape = keepShape(&r.arena, r.dims)
 		return nil
 	case keyData:
-		if s.next() == 'n' { // some servers write what they do not have
-			o.seen &^= keyData
-			return s.mustLiteral("null")
+		if s.Peek() == 'n' { // some servers write what they do not have
+			o.Seen &^= keyData
+			return s.Expect("null")
 		}
-		if o.seen&(keyDatatype|keyShape) == keyDatatype|keyShape {
+		if o.Seen&(keyDatatype|keyShape) == keyDatatype|keyShape {
 			o.filled = true
 			return r.outputData(into)
 		}
-		o.dataFrom, o.depth = s.pos, s.depth
-		return s.skip()
+		o.dataFrom, o.depth = s.Pos, s.Depth
+		return s.Skip()
 	case keyEntryParameters:
 		return r.outputParameters(o)
 	}
-	s.note(key)
-	return s.skip()
+	return s.Skip()
 }
 
-func (r *Response) outputParameters(o *outputEntry) error {
+func (r *Response) outputParameters(entry *outputEntry) error {
 	s := &r.scanner
-	if there, err := s.openParameters(" of an output"); !there {
+	if there, err := s.parameters(" of an output"); !there {
 		return err
 	}
-	mark := len(s.keys)
-	for first := true; ; first = false {
-		key, ok, err := s.member(first)
-		if err != nil {
-			return err
-		}
-		if !ok {
-			return s.distinct(mark)
-		}
-		s.note(key)
-		if parameterKey(key) != keyBinarySize {
-			err = s.skip()
+	o := s.Object(sizeKey)
+	for o.Next() {
+		if o.Bit == keyBinarySize {
+			entry.binary, o.Err = s.binarySize()
 		} else {
-			var size uint64
-			size, err = s.count("binary_data_size")
-			o.binary = int64(min(size, 1<<62))
-		}
-		if err != nil {
-			return err
+			o.Err = s.Skip()
 		}
 	}
+	return o.Err
+}
+
+// binarySize reads how many bytes of binary data an entry has.
+func (s *scanner) binarySize() (int64, error) {
+	size, err := s.count("binary_data_size")
+	return int64(min(size, 1<<62)), err
 }
 
 // endOutput reads what the entry's keys could not be read for until now.
 func (r *Response) endOutput(o *outputEntry) error {
 	into := &r.Outputs[o.at]
 	const needed = keyName | keyDatatype | keyShape
-	if o.seen&needed != needed || into.Name == "" {
+	if o.Seen&needed != needed || into.Name == "" {
 		return fault.Newf(fault.InvalidRequest, "entry %d of 'outputs' lacks one of 'name', 'datatype' and 'shape'", o.at)
 	}
-	hasData, hasBinary := o.seen&keyData != 0, o.binary >= 0
+	hasData, hasBinary := o.Seen&keyData != 0, o.binary >= 0
 	switch {
 	case hasData == hasBinary:
 		return fault.Newf(fault.InvalidRequest, "output '%s' must have either 'data' or 'binary_data_size'", into.Name)
@@ -142,10 +118,10 @@ func (r *Response) endOutput(o *outputEntry) error {
 		return nil
 	}
 	s := &r.scanner
-	resume, depth := s.pos, s.depth
-	s.pos, s.depth = o.dataFrom, o.depth
+	resume, depth := s.Pos, s.Depth
+	s.Pos, s.Depth = o.dataFrom, o.depth
 	err := r.outputData(into)
-	s.pos, s.depth = resume, depth
+	s.Pos, s.Depth = resume, depth
 	return err
 }
 
@@ -159,7 +135,7 @@ func ReadValues(text []byte, into *tensor.Tensor) error {
 	if err := r.outputData(into); err != nil {
 		return err
 	}
-	return r.scanner.end()
+	return r.scanner.End()
 }
 
 // outputData reads JSON data whose type and shape are known into the arena.
@@ -188,7 +164,7 @@ func (r *Response) outputData(into *tensor.Tensor) error {
 	}
 	into.Data = into.Data[:0]
 	// As in a request: no memory for what the rest of the document cannot hold.
-	if most := int64(len(s.data)-s.pos)/2 + 1; elements <= most {
+	if most := int64(len(s.Data)-s.Pos)/2 + 1; elements <= most {
 		into.Data = r.arena.Alloc(int(elements * size))
 	}
 	return s.flat(into.Data, into, elements)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"sluice/internal/fault"
+	"sluice/internal/jsonscan"
 	"sluice/internal/tensor"
 )
 
@@ -43,7 +44,7 @@ func AppendInferRequest(dst []byte, r *InferRequest) (out []byte, jsonLen int, e
 	start := len(dst)
 	dst = append(dst, '{')
 	if r.ID != "" {
-		dst = append(appendString(append(dst, `"id":`...), r.ID), ',')
+		dst = append(jsonscan.AppendString(append(dst, `"id":`...), r.ID), ',')
 	}
 	dst = r.appendParameters(dst)
 	dst = append(dst, `"inputs":[`...)
@@ -114,7 +115,7 @@ func (r *InferRequest) appendOutputs(dst []byte) []byte {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = appendString(append(dst, `{"name":`...), o.Name)
+		dst = jsonscan.AppendString(append(dst, `{"name":`...), o.Name)
 		dst = strconv.AppendBool(append(dst, `,"parameters":{"binary_data":`...), o.Binary)
 		dst = append(dst, '}', '}')
 	}
@@ -129,4 +130,4 @@ func AppendValues(dst []byte, v *tensor.Tensor) ([]byte, error) {
 }
 
 // AppendString appends a JSON string. The caller vouches for UTF-8.
-func AppendString(dst []byte, text string) []byte { return appendString(dst, text) }
+func AppendString(dst []byte, text string) []byte { return jsonscan.AppendString(dst, text) }

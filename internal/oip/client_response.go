@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"sluice/internal/fault"
+	"sluice/internal/jsonscan"
 	"sluice/internal/tensor"
 )
 
@@ -49,7 +50,7 @@ func ReadResponse(body []byte, headerLen int, out *Response) error {
 	if err == nil && len(out.blobs) > 0 {
 		err = fault.Newf(fault.BinarySizeMismatch, "%d bytes of binary data are left over", len(out.blobs))
 	}
-	out.scanner.stop()
+	out.scanner.Stop()
 	out.blobs = nil
 	if err != nil {
 		return fmt.Errorf("cannot read the answer: %w", err)
@@ -89,51 +90,31 @@ func answerKey(key []byte) uint8 {
 
 func (r *Response) document() error {
 	s := &r.scanner
-	if s.next() != '{' {
-		return s.refuse(fault.InvalidRequest, "it is no JSON object")
+	if s.Peek() != '{' {
+		return s.Refuse(fault.InvalidRequest, "it is no JSON object")
 	}
-	if err := s.open(); err != nil {
-		return err
-	}
-	var seen uint8
-	mark := len(s.keys)
-	for first := true; ; first = false {
-		key, ok, err := s.member(first)
-		if err != nil {
-			return err
-		}
-		if !ok {
-			break
-		}
-		bit := answerKey(key)
-		if seen&bit != 0 {
-			return duplicate(key)
-		}
-		seen |= bit
-		switch bit {
+	o := s.Object(answerKey)
+	for o.Next() {
+		switch o.Bit {
 		case answerID:
-			r.ID, err = s.word(r.ID, "id")
+			r.ID, o.Err = s.word(r.ID, "id")
 		case answerModel:
-			r.Model, err = s.word(r.Model, "model_name")
+			r.Model, o.Err = s.word(r.Model, "model_name")
 		case answerVersion:
-			r.Version, err = s.word(r.Version, "model_version")
+			r.Version, o.Err = s.word(r.Version, "model_version")
 		case answerOutputs:
-			err = r.outputs()
+			o.Err = r.outputs()
 		default:
-			s.note(key)
-			err = s.skip()
-		}
-		if err != nil {
-			return err
+			o.Err = s.Skip()
 		}
 	}
-	if err := s.distinct(mark); err != nil {
+	if o.Err != nil {
+		return o.Err
+	}
+	if err := s.End(); err != nil {
 		return err
 	}
-	if err := s.end(); err != nil {
-		return err
-	}
-	if seen&answerOutputs == 0 {
+	if o.Seen&answerOutputs == 0 {
 		return fault.New(fault.InvalidRequest, "it has no 'outputs'")
 	}
 	return nil
@@ -142,41 +123,34 @@ func (r *Response) document() error {
 // word appends a string's content; null, which means the same as leaving the key out, is
 // nothing.
 func (s *scanner) word(dst []byte, key string) ([]byte, error) {
-	switch s.next() {
+	switch s.Peek() {
 	case 'n':
-		return dst, s.mustLiteral("null")
+		return dst, s.Expect("null")
 	case '"':
-		raw, escaped, err := s.str()
+		raw, escaped, err := s.Text()
 		if err != nil || !escaped {
 			return append(dst, raw...), err
 		}
-		out, err := unescape(dst, raw)
+		out, err := jsonscan.Unescape(dst, raw)
 		if err != nil {
 			return dst, err
 		}
 		return out, nil
 	}
-	return dst, s.refuse(fault.InvalidRequest, "'%s' must be a string", key)
+	return dst, s.Refuse(fault.InvalidRequest, "'%s' must be a string", key)
 }
 
 func (r *Response) outputs() error {
 	s := &r.scanner
-	if s.next() != '[' {
-		return s.refuse(fault.InvalidRequest, "'outputs' must be an array")
+	if s.Peek() != '[' {
+		return s.Refuse(fault.InvalidRequest, "'outputs' must be an array")
 	}
-	if err := s.open(); err != nil {
-		return err
-	}
-	for first := true; ; first = false {
-		ok, err := s.more(first, ']')
-		if !ok || err != nil {
-			return err
-		}
+	a := s.Array()
+	for a.Next() {
 		if len(r.Outputs) == DefaultLimits().MaxOutputs {
 			return fault.Newf(fault.TooManyOutputs, "'outputs' has more than %d entries", len(r.Outputs))
 		}
-		if err := r.output(); err != nil {
-			return err
-		}
+		a.Err = r.output()
 	}
+	return a.Err
 }

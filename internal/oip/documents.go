@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"strconv"
 	"time"
+
+	"sluice/internal/jsonscan"
 )
 
 // The documents of this file and its neighbours (metadata.go, statistics.go,
@@ -44,8 +46,8 @@ func AppendJSON(dst []byte, document any) ([]byte, error) {
 // AppendError appends the body of every refusal. again is when another try makes sense, 0 if that
 // is not known.
 func AppendError(dst []byte, text, code string, again time.Duration) []byte {
-	dst = appendString(append(dst, `{"error":`...), text)
-	dst = appendString(append(dst, `,"code":`...), code)
+	dst = jsonscan.AppendString(append(dst, `{"error":`...), text)
+	dst = jsonscan.AppendString(append(dst, `,"code":`...), code)
 	if again > 0 {
 		dst = strconv.AppendFloat(append(dst, `,"retry_after_ms":`...), float64(again.Microseconds())/1000, 'f', 3, 64)
 	}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"sluice/internal/fault"
+	"sluice/internal/jsonscan"
 	"sluice/internal/tensor"
 )
 
@@ -12,7 +13,7 @@ import (
 // data that comes before what says how to read it is only checked, and read once the
 // entry is complete.
 type input struct {
-	seen     uint8
+	jsonscan.Object
 	index    int // among the inputs that a request may give, once named
 	datatype []byte
 	dataFrom int // where unread data begins; 0 if there is none
@@ -48,27 +49,19 @@ func entryKey(key []byte) uint8 {
 
 func (d *decoder) inputs() error {
 	s := d.s
-	if s.next() != '[' {
-		return s.refuse(fault.InvalidInputs, "'inputs' must be an array")
-	}
-	if err := s.open(); err != nil {
-		return err
+	if s.Peek() != '[' {
+		return s.Refuse(fault.InvalidInputs, "'inputs' must be an array")
 	}
 	most := d.lim.mostInputs(d.schema)
-	for first := true; ; first = false {
-		ok, err := s.more(first, ']')
-		if err != nil {
-			return err
-		}
-		if !ok {
-			break
-		}
+	a := s.Array()
+	for a.Next() {
 		if d.got++; d.got > most {
 			return fault.Newf(fault.InvalidInputs, "'inputs' has more than %d entries, the limit of limits.max_inputs for this model", most)
 		}
-		if err := d.input(); err != nil {
-			return err
-		}
+		a.Err = d.input()
+	}
+	if a.Err != nil {
+		return a.Err
 	}
 	if d.got == 0 && len(d.schema.Inputs) > 0 {
 		return fault.New(fault.InvalidInputs, "'inputs' is empty")
@@ -78,48 +71,28 @@ func (d *decoder) inputs() error {
 
 func (d *decoder) input() error {
 	s := d.s
-	if s.next() != '{' {
-		return s.refuse(fault.InvalidInputs, "entry %d of 'inputs' must be an object", d.got-1)
+	if s.Peek() != '{' {
+		return s.Refuse(fault.InvalidInputs, "entry %d of 'inputs' must be an object", d.got-1)
 	}
-	if err := s.open(); err != nil {
-		return err
-	}
-	in := input{index: -1, binary: -1}
-	mark := len(s.keys)
-	for first := true; ; first = false {
-		key, ok, err := s.member(first)
-		if err != nil {
-			return err
-		}
-		if !ok {
-			break
-		}
-		bit := entryKey(key)
-		if in.seen&bit != 0 {
-			return duplicate(key)
-		}
-		in.seen |= bit
-		switch bit {
+	in := input{Object: s.Object(entryKey), index: -1, binary: -1}
+	for in.Next() {
+		switch in.Bit {
 		case keyName:
-			err = d.inputName(&in)
+			in.Err = d.inputName(&in)
 		case keyDatatype:
-			err = d.inputDatatype(&in)
+			in.Err = d.inputDatatype(&in)
 		case keyShape:
-			err = d.shape()
+			in.Err = d.shape()
 		case keyData:
-			err = d.inputData(&in)
+			in.Err = d.inputData(&in)
 		case keyEntryParameters:
-			err = d.inputParameters(&in)
+			in.Err = d.inputParameters(&in)
 		default:
-			s.note(key)
-			err = s.skip()
-		}
-		if err != nil {
-			return err
+			in.Err = s.Skip()
 		}
 	}
-	if err := s.distinct(mark); err != nil {
-		return err
+	if in.Err != nil {
+		return in.Err
 	}
 	return d.endInput(&in)
 }
@@ -142,60 +115,44 @@ func (d *decoder) inputName(in *input) error {
 // name reads the name of an entry; it is valid until the next string with escapes.
 func (d *decoder) name(list string, entry int) ([]byte, error) {
 	s := d.s
-	if s.next() != '"' {
-		return nil, s.refuse(fault.InvalidRequest, "'name' of entry %d of '%s' must be a string", entry, list)
+	if s.Peek() != '"' {
+		return nil, s.Refuse(fault.InvalidRequest, "'name' of entry %d of '%s' must be a string", entry, list)
 	}
-	raw, escaped, err := s.str()
+	raw, escaped, err := s.Text()
 	if err != nil || !escaped {
 		return raw, err
 	}
-	d.r.text, err = unescape(d.r.text[:0], raw)
+	d.r.text, err = jsonscan.Unescape(d.r.text[:0], raw)
 	return d.r.text, err
 }
 
 func (d *decoder) inputDatatype(in *input) (err error) {
 	s := d.s
-	if s.next() != '"' {
-		return s.refuse(fault.WrongDatatype, "'datatype' of entry %d of 'inputs' must be a string", d.got-1)
+	if s.Peek() != '"' {
+		return s.Refuse(fault.WrongDatatype, "'datatype' of entry %d of 'inputs' must be a string", d.got-1)
 	}
 	// No datatype needs an escape, so text with escapes is none.
-	in.datatype, _, err = s.str()
+	in.datatype, _, err = s.Text()
 	return err
 }
 
 func (d *decoder) inputParameters(in *input) error {
 	s := d.s
-	if there, err := s.openParameters(" of an input"); !there {
+	if there, err := s.parameters(" of an input"); !there {
 		return err
 	}
-	mark := len(s.keys)
-	for first := true; ; first = false {
-		key, ok, err := s.member(first)
-		if err != nil {
-			return err
-		}
-		if !ok {
-			return s.distinct(mark)
-		}
+	o := s.Object(sizeKey)
+	for o.Next() {
 		switch {
-		case parameterKey(key) == keyBinarySize:
-			if in.binary >= 0 {
-				return duplicate(key)
-			}
-			var size uint64
-			if size, err = d.count("binary_data_size"); err != nil {
-				return err
-			}
-			in.binary = int64(min(size, 1<<62))
-		case begins(key, "shared_memory_"):
+		case o.Bit == keyBinarySize:
+			in.binary, o.Err = s.binarySize()
+		case jsonscan.Begins(o.Key, "shared_memory_"):
 			return noSharedMemory("input", d.got-1)
 		default:
-			s.note(key)
-			if err := s.skip(); err != nil {
-				return err
-			}
+			o.Err = s.Skip()
 		}
 	}
+	return o.Err
 }
 
 func noSharedMemory(what string, entry int) error {
@@ -210,9 +167,9 @@ func (d *decoder) allInputs() error {
 	var got, missing nameList
 	for i := range d.schema.Inputs {
 		if d.t.Inputs[i].Type == tensor.Invalid {
-			missing.add(shown(d.schema.Inputs[i].Name))
+			missing.add(fault.Shown(d.schema.Inputs[i].Name))
 		} else {
-			got.add(shown(d.schema.Inputs[i].Name))
+			got.add(fault.Shown(d.schema.Inputs[i].Name))
 		}
 	}
 	return fault.Newf(fault.MissingInput, "expected %d inputs but got %d inputs for model '%s'. Got input(s) [%s], but missing required input(s) [%s]. Please provide all required input(s).",

@@ -8,15 +8,15 @@ import (
 // inputData reads the data at once if it is known how, and else remembers it.
 func (d *decoder) inputData(in *input) error {
 	const needed = keyName | keyDatatype | keyShape
-	if in.seen&needed == needed {
+	if in.Seen&needed == needed {
 		if err := d.resolve(in); err != nil {
 			return err
 		}
 		in.filled = true
 		return d.readData(in)
 	}
-	in.dataFrom, in.depth = d.s.pos, d.s.depth
-	return d.s.skip()
+	in.dataFrom, in.depth = d.s.Pos, d.s.Depth
+	return d.s.Skip()
 }
 
 // endInput reads what the entry's keys could not be read for until now.
@@ -25,7 +25,7 @@ func (d *decoder) endInput(in *input) error {
 		return fault.Newf(fault.InvalidInputs, "entry %d of 'inputs' has no 'name'", d.got-1)
 	}
 	name := d.schema.Given(in.index).Name
-	hasData, hasBinary := in.seen&keyData != 0, in.binary >= 0
+	hasData, hasBinary := in.Seen&keyData != 0, in.binary >= 0
 	if hasData == hasBinary {
 		what := "no field is set"
 		if hasData {
@@ -43,10 +43,10 @@ func (d *decoder) endInput(in *input) error {
 		return d.takeBlob(in)
 	}
 	s := d.s
-	resume, depth := s.pos, s.depth
-	s.pos, s.depth = in.dataFrom, in.depth
+	resume, depth := s.Pos, s.Depth
+	s.Pos, s.Depth = in.dataFrom, in.depth
 	err := d.readData(in)
-	s.pos, s.depth = resume, depth
+	s.Pos, s.Depth = resume, depth
 	return err
 }
 
@@ -57,16 +57,16 @@ func (d *decoder) resolve(in *input) error {
 	if into.Type != tensor.Invalid {
 		return fault.Newf(fault.DuplicateInput, "input '%s' already exists in request", spec.Name)
 	}
-	if in.seen&keyDatatype == 0 {
+	if in.Seen&keyDatatype == 0 {
 		return fault.Newf(fault.WrongDatatype, "input '%s' has no 'datatype'", spec.Name)
 	}
-	if in.seen&keyShape == 0 {
+	if in.Seen&keyShape == 0 {
 		return fault.Newf(fault.WrongShape, "input '%s' has no 'shape'", spec.Name)
 	}
 	kind := spec.Type
 	if string(in.datatype) != kind.String() {
 		if tensor.ParseDataType(in.datatype) == tensor.Invalid {
-			return fault.Newf(fault.WrongDatatype, "invalid datatype for input %s: '%s'", spec.Name, shown(in.datatype))
+			return fault.Newf(fault.WrongDatatype, "invalid datatype for input %s: '%s'", spec.Name, fault.Shown(in.datatype))
 		}
 		return fault.Newf(fault.WrongDatatype, "inference input '%s' data-type is '%s', but model '%s' expects '%s'", spec.Name, in.datatype, d.model, kind)
 	}
@@ -87,7 +87,7 @@ func (d *decoder) readData(in *input) error {
 	}
 	// Each element takes a byte and a separator at least: what the rest of the
 	// document cannot hold is not worth any memory.
-	if most := int64(len(d.s.data)-d.s.pos)/2 + 1; elements <= most {
+	if most := int64(len(d.s.Data)-d.s.Pos)/2 + 1; elements <= most {
 		data, err := d.alloc(int(elements * size))
 		if err != nil {
 			return err
@@ -103,7 +103,7 @@ const keptStrings = 64 << 10
 func (d *decoder) readStrings(into *tensor.Tensor, elements int64) error {
 	// They are read beside the arena, since their end is not known. An element has a length in place of
 	// its quotes and its comma: a third more at most.
-	if scratch := int64(len(d.s.data)-d.s.pos) / 3 * 4; scratch > keptStrings {
+	if scratch := int64(len(d.s.Data)-d.s.Pos) / 3 * 4; scratch > keptStrings {
 		if !d.lim.Inputs.Take(scratch) {
 			return d.noRoom()
 		}

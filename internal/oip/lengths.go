@@ -13,7 +13,7 @@ func (d *target) shortEnough(i int, dims []int64) error {
 	}
 	a := &d.schema.Lengths.Axes[axis]
 	return fault.Newf(fault.ShapeTooLarge, "input '%s' has length %d on axis %d, more than the limit of %d for model '%s' (max_length: {%s: %d} in its model.yaml)",
-		d.schema.Inputs[i].Name, dims[dim], dim, a.Most, d.model, shown(a.Name), a.Most)
+		d.schema.Inputs[i].Name, dims[dim], dim, a.Most, d.model, fault.Shown(a.Name), a.Most)
 }
 
 // boundWork checks what all inputs come to, in the shapes that the model knows.

@@ -63,12 +63,12 @@ func (l *lists) contradict() bool { return l.odd > 0 && l.deepest == len(l.shape
 // closeLists reads closing brackets and the comma before the next element; done when
 // the nesting is back at base.
 func (s *scanner) closeLists(base int) (done bool, err error) {
-	for s.depth > base {
-		ok, err := s.more(false, ']')
+	for s.Depth > base {
+		ok, err := s.More(false, ']')
 		if ok || err != nil {
 			return false, err
 		}
-		s.lists.close(s.depth - base + 1)
+		s.lists.close(s.Depth - base + 1)
 	}
 	return true, nil
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"sluice/internal/fault"
+	"sluice/internal/jsonscan"
 	"sluice/internal/task"
 	"sluice/internal/tensor"
 )
@@ -38,7 +39,7 @@ func leafBytes(dst []byte, kind tensor.DataType, n int) []byte {
 		return tensor.AppendFloat(dst, kind, float64(n)+0.5)
 	}
 	b := make([]byte, kind.Size())
-	putUint(b, uint64(n), len(b))
+	jsonscan.PutUint(b, uint64(n), len(b))
 	return append(dst, b...)
 }
 

@@ -2,35 +2,29 @@ package oip
 
 import (
 	"sluice/internal/fault"
+	"sluice/internal/jsonscan"
 	"sluice/internal/tensor"
 )
 
 // outputs reads which outputs the client wants, and how.
 func (d *decoder) outputs() error {
 	s := d.s
-	switch s.next() {
+	switch s.Peek() {
 	case 'n':
-		return s.mustLiteral("null")
+		return s.Expect("null")
 	case '[':
 	default:
-		return s.refuse(fault.InvalidRequest, "'outputs' must be an array")
+		return s.Refuse(fault.InvalidRequest, "'outputs' must be an array")
 	}
-	if err := s.open(); err != nil {
-		return err
-	}
+	a := s.Array()
 	d.sizeOutputs()
-	for entry := 0; ; entry++ {
-		ok, err := s.more(entry == 0, ']')
-		if !ok || err != nil {
-			return err
-		}
-		if entry == d.lim.MaxOutputs {
+	for a.Next() {
+		if a.Index == d.lim.MaxOutputs {
 			return fault.Newf(fault.TooManyOutputs, "'outputs' has more than %d entries, the limit of limits.max_outputs", d.lim.MaxOutputs)
 		}
-		if err := d.output(entry); err != nil {
-			return err
-		}
+		a.Err = d.output(a.Index)
 	}
+	return a.Err
 }
 
 func (d *decoder) sizeOutputs() {
@@ -42,46 +36,29 @@ func (d *decoder) sizeOutputs() {
 	clear(d.r.Outputs)
 }
 
+// outputKey knows the keys of an entry of "outputs" that matter.
+func outputKey(key []byte) uint8 { return entryKey(key) & (keyName | keyEntryParameters) }
+
 // output reads one entry of "outputs".
 func (d *decoder) output(entry int) error {
 	s := d.s
-	if s.next() != '{' {
-		return s.refuse(fault.InvalidRequest, "entry %d of 'outputs' must be an object", entry)
-	}
-	if err := s.open(); err != nil {
-		return err
+	if s.Peek() != '{' {
+		return s.Refuse(fault.InvalidRequest, "entry %d of 'outputs' must be an object", entry)
 	}
 	choice, index := OutputChoice{Wanted: true}, -1
-	var seen uint8
-	mark := len(s.keys)
-	for first := true; ; first = false {
-		key, ok, err := s.member(first)
-		if err != nil {
-			return err
-		}
-		if !ok {
-			break
-		}
-		bit := entryKey(key) & (keyName | keyEntryParameters)
-		if seen&bit != 0 {
-			return duplicate(key)
-		}
-		seen |= bit
-		switch bit {
+	o := s.Object(outputKey)
+	for o.Next() {
+		switch o.Bit {
 		case keyName:
-			index, err = d.outputName(entry)
+			index, o.Err = d.outputName(entry)
 		case keyEntryParameters:
-			err = d.outputParameters(entry, &choice)
+			o.Err = d.outputParameters(entry, &choice)
 		default:
-			s.note(key)
-			err = s.skip()
-		}
-		if err != nil {
-			return err
+			o.Err = s.Skip()
 		}
 	}
-	if err := s.distinct(mark); err != nil {
-		return err
+	if o.Err != nil {
+		return o.Err
 	}
 	if index < 0 {
 		return fault.Newf(fault.InvalidRequest, "entry %d of 'outputs' has no 'name'", entry)
@@ -107,42 +84,26 @@ func (d *decoder) outputName(entry int) (int, error) {
 
 func (d *decoder) outputParameters(entry int, choice *OutputChoice) error {
 	s := d.s
-	if there, err := s.openParameters(" of an output"); !there {
+	if there, err := s.parameters(" of an output"); !there {
 		return err
 	}
-	var seen uint8
-	mark := len(s.keys)
-	for first := true; ; first = false {
-		key, ok, err := s.member(first)
-		if err != nil {
-			return err
-		}
-		if !ok {
-			return s.distinct(mark)
-		}
-		bit := parameterKey(key)
-		if seen&bit != 0 {
-			return duplicate(key)
-		}
-		seen |= bit
-		switch bit {
+	o := s.Object(parameterKey)
+	for o.Next() {
+		switch o.Bit {
 		case keyBinaryData:
-			choice.Binary, err = d.flag("binary_data")
+			choice.Binary, o.Err = d.flag("binary_data")
 		case keyClassification:
 			var k uint64
-			k, err = d.count("classification")
+			k, o.Err = d.count("classification")
 			choice.Classification = int(min(k, 1<<31-1))
 		default:
-			if begins(key, "shared_memory_") {
+			if jsonscan.Begins(o.Key, "shared_memory_") {
 				return noSharedMemory("output", entry)
 			}
-			s.note(key)
-			err = s.skip()
-		}
-		if err != nil {
-			return err
+			o.Err = s.Skip()
 		}
 	}
+	return o.Err
 }
 
 // Keys of the parameters of an input or output, as bits.
@@ -163,6 +124,9 @@ func parameterKey(key []byte) uint8 {
 	}
 	return 0
 }
+
+// sizeKey knows the one that says how long binary data is.
+func sizeKey(key []byte) uint8 { return parameterKey(key) & keyBinarySize }
 
 // chooseOutputs settles what the request left open, and refuses what no answer could
 // be written for before the model runs for nothing.

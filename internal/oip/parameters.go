@@ -5,29 +5,21 @@ import (
 	"time"
 
 	"sluice/internal/fault"
+	"sluice/internal/jsonscan"
 )
 
 // parameters reads the request's parameters. Those that nobody here knows are
 // checked as JSON and otherwise ignored; some clients send whole objects there.
 func (d *decoder) parameters() error {
 	s := d.s
-	if there, err := s.openParameters(""); !there {
+	if there, err := s.parameters(""); !there {
 		return err
 	}
-	mark := len(s.keys)
-	for first := true; ; first = false {
-		key, ok, err := s.member(first)
-		if err != nil {
-			return err
-		}
-		if !ok {
-			return s.distinct(mark)
-		}
-		s.note(key)
-		if err := d.parameter(key); err != nil {
-			return err
-		}
+	o := s.Object(nil)
+	for o.Next() {
+		o.Err = d.parameter(o.Key)
 	}
+	return o.Err
 }
 
 func (d *decoder) parameter(key []byte) (err error) {
@@ -50,55 +42,54 @@ func (d *decoder) parameter(key []byte) (err error) {
 		_, err = d.flag("sequence_end")
 		return err
 	case "sequence_id":
-		if d.s.next() == '"' {
-			return d.s.skip()
+		if d.s.Peek() == '"' {
+			return d.s.Skip()
 		}
 		_, err = d.count("sequence_id")
 		return err
 	}
-	if begins(key, "triton_") {
-		return fault.Newf(fault.InvalidParameter, "parameter keys starting with 'triton_' are reserved for Triton usage and should not be specified. Got '%s'", shown(key))
+	if jsonscan.Begins(key, "triton_") {
+		return fault.Newf(fault.InvalidParameter, "parameter keys starting with 'triton_' are reserved for Triton usage and should not be specified. Got '%s'", fault.Shown(key))
 	}
-	return d.s.skip()
+	return d.s.Skip()
 }
 
 func (d *decoder) count(name string) (uint64, error) { return d.s.count(name) }
 
 // count reads a parameter that is an unsigned integer.
 func (s *scanner) count(name string) (uint64, error) {
-	s.next()
-	mantissa, _, flags, end := scanNumber(s.data, s.pos)
+	s.Peek()
+	n, end := jsonscan.ScanNumber(s.Data, s.Pos)
 	if end >= 0 {
-		if v, ok := toUint64(mantissa, flags, 64, s.data[s.pos:end]); ok {
-			s.pos = end
+		if v, ok := n.Uint64(64, s.Data[s.Pos:end]); ok {
+			s.Pos = end
 			return v, nil
 		}
 	}
-	return 0, s.refuse(fault.InvalidParameter, "parameter '%s' must be an unsigned integer", name)
+	return 0, s.Refuse(fault.InvalidParameter, "parameter '%s' must be an unsigned integer", name)
 }
 
 // flag reads a parameter that is a boolean.
 func (d *decoder) flag(name string) (bool, error) {
-	d.s.next()
-	if d.s.literal("true") {
+	d.s.Peek()
+	if d.s.Literal("true") {
 		return true, nil
 	}
-	if d.s.literal("false") {
+	if d.s.Literal("false") {
 		return false, nil
 	}
-	return false, d.s.refuse(fault.InvalidParameter, "parameter '%s' must be true or false", name)
+	return false, d.s.Refuse(fault.InvalidParameter, "parameter '%s' must be true or false", name)
 }
 
-// openParameters opens the 'parameters' object of the request, or of its owner. It is not
-// there if it is null, which means the same as leaving it out, or if err says why it
+// parameters says whether the 'parameters' object of the request, or of its owner, is next. It is
+// not there if it is null, which means the same as leaving it out, or if err says why it
 // cannot be read.
-func (s *scanner) openParameters(owner string) (there bool, err error) {
-	switch s.next() {
+func (s *scanner) parameters(owner string) (there bool, err error) {
+	switch s.Peek() {
 	case 'n':
-		return false, s.mustLiteral("null")
+		return false, s.Expect("null")
 	case '{':
-		err = s.open()
-		return err == nil, err
+		return true, nil
 	}
-	return false, s.refuse(fault.InvalidParameter, "'parameters'%s must be an object", owner)
+	return false, s.Refuse(fault.InvalidParameter, "'parameters'%s must be an object", owner)
 }

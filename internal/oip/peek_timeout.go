@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"math"
 	"time"
+
+	"sluice/internal/jsonscan"
 )
 
 // PeekTimeout finds the "timeout" parameter of an infer request that has not been decoded, in the
@@ -169,11 +171,11 @@ func (p *peeker) parameters() (time.Duration, bool) {
 			return 0, false
 		}
 		word := p.word()
-		mantissa, _, flags, end := scanNumber(word, 0)
+		n, end := jsonscan.ScanNumber(word, 0)
 		if end < 0 || end != len(word) {
 			return 0, false
 		}
-		micros, ok := toUint64(mantissa, flags, 64, word)
+		micros, ok := n.Uint64(64, word)
 		if !ok {
 			return 0, false
 		}

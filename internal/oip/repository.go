@@ -2,6 +2,7 @@ package oip
 
 import (
 	"sluice/internal/fault"
+	"sluice/internal/jsonscan"
 )
 
 // States of a version in the repository index.
@@ -28,17 +29,17 @@ type IndexEntry struct {
 func ParseIndexRequest(body []byte) (readyOnly bool, err error) {
 	err = readControl(body, func(s *scanner, key []byte) error {
 		if string(key) != "ready" {
-			return s.skip()
+			return s.Skip()
 		}
-		s.next()
+		s.Peek()
 		switch {
-		case s.literal("true"):
+		case s.Literal("true"):
 			readyOnly = true
 			return nil
-		case s.literal("false"):
+		case s.Literal("false"):
 			return nil
 		}
-		return s.refuse(fault.InvalidParameter, "Invalid value for 'ready': expected a boolean")
+		return s.Refuse(fault.InvalidParameter, "Invalid value for 'ready': expected a boolean")
 	})
 	return readyOnly, err
 }
@@ -48,15 +49,17 @@ func ParseIndexRequest(body []byte) (readyOnly bool, err error) {
 // come from the repository's directory only.
 func ParseLoadRequest(body []byte) error {
 	return readControl(body, func(s *scanner, key []byte) error {
-		if string(key) != "parameters" || s.next() != '{' {
-			return s.skip()
+		if string(key) != "parameters" || s.Peek() != '{' {
+			return s.Skip()
 		}
-		return object(s, func(key []byte) error {
-			if string(key) == "config" || begins(key, "file:") {
-				return fault.Newf(fault.Unsupported, "parameter '%s' is not supported: models and their configuration come from the model directory", shown(key))
+		o := s.Object(nil)
+		for o.Next() {
+			if string(o.Key) == "config" || jsonscan.Begins(o.Key, "file:") {
+				return fault.Newf(fault.Unsupported, "parameter '%s' is not supported: models and their configuration come from the model directory", fault.Shown(o.Key))
 			}
-			return s.skip()
-		})
+			o.Err = s.Skip()
+		}
+		return o.Err
 	})
 }
 
@@ -64,36 +67,19 @@ func ParseLoadRequest(body []byte) error {
 func readControl(body []byte, field func(s *scanner, key []byte) error) error {
 	var s scanner
 	s.start(body, DefaultLimits().MaxDepth)
-	switch s.next() {
+	switch s.Peek() {
 	case 0:
-		return s.end()
+		return s.End()
 	case '{':
 	default:
 		return noObject(&s)
 	}
-	if err := object(&s, func(key []byte) error { return field(&s, key) }); err != nil {
-		return err
+	o := s.Object(nil)
+	for o.Next() {
+		o.Err = field(&s, o.Key)
 	}
-	return s.end()
-}
-
-// object reads an object, whose bracket is next, key by key.
-func object(s *scanner, field func(key []byte) error) error {
-	if err := s.open(); err != nil {
-		return err
+	if o.Err != nil {
+		return o.Err
 	}
-	mark := len(s.keys)
-	for first := true; ; first = false {
-		key, ok, err := s.member(first)
-		if err != nil {
-			return err
-		}
-		if !ok {
-			return s.distinct(mark)
-		}
-		s.note(key)
-		if err := field(key); err != nil {
-			return err
-		}
-	}
+	return s.End()
 }

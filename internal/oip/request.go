@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"sluice/internal/fault"
+	"sluice/internal/jsonscan"
 	"sluice/internal/task"
 	"sluice/internal/tensor"
 )
@@ -49,7 +50,7 @@ func (r *Request) Reset() {
 	r.Outputs = r.Outputs[:0]
 	r.Budget, r.Priority, r.Form = 0, 0, AnswerForm{}
 	r.binaryAll = false
-	r.scanner.stop()
+	r.scanner.Stop()
 	r.text = trim(r.text)
 	r.elements = trim(r.elements)
 	if cap(r.ranks) > maxKept/16 {
@@ -86,7 +87,7 @@ func (r *Request) Decode(schema *tensor.Schema, model string, body []byte, heade
 	}
 	d.s.start(header, d.lim.MaxDepth)
 	err := d.document()
-	d.s.stop()
+	d.s.Stop()
 	return err
 }
 
@@ -125,51 +126,31 @@ func topKey(key []byte) uint8 {
 
 func (d *decoder) document() error {
 	s := d.s
-	if s.next() != '{' {
+	if s.Peek() != '{' {
 		return noObject(s)
 	}
-	if err := s.open(); err != nil {
-		return err
-	}
-	var seen uint8
-	mark := len(s.keys)
-	for first := true; ; first = false {
-		key, ok, err := s.member(first)
-		if err != nil {
-			return err
-		}
-		if !ok {
-			break
-		}
-		bit := topKey(key)
-		if seen&bit != 0 {
-			return duplicate(key)
-		}
-		seen |= bit
-		switch bit {
+	o := s.Object(topKey)
+	for o.Next() {
+		switch o.Bit {
 		case keyID:
-			err = d.id()
+			o.Err = d.id()
 		case keyParameters:
-			err = d.parameters()
+			o.Err = d.parameters()
 		case keyInputs:
-			err = d.inputs()
+			o.Err = d.inputs()
 		case keyOutputs:
-			err = d.outputs()
+			o.Err = d.outputs()
 		default:
-			s.note(key)
-			err = s.skip()
-		}
-		if err != nil {
-			return err
+			o.Err = s.Skip()
 		}
 	}
-	if err := s.distinct(mark); err != nil {
+	if o.Err != nil {
+		return o.Err
+	}
+	if err := s.End(); err != nil {
 		return err
 	}
-	if err := s.end(); err != nil {
-		return err
-	}
-	if seen&keyInputs == 0 && len(d.schema.Inputs) > 0 {
+	if o.Seen&keyInputs == 0 && len(d.schema.Inputs) > 0 {
 		return fault.New(fault.InvalidInputs, "the request has no 'inputs'")
 	}
 	return d.finish()
@@ -177,10 +158,10 @@ func (d *decoder) document() error {
 
 // noObject tells a document of the wrong kind from one that is not JSON.
 func noObject(s *scanner) error {
-	if err := s.skip(); err != nil {
+	if err := s.Skip(); err != nil {
 		return err
 	}
-	if err := s.end(); err != nil {
+	if err := s.End(); err != nil {
 		return err
 	}
 	return fault.New(fault.InvalidRequest, "the request must be a JSON object")
@@ -202,19 +183,19 @@ func (d *decoder) finish() error {
 
 func (d *decoder) id() error {
 	s := d.s
-	switch s.next() {
+	switch s.Peek() {
 	case 'n':
-		return s.mustLiteral("null")
+		return s.Expect("null")
 	case '"':
 	default:
-		return s.refuse(fault.InvalidParameter, "'id' must be a string")
+		return s.Refuse(fault.InvalidParameter, "'id' must be a string")
 	}
-	raw, escaped, err := s.str()
+	raw, escaped, err := s.Text()
 	if err != nil {
 		return err
 	}
 	if escaped {
-		if d.r.ID, err = unescape(d.r.ID[:0], raw); err != nil {
+		if d.r.ID, err = jsonscan.Unescape(d.r.ID[:0], raw); err != nil {
 			return err
 		}
 	} else {

@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"sluice/internal/fault"
+	"sluice/internal/jsonscan"
 	"sluice/internal/task"
 	"sluice/internal/tensor"
 )
@@ -21,11 +22,11 @@ func (r *Request) AppendResponse(dst []byte, schema *tensor.Schema, model, versi
 	r.elements = r.elements[:0]
 	dst = append(dst, '{')
 	if len(r.ID) > 0 {
-		dst = appendString(append(dst, `"id":`...), r.ID)
+		dst = jsonscan.AppendString(append(dst, `"id":`...), r.ID)
 		dst = append(dst, ',')
 	}
-	dst = appendString(append(dst, `"model_name":`...), model)
-	dst = appendString(append(dst, `,"model_version":`...), version)
+	dst = jsonscan.AppendString(append(dst, `"model_name":`...), model)
+	dst = jsonscan.AppendString(append(dst, `,"model_version":`...), version)
 	dst = append(dst, `,"outputs":[`...)
 	first := true
 	for k := range r.Outputs {
@@ -110,7 +111,7 @@ func (r *Request) appendBlobs(dst []byte, t *task.Task) []byte {
 }
 
 func appendHead(dst []byte, v *tensor.Tensor) []byte {
-	dst = appendString(append(dst, `{"name":`...), v.Name)
+	dst = jsonscan.AppendString(append(dst, `{"name":`...), v.Name)
 	dst = append(dst, `,"datatype":"`...)
 	dst = append(dst, v.Type.String()...)
 	dst = append(dst, `","shape":[`...)

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"sluice/internal/fault"
+	"sluice/internal/jsonscan"
 	"sluice/internal/task"
 	"sluice/internal/tensor"
 )
@@ -33,11 +34,11 @@ func TestIntegerRuns(t *testing.T) {
 				if signed {
 					v := int64(bits) << (64 - 8*size) >> (64 - 8*size)
 					text = strconv.FormatInt(v, 10)
-					putUint(want[i*size:], uint64(v), size)
+					jsonscan.PutUint(want[i*size:], uint64(v), size)
 				} else {
 					bits = bits << (64 - 8*size) >> (64 - 8*size)
 					text = strconv.FormatUint(bits, 10)
-					putUint(want[i*size:], bits, size)
+					jsonscan.PutUint(want[i*size:], bits, size)
 				}
 				list = append(list, strings.Repeat(" ", rng.IntN(3)/2*rng.IntN(3))+text)
 			}
@@ -87,30 +88,4 @@ func TestRunsRefuse(t *testing.T) {
 	f(tensor.FP32, "00.5", fault.InvalidJSON)
 	f(tensor.FP32, "0.5.5", fault.InvalidJSON)
 	f(tensor.FP32, "-0x1", fault.InvalidJSON)
-}
-
-// TestPlainPrefix holds the search eight bytes at a time against the table.
-func TestPlainPrefix(t *testing.T) {
-	rng := rand.New(rand.NewPCG(9, 10))
-	specials := []byte{0, 1, 0x1f, 0x20, 0x21, '"', '#', '[', '\\', ']', 0x7f, 0x80, 0xa2, 0xdc, 0xff, 'a'}
-	for range 200_000 {
-		var text [8]byte
-		for i := range text {
-			text[i] = 'x'
-			if rng.IntN(4) == 0 {
-				text[i] = specials[rng.IntN(len(specials))]
-			}
-		}
-		want := 0
-		for want < 8 && class[text[want]] == plain {
-			want++
-		}
-		word := uint64(0)
-		for i, c := range text {
-			word |= uint64(c) << (8 * i)
-		}
-		if got := plainPrefix(word); got != want {
-			t.Fatalf("%q: got %d, want %d", text, got, want)
-		}
-	}
 }

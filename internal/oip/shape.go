@@ -4,6 +4,7 @@ import (
 	"strconv"
 
 	"sluice/internal/fault"
+	"sluice/internal/jsonscan"
 )
 
 // maxRank is the most dimensions of a shape; ONNX models use a handful.
@@ -17,34 +18,29 @@ func (d *decoder) shape() (err error) {
 
 // shape appends the shape at the scanner, which belongs to an entry of a list.
 func (s *scanner) shape(dims []int64, list string, entry int) ([]int64, error) {
-	if s.next() != '[' {
-		return dims, s.refuse(fault.InvalidShape, "Unable to parse 'shape': entry %d of '%s' has no array there", entry, list)
+	if s.Peek() != '[' {
+		return dims, s.Refuse(fault.InvalidShape, "Unable to parse 'shape': entry %d of '%s' has no array there", entry, list)
 	}
-	if err := s.open(); err != nil {
-		return dims, err
-	}
-	for first := true; ; first = false {
-		ok, err := s.more(first, ']')
-		if !ok || err != nil {
-			return dims, err
-		}
+	a := s.Array()
+	for a.Next() {
 		if len(dims) == maxRank {
 			return dims, fault.Newf(fault.WrongShape, "shape of entry %d of '%s' has more than %d dimensions", entry, list, maxRank)
 		}
-		from := s.pos
-		mantissa, _, flags, end := scanNumber(s.data, from)
-		if end < 0 || flags&(fractional|negative) != 0 {
-			if err := s.skip(); err != nil {
+		from := s.Pos
+		n, end := jsonscan.ScanNumber(s.Data, from)
+		if end < 0 || n.Flags&(jsonscan.Fractional|jsonscan.Negative) != 0 {
+			if err := s.Skip(); err != nil {
 				return dims, err
 			}
-			return dims, fault.Newf(fault.InvalidShape, "Unable to parse 'shape': dimension %s of entry %d of '%s' is not an unsigned integer", shown(s.data[from:s.pos]), entry, list)
+			return dims, fault.Newf(fault.InvalidShape, "Unable to parse 'shape': dimension %s of entry %d of '%s' is not an unsigned integer", fault.Shown(s.Data[from:s.Pos]), entry, list)
 		}
-		if flags&long != 0 || mantissa > 1<<63-1 {
+		if n.Flags&jsonscan.Long != 0 || n.Mantissa > 1<<63-1 {
 			return dims, fault.Newf(fault.ShapeTooLarge, "shape of entry %d of '%s' causes total element count to exceed maximum size of 9223372036854775807", entry, list)
 		}
-		dims = append(dims, int64(mantissa))
-		s.pos = end
+		dims = append(dims, int64(n.Mantissa))
+		s.Pos = end
 	}
+	return dims, a.Err
 }
 
 // showShape writes a shape as the protocol's clients know it: [-1,16].

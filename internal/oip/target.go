@@ -48,7 +48,7 @@ func (d *target) unknownInput(name []byte) error {
 	for i := range all {
 		all[i] = d.schema.Given(i).Name
 	}
-	return fault.Newf(fault.UnknownInput, "unexpected inference input '%s' for model '%s'; its inputs: %s", shown(name), d.model, near.List(string(name), all))
+	return fault.Newf(fault.UnknownInput, "unexpected inference input '%s' for model '%s'; its inputs: %s", fault.Shown(name), d.model, near.List(string(name), all))
 }
 
 // unknownOutput is the fault of an output that the model does not have.
@@ -57,7 +57,7 @@ func (d *target) unknownOutput(name []byte) error {
 	for k := range all {
 		all[k] = d.schema.Outputs[k].Name
 	}
-	return fault.Newf(fault.UnknownOutput, "unexpected inference output '%s' for model '%s'; its outputs: %s", shown(name), d.model, near.List(string(name), all))
+	return fault.Newf(fault.UnknownOutput, "unexpected inference output '%s' for model '%s'; its outputs: %s", fault.Shown(name), d.model, near.List(string(name), all))
 }
 
 // place checks a shape against input i of those that a request may give and enters the tensor,

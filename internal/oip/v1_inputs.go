@@ -5,20 +5,21 @@ import (
 	"slices"
 
 	"sluice/internal/fault"
+	"sluice/internal/jsonscan"
 	"sluice/internal/tensor"
 )
 
 // instances reads the row format: a list with one item per row.
 func (d *v1Decoder) instances() error {
 	s := d.s
-	if s.next() != '[' {
-		return s.refuse(fault.InvalidInputs, "'instances' must be an array")
+	if s.Peek() != '[' {
+		return s.Refuse(fault.InvalidInputs, "'instances' must be an array")
 	}
-	from := s.pos
-	if err := s.open(); err != nil {
+	from := s.Pos
+	if err := s.Open(); err != nil {
 		return err
 	}
-	switch first := s.next(); {
+	switch first := s.Peek(); {
 	case first == ']':
 		return fault.New(fault.InvalidInputs, "'instances' is empty")
 	case first == '{' && !d.isBase64():
@@ -27,14 +28,14 @@ func (d *v1Decoder) instances() error {
 		return d.notBare("each item of 'instances'")
 	}
 	// With one input the list of its rows is its tensor.
-	s.pos = from
-	s.depth--
+	s.Pos = from
+	s.Depth--
 	return d.bare()
 }
 
 // notBare reports a value without a name, unless it is no JSON at all.
 func (d *v1Decoder) notBare(what string) error {
-	return d.s.refuse(fault.InvalidInputs, "model '%s' has %d inputs, so %s must be an object with a value for each", d.model, len(d.schema.Inputs), what)
+	return d.s.Refuse(fault.InvalidInputs, "model '%s' has %d inputs, so %s must be an object with a value for each", d.model, len(d.schema.Inputs), what)
 }
 
 // bare reads a value that is the tensor of the only input.
@@ -52,14 +53,14 @@ func (d *v1Decoder) objects() error {
 	s := d.s
 	rows := int64(0)
 	for ; ; rows++ {
-		ok, err := s.more(rows == 0, ']')
+		ok, err := s.More(rows == 0, ']')
 		if err != nil {
 			return err
 		}
 		if !ok {
 			break
 		}
-		if s.next() != '{' {
+		if s.Peek() != '{' {
 			return d.notBare("each item of 'instances'")
 		}
 		if err := d.object(rows); err != nil {
@@ -76,7 +77,7 @@ func (d *v1Decoder) objects() error {
 // tensors reads the column format: a value, or an object with one per input.
 func (d *v1Decoder) tensors() error {
 	s := d.s
-	if s.next() == '{' && !d.isBase64() {
+	if s.Peek() == '{' && !d.isBase64() {
 		if err := d.object(0); err != nil {
 			return err
 		}
@@ -91,34 +92,25 @@ func (d *v1Decoder) tensors() error {
 // object reads an object whose keys are exactly the inputs' names, and perhaps those of
 // optional ones. All rows must have the shapes of row 0.
 func (d *v1Decoder) object(row int64) error {
-	s := d.s
-	if err := s.open(); err != nil {
-		return err
-	}
 	d.row = row
 	columns := d.columns()
 	for i := range columns {
 		columns[i].given = false
 	}
-	for n := 0; ; n++ {
-		key, ok, err := s.member(n == 0)
-		if err != nil {
-			return err
-		}
-		if !ok {
-			break
-		}
-		i := d.schema.Find(key, n) // most requests keep to the schema's order
+	o := d.s.Object(nil)
+	for n := 0; o.Member(); n++ {
+		i := d.schema.Find(o.Key, n) // most requests keep to the schema's order
 		if i < 0 {
-			return d.unknownInput(key)
+			return d.unknownInput(o.Key)
 		}
 		if columns[i].given {
-			return duplicate(key)
+			return jsonscan.Duplicate(o.Key)
 		}
 		columns[i].given = true
-		if err := d.rowValue(i, row); err != nil {
-			return err
-		}
+		o.Err = d.rowValue(i, row)
+	}
+	if o.Err != nil {
+		return o.Err
 	}
 	for i := range columns {
 		c, spec := &columns[i], d.schema.Given(i)

@@ -40,7 +40,7 @@ type column struct {
 // Reset makes r ready for the next request and keeps its memory.
 func (r *V1Request) Reset() {
 	r.Row, r.Form = false, AnswerForm{}
-	r.scanner.stop()
+	r.scanner.Stop()
 	r.text = trim(r.text)
 	for i := range r.columns {
 		c := &r.columns[i]
@@ -63,7 +63,7 @@ func (r *V1Request) Decode(schema *tensor.Schema, model string, body []byte, lim
 	}
 	d.s.start(body, d.lim.MaxDepth)
 	err := d.document()
-	d.s.stop()
+	d.s.Stop()
 	if err != nil {
 		return err
 	}
@@ -124,52 +124,33 @@ func v1Key(key []byte) uint8 {
 
 func (d *v1Decoder) document() error {
 	s := d.s
-	if s.next() != '{' {
+	if s.Peek() != '{' {
 		return noObject(s)
 	}
-	if err := s.open(); err != nil {
-		return err
-	}
-	var seen uint8
-	for first := true; ; first = false {
-		key, ok, err := s.member(first)
-		if err != nil {
-			return err
-		}
-		if !ok {
-			break
-		}
-		bit := v1Key(key)
-		if seen&bit != 0 {
-			return duplicate(key)
-		}
-		seen |= bit
-		if seen&(keyInstances|keyColumns) == keyInstances|keyColumns {
+	o := s.Object(v1Key)
+	for o.Next() {
+		if o.Seen&(keyInstances|keyColumns) == keyInstances|keyColumns {
 			return fault.New(fault.InvalidRequest, "the request has both 'inputs' and 'instances'; it must have one of them")
 		}
-		switch bit {
+		switch o.Bit {
 		case keySignature:
-			err = d.signature()
+			o.Err = d.signature()
 		case keyInstances:
 			d.r.Row = true
-			err = d.instances()
+			o.Err = d.instances()
 		case keyColumns:
-			err = d.tensors()
+			o.Err = d.tensors()
 		default:
-			s.note(key)
-			err = s.skip()
-		}
-		if err != nil {
-			return err
+			o.Err = s.Skip()
 		}
 	}
-	if err := s.distinct(0); err != nil {
+	if o.Err != nil {
+		return o.Err
+	}
+	if err := s.End(); err != nil {
 		return err
 	}
-	if err := s.end(); err != nil {
-		return err
-	}
-	if seen&(keyInstances|keyColumns) == 0 {
+	if o.Seen&(keyInstances|keyColumns) == 0 {
 		return fault.New(fault.InvalidInputs, "Missing 'inputs' or 'instances' key")
 	}
 	return nil
@@ -177,15 +158,15 @@ func (d *v1Decoder) document() error {
 
 func (d *v1Decoder) signature() error {
 	s := d.s
-	if s.next() != '"' {
-		return s.refuse(fault.InvalidRequest, "'signature_name' must be a string")
+	if s.Peek() != '"' {
+		return s.Refuse(fault.InvalidRequest, "'signature_name' must be a string")
 	}
-	raw, _, err := s.str()
+	raw, _, err := s.Text()
 	if err != nil {
 		return err
 	}
 	if string(raw) != "serving_default" && len(raw) > 0 {
-		return fault.Newf(fault.InvalidRequest, "Serving signature name: \"%s\" not found in signature def", shown(raw))
+		return fault.Newf(fault.InvalidRequest, "Serving signature name: \"%s\" not found in signature def", fault.Shown(raw))
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"sluice/internal/fault"
+	"sluice/internal/jsonscan"
 	"sluice/internal/task"
 	"sluice/internal/tensor"
 )
@@ -118,7 +119,7 @@ func (r *V1Request) appendObject(dst []byte, outputs []tensor.Tensor, row bool) 
 		if k > 0 {
 			dst = append(dst, ',')
 		}
-		dst = append(appendString(dst, outputs[k].Name), ':')
+		dst = append(jsonscan.AppendString(dst, outputs[k].Name), ':')
 		if dst, err = r.appendNested(dst, &outputs[k], k, row); err != nil {
 			return dst, err
 		}

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"sluice/internal/fault"
+	"sluice/internal/jsonscan"
 	"sluice/internal/tensor"
 )
 
@@ -28,15 +29,15 @@ func (d *v1Decoder) value(c *column, spec *tensor.Spec) error {
 			c.data = c.data[:at+n*spec.Type.Size()]
 			nest.add(int64(n))
 		}
-		first := s.next()
+		first := s.Peek()
 		if first == '[' {
-			if err := s.open(); err != nil {
+			if err := s.Open(); err != nil {
 				return err
 			}
 			if !nest.open() {
 				return d.ragged(spec)
 			}
-			if s.next() != ']' {
+			if s.Peek() != ']' {
 				continue
 			}
 		} else {
@@ -58,7 +59,7 @@ func (d *v1Decoder) value(c *column, spec *tensor.Spec) error {
 func (d *v1Decoder) closeLists(spec *tensor.Spec) (done bool, err error) {
 	nest := &d.r.nest
 	for len(nest.counts) > 0 {
-		ok, err := d.s.more(false, ']')
+		ok, err := d.s.More(false, ']')
 		if ok || err != nil {
 			return false, err
 		}
@@ -106,36 +107,34 @@ func (d *v1Decoder) element(c *column, spec *tensor.Spec, first byte) (err error
 // base64 reads {"b64":"..."} as one BYTES element.
 func (d *v1Decoder) base64(c *column, spec *tensor.Spec) error {
 	s := d.s
-	if err := s.open(); err != nil {
-		return err
+	o := s.Object(nil)
+	if !o.Member() && o.Err != nil {
+		return o.Err
 	}
-	key, ok, err := s.member(true)
-	if err != nil {
-		return err
-	}
-	if !ok || string(key) != "b64" {
+	if string(o.Key) != "b64" {
 		return notBase64(spec)
 	}
-	if s.next() != '"' {
-		if err := s.skip(); err != nil {
+	if s.Peek() != '"' {
+		if err := s.Skip(); err != nil {
 			return err
 		}
 		return notBase64(spec)
 	}
-	raw, escaped, err := s.str()
+	raw, escaped, err := s.Text()
 	if err != nil {
 		return err
 	}
 	if escaped {
-		if d.r.text, err = unescape(d.r.text[:0], raw); err != nil {
+		if d.r.text, err = jsonscan.Unescape(d.r.text[:0], raw); err != nil {
 			return err
 		}
 		raw = d.r.text
 	}
-	if _, ok, err := s.member(false); err != nil {
-		return err
-	} else if ok {
+	if o.Member() {
 		return notBase64(spec)
+	}
+	if o.Err != nil {
+		return o.Err
 	}
 	encoding := base64.StdEncoding
 	if len(raw)%4 != 0 {
@@ -162,8 +161,7 @@ func (d *v1Decoder) isBase64() bool {
 	if len(d.schema.Inputs) != 1 || d.schema.Inputs[0].Type != tensor.Bytes || d.schema.Inputs[0].Name == "b64" {
 		return false
 	}
-	s := *d.s
-	s.pos++
-	key, _, err := s.member(true)
-	return err == nil && string(key) == "b64"
+	s := d.s.Scanner
+	o := s.Object(nil)
+	return o.Member() && string(o.Key) == "b64"
 }

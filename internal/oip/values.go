@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"sluice/internal/fault"
+	"sluice/internal/jsonscan"
 	"sluice/internal/tensor"
 )
 
@@ -151,9 +152,9 @@ func appendText(dst []byte, v *tensor.Tensor, element []byte, w writing) ([]byte
 			return dst, errFull
 		}
 		if len(element) <= textPiece {
-			return append(appendEscaped(dst, element), '"'), nil
+			return append(jsonscan.AppendEscaped(dst, element), '"'), nil
 		}
-		dst, element = appendEscaped(dst, element[:textPiece]), element[textPiece:]
+		dst, element = jsonscan.AppendEscaped(dst, element[:textPiece]), element[textPiece:]
 	}
 }
 

@@ -30,4 +30,7 @@
 // The reader is strict. A key that it does not know, a key that comes twice, a time that
 // goes back, a value out of range, a line too long and a trace without arrivals are
 // errors that name the line. Files whose name ends in .gz are compressed.
+//
+// The second form is a file of intervals: the microseconds between two requests on each line. Of
+// such a trace only the instants are known.
 package trace

@@ -12,10 +12,11 @@ import (
 	"sluice/internal/remedy"
 )
 
-// File is a trace in a file that is being read.
+// File is a trace in a file that is being read, in either form.
 type File struct {
-	*Reader
-	file *os.File
+	Source
+	Header Header // zero of a file of intervals
+	file   *os.File
 }
 
 // Open opens a trace, compressed if the name ends in .gz.
@@ -31,17 +32,21 @@ func Open(path string) (*File, error) {
 			return nil, fmt.Errorf("cannot open the trace %s, which should be compressed: %w", path, err)
 		}
 	}
-	r, err := NewReader(from)
+	src, err := NewSource(from)
 	if err != nil {
 		f.Close()
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	return &File{r, f}, nil
+	opened := &File{Source: src, file: f}
+	if r, ok := src.(*Reader); ok {
+		opened.Header = r.Header
+	}
+	return opened, nil
 }
 
-// Next is Reader.Next with the file's name in the error.
+// Next is that of the source, with the file's name in the error.
 func (f *File) Next(a *Arrival) error {
-	err := f.Reader.Next(a)
+	err := f.Source.Next(a)
 	if err == nil || errors.Is(err, io.EOF) {
 		return err
 	}

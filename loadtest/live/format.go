@@ -3,9 +3,10 @@ package live
 import (
 	"fmt"
 	"math"
-	"strconv"
 	"strings"
 	"time"
+
+	"sluice/loadtest/result"
 )
 
 // ms is a latency in milliseconds with three digits that count.
@@ -15,7 +16,7 @@ func ms(d time.Duration) string {
 	case d <= 0:
 		return "-"
 	case v >= 99.95:
-		return count(int64(math.Round(v)))
+		return result.Thousands(int64(math.Round(v)))
 	case v >= 9.995:
 		return fmt.Sprintf("%.1f", v)
 	default:
@@ -38,21 +39,10 @@ func number(v float64) string {
 	case math.IsNaN(v) || math.IsInf(v, 0):
 		return "-"
 	case v >= 9999.5:
-		return count(int64(math.Round(v)))
+		return result.Thousands(int64(math.Round(v)))
 	default:
 		return fmt.Sprintf("%.1f", v)
 	}
-}
-
-// count is a number with its thousands apart.
-func count(n int64) string {
-	text := strconv.FormatInt(n, 10)
-	digits := strings.TrimPrefix(text, "-")
-	sign := text[:len(text)-len(digits)]
-	for i := len(digits) - 3; i > 0; i -= 3 {
-		digits = digits[:i] + "," + digits[i:]
-	}
-	return sign + digits
 }
 
 // duration is in whole seconds below two minutes, and in hours and minutes above.

@@ -5,6 +5,9 @@ import (
 	"math"
 	"strings"
 	"unicode/utf8"
+
+	"sluice/loadtest/result"
+	"sluice/loadtest/sample"
 )
 
 // style is how a span looks on a terminal with colours.
@@ -154,10 +157,10 @@ func progress(s *Snapshot, width int) (l line) {
 func rates(s *Snapshot) []line {
 	items := []line{
 		one(plain, "per s: offered %s", number(s.Offered)), one(plain, "sent %s", number(s.Sent)), one(plain, "good %s", number(s.Good)),
-		one(plain, "in flight %s", count(s.InFlight)), one(plain, "lag p99 %s", withUnit(s.Lag)),
+		one(plain, "in flight %s", result.Thousands(s.InFlight)), one(plain, "lag p99 %s", withUnit(s.Lag)),
 	}
 	if s.Late != 0 {
-		items = append(items, one(plain, "late %s", count(s.Late)))
+		items = append(items, one(plain, "late %s", result.Thousands(s.Late)))
 	}
 	return items
 }
@@ -166,11 +169,7 @@ func rates(s *Snapshot) []line {
 func clocks(s *Snapshot) []line {
 	const form = "%-9s%7s%7s%7s  |%8s%7s%7s%7s"
 	row := func(name string, c *Clock) line {
-		l := one(plain, form, name, ms(c.Second.P50), ms(c.Second.P99), ms(c.Second.Max), ms(c.All.P50), ms(c.All.P99), ms(c.All.P999), ms(c.All.Max))
-		if c.Lo > 0 && c.Hi > 0 {
-			l.add(faint, "  p99 %s-%s", ms(c.Lo), ms(c.Hi))
-		}
-		return l
+		return one(plain, form, name, ms(c.Second.P50), ms(c.Second.P99), ms(c.Second.Max), ms(c.All.P50), ms(c.All.P99), ms(c.All.P999), ms(c.All.Max))
 	}
 	head := one(faint, form, "ms, 1 s", "p50", "p99", "max", "all p50", "p99", "p99.9", "max")
 	return []line{head, row("response", &s.Response), row("service", &s.Service)}
@@ -187,36 +186,33 @@ func stages(s *Snapshot) (items []line) {
 	return items
 }
 
+// short names of outcomes, and how they look; a request that ended otherwise is in a span of its own.
+var short = [sample.Outcomes]span{
+	sample.Rejected: {"rejected", plain}, sample.ClientError: {"4xx", bad}, sample.ServerError: {"5xx", bad}, sample.Timeout: {"timeout", bad},
+	sample.Refused: {"refused", bad}, sample.Unsent: {"unsent", bad}, sample.Lost: {"lost", bad},
+}
+
 func ends(s *Snapshot) []line {
-	ok := one(plain, "ok %s", count(s.OK))
+	wrong := s.Ended[sample.Wrong]
+	ok := one(plain, "ok %s", result.Thousands(s.Ended[sample.OK]))
 	switch {
-	case s.Verified == 0 && s.Wrong == 0:
+	case s.Verified == 0 && wrong == 0:
 		ok.add(faint, " (not compared)")
-	case s.Wrong == 0:
-		ok.add(plain, " (verified %s, wrong 0)", count(s.Verified))
+	case wrong == 0:
+		ok.add(plain, " (verified %s, wrong 0)", result.Thousands(s.Verified))
 	default:
-		ok.add(plain, " (verified %s, ", count(s.Verified))
-		ok.add(bad, "WRONG %s", count(s.Wrong))
+		ok.add(plain, " (verified %s, ", result.Thousands(s.Verified))
+		ok.add(bad, "WRONG %s", result.Thousands(wrong))
 		ok.add(plain, ")")
 	}
 	items := []line{ok}
-	for _, e := range []struct {
-		name string
-		n    int64
-		how  style
-	}{
-		{"rejected", s.Rejected, plain},
-		{"4xx", s.ClientErr, bad},
-		{"5xx", s.ServerErr, bad},
-		{"timeout", s.Timeout, bad},
-		{"refused", s.Refused, bad},
-		{"unsent", s.Unsent, bad},
-		{"lost", s.Lost, bad},
-		{"extra", s.Extra, bad},
-	} {
-		if e.n != 0 {
-			items = append(items, one(e.how, "%s %s", e.name, count(e.n)))
+	for o, n := range s.Ended {
+		if name := short[o]; n != 0 && name.text != "" {
+			items = append(items, one(name.style, "%s %s", name.text, result.Thousands(n)))
 		}
+	}
+	if s.Extra != 0 {
+		items = append(items, one(bad, "extra %s", result.Thousands(s.Extra)))
 	}
 	return items
 }
@@ -232,8 +228,6 @@ func resources(s *Snapshot) (items []line) {
 	add(s.RSS > 0, "RSS %.0f MB", float64(s.RSS)/1e6)
 	add(s.GPU >= 0, "GPU %.0f %%", 100*s.GPU)
 	add(s.Batch > 0, "batch %.1f", s.Batch)
-	add(s.Spills >= 0, "spills %s", count(s.Spills))
-	add(s.Sheds >= 0, "sheds %s", count(s.Sheds))
 	return items
 }
 
@@ -247,7 +241,7 @@ func oneLine(s *Snapshot) string {
 	if s.Phase != "" {
 		text = s.Phase + ": " + text
 	}
-	l.add(plain, "%s  sent %s  good %s  in flight %s  p50 %s  p99 %s  max %s  lag p99 %s", text, rate(s.Sent), rate(s.Good), count(s.InFlight),
+	l.add(plain, "%s  sent %s  good %s  in flight %s  p50 %s  p99 %s  max %s  lag p99 %s", text, rate(s.Sent), rate(s.Good), result.Thousands(s.InFlight),
 		withUnit(s.Response.Second.P50), withUnit(s.Response.Second.P99), withUnit(s.Response.Second.Max), withUnit(s.Lag))
 	for _, item := range ends(s) {
 		l = append(append(l, span{"  ", plain}), item...)

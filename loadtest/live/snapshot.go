@@ -1,6 +1,10 @@
 package live
 
-import "time"
+import (
+	"time"
+
+	"sluice/loadtest/sample"
+)
 
 // Snapshot is what is known at one instant of a run. A figure that is 0 is not known, unless
 // its comment says otherwise.
@@ -22,8 +26,9 @@ type Snapshot struct {
 	// Stages are means of the whole run, in the order of the flow.
 	Stages []Stage
 
-	// Ends of requests since the start; 0 is a value.
-	OK, Wrong, Rejected, ClientErr, ServerErr, Timeout, Refused, Unsent, Lost, Extra int64
+	// Ended counts requests by outcome since the start, Extra answers that nobody was waiting for; 0 is a value.
+	Ended [sample.Outcomes]int64
+	Extra int64
 	// Verified are answers whose values were compared.
 	Verified int64
 
@@ -35,8 +40,6 @@ type Snapshot struct {
 	GPU float64
 	// Batch is the mean of the last second in rows.
 	Batch float64
-	// Spills and Sheds count since the start, as the target's metrics say; below 0 they are not known.
-	Spills, Sheds int64
 
 	// Objective is what the light is about, as p99<10ms.
 	Objective string
@@ -46,8 +49,6 @@ type Snapshot struct {
 // Clock is a latency in the last second and in the whole run.
 type Clock struct {
 	Second, All Quantiles
-	// Lo and Hi are a confidence interval of All's P99.
-	Lo, Hi time.Duration
 }
 
 // Quantiles of a latency; what is not known is 0.

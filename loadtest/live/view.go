@@ -25,8 +25,6 @@ type Options struct {
 	Mode Mode
 	// Title is the block's first line: load, seed, target.
 	Title string
-	// Length is the run's; it stands in for a Total that a Snapshot does not have. 0 is not known.
-	Length time.Duration
 	// TTY says that the writer is a terminal.
 	TTY bool
 	// Width returns the terminal's columns; nil, or what it returns below 1, means 80.
@@ -74,9 +72,6 @@ func (v *View) block() bool { return v.o.Mode == Auto && v.o.TTY }
 // has passed since the last one. After Close it does nothing. A writer that fails is not
 // reported: the run goes on without its picture.
 func (v *View) Show(s Snapshot) {
-	if s.Total == 0 && s.Phase == "" {
-		s.Total = v.o.Length
-	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	switch {

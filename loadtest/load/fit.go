@@ -75,31 +75,13 @@ type Sizes struct {
 	Max  int64   `json:"max"`
 }
 
-// FitFile describes a trace in a file, compressed if its name ends in .gz.
+// FitFile describes a trace in a file, compressed if its name ends in .gz. Errors name the line.
 func FitFile(path string) (*Description, error) {
-	src, file, err := openSource(path)
+	src, err := trace.Open(path)
 	if err != nil {
 		return nil, err
 	}
-	defer file.Close()
-	d, err := fit(src)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return d, nil
-}
-
-// Fit describes a trace: JSON lines of internal/trace, or lines of intervals in
-// microseconds. Errors name the line.
-func Fit(r io.Reader) (*Description, error) {
-	src, err := newSource(r)
-	if err != nil {
-		return nil, err
-	}
-	return fit(src)
-}
-
-func fit(src source) (*Description, error) {
+	defer src.Close()
 	var d Description
 	c := collected{models: tally[string]{}, budgets: tally[time.Duration]{}, priorities: tally[task.Priority]{}, rows: tally[int64]{}, bytes: tally[int64]{}}
 	var a trace.Arrival
@@ -112,13 +94,13 @@ func fit(src source) (*Description, error) {
 			return nil, err
 		}
 		if len(c.at) == MaxArrivals {
-			return nil, fmt.Errorf("line %d: the trace has more than %d arrivals: describe a part of it", src.Line(), MaxArrivals)
+			return nil, fmt.Errorf("%s: line %d: the trace has more than %d arrivals: describe a part of it", path, src.Line(), MaxArrivals)
 		}
 		c.add(&a)
 	}
 	var start time.Time
-	if reader, ok := src.(*trace.Reader); ok && !reader.Header.Start.IsZero() {
-		start = reader.Header.Start.UTC()
+	if h := src.Header; !h.Start.IsZero() {
+		start = h.Start.UTC()
 		d.Start = start.Format(time.RFC3339)
 	}
 	c.describe(&d, start)

@@ -4,15 +4,19 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"math/rand/v2"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"sluice/internal/traffic"
 )
 
 // traceOf writes what a load draws as a trace.
 func traceOf(t testing.TB, expr string, length time.Duration, start string) string {
 	t.Helper()
-	s, err := mustParse(t, expr).Schedule(Options{Seed: 11, Length: length})
+	s, err := Draw(mustParse(t, expr), Options{Seed: 11, Length: length})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,7 +34,7 @@ func traceOf(t testing.TB, expr string, length time.Duration, start string) stri
 
 func describe(t testing.TB, text string) *Description {
 	t.Helper()
-	d, err := Fit(strings.NewReader(text))
+	d, err := FitFile(write(t, "t.jsonl", text))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,17 +50,11 @@ func TestSuggestions(t *testing.T) {
 			t.Errorf("%s is described as %q, because %s", expr, d.Suggestion, d.Why)
 			return
 		}
-		l := mustParse(t, d.Suggestion)
-		var got []float64
-		switch p := l.profile.(type) {
-		case steady:
-			got = []float64{float64(p)}
-		case ramp:
-			got = []float64{p.from, p.to, p.length}
-		case burst:
-			got = []float64{p.base, p.peak, p.on, p.every}
-		case sine:
-			got = []float64{p.mean, p.amp, p.period}
+		mustParse(t, d.Suggestion)
+		got := numbersIn(d.Suggestion)
+		if len(got) < len(numbers) {
+			t.Errorf("%s is described as %s", expr, d.Suggestion)
+			return
 		}
 		for i, want := range numbers {
 			if math.Abs(got[i]-want) > slack*max(want, 1) {
@@ -72,6 +70,18 @@ func TestSuggestions(t *testing.T) {
 	f("burst:base=100,peak=2k,on=500ms,every=5s", time.Minute, "burst", 0.15, 100, 2000, 0.5, 5)
 	f("sine:mean=0.5,amp=0.4,period=24h", 72*time.Hour, "sine", 0.1, 0.5, 0.4, 86400)
 	f("sine:mean=0.5,amp=0.4,period=24h", 47*time.Hour, "sine", 0.1, 0.5, 0.4, 86400)
+}
+
+// numbersIn are the rates and times of an expression, in seconds.
+func numbersIn(expr string) (all []float64) {
+	for _, text := range strings.FieldsFunc(strings.ReplaceAll(expr, "..", ","), func(c rune) bool { return strings.ContainsRune(":,=@", c) }) {
+		if v, err := strconv.ParseFloat(text, 64); err == nil {
+			all = append(all, v)
+		} else if d, err := time.ParseDuration(text); err == nil {
+			all = append(all, d.Seconds())
+		}
+	}
+	return all
 }
 
 func TestFigures(t *testing.T) {
@@ -131,7 +141,7 @@ func TestSmallTraces(t *testing.T) {
 		}
 	}
 	for _, text := range []string{"", "{}", "1\nx\n"} {
-		if _, err := Fit(strings.NewReader(text)); err == nil || !strings.Contains(err.Error(), "line ") {
+		if _, err := FitFile(write(t, "t", text)); err == nil || !strings.Contains(err.Error(), "line ") {
 			t.Errorf("%q: error %v", text, err)
 		}
 	}
@@ -182,13 +192,14 @@ func TestBurstiness(t *testing.T) {
 // the times, whether the mean is known or taken from them.
 func TestCriticalValues(t *testing.T) {
 	const samples = 1500
-	rng := stream(1, gapStream)
+	rng := rand.New(rand.NewPCG(1, gapStream))
+	think := traffic.Think{Mean: time.Second, Exponential: true}
 	for _, n := range []int{20, 100} {
 		known, fitted := 0, 0
 		gaps := make([]time.Duration, n)
 		for range samples {
 			for i := range gaps {
-				gaps[i] = time.Duration(exponential(rng) * 1e9)
+				gaps[i] = think.Draw(rng)
 			}
 			if d, critical := Exponential(gaps, time.Second); d > critical {
 				known++

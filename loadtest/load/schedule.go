@@ -1,3 +1,14 @@
+// Package load draws the schedule of a load test from a load expression, and describes recorded
+// traffic by the same words. It owns the form of a schedule; the load tester and its self-test
+// call it. It keeps no state and starts no goroutine.
+//
+// A schedule is drawn whole before a run, from its seed alone. Invariants:
+//   - Arrivals are sorted, none before 0, none at or after the length. (A trace without a
+//     length of its own ends with its last arrival, which is still in.)
+//   - The same expression, seed and options give the same arrivals, and so the same
+//     SHA-256, on every machine.
+//   - Instants, variants and targets come from separate streams of the seed: more variants
+//     do not move the instants.
 package load
 
 import (
@@ -7,13 +18,25 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/bits"
+	"math/rand/v2"
 	"time"
 
+	"sluice/internal/traffic"
 	"sluice/loadtest/engine"
 )
 
 // MaxArrivals is the most arrivals of a schedule: 16 bytes each, 800 MB in all.
 const MaxArrivals = 50_000_000
+
+// MaxRate is the highest rate that is sent.
+const MaxRate = 1e6
+
+const (
+	longest    = 366 * 24 * time.Hour
+	leastPiece = time.Millisecond
+	leastRate  = 0.001
+)
 
 // Limits of what an arrival can name.
 const (
@@ -53,18 +76,16 @@ type Schedule struct {
 	Kinds []Kind
 }
 
-// Schedule draws the arrivals. A rate that varies is followed by inversion of its integral
-// (E. Çinlar, Introduction to Stochastic Processes, 1975, section 4.7): with the expected
-// count by t as the time, a Poisson process of any rate is one of rate 1. The beat of
-// arrivals=constant is one at the middle of each expected arrival.
-//
-// It fails in a closed loop, which has no schedule; beyond MaxArrivals; if nothing arrives
-// within the length; and where a trace cannot be read.
-func (l Load) Schedule(o Options) (*Schedule, error) {
+// Draw draws the schedule of a load. It fails in a closed loop, which has no schedule; beyond
+// MaxArrivals and MaxRate; if nothing arrives within the length; and where a trace cannot be read.
+func Draw(l traffic.Load, o Options) (*Schedule, error) {
 	o.Variants, o.Targets = max(o.Variants, 1), max(o.Targets, 1)
+	_, closed := l.Closed()
 	switch {
-	case l.closed.Workers > 0:
-		return nil, fmt.Errorf("%q is a closed loop and has no schedule", l.text)
+	case closed:
+		return nil, fmt.Errorf("%q is a closed loop and has no schedule", l)
+	case l.Peak() > MaxRate:
+		return nil, fmt.Errorf("the highest rate of %q is %g per second, and the load tester sends at most a million: lower it", l, l.Peak())
 	case o.Variants > MaxVariants || o.Targets > MaxTargets:
 		return nil, fmt.Errorf("%d variants of %d targets are more than the %d of %d that a schedule can name", o.Variants, o.Targets, MaxVariants, MaxTargets)
 	case o.Length < 0 || o.Length > longest || o.Warmup < 0 || o.Length > 0 && o.Warmup >= o.Length:
@@ -72,53 +93,55 @@ func (l Load) Schedule(o Options) (*Schedule, error) {
 	}
 	s := &Schedule{Length: o.Length}
 	var err error
-	switch {
-	case l.file != "":
-		err = l.replay(s, o)
-	case l.profile == nil:
+	switch path, speed, recorded := l.Trace(); {
+	case recorded:
+		err = replay(s, path, speed, o)
+	case !l.Drawn():
 		err = errors.New("there is no load to draw from")
 	case o.Length == 0:
-		err = fmt.Errorf("the schedule of %q needs a length", l.text)
+		err = fmt.Errorf("the schedule of %q needs a length", l)
 	default:
-		err = l.draw(s, o)
+		err = s.draw(l.Warmed(o.Warmup), o)
 	}
 	if err != nil {
 		return nil, err
 	}
 	if len(s.Arrivals) == 0 {
-		return nil, fmt.Errorf("%q has no arrival within %v: use a longer run or a higher rate", l.text, s.Length)
+		return nil, fmt.Errorf("%q has no arrival within %v: use a longer run or a higher rate", l, s.Length)
 	}
 	s.choose(o)
 	s.SHA256 = Hash(s.Arrivals)
 	return s, nil
 }
 
-func (l Load) draw(s *Schedule, o Options) error {
-	p := l.profile
-	if o.Warmup > 0 {
-		p = warmed{p, o.Warmup.Seconds()}
-	}
-	all := p.expected(o.Length.Seconds())
+func (s *Schedule) draw(l traffic.Load, o Options) error {
+	all := l.Expected(o.Length)
 	if all > MaxArrivals {
-		return fmt.Errorf("%q over %v is %.0f arrivals; a schedule has at most %d: use a shorter run or a lower rate", l.text, o.Length, all, MaxArrivals)
+		return fmt.Errorf("%q over %v is %.0f arrivals; a schedule has at most %d: use a shorter run or a lower rate", l, o.Length, all, MaxArrivals)
 	}
 	s.Arrivals = make([]engine.Arrival, 0, int(all+6*math.Sqrt(all))+16)
-	rng := stream(o.Seed, gapStream)
-	step, at := func() float64 { return exponential(rng) }, 0.0
-	if l.even {
-		step, at = func() float64 { return 1 }, -0.5
+	p := l.Start(stream(o.Seed, gapStream))
+	for at := p.Next(); at < o.Length; at = p.Next() {
+		s.Arrivals = append(s.Arrivals, engine.Arrival{At: at})
 	}
-	var last time.Duration
-	for {
-		at += step()
-		seconds := p.when(at)
-		if !(seconds < o.Length.Seconds()) {
-			return nil
-		}
-		// Rounding may not turn the order round, nor reach the end.
-		last = min(max(last, time.Duration(times(seconds, 1e9))), o.Length-1)
-		s.Arrivals = append(s.Arrivals, engine.Arrival{At: last})
-	}
+	return nil
+}
+
+// Streams of a seed.
+const (
+	gapStream = iota + 1
+	variantStream
+	targetStream
+	spreadStream
+)
+
+func stream(seed, which uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, which)) }
+
+// below draws a whole number below n, which is at most 65536, so that the difference between
+// the likelihoods of two numbers is below 2^-48 and no draw needs to be refused.
+func below(rng *rand.Rand, n int) uint64 {
+	high, _ := bits.Mul64(rng.Uint64(), uint64(n))
+	return high
 }
 
 // choose draws variants and targets.

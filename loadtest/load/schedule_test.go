@@ -10,8 +10,20 @@ import (
 
 	"pgregory.net/rapid"
 
+	"sluice/internal/traffic"
 	"sluice/loadtest/engine"
 )
+
+const ms = time.Millisecond
+
+func mustParse(t testing.TB, expr string) traffic.Load {
+	t.Helper()
+	l, err := traffic.Parse(expr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
 
 type failer interface {
 	Helper()
@@ -46,7 +58,7 @@ func instants(s *Schedule) []time.Duration {
 func TestFirstArrivals(t *testing.T) {
 	f := func(expr, want, hash string) {
 		t.Helper()
-		s, err := mustParse(t, expr).Schedule(Options{Seed: 7, Length: 10 * time.Second, Variants: 256, Targets: 2})
+		s, err := Draw(mustParse(t, expr), Options{Seed: 7, Length: 10 * time.Second, Variants: 256, Targets: 2})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -77,15 +89,15 @@ func TestHashForm(t *testing.T) {
 
 func TestStreamsAreApart(t *testing.T) {
 	l := mustParse(t, "poisson:1000")
-	plain, err := l.Schedule(Options{Seed: 3, Length: time.Second})
+	plain, err := Draw(l, Options{Seed: 3, Length: time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
-	varied, err := l.Schedule(Options{Seed: 3, Length: time.Second, Variants: 16, Targets: 4})
+	varied, err := Draw(l, Options{Seed: 3, Length: time.Second, Variants: 16, Targets: 4})
 	if err != nil {
 		t.Fatal(err)
 	}
-	other, err := l.Schedule(Options{Seed: 4, Length: time.Second})
+	other, err := Draw(l, Options{Seed: 4, Length: time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +123,7 @@ func TestStreamsAreApart(t *testing.T) {
 
 func TestPoissonGaps(t *testing.T) {
 	for seed := range uint64(4) {
-		s, err := mustParse(t, "poisson:1000").Schedule(Options{Seed: seed, Length: 100 * time.Second})
+		s, err := Draw(mustParse(t, "poisson:1000"), Options{Seed: seed, Length: 100 * time.Second})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -131,7 +143,7 @@ func TestPoissonGaps(t *testing.T) {
 func TestOtherGapsAreFound(t *testing.T) {
 	f := func(expr string, seemsPoisson, dispersed bool) {
 		t.Helper()
-		s, err := mustParse(t, expr).Schedule(Options{Seed: 1, Length: 20 * time.Second})
+		s, err := Draw(mustParse(t, expr), Options{Seed: 1, Length: 20 * time.Second})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -148,7 +160,7 @@ func TestOtherGapsAreFound(t *testing.T) {
 }
 
 func TestConstantIsEven(t *testing.T) {
-	s, err := mustParse(t, "constant:1000").Schedule(Options{Length: time.Second})
+	s, err := Draw(mustParse(t, "constant:1000"), Options{Length: time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -166,7 +178,7 @@ func TestConstantIsEven(t *testing.T) {
 func TestImpossibleSchedules(t *testing.T) {
 	f := func(expr string, o Options, want string) {
 		t.Helper()
-		if _, err := mustParse(t, expr).Schedule(o); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := Draw(mustParse(t, expr), o); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s with %+v: error %v, want one with %q", expr, o, err, want)
 		}
 	}
@@ -174,10 +186,14 @@ func TestImpossibleSchedules(t *testing.T) {
 	f("poisson:1", Options{}, "needs a length")
 	f("poisson:1", Options{Length: -1}, "is not possible")
 	f("poisson:1", Options{Length: time.Second, Warmup: time.Second}, "a shorter warm-up")
+	f("poisson:1001k", Options{Length: time.Second}, "sends at most a million")
+	f("burst:500k,times=4", Options{Length: time.Second}, "sends at most a million")
+	f("sine:900k,swing=0.5", Options{Length: time.Second}, "is 1.35e+06 per second")
+	f("closed:8", Options{Length: time.Second}, "has no schedule")
 	f("poisson:0.001", Options{Length: time.Second}, "has no arrival within 1s")
 	f("poisson:1", Options{Length: time.Second, Variants: 65537}, "more than the 65536")
 	f("poisson:1", Options{Length: time.Second, Targets: 257}, "more than the")
-	if _, err := (Load{}).Schedule(Options{Length: time.Second}); err == nil {
+	if _, err := Draw(traffic.Load{}, Options{Length: time.Second}); err == nil {
 		t.Error("no load has a schedule")
 	}
 }
@@ -205,12 +221,12 @@ func TestSchedulesOfAnyRate(t *testing.T) {
 		if even {
 			expr += ",arrivals=constant"
 		}
-		l, err := Parse(expr)
+		l, err := traffic.Parse(expr)
 		if err != nil {
 			t.Fatal(err)
 		}
 		o := Options{Seed: rapid.Uint64().Draw(t, "seed"), Length: time.Duration(rapid.IntRange(1500, 4000).Draw(t, "length")) * ms, Variants: 3}
-		s, err := l.Schedule(o)
+		s, err := Draw(l, o)
 		if err != nil {
 			if want := l.Expected(o.Length); want > 20 {
 				t.Fatalf("%s expects %.1f: %v", expr, want, err)
@@ -225,7 +241,7 @@ func TestSchedulesOfAnyRate(t *testing.T) {
 		if math.Abs(float64(len(s.Arrivals))-want) > slack {
 			t.Fatalf("%s has %d arrivals, the integral is %.2f", expr, len(s.Arrivals), want)
 		}
-		again, err := l.Schedule(o)
+		again, err := Draw(l, o)
 		if err != nil || again.SHA256 != s.SHA256 {
 			t.Fatalf("%s is another schedule the second time: %v", expr, err)
 		}
@@ -237,7 +253,7 @@ func BenchmarkSchedule(b *testing.B) {
 		l := mustParse(b, expr)
 		b.Run(strings.ReplaceAll(expr, "/", ""), func(b *testing.B) {
 			for b.Loop() {
-				s, err := l.Schedule(Options{Seed: 1, Length: time.Second, Variants: 256})
+				s, err := Draw(l, Options{Seed: 1, Length: time.Second, Variants: 256})
 				if err != nil {
 					b.Fatal(err)
 				}

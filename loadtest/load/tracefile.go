@@ -1,19 +1,13 @@
 package load
 
 import (
-	"bufio"
-	"compress/gzip"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
-	"sluice/internal/remedy"
 	"sluice/internal/task"
 	"sluice/internal/trace"
 	"sluice/loadtest/engine"
@@ -35,106 +29,23 @@ type Kind struct {
 	Line int   `json:"line"`
 }
 
-// source is a trace that is being read.
-type source interface {
-	Next(*trace.Arrival) error // io.EOF after the last
-	Line() int
-}
-
-// newSource tells the two forms of a trace apart by the first byte: a brace begins JSON
-// lines, and anything else should be a digit, which begins a file of intervals.
-func newSource(r io.Reader) (source, error) {
-	b := bufio.NewReaderSize(r, 1<<16)
-	first, err := b.Peek(1)
-	switch {
-	case errors.Is(err, io.EOF):
-		return nil, fmt.Errorf("line 1: %w", trace.ErrEmpty)
-	case err != nil:
-		return nil, fmt.Errorf("line 1: cannot read the trace: %w", err)
-	case first[0] == '{':
-		return trace.NewReader(b)
-	}
-	return &intervals{lines: bufio.NewScanner(b)}, nil
-}
-
-// intervals reads a file with the microseconds between two requests on each line, the form
-// of perf_analyzer's --request-intervals. The first request is sent after the first one.
-type intervals struct {
-	lines *bufio.Scanner
-	line  int
-	at    time.Duration
-}
-
-// Line implements source.
-func (v *intervals) Line() int { return v.line }
-
-// Next implements source.
-func (v *intervals) Next(a *trace.Arrival) error {
-	if !v.lines.Scan() {
-		switch err := v.lines.Err(); {
-		case err != nil:
-			return fmt.Errorf("line %d: cannot read the intervals: %w", v.line+1, err)
-		case v.line == 0:
-			return fmt.Errorf("line 1: %w", trace.ErrEmpty)
-		}
-		return io.EOF
-	}
-	v.line++
-	text := strings.TrimSpace(v.lines.Text())
-	us, err := strconv.ParseInt(text, 10, 64)
-	switch {
-	case err != nil:
-		return fmt.Errorf("line %d: %.40q is not a whole number of microseconds: a trace is such intervals, or JSON lines", v.line, text)
-	case us < 0:
-		return fmt.Errorf("line %d: the interval is %d µs: times go backwards", v.line, us)
-	case us > int64((trace.MaxTime-v.at)/time.Microsecond):
-		return fmt.Errorf("line %d: the intervals add up to more than %v", v.line, trace.MaxTime)
-	}
-	v.at += time.Duration(us) * time.Microsecond
-	*a = trace.Arrival{At: v.at, Rows: 1, Priority: task.Normal, Shape: a.Shape[:0]}
-	return nil
-}
-
-// openSource opens a trace, compressed if its name ends in .gz.
-func openSource(path string) (source, *os.File, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, nil, fmt.Errorf("cannot open the trace: %w", remedy.Whole(err))
-	}
-	var from io.Reader = f
-	if strings.HasSuffix(path, ".gz") {
-		if from, err = gzip.NewReader(f); err != nil {
-			f.Close()
-			return nil, nil, fmt.Errorf("cannot open the trace %s, which should be compressed: %w", path, err)
-		}
-	}
-	src, err := newSource(from)
-	if err != nil {
-		f.Close()
-		return nil, nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return src, f, nil
-}
-
 // replay fills a schedule from a trace.
-func (l Load) replay(s *Schedule, o Options) error {
-	src, file, err := openSource(l.file)
+func replay(s *Schedule, path string, speed float64, o Options) error {
+	src, err := trace.Open(path)
 	if err != nil {
 		return err
 	}
-	defer file.Close()
+	defer src.Close()
 	if s.Length == 0 {
 		s.Length = trace.MaxTime
 	}
-	r := replayer{src: src, schedule: s, models: o.Models, index: map[string]int{}, fromFirst: o.FromFirst}
-	if err := r.read(l.speed); err != nil {
-		return fmt.Errorf("%s: %w", l.file, err)
-	}
-	return nil
+	r := replayer{src: src, path: path, schedule: s, models: o.Models, index: map[string]int{}, fromFirst: o.FromFirst}
+	return r.read(speed)
 }
 
 type replayer struct {
-	src      source
+	src      *trace.File
+	path     string
 	schedule *Schedule
 	models   []string
 	index    map[string]int // of a kind
@@ -146,7 +57,7 @@ type replayer struct {
 
 func (r *replayer) read(speed float64) error {
 	s := r.schedule
-	_, plain := r.src.(*intervals)
+	_, plain := r.src.Source.(*trace.Intervals)
 	var a trace.Arrival
 	for {
 		err := r.src.Next(&a)
@@ -167,13 +78,13 @@ func (r *replayer) read(speed float64) error {
 			return nil
 		}
 		if len(s.Arrivals) == MaxArrivals {
-			return fmt.Errorf("line %d: the trace has more than %d arrivals: replay a part of it", r.src.Line(), MaxArrivals)
+			return fmt.Errorf("%s: line %d: the trace has more than %d arrivals: replay a part of it", r.path, r.src.Line(), MaxArrivals)
 		}
 		arrival := engine.Arrival{At: time.Duration(at)}
 		if len(r.models) > 0 && !plain {
 			kind, err := r.kind(&a)
 			if err != nil {
-				return fmt.Errorf("line %d: %w", r.src.Line(), err)
+				return fmt.Errorf("%s: line %d: %w", r.path, r.src.Line(), err)
 			}
 			arrival.Variant = uint16(kind)
 		}

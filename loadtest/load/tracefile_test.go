@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"sluice/internal/task"
-	"sluice/internal/trace"
 )
 
 const recorded = `{"sluice_trace":1,"start":"2026-11-25T09:00:00Z","clock":"monotonic"}
@@ -38,7 +37,7 @@ func write(t testing.TB, name, text string) string {
 func TestTraceInstants(t *testing.T) {
 	f := func(name, text, suffix string, o Options, length time.Duration, want ...time.Duration) {
 		t.Helper()
-		s, err := mustParse(t, "trace:"+write(t, name, text)+suffix).Schedule(o)
+		s, err := Draw(mustParse(t, "trace:"+write(t, name, text)+suffix), o)
 		if err != nil {
 			t.Error(err)
 			return
@@ -70,14 +69,14 @@ func TestCompressedTraces(t *testing.T) {
 	if err = errors.Join(err, z.Close()); err != nil {
 		t.Fatal(err)
 	}
-	s, err := mustParse(t, "trace:"+write(t, "a.jsonl.gz", b.String())).Schedule(Options{})
+	s, err := Draw(mustParse(t, "trace:"+write(t, "a.jsonl.gz", b.String())), Options{})
 	if err != nil || len(s.Arrivals) != 5 {
 		t.Fatalf("%+v, error %v", s, err)
 	}
 }
 
 func TestKinds(t *testing.T) {
-	s, err := mustParse(t, "trace:"+write(t, "a.jsonl", recorded)).Schedule(Options{Seed: 1, Variants: 9, Models: []string{"eta", "ranker"}})
+	s, err := Draw(mustParse(t, "trace:"+write(t, "a.jsonl", recorded)), Options{Seed: 1, Variants: 9, Models: []string{"eta", "ranker"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,7 +124,7 @@ func TestBadTracesAreRefused(t *testing.T) {
 	f := func(text, want string, models ...string) {
 		t.Helper()
 		path := write(t, "t", text)
-		_, err := mustParse(t, "trace:"+path).Schedule(Options{Models: models})
+		_, err := Draw(mustParse(t, "trace:"+path), Options{Models: models})
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), path) {
 			t.Errorf("%.60q: error %v, want one with the path and %q", text, err, want)
 		}
@@ -143,10 +142,10 @@ func TestBadTracesAreRefused(t *testing.T) {
 	f(recorded, `line 3: the model "eta" is not one of ["ranker" "x"]`, "ranker", "x")
 	f("{}", "the key sluice_trace is missing")
 
-	if _, err := mustParse(t, "trace:/nowhere/x").Schedule(Options{}); err == nil || !strings.Contains(err.Error(), "cannot open the trace") {
+	if _, err := Draw(mustParse(t, "trace:/nowhere/x"), Options{}); err == nil || !strings.Contains(err.Error(), "cannot open the trace") {
 		t.Errorf("a file that is not there: %v", err)
 	}
-	if _, err := mustParse(t, "trace:"+write(t, "a.gz", recorded)).Schedule(Options{}); err == nil || !strings.Contains(err.Error(), "should be compressed") {
+	if _, err := Draw(mustParse(t, "trace:"+write(t, "a.gz", recorded)), Options{}); err == nil || !strings.Contains(err.Error(), "should be compressed") {
 		t.Errorf("a file that is not compressed: %v", err)
 	}
 }
@@ -157,41 +156,8 @@ func TestTooManyKinds(t *testing.T) {
 	for i := range MaxVariants + 1 {
 		fmt.Fprintf(&b, `{"t_ns":%d,"model":"a","rows":%d}`+"\n", i, i+1)
 	}
-	_, err := mustParse(t, "trace:"+write(t, "t", b.String())).Schedule(Options{Models: []string{"a"}})
+	_, err := Draw(mustParse(t, "trace:"+write(t, "t", b.String())), Options{Models: []string{"a"}})
 	if err == nil || !strings.Contains(err.Error(), "line 65538: there are more than 65536 different requests") {
 		t.Errorf("error %v", err)
 	}
-}
-
-func FuzzIntervals(f *testing.F) {
-	for _, text := range []string{"", "1\n2\n3", "1\r\n\r\n", "-1", "9223372036854775807\n1", "0x10", "{", "1 2", "1\n\n2"} {
-		f.Add(text)
-	}
-	f.Fuzz(func(t *testing.T, text string) {
-		src, err := newSource(strings.NewReader(text))
-		if err != nil {
-			return
-		}
-		var a trace.Arrival
-		var last time.Duration
-		for n := 0; ; n++ {
-			err := src.Next(&a)
-			if errors.Is(err, io.EOF) {
-				if n == 0 {
-					t.Fatal("a trace without arrivals is no error")
-				}
-				return
-			}
-			if err != nil {
-				if _, plain := src.(*intervals); plain && !strings.HasPrefix(err.Error(), "line ") {
-					t.Fatalf("the error %q names no line", err)
-				}
-				return
-			}
-			if a.At < last || a.At > trace.MaxTime {
-				t.Fatalf("arrival %d is at %v, after one at %v", n, a.At, last)
-			}
-			last = a.At
-		}
-	})
 }

@@ -7,37 +7,30 @@ import (
 	"strings"
 
 	"sluice/loadtest/result"
+	"sluice/loadtest/sample"
 )
 
-// entry is a line of the ledger.
-type entry struct {
-	name, meaning string
-	n             int64
-	bad           bool
-}
-
-func entries(l *result.Ledger) []entry {
-	return []entry{
-		{"ok", "status 200, and right or not compared", l.OK, false},
-		{"wrong", "status 200 with an answer that is not the request's", l.Wrong, true},
-		{"rejected", "429 or 503: an honest no", l.Rejected, false},
-		{"client_err", "another 4xx", l.ClientErr, true},
-		{"server_err", "another 5xx, or no HTTP", l.ServerErr, true},
-		{"timeout", "no answer within the tool's patience", l.Timeout, true},
-		{"refused", "the connection could not be opened", l.Refused, true},
-		{"failed_before_write", "never written", l.FailedBefore, true},
-		{"lost_after_write", "written, and the connection ended before the answer", l.LostAfter, true},
-	}
+// meanings of the outcomes in the ledger, and whether a request that ended so is not as it should be.
+var meanings = [sample.Outcomes]struct {
+	text string
+	bad  bool
+}{
+	sample.OK:          {"status 200, and right or not compared", false},
+	sample.Wrong:       {"status 200 with an answer that is not the request's", true},
+	sample.Rejected:    {"429 or 503: an honest no", false},
+	sample.ClientError: {"another 4xx", true},
+	sample.ServerError: {"another 5xx, or no HTTP", true},
+	sample.Timeout:     {"no answer within the tool's patience", true},
+	sample.Refused:     {"the connection could not be opened", true},
+	sample.Unsent:      {"never written", true},
+	sample.Lost:        {"written, and the connection ended before the answer", true},
 }
 
 func ledgerFaults(l *result.Ledger) (faults []string) {
 	if l.Scheduled == 0 && l.Extra == 0 {
 		return nil // nothing was sent that could be missing
 	}
-	sum := int64(0)
-	for _, e := range entries(l) {
-		sum += e.n
-	}
+	sum := l.Ended()
 	switch missing := l.Scheduled - sum; {
 	case missing > 0:
 		faults = append(faults, fmt.Sprintf("%s scheduled, %s with a known end: %s missing", some(l.Scheduled, "request was", "requests were"), count(sum), some(missing, "is", "are")))
@@ -61,11 +54,10 @@ func ledger(r *result.Result) part {
 	}
 	p.Table = table{Head: []string{"", "requests", "share", "meaning"}, Words: 1}
 	p.Table.add("scheduled", count(l.Scheduled), "", "within the measured window")
-	for _, e := range entries(l) {
-		if e.n == 0 && e.name != "ok" {
-			continue
+	for o := sample.OK; int(o) < sample.Outcomes; o++ {
+		if n := *l.Of(o); n != 0 || o == sample.OK {
+			p.Table.Rows = append(p.Table.Rows, row{[]string{o.String(), count(n), share(float64(n), float64(l.Scheduled)), meanings[o].text}, meanings[o].bad})
 		}
-		p.Table.Rows = append(p.Table.Rows, row{[]string{e.name, count(e.n), share(float64(e.n), float64(l.Scheduled)), e.meaning}, e.bad})
 	}
 	if l.Extra > 0 {
 		p.Table.Rows = append(p.Table.Rows, row{[]string{"extra", count(l.Extra), "", "answers that nobody was waiting for"}, true})

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 
+	"sluice/internal/traffic"
 	"sluice/loadtest/result"
 )
 
@@ -63,7 +64,7 @@ type figureOf struct {
 }
 
 func quantileOf(name string, clock func(*result.Result) *result.Latency, q float64, write func(float64) string) figureOf {
-	return figureOf{name + " " + quantile(q), func(r *result.Result) (float64, bool) {
+	return figureOf{name + " " + traffic.QuantileName(q), func(r *result.Result) (float64, bool) {
 		v, ok := clock(r).At(q)
 		return v.Ms, ok
 	}, write}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"sluice/internal/traffic"
 	"sluice/loadtest/result"
 )
 
@@ -194,7 +195,7 @@ func tiles(r *result.Result) (all []tile) {
 	if r.Response.N > 0 && r.AB == nil {
 		for _, q := range []float64{0.5, 0.99, 0.999} {
 			if v, ok := r.Response.At(q); ok {
-				add("response "+quantile(q), ms(v.Ms))
+				add("response "+traffic.QuantileName(q), ms(v.Ms))
 			}
 		}
 		add("response max", ms(r.Response.Max))

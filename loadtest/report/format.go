@@ -127,11 +127,6 @@ func seconds(v float64) string {
 	return strings.TrimSuffix(strings.TrimRight(grouped(v, 2), "0"), ".") + " s"
 }
 
-// quantile names a part: p50, p99.9.
-func quantile(q float64) string {
-	return "p" + strconv.FormatFloat(q*100, 'g', 8, 64)
-}
-
 // some is a count with its noun.
 func some(n int64, one, many string) string {
 	if n == 1 {

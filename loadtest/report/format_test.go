@@ -10,6 +10,7 @@ import (
 	"go.uber.org/goleak"
 	"pgregory.net/rapid"
 
+	"sluice/internal/traffic"
 	"sluice/loadtest/result"
 )
 
@@ -56,8 +57,8 @@ func TestNumbersAreWrittenForReaders(t *testing.T) {
 	f(seconds(60), "60 s")
 	f(seconds(1.4), "1.4 s")
 	f(seconds(3600), "3,600 s")
-	f(quantile(0.5), "p50")
-	f(quantile(0.999), "p99.9")
+	f(traffic.QuantileName(0.5), "p50")
+	f(traffic.QuantileName(0.999), "p99.9")
 	f(change(2, 2.2), "+10.0 %")
 	f(change(0, 1), "")
 	f(some(1, "run", "runs"), "1 run")

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"sluice/internal/traffic"
 	"sluice/loadtest/result"
 )
 
@@ -118,7 +119,7 @@ func latencies(r *result.Result) part {
 	for _, q := range parts(&r.Response, &r.Service) {
 		a, ai := cell(&r.Response, q)
 		b, bi := cell(&r.Service, q)
-		p.Table.add(quantile(q), a, ai, b, bi)
+		p.Table.add(traffic.QuantileName(q), a, ai, b, bi)
 	}
 	p.Table.add("max", ms(r.Response.Max), "", ms(r.Service.Max), "")
 	p.Table.add("mean", ms(r.Response.Mean), "", ms(r.Service.Mean), "")
@@ -174,7 +175,7 @@ func lags(r *result.Result) part {
 			}
 			return none
 		}
-		p.Table.add(quantile(q), cell(&r.Lag), cell(&r.PacerLag))
+		p.Table.add(traffic.QuantileName(q), cell(&r.Lag), cell(&r.PacerLag))
 	}
 	p.Table.add("max", lag(r.Lag.Max), lag(r.PacerLag.Max))
 	p.Notes = []string{"Lag is what lies between the intended instant and the last byte written. What is not the load tester's own is waiting for a free connection, which a slow target causes."}

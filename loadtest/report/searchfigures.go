@@ -3,28 +3,28 @@ package report
 import (
 	"cmp"
 	"fmt"
-	"regexp"
 	"slices"
-	"strconv"
+	"strings"
 
 	"sluice/internal/chart"
+	"sluice/internal/traffic"
 	"sluice/loadtest/result"
 )
 
-// bound finds the latency condition of an objective, as p99<10ms.
-var bound = regexp.MustCompile(`p([0-9.]+)\s*<=?\s*([0-9.]+)\s*(us|µs|ms|s)\b`)
-
-// objective is the latency that an objective allows, in milliseconds; 0 if it names none.
+// objective is the first percentile of the response latency that an objective bounds, and by how
+// many milliseconds; 0 if it names none.
 func objective(text string) (name string, limit float64) {
-	m := bound.FindStringSubmatch(text)
-	if m == nil {
-		return "", 0
-	}
-	v, err := strconv.ParseFloat(m[2], 64)
+	all, err := traffic.ParseConditions(text)
 	if err != nil {
 		return "", 0
 	}
-	return m[0], v * map[string]float64{"us": 1e-3, "µs": 1e-3, "ms": 1, "s": 1e3}[m[3]]
+	for _, c := range all {
+		if !c.FromBelow() && (c.Figure == "p" || c.Figure == "ok.p" || c.Figure == "response.p") {
+			name, _, _ = strings.Cut(c.Text, " for ")
+			return name, c.Bound
+		}
+	}
+	return "", 0
 }
 
 // marks show a probe's outcome by shape and colour.

@@ -18,6 +18,10 @@ func fill(v reflect.Value, next *int) {
 		for i := range v.NumField() {
 			fill(v.Field(i), next)
 		}
+	case reflect.Array:
+		for i := range v.Len() {
+			fill(v.Index(i), next)
+		}
 	case reflect.Pointer:
 		v.Set(reflect.New(v.Type().Elem()))
 		fill(v.Elem(), next)

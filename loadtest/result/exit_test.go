@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"sluice/internal/traffic"
 )
 
 // exits gives a good run each reason to end badly, in the order of severity.
@@ -216,7 +218,7 @@ func TestFiguresForPeople(t *testing.T) {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	}
-	f(QuantileName(0.5)+QuantileName(0.99)+QuantileName(0.999)+QuantileName(0.57)+QuantileName(0.99999), "p50p99p99.9p57p99.999")
+	f(traffic.QuantileName(0.5)+traffic.QuantileName(0.99)+traffic.QuantileName(0.999)+traffic.QuantileName(0.57)+traffic.QuantileName(0.99999), "p50p99p99.9p57p99.999")
 	f(Milliseconds(0), "0 ms")
 	f(Milliseconds(0.0123456), "12.3 us")
 	f(Milliseconds(0.9996), "1 ms")

@@ -6,11 +6,6 @@ import (
 	"strings"
 )
 
-// QuantileName is how people call a quantile: p99.9 for 0.999.
-func QuantileName(q float64) string {
-	return "p" + strconv.FormatFloat(q*100, 'g', 10, 64)
-}
-
 // Milliseconds is a latency for people, in the unit that reads best.
 func Milliseconds(ms float64) string { return milliseconds(ms, 3) }
 

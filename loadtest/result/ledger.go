@@ -1,11 +1,30 @@
 package result
 
-import "fmt"
+import (
+	"fmt"
+
+	"sluice/loadtest/sample"
+)
+
+// Of is the count of an outcome; nil of sample.None, which no request ends with.
+func (l *Ledger) Of(o sample.Outcome) *int64 {
+	return [sample.Outcomes]*int64{
+		nil, &l.OK, &l.Wrong, &l.Rejected, &l.ClientErr, &l.ServerErr, &l.Timeout, &l.Refused, &l.FailedBefore, &l.LostAfter,
+	}[o]
+}
+
+// Ended counts the requests that have an outcome.
+func (l *Ledger) Ended() (n int64) {
+	for o := sample.OK; int(o) < sample.Outcomes; o++ {
+		n += *l.Of(o)
+	}
+	return n
+}
 
 // Close checks that every scheduled request has one outcome and that no answer came that
 // nobody was waiting for. It sets Closed and returns a sentence that says what is off, or "".
 func (l *Ledger) Close() string {
-	sum := l.OK + l.Rejected + l.ClientErr + l.ServerErr + l.Timeout + l.Refused + l.FailedBefore + l.LostAfter + l.Wrong
+	sum := l.Ended()
 	l.Closed = false
 	switch {
 	case sum < l.Scheduled:

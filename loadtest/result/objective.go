@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode/utf8"
+
+	"sluice/internal/traffic"
 )
 
 // Objective is what a rate must hold to be within a server's capacity.
@@ -25,30 +28,32 @@ type Objective struct {
 // latency, and at will err and wrong, such as p99<10ms,err<0.1%,wrong==0.
 func ParseObjective(text string) (Objective, error) {
 	o := Objective{Text: text, Errors: 1}
-	fault := func(at int, format string, args ...any) (Objective, error) {
-		return Objective{}, fmt.Errorf("cannot read the objective %q: %w", text, parser{text}.fault(at, format, args...))
+	all, err := traffic.ParseConditions(text)
+	if err != nil {
+		return Objective{}, err
 	}
 	at := 0
-	for _, bound := range strings.Split(text, ",") {
-		c, err := parser{bound}.condition()
+	parts := strings.Split(text, ",")
+	for i, c := range all {
+		fault := func(format string, args ...any) (Objective, error) {
+			return Objective{}, fmt.Errorf("cannot read the objective %q: column %d: %s", text, utf8.RuneCountInString(text[:at])+1, fmt.Sprintf(format, args...))
+		}
 		switch {
-		case err != nil:
-			return Objective{}, fmt.Errorf("cannot read %q, which begins at column %d of the objective %q: %w", bound, at+1, text, err)
-		case c.seconds > 0 || c.op[0] == '>':
-			return fault(at, "%q is not a bound from above on the whole probe; use a form such as p99<10ms,err<0.1%%,wrong==0", bound)
-		case c.quantile > 0 && (c.metric.name == "p" || c.metric.name == "response.p") && o.Quantile == 0 && c.bound > 0:
-			o.Quantile, o.Limit = c.quantile, time.Duration(c.bound*float64(time.Millisecond))
-		case c.metric.name == "err" && o.Errors == 1 && (c.share || c.bound == 0):
-			o.Errors = c.bound
-		case c.metric.name == "wrong" && c.op != "<" && c.bound == 0:
+		case c.Seconds > 0 || c.FromBelow():
+			return fault("%q is not a bound from above on the whole probe; use a form such as p99<10ms,err<0.1%%,wrong==0", parts[i])
+		case (c.Figure == "p" || c.Figure == "response.p") && o.Quantile == 0 && c.Bound > 0:
+			o.Quantile, o.Limit = c.Quantile, c.Limit()
+		case c.Figure == "err" && o.Errors == 1 && (c.Share || c.Bound == 0):
+			o.Errors = c.Bound
+		case c.Figure == "wrong" && c.Op != "<" && c.Bound == 0:
 			o.NoWrong = true
 		default:
-			return fault(at, "%q cannot be part of it: an objective is one percentile of the response latency above 0, and at will err<PART%% and wrong==0", bound)
+			return fault("%q cannot be part of it: an objective is one percentile of the latency of all requests above 0, and at will err<PART%% and wrong==0", parts[i])
 		}
-		at += len(bound) + 1
+		at += len(parts[i]) + 1
 	}
 	if o.Quantile == 0 {
-		return fault(len(text), "it bounds no latency; add one such as p99<10ms")
+		return Objective{}, fmt.Errorf("cannot read the objective %q: column %d: it bounds no latency; add one such as p99<10ms", text, utf8.RuneCountInString(text)+1)
 	}
 	return o, nil
 }

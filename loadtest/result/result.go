@@ -31,6 +31,10 @@ type Result struct {
 	Service  Latency `json:"service"`
 	Lag      Latency `json:"lag"`
 	PacerLag Latency `json:"pacer_lag"`
+	// Every is the response latency of every scheduled request, one without a right answer being
+	// slower than any: a quantile that lies among those is not in Quantiles. Mean, minimum and
+	// maximum are those of right answers. It has no spectrum and no histogram.
+	Every Latency `json:"every"`
 	// Refusals are the response times of answers 429 and 503; nil without one.
 	Refusals *Latency `json:"refusals,omitempty"`
 	// Stages are where the mean and the tail of the response latency go, in the order of
@@ -222,8 +226,10 @@ type Second struct {
 	P90      float64 `json:"p90"`
 	P99      float64 `json:"p99"`
 	Max      float64 `json:"max"`
-	Service  float64 `json:"service_p99"`
-	Lag      float64 `json:"lag_p99"`
+	// Every is as that of a result, at EveryQuantiles; 0 where too few answers were right.
+	Every   [3]float64 `json:"every"`
+	Service float64    `json:"service_p99"`
+	Lag     float64    `json:"lag_p99"`
 	// Outcomes counts by outcome name; those that are 0 are left out.
 	Outcomes map[string]int64 `json:"outcomes,omitempty"`
 	Batch    float64          `json:"batch_mean,omitempty"`

@@ -4,40 +4,18 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"sluice/internal/traffic"
 )
 
-// Condition is a threshold as it was read: a bound on one figure of a run.
+// Condition is a condition on a run, with what measures it.
 type Condition struct {
-	// Text is the expression.
-	Text   string
+	traffic.Condition
 	metric metric
-	// quantile is of a percentile, from 0 to 1; 0 of any other figure.
-	quantile float64
-	op       string // <, <=, >, >= or ==
-	// bound is in the figure's unit: milliseconds, requests, requests per second, cores,
-	// bytes, or a part of one.
-	bound float64
-	share bool // of a count: as a part of all scheduled requests
-	// seconds is the "for": broken for so many in a row; 0 holds the run's own figure against the bound.
-	seconds int
 }
 
-// kind is what a figure is, and so in which unit its bound is written.
-type kind uint8
-
-const (
-	latency kind = iota
-	part         // from 0 to 1
-	count
-	rate
-	cores
-	size
-)
-
-// metric is a figure that a condition can name.
+// metric is how a run has a figure.
 type metric struct {
-	name string // as it is written, a percentile as p
-	kind kind
 	// of reads it from a result; ok is false if it was not measured. A percentile has none.
 	of func(r *Result) (v float64, ok bool)
 	// clock is the latency that mean, max, min and percentiles are of; nil of any other figure.
@@ -47,11 +25,49 @@ type metric struct {
 	second func(s *Second) (v float64, ok bool)
 }
 
+// ParseThreshold reads a condition that a run is held against; see traffic.ParseCondition.
+func ParseThreshold(text string) (Condition, error) {
+	c, err := measured(traffic.ParseCondition(text))
+	if err == nil && c.Seconds > 0 && !c.BySecond() {
+		err = fmt.Errorf("column 1: a second has no %s; with \"for\" use one of %s", c.Name(), seriesNames())
+	}
+	if err != nil {
+		return Condition{}, fmt.Errorf("cannot read the threshold %q: %w", text, err)
+	}
+	return c, nil
+}
+
+// ParseAbort reads a condition that ends a run early. It is held against the seconds that
+// have passed, so it can only name figures that a second has. Without "for", a number or share
+// of requests is of the run so far, and anything else of the last second.
+func ParseAbort(text string) (Condition, error) {
+	c, err := ParseThreshold(text)
+	if err == nil && !c.BySecond() {
+		err = fmt.Errorf("cannot end a run by %q: a second has no %s; it has %s", text, c.Name(), seriesNames())
+	}
+	return c, err
+}
+
+// BySecond reports whether a second of a run tells the figure: only then can Aborts hold it.
+func (c Condition) BySecond() bool { return c.metric.second != nil }
+
+// measured joins a condition with what measures its figure.
+func measured(c traffic.Condition, err error) (Condition, error) {
+	if err != nil {
+		return Condition{}, err
+	}
+	m := metrics[c.Figure]
+	if c.Quantile > 0 {
+		m.second = percentiles[strings.TrimPrefix(c.Name(), "response.")]
+	}
+	return Condition{c, m}, nil
+}
+
 // Check holds a finished run against the condition. What was not measured, or not by enough
 // samples, is not held: a condition never passes because there is nothing to see.
 func (c Condition) Check(r *Result) Threshold {
 	t := Threshold{Expression: c.Text}
-	if c.seconds > 0 {
+	if c.Seconds > 0 {
 		t.Value, t.Pass = c.checkSeries(r.complete())
 		return t
 	}
@@ -60,7 +76,7 @@ func (c Condition) Check(r *Result) Threshold {
 		t.Value = why
 		return t
 	}
-	t.Value, t.Pass = c.told(v), c.holds(v)
+	t.Value, t.Pass = c.told(v), c.Holds(v)
 	return t
 }
 
@@ -82,7 +98,7 @@ func (c Condition) value(r *Result) (v float64, why string) {
 	switch {
 	case !ok:
 		return 0, "not measured"
-	case !c.share:
+	case !c.Share:
 		return v, ""
 	case r.Ledger.Scheduled == 0:
 		return 0, "nothing was scheduled"
@@ -92,18 +108,21 @@ func (c Condition) value(r *Result) (v float64, why string) {
 
 func (c Condition) latency(r *Result) (v float64, why string) {
 	l := c.metric.clock(r)
-	if l == nil || l.N == 0 {
+	if l.N == 0 {
 		return 0, "no sample"
 	}
-	if c.quantile == 0 {
+	if c.Quantile == 0 {
 		v, _ = c.metric.of(r)
 		return v, ""
 	}
-	if q, ok := l.At(c.quantile); ok {
+	if q, ok := l.At(c.Quantile); ok {
 		return q.Ms, ""
 	}
-	if need, ok := l.needs(c.quantile); ok {
+	if need, ok := l.needs(c.Quantile); ok {
 		return 0, fmt.Sprintf("n too small: %s samples, %s needed", Thousands(l.N), Thousands(need))
+	}
+	if missed := r.Ledger.Scheduled - r.Ledger.OK; l == &r.Every && float64(missed) > (1-c.Quantile)*float64(l.N) {
+		return 0, fmt.Sprintf("not reached: %s of %s requests have no right answer", Percent(float64(missed)/float64(l.N)), Thousands(l.N))
 	}
 	return 0, "not measured"
 }
@@ -117,27 +136,12 @@ func (l *Latency) needs(q float64) (int64, bool) {
 	return 0, false
 }
 
-func (c Condition) holds(v float64) bool {
-	switch c.op {
-	case "<":
-		return v < c.bound
-	case "<=":
-		return v <= c.bound
-	case ">":
-		return v > c.bound
-	case ">=":
-		return v >= c.bound
-	default:
-		return v == c.bound
-	}
-}
-
 // told is a figure for people, with as many digits as tell it from the bound.
 func (c Condition) told(v float64) string {
 	const usual, most = 3, 12
 	for digits := usual; ; digits++ {
 		text := c.format(v, digits)
-		if v == c.bound || digits == most || text != c.format(c.bound, digits) {
+		if v == c.Bound || digits == most || text != c.format(c.Bound, digits) {
 			return text
 		}
 	}
@@ -145,15 +149,15 @@ func (c Condition) told(v float64) string {
 
 func (c Condition) format(v float64, digits int) string {
 	switch {
-	case c.metric.kind == latency:
+	case c.Kind == traffic.Latency:
 		return milliseconds(v, digits)
-	case c.metric.kind == part || c.share:
+	case c.Kind == traffic.Part || c.Share:
 		return percent(v, digits)
-	case c.metric.kind == count:
+	case c.Kind == traffic.Count:
 		return Thousands(int64(v))
-	case c.metric.kind == rate:
+	case c.Kind == traffic.Rate:
 		return significant(v, digits+1) + "/s"
-	case c.metric.kind == cores:
+	case c.Kind == traffic.Cores:
 		return significant(v, digits) + " cores"
 	default:
 		return significant(v/(1<<20), digits) + " MiB"
@@ -164,8 +168,8 @@ func (c Condition) format(v float64, digits int) string {
 func Quantiles(conditions []Condition) []float64 {
 	var all []float64
 	for _, c := range conditions {
-		if c.quantile > 0 && c.seconds == 0 {
-			all = append(all, c.quantile)
+		if c.Quantile > 0 && c.Seconds == 0 {
+			all = append(all, c.Quantile)
 		}
 	}
 	slices.Sort(all)
@@ -185,12 +189,11 @@ type Shortage struct {
 func Shortages(conditions []Condition, r *Result) []Shortage {
 	var all []Shortage
 	for _, c := range conditions {
-		if c.quantile == 0 || c.seconds > 0 {
+		if c.Quantile == 0 || c.Seconds > 0 {
 			continue
 		}
-		need, refused := c.metric.clock(r).needs(c.quantile)
-		name := strings.TrimSuffix(c.metric.name, "p") + QuantileName(c.quantile)
-		s := Shortage{name, r.Ledger.Scheduled, need}
+		need, refused := c.metric.clock(r).needs(c.Quantile)
+		s := Shortage{c.Name(), r.Ledger.Scheduled, need}
 		if refused && s.N < s.Need && !slices.Contains(all, s) {
 			all = append(all, s)
 		}

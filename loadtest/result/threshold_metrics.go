@@ -1,58 +1,60 @@
 package result
 
-// metrics are all figures that a condition can name, in the order in which errors list them.
+import (
+	"slices"
+	"strings"
+
+	"sluice/loadtest/sample"
+)
+
+// metrics are how a run has the figures that a condition can name.
 var metrics = buildMetrics()
 
-func buildMetrics() []metric {
-	var all []metric
-	clocks := []struct {
-		prefix string
-		of     func(r *Result) *Latency
-	}{
-		{"", func(r *Result) *Latency { return &r.Response }},
-		{"response.", func(r *Result) *Latency { return &r.Response }},
-		{"service.", func(r *Result) *Latency { return &r.Service }},
-		{"lag.", func(r *Result) *Latency { return &r.Lag }},
-		{"pacer.", func(r *Result) *Latency { return &r.PacerLag }},
-		{"refusals.", func(r *Result) *Latency { return r.refusals() }},
-	}
-	for _, c := range clocks {
-		m := metric{kind: latency, clock: c.of}
-		add := func(name string, of func(l *Latency) float64, second func(s *Second) (float64, bool)) {
-			m.name, m.second = c.prefix+name, second
-			m.of = func(r *Result) (float64, bool) { return of(c.of(r)), true }
-			all = append(all, m)
-		}
-		var slowest func(s *Second) (float64, bool)
-		if c.prefix == "" || c.prefix == "response." {
-			slowest = func(s *Second) (float64, bool) { return s.Max, s.Good > 0 }
-		}
-		add("p", nil, nil) // whose quantile the parser knows
-		add("mean", func(l *Latency) float64 { return l.Mean }, nil)
-		add("max", func(l *Latency) float64 { return l.Max }, slowest)
-		add("min", func(l *Latency) float64 { return l.Min }, nil)
-	}
-	all = append(all,
-		metric{name: "achieved", kind: part, of: func(r *Result) (float64, bool) { return r.Load.Achieved, true }, second: secondAchieved},
-		metric{name: "goodput", kind: rate, of: func(r *Result) (float64, bool) { return r.Load.Good, true }, second: func(s *Second) (float64, bool) { return float64(s.Good), true }},
-		metric{name: "sent", kind: rate, of: func(r *Result) (float64, bool) { return r.Load.Sent, true }, second: func(s *Second) (float64, bool) { return float64(s.Sent), true }},
-		metric{name: "offered", kind: rate, of: func(r *Result) (float64, bool) { return r.Load.Offered, true }, second: func(s *Second) (float64, bool) { return float64(s.Offered), true }},
-		counted("err", func(l *Ledger) int64 { return l.Scheduled - l.OK }, func(s *Second) int64 { return s.ended() - s.Outcomes["ok"] }),
-		counted("failed", func(l *Ledger) int64 { return l.Scheduled - l.OK - l.Rejected },
+func buildMetrics() map[string]metric {
+	all := map[string]metric{
+		"achieved":   {of: func(r *Result) (float64, bool) { return r.Load.Achieved, true }, second: secondAchieved},
+		"attainment": {of: attainment},
+		"unserved":   {of: unserved},
+		"goodput":    {of: func(r *Result) (float64, bool) { return r.Load.Good, true }, second: func(s *Second) (float64, bool) { return float64(s.Good), true }},
+		"sent":       {of: func(r *Result) (float64, bool) { return r.Load.Sent, true }, second: func(s *Second) (float64, bool) { return float64(s.Sent), true }},
+		"offered":    {of: func(r *Result) (float64, bool) { return r.Load.Offered, true }, second: func(s *Second) (float64, bool) { return float64(s.Offered), true }},
+		"err":        counted(func(l *Ledger) int64 { return l.Scheduled - l.OK }, func(s *Second) int64 { return s.ended() - s.Outcomes["ok"] }),
+		"failed": counted(func(l *Ledger) int64 { return l.Scheduled - l.OK - l.Rejected },
 			func(s *Second) int64 { return s.ended() - s.Outcomes["ok"] - s.Outcomes["rejected"] }),
-		outcome("wrong", func(l *Ledger) int64 { return l.Wrong }),
-		outcome("rejected", func(l *Ledger) int64 { return l.Rejected }),
-		outcome("client_err", func(l *Ledger) int64 { return l.ClientErr }),
-		outcome("server_err", func(l *Ledger) int64 { return l.ServerErr }),
-		outcome("timeout", func(l *Ledger) int64 { return l.Timeout }),
-		outcome("refused", func(l *Ledger) int64 { return l.Refused }),
-		outcome("unsent", func(l *Ledger) int64 { return l.FailedBefore }),
-		outcome("lost", func(l *Ledger) int64 { return l.LostAfter }),
-		metric{name: "extra", kind: count, of: func(r *Result) (float64, bool) { return float64(r.Ledger.Extra), true }},
-		metric{name: "cpu.target", kind: cores, of: ofTarget(func(p *Process) float64 { return p.Cores }), second: known(func(s *Second) float64 { return s.TargetCPU })},
-		metric{name: "cpu.tool", kind: cores, of: ofTool, second: known(func(s *Second) float64 { return s.ToolCPU })},
-		metric{name: "rss.target", kind: size, of: ofTarget(func(p *Process) float64 { return float64(p.RSSMax) }), second: known(func(s *Second) float64 { return float64(s.RSS) })},
-	)
+		"wrong":      outcome(sample.Wrong),
+		"rejected":   outcome(sample.Rejected),
+		"client_err": outcome(sample.ClientError),
+		"server_err": outcome(sample.ServerError),
+		"timeout":    outcome(sample.Timeout),
+		"refused":    outcome(sample.Refused),
+		"unsent":     outcome(sample.Unsent),
+		"lost":       outcome(sample.Lost),
+		"extra":      {of: func(r *Result) (float64, bool) { return float64(r.Ledger.Extra), true }},
+		"cpu.target": {of: ofTarget(func(p *Process) float64 { return p.Cores }), second: known(func(s *Second) float64 { return s.TargetCPU })},
+		"cpu.tool":   {of: ofTool, second: known(func(s *Second) float64 { return s.ToolCPU })},
+		"rss.target": {of: ofTarget(func(p *Process) float64 { return float64(p.RSSMax) }), second: known(func(s *Second) float64 { return float64(s.RSS) })},
+	}
+	clock := func(prefix string, of, percentile func(r *Result) *Latency, slowest func(s *Second) (float64, bool)) {
+		figure := func(name string, value func(l *Latency) float64, second func(s *Second) (float64, bool)) {
+			all[prefix+name] = metric{clock: of, second: second, of: func(r *Result) (float64, bool) { return value(of(r)), true }}
+		}
+		all[prefix+"p"] = metric{clock: percentile}
+		figure("mean", func(l *Latency) float64 { return l.Mean }, nil)
+		figure("max", func(l *Latency) float64 { return l.Max }, slowest)
+		figure("min", func(l *Latency) float64 { return l.Min }, nil)
+	}
+	response := func(r *Result) *Latency { return &r.Response }
+	every := func(r *Result) *Latency { return &r.Every }
+	slowest := func(s *Second) (float64, bool) { return s.Max, s.Good > 0 }
+	clock("", response, every, slowest)
+	clock("response.", response, every, slowest)
+	clock("ok.", response, response, slowest)
+	for prefix, of := range map[string]func(r *Result) *Latency{
+		"service.": func(r *Result) *Latency { return &r.Service }, "lag.": func(r *Result) *Latency { return &r.Lag },
+		"pacer.": func(r *Result) *Latency { return &r.PacerLag }, "refusals.": (*Result).refusals,
+	} {
+		clock(prefix, of, of, nil)
+	}
 	return all
 }
 
@@ -65,24 +67,27 @@ func (r *Result) refusals() *Latency {
 }
 
 // counted is a number of requests, or their part of all.
-func counted(name string, of func(l *Ledger) int64, second func(s *Second) int64) metric {
+func counted(of func(l *Ledger) int64, second func(s *Second) int64) metric {
 	return metric{
-		name: name, kind: count,
 		of:     func(r *Result) (float64, bool) { return float64(of(&r.Ledger)), true },
 		second: func(s *Second) (float64, bool) { return float64(second(s)), s.ended() > 0 },
 	}
 }
 
-// outcome is a count that the series has under the outcome's own name.
-func outcome(name string, of func(l *Ledger) int64) metric {
-	key := name
-	switch name {
-	case "unsent":
-		key = "failed_before_write"
-	case "lost":
-		key = "lost_after_write"
-	}
-	return counted(name, of, func(s *Second) int64 { return s.Outcomes[key] })
+// outcome is how many requests ended so.
+func outcome(o sample.Outcome) metric {
+	return counted(func(l *Ledger) int64 { return *l.Of(o) }, func(s *Second) int64 { return s.Outcomes[o.String()] })
+}
+
+// attainment is the part of all requests with a right answer in time; --within says what that is.
+func attainment(r *Result) (float64, bool) {
+	return r.Load.InTime / r.Load.Offered, r.Load.Within > 0 && r.Load.Offered > 0
+}
+
+// unserved is the part of all requests that got no answer of the model.
+func unserved(r *Result) (float64, bool) {
+	l := &r.Ledger
+	return float64(l.Scheduled-l.OK-l.Wrong) / float64(l.Scheduled), l.Scheduled > 0
 }
 
 // ended counts requests of a second that have ended.
@@ -99,11 +104,29 @@ func secondAchieved(s *Second) (float64, bool) {
 
 // percentiles are those that a second has, by their names.
 var percentiles = map[string]func(s *Second) (float64, bool){
-	"p50":         func(s *Second) (float64, bool) { return s.P50, s.Good > 0 },
-	"p90":         func(s *Second) (float64, bool) { return s.P90, s.Good > 0 },
-	"p99":         func(s *Second) (float64, bool) { return s.P99, s.Good > 0 },
+	"p50":         func(s *Second) (float64, bool) { return s.Every[0], s.Every[0] > 0 },
+	"p90":         func(s *Second) (float64, bool) { return s.Every[1], s.Every[1] > 0 },
+	"p99":         func(s *Second) (float64, bool) { return s.Every[2], s.Every[2] > 0 },
+	"ok.p50":      func(s *Second) (float64, bool) { return s.P50, s.Good > 0 },
+	"ok.p90":      func(s *Second) (float64, bool) { return s.P90, s.Good > 0 },
+	"ok.p99":      func(s *Second) (float64, bool) { return s.P99, s.Good > 0 },
 	"service.p99": func(s *Second) (float64, bool) { return s.Service, s.Good > 0 },
 	"lag.p99":     func(s *Second) (float64, bool) { return s.Lag, s.Sent > 0 },
+}
+
+// EveryQuantiles are those of Second.Every.
+var EveryQuantiles = [3]float64{0.5, 0.9, 0.99}
+
+// seriesNames lists what a second has.
+func seriesNames() string {
+	names := []string{"p50, p90, p99, max, those with ok. before them, service.p99, lag.p99"}
+	for name, m := range metrics {
+		if m.clock == nil && m.second != nil {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names[1:])
+	return strings.Join(names, ", ")
 }
 
 func ofTarget(of func(p *Process) float64) func(r *Result) (float64, bool) {

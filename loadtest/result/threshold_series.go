@@ -1,6 +1,10 @@
 package result
 
-import "fmt"
+import (
+	"fmt"
+
+	"sluice/internal/traffic"
+)
 
 // state is what a second says of a condition.
 type state uint8
@@ -11,20 +15,20 @@ const (
 	silent // nothing was there to be measured
 )
 
-// in is what a second says. A latency that nobody can tell because requests were sent and no
-// answer was right is broken: a target that stands still does not hold its bound.
+// in is what a second says. A latency that nobody can tell because requests were sent and too
+// few answers were right is broken: a target that stands still does not hold its bound.
 func (c Condition) in(s *Second) (float64, state) {
 	v, ok := c.metric.second(s)
 	if !ok {
-		if c.metric.kind == latency && s.Offered > 0 {
+		if c.Kind == traffic.Latency && s.Offered > 0 {
 			return 0, broken
 		}
 		return 0, silent
 	}
-	if c.share {
+	if c.Share {
 		v /= float64(s.ended())
 	}
-	if c.holds(v) {
+	if c.Holds(v) {
 		return v, held
 	}
 	return v, broken
@@ -65,7 +69,7 @@ func (c Condition) longest(series []Second) (longest stretch, seen int) {
 }
 
 func (c Condition) worse(a, b float64) bool {
-	if c.op[0] == '>' {
+	if c.FromBelow() {
 		return a < b
 	}
 	return a > b
@@ -78,7 +82,7 @@ func (c Condition) checkSeries(series []Second) (value string, pass bool) {
 	switch {
 	case seen == 0:
 		return "not measured", false
-	case len(series) < c.seconds:
+	case len(series) < c.Seconds:
 		return fmt.Sprintf("only %d whole seconds were measured", len(series)), false
 	case l.seconds == 0:
 		return "held in every second", true
@@ -87,9 +91,9 @@ func (c Condition) checkSeries(series []Second) (value string, pass bool) {
 	if l.told {
 		value += ", at worst " + c.told(l.worst)
 	} else {
-		value += ": no right answer"
+		value += ": too few right answers"
 	}
-	return value, l.seconds < c.seconds
+	return value, l.seconds < c.Seconds
 }
 
 // complete is the series without a last second that is not whole: rates of a part of a
@@ -119,12 +123,12 @@ func (c Condition) aborts(series []Second) (value string, over bool) {
 	switch {
 	case len(series) == 0:
 		return "", false
-	case c.seconds == 0 && c.metric.kind == count:
+	case c.Seconds == 0 && c.Kind == traffic.Count:
 		return c.soFar(series)
-	case c.seconds == 0:
-		c.seconds, series = 1, series[len(series)-1:]
+	case c.Seconds == 0:
+		c.Seconds, series = 1, series[len(series)-1:]
 	}
-	if l, _ := c.longest(series); l.seconds < c.seconds {
+	if l, _ := c.longest(series); l.seconds < c.Seconds {
 		return "", false
 	}
 	value, _ = c.checkSeries(series)
@@ -139,9 +143,9 @@ func (c Condition) soFar(series []Second) (string, bool) {
 		n += v
 		all += float64(series[i].ended())
 	}
-	if c.share {
+	if c.Share {
 		n /= max(all, 1)
 	}
 	// A bound from below is not broken by a run that has only begun.
-	return c.told(n) + " so far", c.op[0] != '>' && !c.holds(n)
+	return c.told(n) + " so far", !c.FromBelow() && !c.Holds(n)
 }

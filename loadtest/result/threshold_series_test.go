@@ -10,7 +10,7 @@ import (
 func seconds(p99 ...float64) []Second {
 	var all []Second
 	for i, v := range p99 {
-		s := Second{T: float64(i), Offered: 100, Sent: 100, Good: 100, P99: v, Max: v, Outcomes: map[string]int64{"ok": 100}}
+		s := Second{T: float64(i), Offered: 100, Sent: 100, Good: 100, P99: v, Every: [3]float64{v, v, v}, Max: v, Outcomes: map[string]int64{"ok": 100}}
 		if v == 0 { // a second in which nothing is answered
 			s.Good, s.Outcomes = 0, map[string]int64{"timeout": 100}
 		}
@@ -34,7 +34,7 @@ func TestThresholdsOfTheSeries(t *testing.T) {
 	f("p99<20ms for 3s", 6, seconds(1, 30, 30, 1, 30, 30), "broken for 2 s from 1 s on, at worst 30 ms", true)
 	f("p99<20ms for 2s", 6, seconds(1, 30, 40, 30, 1, 30), "broken for 3 s from 1 s on, at worst 40 ms", false)
 	f("p99<20ms for 2s", 4, seconds(1, 2, 3, 4), "held in every second", true)
-	f("p99<20ms for 2s", 4, seconds(1, 0, 0, 4), "broken for 2 s from 1 s on: no right answer", false)
+	f("p99<20ms for 2s", 4, seconds(1, 0, 0, 4), "broken for 2 s from 1 s on: too few right answers", false)
 	f("p99<20ms for 2s", 3, seconds(1, 0, 25), "broken for 2 s from 1 s on, at worst 25 ms", false)
 	f("p99<20ms for 5s", 3, seconds(1, 1, 1), "only 3 whole seconds were measured", false)
 	f("max<20ms for 1s", 2, seconds(1, 21), "broken for 1 s from 1 s on, at worst 21 ms", false)
@@ -53,6 +53,12 @@ func TestThresholdsOfTheSeries(t *testing.T) {
 	quiet[2] = Second{T: 2}
 	f("p99<20ms for 2s", 4, quiet, "broken for 1 s from 1 s on, at worst 30 ms", true)
 	f("service.p99<1ms for 1s", 2, quiet[2:3], "not measured", false)
+	// Refusals are slower than any answer, but not to a condition on right answers.
+	refusing := seconds(1, 1)
+	refusing[1].Good, refusing[1].Every, refusing[1].Outcomes = 90, [3]float64{1, 1, 0}, map[string]int64{"ok": 90, "rejected": 10}
+	f("p99<20ms for 1s", 2, refusing, "broken for 1 s from 1 s on: too few right answers", false)
+	f("p90<20ms for 1s", 2, refusing, "held in every second", true)
+	f("ok.p99<20ms for 1s", 2, refusing, "held in every second", true)
 }
 
 func TestAborts(t *testing.T) {
@@ -105,9 +111,9 @@ func TestPropertyOfStretches(t *testing.T) {
 		var series []Second
 		longest, now := 0, 0
 		for i, b := range bad {
-			s := Second{T: float64(i), Offered: 10, Good: 10, P99: 1}
+			s := Second{T: float64(i), Offered: 10, Good: 10, Every: [3]float64{1, 1, 1}}
 			if now++; b {
-				s.P99 = 30
+				s.Every[2] = 30
 			} else {
 				now = 0
 			}

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"sluice/internal/traffic"
 )
 
 // run is a valid run of 30,000 requests at 500 a second.
@@ -15,6 +17,9 @@ func run() *Result {
 		Ledger:  Ledger{Scheduled: 30_000, OK: 29_910, Rejected: 60, Timeout: 20, ServerErr: 10},
 		Response: Latency{N: 29_910, Mean: 2.4, Min: 0.9, Max: 31, Quantiles: []Quantile{
 			{Q: 0.5, Ms: 2.1, Lo: 2, Hi: 2.2}, {Q: 0.99, Ms: 6.02, Lo: 5.7, Hi: 6.4}, {Q: 0.999, Ms: 10.004},
+		}, Refused: []Refusal{{Q: 0.9999, Need: 46_050}}},
+		Every: Latency{N: 30_000, Mean: 2.4, Min: 0.9, Max: 31, Quantiles: []Quantile{
+			{Q: 0.5, Ms: 2.12}, {Q: 0.99, Ms: 6.5},
 		}, Refused: []Refusal{{Q: 0.9999, Need: 46_050}}},
 		Service:  Latency{N: 29_910, Mean: 2.2, Max: 30, Quantiles: []Quantile{{Q: 0.99, Ms: 5.7}}},
 		Lag:      Latency{N: 29_980, Max: 4, Quantiles: []Quantile{{Q: 0.99, Ms: 0.11}}},
@@ -41,15 +46,24 @@ func TestThresholdsOfARun(t *testing.T) {
 			t.Errorf("%s: got %+v, want %+v", expr, got, want)
 		}
 	}
-	f("p99<10ms", "6.02 ms", true)
-	f(" p99 < 6 ms ", "6.02 ms", false)
-	f("p99<=6.02ms", "6.02 ms", true)
-	f("p99<6.02ms", "6.02 ms", false)
-	f("response.p99<10ms", "6.02 ms", true)
-	f("p99.9<10ms", "10.004 ms", false) // as many digits as tell it from its bound
-	f("p50>2ms", "2.1 ms", true)
-	f("p99.99<1s", "n too small: 29,910 samples, 46,050 needed", false)
+	f("p99<10ms", "6.5 ms", true) // of all requests
+	f("p99<6.1ms", "6.5 ms", false)
+	f("p99<=6.5ms", "6.5 ms", true)
+	f("response.p99<10ms", "6.5 ms", true)
+	f("p99.9<1h", "not reached: 0.3 % of 30,000 requests have no right answer", false)
+	f("p99.99<1s", "n too small: 30,000 samples, 46,050 needed", false)
 	f("p95<1s", "not measured", false)
+	f("ok.p99<10ms", "6.02 ms", true)
+	f(" ok.p99 < 6 ms ", "6.02 ms", false)
+	f("ok.p99<=6.02ms", "6.02 ms", true)
+	f("ok.p99<6.02ms", "6.02 ms", false)
+	f("ok.p99.9<10ms", "10.004 ms", false) // as many digits as tell it from its bound
+	f("ok.p50>2ms", "2.1 ms", true)
+	f("ok.p99.99<1s", "n too small: 29,910 samples, 46,050 needed", false)
+	f("ok.p95<1s", "not measured", false)
+	f("ok.mean<2.5ms", "2.4 ms", true)
+	f("unserved<0.2%", "0.3 %", false)
+	f("attainment>=99%", "not measured", false)
 	f("refusals.p99<1ms", "no sample", false)
 	f("service.p99<5.8ms", "5.7 ms", true)
 	f("lag.p99<200us", "110 us", true)
@@ -84,7 +98,7 @@ func TestThresholdsOfARun(t *testing.T) {
 }
 
 func TestWhatIsNotMeasuredIsNotHeld(t *testing.T) {
-	for _, expr := range []string{"p99<1h", "service.max<1h", "mean<1h", "err<100%", "err<=100%", "cpu.target<99", "cpu.tool<99", "rss.target<99GB", "p99<1h for 1s", "goodput>=0 for 1s"} {
+	for _, expr := range []string{"p99<1h", "ok.p99<1h", "unserved<=1", "attainment>=0", "service.max<1h", "mean<1h", "err<100%", "err<=100%", "cpu.target<99", "cpu.tool<99", "rss.target<99GB", "p99<1h for 1s", "goodput>=0 for 1s"} {
 		c, err := ParseThreshold(expr)
 		if err != nil {
 			t.Fatal(err)
@@ -135,9 +149,26 @@ func TestBadThresholdsAreRefused(t *testing.T) {
 	f("p99<1s for 0s", `column 12: "0s" is not a number of seconds`)
 	f("p99<1s for 1500ms", "is not a number of seconds")
 	f("p99<1s for 5", `"5" is not a number of seconds`)
-	f("p95<1s for 5s", `a second has no p95; with "for" use one of p50, p90, p99, max`)
+	f("p95<1s for 5s", `column 1: a second has no p95; with "for" use one of p50, p90, p99, max`)
+	f("ok.p95<1s for 5s", "a second has no ok.p95")
 	f("µ<1", `column 1: there is no figure "µ"`)
 	f("p99<µ", `column 5: "µ"`)
+}
+
+// Each figure of the language is one of a run.
+func TestFiguresOfTheLanguageAreMeasured(t *testing.T) {
+	for _, name := range strings.Split(traffic.Figures(), ", ") {
+		if _, known := metrics[name]; !known && name != "p50" && !strings.HasSuffix(name, ".") && !strings.Contains(name, " ") {
+			t.Errorf("nothing measures %s", name)
+		}
+	}
+	for _, clock := range []string{"", "response.", "ok.", "service.", "lag.", "pacer.", "refusals."} {
+		for _, of := range []string{"p", "mean", "max", "min"} {
+			if metrics[clock+of].clock == nil {
+				t.Errorf("nothing measures %s%s", clock, of)
+			}
+		}
+	}
 }
 
 func TestQuantilesAndShortages(t *testing.T) {
@@ -206,11 +237,11 @@ func FuzzParseThreshold(f *testing.F) {
 			}
 			return
 		}
-		if !(c.bound >= 0) || math.IsInf(c.bound, 0) || c.quantile < 0 || c.quantile >= 1 {
-			t.Errorf("%q: bound %v of quantile %v", text, c.bound, c.quantile)
+		if !(c.Bound >= 0) || math.IsInf(c.Bound, 0) || c.Quantile < 0 || c.Quantile >= 1 {
+			t.Errorf("%q: bound %v of quantile %v", text, c.Bound, c.Quantile)
 		}
 		again, err := ParseThreshold(c.Text)
-		if err != nil || again.bound != c.bound || again.op != c.op || again.name() != c.name() || again.seconds != c.seconds {
+		if err != nil || again.Bound != c.Bound || again.Op != c.Op || again.Name() != c.Name() || again.Seconds != c.Seconds {
 			t.Errorf("%q is read as another condition the second time: %v", text, err)
 		}
 		c.Check(run())

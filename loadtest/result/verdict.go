@@ -3,6 +3,8 @@ package result
 import (
 	"fmt"
 	"strings"
+
+	"sluice/internal/traffic"
 )
 
 // Verdict is the sentence on top of a report: what is worst if something is, and what was
@@ -39,7 +41,7 @@ func (r *Result) headline() string {
 		if q.Q > 0.99 {
 			break
 		}
-		text = fmt.Sprintf("%s %s", QuantileName(q.Q), Milliseconds(q.Ms))
+		text = fmt.Sprintf("%s %s", traffic.QuantileName(q.Q), Milliseconds(q.Ms))
 		if q.Hi > 0 {
 			text += fmt.Sprintf(" (%s)", interval(q.Lo, q.Hi))
 		}

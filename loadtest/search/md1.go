@@ -72,33 +72,6 @@ func moreThan(k int, load float64) float64 {
 	return sum
 }
 
-// MD1Quantile is the response time (wait and service) that a part q of the requests stays
-// within, for Poisson arrivals at a load rho (arrival rate times service time) and a fixed
-// service time. It is accurate to a millionth of a service up to a load of at least 0.95. For a
-// rho of 1 or more, or a q of 1 or more, there is none, and the longest duration is returned.
-func MD1Quantile(rho float64, service time.Duration, q float64) time.Duration {
-	if !(rho < 1) || !(q < 1) {
-		return math.MaxInt64
-	}
-	if rho <= 0 || q <= 1-rho {
-		return service
-	}
-	m := newMD1(rho)
-	hi := 1.0
-	for m.waits(hi) < q {
-		hi *= 2
-	}
-	lo := 0.0
-	for hi-lo > 1e-6 {
-		if mid := (lo + hi) / 2; m.waits(mid) < q {
-			lo = mid
-		} else {
-			hi = mid
-		}
-	}
-	return service + time.Duration(hi*float64(service))
-}
-
 // MD1Capacity is the highest rate per second at which a part q of the requests is answered
 // within limit by a server with a fixed service time; 0 if the service alone takes longer.
 func MD1Capacity(service, limit time.Duration, q float64) float64 {

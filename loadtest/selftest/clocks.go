@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"sluice/internal/traffic"
 	"sluice/loadtest"
 	"sluice/loadtest/load"
 	"sluice/loadtest/payload"
@@ -150,12 +151,8 @@ func pacer(ctx context.Context, t *test) error {
 // poisson holds the gaps of a drawn schedule against the exponential distribution, and its
 // counts against the variance of a Poisson process.
 func poisson(_ context.Context, t *test) error {
-	l, err := load.Parse("poisson:1000")
-	if err != nil {
-		return err
-	}
 	const length = 100 * time.Second
-	s, err := l.Schedule(load.Options{Seed: 7, Length: length})
+	s, err := load.Draw(traffic.Steady(1000, 1), load.Options{Seed: 7, Length: length})
 	if err != nil {
 		return err
 	}

@@ -81,24 +81,3 @@ func TestWordsOfACommand(t *testing.T) {
 		}
 	}
 }
-
-// Of a log without end the last lines are kept.
-func TestTailOfALog(t *testing.T) {
-	var log tail
-	if s := log.String(); s != "" {
-		t.Errorf("of nothing: %q", s)
-	}
-	for i := range 100_000 {
-		if _, err := log.Write([]byte("line " + strconv.Itoa(i) + "\n")); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if s := log.String(); s != "line 99997 | line 99998 | line 99999" || len(log.kept) > tailBytes {
-		t.Errorf("%q of %d bytes", s, len(log.kept))
-	}
-	long := tail{}
-	_, _ = long.Write(make([]byte, 3*tailBytes))
-	if len(long.kept) != tailBytes {
-		t.Errorf("%d bytes are kept", len(long.kept))
-	}
-}

@@ -63,6 +63,21 @@ func (c *Column) Latency(length time.Duration, o Options) result.Latency {
 	return l
 }
 
+// every is the same of n requests, of which those that are not in the column are slower than any.
+func (c *Column) every(n int64, right *result.Latency, o Options) result.Latency {
+	l := result.Latency{N: n, Mean: right.Mean, Min: right.Min, Max: right.Max, Quantiles: []result.Quantile{}}
+	ns := slices.Clone(c.ns)
+	sortLatencies(ns)
+	for _, q := range o.Quantiles {
+		if need := EarlyStop(q, 0, Confidence); n < need {
+			l.Refused = append(l.Refused, result.Refusal{Q: q, Need: need})
+		} else if at := rank(q, n); at <= int64(len(ns)) {
+			l.Quantiles = append(l.Quantiles, result.Quantile{Q: q, Ms: milliseconds(float64(ns[at-1]))})
+		}
+	}
+	return l
+}
+
 // bound adds the confidence intervals. The quantile itself is exact and the interval is of
 // buckets, so it is widened to hold it where they differ by less than a bucket.
 func (c *Column) bound(l *result.Latency, length time.Duration, o Options) {

@@ -23,25 +23,8 @@ func newCounts(devices []string) *counts {
 func (c *counts) add(m *sample.Sample) {
 	l := &c.ledger
 	l.Scheduled++
-	switch m.Outcome {
-	case sample.OK:
-		l.OK++
-	case sample.Wrong:
-		l.Wrong++
-	case sample.Rejected:
-		l.Rejected++
-	case sample.ClientError:
-		l.ClientErr++
-	case sample.ServerError:
-		l.ServerErr++
-	case sample.Timeout:
-		l.Timeout++
-	case sample.Refused:
-		l.Refused++
-	case sample.Unsent:
-		l.FailedBefore++
-	case sample.Lost:
-		l.LostAfter++
+	if n := l.Of(m.Outcome); n != nil {
+		*n++
 	}
 	if m.Status > 0 && m.Answered() {
 		l.Status[strconv.Itoa(int(m.Status))]++

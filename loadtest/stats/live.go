@@ -38,12 +38,12 @@ type Live struct {
 	slots [slotCount]slot
 	open  int // the number of the first slot that still takes requests
 
-	response, service, lag, pacer *liveHistogram
-	outcomes                      [sample.Outcomes]int64
-	status                        map[uint16]int64
-	late, verified                int64
-	gone                          int64 // written requests that have ended, the warm-up's among them
-	series                        []result.Second
+	response, service, lag *liveHistogram
+	outcomes               [sample.Outcomes]int64
+	status                 map[uint16]int64
+	late, verified         int64
+	gone                   int64 // written requests that have ended, the warm-up's among them
+	series                 []result.Second
 }
 
 // slot is what happened in a quarter of a second.
@@ -96,7 +96,7 @@ func (h *liveHistogram) reset() {
 func NewLive(w Window) *Live {
 	l := &Live{
 		w: w, response: newLiveHistogram(exact, least99), service: newLiveHistogram(exact, least99),
-		lag: newLiveHistogram(exact, 0), pacer: newLiveHistogram(exact, 0), status: map[uint16]int64{},
+		lag: newLiveHistogram(exact, 0), status: map[uint16]int64{},
 	}
 	for i := range l.slots {
 		s := &l.slots[i]
@@ -139,7 +139,6 @@ func (l *Live) Ended(m *sample.Sample) {
 	}
 	if m.Written > 0 {
 		l.lag.add(m.Lag())
-		l.pacer.add(m.PacerLag())
 		if m.Lag() > Late {
 			l.late++
 		}
@@ -180,7 +179,7 @@ func (l *Live) Tick(now time.Duration, p Progress) Snapshot {
 	}
 	recent, seconds := l.recent(l.open - slotsASecond)
 	snap := Snapshot{
-		Elapsed: l.now, Window: l.w, InFlight: max(p.Written-l.gone, 0), Late: l.late, LagP99: l.lag.sum().P99, PacerP99: l.pacer.sum().P99,
+		Elapsed: l.now, Window: l.w, InFlight: max(p.Written-l.gone, 0), Late: l.late, LagP99: l.lag.sum().P99,
 		Response: l.response.sum(), Service: l.service.sum(), Outcomes: l.outcomes, Verified: l.verified,
 		Stages: recent.stages(), BatchMean: batchMean(recent.answers, recent.batches), Status: map[uint16]int64{},
 	}
@@ -225,12 +224,11 @@ func (l *Live) second(k int) result.Second {
 		P50: r.P50, P90: min(float64(sum.response.h.ValueAtPercentile(90))/1000, r.Max), P99: r.P99, Max: r.Max,
 		Service: v.P99, Lag: sum.lag.sum().P99, Batch: batchMean(sum.answers, sum.batches),
 	}
-	for o, n := range sum.outcomes {
-		if n > 0 {
-			if s.Outcomes == nil {
-				s.Outcomes = map[string]int64{}
-			}
-			s.Outcomes[sample.Outcome(o).String()] = n
+	var ended int64
+	s.Outcomes, ended = byName(&sum.outcomes)
+	for i, q := range result.EveryQuantiles {
+		if at := rank(q, ended); at > 0 && at <= r.N {
+			s.Every[i] = min(float64(sum.response.h.ValueAtPercentile(100*float64(at)/float64(r.N)))/1000, r.Max)
 		}
 	}
 	return s

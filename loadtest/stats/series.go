@@ -53,21 +53,33 @@ func (c *second) add(s *sample.Sample) {
 
 func (c *second) sum() result.Second {
 	s := result.Second{Sent: c.sent, Good: c.outcomes[sample.OK], Batch: batchMean(c.answers, c.batches)}
-	for o, n := range c.outcomes {
-		s.Offered += n
-		if n > 0 {
-			if s.Outcomes == nil {
-				s.Outcomes = map[string]int64{}
-			}
-			s.Outcomes[sample.Outcome(o).String()] = n
-		}
-	}
+	s.Outcomes, s.Offered = byName(&c.outcomes)
 	sortLatencies(c.response)
 	sortLatencies(c.service)
 	sortLatencies(c.lag)
 	s.P50, s.P90, s.P99, s.Max = nearest(c.response, 0.5), nearest(c.response, 0.9), nearest(c.response, 0.99), nearest(c.response, 1)
 	s.Service, s.Lag = nearest(c.service, 0.99), nearest(c.lag, 0.99)
+	for i, q := range result.EveryQuantiles {
+		if at := rank(q, s.Offered); at > 0 && at <= int64(len(c.response)) {
+			s.Every[i] = milliseconds(float64(c.response[at-1]))
+		}
+	}
 	return s
+}
+
+// byName are the outcomes that there were, and how many requests they are.
+func byName(outcomes *[sample.Outcomes]int64) (all map[string]int64, sum int64) {
+	for o, n := range outcomes {
+		if n == 0 {
+			continue
+		}
+		if all == nil {
+			all = map[string]int64{}
+		}
+		all[sample.Outcome(o).String()] = n
+		sum += n
+	}
+	return all, sum
 }
 
 // batchMean is the mean size of the batches, as the server would count it. Large batches

@@ -18,7 +18,7 @@ type Snapshot struct {
 	Offered, Sent, Good float64
 	InFlight            int64 // written and not ended
 	Late                int64
-	LagP99, PacerP99    float64
+	LagP99              float64
 	Response, Service   LiveLatency
 	Recent              struct{ Response, Service LiveLatency }
 	// Stages are recent means.

@@ -65,7 +65,7 @@ func (o Options) orDefault() Options {
 
 // Summary is what the samples of a window say.
 type Summary struct {
-	Response, Service, Lag, PacerLag result.Latency
+	Response, Every, Service, Lag, PacerLag result.Latency
 
 	Refusals *result.Latency // nil without one
 	Stages   []result.Stage
@@ -129,6 +129,7 @@ func Summarise(samples []sample.Sample, w Window, o Options) *Summary {
 	s.Ledger = counts.ledger
 	s.Ledger.Extra, s.Ledger.Reopened = o.Extra, o.Reopened
 	s.Ledger.Close()
+	s.Every = response.every(s.Ledger.Scheduled, &s.Response, o)
 	s.rates(float64(s.Ledger.Scheduled), length.Seconds())
 	return s
 }
@@ -190,7 +191,7 @@ func (s *Summary) rates(scheduled, seconds float64) {
 // Fill puts the summary into a result, and leaves what samples do not know as it is.
 func (s *Summary) Fill(r *result.Result) {
 	server := r.Ledger.Server
-	r.Response, r.Service, r.Lag, r.PacerLag, r.Refusals = s.Response, s.Service, s.Lag, s.PacerLag, s.Refusals
+	r.Response, r.Every, r.Service, r.Lag, r.PacerLag, r.Refusals = s.Response, s.Every, s.Service, s.Lag, s.PacerLag, s.Refusals
 	r.Stages, r.Batches, r.Devices, r.Series, r.Ledger = s.Stages, s.Batches, s.Devices, s.Series, s.Ledger
 	r.Ledger.Server = server
 	l := &r.Load

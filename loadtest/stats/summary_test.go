@@ -73,6 +73,13 @@ func TestSummary(t *testing.T) {
 	if s.Response.N != 3 || s.Response.Max != 1500 || s.Response.Min != 3 || s.Service.Min != 2.89 || s.Lag.N != 10 || s.Lag.Max != 2 || s.PacerLag.Max != 0.01 {
 		t.Errorf("response %+v, service %+v, lag %+v, pacer %+v", s.Response, s.Service, s.Lag, s.PacerLag)
 	}
+	// Half of all twelve have no right answer, so there is no median of them; a quarter was answered within 1.5 s.
+	if e := s.Every; e.N != 12 || len(e.Quantiles) != 0 || len(e.Refused) != len(DefaultQuantiles)-1 || e.Max != 1500 {
+		t.Errorf("every %+v", e)
+	}
+	if e := Summarise(samples, w, Options{Quantiles: []float64{0.2, 0.25, 0.26}}).Every; !reflect.DeepEqual(e.Quantiles, []result.Quantile{{Q: 0.2, Ms: 1500}, {Q: 0.25, Ms: 1500}}) {
+		t.Errorf("every %+v", e)
+	}
 	if s.Refusals == nil || s.Refusals.N != 2 || s.Refusals.Max != 0.6 {
 		t.Errorf("refusals %+v", s.Refusals)
 	}
@@ -91,7 +98,7 @@ func TestSeries(t *testing.T) {
 	samples, w := mixed()
 	got := Summarise(samples, w, Options{}).Series
 	want := []result.Second{
-		{T: 0, Offered: 3, Sent: 3, Good: 3, InFlight: 1, P50: 5, P90: 1500, P99: 1500, Max: 1500, Service: 1499.98, Lag: 2, Batch: 3 / 1.25, Outcomes: map[string]int64{"ok": 3}},
+		{T: 0, Offered: 3, Sent: 3, Good: 3, InFlight: 1, P50: 5, P90: 1500, P99: 1500, Every: [3]float64{5, 1500, 1500}, Max: 1500, Service: 1499.98, Lag: 2, Batch: 3 / 1.25, Outcomes: map[string]int64{"ok": 3}},
 		{T: 1, Offered: 5, Sent: 5, InFlight: 1, Lag: 0.02, Outcomes: map[string]int64{"wrong": 1, "rejected": 2, "client_err": 1, "server_err": 1}},
 		{T: 2, Offered: 4, Sent: 2, InFlight: 1, Lag: 1, Outcomes: map[string]int64{"timeout": 1, "refused": 1, "failed_before_write": 1, "lost_after_write": 1}},
 	}

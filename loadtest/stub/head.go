@@ -3,6 +3,8 @@ package stub
 import (
 	"bytes"
 	"net/http"
+
+	"sluice/internal/http1"
 )
 
 // Limits of a request.
@@ -27,7 +29,6 @@ type refusal struct {
 }
 
 var (
-	headEnd    = []byte("\r\n\r\n")
 	errMethod  = &refusal{http.StatusBadRequest, "the request does not begin with a method: this is an HTTP/1.1 server"}
 	errLine    = &refusal{http.StatusBadRequest, "the request line is not METHOD PATH HTTP/1.1"}
 	errHeader  = &refusal{http.StatusBadRequest, "a header line is not NAME: VALUE"}
@@ -45,40 +46,40 @@ func readHead(in []byte, h *head) (whole bool, fault *refusal) {
 	if in[0] < 'A' || in[0] > 'Z' {
 		return false, errMethod
 	}
-	end := bytes.Index(in, headEnd)
+	end := bytes.Index(in, http1.HeadEnd)
 	if end < 0 && len(in) < maxHead {
 		return false, nil
 	}
-	if end < 0 || end+len(headEnd) > maxHead {
+	if end < 0 || end+len(http1.HeadEnd) > maxHead {
 		return false, errHead
 	}
-	*h = head{size: end + len(headEnd)}
-	line, rest := cutLine(in[:end+2])
+	*h = head{size: end + len(http1.HeadEnd)}
+	line, rest, _ := http1.CutLine(in[:end+2])
 	if !h.line(line) {
 		return false, errLine
 	}
 	lengths := 0
 	for len(rest) > 0 {
-		line, rest = cutLine(rest)
-		colon := bytes.IndexByte(line, ':')
-		if colon <= 0 || bytes.ContainsAny(line[:colon], " \t\r\n") {
+		line, rest, _ = http1.CutLine(rest)
+		name, value, ok := http1.CutField(line)
+		if !ok || len(name) == 0 || bytes.ContainsAny(name, " \t\r") {
 			return false, errHeader
 		}
-		value := bytes.Trim(line[colon+1:], " \t")
-		switch name := line[:colon]; {
-		case is(name, "content-length"):
-			var ok bool
-			if h.body, ok = decimal(value); !ok || lengths > 0 {
+		switch {
+		case http1.FoldEqual(name, "content-length"):
+			length, ok := http1.Decimal(value)
+			if lengths++; !ok || lengths > 1 {
 				return false, errLength
 			}
-			if lengths++; h.body > maxBody {
+			if length > maxBody {
 				return false, errBody
 			}
-		case is(name, "transfer-encoding"):
+			h.body = int(length)
+		case http1.FoldEqual(name, "transfer-encoding"):
 			return false, errChunked
-		case is(name, "connection"):
-			h.close = h.close || is(value, "close")
-		case is(name, "inference-header-content-length"):
+		case http1.FoldEqual(name, "connection"):
+			h.close = h.close || http1.HasClose(value)
+		case http1.FoldEqual(name, "inference-header-content-length"):
 			h.binary = value
 		}
 	}
@@ -102,40 +103,4 @@ func (h *head) line(line []byte) bool {
 	h.method = method
 	h.path, _, _ = bytes.Cut(target, []byte{'?'})
 	return true
-}
-
-// cutLine cuts at the first line's end, which must be there.
-func cutLine(text []byte) (line, rest []byte) {
-	at := bytes.Index(text, headEnd[:2])
-	return text[:at], text[at+2:]
-}
-
-// is compares without regard to case; want is in lower case.
-func is(text []byte, want string) bool {
-	if len(text) != len(want) {
-		return false
-	}
-	for i, c := range text {
-		if c >= 'A' && c <= 'Z' {
-			c |= 0x20
-		}
-		if c != want[i] {
-			return false
-		}
-	}
-	return true
-}
-
-// decimal reads a whole number of up to nine digits.
-func decimal(text []byte) (n int, ok bool) {
-	if len(text) == 0 || len(text) > 9 {
-		return 0, false
-	}
-	for _, c := range text {
-		if c < '0' || c > '9' {
-			return 0, false
-		}
-		n = 10*n + int(c-'0')
-	}
-	return n, true
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"sluice/internal/http1"
 	"sluice/internal/oip"
 )
 
@@ -242,7 +243,7 @@ func FuzzReadHead(f *testing.F) {
 			}
 			return
 		}
-		if fault != nil || h.size < len(headEnd) || h.size > len(in) || h.size > maxHead || h.body < 0 || h.body > maxBody || h.path[0] != '/' {
+		if fault != nil || h.size < len(http1.HeadEnd) || h.size > len(in) || h.size > maxHead || h.body < 0 || h.body > maxBody || h.path[0] != '/' {
 			t.Fatalf("%+v, fault %v", h, fault)
 		}
 		// What follows a head does not change it, and no part of it is one.

@@ -1,6 +1,6 @@
 // Package verify knows the right answer to each prepared request, and compares what a target
-// answers under load with it. It owns the known answers (golden rows, recordings, files), the
-// tolerances, and the counts of what was right and wrong.
+// answers under load with it. It owns the known answers (golden rows, recordings, files), which
+// tolerances hold, and the counts of what was right and wrong.
 //
 // A Checker is called by the engine's one thread; its counts may be read by anybody at any
 // time. What it compares, in this order: the identity that the answer bears, its content

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"time"
 
+	"sluice/internal/http1"
 	"sluice/loadtest/engine"
 	"sluice/loadtest/payload"
 )
@@ -101,6 +102,9 @@ func (x *exchange) read() (r reply, keep bool, err error) {
 	if len(body) > maxBodyBytes {
 		return r, false, fmt.Errorf("the answer has more than %d bytes", maxBodyBytes)
 	}
-	head, _, _ := bytes.Cut(x.raw.Bytes(), []byte("\r\n\r\n"))
+	head := x.raw.Bytes()
+	if end := bytes.Index(head, http1.HeadEnd); end >= 0 {
+		head = head[:end+2]
+	}
 	return reply{response.StatusCode, bytes.Clone(head), body}, !response.Close, nil
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"sluice/internal/agree"
+	"sluice/internal/http1"
 	"sluice/internal/oip"
 	"sluice/internal/tensor"
 	"sluice/loadtest/payload"
@@ -24,7 +26,7 @@ func (e *UnstableError) Error() string { return e.Text }
 // tolerances.
 type Options struct {
 	// Tolerance replaces those of all float types; nil means the defaults by type.
-	Tolerance *Tolerance
+	Tolerance *agree.Tolerance
 	// Classifier says that float outputs must have their maximum at the same place too, along
 	// the last axis.
 	Classifier bool
@@ -99,7 +101,7 @@ func (r *recorder) variant(ctx context.Context, e *Expected, v int) error {
 		row.Body = known.text
 		e.Echo = e.Echo && known.identity >= 0
 	}
-	if tag := headerValue(one.head, "Sluice-Model"); tag != nil {
+	if tag := http1.Field(one.head, tagHeader); tag != nil {
 		e.Model, e.Version, e.Digest = parseTag(string(tag))
 	}
 	e.Rows[v], e.proven[v] = row, known
@@ -114,7 +116,7 @@ func (r *recorder) tensors(one, two *reply, v int) error {
 	if err := readReply(two, &r.second); err != nil {
 		return &payload.NotReadyError{Text: fmt.Sprintf("variant %d", v), Cause: err}
 	}
-	if d := r.judge.compare(r.first.Outputs, r.second.Outputs); d.kind != none {
+	if d := r.judge.compare(r.first.Outputs, r.second.Outputs); d.Kind != agree.None {
 		return unstable(v, "%s", d.String())
 	}
 	return nil
@@ -173,7 +175,7 @@ func readReply(r *reply, into *oip.Response) error {
 }
 
 func readBody(head, body []byte, into *oip.Response) error {
-	n, err := oip.ParseHeaderLength(headerValue(head, "Inference-Header-Content-Length"), len(body))
+	n, err := oip.ParseHeaderLength(http1.Field(head, "inference-header-content-length"), len(body))
 	if err != nil {
 		return err
 	}
@@ -211,7 +213,7 @@ type body struct {
 
 // newBody keeps an answer. identified says that the request bore an identity.
 func newBody(r reply, id uint64, identified bool) body {
-	b := body{text: r.body, identity: -1, typed: bytes.Clone(headerLine(r.head, "Content-Type"))}
+	b := body{text: r.body, identity: -1, typed: bytes.Clone(http1.FieldLine(r.head, "content-type"))}
 	if identified {
 		b.identity = bytes.Index(r.body, appendIdentity(nil, id))
 	}

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 
+	"sluice/internal/agree"
+	"sluice/internal/http1"
 	"sluice/internal/tensor"
 	"sluice/loadtest/engine"
 	"sluice/loadtest/payload"
@@ -35,7 +37,7 @@ func (c *Checker) checkTensors(a *engine.Answer, tagged bool) engine.Verdict {
 		return c.wrongValue(a, func() string { return text })
 	}
 	d := c.judge.compare(c.expected.Rows[a.Variant].Outputs, c.answer.Outputs)
-	if d.kind == none {
+	if d.Kind == agree.None {
 		c.remember(a, c.answer.Version)
 		return engine.Verdict{Kind: engine.Right}
 	}
@@ -44,12 +46,12 @@ func (c *Checker) checkTensors(a *engine.Answer, tagged bool) engine.Verdict {
 
 // mismatch looks for the variant that an answer belongs to. It is a function of its own so
 // that only wrong answers cost the memory of a difference.
-func (c *Checker) mismatch(a *engine.Answer, d difference) engine.Verdict {
+func (c *Checker) mismatch(a *engine.Answer, d agree.Difference) engine.Verdict {
 	for v := range c.expected.Rows {
 		if v == a.Variant {
 			continue
 		}
-		if other := c.judge.compare(c.expected.Rows[v].Outputs, c.answer.Outputs); other.kind == none {
+		if other := c.judge.compare(c.expected.Rows[v].Outputs, c.answer.Outputs); other.Kind == agree.None {
 			return c.otherVariant(a, v, d.String)
 		}
 	}
@@ -112,7 +114,7 @@ func (c *Checker) otherType(a *engine.Answer) string {
 	}
 	want := c.expected.proven[a.Variant].typed
 	_, want, _ = bytes.Cut(want, []byte{':'})
-	got := headerValue(a.Head, "Content-Type")
+	got := http1.Field(a.Head, "content-type")
 	if bytes.EqualFold(mime(got), mime(want)) {
 		return ""
 	}
@@ -144,7 +146,7 @@ func (c *Checker) remember(a *engine.Answer, version []byte) {
 	b := &k.bodies[at]
 	c.proven += len(a.Body) - len(b.text)
 	b.text = append(b.text[:0], a.Body...)
-	b.typed = append(b.typed[:0], headerLine(a.Head, "Content-Type")...)
+	b.typed = append(b.typed[:0], http1.FieldLine(a.Head, "content-type")...)
 	b.identity = -1
 	if c.identified[a.Variant] {
 		var digits [payload.IdentityLength]byte
@@ -190,7 +192,7 @@ func (c *Checker) example(a *engine.Answer, why func() string) {
 // otherVersion says that an answer is another version's than those that are known: after a
 // reload of other weights that is why it is wrong.
 func (c *Checker) otherVersion(a *engine.Answer) string {
-	tag := headerValue(a.Head, tagHeader)
+	tag := http1.Field(a.Head, tagHeader)
 	if tag == nil || c.expected.Version == "" {
 		return ""
 	}

@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"strconv"
 	"unsafe"
+
+	"sluice/internal/agree"
 )
 
 // sameText compares two JSON texts whose members are in the same order: numbers within the
 // tolerance unless both are whole, strings and literals byte for byte, white space ignored. It returns where in
 // got they part; -1 if they do not. It allocates nothing.
-func sameText(want, got []byte, tolerance Tolerance) (at int) {
+func sameText(want, got []byte, tolerance agree.Tolerance) (at int) {
 	i, k := 0, 0
 	for {
 		i, k = skipSpace(want, i), skipSpace(got, k)
@@ -26,7 +28,7 @@ func sameText(want, got []byte, tolerance Tolerance) (at int) {
 			if !ok || !ok2 || integer(want[i:i+w]) && integer(got[k:k+g]) {
 				return k
 			}
-			if near, _ := tolerance.holds(b, a); !near {
+			if tolerance.Excess(b, a) > 1 {
 				return k
 			}
 		}

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync/atomic"
 
+	"sluice/internal/http1"
 	"sluice/loadtest/result"
 )
 
@@ -26,7 +27,7 @@ type version struct {
 // maxVersions bounds what a target may invent; whatever comes after is counted together.
 const maxVersions = 64
 
-const tagHeader = "Sluice-Model"
+const tagHeader = "sluice-model"
 
 // tagged counts an answer by its Sluice-Model header, if it has one.
 func (v *versions) tagged(head []byte) bool {
@@ -34,7 +35,7 @@ func (v *versions) tagged(head []byte) bool {
 		v.last.n.Add(1)
 		return true
 	}
-	line := headerLine(head, tagHeader)
+	line := http1.FieldLine(head, tagHeader)
 	if line == nil {
 		return false
 	}
@@ -45,7 +46,7 @@ func (v *versions) tagged(head []byte) bool {
 		}
 	}
 	tag := append(append([]byte{'\n'}, line...), '\r', '\n')
-	_, number, digest := parseTag(string(headerValue(head, tagHeader)))
+	_, number, digest := parseTag(string(http1.Field(head, tagHeader)))
 	v.add(tag, "version "+versionName(number, digest))
 	return true
 }

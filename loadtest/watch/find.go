@@ -1,17 +1,15 @@
 package watch
 
 import (
-	"bytes"
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"net"
 	"net/netip"
-	"os"
 	"slices"
 	"strconv"
-	"strings"
+
+	"github.com/prometheus/procfs"
 )
 
 // ErrNotHere is the answer for an address that is not this machine's own.
@@ -67,21 +65,15 @@ func findPID(f files, addr string) (int, error) {
 	case len(ips) == 0:
 		return 0, ErrNotHere
 	}
-	sockets := map[string]bool{}
-	for _, name := range []string{"proc/net/tcp", "proc/net/tcp6"} {
-		text, err := f.read(name)
-		if err != nil {
-			continue // without IPv6, or not Linux
-		}
-		for _, inode := range listeners(text, ips, port) {
-			sockets["socket:["+inode+"]"] = true
-		}
+	proc, err := f.proc()
+	if err != nil {
+		return 0, fmt.Errorf("cannot find the process behind %s: %w", addr, err)
 	}
+	sockets := listeners(proc, ips, port)
 	if len(sockets) == 0 {
 		return 0, fmt.Errorf("cannot find the process behind %s: nothing is seen to listen there", addr)
 	}
-	holders := f.holders(sockets)
-	top := f.topmost(holders)
+	top := topmost(proc, holders(proc, sockets))
 	switch {
 	case len(top) == 0:
 		return 0, fmt.Errorf("cannot find the process behind %s: it is another user's, or in another container; name it with --pid", addr)
@@ -92,31 +84,22 @@ func findPID(f files, addr string) (int, error) {
 }
 
 // holders are the processes that have one of the sockets open.
-func (f files) holders(sockets map[string]bool) (pids []int) {
-	all, _ := f.numbers("proc")
-	for _, pid := range all {
-		fds, err := f.numbers(procPath(pid, "fd"))
-		if err != nil {
-			continue // it has ended, or is another user's
-		}
-		if slices.ContainsFunc(fds, func(fd int) bool {
-			to, err := os.Readlink(f.path(procPath(pid, "fd/"+strconv.Itoa(fd))))
-			return err == nil && sockets[to]
-		}) {
-			pids = append(pids, pid)
+func holders(proc procfs.FS, sockets map[string]bool) (pids []int) {
+	all, _ := proc.AllProcs()
+	for _, p := range all {
+		// One that has ended, or is another user's, tells nothing.
+		open, _ := p.FileDescriptorTargets()
+		if slices.ContainsFunc(open, func(to string) bool { return sockets[to] }) {
+			pids = append(pids, p.PID)
 		}
 	}
 	return pids
 }
 
 // topmost are those processes whose parent is not among them.
-func (f files) topmost(pids []int) (top []int) {
+func topmost(proc procfs.FS, pids []int) (top []int) {
 	for _, pid := range pids {
-		text, err := f.read(procPath(pid, "stat"))
-		if err != nil {
-			continue
-		}
-		if s, err := parseStat(text); err == nil && !slices.Contains(pids, s.parent) {
+		if s, err := statOf(proc, pid); err == nil && !slices.Contains(pids, s.PPID) {
 			top = append(top, pid)
 		}
 	}
@@ -124,36 +107,21 @@ func (f files) topmost(pids []int) (top []int) {
 	return top
 }
 
-// listeners returns the inodes of the sockets in /proc/net/tcp or tcp6 that listen on a port
-// at one of the addresses, or at all.
-func listeners(text []byte, ips []netip.Addr, port uint16) (inodes []string) {
-	for line := range bytes.Lines(text) {
-		fields := strings.Fields(string(line))
-		if len(fields) < 10 || fields[3] != "0A" { // LISTEN
-			continue
+// listeners are the sockets that listen on a port at one of the addresses, or at all, by the
+// names that descriptors have.
+func listeners(proc procfs.FS, ips []netip.Addr, port uint16) map[string]bool {
+	const listening = 10
+	sockets := map[string]bool{}
+	// The kernel's netlink interface, which the library would rather see used, takes one more dependency, and no fixture can stand in for it.
+	four, _ := proc.NetTCP() //nolint:staticcheck // see above
+	six, _ := proc.NetTCP6() //nolint:staticcheck // see above; a machine may be without
+	for _, s := range slices.Concat(four, six) {
+		at, ok := netip.AddrFromSlice(s.LocalAddr)
+		if at = at.Unmap(); ok && s.St == listening && s.LocalPort == uint64(port) && (at.IsUnspecified() || slices.Contains(ips, at)) {
+			sockets[fmt.Sprintf("socket:[%d]", s.Inode)] = true
 		}
-		at, ok := parseSocketAddr(fields[1])
-		if ok && at.Port() == port && (at.Addr().IsUnspecified() || slices.Contains(ips, at.Addr())) {
-			inodes = append(inodes, fields[9])
-		}
 	}
-	return inodes
-}
-
-// parseSocketAddr reads 0100007F:1F90: the address in words of four bytes, each in the order
-// of the machine, which is little-endian wherever Sluice runs, then the port.
-func parseSocketAddr(text string) (netip.AddrPort, bool) {
-	address, digits, _ := strings.Cut(text, ":")
-	b, err := hex.DecodeString(address)
-	port, bad := strconv.ParseUint(digits, 16, 16)
-	if err != nil || bad != nil || len(b) != 4 && len(b) != 16 {
-		return netip.AddrPort{}, false
-	}
-	for word := range slices.Chunk(b, 4) {
-		slices.Reverse(word)
-	}
-	ip, _ := netip.AddrFromSlice(b)
-	return netip.AddrPortFrom(ip.Unmap(), uint16(port)), true
+	return sockets
 }
 
 // metricsAfter are how far behind the predict port a server's metrics may be: Sluice's admin

@@ -16,12 +16,9 @@ func Environment(version string) result.Env { return environment("/", version) }
 
 func environment(f files, version string) result.Env {
 	e := result.Env{Tool: version, Cores: runtime.NumCPU(), Kernel: f.line("proc/sys/kernel/osrelease")}
-	if text, err := f.read("proc/cpuinfo"); err == nil {
-		for line := range strings.Lines(string(text)) {
-			if name, value, _ := strings.Cut(line, ":"); strings.TrimSpace(name) == "model name" {
-				e.CPU = strings.TrimSpace(value)
-				break
-			}
+	if proc, err := f.proc(); err == nil {
+		if cores, err := proc.CPUInfo(); err == nil && len(cores) > 0 {
+			e.CPU = cores[0].ModelName
 		}
 	}
 	if e.CPU == "" {

@@ -24,7 +24,7 @@ func TestEnvironment(t *testing.T) {
 	}
 	f("nothing", nil, result.Env{})
 	f("no limits", map[string]string{
-		"proc/cpuinfo": "processor\t: 0\nmodel name\t: Fast CPU @ 3 GHz\nmodel name\t: other\n", "proc/sys/kernel/osrelease": "6.1\n",
+		"proc/cpuinfo": "processor\t: 0\nmodel name\t: Fast CPU @ 3 GHz\n\nprocessor\t: 1\nmodel name\t: other\n", "proc/sys/kernel/osrelease": "6.1\n",
 		"sys/devices/system/cpu/cpu0/cpufreq/scaling_governor": "performance\n",
 		"proc/self/cgroup": "0::/a/b\n", "sys/fs/cgroup/a/b/cpu.max": "max 100000\n", "sys/fs/cgroup/a/b/memory.max": "max\n",
 	}, result.Env{CPU: "Fast CPU @ 3 GHz", Governor: "performance", Kernel: "6.1"})

@@ -1,69 +1,61 @@
 package watch
 
 import (
+	"maps"
 	"net/netip"
 	"slices"
 	"testing"
 	"time"
 )
 
-const statLine = "4711 (a) S 1 (x) S 42 1 1 0 -1 4194304 97 0 0 0 120 30 7 9 20 0 17 0 2233133 3133440 382 184467 1 2 3\n"
-
-func TestParseStat(t *testing.T) {
-	f := func(text string, want stat, fails bool) {
-		t.Helper()
-		got, err := parseStat([]byte(text))
-		if (err != nil) != fails || err == nil && got != want {
-			t.Errorf("%.40q: %+v, error %v; want %+v", text, got, err, want)
-		}
+// The machine's shares are those of the time since the last look.
+func TestHostShares(t *testing.T) {
+	m := newMachine(t)
+	m.host(100, 300, 10, 0)
+	h := host{proc: m.proc()}
+	if _, ok := h.look(time.Second); ok {
+		t.Error("the first look tells shares")
 	}
-	f(statLine, stat{parent: 42, cpu: 150, threads: 17, start: 2233133, pages: 382}, false)
-	f("", stat{}, true)
-	f("1 (a", stat{}, true)
-	f("1 (a) S 42 1", stat{}, true)
-	f("1 (a) S x 1 1 0 -1 4194304 97 0 0 0 120 30 7 9 20 0 17 0 2233133 3133440 382", stat{}, true)
+	m.host(150, 340, 20, 250*time.Millisecond)
+	if s, ok := h.look(time.Second); !ok || !near(s.steal, 0.1) || !near(s.busy, 0.5) || !near(s.pressure, 0.25) {
+		t.Errorf("%+v, %v", s, ok)
+	}
+	m.write("proc/pressure/cpu", "some avg10=1\n")
+	m.host(160, 330, 20, 0) // the kernel takes idle time back
+	m.write("proc/pressure/cpu", "some avg10=1\n")
+	if s, ok := h.look(time.Second); ok {
+		t.Errorf("%+v of no time", s)
+	}
+	m.write("proc/stat", "cpu0 x\n")
+	if s, ok := h.look(time.Second); ok {
+		t.Errorf("%+v of nonsense", s)
+	}
 }
 
-func TestParseSchedule(t *testing.T) {
-	if s, err := parseSchedule([]byte("388228 5 7\n")); err != nil || s != (schedule{388228, 5, 7}) {
-		t.Errorf("%+v, error %v", s, err)
+// The thread that sends is followed through its account with the scheduler.
+func TestPacing(t *testing.T) {
+	m := newMachine(t)
+	tid := 0
+	schedule := func(text string) { m.write("proc/5/task/7/schedstat", text) }
+	schedule("1000000 200000 3\n")
+	p := pacer{proc: m.proc(), pid: 5, tid: func() int { return tid }}
+	look := func() (Pacing, bool) { return p.look(time.Second) }
+	if _, ok := look(); ok {
+		t.Error("there is pacing without a thread")
+	}
+	tid = 7
+	if _, ok := look(); ok {
+		t.Error("the first look at a thread tells of it")
+	}
+	schedule("501000000 100200000 13\n")
+	if got, ok := look(); !ok || !near(got.Cores, 0.5) || !near(got.Wait, 0.1) || got.SliceWait != 10*time.Millisecond || got.Turns != 10 {
+		t.Errorf("%+v, %v", got, ok)
 	}
 	for _, text := range []string{"", "1 2", "1 x 3", "1 2 -3"} {
-		if s, err := parseSchedule([]byte(text)); err == nil {
-			t.Errorf("%q gave %+v", text, s)
+		schedule(text)
+		if got, ok := look(); ok {
+			t.Errorf("%q gave %+v", text, got)
 		}
-	}
-}
-
-func TestParseProcessor(t *testing.T) {
-	if p, err := parseProcessor([]byte("cpu  10 1 20 300 4 0 5 60 9 9\ncpu0 1\n")); err != nil || p != (processor{total: 400, idle: 304, steal: 60}) {
-		t.Errorf("%+v, error %v", p, err)
-	}
-	for _, text := range []string{"", "cpu0 1 2 3 4 5 6 7 8", "cpu 1 2 3", "cpu 1 2 3 4 5 6 7 x"} {
-		if p, err := parseProcessor([]byte(text)); err == nil {
-			t.Errorf("%q gave %+v", text, p)
-		}
-	}
-}
-
-func TestParsePressure(t *testing.T) {
-	if d, err := parsePressure([]byte("some avg10=0.41 avg60=0.31 avg300=0.99 total=5554\nfull total=1\n")); err != nil || d != 5554*time.Microsecond {
-		t.Errorf("%v, error %v", d, err)
-	}
-	for _, text := range []string{"", "full total=1", "some avg10=1", "some total=x"} {
-		if d, err := parsePressure([]byte(text)); err == nil {
-			t.Errorf("%q gave %v", text, d)
-		}
-	}
-}
-
-func TestParseStatus(t *testing.T) {
-	v, i := parseSwitches([]byte("Name:\tx\nvoluntary_ctxt_switches:\t12\nnonvoluntary_ctxt_switches:\t3\n"))
-	if v != 12 || i != 3 {
-		t.Errorf("%d voluntary, %d involuntary", v, i)
-	}
-	if n := parsePSS([]byte("Rss: 5 kB\nPss:   366 kB\nPss_Dirty: 1 kB\n")); n != 366<<10 {
-		t.Errorf("a proportional set of %d bytes", n)
 	}
 }
 
@@ -81,44 +73,30 @@ const tcp6 = `  sl  local_address                         remote_address        
 `
 
 func TestListeners(t *testing.T) {
-	f := func(text, ip string, port uint16, want ...string) {
+	m := newMachine(t)
+	m.write("proc/net/tcp", tcp4)
+	m.write("proc/net/tcp6", tcp6)
+	f := func(ip string, port uint16, want ...string) {
 		t.Helper()
-		if got := listeners([]byte(text), []netip.Addr{netip.MustParseAddr(ip)}, port); !slices.Equal(got, want) {
+		got := slices.Sorted(maps.Keys(listeners(m.proc(), []netip.Addr{netip.MustParseAddr(ip)}, port)))
+		if !slices.Equal(got, want) {
 			t.Errorf("%s:%d: %v, want %v", ip, port, got, want)
 		}
 	}
-	f(tcp4, "127.0.0.1", 8080, "1681")
-	f(tcp4, "127.0.0.1", 8081, "1682")
-	f(tcp4, "10.0.1.1", 8080, "1684")
-	f(tcp4, "127.0.0.1", 9)
-	f(tcp6, "127.0.0.1", 8082, "1690")
-	f(tcp6, "::1", 8080, "1691")
-	f(tcp6, "127.0.0.1", 8083, "1692")
-	f("nonsense\n0: 01:1 x 0A 4 5 6 7 8 9 10\n", "127.0.0.1", 1)
+	f("127.0.0.1", 8080, "socket:[1681]")
+	f("127.0.0.1", 8081, "socket:[1682]")
+	f("10.0.1.1", 8080, "socket:[1684]")
+	f("127.0.0.1", 9)
+	f("127.0.0.1", 8082, "socket:[1690]")
+	f("::1", 8080, "socket:[1691]")
+	f("127.0.0.1", 8083, "socket:[1692]")
+	m.write("proc/net/tcp", "nonsense\n0: 01:1 x 0A 4 5 6 7 8 9 10\n")
+	f("127.0.0.1", 1)
 }
 
-// FuzzParsers holds every parser to what it says: nothing that it reads is out of its bounds.
-func FuzzParsers(f *testing.F) {
-	for _, text := range []string{statLine, "388228 5 7\n", "cpu  1 2 3 4 5 6 7 8 9 9\n", "some avg10=0 total=5\n", "Pss: 1 kB\nvoluntary_ctxt_switches: 5", tcp4, tcp6, exposition} {
-		f.Add([]byte(text))
-	}
+func FuzzMetrics(f *testing.F) {
+	f.Add([]byte(exposition))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		if s, err := parseStat(text); err == nil && (s.parent < 0 || s.threads < 0 || s.pages < 0) {
-			t.Errorf("stat %+v", s)
-		}
-		if s, err := parseSchedule(text); err == nil && (s.run < 0 || s.wait < 0) {
-			t.Errorf("schedule %+v", s)
-		}
-		if p, err := parseProcessor(text); err == nil && (p.idle > p.total || p.steal > p.total) {
-			t.Errorf("processor %+v", p)
-		}
-		if d, err := parsePressure(text); err == nil && d < 0 {
-			t.Errorf("pressure %v", d)
-		}
-		if n := parsePSS(text); n < 0 {
-			t.Errorf("proportional set %d", n)
-		}
-		listeners(text, nil, 80)
 		if m, err := parseMetrics(text); err == nil && m.source == "" {
 			t.Errorf("metrics of nobody: %+v", m)
 		}

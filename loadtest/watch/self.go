@@ -3,18 +3,19 @@ package watch
 import (
 	"math"
 	"runtime/metrics"
-	"strconv"
 	"time"
+
+	"github.com/prometheus/procfs"
 )
 
 // pacer follows the thread that sends, through its account with the kernel's scheduler.
 type pacer struct {
-	files files
-	pid   int
-	tid   func() int // 0 while there is none
+	proc procfs.FS
+	pid  int
+	tid  func() int // 0 while there is none
 
 	now  int
-	last schedule
+	last procfs.ProcSchedstat
 }
 
 // Pacing is what the thread that sends had of the processor.
@@ -33,26 +34,27 @@ func (p *pacer) look(span time.Duration) (Pacing, bool) {
 	if tid <= 0 {
 		return Pacing{}, false
 	}
-	text, err := p.files.read(procPath(p.pid, "task/"+strconv.Itoa(tid)+"/schedstat"))
+	thread, err := p.proc.Thread(p.pid, tid)
 	if err != nil {
 		return Pacing{}, false
 	}
-	s, err := parseSchedule(text)
+	s, err := thread.Schedstat()
 	if err != nil {
 		return Pacing{}, false
 	}
 	last, known := p.last, tid == p.now
 	p.now, p.last = tid, s
-	if !known || s.slices < last.slices {
+	if !known || s.RunTimeslices < last.RunTimeslices {
 		return Pacing{}, false
 	}
+	waited := time.Duration(s.WaitingNanoseconds - last.WaitingNanoseconds)
 	out := Pacing{
-		Cores: (s.run - last.run).Seconds() / span.Seconds(),
-		Wait:  (s.wait - last.wait).Seconds() / span.Seconds(),
-		Turns: s.slices - last.slices,
+		Cores: time.Duration(s.RunningNanoseconds-last.RunningNanoseconds).Seconds() / span.Seconds(),
+		Wait:  waited.Seconds() / span.Seconds(),
+		Turns: s.RunTimeslices - last.RunTimeslices,
 	}
 	if out.Turns > 0 {
-		out.SliceWait = (s.wait - last.wait) / time.Duration(out.Turns)
+		out.SliceWait = waited / time.Duration(out.Turns)
 	}
 	return out, true
 }
@@ -90,36 +92,31 @@ func (p *pauses) look() time.Duration {
 
 // host follows the machine.
 type host struct {
-	files    files
-	last     processor
+	proc     procfs.FS
+	last     procfs.CPUStat
 	pressure time.Duration // -1 if unknown
 	known    bool
 }
 
 // look returns the machine's shares since the last look; false on the first.
 func (h *host) look(span time.Duration) (out hostShares, ok bool) {
-	text, err := h.files.read("proc/stat")
-	if err != nil {
-		return out, false
-	}
-	p, err := parseProcessor(text)
+	stat, err := h.proc.Stat()
 	if err != nil {
 		return out, false
 	}
 	pressure := time.Duration(-1)
-	if text, err := h.files.read("proc/pressure/cpu"); err == nil {
-		if d, err := parsePressure(text); err == nil {
-			pressure = d
-		}
+	if p, err := h.proc.PSIStatsForResource("cpu"); err == nil && p.Some != nil {
+		pressure = time.Duration(p.Some.Total) * time.Microsecond
 	}
+	now := stat.CPUTotal
 	last, waited, known := h.last, h.pressure, h.known
-	h.last, h.pressure, h.known = p, pressure, true
-	if !known || p.total <= last.total {
+	h.last, h.pressure, h.known = now, pressure, true
+	total := all(now) - all(last)
+	if !known || total <= 0 {
 		return out, false
 	}
-	total := float64(p.total - last.total)
-	out.steal = share(p.steal, last.steal, total)
-	out.busy = max(0, 1-share(p.idle, last.idle, total)-out.steal)
+	out.steal = share(now.Steal, last.Steal, total)
+	out.busy = max(0, 1-share(now.Idle+now.Iowait, last.Idle+last.Iowait, total)-out.steal)
 	out.pressure = -1
 	if waited >= 0 && pressure >= waited {
 		out.pressure = min(1, (pressure-waited).Seconds()/span.Seconds())
@@ -129,7 +126,10 @@ func (h *host) look(span time.Duration) (out hostShares, ok bool) {
 
 type hostShares struct{ steal, busy, pressure float64 }
 
-// share is 0 where the kernel takes back what it has counted, as it may with idle time.
-func share(now, before uint64, total float64) float64 {
-	return min(1, float64(max(now, before)-before)/total)
+// all is the time of all cores since the machine's start. Guest time is contained in user time.
+func all(s procfs.CPUStat) float64 {
+	return s.User + s.Nice + s.System + s.Idle + s.Iowait + s.IRQ + s.SoftIRQ + s.Steal
 }
+
+// share is 0 where the kernel takes back what it has counted, as it may with idle time.
+func share(now, before, total float64) float64 { return min(1, max(now-before, 0)/total) }

@@ -1,14 +1,14 @@
 package watch
 
 import (
-	"os"
-	"strconv"
 	"time"
+
+	"github.com/prometheus/procfs"
 )
 
 // tree adds up a process and those below it.
 type tree struct {
-	files files
+	proc  procfs.FS
 	root  int
 	alone bool // without those below
 	start uint64
@@ -40,8 +40,8 @@ func (t *tree) look(thorough bool) {
 		t.find(first)
 	}
 	for pid, m := range t.members {
-		s, err := t.stat(pid)
-		if err != nil || s.start != m.start {
+		s, err := statOf(t.proc, pid)
+		if err != nil || s.Starttime != m.start {
 			t.other = t.other || pid == t.root
 			delete(t.members, pid)
 			continue
@@ -50,36 +50,28 @@ func (t *tree) look(thorough bool) {
 	}
 }
 
-func (t *tree) stat(pid int) (stat, error) {
-	text, err := t.files.read(procPath(pid, "stat"))
-	if err != nil {
-		return stat{}, err
-	}
-	return parseStat(text)
-}
-
 // find adds the processes that are below the root. What one has used before the first look
 // does not count; one that came later counts from its start.
 func (t *tree) find(first bool) {
-	add := func(pid int, s stat) {
-		if m := t.members[pid]; m != nil && m.start == s.start {
+	add := func(pid int, s procfs.ProcStat) {
+		if m := t.members[pid]; m != nil && m.start == s.Starttime {
 			return
 		}
-		m := &member{start: s.start}
+		m := &member{start: s.Starttime}
 		if first {
-			m.cpu = s.cpu
+			m.cpu = ticks(s)
 			m.voluntary, m.involuntary = t.switches(pid)
 		}
 		t.members[pid] = m
 	}
-	root, err := t.stat(t.root)
+	root, err := statOf(t.proc, t.root)
 	switch {
 	case err != nil:
 		t.other = true
 		return
 	case first:
-		t.start = root.start
-	case root.start != t.start:
+		t.start = root.Starttime
+	case root.Starttime != t.start:
 		t.other = true
 		return
 	}
@@ -87,11 +79,11 @@ func (t *tree) find(first bool) {
 	if t.alone {
 		return
 	}
-	pids, _ := t.files.numbers("proc")
-	all := make(map[int]stat, len(pids))
-	for _, pid := range pids {
-		if s, err := t.stat(pid); err == nil {
-			all[pid] = s
+	procs, _ := t.proc.AllProcs()
+	all := make(map[int]procfs.ProcStat, len(procs))
+	for _, p := range procs {
+		if s, err := p.Stat(); err == nil {
+			all[p.PID] = s
 		}
 	}
 	for pid, s := range all {
@@ -103,51 +95,55 @@ func (t *tree) find(first bool) {
 
 // below reports whether a process descends from another. The list was not read at one instant,
 // so it may hold anything, circles too.
-func below(all map[int]stat, pid, root int) bool {
+func below(all map[int]procfs.ProcStat, pid, root int) bool {
 	for range 64 {
 		s, ok := all[pid]
 		if !ok || pid <= 1 {
 			return false
 		}
-		if pid = s.parent; pid == root {
+		if pid = s.PPID; pid == root {
 			return true
 		}
 	}
 	return false
 }
 
-func (t *tree) read(pid int, m *member, s stat, thorough bool) {
-	if s.cpu > m.cpu {
-		t.cpu += time.Duration(s.cpu-m.cpu) * tick
-		m.cpu = s.cpu
+// ticks are those of the processor that a process has used, as user and as system.
+func ticks(s procfs.ProcStat) uint64 { return uint64(s.UTime) + uint64(s.STime) }
+
+func (t *tree) read(pid int, m *member, s procfs.ProcStat, thorough bool) {
+	if now := ticks(s); now > m.cpu {
+		t.cpu += time.Duration(now-m.cpu) * tick
+		m.cpu = now
 	}
 	voluntary, involuntary := t.switches(pid)
 	// Threads that end take their switches with them.
 	t.voluntary += max(voluntary, m.voluntary) - m.voluntary
 	t.involuntary += max(involuntary, m.involuntary) - m.involuntary
 	m.voluntary, m.involuntary = voluntary, involuntary
-	m.rss, m.threads = s.pages*int64(os.Getpagesize()), s.threads
+	m.rss, m.threads = int64(s.ResidentMemory()), s.NumThreads
 	if !thorough {
 		return
 	}
-	if fds, err := t.files.numbers(procPath(pid, "fd")); err == nil {
-		m.fds = len(fds)
+	p, err := t.proc.Proc(pid)
+	if err != nil {
+		return // it has ended
 	}
-	if text, err := t.files.read(procPath(pid, "smaps_rollup")); err == nil {
-		m.pss = parsePSS(text)
+	if n, err := p.FileDescriptorsLen(); err == nil {
+		m.fds = n
+	}
+	if memory, err := p.ProcSMapsRollup(); err == nil {
+		m.pss = int64(memory.Pss)
 	}
 }
 
 // switches adds up a process's threads: its own status tells of its first thread alone.
 func (t *tree) switches(pid int) (voluntary, involuntary uint64) {
-	tids, _ := t.files.numbers(procPath(pid, "task"))
-	for _, tid := range tids {
-		text, err := t.files.read(procPath(pid, "task/"+strconv.Itoa(tid)+"/status"))
-		if err != nil {
-			continue // it has ended
+	threads, _ := t.proc.AllThreads(pid)
+	for _, thread := range threads {
+		if s, err := thread.NewStatus(); err == nil { // else it has ended
+			voluntary, involuntary = voluntary+s.VoluntaryCtxtSwitches, involuntary+s.NonVoluntaryCtxtSwitches
 		}
-		v, i := parseSwitches(text)
-		voluntary, involuntary = voluntary+v, involuntary+i
 	}
 	return voluntary, involuntary
 }

@@ -5,6 +5,8 @@ import (
 	"os/exec"
 	"testing"
 	"time"
+
+	"github.com/prometheus/procfs"
 )
 
 func TestTreeAddsUpWhatIsBelow(t *testing.T) {
@@ -13,7 +15,7 @@ func TestTreeAddsUpWhatIsBelow(t *testing.T) {
 	m.process(fakeProcess{pid: 200, parent: 100, start: 11, cpu: 500, pages: 20, voluntary: 7})
 	m.process(fakeProcess{pid: 300, parent: 200, start: 12, cpu: 50, pages: 30})
 	m.process(fakeProcess{pid: 400, parent: 1, start: 12, cpu: 99999, pages: 9999})
-	tree := &tree{files: m.root, root: 100}
+	tree := &tree{proc: m.proc(), root: 100}
 	expect := func(step string, processes int, cpu time.Duration, pages int, other bool) {
 		t.Helper()
 		u := tree.usage()
@@ -58,7 +60,7 @@ func TestTreeAddsUpWhatIsBelow(t *testing.T) {
 func TestTreeEndsWithItsRoot(t *testing.T) {
 	m := newMachine(t)
 	m.process(fakeProcess{pid: 100, parent: 1, start: 10, cpu: 1000})
-	tree := &tree{files: m.root, root: 100}
+	tree := &tree{proc: m.proc(), root: 100}
 	tree.look(true)
 	m.end(100)
 	for _, thorough := range []bool{false, true} {
@@ -70,7 +72,7 @@ func TestTreeEndsWithItsRoot(t *testing.T) {
 }
 
 func TestBelowEndsInCircles(t *testing.T) {
-	all := map[int]stat{5: {parent: 6}, 6: {parent: 5}, 7: {parent: 2}, 2: {parent: 1}}
+	all := map[int]procfs.ProcStat{5: {PPID: 6}, 6: {PPID: 5}, 7: {PPID: 2}, 2: {PPID: 1}}
 	if below(all, 5, 99) || below(all, 7, 99) || !below(all, 7, 2) {
 		t.Error("a process is below one that it does not descend from, or not below its parent")
 	}

@@ -136,17 +136,21 @@ func Start(o Options) (*Watch, error) {
 // prepare finds out what can be read.
 func (w *Watch) prepare() error {
 	o := &w.opt
-	if _, err := o.files.read("proc/stat"); err != nil {
+	proc, err := o.files.proc()
+	if err == nil {
+		_, err = proc.Stat()
+	}
+	if err != nil {
 		w.note("this system has no /proc that can be read, so that neither the tool's nor the target's use of it is known")
 	} else {
-		w.host = &host{files: o.files}
-		w.tool = &tree{files: o.files, root: os.Getpid(), alone: true}
+		w.host = &host{proc: proc}
+		w.tool = &tree{proc: proc, root: os.Getpid(), alone: true}
 		if o.PacerTID != nil {
-			w.pacer = &pacer{files: o.files, pid: os.Getpid(), tid: o.PacerTID}
+			w.pacer = &pacer{proc: proc, pid: os.Getpid(), tid: o.PacerTID}
 		}
 		if o.PID != 0 {
-			w.target = &tree{files: o.files, root: o.PID}
-			if _, err := w.target.stat(o.PID); err != nil {
+			w.target = &tree{proc: proc, root: o.PID}
+			if _, err := statOf(proc, o.PID); err != nil {
 				if gone(err) {
 					return fmt.Errorf("cannot watch the target's process %d: there is none of that id", o.PID)
 				}

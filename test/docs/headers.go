@@ -25,7 +25,7 @@ var ownMethods = map[string]string{
 }
 
 // Headers finds the headers that the code reads and writes: by name in the methods of header
-// maps, through variables called header..., in the scan of a request's head (foldEqual), and
+// maps, through variables called header..., in the scan of a request's head (FoldEqual), and
 // in answers that are written as text.
 func (s *Source) Headers() map[string]Use {
 	found := uses{}
@@ -99,7 +99,7 @@ func (s *Source) scannedHeaders(found uses) {
 			return
 		}
 		ast.Inspect(f.Body, func(n ast.Node) bool {
-			if c, ok := n.(*ast.CallExpr); ok && s.show(c.Fun) == "foldEqual" && s.show(c.Args[0]) == "name" {
+			if c, ok := n.(*ast.CallExpr); ok && s.show(c.Fun) == "FoldEqual" && s.show(c.Args[0]) == "name" {
 				name, _ := literal(c.Args[1])
 				found.note(textproto.CanonicalMIMEHeaderKey(name), true, false)
 			}

@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"sluice/config"
-	"sluice/gateway"
+	httpfront "sluice/gateway/http"
 	"sluice/internal/fault"
 )
 
@@ -78,10 +78,10 @@ func count(all []string, line string) (n int) {
 
 func TestRoutes(t *testing.T) {
 	ports := map[string]string{}
-	for _, r := range gateway.PredictRoutes() {
+	for _, r := range httpfront.PredictRoutes() {
 		ports[r.Method+" "+r.Pattern] = "predict"
 	}
-	for _, r := range gateway.AdminRoutes() {
+	for _, r := range httpfront.AdminRoutes() {
 		route := r.Method + " " + r.Pattern
 		if ports[route] != "" {
 			ports[route] = "both"
@@ -97,7 +97,7 @@ func TestRoutes(t *testing.T) {
 }
 
 func TestHeaders(t *testing.T) {
-	source, err := ReadSource(false, nil, root+"/gateway")
+	source, err := ReadSource(false, nil, root+"/gateway/http", root+"/internal/http1")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,7 +121,7 @@ func TestCodesAndStatuses(t *testing.T) {
 	var codes []string
 	statuses := map[string]bool{"100": true, "200": true}
 	for _, kind := range fault.Kinds() {
-		status, retry := gateway.FaultStatus(kind)
+		status, retry := httpfront.FaultStatus(kind)
 		again := "no"
 		if retry {
 			again = "yes"
@@ -172,7 +172,7 @@ func TestFields(t *testing.T) {
 
 // The reasons that Sluice-Device gives are those of the scheduler.
 func TestReasons(t *testing.T) {
-	same(t, "docs/http.md, Reasons,", rows(t, page(t, "docs/http.md"), "Reasons", "Reason"), stringsOf(t, "batcher", "detourNames"))
+	same(t, "docs/http.md, Reasons,", rows(t, page(t, "docs/http.md"), "Reasons", "Reason"), stringsOf(t, "batcher/policy", "detourNames"))
 }
 
 // stringsOf are the texts of a declaration in the code.

@@ -227,7 +227,7 @@ func TestExpressions(t *testing.T) {
 func TestRefusals(t *testing.T) {
 	shown := rows(t, page(t, "docs/metrics.md"), "Why requests are refused", "Outcome")
 	same(t, "docs/metrics.md, Why requests are refused,", shown, stringsOf(t, "internal/telemetry", "dropNames"))
-	for _, reason := range stringsOf(t, "batcher", "reasonNames") {
+	for _, reason := range stringsOf(t, "batcher/policy", "reasonNames") {
 		if reason != "none" && !slices.Contains(shown, reason) {
 			t.Errorf("docs/metrics.md lacks %q, a reason of the scheduler", reason)
 		}

@@ -11,11 +11,11 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"sluice/config"
-	"sluice/gateway"
+	httpfront "sluice/gateway/http"
 )
 
 // beside are the folders whose code does not run in `sluice serve`.
-var beside = []string{root + "/bench", root + "/loadtest", root + "/test", root + "/examples", root + "/batcher/plan", root + "/batcher/sim", root + "/bin"}
+var beside = []string{root + "/bench", root + "/loadtest", root + "/test", root + "/examples", root + "/plan", root + "/bin"}
 
 // passedOn are messages that are no literal where they are written: the throttles write what they
 // are given, and what is switched off says so itself.
@@ -59,8 +59,8 @@ func TestLogLines(t *testing.T) {
 func TestStates(t *testing.T) {
 	p := page(t, "docs/operations.md")
 	same(t, "docs/operations.md, Model states,", rows(t, p, "Model states", "State"), stringsOf(t, "models", "stateNames"))
-	same(t, "docs/operations.md, Device states,", rows(t, p, "Device states", "State"), stringsOf(t, "batcher", "deviceStateNames"))
-	same(t, "internal/telemetry, deviceStateNames,", stringsOf(t, "internal/telemetry", "deviceStateNames"), stringsOf(t, "batcher", "deviceStateNames"))
+	same(t, "docs/operations.md, Device states,", rows(t, p, "Device states", "State"), stringsOf(t, "batcher/policy", "deviceStateNames"))
+	same(t, "internal/telemetry, deviceStateNames,", stringsOf(t, "internal/telemetry", "deviceStateNames"), stringsOf(t, "batcher/policy", "deviceStateNames"))
 	second := func(section string) *Page {
 		for i := range p.Tables {
 			if p.Tables[i].Section == section && i+1 < len(p.Tables) && p.Tables[i+1].Section == section {
@@ -70,7 +70,7 @@ func TestStates(t *testing.T) {
 		t.Fatalf("%s has no second table under %q", p.Path, section)
 		return nil
 	}
-	same(t, "docs/operations.md, devices of a version,", rows(t, second("Model states"), "Model states", "State"), stringsOf(t, "models", "Placed"))
+	same(t, "docs/operations.md, devices of a version,", rows(t, second("Model states"), "Model states", "State"), stringsOf(t, "models/gates", "Placed"))
 	same(t, "docs/operations.md, workers,", rows(t, second("Device states"), "Device states", "State"), stringsOf(t, "backends/worker", "stateNames"))
 	index := rows(t, p, "Model states", "In the index")
 	slices.Sort(index)
@@ -79,7 +79,7 @@ func TestStates(t *testing.T) {
 
 // What readiness answers is in the page, with "..." for what varies.
 func TestReadinessAnswers(t *testing.T) {
-	source, err := ReadSource(false, nil, root+"/gateway")
+	source, err := ReadSource(false, nil, root+"/gateway/http")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,7 +114,7 @@ func TestReadinessAnswers(t *testing.T) {
 		}
 	}
 	if len(code) == 0 {
-		t.Fatal("gateway has no function readiness with faults: name in this test what answers now")
+		t.Fatal("gateway/http has no function readiness with faults: name in this test what answers now")
 	}
 	same(t, "docs/operations.md, Readiness,", shown, code)
 }
@@ -173,7 +173,7 @@ func TestKubernetesManifest(t *testing.T) {
 		t.Errorf("terminationGracePeriodSeconds is %d, and a stop takes up to %v", d.Spec.Template.Spec.Grace, need)
 	}
 	known := map[string]bool{}
-	for _, r := range gateway.PredictRoutes() {
+	for _, r := range httpfront.PredictRoutes() {
 		known[r.Pattern] = true
 	}
 	for name, p := range map[string]probe{"startup": c.Startup, "readiness": c.Readiness, "liveness": c.Liveness} {

@@ -66,8 +66,8 @@ func TestFindsHeaders(t *testing.T) {
 	f(`var headerA = []byte("X-A")`, map[string]Use{"X-A": {}})
 	f("var headerA = []byte(\"X-A\")\nfunc f() { h.PeekCanonical(headerA); h.SetCanonical(headerA, v) }", map[string]Use{"X-A": both})
 	f(`func f() { r.Header.Get("Origin"); h.Set("Allow", v); s.Set("other", v) }`, map[string]Use{"Origin": read, "Allow": set})
-	f(`func (s *headScan) f() { foldEqual(name, "content-length") }`, map[string]Use{"Content-Length": read})
-	f(`func f() { foldEqual(name, "gzip") }`, nil)
+	f(`func (s *headScan) f() { FoldEqual(name, "content-length") }`, map[string]Use{"Content-Length": read})
+	f(`func f() { FoldEqual(name, "gzip") }`, nil)
 	f(`var x = "\r\nContent-Type: a/b\r\nConnection: close\r\nBUG: no"`, map[string]Use{"Content-Type": set, "Connection": set})
 	f(`func f() { c.SetConnectionClose() }`, map[string]Use{"Connection": set})
 }

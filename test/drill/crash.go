@@ -25,7 +25,7 @@ func (d *drill) crashes() (v verdict, err error) {
 		defer mu.Unlock()
 		return g
 	}
-	defer func() { current().Kill() }()
+	defer func() { current().End() }()
 	t := &rig.Traffic{Addr: func() string { return current().Predict }, Rate: 500, Pick: anyOf(questions)}
 	rng := rand.New(rand.NewPCG(16, 16))
 	type outage struct{ from, to time.Duration }
@@ -34,7 +34,7 @@ func (d *drill) crashes() (v verdict, err error) {
 		for range times(5) {
 			time.Sleep(time.Duration(500+rng.IntN(1000)) * time.Millisecond)
 			down := since()
-			current().Kill()
+			current().End()
 			next, err := d.serve("--models", examples)
 			if err != nil {
 				return err

@@ -27,8 +27,11 @@ func (d *drill) hang() (v verdict, err error) {
 	if err != nil {
 		return v, err
 	}
-	defer b.Kill()
-	stopProbes := d.probe("P4", b.Gateway)
+	defer b.End()
+	stopProbes, err := d.probe("P4", b.Gateway)
+	if err != nil {
+		return v, err
+	}
 	var stopped time.Duration
 	records, err := under(b.Traffic(b.Gateway), func(since func() time.Duration) error {
 		stopped = since()
@@ -38,8 +41,7 @@ func (d *drill) hang() (v verdict, err error) {
 		time.Sleep(scaled(5 * time.Second))
 		return nil
 	})
-	stopProbes()
-	if err != nil {
+	if err = errors.Join(err, stopProbes()); err != nil {
 		return v, err
 	}
 	// The first answer of the CPU to a request that was on its way or came after the stop.

@@ -120,8 +120,8 @@ func (d *drill) fewDescriptors(models string, good []rig.Question) (rig.Sum, str
 		return rig.Sum{}, "", err
 	}
 	limit := unix.Rlimit{Cur: 256, Max: 256}
-	if err := unix.Prlimit(g.PID, unix.RLIMIT_NOFILE, &limit, nil); err != nil {
-		g.Kill()
+	if err := unix.Prlimit(g.PID(), unix.RLIMIT_NOFILE, &limit, nil); err != nil {
+		g.End()
 		return rig.Sum{}, "", err
 	}
 	if err := rig.Learn(g.Predict, good); err != nil {

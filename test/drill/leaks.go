@@ -19,11 +19,11 @@ type holding struct {
 }
 
 func holdings(g *rig.Gateway) (h holding, err error) {
-	fds, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", g.PID))
+	fds, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", g.PID()))
 	if err != nil {
 		return h, err
 	}
-	tasks, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", g.PID))
+	tasks, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", g.PID()))
 	if err != nil {
 		return h, err
 	}
@@ -31,8 +31,8 @@ func holdings(g *rig.Gateway) (h holding, err error) {
 	if err != nil {
 		return h, err
 	}
-	h = holding{descriptors: len(fds), threads: len(tasks), goroutines: int(n), children: len(memory.Children(g.PID))}
-	h.memory, err = memory.PSS(g.PID)
+	h = holding{descriptors: len(fds), threads: len(tasks), goroutines: int(n), children: len(memory.Children(g.PID()))}
+	h.memory, err = memory.PSS(g.PID())
 	return h, err
 }
 

@@ -20,6 +20,7 @@ var (
 	only   = flag.String("only", "", "run these promises only, as P1,P6")
 	quick  = flag.Bool("quick", false, "a fifth of the length: a look, and no figures to quote")
 	write  = flag.String("write", "", "replace the table of this page")
+	probes = flag.String("probe", "", "used by itself: ask the two addresses for their health")
 	soaks  = flag.Duration("soak", 0, "in place of the promises: everything at once, for so long")
 )
 
@@ -40,14 +41,20 @@ type verdict struct {
 
 // drill is what the experiments share.
 type drill struct {
-	dir string // for models and settings
+	dir  string // for models and settings
+	self string // this program
 	// probes are the health checks that were made during the experiments that P15 names.
 	probes []probe
 }
 
 func main() {
 	flag.Parse()
-	held, err := run()
+	held, err := true, error(nil)
+	if *probes != "" {
+		err = asProbe(*probes)
+	} else {
+		held, err = run()
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "drill:", err)
 	}
@@ -65,7 +72,11 @@ func run() (held bool, err error) {
 		return false, err
 	}
 	defer os.RemoveAll(dir) //nolint:errcheck // the system's temporary folder
-	d := &drill{dir: dir}
+	self, err := os.Executable()
+	if err != nil {
+		return false, err
+	}
+	d := &drill{dir: dir, self: self}
 	if *soaks > 0 {
 		return d.soakFor(*soaks)
 	}

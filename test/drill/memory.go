@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"path/filepath"
@@ -36,14 +37,17 @@ func (d *drill) memoryCeiling() (v verdict, err error) {
 	if err != nil {
 		return v, err
 	}
-	defer g.Kill()
+	defer g.End()
 	if err := rig.Learn(g.Predict, good); err != nil {
 		return v, err
 	}
 	for i := range good {
 		good[i].Budget = time.Second
 	}
-	stopProbes := d.probe("P12", g)
+	stopProbes, err := d.probe("P12", g)
+	if err != nil {
+		return v, err
+	}
 	var parts []string
 	most := int64(0)
 	traffic := &rig.Traffic{Addr: rig.To(g.Predict), Rate: 200, Pick: anyOf(good)}
@@ -64,14 +68,13 @@ func (d *drill) memoryCeiling() (v verdict, err error) {
 			cancel()
 			most = max(most, box.Peak())
 			parts = append(parts, fmt.Sprintf("%s %d MiB", a.name, box.Peak()>>20))
-			if ended, err := g.Ended(); ended {
-				return fmt.Errorf("the gateway ended under %s: %v, %w", a.name, box, err)
+			if how, ended := g.Ended(); ended {
+				return fmt.Errorf("the gateway ended under %s: %v, %s", a.name, box, how)
 			}
 		}
 		return nil
 	})
-	stopProbes()
-	if err != nil {
+	if err = errors.Join(err, stopProbes()); err != nil {
 		v.figure = err.Error()
 		return v, nil
 	}

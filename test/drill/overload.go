@@ -71,14 +71,17 @@ func (d *drill) overload() (v verdict, err error) {
 	if err != nil {
 		return v, err
 	}
-	defer stub.stop()
+	defer stub.End()
 	rate, plain, err := peak(g)
 	if err != nil {
 		return v, err
 	}
 	length := scaled(10 * time.Second)
-	stopProbes := d.probe("P6", g)
-	defer func() { stopProbes() }()
+	stopProbes, err := d.probe("P6", g)
+	if err != nil {
+		return v, err
+	}
+	defer func() { err = errors.Join(err, stopProbes()) }()
 	v.held = true
 	var parts []string
 	for _, times := range []float64{1, 2, 5, 10} {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"sync"
@@ -15,6 +16,7 @@ import (
 const (
 	slowConnections = 2000
 	slowReadTimeout = 5 * time.Second
+	slowFor         = 30 * time.Second
 )
 
 // slowClient opens a connection and makes no progress on it until the server ends it or the context does.
@@ -75,7 +77,11 @@ func (d *drill) slowClients() (v verdict, err error) {
 	if err != nil {
 		return v, err
 	}
-	before, err := memory.PSS(g.PID)
+	before, err := memory.PSS(g.PID())
+	if err != nil {
+		return v, err
+	}
+	stopProbes, err := d.probe("P11", g)
 	if err != nil {
 		return v, err
 	}
@@ -85,12 +91,11 @@ func (d *drill) slowClients() (v verdict, err error) {
 	for i := range slowConnections {
 		clients.Go(func() { slowClient(ctx, g.Predict, i) })
 	}
-	stopProbes := d.probe("P11", g)
 	time.Sleep(time.Second)
 	most := before
 	records, err := under(traffic(), func(func() time.Duration) error {
-		for begun := time.Now(); time.Since(begun) < scaled(8*time.Second); time.Sleep(200 * time.Millisecond) {
-			now, err := memory.PSS(g.PID)
+		for begun := time.Now(); time.Since(begun) < scaled(slowFor); time.Sleep(200 * time.Millisecond) {
+			now, err := memory.PSS(g.PID())
 			if err != nil {
 				return err
 			}
@@ -98,8 +103,7 @@ func (d *drill) slowClients() (v verdict, err error) {
 		}
 		return nil
 	})
-	stopProbes()
-	if err != nil {
+	if err = errors.Join(err, stopProbes()); err != nil {
 		return v, err
 	}
 	open, err := g.Counters("sluice_http_connections")
@@ -112,6 +116,6 @@ func (d *drill) slowClients() (v verdict, err error) {
 	grown := most - before
 	v.held = harmless(beside) && beside.No+beside.Deadline == 0 && grown <= 64<<20
 	v.figure = fmt.Sprintf("%d good requests: %d failed%s; p99 %s (%s alone); memory +%d MiB of 64; %d of %d slow connections are left after %s",
-		beside.Sent, beside.Sent-beside.OK, example(beside), ms(beside.P99), ms(alone.P99), grown>>20, max(0, int(open)-64), slowConnections, scaled(8*time.Second)+3*time.Second)
+		beside.Sent, beside.Sent-beside.OK, example(beside), ms(beside.P99), ms(alone.P99), grown>>20, max(0, int(open)-64), slowConnections, scaled(slowFor)+3*time.Second)
 	return v, nil
 }

@@ -40,7 +40,7 @@ func (d *drill) soakFor(length time.Duration) (held bool, err error) {
 		return false, err
 	}
 	defer s.log.close()
-	defer s.g.Kill()
+	defer s.g.End()
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	begun := time.Now()
@@ -128,7 +128,7 @@ func (s *soak) weigh(ctx context.Context) (all []int64) {
 		case <-ctx.Done():
 			return all
 		case <-tick.C:
-			if n, err := memory.PSS(s.g.PID); err == nil {
+			if n, err := memory.PSS(s.g.PID()); err == nil {
 				all = append(all, n)
 			}
 		}
@@ -142,8 +142,8 @@ func (s *soak) judge(records []rig.Record, pss []int64, took time.Duration) (hel
 	if fault := s.fault.Load(); fault != nil {
 		return false, fmt.Errorf("the soak itself failed: %w", *fault)
 	}
-	if ended, err := s.g.Ended(); ended {
-		return false, fmt.Errorf("the gateway ended with %w\n%s", err, s.log.tail())
+	if how, ended := s.g.Ended(); ended {
+		return false, fmt.Errorf("the gateway ended with %s\n%s", how, s.log.tail())
 	}
 	good, all := rig.Tally(records, 0, rig.All, goodOnes), rig.Tally(records, 0, rig.All, nil)
 	ok, err := s.g.Counters("sluice_requests_total", `outcome="ok"`)

@@ -85,7 +85,7 @@ func (s *soak) core(ctx context.Context) error {
 	s.cores.Add(1)
 	var one unix.CPUSet
 	var before unix.CPUSet
-	if err := unix.SchedGetaffinity(s.g.PID, &before); err != nil {
+	if err := unix.SchedGetaffinity(s.g.PID(), &before); err != nil {
 		return err
 	}
 	for cpu := range 1024 {
@@ -95,7 +95,7 @@ func (s *soak) core(ctx context.Context) error {
 		}
 	}
 	was := map[int]unix.CPUSet{}
-	tasks, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", s.g.PID))
+	tasks, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", s.g.PID()))
 	if err != nil {
 		return err
 	}

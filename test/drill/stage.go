@@ -75,7 +75,7 @@ func (d *drill) breakable() (*broken, error) {
 		return nil, err
 	}
 	if err := b.Learn(b.Gateway); err != nil {
-		b.Kill()
+		b.End()
 		return nil, err
 	}
 	return b, nil

@@ -4,14 +4,15 @@ import (
 	"fmt"
 	"net"
 	"os/exec"
-	"syscall"
 	"time"
+
+	"sluice/internal/child"
 )
 
 // stub is `sluice loadtest stub` in a process of its own.
 type stub struct {
+	*child.Child
 	addr string
-	cmd  *exec.Cmd
 }
 
 func startStub(behave string) (*stub, error) {
@@ -21,9 +22,7 @@ func startStub(behave string) (*stub, error) {
 	}
 	s := &stub{addr: l.Addr().String()}
 	_ = l.Close()
-	s.cmd = exec.Command(*binary, "loadtest", "stub", "--listen", s.addr, "--behave", behave)
-	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := s.cmd.Start(); err != nil {
+	if s.Child, err = child.Start(exec.Command(*binary, "loadtest", "stub", "--listen", s.addr, "--behave", behave)); err != nil {
 		return nil, err
 	}
 	for begun := time.Now(); time.Since(begun) < 5*time.Second; time.Sleep(10 * time.Millisecond) {
@@ -32,11 +31,6 @@ func startStub(behave string) (*stub, error) {
 			return s, nil
 		}
 	}
-	s.stop()
+	s.End()
 	return nil, fmt.Errorf("the stub did not listen on %s", s.addr)
-}
-
-func (s *stub) stop() {
-	_ = s.cmd.Process.Kill()
-	_ = s.cmd.Wait() // it was killed
 }

@@ -1,7 +1,6 @@
 package rig
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -44,7 +43,7 @@ func Start(o Options) (*Gateway, error) {
 		return nil, err
 	}
 	if err := g.Await("/v2/health/ready", readyWithin); err != nil {
-		g.Kill()
+		g.End()
 		return nil, fmt.Errorf("%w\n%s", err, g.Log())
 	}
 	return g, nil
@@ -88,27 +87,18 @@ func (g *Gateway) Await(path string, within time.Duration) error {
 			return nil
 		}
 		select {
-		case <-g.ended:
-			return fmt.Errorf("the gateway ended before %s answered 200: %w", path, orDone(g.err))
+		case <-g.Done():
+			how, _ := g.Ended()
+			return fmt.Errorf("the gateway ended before %s answered 200: %s", path, how)
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
 	return fmt.Errorf("%s did not answer 200 within %v", path, within)
 }
 
-// errDone says that a process ended with status 0.
-var errDone = errors.New("status 0")
-
-func orDone(err error) error {
-	if err == nil {
-		return errDone
-	}
-	return err
-}
-
 // Worker is the process of a device; 0 if there is none.
 func (g *Gateway) Worker() int {
-	for _, pid := range memory.Children(g.PID) {
+	for _, pid := range memory.Children(g.PID()) {
 		if text, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid)); err == nil && strings.Contains(string(text), "\x00worker\x00") {
 			return pid
 		}

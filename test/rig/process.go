@@ -9,36 +9,29 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"sluice/internal/child"
 )
 
 // Process is a program that runs. It does not outlive this one.
 type Process struct {
-	PID int
-
-	cmd            *exec.Cmd
+	*child.Child
 	stdout, stderr Transcript
-	ended          chan struct{}
-	err            error // valid once ended is closed
 }
 
 // Spawn starts a program. The output streams that the command leaves open are kept.
 func Spawn(cmd *exec.Cmd) (*Process, error) {
-	p := &Process{cmd: cmd, ended: make(chan struct{})}
+	p := &Process{}
 	if cmd.Stdout == nil {
 		cmd.Stdout = &p.stdout
 	}
 	if cmd.Stderr == nil {
 		cmd.Stderr = &p.stderr
 	}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := cmd.Start(); err != nil {
+	var err error
+	if p.Child, err = child.Start(cmd); err != nil {
 		return nil, fmt.Errorf("cannot start %s: %w", cmd.Path, err)
 	}
-	p.PID = cmd.Process.Pid
-	go func() {
-		p.err = cmd.Wait()
-		close(p.ended)
-	}()
 	return p, nil
 }
 
@@ -47,40 +40,6 @@ func (p *Process) Stdout() string { return p.stdout.String() }
 
 // Log is what the process has written to standard error, if that is kept.
 func (p *Process) Log() string { return p.stderr.String() }
-
-// Signal sends the process a signal.
-func (p *Process) Signal(s syscall.Signal) error { return p.cmd.Process.Signal(s) }
-
-// Done is closed when the process has ended.
-func (p *Process) Done() <-chan struct{} { return p.ended }
-
-// Ended reports whether the process has ended, and how.
-func (p *Process) Ended() (bool, error) {
-	select {
-	case <-p.ended:
-		return true, p.err
-	default:
-		return false, nil
-	}
-}
-
-// Wait waits for the process to end by itself.
-func (p *Process) Wait() error {
-	<-p.ended
-	return p.err
-}
-
-// Status waits for the process to end, and is its exit status.
-func (p *Process) Status() int {
-	<-p.ended
-	return p.cmd.ProcessState.ExitCode()
-}
-
-// Kill ends the process at once, and waits for it.
-func (p *Process) Kill() {
-	_ = p.cmd.Process.Kill()
-	<-p.ended
-}
 
 // ErrStillThere says that a process did not end.
 var ErrStillThere = errors.New("the process was still there and was killed")
@@ -91,15 +50,15 @@ func (p *Process) Stop(limit time.Duration) (time.Duration, error) {
 	begun := time.Now()
 	_ = p.Signal(syscall.SIGTERM) // it may have ended
 	select {
-	case <-p.ended:
-		return time.Since(begun), p.err
+	case <-p.Done():
+		return time.Since(begun), p.Wait()
 	case <-time.After(limit):
 	}
 	_ = p.Signal(syscall.SIGQUIT)
 	select {
-	case <-p.ended:
+	case <-p.Done():
 	case <-time.After(lastWords):
-		p.Kill()
+		p.End()
 	}
 	return time.Since(begun), ErrStillThere
 }

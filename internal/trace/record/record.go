@@ -18,10 +18,11 @@ const (
 	// comes in that time three times over at 100,000 per second.
 	emptyEvery = 50 * time.Millisecond
 	ringSize   = 1 << 14
-	// window is how long an arrival waits for others that came before it and are told later:
-	// those whose body took longer to come or to decode. One that is told later still is written
-	// with the time of the last that was written: a trace never goes back.
-	window = 100 * time.Millisecond
+	// An arrival is told when its request has ended, and waits for others that came before it and are told
+	// later: as long as the slowest of late has taken, from window to maxWindow. One that is told later still
+	// is written with the time of the last that was written: a trace never goes back.
+	window    = 100 * time.Millisecond
+	maxWindow = 10 * time.Second
 	// maxHeld bounds the arrivals that wait in the window, to 13 MiB; beyond it they wait less.
 	maxHeld = 4 * ringSize
 	// flushEvery emptyings the file is brought up to date, for those who read it meanwhile or
@@ -73,7 +74,8 @@ type Recorder struct {
 	out      output
 	held     []Arrival // taken from the ring, sorted but for the newest
 	last     time.Duration
-	told     uint64 // drops that the log knows of
+	slowest  time.Duration // from an arrival until it was told, of late
+	told     uint64        // drops that the log knows of
 	throttle telemetry.Throttle
 }
 

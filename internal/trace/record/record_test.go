@@ -119,6 +119,34 @@ func TestArrivalsAreWrittenInOrder(t *testing.T) {
 	}
 }
 
+// Requests that take long are told long after they came. Once one has shown how long, the others keep their
+// times beside those that are told at once.
+func TestSlowRequestsKeepTheirTimes(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.jsonl")
+	synctest.Test(t, func(t *testing.T) {
+		r, _ := start(t, Options{Path: path})
+		begin := clock.Now()
+		const every, takes = 100, 1500 // ms
+		for at := every; at <= 40*every; at += every {
+			time.Sleep(every * time.Millisecond)
+			for _, came := range []int{at, at - takes + 1} {
+				if came > 0 {
+					r.Arrived(&Arrival{At: begin.Add(time.Duration(came) * time.Millisecond), Model: "a"}, nil)
+				}
+			}
+		}
+		got := times(finish(t, r))
+		for at := takes + 1; at < 25*every; at += every { // those before had been passed when the first was told
+			if !slices.Contains(got, int64(at)) {
+				t.Errorf("the arrival at %d ms was written at another time", at)
+			}
+		}
+		if !slices.IsSorted(got) {
+			t.Errorf("times are %v", got)
+		}
+	})
+}
+
 func TestLimitsEndRecording(t *testing.T) {
 	f := func(name string, o Options, reason string, most int64) {
 		t.Helper()

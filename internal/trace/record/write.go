@@ -35,7 +35,7 @@ func (r *Recorder) run() {
 		case <-tick.C:
 			now := clock.Now()
 			r.empty()
-			err = r.write(now.Add(-window))
+			err = r.write(now.Add(-min(max(r.slowest, window), maxWindow)))
 			if err == nil && now.Sub(r.start) >= r.opt.MaxAge {
 				if err = r.write(clock.Never); err == nil {
 					err = errAge
@@ -56,14 +56,17 @@ func (r *Recorder) run() {
 	}
 }
 
-// empty moves the ring's arrivals to those that are held.
+// empty moves the ring's arrivals to those that are held, and notes how long after they came they are told.
 func (r *Recorder) empty() {
+	now := clock.Now()
+	r.slowest -= r.slowest / 64   // by half in 2 s
 	for range len(r.ring.slots) { // not for ever, if they come as fast as they are taken
 		r.held = append(r.held, Arrival{})
 		if !r.ring.take(&r.held[len(r.held)-1]) {
 			r.held = r.held[:len(r.held)-1]
 			break
 		}
+		r.slowest = max(r.slowest, now.Sub(r.held[len(r.held)-1].At))
 	}
 	slices.SortStableFunc(r.held, func(a, b Arrival) int { return cmp.Compare(a.At, b.At) })
 }

@@ -1,0 +1,72 @@
+package httpfront
+
+import (
+	"crypto/subtle"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+
+	"sluice/internal/fault"
+)
+
+// Who may call the admin port.
+
+// allowed refuses browsers that act for another page, and strangers.
+func (a *Admin) allowed(r *http.Request, class Class) error {
+	if !a.opt.MetricsOnly && !a.hostAllowed(r) {
+		return fault.New(fault.Forbidden, "the Host header is neither the address of the admin port nor one of its names; admin_hosts names others")
+	}
+	if r.Header.Get("Origin") != "" {
+		return fault.New(fault.Forbidden, "the admin port does not answer requests with an Origin header")
+	}
+	switch r.Header.Get("Sec-Fetch-Site") {
+	case "", "none", "same-origin":
+	default:
+		return fault.New(fault.Forbidden, "the admin port does not answer requests of other sites")
+	}
+	if class == Public || a.opt.MetricsOnly {
+		return nil
+	}
+	if a.opt.Token == "" {
+		if class == Profile && !reachedAt(r).IsLoopback() {
+			return fault.New(fault.Forbidden, "profiles are for the machine itself, or for a token; admin_token_file sets one")
+		}
+		return nil
+	}
+	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") || subtle.ConstantTimeCompare([]byte(token), []byte(a.opt.Token)) != 1 {
+		return fault.New(fault.Unauthenticated, "the admin port needs its token: Authorization: Bearer TOKEN")
+	}
+	return nil
+}
+
+// hostAllowed reports whether the port may be called by the Host of a request. An address must be the
+// one that the request came to; with a token it may be any, which a proxy or a published port may have
+// translated, since no page can make a browser send the token.
+func (a *Admin) hostAllowed(r *http.Request) bool {
+	host := r.Host
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	host = strings.TrimSuffix(strings.ToLower(host), ".")
+	if host == "localhost" {
+		return true
+	}
+	for _, name := range a.opt.Hosts {
+		if strings.EqualFold(name, host) {
+			return true
+		}
+	}
+	address, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	return err == nil && (a.opt.Token != "" || address.Unmap().WithZone("") == reachedAt(r))
+}
+
+// reachedAt is the server's own address of a request's connection.
+func reachedAt(r *http.Request) netip.Addr {
+	local, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr)
+	if !ok {
+		return netip.Addr{}
+	}
+	return local.AddrPort().Addr().Unmap().WithZone("")
+}

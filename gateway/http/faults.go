@@ -1,0 +1,104 @@
+package httpfront
+
+import (
+	"strconv"
+
+	"github.com/valyala/fasthttp"
+
+	"sluice/internal/fault"
+	"sluice/internal/oip"
+)
+
+// statusClientClosed is what the log and the metrics call a client that left; nobody
+// receives it.
+const statusClientClosed = 499
+
+// status maps a kind of fault to its HTTP status. Kinds that are the client's input
+// are 400 and need no line.
+func status(k fault.Kind) int {
+	switch k {
+	case fault.Unauthenticated:
+		return fasthttp.StatusUnauthorized
+	case fault.Forbidden:
+		return fasthttp.StatusForbidden
+	case fault.NotFound, fault.ModelNotFound, fault.VersionNotFound:
+		return fasthttp.StatusNotFound
+	case fault.MethodNotAllowed:
+		return fasthttp.StatusMethodNotAllowed
+	case fault.RequestTimeout, fault.BodyTimeout:
+		return fasthttp.StatusRequestTimeout
+	case fault.BodyTooLarge, fault.TooManyChunks, fault.DecompressedTooLarge, fault.AnswerTooLarge:
+		return fasthttp.StatusRequestEntityTooLarge
+	case fault.URITooLong:
+		return fasthttp.StatusRequestURITooLong
+	case fault.ExpectationFailed:
+		return fasthttp.StatusExpectationFailed
+	case fault.NonFiniteInput, fault.ModelRejectedInput:
+		return fasthttp.StatusUnprocessableEntity
+	case fault.Overloaded:
+		return fasthttp.StatusTooManyRequests
+	case fault.HeadersTooLarge:
+		return fasthttp.StatusRequestHeaderFieldsTooLarge
+	case fault.ClientClosed:
+		return statusClientClosed
+	case fault.NonFiniteOutput, fault.InferenceFailed, fault.Internal:
+		return fasthttp.StatusInternalServerError
+	case fault.TransferEncodingUnsupported, fault.MethodNotImplemented, fault.UnsupportedEncoding, fault.Unsupported:
+		return fasthttp.StatusNotImplemented
+	case fault.ModelNotReady, fault.NoCapacity, fault.Draining:
+		return fasthttp.StatusServiceUnavailable
+	case fault.DeadlineExceeded, fault.BudgetTooShort:
+		return fasthttp.StatusGatewayTimeout
+	case fault.HTTPVersionUnsupported:
+		return fasthttp.StatusHTTPVersionNotSupported
+	}
+	return fasthttp.StatusBadRequest
+}
+
+// writeFault makes f the answer.
+func writeFault(resp *fasthttp.Response, f *fault.Error) {
+	resp.ResetBody()
+	resp.Header.SetStatusCode(status(f.Kind))
+	resp.Header.SetCanonical(headerContentType, typeJSON)
+	again := comeBack(f)
+	resp.SwapBody(oip.AppendError(resp.SwapBody(nil)[:0], f.Text, f.Kind.Code(), again))
+	sayRetry(&resp.Header, f, again)
+	if f.Kind == fault.UnsupportedEncoding {
+		resp.Header.SetCanonical(headerAcceptEncoding, codingsAccepted)
+	}
+}
+
+// aboutFault is what an answer that bypasses fasthttp says besides its fault.
+type aboutFault struct {
+	id       []byte
+	allow    string // methods, "" if they are not the point
+	bodiless bool   // the request is a HEAD
+}
+
+// appendRawFault appends a whole answer for a request that could not be framed, or is refused
+// before its body. The connection ends with it. sent is how many bytes its own body has.
+func appendRawFault(dst []byte, f *fault.Error, about *aboutFault) (out []byte, sent int) {
+	code := status(f.Kind)
+	again := comeBack(f)
+	body := oip.AppendError(nil, f.Text, f.Kind.Code(), again)
+	dst = append(dst, "HTTP/1.1 "...)
+	dst = strconv.AppendInt(dst, int64(code), 10)
+	dst = append(dst, ' ')
+	dst = append(dst, fasthttp.StatusMessage(code)...)
+	dst = append(dst, "\r\nContent-Type: application/json\r\nConnection: close\r\n"...)
+	dst = appendRetry(dst, f, again)
+	if f.Kind == fault.UnsupportedEncoding {
+		dst = append(append(append(dst, "Accept-Encoding: "...), codingsAccepted...), "\r\n"...)
+	}
+	if about.allow != "" {
+		dst = append(append(append(dst, "Allow: "...), about.allow...), "\r\n"...)
+	}
+	dst = append(append(append(dst, "X-Request-Id: "...), about.id...), "\r\n"...)
+	dst = append(dst, "Content-Length: "...)
+	dst = strconv.AppendInt(dst, int64(len(body)), 10)
+	dst = append(dst, "\r\n\r\n"...)
+	if about.bodiless {
+		return dst, 0
+	}
+	return append(dst, body...), len(body)
+}

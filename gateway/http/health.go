@@ -1,0 +1,79 @@
+package httpfront
+
+import (
+	"fmt"
+
+	"github.com/valyala/fasthttp"
+
+	"sluice/gateway"
+	"sluice/internal/fault"
+	"sluice/internal/oip"
+)
+
+// answerJSON sends a document of the cold path.
+func answerJSON(ctx *fasthttp.RequestCtx, document any) error {
+	body, err := oip.AppendJSON(ctx.Response.SwapBody(nil)[:0], document)
+	ctx.Response.Header.SetContentTypeBytes(typeJSON)
+	ctx.Response.SwapBody(body)
+	return err
+}
+
+// alive answers V1 clients that ask the root for life.
+func (s *Server) alive(c *call) error {
+	return answerJSON(c.ctx, struct {
+		Status string `json:"status"`
+	}{"alive"})
+}
+
+// live is true as long as the process answers; it depends on no model and no device.
+func (s *Server) live(c *call) error { return answerJSON(c.ctx, oip.Live{Live: true}) }
+
+// ready says whether requests should be sent here.
+func (s *Server) ready(c *call) error {
+	if f := s.readiness(); f != nil {
+		return f
+	}
+	return answerJSON(c.ctx, oip.Ready{Live: true, Ready: true, Degraded: s.opt.Degraded()})
+}
+
+// readiness is nil if the server is ready: it is not draining, and Options.Ready says so.
+func (s *Server) readiness() error {
+	if s.draining.Load() {
+		return fault.New(fault.Draining, "the server is shutting down")
+	}
+	if err := s.opt.Ready(); err != nil {
+		return fault.Newf(fault.ModelNotReady, "the server is not ready: %v", err)
+	}
+	return nil
+}
+
+// firstLoads is the readiness of a server that is told of no other: no model is on its way to
+// its first version.
+func firstLoads(models gateway.Models) error {
+	states := models.List()
+	for i := range states {
+		if states[i].State == oip.StateLoading && !anyReady(states, states[i].Name) {
+			return fmt.Errorf("model '%s' is loading", states[i].Name)
+		}
+	}
+	return nil
+}
+
+func anyReady(states []gateway.ModelStatus, name string) bool {
+	for i := range states {
+		if states[i].Name == name && states[i].State == oip.StateReady {
+			return true
+		}
+	}
+	return false
+}
+
+// modelReady answers for one model: Acquire's faults say why it is not.
+func (s *Server) modelReady(c *call) error {
+	m, err := s.find(c)
+	if err != nil {
+		return err
+	}
+	defer m.Release()
+	return answerJSON(c.ctx, oip.ModelReady{Name: m.Info().Name, Ready: true})
+}

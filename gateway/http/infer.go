@@ -1,0 +1,118 @@
+package httpfront
+
+import (
+	"bytes"
+	"strconv"
+
+	"github.com/valyala/fasthttp"
+
+	"sluice/gateway"
+	"sluice/internal/fault"
+)
+
+// Predictions: from a parsed header to an exchange, and from an exchange to an answer.
+
+func (s *Server) predict(c *call) (gateway.Step, error)   { return s.infer(c, gateway.V2) }
+func (s *Server) predictV1(c *call) (gateway.Step, error) { return s.infer(c, gateway.V1) }
+
+// infer takes a request along the gateway's way. On the goroutine of a connection it waits for the end; an
+// event loop goes on to other requests while the exchange is pending.
+func (s *Server) infer(c *call, wire gateway.Format) (gateway.Step, error) {
+	var f *fault.Error
+	if c.name, f = modelName(c.name[:0], c.params.model); f != nil {
+		return gateway.Ends, f
+	}
+	x := s.gateway.Get()
+	c.exchange = x
+	x.Name, x.Version, x.Format = c.name, c.params.version, wire
+	x.Arrived, x.Peer, x.ID = c.arrived, c.peer, append(x.ID, c.id...)
+	x.Body = c.ctx.Request.Body()
+	h := &c.ctx.Request.Header
+	x.Head = gateway.Head{
+		Budget: h.PeekCanonical(headerBudget), Nonfinite: h.PeekCanonical(headerNonfinite), HeaderLength: h.PeekCanonical(headerBinaryLength),
+		ContentEncoding: contentEncoding(h), AcceptEncoding: h.PeekCanonical(headerAcceptEncoding), ContentType: h.PeekCanonical(headerContentType),
+	}
+	if c.loop != nil {
+		x.Front, x.Origin = c.loop, c
+	} else {
+		x.Room = c.ctx.Response.SwapBody(nil)[:0]
+	}
+	if s.gateway.Predict(x) == gateway.Pending {
+		return gateway.Pending, nil // c may be another's
+	}
+	return gateway.Ends, s.respond(c)
+}
+
+// conclude answers a prediction that was pending.
+func (s *Server) conclude(c *call) (gateway.Step, error) {
+	x := c.exchange
+	x.Room = c.ctx.Response.SwapBody(nil)[:0]
+	if s.gateway.Resume(x) == gateway.Pending {
+		return gateway.Pending, nil
+	}
+	return gateway.Ends, s.respond(c)
+}
+
+// contentEncoding is the header's value; it may be there several times, which is one list.
+func contentEncoding(h *fasthttp.RequestHeader) []byte {
+	first := h.PeekCanonical(headerContentEncoding)
+	if first == nil {
+		return nil
+	}
+	n := 0
+	for name := range h.All() {
+		if bytes.Equal(name, headerContentEncoding) {
+			n++
+		}
+	}
+	if n == 1 {
+		return first
+	}
+	var all [][]byte
+	for name, value := range h.All() {
+		if bytes.Equal(name, headerContentEncoding) {
+			all = append(all, value)
+		}
+	}
+	return bytes.Join(all, []byte(","))
+}
+
+// respond makes what has come of a prediction the answer. Its error is the exchange's fault.
+func (s *Server) respond(c *call) error {
+	x, resp := c.exchange, &c.ctx.Response
+	if x.Room != nil && (x.Err != nil || x.Large) {
+		resp.SwapBody(x.Room)
+	}
+	if x.Err != nil {
+		if x.Model != nil {
+			c.explain(&resp.Header, x)
+			s.shed(c)
+		}
+		return x.Err
+	}
+	if x.AnswerHead > 0 {
+		c.scratch = strconv.AppendInt(c.scratch[:0], int64(x.AnswerHead), 10)
+		resp.Header.SetCanonical(headerBinaryLength, c.scratch)
+		resp.Header.SetContentTypeBytes(typeBinary)
+	} else {
+		resp.Header.SetContentTypeBytes(typeJSON)
+	}
+	if x.AnswerCoding != gateway.Identity {
+		resp.Header.SetContentEncodingBytes(x.AnswerCoding.Word())
+	}
+	if x.Large {
+		resp.SetBodyRaw(x.Answer) // it is let go once it is written
+	} else {
+		resp.SwapBody(x.Answer)
+	}
+	c.explain(&resp.Header, x)
+	return nil
+}
+
+// shed tells the connection of a prediction that was refused for want of capacity.
+func (s *Server) shed(c *call) {
+	o := &c.exchange.Outcome
+	if held, ok := c.peer.(sheddable); ok && (o.Fault == fault.Overloaded || o.Fault == fault.NoCapacity) {
+		held.shed(min(o.Budget, c.exchange.Model.Info().Budget))
+	}
+}

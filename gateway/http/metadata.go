@@ -1,0 +1,111 @@
+package httpfront
+
+import (
+	_ "embed"
+
+	"sluice/internal/oip"
+)
+
+func (s *Server) serverMetadata(c *call) error {
+	return answerJSON(c.ctx, oip.ServerMetadata{Name: "sluice", Version: s.opt.Version, Extensions: oip.Extensions})
+}
+
+// modelList names the models that can be asked.
+func (s *Server) modelList(c *call) error {
+	list := oip.V1Models{Models: []string{}}
+	for _, m := range s.gateway.Models().List() {
+		if n := len(list.Models); m.State == oip.StateReady && (n == 0 || list.Models[n-1] != m.Name) {
+			list.Models = append(list.Models, m.Name)
+		}
+	}
+	return answerJSON(c.ctx, list)
+}
+
+func (s *Server) modelMetadata(c *call) error {
+	m, err := s.find(c)
+	if err != nil {
+		return err
+	}
+	defer m.Release()
+	info := m.Info()
+	versions := info.Versions()
+	if c.params.version != nil {
+		versions = []string{info.Version}
+	}
+	document := oip.NewModelMetadata(info.Name, versions, info.Schema)
+	document.Platform = info.Platform
+	if info.Digest != "" {
+		document.Properties = map[string]string{"digest": info.Digest}
+	}
+	return answerJSON(c.ctx, document)
+}
+
+func (s *Server) modelConfig(c *call) error {
+	m, err := s.find(c)
+	if err != nil {
+		return err
+	}
+	defer m.Release()
+	info := m.Info()
+	document := oip.NewModelConfig(info.Name, info.Schema)
+	document.Platform = info.Platform
+	if info.Notes != nil {
+		document.Note(info.Notes())
+	}
+	return answerJSON(c.ctx, document)
+}
+
+// modelStatusV1 has the keys of both families of V1 clients. A known model that is not
+// ready is a 200 that says so: clients poll this while a model loads.
+func (s *Server) modelStatusV1(c *call) error {
+	name, f := modelName(c.name[:0], c.params.model)
+	if f != nil {
+		return f
+	}
+	document := oip.V1Model{Name: string(name), Versions: []oip.V1Version{}}
+	for _, m := range s.gateway.Models().List() {
+		if m.Name != document.Name || c.params.version != nil && m.Version != string(c.params.version) {
+			continue
+		}
+		v := oip.V1Version{Version: m.Version, Status: oip.V1Status{ErrorCode: "OK"}}
+		switch m.State {
+		case oip.StateReady:
+			v.State = oip.V1Available
+			document.Ready = true
+		case oip.StateLoading:
+			v.State = oip.V1Loading
+		case oip.StateUnloading:
+			v.State = oip.V1Unloading
+		default:
+			v.State = oip.V1End
+			v.Status = oip.V1Status{ErrorCode: "UNAVAILABLE", ErrorMessage: m.Reason}
+		}
+		document.Versions = append(document.Versions, v)
+	}
+	if len(document.Versions) == 0 {
+		return s.unknown(c)
+	}
+	return answerJSON(c.ctx, document)
+}
+
+// unknown is Acquire's fault for a model that is not in the list.
+func (s *Server) unknown(c *call) error {
+	m, err := s.find(c)
+	if err != nil {
+		return err
+	}
+	defer m.Release() // it has come since the list was made
+	return answerJSON(c.ctx, oip.V1Model{Name: m.Info().Name, Ready: true, Versions: []oip.V1Version{}})
+}
+
+//go:embed openapi.json
+var openAPIDocument []byte
+
+// OpenAPI returns the description of the predict port.
+func OpenAPI() []byte { return append([]byte(nil), openAPIDocument...) }
+
+func (s *Server) openAPI(c *call) error {
+	c.ctx.Response.Header.SetContentTypeBytes(typeJSON)
+	c.ctx.Response.SetBodyRaw(openAPIDocument)
+	return nil
+}

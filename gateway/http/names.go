@@ -1,0 +1,44 @@
+package httpfront
+
+import (
+	"sluice/gateway"
+	"sluice/internal/fault"
+	"sluice/internal/http1"
+)
+
+// modelName decodes a model's name from its path segment. Clients percent-encode names;
+// only letters, digits, '_', '.' and '-' can be in one, so a name is never a path.
+func modelName(dst, segment []byte) ([]byte, *fault.Error) {
+	for i := 0; i < len(segment); i++ {
+		b := segment[i]
+		if b == '%' {
+			if i+2 >= len(segment) || unhex(segment[i+1]) > 15 || unhex(segment[i+2]) > 15 {
+				return nil, badModelName()
+			}
+			b = unhex(segment[i+1])<<4 | unhex(segment[i+2])
+			i += 2
+		}
+		if !gateway.NameByte(b) || len(dst) == gateway.MaxName {
+			return nil, badModelName()
+		}
+		dst = append(dst, b)
+	}
+	if len(dst) == 0 || string(dst) == "." || string(dst) == ".." {
+		return nil, badModelName()
+	}
+	return dst, nil
+}
+
+func badModelName() *fault.Error {
+	return fault.Newf(fault.BadModelName, "a model name has 1 to %d letters, digits, '_', '.' or '-'", gateway.MaxName)
+}
+
+func unhex(b byte) byte {
+	switch {
+	case http1.IsDigit(b):
+		return b - '0'
+	case 'a' <= b|0x20 && b|0x20 <= 'f':
+		return b | 0x20 - 'a' + 10
+	}
+	return 255
+}

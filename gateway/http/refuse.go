@@ -1,0 +1,45 @@
+package httpfront
+
+import (
+	"io"
+	"time"
+
+	"sluice/internal/fault"
+)
+
+const (
+	lingerTime  = time.Second
+	lingerBytes = 256 << 10
+)
+
+// refuse answers a request that cannot be framed, or came too late, and ends the
+// connection: where the next request would start is not known.
+func (c *conn) refuse(f *fault.Error) {
+	c.refused = true
+	c.s.opt.Observer.Refused(f.Kind)
+	c.s.opt.Observer.Answered(status(f.Kind))
+	_ = c.Conn.SetWriteDeadline(time.Now().Add(lingerTime))
+	about := aboutFault{id: appendRequestID(nil, c.opening.id), allow: c.allow, bodiless: c.opening.isHead()}
+	answer, sent := appendRawFault(nil, f, &about)
+	c.logRefusal(f.Kind, about.id, sent)
+	_, _ = c.Conn.Write(answer)
+}
+
+// abandoned notes a client that left in the middle of its request.
+func (c *conn) abandoned() {
+	c.refused = true
+	c.s.opt.Observer.Refused(fault.ClientClosed)
+	c.logRefusal(fault.ClientClosed, appendRequestID(nil, c.opening.id), 0)
+	c.s.opt.Observer.Answered(statusClientClosed)
+}
+
+// linger waits a moment for a client that is still sending: closing a socket with
+// unread bytes resets it, and the reset can overtake the answer.
+func (c *conn) linger() {
+	half, ok := c.Conn.(interface{ CloseWrite() error })
+	if !ok || half.CloseWrite() != nil {
+		return
+	}
+	_ = c.Conn.SetReadDeadline(time.Now().Add(lingerTime))
+	_, _ = io.CopyN(io.Discard, c.Conn, lingerBytes)
+}

@@ -1,0 +1,7 @@
+//go:build !linux
+
+package httpfront
+
+import "net"
+
+func boundUnsent(net.Conn) {}

@@ -1,0 +1,145 @@
+package jsonscan
+
+import (
+	"bytes"
+	"cmp"
+	"hash/maphash"
+	"slices"
+
+	"sluice/internal/fault"
+)
+
+// Object walks the members of an object. Whoever walks it reads the value of each member:
+//
+//	o := s.Object(keyBit)
+//	for o.Next() {
+//		switch o.Bit {
+//		case keyName:
+//			o.Err = readName(s)
+//		default:
+//			o.Err = s.Skip()
+//		}
+//	}
+//	return o.Err
+type Object struct {
+	// Key is the member's key; it is valid until the next string is read.
+	Key []byte
+	// Bit stands for Key; 0 if the object's names do not have it. Seen has the bits so far.
+	Bit, Seen uint8
+	// Err is what went wrong. The walk ends with it.
+	Err error
+
+	s     *Scanner
+	names func(key []byte) uint8
+	mark  int // where the object's noted keys begin
+	later bool
+}
+
+// Object begins to walk the object whose bracket is next. names gives each key that the caller
+// knows a bit of its own, and every other one 0; nil if it knows none.
+func (s *Scanner) Object(names func(key []byte) uint8) Object {
+	return Object{Err: s.Open(), s: s, names: names, mark: len(s.keys)}
+}
+
+// Next goes on to the next member's value; false at the object's end, or after an error. No key
+// comes twice.
+func (o *Object) Next() bool {
+	if !o.Member() {
+		return false
+	}
+	o.Bit = 0
+	if o.names != nil {
+		o.Bit = o.names(o.Key)
+	}
+	switch {
+	case o.Bit == 0:
+		o.s.note(o.Key)
+	case o.Seen&o.Bit != 0:
+		o.Err = Duplicate(o.Key)
+		return false
+	}
+	o.Seen |= o.Bit
+	return true
+}
+
+// Member is Next for a caller that tells by itself which keys come twice.
+func (o *Object) Member() bool {
+	if o.Err != nil {
+		return false
+	}
+	var ok bool
+	if o.Key, ok, o.Err = o.s.member(!o.later); ok {
+		o.later = true
+		return true
+	}
+	if o.Err == nil {
+		o.Err = o.s.distinct(o.mark)
+	}
+	return false
+}
+
+// Array walks the elements of an array, as Object does members.
+type Array struct {
+	// Index is the place of the element that is next.
+	Index int
+	// Err is what went wrong. The walk ends with it.
+	Err error
+
+	s *Scanner
+}
+
+// Array begins to walk the array whose bracket is next.
+func (s *Scanner) Array() Array { return Array{Index: -1, Err: s.Open(), s: s} }
+
+// Next goes on to the next element; false at the array's end, or after an error.
+func (a *Array) Next() bool {
+	if a.Err != nil {
+		return false
+	}
+	var ok bool
+	if ok, a.Err = a.s.More(a.Index < 0, ']'); !ok {
+		return false
+	}
+	a.Index++
+	return true
+}
+
+// seenKey is a key of an open object. Keys are told apart by 64 bits of a seeded
+// hash, so that no sender can make an object whose check is slow.
+type seenKey struct {
+	hash uint64
+	text []byte // as sent, escapes in it
+}
+
+var keySeed = maphash.MakeSeed()
+
+// note remembers a key of an object for distinct.
+func (s *Scanner) note(key []byte) {
+	// An unescaped key lives in scratch that the next one overwrites.
+	if len(s.key) > 0 && len(key) > 0 && &key[0] == &s.key[0] {
+		key = bytes.Clone(key)
+	}
+	s.keys = append(s.keys, seenKey{maphash.Bytes(keySeed, key), key})
+}
+
+// distinct ends an object whose keys were noted from mark on, and refuses
+// duplicates among them.
+func (s *Scanner) distinct(mark int) error {
+	keys := s.keys[mark:]
+	if len(keys) > 1 {
+		slices.SortFunc(keys, func(a, b seenKey) int { return cmp.Compare(a.hash, b.hash) })
+		for i := 1; i < len(keys); i++ {
+			if keys[i].hash == keys[i-1].hash {
+				return Duplicate(keys[i].text)
+			}
+		}
+	}
+	clear(keys)
+	s.keys = s.keys[:mark]
+	return nil
+}
+
+// Duplicate is the fault of a key that comes twice.
+func Duplicate(key []byte) error {
+	return fault.Newf(fault.DuplicateField, "key '%s' is there twice in one object", fault.Shown(key))
+}

@@ -1,0 +1,41 @@
+package tensor
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+)
+
+// AppendNumber appends a value as an element of a type.
+func AppendNumber(dst []byte, kind DataType, value float64) ([]byte, error) {
+	switch kind {
+	case FP64, FP32, FP16, BF16:
+		return AppendFloat(dst, kind, value), nil
+	case Bool:
+		if value != 0 && value != 1 {
+			return nil, fmt.Errorf("%v is no BOOL; give 0 or 1", value)
+		}
+		return append(dst, byte(value)), nil
+	case Bytes, Invalid:
+		return nil, fmt.Errorf("a number cannot stand in a %s tensor", kind)
+	}
+	if value != math.Trunc(value) || math.Abs(value) > 1<<53 {
+		return nil, fmt.Errorf("%v is no whole number that %s holds exactly", value, kind)
+	}
+	if low, high := IntegerRange(kind); value < low || value > high {
+		return nil, fmt.Errorf("%v is outside %s, which holds %.0f to %.0f", value, kind, low, high)
+	}
+	// The low bytes of the 64-bit form are the shorter forms, signed or not.
+	size := len(dst) + kind.Size()
+	return binary.LittleEndian.AppendUint64(dst, uint64(int64(value)))[:size:size], nil
+}
+
+// IntegerRange is what an integer type holds.
+func IntegerRange(kind DataType) (low, high float64) {
+	bits := float64(8 * kind.Size())
+	switch kind {
+	case Uint8, Uint16, Uint32, Uint64:
+		return 0, math.Exp2(bits) - 1
+	}
+	return -math.Exp2(bits - 1), math.Exp2(bits-1) - 1
+}

@@ -1,0 +1,133 @@
+package bundle
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"slices"
+	"unicode"
+	"unicode/utf8"
+
+	"sluice/internal/onnxfile"
+	"sluice/internal/onnxfile/traps"
+	"sluice/internal/tensor"
+)
+
+// Graph is what a model file says of itself under the bundle's settings.
+type Graph struct {
+	// Schema has neither labels from model.yaml nor padding yet. Its outputs are as the file
+	// declares them, which is not always as they are: see Observation.
+	Schema tensor.Schema
+	// InputAxes[i] names the dimensions of input i, OutputAxes likewise; "" where the file
+	// gives none.
+	InputAxes, OutputAxes [][]string
+	// FixedBatch is the batch size that the file prescribes; 0 if it is free.
+	FixedBatch int
+	// Reason says why its inputs carry no rows that could be batched; empty if they do.
+	Reason string
+	// Independence is what the graph shows of its rows; nil if nobody has looked.
+	Independence *Independence
+	// Hints say what each input may hold; nil if nothing is known.
+	Hints []Hint
+	// Traps are operators that end the process for some values of what they are given.
+	Traps []string
+	// External are the files beside the model file that hold its weights, each once.
+	External []onnxfile.External
+}
+
+// InspectONNX reads the model file without ONNX Runtime, which would follow paths in the
+// file and may crash on it. Data outside the bundle's own folder is refused here.
+func InspectONNX(b *Bundle) (*Graph, error) {
+	root, err := os.OpenRoot(b.From.Own)
+	if err != nil {
+		return nil, fmt.Errorf("cannot open the bundle's folder: %w", BareError(err))
+	}
+	defer root.Close()
+	data, err := readText(root, b.ModelName, maxModelBytes)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the model: %w", err)
+	}
+	file, err := onnxfile.Parse(data)
+	if err != nil {
+		return nil, notONNX(b.ModelName, data, err)
+	}
+	g := &Graph{External: file.External}
+	if err := b.Config.Triton.narrow(file); err != nil {
+		return nil, err
+	}
+	rules := onnxfile.Rules{
+		MaxBatch: b.Config.MaxBatch, MaxRows: b.Config.MaxRows, Once: b.Config.Once, Optional: b.Config.Optional, Whole: b.Config.MaxBatch == 0,
+	}
+	inferred, err := onnxfile.Infer(file, rules)
+	if err != nil {
+		return nil, err
+	}
+	if err := b.Config.Triton.check(inferred, b.Config.MaxBatch); err != nil {
+		return nil, err
+	}
+	if inferred, err = g.analyze(data, file, rules, inferred); err != nil {
+		return nil, err
+	}
+	if g.Traps, err = traps.Find(data, file); err != nil {
+		return nil, err
+	}
+	g.Schema, g.FixedBatch, g.Reason = inferred.Schema, inferred.FixedBatch, inferred.Reason
+	g.InputAxes, g.OutputAxes = axisNames(file.Inputs), axisNames(file.Outputs)
+	return g, nil
+}
+
+// Whole is the schema of a run that takes a request as it comes and has every output allocated
+// by the library.
+func (g *Graph) Whole() *tensor.Schema {
+	s := Unbatched(&g.Schema, g.FixedBatch)
+	s.Optional = nil
+	s.Outputs = slices.Clone(s.Outputs)
+	for k := range s.Outputs {
+		s.Outputs[k].Dynamic = true
+	}
+	return s
+}
+
+func axisNames(values []onnxfile.Value) [][]string {
+	names := make([][]string, len(values))
+	for i, v := range values {
+		for _, d := range v.Type.Dims {
+			names[i] = append(names[i], d.Param)
+		}
+	}
+	return names
+}
+
+// notONNX says of a file that cannot be read as a model what it is instead, if that shows, and
+// what to do.
+func notONNX(name string, data []byte, err error) error {
+	start := data[:min(len(data), 64)]
+	if end := bytes.IndexAny(start, "\r\n"); end > 0 {
+		start = start[:end]
+	}
+	switch {
+	case len(data) == 0:
+		return fmt.Errorf("%s: %w: copy or export it again", name, err)
+	case bytes.HasPrefix(data, []byte("version https://git-lfs.github.com/spec/")):
+		return fmt.Errorf("%s is a pointer of Git LFS in place of a model: fetch the file with git lfs pull", name)
+	case bytes.HasPrefix(data, []byte("PK\x03\x04")), bytes.HasPrefix(data, []byte("\x1f\x8b")):
+		return fmt.Errorf("%s is an archive in place of a model: unpack it", name)
+	case len(bytes.Trim(data[:min(len(data), 1024)], "\x00")) == 0:
+		return fmt.Errorf("%s begins with zeros in place of a model: it was not copied whole; copy it again", name)
+	case isText(start):
+		return fmt.Errorf("%s is a text in place of a model, and begins with %q: put the exported model there", name, start)
+	}
+	return fmt.Errorf("%s is %w: it is damaged or not whole; copy or export it again", name, err)
+}
+
+// isText tells whether people could read the beginning of a file.
+func isText(start []byte) bool {
+	for len(start) > 0 {
+		r, size := utf8.DecodeRune(start)
+		if r == utf8.RuneError && len(start) >= utf8.UTFMax || r != utf8.RuneError && !unicode.IsPrint(r) && r != '\t' {
+			return false
+		}
+		start = start[size:]
+	}
+	return true
+}
