@@ -72,7 +72,9 @@ func TestDivisionThatTraps(t *testing.T) {
 			_ = syscall.Kill(pid, syscall.SIGKILL)
 		}
 	}
-	eventually(t, "readiness says that the process is closed", func() bool { return strings.Contains(d.ready(), "isolation: process") && strings.Contains(d.ready(), "closed") })
+	eventually(t, "readiness says that the process is closed", func() bool {
+		return strings.Contains(d.ready(), "isolation: process") && strings.Contains(d.ready(), "closed")
+	})
 	if status := ask("div", "6", "-1"); status != http.StatusServiceUnavailable {
 		t.Errorf("a request while the process is closed got %d", status)
 	}
