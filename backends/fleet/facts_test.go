@@ -33,6 +33,23 @@ func TestFactsAreApart(t *testing.T) {
 	c.want(t, "a breaker that closes meanwhile", 0, "device cuda:0 takes no work: its worker is closed: it ended 10 times")
 }
 
+// TestIsolatedWorkerIsTold: readiness tells of the CPU's worker, and the CPU goes on taking work.
+func TestIsolatedWorkerIsTold(t *testing.T) {
+	c := newConditioned(t, "cpu")
+	defer c.finish(t)
+	f := func(what string, to worker.State, reason, want string) {
+		t.Helper()
+		c.isolated.leave(to, reason)
+		c.want(t, what, 0, want)
+		if err := c.devices[0].Usable(); err != nil {
+			t.Errorf("%s: the CPU takes no sessions: %v", what, err)
+		}
+	}
+	f("its process ends", worker.Restarting, "signal: killed", "device cpu for models with isolation: process takes no work: signal: killed")
+	f("its process is back", worker.Up, "", "")
+	f("a crash loop", worker.Closed, "it ended 10 times", "device cpu for models with isolation: process takes no work: its worker is closed: it ended 10 times")
+}
+
 // TestSchedulerIsToldInOrder: changes that come while the scheduler is being told are told after it, the
 // last one last.
 func TestSchedulerIsToldInOrder(t *testing.T) {

@@ -3,7 +3,6 @@ package fleet
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"sync"
 
@@ -46,9 +45,9 @@ type Fleet struct {
 		worker  *worker.Device
 		company company
 	}
-	isolated struct { // of that worker, apart from its lock, which is held while it starts and ends
+	isolated struct { // what that worker does, apart from its lock, which is held while it starts and ends
 		sync.Mutex
-		down string // why it takes no work; empty if it does
+		state
 	}
 	retries sync.WaitGroup
 	life    context.Context //nolint:containedctx // the fleet's own life, not a request's
@@ -218,10 +217,7 @@ func (f *Fleet) cpuWorker(d *Device) (w *worker.Device, err error) {
 		f.cpu.worker, err = f.startWorker(&own, d.kind, d.Lanes+d.Spares, func(to worker.State, reason string) {
 			f.isolated.Lock()
 			defer f.isolated.Unlock()
-			f.isolated.down = ""
-			if to != worker.Up {
-				f.isolated.down = fmt.Sprintf("its worker is %v: %s", to, reason)
-			}
+			f.isolated.leave(to, reason)
 		})
 	}
 	return f.cpu.worker, err

@@ -39,7 +39,7 @@ func (f *Fleet) Degraded() (all []string) {
 		}
 	}
 	f.isolated.Lock()
-	why := f.isolated.down
+	why := f.isolated.down()
 	f.isolated.Unlock()
 	tell(isolatedModels, why)
 	slices.Sort(all)

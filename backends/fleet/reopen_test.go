@@ -25,7 +25,9 @@ func TestReopen(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	f := &Fleet{devices: []*Device{{Name: "cpu"}, {Name: "cuda:0", worker: closed}}}
+	cpu, _ := kindOf("cpu")
+	cuda, _ := kindOf("cuda")
+	f := &Fleet{devices: []*Device{{Name: "cpu", kind: cpu}, {Name: "cuda:0", kind: cuda, worker: closed}, {Name: "cuda:2", kind: cuda}}}
 	started := func(n int) {
 		t.Helper()
 		for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
@@ -40,10 +42,17 @@ func TestReopen(t *testing.T) {
 		t.Error(err)
 	}
 	started(2)
-	if err := f.Reopen("cpu"); !fault.Is(err, fault.InvalidRequest) {
-		t.Errorf("a device without a worker: %v", err)
+	for _, name := range []string{"cpu", "cuda:2"} {
+		if err := f.Reopen(name); !fault.Is(err, fault.InvalidRequest) {
+			t.Errorf("%s, which has no worker: %v", name, err)
+		}
 	}
 	if err := f.Reopen("cuda:1"); !fault.Is(err, fault.NotFound) {
 		t.Errorf("a device that is not there: %v", err)
 	}
+	f.cpu.worker = closed // that of models that want a process of their own
+	if err := f.Reopen("cpu"); err != nil {
+		t.Error(err)
+	}
+	started(3)
 }
