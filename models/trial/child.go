@@ -68,6 +68,9 @@ func Run(ctx context.Context, in io.Reader, out io.Writer, load func() error, op
 			func(o *bundle.Observation) { tell(frameObserved, o) }, func(w bundle.Weighing) { tell(frameWeighed, w) })
 	}
 	if err != nil {
+		if endless, is := errors.AsType[*endlessError](err); is {
+			return writeFrame(out, frameWrong, []byte(endless.text))
+		}
 		return writeFrame(out, frameRefused, []byte(err.Error()))
 	}
 	return gone

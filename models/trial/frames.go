@@ -12,7 +12,7 @@ import (
 // long, and a text. They have a descriptor of their own, since libraries write to standard output.
 const (
 	frameDescribed = 'd' // a description, before the library is touched
-	frameWrong     = 'w' // a sentence on what is wrong with the files
+	frameWrong     = 'w' // a sentence on what is wrong with the files, or with the model's runs
 	frameLoaded    = 'l' // the library has loaded the file
 	frameObserved  = 'o' // an Observation
 	frameWeighed   = 'm' // a Weighing; any number of them may follow an Observation

@@ -51,7 +51,7 @@ func exerciseWithin(ctx context.Context, limit time.Duration, b *bundle.Bundle, 
 		return err
 	}
 	if o.endless != "" && len(o.seen.Runs) == 0 {
-		return fmt.Errorf("a run of %s took longer than %v and was cut short, and no other gave an answer: put a request that the model answers into %s, if there is one", o.endless, limit, bundle.GoldenFile)
+		return &endlessError{fmt.Sprintf("a run of %s took longer than %v and was cut short, and no other gave an answer: put a request that the model answers into %s, if there is one", o.endless, limit, bundle.GoldenFile)}
 	}
 	seen(o.seen)
 	w := newWeigher(g, with, cmp.Or(ceiling, MemoryCeiling())/bundle.RunPart, weighed)
@@ -60,6 +60,11 @@ func exerciseWithin(ctx context.Context, limit time.Duration, b *bundle.Bundle, 
 	}
 	return w.weigh(ctx, func(ctx context.Context) (bundle.Session, error) { return open(ctx, &whole) })
 }
+
+// endlessError is of a model none of whose runs ends.
+type endlessError struct{ text string }
+
+func (e *endlessError) Error() string { return e.text }
 
 // tryout runs whole requests, one after another.
 type tryout struct {

@@ -87,6 +87,8 @@ func (t *Trial) Observe(ctx context.Context) (*bundle.Observation, error) {
 			return nil, err
 		}
 		return t.weighings(ctx, o, until)
+	case err == nil && kind == frameWrong:
+		return nil, fault.New(fault.ModelLoadFailed, printable(text))
 	case err == nil && kind == frameRefused:
 		said := oneLine(text)
 		return nil, fault.Wrap(fault.ModelLoadFailed, errors.New(said), refusal(said))
