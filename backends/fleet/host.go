@@ -62,11 +62,15 @@ func serveWorker(ctx context.Context, library onnx.Library) error {
 	if info, err := conn.Stat(); err != nil || info.Mode()&os.ModeSocket == 0 {
 		return errors.New("sluice worker is started by the gateway and is of no use by itself")
 	}
+	_ = os.WriteFile("/proc/self/oom_score_adj", []byte(firstToEnd), 0) // where that is not possible the size decides
 	if err := onnx.Init(library); err != nil {
 		return err
 	}
 	return worker.Serve(ctx, conn, host{})
 }
+
+// firstToEnd has the system end a worker before the gateway when memory runs short: it is started again.
+const firstToEnd = "500"
 
 // host opens models in a worker.
 type host struct{}

@@ -132,12 +132,13 @@ func (s *Scheduler) inspect(now clock.Instant, d *device, index int, out *Decisi
 
 // hedge has an idle lane of another device run the most urgent items of a stuck batch. What may be
 // noise is hedged once, within the ration. A device that is overdue has most likely failed, and all
-// that it holds is lost otherwise: the running batch and the staged one.
+// that it holds is lost otherwise, the running batch and the staged one: there an item needs no ration once
+// half of its budget is spent.
 func (s *Scheduler) hedge(now clock.Instant, d *device, index int, out *Decisions) {
 	l := &d.lanes[index]
 	m := s.models[l.batch.Model]
-	noise := d.overdue == 0
-	if m.closed || l.repairs || l.batch.Hedge || m.pressure.on || noise && (l.hedged || m.hedges < 1) {
+	rationed := d.overdue == 0 || !slices.ContainsFunc(l.batch.Items, func(it *Item) bool { return it.halfSpent(now) })
+	if m.closed || l.repairs || l.batch.Hedge || m.pressure.on || rationed && (l.hedged || m.hedges < 1) {
 		return
 	}
 	for _, in := range m.choices() {
@@ -153,6 +154,11 @@ func (s *Scheduler) hedge(now clock.Instant, d *device, index int, out *Decision
 			return
 		}
 	}
+}
+
+// halfSpent reports whether half of the item's budget is over.
+func (it *Item) halfSpent(now clock.Instant) bool {
+	return now.Sub(it.Arrived) >= it.Deadline.Sub(it.Arrived)/2
 }
 
 // saves reports whether the instance could still run a sealed item in time, alone and at
@@ -231,7 +237,7 @@ func (s *Scheduler) follow(now clock.Instant, d *device, l *lane, h hint, b *Bat
 			break
 		}
 		if !h.probe {
-			if m.hedges < 1 && s.devices[h.from.Device].overdue == 0 {
+			if m.hedges < 1 && (s.devices[h.from.Device].overdue == 0 || !it.halfSpent(now)) {
 				break
 			}
 			m.hedges = max(m.hedges-1, 0)

@@ -28,6 +28,7 @@ type caged struct {
 	good    atomic.Int64
 	refused atomic.Int64 // for want of memory
 	shed    atomic.Int64 // for want of processors, which the attackers share
+	killing bool         // the system may end processes other than the gateway
 }
 
 func startCaged(t *testing.T, args ...string) *caged {
@@ -86,7 +87,7 @@ func (c *caged) leave(t *testing.T) {
 	c.clients.Wait()
 	peak, limit := c.cage.Peak(), c.cage.Limit
 	t.Logf("%v; %d good answers meanwhile, %d refused for memory, %d shed", c.cage, c.good.Load(), c.refused.Load(), c.shed.Load())
-	if peak > limit*9/10 || c.cage.Killed() > 0 {
+	if !c.killing && (peak > limit*9/10 || c.cage.Killed() > 0) {
 		t.Errorf("the peak is above nine tenths of the limit: %v", c.cage)
 	}
 	if c.good.Load() < 20 || c.refused.Load() > c.good.Load()/20 {

@@ -17,6 +17,7 @@ func TestSizesInInputsEndTheirProcessAlone(t *testing.T) {
 	m.write("made/1/model.onnx", string(made.File()))
 	m.write("made/1/model.yaml", "isolation: process\n")
 	c := startCaged(t, "--models", m.dir)
+	c.killing = true
 	ask := func(n int) (int, string) {
 		return c.post(c.predict+"/v2/models/made/infer", fmt.Sprintf(`{"inputs":[{"name":"n","datatype":"INT64","shape":[1],"data":[%d]}]}`, n))
 	}

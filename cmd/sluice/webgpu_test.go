@@ -27,15 +27,23 @@ func TestServeOnWebGPU(t *testing.T) {
 	passedOnBoth(t, g)
 	for _, model := range exampleModels {
 		row := golden(t, model)[0]
-		res, err := http.Post(g.predict+"/v2/models/"+model+"/infer", "application/json", strings.NewReader(string(row.Request)))
-		if err != nil {
-			t.Fatal(err)
-		}
 		var got struct{ Outputs []output }
-		err = json.NewDecoder(res.Body).Decode(&got)
-		res.Body.Close()
-		if device := res.Header.Get("Sluice-Device"); err != nil || device != "webgpu" {
-			t.Errorf("%s: status %d from %q, %v", model, res.StatusCode, device, err)
+		// Beside other work a run of the software driver may look as if it were stuck, and the CPU is quicker.
+		for try := range 10 {
+			res, err := http.Post(g.predict+"/v2/models/"+model+"/infer", "application/json", strings.NewReader(string(row.Request)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			got.Outputs = nil
+			err = json.NewDecoder(res.Body).Decode(&got)
+			res.Body.Close()
+			device := res.Header.Get("Sluice-Device")
+			if err == nil && device == "webgpu" {
+				break
+			}
+			if err != nil || device != "cpu;reason=hedge" || try == 9 {
+				t.Fatalf("%s: status %d from %q, %v", model, res.StatusCode, device, err)
+			}
 		}
 		for _, want := range row.Response.Outputs {
 			k := slices.IndexFunc(got.Outputs, func(o output) bool { return o.Name == want.Name })
