@@ -133,12 +133,12 @@ func (s *Scheduler) inspect(now clock.Instant, d *device, index int, out *Decisi
 // hedge has an idle lane of another device run the most urgent items of a stuck batch. What may be
 // noise is hedged once, within the ration. A device that is overdue has most likely failed, and all
 // that it holds is lost otherwise, the running batch and the staged one: there an item needs no ration once
-// half of its budget is spent.
+// half of its budget is spent, also under pressure, which a device that hangs brings about.
 func (s *Scheduler) hedge(now clock.Instant, d *device, index int, out *Decisions) {
 	l := &d.lanes[index]
 	m := s.models[l.batch.Model]
 	rationed := d.overdue == 0 || !slices.ContainsFunc(l.batch.Items, func(it *Item) bool { return it.halfSpent(now) })
-	if m.closed || l.repairs || l.batch.Hedge || m.pressure.on || rationed && (l.hedged || m.hedges < 1) {
+	if m.closed || l.repairs || l.batch.Hedge || rationed && (l.hedged || m.hedges < 1 || m.pressure.on) {
 		return
 	}
 	for _, in := range m.choices() {

@@ -114,6 +114,8 @@ func TestHangingDeviceIsHedgedWhole(t *testing.T) {
 		r.arrive(r.item(0, 1, 100*ms))
 		r.advance(r.now.Add(ms))
 	}
+	r.advance(r.now.Add(10 * ms))
+	r.s.models[0].pressure.on = true
 	r.settle()
 	if r.completed != requests || r.late+r.dropped+r.failed > 0 {
 		t.Errorf("%d completed, %d late, %d dropped, %d failed of %d", r.completed, r.late, r.dropped, r.failed, requests)
