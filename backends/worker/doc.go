@@ -15,7 +15,7 @@
 // ErrDown, so that its rows can run elsewhere. The error of a run during which the child ended
 // is ErrDown too; ErrHung if it was ended because the run passed its limit (a stopped process
 // looks the same); ErrBusy if the run never began before its limit; ErrLost if a process that
-// was started again refuses this one model.
+// was started again refuses this one model, which is tried again at growing pauses.
 //
 // Memory. Each lane of a session has a slab: a memfd that both processes map, sealed against
 // any change of size, so that neither can make the other fault by shrinking it. The gateway

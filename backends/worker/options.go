@@ -41,7 +41,7 @@ var (
 	// ErrBusy means that the batch waited for its turn until its limit; it never began.
 	ErrBusy = errors.New("the worker process was busy until the limit of a run")
 	// ErrLost means that a process that was started again refused to load the model: the device
-	// serves other models, and this one only when its process has ended and loads it next time.
+	// serves other models, and this one once it can be loaded: it is tried again.
 	ErrLost = errors.New("the worker process could not load the model again")
 	// ErrMalformed means that the process sent what no healthy one sends, and was ended for it.
 	ErrMalformed = errors.New("the worker process sent a malformed answer")

@@ -75,7 +75,7 @@ func FuzzFind(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		m, err := onnxfile.Parse(data)
 		if err != nil {
-			t.Skip()
+			return
 		}
 		if found, err := traps.Find(data, m); err == nil && len(found) > 9 {
 			t.Errorf("%d found", len(found))
