@@ -26,6 +26,9 @@ const spreadAfter = 500 * time.Microsecond
 // callers. Without it a model whose rows cost the same in any batch would run them singly.
 const batchOverhead = 20 * time.Microsecond
 
+// answerTime is what encoding and writing an answer take where others want the core as well.
+const answerTime = 100 * time.Microsecond
+
 // stage is how long before the end of a batch on a GPU the next one is sealed and gathered.
 const stage = time.Millisecond
 

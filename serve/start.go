@@ -84,6 +84,7 @@ func (s *Server) startScheduler(context.Context) (err error) {
 	devices := s.fleet.Devices()
 	s.batcher, err = batcher.Start(batcher.Options{
 		Devices:   schedulerDevices(s.fleet, s.cfg.Scheduler.FallbackShare),
+		Scheduler: policy.SchedulerOptions{Answer: answerTime},
 		HangLimit: s.cfg.Scheduler.HangLimit,
 		OnLane: func(id policy.DeviceID, lane int) {
 			if devices[id].OnCPU() {

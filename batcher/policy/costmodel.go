@@ -58,26 +58,27 @@ type costModel struct {
 	segment []int32   // by batch size: index of the table entry at or above it
 	stepped bool      // batches are padded to a size of the table
 
-	ring    [ringSize]run
-	filled  int
-	at      int
-	slow    int // slow runs in a row
-	wild    int // outliers of late: see outlierCost
-	recent  [slowRuns]run
-	high    stretch // 95th percentile of the ring
-	pace    stretch // mean of the ring
-	worst   stretch // largest of the ring
-	speed   float64 // of the device's usual one; the table and the ring hold what runs take at 1
-	slowed  float64 // 1/speed: predictions are many and a division is slow
-	margin  float64
-	reach   float64 // added to the bound, in nanoseconds; see learnReach
-	gap     float64
-	reserve float64 // part of a mean that sums are taken to last longer; see keep
-	lastRun clock.Instant
-	hiccups uint64
-	covered uint64 // runs within their prediction
-	runs    uint64
-	skew    float64 // median of what runs take of their mean; 0 until there was one
+	ring     [ringSize]run
+	filled   int
+	at       int
+	slow     int // slow runs in a row
+	wild     int // outliers of late: see outlierCost
+	recent   [slowRuns]run
+	high     stretch // 95th percentile of the ring
+	pace     stretch // mean of the ring
+	worst    stretch // largest of the ring
+	speed    float64 // of the device's usual one; the table and the ring hold what runs take at 1
+	slowed   float64 // 1/speed: predictions are many and a division is slow
+	margin   float64
+	reach    float64 // added to the bound, in nanoseconds; see learnReach
+	gap      float64
+	reserve  float64 // part of a mean that sums are taken to last longer; see keep
+	headroom float64 // nanoseconds that short budgets have left at the end; see keepShort
+	lastRun  clock.Instant
+	hiccups  uint64
+	covered  uint64 // runs within their prediction
+	runs     uint64
+	skew     float64 // median of what runs take of their mean; 0 until there was one
 
 	says    []said // by rows: these are asked for many times between two runs
 	changes uint32

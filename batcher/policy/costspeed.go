@@ -1,6 +1,10 @@
 package policy
 
-import "time"
+import (
+	"time"
+
+	"sluice/internal/clock"
+)
 
 // longest is what the longest of the last runs would have taken with so many rows.
 func (c *costModel) longest(rows int) time.Duration {
@@ -95,12 +99,43 @@ func (c *costModel) keep(kept bool) {
 }
 
 // keepsFrom is how many full batches fit into a budget from which on its promise counts for the reserve.
-// What breaks shorter ones is a single run, and no reserve for sums helps them.
+// What breaks shorter ones is a single run, and no reserve for sums helps them: they have a headroom.
 const keepsFrom = 4
 
-// keep has the reserve learn from what became of an item.
-func (in *instance) keep(it *Item, kept bool) {
-	if it.Deadline.Sub(it.Arrived) >= keepsFrom*in.fullRun {
-		in.cost.keep(kept)
+// keep has the model learn from what became of a promise: when the item's run ended, Never if it was given
+// up. For short budgets only runs count whose lateness a headroom can cure.
+func (in *instance) keep(it *Item, end clock.Instant) {
+	switch over := time.Duration(end - it.Deadline); {
+	case it.Deadline.Sub(it.Arrived) >= keepsFrom*in.fullRun:
+		in.cost.keep(over <= 0)
+	case over <= time.Duration(headroomMost):
+		in.cost.keepShort(over <= -in.answer)
 	}
+}
+
+const (
+	headroomStep = float64(25 * time.Microsecond)
+	headroomAim  = 0.008 // of the promises may be broken
+	headroomMost = float64(600 * time.Microsecond)
+	headroomPart = 4 // so much of the budget beyond the run, at most, as a divisor
+)
+
+// keepShort learns from what became of a promise to a short budget. One run that takes a little longer than
+// its bound, or an answer that waits for a core, breaks it; so the headroom grows until that breaks few.
+func (c *costModel) keepShort(kept bool) {
+	if kept {
+		c.headroom = max(c.headroom-headroomAim*headroomStep, 0)
+	} else {
+		c.headroom = min(c.headroom+(1-headroomAim)*headroomStep, headroomMost)
+	}
+}
+
+// headroom is how long before its deadline an item must be predicted to be done. What its own run takes
+// of the budget stays out of it, so that a budget of little more than a run is still served at rest.
+func (in *instance) headroom(it *Item) time.Duration {
+	budget := it.Deadline.Sub(it.Arrived)
+	if in.cost.headroom == 0 || budget >= keepsFrom*in.fullRun {
+		return 0
+	}
+	return max(min(time.Duration(in.cost.headroom), (budget-in.idle(it.whole()))/headroomPart), 0)
 }

@@ -1,6 +1,9 @@
 package policy
 
-import "sluice/internal/task"
+import (
+	"sluice/internal/clock"
+	"sluice/internal/task"
+)
 
 // A higher class may displace a lower one: no promise holds against what comes of a class above. How
 // much comes is not known when a request of a lower class is admitted, and a mean rate does not say it:
@@ -40,6 +43,6 @@ func (in *instance) loss(it *Item, why Reason) Reason {
 		in.pass(it.Class, true)
 		return Outranked
 	}
-	in.keep(it, false)
+	in.keep(it, clock.Never)
 	return why
 }

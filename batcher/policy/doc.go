@@ -55,6 +55,9 @@
 // arrivals. And a batch takes later items of its key along, past earlier ones of another key. What becomes
 // hopeless when a run takes far too long, or is displaced, is told then (weed.go).
 //
+// Broken promises teach (costspeed.go). Those to long budgets make sums of runs count as longer; those to
+// short ones, which a single long run breaks, ask newcomers for a headroom before their deadlines.
+//
 // Refusals. A request is refused where a queue is full, or where no device is predicted to make its
 // deadline. Waiting may help then. It cannot help where even an idle device would take longer than
 // the request's whole budget, from its arrival: the reason is BudgetTooShort, and such a request is

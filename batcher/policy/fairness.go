@@ -92,7 +92,7 @@ func (s *Scheduler) candidate(now clock.Instant, in *instance, out *Decisions) (
 			if c.group.alone || in.certain(now, class) {
 				target = 1
 			}
-			c.window = cut(q, now, target, limit, in.cost.latency)
+			c.window = cut(q, now, target, limit, in.cost.latency, in.headroom)
 			in.yield(now, &c, target)
 			return c, true
 		}

@@ -76,6 +76,7 @@ type instance struct {
 	virtual float64                  // device time used, by weight; see fairness.go
 	credit  [task.Priorities]float64 // device time owed to lower classes
 	floor   float64                  // SchedulerOptions.ClassFloor
+	answer  time.Duration            // SchedulerOptions.Answer
 	wanting [task.Priorities]bool    // refused since the last batch
 	running int                      // batches
 	hanging int                      // of them that take far too long; see lend.go

@@ -36,7 +36,7 @@ func (s *Scheduler) AddModel(opts ModelOptions) (ModelID, error) {
 func (s *Scheduler) newInstance(m *model, on ModelDevice) *instance {
 	d := s.devices[on.Device]
 	in := &instance{
-		model: m, device: d, weight: m.opts.Weight, guess: on.Guess, busyAt: -1, share: 1, floor: s.opts.ClassFloor,
+		model: m, device: d, weight: m.opts.Weight, guess: on.Guess, busyAt: -1, share: 1, floor: s.opts.ClassFloor, answer: s.opts.Answer,
 		cost:   newCostModel(m.opts.MaxBatch, on.Sizes, on.Curve, d.opts.Gap),
 		groups: make(map[uint64]*group),
 	}

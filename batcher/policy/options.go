@@ -27,6 +27,9 @@ type SchedulerOptions struct {
 	// HangLimit is after how long a run counts as hung, so that its device takes no more
 	// work; 0 means 10 s.
 	HangLimit time.Duration
+	// Answer is what encoding and writing an answer may take. A run of a short budget that ends
+	// later than so long before the deadline counts as a broken promise; see costspeed.go.
+	Answer time.Duration
 }
 
 // DeviceOptions describe a place to run.

@@ -193,5 +193,5 @@ func (in *instance) latest(it *Item) clock.Instant {
 	if in.guest {
 		return it.safe()
 	}
-	return it.Deadline
+	return it.Deadline - clock.Instant(in.headroom(it))
 }

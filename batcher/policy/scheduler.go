@@ -226,7 +226,7 @@ func (in *instance) done(now clock.Instant, b *Batch, it *Item) (late bool) {
 		in.counts.HedgesWon++
 	}
 	late = it.Deadline < now
-	in.keep(it, !late)
+	in.keep(it, now)
 	in.pass(it.Class, false)
 	if late {
 		in.model.counts.Late++

@@ -24,7 +24,9 @@ type window struct {
 // and then grows the batch while its first item still makes its deadline. Letting the
 // first item size the batch instead looks kinder and collapses under overload: the
 // head is always about to miss, so batches shrink to one when they must be largest.
-func cut(q *queue, t clock.Instant, target, limit int, latency func(rows int) time.Duration) window {
+//
+// Beyond the target a batch leaves its first item the headroom with which that was admitted.
+func cut(q *queue, t clock.Instant, target, limit int, latency func(rows int) time.Duration, headroom func(*Item) time.Duration) window {
 	var w window
 	rest, it := q.rows, q.head
 	for ; it != nil; it = it.next {
@@ -45,9 +47,13 @@ func cut(q *queue, t clock.Instant, target, limit int, latency func(rows int) ti
 		w.drops = 0
 	}
 	w.first, w.items, w.rows = it, 1, it.Rows
+	spare := headroom(it)
 	for n := it.next; n != nil; n = n.next {
 		rows := w.rows + n.Rows
-		if rows > limit || it.Deadline < t.Add(latency(rows)) {
+		if rows > limit {
+			break
+		}
+		if left := it.Deadline.Sub(t) - latency(rows); left < 0 || rows > target && left < spare {
 			break
 		}
 		w.items, w.rows = w.items+1, rows

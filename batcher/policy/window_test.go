@@ -21,13 +21,14 @@ func ones(due ...int) []member {
 }
 
 func TestCut(t *testing.T) {
+	spare := time.Duration(0)
 	f := func(name string, members []member, target, limit int, drops, items, rows int) {
 		t.Helper()
 		var q queue
 		for i, m := range members {
 			q.push(&Item{Deadline: clock.Instant(100 + m.due), Rows: m.rows}, uint32(7919*i))
 		}
-		w := cut(&q, 100, target, limit, linear)
+		w := cut(&q, 100, target, limit, linear, func(*Item) time.Duration { return spare })
 		if w.drops != drops || w.items != items || w.rows != rows {
 			t.Errorf("%s: drops %d, takes %d items of %d rows; want %d, %d, %d", name, w.drops, w.items, w.rows, drops, items, rows)
 		}
@@ -46,4 +47,8 @@ func TestCut(t *testing.T) {
 	f("a large item counts with its own rows", []member{{15, 6}, {50, 1}}, 1, 8, 1, 1, 1)
 	f("serves the head where the rest cannot run at all", []member{{12, 1}, {13, 8}}, 9, 9, 0, 1, 1)
 	f("nothing in an empty queue", nil, 1, 8, 0, 0, 0)
+	spare = 2
+	f("leaves the first its headroom", ones(15, 50, 50, 50, 50), 1, 8, 0, 3, 3)
+	f("which is no reason to stay below the target", ones(15, 50, 50, 50, 50), 4, 8, 0, 4, 4)
+	f("nor to give up what fits without", ones(11), 1, 8, 0, 1, 1)
 }
