@@ -171,7 +171,7 @@ func requestFaults() []badInput {
 		{"61 long id", post(simpleInfer, simpleBody(`"id":"`+strings.Repeat("x", 129)+`",`)), 400, "INVALID_PARAMETER", false},
 		{"61 control byte in the id", post(simpleInfer, simpleBody(`"id":"a\u0007",`)), 400, "INVALID_PARAMETER", false},
 	}
-	for _, budget := range []string{"0", "-5", "soon", "1e9", "1000000000", "1.2345", "."} {
+	for _, budget := range []string{"0", "-5", "soon", "1e9", "1000000000", "1.2345", ".", "5\r\nSluice-Budget-Ms: 5"} {
 		f = append(f, badInput{"62 budget " + budget, post(simpleInfer, body, "Sluice-Budget-Ms: "+budget), 400, "INVALID_TIMEOUT", false})
 	}
 	return f

@@ -29,8 +29,8 @@ func (s *Server) infer(c *call, wire gateway.Format) (gateway.Step, error) {
 	x.Body = c.ctx.Request.Body()
 	h := &c.ctx.Request.Header
 	x.Head = gateway.Head{
-		Budget: h.PeekCanonical(headerBudget), Nonfinite: h.PeekCanonical(headerNonfinite), HeaderLength: h.PeekCanonical(headerBinaryLength),
-		ContentEncoding: contentEncoding(h), AcceptEncoding: h.PeekCanonical(headerAcceptEncoding), ContentType: h.PeekCanonical(headerContentType),
+		Budget: listed(h, budgetHeader), Nonfinite: h.PeekCanonical(headerNonfinite), HeaderLength: h.PeekCanonical(headerBinaryLength),
+		ContentEncoding: listed(h, fasthttp.HeaderContentEncoding), AcceptEncoding: h.PeekCanonical(headerAcceptEncoding), ContentType: h.PeekCanonical(headerContentType),
 	}
 	if c.loop != nil {
 		x.Front, x.Origin = c.loop, c
@@ -53,28 +53,16 @@ func (s *Server) conclude(c *call) (gateway.Step, error) {
 	return gateway.Ends, s.respond(c)
 }
 
-// contentEncoding is the header's value; it may be there several times, which is one list.
-func contentEncoding(h *fasthttp.RequestHeader) []byte {
-	first := h.PeekCanonical(headerContentEncoding)
-	if first == nil {
+// listed is a header's value; one that is there several times is a list.
+func listed(h *fasthttp.RequestHeader, name string) []byte {
+	switch all := h.PeekAll(name); len(all) {
+	case 0:
 		return nil
+	case 1:
+		return all[0]
+	default:
+		return bytes.Join(all, []byte(", "))
 	}
-	n := 0
-	for name := range h.All() {
-		if bytes.Equal(name, headerContentEncoding) {
-			n++
-		}
-	}
-	if n == 1 {
-		return first
-	}
-	var all [][]byte
-	for name, value := range h.All() {
-		if bytes.Equal(name, headerContentEncoding) {
-			all = append(all, value)
-		}
-	}
-	return bytes.Join(all, []byte(","))
 }
 
 // respond makes what has come of a prediction the answer. Its error is the exchange's fault.
