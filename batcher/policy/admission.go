@@ -25,7 +25,7 @@ func (in *instance) foresee(now clock.Instant, it *Item) forecast {
 		return in.forecast(now, it.Rows, it.Class, it.Deadline, it.Key)
 	}
 	start := in.device.free(now, 0)
-	end := start.Add(in.cost.latency(1))
+	end := start.Add(in.cost.Latency(1))
 	return forecast{start: start, likely: end, finish: end}
 }
 
@@ -44,12 +44,12 @@ func (in *instance) forecast(now clock.Instant, rows int, class task.Priority, d
 	if rows < limit {
 		total := own + rows
 		full = (total - 1) / limit
-		work += time.Duration(full) * in.cost.mean(limit)
+		work += time.Duration(full) * in.cost.Mean(limit)
 		last = total - full*limit
 	} else {
 		work += in.drainBy(own, limit)
 	}
-	d, run := in.device, in.cost.latency(last)
+	d, run := in.device, in.cost.Latency(last)
 	if len(d.busy) > 1 || len(d.busy) == 1 && in.items == 0 {
 		work += in.others(work + run)
 	}
@@ -61,8 +61,8 @@ func (in *instance) forecast(now clock.Instant, rows int, class task.Priority, d
 	if full > 0 && d.servers() > 1 {
 		// On another lane the small rest of a queue would be done before the full batch
 		// ahead of it. Do not promise that: a longer queue must not look better.
-		batch := in.cost.mean(limit)
-		f.likely = max(f.likely, d.free(now, work-batch).Add(in.cost.latency(limit)))
+		batch := in.cost.Mean(limit)
+		f.likely = max(f.likely, d.free(now, work-batch).Add(in.cost.Latency(limit)))
 	}
 	by, harms, tight := in.promise(now, newcomer{rows, class, deadline, key})
 	f.finish, f.tight = by, tight
@@ -71,7 +71,7 @@ func (in *instance) forecast(now clock.Instant, rows int, class task.Priority, d
 	}
 	if class > 0 && in.totalRows() > in.rows[class] {
 		mine := in.rows[class] + rows
-		run := in.cost.latency(min(mine, max(rows, limit)))
+		run := in.cost.Latency(min(mine, max(rows, limit)))
 		start := d.free(now, in.paid(class, in.drainBy(mine, limit)))
 		if end := start.Add(run); end < f.likely {
 			f.start, f.likely = start, end
@@ -144,7 +144,7 @@ func (in *instance) others(work time.Duration) time.Duration {
 		}
 		fair := min(float64(work)/in.weight, mine+turn-o.virtual) * o.weight
 		coming := time.Duration(o.needs * float64(work))
-		sum += min(o.backlog()+coming, time.Duration(fair)+o.cost.mean(o.largest()))
+		sum += min(o.backlog()+coming, time.Duration(fair)+o.cost.Mean(o.largest()))
 	}
 	return sum
 }
@@ -156,7 +156,7 @@ func (in *instance) largest() int {
 }
 
 // longestRun is the longest batch that the instance runs.
-func (in *instance) longestRun() time.Duration { return in.cost.latency(in.limit) }
+func (in *instance) longestRun() time.Duration { return in.cost.Latency(in.limit) }
 
 // refuse decides whether an item routed to an instance is turned away.
 // It must be done by so much room before the latest.

@@ -114,7 +114,7 @@ func TestProbeEndsALockOut(t *testing.T) {
 	refused := 0
 	for {
 		v := r.arrive(r.item(0, 1, 50*ms))
-		if v.Admitted && v.Wait == 0 && r.s.models[0].on[0].cost.latency(1) <= 50*ms {
+		if v.Admitted && v.Wait == 0 && r.s.models[0].on[0].cost.Latency(1) <= 50*ms {
 			break
 		}
 		refused++

@@ -232,7 +232,7 @@ func TestAvoidedDeviceIsTriedAgain(t *testing.T) {
 	if r.completed-completed != 200 || r.late > 0 {
 		t.Errorf("%d of 200 completed, %d late", r.completed-completed, r.late)
 	}
-	if got := r.s.models[0].on[0].cost.latency(1); got > 8*ms {
+	if got := r.s.models[0].on[0].cost.Latency(1); got > 8*ms {
 		t.Errorf("the first device is still predicted to take %v", got)
 	}
 }

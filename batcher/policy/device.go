@@ -140,7 +140,7 @@ func (in *instance) live() bool { return in.items > 0 || in.arrivals.mean > 1 }
 
 // load is the share of its device that the instance needs at its best batch size.
 func (in *instance) load() float64 {
-	perRow := in.cost.mean(in.limit).Seconds() / float64(in.limit)
+	perRow := in.cost.Mean(in.limit).Seconds() / float64(in.limit)
 	return in.arrivals.mean * perRow / float64(in.device.servers())
 }
 

@@ -55,7 +55,7 @@
 // arrivals. And a batch takes later items of its key along, past earlier ones of another key. What becomes
 // hopeless when a run takes far too long, or is displaced, is told then (weed.go).
 //
-// Broken promises teach (costspeed.go). Those to long budgets make sums of runs count as longer; those to
+// Broken promises teach (headroom.go). Those to long budgets make sums of runs count as longer; those to
 // short ones, which a single long run breaks, ask newcomers for a headroom before their deadlines.
 //
 // Refusals. A request is refused where a queue is full, or where no device is predicted to make its

@@ -56,7 +56,7 @@ func (c *candidate) queue() *queue { return &c.group.queues[c.class] }
 
 // slack is how long the candidate's most urgent item could still wait.
 func (c *candidate) slack(now clock.Instant) time.Duration {
-	return c.window.first.Deadline.Sub(now) - c.on.cost.latency(c.window.rows)
+	return c.window.first.Deadline.Sub(now) - c.on.cost.Latency(c.window.rows)
 }
 
 // candidates asks every waiting instance of a device for its batch. What is found to be
@@ -92,7 +92,7 @@ func (s *Scheduler) candidate(now clock.Instant, in *instance, out *Decisions) (
 			if c.group.alone || in.certain(now, class) {
 				target = 1
 			}
-			c.window = cut(q, now, target, limit, in.cost.latency, in.headroom)
+			c.window = cut(q, now, target, limit, in.cost.Latency, in.headroom)
 			in.yield(now, &c, target)
 			return c, true
 		}
@@ -115,12 +115,12 @@ func (in *instance) yield(now clock.Instant, c *candidate, target int) {
 	if other == nil || c.group.alone || w.first == nil || w.rows <= target {
 		return
 	}
-	latest := other.Deadline - clock.Instant(in.cost.latency(other.Rows))
+	latest := other.Deadline - clock.Instant(in.cost.Latency(other.Rows))
 	it := w.first
 	rows, items := it.Rows, 1
 	for ; items < w.items; items++ {
 		it = it.next
-		if rows >= target && it.Deadline > other.Deadline && now.Add(in.cost.latency(rows+it.Rows)) > latest {
+		if rows >= target && it.Deadline > other.Deadline && now.Add(in.cost.Latency(rows+it.Rows)) > latest {
 			break
 		}
 		rows += it.Rows
@@ -130,7 +130,7 @@ func (in *instance) yield(now clock.Instant, c *candidate, target int) {
 
 // feasible reports whether an item would make its deadline if it ran alone at once.
 func (in *instance) feasible(now clock.Instant, it *Item) bool {
-	return it.Deadline > now && it.Deadline >= now.Add(in.cost.latency(it.Rows))
+	return it.Deadline > now && it.Deadline >= now.Add(in.cost.Latency(it.Rows))
 }
 
 // choose picks the fair candidate with the least slack.
@@ -184,12 +184,12 @@ func (in *instance) lead(now clock.Instant) (class task.Priority, most int) {
 // by it, unless it has earned as much as it may save.
 func (in *instance) turn(now clock.Instant, c task.Priority, head *Item) (most int) {
 	all := max(min(in.rows[c], in.limit), head.Rows)
-	most = in.cost.within(time.Duration(in.credit[c]), all)
-	if most < head.Rows || most < all && head.Deadline >= now.Add(in.fullRun+in.cost.latency(most)) {
+	most = in.cost.Within(time.Duration(in.credit[c]), all)
+	if most < head.Rows || most < all && head.Deadline >= now.Add(in.fullRun+in.cost.Latency(most)) {
 		return 0
 	}
 	if in.credit[c] < in.savings() {
-		most = in.cost.within(in.spare(now, 0, c), most)
+		most = in.cost.Within(in.spare(now, 0, c), most)
 	}
 	return most
 }

@@ -99,7 +99,7 @@ func TestFairShares(t *testing.T) {
 		var longest time.Duration
 		for i := range weights {
 			add(t, s, ModelOptions{MaxBatch: 8, Weight: weights[i], Budget: time.Second}, 0, line(8, bases[i], ms/4))
-			longest = max(longest, s.models[i].on[0].cost.latency(8))
+			longest = max(longest, s.models[i].on[0].cost.Latency(8))
 		}
 		r := newRig(t, s)
 		feed := func() {

@@ -68,7 +68,7 @@ func (in *instance) leads(it *Item) int {
 	if in.span == 0 || it.span != 0 && it.span <= in.span {
 		return it.group.limit(in.limit)
 	}
-	return it.group.limit(max(in.limit, min(in.cost.best(it.span), in.model.opts.MaxBatch)))
+	return it.group.limit(max(in.limit, min(in.cost.Best(it.span), in.model.opts.MaxBatch)))
 }
 
 // limit is the smaller of a batch and the largest that the group's items may make. nil has no

@@ -43,8 +43,8 @@ func (in *instance) watch(now clock.Instant, rows int) clock.Instant {
 		}
 		return clock.Never
 	}
-	longest := time.Duration(stuckFactor * float64(in.cost.longest(rows)))
-	return now.Add(max(longest, in.cost.latency(rows)+max(in.slack, stuckSlack)))
+	longest := time.Duration(stuckFactor * float64(in.cost.Longest(rows)))
+	return now.Add(max(longest, in.cost.Latency(rows)+max(in.slack, stuckSlack)))
 }
 
 // nextWatch is when watch should be called next, Never if no batch may become stuck.
@@ -164,7 +164,7 @@ func (it *Item) halfSpent(now clock.Instant) bool {
 // saves reports whether the instance could still run a sealed item in time, alone and at
 // once.
 func (in *instance) saves(now clock.Instant, it *Item) bool {
-	return it.runs == 1 && it.state == itemSealed && now.Add(in.cost.latency(it.Rows)) <= it.safe()
+	return it.runs == 1 && it.state == itemSealed && now.Add(in.cost.Latency(it.Rows)) <= it.safe()
 }
 
 // point wakes an idle lane with a hint.
@@ -205,7 +205,7 @@ func (s *Scheduler) probe(now clock.Instant, on *instance, index int, out *Decis
 		}
 		avoided := m.pressure.on || on.guest && l.batch.Items[0].Detour == Spilled || in.peers[0] == on.peers[0]
 		if avoided && in.takes() && d.active+d.woken == 0 && in.items == 0 &&
-			in.cost.high.ratio > slowRatio && s.mayProbe(now, in) {
+			in.cost.Slow() && s.mayProbe(now, in) {
 			d.point(h, out)
 			return
 		}
@@ -233,7 +233,7 @@ func (s *Scheduler) follow(now clock.Instant, d *device, l *lane, h hint, b *Bat
 	kept := 0
 	for _, it := range b.Items {
 		rows := b.Rows + it.Rows
-		if kept > 0 && (h.probe || rows > in.limit || now.Add(in.cost.latency(rows)) > b.Items[0].safe()) {
+		if kept > 0 && (h.probe || rows > in.limit || now.Add(in.cost.Latency(rows)) > b.Items[0].safe()) {
 			break
 		}
 		if !h.probe {

@@ -29,23 +29,20 @@ func (m *model) idle(rows int) time.Duration {
 }
 
 func (in *instance) idle(rows int) time.Duration {
-	if in.guess && in.cost.runs == 0 {
+	if in.guess && in.cost.Runs() == 0 {
 		return 0
 	}
 	largest := in.model.opts.MaxBatch
 	if rows <= largest {
-		return in.cost.idle(rows)
+		return in.cost.Idle(rows)
 	}
-	one := in.cost.idle(largest)
+	one := in.cost.Idle(largest)
 	all := time.Duration(rows/largest) * one
 	if rest := rows % largest; rest > 0 {
-		all += in.cost.idle(rest)
+		all += in.cost.Idle(rest)
 	}
 	return max(one, all/time.Duration(in.device.servers()))
 }
-
-// idle is the table's latency with the gap, or what the last runs took where they were quicker.
-func (c *costModel) idle(rows int) time.Duration { return c.say(rows).idle }
 
 // mayRetry reports whether a request may run although its rows take longer than its budget.
 func (in *instance) mayRetry(now clock.Instant, takes time.Duration) bool {

@@ -3,6 +3,7 @@ package policy
 import (
 	"time"
 
+	"sluice/batcher/policy/costmodel"
 	"sluice/internal/clock"
 	"sluice/internal/task"
 )
@@ -32,7 +33,7 @@ type model struct {
 type instance struct {
 	model  *model
 	device *device
-	cost   *costModel
+	cost   *costmodel.Model
 	weight float64
 	guest  bool // the model prefers other devices
 	guess  bool // what it costs was never measured
@@ -77,6 +78,7 @@ type instance struct {
 	credit  [task.Priorities]float64 // device time owed to lower classes
 	floor   float64                  // SchedulerOptions.ClassFloor
 	answer  time.Duration            // SchedulerOptions.Answer
+	kept    float64                  // nanoseconds that short budgets leave; see headroom.go
 	wanting [task.Priorities]bool    // refused since the last batch
 	running int                      // batches
 	hanging int                      // of them that take far too long; see lend.go
@@ -113,7 +115,7 @@ func (in *instance) totalRows() int {
 // refresh brings what was learned of the instance and its device up to date.
 func (in *instance) refresh(now clock.Instant) {
 	in.device.refresh(now)
-	if in.cost.wake(now) {
+	if in.cost.Wake(now) {
 		in.retune()
 	}
 }
@@ -126,17 +128,17 @@ func (in *instance) retune() {
 	if limit == 0 {
 		limit = in.model.opts.Budget / 2
 	}
-	if limit > 0 && in.cost.latency(1) > limit {
+	if limit > 0 && in.cost.Latency(1) > limit {
 		// Not even one row fits half the budget: allow what can still make it at all.
 		limit += limit / 2
 	}
 	if n := in.device.neighbourBudget(in); n > 0 && (limit == 0 || n < limit) {
 		limit = n
 	}
-	in.limit, in.span = min(in.cost.best(limit), in.model.opts.MaxBatch), limit
-	in.fullRun, in.fullMean = in.cost.latency(in.limit), in.cost.mean(in.limit)
+	in.limit, in.span = min(in.cost.Best(limit), in.model.opts.MaxBatch), limit
+	in.fullRun, in.fullMean = in.cost.Latency(in.limit), in.cost.Mean(in.limit)
 	lanes := float64(in.device.servers())
-	in.target = in.cost.smallest(in.arrivals.rising()/(lanes*in.share), in.limit)
+	in.target = in.cost.Smallest(in.arrivals.rising()/(lanes*in.share), in.limit)
 }
 
 // drain predicts how long one lane needs for so many rows.
@@ -148,12 +150,12 @@ func (in *instance) drainBy(rows, limit int) time.Duration {
 		return 0
 	}
 	if rows <= limit {
-		return in.cost.mean(rows)
+		return in.cost.Mean(rows)
 	}
 	full, rest := rows/limit, rows%limit
-	t := time.Duration(full) * in.cost.mean(limit)
+	t := time.Duration(full) * in.cost.Mean(limit)
 	if rest > 0 {
-		t += in.cost.mean(rest)
+		t += in.cost.Mean(rest)
 	}
 	return t
 }

@@ -106,7 +106,7 @@ func (tr traffic) play(t fataler) []claim {
 func (in *instance) longest() time.Duration {
 	longest := time.Duration(0)
 	for _, o := range in.device.on {
-		longest = max(longest, o.cost.latency(o.limit))
+		longest = max(longest, o.cost.Latency(o.limit))
 	}
 	return longest
 }

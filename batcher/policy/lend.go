@@ -49,10 +49,10 @@ func (in *instance) blocked() bool { return in.hanging > 0 }
 // patience is how long a run of so many rows may take before it hangs.
 func (in *instance) patience(rows int) time.Duration {
 	most := in.device.hangLimit / 2
-	if in.cost.runs == 0 && in.cost.longest(rows) == 0 || in.guess && in.cost.runs == 0 {
+	if in.cost.Runs() == 0 && in.cost.Longest(rows) == 0 || in.guess && in.cost.Runs() == 0 {
 		return most // nothing is known of it
 	}
-	return min(max(hangFactor*in.cost.longest(rows), hangLeast), most)
+	return min(max(hangFactor*in.cost.Longest(rows), hangLeast), most)
 }
 
 // hang takes note of a run that hangs, and lends its lane if there is a spare.

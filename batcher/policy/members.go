@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"sluice/batcher/policy/costmodel"
 	"sluice/internal/clock"
 )
 
@@ -37,10 +38,10 @@ func (s *Scheduler) newInstance(m *model, on ModelDevice) *instance {
 	d := s.devices[on.Device]
 	in := &instance{
 		model: m, device: d, weight: m.opts.Weight, guess: on.Guess, busyAt: -1, share: 1, floor: s.opts.ClassFloor, answer: s.opts.Answer,
-		cost:   newCostModel(m.opts.MaxBatch, on.Sizes, on.Curve, d.opts.Gap),
+		cost:   costmodel.New(m.opts.MaxBatch, on.Sizes, on.Curve, d.opts.Gap),
 		groups: make(map[uint64]*group),
 	}
-	in.cost.setSpeed(d.speed)
+	in.cost.SetSpeed(d.speed)
 	in.limit = 1
 	in.retune()
 	d.on = append(d.on, in)
@@ -98,9 +99,9 @@ func (s *Scheduler) SetSingle(id ModelID) {
 // before the runs have shown it.
 func (s *Scheduler) SetSpeed(id DeviceID, speed float64) {
 	d := s.devices[id]
-	d.speed = max(speed, slowestSpeed)
+	d.speed = max(speed, costmodel.SlowestSpeed)
 	for _, in := range d.on {
-		in.cost.setSpeed(d.speed)
+		in.cost.SetSpeed(d.speed)
 		in.retune()
 	}
 }

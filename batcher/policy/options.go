@@ -28,7 +28,7 @@ type SchedulerOptions struct {
 	// work; 0 means 10 s.
 	HangLimit time.Duration
 	// Answer is what encoding and writing an answer may take. A run of a short budget that ends
-	// later than so long before the deadline counts as a broken promise; see costspeed.go.
+	// later than so long before the deadline counts as a broken promise; see headroom.go.
 	Answer time.Duration
 }
 

@@ -3,6 +3,7 @@ package policy
 import (
 	"time"
 
+	"sluice/batcher/policy/costmodel"
 	"sluice/internal/clock"
 	"sluice/internal/task"
 )
@@ -17,9 +18,6 @@ import (
 // has a slow GPU beside a fast one may keep the slow one for bursts.
 
 const (
-	// alikeWithin is how far the costs of peers may differ. Warm-up measures two GPUs of one type
-	// some percent apart; those of two types differ by half and more.
-	alikeWithin = 0.25
 	// levelWithin is the part of a run by which two predictions may differ and count as equal:
 	// they move by that much from batch to batch.
 	levelWithin = 0.1
@@ -28,13 +26,13 @@ const (
 // gatherPeers finds the places of a model whose instances are complete. Costs are compared as they
 // were measured, and not as they were learned since: under load these differ.
 func (m *model) gatherPeers() {
-	costs := make([]*costModel, len(m.on))
+	costs := make([]*costmodel.Model, len(m.on))
 	for i, on := range m.opts.Devices {
-		costs[i] = newCostModel(m.opts.MaxBatch, on.Sizes, on.Curve, 0)
+		costs[i] = costmodel.New(m.opts.MaxBatch, on.Sizes, on.Curve, 0)
 	}
 	begun := 0
 	for i := range m.on {
-		if i > begun && !(m.on[i].device.like(m.on[begun].device) && costs[i].like(costs[begun])) {
+		if i > begun && !(m.on[i].device.like(m.on[begun].device) && costs[i].Like(costs[begun])) {
 			begun = i
 		}
 		for j := begun; j <= i; j++ {
@@ -46,21 +44,6 @@ func (m *model) gatherPeers() {
 
 // like reports whether two devices are of one kind.
 func (d *device) like(o *device) bool { return d.opts.Kind != "" && d.opts.Kind == o.opts.Kind }
-
-// like compares two tables by what a run of each size takes. A table that is yet to be learned is
-// like any.
-func (c *costModel) like(o *costModel) bool {
-	if !c.known[0] || !o.known[0] {
-		return true
-	}
-	var mine, other float64
-	for _, b := range c.rows {
-		if b < len(o.segment) {
-			mine, other = mine+c.typical(b), other+o.typical(b)
-		}
-	}
-	return max(mine, other) <= (1+alikeWithin)*min(mine, other)
-}
 
 // place splits the first place off devices in order of preference.
 func place(on []*instance) (first, rest []*instance) {
@@ -89,7 +72,7 @@ func best(now clock.Instant, it *Item, peers []*instance, from *instance) (*inst
 		in.predicted = in.foresee(now, it)
 		if f := in.predicted; f.finish < least {
 			least = f.finish
-			level = f.finish.Add(time.Duration(levelWithin * float64(in.cost.latency(it.Rows))))
+			level = f.finish.Add(time.Duration(levelWithin * float64(in.cost.Latency(it.Rows))))
 		}
 	}
 	var chosen *instance

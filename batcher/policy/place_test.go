@@ -59,7 +59,7 @@ func TestLateDevice(t *testing.T) {
 	if cpu.Name != "cpu" || cpu.BatchCounts != was.BatchCounts || cpu.Runs != was.Runs || cpu.RowsPerSecond != was.RowsPerSecond || !slices.Equal(cpu.Curve, was.Curve) {
 		t.Errorf("the device that was there is %+v, before %+v", cpu, was)
 	}
-	if learned := r.s.models[0].on[1].cost.latency(3); was.RowsPerSecond < 90 || learned < 28*ms {
+	if learned := r.s.models[0].on[1].cost.Latency(3); was.RowsPerSecond < 90 || learned < 28*ms {
 		t.Fatalf("%g rows per second and runs of %v: nothing was learned", was.RowsPerSecond, learned)
 	}
 	for range 100 {

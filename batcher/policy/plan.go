@@ -37,8 +37,8 @@ func (in *instance) plan(now, start clock.Instant, x newcomer, own time.Duration
 	if head.group != nil {
 		most = max(most, in.leads(head))
 	}
-	if slack := head.Deadline.Sub(start); slack < in.cost.latency(most) {
-		most = in.cost.within(slack, most)
+	if slack := head.Deadline.Sub(start); slack < in.cost.Latency(most) {
+		most = in.cost.Within(slack, most)
 	}
 	most = max(most, head.Rows)
 	p.inside = x.class == top && aheadRows+x.rows <= most
@@ -56,7 +56,7 @@ func (in *instance) plan(now, start clock.Instant, x newcomer, own time.Duration
 	if x.class != top {
 		p.skip = 0
 	}
-	first := time.Duration(float64(max(l.batch(p.rows), in.cost.latency(p.rows))) / float64(in.device.servers()))
+	first := time.Duration(float64(max(l.batch(p.rows), in.cost.Latency(p.rows))) / float64(in.device.servers()))
 	p.base = first - work + mine
 	return p
 }
@@ -65,10 +65,10 @@ func (in *instance) plan(now, start clock.Instant, x newcomer, own time.Duration
 // live through a batch of the target size, if so many will wait: that would make small batches when
 // they must be large.
 func (in *instance) runs(now, start clock.Instant, rows int) time.Duration {
-	run := in.cost.latency(rows)
+	run := in.cost.Latency(rows)
 	if most := min(in.target, in.limit); rows < most {
 		coming := in.arrivals.rising() * start.Sub(now).Seconds()
-		run = max(run, in.cost.mean(int(min(float64(most), float64(rows)+coming))))
+		run = max(run, in.cost.Mean(int(min(float64(most), float64(rows)+coming))))
 	}
 	return run
 }
@@ -81,9 +81,9 @@ func (in *instance) last(now clock.Instant, x newcomer, p *plan) clock.Instant {
 	full := (rest - 1) / limit
 	each := in.fullMean
 	if limit != in.limit {
-		each = in.cost.mean(limit)
+		each = in.cost.Mean(limit)
 	}
-	work := max(in.tariff.batch(p.rows), in.cost.latency(p.rows)) + time.Duration(full)*each
+	work := max(in.tariff.batch(p.rows), in.cost.Latency(p.rows)) + time.Duration(full)*each
 	start := in.opens(now, work)
 	return start.Add(in.runs(now, start, rest-full*limit))
 }
@@ -96,9 +96,9 @@ func (in *instance) second(now clock.Instant, x newcomer, p *plan) bool {
 	if p.rows == 0 || rest > in.limitOf(x.key) || in.rows[x.class]+x.rows < all {
 		return false
 	}
-	first := max(in.tariff.batch(p.rows), in.cost.latency(p.rows))
+	first := max(in.tariff.batch(p.rows), in.cost.Latency(p.rows))
 	begins := in.opens(now, first)
-	if it := in.orders[x.class].behind(p.skip); it != nil && it.Deadline < begins.Add(in.cost.latency(rest)) {
+	if it := in.orders[x.class].behind(p.skip); it != nil && it.Deadline < begins.Add(in.cost.Latency(rest)) {
 		return false
 	}
 	if p.inside {
@@ -166,19 +166,6 @@ func (d *device) mean(now, start clock.Instant) clock.Instant {
 	return now.Add(sum / time.Duration(len(d.lanes)))
 }
 
-// within is the largest batch, up to most rows, whose latency stays within a limit; 0 if none.
-func (c *costModel) within(limit time.Duration, most int) int {
-	low, high := 0, most
-	for low < high {
-		if mid := (low + high + 1) / 2; c.latency(mid) <= limit {
-			low = mid
-		} else {
-			high = mid - 1
-		}
-	}
-	return low
-}
-
 // certain reports whether all that waits will make its deadline, and the next batch of each
 // neighbour its own, if the batch of the class that starts now is as large as its first item
 // allows. A lower class that has its turn has not: its time is short, and its batches are large.
@@ -188,14 +175,14 @@ func (in *instance) certain(now clock.Instant, class task.Priority) bool {
 		return false
 	}
 	most := in.leads(head)
-	run := in.cost.latency(min(in.totalRows(), most))
+	run := in.cost.Latency(min(in.totalRows(), most))
 	if head.Deadline < now.Add(run) {
 		run = head.Deadline.Sub(now)
 	}
 	due := clock.Never
 	for _, o := range in.device.busy {
 		if o != in {
-			run += o.cost.latency(min(o.totalRows(), o.limit))
+			run += o.cost.Latency(min(o.totalRows(), o.limit))
 			due = min(due, o.due())
 		}
 	}

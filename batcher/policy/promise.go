@@ -21,7 +21,7 @@ type newcomer struct {
 func (in *instance) promise(now clock.Instant, x newcomer) (finish clock.Instant, harms bool, tight int) {
 	start := in.opens(now, 0)
 	if in.items == 0 {
-		return start.Add(in.cost.latency(x.rows)), false, 0
+		return start.Add(in.cost.Latency(x.rows)), false, 0
 	}
 	if due, alike := in.alike(x); alike {
 		if finish, ok := in.fits(now, start, due, x); ok {
@@ -118,10 +118,10 @@ func (in *instance) alike(x newcomer) (due clock.Instant, ok bool) {
 // when it ends.
 func (in *instance) fits(now, start, due clock.Instant, x newcomer) (finish clock.Instant, ok bool) {
 	n := in.totalRows() + x.rows
-	if n > in.limitOf(x.key) || in.cost.stepped && in.rows[x.class]+x.rows < n {
+	if n > in.limitOf(x.key) || in.cost.Stepped() && in.rows[x.class]+x.rows < n {
 		return 0, false
 	}
-	finish = start.Add(in.cost.latency(n))
+	finish = start.Add(in.cost.Latency(n))
 	return finish, min(due, x.deadline) >= finish && x.deadline >= start.Add(in.runs(now, start, n))
 }
 
@@ -147,7 +147,7 @@ const ampleTime = 0.4
 // emptied bounds when all that waits, and so much more, is done; Never where that is not simple.
 func (in *instance) emptied(now, start clock.Instant, rows, items int) clock.Instant {
 	d := in.device
-	if in.keys > 1 || len(d.busy) > 1 || in.cost.stepped {
+	if in.keys > 1 || len(d.busy) > 1 || in.cost.Stepped() {
 		return clock.Never
 	}
 	limit := in.limit

@@ -51,7 +51,7 @@ func (c *court) ask(it *Item) (admitted bool) {
 		in := m.on[0]
 		bounds, means := []time.Duration{0}, []time.Duration{0}
 		for rows := 1; rows <= m.opts.MaxBatch; rows++ {
-			bounds, means = append(bounds, in.cost.latency(rows)), append(means, in.cost.mean(rows))
+			bounds, means = append(bounds, in.cost.Latency(rows)), append(means, in.cost.Mean(rows))
 		}
 		v.bounds, v.means = append(v.bounds, bounds), append(v.means, means)
 		if in.items > 0 && m.id != it.Model {
@@ -151,7 +151,7 @@ func drawCourt(t *rapid.T, classes []int, models []int) (c *court, class func() 
 	c.conserve = true
 	factors := rapid.SampledFrom([][]float64{{1}, {0.3, 0.7, 1}, {0.5, 0.9, 1, 1, 1.05, 2, 20}}).Draw(t, "factors")
 	c.took = func(b *Batch) time.Duration {
-		return time.Duration(rapid.SampledFrom(factors).Draw(t, "factor") * float64(s.models[b.Model].on[0].cost.mean(b.Rows)))
+		return time.Duration(rapid.SampledFrom(factors).Draw(t, "factor") * float64(s.models[b.Model].on[0].cost.Mean(b.Rows)))
 	}
 	most := rapid.SampledFrom(classes).Draw(t, "classes")
 	class = func() task.Priority { return task.Priority(rapid.IntRange(0, most-1).Draw(t, "class")) }

@@ -59,8 +59,8 @@ func force(r *rig, it *Item) (left clock.Instant, ok bool) {
 func steps(r *rig, it *Item) time.Duration {
 	in := r.s.models[0].on[0]
 	in.index()
-	best := in.cost.best(0)
-	share := float64(in.cost.mean(best)) / float64(best) / float64(in.device.servers())
+	best := in.cost.Best(0)
+	share := float64(in.cost.Mean(best)) / float64(best) / float64(in.device.servers())
 	share = min(share, (in.tariff.fixed/float64(in.tariff.limit)+in.tariff.perRow)/in.tariff.pace)
 	above := func(rows int, own time.Duration) time.Duration {
 		return max(own-time.Duration(share*float64(rows)), 0)

@@ -40,7 +40,7 @@ func (s *Scheduler) Retry(now clock.Instant, b *Batch, rows int, must bool) bool
 	d := s.devices[b.Device]
 	in, l := s.models[b.Model].instance(d), &d.lanes[b.Lane]
 	in.settle(now, l)
-	run := in.cost.latency(rows)
+	run := in.cost.Latency(rows)
 	if !must && (in.repairs.left <= 0 || d.harms(now, in, run)) {
 		return false
 	}
@@ -63,7 +63,7 @@ func (in *instance) unsearched(b *Batch, rows int) time.Duration {
 	if rest <= 0 || in.repairs.left <= 0 {
 		return 0
 	}
-	return in.cost.latency(rest)
+	return in.cost.Latency(rest)
 }
 
 // harms reports whether a neighbour's most urgent item, which would make its deadline if a lane
@@ -73,7 +73,7 @@ func (d *device) harms(now clock.Instant, in *instance, run time.Duration) bool 
 		return false
 	}
 	for _, o := range d.busy {
-		if due, own := o.due(), o.cost.latency(1); o != in && due >= now.Add(own) && due < now.Add(own+run) {
+		if due, own := o.due(), o.cost.Latency(1); o != in && due >= now.Add(own) && due < now.Add(own+run) {
 			return true
 		}
 	}
@@ -229,7 +229,7 @@ func (in *instance) singly(q *queue, rows int) time.Duration {
 		return 0
 	}
 	each := (q.rows + q.items - 1) / q.items
-	return time.Duration((rows+each-1)/each) * in.cost.mean(each)
+	return time.Duration((rows+each-1)/each) * in.cost.Mean(each)
 }
 
 // backlog predicts how long one lane needs for all that waits.

@@ -39,12 +39,12 @@ func (r *returns) pass(now clock.Instant, spare float64) {
 
 // retry tells a refused item when to come back with the same budget.
 func (in *instance) retry(now clock.Instant, it *Item) time.Duration {
-	rate := float64(in.limit) / float64(in.cost.mean(in.limit)) * float64(in.device.servers()) * in.share // rows per nanosecond
+	rate := float64(in.limit) / float64(in.cost.Mean(in.limit)) * float64(in.device.servers()) * in.share // rows per nanosecond
 	spare := max(retrySpare, 1-in.arrivals.slow/rate/1e9)
 	in.back.pass(now, spare)
 	work := in.backlog()
 	wait := in.device.free(now, work+in.company(work)).Sub(now)
-	wait += in.back.work + in.cost.latency(it.Rows) - time.Duration(retryMargin*float64(it.Deadline.Sub(it.Arrived)))
+	wait += in.back.work + in.cost.Latency(it.Rows) - time.Duration(retryMargin*float64(it.Deadline.Sub(it.Arrived)))
 	in.back.work = min(retryBack, in.back.work+time.Duration(float64(it.whole())/rate))
 	return max(retryAtLeast, time.Duration(float64(wait)/spare))
 }

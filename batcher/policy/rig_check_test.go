@@ -91,7 +91,7 @@ func (r *rig) check() {
 			continue
 		}
 		in := r.s.models[it.Model].instance(d)
-		if it.Deadline >= r.now.Add(in.cost.latency(it.Rows)) {
+		if it.Deadline >= r.now.Add(in.cost.Latency(it.Rows)) {
 			r.t.Fatalf("at %d a lane of device %d idles while an item due at %d waits", r.now, d.id, it.Deadline)
 		}
 	}

@@ -7,7 +7,20 @@ import (
 	"time"
 
 	"sluice/internal/clock"
+	"sluice/internal/cost"
 )
+
+const ms = time.Millisecond
+
+// line is a curve that is linear in the rows.
+func line(maxBatch int, base, perRow time.Duration) cost.Curve {
+	var c cost.Curve
+	for _, b := range cost.Sizes(maxBatch) {
+		l := base + time.Duration(b)*perRow
+		c = append(c, cost.Point{Rows: b, P50: l, P95: l})
+	}
+	return c
+}
 
 // fataler is a test or a property's run.
 type fataler interface {

@@ -179,13 +179,13 @@ func (s *Scheduler) Complete(now clock.Instant, b *Batch, o Outcome, out *Decisi
 	completed, late := in.conclude(now, b, o == Ran)
 	if o == Ran {
 		in.ranWell, in.ran = now, true
-		in.cost.observe(now, b.Rows, took, b.Probe)
+		in.cost.Observe(now, b.Rows, took, b.Probe)
 		in.learnSlack(l.looked)
 		if !b.Probe {
 			if ended, tooMany := in.late.add(now, completed, late); tooMany {
-				in.cost.widen()
+				in.cost.Widen()
 			} else if ended {
-				in.cost.relax()
+				in.cost.Relax()
 			}
 		}
 		in.retune()

@@ -30,10 +30,10 @@ func (s *Scheduler) seal(now clock.Instant, c *candidate, b *Batch, out *Decisio
 
 // start books a batch that has its items. A part of it is the leading class's own.
 func (in *instance) start(now clock.Instant, b *Batch, class task.Priority, part float64, probe bool) {
-	run := in.cost.latency(b.Rows)
-	b.Model, b.Bucket, b.Probe = in.model.id, in.cost.bucket(b.Rows), probe
+	run := in.cost.Latency(b.Rows)
+	b.Model, b.Bucket, b.Probe = in.model.id, in.cost.Bucket(b.Rows), probe
 	b.Start, b.PredictedEnd, b.watch = now, now.Add(run), in.watch(now, b.Rows)
-	b.Likely = in.cost.likely(b.Rows)
+	b.Likely = in.cost.Likely(b.Rows)
 	in.charge(class, run, part)
 	in.device.spend(now, in, run)
 	in.running++
@@ -61,7 +61,7 @@ func (in *instance) board(s *Scheduler, it *Item, b *Batch) {
 // promise to the classes above them: everyone still makes the deadline, in the same bucket.
 func (in *instance) fill(s *Scheduler, now clock.Instant, c *candidate, b *Batch) {
 	due := c.window.first.Deadline
-	bucket, limit := in.cost.bucket(b.Rows), c.group.limit(in.limit)
+	bucket, limit := in.cost.Bucket(b.Rows), c.group.limit(in.limit)
 	for class := range task.Priority(task.Priorities) {
 		if class == c.class {
 			continue
@@ -73,13 +73,13 @@ func (in *instance) fill(s *Scheduler, now clock.Instant, c *candidate, b *Batch
 				break
 			}
 			rows := b.Rows + it.Rows
-			if in.cost.stepped && in.cost.bucket(rows) > bucket || min(due, it.Deadline) < now.Add(in.cost.latency(rows)) {
+			if in.cost.Stepped() && in.cost.Bucket(rows) > bucket || min(due, it.Deadline) < now.Add(in.cost.Latency(rows)) {
 				break
 			}
 			if spare < 0 {
-				spare = in.spare(now, in.cost.latency(b.Rows), class)
+				spare = in.spare(now, in.cost.Latency(b.Rows), class)
 			}
-			if spare -= in.cost.latency(rows) - in.cost.latency(b.Rows); spare < 0 {
+			if spare -= in.cost.Latency(rows) - in.cost.Latency(b.Rows); spare < 0 {
 				break
 			}
 			due = min(due, it.Deadline)

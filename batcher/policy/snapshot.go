@@ -3,8 +3,8 @@ package policy
 import (
 	"time"
 
+	"sluice/batcher/policy/costmodel"
 	"sluice/internal/clock"
-	"sluice/internal/cost"
 	"sluice/internal/task"
 )
 
@@ -44,20 +44,13 @@ type ModelStats struct {
 // InstanceStats is a model on one device as it stands.
 type InstanceStats struct {
 	BatchCounts
-	Device  DeviceID
-	Name    string               // of the device
-	Rows    [task.Priorities]int // waiting, by class
-	Items   int
-	Oldest  time.Duration // longest wait among the items next in line
-	Running int           // batches
-	Groups  int           // shape keys with a queue
-	Apart   int           // items that wait to run alone, since a batch of theirs failed
-	// Curve is the learned table; its P95 are the predictions.
-	Curve         cost.Curve
-	Speed, Margin float64
-	Hiccups       uint64
-	// Runs and Covered: how many runs there were, and how many within the prediction.
-	Runs, Covered uint64
+	Device DeviceID
+	Name   string               // of the device
+	Rows   [task.Priorities]int // waiting, by class
+	Items  int
+	Oldest time.Duration // longest wait among the items next in line
+	Apart  int           // items that wait to run alone, since a batch of theirs failed
+	costmodel.Stats
 	RowsPerSecond float64 // arriving
 	Target, Limit int
 	Share         float64
@@ -90,9 +83,7 @@ func (s *Scheduler) ModelStats(now clock.Instant, id ModelID) (ModelStats, bool)
 	for _, in := range m.on {
 		i := InstanceStats{
 			BatchCounts: in.counts, Device: in.device.id, Name: in.device.opts.Name, Rows: in.rows, Items: in.items,
-			Running: in.running, Groups: len(in.groups), Curve: in.cost.curve(),
-			Speed: in.cost.high.ratio, Margin: in.cost.margin, Hiccups: in.cost.hiccups,
-			Runs: in.cost.runs, Covered: in.cost.covered, RowsPerSecond: in.arrivals.mean,
+			Stats: in.cost.Stats(), RowsPerSecond: in.arrivals.mean,
 			Target: in.target, Limit: in.limit, Share: in.share,
 		}
 		for _, g := range in.apart {
@@ -130,7 +121,7 @@ func (s *Scheduler) Waiting(id DeviceID) bool { return len(s.devices[id].busy) >
 // have waiting, up to a full batch. 0 if nothing waits.
 func (s *Scheduler) Ahead(id DeviceID) (run time.Duration) {
 	for _, in := range s.devices[id].busy {
-		run = max(run, in.cost.latency(min(in.totalRows(), in.limit)))
+		run = max(run, in.cost.Latency(min(in.totalRows(), in.limit)))
 	}
 	return run
 }

@@ -25,7 +25,7 @@ func (d *device) spread(now clock.Instant, in *instance) (ok bool, until clock.I
 		return true, 0
 	}
 	// A timer may be late; leave as much again.
-	latest := in.due() - clock.Instant(in.cost.latency(rows)+hold)
+	latest := in.due() - clock.Instant(in.cost.Latency(rows)+hold)
 	if latest <= max(now, soonest) {
 		return true, 0
 	}

@@ -48,7 +48,7 @@ func TestStagingTeachesNothing(t *testing.T) {
 		r.advance(r.now.Add(3 * ms))
 	}
 	r.settle()
-	if got := r.s.models[0].on[0].cost.latency(4); got < 10900*time.Microsecond || got > 11500*time.Microsecond {
+	if got := r.s.models[0].on[0].cost.Latency(4); got < 10900*time.Microsecond || got > 11500*time.Microsecond {
 		t.Errorf("runs of 11 ms are predicted to take %v", got)
 	}
 }

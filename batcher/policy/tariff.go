@@ -27,14 +27,14 @@ func (in *instance) drawn() tariff {
 	c, limit := in.cost, in.limit
 	l := tariff{full: in.fullRun, limit: limit, pace: float64(in.device.servers()) * in.reserved()}
 	full := float64(in.fullMean)
-	if c.stepped || limit == 1 {
+	if c.Stepped() || limit == 1 {
 		l.fixed = full // a batch that is not full costs no less
 		return l
 	}
-	l.perRow = (full - float64(c.mean(1))) / float64(limit-1)
-	for _, b := range c.rows {
+	l.perRow = (full - float64(c.Mean(1))) / float64(limit-1)
+	for _, b := range c.Sizes() {
 		b = min(b, limit)
-		l.fixed = max(l.fixed, float64(c.mean(b))-l.perRow*float64(b))
+		l.fixed = max(l.fixed, float64(c.Mean(b))-l.perRow*float64(b))
 		if b == limit {
 			break
 		}
@@ -60,7 +60,7 @@ func (in *instance) weigh(rows, tight, limit int) (own, room time.Duration) {
 	l := &in.tariff
 	waste := l.opens(rows, limit)
 	if tight == ownBatch || in.model.single || rows > limit {
-		run := max(in.cost.latency(rows), l.batch(rows))
+		run := max(in.cost.Latency(rows), l.batch(rows))
 		return time.Duration((float64(run) + waste) / l.pace), time.Duration(waste/l.pace) + run - l.full
 	}
 	work := l.perRow*float64(rows) + l.fixed/float64(limit)*float64(rows) + waste

@@ -56,7 +56,7 @@ func (in *instance) beyond(now clock.Instant, above int, it *Item) bool {
 	rows, _ := in.orders[it.Class].until(it.Deadline - 1)
 	_, head := in.top()
 	full := max(in.leads(head), in.leads(it))
-	work := time.Duration(float64(in.cost.mean(full)) * float64(rows+above) / float64(full))
+	work := time.Duration(float64(in.cost.Mean(full)) * float64(rows+above) / float64(full))
 	return in.device.free(now, work) > it.Deadline
 }
 
@@ -64,5 +64,5 @@ func (in *instance) beyond(now clock.Instant, above int, it *Item) bool {
 func (in *instance) floored(now clock.Instant, it *Item) bool {
 	rows := it.group.queues[it.Class].rowsUntil(it.Deadline)
 	start := in.device.free(now, in.paid(it.Class, in.drain(rows)))
-	return start.Add(in.cost.mean(it.Rows)) <= it.Deadline
+	return start.Add(in.cost.Mean(it.Rows)) <= it.Deadline
 }

@@ -1,4 +1,6 @@
-package policy
+// Package costmodel predicts what a batch of a model costs on a device, and learns it from the runs.
+// It is part of the state machine: pure, and its methods are serialised by the caller.
+package costmodel
 
 import (
 	"math"
@@ -25,7 +27,7 @@ const (
 	tailMost     = 1.35 // of the mean
 )
 
-// costModel predicts the latency of a batch of one model on one device, from sealing
+// Model predicts the latency of a batch of one model on one device, from sealing
 // to outputs ready. The table is the typical latency by batch size, seeded by the warm-up
 // sweep, moved slowly by runs, never falling in rows. The last 32 runs against the table
 // say how far off it is at the moment, both as a ratio and as a difference:
@@ -36,13 +38,13 @@ const (
 // milliseconds is a ratio of hundreds on a run of 20 us, and multiplying that into a run
 // of 64 rows would refuse the traffic of seconds; as a difference it does no harm.
 //
-// There are two predictions. mean stretches by the mean of the ring: it is for sums over
-// several batches and for throughput. latency is L, which a deadline is held against: it
+// There are two predictions. Mean stretches by the mean of the ring: it is for sums over
+// several batches and for throughput. Latency is L, which a deadline is held against: it
 // stretches by the 95th percentile (two slow runs raise it, one does not, and it falls as
 // they leave the ring), but is at most 1.35 times the mean: with a tail that is heavier,
 // planning for it would cost more requests than meeting it. L contains the device's gap,
 // a margin, which answers requests that are late all the same, and a reach, by which it covers 19
-// of 20 runs of microseconds. mean contains a reserve, which answers promises that were broken.
+// of 20 runs of microseconds. Mean contains a reserve, which answers promises that were broken.
 //
 // An outlier is a hiccup of the machine and teaches nothing, unless outliers keep coming;
 // then each counts as the threshold that it has passed. So three in a row at most triple
@@ -51,34 +53,33 @@ const (
 //
 // The ring holds latencies, not ratios: with ratios a lasting change would count twice
 // while the table follows it, once in the table and once in the ring.
-type costModel struct {
+type Model struct {
 	rows    []int     // the table's batch sizes, ascending
 	table   []float64 // nanoseconds
 	known   []bool    // measured or seeded
 	segment []int32   // by batch size: index of the table entry at or above it
 	stepped bool      // batches are padded to a size of the table
 
-	ring     [ringSize]run
-	filled   int
-	at       int
-	slow     int // slow runs in a row
-	wild     int // outliers of late: see outlierCost
-	recent   [slowRuns]run
-	high     stretch // 95th percentile of the ring
-	pace     stretch // mean of the ring
-	worst    stretch // largest of the ring
-	speed    float64 // of the device's usual one; the table and the ring hold what runs take at 1
-	slowed   float64 // 1/speed: predictions are many and a division is slow
-	margin   float64
-	reach    float64 // added to the bound, in nanoseconds; see learnReach
-	gap      float64
-	reserve  float64 // part of a mean that sums are taken to last longer; see keep
-	headroom float64 // nanoseconds that short budgets have left at the end; see keepShort
-	lastRun  clock.Instant
-	hiccups  uint64
-	covered  uint64 // runs within their prediction
-	runs     uint64
-	skew     float64 // median of what runs take of their mean; 0 until there was one
+	ring    [ringSize]run
+	filled  int
+	at      int
+	slow    int // slow runs in a row
+	wild    int // outliers of late: see outlierCost
+	recent  [slowRuns]run
+	high    stretch // 95th percentile of the ring
+	pace    stretch // mean of the ring
+	worst   stretch // largest of the ring
+	speed   float64 // of the device's usual one; the table and the ring hold what runs take at 1
+	slowed  float64 // 1/speed: predictions are many and a division is slow
+	margin  float64
+	reach   float64 // added to the bound, in nanoseconds; see learnReach
+	gap     float64
+	reserve float64 // part of a mean that sums are taken to last longer; see Keep
+	lastRun clock.Instant
+	hiccups uint64
+	covered uint64 // runs within their prediction
+	runs    uint64
+	skew    float64 // median of what runs take of their mean; 0 until there was one
 
 	says    []said // by rows: these are asked for many times between two runs
 	changes uint32
@@ -106,8 +107,11 @@ func (s stretch) of(typical float64) float64 {
 	return typical + min(typical*(s.ratio-1), max(s.extra, 0))
 }
 
-func newCostModel(maxBatch int, sizes []int, seed cost.Curve, gap time.Duration) *costModel {
-	c := &costModel{stepped: len(sizes) > 0, high: stretch{1, 0}, pace: stretch{1, 0}, worst: stretch{1, 0}, speed: 1, slowed: 1, gap: float64(gap)}
+// New makes a model for batches of up to so many rows, or of the given sizes, ascending, to which they are
+// padded. The seed is what warm-up measured; without one the first runs are predicted to cost nothing. The
+// gap is added to each prediction.
+func New(maxBatch int, sizes []int, seed cost.Curve, gap time.Duration) *Model {
+	c := &Model{stepped: len(sizes) > 0, high: stretch{1, 0}, pace: stretch{1, 0}, worst: stretch{1, 0}, speed: 1, slowed: 1, gap: float64(gap)}
 	seed = slices.Clone(seed).Monotone()
 	if c.stepped {
 		c.rows = slices.Clone(sizes)
@@ -137,7 +141,7 @@ func newCostModel(maxBatch int, sizes []int, seed cost.Curve, gap time.Duration)
 }
 
 // seedRing makes the seed's 95th percentile the speed until runs have replaced it.
-func (c *costModel) seedRing(seed cost.Curve) {
+func (c *Model) seedRing(seed cost.Curve) {
 	var spread []float64
 	for _, p := range seed {
 		if p.P50 > 0 && p.P95 > p.P50 {
@@ -157,7 +161,7 @@ func (c *costModel) seedRing(seed cost.Curve) {
 }
 
 // fill makes the whole ring say one ratio.
-func (c *costModel) fill(ratio float64) {
+func (c *Model) fill(ratio float64) {
 	for i := range c.ring {
 		c.ring[i] = run{c.rows[0], c.table[0] * ratio}
 	}
@@ -165,8 +169,8 @@ func (c *costModel) fill(ratio float64) {
 	c.refresh()
 }
 
-// bucket is the size that a batch of that many rows runs at.
-func (c *costModel) bucket(rows int) int {
+// Bucket is the size that a batch of that many rows runs at.
+func (c *Model) Bucket(rows int) int {
 	if c.stepped {
 		return c.rows[c.segment[rows]]
 	}
@@ -174,7 +178,7 @@ func (c *costModel) bucket(rows int) int {
 }
 
 // typical is the table's latency in nanoseconds.
-func (c *costModel) typical(rows int) float64 {
+func (c *Model) typical(rows int) float64 {
 	i := int(c.segment[rows])
 	if b := c.rows[i]; b == rows || c.stepped || i == 0 {
 		return c.table[i]
@@ -184,28 +188,28 @@ func (c *costModel) typical(rows int) float64 {
 }
 
 // ahead is the mean without the gap, bound L without it; both in nanoseconds, at the usual speed.
-func (c *costModel) ahead(rows int) float64 { return c.pace.of(c.typical(rows)) }
+func (c *Model) ahead(rows int) float64 { return c.pace.of(c.typical(rows)) }
 
-func (c *costModel) bound(rows int) float64 {
+func (c *Model) bound(rows int) float64 {
 	t := c.typical(rows)
 	mean := c.pace.of(t)
 	return min(max(c.high.of(t), mean), tailMost*mean) * (1 + c.margin)
 }
 
-// mean predicts a batch among many.
-func (c *costModel) mean(rows int) time.Duration {
+// Mean predicts a batch among many.
+func (c *Model) Mean(rows int) time.Duration {
 	return time.Duration(math.Ceil(c.say(rows).usual * (1 + c.reserve)))
 }
 
 // usual is the mean without the reserve: how large batches should be does not depend on what was broken.
-func (c *costModel) usual(rows int) time.Duration {
+func (c *Model) usual(rows int) time.Duration {
 	return time.Duration(math.Ceil(c.ahead(rows)*c.slowed + c.gap))
 }
 
-// latency is L: the prediction for one batch, high rather than low.
-func (c *costModel) latency(rows int) time.Duration { return c.say(rows).latency }
+// Latency is L: the prediction for one batch, high rather than low.
+func (c *Model) Latency(rows int) time.Duration { return c.say(rows).latency }
 
-func (c *costModel) say(rows int) *said {
+func (c *Model) say(rows int) *said {
 	b := &c.says[rows]
 	if b.change != c.changes {
 		t := c.typical(rows)
@@ -215,98 +219,9 @@ func (c *costModel) say(rows int) *said {
 	return b
 }
 
-// observe learns from a run. A probe ran because the prediction refused all: if it was
-// faster than predicted, what is remembered of the speed is wrong and is replaced.
-func (c *costModel) observe(now clock.Instant, rows int, took time.Duration, probe bool) {
-	c.runs++
-	c.lastRun = now
-	bound := c.latency(rows)
-	if took <= bound {
-		c.covered++
-	}
-	c.learnSkew(rows, took)
-	c.learnReach(rows, took, bound)
-	c.changes++ // the reach is in what was said before
-	r := run{rows, math.Max((float64(took)-c.gap)*c.speed, 1)}
-	if !c.learnNew(r) {
-		return
-	}
-	typical := c.typical(rows)
-	ratio := r.took / typical
-	if probe && r.took < c.bound(rows) {
-		c.fill(ratio)
-		return
-	}
-	if most := outlierRatio * c.bound(rows); r.took > most {
-		c.hiccups++
-		c.wild += outlierCost
-		if c.wild < outlierMost {
-			return
-		}
-		c.wild -= outlierCost
-		r.took = most
-		ratio = most / typical
-		c.push(r) // twice: the percentile leaves out one of a full ring
-		c.slow = slowRuns - 1
-		c.recent = [slowRuns]run{r, r, r}
-	} else {
-		c.wild = max(0, c.wild-1)
-	}
-	if ratio > slowRatio {
-		c.recent[c.slow%slowRuns] = r
-		c.slow++
-	} else {
-		c.slow = 0
-	}
-	c.push(r)
-	c.adjust(r, ratio)
-	c.refresh()
-}
-
-func (c *costModel) push(r run) {
-	c.ring[c.at] = r
-	c.at = (c.at + 1) % ringSize
-	c.filled = min(c.filled+1, ringSize)
-}
-
-// refresh computes the stretches from the ring.
-func (c *costModel) refresh() {
-	c.changes++
-	// The 95th percentile by nearest rank: the largest of up to 19 runs, the second
-	// largest of more. Of the differences the largest will do, since it only bounds what
-	// the ratio says; a percentile over runs of all sizes would be too low for large ones.
-	var first, second, sum stretch
-	for _, r := range c.ring[:c.filled] {
-		s := c.against(r)
-		sum.ratio, sum.extra = sum.ratio+s.ratio, sum.extra+s.extra
-		second.ratio = max(second.ratio, min(first.ratio, s.ratio))
-		first.ratio, first.extra = max(first.ratio, s.ratio), max(first.extra, s.extra)
-	}
-	n := float64(c.filled)
-	c.pace = stretch{sum.ratio / n, sum.extra / n}
-	c.high, c.worst = first, first
-	if c.filled >= 20 {
-		c.high.ratio = second.ratio
-	}
-	if c.slow >= slowRuns {
-		// Their median: the largest may be a hiccup below the threshold.
-		a, b, d := c.against(c.recent[0]), c.against(c.recent[1]), c.against(c.recent[2])
-		now := stretch{median(a.ratio, b.ratio, d.ratio), median(a.extra, b.extra, d.extra)}
-		c.high = stretch{max(c.high.ratio, now.ratio), max(c.high.extra, now.extra)}
-		c.pace = stretch{max(c.pace.ratio, now.ratio), max(c.pace.extra, now.extra)}
-	}
-}
-
-func (c *costModel) against(r run) stretch {
-	t := c.typical(r.rows)
-	return stretch{r.took / t, r.took - t}
-}
-
-func median(a, b, c float64) float64 { return max(min(a, b), min(max(a, b), c)) }
-
-// wake forgets a slow speed after a long rest: whatever slowed the device may be over,
+// Wake forgets a slow speed after a long rest: whatever slowed the device may be over,
 // and the first runs will tell. It reports whether it has.
-func (c *costModel) wake(now clock.Instant) bool {
+func (c *Model) Wake(now clock.Instant) bool {
 	if c.filled == 0 || c.high.ratio <= 1 || now.Sub(c.lastRun) < staleAfter {
 		return false
 	}
@@ -315,22 +230,44 @@ func (c *costModel) wake(now clock.Instant) bool {
 	return true
 }
 
-// widen and relax move the margin.
-func (c *costModel) widen() { c.setMargin(min(c.margin+marginStep, marginMost)) }
-func (c *costModel) relax() { c.setMargin(max(c.margin-marginRelax, 0)) }
+// Widen and Relax move the margin that answers requests which are late all the same.
+func (c *Model) Widen() { c.setMargin(min(c.margin+marginStep, marginMost)) }
+func (c *Model) Relax() { c.setMargin(max(c.margin-marginRelax, 0)) }
 
-func (c *costModel) setMargin(margin float64) {
+func (c *Model) setMargin(margin float64) {
 	if margin != c.margin {
 		c.margin = margin
 		c.changes++
 	}
 }
 
-// curve is the table as it stands, with predictions as P95.
-func (c *costModel) curve() cost.Curve {
-	out := make(cost.Curve, len(c.rows))
-	for i, b := range c.rows {
-		out[i] = cost.Point{Rows: b, P50: time.Duration(c.table[i]), P95: c.latency(b)}
-	}
-	return out
+// Stats are what a Model knows of itself.
+type Stats struct {
+	Curve         cost.Curve // the table as it stands, with the bounds as P95
+	Speed         float64    // how many times the table slow runs take
+	Runs, Covered uint64     // runs, and those within their bound
 }
+
+// Stats returns them.
+func (c *Model) Stats() Stats {
+	s := Stats{Speed: c.high.ratio, Runs: c.runs, Covered: c.covered, Curve: make(cost.Curve, len(c.rows))}
+	for i, b := range c.rows {
+		s.Curve[i] = cost.Point{Rows: b, P50: time.Duration(c.table[i]), P95: c.Latency(b)}
+	}
+	return s
+}
+
+// Runs is how many runs the model has seen.
+func (c *Model) Runs() uint64 { return c.runs }
+
+// Slow reports whether runs take much longer than the table says.
+func (c *Model) Slow() bool { return c.high.ratio > slowRatio }
+
+// Sizes are the batch sizes of the table, ascending. They are the model's.
+func (c *Model) Sizes() []int { return c.rows }
+
+// Stepped reports whether batches are padded to a size of the table.
+func (c *Model) Stepped() bool { return c.stepped }
+
+// Idle is the table's latency with the gap, or what the last runs took where they were quicker.
+func (c *Model) Idle(rows int) time.Duration { return c.say(rows).idle }

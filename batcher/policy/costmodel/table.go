@@ -1,9 +1,9 @@
-package policy
+package costmodel
 
 // learnNew takes a run of a size nothing is known of as it is; it reports false if so.
 // Sizes beyond the largest known one are taken to cost the same until they are tried,
 // because a guess that they are dear would never be put to the test.
-func (c *costModel) learnNew(r run) bool {
+func (c *Model) learnNew(r run) bool {
 	i := int(c.segment[r.rows])
 	if c.known[i] {
 		return true
@@ -32,7 +32,7 @@ func (c *costModel) learnNew(r run) bool {
 }
 
 // adjust moves the table's entries beside a run towards it.
-func (c *costModel) adjust(r run, ratio float64) {
+func (c *Model) adjust(r run, ratio float64) {
 	step := learnRate * min(ratio-1, 1)
 	i := int(c.segment[r.rows])
 	if c.rows[i] == r.rows || c.stepped || i == 0 {
@@ -50,7 +50,7 @@ func (c *costModel) adjust(r run, ratio float64) {
 // pushAside keeps the table from falling: the entry just measured is right, and its
 // neighbours give way. (The sweep's entries are all equally fresh: there neighbours
 // are averaged, see cost.Curve.Monotone.)
-func (c *costModel) pushAside(i int) {
+func (c *Model) pushAside(i int) {
 	for k := i + 1; k < len(c.table) && c.table[k] < c.table[i]; k++ {
 		c.table[k] = c.table[i]
 	}
