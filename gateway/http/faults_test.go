@@ -54,7 +54,7 @@ func TestStatusOfEveryFault(t *testing.T) {
 func TestHeaderNamesAreCanonical(t *testing.T) {
 	for _, name := range [][]byte{
 		headerContentType, headerContentEncoding, headerAcceptEncoding, headerRetryAfter, headerRetryAfterMs,
-		headerBinaryLength, headerServerTiming, headerDevice, headerBatch, headerModel, headerBatching, []byte(budgetHeader), headerNonfinite, headerRequestID,
+		headerBinaryLength, headerServerTiming, headerDevice, headerBatch, headerModel, headerBatching, headerBudget, headerNonfinite, headerRequestID,
 	} {
 		if want := http.CanonicalHeaderKey(string(name)); string(name) != want {
 			t.Errorf("%s should be %s", name, want)

@@ -10,8 +10,6 @@ import (
 	"sluice/internal/fault"
 )
 
-const budgetHeader = "Sluice-Budget-Ms"
-
 // Names are in the form that fasthttp gives them, so that setting one copies nothing
 // twice; a test holds that.
 var (
@@ -26,6 +24,7 @@ var (
 	headerBatch           = []byte("Sluice-Batch")
 	headerModel           = []byte("Sluice-Model")
 	headerBatching        = []byte("Sluice-Batching")
+	headerBudget          = []byte("Sluice-Budget-Ms")
 	headerNonfinite       = []byte("Sluice-Nonfinite")
 	headerRequestID       = []byte("X-Request-Id")
 

@@ -29,8 +29,8 @@ func (s *Server) infer(c *call, wire gateway.Format) (gateway.Step, error) {
 	x.Body = c.ctx.Request.Body()
 	h := &c.ctx.Request.Header
 	x.Head = gateway.Head{
-		Budget: listed(h, budgetHeader), Nonfinite: h.PeekCanonical(headerNonfinite), HeaderLength: h.PeekCanonical(headerBinaryLength),
-		ContentEncoding: listed(h, fasthttp.HeaderContentEncoding), AcceptEncoding: h.PeekCanonical(headerAcceptEncoding), ContentType: h.PeekCanonical(headerContentType),
+		Budget: listed(h, headerBudget), Nonfinite: h.PeekCanonical(headerNonfinite), HeaderLength: h.PeekCanonical(headerBinaryLength),
+		ContentEncoding: listed(h, headerContentEncoding), AcceptEncoding: h.PeekCanonical(headerAcceptEncoding), ContentType: h.PeekCanonical(headerContentType),
 	}
 	if c.loop != nil {
 		x.Front, x.Origin = c.loop, c
@@ -54,8 +54,8 @@ func (s *Server) conclude(c *call) (gateway.Step, error) {
 }
 
 // listed is a header's value; one that is there several times is a list.
-func listed(h *fasthttp.RequestHeader, name string) []byte {
-	switch all := h.PeekAll(name); len(all) {
+func listed(h *fasthttp.RequestHeader, name []byte) []byte {
+	switch all := h.PeekAll(string(name)); len(all) {
 	case 0:
 		return nil
 	case 1:

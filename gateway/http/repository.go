@@ -1,8 +1,6 @@
 package httpfront
 
 import (
-	"github.com/valyala/fasthttp"
-
 	"sluice/gateway"
 	"sluice/internal/fault"
 	"sluice/internal/oip"
@@ -10,7 +8,7 @@ import (
 
 // repositoryIndex lists every known version. It reads only, so it is on both ports.
 func (s *Server) repositoryIndex(c *call) error {
-	body, err := s.gateway.Inflate(&c.inflated, c.ctx.Request.Body(), listed(&c.ctx.Request.Header, fasthttp.HeaderContentEncoding))
+	body, err := s.gateway.Inflate(&c.inflated, c.ctx.Request.Body(), listed(&c.ctx.Request.Header, headerContentEncoding))
 	if err != nil {
 		return err
 	}
