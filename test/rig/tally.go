@@ -4,14 +4,15 @@ import (
 	"bytes"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 )
 
 // Sum is what a stretch of records comes to.
 type Sum struct {
 	Sent, OK, Late, Wrong, No, Deadline, Bad, Odd, Left, Refused, Lost int
-	// P50, P99 and Max are of good answers, from the moment that they were due.
-	P50, P99, Max time.Duration
+	// P99 is of good answers, from the moment that they were due.
+	P99 time.Duration
 	// Example is the detail of a wrong, odd or lost one.
 	Example string
 }
@@ -53,7 +54,10 @@ func Tally(records []Record, from, to time.Duration, keep func(*Record) bool) (s
 			s.Example = fmt.Sprintf("%s %s after %v: %s", r.Model, r.Outcome, r.Took.Round(time.Millisecond), r.Detail)
 		}
 	}
-	s.P50, s.P99, s.Max = quantile(took, 0.5), quantile(took, 0.99), quantile(took, 1)
+	if n := float64(len(took)); n > 0 {
+		slices.Sort(took)
+		s.P99 = took[int(math.Ceil(0.99*n))-1]
+	}
 	return s
 }
 
