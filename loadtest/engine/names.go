@@ -1,10 +1,6 @@
 package engine
 
-import (
-	"time"
-
-	"sluice/internal/clock"
-)
+import "bytes"
 
 // deviceNames are the devices that answers named, without the reason that may follow. Index 0 is no name.
 type deviceNames struct {
@@ -16,15 +12,7 @@ type deviceNames struct {
 const mostDevices = 64
 
 func (d *deviceNames) index(name []byte) uint8 {
-	for i, c := range name {
-		if c == ';' {
-			name = name[:i]
-			break
-		}
-	}
-	if len(name) == 0 {
-		return 0
-	}
+	name, _, _ = bytes.Cut(name, []byte{';'})
 	if d.last > 0 && string(name) == d.names[d.last-1] {
 		return uint8(d.last)
 	}
@@ -34,32 +22,10 @@ func (d *deviceNames) index(name []byte) uint8 {
 			return uint8(d.last)
 		}
 	}
-	if len(d.names) == mostDevices {
+	if len(name) == 0 || len(d.names) == mostDevices {
 		return 0
 	}
 	d.names = append(d.names, string(name))
 	d.last = len(d.names)
 	return uint8(d.last)
-}
-
-// checkCost measures what the comparison of answers costs, by one call in sixteen.
-type checkCost struct {
-	calls int
-	spent time.Duration
-}
-
-func (c *checkCost) begin() clock.Instant {
-	if c.calls++; c.calls%16 != 0 {
-		return 0
-	}
-	return clock.Now()
-}
-
-// end returns whether this call was measured.
-func (c *checkCost) end(began clock.Instant) bool {
-	if began == 0 {
-		return false
-	}
-	c.spent += 16 * clock.Now().Sub(began)
-	return true
 }

@@ -23,13 +23,3 @@ func parseIdentity(b []byte) (id uint64, ok bool) {
 	}
 	return id, true
 }
-
-const hexDigits = "0123456789abcdef"
-
-// appendIdentity is parseIdentity's opposite.
-func appendIdentity(dst []byte, id uint64) []byte {
-	for shift := 60; shift >= 0; shift -= 4 {
-		dst = append(dst, hexDigits[id>>shift&15])
-	}
-	return dst
-}

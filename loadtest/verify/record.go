@@ -11,7 +11,7 @@ import (
 	"sluice/internal/agree"
 	"sluice/internal/http1"
 	"sluice/internal/oip"
-	"sluice/internal/tensor"
+	"sluice/loadtest/engine"
 	"sluice/loadtest/payload"
 )
 
@@ -90,12 +90,16 @@ func (r *recorder) variant(ctx context.Context, e *Expected, v int) error {
 		}
 		row.Identity = -1
 		row.Outputs = cloneTensors(r.first.Outputs)
-		e.Echo = e.Echo && string(r.first.ID) == string(appendIdentity(nil, id))
+		e.Echo = e.Echo && string(r.first.ID) == fmt.Sprintf("%016x", id)
 		e.Model, e.Version = string(r.first.Model), string(r.first.Version)
 		known.version = []byte(e.Version)
 	} else {
 		other := newBody(two, id2, r.set.Payloads[v].ID >= 0)
-		if at := r.bodies(&known, &other); at >= 0 {
+		at := r.judge.parted(&known, other.text, r.set.Protocol)
+		if at < 0 && known.identity != other.identity {
+			at = len(known.text)
+		}
+		if at >= 0 {
 			return unstable(v, "byte %d of the body is %q, and was %q before", at, around(other.text, at), around(known.text, at))
 		}
 		row.Body = known.text
@@ -110,33 +114,16 @@ func (r *recorder) variant(ctx context.Context, e *Expected, v int) error {
 
 // tensors reads both answers and holds them against each other.
 func (r *recorder) tensors(one, two *reply, v int) error {
-	if err := readReply(one, &r.first); err != nil {
+	if err := readBody(one.head, one.body, &r.first); err != nil {
 		return &payload.NotReadyError{Text: fmt.Sprintf("variant %d", v), Cause: err}
 	}
-	if err := readReply(two, &r.second); err != nil {
+	if err := readBody(two.head, two.body, &r.second); err != nil {
 		return &payload.NotReadyError{Text: fmt.Sprintf("variant %d", v), Cause: err}
 	}
 	if d := r.judge.compare(r.first.Outputs, r.second.Outputs); d.Kind != agree.None {
 		return unstable(v, "%s", d.String())
 	}
 	return nil
-}
-
-// bodies is where two answers that are no tensors differ; -1 if they do not.
-func (r *recorder) bodies(one, two *body) int {
-	if one.same(two.text) && one.identity == two.identity {
-		return -1
-	}
-	if r.set.Protocol == payload.V1 {
-		return sameText(one.text, two.text, r.judge.of(tensor.FP32))
-	}
-	n := min(len(one.text), len(two.text))
-	for i := range n {
-		if one.text[i] != two.text[i] && (one.identity < 0 || i < one.identity || i >= one.identity+payload.IdentityLength) {
-			return i
-		}
-	}
-	return n
 }
 
 func unstable(v int, format string, args ...any) error {
@@ -169,11 +156,7 @@ func (r *recorder) ask(ctx context.Context, v int) (reply, uint64, error) {
 	}
 }
 
-// readReply parses an answer of the Open Inference Protocol.
-func readReply(r *reply, into *oip.Response) error {
-	return readBody(r.head, r.body, into)
-}
-
+// readBody parses an answer of the Open Inference Protocol.
 func readBody(head, body []byte, into *oip.Response) error {
 	n, err := oip.ParseHeaderLength(http1.Field(head, "inference-header-content-length"), len(body))
 	if err != nil {
@@ -215,7 +198,8 @@ type body struct {
 func newBody(r reply, id uint64, identified bool) body {
 	b := body{text: r.body, identity: -1, typed: bytes.Clone(http1.FieldLine(r.head, "content-type"))}
 	if identified {
-		b.identity = bytes.Index(r.body, appendIdentity(nil, id))
+		digits := engine.Digits(id)
+		b.identity = bytes.Index(r.body, digits[:])
 	}
 	return b
 }
