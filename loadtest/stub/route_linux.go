@@ -1,9 +1,8 @@
 package stub
 
 import (
-	"bytes"
 	"crypto/sha256"
-	"encoding/hex"
+	"fmt"
 	"net/http"
 	"strconv"
 	"time"
@@ -11,108 +10,51 @@ import (
 	"sluice/internal/oip"
 )
 
-// fixed are the bodies of documents that never change, and the value of Sluice-Model.
-type fixed struct {
-	live, ready, server, index, model, modelReady, config []byte
-	tag                                                   string
+// models and thisModel are what paths begin with.
+const models, thisModel = "/v2/models/", "/v2/models/" + Model
+
+// tag is the value of Sluice-Model.
+var tag = fmt.Sprintf("%s;version=%s;digest=sha256:%x", Model, Version, sha256.Sum256([]byte("sluice/loadtest/stub")))
+
+// route is what a path leads to: a document, or inference.
+type route struct {
+	method   string
+	document func(*loop) []byte // nil for inference
 }
 
-func newFixed() fixed {
-	document := func(v any) []byte {
-		b, err := oip.AppendJSON(nil, v)
-		if err != nil {
-			panic("BUG: a fixed document has no JSON form: " + err.Error())
-		}
-		return b
-	}
-	digest := sha256.Sum256([]byte("sluice/loadtest/stub"))
+// newRoutes are all routes by path. The version may be named.
+func newRoutes() map[string]route {
 	metadata := oip.NewModelMetadata(Model, []string{Version}, schema)
 	metadata.Platform = "stub"
 	about := oip.NewModelConfig(Model, schema)
 	about.Platform, about.Backend = "stub", "stub"
-	return fixed{
-		live:       document(oip.Live{Live: true}),
-		ready:      document(oip.Ready{Live: true, Ready: true}),
-		server:     document(oip.ServerMetadata{Name: "sluice-stub", Version: Version, Extensions: []string{"binary_tensor_data", "model_configuration", "statistics"}}),
-		index:      document([]oip.IndexEntry{{Name: Model, Version: Version, State: oip.StateReady}}),
-		model:      document(metadata),
-		modelReady: document(oip.ModelReady{Name: Model, Ready: true}),
-		config:     document(about),
-		tag:        Model + ";version=" + Version + ";digest=sha256:" + hex.EncodeToString(digest[:]),
+	server := fixed(http.MethodGet, oip.ServerMetadata{Name: "sluice-stub", Version: Version, Extensions: []string{"binary_tensor_data", "model_configuration", "statistics"}})
+	routes := map[string]route{
+		"/v2/health/live":      fixed(http.MethodGet, oip.Live{Live: true}),
+		"/v2/health/ready":     fixed(http.MethodGet, oip.Ready{Live: true, Ready: true}),
+		"/v2":                  server,
+		"/v2/":                 server,
+		"/v2/repository/index": fixed(http.MethodPost, []oip.IndexEntry{{Name: Model, Version: Version, State: oip.StateReady}}),
+		"/stub":                {http.MethodGet, (*loop).countsNow},
+		"/stub/begin":          {http.MethodPost, (*loop).begin},
 	}
+	for _, at := range []string{thisModel, thisModel + "/versions/" + Version} {
+		routes[at] = fixed(http.MethodGet, metadata)
+		routes[at+"/ready"] = fixed(http.MethodGet, oip.ModelReady{Name: Model, Ready: true})
+		routes[at+"/config"] = fixed(http.MethodGet, about)
+		routes[at+"/stats"] = route{http.MethodGet, (*loop).statistics}
+		routes[at+"/infer"] = route{method: http.MethodPost}
+	}
+	return routes
 }
 
-// place is what a path leads to.
-type place uint8
-
-const (
-	nowhere place = iota
-	unknownModel
-	live
-	ready
-	server
-	index
-	model
-	modelReady
-	config
-	stats
-	infer
-	counts
-	begin
-)
-
-// Paths begin with these.
-const models, thisModel = "/v2/models/", "/v2/models/" + Model
-
-// find leads a path to its place. The version may be named.
-func find(path []byte) place {
-	switch string(path) {
-	case "/v2/health/live":
-		return live
-	case "/v2/health/ready":
-		return ready
-	case "/v2", "/v2/":
-		return server
-	case "/v2/repository/index":
-		return index
-	case "/stub":
-		return counts
-	case "/stub/begin":
-		return begin
+// fixed is a document that never changes.
+func fixed(method string, document any) route {
+	b, err := oip.AppendJSON(nil, document)
+	if err != nil {
+		panic("BUG: a fixed document has no JSON form: " + err.Error())
 	}
-	rest, ok := bytes.CutPrefix(path, []byte(thisModel))
-	if !ok || len(rest) > 0 && rest[0] != '/' {
-		if bytes.HasPrefix(path, []byte(models)) {
-			return unknownModel
-		}
-		return nowhere
-	}
-	if versioned, ok := bytes.CutPrefix(rest, []byte("/versions/"+Version)); ok {
-		rest = versioned
-	}
-	switch string(rest) {
-	case "":
-		return model
-	case "/ready":
-		return modelReady
-	case "/config":
-		return config
-	case "/stats":
-		return stats
-	case "/infer":
-		return infer
-	}
-	return nowhere
-}
-
-// method is the one that a place takes.
-func (p place) method() string {
-	switch p {
-	case infer, index, begin:
-		return http.MethodPost
-	default:
-		return http.MethodGet
-	}
+	return route{method, func(*loop) []byte { return b }}
 }
 
 // appendHead appends the head of an answer but for its last line end.
