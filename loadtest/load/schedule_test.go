@@ -128,7 +128,7 @@ func TestPoissonGaps(t *testing.T) {
 			t.Fatal(err)
 		}
 		at := instants(s)
-		if d, critical := Exponential(gapsOf(at), time.Millisecond); d > critical {
+		if d, critical := Exponential(Gaps(at), time.Millisecond); d > critical {
 			t.Errorf("seed %d: the gaps are not exponential: distance %.5f, critical %.5f", seed, d, critical)
 		}
 		for _, window := range []time.Duration{10 * ms, 20 * ms} {
@@ -147,7 +147,7 @@ func TestOtherGapsAreFound(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		d, critical := Exponential(gapsOf(instants(s)), 0)
+		d, critical := Exponential(Gaps(instants(s)), 0)
 		index, _ := Dispersion(instants(s), 100*ms, s.Length)
 		if (d <= critical) != seemsPoisson || (index > 1.5) != dispersed {
 			t.Errorf("%s: distance %.4f, critical %.4f, dispersion %.2f", expr, d, critical, index)
@@ -168,7 +168,7 @@ func TestConstantIsEven(t *testing.T) {
 	if len(s.Arrivals) != 1000 || s.Arrivals[0].At != 500*time.Microsecond {
 		t.Errorf("%d arrivals, the first at %v; want 1000, the first after half a gap", len(s.Arrivals), s.Arrivals[0].At)
 	}
-	for _, gap := range gapsOf(instants(s)) {
+	for _, gap := range Gaps(instants(s)) {
 		if gap < ms-1 || gap > ms+1 {
 			t.Fatalf("a gap of %v in an even beat of 1ms", gap)
 		}

@@ -1,7 +1,6 @@
 package load
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -39,7 +38,7 @@ func replay(s *Schedule, path string, speed float64, o Options) error {
 	if s.Length == 0 {
 		s.Length = trace.MaxTime
 	}
-	r := replayer{src: src, path: path, schedule: s, models: o.Models, index: map[string]int{}, fromFirst: o.FromFirst}
+	r := replayer{src: src, path: path, schedule: s, o: &o, index: map[kindKey]int{}}
 	return r.read(speed)
 }
 
@@ -47,12 +46,19 @@ type replayer struct {
 	src      *trace.File
 	path     string
 	schedule *Schedule
-	models   []string
-	index    map[string]int // of a kind
-	key      []byte
+	o        *Options
+	index    map[kindKey]int
+	origin   time.Duration
+}
 
-	fromFirst bool
-	origin    time.Duration
+// kindKey is what arrivals of one kind have in common.
+type kindKey struct {
+	model, payload string
+	rows           int
+	budget         time.Duration
+	priority       task.Priority
+	dims           int
+	shape          [trace.MaxShape]int64
 }
 
 func (r *replayer) read(speed float64) error {
@@ -70,7 +76,7 @@ func (r *replayer) read(speed float64) error {
 		if err != nil {
 			return err
 		}
-		if r.fromFirst && len(s.Arrivals) == 0 {
+		if r.o.FromFirst && len(s.Arrivals) == 0 {
 			r.origin = a.At
 		}
 		at := float64(a.At-r.origin) / speed
@@ -81,7 +87,7 @@ func (r *replayer) read(speed float64) error {
 			return fmt.Errorf("%s: line %d: the trace has more than %d arrivals: replay a part of it", r.path, r.src.Line(), MaxArrivals)
 		}
 		arrival := engine.Arrival{At: time.Duration(at)}
-		if len(r.models) > 0 && !plain {
+		if len(r.o.Models) > 0 && !plain {
 			kind, err := r.kind(&a)
 			if err != nil {
 				return fmt.Errorf("%s: line %d: %w", r.path, r.src.Line(), err)
@@ -94,26 +100,18 @@ func (r *replayer) read(speed float64) error {
 
 // kind returns the index of an arrival's kind.
 func (r *replayer) kind(a *trace.Arrival) (int, error) {
-	key := binary.AppendUvarint(r.key[:0], uint64(len(a.Model)))
-	key = append(key, a.Model...)
-	key = binary.AppendVarint(key, int64(a.Rows))
-	key = binary.AppendVarint(key, int64(a.Budget))
-	key = append(key, byte(a.Priority), byte(len(a.Shape)))
-	for _, d := range a.Shape {
-		key = binary.AppendVarint(key, d)
-	}
-	key = append(key, a.Payload...)
-	r.key = key
+	key := kindKey{model: a.Model, payload: a.Payload, rows: a.Rows, budget: a.Budget, priority: a.Priority, dims: len(a.Shape)}
+	copy(key.shape[:], a.Shape)
 	kinds := &r.schedule.Kinds
-	at, known := r.index[string(key)]
+	at, known := r.index[key]
 	if !known {
-		if !slices.Contains(r.models, a.Model) {
-			return 0, fmt.Errorf("the model %q is not one of %q: map it to one of them", a.Model, r.models)
+		if !slices.Contains(r.o.Models, a.Model) {
+			return 0, fmt.Errorf("the model %q is not one of %q: map it to one of them", a.Model, r.o.Models)
 		}
 		if at = len(*kinds); at == MaxVariants {
 			return 0, fmt.Errorf("there are more than %d different requests (model, rows, shape, budget, priority, payload): replay a part of the trace", MaxVariants)
 		}
-		r.index[string(key)] = at
+		r.index[key] = at
 		*kinds = append(*kinds, Kind{
 			Model: a.Model, Rows: a.Rows, Shape: slices.Clone(a.Shape), Budget: a.Budget,
 			Priority: a.Priority, Payload: a.Payload, Line: r.src.Line(),
