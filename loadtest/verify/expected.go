@@ -2,7 +2,6 @@ package verify
 
 import (
 	"bufio"
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -10,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"sluice/internal/tensor"
 	"sluice/loadtest/payload"
 )
 
@@ -120,13 +118,4 @@ func (e *Expected) WriteFile(path string, s *payload.Set) (err error) {
 		_ = os.Remove(file.Name()) // what is left of it is of no use; the first error counts
 	}
 	return err
-}
-
-// cloneTensors copies tensors whose memory is somebody else's.
-func cloneTensors(tensors []tensor.Tensor) []tensor.Tensor {
-	own := make([]tensor.Tensor, len(tensors))
-	for i, t := range tensors {
-		own[i] = tensor.Tensor{Name: t.Name, Type: t.Type, Shape: append([]int64{}, t.Shape...), Data: bytes.Clone(t.Data)}
-	}
-	return own
 }

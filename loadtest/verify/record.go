@@ -65,11 +65,9 @@ func Record(ctx context.Context, s *payload.Set, o Options) (*Expected, error) {
 }
 
 type recorder struct {
-	set    *payload.Set
-	judge  judge
-	x      exchange
-	first  oip.Response
-	second oip.Response
+	set   *payload.Set
+	judge judge
+	x     exchange
 }
 
 // variant asks for one variant twice and enters what is known of it then.
@@ -85,13 +83,13 @@ func (r *recorder) variant(ctx context.Context, e *Expected, v int) error {
 	known := newBody(one, id, r.set.Payloads[v].ID >= 0)
 	row := payload.Row{Identity: known.identity}
 	if byTensors(r.set.Protocol) {
-		if err := r.tensors(&one, &two, v); err != nil {
+		first, err := r.tensors(&one, &two, v)
+		if err != nil {
 			return err
 		}
-		row.Identity = -1
-		row.Outputs = cloneTensors(r.first.Outputs)
-		e.Echo = e.Echo && string(r.first.ID) == fmt.Sprintf("%016x", id)
-		e.Model, e.Version = string(r.first.Model), string(r.first.Version)
+		row.Identity, row.Outputs = -1, first.Outputs
+		e.Echo = e.Echo && string(first.ID) == fmt.Sprintf("%016x", id)
+		e.Model, e.Version = string(first.Model), string(first.Version)
 		known.version = []byte(e.Version)
 	} else {
 		other := newBody(two, id2, r.set.Payloads[v].ID >= 0)
@@ -112,18 +110,19 @@ func (r *recorder) variant(ctx context.Context, e *Expected, v int) error {
 	return nil
 }
 
-// tensors reads both answers and holds them against each other.
-func (r *recorder) tensors(one, two *reply, v int) error {
-	if err := readBody(one.head, one.body, &r.first); err != nil {
-		return &payload.NotReadyError{Text: fmt.Sprintf("variant %d", v), Cause: err}
+// tensors reads both answers, holds them against each other and returns the first.
+func (r *recorder) tensors(one, two *reply, v int) (first oip.Response, err error) {
+	var second oip.Response
+	if err = readBody(one.head, one.body, &first); err == nil {
+		err = readBody(two.head, two.body, &second)
 	}
-	if err := readBody(two.head, two.body, &r.second); err != nil {
-		return &payload.NotReadyError{Text: fmt.Sprintf("variant %d", v), Cause: err}
+	if err != nil {
+		return first, &payload.NotReadyError{Text: fmt.Sprintf("variant %d", v), Cause: err}
 	}
-	if d := r.judge.compare(r.first.Outputs, r.second.Outputs); d.Kind != agree.None {
-		return unstable(v, "%s", d.String())
+	if d := r.judge.compare(first.Outputs, second.Outputs); d.Kind != agree.None {
+		return first, unstable(v, "%s", d.String())
 	}
-	return nil
+	return first, nil
 }
 
 func unstable(v int, format string, args ...any) error {

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"sluice/test/rig"
@@ -19,24 +19,16 @@ const (
 
 // balancer sends each request to a gateway that says that it is ready.
 type balancer struct {
-	mu      sync.Mutex
-	members [2]member
-	next    int
-}
-
-type member struct {
-	g     *rig.Gateway
-	ready bool
+	members [2]atomic.Pointer[rig.Gateway]
+	ready   [2]atomic.Bool
+	next    atomic.Int64
 }
 
 // addr is a rig.Traffic.Addr.
 func (b *balancer) addr() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
 	for range b.members {
-		b.next++
-		if m := &b.members[b.next%len(b.members)]; m.ready {
-			return m.g.Predict
+		if i := b.next.Add(1) % 2; b.ready[i].Load() {
+			return b.members[i].Load().Predict
 		}
 	}
 	return ""
@@ -46,26 +38,17 @@ func (b *balancer) addr() string {
 func (b *balancer) watch(ctx context.Context) {
 	for ctx.Err() == nil {
 		for i := range b.members {
-			g := b.member(i)
+			g := b.members[i].Load()
 			status, _, err := rig.Get(g.Predict, "/v2/health/ready")
-			b.mu.Lock()
-			b.members[i].ready = err == nil && status == http.StatusOK && b.members[i].g == g
-			b.mu.Unlock()
+			b.ready[i].Store(err == nil && status == http.StatusOK && b.members[i].Load() == g)
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
 }
 
-func (b *balancer) member(i int) *rig.Gateway {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.members[i].g
-}
-
 func (b *balancer) replace(i int, g *rig.Gateway) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.members[i] = member{g: g}
+	b.ready[i].Store(false)
+	b.members[i].Store(g)
 }
 
 // termination is P1.
@@ -95,7 +78,7 @@ func (t *trial) rolling(ends int) (s rig.Sum, slowest time.Duration) {
 		for i := range ends {
 			g := t.serve("--models", examples)
 			time.Sleep(time.Duration(rng.IntN(500)) * time.Millisecond)
-			slowest = max(slowest, t.stop(b.member(i%2))-defaultDrain)
+			slowest = max(slowest, t.stop(b.members[i%2].Load())-defaultDrain)
 			b.replace(i%2, g)
 			time.Sleep(300 * time.Millisecond)
 		}
