@@ -148,7 +148,10 @@ func Run(ctx context.Context, o Options) ([]Outcome, error) {
 		if !parts[i].quiet && o.wants(parts[i].name) {
 			together.Go(func() {
 				if i > 0 && o.wants(parts[0].name) {
-					pause(ctx, settled)
+					select {
+					case <-ctx.Done():
+					case <-time.After(settled):
+					}
 				}
 				do(i)
 			})
@@ -168,16 +171,6 @@ func Run(ctx context.Context, o Options) ([]Outcome, error) {
 		}
 	}
 	return all, ctx.Err()
-}
-
-// pause waits, unless the context ends.
-func pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
-	}
 }
 
 // outcome runs a part.

@@ -53,14 +53,12 @@ func Start(o Options) (*Gateway, error) {
 // Launch runs a gateway and does not wait.
 func Launch(o Options) (*Gateway, error) {
 	predict, err := FreeAddress()
+	admin := predict
+	for err == nil && admin == predict {
+		admin, err = FreeAddress()
+	}
 	if err != nil {
 		return nil, err
-	}
-	admin := predict
-	for admin == predict {
-		if admin, err = FreeAddress(); err != nil {
-			return nil, err
-		}
 	}
 	command := o.Command
 	if command == nil {
