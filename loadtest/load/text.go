@@ -40,10 +40,11 @@ func (d *Description) Text(w io.Writer) error {
 		row("resembles", "--load %s", d.Suggestion)
 	}
 	row("because", "%s", d.Why)
-	if err := t.Flush(); err != nil {
-		return fmt.Errorf("cannot write the description: %w", err)
+	err := t.Flush()
+	if err == nil {
+		_, err = io.WriteString(w, d.chart())
 	}
-	if _, err := io.WriteString(w, d.chart()); err != nil {
+	if err != nil {
 		return fmt.Errorf("cannot write the description: %w", err)
 	}
 	return nil

@@ -38,17 +38,41 @@ func replay(s *Schedule, path string, speed float64, o Options) error {
 	if s.Length == 0 {
 		s.Length = trace.MaxTime
 	}
-	r := replayer{src: src, path: path, schedule: s, o: &o, index: map[kindKey]int{}}
-	return r.read(speed)
-}
-
-type replayer struct {
-	src      *trace.File
-	path     string
-	schedule *Schedule
-	o        *Options
-	index    map[kindKey]int
-	origin   time.Duration
+	_, plain := src.Source.(*trace.Intervals)
+	index := map[kindKey]int{}
+	var a trace.Arrival
+	var origin time.Duration
+	for {
+		err := src.Next(&a)
+		if errors.Is(err, io.EOF) {
+			if n := len(s.Arrivals); n > 0 {
+				s.Length = s.Arrivals[n-1].At
+			}
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if o.FromFirst && len(s.Arrivals) == 0 {
+			origin = a.At
+		}
+		at := float64(a.At-origin) / speed
+		if at >= float64(s.Length) {
+			return nil
+		}
+		if len(s.Arrivals) == MaxArrivals {
+			return fmt.Errorf("%s: line %d: the trace has more than %d arrivals: replay a part of it", path, src.Line(), MaxArrivals)
+		}
+		arrival := engine.Arrival{At: time.Duration(at)}
+		if len(o.Models) > 0 && !plain {
+			kind, err := s.kind(index, &a, src.Line(), o.Models)
+			if err != nil {
+				return fmt.Errorf("%s: line %d: %w", path, src.Line(), err)
+			}
+			arrival.Variant = uint16(kind)
+		}
+		s.Arrivals = append(s.Arrivals, arrival)
+	}
 }
 
 // kindKey is what arrivals of one kind have in common.
@@ -61,62 +85,24 @@ type kindKey struct {
 	shape          [trace.MaxShape]int64
 }
 
-func (r *replayer) read(speed float64) error {
-	s := r.schedule
-	_, plain := r.src.Source.(*trace.Intervals)
-	var a trace.Arrival
-	for {
-		err := r.src.Next(&a)
-		if errors.Is(err, io.EOF) {
-			if n := len(s.Arrivals); n > 0 {
-				s.Length = s.Arrivals[n-1].At
-			}
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if r.o.FromFirst && len(s.Arrivals) == 0 {
-			r.origin = a.At
-		}
-		at := float64(a.At-r.origin) / speed
-		if at >= float64(s.Length) {
-			return nil
-		}
-		if len(s.Arrivals) == MaxArrivals {
-			return fmt.Errorf("%s: line %d: the trace has more than %d arrivals: replay a part of it", r.path, r.src.Line(), MaxArrivals)
-		}
-		arrival := engine.Arrival{At: time.Duration(at)}
-		if len(r.o.Models) > 0 && !plain {
-			kind, err := r.kind(&a)
-			if err != nil {
-				return fmt.Errorf("%s: line %d: %w", r.path, r.src.Line(), err)
-			}
-			arrival.Variant = uint16(kind)
-		}
-		s.Arrivals = append(s.Arrivals, arrival)
-	}
-}
-
 // kind returns the index of an arrival's kind.
-func (r *replayer) kind(a *trace.Arrival) (int, error) {
+func (s *Schedule) kind(index map[kindKey]int, a *trace.Arrival, line int, models []string) (int, error) {
 	key := kindKey{model: a.Model, payload: a.Payload, rows: a.Rows, budget: a.Budget, priority: a.Priority, dims: len(a.Shape)}
 	copy(key.shape[:], a.Shape)
-	kinds := &r.schedule.Kinds
-	at, known := r.index[key]
+	at, known := index[key]
 	if !known {
-		if !slices.Contains(r.o.Models, a.Model) {
-			return 0, fmt.Errorf("the model %q is not one of %q: map it to one of them", a.Model, r.o.Models)
+		if !slices.Contains(models, a.Model) {
+			return 0, fmt.Errorf("the model %q is not one of %q: map it to one of them", a.Model, models)
 		}
-		if at = len(*kinds); at == MaxVariants {
+		if at = len(s.Kinds); at == MaxVariants {
 			return 0, fmt.Errorf("there are more than %d different requests (model, rows, shape, budget, priority, payload): replay a part of the trace", MaxVariants)
 		}
-		r.index[key] = at
-		*kinds = append(*kinds, Kind{
+		index[key] = at
+		s.Kinds = append(s.Kinds, Kind{
 			Model: a.Model, Rows: a.Rows, Shape: slices.Clone(a.Shape), Budget: a.Budget,
-			Priority: a.Priority, Payload: a.Payload, Line: r.src.Line(),
+			Priority: a.Priority, Payload: a.Payload, Line: line,
 		})
 	}
-	(*kinds)[at].N++
+	s.Kinds[at].N++
 	return at, nil
 }

@@ -21,17 +21,12 @@ const (
 // specialVariants is from how many variants on the last three are special.
 const specialVariants = 8
 
+// specials are the last variants' moods, the last one first.
+var specials = [...]mood{large, denormals, zeros}
+
 func moodOf(variant, variants int) mood {
-	if variants < specialVariants {
-		return normal
-	}
-	switch variants - variant {
-	case 3:
-		return zeros
-	case 2:
-		return denormals
-	case 1:
-		return large
+	if at := variants - 1 - variant; variants >= specialVariants && at < len(specials) {
+		return specials[at]
 	}
 	return normal
 }

@@ -19,6 +19,9 @@ type Sum struct {
 
 // Tally sums the records that were due in a stretch and that keep selects; a nil keep takes all.
 func Tally(records []Record, from, to time.Duration, keep func(*Record) bool) (s Sum) {
+	counts := map[Outcome]*int{
+		OK: &s.OK, Wrong: &s.Wrong, No: &s.No, Deadline: &s.Deadline, Bad: &s.Bad, Odd: &s.Odd, Left: &s.Left, Refused: &s.Refused, Lost: &s.Lost,
+	}
 	var took []time.Duration
 	for i := range records {
 		r := &records[i]
@@ -26,29 +29,12 @@ func Tally(records []Record, from, to time.Duration, keep func(*Record) bool) (s
 			continue
 		}
 		s.Sent++
-		switch r.Outcome {
-		case OK:
-			s.OK++
+		*counts[r.Outcome]++
+		if r.Outcome == OK {
 			took = append(took, r.Took)
 			if r.Budget > 0 && r.Served > r.Budget {
 				s.Late++
 			}
-		case Wrong:
-			s.Wrong++
-		case No:
-			s.No++
-		case Deadline:
-			s.Deadline++
-		case Bad:
-			s.Bad++
-		case Odd:
-			s.Odd++
-		case Left:
-			s.Left++
-		case Refused:
-			s.Refused++
-		case Lost:
-			s.Lost++
 		}
 		if r.Outcome == Wrong || r.Outcome == Odd || r.Outcome == Lost {
 			s.Example = fmt.Sprintf("%s %s after %v: %s", r.Model, r.Outcome, r.Took.Round(time.Millisecond), r.Detail)
