@@ -57,7 +57,7 @@ func (p *part) learn(ctx context.Context, o *Options, t Target) error {
 			e, err = verify.FromRows(p.set, h, rows, t.Expect)
 		}
 	case len(p.set.Rows) > 0 && (len(p.set.Rows[0].Outputs) > 0 || p.set.Rows[0].Body != nil):
-		e, err = verify.FromSet(p.set, t.Payload.Source)
+		e, err = verify.FromRows(p.set, p.set.Header, p.set.Rows, t.Payload.Source)
 	default:
 		e, err = verify.Record(ctx, p.set, o.Verify)
 	}

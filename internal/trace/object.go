@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -54,6 +55,26 @@ func (f *fields) next() (key string, ok bool, err error) {
 	}
 	return key, true, nil
 }
+
+// each calls read for each key, none of which comes twice.
+func (f *fields) each(read func(key string) error) error {
+	var seen []string
+	for {
+		key, ok, err := f.next()
+		if err != nil || !ok {
+			return err
+		}
+		if slices.Contains(seen, key) {
+			return fmt.Errorf("the key %q comes twice", key)
+		}
+		seen = append(seen, key)
+		if err := read(key); err != nil {
+			return err
+		}
+	}
+}
+
+func unknownKey(key string) error { return fmt.Errorf("there is no key %.40q", key) }
 
 func (f *fields) end() error {
 	if f.space(); len(f.rest) > 0 {

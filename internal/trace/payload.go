@@ -1,13 +1,14 @@
 package trace
 
 import (
-	"bufio"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"io"
 	"strconv"
 	"unicode/utf8"
+
+	"sluice/internal/jsonscan"
 )
 
 // Limits of a file of payloads.
@@ -71,20 +72,16 @@ func (p *Payload) digest() (sum [keyLength / 2]byte) {
 // PayloadWriter writes payloads, each once. It buffers: Flush when done. It is not safe for
 // concurrent use.
 type PayloadWriter struct {
-	w     *bufio.Writer
+	lines
 	line  []byte
 	known map[[keyLength / 2]byte]string
-	size  int64
 }
 
 // NewPayloadWriter writes the header.
 func NewPayloadWriter(w io.Writer) (*PayloadWriter, error) {
-	t := &PayloadWriter{w: bufio.NewWriterSize(w, 1<<16), known: map[[keyLength / 2]byte]string{}}
+	t := &PayloadWriter{lines: newLines(w, "payloads"), known: map[[keyLength / 2]byte]string{}}
 	return t, t.put([]byte(`{"sluice_payloads":` + strconv.Itoa(Version) + "}\n"))
 }
-
-// Size is the bytes so far.
-func (t *PayloadWriter) Size() int64 { return t.size }
 
 // Write appends a payload unless it is there already, and returns its key. It refuses one that
 // a reader would refuse, and then the file is as it was before.
@@ -99,12 +96,12 @@ func (t *PayloadWriter) Write(p *Payload) (key string, err error) {
 	key = hex.EncodeToString(sum[:])
 	line := append(t.line[:0], `{"key":"`...)
 	line = strconv.AppendInt(append(append(line, key...), `","bytes":`...), int64(len(p.Body)), 10)
-	line = appendString(append(line, `,"protocol":`...), p.Protocol)
+	line = jsonscan.AppendString(append(line, `,"protocol":`...), p.Protocol)
 	if p.Type != "" {
-		line = appendString(append(line, `,"type":`...), p.Type)
+		line = jsonscan.AppendString(append(line, `,"type":`...), p.Type)
 	}
 	if p.Encoding != "" {
-		line = appendString(append(line, `,"encoding":`...), p.Encoding)
+		line = jsonscan.AppendString(append(line, `,"encoding":`...), p.Encoding)
 	}
 	if p.Header >= 0 {
 		line = strconv.AppendInt(append(line, `,"header":`...), p.Header, 10)
@@ -119,20 +116,4 @@ func (t *PayloadWriter) Write(p *Payload) (key string, err error) {
 		t.known[sum] = key
 	}
 	return key, nil
-}
-
-func (t *PayloadWriter) put(part []byte) error {
-	t.size += int64(len(part))
-	if _, err := t.w.Write(part); err != nil {
-		return fmt.Errorf("cannot write the payloads: %w", err)
-	}
-	return nil
-}
-
-// Flush hands on what is buffered.
-func (t *PayloadWriter) Flush() error {
-	if err := t.w.Flush(); err != nil {
-		return fmt.Errorf("cannot write the payloads: %w", err)
-	}
-	return nil
 }

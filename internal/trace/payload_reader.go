@@ -28,23 +28,18 @@ func NewPayloadReader(r io.Reader) (*PayloadReader, error) {
 		return nil, fmt.Errorf("the payloads' header: %w", unexpectedEnd(err))
 	}
 	f, version := fields{rest: text}, int64(0)
-	for {
-		key, ok, err := f.next()
-		if err == nil && ok && key != "sluice_payloads" {
-			err = fmt.Errorf("there is no key %.40q", key)
+	err = f.each(func(key string) (err error) {
+		if key != "sluice_payloads" {
+			return unknownKey(key)
 		}
-		if err == nil && ok {
-			version, err = f.whole()
-		}
-		if err != nil {
-			return nil, fmt.Errorf("the payloads' header: %w", err)
-		}
-		if !ok {
-			break
-		}
+		version, err = f.whole()
+		return err
+	})
+	if err == nil {
+		err = checkVersion(version)
 	}
-	if version != Version {
-		return nil, fmt.Errorf("the payloads' header: version %d is not known; this is a reader of version %d", version, Version)
+	if err != nil {
+		return nil, fmt.Errorf("the payloads' header: %w", err)
 	}
 	return t, nil
 }
@@ -124,24 +119,15 @@ func unexpectedEnd(err error) error {
 // parse reads the line before a body.
 func (p *Payload) parse(text []byte) (key string, size int64, err error) {
 	f := fields{rest: text}
-	var seen []string
-	for {
-		name, ok, err := f.next()
-		if err != nil {
-			return "", 0, err
-		}
-		if !ok {
-			break
-		}
-		if slices.Contains(seen, name) {
-			return "", 0, fmt.Errorf("the key %q comes twice", name)
-		}
-		seen = append(seen, name)
+	size = -1
+	err = f.each(func(name string) (err error) {
 		switch name {
 		case "key":
 			key, err = f.text()
 		case "bytes":
-			size, err = f.whole()
+			if size, err = f.whole(); err == nil && (size < 0 || size > MaxBody) {
+				err = fmt.Errorf("bytes is %d; it must be 0 to %d", size, MaxBody)
+			}
 		case "protocol":
 			p.Protocol, err = f.text()
 		case "type":
@@ -151,19 +137,14 @@ func (p *Payload) parse(text []byte) (key string, size int64, err error) {
 		case "header":
 			p.Header, err = f.whole()
 		default:
-			err = fmt.Errorf("there is no key %.40q", name)
+			err = unknownKey(name)
 		}
-		if err != nil {
-			return "", 0, err
-		}
+		return err
+	})
+	if err == nil && size < 0 {
+		err = errors.New("the key bytes is missing")
 	}
-	if size < 0 || size > MaxBody {
-		return "", 0, fmt.Errorf("bytes is %d; it must be 0 to %d", size, MaxBody)
-	}
-	if !slices.Contains(seen, "bytes") {
-		return "", 0, errors.New("the key bytes is missing")
-	}
-	return key, size, nil
+	return key, size, err
 }
 
 // LoadPayloads reads the payloads of a trace into memory, at most maxBytes of bodies. A trace

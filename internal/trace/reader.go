@@ -79,54 +79,46 @@ func (t *Reader) scan() ([]byte, error) {
 }
 
 func (h *Header) parse(text []byte) error {
-	f := fields{rest: text}
-	var seen []string
-	for {
-		key, ok, err := f.next()
-		if err != nil {
+	f, begun := fields{rest: text}, false
+	err := f.each(func(key string) (err error) {
+		switch key {
+		case "sluice_trace":
+			var version int64
+			if version, err = f.whole(); err == nil {
+				err = checkVersion(version)
+			}
+			begun = true
+			return err
+		case "start":
+			return f.time(&h.Start)
+		case "clock":
+			h.Clock, err = f.text()
 			return err
 		}
-		if !ok {
-			break
-		}
-		if slices.Contains(seen, key) {
-			return fmt.Errorf("the key %q comes twice", key)
-		}
-		seen = append(seen, key)
-		if err := h.field(&f, key); err != nil {
-			return err
-		}
-	}
-	if !slices.Contains(seen, "sluice_trace") {
+		return unknownKey(key)
+	})
+	if err == nil && !begun {
 		return errors.New("the key sluice_trace is missing: this is not a trace")
+	}
+	return err
+}
+
+func checkVersion(version int64) error {
+	if version != Version {
+		return fmt.Errorf("version %d is not known; this is a reader of version %d", version, Version)
 	}
 	return nil
 }
 
-func (h *Header) field(f *fields, key string) error {
-	switch key {
-	case "sluice_trace":
-		v, err := f.whole()
-		if err == nil && v != Version {
-			err = fmt.Errorf("version %d is not known; this is a reader of version %d", v, Version)
-		}
+func (f *fields) time(into *time.Time) error {
+	text, err := f.text()
+	if err != nil {
 		return err
-	case "start":
-		text, err := f.text()
-		if err != nil {
-			return err
-		}
-		if h.Start, err = time.Parse(time.RFC3339Nano, text); err != nil {
-			return fmt.Errorf("start %.40q is not a time as in RFC 3339", text)
-		}
-		return nil
-	case "clock":
-		var err error
-		h.Clock, err = f.text()
-		return err
-	default:
-		return fmt.Errorf("there is no key %.40q", key)
 	}
+	if *into, err = time.Parse(time.RFC3339Nano, text); err != nil {
+		return fmt.Errorf("start %.40q is not a time as in RFC 3339", text)
+	}
+	return nil
 }
 
 // parse reads a line into an arrival that holds the defaults.
@@ -144,7 +136,7 @@ func (t *Reader) parse(text []byte, a *Arrival) error {
 		bit, known := keys[key]
 		switch {
 		case !known:
-			return fmt.Errorf("there is no key %.40q", key)
+			return unknownKey(key)
 		case seen&bit != 0:
 			return fmt.Errorf("the key %q comes twice, or beside one that means the same", key)
 		}

@@ -2,28 +2,57 @@ package trace
 
 import (
 	"bufio"
-	"encoding/json"
 	"fmt"
 	"io"
 	"strconv"
 	"time"
 	"unicode/utf8"
 
+	"sluice/internal/jsonscan"
 	"sluice/internal/task"
 )
 
 // Writer writes a trace. It buffers: Flush when done. It is not safe for concurrent use,
-// and it allocates nothing per arrival unless a name has to be escaped.
+// and it allocates nothing per arrival.
 type Writer struct {
-	w    *bufio.Writer
+	lines
 	line []byte
 	last time.Duration
+}
+
+// lines are what is written, buffered and counted.
+type lines struct {
+	w    *bufio.Writer
+	what string // in errors
 	size int64
+}
+
+func newLines(w io.Writer, what string) lines {
+	return lines{w: bufio.NewWriterSize(w, 1<<16), what: what}
+}
+
+// Size is the bytes so far, before compression.
+func (l *lines) Size() int64 { return l.size }
+
+func (l *lines) put(part []byte) error {
+	l.size += int64(len(part))
+	if _, err := l.w.Write(part); err != nil {
+		return fmt.Errorf("cannot write the %s: %w", l.what, err)
+	}
+	return nil
+}
+
+// Flush hands on what is buffered.
+func (l *lines) Flush() error {
+	if err := l.w.Flush(); err != nil {
+		return fmt.Errorf("cannot write the %s: %w", l.what, err)
+	}
+	return nil
 }
 
 // NewWriter writes the header.
 func NewWriter(w io.Writer, h Header) (*Writer, error) {
-	t := &Writer{w: bufio.NewWriterSize(w, 1<<16)}
+	t := &Writer{lines: newLines(w, "trace")}
 	line := append(t.line, `{"sluice_trace":`...)
 	line = strconv.AppendInt(line, Version, 10)
 	if !h.Start.IsZero() {
@@ -35,7 +64,7 @@ func NewWriter(w io.Writer, h Header) (*Writer, error) {
 		return nil, fmt.Errorf("cannot write a trace of the clock %q: not UTF-8", h.Clock)
 	}
 	if h.Clock != "" {
-		line = appendString(append(line, `,"clock":`...), h.Clock)
+		line = jsonscan.AppendString(append(line, `,"clock":`...), h.Clock)
 	}
 	return t, t.put(append(line, "}\n"...))
 }
@@ -51,7 +80,7 @@ func (t *Writer) Write(a *Arrival) error {
 	}
 	line := append(t.line[:0], `{"t_ns":`...)
 	line = strconv.AppendInt(line, int64(a.At), 10)
-	line = appendString(append(line, `,"model":`...), a.Model)
+	line = jsonscan.AppendString(append(line, `,"model":`...), a.Model)
 	if a.Rows != 1 {
 		line = strconv.AppendInt(append(line, `,"rows":`...), int64(a.Rows), 10)
 	}
@@ -73,51 +102,15 @@ func (t *Writer) Write(a *Arrival) error {
 		line = append(line, ']')
 	}
 	if a.Priority != task.Normal {
-		line = appendString(append(line, `,"priority":`...), priorities[a.Priority])
+		line = jsonscan.AppendString(append(line, `,"priority":`...), priorities[a.Priority])
 	}
 	if a.Payload != "" {
-		line = appendString(append(line, `,"payload":`...), a.Payload)
+		line = jsonscan.AppendString(append(line, `,"payload":`...), a.Payload)
 	}
 	if len(line) >= MaxLine {
 		t.line = nil
 		return fmt.Errorf("cannot record an arrival of %d bytes: a line may have %d", len(line), MaxLine)
 	}
-	t.last = a.At
-	return t.put(append(line, "}\n"...))
-}
-
-// Size is the bytes of all lines so far, before compression.
-func (t *Writer) Size() int64 { return t.size }
-
-func (t *Writer) put(line []byte) error {
-	t.line = line
-	t.size += int64(len(line))
-	if _, err := t.w.Write(line); err != nil {
-		return fmt.Errorf("cannot write the trace: %w", err)
-	}
-	return nil
-}
-
-// Flush hands on what is buffered.
-func (t *Writer) Flush() error {
-	if err := t.w.Flush(); err != nil {
-		return fmt.Errorf("cannot write the trace: %w", err)
-	}
-	return nil
-}
-
-// appendString quotes a string for JSON. Names are plain nearly always.
-func appendString(line []byte, s string) []byte {
-	for i := range len(s) {
-		if c := s[i]; c < ' ' || c == '"' || c == '\\' || c >= utf8.RuneSelf {
-			quoted, err := json.Marshal(s)
-			if err != nil {
-				panic("BUG: cannot quote a string: " + err.Error())
-			}
-			return append(line, quoted...)
-		}
-	}
-	line = append(line, '"')
-	line = append(line, s...)
-	return append(line, '"')
+	t.last, t.line = a.At, append(line, "}\n"...)
+	return t.put(t.line)
 }

@@ -88,21 +88,11 @@ func (a *answer) fields(f *http1.Answer) bool {
 func (a *answer) timing(value []byte) {
 	for len(value) > 0 {
 		var entry []byte
-		if comma := bytes.IndexByte(value, ','); comma >= 0 {
-			entry, value = value[:comma], value[comma+1:]
-		} else {
-			entry, value = value, nil
-		}
-		for len(entry) > 0 && entry[0] == ' ' {
-			entry = entry[1:]
-		}
-		semi := bytes.IndexByte(entry, ';')
-		if semi < 0 || !bytes.HasPrefix(entry[semi:], []byte(";dur=")) {
-			continue
-		}
-		for i, name := range sample.StageNames {
-			if string(entry[:semi]) == name {
-				a.stages[i] = micros(entry[semi+len(";dur="):])
+		entry, value, _ = bytes.Cut(value, []byte{','})
+		name, duration, ok := bytes.Cut(bytes.TrimLeft(entry, " "), []byte(";dur="))
+		for i, stage := range sample.StageNames {
+			if ok && string(name) == stage {
+				a.stages[i] = micros(duration)
 			}
 		}
 	}

@@ -110,8 +110,8 @@ func TestDeviceNames(t *testing.T) {
 	for i := range mostDevices + 5 {
 		d.index(fmt.Append(nil, "d", i))
 	}
-	if len(d.names) != mostDevices {
-		t.Errorf("%d names are kept", len(d.names))
+	if len(d) != mostDevices {
+		t.Errorf("%d names are kept", len(d))
 	}
 }
 

@@ -38,10 +38,9 @@ type Engine struct {
 	order   []uint32
 	oldest  int // the first request that may not have ended
 	devices deviceNames
-	checks  checkCost
+	checks  int  // how many answers were compared
 	found   int  // sockets in the round before, of a closed loop
 	large   bool // a request or an answer was more than a socket holds
-	looking time.Duration
 
 	published struct {
 		begun, noticed, written, ended, extra, reopened, conns, checking, looking, stopped atomic.Int64

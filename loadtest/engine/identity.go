@@ -9,15 +9,18 @@ type identities struct {
 
 func (d *identities) of(i int) uint64 { return d.upper | uint64(uint32(i)) }
 
-// put writes a request's identity as hexadecimal digits.
+// put writes a request's identity.
 func (d *identities) put(to []byte, i int) {
-	const digits = "0123456789abcdef"
-	id := d.of(i)
-	_ = to[IDLength-1]
-	for k := IDLength - 1; k >= 0; k-- {
-		to[k] = digits[id&15]
-		id >>= 4
+	digits := Digits(d.of(i))
+	copy(to, digits[:])
+}
+
+// Digits are those of an identity as requests and answers bear it.
+func Digits(id uint64) (digits [IDLength]byte) {
+	for k := range digits {
+		digits[k] = "0123456789abcdef"[id>>(60-4*k)&15]
 	}
+	return digits
 }
 
 // known finds the request of an identity among the first n.

@@ -17,7 +17,9 @@ import (
 func (e *Engine) reserve(n int) error {
 	if e.opt.Closed == nil {
 		e.samples, e.holder, e.ended = make([]sample.Sample, 0, n), make([]int32, 0, n), make([]uint32, 0, n)
-		prefault(e.samples[:n], e.holder[:n], e.ended[:n])
+		clear(e.samples[:n])
+		clear(e.holder[:n])
+		clear(e.ended[:n])
 		return nil
 	}
 	const one = int(unsafe.Sizeof(sample.Sample{}) + unsafe.Sizeof(int32(0)) + unsafe.Sizeof(uint32(0)))
@@ -32,14 +34,4 @@ func (e *Engine) reserve(n int) error {
 	e.holder = unsafe.Slice((*int32)(at), n)[:0]
 	e.ended = unsafe.Slice((*uint32)(unsafe.Add(at, 4*n)), n)[:0]
 	return nil
-}
-
-// prefault touches memory.
-func prefault(samples []sample.Sample, holder []int32, ended []uint32) {
-	for i := 0; i < len(samples); i += 32 {
-		samples[i].Status = 0
-	}
-	for i := 0; i < len(holder); i += 512 {
-		holder[i], ended[i] = 0, 0
-	}
 }

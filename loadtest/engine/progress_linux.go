@@ -43,4 +43,4 @@ func (e *Engine) Samples() []sample.Sample {
 }
 
 // Devices returns the names behind the samples' numbers, which count from 1. After Run.
-func (e *Engine) Devices() []string { return slices.Clone(e.devices.names) }
+func (e *Engine) Devices() []string { return slices.Clone(e.devices) }

@@ -204,11 +204,17 @@ func (e *Engine) check(c *conn, a *answer, i int) (outcome sample.Outcome, extra
 		return sample.OK, false
 	}
 	s := &e.samples[i]
-	began := e.checks.begin()
+	// One comparison in sixteen is measured, and stands for all.
+	e.checks++
+	measured := e.checks%16 == 0
+	var began clock.Instant
+	if measured {
+		began = clock.Now()
+	}
 	e.answer = Answer{Variant: int(s.Variant), ID: e.ids.of(i), Head: a.head, Body: a.body} // not on the stack: an interface gets it
 	v := checker.Check(&e.answer)
-	if e.checks.end(began) {
-		e.published.checking.Store(int64(e.checks.spent))
+	if measured {
+		e.published.checking.Add(int64(16 * clock.Now().Sub(began)))
 	}
 	if v.Kind != Stray {
 		e.ids.see(i) // so that its repetition is known as one

@@ -19,7 +19,6 @@ import (
 // takes some 100 us. One that is not locked comes to another thread each time instead, and
 // the threads that the runtime wakes for that look for work on the target's cores.
 type thread struct {
-	opt  *Options
 	id   atomic.Int32
 	last clock.Instant // when it was accounted for
 	was  settings
@@ -34,14 +33,28 @@ type settings struct {
 	policy   *unix.SchedAttr
 }
 
+// take makes the thread that calls it the engine's.
 func (t *thread) take(o *Options) {
 	if runtime.GOMAXPROCS(0) < 2 {
 		runtime.GOMAXPROCS(2) // or nothing else of this process would ever run
 	}
 	runtime.LockOSThread()
-	t.opt = o
 	t.from = cputime.Thread()
-	t.setUp()
+	id := unix.Gettid()
+	t.id.Store(int32(id))
+	_ = unix.SchedGetaffinity(0, &t.was.cpus)
+	t.was.niceness, _ = unix.Getpriority(unix.PRIO_PROCESS, id)
+	t.was.policy, _ = unix.SchedGetAttr(0, 0)
+	_ = unix.Prctl(unix.PR_SET_TIMERSLACK, 1, 0, 0, 0)
+	if o.CPU >= 0 {
+		var set unix.CPUSet
+		set.Set(o.CPU)
+		_ = unix.SchedSetaffinity(0, &set) // where it is refused the thread runs anywhere
+	}
+	realtime := unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_RR, Priority: 1}
+	if !o.RealTime || unix.SchedSetAttr(0, &realtime, 0) != nil {
+		_ = unix.Setpriority(unix.PRIO_PROCESS, id, -10) // likewise
+	}
 }
 
 // accountEvery is how often the engine looks at what it has used.
@@ -55,24 +68,6 @@ func (t *thread) account(now clock.Instant) bool {
 	t.last = now
 	t.used.Store(int64(cputime.Thread() - t.from))
 	return true
-}
-
-func (t *thread) setUp() {
-	id := unix.Gettid()
-	t.id.Store(int32(id))
-	_ = unix.SchedGetaffinity(0, &t.was.cpus)
-	t.was.niceness, _ = unix.Getpriority(unix.PRIO_PROCESS, id)
-	t.was.policy, _ = unix.SchedGetAttr(0, 0)
-	_ = unix.Prctl(unix.PR_SET_TIMERSLACK, 1, 0, 0, 0)
-	if t.opt.CPU >= 0 {
-		var set unix.CPUSet
-		set.Set(t.opt.CPU)
-		_ = unix.SchedSetaffinity(0, &set) // where it is refused the thread runs anywhere
-	}
-	realtime := unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_RR, Priority: 1}
-	if !t.opt.RealTime || unix.SchedSetAttr(0, &realtime, 0) != nil {
-		_ = unix.Setpriority(unix.PRIO_PROCESS, id, -10) // likewise
-	}
 }
 
 // release gives the thread back as it was.

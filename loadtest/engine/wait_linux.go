@@ -108,8 +108,7 @@ func (e *Engine) look(until clock.Instant) int {
 	for {
 		n := e.poll(0)
 		if now := clock.Now(); n > 0 || now >= until {
-			e.looking += now.Sub(began)
-			e.published.looking.Store(int64(e.looking))
+			e.published.looking.Add(int64(now.Sub(began)))
 			return n
 		}
 	}

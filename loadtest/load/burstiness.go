@@ -6,6 +6,15 @@ import (
 	"time"
 )
 
+// Gaps are the times between arrivals.
+func Gaps(at []time.Duration) []time.Duration {
+	gaps := make([]time.Duration, len(at)-1)
+	for i := range gaps {
+		gaps[i] = at[i+1] - at[i]
+	}
+	return gaps
+}
+
 // Exponential compares gaps with an exponential distribution, as those of a Poisson process
 // have, by the test of Kolmogorov and Smirnov: d is the largest distance between their
 // distribution and the exponential one of that mean, and critical is what d exceeds in 1 % of

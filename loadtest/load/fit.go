@@ -143,7 +143,7 @@ func (c *collected) describe(d *Description, start time.Time) {
 			d.Peak, d.PeakAt = n, float64(i)
 		}
 	})
-	gaps := gapsOf(c.at)
+	gaps := Gaps(c.at)
 	d.CV = Variation(gaps)
 	d.KS, d.Critical = Exponential(gaps, 0)
 	for _, w := range windows {
@@ -167,14 +167,6 @@ func (c *collected) describe(d *Description, start time.Time) {
 	})
 	d.Priorities = shares(c.priorities, func(p task.Priority) string { return [...]string{"high", "normal", "low"}[p] })
 	d.Rows, d.Bytes = sizes(c.rows), sizes(c.bytes)
-}
-
-func gapsOf(at []time.Duration) []time.Duration {
-	gaps := make([]time.Duration, len(at)-1)
-	for i := range gaps {
-		gaps[i] = at[i+1] - at[i]
-	}
-	return gaps
 }
 
 // profile fills in the rate over time: by hours, minutes or seconds, so that there are

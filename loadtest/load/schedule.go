@@ -7,8 +7,8 @@
 //     length of its own ends with its last arrival, which is still in.)
 //   - The same expression, seed and options give the same arrivals, and so the same
 //     SHA-256, on every machine.
-//   - Instants, variants and targets come from separate streams of the seed: more variants
-//     do not move the instants.
+//   - Instants and variants come from separate streams of the seed: more variants do not move
+//     the instants.
 package load
 
 import (
@@ -38,11 +38,8 @@ const (
 	leastRate  = 0.001
 )
 
-// Limits of what an arrival can name.
-const (
-	MaxVariants = 1 << 16
-	MaxTargets  = 1 << 8
-)
+// MaxVariants is how many variants an arrival can name.
+const MaxVariants = 1 << 16
 
 // Options are what a schedule depends on beside its expression.
 type Options struct {
@@ -53,8 +50,8 @@ type Options struct {
 	// profile, the mean of a sine, the base of bursts. The profile begins behind it. A trace is
 	// not moved: its first arrivals are its warm-up.
 	Warmup time.Duration
-	// Variants and Targets are how many there are to draw from, uniformly; 0 is 1.
-	Variants, Targets int
+	// Variants is how many there are to draw from, uniformly; 0 is 1.
+	Variants int
 	// FromFirst has a trace begin with its first arrival: a gateway may have recorded nothing for hours.
 	FromFirst bool
 	// Models are those that the caller has requests for. If there are any, a trace of JSON
@@ -79,15 +76,14 @@ type Schedule struct {
 // Draw draws the schedule of a load. It fails in a closed loop, which has no schedule; beyond
 // MaxArrivals and MaxRate; if nothing arrives within the length; and where a trace cannot be read.
 func Draw(l traffic.Load, o Options) (*Schedule, error) {
-	o.Variants, o.Targets = max(o.Variants, 1), max(o.Targets, 1)
 	_, closed := l.Closed()
 	switch {
 	case closed:
 		return nil, fmt.Errorf("%q is a closed loop and has no schedule", l)
 	case l.Peak() > MaxRate:
 		return nil, fmt.Errorf("the highest rate of %q is %g per second, and the load tester sends at most a million: lower it", l, l.Peak())
-	case o.Variants > MaxVariants || o.Targets > MaxTargets:
-		return nil, fmt.Errorf("%d variants of %d targets are more than the %d of %d that a schedule can name", o.Variants, o.Targets, MaxVariants, MaxTargets)
+	case o.Variants > MaxVariants:
+		return nil, fmt.Errorf("%d variants are more than the %d that a schedule can name", o.Variants, MaxVariants)
 	case o.Length < 0 || o.Length > longest || o.Warmup < 0 || o.Length > 0 && o.Warmup >= o.Length:
 		return nil, fmt.Errorf("a schedule of %v with a warm-up of %v is not possible: use a length up to a year, and a shorter warm-up", o.Length, o.Warmup)
 	}
@@ -109,7 +105,12 @@ func Draw(l traffic.Load, o Options) (*Schedule, error) {
 	if len(s.Arrivals) == 0 {
 		return nil, fmt.Errorf("%q has no arrival within %v: use a longer run or a higher rate", l, s.Length)
 	}
-	s.choose(o)
+	if s.Kinds == nil && o.Variants > 1 {
+		rng := stream(o.Seed, variantStream)
+		for i := range s.Arrivals {
+			s.Arrivals[i].Variant = uint16(below(rng, o.Variants))
+		}
+	}
 	s.SHA256 = Hash(s.Arrivals)
 	return s, nil
 }
@@ -131,7 +132,7 @@ func (s *Schedule) draw(l traffic.Load, o Options) error {
 const (
 	gapStream = iota + 1
 	variantStream
-	targetStream
+	_ // was of targets
 	spreadStream
 )
 
@@ -142,22 +143,6 @@ func stream(seed, which uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, w
 func below(rng *rand.Rand, n int) uint64 {
 	high, _ := bits.Mul64(rng.Uint64(), uint64(n))
 	return high
-}
-
-// choose draws variants and targets.
-func (s *Schedule) choose(o Options) {
-	if s.Kinds == nil && o.Variants > 1 {
-		rng := stream(o.Seed, variantStream)
-		for i := range s.Arrivals {
-			s.Arrivals[i].Variant = uint16(below(rng, o.Variants))
-		}
-	}
-	if o.Targets > 1 {
-		rng := stream(o.Seed, targetStream)
-		for i := range s.Arrivals {
-			s.Arrivals[i].Target = uint8(below(rng, o.Targets))
-		}
-	}
 }
 
 // Span is a range of payload variants.

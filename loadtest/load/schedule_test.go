@@ -58,24 +58,24 @@ func instants(s *Schedule) []time.Duration {
 func TestFirstArrivals(t *testing.T) {
 	f := func(expr, want, hash string) {
 		t.Helper()
-		s, err := Draw(mustParse(t, expr), Options{Seed: 7, Length: 10 * time.Second, Variants: 256, Targets: 2})
+		s, err := Draw(mustParse(t, expr), Options{Seed: 7, Length: 10 * time.Second, Variants: 256})
 		if err != nil {
 			t.Fatal(err)
 		}
 		var first []string
 		for _, a := range s.Arrivals[:4] {
-			first = append(first, fmt.Sprintf("%d/%d/%d", a.At, a.Variant, a.Target))
+			first = append(first, fmt.Sprintf("%d/%d", a.At, a.Variant))
 		}
 		if got := strings.Join(first, " "); got != want || s.SHA256[:16] != hash {
 			t.Errorf("%s begins with %s, hash %s (%d arrivals); want %s, %s", expr, got, s.SHA256[:16], len(s.Arrivals), want, hash)
 		}
 	}
-	f("poisson:1000", "617915/160/1 658810/247/1 1139687/23/0 2578224/12/1", "91e426050614f529")
-	f("constant:1000", "500000/160/1 1500000/247/1 2500000/23/0 3500000/12/1", "b53d8fe00b41242f")
-	f("step:100@5s,1k@5s", "6179152/160/1 6588101/247/1 11396877/23/0 25782248/12/1", "6498ccd62ddffbeb")
-	f("ramp:0..1k@10s", "111167913/160/1 114787646/247/1 150976005/23/0 227078171/12/1", "16b59bb1188d0baf")
-	f("burst:base=100,peak=2k,on=200ms,every=1s", "308957/160/1 329405/247/1 569843/23/0 1289112/12/1", "1100494438501906")
-	f("sine:mean=500,amp=500,period=3s", "1234235/160/1 1315807/247/1 2273960/23/0 5128902/12/1", "8e2e976b0eb6188d")
+	f("poisson:1000", "617915/160 658810/247 1139687/23 2578224/12", "a0ceed85f2c02bbd")
+	f("constant:1000", "500000/160 1500000/247 2500000/23 3500000/12", "5ef8f2cd046480da")
+	f("step:100@5s,1k@5s", "6179152/160 6588101/247 11396877/23 25782248/12", "71c3c29a1a7b7a3d")
+	f("ramp:0..1k@10s", "111167913/160 114787646/247 150976005/23 227078171/12", "031e43d16de111c0")
+	f("burst:base=100,peak=2k,on=200ms,every=1s", "308957/160 329405/247 569843/23 1289112/12", "d6e54f4f76f9c652")
+	f("sine:mean=500,amp=500,period=3s", "1234235/160 1315807/247 2273960/23 5128902/12", "e074a39b01d1ad74")
 }
 
 func TestHashForm(t *testing.T) {
@@ -93,7 +93,7 @@ func TestStreamsAreApart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	varied, err := Draw(l, Options{Seed: 3, Length: time.Second, Variants: 16, Targets: 4})
+	varied, err := Draw(l, Options{Seed: 3, Length: time.Second, Variants: 16})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,14 +108,12 @@ func TestStreamsAreApart(t *testing.T) {
 		t.Error("another seed gives the same schedule")
 	}
 	var variants [16]int
-	var targets [4]int
 	for _, a := range varied.Arrivals {
 		variants[a.Variant]++
-		targets[a.Target]++
 	}
-	for _, n := range append(variants[:], targets[:]...) {
+	for _, n := range variants {
 		if n < 20 {
-			t.Errorf("of about 1000 arrivals, variants have %v and targets %v", variants, targets)
+			t.Errorf("of about 1000 arrivals, variants have %v", variants)
 			break
 		}
 	}
@@ -128,7 +126,7 @@ func TestPoissonGaps(t *testing.T) {
 			t.Fatal(err)
 		}
 		at := instants(s)
-		if d, critical := Exponential(gapsOf(at), time.Millisecond); d > critical {
+		if d, critical := Exponential(Gaps(at), time.Millisecond); d > critical {
 			t.Errorf("seed %d: the gaps are not exponential: distance %.5f, critical %.5f", seed, d, critical)
 		}
 		for _, window := range []time.Duration{10 * ms, 20 * ms} {
@@ -147,7 +145,7 @@ func TestOtherGapsAreFound(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		d, critical := Exponential(gapsOf(instants(s)), 0)
+		d, critical := Exponential(Gaps(instants(s)), 0)
 		index, _ := Dispersion(instants(s), 100*ms, s.Length)
 		if (d <= critical) != seemsPoisson || (index > 1.5) != dispersed {
 			t.Errorf("%s: distance %.4f, critical %.4f, dispersion %.2f", expr, d, critical, index)
@@ -168,7 +166,7 @@ func TestConstantIsEven(t *testing.T) {
 	if len(s.Arrivals) != 1000 || s.Arrivals[0].At != 500*time.Microsecond {
 		t.Errorf("%d arrivals, the first at %v; want 1000, the first after half a gap", len(s.Arrivals), s.Arrivals[0].At)
 	}
-	for _, gap := range gapsOf(instants(s)) {
+	for _, gap := range Gaps(instants(s)) {
 		if gap < ms-1 || gap > ms+1 {
 			t.Fatalf("a gap of %v in an even beat of 1ms", gap)
 		}
@@ -192,7 +190,6 @@ func TestImpossibleSchedules(t *testing.T) {
 	f("closed:8", Options{Length: time.Second}, "has no schedule")
 	f("poisson:0.001", Options{Length: time.Second}, "has no arrival within 1s")
 	f("poisson:1", Options{Length: time.Second, Variants: 65537}, "more than the 65536")
-	f("poisson:1", Options{Length: time.Second, Targets: 257}, "more than the")
 	if _, err := Draw(traffic.Load{}, Options{Length: time.Second}); err == nil {
 		t.Error("no load has a schedule")
 	}

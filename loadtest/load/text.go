@@ -3,6 +3,7 @@ package load
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -39,10 +40,11 @@ func (d *Description) Text(w io.Writer) error {
 		row("resembles", "--load %s", d.Suggestion)
 	}
 	row("because", "%s", d.Why)
-	if err := t.Flush(); err != nil {
-		return fmt.Errorf("cannot write the description: %w", err)
+	err := t.Flush()
+	if err == nil {
+		_, err = io.WriteString(w, d.chart())
 	}
-	if _, err := io.WriteString(w, d.chart()); err != nil {
+	if err != nil {
 		return fmt.Errorf("cannot write the description: %w", err)
 	}
 	return nil
@@ -67,30 +69,24 @@ func seconds(s float64) string {
 // list names the first few.
 func list(all []Share) string {
 	const most = 6
-	var b strings.Builder
-	for i, s := range all {
-		if i == most {
-			fmt.Fprintf(&b, " and %d more", len(all)-most)
-			break
-		}
-		if i > 0 {
-			b.WriteString(", ")
-		}
-		fmt.Fprintf(&b, "%s %.3g %%", s.Name, 100*s.Share)
+	var named []string
+	for _, s := range all[:min(len(all), most)] {
+		named = append(named, fmt.Sprintf("%s %.3g %%", s.Name, 100*s.Share))
 	}
-	return b.String()
+	text := strings.Join(named, ", ")
+	if len(all) > most {
+		text += fmt.Sprintf(" and %d more", len(all)-most)
+	}
+	return text
 }
 
 // chart draws the profile as lines of bars, at most 48 of them.
 func (d *Description) chart() string {
 	const lines, width = 48, 50
-	most := 0.0
-	for _, rate := range d.Profile {
-		most = max(most, rate)
-	}
-	if most == 0 || len(d.Profile) < 2 {
+	if len(d.Profile) < 2 || slices.Max(d.Profile) == 0 {
 		return ""
 	}
+	most := slices.Max(d.Profile)
 	each := (len(d.Profile) + lines - 1) / lines
 	var b strings.Builder
 	what := "rate over time"

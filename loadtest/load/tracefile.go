@@ -1,7 +1,6 @@
 package load
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -39,28 +38,12 @@ func replay(s *Schedule, path string, speed float64, o Options) error {
 	if s.Length == 0 {
 		s.Length = trace.MaxTime
 	}
-	r := replayer{src: src, path: path, schedule: s, models: o.Models, index: map[string]int{}, fromFirst: o.FromFirst}
-	return r.read(speed)
-}
-
-type replayer struct {
-	src      *trace.File
-	path     string
-	schedule *Schedule
-	models   []string
-	index    map[string]int // of a kind
-	key      []byte
-
-	fromFirst bool
-	origin    time.Duration
-}
-
-func (r *replayer) read(speed float64) error {
-	s := r.schedule
-	_, plain := r.src.Source.(*trace.Intervals)
+	_, plain := src.Source.(*trace.Intervals)
+	index := map[kindKey]int{}
 	var a trace.Arrival
+	var origin time.Duration
 	for {
-		err := r.src.Next(&a)
+		err := src.Next(&a)
 		if errors.Is(err, io.EOF) {
 			if n := len(s.Arrivals); n > 0 {
 				s.Length = s.Arrivals[n-1].At
@@ -70,21 +53,21 @@ func (r *replayer) read(speed float64) error {
 		if err != nil {
 			return err
 		}
-		if r.fromFirst && len(s.Arrivals) == 0 {
-			r.origin = a.At
+		if o.FromFirst && len(s.Arrivals) == 0 {
+			origin = a.At
 		}
-		at := float64(a.At-r.origin) / speed
+		at := float64(a.At-origin) / speed
 		if at >= float64(s.Length) {
 			return nil
 		}
 		if len(s.Arrivals) == MaxArrivals {
-			return fmt.Errorf("%s: line %d: the trace has more than %d arrivals: replay a part of it", r.path, r.src.Line(), MaxArrivals)
+			return fmt.Errorf("%s: line %d: the trace has more than %d arrivals: replay a part of it", path, src.Line(), MaxArrivals)
 		}
 		arrival := engine.Arrival{At: time.Duration(at)}
-		if len(r.models) > 0 && !plain {
-			kind, err := r.kind(&a)
+		if len(o.Models) > 0 && !plain {
+			kind, err := s.kind(index, &a, src.Line(), o.Models)
 			if err != nil {
-				return fmt.Errorf("%s: line %d: %w", r.path, r.src.Line(), err)
+				return fmt.Errorf("%s: line %d: %w", path, src.Line(), err)
 			}
 			arrival.Variant = uint16(kind)
 		}
@@ -92,33 +75,34 @@ func (r *replayer) read(speed float64) error {
 	}
 }
 
+// kindKey is what arrivals of one kind have in common.
+type kindKey struct {
+	model, payload string
+	rows           int
+	budget         time.Duration
+	priority       task.Priority
+	dims           int
+	shape          [trace.MaxShape]int64
+}
+
 // kind returns the index of an arrival's kind.
-func (r *replayer) kind(a *trace.Arrival) (int, error) {
-	key := binary.AppendUvarint(r.key[:0], uint64(len(a.Model)))
-	key = append(key, a.Model...)
-	key = binary.AppendVarint(key, int64(a.Rows))
-	key = binary.AppendVarint(key, int64(a.Budget))
-	key = append(key, byte(a.Priority), byte(len(a.Shape)))
-	for _, d := range a.Shape {
-		key = binary.AppendVarint(key, d)
-	}
-	key = append(key, a.Payload...)
-	r.key = key
-	kinds := &r.schedule.Kinds
-	at, known := r.index[string(key)]
+func (s *Schedule) kind(index map[kindKey]int, a *trace.Arrival, line int, models []string) (int, error) {
+	key := kindKey{model: a.Model, payload: a.Payload, rows: a.Rows, budget: a.Budget, priority: a.Priority, dims: len(a.Shape)}
+	copy(key.shape[:], a.Shape)
+	at, known := index[key]
 	if !known {
-		if !slices.Contains(r.models, a.Model) {
-			return 0, fmt.Errorf("the model %q is not one of %q: map it to one of them", a.Model, r.models)
+		if !slices.Contains(models, a.Model) {
+			return 0, fmt.Errorf("the model %q is not one of %q: map it to one of them", a.Model, models)
 		}
-		if at = len(*kinds); at == MaxVariants {
+		if at = len(s.Kinds); at == MaxVariants {
 			return 0, fmt.Errorf("there are more than %d different requests (model, rows, shape, budget, priority, payload): replay a part of the trace", MaxVariants)
 		}
-		r.index[string(key)] = at
-		*kinds = append(*kinds, Kind{
+		index[key] = at
+		s.Kinds = append(s.Kinds, Kind{
 			Model: a.Model, Rows: a.Rows, Shape: slices.Clone(a.Shape), Budget: a.Budget,
-			Priority: a.Priority, Payload: a.Payload, Line: r.src.Line(),
+			Priority: a.Priority, Payload: a.Payload, Line: line,
 		})
 	}
-	(*kinds)[at].N++
+	s.Kinds[at].N++
 	return at, nil
 }

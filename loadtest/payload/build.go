@@ -34,17 +34,21 @@ func Build(m *Model, o Options) (*Set, error) {
 	if o.Variants < 0 || o.Variants > maxVariants {
 		return nil, usagef("%d variants: from 1 to %d can be prepared", o.Variants, maxVariants)
 	}
+	if o.Protocol == HTTP {
+		return nil, usagef("protocol %s is not prepared from a model", o.Protocol)
+	}
 	s := &Set{Target: m.Target, Protocol: o.Protocol, Model: m, Seed: o.Seed}
 	if err := s.fill(m, &o); err != nil {
 		return nil, err
 	}
 	h := head{target: m.Target, path: modelPath("v2", m.Name, m.Version) + "/infer", headers: o.Headers, budget: o.Budget}
+	write := inferRequest
 	if o.Protocol == V1 {
-		h.path = modelPath("v1", m.Name, m.Version) + ":predict"
+		h.path, write = modelPath("v1", m.Name, m.Version)+":predict", predictRequest
 	}
 	total := 0
 	for v := range s.Rows {
-		p, err := prepare(&h, s.Model, &o, &s.Rows[v])
+		p, err := write(&h, s.Model, &o, &s.Rows[v])
 		if err != nil {
 			return nil, usagef("variant %d: %v", v, err)
 		}
@@ -54,16 +58,6 @@ func Build(m *Model, o Options) (*Set, error) {
 		s.Payloads = append(s.Payloads, p)
 	}
 	return s, nil
-}
-
-func prepare(h *head, m *Model, o *Options, row *Row) (engine.Payload, error) {
-	switch o.Protocol {
-	case JSON, Binary:
-		return inferRequest(h, m, o, row)
-	case V1:
-		return predictRequest(h, m, row)
-	}
-	return engine.Payload{}, usagef("protocol %s is not prepared from a model", o.Protocol)
 }
 
 // fill makes the rows.

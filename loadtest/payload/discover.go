@@ -17,15 +17,13 @@ import (
 // Model is a model of a target, as its metadata describes it.
 type Model struct {
 	Target Target
-	// Server is the server's name and version; Extensions are those of the protocol that it has.
-	Server     string
-	Extensions []string
-	Name       string
+	// Server is the server's name and version.
+	Server string
+	Name   string
 	// Version is the one that was asked for; "" leaves it to the server.
 	Version string
 	// Versions are those that are ready, as far as the server tells.
 	Versions []string
-	Platform string
 	// Digest is the model's identity, if the server tells it.
 	Digest          string
 	Inputs, Outputs []tensor.Spec
@@ -41,19 +39,17 @@ const (
 // ready; an empty version leaves it to the server. The error is a *NotReadyError for what
 // the target lacks and a *UsageError for what the caller must decide.
 func Discover(ctx context.Context, url, model, version string) (*Model, error) {
-	target, err := ParseTarget(url)
+	d, err := discoverAt(url)
+	if err == nil {
+		err = d.ready(ctx)
+	}
 	if err != nil {
 		return nil, err
 	}
-	d := newDiscovery(target)
-	if err := d.ready(ctx); err != nil {
-		return nil, err
-	}
-	m := &Model{Target: target, Name: model, Version: version}
+	m := &Model{Target: d.target, Name: model, Version: version}
 	if status, body, err := d.get(ctx, "/v2"); err == nil && status == http.StatusOK {
 		if about, err := oip.ReadServerMetadata(body); err == nil {
 			m.Server = strings.TrimSpace(about.Name + " " + about.Version)
-			m.Extensions = about.Extensions
 		}
 	}
 	if model == "" {
@@ -67,14 +63,27 @@ func Discover(ctx context.Context, url, model, version string) (*Model, error) {
 	return m, nil
 }
 
+// Models lists the models that a target has ready, sorted. The error is that of Discover.
+func Models(ctx context.Context, url string) ([]string, error) {
+	d, err := discoverAt(url)
+	if err == nil {
+		err = d.ready(ctx)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return d.models(ctx)
+}
+
 type discovery struct {
 	target Target
 	client *http.Client
 }
 
-func newDiscovery(target Target) *discovery {
+func discoverAt(url string) (*discovery, error) {
+	target, err := ParseTarget(url)
 	// A connection for each question: nothing stays open that a server would count.
-	return &discovery{target, &http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true, DisableCompression: true}}}
+	return &discovery{target, &http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true, DisableCompression: true}}}, err
 }
 
 func (d *discovery) get(ctx context.Context, path string) (status int, body []byte, err error) {
@@ -191,7 +200,7 @@ func (d *discovery) describe(ctx context.Context, m *Model) error {
 	if err != nil {
 		return &NotReadyError{"target " + d.target.URL, err}
 	}
-	m.Versions, m.Platform, m.Digest = metadata.Versions, metadata.Platform, metadata.Properties["digest"]
+	m.Versions, m.Digest = metadata.Versions, metadata.Properties["digest"]
 	if m.Inputs, err = oip.Specs(metadata.Inputs); err != nil {
 		return &NotReadyError{m.label() + " cannot be tested: an input", err}
 	}

@@ -3,7 +3,9 @@ package payload
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 
 	"sluice/internal/oip"
@@ -14,20 +16,19 @@ import (
 // Inference Protocol is asked in it; of one that does not, as TensorFlow Serving, the model
 // must be named and describes itself by its default signature.
 func DiscoverV1(ctx context.Context, url, model, version string) (*Model, error) {
-	target, err := ParseTarget(url)
+	d, err := discoverAt(url)
 	if err != nil {
 		return nil, err
 	}
-	d := newDiscovery(target)
 	if status, _, err := d.get(ctx, "/v2/health/ready"); err != nil {
 		return nil, err
 	} else if status != http.StatusNotFound && status != http.StatusBadRequest && status != http.StatusMethodNotAllowed {
 		return Discover(ctx, url, model, version)
 	}
 	if model == "" {
-		return nil, usagef("target %s does not list its models: name one with --model", target.URL)
+		return nil, usagef("target %s does not list its models: name one with --model", d.target.URL)
 	}
-	m := &Model{Target: target, Name: model, Version: version}
+	m := &Model{Target: d.target, Name: model, Version: version}
 	path := modelPath("v1", model, version)
 	status, body, err := d.get(ctx, path)
 	if err != nil {
@@ -118,7 +119,7 @@ func readSignature(m *Model, body []byte) error {
 
 func v1Specs(m *Model, tensors map[string]v1Tensor) ([]tensor.Spec, error) {
 	specs := []tensor.Spec{}
-	for _, name := range sorted(tensors) {
+	for _, name := range slices.Sorted(maps.Keys(tensors)) {
 		t := tensors[name]
 		spec := tensor.Spec{Name: name, Type: v1Types[t.Type], Shape: []int64{}}
 		if spec.Type == tensor.Invalid || t.Shape.UnknownRank {

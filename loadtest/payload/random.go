@@ -21,17 +21,12 @@ const (
 // specialVariants is from how many variants on the last three are special.
 const specialVariants = 8
 
+// specials are the last variants' moods, the last one first.
+var specials = [...]mood{large, denormals, zeros}
+
 func moodOf(variant, variants int) mood {
-	if variants < specialVariants {
-		return normal
-	}
-	switch variants - variant {
-	case 3:
-		return zeros
-	case 2:
-		return denormals
-	case 1:
-		return large
+	if at := variants - 1 - variant; variants >= specialVariants && at < len(specials) {
+		return specials[at]
 	}
 	return normal
 }
@@ -72,7 +67,7 @@ func (d *draw) float(kind tensor.DataType) float64 {
 	case zeros:
 		return 0
 	case denormals:
-		return d.sign() * smallest(kind) * float64(1+d.rng.IntN(100))
+		return d.sign() * extremes[kind].smallest * float64(1+d.rng.IntN(100))
 	case large:
 		return d.sign() * 1000
 	}
@@ -81,24 +76,19 @@ func (d *draw) float(kind tensor.DataType) float64 {
 
 func (d *draw) sign() float64 { return float64(1 - 2*d.rng.IntN(2)) }
 
-// smallest is the least denormal of a type.
-func smallest(kind tensor.DataType) float64 {
-	switch kind {
-	case tensor.FP64:
-		return math.SmallestNonzeroFloat64
-	case tensor.FP32:
-		return math.SmallestNonzeroFloat32
-	case tensor.BF16:
-		return 0x1p-133
-	}
-	return 0x1p-24
+// extremes are the least denormal and the largest value of each type.
+var extremes = map[tensor.DataType]struct{ smallest, largest float64 }{
+	tensor.FP64: {math.SmallestNonzeroFloat64, math.MaxFloat64},
+	tensor.FP32: {math.SmallestNonzeroFloat32, math.MaxFloat32},
+	tensor.FP16: {0x1p-24, 65504},
+	tensor.BF16: {0x1p-133, 0x1.fep127},
 }
 
 // wideFloat appends any finite float, one in 16 of those that programs trip over.
 func (d *draw) wideFloat(dst []byte, kind tensor.DataType) []byte {
 	if d.rng.IntN(16) == 0 {
-		most := largest(kind)
-		odd := [...]float64{0, math.Copysign(0, -1), smallest(kind), -smallest(kind), most, -most}
+		e := extremes[kind]
+		odd := [...]float64{0, math.Copysign(0, -1), e.smallest, -e.smallest, e.largest, -e.largest}
 		return tensor.AppendFloat(dst, kind, odd[d.rng.IntN(len(odd))])
 	}
 	for {
@@ -107,18 +97,6 @@ func (d *draw) wideFloat(dst []byte, kind tensor.DataType) []byte {
 			return append(dst, data...)
 		}
 	}
-}
-
-func largest(kind tensor.DataType) float64 {
-	switch kind {
-	case tensor.FP64:
-		return math.MaxFloat64
-	case tensor.FP32:
-		return math.MaxFloat32
-	case tensor.BF16:
-		return 0x1.fep127
-	}
-	return 65504
 }
 
 func (d *draw) integer(dst []byte, kind tensor.DataType) []byte {
@@ -153,18 +131,12 @@ func checkRange(spec *tensor.Spec, bound *Range) error {
 		return nil
 	}
 	if spec.Type.Float() {
-		if most := largest(spec.Type); bound.Low < -most || bound.High > most {
+		if most := extremes[spec.Type].largest; bound.Low < -most || bound.High > most {
 			return usagef("range %v..%v: input %q is %s, which ends at %v", bound.Low, bound.High, spec.Name, spec.Type, most)
 		}
 		return nil
 	}
-	low, high := 0.0, 0.0
-	switch bits := 8 * spec.Type.Size(); spec.Type {
-	case tensor.Uint8, tensor.Uint16, tensor.Uint32, tensor.Uint64:
-		high = math.Exp2(float64(bits)) - 1
-	default:
-		low, high = -math.Exp2(float64(bits-1)), math.Exp2(float64(bits-1))-1
-	}
+	low, high := tensor.IntegerRange(spec.Type)
 	// Beyond 2^53 a float bound no longer says which integer is meant.
 	low, high = max(low, -1<<53), min(high, 1<<53)
 	if bound.Low < low || bound.High > high || math.Ceil(bound.Low) > math.Floor(bound.High) {

@@ -44,7 +44,9 @@ func TestDraws(t *testing.T) {
 		})
 	}
 	special(253, "zeros", func(_ tensor.DataType, x float64) bool { return x == 0 })
-	special(254, "denormals", func(kind tensor.DataType, x float64) bool { return x != 0 && math.Abs(x) <= 100*smallest(kind) })
+	special(254, "denormals", func(kind tensor.DataType, x float64) bool {
+		return x != 0 && math.Abs(x) <= 100*extremes[kind].smallest
+	})
 	special(255, "large values", func(_ tensor.DataType, x float64) bool { return math.Abs(x) == 1000 })
 	for v := range 253 {
 		special(v, "normal values", func(_ tensor.DataType, x float64) bool { return math.Abs(x) < 6 })
@@ -65,7 +67,7 @@ func TestWideDraws(t *testing.T) {
 			if math.IsNaN(x) || math.IsInf(x, 0) {
 				t.Fatalf("%s: got %v", kind, x)
 			}
-			for what, found := range map[string]bool{"negative zero": x == 0 && math.Signbit(x), "denormal": math.Abs(x) == smallest(kind), "largest": math.Abs(x) == largest(kind)} {
+			for what, found := range map[string]bool{"negative zero": x == 0 && math.Signbit(x), "denormal": math.Abs(x) == extremes[kind].smallest, "largest": math.Abs(x) == extremes[kind].largest} {
 				seen[kind.String()+" "+what] = seen[kind.String()+" "+what] || found
 			}
 		})

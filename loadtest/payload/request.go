@@ -43,13 +43,19 @@ func (h *head) request(body []byte, jsonLen int) []byte {
 		b = append(b, "Inference-Header-Content-Length: "+strconv.Itoa(jsonLen)+"\r\n"...)
 	}
 	b = append(b, "Content-Length: "+strconv.Itoa(len(body))+"\r\n"...)
-	if h.budget > 0 {
-		b = append(b, "Sluice-Budget-Ms: "+strconv.FormatFloat(float64(h.budget.Microseconds())/1000, 'f', -1, 64)+"\r\n"...)
-	}
+	b = append(b, budgetField(h.budget)...)
 	for _, line := range h.headers {
 		b = append(append(b, line...), "\r\n"...)
 	}
 	return append(append(b, "\r\n"...), body...)
+}
+
+// budgetField is the line of the head that asks for a budget; "" without one.
+func budgetField(budget time.Duration) string {
+	if budget <= 0 {
+		return ""
+	}
+	return "Sluice-Budget-Ms: " + strconv.FormatFloat(float64(budget.Microseconds())/1000, 'f', -1, 64) + "\r\n"
 }
 
 // ownHeaders are written by the tool, or would change what comes back in a way that it

@@ -74,13 +74,7 @@ func AppendHeader(dst []byte, h *Header) ([]byte, error) {
 // AppendRow appends a row as a line.
 func AppendRow(dst []byte, row *Row) ([]byte, error) {
 	var line rowLine
-	var err error
-	if line.Request.Inputs, err = tensorLines(row.Inputs); err != nil {
-		return dst, err
-	}
-	if line.Response.Outputs, err = tensorLines(row.Outputs); err != nil {
-		return dst, err
-	}
+	line.Request.Inputs, line.Response.Outputs = tensorLines(row.Inputs), tensorLines(row.Outputs)
 	if row.Body != nil {
 		if utf8.Valid(row.Body) {
 			line.Response.Body = string(row.Body)
@@ -89,34 +83,26 @@ func AppendRow(dst []byte, row *Row) ([]byte, error) {
 		}
 		line.Response.Identity = &row.Identity
 	}
-	dst, err = oip.AppendJSON(dst, &line)
+	dst, err := oip.AppendJSON(dst, &line)
 	return append(dst, '\n'), err
 }
 
-func tensorLines(tensors []tensor.Tensor) ([]tensorLine, error) {
+func tensorLines(tensors []tensor.Tensor) []tensorLine {
 	lines := make([]tensorLine, len(tensors))
 	for i := range tensors {
 		t := &tensors[i]
 		lines[i] = tensorLine{Name: t.Name, Datatype: t.Type.String(), Shape: t.Shape}
-		if !plainJSON(t) {
+		if text, err := appendPlain([]byte{'['}, t); err == nil && finite(t) {
+			lines[i].Data = append(text, ']')
+		} else {
 			lines[i].B64 = base64.StdEncoding.EncodeToString(t.Data)
-			continue
 		}
-		text, err := appendPlain([]byte{'['}, t)
-		if err != nil {
-			return nil, err
-		}
-		lines[i].Data = append(text, ']')
 	}
-	return lines, nil
+	return lines
 }
 
-// plainJSON reports whether JSON can say a tensor's values.
-func plainJSON(t *tensor.Tensor) bool {
-	if t.Type == tensor.Bytes {
-		_, err := oip.AppendValues(nil, t)
-		return err == nil
-	}
+// finite reports whether JSON has numbers for a tensor's values.
+func finite(t *tensor.Tensor) bool {
 	if !t.Type.Float() {
 		return true
 	}

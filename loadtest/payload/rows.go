@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"sluice/internal/remedy"
@@ -73,12 +74,7 @@ func fitRow(m *Model, row *Row) error {
 	fitted := make([]tensor.Tensor, len(m.Inputs))
 	for i := range m.Inputs {
 		spec := &m.Inputs[i]
-		at := -1
-		for k := range row.Inputs {
-			if row.Inputs[k].Name == spec.Name {
-				at = k
-			}
-		}
+		at := slices.IndexFunc(row.Inputs, func(in tensor.Tensor) bool { return in.Name == spec.Name })
 		if at < 0 {
 			return fmt.Errorf("input %q of model %q is missing", spec.Name, m.Name)
 		}
@@ -103,12 +99,7 @@ func fitRow(m *Model, row *Row) error {
 }
 
 func hasSpec(specs []tensor.Spec, name string) bool {
-	for i := range specs {
-		if specs[i].Name == name {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(specs, func(s tensor.Spec) bool { return s.Name == name })
 }
 
 func fitTensor(spec *tensor.Spec, t *tensor.Tensor) error {
@@ -175,7 +166,7 @@ func readNpy(path string, spec *tensor.Spec) (tensor.Tensor, error) {
 	if err != nil {
 		return t, err
 	}
-	if t.Type == tensor.Int16 && spec.Type == tensor.BF16 || t.Type == tensor.Uint16 && spec.Type == tensor.BF16 {
+	if spec.Type == tensor.BF16 && (t.Type == tensor.Int16 || t.Type == tensor.Uint16) {
 		t.Type = tensor.BF16 // which the format cannot name: its bits travel as integers
 	}
 	t.Name = spec.Name

@@ -2,9 +2,9 @@ package payload
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
-	"sort"
 	"strconv"
 	"strings"
 
@@ -86,12 +86,12 @@ func knownNames(m *Model, o *Options) error {
 		have = append(have, strconv.Quote(m.Inputs[i].Name))
 		axes[m.Inputs[i].Name] = len(m.Inputs[i].Shape)
 	}
-	for _, name := range sorted(o.Shapes) {
+	for _, name := range slices.Sorted(maps.Keys(o.Shapes)) {
 		if _, ok := axes[name]; !ok {
 			return usagef("shape of %q: model %q has no such input; it has %s", name, m.Name, strings.Join(have, ", "))
 		}
 	}
-	for _, key := range sorted(o.Dims) {
+	for _, key := range slices.Sorted(maps.Keys(o.Dims)) {
 		if key == "batch" {
 			continue
 		}
@@ -102,15 +102,6 @@ func knownNames(m *Model, o *Options) error {
 		}
 	}
 	return nil
-}
-
-func sorted[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	sort.Strings(keys)
-	return keys
 }
 
 // draw gives the shapes of one variant.

@@ -84,44 +84,29 @@ func templateRequest(target Target, text string, o *Options) (engine.Payload, er
 	if method == "HEAD" || method == "CONNECT" {
 		return engine.Payload{}, usagef("method %s: its answers have no body, and cannot be told apart", method)
 	}
-	h := head{budget: o.Budget, headers: append(append([]string{}, lines[1:]...), o.Headers...)}
 	host := "Host: " + target.Host
-	for i, line := range h.headers {
+	var fields strings.Builder
+	for _, line := range append(lines[1:], o.Headers...) {
 		name, _, ok := strings.Cut(line, ":")
 		if !ok || name == "" || strings.ContainsAny(name, " \t") {
 			return engine.Payload{}, usagef("header %.80q has no name and colon", line)
 		}
 		switch strings.ToLower(name) {
 		case "host":
-			host, h.headers[i] = line, ""
+			host = line
 		case "content-length", "transfer-encoding", "connection", "expect", "accept-encoding":
 			return engine.Payload{}, usagef("header %.80q: leave it out, the tool sees to it", line)
+		default:
+			fields.WriteString(line + "\r\n")
 		}
 	}
-	body = strings.Replace(body, "{{id}}", noIdentity, 1)
-	var b strings.Builder
-	b.WriteString(method + " " + path + " HTTP/1.1\r\n" + host + "\r\n")
-	for _, line := range h.headers {
-		if line != "" {
-			b.WriteString(line + "\r\n")
-		}
-	}
+	const place = "{{id}}"
 	if body != "" || method != "GET" {
-		b.WriteString("Content-Length: " + strconv.Itoa(len(body)) + "\r\n")
+		length := len(body) + strings.Count(body, place)*(len(noIdentity)-len(place))
+		fields.WriteString("Content-Length: " + strconv.Itoa(length) + "\r\n")
 	}
-	if o.Budget > 0 {
-		b.WriteString("Sluice-Budget-Ms: " + strconv.FormatFloat(float64(o.Budget.Microseconds())/1000, 'f', -1, 64) + "\r\n")
-	}
-	whole := b.String() + "\r\n" + body
-	// The expanded text has the identity's place at most once, in the head or in the body.
-	id := strings.Index(whole, "{{id}}")
-	if id >= 0 {
-		whole = strings.Replace(whole, "{{id}}", noIdentity, 1)
-	} else if at := strings.Index(text, "{{id}}"); at >= 0 {
-		_, before, _ := splitTemplate(text)
-		id = len(whole) - len(body) + strings.Index(before, "{{id}}")
-	}
-	return engine.Payload{Bytes: []byte(whole), ID: id}, nil
+	whole := method + " " + path + " HTTP/1.1\r\n" + host + "\r\n" + fields.String() + budgetField(o.Budget) + "\r\n" + body
+	return engine.Payload{Bytes: []byte(strings.ReplaceAll(whole, place, noIdentity)), ID: strings.Index(whole, place)}, nil
 }
 
 // splitTemplate cuts a request into the lines of its head and its body.

@@ -8,7 +8,7 @@ import (
 
 // predictRequest writes a row in the V1 format: by rows ("instances") if all inputs have as
 // many, and else by columns ("inputs"). It has no place for an identity.
-func predictRequest(h *head, m *Model, row *Row) (engine.Payload, error) {
+func predictRequest(h *head, m *Model, _ *Options, row *Row) (engine.Payload, error) {
 	for i := range row.Inputs {
 		if kind := row.Inputs[i].Type; kind == tensor.FP16 || kind == tensor.BF16 {
 			return engine.Payload{}, usagef("input %q of model %q is %s, which the V1 format does not have: use the Open Inference Protocol with binary data", row.Inputs[i].Name, m.Name, kind)

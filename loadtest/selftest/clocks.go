@@ -157,13 +157,10 @@ func poisson(_ context.Context, t *test) error {
 		return err
 	}
 	at := make([]time.Duration, len(s.Arrivals))
-	var gaps []time.Duration
 	for i, a := range s.Arrivals {
 		at[i] = a.At
-		if i > 0 {
-			gaps = append(gaps, a.At-s.Arrivals[i-1].At)
-		}
 	}
+	gaps := load.Gaps(at)
 	d, critical := load.Exponential(gaps, time.Millisecond)
 	t.hold(d < critical, "%d gaps are %.5f from the exponential distribution (Kolmogorov-Smirnov; critical %.5f)", len(gaps), d, critical)
 	index, windows := load.Dispersion(at, 100*time.Millisecond, length)

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -126,7 +127,7 @@ func Run(ctx context.Context, o Options) ([]Outcome, error) {
 		o.Out = io.Discard
 	}
 	for _, name := range o.Only {
-		if !known(name) {
+		if !slices.Contains(Names(), name) {
 			return nil, fmt.Errorf("there is no part %q; the parts are %v", name, Names())
 		}
 	}
@@ -144,10 +145,13 @@ func Run(ctx context.Context, o Options) ([]Outcome, error) {
 	before := runtime.GOMAXPROCS(max(processors, runtime.GOMAXPROCS(0)))
 	var together sync.WaitGroup
 	for i := range parts {
-		if !parts[i].quiet && wanted(parts[i].name, o.Only) {
+		if !parts[i].quiet && o.wants(parts[i].name) {
 			together.Go(func() {
-				if i > 0 && wanted(parts[0].name, o.Only) {
-					pause(ctx, settled)
+				if i > 0 && o.wants(parts[0].name) {
+					select {
+					case <-ctx.Done():
+					case <-time.After(settled):
+					}
 				}
 				do(i)
 			})
@@ -156,7 +160,7 @@ func Run(ctx context.Context, o Options) ([]Outcome, error) {
 	together.Wait()
 	runtime.GOMAXPROCS(before)
 	for i := range parts {
-		if parts[i].quiet && wanted(parts[i].name, o.Only) && ctx.Err() == nil {
+		if parts[i].quiet && o.wants(parts[i].name) && ctx.Err() == nil {
 			do(i)
 		}
 	}
@@ -167,16 +171,6 @@ func Run(ctx context.Context, o Options) ([]Outcome, error) {
 		}
 	}
 	return all, ctx.Err()
-}
-
-// pause waits, unless the context ends.
-func pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
-	}
 }
 
 // outcome runs a part.
@@ -190,16 +184,7 @@ func (p *part) outcome(ctx context.Context, o *Options) *Outcome {
 	return &t.out
 }
 
-func known(name string) bool { return wanted(name, Names()) }
-
-func wanted(name string, only []string) bool {
-	for _, n := range only {
-		if n == name {
-			return true
-		}
-	}
-	return len(only) == 0
-}
+func (o *Options) wants(part string) bool { return len(o.Only) == 0 || slices.Contains(o.Only, part) }
 
 func (o *Outcome) print(w io.Writer) {
 	fmt.Fprintf(w, "%-10s %s (%.1f s)\n", o.Name, o.Verdict, o.Took.Seconds())
@@ -216,18 +201,13 @@ func Worst(all []Outcome) (worst Verdict) {
 	return worst
 }
 
-// start starts a stub.
-func start(behaviour string) (*stub.Server, error) {
-	o, err := stub.Parse(behaviour)
-	if err != nil {
-		return nil, err
-	}
-	return stub.Start(o)
-}
-
 // with runs something against a stub and stops it.
 func with(behaviour string, do func(s *stub.Server) error) error {
-	s, err := start(behaviour)
+	o, err := stub.Parse(behaviour)
+	if err != nil {
+		return err
+	}
+	s, err := stub.Start(o)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package selftest
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"sluice/loadtest"
@@ -79,14 +80,10 @@ func sameTarget(ctx context.Context, t *test) error {
 			if err != nil {
 				return err
 			}
-			shown := false
-			for _, m := range r.AB.Metrics {
-				shown = shown || m.Verdict != "no difference shown"
-			}
 			if len(r.AB.Metrics) == 0 {
 				t.hold(false, "comparison %d gives no metric", seed+1)
 			}
-			if shown {
+			if slices.ContainsFunc(r.AB.Metrics, func(m result.Ratio) bool { return m.Verdict != "no difference shown" }) {
 				told++
 			}
 		}

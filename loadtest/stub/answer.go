@@ -2,7 +2,6 @@ package stub
 
 import (
 	"encoding/binary"
-	"math"
 
 	"sluice/internal/tensor"
 )
@@ -27,21 +26,9 @@ var schema = &tensor.Schema{
 	MaxBatch: MaxRows, MaxRows: MaxRows,
 }
 
-// Answer is the row of y that belongs to a row of x: four numbers from 1 to 2 with 16 bits
-// behind the point, exact in a float32, that are drawn from a hash of the bits of x. So rows
-// that differ in any bit differ in their answers by more than any tolerance.
-func Answer(x []float32) (y [OutputColumns]float32) {
-	var h uint64
-	for _, v := range x {
-		h = absorb(h, math.Float32bits(v))
-	}
-	for i := range y {
-		y[i] = math.Float32frombits(number(h, i))
-	}
-	return y
-}
-
-// appendAnswer appends the rows of y for the rows of x in the protocol's binary form.
+// appendAnswer appends the rows of y for the rows of x in the protocol's binary form: four numbers
+// from 1 to 2 with 16 bits behind the point, exact in a float32, that are drawn from a hash of the
+// bits of x. So rows that differ in any bit differ in their answers by more than any tolerance.
 func appendAnswer(y, x []byte) []byte {
 	const row = 4 * InputColumns
 	for ; len(x) >= row; x = x[row:] {

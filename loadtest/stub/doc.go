@@ -9,7 +9,7 @@
 // request in the steady state.
 //
 // It speaks the Open Inference Protocol, as a server with one model, stub, whose answer is a
-// pure function of the input (Answer), and besides GET /stub, its Counts, and POST /stub/begin,
+// pure function of the input (appendAnswer), and besides GET /stub, its Counts, and POST /stub/begin,
 // which starts the clock of stalls anew.
 //
 // Invariants:

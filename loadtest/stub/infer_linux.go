@@ -1,6 +1,7 @@
 package stub
 
 import (
+	"bytes"
 	"encoding/json"
 	"net/http"
 	"strconv"
@@ -47,50 +48,34 @@ func (e *every) turn() bool {
 
 // route answers a whole request.
 func (l *loop) route(c *conn, h *head, body []byte) {
-	at := find(h.path)
+	at, known := l.routes[string(h.path)]
 	switch {
-	case at == nowhere:
-		l.refuse(c, http.StatusNotFound, "there is nothing at this path: the fault server has /v2, /v2/models/stub and /stub", "not_found")
-	case at == unknownModel:
+	case !known && bytes.HasPrefix(h.path, []byte(models)) && !bytes.HasPrefix(h.path, []byte(thisModel+"/")):
 		l.refuse(c, http.StatusNotFound, "Request for unknown model: the fault server has the model 'stub' in version 1", "model_not_found")
-	case string(h.method) != at.method():
-		l.refuse(c, http.StatusMethodNotAllowed, "this path takes "+at.method(), "method_not_allowed")
-	case at == infer:
+	case !known:
+		l.refuse(c, http.StatusNotFound, "there is nothing at this path: the fault server has /v2, /v2/models/stub and /stub", "not_found")
+	case string(h.method) != at.method:
+		l.refuse(c, http.StatusMethodNotAllowed, "this path takes "+at.method, "method_not_allowed")
+	case at.document == nil:
 		l.infer(c, h, body)
 		return
 	default:
-		l.document(c, at)
+		document := at.document(l)
+		c.out = appendHead(c.out, http.StatusOK, len(document))
+		c.out = append(append(c.out, typeJSON+"\r\n"...), document...)
 	}
 	l.answer(c, 0)
 }
 
-func (l *loop) document(c *conn, at place) {
-	var body []byte
-	switch at {
-	case live:
-		body = l.fixed.live
-	case ready:
-		body = l.fixed.ready
-	case server:
-		body = l.fixed.server
-	case index:
-		body = l.fixed.index
-	case model:
-		body = l.fixed.model
-	case modelReady:
-		body = l.fixed.modelReady
-	case config:
-		body = l.fixed.config
-	case stats:
-		body = l.statistics()
-	case begin:
-		l.server.origin.Store(int64(l.now))
-		body = []byte("{}")
-	case counts:
-		body, _ = json.Marshal(&l.counts) // it holds numbers and strings only
-	}
-	c.out = appendHead(c.out, http.StatusOK, len(body))
-	c.out = append(append(c.out, typeJSON+"\r\n"...), body...)
+// countsNow and begin are the fault server's own routes.
+func (l *loop) countsNow() []byte {
+	body, _ := json.Marshal(&l.counts) // it holds numbers and strings only
+	return body
+}
+
+func (l *loop) begin() []byte {
+	l.server.origin.Store(int64(l.now))
+	return []byte("{}")
 }
 
 // statistics is what the protocol's extension tells: requests, without the times that they took.
@@ -259,7 +244,7 @@ func (l *loop) encode(c *conn, w *work) {
 	out = appendMillis(append(out, ", run;dur="...), w.ran)
 	out = append(out, ", encode;dur=0.005\r\nSluice-Device: stub\r\nSluice-Batch: "...)
 	out = strconv.AppendInt(out, int64(t.Rows), 10)
-	out = append(append(append(out, "\r\nSluice-Model: "...), l.fixed.tag...), "\r\n\r\n"...)
+	out = append(append(append(out, "\r\nSluice-Model: "...), tag...), "\r\n\r\n"...)
 	out = append(out, w.body...)
 	if w.twice {
 		out = append(out, out...)

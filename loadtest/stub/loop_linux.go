@@ -29,10 +29,10 @@ type loop struct {
 	timeout   unix.Timespec // of the next wait; here so that it is not allocated for each
 	now       clock.Instant // when the last thing was begun
 
+	routes map[string]route
 	counts Counts
 	rng    *rand.Rand
 	queue  queue
-	fixed  fixed    // documents that never change
 	work   *work    // of the request that is being dealt with
 	paired *work    // of the one that waits for a partner
 	held   *conn    // that one's connection; nil if none waits
@@ -54,7 +54,7 @@ func newLoop(s *Server, o Options) (*loop, error) {
 		counts: Counts{Status: map[int]int64{}},
 		rng:    rand.New(rand.NewPCG(o.Seed, 5)),
 		queue:  newQueue(&o),
-		fixed:  newFixed(),
+		routes: newRoutes(),
 		work:   newWork(), paired: newWork(),
 	}
 	for i, n := range []int{o.Lose, o.Drop, o.Corrupt, o.Repeat, o.Swap} {

@@ -211,31 +211,27 @@ func parseTime(text string) (time.Duration, error) {
 }
 
 func parseStatus(text string) (all []Chance, err error) {
-	for _, part := range strings.Split(text, ",") {
-		status, percent, ok := strings.Cut(part, ":")
-		var c Chance
-		if c.Status, err = strconv.Atoi(status); err == nil {
-			c.Percent, err = strconv.ParseFloat(percent, 64)
-		}
-		if !ok || err != nil {
+	for part := range strings.SplitSeq(text, ",") {
+		left, right, _ := strings.Cut(part, ":")
+		status, err := strconv.Atoi(left)
+		percent, err2 := strconv.ParseFloat(right, 64)
+		if err != nil || err2 != nil {
 			return nil, fmt.Errorf("%q is not a status with its percentage, as in 503:5", part)
 		}
-		all = append(all, c)
+		all = append(all, Chance{status, percent})
 	}
 	return all, nil
 }
 
 func parseStalls(text string) (all []Stall, err error) {
-	for _, part := range strings.Split(text, ",") {
-		length, at, ok := strings.Cut(part, "@")
-		var s Stall
-		if s.For, err = time.ParseDuration(length); err == nil {
-			s.At, err = time.ParseDuration(at)
-		}
-		if !ok || err != nil {
+	for part := range strings.SplitSeq(text, ",") {
+		left, right, _ := strings.Cut(part, "@")
+		length, err := time.ParseDuration(left)
+		at, err2 := time.ParseDuration(right)
+		if err != nil || err2 != nil {
 			return nil, fmt.Errorf("%q is not a length and an instant, as in 1s@10s", part)
 		}
-		all = append(all, s)
+		all = append(all, Stall{length, at})
 	}
 	return all, nil
 }

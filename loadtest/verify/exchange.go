@@ -50,7 +50,8 @@ func (x *exchange) send(ctx context.Context, p *engine.Payload) (r reply, id uin
 	id = x.next * 0x9e3779b97f4a7c15 // all 16 digits differ from one to the next
 	request := bytes.Clone(p.Bytes)
 	if p.ID >= 0 {
-		appendIdentity(request[:p.ID], id)
+		digits := engine.Digits(id)
+		copy(request[p.ID:], digits[:])
 	}
 	fresh := x.conn == nil
 	if r, err = x.once(ctx, request); err != nil && !fresh && ctx.Err() == nil {

@@ -2,7 +2,6 @@ package verify
 
 import (
 	"bufio"
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -10,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"sluice/internal/tensor"
 	"sluice/loadtest/payload"
 )
 
@@ -31,14 +29,8 @@ type Expected struct {
 	proven []body
 }
 
-// FromSet takes the answers that a set's own source knows: golden rows, or a file of expected
-// answers. It fails if there are none, or if they are of another kind than what the set's
-// protocol compares.
-func FromSet(s *payload.Set, source string) (*Expected, error) {
-	return FromRows(s, s.Header, s.Rows, source)
-}
-
-// FromRows takes the answers of rows that were read from a file, for the variants of a set.
+// FromRows takes the answers of rows that were read from a file, for the variants of a set. It fails
+// if there are none, or if they are of another kind than what the set's protocol compares.
 func FromRows(s *payload.Set, h *payload.Header, rows []payload.Row, source string) (*Expected, error) {
 	if len(rows) < len(s.Payloads) {
 		return nil, &payload.UsageError{Text: fmt.Sprintf("%s knows the answers to %d variants, and %d are prepared", source, len(rows), len(s.Payloads))}
@@ -78,26 +70,27 @@ func (e *Expected) Write(w io.Writer, s *payload.Set) error {
 		return err
 	}
 	out := bufio.NewWriter(w)
-	if _, err := out.Write(line); err != nil {
-		return err
-	}
+	_, _ = out.Write(line) // Flush has the first error
 	for v := range e.Rows {
 		row := e.Rows[v]
 		row.Inputs = s.Rows[v].Inputs
 		if line, err = payload.AppendRow(line[:0], &row); err != nil {
 			return fmt.Errorf("variant %d: %w", v, err)
 		}
-		if _, err := out.Write(line); err != nil {
-			return err
-		}
+		_, _ = out.Write(line)
 	}
 	return out.Flush()
 }
 
 // WriteFile is Write into a file that is there whole or not at all.
 func (e *Expected) WriteFile(path string, s *payload.Set) (err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("cannot write expected answers to %s: %w", path, err)
+		}
+	}()
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
-		return fmt.Errorf("cannot write expected answers to %s: it is no file", path) // a device must not be replaced by one
+		return errors.New("it is no file") // a device must not be replaced by one
 	}
 	file, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
 	if err != nil {
@@ -105,7 +98,7 @@ func (e *Expected) WriteFile(path string, s *payload.Set) (err error) {
 		if errors.As(err, &at) {
 			err = at.Err
 		}
-		return fmt.Errorf("cannot write expected answers to %s: %w", path, err)
+		return err
 	}
 	err = e.Write(file, s)
 	if closed := file.Close(); err == nil {
@@ -119,16 +112,6 @@ func (e *Expected) WriteFile(path string, s *payload.Set) (err error) {
 	}
 	if err != nil {
 		_ = os.Remove(file.Name()) // what is left of it is of no use; the first error counts
-		return fmt.Errorf("cannot write expected answers to %s: %w", path, err)
 	}
-	return nil
-}
-
-// cloneTensors copies tensors whose memory is somebody else's.
-func cloneTensors(tensors []tensor.Tensor) []tensor.Tensor {
-	own := make([]tensor.Tensor, len(tensors))
-	for i, t := range tensors {
-		own[i] = tensor.Tensor{Name: t.Name, Type: t.Type, Shape: append([]int64{}, t.Shape...), Data: bytes.Clone(t.Data)}
-	}
-	return own
+	return err
 }

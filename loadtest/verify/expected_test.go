@@ -46,7 +46,7 @@ func TestNothingKnown(t *testing.T) {
 	f := func(protocol payload.Protocol, rows []payload.Row, want string) {
 		t.Helper()
 		set := &payload.Set{Protocol: protocol, Payloads: make([]engine.Payload, 2), Rows: rows}
-		if _, err := FromSet(set, "golden.jsonl"); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := FromRows(set, set.Header, set.Rows, "golden.jsonl"); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q", err, want)
 		}
 	}

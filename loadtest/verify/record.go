@@ -11,7 +11,7 @@ import (
 	"sluice/internal/agree"
 	"sluice/internal/http1"
 	"sluice/internal/oip"
-	"sluice/internal/tensor"
+	"sluice/loadtest/engine"
 	"sluice/loadtest/payload"
 )
 
@@ -65,11 +65,9 @@ func Record(ctx context.Context, s *payload.Set, o Options) (*Expected, error) {
 }
 
 type recorder struct {
-	set    *payload.Set
-	judge  judge
-	x      exchange
-	first  oip.Response
-	second oip.Response
+	set   *payload.Set
+	judge judge
+	x     exchange
 }
 
 // variant asks for one variant twice and enters what is known of it then.
@@ -85,17 +83,21 @@ func (r *recorder) variant(ctx context.Context, e *Expected, v int) error {
 	known := newBody(one, id, r.set.Payloads[v].ID >= 0)
 	row := payload.Row{Identity: known.identity}
 	if byTensors(r.set.Protocol) {
-		if err := r.tensors(&one, &two, v); err != nil {
+		first, err := r.tensors(&one, &two, v)
+		if err != nil {
 			return err
 		}
-		row.Identity = -1
-		row.Outputs = cloneTensors(r.first.Outputs)
-		e.Echo = e.Echo && string(r.first.ID) == string(appendIdentity(nil, id))
-		e.Model, e.Version = string(r.first.Model), string(r.first.Version)
+		row.Identity, row.Outputs = -1, first.Outputs
+		e.Echo = e.Echo && string(first.ID) == fmt.Sprintf("%016x", id)
+		e.Model, e.Version = string(first.Model), string(first.Version)
 		known.version = []byte(e.Version)
 	} else {
 		other := newBody(two, id2, r.set.Payloads[v].ID >= 0)
-		if at := r.bodies(&known, &other); at >= 0 {
+		at := r.judge.parted(&known, other.text, r.set.Protocol)
+		if at < 0 && known.identity != other.identity {
+			at = len(known.text)
+		}
+		if at >= 0 {
 			return unstable(v, "byte %d of the body is %q, and was %q before", at, around(other.text, at), around(known.text, at))
 		}
 		row.Body = known.text
@@ -108,35 +110,19 @@ func (r *recorder) variant(ctx context.Context, e *Expected, v int) error {
 	return nil
 }
 
-// tensors reads both answers and holds them against each other.
-func (r *recorder) tensors(one, two *reply, v int) error {
-	if err := readReply(one, &r.first); err != nil {
-		return &payload.NotReadyError{Text: fmt.Sprintf("variant %d", v), Cause: err}
+// tensors reads both answers, holds them against each other and returns the first.
+func (r *recorder) tensors(one, two *reply, v int) (first oip.Response, err error) {
+	var second oip.Response
+	if err = readBody(one.head, one.body, &first); err == nil {
+		err = readBody(two.head, two.body, &second)
 	}
-	if err := readReply(two, &r.second); err != nil {
-		return &payload.NotReadyError{Text: fmt.Sprintf("variant %d", v), Cause: err}
+	if err != nil {
+		return first, &payload.NotReadyError{Text: fmt.Sprintf("variant %d", v), Cause: err}
 	}
-	if d := r.judge.compare(r.first.Outputs, r.second.Outputs); d.Kind != agree.None {
-		return unstable(v, "%s", d.String())
+	if d := r.judge.compare(first.Outputs, second.Outputs); d.Kind != agree.None {
+		return first, unstable(v, "%s", d.String())
 	}
-	return nil
-}
-
-// bodies is where two answers that are no tensors differ; -1 if they do not.
-func (r *recorder) bodies(one, two *body) int {
-	if one.same(two.text) && one.identity == two.identity {
-		return -1
-	}
-	if r.set.Protocol == payload.V1 {
-		return sameText(one.text, two.text, r.judge.of(tensor.FP32))
-	}
-	n := min(len(one.text), len(two.text))
-	for i := range n {
-		if one.text[i] != two.text[i] && (one.identity < 0 || i < one.identity || i >= one.identity+payload.IdentityLength) {
-			return i
-		}
-	}
-	return n
+	return first, nil
 }
 
 func unstable(v int, format string, args ...any) error {
@@ -169,17 +155,35 @@ func (r *recorder) ask(ctx context.Context, v int) (reply, uint64, error) {
 	}
 }
 
-// readReply parses an answer of the Open Inference Protocol.
-func readReply(r *reply, into *oip.Response) error {
-	return readBody(r.head, r.body, into)
-}
-
+// readBody parses an answer of the Open Inference Protocol.
 func readBody(head, body []byte, into *oip.Response) error {
 	n, err := oip.ParseHeaderLength(http1.Field(head, "inference-header-content-length"), len(body))
 	if err != nil {
 		return err
 	}
 	return oip.ReadResponse(body, n, into)
+}
+
+// mime is a content type without its parameters.
+func mime(value []byte) []byte {
+	value, _, _ = bytes.Cut(value, []byte{';'})
+	return bytes.TrimSpace(value)
+}
+
+// parseIdentity reads the lower-case hexadecimal digits of a request's identity.
+func parseIdentity(b []byte) (id uint64, ok bool) {
+	for _, c := range b {
+		switch {
+		case '0' <= c && c <= '9':
+			c -= '0'
+		case 'a' <= c && c <= 'f':
+			c -= 'a' - 10
+		default:
+			return 0, false
+		}
+		id = id<<4 | uint64(c)
+	}
+	return id, true
 }
 
 // parseTag reads the value of the Sluice-Model header: name;version=V;digest=D.
@@ -215,7 +219,8 @@ type body struct {
 func newBody(r reply, id uint64, identified bool) body {
 	b := body{text: r.body, identity: -1, typed: bytes.Clone(http1.FieldLine(r.head, "content-type"))}
 	if identified {
-		b.identity = bytes.Index(r.body, appendIdentity(nil, id))
+		digits := engine.Digits(id)
+		b.identity = bytes.Index(r.body, digits[:])
 	}
 	return b
 }

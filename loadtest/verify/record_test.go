@@ -134,7 +134,7 @@ func TestExpectedFile(t *testing.T) {
 	if again.Header == nil || again.Header.Seed != 11 || again.Header.Digest != "d1" || again.Header.Server != "test 1" || len(again.Payloads) != 5 {
 		t.Fatalf("got %+v with %d variants", again.Header, len(again.Payloads))
 	}
-	e, err := FromSet(again, path)
+	e, err := FromRows(again, again.Header, again.Rows, path)
 	if err != nil {
 		t.Fatal(err)
 	}

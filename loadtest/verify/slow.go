@@ -6,7 +6,6 @@ import (
 
 	"sluice/internal/agree"
 	"sluice/internal/http1"
-	"sluice/internal/tensor"
 	"sluice/loadtest/engine"
 	"sluice/loadtest/payload"
 )
@@ -44,18 +43,24 @@ func (c *Checker) checkTensors(a *engine.Answer, tagged bool) engine.Verdict {
 	return c.mismatch(a, d)
 }
 
-// mismatch looks for the variant that an answer belongs to. It is a function of its own so
-// that only wrong answers cost the memory of a difference.
+// mismatch is what an answer with other values is. It is a function of its own so that only wrong
+// answers cost the memory of a difference.
 func (c *Checker) mismatch(a *engine.Answer, d agree.Difference) engine.Verdict {
+	return c.otherOrWrong(a, d.String, func(v int) bool {
+		return c.judge.compare(c.expected.Rows[v].Outputs, c.answer.Outputs).Kind == agree.None
+	})
+}
+
+// otherOrWrong looks for the variant that an answer belongs to.
+func (c *Checker) otherOrWrong(a *engine.Answer, why func() string, isOf func(v int) bool) engine.Verdict {
 	for v := range c.expected.Rows {
-		if v == a.Variant {
-			continue
-		}
-		if other := c.judge.compare(c.expected.Rows[v].Outputs, c.answer.Outputs); other.Kind == agree.None {
-			return c.otherVariant(a, v, d.String)
+		if v != a.Variant && isOf(v) {
+			c.other.Add(1)
+			c.example(a, func() string { return fmt.Sprintf("the answer is that of variant %d: %s", v, why()) })
+			return engine.Verdict{Kind: engine.OtherVariant}
 		}
 	}
-	return c.wrongValue(a, d.String)
+	return c.wrongValue(a, why)
 }
 
 // checkBody compares an answer that is no tensors.
@@ -64,7 +69,7 @@ func (c *Checker) checkBody(a *engine.Answer) engine.Verdict {
 	if text := c.otherType(a); text != "" {
 		return c.wrongValue(a, func() string { return text })
 	}
-	at := c.parted(row, a)
+	at := c.parted(a.Variant, a)
 	if at < 0 {
 		if row.Identity >= 0 && c.protocol == payload.HTTP {
 			id, ok := parseIdentity(a.Body[row.Identity : row.Identity+payload.IdentityLength])
@@ -81,29 +86,13 @@ func (c *Checker) checkBody(a *engine.Answer) engine.Verdict {
 	why := func() string {
 		return fmt.Sprintf("byte %d of the body begins %q, expected %q", at, around(a.Body, at), around(row.Body, at))
 	}
-	for v := range c.expected.Rows {
-		if v != a.Variant && c.parted(&c.expected.Rows[v], a) < 0 {
-			return c.otherVariant(a, v, why)
-		}
-	}
-	return c.wrongValue(a, why)
+	return c.otherOrWrong(a, why, func(v int) bool { return c.parted(v, a) < 0 })
 }
 
-// parted is where an answer's body leaves the expected one; -1 if it does not.
-func (c *Checker) parted(row *payload.Row, a *engine.Answer) int {
-	known := body{text: row.Body, identity: row.Identity}
-	if known.same(a.Body) {
-		return -1
-	}
-	if c.protocol == payload.V1 {
-		return sameText(row.Body, a.Body, c.judge.of(tensor.FP32))
-	}
-	for i := range min(len(row.Body), len(a.Body)) {
-		if row.Body[i] != a.Body[i] && (row.Identity < 0 || i < row.Identity || i >= row.Identity+payload.IdentityLength) {
-			return i
-		}
-	}
-	return min(len(row.Body), len(a.Body))
+// parted is where an answer's body leaves that of a variant; -1 if it does not.
+func (c *Checker) parted(v int, a *engine.Answer) int {
+	row := &c.expected.Rows[v]
+	return c.judge.parted(&body{text: row.Body, identity: row.Identity}, a.Body, c.protocol)
 }
 
 // otherType says in words that an answer's content type is another one than the recorded
@@ -149,8 +138,8 @@ func (c *Checker) remember(a *engine.Answer, version []byte) {
 	b.typed = append(b.typed[:0], http1.FieldLine(a.Head, "content-type")...)
 	b.identity = -1
 	if c.identified[a.Variant] {
-		var digits [payload.IdentityLength]byte
-		b.identity = bytes.Index(a.Body, appendIdentity(digits[:0], a.ID))
+		digits := engine.Digits(a.ID)
+		b.identity = bytes.Index(a.Body, digits[:])
 	}
 	b.version = append(b.version[:0], version...)
 }
@@ -161,12 +150,6 @@ func (c *Checker) strayAnswer(a *engine.Answer, id uint64) engine.Verdict {
 		return fmt.Sprintf("the answer bears the identity %016x, the request's own is %016x", id, a.ID)
 	})
 	return engine.Verdict{Kind: engine.Stray, ID: id}
-}
-
-func (c *Checker) otherVariant(a *engine.Answer, v int, why func() string) engine.Verdict {
-	c.other.Add(1)
-	c.example(a, func() string { return fmt.Sprintf("the answer is that of variant %d: %s", v, why()) })
-	return engine.Verdict{Kind: engine.OtherVariant}
 }
 
 func (c *Checker) wrongValue(a *engine.Answer, why func() string) engine.Verdict {

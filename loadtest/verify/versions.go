@@ -2,7 +2,9 @@ package verify
 
 import (
 	"bytes"
+	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"sluice/internal/http1"
@@ -13,7 +15,10 @@ import (
 // anybody reads.
 type versions struct {
 	last *version // the engine's alone
-	all  atomic.Pointer[[]*version]
+	mu   struct {
+		sync.Mutex // the engine takes it to add one, and all others to read
+		all        []*version
+	}
 }
 
 type version struct {
@@ -39,15 +44,10 @@ func (v *versions) tagged(head []byte) bool {
 	if line == nil {
 		return false
 	}
-	for _, known := range v.list() {
-		if len(known.tag) == len(line)+3 && bytes.Equal(known.tag[1:len(line)+1], line) {
-			v.count(known)
-			return true
-		}
+	if !v.count(func(known *version) bool { return bytes.Equal(bytes.Trim(known.tag, "\r\n"), line) }) {
+		_, number, digest := parseTag(string(http1.Field(head, tagHeader)))
+		v.add(slices.Concat([]byte("\n"), line, []byte("\r\n")), "version "+versionName(number, digest))
 	}
-	tag := append(append([]byte{'\n'}, line...), '\r', '\n')
-	_, number, digest := parseTag(string(http1.Field(head, tagHeader)))
-	v.add(tag, "version "+versionName(number, digest))
 	return true
 }
 
@@ -58,57 +58,45 @@ func versionName(version, digest string) string {
 
 // named counts an answer by the version that its body names.
 func (v *versions) named(name []byte) {
-	if len(name) == 0 {
-		return
-	}
-	if v.last != nil && v.last.tag == nil && v.last.is(name) {
-		v.last.n.Add(1)
-		return
-	}
-	for _, known := range v.list() {
-		if known.is(name) {
-			v.count(known)
-			return
-		}
-	}
-	v.add(nil, "version "+string(name))
-}
-
-func (v *version) is(name []byte) bool {
 	const prefix = "version "
-	return len(v.name) == len(prefix)+len(name) && v.name[len(prefix):] == string(name)
+	is := func(known *version) bool {
+		return len(known.name) == len(prefix)+len(name) && known.name[len(prefix):] == string(name)
+	}
+	if len(name) > 0 && !v.count(is) {
+		v.add(nil, prefix+string(name))
+	}
 }
 
-func (v *versions) count(known *version) {
-	v.last = known
-	known.n.Add(1)
+// count counts an answer of a version that is known.
+func (v *versions) count(is func(known *version) bool) bool {
+	if v.last == nil || !is(v.last) {
+		at := slices.IndexFunc(v.mu.all, is)
+		if at < 0 {
+			return false
+		}
+		v.last = v.mu.all[at]
+	}
+	v.last.n.Add(1)
+	return true
 }
 
 func (v *versions) add(tag []byte, name string) {
-	list := v.list()
-	if len(list) == maxVersions {
-		v.count(list[maxVersions-1])
-		return
-	}
-	if len(list) == maxVersions-1 {
+	if len(v.mu.all) == maxVersions-1 {
 		tag, name = nil, "other versions"
 	}
-	known := &version{tag: tag, name: name}
-	longer := append(append([]*version{}, list...), known)
-	v.all.Store(&longer)
-	v.count(known)
-}
-
-func (v *versions) list() []*version {
-	if list := v.all.Load(); list != nil {
-		return *list
+	if len(v.mu.all) < maxVersions {
+		v.mu.Lock()
+		v.mu.all = append(v.mu.all, &version{tag: tag, name: name})
+		v.mu.Unlock()
 	}
-	return nil
+	v.last = v.mu.all[len(v.mu.all)-1]
+	v.last.n.Add(1)
 }
 
-func (v *versions) counts() []result.Count {
-	var counts []result.Count
-	for _, known := range v.list() {
+func (v *versions) counts() (counts []result.Count) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for _, known := range v.mu.all {
 		counts = append(counts, result.Count{Name: known.name, N: known.n.Load()})
 	}
 	return counts

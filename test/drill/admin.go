@@ -1,11 +1,11 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,44 +19,26 @@ var controls = []string{
 }
 
 // adminClosed is P20.
-func (d *drill) adminClosed() (v verdict, err error) {
+func (t *trial) adminClosed() (v verdict) {
 	const token = "drill-token-0123456789"
-	file := filepath.Join(d.dir, "token")
-	if err := os.WriteFile(file, []byte(token+"\n"), 0o600); err != nil {
-		return v, err
-	}
-	g, err := d.serve("--models", examples, "--admin-token-file", file)
-	if err != nil {
-		return v, err
-	}
-	defer g.Stop(stopLimit)                    //nolint:errcheck // the figures are in
-	open, err := d.serve("--models", examples) // on loopback, without a token
-	if err != nil {
-		return v, err
-	}
-	defer open.Stop(stopLimit) //nolint:errcheck // likewise
+	file := filepath.Join(t.dir, "token")
+	t.must(os.WriteFile(file, []byte(token+"\n"), 0o600))
+	g := t.serve("--models", examples, "--admin-token-file", file)
+	open := t.serve("--models", examples) // on loopback, without a token
 	client := &http.Client{Timeout: 10 * time.Second}
 	asked, differs := 0, []string{}
-	ask := func(addr, route string, want []int, prepare func(*http.Request)) error {
+	ask := func(addr, route string, want []int, prepare func(*http.Request)) {
 		method, path, _ := strings.Cut(route, " ")
 		req, err := http.NewRequest(method, "http://"+addr+path, nil)
-		if err != nil {
-			return err
-		}
+		t.must(err)
 		prepare(req)
 		res, err := client.Do(req)
-		if err != nil {
-			return err
-		}
+		t.must(err)
 		res.Body.Close()
 		asked++
-		for _, w := range want {
-			if res.StatusCode == w {
-				return nil
-			}
+		if !slices.Contains(want, res.StatusCode) {
+			differs = append(differs, fmt.Sprintf("%s on %s was answered %d, want %v", route, addr, res.StatusCode, want))
 		}
-		differs = append(differs, fmt.Sprintf("%s on %s was answered %d, want %v", route, addr, res.StatusCode, want))
-		return nil
 	}
 	with := func(header, value string) func(*http.Request) {
 		return func(r *http.Request) {
@@ -64,33 +46,27 @@ func (d *drill) adminClosed() (v verdict, err error) {
 			r.Header.Set(header, value)
 		}
 	}
+	closed, forbidden := []int{http.StatusUnauthorized}, []int{http.StatusForbidden}
 	for _, route := range controls {
-		closed := []int{http.StatusUnauthorized}
-		err = errors.Join(err,
-			ask(g.Admin, route, closed, func(*http.Request) {}),
-			ask(g.Admin, route, closed, func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+token[1:]) }),
-			ask(g.Admin, route, closed, func(r *http.Request) { r.Header.Set("Authorization", "Basic "+token) }),
-			ask(g.Admin, route, []int{http.StatusForbidden}, with("Origin", "http://192.0.2.1")),
-			ask(g.Admin, route, []int{http.StatusForbidden}, with("Sec-Fetch-Site", "cross-site")),
-			ask(g.Admin, route, []int{http.StatusForbidden}, func(r *http.Request) {
-				r.Header.Set("Authorization", "Bearer "+token)
-				r.Host = "attacker.example" // with a token any address is right, which a proxy may have translated
-			}),
-			ask(open.Admin, route, []int{http.StatusForbidden}, func(r *http.Request) { r.Host = "attacker.example" }),
-			ask(open.Admin, route, []int{http.StatusForbidden}, func(r *http.Request) { r.Host = "192.0.2.1" }),
-			ask(open.Admin, route, []int{http.StatusForbidden}, func(r *http.Request) { r.Header.Set("Origin", "http://192.0.2.1") }))
+		ask(g.Admin, route, closed, func(*http.Request) {})
+		ask(g.Admin, route, closed, with("Authorization", "Bearer "+token[1:]))
+		ask(g.Admin, route, closed, with("Authorization", "Basic "+token))
+		ask(g.Admin, route, forbidden, with("Origin", "http://192.0.2.1"))
+		ask(g.Admin, route, forbidden, with("Sec-Fetch-Site", "cross-site"))
+		ask(g.Admin, route, forbidden, func(r *http.Request) {
+			r.Header.Set("Authorization", "Bearer "+token)
+			r.Host = "attacker.example" // with a token any address is right, which a proxy may have translated
+		})
+		ask(open.Admin, route, forbidden, func(r *http.Request) { r.Host = "attacker.example" })
+		ask(open.Admin, route, forbidden, func(r *http.Request) { r.Host = "192.0.2.1" })
+		ask(open.Admin, route, forbidden, func(r *http.Request) { r.Header.Set("Origin", "http://192.0.2.1") })
 		if !strings.Contains(route, "index") { // the predict port answers that one too
-			err = errors.Join(err, ask(g.Predict, route, []int{http.StatusNotFound, http.StatusMethodNotAllowed}, with("X-Drill", "1")))
+			ask(g.Predict, route, []int{http.StatusNotFound, http.StatusMethodNotAllowed}, with("X-Drill", "1"))
 		}
-	}
-	if err != nil {
-		return v, err
 	}
 	for _, on := range []string{g.Predict, open.Predict} {
 		status, body, err := rig.Get(on, "/v2/models/digits/ready")
-		if err != nil {
-			return v, err
-		}
+		t.must(err)
 		if status != http.StatusOK {
 			differs = append(differs, fmt.Sprintf("after the walk digits is not ready: %s", body))
 		}
@@ -100,5 +76,5 @@ func (d *drill) adminClosed() (v verdict, err error) {
 	if len(differs) > 0 {
 		v.figure += ": " + strings.Join(differs[:min(3, len(differs))], "; ")
 	}
-	return v, nil
+	return v
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"syscall"
 	"time"
 
@@ -47,70 +48,40 @@ func mixed(good, others []rig.Question, chance float64) func(*rand.Rand) *rig.Qu
 
 // leaving are questions whose clients leave after a while.
 func leaving(questions []rig.Question, after time.Duration) []rig.Question {
-	all := append([]rig.Question(nil), questions...)
+	all := slices.Clone(questions)
 	for i := range all {
 		all[i].LeaveAfter = after
 	}
 	return all
 }
 
-// goodOnes are the records of good requests whose clients stayed.
-func goodOnes(r *rig.Record) bool { return r.Good }
-
 // chaos is P3.
-func (d *drill) chaos() (v verdict, err error) {
-	b, err := d.breakable()
-	if err != nil {
-		return v, err
-	}
-	defer b.Stop(stopLimit) //nolint:errcheck // the figures are in
+func (t *trial) chaos() (v verdict) {
+	b := t.breakable()
 	others := append(bad(), leaving(b.Questions, 2*time.Millisecond)...)
-	t := b.Traffic(b.Gateway)
-	t.Pick = mixed(b.Questions, others, 0.2)
-	rounds := times(10)
-	records, err := under(t, func(func() time.Duration) error {
-		for i := range rounds {
-			faults := []func() error{
-				func() error { return b.signalWorker(syscall.SIGKILL) },
-				func() error { return b.signalWorker(syscall.SIGSTOP) },
-				func() error { return b.Order(fake.Orders{Fail: true}) },
-				func() error { return b.Order(fake.Orders{Slow: 10}) },
-			}
-			if err := faults[i%len(faults)](); err != nil {
-				return err
-			}
+	traffic := b.Traffic(b.Gateway)
+	traffic.Pick = mixed(b.Questions, others, 0.2)
+	faults := []func(){
+		func() { b.signalWorker(syscall.SIGKILL) },
+		func() { b.signalWorker(syscall.SIGSTOP) },
+		func() { b.order(fake.Orders{Fail: true}) },
+		func() { b.order(fake.Orders{Slow: 10}) },
+	}
+	records := under(traffic, func(func() time.Duration) {
+		for i := range times(10) {
+			faults[i%len(faults)]()
 			time.Sleep(2 * time.Second)
-			if err := b.Order(fake.Orders{}); err != nil {
-				return err
-			}
-			if _, _, err := rig.Post(b.Admin, "/v2/repository/models/small/load", ""); err != nil {
-				return err
-			}
-			if err := b.back(15 * time.Second); err != nil {
-				return err
-			}
+			b.mend()
 		}
-		return nil
 	})
-	if err != nil {
-		return v, err
-	}
-	good := rig.Tally(records, 0, rig.All, goodOnes)
-	all := rig.Tally(records, 0, rig.All, nil)
-	ok, err := b.Counters("sluice_requests_total", `outcome="ok"`)
-	if err != nil {
-		return v, err
-	}
-	late, err := b.Counters("sluice_requests_total", `outcome="late"`)
-	if err != nil {
-		return v, err
-	}
+	good, all := totalGood(records), total(records)
+	served, _ := t.answered(b.Gateway)
 	// The server counts an answer also where the client has left; beside the traffic it has
 	// answered each question once when the answers were learned.
-	answered := int(ok+late) - len(b.Questions)
+	answered := int(served) - len(b.Questions)
 	closes := answered >= all.OK && answered <= all.OK+all.Left
 	v.held = harmless(good) && closes
 	v.figure = fmt.Sprintf("%d good requests: %d lost, %d wrong, %d odd, %d refused, %d with 504%s; the server counts %d answers, the clients %d and %d that left: the ledger closes: %v",
 		good.Sent, good.Lost, good.Wrong, good.Odd+good.Refused, good.No, good.Deadline, example(good), answered, all.OK, all.Left, closes)
-	return v, nil
+	return v
 }

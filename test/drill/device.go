@@ -13,37 +13,49 @@ import (
 )
 
 // signalWorker sends the device's process a signal.
-func (b *broken) signalWorker(s syscall.Signal) error {
+func (b *broken) signalWorker(s syscall.Signal) {
 	pid := b.Worker()
 	if pid == 0 {
-		return errors.New("there is no worker process")
+		b.t.must(errors.New("there is no worker process"))
 	}
-	return syscall.Kill(pid, s)
+	b.t.must(syscall.Kill(pid, s))
+}
+
+// order tells the device what to do wrong from now on.
+func (b *broken) order(o fake.Orders) { b.t.must(b.Order(o)) }
+
+// mend ends what the device was ordered to do, loads the model anew and waits until the device is back.
+func (b *broken) mend() {
+	b.order(fake.Orders{})
+	_, _, err := rig.Post(b.Admin, "/v2/repository/models/small/load", "")
+	b.t.must(err)
+	b.back("a fault")
+}
+
+// back waits until no device is out.
+func (b *broken) back(after string) {
+	const within = 15 * time.Second
+	for begun := time.Now(); time.Since(begun) < within; time.Sleep(20 * time.Millisecond) {
+		status, body, err := rig.Get(b.Predict, "/v2/health/ready")
+		if err == nil && status == http.StatusOK && !strings.Contains(body, "degraded") && b.Worker() != 0 {
+			return
+		}
+	}
+	b.t.must(fmt.Errorf("the device was not back within %v after %s", within, after))
 }
 
 // hang is P4.
-func (d *drill) hang() (v verdict, err error) {
-	b, err := d.breakable()
-	if err != nil {
-		return v, err
-	}
+func (t *trial) hang() (v verdict) {
+	b := t.breakable()
 	defer b.End()
-	stopProbes, err := d.probe("P4", b.Gateway)
-	if err != nil {
-		return v, err
-	}
+	stopProbes := t.probe("P4", b.Gateway)
 	var stopped time.Duration
-	records, err := under(b.Traffic(b.Gateway), func(since func() time.Duration) error {
+	records := under(b.Traffic(b.Gateway), func(since func() time.Duration) {
 		stopped = since()
-		if err := b.signalWorker(syscall.SIGSTOP); err != nil {
-			return err
-		}
+		b.signalWorker(syscall.SIGSTOP)
 		time.Sleep(scaled(5 * time.Second))
-		return nil
 	})
-	if err = errors.Join(err, stopProbes()); err != nil {
-		return v, err
-	}
+	stopProbes()
 	// The first answer of the CPU to a request that was on its way or came after the stop.
 	first := time.Duration(0)
 	for i := range records {
@@ -52,98 +64,60 @@ func (d *drill) hang() (v verdict, err error) {
 			first = end - stopped
 		}
 	}
-	all := rig.Tally(records, 0, rig.All, nil)
+	all := total(records)
 	after := rig.Tally(records, stopped, stopped+time.Second, nil)
-	exit, lost, err := d.endWhileHung()
-	if err != nil {
-		return v, err
-	}
+	exit, lost := t.endWhileHung()
 	v.held = harmless(all) && all.Deadline == 0 && first > 0 && first <= rig.AcceleratedBudget && exit <= 5*time.Second && lost == 0
 	v.figure = fmt.Sprintf("%d requests: %d lost or wrong, %d with 504, %d refused%s; first answer of the CPU %s after the stop; p99 of the next second %s of a budget of %s; SIGTERM while it hangs: exit in %s, %d lost",
 		all.Sent, all.Lost+all.Wrong+all.Odd, all.Deadline, all.No, example(all), ms(first), ms(after.P99), ms(rig.AcceleratedBudget), ms(exit), lost)
-	return v, nil
+	return v
 }
 
 // endWhileHung ends a gateway whose device hangs.
-func (d *drill) endWhileHung() (exit time.Duration, lost int, err error) {
-	b, err := d.breakable()
-	if err != nil {
-		return 0, 0, err
-	}
+func (t *trial) endWhileHung() (exit time.Duration, lost int) {
+	b := t.breakable()
 	worker := b.Worker()
 	var told time.Duration
-	records, err := under(b.Traffic(b.Gateway), func(since func() time.Duration) error {
-		if err := b.signalWorker(syscall.SIGSTOP); err != nil {
-			return err
-		}
+	records := under(b.Traffic(b.Gateway), func(since func() time.Duration) {
+		b.signalWorker(syscall.SIGSTOP)
 		time.Sleep(50 * time.Millisecond)
 		told = since()
-		exit, err = b.Stop(stopLimit)
-		return err
+		exit = t.stop(b.Gateway)
 	})
-	if err != nil {
-		return exit, 0, err
-	}
 	if syscall.Kill(worker, 0) == nil {
-		return exit, 0, errors.New("the stopped worker outlives the gateway")
+		t.must(errors.New("the stopped worker outlives the gateway"))
 	}
-	return exit, rig.Tally(records, 0, told, nil).Lost, nil
+	return exit, rig.Tally(records, 0, told, nil).Lost
 }
 
 // deviceErrors is P5.
-func (d *drill) deviceErrors() (v verdict, err error) {
-	b, err := d.breakable()
-	if err != nil {
-		return v, err
-	}
-	defer b.Stop(stopLimit) //nolint:errcheck // the figures are in
-	clear := fake.Orders{}
+func (t *trial) deviceErrors() (v verdict) {
+	b := t.breakable()
 	faults := []struct {
 		name string
-		do   func() error
+		do   func()
 	}{
-		{"every run fails", func() error { return b.Order(fake.Orders{Fail: true}) }},
-		{"out of memory", func() error { return b.Order(fake.Orders{MemoryRows: 8}) }},
-		{"memory lost", func() error { return b.Order(fake.Orders{LoseMemory: true}) }},
-		{"killed", func() error { return b.signalWorker(syscall.SIGKILL) }},
+		{"runs that fail", func() { b.order(fake.Orders{Fail: true}) }},
+		{"lack of memory", func() { b.order(fake.Orders{MemoryRows: 8}) }},
+		{"lost memory", func() { b.order(fake.Orders{LoseMemory: true}) }},
+		{"a kill", func() { b.signalWorker(syscall.SIGKILL) }},
 	}
-	slowest := time.Duration(0)
-	records, err := under(b.Traffic(b.Gateway), func(func() time.Duration) error {
-		for range times(3) {
-			for _, f := range faults {
-				if err := f.do(); err != nil {
-					return fmt.Errorf("%s: %w", f.name, err)
-				}
+	rounds, slowest := times(3), time.Duration(0)
+	records := under(b.Traffic(b.Gateway), func(func() time.Duration) {
+		for range rounds {
+			for _, fault := range faults {
+				fault.do()
 				time.Sleep(time.Second)
-				if err := b.Order(clear); err != nil {
-					return err
-				}
+				b.order(fake.Orders{})
 				begun := time.Now()
-				if err := b.back(15 * time.Second); err != nil {
-					return fmt.Errorf("after %s: %w", f.name, err)
-				}
+				b.back(fault.name)
 				slowest = max(slowest, time.Since(begun))
 			}
 		}
-		return nil
 	})
-	if err != nil {
-		return v, err
-	}
-	all := rig.Tally(records, 0, rig.All, nil)
+	all := total(records)
 	v.held = harmless(all) && all.Deadline == 0
 	v.figure = fmt.Sprintf("%d requests through %d faults: %d errors, %d wrong, %d with 504, %d refused%s; back on the device at most %s after a fault's end",
-		all.Sent, times(3)*len(faults), all.Lost+all.Odd+all.Refused, all.Wrong, all.Deadline, all.No, example(all), ms(slowest))
-	return v, nil
-}
-
-// back waits until no device is out.
-func (b *broken) back(within time.Duration) error {
-	for begun := time.Now(); time.Since(begun) < within; time.Sleep(20 * time.Millisecond) {
-		status, body, err := rig.Get(b.Predict, "/v2/health/ready")
-		if err == nil && status == http.StatusOK && !strings.Contains(body, "degraded") && b.Worker() != 0 {
-			return nil
-		}
-	}
-	return fmt.Errorf("the device was not back within %v", within)
+		all.Sent, rounds*len(faults), all.Lost+all.Odd+all.Refused, all.Wrong, all.Deadline, all.No, example(all), ms(slowest))
+	return v
 }

@@ -1,8 +1,8 @@
 package main
 
 import (
-	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -14,125 +14,74 @@ import (
 )
 
 // hostTrouble is P19. The clock is left alone: setting it would set everybody's.
-func (d *drill) hostTrouble() (v verdict, err error) {
-	models, good, err := d.perceptron(5)
-	if err != nil {
-		return v, err
-	}
+func (t *trial) hostTrouble() (v verdict) {
+	models, good := t.perceptron()
 	v.held = true
 	for _, part := range []struct {
-		name string
-		do   func(models string, good []rig.Question) (rig.Sum, string, error)
+		name  string
+		start func(models string, good []rig.Question) *rig.Gateway
+		more  string
 	}{
-		{"log that nobody reads", d.logUnread}, {"log whose reader is gone", d.logGone}, {"full disk", d.diskFull}, {"256 descriptors", d.fewDescriptors},
+		{"log that nobody reads", func(models string, _ []rig.Question) *rig.Gateway { return t.onPipe(models, func(*os.File) {}) }, ""},
+		{"log whose reader is gone", func(models string, _ []rig.Question) *rig.Gateway {
+			return t.onPipe(models, func(r *os.File) { r.Close() })
+		}, ""},
+		{"full disk", t.diskFull, ""},
+		{"256 descriptors", t.fewDescriptors, " after 400 clients at once"},
 	} {
-		s, more, err := part.do(models, good)
-		if err != nil {
-			return v, fmt.Errorf("%s: %w", part.name, err)
-		}
-		v.held = v.held && harmless(s) && s.No+s.Deadline == 0
-		v.figure += fmt.Sprintf("%s: %d requests, %d failed%s%s; ", part.name, s.Sent, s.Sent-s.OK, example(s), more)
+		s, exit := t.hostTraffic(part.start(models, good), good)
+		v.held = v.held && untouched(s)
+		v.figure += fmt.Sprintf("%s: %d requests, %d failed%s%s, exit in %s; ", part.name, s.Sent, s.Sent-s.OK, example(s), part.more, ms(exit))
 	}
 	v.figure += "the clock was not set"
-	return v, nil
+	return v
 }
 
 // hostTraffic asks a gateway for a while, and has it load a model meanwhile and end after: both write logs.
-func hostTraffic(g *rig.Gateway, good []rig.Question, length time.Duration) (s rig.Sum, exit time.Duration, err error) {
-	if err := rig.Learn(g.Predict, good); err != nil {
-		return s, 0, err
-	}
-	records, err := under(&rig.Traffic{Addr: rig.To(g.Predict), Rate: 300, Pick: anyOf(good)}, func(func() time.Duration) error {
-		for begun := time.Now(); time.Since(begun) < length; {
+func (t *trial) hostTraffic(g *rig.Gateway, good []rig.Question) (s rig.Sum, exit time.Duration) {
+	records := under(to(g, 300, t.learn(g, good)), func(func() time.Duration) {
+		for begun := time.Now(); time.Since(begun) < scaled(4*time.Second); {
 			status, body, err := rig.Post(g.Admin, "/v2/repository/models/small/load", "")
-			if err != nil || status != 200 {
-				return fmt.Errorf("a load was answered %d %.200s %w", status, body, err)
+			t.must(err)
+			if status != http.StatusOK {
+				t.must(fmt.Errorf("a load was answered %d %.200s", status, body))
 			}
 		}
-		return nil
 	})
-	if err != nil {
-		return s, 0, err
-	}
-	exit, err = g.Stop(stopLimit)
-	return rig.Tally(records, 0, rig.All, nil), exit, err
+	return total(records), t.stop(g)
 }
 
-// onPipe serves with a pipe for its log, whose end it returns.
-func (d *drill) onPipe(models string, more ...string) (*rig.Gateway, *os.File, error) {
+// onPipe serves with a small pipe for its log, and does something to its other end then.
+func (t *trial) onPipe(models string, then func(r *os.File)) *rig.Gateway {
 	r, w, err := os.Pipe()
-	if err != nil {
-		return nil, nil, err
-	}
+	t.must(err)
 	defer w.Close()
-	if _, err := unix.FcntlInt(w.Fd(), unix.F_SETPIPE_SZ, 4096); err != nil {
-		return nil, nil, err
-	}
-	g, err := rig.Start(rig.Options{Binary: *binary, Args: append([]string{"--models", models, "--log-level", "debug"}, more...), Stdout: w, Stderr: w})
-	if err != nil {
-		r.Close()
-	}
-	return g, r, err
-}
-
-func (d *drill) logUnread(models string, good []rig.Question) (rig.Sum, string, error) {
-	g, r, err := d.onPipe(models)
-	if err != nil {
-		return rig.Sum{}, "", err
-	}
-	defer r.Close()
-	s, exit, err := hostTraffic(g, good, scaled(4*time.Second))
-	return s, fmt.Sprintf(", exit in %s", ms(exit)), err
-}
-
-func (d *drill) logGone(models string, good []rig.Question) (rig.Sum, string, error) {
-	g, r, err := d.onPipe(models)
-	if err != nil {
-		return rig.Sum{}, "", err
-	}
-	r.Close()
-	s, exit, err := hostTraffic(g, good, scaled(4*time.Second))
-	return s, fmt.Sprintf(", exit in %s", ms(exit)), err
+	t.after(func() { r.Close() })
+	_, err = unix.FcntlInt(w.Fd(), unix.F_SETPIPE_SZ, 4096)
+	t.must(err)
+	g := t.start(rig.Options{Args: []string{"--models", models, "--log-level", "debug"}, Stdout: w, Stderr: w})
+	then(r)
+	return g
 }
 
 // diskFull records and logs to a file system of a megabyte.
-func (d *drill) diskFull(models string, good []rig.Question) (rig.Sum, string, error) {
-	disk := filepath.Join(d.dir, "disk")
-	if err := os.MkdirAll(disk, 0o755); err != nil {
-		return rig.Sum{}, "", err
-	}
+func (t *trial) diskFull(models string, _ []rig.Question) *rig.Gateway {
+	disk := filepath.Join(t.dir, "disk")
+	t.must(os.MkdirAll(disk, 0o755))
 	if err := syscall.Mount("tmpfs", disk, "tmpfs", 0, "size=1m"); err != nil {
-		return rig.Sum{}, "", fmt.Errorf("cannot mount a small file system: %w", err)
+		t.must(fmt.Errorf("cannot mount a small file system: %w", err))
 	}
-	defer syscall.Unmount(disk, syscall.MNT_DETACH) //nolint:errcheck // it goes with the folder
-	g, err := d.serve("--models", models, "--state", disk, "--record", filepath.Join(disk, "trace.jsonl"), "--access-log-file", filepath.Join(disk, "access.jsonl"), "--access-log-sample", "1")
-	if err != nil {
-		return rig.Sum{}, "", err
-	}
-	s, exit, err := hostTraffic(g, good, scaled(4*time.Second))
-	return s, fmt.Sprintf(", exit in %s", ms(exit)), err
+	t.after(func() { _ = syscall.Unmount(disk, syscall.MNT_DETACH) }) // it goes with the folder
+	return t.serve("--models", models, "--state", disk, "--record", filepath.Join(disk, "trace.jsonl"), "--access-log-file", filepath.Join(disk, "access.jsonl"), "--access-log-sample", "1")
 }
 
 // fewDescriptors limits the process to 256 files, and has 400 clients come.
-func (d *drill) fewDescriptors(models string, good []rig.Question) (rig.Sum, string, error) {
-	g, err := d.serve("--models", models)
-	if err != nil {
-		return rig.Sum{}, "", err
-	}
+func (t *trial) fewDescriptors(models string, good []rig.Question) *rig.Gateway {
+	g := t.serve("--models", models)
 	limit := unix.Rlimit{Cur: 256, Max: 256}
-	if err := unix.Prlimit(g.PID(), unix.RLIMIT_NOFILE, &limit, nil); err != nil {
-		g.End()
-		return rig.Sum{}, "", err
-	}
-	if err := rig.Learn(g.Predict, good); err != nil {
-		return rig.Sum{}, "", err
-	}
-	crowd := rig.Closed{Addr: g.Predict, Clients: 400, Pick: anyOf(good), Patience: 2 * time.Second}.Start()
+	t.must(unix.Prlimit(g.PID(), unix.RLIMIT_NOFILE, &limit, nil))
+	crowd := rig.Closed{Addr: g.Predict, Clients: 400, Pick: anyOf(t.learn(g, good)), Patience: 2 * time.Second}.Start()
 	time.Sleep(scaled(4 * time.Second))
 	crowd()
-	s, exit, err := hostTraffic(g, good, scaled(4*time.Second))
-	if err != nil && errors.Is(err, rig.ErrStillThere) {
-		return s, "", err
-	}
-	return s, fmt.Sprintf(" after 400 clients at once, exit in %s", ms(exit)), err
+	return g
 }

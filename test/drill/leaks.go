@@ -3,8 +3,6 @@ package main
 import (
 	"fmt"
 	"os"
-	"strconv"
-	"strings"
 	"time"
 
 	"sluice/backends/fake"
@@ -18,73 +16,42 @@ type holding struct {
 	memory                                     int64
 }
 
-func holdings(g *rig.Gateway) (h holding, err error) {
-	fds, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", g.PID()))
-	if err != nil {
-		return h, err
+func (t *trial) holdings(g *rig.Gateway) holding {
+	count := func(dir string) int {
+		entries, err := os.ReadDir(fmt.Sprintf("/proc/%d/%s", g.PID(), dir))
+		t.must(err)
+		return len(entries)
 	}
-	tasks, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", g.PID()))
-	if err != nil {
-		return h, err
+	return holding{
+		descriptors: count("fd"), threads: count("task"), goroutines: int(t.counters(g, "go_goroutines")),
+		children: len(memory.Children(g.PID())), memory: t.memoryOf(g),
 	}
-	n, err := g.Counters("go_goroutines")
-	if err != nil {
-		return h, err
-	}
-	h = holding{descriptors: len(fds), threads: len(tasks), goroutines: int(n), children: len(memory.Children(g.PID()))}
-	h.memory, err = memory.PSS(g.PID())
-	return h, err
 }
 
 func (h holding) String() string {
-	return strings.Join([]string{
-		strconv.Itoa(h.descriptors) + " descriptors", strconv.Itoa(h.threads) + " threads", strconv.Itoa(h.goroutines) + " goroutines",
-		strconv.Itoa(h.children) + " children", strconv.FormatInt(h.memory>>20, 10) + " MiB",
-	}, ", ")
+	return fmt.Sprintf("%d descriptors, %d threads, %d goroutines, %d children, %d MiB", h.descriptors, h.threads, h.goroutines, h.children, h.memory>>20)
 }
 
 // leaks is P18: what is held at rest after two rounds of the same, so that caches are warm at the first look.
-func (d *drill) leaks() (v verdict, err error) {
-	b, err := d.breakable()
-	if err != nil {
-		return v, err
-	}
-	defer b.Stop(stopLimit) //nolint:errcheck // the figures are in
+func (t *trial) leaks() (v verdict) {
+	b := t.breakable()
 	var seen []holding
 	for range 3 {
-		t := b.Traffic(b.Gateway)
-		t.Pick = mixed(b.Questions, append(bad(), leaving(b.Questions, time.Millisecond)...), 0.3)
-		_, err := under(t, func(func() time.Duration) error {
+		traffic := b.Traffic(b.Gateway)
+		traffic.Pick = mixed(b.Questions, append(bad(), leaving(b.Questions, time.Millisecond)...), 0.3)
+		under(traffic, func(func() time.Duration) {
 			for begun := time.Now(); time.Since(begun) < scaled(18*time.Second); {
-				if err := b.Order(fake.Orders{Fail: true}); err != nil {
-					return err
-				}
+				b.order(fake.Orders{Fail: true})
 				time.Sleep(500 * time.Millisecond)
-				if err := b.Order(fake.Orders{}); err != nil {
-					return err
-				}
-				if _, _, err := rig.Post(b.Admin, "/v2/repository/models/small/load", ""); err != nil {
-					return err
-				}
-				if err := b.back(15 * time.Second); err != nil {
-					return err
-				}
+				b.mend()
 			}
-			return nil
 		})
-		if err != nil {
-			return v, err
-		}
 		time.Sleep(2 * time.Second)
-		h, err := holdings(b.Gateway)
-		if err != nil {
-			return v, err
-		}
-		seen = append(seen, h)
+		seen = append(seen, t.holdings(b.Gateway))
 	}
 	first, last := seen[1], seen[2]
 	v.held = last.descriptors <= first.descriptors+2 && last.threads <= first.threads+2 && last.goroutines <= first.goroutines+4 &&
 		last.children <= first.children && float64(last.memory) <= 1.1*float64(first.memory)
 	v.figure = fmt.Sprintf("at rest after the second round: %v; after the third: %v; `make soak` has the long run", first, last)
-	return v, nil
+	return v
 }

@@ -8,12 +8,14 @@ import (
 	"time"
 
 	"sluice/loadtest/result"
+	"sluice/test/rig"
 )
 
 // loadtest is a run of the load tester in a process of its own. Its answers are timed by the
 // kernel, which matters where the figure is a latency.
 func loadtest(addr, load string, length time.Duration, more ...string) (*result.Result, error) {
-	cmd := loadtestCommand(addr, load, length, more...)
+	args := []string{"loadtest", "run", addr, "--load", load, "--duration", length.String(), "--warmup", "1s", "--no-spin", "--json", "-", "--ui", "none"}
+	cmd := exec.Command(*binary, append(args, more...)...)
 	var said bytes.Buffer
 	cmd.Stderr = &said
 	text, err := cmd.Output()
@@ -28,28 +30,18 @@ func loadtest(addr, load string, length time.Duration, more ...string) (*result.
 	return &r, nil
 }
 
-func loadtestCommand(addr, load string, length time.Duration, more ...string) *exec.Cmd {
-	args := []string{"loadtest", "run", addr, "--load", load, "--duration", length.String(), "--warmup", "1s", "--no-spin", "--json", "-", "--ui", "none"}
-	return exec.Command(*binary, append(args, more...)...)
+// closed is how many requests a second a gateway answers to so many who wait for each.
+func (t *trial) closed(g *rig.Gateway, workers int, more ...string) float64 {
+	r, err := loadtest(g.Predict, fmt.Sprintf("closed:%d", workers), scaled(4*time.Second), more...)
+	t.must(err)
+	return r.Load.Good
 }
 
-// together runs two loads at once.
-func together(a, b func() (*result.Result, error)) (first, second *result.Result, err error) {
-	type outcome struct {
-		r   *result.Result
-		err error
-	}
-	other := make(chan outcome, 1)
-	go func() {
-		r, err := b()
-		other <- outcome{r, err}
-	}()
-	first, err = a()
-	o := <-other
-	if err == nil {
-		err = o.err
-	}
-	return first, o.r, err
+// poisson is a run at a rate.
+func (t *trial) poisson(addr string, rate float64, length time.Duration, more ...string) *result.Result {
+	r, err := loadtest(addr, fmt.Sprintf("poisson:%.0f", rate), length, more...)
+	t.must(err)
+	return r
 }
 
 // refusalP99 is the 99th percentile of a run's refusals, as the client saw them; 0 without any.
@@ -57,9 +49,6 @@ func refusalP99(r *result.Result) time.Duration {
 	if r.Refusals == nil {
 		return 0
 	}
-	q, ok := r.Refusals.At(0.99)
-	if !ok {
-		return 0
-	}
+	q, _ := r.Refusals.At(0.99)
 	return time.Duration(q.Ms * float64(time.Millisecond))
 }

@@ -3,17 +3,17 @@ package main
 import (
 	"bufio"
 	"os"
-	"sync"
 	"sync/atomic"
 	"time"
+
+	"sluice/internal/child"
 )
 
-// logReader reads a gateway's log, or does not.
+// logReader reads a gateway's log, or does not, and keeps its end.
 type logReader struct {
+	child.Tail
 	stopped atomic.Bool
 	read    *os.File
-	mu      sync.Mutex
-	last    []string
 }
 
 func (l *logReader) open() (write *os.File, err error) {
@@ -22,30 +22,21 @@ func (l *logReader) open() (write *os.File, err error) {
 		return nil, err
 	}
 	go func() {
-		for lines := bufio.NewScanner(l.read); lines.Scan(); {
+		for lines := bufio.NewReader(l.read); ; {
+			line, err := lines.ReadBytes('\n')
+			if err != nil {
+				return
+			}
 			for l.stopped.Load() {
 				time.Sleep(10 * time.Millisecond)
 			}
-			l.mu.Lock()
-			l.last = append(l.last[max(0, len(l.last)-20):], lines.Text())
-			l.mu.Unlock()
+			_, _ = l.Write(line)
 		}
 	}()
 	return write, nil
 }
 
-func (l *logReader) tail() (text string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, line := range l.last {
-		text += line + "\n"
-	}
-	return text
-}
-
 func (l *logReader) close() {
 	l.stopped.Store(false)
-	if l.read != nil {
-		_ = l.read.Close()
-	}
+	_ = l.read.Close()
 }

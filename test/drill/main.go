@@ -9,10 +9,11 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"runtime"
 	"slices"
 	"strings"
 	"time"
+
+	"sluice/loadtest/watch"
 )
 
 var (
@@ -29,14 +30,7 @@ type promise struct {
 	id, text string
 	// experiment is what is done, in words.
 	experiment string
-	run        func(*drill) (verdict, error)
-}
-
-// verdict is what an experiment found.
-type verdict struct {
-	held   bool
-	figure string
-	took   time.Duration
+	run        func(*trial) verdict
 }
 
 // drill is what the experiments share.
@@ -78,7 +72,8 @@ func run() (held bool, err error) {
 	}
 	d := &drill{dir: dir, self: self}
 	if *soaks > 0 {
-		return d.soakFor(*soaks)
+		v, err := d.try(func(t *trial) verdict { return t.soakFor(*soaks) })
+		return v.held, err
 	}
 	var rows []row
 	held = true
@@ -88,12 +83,12 @@ func run() (held bool, err error) {
 		}
 		fmt.Printf("%-4s %s ...\n", p.id, p.text)
 		begun := time.Now()
-		v, err := p.run(d)
-		v.took = time.Since(begun)
+		v, err := d.try(p.run)
 		if err != nil {
-			v.held, v.figure = false, "the experiment failed: "+firstLine(err.Error())
+			first, _, _ := strings.Cut(err.Error(), "\n")
+			v.held, v.figure = false, "the experiment failed: "+first
 		}
-		fmt.Printf("     %s in %.0f s: %s\n", verdictWord(v.held), v.took.Seconds(), v.figure)
+		fmt.Printf("     %s in %.0f s: %s\n", verdictWord(v.held), time.Since(begun).Seconds(), v.figure)
 		if err != nil {
 			fmt.Println(err)
 		}
@@ -116,11 +111,6 @@ func verdictWord(held bool) string {
 	return "missed"
 }
 
-func firstLine(text string) string {
-	line, _, _ := strings.Cut(text, "\n")
-	return line
-}
-
 // scaled is a length, less with -quick.
 func scaled(d time.Duration) time.Duration {
 	if *quick {
@@ -139,14 +129,6 @@ func times(n int) int {
 
 // machine is a line about where the figures come from.
 func machine() string {
-	model := "an unknown processor"
-	if text, err := os.ReadFile("/proc/cpuinfo"); err == nil {
-		for line := range strings.Lines(string(text)) {
-			if name, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) == "model name" {
-				model = strings.TrimSpace(value)
-				break
-			}
-		}
-	}
-	return fmt.Sprintf("%s, %d cores, %s", model, runtime.NumCPU(), time.Now().UTC().Format(time.DateOnly))
+	e := watch.Environment("")
+	return fmt.Sprintf("%s, %d cores, %s", e.CPU, e.Cores, time.Now().UTC().Format(time.DateOnly))
 }

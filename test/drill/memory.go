@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"path/filepath"
@@ -19,39 +18,20 @@ import (
 const containerBytes = 512 << 20
 
 // memoryCeiling is P12.
-func (d *drill) memoryCeiling() (v verdict, err error) {
+func (t *trial) memoryCeiling() (v verdict) {
 	box, err := cage.Make(containerBytes)
-	if err != nil {
-		return v, err
-	}
-	defer box.Close() //nolint:errcheck // the figures are in
-	models, good, err := d.perceptron(5)
-	if err != nil {
-		return v, err
-	}
+	t.must(err)
+	t.after(func() { _ = box.Close() }) // the figures are in
+	models, good := t.perceptron()
 	// A second model with long rows and long answers.
-	if err := (onnxgen.MLP{Layers: []int{512, 2048}, Seed: 6}).Write(filepath.Join(models, "wide"), "1"); err != nil {
-		return v, err
-	}
-	g, err := rig.Start(rig.Options{Binary: *binary, Args: []string{"--models", models}, Command: box.Command})
-	if err != nil {
-		return v, err
-	}
+	t.must(onnxgen.MLP{Layers: []int{512, 2048}, Seed: 6}.Write(filepath.Join(models, "wide"), "1"))
+	g := t.start(rig.Options{Args: []string{"--models", models}, Command: box.Command})
 	defer g.End()
-	if err := rig.Learn(g.Predict, good); err != nil {
-		return v, err
-	}
-	for i := range good {
-		good[i].Budget = time.Second
-	}
-	stopProbes, err := d.probe("P12", g)
-	if err != nil {
-		return v, err
-	}
+	good = budgeted(t.learn(g, good), time.Second)
+	stopProbes := t.probe("P12", g)
 	var parts []string
 	most := int64(0)
-	traffic := &rig.Traffic{Addr: rig.To(g.Predict), Rate: 200, Pick: anyOf(good)}
-	records, err := under(traffic, func(func() time.Duration) error {
+	records := under(to(g, 200, good), func(func() time.Duration) {
 		for _, a := range []struct {
 			name   string
 			attack func(ctx context.Context, addr string)
@@ -69,19 +49,15 @@ func (d *drill) memoryCeiling() (v verdict, err error) {
 			most = max(most, box.Peak())
 			parts = append(parts, fmt.Sprintf("%s %d MiB", a.name, box.Peak()>>20))
 			if how, ended := g.Ended(); ended {
-				return fmt.Errorf("the gateway ended under %s: %v, %s", a.name, box, how)
+				t.must(fmt.Errorf("the gateway ended under %s: %v, %s", a.name, box, how))
 			}
 		}
-		return nil
 	})
-	if err = errors.Join(err, stopProbes()); err != nil {
-		v.figure = err.Error()
-		return v, nil
-	}
-	s := rig.Tally(records, 0, rig.All, nil)
+	stopProbes()
+	s := total(records)
 	v.held = box.Killed() == 0 && most <= containerBytes*9/10 && harmless(s)
 	v.figure = fmt.Sprintf("peaks of the tree in %d MiB: %s; good requests meanwhile: %v%s", containerBytes>>20, strings.Join(parts, ", "), s, example(s))
-	return v, nil
+	return v
 }
 
 // many runs a client so many times at once until the context ends.

@@ -30,24 +30,19 @@ func writePage(path string, rows []row) error {
 	if !ok || !ok2 {
 		return fmt.Errorf("%s has no place for the table", path)
 	}
-	was := map[string]string{}
+	lines := map[string]string{}
 	for line := range strings.Lines(old) {
 		if fields := strings.Split(line, "|"); len(fields) > 2 {
-			was[strings.TrimSpace(fields[1])] = line
+			lines[strings.TrimSpace(fields[1])] = line
 		}
+	}
+	for _, r := range rows {
+		lines[r.id] = r.line()
 	}
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "%s%s| | Promise | Experiment | Figure | Verdict | When, where |\n|---|---|---|---|---|---|\n", before, tableBegins)
 	for _, p := range promises {
-		line, ok := was[p.id]
-		for _, r := range rows {
-			if r.id == p.id {
-				line, ok = r.line(), true
-			}
-		}
-		if ok {
-			b.WriteString(line)
-		}
+		b.WriteString(lines[p.id])
 	}
 	b.WriteString(tableEnds + after)
 	return os.WriteFile(path, b.Bytes(), 0o644)

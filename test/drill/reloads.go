@@ -28,40 +28,21 @@ func network(version int) onnxgen.MLP {
 const lastVersion = 1000
 
 // newVersions makes a model folder with version 1 and learns what each network answers.
-func (d *drill) newVersions() (*versions, error) {
-	root, err := d.fresh()
-	if err != nil {
-		return nil, err
-	}
-	v := &versions{dir: filepath.Join(root, "small"), questions: rig.Rows("small", "input", 16, 1, 32)}
-	for i := range v.questions {
-		v.questions[i].Answers = map[string][]rig.Output{}
-	}
+func (t *trial) newVersions() *versions {
+	v := &versions{dir: filepath.Join(t.fresh(), "small"), questions: rig.Rows("small", "input", 16, 1, 32)}
 	for parity := range 2 {
-		alone, err := d.fresh()
-		if err != nil {
-			return nil, err
-		}
-		if err := network(parity).Write(filepath.Join(alone, "small"), strconv.Itoa(parity)); err != nil {
-			return nil, err
-		}
-		g, err := d.serve("--models", alone)
-		if err != nil {
-			return nil, err
-		}
+		alone := t.fresh()
+		t.must(network(parity).Write(filepath.Join(alone, "small"), strconv.Itoa(parity)))
+		g := t.serve("--models", alone)
 		var same []string
 		for n := parity; n <= lastVersion; n += 2 {
 			same = append(same, strconv.Itoa(n))
 		}
-		err = rig.Learn(g.Predict, v.questions, same...)
-		if _, stopped := g.Stop(stopLimit); err == nil {
-			err = stopped
-		}
-		if err != nil {
-			return nil, err
-		}
+		t.must(rig.Learn(g.Predict, v.questions, same...))
+		t.stop(g)
 	}
-	return v, v.add(false)
+	t.must(v.add(false))
+	return v
 }
 
 func (v *versions) root() string { return filepath.Dir(v.dir) }
@@ -92,51 +73,34 @@ func (v *versions) add(damaged bool) error {
 }
 
 // reloads is P2.
-func (d *drill) reloads() (out verdict, err error) {
-	v, err := d.newVersions()
-	if err != nil {
-		return out, err
-	}
-	g, err := d.serve("--models", v.root())
-	if err != nil {
-		return out, err
-	}
-	defer g.Stop(stopLimit) //nolint:errcheck // the figures are in
-	for i := range v.questions {
-		v.questions[i].Budget = time.Second
-	}
+func (t *trial) reloads() (out verdict) {
+	v := t.newVersions()
+	g := t.serve("--models", v.root())
 	quiet := scaled(5 * time.Second)
 	swaps, damaged := times(30), 0
-	traffic := &rig.Traffic{Addr: rig.To(g.Predict), Rate: 300, Pick: anyOf(v.questions)}
-	records, err := under(traffic, func(func() time.Duration) error {
+	records := under(to(g, 300, budgeted(v.questions, time.Second)), func(func() time.Duration) {
 		time.Sleep(quiet - time.Second)
 		for i := range swaps {
 			bad := i%5 == 4
 			if bad {
 				damaged++
 			}
-			if err := v.add(bad); err != nil {
-				return err
-			}
+			t.must(v.add(bad))
 			time.Sleep(2 * time.Second)
 		}
-		return nil
 	})
-	if err != nil {
-		return out, err
-	}
 	seen := map[string]bool{}
 	for i := range records {
 		if records[i].Outcome == rig.OK {
 			seen[records[i].Version] = true
 		}
 	}
-	all, before := rig.Tally(records, 0, rig.All, nil), rig.Tally(records, 0, quiet, nil)
+	all, before := total(records), rig.Tally(records, 0, quiet, nil)
 	during := rig.Tally(records, quiet, rig.All, nil)
 	ratio := during.P99.Seconds() / max(before.P99.Seconds(), 1e-4)
-	loaded := len(seen) - 1
-	out.held = harmless(all) && all.No+all.Deadline == 0 && loaded >= swaps-damaged
+	loaded := len(seen)-1 >= swaps-damaged
+	out.held = untouched(all) && loaded
 	out.figure = fmt.Sprintf("%d requests over %d versions, %d of them damaged: %d errors, %d wrong, %d refused%s; every good version answered: %v; p99 %s, %s before (%.1f times)",
-		all.Sent, swaps, damaged, all.Lost+all.Odd+all.Refused, all.Wrong, all.No+all.Deadline, example(all), loaded >= swaps-damaged, ms(during.P99), ms(before.P99), ratio)
-	return out, nil
+		all.Sent, swaps, damaged, all.Lost+all.Odd+all.Refused, all.Wrong, all.No+all.Deadline, example(all), loaded, ms(during.P99), ms(before.P99), ratio)
+	return out
 }

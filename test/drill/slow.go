@@ -2,13 +2,11 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"sync"
 	"time"
 
-	"sluice/internal/memory"
 	"sluice/test/rig"
 )
 
@@ -56,35 +54,16 @@ func slowClient(ctx context.Context, addr string, kind int) {
 }
 
 // slowClients is P11.
-func (d *drill) slowClients() (v verdict, err error) {
-	models, good, err := d.perceptron(5)
-	if err != nil {
-		return v, err
-	}
-	g, err := rig.Start(rig.Options{
-		Binary: *binary, Args: []string{"--models", models},
-		Env: []string{"SLUICE_LIMITS_READ_TIMEOUT=" + slowReadTimeout.String(), "SLUICE_LIMITS_HEADER_TIMEOUT=" + slowReadTimeout.String()},
+func (t *trial) slowClients() (v verdict) {
+	models, good := t.perceptron()
+	g := t.start(rig.Options{
+		Args: []string{"--models", models},
+		Env:  []string{"SLUICE_LIMITS_READ_TIMEOUT=" + slowReadTimeout.String(), "SLUICE_LIMITS_HEADER_TIMEOUT=" + slowReadTimeout.String()},
 	})
-	if err != nil {
-		return v, err
-	}
-	defer g.Stop(stopLimit) //nolint:errcheck // the figures are in
-	if err := rig.Learn(g.Predict, good); err != nil {
-		return v, err
-	}
-	traffic := func() *rig.Traffic { return &rig.Traffic{Addr: rig.To(g.Predict), Rate: 500, Pick: anyOf(good)} }
-	quiet, err := d.goodFor(traffic(), scaled(5*time.Second))
-	if err != nil {
-		return v, err
-	}
-	before, err := memory.PSS(g.PID())
-	if err != nil {
-		return v, err
-	}
-	stopProbes, err := d.probe("P11", g)
-	if err != nil {
-		return v, err
-	}
+	t.learn(g, good)
+	alone := total(recordsOf(to(g, 500, good), scaled(5*time.Second)))
+	before := t.memoryOf(g)
+	stopProbes := t.probe("P11", g)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	var clients sync.WaitGroup
@@ -93,29 +72,18 @@ func (d *drill) slowClients() (v verdict, err error) {
 	}
 	time.Sleep(time.Second)
 	most := before
-	records, err := under(traffic(), func(func() time.Duration) error {
+	beside := total(under(to(g, 500, good), func(func() time.Duration) {
 		for begun := time.Now(); time.Since(begun) < scaled(slowFor); time.Sleep(200 * time.Millisecond) {
-			now, err := memory.PSS(g.PID())
-			if err != nil {
-				return err
-			}
-			most = max(most, now)
+			most = max(most, t.memoryOf(g))
 		}
-		return nil
-	})
-	if err = errors.Join(err, stopProbes()); err != nil {
-		return v, err
-	}
-	open, err := g.Counters("sluice_http_connections")
+	}))
+	stopProbes()
+	open := t.counters(g, "sluice_http_connections")
 	cancel()
 	clients.Wait()
-	if err != nil {
-		return v, err
-	}
-	alone, beside := rig.Tally(quiet, 0, rig.All, nil), rig.Tally(records, 0, rig.All, nil)
 	grown := most - before
-	v.held = harmless(beside) && beside.No+beside.Deadline == 0 && grown <= 64<<20
+	v.held = untouched(beside) && grown <= 64<<20
 	v.figure = fmt.Sprintf("%d good requests: %d failed%s; p99 %s (%s alone); memory +%d MiB of 64; %d of %d slow connections are left after %s",
 		beside.Sent, beside.Sent-beside.OK, example(beside), ms(beside.P99), ms(alone.P99), grown>>20, max(0, int(open)-64), slowConnections, scaled(slowFor)+3*time.Second)
-	return v, nil
+	return v
 }

@@ -3,9 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,26 +19,23 @@ import (
 // clients that leave, a log whose reader stops and comes back, a core that is taken away and given
 // back. It ends with the clients' ledger against the server's, and with what memory did.
 type soak struct {
-	d        *drill
+	*trial
 	g        *rig.Gateway
 	versions *versions
 	log      logReader
 	wg       sync.WaitGroup
 
 	swaps, damaged, kills, stops, silences, cores atomic.Int64
-	fault                                         atomic.Pointer[error]
+	trouble                                       atomic.Pointer[error] // of what disturbs
 }
 
 // soakRate is about half of what two cores can do with this mix.
 const soakRate = 300
 
-// soakFor runs it and says whether it held.
-func (d *drill) soakFor(length time.Duration) (held bool, err error) {
-	s := &soak{d: d}
-	questions, err := s.start()
-	if err != nil {
-		return false, err
-	}
+// soakFor runs it.
+func (t *trial) soakFor(length time.Duration) verdict {
+	s := &soak{trial: t}
+	questions := s.start()
 	defer s.log.close()
 	defer s.g.End()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -48,7 +45,7 @@ func (d *drill) soakFor(length time.Duration) (held bool, err error) {
 		period time.Duration
 		do     func(ctx context.Context) error
 	}{
-		{5 * time.Second, s.swap}, {17 * time.Second, s.kill}, {61 * time.Second, s.stop}, {40 * time.Second, s.silence}, {45 * time.Second, s.core},
+		{5 * time.Second, s.swap}, {17 * time.Second, s.kill}, {61 * time.Second, s.freeze}, {40 * time.Second, s.silence}, {45 * time.Second, s.core},
 	} {
 		s.wg.Go(func() { s.every(ctx, every.period, every.do) })
 	}
@@ -64,59 +61,40 @@ func (d *drill) soakFor(length time.Duration) (held bool, err error) {
 	s.wg.Go(func() { pss <- s.weigh(ctx) })
 
 	others := append(bad(), leaving(questions, 3*time.Millisecond)...)
-	t := &rig.Traffic{Addr: rig.To(s.g.Predict), Rate: soakRate, Pick: mixed(questions, others, 0.1)}
-	traffic, stopTraffic := context.WithTimeout(context.Background(), length)
-	records := t.Run(traffic)
+	traffic := to(s.g, soakRate, nil)
+	traffic.Pick = mixed(questions, others, 0.1)
+	within, stopTraffic := context.WithTimeout(context.Background(), length)
+	records := traffic.Run(within)
 	stopTraffic()
 	cancel()
 	s.wg.Wait()
-	return s.judge(records, <-pss, time.Since(begun))
+	return verdict{held: s.judge(records, <-pss, time.Since(begun))}
 }
 
 // start brings the gateway up and learns what it must answer.
-func (s *soak) start() (questions []rig.Question, err error) {
-	if s.versions, err = s.d.newVersions(); err != nil {
-		return nil, err
-	}
+func (s *soak) start() (questions []rig.Question) {
+	s.versions = s.newVersions()
 	models := s.versions.root()
 	names := []string{"digits", "eta", "ranker", "encoder"}
+	all := slices.Clone(s.versions.questions)
 	for _, m := range names {
-		if err := os.CopyFS(filepath.Join(models, m), os.DirFS(filepath.Join(examples, m))); err != nil {
-			return nil, err
-		}
+		s.must(os.CopyFS(filepath.Join(models, m), os.DirFS(filepath.Join(examples, m))))
+		all = append(all, s.rowsOf(0, m)...)
 	}
-	settings := filepath.Join(s.d.dir, "soak.yaml")
-	text := fmt.Sprintf("scheduler:\n  hang_limit: 1s\ndevices:\n  - name: fake\n    fake:\n      orders: %s\n      cost: \"1:4ms,8:8ms,32:22ms\"\n  - name: cpu\n", filepath.Join(s.d.dir, "soak-orders.json"))
-	if err := os.WriteFile(settings, []byte(text), 0o600); err != nil {
-		return nil, err
-	}
+	settings := filepath.Join(s.dir, "soak.yaml")
+	text := fmt.Sprintf("scheduler:\n  hang_limit: 1s\ndevices:\n  - name: fake\n    fake:\n      orders: %s\n      cost: \"1:4ms,8:8ms,32:22ms\"\n  - name: cpu\n", filepath.Join(s.dir, "soak-orders.json"))
+	s.must(os.WriteFile(settings, []byte(text), 0o600))
 	write, err := s.log.open()
-	if err != nil {
-		return nil, err
-	}
+	s.must(err)
 	defer write.Close()
 	s.g, err = rig.Start(rig.Options{Binary: *binary, Args: []string{"--config", settings, "--models", models, "--log-level", "debug"}, Stdout: write, Stderr: write})
 	if err != nil {
-		return nil, fmt.Errorf("%w\n%s", err, s.log.tail())
+		s.must(fmt.Errorf("%w\n%s", err, s.log.Lines(20)))
 	}
-	rng := rand.New(rand.NewPCG(1, 1))
-	for _, m := range append(names, "small") {
-		rows, err := rowsOf(0, m)
-		if m == "small" {
-			rows, err = s.versions.questions, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		for _, q := range rows {
-			for _, budget := range []time.Duration{20 * time.Millisecond, 100 * time.Millisecond, time.Second} {
-				q.Budget = budget
-				questions = append(questions, q)
-			}
-		}
+	for _, budget := range []time.Duration{20 * time.Millisecond, 100 * time.Millisecond, time.Second} {
+		questions = append(questions, budgeted(slices.Clone(all), budget)...)
 	}
-	rng.Shuffle(len(questions), func(i, k int) { questions[i], questions[k] = questions[k], questions[i] })
-	return questions, nil
+	return questions
 }
 
 // weigh reads the memory of the process tree every five seconds.
@@ -138,22 +116,15 @@ func (s *soak) weigh(ctx context.Context) (all []int64) {
 // soakGrowth is how much more memory the last third of a soak may take than the second.
 const soakGrowth = 0.05
 
-func (s *soak) judge(records []rig.Record, pss []int64, took time.Duration) (held bool, err error) {
-	if fault := s.fault.Load(); fault != nil {
-		return false, fmt.Errorf("the soak itself failed: %w", *fault)
+func (s *soak) judge(records []rig.Record, pss []int64, took time.Duration) (held bool) {
+	if trouble := s.trouble.Load(); trouble != nil {
+		s.must(fmt.Errorf("the soak itself failed: %w", *trouble))
 	}
 	if how, ended := s.g.Ended(); ended {
-		return false, fmt.Errorf("the gateway ended with %s\n%s", how, s.log.tail())
+		s.must(fmt.Errorf("the gateway ended with %s\n%s", how, s.log.Lines(20)))
 	}
-	good, all := rig.Tally(records, 0, rig.All, goodOnes), rig.Tally(records, 0, rig.All, nil)
-	ok, err := s.g.Counters("sluice_requests_total", `outcome="ok"`)
-	if err != nil {
-		return false, err
-	}
-	late, err := s.g.Counters("sluice_requests_total", `outcome="late"`)
-	if err != nil {
-		return false, err
-	}
+	good, all := totalGood(records), total(records)
+	served, late := s.answered(s.g)
 	fmt.Printf("soak: %s, %d requests at %d a second\n", took.Round(time.Second), all.Sent, soakRate)
 	fmt.Printf("  meanwhile: %d versions (%d damaged), %d workers killed, %d stopped, %d times 10 s without a log reader, %d times 10 s on one core, 64 slow and 4 hostile clients\n",
 		s.swaps.Load(), s.damaged.Load(), s.kills.Load(), s.stops.Load(), s.silences.Load(), s.cores.Load())
@@ -162,7 +133,7 @@ func (s *soak) judge(records []rig.Record, pss []int64, took time.Duration) (hel
 	// Counters of versions that were unloaded are gone with them: the server's count is of those that are there.
 	fmt.Printf("  ledger: %d sent = %d ok + %d refused + %d with 504 + %d bad + %d left + %d wrong + %d lost + %d odd + %d not connected\n",
 		all.Sent, all.OK, all.No, all.Deadline, all.Bad, all.Left, all.Wrong, all.Lost, all.Odd, all.Refused)
-	fmt.Printf("  the server counts %.0f answers of the versions that it still has, %.0f of them late\n", ok+late, late)
+	fmt.Printf("  the server counts %.0f answers of the versions that it still has, %.0f of them late\n", served, late)
 	held = harmless(good)
 	third := len(pss) / 3
 	if third > 0 {
@@ -172,8 +143,9 @@ func (s *soak) judge(records []rig.Record, pss []int64, took time.Duration) (hel
 	}
 	exit, err := s.g.Stop(stopLimit)
 	fmt.Printf("  SIGTERM: it ended in %s: %v\n", ms(exit), err)
-	fmt.Printf("soak: %s\n", verdictWord(held && err == nil))
-	return held && err == nil, nil
+	held = held && err == nil
+	fmt.Printf("soak: %s\n", verdictWord(held))
+	return held
 }
 
 func mean(values []int64) float64 {

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -25,7 +26,7 @@ func (s *soak) every(ctx context.Context, period time.Duration, do func(context.
 			return
 		case <-tick.C:
 			if err := do(ctx); err != nil {
-				s.fault.CompareAndSwap(nil, &err)
+				s.trouble.CompareAndSwap(nil, &err)
 				return
 			}
 		}
@@ -55,18 +56,14 @@ func (s *soak) swap(context.Context) error {
 	return nil
 }
 
-func (s *soak) kill(context.Context) error {
-	if pid := s.g.Worker(); pid != 0 {
-		s.kills.Add(1)
-		_ = syscall.Kill(pid, syscall.SIGKILL) // it may have gone
-	}
-	return nil
-}
+func (s *soak) kill(context.Context) error { return s.signal(syscall.SIGKILL, &s.kills) }
 
-func (s *soak) stop(context.Context) error {
+func (s *soak) freeze(context.Context) error { return s.signal(syscall.SIGSTOP, &s.stops) }
+
+func (s *soak) signal(what syscall.Signal, count *atomic.Int64) error {
 	if pid := s.g.Worker(); pid != 0 {
-		s.stops.Add(1)
-		_ = syscall.Kill(pid, syscall.SIGSTOP) // it may have gone
+		count.Add(1)
+		_ = syscall.Kill(pid, what) // it may have gone
 	}
 	return nil
 }

@@ -10,42 +10,31 @@ import (
 )
 
 // tampered is P17.
-func (d *drill) tampered() (v verdict, err error) {
+func (t *trial) tampered() (v verdict) {
 	refused, total := 0, 0
 	var slipped []string
 	source := filepath.Join(examples, "digits", "1")
 	files, err := os.ReadDir(source)
-	if err != nil {
-		return v, err
-	}
-	try := func(name string, damage func(bundle string) error) error {
+	t.must(err)
+	try := func(name, file string, damage func(path string) error) {
 		total++
-		dir, err := d.fresh()
-		if err != nil {
-			return err
-		}
+		dir := t.fresh()
 		bundle := filepath.Join(dir, "digits", "1")
-		if err := os.CopyFS(bundle, os.DirFS(source)); err != nil {
-			return err
-		}
+		t.must(os.CopyFS(bundle, os.DirFS(source)))
 		if out, err := exec.Command(*binary, "models", "pin", dir).CombinedOutput(); err != nil {
-			return fmt.Errorf("sluice models pin: %w: %s", err, out)
+			t.must(fmt.Errorf("sluice models pin: %w: %s", err, out))
 		}
-		if err := damage(bundle); err != nil {
-			return err
-		}
+		t.must(damage(filepath.Join(bundle, file)))
 		out, err := exec.Command(*binary, "check", "--models", dir).CombinedOutput()
 		if err != nil {
 			refused++
 		} else {
 			slipped = append(slipped, fmt.Sprintf("%s: %.200s", name, out))
 		}
-		return nil
 	}
 	for _, f := range files {
 		for _, place := range []float64{0, 0.5, 0.999} {
-			err := try(fmt.Sprintf("%s at %g", f.Name(), place), func(bundle string) error {
-				path := filepath.Join(bundle, f.Name())
+			try(fmt.Sprintf("%s at %g", f.Name(), place), f.Name(), func(path string) error {
 				text, err := os.ReadFile(path)
 				if err != nil {
 					return err
@@ -53,15 +42,10 @@ func (d *drill) tampered() (v verdict, err error) {
 				text[int(place*float64(len(text)))] ^= 1
 				return os.WriteFile(path, text, 0o644)
 			})
-			if err != nil {
-				return v, err
-			}
 		}
 	}
-	elsewhere := filepath.Join(d.dir, "elsewhere")
-	if err := os.WriteFile(elsewhere, []byte("x"), 0o644); err != nil {
-		return v, err
-	}
+	elsewhere := filepath.Join(t.dir, "elsewhere")
+	t.must(os.WriteFile(elsewhere, []byte("x"), 0o644))
 	links := map[string]func(path string) error{
 		"a link to another file": func(path string) error { return os.Symlink(elsewhere, path) },
 		"a link to itself":       func(path string) error { return os.Symlink(path, path) },
@@ -69,21 +53,17 @@ func (d *drill) tampered() (v verdict, err error) {
 		"a folder":               func(path string) error { return os.Mkdir(path, 0o755) },
 	}
 	for name, replace := range links {
-		err := try(name, func(bundle string) error {
-			path := filepath.Join(bundle, "model.onnx")
+		try(name, "model.onnx", func(path string) error {
 			if err := os.Remove(path); err != nil {
 				return err
 			}
 			return replace(path)
 		})
-		if err != nil {
-			return v, err
-		}
 	}
 	v.held = refused == total
 	v.figure = fmt.Sprintf("%d of %d damaged bundles refused by `sluice check`", refused, total)
 	if len(slipped) > 0 {
 		v.figure += "; served: " + strings.Join(slipped, "; ")
 	}
-	return v, nil
+	return v
 }

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"sluice/test/rig"
@@ -19,24 +19,16 @@ const (
 
 // balancer sends each request to a gateway that says that it is ready.
 type balancer struct {
-	mu      sync.Mutex
-	members []*member
-	next    int
-}
-
-type member struct {
-	g     *rig.Gateway
-	ready bool
+	members [2]atomic.Pointer[rig.Gateway]
+	ready   [2]atomic.Bool
+	next    atomic.Int64
 }
 
 // addr is a rig.Traffic.Addr.
 func (b *balancer) addr() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
 	for range b.members {
-		b.next++
-		if m := b.members[b.next%len(b.members)]; m.ready {
-			return m.g.Predict
+		if i := b.next.Add(1) % 2; b.ready[i].Load() {
+			return b.members[i].Load().Predict
 		}
 	}
 	return ""
@@ -46,116 +38,68 @@ func (b *balancer) addr() string {
 func (b *balancer) watch(ctx context.Context) {
 	for ctx.Err() == nil {
 		for i := range b.members {
-			b.mu.Lock()
-			g := b.members[i].g
-			b.mu.Unlock()
+			g := b.members[i].Load()
 			status, _, err := rig.Get(g.Predict, "/v2/health/ready")
-			b.mu.Lock()
-			b.members[i].ready = err == nil && status == http.StatusOK && b.members[i].g == g
-			b.mu.Unlock()
+			b.ready[i].Store(err == nil && status == http.StatusOK && b.members[i].Load() == g)
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
 }
 
-func (b *balancer) replace(i int, g *rig.Gateway) *rig.Gateway {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	old := b.members[i].g
-	b.members[i] = &member{g: g}
-	return old
+func (b *balancer) replace(i int, g *rig.Gateway) {
+	b.ready[i].Store(false)
+	b.members[i].Store(g)
 }
 
 // termination is P1.
-func (d *drill) termination() (v verdict, err error) {
-	together, slowest, err := d.rolling(times(20))
-	if err != nil {
-		return v, err
-	}
-	lost, most, alone, err := d.terminateAlone(times(10))
-	if err != nil {
-		return v, err
-	}
+func (t *trial) termination() (v verdict) {
+	together, slowest := t.rolling(times(20))
+	lost, most, alone := t.terminateAlone(times(10))
 	v.held = harmless(together) && slowest <= exitSlack && alone <= exitSlack
 	v.figure = fmt.Sprintf("balancer: %d of %d lost, refused or wrong%s; alone: %d requests lost after they were written over %d ends, at most %d of 64 clients; exit at most %s beyond the drain delay",
 		together.Lost+together.Refused+together.Wrong, together.Sent, example(together), lost, times(10), most, ms(max(slowest, alone)))
-	return v, nil
+	return v
 }
 
 // rolling ends two gateways in turns while both are asked.
-func (d *drill) rolling(ends int) (s rig.Sum, slowest time.Duration, err error) {
-	questions, err := rowsOf(time.Second, "digits", "eta", "ranker")
-	if err != nil {
-		return s, 0, err
-	}
-	start := func() (*rig.Gateway, error) { return d.serve("--models", examples) }
+func (t *trial) rolling(ends int) (s rig.Sum, slowest time.Duration) {
+	questions := t.rowsOf(time.Second, "digits", "eta", "ranker")
 	b := &balancer{}
-	for range 2 {
-		g, err := start()
-		if err != nil {
-			return s, 0, err
-		}
-		b.members = append(b.members, &member{g: g})
+	for i := range b.members {
+		b.replace(i, t.serve("--models", examples))
 	}
-	defer func() {
-		for _, m := range b.members {
-			_, _ = m.g.Stop(stopLimit)
-		}
-	}()
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	go b.watch(ctx)
 	rng := rand.New(rand.NewPCG(1, 1))
 	time.Sleep(300 * time.Millisecond)
 	traffic := &rig.Traffic{Addr: b.addr, Rate: 500, Pick: anyOf(questions)}
-	records, err := under(traffic, func(func() time.Duration) error {
+	records := under(traffic, func(func() time.Duration) {
 		for i := range ends {
-			g, err := start()
-			if err != nil {
-				return err
-			}
+			g := t.serve("--models", examples)
 			time.Sleep(time.Duration(rng.IntN(500)) * time.Millisecond)
-			b.mu.Lock()
-			old := b.members[i%2].g
-			b.mu.Unlock()
-			took, err := old.Stop(stopLimit)
-			if err != nil {
-				return fmt.Errorf("a gateway ended with %w\n%s", err, old.Log())
-			}
-			slowest = max(slowest, took-defaultDrain)
+			slowest = max(slowest, t.stop(b.members[i%2].Load())-defaultDrain)
 			b.replace(i%2, g)
 			time.Sleep(300 * time.Millisecond)
 		}
-		return nil
 	})
-	return rig.Tally(records, 0, rig.All, nil), slowest, err
+	return total(records), slowest
 }
 
 // terminateAlone ends a gateway under 64 keep-alive clients that know of no other.
-func (d *drill) terminateAlone(ends int) (lost, most int, slowest time.Duration, err error) {
-	questions, err := rowsOf(time.Second, "digits", "eta", "ranker")
-	if err != nil {
-		return 0, 0, 0, err
-	}
+func (t *trial) terminateAlone(ends int) (lost, most int, slowest time.Duration) {
+	questions := t.rowsOf(time.Second, "digits", "eta", "ranker")
 	rng := rand.New(rand.NewPCG(2, 2))
 	for range ends {
-		g, err := d.serve("--models", examples)
-		if err != nil {
-			return 0, 0, 0, err
-		}
-		clients := rig.Closed{Addr: g.Predict, Clients: 64, Pick: anyOf(questions)}
-		done := clients.Start()
+		g := t.serve("--models", examples)
+		done := rig.Closed{Addr: g.Predict, Clients: 64, Pick: anyOf(questions)}.Start()
 		time.Sleep(500*time.Millisecond + time.Duration(rng.IntN(500))*time.Millisecond)
-		took, err := g.Stop(stopLimit)
-		records := done()
-		if err != nil {
-			return 0, 0, 0, fmt.Errorf("the gateway ended with %w\n%s", err, g.Log())
-		}
-		s := rig.Tally(records, 0, rig.All, nil)
+		took := t.stop(g)
+		s := total(done())
 		if s.Wrong+s.Odd > 0 {
-			return 0, 0, 0, fmt.Errorf("under termination: %v%s", s, example(s))
+			t.must(fmt.Errorf("under termination: %v%s", s, example(s)))
 		}
 		lost, most, slowest = lost+s.Lost, max(most, s.Lost), max(slowest, took-defaultDrain)
 	}
-	return lost, most, slowest, nil
+	return lost, most, slowest
 }

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -52,14 +53,12 @@ func Start(o Options) (*Gateway, error) {
 // Launch runs a gateway and does not wait.
 func Launch(o Options) (*Gateway, error) {
 	predict, err := FreeAddress()
+	admin := predict
+	for err == nil && admin == predict {
+		admin, err = FreeAddress()
+	}
 	if err != nil {
 		return nil, err
-	}
-	admin := predict
-	for admin == predict {
-		if admin, err = FreeAddress(); err != nil {
-			return nil, err
-		}
 	}
 	command := o.Command
 	if command == nil {
@@ -112,17 +111,14 @@ func (g *Gateway) Counters(name string, labels ...string) (sum float64, err erro
 	if err != nil || status != http.StatusOK {
 		return 0, fmt.Errorf("cannot read the metrics: %d %w", status, err)
 	}
-lines:
 	for line := range strings.Lines(text) {
 		rest, ok := strings.CutPrefix(line, name)
 		if !ok || rest[0] != '{' && rest[0] != ' ' {
 			continue
 		}
 		at := strings.LastIndexByte(rest, ' ')
-		for _, l := range labels {
-			if !strings.Contains(rest[:at], l) {
-				continue lines
-			}
+		if slices.ContainsFunc(labels, func(l string) bool { return !strings.Contains(rest[:at], l) }) {
+			continue
 		}
 		v, err := strconv.ParseFloat(strings.TrimSpace(rest[at:]), 64)
 		if err != nil {

@@ -4,20 +4,24 @@ import (
 	"bytes"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 )
 
 // Sum is what a stretch of records comes to.
 type Sum struct {
 	Sent, OK, Late, Wrong, No, Deadline, Bad, Odd, Left, Refused, Lost int
-	// P50, P99 and Max are of good answers, from the moment that they were due.
-	P50, P99, Max time.Duration
+	// P99 is of good answers, from the moment that they were due.
+	P99 time.Duration
 	// Example is the detail of a wrong, odd or lost one.
 	Example string
 }
 
 // Tally sums the records that were due in a stretch and that keep selects; a nil keep takes all.
 func Tally(records []Record, from, to time.Duration, keep func(*Record) bool) (s Sum) {
+	counts := map[Outcome]*int{
+		OK: &s.OK, Wrong: &s.Wrong, No: &s.No, Deadline: &s.Deadline, Bad: &s.Bad, Odd: &s.Odd, Left: &s.Left, Refused: &s.Refused, Lost: &s.Lost,
+	}
 	var took []time.Duration
 	for i := range records {
 		r := &records[i]
@@ -25,35 +29,21 @@ func Tally(records []Record, from, to time.Duration, keep func(*Record) bool) (s
 			continue
 		}
 		s.Sent++
-		switch r.Outcome {
-		case OK:
-			s.OK++
+		*counts[r.Outcome]++
+		if r.Outcome == OK {
 			took = append(took, r.Took)
 			if r.Budget > 0 && r.Served > r.Budget {
 				s.Late++
 			}
-		case Wrong:
-			s.Wrong++
-		case No:
-			s.No++
-		case Deadline:
-			s.Deadline++
-		case Bad:
-			s.Bad++
-		case Odd:
-			s.Odd++
-		case Left:
-			s.Left++
-		case Refused:
-			s.Refused++
-		case Lost:
-			s.Lost++
 		}
 		if r.Outcome == Wrong || r.Outcome == Odd || r.Outcome == Lost {
 			s.Example = fmt.Sprintf("%s %s after %v: %s", r.Model, r.Outcome, r.Took.Round(time.Millisecond), r.Detail)
 		}
 	}
-	s.P50, s.P99, s.Max = quantile(took, 0.5), quantile(took, 0.99), quantile(took, 1)
+	if n := float64(len(took)); n > 0 {
+		slices.Sort(took)
+		s.P99 = took[int(math.Ceil(0.99*n))-1]
+	}
 	return s
 }
 

@@ -26,19 +26,16 @@ const (
 
 // Record is one request.
 type Record struct {
-	Model    string
-	Due      time.Duration // since the traffic began
-	Took     time.Duration // from the moment it was due
-	Served   time.Duration // from the writing
-	Budget   time.Duration
-	Outcome  Outcome
-	Status   int
-	Code     string
-	Version  string
-	Device   string
-	Good     bool // no bad request, and its client stayed
-	Detail   string
-	Finished time.Time
+	Model   string
+	Due     time.Duration // since the traffic began
+	Took    time.Duration // from the moment it was due
+	Served  time.Duration // from the writing
+	Budget  time.Duration
+	Outcome Outcome
+	Version string
+	Device  string
+	Good    bool // no bad request, and its client stayed
+	Detail  string
 }
 
 // Traffic sends questions at the instants of a Poisson process, whether or not they are answered.
@@ -51,11 +48,8 @@ type Traffic struct {
 	Pick func(rng *rand.Rand) *Question
 	// Most is the most requests on their way; beyond it a request waits in the client. 0 means 512.
 	Most int
-	// Patience with an answer; 0 means 10 s.
-	Patience time.Duration
 	// Tries is how often a request that is refused is sent in all; 0 means once.
 	Tries int
-	Seed  uint64
 }
 
 // To sends everything to one address.
@@ -75,8 +69,8 @@ func (t *Traffic) Start() (stop func() []Record) {
 
 // Run sends until the context ends, waits for all answers, and returns the records.
 func (t *Traffic) Run(ctx context.Context) []Record {
-	w := newWire(t.Patience)
-	rng := rand.New(rand.NewPCG(t.Seed, 0x7261))
+	w := newWire(0)
+	rng := rand.New(rand.NewPCG(0, 0x7261))
 	most := t.Most
 	if most == 0 {
 		most = 512
@@ -111,9 +105,10 @@ func (t *Traffic) Run(ctx context.Context) []Record {
 // Closed is a closed loop: each client asks again as soon as it has its answer. It ends when the
 // gateway takes no connection any more.
 type Closed struct {
-	Addr     string
-	Clients  int
-	Pick     func(rng *rand.Rand) *Question
+	Addr    string
+	Clients int
+	Pick    func(rng *rand.Rand) *Question
+	// Patience with an answer; 0 means 10 s.
 	Patience time.Duration
 }
 

@@ -77,8 +77,7 @@ func (w *wire) ask(addr string, q *Question, begun time.Time, due time.Duration)
 		}
 		// The server had closed an idle connection before the request was written.
 	}
-	r.Finished = time.Now()
-	r.Took = r.Finished.Sub(begun.Add(due))
+	r.Took = time.Since(begun.Add(due))
 	return r
 }
 
@@ -149,11 +148,10 @@ func (w *wire) exchange(c *connection, q *Question, r *Record) (written, stays b
 
 // judge says what an answer is worth.
 func (w *wire) judge(q *Question, res *http.Response, body []byte, r *Record) {
-	r.Status, r.Device = res.StatusCode, res.Header.Get("Sluice-Device")
+	r.Device = res.Header.Get("Sluice-Device")
+	var said struct{ Code string }
 	if res.StatusCode != http.StatusOK {
-		var said struct{ Code string }
 		_ = json.Unmarshal(body, &said) // an answer without a code has none
-		r.Code = said.Code
 	}
 	switch {
 	case q.Want != 0 && res.StatusCode == q.Want:
@@ -164,9 +162,9 @@ func (w *wire) judge(q *Question, res *http.Response, body []byte, r *Record) {
 		if err != nil {
 			r.Outcome, r.Detail = Wrong, err.Error()
 		}
-	case res.StatusCode == http.StatusTooManyRequests, res.StatusCode == http.StatusServiceUnavailable, r.Code == "BUDGET_TOO_SHORT":
+	case res.StatusCode == http.StatusTooManyRequests, res.StatusCode == http.StatusServiceUnavailable, said.Code == "BUDGET_TOO_SHORT":
 		r.Outcome = No
-	case r.Code == "DEADLINE_EXCEEDED":
+	case said.Code == "DEADLINE_EXCEEDED":
 		r.Outcome = Deadline
 	default:
 		r.Outcome, r.Detail = Odd, fmt.Sprintf("%d: %.200s", res.StatusCode, body)

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"sluice/internal/tensor"
 )
 
 // Each way for a request to end is told apart: the drill's figures are no better than this.
@@ -21,9 +23,9 @@ func TestOutcomes(t *testing.T) {
 			w.Header().Set("Connection", "close")
 			fallthrough
 		case "right":
-			fmt.Fprint(w, `{"model_name":"m","model_version":"1","outputs":[{"name":"y","data":[1.5]}]}`)
+			fmt.Fprint(w, `{"model_name":"m","model_version":"1","outputs":[{"name":"y","datatype":"FP64","shape":[1],"data":[1.5]}]}`)
 		case "wrong":
-			fmt.Fprint(w, `{"model_name":"m","model_version":"1","outputs":[{"name":"y","data":[1.6]}]}`)
+			fmt.Fprint(w, `{"model_name":"m","model_version":"1","outputs":[{"name":"y","datatype":"FP64","shape":[1],"data":[1.6]}]}`)
 		case "deadline":
 			w.WriteHeader(http.StatusGatewayTimeout)
 			fmt.Fprint(w, `{"code":"DEADLINE_EXCEEDED"}`)
@@ -42,7 +44,7 @@ func TestOutcomes(t *testing.T) {
 	addr := strings.TrimPrefix(server.URL, "http://")
 	w := newWire(5 * time.Second)
 	defer w.end()
-	answers := map[string][]Output{"1": {{Name: "y", Data: []float64{1.5}}}}
+	answers := map[string][]tensor.Tensor{"1": {{Name: "y", Type: tensor.FP64, Shape: []int64{1}, Data: tensor.AppendFloat(nil, tensor.FP64, 1.5)}}}
 	f := func(say string, want Outcome, more int) {
 		t.Helper()
 		q := Question{Model: "m", Body: []byte(say), Answers: answers}
@@ -80,7 +82,7 @@ func TestOutcomes(t *testing.T) {
 	s := Tally([]Record{
 		{Outcome: OK, Took: 30, Served: 30, Budget: 20}, {Outcome: OK, Took: 10, Served: 10, Budget: 20}, {Outcome: Lost, Due: time.Second},
 	}, 0, time.Second, nil)
-	if s.Sent != 2 || s.OK != 2 || s.Late != 1 || s.Lost != 0 || s.P50 != 10 || s.Max != 30 {
+	if s.Sent != 2 || s.OK != 2 || s.Late != 1 || s.Lost != 0 || s.P99 != 30 {
 		t.Errorf("the sum of the first second is %+v", s)
 	}
 }

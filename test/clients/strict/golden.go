@@ -18,8 +18,8 @@ type model struct {
 }
 
 type golden struct {
-	inputs  []inputTensor
-	outputs []outputTensor
+	inputs  []namedTensor
+	outputs []namedTensor
 }
 
 func loadGolden(dir string) ([]model, error) {
@@ -36,8 +36,8 @@ func loadGolden(dir string) ([]model, error) {
 		m := model{name: filepath.Base(filepath.Dir(filepath.Dir(file)))}
 		for line := range bytes.Lines(text) {
 			var row struct {
-				Request  struct{ Inputs []inputTensor }
-				Response struct{ Outputs []outputTensor }
+				Request  struct{ Inputs []namedTensor }
+				Response struct{ Outputs []namedTensor }
 			}
 			if err := strict(line, &row); err != nil {
 				return nil, fmt.Errorf("%s: %w", file, err)
@@ -53,38 +53,29 @@ func loadGolden(dir string) ([]model, error) {
 }
 
 // numbers reads the values of a tensor, flat or nested; null, which is what is not finite, becomes NaN.
-func numbers(text json.RawMessage) ([]float64, error) {
-	var flat []*float64
-	if err := strict(text, &flat); err != nil {
-		var lists []json.RawMessage
-		if err := strict(text, &lists); err != nil {
-			var one float64
-			err := strict(text, &one)
-			return []float64{one}, err
-		}
-		var all []float64
-		for _, list := range lists {
-			inner, err := numbers(list)
-			if err != nil {
-				return nil, err
-			}
-			all = append(all, inner...)
-		}
-		return all, nil
+func numbers(text json.RawMessage) (all []float64, err error) {
+	if !bytes.HasPrefix(text, []byte("[")) {
+		value := math.NaN()
+		err := strict(text, &value)
+		return []float64{value}, err
 	}
-	values := make([]float64, len(flat))
-	for i, v := range flat {
-		values[i] = math.NaN()
-		if v != nil {
-			values[i] = *v
-		}
+	var lists []json.RawMessage
+	if err := strict(text, &lists); err != nil {
+		return nil, err
 	}
-	return values, nil
+	for _, list := range lists {
+		inner, err := numbers(list)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, inner...)
+	}
+	return all, nil
 }
 
 // compareValues holds values against those of a golden output. Another processor adds the same floats
 // in another order, so floats may differ a little.
-func compareValues(text json.RawMessage, want outputTensor) error {
+func compareValues(text json.RawMessage, want namedTensor) error {
 	got, err := numbers(text)
 	if err != nil {
 		return fmt.Errorf("%s: %w", want.Name, err)
@@ -123,13 +114,4 @@ func nest(values []json.RawMessage, shape []int64) json.RawMessage {
 		panic("BUG: values that were JSON are none: " + err.Error())
 	}
 	return text
-}
-
-// nested is an input's values as nested lists.
-func (t inputTensor) nested() (json.RawMessage, error) {
-	var values []json.RawMessage
-	if err := strict(t.Data, &values); err != nil {
-		return nil, err
-	}
-	return nest(values, t.Shape), nil
 }

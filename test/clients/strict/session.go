@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"runtime"
 	"time"
 )
 
@@ -14,22 +15,33 @@ import (
 type session struct {
 	url            string
 	passed, failed int
+	// Of the check that is made: in which row it is, and what it has failed of.
+	where string
+	fault error
 }
+
+// must ends the check if there is an error.
+func (s *session) must(err error) {
+	if err != nil {
+		s.fault = err
+		runtime.Goexit()
+	}
+}
+
+func (s *session) fail(format string, args ...any) { s.must(fmt.Errorf(format, args...)) }
 
 var client = &http.Client{Timeout: 30 * time.Second}
 
 // get reads an answer of a GET.
-func (s *session) get(path string, into any) error {
-	return s.ask(http.MethodGet, path, nil, nil, http.StatusOK, into)
+func (s *session) get(path string, into any) {
+	s.must(s.ask(http.MethodGet, path, nil, nil, http.StatusOK, into))
 }
 
 // post sends a document and reads the answer.
-func (s *session) post(path string, document, into any) error {
+func (s *session) post(path string, document, into any) {
 	body, err := json.Marshal(document)
-	if err != nil {
-		return err
-	}
-	return s.ask(http.MethodPost, path, body, nil, http.StatusOK, into)
+	s.must(err)
+	s.must(s.ask(http.MethodPost, path, body, nil, http.StatusOK, into))
 }
 
 func (s *session) ask(method, path string, body []byte, headers map[string]string, status int, into any) error {

@@ -9,7 +9,7 @@ type errorBody struct {
 	Code  string `json:"code"`
 }
 
-type inputTensor struct {
+type namedTensor struct {
 	Name     string          `json:"name"`
 	Datatype string          `json:"datatype"`
 	Shape    []int64         `json:"shape"`
@@ -18,21 +18,14 @@ type inputTensor struct {
 
 type inferRequest struct {
 	ID     string        `json:"id,omitempty"`
-	Inputs []inputTensor `json:"inputs"`
+	Inputs []namedTensor `json:"inputs"`
 }
 
 type inferResponse struct {
-	ID           string         `json:"id"`
-	ModelName    string         `json:"model_name"`
-	ModelVersion string         `json:"model_version"`
-	Outputs      []outputTensor `json:"outputs"`
-}
-
-type outputTensor struct {
-	Name     string          `json:"name"`
-	Datatype string          `json:"datatype"`
-	Shape    []int64         `json:"shape"`
-	Data     json.RawMessage `json:"data"`
+	ID           string        `json:"id"`
+	ModelName    string        `json:"model_name"`
+	ModelVersion string        `json:"model_version"`
+	Outputs      []namedTensor `json:"outputs"`
 }
 
 // rowPredictions has its rows as they are: a number for a model of one output per row, lists, or
