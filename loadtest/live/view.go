@@ -6,6 +6,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"sluice/loadtest/result"
 )
 
 // Mode is how a run is shown.
@@ -79,11 +81,12 @@ func (v *View) Show(s Snapshot) {
 	case v.block():
 		v.draw("", render(&s, v.o.Title, v.width(), !v.o.NoColor))
 	default:
-		second := s.Elapsed.Truncate(time.Second)
-		if second == v.mu.second && s.Phase == v.mu.phase {
+		phase, elapsed, _ := s.at()
+		second := elapsed.Truncate(time.Second)
+		if second == v.mu.second && phase == v.mu.phase {
 			return
 		}
-		v.mu.second, v.mu.phase = second, s.Phase
+		v.mu.second, v.mu.phase = second, phase
 		_, _ = io.WriteString(v.mu.w, oneLine(&s)+"\n")
 	}
 }
@@ -102,9 +105,9 @@ func (v *View) Note(text string) {
 	switch {
 	case v.mu.closed || v.o.Mode == None:
 	case v.block():
-		v.draw(clean(text), nil) // the next block comes below
+		v.draw(result.Clean(text), nil) // the next block comes below
 	default:
-		_, _ = io.WriteString(v.mu.w, clean(text)+"\n")
+		_, _ = io.WriteString(v.mu.w, result.Clean(text)+"\n")
 	}
 }
 

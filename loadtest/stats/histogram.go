@@ -41,14 +41,6 @@ func (h *Histogram) Add(d time.Duration) {
 	}
 }
 
-// N is how many latencies were counted.
-func (h *Histogram) N() int64 { return h.h.TotalCount() }
-
-// Quantile is a quantile in ms, as exact as a bucket; 0 without a sample.
-func (h *Histogram) Quantile(q float64) float64 {
-	return float64(h.h.ValueAtPercentile(q*100)) / 1000
-}
-
 // Encode is the compressed form V2 of HdrHistogram, base64.
 func (h *Histogram) Encode() string {
 	b, err := h.h.Encode(hdr.V2CompressedEncodingCookieBase)

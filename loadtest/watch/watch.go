@@ -45,7 +45,7 @@ type Reading struct {
 	Tool, Target Usage
 	// Pacing is of the thread that sends; nil if it is not known.
 	Pacing *Pacing
-	// GCPause is the longest stop of the tool's own collector, rounded up to the runtime's next bucket.
+	// GCPause is the longest stop of the tool's own collector.
 	GCPause time.Duration
 	// Host is nil where the system does not tell.
 	Host *result.Host
@@ -252,7 +252,7 @@ func (w *Watch) processes(r *Reading, thorough bool) {
 		}
 	}
 	if h, ok := w.host.look(r.Span); ok {
-		r.Host = &result.Host{Steal: h.steal, Busy: h.busy, CPUPressure: h.pressure}
+		r.Host = &h
 	}
 }
 
