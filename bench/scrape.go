@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"slices"
 	"time"
 
 	dto "github.com/prometheus/client_model/go"
@@ -50,9 +49,12 @@ func (b *bench) outcomes(model string) (c counts, err error) {
 		return c, err
 	}
 	c = counts{}
+	for _, outcome := range decided {
+		c[outcome] = 0
+	}
 	for _, m := range families["sluice_requests_total"].GetMetric() {
-		if outcome := labelOf(m, "outcome"); slices.Contains(decided, outcome) && labelOf(m, "model") == model {
-			c[outcome] += m.GetCounter().GetValue()
+		if n, ok := c[labelOf(m, "outcome")]; ok && labelOf(m, "model") == model {
+			c[labelOf(m, "outcome")] = n + m.GetCounter().GetValue()
 		}
 	}
 	return c, nil
