@@ -1,6 +1,7 @@
 package loadtest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -30,9 +31,7 @@ const probeWarmup = time.Second
 // Capacity searches for the highest rate that a target holds an objective at.
 func Capacity(ctx context.Context, o CapacityOptions) (*result.Result, *Detail, error) {
 	o.defaults()
-	if o.Warmup == 0 {
-		o.Warmup = probeWarmup
-	}
+	o.Warmup = cmp.Or(o.Warmup, probeWarmup)
 	c := &capacity{o: &o}
 	opt := o.Search
 	opt.Seed, opt.OnProbe = o.Seed, c.told

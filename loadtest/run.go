@@ -1,6 +1,7 @@
 package loadtest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -97,11 +98,7 @@ func (o *RunOptions) shot(a *aim) (*shot, error) {
 	if err != nil {
 		return nil, usage(err)
 	}
-	if o.Length == 0 {
-		if o.Length = l.Natural(); o.Length == 0 {
-			o.Length = DefaultLength
-		}
-	}
+	o.Length = cmp.Or(o.Length, l.Natural(), DefaultLength)
 	s := o.empty(a, o.Warmup+o.Length)
 	if c, ok := l.Closed(); ok {
 		s.closed = &c
@@ -126,9 +123,7 @@ func (o *RunOptions) empty(a *aim, end time.Duration) *shot {
 
 func (o *RunOptions) defaults() {
 	o.Options.defaults()
-	if o.Load == "" {
-		o.Load = DefaultLoad
-	}
+	o.Load = cmp.Or(o.Load, DefaultLoad)
 }
 
 func (o *Options) defaults() {

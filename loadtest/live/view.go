@@ -2,10 +2,13 @@ package live
 
 import (
 	"io"
+	"os"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"sluice/loadtest/result"
 )
@@ -154,4 +157,19 @@ func (v *View) Close() {
 		v.mu.hidden = false
 		_, _ = io.WriteString(v.mu.w, wrap+showCursor)
 	}
+}
+
+// Terminal says whether a file is a terminal, and returns a function that tells its columns,
+// which change when a window does; 0 is not known.
+func Terminal(f *os.File) (tty bool, width func() int) {
+	fd := int(f.Fd())
+	width = func() int {
+		size, err := unix.IoctlGetWinsize(fd, unix.TIOCGWINSZ)
+		if err != nil {
+			return 0
+		}
+		return int(size.Col)
+	}
+	_, err := unix.IoctlGetWinsize(fd, unix.TIOCGWINSZ)
+	return err == nil, width
 }

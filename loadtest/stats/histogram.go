@@ -1,6 +1,7 @@
 package stats
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -89,16 +90,7 @@ type Clock func(s *sample.Sample) time.Duration
 // window's start; the column of maxima is in ms.
 func WriteLog(w io.Writer, samples []sample.Sample, win Window, start time.Time, clock Clock) error {
 	log := hdr.NewHistogramLogWriter(w)
-	err := log.OutputLogFormatVersion()
-	if err == nil {
-		err = log.OutputBaseTime(0)
-	}
-	if err == nil {
-		err = log.OutputStartTime(start.UnixMilli())
-	}
-	if err == nil {
-		err = log.OutputLegend()
-	}
+	err := errors.Join(log.OutputLogFormatVersion(), log.OutputBaseTime(0), log.OutputStartTime(start.UnixMilli()), log.OutputLegend())
 	all := make([]*Histogram, win.seconds())
 	for i := range samples {
 		s := &samples[i]

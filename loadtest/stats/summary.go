@@ -1,6 +1,7 @@
 package stats
 
 import (
+	"cmp"
 	"time"
 
 	"sluice/loadtest/result"
@@ -54,12 +55,7 @@ func (o Options) orDefault() Options {
 	if o.Quantiles == nil {
 		o.Quantiles = DefaultQuantiles
 	}
-	if o.Resamples == 0 {
-		o.Resamples = 1000
-	}
-	if o.Timeout == 0 {
-		o.Timeout = 10 * time.Second
-	}
+	o.Resamples, o.Timeout = cmp.Or(o.Resamples, 1000), cmp.Or(o.Timeout, 10*time.Second)
 	return o
 }
 
@@ -107,7 +103,7 @@ func Summarise(samples []sample.Sample, w Window, o Options) *Summary {
 		l := refusals.Latency(length, o)
 		s.Refusals = &l
 	}
-	s.Facts.PacerLag, s.Facts.Response = p99(pacer.ns), p99(response.ns)
+	s.Facts.PacerLag, s.Facts.Response = nearest(sorted(pacer.ns), 0.99), nearest(sorted(response.ns), 0.99)
 	s.Stages = stages(samples, w)
 	s.Series = series(samples, w, o.Timeout)
 	s.Batches, s.Devices = counts.batches(), counts.devices()
@@ -121,13 +117,6 @@ func Summarise(samples []sample.Sample, w Window, o Options) *Summary {
 	}
 	s.rates()
 	return s
-}
-
-// p99 is by nearest rank, of however few.
-func p99(ns []int64) float64 {
-	sorted := append([]int64(nil), ns...)
-	sortLatencies(sorted)
-	return nearest(sorted, 0.99)
 }
 
 // count counts what is about sending and comparing. Load.Sent is a number until rates divides it.

@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -112,17 +113,12 @@ type Watch struct {
 // waits for that look, at most the second that a target may take to tell its metrics. It refuses
 // a target's process that is not there; all else that cannot be read is a note.
 func Start(o Options) (*Watch, error) {
-	if o.Every == 0 {
-		o.Every = defaultEvery
-	}
+	o.Every, o.files = cmp.Or(o.Every, defaultEvery), cmp.Or(o.files, "/")
 	if o.Every < leastEvery {
 		return nil, fmt.Errorf("cannot watch every %v: the least is %v", o.Every, leastEvery)
 	}
 	if o.OnSample == nil {
 		o.OnSample = func(Reading) {}
-	}
-	if o.files == "" {
-		o.files = "/"
 	}
 	w := &Watch{opt: o, stop: make(chan struct{}), done: make(chan struct{})}
 	if err := w.prepare(); err != nil {
