@@ -87,15 +87,7 @@ const (
 
 func (b *bench) predictionRun(model string, to aim, rate float64) (run predictionRun, err error) {
 	run.LoadAverage = loadAverage()
-	var was, is [2]buckets
-	read := func(into *[2]buckets) {
-		for i, name := range []string{forecastRatio, boundRatio} {
-			if err == nil {
-				into[i], err = b.histogram(model, name, model)
-			}
-		}
-	}
-	read(&was)
+	was, err := b.histograms(model, forecastRatio, boundRatio)
 	if err != nil {
 		return run, err
 	}
@@ -103,7 +95,10 @@ func (b *bench) predictionRun(model string, to aim, rate float64) (run predictio
 	if err != nil {
 		return run, err
 	}
-	read(&is)
+	is, err := b.histograms(model, forecastRatio, boundRatio)
+	if err != nil {
+		return run, err
+	}
 	run.Answers, run.Validity = open.Good, open.Validity
 	run.Median = round(is[0].quantile(was[0], 0.5), 3)
 	run.Covered, run.BoundMedian = round(is[1].upTo(was[1], 0), 4), round(is[1].quantile(was[1], 0.5), 3)

@@ -63,18 +63,22 @@ func (b *bench) outcomes(model string) (c counts, err error) {
 // buckets are a native histogram's counts by index: 2^(i/8) is the upper bound of i.
 type buckets map[int]int64
 
-func (b *bench) histogram(gateway, name, model string) (buckets, error) {
-	families, err := b.scrape(gateway)
+// histograms reads some of those that a model's gateway has about it.
+func (b *bench) histograms(model string, names ...string) ([]buckets, error) {
+	families, err := b.scrape(model)
 	if err != nil {
 		return nil, err
 	}
-	out := buckets{}
-	for _, m := range families[name].GetMetric() {
-		if labelOf(m, "model") == model {
-			out.add(m.GetHistogram())
+	all := make([]buckets, len(names))
+	for i, name := range names {
+		all[i] = buckets{}
+		for _, m := range families[name].GetMetric() {
+			if labelOf(m, "model") == model {
+				all[i].add(m.GetHistogram())
+			}
 		}
 	}
-	return out, nil
+	return all, nil
 }
 
 func (c buckets) add(h *dto.Histogram) {

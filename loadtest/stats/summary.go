@@ -76,14 +76,15 @@ func Summarise(samples []sample.Sample, w Window, o Options) *Summary {
 	s := &Summary{Facts: result.Facts{Closed: o.Closed}}
 	s.Load.Duration, s.Load.Closed = length.Seconds(), o.Closed
 	var response, service, lag, pacer, refusals Column
-	counts := newCounts(o.Devices)
+	s.Ledger = result.Ledger{Status: map[string]int64{}, Extra: o.Extra, Reopened: o.Reopened}
+	var answers counts
 	for i := range samples {
 		m := &samples[i]
 		if !w.holds(m) {
 			continue
 		}
 		at := m.Intended - w.From
-		counts.add(m)
+		answers.add(m, &s.Ledger)
 		if m.Written > 0 {
 			lag.Add(at, m.Lag())
 			pacer.Add(at, m.PacerLag())
@@ -106,9 +107,7 @@ func Summarise(samples []sample.Sample, w Window, o Options) *Summary {
 	s.Facts.PacerLag, s.Facts.Response = nearest(sorted(pacer.ns), 0.99), nearest(sorted(response.ns), 0.99)
 	s.Stages = stages(samples, w)
 	s.Series = series(samples, w, o.Timeout)
-	s.Batches, s.Devices = counts.batches(), counts.devices()
-	s.Ledger = counts.ledger
-	s.Ledger.Extra, s.Ledger.Reopened = o.Extra, o.Reopened
+	s.Batches, s.Devices = answers.batches(), answers.devices(o.Devices)
 	s.Ledger.Close()
 	s.Every = response.every(s.Ledger.Scheduled, &s.Response, o)
 	s.Facts.Scheduled, s.Verify.Wrong = s.Ledger.Scheduled, s.Ledger.Wrong
