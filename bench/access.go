@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -13,11 +14,7 @@ import (
 // alone can make a percent. A second server without the log, taken for one with it, says what of
 // a difference is chance.
 type Access struct {
-	// Added is the mean over the rounds of what the log adds at its usual share, in percent; Control is
-	// the same of a server without it, and All that of one that writes every request.
-	Added   float64 `json:"added_percent"`
-	Control float64 `json:"control_percent"`
-	All     float64 `json:"all_percent"`
+	AccessRound // means over the rounds
 	// CPURequest is the median without it.
 	CPURequest float64 `json:"cpu_us_per_request"`
 	// Rounds are medians of the turns of one round, in percent.
@@ -25,7 +22,8 @@ type Access struct {
 	Runs   []closedRun   `json:"runs"`
 }
 
-// AccessRound is one set of servers.
+// AccessRound is one set of servers: what the log adds at its usual share, in percent, the same of a
+// server without it, and that of one that writes every request.
 type AccessRound struct {
 	Added   float64 `json:"added_percent"`
 	Control float64 `json:"control_percent"`
@@ -41,14 +39,10 @@ func (b *bench) accessFlags() [][]string {
 
 func (b *bench) access() error {
 	b.retire("mlp") // it would share the machine, asleep or not
-	rounds, turns := 8, 16
-	if b.quick {
-		rounds, turns = 2, 4
-	}
 	out := &Access{}
 	var without []closedRun
-	for range rounds {
-		runs, err := b.accessRound(turns)
+	for range pick(b, 8, 2) {
+		runs, err := b.accessRound(pick(b, 16, 4))
 		if err != nil {
 			return err
 		}
@@ -69,7 +63,8 @@ func (b *bench) accessRound(turns int) ([][]closedRun, error) {
 	flags := b.accessFlags()
 	servers := make([]aim, len(flags))
 	for i, more := range flags {
-		p, err := b.serveModel("access", "mlp", more...)
+		p, err := b.serve("access", "/v2/models/mlp/ready", b.binPath,
+			append([]string{"serve", "--models", filepath.Dir(b.bundle("mlp")), "--admin", ""}, more...)...)
 		if err != nil {
 			return nil, err
 		}
@@ -90,7 +85,7 @@ func (b *bench) accessRound(turns int) ([][]closedRun, error) {
 			if turn/len(servers)%2 == 1 {
 				i = len(servers) - 1 - i
 			}
-			run, err := b.closedRun(servers[i], 64, b.pick(500*time.Millisecond, 300*time.Millisecond))
+			run, err := b.closedRun(servers[i], 64, pick(b, 500*time.Millisecond, 300*time.Millisecond))
 			if err != nil {
 				return nil, err
 			}
@@ -98,16 +93,6 @@ func (b *bench) accessRound(turns int) ([][]closedRun, error) {
 		}
 	}
 	return runs, nil
-}
-
-// serveModel starts a gateway over one model that nobody else asks.
-func (b *bench) serveModel(name, model string, more ...string) (*process, error) {
-	addr, err := freeAddr()
-	if err != nil {
-		return nil, err
-	}
-	return b.serve(name, addr, "/v2/models/"+model+"/ready", b.binPath,
-		append([]string{"serve", "--models", filepath.Dir(b.bundle(model)), "--listen", addr, "--admin", ""}, more...)...)
 }
 
 // addedPercent is the median over the turns of what the second server's requests cost more than the
@@ -134,18 +119,9 @@ func (r *Result) accessLine(out io.Writer) {
 	if a == nil {
 		return
 	}
+	byAdded := func(a, b AccessRound) int { return cmp.Compare(a.Added, b.Added) }
 	least := slices.MinFunc(a.Rounds, byAdded)
 	most := slices.MaxFunc(a.Rounds, byAdded)
 	fmt.Fprintf(out, "access.added_percent\t%g\t%s\t%s\n", a.Added, atMost(1).verdict(a.Added),
 		fmt.Sprintf("rounds from %g to %g; a server without the log %+g, with every request in it %+g; %.1f us CPU without", least.Added, most.Added, a.Control, a.All, a.CPURequest))
-}
-
-func byAdded(a, b AccessRound) int {
-	switch {
-	case a.Added < b.Added:
-		return -1
-	case a.Added > b.Added:
-		return 1
-	}
-	return 0
 }

@@ -52,7 +52,7 @@ func TestResultNests(t *testing.T) {
 		Binary: &Closed{Ratio: 0.7}, JSON: &Closed{Ratio: 0.6}, Idle: &Idle{AddedP50: 1}, Half: &Half{AddedP99: 2},
 		Goodput: &Goodput{Ratio: 0.9, Share: 0.88, Turns: []turn{{Oracle: []float64{1}, CPURow: []float64{1, 1}, Sluice: make([]openResult, 1)}}}, Overload: &Overload{Ratio3x: 0.91, Ratio5x: 0.92, ShedP99: 3}, Allocs: &Allocs{Binary: 4},
 	}
-	if err := r.write(path); err != nil {
+	if err := writeJSON(path, &r); err != nil {
 		t.Fatal(err)
 	}
 	text, err := os.ReadFile(path)
@@ -100,7 +100,7 @@ func TestAddedPercent(t *testing.T) {
 		t.Errorf("the mean is %g, want 0.25", got)
 	}
 	var out strings.Builder
-	r := Result{Access: &Access{Added: 0.4, Control: -0.1, All: 30, CPURequest: 12, Rounds: []AccessRound{{Added: 0.9}, {Added: -0.1}}}}
+	r := Result{Access: &Access{AccessRound: AccessRound{Added: 0.4, Control: -0.1, All: 30}, CPURequest: 12, Rounds: []AccessRound{{Added: 0.9}, {Added: -0.1}}}}
 	r.accessLine(&out)
 	if want := "access.added_percent\t0.4\t<= 1  ok\trounds from -0.1 to 0.9; a server without the log -0.1, with every request in it +30; 12.0 us CPU without\n"; out.String() != want {
 		t.Errorf("got %q, want %q", out.String(), want)

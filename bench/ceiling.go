@@ -43,6 +43,14 @@ func ceiling(args []string) error {
 	return s.ListenAndServe(*listen)
 }
 
+// duel starts the gateway of a model, and the ceiling for its requests.
+func (b *bench) duel(model string, k kind) (gateway asked, limit aim, err error) {
+	if gateway, err = b.ask(model, k); err == nil {
+		limit, err = b.ceilingFor(gateway)
+	}
+	return gateway, limit, err
+}
+
 // ceilingFor starts the ceiling for the gateway's requests, with answers of the size that the
 // gateway's have.
 func (b *bench) ceilingFor(gateway asked) (aim, error) {
@@ -50,24 +58,28 @@ func (b *bench) ceilingFor(gateway asked) (aim, error) {
 	if err != nil {
 		return aim{}, err
 	}
-	addr, err := freeAddr()
-	if err != nil {
-		return aim{}, err
-	}
-	p, err := b.serve("ceiling", addr, "/", b.self, "ceiling", "-listen", addr,
-		"-body", fmt.Sprint(len(shape.body)), "-total", fmt.Sprint(shape.total))
+	to, err := b.bare("ceiling", gateway, "-body", fmt.Sprint(len(shape.body)), "-total", fmt.Sprint(shape.total))
 	if err != nil {
 		return aim{}, err
 	}
 	// The gateway's answers vary by a few bytes with the times that they tell.
-	own, err := askWell(addr, gateway.wire)
+	own, err := askWell(to.addr, gateway.wire)
 	if err != nil {
 		return aim{}, err
 	}
 	if len(own.body) != len(shape.body) || own.total-shape.total > 64 || shape.total-own.total > 64 {
-		p.stop()
+		to.stop()
 		return aim{}, fmt.Errorf("the ceiling's answer has %d bytes, %d with its head; the gateway's %d and %d", len(own.body), own.total, len(shape.body), shape.total)
 	}
+	return to, nil
+}
+
+// bare starts a server without a gateway, which is to be sent the same requests.
+func (b *bench) bare(name string, gateway asked, args ...string) (aim, error) {
 	path, err := b.template(gateway)
+	if err != nil {
+		return aim{}, err
+	}
+	p, err := b.serve(name, "/", b.self, append([]string{"ceiling"}, args...)...)
 	return aim{p, []string{"--template", path, "--no-verify"}}, err
 }

@@ -29,10 +29,8 @@ const refusedAtMost = 0.001
 // closedRun loads a server and relates its CPU time to the requests answered. There is no warm-up,
 // so that the CPU time and the requests are of the same time: the servers are warm before.
 func (b *bench) closedRun(to aim, connections int, length time.Duration) (closedRun, error) {
-	b.seed++
 	before := to.cpu()
-	r, err := b.loadtest(to, "--load", fmt.Sprint("closed:", connections), "--conns", fmt.Sprint(connections),
-		"--warmup", "0s", "--duration", length.String(), "--seed", fmt.Sprint(b.seed))
+	r, err := b.closedLoop(to, connections, 0, length)
 	if err != nil {
 		return closedRun{}, err
 	}
@@ -85,11 +83,7 @@ func (b *bench) closed(k kind) (*Closed, error) {
 	if err != nil {
 		return nil, err
 	}
-	gateway, err := b.ask("mlp", k)
-	if err != nil {
-		return nil, err
-	}
-	limit, err := b.ceilingFor(gateway)
+	gateway, limit, err := b.duel("mlp", k)
 	if err != nil {
 		return nil, err
 	}
@@ -117,7 +111,7 @@ func (b *bench) closed(k kind) (*Closed, error) {
 
 // pair lets the two servers take turns.
 func (b *bench) pair(limit, gateway aim, connections int) (ClosedPair, float64, error) {
-	length := b.pick(5*time.Second, 2*time.Second)
+	length := pick(b, 5*time.Second, 2*time.Second)
 	pair := ClosedPair{Connections: connections}
 	var allocs []float64
 	for range b.repeats() {

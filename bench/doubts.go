@@ -52,9 +52,12 @@ func (d *doubts) print(out io.Writer) {
 	}
 }
 
-// validity makes openResult and closedRun alike in this respect.
-func (r openResult) validity() result.Validity { return r.Validity }
-func (r closedRun) validity() result.Validity  { return r.Validity }
+// validity makes all runs alike in this respect.
+func (r openResult) validity() result.Validity    { return r.Validity }
+func (r closedRun) validity() result.Validity     { return r.Validity }
+func (r stormRun) validity() result.Validity      { return r.Validity }
+func (r promiseRun) validity() result.Validity    { return r.Validity }
+func (r predictionRun) validity() result.Validity { return r.Validity }
 
 // validities are those of some runs.
 func validities[T interface{ validity() result.Validity }](groups ...[]T) (all []result.Validity) {

@@ -56,11 +56,7 @@ func (b *bench) goodput() error {
 	}
 	b.retire("mlp")
 	defer b.retire("large")
-	gateway, err := b.ask("large", binaryKind.within(goodputBudget))
-	if err != nil {
-		return err
-	}
-	limit, err := b.ceilingFor(gateway)
+	gateway, limit, err := b.duel("large", binaryKind.within(goodputBudget))
 	if err != nil {
 		return err
 	}
@@ -85,7 +81,7 @@ func (b *bench) goodput() error {
 
 // goodputTurn measures the oracle's parts and the gateway one right after the other.
 func (b *bench) goodputTurn(limit, gateway aim, rows int, estimate float64) (t turn, err error) {
-	length := b.pick(4*time.Second, 2*time.Second)
+	length := pick(b, 4*time.Second, 2*time.Second)
 	if t.Ceiling, err = b.openRun(limit, estimate, openConns, length/2, goodputBudget); err != nil {
 		return t, err
 	}
@@ -130,11 +126,7 @@ type summit struct {
 // peak looks for the summit around an estimate of the capacity, and confirms it.
 func (b *bench) peak(to aim, estimate float64, budget, length time.Duration) (summit, error) {
 	var top summit
-	shares := []float64{0.8, 0.88, 0.95, 1.05, 1.2}
-	if b.quick {
-		shares = []float64{0.85, 1.05}
-	}
-	for _, share := range shares {
+	for _, share := range pick(b, []float64{0.8, 0.88, 0.95, 1.05, 1.2}, []float64{0.85, 1.05}) {
 		run, err := b.openRun(to, share*estimate, openConns, length, budget)
 		if err != nil {
 			return top, err

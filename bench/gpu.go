@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 )
@@ -125,15 +126,8 @@ func (c *gpuCheck) take(name, failure string) (err error) {
 	if err := c.leave(); err != nil {
 		return err
 	}
-	return c.verdict()
-}
-
-// verdict is an error if anything failed.
-func (c *gpuCheck) verdict() error {
-	for _, f := range c.result.Findings {
-		if f.Outcome == failed {
-			return errStep
-		}
+	if slices.ContainsFunc(c.result.Findings, func(f finding) bool { return f.Outcome == failed }) {
+		return errStep
 	}
 	return nil
 }
@@ -157,16 +151,7 @@ func (c *gpuCheck) judge(ok bool, name, format string, args ...any) {
 
 func (c *gpuCheck) file(step string) string { return filepath.Join(c.out, step+".json") }
 
-func (c *gpuCheck) leave() error {
-	text, err := json.MarshalIndent(&c.result, "", "  ")
-	if err != nil {
-		return fmt.Errorf("cannot encode what the step found: %w", err)
-	}
-	if err := os.WriteFile(c.file(c.result.Step), append(text, '\n'), 0o644); err != nil {
-		return fmt.Errorf("cannot write what the step found: %w", err)
-	}
-	return nil
-}
+func (c *gpuCheck) leave() error { return writeJSON(c.file(c.result.Step), &c.result) }
 
 // read takes what an earlier step found. A Data of the wanted type is filled in.
 func (c *gpuCheck) read(step string, into *stepResult) error {

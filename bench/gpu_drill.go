@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/prometheus/procfs"
+
+	"sluice/internal/memory"
 )
 
 // drillResult is what happened when the worker was killed.
@@ -43,7 +45,7 @@ func (c *gpuCheck) drill() (any, error) {
 		return nil, err
 	}
 	model := models[0]
-	gateway, _, err := c.start(model, true)
+	gateway, err := c.start(model, true)
 	if err != nil {
 		return nil, err
 	}
@@ -98,7 +100,7 @@ func (c *gpuCheck) underLoad(to asked, worker int, budget time.Duration, out *dr
 	const warm, before = 300 * time.Millisecond, 2 * time.Second
 	after := c.drillLength
 	if after == 0 {
-		after = c.pick(15*time.Second, 6*time.Second)
+		after = pick(c.bench, 15*time.Second, 6*time.Second)
 	}
 	loaded := make(chan error, 1)
 	go func() {
@@ -238,15 +240,8 @@ func commandLine(pid int) ([]string, error) {
 }
 
 // childrenOf lists the living children of a process.
-func childrenOf(parent int) (pids []int) {
-	all, _ := procfs.AllProcs()
-	for _, p := range all {
-		if s, err := p.Stat(); err == nil && s.PPID == parent && s.State != "Z" {
-			pids = append(pids, p.PID)
-		}
-	}
-	slices.Sort(pids)
-	return pids
+func childrenOf(parent int) []int {
+	return slices.DeleteFunc(memory.Children(parent), func(pid int) bool { return !alive(pid) })
 }
 
 // alive tells whether a process runs; one that is only waited for does not.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -12,7 +13,8 @@ import (
 	"strings"
 	"time"
 
-	"sluice/internal/cost"
+	"sluice/models/gates"
+	"sluice/serve"
 )
 
 // gpuVersions is the machine and what is installed on it.
@@ -20,23 +22,9 @@ type gpuVersions struct {
 	Machine Machine `json:"machine"`
 	Sluice  string  `json:"sluice"`
 	// Inventory is what `sluice devices --json` says; null if it does not.
-	Inventory *inventory `json:"inventory"`
+	Inventory *serve.Inventory `json:"inventory"`
 	// Libraries are the files of CUDA, cuDNN and TensorRT in the device's folders.
 	Libraries []string `json:"libraries"`
-}
-
-// inventory is the part of `sluice devices --json` that is used here.
-type inventory struct {
-	Library string `json:"library"`
-	Version string `json:"version"`
-	Driver  string `json:"nvidia_driver"`
-	Devices []struct {
-		Device  string   `json:"device"`
-		GPU     string   `json:"gpu"`
-		Usable  bool     `json:"usable"`
-		Missing []string `json:"missing"`
-		Error   string   `json:"error"`
-	} `json:"devices"`
 }
 
 // output runs the gateway's binary, and returns what it printed, also if it failed.
@@ -68,7 +56,7 @@ func (c *gpuCheck) versions() (any, error) {
 		return v, err
 	}
 	text, said, err := c.output(5*time.Minute, "devices", "--json", "--config", config)
-	var inv inventory
+	var inv serve.Inventory
 	if err == nil {
 		err = json.Unmarshal([]byte(text), &inv)
 	}
@@ -82,28 +70,21 @@ func (c *gpuCheck) versions() (any, error) {
 		return v, nil
 	}
 	v.Inventory = &inv
-	c.find("libraries", passed, "ONNX Runtime %s; NVIDIA's driver: %s; beside it: %s", orElse(inv.Version, "unknown"), orElse(inv.Driver, "none"), orElse(strings.Join(v.Libraries, " "), "nothing else"))
+	c.find("libraries", passed, "ONNX Runtime %s; NVIDIA's driver: %s; beside it: %s", cmp.Or(inv.Version, "unknown"), cmp.Or(inv.Driver, "none"), cmp.Or(strings.Join(v.Libraries, " "), "nothing else"))
 	c.inventoryFindings(&inv)
 	return v, nil
 }
 
-func (c *gpuCheck) inventoryFindings(inv *inventory) {
+func (c *gpuCheck) inventoryFindings(inv *serve.Inventory) {
 	for _, d := range inv.Devices {
 		if d.Device != c.device {
 			continue
 		}
 		why := strings.Trim(strings.Join(append(d.Missing, d.Error), "; "), "; ")
-		c.judge(d.Usable, "device", "%s, %s: %s", d.Device, orElse(d.GPU, "no name"), orElse(why, "usable"))
+		c.judge(d.Usable, "device", "%s, %s: %s", d.Device, cmp.Or(d.GPU, "no name"), cmp.Or(why, "usable"))
 		return
 	}
 	c.find("device", failed, "%s is not among the devices that sluice lists", c.device)
-}
-
-func orElse(text, otherwise string) string {
-	if text == "" {
-		return otherwise
-	}
-	return text
 }
 
 // kept are the libraries whose versions belong to the figures.
@@ -141,30 +122,6 @@ func (c *gpuCheck) anotherDevice() bool {
 	return false
 }
 
-// gateReport is the part of a `sluice check --json` report that is used here.
-type gateReport struct {
-	Name    string          `json:"name"`
-	Version string          `json:"version"`
-	Gates   []gateVerdict   `json:"gates"`
-	Devices []deviceVerdict `json:"devices"`
-	Curve   cost.Curve      `json:"curve"`
-}
-
-type gateVerdict struct {
-	Gate    string `json:"gate"`
-	Outcome string `json:"outcome"`
-	Text    string `json:"text"`
-	Detail  string `json:"detail,omitempty"`
-}
-
-type deviceVerdict struct {
-	Device string        `json:"device"`
-	State  string        `json:"state"`
-	Reason string        `json:"reason,omitempty"`
-	Gates  []gateVerdict `json:"gates,omitempty"`
-	Curve  cost.Curve    `json:"curve"`
-}
-
 // gates takes the models through the load gates, on the device and on the CPU.
 func (c *gpuCheck) gates() (any, error) {
 	config, err := c.settings(true)
@@ -172,9 +129,9 @@ func (c *gpuCheck) gates() (any, error) {
 		return nil, err
 	}
 	text, said, runErr := c.output(10*time.Minute, "check", "--json", "--config", config, c.models)
-	var reports []gateReport
+	var reports []gates.Report
 	for lines := json.NewDecoder(strings.NewReader(text)); ; {
-		var r gateReport
+		var r gates.Report
 		if err := lines.Decode(&r); err != nil {
 			break // io.EOF, or cut short, which the exit status says too
 		}
@@ -187,7 +144,7 @@ func (c *gpuCheck) gates() (any, error) {
 			c.gate(r.Name, v)
 		}
 		for _, d := range r.Devices {
-			c.judge(d.State == "placed", r.Name+" on "+d.Device, "%s", orElse(d.Reason, d.State))
+			c.judge(d.State == gates.Placed, r.Name+" on "+d.Device, "%s", cmp.Or(d.Reason, string(d.State)))
 		}
 		c.served(&r)
 	}
@@ -203,13 +160,13 @@ func (c *gpuCheck) gates() (any, error) {
 }
 
 // gate reports those gates that say whether answers are right, and all that do not pass.
-func (c *gpuCheck) gate(model string, v gateVerdict) {
+func (c *gpuCheck) gate(model string, v gates.Verdict) {
 	switch v.Outcome {
-	case "skipped":
+	case gates.Skipped:
 		if v.Gate == "golden" || v.Gate == "parity" {
 			c.find(model+" "+v.Gate, skipped, "%s", v.Text)
 		}
-	case "refused", "changed": // the models of the check lose nothing on a good device
+	case gates.Refused, gates.Changed: // the models of the check lose nothing on a good device
 		c.find(model+" "+v.Gate, failed, "%s\n%s", v.Text, v.Detail)
 	default:
 		c.find(model+" "+v.Gate, passed, "%s", v.Text)
@@ -217,7 +174,7 @@ func (c *gpuCheck) gate(model string, v gateVerdict) {
 }
 
 // served makes sure that the device has a cost table, as the one that the model is to run on.
-func (c *gpuCheck) served(r *gateReport) {
+func (c *gpuCheck) served(r *gates.Report) {
 	curve := r.Curve
 	if len(r.Devices) > 0 {
 		curve = nil
@@ -233,12 +190,4 @@ func (c *gpuCheck) served(r *gateReport) {
 	}
 	last := curve[len(curve)-1].Rows
 	c.find(r.Name+" costs", passed, "on %s: 1 row in %v, %d rows in %v (%s rows/s)", c.device, curve.At(1).Round(time.Microsecond), last, curve.At(last).Round(time.Microsecond), figure(curve.RowsPerSecond(last)))
-}
-
-// writeText writes a file of the output folder.
-func (c *gpuCheck) writeText(name, text string) error {
-	if err := os.WriteFile(filepath.Join(c.out, name), []byte(text), 0o644); err != nil {
-		return fmt.Errorf("cannot write the report: %w", err)
-	}
-	return nil
 }

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"time"
 
 	"sluice/loadtest/payload"
@@ -53,37 +55,25 @@ func (c *gpuCheck) generate(to asked, rate float64, warm, length, budget time.Du
 	n = max(1, min(n, c.cores/4))
 	// Enough that no arrival waits for a connection while answers come in time.
 	conns := min(512, max(16, int(3*rate*budget.Seconds())))/n + 1
-	type outcome struct {
-		openResult
-		err error
-	}
-	outcomes := make(chan outcome, n) // one of each
+	runs, faults := make([]openResult, n), make([]error, n)
+	var running sync.WaitGroup
 	for k := range n {
 		flags := c.openFlags(rate/float64(n), conns, warm, length, budget, k)
-		go func() {
+		running.Go(func() {
 			r, err := c.loadtest(to.aim, flags...)
 			if err != nil {
-				outcomes <- outcome{err: err}
+				faults[k] = err
 				return
 			}
-			outcomes <- outcome{openResult: openOf(r)}
-		}()
+			runs[k] = openOf(r)
+		})
 	}
-	var all []openResult
-	var err error
-	for range n {
-		a := <-outcomes
-		if a.err != nil {
-			err = a.err
-			continue
-		}
-		all = append(all, a.openResult)
-	}
-	return merge(all), err
+	running.Wait()
+	return merge(runs), errors.Join(faults...)
 }
 
 // warm is left out at the start of a run.
-func (c *gpuCheck) warm() time.Duration { return c.pick(time.Second, 300*time.Millisecond) }
+func (c *gpuCheck) warm() time.Duration { return pick(c.bench, time.Second, 300*time.Millisecond) }
 
 // merge adds up what load testers saw that ran at the same time. One that is not valid makes
 // all invalid.

@@ -28,7 +28,7 @@ func (c *gpuCheck) rawSweeps() (any, error) {
 	for _, model := range models {
 		s := new(sweep)
 		err := c.measure(s, "raw", "-model", c.modelFile(model), "-device", c.device, "-library-folders", c.folders,
-			"-most", fmt.Sprint(c.most()), "-each", c.pick(time.Second, 50*time.Millisecond).String(), "-slowest", c.pick(2*time.Second, 100*time.Millisecond).String())
+			"-most", fmt.Sprint(c.most()), "-each", pick(c.bench, time.Second, 50*time.Millisecond).String(), "-slowest", pick(c.bench, 2*time.Second, 100*time.Millisecond).String())
 		if err != nil {
 			c.find(model, failed, "the raw session on %s: %v", c.device, err)
 			continue
@@ -135,7 +135,7 @@ func (c *gpuCheck) loadModel(model string, s *sweep) (*loadResult, error) {
 		BudgetMillis: millis(budget), RawInBudget: round(s.fastest(micros(budget)).perSecond(), 1),
 		RawBest: round(s.fastest(math.Inf(1)).perSecond(), 1),
 	}
-	gateway, admin, err := c.start(model, false)
+	gateway, err := c.start(model, false)
 	if err != nil {
 		return out, err
 	}
@@ -158,12 +158,9 @@ func (c *gpuCheck) loadModel(model string, s *sweep) (*loadResult, error) {
 		out.Probes = append(out.Probes, one)
 		return one, err
 	}
-	tries, confirms := 8, 6
-	if c.quick {
-		tries, confirms = 2, 2
-	}
-	out.Best, err = highestRate(c.bound(out), tries, confirms, c.pick(5*time.Second, time.Second), probe, func(rate float64) (openResult, error) {
-		return c.watched(admin, out, func() (openResult, error) { return probe(rate, c.pick(20*time.Second, 2*time.Second)) })
+	tries, confirms := pick(c.bench, 8, 2), pick(c.bench, 6, 2)
+	out.Best, err = highestRate(c.bound(out), tries, confirms, pick(c.bench, 5*time.Second, time.Second), probe, func(rate float64) (openResult, error) {
+		return c.watched(gateway, out, func() (openResult, error) { return probe(rate, pick(c.bench, 20*time.Second, 2*time.Second)) })
 	})
 	if err != nil {
 		return out, err

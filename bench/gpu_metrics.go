@@ -4,9 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"fmt"
-	"io"
 	"maps"
-	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,23 +18,10 @@ type reading struct {
 	Last float64 `json:"last"`
 }
 
-// scrape reads the gateway's metrics: values by series, as `name{labels}`.
-func scrape(admin string) (map[string]float64, error) {
-	client := http.Client{Timeout: 2 * time.Second}
-	defer client.CloseIdleConnections()
-	r, err := client.Get("http://" + admin + "/metrics")
-	if err != nil {
-		return nil, fmt.Errorf("cannot read the metrics: %w", err)
-	}
-	defer r.Body.Close()
-	text, err := io.ReadAll(r.Body)
-	if err != nil {
-		return nil, fmt.Errorf("cannot read the metrics: %w", err)
-	}
-	if r.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("cannot read the metrics: status %d", r.StatusCode)
-	}
-	return series(text), nil
+// series reads the gateway's metrics: values by series, as `name{labels}`.
+func (p *process) series() (map[string]float64, error) {
+	text, err := p.tell("/metrics", "text/plain")
+	return series(text), err
 }
 
 // series reads the text format: one sample a line, comments and times left out.
@@ -83,15 +68,15 @@ func label(name, key string) string {
 const rowsSeries = "sluice_batch_size_rows_sum"
 
 // watched makes a run, and reads the metrics before, after, and each second meanwhile.
-func (c *gpuCheck) watched(admin string, out *loadResult, run func() (openResult, error)) (openResult, error) {
-	before, err := scrape(admin)
+func (c *gpuCheck) watched(gateway *process, out *loadResult, run func() (openResult, error)) (openResult, error) {
+	before, err := gateway.series()
 	if err != nil {
 		return openResult{}, err
 	}
 	stop, done := make(chan struct{}), make(chan []map[string]float64)
 	go func() {
 		var samples []map[string]float64
-		tick := time.NewTicker(c.pick(time.Second, 500*time.Millisecond))
+		tick := time.NewTicker(pick(c.bench, time.Second, 500*time.Millisecond))
 		defer tick.Stop()
 		for {
 			select {
@@ -99,7 +84,7 @@ func (c *gpuCheck) watched(admin string, out *loadResult, run func() (openResult
 				done <- samples
 				return
 			case <-tick.C:
-				if s, err := scrape(admin); err == nil {
+				if s, err := gateway.series(); err == nil {
 					samples = append(samples, s)
 				}
 			}
@@ -111,7 +96,7 @@ func (c *gpuCheck) watched(admin string, out *loadResult, run func() (openResult
 	if err != nil {
 		return r, err
 	}
-	after, err := scrape(admin)
+	after, err := gateway.series()
 	if err != nil {
 		return r, err
 	}

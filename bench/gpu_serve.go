@@ -53,29 +53,20 @@ func (c *gpuCheck) settings(fallback bool) (string, error) {
 	return path, nil
 }
 
-// start serves one model, and says where its metrics are.
-func (c *gpuCheck) start(model string, fallback bool) (gateway *process, admin string, err error) {
+// start serves one model.
+func (c *gpuCheck) start(model string, fallback bool) (*process, error) {
 	config, err := c.settings(fallback)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	// The folder holds one bundle, so that nothing else takes the device's memory.
 	dir := filepath.Join(c.dir, model+"-models")
 	if _, err := os.Stat(filepath.Join(dir, model)); err != nil {
 		if err := os.CopyFS(filepath.Join(dir, model), os.DirFS(filepath.Join(c.models, model))); err != nil {
-			return nil, "", fmt.Errorf("cannot make a folder of one model: %w", err)
+			return nil, fmt.Errorf("cannot make a folder of one model: %w", err)
 		}
 	}
-	addr, err := freeAddr()
-	if err != nil {
-		return nil, "", err
-	}
-	if admin, err = freeAddr(); err != nil {
-		return nil, "", err
-	}
-	gateway, err = c.serve("sluice-"+model, addr, "/v2/models/"+model+"/ready", c.binPath,
-		"serve", "--config", config, "--models", dir, "--listen", addr, "--admin", admin)
-	return gateway, admin, err
+	return c.serveModel(model, "--config", config, "--models", dir)
 }
 
 // deviceOf reads Sluice-Device, such as `cpu;reason=spill`, out of an answer's head.

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"net/http"
+	"time"
 )
 
 // Idle is one client with one connection: what the gateway adds to a request that
@@ -25,11 +26,7 @@ func (b *bench) idle() error {
 	if err != nil {
 		return err
 	}
-	gateway, err := b.ask("mlp", binaryKind)
-	if err != nil {
-		return err
-	}
-	limit, err := b.ceilingFor(gateway)
+	gateway, limit, err := b.duel("mlp", binaryKind)
 	if err != nil {
 		return err
 	}
@@ -41,11 +38,7 @@ func (b *bench) idle() error {
 	defer back()
 	out := &Idle{RawP50: rows.Points[0].P50}
 	var gateways, ceilings []span
-	turns := 12
-	if b.quick {
-		turns = 3
-	}
-	for range turns {
+	for range pick(b, 12, 3) {
 		for _, side := range []struct {
 			aim
 			spans *[]span
@@ -71,9 +64,7 @@ type span struct{ p50, p99 float64 }
 
 // single is a client with one connection that asks, waits and asks again, on the servers' core.
 func (b *bench) single(to aim, core int) (span, closedRun, error) {
-	b.seed++
-	flags := []string{"--load", "closed:1", "--conns", "1", "--warmup", "100ms", "--duration", "600ms", "--seed", fmt.Sprint(b.seed)}
-	r, err := b.loadtest(to, append(flags, pin(core)...)...)
+	r, err := b.closedLoop(to, 1, 100*time.Millisecond, 600*time.Millisecond, pin(core)...)
 	if err != nil {
 		return span{}, closedRun{}, err
 	}

@@ -57,6 +57,15 @@ func (b *bench) loadtest(to aim, flags ...string) (*result.Result, error) {
 	return r, nil
 }
 
+// closedLoop loads a server with callers who each wait for an answer before they ask again.
+func (b *bench) closedLoop(to aim, callers int, warm, length time.Duration, flags ...string) (*result.Result, error) {
+	b.seed++
+	return b.loadtest(to, append([]string{
+		"--load", fmt.Sprint("closed:", callers), "--conns", fmt.Sprint(callers), "--warmup", warm.String(),
+		"--duration", length.String(), "--seed", fmt.Sprint(b.seed),
+	}, flags...)...)
+}
+
 // answered counts the answers of any status.
 func answered(r *result.Result) (n int64) {
 	for _, k := range r.Ledger.Status {

@@ -6,8 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/prometheus/procfs"
-
 	"sluice/loadtest/watch"
 )
 
@@ -43,26 +41,13 @@ func machine(quick bool) Machine {
 
 // busyCores is how many cores all processes together use, over a while.
 func busyCores(while time.Duration) float64 {
-	idle, total := processorTime()
-	time.Sleep(while)
-	idleAfter, totalAfter := processorTime()
-	if totalAfter == total {
+	w, err := watch.Start(watch.Options{})
+	if err != nil {
 		return 0
 	}
-	return round(float64(runtime.NumCPU())*(1-(idleAfter-idle)/(totalAfter-total)), 2)
-}
-
-// processorTime is the time of all cores since the machine started: idle ones, and
-// all. Both are 0 where the system does not say.
-func processorTime() (idle, total float64) {
-	proc, err := procfs.NewDefaultFS()
-	if err != nil {
-		return 0, 0
-	}
-	stat, err := proc.Stat()
-	if err != nil {
-		return 0, 0
-	}
-	t := stat.CPUTotal
-	return t.Idle + t.Iowait, t.User + t.Nice + t.System + t.Idle + t.Iowait + t.IRQ + t.SoftIRQ + t.Steal
+	began := time.Now()
+	time.Sleep(while)
+	w.Stop()
+	host := w.Between(began, time.Now(), 0, 0).Host
+	return round(float64(runtime.NumCPU())*(host.Busy+host.Steal), 2)
 }

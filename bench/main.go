@@ -92,7 +92,7 @@ func run() error {
 	if *out == "" {
 		return nil
 	}
-	return b.result.write(*out)
+	return writeJSON(*out, &b.result)
 }
 
 // choose reads -only.

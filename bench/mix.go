@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -146,22 +147,12 @@ func drawMix(model string, rate, cv float64, length time.Duration, seed uint64) 
 }
 
 func writeTrace(path string, arrivals []trace.Arrival) error {
-	f, err := os.Create(path)
-	if err != nil {
-		return fmt.Errorf("cannot write the trace: %w", err)
-	}
-	defer f.Close()
-	w, err := trace.NewWriter(f, trace.Header{})
+	w, err := trace.Create(path, trace.Header{})
 	if err != nil {
 		return err
 	}
 	for i := range arrivals {
-		if err := w.Write(&arrivals[i]); err != nil {
-			return err
-		}
+		err = errors.Join(err, w.Write(&arrivals[i]))
 	}
-	if err := w.Flush(); err != nil {
-		return err
-	}
-	return f.Close()
+	return errors.Join(err, w.Close())
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"math"
 	"time"
 
 	"sluice/loadtest/result"
@@ -79,10 +80,11 @@ type Half struct {
 }
 
 func (b *bench) half() error {
-	gateway, err := b.ask("mlp", binaryKind)
+	gateway, limit, err := b.duel("mlp", binaryKind)
 	if err != nil {
 		return err
 	}
+	defer limit.stop()
 	capacity := 0.0
 	if b.result.Binary != nil {
 		capacity = b.result.Binary.At[0].Sluice.PerSecond
@@ -93,18 +95,13 @@ func (b *bench) half() error {
 		}
 		capacity = run.PerSecond
 	}
-	limit, err := b.ceilingFor(gateway)
-	if err != nil {
-		return err
-	}
-	defer limit.stop()
 	out := &Half{Rate: round(capacity/2, 0)}
 	for range b.repeats() {
 		for _, side := range []struct {
 			aim
 			runs *[]openResult
 		}{{limit, &out.CeilingRuns}, {gateway.aim, &out.SluiceRuns}} {
-			run, err := b.openRun(side.aim, out.Rate, 256, b.pick(5*time.Second, 3*time.Second), time.Second)
+			run, err := b.openRun(side.aim, out.Rate, 256, pick(b, 5*time.Second, 3*time.Second), time.Second)
 			if err != nil {
 				return err
 			}
@@ -123,11 +120,9 @@ func middle[T any](runs []T, figure func(T) float64) T {
 	want := medianOf(runs, figure)
 	best := runs[0]
 	for _, r := range runs {
-		if abs(figure(r)-want) < abs(figure(best)-want) {
+		if math.Abs(figure(r)-want) < math.Abs(figure(best)-want) {
 			best = r
 		}
 	}
 	return best
 }
-
-func abs(v float64) float64 { return max(v, -v) }

@@ -57,7 +57,7 @@ func (b *bench) overload() error {
 	}
 	out := &Overload{Depth: depth, RawBest: rows.cheapest(micros(overloadBudget) / 2)}
 	out.Estimate = round(float64(b.cores)*1e6/(out.RawBest.CPURow+30), 0)
-	length := b.pick(4*time.Second, 2*time.Second)
+	length := pick(b, 4*time.Second, 2*time.Second)
 	top, err := b.peak(gateway.aim, out.Estimate, overloadBudget, length)
 	if err != nil {
 		return err

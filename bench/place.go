@@ -2,9 +2,8 @@ package main
 
 import (
 	"fmt"
-	"os"
-	"strconv"
 
+	"github.com/prometheus/procfs"
 	"golang.org/x/sys/unix"
 )
 
@@ -40,14 +39,12 @@ func together(pids ...int) (cpu int, back func(), err error) {
 	}
 	var threads []int
 	for _, pid := range pids {
-		entries, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
+		all, err := procfs.AllThreads(pid)
 		if err != nil {
 			return 0, nil, fmt.Errorf("cannot list the threads of a server: %w", err)
 		}
-		for _, e := range entries {
-			if id, err := strconv.Atoi(e.Name()); err == nil {
-				threads = append(threads, id)
-			}
+		for _, thread := range all {
+			threads = append(threads, thread.PID)
 		}
 	}
 	was := make(map[int]unix.CPUSet, len(threads))

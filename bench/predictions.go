@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -57,7 +58,7 @@ func (b *bench) predictions() error {
 }
 
 func (b *bench) predictionsOf(model string, to aim) error {
-	closed, err := b.closedRun(to, 64, b.pick(3*time.Second, 2*time.Second))
+	closed, err := b.closedRun(to, 64, pick(b, 3*time.Second, 2*time.Second))
 	if err != nil {
 		return err
 	}
@@ -86,23 +87,18 @@ const (
 
 func (b *bench) predictionRun(model string, to aim, rate float64) (run predictionRun, err error) {
 	run.LoadAverage = loadAverage()
-	var was, is [2]buckets
-	read := func(into *[2]buckets) {
-		for i, name := range []string{forecastRatio, boundRatio} {
-			if err == nil {
-				into[i], err = b.histogram(model, name, model)
-			}
-		}
-	}
-	read(&was)
+	was, err := b.histograms(model, forecastRatio, boundRatio)
 	if err != nil {
 		return run, err
 	}
-	open, err := b.openRun(to, rate, 256, b.pick(6*time.Second, 3*time.Second), time.Second)
+	open, err := b.openRun(to, rate, 256, pick(b, 6*time.Second, 3*time.Second), time.Second)
 	if err != nil {
 		return run, err
 	}
-	read(&is)
+	is, err := b.histograms(model, forecastRatio, boundRatio)
+	if err != nil {
+		return run, err
+	}
 	run.Answers, run.Validity = open.Good, open.Validity
 	run.Median = round(is[0].quantile(was[0], 0.5), 3)
 	run.Covered, run.BoundMedian = round(is[1].upTo(was[1], 0), 4), round(is[1].quantile(was[1], 0.5), 3)
@@ -112,14 +108,11 @@ func (b *bench) predictionRun(model string, to aim, rate float64) (run predictio
 func (r *Result) predictionLines(line func(string, float64, target, []result.Validity, string, ...any)) {
 	for i := range r.Predictions {
 		p := &r.Predictions[i]
-		var of []result.Validity
-		for _, t := range p.Turns {
-			of = append(of, t.Validity)
-		}
+		of := validities(p.Turns)
 		name := func(what string) string {
 			return fmt.Sprintf("predictions.%s (%s, %gx)", what, strings.ToLower(p.Model), p.Load)
 		}
-		line(name("off"), round(abs(p.Median-1), 3), atMost(0.05), of, "the median run takes %.3f of the median forecast", p.Median)
+		line(name("off"), round(math.Abs(p.Median-1), 3), atMost(0.05), of, "the median run takes %.3f of the median forecast", p.Median)
 		line(name("covered"), p.Covered, atLeast(0.95), of, "of the runs are within the bound; the median run takes %.2f of it", p.BoundMedian)
 	}
 }

@@ -1,10 +1,10 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -22,19 +22,25 @@ type process struct {
 	pid  int
 	name string
 	addr string
-	log  *os.File
+	// admin is where a gateway tells of itself; "" if it does not.
+	admin string
+	log   *os.File
 }
 
 const stopLimit = 10 * time.Second
 
-// serve starts a child and waits until it answers on addr with 200 at the path.
-func (b *bench) serve(name, addr, ready, binary string, args ...string) (*process, error) {
+// serve starts a child that listens on a free port, and waits until it answers there with 200 at the path.
+func (b *bench) serve(name, ready, binary string, args ...string) (*process, error) {
+	addr, err := freeAddr()
+	if err != nil {
+		return nil, err
+	}
 	log, err := os.CreateTemp(b.dir, name+"-*.log")
 	if err != nil {
 		return nil, fmt.Errorf("cannot start %s: %w", name, err)
 	}
 	p := &process{name: name, addr: addr, log: log}
-	cmd := exec.Command(binary, args...)
+	cmd := exec.Command(binary, append(args, "--listen", addr)...)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.Env = b.env()
 	if p.Child, err = child.Start(cmd); err != nil {
@@ -89,12 +95,54 @@ func (p *process) tail() string {
 }
 
 // cpu is the user and system time that the child has used, exact to the nanosecond.
-func (p *process) cpu() time.Duration {
-	t, err := cputime.Process(p.pid)
+func (p *process) cpu() time.Duration { return cpuOf(p.pid) }
+
+// cpuOf is that of a process that runs.
+func cpuOf(pid int) time.Duration {
+	t, err := cputime.Process(pid)
 	if err != nil {
-		panic(fmt.Sprintf("BUG: %s: %v", p.name, err))
+		panic("BUG: " + err.Error())
 	}
 	return t
+}
+
+// serveModel starts a gateway of one model, and waits until that is ready.
+func (b *bench) serveModel(model string, args ...string) (*process, error) {
+	admin, err := freeAddr()
+	if err != nil {
+		return nil, err
+	}
+	p, err := b.serve("sluice-"+model, "/v2/models/"+model+"/ready", b.binPath, append([]string{"serve", "--admin", admin}, args...)...)
+	if err != nil {
+		return nil, err
+	}
+	p.admin = admin
+	return p, nil
+}
+
+// tell asks a gateway for what it tells of itself, in a form.
+func (p *process) tell(path, form string) (text []byte, err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("cannot read %s of %s: %w", path, p.name, err)
+		}
+	}()
+	ask, err := http.NewRequest(http.MethodGet, "http://"+p.admin+path, http.NoBody)
+	if err != nil {
+		return nil, err
+	}
+	ask.Header.Set("Accept", form)
+	client := http.Client{Timeout: askLimit}
+	defer client.CloseIdleConnections()
+	r, err := client.Do(ask)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Body.Close()
+	if r.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("status %d", r.StatusCode)
+	}
+	return io.ReadAll(r.Body)
 }
 
 // measure runs this command again as a measuring child and reads the JSON that it prints
@@ -122,11 +170,8 @@ func output(cmd *exec.Cmd) (text []byte, said string, err error) {
 }
 
 func lastLine(text []byte) []byte {
-	var last []byte
-	for lines := bufio.NewScanner(bytes.NewReader(text)); lines.Scan(); {
-		last = bytes.Clone(lines.Bytes())
-	}
-	return last
+	text = bytes.TrimSpace(text)
+	return text[bytes.LastIndexByte(text, '\n')+1:]
 }
 
 func (b *bench) env() []string {

@@ -3,11 +3,13 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
-	"github.com/prometheus/procfs"
+	"golang.org/x/sys/unix"
 
 	"sluice/loadtest/result"
 )
@@ -43,18 +45,21 @@ type promiseRun struct {
 	result.Validity
 }
 
-// counts are the gateway's own, of a run.
-type counts struct {
-	OK       float64 `json:"ok"`
-	Late     float64 `json:"late"`
-	Expired  float64 `json:"deadline_exceeded"` // answered 504 after admission
-	Refused  float64 `json:"overloaded"`
-	Hanging  float64 `json:"no_capacity"`
-	TooShort float64 `json:"budget_too_short"`
-}
+// counts are the gateway's own, by outcome.
+type counts map[string]float64
 
-func (c counts) all() float64 {
-	return c.OK + c.Late + c.Expired + c.Refused + c.Hanging + c.TooShort
+// decided are the outcomes of requests that the gateway admitted or refused: of those that it admitted
+// some are late, or exceed their deadline, which is answered with 504.
+var decided = []string{"ok", "late", "deadline_exceeded", "overloaded", "no_capacity", "budget_too_short"}
+
+// since is what was counted after an earlier reading, and the sum of it.
+func (c counts) since(before counts) (run counts, sum float64) {
+	run = counts{}
+	for outcome, n := range c {
+		run[outcome] = n - before[outcome]
+		sum += run[outcome]
+	}
+	return run, sum
 }
 
 // promised are the mixed budgets, and the rows of the requests, in equal shares.
@@ -83,7 +88,7 @@ func (b *bench) promises() error {
 		for _, load := range []float64{0.7, 1, 1.2, 1.5} {
 			p := PromisePoint{Load: load, CV: cv, BrokenBest: 1}
 			for range b.repeats() {
-				run, err := b.promiseRun(gateway, load*out.Capacity, cv, b.pick(6*time.Second, 3*time.Second))
+				run, err := b.promiseRun(gateway, load*out.Capacity, cv, pick(b, 6*time.Second, 3*time.Second))
 				if err != nil {
 					return err
 				}
@@ -104,7 +109,7 @@ func (b *bench) promiseModel(out *Promises) (*process, error) {
 	if err := heavyNetwork(probe).Write(b.bundle("probe"), "1"); err != nil {
 		return nil, err
 	}
-	s, err := b.rawRun("probe", slices.Max(promisedRows), b.pick(300*time.Millisecond, 100*time.Millisecond))
+	s, err := b.rawRun("probe", slices.Max(promisedRows), pick(b, 300*time.Millisecond, 100*time.Millisecond))
 	if err != nil {
 		return nil, err
 	}
@@ -120,29 +125,22 @@ func (b *bench) promiseModel(out *Promises) (*process, error) {
 func (b *bench) promiseCapacity(p *process) (float64, error) {
 	var best float64
 	for range b.repeats() {
-		b.seed++
 		// Single rows would make other batches: the loop asks for lists of the mean size.
-		r, err := b.loadtest(aim{p, []string{"--model", "steady", "--protocol", "binary", "--dim", fmt.Sprint("batch=", meanRows()), "--variants", "16", "--range", "-2..2", "--no-verify"}},
-			"--load", "closed:32", "--conns", "32", "--budget", patience.String(), "--warmup", "500ms", "--duration", b.pick(4*time.Second, 2*time.Second).String(), "--seed", fmt.Sprint(b.seed))
+		list := math.Round(meanRows)
+		r, err := b.closedLoop(aim{p, []string{"--model", "steady", "--protocol", "binary", "--dim", fmt.Sprint("batch=", list), "--variants", "16", "--range", "-2..2", "--no-verify"}},
+			32, 500*time.Millisecond, pick(b, 4*time.Second, 2*time.Second), "--budget", patience.String())
 		if err != nil {
 			return 0, err
 		}
 		if r.Ledger.OK == 0 {
 			return 0, fmt.Errorf("none of %d requests was answered well: %v", r.Ledger.Scheduled, r.Ledger.Status)
 		}
-		best = max(best, r.Load.Good*float64(meanRows())/mean(promisedRows))
+		best = max(best, r.Load.Good*list/meanRows)
 	}
 	return round(best, 0), nil
 }
 
-func meanRows() int { return int(mean(promisedRows) + 0.5) }
-
-func mean(of []int) (sum float64) {
-	for _, n := range of {
-		sum += float64(n) / float64(len(of))
-	}
-	return sum
-}
+var meanRows = meanOf(promisedRows, func(rows int) float64 { return float64(rows) })
 
 // promiseRun sends the mix at a rate.
 func (b *bench) promiseRun(p *process, rate, cv float64, length time.Duration) (run promiseRun, err error) {
@@ -161,36 +159,29 @@ func (b *bench) promiseRun(p *process, rate, cv float64, length time.Duration) (
 	if err != nil {
 		return run, err
 	}
-	run.Validity, run.Kinds, run.Server = mix.Validity, mix.Kinds, after.less(before)
+	var sum float64
+	run.Server, sum = after.since(before)
+	run.Validity, run.Kinds = mix.Validity, mix.Kinds
 	for _, k := range run.Kinds {
 		run.All.add(k.kindCounts)
 	}
 	run.All.RefusedP50, run.All.RefusedP99 = mix.RefusedP50, mix.RefusedP99
-	run.Broken = round((run.Server.Expired+run.Server.Late)/max(run.Server.all(), 1), 5)
+	run.Broken = round((run.Server["deadline_exceeded"]+run.Server["late"])/max(sum, 1), 5)
 	return run, nil
 }
 
 // loadAverage is 0 where the system does not say.
 func loadAverage() float64 {
-	proc, err := procfs.NewDefaultFS()
-	if err != nil {
+	var info unix.Sysinfo_t
+	if unix.Sysinfo(&info) != nil {
 		return 0
 	}
-	load, err := proc.LoadAvg()
-	if err != nil {
-		return 0
-	}
-	return load.Load1
-}
-
-// typical is the turn with the median of broken promises.
-func (p PromisePoint) typical() promiseRun {
-	return middle(p.Turns, func(r promiseRun) float64 { return r.Broken })
+	return round(float64(info.Loads[0])/(1<<16), 2)
 }
 
 // line is a row of the table in docs/performance.md.
 func (p PromisePoint) line() string {
-	t := p.typical()
+	t := middle(p.Turns, func(r promiseRun) float64 { return r.Broken }) // of the promises that it broke
 	n := float64(max(t.All.Sent, 1))
 	by := func(match func(kindRun) bool) (good string) {
 		var c kindCounts
@@ -210,17 +201,7 @@ func (p PromisePoint) line() string {
 	}
 	return fmt.Sprintf("| %g | %g | %.1f | %.1f | %.2f | %.2f / %.2f | %.2f / %.2f | %s | %s | %.1f |", p.CV, p.Load,
 		100*float64(t.All.Good)/n, 100*float64(t.All.Refused)/n, t.All.RefusedP99, 100*p.Broken, 100*p.BrokenBest,
-		100*float64(t.All.Expired)/n, 100*float64(t.All.Late)/n, slashed(budgets), slashed(lists), t.LoadAverage)
-}
-
-func slashed(parts []string) (out string) {
-	for i, p := range parts {
-		if i > 0 {
-			out += " / "
-		}
-		out += p
-	}
-	return out
+		100*float64(t.All.Expired)/n, 100*float64(t.All.Late)/n, strings.Join(budgets, " / "), strings.Join(lists, " / "), t.LoadAverage)
 }
 
 func (r *Result) promiseLines(line func(string, float64, target, []result.Validity, string, ...any)) {
@@ -228,11 +209,7 @@ func (r *Result) promiseLines(line func(string, float64, target, []result.Validi
 		return
 	}
 	for _, p := range r.Promises.Points {
-		var of []result.Validity
-		for _, t := range p.Turns {
-			of = append(of, t.Validity)
-		}
 		slowest := slices.MaxFunc(p.Turns, func(a, b promiseRun) int { return cmp.Compare(a.All.RefusedP99, b.All.RefusedP99) })
-		line(fmt.Sprintf("promises.broken (%gx, CV %g)", p.Load, p.CV), p.Broken, atMost(0.005), of, "best turn %g; refusals p99 %.2f ms at worst; %.0f/s at 1x", p.BrokenBest, slowest.All.RefusedP99, r.Promises.Capacity)
+		line(fmt.Sprintf("promises.broken (%gx, CV %g)", p.Load, p.CV), p.Broken, atMost(0.005), validities(p.Turns), "best turn %g; refusals p99 %.2f ms at worst; %.0f/s at 1x", p.BrokenBest, slowest.All.RefusedP99, r.Promises.Capacity)
 	}
 }

@@ -13,7 +13,6 @@ import (
 	"sluice/backends/onnx"
 	"sluice/internal/clock"
 	"sluice/internal/cost"
-	"sluice/internal/cputime"
 )
 
 // sweep is the model without a server: what a batch costs by its size.
@@ -130,13 +129,7 @@ func rawSizes(session backends.Session, each time.Duration, sizes ...int) (rawPo
 }
 
 // ownCPU is the user and system time of this process.
-func ownCPU() time.Duration {
-	t, err := cputime.Process(os.Getpid())
-	if err != nil {
-		panic("BUG: " + err.Error())
-	}
-	return t
-}
+func ownCPU() time.Duration { return cpuOf(os.Getpid()) }
 
 // rawRun measures a model at one batch size, 0 for all.
 func (b *bench) rawRun(model string, rows int, each time.Duration) (*sweep, error) {
@@ -150,7 +143,7 @@ func (b *bench) sweep(model string) (*sweep, error) {
 	if s := b.sweeps[model]; s != nil {
 		return s, nil
 	}
-	s, err := b.rawRun(model, 0, b.pick(300*time.Millisecond, 100*time.Millisecond))
+	s, err := b.rawRun(model, 0, pick(b, 300*time.Millisecond, 100*time.Millisecond))
 	if err != nil {
 		return nil, err
 	}

@@ -31,12 +31,13 @@ type Result struct {
 	Raw         map[string][]rawPoint `json:"raw,omitempty"`
 }
 
-func (r *Result) write(path string) error {
-	text, err := json.MarshalIndent(r, "", "  ")
-	if err != nil {
-		return fmt.Errorf("cannot encode the figures: %w", err)
+// writeJSON writes figures to a file, in lines for people.
+func writeJSON(path string, figures any) error {
+	text, err := json.MarshalIndent(figures, "", "  ")
+	if err == nil {
+		err = os.WriteFile(path, append(text, '\n'), 0o644)
 	}
-	if err := os.WriteFile(path, append(text, '\n'), 0o644); err != nil {
+	if err != nil {
 		return fmt.Errorf("cannot write the figures: %w", err)
 	}
 	return nil

@@ -2,13 +2,12 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
-	"io"
-	"net"
+	"math"
 	"net/http"
 	"os"
 	"slices"
@@ -16,6 +15,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/valyala/fasthttp"
 
 	"sluice/loadtest/payload"
 	"sluice/loadtest/result"
@@ -67,7 +68,7 @@ func (b *bench) retries() error {
 			p := RetryPoint{}
 			b.seed++
 			if err := b.measure(&p, "retries", "-to", gateway.addr, "-model", "steady", "-rate", fmt.Sprint(load*out.Capacity), "-cv", fmt.Sprint(cv),
-				"-length", b.pick(20*time.Second, 5*time.Second).String(), "-seed", fmt.Sprint(b.seed)); err != nil {
+				"-length", pick(b, 20*time.Second, 5*time.Second).String(), "-seed", fmt.Sprint(b.seed)); err != nil {
 				return err
 			}
 			p.Load, p.CV = load, cv
@@ -110,8 +111,8 @@ func retries(args []string) error {
 	if err != nil {
 		return err
 	}
-	idle := make(chan *caller, maxCallers)
-	roomy, narrow := callers{to: *to, idle: idle}, callers{to: *to, idle: idle}
+	client := &fasthttp.HostClient{Addr: *to, MaxConns: math.MaxInt} // a connection for each request under way
+	roomy, narrow := callers{client: client}, callers{client: client}
 	var running sync.WaitGroup
 	begin := time.Now()
 	for _, a := range drawMix(*model, *rate, *cv, *length, *seed) {
@@ -140,14 +141,14 @@ type mixKind struct {
 }
 
 // mixRequests prepares a request of each kind.
-func mixRequests(to, model string) (map[mixKind][]byte, error) {
+func mixRequests(to, model string) (map[mixKind]*fasthttp.Request, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), askLimit)
 	defer cancel()
 	m, err := payload.Discover(ctx, to, model, "")
 	if err != nil {
 		return nil, fmt.Errorf("cannot ask for the model: %w", err)
 	}
-	all := map[mixKind][]byte{}
+	all := map[mixKind]*fasthttp.Request{}
 	for _, budget := range promised {
 		for _, rows := range promisedRows {
 			_, dim, err := payload.ParseDim(fmt.Sprint("batch=", rows))
@@ -158,19 +159,19 @@ func mixRequests(to, model string) (map[mixKind][]byte, error) {
 			if err != nil {
 				return nil, fmt.Errorf("cannot prepare requests: %w", err)
 			}
-			all[mixKind{budget, rows}] = set.Payloads[0].Bytes
+			request := new(fasthttp.Request)
+			if err := request.Read(bufio.NewReader(bytes.NewReader(set.Payloads[0].Bytes))); err != nil {
+				return nil, fmt.Errorf("cannot prepare requests: %w", err)
+			}
+			all[mixKind{budget, rows}] = request
 		}
 	}
 	return all, nil
 }
 
-// maxCallers bounds the connections that are kept.
-const maxCallers = 1024
-
-// callers are connections, one for each request under way.
+// callers ask, each once or twice.
 type callers struct {
-	to     string
-	idle   chan *caller
+	client *fasthttp.HostClient
 	failed atomic.Pointer[error]
 
 	sync.Mutex
@@ -178,13 +179,8 @@ type callers struct {
 	waits []float64 // ms
 }
 
-type caller struct {
-	net.Conn
-	r *bufio.Reader
-}
-
 // ask sends a request, and once more if it is refused and told when to come back.
-func (c *callers) ask(request []byte) {
+func (c *callers) ask(request *fasthttp.Request) {
 	status, wait, err := c.send(request)
 	c.Lock()
 	c.Sent++
@@ -213,44 +209,20 @@ func (c *callers) ask(request []byte) {
 }
 
 // send sends a request and returns the answer's status, and for how long a refused one should wait.
-func (c *callers) send(request []byte) (status int, wait time.Duration, err error) {
-	var on *caller
-	select {
-	case on = <-c.idle:
-	default:
-		raw, err := net.Dial("tcp", c.to)
-		if err != nil {
-			return 0, 0, fmt.Errorf("cannot connect: %w", err)
-		}
-		on = &caller{raw, bufio.NewReader(raw)}
+func (c *callers) send(request *fasthttp.Request) (status int, wait time.Duration, err error) {
+	own, answer := fasthttp.AcquireRequest(), fasthttp.AcquireResponse()
+	defer fasthttp.ReleaseRequest(own)
+	defer fasthttp.ReleaseResponse(answer)
+	request.CopyTo(own) // others send the same
+	if err := c.client.Do(own, answer); err != nil {
+		return 0, 0, fmt.Errorf("cannot ask: %w", err)
 	}
-	defer func() {
-		if err == nil {
-			select {
-			case c.idle <- on:
-				return
-			default:
-			}
-		}
-		err = errors.Join(err, on.Close())
-	}()
-	if _, err := on.Write(request); err != nil {
-		return 0, 0, fmt.Errorf("cannot send a request: %w", err)
-	}
-	answer, err := http.ReadResponse(on.r, nil)
-	if err != nil {
-		return 0, 0, fmt.Errorf("cannot read an answer: %w", err)
-	}
-	defer answer.Body.Close()
-	if _, err := io.Copy(io.Discard, answer.Body); err != nil {
-		return 0, 0, fmt.Errorf("cannot read an answer: %w", err)
-	}
-	if told := answer.Header.Get("Sluice-Retry-After-Ms"); told != "" && answer.StatusCode == http.StatusTooManyRequests {
-		ms, err := strconv.ParseFloat(told, 64)
+	if told := answer.Header.Peek("Sluice-Retry-After-Ms"); len(told) > 0 && answer.StatusCode() == http.StatusTooManyRequests {
+		ms, err := strconv.ParseFloat(string(told), 64)
 		if err != nil {
 			return 0, 0, fmt.Errorf("cannot read how long to wait: %w", err)
 		}
 		wait = time.Duration(ms * float64(time.Millisecond))
 	}
-	return answer.StatusCode, wait, nil
+	return answer.StatusCode(), wait, nil
 }

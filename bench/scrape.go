@@ -1,11 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"math"
-	"net/http"
 	"time"
 
 	dto "github.com/prometheus/client_model/go"
@@ -14,19 +14,13 @@ import (
 
 // scrape reads a gateway's metrics with their native histograms, whose buckets grow by 9 %.
 func (b *bench) scrape(gateway string) (map[string]*dto.MetricFamily, error) {
-	ask, err := http.NewRequest(http.MethodGet, "http://"+b.admin[gateway]+"/metrics", http.NoBody)
+	form := expfmt.NewFormat(expfmt.TypeProtoDelim)
+	text, err := b.gateway[gateway].tell("/metrics", string(form))
 	if err != nil {
 		return nil, err
 	}
-	ask.Header.Set("Accept", string(expfmt.NewFormat(expfmt.TypeProtoDelim)))
-	client := http.Client{Timeout: askLimit}
-	r, err := client.Do(ask)
-	if err != nil {
-		return nil, fmt.Errorf("cannot read the gateway's metrics: %w", err)
-	}
-	defer r.Body.Close()
 	families := map[string]*dto.MetricFamily{}
-	for d := expfmt.NewDecoder(r.Body, expfmt.NewFormat(expfmt.TypeProtoDelim)); ; {
+	for d := expfmt.NewDecoder(bytes.NewReader(text), form); ; {
 		f := new(dto.MetricFamily)
 		if err := d.Decode(f); errors.Is(err, io.EOF) {
 			return families, nil
@@ -54,36 +48,37 @@ func (b *bench) outcomes(model string) (c counts, err error) {
 	if err != nil {
 		return c, err
 	}
-	cell := map[string]*float64{
-		"ok": &c.OK, "late": &c.Late, "deadline_exceeded": &c.Expired, "overloaded": &c.Refused, "no_capacity": &c.Hanging, "budget_too_short": &c.TooShort,
+	c = counts{}
+	for _, outcome := range decided {
+		c[outcome] = 0
 	}
 	for _, m := range families["sluice_requests_total"].GetMetric() {
-		if to := cell[labelOf(m, "outcome")]; to != nil && labelOf(m, "model") == model {
-			*to += m.GetCounter().GetValue()
+		if n, ok := c[labelOf(m, "outcome")]; ok && labelOf(m, "model") == model {
+			c[labelOf(m, "outcome")] = n + m.GetCounter().GetValue()
 		}
 	}
 	return c, nil
 }
 
-func (c counts) less(o counts) counts {
-	return counts{c.OK - o.OK, c.Late - o.Late, c.Expired - o.Expired, c.Refused - o.Refused, c.Hanging - o.Hanging, c.TooShort - o.TooShort}
-}
-
 // buckets are a native histogram's counts by index: 2^(i/8) is the upper bound of i.
 type buckets map[int]int64
 
-func (b *bench) histogram(gateway, name, model string) (buckets, error) {
-	families, err := b.scrape(gateway)
+// histograms reads some of those that a model's gateway has about it.
+func (b *bench) histograms(model string, names ...string) ([]buckets, error) {
+	families, err := b.scrape(model)
 	if err != nil {
 		return nil, err
 	}
-	out := buckets{}
-	for _, m := range families[name].GetMetric() {
-		if labelOf(m, "model") == model {
-			out.add(m.GetHistogram())
+	all := make([]buckets, len(names))
+	for i, name := range names {
+		all[i] = buckets{}
+		for _, m := range families[name].GetMetric() {
+			if labelOf(m, "model") == model {
+				all[i].add(m.GetHistogram())
+			}
 		}
 	}
-	return out, nil
+	return all, nil
 }
 
 func (c buckets) add(h *dto.Histogram) {

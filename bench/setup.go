@@ -1,10 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
-	"io"
-	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -28,7 +27,6 @@ type bench struct {
 	running  []*process
 	sweeps   map[string]*sweep
 	gateway  map[string]*process // by model
-	admin    map[string]string
 	result   Result
 }
 
@@ -43,27 +41,16 @@ var largeNetwork = onnxgen.MLP{Layers: []int{inputs, 2048, 2048, 1024, 1}, Seed:
 
 func newBench(server string, quick bool) (*bench, error) {
 	b := &bench{
-		quick: quick, cores: runtime.NumCPU(), sweeps: map[string]*sweep{},
-		gateway: map[string]*process{}, admin: map[string]string{},
+		quick: quick, cores: runtime.NumCPU(), sweeps: map[string]*sweep{}, gateway: map[string]*process{},
 	}
 	var err error
-	if b.binPath, err = filepath.Abs(server); err == nil {
-		_, err = os.Stat(b.binPath)
-	}
-	if err != nil {
+	if b.binPath, err = existing(server); err != nil {
 		return nil, fmt.Errorf("cannot find the gateway; run make build: %w", err)
 	}
 	if b.self, err = os.Executable(); err != nil {
 		return nil, fmt.Errorf("cannot find this command's own binary: %w", err)
 	}
-	b.library = os.Getenv("SLUICE_ONNXRUNTIME")
-	if b.library == "" {
-		b.library = filepath.Join(".deps", "onnxruntime", "libonnxruntime.so")
-	}
-	if b.library, err = filepath.Abs(b.library); err == nil {
-		_, err = os.Stat(b.library)
-	}
-	if err != nil {
+	if b.library, err = existing(cmp.Or(os.Getenv("SLUICE_ONNXRUNTIME"), filepath.Join(".deps", "onnxruntime", "libonnxruntime.so"))); err != nil {
 		return nil, fmt.Errorf("cannot find ONNX Runtime; run make bench, or set SLUICE_ONNXRUNTIME: %w", err)
 	}
 	if b.dir, err = os.MkdirTemp("", "sluice-bench-"); err != nil {
@@ -75,6 +62,15 @@ func newBench(server string, quick bool) (*bench, error) {
 		return nil, err
 	}
 	return b, nil
+}
+
+// existing is the whole path of a file that must be there.
+func existing(path string) (string, error) {
+	whole, err := filepath.Abs(path)
+	if err == nil {
+		_, err = os.Stat(whole)
+	}
+	return whole, err
 }
 
 // bundle is the folder of a model; each has a models folder of its own, so that each
@@ -94,8 +90,8 @@ func (b *bench) say(format string, args ...any) {
 	fmt.Fprintf(os.Stderr, "bench: "+format+"\n", args...)
 }
 
-// pick is the length of a run: the usual one, or that of a quick look.
-func (b *bench) pick(usual, quick time.Duration) time.Duration {
+// pick is how long or how often something is done: as usual, or for a quick look.
+func pick[T any](b *bench, usual, quick T) T {
 	if b.quick {
 		return quick
 	}
@@ -103,32 +99,18 @@ func (b *bench) pick(usual, quick time.Duration) time.Duration {
 }
 
 // repeats is how often two servers take turns.
-func (b *bench) repeats() int {
-	if b.quick {
-		return 1
-	}
-	return 3
-}
+func (b *bench) repeats() int { return pick(b, 3, 1) }
 
 // sluice starts the gateway over one model with the settings it is shipped with.
 func (b *bench) sluice(model string) (*process, error) {
 	if p := b.gateway[model]; p != nil {
 		return p, nil
 	}
-	addr, err := freeAddr()
+	p, err := b.serveModel(model, "--models", filepath.Dir(b.bundle(model)))
 	if err != nil {
 		return nil, err
 	}
-	admin, err := freeAddr()
-	if err != nil {
-		return nil, err
-	}
-	p, err := b.serve("sluice-"+model, addr, "/v2/models/"+model+"/ready", b.binPath,
-		"serve", "--models", filepath.Dir(b.bundle(model)), "--listen", addr, "--admin", admin)
-	if err != nil {
-		return nil, err
-	}
-	b.gateway[model], b.admin[model] = p, admin
+	b.gateway[model] = p
 	return p, nil
 }
 
@@ -142,14 +124,9 @@ var mallocsLine = regexp.MustCompile(`(?m)^# Mallocs = (\d+)$`)
 
 // mallocs is how many objects the model's gateway has allocated since it started.
 func (b *bench) mallocs(model string) (float64, error) {
-	r, err := http.Get("http://" + b.admin[model] + "/debug/pprof/heap?debug=1")
+	text, err := b.gateway[model].tell("/debug/pprof/heap?debug=1", "text/plain")
 	if err != nil {
-		return 0, fmt.Errorf("cannot read the gateway's heap profile: %w", err)
-	}
-	defer r.Body.Close()
-	text, err := io.ReadAll(r.Body)
-	if err != nil {
-		return 0, fmt.Errorf("cannot read the gateway's heap profile: %w", err)
+		return 0, err
 	}
 	found := mallocsLine.FindSubmatch(text)
 	if found == nil {

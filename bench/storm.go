@@ -92,10 +92,8 @@ func (b *bench) storm() error {
 
 // stormRun is a closed loop of callers with a budget.
 func (b *bench) stormRun(to aim, callers int, budget time.Duration) (stormRun, error) {
-	b.seed++
-	length := b.pick(4*time.Second, 2*time.Second)
-	r, err := b.loadtest(to, "--load", fmt.Sprint("closed:", callers), "--conns", fmt.Sprint(callers), "--budget", budget.String(),
-		"--warmup", "1s", "--duration", length.String(), "--seed", fmt.Sprint(b.seed))
+	length := pick(b, 4*time.Second, 2*time.Second)
+	r, err := b.closedLoop(to, callers, warmUp, length, "--budget", budget.String())
 	if err != nil {
 		return stormRun{}, err
 	}
@@ -117,7 +115,7 @@ func (b *bench) stormOpen(gateway asked, out *Storm) error {
 		return err
 	}
 	defer stub.stop()
-	length := b.pick(4*time.Second, 2*time.Second)
+	length := pick(b, 4*time.Second, 2*time.Second)
 	estimate := medianOf(out.Closed[0].Capacity, func(r stormRun) float64 { return r.Answers })
 	top, err := b.peak(to, estimate, goodputBudget, length/2)
 	if err != nil {
@@ -163,16 +161,7 @@ func (b *bench) besideRefusals(to, stub aim, rate, rest float64, length time.Dur
 
 // refuser is a server that answers every request as the gateway answers those that it refuses.
 func (b *bench) refuser(gateway asked) (aim, error) {
-	addr, err := freeAddr()
-	if err != nil {
-		return aim{}, err
-	}
-	p, err := b.serve("refuser", addr, "/", b.self, "ceiling", "-listen", addr, "-status", "429", "-body", strconv.Itoa(refusalBytes), "-total", strconv.Itoa(refusalBytes+refusalHead))
-	if err != nil {
-		return aim{}, err
-	}
-	path, err := b.template(gateway)
-	return aim{p, []string{"--template", path, "--no-verify"}}, err
+	return b.bare("refuser", gateway, "-status", "429", "-body", strconv.Itoa(refusalBytes), "-total", strconv.Itoa(refusalBytes+refusalHead))
 }
 
 // What a refusal takes on the wire.
@@ -186,12 +175,8 @@ func (r *Result) stormLines(line func(string, float64, target, []result.Validity
 		return
 	}
 	for _, c := range r.Storm.Closed {
-		var of []result.Validity
-		for i := range c.Storm {
-			of = append(of, c.Capacity[i].Validity, c.Storm[i].Validity)
-		}
 		can := medianOf(c.Capacity, func(r stormRun) float64 { return r.Answers })
-		line(fmt.Sprintf("storm.closed (%d callers)", c.Callers), c.Ratio, atLeast(0.85), of, "of %.0f answers/s; %.0f refusals/s, p99 %.2f ms", can, c.Refusals, c.P99)
+		line(fmt.Sprintf("storm.closed (%d callers)", c.Callers), c.Ratio, atLeast(0.85), validities(c.Capacity, c.Storm), "of %.0f answers/s; %.0f refusals/s, p99 %.2f ms", can, c.Refusals, c.P99)
 	}
 	for _, o := range r.Storm.Open {
 		of := validities(o.Control, o.Runs)

@@ -1,6 +1,7 @@
 package loadtest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -35,12 +36,7 @@ const DefaultABLength = 60 * time.Second
 // a part of the run compares targets with themselves.
 func AB(ctx context.Context, o ABOptions) (*result.Result, *Detail, error) {
 	o.defaults()
-	if o.Load == "" {
-		o.Load = DefaultLoad
-	}
-	if o.Length == 0 {
-		o.Length = DefaultABLength
-	}
+	o.Load, o.Length = cmp.Or(o.Load, DefaultLoad), cmp.Or(o.Length, DefaultABLength)
 	l, err := traffic.Parse(o.Load)
 	if err != nil {
 		return nil, nil, usage(err)

@@ -66,16 +66,10 @@ func (m *blockMeter) read(first time.Time) (blocks []compare.CPU) {
 
 // until waits for an instant; false if the run ended before.
 func (m *blockMeter) until(at time.Time) bool {
-	left := time.Until(at)
-	if left <= 0 {
-		return true
-	}
-	timer := time.NewTimer(left)
-	defer timer.Stop()
 	select {
-	case <-m.quit:
-		return false
-	case <-timer.C:
+	case <-time.After(time.Until(at)):
 		return true
+	case <-m.quit:
+		return time.Until(at) <= 0
 	}
 }

@@ -1,6 +1,7 @@
 package loadtest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -17,19 +18,10 @@ import (
 // CapacityOptions are those of a search for the highest rate that holds an objective.
 type CapacityOptions struct {
 	Options
-	Objective result.Objective
-	// Low is where the search begins and High what it does not exceed; 0 is the default.
-	Low, High float64
-	// Probe is how long a rate is looked at, Confirm how long a confirmation takes, and
-	// Confirmations how many there are; 0 is the default.
-	Probe, Confirm time.Duration
-	Confirmations  int
-	// Warmup comes before each of them, for the target's queue to find its length; 0 is 1 s.
+	// Search says what is to hold, and how it is searched for. Its Seed, OnProbe and Recover are set here.
+	Search search.Options
+	// Warmup comes before each probe and confirmation, for the target's queue to find its length; 0 is 1 s.
 	Warmup time.Duration
-	// Precision is a share; 0 is the default.
-	Precision float64
-	// Quick is an answer in a minute or two that is worth less.
-	Quick bool
 	// NoRecovery leaves out how long the target takes to recover.
 	NoRecovery bool
 }
@@ -39,15 +31,10 @@ const probeWarmup = time.Second
 // Capacity searches for the highest rate that a target holds an objective at.
 func Capacity(ctx context.Context, o CapacityOptions) (*result.Result, *Detail, error) {
 	o.defaults()
-	if o.Warmup == 0 {
-		o.Warmup = probeWarmup
-	}
+	o.Warmup = cmp.Or(o.Warmup, probeWarmup)
 	c := &capacity{o: &o}
-	opt := search.Options{
-		Objective: search.Objective{Text: o.Objective.Text, Quantile: o.Objective.Quantile, Latency: o.Objective.Limit, Errors: min(o.Objective.Errors, 1-1e-9)},
-		Low:       o.Low, High: o.High, Seed: o.Seed, Precision: o.Precision, ProbeLength: o.Probe,
-		ConfirmLength: o.Confirm, Confirmations: o.Confirmations, Quick: o.Quick, OnProbe: c.told,
-	}
+	opt := o.Search
+	opt.Seed, opt.OnProbe = o.Seed, c.told
 	if !o.NoRecovery {
 		opt.Recover = c.recovery
 	}
@@ -58,7 +45,7 @@ func Capacity(ctx context.Context, o CapacityOptions) (*result.Result, *Detail, 
 	if c.aim, err = prepare(ctx, &o.Options, o.Target); err != nil {
 		return nil, nil, err
 	}
-	o.View.Note(fmt.Sprintf("searching for the highest rate that holds %s; it takes about %v", o.Objective.Text, search.Plan(opt).Round(time.Second)))
+	o.View.Note(fmt.Sprintf("searching for the highest rate that holds %s; it takes about %v", o.Search.Objective.Text, search.Plan(opt).Round(time.Second)))
 	began := time.Now()
 	found, err := search.Find(ctx, opt, c.probe)
 	if found == nil {
@@ -116,7 +103,7 @@ func (c *capacity) probe(ctx context.Context, rate float64, seed uint64, length 
 	if err != nil {
 		return search.Measured{}, err
 	}
-	out := search.Measured{Good: m.summary.Good, ToolCPU: m.resources.Tool.PacerCores, TargetCores: float64(environment(&c.o.Options, nil).Cores)}
+	out := search.Measured{Good: m.summary.Load.Good, ToolCPU: m.resources.Tool.PacerCores, TargetCores: float64(environment(&c.o.Options, nil).Cores)}
 	if t := m.resources.Target; t != nil {
 		out.TargetCPU = t.Cores
 	}
@@ -130,7 +117,7 @@ func (c *capacity) probe(ctx context.Context, rate float64, seed uint64, length 
 		}
 		b := &out.Blocks[(s.Intended-m.window.From)/time.Second]
 		b.N++
-		if !s.Right() || s.Response() > c.o.Objective.Limit {
+		if !s.Right() || s.Response() > c.o.Search.Objective.Limit {
 			b.Over++
 		}
 	}
@@ -138,12 +125,9 @@ func (c *capacity) probe(ctx context.Context, rate float64, seed uint64, length 
 		out.N += b.N
 		out.Over += b.Over
 	}
-	if q, ok := m.summary.Response.At(0.5); ok {
-		out.P50 = q.Ms
-	}
-	if q, ok := m.summary.Response.At(0.99); ok {
-		out.P99 = q.Ms
-	}
+	p50, _ := m.summary.Response.At(0.5)
+	p99, _ := m.summary.Response.At(0.99)
+	out.P50, out.P99 = p50.Ms, p99.Ms
 	v := result.Judge(m.facts)
 	out.Valid, out.Reasons = v.Valid, v.Reasons
 	return out, nil
@@ -163,7 +147,7 @@ func (c *capacity) recovery(ctx context.Context, high, low float64) (float64, er
 	if err != nil {
 		return 0, err
 	}
-	took, held := recovered(m.samples, m.window, &c.o.Objective)
+	took, held := recovered(m.samples, m.window, &c.o.Search.Objective)
 	if !held {
 		c.o.View.Note(fmt.Sprintf("the target did not recover within %v", recoveryLength))
 	}

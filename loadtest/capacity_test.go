@@ -22,8 +22,10 @@ func searched(t *testing.T, s *stub.Server, objective string) CapacityOptions {
 		t.Fatal(err)
 	}
 	return CapacityOptions{
-		Options: to(s.Addr()), Objective: parsed, Low: 1000, High: 2000, Probe: 200 * time.Millisecond, Confirm: 200 * time.Millisecond,
-		Confirmations: 1, Warmup: 50 * time.Millisecond, Precision: 0.5, NoRecovery: true,
+		Options: to(s.Addr()), Warmup: 50 * time.Millisecond, NoRecovery: true,
+		Search: search.Options{
+			Objective: parsed, Low: 1000, High: 2000, ProbeLength: 200 * time.Millisecond, ConfirmLength: 200 * time.Millisecond, Confirmations: 1, Precision: 0.5,
+		},
 	}
 }
 
@@ -46,7 +48,7 @@ func TestCapacity(t *testing.T) {
 	whole(t, r, err)
 	c := r.Capacity
 	// A probe may be spoilt by a busy machine, and then the capacity is less; no rate can fail.
-	if c.Upper != 0 || c.Objective != o.Objective.Text || r.Command != "capacity" || r.Load.Expression != "poisson, searched" || d != nil {
+	if c.Upper != 0 || c.Objective != o.Search.Objective.Text || r.Command != "capacity" || r.Load.Expression != "poisson, searched" || d != nil {
 		t.Errorf("capacity %+v, load %+v", c, r.Load)
 	}
 	for _, p := range c.Probes {
@@ -82,7 +84,7 @@ func TestNoCapacity(t *testing.T) {
 func TestCapacityCountsEveryProbesFaults(t *testing.T) {
 	s := stubbed(t, "corrupt=50,repeat=60")
 	o := searched(t, s, "p90<1m")
-	o.High = 1000
+	o.Search.High = 1000
 	r, _, err := Capacity(t.Context(), o)
 	whole(t, r, err)
 	c := s.Counts()
@@ -127,8 +129,8 @@ func TestRefusedSearches(t *testing.T) {
 		r, _, err := Capacity(t.Context(), o)
 		failsWith[*payload.UsageError](t, r, err, want)
 	}
-	f("without a latency to hold", func(o *CapacityOptions) { o.Objective = result.Objective{} })
-	f("the high rate must be the larger one", func(o *CapacityOptions) { o.High = 1 })
+	f("without a latency to hold", func(o *CapacityOptions) { o.Search.Objective = result.Objective{} })
+	f("the high rate must be the larger one", func(o *CapacityOptions) { o.Search.High = 1 })
 	f("is no address", func(o *CapacityOptions) { o.Target.URL = "x y" })
 }
 

@@ -1,6 +1,7 @@
 package loadtest
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -101,8 +102,5 @@ func thinned(part, share float64) float64 {
 	if share <= checkShare {
 		return part
 	}
-	if part == 0 {
-		part = 1
-	}
-	return part * 0.8 * checkShare / share
+	return cmp.Or(part, 1) * 0.8 * checkShare / share
 }

@@ -127,7 +127,7 @@ func (m *measured) summarise(o *Options, s *shot, p engine.Progress) {
 	from, to := m.began.Add(m.window.From), m.began.Add(m.window.To)
 	m.resources = m.watch.Between(from, to, m.summary.Ledger.Scheduled, m.tally(s).measured)
 	m.watch.Fill(m.summary.Series, from)
-	m.facts = m.summary.Facts()
+	m.facts = m.summary.Facts
 	f, tool := &m.facts, &m.resources.Tool
 	if whole := m.ended.Sub(p.Begin).Seconds(); whole > 0 {
 		f.SpinCores = p.Looking.Seconds() / whole
@@ -180,22 +180,20 @@ func counters(ctx context.Context, a *aim) (watch.Counters, error) {
 
 // result puts what was measured into one.
 func (m *measured) result(o *Options, s *shot, command string) *result.Result {
-	r := &result.Result{
-		Schema: result.Schema, Command: command, Argv: o.Argv, Env: environment(o, s.aims),
-		Start: m.began.Add(m.window.From).UTC().Format(time.RFC3339Nano), Interrupted: m.stopped && len(m.aborted) == 0,
-		Resources: &m.resources,
-	}
+	r := m.summary.Result
+	r.Schema, r.Command, r.Argv, r.Env = result.Schema, command, o.Argv, environment(o, s.aims)
+	r.Start, r.Interrupted = m.began.Add(m.window.From).UTC().Format(time.RFC3339Nano), m.stopped && len(m.aborted) == 0
+	r.Resources = &m.resources
 	for _, a := range s.aims {
 		r.Targets = append(r.Targets, a.describe())
 	}
-	m.summary.Fill(r)
 	r.Ledger.Server = m.server
 	r.Load.SHA256 = s.sha
 	r.Load.Seed, r.Load.Warmup, r.Load.Conns, r.Load.Variants = s.seed, m.window.From.Seconds(), m.conns, s.aims[0].variants()
 	for _, a := range s.aims {
 		a.verified(&r.Verify)
 	}
-	return r
+	return &r
 }
 
 // judge fills in the verdict, from the conditions and the rules.

@@ -1,9 +1,12 @@
 package loadtest
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"sort"
 
+	"sluice/loadtest/engine"
 	"sluice/loadtest/payload"
 	"sluice/loadtest/verify"
 )
@@ -69,9 +72,7 @@ func (p *part) learn(ctx context.Context, o *Options, t Target) error {
 	if err != nil {
 		return err
 	}
-	if p.digest == "" {
-		p.digest = e.Digest
-	}
+	p.digest = cmp.Or(p.digest, e.Digest)
 	p.expect(e, o)
 	return nil
 }
@@ -79,4 +80,22 @@ func (p *part) learn(ctx context.Context, o *Options, t Target) error {
 // expect compares answers with known ones.
 func (p *part) expect(e *verify.Expected, o *Options) {
 	p.known, p.checker = e, verify.New(e, p.set, o.Verify)
+}
+
+// checkers compare the answers of several models: each has the variants from its first on.
+type checkers []span
+
+type span struct {
+	first   int
+	checker *verify.Checker // nil if answers are not compared
+}
+
+// Check implements engine.Checker.
+func (all checkers) Check(a *engine.Answer) engine.Verdict {
+	c := all[sort.Search(len(all), func(i int) bool { return all[i].first > a.Variant })-1]
+	if c.checker == nil {
+		return engine.Verdict{}
+	}
+	a.Variant -= c.first // the answer is the engine's own for this one call
+	return c.checker.Check(a)
 }

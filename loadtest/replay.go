@@ -1,6 +1,7 @@
 package loadtest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -25,9 +26,7 @@ type ReplayOptions struct {
 // rows, shape, budget) gets payloads of its own, or the recorded ones if the trace has them.
 func Replay(ctx context.Context, o ReplayOptions) (*result.Result, *Detail, error) {
 	o.defaults()
-	if o.Speed == 0 {
-		o.Speed = 1
-	}
+	o.Speed = cmp.Or(o.Speed, 1)
 	o.Load = "trace:" + o.Trace
 	if o.Speed != 1 {
 		o.Load += fmt.Sprintf(",speed=%g", o.Speed)

@@ -1,6 +1,7 @@
 package loadtest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -124,9 +125,7 @@ const leastVariants = 4
 // drawn prepares payloads of a kind's size.
 func (r *replayed) drawn(k *load.Kind, kinds int) (part, error) {
 	o := r.o.Target.Payload
-	if o.Variants == 0 {
-		o.Variants = max(leastVariants, 256/kinds)
-	}
+	o.Variants = cmp.Or(o.Variants, max(leastVariants, 256/kinds))
 	if k.Budget > 0 {
 		o.Budget = k.Budget
 	}

@@ -1,6 +1,7 @@
 package loadtest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -75,8 +76,6 @@ type Detail struct {
 	// Samples are all requests, the warm-up's too.
 	Samples []sample.Sample
 	Window  stats.Window
-	// Devices are the names behind the samples' numbers; the first one is "".
-	Devices []string
 	// Start is the wall-clock time of the window's start.
 	Start time.Time
 }
@@ -90,7 +89,7 @@ func (d *Detail) WriteLog(w io.Writer) error {
 }
 
 func (m *measured) detail() *Detail {
-	return &Detail{Samples: m.samples, Window: m.window, Devices: m.devices, Start: m.began.Add(m.window.From)}
+	return &Detail{Samples: m.samples, Window: m.window, Start: m.began.Add(m.window.From)}
 }
 
 // shot draws what is sent.
@@ -99,11 +98,7 @@ func (o *RunOptions) shot(a *aim) (*shot, error) {
 	if err != nil {
 		return nil, usage(err)
 	}
-	if o.Length == 0 {
-		if o.Length = l.Natural(); o.Length == 0 {
-			o.Length = DefaultLength
-		}
-	}
+	o.Length = cmp.Or(o.Length, l.Natural(), DefaultLength)
 	s := o.empty(a, o.Warmup+o.Length)
 	if c, ok := l.Closed(); ok {
 		s.closed = &c
@@ -121,28 +116,20 @@ func (o *RunOptions) shot(a *aim) (*shot, error) {
 func (o *RunOptions) empty(a *aim, end time.Duration) *shot {
 	return &shot{
 		aims: []*aim{a}, window: stats.Window{From: o.Warmup, To: end}, seed: o.Seed,
-		quantiles: quantiles(o.Quantiles, slices.Concat(o.Thresholds, o.Aborts)), aborts: o.Aborts, conditions: o.Thresholds,
+		quantiles: stats.Quantiles(slices.Concat(o.Quantiles, result.Quantiles(slices.Concat(o.Thresholds, o.Aborts)))...),
+		aborts:    o.Aborts, conditions: o.Thresholds,
 	}
 }
 
 func (o *RunOptions) defaults() {
 	o.Options.defaults()
-	if o.Load == "" {
-		o.Load = DefaultLoad
-	}
+	o.Load = cmp.Or(o.Load, DefaultLoad)
 }
 
 func (o *Options) defaults() {
 	if o.View == nil {
 		o.View = silent{}
 	}
-}
-
-// quantiles are the usual ones and those that are asked for.
-func quantiles(more []float64, conditions []result.Condition) []float64 {
-	all := slices.Concat(stats.DefaultQuantiles, more, result.Quantiles(conditions))
-	slices.Sort(all)
-	return slices.Compact(all)
 }
 
 func usage(err error) error { return &payload.UsageError{Text: err.Error()} }

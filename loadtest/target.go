@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -209,11 +208,8 @@ func (a *aim) verified(v *result.Verify) {
 		}
 		r := p.checker.Report()
 		v.Source, v.Tolerance = r.Source, r.Tolerance
-		for _, e := range r.Examples {
-			if len(v.Examples) < 10 {
-				v.Examples = append(v.Examples, e)
-			}
-		}
+		v.Examples = append(v.Examples, r.Examples...)
+		v.Examples = v.Examples[:min(len(v.Examples), 10)]
 	}
 }
 
@@ -221,9 +217,6 @@ func (a *aim) verified(v *result.Verify) {
 func environment(o *Options, aims []*aim) result.Env {
 	env := watch.Environment(o.Tool)
 	env.Awake = o.Awake
-	if env.Cores == 0 {
-		env.Cores = runtime.NumCPU()
-	}
 	for _, a := range aims {
 		env.SameHost = env.SameHost || a.same
 	}

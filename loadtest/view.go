@@ -3,7 +3,6 @@ package loadtest
 import (
 	"fmt"
 	"slices"
-	"time"
 
 	"sluice/loadtest/engine"
 	"sluice/loadtest/live"
@@ -47,23 +46,7 @@ func (s *shot) title(expression string) string {
 
 // snapshot is what the view shows.
 func (f *follower) snapshot(s stats.Snapshot, p engine.Progress) live.Snapshot {
-	out := live.Snapshot{
-		Phase: f.s.phase, Elapsed: s.Elapsed - s.Window.From, Total: s.Window.Length(),
-		Offered: s.Offered, Sent: s.Sent, Good: s.Good, InFlight: s.InFlight, Late: s.Late, Lag: milliseconds(s.LagP99),
-		Response: clockOf(s.Recent.Response, s.Response), Service: clockOf(s.Recent.Service, s.Service),
-		Ended: s.Outcomes, Extra: p.Extra,
-		Verified: s.Verified, Batch: s.BatchMean, GPU: -1,
-	}
-	if s.Elapsed < s.Window.From {
-		out.Phase, out.Elapsed, out.Total = "warm-up", s.Elapsed, s.Window.From
-		if f.s.phase != "" {
-			out.Phase = f.s.phase + ", warm-up"
-		}
-	}
-	out.Elapsed = min(out.Elapsed, out.Total)
-	for _, stage := range s.Stages {
-		out.Stages = append(out.Stages, live.Stage{Name: stage.Name, Mean: milliseconds(stage.Mean)})
-	}
+	out := live.Snapshot{Snapshot: s, Phase: f.s.phase, Extra: p.Extra, GPU: -1}
 	if all := f.w.Series(); len(all) > 0 {
 		last := all[len(all)-1]
 		out.ToolCores, out.TargetCores, out.RSS = last.Tool.Cores, last.Target.Cores, last.Target.RSS
@@ -81,13 +64,3 @@ func (f *follower) snapshot(s stats.Snapshot, p engine.Progress) live.Snapshot {
 	}
 	return out
 }
-
-func clockOf(second, all stats.LiveLatency) live.Clock {
-	return live.Clock{Second: quantilesOf(second), All: quantilesOf(all)}
-}
-
-func quantilesOf(l stats.LiveLatency) live.Quantiles {
-	return live.Quantiles{P50: milliseconds(l.P50), P99: milliseconds(l.P99), P999: milliseconds(l.P999), Max: milliseconds(l.Max)}
-}
-
-func milliseconds(ms float64) time.Duration { return time.Duration(ms * float64(time.Millisecond)) }

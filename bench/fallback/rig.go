@@ -46,6 +46,8 @@ type rig struct {
 const (
 	gpuName = "gpu"
 	cpuName = "cpu"
+	// mostOnCPU is the largest batch whose cost there is measured.
+	mostOnCPU = 4
 	// laneNice is the niceness of the CPU's lanes: the GPU's lane and the arrivals go first.
 	laneNice = 10
 )
@@ -76,18 +78,15 @@ func newRig() (r *rig, err error) {
 		return nil, err
 	}
 	r.gpuSession = fake.New(fake.Options{Schema: &inferred.Schema, Curve: table})
-	if r.gpu, err = sweep(r.gpuSession, cost.Sizes(maxBatch)); err != nil {
+	if r.gpu, err = measured(r.gpuSession, 1, cost.Sizes(maxBatch)...); err != nil {
 		return nil, err
 	}
-	for _, rows := range []int{1, 2, 4} {
-		took, err := r.together(rows)
-		if err != nil {
-			return nil, err
-		}
-		r.cpu = append(r.cpu, took)
+	if r.cpu, err = measured(r.cpuSession, r.lanes, cost.Sizes(mostOnCPU)...); err != nil {
+		return nil, err
 	}
-	r.cpu.Monotone()
-	r.gpuRate, r.cpuRate = rate(r.gpu, 0, 1), rate(r.cpu, budget/2, r.lanes)
+	// What arrives while a batch runs waits for its end: on the CPU it may take half of the budget.
+	r.gpuRate = r.gpu.RowsPerSecond(r.gpu.Best(maxBatch, 0))
+	r.cpuRate = r.cpu.RowsPerSecond(r.cpu.Best(mostOnCPU, budget/2)) * float64(r.lanes)
 	return r, nil
 }
 
@@ -95,45 +94,28 @@ func (r *rig) close() error {
 	return errors.Join(r.gpuSession.Close(), r.cpuSession.Close(), os.RemoveAll(r.dir))
 }
 
-// sweep measures a session by batch size.
-func sweep(s backends.Session, sizes []int) (c cost.Curve, err error) {
-	const runs = 15
+// measured is what batches cost with every lane at work, as it is when there is much to do.
+func measured(s backends.Session, lanes int, sizes ...int) (c cost.Curve, err error) {
 	for _, rows := range sizes {
-		took := make([]time.Duration, runs)
-		for i := range took {
-			begin := clock.Now()
-			if err := s.RunRaw(0, rows); err != nil {
-				return nil, fmt.Errorf("a run of %d rows failed: %w", rows, err)
-			}
-			took[i] = clock.Now().Sub(begin)
+		p, err := together(s, lanes, rows)
+		if err != nil {
+			return nil, err
 		}
-		slices.Sort(took)
-		c = append(c, cost.Point{Rows: rows, P50: took[runs/2], P95: took[runs-1]})
+		c = append(c, p)
 	}
 	return c.Monotone(), nil
 }
 
-// rate is the most rows per second of batches that take at most limit (0: any), the shortest
-// in any case: what arrives while one runs waits for its end.
-func rate(c cost.Curve, limit time.Duration, lanes int) (best float64) {
-	for i, p := range c {
-		if i == 0 || limit == 0 || p.P50 <= limit {
-			best = max(best, float64(p.Rows*lanes)/p.P50.Seconds())
-		}
-	}
-	return best
-}
-
-// together measures the CPU with every lane at work, as it is when there is much to spill.
-func (r *rig) together(rows int) (cost.Point, error) {
+// together runs batches of a size on all lanes at once.
+func together(s backends.Session, lanes, rows int) (cost.Point, error) {
 	const runs = 20
-	took, faults := make([][]time.Duration, r.lanes), make([]error, r.lanes)
+	took, faults := make([][]time.Duration, lanes), make([]error, lanes)
 	var wg sync.WaitGroup
-	for lane := range r.lanes {
+	for lane := range lanes {
 		wg.Go(func() {
 			for range runs {
 				begin := clock.Now()
-				if faults[lane] = r.cpuSession.RunRaw(lane, rows); faults[lane] != nil {
+				if faults[lane] = s.RunRaw(lane, rows); faults[lane] != nil {
 					return
 				}
 				took[lane] = append(took[lane], clock.Now().Sub(begin))

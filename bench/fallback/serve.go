@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"math"
 	"math/rand/v2"
 	"runtime"
 	"slices"
@@ -15,6 +14,7 @@ import (
 	"sluice/batcher"
 	"sluice/internal/clock"
 	"sluice/internal/task"
+	"sluice/internal/traffic"
 )
 
 // queueLimit is the control's threshold, in requests.
@@ -78,34 +78,11 @@ func (s *service) stop() error {
 // gaps are the instants of arrival: a renewal process with Gamma gaps, of which CV 1 is
 // Poisson.
 func gaps(l load, capacity float64, length time.Duration, seed uint64) (due []time.Duration) {
-	rng := rand.New(rand.NewPCG(seed, 11))
-	shape := 1 / (l.CV * l.CV)
-	scale := 1 / (l.Share * capacity * shape)
-	for at := time.Duration(0); at < length; {
-		at += time.Duration(gamma(rng, shape) * scale * 1e9)
+	process := traffic.Steady(l.Share*capacity, l.CV).Start(rand.New(rand.NewPCG(seed, 11)))
+	for at := process.Next(); at < length; at = process.Next() {
 		due = append(due, at)
 	}
 	return due
-}
-
-// gamma draws by Marsaglia and Tsang (2000); a shape below 1 is drawn one higher and scaled.
-func gamma(rng *rand.Rand, shape float64) float64 {
-	if shape < 1 {
-		return gamma(rng, shape+1) * math.Pow(1-rng.Float64(), 1/shape)
-	}
-	d := shape - 1.0/3
-	c := 1 / math.Sqrt(9*d)
-	for {
-		x := rng.NormFloat64()
-		v := 1 + c*x
-		if v <= 0 {
-			continue
-		}
-		v *= v * v
-		if math.Log(1-rng.Float64()) < 0.5*x*x+d*(1-v+math.Log(v)) {
-			return d * v
-		}
-	}
 }
 
 // offer submits each arrival when it is due. It sleeps between them on a thread of its own.

@@ -30,7 +30,7 @@ At last the target is overloaded, and the time is taken until it holds the objec
 			if o.Options, err = f.options(args[0]); err != nil {
 				return loadtestError(cmd.Context(), err)
 			}
-			if o.Objective, err = result.ParseObjective(slo); err != nil {
+			if o.Search.Objective, err = result.ParseObjective(slo); err != nil {
 				return usage(err)
 			}
 			return f.with(cmd, &o.Options, func(ctx context.Context) (*result.Result, *loadtest.Detail, error) {
@@ -41,13 +41,13 @@ At last the target is overloaded, and the time is taken until it holds the objec
 	var g flagGroups
 	flags := g.group("The search")
 	flags.StringVar(&slo, "slo", "p99<10ms,err<0.1%,wrong==0", "the `objective`: a percentile of the response latency of all requests, and at will err and wrong")
-	flags.Float64Var(&o.Low, "low", 0, "`rate` to begin at (default 50)")
-	flags.Float64Var(&o.High, "high", 0, "`rate` that is not exceeded (default none)")
-	flags.DurationVar(&o.Probe, "probe", 0, "how long a rate is looked at first (default 10s; with --quick 3s)")
-	flags.DurationVar(&o.Confirm, "confirm", 0, "how long a confirmation takes (default 60s; with --quick 10s)")
-	flags.IntVar(&o.Confirmations, "confirmations", 0, "how many are needed (default 3; with --quick 1)")
-	flags.Float64Var(&o.Precision, "precision", 0, "how near the highest rate that holds and the lowest that fails are brought, as a `share` (default 0.05)")
-	flags.BoolVar(&o.Quick, "quick", false, "an answer in a minute or two that is worth less")
+	flags.Float64Var(&o.Search.Low, "low", 0, "`rate` to begin at (default 50)")
+	flags.Float64Var(&o.Search.High, "high", 0, "`rate` that is not exceeded (default none)")
+	flags.DurationVar(&o.Search.ProbeLength, "probe", 0, "how long a rate is looked at first (default 10s; with --quick 3s)")
+	flags.DurationVar(&o.Search.ConfirmLength, "confirm", 0, "how long a confirmation takes (default 60s; with --quick 10s)")
+	flags.IntVar(&o.Search.Confirmations, "confirmations", 0, "how many are needed (default 3; with --quick 1)")
+	flags.Float64Var(&o.Search.Precision, "precision", 0, "how near the highest rate that holds and the lowest that fails are brought, as a `share` (default 0.05)")
+	flags.BoolVar(&o.Search.Quick, "quick", false, "an answer in a minute or two that is worth less")
 	flags.BoolVar(&o.NoRecovery, "no-recovery", false, "do not overload the target to see how it recovers")
 	f.add(&g, flags)
 	f.report.add(&g, false)

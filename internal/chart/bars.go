@@ -3,6 +3,7 @@ package chart
 import (
 	"fmt"
 	"html"
+	"html/template"
 )
 
 // Bars is a chart of stacked bars: one bar for each name of the X axis.
@@ -22,7 +23,7 @@ type Stack struct {
 }
 
 // SVG draws the chart with its legend.
-func (b Bars) SVG() string {
+func (b Bars) SVG() template.HTML {
 	sums := make([]float64, len(b.X.Names))
 	for _, s := range b.Stacks {
 		for i, v := range s.Values {
@@ -35,11 +36,7 @@ func (b Bars) SVG() string {
 		}
 	})
 	d := newDrawing(b.Title)
-	for _, v := range b.Y.ticks() {
-		at := y(b.Y.place(v))
-		fmt.Fprintf(d, `<line class="grid" x1="%d" x2="%d" y1="%.1f" y2="%.1f"/><text class="tick" x="%d" y="%.1f" text-anchor="end">%s</text>`,
-			left, width-right, at, at, left-6, at+4, html.EscapeString(b.Y.format(v)))
-	}
+	d.levels(&b.Y)
 	d.labels(&b.X, &b.Y)
 	n := float64(max(len(b.X.Names), 1))
 	wide := (x(1) - x(0)) / n
@@ -72,12 +69,7 @@ func (b Bars) SVG() string {
 				from+wide*gap, high, wide*(1-2*gap), max(low-high, 0), html.EscapeString(fmt.Sprintf("%s, %s: %s", name, s.Name, b.Y.format(s.Values[i]))))
 		}
 	}
-	d.WriteString("</svg>")
-	series := make([]Series, len(b.Stacks))
-	for i, s := range b.Stacks {
-		series[i].Name, series[i].Colour = s.Name, s.Colour
-	}
-	return d.String() + legend(series)
+	return d.end(legendOf(b.Stacks))
 }
 
 // drawn is a value that can be drawn: what is no number is nothing.

@@ -3,6 +3,7 @@ package chart
 import (
 	"encoding/xml"
 	"errors"
+	"html/template"
 	"io"
 	"math"
 	"slices"
@@ -14,9 +15,9 @@ import (
 )
 
 // parse checks that a fragment is well-formed and returns its attributes by element.
-func parse(t interface{ Fatal(...any) }, text string) (elements map[string][]map[string]string, words string) {
+func parse(t interface{ Fatal(...any) }, text template.HTML) (elements map[string][]map[string]string, words string) {
 	elements = map[string][]map[string]string{}
-	for d := xml.NewDecoder(strings.NewReader("<x>" + text + "</x>")); ; {
+	for d := xml.NewDecoder(strings.NewReader("<x>" + string(text) + "</x>")); ; {
 		token, err := d.Token()
 		if errors.Is(err, io.EOF) {
 			return elements, words
@@ -109,7 +110,7 @@ func TestWhatIsNoNumberIsAGap(t *testing.T) {
 		if dots := elements["circle"]; len(dots) != 3 || dots[0]["cy"] != "12.0" {
 			t.Errorf("log %v: dots %v", log, dots)
 		}
-		if strings.Contains(text, "NaN") || strings.Contains(text, "Inf") {
+		if strings.Contains(string(text), "NaN") || strings.Contains(string(text), "Inf") {
 			t.Errorf("log %v: %s", log, text)
 		}
 	}

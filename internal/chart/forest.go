@@ -3,6 +3,7 @@ package chart
 import (
 	"fmt"
 	"html"
+	"html/template"
 	"math"
 )
 
@@ -38,7 +39,7 @@ func (i Interval) known() bool {
 }
 
 // SVG draws the plot with its legend.
-func (f Forest) SVG() string {
+func (f Forest) SVG() template.HTML {
 	axis := f.axis()
 	var names []string
 	for _, r := range f.Rows {
@@ -60,12 +61,11 @@ func (f Forest) SVG() string {
 			}
 		}
 	}
-	d.WriteString("</svg>")
 	series := make([]Series, len(f.Keys))
 	for i, k := range f.Keys {
 		series[i] = Series{Name: k, Apart: true, Mark: markOf(i)}
 	}
-	return d.String() + legend(series)
+	return d.end(legend(series))
 }
 
 // markOf tells intervals apart by more than their colour.

@@ -9,6 +9,15 @@ import (
 // glyphs stand in the legend for dots without a line.
 var glyphs = [...]string{Disc: "●", Ring: "○", Cross: "✕"}
 
+// legendOf names stacks.
+func legendOf(stacks []Stack) string {
+	series := make([]Series, len(stacks))
+	for i, s := range stacks {
+		series[i].Name, series[i].Colour = s.Name, s.Colour
+	}
+	return legend(series)
+}
+
 // legend names the series; a single one needs no legend.
 func legend(series []Series) string {
 	if len(series) < 2 {

@@ -3,6 +3,7 @@ package chart
 import (
 	"fmt"
 	"html"
+	"html/template"
 	"strings"
 )
 
@@ -66,7 +67,7 @@ const (
 )
 
 // SVG draws the chart with its legend.
-func (l Lines) SVG() string {
+func (l Lines) SVG() template.HTML {
 	l.X.fit(func(yield func(float64)) {
 		for _, s := range l.Series {
 			for _, p := range s.Points {
@@ -86,8 +87,7 @@ func (l Lines) SVG() string {
 	for i, s := range l.Series {
 		d.series(&l.X, &l.Y, i, s)
 	}
-	d.WriteString("</svg>")
-	return d.String() + legend(l.Series)
+	return d.end(legend(l.Series))
 }
 
 type drawing struct{ strings.Builder }
@@ -100,15 +100,25 @@ func newDrawingOf(title string, height int) *drawing {
 	return d
 }
 
+// end closes the drawing, which is safe in a page: every text in it has been escaped.
+func (d *drawing) end(legend string) template.HTML {
+	return template.HTML(d.String() + "</svg>" + legend) //nolint:gosec // see above
+}
+
 func x(place float64) float64 { return left + place*(width-left-right) }
 func y(place float64) float64 { return height - bottom - place*(height-top-bottom) }
 
-func (d *drawing) axes(ax, ay *Axis) {
+// levels draws the grid across, with its numbers on the left.
+func (d *drawing) levels(ay *Axis) {
 	for _, v := range ay.ticks() {
 		at := y(ay.place(v))
 		fmt.Fprintf(d, `<line class="grid" x1="%d" x2="%d" y1="%.1f" y2="%.1f"/><text class="tick" x="%d" y="%.1f" text-anchor="end">%s</text>`,
 			left, width-right, at, at, left-6, at+4, html.EscapeString(ay.format(v)))
 	}
+}
+
+func (d *drawing) axes(ax, ay *Axis) {
+	d.levels(ay)
 	for _, v := range ax.ticks() {
 		at := x(ax.place(v))
 		fmt.Fprintf(d, `<line class="grid" x1="%.1f" x2="%.1f" y1="%d" y2="%d"/>`, at, at, top, height-bottom)

@@ -3,6 +3,7 @@ package chart
 import (
 	"fmt"
 	"html"
+	"html/template"
 )
 
 // Rows is a chart of horizontal bars: one row for each name, in it one bar for each stack, side
@@ -54,7 +55,7 @@ func (c across) name(d *drawing, y float64, name string) {
 }
 
 // SVG draws the chart with its legend.
-func (r Rows) SVG() string {
+func (r Rows) SVG() template.HTML {
 	r.X.fit(func(yield func(float64)) {
 		for _, s := range r.Stacks {
 			for _, v := range s.Values {
@@ -76,10 +77,5 @@ func (r Rows) SVG() string {
 				c.left, from+float64(k*thick), c.x(r.X.place(v))-c.left, thick-1, html.EscapeString(fmt.Sprintf("%s, %s: %s", name, s.Name, r.X.format(v))))
 		}
 	}
-	d.WriteString("</svg>")
-	series := make([]Series, len(r.Stacks))
-	for i, s := range r.Stacks {
-		series[i].Name, series[i].Colour = s.Name, s.Colour
-	}
-	return d.String() + legend(series)
+	return d.end(legendOf(r.Stacks))
 }

@@ -1,6 +1,9 @@
 package complaint
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // phrases tells the kinds apart by what operators say; the first list that has a part of the
 // text decides. So what is particular comes before what is general, and words that many
@@ -39,10 +42,8 @@ var conversions = []string{"stoi", "stol", "stoll", "stoul", "stoull", "stof", "
 
 func classify(message string) Kind {
 	text := strings.ToLower(strings.TrimSpace(message))
-	for _, name := range conversions {
-		if text == name {
-			return Value
-		}
+	if slices.Contains(conversions, text) {
+		return Value
 	}
 	for _, list := range phrases {
 		for _, part := range list.parts {

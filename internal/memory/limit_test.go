@@ -70,12 +70,12 @@ func TestLimit(t *testing.T) {
 		for name, text := range c.files {
 			root[name] = &fstest.MapFile{Data: []byte(text)}
 		}
-		got, err := limitIn(root)
+		got, err := LimitIn(root)
 		if err != nil || got.Bytes != c.want || got.Source != c.source {
 			t.Errorf("%s: got %+v, %v; want %d from %s", c.name, got, err, c.want, c.source)
 		}
 	}
-	if got, err := limitIn(fstest.MapFS{}); err == nil {
+	if got, err := LimitIn(fstest.MapFS{}); err == nil {
 		t.Errorf("a system that tells nothing: got %+v", got)
 	}
 	if got, err := Limit(); err != nil || got.Bytes < 16*mebi {

@@ -8,6 +8,7 @@ import (
 
 	"sluice/loadtest/result"
 	"sluice/loadtest/sample"
+	"sluice/loadtest/stats"
 )
 
 // Analyse compares the two sides of a run that went by a design. Latency is response latency,
@@ -143,7 +144,7 @@ func (a *analysis) decide() {
 				verdict = f.less
 			}
 		}
-		strictest := studentBeyond(familyAlpha/float64(len(a.found)), e.df) * e.se
+		strictest := stats.StudentBound(familyAlpha/float64(len(a.found)), e.df) * e.se
 		detectable := f.scale(max(strictest, noise) + power80*e.se)
 		if i < len(a.ab.Metrics) {
 			a.ab.Metrics[i].Verdict, a.ab.Metrics[i].Detectable = verdict, detectable

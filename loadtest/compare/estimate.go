@@ -1,9 +1,12 @@
 package compare
 
 import (
+	"cmp"
 	"math"
 	"math/rand/v2"
 	"slices"
+
+	"sluice/loadtest/stats"
 )
 
 // estimate is a mean of independent observations, log ratios or differences, with what is
@@ -45,11 +48,11 @@ func estimated(units []float64, trim float64, resamples int, rng *rand.Rand) est
 	e.known = true
 	e.df = e.n - 2*trimmed(e.n, trim) - 1
 	e.se = trimmedError(sorted, trim)
-	t95 := studentBeyond(0.05, e.df)
+	t95 := stats.StudentBound(0.05, e.df)
 	e.lo, e.hi = e.mean-t95*e.se, e.mean+t95*e.se
 	e.p = 1
 	if e.mean != 0 {
-		e.p = 1 - studentWithin(e.mean/e.se, e.df) // 0 without any spread
+		e.p = stats.StudentBeyond(e.mean/e.se, e.df) // 0 without any spread
 	}
 	if e.n < bootstrapUnits {
 		return e
@@ -66,7 +69,7 @@ func estimated(units []float64, trim float64, resamples int, rng *rand.Rand) est
 	}
 	slices.Sort(means)
 	n := float64(e.n)
-	tail := normalBelow(-math.Sqrt(n/(n-1)) * studentBeyond(0.05, e.n-1))
+	tail := math.Erfc(math.Sqrt(n/(n-1)/2)*stats.StudentBound(0.05, e.n-1)) / 2 // of the normal distribution
 	cut := min(int(tail*float64(resamples)), resamples-1)
 	e.lo, e.hi = means[cut], means[resamples-1-cut]
 	return e
@@ -107,15 +110,7 @@ func holm(chances []float64) []bool {
 	for i := range order {
 		order[i] = i
 	}
-	slices.SortStableFunc(order, func(i, j int) int {
-		switch {
-		case chances[i] < chances[j]:
-			return -1
-		case chances[i] > chances[j]:
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(order, func(i, j int) int { return cmp.Compare(chances[i], chances[j]) })
 	significant := make([]bool, len(chances))
 	for rank, i := range order {
 		if chances[i] > familyAlpha/float64(len(chances)-rank) {

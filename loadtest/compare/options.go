@@ -1,6 +1,7 @@
 package compare
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -80,12 +81,7 @@ const (
 )
 
 func (o Options) withDefaults() Options {
-	if o.Block == 0 {
-		o.Block = time.Second
-	}
-	if o.Resamples == 0 {
-		o.Resamples = 10_000
-	}
+	o.Block, o.Resamples = cmp.Or(o.Block, time.Second), cmp.Or(o.Resamples, 10_000)
 	return o
 }
 

@@ -10,10 +10,9 @@ import (
 )
 
 // ms is a latency in milliseconds with three digits that count.
-func ms(d time.Duration) string {
-	v := d.Seconds() * 1000
+func ms(v float64) string {
 	switch {
-	case d <= 0:
+	case !(v > 0):
 		return "-"
 	case v >= 99.95:
 		return result.Thousands(int64(math.Round(v)))
@@ -24,11 +23,11 @@ func ms(d time.Duration) string {
 	}
 }
 
-func withUnit(d time.Duration) string {
-	if d <= 0 {
+func withUnit(v float64) string {
+	if !(v > 0) {
 		return "-"
 	}
-	return ms(d) + " ms"
+	return ms(v) + " ms"
 }
 
 func rate(v float64) string { return number(v) + "/s" }

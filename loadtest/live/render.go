@@ -8,6 +8,7 @@ import (
 
 	"sluice/loadtest/result"
 	"sluice/loadtest/sample"
+	"sluice/loadtest/stats"
 )
 
 // style is how a span looks on a terminal with colours.
@@ -32,17 +33,7 @@ type span struct {
 type line []span
 
 func (l *line) add(s style, format string, args ...any) {
-	*l = append(*l, span{clean(fmt.Sprintf(format, args...)), s})
-}
-
-// clean keeps a text on its line and out of the terminal's controls.
-func clean(text string) string {
-	return strings.Map(func(c rune) rune {
-		if c < ' ' || c >= 0x7f && c < 0xa0 || c == utf8.RuneError {
-			return ' '
-		}
-		return c
-	}, text)
+	*l = append(*l, span{result.Clean(fmt.Sprintf(format, args...)), s})
 }
 
 // print cuts the line to a width and paints it.
@@ -121,12 +112,13 @@ func render(s *Snapshot, title string, width int, colour bool) []string {
 const narrowest, widest = 8, 40
 
 func progress(s *Snapshot, width int) (l line) {
-	text := duration(s.Elapsed)
-	if s.Total > 0 {
-		text = fmt.Sprintf("%s of %s, %s left", duration(s.Elapsed), duration(s.Total), duration(max(s.Total-s.Elapsed, 0)))
+	phase, elapsed, total := s.at()
+	text := duration(elapsed)
+	if total > 0 {
+		text = fmt.Sprintf("%s of %s, %s left", duration(elapsed), duration(total), duration(max(total-elapsed, 0)))
 	}
-	if s.Phase != "" {
-		text = s.Phase + ": " + text
+	if phase != "" {
+		text = phase + ": " + text
 	}
 	var words line
 	words.add(plain, "%s", text)
@@ -143,8 +135,8 @@ func progress(s *Snapshot, width int) (l line) {
 	}
 	// What the words leave is the bar's.
 	room := min(width-words.width()-len("[]  "), widest)
-	if s.Total > 0 && room >= narrowest {
-		full := int(float64(room) * min(max(s.Elapsed.Seconds()/s.Total.Seconds(), 0), 1))
+	if total > 0 && room >= narrowest {
+		full := int(float64(room) * min(max(elapsed.Seconds()/total.Seconds(), 0), 1))
 		head := ""
 		if full > 0 && full < room {
 			full, head = full-1, ">"
@@ -157,7 +149,7 @@ func progress(s *Snapshot, width int) (l line) {
 func rates(s *Snapshot) []line {
 	items := []line{
 		one(plain, "per s: offered %s", number(s.Offered)), one(plain, "sent %s", number(s.Sent)), one(plain, "good %s", number(s.Good)),
-		one(plain, "in flight %s", result.Thousands(s.InFlight)), one(plain, "lag p99 %s", withUnit(s.Lag)),
+		one(plain, "in flight %s", result.Thousands(s.InFlight)), one(plain, "lag p99 %s", withUnit(s.LagP99)),
 	}
 	if s.Late != 0 {
 		items = append(items, one(plain, "late %s", result.Thousands(s.Late)))
@@ -168,11 +160,11 @@ func rates(s *Snapshot) []line {
 // clocks is a small table: both clocks in the last second and in the whole run.
 func clocks(s *Snapshot) []line {
 	const form = "%-9s%7s%7s%7s  |%8s%7s%7s%7s"
-	row := func(name string, c *Clock) line {
-		return one(plain, form, name, ms(c.Second.P50), ms(c.Second.P99), ms(c.Second.Max), ms(c.All.P50), ms(c.All.P99), ms(c.All.P999), ms(c.All.Max))
+	row := func(name string, second, all *stats.LiveLatency) line {
+		return one(plain, form, name, ms(second.P50), ms(second.P99), ms(second.Max), ms(all.P50), ms(all.P99), ms(all.P999), ms(all.Max))
 	}
 	head := one(faint, form, "ms, 1 s", "p50", "p99", "max", "all p50", "p99", "p99.9", "max")
-	return []line{head, row("response", &s.Response), row("service", &s.Service)}
+	return []line{head, row("response", &s.Recent.Response, &s.Response), row("service", &s.Recent.Service, &s.Service)}
 }
 
 func stages(s *Snapshot) (items []line) {
@@ -193,8 +185,8 @@ var short = [sample.Outcomes]span{
 }
 
 func ends(s *Snapshot) []line {
-	wrong := s.Ended[sample.Wrong]
-	ok := one(plain, "ok %s", result.Thousands(s.Ended[sample.OK]))
+	wrong := s.Outcomes[sample.Wrong]
+	ok := one(plain, "ok %s", result.Thousands(s.Outcomes[sample.OK]))
 	switch {
 	case s.Verified == 0 && wrong == 0:
 		ok.add(faint, " (not compared)")
@@ -206,7 +198,7 @@ func ends(s *Snapshot) []line {
 		ok.add(plain, ")")
 	}
 	items := []line{ok}
-	for o, n := range s.Ended {
+	for o, n := range s.Outcomes {
 		if name := short[o]; n != 0 && name.text != "" {
 			items = append(items, one(name.style, "%s %s", name.text, result.Thousands(n)))
 		}
@@ -227,22 +219,23 @@ func resources(s *Snapshot) (items []line) {
 	add(s.TargetCores > 0, "target %.2f cores", s.TargetCores)
 	add(s.RSS > 0, "RSS %.0f MB", float64(s.RSS)/1e6)
 	add(s.GPU >= 0, "GPU %.0f %%", 100*s.GPU)
-	add(s.Batch > 0, "batch %.1f", s.Batch)
+	add(s.BatchMean > 0, "batch %.1f", s.BatchMean)
 	return items
 }
 
 // oneLine is the form without a terminal.
 func oneLine(s *Snapshot) string {
 	var l line
-	text := duration(s.Elapsed)
-	if s.Total > 0 {
-		text += " of " + duration(s.Total)
+	phase, elapsed, total := s.at()
+	text := duration(elapsed)
+	if total > 0 {
+		text += " of " + duration(total)
 	}
-	if s.Phase != "" {
-		text = s.Phase + ": " + text
+	if phase != "" {
+		text = phase + ": " + text
 	}
 	l.add(plain, "%s  sent %s  good %s  in flight %s  p50 %s  p99 %s  max %s  lag p99 %s", text, rate(s.Sent), rate(s.Good), result.Thousands(s.InFlight),
-		withUnit(s.Response.Second.P50), withUnit(s.Response.Second.P99), withUnit(s.Response.Second.Max), withUnit(s.Lag))
+		withUnit(s.Recent.Response.P50), withUnit(s.Recent.Response.P99), withUnit(s.Recent.Response.Max), withUnit(s.LagP99))
 	for _, item := range ends(s) {
 		l = append(append(l, span{"  ", plain}), item...)
 	}

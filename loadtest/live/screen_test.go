@@ -31,7 +31,7 @@ func TestTheScreenHoldsNotesAndTheLastBlock(t *testing.T) {
 			width = rapid.IntRange(20, 120).Draw(t, "width")
 			snapshot := example()
 			if rapid.Bool().Draw(t, "short") {
-				snapshot.Stages, snapshot.ToolCores, snapshot.TargetCores, snapshot.RSS, snapshot.GPU, snapshot.Batch = nil, 0, 0, 0, -1, 0
+				snapshot.Stages, snapshot.ToolCores, snapshot.TargetCores, snapshot.RSS, snapshot.GPU, snapshot.BatchMean = nil, 0, 0, 0, -1, 0
 			}
 			v.Show(snapshot)
 			block = render(&snapshot, "poisson:500", width, false)
@@ -65,7 +65,7 @@ func TestCloseRestoresATerminal(t *testing.T) {
 		defer v.Close()
 		v.Show(example())
 		s := example()
-		s.Ended[sample.OK] = 20999
+		s.Outcomes[sample.OK] = 20999
 		v.Show(s)
 		panic("the run")
 	}()
@@ -85,7 +85,7 @@ func TestCloseRestoresATerminal(t *testing.T) {
 		}
 	}
 	s := example()
-	s.Ended[sample.OK] = 20999
+	s.Outcomes[sample.OK] = 20999
 	if want := strings.Join(render(&s, "poisson:500", 80, false), "\n") + "\n"; got.Text() != want || got.Hidden || got.Err != nil {
 		t.Errorf("hidden %v, %v; the terminal holds\n%s\nwant\n%s", got.Hidden, got.Err, got.Text(), want)
 	}

@@ -3,34 +3,18 @@ package live
 import (
 	"time"
 
-	"sluice/loadtest/sample"
+	"sluice/loadtest/stats"
 )
 
 // Snapshot is what is known at one instant of a run. A figure that is 0 is not known, unless
 // its comment says otherwise.
 type Snapshot struct {
-	// Phase is what the run is at: warm-up, or probe 3: 4,200/s; "" is the measured window.
+	// Rates, numbers of requests and outcomes of which 0 is a value.
+	stats.Snapshot
+	// Phase is what the run is at, such as probe 3: 4,200/s; "" if there is only one.
 	Phase string
-	// Elapsed is of the phase, and Total its length; 0 if it has no end that is known.
-	Elapsed, Total time.Duration
-
-	// Offered, Sent and Good are requests of the last second; 0 is a value.
-	Offered, Sent, Good float64
-	// InFlight are sent and not answered; Late were written more than a millisecond after their
-	// instant; 0 is a value of both.
-	InFlight, Late int64
-	// Lag is the p99 of the last second.
-	Lag time.Duration
-	// Response counts from the intended start, Service from the send.
-	Response, Service Clock
-	// Stages are means of the whole run, in the order of the flow.
-	Stages []Stage
-
-	// Ended counts requests by outcome since the start, Extra answers that nobody was waiting for; 0 is a value.
-	Ended [sample.Outcomes]int64
+	// Extra counts answers that nobody was waiting for; 0 is a value.
 	Extra int64
-	// Verified are answers whose values were compared.
-	Verified int64
 
 	// ToolCores and TargetCores are of the last second.
 	ToolCores, TargetCores float64
@@ -38,26 +22,24 @@ type Snapshot struct {
 	RSS int64
 	// GPU is the utilisation from 0 to 1; below 0 it is not known.
 	GPU float64
-	// Batch is the mean of the last second in rows.
-	Batch float64
 
 	// Objective is what the light is about, as p99<10ms.
 	Objective string
 	Light     Light
 }
 
-// Clock is a latency in the last second and in the whole run.
-type Clock struct {
-	Second, All Quantiles
-}
-
-// Quantiles of a latency; what is not known is 0.
-type Quantiles struct{ P50, P99, P999, Max time.Duration }
-
-// Stage is a part of the response latency.
-type Stage struct {
-	Name string
-	Mean time.Duration
+// at is the phase that a snapshot is of, how much of it has passed, and its length, which is 0 if it
+// has no end that is known. The warm-up is a phase of its own.
+func (s *Snapshot) at() (phase string, elapsed, total time.Duration) {
+	if s.Elapsed >= s.Window.From {
+		total = s.Window.Length()
+		return s.Phase, min(s.Elapsed-s.Window.From, total), total
+	}
+	phase = "warm-up"
+	if s.Phase != "" {
+		phase = s.Phase + ", warm-up"
+	}
+	return phase, s.Elapsed, s.Window.From
 }
 
 // Light says whether an objective holds.

@@ -2,10 +2,15 @@ package live
 
 import (
 	"io"
+	"os"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
+
+	"golang.org/x/sys/unix"
+
+	"sluice/loadtest/result"
 )
 
 // Mode is how a run is shown.
@@ -79,11 +84,12 @@ func (v *View) Show(s Snapshot) {
 	case v.block():
 		v.draw("", render(&s, v.o.Title, v.width(), !v.o.NoColor))
 	default:
-		second := s.Elapsed.Truncate(time.Second)
-		if second == v.mu.second && s.Phase == v.mu.phase {
+		phase, elapsed, _ := s.at()
+		second := elapsed.Truncate(time.Second)
+		if second == v.mu.second && phase == v.mu.phase {
 			return
 		}
-		v.mu.second, v.mu.phase = second, s.Phase
+		v.mu.second, v.mu.phase = second, phase
 		_, _ = io.WriteString(v.mu.w, oneLine(&s)+"\n")
 	}
 }
@@ -102,9 +108,9 @@ func (v *View) Note(text string) {
 	switch {
 	case v.mu.closed || v.o.Mode == None:
 	case v.block():
-		v.draw(clean(text), nil) // the next block comes below
+		v.draw(result.Clean(text), nil) // the next block comes below
 	default:
-		_, _ = io.WriteString(v.mu.w, clean(text)+"\n")
+		_, _ = io.WriteString(v.mu.w, result.Clean(text)+"\n")
 	}
 }
 
@@ -151,4 +157,19 @@ func (v *View) Close() {
 		v.mu.hidden = false
 		_, _ = io.WriteString(v.mu.w, wrap+showCursor)
 	}
+}
+
+// Terminal says whether a file is a terminal, and returns a function that tells its columns,
+// which change when a window does; 0 is not known.
+func Terminal(f *os.File) (tty bool, width func() int) {
+	fd := int(f.Fd())
+	width = func() int {
+		size, err := unix.IoctlGetWinsize(fd, unix.TIOCGWINSZ)
+		if err != nil {
+			return 0
+		}
+		return int(size.Col)
+	}
+	_, err := unix.IoctlGetWinsize(fd, unix.TIOCGWINSZ)
+	return err == nil, width
 }

@@ -17,6 +17,7 @@ import (
 
 	"sluice/loadtest/result"
 	"sluice/loadtest/sample"
+	"sluice/loadtest/stats"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -27,27 +28,27 @@ const title = "poisson:500  seed 7  localhost:8080/resnet18 version 3  pid 4711"
 
 // example is a run that goes well, after 42 of 60 seconds.
 func example() Snapshot {
-	us := func(n int) time.Duration { return time.Duration(n) * time.Microsecond }
-	return Snapshot{
-		Elapsed: 42 * time.Second, Total: time.Minute, Offered: 500.3, Sent: 500.3, Good: 499.9, InFlight: 4, Lag: us(110),
-		Response: Clock{Second: Quantiles{P50: us(2100), P99: us(5800), Max: us(7900)}, All: Quantiles{us(2100), us(6000), us(8800), us(12300)}},
-		Service:  Clock{Second: Quantiles{P50: us(2000), P99: us(5700), Max: us(7800)}, All: Quantiles{us(2000), us(5900), us(8700), us(12200)}},
-		Stages:   []Stage{{"queue", us(200)}, {"decode", us(90)}, {"run", us(1310)}, {"encode", us(50)}, {"other", us(100)}},
-		Ended:    [sample.Outcomes]int64{sample.OK: 20998}, Verified: 20998, ToolCores: 0.09, TargetCores: 0.71, RSS: 212e6, GPU: 0.31, Batch: 3.4,
-		Objective: "p99<10ms", Light: Holds,
+	s := Snapshot{ToolCores: 0.09, TargetCores: 0.71, RSS: 212e6, GPU: 0.31, Objective: "p99<10ms", Light: Holds}
+	s.Snapshot = stats.Snapshot{
+		Elapsed: 42 * time.Second, Window: stats.Window{To: time.Minute}, Offered: 500.3, Sent: 500.3, Good: 499.9, InFlight: 4, LagP99: 0.11,
+		Response: stats.LiveLatency{P50: 2.1, P99: 6, P999: 8.8, Max: 12.3}, Service: stats.LiveLatency{P50: 2, P99: 5.9, P999: 8.7, Max: 12.2},
+		Stages:   []result.Stage{{Name: "queue", Mean: 0.2}, {Name: "decode", Mean: 0.09}, {Name: "run", Mean: 1.31}, {Name: "encode", Mean: 0.05}, {Name: "other", Mean: 0.1}},
+		Outcomes: [sample.Outcomes]int64{sample.OK: 20998}, Verified: 20998, BatchMean: 3.4,
 	}
+	s.Recent.Response, s.Recent.Service = stats.LiveLatency{P50: 2.1, P99: 5.8, Max: 7.9}, stats.LiveLatency{P50: 2, P99: 5.7, Max: 7.8}
+	return s
 }
 
 func badExample() Snapshot {
 	s := example()
-	s.Phase, s.Elapsed, s.Total = "probe 3: 4,200/s", 7*time.Second, 20*time.Second
-	s.Ended = [sample.Outcomes]int64{
+	s.Phase, s.Elapsed, s.Window.To = "probe 3: 4,200/s", 7*time.Second, 20*time.Second
+	s.Outcomes = [sample.Outcomes]int64{
 		sample.OK: 20998, sample.Wrong: 3, sample.Rejected: 1204, sample.ClientError: 1, sample.ServerError: 20, sample.Timeout: 5,
 		sample.Refused: 1, sample.Unsent: 2, sample.Lost: 1,
 	}
 	s.Extra = 1
 	s.Light, s.Late = Fails, 1400
-	s.Response.Second = Quantiles{P50: 120 * time.Millisecond, P99: 1806 * time.Millisecond, Max: 12345 * time.Millisecond}
+	s.Recent.Response = stats.LiveLatency{P50: 120, P99: 1806, Max: 12345}
 	s.Offered, s.Sent, s.Good = 20000, 19876.6, 18001.2
 	return s
 }
@@ -204,9 +205,9 @@ func TestFiguresAreShort(t *testing.T) {
 		}
 	}
 	f(ms(0), "-")
-	f(ms(63*time.Microsecond), "0.06")
-	f(ms(9996*time.Microsecond), "10.0")
-	f(ms(1806*time.Millisecond), "1,806")
+	f(ms(0.063), "0.06")
+	f(ms(9.996), "10.0")
+	f(ms(1806), "1,806")
 	f(rate(0), "0.0/s")
 	f(rate(9999.7), "10,000/s")
 	f(result.Thousands(-1234), "-1,234")

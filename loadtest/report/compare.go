@@ -102,7 +102,9 @@ func comparisons() []figureOf {
 		figureOf{"offered", func(r *result.Result) (float64, bool) { return r.Load.Offered, sent(r) }, rate},
 		figureOf{"good", func(r *result.Result) (float64, bool) { return r.Load.Good, sent(r) }, rate},
 		figureOf{"rejected", func(r *result.Result) (float64, bool) { return float64(r.Ledger.Rejected), sent(r) }, whole},
-		figureOf{"failed", func(r *result.Result) (float64, bool) { return float64(failures(&r.Ledger)), sent(r) }, whole},
+		figureOf{"failed", func(r *result.Result) (float64, bool) {
+			return float64(r.Ledger.Ended() - r.Ledger.OK - r.Ledger.Rejected), sent(r)
+		}, whole},
 		figureOf{"wrong", func(r *result.Result) (float64, bool) { return float64(r.Ledger.Wrong), sent(r) }, whole},
 		figureOf{"target CPU, cores", target(func(p *result.Process) float64 { return p.Cores }), cores},
 		figureOf{"target CPU per request, µs", target(func(p *result.Process) float64 { return p.CPUPerRequest }), digits},
@@ -115,11 +117,6 @@ func comparisons() []figureOf {
 }
 
 func whole(v float64) string { return grouped(v, 0) }
-
-// failures are all that did not end well, but for what was refused in time.
-func failures(l *result.Ledger) int64 {
-	return l.Wrong + l.ClientErr + l.ServerErr + l.Timeout + l.Refused + l.FailedBefore + l.LostAfter
-}
 
 func keyFigures(results []*result.Result) part {
 	p := part{Title: "Key figures", Wide: true}

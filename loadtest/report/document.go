@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"sluice/internal/traffic"
@@ -212,13 +213,7 @@ func tiles(r *result.Result) (all []tile) {
 func pairs() table { return table{Words: 1} }
 
 func (t *table) pair(name string, parts ...string) {
-	var said []string
-	for _, p := range parts {
-		if p != "" {
-			said = append(said, p)
-		}
-	}
-	if len(said) > 0 {
+	if said := slices.DeleteFunc(parts, func(p string) bool { return p == "" }); len(said) > 0 {
 		t.add(name, strings.Join(said, ", "))
 	}
 }

@@ -2,25 +2,17 @@ package report
 
 import (
 	"fmt"
-	"html/template"
 	"math"
 
 	"sluice/internal/chart"
 	"sluice/loadtest/result"
 )
 
-// figure is a chart with its heading and what it means.
-type figure struct {
-	Title, Note string
-	SVG         template.HTML
-}
-
-// svg marks a drawing as safe: internal/chart escapes every text that it is given.
-func svg(s string) template.HTML { return template.HTML(s) } //nolint:gosec // see above
-
 // figures are the charts of one result; those without data are left out.
-func figures(r *result.Result) (all []figure) {
-	r = wholeSeconds(r)
+func figures(r *result.Result) (all []chart.Figure) {
+	whole := *r // a part of a second would look like a fall
+	whole.Series = r.Whole()
+	r = &whole
 	all = append(all, capacityFigures(r)...)
 	all = append(all, abFigures(r)...)
 	own := len(all)
@@ -49,18 +41,6 @@ func figures(r *result.Result) (all []figure) {
 		all[i].Title += of
 	}
 	return all
-}
-
-// wholeSeconds leaves out a last second that is not a whole one: in a chart of what happens in
-// each second it would look like a fall.
-func wholeSeconds(r *result.Result) *result.Result {
-	n := len(r.Series)
-	if n < 2 || r.Load.Duration == 0 || r.Series[n-1].T+1 <= r.Load.Duration+1e-3 {
-		return r
-	}
-	cut := *r
-	cut.Series = r.Series[:n-1]
-	return &cut
 }
 
 const timeLabel = "time since the start of the measured window, s"
@@ -100,7 +80,7 @@ func line(r *result.Result, name string, value func(*result.Second) float64) cha
 	return s
 }
 
-func latencyOverTime(r *result.Result) figure {
+func latencyOverTime(r *result.Result) chart.Figure {
 	l := chart.Lines{Title: "Response latency of each second", X: chart.Axis{Label: timeLabel}, Series: []chart.Series{
 		line(r, "p50", func(s *result.Second) float64 { return latencyOrGap(s.P50) }),
 		line(r, "p90", func(s *result.Second) float64 { return latencyOrGap(s.P90) }),
@@ -117,7 +97,7 @@ func latencyOverTime(r *result.Result) figure {
 		}
 	}
 	l.Y = latencyAxis(l.Series) // the threshold's too, or a distant one would press the others flat
-	return figure{"Latency over time", "Of the good answers to the requests that were meant to be sent in each second; a gap is a second without one. The dashed line is what a client would see that starts its clock when it sends.", svg(l.SVG())}
+	return chart.NewFigure("Latency over time", "Of the good answers to the requests that were meant to be sent in each second; a gap is a second without one. The dashed line is what a client would see that starts its clock when it sends.", l)
 }
 
 // curve is a latency to be drawn as a spectrum.
@@ -128,7 +108,7 @@ type curve struct {
 }
 
 // spectra draws curves whose X is 1/(1-p), from 1 for the fastest answer to their number for the slowest.
-func spectra(title, note string, curves ...curve) figure {
+func spectra(title, note string, curves ...curve) chart.Figure {
 	l := chart.Lines{Title: title, X: chart.Axis{Label: "part of the answers within it (spaced by 1/(1-p))", Tail: true}}
 	for _, c := range curves {
 		s := chart.Series{Name: c.name, Dashed: c.dashed}
@@ -142,10 +122,10 @@ func spectra(title, note string, curves ...curve) figure {
 		l.Series = append(l.Series, s)
 	}
 	l.Y = latencyAxis(l.Series)
-	return figure{title, note, svg(l.SVG())}
+	return chart.NewFigure(title, note, l)
 }
 
-func stageBars(r *result.Result) figure {
+func stageBars(r *result.Result) chart.Figure {
 	b := chart.Rows{Title: "Stages of the response latency", X: chart.Axis{Label: "ms", Round: true}, Stacks: []chart.Stack{{Name: "mean"}, {Name: "p99"}}}
 	for _, s := range r.Stages {
 		b.Names = append(b.Names, s.Name)
@@ -153,12 +133,12 @@ func stageBars(r *result.Result) figure {
 	}
 	if !tailsGiven(r) {
 		b.Stacks = b.Stacks[:1]
-		return figure{"Where the response latency goes", "Means add up to the mean response latency. There are too few answers for tails.", svg(b.SVG())}
+		return chart.NewFigure("Where the response latency goes", "Means add up to the mean response latency. There are too few answers for tails.", b)
 	}
-	return figure{"Where the response latency goes", "Means add up to the mean response latency; the p99 of the stages do not add up, since the slow requests of each are different ones.", svg(b.SVG())}
+	return chart.NewFigure("Where the response latency goes", "Means add up to the mean response latency; the p99 of the stages do not add up, since the slow requests of each are different ones.", b)
 }
 
-func batchBars(s sizes) figure {
+func batchBars(s sizes) chart.Figure {
 	b := chart.Bars{Title: "Answers by the size of their batch", X: chart.Axis{Label: "rows of the batch"}, Y: chart.Axis{Label: "part of the answers, %", Round: true}}
 	values := chart.Stack{Name: "answers"}
 	for _, c := range s.classes {
@@ -166,5 +146,5 @@ func batchBars(s sizes) figure {
 		values.Values = append(values.Values, 100*float64(c.N)/float64(s.total))
 	}
 	b.Stacks = []chart.Stack{values}
-	return figure{"Batch sizes", "As the target says with each answer.", svg(b.SVG())}
+	return chart.NewFigure("Batch sizes", "As the target says with each answer.", b)
 }

@@ -49,21 +49,19 @@ func digits(v float64) string {
 	}
 }
 
-// ms is a latency; 0 is one that was not measured.
-func ms(v float64) string {
-	if v == 0 || !finite(v) {
+// with adds what a value is to be read as, if there is one.
+func with(text, unit string) string {
+	if text == none {
 		return none
 	}
-	return digits(v) + " ms"
+	return text + unit
 }
 
+// ms is a latency; 0 is one that was not measured.
+func ms(v float64) string { return with(digitsOrNone(v, false), " ms") }
+
 // lag may be 0.
-func lag(v float64) string {
-	if !finite(v) {
-		return none
-	}
-	return digits(v) + " ms"
-}
+func lag(v float64) string { return with(digits(v), " ms") }
 
 func interval(lo, hi float64) string {
 	if lo == 0 && hi == 0 || !finite(lo) || !finite(hi) {
@@ -73,14 +71,10 @@ func interval(lo, hi float64) string {
 }
 
 func rate(v float64) string {
-	switch {
-	case !finite(v):
-		return none
-	case math.Abs(v) >= 999.5:
-		return grouped(v, 0) + "/s"
-	default:
-		return grouped(v, 1) + "/s"
+	if math.Abs(v) >= 999.5 {
+		return with(grouped(v, 0), "/s")
 	}
+	return with(grouped(v, 1), "/s")
 }
 
 // percent keeps apart what is nearly all from all: 99.98 %, never a rounded 100 %.
@@ -113,18 +107,10 @@ func memory(n int64) string {
 	}
 }
 
-func cores(v float64) string {
-	if !finite(v) {
-		return none
-	}
-	return grouped(v, 2)
-}
+func cores(v float64) string { return grouped(v, 2) }
 
 func seconds(v float64) string {
-	if !finite(v) {
-		return none
-	}
-	return strings.TrimSuffix(strings.TrimRight(grouped(v, 2), "0"), ".") + " s"
+	return with(strings.TrimSuffix(strings.TrimRight(grouped(v, 2), "0"), "."), " s")
 }
 
 // some is a count with its noun.

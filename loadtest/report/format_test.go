@@ -65,7 +65,7 @@ func TestNumbersAreWrittenForReaders(t *testing.T) {
 	f(some(2000, "run", "runs"), "2,000 runs")
 	f(side(0)+side(1), "AB")
 	f(commandLine([]string{"a", "--slo", "p99<10ms", "it's", ""}), `a --slo 'p99<10ms' 'it'\''s' ''`)
-	f(clean("a\x1b[31m\nb\x9bc"), "a [31m b c")
+	f(result.Clean("a\x1b[31m\nb\x9bc"), "a [31m b c")
 }
 
 // What is nearly all is never written as all, and what is nearly nothing never as nothing.

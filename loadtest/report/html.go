@@ -26,7 +26,7 @@ type sheet struct {
 	*document
 	Style    template.CSS
 	Subtitle string
-	Figures  []figure
+	Figures  []chart.Figure
 	// First stand above the figures, Rest below them.
 	First, Rest []part
 	// Seconds is the data behind the charts over time.
@@ -73,7 +73,7 @@ func (s *sheet) write(w io.Writer) error {
 		if c == '\n' {
 			return c
 		}
-		return printable(c)
+		return result.Printable(c)
 	}, out.Bytes())
 	_, err := w.Write(bytes.ReplaceAll(text, []byte("://"), []byte(":&#47;&#47;")))
 	return err

@@ -34,12 +34,7 @@ func resources(r *result.Result) part {
 	}
 	line("process", func(v *result.Process) string { return positive(v.PID) })
 	line("CPU, cores", func(v *result.Process) string { return cores(v.Cores) })
-	line("CPU per request, µs", func(v *result.Process) string {
-		if v.CPUPerRequest == 0 {
-			return none
-		}
-		return digits(v.CPUPerRequest)
-	})
+	line("CPU per request, µs", func(v *result.Process) string { return digitsOrNone(v.CPUPerRequest, false) })
 	line("RSS, at most", func(v *result.Process) string { return memory(v.RSSMax) })
 	line("PSS, at most", func(v *result.Process) string { return memory(v.PSSMax) })
 	line("threads", func(v *result.Process) string { return positive(v.Threads) })

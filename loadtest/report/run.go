@@ -126,11 +126,11 @@ func latencies(r *result.Result) part {
 	p.Table.add("answers", count(r.Response.N), "", count(r.Service.N), "")
 	p.Notes = []string{responseNote, serviceNote}
 	if f := r.Refusals; f != nil && f.N > 0 {
-		text := fmt.Sprintf("Answers 429 and 503 took %s on average, %s at most (%s).", ms(f.Mean), ms(f.Max), some(f.N, "answer", "answers"))
+		tail := ""
 		if v, ok := f.At(0.99); ok {
-			text = fmt.Sprintf("Answers 429 and 503 took %s on average, %s at p99, %s at most (%s).", ms(f.Mean), ms(v.Ms), ms(f.Max), some(f.N, "answer", "answers"))
+			tail = ms(v.Ms) + " at p99, "
 		}
-		p.Notes = append(p.Notes, text)
+		p.Notes = append(p.Notes, fmt.Sprintf("Answers 429 and 503 took %s on average, %s%s at most (%s).", ms(f.Mean), tail, ms(f.Max), some(f.N, "answer", "answers")))
 	}
 	return p
 }
@@ -154,10 +154,8 @@ func cell(l *result.Latency, q float64) (value, bounds string) {
 	if v, ok := l.At(q); ok {
 		return ms(v.Ms), interval(v.Lo, v.Hi)
 	}
-	for _, v := range l.Refused {
-		if v.Q == q {
-			return none, "needs " + count(v.Need)
-		}
+	if need, ok := l.Needs(q); ok {
+		return none, "needs " + count(need)
 	}
 	return none, none
 }

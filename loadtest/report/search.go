@@ -91,10 +91,7 @@ func verdictSentence(m result.Ratio) string {
 }
 
 func value(v float64, unit string) string {
-	if !finite(v) {
-		return none
-	}
-	return strings.TrimSpace(digits(v) + " " + unit)
+	return strings.TrimSpace(with(digits(v), " "+unit))
 }
 
 func ratio(v float64) string {

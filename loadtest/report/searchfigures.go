@@ -36,7 +36,7 @@ var marks = []struct {
 	{"pass", "p99, holds", chart.Disc, 3}, {"inconclusive", "p99, inconclusive", chart.Ring, 5}, {"fail", "p99, fails", chart.Cross, 2},
 }
 
-func capacityFigures(r *result.Result) []figure {
+func capacityFigures(r *result.Result) []chart.Figure {
 	c := r.Capacity
 	if c == nil || len(c.Probes) == 0 {
 		return nil
@@ -81,13 +81,13 @@ func capacityFigures(r *result.Result) []figure {
 		{Name: "target", Points: points(func(p result.Probe) float64 { return p.TargetCPU }, nil), Dots: true},
 		{Name: "load tester", Points: points(func(p result.Probe) float64 { return p.ToolCPU }, nil), Dots: true, Mark: chart.Ring},
 	}}
-	all := []figure{
-		{"Latency against the rate", "One dot for each probe; those after the overload, for the recovery, are left out.", svg(latency.SVG())},
-		{"Goodput against the rate", "The distance to the dashed line is what is refused, late or wrong.", svg(good.SVG())},
-		{"Errors against the rate", "", svg(errors.SVG())},
+	all := []chart.Figure{
+		chart.NewFigure("Latency against the rate", "One dot for each probe; those after the overload, for the recovery, are left out.", latency),
+		chart.NewFigure("Goodput against the rate", "The distance to the dashed line is what is refused, late or wrong.", good),
+		chart.NewFigure("Errors against the rate", "", errors),
 	}
 	if known(cpu.Series[0]) || known(cpu.Series[1]) {
-		all = append(all, figure{"CPU against the rate", "", svg(cpu.SVG())})
+		all = append(all, chart.NewFigure("CPU against the rate", "", cpu))
 	}
 	return all
 }
@@ -101,7 +101,7 @@ func slowest(probes []result.Probe) (most float64) {
 	return most
 }
 
-func abFigures(r *result.Result) (all []figure) {
+func abFigures(r *result.Result) (all []chart.Figure) {
 	ab := r.AB
 	if ab == nil {
 		return nil
@@ -114,7 +114,7 @@ func abFigures(r *result.Result) (all []figure) {
 		}})
 	}
 	if len(f.Rows) > 0 {
-		all = append(all, figure{"Ratios", "Dots are B/A and A/A, lines their 95 % intervals. A difference is shown only if B's interval leaves out 1 and reaches beyond A's own.", svg(f.SVG())})
+		all = append(all, chart.NewFigure("Ratios", "Dots are B/A and A/A, lines their 95 % intervals. A difference is shown only if B's interval leaves out 1 and reaches beyond A's own.", f))
 	}
 	if len(ab.A.Spectrum) > 1 || len(ab.B.Spectrum) > 1 {
 		all = append(all, spectra("Latency spectrum of both", "Response latency, of the blocks that count.", curve{"A", &ab.A, false}, curve{"B", &ab.B, true}))

@@ -20,7 +20,7 @@ func Text(w io.Writer, r *result.Result) error {
 
 func (d *document) text(w io.Writer) error {
 	p := &printer{}
-	fmt.Fprintln(p, clean(d.Verdict))
+	fmt.Fprintln(p, result.Clean(d.Verdict))
 	for _, a := range d.Alarms {
 		fmt.Fprintln(p)
 		fmt.Fprintln(p, a.Heading())
@@ -29,7 +29,7 @@ func (d *document) text(w io.Writer) error {
 		}
 	}
 	for _, part := range d.Parts {
-		fmt.Fprintf(p, "\n%s\n", clean(part.Title))
+		fmt.Fprintf(p, "\n%s\n", result.Clean(part.Title))
 		for _, line := range part.Lines {
 			p.wrapped(2, "", line)
 		}
@@ -39,25 +39,12 @@ func (d *document) text(w io.Writer) error {
 		}
 	}
 	// The first line has scrolled away by now.
-	fmt.Fprintf(p, "\n%s: %s\n", d.State, clean(d.BareVerdict()))
+	fmt.Fprintf(p, "\n%s: %s\n", d.State, result.Clean(d.BareVerdict()))
 	_, err := io.WriteString(w, p.String())
 	return err
 }
 
 type printer struct{ strings.Builder }
-
-// clean keeps a text that comes from a server on one line and out of the terminal's controls.
-func clean(text string) string {
-	return strings.Map(printable, text)
-}
-
-// printable replaces control characters, and what is no character, by a space.
-func printable(c rune) rune {
-	if c < ' ' || c >= 0x7f && c < 0xa0 || c == utf8.RuneError || c == 0xfffe || c == 0xffff {
-		return ' '
-	}
-	return c
-}
 
 // wrapped prints words with an indent; first stands before them, and further lines begin below its end.
 func (p *printer) wrapped(indent int, first, text string) {
@@ -65,7 +52,7 @@ func (p *printer) wrapped(indent int, first, text string) {
 	hang := utf8.RuneCountInString(line)
 	used, fresh := hang, true
 	p.WriteString(line)
-	for _, word := range strings.Fields(clean(text)) {
+	for _, word := range strings.Fields(result.Clean(text)) {
 		n := utf8.RuneCountInString(word)
 		switch {
 		case fresh:
@@ -90,12 +77,10 @@ func (p *printer) table(t *table) {
 			if i == len(widths) {
 				widths = append(widths, 0)
 			}
-			widths[i] = max(widths[i], utf8.RuneCountInString(clean(c)))
+			widths[i] = max(widths[i], utf8.RuneCountInString(result.Clean(c)))
 		}
 	}
-	if len(t.Head) > 0 {
-		measure(t.Head)
-	}
+	measure(t.Head)
 	for _, r := range t.Rows {
 		measure(r.Cells)
 	}
@@ -110,7 +95,7 @@ func (p *printer) table(t *table) {
 func (p *printer) row(t *table, cells []string, widths []int) {
 	var line strings.Builder
 	for i, c := range cells {
-		c = clean(c)
+		c = result.Clean(c)
 		pad := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(c))
 		switch {
 		case i == len(cells)-1 && t.Words > 0:

@@ -17,7 +17,7 @@ type drawn struct {
 
 // overTime are the charts of rates and resources. A chart whose values are all 0 says that
 // nothing is known, and is left out.
-func overTime(r *result.Result) (all []figure) {
+func overTime(r *result.Result) (all []chart.Figure) {
 	if len(r.Series) < 2 {
 		return nil
 	}
@@ -52,7 +52,7 @@ func overTime(r *result.Result) (all []figure) {
 }
 
 // append leaves out lines that are 0 throughout, and the chart if no line is left.
-func (d drawn) append(all []figure) []figure {
+func (d drawn) append(all []chart.Figure) []chart.Figure {
 	l := chart.Lines{Title: d.title + ", by second", X: chart.Axis{Label: timeLabel}, Y: chart.Axis{Label: d.label, Round: true}}
 	for i, s := range d.lines {
 		if s.Colour == 0 {
@@ -65,7 +65,7 @@ func (d drawn) append(all []figure) []figure {
 	if len(l.Series) == 0 {
 		return all
 	}
-	return append(all, figure{d.title, d.note, svg(l.SVG())})
+	return append(all, chart.NewFigure(d.title, d.note, l))
 }
 
 // dashed makes a line a reference: drawn over those that it is there for, which show through.
@@ -100,7 +100,7 @@ var kinds = []struct {
 // mostBars is how many bars a chart over time has at most; more seconds share one.
 const mostBars = 120
 
-func outcomesOverTime(r *result.Result) figure {
+func outcomesOverTime(r *result.Result) chart.Figure {
 	each := 1 + (len(r.Series)-1)/mostBars
 	b := chart.Bars{Title: "How the requests of each second ended", X: chart.Axis{Label: timeLabel}, Y: chart.Axis{Label: "requests/s", Round: true}}
 	for i := 0; i < len(r.Series); i += each {
@@ -121,5 +121,5 @@ func outcomesOverTime(r *result.Result) figure {
 			b.Stacks = append(b.Stacks, s)
 		}
 	}
-	return figure{"Outcomes", "How the requests ended that were meant to be sent in each second.", svg(b.SVG())}
+	return chart.NewFigure("Outcomes", "How the requests ended that were meant to be sent in each second.", b)
 }

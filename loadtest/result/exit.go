@@ -15,68 +15,31 @@ const (
 	ExitInterrupted = 130
 )
 
-// severity orders exit statuses, the worst first. A command that could not begin says only
-// that. A ledger that is not closed makes every other count doubtful; wrong answers are a fault
-// of the target whoever was late; figures that are not the target's decide nothing about it,
-// so they come before a threshold; an interrupted run says so if there is nothing worse to say.
-var severity = []int{ExitUsage, ExitNotReady, ExitLedger, ExitWrong, ExitInvalid, ExitThreshold, ExitInterrupted}
-
-// WorstExit picks the worst of several statuses. One that is not known is worse than any.
-func WorstExit(codes ...int) int {
-	worst, rank := ExitOK, len(severity)
-	for _, code := range codes {
-		if r := rankOf(code); r < rank {
-			worst, rank = code, r
-		}
-	}
-	return worst
-}
-
-func rankOf(code int) int {
-	if code == ExitOK {
-		return len(severity)
-	}
-	for i, c := range severity {
-		if c == code {
-			return i
-		}
-	}
-	return -1
-}
-
-// ExitStatus says how a finished run ends and why. The ledger must have been closed
+// ExitStatus says how a finished run ends and why: by the worst that can be said of it. A ledger that
+// is not closed makes every other count doubtful; wrong answers are a fault of the target whoever was
+// late; figures that are not the target's decide nothing about it, so they come before a threshold; an
+// interrupted run says so if there is nothing worse to say. The ledger must have been closed
 // (Ledger.Close), the thresholds checked and the validity judged before.
 func ExitStatus(r *Result) Exit {
-	var found []Exit
 	if !r.Ledger.Closed {
 		l := r.Ledger // a copy: nothing is changed here
 		why := l.Close()
 		if why == "" {
 			why = "it was never closed"
 		}
-		found = append(found, Exit{ExitLedger, "the ledger is not closed: " + why})
+		return Exit{ExitLedger, "the ledger is not closed: " + why}
 	}
 	if n := max(r.Ledger.Wrong, r.Verify.Wrong); n > 0 {
-		found = append(found, Exit{ExitWrong, wrongAnswers(r, n)})
+		return Exit{ExitWrong, wrongAnswers(r, n)}
 	}
 	if !r.Validity.Valid {
-		found = append(found, Exit{ExitInvalid, "INVALID: " + firstOf(r.Validity.Reasons, "no reason is given")})
+		return Exit{ExitInvalid, "INVALID: " + firstOf(r.Validity.Reasons, "no reason is given")}
 	}
 	if failed := failures(r.Thresholds); len(failed) > 0 {
-		found = append(found, Exit{ExitThreshold, "failed: " + firstOf(failed, "")})
+		return Exit{ExitThreshold, "failed: " + firstOf(failed, "")}
 	}
 	if r.Interrupted {
-		found = append(found, Exit{ExitInterrupted, "interrupted"})
-	}
-	var codes []int
-	for _, e := range found {
-		codes = append(codes, e.Code)
-	}
-	worst := WorstExit(codes...)
-	for _, e := range found {
-		if e.Code == worst {
-			return e
-		}
+		return Exit{ExitInterrupted, "interrupted"}
 	}
 	return Exit{ExitOK, "ok"}
 }

@@ -4,6 +4,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // Milliseconds is a latency for people, in the unit that reads best.
@@ -60,4 +61,15 @@ func Thousands(n int64) string {
 		b.WriteRune(d)
 	}
 	return sign + b.String()
+}
+
+// Clean keeps a text that comes from a server on one line and out of the terminal's controls.
+func Clean(text string) string { return strings.Map(Printable, text) }
+
+// Printable replaces control characters, and what is no character, by a space.
+func Printable(c rune) rune {
+	if c < ' ' || c >= 0x7f && c < 0xa0 || c == utf8.RuneError || c == 0xfffe || c == 0xffff {
+		return ' '
+	}
+	return c
 }

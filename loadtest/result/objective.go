@@ -20,8 +20,6 @@ type Objective struct {
 	// Errors is the part of all requests that may end without a right answer, from 0 to 1; 1
 	// if the text does not say, so that Quantile alone bounds it.
 	Errors float64
-	// NoWrong says that no answer may be wrong.
-	NoWrong bool
 }
 
 // ParseObjective reads bounds separated by commas: exactly one percentile of the response
@@ -44,9 +42,8 @@ func ParseObjective(text string) (Objective, error) {
 		case (c.Figure == "p" || c.Figure == "response.p") && o.Quantile == 0 && c.Bound > 0:
 			o.Quantile, o.Limit = c.Quantile, c.Limit()
 		case c.Figure == "err" && o.Errors == 1 && (c.Share || c.Bound == 0):
-			o.Errors = c.Bound
-		case c.Figure == "wrong" && c.Op != "<" && c.Bound == 0:
-			o.NoWrong = true
+			o.Errors = min(c.Bound, 1)
+		case c.Figure == "wrong" && c.Op != "<" && c.Bound == 0: // so it is anyway
 		default:
 			return fault("%q cannot be part of it: an objective is one percentile of the latency of all requests above 0, and at will err<PART%% and wrong==0", parts[i])
 		}

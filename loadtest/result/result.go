@@ -198,6 +198,16 @@ func (l *Latency) At(q float64) (Quantile, bool) {
 	return Quantile{}, false
 }
 
+// Needs returns how many samples a quantile takes that was asked for and is refused.
+func (l *Latency) Needs(q float64) (need int64, refused bool) {
+	for _, v := range l.Refused {
+		if v.Q == q {
+			return v.Need, true
+		}
+	}
+	return 0, false
+}
+
 // Stage is a part of the response latency.
 type Stage struct {
 	// Name is lag, client queue, network+parse, decode, queue, run, encode or unexplained; of a

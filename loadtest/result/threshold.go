@@ -27,7 +27,11 @@ type metric struct {
 
 // ParseThreshold reads a condition that a run is held against; see traffic.ParseCondition.
 func ParseThreshold(text string) (Condition, error) {
-	c, err := measured(traffic.ParseCondition(text))
+	parsed, err := traffic.ParseCondition(text)
+	c := Condition{parsed, metrics[parsed.Figure]}
+	if c.Quantile > 0 {
+		c.metric.second = percentiles[strings.TrimPrefix(c.Name(), "response.")]
+	}
 	if err == nil && c.Seconds > 0 && !c.BySecond() {
 		err = fmt.Errorf("column 1: a second has no %s; with \"for\" use one of %s", c.Name(), seriesNames())
 	}
@@ -51,24 +55,12 @@ func ParseAbort(text string) (Condition, error) {
 // BySecond reports whether a second of a run tells the figure: only then can Aborts hold it.
 func (c Condition) BySecond() bool { return c.metric.second != nil }
 
-// measured joins a condition with what measures its figure.
-func measured(c traffic.Condition, err error) (Condition, error) {
-	if err != nil {
-		return Condition{}, err
-	}
-	m := metrics[c.Figure]
-	if c.Quantile > 0 {
-		m.second = percentiles[strings.TrimPrefix(c.Name(), "response.")]
-	}
-	return Condition{c, m}, nil
-}
-
 // Check holds a finished run against the condition. What was not measured, or not by enough
 // samples, is not held: a condition never passes because there is nothing to see.
 func (c Condition) Check(r *Result) Threshold {
 	t := Threshold{Expression: c.Text}
 	if c.Seconds > 0 {
-		t.Value, t.Pass = c.checkSeries(r.complete())
+		t.Value, t.Pass = c.checkSeries(r.Whole())
 		return t
 	}
 	v, why := c.value(r)
@@ -118,22 +110,13 @@ func (c Condition) latency(r *Result) (v float64, why string) {
 	if q, ok := l.At(c.Quantile); ok {
 		return q.Ms, ""
 	}
-	if need, ok := l.needs(c.Quantile); ok {
+	if need, ok := l.Needs(c.Quantile); ok {
 		return 0, fmt.Sprintf("n too small: %s samples, %s needed", Thousands(l.N), Thousands(need))
 	}
 	if missed := r.Ledger.Scheduled - r.Ledger.OK; l == &r.Every && float64(missed) > (1-c.Quantile)*float64(l.N) {
 		return 0, fmt.Sprintf("not reached: %s of %s requests have no right answer", Percent(float64(missed)/float64(l.N)), Thousands(l.N))
 	}
 	return 0, "not measured"
-}
-
-func (l *Latency) needs(q float64) (int64, bool) {
-	for _, f := range l.Refused {
-		if f.Q == q {
-			return f.Need, true
-		}
-	}
-	return 0, false
 }
 
 // told is a figure for people, with as many digits as tell it from the bound.
@@ -192,7 +175,7 @@ func Shortages(conditions []Condition, r *Result) []Shortage {
 		if c.Quantile == 0 || c.Seconds > 0 {
 			continue
 		}
-		need, refused := c.metric.clock(r).needs(c.Quantile)
+		need, refused := c.metric.clock(r).Needs(c.Quantile)
 		s := Shortage{c.Name(), r.Ledger.Scheduled, need}
 		if refused && s.N < s.Need && !slices.Contains(all, s) {
 			all = append(all, s)

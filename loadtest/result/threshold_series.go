@@ -96,11 +96,11 @@ func (c Condition) checkSeries(series []Second) (value string, pass bool) {
 	return value, l.seconds < c.Seconds
 }
 
-// complete is the series without a last second that is not whole: rates of a part of a
-// second would be taken for low ones.
-func (r *Result) complete() []Second {
+// Whole is the series without a last second that is not whole: what a part of a second counts
+// would be taken for low rates.
+func (r *Result) Whole() []Second {
 	n := len(r.Series)
-	const rounding = 1e-6
+	const rounding = 1e-3
 	for n > 0 && r.Load.Duration > 0 && r.Series[n-1].T+1 > r.Load.Duration+rounding {
 		n--
 	}

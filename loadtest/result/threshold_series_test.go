@@ -125,3 +125,23 @@ func TestPropertyOfStretches(t *testing.T) {
 		}
 	})
 }
+
+// A rest of a second is no second: in a chart, and to a condition, it would look like a fall.
+func TestWholeSeconds(t *testing.T) {
+	f := func(duration float64, seconds, want int) {
+		t.Helper()
+		r := &Result{Load: Load{Duration: duration}, Series: make([]Second, seconds)}
+		for i := range r.Series {
+			r.Series[i].T = float64(i)
+		}
+		if got := len(r.Whole()); got != want || len(r.Series) != seconds {
+			t.Errorf("of %d seconds in %g s %d are shown, want %d", seconds, duration, got, want)
+		}
+	}
+	f(3, 3, 3)
+	f(2.9999, 3, 3)
+	f(2.5, 3, 2)
+	f(3.000000001, 4, 3)
+	f(0.5, 1, 0)
+	f(0, 3, 3) // not known
+}

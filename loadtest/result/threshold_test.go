@@ -202,9 +202,9 @@ func TestObjectivesAreRead(t *testing.T) {
 			t.Errorf("%s: got %+v, error %v; want %+v", text, got, err, want)
 		}
 	}
-	f("p99<10ms,err<0.1%,wrong==0", Objective{Quantile: 0.99, Limit: 10 * time.Millisecond, Errors: 0.001, NoWrong: true})
+	f("p99<10ms,err<0.1%,wrong==0", Objective{Quantile: 0.99, Limit: 10 * time.Millisecond, Errors: 0.001})
 	f("p99.9<=250us", Objective{Quantile: 0.999, Limit: 250 * time.Microsecond, Errors: 1})
-	f("wrong<=0, response.p50 < 1s, err==0", Objective{Quantile: 0.5, Limit: time.Second, NoWrong: true})
+	f("wrong<=0, response.p50 < 1s, err==0", Objective{Quantile: 0.5, Limit: time.Second})
 
 	bad := func(text, want string) {
 		t.Helper()

@@ -15,8 +15,6 @@ type clock struct {
 	confirmed int
 }
 
-func (c *clock) start(o Options) { c.total = Plan(o) }
-
 func (c *clock) pass(r result.Probe) {
 	if r.Phase == Grid {
 		c.grid += time.Duration(r.Seconds * float64(time.Second))

@@ -3,6 +3,8 @@ package search
 import (
 	"fmt"
 	"math"
+
+	"sluice/loadtest/stats"
 )
 
 // Limits that a search may meet first.
@@ -66,15 +68,8 @@ func (s *searcher) interval() (lo, hi float64, why string) {
 		half := 1.96 * math.Sqrt(mean/s.o.length(s.out.Capacity, s.o.ConfirmLength).Seconds())
 		return mean - half, mean + half, "interval from the count of right answers in the only confirmation"
 	}
-	half := student975(len(s.goods)-1) * math.Sqrt(squares/(n-1)/n)
+	half := stats.StudentBound(0.05, len(s.goods)-1) * math.Sqrt(squares/(n-1)/n)
 	return mean - half, mean + half, fmt.Sprintf("interval from the rates of right answers in %d confirmations (Student's t)", len(s.goods))
-}
-
-// student975 is the 97.5th percentile of Student's t; beyond ten degrees of freedom it is a
-// little too large, which is the careful side.
-func student975(df int) float64 {
-	table := []float64{12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228}
-	return table[min(df, len(table))-1]
 }
 
 // band is the highest inconclusive rate between the capacity and the lowest failure; 0 without one.

@@ -40,7 +40,7 @@ func (s *searcher) guess() float64 {
 		if p.rate == edge {
 			break
 		}
-		if p.m.N > 0 && s.o.Objective.held(p.m) {
+		if p.m.N > 0 && within(s.o.Objective, p.m) {
 			guess = p.rate
 		}
 	}
@@ -68,11 +68,11 @@ func (s *searcher) confirmAt(ctx context.Context, rate float64) (held bool, err 
 			return false, nil
 		}
 		p.m = p.m.merge(m)
-		p.outcome, record.Why = s.o.Objective.judge(m)
-		if p.outcome == inconclusive && s.o.Objective.held(m) {
+		p.outcome, record.Why = judge(s.o.Objective, m)
+		if p.outcome == inconclusive && within(s.o.Objective, m) {
 			p.outcome = pass
 		}
-		together, all := s.o.Objective.judge(p.m)
+		together, all := judge(s.o.Objective, p.m)
 		if i > 0 {
 			record.Why += fmt.Sprintf("; in %d runs together %s", i+1, all)
 		}

@@ -72,7 +72,7 @@ func Find(ctx context.Context, o Options, probe Probe) (*result.Capacity, error)
 	}
 	s := &searcher{o: o, probe: probe}
 	s.out.Objective = o.Objective.Text
-	s.clock.start(o)
+	s.clock.total = Plan(o)
 	err := s.search(ctx)
 	s.conclude()
 	return &s.out, err
@@ -188,7 +188,7 @@ func (s *searcher) look(ctx context.Context, phase string, rate float64) (point,
 		}
 		done += more
 		p.m = p.m.merge(m)
-		p.outcome, record.Why = s.o.Objective.judge(p.m)
+		p.outcome, record.Why = judge(s.o.Objective, p.m)
 		record = filled(record, p.m)
 	}
 	if record.Seconds == 0 {

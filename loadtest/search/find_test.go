@@ -14,7 +14,7 @@ import (
 	"sluice/loadtest/result"
 )
 
-var p99Within10ms = Objective{Text: "p99<10ms,err<0.1%,wrong==0", Quantile: 0.99, Latency: 10 * time.Millisecond, Errors: 0.001}
+var p99Within10ms = result.Objective{Text: "p99<10ms,err<0.1%,wrong==0", Quantile: 0.99, Limit: 10 * time.Millisecond, Errors: 0.001}
 
 // TestClearServer: a server that answers all or nothing has its capacity found to the
 // precision, wherever the grid starts, without a rate above the cap or a run too many.
@@ -257,14 +257,14 @@ func TestBadOptions(t *testing.T) {
 		}
 	}
 	f(Options{}, "objective")
-	f(Options{Objective: Objective{Quantile: 1, Latency: 1}}, "objective")
+	f(Options{Objective: result.Objective{Quantile: 1, Limit: 1}}, "objective")
 	f(Options{Objective: p99Within10ms, Low: -1}, "at -1")
 	f(Options{Objective: p99Within10ms, Low: 10, High: 5}, "from 10 up to 5")
 	f(Options{Objective: p99Within10ms, Precision: 2}, "precision of 2")
 	f(Options{Objective: p99Within10ms, MaxRuns: 3}, "3 runs")
 	f(Options{Objective: p99Within10ms, Confirmations: -1}, "-1 confirmations")
 	f(Options{Objective: p99Within10ms, ProbeLength: -1}, "-1ns")
-	f(Options{Objective: Objective{Quantile: 0.9, Latency: 1, Errors: 1}}, "share of 1")
+	f(Options{Objective: result.Objective{Quantile: 0.9, Limit: 1, Errors: 1.1}}, "share of 1.1")
 }
 
 func mustFind(t *testing.T, o Options, probe Probe) *result.Capacity {

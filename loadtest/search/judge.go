@@ -5,6 +5,7 @@ import (
 	"math"
 	"strings"
 
+	"sluice/loadtest/result"
 	"sluice/loadtest/stats"
 )
 
@@ -25,7 +26,7 @@ func (o outcome) String() string { return [...]string{"inconclusive", "pass", "f
 // fails, and up to the limit as counted passes; a pass does not ask for 99 %, because a
 // healthy target has no errors at all and 0.1 % would take 4,603 requests to prove each time.
 // A wrong answer always fails.
-func (b Objective) judge(m Measured) (outcome, string) {
+func judge(b result.Objective, m Measured) (outcome, string) {
 	if m.N == 0 {
 		return inconclusive, "nothing was sent"
 	}
@@ -39,7 +40,7 @@ func (b Objective) judge(m Measured) (outcome, string) {
 	allowed := 1 - b.Quantile
 	deff := m.designEffect()
 	n := int64(float64(m.N) / deff)
-	over := fmt.Sprintf("%s of %d requests took more than %v", percent(float64(m.Over)/float64(m.N)), m.N, b.Latency)
+	over := fmt.Sprintf("%s of %d requests took more than %v", percent(float64(m.Over)/float64(m.N)), m.N, b.Limit)
 	if deff >= 1.5 {
 		over += fmt.Sprintf(", in clusters that make them worth %d", n)
 	}
@@ -54,8 +55,8 @@ func (b Objective) judge(m Measured) (outcome, string) {
 	return pass, fmt.Sprintf("%s (limit %s)", over, percent(allowed))
 }
 
-// held says that a measurement is within the objective as counted, however few it counts.
-func (b Objective) held(m Measured) bool {
+// within says that a measurement is within the objective as counted, however few it counts.
+func within(b result.Objective, m Measured) bool {
 	n := float64(m.N)
 	return m.N > 0 && m.Wrong == 0 && float64(m.Over) <= (1-b.Quantile)*n && float64(m.Errors) <= b.Errors*n
 }

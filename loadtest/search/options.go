@@ -1,6 +1,7 @@
 package search
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,20 +11,10 @@ import (
 	"sluice/loadtest/result"
 )
 
-// Objective is what a rate has to hold.
-type Objective struct {
-	// Text is how the user wrote it, for the report.
-	Text string
-	// Quantile of the requests, between 0 and 1, must be answered rightly within Latency.
-	Quantile float64
-	Latency  time.Duration
-	// Errors is the share of requests, from 0 to 1, that may end without a right answer.
-	Errors float64
-}
-
 // Options are the settings of a search. Zero stands for the default.
 type Options struct {
-	Objective Objective
+	// Objective is what a rate has to hold. A wrong answer never does.
+	Objective result.Objective
 	// Low is the rate per second that the grid starts from (default 50). If it is too much
 	// already, the grid goes down instead.
 	Low float64
@@ -74,21 +65,13 @@ func (o Options) withDefaults() Options {
 	if o.Quick {
 		length, confirm, confirmations = 3*time.Second, 10*time.Second, 1
 	}
-	o.Low = orElse(o.Low, 50)
-	o.Precision = orElse(o.Precision, 0.05)
-	o.ProbeLength = orElse(o.ProbeLength, length)
-	o.ConfirmLength = orElse(o.ConfirmLength, confirm)
-	o.Confirmations = orElse(o.Confirmations, confirmations)
-	o.MaxRuns = orElse(o.MaxRuns, 80)
+	o.Low = cmp.Or(o.Low, 50)
+	o.Precision = cmp.Or(o.Precision, 0.05)
+	o.ProbeLength = cmp.Or(o.ProbeLength, length)
+	o.ConfirmLength = cmp.Or(o.ConfirmLength, confirm)
+	o.Confirmations = cmp.Or(o.Confirmations, confirmations)
+	o.MaxRuns = cmp.Or(o.MaxRuns, 80)
 	return o
-}
-
-func orElse[T comparable](value, otherwise T) T {
-	var zero T
-	if value == zero {
-		return otherwise
-	}
-	return value
 }
 
 // Check says what is wrong with options, in a sentence; nil if Find takes them.
@@ -98,10 +81,10 @@ func Check(o Options) error { return o.withDefaults().validate() }
 func (o Options) validate() error {
 	b := o.Objective
 	switch {
-	case !(b.Quantile > 0 && b.Quantile < 1) || b.Latency <= 0:
+	case !(b.Quantile > 0 && b.Quantile < 1) || b.Limit <= 0:
 		return errors.New("cannot search for a capacity without a latency to hold; give an objective such as p99<10ms")
-	case !(b.Errors >= 0 && b.Errors < 1):
-		return fmt.Errorf("cannot search with an error share of %g; it must be from 0 to below 1", b.Errors)
+	case !(b.Errors >= 0 && b.Errors <= 1):
+		return fmt.Errorf("cannot search with an error share of %g; it must be from 0 to 1", b.Errors)
 	case !(o.Low > 0) || math.IsInf(o.Low, 0):
 		return fmt.Errorf("cannot start a search at %g requests per second; give a low rate above 0", o.Low)
 	case !(o.High >= 0) || o.High > 0 && o.High < o.Low:

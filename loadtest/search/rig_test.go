@@ -5,11 +5,13 @@ import (
 	"math/rand/v2"
 	"slices"
 	"time"
+
+	"sluice/loadtest/result"
 )
 
 // server is a simulated target in virtual time: Poisson arrivals at a rate, one response time each.
 type server struct {
-	objective Objective
+	objective result.Objective
 	// respond returns a response time in seconds for an arrival after a gap.
 	respond func(gap float64, rng *rand.Rand) float64
 	// disturb, if given, changes a finished measurement.
@@ -43,7 +45,7 @@ func (s *server) probe(_ context.Context, rate float64, seed uint64, length time
 		responses = append(responses, r)
 		b := &m.Blocks[int(at)]
 		b.N++
-		if r > s.objective.Latency.Seconds() {
+		if r > s.objective.Limit.Seconds() {
 			b.Over++
 			m.Over++
 		}
@@ -64,7 +66,7 @@ func (s *server) probe(_ context.Context, rate float64, seed uint64, length time
 }
 
 // md1Server has a fixed service time, by Lindley's recursion.
-func md1Server(service time.Duration, o Objective) *server {
+func md1Server(service time.Duration, o result.Objective) *server {
 	var wait float64
 	s := &server{objective: o}
 	s.reset = func() { wait = 0 }
@@ -80,7 +82,7 @@ func md1Server(service time.Duration, o Objective) *server {
 
 // batchServer waits for company: at a low rate a request sits out the delay, at a higher one
 // the batch of so many requests is full sooner.
-func batchServer(o Objective, service time.Duration, size int, delay time.Duration) *server {
+func batchServer(o result.Objective, service time.Duration, size int, delay time.Duration) *server {
 	s := md1Server(service, o)
 	queue := s.respond
 	var fill float64 // time that the last size gaps took

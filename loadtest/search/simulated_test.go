@@ -13,13 +13,13 @@ import (
 // a wrong outcome would be an error, and at the capacity itself, where any judgement is a guess.
 func TestFalseOutcomes(t *testing.T) {
 	const seeds = 200
-	capacity := MD1Capacity(time.Millisecond, p99Within10ms.Latency, p99Within10ms.Quantile)
+	capacity := MD1Capacity(time.Millisecond, p99Within10ms.Limit, p99Within10ms.Quantile)
 	tally := func(share float64, independent bool) (count [3]int) {
 		s := md1Server(time.Millisecond, p99Within10ms)
 		s.independent = independent
 		for seed := range uint64(seeds) {
 			m, _ := s.probe(context.Background(), share*capacity, seed, 10*time.Second, Grid)
-			o, _ := p99Within10ms.judge(m)
+			o, _ := judge(p99Within10ms, m)
 			count[o]++
 		}
 		return count
@@ -48,7 +48,7 @@ func TestFalseOutcomes(t *testing.T) {
 func TestCapacityOfMD1(t *testing.T) {
 	const seeds = 16
 	for _, service := range []time.Duration{700 * time.Microsecond, 2 * time.Millisecond} {
-		want := MD1Capacity(service, p99Within10ms.Latency, p99Within10ms.Quantile)
+		want := MD1Capacity(service, p99Within10ms.Limit, p99Within10ms.Quantile)
 		var off, middles []float64
 		outside := 0
 		for seed := range uint64(seeds) {
@@ -88,7 +88,7 @@ func TestNonMonotone(t *testing.T) {
 // TestNoisyMachine: one run in four is spoilt by the generator and one in ten by a stall of the
 // host; the answer must not sink for it.
 func TestNoisyMachine(t *testing.T) {
-	want := MD1Capacity(time.Millisecond, p99Within10ms.Latency, p99Within10ms.Quantile)
+	want := MD1Capacity(time.Millisecond, p99Within10ms.Limit, p99Within10ms.Quantile)
 	var answers []float64
 	for seed := range uint64(20) {
 		s := md1Server(time.Millisecond, p99Within10ms)

@@ -65,8 +65,10 @@ func searchQueue(ctx context.Context, t *test, o result.Objective, theory float6
 	began := time.Now()
 	err = with(fmt.Sprintf("queue=%v", service), func(s *stub.Server) error {
 		c := loadtest.CapacityOptions{
-			Options: t.options(s), Objective: o, Low: 0.6 * theory, High: 1.3 * theory, Probe: time.Second, Confirm: 2 * time.Second,
-			Confirmations: 1, Warmup: 200 * time.Millisecond, Precision: 0.03, NoRecovery: true,
+			Options: t.options(s), Warmup: 200 * time.Millisecond, NoRecovery: true,
+			Search: search.Options{
+				Objective: o, Low: 0.6 * theory, High: 1.3 * theory, ProbeLength: time.Second, ConfirmLength: 2 * time.Second, Confirmations: 1, Precision: 0.03,
+			},
 		}
 		c.Seed = seed
 		c.Target.Payload = payload.Options{Protocol: payload.Binary, Variants: 32}

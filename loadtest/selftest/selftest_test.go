@@ -130,7 +130,7 @@ func TestSpoilt(t *testing.T) {
 	if got := spoilt(c); got != "" {
 		t.Errorf("valid probes are spoilt: %s", got)
 	}
-	found, err := search.Find(context.Background(), search.Options{Objective: search.Objective{Quantile: 0.9, Latency: 1}, High: 50},
+	found, err := search.Find(context.Background(), search.Options{Objective: result.Objective{Quantile: 0.9, Limit: 1}, High: 50},
 		func(context.Context, float64, uint64, time.Duration, string) (search.Measured, error) {
 			return search.Measured{N: 1000, Reasons: []string{"host steal 3 %"}}, nil
 		})

@@ -1,6 +1,7 @@
 package stats
 
 import (
+	"math"
 	"slices"
 	"time"
 
@@ -36,19 +37,11 @@ func (c *Column) Add(at, d time.Duration) {
 // Latency sums the column up. length is that of the window.
 func (c *Column) Latency(length time.Duration, o Options) result.Latency {
 	o = o.orDefault()
-	l := result.Latency{N: int64(len(c.ns)), Quantiles: []result.Quantile{}}
-	for _, q := range o.Quantiles {
-		if need := EarlyStop(q, 0, Confidence); l.N < need {
-			l.Refused = append(l.Refused, result.Refusal{Q: q, Need: need})
-		} else {
-			l.Quantiles = append(l.Quantiles, result.Quantile{Q: q})
-		}
-	}
+	l := asked(int64(len(c.ns)), o.Quantiles)
 	if l.N == 0 {
 		return l
 	}
-	ns := slices.Clone(c.ns)
-	sortLatencies(ns)
+	ns := sorted(c.ns)
 	l.Mean, l.Min, l.Max = milliseconds(mean(ns)), milliseconds(float64(ns[0])), milliseconds(float64(ns[len(ns)-1]))
 	for i := range l.Quantiles {
 		l.Quantiles[i].Ms = nearest(ns, l.Quantiles[i].Q)
@@ -65,17 +58,35 @@ func (c *Column) Latency(length time.Duration, o Options) result.Latency {
 
 // every is the same of n requests, of which those that are not in the column are slower than any.
 func (c *Column) every(n int64, right *result.Latency, o Options) result.Latency {
-	l := result.Latency{N: n, Mean: right.Mean, Min: right.Min, Max: right.Max, Quantiles: []result.Quantile{}}
-	ns := slices.Clone(c.ns)
-	sortLatencies(ns)
-	for _, q := range o.Quantiles {
+	l := asked(n, o.Quantiles)
+	l.Mean, l.Min, l.Max = right.Mean, right.Min, right.Max
+	ns := sorted(c.ns)
+	l.Quantiles = slices.DeleteFunc(l.Quantiles, func(q result.Quantile) bool { return rank(q.Q, n) > int64(len(ns)) })
+	for i := range l.Quantiles {
+		q := &l.Quantiles[i]
+		q.Ms = milliseconds(float64(ns[rank(q.Q, n)-1]))
+	}
+	return l
+}
+
+// asked is a latency of n samples with the quantiles that so many can give, still without figures.
+func asked(n int64, quantiles []float64) result.Latency {
+	l := result.Latency{N: n, Quantiles: []result.Quantile{}}
+	for _, q := range quantiles {
 		if need := EarlyStop(q, 0, Confidence); n < need {
 			l.Refused = append(l.Refused, result.Refusal{Q: q, Need: need})
-		} else if at := rank(q, n); at <= int64(len(ns)) {
-			l.Quantiles = append(l.Quantiles, result.Quantile{Q: q, Ms: milliseconds(float64(ns[at-1]))})
+		} else {
+			l.Quantiles = append(l.Quantiles, result.Quantile{Q: q})
 		}
 	}
 	return l
+}
+
+// sorted are latencies in order.
+func sorted(ns []int64) []int64 {
+	ns = slices.Clone(ns)
+	sortLatencies(ns)
+	return ns
 }
 
 // bound adds the confidence intervals. The quantile itself is exact and the interval is of
@@ -85,11 +96,11 @@ func (c *Column) bound(l *result.Latency, length time.Duration, o Options) {
 	if b == nil || len(l.Quantiles) == 0 {
 		return
 	}
-	var asked []float64
+	var given []float64
 	for _, q := range l.Quantiles {
-		asked = append(asked, q.Q)
+		given = append(given, q.Q)
 	}
-	for i, ends := range b.intervals(asked, o.Resamples, o.Seed) {
+	for i, ends := range b.intervals(given, o.Resamples, o.Seed) {
 		q := &l.Quantiles[i]
 		q.Lo, q.Hi = min(milliseconds(ends[0]), q.Ms), max(milliseconds(ends[1]), q.Ms)
 	}
@@ -112,3 +123,27 @@ func mean(ns []int64) float64 {
 }
 
 func milliseconds(ns float64) float64 { return ns / float64(time.Millisecond) }
+
+// maxSpectrum is how many points a spectrum has at most.
+const maxSpectrum = 200
+
+// spectrum is the whole distribution for a plot against 1/(1-p): X grows by a constant
+// factor from 1 at the smallest sample to n at the largest, Y is the latency in ms that the
+// part p = 1-1/X of the samples is below. Where there are fewer samples than points, each is
+// there once.
+func spectrum(sorted []int64) []result.Point {
+	n := float64(len(sorted))
+	var points []result.Point
+	last := 0
+	for i := range maxSpectrum {
+		x := math.Pow(n, float64(i)/(maxSpectrum-1))
+		below := int(math.Round(n * (1 - 1/x)))
+		at := min(below+1, len(sorted)) // the rank
+		if at == last {
+			continue
+		}
+		last = at
+		points = append(points, result.Point{X: n / (n - float64(at) + 1), Y: milliseconds(float64(sorted[at-1]))})
+	}
+	return points
+}

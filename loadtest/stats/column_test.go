@@ -32,7 +32,7 @@ func TestLatencyOfKnownSamples(t *testing.T) {
 	if _, ok := l.At(0.999); ok || !reflect.DeepEqual(l.Refused, []result.Refusal{{Q: 0.999, Need: 4603}}) {
 		t.Errorf("p99.9 of 1,000 samples is given: %+v", l.Refused)
 	}
-	if h, err := DecodeHistogram(&l); err != nil || h.N() != 1000 {
+	if h, err := DecodeHistogram(&l); err != nil || h.h.TotalCount() != 1000 {
 		t.Errorf("histogram: %v", err)
 	}
 }

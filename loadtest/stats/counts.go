@@ -8,20 +8,14 @@ import (
 	"sluice/loadtest/sample"
 )
 
-// counts is all that is counted of a window's requests.
+// counts are answers by what they say of themselves.
 type counts struct {
-	ledger result.Ledger
 	batch  []int64 // by rows
 	device [256]int64
-	names  []string
 }
 
-func newCounts(devices []string) *counts {
-	return &counts{names: devices, ledger: result.Ledger{Status: map[string]int64{}}}
-}
-
-func (c *counts) add(m *sample.Sample) {
-	l := &c.ledger
+// add counts a request in the ledger, and its answer.
+func (c *counts) add(m *sample.Sample, l *result.Ledger) {
 	l.Scheduled++
 	if n := l.Of(m.Outcome); n != nil {
 		*n++
@@ -51,15 +45,15 @@ func (c *counts) batches() []result.Count {
 	return all
 }
 
-func (c *counts) devices() []result.Count {
+func (c *counts) devices(names []string) []result.Count {
 	var all []result.Count
 	for i, n := range c.device {
 		if i == 0 || n == 0 {
 			continue
 		}
 		name := fmt.Sprintf("device %d", i)
-		if i < len(c.names) && c.names[i] != "" {
-			name = c.names[i]
+		if i < len(names) && names[i] != "" {
+			name = names[i]
 		}
 		all = append(all, result.Count{Name: name, N: n})
 	}

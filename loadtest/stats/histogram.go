@@ -1,6 +1,7 @@
 package stats
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -39,14 +40,6 @@ func (h *Histogram) Add(d time.Duration) {
 	if err := h.h.RecordValue(us); err != nil {
 		panic("BUG: a histogram refuses a value in its range: " + err.Error())
 	}
-}
-
-// N is how many latencies were counted.
-func (h *Histogram) N() int64 { return h.h.TotalCount() }
-
-// Quantile is a quantile in ms, as exact as a bucket; 0 without a sample.
-func (h *Histogram) Quantile(q float64) float64 {
-	return float64(h.h.ValueAtPercentile(q*100)) / 1000
 }
 
 // Encode is the compressed form V2 of HdrHistogram, base64.
@@ -97,16 +90,7 @@ type Clock func(s *sample.Sample) time.Duration
 // window's start; the column of maxima is in ms.
 func WriteLog(w io.Writer, samples []sample.Sample, win Window, start time.Time, clock Clock) error {
 	log := hdr.NewHistogramLogWriter(w)
-	err := log.OutputLogFormatVersion()
-	if err == nil {
-		err = log.OutputBaseTime(0)
-	}
-	if err == nil {
-		err = log.OutputStartTime(start.UnixMilli())
-	}
-	if err == nil {
-		err = log.OutputLegend()
-	}
+	err := errors.Join(log.OutputLogFormatVersion(), log.OutputBaseTime(0), log.OutputStartTime(start.UnixMilli()), log.OutputLegend())
 	all := make([]*Histogram, win.seconds())
 	for i := range samples {
 		s := &samples[i]

@@ -40,7 +40,6 @@ type Live struct {
 
 	response, service, lag *liveHistogram
 	outcomes               [sample.Outcomes]int64
-	status                 map[uint16]int64
 	late, verified         int64
 	gone                   int64 // written requests that have ended, the warm-up's among them
 	series                 []result.Second
@@ -62,10 +61,9 @@ type slot struct {
 // Significant digits of the totals and of the slots.
 const exact, coarse = 3, 2
 
-// liveHistogram keeps its total and its maximum exactly.
+// liveHistogram keeps its maximum exactly.
 type liveHistogram struct {
 	h       *hdr.Histogram
-	total   time.Duration
 	max     time.Duration
 	least99 int64 // samples without which it says no p99
 }
@@ -76,27 +74,25 @@ func newLiveHistogram(digits int, least99 int64) *liveHistogram {
 
 func (h *liveHistogram) add(d time.Duration) {
 	d = max(d, 0)
-	h.total += d
 	h.max = max(h.max, d)
 	_ = h.h.RecordValue(min(int64(d.Round(time.Microsecond)/time.Microsecond), highest)) // within its range
 }
 
 func (h *liveHistogram) merge(from *liveHistogram) {
 	h.h.Merge(from.h)
-	h.total += from.total
 	h.max = max(h.max, from.max)
 }
 
 func (h *liveHistogram) reset() {
 	h.h.Reset()
-	h.total, h.max = 0, 0
+	h.max = 0
 }
 
 // NewLive follows a run whose measured window is w.
 func NewLive(w Window) *Live {
 	l := &Live{
 		w: w, response: newLiveHistogram(exact, least99), service: newLiveHistogram(exact, least99),
-		lag: newLiveHistogram(exact, 0), status: map[uint16]int64{},
+		lag: newLiveHistogram(exact, 0),
 	}
 	for i := range l.slots {
 		s := &l.slots[i]
@@ -131,9 +127,6 @@ func (l *Live) Ended(m *sample.Sample) {
 		return
 	}
 	l.outcomes[m.Outcome]++
-	if m.Status > 0 {
-		l.status[m.Status]++
-	}
 	if m.Flags&sample.Verified != 0 {
 		l.verified++
 	}
@@ -181,10 +174,7 @@ func (l *Live) Tick(now time.Duration, p Progress) Snapshot {
 	snap := Snapshot{
 		Elapsed: l.now, Window: l.w, InFlight: max(p.Written-l.gone, 0), Late: l.late, LagP99: l.lag.sum().P99,
 		Response: l.response.sum(), Service: l.service.sum(), Outcomes: l.outcomes, Verified: l.verified,
-		Stages: recent.stages(), BatchMean: batchMean(recent.answers, recent.batches), Status: map[uint16]int64{},
-	}
-	for code, n := range l.status {
-		snap.Status[code] = n
+		Stages: recent.stages(), BatchMean: batchMean(recent.answers, recent.batches),
 	}
 	if seconds > 0 {
 		snap.Offered, snap.Sent, snap.Good = float64(recent.due)/seconds, float64(recent.written)/seconds, float64(recent.outcomes[sample.OK])/seconds

@@ -23,9 +23,8 @@ type Snapshot struct {
 	Recent              struct{ Response, Service LiveLatency }
 	// Stages are recent means.
 	Stages []result.Stage
-	// Outcomes counts requests by how they ended, Status answers by their status.
+	// Outcomes counts requests by how they ended.
 	Outcomes [sample.Outcomes]int64
-	Status   map[uint16]int64
 	// Verified counts answers that were compared.
 	Verified  int64
 	BatchMean float64 // recent
@@ -34,8 +33,8 @@ type Snapshot struct {
 // LiveLatency is a latency in a few figures; all are 0 without a sample. P999 and P99 are 0
 // where there are too few for one.
 type LiveLatency struct {
-	N                         int64
-	Mean, P50, P99, P999, Max float64
+	N                   int64
+	P50, P99, P999, Max float64
 }
 
 // least99 and least999 are how many samples their percentiles need.
@@ -52,7 +51,7 @@ func (h *liveHistogram) sum() LiveLatency {
 		}
 		return min(float64(h.h.ValueAtPercentile(q*100))/1000, milliseconds(float64(h.max)))
 	}
-	l.Mean, l.Max = milliseconds(float64(h.total)/float64(l.N)), milliseconds(float64(h.max))
+	l.Max = milliseconds(float64(h.max))
 	l.P50, l.P99, l.P999 = at(0.5, 0), at(0.99, h.least99), at(0.999, least999)
 	return l
 }

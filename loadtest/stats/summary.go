@@ -1,6 +1,7 @@
 package stats
 
 import (
+	"cmp"
 	"time"
 
 	"sluice/loadtest/result"
@@ -54,54 +55,36 @@ func (o Options) orDefault() Options {
 	if o.Quantiles == nil {
 		o.Quantiles = DefaultQuantiles
 	}
-	if o.Resamples == 0 {
-		o.Resamples = 1000
-	}
-	if o.Timeout == 0 {
-		o.Timeout = 10 * time.Second
-	}
+	o.Resamples, o.Timeout = cmp.Or(o.Resamples, 1000), cmp.Or(o.Timeout, 10*time.Second)
 	return o
 }
 
 // Summary is what the samples of a window say.
 type Summary struct {
-	Response, Every, Service, Lag, PacerLag result.Latency
-
-	Refusals *result.Latency // nil without one
-	Stages   []result.Stage
-	Batches  []result.Count // by rows, ascending
-	Devices  []result.Count // in the order of Options.Devices
-	Series   []result.Second
-	Ledger   result.Ledger // closed if it is
-	// Offered, Sent, Good and Achieved are those of result.Load. What counts as sent was
-	// written before the window ended, or within a millisecond of its instant.
-	Offered, Sent, Good, Achieved float64
-
-	Late int64
-	// Missed counts requests that were not sent and for which the tool itself came too late.
-	Missed int64
-	// Checked, Wrong and CrossTalk are those of result.Verify.
-	Checked, Wrong, CrossTalk int64
-
-	length   time.Duration
-	closed   bool
-	pacer    float64 // p99 in ms of however few samples
-	response float64
+	// Result has what samples tell, and only that. What counts as sent was written before the window
+	// ended, or within a millisecond of its instant. The ledger is closed if it can be.
+	result.Result
+	// Facts are those that samples know; the caller adds those of the machine. Latencies in them are of
+	// however few samples.
+	Facts result.Facts
 }
 
 // Summarise makes the summary of a finished run. It takes about a second for a million samples.
 func Summarise(samples []sample.Sample, w Window, o Options) *Summary {
 	o = o.orDefault()
-	s := &Summary{length: w.Length(), closed: o.Closed}
+	length := w.Length()
+	s := &Summary{Facts: result.Facts{Closed: o.Closed}}
+	s.Load.Duration, s.Load.Closed = length.Seconds(), o.Closed
 	var response, service, lag, pacer, refusals Column
-	counts := newCounts(o.Devices)
+	s.Ledger = result.Ledger{Status: map[string]int64{}, Extra: o.Extra, Reopened: o.Reopened}
+	var answers counts
 	for i := range samples {
 		m := &samples[i]
 		if !w.holds(m) {
 			continue
 		}
 		at := m.Intended - w.From
-		counts.add(m)
+		answers.add(m, &s.Ledger)
 		if m.Written > 0 {
 			lag.Add(at, m.Lag())
 			pacer.Add(at, m.PacerLag())
@@ -115,55 +98,43 @@ func Summarise(samples []sample.Sample, w Window, o Options) *Summary {
 		}
 		s.count(m, w)
 	}
-	length := w.Length()
 	s.Response, s.Service = response.Latency(length, o), service.Latency(length, o)
 	s.Lag, s.PacerLag = lag.Latency(length, o), pacer.Latency(length, o)
 	if len(refusals.ns) > 0 {
 		l := refusals.Latency(length, o)
 		s.Refusals = &l
 	}
-	s.pacer, s.response = p99(pacer.ns), p99(response.ns)
+	s.Facts.PacerLag, s.Facts.Response = nearest(sorted(pacer.ns), 0.99), nearest(sorted(response.ns), 0.99)
 	s.Stages = stages(samples, w)
 	s.Series = series(samples, w, o.Timeout)
-	s.Batches, s.Devices = counts.batches(), counts.devices()
-	s.Ledger = counts.ledger
-	s.Ledger.Extra, s.Ledger.Reopened = o.Extra, o.Reopened
+	s.Batches, s.Devices = answers.batches(), answers.devices(o.Devices)
 	s.Ledger.Close()
 	s.Every = response.every(s.Ledger.Scheduled, &s.Response, o)
-	s.rates(float64(s.Ledger.Scheduled), length.Seconds())
+	s.Facts.Scheduled, s.Verify.Wrong = s.Ledger.Scheduled, s.Ledger.Wrong
+	if n := s.Ledger.OK + s.Ledger.Wrong; n > 0 {
+		s.Verify.Fraction = float64(s.Verify.Checked) / float64(n)
+	}
+	s.rates()
 	return s
 }
 
-// p99 is by nearest rank, of however few.
-func p99(ns []int64) float64 {
-	sorted := append([]int64(nil), ns...)
-	sortLatencies(sorted)
-	return nearest(sorted, 0.99)
-}
-
-// count counts what is about sending and comparing; Sent is a number until rates divides it.
+// count counts what is about sending and comparing. Load.Sent is a number until rates divides it.
 func (s *Summary) count(m *sample.Sample, w Window) {
 	late := m.Written > 0 && m.Lag() > Late
 	sent := m.Written > 0 && (!late || m.Written <= w.To)
 	if late {
-		s.Late++
+		s.Load.Late++
 	}
 	if sent {
-		s.Sent++
+		s.Load.Sent++
 	} else if ownFault(m, w) {
-		s.Missed++
-	}
-	if m.Outcome == sample.OK {
-		s.Good++
+		s.Facts.Missed++
 	}
 	if m.Flags&sample.Verified != 0 {
-		s.Checked++
-	}
-	if m.Outcome == sample.Wrong {
-		s.Wrong++
+		s.Verify.Checked++
 	}
 	if m.Flags&sample.CrossTalk != 0 {
-		s.CrossTalk++
+		s.Verify.CrossTalk++
 	}
 }
 
@@ -177,34 +148,14 @@ func ownFault(m *sample.Sample, w Window) bool {
 	return m.Written > 0 && m.Flags&sample.Queued == 0
 }
 
-func (s *Summary) rates(scheduled, seconds float64) {
+func (s *Summary) rates() {
+	l, scheduled := &s.Load, float64(s.Ledger.Scheduled)
 	if scheduled > 0 {
-		s.Achieved = s.Sent / scheduled
+		l.Achieved = l.Sent / scheduled
 	}
-	if seconds <= 0 {
-		s.Sent, s.Good = 0, 0
+	if l.Duration <= 0 {
+		l.Sent = 0
 		return
 	}
-	s.Offered, s.Sent, s.Good = scheduled/seconds, s.Sent/seconds, s.Good/seconds
-}
-
-// Fill puts the summary into a result, and leaves what samples do not know as it is.
-func (s *Summary) Fill(r *result.Result) {
-	server := r.Ledger.Server
-	r.Response, r.Every, r.Service, r.Lag, r.PacerLag, r.Refusals = s.Response, s.Every, s.Service, s.Lag, s.PacerLag, s.Refusals
-	r.Stages, r.Batches, r.Devices, r.Series, r.Ledger = s.Stages, s.Batches, s.Devices, s.Series, s.Ledger
-	r.Ledger.Server = server
-	l := &r.Load
-	l.Duration, l.Closed = s.length.Seconds(), s.closed
-	l.Offered, l.Sent, l.Good, l.Achieved, l.Late = s.Offered, s.Sent, s.Good, s.Achieved, s.Late
-	v := &r.Verify
-	v.Checked, v.Wrong, v.CrossTalk, v.Fraction = s.Checked, s.Wrong, s.CrossTalk, 0
-	if n := s.Ledger.OK + s.Ledger.Wrong; n > 0 {
-		v.Fraction = float64(s.Checked) / float64(n)
-	}
-}
-
-// Facts are those that samples know; the caller adds those of the machine.
-func (s *Summary) Facts() result.Facts {
-	return result.Facts{Closed: s.closed, PacerLag: s.pacer, Response: s.response, Scheduled: s.Ledger.Scheduled, Missed: s.Missed}
+	l.Offered, l.Sent, l.Good = scheduled/l.Duration, l.Sent/l.Duration, float64(s.Ledger.OK)/l.Duration
 }

@@ -64,11 +64,11 @@ func TestSummary(t *testing.T) {
 	if !reflect.DeepEqual(s.Ledger, want) {
 		t.Errorf("ledger %+v\nwant   %+v", s.Ledger, want)
 	}
-	if s.Offered != 4 || s.Sent != 10.0/3 || s.Good != 1 || s.Achieved != 10.0/12 || s.Late != 1 || s.Missed != 0 {
-		t.Errorf("offered %v, sent %v, good %v, achieved %v, late %v, missed %v", s.Offered, s.Sent, s.Good, s.Achieved, s.Late, s.Missed)
+	if want := (result.Load{Duration: 3, Offered: 4, Sent: 10.0 / 3, Good: 1, Achieved: 10.0 / 12, Late: 1}); s.Load != want {
+		t.Errorf("load %+v", s.Load)
 	}
-	if s.Checked != 4 || s.Wrong != 1 || s.CrossTalk != 1 {
-		t.Errorf("checked %d, wrong %d, cross-talk %d", s.Checked, s.Wrong, s.CrossTalk)
+	if want := (result.Verify{Checked: 4, Fraction: 1, Wrong: 1, CrossTalk: 1}); !reflect.DeepEqual(s.Verify, want) {
+		t.Errorf("verify %+v", s.Verify)
 	}
 	if s.Response.N != 3 || s.Response.Max != 1500 || s.Response.Min != 3 || s.Service.Min != 2.89 || s.Lag.N != 10 || s.Lag.Max != 2 || s.PacerLag.Max != 0.01 {
 		t.Errorf("response %+v, service %+v, lag %+v, pacer %+v", s.Response, s.Service, s.Lag, s.PacerLag)
@@ -89,7 +89,7 @@ func TestSummary(t *testing.T) {
 	if want := []result.Count{{Name: "cpu", N: 1}, {Name: "cuda:0", N: 1}, {Name: "device 9", N: 1}}; !reflect.DeepEqual(s.Devices, want) {
 		t.Errorf("devices %v", s.Devices)
 	}
-	if f := s.Facts(); f.PacerLag != 0.01 || f.Response != 1500 || f.Scheduled != 12 || f.Missed != 0 || f.Closed {
+	if f := s.Facts; f.PacerLag != 0.01 || f.Response != 1500 || f.Scheduled != 12 || f.Missed != 0 || f.Closed {
 		t.Errorf("facts %+v", f)
 	}
 }
@@ -121,8 +121,8 @@ func TestMissed(t *testing.T) {
 	f := func(m sample.Sample, sent, missed bool) {
 		t.Helper()
 		s := Summarise([]sample.Sample{m}, w, Options{})
-		if s.Achieved != map[bool]float64{true: 1}[sent] || (s.Missed == 1) != missed {
-			t.Errorf("%+v: achieved %v, missed %d", m, s.Achieved, s.Missed)
+		if s.Load.Achieved != map[bool]float64{true: 1}[sent] || (s.Facts.Missed == 1) != missed {
+			t.Errorf("%+v: achieved %v, missed %d", m, s.Load.Achieved, s.Facts.Missed)
 		}
 	}
 	f(sample.Sample{Intended: 500 * ms, Noticed: 500 * ms, Written: 900 * ms, Outcome: sample.Lost}, true, false)                         // late, but sent
@@ -139,31 +139,19 @@ func TestMissed(t *testing.T) {
 func TestSummaryOfNothing(t *testing.T) {
 	for _, w := range []Window{{}, {To: time.Second}, {From: time.Second}} {
 		s := Summarise(nil, w, Options{})
-		if s.Response.N != 0 || s.Offered != 0 || s.Achieved != 0 || !s.Ledger.Closed || s.Stages != nil || s.Refusals != nil {
+		if s.Response.N != 0 || s.Load.Offered != 0 || s.Load.Achieved != 0 || !s.Ledger.Closed || s.Stages != nil || s.Refusals != nil {
 			t.Errorf("%v: %+v", w, s)
 		}
-		var r result.Result
-		s.Fill(&r)
-		if len(r.Response.Refused) != len(DefaultQuantiles) {
-			t.Errorf("%v: %+v", w, r.Response)
+		if len(s.Response.Refused) != len(DefaultQuantiles) {
+			t.Errorf("%v: %+v", w, s.Response)
 		}
 	}
 }
 
-func TestFillLeavesWhatSamplesDoNotKnow(t *testing.T) {
+func TestSummaryOfAClosedLoop(t *testing.T) {
 	samples, w := mixed()
-	server := &result.ServerLedger{Accepted: 7}
-	r := result.Result{
-		Load:   result.Load{Expression: "poisson:4", Seed: 7, Warmup: 1, Conns: 3},
-		Ledger: result.Ledger{Server: server}, Verify: result.Verify{Source: "golden", Tolerance: "1e-5"},
-	}
-	Summarise(samples, w, Options{Closed: true}).Fill(&r)
-	wantLoad := result.Load{Expression: "poisson:4", Seed: 7, Warmup: 1, Conns: 3, Duration: 3, Closed: true, Offered: 4, Sent: 10.0 / 3, Good: 1, Achieved: 10.0 / 12, Late: 1}
-	if r.Load != wantLoad || r.Ledger.Server != server || r.Ledger.Scheduled != 12 {
-		t.Errorf("load %+v, ledger %+v", r.Load, r.Ledger)
-	}
-	if want := (result.Verify{Source: "golden", Tolerance: "1e-5", Checked: 4, Fraction: 1, Wrong: 1, CrossTalk: 1}); !reflect.DeepEqual(r.Verify, want) {
-		t.Errorf("verify %+v", r.Verify)
+	if s := Summarise(samples, w, Options{Closed: true}); !s.Load.Closed || !s.Facts.Closed {
+		t.Errorf("load %+v, facts %+v", s.Load, s.Facts)
 	}
 }
 

@@ -24,7 +24,7 @@ func ServerCounters(ctx context.Context, url string) (Counters, error) {
 	if err != nil {
 		return Counters{}, err
 	}
-	return Counters{t.source, int64(t.accepted), int64(t.answered)}, nil
+	return Counters{t.Source, int64(t.Accepted), int64(t.Answered)}, nil
 }
 
 // Reconcile sets what a target counted between two readings against what the tool counted:
@@ -47,19 +47,16 @@ func increase[T int64 | float64](now, before T) T {
 	return now - before
 }
 
-// rates are what happened between two readings, per second, with the gauges of the later one.
+// since is what happened between two readings, per second, with the gauges of the later one.
 func (t *totals) since(before *totals, seconds float64) *Rates {
 	rate := func(now, before float64) float64 { return increase(now, before) / seconds }
-	r := &Rates{
-		Source:   t.source,
-		Accepted: rate(t.accepted, before.accepted), Answered: rate(t.answered, before.answered),
-		Sheds: rate(t.sheds, before.sheds), Spills: rate(t.spills, before.spills),
-		Rows: rate(t.rows, before.rows), Batches: rate(t.batches, before.batches),
-		Queue: t.queue, GPU: t.gpu, GPUMemory: int64(t.gpuMemory),
-		Devices: make(map[string]float64, len(t.devices)),
+	r := Rates(*t)
+	r.Accepted, r.Answered = rate(t.Accepted, before.Accepted), rate(t.Answered, before.Answered)
+	r.Sheds, r.Spills = rate(t.Sheds, before.Sheds), rate(t.Spills, before.Spills)
+	r.Rows, r.Batches = rate(t.Rows, before.Rows), rate(t.Batches, before.Batches)
+	r.Devices = make(map[string]float64, len(t.Devices))
+	for device, rows := range t.Devices {
+		r.Devices[device] = rate(rows, before.Devices[device])
 	}
-	for device, rows := range t.devices {
-		r.Devices[device] = rate(rows, before.devices[device])
-	}
-	return r
+	return &r
 }

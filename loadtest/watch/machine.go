@@ -1,12 +1,21 @@
 package watch
 
 import (
+	"bytes"
+	"errors"
+	"io/fs"
 	"math"
-	"path"
+	"os"
+	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
+	"time"
 
+	"github.com/prometheus/procfs"
+
+	"sluice/internal/cgroup"
+	"sluice/internal/memory"
 	"sluice/loadtest/result"
 )
 
@@ -31,66 +40,23 @@ func environment(f files, version string) result.Env {
 
 // limits are the lowest CPU limit, in cores, and memory limit, in bytes, of the control groups
 // that this process is in and those above them; 0 where there is none.
-func (f files) limits() (cores float64, memory int64) {
-	text, err := f.read("proc/self/cgroup")
-	if err != nil {
-		return 0, 0
-	}
-	// One line for each hierarchy: number:controllers:path. Version 2 has number 0 and names none.
-	for line := range strings.Lines(string(text)) {
-		parts := strings.SplitN(strings.TrimSpace(line), ":", 3)
-		if len(parts) < 3 {
-			continue
+func (f files) limits() (cores float64, bytes int64) {
+	root := os.DirFS(string(f))
+	for _, g := range cgroup.Of(root, "cpu") {
+		text, _ := g.Read(root, "cpu.max") // "quota period", in which the quota may be max
+		limit, period, _ := strings.Cut(text, " ")
+		if g.V1 {
+			limit, _ = g.Read(root, "cpu.cfs_quota_us")
+			period, _ = g.Read(root, "cpu.cfs_period_us")
 		}
-		controllers, group := strings.Split(parts[1], ","), path.Clean("/"+parts[2])
-		if parts[0] == "0" && parts[1] == "" {
-			for _, mount := range []string{"sys/fs/cgroup", "sys/fs/cgroup/unified"} {
-				above(group, func(g string) {
-					cores = lower(cores, cpuMax(f.line(mount+g+"/cpu.max")))
-					memory = lower(memory, bytesLimit(f.line(mount+g+"/memory.max")))
-				})
-			}
-			continue
-		}
-		for _, c := range controllers {
-			// Hierarchies are mounted under all of their controllers' names together or under one.
-			for _, mount := range []string{"sys/fs/cgroup/" + parts[1], "sys/fs/cgroup/" + c} {
-				above(group, func(g string) {
-					switch c {
-					case "cpu":
-						cores = lower(cores, quota(f.line(mount+g+"/cpu.cfs_quota_us"), f.line(mount+g+"/cpu.cfs_period_us")))
-					case "memory":
-						memory = lower(memory, bytesLimit(f.line(mount+g+"/memory.limit_in_bytes")))
-					}
-				})
-			}
+		if n := quota(limit, period); cores == 0 || n > 0 && n < cores {
+			cores = n
 		}
 	}
-	return cores, memory
-}
-
-// above visits a group and all above it. In a container the path may be that of the host, of
-// which only the root is to be seen.
-func above(group string, visit func(string)) {
-	for group != "/" && group != "." {
-		visit(group)
-		group = path.Dir(group)
+	if c, err := memory.LimitIn(root); err == nil && c.Source != memory.Machine {
+		bytes = c.Bytes
 	}
-	visit("")
-}
-
-// lower is the lower of two limits, of which 0 is none.
-func lower[T float64 | int64](a, b T) T {
-	if a == 0 || b != 0 && b < a {
-		return b
-	}
-	return a
-}
-
-// cpuMax reads version 2's "quota period", in which the quota may be max.
-func cpuMax(text string) float64 {
-	limit, period, _ := strings.Cut(text, " ")
-	return quota(limit, period)
+	return cores, bytes
 }
 
 func quota(limit, period string) float64 {
@@ -102,11 +68,36 @@ func quota(limit, period string) float64 {
 	return l / p
 }
 
-// bytesLimit reads a limit in bytes; version 1 writes a number near the largest for none.
-func bytesLimit(text string) int64 {
-	n, err := strconv.ParseInt(text, 10, 64)
-	if err != nil || n <= 0 || n >= 1<<60 {
-		return 0
+// tick is the unit of CPU times in /proc: USER_HZ is 100 on every architecture that Go runs on.
+const tick = 10 * time.Millisecond
+
+// files are the pseudo-files below a root, which is "/" but in tests.
+type files string
+
+func (f files) path(name string) string { return filepath.Join(string(f), name) }
+
+func (f files) read(name string) ([]byte, error) { return os.ReadFile(f.path(name)) }
+
+// line is the text of a file of one line, empty if it cannot be read.
+func (f files) line(name string) string {
+	text, err := f.read(name)
+	if err != nil {
+		return ""
 	}
-	return n
+	return string(bytes.TrimSpace(text))
 }
+
+// proc is what tells of processes.
+func (f files) proc() (procfs.FS, error) { return procfs.NewFS(f.path("proc")) }
+
+// statOf is a process as it is now.
+func statOf(proc procfs.FS, pid int) (procfs.ProcStat, error) {
+	p, err := proc.Proc(pid)
+	if err != nil {
+		return procfs.ProcStat{}, err
+	}
+	return p.Stat()
+}
+
+// gone tells a process that has ended from one that may not be looked at.
+func gone(err error) bool { return errors.Is(err, fs.ErrNotExist) }

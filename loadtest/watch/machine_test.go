@@ -8,9 +8,13 @@ import (
 )
 
 func TestEnvironment(t *testing.T) {
+	const mounts = "30 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n" +
+		"32 31 0:29 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n33 31 0:30 / /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct\n"
 	f := func(name string, write map[string]string, want result.Env) {
 		t.Helper()
 		m := newMachine(t)
+		m.write("proc/meminfo", "MemTotal:        8388608 kB\n")
+		m.write("proc/self/mountinfo", mounts)
 		for path, text := range write {
 			m.write(path, text)
 		}
@@ -33,7 +37,7 @@ func TestEnvironment(t *testing.T) {
 		"sys/fs/cgroup/a/memory.max": "1073741824\n",
 	}, result.Env{CPULimit: 1.5, MemoryLimit: 1 << 30})
 	f("version 2, in a container", map[string]string{
-		"proc/self/cgroup": "0::/kubepods/pod1\n", "sys/fs/cgroup/cpu.max": "50000 100000\n", "sys/fs/cgroup/memory.max": "1024\n",
+		"proc/self/cgroup": "0::/kubepods/pod1\n", "proc/self/mountinfo": "30 23 0:26 /kubepods/pod1 /sys/fs/cgroup ro - cgroup2 cgroup2 rw\n", "sys/fs/cgroup/cpu.max": "50000 100000\n", "sys/fs/cgroup/memory.max": "1024\n",
 	}, result.Env{CPULimit: 0.5, MemoryLimit: 1024})
 	f("version 1", map[string]string{
 		"proc/self/cgroup": "4:memory:/m\n2:cpu,cpuacct:/c\n0::/\n",

@@ -28,13 +28,7 @@ const scrapeLimit = time.Second
 var ErrUnknownServer = errors.New("the metrics are neither Sluice's nor Triton's")
 
 // totals are what a target has counted since it started, and gauges as they stand.
-type totals struct {
-	source                            string
-	accepted, answered, sheds, spills float64
-	rows, batches                     float64
-	queue, gpu, gpuMemory             float64 // gauges
-	devices                           map[string]float64
-}
+type totals Rates
 
 // scraper reads one target's metrics, over one kept connection.
 type scraper struct {
@@ -160,51 +154,51 @@ func mean(families map[string]*dto.MetricFamily, name string) float64 {
 
 // ofSluice reads Sluice's own names. Requests that never reached a model have been answered too.
 func ofSluice(families map[string]*dto.MetricFamily) totals {
-	t := totals{source: "sluice", devices: map[string]float64{}}
+	t := totals{Source: "sluice", Devices: map[string]float64{}}
 	count := func(outcome string, v float64) {
-		t.accepted += v
+		t.Accepted += v
 		switch outcome {
 		case "client_closed": // nobody was left to answer
 			return
 		case "overloaded", "no_capacity", "draining", "model_not_ready", "budget_too_short": // 429, 503, and a 504 that says so
-			t.sheds += v
+			t.Sheds += v
 		}
-		t.answered += v
+		t.Answered += v
 	}
 	each(families, "sluice_requests_total", "outcome", count)
 	each(families, "sluice_http_refusals_total", "outcome", count)
 	each(families, "sluice_requests_routed_total", "reason", func(reason string, v float64) {
 		if reason != "preferred" {
-			t.spills += v
+			t.Spills += v
 		}
 	})
 	each(families, "sluice_batch_size_rows_sum", "device", func(device string, v float64) {
-		t.devices[device] += v
-		t.rows += v
+		t.Devices[device] += v
+		t.Rows += v
 	})
-	t.batches = sum(families, "sluice_batch_size_rows_count")
-	t.queue = sum(families, "sluice_queue_depth_requests")
-	t.gpu = mean(families, "sluice_gpu_utilization_ratio")
-	t.gpuMemory = sum(families, "sluice_gpu_memory_used_bytes")
+	t.Batches = sum(families, "sluice_batch_size_rows_count")
+	t.Queue = sum(families, "sluice_queue_depth_requests")
+	t.GPU = mean(families, "sluice_gpu_utilization_ratio")
+	t.GPUMemory = int64(sum(families, "sluice_gpu_memory_used_bytes"))
 	return t
 }
 
 // ofTriton reads the names that Triton gives.
 func ofTriton(families map[string]*dto.MetricFamily) totals {
-	t := totals{source: "triton", accepted: sum(families, "nv_inference_request_success")}
-	t.answered = t.accepted
+	t := totals{Source: "triton", Accepted: sum(families, "nv_inference_request_success")}
+	t.Answered = t.Accepted
 	each(families, "nv_inference_request_failure", "reason", func(reason string, v float64) {
-		t.accepted += v
+		t.Accepted += v
 		switch strings.ToUpper(reason) {
 		case "CANCELED":
 			return
 		case "REJECTED":
-			t.sheds += v
+			t.Sheds += v
 		}
-		t.answered += v
+		t.Answered += v
 	})
-	t.rows, t.batches = sum(families, "nv_inference_count"), sum(families, "nv_inference_exec_count")
-	t.queue = sum(families, "nv_inference_pending_request_count")
-	t.gpu, t.gpuMemory = mean(families, "nv_gpu_utilization"), sum(families, "nv_gpu_memory_used_bytes")
+	t.Rows, t.Batches = sum(families, "nv_inference_count"), sum(families, "nv_inference_exec_count")
+	t.Queue = sum(families, "nv_inference_pending_request_count")
+	t.GPU, t.GPUMemory = mean(families, "nv_gpu_utilization"), int64(sum(families, "nv_gpu_memory_used_bytes"))
 	return t
 }

@@ -35,7 +35,7 @@ nv_inference_request_duration_us_bucket{le="+Inf"} what`
 
 func TestTriton(t *testing.T) {
 	got, err := parseMetrics([]byte(exposition))
-	want := totals{source: "triton", accepted: 1010, answered: 1008, sheds: 7, rows: 1200, batches: 300, queue: 4, gpu: 0.25, gpuMemory: 1e9}
+	want := totals{Source: "triton", Accepted: 1010, Answered: 1008, Sheds: 7, Rows: 1200, Batches: 300, Queue: 4, GPU: 0.25, GPUMemory: 1e9}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, error %v; want %+v", got, err, want)
 	}
@@ -75,8 +75,8 @@ func TestSluice(t *testing.T) {
 	defer s.close()
 	got, err := s.read(context.Background())
 	want := totals{
-		source: "sluice", accepted: 14, answered: 13, sheds: 2, spills: 3, rows: 30, batches: 3, queue: 5, gpu: 0.4, gpuMemory: 4e9,
-		devices: map[string]float64{"cpu": 20, "cuda:0": 10},
+		Source: "sluice", Accepted: 14, Answered: 13, Sheds: 2, Spills: 3, Rows: 30, Batches: 3, Queue: 5, GPU: 0.4, GPUMemory: 4e9,
+		Devices: map[string]float64{"cpu": 20, "cuda:0": 10},
 	}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, error %v; want %+v", got, err, want)
@@ -140,8 +140,8 @@ func TestWhatIsNotMetrics(t *testing.T) {
 }
 
 func TestRatesOfACounterThatBeganAnew(t *testing.T) {
-	before := &totals{accepted: 100, devices: map[string]float64{"cpu": 50}}
-	after := &totals{source: "sluice", accepted: 10, answered: 4, queue: 3, devices: map[string]float64{"cpu": 70, "cuda:0": 8}}
+	before := &totals{Accepted: 100, Devices: map[string]float64{"cpu": 50}}
+	after := &totals{Source: "sluice", Accepted: 10, Answered: 4, Queue: 3, Devices: map[string]float64{"cpu": 70, "cuda:0": 8}}
 	got := after.since(before, 2)
 	want := &Rates{Source: "sluice", Accepted: 5, Answered: 2, Queue: 3, Devices: map[string]float64{"cpu": 10, "cuda:0": 4}}
 	if !reflect.DeepEqual(got, want) {

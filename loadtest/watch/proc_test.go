@@ -17,7 +17,7 @@ func TestHostShares(t *testing.T) {
 		t.Error("the first look tells shares")
 	}
 	m.host(150, 340, 20, 250*time.Millisecond)
-	if s, ok := h.look(time.Second); !ok || !near(s.steal, 0.1) || !near(s.busy, 0.5) || !near(s.pressure, 0.25) {
+	if s, ok := h.look(time.Second); !ok || !near(s.Steal, 0.1) || !near(s.Busy, 0.5) || !near(s.CPUPressure, 0.25) {
 		t.Errorf("%+v, %v", s, ok)
 	}
 	m.write("proc/pressure/cpu", "some avg10=1\n")
@@ -97,7 +97,7 @@ func TestListeners(t *testing.T) {
 func FuzzMetrics(f *testing.F) {
 	f.Add([]byte(exposition))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		if m, err := parseMetrics(text); err == nil && m.source == "" {
+		if m, err := parseMetrics(text); err == nil && m.Source == "" {
 			t.Errorf("metrics of nobody: %+v", m)
 		}
 	})

@@ -1,11 +1,12 @@
 package watch
 
 import (
-	"math"
-	"runtime/metrics"
+	"runtime/debug"
 	"time"
 
 	"github.com/prometheus/procfs"
+
+	"sluice/loadtest/result"
 )
 
 // pacer follows the thread that sends, through its account with the kernel's scheduler.
@@ -61,33 +62,19 @@ func (p *pacer) look(span time.Duration) (Pacing, bool) {
 
 // pauses follows the stops of this process's own collector.
 type pauses struct {
-	sample []metrics.Sample
-	counts []uint64
+	stats debug.GCStats
+	seen  int64 // collections
 }
 
-// look returns the longest stop since the last look, rounded up to the runtime's next bucket.
-func (p *pauses) look() time.Duration {
-	if p.sample == nil {
-		p.sample = []metrics.Sample{{Name: "/sched/pauses/total/gc:seconds"}}
+// look returns the longest stop of a collection since the last look, or since the start.
+func (p *pauses) look() (longest time.Duration) {
+	debug.ReadGCStats(&p.stats)
+	fresh := min(int(p.stats.NumGC-p.seen), len(p.stats.Pause))
+	p.seen = p.stats.NumGC
+	for _, d := range p.stats.Pause[:fresh] { // the latest come first
+		longest = max(longest, d)
 	}
-	metrics.Read(p.sample)
-	if p.sample[0].Value.Kind() != metrics.KindFloat64Histogram {
-		return 0
-	}
-	h := p.sample[0].Value.Float64Histogram()
-	longest := 0.0
-	if len(p.counts) == len(h.Counts) {
-		for i, n := range h.Counts {
-			if n <= p.counts[i] {
-				continue
-			}
-			if longest = h.Buckets[i+1]; math.IsInf(longest, 1) {
-				longest = h.Buckets[i]
-			}
-		}
-	}
-	p.counts = append(p.counts[:0], h.Counts...)
-	return time.Duration(max(longest, 0) * float64(time.Second))
+	return longest
 }
 
 // host follows the machine.
@@ -99,7 +86,7 @@ type host struct {
 }
 
 // look returns the machine's shares since the last look; false on the first.
-func (h *host) look(span time.Duration) (out hostShares, ok bool) {
+func (h *host) look(span time.Duration) (out result.Host, ok bool) {
 	stat, err := h.proc.Stat()
 	if err != nil {
 		return out, false
@@ -115,16 +102,14 @@ func (h *host) look(span time.Duration) (out hostShares, ok bool) {
 	if !known || total <= 0 {
 		return out, false
 	}
-	out.steal = share(now.Steal, last.Steal, total)
-	out.busy = max(0, 1-share(now.Idle+now.Iowait, last.Idle+last.Iowait, total)-out.steal)
-	out.pressure = -1
+	out.Steal = share(now.Steal, last.Steal, total)
+	out.Busy = max(0, 1-share(now.Idle+now.Iowait, last.Idle+last.Iowait, total)-out.Steal)
+	out.CPUPressure = -1
 	if waited >= 0 && pressure >= waited {
-		out.pressure = min(1, (pressure-waited).Seconds()/span.Seconds())
+		out.CPUPressure = min(1, (pressure-waited).Seconds()/span.Seconds())
 	}
 	return out, true
 }
-
-type hostShares struct{ steal, busy, pressure float64 }
 
 // all is the time of all cores since the machine's start. Guest time is contained in user time.
 func all(s procfs.CPUStat) float64 {

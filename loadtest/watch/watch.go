@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -45,7 +46,7 @@ type Reading struct {
 	Tool, Target Usage
 	// Pacing is of the thread that sends; nil if it is not known.
 	Pacing *Pacing
-	// GCPause is the longest stop of the tool's own collector, rounded up to the runtime's next bucket.
+	// GCPause is the longest stop of the tool's own collector.
 	GCPause time.Duration
 	// Host is nil where the system does not tell.
 	Host *result.Host
@@ -112,17 +113,12 @@ type Watch struct {
 // waits for that look, at most the second that a target may take to tell its metrics. It refuses
 // a target's process that is not there; all else that cannot be read is a note.
 func Start(o Options) (*Watch, error) {
-	if o.Every == 0 {
-		o.Every = defaultEvery
-	}
+	o.Every, o.files = cmp.Or(o.Every, defaultEvery), cmp.Or(o.files, "/")
 	if o.Every < leastEvery {
 		return nil, fmt.Errorf("cannot watch every %v: the least is %v", o.Every, leastEvery)
 	}
 	if o.OnSample == nil {
 		o.OnSample = func(Reading) {}
-	}
-	if o.files == "" {
-		o.files = "/"
 	}
 	w := &Watch{opt: o, stop: make(chan struct{}), done: make(chan struct{})}
 	if err := w.prepare(); err != nil {
@@ -252,7 +248,7 @@ func (w *Watch) processes(r *Reading, thorough bool) {
 		}
 	}
 	if h, ok := w.host.look(r.Span); ok {
-		r.Host = &result.Host{Steal: h.steal, Busy: h.busy, CPUPressure: h.pressure}
+		r.Host = &h
 	}
 }
 

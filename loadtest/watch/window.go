@@ -45,49 +45,59 @@ func (w *Watch) Between(from, to time.Time, sent, answered int64) result.Resourc
 }
 
 func between(series []Reading, from, to time.Time, sent, answered int64) result.Resources {
-	var out result.Resources
-	var tool, target processSum
-	var pacer, queued, steal, busy, pressure average
-	var waits []turns
-	var metrics metricsSum
-	for i := range series {
-		r := &series[i]
-		if d := overlap(r.At, r.RatesSpan, from, to); r.Rates != nil && d > 0 {
-			metrics.add(r.Rates, d)
-		}
-		d := overlap(r.At, r.Span, from, to)
-		if d == 0 {
-			continue
-		}
-		tool.add(&r.Tool, d)
-		target.add(&r.Target, d)
-		out.Tool.GCPauseMax = max(out.Tool.GCPauseMax, ms(r.GCPause))
-		if p := r.Pacing; p != nil {
-			pacer.add(p.Cores, d)
-			queued.add(p.Wait, d)
-			waits = append(waits, turns{ms(p.SliceWait), p.Turns})
-		}
-		if h := r.Host; h != nil {
-			steal.add(h.Steal, d)
-			busy.add(h.Busy, d)
-			if h.CPUPressure >= 0 {
-				pressure.add(h.CPUPressure, d)
-			}
-		}
-	}
-	gc := out.Tool.GCPauseMax
-	out.Tool = tool.process(sent)
-	out.Tool.GCPauseMax, out.Tool.PacerCores, out.Tool.RunQueueShare, out.Tool.RunQueueP99 = gc, pacer.mean(), queued.mean(), upperTurns(waits, 0.99)
-	if target.any {
-		p := target.process(answered)
+	s := sumUp(series, from, to)
+	out := result.Resources{Tool: s.tool.process(sent), Metrics: s.metrics.sum()}
+	out.Tool.GCPauseMax, out.Tool.PacerCores, out.Tool.RunQueueShare, out.Tool.RunQueueP99 = ms(s.pause), s.pacer.mean(), s.queued.mean(), upperTurns(s.waits, 0.99)
+	if s.target.any {
+		p := s.target.process(answered)
 		out.Target = &p
 	}
-	out.Host = result.Host{Steal: steal.mean(), Busy: busy.mean(), CPUPressure: -1}
-	if pressure.seconds > 0 {
-		out.Host.CPUPressure = pressure.mean()
+	out.Host = result.Host{Steal: s.steal.mean(), Busy: s.busy.mean(), CPUPressure: -1}
+	if s.pressure.seconds > 0 {
+		out.Host.CPUPressure = s.pressure.mean()
 	}
-	out.Metrics = metrics.sum()
 	return out
+}
+
+// sums are of what lies between two instants.
+type sums struct {
+	tool, target                         processSum
+	pacer, queued, steal, busy, pressure average
+	pause                                time.Duration // the longest
+	waits                                []turns
+	metrics                              metricsSum
+}
+
+func sumUp(readings []Reading, from, to time.Time) (s sums) {
+	for i := range readings {
+		r := &readings[i]
+		if d := overlap(r.At, r.RatesSpan, from, to); r.Rates != nil && d > 0 {
+			s.metrics.add(r.Rates, d)
+		}
+		if d := overlap(r.At, r.Span, from, to); d > 0 {
+			s.add(r, d)
+		}
+	}
+	return s
+}
+
+// add adds the part of a reading that lies there.
+func (s *sums) add(r *Reading, d time.Duration) {
+	s.tool.add(&r.Tool, d)
+	s.target.add(&r.Target, d)
+	s.pause = max(s.pause, r.GCPause)
+	if p := r.Pacing; p != nil {
+		s.pacer.add(p.Cores, d)
+		s.queued.add(p.Wait, d)
+		s.waits = append(s.waits, turns{ms(p.SliceWait), p.Turns})
+	}
+	if h := r.Host; h != nil {
+		s.steal.add(h.Steal, d)
+		s.busy.add(h.Busy, d)
+		if h.CPUPressure >= 0 {
+			s.pressure.add(h.CPUPressure, d)
+		}
+	}
 }
 
 func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
@@ -149,7 +159,7 @@ type metricsSum struct {
 	any                               bool
 	out                               result.Metrics
 	accepted, answered, sheds, spills average
-	rows, batches, gpu                average
+	rows, batches, gpu, queue         average
 	devices                           map[string]float64
 }
 
@@ -162,6 +172,7 @@ func (s *metricsSum) add(r *Rates, d time.Duration) {
 	s.rows.add(r.Rows, d)
 	s.batches.add(r.Batches, d)
 	s.gpu.add(r.GPU, d)
+	s.queue.add(r.Queue, d)
 	s.out.QueueMax, s.out.GPUMemMax = max(s.out.QueueMax, r.Queue), max(s.out.GPUMemMax, r.GPUMemory)
 	if s.devices == nil {
 		s.devices = map[string]float64{}
@@ -196,25 +207,9 @@ func fill(series []result.Second, readings []Reading, start time.Time) {
 	for i := range series {
 		s := &series[i]
 		from := start.Add(time.Duration(s.T * float64(time.Second)))
-		to := from.Add(time.Second)
-		var tool, target, gpu, queue, spills, sheds average
-		for k := range readings {
-			r := &readings[k]
-			if d := overlap(r.At, r.Span, from, to); d > 0 {
-				tool.add(r.Tool.Cores, d)
-				if r.Target.PID != 0 {
-					target.add(r.Target.Cores, d)
-					s.RSS = max(s.RSS, r.Target.RSS)
-				}
-			}
-			if d := overlap(r.At, r.RatesSpan, from, to); r.Rates != nil && d > 0 {
-				gpu.add(r.Rates.GPU, d)
-				queue.add(r.Rates.Queue, d)
-				spills.add(r.Rates.Spills, d)
-				sheds.add(r.Rates.Sheds, d)
-			}
-		}
-		s.ToolCPU, s.TargetCPU = tool.mean(), target.mean()
-		s.GPU, s.Queue, s.Spills, s.Sheds = gpu.mean(), queue.mean(), spills.mean(), sheds.mean()
+		sum := sumUp(readings, from, from.Add(time.Second))
+		s.ToolCPU, s.TargetCPU, s.RSS = sum.tool.cores.mean(), sum.target.cores.mean(), sum.target.out.RSSMax
+		m := &sum.metrics
+		s.GPU, s.Queue, s.Spills, s.Sheds = m.gpu.mean(), m.queue.mean(), m.spills.mean(), m.sheds.mean()
 	}
 }

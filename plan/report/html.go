@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 
@@ -31,12 +32,6 @@ var page = template.Must(template.New("page").Funcs(template.FuncMap{
 	"rate": func(v float64) string { return fmt.Sprintf("%.0f/s", v) },
 }).Parse(pageText))
 
-// figure is a chart with its heading and what it means.
-type figure struct {
-	Title, Note string
-	SVG         template.HTML
-}
-
 // HTML writes an answer as one page: no script, nothing from the network, light and dark.
 func HTML(w io.Writer, a *plan.Answer) error {
 	figures := overLoad(a)
@@ -45,23 +40,19 @@ func HTML(w io.Writer, a *plan.Answer) error {
 		*plan.Answer
 		Style   template.CSS
 		Reasons []string
-		Figures []figure
+		Figures []chart.Figure
 	}{a, template.CSS(chart.Style), reasonList(a.Outcome), figures}) //nolint:gosec // a constant of ours
 }
 
 func reasonList(o *plan.Outcome) (list []string) {
-	for name, n := range o.Reasons {
-		list = append(list, fmt.Sprintf("%s: %d", strings.ReplaceAll(name, "_", " "), n))
+	for _, name := range slices.Sorted(maps.Keys(o.Reasons)) {
+		list = append(list, fmt.Sprintf("%s: %d", strings.ReplaceAll(name, "_", " "), o.Reasons[name]))
 	}
-	slices.Sort(list)
 	return list
 }
 
-// svg marks a drawing as safe: internal/chart escapes every text that it is given.
-func svg(s string) template.HTML { return template.HTML(s) } //nolint:gosec // see above
-
 // overLoad are the curves of the sweeps; none without a sweep.
-func overLoad(a *plan.Answer) []figure {
+func overLoad(a *plan.Answer) []chart.Figure {
 	if len(a.Sweeps) == 0 {
 		return nil
 	}
@@ -91,14 +82,14 @@ func overLoad(a *plan.Answer) []figure {
 		}
 	}
 	goodput.Series = append(goodput.Series, reference)
-	return []figure{
-		{"Goodput against load", "The distance to the dashed line is what is late, refused or dropped.", svg(goodput.SVG())},
-		{"Attainment against load", "The part of all requests that is answered within its budget.", svg(attained.SVG())},
-		{"Latency against load", "Of what is answered, by " + plan.Fleet(a.Sweeps[0].Fleet) + ".", svg(tails.SVG())},
+	return []chart.Figure{
+		chart.NewFigure("Goodput against load", "The distance to the dashed line is what is late, refused or dropped.", goodput),
+		chart.NewFigure("Attainment against load", "The part of all requests that is answered within its budget.", attained),
+		chart.NewFigure("Latency against load", "Of what is answered, by "+plan.Fleet(a.Sweeps[0].Fleet)+".", tails),
 	}
 }
 
-func latencies(o *plan.Outcome) figure {
+func latencies(o *plan.Outcome) chart.Figure {
 	l := chart.Lines{Title: "Latency by the part of all requests", X: chart.Axis{Label: "part of all requests answered within", Tail: true}, Y: chart.Axis{Round: true, Label: "latency, ms"}}
 	s := chart.Series{Name: "latency"}
 	for _, p := range o.Curve {
@@ -106,11 +97,11 @@ func latencies(o *plan.Outcome) figure {
 		s.Points = append(s.Points, chart.Point{X: p.Part, Y: ms, Hint: fmt.Sprintf("%.6g %% of all requests within %.3g ms", 100*p.Part, ms)})
 	}
 	l.Series = []chart.Series{s}
-	return figure{"Latency", "Read: so many per cent of all requests are answered within so many milliseconds. The curve ends where the rest is not answered, or where chance alone decides.", svg(l.SVG())}
+	return chart.NewFigure("Latency", "Read: so many per cent of all requests are answered within so many milliseconds. The curve ends where the rest is not answered, or where chance alone decides.", l)
 }
 
 // shares are by load if there is a sweep, else by device.
-func shares(a *plan.Answer) figure {
+func shares(a *plan.Answer) chart.Figure {
 	b := chart.Bars{Title: "Where answers in time come from", Y: chart.Axis{Round: true, Label: "part of the answers in time, %", Max: 100}}
 	if len(a.Sweeps) == 0 {
 		b.X.Label = "device"
@@ -120,7 +111,7 @@ func shares(a *plan.Answer) figure {
 			values.Values = append(values.Values, 100*d.Share)
 		}
 		b.Stacks = []chart.Stack{values}
-		return figure{"Device shares", "Which device the answers in time come from.", svg(b.SVG())}
+		return chart.NewFigure("Device shares", "Which device the answers in time come from.", b)
 	}
 	b.X.Label = "times the load"
 	for _, g := range a.Sweeps[0].Fleet {
@@ -132,11 +123,11 @@ func shares(a *plan.Answer) figure {
 			b.Stacks[i].Values = append(b.Stacks[i].Values, 100*share.Part)
 		}
 	}
-	return figure{"Device shares over the load", "Which devices the answers in time come from.", svg(b.SVG())}
+	return chart.NewFigure("Device shares over the load", "Which devices the answers in time come from.", b)
 }
 
 // overTime draws figures of the slices.
-func overTime(o *plan.Outcome, title, unit, note string, names []string, values ...func(plan.Slice) float64) figure {
+func overTime(o *plan.Outcome, title, unit, note string, names []string, values ...func(plan.Slice) float64) chart.Figure {
 	l := chart.Lines{Title: title, X: chart.Axis{Label: "virtual time, s"}, Y: chart.Axis{Round: true, Label: unit}}
 	for i, value := range values {
 		s := chart.Series{Name: names[i], Steps: true}
@@ -145,25 +136,25 @@ func overTime(o *plan.Outcome, title, unit, note string, names []string, values 
 		}
 		l.Series = append(l.Series, s)
 	}
-	return figure{title, note, svg(l.SVG())}
+	return chart.NewFigure(title, note, l)
 }
 
-func rates(o *plan.Outcome) figure {
+func rates(o *plan.Outcome) chart.Figure {
 	return overTime(o, "Load and goodput over time", "requests/s", "Of the requests that arrive in each slice of time.", []string{"offered", "answered in time"},
 		func(s plan.Slice) float64 { return s.Offered }, func(s plan.Slice) float64 { return s.Goodput })
 }
 
-func sizes(o *plan.Outcome) figure {
+func sizes(o *plan.Outcome) chart.Figure {
 	return overTime(o, "Batch sizes over time", "mean batch, rows", "Batches follow the load: a free device takes what waits.", []string{"mean batch"},
 		func(s plan.Slice) float64 { return s.MeanBatch })
 }
 
-func waiting(o *plan.Outcome) figure {
+func waiting(o *plan.Outcome) chart.Figure {
 	return overTime(o, "Queue over time", "longest queue, rows", "Over all devices, the most rows that wait at once in each slice.", []string{"queue"},
 		func(s plan.Slice) float64 { return float64(s.Queue) })
 }
 
-func histogram(o *plan.Outcome) figure {
+func histogram(o *plan.Outcome) chart.Figure {
 	b := chart.Bars{Title: "Batch sizes", X: chart.Axis{Label: "rows of a batch"}, Y: chart.Axis{Round: true, Label: "part of the batches, %"}}
 	values := chart.Stack{Name: "batches"}
 	for _, c := range classes(o) {
@@ -171,5 +162,5 @@ func histogram(o *plan.Outcome) figure {
 		values.Values = append(values.Values, 100*c.part)
 	}
 	b.Stacks = []chart.Stack{values}
-	return figure{"Batch sizes", "", svg(b.SVG())}
+	return chart.NewFigure("Batch sizes", "", b)
 }

@@ -40,29 +40,13 @@ func (b *builder) costs(path string) error {
 	})
 }
 
-// pointKeys are those of a point of a cost table.
-var pointKeys = []string{"rows", "p50", "p95", "p50_ns", "p95_ns"}
-
 func (b *builder) table(r *reader, kind, model string, node ast.Node) {
 	var curve cost.Curve
 	before := len(r.faults)
 	r.list(node, "the cost of "+model+" on "+kind, func(n ast.Node) {
 		var p cost.Point
-		r.mapping(n, "a point", pointKeys, func(key string, value ast.Node) bool {
-			switch key {
-			case "rows":
-				return r.value(value, key, whole(&p.Rows))
-			case "p50":
-				return r.value(value, key, span(&p.P50))
-			case "p95":
-				return r.value(value, key, span(&p.P95))
-			case "p50_ns":
-				return r.value(value, key, nanoseconds(&p.P50))
-			case "p95_ns":
-				return r.value(value, key, nanoseconds(&p.P95))
-			}
-			return false
-		})
+		r.fields(n, "a point", field{"rows", whole(&p.Rows)}, field{"p50", span(&p.P50)}, field{"p95", span(&p.P95)},
+			field{"p50_ns", nanoseconds(&p.P50)}, field{"p95_ns", nanoseconds(&p.P95)})
 		curve = append(curve, p)
 	})
 	if len(r.faults) > before {

@@ -79,6 +79,24 @@ func (r *reader) mapping(node ast.Node, what string, keys []string, each func(ke
 	}
 }
 
+// field is a key of a mapping, and what reads its value, which is a single one.
+type field struct {
+	key string
+	set func(text string) error
+}
+
+// fields reads a mapping that has only such keys.
+func (r *reader) fields(node ast.Node, what string, fields ...field) {
+	keys := make([]string, len(fields))
+	for i, f := range fields {
+		keys[i] = f.key
+	}
+	r.mapping(node, what, keys, func(key string, value ast.Node) bool {
+		i := slices.Index(keys, key)
+		return i >= 0 && r.value(value, key, fields[i].set)
+	})
+}
+
 // list calls each for the entries of a list.
 func (r *reader) list(node ast.Node, what string, each func(ast.Node)) {
 	s, ok := node.(*ast.SequenceNode)
@@ -109,13 +127,6 @@ func (r *reader) set(node ast.Node, what, text string, set func(string) error) {
 		r.fault(node, "%s: %w", what, err)
 	}
 }
-
-// The keys of a study's sections.
-var (
-	groupKeys   = []string{"kind", "count", "lanes", "contention"}
-	modelKeys   = []string{"name", "budget", "max_batch", "weight"}
-	trafficKeys = []string{"model", "load", "rows", "budget", "priority"}
-)
 
 // studyKeys are those of a study: its sections, and what is a flag, too.
 func studyKeys() []string {
@@ -192,38 +203,16 @@ func (b *builder) fleet(r *reader, node ast.Node) {
 	}
 	r.list(node, "fleet", func(n ast.Node) {
 		g := plan.Group{Count: 1}
-		r.mapping(n, "a group of the fleet", groupKeys, func(key string, value ast.Node) bool {
-			switch key {
-			case "kind":
-				return r.value(value, key, func(text string) error { g.Kind = text; return nil })
-			case "count":
-				return r.value(value, key, whole(&g.Count))
-			case "lanes":
-				return r.value(value, key, whole(&g.Lanes))
-			case "contention":
-				return r.value(value, key, number(&g.Contention))
-			}
-			return false
-		})
+		r.fields(n, "a group of the fleet",
+			field{"kind", name(&g.Kind)}, field{"count", whole(&g.Count)}, field{"lanes", whole(&g.Lanes)}, field{"contention", number(&g.Contention)})
 		b.q.Study.Fleet = append(b.q.Study.Fleet, g)
 	})
 }
 
 func (b *builder) model(r *reader, node ast.Node) {
 	var m plan.Model
-	r.mapping(node, "a model", modelKeys, func(key string, value ast.Node) bool {
-		switch key {
-		case "name":
-			return r.value(value, key, func(text string) error { m.Name = text; return nil })
-		case "budget":
-			return r.value(value, key, span(&m.Budget))
-		case "max_batch":
-			return r.value(value, key, whole(&m.MaxBatch))
-		case "weight":
-			return r.value(value, key, number(&m.Weight))
-		}
-		return false
-	})
+	r.fields(node, "a model",
+		field{"name", name(&m.Name)}, field{"budget", span(&m.Budget)}, field{"max_batch", whole(&m.MaxBatch)}, field{"weight", number(&m.Weight)})
 	if m.Name == "" {
 		r.fault(node, "a model has no name")
 	} else if b.named(m.Name) {
@@ -234,34 +223,24 @@ func (b *builder) model(r *reader, node ast.Node) {
 
 func (b *builder) traffic(r *reader, dir string, node ast.Node) {
 	t := plan.Traffic{Model: "model", Priority: normal}
-	r.mapping(node, "traffic", trafficKeys, func(key string, value ast.Node) bool {
-		switch key {
-		case "model":
-			return r.value(value, key, func(text string) error { t.Model = text; return nil })
-		case "load":
-			return r.value(value, key, func(text string) (err error) {
-				if file, ok := strings.CutPrefix(text, "trace:"); ok && file != "" && !filepath.IsAbs(file) {
-					text = "trace:" + filepath.Join(dir, file)
-				}
-				t.Load, err = plan.ParseLoad(text)
-				return err
-			})
-		case "rows":
-			return r.value(value, key, func(text string) (err error) { t.Rows, err = plan.ParseRows(text); return err })
-		case "budget":
-			return r.value(value, key, span(&t.Budget))
-		case "priority":
-			return r.value(value, key, func(text string) error {
-				class := slices.Index([]string{"high", "normal", "low"}, text)
-				if class < 0 {
-					return fmt.Errorf("%q is not high, normal or low", text)
-				}
-				t.Priority = task.Priority(class)
-				return nil
-			})
+	load := func(text string) (err error) {
+		if file, ok := strings.CutPrefix(text, "trace:"); ok && file != "" && !filepath.IsAbs(file) {
+			text = "trace:" + filepath.Join(dir, file)
 		}
-		return false
-	})
+		t.Load, err = plan.ParseLoad(text)
+		return err
+	}
+	rows := func(text string) (err error) { t.Rows, err = plan.ParseRows(text); return err }
+	priority := func(text string) error {
+		class := slices.Index([]string{"high", "normal", "low"}, text)
+		if class < 0 {
+			return fmt.Errorf("%q is not high, normal or low", text)
+		}
+		t.Priority = task.Priority(class)
+		return nil
+	}
+	r.fields(node, "traffic",
+		field{"model", name(&t.Model)}, field{"load", load}, field{"rows", rows}, field{"budget", span(&t.Budget)}, field{"priority", priority})
 	if t.Load.String() == "" && len(r.faults) == 0 {
 		r.fault(node, "traffic for %s has no load", t.Model)
 	}
@@ -271,6 +250,10 @@ func (b *builder) traffic(r *reader, dir string, node ast.Node) {
 // named reports whether the study has settings for a model.
 func (b *builder) named(model string) bool {
 	return slices.ContainsFunc(b.q.Study.Models, func(m plan.Model) bool { return m.Name == model })
+}
+
+func name(to *string) func(string) error {
+	return func(text string) error { *to = text; return nil }
 }
 
 func whole(to *int) func(string) error {

@@ -41,22 +41,16 @@ var Options = []Option{
 		func(b *builder, text string) error { return b.q.Study.Costs.ParseCost(text) },
 	},
 	{"costs", "a `file` of cost tables, {kind: {model: [{rows, p50, p95}]}}, or what `sluice check --json` printed", true, (*builder).costs},
-	{"fleet", "devices in order of preference, `KIND=COUNT[xLANES],...`, such as gpu=2,cpu=1x4", false, func(b *builder, text string) (err error) {
-		b.q.Study.Fleet, err = plan.ParseFleet(text)
-		return err
-	}},
+	{"fleet", "devices in order of preference, `KIND=COUNT[xLANES],...`, such as gpu=2,cpu=1x4", false, parsed(plan.ParseFleet, func(b *builder) *[]plan.Group { return &b.q.Study.Fleet })},
 	{"budget", "`time` to answer in, for models without one of their own", false, planTime(func(b *builder) *time.Duration { return &b.q.Study.Budget })},
 	{
 		"load", "arrivals, `[MODEL=]PROCESS`: poisson:2000, constant:2000, gamma:2000,cv=3, burst:2000,times=4,on=200ms,every=2s, step:1000@10s,4000, ramp:1000..8000@60s, sine:2000,swing=0.5,period=24h, trace:FILE[,speed=2]", true,
 		(*builder).load,
 	},
-	{"rows", "`rows` of the requests of every --load: 8, 1-8 or 1,1,1,32 (equally likely)", false, func(b *builder, text string) (err error) {
-		b.rows, err = plan.ParseRows(text)
-		return err
-	}},
+	{"rows", "`rows` of the requests of every --load: 8, 1-8 or 1,1,1,32 (equally likely)", false, parsed(plan.ParseRows, func(b *builder) *plan.Rows { return &b.rows })},
 	{"trace", "a recorded trace as arrivals, a `file`, compressed if it ends in .gz", false, (*builder).trace},
-	{"scale", "`factor` on the rate, such as 5x", false, planFactor(func(b *builder) *float64 { return &b.q.Study.Scale })},
-	{"speed", "`factor` on time, such as 5x: the same arrivals in a fifth of the time", false, planFactor(func(b *builder) *float64 { return &b.q.Study.Speed })},
+	{"scale", "`factor` on the rate, such as 5x", false, parsed(plan.ParseFactor, func(b *builder) *float64 { return &b.q.Study.Scale })},
+	{"speed", "`factor` on time, such as 5x: the same arrivals in a fifth of the time", false, parsed(plan.ParseFactor, func(b *builder) *float64 { return &b.q.Study.Speed })},
 	{"jitter", "`time` over which copies of a recorded arrival are spread (default 10ms)", false, planTime(func(b *builder) *time.Duration { return &b.q.Study.Jitter })},
 	{"slo", "`objectives`: attainment>=0.99, p99<20ms (of all requests; ok.p99 of those answered), goodput>=4000, unserved<1%, max<100ms", true, func(b *builder, text string) error {
 		more, err := plan.ParseObjectives(text)
@@ -73,10 +67,7 @@ var Options = []Option{
 		}
 		return nil
 	}},
-	{"sweep", "also simulate these `multiples` of the load, such as 0.5,1,1.5", false, func(b *builder, text string) (err error) {
-		b.q.Factors, err = plan.ParseFactors(text)
-		return err
-	}},
+	{"sweep", "also simulate these `multiples` of the load, such as 0.5,1,1.5", false, parsed(plan.ParseFactors, func(b *builder) *[]float64 { return &b.q.Factors })},
 	{"length", "virtual `time` that the answer is about (default the trace's, or 30s)", false, planTime(func(b *builder) *time.Duration { return &b.q.Study.Length })},
 	{"warmup", "virtual `time` before it (default 2s, of a trace 0)", false, planTime(func(b *builder) *time.Duration { return &b.q.Study.Warmup })},
 	{"overhead", "`time` that a request spends outside of queue and run, such as 0.2ms", false, planTime(func(b *builder) *time.Duration { return &b.q.Study.Overhead })},
@@ -105,9 +96,10 @@ func planTime(field func(*builder) *time.Duration) func(*builder, string) error 
 	}
 }
 
-func planFactor(field func(*builder) *float64) func(*builder, string) error {
+// parsed sets a field of the question.
+func parsed[T any](parse func(string) (T, error), field func(*builder) *T) func(*builder, string) error {
 	return func(b *builder, text string) (err error) {
-		*field(b), err = plan.ParseFactor(text)
+		*field(b), err = parse(text)
 		return err
 	}
 }

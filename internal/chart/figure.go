@@ -1,5 +1,20 @@
 package chart
 
+import (
+	"html/template"
+)
+
+// Figure is a chart with its heading and what it means.
+type Figure struct {
+	Title, Note string
+	SVG         template.HTML
+}
+
+// NewFigure draws a chart.
+func NewFigure(title, note string, c interface{ SVG() template.HTML }) Figure {
+	return Figure{title, note, c.SVG()}
+}
+
 // Colours is how many colours there are; further series begin again.
 const Colours = 6
 

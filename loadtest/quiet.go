@@ -1,6 +1,8 @@
 package loadtest
 
 import (
+	"fmt"
+	"os"
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
@@ -46,4 +48,22 @@ func inUse() int64 {
 	s := []metrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}}
 	metrics.Read(s)
 	return int64(s[0].Value.Uint64() - s[1].Value.Uint64())
+}
+
+// latencyRequest is where Linux takes the longest that a core may need to wake, in µs: four
+// bytes, which hold until the file is closed. See its "PM Quality Of Service Interface".
+const latencyRequest = "/dev/cpu_dma_latency"
+
+// keepAwake writes a request, at latencyRequest, that keeps the cores from sleeping until what it
+// returns is called: one that has nothing to do waits for work without stopping, and takes it
+// up in a few µs less.
+func keepAwake(request string) (asleep func(), err error) {
+	f, err := os.OpenFile(request, os.O_WRONLY, 0)
+	if err == nil {
+		if _, err = f.Write(make([]byte, 4)); err == nil {
+			return func() { _ = f.Close() }, nil
+		}
+		_ = f.Close()
+	}
+	return nil, fmt.Errorf("cannot keep the cores awake: %w (it takes root and a Linux that has this file)", err)
 }
