@@ -124,21 +124,34 @@ func (s *Scanner) member(first bool) (key []byte, ok bool, err error) {
 	if s.Peek() != '"' {
 		return nil, false, s.Unexpected()
 	}
-	raw, escaped, err := s.Text()
-	if err != nil {
+	if key, s.key, err = s.Content(s.key); err != nil {
 		return nil, false, err
-	}
-	if escaped {
-		if s.key, err = Unescape(s.key[:0], raw); err != nil {
-			return nil, false, err
-		}
-		raw = s.key
 	}
 	if s.Peek() != ':' {
 		return nil, false, s.Unexpected()
 	}
 	s.Pos++
-	return raw, true, nil
+	return key, true, nil
+}
+
+// Content reads a string, whose opening quote is next. What it returns is without escapes: a part of the
+// document, or else in scratch, which is returned grown.
+func (s *Scanner) Content(scratch []byte) (content, grown []byte, err error) {
+	raw, escaped, err := s.Text()
+	if err != nil || !escaped {
+		return raw, scratch[:0], err
+	}
+	scratch, err = Unescape(scratch[:0], raw)
+	return scratch, scratch, err
+}
+
+// AppendText reads a string, as Content does, and appends it.
+func (s *Scanner) AppendText(dst []byte) ([]byte, error) {
+	raw, escaped, err := s.Text()
+	if err != nil || !escaped {
+		return append(dst, raw...), err
+	}
+	return Unescape(dst, raw)
 }
 
 // Text reads a string, whose opening quote is next, and returns what is between the
@@ -196,11 +209,17 @@ func plainPrefix(text uint64) int {
 
 // Literal reads one of true, false and null, if it is next.
 func (s *Scanner) Literal(word string) bool {
-	if len(s.Data)-s.Pos < len(word) || string(s.Data[s.Pos:s.Pos+len(word)]) != word {
+	if !Begins(s.Data[s.Pos:], word) {
 		return false
 	}
 	s.Pos += len(word)
 	return true
+}
+
+// Bool reads true or false; ok is false where neither is next.
+func (s *Scanner) Bool() (v, ok bool) {
+	v = s.Literal("true")
+	return v, v || s.Literal("false")
 }
 
 // Unexpected is the fault of a byte, or of the document's end, where something else belongs.

@@ -11,6 +11,7 @@ import (
 	"sluice/internal/agree"
 	"sluice/internal/http1"
 	"sluice/internal/oip"
+	"sluice/internal/oip/client"
 	"sluice/internal/tensor"
 	"sluice/loadtest/payload"
 )
@@ -68,8 +69,8 @@ type recorder struct {
 	set    *payload.Set
 	judge  judge
 	x      exchange
-	first  oip.Response
-	second oip.Response
+	first  client.Response
+	second client.Response
 }
 
 // variant asks for one variant twice and enters what is known of it then.
@@ -151,7 +152,7 @@ func (r *recorder) ask(ctx context.Context, v int) (reply, uint64, error) {
 		if err != nil {
 			return answer, id, err
 		}
-		text := fmt.Sprintf("variant %d, asked alone, is answered with status %d: %s", v, answer.status, oip.ErrorText(answer.body))
+		text := fmt.Sprintf("variant %d, asked alone, is answered with status %d: %s", v, answer.status, client.ErrorText(answer.body))
 		switch busy := answer.status == http.StatusTooManyRequests || answer.status == http.StatusServiceUnavailable || answer.status == http.StatusGatewayTimeout; {
 		case answer.status == http.StatusOK:
 			return answer, id, nil
@@ -170,16 +171,16 @@ func (r *recorder) ask(ctx context.Context, v int) (reply, uint64, error) {
 }
 
 // readReply parses an answer of the Open Inference Protocol.
-func readReply(r *reply, into *oip.Response) error {
+func readReply(r *reply, into *client.Response) error {
 	return readBody(r.head, r.body, into)
 }
 
-func readBody(head, body []byte, into *oip.Response) error {
+func readBody(head, body []byte, into *client.Response) error {
 	n, err := oip.ParseHeaderLength(http1.Field(head, "inference-header-content-length"), len(body))
 	if err != nil {
 		return err
 	}
-	return oip.ReadResponse(body, n, into)
+	return client.ReadResponse(body, n, into)
 }
 
 // parseTag reads the value of the Sluice-Model header: name;version=V;digest=D.
