@@ -1,8 +1,8 @@
-package onnx
+package provider
 
 import (
 	"fmt"
-	"path/filepath"
+	"slices"
 	"strings"
 
 	"sluice/internal/device"
@@ -30,39 +30,34 @@ var leastDriver = map[int]int{12: 525, 13: 580}
 
 // Missing says what a device lacks on this machine, one sentence each; none means that
 // nothing is known to be missing. It opens the libraries that it looks for, so it is for a process of
-// its own, as Probe is. Init must have succeeded.
-func Missing(name device.Name) []string {
+// its own. library is the path of ONNX Runtime, which must be loaded.
+func Missing(name device.Name, library string) []string {
 	switch name.Kind {
 	case device.CUDA:
-		return missingNVIDIA(name, []string{cudaProvider})
+		return missingNVIDIA(name, library, cudaProvider)
 	case device.TensorRT:
-		return missingNVIDIA(name, []string{tensorrtProvider, cudaProvider})
+		return missingNVIDIA(name, library, tensorrtProvider, cudaProvider)
 	case device.WebGPU:
 		return missingVulkan()
 	}
 	return nil
 }
 
-func missingNVIDIA(name device.Name, providers []string) (missing []string) {
+func missingNVIDIA(name device.Name, library string, providers ...string) (missing []string) {
 	var names []string
 	for _, provider := range providers {
-		if err := besideLibrary(provider); err != nil {
+		if err := besideLibrary(library, provider); err != nil {
 			return append(missing, err.Error())
 		}
-		names = append(names, imports(filepath.Join(libraryDir(), provider))...)
+		names = append(names, imports(beside(library, provider))...)
 	}
 	major := cudaMajor(names)
 	if major != 0 {
 		names = append(names, cudnn)
 	}
-	seen := map[string]bool{}
-	for _, library := range inLoadOrder(names) {
-		if seen[library] {
-			continue
-		}
-		seen[library] = true
-		if err := openLibrary(library); err != nil {
-			missing = append(missing, missingLibrary(library, major, err))
+	for _, needed := range slices.Compact(inLoadOrder(names)) {
+		if err := openLibrary(needed); err != nil {
+			missing = append(missing, missingLibrary(needed, major, err))
 		}
 	}
 	state := NVIDIA()
@@ -119,7 +114,7 @@ func missingDriver(name device.Name, cudaMajor int, s NVIDIAState) (missing []st
 }
 
 func missingVulkan() (missing []string) {
-	if !hasWebGPU() {
+	if !HasWebGPU() {
 		return []string{errNoWebGPU.Error()}
 	}
 	if err := openLibrary("libvulkan.so.1"); err != nil {

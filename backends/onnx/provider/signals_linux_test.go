@@ -1,4 +1,4 @@
-package onnx
+package provider
 
 import (
 	"errors"
@@ -75,9 +75,9 @@ func TestForeignSignalHandlersAreUndone(t *testing.T) {
 	}
 	// As the sessions of CUDA and TensorRT do it, and no others.
 	for _, name := range []device.Name{cuda1, trt0, webGPU, {}} {
-		var p place
-		p.init(&Provider{Device: name})
-		if err := p.do(func() error { action(t, syscall.SIGUSR2, &kernelAction{handler: ignore}); return nil }); err != nil {
+		var p Place
+		p.Init(name.Kind)
+		if err := p.Do(func() error { action(t, syscall.SIGUSR2, &kernelAction{handler: ignore}); return nil }); err != nil {
 			t.Fatal(err)
 		}
 		if kept := action(t, syscall.SIGUSR2, nil).handler == before.handler; kept != (name == cuda1 || name == trt0) {

@@ -1,6 +1,7 @@
-package onnx
+package provider
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -66,8 +67,8 @@ func appendWebGPU(so *ort.SessionOptions, w *WebGPUOptions) error {
 	return err
 }
 
-// hasWebGPU reports whether the library has the provider, whatever the machine has.
-func hasWebGPU() bool {
+// HasWebGPU reports whether the library has the provider, whatever the machine has.
+func HasWebGPU() bool {
 	so, err := ort.NewSessionOptions()
 	if err != nil {
 		return false
@@ -81,10 +82,10 @@ func hasWebGPU() bool {
 // entries are the provider's keys. It ignores those that it does not know.
 func (w *WebGPUOptions) entries() map[string]string {
 	m := map[string]string{
-		"validationMode":         orElse(w.Validation, "basic"),
-		"storageBufferCacheMode": orElse(w.BufferCache, "bucket"),
-		"preferredLayout":        orElse(w.Layout, "NHWC"),
-		"powerPreference":        orElse(w.Power, "high-performance"),
+		"validationMode":         cmp.Or(w.Validation, "basic"),
+		"storageBufferCacheMode": cmp.Or(w.BufferCache, "bucket"),
+		"preferredLayout":        cmp.Or(w.Layout, "NHWC"),
+		"powerPreference":        cmp.Or(w.Power, "high-performance"),
 		"preserveDevice":         flag(w.PreserveDevice),
 		"enableInt64":            flag(w.Int64),
 		"enableGraphCapture":     "0",
@@ -99,4 +100,12 @@ func (w *WebGPUOptions) entries() map[string]string {
 		m["maxNumPendingDispatches"] = strconv.Itoa(w.MaxPendingDispatches)
 	}
 	return m
+}
+
+// minorVersion is the library's y of 1.y.z.
+func minorVersion() int {
+	_, rest, _ := strings.Cut(ort.GetVersion(), ".")
+	minor, _, _ := strings.Cut(rest, ".")
+	n, _ := strconv.Atoi(minor)
+	return n
 }

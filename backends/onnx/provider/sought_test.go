@@ -1,4 +1,4 @@
-package onnx
+package provider
 
 import (
 	"os/exec"
@@ -45,7 +45,7 @@ func TestLibrariesThatAProviderOpensLater(t *testing.T) {
 func TestCuDNNIsOpenedFromALibraryFolder(t *testing.T) {
 	providers := fakeProvider(t, "libcudart.so.13")
 	folder := writeTree(t, map[string]string{"cudnn/lib/libcudnn.so.9": "no library"})
-	err := openFolders([]string{folder}, providers)
+	err := OpenFolders([]string{folder}, providers)
 	if err == nil || !strings.Contains(err.Error(), "cannot open libcudnn.so.9 from a library folder") {
 		t.Errorf("the error is %v", err)
 	}

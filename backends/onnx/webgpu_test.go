@@ -12,11 +12,17 @@ import (
 	"sync"
 	"testing"
 
+	"sluice/backends/onnx/provider"
 	"sluice/internal/clock"
 	"sluice/internal/device"
 	"sluice/internal/onnxfile"
 	"sluice/internal/task"
 	"sluice/internal/tensor"
+)
+
+var (
+	cuda1  = device.Name{Kind: device.CUDA, Index: 1}
+	webGPU = device.Name{Kind: device.WebGPU}
 )
 
 // swiftShader is a Vulkan driver that runs on the CPU; scripts/swiftshader.sh fetches it.
@@ -40,11 +46,11 @@ func needWebGPU(tb testing.TB) {
 	tb.Setenv("VK_ICD_FILENAMES", driver)
 	tb.Setenv("XDG_RUNTIME_DIR", tb.TempDir())
 	needLibrary(tb)
-	if !hasWebGPU() {
+	if !provider.HasWebGPU() {
 		if os.Getenv("CI") != "" {
 			tb.Fatal("the library in CI has no WebGPU provider; scripts/onnxruntime.sh takes one with it from npm")
 		}
-		tb.Skip(errNoWebGPU)
+		tb.Skip("this build of ONNX Runtime lacks the WebGPU provider")
 	}
 }
 
@@ -63,7 +69,7 @@ func exampleModel(tb testing.TB, name string, kind device.Kind) *Session {
 	if name == "encoder" { // as its model.yaml says
 		inf.Schema.Padding = &tensor.Padding{InputAxis: []int{1, 1}, OutputAxis: []int{-1, 1}, Buckets: []int{8, 16, 32}, Values: [][]byte{make([]byte, 8), make([]byte, 8)}}
 	}
-	s, err := Open(path, Options{Schema: &inf.Schema, FixedBatch: inf.FixedBatch, Provider: Provider{Device: device.Name{Kind: kind}}})
+	s, err := Open(path, Options{Schema: &inf.Schema, FixedBatch: inf.FixedBatch, Provider: provider.Provider{Device: device.Name{Kind: kind}}})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -218,7 +224,7 @@ func runExample(name string, kind device.Kind) error {
 	if err != nil {
 		return err
 	}
-	s, err := Open(path, Options{Schema: &inf.Schema, Provider: Provider{Device: device.Name{Kind: kind}}})
+	s, err := Open(path, Options{Schema: &inf.Schema, Provider: provider.Provider{Device: device.Name{Kind: kind}}})
 	if err != nil {
 		return err
 	}
@@ -249,13 +255,13 @@ func TestWebGPUHangLimit(t *testing.T) {
 func TestProbe(t *testing.T) {
 	needWebGPU(t)
 	for _, name := range []device.Name{{}, webGPU} {
-		if err := Probe(Provider{Device: name}); err != nil {
+		if err := Probe(provider.Provider{Device: name}); err != nil {
 			t.Errorf("%v: %v", name, err)
 		}
 	}
 	// The library of the tests is the one without CUDA; another may be named.
-	if err := besideLibrary(cudaProvider); err != nil {
-		got := Probe(Provider{Device: cuda1})
+	if missing := Missing(cuda1); len(missing) > 0 && strings.Contains(missing[0], "lacks the provider") {
+		got := Probe(provider.Provider{Device: cuda1})
 		if got == nil || !strings.Contains(got.Error(), "this build of ONNX Runtime lacks the provider: libonnxruntime_providers_shared.so does not lie beside") {
 			t.Errorf("a missing provider is reported as %v", got)
 		}

@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 
+	"sluice/backends/onnx/provider"
 	"sluice/internal/device"
 	"sluice/internal/onnxgen"
 	"sluice/internal/tensor"
@@ -23,7 +24,7 @@ const (
 // Probe opens a small perceptron on a device, all of it, runs it there and on the CPU, and
 // compares. What a driver does to a process that tries it is not known beforehand: this is for
 // a child process, as Trial is.
-func Probe(p Provider) error {
+func Probe(p provider.Provider) error {
 	file, err := os.CreateTemp("", "sluice-probe-*.onnx")
 	if err != nil {
 		return fmt.Errorf("cannot write the probe's model: %w", err)
@@ -33,7 +34,7 @@ func Probe(p Provider) error {
 	if err = errors.Join(err, file.Close()); err != nil {
 		return fmt.Errorf("cannot write the probe's model: %w", err)
 	}
-	want, err := probe(file.Name(), Provider{})
+	want, err := probe(file.Name(), provider.Provider{})
 	if err != nil {
 		return fmt.Errorf("not even the CPU runs the probe's model: %w", err)
 	}
@@ -42,11 +43,8 @@ func Probe(p Provider) error {
 	}
 	p.WholeGraph = true
 	got, err := probe(file.Name(), p)
-	if err != nil && isNVIDIA(p.Device.Kind) {
-		return explainCUDA(err)
-	}
 	if err != nil {
-		return err
+		return provider.Explain(p.Device.Kind, err, library.path)
 	}
 	for i := range want {
 		if !(math.Abs(got[i]-want[i]) <= 1e-2+1e-2*math.Abs(want[i])) { // half precision may be on
@@ -57,7 +55,7 @@ func Probe(p Provider) error {
 }
 
 // probe runs the model at path and returns its output.
-func probe(path string, p Provider) (values []float64, err error) {
+func probe(path string, p provider.Provider) (values []float64, err error) {
 	schema := &tensor.Schema{
 		Inputs:   []tensor.Spec{{Name: "input", Type: tensor.FP32, Shape: []int64{-1, probeInputs}}},
 		Outputs:  []tensor.Spec{{Name: "output", Type: tensor.FP32, Shape: []int64{-1, probeLast}}},
@@ -82,3 +80,6 @@ func probe(path string, p Provider) (values []float64, err error) {
 	}
 	return values, nil
 }
+
+// Missing says what a device lacks on this machine, as provider.Missing does. Init must have succeeded.
+func Missing(name device.Name) []string { return provider.Missing(name, library.path) }

@@ -1,11 +1,10 @@
-package onnx
+package provider
 
 import (
+	"slices"
 	"strings"
 
-	"sluice/internal/complaint"
 	"sluice/internal/device"
-	"sluice/internal/fault"
 	"sluice/internal/task"
 )
 
@@ -27,9 +26,9 @@ var lostDevice = []string{
 // Parts of messages that blame a GPU or its libraries otherwise.
 var deviceTrouble = []string{"cuda failure ", "cublas failure ", "cudnn failure ", "cufft failure ", "enqueue failed"}
 
-// deviceFault makes a device's error of what a GPU's provider said, and leaves any other as it is.
+// Fault makes a device's error of what a GPU's provider said, and leaves any other as it is.
 // On the CPU there is no device apart from the process.
-func deviceFault(kind device.Kind, err error) error {
+func Fault(kind device.Kind, err error) error {
 	if err == nil || !kind.GPU() {
 		return err
 	}
@@ -46,30 +45,5 @@ func deviceFault(kind device.Kind, err error) error {
 }
 
 func containsAny(text string, parts []string) bool {
-	for _, part := range parts {
-		if strings.Contains(text, part) {
-			return true
-		}
-	}
-	return false
-}
-
-// fault makes a fault of what a run on the place ended with.
-func (p *place) fault(err error) error {
-	if err == nil {
-		return nil
-	}
-	said := complaintOf(err)
-	if !p.kind.GPU() {
-		return said.Fault()
-	}
-	err = deviceFault(p.kind, said)
-	if failed, _ := task.DeviceFailed(err); failed {
-		return fault.Wrap(fault.InferenceFailed, err, "the device that runs the model failed")
-	}
-	// What a GPU's provider says in words that nobody knows may be its driver's fault.
-	if said.Kind == complaint.Other {
-		return fault.Wrap(fault.InferenceFailed, err, "the model failed to run")
-	}
-	return said.Fault()
+	return slices.ContainsFunc(parts, func(part string) bool { return strings.Contains(text, part) })
 }

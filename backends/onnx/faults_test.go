@@ -13,8 +13,7 @@ import (
 func TestDeviceFaults(t *testing.T) {
 	f := func(kind device.Kind, text string, failed, sticky bool) {
 		t.Helper()
-		p := place{kind: kind}
-		err := p.fault(errors.New(text))
+		err := runFault(kind, errors.New(text))
 		if gotFailed, gotSticky := task.DeviceFailed(err); gotFailed != failed || gotSticky != sticky {
 			t.Errorf("%v, %q: the device failed %v, for good %v; want %v, %v", kind, text, gotFailed, gotSticky, failed, sticky)
 		}
@@ -38,10 +37,10 @@ func TestDeviceFaults(t *testing.T) {
 	rejected := "Non-zero status code returned while running Gather node. Name:'' Status Message: indices element out of data bounds, idx=10 must be within the inclusive range [-4,3]"
 	f(device.CUDA, rejected, false, false)
 	f(device.CPU, illegal, false, false)
-	if p := (place{kind: device.CUDA}); !fault.Is(p.fault(errors.New(rejected)), fault.ModelRejectedInput) {
+	if !fault.Is(runFault(device.CUDA, errors.New(rejected)), fault.ModelRejectedInput) {
 		t.Error("values that an operator refuses are blamed on the device")
 	}
-	if p := (place{kind: device.CUDA}); p.fault(nil) != nil {
+	if runFault(device.CUDA, nil) != nil {
 		t.Error("a good run is a fault")
 	}
 }

@@ -1,4 +1,4 @@
-package onnx
+package provider
 
 import (
 	"errors"
@@ -112,7 +112,7 @@ func TestLibraryFolders(t *testing.T) {
 	root := writeTree(t, map[string]string{"file": "", "broken/lib/libvulkan.so.1": "no library"})
 	f := func(folder, want string) {
 		t.Helper()
-		err := openFolders([]string{filepath.Join(root, folder)}, root)
+		err := OpenFolders([]string{filepath.Join(root, folder)}, root)
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: the error is %v, want %q", folder, err, want)
 		}
@@ -121,17 +121,7 @@ func TestLibraryFolders(t *testing.T) {
 	f("file", "it is a file; name the folder that holds it")
 	f("broken/lib", "cannot open libvulkan.so.1 from a library folder")
 	f("", "cannot open libvulkan.so.1 from a library folder") // a folder of folders
-	if err := openFolders([]string{t.TempDir()}, root); err != nil {
+	if err := OpenFolders([]string{t.TempDir()}, root); err != nil {
 		t.Errorf("an empty folder is refused: %v", err)
-	}
-}
-
-func TestForeignLibraryIsNamed(t *testing.T) {
-	path := filepath.Join(writeTree(t, map[string]string{"libonnxruntime.so": "no library"}), "libonnxruntime.so")
-	if _, err := libraryVersion(path); err == nil {
-		t.Error("a text file has a version")
-	}
-	if _, err := libraryVersion("libm.so.6"); err == nil || err.Error() != "it is another library: it has no OrtGetApiBase" {
-		t.Errorf("another library has the error %v", err)
 	}
 }

@@ -1,4 +1,4 @@
-package onnx
+package provider
 
 /*
 #cgo LDFLAGS: -ldl
@@ -6,38 +6,9 @@ package onnx
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "call.h"
-
 static const char *sluice_open(const char *name, void **handle) {
   *handle = dlopen(name, RTLD_NOW | RTLD_GLOBAL);
   return *handle ? 0 : dlerror();
-}
-
-static const char *sluice_open_own(const char *name, void **handle) {
-  *handle = dlopen(name, RTLD_LAZY);
-  return *handle ? 0 : dlerror();
-}
-
-// The start of ONNX Runtime's interface, the same in every version.
-typedef struct {
-  const void *const *(*api)(uint32_t version);
-  const char *(*version)(void);
-} sluice_base;
-
-static const sluice_base *sluice_base_of(void *handle) {
-  const sluice_base *(*base)(void) = (const sluice_base *(*)(void))dlsym(handle, "OrtGetApiBase");
-  return base ? base() : 0;
-}
-
-static const char *sluice_library_version(void *handle) {
-  const sluice_base *base = sluice_base_of(handle);
-  return base ? base->version() : 0;
-}
-
-// Takes the interface of a version of the library for the functions that onnxruntime_go leaves out.
-static void sluice_use_interface(void *handle, uint32_t version) {
-  const sluice_base *base = sluice_base_of(handle);
-  sluice_use(base ? base->api(version) : 0);
 }
 
 // TensorRT's version as one number, 0 if the library is not here.
@@ -61,6 +32,26 @@ import (
 	"unsafe"
 )
 
+// The providers that are libraries of their own; ONNX Runtime looks for them beside itself alone.
+const (
+	sharedProvider   = "libonnxruntime_providers_shared.so"
+	cudaProvider     = "libonnxruntime_providers_cuda.so"
+	tensorrtProvider = "libonnxruntime_providers_tensorrt.so"
+)
+
+// besideLibrary says in one sentence what ONNX Runtime would say in many.
+func besideLibrary(library, name string) error {
+	for _, file := range []string{sharedProvider, name} {
+		if !exists(beside(library, file)) {
+			return fmt.Errorf("this build of ONNX Runtime lacks the provider: %s does not lie beside %s; set onnxruntime.library to a build for CUDA (scripts/onnxruntime.sh --cuda fetches one)", file, library)
+		}
+	}
+	return nil
+}
+
+// beside is the path of a file in a library's folder.
+func beside(library, file string) string { return filepath.Join(filepath.Dir(library), file) }
+
 // loadOrder is the order in which a provider's libraries are opened: each after those that it
 // needs. What is not listed comes last.
 var loadOrder = []string{
@@ -68,11 +59,11 @@ var loadOrder = []string{
 	"libnvinfer.so", "libnvinfer_plugin.so", "libnvonnxparser.so", "libvulkan.so",
 }
 
-// openFolders opens the libraries that the providers beside ONNX Runtime need, and the Vulkan
+// OpenFolders opens the libraries that the providers beside ONNX Runtime need, and the Vulkan
 // loader, from the configured folders, for all of the process. The wheels of PyPI and a plain
 // unpacked folder lie off the loader's path; a library that is open is found by its name. What
 // the folders lack is left to the loader.
-func openFolders(folders []string, providersDir string) error {
+func OpenFolders(folders []string, providersDir string) error {
 	if len(folders) == 0 {
 		return nil
 	}
@@ -101,25 +92,6 @@ func openFolders(folders []string, providersDir string) error {
 		}
 	}
 	return nil
-}
-
-// libraryVersion opens the ONNX Runtime at path for good, and returns its version.
-func libraryVersion(path string) (string, error) {
-	name := C.CString(path)
-	defer C.free(unsafe.Pointer(name))
-	var handle unsafe.Pointer
-	// The flags are those of the binding, which opens it again: nothing of it is shown to other
-	// libraries.
-	if message := C.sluice_open_own(name, &handle); message != nil {
-		return "", errors.New(C.GoString(message))
-	}
-	version := C.sluice_library_version(handle)
-	if version == nil {
-		return "", errors.New("it is another library: it has no OrtGetApiBase")
-	}
-	// Statuses have codes that onnxruntime_go does not hand on.
-	C.sluice_use_interface(handle, oldestMinor)
-	return C.GoString(version), nil
 }
 
 // openLibrary opens a shared library for all of the process, and never closes it.

@@ -1,4 +1,4 @@
-package onnx
+package provider
 
 import (
 	"maps"
@@ -7,8 +7,6 @@ import (
 	"testing"
 
 	"sluice/internal/device"
-	"sluice/internal/onnxfile"
-	"sluice/internal/task"
 	"sluice/internal/tensor"
 )
 
@@ -67,7 +65,7 @@ func TestProviderEntries(t *testing.T) {
 	f(w.entries(), "enableGraphCapture=0", "enableInt64=1", "forceCpuNodeNames=a\nb", "maxNumPendingDispatches=8", "maxStorageBufferBindingSize=134217728",
 		"powerPreference=low-power", "preferredLayout=NCHW", "preserveDevice=1", "storageBufferCacheMode=simple", "validationMode=full")
 
-	o := &Options{Schema: &tensor.Schema{Inputs: []tensor.Spec{{Name: "x:0", Shape: []int64{-1, 3}}}, MaxBatch: 32}}
+	o := &Model{Schema: &tensor.Schema{Inputs: []tensor.Spec{{Name: "x:0", Shape: []int64{-1, 3}}}, MaxBatch: 32}}
 	p = Provider{Device: trt0, TensorRT: TensorRTOptions{FP16: true, Workspace: 1 << 30, OptimalBatch: 8}}
 	got, err := p.tensorrtEntries(o, "/cache")
 	if err != nil {
@@ -81,9 +79,9 @@ func TestProviderEntries(t *testing.T) {
 
 func TestTensorRTProfiles(t *testing.T) {
 	spec := func(name string, shape ...int64) tensor.Spec { return tensor.Spec{Name: name, Shape: shape} }
-	f := func(what string, o Options, want string) {
+	f := func(what string, m Model, want string) {
 		t.Helper()
-		texts, err := (&TensorRTOptions{}).profiles(&o)
+		texts, err := (&TensorRTOptions{}).profiles(&m)
 		got := strings.Join(texts[:], " ")
 		if err != nil {
 			got = err.Error()
@@ -95,14 +93,14 @@ func TestTensorRTProfiles(t *testing.T) {
 	schema := func(most int, specs ...tensor.Spec) *tensor.Schema {
 		return &tensor.Schema{Inputs: specs, MaxBatch: most}
 	}
-	f("rows of one size", Options{Schema: schema(8, spec("a", -1, 2, 3), spec("b", -1))}, "a:1x2x3,b:1 a:8x2x3,b:8 a:8x2x3,b:8")
+	f("rows of one size", Model{Schema: schema(8, spec("a", -1, 2, 3), spec("b", -1))}, "a:1x2x3,b:1 a:8x2x3,b:8 a:8x2x3,b:8")
 	padded := schema(4, spec("a", -1, -1), spec("b", -1, 2))
 	padded.Padding = &tensor.Padding{InputAxis: []int{1, -1}, Buckets: []int{16, 64}}
-	f("padded rows", Options{Schema: padded}, "a:1x16,b:1x2 a:4x64,b:4x2 a:4x64,b:4x2")
-	f("a batch that the file fixes", Options{Schema: schema(8, spec("a", -1, 2)), FixedBatch: 8}, "  ")
-	f("whole tensors", Options{Schema: schema(0, spec("a", 2, 2))}, "  ")
-	f("a free axis", Options{Schema: schema(8, spec("a", -1, 2, -1))}, `TensorRT needs the range of input "a"'s axis 2, which is free: give the model padding.buckets, or run it on cuda`)
-	f("a comma", Options{Schema: schema(8, spec("a,b", -1))}, `TensorRT's profiles cannot name input "a,b", which has a comma in its name: rename it in the model`)
+	f("padded rows", Model{Schema: padded}, "a:1x16,b:1x2 a:4x64,b:4x2 a:4x64,b:4x2")
+	f("a batch that the file fixes", Model{Schema: schema(8, spec("a", -1, 2)), FixedBatch: 8}, "  ")
+	f("whole tensors", Model{Schema: schema(0, spec("a", 2, 2))}, "  ")
+	f("a free axis", Model{Schema: schema(8, spec("a", -1, 2, -1))}, `TensorRT needs the range of input "a"'s axis 2, which is free: give the model padding.buckets, or run it on cuda`)
+	f("a comma", Model{Schema: schema(8, spec("a,b", -1))}, `TensorRT's profiles cannot name input "a,b", which has a comma in its name: rename it in the model`)
 }
 
 // TestEngineFolders: an engine is never taken for that of another model, version or GPU.
@@ -129,30 +127,5 @@ func TestEngineFolders(t *testing.T) {
 	got, err := (&TensorRTOptions{CacheDir: dir}).cacheFor(base)
 	if err != nil || !exists(got) || !strings.HasPrefix(got, dir+"/") {
 		t.Errorf("the folder is %q, %v", got, err)
-	}
-}
-
-// TestBatchesAreFilled is about sessions of a GPU, on the CPU, so that it is tested without one too:
-// more rows are run, and the answers are the same.
-func TestBatchesAreFilled(t *testing.T) {
-	s := openModel(t, "simple", onnxfile.Rules{MaxBatch: 6}, nil)
-	s.layout.Sizes = device.Sizes(true, 6, 0)
-	a, b := simpleTask(s, 2, 1), simpleTask(s, 1, 7)
-	alone := simpleTask(s, 1, 7)
-	mustRun(t, s, whole(a), whole(b))
-	if got := s.lanes[0].batch.Filled; got != 4 {
-		t.Errorf("3 rows are run as %d, want 4", got)
-	}
-	s.layout.Sizes = nil
-	mustRun(t, s, whole(alone))
-	sameOutputs(t, b, alone)
-}
-
-func sameOutputs(t *testing.T, a, b *task.Task) {
-	t.Helper()
-	for k := range a.Outputs {
-		if x, y := &a.Outputs[k], &b.Outputs[k]; !slices.Equal(x.Shape, y.Shape) || string(x.Data) != string(y.Data) {
-			t.Errorf("output %q differs: %s and %s", x.Name, show(x.Type, x.Data), show(y.Type, y.Data))
-		}
 	}
 }

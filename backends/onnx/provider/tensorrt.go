@@ -1,6 +1,7 @@
-package onnx
+package provider
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -46,8 +47,8 @@ func (t *TensorRTOptions) check() error {
 	)
 }
 
-func (p *Provider) attachTensorRT(so *ort.SessionOptions, o *Options, model []byte) (err error) {
-	if err := besideLibrary(tensorrtProvider); err != nil {
+func (p *Provider) attachTensorRT(so *ort.SessionOptions, m *Model, library string) error {
+	if err := besideLibrary(library, tensorrtProvider); err != nil {
 		return err
 	}
 	version := tensorrtVersion()
@@ -57,36 +58,24 @@ func (p *Provider) attachTensorRT(so *ort.SessionOptions, o *Options, model []by
 		}
 		version = tensorrtVersion()
 	}
-	dir, err := p.TensorRT.cacheFor(cacheKey{model: digestOf(o, model), runtime: ort.GetVersion(), tensorrt: version, gpu: gpuModel(p.Device.Index)})
+	dir, err := p.TensorRT.cacheFor(cacheKey{model: m.digest(), runtime: ort.GetVersion(), tensorrt: version, gpu: gpuModel(p.Device.Index)})
 	if err != nil {
 		return err
 	}
-	entries, err := p.tensorrtEntries(o, dir)
+	entries, err := p.tensorrtEntries(m, dir)
 	if err != nil {
 		return err
 	}
-	options, err := ort.NewTensorRTProviderOptions()
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, options.Destroy()) }()
-	if err := options.Update(entries); err != nil {
-		return err
-	}
-	return so.AppendExecutionProviderTensorRT(options)
+	return attach(ort.NewTensorRTProviderOptions, entries, so.AppendExecutionProviderTensorRT)
 }
 
-func (p *Provider) tensorrtEntries(o *Options, dir string) (map[string]string, error) {
+func (p *Provider) tensorrtEntries(m *Model, dir string) (map[string]string, error) {
 	t := &p.TensorRT
-	profiles, err := t.profiles(o)
+	profiles, err := t.profiles(m)
 	if err != nil {
 		return nil, err
 	}
-	level := t.BuilderLevel
-	if level == 0 {
-		level = 3
-	}
-	m := map[string]string{
+	entries := map[string]string{
 		"device_id":                         strconv.Itoa(p.Device.Index),
 		"trt_fp16_enable":                   flag(t.FP16),
 		"trt_bf16_enable":                   flag(t.BF16),
@@ -94,26 +83,26 @@ func (p *Provider) tensorrtEntries(o *Options, dir string) (map[string]string, e
 		"trt_engine_cache_path":             dir,
 		"trt_timing_cache_enable":           "1",
 		"trt_timing_cache_path":             dir,
-		"trt_builder_optimization_level":    strconv.Itoa(level),
+		"trt_builder_optimization_level":    strconv.Itoa(cmp.Or(t.BuilderLevel, 3)),
 		"trt_context_memory_sharing_enable": flag(t.ShareContextMemory),
 		"trt_cuda_graph_enable":             "0",
 	}
 	if t.Workspace > 0 {
-		m["trt_max_workspace_size"] = strconv.FormatInt(t.Workspace, 10)
+		entries["trt_max_workspace_size"] = strconv.FormatInt(t.Workspace, 10)
 	}
 	for i, key := range []string{"trt_profile_min_shapes", "trt_profile_opt_shapes", "trt_profile_max_shapes"} {
 		if profiles[i] != "" {
-			m[key] = profiles[i]
+			entries[key] = profiles[i]
 		}
 	}
-	return m, nil
+	return entries, nil
 }
 
 // profiles are the least, best and greatest shapes of the inputs that have free dimensions.
 // They are always given: without them TensorRT builds its engine anew for each larger batch,
 // inside the request that brings it.
-func (t *TensorRTOptions) profiles(o *Options) (texts [3]string, err error) {
-	s := o.Schema
+func (t *TensorRTOptions) profiles(m *Model) (texts [3]string, err error) {
+	s := m.Schema
 	best := s.MaxBatch
 	if t.OptimalBatch > 0 {
 		best = min(t.OptimalBatch, s.MaxBatch)
@@ -121,7 +110,7 @@ func (t *TensorRTOptions) profiles(o *Options) (texts [3]string, err error) {
 	rows := [3]int{1, best, s.MaxBatch}
 	var lists [3][]string
 	for i, in := range s.Inputs {
-		if !slices.Contains(in.Shape, -1) || o.FixedBatch > 0 && !slices.Contains(rowShape(s, in), -1) {
+		if !slices.Contains(in.Shape, -1) || m.FixedBatch > 0 && !slices.Contains(s.RowShape(&in), -1) {
 			continue
 		}
 		if strings.Contains(in.Name, ",") {
@@ -132,8 +121,8 @@ func (t *TensorRTOptions) profiles(o *Options) (texts [3]string, err error) {
 			if err != nil {
 				return texts, err
 			}
-			if o.FixedBatch > 0 {
-				shape[0] = int64(o.FixedBatch)
+			if m.FixedBatch > 0 {
+				shape[0] = int64(m.FixedBatch)
 			}
 			lists[k] = append(lists[k], in.Name+":"+joined(shape))
 		}
@@ -210,11 +199,11 @@ func (t *TensorRTOptions) cacheFor(k cacheKey) (string, error) {
 	return dir, nil
 }
 
-func digestOf(o *Options, model []byte) string {
-	if o.Digest != "" {
-		return o.Digest
+func (m *Model) digest() string {
+	if m.Digest != "" {
+		return m.Digest
 	}
-	sum := sha256.Sum256(model)
+	sum := sha256.Sum256(m.File)
 	return hex.EncodeToString(sum[:])
 }
 
