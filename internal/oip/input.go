@@ -53,7 +53,7 @@ func (d *decoder) input() error {
 		case wire.KeyShape:
 			d.r.dims, in.Err = s.Shape(d.r.dims[:0])
 		case wire.KeyData:
-			in.Err = in.Data(s, func() error { return d.inputData(&in) })
+			in.Err = in.Data(s, wire.KeyName|wire.KeyDatatype|wire.KeyShape, func() error { return d.inputData(&in) })
 		case wire.KeyParameters:
 			in.Err = d.inputParameters(&in)
 		default:

@@ -56,7 +56,7 @@ func (r *Response) field(e *wire.Entry, into *tensor.Tensor) (err error) {
 			e.Seen &^= wire.KeyData
 			return s.Expect("null")
 		}
-		return e.Data(s, func() error { return r.values(into) })
+		return e.Data(s, wire.KeyDatatype|wire.KeyShape, func() error { return r.values(into) })
 	case wire.KeyParameters:
 		return r.outputParameters(e)
 	}

@@ -42,9 +42,8 @@ func (e *Entry) Size(s *Scanner) error {
 	return err
 }
 
-// Data reads the entry's data if all is known that says how, and else remembers where it is.
-func (e *Entry) Data(s *Scanner, read func() error) error {
-	const needed = KeyName | KeyDatatype | KeyShape
+// Data reads the entry's data if the keys are there that say how, and else remembers where it is.
+func (e *Entry) Data(s *Scanner, needed uint8, read func() error) error {
 	if e.Filled = e.Seen&needed == needed; e.Filled {
 		return read()
 	}
