@@ -30,9 +30,9 @@ var (
 	short     = [256]byte{'"': '"', '\\': '\\', '\b': 'b', '\f': 'f', '\n': 'n', '\r': 'r', '\t': 't'}
 )
 
-// Unescape appends a scanned string's content without its escapes. Half a surrogate
+// unescape appends a scanned string's content without its escapes. Half a surrogate
 // pair has no UTF-8 form and is an error.
-func Unescape(dst, raw []byte) ([]byte, error) {
+func unescape(dst, raw []byte) ([]byte, error) {
 	for i := 0; i < len(raw); {
 		if raw[i] != '\\' {
 			from := i

@@ -106,11 +106,11 @@ func (s *Scanner) More(first bool, closing byte) (bool, error) {
 		return true, nil
 	}
 	if c != ',' {
-		return false, s.Unexpected()
+		return false, s.unexpected()
 	}
 	s.Pos++
 	if s.Peek() == closing {
-		return false, s.Unexpected()
+		return false, s.unexpected()
 	}
 	return true, nil
 }
@@ -122,13 +122,13 @@ func (s *Scanner) member(first bool) (key []byte, ok bool, err error) {
 		return nil, false, err
 	}
 	if s.Peek() != '"' {
-		return nil, false, s.Unexpected()
+		return nil, false, s.unexpected()
 	}
 	if key, s.key, err = s.Content(s.key); err != nil {
 		return nil, false, err
 	}
 	if s.Peek() != ':' {
-		return nil, false, s.Unexpected()
+		return nil, false, s.unexpected()
 	}
 	s.Pos++
 	return key, true, nil
@@ -141,7 +141,7 @@ func (s *Scanner) Content(scratch []byte) (content, grown []byte, err error) {
 	if err != nil || !escaped {
 		return raw, scratch[:0], err
 	}
-	scratch, err = Unescape(scratch[:0], raw)
+	scratch, err = unescape(scratch[:0], raw)
 	return scratch, scratch, err
 }
 
@@ -151,7 +151,7 @@ func (s *Scanner) AppendText(dst []byte) ([]byte, error) {
 	if err != nil || !escaped {
 		return append(dst, raw...), err
 	}
-	return Unescape(dst, raw)
+	return unescape(dst, raw)
 }
 
 // Text reads a string, whose opening quote is next, and returns what is between the
@@ -194,7 +194,7 @@ func (s *Scanner) Text() (raw []byte, escaped bool, err error) {
 		}
 	}
 	s.Pos = i
-	return nil, false, s.Unexpected()
+	return nil, false, s.unexpected()
 }
 
 // plainPrefix counts the bytes that mean nothing special inside a string, in memory
@@ -207,8 +207,8 @@ func plainPrefix(text uint64) int {
 	return bits.TrailingZeros64(special) >> 3
 }
 
-// Literal reads one of true, false and null, if it is next.
-func (s *Scanner) Literal(word string) bool {
+// literal reads one of true, false and null, if it is next.
+func (s *Scanner) literal(word string) bool {
 	if !Begins(s.Data[s.Pos:], word) {
 		return false
 	}
@@ -218,12 +218,12 @@ func (s *Scanner) Literal(word string) bool {
 
 // Bool reads true or false; ok is false where neither is next.
 func (s *Scanner) Bool() (v, ok bool) {
-	v = s.Literal("true")
-	return v, v || s.Literal("false")
+	v = s.literal("true")
+	return v, v || s.literal("false")
 }
 
-// Unexpected is the fault of a byte, or of the document's end, where something else belongs.
-func (s *Scanner) Unexpected() error {
+// unexpected is the fault of a byte, or of the document's end, where something else belongs.
+func (s *Scanner) unexpected() error {
 	if s.Pos >= len(s.Data) {
 		return s.malformed("the document ends early")
 	}

@@ -70,8 +70,8 @@ func number(text string) int {
 	return n
 }
 
-// VulkanDrivers are the files by which the Vulkan loader finds drivers, in this process's environment.
-func VulkanDrivers() []string { return vulkanAt("/", os.Getenv) }
+// vulkanDrivers are the files by which the Vulkan loader finds drivers, in this process's environment.
+func vulkanDrivers() []string { return vulkanAt("/", os.Getenv) }
 
 func vulkanAt(root string, env func(string) string) (found []string) {
 	for _, name := range []string{"VK_DRIVER_FILES", "VK_ICD_FILENAMES"} { // the first that is set holds alone

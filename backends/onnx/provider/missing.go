@@ -120,7 +120,7 @@ func missingVulkan() (missing []string) {
 	if err := openLibrary("libvulkan.so.1"); err != nil {
 		missing = append(missing, "the Vulkan loader libvulkan.so.1 is missing: install Debian's libvulkan1, or name its folder in the device's library_folders")
 	}
-	if len(VulkanDrivers()) == 0 {
+	if len(vulkanDrivers()) == 0 {
 		missing = append(missing, "there is no Vulkan driver: no driver's .json in /usr/share/vulkan/icd.d or /etc/vulkan/icd.d, nor named by VK_DRIVER_FILES; install the GPU's driver with its Vulkan part, or set VK_DRIVER_FILES in the device's env")
 	}
 	return missing

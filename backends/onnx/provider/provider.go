@@ -44,8 +44,8 @@ func (p *Provider) Check() error {
 	if name.Kind == device.WebGPU && name.Index != 0 {
 		return errors.New("WebGPU takes no GPU's number: start one process per GPU, and choose its GPU with VK_DRIVER_FILES")
 	}
-	if p.MemoryLimit < 0 || p.MemoryLimit > 0 && p.MemoryLimit < MinMemoryLimit {
-		return fmt.Errorf("device %s has a memory limit of %d bytes, too small for any model: give it %d or more, or 0 for no limit", name, p.MemoryLimit, MinMemoryLimit)
+	if p.MemoryLimit < 0 || p.MemoryLimit > 0 && p.MemoryLimit < minMemoryLimit {
+		return fmt.Errorf("device %s has a memory limit of %d bytes, too small for any model: give it %d or more, or 0 for no limit", name, p.MemoryLimit, minMemoryLimit)
 	}
 	if p.MemoryLimit > 0 && !nvidia(name.Kind) {
 		return fmt.Errorf("device %s has a memory limit, which only CUDA's arena keeps to: leave it out", name)
@@ -63,9 +63,9 @@ func (p *Provider) Check() error {
 	)
 }
 
-// MinMemoryLimit is the smallest memory limit: cuBLAS's and cuDNN's first buffers alone
+// minMemoryLimit is the smallest memory limit: cuBLAS's and cuDNN's first buffers alone
 // need this much.
-const MinMemoryLimit = 64 << 20
+const minMemoryLimit = 64 << 20
 
 func oneOf(what, value string, allowed ...string) error {
 	if value == "" || slices.Contains(allowed, value) {
