@@ -10,6 +10,8 @@ import (
 	"sluice/internal/fault"
 	"sluice/internal/memory"
 	"sluice/internal/oip"
+	"sluice/internal/oip/v1"
+	"sluice/internal/oip/wire"
 	"sluice/internal/task"
 )
 
@@ -64,10 +66,10 @@ type Exchange struct {
 	ended    bool // the outcome is complete
 	spoiled  bool
 	budgeted bool // the head names the budget
-	form     oip.AnswerForm
+	form     wire.AnswerForm
 	accept   Coding // the client takes it
 	request  oip.Request
-	v1       oip.V1Request
+	v1       v1.Request
 	inflated memory.Buffer // decompressed body
 	plain    []byte        // the body without its coding, if the look for a timeout came to need it
 	answer   memory.Buffer // the large answer, and what is counted for a small one
@@ -193,7 +195,7 @@ func (x *Exchange) recycle() {
 	x.Peer, x.Arrived, x.Front, x.Origin, x.Room = nil, 0, nil, nil, nil
 	x.Model, x.Task, x.Decoded, x.Err, x.Outcome = nil, nil, false, nil, Outcome{}
 	x.Answer, x.Large, x.AnswerHead, x.AnswerCoding = nil, false, 0, Identity
-	x.g, x.next, x.ended, x.budgeted, x.form, x.accept, x.plain = nil, 0, false, false, oip.AnswerForm{}, Identity, nil
+	x.g, x.next, x.ended, x.budgeted, x.form, x.accept, x.plain = nil, 0, false, false, wire.AnswerForm{}, Identity, nil
 	x.report, x.due = nil, 0
 	x.state.Store(0)
 	x.request.Reset()

@@ -13,7 +13,7 @@ import (
 	"sluice/internal/fault"
 	"sluice/internal/memory"
 	"sluice/internal/near"
-	"sluice/internal/oip"
+	"sluice/internal/oip/target"
 )
 
 // Gateway is the way that predictions take, whatever front end they come through.
@@ -72,7 +72,7 @@ type Limits struct {
 	// MaxBudget is the longest budget that a request may ask for; default 10 min.
 	MaxBudget time.Duration
 	// Decode bounds tensors and JSON.
-	Decode oip.Limits
+	Decode target.Limits
 }
 
 func (l *Limits) setDefaults() {

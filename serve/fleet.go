@@ -9,7 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"sluice/backends/fleet"
-	"sluice/backends/onnx"
+	"sluice/backends/onnx/provider"
 	"sluice/batcher/policy"
 	"sluice/config"
 	"sluice/internal/device"
@@ -68,18 +68,18 @@ func cpuLanes(setting, cores int) int {
 func deviceSettings(d *config.Device) (fleet.Settings, error) {
 	s := fleet.Settings{
 		Name: d.Name, Lanes: d.Lanes, Isolation: d.Isolation, LibraryFolders: d.LibraryFolders, Env: d.Env,
-		Provider: onnx.Provider{
+		Provider: provider.Provider{
 			MemoryLimit: int64(d.MemoryLimit),
 			WholeGraph:  d.WholeGraph,
-			CUDA: onnx.CUDAOptions{
+			CUDA: provider.CUDAOptions{
 				ArenaPowerOfTwo: d.CUDA.ArenaPowerOfTwo, ConvSearch: d.CUDA.ConvSearch, SmallConvWorkspace: d.CUDA.SmallConvWorkspace,
 				TF32: d.CUDA.TF32, NHWC: d.CUDA.NHWC, UnifiedStream: d.CUDA.UnifiedStream, SessionPerSize: d.CUDA.SessionPerSize,
 			},
-			TensorRT: onnx.TensorRTOptions{
+			TensorRT: provider.TensorRTOptions{
 				FP16: d.TensorRT.FP16, BF16: d.TensorRT.BF16, CacheDir: d.TensorRT.CacheDir, Workspace: int64(d.TensorRT.Workspace),
 				BuilderLevel: d.TensorRT.BuilderLevel, ShareContextMemory: d.TensorRT.ShareContextMemory, OptimalBatch: d.TensorRT.OptimalBatch,
 			},
-			WebGPU: onnx.WebGPUOptions{
+			WebGPU: provider.WebGPUOptions{
 				Validation: d.WebGPU.Validation, BufferCache: d.WebGPU.BufferCache, Layout: d.WebGPU.Layout, Power: d.WebGPU.Power,
 				PreserveDevice: d.WebGPU.PreserveDevice, Int64: d.WebGPU.Int64, FastTrigonometry: d.WebGPU.FastTrigonometry,
 				CPUNodes: d.WebGPU.CPUNodes, MaxStorageBinding: int64(d.WebGPU.MaxStorageBinding), MaxPendingDispatches: d.WebGPU.MaxPendingDispatches,

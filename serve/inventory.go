@@ -6,7 +6,7 @@ import (
 	"slices"
 
 	"sluice/backends/fleet"
-	"sluice/backends/onnx"
+	"sluice/backends/onnx/provider"
 	"sluice/config"
 )
 
@@ -30,7 +30,7 @@ func TakeInventory(ctx context.Context, cfg *config.Config) (*Inventory, error) 
 	if err != nil {
 		return nil, err
 	}
-	nvidia := onnx.NVIDIA()
+	nvidia := provider.NVIDIA()
 	inv := &Inventory{Library: library, Driver: nvidia.Driver, Devices: []fleet.Verdict{}}
 	for i, d := range possibleDevices(cfg, len(nvidia.Models)) {
 		v, version := tryDevice(ctx, &d, library)

@@ -3,7 +3,7 @@ package serve
 import (
 	"sluice/gateway"
 	httpfront "sluice/gateway/http"
-	"sluice/internal/oip"
+	"sluice/internal/oip/target"
 )
 
 // makePorts makes the HTTP servers; they listen nowhere yet.
@@ -15,7 +15,7 @@ func (s *Server) makePorts() (err error) {
 			MaxInflatedBytes: int64(l.MaxDecompressedBytes), MaxBodiesBytes: int64(l.MaxBodiesBytes),
 			MaxInputsBytes: int64(l.MaxInputsBytes), MaxAnswersBytes: int64(l.MaxAnswersBytes), MaxAnswerBytes: int64(l.MaxAnswerBytes),
 			MaxBudget: l.MaxBudget,
-			Decode: oip.Limits{
+			Decode: target.Limits{
 				MaxElements: int64(l.MaxElements), MaxTensorBytes: int64(l.MaxDecompressedBytes), MaxDepth: l.MaxJSONDepth,
 				MaxInputs: l.MaxInputs, MaxOutputs: l.MaxOutputs,
 			},

@@ -7,6 +7,7 @@ import (
 
 	"sluice/backends"
 	"sluice/backends/onnx"
+	"sluice/backends/onnx/provider"
 	"sluice/backends/worker"
 	"sluice/internal/cost"
 	"sluice/internal/device"
@@ -26,7 +27,7 @@ type Settings struct {
 	Env map[string]string `json:"-"`
 
 	// Provider is for ONNX Runtime's devices; which device it is says Name alone.
-	Provider onnx.Provider
+	Provider provider.Provider
 	// Fake is for fake.
 	Fake Fake
 }

@@ -9,6 +9,7 @@ import (
 
 	"sluice/backends"
 	"sluice/backends/onnx"
+	"sluice/backends/onnx/provider"
 	"sluice/backends/worker"
 	"sluice/internal/clock"
 	"sluice/internal/device"
@@ -105,7 +106,7 @@ func checkONNX(s *Settings) error {
 }
 
 // provider is what ONNX Runtime runs a device's sessions on: the CPU for the fake device.
-func (s *Settings) provider() onnx.Provider {
+func (s *Settings) provider() provider.Provider {
 	p := s.Provider
 	var name device.Name
 	if err := name.UnmarshalText([]byte(s.Name)); err == nil && name.Kind != device.Fake {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"sluice/backends/onnx"
+	"sluice/backends/onnx/provider"
 	"sluice/internal/device"
 )
 
@@ -65,7 +66,7 @@ func tryNothing(_ context.Context, s *Settings, _ string) (Verdict, string) {
 // tryRequest is what the child reads, and tryReply each line that it writes.
 type tryRequest struct {
 	Library  onnx.Library
-	Provider onnx.Provider
+	Provider provider.Provider
 }
 
 type tryReply struct {
@@ -102,7 +103,7 @@ func tryChild([]string) error {
 func tryONNX(ctx context.Context, s *Settings, library string) (v Verdict, version string) {
 	v = Verdict{Device: s.Name}
 	name := s.provider().Device
-	if gpus := onnx.NVIDIA().Models; (name.Kind == device.CUDA || name.Kind == device.TensorRT) && name.Index < len(gpus) {
+	if gpus := provider.NVIDIA().Models; (name.Kind == device.CUDA || name.Kind == device.TensorRT) && name.Index < len(gpus) {
 		v.GPU = gpus[name.Index]
 	}
 	replies, err := runTry(ctx, s, library)
@@ -155,5 +156,5 @@ func runTry(ctx context.Context, s *Settings, library string) ([]tryReply, error
 func HasGPU() bool {
 	nodes, _ := filepath.Glob("/dev/dri/renderD*")
 	_, err := os.Stat("/dev/dxg")
-	return len(onnx.NVIDIA().Models) > 0 || len(nodes) > 0 || err == nil
+	return len(provider.NVIDIA().Models) > 0 || len(nodes) > 0 || err == nil
 }

@@ -41,7 +41,7 @@ func TestOperatorsComplain(t *testing.T) {
 	f("strint", 2, "Cast", "number", complaint.Value, number, input(dims(2), "7", "seven"))
 	f("traced", 2, "Reshape", "flat", complaint.Shape, "a shape of", input(dims(2, 4), [8]float32{}))
 	f("split_by", 1, "Split", "", complaint.Length, "a length in", input(dims(3), [3]float32{}), input(dims(2), int64(1), int64(4)))
-	if minorVersion() > 24 { // 1.24 ends the process
+	if !strings.HasPrefix(Version(), "1.24.") { // 1.24 ends the process
 		f("intdiv", 1, "Div", "ratio", complaint.Value, number, input(dims(1), int32(1)), input(dims(1), int32(0)))
 	}
 }

@@ -1,5 +1,5 @@
 // Package onnx runs models on ONNX Runtime: on the CPU, or on a GPU through CUDA, TensorRT
-// or WebGPU. It is the only package that imports onnxruntime_go.
+// or WebGPU. It and provider below it are the only packages that import onnxruntime_go.
 //
 // A Session is one model version, shared by its lanes. It holds one session of ONNX Runtime, an
 // engine; with CUDA.SessionPerSize a model with convolutions has an engine for each batch size,
@@ -24,11 +24,9 @@
 // caller's; on a GPU only what its words say so of. A model that is not loaded is a complaint that
 // says Loading. A locale that a text model names and the system lacks is stood in for.
 //
-// Devices. A Provider says where a session's nodes run and has a field for each option that is
-// worth setting; what returns wrong answers cannot be set. On a GPU batches are filled to a
-// ladder of sizes (device.Sizes). Two rules hold inside this package, since breaking one ends
-// the process: no two calls into WebGPU overlap, whatever the sessions, and the signal handlers
-// that CUDA's libraries replace are put back after the first session is opened and has run.
+// Devices. A provider.Provider says where a session's nodes run. On a GPU batches are filled to a
+// ladder of sizes (device.Sizes). Every call that opens, runs or closes a session goes through its
+// provider.Place, which keeps what ends the process otherwise.
 // Sines and cosines of a model on WebGPU run on the CPU: a Vulkan driver may be off by 2^-11
 // there, and SwiftShader is. Probe and Missing tell whether a device works and what it lacks;
 // they are for child processes.

@@ -11,12 +11,10 @@ import (
 	"os"
 	"reflect"
 	"slices"
-	"strings"
 
 	ort "github.com/yalue/onnxruntime_go"
 
-	"sluice/internal/device"
-	"sluice/internal/onnxfile"
+	"sluice/backends/onnx/provider"
 )
 
 // engine is a session of ONNX Runtime.
@@ -25,38 +23,13 @@ type engine struct {
 	handle *C.OrtSession
 }
 
-// apart tells whether each batch size is to have an engine of its own: where the settings ask for
-// it and the model has convolutions.
-//
-// On CUDA a convolution keeps cuDNN's plan for the last shape that it met, and makes it anew, under
-// a lock, when the shape changes. A server's batches change from run to run: on an H200, ONNX
-// Runtime 1.31 ran a batch of the digits example in 0.3 ms as long as the size stayed and in 9.7 ms
-// when it changed. An engine that runs one size alone keeps its plans; it has its own copy of the
-// weights. To fill all batches up to the largest size would do too, and make every request as slow
-// as the largest batch.
-func (p *Provider) apart(model []byte, sizes []int) (bool, error) {
-	if p.Device.Kind != device.CUDA || !p.CUDA.SessionPerSize || len(sizes) < 2 {
-		return false, nil
-	}
-	m, err := onnxfile.Parse(model)
-	if err != nil {
-		return false, err
-	}
-	for op := range m.Ops {
-		if strings.Contains(op, "Conv") { // ConvTranspose and the fused ones too
-			return true, nil
-		}
-	}
-	return false, nil
-}
-
 // openEngines opens the model once, or for each batch size.
 func (s *Session) openEngines(path string, o *Options) error {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return err
 	}
-	apart, err := o.Provider.apart(data, s.layout.Sizes)
+	apart, err := o.Provider.Apart(data, s.layout.Sizes)
 	if err != nil {
 		return err
 	}
@@ -86,11 +59,11 @@ func (s *Session) openEach(n int, open func() (engine, error)) error {
 
 // create makes a C session: from bytes where it can, since the library's way by path leaks
 // the path.
-func create(path string, data []byte, o *Options, at *place) (e engine, err error) {
+func create(path string, data []byte, o *Options, at *provider.Place) (e engine, err error) {
 	opening.Lock()
 	defer opening.Unlock()
 	err = withLocales(func() error {
-		return at.do(func() (err error) {
+		return at.Do(func() (err error) {
 			e.owner, err = createFrom(path, data, o)
 			return err
 		})
@@ -127,7 +100,7 @@ func (s *Session) closeEngines() (err error) {
 	opening.Lock()
 	defer opening.Unlock()
 	for i := range s.engines {
-		err = errors.Join(err, s.place.do(s.engines[i].owner.Destroy))
+		err = errors.Join(err, s.place.Do(s.engines[i].owner.Destroy))
 	}
 	s.engines = nil
 	return err

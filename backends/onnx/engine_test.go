@@ -2,39 +2,16 @@ package onnx
 
 import (
 	"errors"
+	"slices"
 	"testing"
 
 	ort "github.com/yalue/onnxruntime_go"
 
 	"sluice/internal/device"
 	"sluice/internal/onnxfile"
-	"sluice/internal/onnxgen"
 	"sluice/internal/task"
 	"sluice/internal/tensor"
 )
-
-func TestModelsWithAnEngineForEachBatchSize(t *testing.T) {
-	f := func(want bool, p Provider, model []byte, sizes ...int) {
-		t.Helper()
-		if got, err := p.apart(model, sizes); err != nil || got != want {
-			t.Errorf("%+v with %d sizes: %v, %v; want %v", p.Device, len(sizes), got, err, want)
-		}
-	}
-	convolves := onnxgen.TinyResNet(1).Bytes()
-	perceptron := onnxgen.MLP{Layers: []int{4, 2}, Seed: 1}.Bytes()
-	asked := CUDAOptions{SessionPerSize: true}
-	f(true, Provider{Device: cuda1, CUDA: asked}, convolves, 1, 2, 4)
-	f(false, Provider{Device: cuda1, CUDA: asked}, convolves, 4)
-	f(false, Provider{Device: cuda1, CUDA: asked}, convolves)
-	f(false, Provider{Device: cuda1}, convolves, 1, 2, 4)
-	f(false, Provider{Device: cuda1, CUDA: asked}, perceptron, 1, 2, 4)
-	f(false, Provider{Device: trt0, CUDA: asked}, convolves, 1, 2, 4)
-	f(false, Provider{Device: webGPU, CUDA: asked}, convolves, 1, 2, 4)
-	f(false, Provider{Device: device.Name{Kind: device.CPU}, CUDA: asked}, convolves, 1, 2, 4)
-	if _, err := (&Provider{Device: cuda1, CUDA: asked}).apart([]byte("no model"), []int{1, 2}); err == nil {
-		t.Error("a text is a model")
-	}
-}
 
 // Every batch is run by the engine of its size, filled up to it, with the answers of one engine
 // for all.
@@ -100,4 +77,29 @@ func TestEnginesThatCannotAllBeOpened(t *testing.T) {
 	f(1, 0, "out of memory")
 	f(3, 0, "out of memory")
 	f(3, 2, "of 3 sessions, one for each batch size, 2 could be opened (cuda.session_per_size in the device's settings asks for them): out of memory")
+}
+
+// TestBatchesAreFilled is about sessions of a GPU, on the CPU, so that it is tested without one too:
+// more rows are run, and the answers are the same.
+func TestBatchesAreFilled(t *testing.T) {
+	s := openModel(t, "simple", onnxfile.Rules{MaxBatch: 6}, nil)
+	s.layout.Sizes = device.Sizes(true, 6, 0)
+	a, b := simpleTask(s, 2, 1), simpleTask(s, 1, 7)
+	alone := simpleTask(s, 1, 7)
+	mustRun(t, s, whole(a), whole(b))
+	if got := s.lanes[0].batch.Filled; got != 4 {
+		t.Errorf("3 rows are run as %d, want 4", got)
+	}
+	s.layout.Sizes = nil
+	mustRun(t, s, whole(alone))
+	sameOutputs(t, b, alone)
+}
+
+func sameOutputs(t *testing.T, a, b *task.Task) {
+	t.Helper()
+	for k := range a.Outputs {
+		if x, y := &a.Outputs[k], &b.Outputs[k]; !slices.Equal(x.Shape, y.Shape) || string(x.Data) != string(y.Data) {
+			t.Errorf("output %q differs: %s and %s", x.Name, show(x.Type, x.Data), show(y.Type, y.Data))
+		}
+	}
 }

@@ -3,8 +3,11 @@ package onnx
 import (
 	"errors"
 
+	"sluice/backends/onnx/provider"
 	"sluice/internal/complaint"
+	"sluice/internal/device"
 	"sluice/internal/fault"
+	"sluice/internal/task"
 )
 
 var errClosed = fault.New(fault.ModelNotReady, "the model version is being unloaded")
@@ -16,6 +19,26 @@ func complaintOf(err error) *complaint.Error {
 		return c
 	}
 	return complaint.Parse(complaint.Unknown, err.Error())
+}
+
+// runFault makes a fault of what a run on a kind of device ended with.
+func runFault(kind device.Kind, err error) error {
+	if err == nil {
+		return nil
+	}
+	said := complaintOf(err)
+	if !kind.GPU() {
+		return said.Fault()
+	}
+	err = provider.Fault(kind, said)
+	if failed, _ := task.DeviceFailed(err); failed {
+		return fault.Wrap(fault.InferenceFailed, err, "the device that runs the model failed")
+	}
+	// What a GPU's provider says in words that nobody knows may be its driver's fault.
+	if said.Kind == complaint.Other {
+		return fault.Wrap(fault.InferenceFailed, err, "the model failed to run")
+	}
+	return said.Fault()
 }
 
 // cutShort is the fault of a run that passed its limit. One that ended well all the

@@ -215,3 +215,8 @@ func privateFolder(path string) error {
 	}
 	return nil
 }
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}

@@ -17,6 +17,7 @@ import (
 
 	ort "github.com/yalue/onnxruntime_go"
 
+	"sluice/backends/onnx/provider"
 	"sluice/internal/remedy"
 )
 
@@ -87,7 +88,7 @@ func load(path string, folders []string) (memory unsafe.Pointer, err error) {
 	if os.Getenv("CUDA_DEVICE_ORDER") == "" {
 		os.Setenv("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
 	}
-	if err := openFolders(folders, filepath.Dir(path)); err != nil {
+	if err := provider.OpenFolders(folders, filepath.Dir(path)); err != nil {
 		return nil, fmt.Errorf("cannot load ONNX Runtime: %w", err)
 	}
 	// Before the binding asks for an interface that an old library does not have, with an
@@ -125,14 +126,6 @@ func Version() string {
 		return ""
 	}
 	return ort.GetVersion()
-}
-
-// minorVersion is the library's y of 1.y.z.
-func minorVersion() int {
-	_, rest, _ := strings.Cut(ort.GetVersion(), ".")
-	minor, _, _ := strings.Cut(rest, ".")
-	n, _ := strconv.Atoi(minor)
-	return n
 }
 
 func checkVersion(version string) error {

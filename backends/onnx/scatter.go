@@ -5,7 +5,6 @@ import (
 
 	"sluice/internal/complaint"
 	"sluice/internal/fault"
-	"sluice/internal/rows"
 	"sluice/internal/task"
 	"sluice/internal/tensor"
 )
@@ -98,7 +97,7 @@ func (l *lane) nameMisfit(err error) {
 			continue
 		}
 		p.dims = p.AppendShape(p.dims[:0], l.batch.Filled, p.Row)
-		if rows.ShapeText(p.dims) != said.Declared {
+		if tensor.ShapeText(p.dims) != said.Declared {
 			continue
 		}
 		if found != "" {

@@ -14,6 +14,7 @@ import (
 	ort "github.com/yalue/onnxruntime_go"
 
 	"sluice/backends"
+	"sluice/backends/onnx/provider"
 	"sluice/internal/clock"
 	"sluice/internal/complaint"
 	"sluice/internal/device"
@@ -39,7 +40,7 @@ type Options struct {
 	// Runtime has to read it by its path.
 	External bool
 	// Provider is the device; the zero value is the CPU.
-	Provider Provider
+	Provider provider.Provider
 	// Digest is the model's identity, for what is kept on disk between processes. Empty
 	// means the file's own SHA-256, which leaves out weights beside it.
 	Digest string
@@ -56,7 +57,7 @@ type Options struct {
 // Session is one model version on one device.
 type Session struct {
 	schema *tensor.Schema
-	place  place
+	place  provider.Place
 	layout *rows.Layout
 	memory func(lane int, output bool, index int) []byte
 	// engines are one for all batch sizes, or one for each of the layout's.
@@ -86,10 +87,10 @@ func Open(path string, o Options) (*Session, error) {
 		return nil, fmt.Errorf("cannot open model: %w", err)
 	}
 	s := &Session{schema: o.Schema, layout: layout, memory: o.Memory}
-	s.place.init(&o.Provider)
+	s.place.Init(o.Provider.Device.Kind)
 	s.use.Init()
 	if err := s.openEngines(path, &o); err != nil {
-		return nil, errors.Join(fmt.Errorf("cannot open model: %w", deviceFault(s.place.kind, err)), s.Close())
+		return nil, errors.Join(fmt.Errorf("cannot open model: %w", provider.Fault(s.place.Kind, err)), s.Close())
 	}
 	if err := s.openLanes(max(o.Lanes, 1)); err != nil {
 		return nil, errors.Join(fmt.Errorf("cannot open model: %w", err), s.Close())
@@ -130,7 +131,8 @@ func createFrom(path string, data []byte, o *Options) (owner *ort.DynamicAdvance
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, so.Destroy()) }()
-	if err := o.Provider.attach(so, o, data); err != nil {
+	about := provider.Model{File: data, Digest: o.Digest, Schema: o.Schema, FixedBatch: o.FixedBatch}
+	if err := o.Provider.Attach(so, &about, library.path); err != nil {
 		return nil, fmt.Errorf("cannot use device %s: %w", o.Provider.Device, err)
 	}
 	ins, outs := specNames(o.Schema.Inputs), specNames(o.Schema.Outputs)
@@ -172,16 +174,8 @@ func sessionOptions(o Options) (*ort.SessionOptions, error) {
 
 func freeAxes(s *tensor.Schema) bool {
 	return slices.ContainsFunc(s.Inputs, func(in tensor.Spec) bool {
-		return slices.Contains(rowShape(s, in), -1)
+		return slices.Contains(s.RowShape(&in), -1)
 	})
-}
-
-// rowShape is a spec's shape without the batch.
-func rowShape(s *tensor.Schema, spec tensor.Spec) []int64 {
-	if s.Batchable() {
-		return spec.Shape[1:]
-	}
-	return spec.Shape
 }
 
 func specNames(specs []tensor.Spec) []string {
@@ -204,6 +198,10 @@ func (s *Session) Schema() *tensor.Schema { return s.schema }
 
 // Lanes is the number of lanes.
 func (s *Session) Lanes() int { return len(s.lanes) }
+
+// Sizes are the batch sizes that the session really runs, rising; smaller batches are filled
+// with copies of their last row. Nil means any size as it is. It must not be changed.
+func (s *Session) Sizes() []int { return s.layout.Sizes }
 
 // Close waits for running calls and frees the session. Later calls fail. It may be
 // called more than once; each call returns after the session is closed.
@@ -233,8 +231,8 @@ func (s *Session) execute(l *lane, wanted uint64, limit clock.Instant) error {
 }
 
 func (s *Session) attempt(l *lane, wanted uint64, limit clock.Instant) error {
-	s.place.enter()
-	defer s.place.leave()
+	s.place.Enter()
+	defer s.place.Leave()
 	s.watch.begin(l, limit)
 	err := s.run(l, wanted)
 	if cut := s.watch.end(l); cut && err != nil {
@@ -243,15 +241,10 @@ func (s *Session) attempt(l *lane, wanted uint64, limit clock.Instant) error {
 	if err != nil {
 		l.nameMisfit(err)
 	}
-	return s.place.fault(err)
+	return runFault(s.place.Kind, err)
 }
 
 func (s *Session) run(l *lane, wanted uint64) error {
 	handle := s.engineFor(l.batch.Filled)
-	if !s.place.foreign || s.place.ran.Load() {
-		return l.call.run(handle, wanted)
-	}
-	_, err := keepSignals(func() error { return l.call.run(handle, wanted) })
-	s.place.ran.Store(true)
-	return err
+	return s.place.Run(func() error { return l.call.run(handle, wanted) })
 }

@@ -174,7 +174,7 @@ func (m *model) describe(l *hostedLane, a *message, k int, t tensor.Tensor, used
 	at := m.places.free
 	if len(t.Data) > at.size-used {
 		return used, fault.Newf(fault.InferenceFailed, "the model gave output '%s' of %d bytes in the shape %s; on this device %d are left of the %d for outputs whose size only a run tells",
-			m.layout.Out[k].Spec.Name, len(t.Data), rows.ShapeText(t.Shape), at.size-used, at.size)
+			m.layout.Out[k].Spec.Name, len(t.Data), tensor.ShapeText(t.Shape), at.size-used, at.size)
 	}
 	if len(t.Shape) > maxRank {
 		return used, fmt.Errorf("output %q has %d dimensions; %d are the most", t.Name, len(t.Shape), maxRank)

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"sluice/internal/oip"
+	"sluice/internal/oip/client"
 	"sluice/internal/ptytest"
 	"sluice/internal/tensor"
 	"sluice/test/rig"
@@ -109,7 +109,7 @@ func TestTryIt(t *testing.T) {
 	if got := tryIt("http://localhost:9000/eu", "m", &tensor.Schema{Inputs: []tensor.Spec{large}}); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
-	if got := oip.NoSample(&tensor.Schema{Inputs: []tensor.Spec{{Name: "h", Type: tensor.FP16}}}); got != `input "h" is FP16, which the protocol has no JSON for: send it as binary data, as tritonclient does` {
+	if got := client.NoSample(&tensor.Schema{Inputs: []tensor.Spec{{Name: "h", Type: tensor.FP16}}}); got != `input "h" is FP16, which the protocol has no JSON for: send it as binary data, as tritonclient does` {
 		t.Error(got)
 	}
 }

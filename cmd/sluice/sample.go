@@ -12,7 +12,7 @@ import (
 
 	"sluice/internal/ask"
 	"sluice/internal/near"
-	"sluice/internal/oip"
+	"sluice/internal/oip/client"
 )
 
 // sampleCommand writes a request that fits a model of a running gateway: the way to try a model
@@ -51,11 +51,11 @@ output: one row, 1 for every number. The model may be left out where there is on
 			if err != nil {
 				return err
 			}
-			if reason := oip.NoSample(s); reason != "" {
+			if reason := client.NoSample(s); reason != "" {
 				return fmt.Errorf("model %s: %s", name, reason)
 			}
 			w := bufio.NewWriter(os.Stdout)
-			oip.WriteSample(w, s)
+			client.WriteSample(w, s)
 			fmt.Fprintln(w)
 			return w.Flush()
 		},

@@ -15,7 +15,7 @@ import (
 
 	"sluice/config"
 	"sluice/internal/ask"
-	"sluice/internal/oip"
+	"sluice/internal/oip/client"
 	"sluice/internal/telemetry"
 	"sluice/internal/tensor"
 	"sluice/internal/wrap"
@@ -103,7 +103,7 @@ func announce(terminal *os.File, s *serve.Server, cfg *config.Config) {
 			continue // it was unloaded meanwhile
 		}
 		announceOne(w, v.Name, v.Version, "ready: "+summary(v))
-		if status.Live && oip.NoSample(v.Schema) == "" && (simplest == nil || oip.Simpler(v.Schema, simplest)) {
+		if status.Live && client.NoSample(v.Schema) == "" && (simplest == nil || client.Simpler(v.Schema, simplest)) {
 			simplest, name = v.Schema, v.Name
 		}
 		v.Release()
@@ -134,9 +134,9 @@ const maxInline = 200
 // tryIt is a command that sends a request to a model, by way of a file if the request is long.
 func tryIt(base, name string, s *tensor.Schema) string {
 	address := base + "/v2/models/" + url.PathEscape(name) + "/infer"
-	if oip.SampleSize(s) < maxInline {
+	if client.SampleSize(s) < maxInline {
 		var request strings.Builder
-		if oip.WriteSample(&request, s); request.Len() <= maxInline {
+		if client.WriteSample(&request, s); request.Len() <= maxInline {
 			// Lines between the members of the object, so that it fits a terminal and can be copied.
 			body := strings.NewReplacer(`,"data":`, ",\n    \"data\":", `},{"name":`, "},\n   {\"name\":").Replace(request.String())
 			return fmt.Sprintf("  curl -s %s -d %s", inShell(address), inShell("\n  "+body))

@@ -4,6 +4,7 @@ import (
 	_ "embed"
 
 	"sluice/internal/oip"
+	"sluice/internal/oip/v1"
 )
 
 func (s *Server) serverMetadata(c *call) error {
@@ -12,7 +13,7 @@ func (s *Server) serverMetadata(c *call) error {
 
 // modelList names the models that can be asked.
 func (s *Server) modelList(c *call) error {
-	list := oip.V1Models{Models: []string{}}
+	list := v1.Models{Models: []string{}}
 	for _, m := range s.gateway.Models().List() {
 		if n := len(list.Models); m.State == oip.StateReady && (n == 0 || list.Models[n-1] != m.Name) {
 			list.Models = append(list.Models, m.Name)
@@ -62,23 +63,23 @@ func (s *Server) modelStatusV1(c *call) error {
 	if f != nil {
 		return f
 	}
-	document := oip.V1Model{Name: string(name), Versions: []oip.V1Version{}}
+	document := v1.Model{Name: string(name), Versions: []v1.Version{}}
 	for _, m := range s.gateway.Models().List() {
 		if m.Name != document.Name || c.params.version != nil && m.Version != string(c.params.version) {
 			continue
 		}
-		v := oip.V1Version{Version: m.Version, Status: oip.V1Status{ErrorCode: "OK"}}
+		v := v1.Version{Version: m.Version, Status: v1.Status{ErrorCode: "OK"}}
 		switch m.State {
 		case oip.StateReady:
-			v.State = oip.V1Available
+			v.State = v1.Available
 			document.Ready = true
 		case oip.StateLoading:
-			v.State = oip.V1Loading
+			v.State = v1.Loading
 		case oip.StateUnloading:
-			v.State = oip.V1Unloading
+			v.State = v1.Unloading
 		default:
-			v.State = oip.V1End
-			v.Status = oip.V1Status{ErrorCode: "UNAVAILABLE", ErrorMessage: m.Reason}
+			v.State = v1.End
+			v.Status = v1.Status{ErrorCode: "UNAVAILABLE", ErrorMessage: m.Reason}
 		}
 		document.Versions = append(document.Versions, v)
 	}
@@ -95,7 +96,7 @@ func (s *Server) unknown(c *call) error {
 		return err
 	}
 	defer m.Release() // it has come since the list was made
-	return answerJSON(c.ctx, oip.V1Model{Name: m.Info().Name, Ready: true, Versions: []oip.V1Version{}})
+	return answerJSON(c.ctx, v1.Model{Name: m.Info().Name, Ready: true, Versions: []v1.Version{}})
 }
 
 //go:embed openapi.json

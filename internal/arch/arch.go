@@ -38,10 +38,11 @@ var stages = []string{"gateway", "batcher", "plan", "backends", "models", "featu
 // arrows are the packages of other stages that a stage may import.
 var arrows = map[string][]string{"plan": {"batcher/policy"}}
 
-// layers are packages of one stage from the lowest up: each may import those before it, and none of
+// layers are packages of one stage, or leaves, from the lowest up: each may import those before it, and none of
 // those behind it.
 var layers = [][]string{
 	{"models/bundle", "models/inputs", "models/trial", "models/gates", "models"},
+	{"internal/oip/wire", "internal/oip/target", "internal/oip/v1", "internal/oip", "internal/oip/client"},
 }
 
 // joiners are the folders of the floor above the stages.
@@ -58,7 +59,7 @@ var lowest = map[string][]string{
 	"internal/child":    {},
 }
 
-// cgoDoors are the only packages that may hold cgo, or reach a package that does.
+// cgoDoors are the only folders whose packages may hold cgo, or reach a package that does.
 var cgoDoors = []string{"backends/onnx", "backends/nvml"}
 
 // doorUsers are the packages below the commands that may import a door, and so need a C compiler

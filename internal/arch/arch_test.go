@@ -140,7 +140,8 @@ func TestRules(t *testing.T) {
 		one("internal/task", "sluice/internal/tensor"), one("internal/tensor"),
 		one("batcher", "sluice/internal/task", "sluice/batcher/policy"), one("batcher/policy", "sluice/internal/clock"), one("internal/clock"),
 		one("plan/sim", "sluice/batcher/policy"), one("plan", "sluice/plan/sim"),
-		one("backends/onnx", "sluice/backends", "github.com/yalue/onnxruntime_go"), cgo("github.com/yalue/onnxruntime_go"),
+		one("backends/onnx", "sluice/backends", "sluice/backends/onnx/provider", "github.com/yalue/onnxruntime_go"), cgo("github.com/yalue/onnxruntime_go"),
+		cgo("sluice/backends/onnx/provider"),
 		one("config", "sluice/internal/near"), one("internal/near"),
 		one("serve", "sluice/config", "sluice/batcher", "sluice/backends/fleet", "sluice/backends/onnx"),
 		one("backends/fleet", "sluice/backends/onnx"),
@@ -151,8 +152,10 @@ func TestRules(t *testing.T) {
 	f("child of a stage", []Package{one("models", "sluice/backends/fake")},
 		"models imports backends/fake: stages do not know each other; declare the interface that is needed")
 	f("layers", []Package{one("models", "sluice/models/gates"), one("models/gates", "sluice/models/bundle"), one("models/trial", "sluice/models/gates"), one("models/bundle", "sluice/models")},
-		"models/bundle imports models: a lower layer of a stage knows nothing of a higher one",
-		"models/trial imports models/gates: a lower layer of a stage knows nothing of a higher one")
+		"models/bundle imports models: a lower layer knows nothing of a higher one",
+		"models/trial imports models/gates: a lower layer knows nothing of a higher one")
+	f("layers of a leaf", []Package{one("internal/oip/client", "sluice/internal/oip"), one("internal/oip/wire", "sluice/internal/oip/client")},
+		"internal/oip/wire imports internal/oip/client: a lower layer knows nothing of a higher one")
 	f("arrow", []Package{one("plan", "sluice/batcher"), one("batcher", "sluice/plan"), one("gateway", "sluice/batcher/policy")},
 		"batcher imports plan: stages do not know each other; declare the interface that is needed",
 		"gateway imports batcher/policy: stages do not know each other; declare the interface that is needed",
@@ -190,6 +193,8 @@ func TestRules(t *testing.T) {
 		"gateway reaches the cgo package example.org/b outside of [backends/onnx backends/nvml]")
 	f("door", []Package{one("backends", "sluice/backends/onnx"), cgo("sluice/backends/onnx")},
 		"backends imports backends/onnx, so it cannot be built with CGO_ENABLED=0")
+	f("below a door", []Package{one("backends", "sluice/backends/onnx/provider"), cgo("sluice/backends/onnx/provider")},
+		"backends imports backends/onnx/provider, so it cannot be built with CGO_ENABLED=0")
 	f("behind a door", []Package{one("backends", "sluice/backends/fleet"), one("backends/fleet", "sluice/backends/onnx")},
 		"backends imports backends/fleet, so it cannot be built with CGO_ENABLED=0")
 	f("library", []Package{one("models", "github.com/yalue/onnxruntime_go"), one("batcher", "pgregory.net/rapid")},

@@ -77,7 +77,7 @@ func refuse(from, to string) string {
 	case a == stage && b == joiner:
 		return "serve joins the stages, which do not know it"
 	case above(from, to):
-		return "a lower layer of a stage knows nothing of a higher one"
+		return "a lower layer knows nothing of a higher one"
 	case a == stage && b == stage && topOf(from) != topOf(to) && !slices.Contains(arrows[topOf(from)], to):
 		return "stages do not know each other; declare the interface that is needed"
 	default:
@@ -85,7 +85,7 @@ func refuse(from, to string) string {
 	}
 }
 
-// above tells whether one package is a higher layer of the same stage than another.
+// above tells whether one package is a higher layer than another of the same list.
 func above(from, to string) bool {
 	return slices.ContainsFunc(layers, func(layer []string) bool {
 		at := slices.Index(layer, from)

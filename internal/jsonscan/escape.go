@@ -12,10 +12,10 @@ func escapeLen(b []byte) int {
 	if len(b) < 2 {
 		return 0
 	}
-	switch b[1] {
-	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+	if unescaped[b[1]] != 0 {
 		return 2
-	case 'u':
+	}
+	if b[1] == 'u' {
 		if _, ok := hex4(b[2:]); ok {
 			return 6
 		}
@@ -23,9 +23,16 @@ func escapeLen(b []byte) int {
 	return 0
 }
 
-// Unescape appends a scanned string's content without its escapes. Half a surrogate
+// unescaped is the byte that a letter behind a backslash stands for, and short the letter that a
+// byte is written as; 0 where there is none.
+var (
+	unescaped = [256]byte{'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t'}
+	short     = [256]byte{'"': '"', '\\': '\\', '\b': 'b', '\f': 'f', '\n': 'n', '\r': 'r', '\t': 't'}
+)
+
+// unescape appends a scanned string's content without its escapes. Half a surrogate
 // pair has no UTF-8 form and is an error.
-func Unescape(dst, raw []byte) ([]byte, error) {
+func unescape(dst, raw []byte) ([]byte, error) {
 	for i := 0; i < len(raw); {
 		if raw[i] != '\\' {
 			from := i
@@ -36,7 +43,7 @@ func Unescape(dst, raw []byte) ([]byte, error) {
 			continue
 		}
 		if raw[i+1] != 'u' {
-			dst = append(dst, unescaped(raw[i+1]))
+			dst = append(dst, unescaped[raw[i+1]])
 			i += 2
 			continue
 		}
@@ -55,22 +62,6 @@ func Unescape(dst, raw []byte) ([]byte, error) {
 		dst = utf8.AppendRune(dst, r)
 	}
 	return dst, nil
-}
-
-func unescaped(c byte) byte {
-	switch c {
-	case 'b':
-		return '\b'
-	case 'f':
-		return '\f'
-	case 'n':
-		return '\n'
-	case 'r':
-		return '\r'
-	case 't':
-		return '\t'
-	}
-	return c
 }
 
 func hex4(b []byte) (r rune, ok bool) {
@@ -111,20 +102,9 @@ func AppendEscaped[T string | []byte](dst []byte, text T) []byte {
 		}
 		dst = append(dst, text[from:i]...)
 		from = i + 1
-		switch c {
-		case '"', '\\':
-			dst = append(dst, '\\', c)
-		case '\b':
-			dst = append(dst, '\\', 'b')
-		case '\f':
-			dst = append(dst, '\\', 'f')
-		case '\n':
-			dst = append(dst, '\\', 'n')
-		case '\r':
-			dst = append(dst, '\\', 'r')
-		case '\t':
-			dst = append(dst, '\\', 't')
-		default:
+		if letter := short[c]; letter != 0 {
+			dst = append(dst, '\\', letter)
+		} else {
 			dst = append(dst, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
 		}
 	}

@@ -49,7 +49,7 @@ func FuzzText(f *testing.F) {
 		s.Start(quoted, Document{})
 		raw, _, err := s.Text()
 		if err == nil {
-			raw, err = Unescape(nil, raw)
+			raw, err = unescape(nil, raw)
 		}
 		if err != nil || string(raw) != text || s.End() != nil {
 			t.Fatalf("%q is written as %s, which reads back as %q, %v", text, quoted, raw, err)

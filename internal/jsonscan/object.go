@@ -11,7 +11,7 @@ import (
 
 // Object walks the members of an object. Whoever walks it reads the value of each member:
 //
-//	o := s.Object(keyBit)
+//	o := s.Object(names)
 //	for o.Next() {
 //		switch o.Bit {
 //		case keyName:
@@ -30,14 +30,25 @@ type Object struct {
 	Err error
 
 	s     *Scanner
-	names func(key []byte) uint8
+	names Names
 	mark  int // where the object's noted keys begin
 	later bool
 }
 
-// Object begins to walk the object whose bracket is next. names gives each key that the caller
-// knows a bit of its own, and every other one 0; nil if it knows none.
-func (s *Scanner) Object(names func(key []byte) uint8) Object {
+// Names are the keys that a caller knows, eight at most. The bit of each is 1 shifted by its index.
+type Names []string
+
+func (n Names) bit(key []byte) uint8 {
+	for i, name := range n {
+		if string(key) == name {
+			return 1 << i
+		}
+	}
+	return 0
+}
+
+// Object begins to walk the object whose bracket is next.
+func (s *Scanner) Object(names Names) Object {
 	return Object{Err: s.Open(), s: s, names: names, mark: len(s.keys)}
 }
 
@@ -47,10 +58,7 @@ func (o *Object) Next() bool {
 	if !o.Member() {
 		return false
 	}
-	o.Bit = 0
-	if o.names != nil {
-		o.Bit = o.names(o.Key)
-	}
+	o.Bit = o.names.bit(o.Key)
 	switch {
 	case o.Bit == 0:
 		o.s.note(o.Key)

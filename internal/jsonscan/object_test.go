@@ -15,15 +15,7 @@ func walk(text string) (said string, err error) {
 	if s.Peek() != '{' {
 		return "", s.Refuse(fault.InvalidRequest, "no object")
 	}
-	o := s.Object(func(key []byte) uint8 {
-		switch string(key) {
-		case "name":
-			return 1
-		case "list":
-			return 2
-		}
-		return 0
-	})
+	o := s.Object(Names{"name", "list"})
 	for o.Next() {
 		said += fmt.Sprintf("%s:%d ", o.Key, o.Bit)
 		if o.Bit != 2 {

@@ -106,11 +106,11 @@ func (s *Scanner) More(first bool, closing byte) (bool, error) {
 		return true, nil
 	}
 	if c != ',' {
-		return false, s.Unexpected()
+		return false, s.unexpected()
 	}
 	s.Pos++
 	if s.Peek() == closing {
-		return false, s.Unexpected()
+		return false, s.unexpected()
 	}
 	return true, nil
 }
@@ -122,23 +122,36 @@ func (s *Scanner) member(first bool) (key []byte, ok bool, err error) {
 		return nil, false, err
 	}
 	if s.Peek() != '"' {
-		return nil, false, s.Unexpected()
+		return nil, false, s.unexpected()
 	}
-	raw, escaped, err := s.Text()
-	if err != nil {
+	if key, s.key, err = s.Content(s.key); err != nil {
 		return nil, false, err
 	}
-	if escaped {
-		if s.key, err = Unescape(s.key[:0], raw); err != nil {
-			return nil, false, err
-		}
-		raw = s.key
-	}
 	if s.Peek() != ':' {
-		return nil, false, s.Unexpected()
+		return nil, false, s.unexpected()
 	}
 	s.Pos++
-	return raw, true, nil
+	return key, true, nil
+}
+
+// Content reads a string, whose opening quote is next. What it returns is without escapes: a part of the
+// document, or else in scratch, which is returned grown.
+func (s *Scanner) Content(scratch []byte) (content, grown []byte, err error) {
+	raw, escaped, err := s.Text()
+	if err != nil || !escaped {
+		return raw, scratch[:0], err
+	}
+	scratch, err = unescape(scratch[:0], raw)
+	return scratch, scratch, err
+}
+
+// AppendText reads a string, as Content does, and appends it.
+func (s *Scanner) AppendText(dst []byte) ([]byte, error) {
+	raw, escaped, err := s.Text()
+	if err != nil || !escaped {
+		return append(dst, raw...), err
+	}
+	return unescape(dst, raw)
 }
 
 // Text reads a string, whose opening quote is next, and returns what is between the
@@ -181,7 +194,7 @@ func (s *Scanner) Text() (raw []byte, escaped bool, err error) {
 		}
 	}
 	s.Pos = i
-	return nil, false, s.Unexpected()
+	return nil, false, s.unexpected()
 }
 
 // plainPrefix counts the bytes that mean nothing special inside a string, in memory
@@ -194,17 +207,23 @@ func plainPrefix(text uint64) int {
 	return bits.TrailingZeros64(special) >> 3
 }
 
-// Literal reads one of true, false and null, if it is next.
-func (s *Scanner) Literal(word string) bool {
-	if len(s.Data)-s.Pos < len(word) || string(s.Data[s.Pos:s.Pos+len(word)]) != word {
+// literal reads one of true, false and null, if it is next.
+func (s *Scanner) literal(word string) bool {
+	if !Begins(s.Data[s.Pos:], word) {
 		return false
 	}
 	s.Pos += len(word)
 	return true
 }
 
-// Unexpected is the fault of a byte, or of the document's end, where something else belongs.
-func (s *Scanner) Unexpected() error {
+// Bool reads true or false; ok is false where neither is next.
+func (s *Scanner) Bool() (v, ok bool) {
+	v = s.literal("true")
+	return v, v || s.literal("false")
+}
+
+// unexpected is the fault of a byte, or of the document's end, where something else belongs.
+func (s *Scanner) unexpected() error {
 	if s.Pos >= len(s.Data) {
 		return s.malformed("the document ends early")
 	}

@@ -81,12 +81,12 @@ func (s *Scanner) skipSeparators(base int, first bool) (done bool, err error) {
 	return true, nil
 }
 
-// Expect is Literal for a word without which the document is malformed.
+// Expect is literal for a word without which the document is malformed.
 func (s *Scanner) Expect(word string) error {
-	if s.Literal(word) {
+	if s.literal(word) {
 		return nil
 	}
-	return s.Unexpected()
+	return s.unexpected()
 }
 
 // skipNumber reads a number, or one of the tokens for what JSON cannot write.
@@ -97,7 +97,7 @@ func (s *Scanner) skipNumber() error {
 	}
 	_, end := ScanNumber(s.Data, s.Pos)
 	if end < 0 {
-		return s.Unexpected()
+		return s.unexpected()
 	}
 	s.Pos = end
 	return nil

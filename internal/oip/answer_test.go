@@ -3,11 +3,12 @@ package oip
 import (
 	"bytes"
 	"fmt"
-	"math"
 	"strings"
 	"testing"
 
 	"sluice/internal/fault"
+	"sluice/internal/oip/v1"
+	"sluice/internal/oip/wire"
 	"sluice/internal/task"
 	"sluice/internal/tensor"
 )
@@ -34,23 +35,23 @@ func TestAnswerLimit(t *testing.T) {
 		}
 		s, tk := answering(tensor.Tensor{Name: "y", Type: kind, Shape: []int64{50}, Data: data})
 		noJSON := kind == tensor.FP16 || kind == tensor.BF16
-		formats := map[string]func(form AnswerForm, dst []byte) ([]byte, error){
-			"binary": func(form AnswerForm, dst []byte) ([]byte, error) {
+		formats := map[string]func(form wire.AnswerForm, dst []byte) ([]byte, error){
+			"binary": func(form wire.AnswerForm, dst []byte) ([]byte, error) {
 				r := Request{Outputs: []OutputChoice{{Wanted: true, Binary: true}}, Form: form}
 				out, _, err := r.AppendResponse(dst, s, "m", "1", tk)
 				return out, err
 			},
-			"JSON": func(form AnswerForm, dst []byte) ([]byte, error) {
+			"JSON": func(form wire.AnswerForm, dst []byte) ([]byte, error) {
 				r := Request{Outputs: []OutputChoice{{Wanted: true}}, Form: form}
 				out, _, err := r.AppendResponse(dst, s, "m", "1", tk)
 				return out, err
 			},
-			"V1": func(form AnswerForm, dst []byte) ([]byte, error) {
-				r := V1Request{Form: form}
+			"V1": func(form wire.AnswerForm, dst []byte) ([]byte, error) {
+				r := v1.Request{Form: form}
 				return r.AppendResponse(dst, s, tk)
 			},
-			"V1 rows": func(form AnswerForm, dst []byte) ([]byte, error) {
-				r := V1Request{Form: form, Row: true}
+			"V1 rows": func(form wire.AnswerForm, dst []byte) ([]byte, error) {
+				r := v1.Request{Form: form, Row: true}
 				return r.AppendResponse(dst, s, tk)
 			},
 		}
@@ -58,16 +59,16 @@ func TestAnswerLimit(t *testing.T) {
 			if noJSON && name != "binary" {
 				continue
 			}
-			whole, err := write(AnswerForm{}, nil)
+			whole, err := write(wire.AnswerForm{}, nil)
 			if err != nil {
 				t.Fatalf("%s %s: %v", kind, name, err)
 			}
-			out, err := write(AnswerForm{MaxBytes: int64(len(whole))}, []byte("before"))
+			out, err := write(wire.AnswerForm{MaxBytes: int64(len(whole))}, []byte("before"))
 			if err != nil || string(out) != "before"+string(whole) {
 				t.Errorf("%s %s: got %q, %v, want %q", kind, name, out, err, whole)
 			}
 			for _, limit := range []int64{1, int64(len(whole)) / 2, int64(len(whole)) - 1} {
-				out, err := write(AnswerForm{MaxBytes: limit}, []byte("before"))
+				out, err := write(wire.AnswerForm{MaxBytes: limit}, []byte("before"))
 				if !fault.Is(err, fault.AnswerTooLarge) || string(out) != "before" {
 					t.Errorf("%s %s of %d bytes with a limit of %d: got %q, %v", kind, name, len(whole), limit, out, err)
 				} else if !strings.Contains(err.Error(), fmt.Sprintf("%d bytes, the limit of limits.max_answer_bytes", limit)) || !strings.Contains(err.Error(), fmt.Sprint(len(data))) {
@@ -85,63 +86,15 @@ func TestAnswerLimitInsideAString(t *testing.T) {
 	s, tk := answering(tensor.Tensor{Name: "y", Type: tensor.Bytes, Shape: []int64{1}, Data: tensor.AppendBytes(nil, text)})
 	defer tk.Release()
 	const limit = 9 << 20
-	r := Request{Outputs: []OutputChoice{{Wanted: true}}, Form: AnswerForm{MaxBytes: limit}}
+	r := Request{Outputs: []OutputChoice{{Wanted: true}}, Form: wire.AnswerForm{MaxBytes: limit}}
 	out, _, err := r.AppendResponse(nil, s, "m", "1", tk)
 	if !fault.Is(err, fault.AnswerTooLarge) || cap(out) > 2*limit {
 		t.Errorf("got %v, and %d bytes of memory for a limit of %d", err, cap(out), limit)
 	}
-	v1 := V1Request{Form: AnswerForm{MaxBytes: limit}}
+	v1 := v1.Request{Form: wire.AnswerForm{MaxBytes: limit}}
 	out, err = v1.AppendResponse(nil, s, tk)
 	if !fault.Is(err, fault.AnswerTooLarge) || cap(out) > 2*limit {
 		t.Errorf("V1: got %v, and %d bytes of memory for a limit of %d", err, cap(out), limit)
-	}
-}
-
-// The least that JSON takes is no more than what it takes.
-func TestLeastJSON(t *testing.T) {
-	for _, kind := range tensor.DataTypes {
-		if kind == tensor.FP16 || kind == tensor.BF16 {
-			continue
-		}
-		for _, n := range []int{0, 1, 2, 50} {
-			data := make([]byte, n*kind.Size())
-			for i := range n {
-				switch kind {
-				case tensor.Bytes:
-					data = tensor.AppendBytes(data, "")
-				case tensor.Bool:
-					data[i] = 1
-				}
-			}
-			v := tensor.Tensor{Name: "y", Type: kind, Shape: []int64{int64(n)}, Data: data}
-			text, err := AppendValues(nil, &v)
-			if err != nil || leastJSON(&v) != int64(len(text)) && kind != tensor.Bytes || leastJSON(&v) > int64(len(text)) {
-				t.Errorf("%d of %s: at least %d bytes, and it takes %d: %s, %v", n, kind, leastJSON(&v), len(text), text, err)
-			}
-		}
-	}
-}
-
-// null stands for what is not finite, and for nothing else.
-func TestNullNonFinite(t *testing.T) {
-	for _, kind := range []tensor.DataType{tensor.FP32, tensor.FP64} {
-		values := []float64{math.NaN(), math.Inf(1), math.Inf(-1), -math.NaN(), math.MaxFloat32, -math.MaxFloat32, 0, math.Copysign(0, -1), math.SmallestNonzeroFloat32}
-		var data []byte
-		for _, v := range values {
-			data = tensor.AppendFloat(data, kind, v)
-		}
-		v := tensor.Tensor{Name: "y", Type: kind, Shape: []int64{int64(len(values))}, Data: data}
-		literal, err := appendValues(nil, &v, unbounded)
-		if err != nil {
-			t.Fatal(err)
-		}
-		w := unbounded
-		w.nulls = true
-		got, err := appendValues(nil, &v, w)
-		want := strings.NewReplacer("NaN", "null", "-Infinity", "null", "Infinity", "null").Replace(string(literal))
-		if err != nil || string(got) != want || strings.Count(want, "null") != 4 {
-			t.Errorf("%s: got %s, %v, want %s", kind, got, err, want)
-		}
 	}
 }
 
@@ -157,7 +110,7 @@ func TestAnswerLimitOfClasses(t *testing.T) {
 	defer tk.Release()
 	for _, binary := range []bool{false, true} {
 		write := func(limit int64) ([]byte, *Request, error) {
-			r := &Request{Outputs: []OutputChoice{{Wanted: true, Binary: binary, Classification: values}}, Form: AnswerForm{MaxBytes: limit}}
+			r := &Request{Outputs: []OutputChoice{{Wanted: true, Binary: binary, Classification: values}}, Form: wire.AnswerForm{MaxBytes: limit}}
 			out, _, err := r.AppendResponse(nil, s, "m", "1", tk)
 			return out, r, err
 		}

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"testing"
 
+	"sluice/internal/oip/v1"
 	"sluice/internal/task"
 	"sluice/internal/tensor"
 )
@@ -102,7 +103,7 @@ func BenchmarkDecode(b *testing.B) {
 
 func BenchmarkDecodeV1(b *testing.B) {
 	body := []byte(`{"instances":[` + floatsList(sixDecimals) + `]}`)
-	var r V1Request
+	var r v1.Request
 	s, tk := mlp(), task.Get()
 	b.ReportAllocs()
 	for b.Loop() {

@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"sluice/internal/fault"
+	"sluice/internal/oip/wire"
 	"sluice/internal/tensor"
 )
 
@@ -26,46 +27,34 @@ func ParseHeaderLength(value []byte, bodyLen int) (int, error) {
 
 // takeBlob copies the next binary data of the body into the task's arena.
 func (d *decoder) takeBlob(in *input) error {
-	into := d.slot(in.index)
-	if in.binary > int64(len(d.blobs)) {
+	into := d.Slot(in.index)
+	if in.Binary > int64(len(d.blobs)) {
 		if !d.hasBlobs {
 			return fault.Newf(fault.BadBinaryHeader, "input '%s' has binary data, but the request has no Inference-Header-Content-Length header", into.Name)
 		}
-		return fault.Newf(fault.BinarySizeMismatch, "unexpected size for input '%s', expecting %d additional bytes for model '%s'", into.Name, in.binary-int64(len(d.blobs)), d.model)
+		return fault.Newf(fault.BinarySizeMismatch, "unexpected size for input '%s', expecting %d additional bytes for model '%s'", into.Name, in.Binary-int64(len(d.blobs)), d.Model)
 	}
-	blob := d.blobs[:in.binary]
-	d.blobs = d.blobs[in.binary:]
+	blob := d.blobs[:in.Binary]
+	d.blobs = d.blobs[in.Binary:]
 	return d.fillBlob(into, blob)
 }
 
 // fillBlob checks binary data against the tensor's shape and copies it.
 func (d *decoder) fillBlob(into *tensor.Tensor, blob []byte) error {
 	elements, _ := tensor.Elements(into.Shape)
-	if size := int64(into.Type.Size()); size > 0 {
-		if int64(len(blob)) != elements*size {
-			return fault.Newf(fault.BinarySizeMismatch, "input byte size mismatch for input '%s' for model '%s'. Expected %d, got %d", into.Name, d.model, elements*size, len(blob))
-		}
-	} else {
+	if size := int64(into.Type.Size()); size == 0 {
 		if err := checkStrings(into.Name, blob, elements); err != nil {
 			return err
 		}
-		if int64(len(blob)) > d.lim.MaxTensorBytes {
-			return tooManyBytes(into.Name, int64(len(blob)), d.lim.MaxTensorBytes)
-		}
+	} else if int64(len(blob)) != elements*size {
+		return fault.Newf(fault.BinarySizeMismatch, "input byte size mismatch for input '%s' for model '%s'. Expected %d, got %d", into.Name, d.Model, elements*size, len(blob))
 	}
-	data, err := d.alloc(len(blob))
-	if err != nil {
+	if err := d.Room(into, len(blob)); err != nil {
 		return err
 	}
-	into.Data = data
 	copy(into.Data, blob)
 	if into.Type == tensor.Bool {
-		// Any byte but 0 is true on the wire; in memory only 1 is.
-		for i, b := range into.Data {
-			if b > 1 {
-				into.Data[i] = 1
-			}
-		}
+		wire.PlainBools(into.Data)
 	}
 	return nil
 }

@@ -1,12 +1,14 @@
 package oip
 
 import (
+	"cmp"
 	"encoding/binary"
 	"math"
 	"slices"
 	"strconv"
 
 	"sluice/internal/fault"
+	"sluice/internal/oip/wire"
 	"sluice/internal/tensor"
 )
 
@@ -17,11 +19,8 @@ type ranked struct {
 }
 
 func compareRanked(a, b ranked) int {
-	switch {
-	case a.key > b.key:
-		return -1
-	case a.key < b.key:
-		return 1
+	if a.key != b.key {
+		return cmp.Compare(b.key, a.key)
 	}
 	return a.index - b.index
 }
@@ -70,8 +69,8 @@ func (r *Request) classify(choice *OutputChoice, spec *tensor.Spec, batched bool
 		for _, top := range r.top(from.Type, values, k) {
 			r.elements = appendClass(r.elements, spec, from.Type, values, top.index)
 			// Quotes and a comma stand for a length in JSON.
-			if least := len(r.elements) - start - (row+1)*k; r.Form.exceeds(int64(least)) {
-				return tensor.Tensor{}, errFull
+			if least := len(r.elements) - start - (row+1)*k; r.Form.Exceeds(int64(least)) {
+				return tensor.Tensor{}, wire.ErrFull
 			}
 		}
 	}
@@ -111,7 +110,7 @@ func orderKey(kind tensor.DataType, data []byte) uint64 {
 	const sign = 1 << 63
 	switch kind {
 	case tensor.FP32, tensor.FP64:
-		v := floatAt(kind, data)
+		v := tensor.FloatAt(kind, data, 0)
 		switch bits := math.Float64bits(v + 0); { // + 0 makes -0 and 0 equal
 		case math.IsNaN(v):
 			return 0
@@ -121,27 +120,19 @@ func orderKey(kind tensor.DataType, data []byte) uint64 {
 			return bits | sign
 		}
 	case tensor.Uint8, tensor.Uint16, tensor.Uint32, tensor.Uint64:
-		return unsignedAt(kind, data)
+		return tensor.UintAt(kind, data)
 	}
-	return uint64(signedAt(kind, data)) ^ sign
-}
-
-func floatAt(kind tensor.DataType, data []byte) float64 {
-	if kind == tensor.FP32 {
-		return float64(math.Float32frombits(binary.LittleEndian.Uint32(data)))
-	}
-	return math.Float64frombits(binary.LittleEndian.Uint64(data))
+	return uint64(tensor.IntAt(kind, data)) ^ sign
 }
 
 // appendClass appends one element: floats with six decimals, integers plain.
 func appendClass(dst []byte, spec *tensor.Spec, kind tensor.DataType, values []byte, index int) []byte {
 	at := len(dst)
 	dst = append(dst, 0, 0, 0, 0)
-	value := values[index*kind.Size():]
-	if kind == tensor.FP32 || kind == tensor.FP64 {
-		dst = strconv.AppendFloat(dst, floatAt(kind, value), 'f', 6, 64)
+	if kind.Float() {
+		dst = strconv.AppendFloat(dst, tensor.FloatAt(kind, values, index), 'f', 6, 64)
 	} else {
-		dst = appendValue(dst, kind, value)
+		dst = wire.Unbounded.AppendElement(dst, kind, values[index*kind.Size():])
 	}
 	dst = strconv.AppendInt(append(dst, ':'), int64(index), 10)
 	if index < len(spec.Labels) {

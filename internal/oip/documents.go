@@ -10,7 +10,7 @@ import (
 )
 
 // The documents of this file and its neighbours (metadata.go, statistics.go,
-// repository.go, v1_status.go) are off the hot path: structs for encoding/json.
+// repository.go) are off the hot path: structs for encoding/json.
 
 // Live is the answer of the liveness endpoint.
 type Live struct {

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"sluice/internal/fault"
+	"sluice/internal/oip/v1"
 	"sluice/internal/task"
 	"sluice/internal/tensor"
 )
@@ -63,7 +64,7 @@ func TestDynamicShapes(t *testing.T) {
 		tk.Rows = 2
 		tk.Reserve(1)
 		tk.SetWhole(0, &s.Outputs[0], shape, counting(kind, shape))
-		r := V1Request{Row: row}
+		r := v1.Request{Row: row}
 		out, err := r.AppendResponse(nil, s, tk)
 		if want == "" {
 			if !fault.Is(err, fault.InvalidRequest) || !strings.Contains(err.Error(), "ask with 'inputs'") {
@@ -110,33 +111,6 @@ func TestDynamicShapes(t *testing.T) {
 	v2(tensor.Uint8, 4, []int64{2, 0}, classes, `"datatype":"BYTES","shape":[2,0],"data":[]}]}`)
 }
 
-// A tensor without elements may still be a great many lists.
-func TestHollowOutputs(t *testing.T) {
-	f := func(shape []int64, row bool, size int) {
-		t.Helper()
-		s := dynamic(tensor.Uint8, 0)
-		tk := task.Get()
-		defer tk.Release()
-		tk.Reserve(1)
-		tk.SetWhole(0, &s.Outputs[0], shape, nil)
-		r := V1Request{Row: row}
-		out, err := r.AppendResponse(nil, s, tk)
-		if size == 0 && (!fault.Is(err, fault.Unsupported) || !strings.Contains(err.Error(), "use the V2 protocol")) || size > 0 && (err != nil || len(out) != size) {
-			t.Errorf("%v: got %d bytes (%v), want %d", shape, len(out), err, size)
-		}
-	}
-	for _, row := range []bool{true, false} {
-		head := len(`{"outputs":`)
-		if row {
-			head = len(`{"predictions":`)
-		}
-		f([]int64{1 << 20, 0, 7}, row, head+3<<20+2)
-		f([]int64{1<<20 + 1, 0}, row, 0)
-		f([]int64{1 << 40, 1 << 40, 0}, row, 0)
-		f([]int64{0, 1 << 40, 1 << 40}, row, head+3)
-	}
-}
-
 // Data that does not fill its shape is our fault and no panic, in every form.
 func TestOutputsThatDoNotFillTheirShape(t *testing.T) {
 	f := func(shape []int64, data string) {
@@ -156,7 +130,7 @@ func TestOutputsThatDoNotFillTheirShape(t *testing.T) {
 			}
 		}
 		for _, row := range []bool{true, false} {
-			r := V1Request{Row: row}
+			r := v1.Request{Row: row}
 			if out, err := r.AppendResponse(nil, s, tk); !fault.Is(err, fault.Internal) || !strings.Contains(err.Error(), text) {
 				t.Errorf("V1 %v with %d bytes: got %s (%v)", shape, len(data), out, err)
 			}
@@ -224,7 +198,7 @@ func FuzzOutputShapes(f *testing.F) {
 			return // V1 refuses them before the model runs
 		}
 		for _, row := range []bool{true, false} {
-			r := V1Request{Row: row}
+			r := v1.Request{Row: row}
 			check(r.AppendResponse(nil, s, tk))
 		}
 	})

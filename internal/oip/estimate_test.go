@@ -5,6 +5,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"sluice/internal/oip/v1"
 	"sluice/internal/task"
 	"sluice/internal/tensor"
 )
@@ -41,7 +42,7 @@ func TestEstimates(t *testing.T) {
 		estimate := r.EstimateResponse("m", tk)
 		out, _, err := r.AppendResponse(nil, s, "m", "1", tk)
 		check("V2", out, err, estimate)
-		v1 := V1Request{Row: rapid.Bool().Draw(t, "by row")}
+		v1 := v1.Request{Row: rapid.Bool().Draw(t, "by row")}
 		estimate = v1.EstimateResponse(s, tk)
 		out, err = v1.AppendResponse(nil, s, tk)
 		check("V1", out, err, estimate)

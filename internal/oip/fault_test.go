@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"sluice/internal/fault"
+	"sluice/internal/oip/target"
 	"sluice/internal/task"
 	"sluice/internal/tensor"
 )
@@ -113,7 +114,7 @@ func TestDocumentFaults(t *testing.T) {
 	f(`{"outputs":[{"name":"output_1"}]}`, fault.UnknownOutput, "unexpected inference output 'output_1' for model 'simple'; its outputs: 'OUTPUT1', 'OUTPUT0'")
 	f(`{"outputs":[{"name":"OUTPUT0"},{"name":"OUTPUT0"}]}`, fault.DuplicateOutput, "output 'OUTPUT0' already exists in request")
 	// The limit is checked before each entry is read.
-	small := Limits{MaxOutputs: 1, MaxInputs: 1}
+	small := target.Limits{MaxOutputs: 1, MaxInputs: 1}
 	var r Request
 	tk := task.Get()
 	defer tk.Release()
@@ -282,7 +283,7 @@ func TestBinaryFaults(t *testing.T) {
 }
 
 func TestLimits(t *testing.T) {
-	f := func(kind tensor.DataType, lim Limits, shape, data string, want fault.Kind, text string) {
+	f := func(kind tensor.DataType, lim target.Limits, shape, data string, want fault.Kind, text string) {
 		t.Helper()
 		body := fmt.Sprintf(`{"inputs":[{"name":"INPUT0","shape":%s,"datatype":"%s","data":%s}]}`, shape, kind, data)
 		var r Request
@@ -296,12 +297,12 @@ func TestLimits(t *testing.T) {
 			t.Errorf("%s %s: took %d bytes for a request of %d", shape, data, used, len(body))
 		}
 	}
-	f(tensor.FP32, Limits{MaxElements: 3}, `[1,4]`, `[1,2,3,4]`, fault.ShapeTooLarge, "4 elements, more than the limit of 3 (limits.max_elements)")
-	f(tensor.FP32, Limits{MaxTensorBytes: 15}, `[1,4]`, `[1,2,3,4]`, fault.ShapeTooLarge, "16 bytes, more than the limit of 15 (limits.max_decompressed_bytes)")
-	f(tensor.Bytes, Limits{MaxTensorBytes: 9}, `[1,2]`, `["a","b"]`, fault.ShapeTooLarge, "10 bytes, more than the limit of 9 (limits.max_decompressed_bytes)")
-	f(tensor.FP32, Limits{MaxDepth: 4}, `[1,1]`, `[[1]]`, fault.JSONTooDeep, "limit (4) of limits.max_json_depth")
-	f(tensor.FP32, Limits{}, `[1,1000000]`, `[1,2,3,4]`, fault.DataLengthMismatch, "Failed to parse 'data' field: shape does not match true shape")
-	f(tensor.FP32, Limits{}, `[1,1000000]`, `[1,2,3,4`, fault.InvalidJSON, "unexpected")
+	f(tensor.FP32, target.Limits{MaxElements: 3}, `[1,4]`, `[1,2,3,4]`, fault.ShapeTooLarge, "4 elements, more than the limit of 3 (limits.max_elements)")
+	f(tensor.FP32, target.Limits{MaxTensorBytes: 15}, `[1,4]`, `[1,2,3,4]`, fault.ShapeTooLarge, "16 bytes, more than the limit of 15 (limits.max_decompressed_bytes)")
+	f(tensor.Bytes, target.Limits{MaxTensorBytes: 9}, `[1,2]`, `["a","b"]`, fault.ShapeTooLarge, "10 bytes, more than the limit of 9 (limits.max_decompressed_bytes)")
+	f(tensor.FP32, target.Limits{MaxDepth: 4}, `[1,1]`, `[[1]]`, fault.JSONTooDeep, "limit (4) of limits.max_json_depth")
+	f(tensor.FP32, target.Limits{}, `[1,1000000]`, `[1,2,3,4]`, fault.DataLengthMismatch, "Failed to parse 'data' field: shape does not match true shape")
+	f(tensor.FP32, target.Limits{}, `[1,1000000]`, `[1,2,3,4`, fault.InvalidJSON, "unexpected")
 }
 
 func TestOutputTypeFaults(t *testing.T) {

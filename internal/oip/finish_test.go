@@ -165,33 +165,6 @@ func TestResponseFaults(t *testing.T) {
 	f(tensor.Uint8, true, 5, strings.Repeat("x", maxClassified+1), fault.InvalidParameter, "more than the limit of 1000000")
 }
 
-func TestV1ResponseFaults(t *testing.T) {
-	f := func(row bool, shapes [][]int64, data []string, want fault.Kind, text string) {
-		t.Helper()
-		s := &tensor.Schema{}
-		tk := task.Get()
-		defer tk.Release()
-		tk.Reserve(2)
-		for k := range 2 {
-			s.Outputs = append(s.Outputs, tensor.Spec{Name: fmt.Sprint("y", k), Type: tensor.Bytes})
-			if k < len(shapes) {
-				tk.SetWhole(k, &s.Outputs[k], shapes[k], []byte(data[k]))
-			}
-		}
-		r := V1Request{Row: row}
-		out, err := r.AppendResponse([]byte("kept"), s, tk)
-		if !fault.Is(err, want) || !strings.Contains(err.Error(), text) || string(out) != "kept" {
-			t.Errorf("got %q and %v, want a fault %s: %s", out, err, want.Code(), text)
-		}
-	}
-	const a = "\x01\x00\x00\x00a"
-	f(true, [][]int64{{1}}, []string{a}, fault.Internal, "gave no output 'y1'")
-	f(true, [][]int64{{1}, {2}}, []string{a, a + a}, fault.InvalidRequest, "output 'y1' has shape [2], an inconsistent batch size")
-	f(true, [][]int64{{1}, {}}, []string{a, a}, fault.InvalidRequest, "inconsistent batch size")
-	f(false, [][]int64{{1}, {2}}, []string{a, a}, fault.Internal, "malformed strings")
-	f(false, [][]int64{{1}, {1}}, []string{a, "\x01\x00\x00\x00\xff"}, fault.InvalidUTF8, "not UTF-8")
-}
-
 func TestControlRequests(t *testing.T) {
 	f := func(body string, want bool, kind fault.Kind) {
 		t.Helper()

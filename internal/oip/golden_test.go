@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"sluice/internal/oip/v1"
 	"sluice/internal/task"
 	"sluice/internal/tensor"
 )
@@ -156,8 +157,8 @@ func TestGoldenDocuments(t *testing.T) {
 	stats.BatchStats = append(stats.BatchStats, BatchStatistics{BatchSize: 4, ComputeInfer: Duration{1, time.Millisecond}})
 	f("statistics", Statistics{ModelStats: []ModelStatistics{stats}})
 	f("index", []IndexEntry{{Name: "never"}, {Name: "simple", Version: "1", State: StateReady}, {Name: "bad", Version: "2", State: StateUnavailable, Reason: "its <golden> rows differ"}})
-	f("v1-model", V1Model{Name: "simple", Ready: true, Versions: []V1Version{{Version: "123", State: V1Available, Status: V1Status{ErrorCode: "OK"}}}})
-	f("v1-models", V1Models{Models: []string{"a", "b"}})
+	f("v1-model", v1.Model{Name: "simple", Ready: true, Versions: []v1.Version{{Version: "123", State: v1.Available, Status: v1.Status{ErrorCode: "OK"}}}})
+	f("v1-models", v1.Models{Models: []string{"a", "b"}})
 	f("live", Live{true})
 	f("ready", Ready{Live: true})
 	f("model-ready", ModelReady{Name: "simple", Ready: true})

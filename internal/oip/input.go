@@ -2,49 +2,18 @@ package oip
 
 import (
 	"fmt"
-	"strings"
 
 	"sluice/internal/fault"
 	"sluice/internal/jsonscan"
+	"sluice/internal/oip/wire"
 	"sluice/internal/tensor"
 )
 
-// input is one entry of "inputs" while it is read. Its keys may come in any order:
-// data that comes before what says how to read it is only checked, and read once the
-// entry is complete.
+// input is one entry of "inputs" while it is read.
 type input struct {
-	jsonscan.Object
+	wire.Entry
 	index    int // among the inputs that a request may give, once named
 	datatype []byte
-	dataFrom int // where unread data begins; 0 if there is none
-	depth    int // nesting at the data
-	filled   bool
-	binary   int64 // binary_data_size; -1 if it has none
-}
-
-// Keys of an entry of "inputs" or "outputs", as bits.
-const (
-	keyName uint8 = 1 << iota
-	keyDatatype
-	keyShape
-	keyData
-	keyEntryParameters
-)
-
-func entryKey(key []byte) uint8 {
-	switch string(key) {
-	case "name":
-		return keyName
-	case "datatype":
-		return keyDatatype
-	case "shape":
-		return keyShape
-	case "data":
-		return keyData
-	case "parameters":
-		return keyEntryParameters
-	}
-	return 0
 }
 
 func (d *decoder) inputs() error {
@@ -52,7 +21,7 @@ func (d *decoder) inputs() error {
 	if s.Peek() != '[' {
 		return s.Refuse(fault.InvalidInputs, "'inputs' must be an array")
 	}
-	most := d.lim.mostInputs(d.schema)
+	most := d.Limits.MostInputs(d.Schema)
 	a := s.Array()
 	for a.Next() {
 		if d.got++; d.got > most {
@@ -63,7 +32,7 @@ func (d *decoder) inputs() error {
 	if a.Err != nil {
 		return a.Err
 	}
-	if d.got == 0 && len(d.schema.Inputs) > 0 {
+	if d.got == 0 && len(d.Schema.Inputs) > 0 {
 		return fault.New(fault.InvalidInputs, "'inputs' is empty")
 	}
 	return nil
@@ -74,18 +43,18 @@ func (d *decoder) input() error {
 	if s.Peek() != '{' {
 		return s.Refuse(fault.InvalidInputs, "entry %d of 'inputs' must be an object", d.got-1)
 	}
-	in := input{Object: s.Object(entryKey), index: -1, binary: -1}
+	in := input{Entry: s.Entry(d.got - 1), index: -1}
 	for in.Next() {
 		switch in.Bit {
-		case keyName:
+		case wire.KeyName:
 			in.Err = d.inputName(&in)
-		case keyDatatype:
+		case wire.KeyDatatype:
 			in.Err = d.inputDatatype(&in)
-		case keyShape:
-			in.Err = d.shape()
-		case keyData:
-			in.Err = d.inputData(&in)
-		case keyEntryParameters:
+		case wire.KeyShape:
+			d.r.dims, in.Err = s.Shape(d.r.dims[:0])
+		case wire.KeyData:
+			in.Err = in.Data(s, wire.KeyName|wire.KeyDatatype|wire.KeyShape, func() error { return d.inputData(&in) })
+		case wire.KeyParameters:
 			in.Err = d.inputParameters(&in)
 		default:
 			in.Err = s.Skip()
@@ -103,27 +72,22 @@ func (d *decoder) inputName(in *input) error {
 		return err
 	}
 	// Most requests list the inputs in the schema's order.
-	if in.index = d.schema.Find(name, d.got-1); in.index < 0 {
-		return d.unknownInput(name)
+	if in.index, err = d.Find(name, d.got-1); err != nil {
+		return err
 	}
-	if in.index < len(d.schema.Inputs) {
+	if in.index < len(d.Schema.Inputs) {
 		d.required++
 	}
 	return nil
 }
 
-// name reads the name of an entry; it is valid until the next string with escapes.
-func (d *decoder) name(list string, entry int) ([]byte, error) {
-	s := d.s
-	if s.Peek() != '"' {
-		return nil, s.Refuse(fault.InvalidRequest, "'name' of entry %d of '%s' must be a string", entry, list)
+// name reads the name of an entry; it is valid until the next one.
+func (d *decoder) name(list string, entry int) (name []byte, err error) {
+	if d.s.Peek() != '"' {
+		return nil, d.s.Refuse(fault.InvalidRequest, "'name' of entry %d of '%s' must be a string", entry, list)
 	}
-	raw, escaped, err := s.Text()
-	if err != nil || !escaped {
-		return raw, err
-	}
-	d.r.text, err = jsonscan.Unescape(d.r.text[:0], raw)
-	return d.r.text, err
+	name, d.r.text, err = d.s.Content(d.r.text)
+	return name, err
 }
 
 func (d *decoder) inputDatatype(in *input) (err error) {
@@ -138,65 +102,56 @@ func (d *decoder) inputDatatype(in *input) (err error) {
 
 func (d *decoder) inputParameters(in *input) error {
 	s := d.s
-	if there, err := s.parameters(" of an input"); !there {
+	if there, err := s.Parameters(" of an input"); !there {
 		return err
 	}
-	o := s.Object(sizeKey)
+	o := s.Object(wire.SizeKeys)
 	for o.Next() {
-		switch {
-		case o.Bit == keyBinarySize:
-			in.binary, o.Err = s.binarySize()
-		case jsonscan.Begins(o.Key, "shared_memory_"):
-			return noSharedMemory("input", d.got-1)
-		default:
-			o.Err = s.Skip()
+		if o.Bit != 0 {
+			o.Err = in.Size(s)
+		} else {
+			o.Err = d.otherParameter(o.Key, "input", d.got-1)
 		}
 	}
 	return o.Err
 }
 
-func noSharedMemory(what string, entry int) error {
-	return fault.Newf(fault.Unsupported, "client shared memory is not supported: %s %d must travel in the body", what, entry)
+// otherParameter skips a parameter of an entry that nobody here knows.
+func (d *decoder) otherParameter(key []byte, what string, entry int) error {
+	if jsonscan.Begins(key, "shared_memory_") {
+		return fault.Newf(fault.Unsupported, "client shared memory is not supported: %s %d must travel in the body", what, entry)
+	}
+	return d.s.Skip()
 }
 
 // allInputs checks that every input that the model requires was there.
 func (d *decoder) allInputs() error {
-	if d.required == len(d.schema.Inputs) {
+	if d.required == len(d.Schema.Inputs) {
 		return nil // none unknown, none twice
 	}
-	var got, missing nameList
-	for i := range d.schema.Inputs {
-		if d.t.Inputs[i].Type == tensor.Invalid {
-			missing.add(fault.Shown(d.schema.Inputs[i].Name))
+	var got, missing []string
+	for i := range d.Schema.Inputs {
+		if d.Task.Inputs[i].Type == tensor.Invalid {
+			missing = append(missing, d.Schema.Inputs[i].Name)
 		} else {
-			got.add(fault.Shown(d.schema.Inputs[i].Name))
+			got = append(got, d.Schema.Inputs[i].Name)
 		}
 	}
 	return fault.Newf(fault.MissingInput, "expected %d inputs but got %d inputs for model '%s'. Got input(s) [%s], but missing required input(s) [%s]. Please provide all required input(s).",
-		len(d.schema.Inputs), d.required, d.model, got.text(), missing.text())
+		len(d.Schema.Inputs), d.required, d.Model, listed(got), listed(missing))
 }
 
-// listed is the most names that an error lists.
-const listed = 20
-
-// nameList is names in an error.
-type nameList struct {
-	names []string
-	more  int // that are not listed
-}
-
-func (l *nameList) add(name string) {
-	if len(l.names) == listed {
-		l.more++
-		return
+// listed is names in an error, so many that it can be read.
+func listed(names []string) (text string) {
+	const most = 20
+	for i, name := range names[:min(len(names), most)] {
+		if i > 0 {
+			text += ","
+		}
+		text += "'" + fault.Shown(name) + "'"
 	}
-	l.names = append(l.names, "'"+name+"'")
-}
-
-func (l *nameList) text() string {
-	text := strings.Join(l.names, ",")
-	if l.more > 0 {
-		text += fmt.Sprintf(" and %d more", l.more)
+	if len(names) > most {
+		text += fmt.Sprintf(" and %d more", len(names)-most)
 	}
 	return text
 }

@@ -12,21 +12,6 @@ import (
 	"sluice/internal/tensor"
 )
 
-// bounded is a model of token sequences of at most four, of which a run holds sixteen tokens squared.
-func bounded() *tensor.Schema {
-	free := []int64{-1, -1}
-	at := []tensor.Place{{Input: 0, Dim: 1}, {Input: 1, Dim: 1}}
-	return &tensor.Schema{
-		Inputs:   []tensor.Spec{{Name: "tokens", Type: tensor.Int64, Shape: free}, {Name: "mask", Type: tensor.Int64, Shape: free}},
-		Outputs:  []tensor.Spec{{Name: "y", Type: tensor.Int64, Shape: free}},
-		MaxBatch: 8, MaxRows: 100,
-		Lengths: &tensor.Lengths{
-			Axes: []tensor.Axis{{Name: "seq", Most: 4, At: at}}, In: [][]tensor.Place{{{Dim: 1}}, {{Dim: 1}}},
-			Joint: tensor.Growth{Square: 1}, Most: 16,
-		},
-	}
-}
-
 func numbers(n int) string { return "[" + strings.Repeat("1,", n-1) + "1]" }
 
 // sequences is a request of so many rows of a length, in JSON; early puts the shape before the data.
@@ -41,8 +26,6 @@ func sequences(rows, length int, early bool) []byte {
 	}
 	return []byte(`{"inputs":[` + strings.Join(all, ",") + `]}`)
 }
-
-const tooLong = "input 'tokens' has length 5 on axis 1, more than the limit of 4 for model 'm' (max_length: {seq: 4} in its model.yaml)"
 
 // TestLengths holds that a row that is too long is refused, however it comes, before memory is taken
 // for it where its shape comes first.
@@ -85,25 +68,6 @@ func TestLengths(t *testing.T) {
 	body = bytes.Replace(body, []byte(`[1,5],`), []byte("[1,4],"), 1)
 	body = bytes.Replace(body, []byte(`[1,4],"data":[1,1,1,1,1]`), []byte(`[1,4],"data":[1,1,1,1]`), 1)
 	f("reshaped", wired, body, -1, 0, tooLong)
-}
-
-// TestLengthsV1 holds the same of the V1 protocol's two forms.
-func TestLengthsV1(t *testing.T) {
-	f := func(text string, mostRows int, want string) {
-		t.Helper()
-		var r V1Request
-		tk := task.Get()
-		defer tk.Release()
-		err := r.Decode(bounded(), "m", []byte(text), nil, tk)
-		if want == "" && (err != nil || tk.MostRows != mostRows) || want != "" && (!fault.Is(err, fault.ShapeTooLarge) || fault.Of(err).Text != want) {
-			t.Errorf("%.60s: %v, %d rows; want %d, %q", text, err, tk.MostRows, mostRows, want)
-		}
-	}
-	row := func(n int) string { return fmt.Sprintf(`{"tokens":%s,"mask":%[1]s}`, numbers(n)) }
-	f(`{"instances":[`+row(4)+`]}`, 1, "")
-	f(`{"instances":[`+row(5)+`]}`, 0, tooLong)
-	f(`{"instances":[`+row(5)+`,`+row(5)+`]}`, 0, tooLong)
-	f(fmt.Sprintf(`{"inputs":{"tokens":[%s],"mask":[%[1]s]}}`, numbers(5)), 0, tooLong)
 }
 
 // TestProduct holds the bound on several free axes together, and that on the rows of a request that

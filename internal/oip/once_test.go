@@ -10,20 +10,6 @@ import (
 	"sluice/internal/tensor"
 )
 
-// ranking is a model that scores items for one user: "user" has rank rows in a run, -1 for one
-// beside each item, 1 for one alone.
-func ranking(rows int64) *tensor.Schema {
-	return &tensor.Schema{
-		Inputs: []tensor.Spec{
-			{Name: "user", Type: tensor.Uint8, Shape: []int64{rows, 2}, Once: true},
-			{Name: "items", Type: tensor.Uint8, Shape: []int64{-1, 1}},
-			{Name: "tags", Type: tensor.Bytes, Shape: []int64{rows, -1}, Once: true},
-		},
-		Outputs:  []tensor.Spec{{Name: "score", Type: tensor.Uint8, Shape: []int64{-1, 1}}},
-		MaxBatch: 4, MaxRows: 8,
-	}
-}
-
 // The parts of a request to ranking, in JSON.
 func user(rows int, data string) string {
 	return fmt.Sprintf(`{"name":"user","datatype":"UINT8","shape":[%d,2],"data":%s}`, rows, data)
@@ -35,20 +21,6 @@ func items(rows int, data string) string {
 
 func tags(rows int, data string) string {
 	return fmt.Sprintf(`{"name":"tags","datatype":"BYTES","shape":[%d,1],"data":%s}`, rows, data)
-}
-
-// decoded is what became of a request: its rows, and of each input the rows and the bytes.
-type decoded struct {
-	rows int
-	in   [3]string
-}
-
-func show(t *task.Task) decoded {
-	d := decoded{rows: t.Rows}
-	for i := range t.Inputs {
-		d.in[i] = fmt.Sprintf("%d %q", t.Inputs[i].Shape[0], t.Inputs[i].Data)
-	}
-	return d
 }
 
 func TestOnce(t *testing.T) {
@@ -126,36 +98,6 @@ func TestOnceAlone(t *testing.T) {
 	f(1, withInputs(`{"name":"INPUT0","datatype":"UINT8","shape":[2,1],"data":[1,2]}`), -1, 0, fault.BatchMismatch)
 	f(-1, "ab", 0, 1, fault.None)
 	f(1, "ab", 0, 1, fault.None)
-}
-
-func TestOnceV1(t *testing.T) {
-	f := func(rows int64, body string, want decoded, kind fault.Kind) {
-		t.Helper()
-		var r V1Request
-		tk := task.Get()
-		defer tk.Release()
-		err := r.Decode(ranking(rows), "m", []byte(body), nil, tk)
-		if kind != fault.None {
-			if !fault.Is(err, kind) {
-				t.Errorf("%s: got %v, want %s", body, err, kind.Code())
-			}
-			return
-		}
-		if err != nil || show(tk) != want {
-			t.Errorf("%s\ngot  %v, %v\nwant %v", body, show(tk), err, want)
-		}
-	}
-	const a, aa = `"\x01\x00\x00\x00a"`, `"\x01\x00\x00\x00a\x01\x00\x00\x00a"`
-	columns := `{"inputs":{"user":[[1,2]],"items":[[97],[98]],"tags":[["a"]]}}`
-	short := decoded{2, [3]string{`1 "\x01\x02"`, `2 "ab"`, "1 " + a}}
-	f(-1, columns, short, fault.None)
-	f(1, columns, short, fault.None)
-	instances := `{"instances":[{"user":[1,2],"items":[97],"tags":["a"]},{"items":[98],"tags":["a"],"user":[1,2]}]}`
-	f(-1, instances, decoded{2, [3]string{`2 "\x01\x02\x01\x02"`, `2 "ab"`, "2 " + aa}}, fault.None)
-	f(1, instances, short, fault.None)
-	f(1, `{"instances":[{"user":[1,2],"items":[97],"tags":["a"]},{"items":[98],"tags":["a"],"user":[1,3]}]}`, decoded{}, fault.BatchMismatch)
-	f(1, `{"instances":[{"user":[1,2],"items":[97],"tags":["a"]},{"items":[98],"tags":["a"]}]}`, decoded{}, fault.MissingInput)
-	f(-1, `{"inputs":{"user":[[1,2],[1,2],[1,2]],"items":[[97],[98]],"tags":[["a"]]}}`, decoded{}, fault.BatchMismatch)
 }
 
 // Requests share a run if what a run has once is equal in them, byte by byte.

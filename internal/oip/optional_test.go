@@ -6,40 +6,15 @@ import (
 	"testing"
 
 	"sluice/internal/fault"
+	"sluice/internal/oip/target"
 	"sluice/internal/task"
 	"sluice/internal/tensor"
 )
-
-// scaled is a model with optional inputs.
-func scaled(maxBatch int) *tensor.Schema {
-	return &tensor.Schema{
-		Inputs:  []tensor.Spec{{Name: "x", Type: tensor.Uint8, Shape: []int64{-1, 2}}},
-		Outputs: []tensor.Spec{{Name: "y", Type: tensor.Uint8, Shape: []int64{-1, 2}}},
-		Optional: []tensor.Spec{
-			{Name: "scale", Type: tensor.Uint8, Shape: []int64{1}},
-			{Name: "names", Type: tensor.Bytes, Shape: []int64{-1}},
-			{Name: "half", Type: tensor.FP16, Shape: []int64{}},
-		},
-		MaxBatch: maxBatch, MaxRows: maxBatch,
-	}
-}
 
 const (
 	x2      = `{"name":"x","datatype":"UINT8","shape":[2,2],"data":[1,2,3,4]}`
 	scale10 = `{"name":"scale","datatype":"UINT8","shape":[1],"data":[10]}`
 )
-
-// showOptional is the optional inputs of a task: nothing, or for each its shape and bytes.
-func showOptional(t *task.Task) (all string) {
-	for i := range t.Optional {
-		if in := &t.Optional[i]; in.Type == tensor.Invalid {
-			all += "- "
-		} else {
-			all += fmt.Sprintf("%s %s %v %q ", in.Name, in.Type, in.Shape, in.Data)
-		}
-	}
-	return all
-}
 
 func TestOptional(t *testing.T) {
 	f := func(body string, headerLen int, want string) {
@@ -87,38 +62,6 @@ func TestOptionalFaults(t *testing.T) {
 	f(fault.WrongDatatype, "FP16 data via JSON is not supported", x2, `{"name":"half","datatype":"FP16","shape":[],"data":[1]}`)
 }
 
-func TestOptionalV1(t *testing.T) {
-	f := func(body, want string, rows int, kind fault.Kind) {
-		t.Helper()
-		var r V1Request
-		for range 2 { // a used request decodes as a new one
-			tk := task.Get()
-			err := r.Decode(scaled(8), "m", []byte(body), nil, tk)
-			if kind != fault.None && !fault.Is(err, kind) {
-				t.Errorf("%s: got %v, want %s", body, err, kind.Code())
-			}
-			if kind == fault.None && (err != nil || showOptional(tk) != want || tk.Rows != rows || (tk.ShapeKey == 0) != (want == "")) {
-				t.Errorf("%s: got %d rows, key %x, %s and %v, want %d and %s", body, tk.Rows, tk.ShapeKey, showOptional(tk), err, rows, want)
-			}
-			tk.Release()
-		}
-	}
-	const ten = `scale UINT8 [1] "\n" - - `
-	f(`{"instances":[[1,2],[3,4]]}`, "", 2, fault.None)
-	f(`{"inputs":{"x":[[1,2],[3,4]]}}`, "", 2, fault.None)
-	f(`{"inputs":{"scale":[10],"x":[[1,2],[3,4]]}}`, ten, 2, fault.None)
-	f(`{"instances":[{"x":[1,2],"scale":[10]},{"scale":[10],"x":[3,4]},{"x":[5,6],"scale":[10]}]}`, ten, 3, fault.None)
-	f(`{"instances":[{"x":[1,2],"names":["a"]}]}`, `- names BYTES [1] "\x01\x00\x00\x00a" - `, 1, fault.None)
-	f(`{"instances":[{"x":[1,2],"scale":[10]},{"x":[3,4]}]}`, "", 0, fault.BatchMismatch)
-	f(`{"instances":[{"x":[1,2]},{"x":[3,4],"scale":[10]}]}`, "", 0, fault.BatchMismatch)
-	f(`{"instances":[{"x":[1,2],"scale":[10]},{"x":[3,4],"scale":[11]}]}`, "", 0, fault.BatchMismatch)
-	f(`{"instances":[{"x":[1,2],"names":["a"]},{"x":[3,4],"names":["a","b"]}]}`, "", 0, fault.DataLengthMismatch)
-	f(`{"instances":[{"x":[1,2],"scale":[10],"scale":[10]}]}`, "", 0, fault.DuplicateField)
-	f(`{"instances":[{"scale":[10]}]}`, "", 0, fault.MissingInput)
-	f(`{"instances":[{"x":[1,2],"half":1}]}`, "", 0, fault.Unsupported)
-	f(`{"inputs":{"x":[[1,2]],"scale":10}}`, "", 0, fault.WrongShape)
-}
-
 // Requests that give an optional input share a run with none, not even with their like.
 func TestOptionalShapeKeys(t *testing.T) {
 	seen := map[uint64]bool{}
@@ -143,7 +86,7 @@ func TestOptionalShapeKeys(t *testing.T) {
 	}
 	f(scaled(8), withInputs(x2), false)
 	for key := range seen {
-		if own := key&ownBit != 0; own != (key != 0) {
+		if own := key>>63 != 0; own != (key != 0) {
 			t.Errorf("key %x", key)
 		}
 	}
@@ -177,7 +120,7 @@ func wideBody(n, left int, backwards bool) string {
 }
 
 func TestWideModels(t *testing.T) {
-	f := func(required, optional int, lim Limits) {
+	f := func(required, optional int, lim target.Limits) {
 		t.Helper()
 		s, n := wideSchema(required, optional).Indexed(), required+optional
 		var r Request
@@ -208,12 +151,12 @@ func TestWideModels(t *testing.T) {
 		}
 		decodeFault(t, s, wideBody(n, n-1, false), -1, fault.MissingInput, fmt.Sprintf("expected %d inputs but got 1 inputs", required))
 	}
-	f(120, 0, Limits{})
-	f(100, 20, Limits{})
-	f(120, 0, Limits{MaxInputs: 1})
-	f(120, 0, Limits{MaxInputs: 200})
-	f(4096, 0, Limits{})
-	f(2000, 2096, Limits{})
+	f(120, 0, target.Limits{})
+	f(100, 20, target.Limits{})
+	f(120, 0, target.Limits{MaxInputs: 1})
+	f(120, 0, target.Limits{MaxInputs: 200})
+	f(4096, 0, target.Limits{})
+	f(2000, 2096, target.Limits{})
 }
 
 // A model cannot raise the limit beyond 4,096: such a model is not loaded.

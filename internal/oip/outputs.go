@@ -3,7 +3,7 @@ package oip
 import (
 	"sluice/internal/fault"
 	"sluice/internal/jsonscan"
-	"sluice/internal/tensor"
+	"sluice/internal/oip/wire"
 )
 
 // outputs reads which outputs the client wants, and how.
@@ -19,8 +19,8 @@ func (d *decoder) outputs() error {
 	a := s.Array()
 	d.sizeOutputs()
 	for a.Next() {
-		if a.Index == d.lim.MaxOutputs {
-			return fault.Newf(fault.TooManyOutputs, "'outputs' has more than %d entries, the limit of limits.max_outputs", d.lim.MaxOutputs)
+		if a.Index == d.Limits.MaxOutputs {
+			return fault.Newf(fault.TooManyOutputs, "'outputs' has more than %d entries, the limit of limits.max_outputs", d.Limits.MaxOutputs)
 		}
 		a.Err = d.output(a.Index)
 	}
@@ -28,7 +28,7 @@ func (d *decoder) outputs() error {
 }
 
 func (d *decoder) sizeOutputs() {
-	n := len(d.schema.Outputs)
+	n := len(d.Schema.Outputs)
 	if cap(d.r.Outputs) < n {
 		d.r.Outputs = make([]OutputChoice, n)
 	}
@@ -36,8 +36,13 @@ func (d *decoder) sizeOutputs() {
 	clear(d.r.Outputs)
 }
 
-// outputKey knows the keys of an entry of "outputs" that matter.
-func outputKey(key []byte) uint8 { return entryKey(key) & (keyName | keyEntryParameters) }
+// Keys of an entry of "outputs" that matter, as bits.
+const (
+	outputName uint8 = 1 << iota
+	outputParameters
+)
+
+var outputKeys = jsonscan.Names{"name", "parameters"}
 
 // output reads one entry of "outputs".
 func (d *decoder) output(entry int) error {
@@ -46,12 +51,12 @@ func (d *decoder) output(entry int) error {
 		return s.Refuse(fault.InvalidRequest, "entry %d of 'outputs' must be an object", entry)
 	}
 	choice, index := OutputChoice{Wanted: true}, -1
-	o := s.Object(outputKey)
+	o := s.Object(outputKeys)
 	for o.Next() {
 		switch o.Bit {
-		case keyName:
+		case outputName:
 			index, o.Err = d.outputName(entry)
-		case keyEntryParameters:
+		case outputParameters:
 			o.Err = d.outputParameters(entry, &choice)
 		default:
 			o.Err = s.Skip()
@@ -64,7 +69,7 @@ func (d *decoder) output(entry int) error {
 		return fault.Newf(fault.InvalidRequest, "entry %d of 'outputs' has no 'name'", entry)
 	}
 	if d.r.Outputs[index].Wanted {
-		return fault.Newf(fault.DuplicateOutput, "output '%s' already exists in request", d.schema.Outputs[index].Name)
+		return fault.Newf(fault.DuplicateOutput, "output '%s' already exists in request", d.Schema.Outputs[index].Name)
 	}
 	d.r.Outputs[index] = choice
 	return nil
@@ -75,58 +80,37 @@ func (d *decoder) outputName(entry int) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	index := d.schema.Output(name)
-	if index < 0 {
-		return 0, d.unknownOutput(name)
-	}
-	return index, nil
+	return d.FindOutput(name)
 }
 
 func (d *decoder) outputParameters(entry int, choice *OutputChoice) error {
 	s := d.s
-	if there, err := s.parameters(" of an output"); !there {
+	if there, err := s.Parameters(" of an output"); !there {
 		return err
 	}
-	o := s.Object(parameterKey)
+	o := s.Object(parameterKeys)
 	for o.Next() {
 		switch o.Bit {
 		case keyBinaryData:
 			choice.Binary, o.Err = d.flag("binary_data")
 		case keyClassification:
 			var k uint64
-			k, o.Err = d.count("classification")
+			k, o.Err = s.Count("classification")
 			choice.Classification = int(min(k, 1<<31-1))
 		default:
-			if jsonscan.Begins(o.Key, "shared_memory_") {
-				return noSharedMemory("output", entry)
-			}
-			o.Err = s.Skip()
+			o.Err = d.otherParameter(o.Key, "output", entry)
 		}
 	}
 	return o.Err
 }
 
-// Keys of the parameters of an input or output, as bits.
+// Keys of the parameters of an output, as bits.
 const (
-	keyBinarySize uint8 = 1 << iota
-	keyBinaryData
+	keyBinaryData uint8 = 1 << iota
 	keyClassification
 )
 
-func parameterKey(key []byte) uint8 {
-	switch string(key) {
-	case "binary_data_size":
-		return keyBinarySize
-	case "binary_data":
-		return keyBinaryData
-	case "classification":
-		return keyClassification
-	}
-	return 0
-}
-
-// sizeKey knows the one that says how long binary data is.
-func sizeKey(key []byte) uint8 { return parameterKey(key) & keyBinarySize }
+var parameterKeys = jsonscan.Names{"binary_data", "classification"}
 
 // chooseOutputs settles what the request left open, and refuses what no answer could
 // be written for before the model runs for nothing.
@@ -142,16 +126,16 @@ func (d *decoder) chooseOutputs() error {
 		}
 	}
 	for k := range d.r.Outputs {
-		choice, spec := &d.r.Outputs[k], &d.schema.Outputs[k]
+		choice, spec := &d.r.Outputs[k], &d.Schema.Outputs[k]
 		if !choice.Wanted {
 			continue
 		}
-		d.t.Wanted |= 1 << uint(k)
+		d.Task.Wanted |= 1 << uint(k)
 		switch {
 		case choice.Classification > 0 && !ordered(spec.Type):
 			return fault.Newf(fault.WrongDatatype, "class result not available for output '%s' due to unsupported type '%s'", spec.Name, spec.Type)
-		case choice.Classification == 0 && !choice.Binary && (spec.Type == tensor.FP16 || spec.Type == tensor.BF16):
-			return noJSON(spec.Type, spec.Name)
+		case choice.Classification == 0 && !choice.Binary && spec.Type.Half():
+			return wire.NoJSON(spec.Type, spec.Name)
 		}
 	}
 	return nil

@@ -12,7 +12,7 @@ import (
 // checked as JSON and otherwise ignored; some clients send whole objects there.
 func (d *decoder) parameters() error {
 	s := d.s
-	if there, err := s.parameters(""); !there {
+	if there, err := s.Parameters(""); !there {
 		return err
 	}
 	o := s.Object(nil)
@@ -26,11 +26,11 @@ func (d *decoder) parameter(key []byte) (err error) {
 	switch string(key) {
 	case "timeout":
 		var micros uint64
-		micros, err = d.count("timeout")
-		d.r.Budget = time.Duration(min(micros, math.MaxInt64/1000)) * time.Microsecond
+		micros, err = d.s.Count("timeout")
+		d.r.Budget = budget(micros)
 		return err
 	case "priority":
-		d.r.Priority, err = d.count("priority")
+		d.r.Priority, err = d.s.Count("priority")
 		return err
 	case "binary_data_output":
 		d.r.binaryAll, err = d.flag("binary_data_output")
@@ -45,7 +45,7 @@ func (d *decoder) parameter(key []byte) (err error) {
 		if d.s.Peek() == '"' {
 			return d.s.Skip()
 		}
-		_, err = d.count("sequence_id")
+		_, err = d.s.Count("sequence_id")
 		return err
 	}
 	if jsonscan.Begins(key, "triton_") {
@@ -54,42 +54,17 @@ func (d *decoder) parameter(key []byte) (err error) {
 	return d.s.Skip()
 }
 
-func (d *decoder) count(name string) (uint64, error) { return d.s.count(name) }
-
-// count reads a parameter that is an unsigned integer.
-func (s *scanner) count(name string) (uint64, error) {
-	s.Peek()
-	n, end := jsonscan.ScanNumber(s.Data, s.Pos)
-	if end >= 0 {
-		if v, ok := n.Uint64(64, s.Data[s.Pos:end]); ok {
-			s.Pos = end
-			return v, nil
-		}
-	}
-	return 0, s.Refuse(fault.InvalidParameter, "parameter '%s' must be an unsigned integer", name)
+// budget is a timeout as a Duration, cut to the longest.
+func budget(micros uint64) time.Duration {
+	return time.Duration(min(micros, math.MaxInt64/1000)) * time.Microsecond
 }
 
 // flag reads a parameter that is a boolean.
 func (d *decoder) flag(name string) (bool, error) {
 	d.s.Peek()
-	if d.s.Literal("true") {
-		return true, nil
+	v, ok := d.s.Bool()
+	if !ok {
+		return false, d.s.Refuse(fault.InvalidParameter, "parameter '%s' must be true or false", name)
 	}
-	if d.s.Literal("false") {
-		return false, nil
-	}
-	return false, d.s.Refuse(fault.InvalidParameter, "parameter '%s' must be true or false", name)
-}
-
-// parameters says whether the 'parameters' object of the request, or of its owner, is next. It is
-// not there if it is null, which means the same as leaving it out, or if err says why it
-// cannot be read.
-func (s *scanner) parameters(owner string) (there bool, err error) {
-	switch s.Peek() {
-	case 'n':
-		return false, s.Expect("null")
-	case '{':
-		return true, nil
-	}
-	return false, s.Refuse(fault.InvalidParameter, "'parameters'%s must be an object", owner)
+	return v, nil
 }

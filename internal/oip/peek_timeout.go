@@ -2,36 +2,36 @@ package oip
 
 import (
 	"bytes"
-	"math"
 	"time"
 
 	"sluice/internal/jsonscan"
 )
 
 // PeekTimeout finds the "timeout" parameter of an infer request that has not been decoded, in the
-// first few KiB of its JSON. known says that the whole request would give budget, which is 0 where
+// first few KiB of its JSON. known says that the whole request would give that budget, which is 0 where
 // it has no timeout; else it may or may not have one. It takes as long as a copy of what it
 // reads, allocates nothing, and trusts only what it has read from the JSON's beginning on.
 //
 // What it says holds of requests that decode. It does not find out that one does not.
-func PeekTimeout(json []byte) (budget time.Duration, known bool) {
+func PeekTimeout(json []byte) (timeout time.Duration, known bool) {
 	p := peeker{data: json[:min(len(json), peekWithin)]}
-	if !p.take('{') {
+	if !p.member("parameters") {
+		return 0, p.closed
+	}
+	if p.next() == 'n' { // null, as if they were left out
+		return 0, true
+	}
+	if !p.member("timeout") {
+		return 0, p.closed
+	}
+	p.next()
+	word := p.word()
+	n, end := jsonscan.ScanNumber(word, 0)
+	micros, ok := n.Uint64(64, word)
+	if end < 0 || end != len(word) || !ok {
 		return 0, false
 	}
-	for first := true; ; first = false {
-		key, ok := p.key(first)
-		switch {
-		case !ok:
-			return 0, p.closed
-		case string(key) != "parameters":
-			p.skip()
-		case p.next() == 'n': // null, as if they were left out
-			return 0, true
-		default:
-			return p.parameters()
-		}
-	}
+	return budget(micros), true
 }
 
 // MayHaveTimeout reports whether an infer request can have a "timeout" parameter, from all of its
@@ -71,6 +71,21 @@ func (p *peeker) take(c byte) bool {
 	return true
 }
 
+// member goes to the value of a key of the object that is next; false where the object ends without it, or
+// cannot be read that far.
+func (p *peeker) member(name string) bool {
+	if !p.take('{') {
+		return false
+	}
+	for first := true; ; first = false {
+		key, ok := p.key(first)
+		if !ok || string(key) == name {
+			return ok
+		}
+		p.skip()
+	}
+}
+
 // key reads an object's next key and the colon; not ok at the object's end or where it cannot
 // be read, which an escape in the key is too: it may be any key.
 func (p *peeker) key(first bool) (key []byte, ok bool) {
@@ -108,7 +123,7 @@ func (p *peeker) text() []byte {
 // what follows a word or a number.
 func (p *peeker) skip() {
 	for depth := 0; ; {
-		switch p.next() {
+		switch c := p.next(); c {
 		case 0:
 			return
 		case '"':
@@ -116,21 +131,15 @@ func (p *peeker) skip() {
 		case '[', '{':
 			depth++
 			p.pos++
-			continue
-		case ']', '}':
+		case ']', '}', ',', ':':
 			if depth == 0 {
 				p.fail()
 				return
 			}
-			depth--
-			p.pos++
-		case ',', ':':
-			if depth == 0 {
-				p.fail()
-				return
+			if c == ']' || c == '}' {
+				depth--
 			}
 			p.pos++
-			continue
 		default:
 			p.word()
 		}
@@ -151,34 +160,4 @@ func (p *peeker) word() []byte {
 	}
 	p.failed = true
 	return nil
-}
-
-// parameters finds the timeout in the request's parameters, which come once in a request.
-func (p *peeker) parameters() (time.Duration, bool) {
-	if !p.take('{') {
-		return 0, false
-	}
-	for first := true; ; first = false {
-		key, ok := p.key(first)
-		if !ok {
-			return 0, p.closed
-		}
-		if string(key) != "timeout" {
-			p.skip()
-			continue
-		}
-		if p.next() == 0 {
-			return 0, false
-		}
-		word := p.word()
-		n, end := jsonscan.ScanNumber(word, 0)
-		if end < 0 || end != len(word) {
-			return 0, false
-		}
-		micros, ok := n.Uint64(64, word)
-		if !ok {
-			return 0, false
-		}
-		return time.Duration(min(micros, math.MaxInt64/1000)) * time.Microsecond, true
-	}
 }

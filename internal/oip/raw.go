@@ -25,16 +25,16 @@ func (d *decoder) raw(body []byte) error {
 }
 
 func (d *decoder) rawInput(body []byte) error {
-	if n := len(d.schema.Inputs); n != 1 {
-		return fault.Newf(fault.BadBinaryHeader, "Raw request must only have 1 input (found 1) to be deduced but got %d inputs in '%s' model configuration", n, d.model)
+	if n := len(d.Schema.Inputs); n != 1 {
+		return fault.Newf(fault.BadBinaryHeader, "Raw request must only have 1 input (found 1) to be deduced but got %d inputs in '%s' model configuration", n, d.Model)
 	}
-	spec := &d.schema.Inputs[0]
+	spec := &d.Schema.Inputs[0]
 	dims, free := append(d.r.dims[:0], spec.OnWire()...), -1
 	d.r.dims = dims
 	known := int64(1)
 	for axis, n := range dims {
 		switch {
-		case axis == 0 && d.schema.Batchable():
+		case axis == 0 && d.Schema.Batchable():
 			dims[0] = 1
 		case n >= 0:
 			known *= n
@@ -50,15 +50,15 @@ func (d *decoder) rawInput(body []byte) error {
 	}
 	if free >= 0 {
 		if known == 0 || elements%known != 0 {
-			return fault.Newf(fault.BinarySizeMismatch, "input byte size mismatch for input '%s' for model '%s': %d bytes fill no shape like %s", spec.Name, d.model, len(body), showShape(spec.OnWire()))
+			return fault.Newf(fault.BinarySizeMismatch, "input byte size mismatch for input '%s' for model '%s': %d bytes fill no shape like %s", spec.Name, d.Model, len(body), tensor.ShapeText(spec.OnWire()))
 		}
 		dims[free] = elements / known
 	}
-	if err := d.place(0, dims); err != nil {
+	if err := d.Place(0, dims); err != nil {
 		return err
 	}
 	d.got, d.required = 1, 1
-	return d.fillBlob(&d.t.Inputs[0], data)
+	return d.fillBlob(&d.Task.Inputs[0], data)
 }
 
 // rawElements counts the elements that the body is. For BYTES it is one, without the
@@ -70,7 +70,7 @@ func (d *decoder) rawElements(spec *tensor.Spec, body []byte) (data []byte, elem
 		return d.r.elements, 1, nil
 	}
 	if len(body)%size != 0 {
-		return nil, 0, fault.Newf(fault.BinarySizeMismatch, "input byte size mismatch for input '%s' for model '%s': %d bytes are no whole number of %s values", spec.Name, d.model, len(body), spec.Type)
+		return nil, 0, fault.Newf(fault.BinarySizeMismatch, "input byte size mismatch for input '%s' for model '%s': %d bytes are no whole number of %s values", spec.Name, d.Model, len(body), spec.Type)
 	}
 	return body, int64(len(body) / size), nil
 }

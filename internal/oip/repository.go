@@ -3,6 +3,8 @@ package oip
 import (
 	"sluice/internal/fault"
 	"sluice/internal/jsonscan"
+	"sluice/internal/oip/target"
+	"sluice/internal/oip/wire"
 )
 
 // States of a version in the repository index.
@@ -27,19 +29,16 @@ type IndexEntry struct {
 // ParseIndexRequest reads the body of a repository index request: empty, or an object
 // whose "ready" asks for ready versions only.
 func ParseIndexRequest(body []byte) (readyOnly bool, err error) {
-	err = readControl(body, func(s *scanner, key []byte) error {
+	err = readControl(body, func(s *wire.Scanner, key []byte) error {
 		if string(key) != "ready" {
 			return s.Skip()
 		}
 		s.Peek()
-		switch {
-		case s.Literal("true"):
-			readyOnly = true
-			return nil
-		case s.Literal("false"):
-			return nil
+		var ok bool
+		if readyOnly, ok = s.Bool(); !ok {
+			return s.Refuse(fault.InvalidParameter, "Invalid value for 'ready': expected a boolean")
 		}
-		return s.Refuse(fault.InvalidParameter, "Invalid value for 'ready': expected a boolean")
+		return nil
 	})
 	return readyOnly, err
 }
@@ -48,7 +47,7 @@ func ParseIndexRequest(body []byte) (readyOnly bool, err error) {
 // Parameters that would bring a model's files or configuration are refused: models
 // come from the repository's directory only.
 func ParseLoadRequest(body []byte) error {
-	return readControl(body, func(s *scanner, key []byte) error {
+	return readControl(body, func(s *wire.Scanner, key []byte) error {
 		if string(key) != "parameters" || s.Peek() != '{' {
 			return s.Skip()
 		}
@@ -64,15 +63,15 @@ func ParseLoadRequest(body []byte) error {
 }
 
 // readControl reads a body that is empty or one object, off the hot path.
-func readControl(body []byte, field func(s *scanner, key []byte) error) error {
-	var s scanner
-	s.start(body, DefaultLimits().MaxDepth)
+func readControl(body []byte, field func(s *wire.Scanner, key []byte) error) error {
+	var s wire.Scanner
+	s.Begin(wire.Request, body, target.DefaultLimits().MaxDepth)
 	switch s.Peek() {
 	case 0:
 		return s.End()
 	case '{':
 	default:
-		return noObject(&s)
+		return s.NoObject()
 	}
 	o := s.Object(nil)
 	for o.Next() {

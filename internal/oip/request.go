@@ -5,6 +5,8 @@ import (
 
 	"sluice/internal/fault"
 	"sluice/internal/jsonscan"
+	"sluice/internal/oip/target"
+	"sluice/internal/oip/wire"
 	"sluice/internal/task"
 	"sluice/internal/tensor"
 )
@@ -23,13 +25,13 @@ type Request struct {
 	// Priority is the "priority" parameter: 1 is the highest, 0 means none was given.
 	Priority uint64
 	// Form is how the answer is to be written. The caller sets it, after Decode.
-	Form AnswerForm
+	Form wire.AnswerForm
 
-	scanner   scanner
+	scanner   wire.Scanner
 	binaryAll bool    // outputs that are not listed come as binary
 	dims      []int64 // shape of the input being read
-	text      []byte  // strings without their escapes
-	elements  []byte  // BYTES elements on their way to an arena or from a classification
+	text      []byte  // the name being read
+	elements  []byte  // BYTES elements of a raw request or a classification
 	ranks     []ranked
 }
 
@@ -46,27 +48,20 @@ type OutputChoice struct {
 
 // Reset makes r ready for the next request and keeps its memory.
 func (r *Request) Reset() {
-	r.ID = trim(r.ID)
+	r.ID = wire.Trim(r.ID)
 	r.Outputs = r.Outputs[:0]
-	r.Budget, r.Priority, r.Form = 0, 0, AnswerForm{}
+	r.Budget, r.Priority, r.Form = 0, 0, wire.AnswerForm{}
 	r.binaryAll = false
 	r.scanner.Stop()
-	r.text = trim(r.text)
-	r.elements = trim(r.elements)
-	if cap(r.ranks) > maxKept/16 {
+	r.text = wire.Trim(r.text)
+	r.elements = wire.Trim(r.elements)
+	if cap(r.ranks) > maxRanks {
 		r.ranks = nil
 	}
 }
 
-// maxKept bounds the scratch memory that an idle request holds on to.
-const maxKept = 1 << 20
-
-func trim(b []byte) []byte {
-	if cap(b) > maxKept {
-		return nil
-	}
-	return b[:0]
-}
+// maxRanks bounds the classes that an idle request has room for.
+const maxRanks = 1 << 16
 
 // Decode reads a V2 infer request: headerLen bytes of JSON, then the binary data of
 // the inputs that announce it. headerLen is -1 where the client sent no length (the
@@ -74,9 +69,8 @@ func trim(b []byte) []byte {
 //
 // It fills the task's Inputs, Rows, ShapeKey and Wanted, with the data in the
 // task's arena. r must be new or Reset. model appears in error texts only.
-func (r *Request) Decode(schema *tensor.Schema, model string, body []byte, headerLen int, lim *Limits, t *task.Task) error {
-	d := decoder{target: target{schema, model, lim.filled(), t}, r: r, s: &r.scanner}
-	reserveInputs(t, len(schema.Inputs))
+func (r *Request) Decode(schema *tensor.Schema, model string, body []byte, headerLen int, lim *target.Limits, t *task.Task) error {
+	d := decoder{Target: target.New(schema, model, lim, t), r: r, s: &r.scanner}
 	if headerLen == 0 || len(body) == 0 {
 		return d.raw(body)
 	}
@@ -85,7 +79,7 @@ func (r *Request) Decode(schema *tensor.Schema, model string, body []byte, heade
 		header, d.blobs = body[:headerLen], body[headerLen:]
 		d.hasBlobs = true
 	}
-	d.s.start(header, d.lim.MaxDepth)
+	d.s.Begin(wire.Request, header, d.Limits.MaxDepth)
 	err := d.document()
 	d.s.Stop()
 	return err
@@ -93,9 +87,9 @@ func (r *Request) Decode(schema *tensor.Schema, model string, body []byte, heade
 
 // decoder is the state of one Decode.
 type decoder struct {
-	target
+	target.Target
 	r        *Request
-	s        *scanner
+	s        *wire.Scanner
 	blobs    []byte // binary data not taken yet
 	hasBlobs bool   // the client told the header's length
 	got      int    // entries of "inputs"
@@ -110,26 +104,14 @@ const (
 	keyOutputs
 )
 
-func topKey(key []byte) uint8 {
-	switch string(key) {
-	case "id":
-		return keyID
-	case "parameters":
-		return keyParameters
-	case "inputs":
-		return keyInputs
-	case "outputs":
-		return keyOutputs
-	}
-	return 0
-}
+var topKeys = jsonscan.Names{"id", "parameters", "inputs", "outputs"}
 
 func (d *decoder) document() error {
 	s := d.s
 	if s.Peek() != '{' {
-		return noObject(s)
+		return s.NoObject()
 	}
-	o := s.Object(topKey)
+	o := s.Object(topKeys)
 	for o.Next() {
 		switch o.Bit {
 		case keyID:
@@ -150,21 +132,10 @@ func (d *decoder) document() error {
 	if err := s.End(); err != nil {
 		return err
 	}
-	if o.Seen&keyInputs == 0 && len(d.schema.Inputs) > 0 {
+	if o.Seen&keyInputs == 0 && len(d.Schema.Inputs) > 0 {
 		return fault.New(fault.InvalidInputs, "the request has no 'inputs'")
 	}
 	return d.finish()
-}
-
-// noObject tells a document of the wrong kind from one that is not JSON.
-func noObject(s *scanner) error {
-	if err := s.Skip(); err != nil {
-		return err
-	}
-	if err := s.End(); err != nil {
-		return err
-	}
-	return fault.New(fault.InvalidRequest, "the request must be a JSON object")
 }
 
 // finish checks what only the whole request tells.
@@ -173,36 +144,20 @@ func (d *decoder) finish() error {
 		return err
 	}
 	if len(d.blobs) > 0 {
-		return fault.Newf(fault.BinarySizeMismatch, "unexpected additional input data for model '%s': %d bytes are left over", d.model, len(d.blobs))
+		return fault.Newf(fault.BinarySizeMismatch, "unexpected additional input data for model '%s': %d bytes are left over", d.Model, len(d.blobs))
 	}
 	if err := d.chooseOutputs(); err != nil {
 		return err
 	}
-	return d.settle()
+	return d.Settle()
 }
 
-func (d *decoder) id() error {
-	s := d.s
-	switch s.Peek() {
-	case 'n':
-		return s.Expect("null")
-	case '"':
-	default:
-		return s.Refuse(fault.InvalidParameter, "'id' must be a string")
-	}
-	raw, escaped, err := s.Text()
-	if err != nil {
+func (d *decoder) id() (err error) {
+	if d.r.ID, err = d.s.Word(d.r.ID, "id", fault.InvalidParameter); err != nil {
 		return err
 	}
-	if escaped {
-		if d.r.ID, err = jsonscan.Unescape(d.r.ID[:0], raw); err != nil {
-			return err
-		}
-	} else {
-		d.r.ID = append(d.r.ID[:0], raw...)
-	}
-	if len(d.r.ID) > d.lim.MaxIDBytes {
-		return fault.Newf(fault.InvalidParameter, "'id' has %d bytes, more than the limit of %d", len(d.r.ID), d.lim.MaxIDBytes)
+	if len(d.r.ID) > d.Limits.MaxIDBytes {
+		return fault.Newf(fault.InvalidParameter, "'id' has %d bytes, more than the limit of %d", len(d.r.ID), d.Limits.MaxIDBytes)
 	}
 	for _, c := range d.r.ID {
 		if c < 0x20 || c == 0x7f {

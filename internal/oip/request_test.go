@@ -20,19 +20,6 @@ func simple() *tensor.Schema {
 	}
 }
 
-// identity is a model with one free dimension that returns its input.
-func identity(kind tensor.DataType, maxBatch int) *tensor.Schema {
-	shape := []int64{-1}
-	if maxBatch > 0 {
-		shape = []int64{-1, -1}
-	}
-	return &tensor.Schema{
-		Inputs:   []tensor.Spec{{Name: "INPUT0", Type: kind, Shape: shape}},
-		Outputs:  []tensor.Spec{{Name: "OUTPUT0", Type: kind, Shape: shape}},
-		MaxBatch: maxBatch, MaxRows: maxBatch,
-	}
-}
-
 // runSimple fills the outputs as the simple model would.
 func runSimple(s *tensor.Schema, t *task.Task) {
 	t.Reserve(2)
@@ -49,14 +36,6 @@ func runSimple(s *tensor.Schema, t *task.Task) {
 		}
 	}
 	t.Join()
-}
-
-// runIdentity makes the outputs the inputs.
-func runIdentity(s *tensor.Schema, t *task.Task) {
-	t.Reserve(len(t.Inputs))
-	for k := range t.Inputs {
-		t.SetWhole(k, &s.Outputs[k], t.Inputs[k].Shape, t.Inputs[k].Data)
-	}
 }
 
 const sixteen = "1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16"

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"sluice/internal/fault"
+	"sluice/internal/oip/v1"
 	"sluice/internal/task"
 	"sluice/internal/tensor"
 )
@@ -62,7 +63,7 @@ func TestReshape(t *testing.T) {
 	if !fault.Is(err, fault.Internal) || !strings.Contains(err.Error(), "output 'input' has shape [1,256], which is not the [-1,16,16]") {
 		t.Errorf("another shape: %v", err)
 	}
-	var v V1Request
+	var v v1.Request
 	if _, err = v.AppendResponse(nil, s, tk); !fault.Is(err, fault.Internal) {
 		t.Errorf("another shape in V1: %v", err)
 	}

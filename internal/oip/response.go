@@ -2,10 +2,10 @@ package oip
 
 import (
 	"errors"
-	"strconv"
 
-	"sluice/internal/fault"
 	"sluice/internal/jsonscan"
+	"sluice/internal/oip/target"
+	"sluice/internal/oip/wire"
 	"sluice/internal/task"
 	"sluice/internal/tensor"
 )
@@ -18,7 +18,7 @@ func (r *Request) AppendResponse(dst []byte, schema *tensor.Schema, model, versi
 	if err := r.measure(t); err != nil {
 		return dst, 0, err
 	}
-	start, blobs, w := len(dst), 0, r.Form.writing(len(dst))
+	start, blobs, w := len(dst), 0, r.Form.Writing(len(dst))
 	r.elements = r.elements[:0]
 	dst = append(dst, '{')
 	if len(r.ID) > 0 {
@@ -42,12 +42,12 @@ func (r *Request) AppendResponse(dst []byte, schema *tensor.Schema, model, versi
 		switch {
 		case err != nil:
 		case choice.Binary:
-			dst = appendBinaryHead(dst, &view)
+			dst = wire.AppendBinary(dst, &view)
 			blobs += len(view.Data)
 		default:
-			dst, err = appendJSONTensor(dst, &view, w)
+			dst, err = w.AppendJSON(dst, &view)
 		}
-		if errors.Is(err, errFull) {
+		if errors.Is(err, wire.ErrFull) {
 			err = r.tooLarge(t)
 		}
 		if err != nil {
@@ -55,7 +55,7 @@ func (r *Request) AppendResponse(dst []byte, schema *tensor.Schema, model, versi
 		}
 	}
 	dst = append(dst, ']', '}')
-	if r.Form.exceeds(int64(len(dst)-start) + int64(blobs)) {
+	if r.Form.Exceeds(int64(len(dst)-start) + int64(blobs)) {
 		return dst[:start], 0, r.tooLarge(t)
 	}
 	if blobs == 0 {
@@ -67,29 +67,12 @@ func (r *Request) AppendResponse(dst []byte, schema *tensor.Schema, model, versi
 
 // view is the tensor that goes out for output k: the model's, or its top classes.
 func (r *Request) view(choice *OutputChoice, spec *tensor.Spec, batched bool, t *task.Task, k int) (tensor.Tensor, error) {
-	if err := checkOutput(spec, t, k); err != nil {
-		return tensor.Tensor{}, err
-	}
-	v, dims, err := onWire(spec, t.Outputs[k], r.dims[:0])
+	v, dims, err := target.Output(spec, t, k, r.dims[:0])
 	r.dims = dims
 	if err != nil || choice.Classification == 0 {
 		return v, err
 	}
 	return r.classify(choice, spec, batched, &v)
-}
-
-// checkOutput checks that output k is there and that its data fills its shape, which is the
-// model's own: it may differ from the schema's in rank too. Strings are counted as they are read.
-func checkOutput(spec *tensor.Spec, t *task.Task, k int) error {
-	if k >= len(t.Outputs) || t.Outputs[k].Type == tensor.Invalid {
-		return fault.Newf(fault.Internal, "the model gave no output '%s'", spec.Name)
-	}
-	v := &t.Outputs[k]
-	elements, ok := tensor.Elements(v.Shape)
-	if size := int64(v.Type.Size()); !ok || size > 0 && (int64(len(v.Data))%size != 0 || int64(len(v.Data))/size != elements) {
-		return fault.Newf(fault.Internal, "output '%s' has %d bytes, which do not fill its shape %s", spec.Name, len(v.Data), showShape(v.Shape))
-	}
-	return nil
 }
 
 // appendBlobs appends the binary data in the order of the JSON's outputs. Classes lie
@@ -110,28 +93,80 @@ func (r *Request) appendBlobs(dst []byte, t *task.Task) []byte {
 	return dst
 }
 
-func appendHead(dst []byte, v *tensor.Tensor) []byte {
-	dst = jsonscan.AppendString(append(dst, `{"name":`...), v.Name)
-	dst = append(dst, `,"datatype":"`...)
-	dst = append(dst, v.Type.String()...)
-	dst = append(dst, `","shape":[`...)
-	for i, n := range v.Shape {
-		if i > 0 {
-			dst = append(dst, ',')
+// EstimateResponse is about how many bytes AppendResponse will append, so that memory for them can be
+// counted before it is taken, and taken once. It is rarely too low: for floats of unusual length,
+// and for long labels.
+func (r *Request) EstimateResponse(model string, t *task.Task) int64 {
+	n := int64(64 + 6*(len(r.ID)+len(model)))
+	for k := range r.Outputs {
+		choice := &r.Outputs[k]
+		if !choice.Wanted || k >= len(t.Outputs) {
+			continue
 		}
-		dst = strconv.AppendInt(dst, n, 10)
+		v := &t.Outputs[k]
+		n += int64(96 + 6*len(v.Name) + 21*len(v.Shape))
+		switch {
+		case choice.Classification > 0:
+			const class = 64 // value:index:label
+			rows := int64(1)
+			if len(v.Shape) > 0 {
+				rows = max(v.Shape[0], 1)
+			}
+			n += class * min(int64(choice.Classification)*rows, wire.ElementsIn(v))
+		case choice.Binary:
+			n += int64(len(v.Data))
+		default:
+			n += wire.UsualJSON(v)
+		}
 	}
-	return append(dst, ']')
+	return n
 }
 
-func appendBinaryHead(dst []byte, v *tensor.Tensor) []byte {
-	dst = append(appendHead(dst, v), `,"parameters":{"binary_data_size":`...)
-	dst = strconv.AppendInt(dst, int64(len(v.Data)), 10)
-	return append(dst, '}', '}')
+// measure refuses an answer that is too large for its limit as soon as byte lengths and shapes
+// tell.
+func (r *Request) measure(t *task.Task) error {
+	if r.Form.MaxBytes == 0 {
+		return nil
+	}
+	total := int64(0)
+	for k := range r.Outputs {
+		switch choice := &r.Outputs[k]; {
+		case !choice.Wanted || choice.Classification > 0 || k >= len(t.Outputs):
+		case choice.Binary:
+			total += int64(len(t.Outputs[k].Data))
+		default:
+			total += wire.LeastJSON(&t.Outputs[k])
+		}
+	}
+	if r.Form.Exceeds(total) {
+		return r.tooLarge(t)
+	}
+	return nil
 }
 
-func appendJSONTensor(dst []byte, v *tensor.Tensor, w writing) ([]byte, error) {
-	dst = append(appendHead(dst, v), `,"data":[`...)
-	dst, err := appendValues(dst, v, w)
-	return append(dst, ']', '}'), err
+// tooLarge is the fault of an answer above the limit. It says what the tensors take as binary
+// data, where the client has not asked for all of them so.
+func (r *Request) tooLarge(t *task.Task) error {
+	bytes, binary, json, classes := int64(0), false, false, false
+	for k := range r.Outputs {
+		switch choice := &r.Outputs[k]; {
+		case !choice.Wanted || k >= len(t.Outputs):
+		case choice.Classification > 0:
+			classes = true
+		default:
+			bytes += int64(len(t.Outputs[k].Data))
+			binary, json = binary || choice.Binary, json || !choice.Binary
+		}
+	}
+	text := ""
+	if classes {
+		text = "; fewer classes (\"classification\") take fewer bytes"
+	}
+	switch {
+	case json:
+		return r.Form.Fault("; as binary data (\"binary_data\": true) its tensors take %d bytes"+text, bytes)
+	case binary:
+		return r.Form.Fault(": its tensors take %d bytes"+text, bytes)
+	}
+	return r.Form.Fault(text)
 }

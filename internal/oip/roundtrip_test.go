@@ -59,21 +59,6 @@ func roundTrip(x tensor.Tensor, asBinary bool) (tensor.Tensor, error) {
 	return tk.Inputs[0], nil
 }
 
-// sameElements compares data of a type: NaNs are alike, since text has only one.
-func sameElements(kind tensor.DataType, a, b []byte) bool {
-	if len(a) != len(b) || kind != tensor.FP32 && kind != tensor.FP64 {
-		return bytes.Equal(a, b)
-	}
-	size := kind.Size()
-	for i := 0; i < len(a); i += size {
-		x, y := floatAt(kind, a[i:]), floatAt(kind, b[i:])
-		if !bytes.Equal(a[i:i+size], b[i:i+size]) && !(math.IsNaN(x) && math.IsNaN(y)) {
-			return false
-		}
-	}
-	return true
-}
-
 // failer is what testing and rapid have in common.
 type failer interface {
 	Helper()

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"sluice/internal/fault"
+	"sluice/internal/oip/v1"
 	"sluice/internal/task"
 	"sluice/internal/tensor"
 )
@@ -43,7 +44,7 @@ func TestTruncated(t *testing.T) {
 	})
 	v1 := func(s *tensor.Schema) func(body []byte) error {
 		return func(body []byte) error {
-			var r V1Request
+			var r v1.Request
 			tk := task.Get()
 			defer tk.Release()
 			return r.Decode(s, "m", body, nil, tk)

@@ -1,6 +1,10 @@
 package tensor
 
-import "sluice/internal/memory"
+import (
+	"unsafe"
+
+	"sluice/internal/memory"
+)
 
 // Arena hands out byte slices that live until Reset. It keeps its memory, so a
 // pooled arena stops allocating once it has seen its usual load. The zero value is
@@ -35,6 +39,16 @@ func (a *Arena) Alloc(n int) []byte {
 	a.chunk = a.chunk[:start+n]
 	a.used += n
 	return a.chunk[start : start+n : start+n]
+}
+
+// KeepShape copies dims, so that a shape lives as long as its data.
+func (a *Arena) KeepShape(dims []int64) []int64 {
+	if len(dims) == 0 {
+		return []int64{}
+	}
+	kept := unsafe.Slice((*int64)(unsafe.Pointer(unsafe.SliceData(a.Alloc(8*len(dims))))), len(dims))
+	copy(kept, dims)
+	return kept
 }
 
 // Used is the bytes handed out since the last Reset.

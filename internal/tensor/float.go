@@ -9,6 +9,9 @@ import (
 // tolerance rather than exactly.
 func (d DataType) Float() bool { return d == FP16 || d == BF16 || d == FP32 || d == FP64 }
 
+// Half reports whether elements are numbers of 16 bits with a fraction, for which the protocol has no JSON.
+func (d DataType) Half() bool { return d == FP16 || d == BF16 }
+
 // FloatAt reads element i of a floating-point tensor's data.
 func FloatAt(kind DataType, data []byte, i int) float64 {
 	switch kind {

@@ -30,6 +30,25 @@ func AppendNumber(dst []byte, kind DataType, value float64) ([]byte, error) {
 	return binary.LittleEndian.AppendUint64(dst, uint64(int64(value)))[:size:size], nil
 }
 
+// UintAt reads the unsigned integer that data begins with.
+func UintAt(kind DataType, data []byte) uint64 {
+	switch kind.Size() {
+	case 1:
+		return uint64(data[0])
+	case 2:
+		return uint64(binary.LittleEndian.Uint16(data))
+	case 4:
+		return uint64(binary.LittleEndian.Uint32(data))
+	}
+	return binary.LittleEndian.Uint64(data)
+}
+
+// IntAt reads the signed integer that data begins with.
+func IntAt(kind DataType, data []byte) int64 {
+	shift := uint(64 - 8*kind.Size())
+	return int64(UintAt(kind, data)<<shift) >> shift
+}
+
 // IntegerRange is what an integer type holds.
 func IntegerRange(kind DataType) (low, high float64) {
 	bits := float64(8 * kind.Size())

@@ -121,6 +121,14 @@ func (p *Padding) Bucket(length int) int {
 // Batchable reports whether rows of several requests may share a run.
 func (s *Schema) Batchable() bool { return s.MaxBatch > 0 }
 
+// RowShape is a spec's shape without the batch.
+func (s *Schema) RowShape(spec *Spec) []int64 {
+	if s.Batchable() {
+		return spec.Shape[1:]
+	}
+	return spec.Shape
+}
+
 // Input finds an input by name without allocating; -1 if there is none.
 func (s *Schema) Input(name []byte) int { return find(s.Inputs, name) }
 

@@ -12,6 +12,7 @@ package tensor
 import (
 	"encoding/binary"
 	"fmt"
+	"strconv"
 )
 
 // Tensor is a named, typed, shaped view of bytes. It does not own them.
@@ -44,6 +45,21 @@ func Elements(shape []int64) (n int64, ok bool) {
 	}
 	return n, true
 }
+
+// AppendShape appends a shape as the protocol's JSON has it: [-1,16].
+func AppendShape(dst []byte, shape []int64) []byte {
+	dst = append(dst, '[')
+	for i, n := range shape {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = strconv.AppendInt(dst, n, 10)
+	}
+	return append(dst, ']')
+}
+
+// ShapeText is a shape as AppendShape writes it.
+func ShapeText(shape []int64) string { return string(AppendShape(nil, shape)) }
 
 // RowElements is the elements of one row of a batchable tensor: the product of
 // all dimensions but the first. The shape must be valid.

@@ -14,6 +14,7 @@ import (
 	"pgregory.net/rapid"
 
 	"sluice/internal/oip"
+	"sluice/internal/oip/v1"
 	"sluice/internal/task"
 	"sluice/internal/tensor"
 	"sluice/loadtest/engine"
@@ -182,7 +183,7 @@ func TestV1IsReadByServer(t *testing.T) {
 		}
 		for v, p := range s.Payloads {
 			_, body := parse(t, p)
-			var r oip.V1Request
+			var r v1.Request
 			tk := task.Get()
 			if err := r.Decode(m.schema(), "m", body, nil, tk); err != nil {
 				t.Fatalf("%s: the server cannot read %s: %v", name, body, err)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"sluice/internal/oip"
+	"sluice/internal/oip/client"
 	"sluice/internal/tensor"
 )
 
@@ -48,7 +49,7 @@ func Discover(ctx context.Context, url, model, version string) (*Model, error) {
 	}
 	m := &Model{Target: d.target, Name: model, Version: version}
 	if status, body, err := d.get(ctx, "/v2"); err == nil && status == http.StatusOK {
-		if about, err := oip.ReadServerMetadata(body); err == nil {
+		if about, err := client.ReadServerMetadata(body); err == nil {
 			m.Server = strings.TrimSpace(about.Name + " " + about.Version)
 		}
 	}
@@ -124,9 +125,9 @@ func (d *discovery) ready(ctx context.Context) error {
 	case status == http.StatusNotFound || status == http.StatusMethodNotAllowed:
 		return notReadyf("target %s has no %s (status %d): it does not speak the Open Inference Protocol; a request template can test any HTTP server", d.target.URL, path, status)
 	case status/100 != 2:
-		return notReadyf("target %s is not ready: status %d, %s", d.target.URL, status, oip.ErrorText(body))
+		return notReadyf("target %s is not ready: status %d, %s", d.target.URL, status, client.ErrorText(body))
 	case bytes.Contains(bytes.ReplaceAll(body, []byte(" "), nil), []byte(`"ready":false`)):
-		return notReadyf("target %s is not ready: it answers %s", d.target.URL, oip.ErrorText(body))
+		return notReadyf("target %s is not ready: it answers %s", d.target.URL, client.ErrorText(body))
 	}
 	return nil
 }
@@ -154,7 +155,7 @@ func (d *discovery) models(ctx context.Context) ([]string, error) {
 		return nil, err
 	}
 	if status == http.StatusOK {
-		index, err := oip.ReadIndex(body)
+		index, err := client.ReadIndex(body)
 		if err != nil {
 			return nil, &NotReadyError{"target " + d.target.URL, err}
 		}
@@ -174,7 +175,7 @@ func (d *discovery) models(ctx context.Context) ([]string, error) {
 		if status != http.StatusOK {
 			continue
 		}
-		if names, err := oip.ReadModelList(body); err == nil && names != nil {
+		if names, err := client.ReadModelList(body); err == nil && names != nil {
 			slices.Sort(names)
 			return slices.Compact(names), nil
 		}
@@ -190,28 +191,28 @@ func (d *discovery) describe(ctx context.Context, m *Model) error {
 		return err
 	}
 	if status != http.StatusOK {
-		text := fmt.Sprintf("target has no %s that is ready: status %d, %s", m.label(), status, oip.ErrorText(body))
+		text := fmt.Sprintf("target has no %s that is ready: status %d, %s", m.label(), status, client.ErrorText(body))
 		if names, err := d.models(ctx); err == nil && len(names) > 0 && !slices.Contains(names, m.Name) {
 			text += "; it has " + listed(names)
 		}
 		return &NotReadyError{Text: text}
 	}
-	metadata, err := oip.ReadModelMetadata(body)
+	metadata, err := client.ReadModelMetadata(body)
 	if err != nil {
 		return &NotReadyError{"target " + d.target.URL, err}
 	}
 	m.Versions, m.Digest = metadata.Versions, metadata.Properties["digest"]
-	if m.Inputs, err = oip.Specs(metadata.Inputs); err != nil {
+	if m.Inputs, err = client.Specs(metadata.Inputs); err != nil {
 		return &NotReadyError{m.label() + " cannot be tested: an input", err}
 	}
-	if m.Outputs, err = oip.Specs(metadata.Outputs); err != nil {
+	if m.Outputs, err = client.Specs(metadata.Outputs); err != nil {
 		return &NotReadyError{m.label() + " cannot be tested: an output", err}
 	}
 	// Some servers have no such route; their metadata was proof enough.
 	if status, body, err = d.get(ctx, path+"/ready"); err != nil {
 		return err
 	} else if status/100 != 2 && status != http.StatusNotFound {
-		return notReadyf("%s is not ready: status %d, %s", m.label(), status, oip.ErrorText(body))
+		return notReadyf("%s is not ready: status %d, %s", m.label(), status, client.ErrorText(body))
 	}
 	return nil
 }

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strconv"
 
-	"sluice/internal/oip"
+	"sluice/internal/oip/client"
 	"sluice/internal/tensor"
 )
 
@@ -35,7 +35,7 @@ func DiscoverV1(ctx context.Context, url, model, version string) (*Model, error)
 		return nil, err
 	}
 	if status != http.StatusOK {
-		return nil, notReadyf("target has no %s that is ready: status %d, %s", m.label(), status, oip.ErrorText(body))
+		return nil, notReadyf("target has no %s that is ready: status %d, %s", m.label(), status, client.ErrorText(body))
 	}
 	if m.Versions = availableVersions(body); len(m.Versions) == 0 {
 		return nil, notReadyf("%s is not ready: no version of it is AVAILABLE", m.label())
@@ -44,7 +44,7 @@ func DiscoverV1(ctx context.Context, url, model, version string) (*Model, error)
 		return nil, err
 	}
 	if status != http.StatusOK {
-		return nil, notReadyf("target does not describe %s: status %d, %s; a request template can test it", m.label(), status, oip.ErrorText(body))
+		return nil, notReadyf("target does not describe %s: status %d, %s; a request template can test it", m.label(), status, client.ErrorText(body))
 	}
 	if err := readSignature(m, body); err != nil {
 		return nil, err

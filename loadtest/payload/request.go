@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"sluice/internal/oip"
+	"sluice/internal/oip/client"
 	"sluice/internal/tensor"
 	"sluice/loadtest/engine"
 )
@@ -80,26 +80,26 @@ func checkHeaders(headers []string) error {
 
 // inferRequest writes a row in the Open Inference Protocol.
 func inferRequest(h *head, m *Model, o *Options, row *Row) (engine.Payload, error) {
-	r := oip.InferRequest{
+	r := client.InferRequest{
 		ID: noIdentity, Inputs: row.Inputs, Binary: o.Protocol == Binary,
 		Outputs: wantedOutputs(m.Outputs, o.Protocol == Binary), Timeout: o.Timeout, Priority: o.Priority,
 	}
-	body, jsonLen, err := oip.AppendInferRequest(nil, &r)
+	body, jsonLen, err := client.AppendInferRequest(nil, &r)
 	if err != nil {
 		return engine.Payload{}, err
 	}
 	b := h.request(body, jsonLen)
-	return engine.Payload{Bytes: b, ID: len(b) - len(body) + oip.IDOffset}, nil
+	return engine.Payload{Bytes: b, ID: len(b) - len(body) + client.IDOffset}, nil
 }
 
 // wantedOutputs names the outputs only where their form must be said: servers without
 // binary tensors refuse what they do not know.
-func wantedOutputs(specs []tensor.Spec, binary bool) []oip.WantedOutput {
-	var wanted []oip.WantedOutput
+func wantedOutputs(specs []tensor.Spec, binary bool) []client.WantedOutput {
+	var wanted []client.WantedOutput
 	needed := binary
 	for i := range specs {
 		half := specs[i].Type == tensor.FP16 || specs[i].Type == tensor.BF16
-		wanted = append(wanted, oip.WantedOutput{Name: specs[i].Name, Binary: binary || half})
+		wanted = append(wanted, client.WantedOutput{Name: specs[i].Name, Binary: binary || half})
 		needed = needed || half
 	}
 	if !needed {

@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"sluice/internal/oip"
+	"sluice/internal/oip/client"
 	"sluice/internal/tensor"
 )
 
@@ -117,7 +118,7 @@ func finite(t *tensor.Tensor) bool {
 // appendPlain is the protocol's text, to which FP16 and BF16 are plain numbers here.
 func appendPlain(dst []byte, t *tensor.Tensor) ([]byte, error) {
 	if t.Type != tensor.FP16 && t.Type != tensor.BF16 {
-		return oip.AppendValues(dst, t)
+		return client.AppendValues(dst, t)
 	}
 	for i := range len(t.Data) / 2 {
 		if i > 0 {
@@ -200,7 +201,7 @@ func (l *tensorLine) parse() (tensor.Tensor, error) {
 		return t, fmt.Errorf("it has both data and b64")
 	case l.Data != nil && (t.Type == tensor.FP16 || t.Type == tensor.BF16):
 		half := tensor.Tensor{Name: t.Name, Type: tensor.FP32, Shape: t.Shape}
-		if err := oip.ReadValues(l.Data, &half); err != nil {
+		if err := client.ReadValues(l.Data, &half); err != nil {
 			return t, err
 		}
 		for i := range len(half.Data) / 4 {
@@ -208,7 +209,7 @@ func (l *tensorLine) parse() (tensor.Tensor, error) {
 		}
 		return t, nil
 	case l.Data != nil:
-		return t, oip.ReadValues(l.Data, &t)
+		return t, client.ReadValues(l.Data, &t)
 	}
 	data, err := base64.StdEncoding.DecodeString(l.B64)
 	if err != nil {

@@ -1,7 +1,8 @@
 package payload
 
 import (
-	"sluice/internal/oip"
+	"sluice/internal/jsonscan"
+	"sluice/internal/oip/client"
 	"sluice/internal/tensor"
 	"sluice/loadtest/engine"
 )
@@ -69,7 +70,7 @@ func appendColumn(dst []byte, inputs []tensor.Tensor, texts [][]string, row int)
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = value(append(oip.AppendString(dst, inputs[i].Name), ':'), i)
+		dst = value(append(jsonscan.AppendString(dst, inputs[i].Name), ':'), i)
 	}
 	return append(dst, '}')
 }
@@ -106,7 +107,7 @@ func elementTexts(t *tensor.Tensor) ([]string, error) {
 			}
 			one.Data = element
 		}
-		text, err := oip.AppendValues(nil, &one)
+		text, err := client.AppendValues(nil, &one)
 		if err != nil {
 			return nil, usagef("input %q: %v", t.Name, err)
 		}

@@ -13,6 +13,7 @@ import (
 
 	"sluice/internal/http1"
 	"sluice/internal/oip"
+	oipclient "sluice/internal/oip/client"
 )
 
 func TestDocuments(t *testing.T) {
@@ -52,7 +53,7 @@ func TestIndex(t *testing.T) {
 	if err != nil || a.StatusCode != http.StatusOK {
 		t.Fatalf("status %d, error %v", a.StatusCode, err)
 	}
-	all, err := oip.ReadIndex(body)
+	all, err := oipclient.ReadIndex(body)
 	if err != nil || len(all) != 1 || all[0] != (oip.IndexEntry{Name: Model, Version: Version, State: oip.StateReady}) {
 		t.Errorf("index %s, error %v", body, err)
 	}

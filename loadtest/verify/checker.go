@@ -6,7 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"sluice/internal/oip"
+	"sluice/internal/oip/client"
 	"sluice/loadtest/engine"
 	"sluice/loadtest/payload"
 	"sluice/loadtest/result"
@@ -34,7 +34,7 @@ type Checker struct {
 	known      []variant
 	proven     int // bytes of remembered bodies
 	due        uint64
-	answer     oip.Response
+	answer     client.Response
 
 	versions versions
 	fraction atomic.Uint64 // of the answers, in units of 1/whole

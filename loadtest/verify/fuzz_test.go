@@ -3,7 +3,7 @@ package verify
 import (
 	"testing"
 
-	"sluice/internal/oip"
+	"sluice/internal/oip/client"
 	"sluice/loadtest/engine"
 	"sluice/loadtest/payload"
 )
@@ -24,7 +24,7 @@ func FuzzCheck(f *testing.F) {
 	f.Fuzz(func(t *testing.T, which uint8, id uint64, head, text []byte) {
 		c := checkers[int(which)%len(checkers)]
 		got := c.Check(&engine.Answer{Variant: 0, ID: id, Head: head, Body: text})
-		var r oip.Response
+		var r client.Response
 		if got.Kind == engine.Right && byTensors(c.protocol) && (readBody(head, text, &r) != nil || string(r.ID) != string(digits(id))) {
 			t.Fatalf("%q is right for the identity %016x", text, id)
 		}

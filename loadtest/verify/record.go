@@ -11,6 +11,7 @@ import (
 	"sluice/internal/agree"
 	"sluice/internal/http1"
 	"sluice/internal/oip"
+	"sluice/internal/oip/client"
 	"sluice/loadtest/engine"
 	"sluice/loadtest/payload"
 )
@@ -111,8 +112,8 @@ func (r *recorder) variant(ctx context.Context, e *Expected, v int) error {
 }
 
 // tensors reads both answers, holds them against each other and returns the first.
-func (r *recorder) tensors(one, two *reply, v int) (first oip.Response, err error) {
-	var second oip.Response
+func (r *recorder) tensors(one, two *reply, v int) (first client.Response, err error) {
+	var second client.Response
 	if err = readBody(one.head, one.body, &first); err == nil {
 		err = readBody(two.head, two.body, &second)
 	}
@@ -137,7 +138,7 @@ func (r *recorder) ask(ctx context.Context, v int) (reply, uint64, error) {
 		if err != nil {
 			return answer, id, err
 		}
-		text := fmt.Sprintf("variant %d, asked alone, is answered with status %d: %s", v, answer.status, oip.ErrorText(answer.body))
+		text := fmt.Sprintf("variant %d, asked alone, is answered with status %d: %s", v, answer.status, client.ErrorText(answer.body))
 		switch busy := answer.status == http.StatusTooManyRequests || answer.status == http.StatusServiceUnavailable || answer.status == http.StatusGatewayTimeout; {
 		case answer.status == http.StatusOK:
 			return answer, id, nil
@@ -156,12 +157,12 @@ func (r *recorder) ask(ctx context.Context, v int) (reply, uint64, error) {
 }
 
 // readBody parses an answer of the Open Inference Protocol.
-func readBody(head, body []byte, into *oip.Response) error {
+func readBody(head, body []byte, into *client.Response) error {
 	n, err := oip.ParseHeaderLength(http1.Field(head, "inference-header-content-length"), len(body))
 	if err != nil {
 		return err
 	}
-	return oip.ReadResponse(body, n, into)
+	return client.ReadResponse(body, n, into)
 }
 
 // mime is a content type without its parameters.

@@ -15,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"sluice/internal/oip"
+	"sluice/internal/oip/v1"
 	"sluice/internal/task"
 	"sluice/internal/tensor"
 	"sluice/loadtest/engine"
@@ -117,7 +118,7 @@ func (s *target) answer(call int64, r *http.Request, body []byte, tk *task.Task)
 }
 
 func (s *target) answerV1(call int64, body []byte, tk *task.Task) ([]byte, error) {
-	var request oip.V1Request
+	var request v1.Request
 	if err := request.Decode(s.schema, "m", body, nil, tk); err != nil {
 		return nil, err
 	}

@@ -150,7 +150,7 @@ func TestFields(t *testing.T) {
 	p := page(t, "docs/http.md")
 	shown := rows(t, p, "A prediction", "Field")
 	var code []string
-	for _, name := range stringsOf(t, "internal/oip", "topKey") {
+	for _, name := range stringsOf(t, "internal/oip", "topKeys") {
 		if name != "parameters" {
 			code = append(code, name)
 		}
@@ -162,8 +162,9 @@ func TestFields(t *testing.T) {
 		}
 	}
 	same(t, "docs/http.md, fields,", shown, code)
-	named := append(stringsOf(t, "internal/oip", "parameterKey"), stringsOf(t, "internal/oip", "entryKey")...)
-	for _, name := range append(named, stringsOf(t, "internal/oip", "parameter")...) {
+	named := slices.Concat(stringsOf(t, "internal/oip", "parameterKeys"), stringsOf(t, "internal/oip", "parameter"),
+		stringsOf(t, "internal/oip/wire", "entryKeys"), stringsOf(t, "internal/oip/wire", "SizeKeys"))
+	for _, name := range named {
 		if word.MatchString(name) && !regexp.MustCompile("`[^`\n]*\\b"+name+"\\b[^`\n]*`").MatchString(p.Text) {
 			t.Errorf("docs/http.md does not name %q, which the decoder knows", name)
 		}

@@ -129,17 +129,17 @@ func (g *Gateway) Counters(name string, labels ...string) (sum float64, err erro
 	return sum, nil
 }
 
-// client asks for little things; traffic has connections of its own.
-var client = &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+// asker asks for little things; traffic has connections of its own.
+var asker = &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
 
 // Get asks for a path of host:port.
 func Get(addr, path string) (status int, body string, err error) {
-	return read(client.Get("http://" + addr + path))
+	return read(asker.Get("http://" + addr + path))
 }
 
 // Post sends a JSON body.
 func Post(addr, path, body string) (status int, answer string, err error) {
-	return read(client.Post("http://"+addr+path, "application/json", strings.NewReader(body)))
+	return read(asker.Post("http://"+addr+path, "application/json", strings.NewReader(body)))
 }
 
 func read(res *http.Response, err error) (int, string, error) {

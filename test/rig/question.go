@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"sluice/internal/agree"
-	"sluice/internal/oip"
+	"sluice/internal/oip/client"
 	"sluice/internal/tensor"
 )
 
@@ -31,8 +31,8 @@ type Question struct {
 
 // right compares an answer with the known one of the version that it names.
 func (q *Question) right(body []byte) (version string, err error) {
-	var a oip.Response
-	if err := oip.ReadResponse(body, -1, &a); err != nil {
+	var a client.Response
+	if err := client.ReadResponse(body, -1, &a); err != nil {
 		return "", err
 	}
 	version = string(a.Version)
@@ -61,9 +61,9 @@ func Learn(addr string, questions []Question, versions ...string) error {
 		if err == nil && status != http.StatusOK {
 			err = fmt.Errorf("status %d: %.300s", status, body)
 		}
-		var a oip.Response
+		var a client.Response
 		if err == nil {
-			err = oip.ReadResponse([]byte(body), -1, &a)
+			err = client.ReadResponse([]byte(body), -1, &a)
 		}
 		if err != nil {
 			return fmt.Errorf("cannot learn an answer of %s: %w", q.Model, err)
@@ -88,10 +88,10 @@ func Golden(model, file string) (questions []Question, err error) {
 	}
 	for line := range strings.Lines(string(text)) {
 		var row struct{ Request, Response json.RawMessage }
-		var a oip.Response
+		var a client.Response
 		err := json.Unmarshal([]byte(line), &row)
 		if err == nil {
-			err = oip.ReadResponse(row.Response, -1, &a)
+			err = client.ReadResponse(row.Response, -1, &a)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", file, err)

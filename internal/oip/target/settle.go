@@ -1,0 +1,121 @@
+package target
+
+import (
+	"hash/maphash"
+	"sync/atomic"
+
+	"sluice/internal/fault"
+	"sluice/internal/task"
+	"sluice/internal/tensor"
+)
+
+// Settle derives what the scheduler sorts by from the complete inputs.
+func (d *Target) Settle() error {
+	if d.Schema.Reshaped {
+		d.reshape()
+	}
+	if err := d.boundWork(); err != nil {
+		return err
+	}
+	t := d.Task
+	if !d.Schema.Batchable() {
+		t.Rows, t.ShapeKey = 1, 0
+	} else if err := d.settleRows(); err != nil {
+		return err
+	}
+	if len(t.Optional) > 0 {
+		t.ShapeKey = ownBit | owned.Add(1) // which no other request of this process has
+	}
+	return nil
+}
+
+// reshape gives complete inputs the shapes that the model knows. Until here they have those of the
+// request, which all that is checked and said before is about.
+func (d *Target) reshape() {
+	for i := range d.Schema.Inputs {
+		w := d.Schema.Inputs[i].Wire
+		if w == nil {
+			continue
+		}
+		own := d.Task.Arena.KeepShape(w.Own)
+		d.Task.Inputs[i].Shape = w.AppendOwn(own[:0], d.Task.Inputs[i].Shape)
+	}
+}
+
+// settleRows is Settle for a model that takes rows.
+func (d *Target) settleRows() error {
+	schema, t := d.Schema, d.Task
+	if err := samePadding(schema, t); err != nil {
+		return err
+	}
+	if err := d.settleOnce(); err != nil {
+		return err
+	}
+	t.MostRows = schema.MostRows(t.Inputs)
+	t.ShapeKey = shapeKey(schema, t)
+	if schema.MaxText > 0 && t.MostRows > 0 {
+		t.ShapeKey = mix(t.ShapeKey, uint64(t.MostRows)) &^ ownBit // strings of one shape may be of any size
+	}
+	return nil
+}
+
+// samePadding checks that the inputs agree on the length that padding evens out:
+// afterwards the model could not tell any more.
+func samePadding(schema *tensor.Schema, t *task.Task) error {
+	if schema.Padding == nil {
+		return nil
+	}
+	first := -1
+	for i, axis := range schema.Padding.InputAxis {
+		if axis < 0 {
+			continue
+		}
+		if first < 0 {
+			first = i
+			continue
+		}
+		want := t.Inputs[first].Shape[schema.Padding.InputAxis[first]]
+		if got := t.Inputs[i].Shape[axis]; got != want {
+			return fault.Newf(fault.WrongShape, "input '%s' has length %d on axis %d, but input '%s' has %d: they must agree", t.Inputs[i].Name, got, axis, t.Inputs[first].Name, want)
+		}
+	}
+	return nil
+}
+
+// shapeKey hashes the free dimensions besides the batch (FNV-1a over whole words); a
+// padded one enters as its bucket. The bytes of an input of which a run takes one row alone
+// enter as well. 0 if there is neither.
+func shapeKey(schema *tensor.Schema, t *task.Task) uint64 {
+	key := uint64(0)
+	for i := range schema.Inputs {
+		spec := &schema.Inputs[i]
+		for axis, dim := range spec.Shape {
+			if axis == 0 || dim >= 0 {
+				continue
+			}
+			length := t.Inputs[i].Shape[axis]
+			if p := schema.Padding; p != nil && p.InputAxis[i] == axis {
+				length = int64(p.Bucket(int(length)))
+			}
+			key = mix(key, uint64(length))
+		}
+		if oneRow(spec) {
+			key = mix(key, maphash.Bytes(onceSeed, t.Inputs[i].Data))
+		}
+	}
+	return key &^ ownBit
+}
+
+// ownBit is set in the keys of requests that share no run, and in no other.
+const ownBit = 1 << 63
+
+var owned atomic.Uint64
+
+// mix adds a word to a key.
+func mix(key, word uint64) uint64 {
+	const offset, prime = 14695981039346656037, 1099511628211
+	if key == 0 {
+		key = offset
+	}
+	return (key ^ word) * prime
+}
