@@ -5,6 +5,7 @@ import (
 	"net/netip"
 
 	"sluice/gateway"
+	"sluice/gateway/http/wire"
 	"sluice/internal/accesslog"
 	"sluice/internal/clock"
 	"sluice/internal/fault"
@@ -59,7 +60,7 @@ func (s *Server) writeAccess(c *call, why accesslog.Why) {
 	if e.Total == 0 {
 		e.Total = clock.Now().Sub(c.arrived)
 	}
-	if string(c.method) != "HEAD" && e.Status != statusClientClosed {
+	if string(c.method) != "HEAD" && e.Status != wire.StatusClientClosed {
 		e.BytesOut = len(resp.Body())
 	}
 	e.Describe(c.id, c.method, c.path)
@@ -68,7 +69,7 @@ func (s *Server) writeAccess(c *call, why accesslog.Why) {
 
 // logRefusal offers a request that no handler has seen, and whose answer has a body of sent bytes.
 func (c *conn) logRefusal(kind fault.Kind, id []byte, sent int) {
-	code := status(kind)
+	code := wire.Status(kind)
 	why := c.s.opt.AccessLog.Pick(code, false, 0, 0)
 	if why == accesslog.No {
 		return

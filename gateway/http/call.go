@@ -6,6 +6,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"sluice/gateway"
+	"sluice/gateway/http/wire"
 	"sluice/internal/clock"
 	"sluice/internal/fault"
 	"sluice/internal/memory"
@@ -59,7 +60,7 @@ func (s *Server) end(c *call) {
 // find pins the model that the path names.
 func (s *Server) find(c *call) (gateway.Model, error) {
 	var f *fault.Error
-	if c.name, f = modelName(c.name[:0], c.params.model); f != nil {
+	if c.name, f = wire.ModelName(c.name[:0], c.params.model); f != nil {
 		return nil, f
 	}
 	return s.gateway.Acquire(c.name, c.params.version)

@@ -5,6 +5,7 @@ import (
 	"go.uber.org/zap"
 
 	"sluice/gateway"
+	"sluice/gateway/http/wire"
 	"sluice/internal/clock"
 	"sluice/internal/fault"
 	"sluice/internal/memory"
@@ -47,7 +48,7 @@ func (s *Server) step(c *call, next func(*Server, *call) (gateway.Step, error)) 
 			c.refused.Fault = f.Kind
 			s.opt.Observer.Refused(f.Kind)
 		}
-		writeFault(&c.ctx.Response, f)
+		wire.WriteFault(&c.ctx.Response, f)
 	}
 	return answered
 }
@@ -84,7 +85,7 @@ func (s *Server) panicked(c *call, reason any) {
 		x.Spoil()
 	}
 	c.refused.Fault = fault.Internal
-	writeFault(&c.ctx.Response, fault.New(fault.Internal, "internal error"))
+	wire.WriteFault(&c.ctx.Response, fault.New(fault.Internal, "internal error"))
 	c.inflated.Abandon() // nobody knows what still looks at it
 	s.failures.Error(s.opt.Log, "request panicked", zap.String("request_id", string(c.id)), zap.Any("panic", reason), zap.Stack("stack"))
 	s.opt.Observer.Refused(fault.Internal)
@@ -96,7 +97,7 @@ type answering interface{ answers(c *call) }
 // dispatch finds the route and serves it.
 func (s *Server) dispatch(c *call) (gateway.Step, error) {
 	header := &c.ctx.Request.Header
-	c.id = appendRequestID(c.id[:0], header.PeekCanonical(headerRequestID))
+	c.id = wire.AppendRequestID(c.id[:0], header.PeekCanonical(headerRequestID))
 	if s.opt.AccessLog.On() {
 		c.remember()
 	}
@@ -133,7 +134,7 @@ func (s *Server) route(method, target []byte, p *params) (*Route, *node, *fault.
 // unreadable answers what the connection let through and fasthttp could not parse:
 // bytes that no header may hold, or a target that is not a URI.
 func (s *Server) unreadable(ctx *fasthttp.RequestCtx, _ error) {
-	writeFault(&ctx.Response, fault.New(fault.BadHeader, "the request's header is malformed"))
+	wire.WriteFault(&ctx.Response, fault.New(fault.BadHeader, "the request's header is malformed"))
 	c, ok := ctx.Conn().(*conn)
 	if ok && c.refused {
 		return // it has been answered
@@ -142,7 +143,7 @@ func (s *Server) unreadable(ctx *fasthttp.RequestCtx, _ error) {
 	if ok {
 		given, ctx.Response.SkipBody = c.opening.id, c.opening.isHead()
 	}
-	id := appendRequestID(nil, given)
+	id := wire.AppendRequestID(nil, given)
 	ctx.Response.Header.SetCanonical(headerRequestID, id)
 	if ok {
 		sent := len(ctx.Response.Body())

@@ -7,6 +7,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"sluice/gateway"
+	"sluice/gateway/http/wire"
 	"sluice/internal/fault"
 )
 
@@ -17,14 +18,14 @@ func (s *Server) predictV1(c *call) (gateway.Step, error) { return s.infer(c, ga
 
 // infer takes a request along the gateway's way. On the goroutine of a connection it waits for the end; an
 // event loop goes on to other requests while the exchange is pending.
-func (s *Server) infer(c *call, wire gateway.Format) (gateway.Step, error) {
+func (s *Server) infer(c *call, format gateway.Format) (gateway.Step, error) {
 	var f *fault.Error
-	if c.name, f = modelName(c.name[:0], c.params.model); f != nil {
+	if c.name, f = wire.ModelName(c.name[:0], c.params.model); f != nil {
 		return gateway.Ends, f
 	}
 	x := s.gateway.Get()
 	c.exchange = x
-	x.Name, x.Version, x.Format = c.name, c.params.version, wire
+	x.Name, x.Version, x.Format = c.name, c.params.version, format
 	x.Arrived, x.Peer, x.ID = c.arrived, c.peer, append(x.ID, c.id...)
 	x.Body = c.ctx.Request.Body()
 	h := &c.ctx.Request.Header
@@ -95,7 +96,7 @@ func (s *Server) respond(c *call) error {
 		resp.Header.SetCanonical(headerBinaryLength, c.scratch)
 		resp.Header.SetContentTypeBytes(typeBinary)
 	} else {
-		resp.Header.SetContentTypeBytes(typeJSON)
+		resp.Header.SetContentTypeBytes(wire.TypeJSON)
 	}
 	if x.AnswerCoding != gateway.Identity {
 		resp.Header.SetContentEncodingBytes(x.AnswerCoding.Word())

@@ -3,6 +3,7 @@ package httpfront
 import (
 	_ "embed"
 
+	"sluice/gateway/http/wire"
 	"sluice/internal/oip"
 )
 
@@ -58,7 +59,7 @@ func (s *Server) modelConfig(c *call) error {
 // modelStatusV1 has the keys of both families of V1 clients. A known model that is not
 // ready is a 200 that says so: clients poll this while a model loads.
 func (s *Server) modelStatusV1(c *call) error {
-	name, f := modelName(c.name[:0], c.params.model)
+	name, f := wire.ModelName(c.name[:0], c.params.model)
 	if f != nil {
 		return f
 	}
@@ -105,7 +106,7 @@ var openAPIDocument []byte
 func OpenAPI() []byte { return append([]byte(nil), openAPIDocument...) }
 
 func (s *Server) openAPI(c *call) error {
-	c.ctx.Response.Header.SetContentTypeBytes(typeJSON)
+	c.ctx.Response.Header.SetContentTypeBytes(wire.TypeJSON)
 	c.ctx.Response.SetBodyRaw(openAPIDocument)
 	return nil
 }

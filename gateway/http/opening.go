@@ -3,6 +3,7 @@ package httpfront
 import (
 	"bytes"
 
+	"sluice/gateway/http/wire"
 	"sluice/internal/http1"
 )
 
@@ -21,7 +22,7 @@ func (o *opening) read(block []byte) {
 	line, _, _ := bytes.Cut(block, []byte("\n"))
 	o.line = append(o.line[:0], bytes.TrimSuffix(line[:min(len(line), maxLine)], []byte("\r"))...)
 	o.id = o.id[:0]
-	if id := http1.Field(block, "x-request-id"); validRequestID(id) {
+	if id := http1.Field(block, "x-request-id"); wire.ValidRequestID(id) {
 		o.id = append(o.id, id...)
 	}
 }

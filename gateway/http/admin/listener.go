@@ -1,4 +1,4 @@
-package httpfront
+package admin
 
 import (
 	"io"
@@ -10,11 +10,11 @@ import (
 )
 
 const (
-	// maxAdminConnections bounds the connections of the admin port, and those of the metrics port: a few
+	// maxConnections bounds the connections of the admin port, and those of the metrics port: a few
 	// monitors and operators.
-	maxAdminConnections = 64
-	// adminWrite is how long a client may take no part of an answer.
-	adminWrite = 30 * time.Second
+	maxConnections = 64
+	// writeTimeout is how long a client may take no part of an answer.
+	writeTimeout = 30 * time.Second
 )
 
 // bounded is a listener with room for so many connections. One that comes when it is full takes the place
@@ -36,7 +36,7 @@ func (b *bounded) Accept() (net.Conn, error) {
 			return nil, err
 		}
 		if b.enter() {
-			return &counted{Conn: c, from: b, write: adminWrite}, nil
+			return &counted{Conn: c, from: b, write: writeTimeout}, nil
 		}
 		_ = c.SetWriteDeadline(time.Now().Add(time.Millisecond)) // what it takes at once
 		_, _ = io.WriteString(c, "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
@@ -47,7 +47,7 @@ func (b *bounded) Accept() (net.Conn, error) {
 // enter makes room for a connection, if there can be any.
 func (b *bounded) enter() bool {
 	b.mu.Lock()
-	if b.mu.open < maxAdminConnections {
+	if b.mu.open < maxConnections {
 		b.mu.open++
 		b.mu.Unlock()
 		return true

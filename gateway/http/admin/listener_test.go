@@ -1,4 +1,4 @@
-package httpfront
+package admin
 
 import (
 	"bufio"
@@ -12,18 +12,17 @@ import (
 
 // A connection that comes when the admin port is full takes the place of one that has no request.
 func TestAdminConnectionsMakeRoom(t *testing.T) {
-	e := serve(t, fixtures(), nil)
-	admin := e.at(e.admin(nil))
-	first := admin.dial()
+	port := serve(t, nil)
+	first := port.dial()
 	r := bufio.NewReader(first)
-	if a := admin.exchange(first, r, get("/metrics")); a.status != 200 {
-		t.Fatalf("got %d", a.status)
+	if a, _ := port.ask(first, r, get("/metrics")); a.StatusCode != 200 {
+		t.Fatalf("got %d", a.StatusCode)
 	}
-	for range 3 * maxAdminConnections {
-		_ = admin.dial()
+	for range 3 * maxConnections {
+		_ = port.dial()
 	}
-	if a := admin.send(get("/metrics")); a.status != 200 {
-		t.Errorf("beside idle connections a request got %d", a.status)
+	if a, _ := port.send(get("/metrics")); a.StatusCode != 200 {
+		t.Errorf("beside idle connections a request got %d", a.StatusCode)
 	}
 	_ = first.SetReadDeadline(time.Now().Add(10 * time.Second))
 	if _, err := r.ReadByte(); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
@@ -33,32 +32,23 @@ func TestAdminConnectionsMakeRoom(t *testing.T) {
 
 // Connections with requests under way keep their places.
 func TestAdminConnectionsAreBounded(t *testing.T) {
-	e := serve(t, fixtures(), nil)
 	inside, release := make(chan struct{}), make(chan struct{})
-	a, err := NewAdmin(AdminOptions{Models: e.models, Control: e.models, Server: e.server, MetricsOnly: true, Metrics: http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
-		inside <- struct{}{}
-		<-release
-	})})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	go func() { _ = a.Serve(ln) }()
-	t.Cleanup(func() { _ = a.server.Close() })
-	admin := e.at(ln.Addr().String())
-	busy := make([]net.Conn, maxAdminConnections)
+	port := serve(t, func(o *Options) {
+		o.MetricsOnly, o.Metrics = true, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+			inside <- struct{}{}
+			<-release
+		})
+	})
+	busy := make([]net.Conn, maxConnections)
 	for i := range busy {
-		busy[i] = admin.dial()
+		busy[i] = port.dial()
 		if _, err := busy[i].Write([]byte(get("/metrics"))); err != nil {
 			t.Fatal(err)
 		}
 		<-inside
 	}
-	if a := admin.send(get("/v2/health/live")); a.status != 503 || !a.close {
-		t.Errorf("one more connection got %d, close %v", a.status, a.close)
+	if a, _ := port.send(get("/v2/health/live")); a.StatusCode != 503 || !a.Close {
+		t.Errorf("one more connection got %d, close %v", a.StatusCode, a.Close)
 	}
 	close(release)
 	for _, c := range busy {
@@ -66,8 +56,8 @@ func TestAdminConnectionsAreBounded(t *testing.T) {
 			t.Fatalf("a connection that was busy got %v", err)
 		}
 	}
-	if a := admin.send(get("/v2/health/live")); a.status != 200 {
-		t.Errorf("when they are idle again one more connection got %d", a.status)
+	if a, _ := port.send(get("/v2/health/live")); a.StatusCode != 200 {
+		t.Errorf("when they are idle again one more connection got %d", a.StatusCode)
 	}
 }
 

@@ -1,4 +1,4 @@
-package httpfront
+package wire
 
 import (
 	"strconv"
@@ -9,13 +9,13 @@ import (
 	"sluice/internal/oip"
 )
 
-// statusClientClosed is what the log and the metrics call a client that left; nobody
+// StatusClientClosed is what the log and the metrics call a client that left; nobody
 // receives it.
-const statusClientClosed = 499
+const StatusClientClosed = 499
 
-// status maps a kind of fault to its HTTP status. Kinds that are the client's input
+// Status maps a kind of fault to its HTTP status. Kinds that are the client's input
 // are 400 and need no line.
-func status(k fault.Kind) int {
+func Status(k fault.Kind) int {
 	switch k {
 	case fault.Unauthenticated:
 		return fasthttp.StatusUnauthorized
@@ -40,7 +40,7 @@ func status(k fault.Kind) int {
 	case fault.HeadersTooLarge:
 		return fasthttp.StatusRequestHeaderFieldsTooLarge
 	case fault.ClientClosed:
-		return statusClientClosed
+		return StatusClientClosed
 	case fault.NonFiniteOutput, fault.InferenceFailed, fault.Internal:
 		return fasthttp.StatusInternalServerError
 	case fault.TransferEncodingUnsupported, fault.MethodNotImplemented, fault.UnsupportedEncoding, fault.Unsupported:
@@ -55,11 +55,24 @@ func status(k fault.Kind) int {
 	return fasthttp.StatusBadRequest
 }
 
-// writeFault makes f the answer.
-func writeFault(resp *fasthttp.Response, f *fault.Error) {
+// Names are in the form that fasthttp gives them, so that setting one copies nothing
+// twice; a test holds that.
+var (
+	headerAcceptEncoding = []byte("Accept-Encoding")
+	headerRetryAfter     = []byte("Retry-After")
+	headerRetryAfterMs   = []byte("Sluice-Retry-After-Ms")
+
+	codingsAccepted = []byte("gzip, deflate")
+)
+
+// TypeJSON is the type of every refusal, and of all other answers but binary ones.
+var TypeJSON = []byte("application/json")
+
+// WriteFault makes f the answer.
+func WriteFault(resp *fasthttp.Response, f *fault.Error) {
 	resp.ResetBody()
-	resp.Header.SetStatusCode(status(f.Kind))
-	resp.Header.SetCanonical(headerContentType, typeJSON)
+	resp.Header.SetStatusCode(Status(f.Kind))
+	resp.Header.SetContentTypeBytes(TypeJSON)
 	again := comeBack(f)
 	resp.SwapBody(oip.AppendError(resp.SwapBody(nil)[:0], f.Text, f.Kind.Code(), again))
 	sayRetry(&resp.Header, f, again)
@@ -68,17 +81,17 @@ func writeFault(resp *fasthttp.Response, f *fault.Error) {
 	}
 }
 
-// aboutFault is what an answer that bypasses fasthttp says besides its fault.
-type aboutFault struct {
-	id       []byte
-	allow    string // methods, "" if they are not the point
-	bodiless bool   // the request is a HEAD
+// Refused is the request of an answer that bypasses fasthttp.
+type Refused struct {
+	ID       []byte // its id
+	Allow    string // the methods that its path has, "" if they are not the point
+	Bodiless bool   // it is a HEAD
 }
 
-// appendRawFault appends a whole answer for a request that could not be framed, or is refused
+// AppendFault appends a whole answer for a request that could not be framed, or is refused
 // before its body. The connection ends with it. sent is how many bytes its own body has.
-func appendRawFault(dst []byte, f *fault.Error, about *aboutFault) (out []byte, sent int) {
-	code := status(f.Kind)
+func AppendFault(dst []byte, f *fault.Error, to *Refused) (out []byte, sent int) {
+	code := Status(f.Kind)
 	again := comeBack(f)
 	body := oip.AppendError(nil, f.Text, f.Kind.Code(), again)
 	dst = append(dst, "HTTP/1.1 "...)
@@ -90,14 +103,14 @@ func appendRawFault(dst []byte, f *fault.Error, about *aboutFault) (out []byte, 
 	if f.Kind == fault.UnsupportedEncoding {
 		dst = append(append(append(dst, "Accept-Encoding: "...), codingsAccepted...), "\r\n"...)
 	}
-	if about.allow != "" {
-		dst = append(append(append(dst, "Allow: "...), about.allow...), "\r\n"...)
+	if to.Allow != "" {
+		dst = append(append(append(dst, "Allow: "...), to.Allow...), "\r\n"...)
 	}
-	dst = append(append(append(dst, "X-Request-Id: "...), about.id...), "\r\n"...)
+	dst = append(append(append(dst, "X-Request-Id: "...), to.ID...), "\r\n"...)
 	dst = append(dst, "Content-Length: "...)
 	dst = strconv.AppendInt(dst, int64(len(body)), 10)
 	dst = append(dst, "\r\n\r\n"...)
-	if about.bodiless {
+	if to.Bodiless {
 		return dst, 0
 	}
 	return append(dst, body...), len(body)

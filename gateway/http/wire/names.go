@@ -1,4 +1,4 @@
-package httpfront
+package wire
 
 import (
 	"sluice/gateway"
@@ -6,9 +6,9 @@ import (
 	"sluice/internal/http1"
 )
 
-// modelName decodes a model's name from its path segment. Clients percent-encode names;
-// only letters, digits, '_', '.' and '-' can be in one, so a name is never a path.
-func modelName(dst, segment []byte) ([]byte, *fault.Error) {
+// ModelName appends the model's name that a segment of a path has, which clients percent-encode. Only letters,
+// digits, '_', '.' and '-' can be in a name, so that it is never a path.
+func ModelName(dst, segment []byte) ([]byte, *fault.Error) {
 	for i := 0; i < len(segment); i++ {
 		b := segment[i]
 		if b == '%' {

@@ -1,4 +1,4 @@
-package httpfront
+package admin
 
 import (
 	"crypto/subtle"
@@ -13,8 +13,8 @@ import (
 // Who may call the admin port.
 
 // allowed refuses browsers that act for another page, and strangers.
-func (a *Admin) allowed(r *http.Request, class Class) error {
-	if !a.opt.MetricsOnly && !a.hostAllowed(r) {
+func (p *Port) allowed(r *http.Request, class Class) error {
+	if !p.opt.MetricsOnly && !p.hostAllowed(r) {
 		return fault.New(fault.Forbidden, "the Host header is neither the address of the admin port nor one of its names; admin_hosts names others")
 	}
 	if r.Header.Get("Origin") != "" {
@@ -25,17 +25,17 @@ func (a *Admin) allowed(r *http.Request, class Class) error {
 	default:
 		return fault.New(fault.Forbidden, "the admin port does not answer requests of other sites")
 	}
-	if class == Public || a.opt.MetricsOnly {
+	if class == Public || p.opt.MetricsOnly {
 		return nil
 	}
-	if a.opt.Token == "" {
+	if p.opt.Token == "" {
 		if class == Profile && !reachedAt(r).IsLoopback() {
 			return fault.New(fault.Forbidden, "profiles are for the machine itself, or for a token; admin_token_file sets one")
 		}
 		return nil
 	}
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if !strings.EqualFold(scheme, "Bearer") || subtle.ConstantTimeCompare([]byte(token), []byte(a.opt.Token)) != 1 {
+	if !strings.EqualFold(scheme, "Bearer") || subtle.ConstantTimeCompare([]byte(token), []byte(p.opt.Token)) != 1 {
 		return fault.New(fault.Unauthenticated, "the admin port needs its token: Authorization: Bearer TOKEN")
 	}
 	return nil
@@ -44,7 +44,7 @@ func (a *Admin) allowed(r *http.Request, class Class) error {
 // hostAllowed reports whether the port may be called by the Host of a request. An address must be the
 // one that the request came to; with a token it may be any, which a proxy or a published port may have
 // translated, since no page can make a browser send the token.
-func (a *Admin) hostAllowed(r *http.Request) bool {
+func (p *Port) hostAllowed(r *http.Request) bool {
 	host := r.Host
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
@@ -53,13 +53,13 @@ func (a *Admin) hostAllowed(r *http.Request) bool {
 	if host == "localhost" {
 		return true
 	}
-	for _, name := range a.opt.Hosts {
+	for _, name := range p.opt.Hosts {
 		if strings.EqualFold(name, host) {
 			return true
 		}
 	}
 	address, err := netip.ParseAddr(strings.Trim(host, "[]"))
-	return err == nil && (a.opt.Token != "" || address.Unmap().WithZone("") == reachedAt(r))
+	return err == nil && (p.opt.Token != "" || address.Unmap().WithZone("") == reachedAt(r))
 }
 
 // reachedAt is the server's own address of a request's connection.
