@@ -1,11 +1,11 @@
 // Package httpfront is the HTTP front end of the gateway: it reads requests strictly, finds the route, brings
-// predictions to the gateway as exchanges, and writes the answers. It owns every byte of HTTP and no decision
-// about models, batches or devices.
+// predictions to the gateway as exchanges, and writes the answers. It owns every byte of HTTP on the predict port and
+// no decision about models, batches or devices.
 //
 // infer.go turns a request into an exchange and an exchange into an answer. Around it:
 //
-//   - loop.go says how event loops serve connections of small, plain requests
-//     (worker_linux.go, socket_linux.go, plain_linux.go), and what they leave to others.
+//   - gateway/http/loop serves connections of small, plain requests with event loops, and hands over all others.
+//     loops.go is where the two meet.
 //   - conn.go and conn_answer.go wrap each other connection, which has a goroutine. They
 //     check the framing of every request before the HTTP library sees a byte (internal/http1, framing.go), hand over
 //     one request at a time, and answer what cannot be framed themselves (refuse.go).
@@ -16,8 +16,7 @@
 //   - drain.go stops a server so that no request is lost that a client has written.
 //   - routes.go is the table of all routes with their class. Nothing on this port changes the
 //     server; the admin port does (gateway/http/admin).
-//
-// gateway/http/wire has what both ports say in the same way: ids, and faults with their statuses.
+//   - gateway/http/wire has what both ports say in the same way: ids, and faults with their statuses.
 //
 // States of a Server: serving -> draining (BeginDrain: not ready, every answer closes
 // its connection) -> stopping (Shutdown: no new connections, running requests end)

@@ -51,8 +51,7 @@ func (s *Server) Readiness() error {
 	return nil
 }
 
-// firstLoads is the readiness of a server that is told of no other: no model is on its way to
-// its first version.
+// firstLoads is the default of Options.Ready: no model is on its way to its first version.
 func firstLoads(models gateway.Models) error {
 	states := models.List()
 	for i := range states {

@@ -33,13 +33,13 @@ func (s *Server) infer(c *call, format gateway.Format) (gateway.Step, error) {
 		Budget: h.PeekCanonical(headerBudget), Nonfinite: h.PeekCanonical(headerNonfinite), HeaderLength: h.PeekCanonical(headerBinaryLength),
 		ContentEncoding: contentEncoding(h), AcceptEncoding: h.PeekCanonical(headerAcceptEncoding), ContentType: h.PeekCanonical(headerContentType),
 	}
-	if c.loop != nil {
-		x.Front, x.Origin = c.loop, c
+	if c.socket != nil {
+		x.Front = looped{c.socket}
 	} else {
 		x.Room = c.ctx.Response.SwapBody(nil)[:0]
 	}
 	if s.gateway.Predict(x) == gateway.Pending {
-		return gateway.Pending, nil // c may be another's
+		return gateway.Pending, nil // x may be another's
 	}
 	return gateway.Ends, s.respond(c)
 }
@@ -87,7 +87,9 @@ func (s *Server) respond(c *call) error {
 	if x.Err != nil {
 		if x.Model != nil {
 			c.explain(&resp.Header, x)
-			s.shed(c)
+			if o := &x.Outcome; o.Fault == fault.Overloaded || o.Fault == fault.NoCapacity {
+				c.peer.Shed(min(o.Budget, x.Model.Info().Budget))
+			}
 		}
 		return x.Err
 	}
@@ -108,12 +110,4 @@ func (s *Server) respond(c *call) error {
 	}
 	c.explain(&resp.Header, x)
 	return nil
-}
-
-// shed tells the connection of a prediction that was refused for want of capacity.
-func (s *Server) shed(c *call) {
-	o := &c.exchange.Outcome
-	if held, ok := c.peer.(sheddable); ok && (o.Fault == fault.Overloaded || o.Fault == fault.NoCapacity) {
-		held.shed(min(o.Budget, c.exchange.Model.Info().Budget))
-	}
 }

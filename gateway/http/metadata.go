@@ -84,19 +84,14 @@ func (s *Server) modelStatusV1(c *call) error {
 		document.Versions = append(document.Versions, v)
 	}
 	if len(document.Versions) == 0 {
-		return s.unknown(c)
+		m, err := s.find(c)
+		if err != nil {
+			return err
+		}
+		m.Release() // it has come since the list was made
+		document.Ready = true
 	}
 	return answerJSON(c.ctx, document)
-}
-
-// unknown is Acquire's fault for a model that is not in the list.
-func (s *Server) unknown(c *call) error {
-	m, err := s.find(c)
-	if err != nil {
-		return err
-	}
-	defer m.Release() // it has come since the list was made
-	return answerJSON(c.ctx, oip.V1Model{Name: m.Info().Name, Ready: true, Versions: []oip.V1Version{}})
 }
 
 //go:embed openapi.json

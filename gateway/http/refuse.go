@@ -4,6 +4,7 @@ import (
 	"io"
 	"time"
 
+	"sluice/gateway/http/loop"
 	"sluice/gateway/http/wire"
 	"sluice/internal/fault"
 )
@@ -32,6 +33,19 @@ func (c *conn) abandoned() {
 	c.s.opt.Observer.Refused(fault.ClientClosed)
 	c.logRefusal(fault.ClientClosed, wire.AppendRequestID(nil, c.opening.id), 0)
 	c.s.opt.Observer.Answered(wire.StatusClientClosed)
+}
+
+// Shed notes a refusal for pause.
+func (c *conn) Shed(budget time.Duration) { c.shedOf = budget }
+
+// pause leaves the connection unread for a moment after a refusal for want of capacity.
+func (c *conn) pause() {
+	if c.shedOf == 0 {
+		return
+	}
+	time.Sleep(loop.HoldFor(int(c.s.pausing.Add(1)), c.shedOf))
+	c.s.pausing.Add(-1)
+	c.shedOf = 0
 }
 
 // linger waits a moment for a client that is still sending: closing a socket with

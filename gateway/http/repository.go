@@ -33,8 +33,8 @@ func (s *Server) Index(body []byte) ([]oip.IndexEntry, error) {
 	return entries, nil
 }
 
-// statistics reports one model. The protocol's word for an unknown one is 400 here; what there is
-// is listed all the same.
+// statistics reports one model. The protocol wants 400 for an unknown one; the text still lists the models that
+// there are.
 func (s *Server) statistics(c *call) error {
 	m, err := s.find(c)
 	switch {

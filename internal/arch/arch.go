@@ -42,7 +42,7 @@ var arrows = map[string][]string{"plan": {"batcher/policy"}}
 // those behind it.
 var layers = [][]string{
 	{"models/bundle", "models/inputs", "models/trial", "models/gates", "models"},
-	{"gateway", "gateway/http/wire", "gateway/http", "gateway/http/admin"},
+	{"gateway/http/loop", "gateway", "gateway/http/wire", "gateway/http", "gateway/http/admin"},
 }
 
 // joiners are the folders of the floor above the stages.

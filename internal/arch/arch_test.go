@@ -153,6 +153,8 @@ func TestRules(t *testing.T) {
 	f("layers", []Package{one("models", "sluice/models/gates"), one("models/gates", "sluice/models/bundle"), one("models/trial", "sluice/models/gates"), one("models/bundle", "sluice/models")},
 		"models/bundle imports models: a lower layer of a stage knows nothing of a higher one",
 		"models/trial imports models/gates: a lower layer of a stage knows nothing of a higher one")
+	f("layers of the gateway", []Package{one("gateway/http/loop", "sluice/internal/http1", "sluice/gateway"), one("gateway/http", "sluice/gateway", "sluice/gateway/http/loop"), one("gateway/http/admin", "sluice/gateway/http/wire")},
+		"gateway/http/loop imports gateway: a lower layer of a stage knows nothing of a higher one")
 	f("arrow", []Package{one("plan", "sluice/batcher"), one("batcher", "sluice/plan"), one("gateway", "sluice/batcher/policy")},
 		"batcher imports plan: stages do not know each other; declare the interface that is needed",
 		"gateway imports batcher/policy: stages do not know each other; declare the interface that is needed",

@@ -48,8 +48,8 @@ func (p *Port) unload(w http.ResponseWriter, r *http.Request) error {
 	return p.change(w, r, "unload", p.opt.Control.Unload)
 }
 
-// change asks for one model to be loaded or unloaded and waits until it is; the answer
-// is empty, as clients of the protocol expect.
+// change asks for one model to be loaded or unloaded, and waits until it is. The answer is empty, as clients of
+// the protocol expect.
 func (p *Port) change(w http.ResponseWriter, r *http.Request, verb string, do func(context.Context, string) error) error {
 	name, f := wire.ModelName(nil, []byte(r.PathValue("model")))
 	if f != nil {
@@ -68,7 +68,7 @@ func (p *Port) change(w http.ResponseWriter, r *http.Request, verb string, do fu
 	return done(w, err)
 }
 
-// reopen has a device try again; the answer is empty and does not wait for what comes of it.
+// reopen has a device try again. The answer is empty, and does not wait for the device.
 func (p *Port) reopen(w http.ResponseWriter, r *http.Request) error {
 	name := r.PathValue("device")
 	if len(name) > maxDeviceName {

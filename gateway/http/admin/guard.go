@@ -41,9 +41,9 @@ func (p *Port) allowed(r *http.Request, class Class) error {
 	return nil
 }
 
-// hostAllowed reports whether the port may be called by the Host of a request. An address must be the
-// one that the request came to; with a token it may be any, which a proxy or a published port may have
-// translated, since no page can make a browser send the token.
+// hostAllowed reports whether the port may be called by the Host of a request. An address must be the one that the
+// request came to. With a token it may be any address: a proxy or a published port may have translated it, and no
+// page can make a browser send the token.
 func (p *Port) hostAllowed(r *http.Request) bool {
 	host := r.Host
 	if name, _, err := net.SplitHostPort(host); err == nil {

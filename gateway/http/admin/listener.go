@@ -13,13 +13,13 @@ const (
 	// maxConnections bounds the connections of the admin port, and those of the metrics port: a few
 	// monitors and operators.
 	maxConnections = 64
-	// writeTimeout is how long a client may take no part of an answer.
+	// writeTimeout is how long a write waits for a client that takes nothing.
 	writeTimeout = 30 * time.Second
 )
 
-// bounded is a listener with room for so many connections. One that comes when it is full takes the place
-// of the one that has been without a request for longest, so that nobody who only connects keeps a
-// monitor out. Where all have requests under way it is turned away.
+// bounded is a listener with room for maxConnections. A connection that comes when it is full takes the place of
+// the one that has been without a request for longest, so that nobody who only connects keeps a monitor out. If all
+// have requests under way, the new one is turned away.
 type bounded struct {
 	net.Listener
 	mu struct {
@@ -63,7 +63,7 @@ func (b *bounded) enter() bool {
 	return true
 }
 
-// changed is told of what the connections do.
+// changed is told when a connection begins or ends a request.
 func (b *bounded) changed(conn net.Conn, state http.ConnState) {
 	c, ok := conn.(*counted)
 	if !ok {

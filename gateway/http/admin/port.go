@@ -110,8 +110,8 @@ func (p *Port) Serve(ln net.Listener) error {
 	return nil
 }
 
-// Shutdown ends the port; what ctx does not leave time for is cut, such as a profile that somebody
-// takes. That is no fault: whoever stops the server must not read it as one.
+// Shutdown ends the port. What has not ended when ctx does is cut, such as a profile that somebody takes; this is
+// not an error.
 func (p *Port) Shutdown(ctx context.Context) error {
 	err := p.server.Shutdown(ctx)
 	if err != nil && ctx.Err() != nil {

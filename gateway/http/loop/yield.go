@@ -1,4 +1,4 @@
-package httpfront
+package loop
 
 import (
 	"sync/atomic"
@@ -7,19 +7,18 @@ import (
 	"sluice/internal/clock"
 )
 
-// Cheap answers yield to the runs. An answer that no model is run for (a refusal, a fault of the
-// request, a health check) costs some microseconds, and clients that ask again at once can want
-// as many of them as there is processor time. Two rules keep that from the lanes.
+// Cheap answers yield to the runs. A cheap answer is one that no model is run for: a refusal, a fault of the
+// request, a health check. It costs some microseconds, and clients that ask again at once can want as many of them
+// as there is processor time. Two rules protect the lanes from that.
 //
-// A connection whose request was refused for want of capacity is left unread for a moment: longer
-// the more such connections there are, because each of them is less likely to be admitted. A
-// connection is not a client, and the next request on it may be another caller's, so the moment
-// is short.
+// A connection whose request was refused for want of capacity is left unread for a moment. The moment is longer the
+// more such connections there are, because each of them is less likely to be admitted. It is short in any case: the
+// next request on the connection may be another caller's.
 //
 // While a model has requests, cheap answers may be only so many for each of the model's, if that makes the
 // demand for them fall (elastic.go). Connections that had one and come back when there is no room for
-// more wait their turn. Fresh ones, those that the model answered last, and those that leave some
-// time between their requests, as probes do, are read as soon as ever.
+// more wait their turn. New connections, those that the model answered last, and those that leave some
+// time between their requests, as probes do, are read at once.
 
 const (
 	holdEach  = 64 * time.Microsecond // for each connection that is held
@@ -28,9 +27,9 @@ const (
 	holdShare = 4                     // the part of the budget that is never passed
 )
 
-// holdFor is how long the connection of a refused request with that budget is left unread, when so
+// HoldFor is how long the connection of a refused request with that budget is left unread, when so
 // many connections are, this one among them.
-func holdFor(held int, budget time.Duration) time.Duration {
+func HoldFor(held int, budget time.Duration) time.Duration {
 	d := min(time.Duration(held)*holdEach, holdMost)
 	if held > holdMany {
 		d = time.Duration(held) * holdMost / holdMany
@@ -38,27 +37,8 @@ func holdFor(held int, budget time.Duration) time.Duration {
 	return min(d, budget/holdShare)
 }
 
-// sheddable is a connection. It is told that its latest request, with that budget, was refused for
-// want of capacity.
-type sheddable interface{ shed(budget time.Duration) }
-
-var _ sheddable = (*conn)(nil)
-
-func (c *conn) shed(budget time.Duration) { c.shedOf = budget }
-
-// pause leaves a connection with a goroutine of its own unread after a refusal.
-func (c *conn) pause() {
-	if c.shedOf == 0 {
-		return
-	}
-	time.Sleep(holdFor(int(c.s.pausing.Add(1)), c.shedOf))
-	c.s.pausing.Add(-1)
-	c.shedOf = 0
-}
-
-// allowance is how many cheap answers may be given. It grows with the answers of models, and a
-// little with time. So what they cost stays in proportion to what the runs get done, also beside
-// busy neighbours.
+// allowance is how many cheap answers may be given. It grows with the answers of models, and a little with time. So
+// cheap answers cost a fixed part of what the runs get done, also beside busy neighbours on the machine.
 type allowance struct {
 	left   atomic.Int64 // in thousandths of an answer; negative if too many were given
 	since  atomic.Int64 // a clock.Instant: up to which time has been counted

@@ -1,8 +1,7 @@
-package httpfront
+package loop
 
 import (
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"pgregory.net/rapid"
@@ -14,7 +13,7 @@ func TestHoldFor(t *testing.T) {
 	const us, ms = time.Microsecond, time.Millisecond
 	f := func(held int, budget, want time.Duration) {
 		t.Helper()
-		if got := holdFor(held, budget); got != want {
+		if got := HoldFor(held, budget); got != want {
 			t.Errorf("with %d held and a budget of %v: %v, want %v", held, budget, got, want)
 		}
 	}
@@ -28,28 +27,6 @@ func TestHoldFor(t *testing.T) {
 	f(1024, 20*ms, 5*ms)
 	f(32, ms, 250*us)
 	f(32, 0, 0)
-}
-
-// A connection with a goroutine of its own pauses once for each refusal.
-func TestPause(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		c := &conn{s: &Server{}}
-		f := func(want time.Duration) {
-			t.Helper()
-			begin := time.Now()
-			if c.pause(); time.Since(begin) != want {
-				t.Errorf("it paused for %v, want %v", time.Since(begin), want)
-			}
-		}
-		f(0)
-		c.s.pausing.Store(31)
-		c.shed(20 * time.Millisecond)
-		f(2 * time.Millisecond)
-		f(0)
-		if n := c.s.pausing.Load(); n != 31 {
-			t.Errorf("%d pause afterwards, want 31", n)
-		}
-	})
 }
 
 func TestAllowance(t *testing.T) {

@@ -1,8 +1,9 @@
-package httpfront
+package loop
 
 import (
 	"bufio"
 	"net"
+	"net/netip"
 	"os"
 	"strings"
 	"sync"
@@ -14,35 +15,31 @@ import (
 	"golang.org/x/sys/unix"
 
 	"sluice/internal/clock"
-	"sluice/internal/fault"
-	"sluice/internal/task"
 )
 
 // byHand is a loop whose only worker is the test.
 type byHand struct {
 	*testing.T
 	*worker
+	front *fakeFront
 }
 
-func newByHand(t *testing.T, model *fakeModel) byHand {
+func newByHand(t *testing.T) byHand {
 	t.Helper()
-	s := made(t, newFakeModels(model), nil)
-	l, err := newLoop(s)
+	front := &fakeFront{}
+	l, err := newLoop(New(options(1), front))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(l.close)
 	l.yield.workers = 1
-	w := &worker{l: l, s: s, in: make([]byte, 64<<10)}
-	w.ctx.Init2(nil, nil, false)
-	w.reader = bufio.NewReaderSize(&w.header, 16<<10)
-	return byHand{t, w}
+	return byHand{t, newWorker(l, 0), front}
 }
 
 // client is the other end of a socket of the loop.
 type client struct {
 	byHand
-	socket *socket
+	socket *Socket
 	net.Conn
 	r *bufio.Reader
 }
@@ -60,7 +57,7 @@ func (h byHand) connect() client {
 		h.Fatal(err)
 	}
 	h.Cleanup(func() { _ = c.Close(); _ = unix.Close(fds[0]) })
-	h.add(fresh{fd: fds[0]})
+	h.add(fresh{fds[0], netip.AddrPort{}, 0})
 	return client{h, h.l.sockets[h.l.mu.used-1].Load(), c, bufio.NewReader(c)}
 }
 
@@ -73,11 +70,11 @@ func (c client) ask(request string) {
 	c.note(c.socket, noteReadable)
 }
 
-func (c client) gets(what string, status int) {
+func (c client) gets(what string, want int) {
 	c.Helper()
 	_ = c.SetReadDeadline(time.Now().Add(10 * time.Second))
-	if a, err := readAnswer(c.r); err != nil || a.status != status {
-		c.Fatalf("%s: got %d %s, %v, want %d", what, a.status, a.body, err, status)
+	if status, err := readStatus(c.r); err != nil || status != want {
+		c.Fatalf("%s: got %d, %v, want %d", what, status, err, want)
 	}
 }
 
@@ -90,26 +87,17 @@ func (c client) getsNothing(what string) {
 	n, buffered := 0, c.r.Buffered()
 	_ = control.Control(func(fd uintptr) { n, _, _ = unix.Recvfrom(int(fd), make([]byte, 1), unix.MSG_PEEK|unix.MSG_DONTWAIT) })
 	if n > 0 || buffered > 0 {
-		a, err := readAnswer(c.r)
-		c.Fatalf("%s: got %d %s, %v, want nothing yet", what, a.status, a.body, err)
+		status, err := readStatus(c.r)
+		c.Fatalf("%s: got %d, %v, want nothing yet", what, status, err)
 	}
 }
-
-var refusalOfTests = &fault.Error{Kind: fault.Overloaded, Text: "too much", RetryAfter: time.Millisecond}
 
 // A refused connection is not read until its time has come; it is over with the first request that
 // is admitted.
 func TestRefusedConnectionsAreReadLater(t *testing.T) {
-	full := true
-	model := simpleModel()
-	model.admit = func() error {
-		if full {
-			return refusalOfTests
-		}
-		return nil
-	}
-	h := newByHand(t, model)
-	c, infer := h.connect(), post(simpleInfer, simpleBody(""))
+	h := newByHand(t)
+	h.front.full.Store(true)
+	c := h.connect()
 	c.ask(infer)
 	c.gets("the first request", 429)
 	c.ask(infer)
@@ -117,7 +105,7 @@ func TestRefusedConnectionsAreReadLater(t *testing.T) {
 	other := h.connect()
 	other.ask(infer)
 	other.gets("a fresh connection", 429)
-	full = false
+	h.front.full.Store(false)
 	for h.l.yield.any() {
 		h.resume()
 	}
@@ -126,7 +114,7 @@ func TestRefusedConnectionsAreReadLater(t *testing.T) {
 	c.ask(infer)
 	c.deliverAll()
 	c.gets("after an admitted request", 200)
-	full = true
+	h.front.full.Store(true)
 	c.ask(infer + infer)
 	c.gets("the first of two at once", 429)
 	c.getsNothing("the second of two at once")
@@ -148,11 +136,11 @@ func (h byHand) deliverAll() {
 // While a model works, cheap answers come only as far as there is room for them. What is fresh is
 // answered, and so are those whom the model answered last.
 func TestCheapAnswersWaitTheirTurn(t *testing.T) {
-	h := newByHand(t, simpleModel())
+	h := newByHand(t)
 	y := &h.l.yield
 	y.allowed.since.Store(int64(clock.Now().Add(time.Hour))) // no time passes
 	h.l.inFlight.Store(1)
-	live, bad := get("/v2/health/live"), get("/nope")
+	live, bad := get("/live"), get("/nope")
 	soon := func(c client) { c.socket.since = clock.Now().Add(time.Hour) } // right after the answer
 	c, d := h.connect(), h.connect()
 	c.ask(live)
@@ -191,14 +179,14 @@ func TestCheapAnswersWaitTheirTurn(t *testing.T) {
 // A connection that sends many requests ahead has one answered in a round, so that the others are
 // read in between; a large answer is no different.
 func TestRequestsSentAheadWaitForOthers(t *testing.T) {
-	h := newByHand(t, simpleModel())
+	h := newByHand(t)
 	hog, other := h.connect(), h.connect()
 	const requests = 5
-	hog.ask(strings.Repeat(get("/openapi.json"), requests))
+	hog.ask(strings.Repeat(get("/large"), requests))
 	for n := 1; ; n++ {
 		hog.gets("the next request", 200)
 		hog.getsNothing("one more in the same round")
-		other.ask(get("/v2/health/live"))
+		other.ask(get("/live"))
 		other.gets("another connection", 200)
 		if n == requests {
 			break
@@ -216,41 +204,44 @@ func TestRequestsSentAheadWaitForOthers(t *testing.T) {
 // Callers that ask for their health as fast as they can get no more than is allowed while the model
 // works, and a latecomer is answered.
 func TestStormOfHealthChecks(t *testing.T) {
-	model, works, stop := simpleModel(), make(chan struct{}), make(chan struct{})
-	run := model.run
-	model.run = func(tk *task.Task) error { close(works); <-stop; return run(tk) }
-	e := serve(t, newFakeModels(model), nil)
-	slow := e.dial()
+	works, stop := make(chan struct{}), make(chan struct{})
+	const workers = 2
+	addr := serve(t, &fakeFront{works: func() { close(works); <-stop }}, workers)
+	slow := dial(t, addr)
 	defer slow.Close()
-	_, _ = slow.Write([]byte(post(simpleInfer, simpleBody(""))))
+	_, _ = slow.Write([]byte(infer))
 	<-works
 	const callers, length = 16, 300 * time.Millisecond
 	var got atomic.Int64
 	var running sync.WaitGroup
 	begin := time.Now()
 	for range callers {
+		c := dial(t, addr)
 		running.Go(func() {
-			c := e.dial()
 			defer c.Close()
 			for r := bufio.NewReader(c); time.Since(begin) < length; got.Add(1) {
-				if a := e.exchange(c, r, get("/v2/health/live")); a.status != 200 {
-					t.Errorf("got %d %s", a.status, a.body)
+				_, _ = c.Write([]byte(get("/live")))
+				if status, err := readStatus(r); err != nil || status != 200 {
+					t.Errorf("got %d, %v", status, err)
 					return
 				}
 			}
 		})
 	}
-	if a := e.send(get("/nope")); a.status != 404 {
-		t.Errorf("a latecomer got %d %s", a.status, a.body)
+	late := dial(t, addr)
+	defer late.Close()
+	_, _ = late.Write([]byte(get("/nope")))
+	if status, err := readStatus(bufio.NewReader(late)); err != nil || status != 404 {
+		t.Errorf("a latecomer got %d, %v", status, err)
 	}
 	running.Wait()
 	// Who leaves more than probeAfter between two requests is not counted: on a busy machine all may.
-	most := savedAnswers/1000 + time.Since(begin).Seconds()*perSecond*float64(workers) + callers*(2+time.Since(begin).Seconds()/probeAfter.Seconds())
+	most := savedAnswers/1000 + time.Since(begin).Seconds()*perSecond*workers + callers*(2+time.Since(begin).Seconds()/probeAfter.Seconds())
 	if float64(got.Load()) > most {
 		t.Errorf("%d answers in %v, want at most %.0f", got.Load(), time.Since(begin), most)
 	}
 	close(stop)
-	if a, err := readAnswer(bufio.NewReader(slow)); err != nil || a.status != 200 || strings.Contains(a.body, "error") {
-		t.Errorf("the prediction got %d %s, %v", a.status, a.body, err)
+	if status, err := readStatus(bufio.NewReader(slow)); err != nil || status != 200 {
+		t.Errorf("the prediction got %d, %v", status, err)
 	}
 }

@@ -1,7 +1,12 @@
 package wire
 
 import (
+	"encoding/binary"
+	"encoding/hex"
+	"math/rand/v2"
+
 	"sluice/gateway"
+	"sluice/internal/accesslog"
 	"sluice/internal/fault"
 	"sluice/internal/http1"
 )
@@ -41,4 +46,31 @@ func unhex(b byte) byte {
 		return b | 0x20 - 'a' + 10
 	}
 	return 255
+}
+
+// AppendRequestID appends the id that a client has given, or a new one if that is not valid. A new id is 128
+// random bits. The generator's seed comes from the system, so that replicas do not make the same ids, and
+// requests share nothing.
+func AppendRequestID(dst, given []byte) []byte {
+	if ValidRequestID(given) {
+		return append(dst, given...)
+	}
+	var bits [16]byte
+	binary.LittleEndian.PutUint64(bits[:8], rand.Uint64())
+	binary.LittleEndian.PutUint64(bits[8:], rand.Uint64())
+	return hex.AppendEncode(dst, bits[:])
+}
+
+// ValidRequestID reports whether an id is taken as it is: visible ASCII, and short enough for the access log to
+// have it whole.
+func ValidRequestID(id []byte) bool {
+	if len(id) == 0 || len(id) > accesslog.MaxID {
+		return false
+	}
+	for _, b := range id {
+		if b <= ' ' || b > '~' {
+			return false
+		}
+	}
+	return true
 }

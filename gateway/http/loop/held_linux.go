@@ -1,4 +1,4 @@
-package httpfront
+package loop
 
 import (
 	"sync"
@@ -8,22 +8,22 @@ import (
 	"sluice/internal/clock"
 )
 
-// line are sockets that are not read for now, in the order in which they came; see yield.go. One
-// that is closed meanwhile leaves in its turn.
+// line is a queue of sockets, each of which is in one line at most. A socket that is closed meanwhile leaves in
+// its turn.
 type line struct {
 	n  atomic.Int32
 	mu struct {
 		sync.Mutex
-		first, last *socket
+		first, last *Socket
 	}
 }
 
 // push appends a socket that is in no line.
-func (l *line) push(k *socket, due clock.Instant) {
-	k.held, k.due, k.behind = true, due, nil
+func (l *line) push(k *Socket, due clock.Instant) {
 	l.n.Add(1)
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	k.due, k.behind = due, nil
 	if l.mu.last == nil {
 		l.mu.first = k
 	} else {
@@ -33,7 +33,7 @@ func (l *line) push(k *socket, due clock.Instant) {
 }
 
 // pop takes out the first socket if its time has come, nil if not.
-func (l *line) pop(now clock.Instant) *socket {
+func (l *line) pop(now clock.Instant) *Socket {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	k := l.mu.first
@@ -57,7 +57,13 @@ func (l *line) due() clock.Instant {
 	return l.mu.first.due
 }
 
-// yielding is how the cheap answers of a loop yield to the runs.
+// hold appends a socket that is not read until it has left the line.
+func (l *line) hold(k *Socket, due clock.Instant) {
+	k.held = true
+	l.push(k, due)
+}
+
+// yielding is how the cheap answers of a loop yield to the runs (yield.go).
 type yielding struct {
 	refused line // until their times have come
 	waiting line // until something is left of the allowance
@@ -69,12 +75,11 @@ type yielding struct {
 
 func (y *yielding) any() bool { return y.refused.n.Load() > 0 || y.waiting.n.Load() > 0 }
 
-var _ sheddable = (*socket)(nil)
-
-func (k *socket) shed(budget time.Duration) { k.refused = budget }
+// Shed tells that the request, with that budget, is refused for want of capacity.
+func (k *Socket) Shed(budget time.Duration) { k.refused = budget }
 
 // cheap accounts for an answer that no model was run for.
-func (w *worker) cheap(k *socket) {
+func (w *worker) cheap(k *Socket) {
 	now := clock.Now()
 	k.cheap = true
 	if w.l.inFlight.Load() > 0 {
@@ -84,18 +89,18 @@ func (w *worker) cheap(k *socket) {
 }
 
 // hold leaves the socket of a refused request unread for a moment.
-func (w *worker) hold(k *socket, now clock.Instant) {
+func (w *worker) hold(k *Socket, now clock.Instant) {
 	budget := k.refused
 	k.refused = 0
 	if budget > 0 && !k.closed {
 		refused := &w.l.yield.refused
-		refused.push(k, now.Add(holdFor(int(refused.n.Load())+1, budget)))
+		refused.hold(k, now.Add(HoldFor(int(refused.n.Load())+1, budget)))
 	}
 }
 
 // mustWait has a socket wait its turn if the next answer is likely to be a cheap one again, and too
 // many are.
-func (w *worker) mustWait(k *socket) bool {
+func (w *worker) mustWait(k *Socket) bool {
 	if !k.cheap || w.l.inFlight.Load() == 0 {
 		return false
 	}
@@ -104,15 +109,15 @@ func (w *worker) mustWait(k *socket) bool {
 	if now.Sub(k.since) >= probeAfter || !y.allowed.spent(now) {
 		return false
 	}
-	y.waiting.push(k, 0)
+	y.waiting.hold(k, 0)
 	return true
 }
 
 // queueUp has a socket that got an answer at once, and has sent more requests, go behind the others:
 // hundreds of answers to one connection would hold up everybody else.
-func (w *worker) queueUp(k *socket) {
+func (w *worker) queueUp(k *Socket) {
 	if !w.mustWait(k) {
-		w.l.yield.ahead.push(k, 0)
+		w.l.yield.ahead.hold(k, 0)
 	}
 }
 

@@ -1,4 +1,4 @@
-package httpfront
+package loop
 
 import (
 	"bufio"
@@ -16,15 +16,12 @@ import (
 
 const (
 	maxEvents  = 16 // a worker that the kernel stops holds up no more than these
-	maxDeliver = 8  // likewise
 	maxResume  = 64 // sockets that were held and are read one after the other in a round
 	sweepEvery = time.Second
-	// slowAfter is how long a request may take to come in before its connection gets a
-	// goroutine; it is looked at every lookEvery.
-	slowAfter = 20 * time.Millisecond
+	// lookEvery is how often requests that come in slowly are looked at.
 	lookEvery = 10 * time.Millisecond
-	// A worker naps if every lane is busy for napFrom yet, for napMost at a time, and while it
-	// naps the others do so for napOthers.
+	// A worker naps if every lane stays busy for at least napFrom. It naps for napMost at a time, and the others
+	// meanwhile for napOthers.
 	napFrom   = time.Millisecond
 	napMost   = time.Millisecond
 	napOthers = 5 * time.Millisecond
@@ -34,19 +31,27 @@ const (
 type worker struct {
 	index     int // among those of all loops
 	l         *loop
-	s         *Server
+	opt       *Options
 	ctx       fasthttp.RequestCtx // of the request that is being read or answered
 	header    bytes.Reader
 	reader    *bufio.Reader // of header
-	submitted bool          // a request has gone to the model
+	submitted bool          // a request has been begun and is pending
 	in        []byte        // what a socket gave
 	from      receiver      // of what a socket gives
 	out       []byte        // the answer being written
 }
 
+func newWorker(l *loop, index int) *worker {
+	head := l.g.opt.Head.Head
+	w := &worker{l: l, opt: &l.g.opt, index: index, in: make([]byte, head+MaxBody+16<<10)}
+	w.ctx.Init2(nil, nil, false)
+	w.reader = bufio.NewReaderSize(&w.header, head+16)
+	return w
+}
+
 func (w *worker) run() {
 	l := w.l
-	w.s.opt.OnWorker(w.index)
+	w.opt.OnWorker(w.index)
 	defer func() {
 		if l.working.Add(-1) == 0 {
 			l.close()
@@ -68,14 +73,14 @@ func (w *worker) run() {
 			w.readNews()
 		}
 		l.running.Add(1)
-		more, busy = w.s.opt.Run()
+		more, busy = w.opt.Run()
 		l.running.Add(-1)
 		w.submitted = false
 		w.deliver()
 		w.resume()
 		more = more || w.submitted || l.yield.ahead.n.Load() > 0 // what came in behind an answer has not been run
 		w.sweep()
-		if l.inFlight.Load() == 0 && w.s.accepted.Load() && l.load.Load() == 0 {
+		if l.inFlight.Load() == 0 && w.opt.Accepted() && l.load.Load() == 0 {
 			return
 		}
 	}
@@ -125,8 +130,8 @@ func (w *worker) sleep(events []unix.EpollEvent, limit time.Duration) (n int, er
 	return unix.EpollWait(l.epoll, events, 0)
 }
 
-// nap waits for a moment without looking at the sockets, because every lane is busy: requests
-// can as well be read several at a time, by one worker. Each waking takes a processor from a run.
+// nap waits for a moment without looking at the sockets, because every lane is busy. Each waking takes a
+// processor from a run, so it is better to read several requests at a time, by one worker.
 func (w *worker) nap(busy time.Duration) {
 	l := w.l
 	if !l.napping.CompareAndSwap(false, true) {
@@ -195,18 +200,12 @@ func (w *worker) noteAll(note uint32) {
 
 // deliver answers the requests that have ended.
 func (w *worker) deliver() {
-	for c := w.l.take(); c != nil; {
-		next := c.next
-		k := c.socket
-		k.ended = c
+	for k := w.l.done.pop(0); k != nil; k = w.l.done.pop(0) {
 		w.note(k, noteEnded)
-		if c = next; c == nil {
-			c = w.l.take()
-		}
 	}
 }
 
-// sweep looks after the sockets on which nothing happens.
+// sweep has a look at the sockets on which nothing happens.
 func (w *worker) sweep() {
 	l, every := w.l, sweepEvery
 	if l.partial.Load() > 0 {

@@ -1,4 +1,4 @@
-package httpfront
+package loop
 
 import (
 	"bytes"
@@ -18,7 +18,7 @@ import (
 
 // take serves the whole request at the start of p and keeps the rest. p is the worker's or the
 // socket's own buffer.
-func (w *worker) take(k *socket, p []byte) {
+func (w *worker) take(k *Socket, p []byte) {
 	for len(p) >= 2 && p[0] == '\r' && p[1] == '\n' { // left over by a sloppy client
 		p = p[2:]
 	}
@@ -26,8 +26,8 @@ func (w *worker) take(k *socket, p []byte) {
 		k.kept.Release()
 		return
 	}
-	h, f := scanHead(p, &w.s.opt.Limits)
-	if f != nil || h.Size > 0 && !(h.Plain && h.Body <= plainBody && ordinary(p, h.Body)) {
+	h, why := http1.ScanRequest(p, &w.opt.Head)
+	if why != http1.None || h.Size > 0 && !(h.Plain && h.Body <= MaxBody && ordinary(p, h.Body)) {
 		w.handOver(k, p, nil)
 		return
 	}
@@ -60,12 +60,12 @@ func (w *worker) take(k *socket, p []byte) {
 }
 
 // keep keeps p, which may be the end of what is kept, until more comes; false if there is no memory for it.
-func (w *worker) keep(k *socket, p []byte) bool {
+func (w *worker) keep(k *Socket, p []byte) bool {
 	if len(p) == 0 {
 		k.kept.Release()
 		return true
 	}
-	if !k.kept.Grow(w.s.gateway.Bodies, len(p)) {
+	if !k.kept.Grow(w.opt.Bodies, len(p)) {
 		return false
 	}
 	k.kept.Bytes = append(k.kept.Bytes[:0], p...)
@@ -107,8 +107,7 @@ var isPlainTarget = func() (t [256]bool) {
 	return t
 }()
 
-// parse reads a header block that scanHead let through. A host that fasthttp's server might
-// refuse is left to it.
+// parse reads a header block that the scan let through; false if fasthttp's server might refuse its host.
 func (w *worker) parse(block []byte) bool {
 	w.ctx.Request.Reset()
 	w.header.Reset(block)
@@ -133,17 +132,15 @@ func plainHost(host []byte) bool {
 	return len(name) > 0 && len(port) < 6 && (len(port) > 0 || !hasPort)
 }
 
-// serve starts on a request, which has been parsed but for its body; rest is what came after it.
-func (w *worker) serve(k *socket, body, rest []byte) {
+// serve begins with a request, which has been parsed but for its body; rest is what came after it.
+func (w *worker) serve(k *Socket, body, rest []byte) {
 	w.ctx.Request.SetBodyRaw(body)
 	w.resetResponse()
 	k.bodiless = w.ctx.Request.Header.IsHead()
-	c := calls.Get().(*call)
-	c.ctx, c.peer, c.arrived = &w.ctx, k, k.since
-	c.loop, c.socket = w.l, k
 	k.busy, k.used = true, true
 	w.l.inFlight.Add(1)
-	if !w.s.step(c, (*Server).dispatch) {
+	answered := false
+	if k.request, answered = w.l.g.front.Begin(k, &w.ctx, k.since); !answered {
 		w.submitted = true
 		return
 	}
@@ -159,7 +156,7 @@ func (w *worker) resetResponse() {
 }
 
 // answer writes the response; kept is what has been read beyond the request.
-func (w *worker) answer(k *socket, kept []byte) {
+func (w *worker) answer(k *Socket, kept []byte) {
 	resp := &w.ctx.Response
 	resp.SkipBody = k.bodiless
 	if k.last {
@@ -180,32 +177,20 @@ func (w *worker) answer(k *socket, kept []byte) {
 	}
 	switch {
 	case err == 0 && n == len(w.out):
-		if x := k.call.exchange; x != nil {
-			x.Written()
-		}
-		w.written(k)
+		k.request.Sent()
+		k.end()
 		switch {
 		case last && !k.last: // the client may send more before it reads of the end: linger
-			w.handOver(k, nil, &unsent{last: true})
+			w.handOver(k, nil, &Rest{Last: true})
 		case last:
 			w.drop(k)
 		}
 	case err == 0 || err == unix.EAGAIN || err == unix.EINTR:
-		w.handOver(k, kept, &unsent{w.out[n:], body, last})
+		w.handOver(k, kept, &Rest{Head: w.out[n:], Body: body, Last: last})
 	default:
-		w.written(k)
+		k.end()
 		w.drop(k)
 	}
-}
-
-// answers takes a call until its answer has been written.
-func (k *socket) answers(of *call) { k.call = of }
-
-// written ends the call whose answer has been written, or cannot be.
-func (w *worker) written(k *socket) {
-	of := k.call
-	k.call = nil
-	w.s.end(of)
 }
 
 // appendHead appends an answer's head as fasthttp's server writes it.
@@ -219,7 +204,7 @@ func appendHead(dst []byte, resp *fasthttp.Response) []byte {
 	}
 	told := false
 	for name, value := range h.All() {
-		if !told && !bytes.Equal(name, headerContentType) && !bytes.Equal(name, headerContentEncoding) {
+		if !told && string(name) != "Content-Type" && string(name) != "Content-Encoding" {
 			dst, told = appendLength(dst, length), true
 		}
 		dst = append(append(append(append(dst, name...), ": "...), value...), "\r\n"...)

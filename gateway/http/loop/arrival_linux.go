@@ -1,4 +1,4 @@
-package httpfront
+package loop
 
 import (
 	"net"
@@ -15,18 +15,10 @@ import (
 // all the time for which the process had no processor. The kernel stamps each segment, and recvmsg
 // tells the stamp of the last one that it copied; it costs 0.3 us more than read does.
 
-// stampArrivals has the kernel tell of the connections of a listener when their bytes came. Where that
+// StampArrivals has the kernel tell of the connections of a listener when their bytes came. Where that
 // cannot be had, as with a listener that is no socket, a request arrives when it is read.
-func stampArrivals(ln net.Listener) {
-	sc, ok := ln.(syscall.Conn)
-	if !ok {
-		return
-	}
-	if control, err := sc.SyscallConn(); err == nil {
-		_ = control.Control(func(fd uintptr) {
-			_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1)
-		})
-	}
+func StampArrivals(ln net.Listener) {
+	onDescriptor(ln, func(fd int) { _ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1) })
 }
 
 // receiver is what recvmsg needs, kept so that a read allocates nothing.

@@ -1,4 +1,4 @@
-package httpfront
+package loop
 
 import (
 	"sync"
@@ -8,18 +8,16 @@ import (
 	"sluice/internal/clock"
 )
 
-// elasticity finds out whether limiting the cheap answers makes the demand for them fall.
+// elasticity finds out whether a limit on cheap answers lowers the demand for them.
 //
-// Callers that ask again only when they have their no ask less often if it comes later: however long
-// they wait, as many connections as before have a request. Callers that ask at their own pace, as
-// users do whom a service has between its clients and the gateway, are not slowed down: more and more of
-// their connections have a request, until none is left and every request is late. A limit keeps
-// processor time from the former. Against the latter it does harm and no good.
+// Some callers wait for their refusal before they ask again. They ask less often if it comes later, and as many
+// connections as before have a request. Other callers ask at their own pace, as users do who reach the gateway through
+// a service. A limit does not slow them down: more and more of their connections have a request, until none is left
+// and every request is late. With the former a limit saves processor time. With the latter it does harm and no good.
 //
-// So the limit tries itself out. If, once it has settled, the connections with a request become
-// more by a quarter, it is off for a moment, and for twice as long each time that it happens again at
-// once. A limit that has stood for long enough begins anew with the shortest moment. A try of some 20 ms
-// in 8 s is what a demand that does not yield is made to wait.
+// So the limit tries itself out. If the connections with a request become more by a quarter once the limit has
+// settled, it is off for a moment, and for twice as long each time that this happens again at once. A limit that has
+// stood for long enough begins anew with the shortest moment. So callers at their own pace wait some 20 ms in 8 s.
 type elasticity struct {
 	free atomic.Int64 // a clock.Instant: until then there is no limit
 	mu   struct {
