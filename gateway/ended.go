@@ -30,7 +30,8 @@ func (g *Gateway) End(x *Exchange) {
 	}
 	x.answer.Release()
 	x.kept.Release()
-	if was := x.state.Or(over); x.unpooled || was&left != 0 && was&reported == 0 {
+	unpooled := x.unpooled // read before the fill of one that was left may give it back
+	if was := x.state.Or(over); unpooled || was&left != 0 && was&reported == 0 {
 		return // its fill gives it back, or nobody
 	}
 	x.recycle()

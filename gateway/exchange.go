@@ -36,9 +36,7 @@ type Exchange struct {
 	Peer    task.Peer
 	Arrived clock.Instant
 	// Front hears when an exchange that is pending goes on. It is nil if Predict is to block instead.
-	// Origin is the front end's own: what it answers there.
-	Front  Front
-	Origin any
+	Front Front
 	// Room is where a small answer goes; it may be grown. It is set before the call, Predict or Resume,
 	// that is going to encode.
 	Room []byte
@@ -192,7 +190,7 @@ func (x *Exchange) JSONLength() int {
 // recycle empties the exchange and gives it to the pool.
 func (x *Exchange) recycle() {
 	x.Name, x.Version, x.Format, x.Head, x.Body, x.ID = nil, nil, nil, Head{}, nil, x.ID[:0]
-	x.Peer, x.Arrived, x.Front, x.Origin, x.Room = nil, 0, nil, nil, nil
+	x.Peer, x.Arrived, x.Front, x.Room = nil, 0, nil, nil
 	x.Model, x.Task, x.Decoded, x.Err, x.Outcome = nil, nil, false, nil, Outcome{}
 	x.Answer, x.Large, x.AnswerHead, x.AnswerCoding = nil, false, 0, Identity
 	x.g, x.next, x.ended, x.budgeted, x.form, x.accept, x.plain = nil, 0, false, false, wire.AnswerForm{}, Identity, nil

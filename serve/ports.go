@@ -3,6 +3,7 @@ package serve
 import (
 	"sluice/gateway"
 	httpfront "sluice/gateway/http"
+	"sluice/gateway/http/admin"
 	"sluice/internal/oip/target"
 )
 
@@ -42,8 +43,8 @@ func (s *Server) makePorts() (err error) {
 		return err
 	}
 	if s.cfg.MetricsListen != "" {
-		s.metricsPort, err = httpfront.NewAdmin(httpfront.AdminOptions{
-			Models: catalog{s.registry}, Control: s.registry, Metrics: s.metrics.Handler(), Server: s.front, Log: s.log, MetricsOnly: true,
+		s.metricsPort, err = admin.New(admin.Options{
+			Front: s.front, Control: s.registry, Metrics: s.metrics.Handler(), Log: s.log, MetricsOnly: true,
 		})
 	}
 	if err != nil || s.cfg.Admin == "" {
@@ -53,8 +54,8 @@ func (s *Server) makePorts() (err error) {
 	if err != nil {
 		return err
 	}
-	s.admin, err = httpfront.NewAdmin(httpfront.AdminOptions{
-		Models: catalog{s.registry}, Control: s.registry, Metrics: s.metrics.Handler(), Server: s.front, Log: s.log,
+	s.admin, err = admin.New(admin.Options{
+		Front: s.front, Control: s.registry, Metrics: s.metrics.Handler(), Log: s.log,
 		Reopen: s.fleet.Reopen, Hosts: s.cfg.AdminHosts, Token: token,
 	})
 	return err

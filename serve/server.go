@@ -14,6 +14,7 @@ import (
 	"sluice/config"
 	"sluice/gateway"
 	httpfront "sluice/gateway/http"
+	"sluice/gateway/http/admin"
 	"sluice/internal/accesslog"
 	"sluice/internal/agree"
 	"sluice/internal/telemetry"
@@ -51,9 +52,9 @@ type Server struct {
 	copies   *bundle.Copies
 	gateway  *gateway.Gateway
 	front    *httpfront.Server
-	admin    *httpfront.Admin // nil if there is none
+	admin    *admin.Port // nil if there is none
 	// metricsPort serves metrics and health alone; nil if there is none.
-	metricsPort *httpfront.Admin
+	metricsPort *admin.Port
 	library     string
 	threads     *threads
 	lanes       int // of the CPU

@@ -9,7 +9,7 @@ import (
 
 	"go.uber.org/zap"
 
-	httpfront "sluice/gateway/http"
+	"sluice/gateway/http/admin"
 )
 
 // stop ends everything that runs, in the order that loses no accepted request. A part that is not there
@@ -72,7 +72,7 @@ func (s *Server) drain(ctx context.Context) (err error) {
 }
 
 // stopPort ends one of the ports that are not for predictions.
-func stopPort(ctx context.Context, port *httpfront.Admin, ln net.Listener) error {
+func stopPort(ctx context.Context, port *admin.Port, ln net.Listener) error {
 	if ln != nil {
 		defer func() { _ = ln.Close() }() // it is closed already if it was served
 	}

@@ -56,7 +56,7 @@ func (t *threads) giveBack() {
 // and the HTTP work for microseconds: with equal rights the kernel lets a worker wait for the rest of
 // a run's time slice, and with 10 a lane beside a busy worker, or a busy neighbour, gets a tenth of
 // the core. With 5 it gets a quarter. That workers are not busy with cheap answers while runs
-// wait is the gateway's part (gateway/http/yield.go).
+// wait is the gateway's part (gateway/http/loop/yield.go).
 const laneNice = 5
 
 // lane binds a CPU lane's goroutine to a thread of its own and makes that thread nicer than the

@@ -5,16 +5,15 @@ import (
 	"net/netip"
 
 	"sluice/gateway"
+	"sluice/gateway/http/wire"
 	"sluice/internal/accesslog"
 	"sluice/internal/clock"
 	"sluice/internal/fault"
 )
 
-// What the access log hears. It is asked of every request that has been answered, and told of those
-// that it wants to hear of.
+// The access log is asked about every request that has been answered, and gets an entry for those that it picks.
 
-// remember keeps what the access log may say of a request: when an event loop answers it, its bytes
-// are gone.
+// remember keeps what an entry says of a request. When an event loop answers the request, its bytes are gone.
 func (c *call) remember() {
 	req := &c.ctx.Request
 	path := rawPath(req.Header.RequestURI())
@@ -31,7 +30,7 @@ func (s *Server) logAccess(c *call) {
 	}
 }
 
-// outcome is the account of a prediction; of another request it has the fault alone.
+// outcome is the account of a prediction. For another request it has the fault alone.
 func (c *call) outcome() *gateway.Outcome {
 	if x := c.exchange; x != nil && x.Model != nil {
 		return &x.Outcome
@@ -42,12 +41,9 @@ func (c *call) outcome() *gateway.Outcome {
 func (s *Server) writeAccess(c *call, why accesslog.Why) {
 	o, resp := c.outcome(), &c.ctx.Response
 	e := accesslog.Entry{
-		Why: why, Arrived: c.arrived, Status: resp.StatusCode(), Code: o.Fault.Code(),
+		Why: why, Arrived: c.arrived, Peer: c.peer.Address(), Status: resp.StatusCode(), Code: o.Fault.Code(),
 		Device: o.Trace.Device, Reason: o.Trace.Reason, Rows: o.Rows, Batch: o.Trace.Batch, Budget: o.Budget,
 		Decode: o.Decode, Encode: o.Encode, Late: o.Late, Total: o.Total, BytesIn: c.received,
-	}
-	if p, ok := c.peer.(interface{ address() netip.AddrPort }); ok {
-		e.Peer = p.address()
 	}
 	if x := c.exchange; x != nil && x.Model != nil {
 		info := x.Model.Info()
@@ -59,7 +55,7 @@ func (s *Server) writeAccess(c *call, why accesslog.Why) {
 	if e.Total == 0 {
 		e.Total = clock.Now().Sub(c.arrived)
 	}
-	if string(c.method) != "HEAD" && e.Status != statusClientClosed {
+	if string(c.method) != "HEAD" && e.Status != wire.StatusClientClosed {
 		e.BytesOut = len(resp.Body())
 	}
 	e.Describe(c.id, c.method, c.path)
@@ -68,7 +64,7 @@ func (s *Server) writeAccess(c *call, why accesslog.Why) {
 
 // logRefusal offers a request that no handler has seen, and whose answer has a body of sent bytes.
 func (c *conn) logRefusal(kind fault.Kind, id []byte, sent int) {
-	code := status(kind)
+	code := wire.Status(kind)
 	why := c.s.opt.AccessLog.Pick(code, false, 0, 0)
 	if why == accesslog.No {
 		return
@@ -84,10 +80,10 @@ func (c *conn) logRefusal(kind fault.Kind, id []byte, sent int) {
 	c.s.opt.AccessLog.Put(&e)
 }
 
-// address is where the connection comes from.
-func (c *conn) address() netip.AddrPort { return c.from }
+// Address is where the connection comes from.
+func (c *conn) Address() netip.AddrPort { return c.from }
 
-// addressOf is the address of a connection's other end; invalid if it has none of that kind.
+// addressOf is the address of a connection's other end. It is invalid for what is not TCP.
 func addressOf(c net.Conn) netip.AddrPort {
 	if c == nil {
 		return netip.AddrPort{}

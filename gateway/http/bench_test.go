@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/valyala/fasthttp"
+
+	"sluice/gateway/http/wire"
 )
 
 func BenchmarkScanHead(b *testing.B) {
@@ -101,6 +103,6 @@ func BenchmarkLoopback(b *testing.B) {
 func BenchmarkRequestID(b *testing.B) {
 	var id []byte
 	for b.Loop() {
-		id = appendRequestID(id[:0], nil)
+		id = wire.AppendRequestID(id[:0], nil)
 	}
 }

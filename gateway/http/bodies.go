@@ -7,9 +7,6 @@ import (
 	"sluice/internal/http1"
 )
 
-// plainBody is the largest body that an event loop reads.
-const plainBody = 64 << 10
-
 // A connection reads every body of more than a few kilobytes, or in chunks, itself, as it comes:
 // fasthttp would take the memory for it as soon as it is announced, and would keep it. fasthttp then
 // sees a request without a body, and the handlers are given the body (handle).

@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"sluice/gateway/http/loop"
 	"sluice/internal/memory"
 	"sluice/internal/task"
 )
@@ -66,7 +67,7 @@ func TestGatheredBodies(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	var raw []byte
 	var sent []string
-	for _, n := range []int{4, 100, memory.Uncounted - 4, memory.Uncounted, memory.Uncounted + 4, 8 << 10, 20_000, plainBody, plainBody + 4, 300_000, 1<<20 + 8} {
+	for _, n := range []int{4, 100, memory.Uncounted - 4, memory.Uncounted, memory.Uncounted + 4, 8 << 10, 20_000, loop.MaxBody, loop.MaxBody + 4, 300_000, 1<<20 + 8} {
 		for _, how := range []string{"length", "chunks", "gzip", "pieces"} {
 			body := make([]byte, n)
 			for i := 0; i < n; i += 4 {

@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
 
+	"sluice/internal/accesslog"
 	"sluice/internal/fault"
 	"sluice/internal/task"
 )
@@ -63,8 +64,8 @@ func TestCausesAreLogged(t *testing.T) {
 	// An answer that cannot be written is a failure too.
 	f(nil, plain, zap.ErrorLevel, map[string]any{"code": "INTERNAL", "cause": "the model gave no output 'OUTPUT0'"})
 
-	f(rejected, post(simpleInfer, simpleBody(""), "X-Request-Id: "+long[:maxRequestID]), zap.WarnLevel,
-		map[string]any{"code": "MODEL_REJECTED_INPUT", "cause": cause.Error(), "request_id": long[:maxRequestID]})
+	f(rejected, post(simpleInfer, simpleBody(""), "X-Request-Id: "+long[:accesslog.MaxID]), zap.WarnLevel,
+		map[string]any{"code": "MODEL_REJECTED_INPUT", "cause": cause.Error(), "request_id": long[:accesslog.MaxID]})
 	f(fault.New(fault.Overloaded, "the queue is full"), named, 0, nil)
 	f(fault.New(fault.DeadlineExceeded, "too late"), named, 0, nil)
 	f(nil, post(simpleInfer, "{}"), 0, nil)

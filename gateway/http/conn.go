@@ -13,7 +13,6 @@ import (
 	"sluice/internal/fault"
 	"sluice/internal/http1"
 	"sluice/internal/memory"
-	"sluice/internal/task"
 )
 
 var errRefused = errors.New("request refused by the gateway")
@@ -26,8 +25,8 @@ var errRefused = errors.New("request refused by the gateway")
 // States: waiting for a request (idle) -> in a header -> in a body -> idle ...; refused
 // is final. All fields but idle and used belong to the goroutine that serves the connection.
 //
-// It is also the task.Peer of every request on it, so that asking whether the client is
-// still there costs nothing until somebody asks.
+// It is also the task.Peer of every request on it: the scheduler asks it whether the client is
+// still there.
 type conn struct {
 	net.Conn
 	s    *Server
@@ -58,7 +57,7 @@ type conn struct {
 	writeBy clock.Instant
 }
 
-var _ task.Peer = (*conn)(nil)
+var _ peer = (*conn)(nil)
 
 func newConn(raw net.Conn, s *Server) *conn {
 	c := &conn{Conn: raw, s: s, from: addressOf(raw), now: clock.Now()}

@@ -3,12 +3,13 @@ package httpfront
 import (
 	"time"
 
+	"sluice/gateway/http/loop"
 	"sluice/internal/clock"
 )
 
-// The way of an answer out of a connection with a goroutine, and what is let go once it has been written.
+// How a connection with a goroutine writes an answer, and what it frees afterwards.
 
-// Write sends an answer, with the same care for timers.
+// Write sends an answer. It sets a timer every few seconds and not per answer, as armIdle does.
 func (c *conn) Write(p []byte) (int, error) {
 	if c.refused {
 		return len(p), nil
@@ -20,14 +21,14 @@ func (c *conn) Write(p []byte) (int, error) {
 		_ = c.Conn.SetWriteDeadline(time.Now().Add(timeout + timeout/4))
 	}
 	n, err := c.Conn.Write(p)
-	if c.call != nil && c.call.exchange != nil {
-		c.call.exchange.Written()
+	if c.call != nil {
+		c.call.Sent()
 	}
 	return n, err
 }
 
-// answers takes a call until its answer has been written. The body is let go before, unless somebody
-// wants to see it afterwards.
+// answers takes a call until its answer has been written. The body is freed before, unless a listener wants it
+// afterwards.
 func (c *conn) answers(of *call) {
 	c.written()
 	if of.exchange == nil || of.exchange.Body == nil {
@@ -36,16 +37,29 @@ func (c *conn) answers(of *call) {
 	c.call = of
 }
 
+// finish writes the rest of an answer that a loop has begun, and reports whether the connection goes on.
+func (c *conn) finish(rest *loop.Rest) bool {
+	if rest == nil {
+		return true
+	}
+	_, err := c.Write(rest.Head)
+	if err == nil && len(rest.Body) > 0 {
+		_, err = c.Write(rest.Body)
+	}
+	c.written()
+	return err == nil && !rest.Last
+}
+
 // written ends the call whose answer has been written, or cannot be.
 func (c *conn) written() {
 	if of := c.call; of != nil {
 		c.call = nil
-		c.s.end(of)
+		of.End()
 	}
 }
 
-// Close ends the connection; where it is the server that ends it, after a refusal or because it stops,
-// it lingers first: what the client has sent meanwhile must not cost it the answer.
+// Close ends the connection. If it is the server that ends it, after a refusal or because it stops, it lingers
+// first: what the client has sent meanwhile must not cost it the answer.
 func (c *conn) Close() error {
 	c.written()
 	c.letGo()

@@ -6,6 +6,7 @@ import (
 	"net"
 	"time"
 
+	"sluice/gateway/http/loop"
 	"sluice/internal/clock"
 )
 
@@ -49,6 +50,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		case <-tick.C:
 		}
 	}
+	s.loops.Wait() // before the rest: a worker hands connections over to goroutines
 	s.running.Wait()
 	return nil
 }
@@ -63,13 +65,11 @@ func (s *Server) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), closeGrace)
 	defer cancel()
 	err := s.Shutdown(ctx)
+	s.loops.CutAll()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for c := range s.mu.conns {
 		_ = c.Conn.Close()
-	}
-	for _, l := range s.mu.loops {
-		l.post(cutAll)
 	}
 	return err
 }
@@ -83,7 +83,7 @@ func (s *Server) stopListeners() {
 		close(s.quit)
 	}
 	for _, ln := range s.mu.listeners {
-		refuseHandshakes(ln)
+		loop.RefuseHandshakes(ln)
 		acceptSoon(ln)
 	}
 	s.mu.listeners = nil
@@ -99,16 +99,14 @@ func acceptSoon(ln net.Listener) {
 // closeIdle closes the connections on which no request is to be expected, and returns
 // how many connections there are.
 func (s *Server) closeIdle() int {
+	s.loops.CutIdle()
 	now := clock.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for c := range s.mu.conns {
-		if since, used := c.idleSince(); since != 0 && quiet(now.Sub(since), used) && !c.pending() {
+		if since, used := c.idleSince(); since != 0 && quiet(now.Sub(since), used) && !c.Pending() {
 			_ = c.Conn.Close()
 		}
-	}
-	for _, l := range s.mu.loops {
-		l.post(cutIdle)
 	}
 	return s.mu.open
 }

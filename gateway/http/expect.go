@@ -27,8 +27,8 @@ func (c *conn) meetExpectation(block []byte) *fault.Error {
 func (c *conn) foresee(block []byte) *fault.Error {
 	line, _, _ := bytes.Cut(block, []byte("\r\n"))
 	method, target := requestLine(line)
-	s, call := c.s, calls.Get().(*call)
-	defer s.end(call)
+	s, call := c.s, c.s.begin()
+	defer call.End()
 	route, n, f := s.route(method, target, &call.params)
 	if f != nil {
 		if n != nil {

@@ -8,11 +8,17 @@ import (
 // scanHead frames the request whose first bytes are p: what it lets through, fasthttp frames the same
 // way.
 func scanHead(p []byte, lim *Limits) (http1.Request, *fault.Error) {
-	h, why := http1.ScanRequest(p, &http1.Limits{Target: lim.MaxURIBytes, Head: lim.MaxHeaderBytes, Fields: lim.MaxHeaders, Body: lim.MaxBodyBytes})
+	limits := lim.head()
+	h, why := http1.ScanRequest(p, &limits)
 	if why != http1.None {
 		return http1.Request{}, framingFault(why, lim)
 	}
 	return h, nil
+}
+
+// head are the limits that a request's head has to keep.
+func (l *Limits) head() http1.Limits {
+	return http1.Limits{Target: l.MaxURIBytes, Head: l.MaxHeaderBytes, Fields: l.MaxHeaders, Body: l.MaxBodyBytes}
 }
 
 // framingFault is what a client is told of a request that cannot be framed.

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/valyala/fasthttp"
+
+	"sluice/gateway/http/wire"
 )
 
 func corpus(f *testing.F) {
@@ -108,7 +110,7 @@ func FuzzOpening(f *testing.F) {
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		var o opening
 		o.read(raw)
-		if len(o.line) > maxLine || len(o.id) > 0 && !validRequestID(o.id) {
+		if len(o.line) > maxLine || len(o.id) > 0 && !wire.ValidRequestID(o.id) {
 			t.Fatalf("%q gives the line %q and the id %q", raw, o.line, o.id)
 		}
 		method, target := requestLine(o.line)
@@ -123,7 +125,7 @@ func FuzzOpening(f *testing.F) {
 		if header.Read(bufio.NewReaderSize(bytes.NewReader(raw), len(raw)+16)) != nil {
 			return
 		}
-		if want := header.PeekCanonical(headerRequestID); validRequestID(want) != (len(o.id) > 0) || len(o.id) > 0 && !bytes.Equal(want, o.id) {
+		if want := header.PeekCanonical(headerRequestID); wire.ValidRequestID(want) != (len(o.id) > 0) || len(o.id) > 0 && !bytes.Equal(want, o.id) {
 			t.Errorf("%q has the id %q, and fasthttp reads %q", raw, o.id, want)
 		}
 		if string(method) != string(header.Method()) {

@@ -5,26 +5,22 @@ import (
 	"go.uber.org/zap"
 
 	"sluice/gateway"
-	"sluice/internal/clock"
+	"sluice/gateway/http/wire"
 	"sluice/internal/fault"
 	"sluice/internal/memory"
 )
 
 // handle answers one request on the goroutine of its connection.
 func (s *Server) handle(ctx *fasthttp.RequestCtx) {
-	c := calls.Get().(*call)
-	c.ctx = ctx
-	if conn, ok := ctx.Conn().(*conn); ok {
-		c.peer, c.arrived = conn, conn.arrived
-		if conn.gathered {
-			ctx.Request.SetBodyRaw(conn.body.Bytes)
-		}
-		if conn.last {
-			ctx.SetConnectionClose()
-		}
-	} else {
-		c.arrived = clock.Now()
+	from := ctx.Conn().(*conn)
+	if from.gathered {
+		ctx.Request.SetBodyRaw(from.body.Bytes)
 	}
+	if from.last {
+		ctx.SetConnectionClose()
+	}
+	c := s.begin()
+	c.ctx, c.peer, c.arrived = ctx, from, from.arrived
 	s.step(c, (*Server).dispatch)
 }
 
@@ -47,7 +43,7 @@ func (s *Server) step(c *call, next func(*Server, *call) (gateway.Step, error)) 
 			c.refused.Fault = f.Kind
 			s.opt.Observer.Refused(f.Kind)
 		}
-		writeFault(&c.ctx.Response, f)
+		wire.WriteFault(&c.ctx.Response, f)
 	}
 	return answered
 }
@@ -71,10 +67,8 @@ func (s *Server) finish(c *call, answered *bool) {
 	ctx.Request.ReleaseBody(memory.MaxPooled)
 	s.opt.Observer.Answered(ctx.Response.StatusCode())
 	c.ctx = nil
-	if to, ok := c.peer.(answering); ok {
+	if to, ok := c.peer.(*conn); ok { // else it is the event loop that ends the call
 		to.answers(c)
-	} else {
-		s.end(c)
 	}
 }
 
@@ -84,19 +78,16 @@ func (s *Server) panicked(c *call, reason any) {
 		x.Spoil()
 	}
 	c.refused.Fault = fault.Internal
-	writeFault(&c.ctx.Response, fault.New(fault.Internal, "internal error"))
+	wire.WriteFault(&c.ctx.Response, fault.New(fault.Internal, "internal error"))
 	c.inflated.Abandon() // nobody knows what still looks at it
 	s.failures.Error(s.opt.Log, "request panicked", zap.String("request_id", string(c.id)), zap.Any("panic", reason), zap.Stack("stack"))
 	s.opt.Observer.Refused(fault.Internal)
 }
 
-// answering is a connection: it takes a call until its answer has been written, or cannot be.
-type answering interface{ answers(c *call) }
-
 // dispatch finds the route and serves it.
 func (s *Server) dispatch(c *call) (gateway.Step, error) {
 	header := &c.ctx.Request.Header
-	c.id = appendRequestID(c.id[:0], header.PeekCanonical(headerRequestID))
+	c.id = wire.AppendRequestID(c.id[:0], header.PeekCanonical(headerRequestID))
 	if s.opt.AccessLog.On() {
 		c.remember()
 	}
@@ -133,24 +124,17 @@ func (s *Server) route(method, target []byte, p *params) (*Route, *node, *fault.
 // unreadable answers what the connection let through and fasthttp could not parse:
 // bytes that no header may hold, or a target that is not a URI.
 func (s *Server) unreadable(ctx *fasthttp.RequestCtx, _ error) {
-	writeFault(&ctx.Response, fault.New(fault.BadHeader, "the request's header is malformed"))
-	c, ok := ctx.Conn().(*conn)
-	if ok && c.refused {
+	wire.WriteFault(&ctx.Response, fault.New(fault.BadHeader, "the request's header is malformed"))
+	c := ctx.Conn().(*conn)
+	if c.refused {
 		return // it has been answered
 	}
-	var given []byte
-	if ok {
-		given, ctx.Response.SkipBody = c.opening.id, c.opening.isHead()
-	}
-	id := appendRequestID(nil, given)
+	id, sent := wire.AppendRequestID(nil, c.opening.id), len(ctx.Response.Body())
 	ctx.Response.Header.SetCanonical(headerRequestID, id)
-	if ok {
-		sent := len(ctx.Response.Body())
-		if ctx.Response.SkipBody {
-			sent = 0
-		}
-		c.logRefusal(fault.BadHeader, id, sent)
+	if c.opening.isHead() {
+		ctx.Response.SkipBody, sent = true, 0
 	}
+	c.logRefusal(fault.BadHeader, id, sent)
 	s.opt.Observer.Refused(fault.BadHeader)
 	s.opt.Observer.Answered(ctx.Response.StatusCode())
 }

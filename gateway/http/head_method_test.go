@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"sluice/gateway/http/admin"
 )
 
 // headAndGet asks for a path by both methods and compares what they give.
@@ -62,7 +64,7 @@ func TestHead(t *testing.T) {
 	models := fixtures()
 	models.set("whole", "LOADING")
 	e := serve(t, models, nil)
-	admin := e.at(e.admin(func(o *AdminOptions) { o.Token = "secret" }))
+	closed := e.at(e.admin(func(o *admin.Options) { o.Token = "secret" }))
 	for _, version := range []string{"1.1", "1.0"} {
 		for _, r := range PredictRoutes() {
 			if r.Method == "GET" {
@@ -74,13 +76,13 @@ func TestHead(t *testing.T) {
 		}
 		e.headAndGet(t, "/v2", version, "Connection: close\r\n")
 	}
-	for _, r := range AdminRoutes() {
+	for _, r := range admin.Routes() {
 		if r.Method == "GET" && !strings.HasPrefix(r.Pattern, "/debug/pprof/") {
-			admin.headAndGet(t, r.Pattern, "1.1", "Authorization: Bearer secret\r\n")
-			admin.headAndGet(t, r.Pattern, "1.1", "")
+			closed.headAndGet(t, r.Pattern, "1.1", "Authorization: Bearer secret\r\n")
+			closed.headAndGet(t, r.Pattern, "1.1", "")
 		}
 	}
-	for _, at := range []*edge{e, admin} {
+	for _, at := range []*edge{e, closed} {
 		if a := at.send("POST /v2/health/live HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\nAuthorization: Bearer secret\r\n\r\n"); a.status != 405 || a.header.Get("Allow") != "GET, HEAD" {
 			t.Errorf("POST got %d with Allow %q", a.status, a.header.Get("Allow"))
 		}

@@ -2,11 +2,11 @@ package httpfront
 
 import (
 	"strconv"
-	"time"
 
 	"github.com/valyala/fasthttp"
 
 	"sluice/gateway"
+	"sluice/gateway/http/wire"
 	"sluice/internal/fault"
 )
 
@@ -16,8 +16,6 @@ var (
 	headerContentType     = []byte("Content-Type")
 	headerContentEncoding = []byte("Content-Encoding")
 	headerAcceptEncoding  = []byte("Accept-Encoding")
-	headerRetryAfter      = []byte("Retry-After")
-	headerRetryAfterMs    = []byte("Sluice-Retry-After-Ms")
 	headerBinaryLength    = []byte("Inference-Header-Content-Length")
 	headerServerTiming    = []byte("Server-Timing")
 	headerDevice          = []byte("Sluice-Device")
@@ -28,13 +26,7 @@ var (
 	headerNonfinite       = []byte("Sluice-Nonfinite")
 	headerRequestID       = []byte("X-Request-Id")
 
-	requestIDHeader = string(headerRequestID) // for net/http
-
-	codingsAccepted = []byte("gzip, deflate")
-
-	typeJSON   = []byte("application/json")
-	typeBinary = []byte("application/octet-stream")
-
+	typeBinary      = []byte("application/octet-stream")
 	batchingCoupled = []byte("coupled")
 )
 
@@ -48,13 +40,13 @@ func (c *call) explain(h *fasthttp.ResponseHeader, x *gateway.Exchange) {
 		h.SetCanonical(headerBatching, batchingCoupled)
 	}
 	b := append(c.scratch[:0], "decode;dur="...)
-	b = appendMillis(b, o.Decode)
+	b = wire.AppendMillis(b, o.Decode)
 	if o.Trace.RunEnd != 0 {
-		b = appendMillis(append(b, ", queue;dur="...), o.Trace.RunStart.Sub(o.Trace.Queued))
-		b = appendMillis(append(b, ", run;dur="...), o.Trace.RunEnd.Sub(o.Trace.RunStart))
+		b = wire.AppendMillis(append(b, ", queue;dur="...), o.Trace.RunStart.Sub(o.Trace.Queued))
+		b = wire.AppendMillis(append(b, ", run;dur="...), o.Trace.RunEnd.Sub(o.Trace.RunStart))
 	}
 	if o.Encode != 0 {
-		b = appendMillis(append(b, ", encode;dur="...), o.Encode)
+		b = wire.AppendMillis(append(b, ", encode;dur="...), o.Encode)
 	}
 	h.SetCanonical(headerServerTiming, b)
 	if o.Trace.Device != "" {
@@ -66,12 +58,4 @@ func (c *call) explain(h *fasthttp.ResponseHeader, x *gateway.Exchange) {
 		h.SetCanonical(headerBatch, strconv.AppendInt(b[:0], int64(o.Trace.Batch), 10))
 	}
 	c.scratch = b
-}
-
-// appendMillis appends d in milliseconds with three decimals.
-func appendMillis(dst []byte, d time.Duration) []byte {
-	us := max(0, d.Microseconds())
-	dst = strconv.AppendInt(dst, us/1000, 10)
-	us %= 1000
-	return append(dst, '.', byte('0'+us/100), byte('0'+us/10%10), byte('0'+us%10))
 }

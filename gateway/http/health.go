@@ -6,6 +6,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"sluice/gateway"
+	"sluice/gateway/http/wire"
 	"sluice/internal/fault"
 	"sluice/internal/oip"
 )
@@ -13,7 +14,7 @@ import (
 // answerJSON sends a document of the cold path.
 func answerJSON(ctx *fasthttp.RequestCtx, document any) error {
 	body, err := oip.AppendJSON(ctx.Response.SwapBody(nil)[:0], document)
-	ctx.Response.Header.SetContentTypeBytes(typeJSON)
+	ctx.Response.Header.SetContentTypeBytes(wire.TypeJSON)
 	ctx.Response.SwapBody(body)
 	return err
 }
@@ -30,14 +31,17 @@ func (s *Server) live(c *call) error { return answerJSON(c.ctx, oip.Live{Live: t
 
 // ready says whether requests should be sent here.
 func (s *Server) ready(c *call) error {
-	if f := s.readiness(); f != nil {
-		return f
+	if err := s.Readiness(); err != nil {
+		return err
 	}
-	return answerJSON(c.ctx, oip.Ready{Live: true, Ready: true, Degraded: s.opt.Degraded()})
+	return answerJSON(c.ctx, oip.Ready{Live: true, Ready: true, Degraded: s.Degraded()})
 }
 
-// readiness is nil if the server is ready: it is not draining, and Options.Ready says so.
-func (s *Server) readiness() error {
+// Degraded tells what the server does without while it is ready (Options.Degraded).
+func (s *Server) Degraded() []string { return s.opt.Degraded() }
+
+// Readiness is nil if the server is ready: it is not draining, and Options.Ready says so.
+func (s *Server) Readiness() error {
 	if s.draining.Load() {
 		return fault.New(fault.Draining, "the server is shutting down")
 	}
@@ -47,8 +51,7 @@ func (s *Server) readiness() error {
 	return nil
 }
 
-// firstLoads is the readiness of a server that is told of no other: no model is on its way to
-// its first version.
+// firstLoads is the default of Options.Ready: no model is on its way to its first version.
 func firstLoads(models gateway.Models) error {
 	states := models.List()
 	for i := range states {

@@ -7,6 +7,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"sluice/gateway"
+	"sluice/gateway/http/wire"
 	"sluice/internal/fault"
 )
 
@@ -17,14 +18,14 @@ func (s *Server) predictV1(c *call) (gateway.Step, error) { return s.infer(c, ga
 
 // infer takes a request along the gateway's way. On the goroutine of a connection it waits for the end; an
 // event loop goes on to other requests while the exchange is pending.
-func (s *Server) infer(c *call, wire gateway.Format) (gateway.Step, error) {
+func (s *Server) infer(c *call, format gateway.Format) (gateway.Step, error) {
 	var f *fault.Error
-	if c.name, f = modelName(c.name[:0], c.params.model); f != nil {
+	if c.name, f = wire.ModelName(c.name[:0], c.params.model); f != nil {
 		return gateway.Ends, f
 	}
 	x := s.gateway.Get()
 	c.exchange = x
-	x.Name, x.Version, x.Format = c.name, c.params.version, wire
+	x.Name, x.Version, x.Format = c.name, c.params.version, format
 	x.Arrived, x.Peer, x.ID = c.arrived, c.peer, append(x.ID, c.id...)
 	x.Body = c.ctx.Request.Body()
 	h := &c.ctx.Request.Header
@@ -32,13 +33,13 @@ func (s *Server) infer(c *call, wire gateway.Format) (gateway.Step, error) {
 		Budget: listed(h, headerBudget), Nonfinite: h.PeekCanonical(headerNonfinite), HeaderLength: h.PeekCanonical(headerBinaryLength),
 		ContentEncoding: listed(h, headerContentEncoding), AcceptEncoding: h.PeekCanonical(headerAcceptEncoding), ContentType: h.PeekCanonical(headerContentType),
 	}
-	if c.loop != nil {
-		x.Front, x.Origin = c.loop, c
+	if c.socket != nil {
+		x.Front = looped{c.socket}
 	} else {
 		x.Room = c.ctx.Response.SwapBody(nil)[:0]
 	}
 	if s.gateway.Predict(x) == gateway.Pending {
-		return gateway.Pending, nil // c may be another's
+		return gateway.Pending, nil // x may be another's
 	}
 	return gateway.Ends, s.respond(c)
 }
@@ -74,7 +75,9 @@ func (s *Server) respond(c *call) error {
 	if x.Err != nil {
 		if x.Model != nil {
 			c.explain(&resp.Header, x)
-			s.shed(c)
+			if o := &x.Outcome; o.Fault == fault.Overloaded || o.Fault == fault.NoCapacity {
+				c.peer.Shed(min(o.Budget, x.Model.Info().Budget))
+			}
 		}
 		return x.Err
 	}
@@ -83,7 +86,7 @@ func (s *Server) respond(c *call) error {
 		resp.Header.SetCanonical(headerBinaryLength, c.scratch)
 		resp.Header.SetContentTypeBytes(typeBinary)
 	} else {
-		resp.Header.SetContentTypeBytes(typeJSON)
+		resp.Header.SetContentTypeBytes(wire.TypeJSON)
 	}
 	if x.AnswerCoding != gateway.Identity {
 		resp.Header.SetContentEncodingBytes(x.AnswerCoding.Word())
@@ -95,12 +98,4 @@ func (s *Server) respond(c *call) error {
 	}
 	c.explain(&resp.Header, x)
 	return nil
-}
-
-// shed tells the connection of a prediction that was refused for want of capacity.
-func (s *Server) shed(c *call) {
-	o := &c.exchange.Outcome
-	if held, ok := c.peer.(sheddable); ok && (o.Fault == fault.Overloaded || o.Fault == fault.NoCapacity) {
-		held.shed(min(o.Budget, c.exchange.Model.Info().Budget))
-	}
 }

@@ -58,7 +58,7 @@ func TestPeerGone(t *testing.T) {
 		t.Fatal("a client that waits is taken for gone")
 	}
 	_, _ = io.WriteString(c, "GET") // the start of a pipelined request is a sign of life
-	e.eventually("the bytes arrive", tk.Peer.(interface{ pending() bool }).pending)
+	e.eventually("the bytes arrive", tk.Peer.(interface{ Pending() bool }).Pending)
 	if tk.Peer.Gone() {
 		t.Fatal("a client that pipelines is taken for gone")
 	}

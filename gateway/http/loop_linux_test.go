@@ -68,7 +68,7 @@ func TestLoopKeepsPlainRequests(t *testing.T) {
 	}
 	f("an unknown path", 404, 0, 0, get("/nope"))
 	f("a large body", 200, 1, 0, large)
-	f("a slow request", 200, 1, 3*slowAfter, infer[:cut], infer[cut:])
+	f("a slow request", 200, 1, 60*time.Millisecond, infer[:cut], infer[cut:])
 	f("chunks", 200, 1, 0, inferTo+chunked+fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(simpleBody("")), simpleBody("")))
 	f("another method", 405, 1, 0, "PUT "+simpleInfer+" HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n")
 	f("an odd target", 404, 1, 0, get("/v2/models/%41"))
@@ -224,7 +224,7 @@ func TestLoopClosesWithRequestsInTheModel(t *testing.T) {
 		t.Errorf("the connection is still open: %d, %v", n, err)
 	}
 	close(open)
-	s.running.Wait() // the workers
+	s.loops.Wait()
 	if pins := model.pins.Load(); pins != 0 {
 		t.Errorf("the model is pinned %d times", pins)
 	}

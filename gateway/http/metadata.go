@@ -3,6 +3,7 @@ package httpfront
 import (
 	_ "embed"
 
+	"sluice/gateway/http/wire"
 	"sluice/internal/oip"
 	"sluice/internal/oip/v1"
 )
@@ -59,7 +60,7 @@ func (s *Server) modelConfig(c *call) error {
 // modelStatusV1 has the keys of both families of V1 clients. A known model that is not
 // ready is a 200 that says so: clients poll this while a model loads.
 func (s *Server) modelStatusV1(c *call) error {
-	name, f := modelName(c.name[:0], c.params.model)
+	name, f := wire.ModelName(c.name[:0], c.params.model)
 	if f != nil {
 		return f
 	}
@@ -84,19 +85,14 @@ func (s *Server) modelStatusV1(c *call) error {
 		document.Versions = append(document.Versions, v)
 	}
 	if len(document.Versions) == 0 {
-		return s.unknown(c)
+		m, err := s.find(c)
+		if err != nil {
+			return err
+		}
+		m.Release() // it has come since the list was made
+		document.Ready = true
 	}
 	return answerJSON(c.ctx, document)
-}
-
-// unknown is Acquire's fault for a model that is not in the list.
-func (s *Server) unknown(c *call) error {
-	m, err := s.find(c)
-	if err != nil {
-		return err
-	}
-	defer m.Release() // it has come since the list was made
-	return answerJSON(c.ctx, v1.Model{Name: m.Info().Name, Ready: true, Versions: []v1.Version{}})
 }
 
 //go:embed openapi.json
@@ -106,7 +102,7 @@ var openAPIDocument []byte
 func OpenAPI() []byte { return append([]byte(nil), openAPIDocument...) }
 
 func (s *Server) openAPI(c *call) error {
-	c.ctx.Response.Header.SetContentTypeBytes(typeJSON)
+	c.ctx.Response.Header.SetContentTypeBytes(wire.TypeJSON)
 	c.ctx.Response.SetBodyRaw(openAPIDocument)
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 
 	"sluice/gateway"
 	"sluice/internal/accesslog"
+	"sluice/internal/fault"
 )
 
 // Limits bound what one client may ask for. Zero means the default.
@@ -41,7 +42,7 @@ type Options struct {
 	// BasePath is cut from the front of every path, such as "/models-eu"; default none.
 	BasePath string
 	Limits   Limits
-	// Workers is how many goroutines serve connections in event loops (loop.go); default 0:
+	// Workers is how many goroutines serve connections in event loops (package loop); default 0:
 	// each connection has a goroutine of its own, as on systems other than Linux.
 	Workers int
 	// Run is called by workers after they have submitted what had come: it runs what can be
@@ -67,6 +68,23 @@ type Options struct {
 	// as a device that is closed; default nothing. Clients may see it.
 	Degraded func() []string
 }
+
+// Observer is told what happened on the port, besides what the gateway's listeners hear of predictions.
+// Its methods run on the request path: they must not block, allocate or keep their arguments.
+type Observer interface {
+	// Refused reports the end of a request for a prediction that found no model, or of another that failed.
+	Refused(fault.Kind)
+	// Answered reports the status of every answer on the predict port.
+	Answered(status int)
+	// Connected reports a connection that begins (1) or ends (-1).
+	Connected(delta int)
+}
+
+type noObserver struct{}
+
+func (noObserver) Refused(fault.Kind) {}
+func (noObserver) Answered(int)       {}
+func (noObserver) Connected(int)      {}
 
 func setDefault[T int | int64 | time.Duration](v *T, to T) {
 	if *v == 0 {

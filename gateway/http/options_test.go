@@ -44,11 +44,6 @@ func TestOptions(t *testing.T) {
 	if _, err := New(Options{}); err == nil || !strings.Contains(err.Error(), "without a Gateway") {
 		t.Errorf("got %v", err)
 	}
-	for _, opt := range []AdminOptions{{}, {Models: newFakeModels()}, {Models: newFakeModels(), Control: newFakeModels()}} {
-		if _, err := NewAdmin(opt); err == nil {
-			t.Errorf("an admin port was made of %+v", opt)
-		}
-	}
 }
 
 // poor is a listener that fails before it gives its connections.

@@ -11,33 +11,33 @@ import (
 // request does not, since the end of file is behind them. It may be called from any goroutine, also
 // after the request.
 func (c *conn) Gone() bool {
-	n, err, ok := c.peek()
-	return ok && (n == 0 && err == nil || err != nil && !errors.Is(err, syscall.EAGAIN))
+	n, err := c.peek()
+	return n == 0 && err == nil || err != nil && !errors.Is(err, syscall.EAGAIN)
 }
 
-// pending reports whether bytes wait to be read.
-func (c *conn) pending() bool {
-	n, err, ok := c.peek()
-	return ok && err == nil && n > 0
+// Pending reports whether bytes wait to be read.
+func (c *conn) Pending() bool {
+	n, err := c.peek()
+	return err == nil && n > 0
 }
 
-// peek looks at the socket's next byte without waiting and without taking it. ok is
-// false if the connection is not a socket.
-func (c *conn) peek() (n int, err error, ok bool) { //nolint:revive // err is data here
+// peek looks at the socket's next byte without waiting and without taking it. A connection that is
+// not a socket has none yet.
+func (c *conn) peek() (n int, err error) {
 	sc, ok := c.Conn.(syscall.Conn)
 	if !ok {
-		return 0, nil, false
+		return 0, syscall.EAGAIN
 	}
 	raw, err := sc.SyscallConn()
 	if err != nil {
-		return 0, err, true
+		return 0, err
 	}
 	var one [1]byte
 	failed := raw.Control(func(fd uintptr) {
 		n, _, err = syscall.Recvfrom(int(fd), one[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
 	})
 	if failed != nil {
-		return 0, failed, true
+		return 0, failed
 	}
-	return n, err, true
+	return n, err
 }

@@ -4,6 +4,8 @@ import (
 	"io"
 	"time"
 
+	"sluice/gateway/http/loop"
+	"sluice/gateway/http/wire"
 	"sluice/internal/fault"
 )
 
@@ -17,11 +19,11 @@ const (
 func (c *conn) refuse(f *fault.Error) {
 	c.refused = true
 	c.s.opt.Observer.Refused(f.Kind)
-	c.s.opt.Observer.Answered(status(f.Kind))
+	c.s.opt.Observer.Answered(wire.Status(f.Kind))
 	_ = c.Conn.SetWriteDeadline(time.Now().Add(lingerTime))
-	about := aboutFault{id: appendRequestID(nil, c.opening.id), allow: c.allow, bodiless: c.opening.isHead()}
-	answer, sent := appendRawFault(nil, f, &about)
-	c.logRefusal(f.Kind, about.id, sent)
+	to := wire.Refused{ID: wire.AppendRequestID(nil, c.opening.id), Allow: c.allow, Bodiless: c.opening.isHead()}
+	answer, sent := wire.AppendFault(nil, f, &to)
+	c.logRefusal(f.Kind, to.ID, sent)
 	_, _ = c.Conn.Write(answer)
 }
 
@@ -29,8 +31,21 @@ func (c *conn) refuse(f *fault.Error) {
 func (c *conn) abandoned() {
 	c.refused = true
 	c.s.opt.Observer.Refused(fault.ClientClosed)
-	c.logRefusal(fault.ClientClosed, appendRequestID(nil, c.opening.id), 0)
-	c.s.opt.Observer.Answered(statusClientClosed)
+	c.logRefusal(fault.ClientClosed, wire.AppendRequestID(nil, c.opening.id), 0)
+	c.s.opt.Observer.Answered(wire.StatusClientClosed)
+}
+
+// Shed notes a refusal for pause.
+func (c *conn) Shed(budget time.Duration) { c.shedOf = budget }
+
+// pause leaves the connection unread for a moment after a refusal for want of capacity.
+func (c *conn) pause() {
+	if c.shedOf == 0 {
+		return
+	}
+	time.Sleep(loop.HoldFor(int(c.s.pausing.Add(1)), c.shedOf))
+	c.s.pausing.Add(-1)
+	c.shedOf = 0
 }
 
 // linger waits a moment for a client that is still sending: closing a socket with

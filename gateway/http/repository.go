@@ -1,7 +1,6 @@
 package httpfront
 
 import (
-	"sluice/gateway"
 	"sluice/internal/fault"
 	"sluice/internal/oip"
 )
@@ -12,20 +11,21 @@ func (s *Server) repositoryIndex(c *call) error {
 	if err != nil {
 		return err
 	}
-	index, err := index(s.gateway.Models(), body)
+	entries, err := s.Index(body)
 	if err != nil {
 		return err
 	}
-	return answerJSON(c.ctx, index)
+	return answerJSON(c.ctx, entries)
 }
 
-func index(models gateway.Models, body []byte) ([]oip.IndexEntry, error) {
+// Index lists the versions that the body of an index request asks for.
+func (s *Server) Index(body []byte) ([]oip.IndexEntry, error) {
 	readyOnly, err := oip.ParseIndexRequest(body)
 	if err != nil {
 		return nil, err
 	}
 	entries := []oip.IndexEntry{}
-	for _, m := range models.List() {
+	for _, m := range s.gateway.Models().List() {
 		if !readyOnly || m.State == oip.StateReady {
 			entries = append(entries, oip.IndexEntry{Name: m.Name, Version: m.Version, State: m.State, Reason: m.Reason, Unpinned: m.Unpinned})
 		}
@@ -33,8 +33,8 @@ func index(models gateway.Models, body []byte) ([]oip.IndexEntry, error) {
 	return entries, nil
 }
 
-// statistics reports one model. The protocol's word for an unknown one is 400 here; what there is
-// is listed all the same.
+// statistics reports one model. The protocol wants 400 for an unknown one; the text still lists the models that
+// there are.
 func (s *Server) statistics(c *call) error {
 	m, err := s.find(c)
 	switch {

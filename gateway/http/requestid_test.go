@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"io"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,37 +16,6 @@ import (
 )
 
 var madeID = regexp.MustCompile(`^[0-9a-f]{32}$`)
-
-// An id is taken as it is, or a new one is made.
-func TestRequestID(t *testing.T) {
-	f := func(given string, taken bool) {
-		t.Helper()
-		got := string(appendRequestID([]byte("kept:"), []byte(given)))
-		id, ok := strings.CutPrefix(got, "kept:")
-		if !ok || (id == given) != taken || !taken && !madeID.MatchString(id) {
-			t.Errorf("%q gives %q", given, got)
-		}
-	}
-	f("a", true)
-	f("0af7651916cd43dd8448eb211c80319c", true)
-	f(`~!"\{}`, true)
-	f(strings.Repeat("x", 128), true)
-	f("", false)
-	f(strings.Repeat("x", 129), false)
-	f("a b", false)
-	f("a\tb", false)
-	f("a\x7f", false)
-	f("ü", false)
-	f("a\r\nX: y", false)
-	made := make([]string, 10_000)
-	for i := range made {
-		made[i] = string(appendRequestID(nil, nil))
-	}
-	slices.Sort(made)
-	if n := len(slices.Compact(made)); n != 10_000 {
-		t.Errorf("%d of 10000 new ids differ", n)
-	}
-}
 
 // Whatever is answered has the request's id: answers and refusals of the handlers, faults of framing
 // as soon as the header's line has come, and bodies that do not come.
@@ -121,28 +89,6 @@ func TestLogLinesHaveTheID(t *testing.T) {
 	if a.status != 500 || a.header.Get("X-Request-Id") != "here" || len(lines) != 1 || lines[0].Message != "request panicked" || lines[0].ContextMap()["request_id"] != "here" {
 		t.Errorf("got %d, the id %q and the lines %v", a.status, a.header.Get("X-Request-Id"), lines)
 	}
-}
-
-// The admin port takes and makes ids in the same way.
-func TestAdminRequestID(t *testing.T) {
-	core, logs := observer.New(zap.DebugLevel)
-	e := serve(t, fixtures(), nil)
-	admin := e.at(e.admin(func(o *AdminOptions) { o.Log = zap.New(core) }))
-	f := func(status int, raw, want string) {
-		t.Helper()
-		a := admin.send(raw)
-		if got := a.header.Get("X-Request-Id"); a.status != status || want != "" && got != want || want == "" && !madeID.MatchString(got) {
-			t.Errorf("%.60q got %d with the id %q, want %d with %q", raw, a.status, got, status, want)
-		}
-	}
-	f(200, get("/metrics"), "")
-	f(200, post("/v2/repository/models/simple/unload", "", "X-Request-Id: op-7"), "op-7")
-	if lines := logs.TakeAll(); len(lines) != 1 || lines[0].ContextMap()["request_id"] != "op-7" {
-		t.Errorf("lines: %v", lines)
-	}
-	f(404, post("/nope", "", "X-Request-Id: op-8"), "op-8")
-	f(405, post("/metrics", "", "X-Request-Id: a b"), "")
-	f(403, "GET /metrics HTTP/1.1\r\nHost: h\r\nOrigin: x\r\nX-Request-Id: op-9\r\n\r\n", "op-9")
 }
 
 // An id reaches the answer of a request whose client is refused by the scheduler too.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"strings"
 
+	"sluice/gateway/http/wire"
 	"sluice/internal/fault"
 	"sluice/internal/http1"
 )
@@ -59,15 +60,7 @@ func (n *node) add(pattern string, route Route) {
 	if next.allow != "" {
 		next.allow += ", "
 	}
-	next.allow += allowList(route.Method)
-}
-
-// allowList is what the Allow header lists for a route's method: HEAD is wherever GET is.
-func allowList(method string) string {
-	if method == "GET" {
-		return "GET, HEAD"
-	}
-	return method
+	next.allow += wire.Allow(route.Method)
 }
 
 func (n *node) next(segment string) *node {

@@ -2,20 +2,16 @@ package httpfront
 
 import "sluice/gateway"
 
-// Class says who may call a route. Every route has one.
+// Class says what a route is for. Every route has one. Nothing on this port changes the server.
 type Class uint8
 
-// The classes. The predict port serves Public and Infer routes only, the metrics port Public and
-// Scrape; the others exist on the admin port alone.
+// The classes of routes.
 const (
-	Public    Class = iota + 1 // health and descriptions
-	Infer                      // predictions
-	AdminOnly                  // whatever changes the server or shows its inside
-	Scrape                     // metrics: as AdminOnly on the admin port, and open on the port of their own
-	Profile                    // as AdminOnly, and beyond loopback for a token alone
+	Public Class = iota + 1 // health and descriptions
+	Infer                   // predictions: refused once the drain deadline has passed
 )
 
-// Route is one line of a port's table. In a pattern {model} and {version} stand for one
+// Route is one line of the port's table. In a pattern {model} and {version} stand for one
 // path segment; "{model}:verb" splits the segment at its last colon.
 type Route struct {
 	Method, Pattern string

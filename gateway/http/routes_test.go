@@ -8,26 +8,27 @@ import (
 	"maps"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
 
+	"sluice/gateway/http/admin"
+	"sluice/gateway/http/wire"
 	"sluice/internal/fault"
 )
 
 var concrete = strings.NewReplacer("{model}", "simple", "{version}", "1", "{device}", "fake")
 
 // admin starts an admin port beside e.
-func (e *edge) admin(change func(*AdminOptions)) (addr string) {
+func (e *edge) admin(change func(*admin.Options)) (addr string) {
 	e.t.Helper()
-	opt := AdminOptions{Models: e.models, Control: e.models, Server: e.server, Hosts: []string{"h"}, Reopen: reopenFake, Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	opt := admin.Options{Front: e.server, Control: e.models, Hosts: []string{"h"}, Reopen: reopenFake, Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, "up 1\n")
 	})}
 	if change != nil {
 		change(&opt)
 	}
-	a, err := NewAdmin(opt)
+	a, err := admin.New(opt)
 	if err != nil {
 		e.t.Fatal(err)
 	}
@@ -48,44 +49,6 @@ func (e *edge) admin(change func(*AdminOptions)) (addr string) {
 	return ln.Addr().String()
 }
 
-// Whoever takes a profile, or has only connected, does not make the end of the server a fault.
-func TestAdminEndsBesideItsCallers(t *testing.T) {
-	asked := make(chan struct{})
-	e := serve(t, fixtures(), nil)
-	a, err := NewAdmin(AdminOptions{Models: e.models, Control: e.models, Server: e.server, Metrics: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		close(asked)
-		<-r.Context().Done()
-	})})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	done := make(chan error, 1)
-	go func() { done <- a.Serve(ln) }()
-	for _, said := range []string{"", "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n"} {
-		conn, err := net.Dial("tcp", ln.Addr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer conn.Close()
-		if _, err := io.WriteString(conn, said); err != nil {
-			t.Fatal(err)
-		}
-	}
-	<-asked
-	late, cancel := context.WithCancel(context.Background())
-	cancel()
-	if err := a.Shutdown(late); err != nil {
-		t.Errorf("the end of the port is a fault: %v", err)
-	}
-	if err := <-done; err != nil {
-		t.Error(err)
-	}
-}
-
 // reopenFake knows one device.
 func reopenFake(name string) error {
 	if name != "fake" {
@@ -101,34 +64,33 @@ func (e *edge) at(addr string) *edge {
 	return &other
 }
 
-// All routes on both ports: each answers on its own port and is unknown on the other,
-// and no class of the admin port is on the predict port.
+// All routes on both ports: each has a class, answers on its own port and is unknown on the other.
 func TestRoutesOfBothPorts(t *testing.T) {
 	e := serve(t, fixtures(), nil)
-	admin := e.at(e.admin(nil))
+	control := e.at(e.admin(nil))
 	type key struct{ method, path string }
 	onAdmin := map[key]bool{}
-	for _, r := range AdminRoutes() {
+	for _, r := range admin.Routes() {
 		onAdmin[key{r.Method, concrete.Replace(r.Pattern)}] = true
 	}
 	onPredict := map[key]bool{}
 	for _, r := range PredictRoutes() {
 		if r.Class != Public && r.Class != Infer {
-			t.Errorf("%s %s of class %d is on the predict port", r.Method, r.Pattern, r.Class)
+			t.Errorf("predict port: %s %s is of class %d", r.Method, r.Pattern, r.Class)
 		}
 		k := key{r.Method, concrete.Replace(r.Pattern)}
 		onPredict[k] = true
 		if a := e.send(request(r.Method, k.path, "")); a.status == 404 || a.status == 405 {
 			t.Errorf("predict port: %s %s got %d", k.method, k.path, a.status)
 		}
-		if a := admin.send(request(r.Method, k.path, "")); !onAdmin[k] && a.status != 404 && a.status != 405 {
+		if a := control.send(request(r.Method, k.path, "")); !onAdmin[k] && a.status != 404 && a.status != 405 {
 			t.Errorf("admin port: %s %s got %d", k.method, k.path, a.status)
 		}
 	}
-	for _, r := range AdminRoutes() {
+	for _, r := range admin.Routes() {
 		k := key{r.Method, concrete.Replace(r.Pattern)}
-		if r.Class == Infer {
-			t.Errorf("%s %s is of a class of the predict port", r.Method, r.Pattern)
+		if r.Class < admin.Public || r.Class > admin.Profile {
+			t.Errorf("admin port: %s %s is of class %d", r.Method, r.Pattern, r.Class)
 		}
 		if a := e.send(request(r.Method, k.path, "")); !onPredict[k] && a.status != 404 {
 			t.Errorf("predict port: %s %s got %d", k.method, k.path, a.status)
@@ -136,85 +98,8 @@ func TestRoutesOfBothPorts(t *testing.T) {
 		if strings.HasPrefix(k.path, "/debug/pprof/profile") || strings.HasPrefix(k.path, "/debug/pprof/trace") {
 			continue // they take seconds
 		}
-		if a := admin.send(request(r.Method, k.path, "")); a.status != 200 {
+		if a := control.send(request(r.Method, k.path, "")); a.status != 200 {
 			t.Errorf("admin port: %s %s got %d %s", k.method, k.path, a.status, a.body)
-		}
-	}
-}
-
-func TestReopenedDevice(t *testing.T) {
-	e := serve(t, fixtures(), nil)
-	var asked []string
-	admin := e.at(e.admin(func(o *AdminOptions) {
-		o.Reopen = func(name string) error { asked = append(asked, name); return reopenFake(name) }
-	}))
-	none := e.at(e.admin(func(o *AdminOptions) { o.Reopen = nil }))
-	f := func(at *edge, device string, status int, text string) {
-		t.Helper()
-		if a := at.send(request("POST", "/v2/devices/"+device+"/reopen", "")); a.status != status || !strings.Contains(string(a.body), text) {
-			t.Errorf("reopening %q got %d %s, want %d with %q", device, a.status, a.body, status, text)
-		}
-	}
-	f(admin, "fake", 200, "")
-	f(admin, "cuda:0", 404, "there is no device 'cuda:0'")
-	f(admin, strings.Repeat("x", 65), 404, "there is no device of 65 characters")
-	f(none, "fake", 404, "there is no device 'fake'")
-	if got := strings.Join(asked, " "); got != "fake cuda:0" {
-		t.Errorf("asked to reopen %q", got)
-	}
-}
-
-// The admin port is closed to other sites and, with a token, to strangers.
-func TestAdminIsClosed(t *testing.T) {
-	e := serve(t, fixtures(), nil)
-	admin := e.at(e.admin(func(o *AdminOptions) { o.Token, o.Hosts = "secret", []string{"ops.example"} }))
-	const bearer = "Authorization: Bearer secret\r\n"
-	f := func(headers string, public, closed int) {
-		t.Helper()
-		for _, r := range AdminRoutes() {
-			if strings.HasPrefix(r.Pattern, "/debug/pprof/") && closed == 200 {
-				continue
-			}
-			want := closed
-			if r.Class == Public {
-				want = public
-			}
-			raw := r.Method + " " + concrete.Replace(r.Pattern) + " HTTP/1.1\r\nContent-Length: 0\r\n" + headers + "\r\n"
-			if a := admin.send(raw); a.status != want {
-				t.Errorf("%s %s with %q got %d, want %d", r.Method, r.Pattern, headers, a.status, want)
-			}
-		}
-	}
-	f("Host: localhost\r\n", 200, 401)
-	f("Host: localhost\r\nAuthorization: Bearer other\r\n", 200, 401)
-	f("Host: localhost\r\nAuthorization: secret\r\n", 200, 401)
-	f("Host: localhost\r\nAuthorization: Basic secret\r\n", 200, 401)
-	f("Host: localhost\r\nAuthorization: bearer  secret\r\n", 200, 401)
-	f("Host: localhost\r\nAuthorization: bearer secret2\r\n", 200, 401)
-	f("Host: localhost\r\nAuthorization: bearer SECRET\r\n", 200, 401)
-	f("Host: localhost\r\nauthorization: bearer secret\r\n", 200, 200)
-	f("Host: localhost\r\nAuthorization: BEARER secret\r\n", 200, 200)
-	f("Host: evil.example\r\n"+bearer, 403, 403)
-	f("Host: localhost.evil.example\r\n"+bearer, 403, 403)
-	f("Host: localhost\r\nOrigin: http://localhost\r\n"+bearer, 403, 403)
-	f("Host: localhost\r\nSec-Fetch-Site: cross-site\r\n"+bearer, 403, 403)
-	f("Host: localhost\r\nSec-Fetch-Site: none\r\n"+bearer, 200, 200)
-	f("Host: ops.example:8081\r\n"+bearer, 200, 200)
-	f("Host: [::1]:8081\r\n"+bearer, 200, 200)
-	f("Host: 10.1.2.3:8081\r\n"+bearer, 200, 200)
-}
-
-// Without a token an address in Host must be the one that the request came to: a page that a browser
-// got from elsewhere cannot name it.
-func TestAdminHostsWithoutToken(t *testing.T) {
-	e := serve(t, fixtures(), nil)
-	admin := e.at(e.admin(func(o *AdminOptions) { o.Hosts = []string{"ops.example", "10.9.9.9"} }))
-	for host, want := range map[string]int{
-		"localhost": 200, "LOCALHOST:8081": 200, "127.0.0.1": 200, "127.0.0.1:9": 200, "[::ffff:127.0.0.1]:8081": 200, "ops.example": 200, "10.9.9.9:1": 200,
-		"127.0.0.2": 403, "10.1.2.3": 403, "[::1]": 403, "0.0.0.0": 403, "localhost.evil.example": 403, "127.0.0.1.evil.example": 403,
-	} {
-		if a := admin.send("GET /metrics HTTP/1.1\r\nHost: " + host + "\r\n\r\n"); a.status != want {
-			t.Errorf("Host: %s got %d, want %d", host, a.status, want)
 		}
 	}
 }
@@ -222,24 +107,24 @@ func TestAdminHostsWithoutToken(t *testing.T) {
 // Every route on every port, for each kind of stranger, against one table.
 func TestEveryRouteForEveryStranger(t *testing.T) {
 	e := serve(t, fixtures(), nil)
-	type answers [Profile + 1]int // by class; 0 is served
+	type answers [admin.Profile + 1]int // by class; 0 is served
 	const none, bad, good, origin, foreign = "", "Authorization: Bearer no\r\n", "Authorization: Bearer secret\r\n", "Origin: http://192.0.2.1\r\n", "Host: evil.example\r\n"
-	closed := answers{Public: 403, AdminOnly: 403, Scrape: 403, Profile: 403}
-	token := answers{AdminOnly: 401, Scrape: 401, Profile: 401}
-	metricsOnly := answers{AdminOnly: 404, Profile: 404}
+	closed := answers{admin.Public: 403, admin.Closed: 403, admin.Scrape: 403, admin.Profile: 403}
+	token := answers{admin.Closed: 401, admin.Scrape: 401, admin.Profile: 401}
+	metricsOnly := answers{admin.Closed: 404, admin.Profile: 404}
 	for _, port := range []struct {
 		name  string
 		at    *edge
 		table map[string]answers
 	}{
 		{"predict", e, map[string]answers{
-			none: {AdminOnly: 404, Scrape: 404, Profile: 404}, good: {AdminOnly: 404, Scrape: 404, Profile: 404},
+			none: {admin.Closed: 404, admin.Scrape: 404, admin.Profile: 404}, good: {admin.Closed: 404, admin.Scrape: 404, admin.Profile: 404},
 		}},
 		{"admin", e.at(e.admin(nil)), map[string]answers{none: {}, bad: {}, origin: closed, foreign: closed}},
-		{"admin with a token", e.at(e.admin(func(o *AdminOptions) { o.Token = "secret" })), map[string]answers{
+		{"admin with a token", e.at(e.admin(func(o *admin.Options) { o.Token = "secret" })), map[string]answers{
 			none: token, bad: token, good: {}, origin: closed, foreign: closed, origin + good: closed, foreign + good: closed,
 		}},
-		{"metrics", e.at(e.admin(func(o *AdminOptions) { o.MetricsOnly = true })), map[string]answers{
+		{"metrics", e.at(e.admin(func(o *admin.Options) { o.MetricsOnly = true })), map[string]answers{
 			none: metricsOnly, bad: metricsOnly, foreign: metricsOnly, origin: closed,
 		}},
 	} {
@@ -247,9 +132,9 @@ func TestEveryRouteForEveryStranger(t *testing.T) {
 			if !strings.Contains(headers, "Host:") {
 				headers += "Host: h\r\n"
 			}
-			for _, r := range AdminRoutes() {
+			for _, r := range admin.Routes() {
 				path, method := concrete.Replace(r.Pattern), r.Method
-				if r.Class == Profile {
+				if r.Class == admin.Profile {
 					method = "HEAD" // the same, and takes no profile
 				}
 				if port.name == "predict" && onPredictPort(r.Pattern) {
@@ -287,33 +172,10 @@ func onPredictPort(pattern string) bool {
 	return slices.ContainsFunc(PredictRoutes(), func(r Route) bool { return r.Pattern == pattern })
 }
 
-// Beyond loopback profiles are for a token.
-func TestProfilesBeyondLoopback(t *testing.T) {
-	e := serve(t, fixtures(), nil)
-	f := func(token, local string, want int) {
-		t.Helper()
-		a, err := NewAdmin(AdminOptions{Models: e.models, Control: e.models, Server: e.server, Token: token})
-		if err != nil {
-			t.Fatal(err)
-		}
-		r := httptest.NewRequest("GET", "http://"+local+"/debug/pprof/cmdline", nil)
-		r = r.WithContext(context.WithValue(t.Context(), http.LocalAddrContextKey, &net.TCPAddr{IP: net.ParseIP(local)}))
-		r.Header.Set("Authorization", "Bearer secret")
-		w := httptest.NewRecorder()
-		if a.server.Handler.ServeHTTP(w, r); w.Code != want {
-			t.Errorf("token %q at %s got %d, want %d", token, local, w.Code, want)
-		}
-	}
-	f("", "127.0.0.1", 200)
-	f("", "10.0.0.1", 403)
-	f("secret", "10.0.0.1", 200)
-	f("other", "10.0.0.1", 401)
-}
-
 // Case 47: unload and load, on the admin port only.
 func TestUnloadAndLoad(t *testing.T) {
 	e := serve(t, fixtures(), nil)
-	admin := e.at(e.admin(nil))
+	port := e.at(e.admin(nil))
 	infer := func(want int) {
 		t.Helper()
 		if a := e.send(post(simpleInfer, simpleBody(""))); a.status != want {
@@ -322,7 +184,7 @@ func TestUnloadAndLoad(t *testing.T) {
 	}
 	control := func(verb, model, body string, want int) {
 		t.Helper()
-		a := admin.send(post("/v2/repository/models/"+model+"/"+verb, body))
+		a := port.send(post("/v2/repository/models/"+model+"/"+verb, body))
 		if a.status != want || want == 200 && a.body != "" {
 			t.Fatalf("%s %s %s got %d %s, want %d", verb, model, body, a.status, a.body, want)
 		}
@@ -353,7 +215,7 @@ func TestOpenAPIMatchesRoutes(t *testing.T) {
 		}
 	}
 	for _, r := range PredictRoutes() {
-		for method := range strings.SplitSeq(allowList(r.Method), ", ") {
+		for method := range strings.SplitSeq(wire.Allow(r.Method), ", ") {
 			if line := method + " " + r.Pattern; !described[line] {
 				t.Errorf("%s is not described", line)
 			} else {

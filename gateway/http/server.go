@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"sluice/gateway"
+	"sluice/gateway/http/loop"
 	"sluice/internal/fault"
 )
 
@@ -22,10 +23,11 @@ type Server struct {
 	gateway *gateway.Gateway
 	http    fasthttp.Server
 	router  *router
+	loops   *loop.Group // they have the connections without goroutines
 
 	draining atomic.Bool  // not ready; answers close their connections
 	stopping atomic.Bool  // no new connections
-	accepted atomic.Bool  // the last of them has come
+	accepted atomic.Bool  // the last connection has come
 	refusing atomic.Bool  // the drain deadline has passed
 	lingers  atomic.Int32 // connections being turned away
 	pausing  atomic.Int32 // connections with goroutines that are not read after a refusal
@@ -33,13 +35,12 @@ type Server struct {
 
 	quit      chan struct{}  // closed when stopping begins
 	accepting sync.WaitGroup // one per Serve
-	running   sync.WaitGroup // one per connection
+	running   sync.WaitGroup // one per connection with a goroutine
 	mu        struct {
 		sync.Mutex
 		listeners []net.Listener
 		open      int                // connections
 		conns     map[*conn]struct{} // those with a goroutine of their own
-		loops     []*loop            // they have the others
 	}
 }
 
@@ -49,6 +50,7 @@ func New(opt Options) (*Server, error) {
 		return nil, fmt.Errorf("cannot make the HTTP server: %w", err)
 	}
 	s := &Server{opt: opt, gateway: opt.Gateway, router: newRouter(opt.BasePath, predictRoutes), quit: make(chan struct{})}
+	s.loops = loop.New(s.loopOptions(), served{s})
 	s.mu.conns = make(map[*conn]struct{})
 	s.http = fasthttp.Server{
 		Handler:      s.handle,
@@ -85,7 +87,7 @@ func (s *Server) Serve(ln net.Listener) error {
 			continue
 		}
 		if s.stopping.Load() {
-			if connectionWaits(ln) {
+			if loop.ConnectionWaits(ln) {
 				acceptSoon(ln)
 				continue
 			}
@@ -113,8 +115,8 @@ func (s *Server) listen(ln net.Listener) bool {
 	}
 	s.mu.listeners = append(s.mu.listeners, ln)
 	s.accepting.Add(1)
-	s.startLoopsLocked()
-	stampArrivals(ln)
+	s.loops.Start()
+	loop.StampArrivals(ln)
 	return true
 }
 
@@ -131,20 +133,20 @@ func (s *Server) admit(raw net.Conn) {
 		return
 	}
 	s.opt.Observer.Connected(1)
-	boundUnsent(raw)
-	if !s.loopTakes(raw) {
+	loop.BoundUnsent(raw)
+	if !s.loops.Take(raw, addressOf(raw)) {
 		s.dedicate(newConn(raw, s), nil)
 	}
 }
 
-// dedicate gives a connection a goroutine. rest is the end of an answer to its previous
-// request that is still to be written; last ends the connection after it.
-func (s *Server) dedicate(c *conn, rest *unsent) {
+// dedicate gives a connection a goroutine. rest is what is still to be written of the answer to its previous
+// request; nil if nothing is.
+func (s *Server) dedicate(c *conn, rest *loop.Rest) {
 	s.mu.Lock()
 	s.mu.conns[c] = struct{}{}
 	s.mu.Unlock()
 	s.running.Go(func() {
-		if rest.write(c) {
+		if c.finish(rest) {
 			_ = s.http.ServeConn(c) // its errors have been answered or concern a client that left
 		} else {
 			_ = c.Close()
@@ -154,26 +156,6 @@ func (s *Server) dedicate(c *conn, rest *unsent) {
 		s.mu.Unlock()
 		s.closed()
 	})
-}
-
-// unsent is what is left to write of an answer.
-type unsent struct {
-	head []byte // and its body, if that is not large
-	body []byte // of the call's answer
-	last bool   // the connection ends with it
-}
-
-// write reports whether the connection goes on.
-func (u *unsent) write(c *conn) bool {
-	if u == nil {
-		return true
-	}
-	_, err := c.Write(u.head)
-	if err == nil && len(u.body) > 0 {
-		_, err = c.Write(u.body)
-	}
-	c.written()
-	return err == nil && !u.last
 }
 
 // closed counts a connection out.

@@ -43,6 +43,7 @@ var arrows = map[string][]string{"plan": {"batcher/policy"}}
 var layers = [][]string{
 	{"models/bundle", "models/inputs", "models/trial", "models/gates", "models"},
 	{"internal/oip/wire", "internal/oip/target", "internal/oip/v1", "internal/oip", "internal/oip/client"},
+	{"gateway/http/loop", "gateway", "gateway/http/wire", "gateway/http", "gateway/http/admin"},
 }
 
 // joiners are the folders of the floor above the stages.

@@ -156,6 +156,8 @@ func TestRules(t *testing.T) {
 		"models/trial imports models/gates: a lower layer knows nothing of a higher one")
 	f("layers of a leaf", []Package{one("internal/oip/client", "sluice/internal/oip"), one("internal/oip/wire", "sluice/internal/oip/client")},
 		"internal/oip/wire imports internal/oip/client: a lower layer knows nothing of a higher one")
+	f("layers of the gateway", []Package{one("gateway/http/loop", "sluice/internal/http1", "sluice/gateway"), one("gateway/http", "sluice/gateway", "sluice/gateway/http/loop"), one("gateway/http/admin", "sluice/gateway/http/wire")},
+		"gateway/http/loop imports gateway: a lower layer knows nothing of a higher one")
 	f("arrow", []Package{one("plan", "sluice/batcher"), one("batcher", "sluice/plan"), one("gateway", "sluice/batcher/policy")},
 		"batcher imports plan: stages do not know each other; declare the interface that is needed",
 		"gateway imports batcher/policy: stages do not know each other; declare the interface that is needed",

@@ -11,6 +11,8 @@ import (
 
 	"sluice/config"
 	httpfront "sluice/gateway/http"
+	"sluice/gateway/http/admin"
+	"sluice/gateway/http/wire"
 	"sluice/internal/fault"
 )
 
@@ -81,7 +83,7 @@ func TestRoutes(t *testing.T) {
 	for _, r := range httpfront.PredictRoutes() {
 		ports[r.Method+" "+r.Pattern] = "predict"
 	}
-	for _, r := range httpfront.AdminRoutes() {
+	for _, r := range admin.Routes() {
 		route := r.Method + " " + r.Pattern
 		if ports[route] != "" {
 			ports[route] = "both"
@@ -97,7 +99,7 @@ func TestRoutes(t *testing.T) {
 }
 
 func TestHeaders(t *testing.T) {
-	source, err := ReadSource(false, nil, root+"/gateway/http", root+"/internal/http1")
+	source, err := ReadSource(true, nil, root+"/gateway/http", root+"/internal/http1")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,7 +123,7 @@ func TestCodesAndStatuses(t *testing.T) {
 	var codes []string
 	statuses := map[string]bool{"100": true, "200": true}
 	for _, kind := range fault.Kinds() {
-		status, retry := httpfront.FaultStatus(kind)
+		status, retry := wire.Status(kind), wire.RetryAfter(&fault.Error{Kind: kind}) > 0
 		again := "no"
 		if retry {
 			again = "yes"

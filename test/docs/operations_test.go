@@ -89,7 +89,7 @@ func TestReadinessAnswers(t *testing.T) {
 	}
 	verb := regexp.MustCompile(`%[-+#0-9.]*[a-z]`)
 	var code []string
-	for _, text := range source.TextsOf("readiness") {
+	for _, text := range source.TextsOf("Readiness") {
 		prefix, passes := strings.CutSuffix(text, "%v") // the registry says the rest
 		if !passes {
 			code = append(code, verb.ReplaceAllString(text, "..."))
@@ -114,7 +114,7 @@ func TestReadinessAnswers(t *testing.T) {
 		}
 	}
 	if len(code) == 0 {
-		t.Fatal("gateway/http has no function readiness with faults: name in this test what answers now")
+		t.Fatal("gateway/http has no method Readiness with faults: name in this test what answers now")
 	}
 	same(t, "docs/operations.md, Readiness,", shown, code)
 }

@@ -1,7 +1,0 @@
-//go:build !linux
-
-package httpfront
-
-import "net"
-
-func boundUnsent(net.Conn) {}
