@@ -1,28 +1,15 @@
 package nvml
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"text/tabwriter"
 )
 
-// String is the GPU on one line: "GPU 0: NVIDIA H100 80GB HBM3, 79.6 GiB, SM clock up to 1980 MHz".
-func (g GPU) String() string {
-	if g.Fault != "" {
-		return fmt.Sprintf("GPU %d: %s", g.Index, g.Fault)
-	}
-	return fmt.Sprintf("GPU %d: %s, %s, SM clock up to %s", g.Index, g.Name, gibibytes(g.Memory), clock(g.MaxSMClock))
-}
-
 // String names the driver, the newest CUDA that it serves, and the library.
 func (d Driver) String() string {
-	or := func(s string) string {
-		if s == "" {
-			return "?"
-		}
-		return s
-	}
-	return fmt.Sprintf("driver %s, CUDA %s, NVML %s", or(d.Version), or(d.CUDA), or(d.Library))
+	return fmt.Sprintf("driver %s, CUDA %s, NVML %s", cmp.Or(d.Version, "?"), cmp.Or(d.CUDA, "?"), cmp.Or(d.Library, "?"))
 }
 
 // Table is what `sluice devices` prints: the driver, and a line for each GPU with what
@@ -48,7 +35,7 @@ func (m *Monitor) Table() string {
 		} else if g.Fault != "" {
 			state = []string{"unusable", "-", "-", "-", "-", "-"}
 		}
-		fmt.Fprintf(table, "%d\t%s\t%s\t%s\t%s\n", g.Index, dash(g.Name), dash(g.PCIBusID), strings.Join(state, "\t"), dash(g.UUID))
+		fmt.Fprintf(table, "%d\t%s\t%s\t%s\t%s\n", g.Index, cmp.Or(g.Name, "-"), cmp.Or(g.PCIBusID, "-"), strings.Join(state, "\t"), cmp.Or(g.UUID, "-"))
 	}
 	if err := table.Flush(); err != nil {
 		panic("BUG: a string cannot be written to: " + err.Error())
@@ -77,13 +64,6 @@ func slowedBy(s *State) string {
 	return strings.Join(names, ",")
 }
 
-func dash(s string) string {
-	if s == "" {
-		return "-"
-	}
-	return s
-}
-
 // single is a reading in the given unit.
 func single(r Reading, unit float64, name string) string {
 	if !r.Known {
@@ -105,12 +85,3 @@ func pair(now, limit Reading, unit float64, name string, digits int) string {
 	}
 	return part(now) + "/" + part(limit) + " " + name
 }
-
-func gibibytes(r Reading) string {
-	if !r.Known {
-		return "memory unknown"
-	}
-	return fmt.Sprintf("%.1f GiB", r.Value/(1<<30))
-}
-
-func clock(r Reading) string { return single(r, 1e6, "MHz") }

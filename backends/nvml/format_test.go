@@ -46,16 +46,7 @@ func TestTable(t *testing.T) {
 	})
 }
 
-func TestGPUString(t *testing.T) {
-	f := func(g GPU, want string) {
-		t.Helper()
-		if got := g.String(); got != want {
-			t.Errorf("%q, want %q", got, want)
-		}
-	}
-	f(GPU{Index: 1, Name: "NVIDIA A10", Memory: known(24 << 30), MaxSMClock: known(1695e6)}, "GPU 1: NVIDIA A10, 24.0 GiB, SM clock up to 1695 MHz")
-	f(GPU{Index: 1, Name: "NVIDIA A10"}, "GPU 1: NVIDIA A10, memory unknown, SM clock up to -")
-	f(GPU{Index: 2, Fault: "cannot open GPU 2: ERROR_UNKNOWN"}, "GPU 2: cannot open GPU 2: ERROR_UNKNOWN")
+func TestDriverString(t *testing.T) {
 	if got, want := (Driver{CUDA: "12.8"}).String(), "driver ?, CUDA 12.8, NVML ?"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}

@@ -1,8 +1,6 @@
 package nvml
 
 import (
-	"strings"
-
 	"github.com/NVIDIA/go-nvml/pkg/nvml"
 )
 
@@ -51,20 +49,6 @@ func (r Reasons) Slow() bool {
 		}
 	}
 	return false
-}
-
-// String names the active reasons, or is "none".
-func (r Reasons) String() string {
-	var names []string
-	for _, reason := range r.List() {
-		if reason.Active {
-			names = append(names, reason.Name)
-		}
-	}
-	if len(names) == 0 {
-		return "none"
-	}
-	return strings.Join(names, ",")
 }
 
 const (

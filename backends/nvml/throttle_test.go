@@ -196,14 +196,20 @@ func TestOnThrottle(t *testing.T) {
 
 func TestReasonNames(t *testing.T) {
 	for reasons, want := range map[Reasons]string{
-		0:              "none",
+		0:              "",
 		idle:           "gpu_idle",
 		thermal | 4:    "sw_power_cap,sw_thermal_slowdown",
 		511:            "gpu_idle,applications_clocks_setting,sw_power_cap,hw_slowdown,sync_boost,sw_thermal_slowdown,hw_thermal_slowdown,hw_power_brake_slowdown,display_clock_setting",
-		1 << 40:        "none",
+		1 << 40:        "",
 		1<<40 | appSet: "applications_clocks_setting",
 	} {
-		if got := reasons.String(); got != want {
+		var active []string
+		for _, reason := range reasons.List() {
+			if reason.Active {
+				active = append(active, reason.Name)
+			}
+		}
+		if got := strings.Join(active, ","); got != want {
 			t.Errorf("reasons %#x are %q, want %q", uint64(reasons), got, want)
 		}
 	}

@@ -16,18 +16,6 @@ const (
 	Critical
 )
 
-func (e Effect) String() string {
-	switch e {
-	case Harmless:
-		return "harmless"
-	case Process:
-		return "process"
-	case Critical:
-		return "critical"
-	}
-	return fmt.Sprintf("effect %d", int(e))
-}
-
 // Xid is what is known of an event's number.
 type Xid struct {
 	Code   uint64
