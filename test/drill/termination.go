@@ -26,8 +26,9 @@ type balancer struct {
 
 // addr is a rig.Traffic.Addr.
 func (b *balancer) addr() string {
-	for range b.members {
-		if i := b.next.Add(1) % 2; b.ready[i].Load() {
+	first := int(b.next.Add(1))
+	for k := range b.members {
+		if i := (first + k) % 2; b.ready[i].Load() {
 			return b.members[i].Load().Predict
 		}
 	}
