@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
@@ -98,10 +99,7 @@ func (c *gpuCheck) drillLoad(model string) (budget time.Duration, rate float64) 
 // connection of its own, and kills the worker when the device has answered for a while.
 func (c *gpuCheck) underLoad(to asked, worker int, budget time.Duration, out *drillResult) error {
 	const warm, before = 300 * time.Millisecond, 2 * time.Second
-	after := c.drillLength
-	if after == 0 {
-		after = pick(c.bench, 15*time.Second, 6*time.Second)
-	}
+	after := cmp.Or(c.drillLength, pick(c.bench, 15*time.Second, 6*time.Second))
 	loaded := make(chan error, 1)
 	go func() {
 		var err error

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -69,12 +70,7 @@ func (b *bench) serve(name, ready, binary string, args ...string) (*process, err
 }
 
 // startLimit is how long a server may take until it is ready.
-func (b *bench) startLimit() time.Duration {
-	if b.patience > 0 {
-		return b.patience
-	}
-	return time.Minute
-}
+func (b *bench) startLimit() time.Duration { return cmp.Or(b.patience, time.Minute) }
 
 // stop ends the child by its id, and for good if it does not listen.
 func (p *process) stop() {

@@ -30,11 +30,7 @@ func (b Bars) SVG() template.HTML {
 			sums[i] += drawn(v)
 		}
 	}
-	b.Y.fit(func(yield func(float64)) {
-		for _, v := range sums {
-			yield(v)
-		}
-	})
+	b.Y.fit(sums)
 	d := newDrawing(b.Title)
 	d.levels(&b.Y)
 	d.labels(&b.X, &b.Y)

@@ -81,7 +81,7 @@ func TestBarsStack(t *testing.T) {
 func TestTicksAreRound(t *testing.T) {
 	f := func(a Axis, want ...float64) {
 		t.Helper()
-		a.fit(func(func(float64)) {})
+		a.fit(nil)
 		if got := a.ticks(); !slices.EqualFunc(got, want, func(a, b float64) bool { return math.Abs(a-b) < 1e-9*max(1, b) }) {
 			t.Errorf("%+v: ticks %v, want %v", a, got, want)
 		}

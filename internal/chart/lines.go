@@ -68,20 +68,14 @@ const (
 
 // SVG draws the chart with its legend.
 func (l Lines) SVG() template.HTML {
-	l.X.fit(func(yield func(float64)) {
-		for _, s := range l.Series {
-			for _, p := range s.Points {
-				yield(p.X)
-			}
+	var xs, ys []float64
+	for _, s := range l.Series {
+		for _, p := range s.Points {
+			xs, ys = append(xs, p.X), append(ys, p.Y)
 		}
-	})
-	l.Y.fit(func(yield func(float64)) {
-		for _, s := range l.Series {
-			for _, p := range s.Points {
-				yield(p.Y)
-			}
-		}
-	})
+	}
+	l.X.fit(xs)
+	l.Y.fit(ys)
 	d := newDrawing(l.Title)
 	d.axes(&l.X, &l.Y)
 	for i, s := range l.Series {

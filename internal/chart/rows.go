@@ -56,13 +56,11 @@ func (c across) name(d *drawing, y float64, name string) {
 
 // SVG draws the chart with its legend.
 func (r Rows) SVG() template.HTML {
-	r.X.fit(func(yield func(float64)) {
-		for _, s := range r.Stacks {
-			for _, v := range s.Values {
-				yield(v)
-			}
-		}
-	})
+	var all []float64
+	for _, s := range r.Stacks {
+		all = append(all, s.Values...)
+	}
+	r.X.fit(all)
 	const thick, gap = 12, 10
 	rowHeight := thick*len(r.Stacks) + gap
 	c := newAcross(r.Names, len(r.Names), rowHeight)

@@ -42,16 +42,16 @@ func (a *Axis) warp(v float64) float64 {
 }
 
 // fit widens the axis to values; those that are no numbers are passed over.
-func (a *Axis) fit(values func(yield func(float64))) {
+func (a *Axis) fit(values []float64) {
 	if a.Log {
 		a.fitLog(values)
 		return
 	}
-	values(func(v float64) {
+	for _, v := range values {
 		if finite(v) {
 			a.Min, a.Max = min(a.Min, v), max(a.Max, v)
 		}
-	})
+	}
 	if a.Tail {
 		return
 	}
@@ -64,17 +64,17 @@ func (a *Axis) fit(values func(yield func(float64))) {
 }
 
 // fitLog widens the axis to powers of ten around the values that are above 0.
-func (a *Axis) fitLog(values func(yield func(float64))) {
+func (a *Axis) fitLog(values []float64) {
 	low, high := math.Inf(1), min(a.Max, hugest)
 	if a.Min > 0 {
 		low = a.Min
 	}
-	values(func(v float64) {
+	for _, v := range values {
 		if finite(v) && v > tiniest {
 			v = min(v, hugest)
 			low, high = min(low, v), max(high, v)
 		}
-	})
+	}
 	if high <= 0 {
 		low, high = 1, 10
 	}

@@ -63,11 +63,12 @@ func ms(v float64) string { return with(digitsOrNone(v, false), " ms") }
 // lag may be 0.
 func lag(v float64) string { return with(digits(v), " ms") }
 
-func interval(lo, hi float64) string {
+// interval writes both ends of one that is known.
+func interval(lo, hi float64, write func(float64) string) string {
 	if lo == 0 && hi == 0 || !finite(lo) || !finite(hi) {
 		return none
 	}
-	return digits(lo) + " to " + digits(hi)
+	return write(lo) + " to " + write(hi)
 }
 
 func rate(v float64) string {

@@ -152,7 +152,7 @@ func parts(clocks ...*result.Latency) (all []float64) {
 // cell is a quantile with its interval, or how many samples it would need.
 func cell(l *result.Latency, q float64) (value, bounds string) {
 	if v, ok := l.At(q); ok {
-		return ms(v.Ms), interval(v.Lo, v.Hi)
+		return ms(v.Ms), interval(v.Lo, v.Hi, digits)
 	}
 	if need, ok := l.Needs(q); ok {
 		return none, "needs " + count(need)

@@ -70,7 +70,7 @@ func ratios(ab *result.AB) part {
 	p.Lines = []string{fmt.Sprintf("Both were asked in turn within one run (mode %s%s); A against itself shows what chance alone does here.", ab.Mode, blocks)}
 	p.Table = table{Head: []string{"", "A", "B", "B/A", "95 % interval", "A/A", "95 % interval"}}
 	for _, m := range ab.Metrics {
-		p.Table.Rows = append(p.Table.Rows, row{[]string{m.Name, value(m.A, m.Unit), value(m.B, m.Unit), ratio(m.Ratio), ratioInterval(m.Lo, m.Hi), ratio(m.AARatio), ratioInterval(m.AALo, m.AAHi)}, false})
+		p.Table.Rows = append(p.Table.Rows, row{[]string{m.Name, value(m.A, m.Unit), value(m.B, m.Unit), ratio(m.Ratio), interval(m.Lo, m.Hi, ratio), ratio(m.AARatio), interval(m.AALo, m.AAHi, ratio)}, false})
 		p.Notes = append(p.Notes, verdictSentence(m))
 	}
 	if f := ab.Failures; f != nil {
@@ -87,7 +87,7 @@ func verdictSentence(m result.Ratio) string {
 	if strings.HasPrefix(m.Verdict, "no difference") {
 		return fmt.Sprintf("%s: %s; the smallest that this run could have shown is %s.", m.Name, m.Verdict, percent(m.Detectable))
 	}
-	return fmt.Sprintf("%s: %s, %s times A (%s), beyond what A against itself does (%s).", m.Name, m.Verdict, ratio(m.Ratio), ratioInterval(m.Lo, m.Hi), ratioInterval(m.AALo, m.AAHi))
+	return fmt.Sprintf("%s: %s, %s times A (%s), beyond what A against itself does (%s).", m.Name, m.Verdict, ratio(m.Ratio), interval(m.Lo, m.Hi, ratio), interval(m.AALo, m.AAHi, ratio))
 }
 
 func value(v float64, unit string) string {
@@ -99,13 +99,6 @@ func ratio(v float64) string {
 		return none
 	}
 	return grouped(v, 3)
-}
-
-func ratioInterval(lo, hi float64) string {
-	if lo == 0 && hi == 0 || !finite(lo) || !finite(hi) {
-		return none
-	}
-	return ratio(lo) + " to " + ratio(hi)
 }
 
 // mirrored is what comparing both answers to the same request found.

@@ -109,8 +109,8 @@ func abFigures(r *result.Result) (all []chart.Figure) {
 	f := chart.Forest{Title: "Ratios of B to A with their confidence intervals", Label: "ratio (left of 1: B is less)", Keys: []string{"B against A", "A against itself"}}
 	for _, m := range ab.Metrics {
 		f.Rows = append(f.Rows, chart.ForestRow{Name: m.Name, Intervals: []chart.Interval{
-			{Mid: m.Ratio, Lo: m.Lo, Hi: m.Hi, Hint: fmt.Sprintf("%s, B/A: %s (%s); %s", m.Name, ratio(m.Ratio), ratioInterval(m.Lo, m.Hi), m.Verdict)},
-			{Mid: m.AARatio, Lo: m.AALo, Hi: m.AAHi, Hint: fmt.Sprintf("%s, A/A: %s (%s)", m.Name, ratio(m.AARatio), ratioInterval(m.AALo, m.AAHi))},
+			{Mid: m.Ratio, Lo: m.Lo, Hi: m.Hi, Hint: fmt.Sprintf("%s, B/A: %s (%s); %s", m.Name, ratio(m.Ratio), interval(m.Lo, m.Hi, ratio), m.Verdict)},
+			{Mid: m.AARatio, Lo: m.AALo, Hi: m.AAHi, Hint: fmt.Sprintf("%s, A/A: %s (%s)", m.Name, ratio(m.AARatio), interval(m.AALo, m.AAHi, ratio))},
 		}})
 	}
 	if len(f.Rows) > 0 {

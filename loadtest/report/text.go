@@ -71,24 +71,21 @@ func (p *printer) wrapped(indent int, first, text string) {
 }
 
 func (p *printer) table(t *table) {
-	var widths []int
-	measure := func(cells []string) {
+	var lines [][]string
+	if len(t.Head) > 0 {
+		lines = append(lines, t.Head)
+	}
+	for _, r := range t.Rows {
+		lines = append(lines, r.Cells)
+	}
+	widths := make([]int, t.columns())
+	for _, cells := range lines {
 		for i, c := range cells {
-			if i == len(widths) {
-				widths = append(widths, 0)
-			}
 			widths[i] = max(widths[i], utf8.RuneCountInString(result.Clean(c)))
 		}
 	}
-	measure(t.Head)
-	for _, r := range t.Rows {
-		measure(r.Cells)
-	}
-	if len(t.Head) > 0 {
-		p.row(t, t.Head, widths)
-	}
-	for _, r := range t.Rows {
-		p.row(t, r.Cells, widths)
+	for _, cells := range lines {
+		p.row(t, cells, widths)
 	}
 }
 

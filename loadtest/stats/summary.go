@@ -75,8 +75,8 @@ func Summarise(samples []sample.Sample, w Window, o Options) *Summary {
 	length := w.Length()
 	s := &Summary{Facts: result.Facts{Closed: o.Closed}}
 	s.Load.Duration, s.Load.Closed = length.Seconds(), o.Closed
-	var response, service, lag, pacer, refusals Column
 	s.Ledger = result.Ledger{Status: map[string]int64{}, Extra: o.Extra, Reopened: o.Reopened}
+	var response, service, lag, pacer, refusals Column
 	var answers counts
 	for i := range samples {
 		m := &samples[i]
