@@ -35,12 +35,14 @@ type Object struct {
 	later bool
 }
 
-// Names are the keys that a caller knows, eight at most. The bit of each is 1 shifted by its index.
+// Names are the keys that a caller knows, eight at most and none of them empty. The bit of each is 1
+// shifted by its index.
 type Names []string
 
 func (n Names) bit(key []byte) uint8 {
 	for i, name := range n {
-		if string(key) == name {
+		// Length and first byte tell most of them apart; to compare the rest is a call.
+		if len(name) == len(key) && name[0] == key[0] && string(key) == name {
 			return 1 << i
 		}
 	}

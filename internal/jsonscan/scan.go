@@ -124,7 +124,12 @@ func (s *Scanner) member(first bool) (key []byte, ok bool, err error) {
 	if s.Peek() != '"' {
 		return nil, false, s.unexpected()
 	}
-	if key, s.key, err = s.Content(s.key); err != nil {
+	key, escaped, err := s.Text()
+	if err == nil && escaped { // Content's way, without its call for each key
+		s.key, err = unescape(s.key[:0], key)
+		key = s.key
+	}
+	if err != nil {
 		return nil, false, err
 	}
 	if s.Peek() != ':' {

@@ -1,8 +1,6 @@
 package target
 
 import (
-	"cmp"
-
 	"sluice/internal/memory"
 	"sluice/internal/tensor"
 )
@@ -43,11 +41,17 @@ func (lim *Limits) filled() (full Limits) {
 	if lim != nil {
 		full = *lim
 	}
-	full.MaxElements = cmp.Or(full.MaxElements, 64<<20)
-	full.MaxTensorBytes = cmp.Or(full.MaxTensorBytes, 64<<20)
-	full.MaxDepth = cmp.Or(full.MaxDepth, 100)
-	full.MaxInputs = cmp.Or(full.MaxInputs, 64)
-	full.MaxOutputs = cmp.Or(full.MaxOutputs, 64)
-	full.MaxIDBytes = cmp.Or(full.MaxIDBytes, 128)
+	or(&full.MaxElements, 64<<20)
+	or(&full.MaxTensorBytes, 64<<20)
+	or(&full.MaxDepth, 100)
+	or(&full.MaxInputs, 64)
+	or(&full.MaxOutputs, 64)
+	or(&full.MaxIDBytes, 128)
 	return full
+}
+
+func or[T int | int64](limit *T, standard T) {
+	if *limit == 0 {
+		*limit = standard
+	}
 }
