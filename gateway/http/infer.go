@@ -60,22 +60,10 @@ func contentEncoding(h *fasthttp.RequestHeader) []byte {
 	if first == nil {
 		return nil
 	}
-	n := 0
-	for name := range h.All() {
-		if bytes.Equal(name, headerContentEncoding) {
-			n++
-		}
+	if all := h.PeekAll("Content-Encoding"); len(all) > 1 {
+		return bytes.Join(all, []byte(","))
 	}
-	if n == 1 {
-		return first
-	}
-	var all [][]byte
-	for name, value := range h.All() {
-		if bytes.Equal(name, headerContentEncoding) {
-			all = append(all, value)
-		}
-	}
-	return bytes.Join(all, []byte(","))
+	return first
 }
 
 // respond makes what has come of a prediction the answer. Its error is the exchange's fault.
