@@ -19,8 +19,7 @@ var errRefused = errors.New("request refused by the gateway")
 
 // conn stands between a client and fasthttp. It lets one well-framed request through at
 // a time: bytes of a pipelined request wait here until the answer before it is written.
-// What cannot be framed it answers itself (refuse), after which fasthttp's own attempt
-// to answer goes nowhere.
+// It answers itself what cannot be framed (refuse); fasthttp's own attempt to answer then goes nowhere.
 //
 // States: waiting for a request (idle) -> in a header -> in a body -> idle ...; refused
 // is final. All fields but idle and used belong to the goroutine that serves the connection.
@@ -65,8 +64,8 @@ func newConn(raw net.Conn, s *Server) *conn {
 	return c
 }
 
-// idleSince tells since when the connection waits for a request, 0 if it does not, and whether it has
-// had one. It may be called from any goroutine.
+// idleSince tells since when the connection waits for a request (0 if it does not wait), and whether it has had
+// one. It may be called from any goroutine.
 func (c *conn) idleSince() (since clock.Instant, used bool) {
 	return clock.Instant(c.idle.Load()), c.used.Load()
 }
@@ -190,67 +189,6 @@ func (c *conn) begin(h http1.Request) *fault.Error {
 		return c.s.gateway.NoRoomForBodies() // it is refused before any of it is read
 	}
 	return nil
-}
-
-// readBody returns more of the current request's body.
-func (c *conn) readBody(p []byte) (n int, err error) {
-	if n = c.takeAhead(p); n == 0 {
-		c.fresh = true
-		if n, err = c.Conn.Read(p); n == 0 && err != nil {
-			return c.bodyFailed(err)
-		}
-	}
-	used, f := c.consume(p[:n])
-	if f == nil {
-		f = c.keep(p[used:n])
-	}
-	if f != nil {
-		c.refuse(f)
-		return 0, errRefused
-	}
-	return used, nil
-}
-
-func (c *conn) bodyFailed(err error) (int, error) {
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		c.refuse(fault.Newf(fault.BodyTimeout, "the body did not come within %v (limits.read_timeout)", c.s.opt.ReadTimeout))
-	} else {
-		c.abandoned()
-	}
-	return 0, errRefused
-}
-
-// consume says how many bytes of p belong to the body.
-func (c *conn) consume(p []byte) (used int, f *fault.Error) {
-	if !c.inBody {
-		return 0, nil
-	}
-	if c.chunked {
-		return c.consumeChunks(p)
-	}
-	used = int(min(int64(len(p)), c.left))
-	if c.gathered {
-		f = c.store(p[:used])
-	}
-	c.left -= int64(used)
-	c.inBody = c.left > 0
-	return used, f
-}
-
-// consumeChunks is consume for a body in chunks, and stores their data.
-func (c *conn) consumeChunks(p []byte) (used int, f *fault.Error) {
-	for used < len(p) && !c.chunk.Done() {
-		data, n, why := c.chunk.Next(p[used:])
-		if why != http1.None {
-			return used, framingFault(why, &c.s.opt.Limits)
-		}
-		if f := c.store(data); f != nil {
-			return used, f
-		}
-		used += n
-	}
-	c.inBody = !c.chunk.Done()
-	return used, nil
 }
 
 // keep puts back bytes of the next request; clients that pipeline are rare. What came

@@ -10,10 +10,10 @@ import (
 	"sluice/internal/clock"
 )
 
-// How a server stops. A client may be about to send a request on a connection that it has just
-// opened, or on which it has just had an answer, and the network tells nothing of it: closing such a
-// connection loses the request. So each gets the time to send one more, which is answered with
-// Connection: close, and only what has been quiet for longer is closed, after a last look at it.
+// How a server stops. A client may be about to send a request on a connection that it has just opened, or on which
+// it has just had an answer. The network says nothing of it, and closing such a connection loses the request. So
+// each connection gets the time to send one more request, which is answered with Connection: close. Only what has
+// been quiet for longer is closed, after a last look at it.
 
 const (
 	// newGrace is how long a connection may take to its first request when the server stops, and
@@ -32,9 +32,9 @@ func (s *Server) BeginDrain() { s.draining.Store(true) }
 
 // Shutdown stops accepting, closes the connections that wait for a request and have been quiet, and
 // waits until the others have had their answers. BeginDrain should come a while before: clients and
-// balancers then have let go of their connections. When ctx ends first, whatever is asked from
-// then on is answered 503 DRAINING, and ctx's error is returned: the caller ends the
-// waiting tasks (their handlers answer) and calls Close.
+// balancers then have let go of their connections. When ctx ends first, requests from then on are
+// answered 503 DRAINING, and ctx's error is returned. The caller then ends the waiting tasks (their
+// handlers answer) and calls Close.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.BeginDrain()
 	s.stopListeners()

@@ -10,8 +10,8 @@ import (
 
 var answerContinue = []byte("HTTP/1.1 100 Continue\r\n\r\n")
 
-// meetExpectation answers a client that waits before it sends its body: it goes on, unless the
-// header alone tells that the body would be read for nothing. fasthttp would have it go on always.
+// meetExpectation answers a client that waits before it sends its body. The client may go on, unless the
+// header alone tells that the body would be read for nothing. fasthttp would always let it go on.
 // A refusal ends the connection, since the client may send the body all the same.
 func (c *conn) meetExpectation(block []byte) *fault.Error {
 	if f := c.foresee(block); f != nil {
@@ -21,8 +21,8 @@ func (c *conn) meetExpectation(block []byte) *fault.Error {
 	return nil
 }
 
-// foresee is the refusal that a request gets whatever its body is: of its route, its method, its
-// model or its coding, or of a server that takes no more. The queue is not asked: how long the
+// foresee is the refusal that a request gets whatever its body is, because of its route, its method,
+// its model or its coding, or because the server takes no more. The queue is not asked: how long the
 // request may take is in its body.
 func (c *conn) foresee(block []byte) *fault.Error {
 	line, _, _ := bytes.Cut(block, []byte("\r\n"))

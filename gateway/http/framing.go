@@ -5,8 +5,7 @@ import (
 	"sluice/internal/http1"
 )
 
-// scanHead frames the request whose first bytes are p: what it lets through, fasthttp frames the same
-// way.
+// scanHead frames the request whose first bytes are p. fasthttp frames whatever it lets through in the same way.
 func scanHead(p []byte, lim *Limits) (http1.Request, *fault.Error) {
 	limits := lim.head()
 	h, why := http1.ScanRequest(p, &limits)

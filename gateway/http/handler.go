@@ -101,8 +101,8 @@ func (s *Server) dispatch(c *call) (gateway.Step, error) {
 	return route.serve(s, c)
 }
 
-// route finds a request's route. With a fault there is none; of a method that the path does not
-// have, the node tells those that it has.
+// route finds a request's route, or says why there is none. If the path has only other methods, the node
+// lists them.
 func (s *Server) route(method, target []byte, p *params) (*Route, *node, *fault.Error) {
 	n := s.router.find(rawPath(target), p)
 	if !knownMethod(method) {

@@ -72,7 +72,7 @@ type Options struct {
 // Observer is told what happened on the port, besides what the gateway's listeners hear of predictions.
 // Its methods run on the request path: they must not block, allocate or keep their arguments.
 type Observer interface {
-	// Refused reports the end of a request for a prediction that found no model, or of another that failed.
+	// Refused reports a request that failed, unless it is a prediction that found its model.
 	Refused(fault.Kind)
 	// Answered reports the status of every answer on the predict port.
 	Answered(status int)

@@ -10,7 +10,7 @@ import (
 )
 
 // router finds routes by the raw path: it is neither decoded nor cleaned first, so
-// that "/a/../b" and "%2e" are never another path than they look. It is a tree of
+// that "/a/../b" and "%2e" are never taken for another path. It is a tree of
 // segments; literals win over parameters.
 type router struct {
 	base string

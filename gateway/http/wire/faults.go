@@ -97,10 +97,8 @@ func AppendFault(dst []byte, f *fault.Error, to *Refused) (out []byte, sent int)
 	code := Status(f.Kind)
 	again := comeBack(f)
 	body := oip.AppendError(nil, f.Text, f.Kind.Code(), again)
-	dst = append(dst, "HTTP/1.1 "...)
-	dst = strconv.AppendInt(dst, int64(code), 10)
-	dst = append(dst, ' ')
-	dst = append(dst, fasthttp.StatusMessage(code)...)
+	dst = strconv.AppendInt(append(dst, "HTTP/1.1 "...), int64(code), 10)
+	dst = append(append(dst, ' '), fasthttp.StatusMessage(code)...)
 	dst = append(dst, "\r\nContent-Type: application/json\r\nConnection: close\r\n"...)
 	dst = appendRetry(dst, f, again)
 	if f.Kind == fault.UnsupportedEncoding {
@@ -110,8 +108,7 @@ func AppendFault(dst []byte, f *fault.Error, to *Refused) (out []byte, sent int)
 		dst = append(append(append(dst, "Allow: "...), to.Allow...), "\r\n"...)
 	}
 	dst = append(append(append(dst, "X-Request-Id: "...), to.ID...), "\r\n"...)
-	dst = append(dst, "Content-Length: "...)
-	dst = strconv.AppendInt(dst, int64(len(body)), 10)
+	dst = strconv.AppendInt(append(dst, "Content-Length: "...), int64(len(body)), 10)
 	dst = append(dst, "\r\n\r\n"...)
 	if to.Bodiless {
 		return dst, 0
