@@ -76,7 +76,6 @@ type Model struct {
 	gap     float64
 	reserve float64 // part of a mean that sums are taken to last longer; see Keep
 	lastRun clock.Instant
-	hiccups uint64
 	covered uint64 // runs within their prediction
 	runs    uint64
 	skew    float64 // median of what runs take of their mean; 0 until there was one
@@ -230,8 +229,10 @@ func (c *Model) Wake(now clock.Instant) bool {
 	return true
 }
 
-// Widen and Relax move the margin that answers requests which are late all the same.
+// Widen adds to the margin, which answers requests that are late all the same.
 func (c *Model) Widen() { c.setMargin(min(c.margin+marginStep, marginMost)) }
+
+// Relax takes from it.
 func (c *Model) Relax() { c.setMargin(max(c.margin-marginRelax, 0)) }
 
 func (c *Model) setMargin(margin float64) {
