@@ -65,10 +65,7 @@ func Find(opts Options) (bundles []*bundle.Bundle, faults []error, err error) {
 		bundles = append(bundles, b)
 	}
 	slices.SortStableFunc(bundles, func(a, b *bundle.Bundle) int {
-		if a.Name != b.Name {
-			return strings.Compare(a.Name, b.Name)
-		}
-		return bundle.CompareVersions(a.Version, b.Version)
+		return cmp.Or(strings.Compare(a.Name, b.Name), bundle.CompareVersions(a.Version, b.Version))
 	})
 	for i := 1; i < len(bundles); i++ {
 		if a, b := bundles[i-1], bundles[i]; a.Name == b.Name && a.Version == b.Version {

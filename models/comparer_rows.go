@@ -9,6 +9,7 @@ import (
 	"sluice/internal/task"
 	"sluice/internal/tensor"
 	"sluice/models/gates"
+	"sluice/models/inputs"
 )
 
 // What a version holds for its comparer at most: 64 rows, since a full batch of the usual size
@@ -82,21 +83,7 @@ func rowOf(x tensor.Tensor, row, rows int, once bool) tensor.Tensor {
 	case x.Shape[0] != int64(rows):
 		return tensor.Tensor{}
 	}
-	per := tensor.RowElements(x.Shape)
-	if size := x.Type.Size(); size > 0 {
-		if len(x.Data) < (row+1)*per*size {
-			return tensor.Tensor{}
-		}
-		x.Data = x.Data[row*per*size : (row+1)*per*size]
-	} else {
-		data, err := tensor.BytesSpan(x.Data, row*per, per)
-		if err != nil {
-			return tensor.Tensor{}
-		}
-		x.Data = data
-	}
-	x.Shape = slices.Clone(x.Shape)
-	x.Shape[0] = 1
+	x, _ = inputs.CutRow(x, row) // Invalid where the data ends early
 	return x
 }
 

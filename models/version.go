@@ -114,7 +114,7 @@ func (v *Version) remove(p *gates.Placement) bool {
 	if v.mu.closed {
 		return false
 	}
-	all := without(v.Placements(), p)
+	all := slices.DeleteFunc(slices.Clone(v.Placements()), func(q *gates.Placement) bool { return q == p })
 	v.placements.Store(&all)
 	return true
 }
@@ -195,8 +195,4 @@ func insert(all []*gates.Placement, p *gates.Placement, rank func(device string)
 		at = len(all)
 	}
 	return slices.Insert(slices.Clone(all), at, p)
-}
-
-func without(all []*gates.Placement, p *gates.Placement) []*gates.Placement {
-	return slices.DeleteFunc(slices.Clone(all), func(q *gates.Placement) bool { return q == p })
 }

@@ -198,11 +198,11 @@ func (b *Bundle) checkPins() error {
 	for _, f := range b.Files {
 		want, pinned := b.Config.SHA256[f.Name]
 		if pinned && f.Name == ConfigFile {
-			own, err := b.ownDigest()
+			text, err := b.ownText(b.From.Own, ConfigFile, maxConfigBytes)
 			if err != nil {
 				return err
 			}
-			f.SHA256 = own
+			f.SHA256 = ownDigest(text)
 		}
 		switch {
 		case pinned && want != f.SHA256:
@@ -222,17 +222,6 @@ func (b *Bundle) checkPins() error {
 		}
 	}
 	return nil
-}
-
-// ownDigest is that of the model.yaml that was hashed.
-func (b *Bundle) ownDigest() (string, error) {
-	root, err := os.OpenRoot(b.From.Own)
-	if err != nil {
-		return "", fmt.Errorf("cannot open the bundle's folder: %w", BareError(err))
-	}
-	defer root.Close()
-	text, err := b.ownText(root, ConfigFile, maxConfigBytes)
-	return ownDigest(text), err
 }
 
 // Glance notes the state of the files without opening one. A folder that cannot be

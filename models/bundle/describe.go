@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"os"
 	"slices"
 	"strconv"
 	"unicode/utf8"
@@ -41,12 +40,7 @@ func (b *Bundle) Describe(d Defaults, devices []string, inspect func(*Bundle) (*
 	if err != nil {
 		return nil, err
 	}
-	root, err := os.OpenRoot(b.From.Own)
-	if err != nil {
-		return nil, fmt.Errorf("cannot open the bundle's folder: %w", BareError(err))
-	}
-	defer root.Close()
-	text, err := b.ownText(root, ConfigFile, maxConfigBytes)
+	text, err := b.ownText(b.From.Own, ConfigFile, maxConfigBytes)
 	if err != nil {
 		return nil, err
 	}

@@ -81,12 +81,7 @@ func (b *Bundle) digests() (text []byte, want map[string]string, err error) {
 	for _, f := range b.Files {
 		want[f.Name] = f.SHA256
 	}
-	root, err := os.OpenRoot(b.Dir)
-	if err != nil {
-		return nil, nil, fmt.Errorf("cannot open the bundle's folder: %w", BareError(err))
-	}
-	defer root.Close()
-	text, err = b.ownText(root, ConfigFile, maxConfigBytes)
+	text, err = b.ownText(b.Dir, ConfigFile, maxConfigBytes)
 	return text, want, err
 }
 

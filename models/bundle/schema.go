@@ -133,13 +133,13 @@ func Describe(s *tensor.Schema) string {
 			if i > 0 {
 				b.WriteString(", ")
 			}
-			shape := showDims(specs[i].OnWire())
+			shape := tensor.ShapeText(specs[i].OnWire())
 			if specs[i].Once {
 				shape = "[once" + strings.TrimLeft(shape[1:], "-0123456789")
 			}
 			fmt.Fprintf(&b, "%s %s%s", specs[i].Name, specs[i].Type, shape)
 			if w := specs[i].Wire; w != nil {
-				fmt.Fprintf(&b, " reshaped to %s", showDims(w.Own))
+				fmt.Fprintf(&b, " reshaped to %s", tensor.ShapeText(w.Own))
 			}
 		}
 	}

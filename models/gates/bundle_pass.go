@@ -32,15 +32,6 @@ type bundlePass struct {
 	pace      pace
 }
 
-// Load takes a bundle through the load gates, up to the first refusal. There is no placement after a
-// refusal, and at least one otherwise, which the caller closes; they are in order of preference.
-func Load(ctx context.Context, opts *Options, b *bundle.Bundle, with Company) ([]*Placement, *Loaded, *Report) {
-	p := newBundlePass(opts, b)
-	p.join(with)
-	placements, report := p.walk(ctx)
-	return placements, &Loaded{Bundle: b, graph: p.graph, batching: p.batching}, report
-}
-
 // join has the pass share what is there once.
 func (p *bundlePass) join(with Company) {
 	p.measuring, p.pace.serving = with.Measuring, with.Serving
@@ -63,7 +54,7 @@ func (p *bundlePass) walk(ctx context.Context) ([]*Placement, *Report) {
 	start := clock.Now()
 	b := p.bundle
 	var placements []*Placement
-	err := runGates(ctx, &p.report.Gates, func(g *gate) step { return g.onBundle(p) })
+	err := runGates(ctx, bundleGates, p, &p.report.Gates)
 	p.tried.End()
 	if err == nil {
 		placements = p.proveDevices(ctx)

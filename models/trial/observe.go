@@ -25,16 +25,11 @@ const (
 	maxObservedGolden = 8
 )
 
-// exercise is exerciseWithin the limits of a trial.
-func exercise(ctx context.Context, b *bundle.Bundle, g *bundle.Graph, ceiling int64, open func(context.Context, *bundle.Bundle) (bundle.Session, error), loaded func(), seen func(*bundle.Observation), weighed func(bundle.Weighing)) error {
-	return exerciseWithin(ctx, observeRun, b, g, ceiling, open, loaded, seen, weighed)
-}
-
-// exerciseWithin opens the bundle with open, calls loaded, and runs golden rows and made-up ones of
+// exercise opens the bundle with open, calls loaded, and runs golden rows and made-up ones of
 // several numbers and lengths. Once that is done it calls seen, and then weighed for rows that are
 // longer and longer, see weigher. An error is one of opening: the library cannot load the file, or
 // no run ends within the limit. It is for the trial process, which a run may crash.
-func exerciseWithin(ctx context.Context, limit time.Duration, b *bundle.Bundle, g *bundle.Graph, ceiling int64, open func(context.Context, *bundle.Bundle) (bundle.Session, error), loaded func(), seen func(*bundle.Observation), weighed func(bundle.Weighing)) error {
+func exercise(ctx context.Context, limit time.Duration, b *bundle.Bundle, g *bundle.Graph, ceiling int64, open func(context.Context, *bundle.Bundle) (bundle.Session, error), loaded func(), seen func(*bundle.Observation), weighed func(bundle.Weighing)) error {
 	whole := *b
 	whole.Schema, whole.Lanes, whole.FixedBatch = g.Whole(), 1, 0
 	session, err := open(ctx, &whole)
@@ -196,10 +191,8 @@ func (o *tryout) measure(request *inputs.Request) {
 // ask runs a request on the session and returns its task with the outputs, which the caller joins
 // and releases.
 func (o *tryout) ask(request *inputs.Request) (*task.Task, error) {
-	t := task.Get()
-	t.Inputs = append(t.Inputs[:0], request.Inputs...)
-	t.Rows, t.Wanted, t.Deadline = 1, ^uint64(0)>>(64-min(len(o.schema.Outputs), 64)), clock.Never
-	t.Reserve(len(o.schema.Outputs))
+	t := request.Task(len(o.schema.Outputs))
+	t.Rows = 1 // it runs whole
 	parts := []task.Part{{Task: t, To: 1}}
 	limit := clock.Now().Add(o.limit)
 	_, err := o.session.Run(0, parts, limit)
@@ -223,8 +216,7 @@ func (o *tryout) refuse(request *inputs.Request, rows int, err error) {
 func Shapes(inputs []tensor.Tensor) string {
 	var all []string
 	for i := range inputs {
-		shape := strings.ReplaceAll(fmt.Sprint(inputs[i].Shape), " ", ",")
-		all = append(all, fmt.Sprintf("%s %s%s", inputs[i].Name, inputs[i].Type, shape))
+		all = append(all, fmt.Sprintf("%s %s%s", inputs[i].Name, inputs[i].Type, tensor.ShapeText(inputs[i].Shape)))
 	}
 	return strings.Join(all, ", ")
 }

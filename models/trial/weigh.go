@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"os"
 	"runtime/debug"
 	"syscall"
 	"time"
@@ -192,7 +193,9 @@ func (w *weigher) peak(axis string, length int64, request *inputs.Request) (byte
 	said := bundle.Weighing{Axis: axis, Axes: len(w.axes), Length: length, Unfinished: true}
 	w.told(said)
 	debug.FreeOSMemory() // what making up rows has left behind is none of theirs
-	forgetPeak()
+	// The system counts the process's peak anew. Where it does not, what is resident after a run stands
+	// in for it.
+	_ = os.WriteFile("/proc/self/clear_refs", []byte("5"), 0)
 	err := w.within(func() error {
 		t, err := w.ask(request)
 		t.Release()
@@ -223,7 +226,3 @@ func (w *weigher) within(f func() error) error {
 	}
 	return f()
 }
-
-// forgetPeak has the system count the process's peak anew. Where it does not, what is resident after
-// a run stands in for it.
-func forgetPeak() { writeProc("/proc/self/clear_refs", "5") }

@@ -2,6 +2,7 @@ package gates
 
 import (
 	"context"
+	"fmt"
 
 	"sluice/models/bundle"
 )
@@ -22,6 +23,31 @@ type Company struct {
 	Serving func() bool
 	// Share is the load's part of the memory; nil takes all.
 	Share *Share
+}
+
+// Load takes a bundle through the load gates, up to the first refusal. There is no placement after a
+// refusal, and at least one otherwise, which the caller closes; they are in order of preference.
+func Load(ctx context.Context, opts *Options, b *bundle.Bundle, with Company) ([]*Placement, *Loaded, *Report) {
+	p := newBundlePass(opts, b)
+	p.join(with)
+	placements, report := p.walk(ctx)
+	return placements, &Loaded{Bundle: b, graph: p.graph, batching: p.batching}, report
+}
+
+// Check takes one bundle through the load gates and throws the sessions away. The bundle can be
+// opened until it is discarded, which is the caller's to do.
+func Check(ctx context.Context, opts Options, b *bundle.Bundle) (*Report, error) {
+	if err := opts.CheckDevices(); err != nil {
+		return nil, err
+	}
+	opts = opts.WithDefaults()
+	placements, report := newBundlePass(&opts, b).walk(ctx)
+	for _, p := range placements {
+		if err := p.Session.Close(); err != nil {
+			return report, fmt.Errorf("cannot close the session of %s on %s: %w", b.Label(), p.Device, err)
+		}
+	}
+	return report, ctx.Err()
 }
 
 // Late is what came of the gates of a device that joins a version in service.
