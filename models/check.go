@@ -38,13 +38,10 @@ func NoteKept(opts Options, bundles []*bundle.Bundle, reports []*gates.Report) {
 }
 
 // Missing lists the models that are required and of which there is no report.
-func Missing(opts Options, reports []*gates.Report) (names []string) {
-	for _, name := range opts.Require {
-		if name != RequireAll && !slices.ContainsFunc(reports, func(r *gates.Report) bool { return r.Name == name }) {
-			names = append(names, name)
-		}
-	}
-	return names
+func Missing(opts Options, reports []*gates.Report) []string {
+	return slices.DeleteFunc(slices.Clone(opts.Require), func(name string) bool {
+		return name == RequireAll || slices.ContainsFunc(reports, func(r *gates.Report) bool { return r.Name == name })
+	})
 }
 
 // Find locates every bundle of the options, by name and from old to new. The faults

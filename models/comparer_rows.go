@@ -109,10 +109,9 @@ func (h *heldRow) keep(t *task.Task) {
 // run answers the row alone on the lane that the scheduler does not use, whose token the
 // caller holds. unpadded keeps the padding away from it. The task is the caller's to release.
 func (h *heldRow) run(place *gates.Placement, s *tensor.Schema, unpadded bool, limit clock.Instant) (*task.Task, error) {
-	t := task.Get()
-	t.Inputs = append(t.Inputs[:0], h.inputs...)
-	t.Rows, t.Wanted, t.Unpadded, t.Deadline = 1, h.wanted, unpadded, clock.Never
-	t.Reserve(len(s.Outputs))
+	request := inputs.Request{Inputs: h.inputs, Rows: 1}
+	t := request.Task(len(s.Outputs))
+	t.Wanted, t.Unpadded = h.wanted, unpadded
 	parts := []task.Part{{Task: t, To: 1}}
 	if lanes, may := place.Session.(interface{ Rest(lane int) }); may {
 		defer lanes.Rest(place.Beside) // it may be long until the next row

@@ -66,12 +66,12 @@ func (v *Version) Takes(rows, most int) error {
 	if sharing(v.off.Load())&batchingOff == 0 || rows <= most {
 		return nil
 	}
+	holds := fmt.Sprintf("max_batch = %d rows", v.Schema.MaxBatch)
 	if most < v.Schema.MaxBatch {
-		return fault.Newf(fault.BatchTooLarge, "cannot answer %d rows of model '%s' together: its rows change each other, so that a request is not split, and a run holds %d rows that are so long (max_length bounds them); send fewer rows, or load the model again, which lifts this limit",
-			rows, v.Name, most)
+		holds = fmt.Sprintf("%d rows that are so long (max_length bounds them)", most)
 	}
-	return fault.Newf(fault.BatchTooLarge, "cannot answer %d rows of model '%s' together: its rows change each other, so that a request is not split, and a run holds max_batch = %d rows; send fewer rows, or load the model again, which lifts this limit",
-		rows, v.Name, v.Schema.MaxBatch)
+	return fault.Newf(fault.BatchTooLarge, "cannot answer %d rows of model '%s' together: its rows change each other, so that a request is not split, and a run holds %s; send fewer rows, or load the model again, which lifts this limit",
+		rows, v.Name, holds)
 }
 
 // beginComparing compares live answers while the version serves.

@@ -80,23 +80,13 @@ func Unbatched(s *tensor.Schema, fixed int) *tensor.Schema {
 	for _, specs := range [][]tensor.Spec{alone.Inputs, alone.Outputs} {
 		for i := range specs {
 			specs[i].Once = false
+			if fixed > 0 && len(specs[i].Shape) > 0 {
+				specs[i].Shape = slices.Clone(specs[i].Shape)
+				specs[i].Shape[0] = int64(fixed)
+			}
 		}
-	}
-	if fixed > 0 {
-		alone.Inputs, alone.Outputs = fixedAxis(alone.Inputs, fixed), fixedAxis(alone.Outputs, fixed)
 	}
 	return &alone
-}
-
-func fixedAxis(specs []tensor.Spec, size int) []tensor.Spec {
-	specs = slices.Clone(specs)
-	for i := range specs {
-		if len(specs[i].Shape) > 0 {
-			specs[i].Shape = slices.Clone(specs[i].Shape)
-			specs[i].Shape[0] = int64(size)
-		}
-	}
-	return specs
 }
 
 // SpecNames lists inputs or outputs by name.

@@ -119,14 +119,9 @@ func (t *Triton) agree(side string, e *TritonTensor, v *onnxfile.Value) error {
 	}
 	dims := slices.Clone(v.Type.Dims)
 	fits := len(dims) == len(want)+t.before()
-	for i := range want {
-		if !fits {
-			break
-		}
+	for i := 0; fits && i < len(want); i++ {
 		d := &dims[i+t.before()]
-		if d.Size >= 0 && d.Size != want[i] {
-			fits = false
-		} else if want[i] >= 0 {
+		if fits = d.Size < 0 || d.Size == want[i]; want[i] >= 0 {
 			*d = onnxfile.Dim{Size: want[i]}
 		}
 	}

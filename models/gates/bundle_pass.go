@@ -1,6 +1,7 @@
 package gates
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -32,19 +33,11 @@ type bundlePass struct {
 	pace      pace
 }
 
-// join has the pass share what is there once.
-func (p *bundlePass) join(with Company) {
-	p.measuring, p.pace.serving = with.Measuring, with.Serving
-	if with.Share != nil {
-		p.share = with.Share
-	}
-}
-
-// newBundlePass makes a pass that has the machine to itself.
-func newBundlePass(opts *Options, b *bundle.Bundle) *bundlePass {
+// newBundlePass makes a pass that shares with others what is there once.
+func newBundlePass(opts *Options, b *bundle.Bundle, with Company) *bundlePass {
 	return &bundlePass{
 		opts: opts, bundle: b, report: &Report{Name: b.Name, Version: b.Version},
-		measuring: make(chan struct{}, 1), share: &Share{}, pace: pace{serving: nobody},
+		measuring: with.Measuring, share: cmp.Or(with.Share, &Share{}), pace: pace{serving: with.Serving},
 	}
 }
 

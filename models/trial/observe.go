@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -115,7 +114,7 @@ func (o *tryout) madeUp() (with inputs.Profile, found bool) {
 			o.run(manyOf(rows, n, schema), n)
 		}
 	}
-	if freeAxes(schema) && !o.over() {
+	if len(freeAxes(o.graph, schema)) > 0 && !o.over() {
 		other := with
 		other.Free++
 		o.takes(inputs.NewSynthesis(schema, o.graph.Hints, other))
@@ -221,15 +220,14 @@ func Shapes(inputs []tensor.Tensor) string {
 	return strings.Join(all, ", ")
 }
 
-// freeAxes tells whether an input has a free axis besides the batch.
-func freeAxes(s *tensor.Schema) bool {
-	return slices.ContainsFunc(s.Inputs, func(spec tensor.Spec) bool {
-		free := spec.Shape
-		if s.Batchable() {
-			free = free[1:]
-		}
-		return slices.Contains(free, -1)
-	})
+// freeAxes are those of a schema's inputs besides the batch.
+func freeAxes(g *bundle.Graph, s *tensor.Schema) []tensor.Axis {
+	first := 0
+	if s.Batchable() {
+		first = 1
+	}
+	axes, _ := g.Axes(s, first)
+	return axes
 }
 
 // rowsOf counts the rows of a whole request; 0 if its inputs carry none.

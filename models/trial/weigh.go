@@ -54,11 +54,7 @@ func newWeigher(g *bundle.Graph, with inputs.Profile, most int64, told func(bund
 	if g.RowsAreAnAxis() {
 		w.made = w.schema
 	}
-	first := 0
-	if w.made.Batchable() {
-		first = 1
-	}
-	w.axes, _ = g.Axes(w.made, first)
+	w.axes = freeAxes(g, w.made)
 	return w
 }
 
