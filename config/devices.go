@@ -3,8 +3,11 @@ package config
 import (
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
+
+	"github.com/goccy/go-yaml"
 )
 
 // Device is a place where models may run, and how it is used. The sections of other kinds
@@ -194,18 +197,10 @@ func (v *validator) deviceMemory(path string, d *Device) {
 
 // deviceSections checks the options of the device's kind, and that the others are left alone.
 func (v *validator) deviceSections(path string, d *Device) {
-	plain, kind := DefaultDevice(d.Name), d.kind()
-	if kind != "cuda" && kind != "tensorrt" && d.CUDA != plain.CUDA {
-		v.fault(path+".cuda", "it", fmt.Sprintf("is of no use for %s: leave the section out", d.Name))
-	}
-	if kind != "tensorrt" && d.TensorRT != plain.TensorRT {
-		v.fault(path+".tensorrt", "it", fmt.Sprintf("is of no use for %s: leave the section out", d.Name))
-	}
-	if kind != "webgpu" && !d.WebGPU.equal(&plain.WebGPU) {
-		v.fault(path+".webgpu", "it", fmt.Sprintf("is of no use for %s: leave the section out", d.Name))
-	}
-	if kind != "fake" && d.Fake != plain.Fake {
-		v.fault(path+".fake", "it", fmt.Sprintf("is of no use for %s: leave the section out", d.Name))
+	for field, section := range reflect.ValueOf(*d).Fields() {
+		if key := field.Tag.Get("yaml"); section.Kind() == reflect.Struct && !d.uses(key) && d.isSet(field.Name) {
+			v.fault(path+"."+key, "it", fmt.Sprintf("is of no use for %s: leave the section out", d.Name))
+		}
 	}
 	v.oneOf(path+".cuda.conv_search", d.CUDA.ConvSearch, "heuristic", "default", "exhaustive")
 	between(v, path+".tensorrt.workspace", d.TensorRT.Workspace, 0, 1<<40)
@@ -220,43 +215,27 @@ func (v *validator) deviceSections(path string, d *Device) {
 	between(v, path+".webgpu.max_pending_dispatches", w.MaxPendingDispatches, 0, 4096)
 }
 
-func (w *WebGPU) equal(o *WebGPU) bool {
-	a, b := *w, *o
-	a.CPUNodes, b.CPUNodes = nil, nil
-	return slices.Equal(w.CPUNodes, o.CPUNodes) && fmt.Sprint(a) == fmt.Sprint(b)
+// uses tells whether a section is for the device's kind.
+func (d *Device) uses(section string) bool {
+	kind := d.kind()
+	return kind == section || kind == "tensorrt" && section == "cuda"
+}
+
+// isSet tells whether a section, by its field, is not as that of a device that is only named.
+func (d *Device) isSet(section string) bool {
+	plain := DefaultDevice(d.Name)
+	value := func(d *Device) any { return reflect.ValueOf(d).Elem().FieldByName(section).Interface() }
+	return !reflect.DeepEqual(value(d), value(&plain))
 }
 
 // MarshalYAML leaves out the sections of other kinds of device.
 func (d Device) MarshalYAML() (any, error) {
-	type section struct {
-		Name           string            `yaml:"name"`
-		Lanes          int               `yaml:"lanes"`
-		Isolation      string            `yaml:"isolation"`
-		MemoryLimit    Bytes             `yaml:"memory_limit"`
-		LibraryFolders []string          `yaml:"library_folders"`
-		Env            map[string]string `yaml:"env"`
-		WholeGraph     bool              `yaml:"whole_graph"`
-		CUDA           *CUDA             `yaml:"cuda,omitempty"`
-		TensorRT       *TensorRT         `yaml:"tensorrt,omitempty"`
-		WebGPU         *WebGPU           `yaml:"webgpu,omitempty"`
-		Fake           *Fake             `yaml:"fake,omitempty"`
+	var all yaml.MapSlice
+	for field, value := range reflect.ValueOf(d).Fields() {
+		key := field.Tag.Get("yaml")
+		if value.Kind() != reflect.Struct || d.uses(key) || d.isSet(field.Name) {
+			all = append(all, yaml.MapItem{Key: key, Value: value.Interface()})
+		}
 	}
-	s := section{
-		Name: d.Name, Lanes: d.Lanes, Isolation: d.Isolation, MemoryLimit: d.MemoryLimit,
-		LibraryFolders: d.LibraryFolders, Env: d.Env, WholeGraph: d.WholeGraph,
-	}
-	plain, kind := DefaultDevice(d.Name), d.kind()
-	if kind == "cuda" || kind == "tensorrt" || d.CUDA != plain.CUDA {
-		s.CUDA = &d.CUDA
-	}
-	if kind == "tensorrt" || d.TensorRT != plain.TensorRT {
-		s.TensorRT = &d.TensorRT
-	}
-	if kind == "webgpu" || !d.WebGPU.equal(&plain.WebGPU) {
-		s.WebGPU = &d.WebGPU
-	}
-	if kind == "fake" {
-		s.Fake = &d.Fake
-	}
-	return s, nil
+	return all, nil
 }

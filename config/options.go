@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -44,18 +45,6 @@ func Options() []Option {
 	return options
 }
 
-// DeviceOptions lists the settings of one of the devices; they have neither flags nor variables.
-func DeviceOptions() []Option {
-	var options []Option
-	allowed := rules()
-	d := DefaultDevice("")
-	walkStruct("", reflect.ValueOf(&d).Elem(), func(at place, field reflect.Value) {
-		at.env = ""
-		options = append(options, option(at, "", allowed["devices[0]."+at.path], field))
-	})
-	return options
-}
-
 func option(at place, flag, values string, field reflect.Value) Option {
 	o := Option{Path: at.path, Env: at.env, Flag: flag, Values: values, Text: texts[at.field]}
 	o.Default, o.Kind = text(field), kind(field)
@@ -69,7 +58,8 @@ func option(at place, flag, values string, field reflect.Value) Option {
 // help leaves out of a setting's text what is about its default and about values that are wrong.
 func help(text string) string {
 	var kept []string
-	for _, sentence := range sentences(text) {
+	for sentence := range strings.SplitAfterSeq(text, ". ") {
+		sentence = strings.TrimSuffix(sentence, " ")
 		if at := strings.Index(sentence, "; too "); at >= 0 {
 			sentence = sentence[:at] + "."
 		}
@@ -83,27 +73,8 @@ func help(text string) string {
 // TopFirst orders options for readers: those of no section come first and together, whatever their
 // place in a file.
 func TopFirst(all []Option) []Option {
-	var top, rest []Option
-	for _, o := range all {
-		if strings.Contains(o.Path, ".") {
-			rest = append(rest, o)
-		} else {
-			top = append(top, o)
-		}
-	}
-	return append(top, rest...)
-}
-
-// sentences splits a text after each full stop that a space follows.
-func sentences(text string) (all []string) {
-	for text != "" {
-		sentence, rest, more := strings.Cut(text, ". ")
-		if more {
-			sentence += "."
-		}
-		all, text = append(all, sentence), rest
-	}
-	return all
+	inSection := func(o Option) int { return min(strings.Count(o.Path, "."), 1) }
+	return slices.SortedStableFunc(slices.Values(all), func(a, b Option) int { return inSection(a) - inSection(b) })
 }
 
 // kind is what the values of a setting are called.
@@ -174,21 +145,20 @@ func (c *Config) walk(visit func(at place, field reflect.Value)) {
 }
 
 func walkStruct(prefix string, v reflect.Value, visit func(at place, field reflect.Value)) {
-	for i := range v.NumField() {
-		field := v.Type().Field(i)
+	for field, value := range v.Fields() {
 		if !field.IsExported() {
 			continue
 		}
 		path := prefix + field.Tag.Get("yaml")
 		if field.Type.Kind() == reflect.Struct {
-			walkStruct(path+".", v.Field(i), visit)
+			walkStruct(path+".", value, visit)
 			continue
 		}
 		env := field.Tag.Get("env")
 		if env == "" {
 			env = "SLUICE_" + strings.ToUpper(strings.ReplaceAll(path, ".", "_"))
 		}
-		visit(place{path, env, field.Tag, v.Type().Name() + "." + field.Name}, v.Field(i))
+		visit(place{path, env, field.Tag, v.Type().Name() + "." + field.Name}, value)
 	}
 }
 

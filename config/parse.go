@@ -217,8 +217,8 @@ func (r *reader) listed(prefix, key string, target reflect.Value) string {
 
 // keysOf lists the settings and sections of a struct.
 func keysOf(section reflect.Value) (keys []string) {
-	for i := range section.NumField() {
-		if field := section.Type().Field(i); field.IsExported() {
+	for field := range section.Fields() {
+		if field.IsExported() {
 			keys = append(keys, field.Tag.Get("yaml"))
 		}
 	}
@@ -226,9 +226,9 @@ func keysOf(section reflect.Value) (keys []string) {
 }
 
 func fieldOf(section reflect.Value, key string) (reflect.Value, reflect.StructTag, bool) {
-	for i := range section.NumField() {
-		if field := section.Type().Field(i); field.IsExported() && field.Tag.Get("yaml") == key {
-			return section.Field(i), field.Tag, true
+	for field, value := range section.Fields() {
+		if field.IsExported() && field.Tag.Get("yaml") == key {
+			return value, field.Tag, true
 		}
 	}
 	return reflect.Value{}, "", false

@@ -86,7 +86,7 @@ func TestEveryTextIsWhole(t *testing.T) {
 	if !sameSettings(said, Default()) {
 		t.Errorf("the comments give the defaults\n%s\nwhich are\n%s", said, Default())
 	}
-	for _, o := range DeviceOptions() {
+	for _, o := range deviceOptions() {
 		f(o, nil)
 	}
 }
@@ -110,7 +110,7 @@ func TestSettingsPage(t *testing.T) {
 	for _, o := range Options() {
 		fmt.Fprintf(&names, "| `%s` | `--%s` | `%s` |\n", o.Path, o.Flag, o.Env)
 	}
-	tables := map[string]string{"settings": page(Options(), "## "), "devices": page(DeviceOptions(), "### "), "names": names.String()}
+	tables := map[string]string{"settings": page(Options(), "## "), "devices": page(deviceOptions(), "### "), "names": names.String()}
 	if err := doctext.Hold("../docs/settings.md", tables, *update); err != nil {
 		t.Error(err)
 	}
@@ -172,4 +172,16 @@ func TestExampleOfThePage(t *testing.T) {
 	if !sameSettings(c, want) {
 		t.Errorf("the example means\n%s\nwant\n%s", c, want)
 	}
+}
+
+// deviceOptions lists the settings of one of the devices; they have neither flags nor variables.
+func deviceOptions() []Option {
+	var options []Option
+	allowed := rules()
+	d := DefaultDevice("")
+	walkStruct("", reflect.ValueOf(&d).Elem(), func(at place, field reflect.Value) {
+		at.env = ""
+		options = append(options, option(at, "", allowed["devices[0]."+at.path], field))
+	})
+	return options
 }

@@ -91,11 +91,10 @@ func (v *validator) server(c *Config) {
 			v.fault("require", strings.Join(c.Require, ","), "must be all alone, or names of models")
 		}
 	}
-	if c.State != "" && filepath.Clean(c.State) == filepath.Clean(c.Models) {
-		v.fault("state", strconv.Quote(c.State), "must be another folder than models, whose bundles are only read")
-	}
-	if c.Copies != "" && filepath.Clean(c.Copies) == filepath.Clean(c.Models) {
-		v.fault("copies", strconv.Quote(c.Copies), "must be another folder than models, whose bundles are only read")
+	for _, own := range []struct{ path, folder string }{{"state", c.State}, {"copies", c.Copies}} {
+		if own.folder != "" && filepath.Clean(own.folder) == filepath.Clean(c.Models) {
+			v.fault(own.path, strconv.Quote(own.folder), "must be another folder than models, whose bundles are only read")
+		}
 	}
 }
 

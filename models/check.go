@@ -38,13 +38,10 @@ func NoteKept(opts Options, bundles []*bundle.Bundle, reports []*gates.Report) {
 }
 
 // Missing lists the models that are required and of which there is no report.
-func Missing(opts Options, reports []*gates.Report) (names []string) {
-	for _, name := range opts.Require {
-		if name != RequireAll && !slices.ContainsFunc(reports, func(r *gates.Report) bool { return r.Name == name }) {
-			names = append(names, name)
-		}
-	}
-	return names
+func Missing(opts Options, reports []*gates.Report) []string {
+	return slices.DeleteFunc(slices.Clone(opts.Require), func(name string) bool {
+		return name == RequireAll || slices.ContainsFunc(reports, func(r *gates.Report) bool { return r.Name == name })
+	})
 }
 
 // Find locates every bundle of the options, by name and from old to new. The faults
@@ -65,10 +62,7 @@ func Find(opts Options) (bundles []*bundle.Bundle, faults []error, err error) {
 		bundles = append(bundles, b)
 	}
 	slices.SortStableFunc(bundles, func(a, b *bundle.Bundle) int {
-		if a.Name != b.Name {
-			return strings.Compare(a.Name, b.Name)
-		}
-		return bundle.CompareVersions(a.Version, b.Version)
+		return cmp.Or(strings.Compare(a.Name, b.Name), bundle.CompareVersions(a.Version, b.Version))
 	})
 	for i := 1; i < len(bundles); i++ {
 		if a, b := bundles[i-1], bundles[i]; a.Name == b.Name && a.Version == b.Version {

@@ -140,10 +140,8 @@ func (w *Comparer) rest(ctx context.Context, took time.Duration) {
 	if share == 0 || took <= 0 {
 		return
 	}
-	timer := time.NewTimer(share * took)
-	defer timer.Stop()
 	select {
-	case <-timer.C:
+	case <-time.After(share * took):
 	case <-ctx.Done():
 	}
 }
@@ -203,21 +201,14 @@ func (w *Comparer) take(t *task.Task, row int, due checks) {
 			return
 		}
 	}
-	w.each(due, func(c *comparison) {
-		if h == nil {
+	for check, c := range map[checks]*comparison{dueAlone: &w.batches, dueElsewhere: &w.devices} {
+		switch {
+		case due&check == 0:
+		case h == nil:
 			c.failed.Add(1)
-		} else {
+		default:
 			c.schedule.postpone()
 		}
-	})
-}
-
-func (w *Comparer) each(due checks, do func(*comparison)) {
-	if due&dueAlone != 0 {
-		do(&w.batches)
-	}
-	if due&dueElsewhere != 0 {
-		do(&w.devices)
 	}
 }
 

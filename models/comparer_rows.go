@@ -9,6 +9,7 @@ import (
 	"sluice/internal/task"
 	"sluice/internal/tensor"
 	"sluice/models/gates"
+	"sluice/models/inputs"
 )
 
 // What a version holds for its comparer at most: 64 rows, since a full batch of the usual size
@@ -82,21 +83,7 @@ func rowOf(x tensor.Tensor, row, rows int, once bool) tensor.Tensor {
 	case x.Shape[0] != int64(rows):
 		return tensor.Tensor{}
 	}
-	per := tensor.RowElements(x.Shape)
-	if size := x.Type.Size(); size > 0 {
-		if len(x.Data) < (row+1)*per*size {
-			return tensor.Tensor{}
-		}
-		x.Data = x.Data[row*per*size : (row+1)*per*size]
-	} else {
-		data, err := tensor.BytesSpan(x.Data, row*per, per)
-		if err != nil {
-			return tensor.Tensor{}
-		}
-		x.Data = data
-	}
-	x.Shape = slices.Clone(x.Shape)
-	x.Shape[0] = 1
+	x, _ = inputs.CutRow(x, row) // Invalid where the data ends early
 	return x
 }
 
@@ -122,10 +109,9 @@ func (h *heldRow) keep(t *task.Task) {
 // run answers the row alone on the lane that the scheduler does not use, whose token the
 // caller holds. unpadded keeps the padding away from it. The task is the caller's to release.
 func (h *heldRow) run(place *gates.Placement, s *tensor.Schema, unpadded bool, limit clock.Instant) (*task.Task, error) {
-	t := task.Get()
-	t.Inputs = append(t.Inputs[:0], h.inputs...)
-	t.Rows, t.Wanted, t.Unpadded, t.Deadline = 1, h.wanted, unpadded, clock.Never
-	t.Reserve(len(s.Outputs))
+	request := inputs.Request{Inputs: h.inputs, Rows: 1}
+	t := request.Task(len(s.Outputs))
+	t.Wanted, t.Unpadded = h.wanted, unpadded
 	parts := []task.Part{{Task: t, To: 1}}
 	if lanes, may := place.Session.(interface{ Rest(lane int) }); may {
 		defer lanes.Rest(place.Beside) // it may be long until the next row

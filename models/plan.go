@@ -2,6 +2,7 @@ package models
 
 import (
 	"cmp"
+	"slices"
 	"time"
 
 	"sluice/models/bundle"
@@ -124,10 +125,5 @@ func (m *model) highest() *entry {
 }
 
 func (m *model) isReady() bool {
-	for _, e := range m.entries {
-		if e.state == Ready {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(m.entries, func(e *entry) bool { return e.state == Ready })
 }

@@ -31,8 +31,7 @@ const (
 )
 
 // refutations remember for which bundles live answers have refuted batching or padding: for as
-// long as the process lives, and in a file of the state folder if there is one. In a nil one
-// nothing is found.
+// long as the process lives, and in a file of the state folder if there is one.
 type refutations struct {
 	dir string // empty: no file
 	log *zap.Logger
@@ -72,9 +71,6 @@ func openRefutations(dir string, log *zap.Logger) *refutations {
 
 // lookup tells what has to stay off for a bundle, and why in a sentence; 0 if nothing.
 func (m *refutations) lookup(digest string) (off sharing, text string) {
-	if m == nil {
-		return 0, ""
-	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	at := slices.IndexFunc(m.mu.all, func(e remembered) bool { return e.Digest == digest })

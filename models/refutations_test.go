@@ -55,7 +55,6 @@ func TestMemory(t *testing.T) {
 	if names, err := filepath.Glob(filepath.Join(dir, ".*")); err != nil || len(names) > 0 {
 		t.Errorf("left behind: %v, %v", names, err)
 	}
-	f(nil, 0, 0, "")
 }
 
 // TestMemoryOfTwoProcesses has each add to what the other has written.

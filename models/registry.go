@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -207,7 +206,7 @@ func (r *Registry) Index() []Status {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var all []Status
-	for _, name := range slices.SortedFunc(maps.Keys(r.mu.models), strings.Compare) {
+	for _, name := range slices.Sorted(maps.Keys(r.mu.models)) {
 		m := r.mu.models[name]
 		live := true
 		from := len(all)

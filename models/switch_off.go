@@ -3,6 +3,7 @@ package models
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"go.uber.org/zap"
 
@@ -10,6 +11,42 @@ import (
 	"sluice/models/bundle"
 	"sluice/models/gates"
 )
+
+// sharing is what a version may not share any more, a bit each.
+type sharing uint32
+
+const (
+	batchingOff sharing = 1 << iota // runs with rows of other requests
+	paddingOff                      // a length with longer rows
+)
+
+// String is the beginning of a sentence.
+func (s sharing) String() string {
+	switch s {
+	case batchingOff:
+		return "batching is switched off"
+	case paddingOff:
+		return "padding is switched off"
+	}
+	return "batching and padding are switched off"
+}
+
+// remedy is what model.yaml should say.
+func (s sharing) remedy() string {
+	var all []string
+	if s&batchingOff != 0 {
+		all = append(all, "write max_batch: 0")
+	}
+	if s&paddingOff != 0 {
+		all = append(all, "remove padding")
+	}
+	return strings.Join(all, " and ")
+}
+
+// remedy is what to do where nothing is remembered, and why that is so.
+func (f *finding) remedy(why string) zap.Field {
+	return zap.String("remedy", fmt.Sprintf("%s in %s of this version, or the next start finds it out anew: %s", f.off.remedy(), bundle.ConfigFile, why))
+}
 
 // Alone tells whether each request has to run by itself, because live answers have shown that
 // rows change each other or that padding changes them. It holds until the version is loaded
@@ -29,12 +66,12 @@ func (v *Version) Takes(rows, most int) error {
 	if sharing(v.off.Load())&batchingOff == 0 || rows <= most {
 		return nil
 	}
+	holds := fmt.Sprintf("max_batch = %d rows", v.Schema.MaxBatch)
 	if most < v.Schema.MaxBatch {
-		return fault.Newf(fault.BatchTooLarge, "cannot answer %d rows of model '%s' together: its rows change each other, so that a request is not split, and a run holds %d rows that are so long (max_length bounds them); send fewer rows, or load the model again, which lifts this limit",
-			rows, v.Name, most)
+		holds = fmt.Sprintf("%d rows that are so long (max_length bounds them)", most)
 	}
-	return fault.Newf(fault.BatchTooLarge, "cannot answer %d rows of model '%s' together: its rows change each other, so that a request is not split, and a run holds max_batch = %d rows; send fewer rows, or load the model again, which lifts this limit",
-		rows, v.Name, v.Schema.MaxBatch)
+	return fault.Newf(fault.BatchTooLarge, "cannot answer %d rows of model '%s' together: its rows change each other, so that a request is not split, and a run holds %s; send fewer rows, or load the model again, which lifts this limit",
+		rows, v.Name, holds)
 }
 
 // beginComparing compares live answers while the version serves.

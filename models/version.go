@@ -102,7 +102,8 @@ func (v *Version) join(p *gates.Placement, rank func(device string) int) bool {
 	if v.mu.closed {
 		return false
 	}
-	all := insert(v.Placements(), p, rank)
+	all := append(slices.Clone(v.Placements()), p)
+	slices.SortStableFunc(all, func(a, b *gates.Placement) int { return rank(a.Device) - rank(b.Device) })
 	v.placements.Store(&all)
 	return true
 }
@@ -114,7 +115,7 @@ func (v *Version) remove(p *gates.Placement) bool {
 	if v.mu.closed {
 		return false
 	}
-	all := without(v.Placements(), p)
+	all := slices.DeleteFunc(slices.Clone(v.Placements()), func(q *gates.Placement) bool { return q == p })
 	v.placements.Store(&all)
 	return true
 }
@@ -186,17 +187,4 @@ func (v *Version) sharesRuns() bool {
 // surelyApart tells whether the graph proves that rows keep apart, and no padding touches them.
 func (v *Version) surelyApart() bool {
 	return v.Report != nil && v.Report.Batching.Basis == bundle.Proven && v.Schema.Padding == nil
-}
-
-// insert keeps placements in the model's order of preference.
-func insert(all []*gates.Placement, p *gates.Placement, rank func(device string) int) []*gates.Placement {
-	at := slices.IndexFunc(all, func(q *gates.Placement) bool { return rank(q.Device) > rank(p.Device) })
-	if at < 0 {
-		at = len(all)
-	}
-	return slices.Insert(slices.Clone(all), at, p)
-}
-
-func without(all []*gates.Placement, p *gates.Placement) []*gates.Placement {
-	return slices.DeleteFunc(slices.Clone(all), func(q *gates.Placement) bool { return q == p })
 }

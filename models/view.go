@@ -41,11 +41,10 @@ func (v *view) find(name, version string) (*Version, error) {
 		}
 		return m.live, nil
 	}
-	found := m.ready[version]
-	if found == nil {
-		return nil, m.notReady(name, version)
+	if found := m.ready[version]; found != nil {
+		return found, nil
 	}
-	return found, nil
+	return nil, m.notReady(name, version)
 }
 
 // notFound names the models that may have been meant. It says no more than the list of models does.

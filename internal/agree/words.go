@@ -18,7 +18,7 @@ func (d *Difference) String() string {
 	case Type:
 		return fmt.Sprintf("output %q is %s, expected %s", d.want.Name, d.got.Type, d.want.Type)
 	case Shape:
-		return fmt.Sprintf("output %q has the shape %s, expected %s", d.want.Name, showShape(d.got.Shape), showShape(d.want.Shape))
+		return fmt.Sprintf("output %q has the shape %s, expected %s", d.want.Name, tensor.ShapeText(d.got.Shape), tensor.ShapeText(d.want.Shape))
 	case Class:
 		return fmt.Sprintf("output %q row %d has its maximum at class %d, expected %d", d.want.Name, d.At, d.gotClass, d.wantClass)
 	}
@@ -56,11 +56,7 @@ func index(shape []int64, at int) string {
 		places[axis] = int64(at) % length
 		at /= int(length)
 	}
-	return showShape(places)
-}
-
-func showShape(shape []int64) string {
-	return strings.ReplaceAll(fmt.Sprint(shape), " ", ",")
+	return tensor.ShapeText(places)
 }
 
 // show prints an element.
@@ -74,18 +70,13 @@ func show(t *tensor.Tensor, at int) string {
 	case t.Type == tensor.Bytes:
 		return fmt.Sprintf("%.40q", data[4:])
 	}
-	var bits uint64
-	for i, b := range data {
-		bits |= uint64(b) << (8 * i)
-	}
 	switch t.Type {
 	case tensor.Bool:
-		return strconv.FormatBool(bits != 0)
+		return strconv.FormatBool(data[0] != 0)
 	case tensor.Int8, tensor.Int16, tensor.Int32, tensor.Int64:
-		shift := 64 - 8*len(data)
-		return strconv.FormatInt(int64(bits<<shift)>>shift, 10)
+		return strconv.FormatInt(tensor.IntAt(t.Type, data), 10)
 	}
-	return strconv.FormatUint(bits, 10)
+	return strconv.FormatUint(tensor.UintAt(t.Type, data), 10)
 }
 
 // What is printed of an answer at most.
@@ -106,7 +97,7 @@ func Text(outputs []tensor.Tensor) string {
 		if b.Len() > 0 {
 			b.WriteString("; ")
 		}
-		fmt.Fprintf(&b, "%s %s:", x.Name, showShape(x.Shape))
+		fmt.Fprintf(&b, "%s %s:", x.Name, tensor.ShapeText(x.Shape))
 		writeValues(&b, x)
 		if b.Len() > maxAnswerBytes {
 			return strings.ToValidUTF8(b.String()[:maxAnswerBytes], "") + " ..."

@@ -1,8 +1,6 @@
 package bundle
 
 import (
-	"slices"
-
 	"sluice/internal/onnxfile"
 	"sluice/internal/onnxfile/dataflow"
 	"sluice/internal/tensor"
@@ -65,13 +63,10 @@ func (g *Graph) note(r *dataflow.Result) {
 	for _, o := range r.Outputs {
 		g.Independence.Outputs = append(g.Independence.Outputs, OutputRows{RowToRow: o.RowsOnAxis0, Once: o.Once})
 	}
-	g.Hints = make([]Hint, len(r.Hints))
-	for i, h := range r.Hints {
-		g.Hints[i] = Hint{
-			Ranged: h.HasRange && h.Low <= h.High, Low: h.Low, High: h.High,
-			Integers: slices.Clone(h.Integers), Strings: slices.Clone(h.Strings),
-			Length: h.Length, Mask: h.Mask, Divisor: h.NonZero, Number: h.Numeric,
-		}
+	g.Hints = r.Hints
+	for i := range g.Hints {
+		h := &g.Hints[i]
+		h.HasRange = h.HasRange && h.Low <= h.High
 	}
 }
 
@@ -112,22 +107,6 @@ func (d *Independence) rowToRow() bool {
 	}
 	return d.Shown == ShownApart && len(d.Outputs) > 0
 }
-
-// Hint is what the graph lets an input hold. The zero value knows nothing.
-type Hint struct {
-	// Ranged means that integers are used as indices from Low to High, both included.
-	Ranged    bool
-	Low, High int64
-	// Integers and Strings are categories or words that the graph names.
-	Integers []int64
-	Strings  []string
-	// Length marks a number of steps along a free axis, Mask a choice of 0 or 1, Divisor what
-	// must not be 0, and Number a string that is read as a number.
-	Length, Mask, Divisor, Number bool
-}
-
-// NoHints has an empty hint for each input.
-func NoHints(inputs []tensor.Spec) []Hint { return make([]Hint, len(inputs)) }
 
 // Shared tells an input that is one row for the whole run, so that only requests with equal
 // bytes there share one.

@@ -59,7 +59,7 @@ type Bundle struct {
 	Lanes int
 
 	Fingerprint string
-	// copy is the private copies of the files, nil if they are loaded from where they lie; from is
+	// copy is the private copies of the files, nil if they are loaded from where they lie; From is
 	// where they are read from once they are hashed.
 	copy *copied
 	From Places
@@ -115,7 +115,7 @@ func (b *Bundle) take(c *Copies) (rest []string, err error) {
 	b.From = Places{Own: b.Dir, Beside: filepath.Join(b.Dir, b.Home)}
 	to := Places{}
 	if b.copy != nil {
-		to = Places{Own: b.copy.own(), Beside: b.copy.beside()}
+		to = b.copy.Places
 		b.From = to
 	}
 	if err := b.takeBeside(to.Beside); err != nil {
@@ -147,7 +147,7 @@ func (b *Bundle) takeRest(names []string, external []onnxfile.External) error {
 		if i := slices.IndexFunc(external, func(e onnxfile.External) bool { return e.Location == name }); i >= 0 {
 			limit = spared(external[i])
 			if b.copy != nil {
-				to = b.copy.own()
+				to = b.copy.Own
 			}
 		}
 		if err := b.takeFile(name, limit, to); err != nil {
@@ -198,11 +198,11 @@ func (b *Bundle) checkPins() error {
 	for _, f := range b.Files {
 		want, pinned := b.Config.SHA256[f.Name]
 		if pinned && f.Name == ConfigFile {
-			own, err := b.ownDigest()
+			text, err := b.ownText(b.From.Own, ConfigFile, maxConfigBytes)
 			if err != nil {
 				return err
 			}
-			f.SHA256 = own
+			f.SHA256 = ownDigest(text)
 		}
 		switch {
 		case pinned && want != f.SHA256:
@@ -222,17 +222,6 @@ func (b *Bundle) checkPins() error {
 		}
 	}
 	return nil
-}
-
-// ownDigest is that of the model.yaml that was hashed.
-func (b *Bundle) ownDigest() (string, error) {
-	root, err := os.OpenRoot(b.From.Own)
-	if err != nil {
-		return "", fmt.Errorf("cannot open the bundle's folder: %w", BareError(err))
-	}
-	defer root.Close()
-	text, err := b.ownText(root, ConfigFile, maxConfigBytes)
-	return ownDigest(text), err
 }
 
 // Glance notes the state of the files without opening one. A folder that cannot be
@@ -259,9 +248,7 @@ func (b *Bundle) unchanged() error {
 
 // BareError takes the path out of a file system error: the sentence around it names the
 // file, and paths stay inside the server.
-func BareError(err error) error {
-	return remedy.File(err)
-}
+func BareError(err error) error { return remedy.File(err) }
 
 // ModelBytes is the size of the model file.
 func (b *Bundle) ModelBytes() (size int64) {

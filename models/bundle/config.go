@@ -7,6 +7,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"sluice/internal/agree"
@@ -278,11 +279,4 @@ func (p *PaddingConfig) validate() error {
 }
 
 // IsDigest tells whether a text may be a SHA-256 digest.
-func IsDigest(s string) bool {
-	for i := range len(s) {
-		if (s[i] < '0' || s[i] > '9') && (s[i] < 'a' || s[i] > 'f') {
-			return false
-		}
-	}
-	return len(s) == 64
-}
+func IsDigest(s string) bool { return len(s) == 64 && strings.Trim(s, "0123456789abcdef") == "" }

@@ -115,8 +115,9 @@ func (c *Copies) begin() (*copied, error) {
 	if c == nil {
 		return nil, nil
 	}
-	k := &copied{dir: filepath.Join(c.dir, strconv.FormatInt(c.made.Add(1), 10))}
-	for _, dir := range []string{k.dir, k.own(), k.beside()} {
+	dir := filepath.Join(c.dir, strconv.FormatInt(c.made.Add(1), 10))
+	k := &copied{dir: dir, Places: Places{Own: filepath.Join(dir, "own"), Beside: filepath.Join(dir, "beside")}}
+	for _, dir := range []string{k.dir, k.Own, k.Beside} {
 		if err := os.Mkdir(dir, 0o700); err != nil {
 			_ = k.remove() // what is left goes with the private folder
 			return nil, fmt.Errorf("cannot copy its files to the folder for private copies: %w", BareError(err))
@@ -126,10 +127,10 @@ func (c *Copies) begin() (*copied, error) {
 }
 
 // copied is the copies of one bundle's files: its own, and those that lie beside its folder.
-type copied struct{ dir string }
-
-func (k *copied) own() string    { return filepath.Join(k.dir, "own") }
-func (k *copied) beside() string { return filepath.Join(k.dir, "beside") }
+type copied struct {
+	dir string
+	Places
+}
 
 func (k *copied) remove() error {
 	if k == nil {

@@ -6,10 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
-	"os"
+	"math"
 	"slices"
-	"strconv"
 	"unicode/utf8"
 
 	"sluice/internal/prescan"
@@ -29,8 +27,8 @@ const (
 // description is what a bundle's files say: all that is learned by parsing them.
 type description struct {
 	Config Config
-	// Padding is the values of Config.Padding as texts, since JSON has no word for some numbers.
-	Padding map[string]string
+	// Padding is the bits of the values of Config.Padding, since JSON has no word for some numbers.
+	Padding map[string]uint64
 	Graph   Graph
 }
 
@@ -41,12 +39,7 @@ func (b *Bundle) Describe(d Defaults, devices []string, inspect func(*Bundle) (*
 	if err != nil {
 		return nil, err
 	}
-	root, err := os.OpenRoot(b.From.Own)
-	if err != nil {
-		return nil, fmt.Errorf("cannot open the bundle's folder: %w", BareError(err))
-	}
-	defer root.Close()
-	text, err := b.ownText(root, ConfigFile, maxConfigBytes)
+	text, err := b.ownText(b.From.Own, ConfigFile, maxConfigBytes)
 	if err != nil {
 		return nil, err
 	}
@@ -69,9 +62,9 @@ func EncodeDescription(c *Config, g *Graph) ([]byte, error) {
 	d := description{Config: *c, Graph: *g}
 	if p := c.Padding; p != nil && len(p.Values) > 0 {
 		other := *p
-		other.Values, d.Padding = nil, map[string]string{}
+		other.Values, d.Padding = nil, map[string]uint64{}
 		for name, value := range p.Values {
-			d.Padding[name] = strconv.FormatFloat(value, 'g', -1, 64)
+			d.Padding[name] = math.Float64bits(value)
 		}
 		d.Config.Padding = &other
 	}
@@ -119,21 +112,17 @@ func DecodeDescription(text []byte) (*Config, *Graph, error) {
 }
 
 func (d *description) padding() error {
-	switch p := d.Config.Padding; {
+	p := d.Config.Padding
+	switch {
 	case len(d.Padding) == 0:
 		return nil
 	case p == nil || p.Values != nil:
 		return errors.New("it pads and does not")
 	}
-	values := make(map[string]float64, len(d.Padding))
-	for _, name := range slices.Sorted(maps.Keys(d.Padding)) {
-		value, err := strconv.ParseFloat(d.Padding[name], 64)
-		if err != nil {
-			return fmt.Errorf("it pads %.64q with %.40q", name, d.Padding[name])
-		}
-		values[name] = value
+	p.Values = make(map[string]float64, len(d.Padding))
+	for name, bits := range d.Padding {
+		p.Values[name] = math.Float64frombits(bits)
 	}
-	d.Config.Padding.Values = values
 	return nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"sluice/internal/onnxfile/dataflow"
 	"sluice/internal/tensor"
 )
 
@@ -95,7 +96,7 @@ func TestDescriptionRefuses(t *testing.T) {
 	f("it fixes the batch", func(_ *Config, g *Graph) { g.FixedBatch = -1 })
 	f("settled before", func(_ *Config, g *Graph) { g.Schema.Padding = &tensor.Padding{} })
 	f("settled before", func(_ *Config, g *Graph) { g.Reason = "x" })
-	f("hints on 2", func(_ *Config, g *Graph) { g.Hints = make([]Hint, 2) })
+	f("hints on 2", func(_ *Config, g *Graph) { g.Hints = make([]dataflow.Hint, 2) })
 	f("whether rows keep apart", func(_ *Config, g *Graph) { g.Independence = &Independence{} })
 	f("shape [-2 2]", func(_ *Config, g *Graph) { g.Schema.Inputs[0].Shape = []int64{-2, 2} })
 	f("shape []", func(_ *Config, g *Graph) { g.Schema.Inputs[0].Shape, g.InputAxes[0] = nil, nil })

@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"sluice/internal/onnxfile"
+	"sluice/internal/onnxfile/dataflow"
 	"sluice/internal/onnxfile/traps"
 	"sluice/internal/tensor"
 )
@@ -28,7 +29,7 @@ type Graph struct {
 	// Independence is what the graph shows of its rows; nil if nobody has looked.
 	Independence *Independence
 	// Hints say what each input may hold; nil if nothing is known.
-	Hints []Hint
+	Hints []dataflow.Hint
 	// Traps are operators that end the process for some values of what they are given.
 	Traps []string
 	// External are the files beside the model file that hold its weights, each once.

@@ -86,10 +86,8 @@ func (g *Graph) Lengths(c *Config, o *Observation, s *tensor.Schema, most int64)
 		first, rows = 1, g.FixedBatch == 0
 	}
 	l := &tensor.Lengths{Rows: rows}
-	if l.Axes, l.In = g.Axes(s, first); len(l.Axes) == 0 {
-		return nil, nil, c.unknownLengths(nil)
-	}
-	if err := c.unknownLengths(l.Axes); err != nil {
+	l.Axes, l.In = g.Axes(s, first)
+	if err := c.unknownLengths(l.Axes); err != nil || len(l.Axes) == 0 {
 		return nil, nil, err
 	}
 	scale := o.Scale()
@@ -154,15 +152,15 @@ func (c *Config) longestBucket(axis string) int64 {
 // unknownLengths finds fault with max_length where it names no free axis, and with padding to more
 // than it.
 func (c *Config) unknownLengths(axes []tensor.Axis) error {
+	names := make([]string, len(axes))
+	for a := range axes {
+		names[a] = axes[a].Name
+	}
 	for _, name := range slices.Sorted(maps.Keys(c.MaxLength)) {
-		if !slices.ContainsFunc(axes, func(a tensor.Axis) bool { return a.Name == name }) {
-			names := make([]string, len(axes))
-			for a := range axes {
-				names[a] = axes[a].Name
-			}
-			if len(names) == 0 {
-				return fmt.Errorf("%s: max_length names %.60q, and the model has no free axis", ConfigFile, name)
-			}
+		switch {
+		case len(names) == 0:
+			return fmt.Errorf("%s: max_length names %.60q, and the model has no free axis", ConfigFile, name)
+		case !slices.Contains(names, name):
 			return fmt.Errorf("%s: max_length names %.60q, which is no free axis of an input%s; the free ones are %s", ConfigFile, name, near.Meant(name, names), near.First(name, names, 20))
 		}
 	}

@@ -1,11 +1,15 @@
 package bundle
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 )
 
-const maxNameBytes = 64
+const (
+	maxNameBytes   = 64
+	nameCharacters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-"
+)
 
 // CheckName refuses what may not name a model or a version. Names become map keys and
 // header values; they are joined to a path only while the folder itself is read.
@@ -20,11 +24,7 @@ func CheckName(kind, name string) error {
 	case kind == "model" && name == "stats":
 		return fmt.Errorf("the model name %q is taken by the protocol (/v2/models/stats)", name)
 	}
-	for i := range len(name) {
-		c := name[i]
-		if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_' || c == '.' || c == '-' {
-			continue
-		}
+	if i := strings.IndexFunc(name, func(r rune) bool { return !strings.ContainsRune(nameCharacters, r) }); i >= 0 {
 		return fmt.Errorf("the %s name %q has %q at byte %d; letters, digits, '_', '.' and '-' are allowed", kind, name, name[i:i+1], i)
 	}
 	return nil
@@ -35,33 +35,19 @@ func CheckName(kind, name string) error {
 func CompareVersions(a, b string) int {
 	switch an, bn := isNumber(a), isNumber(b); {
 	case an && bn:
-		if c := compareNumbers(a, b); c != 0 {
-			return c
-		}
-		return strings.Compare(a, b)
+		return cmp.Or(compareNumbers(a, b), strings.Compare(a, b))
 	case an:
 		return 1
 	case bn:
 		return -1
-	default:
-		return strings.Compare(a, b)
 	}
+	return strings.Compare(a, b)
 }
 
 // compareNumbers compares digit strings of any length, such as a date with a counter.
 func compareNumbers(a, b string) int {
 	a, b = strings.TrimLeft(a, "0"), strings.TrimLeft(b, "0")
-	if len(a) != len(b) {
-		return len(a) - len(b)
-	}
-	return strings.Compare(a, b)
+	return cmp.Or(len(a)-len(b), strings.Compare(a, b))
 }
 
-func isNumber(s string) bool {
-	for i := range len(s) {
-		if s[i] < '0' || s[i] > '9' {
-			return false
-		}
-	}
-	return s != ""
-}
+func isNumber(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }

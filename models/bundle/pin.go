@@ -57,23 +57,12 @@ func (b *Bundle) Pin(write bool) (PinState, error) {
 
 // digests hashes every file, model.yaml without its own line, and returns model.yaml's text.
 func (b *Bundle) digests() (text []byte, want map[string]string, err error) {
-	names, _, err := b.list()
+	rest, err := b.take(nil)
 	if err != nil {
 		return nil, nil, err
 	}
-	b.Files = nil
-	if err := b.takeBeside(""); err != nil {
-		return nil, nil, err
-	}
-	for _, name := range names {
-		limit, known := b.limitOf(name)
-		if !known {
-			limit = math.MaxInt64 // weights beside the model file
-		}
-		if b.has(name) {
-			continue
-		}
-		if err := b.takeFile(name, limit, ""); err != nil {
+	for _, name := range rest { // weights beside the model file
+		if err := b.takeFile(name, math.MaxInt64, ""); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -81,12 +70,7 @@ func (b *Bundle) digests() (text []byte, want map[string]string, err error) {
 	for _, f := range b.Files {
 		want[f.Name] = f.SHA256
 	}
-	root, err := os.OpenRoot(b.Dir)
-	if err != nil {
-		return nil, nil, fmt.Errorf("cannot open the bundle's folder: %w", BareError(err))
-	}
-	defer root.Close()
-	text, err = b.ownText(root, ConfigFile, maxConfigBytes)
+	text, err = b.ownText(b.Dir, ConfigFile, maxConfigBytes)
 	return text, want, err
 }
 

@@ -159,11 +159,16 @@ func besideLimit(name string) int64 {
 	return maxLabelBytes
 }
 
-// ownText reads one of the bundle's own files, if it has it.
-func (b *Bundle) ownText(root *os.Root, name string, limit int64) ([]byte, error) {
+// ownText reads one of the bundle's own files in a folder, if it has it.
+func (b *Bundle) ownText(dir, name string, limit int64) ([]byte, error) {
 	if b.Bare && !b.claims(name) {
 		return nil, nil
 	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, fmt.Errorf("cannot open the bundle's folder: %w", BareError(err))
+	}
+	defer root.Close()
 	text, err := readText(root, name, limit)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("cannot read %s: %w", name, err)
@@ -173,12 +178,7 @@ func (b *Bundle) ownText(root *os.Root, name string, limit int64) ([]byte, error
 
 // GoldenText reads the golden rows that were hashed; empty if there are none.
 func (b *Bundle) GoldenText() ([]byte, error) {
-	root, err := os.OpenRoot(b.From.Own)
-	if err != nil {
-		return nil, fmt.Errorf("cannot open the bundle's folder: %w", BareError(err))
-	}
-	defer root.Close()
-	return b.ownText(root, GoldenFile, maxGoldenBytes)
+	return b.ownText(b.From.Own, GoldenFile, maxGoldenBytes)
 }
 
 // checkExternal holds the data that the model keeps in other files against the bundle's.

@@ -80,23 +80,13 @@ func Unbatched(s *tensor.Schema, fixed int) *tensor.Schema {
 	for _, specs := range [][]tensor.Spec{alone.Inputs, alone.Outputs} {
 		for i := range specs {
 			specs[i].Once = false
+			if fixed > 0 && len(specs[i].Shape) > 0 {
+				specs[i].Shape = slices.Clone(specs[i].Shape)
+				specs[i].Shape[0] = int64(fixed)
+			}
 		}
-	}
-	if fixed > 0 {
-		alone.Inputs, alone.Outputs = fixedAxis(alone.Inputs, fixed), fixedAxis(alone.Outputs, fixed)
 	}
 	return &alone
-}
-
-func fixedAxis(specs []tensor.Spec, size int) []tensor.Spec {
-	specs = slices.Clone(specs)
-	for i := range specs {
-		if len(specs[i].Shape) > 0 {
-			specs[i].Shape = slices.Clone(specs[i].Shape)
-			specs[i].Shape[0] = int64(size)
-		}
-	}
-	return specs
 }
 
 // SpecNames lists inputs or outputs by name.
@@ -133,13 +123,13 @@ func Describe(s *tensor.Schema) string {
 			if i > 0 {
 				b.WriteString(", ")
 			}
-			shape := showDims(specs[i].OnWire())
+			shape := tensor.ShapeText(specs[i].OnWire())
 			if specs[i].Once {
 				shape = "[once" + strings.TrimLeft(shape[1:], "-0123456789")
 			}
 			fmt.Fprintf(&b, "%s %s%s", specs[i].Name, specs[i].Type, shape)
 			if w := specs[i].Wire; w != nil {
-				fmt.Fprintf(&b, " reshaped to %s", showDims(w.Own))
+				fmt.Fprintf(&b, " reshaped to %s", tensor.ShapeText(w.Own))
 			}
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"unicode"
 
 	"sluice/internal/pbtxt"
+	"sluice/internal/tensor"
 )
 
 // TritonFile is the settings file that Triton keeps beside a model's versions. It is read where
@@ -143,7 +144,7 @@ func tensors(list string, entries []pbtxt.Message, fail func(string, ...any)) []
 			e.Own = m.Message("reshape").Ints("shape")
 			checkDims(at+".reshape", e.Own, fail)
 			if text := unlike(e.Dims, e.Own); text != "" {
-				fail("%s has dims %s and reshape %s: %s", at, showDims(e.Dims), showDims(e.Own), text)
+				fail("%s has dims %s and reshape %s: %s", at, tensor.ShapeText(e.Dims), tensor.ShapeText(e.Own), text)
 			}
 		}
 		if list == "input" {
@@ -199,8 +200,6 @@ func products(dims []int64) []float64 {
 	}
 	return all
 }
-
-func showDims(dims []int64) string { return strings.ReplaceAll(fmt.Sprint(dims), " ", ",") }
 
 // over puts what the file says in the place of the server's defaults.
 func (t *Triton) over(d Defaults) Defaults {

@@ -119,14 +119,9 @@ func (t *Triton) agree(side string, e *TritonTensor, v *onnxfile.Value) error {
 	}
 	dims := slices.Clone(v.Type.Dims)
 	fits := len(dims) == len(want)+t.before()
-	for i := range want {
-		if !fits {
-			break
-		}
+	for i := 0; fits && i < len(want); i++ {
 		d := &dims[i+t.before()]
-		if d.Size >= 0 && d.Size != want[i] {
-			fits = false
-		} else if want[i] >= 0 {
+		if fits = d.Size < 0 || d.Size == want[i]; want[i] >= 0 {
 			*d = onnxfile.Dim{Size: want[i]}
 		}
 	}
@@ -142,7 +137,7 @@ func (t *Triton) agree(side string, e *TritonTensor, v *onnxfile.Value) error {
 		if t.Lead {
 			batch = " behind the batch axis"
 		}
-		return fmt.Errorf("%s: %s %.64q has %s %s%s, and the model file has the whole shape %s: they must agree", TritonFile, side, e.Name, said, showDims(want), batch, showDims(has))
+		return fmt.Errorf("%s: %s %.64q has %s %s%s, and the model file has the whole shape %s: they must agree", TritonFile, side, e.Name, said, tensor.ShapeText(want), batch, tensor.ShapeText(has))
 	}
 	v.Type.Dims = dims
 	return nil
@@ -204,7 +199,7 @@ func (t *Triton) dress(s *tensor.Schema, o *Observation) error {
 			spec.Wire = t.wire(&t.Inputs[at], spec)
 			s.Reshaped = s.Reshaped || spec.Wire != nil
 			if w := spec.Wire; w != nil && !slices.Equal(w.Own, spec.Shape) {
-				return fmt.Errorf("%s: input %.64q is to have the shape %s, and the model's is %s", TritonFile, spec.Name, showDims(w.Own), showDims(spec.Shape))
+				return fmt.Errorf("%s: input %.64q is to have the shape %s, and the model's is %s", TritonFile, spec.Name, tensor.ShapeText(w.Own), tensor.ShapeText(spec.Shape))
 			}
 		}
 	}
@@ -220,7 +215,7 @@ func (t *Triton) dress(s *tensor.Schema, o *Observation) error {
 		if spec.Wire != nil && o != nil {
 			for _, r := range o.Runs {
 				if !Declares(spec.Wire.Own, r.Outputs[k]) {
-					return fmt.Errorf("%s: output %.64q is to have the shape %s, and a run gave %s", TritonFile, e.Name, showDims(spec.Wire.Own), showDims(r.Outputs[k]))
+					return fmt.Errorf("%s: output %.64q is to have the shape %s, and a run gave %s", TritonFile, e.Name, tensor.ShapeText(spec.Wire.Own), tensor.ShapeText(r.Outputs[k]))
 				}
 			}
 		}
@@ -263,7 +258,7 @@ func (t *Triton) checkShapes() error {
 	}
 	for _, e := range slices.Concat(t.Inputs, t.Outputs) {
 		if len(e.Dims) > maxObservedRank || len(e.Own) > maxObservedRank || e.Own != nil && unlike(e.Dims, e.Own) != "" {
-			return fmt.Errorf("%.64q has the dims %.200s and the reshape %.200s", e.Name, showDims(e.Dims), showDims(e.Own))
+			return fmt.Errorf("%.64q has the dims %.200s and the reshape %.200s", e.Name, tensor.ShapeText(e.Dims), tensor.ShapeText(e.Own))
 		}
 	}
 	if t.Batch < -1 || t.Batch > math.MaxInt32 {

@@ -1,6 +1,7 @@
 package gates
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -32,28 +33,11 @@ type bundlePass struct {
 	pace      pace
 }
 
-// Load takes a bundle through the load gates, up to the first refusal. There is no placement after a
-// refusal, and at least one otherwise, which the caller closes; they are in order of preference.
-func Load(ctx context.Context, opts *Options, b *bundle.Bundle, with Company) ([]*Placement, *Loaded, *Report) {
-	p := newBundlePass(opts, b)
-	p.join(with)
-	placements, report := p.walk(ctx)
-	return placements, &Loaded{Bundle: b, graph: p.graph, batching: p.batching}, report
-}
-
-// join has the pass share what is there once.
-func (p *bundlePass) join(with Company) {
-	p.measuring, p.pace.serving = with.Measuring, with.Serving
-	if with.Share != nil {
-		p.share = with.Share
-	}
-}
-
-// newBundlePass makes a pass that has the machine to itself.
-func newBundlePass(opts *Options, b *bundle.Bundle) *bundlePass {
+// newBundlePass makes a pass that shares with others what is there once.
+func newBundlePass(opts *Options, b *bundle.Bundle, with Company) *bundlePass {
 	return &bundlePass{
 		opts: opts, bundle: b, report: &Report{Name: b.Name, Version: b.Version},
-		measuring: make(chan struct{}, 1), share: &Share{}, pace: pace{serving: nobody},
+		measuring: with.Measuring, share: cmp.Or(with.Share, &Share{}), pace: pace{serving: with.Serving},
 	}
 }
 
@@ -63,7 +47,7 @@ func (p *bundlePass) walk(ctx context.Context) ([]*Placement, *Report) {
 	start := clock.Now()
 	b := p.bundle
 	var placements []*Placement
-	err := runGates(ctx, &p.report.Gates, func(g *gate) step { return g.onBundle(p) })
+	err := runGates(ctx, bundleGates, p, &p.report.Gates)
 	p.tried.End()
 	if err == nil {
 		placements = p.proveDevices(ctx)

@@ -49,7 +49,7 @@ func (p *devicePass) walk(ctx context.Context) {
 		p.about.State, p.about.Reason = Down, err.Error()
 		return
 	}
-	err := runGates(ctx, &p.about.Gates, func(g *gate) step { return g.onDevice(p) })
+	err := runGates(ctx, deviceGates, p, &p.about.Gates)
 	if err == nil {
 		p.about.State = Placed
 		return

@@ -1,4 +1,4 @@
-// Package gates proves a bundle before it serves. It owns the load gates, in one table, and the
+// Package gates proves a bundle before it serves. It owns the load gates (table.go) and the
 // report of what they found.
 //
 // Gates run in this order: files, trial and schema on the bundle; then open, golden, invariance,

@@ -6,6 +6,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"sluice/internal/tensor"
 	"sluice/models/bundle"
 )
 
@@ -58,15 +59,13 @@ func (p *devicePass) judge(ctx context.Context, t *rowTest, lost string) (Verdic
 		outcome = Changed
 	}
 	switch {
-	case t.unsteady:
-		return p.serveSingly(ctx, bundle.Refuted, lost, t.failure)
 	case t.failure != "" && t.onlyAlone:
 		return p.serveRowByRow(ctx, lost, t.failure)
-	case t.failure != "" && proven:
-		t.failure += "; the graph proves the opposite: widen tolerance in " + bundle.ConfigFile + " if the model allows for such rounding, else please report it"
-		p.opts.Log.Warn("a test contradicts what the graph proves", zap.String("model", p.bundle.Name), zap.String("version", p.bundle.Version), zap.String("reason", t.failure))
-		return p.serveSingly(ctx, bundle.Refuted, lost, t.failure)
 	case t.failure != "":
+		if proven && !t.unsteady { // a model that is not deterministic says nothing of the proof
+			t.failure += "; the graph proves the opposite: widen tolerance in " + bundle.ConfigFile + " if the model allows for such rounding, else please report it"
+			p.opts.Log.Warn("a test contradicts what the graph proves", zap.String("model", p.bundle.Name), zap.String("version", p.bundle.Version), zap.String("reason", t.failure))
+		}
 		return p.serveSingly(ctx, bundle.Refuted, lost, t.failure)
 	case t.shown && !proven && len(p.peers) == 0:
 		how.Basis = bundle.Tested
@@ -86,11 +85,7 @@ func (p *devicePass) judge(ctx context.Context, t *rowTest, lost string) (Verdic
 // serveSingly opens the model again for whole requests.
 func (p *devicePass) serveSingly(ctx context.Context, basis bundle.BatchBasis, lost, why string) (Verdict, error) {
 	p.batching = bundle.Batching{Mode: bundle.Single, Basis: basis, Text: why}
-	if err := p.open(ctx, bundle.Unbatched(p.bundle.Schema, p.bundle.FixedBatch)); err != nil {
-		return Verdict{}, err
-	}
-	p.rows, p.source = p.soleRequest(ctx)
-	return Verdict{Outcome: Changed, Text: lost + "served unbatched: " + why}, nil
+	return p.reopen(ctx, bundle.Unbatched(p.bundle.Schema, p.bundle.FixedBatch), lost+"served unbatched: "+why)
 }
 
 // serveRowByRow opens the model again for batches of one row.
@@ -98,9 +93,14 @@ func (p *devicePass) serveRowByRow(ctx context.Context, lost, why string) (Verdi
 	p.batching = bundle.Batching{Mode: bundle.RowByRow, Basis: bundle.Refuted, Text: why}
 	s := *p.bundle.Schema
 	s.MaxBatch, s.Padding = 1, nil
-	if err := p.open(ctx, &s); err != nil {
+	return p.reopen(ctx, &s, lost+"rows run one by one: "+why)
+}
+
+// reopen opens the model for runs that hold one request each.
+func (p *devicePass) reopen(ctx context.Context, s *tensor.Schema, text string) (Verdict, error) {
+	if err := p.open(ctx, s); err != nil {
 		return Verdict{}, err
 	}
 	p.rows, p.source = p.soleRequest(ctx)
-	return Verdict{Outcome: Changed, Text: lost + "rows run one by one: " + why}, nil
+	return Verdict{Outcome: Changed, Text: text}, nil
 }

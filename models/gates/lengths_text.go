@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/bits"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -41,20 +42,12 @@ func (r *Report) lengthsText() string {
 	if len(r.MaxLength) == 0 {
 		return ""
 	}
-	asked := 0
-	for _, a := range r.MaxLength {
-		if a.Basis == bundle.LengthAsked {
-			asked++
-		}
-	}
 	text := lengthsLine(r.MaxLength, r.MaxProduct) + "  # "
 	switch {
-	case asked == len(r.MaxLength) && r.RowMemory == 0:
-		return text + "as model.yaml has it"
-	case r.RowMemory == 0:
-		return text + "assumed: no request is known that the model takes, which would show what a row needs; set it, or give golden rows"
-	case asked == len(r.MaxLength):
+	case !slices.ContainsFunc(r.MaxLength, func(a bundle.LengthReport) bool { return a.Basis != bundle.LengthAsked }):
 		text += "as model.yaml has it"
+	case r.RowMemory == 0:
+		text += "assumed: no request is known that the model takes, which would show what a row needs; set it, or give golden rows"
 	case r.MaxProduct > 0:
 		var each []string
 		for _, a := range r.MaxLength {
@@ -63,6 +56,9 @@ func (r *Report) lengthsText() string {
 		text += fmt.Sprintf("measured: %s, multiplied up to %d", strings.Join(each, ", "), r.MaxProduct)
 	default:
 		text += "measured"
+	}
+	if r.RowMemory == 0 {
+		return text
 	}
 	return text + fmt.Sprintf("; the longest row takes about %s of the %s that a run may take", units.Bytes(r.RowMemory), units.Bytes(r.RunMemory))
 }

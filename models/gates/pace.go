@@ -19,9 +19,6 @@ type pace struct {
 	rested  time.Duration // in all
 }
 
-// nobody is the serving of a load beside which nothing runs.
-func nobody() bool { return false }
-
 // track counts work, from begin until now.
 func (p *pace) track(begin clock.Instant) { p.worked += clock.Now().Sub(begin) }
 
@@ -37,10 +34,8 @@ func (p *pace) rest(ctx context.Context) {
 	}
 	begin := clock.Now()
 	defer func() { p.rested += clock.Now().Sub(begin) }()
-	timer := time.NewTimer(due)
-	defer timer.Stop()
 	select {
-	case <-timer.C:
+	case <-time.After(due):
 	case <-ctx.Done():
 	}
 }

@@ -25,7 +25,7 @@ func (r *Report) Notes() (notes []string) {
 		notes = append(notes, "nothing shows that its rows keep apart, so live answers are compared")
 	}
 	if len(r.Traps) > 0 && !r.Isolated {
-		notes = append(notes, "some values of a request end the server: "+r.trapsText()+"; isolation: process in model.yaml keeps it away from the server")
+		notes = append(notes, "some values of a request end the server: "+strings.Join(r.Traps, ", ")+"; isolation: process in model.yaml keeps it away from the server")
 	}
 	if r.BudgetShort != "" {
 		notes = append(notes, "the budget is too short: "+r.BudgetShort)
@@ -97,7 +97,7 @@ func (r *Report) WriteText(w io.Writer, width int) error {
 		p.item(2, "digest", r.Digest)
 	}
 	if r.Isolated && len(r.Traps) > 0 {
-		p.item(2, "isolation", "process: "+r.trapsText()+" can end the process that runs it")
+		p.item(2, "isolation", "process: "+strings.Join(r.Traps, ", ")+" can end the process that runs it")
 	}
 	r.writeDevices(&p)
 	p.WriteString("  load gates\n")
@@ -105,9 +105,6 @@ func (r *Report) WriteText(w io.Writer, width int) error {
 	_, err := io.WriteString(w, p.String())
 	return err
 }
-
-// trapsText names operators that end the process for some values.
-func (r *Report) trapsText() string { return strings.Join(r.Traps, ", ") }
 
 // writeTensors prints inputs or outputs, one a line, in columns.
 func (r *Report) writeTensors(p *page, title string, all []TensorReport) {

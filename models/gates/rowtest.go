@@ -56,7 +56,7 @@ func (p *devicePass) test(ctx context.Context) (*rowTest, error) {
 			continue
 		}
 		text, err := p.compareBatches(ctx, solo, start, t)
-		solo.release()
+		release(solo.tasks)
 		if err != nil || t.failure != "" {
 			return t, err
 		}

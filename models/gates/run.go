@@ -20,7 +20,7 @@ func (p *devicePass) alone(ctx context.Context, s *inputs.Request) (*task.Task, 
 // runAlone is alone, without padding if it is unpadded.
 func (p *devicePass) runAlone(ctx context.Context, s *inputs.Request, unpadded bool) (*task.Task, error) {
 	p.pace.rest(ctx)
-	t := p.prepare(s)
+	t := s.Task(len(p.bundle.Schema.Outputs))
 	t.Unpadded = unpadded
 	step := max(1, inputs.MostRows([]inputs.Request{*s}, p.bundle.Schema))
 	for from := 0; from < t.Rows; from += step {
@@ -53,7 +53,7 @@ func (p *devicePass) batch(rows []inputs.Request) ([]*task.Task, []task.Part) {
 	tasks := make([]*task.Task, len(rows))
 	parts := make([]task.Part, len(rows))
 	for i := range rows {
-		tasks[i] = p.prepare(&rows[i])
+		tasks[i] = rows[i].Task(len(p.bundle.Schema.Outputs))
 		parts[i] = task.Part{Task: tasks[i], To: tasks[i].Rows}
 	}
 	return tasks, parts
@@ -71,18 +71,6 @@ func (p *devicePass) run(ctx context.Context, lane int, parts []task.Part) error
 		return fault.Cover(fault.ModelLoadFailed, err, "a run's outputs cannot be read")
 	}
 	return nil
-}
-
-// prepare makes a task that wants every output.
-func (p *devicePass) prepare(s *inputs.Request) *task.Task {
-	t := task.Get()
-	t.Inputs = append(t.Inputs[:0], s.Inputs...)
-	t.Rows = s.Rows
-	outputs := len(p.bundle.Schema.Outputs)
-	t.Wanted = ^uint64(0) >> (64 - min(outputs, 64))
-	t.Deadline = clock.Never
-	t.Reserve(outputs)
-	return t
 }
 
 func release(tasks []*task.Task) {

@@ -24,8 +24,6 @@ type soloRun struct {
 	per    time.Duration // of a row
 }
 
-func (s *soloRun) release() { release(s.tasks) }
-
 // goldenRun runs the golden rows.
 func (p *devicePass) goldenRun(ctx context.Context, start lap) (*soloRun, string, error) {
 	if len(p.golden) == 0 {
@@ -75,10 +73,10 @@ func (p *devicePass) runSolo(ctx context.Context, start lap, rows []inputs.Reque
 		lost, _ := task.DeviceFailed(err)
 		switch {
 		case lost, errors.As(err, &unsteady):
-			s.release()
+			release(s.tasks)
 			return nil, "", err
 		case ctx.Err() != nil:
-			s.release()
+			release(s.tasks)
 			return nil, "", fmt.Errorf("loading was stopped: %w", ctx.Err())
 		case err != nil:
 			if refused == "" {

@@ -139,12 +139,7 @@ func decodeGoldenLine(text []byte, schema *tensor.Schema) (Golden, error) {
 func decodeTensors(kind string, given []goldenTensor, specs []tensor.Spec) (map[int]tensor.Tensor, error) {
 	found := make(map[int]tensor.Tensor, len(given))
 	for i := range given {
-		at := -1
-		for k := range specs {
-			if specs[k].Name == given[i].Name {
-				at = k
-			}
-		}
+		at := slices.IndexFunc(specs, func(s tensor.Spec) bool { return s.Name == given[i].Name })
 		if at < 0 {
 			return nil, fmt.Errorf("%s %q is not the model's, which has %s", kind, given[i].Name, bundle.SpecNames(specs))
 		}
@@ -239,7 +234,7 @@ func decodeData(raw json.RawMessage, t tensor.DataType) (data []byte, count int,
 func appendElement(dst []byte, t tensor.DataType, token json.Token) ([]byte, error) {
 	switch value := token.(type) {
 	case nil: // a missing value, as in requests
-		if t == tensor.FP32 || t == tensor.FP64 || t == tensor.FP16 || t == tensor.BF16 {
+		if t.Float() {
 			return tensor.AppendFloat(dst, t, math.NaN()), nil
 		}
 		return nil, fmt.Errorf("null is no %s", t)
@@ -268,23 +263,19 @@ func appendNumber(dst []byte, t tensor.DataType, text string) ([]byte, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%.40s is outside %s", text, t)
 		}
-		if t == tensor.FP32 {
-			return binary.LittleEndian.AppendUint32(dst, math.Float32bits(float32(value))), nil
-		}
-		bits, err := tensor.AppendNumber(nil, t, value)
-		return append(dst, bits...), err
+		return tensor.AppendFloat(dst, t, value), nil
 	case tensor.Int8, tensor.Int16, tensor.Int32, tensor.Int64:
 		value, err := strconv.ParseInt(text, 10, 8*size)
 		if err != nil {
 			return nil, fmt.Errorf("%.40s is no %s", text, t)
 		}
-		return append(dst, binary.LittleEndian.AppendUint64(nil, uint64(value))[:size]...), nil
+		return binary.LittleEndian.AppendUint64(dst, uint64(value))[:len(dst)+size], nil
 	case tensor.Uint8, tensor.Uint16, tensor.Uint32, tensor.Uint64:
 		value, err := strconv.ParseUint(text, 10, 8*size)
 		if err != nil {
 			return nil, fmt.Errorf("%.40s is no %s", text, t)
 		}
-		return append(dst, binary.LittleEndian.AppendUint64(nil, value)[:size]...), nil
+		return binary.LittleEndian.AppendUint64(dst, value)[:len(dst)+size], nil
 	}
 	return nil, fmt.Errorf("%.40s is no %s", text, t)
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 
+	"sluice/internal/clock"
+	"sluice/internal/task"
 	"sluice/internal/tensor"
 	"sluice/models/bundle"
 )
@@ -15,29 +17,47 @@ type Request struct {
 	Rows   int
 }
 
+// Task makes a task of the request that wants every output. It is the caller's to release.
+func (s *Request) Task(outputs int) *task.Task {
+	t := task.Get()
+	t.Inputs = append(t.Inputs[:0], s.Inputs...)
+	t.Rows, t.Wanted, t.Deadline = s.Rows, ^uint64(0)>>(64-min(outputs, 64)), clock.Never
+	t.Reserve(outputs)
+	return t
+}
+
 // Row cuts one row out of a request of a batchable model. What the request gives once stands
 // beside each of its rows.
-func (s *Request) Row(r int) (Request, error) {
-	one := Request{Rows: 1, Inputs: slices.Clone(s.Inputs)}
+func (s *Request) Row(r int) (one Request, err error) {
+	one = Request{Rows: 1, Inputs: slices.Clone(s.Inputs)}
 	for i := range one.Inputs {
-		t := &one.Inputs[i]
-		if t.Shape[0] == 1 {
-			continue
+		if t := &one.Inputs[i]; t.Shape[0] != 1 {
+			if *t, err = CutRow(*t, r); err != nil {
+				return Request{}, err
+			}
 		}
-		per := tensor.RowElements(t.Shape)
-		t.Shape = slices.Clone(t.Shape)
-		t.Shape[0] = 1
-		if size := t.Type.Size(); size > 0 {
-			t.Data = t.Data[r*per*size : (r+1)*per*size]
-			continue
-		}
-		data, err := tensor.BytesSpan(t.Data, r*per, per)
-		if err != nil {
-			return Request{}, err
-		}
-		t.Data = data
 	}
 	return one, nil
+}
+
+// CutRow is one row of a tensor, whose data it shares.
+func CutRow(t tensor.Tensor, r int) (tensor.Tensor, error) {
+	per, size := tensor.RowElements(t.Shape), t.Type.Size()
+	switch {
+	case size == 0:
+		data, err := tensor.BytesSpan(t.Data, r*per, per)
+		if err != nil {
+			return tensor.Tensor{}, err
+		}
+		t.Data = data
+	case len(t.Data) < (r+1)*per*size:
+		return tensor.Tensor{}, fmt.Errorf("its data ends before row %d", r)
+	default:
+		t.Data = t.Data[r*per*size : (r+1)*per*size]
+	}
+	t.Shape = slices.Clone(t.Shape)
+	t.Shape[0] = 1
+	return t, nil
 }
 
 // Join makes one request of rows whose shapes agree, each its own on axis 0.
@@ -95,11 +115,9 @@ func (s *Request) Scaled(factor float64) Request {
 		if !t.Type.Float() {
 			continue
 		}
-		size := t.Type.Size()
 		data := make([]byte, 0, len(t.Data))
-		for k := range len(t.Data) / size {
-			bits, _ := tensor.AppendNumber(nil, t.Type, factor*tensor.FloatAt(t.Type, t.Data, k)) // a float type has no error
-			data = append(data, bits...)
+		for k := range len(t.Data) / t.Type.Size() {
+			data = tensor.AppendFloat(data, t.Type, factor*tensor.FloatAt(t.Type, t.Data, k))
 		}
 		t.Data = data
 	}
@@ -157,41 +175,4 @@ func MostRows(rows []Request, s *tensor.Schema) int {
 		}
 	}
 	return most
-}
-
-// StretchAll gives each row the length along its padded axis.
-func StretchAll(rows []Request, p *tensor.Padding, length int) []Request {
-	all := make([]Request, len(rows))
-	for i := range rows {
-		all[i] = rows[i].stretched(p, length)
-	}
-	return all
-}
-
-// stretched repeats or cuts the row along its padded axis: its elements stay such that
-// the model takes them, which made-up ones might not be.
-func (s *Request) stretched(p *tensor.Padding, length int) Request {
-	other := Request{Rows: s.Rows, Inputs: slices.Clone(s.Inputs)}
-	for i := range other.Inputs {
-		t := &other.Inputs[i]
-		at := p.InputAxis[i]
-		if at < 0 || t.Shape[at] == 0 {
-			continue
-		}
-		own := int(t.Shape[at])
-		step := t.Type.Size()
-		for _, d := range t.Shape[at+1:] {
-			step *= int(d)
-		}
-		var data []byte
-		for block := range slices.Chunk(t.Data, own*step) {
-			for k := range length {
-				data = append(data, block[k%own*step:(k%own+1)*step]...)
-			}
-		}
-		t.Shape = slices.Clone(t.Shape)
-		t.Shape[at] = int64(length)
-		t.Data = data
-	}
-	return other
 }

@@ -16,7 +16,7 @@ func TestStretched(t *testing.T) {
 	}}
 	f := func(length int, shape, data string) {
 		t.Helper()
-		other := s.stretched(p, length)
+		other := StretchAll([]Request{s}, p, length)[0]
 		if got := fmt.Sprint(other.Inputs[0].Shape); got != shape || hex.EncodeToString(other.Inputs[0].Data) != data {
 			t.Errorf("length %d: %s %x, want %s %s", length, got, other.Inputs[0].Data, shape, data)
 		}

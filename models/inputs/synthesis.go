@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"strings"
 
+	"sluice/internal/onnxfile/dataflow"
 	"sluice/internal/tensor"
 	"sluice/models/bundle"
 )
@@ -39,7 +40,7 @@ func Profiles() []Profile {
 // and no two rows of it are alike in any input that has room for it.
 type Synthesis struct {
 	Schema *tensor.Schema
-	hints  []bundle.Hint
+	hints  []dataflow.Hint
 	Profile
 	// Lengths are those of free dimensions, by input and axis, that are not to be as the profile says.
 	Lengths map[[2]int]int64
@@ -47,9 +48,9 @@ type Synthesis struct {
 }
 
 // NewSynthesis makes rows up in the way of a profile. hints may be nil.
-func NewSynthesis(schema *tensor.Schema, hints []bundle.Hint, p Profile) *Synthesis {
+func NewSynthesis(schema *tensor.Schema, hints []dataflow.Hint, p Profile) *Synthesis {
 	if len(hints) != len(schema.Inputs) {
-		hints = bundle.NoHints(schema.Inputs)
+		hints = make([]dataflow.Hint, len(schema.Inputs))
 	}
 	return &Synthesis{Schema: schema, hints: hints, Profile: p, rng: rand.New(rand.NewPCG(1, 2))}
 }
@@ -123,7 +124,7 @@ func (s *Synthesis) length(input, at, k int) int64 {
 
 // data makes the elements of one input. Floating rows differ in size by powers of ten, because
 // operators that take a scale from the whole batch show only then.
-func (s *Synthesis) data(rng *rand.Rand, spec *tensor.Spec, hint bundle.Hint, n, k int) []byte {
+func (s *Synthesis) data(rng *rand.Rand, spec *tensor.Spec, hint dataflow.Hint, n, k int) []byte {
 	var data []byte
 	scale := []float64{1, 0.1, 10, 100}[k%4]
 	if s.width <= 10 {
@@ -134,8 +135,7 @@ func (s *Synthesis) data(rng *rand.Rand, spec *tensor.Spec, hint bundle.Hint, n,
 		case spec.Type == tensor.Bytes:
 			data = tensor.AppendBytes(data, s.text(rng, hint))
 		case spec.Type.Float():
-			bits, _ := tensor.AppendNumber(nil, spec.Type, s.real(rng, hint, scale)) // a float type has no error
-			data = append(data, bits...)
+			data = tensor.AppendFloat(data, spec.Type, s.real(rng, hint, scale))
 		default:
 			bits, _ := tensor.AppendNumber(nil, spec.Type, float64(s.whole(rng, spec, hint, i, n, k))) // whole has its bounds
 			data = append(data, bits...)
@@ -144,9 +144,9 @@ func (s *Synthesis) data(rng *rand.Rand, spec *tensor.Spec, hint bundle.Hint, n,
 	return data
 }
 
-func (s *Synthesis) text(rng *rand.Rand, hint bundle.Hint) string {
+func (s *Synthesis) text(rng *rand.Rand, hint dataflow.Hint) string {
 	switch {
-	case hint.Number:
+	case hint.Numeric:
 		return fmt.Sprint(rng.Int64N(s.width))
 	case len(hint.Strings) > 0:
 		return hint.Strings[rng.IntN(len(hint.Strings))]
@@ -156,11 +156,11 @@ func (s *Synthesis) text(rng *rand.Rand, hint bundle.Hint) string {
 
 // real is a floating element. One that serves as an index, a category or a divisor is drawn as
 // such.
-func (s *Synthesis) real(rng *rand.Rand, hint bundle.Hint, scale float64) float64 {
+func (s *Synthesis) real(rng *rand.Rand, hint dataflow.Hint, scale float64) float64 {
 	switch {
 	case len(hint.Integers) > 0:
 		return float64(hint.Integers[rng.IntN(len(hint.Integers))])
-	case hint.Ranged:
+	case hint.HasRange:
 		return float64(between(rng, hint.Low, hint.High))
 	case hint.Mask:
 		return float64(rng.IntN(2))
@@ -172,13 +172,13 @@ func (s *Synthesis) real(rng *rand.Rand, hint bundle.Hint, scale float64) float6
 
 // whole is element i of the n of an integer or boolean input. The first of a mask of several is
 // always 1, so that none is empty.
-func (s *Synthesis) whole(rng *rand.Rand, spec *tensor.Spec, hint bundle.Hint, i, n, k int) int64 {
+func (s *Synthesis) whole(rng *rand.Rand, spec *tensor.Spec, hint dataflow.Hint, i, n, k int) int64 {
 	low, high := int64(0), s.width-1
 	mask := hint.Mask || spec.Type == tensor.Bool || s.width == 2 || strings.Contains(strings.ToLower(spec.Name), "mask")
 	switch {
 	case len(hint.Integers) > 0:
 		return clamp(hint.Integers[rng.IntN(len(hint.Integers))], spec.Type)
-	case hint.Ranged:
+	case hint.HasRange:
 		low, high = hint.Low, hint.High
 	case hint.Length:
 		return 1 + int64(k)%s.Free
@@ -187,7 +187,7 @@ func (s *Synthesis) whole(rng *rand.Rand, spec *tensor.Spec, hint bundle.Hint, i
 	case mask:
 		return 0
 	}
-	if hint.Divisor {
+	if hint.NonZero {
 		low, high = max(low, 1), max(high, 1)
 	}
 	return between(rng, clamp(low, spec.Type), clamp(high, spec.Type))

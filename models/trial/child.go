@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"sluice/internal/fault"
+	"sluice/internal/memory"
 	"sluice/models/bundle"
 )
 
@@ -22,7 +23,7 @@ import (
 // standard ones.
 const Descriptor = 3
 
-// Run is the child's side of TrialRunner: it reads which bundle, parses its files within
+// Run is the child's side of Runner: it reads which bundle, parses its files within
 // narrow limits, describes them, waits to be let on, and then has load get the library ready and
 // open load the bundle. An error is the parent's: it went away, or cannot be understood.
 func Run(ctx context.Context, in io.Reader, out io.Writer, load func() error, open func(context.Context, *bundle.Bundle) (bundle.Session, error)) error {
@@ -64,7 +65,7 @@ func Run(ctx context.Context, in io.Reader, out io.Writer, load func() error, op
 		gone = errors.Join(gone, err, writeFrame(out, kind, text))
 	}
 	if err = load(); err == nil {
-		err = exercise(ctx, b, g, request.Ceiling, open, func() { _ = writeFrame(out, frameLoaded, nil) },
+		err = exercise(ctx, observeRun, b, g, request.Ceiling, open, func() { _ = writeFrame(out, frameLoaded, nil) },
 			func(o *bundle.Observation) { tell(frameObserved, o) }, func(w bundle.Weighing) { tell(frameWeighed, w) })
 	}
 	if err != nil {
@@ -113,19 +114,10 @@ func let(request *trialRequest) {
 	debug.FreeOSMemory()
 	go func() {
 		for ; ; time.Sleep(2 * time.Millisecond) {
-			if held := anonymous(); held > request.Memory {
+			if held := memory.Own("RssAnon"); held > request.Memory {
 				fmt.Fprintf(os.Stderr, "out of memory: it holds %d bytes, and may hold %d\n", held, request.Memory)
 				os.Exit(2)
 			}
 		}
 	}()
-}
-
-// anonymous is the memory of this process that belongs to no file.
-func anonymous() int64 {
-	var size, resident, shared int64
-	if _, err := fmt.Sscan(readProc("/proc/self/statm"), &size, &resident, &shared); err != nil {
-		return 0
-	}
-	return (resident - shared) * int64(os.Getpagesize())
 }

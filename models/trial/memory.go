@@ -48,3 +48,12 @@ func (r *Runner) memory(o *Options) int64 {
 	}
 	return max(most/int64(max(o.AtOnce, 1)), leastMemory)
 }
+
+// MemoryCeiling is the memory that the process may take.
+func MemoryCeiling() int64 {
+	ceiling, err := memory.Limit()
+	if err != nil {
+		return math.MaxInt64 // nobody knows, so nothing is bounded by it
+	}
+	return ceiling.Bytes
+}

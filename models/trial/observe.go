@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -25,16 +24,11 @@ const (
 	maxObservedGolden = 8
 )
 
-// exercise is exerciseWithin the limits of a trial.
-func exercise(ctx context.Context, b *bundle.Bundle, g *bundle.Graph, ceiling int64, open func(context.Context, *bundle.Bundle) (bundle.Session, error), loaded func(), seen func(*bundle.Observation), weighed func(bundle.Weighing)) error {
-	return exerciseWithin(ctx, observeRun, b, g, ceiling, open, loaded, seen, weighed)
-}
-
-// exerciseWithin opens the bundle with open, calls loaded, and runs golden rows and made-up ones of
+// exercise opens the bundle with open, calls loaded, and runs golden rows and made-up ones of
 // several numbers and lengths. Once that is done it calls seen, and then weighed for rows that are
 // longer and longer, see weigher. An error is one of opening: the library cannot load the file, or
 // no run ends within the limit. It is for the trial process, which a run may crash.
-func exerciseWithin(ctx context.Context, limit time.Duration, b *bundle.Bundle, g *bundle.Graph, ceiling int64, open func(context.Context, *bundle.Bundle) (bundle.Session, error), loaded func(), seen func(*bundle.Observation), weighed func(bundle.Weighing)) error {
+func exercise(ctx context.Context, limit time.Duration, b *bundle.Bundle, g *bundle.Graph, ceiling int64, open func(context.Context, *bundle.Bundle) (bundle.Session, error), loaded func(), seen func(*bundle.Observation), weighed func(bundle.Weighing)) error {
 	whole := *b
 	whole.Schema, whole.Lanes, whole.FixedBatch = g.Whole(), 1, 0
 	session, err := open(ctx, &whole)
@@ -120,7 +114,7 @@ func (o *tryout) madeUp() (with inputs.Profile, found bool) {
 			o.run(manyOf(rows, n, schema), n)
 		}
 	}
-	if freeAxes(schema) && !o.over() {
+	if len(freeAxes(o.graph, schema)) > 0 && !o.over() {
 		other := with
 		other.Free++
 		o.takes(inputs.NewSynthesis(schema, o.graph.Hints, other))
@@ -196,10 +190,8 @@ func (o *tryout) measure(request *inputs.Request) {
 // ask runs a request on the session and returns its task with the outputs, which the caller joins
 // and releases.
 func (o *tryout) ask(request *inputs.Request) (*task.Task, error) {
-	t := task.Get()
-	t.Inputs = append(t.Inputs[:0], request.Inputs...)
-	t.Rows, t.Wanted, t.Deadline = 1, ^uint64(0)>>(64-min(len(o.schema.Outputs), 64)), clock.Never
-	t.Reserve(len(o.schema.Outputs))
+	t := request.Task(len(o.schema.Outputs))
+	t.Rows = 1 // it runs whole
 	parts := []task.Part{{Task: t, To: 1}}
 	limit := clock.Now().Add(o.limit)
 	_, err := o.session.Run(0, parts, limit)
@@ -223,21 +215,19 @@ func (o *tryout) refuse(request *inputs.Request, rows int, err error) {
 func Shapes(inputs []tensor.Tensor) string {
 	var all []string
 	for i := range inputs {
-		shape := strings.ReplaceAll(fmt.Sprint(inputs[i].Shape), " ", ",")
-		all = append(all, fmt.Sprintf("%s %s%s", inputs[i].Name, inputs[i].Type, shape))
+		all = append(all, fmt.Sprintf("%s %s%s", inputs[i].Name, inputs[i].Type, tensor.ShapeText(inputs[i].Shape)))
 	}
 	return strings.Join(all, ", ")
 }
 
-// freeAxes tells whether an input has a free axis besides the batch.
-func freeAxes(s *tensor.Schema) bool {
-	return slices.ContainsFunc(s.Inputs, func(spec tensor.Spec) bool {
-		free := spec.Shape
-		if s.Batchable() {
-			free = free[1:]
-		}
-		return slices.Contains(free, -1)
-	})
+// freeAxes are those of a schema's inputs besides the batch.
+func freeAxes(g *bundle.Graph, s *tensor.Schema) []tensor.Axis {
+	first := 0
+	if s.Batchable() {
+		first = 1
+	}
+	axes, _ := g.Axes(s, first)
+	return axes
 }
 
 // rowsOf counts the rows of a whole request; 0 if its inputs carry none.

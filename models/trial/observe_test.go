@@ -64,7 +64,7 @@ func observe(t *testing.T, g *bundle.Graph, golden string, answer func(in []tens
 	}
 	var o *bundle.Observation
 	opened := 0
-	err := exercise(context.Background(), b, g, 0, func(_ context.Context, b *bundle.Bundle) (bundle.Session, error) {
+	err := exercise(context.Background(), observeRun, b, g, 0, func(_ context.Context, b *bundle.Bundle) (bundle.Session, error) {
 		s.schema = b.Schema
 		opened++
 		return s, nil
@@ -200,7 +200,7 @@ func TestEndlessRuns(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(b.From.Own, bundle.GoldenFile), []byte(golden), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		err := exerciseWithin(t.Context(), limit, b, graphOf(-1, 4), 0, func(_ context.Context, b *bundle.Bundle) (bundle.Session, error) { s.schema = b.Schema; return s, nil },
+		err := exercise(t.Context(), limit, b, graphOf(-1, 4), 0, func(_ context.Context, b *bundle.Bundle) (bundle.Session, error) { s.schema = b.Schema; return s, nil },
 			func() {}, func(*bundle.Observation) {}, func(bundle.Weighing) {})
 		if served != (err == nil) || err != nil && !strings.Contains(err.Error(), "took longer than 2ms and was cut short") {
 			t.Errorf("%s: %v", name, err)

@@ -27,14 +27,14 @@ const (
 // Runner reads and loads bundles in child processes, so that a file on which a parser grows
 // without end, or which crashes ONNX Runtime, is refused by name while the gateway lives.
 type Runner struct {
-	// Command is the program with its arguments; it calls RunTrial.
+	// Command is the program with its arguments; it calls Run.
 	Command []string
 	// Timeout bounds loading and running; 0 means 60 s. Reading has 30 s of its own.
 	Timeout time.Duration
 	// ReadMemory bounds what reading may take; 0 means 1 GiB and the size of the model file, and no
 	// more than loading may. Memory bounds what loading and running may hold; 0 means three quarters of the
-	// machine's, and no more than that of what this process leaves of TrialOptions.Ceiling, shared by
-	// TrialOptions.AtOnce.
+	// machine's, and no more than that of what this process leaves of Options.Ceiling, shared by
+	// Options.AtOnce.
 	ReadMemory, Memory int64
 
 	reading sync.Mutex // one child parses at a time
@@ -56,11 +56,9 @@ type trialRequest struct {
 	Name, ModelName string
 	Own, Beside     string // the folders
 	Bare, AtHome    bool
-	Defaults        bundle.Defaults
-	Devices         []string
 	ReadMemory      int64
 	Memory          int64
-	Ceiling         int64
+	Options
 }
 
 // Begin starts a child, which reads the bundle's files and describes them
@@ -84,30 +82,26 @@ func (r *Runner) Begin(ctx context.Context, b *bundle.Bundle, o *Options) (*Tria
 		return nil, fault.Wrap(fault.ModelLoadFailed, err, "the trial process could not be started")
 	}
 	kind, text, err := t.hear(parseLimit)
-	switch {
-	case err == nil && kind == frameDescribed:
-		if t.Config, t.Graph, err = bundle.DecodeDescription(text); err != nil {
-			t.End()
-			return nil, fault.Wrap(fault.ModelLoadFailed, err, "the trial process that read its files cannot be understood: not served")
+	if err == nil && kind == frameDescribed {
+		if t.Config, t.Graph, err = bundle.DecodeDescription(text); err == nil {
+			return t, nil
 		}
-		return t, nil
-	case err == nil && kind == frameWrong:
 		t.End()
-		return nil, errors.New(printable(text))
+		return nil, fault.Wrap(fault.ModelLoadFailed, err, "the trial process that read its files cannot be understood: not served")
 	}
 	t.End()
-	doing := "reading its files"
 	switch {
+	case err == nil && kind == frameWrong:
+		return nil, errors.New(printable(text))
 	case ctx.Err() != nil:
 		return nil, fmt.Errorf("loading was stopped: %w", ctx.Err())
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return nil, fault.Wrap(fault.ModelLoadFailed, err, fmt.Sprintf("%s took longer than %v in a trial process: not served", doing, parseLimit))
+		return nil, fault.Wrap(fault.ModelLoadFailed, err, fmt.Sprintf("reading its files took longer than %v in a trial process: not served", parseLimit))
 	case errors.Is(err, io.EOF) && t.complained.outOfMemory():
-		return nil, fault.Wrap(fault.ModelLoadFailed, fmt.Errorf("%w: %s", ErrShort, t.complained.line()), fmt.Sprintf("%s took more than %s of memory in a trial process: not served", doing, units.Bytes(r.readMemory(b, o))))
+		return nil, fault.Wrap(fault.ModelLoadFailed, fmt.Errorf("%w: %s", ErrShort, t.complained.line()), fmt.Sprintf("reading its files took more than %s of memory in a trial process: not served", units.Bytes(r.readMemory(b, o))))
 	case errors.Is(err, io.EOF):
-		return nil, fault.Wrap(fault.ModelLoadFailed, errors.New(t.complained.line()), fmt.Sprintf("%s crashed a trial process (%s): not served", doing, t.status()))
-	}
-	if err == nil {
+		return nil, fault.Wrap(fault.ModelLoadFailed, errors.New(t.complained.line()), fmt.Sprintf("reading its files crashed a trial process (%s): not served", t.status()))
+	case err == nil:
 		err = fmt.Errorf("it says %q before it has described the files", kind)
 	}
 	return nil, fault.Wrap(fault.ModelLoadFailed, err, "the trial process that read its files cannot be understood: not served")
@@ -117,7 +111,7 @@ func (r *Runner) Begin(ctx context.Context, b *bundle.Bundle, o *Options) (*Tria
 func (r *Runner) start(ctx context.Context, b *bundle.Bundle, o *Options) (*Trial, error) {
 	request := trialRequest{
 		Name: b.Name, ModelName: b.ModelName, Own: b.From.Own, Beside: b.From.Beside, Bare: b.Bare, AtHome: b.Home != "",
-		Defaults: o.Defaults, Devices: o.Devices, ReadMemory: r.readMemory(b, o), Memory: r.memory(o), Ceiling: o.Ceiling,
+		ReadMemory: r.readMemory(b, o), Memory: r.memory(o), Options: *o,
 	}
 	line, err := json.Marshal(&request)
 	if err != nil {

@@ -1,6 +1,7 @@
 package trial
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -68,10 +69,7 @@ func (t *Trial) End() {
 // cannot load the file.
 func (t *Trial) Observe(ctx context.Context) (*bundle.Observation, error) {
 	defer t.End()
-	timeout := t.runner.Timeout
-	if timeout == 0 {
-		timeout = time.Minute
-	}
+	timeout := cmp.Or(t.runner.Timeout, time.Minute)
 	until := time.Now().Add(timeout)
 	_, _ = io.WriteString(t.release, "\n") // if it has died, what it does not say tells
 	kind, text, err := t.hear(timeout)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"os"
 	"runtime/debug"
 	"syscall"
 	"time"
@@ -53,11 +54,7 @@ func newWeigher(g *bundle.Graph, with inputs.Profile, most int64, told func(bund
 	if g.RowsAreAnAxis() {
 		w.made = w.schema
 	}
-	first := 0
-	if w.made.Batchable() {
-		first = 1
-	}
-	w.axes, _ = g.Axes(w.made, first)
+	w.axes = freeAxes(g, w.made)
 	return w
 }
 
@@ -192,7 +189,9 @@ func (w *weigher) peak(axis string, length int64, request *inputs.Request) (byte
 	said := bundle.Weighing{Axis: axis, Axes: len(w.axes), Length: length, Unfinished: true}
 	w.told(said)
 	debug.FreeOSMemory() // what making up rows has left behind is none of theirs
-	forgetPeak()
+	// The system counts the process's peak anew. Where it does not, what is resident after a run stands
+	// in for it.
+	_ = os.WriteFile("/proc/self/clear_refs", []byte("5"), 0)
 	err := w.within(func() error {
 		t, err := w.ask(request)
 		t.Release()
@@ -223,7 +222,3 @@ func (w *weigher) within(f func() error) error {
 	}
 	return f()
 }
-
-// forgetPeak has the system count the process's peak anew. Where it does not, what is resident after
-// a run stands in for it.
-func forgetPeak() { writeProc("/proc/self/clear_refs", "5") }

@@ -2,6 +2,8 @@ package gates
 
 import (
 	"context"
+	"fmt"
+	"slices"
 
 	"sluice/models/bundle"
 )
@@ -24,6 +26,31 @@ type Company struct {
 	Share *Share
 }
 
+// Load takes a bundle through the load gates, up to the first refusal. There is no placement after a
+// refusal, and at least one otherwise, which the caller closes; they are in order of preference.
+func Load(ctx context.Context, opts *Options, b *bundle.Bundle, with Company) ([]*Placement, *Loaded, *Report) {
+	p := newBundlePass(opts, b, with)
+	placements, report := p.walk(ctx)
+	return placements, &Loaded{Bundle: b, graph: p.graph, batching: p.batching}, report
+}
+
+// Check takes one bundle through the load gates and throws the sessions away. The bundle can be
+// opened until it is discarded, which is the caller's to do.
+func Check(ctx context.Context, opts Options, b *bundle.Bundle) (*Report, error) {
+	if err := opts.CheckDevices(); err != nil {
+		return nil, err
+	}
+	opts = opts.WithDefaults()
+	by := Company{Measuring: make(chan struct{}, 1), Serving: func() bool { return false }} // by itself
+	placements, report := newBundlePass(&opts, b, by).walk(ctx)
+	for _, p := range placements {
+		if err := p.Session.Close(); err != nil {
+			return report, fmt.Errorf("cannot close the session of %s on %s: %w", b.Label(), p.Device, err)
+		}
+	}
+	return report, ctx.Err()
+}
+
 // Late is what came of the gates of a device that joins a version in service.
 type Late struct {
 	// Placement is the proven session; nil if the device does not serve the version.
@@ -37,9 +64,8 @@ type Late struct {
 // must agree with, in order of preference.
 func Join(ctx context.Context, opts *Options, l *Loaded, d *Device, serving []*Placement, with Company) *Late {
 	b := *l.Bundle
-	p := newBundlePass(opts, &b)
+	p := newBundlePass(opts, &b, with)
 	p.graph, p.batching = l.graph, l.batching
-	p.join(with)
 	q := p.devicePass(d, true)
 	returnLanes := q.meet(ctx, serving)
 	defer returnLanes()
@@ -60,15 +86,10 @@ func Join(ctx context.Context, opts *Options, l *Loaded, d *Device, serving []*P
 func (p *devicePass) meet(ctx context.Context, serving []*Placement) (returnLanes func()) {
 	all := serving
 	devices := p.opts.DevicesOf(&p.bundle.Config)
-	before := func(name string) bool {
-		for _, d := range devices {
-			if d.Name == p.device.Name || d.Name == name {
-				return d.Name == p.device.Name
-			}
-		}
-		return false
+	rank := func(name string) int {
+		return slices.IndexFunc(devices, func(d *Device) bool { return d.Name == name })
 	}
-	p.preferred = before(all[0].Device)
+	p.preferred = rank(p.device.Name) < rank(all[0].Device)
 	if !p.preferred {
 		all = all[:1]
 	}
