@@ -268,17 +268,3 @@ func (c counted) ended(x *gateway.Exchange) {
 		Queue: t.Sealed.Sub(t.Queued), Input: t.RunStart.Sub(t.Sealed), Run: t.RunEnd.Sub(t.RunStart), Output: t.Done.Sub(t.RunEnd),
 	})
 }
-
-// observer counts what happens on the predict port.
-type observer struct{ http *telemetry.HTTP }
-
-func (o observer) Refused(kind fault.Kind) { o.http.Fault(kind) }
-func (o observer) Answered(status int)     { o.http.Response(status) }
-
-func (o observer) Connected(delta int) {
-	if delta > 0 {
-		o.http.Opened()
-	} else {
-		o.http.Closed()
-	}
-}
