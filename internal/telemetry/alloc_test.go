@@ -16,7 +16,7 @@ func TestObservingAllocatesNothing(t *testing.T) {
 	got := testing.AllocsPerRun(1000, func() {
 		m.ObserveRequest(&Request{Rows: 1, Total: time.Millisecond, Decode: 3000, Queue: 40_000, Run: 90_000, Encode: 2000})
 		m.ObserveFault(fault.Overloaded, time.Microsecond)
-		m.Drop(DropPredictedLate)
+		m.Drop("predicted_late")
 		d.ObserveBatch(&Batch{Rows: 8, Run: 90_000, Predicted: 80_000})
 		metrics.HTTP.Answered(200)
 		metrics.HTTP.Refused(fault.NotFound)

@@ -39,9 +39,9 @@ func busy() *Metrics {
 	m.ObserveFault(fault.ClientClosed, time.Microsecond)
 	m.ObserveFault(fault.InferenceFailed, time.Microsecond)
 	m.ObserveFault(fault.MissingInput, time.Microsecond)
-	m.Drop(DropPredictedLate)
-	m.Drop(DropPredictedLate)
-	m.Drop(DropCancelled)
+	m.Drop("predicted_late")
+	m.Drop("predicted_late")
+	m.Drop("cancelled")
 	d := m.Device("cpu")
 	d.ObserveBatch(&Batch{Rows: 4, Input: 5 * time.Microsecond, Run: 700 * time.Microsecond, Output: 6 * time.Microsecond, Predicted: 711 * time.Microsecond})
 	d.ObserveBatch(&Batch{Rows: 1, Failed: true})
@@ -182,18 +182,18 @@ func TestUnknownStatus(t *testing.T) {
 	}
 }
 
-func TestDropNamed(t *testing.T) {
+func TestDropKnowsReasons(t *testing.T) {
 	m := New("test").NewModel("digits", "1", 1)
 	for _, name := range dropNames {
-		if !m.DropNamed(name) {
+		if !m.Drop(name) {
 			t.Errorf("%q is not a reason", name)
 		}
 	}
-	if m.DropNamed("boredom") {
+	if m.Drop("boredom") {
 		t.Error("boredom is a reason")
 	}
-	for reason := range drops {
-		if got := m.cells.sum(cellDrops + int(reason)); got != 1 {
+	for reason := range dropNames {
+		if got := m.cells.sum(cellDrops + reason); got != 1 {
 			t.Errorf("%s is counted %d times, want 1", dropNames[reason], got)
 		}
 	}
