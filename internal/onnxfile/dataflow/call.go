@@ -187,8 +187,8 @@ func (c *call) free() expr {
 	return c.fresh(symbol{dimension: true, axis: -1, counted: follows})
 }
 
-// lengths are so many free ones.
-func (c *call) lengths(n int) []expr {
+// freeLengths are so many fresh ones.
+func (c *call) freeLengths(n int) []expr {
 	list := make([]expr, n)
 	for i := range list {
 		list[i] = c.free()

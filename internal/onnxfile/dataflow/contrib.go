@@ -197,8 +197,8 @@ func dynamicScale(c *call) []*value {
 }
 
 // quantized is the rule of operators that have scales and zero points beside each operand.
-// The operands are numbered, and rule needs the first of them; what else there is must be constant, and a single number where
-// it could differ by row.
+// The operands are numbered, and the rule needs so many of them; what else there is must be
+// constant, and a single number where it could differ by row.
 func quantized(rule func(*call) []*value, needs int, single []int, operands ...int) func(*call) []*value {
 	return func(c *call) []*value {
 		kept := *c

@@ -83,7 +83,7 @@ func (c *call) constantRows(shape *value) *value {
 		if shape.class != uniform || !ok || rank > maxFollowedRank {
 			return c.unknown("the elements of a shape are not known")
 		}
-		return same(c.lengths(int(rank))...)
+		return same(c.freeLengths(int(rank))...)
 	}
 	axis := -1
 	for i, d := range shape.content {

@@ -89,7 +89,7 @@ func freeShape(c *call, v *value) []expr {
 	if v == nil || !v.ranked || v.rank() == 0 {
 		return nil
 	}
-	return c.lengths(v.rank() - 1)
+	return c.freeLengths(v.rank() - 1)
 }
 
 // channelShape keeps axis 1 and the rank.

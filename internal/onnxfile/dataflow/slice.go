@@ -189,7 +189,7 @@ func (c *call) sliceSomewhere(v *value) *value {
 		}
 	}
 	if v.class == uniform {
-		return same(c.lengths(v.rank())...)
+		return same(c.freeLengths(v.rank())...)
 	}
 	return c.unknown("the bounds of a slice are not known")
 }

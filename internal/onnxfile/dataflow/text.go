@@ -32,10 +32,7 @@ func tokenizer(c *call) []*value {
 	w := c.along(v.axis, v.pre, v.post, append(slices.Clone(v.dims), c.longest())...)
 	if w.class == rows {
 		w.source = v.source
-		w.padded, w.element = []byte(c.textAttr("pad_value", "")), stringType
-		if w.padded == nil {
-			w.padded = []byte{}
-		}
+		w.padded, w.element = []byte(c.textAttr("pad_value", "")), stringType // never nil
 	}
 	return []*value{w}
 }
