@@ -49,9 +49,5 @@ func (s *Server) notes(v *models.Version) map[string]string {
 // compared is what the version's live answers were compared with.
 func (s *served) compared() telemetry.Compared {
 	w := s.version.Comparer
-	return telemetry.Compared{Batching: comparisons(w.Batches()), Parity: comparisons(w.Devices()), Alone: s.version.Alone()}
-}
-
-func comparisons(w models.ParityStats) telemetry.Comparisons {
-	return telemetry.Comparisons{Compared: w.Compared, Differed: w.Differed, Failed: w.Failed, Deferred: w.Deferred, Worst: w.Worst}
+	return telemetry.Compared{Batching: telemetry.Comparisons(w.Batches()), Parity: telemetry.Comparisons(w.Devices()), Alone: s.version.Alone()}
 }

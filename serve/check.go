@@ -46,7 +46,8 @@ func OpenCheck(ctx context.Context, o *Options, library string) (_ *Check, err e
 			err = errors.Join(err, c.Close())
 		}
 	}()
-	if c.fleet, err = newFleet(ctx, o.Config, library, cpuLanes(o.Config.Scheduler.CPULanes, planThreads().cores), o.Log); err != nil {
+	lanes := cmp.Or(o.Config.Scheduler.CPULanes, planThreads().cores)
+	if c.fleet, err = newFleet(ctx, o.Config, library, lanes, o.Log); err != nil {
 		return nil, err
 	}
 	if err := c.fleet.Start(fleet.Nobody{}); err != nil {

@@ -122,7 +122,7 @@ func (s *Server) throttled(gpu int, ratio float64) {
 // differs is the registry's OnParity: answers must not depend on the device any more.
 func (s *Server) differs(v *models.Version, verdict gates.Verdict) {
 	if served, ok := v.Served.(*served); ok {
-		served.forbidFallback()
+		served.queue.SetFallback(false)
 	}
 	s.log.Error("devices disagree: fallback is off for this version", zap.String("model", v.Name), zap.String("version", v.Version), zap.String("verdict", verdict.Text))
 }

@@ -56,14 +56,6 @@ func newFleet(ctx context.Context, cfg *config.Config, library string, lanes int
 	return fleet.New(o)
 }
 
-// cpuLanes is how many batches run on the CPU at once: one for each core.
-func cpuLanes(setting, cores int) int {
-	if setting > 0 {
-		return setting
-	}
-	return cores
-}
-
 // deviceSettings are a device's settings as the fleet takes them.
 func deviceSettings(d *config.Device) (fleet.Settings, error) {
 	s := fleet.Settings{
@@ -71,10 +63,7 @@ func deviceSettings(d *config.Device) (fleet.Settings, error) {
 		Provider: provider.Provider{
 			MemoryLimit: int64(d.MemoryLimit),
 			WholeGraph:  d.WholeGraph,
-			CUDA: provider.CUDAOptions{
-				ArenaPowerOfTwo: d.CUDA.ArenaPowerOfTwo, ConvSearch: d.CUDA.ConvSearch, SmallConvWorkspace: d.CUDA.SmallConvWorkspace,
-				TF32: d.CUDA.TF32, NHWC: d.CUDA.NHWC, UnifiedStream: d.CUDA.UnifiedStream, SessionPerSize: d.CUDA.SessionPerSize,
-			},
+			CUDA:        provider.CUDAOptions(d.CUDA),
 			TensorRT: provider.TensorRTOptions{
 				FP16: d.TensorRT.FP16, BF16: d.TensorRT.BF16, CacheDir: d.TensorRT.CacheDir, Workspace: int64(d.TensorRT.Workspace),
 				BuilderLevel: d.TensorRT.BuilderLevel, ShareContextMemory: d.TensorRT.ShareContextMemory, OptimalBatch: d.TensorRT.OptimalBatch,

@@ -27,7 +27,7 @@ func (s *Server) makePorts() (err error) {
 	}
 	s.front, err = httpfront.New(httpfront.Options{
 		Gateway:  s.gateway,
-		Observer: observer{&s.metrics.HTTP}, AccessLog: s.access,
+		Observer: &s.metrics.HTTP, AccessLog: s.access,
 		Log:      s.log,
 		Version:  s.o.Version,
 		BasePath: s.cfg.BasePath,

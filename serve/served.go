@@ -109,10 +109,7 @@ func (s *Server) publish(v *models.Version) (models.Served, error) {
 		}),
 		version: v, queue: queue, metrics: metrics, registry: s.metrics, unloaded: s.ceiling.loaded,
 	}
-	metrics.WatchQueue(func() telemetry.QueueState {
-		q := queue.Queue()
-		return telemetry.QueueState{Requests: q.Requests, Rows: q.Rows, Bytes: q.Bytes, Oldest: q.Oldest}
-	})
+	metrics.WatchQueue(func() telemetry.QueueState { return telemetry.QueueState(queue.Queue()) })
 	metrics.WatchRouting(m.routing)
 	metrics.WatchCompared(m.compared)
 	s.ceiling.loaded()
@@ -142,7 +139,7 @@ func (s *Server) newQueue(v *models.Version, metrics *telemetry.Model) (*batcher
 		Name: v.Name, MaxBatch: max(v.Schema.MaxBatch, 1), Outputs: len(v.Schema.Outputs), Budget: v.Config.Budget, Weight: v.Config.Weight,
 		Placements: places, Fallback: fallback, Displaced: v.Displaced(), UnfairRows: !v.Config.FairRows,
 		QueueRows: s.cfg.Queue.MaxRows, QueueBytes: int64(s.cfg.Queue.MaxBytes),
-		Dropped: func(reason policy.Reason) { metrics.DropNamed(reason.String()) },
+		Dropped: func(reason policy.Reason) { metrics.Drop(reason.String()) },
 	})
 }
 
@@ -159,9 +156,6 @@ func (s *Server) place(v *models.Version, p *gates.Placement, metrics *telemetry
 		},
 	}
 }
-
-// forbidFallback keeps the version on its preferred device.
-func (s *served) forbidFallback() { s.queue.SetFallback(false) }
 
 // routing is where the version's requests went.
 func (s *served) routing() telemetry.Routing {
@@ -267,18 +261,4 @@ func (c counted) ended(x *gateway.Exchange) {
 		Rows: out.Rows, Late: out.Late, Total: out.Total, Decode: out.Decode, Encode: out.Encode,
 		Queue: t.Sealed.Sub(t.Queued), Input: t.RunStart.Sub(t.Sealed), Run: t.RunEnd.Sub(t.RunStart), Output: t.Done.Sub(t.RunEnd),
 	})
-}
-
-// observer counts what happens on the predict port.
-type observer struct{ http *telemetry.HTTP }
-
-func (o observer) Refused(kind fault.Kind) { o.http.Fault(kind) }
-func (o observer) Answered(status int)     { o.http.Response(status) }
-
-func (o observer) Connected(delta int) {
-	if delta > 0 {
-		o.http.Opened()
-	} else {
-		o.http.Closed()
-	}
 }

@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -49,7 +50,7 @@ func (s *Server) loadLibrary(context.Context) (err error) {
 	if s.library, err = LoadLibrary(s.cfg.ONNXRuntime.Library); err != nil {
 		return s.cfg.Fault("onnxruntime.library", err)
 	}
-	s.lanes = cpuLanes(s.cfg.Scheduler.CPULanes, s.threads.cores)
+	s.lanes = cmp.Or(s.cfg.Scheduler.CPULanes, s.threads.cores)
 	return nil
 }
 

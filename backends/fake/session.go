@@ -23,6 +23,7 @@ import (
 	"sluice/internal/fault"
 	"sluice/internal/task"
 	"sluice/internal/tensor"
+	"sluice/internal/usage"
 )
 
 // Options say what a session does.
@@ -61,10 +62,8 @@ type Session struct {
 		sync.Mutex
 		curve  cost.Curve
 		faults Faults
-		closed bool
-		inside int
 	}
-	left sync.Cond // signals inside == 0
+	use  usage.Count
 	done chan struct{}
 	once sync.Once
 }
@@ -86,7 +85,7 @@ func New(o Options) *Session {
 		o.Function = Identity
 	}
 	s := &Session{o: o, lanes: make([]lane, max(o.Lanes, 1)), done: make(chan struct{})}
-	s.left.L = &s.mu.Mutex
+	s.use.Init()
 	s.mu.curve = o.Curve
 	if o.Faults != nil {
 		s.mu.faults = *o.Faults
@@ -130,11 +129,11 @@ func (s *Session) SetFaults(f Faults) {
 func (s *Session) Run(n int, parts []task.Part, limit clock.Instant) (t task.Timing, err error) {
 	l := &s.lanes[n]
 	l.ok = false
-	curve, faults, open := s.enter()
-	if !open {
+	if !s.use.Enter() {
 		return t, errClosed
 	}
-	defer s.leave()
+	defer s.use.Leave()
+	curve, faults := s.behaviour()
 	if err := l.batch.gather(s.o.Schema, parts); err != nil {
 		return t, fault.Wrap(fault.InferenceFailed, err, "the model could not be run on this batch")
 	}
@@ -202,10 +201,10 @@ func (s *Session) spend(until clock.Instant, burn bool) {
 
 // Scatter is task.Runner's Scatter.
 func (s *Session) Scatter(n int, parts []task.Part) error {
-	if _, _, open := s.enter(); !open {
+	if !s.use.Enter() {
 		return errClosed
 	}
-	defer s.leave()
+	defer s.use.Leave()
 	l := &s.lanes[n]
 	if !l.ok {
 		return fault.New(fault.Internal, "no result to hand out: the last run failed")
@@ -215,44 +214,30 @@ func (s *Session) Scatter(n int, parts []task.Part) error {
 
 // RunRaw lets a batch's cost pass, without rows or faults.
 func (s *Session) RunRaw(_, rows int) error {
-	curve, _, open := s.enter()
-	if !open {
+	if !s.use.Enter() {
 		return errClosed
 	}
-	defer s.leave()
+	defer s.use.Leave()
 	if most := max(s.o.Schema.MaxBatch, 1); rows < 1 || rows > most {
 		return fmt.Errorf("cannot run a batch of %d rows; it must have 1 to %d", rows, most)
 	}
+	curve, _ := s.behaviour()
 	s.spend(clock.Now().Add(curve.At(rows)), s.o.Burn)
 	return nil
 }
 
-func (s *Session) enter() (cost.Curve, Faults, bool) {
+// behaviour is what batches cost now, and what goes wrong.
+func (s *Session) behaviour() (cost.Curve, Faults) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.mu.closed {
-		return nil, Faults{}, false
-	}
-	s.mu.inside++
-	return s.mu.curve, s.mu.faults, true
-}
-
-func (s *Session) leave() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.mu.inside--; s.mu.inside == 0 {
-		s.left.Broadcast()
-	}
+	return s.mu.curve, s.mu.faults
 }
 
 // Close ends sleeping runs early, waits for them, and refuses later calls.
 func (s *Session) Close() error {
-	s.once.Do(func() { close(s.done) })
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.mu.closed = true
-	for s.mu.inside > 0 {
-		s.left.Wait()
-	}
+	s.once.Do(func() {
+		close(s.done)
+		s.use.Close()
+	})
 	return nil
 }

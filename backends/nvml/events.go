@@ -3,9 +3,10 @@ package nvml
 import (
 	"cmp"
 	"slices"
-	"time"
 
 	"github.com/NVIDIA/go-nvml/pkg/nvml"
+
+	"sluice/internal/telemetry"
 )
 
 // unknownGPU is the index of an event whose GPU the driver did not say.
@@ -44,20 +45,6 @@ func (m *Monitor) register() {
 		return
 	}
 	m.events = set
-}
-
-// eventLoop polls until the monitor closes.
-func (m *Monitor) eventLoop() {
-	ticker := time.NewTicker(m.options.EventPeriod)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-m.stop:
-			return
-		case <-ticker.C:
-			m.poll()
-		}
-	}
 }
 
 // poll takes the events that are there; a wait of no time returns at once. Any error ends it, the usual one being that
@@ -100,21 +87,21 @@ func (m *Monitor) indexOf(device nvml.Device) int {
 }
 
 // xidCounts lists a GPU's Xids. Those of an unknown GPU count for each.
-func (m *Monitor) xidCounts(gpu int) []XidCount {
+func (m *Monitor) xidCounts(gpu int) []telemetry.XidCount {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	var counts []XidCount
+	var counts []telemetry.XidCount
 	for key, n := range m.mu.xids {
 		if key.gpu != gpu && key.gpu != unknownGPU {
 			continue
 		}
-		at := slices.IndexFunc(counts, func(c XidCount) bool { return c.Code == key.code })
+		at := slices.IndexFunc(counts, func(c telemetry.XidCount) bool { return c.Code == key.code })
 		if at < 0 {
-			counts = append(counts, XidCount{Code: key.code, Count: n})
+			counts = append(counts, telemetry.XidCount{Code: key.code, Count: n})
 		} else {
 			counts[at].Count += n
 		}
 	}
-	slices.SortFunc(counts, func(a, b XidCount) int { return cmp.Compare(a.Code, b.Code) })
+	slices.SortFunc(counts, func(a, b telemetry.XidCount) int { return cmp.Compare(a.Code, b.Code) })
 	return counts
 }

@@ -59,8 +59,8 @@ func TestMetricsCarryEverything(t *testing.T) {
 	var s State
 	next, total := 1.0, 0
 	fill := func(v reflect.Value) {
-		for i := range v.NumField() {
-			if f := v.Field(i); f.Type() == reflect.TypeFor[Reading]() && v.Type().Field(i).IsExported() {
+		for _, field := range reflect.VisibleFields(v.Type()) {
+			if f := v.FieldByIndex(field.Index); f.Type() == reflect.TypeFor[Reading]() && field.IsExported() {
 				f.Set(reflect.ValueOf(known(next)))
 				next++
 				total++
@@ -70,16 +70,16 @@ func TestMetricsCarryEverything(t *testing.T) {
 	fill(reflect.ValueOf(&g).Elem())
 	fill(reflect.ValueOf(&s).Elem())
 	s.Slowdown, s.ReasonsKnown, s.Reasons = 1000, true, 4
-	s.Xids = []XidCount{{79, 2}}
+	s.Xids = []telemetry.XidCount{{Code: 79, Count: 2}}
 	g.Index, g.UUID, g.Name, g.PCIBusID = 3, "u", "n", "p"
 	out := metrics(&g, &s)
 
 	seen := map[float64]bool{}
 	v := reflect.ValueOf(out)
-	for i := range v.NumField() {
-		if r, ok := v.Field(i).Interface().(telemetry.Reading); ok {
+	for _, field := range reflect.VisibleFields(v.Type()) {
+		if r, ok := v.FieldByIndex(field.Index).Interface().(telemetry.Reading); ok {
 			if !r.Known || r.Value == 0 || seen[r.Value] {
-				t.Errorf("%s is %+v", v.Type().Field(i).Name, r)
+				t.Errorf("%s is %+v", field.Name, r)
 			}
 			seen[r.Value] = true
 		}

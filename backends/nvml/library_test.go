@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"sluice/internal/telemetry"
 )
 
 // fakeLibrary builds testdata/fakenvml.c. There is a C compiler wherever this package
@@ -47,8 +49,11 @@ func TestRealBinding(t *testing.T) {
 		}
 		s := m.Sample()
 		wantState(t, s.GPUs[0], State{
-			Utilization: known(0.55), MemoryUtilization: known(0.2), MemoryUsed: known(4 << 30), MemoryFree: known(12 << 30),
-			Power: known(60.5), SMClock: known(1200e6), MemoryClock: known(5000e6), Reasons: 4, ReasonsKnown: true, Slowdown: 1,
+			GPUReadings: telemetry.GPUReadings{
+				Utilization: known(0.55), MemoryUtilization: known(0.2), MemoryUsed: known(4 << 30), MemoryFree: known(12 << 30),
+				Power: known(60.5), SMClock: known(1200e6), MemoryClock: known(5000e6),
+			},
+			Reasons: 4, ReasonsKnown: true, Slowdown: 1,
 		})
 		if len(s.GPUs[0].Faults) != 0 || s.Took <= 0 {
 			t.Errorf("faults %v, took %v", s.GPUs[0].Faults, s.Took)

@@ -111,15 +111,29 @@ func open(lib nvml.Interface, o Options) (*Monitor, error) {
 	m.sample()
 
 	var running sync.WaitGroup
-	running.Go(m.sampleLoop)
+	running.Go(func() { m.every(o.Period, m.sample) })
 	if m.events != nil {
-		running.Go(m.eventLoop)
+		running.Go(func() { m.every(o.EventPeriod, m.poll) })
 	}
 	go func() {
 		running.Wait()
 		close(m.done)
 	}()
 	return m, nil
+}
+
+// every does something once a period until the monitor closes.
+func (m *Monitor) every(period time.Duration, do func()) {
+	ticker := time.NewTicker(period)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-m.stop:
+			return
+		case <-ticker.C:
+			do()
+		}
+	}
 }
 
 // initError tells the states of a machine apart: nothing to watch, or something to mend.

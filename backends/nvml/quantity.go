@@ -53,54 +53,47 @@ var quantities = []quantity{
 		s.MemoryFree = reading(ret, float64(m.Free))
 		return ret
 	}},
-	{"power", "nvmlDeviceGetPowerUsage", func(d nvml.Device, s *State) nvml.Return {
-		milliwatts, ret := d.GetPowerUsage()
-		s.Power = reading(ret, float64(milliwatts)/1e3)
-		return ret
-	}},
-	{"power limit", "nvmlDeviceGetEnforcedPowerLimit", func(d nvml.Device, s *State) nvml.Return {
-		milliwatts, ret := d.GetEnforcedPowerLimit()
-		s.PowerLimit = reading(ret, float64(milliwatts)/1e3)
-		return ret
-	}},
-	{"energy", "nvmlDeviceGetTotalEnergyConsumption", func(d nvml.Device, s *State) nvml.Return {
-		millijoules, ret := d.GetTotalEnergyConsumption()
-		s.Energy = reading(ret, float64(millijoules)/1e3)
-		return ret
-	}},
-	{"SM clock", "nvmlDeviceGetClockInfo", func(d nvml.Device, s *State) nvml.Return {
-		mhz, ret := d.GetClockInfo(nvml.CLOCK_SM)
-		s.SMClock = reading(ret, megahertz(mhz))
-		return ret
-	}},
-	{"memory clock", "nvmlDeviceGetClockInfo", func(d nvml.Device, s *State) nvml.Return {
-		mhz, ret := d.GetClockInfo(nvml.CLOCK_MEM)
-		s.MemoryClock = reading(ret, megahertz(mhz))
-		return ret
-	}},
-	{"application clock", "nvmlDeviceGetApplicationsClock", func(d nvml.Device, s *State) nvml.Return {
-		mhz, ret := d.GetApplicationsClock(nvml.CLOCK_SM)
-		s.applicationClock = reading(ret, megahertz(mhz))
-		return ret
-	}},
+	milli("power", "nvmlDeviceGetPowerUsage", nvml.Device.GetPowerUsage, func(s *State) *Reading { return &s.Power }),
+	milli("power limit", "nvmlDeviceGetEnforcedPowerLimit", nvml.Device.GetEnforcedPowerLimit, func(s *State) *Reading { return &s.PowerLimit }),
+	milli("energy", "nvmlDeviceGetTotalEnergyConsumption", nvml.Device.GetTotalEnergyConsumption, func(s *State) *Reading { return &s.Energy }),
+	clock("SM clock", "nvmlDeviceGetClockInfo", nvml.Device.GetClockInfo, nvml.CLOCK_SM, func(s *State) *Reading { return &s.SMClock }),
+	clock("memory clock", "nvmlDeviceGetClockInfo", nvml.Device.GetClockInfo, nvml.CLOCK_MEM, func(s *State) *Reading { return &s.MemoryClock }),
+	clock("application clock", "nvmlDeviceGetApplicationsClock", nvml.Device.GetApplicationsClock, nvml.CLOCK_SM, func(s *State) *Reading { return &s.applicationClock }),
 	{"temperature", "nvmlDeviceGetTemperature", func(d nvml.Device, s *State) nvml.Return {
 		celsius, ret := d.GetTemperature(nvml.TEMPERATURE_GPU)
 		s.Temperature = reading(ret, float64(celsius))
 		return ret
 	}},
-	{"corrected ECC errors", "nvmlDeviceGetTotalEccErrors", func(d nvml.Device, s *State) nvml.Return {
-		n, ret := d.GetTotalEccErrors(nvml.MEMORY_ERROR_TYPE_CORRECTED, nvml.VOLATILE_ECC)
-		s.ECCCorrected = reading(ret, float64(n))
-		return ret
-	}},
-	{"uncorrected ECC errors", "nvmlDeviceGetTotalEccErrors", func(d nvml.Device, s *State) nvml.Return {
-		n, ret := d.GetTotalEccErrors(nvml.MEMORY_ERROR_TYPE_UNCORRECTED, nvml.VOLATILE_ECC)
-		s.ECCUncorrected = reading(ret, float64(n))
-		return ret
-	}},
+	ecc("corrected", nvml.MEMORY_ERROR_TYPE_CORRECTED, func(s *State) *Reading { return &s.ECCCorrected }),
+	ecc("uncorrected", nvml.MEMORY_ERROR_TYPE_UNCORRECTED, func(s *State) *Reading { return &s.ECCUncorrected }),
 	{"processes", "nvmlDeviceGetComputeRunningProcesses", func(d nvml.Device, s *State) nvml.Return {
 		all, ret := d.GetComputeRunningProcesses()
 		s.Processes = reading(ret, float64(len(all)))
 		return ret
 	}},
+}
+
+// milli is a quantity that the library gives in thousandths of its base unit.
+func milli[N uint32 | uint64](name, symbol string, get func(nvml.Device) (N, nvml.Return), into func(*State) *Reading) quantity {
+	return quantity{name, symbol, func(d nvml.Device, s *State) nvml.Return {
+		n, ret := get(d)
+		*into(s) = reading(ret, float64(n)/1e3)
+		return ret
+	}}
+}
+
+func clock(name, symbol string, get func(nvml.Device, nvml.ClockType) (uint32, nvml.Return), of nvml.ClockType, into func(*State) *Reading) quantity {
+	return quantity{name, symbol, func(d nvml.Device, s *State) nvml.Return {
+		mhz, ret := get(d, of)
+		*into(s) = reading(ret, megahertz(mhz))
+		return ret
+	}}
+}
+
+func ecc(name string, kind nvml.MemoryErrorType, into func(*State) *Reading) quantity {
+	return quantity{name + " ECC errors", "nvmlDeviceGetTotalEccErrors", func(d nvml.Device, s *State) nvml.Return {
+		n, ret := d.GetTotalEccErrors(kind, nvml.VOLATILE_ECC)
+		*into(s) = reading(ret, float64(n))
+		return ret
+	}}
 }

@@ -6,14 +6,12 @@ import (
 	"time"
 
 	"github.com/NVIDIA/go-nvml/pkg/nvml"
+
+	"sluice/internal/telemetry"
 )
 
-// Reading is one quantity, in base units. Known is false where the chip, the driver or
-// the moment does not give it; Value is then 0 and means nothing.
-type Reading struct {
-	Value float64
-	Known bool
-}
+// Reading is one quantity, in base units.
+type Reading = telemetry.Reading
 
 func reading(ret nvml.Return, value float64) Reading {
 	if ret != nvml.SUCCESS {
@@ -34,22 +32,8 @@ type Sample struct {
 type State struct {
 	// Lost tells that the GPU does not answer; no reading is known then.
 	Lost bool
-	// Utilization is the share of the driver's last measuring interval in which a kernel
-	// ran, 0 to 1; MemoryUtilization that in which device memory was read or written.
-	Utilization, MemoryUtilization Reading
-	MemoryUsed, MemoryFree         Reading // bytes
-	Power, PowerLimit              Reading // watts; the limit is the one in force
-	Energy                         Reading // joules since Open
-	SMClock, MemoryClock           Reading // hertz
-	Temperature                    Reading // degrees Celsius, of the chip
-	// ECCCorrected and ECCUncorrected count memory errors since the driver was loaded.
-	ECCCorrected, ECCUncorrected Reading
-	Processes                    Reading // with a compute context on the GPU
 
-	// The GPU's own counters over the last period (GPM: Hopper and later), shares from 0
-	// to 1: of SMs busy, of warps resident, of time in tensor cores, of memory bandwidth.
-	SMActive, SMOccupancy, TensorActive, DRAMActive Reading
-	PCIeSent, PCIeReceived                          Reading // bytes per second, seen from the GPU
+	telemetry.GPUReadings // Energy counts from Open
 
 	// Reasons say why the clocks are not higher; ReasonsKnown tells whether the driver says.
 	Reasons      Reasons
@@ -57,25 +41,11 @@ type State struct {
 	// Slowdown is what OnThrottle was last told, 1 or more.
 	Slowdown float64
 	// Xids counts events by number, ascending, since Open.
-	Xids []XidCount
+	Xids []telemetry.XidCount
 	// Faults are errors of single quantities in this sample, other than being unsupported.
 	Faults []error
 
 	applicationClock Reading // hertz: what a user set, maybe above what is reached
-}
-
-// sampleLoop samples once a period until the monitor closes.
-func (m *Monitor) sampleLoop() {
-	ticker := time.NewTicker(m.options.Period)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-m.stop:
-			return
-		case <-ticker.C:
-			m.sample()
-		}
-	}
 }
 
 // sample reads all GPUs, publishes what it found, and then tells of changes.

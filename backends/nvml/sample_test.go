@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/NVIDIA/go-nvml/pkg/nvml"
+
+	"sluice/internal/telemetry"
 )
 
 func known(v float64) Reading { return Reading{Value: v, Known: true} }
@@ -17,14 +19,16 @@ func known(v float64) Reading { return Reading{Value: v, Known: true} }
 // fullState is what a healthy mock chip says.
 func fullState() State {
 	return State{
-		Utilization: known(0.8), MemoryUtilization: known(0.3),
-		MemoryUsed: known(20 << 30), MemoryFree: known(60 << 30),
-		Power: known(350.5), PowerLimit: known(700), Energy: known(0),
-		SMClock: known(1980e6), MemoryClock: known(2619e6), applicationClock: known(1500e6),
-		Temperature: known(61), ECCCorrected: known(7), ECCUncorrected: known(1), Processes: known(3),
-		SMActive: known(0.04), SMOccupancy: known(0.06), TensorActive: known(0.1), DRAMActive: known(0.2),
-		PCIeSent: known(40 << 20), PCIeReceived: known(42 << 20),
-		ReasonsKnown: true, Slowdown: 1,
+		GPUReadings: telemetry.GPUReadings{
+			Utilization: known(0.8), MemoryUtilization: known(0.3),
+			MemoryUsed: known(20 << 30), MemoryFree: known(60 << 30),
+			Power: known(350.5), PowerLimit: known(700), Energy: known(0),
+			SMClock: known(1980e6), MemoryClock: known(2619e6),
+			Temperature: known(61), ECCCorrected: known(7), ECCUncorrected: known(1), Processes: known(3),
+			SMActive: known(0.04), SMOccupancy: known(0.06), TensorActive: known(0.1), DRAMActive: known(0.2),
+			PCIeSent: known(40 << 20), PCIeReceived: known(42 << 20),
+		},
+		applicationClock: known(1500e6), ReasonsKnown: true, Slowdown: 1,
 	}
 }
 

@@ -11,6 +11,8 @@ import (
 
 	"github.com/NVIDIA/go-nvml/pkg/nvml"
 	"pgregory.net/rapid"
+
+	"sluice/internal/telemetry"
 )
 
 const (
@@ -21,7 +23,7 @@ const (
 
 // at is a sample of a busy GPU at a clock in MHz.
 func at(mhz float64, reasons Reasons) State {
-	return State{SMClock: known(mhz * 1e6), Utilization: known(0.9), Reasons: reasons, ReasonsKnown: true}
+	return State{GPUReadings: telemetry.GPUReadings{SMClock: known(mhz * 1e6), Utilization: known(0.9)}, Reasons: reasons, ReasonsKnown: true}
 }
 
 func idling(s State) State { s.Utilization = known(0.02); return s }

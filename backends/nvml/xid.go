@@ -23,9 +23,6 @@ type Xid struct {
 	Effect Effect
 }
 
-// XidCount is how often an Xid occurred.
-type XidCount struct{ Code, Count uint64 }
-
 // xids are the numbers that a server of CUDA work meets, from NVIDIA's Xid catalog
 // (docs.nvidia.com/deploy/xid-errors): what it calls RESTART_APP is Process, RESET_GPU and
 // RESTART_BM are Critical, IGNORE is Harmless. Two that it decides by a workflow, 48

@@ -118,11 +118,17 @@ func (s *Session) adopt(l *lane, n int) (*remote, error) {
 	if !now.retain() { // the process has just ended
 		return nil, errDown
 	}
-	if l.slab != nil {
-		l.slab.release()
-	}
+	l.letGo()
 	l.slab = now
 	return r, nil
+}
+
+// letGo gives up the memory of the last batch.
+func (l *lane) letGo() {
+	if l.slab != nil {
+		l.slab.release()
+		l.slab = nil
+	}
 }
 
 // Rest lets go of the lane's memory until its next run, whose caller has the lane: a lane that is
@@ -134,10 +140,7 @@ func (s *Session) Rest(n int) {
 	defer s.use.Leave()
 	l := &s.lanes[n]
 	l.ran = 0
-	if l.slab != nil {
-		l.slab.release()
-		l.slab = nil
-	}
+	l.letGo()
 }
 
 // What a run ends with that never began.
@@ -224,10 +227,7 @@ func (s *Session) Close() (err error) {
 		s.use.Close()
 		err = s.device.forget(s)
 		for i := range s.lanes {
-			if m := s.lanes[i].slab; m != nil {
-				m.release()
-			}
-			s.lanes[i].slab = nil
+			s.lanes[i].letGo()
 		}
 	})
 	return err

@@ -116,8 +116,10 @@ func check(cmd *cobra.Command, options models.Options, o checkOptions) error {
 			continue
 		}
 		for models.NoteKept(options, bundles[told:i+1], reports[told:]); told <= i; told++ { // all versions of a model
-			if err := o.write(reports[told]); err != nil {
-				return err
+			if o.json { // a report for programs is printed as soon as it is there
+				if err := reports[told].WriteJSON(os.Stdout); err != nil {
+					return err
+				}
 			}
 		}
 	}
@@ -139,14 +141,6 @@ func check(cmd *cobra.Command, options models.Options, o checkOptions) error {
 		return fmt.Errorf("%d of %d models cannot be served on every device that the settings name", otherwise, len(bundles))
 	}
 	return nil
-}
-
-// write prints a report as soon as it is there, if it is for programs.
-func (o *checkOptions) write(r *gates.Report) error {
-	if !o.json {
-		return nil
-	}
-	return r.WriteJSON(os.Stdout)
 }
 
 // inspectAll finds what the model takes on each device that serves it.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"os"
 
@@ -36,9 +35,7 @@ The exit status is 1, with every fault named, if they are not valid.`,
 					list = append(list, s)
 				}
 			}
-			encoder := json.NewEncoder(os.Stdout)
-			encoder.SetIndent("", "  ")
-			return encoder.Encode(list)
+			return writeJSON(os.Stdout, list)
 		},
 	}
 	settingFlags(cmd)

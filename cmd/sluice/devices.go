@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -35,9 +34,7 @@ The exit status is 0 whatever is found; sluice check fails where a configured de
 				return err
 			}
 			if asJSON {
-				encoder := json.NewEncoder(os.Stdout)
-				encoder.SetIndent("", "  ")
-				return encoder.Encode(inv)
+				return writeJSON(os.Stdout, inv)
 			}
 			return writeInventory(os.Stdout, inv, gpuTable())
 		},

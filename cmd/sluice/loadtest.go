@@ -39,17 +39,20 @@ target kept up. The exit status is 0 if all held, 2 for bad usage, 3 if the targ
 10 if a threshold failed, 11 for wrong answers, 12 if the ledger does not close, 20 if the run is
 INVALID (the generator was at fault, or there were too few samples) and 130 if it was interrupted.
 Of several the worst counts, in the order 12, 11, 20, 10.`,
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return usage(fmt.Errorf("there is no command %q below loadtest; sluice loadtest --help lists them", args[0]))
-			}
-			return nil
-		},
+		Args: noCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(loadtestRunCommand(), loadtestCapacityCommand(), loadtestABCommand(), loadtestReplayCommand(),
 		loadtestRecordCommand(), loadtestReportCommand(), loadtestFitCommand(), loadtestStubCommand(), loadtestSelftestCommand())
 	return cmd
+}
+
+// noCommand refuses what is no command below one that only holds others.
+func noCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return usage(fmt.Errorf("there is no command %q below %s; %s --help lists them", args[0], cmd.Name(), cmd.CommandPath()))
 }
 
 // exactArgs wants so many arguments, which it names.

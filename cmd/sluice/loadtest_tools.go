@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -29,9 +28,7 @@ func loadtestFitCommand() *cobra.Command {
 			if !asJSON {
 				return d.Text(cmd.OutOrStdout())
 			}
-			e := json.NewEncoder(cmd.OutOrStdout())
-			e.SetIndent("", "  ")
-			return e.Encode(d)
+			return writeJSON(cmd.OutOrStdout(), d)
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the description as JSON")
@@ -93,9 +90,7 @@ func loadtestSelftestCommand() *cobra.Command {
 				return loadtestError(cmd.Context(), err)
 			}
 			if asJSON {
-				e := json.NewEncoder(out)
-				e.SetIndent("", "  ")
-				if err := e.Encode(all); err != nil {
+				if err := writeJSON(out, all); err != nil {
 					return err
 				}
 			}

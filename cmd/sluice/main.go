@@ -98,21 +98,21 @@ func flagError(cmd *cobra.Command, err error) error {
 	var bare *pflag.ValueRequiredError
 	var wrong *pflag.InvalidValueError
 	var unknown *pflag.NotExistError
-	help := fmt.Sprintf("sluice %s --help says more", strings.TrimPrefix(cmd.CommandPath(), "sluice "))
+	help := fmt.Sprintf("sluice %s --help", strings.TrimPrefix(cmd.CommandPath(), "sluice "))
 	switch {
 	case errors.As(err, &bare):
-		return usage(fmt.Errorf("--%s needs a value; %s", bare.GetFlag().Name, help))
+		return usage(fmt.Errorf("--%s needs a value; %s says more", bare.GetFlag().Name, help))
 	case errors.As(err, &wrong) && wanted(wrong.GetFlag()) != anyText:
-		return usage(fmt.Errorf("--%s takes %s, not %q; %s", wrong.GetFlag().Name, wanted(wrong.GetFlag()), wrong.GetValue(), help))
+		return usage(fmt.Errorf("--%s takes %s, not %q; %s says more", wrong.GetFlag().Name, wanted(wrong.GetFlag()), wrong.GetValue(), help))
 	case !errors.As(err, &unknown):
 		return usage(err)
 	case len(unknown.GetSpecifiedName()) < 2:
-		return usage(fmt.Errorf("%s has no flag -%s; sluice %s --help lists them", cmd.CommandPath(), unknown.GetSpecifiedName(), strings.TrimPrefix(cmd.CommandPath(), "sluice ")))
+		return usage(fmt.Errorf("%s has no flag -%s; %s lists them", cmd.CommandPath(), unknown.GetSpecifiedName(), help))
 	}
 	var names []string
 	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, "--"+f.Name) })
-	return usage(fmt.Errorf("%s has no flag --%s%s; sluice %s --help lists them", cmd.CommandPath(), unknown.GetSpecifiedName(),
-		near.Meant("--"+unknown.GetSpecifiedName(), names), strings.TrimPrefix(cmd.CommandPath(), "sluice ")))
+	return usage(fmt.Errorf("%s has no flag --%s%s; %s lists them", cmd.CommandPath(), unknown.GetSpecifiedName(),
+		near.Meant("--"+unknown.GetSpecifiedName(), names), help))
 }
 
 const anyText = "a text"

@@ -21,12 +21,7 @@ func modelsCommand() *cobra.Command {
 
   sluice models pin DIR           write each version's digests into model.yaml
   sluice models pin --check DIR   is every version as it was when it was pinned?`,
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return usage(fmt.Errorf("there is no command %q below models; sluice models --help lists them", args[0]))
-			}
-			return nil
-		},
+		Args: noCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(pinCommand())

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -111,7 +110,5 @@ func writeAnswer(out io.Writer, a *plan.Answer, page string, asJSON bool) error 
 	if !asJSON {
 		return report.Text(out, a)
 	}
-	e := json.NewEncoder(out)
-	e.SetIndent("", "  ")
-	return e.Encode(a)
+	return writeJSON(out, a)
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -50,6 +51,13 @@ func unblocked(stream *os.File) *os.File {
 		_ = control.Control(func(fd uintptr) { _ = syscall.Dup3(int(fd), int(stream.Fd()), 0) })
 	}
 	return again
+}
+
+// writeJSON writes a value for programs, in lines that people can read too.
+func writeJSON(w io.Writer, value any) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	return e.Encode(value)
 }
 
 // newLog writes to standard error, or what stands for it, by way of a spool that its caller closes.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"os"
 	"runtime"
@@ -40,9 +39,7 @@ that is. The exit status is 0 whether or not there is one.`,
 			b := describeBuild()
 			b.findLibrary(libraryNamed(cmd))
 			if asJSON {
-				encoder := json.NewEncoder(os.Stdout)
-				encoder.SetIndent("", "  ")
-				return encoder.Encode(b)
+				return writeJSON(os.Stdout, b)
 			}
 			fmt.Printf("sluice         %s\n", b.sluice())
 			fmt.Printf("go             %s %s/%s\n", b.Go, b.OS, b.Arch)

@@ -1,8 +1,8 @@
 package onnxfile
 
 import (
-	"encoding/binary"
 	"fmt"
+	"math"
 	"strconv"
 )
 
@@ -104,20 +104,15 @@ func (m *Model) attribute(message []byte, depth int) (labels []string, err error
 		return nil, err
 	}
 	err = walk(message, func(f field) error {
-		switch {
-		case f.id == 9:
+		switch f.id {
+		case 9:
 			labels = append(labels, string(f.data))
-		case f.id == 8 && f.wire == wireVarint:
-			labels = append(labels, strconv.FormatInt(int64(f.number), 10))
-		case f.id == 8: // packed
-			for rest := f.data; len(rest) > 0; {
-				n, size := binary.Uvarint(rest)
-				if size <= 0 {
-					return errTruncated
-				}
-				labels = append(labels, strconv.FormatInt(int64(n), 10))
-				rest = rest[size:]
+		case 8:
+			list, err := f.appendInts(nil, math.MaxInt)
+			for _, n := range list {
+				labels = append(labels, strconv.FormatInt(n, 10))
 			}
+			return err
 		}
 		return nil
 	})

@@ -93,8 +93,14 @@ func Parse(data []byte) (*Model, error) {
 }
 
 func (m *Model) opset(message []byte) error {
-	domain, version := "", int64(0)
-	err := walk(message, func(f field) error {
+	domain, version, err := opset(message)
+	m.Opsets[domain] = version
+	return err
+}
+
+// opset reads the version of a domain's operators.
+func opset(message []byte) (domain string, version int64, err error) {
+	err = walk(message, func(f field) error {
 		switch f.id {
 		case 1:
 			domain = string(f.data)
@@ -103,8 +109,7 @@ func (m *Model) opset(message []byte) error {
 		}
 		return nil
 	})
-	m.Opsets[domain] = version
-	return err
+	return domain, version, err
 }
 
 func (m *Model) property(message []byte) error {

@@ -112,16 +112,7 @@ func (r *programReader) odd(format string, args ...any) {
 }
 
 func (r *programReader) opset(message []byte, into map[string]int64) error {
-	domain, version := "", int64(0)
-	err := walk(message, func(f field) error {
-		switch f.id {
-		case 1:
-			domain = string(f.data)
-		case 2:
-			version = int64(f.number)
-		}
-		return nil
-	})
+	domain, version, err := opset(message)
 	domain = standard(domain)
 	if other, twice := into[domain]; twice && other != version {
 		r.odd("it names two versions of the operators of one domain")

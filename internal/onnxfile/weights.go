@@ -57,50 +57,23 @@ func (t Tensor) Elements() int64 {
 // elements; not ok for any other, nor for one that has values of several kinds or of
 // another type's.
 func (t Tensor) Ints(limit int) ([]int64, bool) {
-	width, signed := 0, true
-	switch t.Element {
-	case 7:
-		width = 8
-	case 13:
-		width, signed = 8, false
-	case 6:
-		width = 4
-	case 12:
-		width, signed = 4, false
-	case 5:
-		width = 2
-	case 4:
-		width, signed = 2, false
-	case 3:
-		width = 1
-	case 2, 9:
-		width, signed = 1, false
-	default:
+	kind, ok := integers[t.Element]
+	want, width := t.Elements(), kind.width
+	if !ok || want < 0 || want > int64(limit) || t.external || t.message == nil {
 		return nil, false
-	}
-	want := t.Elements()
-	if want < 0 || want > int64(limit) || t.external || t.message == nil {
-		return nil, false
-	}
-	typed := 5 // int32_data
-	switch t.Element {
-	case 7:
-		typed = 7 // int64_data
-	case 12, 13:
-		typed = 11 // uint64_data
 	}
 	var list []int64
 	raw, own, foreign := false, false, false
 	err := walk(t.message, func(f field) (err error) {
 		switch {
-		case f.id == typed && f.wire == wireVarint || f.id == typed && f.wire == wireBytes:
+		case f.id == kind.typed && (f.wire == wireVarint || f.wire == wireBytes):
 			list, err = f.appendInts(list, limit)
 			own = true
 		case f.id == rawData && len(f.data) > limit*width:
 			err = errTooMany
 		case f.id == rawData:
 			for data := f.data; len(data) >= width; data = data[width:] {
-				list = append(list, integer(data[:width], signed))
+				list = append(list, integer(data[:width], kind.signed))
 			}
 			raw = true
 		case f.id >= 4 && f.id <= 7 || f.id == 10 || f.id == 11:
@@ -108,7 +81,7 @@ func (t Tensor) Ints(limit int) ([]int64, bool) {
 		}
 		return err
 	})
-	if own && typed == 5 { // whatever the type is, the numbers are cut to 32 bits
+	if own && kind.typed == int32Data { // whatever the type is, the numbers are cut to 32 bits
 		for _, n := range list {
 			if n != int64(int32(n)) {
 				return nil, false
@@ -118,7 +91,24 @@ func (t Tensor) Ints(limit int) ([]int64, bool) {
 	return list, err == nil && int64(len(list)) == want && !foreign && !(raw && own)
 }
 
-const rawData = 9 // the field of a tensor's bytes
+// The fields of a tensor that hold its values.
+const (
+	int32Data  = 5
+	int64Data  = 7
+	rawData    = 9
+	uint64Data = 11
+)
+
+// integers are the types of whole numbers: how many bytes one takes in rawData, and the other
+// field that may hold them.
+var integers = map[int64]struct {
+	width  int
+	signed bool
+	typed  int
+}{
+	2: {1, false, int32Data}, 3: {1, true, int32Data}, 4: {2, false, int32Data}, 5: {2, true, int32Data}, 6: {4, true, int32Data},
+	7: {8, true, int64Data}, 9: {1, false, int32Data}, 12: {4, false, uint64Data}, 13: {8, false, uint64Data},
+}
 
 // Floats are the values of a tensor of float32 or float64 with at most limit elements;
 // not ok for any other, as with Ints.

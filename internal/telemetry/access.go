@@ -15,8 +15,6 @@ var (
 	descAccessDropped = describe("sluice_access_log_dropped_total", "Lines of the access log that were lost, because they came faster than they could be written, or could not be written.")
 )
 
-var accessDescriptions = []*prometheus.Desc{descAccessLines, descAccessSkipped, descAccessDropped}
-
 func (m *Metrics) collectAccessLog(ch chan<- prometheus.Metric) {
 	state := m.accessLog.Load()
 	if state == nil {

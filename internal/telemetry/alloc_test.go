@@ -16,12 +16,12 @@ func TestObservingAllocatesNothing(t *testing.T) {
 	got := testing.AllocsPerRun(1000, func() {
 		m.ObserveRequest(&Request{Rows: 1, Total: time.Millisecond, Decode: 3000, Queue: 40_000, Run: 90_000, Encode: 2000})
 		m.ObserveFault(fault.Overloaded, time.Microsecond)
-		m.Drop(DropPredictedLate)
+		m.Drop("predicted_late")
 		d.ObserveBatch(&Batch{Rows: 8, Run: 90_000, Predicted: 80_000})
-		metrics.HTTP.Response(200)
-		metrics.HTTP.Fault(fault.NotFound)
-		metrics.HTTP.Opened()
-		metrics.HTTP.Closed()
+		metrics.HTTP.Answered(200)
+		metrics.HTTP.Refused(fault.NotFound)
+		metrics.HTTP.Connected(1)
+		metrics.HTTP.Connected(-1)
 	})
 	if got != 0 {
 		t.Errorf("%g allocations, want 0", got)
@@ -37,7 +37,7 @@ func BenchmarkRequest(b *testing.B) {
 	b.RunParallel(func(pb *testing.PB) {
 		for i := 0; pb.Next(); i++ {
 			m.ObserveRequest(&Request{Rows: 1, Total: time.Millisecond, Decode: 3000, Queue: time.Duration(i&0xffff) * 16, Run: 90_000, Encode: 2000})
-			metrics.HTTP.Response(200)
+			metrics.HTTP.Answered(200)
 			if i%8 == 0 {
 				d.ObserveBatch(&Batch{Rows: 8, Run: 90_000, Predicted: 80_000})
 			}

@@ -2,7 +2,6 @@ package telemetry
 
 import (
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -17,8 +16,14 @@ var (
 	byOutcome = []string{"model", "version", "outcome"}
 )
 
+// descriptions are all that the collector may send.
+var descriptions []*prometheus.Desc
+
+// describe makes the description of a series, once, as the program starts.
 func describe(name, help string, labels ...string) *prometheus.Desc {
-	return prometheus.NewDesc(name, help, labels, nil)
+	d := prometheus.NewDesc(name, help, labels, nil)
+	descriptions = append(descriptions, d)
+	return d
 }
 
 var (
@@ -49,13 +54,6 @@ var (
 	descOpen      = describe("sluice_http_connections", "Open connections of the predict port.")
 	descOpened    = describe("sluice_http_connections_total", "Connections that the predict port has accepted.")
 )
-
-var descriptions = append([]*prometheus.Desc{
-	descBuild, descRequests, descRows, descRequest, descDecode, descQueue, descEncode, descDrops,
-	descQueueRequests, descQueueRows, descQueueBytes, descQueueOldest,
-	descBatchRows, descBatchRun, descBatchRatio, descBatchBound, descBatchFailed,
-	descResponses, descRefusals, descOpen, descOpened, descOverruns, descLogDropped,
-}, slices.Concat(nvDescriptions, routingDescriptions, comparedDescriptions, recordDescriptions, accessDescriptions, memoryDescriptions, gpuDescriptions())...)
 
 // collector reads the handles at a scrape.
 type collector struct{ metrics *Metrics }

@@ -41,13 +41,7 @@ var (
 	batchingDescs = describeComparisons("sluice_batching", "the same row's answer alone")
 	parityDescs   = describeComparisons("sluice_parity", "the same row's answer on another device")
 	descAlone     = describe("sluice_batching_off", "1 once each request of a model runs by itself, because live rows differed from their answers alone.", byModel...)
-
-	comparedDescriptions = append(append(batchingDescs.all(), parityDescs.all()...), descAlone)
 )
-
-func (d *comparisonDescs) all() []*prometheus.Desc {
-	return []*prometheus.Desc{d.compared, d.differed, d.failed, d.deferred, d.worst}
-}
 
 func (m *Model) collectCompared(ch chan<- prometheus.Metric) {
 	compared := m.compared.Load()

@@ -7,7 +7,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Reading is a quantity in base units that may be unknown; it then has no series.
+// Reading is one quantity, in base units. Known is false where the chip, the driver or
+// the moment does not give it: Value is then 0 and means nothing, and there is no series.
 type Reading struct {
 	Value float64
 	Known bool
@@ -22,26 +23,39 @@ type GPUSample struct {
 	GPUs []GPU
 }
 
-// GPU is one GPU in a sample. Shares are between 0 and 1, clocks in hertz, memory in
-// bytes, power in watts, Energy in joules since the server began to watch.
+// GPU is one GPU in a sample.
 type GPU struct {
 	Index                        int
 	UUID, Name, PCIBusID, Driver string
 	Lost                         bool
 
-	Utilization, MemoryUtilization                   Reading
-	MemoryTotal, MemoryUsed, MemoryFree              Reading
-	Power, PowerLimit, Energy                        Reading
-	SMClock, MaxSMClock, MemoryClock, MaxMemoryClock Reading
-	Temperature                                      Reading // degrees Celsius
-	ECCCorrected, ECCUncorrected                     Reading // since the driver was loaded
-	Processes                                        Reading
-	SMActive, SMOccupancy, TensorActive, DRAMActive  Reading
-	PCIeSent, PCIeReceived                           Reading // bytes per second
+	GPUReadings
+	MemoryTotal                Reading // bytes
+	MaxSMClock, MaxMemoryClock Reading // hertz
 	// Slowdown is how many times slower the clock makes the GPU than normal.
 	Slowdown     Reading
 	ClockReasons []ClockReason
 	Xids         []XidCount
+}
+
+// GPUReadings are what changes of a GPU.
+type GPUReadings struct {
+	// Utilization is the share of the driver's last measuring interval in which a kernel
+	// ran, 0 to 1; MemoryUtilization that in which device memory was read or written.
+	Utilization, MemoryUtilization Reading
+	MemoryUsed, MemoryFree         Reading // bytes
+	Power, PowerLimit              Reading // watts; the limit is the one in force
+	Energy                         Reading // joules since the server began to watch
+	SMClock, MemoryClock           Reading // hertz
+	Temperature                    Reading // degrees Celsius, of the chip
+	// ECCCorrected and ECCUncorrected count memory errors since the driver was loaded.
+	ECCCorrected, ECCUncorrected Reading
+	Processes                    Reading // with a compute context on the GPU
+
+	// The GPU's own counters over the last period (GPM: Hopper and later), shares from 0
+	// to 1: of SMs busy, of warps resident, of time in tensor cores, of memory bandwidth.
+	SMActive, SMOccupancy, TensorActive, DRAMActive Reading
+	PCIeSent, PCIeReceived                          Reading // bytes per second, seen from the GPU
 }
 
 // ClockReason is a reason why clocks are not higher, and whether it holds.
@@ -123,15 +137,6 @@ var gpuSeries = []gpuMetric{
 	gpuGauge("nv_gpu_power_usage", "GPU power usage in watts.", func(g *GPU) Reading { return g.Power }),
 	gpuGauge("nv_gpu_power_limit", "GPU power management limit in watts.", func(g *GPU) Reading { return g.PowerLimit }),
 	gpuCounter("nv_energy_consumption", "GPU energy consumption in joules since the server started.", func(g *GPU) Reading { return g.Energy }),
-}
-
-// gpuDescriptions are all of the GPUs' series.
-func gpuDescriptions() []*prometheus.Desc {
-	all := []*prometheus.Desc{descGPUAge, descGPUTook, descGPUInfo, descGPUUp, descGPUReason, descGPUECC, descGPUXid}
-	for _, series := range gpuSeries {
-		all = append(all, series.desc)
-	}
-	return all
 }
 
 func (m *Metrics) collectGPUs(ch chan<- prometheus.Metric) {

@@ -17,13 +17,15 @@ func twoGPUs() GPUSample {
 	return GPUSample{Age: 250 * time.Millisecond, Took: 3 * time.Millisecond, GPUs: []GPU{
 		{
 			Index: 0, UUID: "GPU-4a7c", Name: "NVIDIA H100 80GB HBM3", PCIBusID: "00000000:65:00.0", Driver: "570.86.15",
-			Utilization: known(0.85), MemoryUtilization: known(0.25),
-			MemoryTotal: known(85_520_809_984), MemoryUsed: known(20e9), MemoryFree: known(65_520_809_984),
-			Power: known(350.5), PowerLimit: known(700), Energy: known(1_234_567_890.5),
-			SMClock: known(1755e6), MaxSMClock: known(1980e6), MemoryClock: known(2619e6), MaxMemoryClock: known(2620e6),
-			Temperature: known(61), ECCCorrected: known(7), ECCUncorrected: known(1), Processes: known(3),
-			SMActive: known(0.5), SMOccupancy: known(0.125), TensorActive: known(0.375), DRAMActive: known(0.625),
-			PCIeSent: known(1 << 20), PCIeReceived: known(1 << 21), Slowdown: known(1.128),
+			GPUReadings: GPUReadings{
+				Utilization: known(0.85), MemoryUtilization: known(0.25), MemoryUsed: known(20e9), MemoryFree: known(65_520_809_984),
+				Power: known(350.5), PowerLimit: known(700), Energy: known(1_234_567_890.5),
+				SMClock: known(1755e6), MemoryClock: known(2619e6),
+				Temperature: known(61), ECCCorrected: known(7), ECCUncorrected: known(1), Processes: known(3),
+				SMActive: known(0.5), SMOccupancy: known(0.125), TensorActive: known(0.375), DRAMActive: known(0.625),
+				PCIeSent: known(1 << 20), PCIeReceived: known(1 << 21),
+			},
+			MemoryTotal: known(85_520_809_984), MaxSMClock: known(1980e6), MaxMemoryClock: known(2620e6), Slowdown: known(1.128),
 			ClockReasons: []ClockReason{{Name: "gpu_idle"}, {Name: "sw_power_cap", Active: true}},
 			Xids:         []XidCount{{Code: 31, Count: 2}, {Code: 79, Count: 1}},
 		},
@@ -59,14 +61,13 @@ func TestEachReadingHasItsSeries(t *testing.T) {
 		"PCIeReceived":      {"sluice_gpu_pcie_received_bytes_per_second"},
 		"Slowdown":          {"sluice_gpu_slowdown_ratio"},
 	}
-	kind := reflect.TypeFor[GPU]()
-	for i := range kind.NumField() {
-		if kind.Field(i).Type != reflect.TypeFor[Reading]() {
+	for _, field := range reflect.VisibleFields(reflect.TypeFor[GPU]()) {
+		if field.Type != reflect.TypeFor[Reading]() {
 			continue
 		}
-		name := kind.Field(i).Name
+		name := field.Name
 		gpu := GPU{UUID: "GPU-x"}
-		reflect.ValueOf(&gpu).Elem().Field(i).Set(reflect.ValueOf(known(0.75)))
+		reflect.ValueOf(&gpu).Elem().FieldByIndex(field.Index).Set(reflect.ValueOf(known(0.75)))
 		if got := gpuSeriesNames(t, gpu, 0.75); !reflect.DeepEqual(got, toSet(want[name])) {
 			t.Errorf("%s alone is in %v, want %v", name, got, want[name])
 		}

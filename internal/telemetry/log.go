@@ -57,12 +57,12 @@ func encodeTime(t time.Time, to zapcore.PrimitiveArrayEncoder) {
 	to.AppendString(t.UTC().Format(timeLayout))
 }
 
-// Throttle lets one line of a kind through in each interval and counts the others. The
-// zero Throttle lets one through in ten seconds. Keep one for each kind of line.
-type Throttle struct {
-	// Every is the interval; 0 means 10 s.
-	Every time.Duration
+// throttleEvery is the interval of a Throttle.
+const throttleEvery = 10 * time.Second
 
+// Throttle lets one line of a kind through in ten seconds and counts the others. Keep one for
+// each kind of line.
+type Throttle struct {
 	mu struct {
 		sync.Mutex
 		next    time.Time
@@ -81,16 +81,12 @@ func (t *Throttle) Warn(log *zap.Logger, msg string, fields ...zap.Field) {
 }
 
 func (t *Throttle) allow(now time.Time) (skipped int, ok bool) {
-	every := t.Every
-	if every == 0 {
-		every = 10 * time.Second
-	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if now.Before(t.mu.next) {
 		t.mu.skipped++
 		return 0, false
 	}
-	skipped, t.mu.skipped, t.mu.next = t.mu.skipped, 0, now.Add(every)
+	skipped, t.mu.skipped, t.mu.next = t.mu.skipped, 0, now.Add(throttleEvery)
 	return skipped, true
 }

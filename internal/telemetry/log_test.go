@@ -56,7 +56,7 @@ func TestThrottle(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		throttle := Throttle{Every: time.Second}
+		var throttle Throttle
 		f := func(want ...string) {
 			t.Helper()
 			throttle.Warn(log, "connection refused", zap.Int("port", 8080))
@@ -73,11 +73,11 @@ func TestThrottle(t *testing.T) {
 		}
 		f(`"port":8080}`)
 		f()
-		time.Sleep(time.Second - 1) // of the bubble's clock
+		time.Sleep(throttleEvery - 1) // of the bubble's clock
 		f()
 		time.Sleep(time.Nanosecond)
 		f(`"port":8080,"repeated":2}`)
-		time.Sleep(time.Second)
+		time.Sleep(throttleEvery)
 		f(`"port":8080}`)
 	})
 }

@@ -27,8 +27,6 @@ var (
 	descMemoryMost    = describe("sluice_memory_held_limit_bytes", "The most that requests may hold together, by stage.", "stage")
 )
 
-var memoryDescriptions = []*prometheus.Desc{descMemoryCeiling, descMemoryGoLimit, descMemoryPSS, descMemoryHeld, descMemoryMost}
-
 func (m *Metrics) collectMemory(ch chan<- prometheus.Metric) {
 	state := m.memory.Load()
 	if state == nil {

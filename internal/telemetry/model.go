@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -35,7 +36,7 @@ const (
 	cellLate
 	cellFailNs
 	cellDrops
-	cellFaults = cellDrops + int(drops)
+	cellFaults = cellDrops + len(dropNames)
 )
 
 var (
@@ -84,43 +85,19 @@ func (m *Model) ObserveFault(kind fault.Kind, total time.Duration) {
 	shard[cellFailNs].Add(uint64(max(total, 0)))
 }
 
-// Drop is why the scheduler refused or gave up a request.
-type Drop uint8
-
-// The reasons of Drop; the set is closed.
-const (
-	DropQueueRows      Drop = iota // the bound on waiting rows
-	DropQueueBytes                 // the bound on waiting bytes
-	DropPredictedLate              // no device was predicted to make the deadline
-	DropExpired                    // the deadline passed in the queue
-	DropClosed                     // the model takes no more requests
-	DropCancelled                  // the caller went away
-	DropNoDevice                   // no device that the model may use takes work
-	DropBudgetTooShort             // the budget is shorter than what the rows take
-	DropHanging                    // runs of the model take far too long
-	DropDisplaced                  // requests of a higher class took its place
-	drops
-)
-
-var dropNames = [drops]string{
-	DropQueueRows: "queue_rows", DropQueueBytes: "queue_bytes", DropPredictedLate: "predicted_late",
-	DropExpired: "expired", DropClosed: "closed", DropCancelled: "cancelled",
-	DropNoDevice: "no_device", DropBudgetTooShort: "budget_too_short", DropHanging: "hanging",
-	DropDisplaced: "displaced",
+// dropNames are the reasons for which the scheduler refuses or gives up a request.
+var dropNames = [...]string{
+	"queue_rows", "queue_bytes", "predicted_late", "expired", "closed", "cancelled", "no_device", "budget_too_short", "hanging", "displaced",
 }
 
-// Drop counts a request that the scheduler refused or gave up.
-func (m *Model) Drop(reason Drop) { m.cells.shard()[cellDrops+int(reason)].Add(1) }
-
-// DropNamed is Drop for a scheduler that names its reasons; it reports whether the name is one.
-func (m *Model) DropNamed(name string) bool {
-	for reason, known := range dropNames {
-		if known == name {
-			m.Drop(Drop(reason))
-			return true
-		}
+// Drop counts a request that the scheduler refused or gave up, and reports whether the reason is one
+// that is known.
+func (m *Model) Drop(reason string) bool {
+	i := slices.Index(dropNames[:], reason)
+	if i >= 0 {
+		m.cells.shard()[cellDrops+i].Add(1)
 	}
-	return false
+	return i >= 0
 }
 
 // QueueState is what waits for a model at one moment.

@@ -25,8 +25,6 @@ var (
 	nvLoad    = describe("nv_model_load_duration_secs", "Time from finding the model version to its being ready, in seconds.", byModel...)
 )
 
-var nvDescriptions = []*prometheus.Desc{nvSuccess, nvFailure, nvCount, nvExec, nvRequest, nvQueue, nvInput, nvInfer, nvOutput, nvPending, nvLoad}
-
 // nvReasons are all the failure reasons; each has a series from the start.
 var nvReasons = []string{"REJECTED", "CANCELED", "BACKEND", "OTHER"}
 

@@ -21,8 +21,6 @@ var (
 	descRecordBytes    = describe("sluice_record_bytes", "Size of the trace and its payloads, before compression.")
 )
 
-var recordDescriptions = []*prometheus.Desc{descRecordActive, descRecordArrivals, descRecordDropped, descRecordPayloads, descRecordBytes}
-
 func (m *Metrics) collectRecording(ch chan<- prometheus.Metric) {
 	state := m.recording.Load()
 	if state == nil {

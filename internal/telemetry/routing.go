@@ -47,11 +47,6 @@ var (
 	descPressed = describe("sluice_pressure", "1 while a model spills early because its preferred device is short of time.", byModel...)
 )
 
-var routingDescriptions = []*prometheus.Desc{
-	descDeviceState, descDeviceLanes, descDeviceBusy, descDeviceLent, descDeviceLoad, descDeviceTrips, descDeviceSpeed,
-	descRouted, descPressed,
-}
-
 func (m *Metrics) collectDevices(ch chan<- prometheus.Metric) {
 	states := m.deviceStates.Load()
 	if states == nil {

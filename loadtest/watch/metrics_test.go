@@ -59,7 +59,7 @@ func TestSluice(t *testing.T) {
 	model.ObserveFault(fault.Overloaded, time.Millisecond)
 	model.ObserveFault(fault.MissingInput, time.Millisecond)
 	model.ObserveFault(fault.ClientClosed, time.Millisecond)
-	m.HTTP.Fault(fault.NoCapacity)
+	m.HTTP.Refused(fault.NoCapacity)
 	model.Device("cpu").ObserveBatch(&telemetry.Batch{Rows: 20})
 	model.Device("cuda:0").ObserveBatch(&telemetry.Batch{Rows: 8})
 	model.Device("cuda:0").ObserveBatch(&telemetry.Batch{Rows: 2})
@@ -69,7 +69,10 @@ func TestSluice(t *testing.T) {
 	})
 	known := func(v float64) telemetry.Reading { return telemetry.Reading{Value: v, Known: true} }
 	m.WatchGPUs(func() telemetry.GPUSample {
-		return telemetry.GPUSample{GPUs: []telemetry.GPU{{UUID: "a", Utilization: known(0.2), MemoryUsed: known(3e9)}, {Index: 1, UUID: "b", Utilization: known(0.6), MemoryUsed: known(1e9)}}}
+		return telemetry.GPUSample{GPUs: []telemetry.GPU{
+			{UUID: "a", GPUReadings: telemetry.GPUReadings{Utilization: known(0.2), MemoryUsed: known(3e9)}},
+			{Index: 1, UUID: "b", GPUReadings: telemetry.GPUReadings{Utilization: known(0.6), MemoryUsed: known(1e9)}},
+		}}
 	})
 	s := newScraper(server.URL)
 	defer s.close()

@@ -31,10 +31,13 @@ func everything() *telemetry.Metrics {
 	known := telemetry.Reading{Value: 1, Known: true}
 	metrics.WatchGPUs(func() telemetry.GPUSample {
 		return telemetry.GPUSample{GPUs: []telemetry.GPU{{
-			Utilization: known, MemoryUtilization: known, MemoryTotal: known, MemoryUsed: known, MemoryFree: known,
-			Power: known, PowerLimit: known, Energy: known, SMClock: known, MaxSMClock: known, MemoryClock: known, MaxMemoryClock: known,
-			Temperature: known, ECCCorrected: known, ECCUncorrected: known, Processes: known,
-			SMActive: known, SMOccupancy: known, TensorActive: known, DRAMActive: known, PCIeSent: known, PCIeReceived: known, Slowdown: known,
+			GPUReadings: telemetry.GPUReadings{
+				Utilization: known, MemoryUtilization: known, MemoryUsed: known, MemoryFree: known,
+				Power: known, PowerLimit: known, Energy: known, SMClock: known, MemoryClock: known,
+				Temperature: known, ECCCorrected: known, ECCUncorrected: known, Processes: known,
+				SMActive: known, SMOccupancy: known, TensorActive: known, DRAMActive: known, PCIeSent: known, PCIeReceived: known,
+			},
+			MemoryTotal: known, MaxSMClock: known, MaxMemoryClock: known, Slowdown: known,
 			ClockReasons: []telemetry.ClockReason{{Name: "gpu_idle"}},
 			Xids:         []telemetry.XidCount{{Code: 79, Count: 1}},
 		}}}
@@ -46,9 +49,9 @@ func everything() *telemetry.Metrics {
 	metrics.WatchMemory(func() telemetry.Memory {
 		return telemetry.Memory{Ceiling: 3, GoLimit: 2, PSS: 1, Held: []telemetry.Held{{Stage: "bodies"}}}
 	})
-	metrics.HTTP.Response(200)
-	metrics.HTTP.Fault(fault.NotFound)
-	metrics.HTTP.Opened()
+	metrics.HTTP.Answered(200)
+	metrics.HTTP.Refused(fault.NotFound)
+	metrics.HTTP.Connected(1)
 	return metrics
 }
 

@@ -11,21 +11,24 @@ func (c *call) axesOf(input int) (list []int64, given, ok bool) {
 	if v == nil {
 		return nil, false, true
 	}
+	list, ok = c.integersOf(v)
+	return list, true, ok
+}
+
+// integersOf are the elements of a value, if all are known.
+func (c *call) integersOf(v *value) (list []int64, ok bool) {
 	for _, e := range v.content {
 		n, known := c.value(e)
 		if !known {
-			return nil, true, false
+			return nil, false
 		}
 		list = append(list, n)
 	}
-	return list, true, v.content != nil
+	return list, v.content != nil
 }
 
 func unsqueeze(c *call) []*value {
 	v := c.arg(0)
-	if v == nil {
-		return nil
-	}
 	axes, given, ok := c.axesOf(1)
 	if !v.ranked || !given || !ok {
 		return []*value{c.unknown("the axes are not known")}
@@ -61,9 +64,6 @@ func unsqueeze(c *call) []*value {
 
 func squeeze(c *call) []*value {
 	v := c.arg(0)
-	if v == nil {
-		return nil
-	}
 	axes, given, ok := c.axesOf(1)
 	if !v.ranked || !ok {
 		return []*value{c.unknown("the axes are not known")}
@@ -110,9 +110,6 @@ func squeeze(c *call) []*value {
 
 func transpose(c *call) []*value {
 	v := c.arg(0)
-	if v == nil {
-		return nil
-	}
 	perm, given, ok := c.intsAttr("perm")
 	if !v.ranked || !ok || given && len(perm) != v.rank() {
 		return []*value{c.unknown("the order of the axes is not known")}

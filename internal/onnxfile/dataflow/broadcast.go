@@ -6,9 +6,6 @@ package dataflow
 // eachOf is the rule of operators of one input.
 func eachOf(c *call) []*value {
 	v := c.arg(0)
-	if v == nil {
-		return nil
-	}
 	w := v.computed()
 	if v.content != nil {
 		w.element = v.element
@@ -19,11 +16,7 @@ func eachOf(c *call) []*value {
 
 // unchanged is the rule of operators that give their first input on.
 func unchanged(c *call) []*value {
-	v := c.arg(0)
-	if v == nil {
-		return nil
-	}
-	return []*value{v}
+	return []*value{c.arg(0)}
 }
 
 // withEach is the rule of operators that broadcast all their inputs.
@@ -192,9 +185,6 @@ func (a *analysis) widest(d, e expr) expr {
 // clipped has bounds of one element each.
 func clipped(c *call) []*value {
 	v := c.arg(0)
-	if v == nil {
-		return nil
-	}
 	for _, bound := range c.in[1:] {
 		switch {
 		case bound == nil || bound.class == uniform:

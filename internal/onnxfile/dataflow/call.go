@@ -10,6 +10,7 @@ import (
 // operator is what is known of an operator.
 type operator struct {
 	rule   func(*call) []*value
+	needs  int   // the rule takes so many inputs for granted
 	since  int64 // the first version of the operator set that the rule holds for
 	counts bool  // the rule takes counted values
 	places bool  // the rule takes rows that are places, or padded
@@ -64,11 +65,19 @@ func (a *analysis) apply(n *onnxfile.Node, s *scope) []*value {
 			return c.every(bad)
 		}
 	}
-	out := op.rule(c)
+	var out []*value
+	if !c.lacks(op.needs) {
+		out = op.rule(c)
+	}
 	if !op.nested && c.allUniform() {
 		return c.deterministic(out)
 	}
 	return out
+}
+
+// lacks says that one of the first inputs is left out.
+func (c *call) lacks(needs int) bool {
+	return len(c.in) < needs || slices.Contains(c.in[:needs], nil)
 }
 
 // newestOpset is the newest version of the standard operators that the rules were held
@@ -176,6 +185,15 @@ func (c *call) deterministic(out []*value) []*value {
 func (c *call) free() expr {
 	follows := slices.ContainsFunc(c.in, func(v *value) bool { return v != nil && v.class == counted })
 	return c.fresh(symbol{dimension: true, axis: -1, counted: follows})
+}
+
+// freeLengths are so many fresh ones.
+func (c *call) freeLengths(n int) []expr {
+	list := make([]expr, n)
+	for i := range list {
+		list[i] = c.free()
+	}
+	return list
 }
 
 // every gives all outputs of the node one value.

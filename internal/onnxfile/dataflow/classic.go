@@ -8,13 +8,10 @@ import "slices"
 const asFeatures = "takes the rows for features of one row"
 
 // matrix is the rule of operators from a matrix of rows to widths columns an output; a
-// width of 0 leaves an output a vector, -1 leaves its columns free.
+// width of nil leaves an output a vector, as it leaves the maps of ZipMap.
 func matrix(widths ...func(*call) expr) func(*call) []*value {
 	return func(c *call) []*value {
 		v := c.arg(0)
-		if v == nil {
-			return nil
-		}
 		if bad := c.needMatrix(v); bad != nil {
 			return c.every(bad)
 		}
@@ -70,9 +67,6 @@ func widthFrom(names ...string) func(*call) expr {
 // sameMatrix is the rule of operators that keep the shape of a matrix.
 func sameMatrix(c *call) []*value {
 	v := c.arg(0)
-	if v == nil {
-		return nil
-	}
 	if bad := c.needMatrix(v); bad != nil {
 		return c.every(bad)
 	}
@@ -99,9 +93,6 @@ func scaled(names ...string) func(*call) []*value {
 // encoded is the rule of encoders, which work element by element.
 func encoded(c *call) []*value {
 	v := c.arg(0)
-	if v == nil {
-		return nil
-	}
 	c.hintKeys(v)
 	w := v.computed()
 	if _, ok := c.attribute("values_int64s"); ok || v.element == stringType && c.node.Op == "ai.onnx.ml.CategoryMapper" {
@@ -113,9 +104,6 @@ func encoded(c *call) []*value {
 // oneHotEncoder adds an axis of the categories behind the others.
 func oneHotEncoder(c *call) []*value {
 	v := c.arg(0)
-	if v == nil {
-		return nil
-	}
 	c.hintKeys(v)
 	if !v.ranked {
 		return []*value{c.unknown("the shape of an input is not known")}
@@ -154,9 +142,6 @@ func featureVectorizer(c *call) []*value {
 // row.
 func featureExtractor(c *call) []*value {
 	v, index := c.arg(0), c.arg(1)
-	if v == nil || index == nil {
-		return nil
-	}
 	if !v.ranked || v.rank() == 0 || !index.ranked {
 		return []*value{c.unknown("the shape of an input is not known")}
 	}
@@ -181,19 +166,4 @@ func featureExtractor(c *call) []*value {
 		return []*value{c.along(len(dims)-1, outside, inside, dims...)}
 	}
 	return []*value{same(dims...)}
-}
-
-// zipMap gives a map for each row, in a sequence.
-func zipMap(c *call) []*value {
-	v := c.arg(0)
-	if v == nil {
-		return nil
-	}
-	if bad := c.needMatrix(v); bad != nil {
-		return c.every(bad)
-	}
-	if v.class != rows {
-		return nil
-	}
-	return []*value{c.along(0, v.pre, v.post, v.dims[0])}
 }

@@ -110,9 +110,6 @@ func thirdOf(c *call) expr {
 // mask may be broadcast.
 func standardAttention(c *call) []*value {
 	q := c.arg(0)
-	if q == nil {
-		return nil
-	}
 	for i, v := range c.in {
 		switch {
 		case v == nil:
@@ -167,9 +164,6 @@ func rotary(c *call) []*value {
 // requantized changes numbers to 8 bits or back, with scales that are constants.
 func requantized(c *call) []*value {
 	v := c.arg(0)
-	if v == nil {
-		return nil
-	}
 	for _, x := range c.in[1:] {
 		if x == nil {
 			continue
@@ -203,9 +197,9 @@ func dynamicScale(c *call) []*value {
 }
 
 // quantized is the rule of operators that have scales and zero points beside each operand.
-// The operands are numbered; what else there is must be constant, and a single number where
-// it could differ by row.
-func quantized(rule func(*call) []*value, single []int, operands ...int) func(*call) []*value {
+// The operands are numbered, and the rule needs so many of them; what else there is must be
+// constant, and a single number where it could differ by row.
+func quantized(rule func(*call) []*value, needs int, single []int, operands ...int) func(*call) []*value {
 	return func(c *call) []*value {
 		kept := *c
 		kept.in = nil
@@ -218,6 +212,9 @@ func quantized(rule func(*call) []*value, single []int, operands ...int) func(*c
 			case v != nil && slices.Contains(single, i) && !c.scalar(v):
 				return c.every(c.unknown("scales rows by their position"))
 			}
+		}
+		if kept.lacks(needs) {
+			return nil
 		}
 		return rule(&kept)
 	}
@@ -254,6 +251,9 @@ func quantizedConcat(c *call) []*value {
 		case v == nil || v.class != uniform:
 			return c.every(c.unknown("takes scales that are not constant"))
 		}
+	}
+	if kept.lacks(1) {
+		return nil
 	}
 	return concat(&kept)
 }

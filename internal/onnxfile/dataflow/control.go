@@ -63,13 +63,11 @@ func branch(c *call) []*value {
 	case condition.class == rows:
 		return c.every(c.unknown("values of rows choose a branch"))
 	}
-	if e := condition.scalarContent(); e != absent {
-		if n, known := c.value(e); known {
-			if n == 0 {
-				then = other
-			}
-			return c.body(then.Graph, c.scope.inside())
+	if n, known := c.value(condition.scalarContent()); known {
+		if n == 0 {
+			then = other
 		}
+		return c.body(then.Graph, c.scope.inside())
 	}
 	if condition.class == counted {
 		return c.every(c.countUsed(condition))

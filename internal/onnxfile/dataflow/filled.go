@@ -83,11 +83,7 @@ func (c *call) constantRows(shape *value) *value {
 		if shape.class != uniform || !ok || rank > maxFollowedRank {
 			return c.unknown("the elements of a shape are not known")
 		}
-		v := same()
-		for range rank {
-			v.dims = append(v.dims, c.free())
-		}
-		return v
+		return same(c.freeLengths(int(rank))...)
 	}
 	axis := -1
 	for i, d := range shape.content {

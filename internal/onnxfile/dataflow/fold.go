@@ -49,9 +49,9 @@ func inType(operation string, element int64) string {
 
 // foldContent follows the elements of small integers.
 func (c *call) foldContent(v *value) *value {
-	fold, ok := folds[c.node.Op]
+	with, ok := folds[c.node.Op]
 	size, known := c.value(c.all(v.dims))
-	if !ok || !known || size > maxContents {
+	if !ok && c.node.Op != "Where" || !known || size > maxContents {
 		return v
 	}
 	for _, x := range c.in {
@@ -71,7 +71,12 @@ func (c *call) foldContent(v *value) *value {
 		for k, x := range c.in {
 			args[k] = x.content[min(i, len(x.content)-1)]
 		}
-		if list[i] = fold(c, args); list[i] == absent {
+		if ok {
+			list[i] = c.fold(args, with)
+		} else {
+			list[i] = c.chosen(args)
+		}
+		if list[i] == absent {
 			return v
 		}
 	}
@@ -89,90 +94,84 @@ func (c *call) foldContent(v *value) *value {
 
 var comparisons = map[string]bool{"Equal": true, "Less": true, "LessOrEqual": true, "Greater": true, "GreaterOrEqual": true, "And": true, "Or": true}
 
-// folds compute an element from elements.
-var folds = map[string]func(*call, []expr) expr{
-	"Add": func(c *call, x []expr) expr { return c.fold(x, c.add) },
-	"Sum": func(c *call, x []expr) expr { return c.fold(x, c.add) },
-	"Sub": func(c *call, x []expr) expr { return c.fold(x, c.sub) },
-	"Mul": func(c *call, x []expr) expr { return c.fold(x, c.mul) },
-	"Div": func(c *call, x []expr) expr {
-		return c.fold(x, func(p, q expr) expr {
-			if e, ok := c.divide(p, q); ok && (c.wholeNumbers() || len(c.at(q).symbols) == 0) {
-				return e
-			}
-			n, okP := c.value(p)
-			d, okQ := c.value(q)
-			switch {
-			case !c.wholeNumbers() && (!okQ || d == 0):
-				return absent // it may be infinite, or no number
-			case !c.wholeNumbers():
-				return c.symbolOf(inType("Quotient", c.in[0].element), c.nonNegative(p) && d > 0, p, q)
-			case okP && okQ && n >= 0 && d > 0:
-				return c.constant(n / d)
-			}
-			return c.symbolOf("Div", c.nonNegative(p) && c.nonNegative(q), p, q)
-		})
-	},
-	"Mod": func(c *call, x []expr) expr {
-		return c.fold(x, func(p, q expr) expr {
-			if !c.wholeNumbers() {
-				return absent
-			}
-			if _, ok := c.divide(p, q); ok {
-				return c.constant(0)
-			}
-			n, okP := c.value(p)
-			d, okQ := c.value(q)
-			if okP && okQ && n >= 0 && d > 0 {
-				return c.constant(n % d)
-			}
-			if c.intAttr("fmod", 0) != 0 {
-				return c.symbolOf("Fmod", false, p, q)
-			}
-			return c.symbolOf("Mod", false, p, q)
-		})
-	},
-	"Max": func(c *call, x []expr) expr { return c.fold(x, c.extreme("Max")) },
-	"Min": func(c *call, x []expr) expr { return c.fold(x, c.extreme("Min")) },
-	"Equal": func(c *call, x []expr) expr {
-		return c.fold(x, func(p, q expr) expr { return c.compare("Equal", p, q) })
-	},
-	"Less": func(c *call, x []expr) expr {
-		return c.fold(x, func(p, q expr) expr { return c.compare("Less", p, q) })
-	},
-	"Greater": func(c *call, x []expr) expr {
-		return c.fold(x, func(p, q expr) expr { return c.compare("Less", q, p) })
-	},
-	"LessOrEqual": func(c *call, x []expr) expr {
-		return c.fold(x, func(p, q expr) expr { return c.not(c.compare("Less", q, p)) })
-	},
-	"GreaterOrEqual": func(c *call, x []expr) expr {
-		return c.fold(x, func(p, q expr) expr { return c.not(c.compare("Less", p, q)) })
-	},
-	"And": func(c *call, x []expr) expr { return c.fold(x, c.both) },
-	"Or":  func(c *call, x []expr) expr { return c.fold(x, c.either) },
-	"Where": func(c *call, x []expr) expr {
-		if len(x) != 3 {
-			return absent
-		}
-		switch n, ok := c.value(x[0]); {
-		case ok && n != 0 || x[1] == x[2]:
-			return x[1]
-		case ok:
-			return x[2]
-		}
-		return c.symbolOf("Where", c.nonNegative(x[1]) && c.nonNegative(x[2]), x...)
-	},
+// folds compute an element from elements, two by two.
+var folds = map[string]func(c *call, p, q expr) expr{
+	"Add":   (*call).add,
+	"Sum":   (*call).add,
+	"Sub":   (*call).sub,
+	"Mul":   (*call).mul,
+	"Div":   (*call).quotient,
+	"Mod":   (*call).remainder,
+	"Max":   func(c *call, p, q expr) expr { return c.extreme("Max", p, q) },
+	"Min":   func(c *call, p, q expr) expr { return c.extreme("Min", p, q) },
+	"Equal": func(c *call, p, q expr) expr { return c.compare("Equal", p, q) },
+	"Less":  func(c *call, p, q expr) expr { return c.compare("Less", p, q) },
+
+	"Greater":        func(c *call, p, q expr) expr { return c.compare("Less", q, p) },
+	"LessOrEqual":    func(c *call, p, q expr) expr { return c.not(c.compare("Less", q, p)) },
+	"GreaterOrEqual": func(c *call, p, q expr) expr { return c.not(c.compare("Less", p, q)) },
+
+	"And": (*call).both,
+	"Or":  (*call).either,
 }
 
-func (c *call) fold(list []expr, with func(p, q expr) expr) expr {
+func (c *call) fold(list []expr, with func(c *call, p, q expr) expr) expr {
 	e := list[0]
 	for _, x := range list[1:] {
-		if e = with(e, x); e == absent {
+		if e = with(c, e, x); e == absent {
 			return absent
 		}
 	}
 	return e
+}
+
+func (c *call) quotient(p, q expr) expr {
+	if e, ok := c.divide(p, q); ok && (c.wholeNumbers() || len(c.at(q).symbols) == 0) {
+		return e
+	}
+	n, okP := c.value(p)
+	d, okQ := c.value(q)
+	switch {
+	case !c.wholeNumbers() && (!okQ || d == 0):
+		return absent // it may be infinite, or no number
+	case !c.wholeNumbers():
+		return c.symbolOf(inType("Quotient", c.in[0].element), c.nonNegative(p) && d > 0, p, q)
+	case okP && okQ && n >= 0 && d > 0:
+		return c.constant(n / d)
+	}
+	return c.symbolOf("Div", c.nonNegative(p) && c.nonNegative(q), p, q)
+}
+
+func (c *call) remainder(p, q expr) expr {
+	if !c.wholeNumbers() {
+		return absent
+	}
+	if _, ok := c.divide(p, q); ok {
+		return c.constant(0)
+	}
+	n, okP := c.value(p)
+	d, okQ := c.value(q)
+	switch {
+	case okP && okQ && n >= 0 && d > 0:
+		return c.constant(n % d)
+	case c.intAttr("fmod", 0) != 0:
+		return c.symbolOf("Fmod", false, p, q)
+	}
+	return c.symbolOf("Mod", false, p, q)
+}
+
+// chosen is the element that Where takes.
+func (c *call) chosen(x []expr) expr {
+	if len(x) != 3 {
+		return absent
+	}
+	switch n, ok := c.value(x[0]); {
+	case ok && n != 0 || x[1] == x[2]:
+		return x[1]
+	case ok:
+		return x[2]
+	}
+	return c.symbolOf("Where", c.nonNegative(x[1]) && c.nonNegative(x[2]), x...)
 }
 
 // not is the other truth value.
@@ -193,20 +192,16 @@ func (c *call) wholeNumbers() bool {
 	return true
 }
 
-func (a *analysis) extreme(op string) func(p, q expr) expr {
-	return func(p, q expr) expr {
-		n, okP := a.value(p)
-		m, okQ := a.value(q)
-		switch {
-		case p == q:
-			return p
-		case okP && okQ && op == "Max":
-			return a.constant(max(n, m))
-		case okP && okQ:
-			return a.constant(min(n, m))
-		}
-		return a.symbolOf(op, a.nonNegative(p) && a.nonNegative(q), min(p, q), max(p, q))
+func (a *analysis) extreme(op string, p, q expr) expr {
+	n, okP := a.value(p)
+	m, okQ := a.value(q)
+	switch {
+	case p == q, okP && okQ && (n > m) == (op == "Max"):
+		return p
+	case okP && okQ:
+		return q
 	}
+	return a.symbolOf(op, a.nonNegative(p) && a.nonNegative(q), min(p, q), max(p, q))
 }
 
 func (a *analysis) both(p, q expr) expr {

@@ -8,9 +8,6 @@ import "slices"
 
 func gather(c *call) []*value {
 	data, index := c.arg(0), c.arg(1)
-	if data == nil || index == nil {
-		return nil
-	}
 	if index.class >= unknown || data.class >= unknown {
 		return []*value{c.chosenBy(index)}
 	}
@@ -123,9 +120,6 @@ func (c *call) oneOf(list []expr) expr {
 // for one axis.
 func gatherElements(c *call) []*value {
 	data, index := c.arg(0), c.arg(1)
-	if data == nil || index == nil {
-		return nil
-	}
 	if index.class >= unknown || data.class >= unknown {
 		return []*value{c.chosenBy(index)}
 	}
@@ -158,9 +152,6 @@ func gatherElements(c *call) []*value {
 
 func gatherND(c *call) []*value {
 	data, index := c.arg(0), c.arg(1)
-	if data == nil || index == nil {
-		return nil
-	}
 	if index.class >= unknown || data.class >= unknown {
 		return []*value{c.chosenBy(index)}
 	}
@@ -193,7 +184,7 @@ func (c *call) gatherTuples(data, index *value, batch int) (*value, bool) {
 			return nil, false
 		}
 		return c.along(index.axis, index.pre, index.post, dims...), true
-	case data.axis < batch && index.class == rows && index.axis == data.axis && index.plain() && c.aligned(data, c.withRank(index, data)) == nil:
+	case data.axis < batch && index.class == rows && index.axis == data.axis && index.plain() && c.aligned(data, c.withAxisOf(index, data)) == nil:
 		lead := layoutOf(data, index)
 		return c.along(data.axis, lead.pre, lead.post, dims...), true
 	case index.class == rows && c.ownNumber(index) && batch == 0 && data.axis == 0 && c.lone(data) && c.lone(index) && index.axis < last:
@@ -206,13 +197,6 @@ func (c *call) gatherTuples(data, index *value, batch int) (*value, bool) {
 		return c.along(last+data.axis-batch-int(size), data.pre, data.post, dims...), true
 	}
 	return nil, false
-}
-
-// withRank is v as if it had the axes of another value, for holding both against one another.
-func (c *call) withRank(v, like *value) *value {
-	w := *v
-	w.dims = like.dims
-	return &w
 }
 
 // ownNumber says that the first index of each tuple is the row's number.

@@ -1,5 +1,7 @@
 package dataflow
 
+import "slices"
+
 // What is known of an expression, whatever its symbols stand for.
 
 // value is the number, if it is known.
@@ -19,15 +21,12 @@ func (t *table) is(e expr, n int64) bool {
 // counted says that the number may depend on the number of rows.
 func (t *table) counted(e expr) bool {
 	p := t.at(e)
-	if p.n != 0 {
-		return true
-	}
-	for _, s := range p.symbols {
-		if t.symbols[s].counted {
-			return true
-		}
-	}
-	return false
+	return p.n != 0 || t.some(p, func(s symbol) bool { return s.counted })
+}
+
+// some says that a product has a symbol of a kind.
+func (t *table) some(p product, is func(symbol) bool) bool {
+	return slices.ContainsFunc(p.symbols, func(s int32) bool { return is(t.symbols[s]) })
 }
 
 // surely says that the number does depend on the number of rows.
@@ -36,12 +35,7 @@ func (t *table) surely(e expr) bool {
 	if p.n == 0 && len(p.symbols) == 1 {
 		return t.symbols[p.symbols[0]].sure
 	}
-	for _, s := range p.symbols {
-		if t.symbols[s].counted {
-			return false
-		}
-	}
-	return p.n > 0
+	return p.n > 0 && !t.some(p, func(s symbol) bool { return s.counted })
 }
 
 // injective are operations whose result differs where one argument does and the others
@@ -49,22 +43,12 @@ func (t *table) surely(e expr) bool {
 var injective = map[string]bool{"+": true, "-": true, "Sqrt": true, "Sqrt64": true, "Log": true, "Exp": true, "Reciprocal": true, "Neg": true}
 
 func (t *table) fraction(e expr) bool {
-	for _, s := range t.at(e).symbols {
-		if t.symbols[s].fraction {
-			return true
-		}
-	}
-	return false
+	return t.some(t.at(e), func(s symbol) bool { return s.fraction })
 }
 
 func (t *table) nonNegative(e expr) bool {
 	p := t.at(e)
-	for _, s := range p.symbols {
-		if !t.symbols[s].dimension {
-			return false
-		}
-	}
-	return p.coef >= 0
+	return p.coef >= 0 && !t.some(p, func(s symbol) bool { return !s.dimension })
 }
 
 // compare answers whether a equals b, or is less than b, where that is known.

@@ -89,11 +89,7 @@ func freeShape(c *call, v *value) []expr {
 	if v == nil || !v.ranked || v.rank() == 0 {
 		return nil
 	}
-	dims := make([]expr, v.rank()-1)
-	for i := range dims {
-		dims[i] = c.free()
-	}
-	return dims
+	return c.freeLengths(v.rank() - 1)
 }
 
 // channelShape keeps axis 1 and the rank.

@@ -11,11 +11,7 @@ import (
 const overProduct = "multiplies rows with one another"
 
 func matMul(c *call) []*value {
-	a, b := c.arg(0), c.arg(1)
-	if a == nil || b == nil {
-		return nil
-	}
-	return []*value{c.product(a, b)}
+	return []*value{c.product(c.arg(0), c.arg(1))}
 }
 
 // product is the matrix product of ONNX's MatMul, which is numpy's.
@@ -121,9 +117,6 @@ func (c *call) stack(v *value, inside bool) *value {
 // gemm is A·B + C with matrices that may be given transposed.
 func gemm(c *call) []*value {
 	a, b := c.arg(0), c.arg(1)
-	if a == nil || b == nil {
-		return nil
-	}
 	if !a.ranked || !b.ranked || a.rank() != 2 || b.rank() != 2 {
 		return []*value{c.unknown("the shape of an input is not known")}
 	}
@@ -160,9 +153,6 @@ func (c *call) turned(v *value, attr string) *value {
 // fusedMatMul is a product of operands that may be given transposed.
 func fusedMatMul(c *call) []*value {
 	a, b := c.arg(0), c.arg(1)
-	if a == nil || b == nil {
-		return nil
-	}
 	if !a.ranked || !b.ranked || a.rank() < 2 || b.rank() < 2 || c.intAttr("transBatchA", 0) != 0 || c.intAttr("transBatchB", 0) != 0 {
 		return []*value{c.unknown("the shape of an input is not known")}
 	}

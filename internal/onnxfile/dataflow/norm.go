@@ -5,9 +5,6 @@ package dataflow
 // layerNorm joins all axes from one on; scale and shift broadcast to them.
 func layerNorm(c *call) []*value {
 	v := c.arg(0)
-	if v == nil {
-		return nil
-	}
 	w := c.fromAxis(c.intAttr("axis", -1), "normalises over the rows")
 	if w.class > rows {
 		return c.every(w)
@@ -43,9 +40,6 @@ func (c *call) reducedFrom(v *value, n int64) *value {
 // meanVariance joins the axes that it names, 0, 2 and 3 where it names none.
 func meanVariance(c *call) []*value {
 	v := c.arg(0)
-	if v == nil {
-		return nil
-	}
 	axes, given, ok := c.intsAttr("axes")
 	if !given {
 		axes = []int64{0, 2, 3}
@@ -65,8 +59,6 @@ func meanVariance(c *call) []*value {
 func trilu(c *call) []*value {
 	v, k := c.arg(0), c.arg(1)
 	switch {
-	case v == nil:
-		return nil
 	case k != nil && k.class != uniform:
 		return []*value{c.unknown("values of rows choose a diagonal")}
 	case v.class == rows && (!v.ranked || v.fromEnd() <= 2):
@@ -78,9 +70,6 @@ func trilu(c *call) []*value {
 // reverseSequence turns the beginnings of sequences around.
 func reverseSequence(c *call) []*value {
 	v, lengths := c.arg(0), c.arg(1)
-	if v == nil || lengths == nil {
-		return nil
-	}
 	batch, time := c.intAttr("batch_axis", 1), c.intAttr("time_axis", 0)
 	switch {
 	case v.class == rows && v.ranked && int64(v.axis) == time:
@@ -100,8 +89,5 @@ func (c *call) withAxisOf(v, like *value) *value {
 }
 
 func lpNorm(c *call) []*value {
-	if c.arg(0) == nil {
-		return nil
-	}
 	return []*value{c.alongAxis(c.intAttr("axis", -1), "normalises over the rows")}
 }

@@ -5,15 +5,16 @@ package dataflow
 func expand(c *call) []*value {
 	v, shape := c.arg(0), c.arg(1)
 	switch {
-	case v == nil || shape == nil:
-		return nil
 	case shape.class == rows:
 		return []*value{c.unknown("values of rows give a shape")}
 	case shape.content == nil || !v.ranked:
 		return []*value{c.unknown("the elements of a shape are not known")}
 	}
 	// Expanding is broadcasting with a tensor of equal elements.
-	w := c.expandTo(v, shape)
+	w := c.constantRows(shape)
+	if w.class != unknown {
+		w = c.broadcast(v, w)
+	}
 	if w.class == rows && v.class == rows {
 		w.place, w.source, w.element, w.padded = v.place, v.source, v.element, v.padded
 		if w.place == firstPlace && v.dims[v.rank()-1] != w.dims[w.rank()-1] || w.padded != nil {
@@ -39,19 +40,9 @@ func (c *call) expandContent(v, w *value) {
 	})
 }
 
-func (c *call) expandTo(v, shape *value) *value {
-	to := c.constantRows(shape)
-	if to.class == unknown {
-		return to
-	}
-	return c.broadcast(v, to)
-}
-
 func tile(c *call) []*value {
 	v, repeats := c.arg(0), c.arg(1)
 	switch {
-	case v == nil || repeats == nil:
-		return nil
 	case repeats.class == rows:
 		return []*value{c.unknown("values of rows give a shape")}
 	case repeats.content == nil || !v.ranked || len(repeats.content) != v.rank() || v.class == counted:
@@ -86,10 +77,7 @@ func tile(c *call) []*value {
 
 func concat(c *call) []*value {
 	first := c.arg(0)
-	if first == nil {
-		return nil
-	}
-	at, ok := c.attribute("axis")
+	n := c.intAttr("axis", 1)
 	var lead *value
 	for _, v := range c.in {
 		switch {
@@ -98,10 +86,6 @@ func concat(c *call) []*value {
 		case v.class == rows && (lead == nil || lead.even && !v.even):
 			lead = v
 		}
-	}
-	n := int64(1)
-	if ok {
-		n = at.Int()
 	}
 	axis, ok := axisOf(n, first.rank())
 	if !ok {
@@ -203,9 +187,6 @@ func (c *call) joinRows(lead *value, axis int) *value {
 // pad takes its lengths from an attribute or, since version 11, from an input.
 func pad(c *call) []*value {
 	v := c.arg(0)
-	if v == nil {
-		return nil
-	}
 	if !v.ranked {
 		return []*value{c.unknown("the shape of an input is not known")}
 	}
@@ -223,12 +204,9 @@ func pad(c *call) []*value {
 	pads, ok := c.padding()
 	axes := make([]int64, 0, v.rank())
 	if x := c.arg(3); x != nil {
-		for _, e := range x.content {
-			n, known := c.value(e)
-			ok = ok && known
-			axes = append(axes, n)
-		}
-		ok = ok && x.content != nil
+		var known bool
+		axes, known = c.integersOf(x)
+		ok = ok && known
 	} else {
 		for i := range v.dims {
 			axes = append(axes, int64(i))
@@ -252,9 +230,9 @@ func pad(c *call) []*value {
 		case v.class == rows && k == v.axis:
 			return []*value{c.unknown("adds rows that no caller gave, or cuts some")}
 		case c.counted(before):
-			return []*value{c.countUsed(v.withContent(before))}
+			return []*value{c.countUsed(&value{content: []expr{before}})}
 		case c.counted(after):
-			return []*value{c.countUsed(v.withContent(after))}
+			return []*value{c.countUsed(&value{content: []expr{after}})}
 		}
 		w.dims[k] = c.add(c.add(w.dims[k], before), after)
 		if !c.nonNegative(w.dims[k]) {

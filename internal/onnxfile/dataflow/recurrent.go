@@ -4,9 +4,6 @@ package dataflow
 // another: [time, batch, size], or [batch, time, size] with layout 1.
 func recurrent(c *call) []*value {
 	x := c.arg(0)
-	if x == nil {
-		return nil
-	}
 	batchFirst := c.intAttr("layout", 0) != 0
 	batch, time := 1, 0
 	if batchFirst {

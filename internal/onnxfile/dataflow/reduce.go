@@ -9,9 +9,6 @@ const overRows = "reduces over the rows"
 
 func reduce(c *call) []*value {
 	v := c.arg(0)
-	if v == nil {
-		return nil
-	}
 	if x := c.arg(1); x != nil && x.class != uniform {
 		return []*value{c.unknown("the axes are not known")}
 	}
@@ -87,28 +84,19 @@ func (c *call) reduced(v *value, axes []int64, keep bool) *value {
 	return w
 }
 
+// folded names the operators that reductions apply again and again.
+var folded = map[string]string{"ReduceProd": "Mul", "ReduceSum": "Add", "ReduceMax": "Max", "ReduceMin": "Min"}
+
 func (c *call) reduceContent(list []expr) (expr, bool) {
-	if len(list) == 0 {
+	with, ok := folds[folded[c.node.Op]]
+	if !ok || len(list) == 0 {
 		return absent, false
 	}
-	switch c.node.Op {
-	case "ReduceProd":
-		return c.all(list), true
-	case "ReduceSum":
-		return c.fold(list, c.add), true
-	case "ReduceMax":
-		return c.fold(list, c.extreme("Max")), true
-	case "ReduceMin":
-		return c.fold(list, c.extreme("Min")), true
-	}
-	return absent, false
+	return c.fold(list, with), true
 }
 
 func argExtreme(c *call) []*value {
 	v := c.arg(0)
-	if v == nil {
-		return nil
-	}
 	w := c.reduced(v, []int64{c.intAttr("axis", 0)}, c.intAttr("keepdims", 1) != 0)
 	if w.class <= rows {
 		w.content = nil
@@ -136,10 +124,6 @@ func (c *call) alongAxis(n int64, reason string) *value {
 
 // softmax joins one axis since version 13, and all axes from one on before.
 func softmax(c *call) []*value {
-	v := c.arg(0)
-	if v == nil {
-		return nil
-	}
 	const reason = "takes a softmax over the rows"
 	if c.version >= 13 {
 		return []*value{c.alongAxis(c.intAttr("axis", -1), reason)}
@@ -167,15 +151,9 @@ func (c *call) fromAxis(n int64, reason string) *value {
 
 func cumulative(c *call) []*value {
 	v, axis := c.arg(0), c.arg(1)
-	if v == nil || axis == nil {
-		return nil
-	}
-	n, known := int64(0), false
-	if e := axis.scalarContent(); e != absent && axis.class == uniform {
-		n, known = c.value(e)
-	}
+	n, known := c.value(axis.scalarContent())
 	switch {
-	case known:
+	case known && axis.class == uniform:
 		return []*value{c.alongAxis(n, "adds up over the rows")}
 	case v.class == rows:
 		return []*value{c.unknown("the axes are not known")}
@@ -185,9 +163,6 @@ func cumulative(c *call) []*value {
 
 func topK(c *call) []*value {
 	v := c.arg(0)
-	if v == nil {
-		return nil
-	}
 	size := absent
 	if x := c.arg(1); x != nil {
 		size = x.scalarContent()
@@ -197,10 +172,8 @@ func topK(c *call) []*value {
 	n := c.intAttr("axis", -1)
 	axis, ok := axisOf(n, v.rank())
 	if v.class == rows && v.ranked && ok && axis == v.axis {
-		if k, known := int64(0), false; size != absent {
-			if k, known = c.value(size); known && k != c.rows {
-				return c.every(c.joined(v, "sorts the rows"))
-			}
+		if k, known := c.value(size); known && k != c.rows {
+			return c.every(c.joined(v, "sorts the rows"))
 		}
 		return c.every(c.unknown("sorts the rows")) // which may be put back later
 	}

@@ -6,9 +6,6 @@ import "slices"
 
 func reshape(c *call) []*value {
 	v, shape := c.arg(0), c.arg(1)
-	if v == nil {
-		return nil
-	}
 	if shape == nil {
 		list, given, ok := c.intsAttr("shape")
 		if !given || !ok {
@@ -19,8 +16,10 @@ func reshape(c *call) []*value {
 	switch {
 	case shape.class == rows:
 		return []*value{c.unknown("values of rows give a shape")}
+	case shape.content == nil && v.class != uniform:
+		return []*value{c.unknown("the elements of a shape are not known")}
 	case shape.content == nil:
-		return []*value{c.reshapeTo(v, shape)}
+		return []*value{c.constantRows(shape)}
 	case !v.ranked:
 		return []*value{c.unknown("the shape of an input is not known")}
 	}
@@ -29,19 +28,6 @@ func reshape(c *call) []*value {
 		return []*value{c.unknown("a length is not known to divide")}
 	}
 	return []*value{c.arrange(v, dims)}
-}
-
-// reshapeTo is a reshape to a shape whose elements are not known.
-func (c *call) reshapeTo(v, shape *value) *value {
-	rank, ok := c.value(c.vectorLength(shape))
-	if v.class != uniform || shape.class != uniform || !ok || rank > maxFollowedRank {
-		return c.unknown("the elements of a shape are not known")
-	}
-	w := same()
-	for range rank {
-		w.dims = append(w.dims, c.free())
-	}
-	return w
 }
 
 // target resolves 0 and -1 in the shape that v is given.
@@ -168,9 +154,6 @@ func (a *analysis) plainLengths(dims []expr) bool {
 
 func flatten(c *call) []*value {
 	v := c.arg(0)
-	if v == nil {
-		return nil
-	}
 	if !v.ranked {
 		return []*value{c.unknown("the shape of an input is not known")}
 	}

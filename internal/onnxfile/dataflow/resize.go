@@ -5,9 +5,6 @@ package dataflow
 // resize scales the axes; that of the rows must keep its length.
 func resize(c *call) []*value {
 	v := c.arg(0)
-	if v == nil {
-		return nil
-	}
 	for _, x := range c.in[1:] {
 		if x != nil && x.class == rows {
 			return []*value{c.unknown("values of rows give a shape")}

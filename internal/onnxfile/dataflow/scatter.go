@@ -4,8 +4,8 @@ package dataflow
 
 // scatterElements writes, at each place of the indices, to the same place but for one axis.
 func scatterElements(c *call) []*value {
-	data, index, updates := c.arg(0), c.arg(1), c.arg(2)
-	if data == nil || index == nil || updates == nil || len(c.in) > 3 {
+	data, index := c.arg(0), c.arg(1)
+	if len(c.in) > 3 {
 		return nil
 	}
 	if bad := c.writtenBy(index); bad != nil {
@@ -37,9 +37,6 @@ func (c *call) writtenBy(index *value) *value {
 // scatterND writes at tuples of indices.
 func scatterND(c *call) []*value {
 	data, index, updates := c.arg(0), c.arg(1), c.arg(2)
-	if data == nil || index == nil || updates == nil {
-		return nil
-	}
 	if bad := c.writtenBy(index); bad != nil {
 		return []*value{bad}
 	}

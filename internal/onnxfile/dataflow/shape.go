@@ -7,8 +7,6 @@ import "slices"
 func shapeOf(c *call) []*value {
 	v := c.arg(0)
 	switch {
-	case v == nil:
-		return nil
 	case !v.ranked && v.class == uniform:
 		return []*value{same(c.free())}
 	case !v.ranked && v.class == mixed && v.cause.length:
@@ -40,8 +38,6 @@ func clampIndex(i int64, size int) int {
 func sizeOf(c *call) []*value {
 	v := c.arg(0)
 	switch {
-	case v == nil:
-		return nil
 	case !v.ranked && v.class == uniform:
 		return []*value{same()}
 	case !v.ranked && v.class == mixed && v.cause.length:
@@ -55,9 +51,6 @@ func sizeOf(c *call) []*value {
 // castTo keeps the elements of small integers where the type can hold them.
 func castTo(c *call) []*value {
 	v := c.arg(0)
-	if v == nil {
-		return nil
-	}
 	to := c.intAttr("to", 0)
 	if c.node.Op == "CastLike" {
 		if like := c.arg(1); like != nil {
@@ -116,9 +109,6 @@ func (v *value) scalarContent() expr {
 
 func rangeOf(c *call) []*value {
 	first, limit, step := c.arg(0), c.arg(1), c.arg(2)
-	if first == nil || limit == nil || step == nil {
-		return nil
-	}
 	uniformAll := c.allUniform()
 	from, to, by := first.scalarContent(), limit.scalarContent(), step.scalarContent()
 	switch {
@@ -184,9 +174,6 @@ func pure(c *call) []*value { return []*value{c.worst(c.unknown("this operator i
 // compress keeps the elements of an axis that a condition chooses.
 func compress(c *call) []*value {
 	v, chosen := c.arg(0), c.arg(1)
-	if v == nil || chosen == nil {
-		return nil
-	}
 	at, given := c.attribute("axis")
 	switch {
 	case chosen.class == rows:

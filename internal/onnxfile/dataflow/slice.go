@@ -5,9 +5,6 @@ type cut struct{ start, end, step expr }
 
 func slice(c *call) []*value {
 	v := c.arg(0)
-	if v == nil {
-		return nil
-	}
 	if bad := c.boundsOfRows(); bad != nil {
 		return []*value{bad}
 	}
@@ -192,11 +189,7 @@ func (c *call) sliceSomewhere(v *value) *value {
 		}
 	}
 	if v.class == uniform {
-		w := same()
-		for range v.dims {
-			w.dims = append(w.dims, c.free())
-		}
-		return w
+		return same(c.freeLengths(v.rank())...)
 	}
 	return c.unknown("the bounds of a slice are not known")
 }

@@ -4,9 +4,6 @@ package dataflow
 
 func split(c *call) []*value {
 	v := c.arg(0)
-	if v == nil {
-		return nil
-	}
 	axis, ok := axisOf(c.intAttr("axis", 0), v.rank())
 	if !v.ranked || !ok {
 		return c.every(c.unknown("the shape of an input is not known"))

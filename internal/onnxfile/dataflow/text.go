@@ -12,9 +12,6 @@ import (
 // move up.
 func normalizedText(c *call) []*value {
 	v := c.arg(0)
-	if v == nil {
-		return nil
-	}
 	if at, ok := c.attribute("stopwords"); ok && at.Count() > 0 && v.class == rows {
 		if v.ranked && v.fromEnd() != 1 {
 			return []*value{c.unknown("drops strings by their values")}
@@ -29,19 +26,13 @@ func normalizedText(c *call) []*value {
 // tokenizer splits strings, and pads the shorter lists of all rows to the longest.
 func tokenizer(c *call) []*value {
 	v := c.arg(0)
-	if v == nil {
-		return nil
-	}
 	if v.class != rows || !v.ranked {
 		return []*value{c.unknown("the shape of an input is not known")}
 	}
 	w := c.along(v.axis, v.pre, v.post, append(slices.Clone(v.dims), c.longest())...)
 	if w.class == rows {
 		w.source = v.source
-		w.padded, w.element = []byte(c.textAttr("pad_value", "")), stringType
-		if w.padded == nil {
-			w.padded = []byte{}
-		}
+		w.padded, w.element = []byte(c.textAttr("pad_value", "")), stringType // never nil
 	}
 	return []*value{w}
 }
@@ -52,8 +43,8 @@ func (a *analysis) longest() expr { return a.fresh(symbol{dimension: true, count
 // stringSplit pads like the tokenizer, and counts the parts.
 func stringSplit(c *call) []*value {
 	out := tokenizer(c)
-	if out == nil || out[0].class != rows {
-		return c.every(orNone(out))
+	if out[0].class != rows {
+		return c.every(out[0])
 	}
 	out[0].padded = []byte{}
 	parts := c.arg(0).computed()
@@ -61,19 +52,9 @@ func stringSplit(c *call) []*value {
 	return append(out, parts)
 }
 
-func orNone(out []*value) *value {
-	if len(out) == 0 {
-		return nil
-	}
-	return out[0]
-}
-
 // vocabulary counts n-grams of the last axis. Padding is not seen if no n-gram has it.
 func vocabulary(c *call) []*value {
 	v := c.arg(0)
-	if v == nil {
-		return nil
-	}
 	c.hintPool(v)
 	switch {
 	case v.class != rows:

@@ -27,14 +27,8 @@ func batchNorm(c *call) []*value {
 // dropout gives its input on, unless it trains.
 func dropout(c *call) []*value {
 	v := c.arg(0)
-	if v == nil {
-		return nil
-	}
 	if mode := c.arg(2); mode != nil {
-		on, known := int64(0), false
-		if e := mode.scalarContent(); e != absent {
-			on, known = c.value(e)
-		}
+		on, known := c.value(mode.scalarContent())
 		switch ratio := c.arg(1); {
 		case known && on == 0:
 		case known && (ratio == nil || len(ratio.numbers) == 1 && ratio.numbers[0] > 0):

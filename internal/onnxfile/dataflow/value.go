@@ -85,15 +85,7 @@ func (v *value) fromEnd() int { return v.rank() - v.axis }
 
 // scalar is true for a value of one element by its shape.
 func (a *analysis) scalar(v *value) bool {
-	if !v.ranked || v.class == rows {
-		return false
-	}
-	for _, d := range v.dims {
-		if !a.is(d, 1) {
-			return false
-		}
-	}
-	return true
+	return v.ranked && v.class != rows && !slices.ContainsFunc(v.dims, func(d expr) bool { return !a.is(d, 1) })
 }
 
 // same is a uniform value of a shape.
@@ -201,12 +193,7 @@ func (a *analysis) numbersOf(dims []expr) []int {
 
 // surely says that a counted value does depend on N, as far as its elements are known.
 func (a *analysis) surely(v *value) bool {
-	for _, e := range v.content {
-		if a.table.surely(e) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(v.content, a.table.surely)
 }
 
 // The numbers of some element types.

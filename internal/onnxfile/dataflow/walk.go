@@ -127,7 +127,7 @@ func (a *analysis) checked(v *value) *value {
 	}
 	for k, d := range v.dims {
 		if a.counted(d) && !(v.class == rows && k == v.axis) {
-			if a.surely(v.withContent(d)) {
+			if a.table.surely(d) {
 				return a.mixed("the shape depends on the number of rows")
 			}
 			if v.padded == nil {
@@ -137,8 +137,6 @@ func (a *analysis) checked(v *value) *value {
 	}
 	return v
 }
-
-func (v *value) withContent(e expr) *value { return &value{content: []expr{e}} }
 
 // weight is a constant of the file.
 func (a *analysis) weight(t onnxfile.Tensor) *value {
