@@ -45,6 +45,7 @@ func axisCases() []verdictCase {
 		{"mean and variance by default", images().Node("MeanVarianceNormalization", "y", in("x")).Output("y"), `mixes at node "y" (MeanVarianceNormalization)`},
 		{"mean and variance of an image", images().Node("MeanVarianceNormalization", "y", in("x"), onnxgen.Wholes("axes", 2, 3)).Output("y"), "proven"},
 		{"sequences turned around", matrices().Input("n", i64, "N").Node("ReverseSequence", "y", in("x", "n"), whole("batch_axis", 0), whole("time_axis", 1)).Output("y"), "proven"},
+		{"sequences of no known shape turned around", ofEither(matrices().Input("n", i64, "N")).Node("ReverseSequence", "y", in("e", "n"), whole("batch_axis", 0), whole("time_axis", 1)).Output("y"), `unknown at node "y" (ReverseSequence)`},
 		{"rows turned around, which may be turned back", matrices().Input("n", i64, "N").Node("ReverseSequence", "y", in("x", "n"), whole("batch_axis", 1), whole("time_axis", 0)).Output("y"), `unknown at node "y" (ReverseSequence)`},
 	}
 }
@@ -130,4 +131,12 @@ func recurrentCases() []verdictCase {
 		{"a first state that is one constant", last(gru(turned().Floats("h0", []int{1, 1, 2}), "t", in("", "", "h0"))), `unknown at node "h" (GRU)`},
 		{"weights that rows give", onnxgen.New(17).Input("x", f32, "N", "T", 4).Input("w", f32, "N", 6, 4).Floats("r", []int{1, 6, 2}).Node("Transpose", "t", in("x"), onnxgen.Wholes("perm", 1, 0, 2)).Nodes("GRU", in("h", "l"), in("t", "w", "r"), whole("hidden_size", 2)).Output("l"), `unknown at node "h" (GRU)`},
 	}
+}
+
+// ofEither gives, as e, rows whose number of axes is not known: one of two branches has an axis more.
+func ofEither(g *onnxgen.Graph) *onnxgen.Graph {
+	flat := onnxgen.New(17).Node("Neg", "u", in("x")).Output("u")
+	deep := onnxgen.New(17).Wholes("one", []int{1}, 1).Node("Unsqueeze", "v", in("x", "one")).Output("v")
+	return g.Floats("f", []int{1}, 1).Node("Cast", "c", in("f"), whole("to", 9)).
+		Node("If", "e", in("c"), onnxgen.Body("then_branch", flat), onnxgen.Body("else_branch", deep))
 }

@@ -36,6 +36,7 @@ func numberCases() []verdictCase {
 	}
 	const may = `unknown at node "y" (Add): the result may depend on the number of rows`
 	return []verdictCase{
+		{"an axis of nothing that is taken away", added(vectors().Wholes("o", []int{0}).Wholes("z", []int{1}, 0).Node("Squeeze", "q", in("o", "z")).Node("Add", "d", in("q", "q"))), "proven"},
 		{"what int32 holds", lost(times(2), onnxgen.Int32), "proven"},
 		{"what float32 holds", lost(times(2), f32), "proven"},
 		{"what double holds", lost(times(16777217), double), "proven"},

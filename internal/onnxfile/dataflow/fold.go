@@ -55,7 +55,10 @@ func (c *call) foldContent(v *value) *value {
 		return v
 	}
 	for _, x := range c.in {
-		if x == nil || x.content == nil || width[x.element] == 0 || len(x.content) != 1 && !slices.Equal(x.dims, v.dims) {
+		if x == nil || x.content == nil || width[x.element] == 0 {
+			return v
+		}
+		if n := len(x.content); n != 1 && (int64(n) != size || !slices.Equal(x.dims, v.dims)) {
 			return v
 		}
 		if slices.ContainsFunc(x.content, c.fraction) { // sums of what may be infinite or no number are not followed

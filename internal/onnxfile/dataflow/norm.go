@@ -74,7 +74,7 @@ func reverseSequence(c *call) []*value {
 	switch {
 	case v.class == rows && v.ranked && int64(v.axis) == time:
 		return []*value{c.unknown("turns the order of the rows around")} // which may be turned back
-	case v.class != rows || lengths.class != rows || int64(v.axis) != batch || c.aligned(v, c.withAxisOf(lengths, v)) != nil:
+	case v.class != rows || !v.ranked || lengths.class != rows || int64(v.axis) != batch || c.aligned(v, c.withAxisOf(lengths, v)) != nil:
 		return []*value{c.unknown("the lengths do not follow the rows")}
 	}
 	lead := layoutOf(v, lengths)

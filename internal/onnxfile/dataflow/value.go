@@ -167,6 +167,9 @@ func (a *analysis) elementsOf(v *value, dims []expr, pick func(to, from []int)) 
 			}
 			place = place*from[k] + i
 		}
+		if place >= len(v.content) { // it was given a shape that it does not fit
+			return nil
+		}
 		list = append(list, v.content[place])
 		for k := len(to) - 1; k >= 0; k-- {
 			if to[k]++; to[k] < shape[k] {
