@@ -102,7 +102,7 @@ func (s *Server) startScheduler(context.Context) (err error) {
 
 func (s *Server) listenPredict(ctx context.Context) (err error) {
 	var plain net.ListenConfig
-	plain.SetMultipathTCP(false) // with it the last connections could not be told from newer ones, see gateway/http/backlog_linux.go
+	plain.SetMultipathTCP(false) // with it the last connections could not be told from newer ones, see gateway/http/loop/kernel_linux.go
 	if s.ports.predict, err = plain.Listen(ctx, "tcp", s.cfg.Listen); err != nil {
 		return fmt.Errorf("cannot open the predict port: %w", remedy.Listen(err, s.cfg.Listen, "listen"))
 	}

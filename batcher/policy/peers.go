@@ -17,11 +17,9 @@ import (
 // that counts. But who prefers a GPU to the CPU wants the GPU full before the CPU works, and who
 // has a slow GPU beside a fast one may keep the slow one for bursts.
 
-const (
-	// levelWithin is the part of a run by which two predictions may differ and count as equal:
-	// they move by that much from batch to batch.
-	levelWithin = 0.1
-)
+// levelWithin is the part of a run by which two predictions may differ and count as equal:
+// they move by that much from batch to batch.
+const levelWithin = 0.1
 
 // gatherPeers finds the places of a model whose instances are complete. Costs are compared as they
 // were measured, and not as they were learned since: under load these differ.

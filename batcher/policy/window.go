@@ -25,7 +25,7 @@ type window struct {
 // first item size the batch instead looks kinder and collapses under overload: the
 // head is always about to miss, so batches shrink to one when they must be largest.
 //
-// Beyond the target a batch leaves its first item the headroom with which that was admitted.
+// Beyond the target a batch leaves its first item the headroom that newcomers are asked for.
 func cut(q *queue, t clock.Instant, target, limit int, latency func(rows int) time.Duration, headroom func(*Item) time.Duration) window {
 	var w window
 	rest, it := q.rows, q.head
