@@ -35,7 +35,7 @@ func (in *instance) above(c task.Priority) (rows uint64) {
 
 // loss notes that an item is given up for a reason, and why it is: one that cannot make its deadline, or
 // has missed it, is displaced if rows of a higher class have come after it.
-func (in *instance) loss(it *Item, why Reason) Reason {
+func (in *instance) loss(now clock.Instant, it *Item, why Reason) Reason {
 	if why != Expired && why != PredictedLate {
 		return why
 	}
@@ -43,6 +43,10 @@ func (in *instance) loss(it *Item, why Reason) Reason {
 		in.pass(it.Class, true)
 		return Outranked
 	}
-	in.keep(it, clock.Never)
+	end := clock.Never
+	if alone := now.Add(in.cost.Latency(it.Rows)); why == PredictedLate && alone > it.Deadline {
+		end = alone
+	}
+	in.keep(it, end)
 	return why
 }

@@ -93,6 +93,9 @@ func (s *Scheduler) candidate(now clock.Instant, in *instance, out *Decisions) (
 				target = 1
 			}
 			c.window = cut(q, now, target, limit, in.cost.Latency, in.headroom)
+			if c.window.drops > 0 && in.short(q.head) && in.affords(now, class) {
+				c.window = cut(q, now, 1, limit, in.cost.Latency, in.headroom)
+			}
 			in.yield(now, &c, target)
 			return c, true
 		}

@@ -38,6 +38,15 @@ func TestHeadroomFollowsBrokenPromises(t *testing.T) {
 	if got := in.headroom(it(5 * ms)); got < 200*time.Microsecond || got > 250*time.Microsecond {
 		t.Errorf("a headroom of %v after ten broken promises", got)
 	}
+	for range 10 {
+		in.keep(it(5*ms), 1001+clock.Instant(5*ms))
+		for range 2 {
+			in.keep(it(5*ms), clock.Never)
+		}
+	}
+	if got := in.headroom(it(5 * ms)); got > 250*time.Microsecond {
+		t.Errorf("a headroom of %v where as much is lost that it does not cure", got)
+	}
 	for range 1000 {
 		in.keep(it(5*ms), 1001+clock.Instant(5*ms))
 	}

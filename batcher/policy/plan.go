@@ -203,3 +203,16 @@ func (in *instance) certain(now clock.Instant, class task.Priority) bool {
 	}
 	return in.orders[top].least(-1, p.skip) >= p.at.Add(p.base)
 }
+
+// affords reports whether the first item can have a batch as small as its deadline asks for, without making
+// anything behind it hopeless: work is counted high, as weed has it.
+func (in *instance) affords(now clock.Instant, class task.Priority) bool {
+	top, head := in.top()
+	if class != top || in.keys > 1 || len(in.device.busy) > 1 {
+		return false
+	}
+	in.index()
+	p := in.plan(now, now, newcomer{class: top, deadline: head.Deadline, key: head.Key}, 0, 0)
+	_, all, _ := in.orders[top].root.sums()
+	return in.orders[top].least(-1, p.skip) >= p.at.Add(p.base-all/weedSpare)
+}

@@ -69,7 +69,7 @@ func (s *Scheduler) rescue(now clock.Instant, in *instance, it *Item, out *Decis
 // drop gives a queued item up, or has another device run it.
 func (s *Scheduler) drop(now clock.Instant, in *instance, it *Item, out *Decisions) {
 	if it.Deadline <= now {
-		in.discard(s, it, Expired, out)
+		in.discard(now, s, it, Expired, out)
 		return
 	}
 	if s.misses < maxMisses {
@@ -79,11 +79,11 @@ func (s *Scheduler) drop(now clock.Instant, in *instance, it *Item, out *Decisio
 		}
 		s.misses++
 	}
-	in.discard(s, it, PredictedLate, out)
+	in.discard(now, s, it, PredictedLate, out)
 }
 
-func (in *instance) discard(s *Scheduler, it *Item, why Reason, out *Decisions) {
-	why = in.loss(it, why)
+func (in *instance) discard(now clock.Instant, s *Scheduler, it *Item, why Reason, out *Decisions) {
+	why = in.loss(now, it, why)
 	in.take(s, it)
 	in.model.counts.Dropped[why]++
 	out.Dropped = append(out.Dropped, Drop{it, why})
@@ -102,10 +102,10 @@ func (s *Scheduler) vacate(now clock.Instant, in *instance, out *Decisions) {
 		for it := in.head(c); it != nil; it = in.head(c) {
 			switch {
 			case it.Deadline <= now:
-				in.discard(s, it, Expired, out)
+				in.discard(now, s, it, Expired, out)
 			case s.rescue(now, in, it, out):
 			default:
-				in.discard(s, it, why, out)
+				in.discard(now, s, it, why, out)
 			}
 		}
 	}

@@ -253,7 +253,7 @@ func (s *Scheduler) expire(now clock.Instant, out *Decisions) {
 			for c := range task.Priority(task.Priorities) {
 				for it := in.head(c); it != nil && it.Deadline <= now; it = in.head(c) {
 					in.take(s, it)
-					in.model.counts.Dropped[in.loss(it, Expired)]++
+					in.model.counts.Dropped[in.loss(now, it, Expired)]++
 					out.Expired = append(out.Expired, it)
 				}
 			}

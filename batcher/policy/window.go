@@ -23,7 +23,8 @@ type window struct {
 // survives a batch of target rows (or of all that is left, if less), takes target rows
 // and then grows the batch while its first item still makes its deadline. Letting the
 // first item size the batch instead looks kinder and collapses under overload: the
-// head is always about to miss, so batches shrink to one when they must be largest.
+// head is always about to miss, so batches shrink to one when they must be largest. A single head with a
+// short budget is let do so while the work behind it affords that: see candidate.
 //
 // Beyond the target a batch leaves its first item the headroom that newcomers are asked for.
 func cut(q *queue, t clock.Instant, target, limit int, latency func(rows int) time.Duration, headroom func(*Item) time.Duration) window {
