@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"testing"
 
+	"pgregory.net/rapid"
+
 	"sluice/internal/fault"
 )
 
@@ -62,6 +64,14 @@ func TestWalk(t *testing.T) {
 	f(`{name:1}`, "", fault.InvalidJSON)
 	f(`{"name":1`, "name:1 ", fault.InvalidJSON)
 	f(`{"name":1} {}`, "name:1 (1)", fault.InvalidJSON)
+	f(`{"name": 1, "list":[], "names":2}`, "name:1 list:2 names:0 (3)", fault.None)
+	f(`{"name":1, "nam\u0065":2}`, "name:1 ", fault.DuplicateField)
+	f(`{"nam\u0065":1, "name":2}`, "name:1 ", fault.DuplicateField)
+	f(`{"name`, "", fault.InvalidJSON)
+	f(`{"name"`, "", fault.InvalidJSON)
+	f(`{"name":1 "list":[]}`, "name:1 ", fault.InvalidJSON)
+	f(`{"name":1,,"list":[]}`, "name:1 ", fault.InvalidJSON)
+	f(`{,"name":1}`, "", fault.InvalidJSON)
 	f(`[1]`, "", fault.InvalidRequest)
 	f(`[1`, "", fault.InvalidJSON)
 }
@@ -94,4 +104,38 @@ func TestErrorsNameTheDocumentAndItsSetting(t *testing.T) {
 	f(`["`, Document{Name: "request", MaxDepth: 1}, `failed to parse the request JSON buffer: the document ends early at byte 2`)
 	f(`[[]]`, Document{MaxDepth: 1, DepthSetting: "limits.max_json_depth"}, "JSON nesting depth exceeds maximum allowed limit (1) of limits.max_json_depth")
 	f(`[[]]`, Document{MaxDepth: 1}, "JSON nesting depth exceeds maximum allowed limit (1)")
+}
+
+// However a sender writes the keys and the space around them, the walk is the same.
+func TestWalkHasNoStyle(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		space := rapid.SampledFrom([]string{"", "", "", " ", "\n", "  "})
+		keys := rapid.SliceOfN(rapid.SampledFrom([]string{"name", "list", "names", "nam", "x", ""}), 0, 5).Draw(t, "keys")
+		text, want, seen := "{", "", map[string]bool{}
+		twice := false
+		for i, key := range keys {
+			if i > 0 {
+				text += space.Draw(t, "before the comma") + ","
+			}
+			written := key
+			if key != "" && rapid.IntRange(0, 3).Draw(t, "escaped") == 0 {
+				written = fmt.Sprintf("\\u%04x%s", key[0], key[1:])
+			}
+			text += space.Draw(t, "before the key") + `"` + written + `"` + space.Draw(t, "before the colon") + ":" + space.Draw(t, "after it") + "1"
+			twice = twice || seen[key]
+			seen[key] = true
+			want += fmt.Sprintf("%s:%d ", key, map[string]int{"name": 1}[key])
+		}
+		text += space.Draw(t, "at the end") + "}"
+		var s Scanner
+		s.Start([]byte(text), Document{Name: "test", MaxDepth: 4})
+		o, said := s.Object(Names{"name"}), ""
+		for o.Next() {
+			said += fmt.Sprintf("%s:%d ", o.Key, o.Bit)
+			o.Err = s.Skip()
+		}
+		if fault.Is(o.Err, fault.DuplicateField) != twice || !twice && (o.Err != nil || said != want || s.End() != nil) {
+			t.Fatalf("%s: walked %q, %v; want %q, a key twice: %v", text, said, o.Err, want, twice)
+		}
+	})
 }
