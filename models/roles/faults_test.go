@@ -1,0 +1,126 @@
+package roles
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// base makes a folder that has more generations than are kept, so that every change removes one too.
+func base(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	s := open(t, Options{Dir: dir, sys: newFaulty(fails, -1)})
+	for n := range kept + 3 {
+		must(t, s, "m", n+1)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// story opens a folder and changes it until it cannot. It returns the version that it was told was live last, and the last
+// that it has asked for.
+func story(t *testing.T, dir string, sys *faulty) (told, asked int) {
+	t.Helper()
+	told = kept + 3
+	asked = told
+	about, err := os.Stat(filepath.Join(dir, "history.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := Open(Options{Dir: dir, HistoryBytes: 2 * (about.Size() + 300), Admin: "a:1", sys: sys}) // the history rotates at the second change
+	if err != nil {
+		return told, asked
+	}
+	for range 3 {
+		asked++
+		st, _, err := promote(s, "m", asked, "")
+		var unsynced *unsyncedError
+		switch {
+		case err == nil:
+			told = asked
+		case sys.ended:
+			return told, asked
+		case errors.As(err, &unsynced):
+			told = asked
+		}
+		if !sys.ended && (live(st, "m") != told || live(s.State(), "m") != told) {
+			t.Fatalf("after %v: the state has %d, and %d is what was told", err, live(s.State(), "m"), told)
+		}
+	}
+	_ = s.Close()
+	return told, asked
+}
+
+// Whatever call fails, tears, or is the last of the process or of the machine: the state is the one before or the one after, what
+// was told to be done is done, and the history has a line for each generation.
+func TestEveryFault(t *testing.T) {
+	from := base(t)
+	for m := range modes {
+		t.Run(m.String(), func(t *testing.T) {
+			t.Parallel()
+			dir := filepath.Join(t.TempDir(), "state")
+			for n := 0; ; n++ {
+				if err := os.RemoveAll(dir); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.CopyFS(dir, os.DirFS(from)); err != nil {
+					t.Fatal(err)
+				}
+				sys := newFaulty(m, n)
+				told, asked := story(t, dir, sys)
+				if !sys.hit {
+					if n < 60 || told != asked {
+						t.Fatalf("only %d calls were made to fail, and %d of %d was told", n, told, asked)
+					}
+					if _, err := os.Stat(filepath.Join(dir, "history.1.jsonl")); err != nil {
+						t.Fatal("the story has not rotated the history")
+					}
+					return
+				}
+				recovered(t, dir, n, told, asked)
+			}
+		})
+	}
+}
+
+// recovered opens a folder after a fault and holds it against what was told and asked.
+func recovered(t *testing.T, dir string, n, told, asked int) {
+	t.Helper()
+	s := open(t, Options{Dir: dir, sys: newFaulty(fails, -1)})
+	if got := live(s.State(), "m"); got < told || got > asked {
+		t.Fatalf("call %d: version %d is live; %d was told, %d asked", n, got, told, asked)
+	}
+	if !s.Holds() { // the one before has not given the lease up
+		if err := s.take(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if s.Behind() {
+		t.Fatalf("call %d: the folder cannot be followed", n)
+	}
+	wholeHistory(t, s, kept)
+	before := s.State().Generation
+	if st := must(t, s, "m", 1000); st.Generation != before+1 {
+		t.Fatalf("call %d: generation %d follows %d", n, st.Generation, before)
+	}
+	wholeHistory(t, s, kept)
+	copied, err := os.ReadFile(filepath.Join(dir, "state.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if g, err := decode(copied); err != nil || live(g.state, "m") != 1000 {
+		t.Fatalf("call %d: the copy for people is %q, %v", n, copied, err)
+	}
+	for _, folder := range []string{dir, s.folder.generations()} {
+		if left, _ := filepath.Glob(filepath.Join(folder, ".*")); len(left) > 0 {
+			t.Fatalf("call %d: %q are left", n, left)
+		}
+	}
+	if numbers, err := s.folder.numbers(); err != nil || len(numbers) > kept {
+		t.Fatalf("call %d: %d generations are kept, %v", n, len(numbers), err)
+	}
+}

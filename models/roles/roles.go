@@ -1,0 +1,125 @@
+package roles
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Schema is the version of the format that this program writes, and the highest that it reads.
+const Schema = 1
+
+// Ref names a version by its name and its content.
+type Ref struct{ Version, Digest string }
+
+func (r Ref) String() string { return r.Version + "@" + r.Digest }
+
+// parseRef reads VERSION@DIGEST. The result is not checked yet.
+func parseRef(text string) (Ref, error) {
+	version, digest, ok := strings.Cut(text, "@")
+	if !ok {
+		return Ref{}, fmt.Errorf("%.100q must be VERSION@DIGEST", text)
+	}
+	return Ref{version, digest}, nil
+}
+
+// Canary is a version with its share of the units, above 0 and at most 1.
+type Canary struct {
+	Ref
+	Share float64
+}
+
+// Model is what the versions of one model are for.
+type Model struct {
+	// Live takes what is asked of the model, and Previous did so before. Nil is none.
+	Live, Previous *Ref
+	Canary         *Canary
+	Shadow         []Ref
+	// Hold keeps Live whatever comes, but for an explicit promote.
+	Hold bool
+	// Rejected versions are never taken because they are the newest, until they are released.
+	Rejected []Ref
+}
+
+// Holder is who holds the lease. The zero value is nobody.
+type Holder struct {
+	// ID is a random text of a store's own.
+	ID string
+	// Admin is the holder's admin address, for people and for the command.
+	Admin string
+}
+
+// State is one generation of all roles. It is not changed once it is published.
+type State struct {
+	Schema     int
+	Generation uint64
+	Holder     Holder
+	Models     map[string]Model
+}
+
+// Clone is a copy that shares nothing with the state.
+func (s *State) Clone() *State {
+	c := *s
+	c.Models = make(map[string]Model, len(s.Models))
+	for name, m := range s.Models {
+		c.Models[name] = m.clone()
+	}
+	return &c
+}
+
+func (m Model) clone() Model {
+	m.Live, m.Previous, m.Canary = copied(m.Live), copied(m.Previous), copied(m.Canary)
+	m.Shadow, m.Rejected = slices.Clone(m.Shadow), slices.Clone(m.Rejected)
+	return m
+}
+
+func copied[T any](p *T) *T {
+	if p == nil {
+		return nil
+	}
+	c := *p
+	return &c
+}
+
+// names are the models in order.
+func (s *State) names() []string { return slices.Sorted(maps.Keys(s.Models)) }
+
+// Entry is a line of the history: what one generation changed.
+type Entry struct {
+	Time       time.Time `json:"time"`
+	Generation uint64    `json:"generation"`
+	// Who asked for it: a name, or what the gateway calls itself.
+	Who    string `json:"who"`
+	Action string `json:"action"`
+	// Model, Version and Digest are what it was about, From what stood there before; empty where there is none.
+	Model   string  `json:"model,omitempty"`
+	Version string  `json:"version,omitempty"`
+	Digest  string  `json:"digest,omitempty"`
+	From    string  `json:"from,omitempty"`
+	Share   float64 `json:"share,omitempty"`
+	Reason  string  `json:"reason,omitempty"`
+	// Key makes a request that is sent again known for what it is.
+	Key string `json:"key,omitempty"`
+}
+
+// The actions of generations that move the lease. Their entries have no model.
+const (
+	ActionTake = "take lease"
+	ActionGive = "give lease"
+)
+
+// NotHolderError says that another gateway has to be asked.
+type NotHolderError struct{ Holder Holder }
+
+func (e *NotHolderError) Error() string {
+	if e.Holder.ID == "" {
+		return "no gateway holds the lease of the state folder: try again in some seconds"
+	}
+	return fmt.Sprintf("another gateway holds the lease of the state folder: ask the one at %s", e.Holder.Admin)
+}
+
+// ErrClosed is what Change fails with after Close.
+var ErrClosed = errors.New("the roles are closed: the gateway stops")
