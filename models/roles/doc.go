@@ -78,6 +78,7 @@
 // The history has two files, each of half its cap at most. At the cap the newer one is renamed over the older one:
 // no line is ever copied, so a holder that was stopped there can lose no line of the one after it. A line that was torn
 // is skipped, and what follows it begins a line of its own. Where a line is there twice, one counts.
+// Only where the cap was lowered is the end of the older file copied.
 //
 // # The lease
 //

@@ -113,8 +113,14 @@ func (w *writer) entry(e Entry) {
 	w.line("entry:")
 	w.line("  time: %s", quote(e.Time.Format(time.RFC3339Nano)))
 	for _, f := range []struct{ key, text string }{
-		{"who", e.Who}, {"action", e.Action}, {"model", e.Model}, {"version", e.Version}, {"digest", e.Digest},
-		{"from", e.From}, {"reason", e.Reason}, {"key", e.Key},
+		{"who", e.Who},
+		{"action", e.Action},
+		{"model", e.Model},
+		{"version", e.Version},
+		{"digest", e.Digest},
+		{"from", e.From},
+		{"reason", e.Reason},
+		{"key", e.Key},
 	} {
 		if f.text != "" {
 			w.line("  %s: %s", f.key, quote(f.text))

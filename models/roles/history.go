@@ -81,6 +81,9 @@ func (h *history) append(e Entry) error {
 		if err := h.sys.rename(h.path(), h.older()); err != nil {
 			return err
 		}
+		if err := h.shrink(); err != nil {
+			return err
+		}
 		size = 0
 		h.rotated()
 	}
@@ -98,6 +101,30 @@ func (h *history) append(e Entry) error {
 	return h.sys.syncDir(h.dir) // it has the file's name since now
 }
 
+// shrink keeps the end of the older file where the cap was higher when its lines were written.
+func (h *history) shrink() error {
+	about, err := os.Stat(h.older())
+	if errors.Is(err, fs.ErrNotExist) || err == nil && about.Size() <= h.most/2 {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	text, _, err := read(h.older(), h.most/2)
+	if err != nil {
+		return err
+	}
+	_, text, _ = bytes.Cut(text, []byte("\n"))
+	temporary := filepath.Join(h.dir, temporaryPrefix+"history")
+	if err := h.sys.remove(temporary); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := write(h.sys, temporary, text); err != nil {
+		return err
+	}
+	return h.sys.rename(temporary, h.older())
+}
+
 // end returns the size of the file, and whether it ends within a line.
 func (h *history) end() (size int64, torn bool, err error) {
 	about, err := os.Stat(h.path())
@@ -113,6 +140,9 @@ func (h *history) end() (size int64, torn bool, err error) {
 
 // mend lets the lines wait that the generations in the folder have and the history has not, as a new holder.
 func (h *history) mend(f *folder) error {
+	if err := h.shrink(); err != nil {
+		return err
+	}
 	lines, err := h.read()
 	if err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 )
@@ -18,7 +19,7 @@ func tempDir(t *rapid.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	return dir
 }
 
@@ -127,36 +128,70 @@ func TestHistoryThatCannotBeWritten(t *testing.T) {
 	wholeHistory(t, next, 1)
 }
 
-// A million lines stay within the cap, and the newest are there.
-func TestHistoryStaysCapped(t *testing.T) {
-	lines := 1_000_000
-	if testing.Short() {
-		lines = 50_000
+// size is what the files of a history have together.
+func size(t *testing.T, h *history) (bytes int64) {
+	t.Helper()
+	for _, path := range []string{h.path(), h.older()} {
+		if about, err := os.Stat(path); err == nil {
+			bytes += about.Size()
+		}
 	}
-	dir := t.TempDir()
-	const most = 64 << 10
+	return bytes
+}
+
+// However many lines are added, they stay within the cap, and the newest are there.
+func TestHistoryStaysCapped(t *testing.T) {
+	const lines, most = 30_000, 64 << 10
 	rotations := 0
-	h := &history{dir: dir, sys: newFaulty(fails, -1), most: most, rotated: func() { rotations++ }}
+	h := &history{dir: t.TempDir(), sys: newFaulty(fails, -1), most: most, rotated: func() { rotations++ }}
 	for n := range lines {
 		if err := h.add(Entry{Time: noon, Generation: uint64(n + 1), Action: "x"}); err != nil {
 			t.Fatal(err)
 		}
-		if n%997 != 0 {
-			continue
-		}
-		var size int64
-		for _, path := range []string{h.path(), h.older()} {
-			if about, err := os.Stat(path); err == nil {
-				size += about.Size()
-			}
-		}
-		if size > most {
-			t.Fatalf("%d lines have %d bytes", n, size)
+		if n%97 == 0 && size(t, h) > most {
+			t.Fatalf("%d lines have %d bytes", n, size(t, h))
 		}
 	}
 	all, err := h.read()
-	if err != nil || all[len(all)-1].Generation != uint64(lines) || uint64(lines)-all[0].Generation+1 != uint64(len(all)) || len(all) < 300 || rotations < 10 {
+	if err != nil || all[len(all)-1].Generation != lines || lines-all[0].Generation+1 != uint64(len(all)) || len(all) < 300 || rotations < 10 {
 		t.Errorf("%d lines from %d, %d rotations, %v", len(all), all[0].Generation, rotations, err)
+	}
+}
+
+// A million lines, of whatever file, are brought within the cap by whoever takes the lease.
+func TestMillionLines(t *testing.T) {
+	const lines, most = 1_000_000, 1 << 20
+	var text bytes.Buffer
+	for n := range lines {
+		fmt.Fprintf(&text, "{\"time\":\"2026-01-02T12:00:00Z\",\"generation\":%d,\"who\":\"\",\"action\":\"x\",\"key\":\"k%d\"}\n", n+1, n+1)
+	}
+	for _, name := range []string{"history.jsonl", "history.1.jsonl"} {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, name), text.Bytes(), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		last, err := encode(generation{&State{Schema: Schema, Generation: lines}, Entry{Time: noon.Truncate(time.Second), Generation: lines, Action: "x", Key: fmt.Sprint("k", lines)}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Mkdir(filepath.Join(dir, "state.d"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "state.d", fmt.Sprintf("%020d.yaml", lines)), last, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s := open(t, Options{Dir: dir, HistoryBytes: most})
+		if got := size(t, s.history); got > most {
+			t.Errorf("%s: %d bytes are left", name, got)
+		}
+		must(t, s, "m", 1)
+		wholeHistory(t, s, lines-4000)
+		if _, repeated, err := promote(s, "m", 2, fmt.Sprint("k", lines)); err != nil || !repeated {
+			t.Errorf("%s: the newest key is made again: %v", name, err)
+		}
+		if _, repeated, err := promote(s, "m", 2, "k1"); err != nil || repeated {
+			t.Errorf("%s: a key that is gone counts: %v", name, err)
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package roles
 import (
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -35,9 +36,14 @@ func promote(s *Store, model string, n int, key string) (*State, bool, error) {
 }
 
 // live is the version of a model that is live, and 0 if none.
-func live(st *State, model string) (n int) {
-	if m := st.Models[model]; m.Live != nil {
-		fmt.Sscan(m.Live.Version, &n)
+func live(st *State, model string) int {
+	m := st.Models[model]
+	if m.Live == nil {
+		return 0
+	}
+	n, err := strconv.Atoi(m.Live.Version)
+	if err != nil {
+		panic(err)
 	}
 	return n
 }
