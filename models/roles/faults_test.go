@@ -21,6 +21,23 @@ func base(t *testing.T) string {
 	return dir
 }
 
+// again makes dir what from is. Generations are linked, since nobody may write into one.
+func again(t *testing.T, from, dir string) {
+	t.Helper()
+	err := errors.Join(os.RemoveAll(dir), os.MkdirAll(filepath.Join(dir, "state.d"), 0o755))
+	numbered, _ := filepath.Glob(filepath.Join(from, "state.d", "*"))
+	for _, path := range numbered {
+		err = errors.Join(err, os.Link(path, filepath.Join(dir, "state.d", filepath.Base(path))))
+	}
+	for _, name := range []string{"state.yaml", "history.jsonl", "lease"} {
+		text, fault := os.ReadFile(filepath.Join(from, name))
+		err = errors.Join(err, fault, os.WriteFile(filepath.Join(dir, name), text, 0o600))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // story opens a folder and changes it until it cannot. It returns the version that it was told was live last, and the last
 // that it has asked for.
 func story(t *testing.T, dir string, sys *faulty) (told, asked int) {
@@ -35,7 +52,7 @@ func story(t *testing.T, dir string, sys *faulty) (told, asked int) {
 	if err != nil {
 		return told, asked
 	}
-	for range 3 {
+	for range 2 {
 		asked++
 		st, _, err := promote(s, "m", asked, "")
 		var unsynced *unsyncedError
@@ -64,12 +81,7 @@ func TestEveryFault(t *testing.T) {
 			t.Parallel()
 			dir := filepath.Join(t.TempDir(), "state")
 			for n := 0; ; n++ {
-				if err := os.RemoveAll(dir); err != nil {
-					t.Fatal(err)
-				}
-				if err := os.CopyFS(dir, os.DirFS(from)); err != nil {
-					t.Fatal(err)
-				}
+				again(t, from, dir)
 				sys := newFaulty(m, n)
 				told, asked := story(t, dir, sys)
 				if !sys.hit {

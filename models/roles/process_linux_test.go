@@ -19,7 +19,8 @@ import (
 //
 //	loop   changes the state again and again, and prints each version once it is told that it is live
 //	hold   takes the lease, prints it and stamps it
-//	stops  stops itself between its check and its link, and prints what became of the change
+//	link   stops itself between its check and its link, and prints what became of the change
+//	open   does so between its look at the state and its temporary file
 func child(job, dir string) {
 	sys := &stopping{}
 	s, err := Open(Options{Dir: dir, Admin: "child:1", sys: sys})
@@ -37,8 +38,8 @@ func child(job, dir string) {
 			}
 			fmt.Println(n)
 		}
-	case "stops":
-		sys.stop = true
+	case "link", "open":
+		sys.at = job
 		_, _, err := promote(s, "m", 666, "")
 		var other *NotHolderError
 		fmt.Println(errors.As(err, &other), s.Holds(), err)
@@ -47,19 +48,28 @@ func child(job, dir string) {
 	}
 }
 
-// stopping is a disk on which the process stops itself before it links, if it is told to.
+// stopping is a disk on which the process stops itself once, before it makes a call of one kind.
 type stopping struct {
 	disk
-	stop bool
+	at string
 }
 
-func (s *stopping) link(old, name string) error {
-	if s.stop {
-		s.stop = false
+func (s *stopping) before(call string) {
+	if s.at == call {
+		s.at = ""
 		_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP)
 		time.Sleep(200 * time.Millisecond) // a stop reaches all threads a moment after the call
 	}
+}
+
+func (s *stopping) link(old, name string) error {
+	s.before("link")
 	return s.disk.link(old, name)
+}
+
+func (s *stopping) open(path string, flags int) (file, error) {
+	s.before("open")
+	return s.disk.open(path, flags)
 }
 
 // start starts a child and waits until it holds the lease.
@@ -163,14 +173,14 @@ func TestHolderKilled(t *testing.T) {
 	wholeHistory(t, s, 1)
 }
 
-// The holder is stopped between its check and its link: another takes the lease, and what the old one goes on with fails, whether its number is
+// The holder is stopped before or after its check: another takes the lease, and what the old one goes on with fails, whether its number is
 // taken or was removed since.
 func TestHolderStopped(t *testing.T) {
-	f := func(name string, changes int) {
-		t.Run(name, func(t *testing.T) {
+	f := func(at, name string, changes int) {
+		t.Run(at+", "+name, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
-			cmd, out := start(t, "stops", dir)
+			cmd, out := start(t, at, dir)
 			var status syscall.WaitStatus
 			if _, err := syscall.Wait4(cmd.Process.Pid, &status, syscall.WUNTRACED, nil); err != nil || !status.Stopped() {
 				t.Fatalf("the child is not stopped: %v, %v", status, err)
@@ -206,6 +216,8 @@ func TestHolderStopped(t *testing.T) {
 			}
 		})
 	}
-	f("its number is taken", 0)
-	f("its number was removed", 2*kept)
+	for _, at := range []string{"link", "open"} {
+		f(at, "its number is taken", 0)
+		f(at, "its number was removed", 2*kept)
+	}
 }
