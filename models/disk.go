@@ -75,6 +75,7 @@ func (r *Registry) record(found []*bundle.Bundle, veils map[*entry]veil, settled
 			}
 		}
 	})
+	r.succession()
 	for _, b := range changed {
 		r.opts.Log.Warn("files changed under a loaded version: it is served as it was loaded; add a new version instead",
 			zap.String("model", b.Name), zap.String("version", b.Version))
@@ -99,6 +100,9 @@ func (e *entry) look(print string, now time.Time) {
 		return
 	}
 	e.print, e.since, e.settled = print, now, false
+	if e.state == Failed || e.state == Unloaded {
+		e.report = nil // of other files
+	}
 	if e.state == Failed && print != e.loaded {
 		e.state = Discovered // the files are others: worth another load
 	}

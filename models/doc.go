@@ -33,11 +33,13 @@
 // version holds at most 4 MiB of copied rows. A version that is not batched has neither on one
 // device.
 //
-// Roles. The live version of a model is its highest READY one, and requests without a
-// version go to it. The newest KeepVersions versions stay loaded (default 1); a version
-// that falls out of that window drains once all inside it are READY, so a swap never
-// leaves a gap. A role is resolved in one place, the view, which is where further roles
-// belong.
+// Roles (package roles has the record, lifecycle.go what follows by itself, change.go what somebody asks for).
+// Requests without a version go to the live one. A proven version that is newer than it, and than all that were
+// rejected, becomes live with PromoteNewest, and else waits as a candidate. What was live before is the previous
+// version, and stays loaded where Options.KeepPrevious says so; Rollback makes it live in one step, and rejects what was.
+// Versions with a role stay loaded, a candidate too, and for their age alone as many as KeepVersions (default 1)
+// leaves. Any other drains once all of these are READY, so a swap never leaves a gap. The view is where a role is
+// resolved. A change is written to the record first, and then made true by one new view.
 //
 // Budget. What requests have that name none is settled when a version loads, by its model.yaml, the
 // settings, or a multiple of what one row took on the preferred device, and then stays.

@@ -37,6 +37,12 @@ func (r *Registry) load(ctx context.Context, e *entry) {
 		r.fail(e, report, refusal.Gate+": "+refusal.Text, refusal.Detail)
 		return
 	}
+	if why := r.barred(e, report.Digest); why != "" {
+		gates.CloseAll(placements)
+		r.discard(&b)
+		r.fail(e, report, "role: "+why, "")
+		return
+	}
 	v := newVersion(loaded, placements, report)
 	served, err := r.opts.Publish(v)
 	if err != nil {
@@ -50,6 +56,7 @@ func (r *Registry) load(ctx context.Context, e *entry) {
 	v.Served = served
 	r.beginComparing(v)
 	r.logBudget(v)
+	r.settle(v)
 	ignored := ""
 	r.update(func(models map[string]*model) {
 		e.state, e.version, e.report, e.loaded = Ready, v, report, b.Fingerprint
@@ -129,6 +136,7 @@ func (r *Registry) fail(e *entry, report *gates.Report, reason, detail string) {
 	r.opts.Log.Warn("version refused", fields...)
 	r.update(func(map[string]*model) {
 		e.state, e.report, e.reason = Failed, report, reason
+		e.barred = strings.HasPrefix(reason, "role: ")
 		r.retry(e)
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"sluice/models/gates"
+	"sluice/models/roles"
 )
 
 // Options is what a Registry needs from outside.
@@ -20,6 +21,13 @@ type Options struct {
 	// KeepVersions is how many of a model's newest versions stay loaded, unless its config.pbtxt
 	// says; 0 means 1. More make rolling back instant and cost their memory.
 	KeepVersions int
+
+	// Roles is the record of which version is what; nil keeps one in memory.
+	Roles *roles.Store
+	// Promote says what becomes of a candidate; empty means PromoteNewest.
+	Promote Promotion
+	// KeepPrevious keeps the version that was live before loaded, so that a way back needs no load.
+	KeepPrevious bool
 
 	// Publish joins a proven version to what runs its requests; nil means that nothing
 	// has to be joined. It is called once for a version, before it becomes READY.
@@ -90,6 +98,10 @@ func (o Options) withDefaults() Options {
 	if o.OnBatching == nil {
 		o.OnBatching = func(*Version, gates.Verdict) {}
 	}
+	if o.Roles == nil {
+		o.Roles, _ = roles.Open(roles.Options{Log: o.Log}) // without a folder nothing can fail
+	}
+	o.Promote = cmp.Or(o.Promote, PromoteNewest)
 	if o.refutations == nil {
 		o.refutations = openRefutations(o.State, o.Log)
 	}

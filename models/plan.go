@@ -2,11 +2,11 @@ package models
 
 import (
 	"cmp"
-	"slices"
 	"time"
 
 	"sluice/models/bundle"
 	"sluice/models/gates"
+	"sluice/models/roles"
 )
 
 // State is where a version is in its life; doc.go draws the transitions.
@@ -37,6 +37,11 @@ type model struct {
 	first bool
 	// keep is how many versions stay loaded by the model's own settings; 0 leaves it to the server's.
 	keep int
+	// roles are what the versions are for, as the state has it, and promote is what becomes of candidates.
+	roles   roles.Model
+	promote Promotion
+	// keepPrevious means that the version that was live before stays loaded.
+	keepPrevious bool
 	// told is what was last said to be ignored of the model's settings.
 	told string
 }
@@ -68,28 +73,27 @@ type entry struct {
 	// returned are the devices that Attach named while the version was LOADING, which may
 	// have passed them over before.
 	returned []*gates.Device
+	// asked counts the changes that wait for the version.
+	asked int
+	// barred means that it is FAILED because its files were rejected.
+	barred bool
 	// joining are the devices that are being proven for the READY version.
 	joining map[string]bool
 }
 
 // plan decides what one model needs next: which versions to load and which to retire.
 //
-// Wanted are the newest versions that are on disk and did not fail: as many as the model's own
-// settings keep, or else keep. An older one is retired only once all wanted ones are ready, so
-// there is never a gap; a version that fails is passed over, so the next older one is wanted in
-// its place.
+// Wanted are the versions that have a role, those that somebody asked for, and the newest that are on disk, did
+// not fail and were not rejected: as many as the model's own settings keep, or else keep. Any other is retired
+// only once all wanted ones are ready, so there is never a gap; a version that fails is passed over, so the next
+// older one is wanted in its place.
 func plan(m *model, keep int) (load, retire []*entry) {
-	keep = cmp.Or(m.keep, keep)
-	wanted := map[*entry]bool{}
+	wanted := m.wanted(cmp.Or(m.keep, keep))
 	allReady := true
 	for _, e := range m.entries {
-		if m.unloaded || len(wanted) == keep {
-			break
-		}
-		if !e.onDisk || e.state == Failed || !e.settled && e.state != Ready && e.state != Loading {
+		if !wanted[e] {
 			continue
 		}
-		wanted[e] = true
 		allReady = allReady && e.state == Ready
 		if e.state == Discovered || e.state == Unloaded {
 			load = append(load, e)
@@ -101,6 +105,50 @@ func plan(m *model, keep int) (load, retire []*entry) {
 		}
 	}
 	return load, retire
+}
+
+// wanted are the versions that should be loaded: those with a role, those that somebody asked for, the newest
+// that may become live, and for their age alone as many as keep leaves.
+func (m *model) wanted(keep int) map[*entry]bool {
+	wanted := map[*entry]bool{}
+	if m.unloaded {
+		return wanted
+	}
+	take := func(most int, fits func(*entry) bool) {
+		for _, e := range m.entries {
+			if most > 0 && !wanted[e] && fits(e) {
+				wanted[e] = true
+				keep, most = keep-1, most-1
+			}
+		}
+	}
+	take(len(m.entries), func(e *entry) bool {
+		if e.state == Ready && m.fixed() && e.is(m.roles.Live) {
+			return true // also if its folder is gone
+		}
+		return e.there() && (m.hasRole(e) || e.asked > 0)
+	})
+	var serves *roles.Ref
+	for _, ref := range []*roles.Ref{m.roles.Previous, m.roles.Live} {
+		if m.can(ref) {
+			serves = ref
+		}
+	}
+	take(1, func(e *entry) bool {
+		return e.there() && !m.rejected(e) && newer(&m.roles, serves, e.bundle.Version)
+	})
+	take(keep, func(e *entry) bool { return e.there() && !m.rejected(e) })
+	return wanted
+}
+
+// there reports whether a version is on disk and can be loaded, or is.
+func (e *entry) there() bool {
+	return e.onDisk && e.state != Failed && (e.settled || e.state == Ready || e.state == Loading)
+}
+
+// hasRole reports whether a version has a role for which it stays loaded. A version_policy says itself how many do.
+func (m *model) hasRole(e *entry) bool {
+	return e.mayBe(m.roles.Live) || m.keepPrevious && m.keep == 0 && e.mayBe(m.roles.Previous)
 }
 
 // busy tells whether the model is on its way to what plan wants.
@@ -124,6 +172,5 @@ func (m *model) highest() *entry {
 	return nil
 }
 
-func (m *model) isReady() bool {
-	return slices.ContainsFunc(m.entries, func(e *entry) bool { return e.state == Ready })
-}
+// isReady reports whether requests without a version are answered.
+func (m *model) isReady() bool { return m.live() != nil }

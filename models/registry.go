@@ -82,6 +82,8 @@ func (r *Registry) Start() error {
 	if r.opts.Dir != "" {
 		r.running.Go(r.watchFolder)
 	}
+	r.running.Go(func() { r.opts.Roles.Run(r.ctx) })
+	r.running.Go(r.followRoles)
 	return nil
 }
 
@@ -151,6 +153,10 @@ func (r *Registry) Close(ctx context.Context) error {
 func (r *Registry) update(change func(models map[string]*model)) {
 	r.mu.Lock()
 	change(r.mu.models)
+	st := r.opts.Roles.State()
+	for name, m := range r.mu.models {
+		m.roles, m.promote, m.keepPrevious = st.Models[name], r.opts.Promote, r.opts.KeepPrevious
+	}
 	var load, retire []*entry
 	for name, m := range r.mu.models {
 		l, t := plan(m, r.opts.KeepVersions)
@@ -166,6 +172,7 @@ func (r *Registry) update(change func(models map[string]*model)) {
 		}
 	}
 	for _, e := range load {
+		e.barred = false
 		e.state, e.reason, e.report, e.loaded, e.warned, e.returned, e.begun = Loading, "", nil, e.print, false, nil, false
 		ctx, cancel := context.WithCancel(r.ctx)
 		e.cancel = cancel
@@ -208,14 +215,16 @@ func (r *Registry) Index() []Status {
 	var all []Status
 	for _, name := range slices.Sorted(maps.Keys(r.mu.models)) {
 		m := r.mu.models[name]
-		live := true
+		live := m.live()
 		from := len(all)
 		for _, e := range m.entries {
 			s := e.status()
-			s.Live = live && e.state == Ready
-			live = live && !s.Live
-			if m.unloaded && e.state == Unloaded {
+			s.Live, s.Role, s.Held = e == live, m.roleOf(e), e.is(m.roles.Live) && m.roles.Hold
+			switch {
+			case m.unloaded && e.state == Unloaded:
 				s.Reason = "unloaded"
+			case s.Role == RoleRejected && e.state == Unloaded:
+				s.Reason = "its files were rejected"
 			}
 			all = append(all, s)
 		}

@@ -11,6 +11,9 @@ type Status struct {
 	State         State
 	// Live marks the version that requests without a version reach.
 	Live bool
+	// Role is what the version is for, and Held marks a live one that nothing replaces.
+	Role Role
+	Held bool
 	// Reason says why a version is not ready, and is empty if it is; it may be shown to clients.
 	Reason string
 	// Digest and Report are there once the load gates have run.

@@ -87,9 +87,9 @@ func newView(models map[string]*model) *view {
 			}
 			mv.ready[e.bundle.Version] = e.version
 			mv.order = append(mv.order, e.bundle.Version)
-			if mv.live == nil {
-				mv.live = e.version
-			}
+		}
+		if e := m.live(); e != nil {
+			mv.live = e.version
 		}
 		if mv.available = slices.Clone(mv.order); mv.live == nil {
 			for _, e := range m.entries {

@@ -41,6 +41,7 @@ const (
 	ModelLoadFailed
 	Unauthenticated
 	Forbidden
+	Conflict
 	Unsupported
 	InvalidJSON
 	JSONTooDeep
@@ -115,6 +116,7 @@ var codes = [count]string{
 	ModelLoadFailed:             "MODEL_LOAD_FAILED",
 	Unauthenticated:             "UNAUTHENTICATED",
 	Forbidden:                   "FORBIDDEN",
+	Conflict:                    "CONFLICT",
 	Unsupported:                 "UNSUPPORTED",
 	InvalidJSON:                 "INVALID_JSON",
 	JSONTooDeep:                 "JSON_TOO_DEEP",

@@ -13,9 +13,9 @@ import (
 const maxTries = 3
 
 // Change publishes the next generation: change is given a copy of the state, whose Models it may change as it likes, and the
-// entry is its line of the history. It must not call the store. Who has sent the same key before gets the state as it is. The
+// entry, its line of the history, which it may complete. It must not call the store. Who has sent the same key before gets the state as it is. The
 // package says which errors there are.
-func (s *Store) Change(e Entry, change func(*State) error) (st *State, repeated bool, err error) {
+func (s *Store) Change(e Entry, change func(*State, *Entry) error) (st *State, repeated bool, err error) {
 	s.working <- struct{}{}
 	defer func() { <-s.working }()
 	if s.closed {
@@ -28,11 +28,11 @@ func (s *Store) Change(e Entry, change func(*State) error) (st *State, repeated 
 		if e.Key != "" && s.keys[e.Key] {
 			return s.State(), true, nil
 		}
-		next := s.State().Clone()
-		if err := change(next); err != nil {
+		next, about := s.State().Clone(), e
+		if err := change(next, &about); err != nil {
 			return s.State(), false, err
 		}
-		if st, err = s.publish(e, s.self, next); !errors.Is(err, errTaken) {
+		if st, err = s.publish(about, s.self, next); !errors.Is(err, errTaken) {
 			break
 		}
 	}

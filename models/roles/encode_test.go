@@ -172,7 +172,7 @@ func TestRoundTrips(t *testing.T) {
 		for range rapid.IntRange(1, 8).Draw(t, "changes") {
 			name := rapid.StringMatching(`[A-Za-z0-9_-][A-Za-z0-9_.-]{0,30}`).Draw(t, "model")
 			e, m := anyEntry(t), anyModel(t)
-			_, repeated, err := s.Change(e, func(st *State) error { st.Models[name] = m; return nil })
+			_, repeated, err := s.Change(e, func(st *State, _ *Entry) error { st.Models[name] = m; return nil })
 			if err != nil || repeated != keys[e.Key] {
 				t.Fatalf("repeated %t, %v", repeated, err)
 			}

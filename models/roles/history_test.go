@@ -50,7 +50,7 @@ func TestHistory(t *testing.T) {
 func TestTextsOfStrangers(t *testing.T) {
 	s := open(t, Options{Dir: t.TempDir()})
 	evil := "a\n{\"generation\":9}\r\x00\x1b[31m\u2028\xff" + strings.Repeat("é", maxTextBytes)
-	if _, _, err := s.Change(Entry{Who: evil, Action: evil, From: evil, Reason: evil}, func(*State) error { return nil }); err != nil {
+	if _, _, err := s.Change(Entry{Who: evil, Action: evil, From: evil, Reason: evil}, func(*State, *Entry) error { return nil }); err != nil {
 		t.Fatal(err)
 	}
 	lines, err := s.History("", 0)

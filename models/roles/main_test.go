@@ -27,7 +27,7 @@ func ref(n int) Ref { return Ref{fmt.Sprint(n), digest(n)} }
 // promote makes version n of a model live, as a registry would.
 func promote(s *Store, model string, n int, key string) (*State, bool, error) {
 	v := ref(n)
-	return s.Change(Entry{Who: "anna", Action: "promote", Model: model, Version: v.Version, Digest: v.Digest, Key: key}, func(st *State) error {
+	return s.Change(Entry{Who: "anna", Action: "promote", Model: model, Version: v.Version, Digest: v.Digest, Key: key}, func(st *State, _ *Entry) error {
 		m := st.Models[model]
 		m.Previous, m.Live = m.Live, &v
 		st.Models[model] = m

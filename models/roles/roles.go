@@ -121,5 +121,8 @@ func (e *NotHolderError) Error() string {
 	return fmt.Sprintf("another gateway holds the lease of the state folder: ask the one at %s", e.Holder.Admin)
 }
 
+// AdminAddress is where the change can be asked for; empty if nobody holds the lease.
+func (e *NotHolderError) AdminAddress() string { return e.Holder.Admin }
+
 // ErrClosed is what Change fails with after Close.
 var ErrClosed = errors.New("the roles are closed: the gateway stops")

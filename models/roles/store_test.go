@@ -44,10 +44,10 @@ func TestChangeHasACopy(t *testing.T) {
 	s := open(t, Options{Dir: t.TempDir()})
 	wanted := errors.New("no")
 	var stray *State
-	if st, _, err := s.Change(Entry{Action: "x"}, func(st *State) error { st.Models["m"] = Model{Hold: true}; return wanted }); !errors.Is(err, wanted) || len(st.Models) != 0 {
+	if st, _, err := s.Change(Entry{Action: "x"}, func(st *State, _ *Entry) error { st.Models["m"] = Model{Hold: true}; return wanted }); !errors.Is(err, wanted) || len(st.Models) != 0 {
 		t.Errorf("got %+v, %v", st, err)
 	}
-	_, _, err := s.Change(Entry{Action: "x"}, func(st *State) error {
+	_, _, err := s.Change(Entry{Action: "x"}, func(st *State, _ *Entry) error {
 		stray = st
 		st.Generation, st.Holder = 99, Holder{}
 		st.Models["m"] = Model{Shadow: []Ref{ref(1)}}
@@ -60,9 +60,9 @@ func TestChangeHasACopy(t *testing.T) {
 	if st := s.State(); st.Generation != 2 || !s.Holds() || st.Models["m"].Shadow[0] != ref(1) {
 		t.Errorf("the state is %+v", st)
 	}
-	_, _, err = s.Change(Entry{Action: "x"}, func(st *State) error { st.Models["../x"] = Model{}; return nil })
+	_, _, err = s.Change(Entry{Action: "x"}, func(st *State, _ *Entry) error { st.Models["../x"] = Model{}; return nil })
 	contains(t, err, `cannot change the roles in the state folder `+s.opts.Dir+`: the model name "../x" `)
-	_, _, err = s.Change(Entry{}, func(*State) error { return nil })
+	_, _, err = s.Change(Entry{}, func(*State, *Entry) error { return nil })
 	contains(t, err, "the entry has no action")
 	if s.State().Generation != 2 {
 		t.Errorf("a refused change made generation %d", s.State().Generation)

@@ -26,6 +26,8 @@ func Status(k fault.Kind) int {
 		return fasthttp.StatusForbidden
 	case fault.NotFound, fault.ModelNotFound, fault.VersionNotFound:
 		return fasthttp.StatusNotFound
+	case fault.Conflict:
+		return fasthttp.StatusConflict
 	case fault.MethodNotAllowed:
 		return fasthttp.StatusMethodNotAllowed
 	case fault.RequestTimeout, fault.BodyTimeout:

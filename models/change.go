@@ -1,0 +1,240 @@
+package models
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"sluice/internal/fault"
+	"sluice/internal/near"
+	"sluice/models/roles"
+)
+
+// By is who asks for a change of roles.
+type By struct {
+	Who    string // a name, for the history
+	Reason string // why, in a sentence; may be empty
+	Key    string // of an idempotent request; empty if it has none
+}
+
+// Promote makes a version the live one, whatever holds or rejects it, and loads it first if need be. The one
+// before stays loaded as the previous version. When Promote returns, requests reach the new one.
+func (r *Registry) Promote(ctx context.Context, name, version string, by By) error {
+	ref, done, err := r.want(ctx, name, version)
+	if err != nil {
+		return err
+	}
+	defer done()
+	return r.change(by, roles.Entry{Action: actPromote, Model: name, Version: ref.Version, Digest: ref.Digest}, func(m *roles.Model, about *roles.Entry) error {
+		if m.Hold {
+			about.Reason = reasons(about.Reason, "lifts the hold")
+		}
+		if rest := without(m.Rejected, ref); len(rest) < len(m.Rejected) {
+			m.Rejected, about.Reason = rest, reasons(about.Reason, "lifts the rejection")
+		}
+		m.Hold = false
+		if m.Live == nil || *m.Live != ref {
+			m.Previous, m.Live = m.Live, &ref
+		}
+		return nil
+	})
+}
+
+// Rollback makes the previous version the live one, and rejects what was live, so that it is not taken again as
+// the newest. It loads nothing where the previous version is still loaded.
+func (r *Registry) Rollback(ctx context.Context, name string, by By) error {
+	previous := r.opts.Roles.State().Models[name].Previous
+	if previous == nil {
+		if err := r.known(name); err != nil {
+			return err
+		}
+		return fault.Newf(fault.Conflict, "cannot roll back '%s': no version was live before; promote the one that should be", name)
+	}
+	ref, done, err := r.want(ctx, name, previous.Version)
+	if err != nil {
+		return err
+	}
+	defer done()
+	return r.change(by, roles.Entry{Action: actRollback, Model: name, Version: ref.Version, Digest: ref.Digest}, func(m *roles.Model, _ *roles.Entry) error {
+		if m.Live == nil || m.Previous == nil || *m.Previous != ref {
+			return fault.Newf(fault.Conflict, "cannot roll back '%s': version %s, which was live before, has other files now, or the roles have just changed", name, ref.Version)
+		}
+		m.Rejected = append(without(m.Rejected, *m.Live), *m.Live)
+		m.Live, m.Previous = m.Previous, nil
+		return nil
+	})
+}
+
+// Hold keeps the live version live, whatever comes, until Release or Promote.
+func (r *Registry) Hold(name string, by By) error {
+	return r.change(by, roles.Entry{Action: actHold, Model: name}, func(m *roles.Model, about *roles.Entry) error {
+		if m.Live == nil {
+			return fault.Newf(fault.Conflict, "cannot hold '%s': it has no live version", name)
+		}
+		m.Hold, about.Version, about.Digest = true, m.Live.Version, m.Live.Digest
+		return nil
+	})
+}
+
+// Release lifts a model's hold, and the rejection of its versions.
+func (r *Registry) Release(name string, by By) error {
+	err := r.change(by, roles.Entry{Action: actRelease, Model: name}, func(m *roles.Model, _ *roles.Entry) error {
+		m.Hold, m.Rejected = false, nil
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	r.update(func(models map[string]*model) {
+		if m := models[name]; m != nil {
+			for _, e := range m.entries {
+				if e.barred {
+					e.state, e.barred = Discovered, false
+				}
+			}
+		}
+	})
+	r.succession()
+	return nil
+}
+
+// Reject keeps a version's files from ever being taken as the newest. The live version cannot be rejected:
+// Rollback does that.
+func (r *Registry) Reject(name, version string, by By) error {
+	digest, err := r.digestOf(name, version)
+	if err != nil {
+		return err
+	}
+	ref := roles.Ref{Version: version, Digest: digest}
+	return r.change(by, roles.Entry{Action: actReject, Model: name, Version: version, Digest: digest}, func(m *roles.Model, _ *roles.Entry) error {
+		if m.Live != nil && *m.Live == ref {
+			return fault.Newf(fault.Conflict, "cannot reject '%s' version %s: it is live; roll back, or promote another version first", name, version)
+		}
+		if m.Previous != nil && *m.Previous == ref {
+			m.Previous = nil
+		}
+		m.Rejected = append(without(m.Rejected, ref), ref)
+		return nil
+	})
+}
+
+// reasons puts what a change does besides behind why it was asked for.
+func reasons(reason, besides string) string {
+	if reason == "" {
+		return besides
+	}
+	return reason + "; " + besides
+}
+
+func without(all []roles.Ref, ref roles.Ref) []roles.Ref {
+	return slices.DeleteFunc(slices.Clone(all), func(other roles.Ref) bool { return other == ref })
+}
+
+// Roles is the record of which version is what.
+func (r *Registry) Roles() *roles.Store { return r.opts.Roles }
+
+// change writes a change of one model's roles down and makes it true here.
+func (r *Registry) change(by By, about roles.Entry, edit func(m *roles.Model, about *roles.Entry) error) error {
+	if err := r.known(about.Model); err != nil {
+		return err
+	}
+	about.Who, about.Reason, about.Key = by.Who, by.Reason, by.Key
+	_, _, err := r.opts.Roles.Change(about, func(st *roles.State, about *roles.Entry) error {
+		m := st.Models[about.Model]
+		if m.Live != nil {
+			about.From = m.Live.Version
+		}
+		if err := edit(&m, about); err != nil {
+			return err
+		}
+		st.Models[about.Model] = m
+		return nil
+	})
+	r.update(func(map[string]*model) {})
+	var held *roles.NotHolderError
+	var known *fault.Error
+	switch {
+	case err == nil, errors.As(err, &known):
+		return err
+	case errors.As(err, &held):
+		return fault.Wrap(fault.Conflict, held, held.Error())
+	}
+	return fault.Wrap(fault.Internal, err, "the change cannot be written to the state folder: "+err.Error())
+}
+
+// known is nil if there is such a model.
+func (r *Registry) known(name string) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.mu.models[name] == nil {
+		return r.view.Load().notFound(name)
+	}
+	return nil
+}
+
+// digestOf is what was read of a version's files.
+func (r *Registry) digestOf(name, version string) (string, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	e, err := r.entryLocked(name, version)
+	if err != nil {
+		return "", err
+	}
+	if e.digest() == "" {
+		return "", fault.Newf(fault.Conflict, "'%s' version %s has not been read yet: %s", name, version, e.why())
+	}
+	return e.digest(), nil
+}
+
+func (r *Registry) entryLocked(name, version string) (*entry, error) {
+	m := r.mu.models[name]
+	if m == nil {
+		return nil, r.view.Load().notFound(name)
+	}
+	var others []string
+	for _, e := range m.entries {
+		if e.bundle.Version == version {
+			return e, nil
+		}
+		others = append(others, e.bundle.Version)
+	}
+	return nil, fault.Newf(fault.VersionNotFound, "'%s' has no version %.64s; its versions: %s", name, version, near.List(version, others))
+}
+
+// want waits until a version is ready, and has it loaded if it is not. It stays wanted until done.
+func (r *Registry) want(ctx context.Context, name, version string) (ref roles.Ref, done func(), err error) {
+	var e *entry
+	r.update(func(models map[string]*model) {
+		if e, err = r.entryLocked(name, version); err != nil {
+			return
+		}
+		e.asked++
+		if e.barred {
+			e.state, e.barred = Discovered, false
+		}
+	})
+	if err != nil {
+		return ref, nil, err
+	}
+	done = func() { r.update(func(map[string]*model) { e.asked-- }) }
+	state, why := Loading, ""
+	waited := r.await(ctx, func(models map[string]*model) bool {
+		m := models[name]
+		if state, why = e.state, e.why(); m == nil || m.unloaded {
+			state, why = Unloaded, "the model is unloaded; load it first"
+		}
+		ref = roles.Ref{Version: version, Digest: e.digest()}
+		return state == Ready || state == Failed || state == Unloaded && (m == nil || m.unloaded || !e.onDisk)
+	})
+	switch {
+	case waited != nil:
+		err = fault.Wrap(fault.ModelNotReady, waited, "the version is still loading")
+	case state != Ready:
+		err = fault.Newf(fault.ModelLoadFailed, "'%s' version %s cannot serve: %s", name, version, why)
+	}
+	if err != nil {
+		done()
+		return ref, nil, err
+	}
+	return ref, done, nil
+}

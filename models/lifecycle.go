@@ -1,0 +1,242 @@
+package models
+
+import (
+	"errors"
+	"slices"
+
+	"go.uber.org/zap"
+
+	"sluice/models/bundle"
+	"sluice/models/gates"
+	"sluice/models/roles"
+)
+
+// Promotion says what becomes of a candidate: a version that is proven and newer than the live one.
+type Promotion string
+
+// The policies.
+const (
+	PromoteNewest Promotion = "newest" // it becomes live at once
+	PromoteManual Promotion = "manual" // it waits for somebody to promote it
+)
+
+// self is who changes roles where nobody asked for it.
+const self = "sluice"
+
+// The actions that the history records.
+const (
+	actPromote  = "promote"
+	actRollback = "rollback"
+	actHold     = "hold"
+	actRelease  = "release"
+	actReject   = "reject"
+)
+
+// Role is what a version is for.
+type Role string
+
+// The roles. A candidate is a loaded version that waits.
+const (
+	RoleLive      Role = "live"
+	RolePrevious  Role = "previous"
+	RoleCanary    Role = "canary"
+	RoleShadow    Role = "shadow"
+	RoleCandidate Role = "candidate"
+	RoleRejected  Role = "rejected"
+)
+
+// roleOf is what a version is for; empty for one that is not loaded and has none.
+func (m *model) roleOf(e *entry) Role {
+	switch {
+	case e.is(m.roles.Live):
+		return RoleLive
+	case e.is(m.roles.Previous):
+		return RolePrevious
+	case m.rejected(e):
+		return RoleRejected
+	case e.state == Ready:
+		return RoleCandidate
+	}
+	return ""
+}
+
+// errStays ends a change of roles that would change nothing.
+var errStays = errors.New("the roles stay as they are")
+
+// digest is the content of a version whose files have been read; empty if they have not.
+func (e *entry) digest() string {
+	if e.report == nil {
+		return ""
+	}
+	return e.report.Digest
+}
+
+// is reports whether a role is this version's, with the files that were read.
+func (e *entry) is(ref *roles.Ref) bool {
+	return ref != nil && e.bundle.Version == ref.Version && e.digest() == ref.Digest
+}
+
+// mayBe is is for a version whose files may not have been read yet.
+func (e *entry) mayBe(ref *roles.Ref) bool {
+	return ref != nil && e.bundle.Version == ref.Version && (e.digest() == "" || e.digest() == ref.Digest)
+}
+
+// rejected reports whether the version's content was rejected.
+func (m *model) rejected(e *entry) bool {
+	return slices.ContainsFunc(m.roles.Rejected, func(ref roles.Ref) bool { return e.is(&ref) })
+}
+
+// fixed reports whether the live version stays until somebody promotes another.
+func (m *model) fixed() bool { return m.roles.Hold || m.promote == PromoteManual }
+
+// live is the version that requests without one go to: the one that has the role. While that is not ready, it
+// is the one before, and where newer versions are taken by themselves any that is ready; nil if there is none.
+func (m *model) live() *entry {
+	for _, ref := range []*roles.Ref{m.roles.Live, m.roles.Previous} {
+		for _, e := range m.entries {
+			if e.state == Ready && e.is(ref) {
+				return e
+			}
+		}
+	}
+	if m.fixed() {
+		return nil
+	}
+	for _, e := range m.entries {
+		if e.state == Ready && e.onDisk && !m.rejected(e) {
+			return e
+		}
+	}
+	return nil
+}
+
+// settle gives a version that has been proven its role, before it serves.
+func (r *Registry) settle(v *Version) {
+	from := ""
+	ref := roles.Ref{Version: v.Version, Digest: v.Digest}
+	fixed, lost := r.standing(v.Name)
+	_, _, err := r.opts.Roles.Change(roles.Entry{Who: self, Action: actPromote, Model: v.Name, Version: v.Version, Digest: v.Digest}, func(st *roles.State, about *roles.Entry) error {
+		m := st.Models[v.Name]
+		if m.Live != nil {
+			about.From = m.Live.Version
+		}
+		from = about.From
+		gone := lost != nil && m.Live != nil && *m.Live == *lost
+		if slices.Contains(m.Rejected, ref) || !succeeds(&m, ref, fixed || m.Hold, gone) {
+			return errStays
+		}
+		if about.Reason = "the newest version that passed the load gates"; gone {
+			about.Reason = "version " + about.From + " is gone"
+		}
+		st.Models[v.Name] = m
+		return nil
+	})
+	fields := []zap.Field{zap.String("model", v.Name), zap.String("version", v.Version)}
+	held := (*roles.NotHolderError)(nil)
+	switch {
+	case err == nil && from != "" && v.unshown():
+		r.opts.Log.Warn("promoted without golden rows: nothing shows that its answers are right", append(fields, zap.String("from", from))...)
+	case err == nil:
+		r.opts.Log.Info("promoted", append(fields, zap.String("from", from))...)
+	case !errors.Is(err, errStays) && !errors.As(err, &held):
+		r.opts.Log.Error("a version's role cannot be written", append(fields, zap.Error(err))...)
+	}
+}
+
+// unshown reports whether no golden row shows that the version's answers are right.
+func (v *Version) unshown() bool {
+	return v.Report != nil && slices.ContainsFunc(v.Report.Gates, func(g gates.Verdict) bool { return g.Gate == "golden" && g.Outcome == gates.Skipped })
+}
+
+// barred says why a proven version may not serve: its files were rejected, and nobody asked for it since.
+func (r *Registry) barred(e *entry, digest string) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if e.asked > 0 || !slices.Contains(r.opts.Roles.State().Models[e.bundle.Name].Rejected, roles.Ref{Version: e.bundle.Version, Digest: digest}) {
+		return ""
+	}
+	return "these files were rejected; sluice models promote " + e.bundle.Name + " " + e.bundle.Version + " serves them all the same"
+}
+
+// succeeds makes a proven version the live one if that follows without anybody's word, and reports whether it
+// did: the model has no live version, or that one may be replaced, and is older, is gone, or has other files now.
+func succeeds(m *roles.Model, ref roles.Ref, fixed, gone bool) bool {
+	switch {
+	case m.Live == nil:
+	case fixed || *m.Live == ref:
+		return false
+	case m.Live.Version == ref.Version:
+	case newer(m, m.Live, ref.Version):
+		m.Previous = m.Live
+	case !gone:
+		return false
+	}
+	if m.Live = &ref; m.Previous != nil && *m.Previous == ref {
+		m.Previous = nil
+	}
+	return true
+}
+
+// newer reports whether a version is newer than another and than the previous one, and not older than one that
+// was rejected: who went back to a version wants neither what was left nor one in between.
+func newer(m *roles.Model, than *roles.Ref, version string) bool {
+	after := func(ref *roles.Ref) bool { return ref == nil || bundle.CompareVersions(version, ref.Version) > 0 }
+	return after(than) && after(m.Previous) &&
+		!slices.ContainsFunc(m.Rejected, func(ref roles.Ref) bool { return bundle.CompareVersions(version, ref.Version) < 0 })
+}
+
+// can reports whether the version that has a role can serve.
+func (m *model) can(ref *roles.Ref) bool {
+	return ref != nil && slices.ContainsFunc(m.entries, func(e *entry) bool {
+		return e.onDisk && e.state != Failed && e.mayBe(ref)
+	})
+}
+
+// standing tells whether a model's live version stays until somebody promotes another, and which version has
+// lost the role, since it cannot serve any more; nil if none has.
+func (r *Registry) standing(name string) (fixed bool, lost *roles.Ref) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	m := r.mu.models[name]
+	if m != nil && !m.can(m.roles.Live) {
+		lost = m.roles.Live
+	}
+	return m != nil && m.fixed(), lost
+}
+
+// succession gives the role of a live version that is missing, is gone, or is not held any more, to the newest that is ready.
+func (r *Registry) succession() {
+	var heirs []*Version
+	r.mu.Lock()
+	for _, m := range r.mu.models {
+		for _, e := range m.entries {
+			if e.state == Ready && e.onDisk && !m.rejected(e) {
+				if m.roles.Live == nil || !m.fixed() && !e.is(m.roles.Live) && (!m.can(m.roles.Live) || newer(&m.roles, m.roles.Live, e.bundle.Version)) {
+					heirs = append(heirs, e.version)
+				}
+				break
+			}
+		}
+	}
+	r.mu.Unlock()
+	for _, v := range heirs {
+		r.settle(v)
+	}
+	if len(heirs) > 0 {
+		r.update(func(map[string]*model) {})
+	}
+}
+
+// followRoles makes true here what another gateway has decided.
+func (r *Registry) followRoles() {
+	for {
+		changed := r.opts.Roles.Changed()
+		r.update(func(map[string]*model) {})
+		r.succession() // what came ready while another, or nobody, held the lease
+		select {
+		case <-changed:
+		case <-r.ctx.Done():
+			return
+		}
+	}
+}
