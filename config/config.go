@@ -19,6 +19,11 @@ type Config struct {
 	// `Authorization: Bearer`. Default empty: whoever reaches the port may use it, which is for
 	// loopback alone.
 	AdminTokenFile string `yaml:"admin_token_file"`
+	// AdminTokensFile is a file with a token for each of those who use the admin port, a line each: a name,
+	// the role read or operate, and the token, with spaces between. read may look, operate may also change; the
+	// history of a model's versions has the name. Default empty. A token of admin_token_file beside it
+	// belongs to admin, who operates.
+	AdminTokensFile string `yaml:"admin_tokens_file"`
 	// AdminInsecure opens the admin port without a token on an address that others reach, all but
 	// profiles. Default false. Whoever reaches the port can then unload every model.
 	AdminInsecure bool `yaml:"admin_insecure"`
@@ -38,10 +43,12 @@ type Config struct {
 	// roll-out replaces good servers by ones that lack a model; too many: one broken model takes
 	// every server out of service.
 	Require []string `yaml:"require" word:"all"`
-	// State is a folder that keeps over restarts what live answers have refuted: the bundles that must
-	// not be batched or padded. It is made when it is needed, and each server wants its own.
-	// Default empty: it is found out again after each start, and until then some answers are wrong.
-	State string `yaml:"state"`
+	// State is a folder that keeps over restarts which version of each model is live, what was rejected, and the
+	// history of that, and also what live answers have refuted: the bundles that must not be batched or
+	// padded. Servers of the same models may share it: one of them changes roles, the others follow. none keeps
+	// nothing. Default empty: a folder of the models folder's own in $XDG_STATE_HOME/sluice, or
+	// ~/.local/state/sluice; where it cannot be written the server says so and forgets at its end.
+	State string `yaml:"state" word:"none"`
 	// Copies is a folder for private copies of the models' files: they are hashed while they are copied
 	// and loaded from there, so that later writes to models change nothing. The copies of a version go
 	// with it, those of a server that was killed with the next start. It needs the space of all models
@@ -187,6 +194,13 @@ type ModelDefaults struct {
 	// short budgets where long ones would. Default true. false answers more of the short requests and of
 	// the long budgets in overload, and far fewer of the others.
 	FairRows bool `yaml:"fair_rows"`
+	// Promote says what becomes of a version that has passed the load gates and is newer than the live one: with
+	// newest it becomes live at once, with manual it waits for sluice models promote. Default newest. newest
+	// lets a wrong model serve that its golden rows, if it has any, do not show.
+	Promote string `yaml:"promote"`
+	// KeepPrevious keeps the version that was live before loaded, so that sluice models rollback needs no load.
+	// Default true. false saves its memory and makes a way back wait for the load.
+	KeepPrevious bool `yaml:"keep_previous"`
 	// KeepVersions is how many of a model's newest versions stay loaded, unless version_policy of its
 	// config.pbtxt says. Default 1. Too low makes rolling back wait for a load; too high costs the
 	// memory of all of them.
@@ -246,6 +260,8 @@ func Default() *Config {
 			Unproven:     "batch",
 			FairRows:     true,
 			MaxBatch:     64,
+			Promote:      "newest",
+			KeepPrevious: true,
 			KeepVersions: 1,
 			Warmup:       400 * time.Millisecond,
 			Tolerance:    Tolerance{Abs: 1e-4, Rel: 1e-3},

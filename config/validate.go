@@ -55,7 +55,7 @@ func (v *validator) server(c *Config) {
 	case overlap(c.Admin, c.Listen):
 		v.fault("admin", c.Admin, fmt.Sprintf("must differ from listen, %s, in its port", c.Listen))
 	}
-	if c.Admin != "" && c.AdminTokenFile == "" && !c.AdminInsecure && !onLoopback(c.Admin) {
+	if c.Admin != "" && c.AdminTokenFile == "" && c.AdminTokensFile == "" && !c.AdminInsecure && !onLoopback(c.Admin) {
 		v.fault("admin", c.Admin, "can be reached by others, who could unload every model: set admin_token_file to a file with a token, or insist with admin_insecure")
 	}
 	if c.AdminInsecure && c.Admin == "" {
@@ -74,6 +74,9 @@ func (v *validator) server(c *Config) {
 	}
 	if c.AdminTokenFile != "" && c.Admin == "" {
 		v.fault("admin_token_file", c.AdminTokenFile, "is of no use while admin is empty")
+	}
+	if c.AdminTokensFile != "" && c.Admin == "" {
+		v.fault("admin_tokens_file", c.AdminTokensFile, "is of no use while admin is empty")
 	}
 	if c.BasePath != "" && (c.BasePath[0] != '/' || strings.HasSuffix(c.BasePath, "/")) {
 		v.fault("base_path", strconv.Quote(c.BasePath), "must begin with a slash and not end with one")
@@ -139,6 +142,7 @@ func (v *validator) models(m *ModelDefaults) {
 	between(v, "model_defaults.max_batch", m.MaxBatch, 1, 4096)
 	between(v, "model_defaults.max_rows", m.MaxRows, 0, 1<<20)
 	v.oneOf("model_defaults.unproven", m.Unproven, "batch", "single")
+	v.oneOf("model_defaults.promote", m.Promote, "newest", "manual")
 	between(v, "model_defaults.keep_versions", m.KeepVersions, 1, 100)
 	between(v, "model_defaults.warmup", m.Warmup, time.Millisecond, 10*time.Minute)
 	between(v, "model_defaults.tolerance.abs", m.Tolerance.Abs, 0, 1e6)

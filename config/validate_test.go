@@ -34,6 +34,7 @@ func TestRejectedFiles(t *testing.T) {
 	for _, admin := range []string{"0.0.0.0:8081", "':8081'", "'[::]:8081'", "192.0.2.1:8081", "gateway.example:8081"} {
 		f("admin: "+admin, "admin: "+strings.Trim(admin, "'")+" can be reached by others, who could unload every model: set admin_token_file to a file with a token, or insist with admin_insecure")
 	}
+	f("{admin: '', admin_tokens_file: /x}", "admin_tokens_file: /x is of no use while admin is empty")
 	f("{admin: '', admin_insecure: true}", "admin_insecure: true is of no use while admin is empty")
 	f("metrics_listen: 9000", `metrics_listen: "9000" must be host:port, such as 127.0.0.1:8080`)
 	f("metrics_listen: 127.0.0.1:8080", "metrics_listen: 127.0.0.1:8080 must differ from listen, 127.0.0.1:8080, in its port")
@@ -91,6 +92,7 @@ func TestRejectedFiles(t *testing.T) {
 	f("model_defaults: {max_batch: 0}", "model_defaults.max_batch: 0 must be from 1 to 4096")
 	f("model_defaults: {max_rows: -1}", "model_defaults.max_rows: -1 must be from 0 to 1048576")
 	f("model_defaults: {unproven: perhaps}", `model_defaults.unproven: "perhaps" must be one of batch, single`)
+	f("model_defaults: {promote: always}", `model_defaults.promote: "always" must be one of newest, manual`)
 	f("model_defaults: {keep_versions: 0}", "model_defaults.keep_versions: 0 must be from 1 to 100")
 	f("model_defaults: {warmup: 0s}", "model_defaults.warmup: 0s must be from 1ms to 10m0s")
 	f("model_defaults: {tolerance: {abs: NaN}}", "model_defaults.tolerance.abs: NaN must be from 0 to 1e+06")
@@ -100,8 +102,8 @@ func TestRejectedFiles(t *testing.T) {
 	refused["devices"] = true // and the rest in TestRejectedDevices
 
 	for _, option := range Options() {
-		// Any path may name a library; whether it is one shows when it is loaded. Fair rows are on or off.
-		if !refused[option.Path] && option.Path != "onnxruntime.library" && option.Path != "model_defaults.fair_rows" {
+		// Any path may name a library; whether it is one shows when it is loaded. A switch is on or off.
+		if !refused[option.Path] && option.Path != "onnxruntime.library" && option.Path != "model_defaults.fair_rows" && option.Path != "model_defaults.keep_previous" {
 			t.Errorf("no rejected file for %s", option.Path)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"path/filepath"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -13,6 +14,7 @@ import (
 func TestMain(m *testing.M) {
 	Child()
 	flag.Parse()
+	os.Setenv("XDG_STATE_HOME", filepath.Join(os.TempDir(), "sluice-serve-test")) // not the home of whoever runs the tests
 	if os.Getenv("SLUICE_ONNXRUNTIME") == "" {
 		fmt.Fprintln(os.Stderr, "ONNX Runtime is not here, so the example is left out: run scripts/onnxruntime.sh")
 		_ = flag.Set("test.skip", "^Example")

@@ -50,13 +50,13 @@ func (s *Server) makePorts() (err error) {
 	if err != nil || s.cfg.Admin == "" {
 		return err
 	}
-	token, err := s.adminToken()
+	tokens, err := s.adminTokens()
 	if err != nil {
 		return err
 	}
 	s.admin, err = admin.New(admin.Options{
 		Front: s.front, Control: s.registry, Metrics: s.metrics.Handler(), Log: s.log,
-		Reopen: s.fleet.Reopen, Hosts: s.cfg.AdminHosts, Token: token,
+		Reopen: s.fleet.Reopen, Hosts: s.cfg.AdminHosts, Tokens: tokens, Roles: roleControl{s.registry},
 	})
 	return err
 }

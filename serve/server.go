@@ -22,6 +22,7 @@ import (
 	"sluice/models"
 	"sluice/models/bundle"
 	"sluice/models/gates"
+	"sluice/models/roles"
 )
 
 // Options say what a Server is.
@@ -49,6 +50,7 @@ type Server struct {
 	metrics  *telemetry.Metrics
 	batcher  *batcher.Batcher
 	registry *models.Registry
+	roles    *roles.Store
 	copies   *bundle.Copies
 	gateway  *gateway.Gateway
 	front    *httpfront.Server
@@ -134,7 +136,9 @@ func modelOptions(o *Options, devices []gates.Device, library string) models.Opt
 		Dir:           cfg.Models,
 		Paths:         o.Paths,
 		KeepVersions:  d.KeepVersions,
-		State:         cfg.State,
+		State:         StateDir(cfg),
+		Promote:       models.Promotion(d.Promote),
+		KeepPrevious:  d.KeepPrevious,
 		Require:       cfg.Require,
 		DrainDeadline: cfg.Drain.Deadline,
 		CompareLimit:  cfg.Scheduler.HangLimit,
@@ -146,7 +150,11 @@ func (s *Server) ready() error { return s.registry.Ready() }
 
 // degraded says what the server does without, though it is ready.
 func (s *Server) degraded() []string {
-	return append(s.fleet.Degraded(), s.registry.Degraded()...)
+	all := append(s.fleet.Degraded(), s.registry.Degraded()...)
+	if s.roles.Behind() {
+		all = append(all, "the roles of versions cannot be followed: the state folder cannot be read, or its newest generation cannot be used")
+	}
+	return all
 }
 
 // Run serves until ctx ends, then stops in order: unready, no new connections, what was

@@ -27,6 +27,7 @@ var steps = []step{
 	{"library", (*Server).loadLibrary},
 	{"devices", (*Server).openFleet},
 	{"copies", (*Server).openCopies},
+	{"roles", (*Server).openRoles},
 	{"models", (*Server).openRegistry},
 	{"scheduler", (*Server).startScheduler},
 	{"workers", func(s *Server, _ context.Context) error { return s.fleet.Start(s.batcher) }},
@@ -64,10 +65,6 @@ func (s *Server) openFleet(ctx context.Context) (err error) {
 }
 
 func (s *Server) openCopies(context.Context) (err error) {
-	if err := tryState(s.cfg.State); err != nil {
-		// Serving goes on: to forget costs some comparisons, and not to start costs every model.
-		s.log.Warn("the state folder cannot be written: what is learned is forgotten at the end", zap.String("state", s.cfg.State), zap.String("reason", err.Error()))
-	}
 	s.copies, err = openCopies(s.cfg)
 	return err
 }
@@ -75,7 +72,7 @@ func (s *Server) openCopies(context.Context) (err error) {
 // openRegistry makes the registry, which loads nothing yet.
 func (s *Server) openRegistry(context.Context) (err error) {
 	options := modelOptions(&s.o, modelDevices(s.fleet), s.library)
-	options.Copies = s.copies
+	options.Copies, options.Roles = s.copies, s.roles
 	options.Publish, options.OnPlacement, options.OnParity, options.OnBatching = s.publish, s.placed, s.differs, s.unshare
 	s.registry, err = models.New(options)
 	return err

@@ -30,6 +30,11 @@ func (s *Server) stop() error {
 			s.log.Warn("sessions were left open", zap.Error(err))
 		}
 	}
+	if s.roles != nil {
+		if err := s.roles.Close(); err != nil {
+			s.log.Warn("the lease of the state folder was not given up: another gateway waits until it has expired", zap.Error(err))
+		}
+	}
 	if s.fleet != nil {
 		if err := s.fleet.Close(last); err != nil {
 			s.log.Warn("workers were left behind", zap.Error(err))

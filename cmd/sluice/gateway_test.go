@@ -35,6 +35,7 @@ func TestMain(m *testing.M) {
 		panic(err)
 	}
 	sluice = filepath.Join(dir, "sluice")
+	os.Setenv("XDG_STATE_HOME", filepath.Join(dir, "state")) // of all gateways that name no state folder
 	build := exec.Command("go", "build", "-o", sluice, ".")
 	if out, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "cannot build the binary under test: %v\n%s", err, out)

@@ -12,19 +12,30 @@ import (
 	"sluice/serve"
 )
 
-// modelsCommand holds what is done to bundles where they lie.
+// modelsCommand holds what is done to bundles where they lie, and to the roles of versions.
 func modelsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "models",
-		Short: "Look after models where they lie",
-		Long: `Look after models where they lie.
+		Short: "Look after models: their files, and which version is live",
+		Long: `Look after models: their files, and which version is live.
 
-  sluice models pin DIR           write each version's digests into model.yaml
-  sluice models pin --check DIR   is every version as it was when it was pinned?`,
+  sluice models pin DIR                write each version's digests down
+  sluice models pin --check DIR        is each version as it was then?
+
+  sluice models list                   which versions there are, and what for
+  sluice models promote MODEL VERSION  make a version the live one
+  sluice models rollback MODEL         go back, and reject what is live
+  sluice models hold MODEL             keep the live version live
+  sluice models release MODEL          lift the hold, and rejections
+  sluice models reject MODEL VERSION   never take a version as the newest
+  sluice models history [MODEL]        who changed what, and when
+
+The commands after the first two ask the admin port of a running gateway.`,
 		Args: noCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(pinCommand())
+	cmd.AddCommand(roleCommands()...)
 	return cmd
 }
 

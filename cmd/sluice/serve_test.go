@@ -127,12 +127,46 @@ func TestNewVersionIsSwappedInUnderLoad(t *testing.T) {
 	copyBundle(t, "digits", dir, "1")
 	g := startGateway(t, "--models", dir)
 	l := startBarrage(g, "digits", golden(t, "digits")[0].Request)
-	copyBundle(t, "digits", dir, "2")
-	eventually(t, "version 2 serves alone", func() bool {
-		_, body := g.get(g.predict + "/v2/models/digits")
-		return strings.Contains(body, `"versions":["2"]`)
-	})
+	for _, step := range []struct{ comes, ready string }{{"2", `"versions":["1","2"]`}, {"3", `"versions":["2","3"]`}} {
+		copyBundle(t, "digits", dir, step.comes)
+		eventually(t, "the model has "+step.ready, func() bool {
+			_, body := g.get(g.predict + "/v2/models/digits")
+			return strings.Contains(body, step.ready)
+		})
+	}
 	answered(t, l.stop())
+}
+
+// A way back loads nothing, fails no request, and outlives a restart.
+func TestRollbackUnderLoad(t *testing.T) {
+	dir, state := t.TempDir(), t.TempDir()
+	copyBundle(t, "digits", dir, "1")
+	g := startGateway(t, "--models", dir, "--state", state)
+	copyBundle(t, "digits", dir, "2")
+	role := func(g *running, line string) func() bool {
+		return func() bool {
+			out, status := command(t, "models", "list", "--admin", g.Admin)
+			return status == 0 && strings.Contains(strings.Join(strings.Fields(out), " "), line)
+		}
+	}
+	eventually(t, "version 2 is live", role(g, "digits 2 READY live"))
+	l := startBarrage(g, "digits", golden(t, "digits")[0].Request)
+	out, status := command(t, "models", "rollback", "digits", "--admin", g.Admin, "--reason", "it is a test")
+	if status != 0 {
+		t.Fatalf("rollback: status %d, %s", status, out)
+	}
+	if !role(g, "digits 1 READY live")() {
+		t.Error("version 1 is not live when rollback returns")
+	}
+	answered(t, l.stop())
+	if out, _ := command(t, "models", "history", "digits", "--admin", g.Admin); !strings.Contains(strings.Join(strings.Fields(out), " "), "local rollback digits 1 2 it is a test") {
+		t.Errorf("the history says %s", out)
+	}
+	g.stop()
+	g = startGateway(t, "--models", dir, "--state", state)
+	eventually(t, "version 1 is live and 2 is refused after a restart", func() bool {
+		return role(g, "digits 1 READY live")() && role(g, "digits 2 FAILED rejected")()
+	})
 }
 
 func TestUnloadAndLoadOnTheAdminPort(t *testing.T) {

@@ -64,7 +64,7 @@ func TestHead(t *testing.T) {
 	models := fixtures()
 	models.set("whole", "LOADING")
 	e := serve(t, models, nil)
-	closed := e.at(e.admin(func(o *admin.Options) { o.Token = "secret" }))
+	closed := e.at(e.admin(func(o *admin.Options) { o.Tokens = []admin.Token{{Name: "admin", Operate: true, Secret: "secret"}} }))
 	for _, version := range []string{"1.1", "1.0"} {
 		for _, r := range PredictRoutes() {
 			if r.Method == "GET" {

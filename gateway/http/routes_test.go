@@ -121,7 +121,7 @@ func TestEveryRouteForEveryStranger(t *testing.T) {
 			none: {admin.Closed: 404, admin.Scrape: 404, admin.Profile: 404}, good: {admin.Closed: 404, admin.Scrape: 404, admin.Profile: 404},
 		}},
 		{"admin", e.at(e.admin(nil)), map[string]answers{none: {}, bad: {}, origin: closed, foreign: closed}},
-		{"admin with a token", e.at(e.admin(func(o *admin.Options) { o.Token = "secret" })), map[string]answers{
+		{"admin with a token", e.at(e.admin(func(o *admin.Options) { o.Tokens = []admin.Token{{Name: "admin", Operate: true, Secret: "secret"}} })), map[string]answers{
 			none: token, bad: token, good: {}, origin: closed, foreign: closed, origin + good: closed, foreign + good: closed,
 		}},
 		{"metrics", e.at(e.admin(func(o *admin.Options) { o.MetricsOnly = true })), map[string]answers{

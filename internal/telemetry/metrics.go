@@ -22,6 +22,7 @@ type Metrics struct {
 	gpus         atomic.Pointer[func() GPUSample]
 	deviceStates atomic.Pointer[func() []DeviceState]
 	recording    atomic.Pointer[func() Recording]
+	versions     atomic.Pointer[func() Versions]
 	accessLog    atomic.Pointer[func() AccessLog]
 	logDropped   atomic.Pointer[func() uint64]
 	memory       atomic.Pointer[func() Memory]

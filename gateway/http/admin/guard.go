@@ -12,8 +12,50 @@ import (
 
 // Who may call the admin port.
 
-// allowed refuses browsers that act for another page, and strangers.
-func (p *Port) allowed(r *http.Request, class Class) error {
+// Token lets whoever brings it, as "Authorization: Bearer TOKEN", use the port.
+type Token struct {
+	// Name is what the history of changes calls whoever brings it.
+	Name string
+	// Operate lets it change the server, and not only look at it.
+	Operate bool
+	Secret  string
+}
+
+// nobody is the name of who changes something where no token is asked for.
+const nobody = "local"
+
+// allowed refuses browsers that act for another page, and strangers. It says who asks.
+func (p *Port) allowed(r *http.Request, class Class) (who string, err error) {
+	if err := p.browsed(r); err != nil {
+		return "", err
+	}
+	if class == Public || p.opt.MetricsOnly {
+		return nobody, nil
+	}
+	if len(p.opt.Tokens) == 0 {
+		if class == Profile && !reachedAt(r).IsLoopback() {
+			return "", fault.New(fault.Forbidden, "profiles are for the machine itself, or for a token; admin_token_file sets one")
+		}
+		return nobody, nil
+	}
+	scheme, secret, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	var found *Token
+	for i := range p.opt.Tokens { // all of them, so that the time tells nothing
+		if t := &p.opt.Tokens[i]; subtle.ConstantTimeCompare([]byte(secret), []byte(t.Secret)) == 1 {
+			found = t
+		}
+	}
+	if !strings.EqualFold(scheme, "Bearer") || found == nil {
+		return "", fault.New(fault.Unauthenticated, "the admin port needs a token: Authorization: Bearer TOKEN")
+	}
+	if !found.Operate && (class == Operate || class == Profile) {
+		return "", fault.Newf(fault.Forbidden, "the token of '%s' may look and not change anything; admin_tokens_file gives it the role operate", found.Name)
+	}
+	return found.Name, nil
+}
+
+// browsed refuses what a browser does for another page.
+func (p *Port) browsed(r *http.Request) error {
 	if !p.opt.MetricsOnly && !p.hostAllowed(r) {
 		return fault.New(fault.Forbidden, "the Host header is neither the address of the admin port nor one of its names; admin_hosts names others")
 	}
@@ -24,19 +66,6 @@ func (p *Port) allowed(r *http.Request, class Class) error {
 	case "", "none", "same-origin":
 	default:
 		return fault.New(fault.Forbidden, "the admin port does not answer requests of other sites")
-	}
-	if class == Public || p.opt.MetricsOnly {
-		return nil
-	}
-	if p.opt.Token == "" {
-		if class == Profile && !reachedAt(r).IsLoopback() {
-			return fault.New(fault.Forbidden, "profiles are for the machine itself, or for a token; admin_token_file sets one")
-		}
-		return nil
-	}
-	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if !strings.EqualFold(scheme, "Bearer") || subtle.ConstantTimeCompare([]byte(token), []byte(p.opt.Token)) != 1 {
-		return fault.New(fault.Unauthenticated, "the admin port needs its token: Authorization: Bearer TOKEN")
 	}
 	return nil
 }
@@ -59,7 +88,7 @@ func (p *Port) hostAllowed(r *http.Request) bool {
 		}
 	}
 	address, err := netip.ParseAddr(strings.Trim(host, "[]"))
-	return err == nil && (p.opt.Token != "" || address.Unmap().WithZone("") == reachedAt(r))
+	return err == nil && (len(p.opt.Tokens) > 0 || address.Unmap().WithZone("") == reachedAt(r))
 }
 
 // reachedAt is the server's own address of a request's connection.

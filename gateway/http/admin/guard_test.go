@@ -11,7 +11,7 @@ import (
 
 // The admin port is closed to other sites and, with a token, to strangers.
 func TestAdminIsClosed(t *testing.T) {
-	port := serve(t, func(o *Options) { o.Token, o.Hosts = "secret", []string{"ops.example"} })
+	port := serve(t, func(o *Options) { o.Tokens, o.Hosts = []Token{{"admin", true, "secret"}}, []string{"ops.example"} })
 	const bearer = "Authorization: Bearer secret\r\n"
 	f := func(headers string, public, closed int) {
 		t.Helper()
@@ -66,7 +66,12 @@ func TestAdminHostsWithoutToken(t *testing.T) {
 func TestProfilesBeyondLoopback(t *testing.T) {
 	f := func(token, local string, want int) {
 		t.Helper()
-		p := made(t, func(o *Options) { o.Token, o.Hosts = token, nil })
+		p := made(t, func(o *Options) {
+			o.Hosts = nil
+			if token != "" {
+				o.Tokens = []Token{{"admin", true, token}}
+			}
+		})
 		r := httptest.NewRequest("GET", "http://"+local+"/debug/pprof/cmdline", nil)
 		r = r.WithContext(context.WithValue(t.Context(), http.LocalAddrContextKey, &net.TCPAddr{IP: net.ParseIP(local)}))
 		r.Header.Set("Authorization", "Bearer secret")

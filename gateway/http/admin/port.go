@@ -40,8 +40,10 @@ type Options struct {
 	// Hosts are the names by which the port may be called, besides localhost and the address that it
 	// was reached at. A browser that was led here by a name that somebody else owns is refused.
 	Hosts []string
-	// Token, if set, must come as "Authorization: Bearer TOKEN" on every route but health.
-	Token string
+	// Tokens, if there are any, are those of which one must come on every route but health.
+	Tokens []Token
+	// Roles changes what versions are for; nil leaves its routes without an answer but 404.
+	Roles Roles
 	// Log takes one line per change that was asked for; default none.
 	Log *zap.Logger
 }
@@ -124,9 +126,9 @@ func (p *Port) Shutdown(ctx context.Context) error {
 func (p *Port) guard(route Route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		identify(w, r)
-		err := p.allowed(r, route.Class)
+		who, err := p.allowed(r, route.Class)
 		if err == nil {
-			err = route.serve(p, w, r)
+			err = route.serve(p, w, r.WithContext(context.WithValue(r.Context(), whoKey{}, who)))
 		}
 		if err != nil {
 			refuse(w, fault.Of(err))
@@ -137,7 +139,7 @@ func (p *Port) guard(route Route) http.Handler {
 // missing answers what no route takes, in the same words as the predict port.
 func (p *Port) missing(w http.ResponseWriter, r *http.Request) {
 	identify(w, r)
-	if err := p.allowed(r, Closed); err != nil {
+	if _, err := p.allowed(r, Closed); err != nil {
 		refuse(w, fault.Of(err))
 		return
 	}
@@ -150,6 +152,9 @@ func (p *Port) missing(w http.ResponseWriter, r *http.Request) {
 	}
 	refuse(w, fault.New(fault.NotFound, "Not Found"))
 }
+
+// whoKey finds who asks in a request's context.
+type whoKey struct{}
 
 const requestID = "X-Request-Id"
 

@@ -13,9 +13,10 @@ type Class uint8
 // The classes. The metrics port has Public and Scrape routes alone.
 const (
 	Public  Class = iota + 1 // health
-	Closed                   // whatever changes the server or shows its inside
+	Closed                   // what shows the server's inside: for every token
+	Operate                  // what changes the server: for a token that may
 	Scrape                   // metrics: as Closed on the admin port, and open on the metrics port
-	Profile                  // as Closed, and beyond loopback for a token alone
+	Profile                  // as Operate, and beyond loopback for a token alone
 )
 
 // Route is one line of the port's table.
@@ -29,9 +30,16 @@ var routes = []Route{
 	{"GET", "/v2/health/live", Public, (*Port).live},
 	{"GET", "/v2/health/ready", Public, (*Port).ready},
 	{"POST", "/v2/repository/index", Closed, (*Port).index},
-	{"POST", "/v2/repository/models/{model}/load", Closed, (*Port).load},
-	{"POST", "/v2/repository/models/{model}/unload", Closed, (*Port).unload},
-	{"POST", "/v2/devices/{device}/reopen", Closed, (*Port).reopen},
+	{"GET", "/v2/repository/versions", Closed, (*Port).versions},
+	{"GET", "/v2/repository/history", Closed, (*Port).history},
+	{"POST", "/v2/repository/models/{model}/load", Operate, (*Port).load},
+	{"POST", "/v2/repository/models/{model}/unload", Operate, (*Port).unload},
+	{"POST", "/v2/repository/models/{model}/promote", Operate, role(Roles.Promote)},
+	{"POST", "/v2/repository/models/{model}/rollback", Operate, role(Roles.Rollback)},
+	{"POST", "/v2/repository/models/{model}/hold", Operate, role(Roles.Hold)},
+	{"POST", "/v2/repository/models/{model}/release", Operate, role(Roles.Release)},
+	{"POST", "/v2/repository/models/{model}/reject", Operate, role(Roles.Reject)},
+	{"POST", "/v2/devices/{device}/reopen", Operate, (*Port).reopen},
 	{"GET", "/metrics", Scrape, (*Port).metrics},
 	{"GET", "/debug/pprof/", Profile, profile(pprof.Index)},
 	{"GET", "/debug/pprof/cmdline", Profile, profile(pprof.Cmdline)},

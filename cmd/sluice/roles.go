@@ -1,0 +1,192 @@
+package main
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"sluice/gateway/http/admin"
+	"sluice/internal/ask"
+	"sluice/serve"
+)
+
+// roleCommands ask a running gateway which version is what, and change it.
+func roleCommands() []*cobra.Command {
+	return []*cobra.Command{
+		listCommand(), historyCommand(),
+		roleCommand("promote MODEL VERSION", "Make a version the live one", `Make a version the live one. It is loaded and proven first if it is not. The version that was live stays
+loaded, so that rollback takes an instant. A hold, or a rejection of the version, is lifted.`),
+		roleCommand("rollback MODEL", "Go back to the version that was live before", `Make the version live that was so before, at once if it is still loaded, and reject the one that is live
+now: it is not taken again as the newest version until it is released or promoted.`),
+		roleCommand("hold MODEL", "Keep the live version live", `Keep the live version live, whatever comes into the models folder, until release or promote.`),
+		roleCommand("release MODEL", "Lift a hold and rejections", `Lift the hold of a model, and the rejections of its versions. A newer version then becomes live
+as the setting model_defaults.promote says.`),
+		roleCommand("reject MODEL VERSION", "Never take a version as the newest", `Keep the files of a version from being taken as the newest, whatever its folder is called and however
+often it is scanned. The live version cannot be rejected: roll back, or promote another.`),
+	}
+}
+
+// adminPort is the one that the settings name.
+func adminPort(cmd *cobra.Command) (*ask.Admin, error) {
+	cfg, err := settings(cmd.Flags())
+	if err != nil {
+		return nil, err
+	}
+	token, err := serve.OwnToken(cfg)
+	if err != nil {
+		return nil, err
+	}
+	if cfg.Admin == "" {
+		return nil, cfg.Fault("admin", fmt.Errorf("is empty: name the gateway's admin port"))
+	}
+	port, err := ask.AdminAt(cfg.Admin, token)
+	if err != nil {
+		return nil, cfg.Fault("admin", err)
+	}
+	return port, nil
+}
+
+// asksAdmin are the settings that say where the admin port is, and with what to ask it.
+func asksAdmin(cmd *cobra.Command) *cobra.Command {
+	someSettings(cmd, "admin", "admin_token_file")
+	return cmd
+}
+
+// roleCommand is a change of one model's roles. Its use names the arguments.
+func roleCommand(use, short, long string) *cobra.Command {
+	words := strings.Fields(use)
+	var reason, key string
+	cmd := &cobra.Command{
+		Use: use, Short: short,
+		Long: long + "\n\nThe history has who asked: the name of the token, or local where none is needed.",
+		Args: exactArgs(words[1:]...),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			port, err := adminPort(cmd)
+			if err != nil {
+				return err
+			}
+			asked := map[string]string{}
+			if len(args) > 1 {
+				asked["version"] = args[1]
+			}
+			if reason != "" {
+				asked["reason"] = reason
+			}
+			if key == "" {
+				key = rand.Text()
+			}
+			return port.Change(cmd.Context(), "/v2/repository/models/"+url.PathEscape(args[0])+"/"+words[0], asked, key)
+		},
+	}
+	cmd.Flags().StringVar(&reason, "reason", "", "Why, in a sentence, for the history.")
+	cmd.Flags().StringVar(&key, "key", "", "A key of your own: a change with a key that was used changes nothing. Default a new one.")
+	return asksAdmin(cmd)
+}
+
+// listCommand prints the versions and their roles.
+func listCommand() *cobra.Command {
+	asJSON := false
+	cmd := &cobra.Command{
+		Use: "list", Short: "List the versions of a running gateway, and what each is for",
+		Long: `List the versions of a running gateway: their states, their roles, and the digests of their files.
+A previous version that is not READY has to be loaded before a rollback is done.`,
+		Args: exactArgs(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			port, err := adminPort(cmd)
+			if err != nil {
+				return err
+			}
+			var all []admin.Version
+			if err := port.Get(cmd.Context(), "/v2/repository/versions", &all); err != nil {
+				return err
+			}
+			if asJSON {
+				return printJSON(os.Stdout, all)
+			}
+			return printVersions(os.Stdout, all)
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "Print JSON.")
+	return asksAdmin(cmd)
+}
+
+func printVersions(w io.Writer, all []admin.Version) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "MODEL\tVERSION\tSTATE\tROLE\tDIGEST\tREASON")
+	for _, v := range all {
+		role := v.Role
+		if v.Held {
+			role += ", held"
+		}
+		fmt.Fprintln(table, strings.Join([]string{v.Model, v.Version, v.State, or(role, "-"), or(shortDigest(v.Digest), "-"), v.Reason}, "\t"))
+	}
+	return table.Flush()
+}
+
+// historyCommand prints what was changed.
+func historyCommand() *cobra.Command {
+	asJSON, most := false, 20
+	cmd := &cobra.Command{
+		Use: "history [MODEL]", Short: "Print who changed which version's role, and when",
+		Long: `Print who changed which version's role, and when, the newest first.`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			port, err := adminPort(cmd)
+			if err != nil {
+				return err
+			}
+			query := url.Values{"most": {strconv.Itoa(most)}}
+			if len(args) > 0 {
+				query.Set("model", args[0])
+			}
+			var all []admin.Change
+			if err := port.Get(cmd.Context(), "/v2/repository/history?"+query.Encode(), &all); err != nil {
+				return err
+			}
+			if asJSON {
+				return printJSON(os.Stdout, all)
+			}
+			return printHistory(os.Stdout, all)
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "Print JSON.")
+	cmd.Flags().IntVar(&most, "most", most, "How many changes, from 1 to 10000.")
+	return asksAdmin(cmd)
+}
+
+func printHistory(w io.Writer, all []admin.Change) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "TIME\tWHO\tACTION\tMODEL\tVERSION\tFROM\tREASON")
+	for _, c := range all {
+		fmt.Fprintln(table, strings.Join([]string{c.Time.UTC().Format(time.RFC3339), c.Who, c.Action, or(c.Model, "-"), or(c.Version, "-"), or(c.From, "-"), c.Reason}, "\t"))
+	}
+	return table.Flush()
+}
+
+func printJSON(w io.Writer, document any) error {
+	text, err := json.MarshalIndent(document, "", "  ")
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(w, string(text))
+	return err
+}
+
+func or(text, empty string) string {
+	if text == "" {
+		return empty
+	}
+	return text
+}
+
+// shortDigest is as much of a digest as tells versions apart.
+func shortDigest(digest string) string { return digest[:min(len(digest), 12)] }

@@ -1,0 +1,139 @@
+package admin
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+	"time"
+
+	"go.uber.org/zap"
+
+	"sluice/gateway/http/wire"
+	"sluice/internal/fault"
+)
+
+// Roles says which version is what, and changes it. Each change is written down before it returns, and a key
+// that has been used makes it change nothing.
+type Roles interface {
+	Versions() []Version
+	History(model string, most int) ([]Change, error)
+	Promote(ctx context.Context, c Change) error
+	Rollback(ctx context.Context, c Change) error
+	Hold(ctx context.Context, c Change) error
+	Release(ctx context.Context, c Change) error
+	Reject(ctx context.Context, c Change) error
+}
+
+// Version is one version of a model, as GET /v2/repository/versions lists it.
+type Version struct {
+	Model   string `json:"model"`
+	Version string `json:"version"`
+	State   string `json:"state"`            // READY, LOADING, UNAVAILABLE and so on
+	Role    string `json:"role,omitempty"`   // live, previous, candidate, rejected
+	Held    bool   `json:"held,omitempty"`   // nothing takes the live version's place
+	Digest  string `json:"digest,omitempty"` // SHA-256 over the files, once they have been read
+	Reason  string `json:"reason,omitempty"` // why it is not ready
+}
+
+// Change is a change of roles: as it is asked for, and as the history has it.
+type Change struct {
+	Time       time.Time `json:"time"`
+	Generation uint64    `json:"generation"`
+	Who        string    `json:"who"`
+	Action     string    `json:"action"` // promote, rollback, hold, release, reject
+	Model      string    `json:"model"`
+	Version    string    `json:"version,omitempty"`
+	Digest     string    `json:"digest,omitempty"`
+	From       string    `json:"from,omitempty"` // the version that was live before
+	Reason     string    `json:"reason,omitempty"`
+	Key        string    `json:"key,omitempty"`
+}
+
+// elsewhere is an error that says at which admin address a change can be asked for.
+type elsewhere interface{ AdminAddress() string }
+
+// The header fields of changes: the key of an idempotent one, and where another gateway's admin port is that
+// makes them.
+const (
+	headerKey    = "Idempotency-Key"
+	headerHolder = "Sluice-Holder"
+	maxKey       = 128
+	maxHistory   = 10_000
+	someHistory  = 100
+)
+
+// role serves a change of roles.
+func role(do func(Roles, context.Context, Change) error) func(*Port, http.ResponseWriter, *http.Request) error {
+	return func(p *Port, w http.ResponseWriter, r *http.Request) error {
+		if p.opt.Roles == nil {
+			return fault.New(fault.NotFound, "Not Found")
+		}
+		c, err := change(w, r)
+		if err != nil {
+			return err
+		}
+		err = do(p.opt.Roles, r.Context(), c)
+		p.opt.Log.Info("model control", zap.String("request_id", w.Header().Get(requestID)), zap.String("path", r.URL.Path),
+			zap.String("who", c.Who), zap.String("model", c.Model), zap.String("version", c.Version), zap.Error(err))
+		if other := elsewhere(nil); errors.As(err, &other) && other.AdminAddress() != "" {
+			w.Header().Set(headerHolder, other.AdminAddress())
+		}
+		return done(w, err)
+	}
+}
+
+// change reads what is asked for.
+func change(w http.ResponseWriter, r *http.Request) (c Change, err error) {
+	name, f := wire.ModelName(nil, []byte(r.PathValue("model")))
+	if f != nil {
+		return c, f
+	}
+	body, err := controlBody(w, r)
+	if err != nil {
+		return c, err
+	}
+	var asked struct {
+		Version string `json:"version"`
+		Reason  string `json:"reason"`
+	}
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&asked); err != nil && len(bytes.TrimSpace(body)) > 0 {
+		return c, fault.New(fault.InvalidRequest, `the body is not such as {"version": "3", "reason": "a sentence"}, of which either may be left out`)
+	}
+	c = Change{Model: string(name), Version: asked.Version, Reason: asked.Reason, Key: r.Header.Get(headerKey)}
+	if len(c.Key) > maxKey || len(c.Version) > maxKey || len(c.Reason) > 8*maxKey {
+		return c, fault.Newf(fault.InvalidRequest, "a key or a version has at most %d characters, and a reason %d", maxKey, 8*maxKey)
+	}
+	c.Who, _ = r.Context().Value(whoKey{}).(string)
+	return c, nil
+}
+
+func (p *Port) versions(w http.ResponseWriter, _ *http.Request) error {
+	if p.opt.Roles == nil {
+		return fault.New(fault.NotFound, "Not Found")
+	}
+	return answer(w, p.opt.Roles.Versions())
+}
+
+func (p *Port) history(w http.ResponseWriter, r *http.Request) error {
+	if p.opt.Roles == nil {
+		return fault.New(fault.NotFound, "Not Found")
+	}
+	most := someHistory
+	if text := r.URL.Query().Get("most"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 || n > maxHistory {
+			return fault.Newf(fault.InvalidParameter, "most is from 1 to %d", maxHistory)
+		}
+		most = n
+	}
+	all, err := p.opt.Roles.History(r.URL.Query().Get("model"), most)
+	if err != nil {
+		return err
+	}
+	return answer(w, all)
+}

@@ -1,0 +1,128 @@
+package serve
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"os"
+	"path/filepath"
+
+	"go.uber.org/zap"
+
+	"sluice/config"
+	"sluice/gateway/http/admin"
+	"sluice/internal/telemetry"
+	"sluice/models"
+	"sluice/models/roles"
+)
+
+// NoState is the value of the setting state that keeps nothing over restarts.
+const NoState = "none"
+
+// StateDir is the folder that keeps over restarts what was decided and learned; empty for none. By default it
+// lies in the user's folder for states, under the models folder's name and a part of the SHA-256 of its path, so that
+// each models folder has one.
+func StateDir(cfg *config.Config) string {
+	switch {
+	case cfg.State == NoState:
+		return ""
+	case cfg.State != "":
+		return cfg.State
+	case cfg.Models == "":
+		return ""
+	}
+	home := os.Getenv("XDG_STATE_HOME")
+	if !filepath.IsAbs(home) {
+		user, err := os.UserHomeDir()
+		if err != nil || !filepath.IsAbs(user) {
+			return ""
+		}
+		home = filepath.Join(user, ".local", "state")
+	}
+	dir, err := filepath.Abs(cfg.Models)
+	if err != nil {
+		return ""
+	}
+	sum := sha256.Sum256([]byte(dir))
+	return filepath.Join(home, "sluice", filepath.Base(dir)+"-"+hex.EncodeToString(sum[:6]))
+}
+
+// openRoles opens the record of which version is what. Where it cannot be kept, it is kept in memory.
+func (s *Server) openRoles(context.Context) error {
+	dir := StateDir(s.cfg)
+	if dir == "" {
+		s.log.Warn("roles of versions are forgotten at the end: there is no state folder")
+	}
+	options := roles.Options{Dir: dir, Admin: s.cfg.Admin, Log: s.log}
+	store, err := roles.Open(options)
+	if err != nil {
+		s.log.Warn("the state folder cannot be used: roles of versions, and what is learned, are forgotten at the end", zap.String("state", dir), zap.Error(err))
+		options.Dir = ""
+		if store, err = roles.Open(options); err != nil {
+			return err
+		}
+	}
+	s.roles = store
+	s.metrics.WatchVersions(func() telemetry.Versions {
+		v := telemetry.Versions{Generation: store.State().Generation, Holds: store.Holds(), Behind: store.Behind()}
+		if s.registry == nil {
+			return v
+		}
+		for _, i := range s.registry.Index() {
+			v.List = append(v.List, telemetry.VersionInfo{Model: i.Name, Version: i.Version, State: i.State.String(), Role: string(i.Role)})
+		}
+		return v
+	})
+	return nil
+}
+
+// roleControl is what the admin port sees of the registry's roles.
+type roleControl struct{ registry *models.Registry }
+
+func by(c admin.Change) models.By { return models.By{Who: c.Who, Reason: c.Reason, Key: c.Key} }
+
+// Versions lists every version on record.
+func (r roleControl) Versions() []admin.Version {
+	index := r.registry.Index()
+	all := make([]admin.Version, 0, len(index))
+	for i := range index {
+		s := &index[i]
+		all = append(all, admin.Version{Model: s.Name, Version: s.Version, State: s.State.String(), Role: string(s.Role), Held: s.Held, Digest: s.Digest, Reason: s.Reason})
+	}
+	return all
+}
+
+// History is what was changed, the newest first.
+func (r roleControl) History(model string, most int) ([]admin.Change, error) {
+	entries, err := r.registry.Roles().History(model, most)
+	all := make([]admin.Change, 0, len(entries))
+	for _, e := range entries {
+		all = append(all, admin.Change{Time: e.Time, Generation: e.Generation, Who: e.Who, Action: e.Action, Model: e.Model, Version: e.Version, Digest: e.Digest, From: e.From, Reason: e.Reason, Key: e.Key})
+	}
+	return all, err
+}
+
+// Promote makes a version live.
+func (r roleControl) Promote(ctx context.Context, c admin.Change) error {
+	return r.registry.Promote(ctx, c.Model, c.Version, by(c))
+}
+
+// Rollback makes the version live that was so before.
+func (r roleControl) Rollback(ctx context.Context, c admin.Change) error {
+	return r.registry.Rollback(ctx, c.Model, by(c))
+}
+
+// Hold keeps the live version live.
+func (r roleControl) Hold(_ context.Context, c admin.Change) error {
+	return r.registry.Hold(c.Model, by(c))
+}
+
+// Release lifts a hold and rejections.
+func (r roleControl) Release(_ context.Context, c admin.Change) error {
+	return r.registry.Release(c.Model, by(c))
+}
+
+// Reject keeps a version from being taken as the newest.
+func (r roleControl) Reject(_ context.Context, c admin.Change) error {
+	return r.registry.Reject(c.Model, c.Version, by(c))
+}
