@@ -36,7 +36,7 @@ clean() {
 trap clean EXIT
 cp -r examples/models/. test/clients/models/*/ "$models"
 SLUICE_ONNXRUNTIME=$(scripts/onnxruntime.sh --path) \
-  bin/sluice serve --models "$models" --listen "127.0.0.1:$port" --admin "127.0.0.1:$admin" >"$log" 2>&1 &
+  bin/sluice serve --models "$models" --state none --listen "127.0.0.1:$port" --admin "127.0.0.1:$admin" >"$log" 2>&1 &
 server=$!
 
 ready() { python3 -c 'import sys, urllib.request; urllib.request.urlopen(sys.argv[1], timeout=1)' "http://127.0.0.1:$port/v2/health/ready" 2>/dev/null; }

@@ -130,6 +130,7 @@ func (w *walk) serve(binary string, flags []string) {
 	var log bytes.Buffer
 	command := exec.Command(binary, append([]string{"serve", "--models", "examples/models", "--listen", w.predict, "--admin", w.admin}, flags...)...)
 	command.Dir, command.Stderr = w.dir, &log
+	command.Env = append(os.Environ(), "XDG_STATE_HOME="+filepath.Join(w.dir, "state"))
 	if err := command.Start(); err != nil {
 		w.t.Fatal(err)
 	}

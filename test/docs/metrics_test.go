@@ -43,6 +43,9 @@ func everything() *telemetry.Metrics {
 		}}}
 	})
 	metrics.WatchDevices(func() []telemetry.DeviceState { return []telemetry.DeviceState{{Name: "cpu", State: "up"}} })
+	metrics.WatchVersions(func() telemetry.Versions {
+		return telemetry.Versions{List: []telemetry.VersionInfo{{Model: "m", Version: "1", State: "READY", Role: "live"}}}
+	})
 	metrics.WatchRecording(func() telemetry.Recording { return telemetry.Recording{} })
 	metrics.WatchAccessLog(func() telemetry.AccessLog { return telemetry.AccessLog{} })
 	metrics.WatchLog(func() uint64 { return 0 })

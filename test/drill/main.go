@@ -9,6 +9,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -65,7 +66,8 @@ func run() (held bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	defer os.RemoveAll(dir) //nolint:errcheck // the system's temporary folder
+	defer os.RemoveAll(dir)                                  //nolint:errcheck // the system's temporary folder
+	os.Setenv("XDG_STATE_HOME", filepath.Join(dir, "state")) //nolint:errcheck // of the gateways that it starts; a valid name
 	self, err := os.Executable()
 	if err != nil {
 		return false, err
