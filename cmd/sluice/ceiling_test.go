@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -162,6 +163,10 @@ func TestReloadsLeaveNothing(t *testing.T) {
 	}
 	dir := t.TempDir()
 	if err := (onnxgen.MLP{Layers: layers, Seed: 1}).Write(filepath.Join(dir, "large"), "1"); err != nil {
+		t.Fatal(err)
+	}
+	// What larger batches take beside 40 MiB of weights is little, and to try them takes seconds.
+	if err := os.WriteFile(filepath.Join(dir, "large", "1", "model.yaml"), []byte("max_batch: 4\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	copyBundle(t, "eta", dir, "1")
