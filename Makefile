@@ -19,7 +19,7 @@ ORT     := SLUICE_ONNXRUNTIME="$$(scripts/onnxruntime.sh --path)"
 # The software Vulkan driver, for the tests of the WebGPU provider; they are skipped where it cannot be had, but not in CI.
 VULKAN  := scripts/swiftshader.sh || [[ -z "$${CI:-}" ]]
 
-.PHONY: help run library build test unit clients examples check fmt format vet lint pure race fuzz bench bench-fallback drill selftest soak ends cuda-faults real-models gpu-pack gpu-check gpu-check-software clean tools
+.PHONY: help run library build test unit outside long clients examples check fmt format vet lint pure race fuzz bench bench-fallback drill selftest soak ends cuda-faults real-models gpu-pack gpu-check gpu-check-software clean tools
 
 help: ## print this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,12 +40,30 @@ build: tools ## build bin/sluice
 	CGO_ENABLED=1 go build -trimpath -ldflags "-X main.version=$(VERSION)" -o bin/sluice ./cmd/sluice; \
 	echo "sluice: bin/sluice is $(VERSION), built in $$((SECONDS - begin)) s" >&2
 
-test: unit clients examples ## all tests, real clients against a real server, the examples of the documentation
+# The unit tests wait here and there; the real clients and then the examples, which use the clients' Python, run beside them.
+test: library build ## the tests, real clients against a real server, the examples of the documentation
+	@$(MAKE) --no-print-directory -j2 unit outside
 
-unit: tools
+outside:
+	@$(MAKE) --no-print-directory clients
+	@$(MAKE) --no-print-directory examples
+
+# Tests are compiled as bin/sluice is, so that nothing is compiled twice, and one clone can use what another has compiled.
+unit long clients examples race: export GOFLAGS := $(GOFLAGS) -trimpath
+# All packages that start a gateway start bin/sluice. `make vet` looks at more than `go test` would.
+GO_TEST := SLUICE_BUILT="$(CURDIR)/bin/sluice" SLUICE_BUILT_VERSION="$(VERSION)" $(ORT) go test -vet=off -timeout 15m $(TESTFLAGS)
+
+unit: build
 	@scripts/onnxruntime.sh
 	@$(VULKAN)
-	@$(ORT) go test -timeout 15m $(TESTFLAGS) ./...
+	@$(GO_TEST) -short -p $$(($$(nproc) + 1)) ./...
+
+# What -short leaves out and `make race` does not run: minutes of virtual traffic, and hundreds of models that are
+# proven once more. test/docs holds the list to the tests.
+LONG := TestVerdicts|TestWatchStopsTraps|TestSchedulerReachesThePublishedCapacity|TestPublishedTable|TestLongListsAreNotLeftBehind|TestOverloadTakesNoMoreThanItsWeight
+
+long: build ## the tests that `make test` leaves to CI, because each takes long
+	@$(GO_TEST) -run '^($(LONG))$$' ./plan/sim ./test/zoo
 
 clients: build ## run the real clients, such as tritonclient, against a real server
 	@scripts/clients.sh
@@ -81,11 +99,10 @@ pure: tools
 	@CGO_ENABLED=0 go vet $$(scripts/pure.sh)
 
 # The simulation has one goroutine: there is nothing to race in it, and the detector would make its minutes
-# of virtual traffic ten times slower. The attacks on the binary, which -short leaves out, are not seen by it.
-race: tools ## Go tests under the race detector
+# of virtual traffic ten times slower. Of test/zoo and of the long attacks on the binary it sees nothing.
+race: build ## Go tests under the race detector, but for plan/sim and test/zoo
 	@$(VULKAN)
-	@$(ORT) go test -race -timeout 15m $(TESTFLAGS) $$(go list ./... | grep -vE '^sluice/(plan/sim|test/zoo|cmd/sluice)$$')
-	@$(ORT) go test -race -short -timeout 15m $(TESTFLAGS) ./cmd/sluice
+	@$(GO_TEST) -race $$(go list ./... | grep -vE '^sluice/(plan/sim|test/zoo)$$')
 
 fuzz: tools ## run every fuzz target for FUZZTIME (30s)
 	@$(ORT) scripts/fuzz.sh $(FUZZTIME)

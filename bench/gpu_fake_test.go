@@ -11,7 +11,6 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
@@ -21,6 +20,8 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"sluice/test/rig"
 )
 
 // The test's own binary stands for the gateway, its worker and the measuring children, as
@@ -44,21 +45,14 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	built = sync.OnceValues(func() (string, error) {
-		path := filepath.Join(dir, "sluice")
-		text, err := exec.Command("go", "build", "-o", path, "../cmd/sluice").CombinedOutput()
-		if err != nil {
-			err = fmt.Errorf("%w\n%s", err, text)
-		}
-		return path, err
-	})
+	built = sync.OnceValues(func() (string, error) { return rig.Build(dir) })
 	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
 		_ = os.RemoveAll(dir)
 		os.Exit(code)
 	}))
 }
 
-// built is the gateway's real binary, built at the first use.
+// built is the path of the gateway's real binary, which is built at the first use at the latest.
 var built func() (string, error)
 
 const realBinary = "SLUICE_TEST_BINARY"

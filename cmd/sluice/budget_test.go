@@ -15,11 +15,9 @@ import (
 // A model that takes longer for a row than the least budget: told nothing, the server gives it
 // one that suffices; told less, it says what is wrong, when it loads and to who asks.
 func TestSlowModel(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it loads a slow model twice")
-	}
+	notRaced(t)
 	dir := t.TempDir()
-	if err := (onnxgen.MLP{Layers: []int{1024, 1024, 1}, Repeat: 400, Seed: 9}).Write(filepath.Join(dir, "slow"), "1"); err != nil {
+	if err := (onnxgen.MLP{Layers: []int{1024, 1024, 1}, Repeat: 200, Seed: 9}).Write(filepath.Join(dir, "slow"), "1"); err != nil {
 		t.Fatal(err)
 	}
 	// Of larger batches the test wants nothing, and to warm up with them takes seconds.
@@ -45,7 +43,7 @@ func TestSlowModel(t *testing.T) {
 	}
 	g.stop()
 
-	g = startGateway(t, "--models", dir, "--scheduler-budget", "20ms")
+	g = startGateway(t, "--models", dir, "--scheduler-budget", "10ms")
 	if !strings.Contains(g.Log(), `"msg":"the budget is too short for one row","model":"slow","version":"1","reason":"one row takes `) {
 		t.Errorf("the log does not name the model:\n%s", g.Log())
 	}
@@ -67,7 +65,7 @@ func TestSlowModel(t *testing.T) {
 		return res, said
 	}
 	values := `{"instances":[[` + strings.Repeat("0,", 1023) + `0]]}`
-	refusal := regexp.MustCompile(`^the model takes [0-9.]+m?s, the budget is 20ms: ask for more with Sluice-Budget-Ms or the timeout parameter, or set budget in the model's model.yaml$`)
+	refusal := regexp.MustCompile(`^the model takes [0-9.]+m?s, the budget is 10ms: ask for more with Sluice-Budget-Ms or the timeout parameter, or set budget in the model's model.yaml$`)
 	for range 2 { // the second one is refused before it is decoded
 		for p, body := range map[string]string{path: row, "/v1/models/slow:predict": values} {
 			res, said := ask(p, body, "")

@@ -33,9 +33,7 @@ type caged struct {
 
 func startCaged(t *testing.T, args ...string) *caged {
 	t.Helper()
-	if testing.Short() {
-		t.Skip("takes seconds")
-	}
+	notRaced(t)
 	c := &caged{body: 32 * mebibyte}
 	limit := int64(512 * mebibyte)
 	if wholeAttack() {

@@ -203,7 +203,7 @@ func TestCheckTellsWhatAServerWouldDo(t *testing.T) {
 	f("sluice: 1 of 2 required models are not there\n", 1, "--require", "eta,rankr")
 	f("eta/2  served\n", 0, "--require", "eta")
 	f("eta/2  served\n", 0, "--require", "all")
-	putModel(t, dir, "slow", slowGraph(), "budget: 1ms\n")
+	putModel(t, dir, "slow", slowGraph(), "budget: 1ms\nmax_batch: 2\n")
 	f("slow/1  served, with a note: the budget is too short: one row takes ", 0)
 	f("  budget     1ms (of model.yaml)\n             TOO SHORT: one row takes ", 0)
 }

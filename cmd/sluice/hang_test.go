@@ -42,9 +42,7 @@ func endlessModels(t *testing.T, dir string, names ...string) {
 // Two models hang in both lanes of the CPU. A third is answered meanwhile, and they are refused until
 // their runs are cut at the hang limit; then they answer again.
 func TestHungRunsDoNotStopTheOthers(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it waits for the hang limit")
-	}
+	notRaced(t)
 	dir := tableModel(t)
 	endlessModels(t, dir, "first", "second")
 	const limit = 4 * time.Second

@@ -75,12 +75,14 @@ func (p *pages) look() {
 			}
 		}
 	}
-	browsertest.Fit(p.t, p.dir, p.names...)
+	browsertest.Fit(p.t, p.dir, append(p.names, "compare")...)
+	var drawn []browsertest.Page
 	for _, name := range p.names {
-		shot := filepath.Join(p.dir, name+".png")
-		browsertest.Run(p.t, "--window-size=1200,3600", "--screenshot="+shot, "file://"+filepath.Join(p.dir, name+".html"))
-		if colours, brightness := browsertest.Look(p.t, shot, 0); colours < 30 || brightness < 0.5 {
-			p.t.Errorf("%s: %d colours, brightness %.2f: the page is blank", name, colours, brightness)
+		drawn = append(drawn, browsertest.Page{Name: name, Scheme: "light"})
+	}
+	for i, got := range browsertest.Draw(p.t, p.dir, 3600, drawn...) {
+		if got.Colours < 30 || got.Brightness < 0.5 {
+			p.t.Errorf("%s: %d colours, brightness %.2f: the page is blank", p.names[i], got.Colours, got.Brightness)
 		}
 	}
 }
@@ -88,15 +90,15 @@ func (p *pages) look() {
 // Every command that measures, against a real gateway with real models: their structure, not
 // their figures, which are this machine's.
 func TestLoadtestMeasuresSluice(t *testing.T) {
-	if testing.Short() {
-		t.Skip("half a minute of load")
-	}
+	notRaced(t)
 	p := &pages{t: t, dir: os.Getenv("SLUICE_REPORT_DIR")}
 	if p.dir == "" {
 		p.dir = t.TempDir()
 	}
 	trace, whole := filepath.Join(t.TempDir(), "trace.jsonl"), filepath.Join(t.TempDir(), "whole.jsonl")
-	g := startGateway(t, "--models", examples, "--record", trace)
+	models := t.TempDir()
+	copyBundle(t, "ranker", models, "1")
+	g := startGateway(t, "--models", models, "--record", trace)
 	at := strings.TrimPrefix(g.predict, "http://")
 
 	r := p.measure("run", "run", at, "--model", "ranker", "--metrics", g.admin+"/metrics", "--duration", "3s", "--warmup", "500ms", "--fail", "p50<10s", "--fail", "wrong==0")
@@ -110,7 +112,7 @@ func TestLoadtestMeasuresSluice(t *testing.T) {
 		t.Errorf("run: the gateway's own counters say %+v, its process %+v", s, r.Resources.Target)
 	}
 
-	r = p.measure("capacity", "capacity", at, "--model", "ranker", "--quick", "--low", "100", "--high", "150", "--probe", "300ms", "--confirm", "500ms", "--confirmations", "1", "--no-recovery", "--slo", "p90<1s,err<50%")
+	r = p.measure("capacity", "capacity", at, "--model", "ranker", "--quick", "--warmup", "200ms", "--low", "100", "--high", "150", "--probe", "300ms", "--confirm", "500ms", "--confirmations", "1", "--no-recovery", "--slo", "p90<1s,err<50%")
 	if c := r.Capacity; r.Command != "capacity" || c == nil || len(c.Probes) == 0 || c.Probes[0].Phase != "grid" || c.Probes[0].Rate != 100 || c.Recovery != nil || c.Capacity > 150 {
 		t.Errorf("capacity: %+v", c)
 	}
@@ -121,7 +123,7 @@ func TestLoadtestMeasuresSluice(t *testing.T) {
 	}
 	g.stop()
 
-	g = startGateway(t, "--models", examples, "--record", whole, "--record-payloads")
+	g = startGateway(t, "--models", models, "--record", whole, "--record-payloads")
 	at = strings.TrimPrefix(g.predict, "http://")
 	r = p.measure("replay", "replay", trace, at, "--speed", "2", "--warmup", "500ms", "--duration", "2s")
 	if r.Command != "replay" || !strings.HasPrefix(r.Load.Expression, "trace:") || r.Load.Duration != 2 {
@@ -129,7 +131,7 @@ func TestLoadtestMeasuresSluice(t *testing.T) {
 	}
 	g.stop()
 
-	g = startGateway(t, "--models", examples)
+	g = startGateway(t, "--models", models)
 	at = strings.TrimPrefix(g.predict, "http://")
 	r = p.measure("replay-payloads", "replay", whole, at, "--warmup", "0s")
 	if !slices.ContainsFunc(r.Targets[0].Inputs, func(in string) bool { return strings.HasSuffix(in, "recorded requests") }) || r.Verify.Checked == 0 {
@@ -144,8 +146,8 @@ func TestLoadtestMeasuresSluice(t *testing.T) {
 	if r.Verify.Checked != r.Ledger.OK || !strings.Contains(r.Verify.Source, "ranker.jsonl") {
 		t.Errorf("expect: %+v", r.Verify)
 	}
-	p.look()
 	p.compare()
+	p.look()
 }
 
 func stageNames(r *result.Result) (names []string) {
@@ -175,5 +177,4 @@ func (p *pages) compare() {
 	if got.code != 0 || got.err != "" || !strings.Contains(got.out, "one after the other") {
 		p.t.Errorf("report of two: %+v", got)
 	}
-	browsertest.Fit(p.t, p.dir, "compare")
 }

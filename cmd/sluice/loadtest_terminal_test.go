@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -13,6 +14,9 @@ import (
 	"sluice/internal/ptytest"
 	"sluice/loadtest/result"
 )
+
+// under is a run that has lasted for two seconds or more: on a busy machine no block may show the second one.
+var under = regexp.MustCompile(`\b([2-9]|\d\d+) s of 5m`)
 
 // In a terminal, control-C in the middle of a run leaves the last block on the screen and below
 // it the report, with the cursor visible and lines that wrap again.
@@ -45,7 +49,7 @@ func TestLoadtestGivesTheTerminalBack(t *testing.T) {
 			t.Fatal(err)
 		}
 		hidden = hidden || screen.Hidden
-		if !asked && strings.Contains(screen.Text(), "2 s of 5") {
+		if !asked && under.MatchString(screen.Text()) {
 			asked = true
 			if _, err := master.WriteString("\x03"); err != nil {
 				t.Fatal(err)

@@ -67,7 +67,7 @@ func recordedRows(t *testing.T, request []byte) (n int, shape []int64) {
 // What was sent is in the trace after SIGTERM, in order, and the bodies beside it.
 func TestRecordedArrivals(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "morning.jsonl.gz")
-	g := startGateway(t, "--models", examples, "--record", path, "--record-payloads")
+	g := startGateway(t, "--models", examples, "--record", path, "--record-payloads", "--scheduler-budget", "10s")
 	type sent struct {
 		model, body string
 		rows        int

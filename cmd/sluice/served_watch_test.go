@@ -31,7 +31,7 @@ func (g *running) highest() float64 {
 // one that is started over the same folder.
 func TestWatchStopsPadding(t *testing.T) {
 	state := filepath.Join(t.TempDir(), "state")
-	g := startGateway(t, "--models", "testdata/padded", "--state", state)
+	g := startGateway(t, "--models", "testdata/padded", "--state", state, "--scheduler-budget", "10s")
 	if got := g.highest(); got != -5000 {
 		t.Fatalf("the first answer is %v, want -5000 of the padding", got)
 	}
@@ -72,7 +72,7 @@ func TestWatchStopsPadding(t *testing.T) {
 		t.Errorf("remembered: %s, %v", text, err)
 	}
 
-	again := startGateway(t, "--models", "testdata/padded", "--state", state)
+	again := startGateway(t, "--models", "testdata/padded", "--state", state, "--scheduler-budget", "10s")
 	if got := again.highest(); got != -10000 {
 		t.Errorf("after a restart the answer is %v, want -10000", got)
 	}

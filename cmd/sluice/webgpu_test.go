@@ -19,7 +19,7 @@ func TestServeOnWebGPU(t *testing.T) {
 	needLibrary(t)
 	settings := settingsFile(t,
 		"scheduler: {budget: 10s}",
-		"model_defaults: {max_batch: 8, warmup: 50ms}",
+		"model_defaults: {max_batch: 4, warmup: 50ms}",
 		"devices:",
 		"  - "+softwareGPU(t),
 		"  - cpu")

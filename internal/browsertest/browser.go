@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"image"
 	"image/png"
 	"os"
 	"os/exec"
@@ -112,26 +113,60 @@ const measure = `window.onload = () => {
   document.getElementById('said').textContent = said.concat('measured ' + measured).join('\n');
 };`
 
-// Look counts the colours of 1200 columns of a picture and takes their mean brightness, from 0 to 1.
-func Look(t testing.TB, path string, left int) (colours int, brightness float64) {
+// Page is one that is drawn: a file of the folder, by name without .html, and the scheme that is asked for,
+// light or dark.
+type Page struct{ Name, Scheme string }
+
+// Picture is what a page looks like: the colours in it, and its mean brightness, from 0 to 1.
+type Picture struct {
+	Colours    int
+	Brightness float64
+}
+
+// width of a page that is drawn.
+const width = 1200
+
+// Draw has one browser draw pages, side by side, and looks at every second pixel of each. It leaves files in the
+// folder.
+func Draw(t testing.TB, dir string, height int, pages ...Page) (all []Picture) {
 	t.Helper()
-	f, err := os.Open(path) //nolint:gosec // the test's own file
+	// A frame takes over the scheme of the element around it.
+	text := `<!doctype html><body style="margin:0;display:flex">`
+	for _, p := range pages {
+		text += fmt.Sprintf(`<iframe src="%s.html" style="color-scheme:%s;border:0;width:%dpx;height:100vh"></iframe>`, p.Name, p.Scheme, width)
+	}
+	wrapper, shot := filepath.Join(dir, "draw-wrapper.html"), filepath.Join(dir, "drawn.png")
+	if err := os.WriteFile(wrapper, []byte(text+"</body>"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	Run(t, fmt.Sprintf("--window-size=%d,%d", width*len(pages), height), "--screenshot="+shot, "file://"+wrapper)
+	f, err := os.Open(shot) //nolint:gosec // the test's own file
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	picture, err := png.Decode(f)
+	drawn, err := png.Decode(f)
 	if err != nil {
 		t.Fatal(err)
 	}
-	seen, n := map[[3]uint32]bool{}, 0.0
-	for y := picture.Bounds().Min.Y; y < picture.Bounds().Max.Y; y += 2 {
-		for x := left; x < left+1200; x += 2 {
-			r, g, b, _ := picture.At(x, y).RGBA()
+	if got := drawn.Bounds(); got.Dx() < width*len(pages) {
+		t.Fatalf("the browser has drawn %d columns of %d pages", got.Dx(), len(pages))
+	}
+	for i := range pages {
+		all = append(all, look(drawn, width*i))
+	}
+	return all
+}
+
+func look(drawn image.Image, left int) Picture {
+	seen, sum, n := map[[3]uint32]bool{}, 0.0, 0.0
+	for y := drawn.Bounds().Min.Y; y < drawn.Bounds().Max.Y; y += 2 {
+		for x := left; x < left+width; x += 2 {
+			r, g, b, _ := drawn.At(x, y).RGBA()
 			seen[[3]uint32{r, g, b}] = true
-			brightness += float64(r+g+b) / 3 / 0xffff
+			sum += float64(r+g+b) / 3 / 0xffff
 			n++
 		}
 	}
-	return len(seen), brightness / n
+	return Picture{len(seen), sum / n}
 }

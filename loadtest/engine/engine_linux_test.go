@@ -178,7 +178,7 @@ func TestOutcomes(t *testing.T) {
 		})
 		e := run(t, Options{
 			Targets:  []Target{{Addr: addr, Payloads: payloads(5), Checker: echoes{}}},
-			Arrivals: every(500, 400*time.Microsecond, 5), Timeout: 300 * time.Millisecond, Connections: 8,
+			Arrivals: every(500, 400*time.Microsecond, 5), Timeout: time.Second, Connections: 64, // those without an answer keep 50
 		})
 		n := counts(t, e)
 		var expected [sample.Outcomes]int

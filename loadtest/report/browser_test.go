@@ -2,7 +2,6 @@ package report
 
 import (
 	"bytes"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -54,25 +53,16 @@ func TestPagesFitTheirWidth(t *testing.T) {
 func TestPagesAreDrawn(t *testing.T) {
 	browsertest.Need(t)
 	dir, _ := write(t)
+	var drawn []browsertest.Page
 	for _, name := range []string{"run", "capacity", "ab", "invalid"} {
-		// Side by side: a frame takes over the scheme of the element around it.
-		text := `<!doctype html><body style="margin:0;display:flex">`
-		for _, scheme := range []string{"light", "dark"} {
-			text += fmt.Sprintf(`<iframe src="%s.html" style="color-scheme:%s;border:0;width:1200px;height:100vh"></iframe>`, name, scheme)
+		drawn = append(drawn, browsertest.Page{Name: name, Scheme: "light"}, browsertest.Page{Name: name, Scheme: "dark"})
+	}
+	for i, got := range browsertest.Draw(t, dir, 2600, drawn...) {
+		if got.Colours < 30 {
+			t.Errorf("%+v: %d colours: the page is blank", drawn[i], got.Colours)
 		}
-		wrapper, shot := filepath.Join(dir, name+"-wrapper.html"), filepath.Join(dir, name+".png")
-		if err := os.WriteFile(wrapper, []byte(text+"</body>"), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		browsertest.Run(t, "--window-size=2400,2600", "--screenshot="+shot, "file://"+wrapper)
-		for i, scheme := range []string{"light", "dark"} {
-			colours, brightness := browsertest.Look(t, shot, 1200*i)
-			if colours < 30 {
-				t.Errorf("%s, %s: %d colours: the page is blank", name, scheme, colours)
-			}
-			if dark := brightness < 0.4; dark != (scheme == "dark") {
-				t.Errorf("%s, %s: a brightness of %.2f", name, scheme, brightness)
-			}
+		if dark := got.Brightness < 0.4; dark != (drawn[i].Scheme == "dark") {
+			t.Errorf("%+v: a brightness of %.2f", drawn[i], got.Brightness)
 		}
 	}
 }

@@ -50,7 +50,7 @@ func TestExamples(t *testing.T) {
 	}
 }
 
-// binary is the command under test. `make examples` names it; `make test` runs that beside the other
+// binary is the command under test. `make examples` names it; `make test` runs that beside the unit
 // tests, so they leave it out.
 func binary(t *testing.T) string {
 	t.Helper()

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -23,7 +24,7 @@ import (
 // root is the module's folder.
 const root = "../.."
 
-// binaryDir holds the gateways under test, each built once for the package.
+// binaryDir holds the gateways that are built for this package, each once.
 var binaryDir string
 
 func TestMain(m *testing.M) {
@@ -33,6 +34,8 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	binaryDir = dir
+	os.Setenv("SLUICE_MODEL_DEFAULTS_WARMUP", "20ms")        // no test looks at times
+	os.Setenv("XDG_STATE_HOME", filepath.Join(dir, "state")) // of the gateways
 	code := m.Run()
 	if err := os.RemoveAll(dir); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -40,14 +43,24 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// build makes a gateway's binary; flags are the linker's.
-func build(t *testing.T, name, flags string) string {
+// gatewayBinary is the gateway as people run it.
+func gatewayBinary(t *testing.T) string {
+	t.Helper()
+	dependOnSources(t)
+	path, err := built()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+var built = sync.OnceValues(func() (string, error) { return rig.Build(binaryDir) })
+
+// link makes a gateway with flags of the linker.
+func link(t *testing.T, name, flags string) string {
 	t.Helper()
 	dependOnSources(t)
 	path := filepath.Join(binaryDir, name)
-	if _, err := os.Stat(path); err == nil {
-		return path
-	}
 	cmd := exec.Command("go", "build", "-ldflags", flags, "-o", path, "./cmd/sluice")
 	cmd.Dir = root
 	if out, err := cmd.CombinedOutput(); err != nil {

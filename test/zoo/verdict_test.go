@@ -59,7 +59,7 @@ func (r *report) String() string {
 func check(t *testing.T, dir string) map[string]*report {
 	t.Helper()
 	needLibrary(t)
-	cmd := exec.Command(build(t, "sluice", ""), "check", "--json", dir)
+	cmd := exec.Command(gatewayBinary(t), "check", "--json", dir)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	var exit *exec.ExitError
@@ -81,6 +81,9 @@ func check(t *testing.T, dir string) map[string]*report {
 
 // TestVerdicts holds what `sluice check` says of each model against what is known of it.
 func TestVerdicts(t *testing.T) {
+	if testing.Short() {
+		t.Skip("make long runs it")
+	}
 	models := shelf(t, "converters", "independent", "traps")
 	reports := check(t, bundles(t, models))
 	proven, independents := 0, 0

@@ -25,13 +25,16 @@ const (
 // TestWatchStopsTraps switches proof and test off and wants the live watch to stop each model
 // whose rows change each other.
 func TestWatchStopsTraps(t *testing.T) {
+	if testing.Short() {
+		t.Skip("make long runs it")
+	}
 	var models []*model
 	for _, m := range shelf(t, "traps") {
 		if m.Differs >= leastDiffers && m.rowwise() {
 			models = append(models, m)
 		}
 	}
-	g := startGateway(t, build(t, "sluice-blind", blindFlags), models)
+	g := startGateway(t, link(t, "sluice-blind", blindFlags), models)
 	watched := 0
 	for _, m := range models {
 		t.Run(m.Name, func(t *testing.T) {

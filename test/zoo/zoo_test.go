@@ -14,7 +14,7 @@ func TestTraps(t *testing.T) { serveAll(t, shelf(t, "traps"), rounds) }
 // serveAll runs one gateway over the models and holds each of them.
 func serveAll(t *testing.T, models []*model, rounds int) {
 	needLibrary(t)
-	g := startGateway(t, build(t, "sluice", ""), models)
+	g := startGateway(t, gatewayBinary(t), models)
 	var total tally
 	served, unserved := 0, 0
 	for _, m := range models {
