@@ -52,8 +52,8 @@ type Config struct {
 	// Copies is a folder for private copies of the models' files: they are hashed while they are copied
 	// and loaded from there, so that later writes to models change nothing. The copies of a version go
 	// with it, those of a server that was killed with the next start. It needs the space of all models
-	// that are loaded, and in a file system of memory it takes that memory. Default empty: the state
-	// folder if there is one, else the system's for temporary files, else /dev/shm.
+	// that are loaded, and in a file system of memory it takes that memory. Default empty: the folder
+	// that state names, else the system's for temporary files, else /dev/shm.
 	Copies string `yaml:"copies"`
 
 	Log           Log           `yaml:"log"`
