@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"sluice/internal/remedy"
 )
 
 // errTaken says that another writer has the folder.
@@ -78,7 +80,7 @@ type Entry struct {
 func List(dir string) ([]Entry, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return nil, fmt.Errorf("cannot read the prediction log's folder %s: %w", dir, err)
+		return nil, fmt.Errorf("cannot read the prediction log's folder %s: %w", dir, remedy.Named(err))
 	}
 	var all []Entry
 	for _, e := range entries {

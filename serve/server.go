@@ -22,6 +22,7 @@ import (
 	"sluice/models"
 	"sluice/models/bundle"
 	"sluice/models/gates"
+	"sluice/predlog"
 )
 
 // Options say what a Server is.
@@ -61,6 +62,7 @@ type Server struct {
 	fleet       *fleet.Fleet
 	gpus        gpuWatch
 	recorder    *record.Recorder // nil if nothing is recorded
+	predictions *predlog.Writer  // nil if answers are not recorded
 	access      *accesslog.Log   // nil if there is none
 	ceiling     ceiling
 

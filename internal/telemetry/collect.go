@@ -70,6 +70,7 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	c.metrics.collectGPUs(ch)
 	c.metrics.collectDevices(ch)
 	c.metrics.collectRecording(ch)
+	c.metrics.collectPredictionLog(ch)
 	c.metrics.collectAccessLog(ch)
 	c.metrics.collectLog(ch)
 	c.metrics.collectMemory(ch)

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/parquet-go/parquet-go"
+
+	"sluice/internal/remedy"
 )
 
 // File is a file that is being read.
@@ -21,7 +23,7 @@ type File struct {
 func Open(path string) (_ *File, err error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("cannot read %s: %w", path, remedy.Named(err))
 	}
 	defer func() {
 		if err != nil {
@@ -34,7 +36,7 @@ func Open(path string) (_ *File, err error) {
 	}
 	p, err := parquet.OpenFile(f, about.Size())
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("it is no whole Parquet file: %w", err)
 	}
 	version, there := p.Lookup(schemaKey)
 	if err := checkSchema(version, there); err != nil {
