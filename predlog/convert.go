@@ -96,16 +96,18 @@ func syncFolder(dir string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// convertTo writes a spool's records to a Parquet file, which is on the disk then.
+// convertTo writes a spool's records to a Parquet file, which is on the disk then. What panics in it, a library's
+// encoder, costs this spool alone.
 func convertTo(ctx context.Context, from, to string) (spool Spool, err error) {
 	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return spool, fmt.Errorf("cannot convert the spool %s: %w", from, err)
 	}
 	defer func() {
-		if closed := out.Close(); err == nil {
-			err = closed
+		if reason := recover(); reason != nil {
+			err = fmt.Errorf("cannot convert the spool %s: it panicked: %v", from, reason)
 		}
+		err = errors.Join(err, out.Close())
 	}()
 	t, one := table.NewWriter(out), make([]table.Row, 1)
 	spool, err = ReadSpool(from, func(r *table.Row) error {
