@@ -139,3 +139,6 @@ func (w *Writer) prune(now time.Time) error {
 	w.spoolBytes.Store(spools)
 	return errors.Join(faults...)
 }
+
+// IsSpool reports whether a path is that of a spool.
+func IsSpool(path string) bool { return strings.HasSuffix(path, spoolSuffix) }

@@ -89,7 +89,7 @@ func TestPredictionLog(t *testing.T) {
 		for i, row := range golden(t, model) {
 			id := fmt.Sprint(model, "-", i)
 			requests[id] = row.Request
-			if status := g.send("/v2/models/"+model+"/infer", string(row.Request), "X-Request-Id: "+id); status != http.StatusOK {
+			if status := g.send("/v2/models/"+model+"/infer", string(row.Request), "X-Request-Id: "+id, "Sluice-Budget-Ms: 10000"); status != http.StatusOK {
 				t.Fatalf("%s: status %d", id, status)
 			}
 		}
@@ -157,7 +157,7 @@ func TestPredictionLogIndex(t *testing.T) {
 		"--prediction-log-keep-worst", "0/s", "--prediction-log-keep-refused", "1/s")
 	request := string(golden(t, "eta")[0].Request)
 	for i := range 20 {
-		g.send("/v2/models/eta/infer", request, fmt.Sprint("X-Request-Id: a-", i))
+		g.send("/v2/models/eta/infer", request, fmt.Sprint("X-Request-Id: a-", i), "Sluice-Budget-Ms: 10000")
 	}
 	g.stop()
 	rows := logged(t, dir)

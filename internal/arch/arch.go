@@ -43,7 +43,7 @@ var arrows = map[string][]string{"plan": {"batcher/policy"}}
 var layers = [][]string{
 	{"models/bundle", "models/inputs", "models/trial", "models/gates", "models"},
 	{"internal/oip/wire", "internal/oip/target", "internal/oip/v1", "internal/oip", "internal/oip/client"},
-	{"predlog/table", "predlog", "predlog/query"},
+	{"predlog/table", "predlog", "predlog/query", "predlog/replay"},
 	{"gateway/http/loop", "gateway", "gateway/http/wire", "gateway/http", "gateway/http/admin"},
 }
 
