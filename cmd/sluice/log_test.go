@@ -7,7 +7,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"sluice/internal/oip/client"
 	"sluice/internal/tensor"
@@ -174,5 +176,47 @@ func TestPredictionLogIndex(t *testing.T) {
 	var r table.Row
 	if err := json.Unmarshal([]byte(out), &r); status != 0 || err != nil || r.ID != "a-7" || r.Model != "eta" {
 		t.Errorf("status %d, %v, %s", status, err, out)
+	}
+}
+
+// A gateway that is killed has every answer on the disk that is older than a second, and the next one makes
+// Parquet files of them.
+func TestPredictionLogOfAKilledGateway(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "predictions")
+	args := []string{"--models", examples, "--prediction-log-dir", dir, "--prediction-log-sample", "1"}
+	g := startGateway(t, args...)
+	request := string(golden(t, "eta")[0].Request)
+	type answered struct {
+		id string
+		at time.Time
+	}
+	var all []answered
+	for end := time.Now().Add(1500 * time.Millisecond); time.Now().Before(end); {
+		id := fmt.Sprint("k-", len(all))
+		if status := g.send("/v2/models/eta/infer", request, "X-Request-Id: "+id, "Sluice-Budget-Ms: 10000"); status != http.StatusOK {
+			t.Fatalf("status %d", status)
+		}
+		all = append(all, answered{id, time.Now()})
+	}
+	killed := time.Now()
+	if err := g.Signal(syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	<-g.Done()
+	g.over = true
+	g = startGateway(t, args...)
+	g.stop()
+	rows := logged(t, dir)
+	old := 0
+	for _, a := range all {
+		if killed.Sub(a.at) < time.Second {
+			continue
+		}
+		if old++; rows[a.id].Model != "eta" || len(rows[a.id].Outputs) == 0 {
+			t.Errorf("%s was answered %v before the end, and is lost", a.id, killed.Sub(a.at))
+		}
+	}
+	if old == 0 || len(rows) > len(all) {
+		t.Errorf("%d were older than a second; %d rows of %d answers", old, len(rows), len(all))
 	}
 }
