@@ -32,6 +32,9 @@ type PredictionLog struct {
 	// content, or env:NAME, a variable. Default empty: nothing is hashed. Whoever has the key can try values
 	// until a hash fits.
 	HashKey string `yaml:"hash_key"`
+	// RowKey is the input that tells the rows of a request apart, such as item_id, for `sluice log join`.
+	// Default none: labels are of all rows of their request.
+	RowKey string `yaml:"row_key"`
 	// MaxBytes is the most that the folder takes: the oldest files are removed. Default 10GiB. Too low
 	// forgets soon; too high fills the disk.
 	MaxBytes Bytes `yaml:"max_bytes"`
@@ -139,6 +142,9 @@ func (v *validator) predictionLog(c *Config) {
 		v.fault("prediction_log.hash_key", strconv.Quote(p.HashKey), "must be file:PATH or env:NAME, never the key itself")
 	case !hashed:
 		v.fault("prediction_log.hash_key", p.HashKey, "is of no use while prediction_log.redact has no hash")
+	}
+	if how := p.Redact[p.RowKey]; how != "" {
+		v.fault("prediction_log.row_key", strconv.Quote(p.RowKey), "must not be redacted: prediction_log.redact has "+how+" for it")
 	}
 	if p.Dir != "" && filepath.Clean(p.Dir) == filepath.Clean(c.Models) {
 		v.fault("prediction_log.dir", strconv.Quote(p.Dir), "must be another folder than models, whose bundles are only read")

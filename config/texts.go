@@ -90,6 +90,7 @@ var texts = map[string]string{
 	"PredictionLog.MaxAge":        "How long a file is kept. Default 720h. Too low forgets soon; too high keeps what clients sent for longer than they may have been told.",
 	"PredictionLog.MaxBytes":      "The most that the folder takes: the oldest files are removed. Default 10GiB. Too low forgets soon; too high fills the disk.",
 	"PredictionLog.Redact":        "Which inputs are not written as they came, by their names, of whatever model: drop leaves one out, hash writes a keyed hash of each row in its place. Default none. What is redacted cannot be replayed. In a flag or a variable: card=hash,name=drop.",
+	"PredictionLog.RowKey":        "The input that tells the rows of a request apart, such as item_id, for `sluice log join`. Default none: labels are of all rows of their request.",
 	"PredictionLog.Sample":        "The share of requests, from 0 to 1, that are recorded by chance, whatever came of them. Default 0.01. Too low leaves too few rows for statistics; too high costs some microseconds of CPU for each, and fills max_bytes sooner.",
 	"Queue":                       "Bounds what waits for a device, for each model version. It is a backstop: requests that would miss their deadline are refused long before.",
 	"Queue.MaxBytes":              "The most bytes of tensors that wait for one model. Default 256MiB: or limits.max_inputs_bytes, which holds for all models together, if that is less. Too low sheds bursts of large tensors; too high lets one model's queue take what the others need.",

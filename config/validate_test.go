@@ -100,6 +100,7 @@ func TestRejectedFiles(t *testing.T) {
 	f("prediction_log: {redact: {name: drop}, hash_key: 'file:/run/key'}", "prediction_log.hash_key: file:/run/key is of no use while prediction_log.redact has no hash")
 	f("prediction_log: {redact: {card: hash}, hash_key: secret}", `prediction_log.hash_key: "secret" must be file:PATH or env:NAME, never the key itself`)
 	f("prediction_log: {redact: {card: hash}, hash_key: 'env:'}", `prediction_log.hash_key: "env:" must be file:PATH or env:NAME, never the key itself`)
+	f("prediction_log: {row_key: item, redact: {item: drop}}", `prediction_log.row_key: "item" must not be redacted: prediction_log.redact has drop for it`)
 	f("prediction_log: {max_bytes: 1MiB}", "prediction_log.max_bytes: 1MiB must be from 16MiB to 1048576GiB")
 	f("prediction_log: {max_age: 1s}", "prediction_log.max_age: 1s must be from 1m0s to 87600h0m0s")
 	f("model_defaults: {max_batch: 0}", "model_defaults.max_batch: 0 must be from 1 to 4096")

@@ -1,14 +1,12 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"sluice/internal/remedy"
 	"sluice/predlog/query"
 )
 
@@ -27,7 +25,7 @@ datatypes, each has a column with the datatype behind its name.`,
 			if to == "" {
 				to = strings.TrimSuffix(args[0], ".parquet") + ".flat.parquet"
 			}
-			if err := flattenTo(args[0], to); err != nil {
+			if err := writeWhole(to, func(out *os.File) error { return query.Flatten(args[0], out) }); err != nil {
 				return err
 			}
 			_, err := fmt.Fprintln(cmd.OutOrStdout(), to)
@@ -37,22 +35,4 @@ datatypes, each has a column with the datatype behind its name.`,
 	cmd.SetUsageFunc(writePlainUsage)
 	cmd.Flags().StringVar(&to, "out", "", "The `file` to write; else FILE with .flat.parquet in place of .parquet.")
 	return cmd
-}
-
-// flattenTo writes the file under a temporary name first, so that none is there by halves.
-func flattenTo(from, to string) (err error) {
-	part := to + ".tmp"
-	out, err := os.Create(part)
-	if err != nil {
-		return fmt.Errorf("cannot write %s: %w", to, remedy.Written(err))
-	}
-	defer func() {
-		if err != nil {
-			_ = os.Remove(part)
-		}
-	}()
-	if err := errors.Join(query.Flatten(from, out), out.Close()); err != nil {
-		return err
-	}
-	return os.Rename(part, to)
 }

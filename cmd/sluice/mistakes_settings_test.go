@@ -95,6 +95,18 @@ var pathMistakes = []mistake{
 		says: "cannot read the prediction log's folder nowhere: no such file or directory: create it, or correct the path",
 	},
 	{
+		name: "labels are joined with no log", args: "log join labels.parquet", status: 2,
+		says: "no prediction log is named: name a file or a folder with --log, or set prediction_log.dir",
+	},
+	{
+		name: "labels are joined that are not there", args: "log join labels.parquet --log good", status: 1,
+		says: "cannot read the labels labels.parquet: no such file or directory: create it, or correct the path",
+	},
+	{
+		name: "what is replayed is neither a file nor in a log", args: "replay nowhere", status: 2,
+		says: "nowhere is no file, and no folder is named to look for it as an id: name it with --dir, or set prediction_log.dir",
+	},
+	{
 		name: "a file is flattened that is none of the log", args: "log flatten good/double.onnx --out flat", status: 1,
 		says: "cannot read good/double.onnx: it is no whole Parquet file: invalid magic header of parquet file: \"\\b\\t\\x12\\x0e\"",
 	},

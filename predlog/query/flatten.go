@@ -26,28 +26,36 @@ func Flatten(path string, to io.Writer) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, in.Close()) }()
-	columns, err := columnsOf(in)
+	columns, err := columnsOf(in.Rows)
 	if err != nil {
 		return err
 	}
-	out := table.NewFlat(to, flatColumns(columns))
+	out := table.NewFlat(to, flatColumns(columns), nil)
 	values := make([]table.FlatValue, len(columns))
 	if err := in.Rows(func(r *table.Row) error {
-		clear(values)
-		for output, list := range [][]table.Tensor{r.Inputs, r.Outputs} {
-			for i := range list {
-				t := &list[i]
-				at, _ := slices.BinarySearchFunc(columns, column{output == 1, t.Name, t.Datatype}, compareColumns)
-				if err := fill(&values[at], t); err != nil {
-					return fmt.Errorf("the tensor %s of request %s: %w", t.Name, r.ID, err)
-				}
-			}
+		if err := fillAll(values, columns, r); err != nil {
+			return err
 		}
 		return out.Write(r, values)
 	}); err != nil {
 		return err
 	}
 	return out.Close()
+}
+
+// fillAll reads a row's tensors into the values of its columns.
+func fillAll(values []table.FlatValue, columns []column, r *table.Row) error {
+	clear(values)
+	for output, list := range [][]table.Tensor{r.Inputs, r.Outputs} {
+		for i := range list {
+			t := &list[i]
+			at, _ := slices.BinarySearchFunc(columns, column{output == 1, t.Name, t.Datatype}, compareColumns)
+			if err := fill(&values[at], t); err != nil {
+				return fmt.Errorf("the tensor %s of request %s: %w", t.Name, r.ID, err)
+			}
+		}
+	}
+	return nil
 }
 
 func compareColumns(a, b column) int {
@@ -60,10 +68,10 @@ func compareColumns(a, b column) int {
 	return cmp.Or(cmp.Compare(side(a), side(b)), cmp.Compare(a.name, b.name), cmp.Compare(a.datatype, b.datatype))
 }
 
-// columnsOf are the tensors of a file in order: the inputs, then the outputs, by name and datatype.
-func columnsOf(in *table.File) (all []column, err error) {
+// columnsOf are the tensors of rows in order: the inputs, then the outputs, by name and datatype.
+func columnsOf(each func(visit func(*table.Row) error) error) (all []column, err error) {
 	known := map[column]bool{}
-	err = in.Rows(func(r *table.Row) error {
+	err = each(func(r *table.Row) error {
 		for output, list := range [][]table.Tensor{r.Inputs, r.Outputs} {
 			for i := range list {
 				c := column{output == 1, list[i].Name, list[i].Datatype}

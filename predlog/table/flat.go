@@ -56,6 +56,9 @@ type Flat struct {
 	at      []int // of each column's elements
 	shapes  []int // of each column's shape
 	scalars []scalar
+	labels  *Labels // nil in a file without
+	rowAt   int     // of the number of a request's row, beside labels
+	labelAt []int   // of each label
 	row     parquet.Row
 	parts   [][]parquet.Value // by column
 }
@@ -98,9 +101,13 @@ func scalars() (list []scalar) {
 	return list
 }
 
-// NewFlat begins a flattened file.
-func NewFlat(to io.Writer, columns []FlatColumn) *Flat {
-	f := &Flat{columns: columns, scalars: scalars()}
+// rowName is the column of the number of a request's row.
+const rowName = "row"
+
+// NewFlat begins a flattened file. With labels it has a row for each label: the column row says of which row of the
+// request, and a column label.NAME for each of theirs.
+func NewFlat(to io.Writer, columns []FlatColumn, labels *Labels) *Flat {
+	f := &Flat{columns: columns, scalars: scalars(), labels: labels}
 	group := parquet.Group{}
 	for _, s := range f.scalars {
 		group[s.name] = s.node
@@ -108,6 +115,12 @@ func NewFlat(to io.Writer, columns []FlatColumn) *Flat {
 	for _, c := range columns {
 		group[c.Name] = parquet.Optional(parquet.List(flatNodes[c.Kind]()))
 		group[c.Name+shapeSuffix] = parquet.Optional(parquet.List(parquet.Int(64)))
+	}
+	if labels != nil {
+		group[rowName] = parquet.Int(64)
+		for _, c := range labels.columns {
+			group[c.Name] = c.node
+		}
 	}
 	schema := parquet.NewSchema("predictions", group)
 	f.out = parquet.NewGenericWriter[any](to, schema, parquet.Compression(&zstd.Codec{Level: zstd.SpeedFastest, Concurrency: 1}))
@@ -122,12 +135,37 @@ func NewFlat(to io.Writer, columns []FlatColumn) *Flat {
 		f.at = append(f.at, place(c.Name, "list", "element"))
 		f.shapes = append(f.shapes, place(c.Name+shapeSuffix, "list", "element"))
 	}
+	if labels != nil {
+		f.rowAt = place(rowName)
+		for _, c := range labels.columns {
+			f.labelAt = append(f.labelAt, place(c.Name))
+		}
+	}
 	f.parts = make([][]parquet.Value, len(schema.Columns()))
 	return f
 }
 
-// Write adds a row; values stand for the columns.
+// Write adds a row of a file without labels; values stand for the columns.
 func (f *Flat) Write(r *Row, values []FlatValue) error {
+	f.begin(r, values)
+	return f.end(r)
+}
+
+// WriteLabelled adds row n of a request with the label at a place.
+func (f *Flat) WriteLabelled(r *Row, n int, values []FlatValue, label int) error {
+	f.begin(r, values)
+	f.parts[f.rowAt] = append(f.parts[f.rowAt], parquet.Int64Value(int64(n)).Level(0, 0, f.rowAt))
+	for i, at := range f.labelAt {
+		v, there := f.labels.rows[label][i], 1
+		if v.IsNull() {
+			there = 0
+		}
+		f.parts[at] = append(f.parts[at], v.Level(0, there, at))
+	}
+	return f.end(r)
+}
+
+func (f *Flat) begin(r *Row, values []FlatValue) {
 	for i := range f.parts {
 		f.parts[i] = f.parts[i][:0]
 	}
@@ -139,6 +177,9 @@ func (f *Flat) Write(r *Row, values []FlatValue) error {
 		f.list(f.at[i], v.There, v.count(f.columns[i].Kind), func(k int) parquet.Value { return v.element(f.columns[i].Kind, k) })
 		f.list(f.shapes[i], v.There, len(v.Shape), func(k int) parquet.Value { return parquet.Int64Value(v.Shape[k]) })
 	}
+}
+
+func (f *Flat) end(r *Row) error {
 	f.row = f.row[:0]
 	for _, part := range f.parts {
 		f.row = append(f.row, part...)
