@@ -92,8 +92,9 @@ func List(dir string) ([]Entry, error) {
 			f.Stamp = strings.TrimPrefix(stem, currentPrefix)
 		}
 		about, err := e.Info()
-		if f.Stamp == "" || err != nil || !about.Mode().IsRegular() {
-			continue // it is not ours, or it has gone
+		_, other := time.Parse(stampForm, f.Stamp)
+		if other != nil || err != nil || !about.Mode().IsRegular() {
+			continue // it is not ours, such as a file that was flattened here; or it has gone
 		}
 		f.size, f.changed = about.Size(), about.ModTime()
 		all = append(all, f)

@@ -14,10 +14,13 @@ import (
 // was converted is found again under its other name.
 const looks = 5
 
-// Find calls visit with each record of a folder that has the id, those of the newest file first. It looks into the
-// spool that is being written, too.
+// Find calls visit with each record of a folder that has the id, those of the newest file first, until it returns an
+// error. It looks into the spool that is being written, too. A file that cannot be read hides nothing that is in the
+// others: the error says so at the end.
 func Find(dir, id string, visit func(file string, r *table.Row) error) error {
 	done := map[string]bool{} // by stamp
+	var stopped error         // what visit returned
+	var faults []error
 	for range looks {
 		all, err := predlog.List(dir)
 		if err != nil {
@@ -28,17 +31,23 @@ func Find(dir, id string, visit func(file string, r *table.Row) error) error {
 			if done[f.Stamp] {
 				continue
 			}
-			switch err := findIn(&f, id, func(r *table.Row) error { return visit(f.Path, r) }); {
+			err := findIn(&f, id, func(r *table.Row) error {
+				stopped = visit(f.Path, r)
+				return stopped
+			})
+			switch {
+			case stopped != nil:
+				return stopped
 			case errors.Is(err, os.ErrNotExist):
 				gone = true
+				continue
 			case err != nil:
-				return err
-			default:
-				done[f.Stamp] = true
+				faults = append(faults, err)
 			}
+			done[f.Stamp] = true
 		}
 		if !gone {
-			return nil
+			return errors.Join(faults...)
 		}
 	}
 	return fmt.Errorf("the files of %s come and go faster than they can be read", dir)

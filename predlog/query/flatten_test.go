@@ -25,7 +25,7 @@ func write(t *testing.T, rows ...table.Row) string {
 	if err := errors.Join(w.Write(rows), w.Close(nil)); err != nil {
 		t.Fatal(err)
 	}
-	path := filepath.Join(t.TempDir(), "predictions-a.parquet")
+	path := filepath.Join(t.TempDir(), "predictions-20260101T000000.000000000Z.parquet")
 	if err := os.WriteFile(path, out.Bytes(), 0o600); err != nil {
 		t.Fatal(err)
 	}
