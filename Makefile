@@ -19,7 +19,7 @@ ORT     := SLUICE_ONNXRUNTIME="$$(scripts/onnxruntime.sh --path)"
 # The software Vulkan driver, for the tests of the WebGPU provider; they are skipped where it cannot be had, but not in CI.
 VULKAN  := scripts/swiftshader.sh || [[ -z "$${CI:-}" ]]
 
-.PHONY: help run library build test unit outside long clients examples check fmt format vet lint pure race fuzz bench bench-fallback drill selftest soak ends cuda-faults real-models gpu-pack gpu-check gpu-check-software clean tools
+.PHONY: help run library build test unit outside long clients tables examples check fmt format vet lint pure race fuzz bench bench-fallback drill selftest soak ends cuda-faults real-models gpu-pack gpu-check gpu-check-software clean tools
 
 help: ## print this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -67,6 +67,9 @@ long: build ## the tests that `make test` leaves to CI, because each takes long
 
 clients: build ## run the real clients, such as tritonclient, against a real server
 	@scripts/clients.sh
+
+tables: tools ## read the prediction log's files with DuckDB and pandas
+	@scripts/tables.sh
 
 # With the Python of the clients, so that the example for tritonclient runs too. In CI no example may be left out.
 examples: build ## run every example of README.md and docs, compare what it prints

@@ -63,6 +63,7 @@ type Config struct {
 	Drain         Drain         `yaml:"drain"`
 	AccessLog     AccessLog     `yaml:"access_log"`
 	Record        Record        `yaml:"record"`
+	PredictionLog PredictionLog `yaml:"prediction_log"`
 	ONNXRuntime   ONNXRuntime   `yaml:"onnxruntime"`
 	ModelDefaults ModelDefaults `yaml:"model_defaults"`
 
@@ -256,6 +257,11 @@ func Default() *Config {
 		Drain:     Drain{Delay: time.Second, Deadline: 20 * time.Second},
 		AccessLog: AccessLog{Sample: 0.01, Slow: 0.8, MaxPerSecond: 100},
 		Record:    Record{MaxBytes: gibibyte, MaxAge: time.Hour},
+		PredictionLog: PredictionLog{
+			Sample: 0.01, Index: "chosen",
+			Keep:     KeepRates{Failed: 10, Refused: 1, Late: 10, Degraded: 1, Worst: 1},
+			MaxBytes: 10 * gibibyte, MaxAge: 30 * 24 * time.Hour,
+		},
 		ModelDefaults: ModelDefaults{
 			Unproven:     "batch",
 			FairRows:     true,

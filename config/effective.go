@@ -29,7 +29,7 @@ func (c *Config) Effective() []Setting {
 		o := &options[len(settings)]
 		s := Setting{Path: at.path, Value: field.Interface(), Source: "default", Default: o.Default, Env: o.Env, Flag: o.Flag}
 		switch value := s.Value.(type) {
-		case time.Duration, Bytes:
+		case time.Duration, Bytes, PerSecond:
 			s.Value = plain(value)
 		}
 		if source := c.sources[at.path]; source != "" {
@@ -98,6 +98,9 @@ func inYAML(s *Setting) (value string, block bool) {
 		if list.Len() == 0 {
 			return "[]", false
 		}
+		block = true
+	}
+	if names := reflect.ValueOf(s.Value); names.Kind() == reflect.Map && names.Len() > 0 {
 		block = true
 	}
 	text, err := yaml.Marshal(s.Value)

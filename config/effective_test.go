@@ -25,6 +25,7 @@ func TestAnnotatedIsAFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	f(mustParse(t, string(text)))
+	f(mustParse(t, "prediction_log: {redact: {card: drop}}"))
 	f(mustParse(t, "models: 'a: # b'\nadmin_hosts: [one.example]\ndevices: [cpu]"))
 }
 

@@ -88,6 +88,8 @@ func kind(field reflect.Value) string {
 		return "switch"
 	case Bytes:
 		return "size"
+	case PerSecond:
+		return "rate"
 	case time.Duration:
 		return "time"
 	case int:
@@ -174,7 +176,7 @@ func text(field reflect.Value) string {
 		}
 		return strings.Join(names, ",")
 	case map[string]string:
-		return ""
+		return namesText(list)
 	}
 	return plain(field.Interface())
 }
@@ -209,7 +211,11 @@ func assign(field reflect.Value, text string) error {
 			return fmt.Errorf("%q is neither true nor false", text)
 		}
 		*target = text == "true"
+	case *map[string]string:
+		return assignNames(target, text)
 	case *Bytes:
+		return target.parse(text)
+	case *PerSecond:
 		return target.parse(text)
 	case *time.Duration:
 		d, err := time.ParseDuration(text)

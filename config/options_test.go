@@ -23,6 +23,7 @@ func TestOptions(t *testing.T) {
 	f("scheduler.budget SLUICE_SCHEDULER_BUDGET scheduler-budget 0s")
 	f("record.file SLUICE_RECORD_FILE record ")
 	f("record.payloads SLUICE_RECORD_PAYLOADS record-payloads false")
+	f("prediction_log.keep.late SLUICE_PREDICTION_LOG_KEEP_LATE prediction-log-keep-late 10/s")
 	f("onnxruntime.library SLUICE_ONNXRUNTIME onnxruntime-library ")
 	f("model_defaults.tolerance.abs SLUICE_MODEL_DEFAULTS_TOLERANCE_ABS model-defaults-tolerance-abs 0.0001")
 }
@@ -42,7 +43,7 @@ func TestOptionDefaults(t *testing.T) {
 
 func TestPrecedence(t *testing.T) {
 	c := mustParse(t, "models: from-file\nscheduler: {budget: 20ms, cpu_lanes: 2}\nlisten: 127.0.0.1:1")
-	env := map[string]string{"SLUICE_SCHEDULER_BUDGET": "30ms", "SLUICE_ADMIN_HOSTS": "a.example, b.example", "SLUICE_LISTEN": "127.0.0.1:2", "SLUICE_ONNXRUNTIME": "/lib.so", "SLUICE_ADMIN": ""}
+	env := map[string]string{"SLUICE_SCHEDULER_BUDGET": "30ms", "SLUICE_ADMIN_HOSTS": "a.example, b.example", "SLUICE_LISTEN": "127.0.0.1:2", "SLUICE_ONNXRUNTIME": "/lib.so", "SLUICE_ADMIN": "", "SLUICE_PREDICTION_LOG_REDACT": "card=hash, name=drop", "SLUICE_PREDICTION_LOG_KEEP_WORST": "7/s"}
 	err := c.ApplyEnv(func(name string) (string, bool) { text, ok := env[name]; return text, ok })
 	if err != nil {
 		t.Fatal(err)
@@ -54,6 +55,7 @@ func TestPrecedence(t *testing.T) {
 	want.Models, want.Scheduler.CPULanes = "from-file", 2
 	want.Scheduler.Budget, want.ONNXRuntime.Library, want.Admin = 30*time.Millisecond, "/lib.so", ""
 	want.AdminHosts = []string{"a.example", "b.example"}
+	want.PredictionLog.Redact, want.PredictionLog.Keep.Worst = map[string]string{"card": "hash", "name": "drop"}, 7
 	want.Listen = "127.0.0.1:3"
 	if !sameSettings(c, want) {
 		t.Errorf("got\n%s\nwant\n%s", c, want)
@@ -61,10 +63,12 @@ func TestPrecedence(t *testing.T) {
 }
 
 func TestBadText(t *testing.T) {
-	env := map[string]string{"SLUICE_QUEUE_MAX_ROWS": "many", "SLUICE_DRAIN_DELAY": "soon"}
+	env := map[string]string{"SLUICE_QUEUE_MAX_ROWS": "many", "SLUICE_DRAIN_DELAY": "soon", "SLUICE_PREDICTION_LOG_KEEP_LATE": "10", "SLUICE_PREDICTION_LOG_REDACT": "card"}
 	err := Default().ApplyEnv(func(name string) (string, bool) { text, ok := env[name]; return text, ok })
 	want := "SLUICE_QUEUE_MAX_ROWS: queue.max_rows: \"many\" is not a whole number\n" +
-		"SLUICE_DRAIN_DELAY: drain.delay: \"soon\" is not a duration such as 250ms or 5s"
+		"SLUICE_DRAIN_DELAY: drain.delay: \"soon\" is not a duration such as 250ms or 5s\n" +
+		"SLUICE_PREDICTION_LOG_REDACT: prediction_log.redact: \"card\" is not NAME=VALUE\n" +
+		"SLUICE_PREDICTION_LOG_KEEP_LATE: prediction_log.keep.late: \"10\" is not a rate: write a whole number and /s, such as 10/s"
 	if err == nil || err.Error() != want {
 		t.Errorf("got\n%v\nwant\n%s", err, want)
 	}

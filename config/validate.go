@@ -40,6 +40,7 @@ func (v *validator) check(c *Config) {
 	between(v, "drain.delay", c.Drain.Delay, 0, 10*time.Minute)
 	between(v, "drain.deadline", c.Drain.Deadline, 0, time.Hour)
 	v.files(c)
+	v.predictionLog(c)
 	v.models(&c.ModelDefaults)
 	v.devices(c.Devices)
 }
@@ -251,7 +252,7 @@ func (v *validator) fault(path string, value any, rule string) {
 }
 
 // between refuses NaN too: it is neither below nor above, so the test asks for inside.
-func between[T int | Bytes | time.Duration | float64](v *validator, path string, value, low, high T) {
+func between[T int | Bytes | PerSecond | time.Duration | float64](v *validator, path string, value, low, high T) {
 	if size, ok := any(high).(Bytes); ok && size >= 1<<50 {
 		v.rule(path, plain(low)+" and more") // the bound is there for sums that must not overflow
 	} else {

@@ -2,6 +2,7 @@ package serve
 
 import (
 	"maps"
+	"strconv"
 
 	"sluice/internal/task"
 	"sluice/internal/telemetry"
@@ -32,7 +33,7 @@ func (s *served) prepare(t *task.Task) error {
 }
 
 // notes tells, in the model's configuration, how its rows share runs, what that rests on, and
-// what budget requests have that name none, and how long rows may be.
+// what budget requests have that name none, how far answers may be off, and how long rows may be.
 func (s *Server) notes(v *models.Version) map[string]string {
 	how := v.Report.Batching
 	if now, known := s.registry.Batching(v); known {
@@ -41,6 +42,7 @@ func (s *Server) notes(v *models.Version) map[string]string {
 	notes := map[string]string{
 		"batching": string(how.Mode), "batching_basis": string(how.Basis), "batching_reason": how.Text,
 		"budget": v.Report.Budget.String(), "budget_basis": string(v.Report.BudgetBasis),
+		"tolerance_abs": strconv.FormatFloat(v.Config.Tolerance.Abs, 'g', -1, 64), "tolerance_rel": strconv.FormatFloat(v.Config.Tolerance.Rel, 'g', -1, 64),
 	}
 	maps.Copy(notes, v.Report.LengthNotes())
 	return notes

@@ -16,6 +16,8 @@ import (
 const (
 	serverMemory = 48 << 20
 	childMemory  = 32 << 20 // a worker, or a trial
+	// A prediction log: its queue when it is full, and a conversion (measured 2026-12-01: 28 MiB).
+	predictionLogMemory = 64 << 20
 )
 
 // MemoryNeed is how much memory a server with some settings and models needs, and where.
@@ -52,8 +54,16 @@ func (n *MemoryNeed) loading() int64 { return childMemory + 2*n.largest }
 // requests is what requests may hold, with what Go's collector needs beside it.
 func (n *MemoryNeed) requests() int64 { return int64(n.cfg.Budgeted()) / 10 * goOverhead }
 
+// server is what it takes besides models and requests.
+func (n *MemoryNeed) server() int64 {
+	if n.cfg.PredictionLog.Dir != "" {
+		return serverMemory + predictionLogMemory
+	}
+	return serverMemory
+}
+
 func (n *MemoryNeed) total() int64 {
-	return serverMemory + n.workers + n.models + n.loading() + n.requests()
+	return n.server() + n.workers + n.models + n.loading() + n.requests()
 }
 
 // ceiling is how much memory there may be, and where that is from.
@@ -94,7 +104,7 @@ func (n *MemoryNeed) WriteJSON(w io.Writer) error {
 	var line MemoryLine
 	m := &line.Memory
 	m.Ceiling, m.Source = n.ceiling()
-	m.Server, m.Workers, m.Models, m.Loading, m.Largest = serverMemory, n.workers, n.models, n.loading(), n.label
+	m.Server, m.Workers, m.Models, m.Loading, m.Largest = n.server(), n.workers, n.models, n.loading(), n.label
 	m.Requests, m.Needed, m.Usable = n.requests(), n.total(), n.usable()
 	m.Fits = m.Needed <= m.Usable
 	return json.NewEncoder(w).Encode(&line)
@@ -109,9 +119,9 @@ func (n *MemoryNeed) WriteText(w io.Writer) {
 	fmt.Fprintln(w, "memory")
 	line("ceiling", "%s (%s), of which a tenth is left to the kernel", mebibytes(ceiling), source)
 	if n.workers > 0 {
-		line("server", "about %s, and %s for its workers", mebibytes(serverMemory), mebibytes(n.workers))
+		line("server", "about %s, and %s for its workers", mebibytes(n.server()), mebibytes(n.workers))
 	} else {
-		line("server", "about %s", mebibytes(serverMemory))
+		line("server", "about %s", mebibytes(n.server()))
 	}
 	if n.largest > 0 {
 		line("models", "about %s, and %s while the largest (%s) is loaded anew", mebibytes(n.models), mebibytes(n.loading()), n.label)

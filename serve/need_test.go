@@ -35,4 +35,7 @@ func TestMemoryNeed(t *testing.T) {
 	f("models     about 15 MiB, and 52 MiB while the largest (b/1) is loaded anew", 0, on("a", 5), on("b", 4, 6), older)
 	f("about 448 MiB of 461 MiB: it fits", 0, on("a", 5), on("b", 4, 6), older)
 	f("about 480 MiB, and there are 461 MiB: it does NOT FIT; requests get what the models leave. Let the server have 19 MiB more", 1, on("a", 5), on("b", 4, 6), older)
+	cfg.PredictionLog.Dir = "log"
+	f("server     about 112 MiB", 0)
+	f("about 477 MiB, and there are 461 MiB", 0)
 }

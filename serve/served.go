@@ -234,6 +234,9 @@ func (s *Server) listeners() []gateway.Listener {
 	if s.recorder != nil {
 		list = append(list, gateway.Listener{Name: "trace", Ended: arrivals{s.recorder}.ended})
 	}
+	if s.predictions != nil {
+		list = append(list, gateway.Listener{Name: "prediction log", Ended: answers{s.predictions}.ended})
+	}
 	return list
 }
 

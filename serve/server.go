@@ -23,6 +23,7 @@ import (
 	"sluice/models/bundle"
 	"sluice/models/gates"
 	"sluice/models/roles"
+	"sluice/predlog"
 )
 
 // Options say what a Server is.
@@ -63,6 +64,7 @@ type Server struct {
 	fleet       *fleet.Fleet
 	gpus        gpuWatch
 	recorder    *record.Recorder // nil if nothing is recorded
+	predictions *predlog.Writer  // nil if answers are not recorded
 	access      *accesslog.Log   // nil if there is none
 	ceiling     ceiling
 

@@ -32,6 +32,7 @@ var steps = []step{
 	{"scheduler", (*Server).startScheduler},
 	{"workers", func(s *Server, _ context.Context) error { return s.fleet.Start(s.batcher) }},
 	{"recording", func(s *Server, _ context.Context) error { return s.startRecording() }},
+	{"prediction log", func(s *Server, _ context.Context) error { return s.startPredictionLog() }},
 	{"access log", func(s *Server, _ context.Context) error { return s.startAccessLog() }},
 	{"servers", func(s *Server, _ context.Context) error { return s.makePorts() }},
 	{"ceiling", func(s *Server, _ context.Context) error { s.watchMemory(); return nil }},

@@ -17,8 +17,8 @@ import (
 	"sluice/config"
 )
 
-// testConfig is a server with every part that there is: a device with a worker, all ports, a trace, an access
-// log and copies, each in a folder of the test.
+// testConfig is a server with every part that there is: a device with a worker, all ports, a trace, a
+// prediction log, an access log and copies, each in a folder of the test.
 func testConfig(t *testing.T, dir string) *config.Config {
 	t.Helper()
 	cfg, err := Settings("", "", func(c *config.Config) error {
@@ -26,7 +26,7 @@ func testConfig(t *testing.T, dir string) *config.Config {
 		c.Listen, c.Admin, c.MetricsListen = "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"
 		c.Devices = []config.Device{config.DefaultDevice("fake"), config.DefaultDevice("cpu")}
 		c.Record.File, c.AccessLog.File = filepath.Join(dir, "trace"), filepath.Join(dir, "access.log")
-		c.State = filepath.Join(dir, "state")
+		c.State, c.PredictionLog.Dir = filepath.Join(dir, "state"), filepath.Join(dir, "predictions")
 		return nil
 	})
 	if err != nil {
@@ -129,6 +129,15 @@ func TestStartFails(t *testing.T) {
 		}
 	})
 	f("cannot create the trace", func(c *config.Config, dir string) { c.Record.File = filepath.Join(dir, "no", "trace") })
+	f("cannot keep a prediction log", func(c *config.Config, dir string) {
+		c.PredictionLog.Dir = filepath.Join(dir, "models.yaml", "log")
+		if err := os.WriteFile(filepath.Join(dir, "models.yaml"), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	})
+	f("cannot read the key", func(c *config.Config, dir string) {
+		c.PredictionLog.Redact, c.PredictionLog.HashKey = map[string]string{"x": "hash"}, "file:"+filepath.Join(dir, "key")
+	})
 	f("cannot open the access log", func(c *config.Config, dir string) { c.AccessLog.File = filepath.Join(dir, "no", "log") })
 	f("admin_token_file", func(c *config.Config, dir string) { c.AdminTokenFile = filepath.Join(dir, "token") })
 	f("cannot open the predict port", func(c *config.Config, _ string) { c.Listen = "192.0.2.1:1" })

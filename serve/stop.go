@@ -19,6 +19,7 @@ func (s *Server) stop() error {
 	defer cancel()
 	err := s.drain(ctx)
 	s.stopRecording()
+	s.stopPredictionLog()
 	s.stopAccessLog()
 	if s.batcher != nil {
 		s.batcher.Close()

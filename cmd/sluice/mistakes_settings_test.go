@@ -75,6 +75,42 @@ var pathMistakes = []mistake{
 		says: "--record: record.file: cannot create the trace pipe: no such device or address: if it is a pipe, begin to read it first; else name a file",
 	},
 	{
+		name: "the prediction log's folder is a file", args: "serve good --prediction-log-dir good/double.onnx", status: 1,
+		says: "--prediction-log-dir: prediction_log.dir: cannot keep a prediction log in good/double.onnx: not a directory: correct the path, a part of which is a file",
+	},
+	{
+		name: "the key of redacted inputs is not there", args: "serve good --prediction-log-dir log --prediction-log-redact x=hash --prediction-log-hash-key file:key", status: 1,
+		says: "--prediction-log-hash-key: prediction_log.hash_key: cannot read the key of redacted inputs from key: no such file or directory: create it, or correct the path",
+	},
+	{
+		name: "the key of redacted inputs is a variable that is not set", args: "serve good --prediction-log-dir log --prediction-log-redact x=hash --prediction-log-hash-key env:KEY", status: 1,
+		says: "--prediction-log-hash-key: prediction_log.hash_key: KEY has a key of 0 bytes: values could be tried; it must have 16 or more, such as the output of openssl rand -hex 32",
+	},
+	{
+		name: "a record is looked for in no folder", args: "log find a", status: 2,
+		says: "no folder of a prediction log is named: name it with --dir, or set prediction_log.dir",
+	},
+	{
+		name: "a record is looked for in a folder that is not there", args: "log find a --dir nowhere", status: 1,
+		says: "cannot read the prediction log's folder nowhere: no such file or directory: create it, or correct the path",
+	},
+	{
+		name: "labels are joined with no log", args: "log join labels.parquet", status: 2,
+		says: "no prediction log is named: name a file or a folder with --log, or set prediction_log.dir",
+	},
+	{
+		name: "labels are joined that are not there", args: "log join labels.parquet --log good", status: 1,
+		says: "cannot read the labels labels.parquet: no such file or directory: create it, or correct the path",
+	},
+	{
+		name: "what is replayed is neither a file nor in a log", args: "replay nowhere", status: 2,
+		says: "nowhere is no file, and no folder is named to look for it as an id: name it with --dir, or set prediction_log.dir",
+	},
+	{
+		name: "a file is flattened that is none of the log", args: "log flatten good/double.onnx --out flat", status: 1,
+		says: "cannot read good/double.onnx: it is no whole Parquet file: invalid magic header of parquet file: \"\\b\\t\\x12\\x0e\"",
+	},
+	{
 		name: "the access log is a pipe without a reader", put: func(m machine) { m.pipe("pipe") }, args: "serve good --access-log-file pipe", status: 1,
 		says: "--access-log-file: access_log.file: cannot open the access log pipe: no such device or address: if it is a pipe, begin to read it first; else name a file",
 	},

@@ -58,7 +58,7 @@ func (v *settingValue) Set(text string) error {
 
 // kindNames are what stands behind a flag for its value.
 var kindNames = map[string]string{
-	"text": "TEXT", "list": "LIST", "switch": "", "number": "NUMBER", "fraction": "NUMBER", "size": "SIZE", "time": "TIME",
+	"text": "TEXT", "list": "LIST", "switch": "", "number": "NUMBER", "fraction": "NUMBER", "size": "SIZE", "time": "TIME", "rate": "RATE", "names": "NAMES",
 }
 
 // settings joins the defaults, the file, the environment and the flags. The file is that of --config, or

@@ -33,7 +33,7 @@ type Package struct {
 
 // stages are the folders of the middle floor. A package below one (plan/sim)
 // belongs to it.
-var stages = []string{"gateway", "batcher", "plan", "backends", "models", "features", "shadow", "loadtest", "console"}
+var stages = []string{"gateway", "batcher", "plan", "backends", "models", "features", "shadow", "predlog", "loadtest", "console"}
 
 // arrows are the packages of other stages that a stage may import.
 var arrows = map[string][]string{"plan": {"batcher/policy"}}
@@ -43,6 +43,7 @@ var arrows = map[string][]string{"plan": {"batcher/policy"}}
 var layers = [][]string{
 	{"models/bundle", "models/roles", "models/inputs", "models/trial", "models/gates", "models"},
 	{"internal/oip/wire", "internal/oip/target", "internal/oip/v1", "internal/oip", "internal/oip/client"},
+	{"predlog/table", "predlog", "predlog/query", "predlog/replay"},
 	{"gateway/http/loop", "gateway", "gateway/http/wire", "gateway/http", "gateway/http/admin"},
 }
 
@@ -74,6 +75,7 @@ var reserved = map[string][]string{
 	"github.com/spf13/cobra":              {"cmd"},
 	"github.com/valyala/fasthttp":         {"gateway/http", "bench", "cmd"},
 	"github.com/prometheus/client_golang": {"internal/telemetry"},
+	"github.com/parquet-go/parquet-go":    {"predlog/table"},
 	"github.com/prometheus/procfs":        {"loadtest/watch", "bench"},
 	"github.com/goccy/go-yaml":            {"config", "models", "plan/study"},
 	"pgregory.net/rapid":                  {},

@@ -16,16 +16,17 @@ type Metrics struct {
 	// HTTP is the handle of the predict port.
 	HTTP HTTP
 
-	registry     *prometheus.Registry
-	version      string
-	started      time.Time
-	gpus         atomic.Pointer[func() GPUSample]
-	deviceStates atomic.Pointer[func() []DeviceState]
-	recording    atomic.Pointer[func() Recording]
-	versions     atomic.Pointer[func() Versions]
-	accessLog    atomic.Pointer[func() AccessLog]
-	logDropped   atomic.Pointer[func() uint64]
-	memory       atomic.Pointer[func() Memory]
+	registry      *prometheus.Registry
+	version       string
+	started       time.Time
+	gpus          atomic.Pointer[func() GPUSample]
+	deviceStates  atomic.Pointer[func() []DeviceState]
+	recording     atomic.Pointer[func() Recording]
+	versions      atomic.Pointer[func() Versions]
+	predictionLog atomic.Pointer[func() PredictionLog]
+	accessLog     atomic.Pointer[func() AccessLog]
+	logDropped    atomic.Pointer[func() uint64]
+	memory        atomic.Pointer[func() Memory]
 
 	mu struct {
 		sync.Mutex

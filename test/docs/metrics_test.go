@@ -47,6 +47,9 @@ func everything() *telemetry.Metrics {
 		return telemetry.Versions{List: []telemetry.VersionInfo{{Model: "m", Version: "1", State: "READY", Role: "live"}}}
 	})
 	metrics.WatchRecording(func() telemetry.Recording { return telemetry.Recording{} })
+	metrics.WatchPredictionLog(func() telemetry.PredictionLog {
+		return telemetry.PredictionLog{Dropped: []telemetry.Dropped{{Reason: "disk"}}}
+	})
 	metrics.WatchAccessLog(func() telemetry.AccessLog { return telemetry.AccessLog{} })
 	metrics.WatchLog(func() uint64 { return 0 })
 	metrics.WatchMemory(func() telemetry.Memory {
@@ -157,7 +160,7 @@ func TestUnits(t *testing.T) {
 		"seconds": "seconds", "secs": "seconds", "us": "microseconds", "bytes": "bytes", "ratio": "ratio", "watts": "watts", "hertz": "hertz",
 		"celsius": "celsius", "joules_total": "joules", "bytes_per_second": "bytes per second", "total": "count", "rows": "rows", "info": "1",
 	}
-	exceptions := map[string]string{"sluice_queue_depth_rows": "count", "sluice_gpu_energy_joules_total": "joules"}
+	exceptions := map[string]string{"sluice_queue_depth_rows": "count", "sluice_gpu_energy_joules_total": "joules", "sluice_prediction_log_conversion_seconds_total": "seconds"}
 	p := page(t, "docs/metrics.md")
 	for i := range p.Tables {
 		if p.Tables[i].Head[0] != "Series" {

@@ -1,0 +1,140 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"sluice/predlog/query"
+	"sluice/predlog/table"
+)
+
+// logCommand reads a prediction log.
+func logCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "log",
+		Short: "Read a prediction log",
+		Long: `Read the prediction log that a server keeps in prediction_log.dir.
+
+  sluice log find ID --dir DIR      which model answered this request, how, and with what?
+  sluice log flatten FILE.parquet   a column for each tensor, for who trains
+  sluice log join LABELS.parquet    the recorded rows with labels that came later`,
+		Args: noCommand,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(findCommand(), flattenCommand(), joinCommand())
+	return cmd
+}
+
+// findCommand looks for the record of a request.
+func findCommand() *cobra.Command {
+	dir, asJSON := "", false
+	cmd := &cobra.Command{
+		Use:   "find ID",
+		Short: "Find the record of a request by its id",
+		Long: `Look for a request by its id, the answer's X-Request-Id, in the files of a prediction log, those too that are
+being written. Without --dir the folder is that of the settings, prediction_log.dir.
+
+The exit status is 0 if there is a record, 1 if there is none.`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) != 1 || args[0] == "" {
+				return usage(fmt.Errorf("%s takes one ID, not %q; --help says more", cmd.CommandPath(), strings.Join(args, " ")))
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if dir == "" {
+				cfg, err := settings(cmd.Flags())
+				if err != nil {
+					return err
+				}
+				if dir = cfg.PredictionLog.Dir; dir == "" {
+					return usage(errors.New("no folder of a prediction log is named: name it with --dir, or set prediction_log.dir"))
+				}
+			}
+			return findRecord(cmd.OutOrStdout(), dir, args[0], asJSON)
+		},
+	}
+	configFlag(cmd)
+	cmd.Flags().StringVar(&dir, "dir", "", "The `folder` of the prediction log.")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "Print each record as a line of JSON, its tensors in base64.")
+	return cmd
+}
+
+// findRecord prints the records of an id.
+func findRecord(out io.Writer, dir, id string, asJSON bool) error {
+	found := 0
+	err := query.Find(dir, id, func(file string, r *table.Row) error {
+		found++
+		if asJSON {
+			return writeJSON(out, r)
+		}
+		return writeRecord(out, file, r)
+	})
+	if err != nil {
+		return err
+	}
+	if found == 0 {
+		return fmt.Errorf("no record in %s has the id %s: it was not chosen (prediction_log.sample, prediction_log.index), its file was removed, or it reached no model", dir, id)
+	}
+	return nil
+}
+
+// writeRecord tells of a record in a few lines.
+func writeRecord(out io.Writer, file string, r *table.Row) error {
+	what := "answered by"
+	if r.Status != "OK" {
+		what = r.Status + " from"
+	}
+	text := fmt.Sprintf("%s  %s  %s %s version %s\n", r.ID, r.Time.Format(time.RFC3339Nano), what, r.Model, r.Version)
+	if r.Digest != "" {
+		text += "  digest   " + r.Digest + "\n"
+	}
+	if r.Device != "" {
+		text += fmt.Sprintf("  ran on   %s in a batch of %d%s\n", r.Device, r.Batch, inBrackets(r.Reason))
+	}
+	late := ""
+	if r.Late {
+		late = ", late"
+	}
+	text += fmt.Sprintf("  took     %v of %v%s: decode %v, queue %v, input %v, run %v, output %v, encode %v\n", time.Duration(r.TotalNS), time.Duration(r.BudgetNS), late,
+		time.Duration(r.DecodeNS), time.Duration(r.QueueNS), time.Duration(r.InputNS), time.Duration(r.RunNS), time.Duration(r.OutputNS), time.Duration(r.EncodeNS))
+	switch {
+	case r.Weight > 0:
+		text += fmt.Sprintf("  kept     by the sample, weight %g\n", r.Weight)
+	case r.KeptFor != "":
+		text += "  kept     as " + r.KeptFor + "\n"
+	}
+	if r.Tensors != table.TensorsKept {
+		text += "  tensors  " + absent[r.Tensors] + "\n"
+	}
+	for _, side := range []struct {
+		name string
+		list []table.Tensor
+	}{{"input", r.Inputs}, {"output", r.Outputs}} {
+		for i := range side.list {
+			t := &side.list[i]
+			text += fmt.Sprintf("  %-8s %s %s %v, %d bytes\n", side.name, t.Name, t.Datatype, t.Shape, len(t.Raw))
+		}
+	}
+	_, err := fmt.Fprintf(out, "%s  file     %s\n", text, file)
+	return err
+}
+
+// absent says why a record has no tensors.
+var absent = map[string]string{
+	table.TensorsNotSampled: "not sampled",
+	table.TensorsCapped:     "not kept: its kind had its share of the second (prediction_log.keep)",
+	table.TensorsTooLarge:   "not kept: they are too large for a record",
+}
+
+func inBrackets(text string) string {
+	if text == "" {
+		return ""
+	}
+	return " (" + text + ")"
+}

@@ -1,0 +1,166 @@
+package predlog
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// disk is a file that fails or waits as the test says.
+type disk struct {
+	spoolFile
+	*trouble
+}
+
+type trouble struct {
+	mu    sync.Mutex
+	err   error         // of writing
+	tear  bool          // half of what is refused is written first
+	stuck chan struct{} // writing waits until it is closed
+	torn  error         // of truncating
+}
+
+func (d *trouble) set(change func(d *trouble)) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	change(d)
+}
+
+func (d disk) Write(b []byte) (int, error) {
+	d.mu.Lock()
+	err, tear, stuck := d.err, d.tear, d.stuck
+	d.mu.Unlock()
+	if stuck != nil {
+		<-stuck
+	}
+	switch {
+	case err == nil:
+		return d.spoolFile.Write(b)
+	case !tear:
+		return 0, err
+	}
+	n, _ := d.spoolFile.Write(b[:len(b)/2])
+	return n, err
+}
+
+func (d disk) Truncate(size int64) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.torn != nil {
+		return d.torn
+	}
+	return d.spoolFile.Truncate(size)
+}
+
+// onDisk has a writer's files fail as the test says.
+func onDisk(d *trouble) func(string) (spoolFile, error) {
+	return func(path string) (spoolFile, error) {
+		f, err := createSpool(path)
+		return disk{f, d}, err
+	}
+}
+
+// written waits until all that was seen is written or dropped.
+func written(t *testing.T, w *Writer) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); w.Stats().Waiting > 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("records still wait: %+v", w.Stats())
+		}
+	}
+}
+
+// A disk that is full costs the records that come meanwhile, with one line in the log, and no others.
+func TestFullDisk(t *testing.T) {
+	for _, d := range []*trouble{{}, {tear: true}, {tear: true, torn: syscall.EIO}} {
+		w, logs := start(t, Options{Sample: 1, create: onDisk(d)})
+		want := map[string]bool{}
+		for phase := range 5 {
+			full := phase%2 == 1
+			d.set(func(d *trouble) {
+				if d.err = nil; full {
+					d.err = syscall.ENOSPC
+				}
+			})
+			for i := range 100 {
+				r := testRecord(1000*phase + i)
+				w.Take(r)
+				if !full {
+					want[string(r.ID)] = true
+				}
+			}
+			written(t, w)
+		}
+		s := finish(t, w)
+		rows, numbers := tables(t, w.opt.Dir)
+		if s.Seen != 500 || int(s.Written) != len(rows) || d.torn == nil && s.Written != 300 {
+			t.Errorf("%+v, %d rows", s, len(rows))
+		}
+		for _, r := range rows {
+			if !want[r.ID] && d.torn == nil { // what is torn and cannot be undone stays, and counts as written
+				t.Errorf("%s is there, and the disk was full", r.ID)
+			}
+			delete(want, r.ID)
+		}
+		if len(want) > 0 {
+			t.Errorf("%d rows are missing", len(want))
+		}
+		if numbers["seen"] != 500 || numbers["dropped.disk"] != s.Dropped[Disk] {
+			t.Errorf("the numbers are %v", numbers)
+		}
+		if n := logs.FilterMessageSnippet("cannot be written").Len(); n != 1 {
+			t.Errorf("%d lines tell of it: %v", n, logs.All())
+		}
+	}
+}
+
+// A disk that takes nothing stops nobody: what the queue does not hold is dropped at once, and Close does not wait
+// for it beyond its time.
+func TestStuckDisk(t *testing.T) {
+	d := &trouble{stuck: make(chan struct{})}
+	w, _ := start(t, Options{Sample: 1, QueueRecords: 100, create: onDisk(d)})
+	begin := time.Now()
+	for i := range 5000 {
+		w.Take(testRecord(i))
+	}
+	if took := time.Since(begin); took > 2*time.Second {
+		t.Errorf("5000 records took %v", took)
+	}
+	if s := w.Stats(); s.Seen != 5000 || s.Dropped[QueueFull] < 4800 || s.Waiting > 100 {
+		t.Errorf("%+v", s)
+	}
+	for time.Since(begin) < 3*emptyEvery { // the loop is in Write by then
+		time.Sleep(time.Millisecond)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if err := w.Close(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("it closed with %v", err)
+	}
+	close(d.stuck)
+	<-w.done
+	<-w.converterDone
+	if s := w.Stats(); s.Seen != s.Written+s.Dropped[QueueFull] {
+		t.Errorf("%+v", s)
+	}
+}
+
+// The queue holds so many bytes, and gives all of them back.
+func TestQueueIsBoundedInBytes(t *testing.T) {
+	d := &trouble{stuck: make(chan struct{})}
+	w, _ := start(t, Options{Sample: 1, MaxRecord: 1 << 10, QueueBytes: 8 << 10, create: onDisk(d)})
+	for i := range 100 {
+		w.Take(testRecord(i))
+	}
+	if n := w.queue.bytes.Load(); n > 8<<10 || w.Stats().Dropped[QueueFull] == 0 {
+		t.Errorf("%d bytes wait, %+v", n, w.Stats())
+	}
+	close(d.stuck)
+	finish(t, w)
+	if w.queue.bytes.Load() != 0 {
+		t.Errorf("%d bytes are lost", w.queue.bytes.Load())
+	}
+}
