@@ -56,9 +56,9 @@ GO_TEST := SLUICE_BUILT="$(CURDIR)/bin/sluice" SLUICE_BUILT_VERSION="$(VERSION)"
 unit: build
 	@scripts/onnxruntime.sh
 	@$(VULKAN)
-	@$(GO_TEST) -short -p $$(($$(nproc) + 1)) ./...
+	@SLUICE_QUICK_TESTS=1 $(GO_TEST) -p $$(($$(nproc) + 1)) ./...
 
-# What -short leaves out and `make race` does not run: minutes of virtual traffic, and hundreds of models that are
+# What SLUICE_QUICK_TESTS leaves out and `make race` does not run: minutes of virtual traffic, and hundreds of models that are
 # proven once more. test/docs holds the list to the tests.
 LONG := TestVerdicts|TestWatchStopsTraps|TestSchedulerReachesThePublishedCapacity|TestPublishedTable|TestLongListsAreNotLeftBehind|TestOverloadTakesNoMoreThanItsWeight
 

@@ -74,6 +74,9 @@ func TestNoCapacity(t *testing.T) {
 	o := searched(t, stubbed(t, "status=429:100"), "p90<1m,err<1%")
 	o.Unverified = true
 	r, _, err := Capacity(t.Context(), o)
+	for try := 1; try < 5 && err == nil && r.Capacity.Limit == search.LimitGenerator; try++ { // a busy machine's search says nothing of the target
+		r, _, err = Capacity(t.Context(), o)
+	}
 	whole(t, r, err)
 	if r.Capacity.Capacity != 0 || len(r.Thresholds) != 1 || r.Thresholds[0].Pass || r.Exit.Code == result.ExitOK || probesOf(r, search.Confirm) != 0 {
 		t.Errorf("capacity %+v, thresholds %+v, exit %+v", r.Capacity, r.Thresholds, r.Exit)

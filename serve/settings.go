@@ -36,7 +36,8 @@ func Settings(file, named string, set func(*config.Config) error) (*config.Confi
 
 // toolVariables are read by the repository's own tests and scripts, which start this binary.
 var toolVariables = []string{
-	"SLUICE_BUILT", "SLUICE_BUILT_VERSION", "SLUICE_DRILL_STRICT", "SLUICE_REQUIRE_CLIENTS", "SLUICE_REPORT_DIR", "SLUICE_GRAPHS", "SLUICE_GRAPHS_FROM",
+	"SLUICE_BUILT", "SLUICE_BUILT_VERSION", "SLUICE_DRILL_STRICT", "SLUICE_REQUIRE_CLIENTS", "SLUICE_QUICK_TESTS", "SLUICE_REPORT_DIR",
+	"SLUICE_GRAPHS", "SLUICE_GRAPHS_FROM",
 }
 
 // slips refuses variables that can only be a setting with a letter wrong: a limit that somebody

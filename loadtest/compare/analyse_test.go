@@ -10,6 +10,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"sluice/internal/longtest"
 	"sluice/loadtest/result"
 )
 
@@ -35,9 +36,7 @@ func metricOf(t testing.TB, ab *result.AB, name string) result.Ratio {
 // TestFalseVerdicts compares identical targets many times under bursts. The rule
 // of intervals alone would give about one false verdict in twenty for each metric.
 func TestFalseVerdicts(t *testing.T) {
-	if testing.Short() {
-		t.Skip("make race runs it")
-	}
+	longtest.Skip(t)
 	for mode, repeats := range map[Mode]int{Block: 200, Request: 200, Mirror: 100} {
 		runs, excluded := 0, 0
 		perMetric := map[string]int{}

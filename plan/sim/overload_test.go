@@ -3,15 +3,15 @@ package sim
 import (
 	"fmt"
 	"testing"
+
+	"sluice/internal/longtest"
 )
 
 // The published figures of the recommended policy are measured again, as the mean of some samples; the
 // scheduler must reach 0.95 of each with Poisson arrivals. In bursts of CV 3 one sample differs from another by
 // 4 %, what was published is one, and eight of ours average to 0.94 of it: there 0.92 is wanted.
 func TestSchedulerReachesThePublishedCapacity(t *testing.T) {
-	if testing.Short() {
-		t.Skip("make long runs it")
-	}
+	longtest.Skip(t)
 	requests := 150_000
 	if *long {
 		requests *= 10

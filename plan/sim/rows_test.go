@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"sluice/internal/cost"
+	"sluice/internal/longtest"
 	"sluice/internal/traffic"
 )
 
@@ -77,7 +78,7 @@ func TestLongListsAreNotLeftBehind(t *testing.T) {
 	for _, cv := range []float64{1, 3} {
 		f(1, cv, 1.2, 8400*time.Microsecond)
 		f(1, cv, 1.2, 12*ms)
-		if testing.Short() {
+		if longtest.LeftOut() {
 			continue
 		}
 		f(1, cv, 1.2, 25*ms)

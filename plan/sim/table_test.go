@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"sluice/internal/cost"
+	"sluice/internal/longtest"
 	"sluice/internal/traffic"
 )
 
@@ -118,9 +119,7 @@ func bistable(name string, column int) bool {
 
 // The simulation and its controls against figures that others have measured.
 func TestPublishedTable(t *testing.T) {
-	if testing.Short() {
-		t.Skip("make long runs it")
-	}
+	longtest.Skip(t)
 	requests, slack := 50_000, 0.06
 	if *long {
 		requests, slack = 400_000, 0.05

@@ -6,6 +6,7 @@ import (
 
 	"sluice/internal/clock"
 	"sluice/internal/cost"
+	"sluice/internal/longtest"
 	"sluice/internal/traffic"
 )
 
@@ -42,7 +43,7 @@ func TestOverloadTakesNoMoreThanItsWeight(t *testing.T) {
 		for _, lanes := range []int{1, 2} {
 			f("like", lanes, cv, 1, resnet, resnet, 50*ms, 50*ms, 1)
 			f("beside long batches", lanes, cv, 1, resnet, slow, 80*ms, 80*ms, 1)
-			if testing.Short() {
+			if longtest.LeftOut() {
 				continue
 			}
 			f("like", lanes, cv, 1, resnet, resnet, 25*ms, 25*ms, 1)

@@ -8,6 +8,8 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+
+	"sluice/internal/longtest"
 )
 
 // leastProven is how many models of independent rows the graph alone has to prove.
@@ -81,9 +83,7 @@ func check(t *testing.T, dir string) map[string]*report {
 
 // TestVerdicts holds what `sluice check` says of each model against what is known of it.
 func TestVerdicts(t *testing.T) {
-	if testing.Short() {
-		t.Skip("make long runs it")
-	}
+	longtest.Skip(t)
 	models := shelf(t, "converters", "independent", "traps")
 	reports := check(t, bundles(t, models))
 	proven, independents := 0, 0

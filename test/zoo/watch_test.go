@@ -3,6 +3,8 @@ package zoo
 import (
 	"slices"
 	"testing"
+
+	"sluice/internal/longtest"
 )
 
 // blindFlags are the linker's flags for a gateway that believes of every model that its rows
@@ -25,9 +27,7 @@ const (
 // TestWatchStopsTraps switches proof and test off and wants the live watch to stop each model
 // whose rows change each other.
 func TestWatchStopsTraps(t *testing.T) {
-	if testing.Short() {
-		t.Skip("make long runs it")
-	}
+	longtest.Skip(t)
 	var models []*model
 	for _, m := range shelf(t, "traps") {
 		if m.Differs >= leastDiffers && m.rowwise() {
