@@ -117,6 +117,35 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
+// Numbers that are written by halves end their spool: what comes afterwards can be read.
+func TestTornNumbers(t *testing.T) {
+	d := &trouble{}
+	w, logs := start(t, Options{Keep: [NumKinds]int{Late: 1000}, create: onDisk(d)})
+	late := func() {
+		for i := range 10 {
+			r := testRecord(i)
+			r.Kinds = r.Kinds.With(Late)
+			w.Take(r)
+		}
+		written(t, w)
+	}
+	late()
+	d.set(func(d *trouble) { d.err, d.tear, d.torn = syscall.ENOSPC, true, syscall.EIO })
+	w.Take(testRecord(0)) // it is counted and not chosen
+	for end := time.Now().Add(10 * time.Second); logs.FilterMessageSnippet("cannot be written").Len() == 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("the numbers were not noted")
+		}
+	}
+	d.set(func(d *trouble) { d.err, d.torn = nil, nil })
+	late()
+	finish(t, w)
+	rows, numbers := tables(t, w.opt.Dir)
+	if len(rows) != 20 || numbers["requests"] != 21 || numbers["kind.late"] != 20 {
+		t.Errorf("%d rows, %v", len(rows), numbers)
+	}
+}
+
 // A disk that takes nothing stops nobody: what the queue does not hold is dropped at once, and Close does not wait
 // for it beyond its time.
 func TestStuckDisk(t *testing.T) {

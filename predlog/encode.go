@@ -9,7 +9,8 @@ import (
 )
 
 // The payloads of frames. A record's fields follow in the order of appendRecord: numbers as varints, strings and
-// bytes with their length in front. decode.go reads them.
+// bytes with their length in front. decode.go reads them. A record with other fields begins with another byte, so that
+// the spool that an older program has left behind is read as well.
 const (
 	recordFrame  = 'R'
 	numbersFrame = 'N'

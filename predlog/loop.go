@@ -85,7 +85,7 @@ func (w *Writer) append(frames []byte) (kept int, err error) {
 		return 0, err
 	}
 	kept, err = w.out.append(frames)
-	if errors.Is(err, errTorn) {
+	if errors.Is(err, errTorn) { // nothing that follows could be read
 		w.finish()
 	}
 	return kept, err
@@ -113,6 +113,9 @@ func (w *Writer) sync() {
 		w.noted = w.out.noted
 	}
 	w.failed(err)
+	if errors.Is(err, errTorn) {
+		w.finish()
+	}
 }
 
 // finish hands the spool to the converter.
