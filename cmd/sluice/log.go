@@ -20,9 +20,9 @@ func logCommand() *cobra.Command {
 		Short: "Read a prediction log",
 		Long: `Read the prediction log that a server keeps in prediction_log.dir.
 
-  sluice log find ID --dir DIR      which model answered this request, how, and with what?
-  sluice log flatten FILE.parquet   a column for each tensor, for who trains
-  sluice log join LABELS.parquet    the recorded rows with labels that came later`,
+  sluice log find ID               which model answered this request, and how?
+  sluice log flatten FILE.parquet  a column for each tensor, for who trains
+  sluice log join LABELS.parquet   recorded rows with labels that came later`,
 		Args: noCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
