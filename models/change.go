@@ -59,7 +59,7 @@ func (r *Registry) Rollback(ctx context.Context, name string, by By) error {
 		if m.Live == nil || m.Previous == nil || *m.Previous != ref {
 			return fault.Newf(fault.Conflict, "cannot roll back '%s': version %s, which was live before, has other files now, or the roles have just changed", name, ref.Version)
 		}
-		m.Rejected = append(without(m.Rejected, *m.Live), *m.Live)
+		m.Rejected = and(m.Rejected, *m.Live)
 		m.Live, m.Previous = m.Previous, nil
 		return nil
 	})
@@ -113,9 +113,17 @@ func (r *Registry) Reject(name, version string, by By) error {
 		if m.Previous != nil && *m.Previous == ref {
 			m.Previous = nil
 		}
-		m.Rejected = append(without(m.Rejected, ref), ref)
+		m.Rejected = and(m.Rejected, ref)
 		return nil
 	})
+}
+
+// maxRejected is how many rejections of a model are kept, the newest; the record has room for 256.
+const maxRejected = 200
+
+func and(all []roles.Ref, ref roles.Ref) []roles.Ref {
+	all = append(without(all, ref), ref)
+	return all[max(0, len(all)-maxRejected):]
 }
 
 // reasons puts what a change does besides behind why it was asked for.

@@ -17,7 +17,7 @@
 //	current-STAMP.spool           being written, or left behind by a process that was killed
 //	STAMP.spool                   complete, to be converted
 //	predictions-STAMP.parquet     converted, see package table
-//	*.tmp                         being converted, or left behind
+//	predictions-*.tmp             being converted, or left behind
 //
 // States of a Writer: writing (Start) -> closed (Close), for good. A disk that fails costs records and no state:
 // the writer goes on as soon as the disk does.

@@ -42,7 +42,7 @@ func openFolder(dir string) (*os.File, error) {
 }
 
 func putInOrder(dir string) error {
-	try, err := os.CreateTemp(dir, "try-*"+partSuffix)
+	try, err := os.CreateTemp(dir, tablePrefix+"try-*"+partSuffix)
 	if err != nil {
 		return err
 	}
@@ -51,7 +51,7 @@ func putInOrder(dir string) error {
 	faults = append(faults, err)
 	for _, e := range entries {
 		switch path := filepath.Join(dir, e.Name()); {
-		case strings.HasSuffix(e.Name(), partSuffix):
+		case strings.HasPrefix(e.Name(), tablePrefix) && strings.HasSuffix(e.Name(), partSuffix): // nobody else's
 			faults = append(faults, os.Remove(path))
 		case isCurrent(e.Name()):
 			faults = append(faults, os.Rename(path, completeName(path)))

@@ -73,10 +73,11 @@ func TestLeftoversAreConverted(t *testing.T) {
 	put("predictions-20260101T000001.000000000Z.parquet.tmp", []byte("half a file"))
 	put("20260101T000000.000000000Z.spool", []byte(magic))
 	put("README", nil)
+	put("somebody.tmp", nil)
 	put("predictions-20260101T000002.000000000Z.flat.parquet", nil)
 	w, logs := start(t, Options{Dir: dir, Sample: 1})
 	finish(t, w)
-	want := []string{"README", "predictions-20260101T000002.000000000Z.flat.parquet", "predictions-20260101T000002.000000000Z.parquet", "predictions-20260101T000003.000000000Z.parquet"}
+	want := []string{"README", "predictions-20260101T000002.000000000Z.flat.parquet", "predictions-20260101T000002.000000000Z.parquet", "predictions-20260101T000003.000000000Z.parquet", "somebody.tmp"}
 	if got := names(t, dir); !slices.Equal(got, want) {
 		t.Errorf("the folder has %q, want %q", got, want)
 	}

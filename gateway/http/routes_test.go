@@ -19,10 +19,21 @@ import (
 
 var concrete = strings.NewReplacer("{model}", "simple", "{version}", "1", "{device}", "fake")
 
+// noRoles has no versions, and makes every change.
+type noRoles struct{}
+
+func (noRoles) Versions() []admin.Version                    { return nil }
+func (noRoles) History(string, int) ([]admin.Change, error)  { return nil, nil }
+func (noRoles) Promote(context.Context, admin.Change) error  { return nil }
+func (noRoles) Rollback(context.Context, admin.Change) error { return nil }
+func (noRoles) Hold(context.Context, admin.Change) error     { return nil }
+func (noRoles) Release(context.Context, admin.Change) error  { return nil }
+func (noRoles) Reject(context.Context, admin.Change) error   { return nil }
+
 // admin starts an admin port beside e.
 func (e *edge) admin(change func(*admin.Options)) (addr string) {
 	e.t.Helper()
-	opt := admin.Options{Front: e.server, Control: e.models, Hosts: []string{"h"}, Reopen: reopenFake, Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	opt := admin.Options{Front: e.server, Control: e.models, Roles: noRoles{}, Hosts: []string{"h"}, Reopen: reopenFake, Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, "up 1\n")
 	})}
 	if change != nil {
@@ -109,16 +120,17 @@ func TestEveryRouteForEveryStranger(t *testing.T) {
 	e := serve(t, fixtures(), nil)
 	type answers [admin.Profile + 1]int // by class; 0 is served
 	const none, bad, good, origin, foreign = "", "Authorization: Bearer no\r\n", "Authorization: Bearer secret\r\n", "Origin: http://192.0.2.1\r\n", "Host: evil.example\r\n"
-	closed := answers{admin.Public: 403, admin.Closed: 403, admin.Scrape: 403, admin.Profile: 403}
-	token := answers{admin.Closed: 401, admin.Scrape: 401, admin.Profile: 401}
-	metricsOnly := answers{admin.Closed: 404, admin.Profile: 404}
+	closed := answers{admin.Public: 403, admin.Closed: 403, admin.Operate: 403, admin.Scrape: 403, admin.Profile: 403}
+	token := answers{admin.Closed: 401, admin.Operate: 401, admin.Scrape: 401, admin.Profile: 401}
+	metricsOnly := answers{admin.Closed: 404, admin.Operate: 404, admin.Profile: 404}
 	for _, port := range []struct {
 		name  string
 		at    *edge
 		table map[string]answers
 	}{
 		{"predict", e, map[string]answers{
-			none: {admin.Closed: 404, admin.Scrape: 404, admin.Profile: 404}, good: {admin.Closed: 404, admin.Scrape: 404, admin.Profile: 404},
+			none: {admin.Closed: 404, admin.Operate: 404, admin.Scrape: 404, admin.Profile: 404},
+			good: {admin.Closed: 404, admin.Operate: 404, admin.Scrape: 404, admin.Profile: 404},
 		}},
 		{"admin", e.at(e.admin(nil)), map[string]answers{none: {}, bad: {}, origin: closed, foreign: closed}},
 		{"admin with a token", e.at(e.admin(func(o *admin.Options) { o.Tokens = []admin.Token{{Name: "admin", Operate: true, Secret: "secret"}} })), map[string]answers{

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -105,6 +106,9 @@ func change(w http.ResponseWriter, r *http.Request) (c Change, err error) {
 		return c, fault.New(fault.InvalidRequest, `the body is not such as {"version": "3", "reason": "a sentence"}, of which either may be left out`)
 	}
 	c = Change{Model: string(name), Version: asked.Version, Reason: asked.Reason, Key: r.Header.Get(headerKey)}
+	if strings.ContainsFunc(c.Key, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return c, fault.New(fault.InvalidRequest, "an Idempotency-Key is of visible ASCII characters, without spaces")
+	}
 	if len(c.Key) > maxKey || len(c.Version) > maxKey || len(c.Reason) > 8*maxKey {
 		return c, fault.Newf(fault.InvalidRequest, "a key or a version has at most %d characters, and a reason %d", maxKey, 8*maxKey)
 	}

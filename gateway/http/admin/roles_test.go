@@ -113,6 +113,9 @@ func TestRolesOverHTTP(t *testing.T) {
 	if get("/v2/repository/history?model=m&most=7", &history); len(history) != 1 || history[0].Model != "m" || history[0].Generation != 7 {
 		t.Errorf("the history is %+v", history)
 	}
+	if a, _ := port.send("POST /v2/repository/models/m/hold HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer s\r\nIdempotency-Key: two words\r\nContent-Length: 0\r\n\r\n"); a.StatusCode != 400 {
+		t.Errorf("a key with a space got %d", a.StatusCode)
+	}
 	if a, _ := port.send("GET /v2/repository/history?most=0 HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer s\r\n\r\n"); a.StatusCode != 400 {
 		t.Errorf("most=0 got %d", a.StatusCode)
 	}
