@@ -115,7 +115,7 @@ A previous version that is not READY has to be loaded before a rollback is done.
 			return printVersions(os.Stdout, all)
 		},
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "Print JSON.")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "Print a JSON array of the versions.")
 	return asksAdmin(cmd)
 }
 
@@ -158,7 +158,7 @@ func historyCommand() *cobra.Command {
 			return printHistory(os.Stdout, all)
 		},
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "Print JSON.")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "Print a JSON array of the changes.")
 	cmd.Flags().IntVar(&most, "most", most, "How many changes, from 1 to 10000.")
 	return asksAdmin(cmd)
 }
