@@ -4,7 +4,8 @@
 #   perf_analyzer.sh HOST:PORT PERF_ANALYZER
 #
 # Each run sends a fixed number of requests over a few connections and is cut off after half a minute, so the load is small and ends by
-# itself. One that is cut off is made once more: beside other work the tool's asynchronous mode has been seen to wait for ever. So what is checked is that the tool and the server understand each other, not how fast the server is.
+# itself. One that is cut off is made once more: beside other work the tool's asynchronous mode has been seen to wait for ever.
+# What is checked is that the tool and the server understand each other, not how fast the server is.
 # Exit status: 0 when every run succeeded and counted its requests, 1 otherwise.
 set -euo pipefail
 [[ $# == 2 ]] || { echo "usage: perf_analyzer.sh HOST:PORT PERF_ANALYZER" >&2; exit 2; }
