@@ -114,7 +114,7 @@ func (c *gpuCheck) take(name, failure string) (err error) {
 		return fmt.Errorf("cannot make a folder for requests and logs: %w", err)
 	}
 	defer c.close()
-	os.Setenv("XDG_STATE_HOME", filepath.Join(c.dir, "state")) //nolint:errcheck // of the gateways that it starts; a valid name
+	os.Setenv("XDG_STATE_HOME", filepath.Join(c.dir, "state")) // of the gateways that it starts
 	c.rival = c.anotherDevice()
 	data, err := c.step(name)()
 	if data != nil {

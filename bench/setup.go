@@ -56,7 +56,7 @@ func newBench(server string, quick bool) (*bench, error) {
 	if b.dir, err = os.MkdirTemp("", "sluice-bench-"); err != nil {
 		return nil, fmt.Errorf("cannot make a folder for the models: %w", err)
 	}
-	os.Setenv("XDG_STATE_HOME", filepath.Join(b.dir, "state")) //nolint:errcheck // of the gateways that it starts; a valid name
+	os.Setenv("XDG_STATE_HOME", filepath.Join(b.dir, "state")) // of the gateways that it starts
 	b.result.Machine = machine(quick)
 	if err := network.Write(b.bundle("mlp"), "1"); err != nil {
 		b.close()

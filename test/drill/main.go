@@ -67,7 +67,7 @@ func run() (held bool, err error) {
 		return false, err
 	}
 	defer os.RemoveAll(dir)                                  //nolint:errcheck // the system's temporary folder
-	os.Setenv("XDG_STATE_HOME", filepath.Join(dir, "state")) //nolint:errcheck // of the gateways that it starts; a valid name
+	os.Setenv("XDG_STATE_HOME", filepath.Join(dir, "state")) // of the gateways that it starts
 	self, err := os.Executable()
 	if err != nil {
 		return false, err
