@@ -67,12 +67,11 @@ func (f *fills) finish(x *gateway.Exchange, err error) {
 // listen counts what has ended.
 func (f *fills) listen(x *gateway.Exchange) {
 	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.ended[string(x.ID)]++
 	f.kinds[x.Outcome.Fault]++
-	stuck := f.held[x] && f.left != nil
-	f.mu.Unlock()
-	if stuck {
-		f.left <- string(x.ID)
+	if f.held[x] && f.left != nil {
+		f.left <- string(x.ID) // it has room for all; whoever sees the last end may close it
 	}
 }
 
