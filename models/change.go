@@ -78,6 +78,14 @@ func (r *Registry) Hold(name string, by By) error {
 
 // Release lifts a model's hold, and the rejection of its versions.
 func (r *Registry) Release(name string, by By) error {
+	barred := map[*entry]bool{}
+	r.update(func(models map[string]*model) {
+		if m := models[name]; m != nil {
+			for _, e := range m.entries {
+				barred[e] = e.state == Failed && m.rejected(e)
+			}
+		}
+	})
 	err := r.change(by, roles.Entry{Action: actRelease, Model: name}, func(m *roles.Model, _ *roles.Entry) error {
 		m.Hold, m.Rejected = false, nil
 		return nil
@@ -85,12 +93,10 @@ func (r *Registry) Release(name string, by By) error {
 	if err != nil {
 		return err
 	}
-	r.update(func(models map[string]*model) {
-		if m := models[name]; m != nil {
-			for _, e := range m.entries {
-				if e.barred {
-					e.state, e.barred = Discovered, false
-				}
+	r.update(func(map[string]*model) {
+		for e, again := range barred {
+			if again && e.state == Failed {
+				e.state = Discovered
 			}
 		}
 	})
@@ -217,8 +223,8 @@ func (r *Registry) want(ctx context.Context, name, version string) (ref roles.Re
 			return
 		}
 		e.asked++
-		if e.barred {
-			e.state, e.barred = Discovered, false
+		if e.state == Failed && models[name].rejected(e) {
+			e.state = Discovered
 		}
 	})
 	if err != nil {

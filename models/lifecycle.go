@@ -39,8 +39,6 @@ type Role string
 const (
 	RoleLive      Role = "live"
 	RolePrevious  Role = "previous"
-	RoleCanary    Role = "canary"
-	RoleShadow    Role = "shadow"
 	RoleCandidate Role = "candidate"
 	RoleRejected  Role = "rejected"
 )

@@ -136,7 +136,6 @@ func (r *Registry) fail(e *entry, report *gates.Report, reason, detail string) {
 	r.opts.Log.Warn("version refused", fields...)
 	r.update(func(map[string]*model) {
 		e.state, e.report, e.reason = Failed, report, reason
-		e.barred = strings.HasPrefix(reason, "role: ")
 		r.retry(e)
 	})
 }

@@ -75,8 +75,6 @@ type entry struct {
 	returned []*gates.Device
 	// asked counts the changes that wait for the version.
 	asked int
-	// barred means that it is FAILED because its files were rejected.
-	barred bool
 	// joining are the devices that are being proven for the READY version.
 	joining map[string]bool
 }

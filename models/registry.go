@@ -172,7 +172,6 @@ func (r *Registry) update(change func(models map[string]*model)) {
 		}
 	}
 	for _, e := range load {
-		e.barred = false
 		e.state, e.reason, e.report, e.loaded, e.warned, e.returned, e.begun = Loading, "", nil, e.print, false, nil, false
 		ctx, cancel := context.WithCancel(r.ctx)
 		e.cancel = cancel

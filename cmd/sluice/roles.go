@@ -1,8 +1,8 @@
 package main
 
 import (
+	"cmp"
 	"crypto/rand"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/url"
@@ -110,7 +110,7 @@ A previous version that is not READY has to be loaded before a rollback is done.
 				return err
 			}
 			if asJSON {
-				return printJSON(os.Stdout, all)
+				return writeJSON(os.Stdout, all)
 			}
 			return printVersions(os.Stdout, all)
 		},
@@ -127,7 +127,7 @@ func printVersions(w io.Writer, all []admin.Version) error {
 		if v.Held {
 			role += ", held"
 		}
-		fmt.Fprintln(table, strings.Join([]string{v.Model, v.Version, v.State, or(role, "-"), or(shortDigest(v.Digest), "-"), v.Reason}, "\t"))
+		fmt.Fprintln(table, strings.Join([]string{v.Model, v.Version, v.State, cmp.Or(role, "-"), cmp.Or(shortDigest(v.Digest), "-"), v.Reason}, "\t"))
 	}
 	return table.Flush()
 }
@@ -153,7 +153,7 @@ func historyCommand() *cobra.Command {
 				return err
 			}
 			if asJSON {
-				return printJSON(os.Stdout, all)
+				return writeJSON(os.Stdout, all)
 			}
 			return printHistory(os.Stdout, all)
 		},
@@ -167,25 +167,9 @@ func printHistory(w io.Writer, all []admin.Change) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "TIME\tWHO\tACTION\tMODEL\tVERSION\tFROM\tREASON")
 	for _, c := range all {
-		fmt.Fprintln(table, strings.Join([]string{c.Time.UTC().Format(time.RFC3339), c.Who, c.Action, or(c.Model, "-"), or(c.Version, "-"), or(c.From, "-"), c.Reason}, "\t"))
+		fmt.Fprintln(table, strings.Join([]string{c.Time.UTC().Format(time.RFC3339), c.Who, c.Action, cmp.Or(c.Model, "-"), cmp.Or(c.Version, "-"), cmp.Or(c.From, "-"), c.Reason}, "\t"))
 	}
 	return table.Flush()
-}
-
-func printJSON(w io.Writer, document any) error {
-	text, err := json.MarshalIndent(document, "", "  ")
-	if err != nil {
-		return err
-	}
-	_, err = fmt.Fprintln(w, string(text))
-	return err
-}
-
-func or(text, empty string) string {
-	if text == "" {
-		return empty
-	}
-	return text
 }
 
 // shortDigest is as much of a digest as tells versions apart.

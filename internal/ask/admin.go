@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"time"
 
@@ -78,13 +77,7 @@ func (a *Admin) do(ctx context.Context, method, path string, body any, key strin
 	if key != "" {
 		request.Header.Set("Idempotency-Key", key)
 	}
-	client := &http.Client{
-		Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return dialFirst(ctx, a.addresses)
-		}},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-	response, err := client.Do(request)
+	response, err := client(a.addresses).Do(request)
 	if err != nil {
 		return fmt.Errorf("cannot reach an admin port at %s: %s; start a gateway with sluice serve, or name its address with --admin", a.listen, remedy.Connection(err))
 	}

@@ -48,8 +48,8 @@ func URL(listen, base string) string {
 // client tries the addresses in turn. It uses no proxy of the environment: the gateway is on this
 // machine, or named. It follows no redirection: a gateway gives none, and whatever it leads to is
 // not the gateway.
-func (g *Gateway) client() *http.Client {
-	dial := func(ctx context.Context, _, _ string) (net.Conn, error) { return dialFirst(ctx, g.addresses) }
+func client(addresses []string) *http.Client {
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) { return dialFirst(ctx, addresses) }
 	return &http.Client{
 		Transport:     &http.Transport{DisableKeepAlives: true, DialContext: dial},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -111,7 +111,7 @@ func (g *Gateway) request(ctx context.Context, method, path string, answer any) 
 	if err != nil {
 		return 0, fmt.Errorf("cannot ask %s: %w", g.url, err)
 	}
-	response, err := g.client().Do(request)
+	response, err := client(g.addresses).Do(request)
 	if err != nil {
 		return 0, fmt.Errorf("cannot reach a gateway at %s: %s; start one with sluice serve, or name its address with --listen", g.url, remedy.Connection(err))
 	}

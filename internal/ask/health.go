@@ -30,7 +30,7 @@ func (g *Gateway) Health(ctx context.Context, live bool) error {
 	if err != nil {
 		return fmt.Errorf("cannot ask %s: %w", url, err)
 	}
-	answer, err := g.client().Do(request)
+	answer, err := client(g.addresses).Do(request)
 	if err == nil {
 		defer answer.Body.Close()
 		var body []byte

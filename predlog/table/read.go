@@ -48,9 +48,6 @@ func Open(path string) (_ *File, err error) {
 // Close ends reading.
 func (f *File) Close() error { return f.file.Close() }
 
-// NumRows is how many rows the file has.
-func (f *File) NumRows() int64 { return f.parquet.NumRows() }
-
 // Numbers are those that go with the file.
 func (f *File) Numbers() Numbers {
 	n := Numbers{}

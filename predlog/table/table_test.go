@@ -60,8 +60,8 @@ func TestRoundTrip(t *testing.T) {
 	rows[3].UnitHash, rows[3].Role, rows[4].Inputs = &hash, &role, nil
 	numbers := Numbers{"requests": 1<<64 - 1, "seen": 40}
 	f := open(t, write(t, rows, numbers))
-	if f.NumRows() != 40 || len(f.parquet.RowGroups()) < 4 || !reflect.DeepEqual(f.Numbers(), numbers) {
-		t.Errorf("%d rows in %d groups, numbers %v", f.NumRows(), len(f.parquet.RowGroups()), f.Numbers())
+	if f.parquet.NumRows() != 40 || len(f.parquet.RowGroups()) < 4 || !reflect.DeepEqual(f.Numbers(), numbers) {
+		t.Errorf("%d rows in %d groups, numbers %v", f.parquet.NumRows(), len(f.parquet.RowGroups()), f.Numbers())
 	}
 	same := func(got *Row, want Row) {
 		t.Helper()
