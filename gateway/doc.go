@@ -4,13 +4,14 @@
 //
 // predict.go is the way as code, in its order:
 //
-//	find -> deadline -> admit -> decode -> choose version -> [fill] -> submit -> encode -> written -> ended
+//	find -> deadline -> admit -> decode -> choose -> [fill] -> submit -> encode -> written -> ended
 //
 // Around it:
 //
 //   - exchange.go is what walks it. formats.go has the wire formats, coding.go, inflate.go and compress.go
 //     how bodies and answers are compressed.
 //   - timeout.go asks for admission before a body is decoded, whose timeout parameter it has to find for that.
+//   - split.go chooses between the live version and its canary.
 //   - fill.go completes a task's inputs from elsewhere, without holding up the goroutine that serves others.
 //   - ended.go tells the listeners: metrics, traces, parity. They hear of an exchange and cannot touch its way.
 //   - causes.go logs why a prediction failed where the client is not told.

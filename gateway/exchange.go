@@ -43,9 +43,12 @@ type Exchange struct {
 
 	// The way sets these.
 
-	// Model is nil until it has been found, and from then on pinned until End. So is the task there.
+	// Model is nil until it has been found, and from then on pinned until End, or until its canary is pinned in its
+	// place. So is the task there.
 	Model Model
 	Task  *task.Task
+	// Exposure is how the model's version was chosen.
+	Exposure Exposure
 	// Decoded says that the task has its rows, inputs, deadline and priority.
 	Decoded bool
 	// Err is why there is no answer; nil if there is one.
@@ -91,6 +94,7 @@ type Head struct {
 	// ContentEncoding is how the body is compressed, AcceptEncoding how the answer may be.
 	ContentEncoding, AcceptEncoding []byte
 	ContentType                     []byte
+	Unit                            []byte // whom the request is about, such as a user: see split.go
 }
 
 // Front is a front end that does not wait for the way's slow steps.
@@ -191,7 +195,7 @@ func (x *Exchange) JSONLength() int {
 func (x *Exchange) recycle() {
 	x.Name, x.Version, x.Format, x.Head, x.Body, x.ID = nil, nil, nil, Head{}, nil, x.ID[:0]
 	x.Peer, x.Arrived, x.Front, x.Room = nil, 0, nil, nil
-	x.Model, x.Task, x.Decoded, x.Err, x.Outcome = nil, nil, false, nil, Outcome{}
+	x.Model, x.Task, x.Exposure, x.Decoded, x.Err, x.Outcome = nil, nil, Exposure{}, false, nil, Outcome{}
 	x.Answer, x.Large, x.AnswerHead, x.AnswerCoding = nil, false, 0, Identity
 	x.g, x.next, x.ended, x.budgeted, x.form, x.accept, x.plain = nil, 0, false, false, wire.AnswerForm{}, Identity, nil
 	x.report, x.due = nil, 0

@@ -22,6 +22,8 @@ type echo struct {
 	info   *ModelInfo
 	pins   int
 	panics bool
+	share  int // of canary; it cannot be pinned if it is nil
+	canary *echo
 }
 
 func newEcho() *echo {
@@ -35,6 +37,14 @@ func (m *echo) Acquire(name, _ string) (Model, error) {
 	}
 	m.pins++
 	return m, nil
+}
+
+func (m *echo) Split(bucket int) (int, Model) {
+	if bucket < 0 || bucket >= m.share || m.canary == nil {
+		return m.share, nil
+	}
+	m.canary.pins++
+	return m.share, m.canary
 }
 
 func (m *echo) List() []ModelStatus            { return nil }

@@ -37,6 +37,10 @@ type Model interface {
 	// Submit is Predict without the blocking, for event loops: after nil the task's Waiter
 	// hears of its one end state, and what the task sets going may wait for Options.Run.
 	Submit(*task.Task) error
+	// Split says how many of the buckets of package unit are those of the version's canary, 0 if it has none. If
+	// bucket is one of them, canary is pinned until its Release; it is nil where it can serve no more. A request
+	// without a unit has bucket -1.
+	Split(bucket int) (share int, canary Model)
 	// Stats is what the version has done since it was loaded. Every figure only grows.
 	Stats() oip.ModelStatistics
 	Release()
@@ -55,6 +59,8 @@ type ModelInfo struct {
 	NullNonFinite bool
 	// Coupled is set if rows that share a run may change each other; every answer says so.
 	Coupled bool
+	// Unit is the input whose rows name the unit of a request; empty if none does.
+	Unit string
 	// Versions lists the versions that are ready, ascending; nil means Version alone.
 	Versions func() []string
 	// Notes are shown as parameters of the model's configuration, such as how its rows share
@@ -62,7 +68,8 @@ type ModelInfo struct {
 	// nil means none.
 	Notes func() map[string]string
 
-	tag []byte
+	tag  []byte
+	unit int // the number of the input Unit; -1 if there is none
 }
 
 const defaultBudget = 100 * time.Millisecond
@@ -78,8 +85,12 @@ func NewModelInfo(m ModelInfo) *ModelInfo {
 	if m.Versions == nil {
 		m.Versions = func() []string { return []string{m.Version} }
 	}
+	m.unit = -1
 	if m.Schema != nil {
 		m.Schema = m.Schema.Indexed()
+		if m.Unit != "" {
+			m.unit = m.Schema.Input([]byte(m.Unit))
+		}
 	}
 	m.tag = append(m.tag[:0:0], m.Name...)
 	m.tag = append(append(m.tag, ";version="...), m.Version...)

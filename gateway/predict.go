@@ -27,10 +27,10 @@ var way = [...]func(*Gateway, *Exchange) Step{
 	(*Gateway).deadline, // fixes the instant that every later step compares with
 	(*Gateway).admit,    // turns away what no lane could answer in time, before it costs anything
 	(*Gateway).decode,   // fills the task from the body
-	// Here another version would be chosen. There is one that is live, and find has pinned it.
-	(*Gateway).fill,   // what a store has of the inputs
-	(*Gateway).submit, // queue, batch, run
-	(*Gateway).encode, // the task's outputs, as the client wants them
+	(*Gateway).choose,   // the live version, or its canary for a share of the units
+	(*Gateway).fill,     // what a store has of the inputs
+	(*Gateway).submit,   // queue, batch, run
+	(*Gateway).encode,   // the task's outputs, as the client wants them
 }
 
 // Predict takes an exchange from its beginning until it ends or is pending. After Pending the exchange is not
@@ -72,7 +72,7 @@ func (g *Gateway) find(x *Exchange) Step {
 	}
 	t := task.Get()
 	t.Answers, t.Arrived, t.Peer = g.Answers, x.Arrived, x.Peer
-	x.Model, x.Task = m, t
+	x.Model, x.Task, x.Exposure.Named = m, t, x.Version != nil
 	return GoesOn
 }
 
@@ -91,7 +91,6 @@ func (g *Gateway) decode(x *Exchange) Step {
 	}
 	x.Decoded = true
 	x.Outcome.Decode = clock.Now().Sub(x.Arrived)
-	x.settle() // the front end's buffers may be another request's while this one is pending
 	return GoesOn
 }
 

@@ -29,10 +29,11 @@ func (r *Registry) Promote(ctx context.Context, name, version string, by By) err
 		if m.Hold {
 			about.Reason = reasons(about.Reason, "lifts the hold")
 		}
-		if rest := without(m.Rejected, ref); len(rest) < len(m.Rejected) {
-			m.Rejected, about.Reason = rest, reasons(about.Reason, "lifts the rejection")
+		lift(m, ref, about)
+		if m.Canary != nil {
+			about.Reason = reasons(about.Reason, endsCanary)
 		}
-		m.Hold = false
+		m.Hold, m.Canary = false, nil
 		if m.Live == nil || *m.Live != ref {
 			m.Previous, m.Live = m.Live, &ref
 		}
@@ -40,27 +41,46 @@ func (r *Registry) Promote(ctx context.Context, name, version string, by By) err
 	})
 }
 
-// Rollback makes the previous version the live one, and rejects what was live, so that it is not taken again as
-// the newest. It loads nothing where the previous version is still loaded.
+// Rollback goes back to what was before, and rejects what it leaves, so that this is not taken again as the newest: it
+// ends the canary, or without one makes the previous version the live one. It loads nothing where that is still
+// loaded.
 func (r *Registry) Rollback(ctx context.Context, name string, by By) error {
-	previous := r.opts.Roles.State().Models[name].Previous
-	if previous == nil {
-		if err := r.known(name); err != nil {
-			return err
-		}
-		return fault.Newf(fault.Conflict, "cannot roll back '%s': no version was live before; promote the one that should be", name)
+	now := r.opts.Roles.State().Models[name]
+	if now.Canary != nil {
+		return r.leaveCanary(name, now.Canary.Ref, by)
+	}
+	about := roles.Entry{Action: actRollback, Model: name}
+	previous := now.Previous
+	if previous == nil { // unless its key was used before
+		return r.change(by, about, func(*roles.Model, *roles.Entry) error {
+			return fault.Newf(fault.Conflict, "cannot roll back '%s': no version was live before; promote the one that should be", name)
+		})
 	}
 	ref, done, err := r.want(ctx, name, previous.Version)
 	if err != nil {
 		return err
 	}
 	defer done()
-	return r.change(by, roles.Entry{Action: actRollback, Model: name, Version: ref.Version, Digest: ref.Digest}, func(m *roles.Model, _ *roles.Entry) error {
-		if m.Live == nil || m.Previous == nil || *m.Previous != ref {
+	about.Version, about.Digest = ref.Version, ref.Digest
+	return r.change(by, about, func(m *roles.Model, _ *roles.Entry) error {
+		if m.Live == nil || m.Previous == nil || *m.Previous != ref || m.Canary != nil {
 			return fault.Newf(fault.Conflict, "cannot roll back '%s': version %s, which was live before, has other files now, or the roles have just changed", name, ref.Version)
 		}
 		m.Rejected = and(m.Rejected, *m.Live)
 		m.Live, m.Previous = m.Previous, nil
+		return nil
+	})
+}
+
+// leaveCanary is the way back from a canary: the live version has all units again.
+func (r *Registry) leaveCanary(name string, ref roles.Ref, by By) error {
+	return r.change(by, roles.Entry{Action: actRollback, Model: name}, func(m *roles.Model, about *roles.Entry) error {
+		if m.Live == nil || m.Canary == nil || m.Canary.Ref != ref {
+			return fault.Newf(fault.Conflict, "cannot roll back '%s': its roles have just changed", name)
+		}
+		about.Version, about.Digest, about.From = m.Live.Version, m.Live.Digest, ref.Version
+		about.Reason = reasons(about.Reason, endsCanary)
+		m.Rejected, m.Canary = and(m.Rejected, ref), nil
 		return nil
 	})
 }
@@ -112,12 +132,15 @@ func (r *Registry) Reject(name, version string, by By) error {
 		return err
 	}
 	ref := roles.Ref{Version: version, Digest: digest}
-	return r.change(by, roles.Entry{Action: actReject, Model: name, Version: version, Digest: digest}, func(m *roles.Model, _ *roles.Entry) error {
+	return r.change(by, roles.Entry{Action: actReject, Model: name, Version: version, Digest: digest}, func(m *roles.Model, about *roles.Entry) error {
 		if m.Live != nil && *m.Live == ref {
 			return fault.Newf(fault.Conflict, "cannot reject '%s' version %s: it is live; roll back, or promote another version first", name, version)
 		}
 		if m.Previous != nil && *m.Previous == ref {
 			m.Previous = nil
+		}
+		if m.Canary != nil && m.Canary.Ref == ref {
+			m.Canary, about.Reason = nil, reasons(about.Reason, endsCanary)
 		}
 		m.Rejected = and(m.Rejected, ref)
 		return nil

@@ -30,6 +30,7 @@ const (
 	actHold     = "hold"
 	actRelease  = "release"
 	actReject   = "reject"
+	actCanary   = "canary"
 )
 
 // Role is what a version is for.
@@ -38,6 +39,7 @@ type Role string
 // The roles. A candidate is a loaded version that waits.
 const (
 	RoleLive      Role = "live"
+	RoleCanary    Role = "canary"
 	RolePrevious  Role = "previous"
 	RoleCandidate Role = "candidate"
 	RoleRejected  Role = "rejected"
@@ -48,6 +50,8 @@ func (m *model) roleOf(e *entry) Role {
 	switch {
 	case e.is(m.roles.Live):
 		return RoleLive
+	case m.roles.Canary != nil && e.is(&m.roles.Canary.Ref):
+		return RoleCanary
 	case e.is(m.roles.Previous):
 		return RolePrevious
 	case m.rejected(e):
@@ -120,7 +124,8 @@ func (r *Registry) settle(v *Version) {
 		}
 		from = about.From
 		gone := lost != nil && m.Live != nil && *m.Live == *lost
-		if slices.Contains(m.Rejected, ref) || !succeeds(&m, ref, fixed || m.Hold, gone) {
+		fixed = fixed || m.Hold || m.Canary != nil && !gone // a newer version waits for the end of a canary
+		if slices.Contains(m.Rejected, ref) || !succeeds(&m, ref, fixed, gone) {
 			return errStays
 		}
 		if about.Reason = "the newest version that passed the load gates"; gone {
@@ -172,6 +177,9 @@ func succeeds(m *roles.Model, ref roles.Ref, fixed, gone bool) bool {
 	if m.Live = &ref; m.Previous != nil && *m.Previous == ref {
 		m.Previous = nil
 	}
+	if m.Canary != nil && m.Canary.Ref == ref {
+		m.Canary = nil
+	}
 	return true
 }
 
@@ -209,7 +217,7 @@ func (r *Registry) succession() {
 	for _, m := range r.mu.models {
 		for _, e := range m.entries {
 			if e.state == Ready && e.onDisk && !m.rejected(e) {
-				if m.roles.Live == nil || !m.fixed() && !e.is(m.roles.Live) && (!m.can(m.roles.Live) || newer(&m.roles, m.roles.Live, e.bundle.Version)) {
+				if m.roles.Live == nil || !m.fixed() && !e.is(m.roles.Live) && (!m.can(m.roles.Live) || m.roles.Canary == nil && newer(&m.roles, m.roles.Live, e.bundle.Version)) {
 					heirs = append(heirs, e.version)
 				}
 				break

@@ -2,6 +2,7 @@ package models
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -22,6 +23,9 @@ func roleTable(r *Registry) string {
 		}
 		if s.Held {
 			line += " held"
+		}
+		if s.Share > 0 {
+			line += fmt.Sprint(" ", s.Share)
 		}
 		if s.Live != (s.Role == RoleLive) {
 			line += " (serves: " + map[bool]string{true: "yes", false: "no"}[s.Live] + ")"
@@ -161,6 +165,7 @@ func TestHistoryAndKeys(t *testing.T) {
 		r.must(r.Rollback(ctx, "m", back))
 		r.must(r.Promote(ctx, "m", "2", By{Who: "bob", Key: "k2"}))
 		r.must(r.Rollback(ctx, "m", back))
+		r.must(r.Promote(ctx, "m", "2", By{Who: "bob", Key: "k2"}))
 		r.want("a way back that was asked for twice", "1 READY previous, 2 READY live")
 		entries, err := r.Roles().History("m", 10)
 		r.must(err)

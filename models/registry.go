@@ -219,6 +219,9 @@ func (r *Registry) Index() []Status {
 		for _, e := range m.entries {
 			s := e.status()
 			s.Live, s.Role, s.Held = e == live, m.roleOf(e), e.is(m.roles.Live) && m.roles.Hold
+			if s.Role == RoleCanary {
+				s.Share = m.roles.Canary.Share
+			}
 			switch {
 			case m.unloaded && e.state == Unloaded:
 				s.Reason = "unloaded"

@@ -14,6 +14,8 @@ type Status struct {
 	// Role is what the version is for, and Held marks a live one that nothing replaces.
 	Role Role
 	Held bool
+	// Share is the canary's share of the units, from 0 to 1.
+	Share float64
 	// Reason says why a version is not ready, and is empty if it is; it may be shown to clients.
 	Reason string
 	// Digest and Report are there once the load gates have run.

@@ -38,7 +38,8 @@ type Version struct {
 	// placements are in order of preference; each list is immutable.
 	placements atomic.Pointer[[]*gates.Placement]
 	noFallback atomic.Bool
-	off        atomic.Uint32 // what live answers have switched off, a sharing
+	split      atomic.Pointer[split] // nil unless the version is live and has a canary
+	off        atomic.Uint32         // what live answers have switched off, a sharing
 	// joining holds a token while a late device is proven: two at once would not be
 	// compared with each other.
 	joining chan struct{}

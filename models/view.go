@@ -88,6 +88,7 @@ func newView(models map[string]*model) *view {
 			mv.ready[e.bundle.Version] = e.version
 			mv.order = append(mv.order, e.bundle.Version)
 		}
+		m.share()
 		if e := m.live(); e != nil {
 			mv.live = e.version
 		}

@@ -7,6 +7,7 @@ import (
 	"math"
 	"time"
 
+	"sluice/internal/unit"
 	"sluice/predlog/table"
 )
 
@@ -62,6 +63,8 @@ func (d *decoder) float() float64 {
 	return v
 }
 
+func (d *decoder) uint64() uint64 { return math.Float64bits(d.float()) }
+
 func (d *decoder) fail(err error) {
 	if d.err == nil {
 		d.err = err
@@ -79,15 +82,25 @@ func (d *decoder) count(least int) int {
 	return int(n)
 }
 
-// decodeRecord reads what appendRecord has written behind its first byte. The row's tensors are views of the
+// decodeRecord reads what appendRecord has written behind its first byte, or an older program without role and unit. The row's tensors are views of the
 // payload.
-func decodeRecord(payload []byte, r *table.Row) error {
+func decodeRecord(payload []byte, older bool, r *table.Row) error {
 	d := decoder{rest: payload}
 	*r = table.Row{ID: d.string(), Time: time.Unix(0, d.varint()).UTC()}
 	for _, s := range [...]*string{&r.Model, &r.Version, &r.Digest, &r.Device, &r.Reason, &r.Status, &r.KeptFor, &r.Tensors} {
 		*s = d.string()
 	}
+	if !older {
+		if role := d.string(); role != "" {
+			r.Role = &role
+		}
+	}
 	flags := d.uvarint()
+	if !older {
+		u := Unit{Known: flags&unitFlag != 0, Share: int(min(d.uvarint(), unit.Buckets))} //nolint:gosec // bounded
+		u.Hash = d.uint64()
+		u.fill(r)
+	}
 	r.Late, r.Replayable = flags&lateFlag != 0, flags&replayableFlag != 0
 	r.Weight = d.float()
 	for _, n := range [...]*int32{&r.Batch, &r.Rows} {
@@ -101,6 +114,18 @@ func decodeRecord(payload []byte, r *table.Row) error {
 		d.fail(fmt.Errorf("%d bytes follow its last field", len(d.rest)))
 	}
 	return d.err
+}
+
+// fill writes the columns of a unit and of a split.
+func (u Unit) fill(r *table.Row) {
+	bucket := -1
+	if u.Known {
+		r.UnitHash, bucket = &u.Hash, unit.Bucket(u.Hash)
+	}
+	if u.Share > 0 {
+		exposure := string(unit.AppendExposure(nil, bucket, u.Share))
+		r.Exposure = &exposure
+	}
 }
 
 // leastTensor is what a tensor takes at least: four empty fields.

@@ -12,7 +12,8 @@ import (
 // bytes with their length in front. decode.go reads them. A record with other fields begins with another byte, so that
 // the spool that an older program has left behind is read as well.
 const (
-	recordFrame  = 'R'
+	recordFrame  = 'S'
+	olderFrame   = 'R' // a record without role and unit
 	numbersFrame = 'N'
 )
 
@@ -38,6 +39,7 @@ func (r *Record) sizeBound(tensors bool) int {
 const (
 	lateFlag = 1 << iota
 	replayableFlag
+	unitFlag
 )
 
 // appendRecord appends a record's payload. at is its time, nanoseconds since 1970.
@@ -47,7 +49,7 @@ func (w *Writer) appendRecord(b []byte, r *Record, c *choice, at int64) []byte {
 	b = append(b, recordFrame)
 	b = appendBytes(b, r.ID[:min(len(r.ID), MaxID)])
 	b = binary.AppendVarint(b, at)
-	for _, s := range [...]string{r.Model, r.Version, r.Digest, r.Device, r.Reason, r.Status, c.keptFor, c.tensors} {
+	for _, s := range [...]string{r.Model, r.Version, r.Digest, r.Device, r.Reason, r.Status, c.keptFor, c.tensors, r.Role} {
 		b = appendString(b, s)
 	}
 	flags := uint64(0)
@@ -57,7 +59,12 @@ func (w *Writer) appendRecord(b []byte, r *Record, c *choice, at int64) []byte {
 	if kept && r.Inputs != nil && !redacted {
 		flags |= replayableFlag
 	}
+	if r.Unit.Known {
+		flags |= unitFlag
+	}
 	b = binary.AppendUvarint(b, flags)
+	b = binary.AppendUvarint(b, uint64(r.Unit.Share)) //nolint:gosec // a number of buckets
+	b = binary.LittleEndian.AppendUint64(b, r.Unit.Hash)
 	b = binary.LittleEndian.AppendUint64(b, math.Float64bits(c.weight))
 	for _, n := range [...]int64{
 		int64(r.Batch), int64(r.Rows), int64(r.Budget), int64(r.Decode), int64(r.Queue), int64(r.Input), int64(r.Run), int64(r.Output), int64(r.Encode), int64(r.Total),

@@ -13,6 +13,9 @@ type Record struct {
 	ID                     []byte
 	Arrived                clock.Instant
 	Model, Version, Digest string
+	// Role is what the version was for the request: live, canary, or empty if the request named it. Unit is of a split.
+	Role string
+	Unit Unit
 	// Device ran it, for Reason if it was not the preferred one; Batch is the rows of its run.
 	Device, Reason string
 	Batch, Rows    int
@@ -27,6 +30,14 @@ type Record struct {
 	// if the request was not decoded, Outputs if it was not answered. A tensor that is Invalid is not there.
 	Schema                    *tensor.Schema
 	Inputs, Optional, Outputs []tensor.Tensor
+}
+
+// Unit is whom a request was about, where that is known, and how many of package unit's buckets were a canary's, 0
+// without a canary.
+type Unit struct {
+	Known bool
+	Hash  uint64
+	Share int
 }
 
 // OK is the Status of an answer.

@@ -17,6 +17,7 @@ import (
 	"sluice/internal/prescan"
 	"sluice/internal/remedy"
 	"sluice/internal/telemetry"
+	"sluice/models"
 	"sluice/predlog"
 )
 
@@ -112,6 +113,15 @@ func (to answers) ended(x *gateway.Exchange) {
 		Budget: o.Budget, Decode: o.Decode, Encode: o.Encode, Total: o.Total,
 		Queue: took(o.Trace.Queued, o.Trace.Sealed), Input: took(o.Trace.Sealed, o.Trace.RunStart),
 		Run: took(o.Trace.RunStart, o.Trace.RunEnd), Output: took(o.Trace.RunEnd, o.Trace.Done),
+	}
+	if e := &x.Exposure; e.Known || e.Share > 0 {
+		r.Unit = predlog.Unit{Known: e.Known, Hash: e.Hash, Share: e.Share}
+	}
+	switch {
+	case x.Exposure.Canary:
+		r.Role = string(models.RoleCanary)
+	case !x.Exposure.Named:
+		r.Role = string(models.RoleLive)
 	}
 	if x.Decoded {
 		r.Inputs, r.Optional = t.Inputs, t.Optional

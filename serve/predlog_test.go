@@ -74,6 +74,11 @@ func TestAnswersBecomeRecords(t *testing.T) {
 		refused(fault.InvalidJSON)(x)
 		x.Decoded, x.Outcome.Rows, x.Outcome.Trace = false, 0, task.Trace{Queued: clock.Now()}
 	})
+	for id, e := range map[string]gateway.Exposure{
+		"canary": {Known: true, Hash: 1<<63 + 5, Share: 500, Canary: true}, "no unit": {Share: 500}, "no canary": {Known: true, Hash: 7}, "version": {Named: true},
+	} {
+		put(id, func(x *gateway.Exchange) { x.Exposure = e })
+	}
 	if err := w.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -109,6 +114,25 @@ func TestAnswersBecomeRecords(t *testing.T) {
 	f("failed", "INTERNAL failed false 1 in 0 out")
 	f("expired", "DEADLINE_EXCEEDED failed false 1 in 0 out")
 	f("malformed", "INVALID_JSON refused false 0 in 0 out")
+	chosen := func(id, want string) {
+		t.Helper()
+		r, got := rows[id], ""
+		if r.UnitHash != nil {
+			got = fmt.Sprint(*r.UnitHash, " ")
+		}
+		for _, s := range []*string{r.Role, r.Exposure} {
+			if s != nil {
+				got += *s + " "
+			}
+		}
+		if got != want {
+			t.Errorf("%s: its version was chosen so: %q, want %q", id, got, want)
+		}
+	}
+	chosen("canary", "9223372036854775813 canary bucket=5813;share=0.05 ")
+	chosen("no unit", "live bucket=none;share=0.05 ")
+	chosen("no canary", "7 live ")
+	chosen("version", "")
 	r := rows["worst"]
 	if got, want := fmt.Sprint(r.DecodeNS, r.QueueNS, r.InputNS, r.RunNS, r.OutputNS, r.EncodeNS, r.TotalNS, r.BudgetNS, r.Batch, r.Rows, r.Device, r.Model, r.Version, r.Digest),
 		"1 2 3 4 5 7 100 1000000000 3 1cpum2d"; got != want {

@@ -69,7 +69,7 @@ func (s *Server) openRoles(context.Context) error {
 			return v
 		}
 		for _, i := range s.registry.Index() {
-			v.List = append(v.List, telemetry.VersionInfo{Model: i.Name, Version: i.Version, State: i.State.String(), Role: string(i.Role)})
+			v.List = append(v.List, telemetry.VersionInfo{Model: i.Name, Version: i.Version, State: i.State.String(), Role: string(i.Role), Share: i.Share})
 		}
 		return v
 	})
@@ -87,7 +87,7 @@ func (r roleControl) Versions() []admin.Version {
 	all := make([]admin.Version, 0, len(index))
 	for i := range index {
 		s := &index[i]
-		all = append(all, admin.Version{Model: s.Name, Version: s.Version, State: s.State.String(), Role: string(s.Role), Held: s.Held, Digest: s.Digest, Reason: s.Reason})
+		all = append(all, admin.Version{Model: s.Name, Version: s.Version, State: s.State.String(), Role: string(s.Role), Share: s.Share, Held: s.Held, Digest: s.Digest, Reason: s.Reason})
 	}
 	return all
 }
@@ -97,7 +97,7 @@ func (r roleControl) History(model string, most int) ([]admin.Change, error) {
 	entries, err := r.registry.Roles().History(model, most)
 	all := make([]admin.Change, 0, len(entries))
 	for _, e := range entries {
-		all = append(all, admin.Change{Time: e.Time, Generation: e.Generation, Who: e.Who, Action: e.Action, Model: e.Model, Version: e.Version, Digest: e.Digest, From: e.From, Reason: e.Reason, Key: e.Key})
+		all = append(all, admin.Change{Time: e.Time, Generation: e.Generation, Who: e.Who, Action: e.Action, Model: e.Model, Version: e.Version, Digest: e.Digest, From: e.From, Share: e.Share, Reason: e.Reason, Key: e.Key})
 	}
 	return all, err
 }
@@ -105,6 +105,11 @@ func (r roleControl) History(model string, most int) ([]admin.Change, error) {
 // Promote makes a version live.
 func (r roleControl) Promote(ctx context.Context, c admin.Change) error {
 	return r.registry.Promote(ctx, c.Model, c.Version, by(c))
+}
+
+// Canary gives a version a share of the units.
+func (r roleControl) Canary(ctx context.Context, c admin.Change) error {
+	return r.registry.Canary(ctx, c.Model, c.Version, c.Share, by(c))
 }
 
 // Rollback makes the version live that was so before.

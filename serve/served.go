@@ -46,6 +46,15 @@ func (s *served) Admit(arrived, deadline clock.Instant) error {
 	return s.queue.Admit(arrived, deadline)
 }
 
+// Split asks the version, whose canary is joined to the scheduler like itself.
+func (s *served) Split(bucket int) (share int, canary gateway.Model) {
+	share, v := s.version.Split(bucket)
+	if v == nil {
+		return share, nil
+	}
+	return share, v.Served.(*served)
+}
+
 // Predict has the queue answer a task.
 func (s *served) Predict(t *task.Task) error {
 	if err := s.prepare(t); err != nil {
@@ -254,6 +263,9 @@ func (c counted) ended(x *gateway.Exchange) {
 	metrics, out := x.Model.(*served).metrics, &x.Outcome
 	if out.Overran {
 		c.http.Overran()
+	}
+	if x.Exposure.Share > 0 {
+		metrics.ObserveSplit(x.Exposure.Known)
 	}
 	if out.Fault != fault.None {
 		metrics.ObserveFault(out.Fault, out.Total)

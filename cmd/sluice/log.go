@@ -94,6 +94,13 @@ func writeRecord(out io.Writer, file string, r *table.Row) error {
 	if r.Digest != "" {
 		text += "  digest   " + r.Digest + "\n"
 	}
+	if r.Role != nil {
+		text += "  role     " + *r.Role
+		if r.Exposure != nil {
+			text += inBrackets(*r.Exposure)
+		}
+		text += "\n"
+	}
 	if r.Device != "" {
 		text += fmt.Sprintf("  ran on   %s in a batch of %d%s\n", r.Device, r.Batch, inBrackets(r.Reason))
 	}

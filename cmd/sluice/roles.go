@@ -16,6 +16,7 @@ import (
 
 	"sluice/gateway/http/admin"
 	"sluice/internal/ask"
+	"sluice/internal/unit"
 	"sluice/serve"
 )
 
@@ -25,8 +26,13 @@ func roleCommands() []*cobra.Command {
 		listCommand(), historyCommand(),
 		roleCommand("promote MODEL VERSION", "Make a version the live one", `Make a version the live one. It is loaded and proven first if it is not. The version that was live stays
 loaded, so that rollback takes an instant. A hold, or a rejection of the version, is lifted.`),
-		roleCommand("rollback MODEL", "Go back to the version that was live before", `Make the version live that was so before, at once if it is still loaded, and reject the one that is live
-now: it is not taken again as the newest version until it is released or promoted.`),
+		roleCommand("canary MODEL VERSION SHARE", "Give a version a share of the units", `Give a version a share of the units, such as 5% or 0.05, of the requests that name no version. It is loaded
+and proven first if it is not. A unit is what a request's header Sluice-Unit says, such as a user, and goes
+to one version always. A share that grows keeps its units; 0 ends the canary, promote and rollback do so too.
+Clients must not be able to tell the version's inputs and outputs from those of the live one.`),
+		roleCommand("rollback MODEL", "Go back to the version that was live before", `End the canary, if there is one, and reject it. Without a canary, make the version live that was so before, at
+once if it is still loaded, and reject the one that is live now. What was rejected is not taken again as the
+newest version until it is released or promoted.`),
 		roleCommand("hold MODEL", "Keep the live version live", `Keep the live version live, whatever comes into the models folder, until release or promote.`),
 		roleCommand("release MODEL", "Lift a hold and rejections", `Lift the hold of a model, and the rejections of its versions. A newer version then becomes live
 as the setting model_defaults.promote says.`),
@@ -74,9 +80,14 @@ func roleCommand(use, short, long string) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			asked := map[string]string{}
+			asked := map[string]any{}
 			if len(args) > 1 {
 				asked["version"] = args[1]
+			}
+			if len(args) > 2 {
+				if asked["share"], err = parseShare(args[2]); err != nil {
+					return err
+				}
 			}
 			if reason != "" {
 				asked["reason"] = reason
@@ -91,6 +102,23 @@ func roleCommand(use, short, long string) *cobra.Command {
 	cmd.Flags().StringVar(&key, "key", "", "A key of your own: a change with a key that was used changes nothing. Default a new one.")
 	return asksAdmin(cmd)
 }
+
+// parseShare reads a share such as 5% or 0.05.
+func parseShare(text string) (float64, error) {
+	number, percent := strings.CutSuffix(text, "%")
+	share, err := strconv.ParseFloat(number, 64)
+	if percent {
+		share /= 100
+	}
+	buckets, ok := unit.Share(share)
+	if err != nil || !ok {
+		return 0, fmt.Errorf("the share %.40q is not from 0 to 1 or from 0%% to 100%%, in steps of 0.01%%", text)
+	}
+	return unit.OfBuckets(buckets), nil
+}
+
+// percent is a share in words.
+func percent(share float64) string { return strconv.FormatFloat(100*share, 'g', 6, 64) + "%" }
 
 // listCommand prints the versions and their roles.
 func listCommand() *cobra.Command {
@@ -124,6 +152,9 @@ func printVersions(w io.Writer, all []admin.Version) error {
 	fmt.Fprintln(table, "MODEL\tVERSION\tSTATE\tROLE\tDIGEST\tREASON")
 	for _, v := range all {
 		role := v.Role
+		if v.Share > 0 {
+			role += " " + percent(v.Share)
+		}
 		if v.Held {
 			role += ", held"
 		}
@@ -167,7 +198,11 @@ func printHistory(w io.Writer, all []admin.Change) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "TIME\tWHO\tACTION\tMODEL\tVERSION\tFROM\tREASON")
 	for _, c := range all {
-		fmt.Fprintln(table, strings.Join([]string{c.Time.UTC().Format(time.RFC3339), c.Who, c.Action, cmp.Or(c.Model, "-"), cmp.Or(c.Version, "-"), cmp.Or(c.From, "-"), c.Reason}, "\t"))
+		action := c.Action
+		if c.Share > 0 {
+			action += " " + percent(c.Share)
+		}
+		fmt.Fprintln(table, strings.Join([]string{c.Time.UTC().Format(time.RFC3339), c.Who, action, cmp.Or(c.Model, "-"), cmp.Or(c.Version, "-"), cmp.Or(c.From, "-"), c.Reason}, "\t"))
 	}
 	return table.Flush()
 }

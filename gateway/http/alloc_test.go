@@ -73,7 +73,13 @@ func TestHandlerAllocations(t *testing.T) {
 	}
 	model := simpleModel()
 	model.info.Coupled = true
+	model.canary = simpleModel()
 	s = made(t, newFakeModels(model), nil)
+	for _, u := range []string{"anna", "bert", "carl", "dora"} { // of both versions
+		headers["Sluice-Unit"] = u
+		f("binary with a unit", body, headers, 0)
+	}
+	delete(headers, "Sluice-Unit")
 	ctx := requestCtx(newConn(nil, s), body, headers)
 	if got := testing.AllocsPerRun(1000, func() {
 		ctx.Response.Reset()

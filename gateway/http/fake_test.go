@@ -14,6 +14,7 @@ import (
 	"sluice/internal/oip"
 	"sluice/internal/task"
 	"sluice/internal/tensor"
+	"sluice/internal/unit"
 )
 
 // fakeModel runs a plain function over tasks.
@@ -24,13 +25,27 @@ type fakeModel struct {
 	// admitAt is admit with the deadline that is asked for.
 	admitAt func(deadline clock.Instant) error
 	pins    atomic.Int32
+	canary  *fakeModel
 
 	mu    sync.Mutex
 	stats oip.ModelStatistics
 }
 
 func (m *fakeModel) Info() *gateway.ModelInfo { return m.info }
-func (m *fakeModel) Release()                 { m.pins.Add(-1) }
+
+// Split is none, unless there is a canary: then half of the units are its.
+func (m *fakeModel) Split(bucket int) (int, gateway.Model) {
+	switch {
+	case m.canary == nil:
+		return 0, nil
+	case bucket < 0 || bucket >= unit.Buckets/2:
+		return unit.Buckets / 2, nil
+	}
+	m.canary.pins.Add(1)
+	return unit.Buckets / 2, m.canary
+}
+
+func (m *fakeModel) Release() { m.pins.Add(-1) }
 
 func (m *fakeModel) Refusing() bool { return m.admit != nil || m.admitAt != nil }
 

@@ -24,6 +24,7 @@ var (
 	headerBatching        = []byte("Sluice-Batching")
 	headerBudget          = []byte("Sluice-Budget-Ms")
 	headerNonfinite       = []byte("Sluice-Nonfinite")
+	headerUnit            = []byte("Sluice-Unit")
 	headerRequestID       = []byte("X-Request-Id")
 
 	typeBinary      = []byte("application/octet-stream")
@@ -35,7 +36,12 @@ var (
 // rows of the batch may have changed the answer.
 func (c *call) explain(h *fasthttp.ResponseHeader, x *gateway.Exchange) {
 	info, o := x.Model.Info(), &x.Outcome
-	h.SetCanonical(headerModel, info.Tag())
+	tag := info.Tag()
+	if x.Exposure.Share > 0 {
+		c.scratch = x.Exposure.AppendTag(append(c.scratch[:0], tag...))
+		tag = c.scratch
+	}
+	h.SetCanonical(headerModel, tag)
 	if info.Coupled && o.Fault == fault.None {
 		h.SetCanonical(headerBatching, batchingCoupled)
 	}

@@ -31,6 +31,7 @@ func (s *Server) infer(c *call, format gateway.Format) (gateway.Step, error) {
 	h := &c.ctx.Request.Header
 	x.Head = gateway.Head{
 		Budget: listed(h, headerBudget), Nonfinite: h.PeekCanonical(headerNonfinite), HeaderLength: h.PeekCanonical(headerBinaryLength),
+		Unit:            listed(h, headerUnit),
 		ContentEncoding: listed(h, headerContentEncoding), AcceptEncoding: h.PeekCanonical(headerAcceptEncoding), ContentType: h.PeekCanonical(headerContentType),
 	}
 	if c.socket != nil {

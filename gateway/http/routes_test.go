@@ -25,6 +25,7 @@ type noRoles struct{}
 func (noRoles) Versions() []admin.Version                    { return nil }
 func (noRoles) History(string, int) ([]admin.Change, error)  { return nil, nil }
 func (noRoles) Promote(context.Context, admin.Change) error  { return nil }
+func (noRoles) Canary(context.Context, admin.Change) error   { return nil }
 func (noRoles) Rollback(context.Context, admin.Change) error { return nil }
 func (noRoles) Hold(context.Context, admin.Change) error     { return nil }
 func (noRoles) Release(context.Context, admin.Change) error  { return nil }
@@ -109,7 +110,11 @@ func TestRoutesOfBothPorts(t *testing.T) {
 		if strings.HasPrefix(k.path, "/debug/pprof/profile") || strings.HasPrefix(k.path, "/debug/pprof/trace") {
 			continue // they take seconds
 		}
-		if a := control.send(request(r.Method, k.path, "")); a.status != 200 {
+		body := ""
+		if strings.HasSuffix(k.path, "/canary") {
+			body = `{"share":0.5}`
+		}
+		if a := control.send(request(r.Method, k.path, body)); a.status != 200 {
 			t.Errorf("admin port: %s %s got %d %s", k.method, k.path, a.status, a.body)
 		}
 	}

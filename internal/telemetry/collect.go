@@ -30,6 +30,7 @@ var (
 	descBuild = describe("sluice_build_info", "The running server; always 1.", "version")
 
 	descRequests = describe("sluice_requests_total", "Requests that reached a model, by outcome: ok, late (answered after the deadline), or the code of the fault.", byOutcome...)
+	descSplit    = describe("sluice_split_requests_total", "Requests for which the version was chosen while the model had a canary, by whether they had a unit: known or none.", "model", "version", "unit")
 	descRows     = describe("sluice_rows_total", "Rows of answered requests.", byModel...)
 	descRequest  = describe("sluice_request_duration_seconds", "From arrival to the written answer, of answered requests.", byModel...)
 	descDecode   = describe("sluice_decode_duration_seconds", "Decoding a request's body.", byModel...)
@@ -116,6 +117,8 @@ func (c collector) model(ch chan<- prometheus.Metric, m *Model, queue QueueState
 	for reason, name := range dropNames {
 		counter(ch, descDrops, float64(m.cells.sum(cellDrops+reason)), m.name, m.version, name)
 	}
+	counter(ch, descSplit, float64(m.cells.sum(cellUnit)), m.name, m.version, "known")
+	counter(ch, descSplit, float64(m.cells.sum(cellNoUnit)), m.name, m.version, "none")
 	counter(ch, descRows, float64(m.cells.sum(cellRows)), m.name, m.version)
 	c.histogram(ch, descRequest, m.cells.read(durations, cellRequest), m.name, m.version)
 	c.histogram(ch, descDecode, m.cells.read(durations, cellDecode), m.name, m.version)

@@ -35,6 +35,8 @@ const (
 	cellInTime
 	cellLate
 	cellFailNs
+	cellUnit
+	cellNoUnit
 	cellDrops
 	cellFaults = cellDrops + len(dropNames)
 )
@@ -83,6 +85,16 @@ func (m *Model) ObserveFault(kind fault.Kind, total time.Duration) {
 	shard := m.cells.shard()
 	shard[cellFaults+int(kind)].Add(1)
 	shard[cellFailNs].Add(uint64(max(total, 0)))
+}
+
+// ObserveSplit counts a request for which the version was chosen while its model had a canary; known says that it
+// had a unit.
+func (m *Model) ObserveSplit(known bool) {
+	cell := cellUnit
+	if !known {
+		cell = cellNoUnit
+	}
+	m.cells.shard()[cell].Add(1)
 }
 
 // dropNames are the reasons for which the scheduler refuses or gives up a request.

@@ -45,6 +45,12 @@ func (d DataType) Size() int {
 	return 0
 }
 
+// Unsigned reports whether the elements are integers from 0 on.
+func (d DataType) Unsigned() bool { return d >= Uint8 && d <= Uint64 }
+
+// Integer reports whether the elements are integers; booleans are none.
+func (d DataType) Integer() bool { return d >= Uint8 && d <= Int64 }
+
 // ParseDataType finds a type by its protocol name (case-sensitive) without
 // allocating; Invalid if there is none.
 func ParseDataType(name []byte) DataType {

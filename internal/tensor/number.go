@@ -52,8 +52,7 @@ func IntAt(kind DataType, data []byte) int64 {
 // IntegerRange is what an integer type holds.
 func IntegerRange(kind DataType) (low, high float64) {
 	bits := float64(8 * kind.Size())
-	switch kind {
-	case Uint8, Uint16, Uint32, Uint64:
+	if kind.Unsigned() {
 		return 0, math.Exp2(bits) - 1
 	}
 	return -math.Exp2(bits - 1), math.Exp2(bits-1) - 1

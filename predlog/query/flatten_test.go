@@ -75,10 +75,11 @@ func TestFlatten(t *testing.T) {
 	one := func(name, datatype string, shape []int64, raw ...byte) table.Tensor {
 		return table.Tensor{Name: name, Datatype: datatype, Shape: shape, Raw: raw}
 	}
+	hash, exposure, role := uint64(1<<63+1), "bucket=809;share=0.1", "canary"
 	path := write(
 		t,
 		table.Row{
-			ID: "a", Model: "m", Weight: 20,
+			ID: "a", Model: "m", Weight: 20, UnitHash: &hash, Exposure: &exposure, Role: &role,
 			Inputs: []table.Tensor{
 				one("x", "FP32", []int64{2}, 0, 0, 128, 63, 0, 0, 0, 192), one("s", "BYTES", []int64{2}, 1, 0, 0, 0, 'u', 0, 0, 0, 0),
 				one("card", table.HashType, []int64{1, 32}, bytes.Repeat([]byte{'h'}, 32)...),
@@ -102,6 +103,9 @@ func TestFlatten(t *testing.T) {
 	}
 	f("id", "[a]", "[b]", "[c]", "[d]")
 	f("weight", "[20]", "[0]", "[0]", "[0]")
+	f("unit_hash", "[-9223372036854775807]", "null", "null", "null") // its bits, as in.u
+	f("exposure", "[bucket=809;share=0.1]", "null", "null", "null")
+	f("role", "[canary]", "null", "null", "null")
 	f("in.x.FP32", "[1 -2]", "null", "null", "null")
 	f("in.x.FP64", "null", "[2.5]", "null", "null")
 	f("in.x.FP32.shape", "[2]", "null", "null", "null")
@@ -113,7 +117,7 @@ func TestFlatten(t *testing.T) {
 	f("out.x.shape", "[1 1]", "null", "null", "null")
 	f("out.b", "[true false]", "null", "[]", "null")
 	f("out.b.shape", "[2]", "null", "[0]", "null")
-	if want := 12 + 2*8; len(names) != want {
+	if want := 15 + 2*8; len(names) != want {
 		t.Errorf("%d columns, want %d: %q", len(names), want, names)
 	}
 }

@@ -6,5 +6,5 @@
 // microseconds since 1970 in UTC, tensors the bytes of package tensor: row-major, little endian.
 //
 // A Writer is open until Close; nothing can be read before. Files that name a higher version of the schema
-// are refused. Columns that this version never fills (unit_hash, exposure, role) are null.
+// are refused.
 package table

@@ -75,6 +75,15 @@ func text(of func(*Row) string) (parquet.Node, func(*Row) parquet.Value) {
 	return parquet.String(), func(r *Row) parquet.Value { return parquet.ByteArrayValue([]byte(of(r))) }
 }
 
+func optionalText(of func(*Row) *string) (parquet.Node, func(*Row) parquet.Value) {
+	return parquet.Optional(parquet.String()), func(r *Row) parquet.Value {
+		if s := of(r); s != nil {
+			return parquet.ByteArrayValue([]byte(*s))
+		}
+		return parquet.Value{}
+	}
+}
+
 func number(of func(*Row) int64) (parquet.Node, func(*Row) parquet.Value) {
 	return parquet.Int(64), func(r *Row) parquet.Value { return parquet.Int64Value(of(r)) }
 }
@@ -91,6 +100,14 @@ func scalars() (list []scalar) {
 	put("model")(text(func(r *Row) string { return r.Model }))
 	put("version")(text(func(r *Row) string { return r.Version }))
 	put("digest")(text(func(r *Row) string { return r.Digest }))
+	put("unit_hash")(parquet.Optional(parquet.Uint(64)), func(r *Row) parquet.Value {
+		if r.UnitHash == nil {
+			return parquet.Value{}
+		}
+		return parquet.Int64Value(int64(*r.UnitHash)) //nolint:gosec // the bits of an unsigned column
+	})
+	put("exposure")(optionalText(func(r *Row) *string { return r.Exposure }))
+	put("role")(optionalText(func(r *Row) *string { return r.Role }))
 	put("device")(text(func(r *Row) string { return r.Device }))
 	put("rows")(number(func(r *Row) int64 { return int64(r.Rows) }))
 	put("status")(text(func(r *Row) string { return r.Status }))
@@ -170,7 +187,11 @@ func (f *Flat) begin(r *Row, values []FlatValue) {
 		f.parts[i] = f.parts[i][:0]
 	}
 	for _, s := range f.scalars {
-		f.parts[s.at] = append(f.parts[s.at], s.of(r).Level(0, 0, s.at))
+		v, defined := s.of(r), 0
+		if s.node.Optional() && !v.IsNull() {
+			defined = 1
+		}
+		f.parts[s.at] = append(f.parts[s.at], v.Level(0, defined, s.at))
 	}
 	for i := range values {
 		v := &values[i]

@@ -17,7 +17,9 @@ type Row struct {
 	Model   string    `parquet:"model,dict"`
 	Version string    `parquet:"version,dict"`
 	Digest  string    `parquet:"digest,dict"`
-	// UnitHash, Exposure and Role are of a split between versions: null without one.
+	// UnitHash is the hash of whom the request was about, null where nothing says that. Exposure is how the version was
+	// chosen while the model had a canary, such as bucket=417;share=0.05. Role is what the version was for, live or
+	// canary: null if the request named the version.
 	UnitHash *uint64 `parquet:"unit_hash,optional"`
 	Exposure *string `parquet:"exposure,optional,dict"`
 	Role     *string `parquet:"role,optional,dict"`

@@ -23,8 +23,7 @@ func TestAdminIsClosed(t *testing.T) {
 			if r.Class == Public {
 				want = public
 			}
-			raw := r.Method + " " + concrete.Replace(r.Pattern) + " HTTP/1.1\r\nContent-Length: 0\r\n" + headers + "\r\n"
-			if a, _ := port.send(raw); a.StatusCode != want {
+			if a, _ := port.send(request(&r, headers)); a.StatusCode != want {
 				t.Errorf("%s %s with %q got %d, want %d", r.Method, r.Pattern, headers, a.StatusCode, want)
 			}
 		}

@@ -3,6 +3,7 @@ package admin
 import (
 	"bufio"
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -37,6 +38,15 @@ func reopenFake(name string) error {
 		return fault.Newf(fault.NotFound, "there is no device '%s'", name)
 	}
 	return nil
+}
+
+// request is one for a route, with a body that it takes.
+func request(r *Route, headers string) string {
+	body := ""
+	if strings.HasSuffix(r.Pattern, "/canary") {
+		body = `{"share":0.5}`
+	}
+	return fmt.Sprintf("%s %s HTTP/1.1\r\nContent-Length: %d\r\n%s\r\n%s", r.Method, concrete.Replace(r.Pattern), len(body), headers, body)
 }
 
 var concrete = strings.NewReplacer("{model}", "simple", "{device}", "fake")

@@ -22,6 +22,7 @@ type Roles interface {
 	Versions() []Version
 	History(model string, most int) ([]Change, error)
 	Promote(ctx context.Context, c Change) error
+	Canary(ctx context.Context, c Change) error
 	Rollback(ctx context.Context, c Change) error
 	Hold(ctx context.Context, c Change) error
 	Release(ctx context.Context, c Change) error
@@ -30,13 +31,14 @@ type Roles interface {
 
 // Version is one version of a model, as GET /v2/repository/versions lists it.
 type Version struct {
-	Model   string `json:"model"`
-	Version string `json:"version"`
-	State   string `json:"state"`            // READY, LOADING, UNAVAILABLE and so on
-	Role    string `json:"role,omitempty"`   // live, previous, candidate, rejected
-	Held    bool   `json:"held,omitempty"`   // nothing takes the live version's place
-	Digest  string `json:"digest,omitempty"` // SHA-256 over the files, once they have been read
-	Reason  string `json:"reason,omitempty"` // why it is not ready
+	Model   string  `json:"model"`
+	Version string  `json:"version"`
+	State   string  `json:"state"`            // READY, LOADING, UNAVAILABLE and so on
+	Role    string  `json:"role,omitempty"`   // live, canary, previous, candidate, rejected
+	Share   float64 `json:"share,omitempty"`  // of the units, from 0 to 1: a canary's
+	Held    bool    `json:"held,omitempty"`   // nothing takes the live version's place
+	Digest  string  `json:"digest,omitempty"` // SHA-256 over the files, once they have been read
+	Reason  string  `json:"reason,omitempty"` // why it is not ready
 }
 
 // Change is a change of roles: as it is asked for, and as the history has it.
@@ -44,11 +46,12 @@ type Change struct {
 	Time       time.Time `json:"time"`
 	Generation uint64    `json:"generation"`
 	Who        string    `json:"who"`
-	Action     string    `json:"action"` // promote, rollback, hold, release, reject
+	Action     string    `json:"action"` // promote, canary, rollback, hold, release, reject
 	Model      string    `json:"model"`
 	Version    string    `json:"version,omitempty"`
 	Digest     string    `json:"digest,omitempty"`
-	From       string    `json:"from,omitempty"` // the version that was live before
+	From       string    `json:"from,omitempty"`  // the version that was live before
+	Share      float64   `json:"share,omitempty"` // of the units, from 0 to 1: a canary's
 	Reason     string    `json:"reason,omitempty"`
 	Key        string    `json:"key,omitempty"`
 }
@@ -68,11 +71,20 @@ const (
 
 // role serves a change of roles.
 func role(do func(Roles, context.Context, Change) error) func(*Port, http.ResponseWriter, *http.Request) error {
+	return serveChange(do, false)
+}
+
+// sharedRole serves one that has a share.
+func sharedRole(do func(Roles, context.Context, Change) error) func(*Port, http.ResponseWriter, *http.Request) error {
+	return serveChange(do, true)
+}
+
+func serveChange(do func(Roles, context.Context, Change) error, shared bool) func(*Port, http.ResponseWriter, *http.Request) error {
 	return func(p *Port, w http.ResponseWriter, r *http.Request) error {
 		if p.opt.Roles == nil {
 			return fault.New(fault.NotFound, "Not Found")
 		}
-		c, err := change(w, r)
+		c, err := change(w, r, shared)
 		if err != nil {
 			return err
 		}
@@ -86,8 +98,8 @@ func role(do func(Roles, context.Context, Change) error) func(*Port, http.Respon
 	}
 }
 
-// change reads what is asked for.
-func change(w http.ResponseWriter, r *http.Request) (c Change, err error) {
+// change reads what is asked for, with a share or without.
+func change(w http.ResponseWriter, r *http.Request, shared bool) (c Change, err error) {
 	name, f := wire.ModelName(nil, []byte(r.PathValue("model")))
 	if f != nil {
 		return c, f
@@ -97,15 +109,24 @@ func change(w http.ResponseWriter, r *http.Request) (c Change, err error) {
 		return c, err
 	}
 	var asked struct {
-		Version string `json:"version"`
-		Reason  string `json:"reason"`
+		Version string   `json:"version"`
+		Reason  string   `json:"reason"`
+		Share   *float64 `json:"share"`
 	}
 	decoder := json.NewDecoder(bytes.NewReader(body))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&asked); err != nil && len(bytes.TrimSpace(body)) > 0 {
 		return c, fault.New(fault.InvalidRequest, `the body is not such as {"version": "3", "reason": "a sentence"}, of which either may be left out`)
 	}
-	c = Change{Model: string(name), Version: asked.Version, Reason: asked.Reason, Key: r.Header.Get(headerKey)}
+	switch {
+	case shared && asked.Share == nil:
+		return c, fault.New(fault.InvalidRequest, `the body has no share, such as {"version": "3", "share": 0.05}; 0 ends the canary`)
+	case !shared && asked.Share != nil:
+		return c, fault.New(fault.InvalidRequest, "the body has a share, which only a canary has")
+	case shared:
+		c.Share = *asked.Share
+	}
+	c = Change{Share: c.Share, Model: string(name), Version: asked.Version, Reason: asked.Reason, Key: r.Header.Get(headerKey)}
 	if strings.ContainsFunc(c.Key, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		return c, fault.New(fault.InvalidRequest, "an Idempotency-Key is of visible ASCII characters, without spaces")
 	}

@@ -35,7 +35,10 @@ func (f *fakeRoles) History(model string, most int) ([]Change, error) {
 	return []Change{{Who: "alice", Action: "promote", Model: model, Generation: uint64(most)}}, nil //nolint:gosec // a test's own number
 }
 
-func (f *fakeRoles) Promote(_ context.Context, c Change) error  { return f.note("promote", c) }
+func (f *fakeRoles) Promote(_ context.Context, c Change) error { return f.note("promote", c) }
+func (f *fakeRoles) Canary(_ context.Context, c Change) error {
+	return f.note(fmt.Sprint("canary ", c.Share), c)
+}
 func (f *fakeRoles) Rollback(_ context.Context, c Change) error { return f.note("rollback", c) }
 func (f *fakeRoles) Hold(_ context.Context, c Change) error     { return f.note("hold", c) }
 func (f *fakeRoles) Release(_ context.Context, c Change) error  { return f.note("release", c) }
@@ -66,8 +69,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 			if r.Class == Profile && want[r.Class][i] == 200 && r.Pattern != "/debug/pprof/cmdline" {
 				continue // they take seconds
 			}
-			raw := r.Method + " " + concrete.Replace(r.Pattern) + " HTTP/1.1\r\nContent-Length: 0\r\n" + w.headers + "\r\n"
-			if a, body := port.send(raw); a.StatusCode != want[r.Class][i] {
+			if a, body := port.send(request(&r, w.headers)); a.StatusCode != want[r.Class][i] {
 				t.Errorf("%s %s, %s: %d, want %d: %s", r.Method, r.Pattern, w.name, a.StatusCode, want[r.Class][i], body)
 			}
 		}
@@ -87,6 +89,10 @@ func TestRolesOverHTTP(t *testing.T) {
 		}
 	}
 	f("m/promote", `{"version":"3"}`, 200, "promote m/3 by alice key k: ")
+	f("m/canary", `{"version":"3","share":0.05}`, 200, "canary 0.05 m/3 by alice key k: ")
+	f("m/canary", `{"share":0}`, 200, "canary 0 m/ by alice key k: ")
+	f("m/canary", `{"version":"3"}`, 400, "the body has no share")
+	f("m/promote", `{"version":"3","share":0.5}`, 400, "which only a canary has")
 	f("m/rollback", `{"reason":"it is wrong"}`, 200, "rollback m/ by alice key k: it is wrong")
 	f("m/hold", ``, 200, "hold m/ by alice key k: ")
 	f("m/release", `{}`, 200, "release m/ by alice key k: ")

@@ -35,6 +35,7 @@ var routes = []Route{
 	{"POST", "/v2/repository/models/{model}/load", Operate, (*Port).load},
 	{"POST", "/v2/repository/models/{model}/unload", Operate, (*Port).unload},
 	{"POST", "/v2/repository/models/{model}/promote", Operate, role(Roles.Promote)},
+	{"POST", "/v2/repository/models/{model}/canary", Operate, sharedRole(Roles.Canary)},
 	{"POST", "/v2/repository/models/{model}/rollback", Operate, role(Roles.Rollback)},
 	{"POST", "/v2/repository/models/{model}/hold", Operate, role(Roles.Hold)},
 	{"POST", "/v2/repository/models/{model}/release", Operate, role(Roles.Release)},

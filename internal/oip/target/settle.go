@@ -19,14 +19,27 @@ func (d *Target) Settle() error {
 	}
 	t := d.Task
 	if !d.Schema.Batchable() {
-		t.Rows, t.ShapeKey = 1, 0
+		t.Rows = 1
 	} else if err := d.settleRows(); err != nil {
 		return err
+	}
+	Sort(d.Schema, t)
+	return nil
+}
+
+// Sort gives a complete task the key and the most rows of a run that a schema has for it: the one that it was decoded
+// for, or that of another version which clients cannot tell from it.
+func Sort(schema *tensor.Schema, t *task.Task) {
+	t.ShapeKey, t.MostRows = 0, 0
+	if schema.Batchable() {
+		t.MostRows, t.ShapeKey = schema.MostRows(t.Inputs), shapeKey(schema, t)
+		if schema.MaxText > 0 && t.MostRows > 0 {
+			t.ShapeKey = mix(t.ShapeKey, uint64(t.MostRows)) &^ ownBit // strings of one shape may be of any size
+		}
 	}
 	if len(t.Optional) > 0 {
 		t.ShapeKey = ownBit | owned.Add(1) // which no other request of this process has
 	}
-	return nil
 }
 
 // reshape gives complete inputs the shapes that the model knows. Until here they have those of the
@@ -48,15 +61,7 @@ func (d *Target) settleRows() error {
 	if err := samePadding(schema, t); err != nil {
 		return err
 	}
-	if err := d.settleOnce(); err != nil {
-		return err
-	}
-	t.MostRows = schema.MostRows(t.Inputs)
-	t.ShapeKey = shapeKey(schema, t)
-	if schema.MaxText > 0 && t.MostRows > 0 {
-		t.ShapeKey = mix(t.ShapeKey, uint64(t.MostRows)) &^ ownBit // strings of one shape may be of any size
-	}
-	return nil
+	return d.settleOnce()
 }
 
 // samePadding checks that the inputs agree on the length that padding evens out:
