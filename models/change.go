@@ -79,8 +79,7 @@ func (r *Registry) leaveCanary(name string, ref roles.Ref, by By) error {
 			return fault.Newf(fault.Conflict, "cannot roll back '%s': its roles have just changed", name)
 		}
 		about.Version, about.Digest, about.From = m.Live.Version, m.Live.Digest, ref.Version
-		about.Reason = reasons(about.Reason, endsCanary)
-		m.Rejected, m.Canary = and(m.Rejected, ref), nil
+		reject(m, ref, about)
 		return nil
 	})
 }
@@ -136,15 +135,20 @@ func (r *Registry) Reject(name, version string, by By) error {
 		if m.Live != nil && *m.Live == ref {
 			return fault.Newf(fault.Conflict, "cannot reject '%s' version %s: it is live; roll back, or promote another version first", name, version)
 		}
-		if m.Previous != nil && *m.Previous == ref {
-			m.Previous = nil
-		}
-		if m.Canary != nil && m.Canary.Ref == ref {
-			m.Canary, about.Reason = nil, reasons(about.Reason, endsCanary)
-		}
-		m.Rejected = and(m.Rejected, ref)
+		reject(m, ref, about)
 		return nil
 	})
+}
+
+// reject takes its roles from a version that is not live.
+func reject(m *roles.Model, ref roles.Ref, about *roles.Entry) {
+	if m.Previous != nil && *m.Previous == ref {
+		m.Previous = nil
+	}
+	if m.Canary != nil && m.Canary.Ref == ref {
+		m.Canary, about.Reason = nil, reasons(about.Reason, endsCanary)
+	}
+	m.Rejected = and(m.Rejected, ref)
 }
 
 // maxRejected is how many rejections of a model are kept, the newest; the record has room for 256.

@@ -61,6 +61,11 @@ func TestCanary(t *testing.T) {
 		r.splits("the previous version as the canary of all units", "2, 1 below 10000")
 		r.must(r.Canary(ctx, "m", "", 0, me))
 		r.want("its end", "1 READY previous, 2 READY live")
+		r.must(r.Canary(ctx, "m", "1", 0.5, me))
+		r.must(r.Rollback(ctx, "m", me))
+		r.want("the way back from the previous version as a canary", "1 UNLOADED rejected, 2 READY live")
+		r.must(r.Promote(ctx, "m", "1", me))
+		r.must(r.Promote(ctx, "m", "2", me))
 
 		r.comes("3", 3)
 		r.must(r.Canary(ctx, "m", "3", 0.05, me))
