@@ -97,10 +97,16 @@ func TestCheck(t *testing.T) {
 // Each request has one end.
 func TestLedger(t *testing.T) {
 	samples := []sample.Sample{
-		{Outcome: sample.OK, Status: 200, Intended: 10, Last: 30}, {Outcome: sample.OK, Status: 200, Intended: 20, Last: 30},
-		{Outcome: sample.Wrong, Status: 200, Intended: 15, Last: 30}, {Outcome: sample.Rejected, Status: http.StatusTooManyRequests},
-		{Outcome: sample.Rejected, Status: http.StatusGatewayTimeout}, {Outcome: sample.ServerError, Status: http.StatusGatewayTimeout},
-		{Outcome: sample.Rejected, Status: http.StatusServiceUnavailable}, {Outcome: sample.Lost}, {Outcome: sample.Timeout}, {Outcome: sample.Refused},
+		{Outcome: sample.OK, Status: 200, Intended: 10, Last: 30},
+		{Outcome: sample.OK, Status: 200, Intended: 20, Last: 30},
+		{Outcome: sample.Wrong, Status: 200, Intended: 15, Last: 30},
+		{Outcome: sample.Rejected, Status: http.StatusTooManyRequests},
+		{Outcome: sample.Rejected, Status: http.StatusGatewayTimeout},
+		{Outcome: sample.ServerError, Status: http.StatusGatewayTimeout},
+		{Outcome: sample.Rejected, Status: http.StatusServiceUnavailable},
+		{Outcome: sample.Lost},
+		{Outcome: sample.Timeout},
+		{Outcome: sample.Refused},
 	}
 	r := &record{samples: samples, wrong: "such"}
 	l := r.ledger()
