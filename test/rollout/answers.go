@@ -90,12 +90,18 @@ func same(got, want []tensor.Tensor) bool {
 	})
 }
 
-// payloads are the requests, one a question, to the version that is live.
-func (a *answers) payloads() (all []engine.Payload) {
+// payloads are the requests, one a question, that name no version; with a place for the unit that each is about, or without.
+func (a *answers) payloads(units bool) (all []engine.Payload) {
+	const field = "Sluice-Unit: "
 	for i := range a.questions {
 		body := a.questions[i].Body
-		all = append(all, engine.Payload{ID: -1, Bytes: append(fmt.Appendf(nil,
-			"POST /v2/models/%s/infer HTTP/1.1\r\nHost: rollout\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n", model, len(body)), body...)})
+		p := engine.Payload{ID: -1, Bytes: fmt.Appendf(nil, "POST /v2/models/%s/infer HTTP/1.1\r\nHost: rollout\r\nContent-Type: application/json\r\nContent-Length: %d\r\n", model, len(body))}
+		if units {
+			p.ID = len(p.Bytes) + len(field)
+			p.Bytes = fmt.Appendf(p.Bytes, "%s%0*d\r\n", field, engine.IDLength, 0)
+		}
+		p.Bytes = append(append(p.Bytes, "\r\n"...), body...)
+		all = append(all, p)
 	}
 	return all
 }
@@ -103,9 +109,10 @@ func (a *answers) payloads() (all []engine.Payload) {
 // checker compares answers: each must be that of exactly one version, and name it. It is for the engine's one thread.
 type checker struct {
 	*answers
-	answer client.Response
-	right  map[string]int // by version
-	fault  string         // the first wrong one
+	exposures *exposures // nil where no version is chosen by a unit
+	answer    client.Response
+	right     map[string]int // by version
+	fault     string         // the first wrong one
 }
 
 var _ engine.Checker = (*checker)(nil)
@@ -137,7 +144,17 @@ func (c *checker) version(a *engine.Answer) (string, error) {
 	}
 	tag := http1.Field(a.Head, "sluice-model")
 	for _, v := range c.versions {
-		if v.name == of[0] && bytes.Equal(tag, v.tag) {
+		if v.name != of[0] {
+			continue
+		}
+		want := v.tag
+		if c.exposures != nil {
+			var err error
+			if want, err = c.exposures.answered(v, a.ID); err != nil {
+				return "", err
+			}
+		}
+		if bytes.Equal(tag, want) {
 			return v.name, nil
 		}
 	}

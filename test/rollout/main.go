@@ -1,5 +1,5 @@
 // Command rollout holds a gateway against its promises about versions: what clients get while one takes another's
-// place, while versions come that cannot serve, and while somebody goes back. It starts the gateway on free loopback
+// place, while versions come that cannot serve, while a canary gets its share, and while somebody goes back. It starts the gateway on free loopback
 // ports with two versions of a model whose answers differ, sends open-loop traffic of which every answer is compared
 // with the known one of each version, and prints a line for each promise: what, limit, measured, held or missed. A
 // promise that is missed makes the exit status 1. `-write` puts the table into a page.
@@ -24,6 +24,7 @@ type plan struct {
 	// rate is requests per second; 0 is a part of what a closed loop gets, see capacityPart.
 	rate      float64
 	rollbacks int
+	units     int // that are split between a live version and a canary
 	seed      uint64
 }
 
@@ -43,6 +44,7 @@ var phases = []struct {
 }{
 	{"swaps under load", (*stage).swaps},
 	{"versions that cannot serve", (*stage).refusals},
+	{"a canary", (*stage).canary},
 	{"rollbacks", (*stage).rollbacks},
 }
 
@@ -54,6 +56,7 @@ func main() {
 	flag.DurationVar(&p.every, "every", 2*time.Second, "the time between two promotes")
 	flag.Float64Var(&p.rate, "rate", 0, "requests per second; 0 is 60 % of what 32 clients in a closed loop get")
 	flag.IntVar(&p.rollbacks, "rollbacks", 20, "how often version 2 is promoted and taken back")
+	flag.IntVar(&p.units, "units", 200_000, "how many units are asked about at each share of a canary")
 	flag.Uint64Var(&p.seed, "seed", 1, "of the order of phases and of the instants of requests")
 	flag.Parse()
 	p.length = time.Duration(*minutes * float64(time.Minute))
@@ -70,8 +73,8 @@ func run(p plan, page string) (held bool, err error) {
 	if _, err := os.Stat(p.binary); err != nil {
 		return false, fmt.Errorf("%w: run make build", err)
 	}
-	if p.length < 4*p.every || p.every < 100*time.Millisecond || p.rollbacks < 1 {
-		return false, errors.New("there is at least one rollback, -every is at least 100ms, and -minutes holds four of it: two phases with a promote and two without")
+	if p.length < 4*p.every || p.every < 100*time.Millisecond || p.rollbacks < 1 || p.units < 1 {
+		return false, errors.New("there is at least one rollback and one unit, -every is at least 100ms, and -minutes holds four of it: two phases with a promote and two without")
 	}
 	dir, err := os.MkdirTemp("", "sluice-rollout-")
 	if err != nil {
@@ -82,7 +85,7 @@ func run(p plan, page string) (held bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	text := table(rows)
+	text := markdown(rows)
 	fmt.Print(text)
 	held = true
 	for _, r := range rows {

@@ -9,8 +9,8 @@ import (
 	"sluice/loadtest/watch"
 )
 
-// table is the rows in Markdown.
-func table(rows []row) string {
+// markdown is the rows as a table.
+func markdown(rows []row) string {
 	cell := strings.NewReplacer("|", `\|`, "\n", " ")
 	var b strings.Builder
 	b.WriteString("| Promise | Limit | Measured | Verdict |\n|---|---|---|---|\n")

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"sluice/internal/tensor"
 	"sluice/loadtest/engine"
 	"sluice/loadtest/sample"
+	"sluice/predlog/table"
 	"sluice/test/rig"
 )
 
@@ -32,7 +34,8 @@ func TestRollout(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Setenv("SLUICE_MODEL_DEFAULTS_WARMUP", "20ms")
-	rows, _, err := try(plan{binary: binary, length: 4 * time.Second, every: 500 * time.Millisecond, rate: 100, rollbacks: 1, seed: 1}, dir)
+	t.Setenv("SLUICE_DRAIN_DELAY", "10ms")
+	rows, _, err := try(plan{binary: binary, length: 4 * time.Second, every: 500 * time.Millisecond, rate: 200, rollbacks: 1, units: 200, seed: 1}, dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,7 +44,7 @@ func TestRollout(t *testing.T) {
 			t.Errorf("%s: %s; want %s", r.what, r.measured, r.limit)
 		}
 	}
-	t.Log("\n" + table(rows))
+	t.Log("\n" + markdown(rows))
 }
 
 // row32 is a tensor of a row.
@@ -82,6 +85,7 @@ func TestCheck(t *testing.T) {
 	f(0, "small;version=1;digest=a", "2", "5,6", `that of version 2, and Sluice-Model is "small;version=1;digest=a"`)
 	f(0, "small;version=2;digest=a", "2", "5,6", `Sluice-Model is "small;version=2;digest=a"`)
 	f(0, "", "1", "1,2", `Sluice-Model is ""`)
+	f(0, "small;version=1;digest=a;bucket=7;share=0.05", "1", "1,2", `Sluice-Model is "small;version=1;digest=a;bucket=7;share=0.05"`)
 	f(0, "small;version=1;digest=a", "1", "1,2,", `JSON`)
 
 	if err := two().distinct(); err != nil {
@@ -91,6 +95,55 @@ func TestCheck(t *testing.T) {
 	alike.versions[1].outputs[1] = row32(3, 4)
 	if err := alike.distinct(); err == nil || !strings.Contains(err.Error(), `question 1 has the same answer of versions ["1" "2"]`) {
 		t.Errorf("two versions with the same answer: %v", err)
+	}
+}
+
+// The version and the header of a unit's answer are those that its bucket and the share say, and the log says the same.
+func TestExposures(t *testing.T) {
+	const units = 1000
+	x := newExposures(units)
+	v := map[string]*known{"1": two().versions[0], "2": two().versions[1]}
+	for x.step = range shares {
+		for i := range units {
+			version, exposure := chosen(hashOf(unitOf(i)), x.step)
+			tag, err := x.answered(v[version], unitOf(i))
+			if want := string(v[version].tag) + ";" + exposure; err != nil || string(tag) != want {
+				t.Fatalf("unit %d: %q, %v; want %q", i, tag, err, want)
+			}
+		}
+	}
+	if x.moved != 0 {
+		t.Errorf("%d moved", x.moved)
+	}
+	row := func(i, step int) *table.Row {
+		hash := hashOf(unitOf(i))
+		version, exposure := chosen(hash, step)
+		role := map[string]string{"1": "live", "2": "canary"}[version]
+		return &table.Row{Version: version, UnitHash: &hash, Exposure: &exposure, Role: &role}
+	}
+	f := func(change func(r *table.Row), want string) {
+		t.Helper()
+		r := row(1, 2)
+		change(r)
+		err := x.agrees(r, x.told)
+		if err == nil && want != "" || err != nil && (want == "" || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%+v: %v; want %q", r, err, want)
+		}
+	}
+	text := func(s string) *string { return &s }
+	f(func(r *table.Row) { *r.UnitHash++ }, "no unit has this hash")
+	f(func(r *table.Row) { r.Exposure = text("bucket=none;share=0.25") }, "no share gives the unit that bucket")
+	f(func(r *table.Row) { r.Exposure = text(*r.Exposure + "5") }, "no share gives the unit that bucket")
+	f(func(r *table.Row) { r.Version = "3" }, "the answer was of version")
+	f(func(r *table.Row) { r.Role = text("previous") }, "the answer was of version")
+	f(func(r *table.Row) { r.Role = nil }, "the answer was of version")
+	f(func(*table.Row) {}, "")
+	f(func(*table.Row) {}, "the answer was of version 0") // twice
+
+	// A unit of the canary goes back.
+	i := slices.Index(x.told[1], 2)
+	if _, err := x.answered(v["1"], unitOf(i)); err == nil || !strings.Contains(err.Error(), "is answered by version 1") || x.moved != 1 {
+		t.Errorf("a unit goes back: %v, %d moved", err, x.moved)
 	}
 }
 
@@ -176,7 +229,7 @@ func TestWritePage(t *testing.T) {
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := writePage(path, "So it was.", table([]row{{what: "a|b", limit: "1", measured: "2\n3"}, {what: "c", held: true}})); err != nil {
+	if err := writePage(path, "So it was.", markdown([]row{{what: "a|b", limit: "1", measured: "2\n3"}, {what: "c", held: true}})); err != nil {
 		t.Fatal(err)
 	}
 	got, err := os.ReadFile(path)

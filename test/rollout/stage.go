@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -11,7 +12,6 @@ import (
 	"sluice/gateway/http/admin"
 	"sluice/internal/ask"
 	"sluice/internal/onnxgen"
-	"sluice/loadtest/engine"
 	"sluice/test/rig"
 )
 
@@ -35,7 +35,6 @@ type stage struct {
 
 	answers  *answers
 	addr     netip.AddrPort
-	payloads []engine.Payload
 	other    bool   // version 2 is live, and not version 1
 	runs     uint64 // of traffic so far
 	capacity float64
@@ -88,18 +87,34 @@ func newStage(p plan, dir string) (s *stage, err error) {
 // folder is that of a version; that of the model for "".
 func (s *stage) folder(version string) string { return filepath.Join(s.dir, "models", model, version) }
 
-// start runs the gateway over its folders.
-func (s *stage) start() (err error) {
-	s.Gateway, err = rig.Start(rig.Options{Binary: s.binary, Args: []string{
+// start runs the gateway over its folders, with more arguments.
+func (s *stage) start(more ...string) (err error) {
+	s.Gateway, err = rig.Start(rig.Options{Binary: s.binary, Args: append([]string{
 		"--models", filepath.Join(s.dir, "models"), "--state", filepath.Join(s.dir, "state"), "--copies", s.dir, "--limits-memory", memory,
-	}})
+	}, more...)})
 	if err != nil {
 		return err
 	}
 	if s.port, err = ask.AdminAt(s.Admin, ""); err == nil {
 		s.addr, err = netip.ParseAddrPort(s.Predict)
 	}
-	s.payloads = s.answers.payloads()
+	return err
+}
+
+// restart ends the gateway and starts it over the same folders, with more arguments.
+func (s *stage) restart(more ...string) error {
+	if _, err := s.Stop(stopLimit); err != nil {
+		return err
+	}
+	if err := s.start(more...); err != nil {
+		return err
+	}
+	return errors.Join(s.settles("1"), s.settles("2"))
+}
+
+// settles waits until a version is ready or refused.
+func (s *stage) settles(version string) error {
+	_, err := s.await(version, func(v *admin.Version) bool { return v != nil && (v.State == "READY" || v.State == "FAILED") })
 	return err
 }
 

@@ -40,7 +40,7 @@ func (s *stage) during(most time.Duration, do func(since func() time.Duration) e
 	if err != nil {
 		return nil, err
 	}
-	return s.send(engine.Options{Arrivals: schedule.Arrivals, NoSpin: true}, func(since func() time.Duration) error {
+	return s.send(engine.Options{Arrivals: schedule.Arrivals, NoSpin: true}, nil, func(since func() time.Duration) error {
 		if err := do(since); err != nil || since() < most {
 			return err
 		}
@@ -48,11 +48,11 @@ func (s *stage) during(most time.Duration, do func(since func() time.Duration) e
 	})
 }
 
-// send runs the engine until what is done meanwhile is over.
-func (s *stage) send(o engine.Options, do func(since func() time.Duration) error) (*record, error) {
-	c := &checker{answers: s.answers, right: map[string]int{}}
+// send runs the engine until what is done meanwhile is over. Where there are exposures each request is about a unit.
+func (s *stage) send(o engine.Options, x *exposures, do func(since func() time.Duration) error) (*record, error) {
+	c := &checker{answers: s.answers, exposures: x, right: map[string]int{}}
 	o.Connections = connections
-	o.Targets = []engine.Target{{Addr: s.addr, Payloads: s.payloads, Checker: c}}
+	o.Targets = []engine.Target{{Addr: s.addr, Payloads: s.answers.payloads(x != nil), Checker: c}}
 	e, err := engine.New(o)
 	if err != nil {
 		return nil, err
@@ -87,7 +87,7 @@ const (
 
 // measure sets the rate.
 func (s *stage) measure() error {
-	r, err := s.send(engine.Options{Closed: &engine.Closed{Workers: capacityClients, Length: capacityLength}, NoSpin: true},
+	r, err := s.send(engine.Options{Closed: &engine.Closed{Workers: capacityClients, Length: capacityLength}, NoSpin: true}, nil,
 		func(func() time.Duration) error { time.Sleep(capacityLength); return nil })
 	if err != nil {
 		return err
