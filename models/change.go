@@ -155,7 +155,7 @@ func reject(m *roles.Model, ref roles.Ref, about *roles.Entry) {
 const maxRejected = 200
 
 func and(all []roles.Ref, ref roles.Ref) []roles.Ref {
-	all = append(without(all, ref), ref)
+	all = append(slices.DeleteFunc(slices.Clone(all), func(other roles.Ref) bool { return other == ref }), ref)
 	return all[max(0, len(all)-maxRejected):]
 }
 
@@ -165,10 +165,6 @@ func reasons(reason, besides string) string {
 		return besides
 	}
 	return reason + "; " + besides
-}
-
-func without(all []roles.Ref, ref roles.Ref) []roles.Ref {
-	return slices.DeleteFunc(slices.Clone(all), func(other roles.Ref) bool { return other == ref })
 }
 
 // Roles is the record of which version is what.

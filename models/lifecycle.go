@@ -84,8 +84,11 @@ func (e *entry) mayBe(ref *roles.Ref) bool {
 }
 
 // rejected reports whether the version's content was rejected.
-func (m *model) rejected(e *entry) bool {
-	return slices.ContainsFunc(m.roles.Rejected, func(ref roles.Ref) bool { return e.is(&ref) })
+func (m *model) rejected(e *entry) bool { return rejects(&m.roles, e.digest()) }
+
+// rejects reports whether files were rejected, whatever the version was called that they were of then.
+func rejects(m *roles.Model, digest string) bool {
+	return digest != "" && slices.ContainsFunc(m.Rejected, func(ref roles.Ref) bool { return ref.Digest == digest })
 }
 
 // fixed reports whether the live version stays until somebody promotes another.
@@ -125,7 +128,7 @@ func (r *Registry) settle(v *Version) {
 		from = about.From
 		gone := lost != nil && m.Live != nil && *m.Live == *lost
 		fixed = fixed || m.Hold || m.Canary != nil && !gone // a newer version waits for the end of a canary
-		if slices.Contains(m.Rejected, ref) || !succeeds(&m, ref, fixed, gone) {
+		if rejects(&m, ref.Digest) || !succeeds(&m, ref, fixed, gone) {
 			return errStays
 		}
 		if about.Reason = "the newest version that passed the load gates"; gone {
@@ -151,11 +154,15 @@ func (v *Version) unshown() bool {
 	return v.Report != nil && slices.ContainsFunc(v.Report.Gates, func(g gates.Verdict) bool { return g.Gate == "golden" && g.Outcome == gates.Skipped })
 }
 
-// barred says why a proven version may not serve: its files were rejected, and nobody asked for it since.
+// barred says why a proven version may not serve: its files were rejected, it has no other role, and nobody asked for it since.
 func (r *Registry) barred(e *entry, digest string) string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if e.asked > 0 || !slices.Contains(r.opts.Roles.State().Models[e.bundle.Name].Rejected, roles.Ref{Version: e.bundle.Version, Digest: digest}) {
+	m := r.opts.Roles.State().Models[e.bundle.Name]
+	has := func(role *roles.Ref) bool {
+		return role != nil && *role == roles.Ref{Version: e.bundle.Version, Digest: digest}
+	}
+	if e.asked > 0 || has(m.Live) || has(m.Previous) || m.Canary != nil && has(&m.Canary.Ref) || !rejects(&m, digest) {
 		return ""
 	}
 	return "these files were rejected; sluice models promote " + e.bundle.Name + " " + e.bundle.Version + " serves them all the same"

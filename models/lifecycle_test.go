@@ -112,6 +112,30 @@ func TestNewestIsPromoted(t *testing.T) {
 	})
 }
 
+// What was rejected is its files: they stay so under another number, and they serve where they have a role.
+func TestRejectedFilesOfAnotherVersion(t *testing.T) {
+	rolledBubble(t, PromoteNewest, func(r *rolled) {
+		ctx, me := context.Background(), By{Who: "alice"}
+		r.comes("2", 2)
+		r.must(r.Rollback(ctx, "m", me))
+		r.put(t, "m/3", fakeFile{Factor: 2})
+		if err := r.Load(ctx, "m"); !fault.Is(err, fault.ModelLoadFailed) || !strings.Contains(err.Error(), "role: these files were rejected; sluice models promote m 3 serves them all the same") {
+			t.Errorf("a load of rejected files: %v", err)
+		}
+		r.want("rejected files came as a newer version", "1 READY live, 2 UNLOADED rejected, 3 FAILED rejected")
+		r.must(r.Promote(ctx, "m", "3", me))
+		r.want("their promotion", "1 READY previous, 2 UNLOADED, 3 READY live")
+	})
+	rolledBubble(t, PromoteNewest, func(r *rolled) {
+		ctx, me := context.Background(), By{Who: "alice"}
+		r.comes("2", 1)
+		r.must(r.Rollback(ctx, "m", me))
+		r.must(r.Unload(ctx, "m"))
+		_ = r.Load(ctx, "m") // its newest version is rejected
+		r.want("a way back between versions of the same files, and a load", "1 READY live, 2 UNLOADED rejected")
+	})
+}
+
 func TestManualPromotion(t *testing.T) {
 	rolledBubble(t, PromoteManual, func(r *rolled) {
 		ctx, me := context.Background(), By{Who: "alice"}

@@ -150,10 +150,11 @@ func limits(live, canary *tensor.Schema) []limit {
 	return all
 }
 
-// lift ends a rejection, since somebody asks for the version.
+// lift ends the rejection of a version's files, since somebody asks for it.
 func lift(m *roles.Model, ref roles.Ref, about *roles.Entry) {
-	if rest := without(m.Rejected, ref); len(rest) < len(m.Rejected) {
-		m.Rejected, about.Reason = rest, reasons(about.Reason, "lifts the rejection")
+	if rejects(m, ref.Digest) {
+		m.Rejected = slices.DeleteFunc(slices.Clone(m.Rejected), func(other roles.Ref) bool { return other.Digest == ref.Digest })
+		about.Reason = reasons(about.Reason, "lifts the rejection")
 	}
 }
 
