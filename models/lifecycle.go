@@ -11,13 +11,13 @@ import (
 	"sluice/models/roles"
 )
 
-// Promotion says what becomes of a candidate: a version that is proven and newer than the live one.
-type Promotion string
+// Promotion says what becomes of a candidate, see bundle.Promotion.
+type Promotion = bundle.Promotion
 
 // The policies.
 const (
-	PromoteNewest Promotion = "newest" // it becomes live at once
-	PromoteManual Promotion = "manual" // it waits for somebody to promote it
+	PromoteNewest = bundle.PromoteNewest
+	PromoteManual = bundle.PromoteManual
 )
 
 // self is who changes roles where nobody asked for it.
@@ -153,7 +153,7 @@ func (r *Registry) barred(e *entry, digest string) string {
 	if e.asked > 0 || !slices.Contains(r.opts.Roles.State().Models[e.bundle.Name].Rejected, roles.Ref{Version: e.bundle.Version, Digest: digest}) {
 		return ""
 	}
-	return "these files were rejected; sluice models promote " + e.bundle.Name + " " + e.bundle.Version + " serves them all the same"
+	return "role: these files were rejected; sluice models promote " + e.bundle.Name + " " + e.bundle.Version + " serves them all the same"
 }
 
 // succeeds makes a proven version the live one if that follows without anybody's word, and reports whether it
