@@ -134,6 +134,9 @@ func TestBrokenModelSettings(t *testing.T) {
 			if len(told) != 1 || told[0].ContextMap()["reason"] != want || told[0].ContextMap()["version"] != "1" {
 				t.Errorf("%q: the log has %+v, want once %q", text, told, want)
 			}
+			if all := r.Degraded(); len(all) != 1 || all[0] != "model m version 1 is served as it was loaded, since the model's settings are refused: "+want {
+				t.Errorf("%q: degraded is %q", text, all)
+			}
 			err := r.Load(context.Background(), "m")
 			if !fault.Is(err, fault.ModelLoadFailed) || err.Error() != "load failed for model 'm': version 1 is served as it was loaded, since the model's settings were refused: "+want {
 				t.Errorf("%q: a load says %v", text, err)
@@ -158,8 +161,8 @@ func TestBrokenModelSettings(t *testing.T) {
 			}
 			v.Release()
 		}
-		if err := r.Load(context.Background(), "m"); err != nil {
-			t.Error(err)
+		if err := r.Load(context.Background(), "m"); err != nil || len(r.Degraded()) > 0 {
+			t.Errorf("%v, degraded %q", err, r.Degraded())
 		}
 	})
 }
