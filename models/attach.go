@@ -28,10 +28,10 @@ func (r *Registry) Attach(device string) {
 		}
 		for _, m := range models {
 			for _, e := range m.entries {
-				switch {
-				case e.state == Loading:
+				if e.state == Loading || e.reloading {
 					e.returned = append(e.returned, d)
-				case e.report.IsDown(device):
+				}
+				if e.state != Loading && e.report.IsDown(device) {
 					r.again(e, d)
 				}
 			}
@@ -91,7 +91,11 @@ func (r *Registry) join(e *entry, v *Version, d *gates.Device) {
 			report.NoteParity()
 		}
 	})
-	r.update(func(map[string]*model) { delete(e.joining, d.Name) })
+	r.update(func(map[string]*model) {
+		if delete(e.joining, d.Name); e.version != v && e.state == Ready && e.report.IsDown(d.Name) {
+			r.again(e, d) // it was loaded again meanwhile
+		}
+	})
 }
 
 // proveLate takes the version through the gates of one more device and joins it.

@@ -24,7 +24,7 @@ func (r *Registry) Load(ctx context.Context, name string) error {
 		}
 		known, m.unloaded = true, false
 		for _, e := range m.entries {
-			if e.state == Failed {
+			if e.refusal = ""; e.state == Failed {
 				e.state = Discovered
 			}
 		}
@@ -33,7 +33,7 @@ func (r *Registry) Load(ctx context.Context, name string) error {
 		return fault.Newf(fault.ModelNotFound, "failed to load '%s', it is not in the models folder", name)
 	}
 	var newest Status
-	changed := false
+	changed, declined := false, ""
 	err := r.await(ctx, func(models map[string]*model) bool {
 		m := models[name]
 		if m == nil {
@@ -43,7 +43,9 @@ func (r *Registry) Load(ctx context.Context, name string) error {
 			return false
 		}
 		if e := m.highest(); e != nil {
-			newest, changed = e.status(), e.print != e.loaded
+			if newest, changed = e.status(), e.print != e.loaded; e.declined() {
+				declined = e.refusal
+			}
 		}
 		return true
 	})
@@ -52,6 +54,8 @@ func (r *Registry) Load(ctx context.Context, name string) error {
 		return fault.Wrap(fault.ModelNotReady, err, "the model is still loading")
 	case newest.State != Ready:
 		return fault.Newf(fault.ModelLoadFailed, "load failed for model '%s': version %s: %s", name, newest.Version, newest.Reason)
+	case declined != "":
+		return fault.Newf(fault.ModelLoadFailed, "load failed for model '%s': version %s is served as it was loaded, since the model's settings were refused: %s", name, newest.Version, declined)
 	case changed:
 		return fault.Newf(fault.ModelLoadFailed, "load failed for model '%s': version %s is loaded and its files have changed since; versions do not change, so add a new one, or unload it first", name, newest.Version)
 	}

@@ -54,7 +54,7 @@ func (r *Registry) record(found []*bundle.Bundle, veils map[*entry]veil, settled
 				e.bundle = b // its files may lie elsewhere now, or have other names
 			}
 			seen[e] = true
-			e.look(b.Fingerprint, now)
+			e.look(b.Fingerprint, b.ModelPrint, now)
 			e.settled = e.settled || settled(b) || now.Sub(e.since) >= r.opts.Settle
 			if e.veiled = (time.Time{}); e.settled && b.Wrong == nil {
 				m.keep = b.Keep
@@ -95,16 +95,16 @@ func (m *model) entry(b *bundle.Bundle) *entry {
 }
 
 // look compares the files with the last look at them.
-func (e *entry) look(print string, now time.Time) {
-	if e.print == print {
+func (e *entry) look(print, shared string, now time.Time) {
+	if e.print == print && e.shared == shared {
 		return
 	}
-	e.print, e.since, e.settled = print, now, false
-	if e.state == Failed || e.state == Unloaded {
+	if e.print != print && (e.state == Failed || e.state == Unloaded) {
 		e.report = nil // of other files
 	}
-	if e.state == Failed && print != e.loaded {
-		e.state = Discovered // the files are others: worth another load
+	e.print, e.shared, e.since, e.settled = print, shared, now, false
+	if e.state == Failed && (print != e.loaded || shared != e.applied) {
+		e.state = Discovered // the files, or the model's own settings, are others: worth another load
 	}
 }
 

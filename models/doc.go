@@ -41,6 +41,14 @@
 // leaves. Any other drains once all of these are READY, so a swap never leaves a gap. The view is where a role is
 // resolved. A change is written to the record first, and then made true by one new view.
 //
+// Settings of a model. Its own model.yaml is no part of a version. When it changes, each READY version is loaded once
+// more beside itself (reload.go): what passes takes the place of the one that serves, which drains, and has its
+// roles; what is refused changes nothing until the file changes again, or on Load. promote and keep_previous are
+// the model's from the load of a version on, and before that, or where it does not say, the server's.
+//
+// Memory. For a load that is refused for want of memory a version is unloaded that is READY only because it is a
+// previous one, of any model, and the load is tried once more (room.go).
+//
 // Budget. What requests have that name none is settled when a version loads, by its model.yaml, the
 // settings, or a multiple of what one row took on the preferred device, and then stays.
 //

@@ -11,13 +11,13 @@ import (
 	"sluice/models/roles"
 )
 
-// Promotion says what becomes of a candidate: a version that is proven and newer than the live one.
-type Promotion string
+// Promotion says what becomes of a candidate, see bundle.Promotion.
+type Promotion = bundle.Promotion
 
 // The policies.
 const (
-	PromoteNewest Promotion = "newest" // it becomes live at once
-	PromoteManual Promotion = "manual" // it waits for somebody to promote it
+	PromoteNewest = bundle.PromoteNewest
+	PromoteManual = bundle.PromoteManual
 )
 
 // self is who changes roles where nobody asked for it.
@@ -155,17 +155,18 @@ func (v *Version) unshown() bool {
 }
 
 // barred says why a proven version may not serve: its files were rejected, it has no other role, and nobody asked for it since.
-func (r *Registry) barred(e *entry, digest string) string {
+func (r *Registry) barred(e *entry, report *gates.Report) *refusal {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	m := r.opts.Roles.State().Models[e.bundle.Name]
 	has := func(role *roles.Ref) bool {
-		return role != nil && *role == roles.Ref{Version: e.bundle.Version, Digest: digest}
+		return role != nil && *role == roles.Ref{Version: e.bundle.Version, Digest: report.Digest}
 	}
-	if e.asked > 0 || has(m.Live) || has(m.Previous) || m.Canary != nil && has(&m.Canary.Ref) || !rejects(&m, digest) {
-		return ""
+	if e.asked > 0 || has(m.Live) || has(m.Previous) || m.Canary != nil && has(&m.Canary.Ref) || !rejects(&m, report.Digest) {
+		return nil
 	}
-	return "these files were rejected; sluice models promote " + e.bundle.Name + " " + e.bundle.Version + " serves them all the same"
+	const gate = "role"
+	return &refusal{gate, gate + ": these files were rejected; sluice models promote " + e.bundle.Name + " " + e.bundle.Version + " serves them all the same", "", report}
 }
 
 // succeeds makes a proven version the live one if that follows without anybody's word, and reports whether it

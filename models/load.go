@@ -24,42 +24,30 @@ func (r *Registry) load(ctx context.Context, e *entry) {
 		return
 	}
 	if !entered {
-		r.fail(e, nil, "", stoppedLoad, ctx.Err().Error())
+		r.fail(e, &refusal{reason: stoppedLoad, detail: ctx.Err().Error()})
 		return
 	}
 	// A fresh copy: the entry's bundle names the place, and a second load starts clean.
 	b := *e.bundle
-	with := r.company()
-	with.Share = among
-	placements, loaded, report := gates.Load(ctx, &r.opts.Options, &b, with)
-	if refusal := report.Refusal(); refusal != nil {
-		r.discard(&b)
-		r.fail(e, report, refusal.Gate, refusal.Text, refusal.Detail)
+	v, no := r.prove(ctx, &b, among, func(report *gates.Report) *refusal { return r.barred(e, report) })
+	if no != nil && no.report != nil && no.report.Short {
+		if p := r.makeRoom(ctx, e); p != nil {
+			b = *e.bundle
+			if v, no = r.prove(ctx, &b, among, func(report *gates.Report) *refusal { return r.barred(e, report) }); no != nil {
+				r.update(func(map[string]*model) { p.gave = "" }) // for nothing
+			}
+		}
+	}
+	if no != nil {
+		r.fail(e, no)
 		return
 	}
-	if why := r.barred(e, report.Digest); why != "" {
-		gates.CloseAll(placements)
-		r.discard(&b)
-		r.fail(e, report, "role", why, "")
-		return
-	}
-	v := newVersion(loaded, placements, report)
-	served, err := r.opts.Publish(v)
-	if err != nil {
-		v.end()
-		gates.CloseAll(placements)
-		r.discard(&b)
-		text, detail := fault.Explain(fault.Cover(fault.ModelLoadFailed, err, "it cannot be joined to the scheduler"))
-		r.fail(e, report, "", text, detail)
-		return
-	}
-	v.Served = served
-	r.beginComparing(v)
-	r.logBudget(v)
+	report := v.Report
+	r.adopt(e, v)
 	r.settle(v)
 	ignored := ""
 	r.update(func(models map[string]*model) {
-		e.state, e.version, e.report, e.loaded = Ready, v, report, b.Fingerprint
+		e.state, e.version, e.report, e.loaded, e.applied = Ready, v, report, b.Fingerprint, b.ModelPrint
 		if t, m := b.Config.Triton, models[b.Name]; t != nil && m != nil {
 			if now := strings.Join(t.Ignored, ", "); now != m.told {
 				m.told, ignored = now, now
@@ -72,6 +60,51 @@ func (r *Registry) load(ctx context.Context, e *entry) {
 			zap.String("model", b.Name), zap.String("fields", ignored))
 	}
 	r.logReady(v)
+}
+
+// refusal is why a load came to nothing.
+type refusal struct {
+	gate           string // empty if it was none
+	reason, detail string
+	report         *gates.Report // nil if no gate ran
+}
+
+func (no *refusal) fields() []zap.Field {
+	fields := []zap.Field{zap.String("reason", no.reason)}
+	if no.detail != "" {
+		fields = append(fields, zap.String("detail", no.detail))
+	}
+	return fields
+}
+
+// prove takes a bundle through the gates, and what passes to the scheduler, from where nothing reaches it
+// yet. barred says what else speaks against it.
+func (r *Registry) prove(ctx context.Context, b *bundle.Bundle, among *gates.Share, barred func(*gates.Report) *refusal) (*Version, *refusal) {
+	with := r.company()
+	with.Share = among
+	placements, loaded, report := gates.Load(ctx, &r.opts.Options, b, with)
+	if refused := report.Refusal(); refused != nil {
+		r.discard(b)
+		return nil, &refusal{refused.Gate, refused.Gate + ": " + refused.Text, refused.Detail, report}
+	}
+	if no := barred(report); no != nil {
+		gates.CloseAll(placements)
+		r.discard(b)
+		return nil, no
+	}
+	v := newVersion(loaded, placements, report)
+	served, err := r.opts.Publish(v)
+	if err != nil {
+		v.end()
+		gates.CloseAll(placements)
+		r.discard(b)
+		text, detail := fault.Explain(fault.Cover(fault.ModelLoadFailed, err, "it cannot be joined to the scheduler"))
+		return nil, &refusal{"", text, detail, report}
+	}
+	v.Served = served
+	r.beginComparing(v)
+	r.logBudget(v)
+	return v, nil
 }
 
 // company is what loads share; each has a part of the memory of its own.
@@ -128,20 +161,13 @@ func (r *Registry) amend(v *Version, change func(*gates.Report)) {
 	})
 }
 
-// fail refuses a version. Of what no gate has refused, gate is empty.
-func (r *Registry) fail(e *entry, report *gates.Report, gate, reason, detail string) {
-	if gate != "" {
-		reason = gate + ": " + reason
-	}
-	fields := []zap.Field{zap.String("model", e.bundle.Name), zap.String("version", e.bundle.Version), zap.String("reason", reason)}
-	if detail != "" {
-		fields = append(fields, zap.String("detail", detail))
-	}
-	r.opts.Log.Warn("version refused", fields...)
+func (r *Registry) fail(e *entry, no *refusal) {
+	fields := []zap.Field{zap.String("model", e.bundle.Name), zap.String("version", e.bundle.Version)}
+	r.opts.Log.Warn("version refused", append(fields, no.fields()...)...)
 	r.update(func(models map[string]*model) {
-		e.state, e.report, e.reason = Failed, report, reason
-		if m := models[e.bundle.Name]; m != nil && gate != "" {
-			m.refuse(gate)
+		e.state, e.report, e.reason = Failed, no.report, no.reason
+		if m := models[e.bundle.Name]; m != nil && no.gate != "" {
+			m.refuse(no.gate)
 		}
 		r.retry(e)
 	})
@@ -179,9 +205,16 @@ func (r *Registry) logReady(v *Version) {
 // serving tells whether requests may be coming: not while the gateway starts.
 func (r *Registry) serving() bool { return r.Ready() == nil }
 
-// retire drains a version that has left the view and closes it.
+// retire ends a version that has left the view.
 func (r *Registry) retire(e *entry) {
-	v := e.version
+	r.end(e.version)
+	r.update(func(map[string]*model) {
+		e.state, e.version = Unloaded, nil
+	})
+}
+
+// end drains a version that no view has any more and closes it. more is what the log says of it besides.
+func (r *Registry) end(v *Version, more ...zap.Field) {
 	start := time.Now()
 	v.end()
 	// The registry's own context may be over already: draining has a bound of its own.
@@ -204,10 +237,7 @@ func (r *Registry) retire(e *entry) {
 		fields = append(fields, faults...)
 	}
 	r.discard(v.loaded.Bundle)
-	log("version unloaded", append(fields, zap.Duration("took", time.Since(start)))...)
-	r.update(func(map[string]*model) {
-		e.state, e.version = Unloaded, nil
-	})
+	log("version unloaded", append(append(fields, more...), zap.Duration("took", time.Since(start)))...)
 }
 
 // logBudget warns of a version whose requests are refused unless they ask for more.

@@ -24,9 +24,11 @@ type Options struct {
 
 	// Roles is the record of which version is what; nil keeps one in memory.
 	Roles *roles.Store
-	// Promote says what becomes of a candidate; empty means PromoteNewest.
+	// Promote says what becomes of a candidate, unless the model's own settings do; empty means
+	// PromoteNewest.
 	Promote Promotion
-	// KeepPrevious keeps the version that was live before loaded, so that a way back needs no load.
+	// KeepPrevious keeps the version that was live before loaded, so that a way back needs no load, unless
+	// the model's own settings say.
 	KeepPrevious bool
 
 	// Publish joins a proven version to what runs its requests; nil means that nothing

@@ -37,8 +37,11 @@ type model struct {
 	first bool
 	// keep is how many versions stay loaded by the model's own settings; 0 leaves it to the server's.
 	keep int
-	// roles are what the versions are for, as the state has it, and promote is what becomes of candidates.
-	roles   roles.Model
+	// roles are what the versions are for, as the state has it.
+	roles roles.Model
+	// own is what the model's own settings say, and promote what becomes of candidates by them, or else by
+	// the server's.
+	own     own
 	promote Promotion
 	// keepPrevious means that the version that was live before stays loaded.
 	keepPrevious bool
@@ -72,6 +75,14 @@ type entry struct {
 	// loaded is the fingerprint that the last load began with.
 	loaded string
 	warned bool // about files that changed under a loaded version
+	// shared is the fingerprint of the model's own settings at the last look, and applied that of those that
+	// the last load began with. refusal says why those of the fingerprint refused could not take their place.
+	shared, applied  string
+	refused, refusal string
+	// reloading means that a version that serves is being loaded again; leaving counts the ones before it
+	// that still drain.
+	reloading bool
+	leaving   int
 
 	version *Version // while READY or DRAINING
 	report  *gates.Report
@@ -84,6 +95,8 @@ type entry struct {
 	returned []*gates.Device
 	// asked counts the changes that wait for the version.
 	asked int
+	// gave names the version for which a previous one was unloaded.
+	gave string
 	// joining are the devices that are being proven for the READY version.
 	joining map[string]bool
 }
@@ -92,8 +105,8 @@ type entry struct {
 //
 // Wanted are the versions that have a role, those that somebody asked for, and the newest that are on disk, did
 // not fail and were not rejected: as many as the model's own settings keep, or else keep. Any other is retired
-// only once all wanted ones are ready, so there is never a gap; a version that fails is passed over, so the next
-// older one is wanted in its place.
+// only once all wanted ones are ready, so there is never a gap; one that gives its memory to another goes at once. A
+// version that fails is passed over, so the next older one is wanted in its place.
 func plan(m *model, keep int) (load, retire []*entry) {
 	wanted := m.wanted(cmp.Or(m.keep, keep))
 	allReady := true
@@ -107,7 +120,7 @@ func plan(m *model, keep int) (load, retire []*entry) {
 		}
 	}
 	for _, e := range m.entries {
-		if e.state == Ready && !wanted[e] && allReady {
+		if e.state == Ready && !wanted[e] && (allReady || e.gave != "") {
 			retire = append(retire, e)
 		}
 	}
@@ -155,13 +168,13 @@ func (e *entry) there() bool {
 
 // hasRole reports whether a version has a role for which it stays loaded. A version_policy says itself how many do.
 func (m *model) hasRole(e *entry) bool {
-	return e.mayBe(m.roles.Live) || m.roles.Canary != nil && e.mayBe(&m.roles.Canary.Ref) || m.keepPrevious && m.keep == 0 && e.mayBe(m.roles.Previous)
+	return e.mayBe(m.roles.Live) || m.roles.Canary != nil && e.mayBe(&m.roles.Canary.Ref) || m.keepPrevious && m.keep == 0 && e.gave == "" && e.mayBe(m.roles.Previous)
 }
 
 // busy tells whether the model is on its way to what plan wants.
 func (m *model) busy(keep int) bool {
 	for _, e := range m.entries {
-		if e.state == Loading || e.state == Draining || len(e.joining) > 0 {
+		if e.state == Loading || e.state == Draining || len(e.joining) > 0 || e.reloading || e.leaving > 0 || e.outdated() {
 			return true
 		}
 	}

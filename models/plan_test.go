@@ -70,16 +70,16 @@ func TestPlan(t *testing.T) {
 func TestLookNoticesOtherFiles(t *testing.T) {
 	now := time.Now()
 	e := &entry{state: Failed, print: "a", loaded: "a", settled: true, since: now}
-	e.look("a", now.Add(time.Hour))
+	e.look("a", "", now.Add(time.Hour))
 	if e.state != Failed || !e.settled {
 		t.Errorf("unchanged files: %v, settled %v", e.state, e.settled)
 	}
-	e.look("b", now.Add(2*time.Hour))
+	e.look("b", "", now.Add(2*time.Hour))
 	if e.state != Discovered || e.settled || e.since != now.Add(2*time.Hour) {
 		t.Errorf("changed files: %v, settled %v, since %v", e.state, e.settled, e.since)
 	}
 	e = &entry{state: Ready, print: "a", loaded: "a", settled: true}
-	e.look("b", now)
+	e.look("b", "", now)
 	if e.state != Ready {
 		t.Errorf("files changed under a loaded version: %v", e.state)
 	}

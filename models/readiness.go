@@ -125,10 +125,15 @@ func (m *model) why(name string) string {
 	return quoted(name) + " has no version"
 }
 
-// refusedLocked says of each model whose newest version is refused why, and what serves instead.
+// refusedLocked says of each model whose newest version is refused why, and what serves instead, and of each whose own
+// settings are refused what serves on without them.
 func (r *Registry) refusedLocked() (all []string) {
 	for _, name := range slices.Sorted(maps.Keys(r.mu.models)) {
 		m := r.mu.models[name]
+		if i := slices.IndexFunc(m.entries, func(e *entry) bool { return e.state == Ready && e.declined() }); i >= 0 {
+			e := m.entries[i]
+			all = append(all, fmt.Sprintf("model %s version %s is served as it was loaded, since the model's settings are refused: %s", name, e.bundle.Version, shortened(e.refusal)))
+		}
 		if m.unloaded || len(m.entries) == 0 || m.entries[0].state != Failed {
 			continue
 		}

@@ -155,15 +155,19 @@ func (r *Registry) update(change func(models map[string]*model)) {
 	change(r.mu.models)
 	st := r.opts.Roles.State()
 	for name, m := range r.mu.models {
-		m.roles, m.promote, m.keepPrevious = st.Models[name], r.opts.Promote, r.opts.KeepPrevious
+		m.roles = st.Models[name]
+		m.follow(&r.opts)
 	}
-	var load, retire []*entry
+	var load, retire, reload []*entry
 	for name, m := range r.mu.models {
 		l, t := plan(m, r.opts.KeepVersions)
 		if r.mu.closed {
 			l = nil
 		}
 		load, retire = append(load, l...), append(retire, t...)
+		if !r.mu.closed {
+			reload = append(reload, m.outdated(t)...)
+		}
 		m.entries = slices.DeleteFunc(m.entries, func(e *entry) bool {
 			return !e.onDisk && (e.state == Failed || e.state == Discovered || e.state == Unloaded)
 		})
@@ -173,15 +177,28 @@ func (r *Registry) update(change func(models map[string]*model)) {
 	}
 	for _, e := range load {
 		e.state, e.reason, e.report, e.loaded, e.warned, e.returned, e.begun = Loading, "", nil, e.print, false, nil, false
+		e.applied, e.refusal, e.gave = e.shared, "", ""
 		ctx, cancel := context.WithCancel(r.ctx)
 		e.cancel = cancel
 		r.running.Go(func() { r.load(ctx, e) })
+	}
+	for _, e := range reload {
+		e.reloading = true
+		ctx, cancel := context.WithCancel(r.ctx)
+		e.cancel = cancel
+		shared := e.shared
+		r.running.Go(func() {
+			defer cancel()
+			r.reload(ctx, e, shared)
+		})
 	}
 	for _, m := range r.mu.models {
 		m.first = m.first && !m.unloaded && !m.isReady() && m.busy(r.opts.KeepVersions)
 	}
 	for _, e := range retire {
-		e.state = Draining
+		if e.state = Draining; e.reloading {
+			e.cancel()
+		}
 		r.running.Go(func() { r.retire(e) })
 	}
 	r.view.Store(newView(r.mu.models))
@@ -227,6 +244,8 @@ func (r *Registry) Index() []Status {
 				s.Reason = "unloaded"
 			case s.Role == RoleRejected && e.state == Unloaded:
 				s.Reason = "its files were rejected"
+			case s.Role == RolePrevious && e.state == Unloaded && e.gave != "":
+				s.Reason = "it gave its memory to " + e.gave + "; a rollback loads it again"
 			}
 			all = append(all, s)
 		}

@@ -113,6 +113,7 @@ func (s *Server) publish(v *models.Version) (models.Served, error) {
 			Name: v.Name, Version: v.Version, Digest: v.Digest, Schema: v.Schema, Budget: v.Config.Budget,
 			NullNonFinite: v.Config.Nonfinite == bundle.NonfiniteNull,
 			Coupled:       v.Report.Batching.Mode == bundle.Coupled,
+			Unit:          v.Config.Unit,
 			Versions:      func() []string { return s.registry.ReadyVersions(v.Name) },
 			Notes:         func() map[string]string { return s.notes(v) },
 		}),

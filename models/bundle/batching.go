@@ -1,6 +1,7 @@
 package bundle
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -28,7 +29,7 @@ func (g *Graph) Settle(c *Config, o *Observation) (*tensor.Schema, Batching, err
 	if err := c.Triton.dress(&s, o); err != nil {
 		return nil, how, err
 	}
-	if err := setLabels(&s, c.Labels); err != nil {
+	if err := errors.Join(setLabels(&s, c), c.checkUnit(&s)); err != nil {
 		return nil, how, err
 	}
 	// A model that was found not to batch loses its padding; one that is not to batch never had a
@@ -38,7 +39,7 @@ func (g *Graph) Settle(c *Config, o *Observation) (*tensor.Schema, Batching, err
 	}
 	padding, err := g.padding(c.Padding, how)
 	if err != nil {
-		return nil, how, fmt.Errorf("%s: %w", ConfigFile, err)
+		return nil, how, fmt.Errorf("%s: %w", c.fileOf("padding"), err)
 	}
 	s.Padding = padding
 	return &s, how, nil

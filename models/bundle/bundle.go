@@ -58,7 +58,9 @@ type Bundle struct {
 	// device and, where live answers are compared, one more.
 	Lanes int
 
-	Fingerprint string
+	// Fingerprint is the state of the files, and ModelPrint that of the model's own settings, which are
+	// no part of the bundle.
+	Fingerprint, ModelPrint string
 	// copy is the private copies of the files, nil if they are loaded from where they lie; From is
 	// where they are read from once they are hashed.
 	copy *copied
@@ -231,7 +233,7 @@ func (b *Bundle) Glance() {
 	if err != nil {
 		print = err.Error()
 	}
-	b.Fingerprint = print
+	b.Fingerprint, b.ModelPrint = print, b.modelPrint()
 }
 
 // unchanged tells whether the files on disk are still those that were read.

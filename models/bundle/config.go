@@ -1,7 +1,6 @@
 package bundle
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -12,7 +11,6 @@ import (
 
 	"sluice/internal/agree"
 	"sluice/internal/near"
-	"sluice/internal/prescan"
 )
 
 // ConfigFile is the name of a bundle's optional settings.
@@ -27,8 +25,9 @@ const (
 	maxWeight     = 1000
 )
 
-// Config is what model.yaml says. What it leaves out is what config.pbtxt says, if there is one
-// (see TritonFields), and else the default.
+// Config is what model.yaml says: the version's own, and where that is silent the model's (Sources). What
+// both leave out is what config.pbtxt says, if there is one (see TritonFields), and else the default. The
+// tag in names the file that alone may have a key.
 type Config struct {
 	// Budget is the latency budget of a request that names none. Default scheduler.budget, or if
 	// nobody sets that the larger of 100ms and five times the measured row, rounded up. Too low sheds
@@ -98,10 +97,22 @@ type Config struct {
 	// If it is given, every file of the bundle but model.yaml must be in it, and be just that. That of
 	// model.yaml, if it is there, is of its text without the line that says it. Default none: any
 	// content.
-	SHA256 map[string]string `yaml:"sha256"`
+	SHA256 map[string]string `yaml:"sha256" in:"version"`
 	// Lineage says where the model comes from: names with texts, shown and not read. Default none.
-	Lineage map[string]string `yaml:"lineage"`
+	Lineage map[string]string `yaml:"lineage" in:"version"`
+	// Promote says what becomes of a version that has passed the load gates and is newer than the live
+	// one: newest, it becomes live at once, or manual, it waits for sluice models promote. Default
+	// model_defaults.promote, newest.
+	Promote Promotion `yaml:"promote" in:"model"`
+	// KeepPrevious keeps the version that was live before loaded, so that a way back needs no load.
+	// Default model_defaults.keep_previous, true. false saves its memory.
+	KeepPrevious *bool `yaml:"keep_previous" in:"model"`
+	// Unit is the input whose value names the unit, such as a user, by which requests are split between
+	// versions. It has one whole number or text for each row. Default none.
+	Unit string `yaml:"unit" in:"model"`
 
+	// Inherited are the keys that the model's file gives.
+	Inherited []string `yaml:"-"`
 	// Triton is what config.pbtxt says; nil without one.
 	Triton *Triton `yaml:"-"`
 	// Asked means that somebody named the devices or the fallback, so that one that cannot
@@ -124,6 +135,15 @@ type Unproven string
 const (
 	UnprovenBatch  Unproven = "batch"
 	UnprovenSingle Unproven = "single"
+)
+
+// Promotion says what becomes of a candidate: a version that is proven and newer than the live one.
+type Promotion string
+
+// The policies.
+const (
+	PromoteNewest Promotion = "newest" // it becomes live at once
+	PromoteManual Promotion = "manual" // it waits for somebody to promote it
 )
 
 // Fallback is when a model's requests may leave its preferred device.
@@ -157,89 +177,60 @@ type PaddingConfig struct {
 	Values map[string]float64 `yaml:"values"`
 }
 
-// DecodeConfig reads model.yaml over the defaults. Unknown keys are errors; each error
-// names the line or the key.
-func DecodeConfig(text []byte, defaults Defaults) (Config, error) {
-	c := Config{
-		Budget: unsetBudget, MaxBatch: defaults.MaxBatch, MaxRows: defaults.MaxRows, Tolerance: defaults.Tolerance,
-		Isolation: defaults.Isolation, Unproven: defaults.Unproven, FairRows: !defaults.UnfairRows, Nonfinite: NonfiniteLiteral,
-	}
-	if len(text) > maxConfigBytes {
-		return c, fmt.Errorf("%s has %d bytes; the limit is %d", ConfigFile, len(text), maxConfigBytes)
-	}
-	text = prescan.Unmarked(text)
-	if err := decodeYAML(text, &c); err != nil {
-		return c, err
-	}
-	if err := errors.Join(c.validate(), c.checkPlaces(text)); err != nil {
-		return c, err
-	}
-	if c.MaxRows == 0 {
-		c.MaxRows = max(c.MaxBatch, cmp.Or(defaults.Rows, defaultMaxRows))
-	}
-	c.giveBudget(&defaults)
-	c.Asked = len(c.Devices) > 0 || c.Fallback != ""
-	if len(c.Devices) == 0 {
-		c.Devices, c.Asked = defaults.Devices, c.Asked || len(defaults.Devices) > 0
-	}
-	c.Unproven = cmp.Or(c.Unproven, UnprovenBatch)
-	if c.Fallback == "" {
-		c.Fallback = cmp.Or(defaults.Fallback, FallbackBudget)
-	}
-	return c, nil
-}
-
 // validate reports every fault at once.
 func (c *Config) validate() error {
 	var faults []error
-	fail := func(format string, args ...any) {
-		faults = append(faults, fmt.Errorf(ConfigFile+": "+format, args...))
+	fail := func(key, format string, args ...any) {
+		faults = append(faults, fmt.Errorf(c.fileOf(key)+": "+format, args...))
 	}
 	if c.Budget != unsetBudget && (c.Budget < time.Millisecond || c.Budget > MaxBudget) {
-		fail("budget is %v; it must be from 1ms to %v", c.Budget, MaxBudget)
+		fail("budget", "budget is %v; it must be from 1ms to %v", c.Budget, MaxBudget)
 	}
 	if c.MaxBatch < 0 || c.MaxBatch > maxBatchLimit {
-		fail("max_batch is %d; it must be from 1 to %d, or 0 to run requests whole", c.MaxBatch, maxBatchLimit)
+		fail("max_batch", "max_batch is %d; it must be from 1 to %d, or 0 to run requests whole", c.MaxBatch, maxBatchLimit)
 	}
 	if c.MaxRows < 0 || c.MaxRows > maxRowsLimit {
-		fail("max_rows is %d; it must be from 1 to %d, or 0 for the default", c.MaxRows, maxRowsLimit)
+		fail("max_rows", "max_rows is %d; it must be from 1 to %d, or 0 for the default", c.MaxRows, maxRowsLimit)
 	}
 	if c.MaxRows > 0 && c.MaxRows < c.MaxBatch {
-		fail("max_rows is %d, below max_batch %d", c.MaxRows, c.MaxBatch)
+		fail("max_rows", "max_rows is %d, below max_batch %d", c.MaxRows, c.MaxBatch)
 	}
 	for _, t := range []struct {
 		name  string
 		value float64
 	}{{"abs", c.Tolerance.Abs}, {"rel", c.Tolerance.Rel}} {
 		if !(t.value >= 0) || math.IsInf(t.value, 0) {
-			fail("tolerance.%s is %v; it must be a number from 0 on", t.name, t.value)
+			fail("tolerance", "tolerance.%s is %v; it must be a number from 0 on", t.name, t.value)
 		}
 	}
 	if !(c.Weight >= 0 && c.Weight <= maxWeight) {
-		fail("weight is %v; it must be a number from 0 to %d, and 0 means 1", c.Weight, maxWeight)
+		fail("weight", "weight is %v; it must be a number from 0 to %d, and 0 means 1", c.Weight, maxWeight)
 	}
 	if c.Batch != "" && c.Batch != BatchCoupled {
-		fail("batch is %.40q; it can be coupled%s, or be left out", string(c.Batch), near.Meant(string(c.Batch), []string{string(BatchCoupled)}))
+		fail("batch", "batch is %.40q; it can be coupled%s, or be left out", string(c.Batch), near.Meant(string(c.Batch), []string{string(BatchCoupled)}))
 	}
 	if c.Unproven != "" && c.Unproven != UnprovenBatch && c.Unproven != UnprovenSingle {
-		fail("unproven is %.40q; it must be batch or single%s", string(c.Unproven), near.Meant(string(c.Unproven), []string{string(UnprovenBatch), string(UnprovenSingle)}))
+		fail("unproven", "unproven is %.40q; it must be batch or single%s", string(c.Unproven), near.Meant(string(c.Unproven), []string{string(UnprovenBatch), string(UnprovenSingle)}))
+	}
+	if c.Promote != "" && c.Promote != PromoteNewest && c.Promote != PromoteManual {
+		fail("promote", "promote is %.40q; it must be newest or manual%s", string(c.Promote), near.Meant(string(c.Promote), []string{string(PromoteNewest), string(PromoteManual)}))
 	}
 	if c.Nonfinite != NonfiniteLiteral && c.Nonfinite != NonfiniteNull {
-		fail("nonfinite is %.40q; it must be literal or null", string(c.Nonfinite))
+		fail("nonfinite", "nonfinite is %.40q; it must be literal or null", string(c.Nonfinite))
 	}
 	if c.Batch == BatchCoupled && c.MaxBatch <= 1 {
-		fail("batch is coupled and max_batch is %d, so that no rows share a run; drop one of them", c.MaxBatch)
+		fail("batch", "batch is coupled and max_batch is %d, so that no rows share a run; drop one of them", c.MaxBatch)
 	}
 	c.validateLists(fail)
 	return errors.Join(faults...)
 }
 
 // validateLists holds what the settings say of single inputs, outputs and files against the rules.
-func (c *Config) validateLists(fail func(format string, args ...any)) {
+func (c *Config) validateLists(fail func(key, format string, args ...any)) {
 	named := func(key string, names []string) {
 		for i, name := range names {
 			if name == "" || slices.Contains(names[:i], name) {
-				fail("%s[%d] is %.40q; give each input's name, and none twice", key, i, name)
+				fail(key, "%s[%d] is %.40q; give each input's name, and none twice", key, i, name)
 			}
 		}
 	}
@@ -248,17 +239,17 @@ func (c *Config) validateLists(fail func(format string, args ...any)) {
 	c.validateLengths(fail)
 	if c.Padding != nil {
 		if err := c.Padding.validate(); err != nil {
-			fail("%w", err)
+			fail("padding", "%w", err)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Labels)) {
 		if len(c.Labels[name]) == 0 {
-			fail("labels.%s is empty; leave it out or name the classes", name)
+			fail("labels", "labels.%s is empty; leave it out or name the classes", name)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.SHA256)) {
 		if !IsDigest(c.SHA256[name]) {
-			fail("sha256.%s is %.80q; it must be 64 hexadecimal digits in lower case", name, c.SHA256[name])
+			fail("sha256", "sha256.%s is %.80q; it must be 64 hexadecimal digits in lower case", name, c.SHA256[name])
 		}
 	}
 }

@@ -16,77 +16,94 @@ import (
 	"sluice/internal/prescan"
 )
 
-// decodeYAML reads at most one document over what c holds.
-func decodeYAML(text []byte, c *Config) (err error) {
+// document is one model.yaml that is read.
+type document struct {
+	file string // what messages call it
+	// lacks is the value of the tag in of the keys that it may not have; empty if it may have all.
+	lacks string
+	text  []byte
+}
+
+// read decodes at most one document over what c holds, and returns its keys with their values, those of
+// merged mappings too.
+func (d *document) read(c *Config) (values map[string]any, err error) {
 	// The library panics over some nodes whose tag contradicts their content.
 	defer func() {
 		if cause := recover(); cause != nil {
-			err = fmt.Errorf("%s is no readable YAML: %v", ConfigFile, cause)
+			err = fmt.Errorf("%s is no readable YAML: %v", d.file, cause)
 		}
 	}()
-	if err := prescan.YAML(text); err != nil {
-		return fmt.Errorf("%s: %w", ConfigFile, err)
+	if err := prescan.YAML(d.text); err != nil {
+		return nil, fmt.Errorf("%s: %w", d.file, err)
 	}
-	file, err := parser.ParseBytes(text, 0)
+	file, err := parser.ParseBytes(d.text, 0)
 	if err != nil {
-		return fmt.Errorf("%w; see to the indentation, the colons and the brackets there", yamlError(err))
+		return nil, fmt.Errorf("%w; see to the indentation, the colons and the brackets there", d.yamlError(err))
 	}
 	if len(file.Docs) > 1 {
-		return fmt.Errorf("%s has %d documents; one is read", ConfigFile, len(file.Docs))
+		return nil, fmt.Errorf("%s has %d documents; one is read", d.file, len(file.Docs))
 	}
 	if len(file.Docs) == 0 || file.Docs[0].Body == nil {
-		return nil
+		return nil, nil
 	}
 	// Decoding nothing, such as comments alone, would reset the defaults.
 	body := file.Docs[0].Body
 	if body.Type() == ast.NullType || body.Type() == ast.CommentType {
-		return nil
+		return nil, nil
 	}
-	if err := checkShape(body); err != nil {
-		return err
+	if err := d.checkShape(body); err != nil {
+		return nil, err
 	}
 	if err := yaml.NodeToValue(body, c, yaml.Strict()); err != nil {
-		return yamlError(err)
+		return nil, d.yamlError(err)
 	}
-	return c.readNonfinite(body)
+	if err := yaml.NodeToValue(body, &values); err != nil {
+		return nil, d.yamlError(err)
+	}
+	return values, nil
 }
+
+var configType = reflect.TypeFor[Config]()
 
 // yamlError keeps the line and the message; the library's own text quotes the file. What it says of
 // a value that does not fit names Go types. Such a value has got past checkShape behind an anchor, an
 // alias, a tag or a merged key.
-func yamlError(err error) error {
+func (d *document) yamlError(err error) error {
 	var misfit *yaml.TypeError
 	if errors.As(err, &misfit) && misfit.Token != nil && misfit.Token.Position != nil {
 		key := "the value"
 		if misfit.StructFieldName != nil {
-			if f, known := reflect.TypeFor[Config]().FieldByName((*misfit.StructFieldName)[strings.LastIndex(*misfit.StructFieldName, ".")+1:]); known {
+			if f, known := configType.FieldByName((*misfit.StructFieldName)[strings.LastIndex(*misfit.StructFieldName, ".")+1:]); known {
 				key = f.Tag.Get("yaml")
 			}
 		}
-		return fmt.Errorf("%s line %d: %s cannot be %s: write out what the anchors, aliases and tags there stand for", ConfigFile, misfit.Token.Position.Line, key, describeType(misfit.SrcType))
+		return fmt.Errorf("%s line %d: %s cannot be %s: write out what the anchors, aliases and tags there stand for", d.file, misfit.Token.Position.Line, key, describeType(misfit.SrcType))
 	}
 	var positioned yaml.Error
 	if errors.As(err, &positioned) && positioned.GetToken() != nil && positioned.GetToken().Position != nil {
-		return fmt.Errorf("%s line %d: %s", ConfigFile, positioned.GetToken().Position.Line, positioned.GetMessage())
+		return fmt.Errorf("%s line %d: %s", d.file, positioned.GetToken().Position.Line, positioned.GetMessage())
 	}
-	return fmt.Errorf("%s: %w", ConfigFile, err)
+	return fmt.Errorf("%s: %w", d.file, err)
 }
 
 // checkShape holds a document against what Config can take, before the library decodes it: its
 // own faults name Go types, and only the first of them. Anchors, aliases, tags and merged keys are
 // left to the library.
-func checkShape(node ast.Node) error {
-	s := shape{}
-	s.section("", reflect.TypeFor[Config](), node)
+func (d *document) checkShape(node ast.Node) error {
+	s := shape{document: d}
+	s.section("", configType, node)
 	return errors.Join(s.faults...)
 }
 
-type shape struct{ faults []error }
+type shape struct {
+	*document
+	faults []error
+}
 
 func (s *shape) fault(node ast.Node, format string, args ...any) {
-	where := ConfigFile
+	where := s.file
 	if token := node.GetToken(); token != nil && token.Position != nil {
-		where = fmt.Sprintf("%s line %d", ConfigFile, token.Position.Line)
+		where = fmt.Sprintf("%s line %d", s.file, token.Position.Line)
 	}
 	s.faults = append(s.faults, fmt.Errorf("%s: %s", where, fmt.Sprintf(format, args...)))
 }
@@ -107,8 +124,12 @@ func (s *shape) section(prefix string, t reflect.Type, node ast.Node) {
 	}
 	fields, keys := map[string]reflect.Type{}, []string{}
 	for i := range t.NumField() {
-		if f, key := t.Field(i), t.Field(i).Tag.Get("yaml"); key != "-" {
-			fields[key], keys = f.Type, append(keys, key)
+		f, key := t.Field(i), t.Field(i).Tag.Get("yaml")
+		if key == "-" {
+			continue
+		}
+		if fields[key] = f.Type; s.lacks == "" || f.Tag.Get("in") != s.lacks {
+			keys = append(keys, key)
 		}
 	}
 	for _, entry := range mapping.Values {
@@ -118,7 +139,7 @@ func (s *shape) section(prefix string, t reflect.Type, node ast.Node) {
 		key := entry.Key.GetToken().Value
 		field, known := fields[key]
 		if !known {
-			of := ConfigFile
+			of := s.file
 			if prefix != "" {
 				of = strings.TrimSuffix(prefix, ".")
 			}
@@ -256,16 +277,3 @@ const (
 	NonfiniteLiteral Nonfinite = "literal"
 	NonfiniteNull    Nonfinite = "null"
 )
-
-// readNonfinite reads the word null, which to YAML is nothing and leaves the default, as the
-// choice that it is.
-func (c *Config) readNonfinite(body ast.Node) error {
-	var keys map[string]any
-	if err := yaml.NodeToValue(body, &keys); err != nil {
-		return yamlError(err)
-	}
-	if value, there := keys["nonfinite"]; there && value == nil {
-		c.Nonfinite = NonfiniteNull
-	}
-	return nil
-}

@@ -12,12 +12,15 @@ import (
 
 func testDefaults() Defaults { return Defaults{}.WithDefaults() }
 
+// decodeOwn reads the model.yaml of a version whose model has no settings of its own.
+func decodeOwn(text []byte, d Defaults) (Config, error) { return Sources{Version: text}.Decode(d) }
+
 func TestDecodeConfigReadsEverything(t *testing.T) {
 	text, err := os.ReadFile("testdata/model.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := DecodeConfig(text, testDefaults())
+	got, err := decodeOwn(text, testDefaults())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +41,7 @@ func TestDecodeConfigReadsEverything(t *testing.T) {
 func TestDecodeConfigBeforeTheParser(t *testing.T) {
 	f := func(text, want string) {
 		t.Helper()
-		if _, err := DecodeConfig([]byte(text), testDefaults()); err == nil || err.Error() != want {
+		if _, err := decodeOwn([]byte(text), testDefaults()); err == nil || err.Error() != want {
 			t.Errorf("%.40q: %v, want %s", text, err, want)
 		}
 	}
@@ -48,7 +51,7 @@ func TestDecodeConfigBeforeTheParser(t *testing.T) {
 
 // Some editors put a mark before the text.
 func TestDecodeConfigWithAMark(t *testing.T) {
-	if c, err := DecodeConfig([]byte("\uFEFFmax_batch: 3\n"), testDefaults()); err != nil || c.MaxBatch != 3 {
+	if c, err := decodeOwn([]byte("\uFEFFmax_batch: 3\n"), testDefaults()); err != nil || c.MaxBatch != 3 {
 		t.Errorf("%+v, %v", c, err)
 	}
 }
@@ -56,7 +59,7 @@ func TestDecodeConfigWithAMark(t *testing.T) {
 func TestDecodeConfigDefaults(t *testing.T) {
 	f := func(text string) {
 		t.Helper()
-		c, err := DecodeConfig([]byte(text), testDefaults())
+		c, err := decodeOwn([]byte(text), testDefaults())
 		want := Config{MaxBatch: 64, MaxRows: 1024, Tolerance: agree.Tolerance{Abs: 1e-4, Rel: 1e-3}, Fallback: FallbackBudget, Unproven: UnprovenBatch, FairRows: true, Nonfinite: NonfiniteLiteral}
 		if err != nil || !reflect.DeepEqual(c, want) {
 			t.Errorf("%q: %+v, %v", text, c, err)
@@ -75,7 +78,7 @@ func TestDecodeConfigDefaults(t *testing.T) {
 func TestDecodeConfigNonfinite(t *testing.T) {
 	f := func(text string, want Nonfinite) {
 		t.Helper()
-		if c, err := DecodeConfig([]byte(text), testDefaults()); err != nil || c.Nonfinite != want {
+		if c, err := decodeOwn([]byte(text), testDefaults()); err != nil || c.Nonfinite != want {
 			t.Errorf("%q: got %q, %v, want %q", text, c.Nonfinite, err, want)
 		}
 	}
@@ -91,7 +94,7 @@ func TestDecodeConfigNonfinite(t *testing.T) {
 func TestDecodeConfigRefuses(t *testing.T) {
 	f := func(text, want string) {
 		t.Helper()
-		_, err := DecodeConfig([]byte(text), testDefaults())
+		_, err := decodeOwn([]byte(text), testDefaults())
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%.60q: %v; want %q", text, err, want)
 		}
@@ -173,14 +176,14 @@ func FuzzDecodeConfig(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text []byte) {
 		defaults := testDefaults()
 		defaults.Budget = 100 * time.Millisecond
-		c, err := DecodeConfig(text, defaults)
+		c, err := decodeOwn(text, defaults)
 		if err != nil {
 			return
 		}
 		if err := c.validate(); err != nil {
 			t.Errorf("accepted and invalid: %v", err)
 		}
-		if err := c.checkPlaces(text); err != nil {
+		if err := c.checkPlaces(Sources{Version: text}); err != nil {
 			t.Errorf("accepted and invalid: %v", err)
 		}
 		if c.MaxRows < c.MaxBatch || c.Budget <= 0 || c.Fallback == "" {

@@ -39,15 +39,15 @@ func (b *Bundle) Describe(d Defaults, devices []string, inspect func(*Bundle) (*
 	if err != nil {
 		return nil, err
 	}
-	text, err := b.ownText(b.From.Own, ConfigFile, maxConfigBytes)
+	s, err := b.sources()
 	if err != nil {
 		return nil, err
 	}
-	if b.Config, err = DecodeConfig(text, t.over(d)); err != nil {
+	if b.Config, err = s.Decode(t.over(d)); err != nil {
 		return nil, err
 	}
 	t.settings(&b.Config)
-	if err := b.Config.checkKnown(text, devices); err != nil {
+	if err := b.Config.checkKnown(s, devices); err != nil {
 		return nil, err
 	}
 	g, err := inspect(b)
@@ -102,7 +102,7 @@ func DecodeDescription(text []byte) (*Config, *Graph, error) {
 	if c.BudgetFrom != BudgetOwn {
 		given.Budget = unsetBudget
 	}
-	if err := errors.Join(given.validate(), c.checkPlaces(nil)); err != nil {
+	if err := errors.Join(given.validate(), c.checkPlaces(Sources{})); err != nil {
 		return nil, nil, err
 	}
 	if c.Budget < 0 {

@@ -44,7 +44,7 @@ func TestDescriptionRoundTrip(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		b.From = Places{Own: b.Dir, Beside: b.Dir}
+		b.From = Places{Own: b.Dir, Beside: filepath.Dir(b.Dir)}
 		g, err := b.Describe(Defaults{}.WithDefaults(), nil, InspectONNX)
 		if err != nil {
 			t.Fatal(err)
@@ -55,7 +55,7 @@ func TestDescriptionRoundTrip(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := DecodeConfig(text, testDefaults())
+	c, err := decodeOwn(text, testDefaults())
 	if err != nil {
 		t.Fatal(err)
 	}

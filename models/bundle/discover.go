@@ -99,6 +99,7 @@ type folder struct {
 	lacking   []error  // of versions without a model file
 	loose     []string // model files outside of version folders
 	numbered  bool     // a version folder is there
+	shared    bool     // settings for all versions are there
 }
 
 // discoverVersions reads one model's folder.
@@ -125,6 +126,9 @@ func discoverVersions(dir, name string) (bundles []*Bundle, faults []error) {
 	if f.settings != nil && len(f.bundles)+len(f.faults) == 0 {
 		f.fault("%s has a %s and no version: its model belongs to %s/1/%s", name, TritonFile, name, f.file)
 	}
+	if f.shared && f.settings == nil && len(f.bundles)+len(f.faults) == 0 {
+		f.fault("%s has a %s and no version: its model belongs to %s/1/%s", name, ConfigFile, name, f.file)
+	}
 	if wrong != nil && len(f.bundles) == 0 {
 		return nil, []error{fmt.Errorf("%s: %w", name, wrong)} // of a bundle the gates tell it
 	}
@@ -142,7 +146,7 @@ func (f *folder) look(entry os.DirEntry) {
 		f.loose = append(f.loose, version)
 		return
 	}
-	if version == TritonFile {
+	if f.shared = f.shared || version == ConfigFile; version == TritonFile || version == ConfigFile {
 		return // what is wrong with it is told where it is read
 	}
 	isFolder, fault := checkFolder(entry, "version")

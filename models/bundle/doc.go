@@ -11,7 +11,10 @@
 // within narrow limits. A trial process parses the rest (Bundle.Describe), and what it says is not
 // believed further than it can be checked (DecodeDescription).
 //
-// Beside a model's versions may lie Triton's config.pbtxt and the labels that it names. Each
+// Beside a model's versions may lie a second model.yaml, whose settings they inherit (Sources). It is part of no
+// version's identity, and ModelPrint tells when it changes.
+//
+// There may also lie Triton's config.pbtxt and the labels that it names. Each
 // version's identity has them too. TritonFields says what becomes of each field; what the
 // file says of shapes is held against the model file before anything is derived from that.
 //

@@ -27,22 +27,27 @@ func TestModelPage(t *testing.T) {
 		maps.Copy(texts, fields)
 	}
 	var b strings.Builder
-	keysTable(t, &b, texts, reflect.TypeFor[Config]())
+	keysTable(t, &b, texts, configType, "")
+	b.WriteString("\nA version alone has these, in its own file:\n\n")
+	keysTable(t, &b, texts, configType, inVersion)
+	b.WriteString("\nA model alone has these, in the file beside its versions, or where its one version has no folder:\n\n")
+	keysTable(t, &b, texts, configType, inModel)
 	for _, section := range []reflect.Type{reflect.TypeFor[agree.Tolerance](), reflect.TypeFor[PaddingConfig]()} {
 		key := map[string]string{"Tolerance": "tolerance", "PaddingConfig": "padding"}[section.Name()]
 		fmt.Fprintf(&b, "\n### `%s`\n\n", key)
-		keysTable(t, &b, texts, section)
+		keysTable(t, &b, texts, section, "")
 	}
 	if err := doctext.Hold("../../docs/model.md", map[string]string{"keys": b.String()}, *rewrite); err != nil {
 		t.Error(err)
 	}
 }
 
-func keysTable(t *testing.T, b *strings.Builder, texts map[string]string, of reflect.Type) {
+// keysTable lists the keys with a value of the tag in.
+func keysTable(t *testing.T, b *strings.Builder, texts map[string]string, of reflect.Type, in string) {
 	b.WriteString("| Key | Values | Default | What it is |\n|---|---|---|---|\n")
 	for i := range of.NumField() {
 		field := of.Field(i)
-		if field.Tag.Get("yaml") == "-" {
+		if field.Tag.Get("yaml") == "-" || field.Tag.Get("in") != in {
 			continue
 		}
 		text := doctext.Sentence(texts[of.Name()+"."+field.Name])
@@ -70,7 +75,7 @@ func kindOfKey(t reflect.Type) string {
 	switch {
 	case t == reflect.TypeFor[time.Duration]():
 		return "time"
-	case t.Kind() == reflect.Bool:
+	case t.Kind() == reflect.Bool, t == reflect.TypeFor[*bool]():
 		return "switch"
 	case t.Kind() == reflect.Int, t.Kind() == reflect.Float64:
 		return "number"
@@ -96,7 +101,7 @@ func TestExampleOfTheModelPage(t *testing.T) {
 	}
 	_, rest, _ := strings.Cut(string(text), "```yaml\n")
 	example, _, _ := strings.Cut(rest, "```")
-	c, err := DecodeConfig([]byte(example), testDefaults())
+	c, err := decodeOwn([]byte(example), testDefaults())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -159,24 +159,24 @@ func (c *Config) unknownLengths(axes []tensor.Axis) error {
 	for _, name := range slices.Sorted(maps.Keys(c.MaxLength)) {
 		switch {
 		case len(names) == 0:
-			return fmt.Errorf("%s: max_length names %.60q, and the model has no free axis", ConfigFile, name)
+			return fmt.Errorf("%s: max_length names %.60q, and the model has no free axis", c.fileOf("max_length"), name)
 		case !slices.Contains(names, name):
-			return fmt.Errorf("%s: max_length names %.60q, which is no free axis of an input%s; the free ones are %s", ConfigFile, name, near.Meant(name, names), near.First(name, names, 20))
+			return fmt.Errorf("%s: max_length names %.60q, which is no free axis of an input%s; the free ones are %s", c.fileOf("max_length"), name, near.Meant(name, names), near.First(name, names, 20))
 		}
 	}
 	if p := c.Padding; p != nil {
 		if n, set := c.MaxLength[p.Axis]; set && p.Buckets[len(p.Buckets)-1] > n {
-			return fmt.Errorf("%s: padding.buckets has %d and max_length.%s is %d: take the longer buckets out, or raise max_length", ConfigFile, p.Buckets[len(p.Buckets)-1], p.Axis, n)
+			return fmt.Errorf("%s: padding.buckets has %d and max_length.%s is %d: take the longer buckets out, or raise max_length", c.fileOf("padding"), p.Buckets[len(p.Buckets)-1], p.Axis, n)
 		}
 	}
 	return nil
 }
 
 // validateLengths holds max_length against the rules that need no model.
-func (c *Config) validateLengths(fail func(format string, args ...any)) {
+func (c *Config) validateLengths(fail func(key, format string, args ...any)) {
 	for _, name := range slices.Sorted(maps.Keys(c.MaxLength)) {
 		if n := c.MaxLength[name]; n < 1 || n > maxLengthLimit {
-			fail("max_length.%.60s is %d; it must be from 1 to %d", name, n, maxLengthLimit)
+			fail("max_length", "max_length.%.60s is %d; it must be from 1 to %d", name, n, maxLengthLimit)
 		}
 	}
 }

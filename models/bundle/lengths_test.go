@@ -109,7 +109,7 @@ func TestLengthsOfWholeRequests(t *testing.T) {
 func TestLengthsRefused(t *testing.T) {
 	f := func(yaml, want string) {
 		t.Helper()
-		c, err := DecodeConfig([]byte(yaml), Defaults{MaxBatch: 8})
+		c, err := decodeOwn([]byte(yaml), Defaults{MaxBatch: 8})
 		if err == nil {
 			g := sequenceGraph("seq")
 			_, _, err = g.Lengths(&c, nil, &g.Schema, testRun)

@@ -36,42 +36,42 @@ func (b *Bundle) Pin(write bool) (PinState, error) {
 	if b.Bare && !b.claims(ConfigFile) {
 		return PinState{Off: "a model file without a folder of its own has no " + ConfigFile + ": move it to " + b.Name + "/1/" + ModelFile}, nil
 	}
-	text, want, err := b.digests()
+	s, want, err := b.digests()
 	if err != nil {
 		return PinState{}, err
 	}
 	state := PinState{Files: len(want)}
-	old, err := pinsIn(text)
+	old, err := pinsIn(s)
 	if err != nil {
 		return state, err
 	}
 	if state.Off = unpinned(old, want); state.Off == "" || !write {
 		return state, nil
 	}
-	fresh, err := repin(text, want)
+	fresh, err := repin(s, want)
 	if err != nil {
 		return state, err
 	}
 	return state, b.writeSettings(fresh)
 }
 
-// digests hashes every file, model.yaml without its own line, and returns model.yaml's text.
-func (b *Bundle) digests() (text []byte, want map[string]string, err error) {
+// digests hashes every file, model.yaml without its own line, and returns the settings' texts.
+func (b *Bundle) digests() (s Sources, want map[string]string, err error) {
 	rest, err := b.take(nil)
 	if err != nil {
-		return nil, nil, err
+		return s, nil, err
 	}
 	for _, name := range rest { // weights beside the model file
 		if err := b.takeFile(name, math.MaxInt64, ""); err != nil {
-			return nil, nil, err
+			return s, nil, err
 		}
 	}
 	want = map[string]string{}
 	for _, f := range b.Files {
 		want[f.Name] = f.SHA256
 	}
-	text, err = b.ownText(b.Dir, ConfigFile, maxConfigBytes)
-	return text, want, err
+	s, err = b.sources()
+	return s, want, err
 }
 
 // ownLine is the line of model.yaml with its own digest, which cannot be part of what it is of.
@@ -84,12 +84,12 @@ func ownDigest(text []byte) string {
 }
 
 // pinsIn are the digests that a model.yaml has, its own as true or false.
-func pinsIn(text []byte) (map[string]string, error) {
-	c, err := DecodeConfig(text, Defaults{}.WithDefaults())
+func pinsIn(s Sources) (map[string]string, error) {
+	c, err := s.Decode(Defaults{}.WithDefaults())
 	if err != nil {
 		return nil, err
 	}
-	if own, there := c.SHA256[ConfigFile]; there && own == ownDigest(text) {
+	if own, there := c.SHA256[ConfigFile]; there && own == ownDigest(s.Version) {
 		c.SHA256[ConfigFile] = "right"
 	}
 	return c.SHA256, nil
@@ -124,8 +124,8 @@ func unpinned(pins, want map[string]string) string {
 const pinHeading = "# Written by sluice models pin: with a file that is not as it was then, the version is refused."
 
 // repin replaces the digests in a model.yaml, and leaves everything else as it is.
-func repin(text []byte, want map[string]string) ([]byte, error) {
-	rest, err := withoutPins(prescan.Unmarked(text))
+func repin(s Sources, want map[string]string) ([]byte, error) {
+	rest, err := withoutPins(prescan.Unmarked(s.Version))
 	if err != nil {
 		return nil, err
 	}
@@ -145,11 +145,13 @@ func repin(text []byte, want map[string]string) ([]byte, error) {
 	}
 	fresh := lines(ownDigest(lines("")))
 	standard := Defaults{}.WithDefaults()
-	before, err := DecodeConfig(rest, standard)
+	s.Version = rest
+	before, err := s.Decode(standard)
 	if err != nil {
 		return nil, err
 	}
-	after, err := DecodeConfig(fresh, standard)
+	s.Version = fresh
+	after, err := s.Decode(standard)
 	pins := after.SHA256
 	if after.SHA256 = nil; err == nil && !reflect.DeepEqual(before, after) {
 		err = errors.New("its other settings would change")

@@ -11,65 +11,65 @@ import (
 )
 
 // checkPlaces finds fault with where the model may run, as far as the file itself tells.
-func (c *Config) checkPlaces(text []byte) error {
+func (c *Config) checkPlaces(s Sources) error {
 	var faults []error
 	fail := func(path, format string, args ...any) {
-		faults = append(faults, fmt.Errorf("%s: "+format, append([]any{whereIn(text, path)}, args...)...))
+		faults = append(faults, fmt.Errorf("%s: "+format, append([]any{s.where(c, path)}, args...)...))
 	}
 	if c.Devices != nil && len(c.Devices) == 0 {
-		fail("$.devices", "devices is empty; name some in order of preference, or leave it out to have them all")
+		fail("devices", "devices is empty; name some in order of preference, or leave it out to have them all")
 	}
 	for i, name := range c.Devices {
 		switch {
 		case name == "":
-			fail(fmt.Sprintf("$.devices[%d]", i), "devices[%d] has no name", i)
+			fail(fmt.Sprintf("devices[%d]", i), "devices[%d] has no name", i)
 		case slices.Contains(c.Devices[:i], name):
-			fail(fmt.Sprintf("$.devices[%d]", i), "devices names %s twice; each device holds one session of a model", name)
+			fail(fmt.Sprintf("devices[%d]", i), "devices names %s twice; each device holds one session of a model", name)
 		}
 	}
 	switch c.Fallback {
 	case "", FallbackBudget, FallbackFailure, FallbackNever:
 	default:
-		fail("$.fallback", "fallback is %.40q; it must be budget, failure or never", string(c.Fallback))
+		fail("fallback", "fallback is %.40q; it must be budget, failure or never", string(c.Fallback))
 	}
 	switch c.Isolation {
 	case "", IsolationNone, IsolationProcess:
 	default:
-		fail("$.isolation", "isolation is %.40q; it must be none or process", string(c.Isolation))
+		fail("isolation", "isolation is %.40q; it must be none or process", string(c.Isolation))
 	}
 	return errors.Join(faults...)
 }
 
 // checkKnown finds fault with devices that the server does not have.
-func (c *Config) checkKnown(text []byte, devices []string) error {
+func (c *Config) checkKnown(s Sources, devices []string) error {
 	var faults []error
 	for i, name := range c.Devices {
 		if !slices.Contains(devices, name) {
-			faults = append(faults, fmt.Errorf("%s: device %.40q is not there; there is %s: take it out, or add it to the server's setting devices", whereIn(text, fmt.Sprintf("$.devices[%d]", i)), name, strings.Join(devices, ", ")))
+			faults = append(faults, fmt.Errorf("%s: device %.40q is not there; there is %s: take it out, or add it to the server's setting devices", s.where(c, fmt.Sprintf("devices[%d]", i)), name, strings.Join(devices, ", ")))
 		}
 	}
 	return errors.Join(faults...)
 }
 
-// whereIn names the file and, where it can be found, the line of a key or an element.
-func whereIn(text []byte, path string) (line string) {
+// where names the file and, where it can be found, the line of a key or an element.
+func (d *document) where(path string) (line string) {
 	// The library panics over some nodes whose tag contradicts their content.
 	defer func() {
 		if recover() != nil {
-			line = ConfigFile
+			line = d.file
 		}
 	}()
-	file, err := parser.ParseBytes(text, 0)
+	file, err := parser.ParseBytes(d.text, 0)
 	if err != nil {
-		return ConfigFile
+		return d.file
 	}
 	wanted, err := yaml.PathString(path)
 	if err != nil {
-		return ConfigFile
+		return d.file
 	}
 	node, err := wanted.FilterFile(file)
 	if err != nil || node == nil || node.GetToken() == nil || node.GetToken().Position == nil {
-		return ConfigFile
+		return d.file
 	}
-	return fmt.Sprintf("%s line %d", ConfigFile, node.GetToken().Position.Line)
+	return fmt.Sprintf("%s line %d", d.file, node.GetToken().Position.Line)
 }

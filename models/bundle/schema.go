@@ -8,20 +8,45 @@ import (
 	"slices"
 	"strings"
 
+	"sluice/internal/near"
 	"sluice/internal/tensor"
 )
 
-func setLabels(s *tensor.Schema, labels map[string][]string) error {
+func setLabels(s *tensor.Schema, c *Config) error {
+	labels, file := c.Labels, c.fileOf("labels")
 	for _, name := range slices.Sorted(maps.Keys(labels)) {
 		k := s.Output([]byte(name))
 		if k < 0 {
-			return fmt.Errorf("%s: labels.%s names no output; the model has %s", ConfigFile, name, SpecNames(s.Outputs))
+			return fmt.Errorf("%s: labels.%s names no output; the model has %s", file, name, SpecNames(s.Outputs))
 		}
 		shape := s.Outputs[k].OnWire()
 		if n := len(shape); n > 0 && shape[n-1] > 0 && int64(len(labels[name])) != shape[n-1] {
-			return fmt.Errorf("%s: labels.%s has %d names for an output of %d classes", ConfigFile, name, len(labels[name]), shape[n-1])
+			return fmt.Errorf("%s: labels.%s has %d names for an output of %d classes", file, name, len(labels[name]), shape[n-1])
 		}
 		s.Outputs[k].Labels = labels[name]
+	}
+	return nil
+}
+
+// checkUnit holds the input that names the unit of a request against the schema.
+func (c *Config) checkUnit(s *tensor.Schema) error {
+	if c.Unit == "" {
+		return nil
+	}
+	named := func(spec tensor.Spec) bool { return spec.Name == c.Unit }
+	at := slices.IndexFunc(s.Inputs, named)
+	if at < 0 {
+		why := "is no input of the model" + near.Meant(c.Unit, strings.Split(SpecNames(s.Inputs), ", ")) + "; its inputs are " + SpecNames(s.Inputs)
+		if slices.ContainsFunc(s.Optional, named) {
+			why = "is an optional input: name one that every request has"
+		}
+		return fmt.Errorf("%s: unit %.60q %s", c.fileOf("unit"), c.Unit, why)
+	}
+	spec := &s.Inputs[at]
+	one := func(sizes []int64) bool { return !slices.ContainsFunc(sizes, func(n int64) bool { return n != 1 }) }
+	if !spec.Type.Integer() && spec.Type != tensor.Bytes || len(spec.Shape) > 0 && !one(spec.Shape[1:]) {
+		return fmt.Errorf("%s: unit %.60q is %s%s; it must have one whole number or text for each row, such as INT64[-1] or BYTES[-1,1]",
+			c.fileOf("unit"), c.Unit, spec.Type, tensor.ShapeText(spec.Shape))
 	}
 	return nil
 }

@@ -66,7 +66,7 @@ func (b *Bundle) printBeside(print *strings.Builder) error {
 	return nil
 }
 
-// takeBeside copies and hashes config.pbtxt and the labels that it named when the bundle was found.
+// takeBeside copies the model's own settings, and copies and hashes config.pbtxt and the labels that it named when the bundle was found.
 // One that is not there is for whoever reads them to report.
 func (b *Bundle) takeBeside(to string) error {
 	if b.Home == "" {
@@ -77,6 +77,9 @@ func (b *Bundle) takeBeside(to string) error {
 		return fmt.Errorf("cannot open the model's folder: %w", BareError(err))
 	}
 	defer root.Close()
+	if err := b.takeModelConfig(root, to); err != nil {
+		return err
+	}
 	for _, name := range b.beside {
 		base := path.Base(name)
 		file, err := copyFile(root, base, besideLimit(base), to)

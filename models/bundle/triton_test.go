@@ -89,7 +89,7 @@ func TestTritonSettings(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c, err := DecodeConfig([]byte(yaml), s.over(Defaults{MaxRows: 2000}.WithDefaults()))
+		c, err := decodeOwn([]byte(yaml), s.over(Defaults{MaxRows: 2000}.WithDefaults()))
 		if err != nil || c.MaxBatch != batch || c.MaxRows != rows {
 			t.Errorf("%s with %q: max_batch %d, max_rows %d, %v; want %d and %d", text, yaml, c.MaxBatch, c.MaxRows, err, batch, rows)
 		}

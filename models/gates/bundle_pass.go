@@ -3,6 +3,7 @@ package gates
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -49,7 +50,7 @@ func (p *bundlePass) walk(ctx context.Context) ([]*Placement, *Report) {
 	var placements []*Placement
 	err := runGates(ctx, bundleGates, p, &p.report.Gates)
 	p.tried.End()
-	if err == nil {
+	if p.report.Short = errors.Is(err, trial.ErrShort); err == nil {
 		placements = p.proveDevices(ctx)
 	}
 	if err := ctx.Err(); err != nil && p.report.Refusal() == nil {

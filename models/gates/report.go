@@ -142,6 +142,8 @@ type Report struct {
 	// Target is the batch size of highest throughput within half the budget.
 	Target int `json:"target,omitempty"`
 	BudgetReport
+	// Short is set if it was refused for want of memory.
+	Short bool `json:"-"`
 	// NotLoaded says why a server would not load a version that passes; NoteKept sets it.
 	NotLoaded string        `json:"not_loaded,omitempty"`
 	Took      time.Duration `json:"took_ns"`

@@ -38,11 +38,8 @@ func Run(ctx context.Context, in io.Reader, out io.Writer, load func() error, op
 	}
 	restrain(&request)
 	b := &bundle.Bundle{
-		Name: request.Name, Dir: request.Own, ModelName: request.ModelName, Bare: request.Bare,
+		Name: request.Name, Dir: request.Own, ModelName: request.ModelName, Bare: request.Bare, Home: request.Home,
 		From: bundle.Places{Own: request.Own, Beside: request.Beside},
-	}
-	if request.AtHome {
-		b.Home = "." // what counts is that there is one
 	}
 	g, text, err := request.describe(b)
 	if err != nil {

@@ -55,7 +55,8 @@ type Options struct {
 type trialRequest struct {
 	Name, ModelName string
 	Own, Beside     string // the folders
-	Bare, AtHome    bool
+	Home            string // as the bundle's
+	Bare            bool
 	ReadMemory      int64
 	Memory          int64
 	Options
@@ -110,7 +111,7 @@ func (r *Runner) Begin(ctx context.Context, b *bundle.Bundle, o *Options) (*Tria
 // start runs the child and gives it its request.
 func (r *Runner) start(ctx context.Context, b *bundle.Bundle, o *Options) (*Trial, error) {
 	request := trialRequest{
-		Name: b.Name, ModelName: b.ModelName, Own: b.From.Own, Beside: b.From.Beside, Bare: b.Bare, AtHome: b.Home != "",
+		Name: b.Name, ModelName: b.ModelName, Own: b.From.Own, Beside: b.From.Beside, Bare: b.Bare, Home: b.Home,
 		ReadMemory: r.readMemory(b, o), Memory: r.memory(o), Options: *o,
 	}
 	line, err := json.Marshal(&request)
