@@ -2,7 +2,7 @@ package tensor
 
 import "testing"
 
-func strings(rows, each, size int) []Tensor {
+func textRows(rows, each, size int) []Tensor {
 	return []Tensor{
 		{Type: FP32, Shape: []int64{int64(rows), 4}, Data: make([]byte, 16*rows)},
 		{Type: Bytes, Shape: []int64{int64(rows), int64(each)}, Data: make([]byte, rows*each*(4+size))},
@@ -14,7 +14,7 @@ func TestRowsByText(t *testing.T) {
 	s := &Schema{Inputs: []Spec{{Type: FP32, Shape: []int64{-1, 4}}, {Type: Bytes, Shape: []int64{-1, -1}}}, MaxBatch: 8, MaxRows: 100, MaxText: 4096}
 	f := func(rows, each, size int, text int64, want int) {
 		t.Helper()
-		in := strings(rows, each, size)
+		in := textRows(rows, each, size)
 		if got := TextBytes(in); got != text {
 			t.Errorf("%d rows of %d strings of %d bytes come to %d, want %d", rows, each, size, got, text)
 		}
