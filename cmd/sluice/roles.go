@@ -22,7 +22,7 @@ import (
 // roleCommands ask a running gateway which version is what, and change it.
 func roleCommands() []*cobra.Command {
 	return []*cobra.Command{
-		listCommand(), historyCommand(),
+		listCommand(), historyCommand(), diffCommand(), verifyCommand(),
 		roleCommand("promote MODEL VERSION", "Make a version the live one", `Make a version the live one. It is loaded and proven first if it is not. The version that was live stays
 loaded, so that rollback takes an instant. A hold, or a rejection of the version, is lifted.`),
 		roleCommand("rollback MODEL", "Go back to the version that was live before", `Make the version live that was so before, at once if it is still loaded, and reject the one that is live
