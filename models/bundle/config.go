@@ -111,8 +111,6 @@ type Config struct {
 	// versions. It has one whole number or text for each row. Default none.
 	Unit string `yaml:"unit" in:"model"`
 
-	// Inherited are the keys that the model's file gives.
-	Inherited []string `yaml:"-"`
 	// Triton is what config.pbtxt says; nil without one.
 	Triton *Triton `yaml:"-"`
 	// Asked means that somebody named the devices or the fallback, so that one that cannot
@@ -120,6 +118,8 @@ type Config struct {
 	Asked bool `yaml:"-"`
 	// BudgetFrom is where Budget comes from.
 	BudgetFrom BudgetBasis `yaml:"-"`
+	// Origins are the files that the settings come from, by key. One that is not there is a default.
+	Origins map[string]Origin `yaml:"-"`
 }
 
 // BatchSetting is what model.yaml says of batching.

@@ -20,8 +20,9 @@ import (
 type document struct {
 	file string // what messages call it
 	// lacks is the value of the tag in of the keys that it may not have; empty if it may have all.
-	lacks string
-	text  []byte
+	lacks  string
+	text   []byte
+	silent []string // the keys without a value, see decode
 }
 
 // read decodes at most one document over what c holds, and returns its keys with their values, those of

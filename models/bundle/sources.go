@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
-	"slices"
 	"strings"
 
 	"sluice/internal/prescan"
@@ -53,9 +52,11 @@ func (s Sources) Decode(defaults Defaults) (Config, error) {
 	if err != nil {
 		return c, err
 	}
-	for _, key := range inherited {
-		if !slices.Contains(own, key) {
-			c.Inherited = append(c.Inherited, key)
+	c.comes(OriginFile, own...)
+	c.comes(OriginModel, inherited...)
+	for _, key := range version.silent {
+		if delete(c.Origins, key); len(c.Origins) == 0 {
+			c.Origins = nil
 		}
 	}
 	if err := errors.Join(c.validate(), c.checkPlaces(s)); err != nil {
@@ -76,7 +77,7 @@ func (s Sources) Decode(defaults Defaults) (Config, error) {
 	return c, nil
 }
 
-// decode reads a file over what c holds, and returns its keys. A key without a value, null, is as in
+// decode reads a file over what c holds, and returns the keys that it gives. A key without a value, null, is as in
 // base: what is inherited does not hold.
 func (d *document) decode(text []byte, c, base *Config) ([]string, error) {
 	if len(text) > maxConfigBytes {
@@ -104,15 +105,18 @@ func (d *document) decode(text []byte, c, base *Config) ([]string, error) {
 			to.Field(i).Set(was.Field(i))
 			continue
 		}
-		if keys = append(keys, key); d.lacks != "" && tag.Get("in") == d.lacks {
+		if d.lacks != "" && tag.Get("in") == d.lacks {
 			faults = append(faults, fmt.Errorf("%s: %s", d.where("$."+key), misplaced(key, d.lacks)))
 		}
-		if value == nil {
+		if value == nil && key != "nonfinite" { // to YAML its word null is nothing, and here a choice
 			to.Field(i).Set(from.Field(i))
+			d.silent = append(d.silent, key)
+		} else {
+			keys = append(keys, key)
 		}
 	}
 	if value, there := values["nonfinite"]; there && value == nil {
-		c.Nonfinite = NonfiniteNull // to YAML the word is nothing, and here a choice
+		c.Nonfinite = NonfiniteNull
 	}
 	return keys, errors.Join(faults...)
 }
@@ -127,7 +131,7 @@ func misplaced(key, in string) string {
 
 // fileOf is the file that a key comes from; it is the version's where none has it.
 func (c *Config) fileOf(key string) string {
-	if slices.Contains(c.Inherited, key) {
+	if c.Origins[key] == OriginModel {
 		return ModelConfigFile
 	}
 	return ConfigFile

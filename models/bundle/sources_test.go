@@ -1,10 +1,10 @@
 package bundle
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -86,10 +86,10 @@ func TestInheritance(t *testing.T) {
 			t.Errorf("%s: the values %q of the test cannot be told apart", key, sample)
 		}
 		inherited := decode(Sources{Model: model})
-		if !reflect.DeepEqual(inherited.Inherited, []string{key}) {
-			t.Errorf("%s: inherited are %q", key, inherited.Inherited)
+		if want := (map[string]Origin{key: OriginModel}); !maps.Equal(inherited.Origins, want) {
+			t.Errorf("%s: inherited are %q", key, inherited.Origins)
 		}
-		if inherited.Inherited = nil; !reflect.DeepEqual(inherited, alone) {
+		if inherited.Origins = alone.Origins; !reflect.DeepEqual(inherited, alone) {
 			t.Errorf("%s of the model's file:\ngot  %+v\nwant %+v", name, inherited, alone)
 		}
 		if got := decode(Sources{Model: model, Version: version}); !reflect.DeepEqual(got, other) {
@@ -179,7 +179,7 @@ func TestSourcesInFolders(t *testing.T) {
 				if _, err := readFakes(b, copies); err != nil {
 					t.Fatal(err)
 				}
-				got := Config{Promote: b.Config.Promote, MaxBatch: b.Config.MaxBatch, MaxRows: b.Config.MaxRows, Weight: b.Config.Weight, Inherited: b.Config.Inherited}
+				got := Config{Promote: b.Config.Promote, MaxBatch: b.Config.MaxBatch, MaxRows: b.Config.MaxRows, Weight: b.Config.Weight, Origins: b.Config.Origins}
 				if !reflect.DeepEqual(got, want) {
 					t.Errorf("copied %v: %+v, want %+v", copied, got, want)
 				}
@@ -207,17 +207,17 @@ func TestSourcesInFolders(t *testing.T) {
 		})
 	}
 	f("beside a version", files{"m/1/model.onnx": "x", "m/model.yaml": "promote: manual\nmax_batch: 8"},
-		Config{Promote: PromoteManual, MaxBatch: 8, MaxRows: 1024, Inherited: []string{"max_batch", "promote"}})
+		Config{Promote: PromoteManual, MaxBatch: 8, MaxRows: 1024, Origins: map[string]Origin{"max_batch": OriginModel, "promote": OriginModel}})
 	f("under the version's own", files{"m/1/model.onnx": "x", "m/model.yaml": "weight: 2\nmax_batch: 8", "m/1/model.yaml": "max_batch: 4"},
-		Config{MaxBatch: 4, MaxRows: 1024, Weight: 2, Inherited: []string{"weight"}})
+		Config{MaxBatch: 4, MaxRows: 1024, Weight: 2, Origins: map[string]Origin{"weight": OriginModel, "max_batch": OriginFile}})
 	f("over config.pbtxt", files{"m/1/model.onnx": "x", "m/model.yaml": "max_batch: 8", "m/config.pbtxt": "max_batch_size: 16"},
-		Config{MaxBatch: 8, MaxRows: 16, Inherited: []string{"max_batch"}})
+		Config{MaxBatch: 8, MaxRows: 16, Origins: map[string]Origin{"max_batch": OriginModel, "max_rows": OriginTriton}})
 	f("config.pbtxt where it is silent", files{"m/1/model.onnx": "x", "m/model.yaml": "weight: 2", "m/config.pbtxt": "max_batch_size: 16"},
-		Config{MaxBatch: 16, MaxRows: 16, Weight: 2, Inherited: []string{"weight"}})
+		Config{MaxBatch: 16, MaxRows: 16, Weight: 2, Origins: map[string]Origin{"weight": OriginModel, "max_batch": OriginTriton, "max_rows": OriginTriton}})
 	f("a folder of model files", files{"m/1/model.onnx/model.onnx": "x", "m/model.yaml": "max_batch: 8"},
-		Config{MaxBatch: 8, MaxRows: 1024, Inherited: []string{"max_batch"}})
+		Config{MaxBatch: 8, MaxRows: 1024, Origins: map[string]Origin{"max_batch": OriginModel}})
 	f("without a folder for the version", files{"m/model.onnx": "x", "m/model.yaml": "promote: manual\nmax_batch: 8"},
-		Config{Promote: PromoteManual, MaxBatch: 8, MaxRows: 1024})
+		Config{Promote: PromoteManual, MaxBatch: 8, MaxRows: 1024, Origins: map[string]Origin{"max_batch": OriginFile, "promote": OriginFile}})
 }
 
 // A model's file that is no plain file refuses its versions, and one without versions is told of.
@@ -299,7 +299,7 @@ func TestUnit(t *testing.T) {
 			Optional: []tensor.Spec{spec("group", tensor.Int64, -1)},
 		}
 		got := ""
-		if err := (&Config{Unit: unit, Inherited: []string{"unit"}}).checkUnit(&s); err != nil {
+		if err := (&Config{Unit: unit, Origins: map[string]Origin{"unit": OriginModel}}).checkUnit(&s); err != nil {
 			got = err.Error()
 		}
 		if got != want {
@@ -357,7 +357,7 @@ func FuzzInherit(f *testing.F) {
 		if err == nil && (alone.SHA256 != nil || alone.Lineage != nil) {
 			t.Errorf("the model's file has keys of a version: %+v", alone)
 		}
-		if !slices.Contains(c.Inherited, "unit") && c.Unit != "" || !slices.Contains(c.Inherited, "promote") && c.Promote != "" {
+		if c.Origins["unit"] != OriginModel && c.Unit != "" || c.Origins["promote"] != OriginModel && c.Promote != "" {
 			t.Errorf("a version's file has keys of the model: %+v", c)
 		}
 	})
