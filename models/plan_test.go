@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"sluice/models/bundle"
+	"sluice/models/gates"
 )
 
 // TestPlan gives versions from new to old, as "3:LOADING"; a trailing ! means that the
@@ -77,6 +78,12 @@ func TestLookNoticesOtherFiles(t *testing.T) {
 	e.look("b", "", now.Add(2*time.Hour))
 	if e.state != Discovered || e.settled || e.since != now.Add(2*time.Hour) {
 		t.Errorf("changed files: %v, settled %v, since %v", e.state, e.settled, e.since)
+	}
+	kept := &gates.Report{}
+	e = &entry{state: Failed, print: "a", loaded: "a", shared: "x", applied: "x", settled: true, report: kept}
+	e.look("a", "y", now)
+	if e.state != Discovered || e.settled || e.report != kept {
+		t.Errorf("other settings of the model: %v, settled %v, report %v", e.state, e.settled, e.report)
 	}
 	e = &entry{state: Ready, print: "a", loaded: "a", settled: true}
 	e.look("b", "", now)

@@ -100,7 +100,7 @@ func TestExampleOfTheModelPage(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, rest, _ := strings.Cut(string(text), "```yaml\n")
-	example, _, _ := strings.Cut(rest, "```")
+	example, rest, _ := strings.Cut(rest, "```")
 	c, err := decodeOwn([]byte(example), testDefaults())
 	if err != nil {
 		t.Fatal(err)
@@ -110,6 +110,12 @@ func TestExampleOfTheModelPage(t *testing.T) {
 		!reflect.DeepEqual(c.Padding, &PaddingConfig{"seq", []int{16, 32, 64, 128}, map[string]float64{"tokens": 0, "mask": 0}}) ||
 		!reflect.DeepEqual(c.Labels["probabilities"], []string{"cat", "dog", "neither"}) || len(c.SHA256) != 2 || c.Lineage["script"] != "train.py" {
 		t.Errorf("the example means %+v", c)
+	}
+	_, rest, _ = strings.Cut(rest, "```yaml\n")
+	shared, _, _ := strings.Cut(rest, "```")
+	c, err = Sources{Model: []byte(shared)}.Decode(testDefaults())
+	if err != nil || c.Budget != 50*time.Millisecond || c.MaxBatch != 128 || c.Promote != PromoteManual || c.KeepPrevious == nil || *c.KeepPrevious || c.Unit != "user" || len(c.Inherited) != 5 {
+		t.Errorf("the example of settings of all versions means %+v, %v", c, err)
 	}
 }
 
