@@ -18,6 +18,7 @@ import (
 
 // TestServeAnnouncesOnATerminal: people are told what is served, and each command that is printed works.
 func TestServeAnnouncesOnATerminal(t *testing.T) {
+	t.Parallel()
 	needLibrary(t)
 	master, slave := ptytest.Open(t)
 	g := spawn(t, rig.Options{Stdout: slave}, "--models", examples)
@@ -60,6 +61,7 @@ func post(t *testing.T, url, body string) (int, string) {
 }
 
 func TestSample(t *testing.T) {
+	t.Parallel()
 	g := startGateway(t, "--models", examples)
 	listen := strings.TrimPrefix(g.predict, "http://")
 	for _, model := range exampleModels {

@@ -98,6 +98,7 @@ func (d *drilled) signal(s syscall.Signal) {
 // CPU goes on, and the device comes back.
 func TestDrill(t *testing.T) {
 	notRaced(t)
+	beside(t)
 	lasts, after := 1200*time.Millisecond, 500*time.Millisecond // the second of the fault is judged, and what is after it
 	if os.Getenv(drillStrict) != "" {
 		lasts, after = 2*time.Second, time.Second
@@ -114,6 +115,7 @@ func TestDrill(t *testing.T) {
 		{"shared memory gone", func(d *drilled) { d.order(fake.Orders{LoseMemory: true}) }, func(d *drilled) { d.order(fake.Orders{}) }},
 	} {
 		t.Run(strings.ReplaceAll(fault.name, " ", "-"), func(t *testing.T) {
+			beside(t)
 			d := startDrilled(t)
 			before := d.holds()
 			stop := d.load()
@@ -206,6 +208,7 @@ func (s drillSum) String() string {
 
 // A gateway that is told to stop while its device hangs answers what it has accepted and goes.
 func TestTerminationWhileTheDeviceHangs(t *testing.T) {
+	beside(t)
 	d := startDrilled(t)
 	stop := d.load()
 	begun := time.Now()
@@ -228,6 +231,7 @@ func TestTerminationWhileTheDeviceHangs(t *testing.T) {
 
 // Nothing is left of a gateway that is killed: its workers go with it.
 func TestKilledGatewayLeavesNoWorker(t *testing.T) {
+	beside(t)
 	d := startDrilled(t)
 	worker := d.Worker()
 	if worker == 0 {

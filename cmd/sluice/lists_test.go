@@ -147,6 +147,7 @@ func askList(t *testing.T, g *running, model string, rng *rand.Rand) bool {
 }
 
 func TestListsAreRefusedByName(t *testing.T) {
+	t.Parallel()
 	g := startGateway(t, "--models", listModels(t))
 	f := func(model, want string, inputs ...map[string]any) {
 		t.Helper()
@@ -164,6 +165,7 @@ func TestListsAreRefusedByName(t *testing.T) {
 
 // TestOptionalInput replaces a value of the file for one request alone.
 func TestOptionalInput(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	draw := func() *onnxgen.Graph {
 		return (&onnxgen.Graph{}).Input("x", onnxgen.Float32, "n", 4).Input("scale", onnxgen.Float32, 1).Floats("scale", []int{1}, 3).
@@ -202,6 +204,7 @@ func TestOptionalInput(t *testing.T) {
 // TestCoupledAnswersSaySo batches a model whose rows change each other because its settings ask
 // for it, and tells each caller.
 func TestCoupledAnswersSaySo(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	mean := func() *onnxgen.Graph {
 		return (&onnxgen.Graph{}).Input("x", onnxgen.Float32, "n", 2).
@@ -232,6 +235,7 @@ func TestCoupledAnswersSaySo(t *testing.T) {
 // TestOutputsThatAreInputs gives back what the library computes nothing for: an input and a
 // constant of the file.
 func TestOutputsThatAreInputs(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	putModel(t, dir, "pass", (&onnxgen.Graph{}).Input("x", onnxgen.Float32, "n", 2).Shaped("x", onnxgen.Float32, "n", 2).
 		Node("Neg", "y", onnxgen.In("x")).Shaped("y", onnxgen.Float32, "n", 2), "")

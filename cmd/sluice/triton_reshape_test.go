@@ -17,6 +17,7 @@ import (
 // TestTritonReshape asks models whose shapes on the wire are not their own, in each form that a
 // request and an answer may have.
 func TestTritonReshape(t *testing.T) {
+	t.Parallel()
 	double := func(in, out []any) *onnxgen.Graph {
 		return onnxgen.New(17).Input("x", floats, in...).Shaped("y", floats, out...).Node("Add", "y", onnxgen.In("x", "x"))
 	}

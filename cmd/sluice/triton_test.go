@@ -171,6 +171,7 @@ optimization { graph : { level : 1 } execution_accelerators { gpu_execution_acce
 // TestTritonExamples serves Triton's stateless ONNX examples as they stand, and wants of each the
 // metadata that Triton shows and right answers.
 func TestTritonExamples(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	for _, m := range tritonExamples() {
 		m.write(t, dir)

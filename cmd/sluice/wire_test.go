@@ -55,6 +55,7 @@ func TestTimeoutParameterOfASlowModel(t *testing.T) {
 // Answers hold what a strict reader of JSON takes where a model or a request says so, and a missing
 // value can be sent as null.
 func TestNonFiniteOnTheWire(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	logs := func() *onnxgen.Graph {
 		return (&onnxgen.Graph{}).Input("x", onnxgen.Float32, "n", 4).Node("Log", "y", onnxgen.In("x")).Shaped("y", onnxgen.Float32, "n", 4)
@@ -88,6 +89,7 @@ func TestNonFiniteOnTheWire(t *testing.T) {
 
 // A model without rows takes tensors without elements; one with rows refuses them.
 func TestEmptyTensors(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	for name, settings := range map[string]string{"whole": "max_batch: 0\n", "apart": "max_batch: 0\nisolation: process\n", "rows": ""} {
 		putModel(t, dir, name, (&onnxgen.Graph{}).Input("x", onnxgen.Float32, "n", 2).Node("Neg", "y", onnxgen.In("x")).Shaped("y", onnxgen.Float32, "n", 2), settings)
