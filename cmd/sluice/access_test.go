@@ -125,7 +125,7 @@ func TestFullDiskCostsTheAccessLogAlone(t *testing.T) {
 	if _, err := os.Stat("/dev/full"); err != nil {
 		t.Skip("there is no /dev/full")
 	}
-	g := startGateway(t, "--models", onlyEta(t), "--access-log-file", "/dev/full", "--access-log-sample", "1")
+	g := startGateway(t, "--models", onlyEta(t), "--access-log-file", "/dev/full", "--access-log-sample", "1", "--scheduler-budget", "10s")
 	request := string(golden(t, "eta")[0].Request)
 	eventually(t, "the log tells of the disk", func() bool {
 		if status := g.send("/v2/models/eta/infer", request); status != http.StatusOK {

@@ -21,7 +21,7 @@ func TestServeAnnouncesOnATerminal(t *testing.T) {
 	t.Parallel()
 	needLibrary(t)
 	master, slave := ptytest.Open(t)
-	g := spawn(t, rig.Options{Stdout: slave}, "--models", examples)
+	g := spawn(t, rig.Options{Stdout: slave}, "--models", examples, "--scheduler-budget", "10s")
 	var shown rig.Transcript
 	read := make(chan struct{})
 	go func() {
@@ -62,7 +62,7 @@ func post(t *testing.T, url, body string) (int, string) {
 
 func TestSample(t *testing.T) {
 	t.Parallel()
-	g := startGateway(t, "--models", examples)
+	g := startGateway(t, "--models", examples, "--scheduler-budget", "10s")
 	listen := strings.TrimPrefix(g.predict, "http://")
 	for _, model := range exampleModels {
 		out, err := exec.Command(sluice, "sample", model, "--listen", listen).Output()

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -196,10 +197,16 @@ func read(res *http.Response, err error) (int, string) {
 	return res.StatusCode, string(body)
 }
 
-// infer sends a request to a model and wants status 200.
+// infer sends a request to a model and wants status 200, however busy the machine is.
 func (g *running) infer(model string, request []byte) []byte {
 	g.t.Helper()
-	status, body := g.post(g.predict+"/v2/models/"+model+"/infer", string(request))
+	r, err := http.NewRequest(http.MethodPost, g.predict+"/v2/models/"+model+"/infer", bytes.NewReader(request))
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("Sluice-Budget-Ms", "10000")
+	status, body := read(http.DefaultClient.Do(r))
 	if status != http.StatusOK {
 		g.t.Fatalf("%s answered %d: %s", model, status, body)
 	}

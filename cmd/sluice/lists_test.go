@@ -85,7 +85,7 @@ func listModels(t *testing.T) string {
 // TestListsOfDifferentUsersShareBatches asks from many clients, each with users and lists of its
 // own: one row of the user beside n items, or n equal ones.
 func TestListsOfDifferentUsersShareBatches(t *testing.T) {
-	g := startGateway(t, "--models", listModels(t))
+	g := startGateway(t, "--models", listModels(t), "--scheduler-budget", "10s")
 	for _, model := range []string{"shown", "asked", "fixed"} {
 		var shared atomic.Int64
 		var wg sync.WaitGroup
@@ -148,7 +148,7 @@ func askList(t *testing.T, g *running, model string, rng *rand.Rand) bool {
 
 func TestListsAreRefusedByName(t *testing.T) {
 	t.Parallel()
-	g := startGateway(t, "--models", listModels(t))
+	g := startGateway(t, "--models", listModels(t), "--scheduler-budget", "10s")
 	f := func(model, want string, inputs ...map[string]any) {
 		t.Helper()
 		status, body := g.post(g.predict+"/v2/models/"+model+"/infer", string(request(t, inputs...)))
@@ -173,7 +173,7 @@ func TestOptionalInput(t *testing.T) {
 	}
 	putModel(t, dir, "given", draw(), "optional: [scale]\n")
 	putModel(t, dir, "closed", draw(), "")
-	g := startGateway(t, "--models", dir)
+	g := startGateway(t, "--models", dir, "--scheduler-budget", "10s")
 	x := floatInput("x", []int{1, 4}, 1, 2, 3, 4)
 	var wg sync.WaitGroup
 	for c := range 16 {
@@ -213,7 +213,7 @@ func TestCoupledAnswersSaySo(t *testing.T) {
 	}
 	putModel(t, dir, "coupled", mean(), "batch: coupled\n")
 	putModel(t, dir, "whole", mean(), "")
-	g := startGateway(t, "--models", dir)
+	g := startGateway(t, "--models", dir, "--scheduler-budget", "10s")
 	for model, want := range map[string]string{"coupled": "coupled", "whole": ""} {
 		body := request(t, floatInput("x", []int{2, 2}, 1, 2, 3, 4))
 		res, err := http.Post(g.predict+"/v2/models/"+model+"/infer", "application/json", strings.NewReader(string(body)))
@@ -243,7 +243,7 @@ func TestOutputsThatAreInputs(t *testing.T) {
 		Node("Neg", "y", onnxgen.In("x")).Shaped("y", onnxgen.Float32, "n", 2).Shaped("x2", onnxgen.Float32, 2), "")
 	putModel(t, dir, "one", (&onnxgen.Graph{}).Input("x", onnxgen.Float32, 1, 2).Shaped("x", onnxgen.Float32, 1, 2).
 		Node("Neg", "y", onnxgen.In("x")).Shaped("y", onnxgen.Float32, 1, 2), "")
-	g := startGateway(t, "--models", dir)
+	g := startGateway(t, "--models", dir, "--scheduler-budget", "10s")
 	for _, model := range []string{"pass", "constant", "one"} {
 		got := numbers(t, g.infer(model, request(t, floatInput("x", []int{2, 2}, 1, 2, 3, 4))))
 		if !alike(got["y"].Data, []float64{-1, -2, -3, -4}) {

@@ -166,7 +166,7 @@ func TestFullDiskCostsTheTraceAlone(t *testing.T) {
 	if _, err := os.Stat("/dev/full"); err != nil {
 		t.Skip("there is no /dev/full")
 	}
-	g := startGateway(t, "--models", onlyEta(t), "--record", "/dev/full")
+	g := startGateway(t, "--models", onlyEta(t), "--record", "/dev/full", "--scheduler-budget", "10s")
 	request := string(golden(t, "eta")[0].Request)
 	f := func() {
 		t.Helper()

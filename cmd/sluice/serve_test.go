@@ -175,7 +175,7 @@ func TestRollbackUnderLoad(t *testing.T) {
 
 func TestUnloadAndLoadOnTheAdminPort(t *testing.T) {
 	t.Parallel()
-	g := startGateway(t, "--models", onlyEta(t))
+	g := startGateway(t, "--models", onlyEta(t), "--scheduler-budget", "10s")
 	request := golden(t, "eta")[0].Request
 	f := func(step string, want int) {
 		t.Helper()

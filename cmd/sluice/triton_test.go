@@ -176,7 +176,7 @@ func TestTritonExamples(t *testing.T) {
 	for _, m := range tritonExamples() {
 		m.write(t, dir)
 	}
-	g := startGateway(t, "--models", dir)
+	g := startGateway(t, "--models", dir, "--scheduler-budget", "10s")
 	shapes := func(model string, max int, format string, tensors ...string) {
 		t.Helper()
 		var meta struct {

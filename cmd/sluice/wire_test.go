@@ -62,7 +62,7 @@ func TestNonFiniteOnTheWire(t *testing.T) {
 	}
 	putModel(t, dir, "log", logs(), "")
 	putModel(t, dir, "strict", logs(), "nonfinite: null\n")
-	g := startGateway(t, "--models", dir)
+	g := startGateway(t, "--models", dir, "--scheduler-budget", "10s")
 	ask := func(model, form, data, want string) {
 		t.Helper()
 		req, err := http.NewRequest(http.MethodPost, g.predict+"/v2/models/"+model+"/infer", strings.NewReader(`{"inputs":[{"name":"x","datatype":"FP32","shape":[1,4],"data":`+data+`}]}`))
@@ -94,7 +94,7 @@ func TestEmptyTensors(t *testing.T) {
 	for name, settings := range map[string]string{"whole": "max_batch: 0\n", "apart": "max_batch: 0\nisolation: process\n", "rows": ""} {
 		putModel(t, dir, name, (&onnxgen.Graph{}).Input("x", onnxgen.Float32, "n", 2).Node("Neg", "y", onnxgen.In("x")).Shaped("y", onnxgen.Float32, "n", 2), settings)
 	}
-	g := startGateway(t, "--models", dir)
+	g := startGateway(t, "--models", dir, "--scheduler-budget", "10s")
 	const request = `{"inputs":[{"name":"x","datatype":"FP32","shape":[0,2],"data":[]}]}`
 	for _, model := range []string{"whole", "apart"} {
 		status, body := g.post(g.predict+"/v2/models/"+model+"/infer", request)
