@@ -83,7 +83,6 @@ func sameInputs(t *testing.T, r *table.Row, request []byte) {
 // Each request that a gateway was sent is found by its id, with its inputs where it was chosen, while the gateway
 // runs and after it has ended; and the numbers agree.
 func TestPredictionLog(t *testing.T) {
-	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "predictions")
 	g := startGateway(t, "--models", examples, "--prediction-log-dir", dir, "--prediction-log-sample", "1", "--prediction-log-index", "all",
 		"--prediction-log-redact", "nothing=drop")
@@ -155,7 +154,6 @@ func TestPredictionLog(t *testing.T) {
 
 // A sample of nothing with an index has each request without its tensors, and says so.
 func TestPredictionLogIndex(t *testing.T) {
-	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "predictions")
 	g := startGateway(t, "--models", onlyEta(t), "--prediction-log-dir", dir, "--prediction-log-sample", "0", "--prediction-log-index", "all",
 		"--prediction-log-keep-worst", "0/s", "--prediction-log-keep-refused", "1/s")
@@ -184,7 +182,6 @@ func TestPredictionLogIndex(t *testing.T) {
 // A gateway that is killed has every answer on the disk that is older than a second, and the next one makes
 // Parquet files of them.
 func TestPredictionLogOfAKilledGateway(t *testing.T) {
-	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "predictions")
 	args := []string{"--models", onlyEta(t), "--prediction-log-dir", dir, "--prediction-log-sample", "1"}
 	g := startGateway(t, args...)

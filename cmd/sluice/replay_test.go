@@ -27,7 +27,6 @@ func replayed(t *testing.T, args ...string) (r replay.Report, status int) {
 // What the example models have answered, each agrees with itself: asked of a gateway that runs and in process, in
 // whatever batches.
 func TestReplayAgreesWithItself(t *testing.T) {
-	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "predictions")
 	g := startGateway(t, "--models", examples, "--prediction-log-dir", dir, "--prediction-log-sample", "1")
 	var clients sync.WaitGroup
@@ -65,7 +64,6 @@ func TestReplayAgreesWithItself(t *testing.T) {
 
 // Against a version with one other weight every row that the weight changes is found, and no other.
 func TestReplayFindsOneChangedWeight(t *testing.T) {
-	t.Parallel()
 	dir, log := t.TempDir(), filepath.Join(t.TempDir(), "predictions")
 	put := func(version string, second float32) {
 		t.Helper()
