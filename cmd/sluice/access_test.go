@@ -36,8 +36,9 @@ func accessLines(t *testing.T, text string) (all []accessLine) {
 // What was asked is in the access log when the server has stopped, to the last request; a file that
 // was moved away is made again meanwhile.
 func TestAccessLog(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "access.log")
-	g := startGateway(t, "--models", examples, "--access-log-file", path, "--access-log-sample", "1")
+	g := startGateway(t, "--models", onlyEta(t), "--access-log-file", path, "--access-log-sample", "1")
 	request := string(golden(t, "eta")[0].Request)
 	begin := time.Now().Add(-time.Second)
 	ask := func(id, model string, want int) {
@@ -98,7 +99,8 @@ func TestAccessLog(t *testing.T) {
 
 // Without a sample those are written that went wrong; standard output takes them as a file does.
 func TestAccessLogOfRefusals(t *testing.T) {
-	g := startGateway(t, "--models", examples, "--access-log-file", "stdout", "--access-log-sample", "0", "--access-log-max-per-second", "2")
+	t.Parallel()
+	g := startGateway(t, "--models", onlyEta(t), "--access-log-file", "stdout", "--access-log-sample", "0", "--access-log-max-per-second", "2")
 	for range 40 {
 		g.send("/v2/models/none/infer", "{}")
 	}
@@ -119,10 +121,11 @@ func TestAccessLogOfRefusals(t *testing.T) {
 }
 
 func TestFullDiskCostsTheAccessLogAlone(t *testing.T) {
+	t.Parallel()
 	if _, err := os.Stat("/dev/full"); err != nil {
 		t.Skip("there is no /dev/full")
 	}
-	g := startGateway(t, "--models", examples, "--access-log-file", "/dev/full", "--access-log-sample", "1")
+	g := startGateway(t, "--models", onlyEta(t), "--access-log-file", "/dev/full", "--access-log-sample", "1", "--scheduler-budget", "10s")
 	request := string(golden(t, "eta")[0].Request)
 	eventually(t, "the log tells of the disk", func() bool {
 		if status := g.send("/v2/models/eta/infer", request); status != http.StatusOK {

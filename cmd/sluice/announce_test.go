@@ -18,9 +18,10 @@ import (
 
 // TestServeAnnouncesOnATerminal: people are told what is served, and each command that is printed works.
 func TestServeAnnouncesOnATerminal(t *testing.T) {
+	t.Parallel()
 	needLibrary(t)
 	master, slave := ptytest.Open(t)
-	g := spawn(t, rig.Options{Stdout: slave}, "--models", examples)
+	g := spawn(t, rig.Options{Stdout: slave}, "--models", examples, "--scheduler-budget", "10s")
 	var shown rig.Transcript
 	read := make(chan struct{})
 	go func() {
@@ -60,7 +61,8 @@ func post(t *testing.T, url, body string) (int, string) {
 }
 
 func TestSample(t *testing.T) {
-	g := startGateway(t, "--models", examples)
+	t.Parallel()
+	g := startGateway(t, "--models", examples, "--scheduler-budget", "10s")
 	listen := strings.TrimPrefix(g.predict, "http://")
 	for _, model := range exampleModels {
 		out, err := exec.Command(sluice, "sample", model, "--listen", listen).Output()

@@ -85,6 +85,7 @@ func (c *caller) answer() (status, batch int, body string) {
 // Requests that come at once share batches. One with a number that the model refuses is answered
 // 422, and each of its neighbours its own row.
 func TestABadRowCostsItsOwnCaller(t *testing.T) {
+	t.Parallel()
 	g := startGateway(t, "--models", tableModel(t))
 	var table []string
 	first := newCaller(t, g.predict)

@@ -125,6 +125,7 @@ func (s shifted) Scatter(lane int, parts []task.Part) error {
 // TestCheckFindsAFallbackThatDiffers checks a real model on two devices whose answers differ
 // by more than the golden rows show, because there are none.
 func TestCheckFindsAFallbackThatDiffers(t *testing.T) {
+	t.Parallel()
 	needLibrary(t)
 	library, err := serve.LoadLibrary(os.Getenv("SLUICE_ONNXRUNTIME"))
 	if err != nil {

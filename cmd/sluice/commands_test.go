@@ -63,6 +63,7 @@ func runWith(t *testing.T, env []string, args ...string) (stdout, stderr string,
 
 // TestHelpFitsATerminal: no command's help is wider than a terminal, and none is cut.
 func TestHelpFitsATerminal(t *testing.T) {
+	t.Parallel()
 	var walk func(cmd *cobra.Command)
 	walk = func(cmd *cobra.Command) {
 		args := append(strings.Fields(cmd.CommandPath())[1:], "--help")

@@ -82,6 +82,7 @@ func (inv *inventory) find(name string) *fleet.Verdict {
 }
 
 func TestDevicesOfThisMachine(t *testing.T) {
+	t.Parallel()
 	needLibrary(t)
 	inv := devices(t, "--config", settingsFile(t, "devices:", "  - "+softwareGPU(t), "  - cpu"))
 	if !strings.HasPrefix(inv.Version, "1.") || inv.Library == "" {
@@ -182,6 +183,7 @@ func TestCheckRefusesDevices(t *testing.T) {
 }
 
 func TestCheckAcceptsAUsableDevice(t *testing.T) {
+	t.Parallel()
 	needLibrary(t)
 	path := settingsFile(t, "devices:", "  - "+softwareGPU(t), "  - fake")
 	if out, status := command(t, "check", "--config", path, filepath.Join(examples, "eta", "1", "model.onnx")); status != 0 {

@@ -82,6 +82,21 @@ func (d *drilled) holds() (h holdings) {
 	return h
 }
 
+// settled is what the gateway holds as soon as ten looks in a row say the same: a connection that comes or goes
+// during a look counts.
+func (d *drilled) settled() (h holdings) {
+	d.t.Helper()
+	same := 0
+	eventually(d.t, "what the gateway holds stays the same", func() bool {
+		same++
+		if now := d.holds(); now != h {
+			h, same = now, 0
+		}
+		return same == 10
+	})
+	return h
+}
+
 // signal sends the worker a signal.
 func (d *drilled) signal(s syscall.Signal) {
 	d.t.Helper()
@@ -98,6 +113,7 @@ func (d *drilled) signal(s syscall.Signal) {
 // CPU goes on, and the device comes back.
 func TestDrill(t *testing.T) {
 	notRaced(t)
+	beside(t)
 	lasts, after := 1200*time.Millisecond, 500*time.Millisecond // the second of the fault is judged, and what is after it
 	if os.Getenv(drillStrict) != "" {
 		lasts, after = 2*time.Second, time.Second
@@ -114,8 +130,9 @@ func TestDrill(t *testing.T) {
 		{"shared memory gone", func(d *drilled) { d.order(fake.Orders{LoseMemory: true}) }, func(d *drilled) { d.order(fake.Orders{}) }},
 	} {
 		t.Run(strings.ReplaceAll(fault.name, " ", "-"), func(t *testing.T) {
+			beside(t)
 			d := startDrilled(t)
-			before := d.holds()
+			before := d.settled()
 			stop := d.load()
 			begun := time.Now()
 			time.Sleep(1500 * time.Millisecond)
@@ -135,6 +152,7 @@ func TestDrill(t *testing.T) {
 			if status, body := d.get(d.predict + "/v2/health/ready"); status != 200 || strings.Contains(body, "degraded") {
 				t.Errorf("after the fault readiness is %d %s", status, body)
 			}
+			defer func() { t.Logf("at the end the gateway holds %+v", d.holds()) }()
 			eventually(t, fmt.Sprintf("the gateway holds what it held before: %+v", before), func() bool { return d.holds() == before })
 		})
 	}
@@ -206,6 +224,7 @@ func (s drillSum) String() string {
 
 // A gateway that is told to stop while its device hangs answers what it has accepted and goes.
 func TestTerminationWhileTheDeviceHangs(t *testing.T) {
+	beside(t)
 	d := startDrilled(t)
 	stop := d.load()
 	begun := time.Now()
@@ -228,6 +247,7 @@ func TestTerminationWhileTheDeviceHangs(t *testing.T) {
 
 // Nothing is left of a gateway that is killed: its workers go with it.
 func TestKilledGatewayLeavesNoWorker(t *testing.T) {
+	beside(t)
 	d := startDrilled(t)
 	worker := d.Worker()
 	if worker == 0 {

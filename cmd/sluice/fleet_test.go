@@ -16,6 +16,7 @@ import (
 
 // A model that asks for it runs on the CPU in a process of its own, and survives that one's end.
 func TestModelInAProcessOfItsOwn(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	copyBundle(t, "eta", dir, "1")
 	settings := filepath.Join(dir, "eta", "1", "model.yaml")
@@ -48,6 +49,7 @@ var routedTo = regexp.MustCompile(`sluice_requests_routed_total\{device="(\w+)",
 // A device that is down while a model is loaded joins it when it is back; until then the CPU
 // serves. Every scrape meanwhile names where each request went.
 func TestDeviceJoinsAModelThatServes(t *testing.T) {
+	t.Parallel()
 	d := startDrilled(t)
 	done := make(chan struct{})
 	down := make(chan struct{})

@@ -71,6 +71,7 @@ func TestModelsFolderIsRefused(t *testing.T) {
 
 // TestFolderArgument serves a folder that is named without a flag, and files that lie in it flat.
 func TestFolderArgument(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	copyBundle(t, "eta", dir, "1")
 	text, err := os.ReadFile(filepath.Join(examples, "eta", "1", "model.onnx"))
@@ -98,6 +99,7 @@ func TestFolderArgument(t *testing.T) {
 // TestEmptyFolderIsWatched starts over a folder without models, says so with its path, and serves
 // the first that comes.
 func TestEmptyFolderIsWatched(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	g := launchGateway(t, "--models", dir)
 	eventually(t, "the folder is named", func() bool {

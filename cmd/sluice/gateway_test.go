@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -25,7 +26,10 @@ const mebibyte = 1 << 20
 
 var exampleModels = []string{"digits", "encoder", "eta", "ranker"}
 
-var sluice string // path of the binary under test
+var (
+	sluice string // path of the binary under test
+	states string // folder of the states of gateways that name none, by their test
+)
 
 func TestMain(m *testing.M) {
 	serve.Child() // a server in the test's own process loads a model on trial
@@ -33,7 +37,8 @@ func TestMain(m *testing.M) {
 	if err != nil {
 		panic(err)
 	}
-	os.Setenv("XDG_STATE_HOME", filepath.Join(dir, "state")) // of all gateways that name no state folder
+	states = filepath.Join(dir, "state")
+	os.Setenv("XDG_STATE_HOME", states) // of commands that read it
 	if sluice, err = rig.Build(dir); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
@@ -68,6 +73,14 @@ func needLibrary(t testing.TB) {
 	t.Helper()
 	if os.Getenv("SLUICE_ONNXRUNTIME") == "" {
 		t.Skip("ONNX Runtime is not here: run scripts/onnxruntime.sh")
+	}
+}
+
+// beside lets a test run beside others, as t.Parallel does, but not where times are judged.
+func beside(t *testing.T) {
+	t.Helper()
+	if os.Getenv(drillStrict) == "" {
+		t.Parallel()
 	}
 }
 
@@ -106,6 +119,7 @@ func spawn(t *testing.T, o rig.Options, args ...string) *running {
 	t.Helper()
 	needLibrary(t)
 	o.Binary, o.Args = sluice, append([]string{"--drain-delay", "100ms"}, args...)
+	o.Env = append(o.Env, "XDG_STATE_HOME="+filepath.Join(states, t.Name())) // one gateway at a time holds a state, and others follow it
 	gateway, err := rig.Launch(o)
 	if err != nil {
 		t.Fatal(err)
@@ -183,10 +197,16 @@ func read(res *http.Response, err error) (int, string) {
 	return res.StatusCode, string(body)
 }
 
-// infer sends a request to a model and wants status 200.
+// infer sends a request to a model and wants status 200, however busy the machine is.
 func (g *running) infer(model string, request []byte) []byte {
 	g.t.Helper()
-	status, body := g.post(g.predict+"/v2/models/"+model+"/infer", string(request))
+	r, err := http.NewRequest(http.MethodPost, g.predict+"/v2/models/"+model+"/infer", bytes.NewReader(request))
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("Sluice-Budget-Ms", "10000")
+	status, body := read(http.DefaultClient.Do(r))
 	if status != http.StatusOK {
 		g.t.Fatalf("%s answered %d: %s", model, status, body)
 	}
@@ -221,6 +241,14 @@ func golden(t *testing.T, model string) (rows []goldenRow) {
 		rows = append(rows, row)
 	}
 	return rows
+}
+
+// onlyEta is a folder with the example eta alone, for what is the same with any models: a gateway is ready sooner with one.
+func onlyEta(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	copyBundle(t, "eta", dir, "1")
+	return dir
 }
 
 // copyBundle puts a version of an example model into a models folder, whole at once.

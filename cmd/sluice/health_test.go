@@ -114,6 +114,7 @@ func TestHealth(t *testing.T) {
 
 // A server that takes the connection and never answers is not waited for.
 func TestHealthOfAServerThatHangs(t *testing.T) {
+	t.Parallel()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -128,6 +129,7 @@ func TestHealthOfAServerThatHangs(t *testing.T) {
 
 // A gateway that listens over IPv6 alone is found there.
 func TestHealthOfAGatewayOverIPv6(t *testing.T) {
+	t.Parallel()
 	needLibrary(t)
 	ln, err := net.Listen("tcp", "[::1]:0")
 	if err != nil {

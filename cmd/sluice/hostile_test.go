@@ -132,6 +132,7 @@ var hostiles = []hostile{
 // TestHostileBundles puts each of them beside a good model: the gateway refuses it in one sentence,
 // within its memory, and after a restart as well; the good model answers all the while.
 func TestHostileBundles(t *testing.T) {
+	beside(t)
 	needLibrary(t)
 	c := cage.New(t, 512<<20)
 	m := machine{t, t.TempDir()}

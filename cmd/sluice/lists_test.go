@@ -85,7 +85,7 @@ func listModels(t *testing.T) string {
 // TestListsOfDifferentUsersShareBatches asks from many clients, each with users and lists of its
 // own: one row of the user beside n items, or n equal ones.
 func TestListsOfDifferentUsersShareBatches(t *testing.T) {
-	g := startGateway(t, "--models", listModels(t))
+	g := startGateway(t, "--models", listModels(t), "--scheduler-budget", "10s")
 	for _, model := range []string{"shown", "asked", "fixed"} {
 		var shared atomic.Int64
 		var wg sync.WaitGroup
@@ -147,7 +147,8 @@ func askList(t *testing.T, g *running, model string, rng *rand.Rand) bool {
 }
 
 func TestListsAreRefusedByName(t *testing.T) {
-	g := startGateway(t, "--models", listModels(t))
+	t.Parallel()
+	g := startGateway(t, "--models", listModels(t), "--scheduler-budget", "10s")
 	f := func(model, want string, inputs ...map[string]any) {
 		t.Helper()
 		status, body := g.post(g.predict+"/v2/models/"+model+"/infer", string(request(t, inputs...)))
@@ -164,6 +165,7 @@ func TestListsAreRefusedByName(t *testing.T) {
 
 // TestOptionalInput replaces a value of the file for one request alone.
 func TestOptionalInput(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	draw := func() *onnxgen.Graph {
 		return (&onnxgen.Graph{}).Input("x", onnxgen.Float32, "n", 4).Input("scale", onnxgen.Float32, 1).Floats("scale", []int{1}, 3).
@@ -171,7 +173,7 @@ func TestOptionalInput(t *testing.T) {
 	}
 	putModel(t, dir, "given", draw(), "optional: [scale]\n")
 	putModel(t, dir, "closed", draw(), "")
-	g := startGateway(t, "--models", dir)
+	g := startGateway(t, "--models", dir, "--scheduler-budget", "10s")
 	x := floatInput("x", []int{1, 4}, 1, 2, 3, 4)
 	var wg sync.WaitGroup
 	for c := range 16 {
@@ -202,6 +204,7 @@ func TestOptionalInput(t *testing.T) {
 // TestCoupledAnswersSaySo batches a model whose rows change each other because its settings ask
 // for it, and tells each caller.
 func TestCoupledAnswersSaySo(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	mean := func() *onnxgen.Graph {
 		return (&onnxgen.Graph{}).Input("x", onnxgen.Float32, "n", 2).
@@ -210,7 +213,7 @@ func TestCoupledAnswersSaySo(t *testing.T) {
 	}
 	putModel(t, dir, "coupled", mean(), "batch: coupled\n")
 	putModel(t, dir, "whole", mean(), "")
-	g := startGateway(t, "--models", dir)
+	g := startGateway(t, "--models", dir, "--scheduler-budget", "10s")
 	for model, want := range map[string]string{"coupled": "coupled", "whole": ""} {
 		body := request(t, floatInput("x", []int{2, 2}, 1, 2, 3, 4))
 		res, err := http.Post(g.predict+"/v2/models/"+model+"/infer", "application/json", strings.NewReader(string(body)))
@@ -232,6 +235,7 @@ func TestCoupledAnswersSaySo(t *testing.T) {
 // TestOutputsThatAreInputs gives back what the library computes nothing for: an input and a
 // constant of the file.
 func TestOutputsThatAreInputs(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	putModel(t, dir, "pass", (&onnxgen.Graph{}).Input("x", onnxgen.Float32, "n", 2).Shaped("x", onnxgen.Float32, "n", 2).
 		Node("Neg", "y", onnxgen.In("x")).Shaped("y", onnxgen.Float32, "n", 2), "")
@@ -239,7 +243,7 @@ func TestOutputsThatAreInputs(t *testing.T) {
 		Node("Neg", "y", onnxgen.In("x")).Shaped("y", onnxgen.Float32, "n", 2).Shaped("x2", onnxgen.Float32, 2), "")
 	putModel(t, dir, "one", (&onnxgen.Graph{}).Input("x", onnxgen.Float32, 1, 2).Shaped("x", onnxgen.Float32, 1, 2).
 		Node("Neg", "y", onnxgen.In("x")).Shaped("y", onnxgen.Float32, 1, 2), "")
-	g := startGateway(t, "--models", dir)
+	g := startGateway(t, "--models", dir, "--scheduler-budget", "10s")
 	for _, model := range []string{"pass", "constant", "one"} {
 		got := numbers(t, g.infer(model, request(t, floatInput("x", []int{2, 2}, 1, 2, 3, 4))))
 		if !alike(got["y"].Data, []float64{-1, -2, -3, -4}) {

@@ -46,6 +46,7 @@ func recorded(t *testing.T) string {
 // Each exit status of a run that was made, and which of several it is. What is decided by counts
 // outranks what a busy machine can do to a run, so it cannot hide it; for the others see below.
 func TestLoadtestExitStatus(t *testing.T) {
+	t.Parallel()
 	expect := recorded(t)
 	const (
 		tooFew = "p99.9<1s" // of some hundred requests
@@ -135,6 +136,7 @@ func TestLoadtestExitStatusOfValidRuns(t *testing.T) {
 
 // A target that contradicts itself has no right answers to record.
 func TestLoadtestRecordsNoContradictions(t *testing.T) {
+	t.Parallel()
 	s := startStub(t, "corrupt=3")
 	path := filepath.Join(t.TempDir(), "expected.jsonl")
 	got := loadtestCommandLine(t, "record", s.Addr(), "--model", "stub", "--variants", "16", "--out", path)
@@ -148,6 +150,7 @@ func TestLoadtestRecordsNoContradictions(t *testing.T) {
 
 // SIGINT ends a run and not its reports.
 func TestLoadtestInterrupted(t *testing.T) {
+	t.Parallel()
 	s := startStub(t, "")
 	dir := t.TempDir()
 	saved, page := filepath.Join(dir, "result.json"), filepath.Join(dir, "page.html")
@@ -171,6 +174,7 @@ func TestLoadtestInterrupted(t *testing.T) {
 
 // SIGINT before there is anything to report leaves no reports, not even over those of an earlier run.
 func TestLoadtestInterruptedBeforeItBegan(t *testing.T) {
+	t.Parallel()
 	s := startStub(t, "delay=200ms") // each answer is asked for alone, which takes long
 	dir := t.TempDir()
 	old := filepath.Join(dir, "result.json")

@@ -91,6 +91,7 @@ func (p *pages) look() {
 // their figures, which are this machine's.
 func TestLoadtestMeasuresSluice(t *testing.T) {
 	notRaced(t)
+	t.Parallel()
 	p := &pages{t: t, dir: os.Getenv("SLUICE_REPORT_DIR")}
 	if p.dir == "" {
 		p.dir = t.TempDir()
@@ -112,7 +113,7 @@ func TestLoadtestMeasuresSluice(t *testing.T) {
 		t.Errorf("run: the gateway's own counters say %+v, its process %+v", s, r.Resources.Target)
 	}
 
-	r = p.measure("capacity", "capacity", at, "--model", "ranker", "--quick", "--low", "100", "--high", "150", "--probe", "300ms", "--confirm", "500ms", "--confirmations", "1", "--no-recovery", "--slo", "p90<1s,err<50%")
+	r = p.measure("capacity", "capacity", at, "--model", "ranker", "--quick", "--low", "100", "--high", "150", "--precision", "0.5", "--probe", "300ms", "--confirm", "500ms", "--confirmations", "1", "--no-recovery", "--slo", "p90<1s,err<50%")
 	if c := r.Capacity; r.Command != "capacity" || c == nil || len(c.Probes) == 0 || c.Probes[0].Phase != "grid" || c.Probes[0].Rate != 100 || c.Recovery != nil || c.Capacity > 150 {
 		t.Errorf("capacity: %+v", c)
 	}

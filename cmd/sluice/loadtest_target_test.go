@@ -14,6 +14,7 @@ import (
 
 // The load tester starts its target, watches its process and stops it.
 func TestLoadtestStartsItsTarget(t *testing.T) {
+	t.Parallel()
 	addr := freeAddress(t)
 	saved := filepath.Join(t.TempDir(), "result.json")
 	got := loadtestCommandLine(t, "run", addr, "--model", "stub", "--load", "closed:1", "--warmup", "0s", "--duration", "300ms", "--ui", "none",
@@ -27,6 +28,7 @@ func TestLoadtestStartsItsTarget(t *testing.T) {
 
 // A target that dies under load makes the run INVALID, and its last words are told.
 func TestLoadtestTargetDies(t *testing.T) {
+	t.Parallel()
 	addr := freeAddress(t)
 	saved := filepath.Join(t.TempDir(), "result.json")
 	got := loadtestCommandLine(t, "run", addr, "--model", "stub", "--load", "constant:100", "--warmup", "0s", "--duration", "3s", "--timeout", "1s", "--ui", "none", "--variants", "4", "--json", saved,
@@ -41,6 +43,7 @@ func TestLoadtestTargetDies(t *testing.T) {
 
 // SIGINT ends the target too, whether it was ready or not; and so does the end of the load tester by SIGKILL.
 func TestLoadtestLeavesNoTargetBehind(t *testing.T) {
+	t.Parallel()
 	f := func(command string, ready bool, signal syscall.Signal) {
 		t.Helper()
 		addr := freeAddress(t)

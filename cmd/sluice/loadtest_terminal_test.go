@@ -21,6 +21,7 @@ var under = regexp.MustCompile(`\b([2-9]|\d\d+) s of 5m`)
 // In a terminal, control-C in the middle of a run leaves the last block on the screen and below
 // it the report, with the cursor visible and lines that wrap again.
 func TestLoadtestGivesTheTerminalBack(t *testing.T) {
+	t.Parallel()
 	s := startStub(t, "")
 	master, slave := ptytest.Open(t)
 	saved := filepath.Join(t.TempDir(), "result.json")

@@ -84,6 +84,7 @@ func busy(r *result.Result) bool {
 // A command line that asks for what there is not is refused in one sentence, with status 2, or 3
 // where it is the target that is missing.
 func TestLoadtestRefusesInOneSentence(t *testing.T) {
+	t.Parallel()
 	s := startStub(t, "")
 	dir := t.TempDir()
 	write := func(name, text string) string {
@@ -132,6 +133,7 @@ func TestLoadtestRefusesInOneSentence(t *testing.T) {
 
 // The JSON on standard output is one document and nothing else, whatever is shown meanwhile.
 func TestLoadtestJSONOnStandardOutput(t *testing.T) {
+	t.Parallel()
 	s := startStub(t, "")
 	for _, ui := range []string{"plain", "none", "auto"} {
 		got := loadtestCommandLine(t, "run", s.Addr(), "--model", "stub", "--load", "closed:1", "--warmup", "0s", "--duration", "300ms", "--ui", ui, "--json", "-")
@@ -154,6 +156,7 @@ func TestLoadtestJSONOnStandardOutput(t *testing.T) {
 
 // A disk that is full costs a report, a sentence and status 2; the other reports are written.
 func TestLoadtestDiskIsFull(t *testing.T) {
+	t.Parallel()
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
 	if err != nil {
 		t.Skip("there is no /dev/full")
@@ -199,6 +202,7 @@ func TestLoadtestDiskIsFull(t *testing.T) {
 
 // Standard output that is closed costs the text alone.
 func TestLoadtestStandardOutputIsClosed(t *testing.T) {
+	t.Parallel()
 	s := startStub(t, "")
 	saved := filepath.Join(t.TempDir(), "result.json")
 	cmd := exec.Command("sh", "-c", `exec "$0" loadtest run "$1" --model stub --load closed:1 --warmup 0s --duration 200ms --ui none --json "$2" >&-`, sluice, s.Addr(), saved)

@@ -155,7 +155,7 @@ func TestPredictionLog(t *testing.T) {
 // A sample of nothing with an index has each request without its tensors, and says so.
 func TestPredictionLogIndex(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "predictions")
-	g := startGateway(t, "--models", examples, "--prediction-log-dir", dir, "--prediction-log-sample", "0", "--prediction-log-index", "all",
+	g := startGateway(t, "--models", onlyEta(t), "--prediction-log-dir", dir, "--prediction-log-sample", "0", "--prediction-log-index", "all",
 		"--prediction-log-keep-worst", "0/s", "--prediction-log-keep-refused", "1/s")
 	request := string(golden(t, "eta")[0].Request)
 	for i := range 20 {
@@ -183,7 +183,7 @@ func TestPredictionLogIndex(t *testing.T) {
 // Parquet files of them.
 func TestPredictionLogOfAKilledGateway(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "predictions")
-	args := []string{"--models", examples, "--prediction-log-dir", dir, "--prediction-log-sample", "1"}
+	args := []string{"--models", onlyEta(t), "--prediction-log-dir", dir, "--prediction-log-sample", "1"}
 	g := startGateway(t, args...)
 	request := string(golden(t, "eta")[0].Request)
 	type answered struct {

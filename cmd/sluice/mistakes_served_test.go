@@ -31,6 +31,7 @@ func (row *badModel) sentence(m machine) string {
 
 // check says of each bad model why it is refused, and of the good ones that they are served.
 func TestCheckOfBadModels(t *testing.T) {
+	t.Parallel()
 	needLibrary(t)
 	m := badFolder(t)
 	out, stderr, status := runWith(t, nil, "check", m.dir)
@@ -64,6 +65,7 @@ func TestCheckOfBadModels(t *testing.T) {
 
 // The server over the same folder is ready, names what it refuses, and serves the rest.
 func TestServingBesideBadModels(t *testing.T) {
+	t.Parallel()
 	m := badFolder(t)
 	g := launchGateway(t, "--models", m.dir)
 	g.awaitReady()
@@ -129,6 +131,7 @@ func askedWrong(t *testing.T, g *running) {
 // A second version that is copied in two steps is refused meanwhile, the first one serves, and the
 // whole one takes over without a word from anybody. So is it with a first version.
 func TestHalfCopiedVersions(t *testing.T) {
+	t.Parallel()
 	m := machine{t, t.TempDir()}
 	whole := string(doubler().File())
 	m.write("eta/1/model.onnx", whole)
@@ -159,6 +162,7 @@ func TestHalfCopiedVersions(t *testing.T) {
 
 // TestServingAllTheSame: what is wrong does not keep the server from serving; it says so once.
 func TestServingAllTheSame(t *testing.T) {
+	t.Parallel()
 	f := func(name string, put func(m machine), args string, status int, ready, degraded, log string) {
 		t.Helper()
 		m := machine{t, t.TempDir()}

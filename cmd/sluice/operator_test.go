@@ -71,6 +71,7 @@ func cpuLibrary(t *testing.T) {
 
 // A library without CUDA's provider: the device is not up, everything says so, and says why.
 func TestDeviceWithoutItsProvider(t *testing.T) {
+	t.Parallel()
 	cpuLibrary(t)
 	dir := t.TempDir()
 	copyBundle(t, "eta", dir, "1")
@@ -117,6 +118,7 @@ func TestDeviceWithoutItsProvider(t *testing.T) {
 
 // Without any other device there is nothing to serve with: the server ends and names the remedy.
 func TestNoUsableDevice(t *testing.T) {
+	t.Parallel()
 	cpuLibrary(t)
 	out, status := command(t, "serve", "--models", examples, "--devices", "cuda:0", "--listen", freeAddress(t), "--admin", "", "--drain-delay", "0s")
 	last := out[strings.LastIndex(strings.TrimSpace(out), "\n")+1:]
@@ -127,6 +129,7 @@ func TestNoUsableDevice(t *testing.T) {
 
 // A device that loads no model is out of service until it loads one, and then the others join.
 func TestDeviceWithoutASessionComesBack(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	orders := filepath.Join(dir, "orders.json")
 	if err := fake.WriteOrders(orders, fake.Orders{FailOpen: true}); err != nil {
@@ -172,6 +175,7 @@ func unservable(t *testing.T, folder, version string) {
 // A refused model blocks no other, whether it is there at the start or comes later, unless it is
 // required.
 func TestRefusedModelAtTheStart(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	copyBundle(t, "eta", dir, "1")
 	unservable(t, filepath.Join(dir, "bad"), "1")
@@ -194,6 +198,7 @@ func TestRefusedModelAtTheStart(t *testing.T) {
 }
 
 func TestRequiredModels(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	copyBundle(t, "eta", dir, "1")
 	unservable(t, filepath.Join(dir, "bad"), "1")
@@ -224,6 +229,7 @@ func TestRequiredModels(t *testing.T) {
 }
 
 func TestServerWithoutAModelIsNeverReady(t *testing.T) {
+	t.Parallel()
 	f := func(prepare func(dir string), models int, want string) {
 		t.Helper()
 		dir := t.TempDir()

@@ -20,6 +20,7 @@ import (
 
 // TestGoldenPageReplays takes the lines that docs/golden.md shows through the load gates.
 func TestGoldenPageReplays(t *testing.T) {
+	t.Parallel()
 	needLibrary(t)
 	page, err := os.ReadFile("../../docs/golden.md")
 	if err != nil {
@@ -85,6 +86,7 @@ func TestCommandsPage(t *testing.T) {
 
 // TestExitStatuses holds the commands against the statuses that the page gives them.
 func TestExitStatuses(t *testing.T) {
+	t.Parallel()
 	needLibrary(t)
 	nobody := freeAddress(t)
 	empty := t.TempDir()
@@ -123,6 +125,7 @@ func TestExitStatuses(t *testing.T) {
 
 // TestCheckPrintsJSONAlone: a program that reads it meets nothing else, and all of the report.
 func TestCheckPrintsJSONAlone(t *testing.T) {
+	t.Parallel()
 	needLibrary(t)
 	out, complaints, status := runWith(t, nil, "check", "--json", "--verbose", examples)
 	if status != 0 || complaints != "" {

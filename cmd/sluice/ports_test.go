@@ -8,8 +8,9 @@ import (
 
 // The port for metrics serves them and health, and nothing that changes the server.
 func TestMetricsPort(t *testing.T) {
+	t.Parallel()
 	addr := freeAddress(t)
-	g := startGateway(t, "--models", examples, "--metrics-listen", addr)
+	g := startGateway(t, "--models", onlyEta(t), "--metrics-listen", addr)
 	f := func(path string, want int) {
 		t.Helper()
 		if status, body := g.get("http://" + addr + path); status != want {

@@ -66,6 +66,7 @@ func recordedRows(t *testing.T, request []byte) (n int, shape []int64) {
 
 // What was sent is in the trace after SIGTERM, in order, and the bodies beside it.
 func TestRecordedArrivals(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "morning.jsonl.gz")
 	g := startGateway(t, "--models", examples, "--record", path, "--record-payloads", "--scheduler-budget", "10s")
 	type sent struct {
@@ -136,8 +137,9 @@ func TestRecordedArrivals(t *testing.T) {
 
 // A limit ends recording and nothing else.
 func TestRecordingEndsAtItsLimit(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "a.jsonl")
-	g := startGateway(t, "--models", examples, "--record", path, "--record-max-bytes", "64KiB")
+	g := startGateway(t, "--models", onlyEta(t), "--record", path, "--record-max-bytes", "64KiB")
 	request := golden(t, "eta")[0].Request
 	l := startBarrage(g, "eta", request)
 	eventually(t, "recording has ended", func() bool { return strings.Contains(g.Log(), "record.max_bytes") })
@@ -160,10 +162,11 @@ func TestRecordingEndsAtItsLimit(t *testing.T) {
 }
 
 func TestFullDiskCostsTheTraceAlone(t *testing.T) {
+	t.Parallel()
 	if _, err := os.Stat("/dev/full"); err != nil {
 		t.Skip("there is no /dev/full")
 	}
-	g := startGateway(t, "--models", examples, "--record", "/dev/full")
+	g := startGateway(t, "--models", onlyEta(t), "--record", "/dev/full", "--scheduler-budget", "10s")
 	request := string(golden(t, "eta")[0].Request)
 	f := func() {
 		t.Helper()

@@ -15,6 +15,7 @@ import (
 )
 
 func TestExampleModelsGiveTheirGoldenAnswers(t *testing.T) {
+	t.Parallel()
 	g := startGateway(t, "--models", examples, "--scheduler-budget", "10s") // however busy the machine is
 	for _, model := range exampleModels {
 		for i, row := range golden(t, model) {
@@ -57,6 +58,7 @@ func alike(got, want []float64) bool {
 }
 
 func TestBareModelFileIsServed(t *testing.T) {
+	t.Parallel()
 	g := startGateway(t, filepath.Join(examples, "eta", "1", "model.onnx"))
 	status, body := g.post(g.predict+"/v2/repository/index", "")
 	if status != http.StatusOK || strings.Count(body, `"READY"`) != 1 {
@@ -123,6 +125,7 @@ func answered(t *testing.T, counts map[int]int64) {
 }
 
 func TestNewVersionIsSwappedInUnderLoad(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	copyBundle(t, "digits", dir, "1")
 	g := startGateway(t, "--models", dir)
@@ -139,6 +142,7 @@ func TestNewVersionIsSwappedInUnderLoad(t *testing.T) {
 
 // A way back loads nothing, fails no request, and outlives a restart.
 func TestRollbackUnderLoad(t *testing.T) {
+	t.Parallel()
 	dir, state := t.TempDir(), t.TempDir()
 	copyBundle(t, "digits", dir, "1")
 	g := startGateway(t, "--models", dir, "--state", state)
@@ -170,7 +174,8 @@ func TestRollbackUnderLoad(t *testing.T) {
 }
 
 func TestUnloadAndLoadOnTheAdminPort(t *testing.T) {
-	g := startGateway(t, "--models", examples)
+	t.Parallel()
+	g := startGateway(t, "--models", onlyEta(t), "--scheduler-budget", "10s")
 	request := golden(t, "eta")[0].Request
 	f := func(step string, want int) {
 		t.Helper()
@@ -193,6 +198,7 @@ func TestUnloadAndLoadOnTheAdminPort(t *testing.T) {
 }
 
 func TestTerminationLosesNoAcceptedRequest(t *testing.T) {
+	beside(t)
 	g := startGateway(t, "--models", examples)
 	l := startBarrage(g, "ranker", golden(t, "ranker")[0].Request)
 	eventually(t, "requests are answered", func() bool { return l.seen[http.StatusOK].Load() > 100 })

@@ -30,6 +30,7 @@ func (g *running) highest() float64 {
 // live comparisons find it out, the server says so and goes on without, and so does the next
 // one that is started over the same folder.
 func TestWatchStopsPadding(t *testing.T) {
+	t.Parallel()
 	state := filepath.Join(t.TempDir(), "state")
 	g := startGateway(t, "--models", "testdata/padded", "--state", state, "--scheduler-budget", "10s")
 	if got := g.highest(); got != -5000 {

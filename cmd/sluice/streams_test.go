@@ -90,7 +90,7 @@ func (g *running) ends() {
 
 func TestLogReaderHasGone(t *testing.T) {
 	r, w := shortPipe(t)
-	g := launch(t, rig.Options{Stdout: w, Stderr: w}, "--models", examples, "--access-log-file", "stderr", "--access-log-sample", "1")
+	g := launch(t, rig.Options{Stdout: w, Stderr: w}, "--models", onlyEta(t), "--access-log-file", "stderr", "--access-log-sample", "1")
 	w.Close()
 	go func() {
 		_, _ = bufio.NewReader(r).ReadString('\n')
@@ -106,7 +106,7 @@ func TestLogReaderHasStopped(t *testing.T) {
 	for _, access := range []string{"", "stderr"} {
 		t.Run("access="+access, func(t *testing.T) {
 			_, w := shortPipe(t)
-			g := launch(t, rig.Options{Stdout: w, Stderr: w}, "--models", examples, "--access-log-file", access, "--access-log-sample", "1")
+			g := launch(t, rig.Options{Stdout: w, Stderr: w}, "--models", onlyEta(t), "--access-log-file", access, "--access-log-sample", "1")
 			w.Close()
 			g.awaitReady()
 			g.chatter(50) // the pipe is full
@@ -118,7 +118,7 @@ func TestLogReaderHasStopped(t *testing.T) {
 
 func TestLogReaderComesBack(t *testing.T) {
 	r, w := shortPipe(t)
-	g := launch(t, rig.Options{Stderr: w}, "--models", examples)
+	g := launch(t, rig.Options{Stderr: w}, "--models", onlyEta(t))
 	w.Close()
 	g.awaitReady()
 	eventually(t, "lines are lost", func() bool { g.chatter(2000); return g.lost() > 0 })
@@ -151,7 +151,7 @@ func TestLogReaderComesBack(t *testing.T) {
 // On a terminal control-S stops what is shown, and nothing else; control-Q brings it.
 func TestTerminalIsStopped(t *testing.T) {
 	master, slave := ptytest.Open(t)
-	g := launch(t, rig.Options{Stdout: slave, Stderr: slave}, "--models", examples)
+	g := launch(t, rig.Options{Stdout: slave, Stderr: slave}, "--models", onlyEta(t))
 	var shown rig.Transcript
 	read := make(chan struct{})
 	go func() { defer close(read); _, _ = io.Copy(&shown, master) }()
@@ -180,10 +180,11 @@ func TestTerminalIsStopped(t *testing.T) {
 // The text of a crash goes past the queue of the log, to a reader who reads; one who does not read
 // does not keep the process from ending. SIGQUIT is the crash that anybody can ask for.
 func TestCrashTextIsSaidAtOnce(t *testing.T) {
+	t.Parallel()
 	for _, reads := range []bool{true, false} {
 		t.Run(fmt.Sprintf("reads=%v", reads), func(t *testing.T) {
 			r, w := shortPipe(t)
-			g := launch(t, rig.Options{Stderr: w}, "--models", examples)
+			g := launch(t, rig.Options{Stderr: w}, "--models", onlyEta(t))
 			w.Close()
 			var said rig.Transcript
 			read := make(chan struct{})

@@ -15,6 +15,7 @@ import (
 // A processor has no quotient of the least integer and -1, and ends the process that asks for it. A model
 // that divides integers is therefore in a process of its own, and its clients alone notice.
 func TestDivisionThatTraps(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	file := onnxgen.New(17).Input("a", onnxgen.Int64, "N", 1).Input("b", onnxgen.Int64, "N", 1).
 		Node("Div", "y", onnxgen.In("a", "b")).OutputOf(onnxgen.Int64, "y").File()

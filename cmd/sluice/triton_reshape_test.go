@@ -17,6 +17,7 @@ import (
 // TestTritonReshape asks models whose shapes on the wire are not their own, in each form that a
 // request and an answer may have.
 func TestTritonReshape(t *testing.T) {
+	t.Parallel()
 	double := func(in, out []any) *onnxgen.Graph {
 		return onnxgen.New(17).Input("x", floats, in...).Shaped("y", floats, out...).Node("Add", "y", onnxgen.In("x", "x"))
 	}
@@ -33,7 +34,7 @@ func TestTritonReshape(t *testing.T) {
 		m.write(t, dir)
 	}
 	put(t, filepath.Join(dir, "free", "1", "golden.jsonl"), `{"request":{"inputs":[{"name":"x","datatype":"FP32","shape":[1,4,1],"data":[1,2,3,4]}]},"response":{"outputs":[{"name":"y","datatype":"FP32","shape":[1,4,1],"data":[2,4,6,8]}]}}`)
-	g := startGateway(t, "--models", dir)
+	g := startGateway(t, "--models", dir, "--scheduler-budget", "10s")
 	f := func(model, shape, data, wantShape, want string) {
 		t.Helper()
 		url := g.predict + "/v2/models/" + model + "/infer"

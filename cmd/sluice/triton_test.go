@@ -171,11 +171,12 @@ optimization { graph : { level : 1 } execution_accelerators { gpu_execution_acce
 // TestTritonExamples serves Triton's stateless ONNX examples as they stand, and wants of each the
 // metadata that Triton shows and right answers.
 func TestTritonExamples(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	for _, m := range tritonExamples() {
 		m.write(t, dir)
 	}
-	g := startGateway(t, "--models", dir)
+	g := startGateway(t, "--models", dir, "--scheduler-budget", "10s")
 	shapes := func(model string, max int, format string, tensors ...string) {
 		t.Helper()
 		var meta struct {

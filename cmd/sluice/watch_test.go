@@ -21,7 +21,7 @@ func TestGatewayIsWatched(t *testing.T) {
 	if err := os.WriteFile(config, []byte("devices:\n  - {name: fake, isolation: process, fake: {cost: \"1:1ms,64:2ms\"}}\n  - cpu\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	g := startGateway(t, "--models", examples, "--config", config)
+	g := startGateway(t, "--models", onlyEta(t), "--config", config, "--scheduler-budget", "10s")
 	pid, err := watch.FindPID(strings.TrimPrefix(g.predict, "http://"))
 	if err != nil || pid != g.PID() {
 		t.Fatalf("the gateway is process %d, not %d: %v", g.PID(), pid, err)

@@ -55,13 +55,14 @@ func TestTimeoutParameterOfASlowModel(t *testing.T) {
 // Answers hold what a strict reader of JSON takes where a model or a request says so, and a missing
 // value can be sent as null.
 func TestNonFiniteOnTheWire(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	logs := func() *onnxgen.Graph {
 		return (&onnxgen.Graph{}).Input("x", onnxgen.Float32, "n", 4).Node("Log", "y", onnxgen.In("x")).Shaped("y", onnxgen.Float32, "n", 4)
 	}
 	putModel(t, dir, "log", logs(), "")
 	putModel(t, dir, "strict", logs(), "nonfinite: null\n")
-	g := startGateway(t, "--models", dir)
+	g := startGateway(t, "--models", dir, "--scheduler-budget", "10s")
 	ask := func(model, form, data, want string) {
 		t.Helper()
 		req, err := http.NewRequest(http.MethodPost, g.predict+"/v2/models/"+model+"/infer", strings.NewReader(`{"inputs":[{"name":"x","datatype":"FP32","shape":[1,4],"data":`+data+`}]}`))
@@ -88,11 +89,12 @@ func TestNonFiniteOnTheWire(t *testing.T) {
 
 // A model without rows takes tensors without elements; one with rows refuses them.
 func TestEmptyTensors(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	for name, settings := range map[string]string{"whole": "max_batch: 0\n", "apart": "max_batch: 0\nisolation: process\n", "rows": ""} {
 		putModel(t, dir, name, (&onnxgen.Graph{}).Input("x", onnxgen.Float32, "n", 2).Node("Neg", "y", onnxgen.In("x")).Shaped("y", onnxgen.Float32, "n", 2), settings)
 	}
-	g := startGateway(t, "--models", dir)
+	g := startGateway(t, "--models", dir, "--scheduler-budget", "10s")
 	const request = `{"inputs":[{"name":"x","datatype":"FP32","shape":[0,2],"data":[]}]}`
 	for _, model := range []string{"whole", "apart"} {
 		status, body := g.post(g.predict+"/v2/models/"+model+"/infer", request)
