@@ -184,12 +184,12 @@ func TestQueueIsBoundedInBytes(t *testing.T) {
 	for i := range 100 {
 		w.Take(testRecord(i))
 	}
-	if n := w.queue.bytes.Load(); n > 8<<10 || w.Stats().Dropped[QueueFull] == 0 {
+	if n, _ := w.queue.load(); n > 8<<10 || w.Stats().Dropped[QueueFull] == 0 {
 		t.Errorf("%d bytes wait, %+v", n, w.Stats())
 	}
 	close(d.stuck)
 	finish(t, w)
-	if w.queue.bytes.Load() != 0 {
-		t.Errorf("%d bytes are lost", w.queue.bytes.Load())
+	if n, _ := w.queue.load(); n != 0 {
+		t.Errorf("%d bytes are lost", n)
 	}
 }
