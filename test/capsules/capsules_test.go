@@ -30,7 +30,7 @@ func TestCapsules(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	of := &trial{binary: binary, examples: examples, device: "{name: fake}", dir: dir, say: t.Logf}
+	of := &trial{binary: binary, examples: examples, device: worker, dir: dir, say: t.Logf}
 	if err := of.run(2000); err != nil {
 		t.Error(err)
 	}

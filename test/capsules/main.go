@@ -20,7 +20,7 @@ func main() {
 	binary := flag.String("sluice", "bin/sluice", "the gateway's binary")
 	examples := flag.String("models", "examples/models", "the folder of the example models")
 	n := flag.Int("n", 100_000, "how many requests are recorded")
-	device := flag.String("device", "{name: fake}", "the device beside the CPU, as in the settings' devices; it is preferred")
+	device := flag.String("device", worker, "the device that records beside the CPU, as in the settings' devices; it is preferred")
 	flag.Parse()
 	if err := run(*binary, *examples, *device, *n); err != nil {
 		fmt.Fprintln(os.Stderr, "capsules:", err)
