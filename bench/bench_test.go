@@ -3,12 +3,18 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"sluice/internal/tensor"
 	"sluice/loadtest/result"
+	"sluice/predlog"
 )
 
 func TestQuantiles(t *testing.T) {
@@ -104,6 +110,65 @@ func TestAddedPercent(t *testing.T) {
 	r.accessLine(&out)
 	if want := "access.added_percent\t0.4\t<= 1  ok\trounds from -0.1 to 0.9; a server without the log -0.1, with every request in it +30; 12.0 us CPU without\n"; out.String() != want {
 		t.Errorf("got %q, want %q", out.String(), want)
+	}
+}
+
+// What the prediction log adds is a ratio of each round, so that rounds at different speeds count alike, and a limit below what a
+// control shows is the control's.
+func TestAdded(t *testing.T) {
+	f := func(without, with []float64, want Added) {
+		t.Helper()
+		if got := added(without, with); got != want {
+			t.Errorf("%v, %v: %+v, want %+v", without, with, got, want)
+		}
+	}
+	f([]float64{10, 20, 40}, []float64{10.2, 20.4, 40.8}, Added{2, 2, 2})
+	// Log ratios of +-0.01 have a mean of 0 and a standard error of 0.01; t with one degree of freedom is 12.706.
+	f([]float64{1, 1}, []float64{math.Exp(0.01), math.Exp(-0.01)}, Added{0, round(100*math.Expm1(-0.12706), 2), round(100*math.Expm1(0.12706), 2)})
+	f(slices.Repeat([]float64{10}, 8), []float64{10.1, 10.1, 10.1, 10.1, 10.3, 10.3, 10.3, 10.3}, Added{2, 1.11, 2.89})
+	if got := (Added{Low: -3, High: 2}).spread(); got != 3 {
+		t.Errorf("the spread is %g", got)
+	}
+	var out strings.Builder
+	r := Result{PredLog: &PredLog{Rate: 20000, Control: Added{0, -2.5, 2}, Sample: Added{2.4, 2, 3}, All: Added{3.1, 3, 4}}}
+	r.print(&out)
+	for _, want := range []string{"predlog.sample_percent  2.4  <= 2.5  ok", "predlog.all_percent     3.1  <= 3  MISSED"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %q in\n%s", want, out.String())
+		}
+	}
+}
+
+// What a killed server has left is converted, and its records are counted.
+func TestConversion(t *testing.T) {
+	live, left := t.TempDir(), t.TempDir()
+	w, err := predlog.Start(predlog.Options{Dir: live, Sample: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 500 {
+		w.Take(&predlog.Record{ID: []byte("a"), Model: "m", Status: predlog.OK, Schema: &tensor.Schema{}})
+	}
+	var spool []byte
+	for end := time.Now().Add(10 * time.Second); !bytes.Contains(spool, []byte("requests")) && time.Now().Before(end); time.Sleep(time.Millisecond) {
+		names, err := filepath.Glob(filepath.Join(live, "*.spool"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range names {
+			if spool, err = os.ReadFile(name); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := errors.Join(w.Close(t.Context()), os.WriteFile(filepath.Join(left, "current-20260101T000000.000000000Z.spool"), spool, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	if c, err := conversion(left); err != nil || c.Records != 500 || c.CPURecord <= 0 {
+		t.Errorf("%+v, %v", c, err)
+	}
+	if _, err := conversion(t.TempDir()); err == nil || !strings.Contains(err.Error(), "no records") {
+		t.Errorf("of an empty folder: %v", err)
 	}
 }
 

@@ -25,7 +25,7 @@ import (
 )
 
 // parts are what -only chooses from, in the order in which they run.
-var parts = []string{"allocs", "binary", "json", "idle", "half", "goodput", "overload", "storm", "promises", "retries", "predictions", "access"}
+var parts = []string{"allocs", "binary", "json", "idle", "half", "goodput", "overload", "storm", "promises", "retries", "predictions", "access", "predlog"}
 
 func main() {
 	serve.Child() // a device that opens no model is tried in a process of its own
@@ -39,6 +39,8 @@ func main() {
 		err = mix(os.Args[2:])
 	case "retries":
 		err = retries(os.Args[2:])
+	case "convert":
+		err = convert(os.Args[2:])
 	case "resnet":
 		err = resnet(os.Args[2:])
 	case "gpu":
@@ -76,7 +78,7 @@ func run() error {
 	steps := map[string]func() error{
 		"allocs": b.allocs, "binary": b.binary, "json": b.json, "idle": b.idle, "half": b.half,
 		"goodput": b.goodput, "overload": b.overload, "storm": b.storm, "access": b.access,
-		"promises": b.promises, "retries": b.retries, "predictions": b.predictions,
+		"promises": b.promises, "retries": b.retries, "predictions": b.predictions, "predlog": b.predLog,
 	}
 	for _, part := range parts {
 		if !wanted[part] {

@@ -27,6 +27,7 @@ type Result struct {
 	Retries     *Retries              `json:"retries,omitempty"`
 	Predictions []Prediction          `json:"predictions,omitempty"`
 	Access      *Access               `json:"access,omitempty"`
+	PredLog     *PredLog              `json:"predlog,omitempty"`
 	Allocs      *Allocs               `json:"allocs,omitempty"`
 	Raw         map[string][]rawPoint `json:"raw,omitempty"`
 }
@@ -122,6 +123,7 @@ func (r *Result) print(out io.Writer) {
 	r.promiseLines(line)
 	r.retryLines(line)
 	r.predictionLines(line)
+	r.predLogLines(line)
 	r.accessLine(w)
 	if err := w.Flush(); err != nil {
 		return

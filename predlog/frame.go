@@ -29,6 +29,19 @@ func seal(frame []byte) {
 	binary.LittleEndian.PutUint32(frame[4:], crc32.Checksum(frame[frameHeader:], castagnoli))
 }
 
+// wholeFrames counts the frames that are there whole.
+func wholeFrames(frames []byte) (n int) {
+	for len(frames) >= frameHeader {
+		size := frameHeader + int(binary.LittleEndian.Uint32(frames))
+		if size > len(frames) {
+			break
+		}
+		frames = frames[size:]
+		n++
+	}
+	return n
+}
+
 // Spool is what was read of a spool.
 type Spool struct {
 	Numbers Numbers

@@ -1,6 +1,7 @@
 package predlog
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -160,6 +161,28 @@ func TestRowsAreWhatWasTaken(t *testing.T) {
 	}
 	if logs.FilterMessage("logging predictions").Len() != 1 {
 		t.Errorf("it logs %v", logs.All())
+	}
+}
+
+// Rows have the order in which they came, whether they were copied behind others or handed over whole.
+func TestLargeAndSmallRecords(t *testing.T) {
+	w, _ := start(t, Options{Sample: 1, SpoolBytes: 1 << 20})
+	sizes := []int{0, smallFrame / 2, smallFrame, 3 * smallFrame, gathering, 3 * gathering}
+	data := func(i int) []byte { return bytes.Repeat([]byte{byte(i)}, sizes[i*i%11%len(sizes)]) }
+	for i := range 200 {
+		r := testRecord(i)
+		r.Inputs[0].Data = data(i)
+		w.Take(r)
+	}
+	finish(t, w)
+	rows, _ := tables(t, w.opt.Dir)
+	if len(rows) != 200 {
+		t.Fatalf("%d rows", len(rows))
+	}
+	for i, r := range rows {
+		if r.ID != string(testRecord(i).ID) || !bytes.Equal(r.Inputs[0].Raw, data(i)) || !bytes.Equal(r.Inputs[1].Raw, testRecord(i).Inputs[1].Data) {
+			t.Errorf("row %d is %s with %d bytes", i, r.ID, len(r.Inputs[0].Raw))
+		}
 	}
 }
 

@@ -14,8 +14,6 @@ const (
 	emptyEvery = 100 * time.Millisecond
 	// syncEvery emptyings the disk takes what was written: a machine that loses its power loses the last second.
 	syncEvery = 10
-	// batchBytes is what goes into one write.
-	batchBytes = 256 << 10
 )
 
 // run empties the queue into spools until Close.
@@ -50,32 +48,16 @@ func (w *Writer) run() {
 // empty writes what waits.
 func (w *Writer) empty() {
 	w.taken = w.queue.take(w.taken[:0])
-	for rest := w.taken; len(rest) > 0; {
-		n := 0
-		w.batch = w.batch[:0]
-		for n < len(rest) && (n == 0 || len(w.batch)+len(rest[n].frame) <= batchBytes) {
-			seal(rest[n].frame)
-			w.batch = append(w.batch, rest[n].frame...)
-			n++
-		}
-		kept, err := w.append(w.batch)
+	for _, b := range w.taken {
+		kept, err := w.append(b.frames)
 		w.failed(err)
-		whole := 0
-		for _, b := range rest[:n] {
-			if kept -= len(b.frame); kept >= 0 {
-				whole++
-			}
-		}
+		whole := wholeFrames(b.frames[:kept])
 		w.written.Add(uint64(whole))
-		w.dropped[Disk].Add(uint64(n - whole))
-		w.queue.done(rest[:n])
-		rest = rest[n:]
+		w.dropped[Disk].Add(uint64(b.records - whole))
+		w.queue.done(b)
 	}
 	clear(w.taken)
 	w.liveBytes.Store(w.out.size)
-	if cap(w.batch) > 2*batchBytes {
-		w.batch = nil
-	}
 	w.tell()
 }
 

@@ -18,9 +18,10 @@ type Stats struct {
 // Stats may be called at any time.
 func (w *Writer) Stats() Stats {
 	s := Stats{
-		Written: w.written.Load(), Waiting: w.queue.records.Load(),
+		Written:    w.written.Load(),
 		SpoolBytes: w.liveBytes.Load() + w.spoolBytes.Load(), Files: w.files.Load(), Converting: time.Duration(w.converting.Load()),
 	}
+	_, s.Waiting = w.queue.load()
 	for r := range w.dropped {
 		s.Dropped[r] = w.dropped[r].Load()
 	}

@@ -120,7 +120,6 @@ type Writer struct {
 	// Of the loop alone.
 	out      segment
 	taken    []*buffer
-	batch    []byte
 	noted    Numbers // counted when a spool last took note of them
 	told     uint64  // drops that the log knows of
 	lost     telemetry.Throttle
@@ -178,13 +177,16 @@ func (w *Writer) Take(r *Record) {
 		c.tensors = table.TensorsTooLarge
 		bound = frameHeader + r.sizeBound(false)
 	}
-	if !w.queue.tryReserve(bound) {
+	if w.queue.full.Load() {
 		w.dropped[QueueFull].Add(1)
 		return
 	}
 	b := getBuffer(bound)
-	b.frame = w.appendRecord(append(b.frame, noHeader[:]...), r, &c, int64(r.Arrived)+w.wall.Load())
-	w.queue.put(b, bound)
+	b.frames, b.records = w.appendRecord(append(b.frames, noHeader[:]...), r, &c, int64(r.Arrived)+w.wall.Load()), 1
+	seal(b.frames)
+	if !w.queue.tryPut(b) {
+		w.dropped[QueueFull].Add(1)
+	}
 }
 
 var noHeader [frameHeader]byte

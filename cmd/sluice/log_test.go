@@ -220,3 +220,74 @@ func TestPredictionLogOfAKilledGateway(t *testing.T) {
 		t.Errorf("%d were older than a second; %d rows of %d answers", old, len(rows), len(all))
 	}
 }
+
+// A full disk changes no answer: requests go on, what is missing is counted, and the log goes on when there is space.
+func TestPredictionLogOnAFullDisk(t *testing.T) {
+	disk := t.TempDir()
+	if err := syscall.Mount("tmpfs", disk, "tmpfs", 0, "size=1m"); err != nil {
+		t.Skipf("a small file system cannot be mounted: %v", err)
+	}
+	t.Cleanup(func() { _ = syscall.Unmount(disk, syscall.MNT_DETACH) })
+	dir, ballast := filepath.Join(disk, "predictions"), filepath.Join(disk, "ballast")
+	g := startGateway(t, "--models", examples, "--prediction-log-dir", dir, "--prediction-log-sample", "1")
+	rows, asked := golden(t, "eta"), 0
+	count := func(series string) (n float64) {
+		t.Helper()
+		n, err := g.Counters("sluice_prediction_log_"+series, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	dropped := func() float64 {
+		t.Helper()
+		n, err := g.Counters("sluice_prediction_log_dropped_total", `reason="disk"`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	ask := func(times int) {
+		t.Helper()
+		for range times {
+			row := rows[asked%len(rows)]
+			asked++
+			res, err := http.Post(g.predict+"/v2/models/eta/infer", "application/json", strings.NewReader(string(row.Request)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got struct{ Outputs []output }
+			err = json.NewDecoder(res.Body).Decode(&got)
+			if res.Body.Close(); err != nil || res.StatusCode != http.StatusOK || !alike(got.Outputs[0].Data, row.Response.Outputs[0].Data) {
+				t.Fatalf("request %d: status %d, %v, %+v", asked, res.StatusCode, err, got)
+			}
+		}
+	}
+	settled := func() {
+		t.Helper()
+		eventually(t, "nothing waits", func() bool { return count("waiting") == 0 && count("seen_total") == float64(asked) })
+	}
+	ask(50)
+	settled()
+	if err := os.WriteFile(ballast, make([]byte, 2<<20), 0o600); err == nil {
+		t.Fatal("the disk is not full")
+	}
+	before := count("written_total")
+	ask(300)
+	settled()
+	if lost := dropped(); lost == 0 || before+300 != count("written_total")+lost {
+		t.Errorf("%v records were written before, %v afterwards, and %v are lost", before, count("written_total"), lost)
+	}
+	if err := os.Remove(ballast); err != nil {
+		t.Fatal(err)
+	}
+	before, lost := count("written_total"), dropped()
+	ask(50)
+	settled()
+	if count("written_total") != before+50 || dropped() != lost {
+		t.Errorf("there is space: of 50 requests %v are written, and %v are lost", count("written_total")-before, dropped()-lost)
+	}
+	if n := strings.Count(g.Log(), "the prediction log cannot be written"); n == 0 {
+		t.Errorf("%d lines tell of it", n)
+	}
+}

@@ -107,6 +107,14 @@ var pathMistakes = []mistake{
 		says: "nowhere is no file, and no folder is named to look for it as an id: name it with --dir, or set prediction_log.dir",
 	},
 	{
+		name: "a replay is to show no row", args: "replay nowhere --worst 0", status: 2,
+		says: "--worst: 0 must be 1 or more",
+	},
+	{
+		name: "a replay is to ask nothing at once", args: "replay nowhere --workers -1", status: 2,
+		says: "--workers: -1 must be 1 or more",
+	},
+	{
 		name: "a file is flattened that is none of the log", args: "log flatten good/double.onnx --out flat", status: 1,
 		says: "cannot read good/double.onnx: it is no whole Parquet file: invalid magic header of parquet file: \"\\b\\t\\x12\\x0e\"",
 	},

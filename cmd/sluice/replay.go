@@ -26,7 +26,7 @@ const statusDiffers = 10
 
 // replayOptions are the flags of a replay that are no settings.
 type replayOptions struct {
-	model, dir      string
+	model, of, dir  string
 	inProcess, json bool
 	workers, worst  int
 }
@@ -39,7 +39,7 @@ func replayCommand() *cobra.Command {
 		Short: "Ask recorded requests again and compare the answers",
 		Long: `Ask the requests of a prediction log again: those of a file, of all files of a folder, or of one id, and compare
 the answers with the recorded ones, within the tolerance of the model that is asked. Rows without inputs, with
-redacted ones, and without an answer are counted and not asked.
+redacted ones, without an answer, and of models that are not meant are counted and not asked.
 
   sluice replay predictions-20261201T120000.000000000Z.parquet --model ranker:4
   sluice replay /var/lib/sluice/predictions --in-process --models models
@@ -50,6 +50,11 @@ loads for that.
 The exit status is 0 if all answers agree, 10 if one differs, 1 if one could not be had.`,
 		Args: exactArgs("FILE|DIR|ID"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			for flag, n := range map[string]int{"workers": o.workers, "worst": o.worst} {
+				if n < 1 {
+					return usage(fmt.Errorf("--%s: %d must be 1 or more", flag, n))
+				}
+			}
 			cfg, err := serverSettings(cmd.Flags())
 			if err != nil {
 				return err
@@ -72,6 +77,7 @@ The exit status is 0 if all answers agree, 10 if one differs, 1 if one could not
 	settingFlags(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&o.model, "model", "", "The model to ask, as `NAME[:VERSION]`; without VERSION the live one. Default: what each row names.")
+	flags.StringVar(&o.of, "of", "", "The `name` of the model whose rows are asked. Default: the name in --model, else all.")
 	flags.StringVar(&o.dir, "dir", "", "The `folder` to look for an ID in; else prediction_log.dir.")
 	flags.BoolVar(&o.inProcess, "in-process", false, "Load the models of the settings and ask them, in place of a gateway that runs.")
 	flags.BoolVar(&o.json, "json", false, "Print the report as JSON.")
@@ -116,7 +122,7 @@ func replayAt(ctx context.Context, cfg *config.Config, o *replayOptions, model r
 		}
 		target := replay.NewClient("http://"+addresses[0]+base, o.workers)
 		defer target.Close()
-		report, err = replay.Run(ctx, replay.Options{Target: target, Model: model, Workers: o.workers, Worst: o.worst}, rows)
+		report, err = replay.Run(ctx, replay.Options{Target: target, Model: model, Of: o.of, Workers: o.workers, Worst: o.worst}, rows)
 		return err
 	}
 	if !o.inProcess {

@@ -57,8 +57,11 @@ func TestReplayAgreesWithItself(t *testing.T) {
 	if r, status := replayed(t, "eta-7-0", "--dir", dir, "--listen", listen, "--model", "eta"); status != 0 || r.Agree != 1 {
 		t.Errorf("one id: status %d, %+v", status, r)
 	}
-	if r, status := replayed(t, "eta-7-0", "--dir", dir, "--listen", listen, "--model", "none"); status != 1 || r.Failed != 1 || !strings.Contains(r.Failure, "none") {
+	if r, status := replayed(t, "eta-7-0", "--dir", dir, "--listen", listen, "--model", "none", "--of", "eta"); status != 1 || r.Failed != 1 || !strings.Contains(r.Failure, "none") {
 		t.Errorf("a model that is not there: status %d, %+v", status, r)
+	}
+	if r, status := replayed(t, dir, "--listen", listen, "--model", "eta:1"); status != 0 || r.Agree == 0 || r.Agree+r.Skipped["of_other_models"] != asked {
+		t.Errorf("one model of a folder: status %d, %+v, want %d in all", status, r, asked)
 	}
 }
 

@@ -41,6 +41,8 @@ type Options struct {
 	Target Target
 	// Model is asked in place of the one that a row names; default the row's own, of its own version.
 	Model Model
+	// Of is the model whose rows are asked; default Model's name, and all where that is empty.
+	Of string
 	// Workers ask at once; default 32.
 	Workers int
 	// Worst is how many of the rows that differ most are kept; default 10.
@@ -97,7 +99,7 @@ func Run(ctx context.Context, o Options, each func(visit func(*table.Row) error)
 		})
 	}
 	err := each(func(row *table.Row) error {
-		if why := skipped(row); why != "" {
+		if why := r.o.skipped(row); why != "" {
 			r.mu.Lock()
 			defer r.mu.Unlock()
 			r.mu.report.Skipped[why]++
@@ -112,12 +114,15 @@ func Run(ctx context.Context, o Options, each func(visit func(*table.Row) error)
 	})
 	close(rows)
 	workers.Wait()
+	r.mu.report.keepWorst(o.Worst)
 	return r.mu.report, err
 }
 
 // skipped is why a row is not replayed; empty if it is.
-func skipped(r *table.Row) string {
-	switch {
+func (o *Options) skipped(r *table.Row) string {
+	switch of := cmp.Or(o.Of, o.Model.Name); {
+	case of != "" && r.Model != of:
+		return "of_other_models"
 	case r.Tensors != table.TensorsKept:
 		return r.Tensors
 	case r.Status != predlog.OK:
@@ -162,9 +167,16 @@ func (r *run) replay(ctx context.Context, row *table.Row) {
 	default:
 		to.Differ++
 		to.Worst = append(to.Worst, Difference{ID: row.ID, Recorded: Model{row.Model, row.Version}, Asked: asked, Text: worst.String(), excess: worst.Excess})
-		slices.SortStableFunc(to.Worst, func(a, b Difference) int { return cmp.Compare(b.excess, a.excess) })
-		to.Worst = to.Worst[:min(len(to.Worst), r.o.Worst)]
+		if len(to.Worst) >= 2*r.o.Worst { // not with each, since all may be asked for
+			to.keepWorst(r.o.Worst)
+		}
 	}
+}
+
+// keepWorst puts the rows that differ into their order, and drops what is beyond so many.
+func (r *Report) keepWorst(most int) {
+	slices.SortStableFunc(r.Worst, func(a, b Difference) int { return cmp.Compare(b.excess, a.excess) })
+	r.Worst = r.Worst[:min(len(r.Worst), most)]
 }
 
 // compare asks, and finds the largest difference.

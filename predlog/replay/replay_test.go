@@ -91,7 +91,7 @@ func TestReplay(t *testing.T) {
 	rows[77].Outputs[0].Raw = floats(2*77, 2.5)
 	rows[88].Outputs[0].Raw = floats(2*88+3, 2)
 	rows[99].Outputs[0].Raw = floats(2*99+0.009, 2) // within the tolerance
-	r := replayRows(t, Options{Target: doubler{}, Model: Model{Name: "n"}}, rows...)
+	r := replayRows(t, Options{Target: doubler{}, Model: Model{Name: "n"}, Of: "m"}, rows...)
 	if r.Agree != 498 || r.Differ != 2 || len(r.Worst) != 2 {
 		t.Fatalf("%+v", r)
 	}
@@ -116,6 +116,21 @@ func TestSkipped(t *testing.T) {
 	large.Tensors = table.TensorsTooLarge
 	r := replayRows(t, Options{Target: doubler{}}, redacted, index, index, refused, large, row(5))
 	if got := fmt.Sprint(r.Skipped); r.Replayed != 1 || got != "map[not_sampled:2 redacted:1 refused:1 too_large:1]" {
+		t.Errorf("%+v", r)
+	}
+}
+
+// Rows of other models are counted and not asked.
+func TestOtherModels(t *testing.T) {
+	other := row(2)
+	other.Model = "o"
+	if r := replayRows(t, Options{Target: doubler{}, Model: Model{Name: "m", Version: "7"}}, row(1), other, row(3)); r.Agree != 2 || r.Skipped["of_other_models"] != 1 {
+		t.Errorf("%+v", r)
+	}
+	if r := replayRows(t, Options{Target: doubler{}, Of: "o"}, row(1), other, row(3)); r.Agree != 1 || r.Skipped["of_other_models"] != 2 {
+		t.Errorf("%+v", r)
+	}
+	if r := replayRows(t, Options{Target: doubler{}, Model: Model{Name: "m"}, Of: "o"}, row(1), other, row(3)); r.Agree != 1 || r.Skipped["of_other_models"] != 2 {
 		t.Errorf("%+v", r)
 	}
 }
