@@ -37,6 +37,9 @@ type Model interface {
 	// Submit is Predict without the blocking, for event loops: after nil the task's Waiter
 	// hears of its one end state, and what the task sets going may wait for Options.Run.
 	Submit(*task.Task) error
+	// Ready is nil if a device that runs the version takes work. Its error is a fault that says what
+	// keeps each of them from it.
+	Ready() error
 	// Stats is what the version has done since it was loaded. Every figure only grows.
 	Stats() oip.ModelStatistics
 	Release()

@@ -24,6 +24,7 @@ type fakeModel struct {
 	// admitAt is admit with the deadline that is asked for.
 	admitAt func(deadline clock.Instant) error
 	pins    atomic.Int32
+	away    error // of Ready
 
 	mu    sync.Mutex
 	stats oip.ModelStatistics
@@ -31,6 +32,8 @@ type fakeModel struct {
 
 func (m *fakeModel) Info() *gateway.ModelInfo { return m.info }
 func (m *fakeModel) Release()                 { m.pins.Add(-1) }
+
+func (m *fakeModel) Ready() error { return m.away }
 
 func (m *fakeModel) Refusing() bool { return m.admit != nil || m.admitAt != nil }
 
