@@ -147,7 +147,7 @@ func drawMix(model string, rate, cv float64, length time.Duration, seed uint64) 
 }
 
 func writeTrace(path string, arrivals []trace.Arrival) error {
-	w, err := trace.Create(path, trace.Header{})
+	w, err := trace.Create(path)
 	if err != nil {
 		return err
 	}

@@ -158,10 +158,10 @@ type Record struct {
 	// and it costs nothing. A file that is there is kept beside it as previous-NAME.
 	File string `yaml:"file" flag:"record"`
 	// MaxBytes is the most that the trace and its payloads take together, before compression; recording
-	// ends there. Default 1GiB, about ten million arrivals without payloads. Too low ends before the
+	// ends there. Default 1GiB, about eight million arrivals without payloads. Too low ends before the
 	// traffic of interest; too high fills the disk.
 	MaxBytes Bytes `yaml:"max_bytes"`
-	// MaxAge is how long is recorded, from the server's start. Default 1h. Too low ends before the
+	// MaxAge is how long is recorded, from the first request. Default 1h. Too low ends before the
 	// traffic of interest; too high records what nobody reads.
 	MaxAge time.Duration `yaml:"max_age"`
 	// Payloads keeps the requests' bodies too, each distinct one once, in FILE.payloads. Default

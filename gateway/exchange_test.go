@@ -52,6 +52,7 @@ func (m *echo) Info() *ModelInfo               { return m.info }
 func (m *echo) Refusing() bool                 { return false }
 func (m *echo) Admit(_, _ clock.Instant) error { return nil }
 func (m *echo) Submit(*task.Task) error        { return nil }
+func (m *echo) Ready() error                   { return nil }
 func (m *echo) Stats() (s oip.ModelStatistics) { return s }
 func (m *echo) Release()                       { m.pins-- }
 func (m *echo) Predict(t *task.Task) (err error) {

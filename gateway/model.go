@@ -41,6 +41,9 @@ type Model interface {
 	// bucket is one of them, canary is pinned until its Release; it is nil where it can serve no more. A request
 	// without a unit has bucket -1.
 	Split(bucket int) (share int, canary Model)
+	// Ready is nil if a device that runs the version takes work. Its error is a fault that says what
+	// keeps each of them from it.
+	Ready() error
 	// Stats is what the version has done since it was loaded. Every figure only grows.
 	Stats() oip.ModelStatistics
 	Release()

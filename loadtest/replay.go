@@ -47,7 +47,7 @@ func Replay(ctx context.Context, o ReplayOptions) (*result.Result, *Detail, erro
 	if o.Length > 0 {
 		length = o.Warmup + o.Length
 	}
-	schedule, err := load.Draw(l, load.Options{Seed: o.Seed, Length: length, Warmup: o.Warmup, Models: models, FromFirst: true})
+	schedule, err := load.Draw(l, load.Options{Seed: o.Seed, Length: length, Warmup: o.Warmup, Models: models})
 	if err != nil {
 		return nil, nil, usage(err)
 	}

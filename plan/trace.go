@@ -17,7 +17,7 @@ type Trace struct {
 	Models []string
 	// Arrivals in order of time; a budget of 0 means the model's.
 	Arrivals []sim.Arrival
-	// Length is from the start of the trace to its last arrival.
+	// Length is from the first arrival to the last.
 	Length time.Duration
 }
 

@@ -60,7 +60,11 @@ type arrivals struct{ recorder *record.Recorder }
 
 func (to arrivals) ended(x *gateway.Exchange) {
 	info, t := x.Model.Info(), x.Task
-	a := record.Arrival{At: x.Arrived, Model: info.Name, Priority: task.Normal}
+	a := record.Arrival{
+		At: x.Arrived, Model: info.Name, Priority: task.Normal,
+		Version: info.Version, Fault: x.Outcome.Fault, Late: x.Outcome.Late || x.Outcome.Overran,
+	}
+	a.SetID(x.ID)
 	// A budget that is the model's own is left to it, whatever that is where the trace is read.
 	if own := t.Deadline.Sub(t.Arrived); t.Deadline != 0 && own != info.Budget {
 		a.Budget = own

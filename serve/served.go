@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync/atomic"
 
 	"sluice/batcher"
@@ -28,8 +29,9 @@ type served struct {
 	queue    *batcher.Model
 	metrics  *telemetry.Model
 	registry *telemetry.Metrics
-	unloaded func()        // told when it has closed
-	alone    atomic.Uint64 // shape keys of requests that run alone, counted up
+	unloaded func()                     // told when it has closed
+	away     func(device string) string // why the version runs nothing there; empty if it does
+	alone    atomic.Uint64              // shape keys of requests that run alone, counted up
 }
 
 var (
@@ -53,6 +55,31 @@ func (s *served) Split(bucket int) (share int, canary gateway.Model) {
 		return share, nil
 	}
 	return share, v.Served.(*served)
+}
+
+// Ready asks the devices that requests may go to.
+func (s *served) Ready() error {
+	places := s.version.Placements()
+	if s.version.Fallback() == bundle.FallbackNever {
+		places = places[:1]
+	}
+	if why := allAway(places, s.away); why != "" {
+		return fault.Newf(fault.ModelNotReady, "model '%s' version %s is not ready: %s", s.info.Name, s.info.Version, why)
+	}
+	return nil
+}
+
+// allAway says why none of the devices runs anything; empty if one does.
+func allAway(places []*gates.Placement, away func(device string) string) string {
+	var all []string
+	for _, p := range places {
+		why := away(p.Device)
+		if why == "" {
+			return ""
+		}
+		all = append(all, why)
+	}
+	return strings.Join(all, "; ")
 }
 
 // Predict has the queue answer a task.
@@ -118,6 +145,7 @@ func (s *Server) publish(v *models.Version) (models.Served, error) {
 			Notes:         func() map[string]string { return s.notes(v) },
 		}),
 		version: v, queue: queue, metrics: metrics, registry: s.metrics, unloaded: s.ceiling.loaded,
+		away: func(device string) string { return s.fleet.Find(device).Away(apart(&v.Config)) },
 	}
 	metrics.WatchQueue(func() telemetry.QueueState { return telemetry.QueueState(queue.Queue()) })
 	metrics.WatchRouting(m.routing)

@@ -41,6 +41,12 @@ func TestIsolatedWorkerIsTold(t *testing.T) {
 		t.Helper()
 		c.isolated.leave(to, reason)
 		c.want(t, what, 0, want)
+		if got := c.devices[0].Away(true); got != want {
+			t.Errorf("%s: models apart are told %q, want %q", what, got, want)
+		}
+		if got := c.devices[0].Away(false); got != "" {
+			t.Errorf("%s: other models are told %q", what, got)
+		}
 		if err := c.devices[0].Usable(); err != nil {
 			t.Errorf("%s: the CPU takes no sessions: %v", what, err)
 		}
@@ -48,6 +54,27 @@ func TestIsolatedWorkerIsTold(t *testing.T) {
 	f("its process ends", worker.Restarting, "signal: killed", "device cpu for models with isolation: process takes no work: signal: killed")
 	f("its process is back", worker.Up, "", "")
 	f("a crash loop", worker.Closed, "it ended 10 times", "device cpu for models with isolation: process takes no work: its worker is closed: it ended 10 times")
+}
+
+// A model on a device waits for its worker, and not for its breaker, which closes by a request alone.
+func TestAway(t *testing.T) {
+	f, err := New(Options{Library: "/opt/lib/library.so", Devices: []Settings{{Name: "cuda:0"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := f.devices[0]
+	want := func(what, want string) {
+		t.Helper()
+		if got := d.Away(false); got != want {
+			t.Errorf("%s: %q, want %q", what, got, want)
+		}
+	}
+	want("at first", "")
+	d.change(func(s *state) { s.leave(worker.Closed, "no /opt/lib/library.so") })
+	want("a crash loop", "device cuda:0 takes no work: its worker is closed: no library.so")
+	d.change(func(s *state) { s.leave(worker.Up, "") })
+	d.Broken("5 failed batches")
+	want("its breaker is open", "")
 }
 
 // TestSchedulerIsToldInOrder: changes that come while the scheduler is being told are told after it, the

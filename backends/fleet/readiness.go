@@ -14,17 +14,37 @@ import (
 // isolatedModels is what readiness calls the worker of models on the CPU that want a process of their own.
 const isolatedModels = "cpu for models with isolation: process"
 
-// Degraded says, for each device that takes no work, why, and which ones lack models. Clients see it, so
-// the library goes by its name alone; the log has its path.
+// noWork says for clients that a device takes no work; empty if there is no reason why. The library goes
+// by its name alone; the log has its path.
+func (f *Fleet) noWork(name, why string) string {
+	if why == "" {
+		return ""
+	}
+	if f.o.Library != "" {
+		why = strings.ReplaceAll(why, f.o.Library, filepath.Base(f.o.Library))
+	}
+	return fmt.Sprintf("device %s takes no work: %s", name, why)
+}
+
+// Away says in a sentence, which clients may see, why no session on the device runs anything now; empty
+// if sessions do. apart is Model.Apart. A breaker that is open is no reason: it takes a request to close it.
+func (d *Device) Away(apart bool) string {
+	if d.OnCPU() && apart {
+		d.fleet.isolated.Lock()
+		defer d.fleet.isolated.Unlock()
+		return d.fleet.noWork(isolatedModels, d.fleet.isolated.own())
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.fleet.noWork(d.Name, d.mu.own())
+}
+
+// Degraded says, for each device that takes no work, why, and which ones lack models. Clients see it.
 func (f *Fleet) Degraded() (all []string) {
 	tell := func(name, why string) {
-		if why == "" {
-			return
+		if text := f.noWork(name, why); text != "" {
+			all = append(all, text)
 		}
-		if f.o.Library != "" {
-			why = strings.ReplaceAll(why, f.o.Library, filepath.Base(f.o.Library))
-		}
-		all = append(all, fmt.Sprintf("device %s takes no work: %s", name, why))
 	}
 	for _, d := range f.devices {
 		d.mu.Lock()

@@ -128,7 +128,7 @@ func TestPlanReplaysATrace(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	path := filepath.Join(dir, "trace.jsonl.gz")
-	o, err := trace.Create(path, trace.Header{Clock: "monotonic"})
+	o, err := trace.Create(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,7 +153,7 @@ func TestPlanReplaysATrace(t *testing.T) {
 	f(4000, "--scale", "2x", "--length", "2.1s") // the copies come up to 10 ms later
 	f(1000, "--length", "1s")
 
-	// A trace may also be the load of one model, its path counted from the study's folder: an arrival each 2 ms.
+	// A trace may also be the load of one model, its path counted from the study's folder: an arrival each 2 ms, from 0 on.
 	if err := os.WriteFile(filepath.Join(dir, "each.txt"), []byte(strings.Repeat("2000\n", 500)), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -162,7 +162,7 @@ func TestPlanReplaysATrace(t *testing.T) {
 		t.Fatal(err)
 	}
 	var a plan.Answer
-	if out, status := command(t, "plan", study, "--length", "250ms", "--json"); status != 0 || json.Unmarshal([]byte(out), &a) != nil || a.Outcome.Arrived != 249 {
+	if out, status := command(t, "plan", study, "--length", "250ms", "--json"); status != 0 || json.Unmarshal([]byte(out), &a) != nil || a.Outcome.Arrived != 250 {
 		t.Errorf("a trace as a load: status %d, output\n%.2000s", status, out)
 	}
 

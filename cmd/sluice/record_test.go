@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -70,16 +71,18 @@ func TestRecordedArrivals(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "morning.jsonl.gz")
 	g := startGateway(t, "--models", examples, "--record", path, "--record-payloads", "--scheduler-budget", "10s")
 	type sent struct {
-		model, body string
-		rows        int
-		shape       []int64
+		model, id, body string
+		rows            int
+		shape           []int64
 	}
 	var all []sent
+	before := time.Now()
 	for _, model := range []string{"digits", "ranker", "eta"} {
 		for _, row := range golden(t, model) {
 			n, shape := recordedRows(t, row.Request)
-			all = append(all, sent{model, string(row.Request), n, shape})
-			if status := g.send("/v2/models/"+model+"/infer", string(row.Request), "Content-Type: application/json"); status != http.StatusOK {
+			id := fmt.Sprintf(`%s-%d-"\`, model, len(all))
+			all = append(all, sent{model, id, string(row.Request), n, shape})
+			if status := g.send("/v2/models/"+model+"/infer", string(row.Request), "Content-Type: application/json", "X-Request-Id: "+id); status != http.StatusOK {
 				t.Fatalf("%s: status %d", model, status)
 			}
 		}
@@ -88,6 +91,7 @@ func TestRecordedArrivals(t *testing.T) {
 	if status := g.send("/v2/models/eta/infer", request, "Sluice-Budget-Ms: 777"); status != http.StatusOK {
 		t.Fatalf("status %d", status)
 	}
+	after := time.Now()
 	const bad = `{"inputs":[{"name":"nope","datatype":"FP32","shape":[3,2],"data":[1,2,3,4,5,6]}]}`
 	if status := g.send("/v2/models/eta/infer", bad); status != http.StatusBadRequest {
 		t.Fatalf("status %d", status)
@@ -98,11 +102,15 @@ func TestRecordedArrivals(t *testing.T) {
 	}
 	g.stop()
 
+	start, offset := firstRecorded(t, path)
+	if offset != 0 || start.Before(before) || start.After(after) {
+		t.Errorf("the first arrival is %v after %v, want 0 after a time between %v and %v", offset, start, before, after)
+	}
 	got := readTrace(t, path)
 	if len(got) != len(all)+2 {
 		t.Fatalf("%d arrivals, want %d", len(got), len(all)+2)
 	}
-	if !slices.IsSortedFunc(got, func(a, b trace.Arrival) int { return int(a.At - b.At) }) || got[0].At <= 0 {
+	if !slices.IsSortedFunc(got, func(a, b trace.Arrival) int { return int(a.At - b.At) }) || got[0].At != 0 {
 		t.Error("the arrivals are not in order of time")
 	}
 	payloads, err := trace.LoadPayloads(path, 1<<20)
@@ -111,6 +119,9 @@ func TestRecordedArrivals(t *testing.T) {
 	}
 	for i, want := range all {
 		a, p := got[i], payloads[got[i].Payload]
+		if a.Version != "1" || a.ID != want.id || a.Status != trace.OK || a.Late {
+			t.Errorf("arrival %d was answered as %+v, want %s", i, a, want.id)
+		}
 		if a.Model != want.model || a.Rows != want.rows || !slices.Equal(a.Shape, want.shape) || a.Budget != 0 || a.Bytes <= 0 || a.Priority != task.Normal {
 			t.Errorf("arrival %d is %+v, want %.80v", i, a, want)
 		}
@@ -121,18 +132,69 @@ func TestRecordedArrivals(t *testing.T) {
 	if a := got[len(all)]; a.Budget != 777*time.Millisecond || string(payloads[a.Payload].Body) != request {
 		t.Errorf("with a budget: %+v", a)
 	}
-	if a := got[len(all)+1]; a.Model != "eta" || a.Rows != 3 || !slices.Equal(a.Shape, []int64{3, 2}) || string(payloads[a.Payload].Body) != bad {
+	if a := got[len(all)+1]; a.Model != "eta" || a.Version != "1" || a.Status != "UNKNOWN_INPUT" || len(a.ID) != 32 || a.Rows != 3 || !slices.Equal(a.Shape, []int64{3, 2}) || string(payloads[a.Payload].Body) != bad {
 		t.Errorf("refused: %+v", a)
 	}
 	if n := strings.Count(g.Log(), `"recording has ended"`); n != 1 {
 		t.Errorf("%d lines tell of the end:\n%s", n, g.Log())
 	}
 
-	// The planner reads what was recorded.
-	out, status := command(t, "plan", "--cost", planCost, "--budget", "20ms", "--warmup", "0s", "--trace", path)
+	// The planner reads what was recorded, and a trace with an idle hour before the first request, as servers wrote
+	// them in version 1, is the same to it.
+	plan := []string{"plan", "--cost", planCost, "--budget", "20ms", "--warmup", "0s", "--trace"}
+	idle := inVersion1(t, got, time.Hour)
+	out, status := command(t, append(plan, path)...)
 	if status != 0 || !strings.Contains(out, "goodput") {
 		t.Errorf("sluice plan: status %d, %s", status, out)
 	}
+	if again, _ := command(t, append(plan, idle)...); again != out {
+		t.Errorf("with an idle hour before it, sluice plan says\n%s\nand without\n%s", again, out)
+	}
+	rate := func(path string) (rate string) {
+		out, _ := command(t, "loadtest", "fit", path)
+		for line := range strings.Lines(out) {
+			if strings.HasPrefix(line, "arrivals ") || strings.HasPrefix(line, "rate ") || strings.HasPrefix(line, "gaps ") {
+				rate += line
+			}
+		}
+		return rate
+	}
+	if now, was := rate(path), rate(idle); now != was || strings.Count(now, "\n") != 3 {
+		t.Errorf("with an idle hour before it, sluice loadtest fit says\n%s\nand without\n%s", was, now)
+	}
+	if out, _ := command(t, "loadtest", "fit", path); !strings.Contains(out, "eta/1 ") || !strings.Contains(out, "UNKNOWN_INPUT ") || !strings.Contains(out, "; 0 late") {
+		t.Errorf("sluice loadtest fit does not tell what came of the requests:\n%s", out)
+	}
+}
+
+// firstRecorded is the header's time, and the offset of the first arrival as it stands in the file.
+func firstRecorded(t *testing.T, path string) (time.Time, time.Duration) {
+	t.Helper()
+	f, err := trace.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	var a trace.Arrival
+	if err := f.Source.Next(&a); err != nil {
+		t.Fatal(err)
+	}
+	return f.Header.Start, a.At
+}
+
+// inVersion1 writes arrivals as a trace of version 1, with nothing for some time before them.
+func inVersion1(t *testing.T, all []trace.Arrival, idle time.Duration) string {
+	t.Helper()
+	var b strings.Builder
+	b.WriteString(`{"sluice_trace":1,"clock":"monotonic"}` + "\n")
+	for _, a := range all {
+		fmt.Fprintf(&b, `{"t_ns":%d,"model":"%s","rows":%d,"budget_ns":%d,"bytes":%d}`+"\n", a.At+idle, a.Model, a.Rows, a.Budget, a.Bytes)
+	}
+	path := filepath.Join(t.TempDir(), "idle.jsonl")
+	if err := os.WriteFile(path, []byte(b.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 // A limit ends recording and nothing else.

@@ -80,10 +80,24 @@ func TestDivisionThatTraps(t *testing.T) {
 		t.Errorf("a request while the process is closed got %d", status)
 	}
 	d.infer("eta", row.Request)
+	// The models that it ran are not ready; the others are.
+	ready := func(model string) (int, string) { return d.get(d.predict + "/v2/models/" + model + "/ready") }
+	for _, model := range []string{"div", "alone"} {
+		status, body := ready(model)
+		if status != http.StatusServiceUnavailable || !strings.Contains(body, "MODEL_NOT_READY") || !strings.Contains(body, "model '"+model+"' version 1 is not ready: device cpu for models with isolation: process takes no work: its worker is closed") {
+			t.Errorf("%s is ready: %d %s", model, status, body)
+		}
+	}
+	if status, body := ready("eta"); status != http.StatusOK {
+		t.Errorf("eta is not ready: %d %s", status, body)
+	}
 	if status, body := d.post(d.admin+"/v2/devices/cpu/reopen", ""); status != http.StatusOK {
 		t.Errorf("reopening: %d %s", status, body)
 	}
 	eventually(t, "div answers again", func() bool { return ask("div", "6", "-1") == http.StatusOK })
+	if status, body := ready("div"); status != http.StatusOK {
+		t.Errorf("div is not ready: %d %s", status, body)
+	}
 	if text := d.ready(); strings.Contains(text, "degraded") {
 		t.Errorf("readiness is %s", text)
 	}

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"sluice/internal/fault"
 )
 
 // conformance is one case of the protocol's conformance list; n is its number there.
@@ -120,6 +122,19 @@ func TestConformanceDescriptions(t *testing.T) {
 	c.want(8, get("/v2/models/simple/versions/a%20b"), 404, "'simple' has no such version; its versions: '1'")
 	c.want(9, get("/v2/models/simple/ready"), 200, `{"name":"simple","ready":true}`)
 	c.want(9, get("/v2/models/simple/versions/2/ready"), 404)
+
+	// A version that is loaded and that no device runs now is not ready.
+	c.want(9, get("/v1/models/simple"), 200, `"ready":true`)
+	simple := e.models.models["simple"]
+	simple.away = fault.New(fault.ModelNotReady, "model 'simple' version 1 is not ready: device fake takes no work")
+	for _, path := range []string{"/v2/models/simple/ready", "/v2/models/simple/versions/1/ready"} {
+		c.want(9, get(path), 503, `"error":"model 'simple' version 1 is not ready: device fake takes no work"`, "MODEL_NOT_READY")
+	}
+	c.want(9, get("/v1/models/simple"), 200, `"ready":false`, `"state":"AVAILABLE"`)
+	c.want(9, get("/v2/models/raw1/ready"), 200)
+	if n := simple.pins.Load(); n != 0 {
+		t.Errorf("%d pins are left", n)
+	}
 }
 
 func TestConformanceOutputs(t *testing.T) {

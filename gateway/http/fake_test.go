@@ -26,6 +26,7 @@ type fakeModel struct {
 	admitAt func(deadline clock.Instant) error
 	pins    atomic.Int32
 	canary  *fakeModel
+	away    error // of Ready
 
 	mu    sync.Mutex
 	stats oip.ModelStatistics
@@ -46,6 +47,8 @@ func (m *fakeModel) Split(bucket int) (int, gateway.Model) {
 }
 
 func (m *fakeModel) Release() { m.pins.Add(-1) }
+
+func (m *fakeModel) Ready() error { return m.away }
 
 func (m *fakeModel) Refusing() bool { return m.admit != nil || m.admitAt != nil }
 

@@ -71,12 +71,15 @@ func anyReady(states []gateway.ModelStatus, name string) bool {
 	return false
 }
 
-// modelReady answers for one model: Acquire's faults say why it is not.
+// modelReady answers for one model: the faults of Acquire and of the model say why it is not.
 func (s *Server) modelReady(c *call) error {
 	m, err := s.find(c)
 	if err != nil {
 		return err
 	}
 	defer m.Release()
+	if err := m.Ready(); err != nil {
+		return err
+	}
 	return answerJSON(c.ctx, oip.ModelReady{Name: m.Info().Name, Ready: true})
 }

@@ -73,7 +73,6 @@ func (s *Server) modelStatusV1(c *call) error {
 		switch m.State {
 		case oip.StateReady:
 			v.State = v1.Available
-			document.Ready = true
 		case oip.StateLoading:
 			v.State = v1.Loading
 		case oip.StateUnloading:
@@ -84,13 +83,11 @@ func (s *Server) modelStatusV1(c *call) error {
 		}
 		document.Versions = append(document.Versions, v)
 	}
-	if len(document.Versions) == 0 {
-		m, err := s.find(c)
-		if err != nil {
-			return err
-		}
-		m.Release() // it has come since the list was made
-		document.Ready = true
+	if m, err := s.find(c); err == nil {
+		document.Ready = m.Ready() == nil
+		m.Release()
+	} else if len(document.Versions) == 0 {
+		return err
 	}
 	return answerJSON(c.ctx, document)
 }

@@ -28,11 +28,11 @@ func ParseHeaderLength(value []byte, bodyLen int) (int, error) {
 // takeBlob copies the next binary data of the body into the task's arena.
 func (d *decoder) takeBlob(in *input) error {
 	into := d.Slot(in.index)
-	if in.Binary > int64(len(d.blobs)) {
+	if left := uint64(len(d.blobs)); in.Binary > left {
 		if !d.hasBlobs {
 			return fault.Newf(fault.BadBinaryHeader, "input '%s' has binary data, but the request has no Inference-Header-Content-Length header", into.Name)
 		}
-		return fault.Newf(fault.BinarySizeMismatch, "unexpected size for input '%s', expecting %d additional bytes for model '%s'", into.Name, in.Binary-int64(len(d.blobs)), d.Model)
+		return fault.Newf(fault.BinarySizeMismatch, "unexpected size for input '%s', expecting %d additional bytes for model '%s': its 'binary_data_size' is %d, and the body has %d bytes left for it", into.Name, in.Binary-left, d.Model, in.Binary, left)
 	}
 	blob := d.blobs[:in.Binary]
 	d.blobs = d.blobs[in.Binary:]

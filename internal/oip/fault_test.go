@@ -92,7 +92,7 @@ func TestDocumentFaults(t *testing.T) {
 	f(`{"id":"a\u0000b"}`, fault.InvalidParameter, "control character")
 	f(`{"parameters":[]}`, fault.InvalidParameter, "must be an object")
 	f(`{"parameters":{"triton_x":1}}`, fault.InvalidParameter, "parameter keys starting with 'triton_' are reserved for Triton usage and should not be specified.")
-	f(`{"parameters":{"timeout":"5"}}`, fault.InvalidParameter, "'timeout' must be an unsigned integer")
+	f(`{"parameters":{"timeout":"5"}}`, fault.InvalidParameter, `'timeout' must be an unsigned integer of at most 64 bits; that is "5"`)
 	f(`{"parameters":{"timeout":-5}}`, fault.InvalidParameter, "'timeout' must be an unsigned integer")
 	f(`{"parameters":{"priority":1.5}}`, fault.InvalidParameter, "'priority'")
 	f(`{"parameters":{"binary_data_output":1}}`, fault.InvalidParameter, "'binary_data_output'")
@@ -193,7 +193,11 @@ func TestInputFaults(t *testing.T) {
 	f(entry("INPUT0", `"datatype":"INT32","shape":[1,16]`), fault.InvalidRequest, "Input must set only one of the following fields: 'data', 'binary_data_size' in 'parameters', 'shared_memory_region' in 'parameters'. But no field is set")
 	f(entry("INPUT0", row16+`,"parameters":{"binary_data_size":64}`), fault.InvalidRequest, "But set 'data' 'binary_data_size'")
 	f(entry("INPUT0", `"parameters":[]`), fault.InvalidParameter, "must be an object")
-	f(entry("INPUT0", `"parameters":{"binary_data_size":-1}`), fault.InvalidParameter, "'binary_data_size' must be an unsigned integer")
+	f(entry("INPUT0", `"parameters":{"binary_data_size":-1}`), fault.InvalidParameter, "'binary_data_size' must be an unsigned integer of at most 64 bits; that of inputs[0] is -1")
+	f(entry("INPUT0", `"parameters":{"binary_data_size":18446744073709551616}`), fault.InvalidParameter, "at most 64 bits; that of inputs[0] is 18446744073709551616")
+	f(entry("INPUT0", `"parameters":{"binary_data_size":`+strings.Repeat("9", 100)+`}`), fault.InvalidParameter, "that of inputs[0] is "+strings.Repeat("9", 64)+"...")
+	f(entry("INPUT0", `"parameters":{"binary_data_size":tru}`), fault.InvalidJSON, "unexpected")
+	decodeFault(t, simple(), withInputs(entry("INPUT0", row16), entry("INPUT1", `"parameters":{"binary_data_size":{"a":1.5}}`)), -1, fault.InvalidParameter, `that of inputs[1] is {"a":1.5}`)
 	f(entry("INPUT0", `"parameters":{"shared_memory_region":"r"}`), fault.Unsupported, "shared memory")
 	decodeFault(t, simple(), withInputs(entry("INPUT0", row16)), -1, fault.MissingInput,
 		"expected 2 inputs but got 1 inputs for model 'simple'. Got input(s) ['INPUT0'], but missing required input(s) ['INPUT1']. Please provide all required input(s).")
@@ -249,7 +253,12 @@ func TestBinaryFaults(t *testing.T) {
 	f(simple(), both, zeros[:124], fault.BinarySizeMismatch, "unexpected size for input 'INPUT1', expecting 4 additional bytes for model 'simple'")
 	f(simple(), both, zeros[:132], fault.BinarySizeMismatch, "unexpected additional input data for model 'simple'")
 	f(simple(), withInputs(in("INPUT0", 60), in("INPUT1", 64)), zeros[:124], fault.BinarySizeMismatch, "input byte size mismatch for input 'INPUT0' for model 'simple'. Expected 64, got 60")
-	f(simple(), withInputs(`{"name":"INPUT0","datatype":"INT32","shape":[1,16],"parameters":{"binary_data_size":18446744073709551615}}`), zeros, fault.BinarySizeMismatch, "additional bytes")
+	for size, more := range map[string]string{ // from 2^62 to 2^64-1
+		"4611686018427387905": "4611686018427386905", "9223372036854775807": "9223372036854774807", "9223372036854775808": "9223372036854774808", "18446744073709551615": "18446744073709550615",
+	} {
+		f(simple(), withInputs(`{"name":"INPUT0","datatype":"INT32","shape":[1,16],"parameters":{"binary_data_size":`+size+`}}`), zeros, fault.BinarySizeMismatch,
+			"unexpected size for input 'INPUT0', expecting "+more+" additional bytes for model 'simple': its 'binary_data_size' is "+size+", and the body has 1000 bytes left for it")
+	}
 	decodeFault(t, simple(), both, -1, fault.BadBinaryHeader, "no Inference-Header-Content-Length")
 
 	strs := func(elements int, data string) (string, string) {

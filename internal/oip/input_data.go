@@ -11,7 +11,7 @@ func (d *decoder) endInput(in *input) error {
 	if in.index < 0 {
 		return fault.Newf(fault.InvalidInputs, "entry %d of 'inputs' has no 'name'", d.got-1)
 	}
-	hasData, hasBinary := in.Seen&wire.KeyData != 0, in.Binary >= 0
+	hasData, hasBinary := in.Seen&wire.KeyData != 0, in.HasBinary
 	if hasData == hasBinary {
 		what := "no field is set"
 		if hasData {

@@ -5,8 +5,8 @@
 //
 // A trace is JSON lines: one header, then one line per arrival in order of time.
 //
-//	{"sluice_trace":1,"start":"2026-11-25T09:00:00Z","clock":"monotonic"}
-//	{"t_ns":0,"model":"ranker","rows":8,"budget_ns":20000000,"bytes":1536,"shape":[8,48],"priority":"high"}
+//	{"sluice_trace":2,"start":"2026-11-25T09:00:00Z","clock":"monotonic"}
+//	{"t_ns":0,"model":"ranker","rows":8,"budget_ns":20000000,"bytes":1536,"shape":[8,48],"priority":"high","version":"3","id":"job-17","status":"OK","late":true}
 //	{"t_s":0.00125,"model":"eta"}
 //
 // The header gives the version, the wall-clock time at which the offsets count from zero
@@ -14,7 +14,14 @@
 // arrival gives its offset from the start as t_ns (whole nanoseconds) or t_s (seconds),
 // and its model. The rest may be absent: rows (then 1), budget_ns or budget_s (then the
 // model's own), bytes and shape of the request's inputs, priority (high, normal or low;
-// then normal), payload: the key of the request's body in a second file.
+// then normal), payload: the key of the request's body in a second file. Since version 2 of the
+// format there are version (of the model that answered or refused), id (the request's, at most
+// 128 bytes), status (OK or the code of the refusal; these three unknown if absent) and late
+// (the answer came after its deadline).
+//
+// A trace is from its first arrival to its last. A recorder gives the first one the offset 0. A
+// File counts from it whatever its offset is, because old and other recorders counted from
+// their own start.
 //
 // That file, named as the trace with .payloads behind it, holds each distinct body once, as
 // it came over the wire: a line of JSON, then as many bytes as it says, then a line's end.

@@ -8,15 +8,21 @@ import (
 	"os"
 	"strings"
 	"syscall"
+	"time"
 
 	"sluice/internal/remedy"
 )
 
-// File is a trace in a file that is being read, in either form.
+// File is a trace in a file that is being read, in either form. It begins with its first arrival, whatever
+// offset that has in the file: how long nothing came before it says nothing of the traffic.
 type File struct {
 	Source
-	Header Header // zero of a file of intervals
-	file   *os.File
+	// Header is zero of a file of intervals. Once the first arrival has been read, Start is its time.
+	Header Header
+
+	file  *os.File
+	begun bool
+	first time.Duration // offset of the first arrival in the file
 }
 
 // Open opens a trace, compressed if the name ends in .gz.
@@ -44,13 +50,21 @@ func Open(path string) (*File, error) {
 	return opened, nil
 }
 
-// Next is that of the source, with the file's name in the error.
+// Next is that of the source, with offsets from the first arrival, and with the file's name in the error.
 func (f *File) Next(a *Arrival) error {
-	err := f.Source.Next(a)
-	if err == nil || errors.Is(err, io.EOF) {
+	switch err := f.Source.Next(a); {
+	case errors.Is(err, io.EOF):
 		return err
+	case err != nil:
+		return fmt.Errorf("%s: %w", f.file.Name(), err)
+	case !f.begun:
+		f.begun, f.first = true, a.At
+		if !f.Header.Start.IsZero() {
+			f.Header.Start = f.Header.Start.Add(a.At)
+		}
 	}
-	return fmt.Errorf("%s: %w", f.file.Name(), err)
+	a.At -= f.first
+	return nil
 }
 
 // Close closes the file. What is read has nothing left to lose, so there is no error.
@@ -63,9 +77,9 @@ type Output struct {
 	file *os.File
 }
 
-// Create makes a file, or empties it, and writes the header. It does not wait for the reader of a
-// named pipe: one without is an error.
-func Create(path string, h Header) (*Output, error) {
+// Create makes a file, or empties it. It does not wait for the reader of a named pipe: one without is
+// an error.
+func Create(path string) (*Output, error) {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC|syscall.O_NONBLOCK, 0o666)
 	if err != nil {
 		return nil, fmt.Errorf("cannot create the trace: %w", err)
@@ -76,16 +90,16 @@ func Create(path string, h Header) (*Output, error) {
 		o.zip = gzip.NewWriter(f)
 		to = o.zip
 	}
-	if o.Writer, err = NewWriter(to, h); err != nil {
-		f.Close()
-		return nil, err
-	}
+	o.Writer = newWriter(to)
 	return o, nil
 }
 
-// Close writes what is buffered and closes the file.
-func (o *Output) Close() error {
-	err := o.Flush()
+// Close writes what is buffered, the header at least, and closes the file.
+func (o *Output) Close() (err error) {
+	if !o.begun {
+		err = o.Begin(Header{})
+	}
+	err = errors.Join(err, o.Flush())
 	if o.zip != nil {
 		err = errors.Join(err, o.zip.Close())
 	}

@@ -12,7 +12,7 @@ import (
 )
 
 // fields walks a line that is one flat JSON object. It takes what a trace holds (strings,
-// numbers, lists of whole numbers) and nothing else. encoding/json would match keys
+// numbers, true and false, lists of whole numbers) and nothing else. encoding/json would match keys
 // whatever their case, take the last of two equal keys and cost five times as much.
 type fields struct {
 	rest  []byte
@@ -159,6 +159,18 @@ func (f *fields) seconds() (time.Duration, error) {
 	}
 	whole := time.Duration(s)
 	return whole*time.Second + time.Duration((s-float64(whole))*1e9+0.5), nil
+}
+
+// truth reads true or false.
+func (f *fields) truth() (bool, error) {
+	f.space()
+	for _, word := range []string{"true", "false"} {
+		if rest, ok := bytes.CutPrefix(f.rest, []byte(word)); ok {
+			f.rest = rest
+			return word == "true", nil
+		}
+	}
+	return false, f.unexpected("true or false")
 }
 
 // list reads a list of whole numbers into out's memory.

@@ -11,6 +11,9 @@ import (
 	"sluice/internal/jsonscan"
 )
 
+// payloadsVersion is the only version of a file of payloads so far.
+const payloadsVersion = 1
+
 // Limits of a file of payloads.
 const (
 	// MaxBody is the largest body, in bytes: what a gateway's own limit may be at most.
@@ -80,7 +83,7 @@ type PayloadWriter struct {
 // NewPayloadWriter writes the header.
 func NewPayloadWriter(w io.Writer) (*PayloadWriter, error) {
 	t := &PayloadWriter{lines: newLines(w, "payloads"), known: map[[keyLength / 2]byte]string{}}
-	return t, t.put([]byte(`{"sluice_payloads":` + strconv.Itoa(Version) + "}\n"))
+	return t, t.put([]byte(`{"sluice_payloads":` + strconv.Itoa(payloadsVersion) + "}\n"))
 }
 
 // Write appends a payload unless it is there already, and returns its key. It refuses one that

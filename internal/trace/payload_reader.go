@@ -36,7 +36,7 @@ func NewPayloadReader(r io.Reader) (*PayloadReader, error) {
 		return err
 	})
 	if err == nil {
-		err = checkVersion(version)
+		err = checkVersion(version, payloadsVersion)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("the payloads' header: %w", err)

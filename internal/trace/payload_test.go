@@ -105,7 +105,7 @@ func TestPayloadFaultsSayWhere(t *testing.T) {
 	}
 	f("", "ends in the middle")
 	f("{}\n", "version 0")
-	f(`{"sluice_payloads":2}`+"\n", "version 2")
+	f(`{"sluice_payloads":2}`+"\n", "version 2 is not known; this is a reader of version 1")
 	f(`{"sluice_trace":1}`+"\n", "no key")
 	f(whole[:len(whole)-1], "payload 2: the file ends in the middle")
 	f(whole[:len(whole)-3], "payload 2: the file ends in the middle")

@@ -15,16 +15,17 @@ import (
 type Reader struct {
 	Header Header
 
-	lines  *bufio.Scanner
-	line   int
-	last   time.Duration
-	any    bool
-	models map[string]string // so that a name costs one allocation per trace
+	version int64
+	lines   *bufio.Scanner
+	line    int
+	last    time.Duration
+	any     bool
+	names   map[string]string // so that a name is in memory once per trace
 }
 
 // NewReader reads the header.
 func NewReader(r io.Reader) (*Reader, error) {
-	t := &Reader{lines: bufio.NewScanner(r), models: map[string]string{}}
+	t := &Reader{lines: bufio.NewScanner(r), names: map[string]string{}}
 	t.lines.Buffer(make([]byte, 0, 1<<16), MaxLine+2) // and the line's end
 	text, err := t.scan()
 	if errors.Is(err, io.EOF) {
@@ -33,7 +34,7 @@ func NewReader(r io.Reader) (*Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := t.Header.parse(text); err != nil {
+	if t.version, err = t.Header.parse(text); err != nil {
 		return nil, fmt.Errorf("line 1: the header: %w", err)
 	}
 	return t, nil
@@ -78,14 +79,14 @@ func (t *Reader) scan() ([]byte, error) {
 	}
 }
 
-func (h *Header) parse(text []byte) error {
+// parse reads a header into h and returns the format's version.
+func (h *Header) parse(text []byte) (version int64, err error) {
 	f, begun := fields{rest: text}, false
-	err := f.each(func(key string) (err error) {
+	err = f.each(func(key string) (err error) {
 		switch key {
 		case "sluice_trace":
-			var version int64
 			if version, err = f.whole(); err == nil {
-				err = checkVersion(version)
+				err = checkVersion(version, Version)
 			}
 			begun = true
 			return err
@@ -98,16 +99,20 @@ func (h *Header) parse(text []byte) error {
 		return unknownKey(key)
 	})
 	if err == nil && !begun {
-		return errors.New("the key sluice_trace is missing: this is not a trace")
+		return 0, errors.New("the key sluice_trace is missing: this is not a trace")
 	}
-	return err
+	return version, err
 }
 
-func checkVersion(version int64) error {
-	if version != Version {
-		return fmt.Errorf("version %d is not known; this is a reader of version %d", version, Version)
+func checkVersion(version, newest int64) error {
+	if version >= 1 && version <= newest {
+		return nil
 	}
-	return nil
+	known := "version 1"
+	if newest > 1 {
+		known = fmt.Sprintf("versions 1 to %d", newest)
+	}
+	return fmt.Errorf("version %d is not known; this is a reader of %s", version, known)
 }
 
 func (f *fields) time(into *time.Time) error {
@@ -137,6 +142,8 @@ func (t *Reader) parse(text []byte, a *Arrival) error {
 		switch {
 		case !known:
 			return unknownKey(key)
+		case bit >= since2 && t.version < 2:
+			return fmt.Errorf("the key %q is of version 2 of the format, and the header says version %d", key, t.version)
 		case seen&bit != 0:
 			return fmt.Errorf("the key %q comes twice, or beside one that means the same", key)
 		}
@@ -155,6 +162,22 @@ func (t *Reader) parse(text []byte, a *Arrival) error {
 var keys = map[string]uint16{
 	"t_ns": 1, "t_s": 1, "model": 2, "rows": 4, "budget_ns": 8, "budget_s": 8,
 	"bytes": 16, "shape": 32, "priority": 64, "payload": 128,
+	"version": since2, "id": since2 << 1, "status": since2 << 2, "late": since2 << 3,
+}
+
+// since2 is the first bit of the fields that version 2 has brought.
+const since2 = 256
+
+// name reads a string of which a trace has few.
+func (t *Reader) name(f *fields) (string, error) {
+	name, err := f.text()
+	if known, ok := t.names[name]; ok {
+		return known, err
+	}
+	if len(t.names) < 1<<12 {
+		t.names[name] = name
+	}
+	return name, err
 }
 
 func (t *Reader) field(f *fields, key string, a *Arrival) (err error) {
@@ -166,12 +189,15 @@ func (t *Reader) field(f *fields, key string, a *Arrival) (err error) {
 	case "t_s":
 		a.At, err = f.seconds()
 	case "model":
-		a.Model, err = f.text()
-		if known, ok := t.models[a.Model]; ok {
-			a.Model = known
-		} else if len(t.models) < 1<<12 {
-			t.models[a.Model] = a.Model
-		}
+		a.Model, err = t.name(f)
+	case "version":
+		a.Version, err = t.name(f)
+	case "id":
+		a.ID, err = f.text()
+	case "status":
+		a.Status, err = t.name(f)
+	case "late":
+		a.Late, err = f.truth()
 	case "rows":
 		n, err = f.whole()
 		a.Rows = int(min(n, MaxRows+1))

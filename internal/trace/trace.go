@@ -9,14 +9,17 @@ import (
 	"sluice/internal/task"
 )
 
-// Version is the only version of the format so far.
-const Version = 1
+// Version is the version that is written. Readers take the older ones too: version 1 has no version, id,
+// status and late.
+const Version = 2
 
 // Limits of a trace. They bound what a reader holds in memory: one line.
 const (
 	MaxLine  = 1 << 20 // bytes, without the line's end
 	MaxRows  = 1 << 24
 	MaxShape = 16 // dimensions
+	// MaxID is the longest request id, in bytes: the longest that a gateway takes from a client.
+	MaxID = 128
 	// MaxTime is the longest offset and budget: far beyond a trace, and far below where
 	// sums of durations overflow.
 	MaxTime = 10 * 366 * 24 * time.Hour
@@ -49,7 +52,18 @@ type Arrival struct {
 	Priority task.Priority
 	// Payload is the key of the request's body in the file of PayloadsPath; "" if it was not kept.
 	Payload string
+	// Version is the version of the model that answered or refused; "" if unknown.
+	Version string
+	// ID is the request's id, as its client saw it; "" if unknown.
+	ID string
+	// Status is OK, or the code of the refusal; "" if unknown.
+	Status string
+	// Late says that the answer came after its deadline.
+	Late bool
 }
+
+// OK is the status of a request that was answered.
+const OK = "OK"
 
 var priorities = [task.Priorities]string{task.High: "high", task.Normal: "normal", task.Low: "low"}
 
@@ -60,6 +74,10 @@ func (a *Arrival) check() error {
 		return errors.New("model is missing")
 	case !utf8.ValidString(a.Model) || !utf8.ValidString(a.Payload):
 		return fmt.Errorf("model %.40q or its payload is not UTF-8", a.Model)
+	case !utf8.ValidString(a.Version) || !utf8.ValidString(a.ID) || !utf8.ValidString(a.Status):
+		return fmt.Errorf("version %.40q, id %.40q or status %.40q is not UTF-8", a.Version, a.ID, a.Status)
+	case len(a.ID) > MaxID:
+		return fmt.Errorf("the id %.40q has %d bytes; it may have %d", a.ID, len(a.ID), MaxID)
 	case a.At < 0 || a.At > MaxTime:
 		return fmt.Errorf("the time %v is not between 0 and %v", a.At, MaxTime)
 	case a.Rows < 1 || a.Rows > MaxRows:

@@ -16,7 +16,10 @@ import (
 	"sluice/internal/task"
 )
 
-const head = `{"sluice_trace":1}` + "\n"
+const (
+	head  = `{"sluice_trace":1}` + "\n"
+	head2 = `{"sluice_trace":2}` + "\n"
+)
 
 // read returns all arrivals of a text.
 func read(text string) (Header, []Arrival, error) {
@@ -53,15 +56,33 @@ func TestReadsWhatTheFormatSays(t *testing.T) {
 		t.Errorf("header %+v", h)
 	}
 	want := []Arrival{
-		{0, "ranker", 8, 20 * time.Millisecond, 1536, []int64{8, 48}, task.High, ""},
-		{1250 * time.Microsecond, "eta", 1, 100 * time.Millisecond, 0, nil, task.Normal, "a/b"},
-		{time.Hour + 1, "ñ", 1, 0, 0, nil, task.Low, ""},
+		{Model: "ranker", Rows: 8, Budget: 20 * time.Millisecond, Bytes: 1536, Shape: []int64{8, 48}, Priority: task.High},
+		{At: 1250 * time.Microsecond, Model: "eta", Rows: 1, Budget: 100 * time.Millisecond, Priority: task.Normal, Payload: "a/b"},
+		{At: time.Hour + 1, Model: "ñ", Rows: 1, Priority: task.Low},
 	}
 	for i := range want {
 		if len(got[i].Shape) == 0 {
 			got[i].Shape = nil
 		}
 		if !reflect.DeepEqual(got[i], want[i]) {
+			t.Errorf("arrival %d is %+v, want %+v", i, got[i], want[i])
+		}
+	}
+}
+
+// Version 2 tells of each request which version answered, which request it was, and what came of it.
+func TestReadsVersion2(t *testing.T) {
+	_, got, err := read(head2 + `{"t_ns":0,"model":"a","version":"3","id":"\u0001\"\\ü","status":"OK","late": true }
+{"t_ns":1,"model":"a","status":"OVERLOADED","late":false}
+{"t_ns":2,"model":"a"}
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []Arrival{{Version: "3", ID: "\x01\"\\ü", Status: "OK", Late: true}, {At: 1, Status: "OVERLOADED"}, {At: 2}}
+	for i := range want {
+		want[i].Model, want[i].Rows, want[i].Priority = "a", 1, task.Normal
+		if got[i].Shape = nil; !reflect.DeepEqual(got[i], want[i]) {
 			t.Errorf("arrival %d is %+v, want %+v", i, got[i], want[i])
 		}
 	}
@@ -77,7 +98,8 @@ func TestFaultsNameTheirLine(t *testing.T) {
 	f("", "line 1: the header is missing")
 	f("\n", "line 1: the header: not a JSON object")
 	f(`{}`, "line 1: the header: the key sluice_trace is missing")
-	f(`{"sluice_trace":2}`, "version 2 is not known")
+	f(`{"sluice_trace":0}`, "version 0 is not known; this is a reader of versions 1 to 2")
+	f(`{"sluice_trace":3}`, "version 3 is not known")
 	f(`{"sluice_trace":1,"sluice_trace":1}`, "comes twice")
 	f(`{"sluice_trace":1,"Clock":"x"}`, `there is no key "Clock"`)
 	f(`{"sluice_trace":1,"start":"today"}`, `start "today" is not a time`)
@@ -106,6 +128,14 @@ func TestFaultsNameTheirLine(t *testing.T) {
 	f(head+"{\"t_ns\":1,\"model\":\"\xff\"}", "is not a string")
 	f(head+`{"t_ns":1 "model":"a"}`, "a comma or the object's end")
 	f(head+`{"t_ns":1,"model":null}`, "a string")
+	for _, field := range []string{`"version":"1"`, `"id":"a"`, `"status":"OK"`, `"late":true`} {
+		f(head+`{"t_ns":1,"model":"a",`+field+`}`, "is of version 2 of the format, and the header says version 1")
+		f(head2+`{"t_ns":1,"model":"a",`+field+`,`+field+`}`, "comes twice")
+	}
+	f(head2+`{"t_ns":1,"model":"a","id":7}`, "id: \"7}\" is where a string should be")
+	f(head2+`{"t_ns":1,"model":"a","id":"`+strings.Repeat("a", MaxID+1)+`"}`, "has 129 bytes; it may have 128")
+	f(head2+`{"t_ns":1,"model":"a","late":"true"}`, "true or false should be")
+	f(head2+`{"t_ns":1,"model":"a","late":truer}`, "a comma or the object's end should be")
 	f(head+`{"t_ns":1,"model":"a"}`+"\n\n"+`{"t_ns":1,"model":"a"}`, "line 3: not a JSON object")
 	f(head+`{"t_ns":1,"model":"`+strings.Repeat("a", MaxLine)+`"}`, "line 2: longer than 1048576 bytes")
 }
@@ -139,12 +169,19 @@ func TestWriterRefusesWhatNoReaderTakes(t *testing.T) {
 	f(Arrival{At: 8, Model: "a", Rows: 1, Budget: -1}, "budget")
 	f(Arrival{At: 8, Model: "a", Rows: 1, Priority: 3}, "priority 3")
 	f(Arrival{At: 8, Model: strings.Repeat("a", MaxLine), Rows: 1}, "a line may have")
+	f(Arrival{At: 8, Model: "a", Rows: 1, ID: strings.Repeat("a", MaxID+1)}, "has 129 bytes; it may have 128")
+	f(Arrival{At: 8, Model: "a", Rows: 1, ID: "\xff"}, "not UTF-8")
+	f(Arrival{At: 8, Model: "a", Rows: 1, Version: "\xff"}, "not UTF-8")
+	f(Arrival{At: 8, Model: "a", Rows: 1, Status: "\xff"}, "not UTF-8")
 }
 
 func TestFilesAreCompressedBySuffix(t *testing.T) {
 	for _, name := range []string{"a.jsonl", "a.jsonl.gz"} {
 		path := filepath.Join(t.TempDir(), name)
-		o, err := Create(path, Header{Clock: "virtual"})
+		o, err := Create(path)
+		if err == nil {
+			err = o.Begin(Header{Clock: "virtual"})
+		}
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -189,6 +226,54 @@ func TestFilesAreCompressedBySuffix(t *testing.T) {
 	}
 }
 
+// A trace begins with its first arrival, in both forms, and its time is that of this arrival.
+func TestFilesBeginWithTheFirstArrival(t *testing.T) {
+	f := func(text string, start time.Time, want ...time.Duration) {
+		t.Helper()
+		path := filepath.Join(t.TempDir(), "a")
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		in, err := Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer in.Close()
+		all, err := rest(in.Next)
+		var at []time.Duration
+		for _, a := range all {
+			at = append(at, a.At)
+		}
+		if err != nil || !reflect.DeepEqual(at, want) || !in.Header.Start.Equal(start) {
+			t.Errorf("%q: arrivals at %v from %v on, error %v; want %v from %v on", text, at, in.Header.Start, err, want, start)
+		}
+	}
+	const two = `{"t_s":3600,"model":"a"}` + "\n" + `{"t_s":3601.5,"model":"a"}` + "\n"
+	f(head2+two, time.Time{}, 0, 1500*time.Millisecond)
+	f(`{"sluice_trace":1,"start":"2026-11-25T09:00:00Z"}`+"\n"+two, time.Date(2026, 11, 25, 10, 0, 0, 0, time.UTC), 0, 1500*time.Millisecond)
+	f("5000000\n0\n1\n", time.Time{}, 0, 0, time.Microsecond)
+}
+
+// A trace without a header of its own, or without arrivals, has an empty header.
+func TestOutputWritesAHeader(t *testing.T) {
+	for _, n := range []int{0, 1} {
+		path := filepath.Join(t.TempDir(), "a")
+		o, err := Create(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range n {
+			err = errors.Join(err, o.Write(&Arrival{Model: "a", Rows: 1}))
+		}
+		if err := errors.Join(err, o.Close()); err != nil {
+			t.Fatal(err)
+		}
+		if text, err := os.ReadFile(path); err != nil || !strings.HasPrefix(string(text), head2) || strings.Count(string(text), "\n") != 1+n {
+			t.Errorf("%d arrivals: %q, error %v", n, text, err)
+		}
+	}
+}
+
 // arrivals draws a trace.
 func arrivals(t *rapid.T) []Arrival {
 	var at time.Duration
@@ -203,6 +288,10 @@ func arrivals(t *rapid.T) []Arrival {
 			Shape:    rapid.SliceOfN(rapid.Int64Min(0), 0, MaxShape).Draw(t, "shape"),
 			Priority: task.Priority(rapid.IntRange(0, task.Priorities-1).Draw(t, "priority")),
 			Payload:  rapid.String().Draw(t, "payload"),
+			Version:  rapid.String().Draw(t, "version"),
+			ID:       rapid.StringN(0, -1, MaxID).Draw(t, "id"),
+			Status:   rapid.SampledFrom([]string{"", OK, "OVERLOADED", "\"\x00"}).Draw(t, "status"),
+			Late:     rapid.Bool().Draw(t, "late"),
 		}
 	}), 1, 20).Draw(t, "arrivals")
 }
@@ -250,6 +339,9 @@ func TestWhatIsWrittenIsReadBack(t *testing.T) {
 func FuzzReader(f *testing.F) {
 	f.Add(head + `{"t_ns":0,"model":"a","rows":8,"budget_ns":1,"bytes":1,"shape":[8,4],"priority":"high","payload":"x"}`)
 	f.Add(head + `{"t_s":0.5,"model":"\u00e4\ud800","budget_s":1e-3}` + "\r\n")
+	f.Add(head2 + `{"t_ns":0,"model":"a","version":"1","id":"\u0000\"é","status":"OK","late":true}`)
+	f.Add(head2 + `{"t_ns":0,"model":"a","status":"OVERLOADED","late":false,"id":""}`)
+	f.Add(head + `{"t_ns":0,"model":"a","late":true}`)
 	f.Add(`{"sluice_trace":1,"start":"2026-11-25T09:00:00+01:00","clock":"wall"}` + "\n" + `{"t_ns":-1}`)
 	f.Fuzz(func(t *testing.T, text string) {
 		h, all, err := read(text)
@@ -277,7 +369,10 @@ func FuzzReader(f *testing.F) {
 			t.Fatalf("%d of %d arrivals after writing, error %v", len(again), len(all), err)
 		}
 		for i := range all {
-			if all[i].At != again[i].At || all[i].Model != again[i].Model || all[i].Payload != again[i].Payload {
+			if len(all[i].Shape) == 0 {
+				all[i].Shape, again[i].Shape = nil, nil
+			}
+			if !reflect.DeepEqual(all[i], again[i]) {
 				t.Fatalf("arrival %+v became %+v", all[i], again[i])
 			}
 		}
@@ -285,8 +380,8 @@ func FuzzReader(f *testing.F) {
 }
 
 func BenchmarkReader(b *testing.B) {
-	line := `{"t_ns":0,"model":"ranker","rows":8,"budget_ns":20000000,"bytes":1536}` + "\n"
-	text := head + strings.Repeat(line, 100_000)
+	line := `{"t_ns":0,"model":"ranker","rows":8,"budget_ns":20000000,"bytes":1536,"version":"1","id":"0af7651916cd43dd8448eb211c80319c","status":"OK"}` + "\n"
+	text := head2 + strings.Repeat(line, 100_000)
 	b.SetBytes(int64(len(text)))
 	for b.Loop() {
 		r, err := NewReader(strings.NewReader(text))

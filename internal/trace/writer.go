@@ -16,8 +16,9 @@ import (
 // and it allocates nothing per arrival.
 type Writer struct {
 	lines
-	line []byte
-	last time.Duration
+	line  []byte
+	begun bool // the header is written
+	last  time.Duration
 }
 
 // lines are what is written, buffered and counted.
@@ -52,7 +53,14 @@ func (l *lines) Flush() error {
 
 // NewWriter writes the header.
 func NewWriter(w io.Writer, h Header) (*Writer, error) {
-	t := &Writer{lines: newLines(w, "trace")}
+	t := newWriter(w)
+	return t, t.Begin(h)
+}
+
+func newWriter(w io.Writer) *Writer { return &Writer{lines: newLines(w, "trace")} }
+
+// Begin writes the header. It is called once, before the first arrival; without it the header is empty.
+func (t *Writer) Begin(h Header) error {
 	line := append(t.line, `{"sluice_trace":`...)
 	line = strconv.AppendInt(line, Version, 10)
 	if !h.Start.IsZero() {
@@ -61,12 +69,13 @@ func NewWriter(w io.Writer, h Header) (*Writer, error) {
 		line = append(line, '"')
 	}
 	if !utf8.ValidString(h.Clock) {
-		return nil, fmt.Errorf("cannot write a trace of the clock %q: not UTF-8", h.Clock)
+		return fmt.Errorf("cannot write a trace of the clock %q: not UTF-8", h.Clock)
 	}
 	if h.Clock != "" {
 		line = jsonscan.AppendString(append(line, `,"clock":`...), h.Clock)
 	}
-	return t, t.put(append(line, "}\n"...))
+	t.begun = true
+	return t.put(append(line, "}\n"...))
 }
 
 // Write appends an arrival. It refuses one that a reader would refuse, and then the trace
@@ -77,6 +86,11 @@ func (t *Writer) Write(a *Arrival) error {
 	}
 	if a.At < t.last {
 		return fmt.Errorf("cannot record an arrival at %v after one at %v: arrivals go in order of time", a.At, t.last)
+	}
+	if !t.begun {
+		if err := t.Begin(Header{}); err != nil {
+			return err
+		}
 	}
 	line := append(t.line[:0], `{"t_ns":`...)
 	line = strconv.AppendInt(line, int64(a.At), 10)
@@ -106,6 +120,18 @@ func (t *Writer) Write(a *Arrival) error {
 	}
 	if a.Payload != "" {
 		line = jsonscan.AppendString(append(line, `,"payload":`...), a.Payload)
+	}
+	if a.Version != "" {
+		line = jsonscan.AppendString(append(line, `,"version":`...), a.Version)
+	}
+	if a.ID != "" {
+		line = jsonscan.AppendString(append(line, `,"id":`...), a.ID)
+	}
+	if a.Status != "" {
+		line = jsonscan.AppendString(append(line, `,"status":`...), a.Status)
+	}
+	if a.Late {
+		line = append(line, `,"late":true`...)
 	}
 	if len(line) >= MaxLine {
 		t.line = nil

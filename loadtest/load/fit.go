@@ -1,6 +1,7 @@
 package load
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -13,13 +14,13 @@ import (
 // Description is what Fit says of a trace.
 type Description struct {
 	Arrivals int64 `json:"arrivals"`
-	// Start is the wall-clock time of the trace's offset 0, RFC 3339; "" if it does not say.
+	// Start is the wall-clock time of the first arrival, RFC 3339; "" if the trace does not say.
 	Start string `json:"start,omitempty"`
-	// First and Last are the offsets of the first and the last arrival, in seconds. The length
-	// of the trace is Last: nothing says how long nothing came after it.
-	First float64 `json:"first_s"`
-	Last  float64 `json:"last_s"`
-	// Mean is the rate from 0 to Last; Peak that of the busiest second, which begins at PeakAt.
+	// Length is from the first arrival to the last, in seconds: nothing says how long nothing came
+	// before the one and after the other.
+	Length float64 `json:"length_s"`
+	// Mean is the rate over Length, which is one over the mean gap; 0 if Length is. Peak is that of the
+	// busiest second, which begins at PeakAt, counted from the first arrival.
 	Mean   float64 `json:"mean_per_s"`
 	Peak   float64 `json:"peak_per_s"`
 	PeakAt float64 `json:"peak_at_s"`
@@ -38,7 +39,12 @@ type Description struct {
 	ProfileStep float64   `json:"profile_step_s"`
 	Folded      bool      `json:"profile_folded,omitempty"`
 
-	Models     []Share `json:"models"`
+	Models []Share `json:"models"`
+	// Versions are named MODEL/VERSION, and Statuses are what came of the requests. Late is how many were
+	// answered after their deadline.
+	Versions   []Share `json:"versions"`
+	Statuses   []Share `json:"statuses"`
+	Late       int64   `json:"late"`
 	Rows       Sizes   `json:"rows"`
 	Bytes      Sizes   `json:"bytes"` // of those arrivals that tell it
 	Budgets    []Share `json:"budgets"`
@@ -83,7 +89,7 @@ func FitFile(path string) (*Description, error) {
 	}
 	defer src.Close()
 	var d Description
-	c := collected{models: tally[string]{}, budgets: tally[time.Duration]{}, priorities: tally[task.Priority]{}, rows: tally[int64]{}, bytes: tally[int64]{}}
+	c := collected{models: tally[string]{}, versions: map[[2]string]int64{}, statuses: tally[string]{}, budgets: tally[time.Duration]{}, priorities: tally[task.Priority]{}, rows: tally[int64]{}, bytes: tally[int64]{}}
 	var a trace.Arrival
 	for {
 		err := src.Next(&a)
@@ -112,6 +118,9 @@ func FitFile(path string) (*Description, error) {
 type collected struct {
 	at          []time.Duration
 	models      tally[string]
+	versions    map[[2]string]int64 // by model and version
+	statuses    tally[string]
+	late        int64
 	budgets     tally[time.Duration]
 	priorities  tally[task.Priority]
 	rows, bytes tally[int64]
@@ -120,6 +129,11 @@ type collected struct {
 func (c *collected) add(a *trace.Arrival) {
 	c.at = append(c.at, a.At)
 	c.models[a.Model]++
+	c.versions[[2]string{a.Model, a.Version}]++
+	c.statuses[a.Status]++
+	if a.Late {
+		c.late++
+	}
 	c.budgets[a.Budget]++
 	c.priorities[a.Priority]++
 	c.rows[int64(a.Rows)]++
@@ -134,9 +148,9 @@ var windows = []time.Duration{10 * time.Millisecond, 100 * time.Millisecond, tim
 func (c *collected) describe(d *Description, start time.Time) {
 	n := len(c.at)
 	length := c.at[n-1]
-	d.Arrivals, d.First, d.Last = int64(n), c.at[0].Seconds(), length.Seconds()
+	d.Arrivals, d.Length = int64(n), length.Seconds()
 	if length > 0 {
-		d.Mean = float64(n) / length.Seconds()
+		d.Mean = float64(n-1) / length.Seconds()
 	}
 	counts(c.at, time.Second, int(length/time.Second)+1, func(i int, n float64) {
 		if n > d.Peak {
@@ -153,12 +167,13 @@ func (c *collected) describe(d *Description, start time.Time) {
 	}
 	d.profile(c.at, start)
 
-	d.Models = shares(c.models, func(name string) string {
-		if name == "" {
-			return "(not told)"
-		}
-		return name
-	})
+	told := func(name string) string { return cmp.Or(name, "(not told)") }
+	versions := tally[string]{}
+	for v, n := range c.versions {
+		versions[told(v[0])+"/"+told(v[1])] += n
+	}
+	d.Models, d.Versions = shares(c.models, told), shares(versions, told)
+	d.Statuses, d.Late = shares(c.statuses, told), c.late
 	d.Budgets = shares(c.budgets, func(b time.Duration) string {
 		if b == 0 {
 			return "the model's own"

@@ -86,7 +86,7 @@ func numbersIn(expr string) (all []float64) {
 
 func TestFigures(t *testing.T) {
 	d := describe(t, traceOf(t, "constant:8", 3*time.Second, `,"start":"2026-11-25T23:30:00+01:00"`))
-	if d.Arrivals != 24 || d.Start != "2026-11-25T22:30:00Z" || d.First != 0.0625 || d.Last != 2.9375 || d.Peak != 8 || d.PeakAt != 0 {
+	if d.Arrivals != 24 || d.Start != "2026-11-25T22:30:00Z" || d.Length != 2.875 || d.Mean != 8 || d.Peak != 8 || d.PeakAt != 0 {
 		t.Errorf("%+v", d)
 	}
 	if len(d.Profile) != 3 || d.ProfileStep != 1 || d.Profile[0] != 8 || d.Profile[1] != 8 {
@@ -101,7 +101,7 @@ func TestFigures(t *testing.T) {
 	if d.Bytes.N != 24 || d.Bytes.P50 != 200 || d.Bytes.Max != 400 || d.Budgets[0].Name != "the model's own" || d.Priorities[0] != (Share{"normal", 24, 1}) {
 		t.Errorf("bytes %v, budgets %v, priorities %v", d.Bytes, d.Budgets, d.Priorities)
 	}
-	if d.CV > 1e-6 || d.Suggestion != "constant:8.17" {
+	if d.CV > 1e-6 || d.Suggestion != "constant:8" {
 		t.Errorf("CV %g, suggestion %s", d.CV, d.Suggestion)
 	}
 }

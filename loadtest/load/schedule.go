@@ -4,7 +4,8 @@
 //
 // A schedule is drawn whole before a run, from its seed alone. Invariants:
 //   - Arrivals are sorted, none before 0, none at or after the length. (A trace without a
-//     length of its own ends with its last arrival, which is still in.)
+//     length of its own ends with its last arrival, which is still in.) A trace begins with
+//     its first arrival.
 //   - The same expression, seed and options give the same arrivals, and so the same
 //     SHA-256, on every machine.
 //   - Instants and variants come from separate streams of the seed: more variants do not move
@@ -52,8 +53,6 @@ type Options struct {
 	Warmup time.Duration
 	// Variants is how many there are to draw from, uniformly; 0 is 1.
 	Variants int
-	// FromFirst has a trace begin with its first arrival: a gateway may have recorded nothing for hours.
-	FromFirst bool
 	// Models are those that the caller has requests for. If there are any, a trace of JSON
 	// lines gives its Kinds, and an arrival of another model is an error. Without, a trace gives
 	// its instants alone.

@@ -11,7 +11,7 @@ import (
 // first (a day's swing, a trend, bursts) and names plain arrivals only where there is none.
 func (d *Description) suggest(at []time.Duration) {
 	switch {
-	case len(at) < 20 || d.Last == 0:
+	case len(at) < 20 || d.Length == 0:
 		d.Why = "there are too few arrivals to say how they come"
 	case d.CV < 0.3:
 		d.say(fmt.Sprintf("constant:%s", short(d.Mean)), "the gaps vary by %.0f %% only", 100*d.CV)
@@ -92,7 +92,7 @@ func (d *Description) suggestRamp(at []time.Duration) bool {
 	if all == 0 || explained/all < 0.8 || math.Abs(to-from) < 0.3*mean {
 		return false
 	}
-	length := time.Duration(d.Last * float64(time.Second)).Round(leastPiece)
+	length := time.Duration(d.Length * float64(time.Second)).Round(leastPiece)
 	d.say(fmt.Sprintf("ramp:%s..%s@%v", short(from), short(to), length),
 		"a straight trend explains %.0f %% of what the rate varies", 100*explained/all)
 	return true

@@ -13,7 +13,7 @@ import (
 func (d *Description) Text(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	row := func(name, format string, args ...any) { fmt.Fprintf(t, "%s\t%s\n", name, fmt.Sprintf(format, args...)) }
-	row("arrivals", "%d in %s, from %s on", d.Arrivals, seconds(d.Last), seconds(d.First))
+	row("arrivals", "%d in %s", d.Arrivals, seconds(d.Length))
 	if d.Start != "" {
 		row("start", "%s", d.Start)
 	}
@@ -32,6 +32,8 @@ func (d *Description) Text(w io.Writer) error {
 		row(name, "%.2f in %d windows of %s (variance/mean of the counts; 1 is Poisson)", index.Index, index.Windows, seconds(index.Window))
 	}
 	row("models", "%s", list(d.Models))
+	row("versions", "%s", list(d.Versions))
+	row("statuses", "%s; %d late", list(d.Statuses), d.Late)
 	row("rows", "%s", d.Rows)
 	row("bytes", "%s", d.Bytes)
 	row("budgets", "%s", list(d.Budgets))

@@ -41,7 +41,6 @@ func replay(s *Schedule, path string, speed float64, o Options) error {
 	_, plain := src.Source.(*trace.Intervals)
 	index := map[kindKey]int{}
 	var a trace.Arrival
-	var origin time.Duration
 	for {
 		err := src.Next(&a)
 		if errors.Is(err, io.EOF) {
@@ -53,10 +52,7 @@ func replay(s *Schedule, path string, speed float64, o Options) error {
 		if err != nil {
 			return err
 		}
-		if o.FromFirst && len(s.Arrivals) == 0 {
-			origin = a.At
-		}
-		at := float64(a.At-origin) / speed
+		at := float64(a.At) / speed
 		if at >= float64(s.Length) {
 			return nil
 		}

@@ -50,16 +50,16 @@ func TestTraceInstants(t *testing.T) {
 	f("a.jsonl", recorded, ",speed=2", Options{}, 5*ms/2, 0, ms/2, ms/2, 2*ms, 5*ms/2)
 	f("a.jsonl", recorded, ",speed=0.5", Options{Length: time.Second}, 10*ms, 0, 2*ms, 2*ms, 8*ms, 10*ms)
 	f("a.jsonl", recorded, "", Options{Length: 4 * ms}, 4*ms, 0, ms, ms)
-	f("a.txt", "1000\n0\n500\n", "", Options{}, 1500*time.Microsecond, ms, ms, 1500*time.Microsecond)
-	f("a.txt", "1000\r\n2000", "", Options{}, 3*ms, ms, 3*ms)
-	f("a.txt", "1000\n2000", "", Options{Models: []string{"x"}}, 3*ms, ms, 3*ms)
+	f("a.txt", "1000\n0\n500\n", "", Options{}, ms/2, 0, 0, ms/2)
+	f("a.txt", "1000\r\n2000", "", Options{}, 2*ms, 0, 2*ms)
+	f("a.txt", "1000\n2000", "", Options{Models: []string{"x"}}, 2*ms, 0, 2*ms)
 	const late = `{"sluice_trace":1}
 {"t_s":3600,"model":"a"}
 {"t_s":3600.002,"model":"a"}
 {"t_s":3600.006,"model":"a"}
 `
-	f("a.jsonl", late, "", Options{FromFirst: true}, 6*ms, 0, 2*ms, 6*ms)
-	f("a.jsonl", late, ",speed=2", Options{FromFirst: true, Length: 2 * ms}, 2*ms, 0, ms)
+	f("a.jsonl", late, "", Options{}, 6*ms, 0, 2*ms, 6*ms)
+	f("a.jsonl", late, ",speed=2", Options{Length: 2 * ms}, 2*ms, 0, ms)
 }
 
 func TestCompressedTraces(t *testing.T) {
@@ -116,6 +116,23 @@ func TestKinds(t *testing.T) {
 		if err := s.Assign(1, spans); err == nil {
 			t.Errorf("the spans %v are taken", spans)
 		}
+	}
+}
+
+// What came of a recorded request makes no other request of it.
+func TestOutcomesAreNoKinds(t *testing.T) {
+	text := `{"sluice_trace":2}` + "\n"
+	for i, status := range []string{"OK", "OK", "OVERLOADED"} {
+		text += fmt.Sprintf(`{"t_ns":%d,"model":"a","version":"%d","id":"x%d","status":"%s","late":%v}`+"\n", i, i, i, status, i == 1)
+	}
+	s, err := Draw(mustParse(t, "trace:"+write(t, "a.jsonl", text)), Options{Models: []string{"a"}})
+	if err != nil || len(s.Kinds) != 1 || s.Kinds[0].N != 3 {
+		t.Errorf("%+v, error %v", s, err)
+	}
+	d := describe(t, text)
+	got := fmt.Sprintf("%s; %s; %d late", list(d.Versions), list(d.Statuses), d.Late)
+	if want := "a/0 33.3 %, a/1 33.3 %, a/2 33.3 %; OK 66.7 %, OVERLOADED 33.3 %; 1 late"; got != want {
+		t.Errorf("described as %s, want %s", got, want)
 	}
 }
 

@@ -114,7 +114,7 @@ func TestExampleOfTheModelPage(t *testing.T) {
 	_, rest, _ = strings.Cut(rest, "```yaml\n")
 	shared, _, _ := strings.Cut(rest, "```")
 	c, err = Sources{Model: []byte(shared)}.Decode(testDefaults())
-	if err != nil || c.Budget != 50*time.Millisecond || c.MaxBatch != 128 || c.Promote != PromoteManual || c.KeepPrevious == nil || *c.KeepPrevious || c.Unit != "user" || len(c.Inherited) != 5 {
+	if err != nil || c.Budget != 50*time.Millisecond || c.MaxBatch != 128 || c.Promote != PromoteManual || c.KeepPrevious == nil || *c.KeepPrevious || c.Unit != "user" || len(c.Origins) != 5 {
 		t.Errorf("the example of settings of all versions means %+v, %v", c, err)
 	}
 }

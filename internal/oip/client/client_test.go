@@ -200,6 +200,7 @@ func TestReadResponse(t *testing.T) {
 	f("too few strings", `{"outputs":[{"name":"y","datatype":"BYTES","shape":[2],"data":["a"]}]}`, "", "output 'y' has 1 strings")
 	f("blob short", `{"outputs":[{"name":"y","datatype":"FP32","shape":[1],"parameters":{"binary_data_size":4}}]}`, "xyz", "output 'y' has 4 bytes of binary data, and 3 are left")
 	f("blob of another size", `{"outputs":[{"name":"y","datatype":"FP32","shape":[2],"parameters":{"binary_data_size":4}}]}`, "wxyz", "its shape [2] takes 8")
+	f("blob of 2^63 bytes", `{"outputs":[{"name":"y","datatype":"FP32","shape":[1],"parameters":{"binary_data_size":9223372036854775808}}]}`, "xyz", "output 'y' has 9223372036854775808 bytes of binary data, and 3 are left")
 	f("blob over", `{"outputs":[{"name":"y","datatype":"FP32","shape":[1],"parameters":{"binary_data_size":4}}]}`, "wxyz!", "1 bytes of binary data are left over")
 	f("bad strings", `{"outputs":[{"name":"y","datatype":"BYTES","shape":[1],"parameters":{"binary_data_size":4}}]}`, "wxyz", "malformed strings")
 	if err := ReadResponse([]byte("{}"), 3, new(Response)); err == nil || !strings.Contains(err.Error(), "its header says 3 bytes") {

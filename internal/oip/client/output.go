@@ -85,7 +85,7 @@ func (r *Response) endOutput(e *wire.Entry, into *tensor.Tensor) error {
 	if e.Seen&needed != needed || into.Name == "" {
 		return fault.Newf(fault.InvalidRequest, "entry %d of 'outputs' lacks one of 'name', 'datatype' and 'shape'", len(r.Outputs)-1)
 	}
-	hasData, hasBinary := e.Seen&wire.KeyData != 0, e.Binary >= 0
+	hasData, hasBinary := e.Seen&wire.KeyData != 0, e.HasBinary
 	switch {
 	case hasData == hasBinary:
 		return fault.Newf(fault.InvalidRequest, "output '%s' must have either 'data' or 'binary_data_size'", into.Name)
@@ -133,18 +133,18 @@ func (r *Response) elements(t *tensor.Tensor) (int64, error) {
 }
 
 // blob takes the next binary data of the body.
-func (r *Response) blob(into *tensor.Tensor, size int64) error {
+func (r *Response) blob(into *tensor.Tensor, size uint64) error {
 	elements, err := r.elements(into)
 	if err != nil {
 		return err
 	}
-	if size > int64(len(r.blobs)) {
+	if size > uint64(len(r.blobs)) {
 		return fault.Newf(fault.BinarySizeMismatch, "output '%s' has %d bytes of binary data, and %d are left", into.Name, size, len(r.blobs))
 	}
 	blob := r.blobs[:size:size]
 	r.blobs = r.blobs[size:]
 	if width := int64(into.Type.Size()); width > 0 {
-		if size != elements*width {
+		if size != uint64(elements*width) {
 			return fault.Newf(fault.BinarySizeMismatch, "output '%s' has %d bytes of binary data, and its shape %s takes %d", into.Name, size, tensor.ShapeText(into.Shape), elements*width)
 		}
 	} else if n, err := tensor.BytesCount(blob); err != nil || int64(n) != elements {

@@ -7,8 +7,9 @@ import "sluice/internal/jsonscan"
 // complete.
 type Entry struct {
 	jsonscan.Object
-	// Binary is the size of its binary data; -1 if it has none.
-	Binary int64
+	// Binary is the size of its binary data as the document says it, if HasBinary.
+	Binary    uint64
+	HasBinary bool
 	// Filled is set when its data was read as it came.
 	Filled bool
 
@@ -32,13 +33,13 @@ var SizeKeys = jsonscan.Names{"binary_data_size"}
 // Entry begins to read the entry whose bracket is next; its index in the list is for errors.
 func (s *Scanner) Entry(index int) Entry {
 	s.lists.entry = index
-	return Entry{Object: s.Object(entryKeys), Binary: -1}
+	return Entry{Object: s.Object(entryKeys)}
 }
 
 // Size reads how many bytes of binary data the entry has.
-func (e *Entry) Size(s *Scanner) error {
-	size, err := s.Count("binary_data_size")
-	e.Binary = int64(min(size, 1<<62))
+func (e *Entry) Size(s *Scanner) (err error) {
+	e.HasBinary = true
+	e.Binary, err = s.count("binary_data_size", s.lists.entry)
 	return err
 }
 

@@ -1,6 +1,8 @@
 package wire
 
 import (
+	"fmt"
+
 	"sluice/internal/fault"
 	"sluice/internal/jsonscan"
 )
@@ -81,7 +83,10 @@ func (s *Scanner) Word(dst []byte, key string, kind fault.Kind) ([]byte, error) 
 }
 
 // Count reads a parameter that is an unsigned integer.
-func (s *Scanner) Count(name string) (uint64, error) {
+func (s *Scanner) Count(name string) (uint64, error) { return s.count(name, -1) }
+
+// count is Count of a parameter of an entry of the list; -1 if it is of none.
+func (s *Scanner) count(name string, entry int) (uint64, error) {
 	s.Peek()
 	n, end := jsonscan.ScanNumber(s.Data, s.Pos)
 	if end >= 0 {
@@ -90,7 +95,14 @@ func (s *Scanner) Count(name string) (uint64, error) {
 			return v, nil
 		}
 	}
-	return 0, s.Refuse(fault.InvalidParameter, "parameter '%s' must be an unsigned integer", name)
+	from, of := s.Pos, ""
+	if err := s.Skip(); err != nil {
+		return 0, err
+	}
+	if entry >= 0 {
+		of = fmt.Sprintf(" of %s[%d]", s.list(), entry)
+	}
+	return 0, fault.Newf(fault.InvalidParameter, "parameter '%s' must be an unsigned integer of at most 64 bits; that%s is %s", name, of, fault.Shown(s.Data[from:s.Pos]))
 }
 
 // Parameters says whether the 'parameters' object of the request, or of its owner, is next. It is

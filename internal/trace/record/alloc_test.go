@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"sluice/internal/clock"
+	"sluice/internal/fault"
 	"sluice/internal/trace"
 )
 
@@ -22,12 +23,14 @@ func TestArrivedAllocations(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	const runs = 5000
+	id := []byte("0af7651916cd43dd8448eb211c80319c")
 	for name, p := range map[string]*trace.Payload{"alone": nil, "payload": {Protocol: "v2", Type: "application/json", Header: -1, Body: make([]byte, 3000)}} {
 		synctest.Test(t, func(t *testing.T) {
 			r, _ := start(t, Options{Payloads: true})
 			defer finish(t, r)
 			put := func() {
-				a := Arrival{At: clock.Now(), Model: "a", Rows: 8, Dims: 2}
+				a := Arrival{At: clock.Now(), Model: "a", Rows: 8, Dims: 2, Version: "3", Fault: fault.Overloaded, Late: true}
+				a.SetID(id)
 				r.Arrived(&a, p)
 			}
 			count := func(dropped bool) {

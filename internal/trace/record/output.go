@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"time"
 
+	"sluice/internal/clock"
 	"sluice/internal/trace"
 )
 
@@ -34,11 +35,15 @@ func (o *output) open(path string, payloads bool) (err error) {
 			return err
 		}
 	}
-	o.trace, err = trace.Create(path, trace.Header{Start: time.Now().UTC(), Clock: "monotonic"})
-	if err != nil && o.file != nil {
+	if o.trace, err = trace.Create(path); err != nil && o.file != nil {
 		o.file.Close()
 	}
 	return err
+}
+
+// begin writes the header of a trace whose first arrival came at an instant.
+func (o *output) begin(first clock.Instant) error {
+	return o.trace.Begin(trace.Header{Start: time.Now().Add(first.Sub(clock.Now())).UTC(), Clock: "monotonic"})
 }
 
 // keep moves a file that is there out of the way, so that a server that is started again does

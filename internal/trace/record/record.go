@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	// emptyEvery is how often the ring is emptied. ringSize arrivals, of 200 bytes each, are what
+	// emptyEvery is how often the ring is emptied. ringSize arrivals, of 352 bytes each, are what
 	// comes in that time three times over at 100,000 per second.
 	emptyEvery = 50 * time.Millisecond
 	ringSize   = 1 << 14
@@ -23,7 +23,7 @@ const (
 	// is written with the time of the last that was written: a trace never goes back.
 	window    = 100 * time.Millisecond
 	maxWindow = 10 * time.Second
-	// maxHeld bounds the arrivals that wait in the window, to 13 MiB; beyond it they wait less.
+	// maxHeld bounds the arrivals that wait in the window, to 22 MiB; beyond it they wait less.
 	maxHeld = 4 * ringSize
 	// flushEvery emptyings the file is brought up to date, for those who read it meanwhile or
 	// after a crash.
@@ -37,7 +37,7 @@ type Options struct {
 	Path string
 	// MaxBytes bounds the trace and its payloads together, before compression; default 1 GiB.
 	MaxBytes int64
-	// MaxAge is how long is recorded; default 1 h.
+	// MaxAge is how long is recorded, from the first arrival; default 1 h.
 	MaxAge time.Duration
 	// Payloads keeps the requests' bodies too, in trace.PayloadsPath.
 	Payloads bool
@@ -60,7 +60,6 @@ type Stats struct {
 // Recorder records until a limit is reached or Close.
 type Recorder struct {
 	opt    Options
-	start  clock.Instant
 	ring   *ring
 	bodies bodies
 	ended  atomic.Bool
@@ -73,13 +72,15 @@ type Recorder struct {
 	// Of the goroutine that writes alone.
 	out      output
 	held     []Arrival // taken from the ring, sorted but for the newest
-	last     time.Duration
+	begun    bool      // an arrival has been written
+	first    clock.Instant
+	last     time.Duration // offset from the first
 	slowest  time.Duration // from an arrival until it was told, of late
 	told     uint64        // drops that the log knows of
 	throttle telemetry.Throttle
 }
 
-// Start creates the files and begins to record.
+// Start creates the files and begins to record. The trace begins with the first arrival.
 func Start(o Options) (*Recorder, error) {
 	if o.MaxBytes == 0 {
 		o.MaxBytes = 1 << 30
@@ -93,7 +94,7 @@ func Start(o Options) (*Recorder, error) {
 	if o.Path == "" || o.MaxBytes < 0 || o.MaxAge < 0 {
 		return nil, fmt.Errorf("cannot record to %q, at most %d bytes and %v: a path and limits above 0 are needed", o.Path, o.MaxBytes, o.MaxAge)
 	}
-	r := &Recorder{opt: o, start: clock.Now(), ring: newRing(ringSize), stop: make(chan struct{}), done: make(chan struct{})}
+	r := &Recorder{opt: o, ring: newRing(ringSize), stop: make(chan struct{}), done: make(chan struct{})}
 	if err := r.out.open(o.Path, o.Payloads); err != nil {
 		return nil, err
 	}

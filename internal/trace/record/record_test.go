@@ -20,6 +20,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"sluice/internal/clock"
+	"sluice/internal/fault"
 	"sluice/internal/task"
 	"sluice/internal/trace"
 )
@@ -100,7 +101,7 @@ func TestArrivalsAreWrittenInOrder(t *testing.T) {
 			r.Arrived(&Arrival{At: begin.Add(4 * time.Second), Model: "c", Rows: -1, Bytes: -1, Dims: 1, Shape: [trace.MaxShape]int64{-3}, Budget: -1}, nil)
 			all := finish(t, r)
 			got := times(all)
-			if len(got) != 45 || !slices.IsSorted(got) || !slices.Equal(got[:4], []int64{0, 3, 10, 13}) || !slices.Equal(got[39:], []int64{193, 200, 200, 2500, 3000, 4000}) {
+			if len(got) != 45 || !slices.IsSorted(got) || !slices.Equal(got[:4], []int64{0, 8, 15, 18}) || !slices.Equal(got[39:], []int64{198, 205, 205, 2505, 3005, 4005}) {
 				t.Errorf("%s: %d arrivals at %v", name, len(got), got)
 			}
 			if b := all[43]; b.Model != "b" || b.Rows != 8 || b.Bytes != 99 || !slices.Equal(b.Shape, []int64{8, 48}) || b.Budget != 20*time.Millisecond || b.Priority != task.High {
@@ -137,7 +138,7 @@ func TestSlowRequestsKeepTheirTimes(t *testing.T) {
 		}
 		got := times(finish(t, r))
 		for at := takes + 1; at < 25*every; at += every { // those before had been passed when the first was told
-			if !slices.Contains(got, int64(at)) {
+			if !slices.Contains(got, int64(at-every)) { // from the first that was told on
 				t.Errorf("the arrival at %d ms was written at another time", at)
 			}
 		}
@@ -145,6 +146,86 @@ func TestSlowRequestsKeepTheirTimes(t *testing.T) {
 			t.Errorf("times are %v", got)
 		}
 	})
+}
+
+// A gateway that idles records nothing: the trace begins with the first request, and its age with it.
+func TestTraceBeginsWithTheFirstArrival(t *testing.T) {
+	for _, name := range []string{"a.jsonl", "a.jsonl.gz"} {
+		path := filepath.Join(t.TempDir(), name)
+		synctest.Test(t, func(t *testing.T) {
+			r, logs := start(t, Options{Path: path, MaxAge: time.Minute})
+			time.Sleep(time.Hour)
+			if s := r.Stats(); !s.Active || s.Bytes != 0 {
+				t.Errorf("%s: after an idle hour: %+v", name, s)
+			}
+			began := time.Now()
+			for range 10 {
+				r.Arrived(&Arrival{At: clock.Now(), Model: "a"}, nil)
+				time.Sleep(5 * time.Second)
+			}
+			if !r.Stats().Active {
+				t.Errorf("%s: it has ended before its age", name)
+			}
+			time.Sleep(time.Minute)
+			if n := logs.FilterMessage("recording has ended").Len(); n != 1 || r.Stats().Active {
+				t.Errorf("%s: it has ended %d times by its age", name, n)
+			}
+			r.Arrived(&Arrival{At: clock.Now(), Model: "a"}, nil)
+			finish(t, r)
+			offsets, h := raw(t, path)
+			if want := []int64{0, 5000, 10000, 15000, 20000, 25000, 30000, 35000, 40000, 45000}; !slices.Equal(offsets, want) || !h.Start.Equal(began) || h.Clock != "monotonic" {
+				t.Errorf("%s: arrivals at %v from %v on, want %v from %v on", name, offsets, h.Start, want, began)
+			}
+		})
+	}
+}
+
+// raw is the offsets in a file as they stand there, in ms, and its header.
+func raw(t *testing.T, path string) ([]int64, trace.Header) {
+	t.Helper()
+	f, err := trace.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	h, all := f.Header, []trace.Arrival(nil)
+	for {
+		var a trace.Arrival
+		switch err := f.Source.Next(&a); {
+		case errors.Is(err, io.EOF):
+			return times(all), h
+		case err != nil:
+			t.Fatal(err)
+		}
+		all = append(all, a)
+	}
+}
+
+func TestWhatCameOfARequest(t *testing.T) {
+	r, _ := start(t, Options{MaxBytes: 1 << 20})
+	long := strings.Repeat("x", trace.MaxID)
+	f := func(id string, kind fault.Kind, late bool) {
+		a := Arrival{At: clock.Now(), Model: "a", Version: "3", Fault: kind, Late: late}
+		a.SetID([]byte(id))
+		r.Arrived(&a, nil)
+	}
+	f("0af7651916cd43dd8448eb211c80319c", fault.None, false)
+	f("\"}\n\\", fault.None, true)
+	f(long+"y", fault.Overloaded, false)
+	f("a\xffb", fault.Internal, false)
+	f(strings.Repeat("\x01", trace.MaxID), fault.None, false)
+	f("", fault.None, false)
+	var got []string
+	for _, a := range finish(t, r) {
+		got = append(got, fmt.Sprintf("%s %q %s %v", a.Version, a.ID, a.Status, a.Late))
+	}
+	want := []string{
+		`3 "0af7651916cd43dd8448eb211c80319c" OK false`, `3 "\"}\n\\" OK true`, `3 "` + long + `" OVERLOADED false`,
+		`3 "a?b" INTERNAL false`, `3 "` + strings.Repeat(`\x01`, trace.MaxID) + `" OK false`, `3 "" OK false`,
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("the trace has\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
 }
 
 func TestLimitsEndRecording(t *testing.T) {
@@ -155,7 +236,9 @@ func TestLimitsEndRecording(t *testing.T) {
 			r, logs := start(t, o)
 			for i := range 200 {
 				time.Sleep(10 * time.Millisecond)
-				r.Arrived(&Arrival{At: clock.Now(), Model: "a", Rows: 1}, &trace.Payload{Protocol: "v2", Header: -1, Body: []byte(fmt.Sprint("body ", i))})
+				a := Arrival{At: clock.Now(), Model: "a", Rows: 1}
+				a.SetID(bytes.Repeat([]byte{1}, i%(trace.MaxID+1)))
+				r.Arrived(&a, &trace.Payload{Protocol: "v2", Header: -1, Body: []byte(fmt.Sprint("body ", i))})
 			}
 			if r.Stats().Active || r.Payloads() {
 				t.Errorf("%s: recording goes on", name)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"sluice/internal/clock"
+	"sluice/internal/fault"
 	"sluice/internal/task"
 	"sluice/internal/trace"
 )
@@ -22,9 +23,19 @@ type Arrival struct {
 	Dims     int
 	Budget   time.Duration // 0 means the model's own
 	Priority task.Priority
+	// Version is kept, as Model is.
+	Version string
+	// Fault is why there was no answer; None if there was one. Late is as in trace.Arrival.
+	Fault fault.Kind
+	Late  bool
 
-	body *body // nil without one
+	id       [trace.MaxID]byte
+	idLength uint8 // at most MaxID
+	body     *body // nil without one
 }
+
+// SetID copies the request's id, as far as a trace takes it.
+func (a *Arrival) SetID(id []byte) { a.idLength = uint8(copy(a.id[:], id)) }
 
 // ring is a bounded queue that many put into and one takes from, without a lock: a putter that
 // the kernel stops in the middle holds up the taker and no other putter. It is the array-based

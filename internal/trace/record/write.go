@@ -1,14 +1,18 @@
 package record
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"slices"
 	"time"
+	"unicode/utf8"
+	"unsafe"
 
 	"go.uber.org/zap"
 
 	"sluice/internal/clock"
+	"sluice/internal/fault"
 	"sluice/internal/trace"
 )
 
@@ -36,7 +40,7 @@ func (r *Recorder) run() {
 			now := clock.Now()
 			r.empty()
 			err = r.write(now.Add(-min(max(r.slowest, window), maxWindow)))
-			if err == nil && now.Sub(r.start) >= r.opt.MaxAge {
+			if err == nil && r.begun && now.Sub(r.first) >= r.opt.MaxAge {
 				if err = r.write(clock.Never); err == nil {
 					err = errAge
 				}
@@ -86,19 +90,28 @@ func (r *Recorder) write(before clock.Instant) (err error) {
 }
 
 func (r *Recorder) writeOne(a *Arrival) error {
-	at := max(a.At.Sub(r.start), r.last)
+	if !r.begun {
+		r.begun, r.first = true, a.At
+		if err := r.out.begin(a.At); err != nil {
+			return err
+		}
+	}
+	at := max(a.At.Sub(r.first), r.last)
 	if at > r.opt.MaxAge {
 		return errAge
 	}
 	out := trace.Arrival{
 		At: at, Model: a.Model, Rows: min(max(a.Rows, 1), trace.MaxRows), Budget: min(max(a.Budget, 0), trace.MaxTime), Bytes: max(a.Bytes, 0),
-		Shape: a.Shape[:a.Dims], Priority: a.Priority,
+		Shape: a.Shape[:a.Dims], Priority: a.Priority, Version: a.Version, ID: identity(a.id[:a.idLength]), Status: trace.OK, Late: a.Late,
+	}
+	if a.Fault != fault.None {
+		out.Status = a.Fault.Code()
 	}
 	if slices.ContainsFunc(out.Shape, func(d int64) bool { return d < 0 }) {
 		out.Shape = nil
 	}
 	// No line is longer than this, so that the limit is kept to the byte.
-	most := int64(512 + 6*len(a.Model) + 21*a.Dims)
+	most := int64(512 + 6*(len(a.Model)+len(a.Version)+len(out.ID)+len(out.Status)) + 21*a.Dims)
 	if a.body != nil {
 		p := a.body.payload()
 		if r.out.size()+most+int64(len(p.Body)+6*a.body.codingStart+512) > r.opt.MaxBytes {
@@ -121,6 +134,14 @@ func (r *Recorder) writeOne(a *Arrival) error {
 	return nil
 }
 
+// identity is an id as a trace takes it: a view of one that is UTF-8, else what replaces it.
+func identity(id []byte) string {
+	if utf8.Valid(id) {
+		return unsafe.String(unsafe.SliceData(id), len(id))
+	}
+	return string(bytes.ToValidUTF8(id, []byte("?"))) // which is never longer
+}
+
 // end completes the files. What is said is what recording ended with first.
 func (r *Recorder) end(reason error) {
 	r.ended.Store(true)
@@ -129,6 +150,7 @@ func (r *Recorder) end(reason error) {
 	}
 	r.held = nil
 	closed := r.out.close()
+	r.bytes.Store(r.out.size())
 	s := r.Stats()
 	fields := []zap.Field{
 		zap.String("file", r.opt.Path), zap.Uint64("arrivals", s.Arrivals), zap.Uint64("dropped", s.Dropped),

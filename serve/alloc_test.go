@@ -4,9 +4,11 @@ package serve
 
 import (
 	"context"
+	"path/filepath"
 	"testing"
 	"time"
 
+	"sluice/internal/trace/record"
 	"sluice/predlog"
 )
 
@@ -29,6 +31,21 @@ func TestAnswersAllocations(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	if err := w.Close(ctx); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Nor for one that a trace takes, whether the ring has room for it or not.
+func TestArrivalsAllocations(t *testing.T) {
+	r, err := record.Start(record.Options{Path: filepath.Join(t.TempDir(), "a.jsonl")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, x := arrivals{r}, ended("0af7651916cd43dd8448eb211c80319c")
+	if got := testing.AllocsPerRun(1000, func() { a.ended(x) }); got > 0 {
+		t.Errorf("%v allocations for an exchange", got)
+	}
+	if err := r.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 }
