@@ -169,8 +169,8 @@ func TestLedger(t *testing.T) {
 	if got := r.latencies(10, 20); len(got) != 1 || got[0] != 20 {
 		t.Errorf("latencies: %v", got)
 	}
-	r = &record{samples: []sample.Sample{{Outcome: sample.Rejected, Status: http.StatusServiceUnavailable, Last: time.Second}}}
-	if got := r.ledger().example; got != "rejected with status 503, 1s after it was due" {
+	r = &record{samples: []sample.Sample{{Outcome: sample.Rejected, Status: http.StatusServiceUnavailable, Intended: time.Second}}}
+	if got := r.ledger().example; got != "rejected, status 503, due at 1s of its stretch of traffic" {
 		t.Errorf("example: %s", got)
 	}
 }

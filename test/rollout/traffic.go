@@ -24,9 +24,9 @@ type record struct {
 	wrong   string         // the first wrong one
 }
 
-// connections is how many the traffic opens at the most, fewer than the gateway allows; beyond it a request waits, and its
-// clock runs.
-const connections = 256
+// connections is how many the traffic opens at the most: fewer than the 2,048 that the gateway allows with its memory, and more
+// than requests are on their way unless it stalls. Beyond it a request waits, and its clock runs.
+const connections = 1500
 
 // during sends requests at the instants of a Poisson process while something is done, which takes less than most. It
 // is told the time since the first instant.
@@ -162,7 +162,7 @@ func (r *record) ledger() *ledger {
 		default:
 			l.other++
 			if l.example == "" {
-				l.example = fmt.Sprintf("%v with status %d, %v after it was due", s.Outcome, s.Status, (s.Last - s.Intended).Round(time.Millisecond))
+				l.example = fmt.Sprintf("%v, status %d, due at %v of its stretch of traffic", s.Outcome, s.Status, s.Intended.Round(time.Millisecond))
 			}
 		}
 	}
