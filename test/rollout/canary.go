@@ -8,10 +8,8 @@ import (
 	"slices"
 	"time"
 
-	"sluice/internal/traffic"
 	"sluice/internal/unit"
 	"sluice/loadtest/engine"
-	"sluice/loadtest/load"
 	"sluice/predlog/query"
 	"sluice/predlog/table"
 )
@@ -147,24 +145,16 @@ func (s *stage) share(share float64) error {
 
 // ask asks about each unit once.
 func (s *stage) ask(x *exposures) (*record, error) {
-	l, err := traffic.Parse(fmt.Sprintf("poisson:%g", s.rate))
+	length := time.Duration(1.2*float64(s.units)/s.rate*float64(time.Second)) + 2*time.Second
+	o, err := s.draw(length)
 	if err != nil {
 		return nil, err
 	}
-	s.runs++
-	length := time.Duration(1.2 * float64(s.units) / s.rate * float64(time.Second))
-	schedule, err := load.Draw(l, load.Options{Seed: s.seed<<32 + s.runs, Length: length + 2*time.Second, Variants: questions})
-	if err != nil {
-		return nil, err
-	}
-	if len(schedule.Arrivals) < s.units {
+	if len(o.Arrivals) < s.units {
 		return nil, fmt.Errorf("%d requests at %g a second do not fit into %v", s.units, s.rate, length)
 	}
-	arrivals := schedule.Arrivals[:s.units]
-	return s.send(engine.Options{Arrivals: arrivals, Identity: identity, NoSpin: true}, x, func(since func() time.Duration) error {
-		time.Sleep(arrivals[len(arrivals)-1].At + 100*time.Millisecond - since())
-		return nil
-	})
+	o.Arrivals, o.Identity = o.Arrivals[:s.units], identity
+	return s.send(o, x, nil)
 }
 
 // logged is what a prediction log has of the answers.

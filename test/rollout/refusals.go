@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"os"
 	"strconv"
 	"strings"
@@ -15,10 +16,10 @@ import (
 // memory is the gateway's ceiling, which the version that is too large does not fit below.
 const memory = "1GiB"
 
-// unfit is a kind of version that cannot serve. reason is a part of what must be said of it.
+// unfit is a kind of version that cannot serve. gate is the load gate that refuses it, and reason a part of what is said of it.
 type unfit struct {
-	name, reason string
-	files        map[string][]byte
+	name, gate, reason string
+	files              map[string][]byte
 }
 
 const modelFile = "model.onnx"
@@ -30,12 +31,12 @@ func (s *stage) visitors() []unfit {
 	flipped[3] ^= 0x40
 	other := onnxgen.MLP{Layers: []int{width + 1, 8, 2}, Seed: 3}.Bytes()
 	return []unfit{
-		{"its runs do not end", "trial: a run of input", map[string][]byte{modelFile: endless()}},
-		{"a byte of it is flipped", "files: model.onnx is not a valid ONNX file", map[string][]byte{modelFile: flipped}},
-		{"it lacks its end", "files: model.onnx is not a valid ONNX file", map[string][]byte{modelFile: file[:len(file)*2/3]}},
-		{"it has another schema than its golden rows", "golden: golden.jsonl line 1", map[string][]byte{modelFile: other, "golden.jsonl": s.answers.versions[0].golden}},
-		{"its graph contradicts its settings", "schema: model.yaml: labels.nothing", map[string][]byte{modelFile: file, "model.yaml": []byte("labels: {nothing: [a, b]}\n")}},
-		{"it takes more memory than there is", "memory in a trial process", map[string][]byte{modelFile: huge()}},
+		{"its runs do not end", "trial", "a run of input", map[string][]byte{modelFile: endless()}},
+		{"a byte of it is flipped", "files", "model.onnx is not a valid ONNX file", map[string][]byte{modelFile: flipped}},
+		{"it lacks its end", "files", "model.onnx is not a valid ONNX file", map[string][]byte{modelFile: file[:len(file)*2/3]}},
+		{"it has another schema than its golden rows", "golden", "golden.jsonl line 1", map[string][]byte{modelFile: other, "golden.jsonl": s.answers.versions[0].golden}},
+		{"its graph contradicts its settings", "schema", "model.yaml: labels.nothing", map[string][]byte{modelFile: file, "model.yaml": []byte("labels: {nothing: [a, b]}\n")}},
+		{"it takes more memory than there is", "trial", "memory in a trial process", map[string][]byte{modelFile: huge()}},
 	}
 }
 
@@ -67,7 +68,7 @@ const refusalsLimit = 4 * time.Minute
 func (s *stage) refusals() (rows []row, err error) {
 	all := s.visitors()
 	number := func(i int) string { return strconv.Itoa(3 + i) }
-	r, err := s.during(refusalsLimit, func(func() time.Duration) error {
+	r, err := s.during(refusalsLimit, func() error {
 		for i := range all {
 			if err := s.add(number(i), all[i].files); err != nil {
 				return err
@@ -88,7 +89,28 @@ func (s *stage) refusals() (rows []row, err error) {
 	if err != nil {
 		return nil, err
 	}
-	return append(rows, s.untouched("what runs is untouched by versions that cannot serve", r)), nil
+	counted, err := s.counted(all)
+	return append(rows, counted, s.untouched("what runs is untouched by versions that cannot serve", r)), err
+}
+
+// counted is the promise that the metrics have the gates that refused versions.
+func (s *stage) counted(all []unfit) (row, error) {
+	want := map[string]int{}
+	for i := range all {
+		want[all[i].gate]++
+	}
+	got := map[string]int{}
+	for gate := range want {
+		n, err := s.Counters("sluice_model_versions_refused_total", fmt.Sprintf("model=%q", model), fmt.Sprintf("gate=%q", gate))
+		if err != nil {
+			return row{}, err
+		}
+		got[gate] = int(n)
+	}
+	return row{
+		what: "sluice_model_versions_refused_total counts each by the gate that refused it", limit: fmt.Sprint(want)[len("map"):],
+		measured: fmt.Sprint(got)[len("map"):], held: maps.Equal(got, want),
+	}, nil
 }
 
 // refusal waits for what is said of a version, and takes it away.
@@ -106,9 +128,9 @@ func (s *stage) refusal(version string, u *unfit) (row, error) {
 	}
 	_, err = s.await(version, func(v *admin.Version) bool { return v == nil })
 	return row{
-		what: "a version is refused: " + u.name, limit: "FAILED in the list and the metrics, with the reason",
+		what: "a version is refused: " + u.name, limit: "FAILED in the list and the metrics, with gate and reason in the list",
 		measured: fmt.Sprintf("%s: %s", v.State, v.Reason),
-		held:     v.State == "FAILED" && v.Role == "" && counted == 1 && strings.Contains(v.Reason, u.reason),
+		held:     v.State == "FAILED" && v.Role == "" && counted == 1 && strings.HasPrefix(v.Reason, u.gate+": ") && strings.Contains(v.Reason, u.reason),
 	}, err
 }
 

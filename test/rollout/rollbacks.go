@@ -25,7 +25,7 @@ const (
 // rollbacks promotes version 2 and takes it back, and then sees whether it stays so.
 func (s *stage) rollbacks() ([]row, error) {
 	var took []time.Duration
-	r, err := s.during(rollbacksLimit, func(func() time.Duration) error {
+	r, err := s.during(rollbacksLimit, func() error {
 		for range s.plan.rollbacks {
 			if err := s.change("promote", "2"); err != nil {
 				return err

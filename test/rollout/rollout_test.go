@@ -169,8 +169,14 @@ func TestLedger(t *testing.T) {
 	if got := r.latencies(10, 20); len(got) != 1 || got[0] != 20 {
 		t.Errorf("latencies: %v", got)
 	}
-	r = &record{samples: []sample.Sample{{Outcome: sample.Rejected, Status: http.StatusServiceUnavailable, Last: time.Second}}}
-	if got := r.ledger().example; got != "rejected with status 503, 1s after it was due" {
+	r = &record{stopped: 9500 * time.Millisecond, samples: []sample.Sample{
+		{Outcome: sample.Timeout, Intended: 400 * time.Millisecond}, {Outcome: sample.Timeout, Intended: 600 * time.Millisecond},
+	}}
+	if got, want := r.ledger().String(), "2 requests: 0 right, 0 wrong, 0 429, 0 504, 1 other, 1 on their way at the end; such as: timeout, status 0, due at 400ms of its stretch of traffic"; got != want {
+		t.Errorf("%s; want %s", got, want)
+	}
+	r = &record{samples: []sample.Sample{{Outcome: sample.Rejected, Status: http.StatusServiceUnavailable, Intended: time.Second}}}
+	if got := r.ledger().example; got != "rejected, status 503, due at 1s of its stretch of traffic" {
 		t.Errorf("example: %s", got)
 	}
 }

@@ -14,8 +14,6 @@ import (
 const (
 	// longestPhase is how long a phase with promotes, or without, is at the most.
 	longestPhase = 30 * time.Second
-	// slack is how much longer the traffic of a phase is drawn for.
-	slack = 30 * time.Second
 	// afterSwap is how long after a promote is asked for an answer counts as one after it, and slower is how many times
 	// the 99th percentile of those may be that of the phases without.
 	afterSwap = 500 * time.Millisecond
@@ -59,8 +57,12 @@ func (s *stage) swaps() ([]row, error) {
 
 // phase measures one, and counts the right answers by version.
 func (s *stage) phase(length time.Duration, with bool, right map[string]int) (p phase, swapped int, err error) {
+	o, err := s.draw(length)
+	if err != nil {
+		return p, 0, err
+	}
 	var at []time.Duration
-	r, err := s.during(length+slack, func(since func() time.Duration) error {
+	r, err := s.send(o, nil, func(since func() time.Duration) error {
 		for next := s.every / 2; with && next < length; next += s.every {
 			time.Sleep(next - since())
 			at = append(at, since())

@@ -20,38 +20,52 @@ import (
 // record is what became of a stretch of traffic.
 type record struct {
 	samples []sample.Sample
+	// stopped is when the traffic was ended before its plan; 0 if it was not. What was on its way had a second more.
+	stopped time.Duration
 	right   map[string]int // answers by version
 	wrong   string         // the first wrong one
 }
 
-// connections is how many the traffic opens at the most, fewer than the gateway allows; beyond it a request waits, and its
-// clock runs.
-const connections = 256
+// connections is how many the traffic opens at the most: fewer than the 2,048 that the gateway allows with its memory, and more
+// than requests are on their way unless it stalls. Beyond it a request waits, and its clock runs.
+const connections = 1500
 
-// during sends requests at the instants of a Poisson process while something is done, which takes less than most. It
-// is told the time since the first instant.
-func (s *stage) during(most time.Duration, do func(since func() time.Duration) error) (*record, error) {
+// patience is how long an answer is waited for.
+const patience = 10 * time.Second
+
+// draw draws the instants of a Poisson process.
+func (s *stage) draw(length time.Duration) (engine.Options, error) {
 	l, err := traffic.Parse(fmt.Sprintf("poisson:%g", s.rate))
 	if err != nil {
-		return nil, err
+		return engine.Options{}, err
 	}
 	s.runs++
-	schedule, err := load.Draw(l, load.Options{Seed: s.seed<<32 + s.runs, Length: most, Variants: questions})
+	schedule, err := load.Draw(l, load.Options{Seed: s.seed<<32 + s.runs, Length: length, Variants: questions})
+	if err != nil {
+		return engine.Options{}, err
+	}
+	return engine.Options{Arrivals: schedule.Arrivals, NoSpin: true}, nil
+}
+
+// during sends requests while something is done, which takes less than most.
+func (s *stage) during(most time.Duration, do func() error) (*record, error) {
+	o, err := s.draw(most)
 	if err != nil {
 		return nil, err
 	}
-	return s.send(engine.Options{Arrivals: schedule.Arrivals, NoSpin: true}, nil, func(since func() time.Duration) error {
-		if err := do(since); err != nil || since() < most {
+	return s.send(o, nil, func(since func() time.Duration) error {
+		if err := do(); err != nil || since() < most {
 			return err
 		}
 		return fmt.Errorf("what was done under load took longer than %v", most)
 	})
 }
 
-// send runs the engine until what is done meanwhile is over. Where there are exposures each request is about a unit.
+// send sends what is planned, each request about a unit if there are exposures. What is done meanwhile is told the time since the first
+// instant; when it is done nothing more is sent. nil has all sent.
 func (s *stage) send(o engine.Options, x *exposures, do func(since func() time.Duration) error) (*record, error) {
 	c := &checker{answers: s.answers, exposures: x, right: map[string]int{}}
-	o.Connections = connections
+	o.Connections, o.Timeout = connections, patience
 	o.Targets = []engine.Target{{Addr: s.addr, Payloads: s.answers.payloads(x != nil), Checker: c}}
 	e, err := engine.New(o)
 	if err != nil {
@@ -70,12 +84,15 @@ func (s *stage) send(o engine.Options, x *exposures, do func(since func() time.D
 		}
 	}
 	begin := e.Progress().Begin
-	err = do(func() time.Duration { return clock.Now().Sub(begin) })
-	cancel()
+	if do != nil {
+		if err = do(func() time.Duration { return clock.Now().Sub(begin) }); err != nil || int(e.Progress().Noticed) < len(o.Arrivals) {
+			cancel()
+		}
+	}
 	if err := errors.Join(err, <-ended); err != nil {
 		return nil, err
 	}
-	return &record{e.Samples(), c.right, c.fault}, nil
+	return &record{e.Samples(), e.Progress().Stopped, c.right, c.fault}, nil
 }
 
 // The rate is a part of what so many clients get that each wait for their answer, over so long.
@@ -87,8 +104,7 @@ const (
 
 // measure sets the rate.
 func (s *stage) measure() error {
-	r, err := s.send(engine.Options{Closed: &engine.Closed{Workers: capacityClients, Length: capacityLength}, NoSpin: true}, nil,
-		func(func() time.Duration) error { time.Sleep(capacityLength); return nil })
+	r, err := s.send(engine.Options{Closed: &engine.Closed{Workers: capacityClients, Length: capacityLength}, NoSpin: true}, nil, nil)
 	if err != nil {
 		return err
 	}
@@ -119,12 +135,13 @@ type ledger struct {
 	sent, right, wrong int
 	// busy were answered 429 and late 504; other had any other end.
 	busy, late, other int
+	cut               int    // on their way when the traffic was ended, and not answered within a second
 	example           string // of a wrong or other one
 }
 
 func (l *ledger) add(more ledger) {
 	l.sent, l.right, l.wrong = l.sent+more.sent, l.right+more.right, l.wrong+more.wrong
-	l.busy, l.late, l.other = l.busy+more.busy, l.late+more.late, l.other+more.other
+	l.busy, l.late, l.other, l.cut = l.busy+more.busy, l.late+more.late, l.other+more.other, l.cut+more.cut
 	if l.example == "" {
 		l.example = more.example
 	}
@@ -139,6 +156,9 @@ func (l *ledger) errors() int { return l.wrong + l.other }
 // String names what occurred.
 func (l *ledger) String() string {
 	text := fmt.Sprintf("%d requests: %d right, %d wrong, %d 429, %d 504, %d other", l.sent, l.right, l.wrong, l.busy, l.late, l.other)
+	if l.cut > 0 {
+		text += fmt.Sprintf(", %d on their way at the end", l.cut)
+	}
 	if l.example != "" {
 		text += "; such as: " + l.example
 	}
@@ -159,10 +179,12 @@ func (r *record) ledger() *ledger {
 			l.busy++
 		case s.Status == http.StatusGatewayTimeout:
 			l.late++
+		case r.stopped > 0 && (s.Outcome == sample.Timeout || s.Outcome == sample.Unsent) && s.Intended+patience > r.stopped+time.Second:
+			l.cut++
 		default:
 			l.other++
 			if l.example == "" {
-				l.example = fmt.Sprintf("%v with status %d, %v after it was due", s.Outcome, s.Status, (s.Last - s.Intended).Round(time.Millisecond))
+				l.example = fmt.Sprintf("%v, status %d, due at %v of its stretch of traffic", s.Outcome, s.Status, s.Intended.Round(time.Millisecond))
 			}
 		}
 	}
