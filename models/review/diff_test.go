@@ -13,6 +13,7 @@ import (
 
 	"sluice/internal/fault"
 	"sluice/internal/onnxgen"
+	"sluice/models"
 	"sluice/models/bundle"
 )
 
@@ -65,8 +66,13 @@ func TestDiff(t *testing.T) {
 	w.put("1", bundle.ModelFile, model, bundle.GoldenFile, goldenOf(2), bundle.ConfigFile, "max_batch: 4\nbudget: 50ms\nlineage: {factor: 2}")
 	w.put("2", bundle.ModelFile, linear(onnxgen.New(18).Node("Relu", "z", onnxgen.In("x"))), "notes", "x", bundle.ConfigFile, "max_batch: 8\nlineage: {factor: 2.5}")
 	w.start(2)
+	for _, version := range []string{"1", "2"} { // whichever was proven first
+		if err := w.registry.Promote(t.Context(), "m", version, models.By{}); err != nil {
+			t.Fatal(err)
+		}
+	}
 	d := w.compare("1", "2")
-	same(t, "sides", []string{d.From.Version + d.From.State + d.From.Role, d.To.Version + d.To.State + d.To.Role}, []string{"1READYcandidate", "2READYlive"})
+	same(t, "sides", []string{d.From.Version + d.From.State + d.From.Role, d.To.Version + d.To.State + d.To.Role}, []string{"1READYprevious", "2READYlive"})
 	if len(d.From.Digest) != 64 || len(d.To.Digest) != 64 || d.From.Digest == d.To.Digest || d.From.Bytes < int64(len(model)) {
 		t.Errorf("the sides are %+v and %+v", d.From, d.To)
 	}
@@ -108,7 +114,7 @@ func TestDiff(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"m: version 1 -> 2\n", "  state         READY, candidate -> READY, live\n", "notes is new, 1 bytes\n", "  client schema equal\n", "  operators     Relu: 0 -> 1\n",
+		"m: version 1 -> 2\n", "  state         READY, previous -> READY, live\n", "notes is new, 1 bytes\n", "  client schema equal\n", "  operators     Relu: 0 -> 1\n",
 		"  settings      budget: 50ms (model.yaml) -> ", "FALLS BACK\n", "  golden rows   3 in 2 requests -> none\n", "  answers       those of 1 on 2: 2 of 3 rows differ; largest difference in\n                output y, line 2, row 0: 25 instead of 20 (difference 5, ",
 	} {
 		if !strings.Contains(text.String(), want) {
