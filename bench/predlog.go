@@ -287,9 +287,13 @@ func (r *Result) predLogLines(line func(string, float64, target, []result.Validi
 		refused = max(refused, round.Refused)
 	}
 	tell := func(name string, limit float64, a Added) {
+		chance := ""
+		if p.Control.spread() > limit {
+			chance = "THE CONTROL IS WIDER, so that this run cannot hold the limit; "
+		}
 		line(name, a.Percent, atMost(max(limit, p.Control.spread())), validities(runs),
-			"limit %g; 95 %% interval %+g to %+g, control %+g to %+g; %.1f us CPU without, at %.0f/s, at most %.2f %% refused; converting takes %.2f us a record later",
-			limit, a.Low, a.High, p.Control.Low, p.Control.High, p.CPURequest, p.Rate, 100*refused, p.Conversion.CPURecord)
+			"%slimit %g; 95 %% interval %+g to %+g, control %+g to %+g; %.1f us CPU without, at %.0f/s, at most %.2f %% refused; converting takes %.2f us a record later",
+			chance, limit, a.Low, a.High, p.Control.Low, p.Control.High, p.CPURequest, p.Rate, 100*refused, p.Conversion.CPURecord)
 	}
 	tell("predlog.sample_percent", predLogSample, p.Sample)
 	tell("predlog.all_percent", predLogAll, p.All)
