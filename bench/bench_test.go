@@ -132,7 +132,7 @@ func TestAdded(t *testing.T) {
 	var out strings.Builder
 	r := Result{PredLog: &PredLog{Rate: 20000, Control: Added{0, -2.5, 2}, Sample: Added{2.4, 2, 3}, All: Added{3.1, 3, 4}}}
 	r.print(&out)
-	for _, want := range []string{"predlog.sample_percent  2.4  <= 2.5  ok", "predlog.all_percent     3.1  <= 3  MISSED"} {
+	for _, want := range []string{"predlog.sample_percent  2.4  <= 2.5  ok    THE CONTROL IS WIDER", "predlog.all_percent     3.1  <= 3  MISSED  limit 3;"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in\n%s", want, out.String())
 		}

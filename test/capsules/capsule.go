@@ -22,7 +22,7 @@ type example struct {
 var models = []example{
 	{"ranker", []string{"score"}, drawRanker, change{weight: "store.weight", element: 8 * 32, by: 1}},
 	{"eta", []string{"eta_minutes"}, drawETA, change{attribute: "target_weights", element: 100, by: 30}},
-	{"digits", []string{"label", "probabilities"}, drawDigits, change{weight: "body.13.weight", element: 3*256 + 100, by: 2}},
+	{"digits", []string{"label", "probabilities"}, drawDigits, change{weight: "body.13.weight", element: 3*256 + 10, by: 2}},
 	{"encoder", []string{"embedding"}, drawEncoder, change{weight: "embed.weight", element: 137 * 64, by: 1}},
 }
 
