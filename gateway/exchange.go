@@ -67,6 +67,7 @@ type Exchange struct {
 	ended    bool // the outcome is complete
 	spoiled  bool
 	budgeted bool // the head names the budget
+	turn     bool // it has one of Gateway.turns
 	form     wire.AnswerForm
 	accept   Coding // the client takes it
 	request  oip.Request
@@ -144,6 +145,7 @@ func (x *Exchange) Written() {
 // settle lets go of what only decoding needed. What a listener wants of the body is kept.
 func (x *Exchange) settle() {
 	x.plain = nil
+	x.g.endTurn(x)
 	if x.spoiled {
 		x.inflated.Abandon()
 	} else {

@@ -25,6 +25,7 @@ type Gateway struct {
 	Inputs  *memory.Budget // decoded, until the answer has been written
 	Answers *memory.Budget // outputs and answers, until they have been written
 
+	turns    chan struct{} // a place for each large body that is decoded at once
 	failures Throttle
 	causes   causes
 	// abandoned are fills that have not reported and whose exchanges have been answered.
@@ -118,7 +119,7 @@ func New(o Options) (*Gateway, error) {
 	if err := errors.Join(faults...); err != nil {
 		return nil, fmt.Errorf("cannot make the gateway: %w", err)
 	}
-	g := &Gateway{opt: o, Bodies: memory.NewBudget(l.MaxBodiesBytes), Inputs: memory.NewBudget(l.MaxInputsBytes), Answers: memory.NewBudget(l.MaxAnswersBytes)}
+	g := &Gateway{opt: o, turns: newTurns(), Bodies: memory.NewBudget(l.MaxBodiesBytes), Inputs: memory.NewBudget(l.MaxInputsBytes), Answers: memory.NewBudget(l.MaxAnswersBytes)}
 	g.opt.Limits.Decode.Inputs = g.Inputs
 	return g, nil
 }

@@ -14,12 +14,17 @@ import (
 
 // plainBody is the request's body without its coding: a view of the body or of the exchange's own buffer.
 func (g *Gateway) plainBody(x *Exchange) ([]byte, error) {
-	return g.Inflate(&x.inflated, x.Body, x.Head.ContentEncoding)
+	return g.inflate(x, &x.inflated, x.Body, x.Head.ContentEncoding)
 }
 
 // Inflate is a body without its coding, a value of Content-Encoding: the body itself, or what dst
 // then holds. It is bounded by Limits.MaxInflatedBytes.
 func (g *Gateway) Inflate(dst *memory.Buffer, body, encoding []byte) ([]byte, error) {
+	return g.inflate(nil, dst, body, encoding)
+}
+
+// inflate is Inflate for an exchange, which takes a turn (turns.go) once its body is large; nil is for none.
+func (g *Gateway) inflate(x *Exchange, dst *memory.Buffer, body, encoding []byte) ([]byte, error) {
 	is, f := ParseCoding(encoding)
 	switch {
 	case f != nil:
@@ -32,7 +37,7 @@ func (g *Gateway) Inflate(dst *memory.Buffer, body, encoding []byte) ([]byte, er
 	in := inflaters.Get().(*inflater)
 	defer inflaters.Put(in)
 	in.src.Reset(body)
-	err := in.read(dst, is, g)
+	err := in.read(dst, is, g, x)
 	in.src.Reset(nil)
 	return dst.Bytes, err
 }
@@ -77,7 +82,7 @@ func (in *inflater) openZlib() (err error) {
 
 // read puts the decompressed source into dst. It stops at the limits: what a bomb would have become
 // is never made.
-func (in *inflater) read(dst *memory.Buffer, is Coding, g *Gateway) error {
+func (in *inflater) read(dst *memory.Buffer, is Coding, g *Gateway, x *Exchange) error {
 	if err := in.open(is); err != nil {
 		return badCompression()
 	}
@@ -89,6 +94,11 @@ func (in *inflater) read(dst *memory.Buffer, is Coding, g *Gateway) error {
 		}
 		n, err := in.from.Read(room)
 		dst.Extend(n)
+		if x != nil && len(dst.Bytes) > largeInflated {
+			if f := g.takeTurn(x); f != nil {
+				return f
+			}
+		}
 		switch {
 		case len(dst.Bytes) > limit:
 			return fault.Newf(fault.DecompressedTooLarge, "the decompressed body is larger than %d bytes (limits.max_decompressed_bytes)", limit)
