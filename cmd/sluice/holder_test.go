@@ -15,6 +15,7 @@ import (
 // Two gateways share a models folder and a state folder. Whichever is asked, the one that holds the lease makes the change
 // and the other follows. A holder that hangs or dies is replaced, and one that wakes up follows.
 func TestGatewaysShareRoles(t *testing.T) {
+	t.Parallel()
 	dir, state := t.TempDir(), t.TempDir()
 	put := func(version string, seed uint64) {
 		t.Helper()

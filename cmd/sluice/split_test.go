@@ -14,13 +14,14 @@ import (
 // A canary has its share of the units; each answer's header, the prediction log and the metrics say the same of it, and
 // a share that grows keeps its units.
 func TestCanaryEndToEnd(t *testing.T) {
+	t.Parallel()
 	dir, log := t.TempDir(), filepath.Join(t.TempDir(), "predictions")
 	for seed, version := range []string{"1", "2"} {
 		if err := (onnxgen.MLP{Layers: []int{2, 4, 1}, Seed: uint64(seed)}).Write(filepath.Join(dir, "m"), version); err != nil {
 			t.Fatal(err)
 		}
 	}
-	g := startGateway(t, "--models", dir, "--model-defaults-promote", "manual", "--state", filepath.Join(t.TempDir(), "state"),
+	g := startGateway(t, "--models", dir, "--model-defaults-promote", "manual", "--scheduler-budget", "10s", "--state", filepath.Join(t.TempDir(), "state"),
 		"--prediction-log-dir", log, "--prediction-log-sample", "0.01", "--prediction-log-index", "all")
 	models := func(want string, args ...string) {
 		t.Helper()
