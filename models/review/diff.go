@@ -100,8 +100,8 @@ type Setting struct {
 	FallsBack bool `json:"falls_back,omitempty"`
 }
 
-// Value is a setting's value as model.yaml has it, empty if there is none, and where it comes from: model.yaml, config.pbtxt,
-// default or measured.
+// Value is a setting's value as model.yaml has it, empty if there is none, and where it comes from: model.yaml,
+// ../model.yaml (the model's), config.pbtxt, default or measured.
 type Value struct {
 	Value  string `json:"value"`
 	Origin string `json:"origin"`
@@ -294,7 +294,7 @@ func (d *Diff) settings(a, b *gates.Report) {
 	}
 	is := b.Bundle.Config.Settings()
 	for i, was := range a.Bundle.Config.Settings() {
-		set := func(o bundle.Origin) bool { return o == bundle.OriginFile || o == bundle.OriginTriton }
+		set := func(o bundle.Origin) bool { return o != bundle.OriginDefault && o != bundle.OriginMeasured }
 		falls := set(was.From) && !set(is[i].From)
 		if was.Value != is[i].Value || falls {
 			d.Settings = append(d.Settings, Setting{was.Key, Value{was.Value, string(was.From)}, Value{is[i].Value, string(is[i].From)}, falls})
