@@ -33,6 +33,15 @@ func (e *entry) status() Status {
 	return s
 }
 
+// OnRecord is nil if there is such a version, and else the fault that names those that there are: ModelNotFound or
+// VersionNotFound.
+func (r *Registry) OnRecord(name, version string) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	_, err := r.entryLocked(name, version)
+	return err
+}
+
 // why says why the version is not ready; it is empty for one that is, and for no other.
 func (e *entry) why() string {
 	switch {

@@ -23,6 +23,8 @@ func modelsCommand() *cobra.Command {
   sluice models pin --check DIR        is each version as it was then?
 
   sluice models list                   which versions there are, and what for
+  sluice models diff MODEL A B         what version B changes against A
+  sluice models verify [MODEL]         are the files still what was proven?
   sluice models promote MODEL VERSION  make a version the live one
   sluice models rollback MODEL         go back, and reject what is live
   sluice models hold MODEL             keep the live version live

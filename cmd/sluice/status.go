@@ -68,6 +68,7 @@ var meanings = []meaning{
 	{"serve", 1, "could not start, a port failed, or requests were still running at the drain deadline"},
 	{"check", 1, "a configured device is unusable, a model is refused or required and not there, or one is not served on a device that its settings name"},
 	{"health", 1, "the gateway is not ready, or nobody answers"},
+	{"verify", 1, "the files of a version have changed since it was loaded, or nobody answers"},
 	{"devices", 0, "whatever is found"},
 	{"version", 0, "whether or not there is an ONNX Runtime"},
 	{"plan", statusNotHeld, "an objective does not hold"},

@@ -17,7 +17,7 @@ import (
 	"sluice/internal/fault"
 )
 
-var concrete = strings.NewReplacer("{model}", "simple", "{version}", "1", "{device}", "fake")
+var concrete = strings.NewReplacer("{model}/diff", "simple/diff?from=1&to=2", "{model}", "simple", "{version}", "1", "{device}", "fake")
 
 // noRoles has no versions, and makes every change.
 type noRoles struct{}
@@ -31,10 +31,16 @@ func (noRoles) Hold(context.Context, admin.Change) error     { return nil }
 func (noRoles) Release(context.Context, admin.Change) error  { return nil }
 func (noRoles) Reject(context.Context, admin.Change) error   { return nil }
 
+// noReview finds nothing.
+type noReview struct{}
+
+func (noReview) Diff(context.Context, string, string, string) (any, error) { return struct{}{}, nil }
+func (noReview) Verify(context.Context, string, string) (any, error)       { return []int{}, nil }
+
 // admin starts an admin port beside e.
 func (e *edge) admin(change func(*admin.Options)) (addr string) {
 	e.t.Helper()
-	opt := admin.Options{Front: e.server, Control: e.models, Roles: noRoles{}, Hosts: []string{"h"}, Reopen: reopenFake, Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	opt := admin.Options{Front: e.server, Control: e.models, Roles: noRoles{}, Review: noReview{}, Hosts: []string{"h"}, Reopen: reopenFake, Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, "up 1\n")
 	})}
 	if change != nil {

@@ -41,7 +41,7 @@ var arrows = map[string][]string{"plan": {"batcher/policy"}}
 // layers are packages of one stage, or leaves, from the lowest up: each may import those before it, and none of
 // those behind it.
 var layers = [][]string{
-	{"models/bundle", "models/roles", "models/inputs", "models/trial", "models/gates", "models"},
+	{"models/bundle", "models/roles", "models/inputs", "models/trial", "models/gates", "models", "models/review"},
 	{"internal/oip/wire", "internal/oip/target", "internal/oip/v1", "internal/oip", "internal/oip/client"},
 	{"predlog/table", "predlog", "predlog/query", "predlog/replay"},
 	{"gateway/http/loop", "gateway", "gateway/http/wire", "gateway/http", "gateway/http/admin"},

@@ -43,6 +43,11 @@ func (a *Admin) Get(ctx context.Context, path string, answer any) error {
 	return a.do(ctx, http.MethodGet, path, nil, "", answer)
 }
 
+// Ask asks for a document that the body is about, and changes nothing.
+func (a *Admin) Ask(ctx context.Context, path string, body, answer any) error {
+	return a.do(ctx, http.MethodPost, path, body, "", answer)
+}
+
 // Change asks for a change, where need be of the gateway that the first one names. The key makes a
 // change that is asked for again known for what it is.
 func (a *Admin) Change(ctx context.Context, path string, body any, key string) error {

@@ -68,7 +68,7 @@ func (m *Model) node(message []byte, depth int) error {
 		}
 		return nil
 	})
-	m.Ops[qualified(domain, op)] = true
+	m.Ops[qualified(domain, op)]++
 	if q := qualified(domain, op); (q == "Sin" || q == "Cos" || q == "Tan") && name != "" && len(m.Trigonometry) < maxTrig {
 		m.Trigonometry = append(m.Trigonometry, name)
 	}

@@ -110,7 +110,7 @@ func Infer(m *Model, rules Rules) (*Inference, error) {
 // check refuses what no run could serve.
 func (m *Model) check() error {
 	switch {
-	case m.Ops["com.microsoft.EPContext"]:
+	case m.Ops["com.microsoft.EPContext"] > 0:
 		return fmt.Errorf("the file is compiled for one kind of device (operator EPContext); use the model that it was compiled from")
 	case len(m.Inputs) == 0:
 		return fmt.Errorf("the model has no inputs: export it with those that requests give")

@@ -25,9 +25,9 @@ type Model struct {
 	// Defaulted are the inputs that have a value in the file, which a caller may replace. Files
 	// of IR version 3 and older list every weight there, and have none.
 	Defaulted []Value
-	// Ops holds each operator used anywhere in the file, as "domain.Op", or "Op" for
+	// Ops counts the nodes of each operator anywhere in the file, by "domain.Op", or "Op" for
 	// the standard domain.
-	Ops map[string]bool
+	Ops map[string]int
 	// Trigonometry names the nodes that compute a sine, a cosine or a tangent, which GPUs may do with
 	// few bits. At most 4096; nodes without a name are left out.
 	Trigonometry []string
@@ -54,7 +54,7 @@ func Parse(data []byte) (*Model, error) {
 		return nil, fmt.Errorf("the file is empty")
 	}
 	m := &Model{
-		Opsets: map[string]int64{}, Metadata: map[string]string{}, Ops: map[string]bool{},
+		Opsets: map[string]int64{}, Metadata: map[string]string{}, Ops: map[string]int{},
 		initializers: map[string]bool{}, functions: map[string]bool{}, zipLabels: map[string][]string{},
 	}
 	graphs, producer, version := 0, "", ""

@@ -32,7 +32,7 @@ func TestParse(t *testing.T) {
 		t.Errorf("opsets %v, want %v", m.Opsets, want)
 	}
 	for _, op := range []string{"Gemm", "If", "com.microsoft.Gelu", "mine.Local", "Relu"} {
-		if !m.Ops[op] {
+		if m.Ops[op] == 0 {
 			t.Errorf("operator %s was not seen in %v", op, m.Ops)
 		}
 	}

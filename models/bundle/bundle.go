@@ -154,13 +154,18 @@ func (b *Bundle) takeRest(names []string, external []onnxfile.External) error {
 			return err
 		}
 	}
+	b.identify()
+	return b.unchanged()
+}
+
+// identify settles the bundle's identity, once all its files have been hashed.
+func (b *Bundle) identify() {
 	slices.SortFunc(b.Files, func(x, y File) int { return strings.Compare(x.Name, y.Name) })
 	lines := sha256.New()
 	for _, f := range b.Files {
 		fmt.Fprintf(lines, "%s  %s\n", f.SHA256, f.Name)
 	}
 	b.Digest = hex.EncodeToString(lines.Sum(nil))
-	return b.unchanged()
 }
 
 func (b *Bundle) takeFile(name string, limit int64, to string) error {

@@ -109,6 +109,8 @@ type Config struct {
 	Asked bool `yaml:"-"`
 	// BudgetFrom is where Budget comes from.
 	BudgetFrom BudgetBasis `yaml:"-"`
+	// Origins are the files that the settings come from, by key. One that is not there is a default.
+	Origins map[string]Origin `yaml:"-"`
 }
 
 // BatchSetting is what model.yaml says of batching.

@@ -48,6 +48,13 @@ func decodeYAML(text []byte, c *Config) (err error) {
 	if err := yaml.NodeToValue(body, c, yaml.Strict()); err != nil {
 		return yamlError(err)
 	}
+	var given map[string]any
+	if err := yaml.NodeToValue(body, &given); err != nil {
+		return yamlError(err)
+	}
+	for key := range given {
+		c.comes(OriginFile, key)
+	}
 	return c.readNonfinite(body)
 }
 

@@ -30,6 +30,9 @@ func TestDecodeConfigReadsEverything(t *testing.T) {
 		Devices: []string{"cuda:0", "cpu"}, Fallback: FallbackFailure, Isolation: IsolationProcess, Weight: 2, Asked: true, BudgetFrom: BudgetOwn,
 		Lineage: map[string]string{"script": "train.py", "metric": "0.97"},
 	}
+	for _, key := range []string{"budget", "max_batch", "max_rows", "batch", "unproven", "fair_rows", "once", "optional", "tolerance", "padding", "devices", "fallback", "isolation", "weight", "nonfinite", "labels", "lineage"} {
+		want.comes(OriginFile, key)
+	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
@@ -58,6 +61,9 @@ func TestDecodeConfigDefaults(t *testing.T) {
 		t.Helper()
 		c, err := DecodeConfig([]byte(text), testDefaults())
 		want := Config{MaxBatch: 64, MaxRows: 1024, Tolerance: agree.Tolerance{Abs: 1e-4, Rel: 1e-3}, Fallback: FallbackBudget, Unproven: UnprovenBatch, FairRows: true, Nonfinite: NonfiniteLiteral}
+		if strings.Contains(text, "max_batch") {
+			want.comes(OriginFile, "max_batch")
+		}
 		if err != nil || !reflect.DeepEqual(c, want) {
 			t.Errorf("%q: %+v, %v", text, c, err)
 		}
@@ -182,6 +188,9 @@ func FuzzDecodeConfig(f *testing.F) {
 		}
 		if err := c.checkPlaces(text); err != nil {
 			t.Errorf("accepted and invalid: %v", err)
+		}
+		if err := c.checkOrigins(); err != nil {
+			t.Errorf("its settings come from nowhere: %v", err)
 		}
 		if c.MaxRows < c.MaxBatch || c.Budget <= 0 || c.Fallback == "" {
 			t.Errorf("accepted %+v", c)

@@ -2,7 +2,13 @@ package bundle
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"fmt"
+	"reflect"
+	"strings"
 	"time"
+
+	"github.com/goccy/go-yaml"
 
 	"sluice/internal/agree"
 	"sluice/internal/task"
@@ -46,6 +52,95 @@ func (d Defaults) WithDefaults() Defaults {
 	d.MaxBatch = cmp.Or(d.MaxBatch, 64)
 	d.Tolerance = cmp.Or(d.Tolerance, agree.Loading)
 	return d
+}
+
+// Origin is where a setting comes from.
+type Origin string
+
+// The origins. A default is the server's, or the program's where the server has none.
+const (
+	OriginFile     Origin = ConfigFile
+	OriginTriton   Origin = TritonFile
+	OriginDefault  Origin = "default"
+	OriginMeasured Origin = "measured" // a budget that nobody gives
+)
+
+// comes notes where settings come from, unless somebody has said more. sha256 is about files and is none.
+func (c *Config) comes(from Origin, keys ...string) {
+	for _, key := range keys {
+		if _, known := c.Origins[key]; known || key == pinsKey {
+			continue
+		}
+		if c.Origins == nil {
+			c.Origins = map[string]Origin{}
+		}
+		c.Origins[key] = from
+	}
+}
+
+const pinsKey = "sha256"
+
+// checkOrigins holds what a trial process says of them against what there is.
+func (c *Config) checkOrigins() error {
+	keys := map[string]bool{}
+	for _, s := range c.Settings() {
+		keys[s.Key] = true
+	}
+	for key, from := range c.Origins {
+		if !keys[key] || from != OriginFile && from != OriginTriton {
+			return fmt.Errorf("it has the setting %.64q from %.64q", key, string(from))
+		}
+	}
+	return nil
+}
+
+// Setting is a setting that a version is served with.
+type Setting struct {
+	Key string
+	// Value is as model.yaml has it, on one line; empty if nothing is set. Of a long one it is the beginning and the digest.
+	Value string
+	From  Origin
+}
+
+// Settings are all settings in the order of Config, but for sha256.
+func (c *Config) Settings() (all []Setting) {
+	v := reflect.ValueOf(c).Elem()
+	for i := range v.NumField() {
+		key := v.Type().Field(i).Tag.Get("yaml")
+		if key == "-" || key == pinsKey {
+			continue
+		}
+		s := Setting{Key: key, Value: settingText(v.Field(i)), From: cmp.Or(c.Origins[key], OriginDefault)}
+		if key == "budget" && (c.BudgetFrom == BudgetMeasured || c.BudgetFrom == BudgetLeast) {
+			s.From = OriginMeasured
+		}
+		all = append(all, s)
+	}
+	return all
+}
+
+// maxSettingText is how much of a value is told.
+const maxSettingText = 200
+
+func settingText(v reflect.Value) string {
+	switch v.Kind() {
+	case reflect.Slice, reflect.Map, reflect.Pointer:
+		if v.IsNil() {
+			return ""
+		}
+	case reflect.String:
+		return v.String()
+	}
+	data, err := yaml.MarshalWithOptions(v.Interface(), yaml.Flow(true))
+	if err != nil {
+		data = fmt.Append(nil, v.Interface()) // no value is known that cannot be written
+	}
+	text := strings.TrimSpace(string(data))
+	if len(text) <= maxSettingText {
+		return text
+	}
+	sum := sha256.Sum256([]byte(text))
+	return fmt.Sprintf("%s... (%d bytes, SHA-256 %x)", strings.ToValidUTF8(text[:maxSettingText], ""), len(text), sum[:6])
 }
 
 // Session is a bundle loaded on a device.

@@ -91,7 +91,7 @@ func DecodeDescription(text []byte) (*Config, *Graph, error) {
 		return nil, nil, errors.New("it says more than one thing")
 	}
 	c := &d.Config
-	if err := d.padding(); err != nil {
+	if err := errors.Join(d.padding(), c.checkOrigins()); err != nil {
 		return nil, nil, err
 	}
 	if err := c.Triton.checkShapes(); err != nil {
@@ -161,7 +161,7 @@ func (g *Graph) check() error {
 	case len(g.External) > maxBundleFiles:
 		return fmt.Errorf("it keeps weights in %d files", len(g.External))
 	}
-	if err := g.checkNames(); err != nil {
+	if err := errors.Join(g.checkNames(), g.Composition.check()); err != nil {
 		return err
 	}
 	for _, list := range []struct {

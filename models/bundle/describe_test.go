@@ -2,15 +2,20 @@ package bundle
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"sluice/internal/onnxfile/dataflow"
+	"sluice/internal/onnxgen"
 	"sluice/internal/tensor"
 )
 
@@ -102,11 +107,64 @@ func TestDescriptionRefuses(t *testing.T) {
 	f("shape []", func(_ *Config, g *Graph) { g.Schema.Inputs[0].Shape, g.InputAxes[0] = nil, nil })
 	f("type INVALID", func(_ *Config, g *Graph) { g.Schema.Outputs[0].Type = 200 })
 	f("names are UTF-8 of up to 4096 bytes", func(_ *Config, g *Graph) { g.Schema.Inputs[0].Name = strings.Repeat("x", 4097) })
+	f(`the setting "max_batch" from "elsewhere"`, func(c *Config, _ *Graph) { c.Origins = map[string]Origin{"max_batch": "elsewhere"} })
+	f(`the setting "sha256" from "model.yaml"`, func(c *Config, _ *Graph) { c.Origins = map[string]Origin{"sha256": OriginFile} })
+	f("it consists of 4097 operators", func(_ *Config, g *Graph) {
+		g.Composition = &Composition{Operators: map[string]int{}}
+		for i := range 4097 {
+			g.Composition.Operators[strconv.Itoa(i)] = 1
+		}
+	})
+	f("it consists of 1 operators", func(_ *Config, g *Graph) { g.Composition = &Composition{Operators: map[string]int{"Relu": 0}} })
+	f("it consists of 1 operators", func(_ *Config, g *Graph) {
+		g.Composition = &Composition{Operators: map[string]int{strings.Repeat("x", 257): 1}}
+	})
+	f("it consists of 0 operators", func(_ *Config, g *Graph) { g.Composition = &Composition{Producer: strings.Repeat("x", 257)} })
 	f("more than 262144 values", func(c *Config, _ *Graph) { c.Once = slices.Repeat([]string{"x"}, maxDescriptionValues) })
 	for _, text := range []string{"", "{}", "[]", `{"Config":{},"Other":1}`, `{"Config":1}`, strings.Repeat("[", 100)} {
 		if _, _, err := DecodeDescription([]byte(text)); err == nil {
 			t.Errorf("%s is taken", text)
 		}
+	}
+}
+
+// TestOrigins holds where each setting comes from, and how it is told.
+func TestOrigins(t *testing.T) {
+	f := func(settings, triton string, want ...string) {
+		t.Helper()
+		b := put(t, string(onnxgen.MLP{Layers: []int{4, 2}}.Bytes()))
+		b.Home, b.beside = "..", []string{"../" + TritonFile}
+		b.From.Beside = filepath.Dir(b.Dir)
+		if settings != "" {
+			writeFile(t, filepath.Join(b.Dir, ConfigFile), settings)
+		}
+		if triton != "" {
+			writeFile(t, filepath.Join(b.From.Beside, TritonFile), triton)
+		}
+		if _, err := b.Describe(Defaults{Budget: time.Second}.WithDefaults(), nil, InspectONNX); err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, s := range b.Config.Settings() {
+			if s.From != OriginDefault || strings.HasPrefix(s.Key, "b") {
+				got = append(got, fmt.Sprintf("%s %s of %s", s.Key, s.Value, s.From))
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%q and %q:\n%q\nwant\n%q", settings, triton, got, want)
+		}
+	}
+	f("", "", "budget 1s of default", "batch  of default")
+	f("budget: 50ms\ntolerance: {abs: 1e-5, rel: 0}", "", "budget 50ms of model.yaml", "batch  of default", "tolerance {abs: 1e-05, rel: 0.0} of model.yaml")
+	f("", "max_batch_size: 8", "budget 1s of default", "max_batch 8 of config.pbtxt", "max_rows 8 of config.pbtxt", "batch  of default")
+	f("max_batch: 4", "max_batch_size: 8", "budget 1s of default", "max_batch 4 of model.yaml", "max_rows 8 of config.pbtxt", "batch  of default")
+	f("nonfinite: null\nonce: []\nsha256: {model.onnx: '"+strings.Repeat("ab", 32)+"'}", "", "budget 1s of default", "batch  of default", "once [] of model.yaml", "nonfinite null of model.yaml")
+	f("<<: {budget: 2s}", "", "budget 2s of model.yaml", "batch  of default")
+	f("lineage: {a: "+strings.Repeat("x", 300)+"}", "", "budget 1s of default", "batch  of default",
+		"lineage {a: "+strings.Repeat("x", 196)+"... (305 bytes, SHA-256 "+fmt.Sprintf("%x", sha256.Sum256([]byte("{a: "+strings.Repeat("x", 300)+"}")))[:12]+") of model.yaml")
+	measured := Config{Budget: time.Second, BudgetFrom: BudgetMeasured}
+	if got := measured.Settings()[0]; got != (Setting{"budget", "1s", OriginMeasured}) {
+		t.Errorf("a measured budget is %+v", got)
 	}
 }
 

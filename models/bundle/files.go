@@ -1,6 +1,7 @@
 package bundle
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -56,6 +57,40 @@ func (b *Bundle) list() ([]string, string, error) {
 		return nil, "", err
 	}
 	return names, print.String(), nil
+}
+
+// Reread hashes the files that lie now where the bundle was read from, and holds them against the digests that its
+// model.yaml pinned. Nothing is copied, and nothing is parsed. pins says how they break the pins; empty if they do not,
+// or there are none. An error says why they cannot be read, or that they changed meanwhile.
+func (b *Bundle) Reread(ctx context.Context) (files []File, digest, pins string, err error) {
+	now := &Bundle{
+		Name: b.Name, Version: b.Version, Dir: b.Dir, ModelName: b.ModelName, Bare: b.Bare, Home: b.Home, beside: b.beside,
+		Config: Config{SHA256: b.Config.SHA256},
+	}
+	rest, err := now.take(nil)
+	if err != nil {
+		return nil, "", "", err
+	}
+	for _, name := range rest {
+		if err := ctx.Err(); err != nil {
+			return nil, "", "", err
+		}
+		limit := int64(maxOtherBytes)
+		if at := slices.IndexFunc(b.Files, func(f File) bool { return f.Name == name }); at >= 0 {
+			limit = max(limit, b.Files[at].Size)
+		}
+		if err := now.takeFile(name, limit, ""); err != nil {
+			return nil, "", "", err
+		}
+	}
+	now.identify()
+	if now.unchanged() != nil {
+		return nil, "", "", errors.New("its files changed while they were read: verify it again")
+	}
+	if err := now.checkPins(); err != nil {
+		pins = err.Error()
+	}
+	return now.Files, now.Digest, pins, nil
 }
 
 // maxEntries is the most entries of a folder that is read.

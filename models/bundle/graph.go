@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 
@@ -34,6 +35,51 @@ type Graph struct {
 	Traps []string
 	// External are the files beside the model file that hold its weights, each once.
 	External []onnxfile.External
+	// Composition is what the file consists of; nil if nobody has looked, or it is too long to tell.
+	Composition *Composition
+}
+
+// Composition is what a model file consists of, for people.
+type Composition struct {
+	// Producer is the program that wrote it, with its version.
+	Producer string `json:"producer"`
+	// Opsets are the versions of the operator sets by domain; the standard one is "".
+	Opsets map[string]int64 `json:"opsets"`
+	// Operators counts the nodes by operator, those of nested graphs and of the file's functions too: "Op" in the
+	// standard domain, "domain.Op" in others.
+	Operators map[string]int `json:"operators"`
+}
+
+// The bounds of a composition.
+const (
+	maxProducer  = 256
+	maxOperators = 4096 // and operator sets
+)
+
+func compose(file *onnxfile.Model) *Composition {
+	c := &Composition{Producer: strings.ToValidUTF8(file.Producer[:min(len(file.Producer), maxProducer)], ""), Opsets: file.Opsets, Operators: file.Ops}
+	if c.check() != nil {
+		return nil
+	}
+	return c
+}
+
+// check holds it against its bounds.
+func (c *Composition) check() error {
+	if c == nil {
+		return nil
+	}
+	ok := len(c.Producer) <= maxProducer && len(c.Operators) <= maxOperators && len(c.Opsets) <= maxOperators
+	for name, n := range c.Operators {
+		ok = ok && n > 0 && len(name) <= maxProducer && utf8.ValidString(name)
+	}
+	for name := range c.Opsets {
+		ok = ok && len(name) <= maxProducer && utf8.ValidString(name)
+	}
+	if !ok {
+		return fmt.Errorf("it consists of %d operators in %d sets, or has names of more than %d bytes", len(c.Operators), len(c.Opsets), maxProducer)
+	}
+	return nil
 }
 
 // InspectONNX reads the model file without ONNX Runtime, which would follow paths in the
@@ -52,7 +98,7 @@ func InspectONNX(b *Bundle) (*Graph, error) {
 	if err != nil {
 		return nil, notONNX(b.ModelName, data, err)
 	}
-	g := &Graph{External: file.External}
+	g := &Graph{External: file.External, Composition: compose(file)}
 	if err := b.Config.Triton.narrow(file); err != nil {
 		return nil, err
 	}

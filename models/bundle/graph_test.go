@@ -1,6 +1,10 @@
 package bundle
 
 import (
+	"context"
+	"errors"
+	"maps"
+	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -98,4 +102,75 @@ func TestTruncated(t *testing.T) {
 	f(1, "model.onnx is not a valid ONNX file")
 	f(len(whole)/2, "model.onnx is not a valid ONNX file")
 	f(len(whole)-1, "model.onnx is not a valid ONNX file")
+}
+
+// TestComposition counts the nodes of nested graphs and functions too.
+func TestComposition(t *testing.T) {
+	local := onnxgen.New(17).Node("Tanh", "q", onnxgen.In("p"))
+	file := onnxgen.New(17).Domain("mine", 1).Function("mine", "Local", onnxgen.In("p"), onnxgen.In("q"), local).
+		Input("x", onnxgen.Float32, "n", 2).Node("Relu", "a", onnxgen.In("x")).Node("mine.Local", "b", onnxgen.In("a")).Node("Relu", "y", onnxgen.In("b")).Output("y").File()
+	g, err := readHere(put(t, string(file)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c := g.Composition; c == nil || !maps.Equal(c.Operators, map[string]int{"Relu": 2, "Tanh": 1, "mine.Local": 1}) || !maps.Equal(c.Opsets, map[string]int64{"": 17, "mine": 1}) {
+		t.Errorf("it consists of %+v", c)
+	}
+}
+
+// TestReread hashes the files again where they lie.
+func TestReread(t *testing.T) {
+	model := string(onnxgen.MLP{Layers: []int{4, 2}}.Bytes())
+	f := func(change func(b *Bundle), same bool, pins, fault string) {
+		t.Helper()
+		b := put(t, model, "weights", "0123", GoldenFile, "")
+		if _, err := b.Pin(true); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := readHere(b); err != nil {
+			t.Fatal(err)
+		}
+		change(b)
+		files, digest, broken, err := b.Reread(t.Context())
+		if fault != "" || err != nil {
+			if err == nil || fault == "" || !strings.Contains(err.Error(), fault) {
+				t.Errorf("%v, want %q", err, fault)
+			}
+			return
+		}
+		if (digest == b.Digest) != same || slices.Equal(files, b.Files) != same || !strings.Contains(broken, pins) || (broken == "") != (pins == "") {
+			t.Errorf("%s of %v, was %s of %v; the pins: %q, want %q", digest, files, b.Digest, b.Files, broken, pins)
+		}
+	}
+	write := func(name, text string) func(b *Bundle) {
+		return func(b *Bundle) { writeFile(t, filepath.Join(b.Dir, name), text) }
+	}
+	remove := func(name string) func(b *Bundle) {
+		return func(b *Bundle) {
+			if err := os.RemoveAll(filepath.Join(b.Dir, name)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	f(func(*Bundle) {}, true, "", "")
+	f(write("weights", "0123"), true, "", "") // written anew with the same bytes
+	f(write("weights", "0124"), false, "weights has SHA-256", "")
+	f(write("more", "x"), false, "does not name more", "")
+	f(write(ConfigFile, "max_batch: 4"), false, "model.yaml has SHA-256", "")
+	f(write(".hidden", "x"), true, "", "")
+	f(remove("weights"), false, "pins weights by sha256 and the bundle has no such file", "")
+	f(remove(GoldenFile), false, "pins golden.jsonl by sha256", "")
+	f(remove(ModelFile), false, "", "the bundle has no model.onnx")
+	f(remove(""), false, "", "cannot list the bundle's folder: no such file or directory")
+	f(func(b *Bundle) {
+		if err := os.Truncate(filepath.Join(b.Dir, "weights"), maxOtherBytes+1); err != nil {
+			t.Fatal(err)
+		}
+	}, false, "", "the limit is 2147483648")
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	b := put(t, model, "weights", "0123")
+	if _, _, _, err := b.Reread(gone); !errors.Is(err, context.Canceled) {
+		t.Errorf("after the caller left: %v", err)
+	}
 }

@@ -227,10 +227,14 @@ func (t *Triton) settings(c *Config) {
 		return
 	}
 	c.Triton = t
+	if t.Batch > 0 || t.whole() {
+		c.comes(OriginTriton, "max_batch", "max_rows")
+	}
 	if c.Optional == nil {
 		for i := range t.Inputs {
 			if t.Inputs[i].Optional {
 				c.Optional = append(c.Optional, t.Inputs[i].Name)
+				c.comes(OriginTriton, "optional")
 			}
 		}
 	}

@@ -62,7 +62,10 @@ func (p *bundlePass) walk(ctx context.Context) ([]*Placement, *Report) {
 		p.report.describe(b.Schema)
 		p.report.Tolerance = &b.Config.Tolerance
 	}
-	p.report.Batching = p.batching
+	p.report.Batching, p.report.Bundle = p.batching, b
+	if p.graph != nil {
+		p.report.Composition = p.graph.Composition
+	}
 	p.report.Digest, p.report.Pinned = b.Digest, len(b.Config.SHA256) > 0
 	p.report.noteBudget(&b.Config, p.opts.Defaults.MaxBudget)
 	p.report.Took = clock.Now().Sub(start)

@@ -26,6 +26,10 @@ func (p *devicePass) replay(ctx context.Context) (Verdict, error) {
 	}
 	p.golden = all
 	rows := 0
+	for i := range all {
+		rows += all[i].Request.Rows
+	}
+	p.report.Golden = &GoldenReport{Requests: len(all), Rows: rows}
 	var worst agree.Worst
 	for i := range all {
 		if err := p.replayLine(ctx, &all[i], &worst); err != nil {
@@ -34,7 +38,6 @@ func (p *devicePass) replay(ctx context.Context) (Verdict, error) {
 		if worst.Failed() {
 			return Verdict{}, fmt.Errorf("%s line %d: the answer is wrong, %s: either the model or the expected rows are of another training", bundle.GoldenFile, all[i].Line, worst.String())
 		}
-		rows += all[i].Request.Rows
 	}
 	return Verdict{Outcome: Passed, Text: fmt.Sprintf("%s with %s answered as expected, %s", units.Count(len(all), "request"), units.Count(rows, "row"), worst.String())}, nil
 }

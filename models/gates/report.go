@@ -77,6 +77,12 @@ type NodesReport struct {
 	Operators map[string]int `json:"operators"`
 }
 
+// GoldenReport counts golden requests, and the rows in them.
+type GoldenReport struct {
+	Requests int `json:"requests"`
+	Rows     int `json:"rows"`
+}
+
 // TensorReport is an input or an output.
 type TensorReport struct {
 	Name     string  `json:"name"`
@@ -142,6 +148,12 @@ type Report struct {
 	// Target is the batch size of highest throughput within half the budget.
 	Target int `json:"target,omitempty"`
 	BudgetReport
+	// Golden is what the bundle has of golden rows; nil if it has none, or no gate has read them.
+	Golden *GoldenReport `json:"golden,omitempty"`
+	// Bundle is what went through the gates, and Composition what its model file consists of, for those who compare
+	// versions. Of a refused bundle they are as far as the gates came. They do not change.
+	Bundle      *bundle.Bundle      `json:"-"`
+	Composition *bundle.Composition `json:"-"`
 	// NotLoaded says why a server would not load a version that passes; NoteKept sets it.
 	NotLoaded string        `json:"not_loaded,omitempty"`
 	Took      time.Duration `json:"took_ns"`

@@ -44,6 +44,8 @@ type Options struct {
 	Tokens []Token
 	// Roles changes what versions are for; nil leaves its routes without an answer but 404.
 	Roles Roles
+	// Review compares versions and verifies their files; nil leaves its routes without an answer but 404.
+	Review Review
 	// Log takes one line per change that was asked for; default none.
 	Log *zap.Logger
 }

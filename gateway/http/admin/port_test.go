@@ -49,7 +49,7 @@ func request(r *Route, headers string) string {
 	return fmt.Sprintf("%s %s HTTP/1.1\r\nContent-Length: %d\r\n%s\r\n%s", r.Method, concrete.Replace(r.Pattern), len(body), headers, body)
 }
 
-var concrete = strings.NewReplacer("{model}", "simple", "{device}", "fake")
+var concrete = strings.NewReplacer("{model}/diff", "simple/diff?from=1&to=2", "{model}", "simple", "{device}", "fake")
 
 // running is a port that serves.
 type running struct {
@@ -62,7 +62,7 @@ type running struct {
 // made is a port that does not serve yet.
 func made(t *testing.T, change func(*Options)) *Port {
 	t.Helper()
-	opt := Options{Front: fakeFront{}, Control: fakeControl{}, Roles: &fakeRoles{}, Hosts: []string{"h"}, Reopen: reopenFake, Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	opt := Options{Front: fakeFront{}, Control: fakeControl{}, Roles: &fakeRoles{}, Review: &fakeReview{}, Hosts: []string{"h"}, Reopen: reopenFake, Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, "up 1\n")
 	})}
 	if change != nil {
