@@ -3,6 +3,7 @@ package models
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -230,5 +231,25 @@ func TestRolesOutliveTheProcess(t *testing.T) {
 	})
 	life(func(r *rolled) {
 		r.want("a restart after a way back", "1 READY live, 2 DISCOVERED, 3 FAILED rejected")
+	})
+}
+
+// What a gate refuses is counted by the gate, and the version that serves goes on.
+func TestRefusedVersionsAreCounted(t *testing.T) {
+	rolledBubble(t, PromoteNewest, func(r *rolled) {
+		for _, version := range []string{"2", "3"} {
+			r.put(t, "m/"+version, fakeFile{Factor: 2, FailOpen: true})
+		}
+		if err := r.Load(context.Background(), "m"); !fault.Is(err, fault.ModelLoadFailed) {
+			t.Errorf("the load ended with %v", err)
+		}
+		r.want("two that cannot serve", "1 READY live, 2 FAILED, 3 FAILED")
+		counts := map[string]uint64{}
+		for _, refused := range r.Refused() {
+			counts[refused.Model+" "+refused.Gate] = refused.Count
+		}
+		if want := map[string]uint64{"m open": 2}; !maps.Equal(counts, want) {
+			t.Errorf("refused are %v, want %v", counts, want)
+		}
 	})
 }

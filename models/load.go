@@ -24,7 +24,7 @@ func (r *Registry) load(ctx context.Context, e *entry) {
 		return
 	}
 	if !entered {
-		r.fail(e, nil, stoppedLoad, ctx.Err().Error())
+		r.fail(e, nil, "", stoppedLoad, ctx.Err().Error())
 		return
 	}
 	// A fresh copy: the entry's bundle names the place, and a second load starts clean.
@@ -34,13 +34,13 @@ func (r *Registry) load(ctx context.Context, e *entry) {
 	placements, loaded, report := gates.Load(ctx, &r.opts.Options, &b, with)
 	if refusal := report.Refusal(); refusal != nil {
 		r.discard(&b)
-		r.fail(e, report, refusal.Gate+": "+refusal.Text, refusal.Detail)
+		r.fail(e, report, refusal.Gate, refusal.Text, refusal.Detail)
 		return
 	}
 	if why := r.barred(e, report.Digest); why != "" {
 		gates.CloseAll(placements)
 		r.discard(&b)
-		r.fail(e, report, "role: "+why, "")
+		r.fail(e, report, "role", why, "")
 		return
 	}
 	v := newVersion(loaded, placements, report)
@@ -50,7 +50,7 @@ func (r *Registry) load(ctx context.Context, e *entry) {
 		gates.CloseAll(placements)
 		r.discard(&b)
 		text, detail := fault.Explain(fault.Cover(fault.ModelLoadFailed, err, "it cannot be joined to the scheduler"))
-		r.fail(e, report, text, detail)
+		r.fail(e, report, "", text, detail)
 		return
 	}
 	v.Served = served
@@ -128,14 +128,21 @@ func (r *Registry) amend(v *Version, change func(*gates.Report)) {
 	})
 }
 
-func (r *Registry) fail(e *entry, report *gates.Report, reason, detail string) {
+// fail refuses a version. Of what no gate has refused, gate is empty.
+func (r *Registry) fail(e *entry, report *gates.Report, gate, reason, detail string) {
+	if gate != "" {
+		reason = gate + ": " + reason
+	}
 	fields := []zap.Field{zap.String("model", e.bundle.Name), zap.String("version", e.bundle.Version), zap.String("reason", reason)}
 	if detail != "" {
 		fields = append(fields, zap.String("detail", detail))
 	}
 	r.opts.Log.Warn("version refused", fields...)
-	r.update(func(map[string]*model) {
+	r.update(func(models map[string]*model) {
 		e.state, e.report, e.reason = Failed, report, reason
+		if m := models[e.bundle.Name]; m != nil && gate != "" {
+			m.refuse(gate)
+		}
 		r.retry(e)
 	})
 }

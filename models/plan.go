@@ -42,8 +42,17 @@ type model struct {
 	promote Promotion
 	// keepPrevious means that the version that was live before stays loaded.
 	keepPrevious bool
+	// refused counts the versions that each gate has refused.
+	refused map[string]uint64
 	// told is what was last said to be ignored of the model's settings.
 	told string
+}
+
+func (m *model) refuse(gate string) {
+	if m.refused == nil {
+		m.refused = map[string]uint64{}
+	}
+	m.refused[gate]++
 }
 
 // entry is the control state of one version.

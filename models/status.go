@@ -63,6 +63,24 @@ func (e *entry) why() string {
 	return "it is not loaded, since newer versions serve"
 }
 
+// Refused is how many versions of a model a gate has refused.
+type Refused struct {
+	Model, Gate string
+	Count       uint64
+}
+
+// Refused lists the refusals of each model on record.
+func (r *Registry) Refused() (all []Refused) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for name, m := range r.mu.models {
+		for gate, n := range m.refused {
+			all = append(all, Refused{name, gate, n})
+		}
+	}
+	return all
+}
+
 // Batching is how a version's rows share runs now, with what came after its load; known is false
 // for one that is not on record any more.
 func (r *Registry) Batching(v *Version) (how bundle.Batching, known bool) {

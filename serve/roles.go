@@ -68,6 +68,9 @@ func (s *Server) openRoles(context.Context) error {
 		if s.registry == nil {
 			return v
 		}
+		for _, r := range s.registry.Refused() {
+			v.Refused = append(v.Refused, telemetry.RefusedVersions(r))
+		}
 		for _, i := range s.registry.Index() {
 			v.List = append(v.List, telemetry.VersionInfo{Model: i.Name, Version: i.Version, State: i.State.String(), Role: string(i.Role), Share: i.Share})
 		}

@@ -8,7 +8,15 @@ type Versions struct {
 	Generation uint64
 	// Holds is set on the gateway that changes roles, Behind where the state folder cannot be followed.
 	Holds, Behind bool
-	List          []VersionInfo
+	// List has the versions of each model together, from old to new.
+	List    []VersionInfo
+	Refused []RefusedVersions
+}
+
+// RefusedVersions counts the versions of a model that a load gate has refused.
+type RefusedVersions struct {
+	Model, Gate string
+	Count       uint64
 }
 
 // VersionInfo is one version on record.
@@ -17,11 +25,16 @@ type VersionInfo struct {
 	Share                       float64 // of a canary, from 0 to 1
 }
 
+// roleLive is the role of the version that requests without one go to.
+const roleLive = "live"
+
 // WatchVersions names the function that a scrape asks for the versions; it must not block.
 func (m *Metrics) WatchVersions(state func() Versions) { m.versions.Store(&state) }
 
 var (
 	descVersion        = describe("sluice_model_version_info", "1 for each version on record, with its state and its role.", "model", "version", "state", "role")
+	descNewestLive     = describe("sluice_model_newest_live", "1 if the newest version on record is the live one.", "model")
+	descVersionRefused = describe("sluice_model_versions_refused_total", "Versions that a load gate has refused.", "model", "gate")
 	descCanaryShare    = describe("sluice_model_canary_share_ratio", "Share of the units that go to a canary.", byModel...)
 	descRoleGeneration = describe("sluice_roles_generation", "Changes of roles so far.")
 	descRoleHolder     = describe("sluice_roles_holder", "1 on the gateway that changes roles, 0 on those that follow it.")
@@ -34,11 +47,17 @@ func (m *Metrics) collectVersions(ch chan<- prometheus.Metric) {
 		return
 	}
 	v := (*state)()
-	for _, i := range v.List {
+	for at, i := range v.List {
+		if at+1 == len(v.List) || v.List[at+1].Model != i.Model {
+			gauge(ch, descNewestLive, bit(i.Role == roleLive), i.Model)
+		}
 		gauge(ch, descVersion, 1, i.Model, i.Version, i.State, i.Role)
 		if i.Share > 0 {
 			gauge(ch, descCanaryShare, i.Share, i.Model, i.Version)
 		}
+	}
+	for _, r := range v.Refused {
+		counter(ch, descVersionRefused, float64(r.Count), r.Model, r.Gate)
 	}
 	gauge(ch, descRoleGeneration, float64(v.Generation))
 	gauge(ch, descRoleHolder, bit(v.Holds))
