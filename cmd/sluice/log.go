@@ -4,11 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"sluice/predlog"
 	"sluice/predlog/query"
 	"sluice/predlog/table"
 )
@@ -37,7 +39,8 @@ func findCommand() *cobra.Command {
 		Use:   "find ID",
 		Short: "Find the record of a request by its id",
 		Long: `Look for a request by its id, the answer's X-Request-Id, in the files of a prediction log, those too that are
-being written. Without --dir the folder is that of the settings, prediction_log.dir.
+being written; what was answered just now is waited for, up to a second.
+Without --dir the folder is that of the settings, prediction_log.dir.
 
 The exit status is 0 if there is a record, 1 if there is none.`,
 		Args: func(cmd *cobra.Command, args []string) error {
@@ -65,18 +68,32 @@ The exit status is 0 if there is a record, 1 if there is none.`,
 	return cmd
 }
 
-// findRecord prints the records of an id.
+// fresh is how old a record may be that is not in a file yet: the server writes ten times a second.
+const fresh = time.Second
+
+// grows reports whether a folder has a file that a server may be writing.
+func grows(dir string) bool {
+	all, err := predlog.List(dir)
+	return err == nil && slices.ContainsFunc(all, func(f predlog.Entry) bool { return !f.Table })
+}
+
+// findRecord prints the records of an id. Of a request that was answered just now it waits for the record.
 func findRecord(out io.Writer, dir, id string, asJSON bool) error {
 	found := 0
-	err := query.Find(dir, id, func(file string, r *table.Row) error {
-		found++
-		if asJSON {
-			return writeJSON(out, r)
+	for end := time.Now().Add(fresh); ; time.Sleep(fresh / 10) {
+		err := query.Find(dir, id, func(file string, r *table.Row) error {
+			found++
+			if asJSON {
+				return writeJSON(out, r)
+			}
+			return writeRecord(out, file, r)
+		})
+		if err != nil {
+			return err
 		}
-		return writeRecord(out, file, r)
-	})
-	if err != nil {
-		return err
+		if found > 0 || time.Now().After(end) || !grows(dir) {
+			break
+		}
 	}
 	if found == 0 {
 		return fmt.Errorf("no record in %s has the id %s: it was not chosen (prediction_log.sample, prediction_log.index), its file was removed, or it reached no model", dir, id)

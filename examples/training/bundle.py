@@ -6,9 +6,11 @@ no other axis uses that name, and a row's answer does not depend on its
 neighbours.
 """
 
+import argparse
 import hashlib
 import json
 import pathlib
+import shutil
 
 import numpy as np
 import onnx
@@ -22,10 +24,34 @@ ABS_TOLERANCE, REL_TOLERANCE = 1e-4, 1e-3
 DATATYPES = {"float32": "FP32", "int64": "INT64"}
 
 
-def write(name, model, requests, lineage, settings=""):
-    """Checks `model` on `requests` (dicts of arrays) and writes it as version 1 of `name`.
+def arguments(description, seed):
+    """The command line of a training script; `seed` is the one of the committed version.
+
+    Its `script` is what the lineage says of it.
+    """
+    parser = argparse.ArgumentParser(description=description.partition("\n")[0])
+    parser.add_argument("--seed", type=int, default=seed, help="of all random numbers (default: %(default)s)")
+    parser.add_argument("--version", type=version_number, default=1, help="to write (default: %(default)s)")
+    parser.add_argument(
+        "--models", type=pathlib.Path, default=MODELS, metavar="DIR", help="where (default: examples/models)"
+    )
+    args = parser.parse_args()
+    args.script = f"examples/training/{parser.prog}" + ("" if args.seed == seed else f" --seed {args.seed}")
+    return args
+
+
+def version_number(text):
+    """A version as a server reads it from a folder's name: a whole number from 1, without leading zeros."""
+    if not text.isascii() or not text.isdigit() or text.startswith("0"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
+    return int(text)
+
+
+def write(models, name, version, model, requests, lineage, settings=""):
+    """Checks `model` on `requests` (dicts of arrays) and writes it as `models`/`name`/`version`.
 
     `settings` is the YAML above the lineage: what the server cannot read from the file.
+    The folder appears whole, so that a server that watches `models` never sees a part of it.
     """
     onnx.checker.check_model(model, full_check=True)
     check_axes(model.graph)
@@ -33,15 +59,19 @@ def write(name, model, requests, lineage, settings=""):
     for request in requests:
         check_rows_independent(session, request)
 
-    folder = MODELS / name / "1"
+    target = models / name / str(version)
+    folder = target.with_name(f".{version}")
     folder.mkdir(parents=True, exist_ok=True)
     onnx.save(model, folder / "model.onnx")
     lines = [golden_line(session, request) for request in requests]
     (folder / "golden.jsonl").write_text("".join(line + "\n" for line in lines))
     origin = "".join(f"  {key}: {json.dumps(text)}\n" for key, text in lineage.items())
     (folder / "model.yaml").write_text(f"{settings}lineage:\n{origin}sha256:\n{digests(folder)}")
-    size = (folder / "model.onnx").stat().st_size
-    print(f"{name}: wrote models/{name}/1, model.onnx {size:,} bytes, {len(lines)} golden lines")
+    if target.exists():
+        shutil.rmtree(target)
+    folder.rename(target)
+    size = (target / "model.onnx").stat().st_size
+    print(f"{name}: wrote {target}, model.onnx {size:,} bytes, {len(lines)} golden lines")
 
 
 def digests(folder):

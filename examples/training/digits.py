@@ -60,9 +60,11 @@ def train(model, images, labels):
 
 
 def main():
-    export.seed(SEED)
+    args = bundle.arguments(__doc__, SEED)
+    export.seed(args.seed)
     data = load_digits()
     images = data.images.astype(np.float32)[:, None]
+    # The held-out images are the same with any seed, so that the figures of two versions compare.
     train_x, test_x, train_y, test_y = train_test_split(
         images, data.target, test_size=0.25, stratify=data.target, random_state=SEED
     )
@@ -85,11 +87,13 @@ def main():
         requests.append({"image": test_x[start : start + rows]})
         start += rows
     bundle.write(
+        args.models,
         "digits",
+        args.version,
         onnx_model,
         requests,
         lineage={
-            "script": "examples/training/digits.py",
+            "script": args.script,
             "data": "sklearn.datasets.load_digits, 1347 images to train, 450 held out",
             "metric": metric,
         },

@@ -152,8 +152,9 @@ def golden_requests(rng):
 
 
 def main():
-    export.seed(SEED)
-    rng = np.random.default_rng(SEED)
+    args = bundle.arguments(__doc__, SEED)
+    export.seed(args.seed)
+    rng = np.random.default_rng(args.seed)
     model, head = Encoder(), nn.Linear(WIDTH, 2 * TOPICS)
     train(model, head, rng)
 
@@ -179,11 +180,13 @@ def main():
         )
 
     bundle.write(
+        args.models,
         "encoder",
+        args.version,
         onnx_model,
         golden_requests(rng),
         lineage={
-            "script": "examples/training/encoder.py",
+            "script": args.script,
             "data": f"{STEPS * BATCH} sequences drawn from a seeded generator",
             "metric": metric,
         },

@@ -113,12 +113,13 @@ def tidy(model, name):
 
 
 def main():
-    rng = np.random.default_rng(SEED)
+    args = bundle.arguments(__doc__, SEED)
+    rng = np.random.default_rng(args.seed)
     train_x, train_y = deliveries(rng, TRAIN_ROWS)
     test_x, test_y = deliveries(rng, TEST_ROWS)
     model = lgb.LGBMRegressor(
         objective="l1", n_estimators=TREES, num_leaves=LEAVES, learning_rate=0.1,
-        min_child_samples=40, random_state=SEED,
+        min_child_samples=40, random_state=args.seed,
         deterministic=True, force_row_wise=True, n_jobs=1, verbose=-1,
     )  # fmt: skip
     model.fit(train_x, train_y, feature_name=FEATURES)
@@ -141,11 +142,13 @@ def main():
         requests.append({"features": test_x[start : start + rows]})
         start += rows
     bundle.write(
+        args.models,
         "eta",
+        args.version,
         onnx_model,
         requests,
         lineage={
-            "script": "examples/training/eta.py",
+            "script": args.script,
             "data": f"{TRAIN_ROWS} deliveries drawn from a seeded generator",
             "metric": metric,
         },

@@ -123,9 +123,13 @@ def candidates(rng, user, rows):
 
 
 def main():
-    export.seed(SEED)
+    args = bundle.arguments(__doc__, SEED)
+    export.seed(args.seed)
     rng = np.random.default_rng(SEED)
     truth = Clicks(rng)
+    if args.seed != SEED:
+        # The same users and stores, seen on other days.
+        rng = np.random.default_rng(args.seed)
     model = Ranker()
     train(model, rng, truth)
 
@@ -149,11 +153,13 @@ def main():
     # Ids that training never saw are legal.
     requests.append({**candidates(rng, -5, 2), "store_id": np.array([STORES, 2**40], np.int64)})
     bundle.write(
+        args.models,
         "ranker",
+        args.version,
         onnx_model,
         requests,
         lineage={
-            "script": "examples/training/ranker.py",
+            "script": args.script,
             "data": f"{TRAIN_ROWS} impressions drawn from a seeded preference model",
             "metric": metric,
         },

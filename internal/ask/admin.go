@@ -105,6 +105,12 @@ func (a *Admin) do(ctx context.Context, method, path string, body any, key strin
 		return fmt.Errorf("the admin port at %s answers with status %d: is it a gateway?", a.listen, response.StatusCode)
 	}
 	err = errors.New(refused.Error)
+	if response.StatusCode == http.StatusUnauthorized {
+		err = fmt.Errorf("%w; name a file with yours with --admin-token-file", err)
+		if a.token != "" {
+			err = errors.New("the admin port does not know the token of --admin-token-file; admin_tokens_file or admin_token_file of the gateway has those that it knows")
+		}
+	}
 	if holder := response.Header.Get("Sluice-Holder"); response.StatusCode == http.StatusConflict && holder != "" {
 		return errHolder{err, holder}
 	}

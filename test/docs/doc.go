@@ -6,6 +6,7 @@
 // An HTML comment alone on a line above a block, blank lines aside, says what the block is for:
 //
 //	<!-- not run: needs a GPU -->    it is not run, and why
+//	<!-- serves -->                  it is the gateway of the blocks below it, which runs until the page ends
 //	<!-- output -->                  it is what the block before it prints; "..." stands for anything
 //	<!-- needs: node -->             it is run where the tool is there
 //	<!-- settings -->                it is a settings file, or a part of one

@@ -40,8 +40,9 @@ func TestExamples(t *testing.T) {
 				return
 			}
 			w := newWalk(t, sluice)
-			if slices.ContainsFunc(p.Blocks, func(b Block) bool { return b.Runs() && asks(&b) }) {
-				w.serve(sluice, p.Server())
+			own := slices.ContainsFunc(p.Blocks, func(b Block) bool { return b.Serves() })
+			if !own && slices.ContainsFunc(p.Blocks, func(b Block) bool { return b.Runs() && asks(&b) }) {
+				w.serve(exec.Command(sluice, append([]string{"serve", "--models", "examples/models"}, p.Server()...)...), os.Environ())
 			}
 			for i := range p.Blocks {
 				w.block(p, i)
@@ -88,7 +89,7 @@ func newWalk(t *testing.T, binary string) *walk {
 
 var (
 	// finds are the commands that ask the gateway where the settings say that it is.
-	finds = regexp.MustCompile(`sluice (health|sample)`)
+	finds = regexp.MustCompile(`sluice (health|sample|models (canary|diff|history|list|promote|rollback))`)
 	// names are those that say so themselves, and the programs of docs/clients.md, which do.
 	names = regexp.MustCompile(`(localhost|127\.0\.0\.1):808[01]|client\.(py|mjs|go)`)
 )
@@ -124,13 +125,12 @@ func (w *walk) link(binary string) {
 }
 
 // serve runs a gateway until the page has been walked.
-func (w *walk) serve(binary string, flags []string) {
+func (w *walk) serve(command *exec.Cmd, env []string) {
 	w.t.Helper()
 	address := w.predict
 	var log bytes.Buffer
-	command := exec.Command(binary, append([]string{"serve", "--models", "examples/models", "--listen", w.predict, "--admin", w.admin}, flags...)...)
 	command.Dir, command.Stderr = w.dir, &log
-	command.Env = append(os.Environ(), "XDG_STATE_HOME="+filepath.Join(w.dir, "state"))
+	command.Env = append(env, "SLUICE_LISTEN="+w.predict, "SLUICE_ADMIN="+w.admin, "XDG_STATE_HOME="+filepath.Join(w.dir, "state"))
 	if err := command.Start(); err != nil {
 		w.t.Fatal(err)
 	}
@@ -190,6 +190,8 @@ func (w *walk) block(p *Page, i int) {
 		if w.ran && !Matches(b.Text, w.back.Replace(w.last)) {
 			w.t.Errorf("%s:%d shows\n%sand the block above it prints\n%s", p.Path, b.Line, b.Text, w.last)
 		}
+	case b.Serves():
+		w.serve(exec.Command("bash", "-euc", "exec "+b.Text), w.environment())
 	case !b.Runs():
 		w.ran = false
 	default:
@@ -234,12 +236,9 @@ func (w *walk) run(p *Page, b *Block) {
 	defer cancel()
 	command := exec.CommandContext(ctx, "bash", "-euo", "pipefail", "-c", w.address.Replace(b.Text))
 	command.Dir, command.WaitDelay = w.dir, time.Second
-	command.Env = newcomer()
-	if _, err := os.Stat(root + "/.deps/onnxruntime/libonnxruntime.so"); err != nil { // nothing that the binary finds by itself
-		command.Env = append(command.Env, "SLUICE_ONNXRUNTIME="+os.Getenv("SLUICE_ONNXRUNTIME"))
-	}
+	command.Env = w.environment()
 	if finds.MatchString(b.Text) {
-		command.Env = append(command.Env, "SLUICE_LISTEN="+w.predict)
+		command.Env = append(command.Env, "SLUICE_LISTEN="+w.predict, "SLUICE_ADMIN="+w.admin)
 	}
 	var out, errs bytes.Buffer
 	command.Stdout, command.Stderr = &out, &errs
@@ -247,4 +246,13 @@ func (w *walk) run(p *Page, b *Block) {
 		w.t.Errorf("%s:%d ended with %v\n%s%s", p.Path, b.Line, err, out.String(), errs.String())
 	}
 	w.last = out.String()
+}
+
+// environment is a newcomer's, with the library if the binary does not find it by itself.
+func (w *walk) environment() []string {
+	env := newcomer()
+	if _, err := os.Stat(root + "/.deps/onnxruntime/libonnxruntime.so"); err != nil {
+		env = append(env, "SLUICE_ONNXRUNTIME="+os.Getenv("SLUICE_ONNXRUNTIME"))
+	}
+	return env
 }

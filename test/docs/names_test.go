@@ -126,6 +126,8 @@ func TestBlocks(t *testing.T) {
 func unread(b *Block) string {
 	runs := slices.Contains([]string{"sh", "python", "js", "go"}, b.Lang)
 	switch {
+	case b.Note == "serves" && b.Lang != "sh":
+		return "a gateway is a command of a shell"
 	case strings.HasPrefix(b.Note, "not run") && len(b.NotRun()) < 8:
 		return "it is not run, and does not say why: <!-- not run: why -->"
 	case runs && b.Lang != "sh" && b.File() == "" && b.NotRun() == "":
@@ -146,6 +148,8 @@ func TestUnread(t *testing.T) {
 		}
 	}
 	f("sh", "", true)
+	f("sh", "serves", true)
+	f("text", "serves", false)
 	f("sh", "not run:", false)
 	f("sh", "not run: needs a GPU", true)
 	f("python", "", false)

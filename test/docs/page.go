@@ -192,7 +192,12 @@ func (b *Block) NotRun() string { return b.noted("not run:") }
 
 // Runs reports whether the block is one to be run: commands for a shell, unless its note says
 // why not.
-func (b *Block) Runs() bool { return b.Lang == "sh" && b.NotRun() == "" && b.File() == "" }
+func (b *Block) Runs() bool {
+	return b.Lang == "sh" && b.NotRun() == "" && b.File() == "" && !b.Serves()
+}
+
+// Serves reports whether the block is the gateway that the blocks below it ask.
+func (b *Block) Serves() bool { return b.Lang == "sh" && b.Note == "serves" }
 
 // File is the name of the file that the block is; empty if it is none.
 func (b *Block) File() string { return b.noted("file:") }

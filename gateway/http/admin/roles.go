@@ -90,7 +90,7 @@ func serveChange(do func(Roles, context.Context, Change) error, shared bool) fun
 		}
 		err = do(p.opt.Roles, r.Context(), c)
 		p.opt.Log.Info("model control", zap.String("request_id", w.Header().Get(requestID)), zap.String("path", r.URL.Path),
-			zap.String("who", c.Who), zap.String("model", c.Model), zap.String("version", c.Version), zap.Error(err))
+			zap.String("who", c.Who), zap.String("model", c.Model), zap.String("version", c.Version), zap.Float64("share", c.Share), zap.String("reason", c.Reason), zap.Error(err))
 		if other := elsewhere(nil); errors.As(err, &other) && other.AdminAddress() != "" {
 			w.Header().Set(headerHolder, other.AdminAddress())
 		}
