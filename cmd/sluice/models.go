@@ -24,7 +24,9 @@ func modelsCommand() *cobra.Command {
 
   sluice models list                   which versions there are, and what for
   sluice models promote MODEL VERSION  make a version the live one
-  sluice models rollback MODEL         go back, and reject what is live
+  sluice models canary MODEL VERSION SHARE
+                                       give a version a share of the units
+  sluice models rollback MODEL         end the canary, or go back
   sluice models hold MODEL             keep the live version live
   sluice models release MODEL          lift the hold, and rejections
   sluice models reject MODEL VERSION   never take a version as the newest
