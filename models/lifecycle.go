@@ -95,7 +95,8 @@ func rejects(m *roles.Model, digest string) bool {
 func (m *model) fixed() bool { return m.roles.Hold || m.promote == PromoteManual }
 
 // live is the version that requests without one go to: the one that has the role. While that is not ready, it
-// is the one before, and where newer versions are taken by themselves any that is ready; nil if there is none.
+// is the one before, and where newer versions are taken by themselves, or none has ever been live, any that is ready; nil if
+// there is none. None has been where the gateway that writes roles down does not have the model yet, as in a roll-out.
 func (m *model) live() *entry {
 	for _, ref := range []*roles.Ref{m.roles.Live, m.roles.Previous} {
 		for _, e := range m.entries {
@@ -104,7 +105,7 @@ func (m *model) live() *entry {
 			}
 		}
 	}
-	if m.fixed() {
+	if m.fixed() && m.roles.Live != nil {
 		return nil
 	}
 	for _, e := range m.entries {

@@ -2,6 +2,7 @@ package models
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -256,6 +257,53 @@ func TestRolesOutliveTheProcess(t *testing.T) {
 	life(func(r *rolled) {
 		r.want("a restart after a way back", "1 READY live, 2 DISCOVERED, 3 FAILED rejected")
 	})
+}
+
+// A gateway that does not hold the lease serves a model that the holder does not have, and says of one whose live version has other
+// files there what is wrong.
+func TestModelsThatTheHolderLacks(t *testing.T) {
+	w, dir := newWorld(t), t.TempDir()
+	w.put(t, "m/1", fakeFile{Factor: 1})
+	holder, err := roles.Open(roles.Options{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	start := func(want, ready string) {
+		t.Helper()
+		follower, err := roles.Open(roles.Options{Dir: dir})
+		if err != nil {
+			t.Fatal(err)
+		}
+		opts := w.options()
+		opts.Roles, opts.Promote = follower, PromoteManual
+		r, err := New(opts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.notify = noNotify
+		if err := r.Start(); err != nil {
+			t.Fatal(err)
+		}
+		(&rolled{w, r, t}).want("the start", want)
+		if err := r.Ready(); ready == "" && err != nil || ready != "" && (err == nil || !strings.Contains(err.Error(), ready)) {
+			t.Errorf("it is ready: %v; want %q", err, ready)
+		}
+		if err := errors.Join(r.Close(context.Background()), follower.Close()); err != nil {
+			t.Error(err)
+		}
+	}
+	start("1 READY candidate (serves: yes)", "")
+	other := roles.Ref{Version: "1", Digest: strings.Repeat("a", 64)}
+	if _, _, err := holder.Change(roles.Entry{Who: "a", Action: "promote"}, func(st *roles.State, _ *roles.Entry) error {
+		st.Models["m"] = roles.Model{Live: &other}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	start("1 READY candidate", "'m' version 1 is ready and not live")
+	if err := holder.Close(); err != nil {
+		t.Error(err)
+	}
 }
 
 // What a gate refuses is counted by the gate, and the version that serves goes on.

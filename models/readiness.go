@@ -118,6 +118,8 @@ func (m *model) why(name string) string {
 		switch e.state {
 		case Loading, Discovered:
 			return fmt.Sprintf("%s version %s is loading", quoted(name), e.bundle.Version)
+		case Ready:
+			return fmt.Sprintf("%s version %s is ready and not live: promote it, or put the files of the live one there", quoted(name), e.bundle.Version)
 		case Failed:
 			return fmt.Sprintf("%s version %s is refused, %s", quoted(name), e.bundle.Version, shortened(e.reason))
 		}

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"go.uber.org/zap"
 
@@ -84,15 +85,32 @@ type roleControl struct{ registry *models.Registry }
 
 func by(c admin.Change) models.By { return models.By{Who: c.Who, Reason: c.Reason, Key: c.Key} }
 
-// Versions lists every version on record.
+// Versions lists every version on record, and canaries that are not there any more: newer versions wait for them, and a
+// rollback ends them.
 func (r roleControl) Versions() []admin.Version {
-	index := r.registry.Index()
+	state, index := r.registry.Roles().State(), r.registry.Index()
 	all := make([]admin.Version, 0, len(index))
 	for i := range index {
 		s := &index[i]
+		if i == 0 || index[i-1].Name != s.Name {
+			all = append(all, goneCanary(state.Models[s.Name].Canary, s.Name, index[i:])...)
+		}
 		all = append(all, admin.Version{Model: s.Name, Version: s.Version, State: s.State.String(), Role: string(s.Role), Share: s.Share, Held: s.Held, Digest: s.Digest, Reason: s.Reason})
 	}
 	return all
+}
+
+// goneCanary is the line of a canary that none of the versions is; none without one.
+func goneCanary(c *roles.Canary, model string, versions []models.Status) []admin.Version {
+	if c == nil || slices.ContainsFunc(versions, func(s models.Status) bool {
+		return s.Name == model && s.Version == c.Version && (s.Digest == c.Digest || s.Digest == "")
+	}) {
+		return nil
+	}
+	return []admin.Version{{
+		Model: model, Version: c.Version, State: models.Unloaded.String(), Role: string(models.RoleCanary), Share: c.Share, Digest: c.Digest,
+		Reason: "its files are gone or others now; it stays the canary until that is ended",
+	}}
 }
 
 // History is what was changed, the newest first.

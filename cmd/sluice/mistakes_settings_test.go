@@ -115,6 +115,22 @@ var pathMistakes = []mistake{
 		says: "--workers: -1 must be 1 or more",
 	},
 	{
+		name: "a version of no model is to be asked", args: "replay good --model :3", status: 2,
+		says: "--model \":3\" is not as NAME or NAME:VERSION",
+	},
+	{
+		name: "a share is above all", args: "models canary m 2 101%", status: 2,
+		says: "the share \"101%\" is not from 0 to 1 or from 0% to 100%, in steps of 0.01%",
+	},
+	{
+		name: "a model without a name is promoted", args: "models promote '' 3", status: 2,
+		says: "sluice models promote needs a MODEL that is not empty",
+	},
+	{
+		name: "the history of two models", args: "models history a b", status: 2,
+		says: "sluice models history takes one MODEL at most, not \"a b\"; --help says more",
+	},
+	{
 		name: "a file is flattened that is none of the log", args: "log flatten good/double.onnx --out flat", status: 1,
 		says: "cannot read good/double.onnx: it is no whole Parquet file: invalid magic header of parquet file: \"\\b\\t\\x12\\x0e\"",
 	},

@@ -26,7 +26,9 @@ func modelsCommand() *cobra.Command {
   sluice models diff MODEL A B         what version B changes against A
   sluice models verify [MODEL]         are the files still what was proven?
   sluice models promote MODEL VERSION  make a version the live one
-  sluice models rollback MODEL         go back, and reject what is live
+  sluice models canary MODEL VERSION SHARE
+                                       give a version a share of the units
+  sluice models rollback MODEL         end the canary, or go back
   sluice models hold MODEL             keep the live version live
   sluice models release MODEL          lift the hold, and rejections
   sluice models reject MODEL VERSION   never take a version as the newest

@@ -50,18 +50,13 @@ loads for that.
 The exit status is 0 if all answers agree, 10 if one differs, 1 if one could not be had.`,
 		Args: exactArgs("FILE|DIR|ID"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			for flag, n := range map[string]int{"workers": o.workers, "worst": o.worst} {
-				if n < 1 {
-					return usage(fmt.Errorf("--%s: %d must be 1 or more", flag, n))
-				}
-			}
 			cfg, err := serverSettings(cmd.Flags())
 			if err != nil {
 				return err
 			}
-			model := replay.Model{Name: o.model}
-			if name, version, there := strings.Cut(o.model, ":"); there {
-				model = replay.Model{Name: name, Version: version}
+			model, err := o.check()
+			if err != nil {
+				return err
 			}
 			rows, err := rowsToReplay(cfg, args[0], o.dir)
 			if err != nil {
@@ -84,6 +79,21 @@ The exit status is 0 if all answers agree, 10 if one differs, 1 if one could not
 	flags.IntVar(&o.workers, "workers", 32, "How many requests are asked at once.")
 	flags.IntVar(&o.worst, "worst", 10, "How many of the rows that differ most are shown.")
 	return cmd
+}
+
+// check refuses flags that nothing can be done with, and reads which model they name.
+func (o *replayOptions) check() (m replay.Model, err error) {
+	if o.workers < 1 {
+		return m, usage(fmt.Errorf("--workers: %d must be 1 or more", o.workers))
+	}
+	if o.worst < 1 {
+		return m, usage(fmt.Errorf("--worst: %d must be 1 or more", o.worst))
+	}
+	name, version, versioned := strings.Cut(o.model, ":")
+	if versioned && (name == "" || version == "") {
+		return m, usage(fmt.Errorf("--model %q is not as NAME or NAME:VERSION", o.model))
+	}
+	return replay.Model{Name: name, Version: version}, nil
 }
 
 // rowsToReplay are the rows that an argument names.
@@ -130,7 +140,7 @@ func replayAt(ctx context.Context, cfg *config.Config, o *replayOptions, model r
 	}
 	// It serves nobody else, and leaves nothing behind.
 	cfg.Listen, cfg.Admin, cfg.AdminTokenFile, cfg.MetricsListen = "127.0.0.1:0", "", "", ""
-	cfg.AdminInsecure, cfg.State = false, ""
+	cfg.AdminInsecure, cfg.State = false, serve.NoState
 	cfg.AccessLog.File, cfg.Record.File, cfg.PredictionLog = "", "", config.PredictionLog{}
 	cfg.Drain.Delay = 0
 	paths, err := chooseModels(cfg, nil)

@@ -100,8 +100,12 @@ func TestReplayFindsOneChangedWeight(t *testing.T) {
 	if status != statusDiffers || r.Differ != changed || r.Agree != 300-changed || len(r.Worst) != 10 {
 		t.Errorf("status %d, %+v; %d rows have changed", status, r, changed)
 	}
-	out, _, _ := runWith(t, nil, "replay", log, "--in-process", "--models", dir, "--model", "linear:2", "--worst", "1")
+	state := t.TempDir()
+	out, _, _ := runWith(t, []string{"XDG_STATE_HOME=" + state}, "replay", log, "--in-process", "--models", dir, "--model", "linear:2", "--worst", "1")
 	if !strings.Contains(out, "300 replayed: ") || !strings.Contains(out, "linear:2, recorded of linear:1: worst in output y, row 0: 5.5 instead of 5") {
 		t.Errorf("it says %s", out)
+	}
+	if left, err := os.ReadDir(state); len(left) > 0 || err != nil {
+		t.Errorf("it has changed the roles of the models folder's gateway: %v, %v", left, err)
 	}
 }

@@ -80,6 +80,11 @@ func roleCommand(use, short, long string) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			for i, arg := range args {
+				if arg == "" {
+					return usage(fmt.Errorf("%s needs a %s that is not empty", cmd.CommandPath(), words[i+1]))
+				}
+			}
 			asked := map[string]any{}
 			if len(args) > 1 {
 				asked["version"] = args[1]
@@ -112,7 +117,7 @@ func parseShare(text string) (float64, error) {
 	}
 	buckets, ok := unit.Share(share)
 	if err != nil || !ok {
-		return 0, fmt.Errorf("the share %.40q is not from 0 to 1 or from 0%% to 100%%, in steps of 0.01%%", text)
+		return 0, usage(fmt.Errorf("the share %.40q is not from 0 to 1 or from 0%% to 100%%, in steps of 0.01%%", text))
 	}
 	return unit.OfBuckets(buckets), nil
 }
@@ -169,7 +174,12 @@ func historyCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "history [MODEL]", Short: "Print who changed which version's role, and when",
 		Long: `Print who changed which version's role, and when, the newest first.`,
-		Args: cobra.MaximumNArgs(1),
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return usage(fmt.Errorf("%s takes one MODEL at most, not %q; --help says more", cmd.CommandPath(), strings.Join(args, " ")))
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			port, err := adminPort(cmd)
 			if err != nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -106,6 +107,20 @@ func TestCanaryEndToEnd(t *testing.T) {
 		t.Errorf("after the promotion: version %s, %q", version, exposure)
 	}
 	models("canary 50%", "history", "m")
+
+	models("", "canary", "m", live, "10%")
+	if err := os.RemoveAll(filepath.Join(dir, "m", live)); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "a canary whose folder is gone is listed", func() bool {
+		out, _ := command(t, "models", "list", "--admin", g.Admin)
+		return strings.Contains(out, "it stays the canary until that is ended")
+	})
+	models("canary 10%", "list")
+	models("", "canary", "m", live, "0")
+	if out, _ := command(t, "models", "list", "--admin", g.Admin); strings.Contains(out, "canary") {
+		t.Errorf("the canary has ended, and is listed: %s", out)
+	}
 	g.stop()
 
 	rows := logged(t, log)

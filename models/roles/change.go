@@ -78,7 +78,11 @@ func (s *Store) named(err error) error {
 	if err == nil || s.folder == nil {
 		return err
 	}
-	return fmt.Errorf("cannot change the roles in the state folder %s: %w", s.opts.Dir, bundle.BareError(err))
+	var unsynced *unsyncedError
+	if !errors.As(err, &unsynced) { // its cause is bare already
+		err = bundle.BareError(err)
+	}
+	return fmt.Errorf("cannot change the roles in the state folder %s: %w", s.opts.Dir, err)
 }
 
 // publish makes next the newest generation. Its number follows the highest that the last look saw, so that what was published since

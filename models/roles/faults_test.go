@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -134,5 +135,24 @@ func recovered(t *testing.T, dir string, n, told, asked int) {
 	}
 	if numbers, err := s.folder.numbers(); err != nil || len(numbers) > kept {
 		t.Fatalf("call %d: %d generations are kept, %v", n, len(numbers), err)
+	}
+}
+
+// A full disk is said once, with what to do, whichever call it fails.
+func TestFullDiskIsSaidOnce(t *testing.T) {
+	failed := 0
+	for after := range 20 {
+		sys := newFaulty(full, -1)
+		s := open(t, Options{Dir: t.TempDir(), sys: sys})
+		sys.after = sys.calls + after
+		if _, _, err := promote(s, "m", 1, ""); err != nil {
+			failed++
+			if strings.Count(err.Error(), "no space left on device: free some, or name another disk") != 1 || strings.Count(err.Error(), "free some") != 1 {
+				t.Errorf("call %d: %v", after, err)
+			}
+		}
+	}
+	if failed == 0 {
+		t.Error("no change has failed")
 	}
 }

@@ -175,11 +175,11 @@ func (f *folder) publish(number uint64, text []byte) error {
 	err := write(f.sys, temporary, text)
 	defer f.sys.remove(temporary) //nolint:errcheck // the next holder removes it
 	if err != nil {
-		return bundle.BareError(err)
+		return err
 	}
 	all, err := f.numbers()
 	if err != nil {
-		return bundle.BareError(err)
+		return err
 	}
 	if len(all) > 0 && all[len(all)-1] >= number {
 		return errTaken

@@ -30,7 +30,10 @@ func Flatten(path string, to io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	out := table.NewFlat(to, flatColumns(columns), nil)
+	out, err := table.NewFlat(to, flatColumns(columns), nil)
+	if err != nil {
+		return err
+	}
 	values := make([]table.FlatValue, len(columns))
 	if err := in.Rows(func(r *table.Row) error {
 		if err := fillAll(values, columns, r); err != nil {

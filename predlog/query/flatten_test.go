@@ -134,6 +134,25 @@ func TestFlattenRefuses(t *testing.T) {
 	f(table.Tensor{Name: "x", Datatype: "COMPLEX", Raw: []byte{1}})
 }
 
+// Two tensors that would share a column are refused: one of them would be read as the other.
+func TestFlattenRefusesColumnsOfOneName(t *testing.T) {
+	one := func(name, datatype string) table.Tensor {
+		return table.Tensor{Name: name, Datatype: datatype, Shape: []int64{1}, Raw: []byte{1, 0, 0, 0}}
+	}
+	f := func(column string, tensors ...table.Tensor) {
+		t.Helper()
+		path := write(t, table.Row{ID: "a", Rows: 1, Tensors: table.TensorsKept, Inputs: tensors})
+		_, joined := Join(path, labels(t, clicks{ID: "a"}), "", io.Discard)
+		for _, err := range []error{Flatten(path, io.Discard), joined} {
+			if err == nil || !strings.Contains(err.Error(), `two tensors would have the column "`+column+`"`) {
+				t.Errorf("%v; want one about %s", err, column)
+			}
+		}
+	}
+	f("in.x.shape", one("x", "INT32"), one("x.shape", "INT32"))
+	f("in.x.INT32", one("x", "INT32"), one("x", "UINT32"), one("x.INT32", "INT32"))
+}
+
 // The elements of every datatype are read as package tensor means them.
 func TestIntegerAt(t *testing.T) {
 	f := func(datatype string, raw []byte, want int64) {

@@ -38,7 +38,10 @@ func Join(path, labels, key string, to io.Writer) (j Joined, err error) {
 	if err != nil {
 		return j, err
 	}
-	out := table.NewFlat(to, flatColumns(columns), l)
+	out, err := table.NewFlat(to, flatColumns(columns), l)
+	if err != nil {
+		return j, err
+	}
 	j.Labels = l.Len()
 	found := make([]bool, l.Len())
 	values, part := make([]table.FlatValue, len(columns)), make([]table.FlatValue, len(columns))

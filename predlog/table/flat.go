@@ -123,15 +123,21 @@ const rowName = "row"
 
 // NewFlat begins a flattened file. With labels it has a row for each label: the column row says of which row of the
 // request, and a column label.NAME for each of theirs.
-func NewFlat(to io.Writer, columns []FlatColumn, labels *Labels) *Flat {
+// Two columns of one name, such as the shape of x and the tensor x.shape, are an error.
+func NewFlat(to io.Writer, columns []FlatColumn, labels *Labels) (*Flat, error) {
 	f := &Flat{columns: columns, scalars: scalars(), labels: labels}
 	group := parquet.Group{}
 	for _, s := range f.scalars {
 		group[s.name] = s.node
 	}
 	for _, c := range columns {
+		for _, name := range []string{c.Name, c.Name + shapeSuffix} {
+			if group[name] != nil {
+				return nil, fmt.Errorf("two tensors would have the column %q: rename one of them in its model", name)
+			}
+			group[name] = parquet.Optional(parquet.List(parquet.Int(64)))
+		}
 		group[c.Name] = parquet.Optional(parquet.List(flatNodes[c.Kind]()))
-		group[c.Name+shapeSuffix] = parquet.Optional(parquet.List(parquet.Int(64)))
 	}
 	if labels != nil {
 		group[rowName] = parquet.Int(64)
@@ -159,7 +165,7 @@ func NewFlat(to io.Writer, columns []FlatColumn, labels *Labels) *Flat {
 		}
 	}
 	f.parts = make([][]parquet.Value, len(schema.Columns()))
-	return f
+	return f, nil
 }
 
 // Write adds a row of a file without labels; values stand for the columns.

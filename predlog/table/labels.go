@@ -48,16 +48,12 @@ func ReadLabels(path string, keyed bool) (_ *Labels, err error) {
 			err = fmt.Errorf("cannot read the labels %s: %w", path, err)
 		}
 	}()
-	about, err := f.Stat()
+	p, err := openParquet(f)
 	if err != nil {
 		return nil, err
 	}
-	p, err := parquet.OpenFile(f, about.Size())
-	if err != nil {
-		return nil, fmt.Errorf("it is no whole Parquet file: %w", err)
-	}
 	l := &Labels{places: map[labelOf][]int{}, keyed: keyed}
-	return l, l.read(p)
+	return l, guarded(func() error { return l.read(p) })
 }
 
 func (l *Labels) read(p *parquet.File) error {

@@ -20,29 +20,59 @@ type File struct {
 }
 
 // Open opens a file of the prediction log.
-func Open(path string) (_ *File, err error) {
+func Open(path string) (*File, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("cannot read %s: %w", path, remedy.Named(err))
 	}
-	defer func() {
-		if err != nil {
-			err = fmt.Errorf("cannot read %s: %w", path, errors.Join(err, f.Close()))
-		}
-	}()
+	p, err := openParquet(f)
+	if err == nil {
+		version, there := p.Lookup(schemaKey)
+		err = checkSchema(version, there)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot read %s: %w", path, errors.Join(err, f.Close()))
+	}
+	return &File{file: f, parquet: p}, nil
+}
+
+// openParquet reads what stands at the end of a Parquet file.
+func openParquet(f *os.File) (p *parquet.File, err error) {
 	about, err := f.Stat()
 	if err != nil {
 		return nil, err
 	}
-	p, err := parquet.OpenFile(f, about.Size())
+	err = guarded(func() (err error) {
+		p, err = parquet.OpenFile(f, about.Size())
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("it is no whole Parquet file: %w", err)
 	}
-	version, there := p.Lookup(schemaKey)
-	if err := checkSchema(version, there); err != nil {
-		return nil, err
+	return p, nil
+}
+
+// guarded calls what reads a file with the library, which panics over some files that are damaged.
+func guarded(read func() error) (err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = fmt.Errorf("it is damaged: reading it panicked: %v", cause)
+		}
+	}()
+	return read()
+}
+
+// guarded says of which file that is.
+func (f *File) guarded(read func() error) error {
+	var stopped error // what read itself has returned names the file
+	err := guarded(func() error {
+		stopped = read()
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("cannot read %s: %w", f.file.Name(), err)
 	}
-	return &File{file: f, parquet: p}, nil
+	return stopped
 }
 
 // Close ends reading.
@@ -64,7 +94,11 @@ func (f *File) Numbers() Numbers {
 const readRows = 128
 
 // Rows calls visit with each row, in order, until it returns an error. A row is good until visit returns.
-func (f *File) Rows(visit func(*Row) error) (err error) {
+func (f *File) Rows(visit func(*Row) error) error {
+	return f.guarded(func() error { return f.rows(visit) })
+}
+
+func (f *File) rows(visit func(*Row) error) (err error) {
 	r := parquet.NewGenericReader[Row](f.parquet)
 	defer func() { err = errors.Join(err, r.Close()) }()
 	rows := make([]Row, readRows)
@@ -88,6 +122,10 @@ func (f *File) Rows(visit func(*Row) error) (err error) {
 // Find calls visit with each row that has the id. Row groups whose filter rules the id out are not read, of
 // the others the column of ids and the row alone.
 func (f *File) Find(id string, visit func(*Row) error) error {
+	return f.guarded(func() error { return f.find(id, visit) })
+}
+
+func (f *File) find(id string, visit func(*Row) error) error {
 	column, there := f.parquet.Schema().Lookup("id")
 	if !there {
 		return fmt.Errorf("%s has no column of ids", f.file.Name())

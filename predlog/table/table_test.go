@@ -126,3 +126,57 @@ func TestOpenRefuses(t *testing.T) {
 	f(with(parquet.KeyValueMetadata(schemaKey, "x")), "which is no version")
 	f(with(parquet.KeyValueMetadata(schemaKey, "1"))[4:], "cannot read")
 }
+
+// readAll reads a file in every way there is.
+func readAll(path string) (faults []error) {
+	nothing := func(*Row) error { return nil }
+	f, err := Open(path)
+	if err == nil {
+		faults = append(faults, f.Rows(nothing), f.Find("a", nothing), f.Close())
+	}
+	_, labels := ReadLabels(path, false)
+	return append(faults, err, labels)
+}
+
+// small is a file of a few rows, as its bytes.
+func small(t testing.TB) []byte {
+	t.Helper()
+	role, tensors := "live", []Tensor{{Name: "x", Datatype: "INT32", Shape: []int64{1}, Raw: []byte{1, 0, 0, 0}}}
+	var text bytes.Buffer
+	w := NewWriter(&text)
+	err := w.Write([]Row{{ID: "a", Model: "m", Status: "OK", Role: &role, Inputs: tensors, Outputs: tensors}, {ID: "b", Status: "OK"}})
+	if err := errors.Join(err, w.Close(nil)); err != nil {
+		t.Fatal(err)
+	}
+	return text.Bytes()
+}
+
+// A damaged file is an error or is read, whatever the library does with it.
+func TestDamaged(t *testing.T) {
+	text, path := small(t), filepath.Join(t.TempDir(), "a.parquet")
+	panicked := 0
+	for i := len(text) - 200; i < len(text); i++ { // the library's panics are over the places of pages, which stand near the end
+		damaged := bytes.Clone(text)
+		damaged[i] ^= 1
+		if err := os.WriteFile(path, damaged, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(readAll(path)...); err != nil && strings.Contains(err.Error(), "it is damaged: reading it panicked: ") {
+			panicked++
+		}
+	}
+	if panicked == 0 {
+		t.Error("the library has panicked over none of them: guarded can go")
+	}
+}
+
+func FuzzOpen(f *testing.F) {
+	f.Add(small(f))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		path := filepath.Join(t.TempDir(), "a.parquet")
+		if err := os.WriteFile(path, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		readAll(path)
+	})
+}

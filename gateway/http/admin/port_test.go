@@ -43,8 +43,11 @@ func reopenFake(name string) error {
 // request is one for a route, with a body that it takes.
 func request(r *Route, headers string) string {
 	body := ""
-	if strings.HasSuffix(r.Pattern, "/canary") {
-		body = `{"share":0.5}`
+	switch r.Pattern[strings.LastIndex(r.Pattern, "/")+1:] {
+	case "canary":
+		body = `{"version":"3","share":0.5}`
+	case "promote", "reject":
+		body = `{"version":"3"}`
 	}
 	return fmt.Sprintf("%s %s HTTP/1.1\r\nContent-Length: %d\r\n%s\r\n%s", r.Method, concrete.Replace(r.Pattern), len(body), headers, body)
 }

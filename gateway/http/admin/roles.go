@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -69,22 +70,29 @@ const (
 	someHistory  = 100
 )
 
-// role serves a change of roles.
-func role(do func(Roles, context.Context, Change) error) func(*Port, http.ResponseWriter, *http.Request) error {
-	return serveChange(do, false)
+// takes says what the body of a change has beside a reason.
+type takes struct{ version, share bool }
+
+// needsVersion serves a change of one version's role, and ofModel one that has no say in the version.
+func needsVersion(do func(Roles, context.Context, Change) error) func(*Port, http.ResponseWriter, *http.Request) error {
+	return serveChange(do, takes{version: true})
 }
 
-// sharedRole serves one that has a share.
+func ofModel(do func(Roles, context.Context, Change) error) func(*Port, http.ResponseWriter, *http.Request) error {
+	return serveChange(do, takes{})
+}
+
+// sharedRole serves one that has a share; without a version it can end a canary.
 func sharedRole(do func(Roles, context.Context, Change) error) func(*Port, http.ResponseWriter, *http.Request) error {
-	return serveChange(do, true)
+	return serveChange(do, takes{version: true, share: true})
 }
 
-func serveChange(do func(Roles, context.Context, Change) error, shared bool) func(*Port, http.ResponseWriter, *http.Request) error {
+func serveChange(do func(Roles, context.Context, Change) error, has takes) func(*Port, http.ResponseWriter, *http.Request) error {
 	return func(p *Port, w http.ResponseWriter, r *http.Request) error {
 		if p.opt.Roles == nil {
 			return fault.New(fault.NotFound, "Not Found")
 		}
-		c, err := change(w, r, shared)
+		c, err := change(w, r, has)
 		if err != nil {
 			return err
 		}
@@ -98,8 +106,8 @@ func serveChange(do func(Roles, context.Context, Change) error, shared bool) fun
 	}
 }
 
-// change reads what is asked for, with a share or without.
-func change(w http.ResponseWriter, r *http.Request, shared bool) (c Change, err error) {
+// change reads what is asked for.
+func change(w http.ResponseWriter, r *http.Request, has takes) (c Change, err error) {
 	name, f := wire.ModelName(nil, []byte(r.PathValue("model")))
 	if f != nil {
 		return c, f
@@ -109,32 +117,60 @@ func change(w http.ResponseWriter, r *http.Request, shared bool) (c Change, err 
 		return c, err
 	}
 	var asked struct {
-		Version string   `json:"version"`
+		Version *string  `json:"version"`
 		Reason  string   `json:"reason"`
 		Share   *float64 `json:"share"`
 	}
-	decoder := json.NewDecoder(bytes.NewReader(body))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&asked); err != nil && len(bytes.TrimSpace(body)) > 0 {
-		return c, fault.New(fault.InvalidRequest, `the body is not such as {"version": "3", "reason": "a sentence"}, of which either may be left out`)
+	if err := decode(body, &asked); err != nil {
+		return c, fault.New(fault.InvalidRequest, `the body is not one object such as {"version": "3", "share": 0.05, "reason": "a sentence"}, with what the change takes of these`)
 	}
-	switch {
-	case shared && asked.Share == nil:
-		return c, fault.New(fault.InvalidRequest, `the body has no share, such as {"version": "3", "share": 0.05}; 0 ends the canary`)
-	case !shared && asked.Share != nil:
-		return c, fault.New(fault.InvalidRequest, "the body has a share, which only a canary has")
-	case shared:
+	c = Change{Model: string(name), Reason: asked.Reason, Key: r.Header.Get(headerKey)}
+	if asked.Version != nil {
+		c.Version = *asked.Version
+	}
+	if asked.Share != nil {
 		c.Share = *asked.Share
 	}
-	c = Change{Share: c.Share, Model: string(name), Version: asked.Version, Reason: asked.Reason, Key: r.Header.Get(headerKey)}
-	if strings.ContainsFunc(c.Key, func(r rune) bool { return r <= ' ' || r > '~' }) {
+	switch {
+	case has.share && asked.Share == nil:
+		return c, fault.New(fault.InvalidRequest, `the body has no share, such as {"version": "3", "share": 0.05}; 0 ends the canary`)
+	case !has.share && asked.Share != nil:
+		return c, fault.New(fault.InvalidRequest, "the body has a share, which only a canary has")
+	case !has.version && asked.Version != nil:
+		return c, fault.New(fault.InvalidRequest, "the body has a version, and this change is of the model: it takes no version")
+	case has.version && c.Version == "" && !(has.share && c.Share == 0):
+		return c, fault.New(fault.InvalidRequest, `the body has no version, such as {"version": "3"}`)
+	case len(r.Header.Values(headerKey)) > 1:
+		return c, fault.New(fault.InvalidRequest, "the request has several Idempotency-Keys; send one")
+	case strings.ContainsFunc(c.Key, func(r rune) bool { return r <= ' ' || r > '~' }):
 		return c, fault.New(fault.InvalidRequest, "an Idempotency-Key is of visible ASCII characters, without spaces")
 	}
-	if len(c.Key) > maxKey || len(c.Version) > maxKey || len(c.Reason) > 8*maxKey {
-		return c, fault.Newf(fault.InvalidRequest, "a key or a version has at most %d characters, and a reason %d", maxKey, 8*maxKey)
+	for _, limit := range []struct {
+		what, text string
+		most       int
+	}{{"Idempotency-Key", c.Key, maxKey}, {"version", c.Version, maxKey}, {"reason", c.Reason, 8 * maxKey}} {
+		if len(limit.text) > limit.most {
+			return c, fault.Newf(fault.InvalidRequest, "the %s has %d bytes; the limit is %d", limit.what, len(limit.text), limit.most)
+		}
 	}
 	c.Who, _ = r.Context().Value(whoKey{}).(string)
 	return c, nil
+}
+
+// decode reads a body of one object, of which nothing but blanks follows. An empty body is an empty object.
+func decode(body []byte, into any) error {
+	if len(bytes.TrimSpace(body)) == 0 {
+		return nil
+	}
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(into); err != nil {
+		return err
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("something follows the object")
+	}
+	return nil
 }
 
 func (p *Port) versions(w http.ResponseWriter, _ *http.Request) error {
