@@ -47,7 +47,7 @@
 // the model's from the load of a version on, and before that, or where it does not say, the server's.
 //
 // Memory. For a load that is refused for want of memory a version is unloaded that is READY only because it is a
-// previous one, of any model, and the load is tried once more (room.go).
+// previous one, of any model, and the load is tried once more (plan.go).
 //
 // Budget. What requests have that name none is settled when a version loads, by its model.yaml, the
 // settings, or a multiple of what one row took on the preferred device, and then stays.

@@ -3,6 +3,7 @@ package models
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -89,4 +90,129 @@ func subfolders(dir string) []string {
 		}
 	}
 	return folders
+}
+
+// complaint is something in Dir that looks like a bundle and is none.
+type complaint struct {
+	since  time.Time
+	logged bool
+}
+
+// scan reads Dir and starts what follows from it. settled says which bundles need not
+// stay unchanged for a while first. It returns when to look again at the latest.
+func (r *Registry) scan(settled func(*bundle.Bundle) bool) time.Duration {
+	// One at a time: an older reading that is recorded after a newer one would take
+	// versions for removed that are there.
+	r.scanning <- struct{}{}
+	defer func() { <-r.scanning }()
+	found, faults, err := bundle.Discover(r.opts.Dir)
+	if err != nil {
+		// What is loaded stays: a folder that went away for a moment unloads nothing.
+		r.complain([]error{err}, false)
+		return r.opts.RescanEvery
+	}
+	r.complain(append(faults, r.unread(found)...), false)
+	return r.record(found, r.hidden(found), settled)
+}
+
+// record notes what lies on disk, and returns when to look again at the latest.
+func (r *Registry) record(found []*bundle.Bundle, veils map[*entry]veil, settled func(*bundle.Bundle) bool) time.Duration {
+	again := r.opts.RescanEvery
+	var changed []*bundle.Bundle
+	r.update(func(models map[string]*model) {
+		if r.mu.closed {
+			return // nothing may appear any more
+		}
+		now := time.Now()
+		seen := map[*entry]bool{}
+		for _, b := range found {
+			m := models[b.Name]
+			if m == nil {
+				m = &model{}
+				models[b.Name] = m
+			}
+			e := m.entry(b)
+			if e.state == Discovered || e.state == Unloaded || e.state == Failed {
+				b.Given = b.Given || e.bundle.Given
+				e.bundle = b // its files may lie elsewhere now, or have other names
+			}
+			seen[e] = true
+			e.look(b.Fingerprint, b.ModelPrint, now)
+			e.settled = e.settled || settled(b) || now.Sub(e.since) >= r.opts.Settle
+			if e.veiled = (time.Time{}); e.settled && b.Wrong == nil {
+				m.keep = b.Keep
+			}
+			if !e.settled {
+				again = min(again, r.opts.Settle-now.Sub(e.since))
+			} else if e.state == Ready && e.print != e.loaded && !e.warned {
+				e.warned = true
+				changed = append(changed, e.bundle)
+			}
+		}
+		for _, m := range models {
+			for _, e := range m.entries {
+				v, hides := veils[e]
+				if e.onDisk = seen[e] || e.bundle.Given; !e.onDisk && hides && (v.err != nil || !settled(e.bundle)) {
+					again = min(again, e.hide(v, r.opts.Settle, now))
+				}
+			}
+		}
+	})
+	r.succession()
+	for _, b := range changed {
+		r.opts.Log.Warn("files changed under a loaded version: it is served as it was loaded; add a new version instead",
+			zap.String("model", b.Name), zap.String("version", b.Version))
+	}
+	return again
+}
+
+// entry finds or adds a version, keeping the order from new to old.
+func (m *model) entry(b *bundle.Bundle) *entry {
+	at, found := slices.BinarySearchFunc(m.entries, b.Version, func(e *entry, version string) int {
+		return bundle.CompareVersions(version, e.bundle.Version)
+	})
+	if !found {
+		m.entries = slices.Insert(m.entries, at, &entry{bundle: b})
+	}
+	return m.entries[at]
+}
+
+// look compares the files with the last look at them.
+func (e *entry) look(print, shared string, now time.Time) {
+	if e.print == print && e.shared == shared {
+		return
+	}
+	if e.print != print && (e.state == Failed || e.state == Unloaded) {
+		e.report = nil // of other files
+	}
+	e.print, e.shared, e.since, e.settled = print, shared, now, false
+	if e.state == Failed && (print != e.loaded || shared != e.applied) {
+		e.state = Discovered // the files, or the model's own settings, are others: worth another load
+	}
+}
+
+// complain logs each fault once: at the start at once, else when it has lasted, since
+// a folder is faulty while it is being filled.
+func (r *Registry) complain(faults []error, now bool) {
+	at := time.Now()
+	var news []string
+	r.mu.Lock()
+	before := r.mu.faults
+	r.mu.faults = make(map[string]complaint, len(faults))
+	for _, err := range faults {
+		text := err.Error()
+		f, old := before[text]
+		if !old {
+			f.since = at
+		}
+		if !f.logged && (now || at.Sub(f.since) >= r.opts.Settle) {
+			f.logged = true
+			news = append(news, text)
+		}
+		r.mu.faults[text] = f
+	}
+	r.mu.Unlock()
+	for _, text := range news {
+		r.opts.Log.Warn("not a bundle", zap.String("reason", text))
+	}
 }
