@@ -294,11 +294,23 @@ func (d *Diff) settings(a, b *gates.Report) {
 	}
 	is := b.Bundle.Config.Settings()
 	for i, was := range a.Bundle.Config.Settings() {
-		set := func(o bundle.Origin) bool { return o != bundle.OriginDefault && o != bundle.OriginMeasured }
-		falls := set(was.From) && !set(is[i].From)
-		if was.Value != is[i].Value || falls {
-			d.Settings = append(d.Settings, Setting{was.Key, Value{was.Value, string(was.From)}, Value{is[i].Value, string(is[i].From)}, falls})
+		if was.Key != "lineage" {
+			d.setting(was.Key, was, is[i])
+			continue
 		}
+		x, y := a.Bundle.Config.Lineage, b.Bundle.Config.Lineage
+		for _, key := range names(x, y) { // each by itself: a text of all of them may be too long to be told whole
+			was.Value, is[i].Value = x[key], y[key]
+			d.setting("lineage."+key, was, is[i])
+		}
+	}
+}
+
+func (d *Diff) setting(key string, was, is bundle.Setting) {
+	set := func(o bundle.Origin) bool { return o != bundle.OriginDefault && o != bundle.OriginMeasured }
+	falls := set(was.From) && !set(is.From)
+	if was.Value != is.Value || falls {
+		d.Settings = append(d.Settings, Setting{key, Value{was.Value, string(was.From)}, Value{is.Value, string(is.From)}, falls})
 	}
 }
 

@@ -90,7 +90,7 @@ func TestDiff(t *testing.T) {
 	}
 	same(t, "settings", d.Settings[1:], []Setting{
 		{"max_batch", Value{"4", "model.yaml"}, Value{"8", "model.yaml"}, false},
-		{"lineage", Value{"{factor: \"2\"}", "model.yaml"}, Value{"{factor: \"2.5\"}", "model.yaml"}, false},
+		{"lineage.factor", Value{"2", "model.yaml"}, Value{"2.5", "model.yaml"}, false},
 	})
 	if len(d.Devices) != 1 || d.Devices[0].From.State != "placed" || d.Devices[0].To.State != "placed" || len(d.Devices[0].Costs) == 0 {
 		t.Fatalf("the devices are %+v", d.Devices)
