@@ -1,12 +1,14 @@
 package models
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
 
 	"sluice/internal/fault"
 	"sluice/internal/near"
+	"sluice/models/bundle"
 	"sluice/models/roles"
 )
 
@@ -35,6 +37,7 @@ func (r *Registry) Promote(ctx context.Context, name, version string, by By) err
 		}
 		m.Hold, m.Canary = false, nil
 		if m.Live == nil || *m.Live != ref {
+			pass(m, ref)
 			m.Previous, m.Live = m.Live, &ref
 		}
 		return nil
@@ -95,7 +98,8 @@ func (r *Registry) Hold(name string, by By) error {
 	})
 }
 
-// Release lifts a model's hold, and the rejection of its versions.
+// Release lifts a model's hold and the rejection of its versions, and lets versions that were left for older ones become
+// live again.
 func (r *Registry) Release(name string, by By) error {
 	barred := map[*entry]bool{}
 	r.update(func(models map[string]*model) {
@@ -106,7 +110,7 @@ func (r *Registry) Release(name string, by By) error {
 		}
 	})
 	err := r.change(by, roles.Entry{Action: actRelease, Model: name}, func(m *roles.Model, _ *roles.Entry) error {
-		m.Hold, m.Rejected = false, nil
+		m.Hold, m.Rejected, m.Passed = false, nil, ""
 		return nil
 	})
 	if err != nil {
@@ -151,6 +155,16 @@ func reject(m *roles.Model, ref roles.Ref, about *roles.Entry) {
 	m.Rejected = and(m.Rejected, ref)
 }
 
+// pass notes what somebody leaves for an older version, so that it is not taken again as the newest.
+func pass(m *roles.Model, to roles.Ref) {
+	if m.Live != nil && bundle.CompareVersions(m.Live.Version, cmp.Or(m.Passed, to.Version)) > 0 {
+		m.Passed = m.Live.Version
+	}
+	if m.Passed != "" && bundle.CompareVersions(to.Version, m.Passed) >= 0 {
+		m.Passed = ""
+	}
+}
+
 // maxRejected is how many rejections of a model are kept, the newest; the record has room for 256.
 const maxRejected = 200
 
@@ -190,9 +204,12 @@ func (r *Registry) change(by By, about roles.Entry, edit func(m *roles.Model, ab
 	r.update(func(map[string]*model) {})
 	var held *roles.NotHolderError
 	var known *fault.Error
+	var key *roles.KeyError
 	switch {
 	case err == nil, errors.As(err, &known):
 		return err
+	case errors.As(err, &key):
+		return fault.Wrap(fault.Conflict, key, key.Error())
 	case errors.As(err, &held):
 		return fault.Wrap(fault.Conflict, held, held.Error())
 	}

@@ -1,6 +1,7 @@
 package models
 
 import (
+	"cmp"
 	"context"
 
 	"sluice/internal/fault"
@@ -42,7 +43,7 @@ func (r *Registry) Load(ctx context.Context, name string) error {
 		if m.busy(r.opts.KeepVersions) {
 			return false
 		}
-		if e := m.highest(); e != nil {
+		if e := m.asked(r.opts.KeepVersions); e != nil {
 			if newest, changed = e.status(), e.print != e.loaded; e.declined() {
 				declined = e.refusal
 			}
@@ -58,6 +59,17 @@ func (r *Registry) Load(ctx context.Context, name string) error {
 		return fault.Newf(fault.ModelLoadFailed, "load failed for model '%s': version %s is served as it was loaded, since the model's settings were refused: %s", name, newest.Version, declined)
 	case changed:
 		return fault.Newf(fault.ModelLoadFailed, "load failed for model '%s': version %s is loaded and its files have changed since; versions do not change, so add a new one, or unload it first", name, newest.Version)
+	}
+	return nil
+}
+
+// asked is the newest version on disk that Load stands for: one that is to serve, or was refused. It is nil if there is none.
+func (m *model) asked(keep int) *entry {
+	wanted := m.wanted(cmp.Or(m.keep, keep))
+	for _, e := range m.entries {
+		if e.onDisk && (e.state == Ready || e.state == Failed || wanted[e]) {
+			return e
+		}
 	}
 	return nil
 }

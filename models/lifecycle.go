@@ -192,11 +192,11 @@ func succeeds(m *roles.Model, ref roles.Ref, fixed, gone bool) bool {
 	return true
 }
 
-// newer reports whether a version is newer than another and than the previous one, and not older than one that
-// was rejected: who went back to a version wants neither what was left nor one in between.
+// newer reports whether a version is newer than another, than the previous one and than what was left for an older one,
+// and not older than one that was rejected: who went back to a version wants neither what was left nor one in between.
 func newer(m *roles.Model, than *roles.Ref, version string) bool {
 	after := func(ref *roles.Ref) bool { return ref == nil || bundle.CompareVersions(version, ref.Version) > 0 }
-	return after(than) && after(m.Previous) &&
+	return after(than) && after(m.Previous) && (m.Passed == "" || bundle.CompareVersions(version, m.Passed) > 0) &&
 		!slices.ContainsFunc(m.Rejected, func(ref roles.Ref) bool { return bundle.CompareVersions(version, ref.Version) < 0 })
 }
 

@@ -137,6 +137,33 @@ func TestRejectedFilesOfAnotherVersion(t *testing.T) {
 	})
 }
 
+// Who promotes an older version, and one older still, is not brought back to the newest; a newer one that comes is taken.
+func TestPromotionOfOlderVersionsStays(t *testing.T) {
+	rolledBubble(t, PromoteNewest, func(r *rolled) {
+		ctx, me := context.Background(), By{Who: "alice"}
+		r.comes("3", 3)
+		r.comes("6", 6)
+		r.must(r.Promote(ctx, "m", "3", me))
+		r.must(r.Promote(ctx, "m", "1", me))
+		r.must(r.Load(ctx, "m"))
+		r.want("two promotions of older versions, and a look at the folder", "1 READY live, 3 READY previous, 6 UNLOADED")
+		r.comes("5", 5)
+		r.want("a version comes that is older than what was left", "1 READY live, 3 READY previous, 5 DISCOVERED, 6 UNLOADED")
+		r.comes("7", 7)
+		r.want("a newer one comes", "1 READY previous, 3 UNLOADED, 5 DISCOVERED, 6 UNLOADED, 7 READY live")
+	})
+	rolledBubble(t, PromoteNewest, func(r *rolled) {
+		ctx, me := context.Background(), By{Who: "alice"}
+		r.comes("3", 3)
+		r.comes("6", 6)
+		r.must(r.Promote(ctx, "m", "1", me))
+		r.must(r.Promote(ctx, "m", "3", me))
+		r.want("the promotion of an older version, and of one in between", "1 READY previous, 3 READY live, 6 UNLOADED")
+		r.must(r.Release("m", me))
+		r.want("the release", "1 UNLOADED, 3 READY previous, 6 READY live")
+	})
+}
+
 func TestManualPromotion(t *testing.T) {
 	rolledBubble(t, PromoteManual, func(r *rolled) {
 		ctx, me := context.Background(), By{Who: "alice"}
@@ -192,6 +219,9 @@ func TestHistoryAndKeys(t *testing.T) {
 		r.must(r.Promote(ctx, "m", "2", By{Who: "bob", Key: "k2"}))
 		r.must(r.Rollback(ctx, "m", back))
 		r.must(r.Promote(ctx, "m", "2", By{Who: "bob", Key: "k2"}))
+		if err := r.Hold("m", By{Who: "bob", Key: "k2"}); !fault.Is(err, fault.Conflict) || !strings.Contains(err.Error(), `the key "k2" was used for another change, promote of m`) {
+			t.Errorf("a key that was used for another change: %v", err)
+		}
 		r.want("a way back that was asked for twice", "1 READY previous, 2 READY live")
 		entries, err := r.Roles().History("m", 10)
 		r.must(err)

@@ -185,16 +185,6 @@ func (m *model) busy(keep int) bool {
 	return len(load)+len(retire) > 0
 }
 
-// highest is the newest version on disk, or nil.
-func (m *model) highest() *entry {
-	for _, e := range m.entries {
-		if e.onDisk {
-			return e
-		}
-	}
-	return nil
-}
-
 // isReady reports whether requests without a version are answered.
 func (m *model) isReady() bool { return m.live() != nil }
 

@@ -3,7 +3,9 @@ package serve
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -73,6 +75,27 @@ func hashKey(cfg *config.Config) (key []byte, err error) {
 		return nil, cfg.Fault(setting, fmt.Errorf("%s has a key of %d bytes: values could be tried; it must have %d or more, such as the output of openssl rand -hex 32", name, len(key), predlog.LeastKey))
 	}
 	return key, nil
+}
+
+// checkRedactions warns of names that no model has, since an input with another name is written as it came.
+func (s *Server) checkRedactions() {
+	known := map[string]bool{}
+	for _, i := range s.registry.Index() {
+		if i.Report != nil {
+			for _, input := range i.Report.Inputs {
+				known[input.Name] = true
+			}
+		}
+	}
+	var unknown []string
+	for _, name := range slices.Sorted(maps.Keys(s.cfg.PredictionLog.Redact)) {
+		if !known[name] {
+			unknown = append(unknown, name)
+		}
+	}
+	if len(unknown) > 0 && s.predictions != nil {
+		s.log.Warn("inputs that are to be redacted are of no model so far: a name that is misspelt redacts nothing", zap.Strings("prediction_log.redact", unknown))
+	}
 }
 
 func logState(s predlog.Stats) telemetry.PredictionLog {

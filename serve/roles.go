@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -48,7 +50,8 @@ func StateDir(cfg *config.Config) string {
 	return filepath.Join(home, "sluice", filepath.Base(dir)+"-"+hex.EncodeToString(sum[:6]))
 }
 
-// openRoles opens the record of which version is what. Where it cannot be kept, it is kept in memory.
+// openRoles opens the record of which version is what. Where it cannot be kept, it is kept in memory; but for a folder that
+// holds decisions and cannot be used, since others would serve than somebody wants.
 func (s *Server) openRoles(context.Context) error {
 	dir := StateDir(s.cfg)
 	if dir == "" {
@@ -56,7 +59,11 @@ func (s *Server) openRoles(context.Context) error {
 	}
 	options := roles.Options{Dir: dir, Admin: s.cfg.Admin, Log: s.log}
 	store, err := roles.Open(options)
+	if errors.Is(err, roles.ErrDecided) {
+		return s.cfg.Fault("state", fmt.Errorf("%w: mend the folder, or name another one, or none", err))
+	}
 	if err != nil {
+		s.forgetful = "the roles of versions are forgotten at the end, and any version may serve after the next start: " + err.Error()
 		s.log.Warn("the state folder cannot be used: roles of versions, and what is learned, are forgotten at the end", zap.String("state", dir), zap.Error(err))
 		options.Dir = ""
 		if store, err = roles.Open(options); err != nil {

@@ -52,10 +52,12 @@ type Server struct {
 	batcher  *batcher.Batcher
 	registry *models.Registry
 	roles    *roles.Store
-	copies   *bundle.Copies
-	gateway  *gateway.Gateway
-	front    *httpfront.Server
-	admin    *admin.Port // nil if there is none
+	// forgetful says why the roles are kept in memory alone; empty if they are not, or are to be.
+	forgetful string
+	copies    *bundle.Copies
+	gateway   *gateway.Gateway
+	front     *httpfront.Server
+	admin     *admin.Port // nil if there is none
 	// metricsPort serves metrics and health alone; nil if there is none.
 	metricsPort *admin.Port
 	library     string
@@ -153,6 +155,9 @@ func (s *Server) ready() error { return s.registry.Ready() }
 // degraded says what the server does without, though it is ready.
 func (s *Server) degraded() []string {
 	all := append(s.fleet.Degraded(), s.registry.Degraded()...)
+	if s.forgetful != "" {
+		all = append(all, s.forgetful)
+	}
 	if s.roles.Behind() {
 		all = append(all, "the roles of versions cannot be followed: the state folder cannot be read, or its newest generation cannot be used")
 	}
@@ -206,6 +211,7 @@ func (s *Server) awaitModels(ctx context.Context, announce func(), failed chan<-
 	if err := s.ready(); err != nil {
 		s.log.Warn("the first models are loaded and the server is not ready", zap.String("reason", err.Error()))
 	}
+	s.checkRedactions()
 	announce()
 }
 

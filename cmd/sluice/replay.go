@@ -96,6 +96,9 @@ func (o *replayOptions) check() (m replay.Model, err error) {
 	return replay.Model{Name: name, Version: version}, nil
 }
 
+// allVersions is how many of a model's versions are loaded to be asked: each that the settings may keep.
+const allVersions = 100
+
 // rowsToReplay are the rows that an argument names.
 func rowsToReplay(cfg *config.Config, what, dir string) (func(visit func(*table.Row) error) error, error) {
 	about, err := os.Stat(what)
@@ -141,6 +144,7 @@ func replayAt(ctx context.Context, cfg *config.Config, o *replayOptions, model r
 	// It serves nobody else, and leaves nothing behind.
 	cfg.Listen, cfg.Admin, cfg.AdminTokenFile, cfg.MetricsListen = "127.0.0.1:0", "", "", ""
 	cfg.AdminInsecure, cfg.State = false, serve.NoState
+	cfg.ModelDefaults.KeepVersions = allVersions
 	cfg.AccessLog.File, cfg.Record.File, cfg.PredictionLog = "", "", config.PredictionLog{}
 	cfg.Drain.Delay = 0
 	paths, err := chooseModels(cfg, nil)

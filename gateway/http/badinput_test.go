@@ -171,6 +171,9 @@ func requestFaults() []badInput {
 		{"61 long id", post(simpleInfer, simpleBody(`"id":"`+strings.Repeat("x", 129)+`",`)), 400, "INVALID_PARAMETER", false},
 		{"61 control byte in the id", post(simpleInfer, simpleBody(`"id":"a\u0007",`)), 400, "INVALID_PARAMETER", false},
 	}
+	for _, unit := range []string{strings.Repeat("u", 257), "a\r\nSluice-Unit: a"} {
+		f = append(f, badInput{"63 unit " + unit, post(simpleInfer, body, "Sluice-Unit: "+unit), 400, "INVALID_PARAMETER", false})
+	}
 	for _, budget := range []string{"0", "-5", "soon", "1e9", "1000000000", "1.2345", ".", "5\r\nSluice-Budget-Ms: 5"} {
 		f = append(f, badInput{"62 budget " + budget, post(simpleInfer, body, "Sluice-Budget-Ms: "+budget), 400, "INVALID_TIMEOUT", false})
 	}

@@ -23,15 +23,19 @@ func (s *Server) infer(c *call, format gateway.Format) (gateway.Step, error) {
 	if c.name, f = wire.ModelName(c.name[:0], c.params.model); f != nil {
 		return gateway.Ends, f
 	}
+	h := &c.ctx.Request.Header
+	unit, f := single(h, headerUnit)
+	if f != nil {
+		return gateway.Ends, f
+	}
 	x := s.gateway.Get()
 	c.exchange = x
 	x.Name, x.Version, x.Format = c.name, c.params.version, format
 	x.Arrived, x.Peer, x.ID = c.arrived, c.peer, append(x.ID, c.id...)
 	x.Body = c.ctx.Request.Body()
-	h := &c.ctx.Request.Header
 	x.Head = gateway.Head{
 		Budget: listed(h, headerBudget), Nonfinite: h.PeekCanonical(headerNonfinite), HeaderLength: h.PeekCanonical(headerBinaryLength),
-		Unit:            listed(h, headerUnit),
+		Unit:            unit,
 		ContentEncoding: listed(h, headerContentEncoding), AcceptEncoding: h.PeekCanonical(headerAcceptEncoding), ContentType: h.PeekCanonical(headerContentType),
 	}
 	if c.socket != nil {
@@ -53,6 +57,17 @@ func (s *Server) conclude(c *call) (gateway.Step, error) {
 		return gateway.Pending, nil
 	}
 	return gateway.Ends, s.respond(c)
+}
+
+// single is the value of a header that may be there once; nil without it.
+func single(h *fasthttp.RequestHeader, name []byte) ([]byte, *fault.Error) {
+	switch all := h.PeekAll(string(name)); len(all) {
+	case 0:
+		return nil, nil
+	case 1:
+		return all[0], nil
+	}
+	return nil, fault.Newf(fault.InvalidParameter, "%s is there several times; send one", name)
 }
 
 // listed is a header's value; one that is there several times is a list.

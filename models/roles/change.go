@@ -25,8 +25,10 @@ func (s *Store) Change(e Entry, change func(*State, *Entry) error) (st *State, r
 		if err := s.ready(); err != nil {
 			return s.State(), false, err
 		}
-		if e.Key != "" && s.keys[e.Key] {
+		if purpose, used := s.keys[e.Key]; used && purpose == e.purpose() {
 			return s.State(), true, nil
+		} else if used {
+			return s.State(), false, &KeyError{e.Key, purpose}
 		}
 		next, about := s.State().Clone(), e
 		if err := change(next, &about); err != nil {
@@ -104,7 +106,7 @@ func (s *Store) publish(e Entry, holder Holder, next *State) (*State, error) {
 	}
 	s.unsynced = err != nil
 	if e.Key != "" {
-		s.keys[e.Key] = true
+		s.keys[e.Key] = e.purpose()
 	}
 	s.highest = e.Generation
 	s.adopt(next.Clone()) // change may have kept next

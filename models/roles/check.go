@@ -53,6 +53,11 @@ func (m Model) check() error {
 			return fmt.Errorf("the canary's share is %v; it must be above 0 and at most 1", c.Share)
 		}
 	}
+	if m.Passed != "" {
+		if err := bundle.CheckName("version", m.Passed); err != nil {
+			return fmt.Errorf("passed: %w", err)
+		}
+	}
 	return errors.Join(checkRefs("shadow", m.Shadow, maxShadows), checkRefs("rejected", m.Rejected, maxRejected))
 }
 

@@ -49,6 +49,7 @@ type modelDocument struct {
 	Previous string   `yaml:"previous"`
 	Canary   string   `yaml:"canary"`
 	Share    string   `yaml:"share"`
+	Passed   string   `yaml:"passed"`
 	Shadow   []string `yaml:"shadow"`
 	Hold     bool     `yaml:"hold"`
 	Rejected []string `yaml:"rejected"`
@@ -136,7 +137,7 @@ func (d *document) generation() (g generation, err error) {
 }
 
 func (d *modelDocument) model() (m Model, err error) {
-	m.Hold = d.Hold
+	m.Hold, m.Passed = d.Hold, d.Passed
 	if m.Live, err = optional(d.Live); err != nil {
 		return m, err
 	}

@@ -52,6 +52,7 @@
 //	    shadow:
 //	      - "10@8277e0..."
 //	    hold: true
+//	    passed: "11"              # left for an older one
 //	    rejected:
 //	      - "6@4a8a08..."
 //	entry:

@@ -95,6 +95,9 @@ func (w *writer) model(name string, m Model) {
 		w.line("    canary: %s", quote(m.Canary.String()))
 		w.line("    share: %s", quote(number(m.Canary.Share)))
 	}
+	if m.Passed != "" {
+		w.line("    passed: %s", quote(m.Passed))
+	}
 	w.refs("shadow", m.Shadow)
 	w.refs("rejected", m.Rejected)
 }

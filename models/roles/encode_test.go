@@ -140,6 +140,9 @@ func anyModel(t *rapid.T) (m Model) {
 		return rapid.SliceOfNDistinct(rapid.Custom(func(t *rapid.T) Ref { return anyRef(t, label) }), 0, 4, rapid.ID).Draw(t, label)
 	}
 	m.Live, m.Previous, m.Shadow, m.Rejected, m.Hold = pointer("live"), pointer("previous"), refs("shadow"), refs("rejected"), rapid.Bool().Draw(t, "hold")
+	if rapid.Bool().Draw(t, "passed?") {
+		m.Passed = anyRef(t, "passed").Version
+	}
 	if c := pointer("canary"); c != nil {
 		m.Canary = &Canary{*c, 1 - rapid.Float64Range(0, 1-1e-12).Draw(t, "share")}
 	}

@@ -163,14 +163,14 @@ func TestMillionLines(t *testing.T) {
 	const lines, most = 1_000_000, 1 << 20
 	var text bytes.Buffer
 	for n := range lines {
-		fmt.Fprintf(&text, "{\"time\":\"2026-01-02T12:00:00Z\",\"generation\":%d,\"who\":\"\",\"action\":\"x\",\"key\":\"k%d\"}\n", n+1, n+1)
+		fmt.Fprintf(&text, "{\"time\":\"2026-01-02T12:00:00Z\",\"generation\":%d,\"who\":\"\",\"action\":\"promote\",\"model\":\"m\",\"key\":\"k%d\"}\n", n+1, n+1)
 	}
 	for _, name := range []string{"history.jsonl", "history.1.jsonl"} {
 		dir := t.TempDir()
 		if err := os.WriteFile(filepath.Join(dir, name), text.Bytes(), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		last, err := encode(generation{&State{Schema: Schema, Generation: lines}, Entry{Time: noon.Truncate(time.Second), Generation: lines, Action: "x", Key: fmt.Sprint("k", lines)}})
+		last, err := encode(generation{&State{Schema: Schema, Generation: lines}, Entry{Time: noon.Truncate(time.Second), Generation: lines, Action: "promote", Model: "m", Key: fmt.Sprint("k", lines)}})
 		if err != nil {
 			t.Fatal(err)
 		}

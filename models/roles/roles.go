@@ -38,6 +38,9 @@ type Model struct {
 	Live, Previous *Ref
 	Canary         *Canary
 	Shadow         []Ref
+	// Passed is the newest version that somebody left for an older one; empty if there is none. Versions up to it are not
+	// taken because they are the newest.
+	Passed string
 	// Hold keeps Live whatever comes, but for an explicit promote.
 	Hold bool
 	// Rejected versions are never taken because they are the newest, until they are released.
@@ -123,6 +126,20 @@ func (e *NotHolderError) Error() string {
 
 // AdminAddress is where the change can be asked for; empty if nobody holds the lease.
 func (e *NotHolderError) AdminAddress() string { return e.Holder.Admin }
+
+// purpose is what a change is of, for its key.
+func (e *Entry) purpose() string { return e.Action + " of " + e.Model }
+
+// KeyError says that a change's key was used for another one.
+type KeyError struct{ Key, Purpose string }
+
+func (e *KeyError) Error() string {
+	return fmt.Sprintf("the key %q was used for another change, %s: send a new one", e.Key, e.Purpose)
+}
+
+// ErrDecided marks the error of a folder that holds what was decided and cannot be used: without it other versions
+// would serve than somebody wants.
+var ErrDecided = errors.New("it holds which versions are to serve")
 
 // ErrClosed is what Change fails with after Close.
 var ErrClosed = errors.New("the roles are closed: the gateway stops")

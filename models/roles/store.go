@@ -69,7 +69,7 @@ type Store struct {
 	working chan struct{}
 	folder  *folder // nil: in memory
 	history *history
-	keys    map[string]bool
+	keys    map[string]string // what each was used for
 	lease   lease
 	// highest is the highest number that was seen in the folder, sound or not.
 	highest uint64
@@ -92,7 +92,7 @@ func Open(opts Options) (*Store, error) {
 	opts.fill()
 	s := &Store{
 		opts: opts, self: Holder{ID: strings.ToLower(rand.Text()[:16]), Admin: opts.Admin},
-		working: make(chan struct{}, 1), keys: map[string]bool{},
+		working: make(chan struct{}, 1), keys: map[string]string{},
 		history: &history{dir: opts.Dir, sys: opts.sys, most: opts.HistoryBytes},
 	}
 	s.history.rotated = s.readKeys
@@ -113,7 +113,11 @@ func Open(opts Options) (*Store, error) {
 		err = s.take()
 	}
 	if err != nil {
-		return nil, fmt.Errorf("cannot use the state folder %s: %w", opts.Dir, bundle.BareError(err))
+		err = fmt.Errorf("cannot use the state folder %s: %w", opts.Dir, bundle.BareError(err))
+		if there, _ := s.folder.numbers(); len(there) > 0 {
+			err = fmt.Errorf("%w: %w", err, ErrDecided)
+		}
+		return nil, err
 	}
 	return s, nil
 }
@@ -184,7 +188,7 @@ func (s *Store) readKeys() {
 	clear(s.keys)
 	for _, e := range merge(lines, s.history.pending) {
 		if e.Key != "" {
-			s.keys[e.Key] = true
+			s.keys[e.Key] = e.purpose()
 		}
 	}
 }
