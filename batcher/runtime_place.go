@@ -49,6 +49,12 @@ func (m *Model) Place(at int, p Placement, displaced bool) error {
 	return err
 }
 
+// Succeed tells that the requests of a model go to another one from now on, so that its batches are as large at once as
+// these need.
+func (m *Model) Succeed(to *Model) {
+	m.b.apply(func(now clock.Instant) { m.b.mu.sched.Succeed(now, m.id, to.id) })
+}
+
 // locate is a placement as the scheduler takes it.
 func (b *Batcher) locate(model string, p *Placement) (policy.ModelDevice, error) {
 	id, ok := b.device(p.Device)

@@ -42,6 +42,8 @@ type Options struct {
 	// v.Fallback says FallbackNever from then on. It must not wait for the version to be
 	// unloaded, which waits for it. nil means that nobody has to be told.
 	OnParity func(v *Version, verdict gates.Verdict)
+	// OnLive is told that requests without a version go to another one from now on.
+	OnLive func(from, to *Version)
 	// OnBatching is told, once each, that live answers have refuted a version's batching or
 	// its padding: from now on v.Alone and v.Unpadded say how its requests have to run. It may
 	// wait until none runs otherwise, but not for the version to be unloaded. nil means that
@@ -96,6 +98,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.OnParity == nil {
 		o.OnParity = func(*Version, gates.Verdict) {}
+	}
+	if o.OnLive == nil {
+		o.OnLive = func(_, _ *Version) {}
 	}
 	if o.OnBatching == nil {
 		o.OnBatching = func(*Version, gates.Verdict) {}

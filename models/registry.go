@@ -201,10 +201,16 @@ func (r *Registry) update(change func(models map[string]*model)) {
 		}
 		r.running.Go(func() { r.retire(e) })
 	}
-	r.view.Store(newView(r.mu.models))
+	before, after := r.view.Load(), newView(r.mu.models)
+	r.view.Store(after)
 	close(r.mu.changed)
 	r.mu.changed = make(chan struct{})
 	r.mu.Unlock()
+	for name, m := range after.models {
+		if old := before.models[name]; old != nil && old.live != nil && m.live != nil && old.live != m.live {
+			r.opts.OnLive(old.live, m.live)
+		}
+	}
 }
 
 // await blocks until the control state satisfies a condition.

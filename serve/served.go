@@ -163,6 +163,12 @@ func (s *Server) placed(v *models.Version, p *gates.Placement) error {
 	return m.queue.Place(slices.Index(v.Placements(), p), s.place(v, p, m.metrics), v.Displaced())
 }
 
+// succeed is the registry's OnLive: what the scheduler has learned of the requests holds for the version that they go to.
+func succeed(from, to *models.Version) {
+	a, b := from.Served.(*served), to.Served.(*served)
+	a.queue.Succeed(b.queue)
+}
+
 // newQueue adds the version with the devices that it has now.
 func (s *Server) newQueue(v *models.Version, metrics *telemetry.Model) (*batcher.Model, error) {
 	fallback, err := policy.ParseFallback(string(v.Fallback()))

@@ -74,7 +74,7 @@ func (s *Server) openCopies(context.Context) (err error) {
 func (s *Server) openRegistry(context.Context) (err error) {
 	options := modelOptions(&s.o, modelDevices(s.fleet), s.library)
 	options.Copies, options.Roles = s.copies, s.roles
-	options.Publish, options.OnPlacement, options.OnParity, options.OnBatching = s.publish, s.placed, s.differs, s.unshare
+	options.Publish, options.OnPlacement, options.OnParity, options.OnBatching, options.OnLive = s.publish, s.placed, s.differs, s.unshare, succeed
 	s.registry, err = models.New(options)
 	return err
 }

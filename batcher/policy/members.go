@@ -72,6 +72,28 @@ func (s *Scheduler) Place(id ModelID, at int, on ModelDevice, displaced bool, ou
 	return nil
 }
 
+// Succeed tells that what came for a model comes for another one from now on, as for a newer version of it. On each device
+// that has both, the other one expects what was learned of the arrivals, and the first expects nothing.
+func (s *Scheduler) Succeed(now clock.Instant, from, to ModelID) {
+	old, m := s.model(from), s.model(to)
+	if old == nil || m == nil || old == m {
+		return
+	}
+	for _, in := range m.on {
+		for _, before := range old.on {
+			if before.device != in.device {
+				continue
+			}
+			in.arrivals.take(now, &before.arrivals)
+			if b := before.budgets.value(); b > 0 {
+				in.budgets.add(now, b)
+			}
+			in.device.fresh = false
+			in.device.refresh(now)
+		}
+	}
+}
+
 // SetFallback allows or forbids a model, until told otherwise, the devices after its first.
 // What waits for those when it is forbidden goes to the first or is dropped.
 func (s *Scheduler) SetFallback(now clock.Instant, id ModelID, allowed bool, out *Decisions) {

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"sluice/internal/clock"
 	"sluice/internal/cost"
 )
 
@@ -126,4 +127,38 @@ func TestBadPlaces(t *testing.T) {
 	r.settle()
 	r.s.CloseModel(0)
 	f(0, 0, 0, "the model is not in service")
+}
+
+// A newer version that takes the requests of an older one makes batches as large as they need at once, and the older one is
+// no load on the device any more.
+func TestSucceedCarriesArrivalsOver(t *testing.T) {
+	s := New(SchedulerOptions{})
+	d := device0(t, s, DeviceOptions{Name: "cpu", Kind: "cpu", Lanes: 1})
+	var ids [2]ModelID
+	for i := range ids {
+		var err error
+		ids[i], err = s.AddModel(ModelOptions{Name: "m", MaxBatch: 64, Budget: 1000 * ms, Devices: []ModelDevice{{Device: d, Curve: cost.Curve{{Rows: 1, P50: ms, P95: ms}, {Rows: 64, P50: 8 * ms, P95: 8 * ms}}}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	old, fresh := s.model(ids[0]).on[0], s.model(ids[1]).on[0]
+	now := clock.Instant(0)
+	for range 100 { // 4,000 rows a second
+		old.arrivals.add(now, 40)
+		now = now.Add(10 * ms)
+	}
+	old.device.refresh(now)
+	was, mean := old.target, old.arrivals.mean
+	if was < 4 || fresh.target != 1 {
+		t.Fatalf("before: the targets are %d and %d", was, fresh.target)
+	}
+	s.Succeed(now, ids[0], ids[1])
+	if fresh.target != was || fresh.arrivals.mean != mean || old.live() || fresh.share != 1 {
+		t.Errorf("after: the target is %d, was %d; %v rows a second, were %v; the old one counts as load: %v", fresh.target, was, fresh.arrivals.mean, mean, old.live())
+	}
+	s.Succeed(now, ids[0], ids[0]) // nothing changes
+	if fresh.target != was {
+		t.Errorf("the target is %d", fresh.target)
+	}
 }

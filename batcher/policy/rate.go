@@ -55,6 +55,17 @@ func (r *rate) roll(now clock.Instant) {
 	}
 }
 
+// take adds what another rate has learned, which is empty then.
+func (r *rate) take(now clock.Instant, other *rate) {
+	r.roll(now)
+	other.roll(now)
+	r.rows += other.rows
+	r.mean += other.mean
+	r.slow += other.slow
+	r.last += other.last
+	*other = rate{}
+}
+
 // rising is the rate to be ready for: a burst counts after one window, its end only with
 // the mean.
 func (r *rate) rising() float64 { return max(r.mean, r.last) }
