@@ -1,8 +1,6 @@
 package roles
 
-import (
-	"testing"
-)
+import "testing"
 
 // BenchmarkChange is a change of one model's roles beside a few other models.
 func BenchmarkChange(b *testing.B) {
@@ -10,7 +8,11 @@ func BenchmarkChange(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer s.Close()
+	b.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			b.Error(err)
+		}
+	})
 	for i := range 4 {
 		if _, _, err := promote(s, string(rune('a'+i)), i+1, ""); err != nil {
 			b.Fatal(err)
