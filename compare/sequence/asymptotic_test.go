@@ -104,7 +104,8 @@ func TestAsymptoticRefuses(t *testing.T) {
 	f(math.NaN(), "cannot count a difference of NaN: it is finite, and at most 1e+100")
 	f(math.Inf(-1), "cannot count a difference of -Inf: it is finite, and at most 1e+100")
 	f(2e100, "cannot count a difference of 2e+100: it is finite, and at most 1e+100")
-	if _, err := NewAsymptotic(0.05, 0); err == nil || err.Error() != "cannot tune a confidence sequence for 0 units: it is tuned for 1 to 9007199254740992" {
+	const untuned = "cannot tune a confidence sequence for 0 units: it is tuned for 1 to 9007199254740992"
+	if _, err := NewAsymptotic(0.05, 0); err == nil || err.Error() != untuned {
 		t.Error(err)
 	}
 	if _, err := NewAsymptotic(1, 100); err == nil || err.Error() != "cannot have a confidence sequence of alpha 1: alpha is above 0 and at most 0.5" {

@@ -19,7 +19,7 @@
 //
 // What the sequences assume: a unit's expected value, given the units before it, stays the same. Where it does not, PASS says that the
 // share was not above the limit all the time. If it rises later, the lower bound rises above the upper one: the interval is empty,
-// and a person has to look.
+// and a person has to look. The longer it was low, the longer that takes: what must see a change soon begins a new sequence.
 //
 // Memory is constant: sums, no rows. The state of Betting, Asymptotic and Threshold is JSON with a version, and one that is
 // restored goes on exactly as if it had not been away.

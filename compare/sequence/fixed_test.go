@@ -72,7 +72,8 @@ func TestIntervalsHoldWhatWasSeen(t *testing.T) {
 		}
 		const rounding = 1e-12
 		i, j := Newcombe(a, n, b, m, alpha), Newcombe(b, m, a, n, alpha)
-		if !(-1-rounding <= i.Low && i.Low <= d && d <= i.High && i.High <= 1+rounding) || math.Abs(i.Low+j.High) > rounding || math.Abs(i.High+j.Low) > rounding {
+		holds := -1-rounding <= i.Low && i.Low <= d && d <= i.High && i.High <= 1+rounding
+		if !holds || math.Abs(i.Low+j.High) > rounding || math.Abs(i.High+j.Low) > rounding {
 			t.Fatalf("%d of %d, %d of %d: %v, the other way round %v", a, n, b, m, i, j)
 		}
 	})

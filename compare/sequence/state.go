@@ -157,7 +157,8 @@ func (t *Threshold) UnmarshalJSON(data []byte) error {
 	if held := min(st.Rows, len(t.largest)); len(st.Largest) != held {
 		return stateError("largest has %d numbers: with %d rows it has %d", len(st.Largest), st.Rows, held)
 	}
-	if !slices.IsSortedFunc(st.Largest, func(a, b float64) int { return cmp.Compare(b, a) }) || len(st.Largest) > 0 && st.Largest[len(st.Largest)-1] < 0 {
+	falls := slices.IsSortedFunc(st.Largest, func(a, b float64) int { return cmp.Compare(b, a) })
+	if !falls || len(st.Largest) > 0 && st.Largest[len(st.Largest)-1] < 0 {
 		return stateError("largest is %v: its numbers fall and are not negative", st.Largest)
 	}
 	restored := Threshold{rows: st.Rows}
