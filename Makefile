@@ -59,12 +59,12 @@ unit: build
 	@$(VULKAN)
 	@SLUICE_QUICK_TESTS=1 $(GO_TEST) -p $$(($$(nproc) + 1)) ./...
 
-# What SLUICE_QUICK_TESTS leaves out and `make race` does not run: minutes of virtual traffic, and hundreds of models that are
-# proven once more. test/docs holds the list to the tests.
-LONG := TestVerdicts|TestWatchStopsTraps|TestSchedulerReachesThePublishedCapacity|TestPublishedTable|TestLongListsAreNotLeftBehind|TestOverloadTakesNoMoreThanItsWeight
+# What SLUICE_QUICK_TESTS leaves out and `make race` does not run: minutes of virtual traffic, hundreds of models that are
+# proven once more, and millions of units that are compared. test/docs holds the list to the tests.
+LONG := TestStreams|TestVerdicts|TestWatchStopsTraps|TestSchedulerReachesThePublishedCapacity|TestPublishedTable|TestLongListsAreNotLeftBehind|TestOverloadTakesNoMoreThanItsWeight
 
 long: build ## the tests that `make test` leaves to CI, because each takes long
-	@$(GO_TEST) -run '^($(LONG))$$' ./plan/sim ./test/zoo
+	@$(GO_TEST) -run '^($(LONG))$$' ./plan/sim ./test/zoo ./compare/sequence
 
 clients: build ## run the real clients, such as tritonclient, against a real server
 	@scripts/clients.sh
@@ -103,10 +103,10 @@ pure: tools
 	@CGO_ENABLED=0 go vet $$(scripts/pure.sh)
 
 # The simulation has one goroutine: there is nothing to race in it, and the detector would make its minutes
-# of virtual traffic ten times slower. Of test/zoo and of the long attacks on the binary it sees nothing.
-race: build ## Go tests under the race detector, but for plan/sim and test/zoo
+# of virtual traffic ten times slower; compare/sequence has none. Of test/zoo and of the long attacks on the binary it sees nothing.
+race: build ## Go tests under the race detector, but for plan/sim, test/zoo and compare/sequence
 	@$(VULKAN)
-	@$(GO_TEST) -race $$(go list ./... | grep -vE '^sluice/(plan/sim|test/zoo)$$')
+	@$(GO_TEST) -race $$(go list ./... | grep -vE '^sluice/(plan/sim|test/zoo|compare/sequence)$$')
 
 fuzz: tools ## run every fuzz target for FUZZTIME (30s)
 	@$(ORT) scripts/fuzz.sh $(FUZZTIME)
