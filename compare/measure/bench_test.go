@@ -21,12 +21,15 @@ func benchmark(b *testing.B, o Options, rows, n int64) {
 func BenchmarkCompareRanked500(b *testing.B) {
 	benchmark(b, Options{Kind: Ranked, Batchable: true}, 500, 1)
 }
+
 func BenchmarkCompareRegression500(b *testing.B) {
 	benchmark(b, Options{Kind: Regression, Batchable: true}, 500, 1)
 }
+
 func BenchmarkCompareEmbedding500(b *testing.B) {
 	benchmark(b, Options{Kind: Embedding, Batchable: true}, 1, 500)
 }
+
 func BenchmarkCompareClass500(b *testing.B) {
 	benchmark(b, Options{Kind: Class, Batchable: true, Pairs: &Pairs{}}, 50, 10)
 }

@@ -94,7 +94,7 @@ func TestCompare(t *testing.T) {
 	f(Options{Kind: Regression, Batchable: true}, f32(two, nan, inf), f32(two, 1, 2), []float64{inf, inf}, map[string]float64{"mismatch": 1, "bias": nan, "max_abs": nan, "max_relative": nan})
 	f(Options{Kind: Regression, Batchable: true}, f32([]int64{0}), f32([]int64{0}), nil, map[string]float64{"differs": nan, "bias": nan, "max_abs": nan})
 	f(Options{Kind: Embedding, Batchable: true}, f32([]int64{3, 2}, 1, 0, 2, 2, 1, 2), f32([]int64{3, 2}, 0, 3, 4, 4, -1, -2), []float64{3 / 1e-4, 2 / 2.1e-3, 4 / 2.1e-3},
-		map[string]float64{"cosine_distance": (1. + 0 + 2) / 3})
+		map[string]float64{"cosine_distance": (1. + 0 + 2) / 3, "max_relative": 2})
 	f(Options{Kind: Embedding, Batchable: true}, f32(pair, 0, 0, 1, nan), f32(pair, 1, 1, 1, nan), []float64{1e4, 0}, map[string]float64{"cosine_distance": 0.5, "mismatch": 0})
 
 	p := Options{Kind: Probability, Batchable: true, Tolerance: tenth}
@@ -112,6 +112,7 @@ func TestCompare(t *testing.T) {
 	f(class, words("a", "", "c"), words("a", "b", ""), []float64{0, inf, inf}, map[string]float64{"differs": 2. / 3})
 	f(class, f32(pair, 1, 2, 5, 5), f32(pair, 8, 9, 6, 7), []float64{0, inf}, map[string]float64{"differs": 0.5, "mismatch": 0})
 	f(class, f32(two, 1, 2), f32(two, 1, 3), []float64{0, inf}, map[string]float64{"differs": 0.5})
+	f(class, f32(two, 1, 2), f32(two, 1.001, 2.003), []float64{0, inf}, map[string]float64{"differs": 0.5})
 	f(Options{Kind: Tensor}, words("a", "b"), words("a", "c"), []float64{inf}, map[string]float64{"differs": 1, "bias": nan})
 
 	ranked := Options{Kind: Ranked, Batchable: true, Shown: 2}
@@ -145,6 +146,7 @@ func TestPairsOfClasses(t *testing.T) {
 	compared(t, o, words("a", "b"), words("b", "b"))
 	compared(t, o, floats(tensor.FP32, []int64{2, 3}, 1, 2, 0, 0, 1, 2), floats(tensor.FP32, []int64{2, 3}, 1, 0, 2, 0, 1, 2))
 	compared(t, o, floats(tensor.FP32, []int64{1}, 0.1), floats(tensor.FP32, []int64{1}, 2))
+	compared(t, Options{Kind: Tensor, Batchable: true, Pairs: &pairs}, int64s(1), int64s(2)) // no classes
 	bools := func(b byte) *tensor.Tensor {
 		return &tensor.Tensor{Type: tensor.Bool, Shape: []int64{1}, Data: []byte{b}}
 	}

@@ -22,13 +22,14 @@ func TestSegments(t *testing.T) {
 	add("small", minUnits-1, 9)
 	add("plus", minUnits, 1)
 	add("minus", 300, -5)
+	add("just", minUnits, 0.25)
 	for i := range maxSegments {
-		add(fmt.Sprint("v", i), 2, 3) // the last three come too late
+		add(fmt.Sprint("v", i), 2, 3) // the last four come too late
 	}
 	add("plus", 50, 1)
 	var others []float64
 	for value, numbers := range all {
-		if value != "plus" && value != "minus" {
+		if value != "plus" && value != "minus" && value != "just" {
 			others = append(others, numbers...)
 		}
 	}
@@ -36,13 +37,13 @@ func TestSegments(t *testing.T) {
 	reload(t, &s, &read)
 	for _, segments := range []*Segments{&s, &read} {
 		got := segments.Report()
-		if len(got) != 3 || len(segments.byValue) != maxSegments || segments.other.Units != 6 {
+		if len(got) != 4 || len(segments.byValue) != maxSegments || segments.other.Units != 8 {
 			t.Fatalf("%d segments are reported, %d known, %d units in none", len(got), len(segments.byValue), segments.other.Units)
 		}
 		for i, want := range []struct {
 			value   string
 			numbers []float64
-		}{{"minus", all["minus"]}, {"plus", all["plus"]}, {"", others}} {
+		}{{"minus", all["minus"]}, {"plus", all["plus"]}, {"just", all["just"]}, {"", others}} {
 			mean, variance := moments(want.numbers)
 			if g := got[i]; g.Value != want.value || g.Other != (want.value == "") || g.Units != int64(len(want.numbers)) || !near(g.Mean, mean, 1e-9) || !near(g.Variance(), variance, 1e-9) {
 				t.Errorf("%+v has the variance %v, want %q with %d units, the mean %v and the variance %v", g, g.Variance(), want.value, len(want.numbers), mean, variance)
