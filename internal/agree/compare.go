@@ -43,21 +43,32 @@ func Lacking(want *tensor.Tensor) Difference {
 	return Difference{Kind: Missing, Excess: math.Inf(1), want: want}
 }
 
-// compare returns the first difference that is not allowed or, unless first is set, the largest.
-func compare(got, want *tensor.Tensor, t Tolerance, first bool) Difference {
+// Form returns how two tensors differ before any value is read: in type, in shape, or in the number of
+// elements.
+func Form(got, want *tensor.Tensor) Difference {
 	d := Difference{Excess: math.Inf(1), got: got, want: want}
 	switch {
 	case want.Type != got.Type:
 		d.Kind = Type
 	case !slices.Equal(got.Shape, want.Shape) || want.Type != tensor.Bytes && len(got.Data) != len(want.Data):
 		d.Kind = Shape
-	case bytes.Equal(got.Data, want.Data):
+	default:
 		return Difference{}
+	}
+	return d
+}
+
+// compare returns the first difference that is not allowed or, unless first is set, the largest.
+func compare(got, want *tensor.Tensor, t Tolerance, first bool) Difference {
+	d := Form(got, want)
+	switch {
+	case d.Kind != None || bytes.Equal(got.Data, want.Data):
+		return d
 	case want.Type.Float():
-		d.Excess = 0
+		d.got, d.want = got, want
 		d.floats(t, first)
 	default:
-		d.Kind, d.At = Value, firstUnequal(want.Type, got.Data, want.Data)
+		d = Difference{Kind: Value, Excess: math.Inf(1), At: firstUnequal(want.Type, got.Data, want.Data), got: got, want: want}
 	}
 	return d
 }
@@ -113,15 +124,16 @@ func Classes(got, want *tensor.Tensor) Difference {
 	}
 	n := int(want.Shape[rank-1])
 	for row := range len(want.Data) / want.Type.Size() / n {
-		if g, w := class(got, row*n, n), class(want, row*n, n); g != w {
+		if g, w := Top(got, row*n, n), Top(want, row*n, n); g != w {
 			return Difference{Kind: Class, Excess: math.Inf(1), At: row, got: got, want: want, gotClass: g, wantClass: w}
 		}
 	}
 	return Difference{}
 }
 
-// class is the place of the largest of n scores; of equal ones the first.
-func class(t *tensor.Tensor, from, n int) int {
+// Top is the place of the largest of n scores from an element on, which is their class; of equal ones the
+// first.
+func Top(t *tensor.Tensor, from, n int) int {
 	best := 0
 	for i := 1; i < n; i++ {
 		if tensor.FloatAt(t.Type, t.Data, from+i) > tensor.FloatAt(t.Type, t.Data, from+best) {
