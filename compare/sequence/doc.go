@@ -7,7 +7,7 @@
 //
 // There is one method for each kind of figure:
 //
-//   - A share is a value in [0, 1] per unit: rows that flipped, failed, or differ by more than the noise Threshold. Betting is its
+//   - A share is a value in [0, 1] per unit: rows that flipped, failed, or differ by more than the noise (compare/measure). Betting is its
 //     confidence sequence. It holds for any distribution in [0, 1] and any number of units, also while all values are 0.
 //   - An excess is the difference of two shares, Excess: each arm has half of alpha.
 //   - A mean without bounds, such as a score difference or a latency difference, has the Asymptotic confidence
@@ -21,6 +21,6 @@
 // share was not above the limit all the time. If it rises later, the lower bound rises above the upper one: the interval is empty,
 // and a person has to look. The longer it was low, the longer that takes: what must see a change soon begins a new sequence.
 //
-// Memory is constant: sums, no rows. The state of Betting, Asymptotic and Threshold is JSON with a version, and one that is
+// Memory is constant: sums, no rows. The state of Betting and Asymptotic is JSON with a version, and one that is
 // restored goes on exactly as if it had not been away.
 package sequence

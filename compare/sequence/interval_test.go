@@ -46,36 +46,3 @@ func TestExcess(t *testing.T) {
 		t.Error("an arm that is empty has an excess")
 	}
 }
-
-// The threshold is the eleventh largest of 1,000 rows in whatever order they come, and 10 rows are above it.
-func TestThreshold(t *testing.T) {
-	f := func(next func(i int) float64, want float64) {
-		t.Helper()
-		var th Threshold
-		for i := range thresholdRows {
-			if _, frozen := th.Value(); frozen {
-				t.Fatalf("frozen after %d rows", i)
-			}
-			if err := th.Add(next(i)); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if err := th.Add(1e9); err != nil { // too late
-			t.Fatal(err)
-		}
-		if got, frozen := th.Value(); got != want || !frozen {
-			t.Errorf("%v, not %v", got, want)
-		}
-	}
-	f(func(i int) float64 { return float64(i) }, 989)
-	f(func(i int) float64 { return float64(1000 - i) }, 990)
-	f(func(i int) float64 { return float64(i * 7 % 1000) }, 989)
-	f(func(i int) float64 { return float64(i / 995) }, 0) // five rows differ: any difference is above the threshold
-	f(func(i int) float64 { return 3 }, 3)
-	var th Threshold
-	for _, d := range []float64{-1, math.NaN(), math.Inf(1)} {
-		if err := th.Add(d); err == nil || th.rows != 0 {
-			t.Errorf("%v is taken", d)
-		}
-	}
-}

@@ -2,13 +2,11 @@ package sequence
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"math"
-	"slices"
 )
 
 const (
@@ -129,41 +127,6 @@ func (s *Asymptotic) UnmarshalJSON(data []byte) error {
 	}
 	restored.units, restored.nonZero, restored.mean, restored.squares = st.Units, st.NonZero, st.Mean, st.Squares
 	*s = *restored
-	return nil
-}
-
-// thresholdState are the rows that Threshold holds.
-type thresholdState struct {
-	Version int       `json:"version"`
-	Rows    int       `json:"rows"`
-	Largest []float64 `json:"largest"`
-}
-
-// MarshalJSON returns the state.
-func (t *Threshold) MarshalJSON() ([]byte, error) {
-	return json.Marshal(thresholdState{stateVersion, t.rows, t.largest[:min(t.rows, len(t.largest))]})
-}
-
-// UnmarshalJSON restores a state. It refuses one of another version and one that no rows lead to, and then leaves the
-// threshold as it was.
-func (t *Threshold) UnmarshalJSON(data []byte) error {
-	var st thresholdState
-	if err := decode(data, &st, &st.Version); err != nil {
-		return err
-	}
-	if st.Rows < 0 || st.Rows > thresholdRows {
-		return stateError("rows is %d: it is 0 to %d", st.Rows, thresholdRows)
-	}
-	if held := min(st.Rows, len(t.largest)); len(st.Largest) != held {
-		return stateError("largest has %d numbers: with %d rows it has %d", len(st.Largest), st.Rows, held)
-	}
-	falls := slices.IsSortedFunc(st.Largest, func(a, b float64) int { return cmp.Compare(b, a) })
-	if !falls || len(st.Largest) > 0 && st.Largest[len(st.Largest)-1] < 0 {
-		return stateError("largest is %v: its numbers fall and are not negative", st.Largest)
-	}
-	restored := Threshold{rows: st.Rows}
-	copy(restored.largest[:], st.Largest)
-	*t = restored
 	return nil
 }
 

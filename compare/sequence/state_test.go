@@ -15,25 +15,23 @@ import (
 func TestStateSurvivesARestart(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		b, a := newBetting(t, 0.025), newAsymptotic(t, 0.05, 20_000)
-		var th Threshold
 		random := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 0))
 		power := rapid.IntRange(0, 8).Draw(t, "power")
-		add := func(b *Betting, a *Asymptotic, th *Threshold, random *rand.Rand, n int) {
+		add := func(b *Betting, a *Asymptotic, random *rand.Rand, n int) {
 			for range n {
 				x := 1.0
 				for range power {
 					x *= random.Float64()
 				}
-				if b.Add(x) != nil || a.Add(x-0.1) != nil || th.Add(x) != nil {
+				if b.Add(x) != nil || a.Add(x-0.1) != nil {
 					t.Fatalf("%v is refused", x)
 				}
 			}
 		}
-		add(b, a, &th, random, rapid.IntRange(0, 1100).Draw(t, "before"))
+		add(b, a, random, rapid.IntRange(0, 1100).Draw(t, "before"))
 		var b2 Betting
 		var a2 Asymptotic
-		var th2 Threshold
-		for _, pair := range [][2]any{{b, &b2}, {a, &a2}, {&th, &th2}} {
+		for _, pair := range [][2]any{{b, &b2}, {a, &a2}} {
 			data, err := json.Marshal(pair[0])
 			if err != nil {
 				t.Fatal(err)
@@ -44,10 +42,10 @@ func TestStateSurvivesARestart(t *testing.T) {
 		}
 		seed := rapid.Uint64().Draw(t, "seed of the rest")
 		n := rapid.IntRange(0, 200).Draw(t, "after")
-		add(b, a, &th, rand.New(rand.NewPCG(seed, 1)), n)
-		add(&b2, &a2, &th2, rand.New(rand.NewPCG(seed, 1)), n)
-		if *b != b2 || *a != a2 || th != th2 || b.Alpha() != 0.025 || a2.Alpha() != 0.05 {
-			t.Fatalf("%+v %+v %+v\n%+v %+v %+v", b, a, th, b2, a2, th2)
+		add(b, a, rand.New(rand.NewPCG(seed, 1)), n)
+		add(&b2, &a2, rand.New(rand.NewPCG(seed, 1)), n)
+		if *b != b2 || *a != a2 || b.Alpha() != 0.025 || a2.Alpha() != 0.05 {
+			t.Fatalf("%+v %+v\n%+v %+v", b, a, b2, a2)
 		}
 	})
 }
@@ -118,23 +116,15 @@ func TestStateRefuses(t *testing.T) {
 	f(`"squares":2`, `"squares":-2`, "squares is -2")
 	f(`"squares":2`, `"squares":1e250`, "squares is 1e+250")
 
-	f = changed(`{"version":1,"rows":3,"largest":[2,1,1]}`, new(Threshold))
-	f(`"version":1`, `"version":9`, "it has version 9")
-	f(`"rows":3`, `"rows":1001`, "rows is 1001: it is 0 to 1000")
-	f(`"rows":3`, `"rows":-1`, "rows is -1: it is 0 to 1000")
-	f(`"rows":3`, `"rows":4`, "largest has 3 numbers: with 4 rows it has 4")
-	f(`"rows":3`, `"rows":2`, "largest has 3 numbers: with 2 rows it has 2")
-	f(`[2,1,1]`, `[1,2,1]`, "its numbers fall and are not negative")
-	f(`[2,1,1]`, `[2,1,-1]`, "its numbers fall and are not negative")
 }
 
 // Whatever is taken as a state can be stored again, is the same then, and counts units without running into infinity.
 func FuzzState(f *testing.F) {
-	b, a, th := newBetting(f, 0.025), newAsymptotic(f, 0.05, 20_000), new(Threshold)
+	b, a := newBetting(f, 0.025), newAsymptotic(f, 0.05, 20_000)
 	random := rand.New(rand.NewPCG(1, 0))
 	for i := range 2000 {
 		if i == 0 || i == 7 || i == 1999 {
-			for _, state := range []any{b, a, th} {
+			for _, state := range []any{b, a} {
 				data, err := json.Marshal(state)
 				if err != nil {
 					f.Fatal(err)
@@ -143,7 +133,7 @@ func FuzzState(f *testing.F) {
 			}
 		}
 		x := random.Float64() * random.Float64()
-		if b.Add(x) != nil || a.Add(x) != nil || th.Add(x) != nil {
+		if b.Add(x) != nil || a.Add(x) != nil {
 			f.Fatalf("%v is refused", x)
 		}
 	}
@@ -183,17 +173,6 @@ func FuzzState(f *testing.F) {
 			}
 			if i := a.Interval(); math.IsNaN(i.Low) || math.IsNaN(i.High) || i.Empty() {
 				t.Fatalf("%s leads to %v", data, i)
-			}
-		}
-		var th Threshold
-		if again(&th, new(Threshold)) {
-			for range thresholdRows {
-				if err := th.Add(1); err != nil {
-					t.Fatal(err)
-				}
-			}
-			if v, frozen := th.Value(); !frozen || !(v >= 0) {
-				t.Fatalf("%s leads to %v", data, v)
 			}
 		}
 	})
