@@ -117,8 +117,11 @@ func TestRoutesOfBothPorts(t *testing.T) {
 			continue // they take seconds
 		}
 		body := ""
-		if strings.HasSuffix(k.path, "/canary") {
-			body = `{"share":0.5}`
+		switch {
+		case strings.HasSuffix(k.path, "/canary"):
+			body = `{"version":"1","share":0.5}`
+		case strings.HasSuffix(k.path, "/promote"), strings.HasSuffix(k.path, "/reject"):
+			body = `{"version":"1"}`
 		}
 		if a := control.send(request(r.Method, k.path, body)); a.status != 200 {
 			t.Errorf("admin port: %s %s got %d %s", k.method, k.path, a.status, a.body)
