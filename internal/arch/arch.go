@@ -33,7 +33,7 @@ type Package struct {
 
 // stages are the folders of the middle floor. A package below one (plan/sim)
 // belongs to it.
-var stages = []string{"gateway", "batcher", "plan", "backends", "models", "features", "shadow", "predlog", "loadtest", "console"}
+var stages = []string{"gateway", "batcher", "plan", "backends", "models", "features", "shadow", "compare", "predlog", "loadtest", "console"}
 
 // arrows are the packages of other stages that a stage may import.
 var arrows = map[string][]string{"plan": {"batcher/policy"}}
@@ -77,7 +77,7 @@ var reserved = map[string][]string{
 	"github.com/prometheus/client_golang": {"internal/telemetry"},
 	"github.com/parquet-go/parquet-go":    {"predlog/table"},
 	"github.com/prometheus/procfs":        {"loadtest/watch", "bench"},
-	"github.com/goccy/go-yaml":            {"config", "models", "plan/study"},
+	"github.com/goccy/go-yaml":            {"config", "models", "plan/study", "compare/price"},
 	"pgregory.net/rapid":                  {},
 	"go.uber.org/goleak":                  {},
 	"github.com/stretchr/testify":         {},
