@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"flag"
+	"math"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -121,22 +122,23 @@ func fieldsOf(prefix string, t reflect.Type) (names []string) {
 // No line is wider than a terminal, whatever the figures and names.
 func TestTextIsNarrow(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
+		power := func(what string, least, most float64) float64 {
+			return math.Pow(10, rapid.Float64Range(least, most).Draw(t, what))
+		}
+		peak := power("peak", -6, 12)
 		device := func(name string) Device {
-			d := Device{Name: name + rapid.StringMatching(`[a-z:0-9ä]{0,60}`).Draw(t, "name"), Currency: "USD"}
-			if len(d.Name) > maxName {
-				d.Name = name
-			}
+			d := Device{Name: name + rapid.StringMatching(`[a-z:0-9ä]{0,30}`).Draw(t, "name"), Currency: "USD"}
+			d.RowsPerSecond = min(max(peak*power("throughput", -2, 6), minRate), maxRate)
 			if rapid.IntRange(0, 9).Draw(t, "known") > 0 {
-				d.PricePerHour = rapid.Float64Range(minPrice, maxPrice).Draw(t, "price")
+				d.PricePerHour = power("price", -6, 6)
 			}
-			d.RowsPerSecond = rapid.Float64Range(minRate, maxRate).Draw(t, "throughput")
 			d.Fixed = rapid.Bool().Draw(t, "fixed")
 			return d
 		}
 		fleet := Fleet{rapid.Float64Range(minHeadroom, 1).Draw(t, "headroom"), rapid.IntRange(1, maxFloor).Draw(t, "replicas")}
-		a, b, day := device("a"), device("b"), Steady(1)
-		for h := range day {
-			day[h] = rapid.Float64Range(minRate, maxRate).Draw(t, "rate")
+		a, b, day := device("a"), device("b"), Steady(peak)
+		for h := range 23 {
+			day[h] = peak * rapid.Float64Range(0, 1).Draw(t, "share")
 		}
 		r, err := Compare(fleet, day, a, b)
 		if err != nil {
