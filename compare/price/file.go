@@ -3,8 +3,8 @@ package price
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
@@ -59,7 +59,7 @@ func ParsePrices(name string, text []byte) (*Prices, error) {
 	}
 	file, err := parser.ParseBytes(text, 0)
 	if err != nil {
-		return nil, fmt.Errorf("%s: it cannot be read as YAML: %s", name, yaml.FormatError(err, false, false))
+		return nil, syntaxFault(name, err)
 	}
 	p := &Prices{Fleet: DefaultFleet(), PerHour: map[string]float64{}}
 	d := decoder{name: name, prices: p}
@@ -83,6 +83,16 @@ func ParsePrices(name string, text []byte) (*Prices, error) {
 		return nil, fmt.Errorf("%s: devices is missing or empty: name one, such as devices: {cpu: {per_hour: 0.357}}", name)
 	}
 	return p, nil
+}
+
+// syntaxFault says where a text is no YAML. A key that comes twice is such a fault.
+func syntaxFault(name string, err error) error {
+	var at *yaml.SyntaxError
+	if !errors.As(err, &at) || at.Token == nil {
+		return fmt.Errorf("%s: it cannot be read as YAML: %s", name, yaml.FormatError(err, false, false))
+	}
+	message := strings.Join(strings.Fields(strings.ReplaceAll(at.Message, "\t", `\t`)), " ")
+	return fmt.Errorf("%s:%d:%d: it cannot be read as YAML: %s", name, at.Token.Position.Line, at.Token.Position.Column, message)
 }
 
 type decoder struct {
@@ -141,24 +151,18 @@ func (d *decoder) unknown(at ast.Node, key, what string, keys []string) {
 	d.fault(at, "there is no key %.80q in %s%s, which may have %s", key, what, near.Meant(key, keys), near.First(key, keys, len(keys)))
 }
 
-// mapping calls each for the keys of a mapping, each of which is a name and comes once.
+// mapping calls each for the keys of a mapping, which are names. The parser has seen to it that none comes twice.
 func (d *decoder) mapping(node ast.Node, what string, each func(key string, at, value ast.Node)) {
 	m, ok := node.(*ast.MappingNode)
 	if !ok {
 		d.fault(node, "%s must be a mapping", what)
 		return
 	}
-	var seen []string
 	for _, entry := range m.Values {
-		key, ok := entry.Key.(*ast.StringNode)
-		switch {
-		case !ok:
-			d.fault(entry.Key, "%s: a key must be a name; put it between quotation marks", what)
-		case slices.Contains(seen, key.Value):
-			d.fault(key, "%s: the key %.80q comes twice", what, key.Value)
-		default:
-			seen = append(seen, key.Value)
+		if key, ok := entry.Key.(*ast.StringNode); ok {
 			each(key.Value, key, entry.Value)
+		} else {
+			d.fault(entry.Key, "%s: a key must be a name; put it between quotation marks", what)
 		}
 	}
 }
