@@ -80,10 +80,7 @@ func reach(a, b staircase, least float64) (top float64, all bool) {
 		rest, gap = restB, -gap
 	}
 	most := max(min(a.ceiling(), b.ceiling()), 2*least)
-	if gap < 1e-6*max(slopeA, slopeB) {
-		return most, false // one is hardly cheaper in the long run: they may change places for ever
-	}
-	last := max(2*rest/gap, least) // twice, so that the two differ clearly there
+	last := max(2*rest/gap, least) // twice, so that the two differ clearly there; infinite where they may change places for ever
 	return min(last, most), last <= most
 }
 
