@@ -77,7 +77,7 @@ var reserved = map[string][]string{
 	"github.com/prometheus/client_golang": {"internal/telemetry"},
 	"github.com/parquet-go/parquet-go":    {"predlog/table"},
 	"github.com/prometheus/procfs":        {"loadtest/watch", "bench"},
-	"github.com/goccy/go-yaml":            {"config", "models", "plan/study"},
+	"github.com/goccy/go-yaml":            {"config", "models", "plan/study", "compare/price"},
 	"pgregory.net/rapid":                  {},
 	"go.uber.org/goleak":                  {},
 	"github.com/stretchr/testify":         {},
