@@ -115,7 +115,6 @@ func TestStateRefuses(t *testing.T) {
 	f(`"mean":1`, `"mean":3e100`, "mean is 3e+100")
 	f(`"squares":2`, `"squares":-2`, "squares is -2")
 	f(`"squares":2`, `"squares":1e250`, "squares is 1e+250")
-
 }
 
 // Whatever is taken as a state can be stored again, is the same then, and counts units without running into infinity.
