@@ -40,6 +40,8 @@
 // Versions with a role stay loaded, a candidate too, and for their age alone as many as KeepVersions (default 1)
 // leaves. Any other drains once all of these are READY, so a swap never leaves a gap. The view is where a role is
 // resolved. A change is written to the record first, and then made true by one new view.
+// A canary has a share of the units of the requests without a version (split.go). The live version leads to it, since it is
+// chosen only when a request has been decoded. Newer versions wait while there is one.
 //
 // Settings of a model. Its own model.yaml is no part of a version. When it changes, each READY version is loaded once
 // more beside itself (reload.go): what passes takes the place of the one that serves, which drains, and has its
