@@ -178,7 +178,7 @@ func TestServingAllTheSame(t *testing.T) {
 			eventually(t, name, func() bool { _, r := g.readiness(); return !strings.Contains(r.Error, "loading") })
 		}
 		got, r := g.readiness()
-		if got != status || !r.Live && ready == "" || !matches(r.Error, ready) || !matches(strings.Join(r.Degraded, "\n"), degraded) {
+		if got != status || !r.Live && ready == "" || !matches(r.Error, ready) || !matches(strings.Join(r.Degraded, "\n"), names.Replace(degraded)) {
 			t.Errorf("%s: readiness is %d %+v, want %d %q %q", name, got, r, status, ready, degraded)
 		}
 		if live, _ := g.get(g.predict + "/v2/health/live"); live != http.StatusOK {
@@ -200,7 +200,9 @@ func TestServingAllTheSame(t *testing.T) {
 	f("a required model is not there", nil, "--require other", 503, "the server is not ready: required models are missing: 'other' is not in the models folder: add it, or take it out of require", "", `"msg":"the first models are loaded and the server is not ready"`)
 	f("all models are taken away", func(m machine) { _ = os.Remove(filepath.Join(m.dir, "models", "eta.onnx")) }, "", 503,
 		"the server is not ready: there is no model: the models folder holds none, neither <name>/<version>/model.onnx nor <name>.onnx", "", `"msg":"no model found: the folder is watched, and models that come are loaded"`)
-	f("the state folder is a file", written("state", ""), "--state HERE/state", 200, "", "", `"msg":"the state folder cannot be used: roles of versions, and what is learned, are forgotten at the end","state":"HERE/state","error":"cannot use the state folder HERE/state: not a directory: correct the path, a part of which is a file"`)
+	f("the state folder is a file", written("state", ""), "--state HERE/state", 200, "",
+		"the roles of versions are forgotten at the end, and any version may serve after the next start: cannot use the state folder HERE/state: not a directory: correct the path, a part of which is a file",
+		`"msg":"the state folder cannot be used: roles of versions, and what is learned, are forgotten at the end","state":"HERE/state","error":"cannot use the state folder HERE/state: not a directory: correct the path, a part of which is a file"`)
 	f("the only model is refused", written("models/eta.onnx", half), "", 503, "the server is not ready: no model can be served: 'eta' version 1 is refused, files: eta.onnx is not a valid ONNX file: ...copy or export it again", "", `"msg":"version refused"`)
 }
 

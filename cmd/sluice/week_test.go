@@ -107,9 +107,8 @@ func TestModelOfTheWeek(t *testing.T) {
 		t.Errorf("a token that nobody has: status %d, %s", status, out)
 	}
 	change("canary", "ranker", "2", "10%", "--reason", "the model of the week")
-	if want := `"version":"2","share":0.1,"reason":"the model of the week"`; !strings.Contains(g.Log(), want) {
-		t.Errorf("the server's log lacks %s", want)
-	}
+	const line = `"version":"2","share":0.1,"reason":"the model of the week"`
+	eventually(t, "the server's log has "+line, func() bool { return strings.Contains(g.Log(), line) })
 	if !roles("ranker 1 READY live", "ranker 2 READY canary 10%") {
 		t.Error("version 2 is no canary")
 	}
