@@ -57,7 +57,7 @@ GO_TEST := SLUICE_BUILT="$(CURDIR)/bin/sluice" SLUICE_BUILT_VERSION="$(VERSION)"
 unit: build
 	@scripts/onnxruntime.sh
 	@$(VULKAN)
-	@SLUICE_QUICK_TESTS=1 $(GO_TEST) -p $$(nproc) ./...
+	@SLUICE_QUICK_TESTS=1 $(GO_TEST) -p $$(nproc) ./cmd/sluice ./... # the longest one first
 
 # What SLUICE_QUICK_TESTS leaves out and `make race` does not run: minutes of virtual traffic, hundreds of models that are
 # proven once more, and millions of units that are compared. test/docs holds the list to the tests.
