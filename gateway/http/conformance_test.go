@@ -126,7 +126,7 @@ func TestConformanceDescriptions(t *testing.T) {
 	// A version that is loaded and that no device runs now is not ready.
 	c.want(9, get("/v1/models/simple"), 200, `"ready":true`)
 	simple := e.models.models["simple"]
-	simple.away = fault.New(fault.ModelNotReady, "model 'simple' version 1 is not ready: device fake takes no work")
+	simple.away.Store(fault.New(fault.ModelNotReady, "model 'simple' version 1 is not ready: device fake takes no work"))
 	for _, path := range []string{"/v2/models/simple/ready", "/v2/models/simple/versions/1/ready"} {
 		c.want(9, get(path), 503, `"error":"model 'simple' version 1 is not ready: device fake takes no work"`, "MODEL_NOT_READY")
 	}

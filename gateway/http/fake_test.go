@@ -26,7 +26,7 @@ type fakeModel struct {
 	admitAt func(deadline clock.Instant) error
 	pins    atomic.Int32
 	canary  *fakeModel
-	away    error // of Ready
+	away    atomic.Pointer[fault.Error] // of Ready
 
 	mu    sync.Mutex
 	stats oip.ModelStatistics
@@ -48,7 +48,12 @@ func (m *fakeModel) Split(bucket int) (int, gateway.Model) {
 
 func (m *fakeModel) Release() { m.pins.Add(-1) }
 
-func (m *fakeModel) Ready() error { return m.away }
+func (m *fakeModel) Ready() error {
+	if f := m.away.Load(); f != nil {
+		return f
+	}
+	return nil
+}
 
 func (m *fakeModel) Refusing() bool { return m.admit != nil || m.admitAt != nil }
 
