@@ -54,10 +54,11 @@ unit long clients examples race: export GOFLAGS := $(GOFLAGS) -trimpath
 # All packages that start a gateway start bin/sluice. `make vet` looks at more than `go test` would.
 GO_TEST := SLUICE_BUILT="$(CURDIR)/bin/sluice" SLUICE_BUILT_VERSION="$(VERSION)" $(ORT) go test -vet=off -timeout 15m $(TESTFLAGS)
 
+# The package whose tests take longest comes first.
 unit: build
 	@scripts/onnxruntime.sh
 	@$(VULKAN)
-	@SLUICE_QUICK_TESTS=1 $(GO_TEST) -p $$(nproc) ./cmd/sluice ./... # the longest one first
+	@SLUICE_QUICK_TESTS=1 $(GO_TEST) -p $$(nproc) ./cmd/sluice ./...
 
 # What SLUICE_QUICK_TESTS leaves out and `make race` does not run: minutes of virtual traffic, hundreds of models that are
 # proven once more, and millions of units that are compared. test/docs holds the list to the tests.
