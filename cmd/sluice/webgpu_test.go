@@ -53,9 +53,13 @@ func TestServeOnWebGPU(t *testing.T) {
 		}
 	}
 	// How fast the software driver is depends on what else the machine does. Where it got nothing
-	// the budget grows, where the CPU got nothing the burst does.
+	// the budget grows, where the CPU got nothing the burst does. A driver that looked stuck has its breaker open for a while.
 	seen, n, budget := map[string]int{}, 400, 100
 	for try := 0; try < 6 && (seen["webgpu"] == 0 || seen["cpu"] == 0); try++ {
+		eventually(t, "the GPU takes work", func() bool {
+			_, metrics := g.get(g.admin + "/metrics")
+			return strings.Contains(metrics, `sluice_device_state{device="webgpu",state="up"} 1`)
+		})
 		for device, n := range burst(t, g, "digits", n, strconv.Itoa(budget)) {
 			seen[device] += n
 		}

@@ -27,7 +27,7 @@ func AppendNumber(dst []byte, kind DataType, value float64) ([]byte, error) {
 	}
 	// The low bytes of the 64-bit form are the shorter forms, signed or not.
 	size := len(dst) + kind.Size()
-	return binary.LittleEndian.AppendUint64(dst, uint64(int64(value)))[:size:size], nil
+	return binary.LittleEndian.AppendUint64(dst, uint64(int64(value)))[:size], nil
 }
 
 // UintAt reads the unsigned integer that data begins with.
@@ -49,11 +49,11 @@ func IntAt(kind DataType, data []byte) int64 {
 	return int64(UintAt(kind, data)<<shift) >> shift
 }
 
-// IntegerRange is what an integer type holds.
+// IntegerRange is what an integer type holds; an end of a type of 64 bits is rounded to the next number that there is.
 func IntegerRange(kind DataType) (low, high float64) {
-	bits := float64(8 * kind.Size())
+	spare := 64 - 8*kind.Size()
 	if kind.Unsigned() {
-		return 0, math.Exp2(bits) - 1
+		return 0, float64(uint64(math.MaxUint64) >> spare)
 	}
-	return -math.Exp2(bits - 1), math.Exp2(bits-1) - 1
+	return float64(int64(math.MinInt64) >> spare), float64(int64(math.MaxInt64) >> spare)
 }

@@ -49,3 +49,14 @@ func TestAppendNumber(t *testing.T) {
 	f(Bytes, 0, "a number cannot stand in a BYTES tensor")
 	f(Invalid, 0, "a number cannot stand in a INVALID tensor")
 }
+
+func TestIntegerRange(t *testing.T) {
+	for kind, want := range map[DataType][2]float64{
+		Int8: {-128, 127}, Uint8: {0, 255}, Int16: {-32768, 32767}, Uint16: {0, 65535}, Int32: {math.MinInt32, math.MaxInt32},
+		Uint32: {0, math.MaxUint32}, Int64: {-math.Exp2(63), math.Exp2(63)}, Uint64: {0, math.Exp2(64)},
+	} {
+		if low, high := IntegerRange(kind); low != want[0] || high != want[1] {
+			t.Errorf("%s holds %v to %v, want %v", kind, low, high, want)
+		}
+	}
+}

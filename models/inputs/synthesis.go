@@ -125,7 +125,7 @@ func (s *Synthesis) length(input, at, k int) int64 {
 // data makes the elements of one input. Floating rows differ in size by powers of ten, because
 // operators that take a scale from the whole batch show only then.
 func (s *Synthesis) data(rng *rand.Rand, spec *tensor.Spec, hint dataflow.Hint, n, k int) []byte {
-	var data []byte
+	data := make([]byte, 0, n*max(spec.Type.Size(), 1)+8) // AppendNumber writes 8 bytes and keeps some
 	scale := []float64{1, 0.1, 10, 100}[k%4]
 	if s.width <= 10 {
 		scale = 1
@@ -137,8 +137,7 @@ func (s *Synthesis) data(rng *rand.Rand, spec *tensor.Spec, hint dataflow.Hint, 
 		case spec.Type.Float():
 			data = tensor.AppendFloat(data, spec.Type, s.real(rng, hint, scale))
 		default:
-			bits, _ := tensor.AppendNumber(nil, spec.Type, float64(s.whole(rng, spec, hint, i, n, k))) // whole has its bounds
-			data = append(data, bits...)
+			data, _ = tensor.AppendNumber(data, spec.Type, float64(s.whole(rng, spec, hint, i, n, k))) // whole has its bounds
 		}
 	}
 	return data
