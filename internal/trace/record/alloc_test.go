@@ -35,8 +35,11 @@ func TestArrivedAllocations(t *testing.T) {
 			}
 			count := func(dropped bool) {
 				t.Helper()
-				before := r.Stats().Dropped
-				if got := testing.AllocsPerRun(runs, put); got != 0 || (r.Stats().Dropped > before) != dropped {
+				before, got := r.Stats().Dropped, 1.0
+				for try := 0; try < 3 && got != 0; try++ { // on a busy machine the writer may get in between
+					got = testing.AllocsPerRun(runs, put)
+				}
+				if got != 0 || (r.Stats().Dropped > before) != dropped {
 					t.Errorf("%s: %v allocations, %d of %d dropped", name, got, r.Stats().Dropped-before, runs)
 				}
 			}
