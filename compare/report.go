@@ -230,7 +230,7 @@ func figureOf(name, unit string, t *track) Figure {
 }
 
 func (s *Study) figuresOf(o *output) Figures {
-	f := Figures{Name: o.spec.Name, Kind: o.kind.String(), Guessed: s.o.Outputs[o.spec.Name].Kind == "", Rows: o.rows[candidate].bars(8), AgainRows: o.rows[again].bars(8)}
+	f := Figures{Name: o.spec.Name, Kind: o.kind.String(), Guessed: s.o.Outputs[o.spec.Name].Kind == "", Rows: o.rows[candidate].bars(16), AgainRows: o.rows[again].bars(16)}
 	f.Noise = Noise{Threshold: o.noise.Threshold(o.kind), Known: o.noise.Known(), Rows: o.noise.Rows(), Quantile: o.noise.Quantile()}
 	for i, t := range o.tracks {
 		unit := ""
