@@ -35,9 +35,9 @@ type Report struct {
 	Candidate Version          `json:"candidate"`
 	Verdict   sequence.Verdict `json:"verdict"`
 	// Reason is the verdict in a sentence.
-	Reason   string   `json:"reason"`
-	Criteria []Judged `json:"criteria"`
-	Coverage Covered  `json:"coverage"`
+	Reason   string    `json:"reason"`
+	Criteria []Judged  `json:"criteria"`
+	Coverage Covered   `json:"coverage"`
 	Outputs  []Figures `json:"outputs"`
 	Errors   Figure    `json:"errors"`
 	// Latency is of device time; nil if no sample had it.
@@ -163,7 +163,7 @@ type WorstRow struct {
 
 // Latency is device time of units, in seconds.
 type Latency struct {
-	Difference Figure  `json:"difference"`
+	Difference Figure    `json:"difference"`
 	Primary    Quantiles `json:"primary"`
 	Candidate  Quantiles `json:"candidate"`
 }

@@ -15,8 +15,10 @@ import (
 
 // one is a study of one regression output with few rules.
 func one(criteria ...Criterion) Options {
-	return Options{Model: "eta", Primary: Version{"eta", "1", ""}, Candidate: Version{"eta", "2", ""}, UnitBytes: 64 << 10, Criteria: criteria,
-		Schema: &tensor.Schema{MaxBatch: 8, MaxRows: 8, Inputs: input, Outputs: []tensor.Spec{{Name: "y", Type: tensor.FP32, Shape: []int64{-1}}}}}
+	return Options{
+		Model: "eta", Primary: Version{"eta", "1", ""}, Candidate: Version{"eta", "2", ""}, UnitBytes: 64 << 10, Criteria: criteria,
+		Schema: &tensor.Schema{MaxBatch: 8, MaxRows: 8, Inputs: input, Outputs: []tensor.Spec{{Name: "y", Type: tensor.FP32, Shape: []int64{-1}}}},
+	}
 }
 
 func sampleOf(unit uint64, primary, candidate float32) *Sample {

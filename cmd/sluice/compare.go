@@ -154,10 +154,10 @@ func (o *compareOptions) shadows(ctx context.Context, port *ask.Admin, model str
 		}
 		names = append(names, r.Candidate.String())
 	}
-	return nil, fmt.Errorf("%s is no shadow of %s; there %s", of, model, orNone(names))
+	return nil, fmt.Errorf("%s is no shadow of %s; there %s", of, model, namesOrNone(names))
 }
 
-func orNone(names []string) string {
+func namesOrNone(names []string) string {
 	if len(names) == 0 {
 		return "is none"
 	}

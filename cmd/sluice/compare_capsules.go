@@ -262,4 +262,3 @@ func countsOf(skipped map[string]int) string {
 	}
 	return strings.Join(parts, ", ")
 }
-

@@ -10,12 +10,15 @@ import (
 )
 
 func schema() *tensor.Schema {
-	return &tensor.Schema{MaxBatch: 8, MaxRows: 8,
+	return &tensor.Schema{
+		MaxBatch: 8, MaxRows: 8,
 		Inputs: []tensor.Spec{{Name: "x", Type: tensor.FP32, Shape: []int64{-1, 4}}, {Name: "city", Type: tensor.Bytes, Shape: []int64{-1}}},
 		Outputs: []tensor.Spec{
-			{Name: "score", Type: tensor.FP32, Shape: []int64{-1}}, {Name: "label", Type: tensor.Int64, Shape: []int64{-1}},
+			{Name: "score", Type: tensor.FP32, Shape: []int64{-1}},
+			{Name: "label", Type: tensor.Int64, Shape: []int64{-1}},
 			{Name: "approve", Type: tensor.FP32, Shape: []int64{-1, 1}, Labels: []string{"yes"}},
-		}}
+		},
+	}
 }
 
 // Each fault says where it is, what is wrong, and what there is.
@@ -37,9 +40,9 @@ func TestCheck(t *testing.T) {
 	f(Set{Outputs: map[string]Output{"score": {Kind: "ranked", Shown: 5}, "approve": {Kind: "probability", Threshold: 0.8, Tolerance: &agree.Tolerance{Abs: 1}}}, Segments: []string{"city"}}, "")
 
 	f(of(Criterion{AtMost: At(1)}), "criteria[0]: it has no figure: name what is limited, such as differs, flip, errors or latency")
-	f(of(Criterion{Figure: "erors", AtMost: At(1)}), `criteria[0]: "erors" is a figure of an output: name the output; errors and latency alone need none, did you mean "errors"?`)
+	f(of(Criterion{Figure: "erors", AtMost: At(1)}), `criteria[0]: "erors" is a figure of an output: name the output; errors and latency alone need none (did you mean errors?)`)
 	f(of(Criterion{Output: "score", Figure: "errors", AtMost: At(1)}), `criteria[0]: errors is of the whole answer: leave the output "score" out`)
-	f(of(Criterion{Output: "scor", Figure: "differs", AtMost: At(.1)}), `criteria[0]: the model has no output "scor"; it has score, label, approve, did you mean "score"?`)
+	f(of(Criterion{Output: "scor", Figure: "differs", AtMost: At(.1)}), `criteria[0]: the model has no output "scor"; it has score, label, approve (did you mean score?)`)
 	f(of(Criterion{Output: "label", Figure: "bias", Within: At(.1)}), `criteria[0]: "bias" is no figure of class outputs; there are differs, mismatch`)
 	f(of(Criterion{Output: "score", Figure: "max_abs", AtMost: At(.1)}), `criteria[0]: max_abs is the largest of all units, which only grows and shows nothing: use differs, or abs_difference`)
 	f(of(Criterion{Output: "score", Figure: "differs"}), "criteria[0]: it has either at_most or within")
