@@ -197,7 +197,7 @@ func (s *Study) Report(c Coverage) *Report {
 	return r
 }
 
-func quantilesOf(s *spread) Quantiles { return Quantiles{s.quantile(0.5), s.quantile(0.99), s.bars(4)} }
+func quantilesOf(s *spread) Quantiles { return Quantiles{s.quantile(0.5), s.quantile(0.99), s.bars(8)} }
 
 // reason is the verdict in a sentence.
 func reason(r *Report) string {

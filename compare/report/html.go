@@ -64,6 +64,7 @@ func HTML(w io.Writer, r *compare.Report) error {
 const style = `
 header.look { border-color: light-dark(#a67c00, #f0c040); } .look .state { background: light-dark(#7d5d00, #f0c040); }
 pre { white-space: pre-wrap; font-size: 0.8rem; max-height: 16rem; overflow-y: auto; margin: 0.3rem 0 0.8rem; }
+.words { text-align: left; }
 `
 
 // limits shows each criterion's interval in parts of its limit.
@@ -76,9 +77,10 @@ func limits(r *compare.Report) chart.Figure {
 		if limit == 0 {
 			limit = 1
 		}
+		l.Margins = l.Margins || j.Criterion.Within != nil
 		l.Rows = append(l.Rows, chart.LimitRow{Name: j.Name, Mid: j.Excess() / limit, Lo: j.Interval.Low / limit, Hi: j.Interval.High / limit, Colour: colours[j.Verdict], Hint: j.Sentence + ": " + j.Words()})
 	}
-	return chart.NewFigure("Criteria", "The dashed line is the limit: PASS (green) is wholly on its left, FAIL (orange) wholly on its right.", l)
+	return chart.NewFigure("Intervals against their limits", "The dashed line is the limit: PASS (green) is wholly on its left, FAIL (orange) wholly on its right.", l)
 }
 
 type named struct {

@@ -15,7 +15,7 @@ func latency(r *compare.Report) part {
 	seconds := func(x float64) string { return compare.Number(x, compare.UnitSeconds) }
 	p.Table.add("primary", seconds(l.Primary.P50), seconds(l.Primary.P99))
 	p.Table.add("candidate", seconds(l.Candidate.P50), seconds(l.Candidate.P99))
-	p.Notes = []string{fmt.Sprintf("The candidate takes %s more in the mean (%s), over %s units. Quantiles are right to 4 %%.",
+	p.Notes = []string{fmt.Sprintf("The candidate's less the primary's is %s in the mean (%s), over %s units. Quantiles are right to 4 %%.",
 		seconds(l.Difference.Mean), span(l.Difference.Interval, compare.UnitSeconds), count(l.Difference.Units))}
 	return p
 }

@@ -7,12 +7,13 @@ import (
 	"math"
 )
 
-// Limits shows intervals against what each of them may be: one row for each name, with a line at 1, the limit, and where a row
-// is a margin at -1, too. What lies farther out than the axis ends there with an arrow.
+// Limits shows intervals against what each of them may be: one row for each name, with a line at 1, the limit. What lies farther out than the axis ends there with an arrow.
 type Limits struct {
 	Title string
 	Label string
 	Rows  []LimitRow
+	// Margins draws the line at -1.
+	Margins bool
 }
 
 // LimitRow is an interval in parts of its limit.
@@ -45,7 +46,7 @@ func (l Limits) SVG() template.HTML {
 	d := newDrawingOf(l.Title, c.height)
 	c.axis(d, &axis, axis.ticks())
 	for _, line := range []float64{-1, 1} {
-		if line > axis.Min && line < axis.Max {
+		if line > axis.Min && line < axis.Max && (line > 0 || l.Margins) {
 			at := c.x(axis.place(line))
 			fmt.Fprintf(d, `<line class="one" x1="%.1f" x2="%.1f" y1="%d" y2="%d"/>`, at, at, acrossTop, c.height-acrossBottom)
 		}

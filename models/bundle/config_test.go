@@ -36,7 +36,7 @@ func TestDecodeConfigReadsEverything(t *testing.T) {
 		Outputs:  map[string]criteria.Output{"score": {Kind: "probability", Threshold: 0.7, Column: 1, Tolerance: &agree.Tolerance{Abs: 0.1}}, "items": {Kind: "ranked", Shown: 5}},
 		Criteria: []criteria.Criterion{{Output: "score", Figure: "flip", AtMost: criteria.At(0.002), Alpha: 0.01, MostUnits: 50000}, {Figure: "latency", Within: criteria.At(0.0005)}},
 		Segments: []string{"city"},
-		Lines:    map[string]int{"outputs.score": 29, "outputs.items": 30, "criteria[0]": 32, "criteria[1]": 33, "segments[0]": 34},
+		Lines:    map[string]int{"outputs.score": 28, "outputs.items": 29, "criteria[0]": 31, "criteria[1]": 32, "segments[0]": 33},
 	}
 	for _, key := range []string{"budget", "max_batch", "max_rows", "batch", "unproven", "fair_rows", "once", "optional", "tolerance", "padding", "devices", "fallback", "isolation", "weight", "nonfinite", "labels", "lineage", "outputs", "criteria", "segments"} {
 		want.comes(OriginFile, key)
