@@ -55,7 +55,7 @@ func (d *document) add(p part) {
 
 func describe(r *compare.Report) *document {
 	d := &document{Verdict: r.Verdict, Reason: r.Reason, Subject: fmt.Sprintf("%s: candidate %s against %s", r.Model, r.Candidate, r.Primary)}
-	d.add(criteria(r))
+	d.add(verdicts(r))
 	d.add(coverage(r))
 	d.add(noise(r))
 	d.add(differences(r))
@@ -105,7 +105,7 @@ func span(b compare.Bounds, unit string) string {
 	return low + " to " + high
 }
 
-func criteria(r *compare.Report) part {
+func verdicts(r *compare.Report) part {
 	p := part{Title: "Criteria", Wide: true, Table: table{Head: []string{"", "criterion", "now", "interval", "limit", "units"}, Words: 2}}
 	for i := range r.Criteria {
 		j := &r.Criteria[i]

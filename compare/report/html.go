@@ -64,7 +64,7 @@ func HTML(w io.Writer, r *compare.Report) error {
 const style = `
 header.look { border-color: light-dark(#a67c00, #f0c040); } .look .state { background: light-dark(#7d5d00, #f0c040); }
 pre { white-space: pre-wrap; font-size: 0.8rem; max-height: 16rem; overflow-y: auto; margin: 0.3rem 0 0.8rem; }
-.words { text-align: left; }
+.words { text-align: left; } td.words { white-space: normal; }
 `
 
 // limits shows each criterion's interval in parts of its limit.

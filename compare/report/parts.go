@@ -129,7 +129,7 @@ func provenance(r *compare.Report) part {
 	}{{"primary", r.Primary}, {"candidate", r.Candidate}} {
 		digest := ""
 		if v.v.Digest != "" {
-			digest = " " + v.v.Digest
+			digest = ", sha256 " + v.v.Digest[:min(len(v.v.Digest), 12)]
 		}
 		p.Table.add(v.name, v.v.String()+digest)
 	}
