@@ -43,12 +43,17 @@ func example(t testing.TB, moved float32) *compare.Report {
 	s, err := compare.New(compare.Options{
 		Model: "orders", Primary: compare.Version{Name: "orders", Version: "7", Digest: "c392bf63e66e38681449e02f5bc3f38c92a274afbd4e8b94b4518e0cc55acbd7"},
 		Candidate: compare.Version{Name: "orders", Version: "8", Digest: "4b94b4518e0cc55acbd7c392bf63e66e38681449e02f5bc3f38c92a274afbd4e"}, Again: true,
-		Schema: &tensor.Schema{MaxBatch: 64, MaxRows: 64, Inputs: []tensor.Spec{spec("x", tensor.FP32), spec("country", tensor.Bytes)},
-			Outputs: []tensor.Spec{spec("class", tensor.Int64), spec("risk", tensor.FP32), spec("score", tensor.FP32)}},
+		Schema: &tensor.Schema{
+			MaxBatch: 64, MaxRows: 64, Inputs: []tensor.Spec{spec("x", tensor.FP32), spec("country", tensor.Bytes)},
+			Outputs: []tensor.Spec{spec("class", tensor.Int64), spec("risk", tensor.FP32), spec("score", tensor.FP32)},
+		},
 		Outputs: map[string]compare.Output{"risk": {Kind: "probability"}, "score": {Kind: "ranked"}}, Segments: []string{"country"},
 		Criteria: []compare.Criterion{
-			{Output: "risk", Figure: "flip", AtMost: criteria.At(0.02)}, {Output: "score", Figure: "rbo_distance", AtMost: criteria.At(0.05)}, {Output: "risk", Figure: "bias", Within: criteria.At(0.01)},
-			{Figure: "errors", AtMost: criteria.At(0.01)}, {Figure: "latency", AtMost: criteria.At(0.0005)},
+			{Output: "risk", Figure: "flip", AtMost: criteria.At(0.02)},
+			{Output: "score", Figure: "rbo_distance", AtMost: criteria.At(0.05)},
+			{Output: "risk", Figure: "bias", Within: criteria.At(0.01)},
+			{Figure: "errors", AtMost: criteria.At(0.01)},
+			{Figure: "latency", AtMost: criteria.At(0.0005)},
 		},
 	})
 	if err != nil {

@@ -39,7 +39,7 @@ func HTML(w io.Writer, r *compare.Report) error {
 		o := &r.Outputs[i]
 		if len(o.Rows) > 0 {
 			s.Figures = append(s.Figures, distribution("Differences of rows of "+o.Name, "In units of the tolerance; of a ranked list, its distance.",
-				"rows", func(x float64) string { return compare.Number(x, "") }, []named{{"A/B", o.Rows}, {"A/A", o.AgainRows}}))
+				"rows", sizeName, []named{{"A/B", o.Rows}, {"A/A", o.AgainRows}}))
 		}
 		for k := range o.Worst {
 			if x := &o.Worst[k]; k < shownWorst && x.Request != "" {
@@ -48,7 +48,7 @@ func HTML(w io.Writer, r *compare.Report) error {
 		}
 	}
 	if l := r.Latency; l != nil {
-		s.Figures = append(s.Figures, distribution("Device time", "Of the same requests.", "requests", func(x float64) string { return compare.Number(x, compare.UnitSeconds) },
+		s.Figures = append(s.Figures, distribution("Device time", "Of the same requests.", "requests", func(x float64) string { return "from " + compare.Number(x, compare.UnitSeconds) },
 			[]named{{"primary", l.Primary.Bars}, {"candidate", l.Candidate.Bars}}))
 	}
 	var out bytes.Buffer
@@ -64,7 +64,7 @@ func HTML(w io.Writer, r *compare.Report) error {
 const style = `
 header.look { border-color: light-dark(#a67c00, #f0c040); } .look .state { background: light-dark(#7d5d00, #f0c040); }
 pre { white-space: pre-wrap; font-size: 0.8rem; max-height: 16rem; overflow-y: auto; margin: 0.3rem 0 0.8rem; }
-.words { text-align: left; } td.words { white-space: normal; }
+.words { text-align: left; } td.words { white-space: normal; overflow-wrap: break-word; }
 `
 
 // limits shows each criterion's interval in parts of its limit.
@@ -81,6 +81,14 @@ func limits(r *compare.Report) chart.Figure {
 		l.Rows = append(l.Rows, chart.LimitRow{Name: j.Name, Mid: j.Excess() / limit, Lo: j.Interval.Low / limit, Hi: j.Interval.High / limit, Colour: colours[j.Verdict], Hint: j.Sentence + ": " + j.Words()})
 	}
 	return chart.NewFigure("Intervals against their limits", "The dashed line is the limit: PASS (green) is wholly on its left, FAIL (orange) wholly on its right.", l)
+}
+
+// sizeName names the bar of a size; of differences that are too large for any bar, such as those of classes, most are infinite.
+func sizeName(x float64) string {
+	if x >= 1e7 {
+		return "infinite"
+	}
+	return "from " + compare.Number(x, "")
 }
 
 type named struct {
@@ -100,7 +108,7 @@ func distribution(title, note, label string, write func(float64) string, all []n
 	from = slices.Compact(from)
 	c := chart.Rows{Title: title, X: chart.Axis{Label: label + ", % of all"}}
 	for _, x := range from {
-		c.Names = append(c.Names, "from "+write(x))
+		c.Names = append(c.Names, write(x))
 	}
 	for _, n := range all {
 		total := int64(0)
