@@ -196,8 +196,9 @@ type ModelDefaults struct {
 	// the long budgets in overload, and far fewer of the others.
 	FairRows bool `yaml:"fair_rows"`
 	// Promote says what becomes of a version that has passed the load gates and is newer than the live one: with
-	// newest it becomes live at once, with manual it waits for sluice models promote. Default newest. newest
-	// lets a wrong model serve that its golden rows, if it has any, do not show.
+	// newest it becomes live at once, with manual it waits for sluice models promote, with plan it is tried step
+	// by step. Default newest. newest lets a wrong model serve that its golden rows, if it has any, do not
+	// show.
 	Promote string `yaml:"promote"`
 	// KeepPrevious keeps the version that was live before loaded, so that sluice models rollback needs no load.
 	// Default true. false saves its memory and makes a way back wait for the load.

@@ -32,8 +32,8 @@ func TestModelPage(t *testing.T) {
 	keysTable(t, &b, texts, configType, inVersion)
 	b.WriteString("\nA model alone has these, in the file beside its versions, or where its one version has no folder:\n\n")
 	keysTable(t, &b, texts, configType, inModel)
-	for _, section := range []reflect.Type{reflect.TypeFor[agree.Tolerance](), reflect.TypeFor[PaddingConfig]()} {
-		key := map[string]string{"Tolerance": "tolerance", "PaddingConfig": "padding"}[section.Name()]
+	for _, section := range []reflect.Type{reflect.TypeFor[agree.Tolerance](), reflect.TypeFor[PaddingConfig](), reflect.TypeFor[RolloutConfig](), reflect.TypeFor[RolloutStep]()} {
+		key := map[string]string{"Tolerance": "tolerance", "PaddingConfig": "padding", "RolloutConfig": "rollout", "RolloutStep": "rollout.steps"}[section.Name()]
 		fmt.Fprintf(&b, "\n### `%s`\n\n", key)
 		keysTable(t, &b, texts, section, "")
 	}
@@ -77,7 +77,7 @@ func kindOfKey(t reflect.Type) string {
 		return "time"
 	case t.Kind() == reflect.Bool, t == reflect.TypeFor[*bool]():
 		return "switch"
-	case t.Kind() == reflect.Int, t.Kind() == reflect.Float64:
+	case t.Kind() == reflect.Int, t.Kind() == reflect.Int64, t.Kind() == reflect.Float64:
 		return "number"
 	case t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Int:
 		return "list of numbers"
