@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 
 	"go.uber.org/zap"
 
@@ -17,6 +18,7 @@ import (
 	"sluice/internal/telemetry"
 	"sluice/models"
 	"sluice/models/roles"
+	"sluice/serve/rollouts"
 )
 
 // NoState is the value of the setting state that keeps nothing over restarts.
@@ -158,4 +160,17 @@ func (r roleControl) Release(_ context.Context, c admin.Change) error {
 // Reject keeps a version from being taken as the newest.
 func (r roleControl) Reject(_ context.Context, c admin.Change) error {
 	return r.registry.Reject(c.Model, c.Version, by(c))
+}
+
+// startPlans begins to carry out the plans by which versions become live.
+func (s *Server) startPlans(context.Context) error {
+	s.plans = rollouts.New(rollouts.Options{Registry: s.registry, Log: s.log, Replay: replay})
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { s.plans.Run(ctx) })
+	s.endPlans = func() {
+		cancel()
+		running.Wait()
+	}
+	return nil
 }

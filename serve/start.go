@@ -30,6 +30,7 @@ var steps = []step{
 	{"roles", (*Server).openRoles},
 	{"models", (*Server).openRegistry},
 	{"scheduler", (*Server).startScheduler},
+	{"plans", (*Server).startPlans},
 	{"workers", func(s *Server, _ context.Context) error { return s.fleet.Start(s.batcher) }},
 	{"recording", func(s *Server, _ context.Context) error { return s.startRecording() }},
 	{"prediction log", func(s *Server, _ context.Context) error { return s.startPredictionLog() }},

@@ -18,6 +18,9 @@ func (s *Server) stop() error {
 	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.Drain.Deadline)
 	defer cancel()
 	err := s.drain(ctx)
+	if s.endPlans != nil {
+		s.endPlans()
+	}
 	s.stopRecording()
 	s.stopPredictionLog()
 	s.stopAccessLog()

@@ -45,14 +45,14 @@ type document struct {
 }
 
 type modelDocument struct {
-	Live     string   `yaml:"live"`
-	Previous string   `yaml:"previous"`
-	Canary   string   `yaml:"canary"`
-	Share    string   `yaml:"share"`
-	Passed   string   `yaml:"passed"`
-	Shadow   []string `yaml:"shadow"`
-	Hold     bool     `yaml:"hold"`
-	Rejected []string `yaml:"rejected"`
+	Live     string        `yaml:"live"`
+	Previous string        `yaml:"previous"`
+	Canary   string        `yaml:"canary"`
+	Share    string        `yaml:"share"`
+	Passed   string        `yaml:"passed"`
+	Shadow   []string      `yaml:"shadow"`
+	Hold     bool          `yaml:"hold"`
+	Rejected []string      `yaml:"rejected"`
 	Plan     *planDocument `yaml:"plan"`
 }
 

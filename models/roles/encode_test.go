@@ -22,8 +22,8 @@ func TestFile(t *testing.T) {
 	one, two := ref(1), ref(2)
 	text, err := encode(generation{
 		&State{Schema: Schema, Generation: 12, Holder: Holder{"abc", "127.0.0.1:8081"}, Models: map[string]Model{
-			"b":    {},
-			"1e5":  {Live: &two, Previous: &one, Canary: &Canary{ref(3), 0.1}, Shadow: []Ref{ref(4)}, Hold: true, Rejected: []Ref{ref(5), ref(6)},
+			"b": {},
+			"1e5": {Live: &two, Previous: &one, Canary: &Canary{ref(3), 0.1}, Shadow: []Ref{ref(4)}, Hold: true, Rejected: []Ref{ref(5), ref(6)},
 				Plan: &Plan{Ref: ref(3), Phase: "canary", Step: 2, Since: noon, Until: noon.Add(time.Second), Again: true, Why: "step 1 was well"}},
 			"null": {Hold: true},
 		}},
