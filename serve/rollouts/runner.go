@@ -44,7 +44,7 @@ const samplesWaiting = 8192
 type Runner struct {
 	opts    Options
 	watched atomic.Pointer[map[*models.Version]*watch]
-	views   atomic.Pointer[map[string]View]
+	views   atomic.Pointer[map[string]view]
 	samples chan sample
 	lost    atomic.Int64
 	// probing holds a token while an answer that is not finite is asked of the live version; probed has what came of it.
@@ -103,7 +103,7 @@ func (r *Runner) look() {
 		all = r.opts.Registry.Plans()
 	}
 	lost := r.lost.Swap(0)
-	views := map[string]View{}
+	views := map[string]view{}
 	next := map[string]*rollout.Tally{}
 	for i := range all {
 		p, plan := &all[i], PlanOf(&all[i])
@@ -118,7 +118,7 @@ func (r *Runner) look() {
 			next[p.Model] = t
 			m.Evidence = t.Evidence(now())
 		}
-		views[p.Model] = View{Plan: plan, Model: *m}
+		views[p.Model] = view{plan, *m}
 	}
 	r.tallies = next
 	r.watch(all)
