@@ -66,6 +66,7 @@ type Config struct {
 	PredictionLog PredictionLog `yaml:"prediction_log"`
 	ONNXRuntime   ONNXRuntime   `yaml:"onnxruntime"`
 	ModelDefaults ModelDefaults `yaml:"model_defaults"`
+	Webhooks      Webhooks      `yaml:"webhooks"`
 
 	// Devices are where models may run, the preferred first. Default none: the GPUs that are there and
 	// usable, then cpu; what `sluice devices` shows. As a flag or in the environment it is a
@@ -273,6 +274,7 @@ func Default() *Config {
 			Warmup:       400 * time.Millisecond,
 			Tolerance:    Tolerance{Abs: 1e-4, Rel: 1e-3},
 		},
-		sources: map[string]string{},
+		Webhooks: Webhooks{Timeout: 10 * time.Second, Attempts: 12},
+		sources:  map[string]string{},
 	}
 }

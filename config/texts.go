@@ -130,4 +130,9 @@ var texts = map[string]string{
 	"WebGPU.Power":                "High-performance or low-power. Default high-performance.",
 	"WebGPU.PreserveDevice":       "Keeps the device open between sessions. Default false: one that was lost is then not kept.",
 	"WebGPU.Validation":           "How much of each call is checked: disabled, wgpuOnly, basic or full. Default basic.",
+	"Webhooks":                    "Tells other programs of changes of roles: of each step of a plan, and of what people change.",
+	"Webhooks.Attempts":           "How often a change is tried, with waits from a second to ten minutes between. Default 12: about an hour. Too low loses changes while a receiver is away; too high makes those late that come behind.",
+	"Webhooks.Secret":             "Where the secret is with which each message is signed, 16 bytes or more: file:PATH, of which it is the whole content but for the end of a line, or env:NAME, a variable. Default empty, for no urls. Whoever has it can send messages that look as if they were the gateway's.",
+	"Webhooks.Timeout":            "How long one try may take. Default 10s. Too low gives up on slow receivers; too high makes those changes late that come behind.",
+	"Webhooks.URLs":               "Who is told, each by a POST of JSON without rows of requests. An address that is a secret itself is written file:PATH or env:NAME. Default none. A redirect is not followed.",
 }

@@ -42,6 +42,7 @@ func (v *validator) check(c *Config) {
 	v.files(c)
 	v.predictionLog(c)
 	v.models(&c.ModelDefaults)
+	v.webhooks(&c.Webhooks)
 	v.devices(c.Devices)
 }
 

@@ -186,12 +186,17 @@ func (r roleControl) Reject(_ context.Context, c admin.Change) error {
 // startPlans begins to carry out the plans by which versions become live.
 func (s *Server) startPlans(context.Context) error {
 	s.plans = rollouts.New(rollouts.Options{Registry: s.registry, Log: s.log, Replay: replay})
+	s.endPlans = begin(s.plans.Run)
+	return nil
+}
+
+// begin runs something until the function that it returns is called, which waits for its end.
+func begin(run func(context.Context)) (end func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
-	running.Go(func() { s.plans.Run(ctx) })
-	s.endPlans = func() {
+	running.Go(func() { run(ctx) })
+	return func() {
 		cancel()
 		running.Wait()
 	}
-	return nil
 }

@@ -56,6 +56,8 @@ type Server struct {
 	plans    *rollouts.Runner
 	// endPlans ends what carries out plans, and waits for it.
 	endPlans func()
+	// endWebhooks does so for what tells others of changes.
+	endWebhooks func()
 	// forgetful says why the roles are kept in memory alone; empty if they are not, or are to be.
 	forgetful string
 	copies    *bundle.Copies

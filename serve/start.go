@@ -31,6 +31,7 @@ var steps = []step{
 	{"models", (*Server).openRegistry},
 	{"scheduler", (*Server).startScheduler},
 	{"plans", (*Server).startPlans},
+	{"webhooks", func(s *Server, _ context.Context) error { return s.startWebhooks() }},
 	{"workers", func(s *Server, _ context.Context) error { return s.fleet.Start(s.batcher) }},
 	{"recording", func(s *Server, _ context.Context) error { return s.startRecording() }},
 	{"prediction log", func(s *Server, _ context.Context) error { return s.startPredictionLog() }},

@@ -21,6 +21,9 @@ func (s *Server) stop() error {
 	if s.endPlans != nil {
 		s.endPlans()
 	}
+	if s.endWebhooks != nil {
+		s.endWebhooks()
+	}
 	s.stopRecording()
 	s.stopPredictionLog()
 	s.stopAccessLog()
