@@ -66,6 +66,7 @@ type Config struct {
 	PredictionLog PredictionLog `yaml:"prediction_log"`
 	ONNXRuntime   ONNXRuntime   `yaml:"onnxruntime"`
 	ModelDefaults ModelDefaults `yaml:"model_defaults"`
+	Webhooks      Webhooks      `yaml:"webhooks"`
 
 	// Devices are where models may run, the preferred first. Default none: the GPUs that are there and
 	// usable, then cpu; what `sluice devices` shows. As a flag or in the environment it is a
@@ -196,8 +197,9 @@ type ModelDefaults struct {
 	// the long budgets in overload, and far fewer of the others.
 	FairRows bool `yaml:"fair_rows"`
 	// Promote says what becomes of a version that has passed the load gates and is newer than the live one: with
-	// newest it becomes live at once, with manual it waits for sluice models promote. Default newest. newest
-	// lets a wrong model serve that its golden rows, if it has any, do not show.
+	// newest it becomes live at once, with manual it waits for sluice models promote, with plan it is tried step
+	// by step. Default newest. newest lets a wrong model serve that its golden rows, if it has any, do not
+	// show.
 	Promote string `yaml:"promote"`
 	// KeepPrevious keeps the version that was live before loaded, so that sluice models rollback needs no load.
 	// Default true. false saves its memory and makes a way back wait for the load.
@@ -272,6 +274,7 @@ func Default() *Config {
 			Warmup:       400 * time.Millisecond,
 			Tolerance:    Tolerance{Abs: 1e-4, Rel: 1e-3},
 		},
-		sources: map[string]string{},
+		Webhooks: Webhooks{Timeout: 10 * time.Second, Attempts: 12},
+		sources:  map[string]string{},
 	}
 }

@@ -81,7 +81,7 @@ var texts = map[string]string{
 	"ModelDefaults.KeepVersions":  "How many of a model's newest versions stay loaded, unless version_policy of its config.pbtxt says. Default 1. Too low makes rolling back wait for a load; too high costs the memory of all of them.",
 	"ModelDefaults.MaxBatch":      "The most rows of one run. Default 64. The scheduler takes fewer where more rows would not be faster. Too low wastes a device that large batches would fill; too high makes warm-up long and memory large.",
 	"ModelDefaults.MaxRows":       "The most rows of one request, which is split where it is more than a batch. Default 0: the larger of max_batch and 1024. Too low refuses long lists (400); too high lets one request hold the device for many batches.",
-	"ModelDefaults.Promote":       "What becomes of a version that has passed the load gates and is newer than the live one: with newest it becomes live at once, with manual it waits for sluice models promote. Default newest. newest lets a wrong model serve that its golden rows, if it has any, do not show.",
+	"ModelDefaults.Promote":       "What becomes of a version that has passed the load gates and is newer than the live one: with newest it becomes live at once, with manual it waits for sluice models promote, with plan it is tried step by step. Default newest. newest lets a wrong model serve that its golden rows, if it has any, do not show.",
 	"ModelDefaults.Unproven":      "What becomes of a model if neither its graph nor a test shows that its rows keep apart: batch, under the watch of live comparisons, or single. Default batch. single is slower and sure.",
 	"ModelDefaults.Warmup":        "The time that warm-up spends on measuring a model when it is loaded. Default 400ms. Too low makes the first cost estimates poor; too high makes loading slow.",
 	"ONNXRuntime":                 "The library that runs the models.",
@@ -130,4 +130,9 @@ var texts = map[string]string{
 	"WebGPU.Power":                "High-performance or low-power. Default high-performance.",
 	"WebGPU.PreserveDevice":       "Keeps the device open between sessions. Default false: one that was lost is then not kept.",
 	"WebGPU.Validation":           "How much of each call is checked: disabled, wgpuOnly, basic or full. Default basic.",
+	"Webhooks":                    "Tells other programs of changes of roles: of each step of a plan, and of what people change.",
+	"Webhooks.Attempts":           "How often a change is tried, with waits from a second to ten minutes between. Default 12: about an hour. Too low loses changes while a receiver is away; too high makes those late that come behind.",
+	"Webhooks.Secret":             "Where the secret is with which each message is signed, 16 bytes or more: file:PATH, of which it is the whole content but for the end of a line, or env:NAME, a variable. Default empty, for no urls. Whoever has it can send messages that look as if they were the gateway's.",
+	"Webhooks.Timeout":            "How long one try may take. Default 10s. Too low gives up on slow receivers; too high makes those changes late that come behind.",
+	"Webhooks.URLs":               "Who is told, each by a POST of JSON without rows of requests. An address that is a secret itself is written file:PATH or env:NAME. Default none. A redirect is not followed.",
 }

@@ -42,6 +42,7 @@ func (v *validator) check(c *Config) {
 	v.files(c)
 	v.predictionLog(c)
 	v.models(&c.ModelDefaults)
+	v.webhooks(&c.Webhooks)
 	v.devices(c.Devices)
 }
 
@@ -143,7 +144,7 @@ func (v *validator) models(m *ModelDefaults) {
 	between(v, "model_defaults.max_batch", m.MaxBatch, 1, 4096)
 	between(v, "model_defaults.max_rows", m.MaxRows, 0, 1<<20)
 	v.oneOf("model_defaults.unproven", m.Unproven, "batch", "single")
-	v.oneOf("model_defaults.promote", m.Promote, "newest", "manual")
+	v.oneOf("model_defaults.promote", m.Promote, "newest", "manual", "plan")
 	between(v, "model_defaults.keep_versions", m.KeepVersions, 1, 100)
 	between(v, "model_defaults.warmup", m.Warmup, time.Millisecond, 10*time.Minute)
 	between(v, "model_defaults.tolerance.abs", m.Tolerance.Abs, 0, 1e6)

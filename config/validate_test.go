@@ -107,11 +107,20 @@ func TestRejectedFiles(t *testing.T) {
 	f("model_defaults: {max_batch: 0}", "model_defaults.max_batch: 0 must be from 1 to 4096")
 	f("model_defaults: {max_rows: -1}", "model_defaults.max_rows: -1 must be from 0 to 1048576")
 	f("model_defaults: {unproven: perhaps}", `model_defaults.unproven: "perhaps" must be one of batch, single`)
-	f("model_defaults: {promote: always}", `model_defaults.promote: "always" must be one of newest, manual`)
+	f("model_defaults: {promote: always}", `model_defaults.promote: "always" must be one of newest, manual, plan`)
 	f("model_defaults: {keep_versions: 0}", "model_defaults.keep_versions: 0 must be from 1 to 100")
 	f("model_defaults: {warmup: 0s}", "model_defaults.warmup: 0s must be from 1ms to 10m0s")
 	f("model_defaults: {tolerance: {abs: NaN}}", "model_defaults.tolerance.abs: NaN must be from 0 to 1e+06")
 	f("model_defaults: {tolerance: {rel: 1.5}}", "model_defaults.tolerance.rel: 1.5 must be from 0 to 1")
+
+	f("webhooks: {urls: ['ftp://h/x'], secret: 'env:A'}", `webhooks.urls[0]: "ftp://h/x" must be an address such as https://example.org/hook, without a user, or file:PATH or env:NAME`)
+	f("webhooks: {urls: ['https://a:b@h/x'], secret: 'env:A'}", `webhooks.urls[0]: "https://a:b@h/x" must be an address such as https://example.org/hook, without a user, or file:PATH or env:NAME`)
+	f("webhooks: {urls: ['https://h/x', 'https://h/x'], secret: 'env:A'}", `webhooks.urls[1]: "https://h/x" must be there once`)
+	f("webhooks: {urls: ['https://h/x']}", `webhooks.urls: "https://h/x" needs a secret to sign with: set webhooks.secret`)
+	f("webhooks: {urls: ['https://h/x'], secret: hush}", `webhooks.secret: "hush" must be file:PATH or env:NAME, never the secret itself`)
+	f("webhooks: {secret: 'env:A'}", "webhooks.secret: env:A is of no use while webhooks.urls is empty")
+	f("webhooks: {timeout: 1ms}", "webhooks.timeout: 1ms must be from 100ms to 1m0s")
+	f("webhooks: {attempts: 0}", "webhooks.attempts: 0 must be from 1 to 100")
 
 	f("devices: [cpu, cpu]", `devices[1].name: "cpu" is the name of devices[0] too: list each device once`)
 	refused["devices"] = true // and the rest in TestRejectedDevices

@@ -35,7 +35,8 @@ func (r *Registry) Promote(ctx context.Context, name, version string, by By) err
 		if m.Canary != nil {
 			about.Reason = reasons(about.Reason, endsCanary)
 		}
-		m.Hold, m.Canary = false, nil
+		endPlan(m, about)
+		m.Hold, m.Canary, m.Plan = false, nil, nil
 		if m.Live == nil || *m.Live != ref {
 			pass(m, ref)
 			m.Previous, m.Live = m.Live, &ref
@@ -49,8 +50,11 @@ func (r *Registry) Promote(ctx context.Context, name, version string, by By) err
 // loaded.
 func (r *Registry) Rollback(ctx context.Context, name string, by By) error {
 	now := r.opts.Roles.State().Models[name]
-	if now.Canary != nil {
-		return r.leaveCanary(name, now.Canary.Ref, by)
+	switch {
+	case now.Canary != nil:
+		return r.leave(name, now.Canary.Ref, by)
+	case planned(now.Plan):
+		return r.leave(name, now.Plan.Ref, by)
 	}
 	about := roles.Entry{Action: actRollback, Model: name}
 	previous := now.Previous
@@ -66,19 +70,20 @@ func (r *Registry) Rollback(ctx context.Context, name string, by By) error {
 	defer done()
 	about.Version, about.Digest = ref.Version, ref.Digest
 	return r.change(by, about, func(m *roles.Model, _ *roles.Entry) error {
-		if m.Live == nil || m.Previous == nil || *m.Previous != ref || m.Canary != nil {
+		if m.Live == nil || m.Previous == nil || *m.Previous != ref || m.Canary != nil || planned(m.Plan) {
 			return fault.Newf(fault.Conflict, "cannot roll back '%s': version %s, which was live before, has other files now, or the roles have just changed", name, ref.Version)
 		}
 		m.Rejected = and(m.Rejected, *m.Live)
-		m.Live, m.Previous = m.Previous, nil
+		m.Live, m.Previous, m.Plan = m.Previous, nil, nil
 		return nil
 	})
 }
 
-// leaveCanary is the way back from a canary: the live version has all units again.
-func (r *Registry) leaveCanary(name string, ref roles.Ref, by By) error {
+// leave is the way back from a canary, or from a version that has a plan: the live version has all units again.
+func (r *Registry) leave(name string, ref roles.Ref, by By) error {
 	return r.change(by, roles.Entry{Action: actRollback, Model: name}, func(m *roles.Model, about *roles.Entry) error {
-		if m.Live == nil || m.Canary == nil || m.Canary.Ref != ref {
+		tried := m.Canary != nil && m.Canary.Ref == ref || planned(m.Plan) && m.Plan.Ref == ref
+		if m.Live == nil || !tried {
 			return fault.Newf(fault.Conflict, "cannot roll back '%s': its roles have just changed", name)
 		}
 		about.Version, about.Digest, about.From = m.Live.Version, m.Live.Digest, ref.Version
@@ -110,7 +115,9 @@ func (r *Registry) Release(name string, by By) error {
 		}
 	})
 	err := r.change(by, roles.Entry{Action: actRelease, Model: name}, func(m *roles.Model, _ *roles.Entry) error {
-		m.Hold, m.Rejected, m.Passed = false, nil, ""
+		if m.Hold, m.Rejected, m.Passed = false, nil, ""; m.Plan != nil && m.Plan.Phase != planShadow && m.Plan.Phase != planCanary {
+			m.Plan = nil // a plan begins again
+		}
 		return nil
 	})
 	if err != nil {
@@ -151,6 +158,9 @@ func reject(m *roles.Model, ref roles.Ref, about *roles.Entry) {
 	}
 	if m.Canary != nil && m.Canary.Ref == ref {
 		m.Canary, about.Reason = nil, reasons(about.Reason, endsCanary)
+	}
+	if m.Plan != nil && m.Plan.Ref == ref {
+		endPlan(m, about)
 	}
 	m.Rejected = and(m.Rejected, ref)
 }

@@ -18,6 +18,7 @@ type Promotion = bundle.Promotion
 const (
 	PromoteNewest = bundle.PromoteNewest
 	PromoteManual = bundle.PromoteManual
+	PromotePlan   = bundle.PromotePlan
 )
 
 // self is who changes roles where nobody asked for it.
@@ -91,8 +92,10 @@ func rejects(m *roles.Model, digest string) bool {
 	return digest != "" && slices.ContainsFunc(m.Rejected, func(ref roles.Ref) bool { return ref.Digest == digest })
 }
 
-// fixed reports whether the live version stays until somebody promotes another.
-func (m *model) fixed() bool { return m.roles.Hold || m.promote == PromoteManual }
+// fixed reports whether the live version stays until somebody, or a plan, promotes another.
+func (m *model) fixed() bool {
+	return m.roles.Hold || m.promote == PromoteManual || m.promote == PromotePlan
+}
 
 // live is the version that requests without one go to: the one that has the role. While that is not ready, it
 // is the one before, and where newer versions are taken by themselves, or none has ever been live, any that is ready; nil if

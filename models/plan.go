@@ -171,7 +171,7 @@ func (e *entry) there() bool {
 
 // hasRole reports whether a version has a role for which it stays loaded. A version_policy says itself how many do.
 func (m *model) hasRole(e *entry) bool {
-	return e.mayBe(m.roles.Live) || m.roles.Canary != nil && e.mayBe(&m.roles.Canary.Ref) || m.keepPrevious && m.keep == 0 && e.gave == "" && e.mayBe(m.roles.Previous)
+	return e.mayBe(m.roles.Live) || m.roles.Canary != nil && e.mayBe(&m.roles.Canary.Ref) || m.roles.Plan != nil && planned(m.roles.Plan) && e.mayBe(&m.roles.Plan.Ref) || m.keepPrevious && m.keep == 0 && e.gave == "" && e.mayBe(m.roles.Previous)
 }
 
 // busy tells whether the model is on its way to what plan wants.

@@ -58,6 +58,7 @@ func (r *Registry) Canary(ctx context.Context, name, version string, share float
 			return fault.Newf(fault.Conflict, "cannot give a share of '%s' to version %s: clients could tell it from version %s: %s", name, version, m.Live.Version, difference)
 		}
 		lift(m, ref, about)
+		endPlan(m, about)
 		m.Canary = &roles.Canary{Ref: ref, Share: about.Share}
 		return nil
 	})
@@ -71,6 +72,7 @@ func (r *Registry) endCanary(name, version string, by By) error {
 			return fault.Newf(fault.Conflict, "'%s' has no canary that could be ended%s", name, ofVersion(version))
 		}
 		about.Version, about.Digest, about.Reason = c.Version, c.Digest, reasons(about.Reason, endsCanary)
+		endPlan(m, about)
 		m.Canary = nil
 		return nil
 	})

@@ -60,21 +60,29 @@ const maxKeyBytes = 4 << 10
 // hashKey is the key of redacted inputs, nil where none is hashed.
 func hashKey(cfg *config.Config) (key []byte, err error) {
 	const setting = "prediction_log.hash_key"
-	from, name, there := strings.Cut(cfg.PredictionLog.HashKey, ":")
-	switch {
-	case !there:
+	if cfg.PredictionLog.HashKey == "" {
 		return nil, nil
-	case from == "env":
-		key = []byte(os.Getenv(name))
-	default:
-		if key, err = prescan.ReadFile(name, maxKeyBytes); err != nil {
-			return nil, cfg.Fault(setting, fmt.Errorf("cannot read the key of redacted inputs from %s: %w", name, remedy.Named(err)))
-		}
+	}
+	key, name, err := readSecret(cfg, setting, cfg.PredictionLog.HashKey, "the key of redacted inputs")
+	if err != nil {
+		return nil, err
 	}
 	if len(key) < predlog.LeastKey {
 		return nil, cfg.Fault(setting, fmt.Errorf("%s has a key of %d bytes: values could be tried; it must have %d or more, such as the output of openssl rand -hex 32", name, len(key), predlog.LeastKey))
 	}
 	return key, nil
+}
+
+// readSecret reads what a setting keeps elsewhere, env:NAME or file:PATH, and returns that name or path too.
+func readSecret(cfg *config.Config, setting, where, what string) (secret []byte, name string, err error) {
+	from, name, _ := strings.Cut(where, ":")
+	if from == "env" {
+		return []byte(os.Getenv(name)), name, nil
+	}
+	if secret, err = prescan.ReadFile(name, maxKeyBytes); err != nil {
+		err = cfg.Fault(setting, fmt.Errorf("cannot read %s from %s: %w", what, name, remedy.Named(err)))
+	}
+	return secret, name, err
 }
 
 // checkRedactions warns of names that no model has, since an input with another name is written as it came.

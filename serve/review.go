@@ -24,6 +24,11 @@ func (r reviewer) Verify(ctx context.Context, model, version string) (any, error
 	return r.Review.Verify(ctx, model, version)
 }
 
+// Score is review.Score, as a document.
+func (r reviewer) Score(ctx context.Context, model, version string) (any, error) {
+	return r.Review.Score(ctx, model, version)
+}
+
 // replayed marks the keys of tasks that replay: no client's has both of these bits.
 const replayed = 3 << 62
 

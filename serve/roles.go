@@ -9,14 +9,17 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 
 	"go.uber.org/zap"
 
 	"sluice/config"
 	"sluice/gateway/http/admin"
+	"sluice/internal/fault"
 	"sluice/internal/telemetry"
 	"sluice/models"
 	"sluice/models/roles"
+	"sluice/serve/rollouts"
 )
 
 // NoState is the value of the setting state that keeps nothing over restarts.
@@ -79,6 +82,11 @@ func (s *Server) openRoles(context.Context) error {
 		for _, r := range s.registry.Refused() {
 			v.Refused = append(v.Refused, telemetry.RefusedVersions(r))
 		}
+		for name, m := range store.State().Models {
+			if p := m.Plan; p != nil {
+				v.Plans = append(v.Plans, telemetry.PlanInfo{Model: name, Version: p.Version, Phase: p.Phase, Step: p.Step})
+			}
+		}
 		for _, i := range s.registry.Index() {
 			v.List = append(v.List, telemetry.VersionInfo{Model: i.Name, Version: i.Version, State: i.State.String(), Role: string(i.Role), Share: i.Share})
 		}
@@ -88,7 +96,10 @@ func (s *Server) openRoles(context.Context) error {
 }
 
 // roleControl is what the admin port sees of the registry's roles.
-type roleControl struct{ registry *models.Registry }
+type roleControl struct {
+	registry *models.Registry
+	plans    *rollouts.Runner
+}
 
 func by(c admin.Change) models.By { return models.By{Who: c.Who, Reason: c.Reason, Key: c.Key} }
 
@@ -102,7 +113,11 @@ func (r roleControl) Versions() []admin.Version {
 		if i == 0 || index[i-1].Name != s.Name {
 			all = append(all, goneCanary(state.Models[s.Name].Canary, s.Name, index[i:])...)
 		}
-		all = append(all, admin.Version{Model: s.Name, Version: s.Version, State: s.State.String(), Role: string(s.Role), Share: s.Share, Held: s.Held, Digest: s.Digest, Reason: s.Reason})
+		v := admin.Version{Model: s.Name, Version: s.Version, State: s.State.String(), Role: string(s.Role), Share: s.Share, Held: s.Held, Digest: s.Digest, Reason: s.Reason}
+		if p := state.Models[s.Name].Plan; p != nil && p.Version == s.Version && p.Digest == s.Digest {
+			v.Plan = rollouts.PhaseText(p)
+		}
+		all = append(all, v)
 	}
 	return all
 }
@@ -128,6 +143,14 @@ func (r roleControl) History(model string, most int) ([]admin.Change, error) {
 		all = append(all, admin.Change{Time: e.Time, Generation: e.Generation, Who: e.Who, Action: e.Action, Model: e.Model, Version: e.Version, Digest: e.Digest, From: e.From, Share: e.Share, Reason: e.Reason, Key: e.Key})
 	}
 	return all, err
+}
+
+// Plan is how far a model's plan is. Figures are those of the gateway that runs it.
+func (r roleControl) Plan(model string) (admin.Plan, error) {
+	if err := r.registry.OnRecord(model, ""); fault.Of(err).Kind == fault.ModelNotFound {
+		return admin.Plan{}, err
+	}
+	return r.plans.Document(model), nil
 }
 
 // Promote makes a version live.
@@ -158,4 +181,22 @@ func (r roleControl) Release(_ context.Context, c admin.Change) error {
 // Reject keeps a version from being taken as the newest.
 func (r roleControl) Reject(_ context.Context, c admin.Change) error {
 	return r.registry.Reject(c.Model, c.Version, by(c))
+}
+
+// startPlans begins to carry out the plans by which versions become live.
+func (s *Server) startPlans(context.Context) error {
+	s.plans = rollouts.New(rollouts.Options{Registry: s.registry, Log: s.log, Replay: replay})
+	s.endPlans = begin(s.plans.Run)
+	return nil
+}
+
+// begin runs something until the function that it returns is called, which waits for its end.
+func begin(run func(context.Context)) (end func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { run(ctx) })
+	return func() {
+		cancel()
+		running.Wait()
+	}
 }

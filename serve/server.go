@@ -24,6 +24,7 @@ import (
 	"sluice/models/gates"
 	"sluice/models/roles"
 	"sluice/predlog"
+	"sluice/serve/rollouts"
 )
 
 // Options say what a Server is.
@@ -52,6 +53,11 @@ type Server struct {
 	batcher  *batcher.Batcher
 	registry *models.Registry
 	roles    *roles.Store
+	plans    *rollouts.Runner
+	// endPlans ends what carries out plans, and waits for it.
+	endPlans func()
+	// endWebhooks does so for what tells others of changes.
+	endWebhooks func()
 	// forgetful says why the roles are kept in memory alone; empty if they are not, or are to be.
 	forgetful string
 	copies    *bundle.Copies

@@ -30,6 +30,8 @@ var steps = []step{
 	{"roles", (*Server).openRoles},
 	{"models", (*Server).openRegistry},
 	{"scheduler", (*Server).startScheduler},
+	{"plans", (*Server).startPlans},
+	{"webhooks", func(s *Server, _ context.Context) error { return s.startWebhooks() }},
 	{"workers", func(s *Server, _ context.Context) error { return s.fleet.Start(s.batcher) }},
 	{"recording", func(s *Server, _ context.Context) error { return s.startRecording() }},
 	{"prediction log", func(s *Server, _ context.Context) error { return s.startPredictionLog() }},

@@ -18,6 +18,12 @@ func (s *Server) stop() error {
 	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.Drain.Deadline)
 	defer cancel()
 	err := s.drain(ctx)
+	if s.endPlans != nil {
+		s.endPlans()
+	}
+	if s.endWebhooks != nil {
+		s.endWebhooks()
+	}
 	s.stopRecording()
 	s.stopPredictionLog()
 	s.stopAccessLog()

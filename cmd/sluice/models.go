@@ -33,6 +33,8 @@ func modelsCommand() *cobra.Command {
   sluice models release MODEL          lift the hold, and rejections
   sluice models reject MODEL VERSION   never take a version as the newest
   sluice models history [MODEL]        who changed what, and when
+  sluice models plan MODEL             how far is a version on its way?
+  sluice models score MODEL[:V]        which proofs has a version?
 
 The commands after the first two ask the admin port of a running gateway.`,
 		Args: noCommand,

@@ -23,7 +23,7 @@ import (
 // roleCommands ask a running gateway which version is what, and change it.
 func roleCommands() []*cobra.Command {
 	return []*cobra.Command{
-		listCommand(), historyCommand(), diffCommand(), verifyCommand(),
+		listCommand(), historyCommand(), rolloutCommand(), scoreCommand(), diffCommand(), verifyCommand(),
 		roleCommand("promote MODEL VERSION", "Make a version the live one", `Make a version the live one. It is loaded and proven first if it is not. The version that was live stays
 loaded, so that rollback takes an instant. A hold, or a rejection of the version, is lifted.`),
 		roleCommand("canary MODEL VERSION SHARE", "Give a version a share of the units", `Give a version a share of the units, such as 5% or 0.05, of the requests that name no version. It is loaded
@@ -162,6 +162,9 @@ func printVersions(w io.Writer, all []admin.Version) error {
 		}
 		if v.Held {
 			role += ", held"
+		}
+		if v.Plan != "" {
+			role += ", plan: " + v.Plan
 		}
 		fmt.Fprintln(table, strings.Join([]string{v.Model, v.Version, v.State, cmp.Or(role, "-"), cmp.Or(shortDigest(v.Digest), "-"), v.Reason}, "\t"))
 	}

@@ -72,6 +72,7 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	c.metrics.collectDevices(ch)
 	c.metrics.collectRecording(ch)
 	c.metrics.collectVersions(ch)
+	c.metrics.collectWebhooks(ch)
 	c.metrics.collectPredictionLog(ch)
 	c.metrics.collectAccessLog(ch)
 	c.metrics.collectLog(ch)

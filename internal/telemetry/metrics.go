@@ -23,6 +23,7 @@ type Metrics struct {
 	deviceStates  atomic.Pointer[func() []DeviceState]
 	recording     atomic.Pointer[func() Recording]
 	versions      atomic.Pointer[func() Versions]
+	webhooks      atomic.Pointer[func() Webhooks]
 	predictionLog atomic.Pointer[func() PredictionLog]
 	accessLog     atomic.Pointer[func() AccessLog]
 	logDropped    atomic.Pointer[func() uint64]

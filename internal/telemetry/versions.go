@@ -11,6 +11,13 @@ type Versions struct {
 	// List has the versions of each model together, from old to new.
 	List    []VersionInfo
 	Refused []RefusedVersions
+	Plans   []PlanInfo
+}
+
+// PlanInfo is how far the plan of a model is. Step counts the canary's from 1 on.
+type PlanInfo struct {
+	Model, Version, Phase string
+	Step                  int
 }
 
 // RefusedVersions counts the versions of a model that a load gate has refused.
@@ -36,6 +43,8 @@ var (
 	descNewestLive     = describe("sluice_model_newest_live", "1 if the newest version on record is the live one.", "model")
 	descVersionRefused = describe("sluice_model_versions_refused_total", "Versions that a load gate has refused.", "model", "gate")
 	descCanaryShare    = describe("sluice_model_canary_share_ratio", "Share of the units that go to a canary.", byModel...)
+	descPlan           = describe("sluice_rollout_info", "1 for each model with a plan, with its version and its phase.", "model", "version", "phase")
+	descPlanStep       = describe("sluice_rollout_step", "Step of a plan's canary, from 1 on; 0 before it.", byModel...)
 	descRoleGeneration = describe("sluice_roles_generation", "Changes of roles so far.")
 	descRoleHolder     = describe("sluice_roles_holder", "1 on the gateway that changes roles, 0 on those that follow it.")
 	descRoleBehind     = describe("sluice_roles_behind", "1 while the roles in the state folder cannot be followed.")
@@ -58,6 +67,10 @@ func (m *Metrics) collectVersions(ch chan<- prometheus.Metric) {
 	}
 	for _, r := range v.Refused {
 		counter(ch, descVersionRefused, float64(r.Count), r.Model, r.Gate)
+	}
+	for _, p := range v.Plans {
+		gauge(ch, descPlan, 1, p.Model, p.Version, p.Phase)
+		gauge(ch, descPlanStep, float64(p.Step), p.Model, p.Version)
 	}
 	gauge(ch, descRoleGeneration, float64(v.Generation))
 	gauge(ch, descRoleHolder, bit(v.Holds))

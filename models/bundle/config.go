@@ -110,9 +110,12 @@ type Config struct {
 	// Lineage says where the model comes from: names with texts, shown and not read. Default none.
 	Lineage map[string]string `yaml:"lineage" in:"version"`
 	// Promote says what becomes of a version that has passed the load gates and is newer than the live
-	// one: newest, it becomes live at once, or manual, it waits for sluice models promote. Default
-	// model_defaults.promote, newest.
+	// one: newest, it becomes live at once, manual, it waits for sluice models promote, or plan, it is tried
+	// step by step as rollout says. Default model_defaults.promote, newest.
 	Promote Promotion `yaml:"promote" in:"model"`
+	// Rollout is the plan by which a version becomes live, with promote: plan. Default absent: the defaults of each
+	// of its keys.
+	Rollout *RolloutConfig `yaml:"rollout" in:"model"`
 	// KeepPrevious keeps the version that was live before loaded, so that a way back needs no load.
 	// Default model_defaults.keep_previous, true. false saves its memory.
 	KeepPrevious *bool `yaml:"keep_previous" in:"model"`
@@ -155,6 +158,7 @@ type Promotion string
 const (
 	PromoteNewest Promotion = "newest" // it becomes live at once
 	PromoteManual Promotion = "manual" // it waits for somebody to promote it
+	PromotePlan   Promotion = "plan"   // it is tried step by step, and then live or rejected
 )
 
 // Fallback is when a model's requests may leave its preferred device.
@@ -223,8 +227,8 @@ func (c *Config) validate() error {
 	if c.Unproven != "" && c.Unproven != UnprovenBatch && c.Unproven != UnprovenSingle {
 		fail("unproven", "unproven is %.40q; it must be batch or single%s", string(c.Unproven), near.Meant(string(c.Unproven), []string{string(UnprovenBatch), string(UnprovenSingle)}))
 	}
-	if c.Promote != "" && c.Promote != PromoteNewest && c.Promote != PromoteManual {
-		fail("promote", "promote is %.40q; it must be newest or manual%s", string(c.Promote), near.Meant(string(c.Promote), []string{string(PromoteNewest), string(PromoteManual)}))
+	if c.Promote != "" && c.Promote != PromoteNewest && c.Promote != PromoteManual && c.Promote != PromotePlan {
+		fail("promote", "promote is %.40q; it must be newest, manual or plan%s", string(c.Promote), near.Meant(string(c.Promote), []string{string(PromoteNewest), string(PromoteManual), string(PromotePlan)}))
 	}
 	if c.Nonfinite != NonfiniteLiteral && c.Nonfinite != NonfiniteNull {
 		fail("nonfinite", "nonfinite is %.40q; it must be literal or null", string(c.Nonfinite))
@@ -251,6 +255,11 @@ func (c *Config) validateLists(fail func(key, format string, args ...any)) {
 	if c.Padding != nil {
 		if err := c.Padding.validate(); err != nil {
 			fail("padding", "%w", err)
+		}
+	}
+	if c.Rollout != nil {
+		if err := c.Rollout.validate(); err != nil {
+			fail("rollout", "%w", err)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Labels)) {

@@ -38,6 +38,7 @@ var samples = map[string][2]string{
 	"sha256":        {"", "{model.onnx: '" + strings.Repeat("ab", 32) + "'}"},
 	"lineage":       {"", "{by: me}"},
 	"promote":       {"manual", ""},
+	"rollout":       {"{skip_shadow: true, steps: [{share: 0.1, time: 5s, units: 20}]}", ""},
 	"keep_previous": {"false", ""},
 	"unit":          {"user", ""},
 }
@@ -141,7 +142,7 @@ func TestInheritanceRefuses(t *testing.T) {
 	f("devices: [cpu, cpu]", "budget: 5ms", "../model.yaml line 1: devices names cpu twice; each device holds one session of a model")
 	f("devices: [cuda:0]", "budget: 5ms\ndevices: [cpu, cpu]", "model.yaml line 2: devices names cpu twice; each device holds one session of a model")
 	f("padding: {axis: seq}", "", "../model.yaml: padding.buckets is empty; list the lengths to pad to, such as [16, 32, 64]")
-	f("promote: newset", "", `../model.yaml: promote is "newset"; it must be newest or manual (did you mean newest?)`)
+	f("promote: newset", "", `../model.yaml: promote is "newset"; it must be newest, manual or plan (did you mean newest?)`)
 	f("keep_previous: maybe", "", "../model.yaml line 1: keep_previous cannot be such a value: write out what the anchors, aliases and tags there stand for")
 	f("<<: {lineage: {a: b}}", "", "../model.yaml: lineage is of one version: put it into the model.yaml of the version's own folder")
 	f("", "<<: {unit: user}", "model.yaml: unit is of the model, not of one version: put it into ../model.yaml, beside the folders of the versions")

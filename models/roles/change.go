@@ -94,7 +94,11 @@ func (s *Store) publish(e Entry, holder Holder, next *State) (*State, error) {
 	if err != nil {
 		return s.State(), err
 	}
-	next.Schema, next.Generation, next.Holder = Schema, max(s.State().Generation, s.highest)+1, holder
+	for name, m := range next.Models {
+		m.Plan = m.Plan.prepared()
+		next.Models[name] = m
+	}
+	next.Schema, next.Generation, next.Holder = next.schema(), max(s.State().Generation, s.highest)+1, holder
 	e.Generation = next.Generation
 	text, err := encode(generation{next, e})
 	if err == nil && s.folder != nil {

@@ -58,7 +58,7 @@ func (m Model) check() error {
 			return fmt.Errorf("passed: %w", err)
 		}
 	}
-	return errors.Join(checkRefs("shadow", m.Shadow, maxShadows), checkRefs("rejected", m.Rejected, maxRejected))
+	return errors.Join(checkRefs("shadow", m.Shadow, maxShadows), checkRefs("rejected", m.Rejected, maxRejected), m.Plan.check())
 }
 
 func checkRef(role string, r *Ref) error {

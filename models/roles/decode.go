@@ -45,14 +45,15 @@ type document struct {
 }
 
 type modelDocument struct {
-	Live     string   `yaml:"live"`
-	Previous string   `yaml:"previous"`
-	Canary   string   `yaml:"canary"`
-	Share    string   `yaml:"share"`
-	Passed   string   `yaml:"passed"`
-	Shadow   []string `yaml:"shadow"`
-	Hold     bool     `yaml:"hold"`
-	Rejected []string `yaml:"rejected"`
+	Live     string        `yaml:"live"`
+	Previous string        `yaml:"previous"`
+	Canary   string        `yaml:"canary"`
+	Share    string        `yaml:"share"`
+	Passed   string        `yaml:"passed"`
+	Shadow   []string      `yaml:"shadow"`
+	Hold     bool          `yaml:"hold"`
+	Rejected []string      `yaml:"rejected"`
+	Plan     *planDocument `yaml:"plan"`
 }
 
 // decode reads a file's text. Whatever is wrong with it is an error, and none of it is taken.
@@ -82,10 +83,14 @@ func decode(text []byte) (g generation, err error) {
 	if err := yaml.UnmarshalWithOptions(text, &d, yaml.Strict()); err != nil {
 		return generation{}, plainError(err)
 	}
-	if d.Schema != Schema {
-		return generation{}, fmt.Errorf("it has schema %d; it must be %d", d.Schema, Schema)
+	if d.Schema < schemaFirst {
+		return generation{}, fmt.Errorf("it has schema %d; it must be from %d to %d", d.Schema, schemaFirst, Schema)
 	}
-	return d.generation()
+	g, err = d.generation()
+	if err == nil && d.Schema < g.state.schema() {
+		return generation{}, fmt.Errorf("it has schema %d and a plan, which schema %d has", d.Schema, schemaPlan)
+	}
+	return g, err
 }
 
 // checkDigest holds the first line against the others.
@@ -160,7 +165,10 @@ func (d *modelDocument) model() (m Model, err error) {
 	if m.Shadow, err = list(d.Shadow); err != nil {
 		return m, err
 	}
-	m.Rejected, err = list(d.Rejected)
+	if m.Rejected, err = list(d.Rejected); err != nil {
+		return m, err
+	}
+	m.Plan, err = d.Plan.plan()
 	return m, err
 }
 

@@ -38,7 +38,7 @@
 // of a schema that is not known here is not passed over: nothing is published over what a newer program wrote.
 //
 //	# sha256: 5a1e...
-//	schema: 1
+//	schema: 2                   # 1 if there is no plan
 //	generation: 12
 //	holder:
 //	  id: "6f0c2b1d9a3e4f58"
@@ -55,6 +55,13 @@
 //	    passed: "11"              # left for an older one
 //	    rejected:
 //	      - "6@4a8a08..."
+//	    plan:                     # of a version that is to become live by itself: package rollout
+//	      version: "9@92eb5f..."
+//	      phase: "canary"
+//	      step: 2
+//	      since: "2026-01-02T15:04:05Z"
+//	      again: false
+//	      why: "a sentence"
 //	entry:
 //	  time: "2026-01-02T15:04:05Z"
 //	  ...

@@ -100,6 +100,7 @@ func (w *writer) model(name string, m Model) {
 	}
 	w.refs("shadow", m.Shadow)
 	w.refs("rejected", m.Rejected)
+	w.plan(m.Plan)
 }
 
 func (w *writer) refs(key string, refs []Ref) {

@@ -22,8 +22,9 @@ func TestFile(t *testing.T) {
 	one, two := ref(1), ref(2)
 	text, err := encode(generation{
 		&State{Schema: Schema, Generation: 12, Holder: Holder{"abc", "127.0.0.1:8081"}, Models: map[string]Model{
-			"b":    {},
-			"1e5":  {Live: &two, Previous: &one, Canary: &Canary{ref(3), 0.1}, Shadow: []Ref{ref(4)}, Hold: true, Rejected: []Ref{ref(5), ref(6)}},
+			"b": {},
+			"1e5": {Live: &two, Previous: &one, Canary: &Canary{ref(3), 0.1}, Shadow: []Ref{ref(4)}, Hold: true, Rejected: []Ref{ref(5), ref(6)},
+				Plan: &Plan{Ref: ref(3), Phase: "canary", Step: 2, Since: noon, Until: noon.Add(time.Second), Again: true, Why: "step 1 was well"}},
 			"null": {Hold: true},
 		}},
 		Entry{Time: noon, Generation: 12, Who: "Zoë", Action: "canary", Model: "1e5", Version: "3", Digest: digest(3), Share: 0.1, Reason: `say "*why* & [where]: {a\b}" # !`},
@@ -31,7 +32,7 @@ func TestFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	body := strings.NewReplacer("$", strings.Repeat("0", 63)).Replace(`schema: 1
+	body := strings.NewReplacer("$", strings.Repeat("0", 63)).Replace(`schema: 2
 generation: 12
 holder:
   id: "abc"
@@ -48,6 +49,14 @@ models:
     rejected:
       - "5@$5"
       - "6@$6"
+    plan:
+      version: "3@$3"
+      phase: "canary"
+      step: 2
+      since: "2026-01-02T12:00:00.005Z"
+      until: "2026-01-02T12:00:01.005Z"
+      again: true
+      why: "step 1 was well"
   "b":
     hold: false
   "null":
@@ -91,12 +100,20 @@ func TestFilesThatAreRefused(t *testing.T) {
 		f(flipped, "it")
 	}
 	f(sealed("schema: 1\na: "+strings.Repeat("[", 9000)), "brackets and braces")
-	f(sealed("schema: 2\nwhat: ever\n"), "a newer one wrote it")
-	f(sealed("schema: 0\n"), "it has schema 0; it must be 1")
-	f(sealed(entry), "it has schema 0; it must be 1")
+	f(sealed("schema: 3\nwhat: ever\n"), "a newer one wrote it")
+	f(sealed("schema: 0\n"), "it has schema 0; it must be from 1 to 2")
+	f(sealed(entry), "it has schema 0; it must be from 1 to 2")
 	f(sealed("schema: 1\ngeneration: -1\n"+entry), "line 3: cannot unmarshal -1")
 	f(sealed("schema: 1\ngeneration: 1\nstray: 1\n"+entry), "line 4: unknown field")
 	f(sealed("schema: 1\ngeneration: 1\n"), "the entry's time")
+	plan := func(more string) string {
+		return "  \"m\":\n    hold: true\n    plan:\n      version: \"1@" + digest(1) + "\"\n      phase: \"look\"\n" + more
+	}
+	since := "      since: \"2026-01-02T12:00:00Z\"\n"
+	f(sealed(body(plan(since))), "it has schema 1 and a plan, which schema 2 has")
+	f(sealed(body(plan(""))), "the plan does not say since when")
+	f(sealed(body(plan(since+"      until: \"noon\"\n"))), "the plan's time \"noon\"")
+	f(sealed(body(plan(since+"      step: -1\n"))), "the plan's step is -1")
 	f(sealed(body("  \"../m\":\n    hold: true\n")), "the model name")
 	f(sealed(body("  \"m\":\n    live: \"1\"\n")), `"1" must be VERSION@DIGEST`)
 	f(sealed(body("  \"m\":\n    live: \"1@12\"\n")), "live: the digest")
@@ -146,6 +163,9 @@ func anyModel(t *rapid.T) (m Model) {
 	}
 	if c := pointer("canary"); c != nil {
 		m.Canary = &Canary{*c, 1 - rapid.Float64Range(0, 1-1e-12).Draw(t, "share")}
+	}
+	if p := pointer("plan"); p != nil {
+		m.Plan = &Plan{Ref: *p, Phase: rapid.SampledFrom([]string{"shadow", "look"}).Draw(t, "phase"), Step: rapid.IntRange(0, maxSteps).Draw(t, "step"), Since: noon, Again: m.Hold, Why: "a: \"b\""}
 	}
 	return m
 }
@@ -202,7 +222,7 @@ func TestRoundTrips(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			want := generation{&State{Schema: Schema, Generation: s.State().Generation, Holder: s.self, Models: model}, Entry{}}
+			want := generation{&State{Schema: (&State{Models: model}).schema(), Generation: s.State().Generation, Holder: s.self, Models: model}, Entry{}}
 			if !same(generation{s.State(), Entry{}}, want) {
 				t.Fatalf("got %+v, want %+v", s.State(), want.state)
 			}

@@ -9,8 +9,14 @@ import (
 	"time"
 )
 
-// Schema is the version of the format that this program writes, and the highest that it reads.
-const Schema = 1
+// Schema is the highest version of the format that this program reads. It writes the oldest one that has all of a state.
+const Schema = schemaPlan
+
+// The versions of the format.
+const (
+	schemaFirst = 1
+	schemaPlan  = 2 // with plans
+)
 
 // Ref names a version by its name and its content.
 type Ref struct{ Version, Digest string }
@@ -45,6 +51,8 @@ type Model struct {
 	Hold bool
 	// Rejected versions are never taken because they are the newest, until they are released.
 	Rejected []Ref
+	// Plan is the way of a version that is to become live by itself; nil if there is none.
+	Plan *Plan
 }
 
 // Holder is who holds the lease. The zero value is nobody.
@@ -74,7 +82,7 @@ func (s *State) Clone() *State {
 }
 
 func (m Model) clone() Model {
-	m.Live, m.Previous, m.Canary = copied(m.Live), copied(m.Previous), copied(m.Canary)
+	m.Live, m.Previous, m.Canary, m.Plan = copied(m.Live), copied(m.Previous), copied(m.Canary), copied(m.Plan)
 	m.Shadow, m.Rejected = slices.Clone(m.Shadow), slices.Clone(m.Rejected)
 	return m
 }

@@ -96,7 +96,7 @@ func Open(opts Options) (*Store, error) {
 		history: &history{dir: opts.Dir, sys: opts.sys, most: opts.HistoryBytes},
 	}
 	s.history.rotated = s.readKeys
-	first := &State{Schema: Schema, Models: map[string]Model{}}
+	first := &State{Schema: schemaFirst, Models: map[string]Model{}}
 	if opts.Dir == "" {
 		first.Holder = s.self
 	}

@@ -44,8 +44,9 @@ func everything() *telemetry.Metrics {
 	})
 	metrics.WatchDevices(func() []telemetry.DeviceState { return []telemetry.DeviceState{{Name: "cpu", State: "up"}} })
 	metrics.WatchVersions(func() telemetry.Versions {
-		return telemetry.Versions{List: []telemetry.VersionInfo{{Model: "m", Version: "1", State: "READY", Role: "live"}, {Model: "m", Version: "2", State: "READY", Role: "canary", Share: 0.05}}, Refused: []telemetry.RefusedVersions{{Model: "m", Gate: "golden", Count: 1}}}
+		return telemetry.Versions{List: []telemetry.VersionInfo{{Model: "m", Version: "1", State: "READY", Role: "live"}, {Model: "m", Version: "2", State: "READY", Role: "canary", Share: 0.05}}, Refused: []telemetry.RefusedVersions{{Model: "m", Gate: "golden", Count: 1}}, Plans: []telemetry.PlanInfo{{Model: "m", Version: "2", Phase: "canary", Step: 2}}}
 	})
+	metrics.WatchWebhooks(func() telemetry.Webhooks { return telemetry.Webhooks{} })
 	metrics.WatchRecording(func() telemetry.Recording { return telemetry.Recording{} })
 	metrics.WatchPredictionLog(func() telemetry.PredictionLog {
 		return telemetry.PredictionLog{Dropped: []telemetry.Dropped{{Reason: "disk"}}}

@@ -19,6 +19,27 @@ type Review interface {
 	// Verify tells whether the files of a version are still those that were proven; those of all versions of the model if
 	// version is empty. It is Conflict while another call goes on.
 	Verify(ctx context.Context, model, version string) (any, error)
+	// Score counts the proofs of a version, of the live one if version is empty.
+	Score(ctx context.Context, model, version string) (any, error)
+}
+
+func (p *Port) score(w http.ResponseWriter, r *http.Request) error {
+	if p.opt.Review == nil {
+		return fault.New(fault.NotFound, "Not Found")
+	}
+	name, f := wire.ModelName(nil, []byte(r.PathValue("model")))
+	if f != nil {
+		return f
+	}
+	version := r.URL.Query().Get("version")
+	if len(version) > maxKey {
+		return fault.Newf(fault.InvalidParameter, "version has at most %d characters", maxKey)
+	}
+	found, err := p.opt.Review.Score(r.Context(), string(name), version)
+	if err != nil {
+		return err
+	}
+	return answer(w, found)
 }
 
 func (p *Port) diff(w http.ResponseWriter, r *http.Request) error {

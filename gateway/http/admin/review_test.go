@@ -12,6 +12,10 @@ import (
 // fakeReview remembers what it was asked for. It has no version 9, and is busy with the model "large".
 type fakeReview struct{ asked []string }
 
+func (f *fakeReview) Score(_ context.Context, model, version string) (any, error) {
+	return map[string]string{"model": model, "version": version}, nil
+}
+
 func (f *fakeReview) Diff(_ context.Context, model, from, to string) (any, error) {
 	if to == "9" {
 		return nil, fault.Newf(fault.VersionNotFound, "'%s' has no version 9; its versions: 2, 1", model)

@@ -22,6 +22,8 @@ import (
 type Roles interface {
 	Versions() []Version
 	History(model string, most int) ([]Change, error)
+	// Plan is how far the plan of a model is.
+	Plan(model string) (Plan, error)
 	Promote(ctx context.Context, c Change) error
 	Canary(ctx context.Context, c Change) error
 	Rollback(ctx context.Context, c Change) error
@@ -38,6 +40,7 @@ type Version struct {
 	Role    string  `json:"role,omitempty"`   // live, canary, previous, candidate, rejected
 	Share   float64 `json:"share,omitempty"`  // of the units, from 0 to 1: a canary's
 	Held    bool    `json:"held,omitempty"`   // nothing takes the live version's place
+	Plan    string  `json:"plan,omitempty"`   // how far its plan is, such as "canary, step 2 of 5"
 	Digest  string  `json:"digest,omitempty"` // SHA-256 over the files, once they have been read
 	Reason  string  `json:"reason,omitempty"` // why it is not ready
 }
@@ -178,6 +181,21 @@ func (p *Port) versions(w http.ResponseWriter, _ *http.Request) error {
 		return fault.New(fault.NotFound, "Not Found")
 	}
 	return answer(w, p.opt.Roles.Versions())
+}
+
+func (p *Port) plan(w http.ResponseWriter, r *http.Request) error {
+	if p.opt.Roles == nil {
+		return fault.New(fault.NotFound, "Not Found")
+	}
+	name, f := wire.ModelName(nil, []byte(r.PathValue("model")))
+	if f != nil {
+		return f
+	}
+	found, err := p.opt.Roles.Plan(string(name))
+	if err != nil {
+		return err
+	}
+	return answer(w, found)
 }
 
 func (p *Port) history(w http.ResponseWriter, r *http.Request) error {

@@ -35,6 +35,10 @@ func (f *fakeRoles) History(model string, most int) ([]Change, error) {
 	return []Change{{Who: "alice", Action: "promote", Model: model, Generation: uint64(most)}}, nil //nolint:gosec // a test's own number
 }
 
+func (f *fakeRoles) Plan(model string) (Plan, error) {
+	return Plan{Model: model, Phase: "canary"}, nil
+}
+
 func (f *fakeRoles) Promote(_ context.Context, c Change) error { return f.note("promote", c) }
 func (f *fakeRoles) Canary(_ context.Context, c Change) error {
 	return f.note(fmt.Sprint("canary ", c.Share), c)

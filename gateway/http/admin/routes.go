@@ -32,6 +32,8 @@ var routes = []Route{
 	{"POST", "/v2/repository/index", Closed, (*Port).index},
 	{"GET", "/v2/repository/versions", Closed, (*Port).versions},
 	{"GET", "/v2/repository/history", Closed, (*Port).history},
+	{"GET", "/v2/repository/models/{model}/plan", Closed, (*Port).plan},
+	{"GET", "/v2/repository/models/{model}/score", Closed, (*Port).score},
 	{"GET", "/v2/repository/models/{model}/diff", Closed, (*Port).diff},
 	{"POST", "/v2/repository/models/{model}/verify", Operate, (*Port).verify},
 	{"POST", "/v2/repository/models/{model}/load", Operate, (*Port).load},

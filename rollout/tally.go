@@ -1,0 +1,139 @@
+package rollout
+
+import (
+	"math"
+	"time"
+
+	"sluice/compare/measure"
+	"sluice/compare/sequence"
+)
+
+// bloomBytes is the filter of one arm's units: at 100,000 units it passes over one in a hundred.
+const bloomBytes = 128 << 10
+
+// alpha is the chance that a criterion's interval is ever wrong. Each arm has half of it.
+const alpha = 0.05
+
+// Sample is one request to the canary or to the live version.
+type Sample struct {
+	Canary bool
+	Unit   uint64
+	Failed bool
+	Took   time.Duration
+	// Score is the mean of the first output; NaN if there is none.
+	Score float64
+}
+
+// Tally gathers the evidence of one step of a canary. Its memory is constant.
+type Tally struct {
+	plan         *Plan
+	of           State
+	began        time.Time
+	canary, live *arm
+	notFinite    int64
+	lost         int64
+	slices       []Slice // the last that had enough requests
+	slice        Slice   // the one that is open
+	at           int64   // its number since began
+}
+
+// arm is one of the two versions.
+type arm struct {
+	Arm
+	seen   *measure.Bloom
+	errors *sequence.Betting
+	score  *sequence.Asymptotic
+}
+
+func newArm(units int64) *arm {
+	seen, err := measure.NewBloom(bloomBytes)
+	errors, err2 := sequence.NewBetting(alpha / 2)
+	score, err3 := sequence.NewAsymptotic(alpha/2, max(units, 1))
+	if err != nil || err2 != nil || err3 != nil {
+		panic("BUG: the figures of a canary are refused")
+	}
+	return &arm{seen: seen, errors: errors, score: score}
+}
+
+// NewTally begins to gather under a state. Before may be the tally of the step before, or nil: a canary that has all units leaves
+// none to the live version, whose figures are then those of the step before.
+func NewTally(p *Plan, of State, now time.Time, before *Tally) *Tally {
+	step := Step{}
+	if of.Step >= 1 && of.Step <= len(p.Steps) {
+		step = p.Steps[of.Step-1]
+	}
+	t := &Tally{plan: p, of: of, began: now, canary: newArm(step.Units), live: newArm(step.Units)}
+	if step.Share == 1 && before != nil && before.of.Ref == of.Ref {
+		t.live = before.live
+	}
+	return t
+}
+
+// Of reports whether the tally was begun under a state.
+func (t *Tally) Of(s *State) bool { return t.of.is(s) }
+
+// Add counts a request that has ended by now.
+func (t *Tally) Add(now time.Time, s *Sample) {
+	a := t.live
+	if s.Canary {
+		a = t.canary
+		t.turn(now)
+		t.slice.Requests++
+		if t.plan.P99 > 0 && s.Took > t.plan.P99 {
+			t.slice.Over++
+		}
+	}
+	a.Requests++
+	failed := 0.0
+	if s.Failed {
+		a.Failed++
+		failed = 1
+	}
+	if !a.seen.Add(s.Unit) {
+		return // a unit that comes again is not independent of its first request
+	}
+	a.Units++
+	_ = a.errors.Add(failed) // 0 and 1 are shares
+	if !s.Failed && !math.IsNaN(s.Score) {
+		_ = a.score.Add(s.Score) // what is too large for it is left out
+	}
+}
+
+// turn closes the slice that is over.
+func (t *Tally) turn(now time.Time) {
+	at := int64(now.Sub(t.began) / t.plan.Slice)
+	if at == t.at {
+		return
+	}
+	if t.slice.Requests >= sliceRequests {
+		if len(t.slices) == lastSlices {
+			t.slices = append(t.slices[:0], t.slices[1:]...)
+		}
+		t.slices = append(t.slices, t.slice)
+	}
+	t.slice, t.at = Slice{}, at
+}
+
+// NotFinite counts an answer of the canary that has a NaN or an infinity where the live version has none.
+func (t *Tally) NotFinite() { t.notFinite++ }
+
+// Lose counts requests that could not be counted.
+func (t *Tally) Lose(n int64) { t.lost += n }
+
+// Evidence is what was gathered until now.
+func (t *Tally) Evidence(now time.Time) Evidence {
+	t.turn(now)
+	e := Evidence{
+		Of: t.of, Watched: now.Sub(t.began), Canary: t.canary.figures(), Live: t.live.figures(),
+		NotFinite: t.notFinite, Lost: t.lost, Slices: append([]Slice(nil), t.slices...),
+	}
+	c, l := t.canary.score.Interval(), t.live.score.Interval()
+	e.Score = sequence.Excess(c, l)
+	return e
+}
+
+func (a *arm) figures() Arm {
+	f := a.Arm
+	f.Errors, f.Mean = a.errors.Interval(), a.score.Mean()
+	return f
+}

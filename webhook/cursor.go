@@ -1,0 +1,130 @@
+package webhook
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+)
+
+// cursorFile is the file in the state folder.
+const cursorFile = "webhooks.json"
+
+const cursorVersion = 1
+
+// maxCursorBytes is far above what the targets of a gateway take.
+const maxCursorBytes = 1 << 20
+
+// cursor is how far a target was told.
+type cursor struct {
+	// Done is the number of the last change that was told or dropped, Tried how often the next one was tried.
+	Done  uint64 `json:"done"`
+	Tried int    `json:"tried,omitempty"`
+}
+
+// cursors are those of all targets, by their keys. With a folder they outlive the process.
+type cursors struct {
+	mu   sync.Mutex
+	dir  string // empty: in memory
+	here map[string]cursor
+}
+
+// document is the file's content.
+type document struct {
+	Version int               `json:"version"`
+	Targets map[string]cursor `json:"targets"`
+}
+
+// get reads a target's cursor. Another process may have told it since.
+func (c *cursors) get(key string) (at cursor, known bool, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.load(); err != nil {
+		return at, false, err
+	}
+	at, known = c.here[key]
+	return at, known, nil
+}
+
+// set writes it, so that it lasts.
+func (c *cursors) set(key string, at cursor) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.load(); err != nil {
+		return err
+	}
+	c.here[key] = at
+	if c.dir == "" {
+		return nil
+	}
+	text, err := json.Marshal(document{cursorVersion, c.here})
+	if err != nil {
+		return err
+	}
+	return replace(c.dir, text)
+}
+
+func (c *cursors) load() error {
+	if c.here == nil {
+		c.here = map[string]cursor{}
+	}
+	if c.dir == "" {
+		return nil
+	}
+	text, err := os.ReadFile(filepath.Join(c.dir, cursorFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	d, err := decode(text)
+	if err != nil {
+		return err
+	}
+	c.here = d
+	return nil
+}
+
+// decode reads the file. One that is damaged or of a newer program is an error, since to begin anew would tell everything again.
+func decode(text []byte) (map[string]cursor, error) {
+	if len(text) > maxCursorBytes {
+		return nil, fmt.Errorf("%s has %d bytes; the limit is %d", cursorFile, len(text), maxCursorBytes)
+	}
+	var d document
+	if err := json.Unmarshal(text, &d); err != nil {
+		return nil, fmt.Errorf("%s cannot be read: remove it, and changes are told from now on: %w", cursorFile, err)
+	}
+	if d.Version != cursorVersion {
+		return nil, fmt.Errorf("%s has version %d, and this program reads version %d", cursorFile, d.Version, cursorVersion)
+	}
+	if d.Targets == nil {
+		d.Targets = map[string]cursor{}
+	}
+	for key, at := range d.Targets {
+		if at.Tried < 0 {
+			return nil, fmt.Errorf("%s: the target %.40q was tried %d times", cursorFile, key, at.Tried)
+		}
+	}
+	return d.Targets, nil
+}
+
+// replace writes the file whole or not at all.
+func replace(dir string, text []byte) error {
+	f, err := os.CreateTemp(dir, ".webhooks-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name()) //nolint:errcheck // it has its name by then
+	_, err = f.Write(text)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), filepath.Join(dir, cursorFile))
+}
