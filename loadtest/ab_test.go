@@ -87,7 +87,7 @@ func TestMirrorJudgesAnotherModel(t *testing.T) {
 	f := func(model string, verdict sequence.Verdict, broken int) {
 		t.Helper()
 		o := pair(at, at, compare.Mirror)
-		o.Load, o.Length, o.Warmup, o.Target.Model, o.B.Model = "constant:200", 400*time.Millisecond, 0, "a", model
+		o.Load, o.Length, o.Warmup, o.Target.Model, o.B.Model = "constant:200", 800*time.Millisecond, 0, "a", model
 		r, _, err := AB(t.Context(), o)
 		whole(t, r, err)
 		answers := r.AB.Answers
