@@ -36,6 +36,7 @@ func (r *Registry) Promote(ctx context.Context, name, version string, by By) err
 			about.Reason = reasons(about.Reason, endsCanary)
 		}
 		m.Hold, m.Canary = false, nil
+		endShadow(m, ref)
 		if m.Live == nil || *m.Live != ref {
 			pass(m, ref)
 			m.Previous, m.Live = m.Live, &ref
@@ -152,6 +153,7 @@ func reject(m *roles.Model, ref roles.Ref, about *roles.Entry) {
 	if m.Canary != nil && m.Canary.Ref == ref {
 		m.Canary, about.Reason = nil, reasons(about.Reason, endsCanary)
 	}
+	endShadow(m, ref)
 	m.Rejected = and(m.Rejected, ref)
 }
 

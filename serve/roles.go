@@ -88,7 +88,10 @@ func (s *Server) openRoles(context.Context) error {
 }
 
 // roleControl is what the admin port sees of the registry's roles.
-type roleControl struct{ registry *models.Registry }
+type roleControl struct {
+	registry *models.Registry
+	begin    func(model, version string) bool // has a shadow that was stopped run again
+}
 
 func by(c admin.Change) models.By { return models.By{Who: c.Who, Reason: c.Reason, Key: c.Key} }
 
@@ -138,6 +141,15 @@ func (r roleControl) Promote(ctx context.Context, c admin.Change) error {
 // Canary gives a version a share of the units.
 func (r roleControl) Canary(ctx context.Context, c admin.Change) error {
 	return r.registry.Canary(ctx, c.Model, c.Version, c.Share, by(c))
+}
+
+// Shadow makes a version a shadow, or ends that. One that had been stopped runs again.
+func (r roleControl) Shadow(ctx context.Context, c admin.Change) error {
+	err := r.registry.Shadow(ctx, c.Model, c.Version, c.On, by(c))
+	if err == nil && c.On {
+		r.begin(c.Model, c.Version)
+	}
+	return err
 }
 
 // Rollback makes the version live that was so before.

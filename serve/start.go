@@ -34,6 +34,7 @@ var steps = []step{
 	{"recording", func(s *Server, _ context.Context) error { return s.startRecording() }},
 	{"prediction log", func(s *Server, _ context.Context) error { return s.startPredictionLog() }},
 	{"access log", func(s *Server, _ context.Context) error { return s.startAccessLog() }},
+	{"shadow", func(s *Server, _ context.Context) error { s.startShadow(); return nil }},
 	{"servers", func(s *Server, _ context.Context) error { return s.makePorts() }},
 	{"ceiling", func(s *Server, _ context.Context) error { s.watchMemory(); return nil }},
 	{"predict port", (*Server).listenPredict},
@@ -101,6 +102,10 @@ func (s *Server) startScheduler(context.Context) (err error) {
 func (s *Server) listenPredict(ctx context.Context) (err error) {
 	var plain net.ListenConfig
 	plain.SetMultipathTCP(false) // with it the last connections could not be told from newer ones, see gateway/http/loop/kernel_linux.go
+	if s.o.Listener != nil {
+		s.ports.predict = s.o.Listener
+		return nil
+	}
 	if s.ports.predict, err = plain.Listen(ctx, "tcp", s.cfg.Listen); err != nil {
 		return fmt.Errorf("cannot open the predict port: %w", remedy.Listen(err, s.cfg.Listen, "listen"))
 	}

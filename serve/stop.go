@@ -18,6 +18,7 @@ func (s *Server) stop() error {
 	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.Drain.Deadline)
 	defer cancel()
 	err := s.drain(ctx)
+	s.stopShadow()
 	s.stopRecording()
 	s.stopPredictionLog()
 	s.stopAccessLog()

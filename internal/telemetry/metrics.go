@@ -25,6 +25,7 @@ type Metrics struct {
 	versions      atomic.Pointer[func() Versions]
 	predictionLog atomic.Pointer[func() PredictionLog]
 	accessLog     atomic.Pointer[func() AccessLog]
+	shadows       atomic.Pointer[func() []Shadow]
 	logDropped    atomic.Pointer[func() uint64]
 	memory        atomic.Pointer[func() Memory]
 
