@@ -13,7 +13,8 @@ type Shadow struct {
 	Sample float64 `yaml:"sample"`
 	// Again is the share of the mirrored requests that the live version is asked again, in the shadow's process, which tells
 	// how far its answers differ from themselves. Default 0.1. Until 1,000 rows of that are known it is all of them. 0 takes the
-	// model's tolerance for the noise. Too high keeps the shadow from its own requests.
+	// model's tolerance for the noise. Too low makes a verdict wait for the live version's own share; too high keeps the shadow
+	// from its own requests.
 	Again float64 `yaml:"again"`
 	// MaxRows is the most rows that wait for a shadow. Default 4096. Too low drops requests of a burst; too high compares
 	// what was asked long ago.

@@ -117,6 +117,8 @@ func (c *candidate) asking() bool {
 // send takes requests out of the ring, one after the other.
 func (c *candidate) send(f *flight) {
 	var calls [2]call
+	defer calls[0].close()
+	defer calls[1].close()
 	for {
 		select {
 		case <-c.quit:

@@ -1,6 +1,7 @@
 package shadow
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
@@ -19,40 +20,63 @@ import (
 const (
 	// maxAnswer bounds an answer of a candidate, which may be anything.
 	maxAnswer = 256 << 20
-	// longest is when a connection to a candidate gives up. A candidate that hangs is ended long before by the keeper, which
-	// does not count the time for which it was frozen.
-	longest = 15 * time.Minute
+	// bufferBytes hold the usual request, and the usual answer, in one system call.
+	bufferBytes = 16 << 10
 	// lengthHeader is the length of the JSON in front of binary tensors.
 	lengthHeader = "Inference-Header-Content-Length"
 )
 
-// asker asks a candidate's process over its socket. It is not fast for its own sake: what it takes is CPU of the gateway.
+// asker asks a candidate's process over its socket.
 type asker struct {
-	http fasthttp.HostClient
-	url  string // up to the version
+	socket string
+	url    string // up to the version
 }
 
-func newAsker(socket, model string, connections int) *asker {
-	return &asker{
-		url: "http://candidate/v2/models/" + url.PathEscape(model) + "/versions/",
-		http: fasthttp.HostClient{
-			Addr:     "candidate",
-			Dial:     func(string) (net.Conn, error) { return net.Dial("unix", socket) },
-			MaxConns: 2 * connections, MaxIdemponentCallAttempts: 1, MaxIdleConnDuration: time.Hour,
-			ReadTimeout: longest, WriteTimeout: longest, MaxResponseBodySize: maxAnswer,
-			NoDefaultUserAgentHeader: true, DisablePathNormalizing: true,
-		},
-	}
+func newAsker(socket, model string) *asker {
+	return &asker{socket, "/v2/models/" + url.PathEscape(model) + "/versions/"}
 }
 
-func (a *asker) close() { a.http.CloseIdleConnections() }
-
-// call is the memory of one request at a time, which is used again.
+// call is a connection to a candidate, and the memory of one request at a time, which is used again. What this costs is CPU of the
+// gateway: an HTTP client with a pool and timers costs twice as much.
 type call struct {
+	of     *asker // whom the connection is to; nil without one
+	conn   net.Conn
+	reader *bufio.Reader
+	writer *bufio.Writer
 	req    fasthttp.Request
 	res    fasthttp.Response
 	query  client.InferRequest
 	answer client.Response
+}
+
+// close ends the connection, if there is one.
+func (c *call) close() {
+	if c.of != nil {
+		_ = c.conn.Close()
+		c.of = nil
+	}
+}
+
+// do sends the request and reads the answer. A process that does not answer is ended by its keeper, which ends the connection: there is
+// no limit here, since time for which the process is frozen does not count.
+func (c *call) do(a *asker) (err error) {
+	if c.of != a {
+		c.close()
+		if c.conn, err = net.Dial("unix", a.socket); err != nil {
+			return err
+		}
+		c.of, c.reader, c.writer = a, bufio.NewReaderSize(c.conn, bufferBytes), bufio.NewWriterSize(c.conn, bufferBytes)
+	}
+	if err = c.req.Write(c.writer); err == nil {
+		err = c.writer.Flush()
+	}
+	if err == nil {
+		err = c.res.ReadLimitBody(c.reader, maxAnswer)
+	}
+	if err != nil || c.res.ConnectionClose() {
+		c.close()
+	}
+	return err
 }
 
 // errRefused is the error of an answer that is one.
@@ -71,12 +95,13 @@ func (a *asker) ask(c *call, side *Side, inputs, wanted []tensor.Tensor, budget 
 		return nil, 0, err
 	}
 	c.req.Header.SetMethod(fasthttp.MethodPost)
+	c.req.Header.SetHost("candidate")
 	c.req.SetRequestURI(a.url + url.PathEscape(side.Version) + "/infer")
 	c.req.Header.Set("Sluice-Budget-Ms", strconv.FormatInt(max(budget.Milliseconds(), 1), 10))
 	c.req.Header.Set(lengthHeader, strconv.Itoa(length))
 	c.req.SetBodyRaw(body)
 	c.res.Reset()
-	if err := a.http.Do(&c.req, &c.res); err != nil {
+	if err := c.do(a); err != nil {
 		return nil, 0, err
 	}
 	text := c.res.Body()

@@ -82,7 +82,7 @@ type process struct {
 }
 
 // start starts a process. The command is told the path on which the process has to listen.
-func start(command func(s *Subject, socket string) (*exec.Cmd, error), s *Subject, connections int) (p *process, err error) {
+func start(command func(s *Subject, socket string) (*exec.Cmd, error), s *Subject) (p *process, err error) {
 	p = &process{said: make(chan []byte, 1)}
 	if p.dir, err = os.MkdirTemp("", "sluice-shadow-"); err != nil { // 0700
 		return nil, err
@@ -103,7 +103,7 @@ func start(command func(s *Subject, socket string) (*exec.Cmd, error), s *Subjec
 	if p.Child, err = child.Start(cmd); err != nil {
 		return nil, err
 	}
-	p.ask = newAsker(socket, s.Model, connections)
+	p.ask = newAsker(socket, s.Model)
 	return p, nil
 }
 
@@ -113,7 +113,6 @@ func (p *process) end() {
 		_ = syscall.Kill(pid, syscall.SIGKILL)
 	}
 	p.End()
-	p.ask.close()
 	_ = os.RemoveAll(p.dir)
 }
 
