@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"sluice/internal/memory"
 )
 
 const (
@@ -17,6 +19,8 @@ const (
 	startLimit = 10 * time.Minute
 	// lookEvery is how often a process is looked at: its memory, and whether it hangs.
 	lookEvery = 100 * time.Millisecond
+	// treeEvery is after how many looks it is found out anew which processes there are: that reads a file of each thread.
+	treeEvery = 10
 	// slowAfter is how long a candidate may be far too slow, and slowShare what share of the requests it drops then.
 	slowAfter = 5 * time.Minute
 	slowShare = 0.9
@@ -156,7 +160,11 @@ func (c *candidate) greeted(p *process, line []byte) end {
 // overrun says why a process has to be ended: it takes too much memory, or too long for an answer. Time for which it is frozen does
 // not count.
 func (c *candidate) overrun(p *process) string {
-	taken := resident(p.PID())
+	if p.looks%treeEvery == 0 {
+		p.tree = memory.Tree(p.PID())
+	}
+	p.looks++
+	taken := resident(p.tree)
 	c.tell(func(s *status) { s.resident = taken })
 	if taken > c.m.o.Memory {
 		return fmt.Sprintf("it has %d bytes resident; the limit is %d (shadow.memory)", taken, c.m.o.Memory)

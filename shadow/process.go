@@ -79,6 +79,10 @@ type process struct {
 	tail child.Tail
 	ask  *asker
 	hung atomic.Bool // it was ended because it did not answer
+
+	// Of the keeper alone: its process and what that has started, as seen at one of the looks.
+	tree  []int
+	looks int
 }
 
 // start starts a process. The command is told the path on which the process has to listen.
@@ -145,9 +149,9 @@ func readGreeting(line []byte) (*Greeting, error) {
 	return &g, nil
 }
 
-// resident is what a process and all that it has started have in memory.
-func resident(pid int) (bytes int64) {
-	for _, pid := range memory.Tree(pid) {
+// resident is what processes have in memory.
+func resident(pids []int) (bytes int64) {
+	for _, pid := range pids {
 		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
 		if fields := strings.Fields(string(text)); err == nil && len(fields) > 1 {
 			pages, _ := strconv.ParseInt(fields[1], 10, 64)

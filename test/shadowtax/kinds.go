@@ -44,6 +44,7 @@ type result struct {
 	p99         float64 // the mean of the slices without the candidate, in seconds
 	cpu         float64
 	wrong       int
+	unanswered  [sample.Outcomes]int
 	restarts    uint64
 	seen        uint64
 	compared    uint64
@@ -206,6 +207,11 @@ func (s *stage) window(e *engine.Engine, on bool) (w window, err error) {
 
 // add counts the pairs of some windows.
 func (s *stage) add(r *result, samples []sample.Sample, windows []window) error {
+	for i := range samples {
+		if x := &samples[i]; !x.Right() && x.Outcome != sample.Unsent {
+			r.unanswered[x.Outcome]++
+		}
+	}
 	slices := make([]tax.Slice, len(windows))
 	for i := range windows {
 		var err error

@@ -12,6 +12,9 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"sluice/loadtest/sample"
+	"sluice/test/rig"
 )
 
 // plan is how much is done.
@@ -100,7 +103,21 @@ func measure(p plan, dir string) (results []result, setting string, err error) {
 			return nil, "", fmt.Errorf("%s: %w\n%s", k.name, err, s.Log())
 		}
 		fmt.Fprintf(os.Stderr, "  %d pairs, p99 %+.3f ms, CPU %+.2f %%\n", r.figures.Pairs, 1e3*r.figures.P99.Mean, 100*r.figures.CPUShare.Mean)
+		for o, n := range r.unanswered {
+			if n > 0 {
+				fmt.Fprintf(os.Stderr, "  %d requests: %s\n", n, sample.Outcome(o))
+			}
+		}
 		results = append(results, *r)
+	}
+	if os.Getenv("DEBUGTAX") != "" {
+		_, text, _ := rig.Get(s.Admin, "/metrics")
+		for l := range strings.Lines(text) {
+			if strings.HasPrefix(l, "sluice_requests_total") || strings.HasPrefix(l, "sluice_queue_refusals") || strings.HasPrefix(l, "sluice_run_failures") || strings.HasPrefix(l, "sluice_http_ref") || strings.HasPrefix(l, "sluice_requests_routed") {
+				fmt.Fprint(os.Stderr, l)
+			}
+		}
+		fmt.Fprintln(os.Stderr, s.Log())
 	}
 	return results, s.setting(), nil
 }
