@@ -25,12 +25,12 @@ const candidateName = "shadow-candidate"
 
 // candidateOrder is what such a process reads from its standard input.
 type candidateOrder struct {
-	Settings        *config.Config
-	Paths           []string
-	Subject         shadow.Subject
-	Socket          string
-	Version         string
-	Library         string
+	Settings *config.Config
+	Paths    []string
+	Subject  shadow.Subject
+	Socket   string
+	Version  string
+	Library  string
 }
 
 // runCandidate is a gateway of its own for the two versions of a comparison. It answers on a Unix socket, and says on
@@ -85,7 +85,7 @@ func greet(s *Server, of *shadow.Subject, out io.Writer) {
 		_, err = fmt.Fprintf(out, "%s\n", text)
 	}
 	if err != nil {
-		s.log.Error("the gateway is not there any more", zap.Error(err))
+		s.log.Error("the gateway that started this shadow candidate is not there any more", zap.Error(err))
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 // candidate is a comparison under way: a ring, senders, a process, and the study.
 type candidate struct {
 	m       *Mirror
+	log     *zap.Logger
 	subject Subject
 	ring    *ring
 	now     atomic.Pointer[process] // nil unless it is up
@@ -65,7 +66,8 @@ type flight struct {
 
 func newCandidate(m *Mirror, s Subject) *candidate {
 	c := &candidate{
-		m: m, subject: s, ring: newRing(m.o.Rows, m.o.Bytes), flights: make([]flight, m.o.InFlight),
+		m: m, subject: s, log: m.o.Log.With(zap.String("model", s.Model), zap.String("version", s.Candidate.Version)),
+		ring: newRing(m.o.Rows, m.o.Bytes), flights: make([]flight, m.o.InFlight),
 		quit: make(chan struct{}), again: make(chan struct{}, 1), halted: make(chan string, 1),
 	}
 	c.restore()
@@ -77,10 +79,6 @@ func newCandidate(m *Mirror, s Subject) *candidate {
 		c.running.Go(func() { c.send(&c.flights[i]) })
 	}
 	return c
-}
-
-func (c *candidate) log() *zap.Logger {
-	return c.m.o.Log.With(zap.String("model", c.subject.Model), zap.String("version", c.subject.Candidate.Version))
 }
 
 // close ends the comparison and keeps its state.
@@ -191,7 +189,7 @@ func (c *candidate) compare(p *process, s *slot, f *flight, calls *[2]call) fate
 	err = c.study.Add(&pair)
 	c.hungry.Store(c.study.Hungry())
 	if err != nil {
-		c.log().Debug("a pair cannot be compared", zap.String("request_id", pair.ID), zap.Error(err))
+		c.log.Debug("a pair cannot be compared", zap.String("request_id", pair.ID), zap.Error(err))
 		if pair.Failure == "" {
 			end = failed(BadReply)
 		}

@@ -47,7 +47,7 @@ func (c *candidate) keep() {
 			return
 		case e.final:
 			c.tell(func(s *status) { s.state, s.reason = Halted, e.reason })
-			c.log().Warn("shadow candidate stopped", zap.String("reason", e.reason))
+			c.log.Warn("shadow candidate stopped", zap.String("reason", e.reason))
 			c.ring.drop(NotRunning)
 			select {
 			case <-c.quit:
@@ -60,7 +60,7 @@ func (c *candidate) keep() {
 			pause = backoffMin
 		}
 		c.tell(func(s *status) { s.state, s.reason, s.restarts = Waiting, e.reason, s.restarts+1 })
-		c.log().Warn("shadow candidate ended: it is started again", zap.String("reason", e.reason), zap.Duration("in", pause))
+		c.log.Warn("shadow candidate ended: it is started again", zap.String("reason", e.reason), zap.Duration("in", pause))
 		select {
 		case <-c.quit:
 			return
@@ -149,9 +149,9 @@ func (c *candidate) greeted(p *process, line []byte) end {
 	lacks := g.lacks(c.subject.Primary)
 	c.tell(func(s *status) { s.state, s.lacks = Up, lacks })
 	if lacks != "" {
-		c.log().Warn("the primary cannot be asked again: there is no noise floor", zap.String("reason", lacks))
+		c.log.Warn("the primary cannot be asked again: there is no noise floor", zap.String("reason", lacks))
 	}
-	c.log().Info("shadow candidate up", zap.String("primary", c.subject.Primary.Version), zap.Int("pid", p.PID()))
+	c.log.Info("shadow candidate up", zap.String("primary", c.subject.Primary.Version), zap.Int("pid", p.PID()))
 	c.now.Store(p)
 	c.ring.ring()
 	return end{}

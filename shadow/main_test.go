@@ -12,7 +12,6 @@ import (
 
 	"github.com/valyala/fasthttp"
 	"go.uber.org/goleak"
-
 )
 
 // TestMain is also the process of a candidate: what it is told to do stands in its environment.

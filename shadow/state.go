@@ -55,7 +55,7 @@ func (c *candidate) restore() {
 			return
 		}
 	}
-	c.log().Warn("a shadow comparison begins anew: its state cannot be used", zap.Error(err))
+	c.log.Warn("a shadow comparison begins anew: its state cannot be used", zap.Error(err))
 	if c.study, err = c.m.o.NewStudy(&c.subject, nil, nil); err != nil {
 		c.study = &brokenStudy{err}
 	}
@@ -79,7 +79,7 @@ func (c *candidate) read() (*savedState, error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	if st.Subject != c.subject {
-		c.log().Info("a shadow comparison begins anew: the saved one is of other files", zap.String("primary", st.Subject.Primary.Version))
+		c.log.Info("a shadow comparison begins anew: the saved one is of other files", zap.String("primary", st.Subject.Primary.Version))
 		return nil, nil
 	}
 	return st, nil
@@ -155,7 +155,7 @@ func (c *candidate) store() {
 		}
 	}
 	if err != nil {
-		c.log().Warn("the state of a shadow comparison cannot be kept", zap.Error(err))
+		c.log.Warn("the state of a shadow comparison cannot be kept", zap.Error(err))
 	}
 }
 
@@ -171,8 +171,8 @@ func replace(path string, text []byte) error {
 // brokenStudy stands for a study that cannot be begun: what the candidate answers is not compared, and the report says why.
 type brokenStudy struct{ err error }
 
-func (b *brokenStudy) Hungry() bool                  { return false }
-func (b *brokenStudy) Add(*Pair) error               { return b.err }
+func (b *brokenStudy) Hungry() bool                   { return false }
+func (b *brokenStudy) Add(*Pair) error                { return b.err }
 func (b *brokenStudy) Save() (_, _ []byte, err error) { return nil, nil, b.err }
-func (b *brokenStudy) Judged() []Judged              { return nil }
-func (b *brokenStudy) Report(*Coverage) (any, error) { return nil, b.err }
+func (b *brokenStudy) Judged() []Judged               { return nil }
+func (b *brokenStudy) Report(*Coverage) (any, error)  { return nil, b.err }

@@ -39,6 +39,7 @@ func (f *fakeRoles) Promote(_ context.Context, c Change) error { return f.note("
 func (f *fakeRoles) Canary(_ context.Context, c Change) error {
 	return f.note(fmt.Sprint("canary ", c.Share), c)
 }
+
 func (f *fakeRoles) Shadow(_ context.Context, c Change) error {
 	return f.note(fmt.Sprint("shadow ", c.On), c)
 }
