@@ -19,8 +19,8 @@ import (
 	"sluice/shadow"
 )
 
-// startShadow makes the mirror, and has it follow the roles.
-func (s *Server) startShadow() {
+// shadowOptions are those of the mirror.
+func (s *Server) shadowOptions() shadow.Options {
 	o := &s.cfg.Shadow
 	options := shadow.Options{
 		Sample: o.Sample, Again: o.Again, Rows: o.MaxRows, Bytes: int(o.MaxBytes), Memory: int64(o.Memory), InFlight: o.InFlight, Timeout: o.Timeout,
@@ -32,7 +32,12 @@ func (s *Server) startShadow() {
 	if o.Tax.Measure {
 		options.NewTax = func() shadow.Tax { return newTaxes(o) }
 	}
-	s.mirror = shadow.New(options)
+	return options
+}
+
+// startShadow makes the mirror, and has it follow the roles.
+func (s *Server) startShadow(o shadow.Options) {
+	s.mirror = shadow.New(o)
 	s.metrics.WatchShadows(s.shadowStates)
 	ctx, cancel := context.WithCancel(context.Background())
 	s.unfollow, s.unfollowed = cancel, make(chan struct{})

@@ -34,7 +34,7 @@ var steps = []step{
 	{"recording", func(s *Server, _ context.Context) error { return s.startRecording() }},
 	{"prediction log", func(s *Server, _ context.Context) error { return s.startPredictionLog() }},
 	{"access log", func(s *Server, _ context.Context) error { return s.startAccessLog() }},
-	{"shadow", func(s *Server, _ context.Context) error { s.startShadow(); return nil }},
+	{"shadow", func(s *Server, _ context.Context) error { s.startShadow(s.shadowOptions()); return nil }},
 	{"servers", func(s *Server, _ context.Context) error { return s.makePorts() }},
 	{"ceiling", func(s *Server, _ context.Context) error { s.watchMemory(); return nil }},
 	{"predict port", (*Server).listenPredict},

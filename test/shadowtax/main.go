@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"sluice/loadtest/sample"
-	"sluice/test/rig"
 )
 
 // plan is how much is done.
@@ -109,15 +108,6 @@ func measure(p plan, dir string) (results []result, setting string, err error) {
 			}
 		}
 		results = append(results, *r)
-	}
-	if os.Getenv("DEBUGTAX") != "" {
-		_, text, _ := rig.Get(s.Admin, "/metrics")
-		for l := range strings.Lines(text) {
-			if strings.HasPrefix(l, "sluice_requests_total") || strings.HasPrefix(l, "sluice_queue_refusals") || strings.HasPrefix(l, "sluice_run_failures") || strings.HasPrefix(l, "sluice_http_ref") || strings.HasPrefix(l, "sluice_requests_routed") {
-				fmt.Fprint(os.Stderr, l)
-			}
-		}
-		fmt.Fprintln(os.Stderr, s.Log())
 	}
 	return results, s.setting(), nil
 }
