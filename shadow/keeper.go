@@ -10,9 +10,9 @@ import (
 )
 
 const (
-	// backoffMin and backoffMax bound the pause before a process is started again; it doubles.
-	backoffMin = time.Second
-	backoffMax = time.Minute
+	// firstPause and longestPause bound the pause before a process is started again; it doubles.
+	firstPause = time.Second
+	longestPause = time.Minute
 	// steady is how long a process has to be up for the pause to begin anew.
 	steady = time.Minute
 	// startLimit is how long a process may take to load its versions; a provider may compile for minutes.
@@ -35,7 +35,7 @@ type end struct {
 
 // keep starts the process, again and again if need be.
 func (c *candidate) keep() {
-	pause := backoffMin
+	pause := firstPause
 	for {
 		begun := time.Now()
 		e := c.thawed()
@@ -54,10 +54,10 @@ func (c *candidate) keep() {
 				return
 			case <-c.again:
 			}
-			pause = backoffMin
+			pause = firstPause
 			continue
 		case time.Since(begun) > steady:
-			pause = backoffMin
+			pause = firstPause
 		}
 		c.tell(func(s *status) { s.state, s.reason, s.restarts = Waiting, e.reason, s.restarts+1 })
 		c.log.Warn("shadow candidate ended: it is started again", zap.String("reason", e.reason), zap.Duration("in", pause))
@@ -67,7 +67,7 @@ func (c *candidate) keep() {
 		case <-c.again:
 		case <-time.After(pause):
 		}
-		pause = min(2*pause, backoffMax)
+		pause = min(2*pause, longestPause)
 	}
 }
 

@@ -78,7 +78,9 @@ func answer(ctx *fasthttp.RequestCtx) {
 	ctx.Response.Header.Set("Sluice-Model", "m;version="+version+";digest=d"+version)
 	ctx.Response.Header.Set("Server-Timing", "decode;dur=0.01, queue;dur=0.02, run;dur=1.5, encode;dur=0.1")
 	var length int
-	fmt.Sscan(string(ctx.Request.Header.Peek(lengthHeader)), &length)
+	if _, err := fmt.Sscan(string(ctx.Request.Header.Peek(lengthHeader)), &length); err != nil {
+		panic(err)
+	}
 	var asked struct {
 		Inputs []struct{ Shape []int64 }
 	}

@@ -127,7 +127,9 @@ func TestRoutesOfBothPorts(t *testing.T) {
 		switch {
 		case strings.HasSuffix(k.path, "/canary"):
 			body = `{"version":"1","share":0.5}`
-		case strings.HasSuffix(k.path, "/promote"), strings.HasSuffix(k.path, "/reject"):
+		case strings.HasSuffix(k.path, "/pause"):
+			body = `{"paused":true}`
+		case strings.HasSuffix(k.path, "/promote"), strings.HasSuffix(k.path, "/reject"), strings.HasSuffix(k.path, "/shadow"):
 			body = `{"version":"1"}`
 		}
 		if a := control.send(request(r.Method, k.path, body)); a.status != 200 {

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"sluice/gateway/http/admin"
 	"sluice/internal/ask"
 	"sluice/internal/traffic"
 	"sluice/loadtest/engine"
@@ -128,20 +127,6 @@ func (s *stage) pause(yes bool) error {
 func (s *stage) shadows() (all []shadow.Report, err error) {
 	err = s.port.Get(context.Background(), "/v2/models/"+model+"/shadow", &all)
 	return all, err
-}
-
-// version is what is known of one.
-func (s *stage) version(name string) (v admin.Version, err error) {
-	var all []admin.Version
-	if err := s.port.Get(context.Background(), "/v2/repository/versions", &all); err != nil {
-		return v, err
-	}
-	for _, v := range all {
-		if v.Version == name {
-			return v, nil
-		}
-	}
-	return v, fmt.Errorf("there is no version %s", name)
 }
 
 const (
