@@ -50,7 +50,7 @@ func TestPlanGoesItsWay(t *testing.T) {
 		r.want("the start", "1 READY live")
 		r.comes("2", 2)
 		r.want("a new version", "1 READY live, 2 READY candidate")
-		r.step(PlanStep{Shadow: true}, planShadow, 0, "2 shadow 0", "1 READY live, 2 READY candidate")
+		r.step(PlanStep{Shadow: true}, planShadow, 0, "2 shadow 0", "1 READY live, 2 READY shadow")
 		if s := r.Roles().State().Models["m"].Shadow; len(s) != 1 || s[0].Version != "2" {
 			t.Errorf("shadowed: %v", s)
 		}
@@ -107,7 +107,7 @@ func TestPersonsEndPlans(t *testing.T) {
 		r.comes("2", 2)
 		r.must(r.Promote(ctx, "m", "2", me))
 		r.comes("3", 3)
-		r.step(PlanStep{Shadow: true}, planShadow, 0, "3 shadow 0", "1 READY previous, 2 READY live, 3 READY candidate")
+		r.step(PlanStep{Shadow: true}, planShadow, 0, "3 shadow 0", "1 READY previous, 2 READY live, 3 READY shadow")
 		r.must(r.Rollback(ctx, "m", me))
 		r.want("a rollback", "1 READY previous, 2 READY live, 3 UNLOADED rejected")
 		r.must(r.Rollback(ctx, "m", me))

@@ -242,6 +242,7 @@ func (s *Server) listeners() []gateway.Listener {
 	if s.predictions != nil {
 		list = append(list, gateway.Listener{Name: "prediction log", Ended: answers{s.predictions}.ended})
 	}
+	list = append(list, gateway.Listener{Name: "shadow", Ended: mirrored{s.mirror}.ended})
 	return list
 }
 

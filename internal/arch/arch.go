@@ -36,7 +36,7 @@ type Package struct {
 var stages = []string{"gateway", "batcher", "plan", "backends", "models", "features", "shadow", "compare", "predlog", "loadtest", "console", "rollout", "webhook"}
 
 // arrows are the packages of other stages that a stage may import.
-var arrows = map[string][]string{"plan": {"batcher/policy"}, "rollout": {"compare/measure", "compare/sequence"}}
+var arrows = map[string][]string{"plan": {"batcher/policy"}, "models": {"compare/criteria"}, "rollout": {"compare/measure", "compare/sequence"}}
 
 // layers are packages of one stage, or leaves, from the lowest up: each may import those before it, and none of
 // those behind it.
@@ -73,7 +73,7 @@ var reserved = map[string][]string{
 	"github.com/yalue/onnxruntime_go":     {"backends/onnx"},
 	"github.com/NVIDIA/go-nvml":           {"backends/nvml"},
 	"github.com/spf13/cobra":              {"cmd"},
-	"github.com/valyala/fasthttp":         {"gateway/http", "bench", "cmd"},
+	"github.com/valyala/fasthttp":         {"gateway/http", "shadow", "bench", "cmd"},
 	"github.com/prometheus/client_golang": {"internal/telemetry"},
 	"github.com/parquet-go/parquet-go":    {"predlog/table"},
 	"github.com/prometheus/procfs":        {"loadtest/watch", "bench"},
