@@ -10,6 +10,7 @@ ADMIN    ?= 127.0.0.1:8081
 FUZZTIME ?= 30s
 SOAK     ?= 15m
 MINUTES  ?= 10
+PAIRS    ?= 40
 ONLY     ?=
 TESTFLAGS ?=
 
@@ -20,7 +21,7 @@ ORT     := SLUICE_ONNXRUNTIME="$$(scripts/onnxruntime.sh --path)"
 # The software Vulkan driver, for the tests of the WebGPU provider; they are skipped where it cannot be had, but not in CI.
 VULKAN  := scripts/swiftshader.sh || [[ -z "$${CI:-}" ]]
 
-.PHONY: help run library build test unit outside long clients tables examples check fmt format vet lint pure race fuzz bench bench-fallback drill rollout selftest soak ends cuda-faults real-models gpu-pack gpu-check gpu-check-software clean tools
+.PHONY: help run library build test unit outside long clients tables examples check fmt format vet lint pure race fuzz bench bench-fallback drill rollout shadow-tax selftest soak ends cuda-faults real-models gpu-pack gpu-check gpu-check-software clean tools
 
 help: ## print this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -121,6 +122,10 @@ drill: build ## hold a gateway under load and under attack against its promises,
 	@[[ -n "$(ONLY)" ]] || $(ORT) SLUICE_DRILL_STRICT=1 go test -count 1 -v -timeout 20m \
 	  -run 'TestDrill|TestTermination|TestKilledGateway|StayInTheirBudget|TakeNoMemory|KeepLittle|BelowTheCeiling|LeaveNothing|TestLongRows|TestHostile|TestHungRuns' ./cmd/sluice
 	@$(ORT) go run ./test/drill -only "$(ONLY)" -write docs/promises.md
+
+# Needs the machine for itself, for 40 minutes to two hours.
+shadow-tax: build ## measure what shadow candidates cost live requests, write docs/compare.md (PAIRS=40)
+	@$(ORT) go run ./test/shadowtax -pairs $(PAIRS) -write docs/compare.md
 
 # Needs the machine for itself: the load is 60 % of what the gateway can do beside it.
 rollout: build ## hold the change of versions under load against its promises, write docs/versions.md (MINUTES=10)

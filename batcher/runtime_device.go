@@ -76,6 +76,19 @@ func (b *Batcher) Devices() []policy.DeviceStats {
 	return stats
 }
 
+// Waiting reports whether a request waits for a device. It is for those who stand back behind requests: it holds the lock
+// for a look at each device.
+func (b *Batcher) Waiting() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for i := range b.opt.Devices {
+		if b.mu.sched.Waiting(policy.DeviceID(i)) {
+			return true
+		}
+	}
+	return false
+}
+
 // Stats reports the model; false once it has been closed. It is for metrics: it allocates.
 func (m *Model) Stats() (policy.ModelStats, bool) {
 	m.b.mu.Lock()

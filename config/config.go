@@ -64,6 +64,7 @@ type Config struct {
 	AccessLog     AccessLog     `yaml:"access_log"`
 	Record        Record        `yaml:"record"`
 	PredictionLog PredictionLog `yaml:"prediction_log"`
+	Shadow        Shadow        `yaml:"shadow"`
 	ONNXRuntime   ONNXRuntime   `yaml:"onnxruntime"`
 	ModelDefaults ModelDefaults `yaml:"model_defaults"`
 	Webhooks      Webhooks      `yaml:"webhooks"`
@@ -263,6 +264,10 @@ func Default() *Config {
 			Sample: 0.01, Index: "chosen",
 			Keep:     KeepRates{Failed: 10, Refused: 1, Late: 10, Degraded: 1, Worst: 1},
 			MaxBytes: 10 * gibibyte, MaxAge: 30 * 24 * time.Hour,
+		},
+		Shadow: Shadow{
+			Sample: 0.05, Again: 0.1, MaxRows: 4096, MaxBytes: 16 * mebibyte, Memory: gibibyte, InFlight: 1, Timeout: 10 * time.Second,
+			Tax: ShadowTax{Measure: true, P99: 300 * time.Microsecond, CPU: 0.03},
 		},
 		ModelDefaults: ModelDefaults{
 			Unproven:     "batch",

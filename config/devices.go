@@ -52,7 +52,7 @@ type Fake struct {
 	// interpolated. Default empty: what the CPU takes.
 	Cost string `yaml:"cost"`
 	// Orders is a JSON file of faults to show, looked at before each run: {"slow": 10},
-	// {"fail": true}, {"memory_rows": 8}, {"fail_open": true}. Default none.
+	// {"fail": true}, {"memory_rows": 8}, {"fail_open": true}, {"hang": true}, {"leak": 1000000}. Default none.
 	Orders string `yaml:"orders"`
 }
 

@@ -41,6 +41,7 @@ func (v *validator) check(c *Config) {
 	between(v, "drain.deadline", c.Drain.Deadline, 0, time.Hour)
 	v.files(c)
 	v.predictionLog(c)
+	v.shadow(&c.Shadow)
 	v.models(&c.ModelDefaults)
 	v.webhooks(&c.Webhooks)
 	v.devices(c.Devices)

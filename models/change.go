@@ -37,6 +37,7 @@ func (r *Registry) Promote(ctx context.Context, name, version string, by By) err
 		}
 		endPlan(m, about)
 		m.Hold, m.Canary, m.Plan = false, nil, nil
+		endShadow(m, ref)
 		if m.Live == nil || *m.Live != ref {
 			pass(m, ref)
 			m.Previous, m.Live = m.Live, &ref
@@ -162,6 +163,7 @@ func reject(m *roles.Model, ref roles.Ref, about *roles.Entry) {
 	if m.Plan != nil && m.Plan.Ref == ref {
 		endPlan(m, about)
 	}
+	endShadow(m, ref)
 	m.Rejected = and(m.Rejected, ref)
 }
 

@@ -48,7 +48,7 @@ func Missing(opts Options, reports []*gates.Report) []string {
 // are sentences on what looks like a bundle and is none.
 func Find(opts Options) (bundles []*bundle.Bundle, faults []error, err error) {
 	if opts.Dir != "" {
-		if bundles, faults, err = bundle.Discover(opts.Dir); err != nil {
+		if bundles, faults, err = discover(opts); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -70,4 +70,17 @@ func Find(opts Options) (bundles []*bundle.Bundle, faults []error, err error) {
 		}
 	}
 	return bundles, faults, nil
+}
+
+// discover reads the folder of models.
+func discover(opts Options) (bundles []*bundle.Bundle, faults []error, err error) {
+	bundles, faults, err = bundle.Discover(opts.Dir)
+	if opts.Only != nil {
+		bundles = slices.DeleteFunc(bundles, func(b *bundle.Bundle) bool { return !opts.Only(b.Name, b.Version) })
+		for _, b := range bundles {
+			b.Keep = 0
+		}
+		faults = nil // of versions that nobody chose, or of none
+	}
+	return bundles, faults, err
 }

@@ -105,7 +105,7 @@ func (r *Registry) scan(settled func(*bundle.Bundle) bool) time.Duration {
 	// versions for removed that are there.
 	r.scanning <- struct{}{}
 	defer func() { <-r.scanning }()
-	found, faults, err := bundle.Discover(r.opts.Dir)
+	found, faults, err := discover(r.opts)
 	if err != nil {
 		// What is loaded stays: a folder that went away for a moment unloads nothing.
 		r.complain([]error{err}, false)

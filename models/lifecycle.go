@@ -32,6 +32,7 @@ const (
 	actRelease  = "release"
 	actReject   = "reject"
 	actCanary   = "canary"
+	actShadow   = "shadow"
 )
 
 // Role is what a version is for.
@@ -41,6 +42,7 @@ type Role string
 const (
 	RoleLive      Role = "live"
 	RoleCanary    Role = "canary"
+	RoleShadow    Role = "shadow"
 	RolePrevious  Role = "previous"
 	RoleCandidate Role = "candidate"
 	RoleRejected  Role = "rejected"
@@ -53,6 +55,8 @@ func (m *model) roleOf(e *entry) Role {
 		return RoleLive
 	case m.roles.Canary != nil && e.is(&m.roles.Canary.Ref):
 		return RoleCanary
+	case m.shadows(e):
+		return RoleShadow
 	case e.is(m.roles.Previous):
 		return RolePrevious
 	case m.rejected(e):
@@ -82,6 +86,11 @@ func (e *entry) is(ref *roles.Ref) bool {
 // mayBe is is for a version whose files may not have been read yet.
 func (e *entry) mayBe(ref *roles.Ref) bool {
 	return ref != nil && e.bundle.Version == ref.Version && (e.digest() == "" || e.digest() == ref.Digest)
+}
+
+// shadows reports whether the version is mirrored to.
+func (m *model) shadows(e *entry) bool {
+	return slices.ContainsFunc(m.roles.Shadow, func(ref roles.Ref) bool { return e.is(&ref) })
 }
 
 // rejected reports whether the version's content was rejected.
@@ -132,7 +141,7 @@ func (r *Registry) settle(v *Version) {
 		from = about.From
 		gone := lost != nil && m.Live != nil && *m.Live == *lost
 		fixed = fixed || m.Hold || m.Canary != nil && !gone // a newer version waits for the end of a canary
-		if rejects(&m, ref.Digest) || !succeeds(&m, ref, fixed, gone) {
+		if rejects(&m, ref.Digest) || slices.Contains(m.Shadow, ref) && !gone && m.Live != nil || !succeeds(&m, ref, fixed, gone) {
 			return errStays
 		}
 		if about.Reason = "the newest version that passed the load gates"; gone {
@@ -192,6 +201,7 @@ func succeeds(m *roles.Model, ref roles.Ref, fixed, gone bool) bool {
 	if m.Canary != nil && m.Canary.Ref == ref {
 		m.Canary = nil
 	}
+	endShadow(m, ref)
 	return true
 }
 
@@ -228,7 +238,7 @@ func (r *Registry) succession() {
 	r.mu.Lock()
 	for _, m := range r.mu.models {
 		for _, e := range m.entries {
-			if e.state == Ready && e.onDisk && !m.rejected(e) {
+			if e.state == Ready && e.onDisk && !m.rejected(e) && !(m.shadows(e) && m.can(m.roles.Live)) {
 				if m.roles.Live == nil || !m.fixed() && !e.is(m.roles.Live) && (!m.can(m.roles.Live) || m.roles.Canary == nil && newer(&m.roles, m.roles.Live, e.bundle.Version)) {
 					heirs = append(heirs, e.version)
 				}

@@ -18,6 +18,8 @@ type Options struct {
 	Dir string
 	// Paths are single model files, or bundle folders, served beside Dir. They are not watched.
 	Paths []string
+	// Only chooses versions of Dir: no other is on record, whatever a model's own settings keep. nil chooses all.
+	Only func(name, version string) bool
 	// KeepVersions is how many of a model's newest versions stay loaded, unless its config.pbtxt
 	// says; 0 means 1. More make rolling back instant and cost their memory.
 	KeepVersions int

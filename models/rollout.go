@@ -33,11 +33,7 @@ func endPlan(m *roles.Model, about *roles.Entry) {
 		about.Reason = reasons(about.Reason, "ends the plan of version "+m.Plan.Version)
 	}
 	m.Plan = &roles.Plan{Ref: m.Plan.Ref, Phase: planEnded, Since: time.Now(), Why: about.Action}
-	m.Shadow = without(m.Shadow, m.Plan.Ref)
-}
-
-func without(all []roles.Ref, ref roles.Ref) []roles.Ref {
-	return slices.DeleteFunc(slices.Clone(all), func(other roles.Ref) bool { return other == ref })
+	endShadow(m, m.Plan.Ref)
 }
 
 // Planned is what a plan has to know of a model.
@@ -118,7 +114,10 @@ func (r *Registry) Advance(name string, s *PlanStep, by By) error {
 		case (s.Share > 0 || s.Promote) && (difference != "" || rejects(m, s.Ref.Digest)):
 			return fault.Newf(fault.Conflict, "version %s of '%s' cannot have a share", s.Ref.Version, name)
 		}
-		m.Plan, m.Shadow = s.To, without(m.Shadow, s.Ref)
+		if endShadow(m, s.Ref); s.Shadow && len(m.Shadow) >= maxShadows {
+			return fault.Newf(fault.Conflict, "'%s' has %d shadows; the limit is %d: end one first", name, len(m.Shadow), maxShadows)
+		}
+		m.Plan = s.To
 		switch {
 		case s.Shadow:
 			m.Shadow = append(m.Shadow, s.Ref)

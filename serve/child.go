@@ -37,7 +37,10 @@ func Child() {
 }
 
 func child(args []string) (is bool, err error) {
-	if len(args) == 0 || args[0] != trialName {
+	switch {
+	case len(args) == 1 && args[0] == candidateName:
+		return true, runCandidate(os.Stdin, os.Stdout)
+	case len(args) == 0 || args[0] != trialName:
 		return fleet.Child(args)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

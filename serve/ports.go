@@ -56,7 +56,8 @@ func (s *Server) makePorts() (err error) {
 	}
 	s.admin, err = admin.New(admin.Options{
 		Front: s.front, Control: s.registry, Metrics: s.metrics.Handler(), Log: s.log,
-		Reopen: s.fleet.Reopen, Hosts: s.cfg.AdminHosts, Tokens: tokens, Roles: roleControl{s.registry, s.plans}, Review: newReviewer(s.registry),
+		Reopen: s.fleet.Reopen, Hosts: s.cfg.AdminHosts, Tokens: tokens, Roles: roleControl{s.registry, s.plans, s.mirror.Begin}, Review: newReviewer(s.registry),
+		Shadows: shadowControl{s},
 	})
 	return err
 }

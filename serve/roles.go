@@ -99,6 +99,7 @@ func (s *Server) openRoles(context.Context) error {
 type roleControl struct {
 	registry *models.Registry
 	plans    *rollouts.Runner
+	begin    func(model, version string) bool // has a shadow that was stopped run again
 }
 
 func by(c admin.Change) models.By { return models.By{Who: c.Who, Reason: c.Reason, Key: c.Key} }
@@ -163,6 +164,15 @@ func (r roleControl) Canary(ctx context.Context, c admin.Change) error {
 	return r.registry.Canary(ctx, c.Model, c.Version, c.Share, by(c))
 }
 
+// Shadow makes a version a shadow, or ends that. One that had been stopped runs again.
+func (r roleControl) Shadow(ctx context.Context, c admin.Change) error {
+	err := r.registry.Shadow(ctx, c.Model, c.Version, c.On, by(c))
+	if err == nil && c.On {
+		r.begin(c.Model, c.Version)
+	}
+	return err
+}
+
 // Rollback makes the version live that was so before.
 func (r roleControl) Rollback(ctx context.Context, c admin.Change) error {
 	return r.registry.Rollback(ctx, c.Model, by(c))
@@ -185,7 +195,7 @@ func (r roleControl) Reject(_ context.Context, c admin.Change) error {
 
 // startPlans begins to carry out the plans by which versions become live.
 func (s *Server) startPlans(context.Context) error {
-	s.plans = rollouts.New(rollouts.Options{Registry: s.registry, Log: s.log, Replay: replay})
+	s.plans = rollouts.New(rollouts.Options{Registry: s.registry, Log: s.log, Shadows: shadows{s}, Replay: replay})
 	s.endPlans = begin(s.plans.Run)
 	return nil
 }

@@ -232,7 +232,8 @@ func observeBatch(d *telemetry.Device, r *batcher.BatchReport) {
 // listeners are who hears of each prediction that has ended.
 func (s *Server) listeners() []gateway.Listener {
 	list := []gateway.Listener{
-		{Name: "metrics", Ended: counted{&s.metrics.HTTP}.ended}, {Name: "parity", Ended: offer},
+		{Name: "metrics", Ended: counted{&s.metrics.HTTP}.ended},
+		{Name: "parity", Ended: offer},
 		{Name: "plans", Ended: func(x *gateway.Exchange) { s.plans.Ended(x.Model.(*served).version, x) }},
 	}
 	if s.recorder != nil {
@@ -241,6 +242,7 @@ func (s *Server) listeners() []gateway.Listener {
 	if s.predictions != nil {
 		list = append(list, gateway.Listener{Name: "prediction log", Ended: answers{s.predictions}.ended})
 	}
+	list = append(list, gateway.Listener{Name: "shadow", Ended: mirrored{s.mirror}.ended})
 	return list
 }
 

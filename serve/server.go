@@ -25,6 +25,7 @@ import (
 	"sluice/models/roles"
 	"sluice/predlog"
 	"sluice/serve/rollouts"
+	"sluice/shadow"
 )
 
 // Options say what a Server is.
@@ -38,6 +39,10 @@ type Options struct {
 	Version string
 	// Log may be nil.
 	Log *zap.Logger
+	// Listener is the predict port; nil opens the one that the settings name.
+	Listener net.Listener
+	// Only chooses the versions of the models folder that are served; nil serves what the settings say.
+	Only func(name, version string) bool
 	// Blind leaves out proof and test of batching, so that live comparisons have to find what they
 	// would have found. It is for a test alone.
 	Blind bool
@@ -75,6 +80,9 @@ type Server struct {
 	predictions *predlog.Writer  // nil if answers are not recorded
 	access      *accesslog.Log   // nil if there is none
 	ceiling     ceiling
+	mirror      *shadow.Mirror
+	unfollow    context.CancelFunc // ends that the mirror follows the roles
+	unfollowed  chan struct{}      // closed when it has ended
 
 	ports struct{ predict, admin, metrics net.Listener } // nil for one that is not there
 }
@@ -145,6 +153,7 @@ func modelOptions(o *Options, devices []gates.Device, library string) models.Opt
 		},
 		Dir:           cfg.Models,
 		Paths:         o.Paths,
+		Only:          o.Only,
 		KeepVersions:  d.KeepVersions,
 		State:         StateDir(cfg),
 		Promote:       models.Promotion(d.Promote),

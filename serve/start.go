@@ -30,12 +30,13 @@ var steps = []step{
 	{"roles", (*Server).openRoles},
 	{"models", (*Server).openRegistry},
 	{"scheduler", (*Server).startScheduler},
-	{"plans", (*Server).startPlans},
 	{"webhooks", func(s *Server, _ context.Context) error { return s.startWebhooks() }},
 	{"workers", func(s *Server, _ context.Context) error { return s.fleet.Start(s.batcher) }},
 	{"recording", func(s *Server, _ context.Context) error { return s.startRecording() }},
 	{"prediction log", func(s *Server, _ context.Context) error { return s.startPredictionLog() }},
 	{"access log", func(s *Server, _ context.Context) error { return s.startAccessLog() }},
+	{"shadow", func(s *Server, _ context.Context) error { s.startShadow(s.shadowOptions()); return nil }},
+	{"plans", (*Server).startPlans},
 	{"servers", func(s *Server, _ context.Context) error { return s.makePorts() }},
 	{"ceiling", func(s *Server, _ context.Context) error { s.watchMemory(); return nil }},
 	{"predict port", (*Server).listenPredict},
@@ -103,6 +104,10 @@ func (s *Server) startScheduler(context.Context) (err error) {
 func (s *Server) listenPredict(ctx context.Context) (err error) {
 	var plain net.ListenConfig
 	plain.SetMultipathTCP(false) // with it the last connections could not be told from newer ones, see gateway/http/loop/kernel_linux.go
+	if s.o.Listener != nil {
+		s.ports.predict = s.o.Listener
+		return nil
+	}
 	if s.ports.predict, err = plain.Listen(ctx, "tcp", s.cfg.Listen); err != nil {
 		return fmt.Errorf("cannot open the predict port: %w", remedy.Listen(err, s.cfg.Listen, "listen"))
 	}

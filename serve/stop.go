@@ -24,6 +24,7 @@ func (s *Server) stop() error {
 	if s.endWebhooks != nil {
 		s.endWebhooks()
 	}
+	s.stopShadow()
 	s.stopRecording()
 	s.stopPredictionLog()
 	s.stopAccessLog()

@@ -26,6 +26,7 @@ type Device struct {
 	mu      sync.Mutex
 	read    time.Time // of the control file, as it was last modified
 	ordered Orders
+	leaked  [][]byte
 }
 
 // Orders are what a device is told to do wrong, in the JSON file that it looks at before each
@@ -42,6 +43,10 @@ type Orders struct {
 	// LoseMemory makes the process of the device lose the memory that it shares with the
 	// gateway: see Device.OnLoss.
 	LoseMemory bool `json:"lose_memory"`
+	// Hang makes every run wait until the order is gone.
+	Hang bool `json:"hang"`
+	// Leak is how many bytes more each run takes and never gives back.
+	Leak int `json:"leak"`
 }
 
 // NewDevice makes a device. control is the path of a file of Orders; empty for none.
@@ -69,6 +74,14 @@ func (d *Device) Run(rows int, run func() error) error {
 	if orders.LoseMemory && d.OnLoss != nil {
 		d.OnLoss()
 	}
+	for orders.Hang && err == nil {
+		time.Sleep(hangEvery)
+		orders, err = d.orders()
+	}
+	if err != nil {
+		return err
+	}
+	d.leak(orders.Leak)
 	slow := orders.Slow
 	if slow == 0 {
 		slow = 1
@@ -89,6 +102,23 @@ func (d *Device) Run(rows int, run func() error) error {
 	}
 	time.Sleep(cost - clock.Now().Sub(begin))
 	return nil
+}
+
+// hangEvery is how often a run that hangs looks whether it still has to.
+const hangEvery = 10 * time.Millisecond
+
+// leak takes memory and keeps it.
+func (d *Device) leak(bytes int) {
+	if bytes <= 0 {
+		return
+	}
+	block := make([]byte, bytes)
+	for i := 0; i < len(block); i += 4096 { // only a page that is written takes memory
+		block[i] = 1
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.leaked = append(d.leaked, block)
 }
 
 // orders are those of the control file; it is read again when it has changed.

@@ -30,6 +30,7 @@ loaded, so that rollback takes an instant. A hold, or a rejection of the version
 and proven first if it is not. A unit is what a request's header Sluice-Unit says, such as a user, and goes
 to one version always. A share that grows keeps its units; 0 ends the canary, promote and rollback do so too.
 Clients must not be able to tell the version's inputs and outputs from those of the live one.`),
+		shadowCommand(),
 		roleCommand("rollback MODEL", "Go back to the version that was live before", `End the canary, if there is one, and reject it. Without a canary, make the version live that was so before, at
 once if it is still loaded, and reject the one that is live now. What was rejected is not taken again as the
 newest version until it is released or promoted.`),
@@ -100,12 +101,25 @@ func roleCommand(use, short, long string) *cobra.Command {
 			if key == "" {
 				key = rand.Text()
 			}
+			if off := cmd.Flags().Lookup("off"); off != nil {
+				asked["on"] = off.Value.String() != "true"
+			}
 			return port.Change(cmd.Context(), "/v2/repository/models/"+url.PathEscape(args[0])+"/"+words[0], asked, key)
 		},
 	}
 	cmd.Flags().StringVar(&reason, "reason", "", "Why, in a sentence, for the history.")
 	cmd.Flags().StringVar(&key, "key", "", "A key of your own: a change with a key that was used changes nothing. Default a new one.")
 	return asksAdmin(cmd)
+}
+
+// shadowCommand begins and ends a shadow.
+func shadowCommand() *cobra.Command {
+	cmd := roleCommand("shadow MODEL VERSION", "Mirror requests to a version, and compare its answers", `Mirror a share of the requests that name no version to a version as well, in a process of its own, and
+compare its answers with those of the live version. Live answers neither wait for it nor change. The version is
+loaded and proven first, and is not taken as the newest by itself while it is a shadow. --off ends it; promote
+does so too. A shadow that was stopped, such as for what it cost, runs again.`)
+	cmd.Flags().Bool("off", false, "End the shadow.")
+	return cmd
 }
 
 // parseShare reads a share such as 5% or 0.05.

@@ -26,6 +26,7 @@ func (noRoles) Versions() []admin.Version                    { return nil }
 func (noRoles) History(string, int) ([]admin.Change, error)  { return nil, nil }
 func (noRoles) Promote(context.Context, admin.Change) error  { return nil }
 func (noRoles) Canary(context.Context, admin.Change) error   { return nil }
+func (noRoles) Shadow(context.Context, admin.Change) error   { return nil }
 func (noRoles) Rollback(context.Context, admin.Change) error { return nil }
 func (noRoles) Hold(context.Context, admin.Change) error     { return nil }
 func (noRoles) Release(context.Context, admin.Change) error  { return nil }
@@ -37,10 +38,16 @@ type noReview struct{}
 func (noReview) Diff(context.Context, string, string, string) (any, error) { return struct{}{}, nil }
 func (noReview) Verify(context.Context, string, string) (any, error)       { return []int{}, nil }
 
+// noShadows compares nothing.
+type noShadows struct{}
+
+func (noShadows) Reports(string) (any, error) { return []int{}, nil }
+func (noShadows) Pause(bool)                  {}
+
 // admin starts an admin port beside e.
 func (e *edge) admin(change func(*admin.Options)) (addr string) {
 	e.t.Helper()
-	opt := admin.Options{Front: e.server, Control: e.models, Roles: noRoles{}, Review: noReview{}, Hosts: []string{"h"}, Reopen: reopenFake, Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	opt := admin.Options{Front: e.server, Control: e.models, Roles: noRoles{}, Review: noReview{}, Shadows: noShadows{}, Hosts: []string{"h"}, Reopen: reopenFake, Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, "up 1\n")
 	})}
 	if change != nil {
@@ -120,7 +127,9 @@ func TestRoutesOfBothPorts(t *testing.T) {
 		switch {
 		case strings.HasSuffix(k.path, "/canary"):
 			body = `{"version":"1","share":0.5}`
-		case strings.HasSuffix(k.path, "/promote"), strings.HasSuffix(k.path, "/reject"):
+		case strings.HasSuffix(k.path, "/pause"):
+			body = `{"paused":true}`
+		case strings.HasSuffix(k.path, "/promote"), strings.HasSuffix(k.path, "/reject"), strings.HasSuffix(k.path, "/shadow"):
 			body = `{"version":"1"}`
 		}
 		if a := control.send(request(r.Method, k.path, body)); a.status != 200 {

@@ -76,7 +76,7 @@ var reserved = map[string][]string{
 	"github.com/yalue/onnxruntime_go":     {"backends/onnx"},
 	"github.com/NVIDIA/go-nvml":           {"backends/nvml"},
 	"github.com/spf13/cobra":              {"cmd"},
-	"github.com/valyala/fasthttp":         {"gateway/http", "bench", "cmd"},
+	"github.com/valyala/fasthttp":         {"gateway/http", "shadow", "bench", "cmd"},
 	"github.com/prometheus/client_golang": {"internal/telemetry"},
 	"github.com/parquet-go/parquet-go":    {"predlog/table"},
 	"github.com/prometheus/procfs":        {"loadtest/watch", "bench"},

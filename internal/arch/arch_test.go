@@ -203,7 +203,7 @@ func TestRules(t *testing.T) {
 		"batcher imports pgregory.net/rapid, which is reserved for tests",
 		"models imports github.com/yalue/onnxruntime_go, which is reserved for backends/onnx")
 	f("neutral", []Package{one("gateway", "net/http", "github.com/valyala/fasthttp"), one("gateway/http", "net/http", "github.com/valyala/fasthttp", "sluice/gateway")},
-		"gateway imports github.com/valyala/fasthttp, which is reserved for gateway/http, bench, cmd",
+		"gateway imports github.com/valyala/fasthttp, which is reserved for gateway/http, shadow, bench, cmd",
 		"gateway imports github.com/valyala/fasthttp: it knows no protocol of transport; a front end below it does",
 		"gateway imports net/http: it knows no protocol of transport; a front end below it does")
 	f("std", []Package{one("loadtest", "net"), {ImportPath: "net", Standard: true, CgoFiles: []string{"cgo.go"}}})

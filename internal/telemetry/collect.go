@@ -76,6 +76,7 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	c.metrics.collectPredictionLog(ch)
 	c.metrics.collectAccessLog(ch)
 	c.metrics.collectLog(ch)
+	c.metrics.collectShadows(ch)
 	c.metrics.collectMemory(ch)
 	for _, m := range c.metrics.models() {
 		queue := m.queueState()

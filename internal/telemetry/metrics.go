@@ -26,6 +26,7 @@ type Metrics struct {
 	webhooks      atomic.Pointer[func() Webhooks]
 	predictionLog atomic.Pointer[func() PredictionLog]
 	accessLog     atomic.Pointer[func() AccessLog]
+	shadows       atomic.Pointer[func() []Shadow]
 	logDropped    atomic.Pointer[func() uint64]
 	memory        atomic.Pointer[func() Memory]
 

@@ -23,8 +23,10 @@ func TestFile(t *testing.T) {
 	text, err := encode(generation{
 		&State{Schema: Schema, Generation: 12, Holder: Holder{"abc", "127.0.0.1:8081"}, Models: map[string]Model{
 			"b": {},
-			"1e5": {Live: &two, Previous: &one, Canary: &Canary{ref(3), 0.1}, Shadow: []Ref{ref(4)}, Hold: true, Rejected: []Ref{ref(5), ref(6)},
-				Plan: &Plan{Ref: ref(3), Phase: "canary", Step: 2, Since: noon, Until: noon.Add(time.Second), Again: true, Why: "step 1 was well"}},
+			"1e5": {
+				Live: &two, Previous: &one, Canary: &Canary{ref(3), 0.1}, Shadow: []Ref{ref(4)}, Hold: true, Rejected: []Ref{ref(5), ref(6)},
+				Plan: &Plan{Ref: ref(3), Phase: "canary", Step: 2, Since: noon, Until: noon.Add(time.Second), Again: true, Why: "step 1 was well"},
+			},
 			"null": {Hold: true},
 		}},
 		Entry{Time: noon, Generation: 12, Who: "Zoë", Action: "canary", Model: "1e5", Version: "3", Digest: digest(3), Share: 0.1, Reason: `say "*why* & [where]: {a\b}" # !`},

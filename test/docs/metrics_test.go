@@ -52,6 +52,10 @@ func everything() *telemetry.Metrics {
 		return telemetry.PredictionLog{Dropped: []telemetry.Dropped{{Reason: "disk"}}}
 	})
 	metrics.WatchAccessLog(func() telemetry.AccessLog { return telemetry.AccessLog{} })
+	metrics.WatchShadows(func() []telemetry.Shadow {
+		some := []telemetry.Dropped{{Reason: "late"}}
+		return []telemetry.Shadow{{Model: "m", Version: "2", Levels: []telemetry.ShadowLevel{{Load: "low", Dropped: some, Failed: some}}, Verdicts: []telemetry.ShadowVerdict{{Criterion: "errors", Verdict: "WAIT"}}}}
+	})
 	metrics.WatchLog(func() uint64 { return 0 })
 	metrics.WatchMemory(func() telemetry.Memory {
 		return telemetry.Memory{Ceiling: 3, GoLimit: 2, PSS: 1, Held: []telemetry.Held{{Stage: "bodies"}}}

@@ -46,6 +46,8 @@ type Options struct {
 	Roles Roles
 	// Review compares versions and verifies their files; nil leaves its routes without an answer but 404.
 	Review Review
+	// Shadows tells of comparisons with shadows; nil leaves its routes without an answer but 404.
+	Shadows Shadows
 	// Log takes one line per change that was asked for; default none.
 	Log *zap.Logger
 }

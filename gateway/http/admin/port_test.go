@@ -46,7 +46,9 @@ func request(r *Route, headers string) string {
 	switch r.Pattern[strings.LastIndex(r.Pattern, "/")+1:] {
 	case "canary":
 		body = `{"version":"3","share":0.5}`
-	case "promote", "reject":
+	case "pause":
+		body = `{"paused":true}`
+	case "promote", "reject", "shadow":
 		body = `{"version":"3"}`
 	}
 	return fmt.Sprintf("%s %s HTTP/1.1\r\nContent-Length: %d\r\n%s\r\n%s", r.Method, concrete.Replace(r.Pattern), len(body), headers, body)
@@ -65,7 +67,7 @@ type running struct {
 // made is a port that does not serve yet.
 func made(t *testing.T, change func(*Options)) *Port {
 	t.Helper()
-	opt := Options{Front: fakeFront{}, Control: fakeControl{}, Roles: &fakeRoles{}, Review: &fakeReview{}, Hosts: []string{"h"}, Reopen: reopenFake, Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	opt := Options{Front: fakeFront{}, Control: fakeControl{}, Roles: &fakeRoles{}, Review: &fakeReview{}, Shadows: &fakeShadows{}, Hosts: []string{"h"}, Reopen: reopenFake, Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, "up 1\n")
 	})}
 	if change != nil {

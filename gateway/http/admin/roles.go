@@ -26,6 +26,7 @@ type Roles interface {
 	Plan(model string) (Plan, error)
 	Promote(ctx context.Context, c Change) error
 	Canary(ctx context.Context, c Change) error
+	Shadow(ctx context.Context, c Change) error
 	Rollback(ctx context.Context, c Change) error
 	Hold(ctx context.Context, c Change) error
 	Release(ctx context.Context, c Change) error
@@ -37,7 +38,7 @@ type Version struct {
 	Model   string  `json:"model"`
 	Version string  `json:"version"`
 	State   string  `json:"state"`            // READY, LOADING, UNAVAILABLE and so on
-	Role    string  `json:"role,omitempty"`   // live, canary, previous, candidate, rejected
+	Role    string  `json:"role,omitempty"`   // live, canary, shadow, previous, candidate, rejected
 	Share   float64 `json:"share,omitempty"`  // of the units, from 0 to 1: a canary's
 	Held    bool    `json:"held,omitempty"`   // nothing takes the live version's place
 	Plan    string  `json:"plan,omitempty"`   // how far its plan is, such as "canary, step 2 of 5"
@@ -50,7 +51,7 @@ type Change struct {
 	Time       time.Time `json:"time"`
 	Generation uint64    `json:"generation"`
 	Who        string    `json:"who"`
-	Action     string    `json:"action"` // promote, canary, rollback, hold, release, reject
+	Action     string    `json:"action"` // promote, canary, shadow, rollback, hold, release, reject
 	Model      string    `json:"model"`
 	Version    string    `json:"version,omitempty"`
 	Digest     string    `json:"digest,omitempty"`
@@ -58,6 +59,7 @@ type Change struct {
 	Share      float64   `json:"share,omitempty"` // of the units, from 0 to 1: a canary's
 	Reason     string    `json:"reason,omitempty"`
 	Key        string    `json:"key,omitempty"`
+	On         bool      `json:"-"` // false ends a shadow
 }
 
 // elsewhere is an error that says at which admin address a change can be asked for.
@@ -74,7 +76,7 @@ const (
 )
 
 // takes says what the body of a change has beside a reason.
-type takes struct{ version, share bool }
+type takes struct{ version, share, on bool }
 
 // needsVersion serves a change of one version's role, and ofModel one that has no say in the version.
 func needsVersion(do func(Roles, context.Context, Change) error) func(*Port, http.ResponseWriter, *http.Request) error {
@@ -88,6 +90,11 @@ func ofModel(do func(Roles, context.Context, Change) error) func(*Port, http.Res
 // sharedRole serves one that has a share; without a version it can end a canary.
 func sharedRole(do func(Roles, context.Context, Change) error) func(*Port, http.ResponseWriter, *http.Request) error {
 	return serveChange(do, takes{version: true, share: true})
+}
+
+// switched serves one that can be ended as it was begun.
+func switched(do func(Roles, context.Context, Change) error) func(*Port, http.ResponseWriter, *http.Request) error {
+	return serveChange(do, takes{version: true, on: true})
 }
 
 func serveChange(do func(Roles, context.Context, Change) error, has takes) func(*Port, http.ResponseWriter, *http.Request) error {
@@ -123,6 +130,7 @@ func change(w http.ResponseWriter, r *http.Request, has takes) (c Change, err er
 		Version *string  `json:"version"`
 		Reason  string   `json:"reason"`
 		Share   *float64 `json:"share"`
+		On      *bool    `json:"on"`
 	}
 	if err := decode(body, &asked); err != nil {
 		return c, fault.New(fault.InvalidRequest, `the body is not one object such as {"version": "3", "share": 0.05, "reason": "a sentence"}, with what the change takes of these`)
@@ -134,7 +142,10 @@ func change(w http.ResponseWriter, r *http.Request, has takes) (c Change, err er
 	if asked.Share != nil {
 		c.Share = *asked.Share
 	}
+	c.On = asked.On == nil || *asked.On
 	switch {
+	case !has.on && asked.On != nil:
+		return c, fault.New(fault.InvalidRequest, "the body says whether it is on, which only a shadow has")
 	case has.share && asked.Share == nil:
 		return c, fault.New(fault.InvalidRequest, `the body has no share, such as {"version": "3", "share": 0.05}; 0 ends the canary`)
 	case !has.share && asked.Share != nil:

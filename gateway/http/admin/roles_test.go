@@ -43,6 +43,10 @@ func (f *fakeRoles) Promote(_ context.Context, c Change) error { return f.note("
 func (f *fakeRoles) Canary(_ context.Context, c Change) error {
 	return f.note(fmt.Sprint("canary ", c.Share), c)
 }
+
+func (f *fakeRoles) Shadow(_ context.Context, c Change) error {
+	return f.note(fmt.Sprint("shadow ", c.On), c)
+}
 func (f *fakeRoles) Rollback(_ context.Context, c Change) error { return f.note("rollback", c) }
 func (f *fakeRoles) Hold(_ context.Context, c Change) error     { return f.note("hold", c) }
 func (f *fakeRoles) Release(_ context.Context, c Change) error  { return f.note("release", c) }
@@ -97,6 +101,10 @@ func TestRolesOverHTTP(t *testing.T) {
 	f("m/canary", `{"share":0}`, 200, "canary 0 m/ by alice key k: ")
 	f("m/canary", `{"version":"3"}`, 400, "the body has no share")
 	f("m/promote", `{"version":"3","share":0.5}`, 400, "which only a canary has")
+	f("m/shadow", `{"version":"3"}`, 200, "shadow true m/3 by alice key k: ")
+	f("m/shadow", `{"version":"3","on":false,"reason":"slow"}`, 200, "shadow false m/3 by alice key k: slow")
+	f("m/shadow", `{"on":false}`, 400, "the body has no version")
+	f("m/canary", `{"version":"3","share":0.5,"on":true}`, 400, "which only a shadow has")
 	f("m/rollback", `{"reason":"it is wrong"}`, 200, "rollback m/ by alice key k: it is wrong")
 	f("m/hold", ``, 200, "hold m/ by alice key k: ")
 	f("m/release", `{}`, 200, "release m/ by alice key k: ")

@@ -1,0 +1,140 @@
+package rollouts
+
+import (
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"sluice/gateway"
+	"sluice/internal/fault"
+	"sluice/internal/task"
+	"sluice/internal/tensor"
+	"sluice/models"
+	"sluice/models/bundle"
+	"sluice/models/roles"
+	"sluice/rollout"
+)
+
+func floats(all ...float64) tensor.Tensor {
+	t := tensor.Tensor{Name: "y", Type: tensor.FP32, Shape: []int64{int64(len(all)), 1}}
+	for _, x := range all {
+		t.Data = tensor.AppendFloat(t.Data, t.Type, x)
+	}
+	return t
+}
+
+// watching is a runner that watches a canary, 2, beside a live version, 1.
+func watching() (r *Runner, canary, live *models.Version) {
+	r = New(Options{})
+	canary, live = &models.Version{Name: "m", Version: "2"}, &models.Version{Name: "m", Version: "1"}
+	plan := rollout.Default()
+	tally := rollout.NewTally(&plan, rollout.State{Phase: rollout.Canary, Step: 1}, time.Now(), nil)
+	r.watched.Store(&map[*models.Version]*watch{canary: {"m", tally, true, live}, live: {"m", tally, false, nil}})
+	return r, canary, live
+}
+
+func answered(canary bool, outputs ...tensor.Tensor) *gateway.Exchange {
+	return &gateway.Exchange{
+		Exposure: gateway.Exposure{Known: true, Hash: 7, Share: 100, Canary: canary}, Task: &task.Task{Outputs: outputs},
+		Outcome: gateway.Outcome{Total: time.Millisecond},
+	}
+}
+
+func TestWhatCounts(t *testing.T) {
+	r, canary, live := watching()
+	f := func(what string, v *models.Version, change func(x *gateway.Exchange), want *rollout.Sample) {
+		t.Helper()
+		x := answered(v == canary, floats(1, 2))
+		change(x)
+		r.Ended(v, x)
+		select {
+		case s := <-r.samples:
+			if want == nil {
+				t.Errorf("%s: counted %+v", what, s.Sample)
+			} else if s.Sample != *want && !(math.IsNaN(s.Score) && math.IsNaN(want.Score)) {
+				t.Errorf("%s: %+v, want %+v", what, s.Sample, *want)
+			}
+		default:
+			if want != nil {
+				t.Errorf("%s: not counted", what)
+			}
+		}
+	}
+	f("an answer of the canary", canary, func(*gateway.Exchange) {}, &rollout.Sample{Canary: true, Unit: 7, Took: time.Millisecond, Score: 1.5})
+	f("an answer of the live version", live, func(*gateway.Exchange) {}, &rollout.Sample{Unit: 7, Took: time.Millisecond, Score: 1.5})
+	f("one that named the version", live, func(x *gateway.Exchange) { x.Exposure.Named = true }, nil)
+	f("one without a unit", live, func(x *gateway.Exchange) { x.Exposure.Known = false }, nil)
+	f("another version", &models.Version{}, func(*gateway.Exchange) {}, nil)
+	f("the client's fault", canary, func(x *gateway.Exchange) { x.Outcome.Fault = fault.InvalidInputs }, nil)
+	f("the load's fault", canary, func(x *gateway.Exchange) { x.Outcome.Fault = fault.Overloaded }, nil)
+	f("the model's fault", canary, func(x *gateway.Exchange) { x.Outcome.Fault = fault.InferenceFailed }, &rollout.Sample{Canary: true, Unit: 7, Failed: true, Score: math.NaN()})
+	r.watched.Store(nil)
+	f("no plan", canary, func(*gateway.Exchange) {}, nil)
+}
+
+// Nothing is allocated for an exchange, whether there is room for it or not.
+func TestEndedAllocates(t *testing.T) {
+	r, canary, _ := watching()
+	x := answered(true, floats(1, 2))
+	if got := testing.AllocsPerRun(2*samplesWaiting, func() { r.Ended(canary, x) }); got > 0 {
+		t.Errorf("%v allocations", got)
+	}
+	if len(r.samples) != samplesWaiting || r.lost.Load() == 0 {
+		t.Errorf("%d wait, %d were lost", len(r.samples), r.lost.Load())
+	}
+}
+
+func TestMeans(t *testing.T) {
+	f := func(x tensor.Tensor, want float64) {
+		t.Helper()
+		if got := mean(&x); got != want && !(math.IsNaN(got) && math.IsNaN(want)) {
+			t.Errorf("%v: %v, want %v", x, got, want)
+		}
+	}
+	f(floats(1, 2, 6), 3)
+	f(floats(), math.NaN())
+	f(tensor.Tensor{Type: tensor.Int8, Data: []byte{255, 3}}, 1)
+	f(tensor.Tensor{Type: tensor.Bool, Data: []byte{1, 0}}, 0.5)
+	f(tensor.Tensor{Type: tensor.Bytes, Data: []byte{1, 0, 0, 0, 'a'}}, math.NaN())
+	if n := notFinite([]tensor.Tensor{floats(1, math.NaN()), floats(math.Inf(-1)), {Type: tensor.Int8, Data: []byte{1}}}); n != 2 {
+		t.Error(n)
+	}
+}
+
+// What the settings leave open is the default, and a plan's state survives the way to the roles and back.
+func TestTranslations(t *testing.T) {
+	p := &models.Planned{Version: &models.Version{Config: bundle.Config{Budget: 70 * time.Millisecond}}}
+	want := rollout.Default()
+	want.P99 = 70 * time.Millisecond
+	if got := PlanOf(p); got.Check() != nil || got.P99 != want.P99 || len(got.Steps) != 5 || got.Steps[4] != want.Steps[4] || got.CoolDown != want.CoolDown {
+		t.Errorf("%+v", got)
+	}
+	p.Config = &bundle.RolloutConfig{SkipShadow: true, Steps: []bundle.RolloutStep{{Share: 0.2, Units: 5}}, Score: 0.1}
+	if got := PlanOf(p); !got.SkipShadow || len(got.Steps) != 1 || got.Steps[0] != (rollout.Step{Share: 0.2, Time: 10 * time.Minute, Units: 5}) || got.Score != 0.1 {
+		t.Errorf("%+v", got)
+	}
+	s := &roles.Plan{Ref: roles.Ref{Version: "2", Digest: "d"}, Phase: "canary", Step: 3, Since: now(), Until: now(), Again: true, Why: "why"}
+	if back := planFrom(StateOf(s)); *back != *s || StateOf(nil) != nil || planFrom(nil) != nil {
+		t.Errorf("%+v", back)
+	}
+}
+
+// Webhooks hear of what changed models, and not of the lease.
+func TestChanges(t *testing.T) {
+	store, err := roles.Open(roles.Options{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _, err = store.Change(roles.Entry{Who: "plan", Action: "canary", Model: "m", Share: 0.1, Reason: "why"}, func(*roles.State, *roles.Entry) error { return nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	events, newest, err := Changes{store}.Since(0)
+	if err != nil || newest != 2 || len(events) != 1 || events[0].Number != 2 || events[0].Who != "plan" || !strings.Contains(events[0].Reason, "why") {
+		t.Errorf("%+v, %d, %v", events, newest, err)
+	}
+	if events, newest, err := (Changes{store}).Since(2); err != nil || newest != 2 || len(events) > 0 {
+		t.Errorf("%+v, %d, %v", events, newest, err)
+	}
+}

@@ -1,0 +1,302 @@
+package serve
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"sluice/compare"
+	"sluice/compare/sequence"
+	"sluice/config"
+	"sluice/internal/longtest"
+	"sluice/internal/tensor"
+	"sluice/models"
+	"sluice/shadow"
+)
+
+// planted are faults of a candidate's answers. Each changes a copy of them.
+var planted = map[string]func(now, before []tensor.Tensor) bool{
+	"none": func(_, _ []tensor.Tensor) bool { return true },
+	"a swapped class": func(now, _ []tensor.Tensor) bool { // and what stands for a class elsewhere: the places of a row's values
+		for i := range now {
+			for row := range rowsOf(&now[i]) {
+				swap(row, now[i].Type.Size())
+			}
+		}
+		return true
+	},
+	"a NaN row": func(now, _ []tensor.Tensor) bool {
+		for i := range now {
+			if now[i].Type == tensor.FP32 {
+				for row := range rowsOf(&now[i]) {
+					binary.LittleEndian.PutUint32(row, math.Float32bits(float32(math.NaN())))
+					break
+				}
+			}
+		}
+		return true
+	},
+	"a broken rank": func(now, _ []tensor.Tensor) bool { // the rows in the reverse order
+		for i := range now {
+			rows := slices.Collect(rowsOf(&now[i]))
+			first, last := slices.Clone(rows[0]), rows[len(rows)-1]
+			copy(rows[0], last)
+			copy(last, first)
+		}
+		return true
+	},
+	"an answer of another request": func(now, before []tensor.Tensor) bool {
+		for i := range now {
+			if before == nil {
+				return false
+			}
+			copy(now[i].Data, before[i].Data)
+		}
+		return true
+	},
+}
+
+func rowsOf(t *tensor.Tensor) func(yield func([]byte) bool) {
+	return func(yield func([]byte) bool) {
+		size := len(t.Data) / int(t.Shape[0])
+		for from := 0; from < len(t.Data); from += size {
+			if !yield(t.Data[from : from+size]) {
+				return
+			}
+		}
+	}
+}
+
+// swap changes the first two values of a row; a row of one value has its lowest bits changed.
+func swap(row []byte, size int) {
+	if len(row) < 2*size {
+		if size == 8 {
+			row[0] ^= 1 // a label
+		} else {
+			row[size-2] ^= 0x40 // a score
+		}
+		return
+	}
+	first := slices.Clone(row[:size])
+	copy(row, row[size:2*size])
+	copy(row[size:], first)
+}
+
+// spoiled compares each pair once with each planted fault.
+type spoiled struct {
+	mu      sync.Mutex
+	studies map[string]*compare.Study
+	before  []tensor.Tensor
+}
+
+func copied(all []tensor.Tensor) []tensor.Tensor {
+	kept := slices.Clone(all)
+	for i := range kept {
+		kept[i].Data = slices.Clone(kept[i].Data)
+	}
+	return kept
+}
+
+func (s *spoiled) Add(p *shadow.Pair) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for name, spoil := range planted {
+		pair := *p
+		if pair.Candidate = copied(p.Candidate); spoil(pair.Candidate, s.before) {
+			if err := s.studies[name].Add((*compare.Sample)(&pair)); err != nil {
+				return err
+			}
+		}
+	}
+	s.before = copied(p.Candidate)
+	return nil
+}
+
+func (s *spoiled) Hungry() bool                         { return false }
+func (s *spoiled) Save() (_, _ []byte, err error)       { return []byte("{}"), nil, nil }
+func (s *spoiled) Judged() []shadow.Judged              { return nil }
+func (s *spoiled) Report(*shadow.Coverage) (any, error) { return nil, nil }
+
+// Each fault that a candidate's answers may have is found on live traffic, in each of the example models, and none in answers that
+// have none.
+func TestPlantedFaultsAreFound(t *testing.T) {
+	needLibrary(t)
+	longtest.Skip(t)
+	bodies := map[string]func(r *rand.Rand) string{
+		"ranker": func(r *rand.Rand) string {
+			return body(input("user_id", "INT64", r, 500, 3), input("store_id", "INT64", r, 500, 3), input("dense", "FP32", r, 3, 3, 16))
+		},
+		"digits": func(r *rand.Rand) string { return body(input("image", "FP32", r, 16, 3, 1, 8, 8)) },
+		"encoder": func(r *rand.Rand) string {
+			return body(input("tokens", "INT64", r, 150, 3, 6), `{"name":"mask","datatype":"INT64","shape":[3,6],"data":[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1]}`)
+		},
+	}
+	s, studies := spoiledServer(t, slices.Sorted(func(yield func(string) bool) {
+		for name := range bodies {
+			if !yield(name) {
+				return
+			}
+		}
+	}))
+	for name, draw := range bodies {
+		if err := s.registry.Shadow(t.Context(), name, "2", true, models.By{}); err != nil {
+			t.Fatal(err)
+		}
+		until(t, name+" is up", func() bool { all := s.mirror.Reports(name); return len(all) == 1 && all[0].State == shadow.Up })
+		random := rand.New(rand.NewPCG(1, 2))
+		const most = 400
+		for sent := 0; ; sent += 20 {
+			for range 20 {
+				post(t, s, name, draw(random))
+			}
+			until(t, name+" is compared", func() bool { return s.mirror.Reports(name)[0].Coverage.Waiting == 0 })
+			if left := unfound(studies[name]); left == "" || sent >= most {
+				if left != "" {
+					t.Errorf("%s: not found after %d requests: %s", name, most, left)
+				}
+				break
+			}
+		}
+		if r := s.mirror.Reports(name)[0]; r.Coverage.Seen != r.Coverage.Compared || r.Restarts != 0 {
+			t.Errorf("%s: %+v", name, r)
+		}
+		if err := s.registry.Shadow(t.Context(), name, "2", false, models.By{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// unfound names the faults that are not shown, and a fault that is shown where there is none.
+func unfound(s *spoiled) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var left []string
+	for name, study := range s.studies {
+		if verdict := study.Verdict(); (verdict == sequence.Fail) != (name != "none") {
+			left = append(left, name+": "+string(verdict))
+		}
+	}
+	return strings.Join(left, ", ")
+}
+
+// spoiledServer serves two versions of some examples, the same but for their settings' text; version 1 is live.
+func spoiledServer(t *testing.T, names []string) (*Server, map[string]*spoiled) {
+	t.Helper()
+	dir := t.TempDir()
+	for _, name := range names {
+		for _, version := range []string{"1", "2"} {
+			from, to := filepath.Join("../examples/models", name, "1"), filepath.Join(dir, name, version)
+			if err := os.CopyFS(to, os.DirFS(from)); err != nil {
+				t.Fatal(err)
+			}
+			text, err := os.ReadFile(filepath.Join(to, "model.yaml"))
+			if err == nil {
+				err = os.WriteFile(filepath.Join(to, "model.yaml"), append(text, "# version "+version+"\n"...), 0o600)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	cfg, err := Settings("", "", func(c *config.Config) error {
+		c.Models, c.Listen, c.Admin, c.State = dir, "127.0.0.1:0", "", NoState
+		c.ModelDefaults.Promote, c.ModelDefaults.KeepVersions, c.ModelDefaults.Warmup = "manual", 2, time.Millisecond
+		c.Shadow.Sample, c.Shadow.Again, c.Shadow.Tax.Measure = 1, 0, false
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	studies := map[string]*spoiled{}
+	mine := slices.Clone(steps)
+	at := slices.IndexFunc(mine, func(s step) bool { return s.name == "shadow" })
+	mine[at].do = func(s *Server, _ context.Context) error {
+		o := s.shadowOptions()
+		begin := o.NewStudy
+		o.NewStudy = func(of *shadow.Subject, _, _ []byte) (shadow.Study, error) {
+			all := &spoiled{studies: map[string]*compare.Study{}}
+			for name := range planted {
+				one, err := begin(of, nil, nil)
+				if err != nil {
+					return nil, err
+				}
+				all.studies[name] = one.(study).Study
+			}
+			studies[of.Model] = all
+			return all, nil
+		}
+		s.startShadow(o)
+		return nil
+	}
+	s, err := open(t.Context(), Options{Config: cfg}, mine)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ready, ended := make(chan struct{}), make(chan error, 1)
+	go func() { ended <- s.Run(ctx, func() { close(ready) }) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+	<-ready
+	for _, name := range names {
+		if err := s.registry.Promote(t.Context(), name, "1", models.By{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return s, studies
+}
+
+func until(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	for begun := time.Now(); !is(); time.Sleep(2 * time.Millisecond) {
+		if time.Since(begun) > time.Minute {
+			t.Fatalf("%s: not so within a minute", what)
+		}
+	}
+}
+
+func body(inputs ...string) string { return `{"inputs":[` + strings.Join(inputs, ",") + `]}` }
+
+// input draws values below a bound.
+func input(name, datatype string, r *rand.Rand, below int, shape ...int) string {
+	n := 1
+	for _, d := range shape {
+		n *= d
+	}
+	data := make([]float64, n)
+	for i := range data {
+		if data[i] = 1 + float64(r.IntN(below-1)); datatype == "FP32" {
+			data[i] = math.Round(1000*r.Float64()*float64(below)) / 1000
+		}
+	}
+	values, _ := json.Marshal(data)
+	dims, _ := json.Marshal(shape)
+	return fmt.Sprintf(`{"name":%q,"datatype":%q,"shape":%s,"data":%s}`, name, datatype, dims, values)
+}
+
+func post(t *testing.T, s *Server, model, text string) {
+	t.Helper()
+	res, err := http.Post("http://"+s.Addr().String()+"/v2/models/"+model+"/infer", "application/json", strings.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		t.Fatalf("%s: %s", model, res.Status)
+	}
+}

@@ -1,0 +1,138 @@
+package shadow
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"sluice/internal/oip"
+	"sluice/internal/oip/client"
+	"sluice/internal/tensor"
+)
+
+const (
+	// maxAnswer bounds an answer of a candidate, which may be anything.
+	maxAnswer = 256 << 20
+	// bufferBytes hold the usual request, and the usual answer, in one system call.
+	bufferBytes = 16 << 10
+	// lengthHeader is the length of the JSON in front of binary tensors.
+	lengthHeader = "Inference-Header-Content-Length"
+)
+
+// asker asks a candidate's process over its socket.
+type asker struct {
+	socket string
+	url    string // up to the version
+}
+
+func newAsker(socket, model string) *asker {
+	return &asker{socket, "/v2/models/" + url.PathEscape(model) + "/versions/"}
+}
+
+// call is a connection to a candidate, and the memory of one request at a time, which is used again. What this costs is CPU of the
+// gateway: an HTTP client with a pool and timers costs twice as much.
+type call struct {
+	of     *asker // whom the connection is to; nil without one
+	conn   net.Conn
+	reader *bufio.Reader
+	writer *bufio.Writer
+	req    fasthttp.Request
+	res    fasthttp.Response
+	query  client.InferRequest
+	answer client.Response
+}
+
+// close ends the connection, if there is one.
+func (c *call) close() {
+	if c.of != nil {
+		_ = c.conn.Close()
+		c.of = nil
+	}
+}
+
+// do sends the request and reads the answer. A process that does not answer is ended by its keeper, which ends the connection: there is
+// no limit here, since time for which the process is frozen does not count.
+func (c *call) do(a *asker) (err error) {
+	if c.of != a {
+		c.close()
+		if c.conn, err = net.Dial("unix", a.socket); err != nil {
+			return err
+		}
+		c.of, c.reader, c.writer = a, bufio.NewReaderSize(c.conn, bufferBytes), bufio.NewWriterSize(c.conn, bufferBytes)
+	}
+	if err = c.req.Write(c.writer); err == nil {
+		err = c.writer.Flush()
+	}
+	if err == nil {
+		err = c.res.ReadLimitBody(c.reader, maxAnswer)
+	}
+	if err != nil || c.res.ConnectionClose() {
+		c.close()
+	}
+	return err
+}
+
+// errRefused is the error of an answer that is one.
+var errRefused = errors.New("the candidate refused the request")
+
+// ask has a version answer the inputs. The outputs are good until the call is used again. want is the digest of the files that
+// must have answered.
+func (a *asker) ask(c *call, side *Side, inputs, wanted []tensor.Tensor, budget time.Duration) (outputs []tensor.Tensor, run time.Duration, err error) {
+	c.query.Inputs, c.query.Binary, c.query.Outputs = inputs, true, c.query.Outputs[:0]
+	for i := range wanted {
+		c.query.Outputs = append(c.query.Outputs, client.WantedOutput{Name: wanted[i].Name, Binary: true})
+	}
+	c.req.Reset()
+	body, length, err := client.AppendInferRequest(c.req.Body()[:0], &c.query)
+	if err != nil {
+		return nil, 0, err
+	}
+	c.req.Header.SetMethod(fasthttp.MethodPost)
+	c.req.Header.SetHost("candidate")
+	c.req.SetRequestURI(a.url + url.PathEscape(side.Version) + "/infer")
+	c.req.Header.Set("Sluice-Budget-Ms", strconv.FormatInt(max(budget.Milliseconds(), 1), 10))
+	c.req.Header.Set(lengthHeader, strconv.Itoa(length))
+	c.req.SetBodyRaw(body)
+	c.res.Reset()
+	if err := c.do(a); err != nil {
+		return nil, 0, err
+	}
+	text := c.res.Body()
+	if status := c.res.StatusCode(); status != fasthttp.StatusOK {
+		return nil, 0, fmt.Errorf("%w: status %d: %s", errRefused, status, client.ErrorText(text))
+	}
+	if tag := c.res.Header.Peek("Sluice-Model"); !bytes.Contains(tag, []byte(";digest="+side.Digest)) {
+		return nil, 0, fmt.Errorf("%w: it has other files than version %s, whose digest is %.12s", errMalformed, side.Version, side.Digest)
+	}
+	n, err := oip.ParseHeaderLength(c.res.Header.Peek(lengthHeader), len(text))
+	if err == nil {
+		err = client.ReadResponse(text, n, &c.answer)
+	}
+	if err != nil {
+		return nil, 0, fmt.Errorf("%w: %w", errMalformed, err)
+	}
+	return c.answer.Outputs, runTime(c.res.Header.Peek("Server-Timing")), nil
+}
+
+var errMalformed = errors.New("the candidate's answer is malformed")
+
+// runTime is the time on the device that an answer tells of; 0 if it does not.
+func runTime(timing []byte) time.Duration {
+	_, after, ok := bytes.Cut(timing, []byte("run;dur="))
+	if !ok {
+		return 0
+	}
+	number, _, _ := bytes.Cut(after, []byte(","))
+	ms, err := strconv.ParseFloat(string(bytes.TrimSpace(number)), 64)
+	if err != nil || ms < 0 || ms > 1e9 {
+		return 0
+	}
+	return time.Duration(ms * float64(time.Millisecond))
+}

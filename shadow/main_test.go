@@ -1,0 +1,103 @@
+package shadow
+
+import (
+	"encoding/json"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/valyala/fasthttp"
+	"go.uber.org/goleak"
+)
+
+// TestMain is also the process of a candidate: what it is told to do stands in its environment.
+func TestMain(m *testing.M) {
+	if orders := os.Getenv("SHADOW_TEST_CANDIDATE"); orders != "" {
+		candidateProcess(orders, os.Getenv("SHADOW_TEST_SOCKET"))
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// candidateProcess answers what it is asked, as a gateway does, and misbehaves as ordered once it is asked.
+func candidateProcess(orders, socket string) {
+	ln, err := net.Listen("unix", socket)
+	if err != nil {
+		panic(err)
+	}
+	digest := "d2"
+	if orders == "other files" {
+		digest = "d3"
+	}
+	loaded := []Loaded{{Side: Side{"1", "d1"}}, {Side: Side{"2", digest}}}
+	if orders == "refused" {
+		loaded[1].Reason = "golden: its rows are wrong"
+	}
+	text, _ := json.Marshal(Greeting{loaded})
+	if orders == "mute" {
+		text = []byte("hello")
+	}
+	fmt.Printf("%s\n", text)
+	_ = fasthttp.Serve(ln, func(ctx *fasthttp.RequestCtx) {
+		switch orders {
+		case "hang":
+			select {}
+		case "crash":
+			fmt.Fprintln(os.Stderr, "a driver gave up")
+			os.Exit(3)
+		case "bomb":
+			var all [][]byte
+			for {
+				block := make([]byte, 16<<20)
+				for i := 0; i < len(block); i += 4096 {
+					block[i] = 1
+				}
+				all = append(all, block)
+				time.Sleep(time.Millisecond)
+				_ = all
+			}
+		case "fail":
+			ctx.Error(`{"error":"no"}`, 500)
+			return
+		case "garbage":
+			ctx.Response.Header.Set("Sluice-Model", "m;version=2;digest=d2")
+			ctx.SetBodyString("{")
+			return
+		}
+		answer(ctx)
+	})
+}
+
+// answer gives the inputs back as the output.
+func answer(ctx *fasthttp.RequestCtx) {
+	version := strings.Split(string(ctx.Path()), "/")[5]
+	ctx.Response.Header.Set("Sluice-Model", "m;version="+version+";digest=d"+version)
+	ctx.Response.Header.Set("Server-Timing", "decode;dur=0.01, queue;dur=0.02, run;dur=1.5, encode;dur=0.1")
+	var length int
+	if _, err := fmt.Sscan(string(ctx.Request.Header.Peek(lengthHeader)), &length); err != nil {
+		panic(err)
+	}
+	var asked struct {
+		Inputs []struct{ Shape []int64 }
+	}
+	if err := json.Unmarshal(ctx.PostBody()[:length], &asked); err != nil {
+		panic(err)
+	}
+	data := ctx.PostBody()[length:]
+	head := fmt.Sprintf(`{"model_name":"m","outputs":[{"name":"y","datatype":"FP32","shape":[%d,4],"parameters":{"binary_data_size":%d}}]}`, asked.Inputs[0].Shape[0], len(data))
+	ctx.Response.Header.Set(lengthHeader, fmt.Sprint(len(head)))
+	ctx.SetBody(append([]byte(head), data...))
+}
+
+// command starts this binary as a candidate.
+func command(orders string) func(*Subject, string) (*exec.Cmd, error) {
+	return func(_ *Subject, socket string) (*exec.Cmd, error) {
+		cmd := exec.Command("/proc/self/exe")
+		cmd.Env = append(os.Environ(), "SHADOW_TEST_CANDIDATE="+orders, "SHADOW_TEST_SOCKET="+socket)
+		return cmd, nil
+	}
+}

@@ -1,0 +1,72 @@
+package shadow
+
+import (
+	"time"
+
+	"sluice/internal/tensor"
+)
+
+// Request is a live request that was answered. Offer keeps nothing of it.
+type Request struct {
+	// Model, Version and Digest are of the version that answered.
+	Model, Version, Digest string
+	ID                     []byte
+	// Known says that the request has a unit, of which Unit is the hash; else the request is the unit.
+	Known bool
+	Unit  uint64
+	Rows  int
+	// Schema has the names of the tensors, which stand as package task has them.
+	Schema                    *tensor.Schema
+	Inputs, Optional, Outputs []tensor.Tensor
+	// Run is how long the device took.
+	Run      time.Duration
+	Degraded bool // not on the preferred device
+}
+
+// Pair is one mirrored request: what the primary answered, what the candidate answered, and, where it was drawn, what the
+// primary's version answered to the same rows again.
+type Pair struct {
+	ID        string
+	Unit      uint64
+	Rows      int
+	Inputs    []tensor.Tensor
+	Primary   []tensor.Tensor
+	Candidate []tensor.Tensor // nil if it failed
+	Again     []tensor.Tensor // nil if it was not drawn
+	Failure   string          // why Candidate is nil: see Failure
+	// PrimaryRun and CandidateRun are the times on the devices; 0 if unknown.
+	PrimaryRun, CandidateRun time.Duration
+	Degraded                 bool
+}
+
+// Study compares pairs. It is called by one goroutine at a time, and keeps nothing of a pair.
+type Study interface {
+	Add(p *Pair) error
+	// Hungry reports whether the primary should be asked again for each request until the noise between its own answers is known.
+	Hungry() bool
+	// Save returns the sums, as JSON, and the units that were seen.
+	Save() (sums, units []byte, err error)
+	// Judged are the criteria so far.
+	Judged() []Judged
+	// Report is what goes into the answer of the admin port, as JSON.
+	Report(c *Coverage) (any, error)
+}
+
+// Judged is a criterion, the sentence that says it, and what so many units have shown of it.
+type Judged struct {
+	Criterion, Verdict, Sentence string
+	Units                        int64
+}
+
+// Side names a version by its content.
+type Side struct {
+	Version string `json:"version"`
+	Digest  string `json:"digest"`
+}
+
+// Subject is what is compared: two versions of a model.
+type Subject struct {
+	Model     string `json:"model"`
+	Primary   Side   `json:"primary"`
+	Candidate Side   `json:"candidate"`
+}
