@@ -235,9 +235,9 @@ func short(x float64) string {
 	return fmt.Sprintf("%.3g", x)
 }
 
-// Words are a criterion's verdict in a line: what is shown of it.
+// Words are what is known of a criterion's figure.
 func (j *Judged) Words() string {
-	return fmt.Sprintf("%s %s (%s to %s) after %d units", j.Verdict, Number(j.Excess(), j.Unit), Number(j.Interval.Low, j.Unit), Number(j.Interval.High, j.Unit), j.Units)
+	return fmt.Sprintf("it is %s (%s to %s) after %d units", Number(j.Excess(), j.Unit), Number(j.Interval.Low, j.Unit), Number(j.Interval.High, j.Unit), j.Units)
 }
 
 // Excess is the mean that the interval is about.

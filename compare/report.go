@@ -35,9 +35,9 @@ type Report struct {
 	Candidate Version          `json:"candidate"`
 	Verdict   sequence.Verdict `json:"verdict"`
 	// Reason is the verdict in a sentence.
-	Reason   string   `json:"reason"`
-	Criteria []Judged `json:"criteria"`
-	Coverage Covered  `json:"coverage"`
+	Reason   string    `json:"reason"`
+	Criteria []Judged  `json:"criteria"`
+	Coverage Covered   `json:"coverage"`
 	Outputs  []Figures `json:"outputs"`
 	Errors   Figure    `json:"errors"`
 	// Latency is of device time; nil if no sample had it.
@@ -163,7 +163,7 @@ type WorstRow struct {
 
 // Latency is device time of units, in seconds.
 type Latency struct {
-	Difference Figure  `json:"difference"`
+	Difference Figure    `json:"difference"`
 	Primary    Quantiles `json:"primary"`
 	Candidate  Quantiles `json:"candidate"`
 }
@@ -197,7 +197,7 @@ func (s *Study) Report(c Coverage) *Report {
 	return r
 }
 
-func quantilesOf(s *spread) Quantiles { return Quantiles{s.quantile(0.5), s.quantile(0.99), s.bars(4)} }
+func quantilesOf(s *spread) Quantiles { return Quantiles{s.quantile(0.5), s.quantile(0.99), s.bars(8)} }
 
 // reason is the verdict in a sentence.
 func reason(r *Report) string {
@@ -230,7 +230,7 @@ func figureOf(name, unit string, t *track) Figure {
 }
 
 func (s *Study) figuresOf(o *output) Figures {
-	f := Figures{Name: o.spec.Name, Kind: o.kind.String(), Guessed: s.o.Outputs[o.spec.Name].Kind == "", Rows: o.rows[candidate].bars(8), AgainRows: o.rows[again].bars(8)}
+	f := Figures{Name: o.spec.Name, Kind: o.kind.String(), Guessed: s.o.Outputs[o.spec.Name].Kind == "", Rows: o.rows[candidate].bars(16), AgainRows: o.rows[again].bars(16)}
 	f.Noise = Noise{Threshold: o.noise.Threshold(o.kind), Known: o.noise.Known(), Rows: o.noise.Rows(), Quantile: o.noise.Quantile()}
 	for i, t := range o.tracks {
 		unit := ""

@@ -11,7 +11,7 @@ import (
 
 const (
 	// firstPause and longestPause bound the pause before a process is started again; it doubles.
-	firstPause = time.Second
+	firstPause   = time.Second
 	longestPause = time.Minute
 	// steady is how long a process has to be up for the pause to begin anew.
 	steady = time.Minute

@@ -200,9 +200,9 @@ func Options(schema *tensor.Schema, spec *tensor.Spec, o Output, tolerance agree
 
 // Set is all that the settings of a model say of comparisons.
 type Set struct {
-	Outputs  map[string]Output
-	Criteria []Criterion
-	Segments []string
+	Outputs  map[string]Output `json:"outputs,omitempty"`
+	Criteria []Criterion       `json:"criteria,omitempty"`
+	Segments []string          `json:"segments,omitempty"`
 }
 
 // Fault is what is wrong with a part of a set: At is its place in the settings, such as criteria[1].
