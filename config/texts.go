@@ -44,7 +44,7 @@ var texts = map[string]string{
 	"Drain.Delay":                 "How long the server is unready and still accepts, so that balancers see it and turn away. Default 1s. Too low, below the interval at which a balancer polls, loses requests; too high makes every roll-out slower.",
 	"Fake":                        "For fake, which runs models on the CPU and takes as long as it is told: for drills and demonstrations on a machine without a GPU.",
 	"Fake.Cost":                   "What batches cost by their rows, as 1:2.1ms,8:3.9ms,32:11.2ms; what is between is interpolated. Default empty: what the CPU takes.",
-	"Fake.Orders":                 "A JSON file of faults to show, looked at before each run: {\"slow\": 10}, {\"fail\": true}, {\"memory_rows\": 8}, {\"fail_open\": true}. Default none.",
+	"Fake.Orders":                 "A JSON file of faults to show, looked at before each run: {\"slow\": 10}, {\"fail\": true}, {\"memory_rows\": 8}, {\"fail_open\": true}, {\"hang\": true}, {\"leak\": 1000000}. Default none.",
 	"KeepRates":                   "How many requests of a kind are recorded in each second beside the sample, such as 10/s; 0/s keeps none. Statistics need the sample alone: the others are where to look.",
 	"KeepRates.Degraded":          "How many of those that did not run on their preferred device. Default 1/s. Too low hides the causes; too high fills max_bytes while a device is away.",
 	"KeepRates.Failed":            "How many of those that got a status of 500 or more. Default 10/s. Too low hides the causes; too high fills max_bytes in a storm.",
