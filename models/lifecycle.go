@@ -90,7 +90,7 @@ func (e *entry) mayBe(ref *roles.Ref) bool {
 
 // shadows reports whether the version is mirrored to.
 func (m *model) shadows(e *entry) bool {
-	return slices.ContainsFunc(m.roles.Shadow, func(ref roles.Ref) bool { return e.is(&ref) })
+	return slices.ContainsFunc(m.roles.Shadow, func(ref roles.Ref) bool { return e.mayBe(&ref) })
 }
 
 // rejected reports whether the version's content was rejected.

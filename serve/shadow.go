@@ -265,7 +265,24 @@ func (c shadowControl) Reports(model string) (any, error) {
 		return nil, err
 	}
 	v.Release()
-	return c.s.mirror.Reports(model), nil
+	all := []shadowReport{}
+	for _, r := range c.s.mirror.Reports(model) {
+		one := shadowReport{Shadow: r}
+		if report, ok := r.Study.(*compare.Report); ok {
+			one.Report, one.Shadow.Study = report, nil
+			if figures, ok := r.Tax.(*tax.Figures); ok {
+				report.Tax = figures.Summary()
+			}
+		}
+		all = append(all, one)
+	}
+	return all, nil
+}
+
+// shadowReport is a comparison's report, and what is known of the mirror and of the shadow's process beside it.
+type shadowReport struct {
+	*compare.Report
+	Shadow shadow.Report `json:"shadow"`
 }
 
 // Pause freezes all candidates, or lets them go on.

@@ -11,7 +11,7 @@ import (
 
 const (
 	// firstPause and longestPause bound the pause before a process is started again; it doubles.
-	firstPause = time.Second
+	firstPause   = time.Second
 	longestPause = time.Minute
 	// steady is how long a process has to be up for the pause to begin anew.
 	steady = time.Minute
@@ -95,7 +95,7 @@ func (c *candidate) tell(change func(s *status)) {
 // run runs one process from its start to its end.
 func (c *candidate) run() end {
 	c.tell(func(s *status) { s.state, s.reason = Starting, "" })
-	p, err := start(c.m.o.Command, &c.subject)
+	p, err := start(c.m.o.Command, &c.subject, c.m.o.Memory)
 	if err != nil {
 		return end{reason: fmt.Sprintf("its process cannot be started: %v", err)}
 	}
@@ -117,6 +117,9 @@ func (c *candidate) run() end {
 		case reason := <-c.halted:
 			return end{reason: reason, final: true}
 		case <-p.Done():
+			if reason := c.capped(p); reason != "" {
+				return end{reason: reason}
+			}
 			return end{reason: "its process ended: " + p.lastWords()}
 		case <-limit.C:
 			return end{reason: fmt.Sprintf("its process was not ready within %v: %s", startLimit, p.lastWords())}
@@ -162,6 +165,9 @@ func (c *candidate) greeted(p *process, line []byte) end {
 func (c *candidate) overrun(p *process) string {
 	if p.looks%treeEvery == 0 {
 		p.tree = memory.Tree(p.PID())
+		if reason := c.capped(p); reason != "" { // it may have been a process that this one has started
+			return reason
+		}
 	}
 	p.looks++
 	taken := resident(p.tree)
@@ -183,6 +189,14 @@ func (c *candidate) overrun(p *process) string {
 		}
 	}
 	return ""
+}
+
+// capped says that the kernel has ended one of the processes for want of memory in their control group; empty if not.
+func (c *candidate) capped(p *process) string {
+	if p.cap == nil || p.cap.Kills() == 0 {
+		return ""
+	}
+	return fmt.Sprintf("the kernel ended a process of it for its memory; the limit is %d (shadow.memory)", c.m.o.Memory)
 }
 
 // slowness finds a candidate that is far too slow for what is mirrored: for slowAfter it drops nearly everything, and the senders

@@ -74,6 +74,8 @@ type Mirror struct {
 	running sync.WaitGroup
 	changed chan struct{} // of size 1: there are candidates, or others
 
+	slice, settles time.Duration // of a switchback
+
 	mu struct {
 		sync.Mutex
 		all       []*candidate
@@ -90,7 +92,7 @@ func New(o Options) *Mirror {
 	if o.Log == nil {
 		o.Log = zap.NewNop()
 	}
-	m := &Mirror{o: o, changed: make(chan struct{}, 1)}
+	m := &Mirror{o: o, changed: make(chan struct{}, 1), slice: slice, settles: settles}
 	m.buckets, _ = unit.Share(o.Sample)
 	m.ctx, m.stop = context.WithCancel(context.Background())
 	m.arms.Store(&map[string][]*candidate{})

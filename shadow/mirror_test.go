@@ -273,3 +273,70 @@ func FuzzDecodeState(f *testing.F) {
 		}
 	})
 }
+
+// fakeTax takes note of pairs, and says that they exceed a limit from the third on.
+type fakeTax struct{ pairs []TaxPair }
+
+func (f *fakeTax) Add(p *TaxPair) string {
+	if f.pairs = append(f.pairs, *p); len(f.pairs) > 2 {
+		return "it costs too much"
+	}
+	return ""
+}
+
+func (f *fakeTax) Report() any { return len(f.pairs) }
+
+// In a slice without them candidates are halted and nothing is mirrored; with too few answers a pair does not count; and candidates
+// that cost too much are stopped until somebody begins them again.
+func TestSwitchback(t *testing.T) {
+	s := newStage(t, "echo", nil)
+	tax := &fakeTax{}
+	s.slice, s.settles = 60*time.Millisecond, 10*time.Millisecond
+	s.mu.Lock()
+	s.mu.tax = tax
+	s.mu.Unlock()
+	s.until("up", up)
+	if s.pair() || len(tax.pairs) > 0 {
+		t.Error("a pair without answers counts")
+	}
+	var answering sync.WaitGroup
+	quit := make(chan struct{})
+	defer answering.Wait()
+	defer close(quit)
+	answering.Go(func() {
+		for i := 0; ; i++ {
+			select {
+			case <-quit:
+				return
+			case <-time.After(100 * time.Microsecond):
+				for range 20 {
+					s.Answered(time.Millisecond)
+				}
+				s.Offer(request("id", 1, 1))
+			}
+		}
+	})
+	for n := 1; n <= 3; n++ {
+		for begun := time.Now(); !s.pair(); {
+			if time.Since(begun) > 20*time.Second {
+				t.Fatal("no pair counts")
+			}
+		}
+	}
+	if p := &tax.pairs[0]; p.On.Answers < leastAnswers || p.Off.Answers < leastAnswers || p.On.P99.Round(20*time.Microsecond) != time.Millisecond || p.Off.CPU <= 0 {
+		t.Errorf("%+v", p)
+	}
+	r := s.until("stopped", func(r *Report) bool { return r.State == Halted })
+	if r.Reason != "it costs too much" || r.Tax != 3 || r.PID != 0 {
+		t.Errorf("%+v", r)
+	}
+	s.Pause(true)
+	if s.pair() {
+		t.Error("a pair counts that somebody froze")
+	}
+	s.Pause(false)
+	if s.Begin("m", "3") || !s.Begin("m", "2") {
+		t.Error("the candidate is not found, or another is")
+	}
+	s.until("up again", up)
+}

@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"syscall"
 
+	"sluice/internal/cgroup"
 	"sluice/internal/child"
 	"sluice/internal/memory"
 )
@@ -80,13 +81,15 @@ type process struct {
 	ask  *asker
 	hung atomic.Bool // it was ended because it did not answer
 
+	// cap bounds the memory of the process and of what it starts; nil where this process may make none.
+	cap *cgroup.Cap
 	// Of the keeper alone: its process and what that has started, as seen at one of the looks.
 	tree  []int
 	looks int
 }
 
 // start starts a process. The command is told the path on which the process has to listen.
-func start(command func(s *Subject, socket string) (*exec.Cmd, error), s *Subject) (p *process, err error) {
+func start(command func(s *Subject, socket string) (*exec.Cmd, error), s *Subject, memory int64) (p *process, err error) {
 	p = &process{said: make(chan []byte, 1)}
 	if p.dir, err = os.MkdirTemp("", "sluice-shadow-"); err != nil { // 0700
 		return nil, err
@@ -107,6 +110,12 @@ func start(command func(s *Subject, socket string) (*exec.Cmd, error), s *Subjec
 	if p.Child, err = child.Start(cmd); err != nil {
 		return nil, err
 	}
+	if p.cap, err = cgroup.NewCap(memory); err == nil {
+		err = p.cap.Add(p.PID())
+	}
+	if err != nil { // the keeper looks at what it takes in any case
+		p.uncap()
+	}
 	p.ask = newAsker(socket, s.Model)
 	return p, nil
 }
@@ -117,7 +126,16 @@ func (p *process) end() {
 		_ = syscall.Kill(pid, syscall.SIGKILL)
 	}
 	p.End()
+	p.uncap()
 	_ = os.RemoveAll(p.dir)
+}
+
+// uncap takes the control group away, if there is one.
+func (p *process) uncap() {
+	if p.cap != nil {
+		_ = p.cap.Remove() // the next one takes away what is left
+		p.cap = nil
+	}
 }
 
 // halt stops the process and what it has started, or lets them go on.

@@ -51,7 +51,7 @@ func (m *Mirror) switchback() {
 				continue
 			}
 		}
-		wait := slice // until a candidate is up
+		wait := m.slice // until a candidate is up
 		if m.up() > 0 {
 			if m.pair() {
 				pairs++
@@ -94,7 +94,7 @@ func (m *Mirror) pair() bool {
 	var p TaxPair
 	first := rand.IntN(2) == 0
 	for _, on := range []bool{first, !first} {
-		s, candidates, ok := m.slice(on)
+		s, candidates, ok := m.measure(on)
 		switch {
 		case !ok || s.Answers < leastAnswers:
 			return false
@@ -128,18 +128,18 @@ func (m *Mirror) pair() bool {
 	return true
 }
 
-// slice measures one slice; false if the mirror was closed meanwhile.
-func (m *Mirror) slice(on bool) (s TaxSlice, candidates time.Duration, ok bool) {
+// measure measures one slice; false if the mirror was closed meanwhile.
+func (m *Mirror) measure(on bool) (s TaxSlice, candidates time.Duration, ok bool) {
 	if !on {
 		m.freeze(true)
 		defer m.freeze(false)
 	}
-	if !m.sleep(settles) {
+	if !m.sleep(m.settles) {
 		return s, 0, false
 	}
 	m.live.begin()
 	before, others := ownCPU(), m.candidatesCPU()
-	if !m.sleep(slice - settles) {
+	if !m.sleep(m.slice - m.settles) {
 		m.live.end()
 		return s, 0, false
 	}
@@ -149,7 +149,7 @@ func (m *Mirror) slice(on bool) (s TaxSlice, candidates time.Duration, ok bool) 
 	for pid, now := range theirs {
 		candidates += now - others[pid] // of one that has ended meanwhile the end is not known
 	}
-	return s, time.Duration(float64(candidates) / (slice - settles).Seconds()), true
+	return s, time.Duration(float64(candidates) / (m.slice - m.settles).Seconds()), true
 }
 
 func (m *Mirror) sleep(d time.Duration) bool {

@@ -105,6 +105,17 @@ type Figures struct {
 	Exceeded   string  `json:"exceeded,omitempty"`
 }
 
+// Summary is what a comparison's report has of it; nil with fewer than two pairs.
+func (f *Figures) Summary() *compare.Tax {
+	if f.Pairs < 2 {
+		return nil
+	}
+	return &compare.Tax{
+		Pairs: f.Pairs, P99: f.P99.Mean, P99Interval: compare.Bounds{Low: *f.P99.Low, High: *f.P99.High},
+		CPU: f.CPU.Mean, CPUInterval: compare.Bounds{Low: *f.CPU.Low, High: *f.CPU.High}, Smallest: *f.P99.Smallest, Note: f.Exceeded,
+	}
+}
+
 // Figure is the mean of a difference.
 type Figure struct {
 	Mean float64 `json:"mean"`

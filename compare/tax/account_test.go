@@ -95,11 +95,14 @@ func TestFigures(t *testing.T) {
 		if math.Abs(r.CPUShare.Mean-0.02) > 1e-9 || r.Candidates != 0.5 || r.Pairs != pairs {
 			t.Fatalf("%+v", r)
 		}
+		if s := r.Summary(); s.P99 != r.P99.Mean || s.P99Interval.High != *r.P99.High || s.CPUInterval.Low != *r.CPU.Low || s.Smallest != *r.P99.Smallest {
+			t.Fatalf("%+v of %+v", s, r)
+		}
 	}
 	if held < 365 || found < 290 || found > 350 {
 		t.Errorf("of %d runs %d intervals hold the difference and %d find it", runs, held, found)
 	}
-	if r := New(Limits{}).Report(); r.P99.Low != nil || r.Pairs != 0 {
+	if r := New(Limits{}).Report(); r.P99.Low != nil || r.Pairs != 0 || r.Summary() != nil {
 		t.Errorf("of nothing: %+v", r)
 	}
 }

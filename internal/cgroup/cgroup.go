@@ -1,5 +1,5 @@
-// Package cgroup finds the control groups that bound this process. It reads files below /proc, keeps
-// nothing, and anybody may call it; what a group's files say is for the caller to read.
+// Package cgroup finds the control groups that bound this process, and makes some that bound others (Cap). It reads files
+// below /proc, keeps nothing, and anybody may call it; what a group's files say is for the caller to read.
 package cgroup
 
 import (

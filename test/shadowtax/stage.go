@@ -125,7 +125,11 @@ func (s *stage) pause(yes bool) error {
 
 // shadows are the comparisons under way.
 func (s *stage) shadows() (all []shadow.Report, err error) {
-	err = s.port.Get(context.Background(), "/v2/models/"+model+"/shadow", &all)
+	var reports []struct{ Shadow shadow.Report }
+	err = s.port.Get(context.Background(), "/v2/models/"+model+"/shadow", &reports)
+	for _, r := range reports {
+		all = append(all, r.Shadow)
+	}
 	return all, err
 }
 
