@@ -11,7 +11,7 @@ import (
 
 // pure are the folders of state machines and of measures: what they decide and say depends on their arguments
 // alone, so that it can be replayed. Time is an argument, and the caller serialises the calls.
-var pure = []string{"batcher/policy", "batcher/policy/costmodel", "compare/measure", "compare/sequence"}
+var pure = []string{"batcher/policy", "batcher/policy/costmodel", "compare/measure", "compare/sequence", "compare/devices"}
 
 // impureImports are what a state machine has no use for: it has no lock, no life of its own, and
 // no words for clients.
