@@ -40,7 +40,7 @@ type Study struct {
 	SpreadAfter time.Duration
 	// Prefer is as in policy.ModelOptions, for every model.
 	Prefer policy.Prefer
-	Seed        uint64
+	Seed   uint64
 	// Warmup is left out of the outcome. Length is what the outcome is about; 0 means the
 	// trace's, else 30 s.
 	Warmup, Length time.Duration

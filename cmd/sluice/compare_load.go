@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"net"
@@ -74,7 +73,7 @@ func (d *deviceComparison) measure(cmd *cobra.Command, on *devices.Device, path 
 			Target: loadtest.Target{URL: address, PID: pid, Metrics: "none", Payload: payload.Options{Protocol: payload.Binary, Dims: d.dims()}},
 			Seed:   1, Unverified: true, Tool: version,
 		}
-		if err := d.search(ctx, o, on); err != nil || on.Load.RowsPerSecond == 0 {
+		if err := d.search(ctx, o, on); err != nil || on.Load.RowsPerSecond == 0 || on.Load.From == devices.Table {
 			return err
 		}
 		return d.planned(ctx, o, on, meter)
@@ -130,41 +129,65 @@ func passedOn(cmd *cobra.Command) (args []string) {
 
 // The grid of the search begins at a part of what the cost table promises, which HTTP seldom reaches with a small model.
 const (
-	lowPart = 0.3
+	lowPart = 0.6
 	lowMost = 1000.0
+	// precision is how near the highest rate that holds and the lowest that fails are brought.
+	precision = 0.05
+	// mostRuns bounds the search, where runs do not tell enough.
+	mostRuns = 24
 )
 
 // search looks for the highest rate at the objective.
 func (d *deviceComparison) search(ctx context.Context, o loadtest.Options, on *devices.Device) error {
-	limited, cancel := context.WithTimeout(ctx, 2*time.Duration(d.seconds)*time.Second)
+	// At a rate that is too high by a part, a queue grows by that part of the time: it must be much longer than the
+	// latency that is allowed, however short the time is.
+	probe, confirm := max(d.length(0.05), 4*d.objective.Limit), max(d.length(0.15), 20*d.objective.Limit)
+	limited, cancel := context.WithTimeout(ctx, time.Duration(d.seconds)*time.Second+16*probe+2*confirm)
 	defer cancel()
 	rows := float64(d.rows)
 	table := on.Highest(d.objective.Limit) / rows
 	c := loadtest.CapacityOptions{
-		Options: o, Warmup: d.length(0.01), NoRecovery: true,
+		Options: o, Warmup: max(d.length(0.01), d.objective.Limit), NoRecovery: true,
 		Search: search.Options{
-			Objective: d.objective, Low: max(min(lowPart*table, lowMost), 1), ProbeLength: d.length(0.05), ConfirmLength: d.length(0.15), Confirmations: 1, MaxRuns: 24,
+			Objective: d.objective, Low: max(min(lowPart*table, lowMost), 1), Precision: precision,
+			ProbeLength: probe, ConfirmLength: confirm, Confirmations: 1, MaxRuns: mostRuns,
 		},
 	}
 	r, _, err := loadtest.Capacity(limited, c)
 	if err != nil {
 		return err
 	}
-	found := r.Capacity
-	on.Load = devices.Load{
-		RowsPerSecond: rows * found.Capacity, Low: rows * found.Lo, High: rows * found.Hi, AtLeast: found.AtLeast || found.Capacity > 0 && found.Limit == search.LimitGenerator,
-		From: devices.Measured, Limit: found.Limit, Why: found.Why,
+	if on.Load = found(r.Capacity, rows); on.Load.RowsPerSecond == 0 && !r.Validity.Valid {
+		on.Load = devices.Load{RowsPerSecond: on.Highest(d.objective.Limit), From: devices.Table, Why: r.Validity.Reasons[0]}
 	}
-	if found.Capacity == 0 && !r.Validity.Valid {
-		return errors.New(r.Validity.Reasons[0])
+	return nil
+}
+
+// found is what a search has found, in rows/s. Where its time was up before a rate was confirmed it is the highest that passed,
+// below all that failed.
+func found(c *result.Capacity, rows float64) devices.Load {
+	l := devices.Load{
+		RowsPerSecond: rows * c.Capacity, Low: rows * c.Lo, High: rows * c.Hi, AtLeast: c.AtLeast || c.Capacity > 0 && c.Limit == search.LimitGenerator,
+		From: devices.Measured, Limit: c.Limit, Why: c.Why,
 	}
-	for _, p := range found.Probes {
-		if p.N > 0 {
-			on.Load.Points = append(on.Load.Points, devices.Point{RowsPerSecond: rows * p.Rate, P50: p.P50, P99: p.P99, Outcome: p.Outcome})
+	failed := math.Inf(1)
+	for _, p := range c.Probes {
+		if p.Outcome == "fail" {
+			failed = min(failed, rows*p.Rate)
 		}
 	}
-	slices.SortStableFunc(on.Load.Points, func(a, b devices.Point) int { return cmp.Compare(a.RowsPerSecond, b.RowsPerSecond) })
-	return nil
+	for _, p := range c.Probes {
+		if p.N == 0 {
+			continue
+		}
+		point := devices.Point{RowsPerSecond: rows * p.Rate, P50: p.P50, P99: p.P99, Outcome: p.Outcome}
+		l.Points = append(l.Points, point)
+		if c.Capacity == 0 && p.Outcome == "pass" && point.RowsPerSecond < failed {
+			l.RowsPerSecond, l.Unconfirmed = max(l.RowsPerSecond, point.RowsPerSecond), true
+		}
+	}
+	slices.SortStableFunc(l.Points, func(a, b devices.Point) int { return cmp.Compare(a.RowsPerSecond, b.RowsPerSecond) })
+	return l
 }
 
 // planned is a run at the rate that a replica is planned for.

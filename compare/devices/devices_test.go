@@ -151,7 +151,9 @@ func TestVerdicts(t *testing.T) {
 	f("a slow GPU with prices", func(f *Figures) { f.Devices[1].Load.RowsPerSecond = 390 }, price.Cheaper, "cpu", "At 900 rows/s cpu is cheaper")
 	f("the GPU alone holds the objective", func(f *Figures) { f.Devices[0].Load.RowsPerSecond = 0 }, price.Only, "cuda:0", "cpu meets it at no rate")
 	f("neither does", func(f *Figures) { f.Devices[0].Load.RowsPerSecond, f.Devices[1].Load.RowsPerSecond = 0, 0 }, price.Neither, "")
-	f("answers differ", func(f *Figures) { f.Equivalence.Agrees, f.Equivalence.Worst = false, "worst in output y, row 2: far off" }, Differs, "",
+	f("answers differ", func(f *Figures) {
+		f.Equivalence.Agrees, f.Equivalence.Worst = false, "worst in output y, row 2: far off"
+	}, Differs, "",
 		"cpu and cuda:0 do not answer alike, so neither can stand in for the other: worst in output y, row 2: far off.")
 	f("one does not answer", func(f *Figures) {
 		f.Equivalence.Agrees, f.Equivalence.Failed, f.Equivalence.Failure = false, 3, "cuda:0: no"

@@ -78,6 +78,8 @@ type Load struct {
 	Low           float64 `json:"low,omitempty"`
 	High          float64 `json:"high,omitempty"`
 	AtLeast       bool    `json:"at_least,omitempty"`
+	// Unconfirmed is set if the rate held once, and the time was up before it held again.
+	Unconfirmed bool `json:"unconfirmed,omitempty"`
 	// From is Measured, Given or Table.
 	From string `json:"from"`
 	// Limit is what was met first on the way up, and Why a sentence on how the figure came about.

@@ -36,12 +36,22 @@ func Text(w io.Writer, r *Report) error {
 		if r.Assumed {
 			p.paragraph(0, "Nobody named the load: this is what one replica of the slower device is planned for.")
 		}
-		if err := price.Text(p, r.Price); err != nil {
+		var text strings.Builder
+		if err := price.Text(&text, r.Price); err != nil {
 			return err
 		}
+		p.WriteString(r.rest(text.String()))
 	}
 	_, err := io.WriteString(w, p.String())
 	return err
+}
+
+// rest is the text of what rows cost without its verdict, where that is said above.
+func (r *Report) rest(text string) string {
+	if _, rest, found := strings.Cut(text, "\n\n"); found && r.Verdict.Text == r.Price.Verdict.Text {
+		return rest
+	}
+	return text
 }
 
 type printer struct{ strings.Builder }
@@ -177,6 +187,9 @@ func (p *printer) load(r *Report) {
 	p.line("UNDER LOAD%s, %s a request", strings.Replace(r.at(), " at ", " ", 1), units.Count(r.RowsPerRequest, "row"))
 	for _, d := range r.Devices {
 		text := fmt.Sprintf("%s: %s rows/s (%s", d.Name, number(d.Load.RowsPerSecond), d.Load.From)
+		if d.Load.Unconfirmed {
+			text += ", not confirmed"
+		}
 		if d.Load.Low > 0 && d.Load.High > d.Load.Low {
 			text += fmt.Sprintf(", 95 %% from %s to %s", number(d.Load.Low), number(d.Load.High))
 		}
@@ -192,9 +205,17 @@ func (p *printer) load(r *Report) {
 			points = append([]Point{*d.Load.Planned}, points...)
 		}
 		for _, point := range points {
-			p.line("%13s rows/s   p50 %9.3f ms   p99 %9.3f ms   %s", number(point.RowsPerSecond), point.P50, point.P99, point.Outcome)
+			p.line("%13s rows/s   p50 %12s   p99 %12s   %s", number(point.RowsPerSecond), milliseconds(point.P50), milliseconds(point.P99), point.Outcome)
 		}
 	}
+}
+
+// milliseconds is a dash for a quantile that too few requests tell of.
+func milliseconds(x float64) string {
+	if x == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%.3f ms", x)
 }
 
 func (p *printer) energy(devices [2]Device) {

@@ -136,7 +136,14 @@ func (r *Report) proofs() (why []string) {
 	}
 	for _, d := range r.Devices {
 		if d.Load.From == Table {
-			why = append(why, fmt.Sprintf("%s was not put under load: its %s rows/s are what full batches without a pause do, which is more than any replica holds an objective at.", d.Name, number(d.Load.RowsPerSecond)))
+			how := "was not put under load"
+			if d.Load.Why != "" {
+				how = "could not be measured under load (" + d.Load.Why + ")"
+			}
+			why = append(why, fmt.Sprintf("%s %s: its %s rows/s are what full batches without a pause do, which is more than any replica holds an objective at.", d.Name, how, number(d.Load.RowsPerSecond)))
+		}
+		if d.Load.Unconfirmed {
+			why = append(why, fmt.Sprintf("The %s rows/s of %s held once: there was no time to confirm them; give it more --seconds.", number(d.Load.RowsPerSecond), d.Name))
 		}
 		if d.Load.AtLeast {
 			why = append(why, fmt.Sprintf("%s was not brought to its limit: it does %s rows/s or more.", d.Name, number(d.Load.RowsPerSecond)))

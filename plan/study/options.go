@@ -21,7 +21,7 @@ type builder struct {
 	loads []namedLoad
 	// prices are those of devices, by kind.
 	prices map[string]float64
-	rows  plan.Rows
+	rows   plan.Rows
 	// Budgets and batch sizes that reports of `sluice check` give; all else goes before them.
 	reported []plan.Model
 }
