@@ -108,6 +108,8 @@ var texts = map[string]string{
 	"Scheduler.CPULanes":          "How many batches run on the CPU at once, over all models. Default 0: one for each core that the process may use; HTTP goes before them. Too low leaves cores idle; too high, above the cores, makes every batch slower and p99 much worse.",
 	"Scheduler.FallbackShare":     "The part of the CPU's lanes, from 0 to 1, that models which prefer a GPU may take when it is late or lost. Default 0.8. Too low refuses what a lost GPU leaves behind; too high lets models that live on the CPU suffer with it. 1 sets no bound.",
 	"Scheduler.HangLimit":         "How long one run may take before it is terminated and its device counted as stuck. Default 10s. Too low kills slow models under load; too high leaves a device that hangs in use for so long.",
+	"Scheduler.Prefer":            "Which of a model's devices a request goes to where several would be in time: order, the first in the model's list, or cheapest-in-budget, the one on which its rows cost least by scheduler.prices. Default order. model.yaml can say otherwise for a model.",
+	"Scheduler.Prices":            "A file with what an hour of each device costs, for cheapest-in-budget; docs/compare.md has its form. It must have a price for each device of the server. Default empty: an hour of each device counts as equal.",
 	"TensorRT":                    "For tensorrt:N. Shapes and caches are set from the model.",
 	"TensorRT.BF16":               "The same with bfloat16. Default false.",
 	"TensorRT.BuilderLevel":       "How hard the builder searches for fast engines. Default 3. Too low makes engines slower; too high makes building them longer.",

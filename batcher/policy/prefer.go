@@ -52,7 +52,7 @@ func (m *model) cheapest(now clock.Instant, it *Item, in *instance, why Detour, 
 	arriving := m.arriving()
 	var chosen *instance
 	var f forecast
-	least := math.Inf(1)
+	least, home := math.Inf(1), false
 	for rest := m.choices(); len(rest) > 0; {
 		var peers []*instance
 		peers, rest = place(rest)
@@ -60,16 +60,17 @@ func (m *model) cheapest(now clock.Instant, it *Item, in *instance, why Detour, 
 		if other == nil || o.finish > limit {
 			continue
 		}
+		home = home || peers[0] == in.peers[0]
 		if cost := other.perRow(arriving/float64(len(peers)), it.Rows); cost < least*(1-cheaperBy) {
 			chosen, f, least = other, o, cost
 		}
 	}
 	switch {
 	case chosen == nil || chosen.peers[0] == in.peers[0]:
-	case chosen.guest:
+	case home:
 		why = Cheaper
-	default:
-		why = m.direct()
+	case why == Direct || why == Absent:
+		why = Spilled
 	}
 	return chosen, f, why
 }

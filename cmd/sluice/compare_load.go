@@ -26,7 +26,7 @@ import (
 )
 
 // compareTarget is the name of the command that a comparison starts as its target.
-const compareTarget = "compare-target"
+const compareTarget = "target"
 
 // compareTargetCommand is a gateway with one model on one device that leaves no trace: for a comparison alone.
 func compareTargetCommand() *cobra.Command {
@@ -56,7 +56,7 @@ func compareTargetCommand() *cobra.Command {
 // measure puts a device under load: a search for the highest rate at the objective, and then a run at what a replica
 // would be planned for, over which its energy is taken.
 func (d *deviceComparison) measure(cmd *cobra.Command, on *devices.Device, path string) error {
-	address, err := freeAddress(cmd.Context())
+	address, err := unusedAddress(cmd.Context())
 	if err != nil {
 		return err
 	}
@@ -99,8 +99,8 @@ func (d *deviceComparison) dims() map[string]payload.Dim {
 	return map[string]payload.Dim{key: dim}
 }
 
-// freeAddress is one on this machine that nobody listens at.
-func freeAddress(ctx context.Context) (string, error) {
+// unusedAddress is one on this machine that nobody listens at.
+func unusedAddress(ctx context.Context) (string, error) {
 	var listen net.ListenConfig
 	ln, err := listen.Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
