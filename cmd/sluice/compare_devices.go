@@ -14,6 +14,7 @@ import (
 
 	"sluice/compare/devices"
 	"sluice/compare/price"
+	"sluice/internal/units"
 	"sluice/loadtest/result"
 	"sluice/models"
 	"sluice/models/bundle"
@@ -247,10 +248,14 @@ func (d *deviceComparison) underLoad(cmd *cobra.Command, on *devices.Device, pat
 		on.Unmeasured = "it was not put under load"
 		return nil
 	}
-	if d.seconds > 0 {
+	highest := on.Highest(d.objective.Limit)
+	if d.seconds > 0 && (highest > 0 || len(on.Warm) == 0) {
 		return d.measure(cmd, on, path)
 	}
-	on.Load = devices.Load{RowsPerSecond: on.Highest(d.objective.Limit), From: devices.Table}
+	on.Load = devices.Load{RowsPerSecond: highest, From: devices.Table}
+	if highest == 0 && len(on.Warm) > 0 {
+		on.Load.Why = fmt.Sprintf("its quickest run takes %v, and the objective allows %v", units.Round(on.Warm[0].P50), d.objective.Limit)
+	}
 	on.Unmeasured = "it was not put under load"
 	return nil
 }

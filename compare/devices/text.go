@@ -197,9 +197,6 @@ func (p *printer) load(r *Report) {
 			text += ", limit: " + d.Load.Limit
 		}
 		p.paragraph(0, text+")")
-		if d.Load.RowsPerSecond == 0 && d.Load.Why != "" {
-			p.paragraph(2, d.Load.Why)
-		}
 		points := d.Load.Points
 		if d.Load.Planned != nil {
 			points = append([]Point{*d.Load.Planned}, points...)

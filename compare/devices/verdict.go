@@ -135,7 +135,10 @@ func (r *Report) proofs() (why []string) {
 		why = append(why, "Nothing shows that the answers agree: no row is known that the model takes.")
 	}
 	for _, d := range r.Devices {
-		if d.Load.From == Table {
+		if d.Load.RowsPerSecond == 0 && d.Load.Why != "" {
+			why = append(why, fmt.Sprintf("%s holds the objective at no rate: %s.", d.Name, d.Load.Why))
+		}
+		if d.Load.From == Table && d.Load.RowsPerSecond > 0 {
 			how := "was not put under load"
 			if d.Load.Why != "" {
 				how = "could not be measured under load (" + d.Load.Why + ")"
