@@ -143,7 +143,7 @@ func TestVerdicts(t *testing.T) {
 		text(t, r)
 	}
 	f("as it is", func(*Figures) {}, price.Cheaper, "cuda:0", "At 900 rows/s cuda:0 is cheaper", "cpu is the faster one up to batches of 1 row, cuda:0 from 8 on.",
-		"cuda:0 leaves 5 of 20 nodes to the CPU.", "cuda:0 was not brought to its limit")
+		"cuda:0 leaves 5 nodes to the CPU.", "cuda:0 was not brought to its limit")
 	f("no prices", func(f *Figures) { f.Prices = nil }, price.Unpriced, "", "no price is known")
 	f("no load", func(f *Figures) { f.Day = price.Day{} }, price.Cheaper, "cpu", "At 240 rows/s cpu is cheaper")
 	f("a slow GPU without prices", func(f *Figures) { f.Prices, f.Devices[1].Load.RowsPerSecond = nil, 390 }, price.Cheaper, "cpu",

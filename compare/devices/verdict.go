@@ -109,18 +109,17 @@ func bothSizes(a, b cost.Curve) (sizes []int) {
 	return slices.Compact(sizes)
 }
 
-// nodes says what a device leaves to the CPU.
+// nodes says what a device leaves to the CPU. How many it runs itself ONNX Runtime does not tell of each provider.
 func (r *Report) nodes() (why []string) {
 	for _, d := range r.Devices {
-		left, all := 0, 0
+		left := 0
 		for _, n := range d.Nodes {
-			all += n.Count
 			if n.Provider == cpuProvider {
 				left = n.Count
 			}
 		}
 		if !d.CPU && left > 0 {
-			why = append(why, fmt.Sprintf("%s leaves %d of %s to the CPU.", d.Name, left, units.Count(all, "node")))
+			why = append(why, fmt.Sprintf("%s leaves %s to the CPU.", d.Name, units.Count(left, "node")))
 		}
 	}
 	return why

@@ -188,7 +188,7 @@ func (d *DeviceReport) writeCosts(p *page) {
 	q := page{width: p.width, indent: p.indent + 2}
 	if d.Memory > 0 {
 		text := "about " + units.Bytes(d.Memory)
-		if d.Device != "cpu" {
+		if d.Device != cpu {
 			text += " of the machine's"
 		}
 		if d.DeviceMemory > 0 {
@@ -201,9 +201,9 @@ func (d *DeviceReport) writeCosts(p *page) {
 		n := &d.Nodes[i]
 		text := fmt.Sprintf("%d on %s", n.Count, strings.TrimSuffix(n.Provider, "ExecutionProvider"))
 		switch {
-		case len(d.Nodes) == 1:
+		case len(d.Nodes) == 1 && (d.Device == cpu || !strings.HasPrefix(n.Provider, "CPU")):
 			text = fmt.Sprintf("%d, all on %s", n.Count, strings.TrimSuffix(n.Provider, "ExecutionProvider"))
-		case i > 0:
+		case i > 0 || len(d.Nodes) == 1: // a GPU's own are not told of each provider
 			text += " (" + n.operators() + ")"
 		}
 		nodes = append(nodes, text)
