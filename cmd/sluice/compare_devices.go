@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"go.uber.org/zap"
 
 	"sluice/compare/devices"
@@ -21,47 +22,44 @@ import (
 	"sluice/serve"
 )
 
-const compareDevicesHelp = `Compare two devices for a model: a folder of models with one model, a bundle's own folder, a
-model file, or the name of a model in the models folder. Both devices go through the load gates and
-answer the same rows, whatever the model's settings say. Then each is put under load by itself, in a
-gateway that is started for it on this machine, and the highest rate is looked for at which a replica
-holds the objective. Prices turn that into what a million rows cost at any load; without a file of
-prices it is device-seconds.
-
-  sluice compare examples/models/ranker/1 --devices cuda:0,cpu \
-      --prices prices.yaml --slo 'p99<20ms' --load 900/s
-
-With --seconds 0 nothing is put under load, and with --throughput the rates are taken as given.`
-
-// deviceComparison is what a comparison of devices is asked.
-type deviceComparison struct {
+// deviceOptions are the flags of a comparison of devices.
+type deviceOptions struct {
 	devices, prices, slo, load, throughput string
 	seconds, rows                          int
-	json                                   bool
 
 	names     [2]string
 	objective result.Objective
 	day       price.Day
-	given     map[string]float64
+	known     map[string]float64
 }
 
-func (d *deviceComparison) flags(cmd *cobra.Command) {
-	flags := cmd.Flags()
-	flags.StringVar(&d.devices, "devices", "", "The two `devices` to compare, such as cuda:0,cpu. Answers of the second one are held against those of the first.")
+func (d *deviceOptions) add(flags *pflag.FlagSet) {
+	// The setting of that name is the devices of a server; here it is the two that are compared.
+	f := flags.Lookup("devices")
+	f.Value, f.Usage = (*pairOfDevices)(&d.devices), "The two `devices` to compare, such as cuda:0,cpu. Answers of the second one are held against those of the first."
 	flags.StringVar(&d.prices, "prices", "", "A `file` with what an hour of each device costs; docs/compare.md has its form.")
 	flags.StringVar(&d.slo, "slo", "p99<20ms", "The `objective` that a replica has to hold: a percentile of the latency of all requests, and at will err.")
 	flags.StringVar(&d.load, "load", "", "The load in rows/s as `RATE`, such as 900/s, or MEAN..PEAK for a day that swings between its mean and its peak. Default: what one replica of the slower device is planned for.")
 	flags.StringVar(&d.throughput, "throughput", "", "The highest rates in rows/s at the objective as `DEVICE=RATE,...`, in place of a measurement.")
 	flags.IntVar(&d.seconds, "seconds", 30, "About how many `seconds` each device is under load; 0 is not at all.")
 	flags.IntVar(&d.rows, "rows", 1, "How many `rows` each request has under load.")
-	flags.BoolVar(&d.json, "json", false, "Print the report as JSON.")
 }
+
+// pairOfDevices is the value of --devices.
+type pairOfDevices string
+
+func (p *pairOfDevices) String() string     { return string(*p) }
+func (p *pairOfDevices) Set(t string) error { *p = pairOfDevices(t); return nil }
+func (p *pairOfDevices) Type() string       { return "LIST" }
+
+// given tells whether devices are to be compared.
+func (d *deviceOptions) given() bool { return d.devices != "" }
 
 // fewestSeconds are those in which a search for the highest rate comes to an end.
 const fewestSeconds = 5
 
 // check reads the flags, and refuses those that nothing can be done with.
-func (d *deviceComparison) check() (err error) {
+func (d *deviceOptions) check() (err error) {
 	names := strings.Split(d.devices, ",")
 	if len(names) != 2 || names[0] == "" || names[1] == "" || names[0] == names[1] {
 		return usage(fmt.Errorf("--devices %q does not name two devices: give them as cuda:0,cpu", d.devices))
@@ -73,7 +71,7 @@ func (d *deviceComparison) check() (err error) {
 	if d.day, err = parseDay(d.load); err != nil {
 		return usage(fmt.Errorf("--load: %w", err))
 	}
-	if d.given, err = d.rates(); err != nil {
+	if d.known, err = d.rates(); err != nil {
 		return usage(fmt.Errorf("--throughput: %w", err))
 	}
 	if d.seconds != 0 && (d.seconds < fewestSeconds || d.seconds > 3600) {
@@ -86,7 +84,7 @@ func (d *deviceComparison) check() (err error) {
 }
 
 // rates reads the rates that are given.
-func (d *deviceComparison) rates() (map[string]float64, error) {
+func (d *deviceOptions) rates() (map[string]float64, error) {
 	given := map[string]float64{}
 	if d.throughput == "" {
 		return given, nil
@@ -129,9 +127,13 @@ func parseDay(text string) (price.Day, error) {
 }
 
 // compareDevices compares two devices and prints the report.
-func compareDevices(cmd *cobra.Command, d *deviceComparison, what string) (err error) {
+func compareDevices(cmd *cobra.Command, what string, o *compareOptions) (err error) {
+	d := &o.devices
 	if err := d.check(); err != nil {
 		return err
+	}
+	if o.candidate != "" || o.watch || o.wait || o.html != "" || len(o.capsules) > 0 {
+		return usage(errors.New("--devices compares two devices for one model: --candidate, --capsules, --html, --watch and --wait are for candidates"))
 	}
 	var prices *price.Prices
 	if d.prices != "" {
@@ -159,7 +161,7 @@ func compareDevices(cmd *cobra.Command, d *deviceComparison, what string) (err e
 	if err != nil {
 		return err
 	}
-	if d.json {
+	if o.json {
 		err = writeJSON(cmd.OutOrStdout(), report)
 	} else {
 		err = devices.Text(cmd.OutOrStdout(), report)
@@ -214,7 +216,7 @@ func chooseBundle(cmd *cobra.Command, what string) (path string, err error) {
 }
 
 // gates takes the bundle through the load gates on both devices, and has them answer the same rows.
-func (d *deviceComparison) gates(cmd *cobra.Command, path string) (f devices.Figures, err error) {
+func (d *deviceOptions) gates(cmd *cobra.Command, path string) (f devices.Figures, err error) {
 	cfg, err := serverSettings(cmd.Flags())
 	if err != nil {
 		return f, err
@@ -242,8 +244,8 @@ func (d *deviceComparison) gates(cmd *cobra.Command, path string) (f devices.Fig
 }
 
 // underLoad finds the highest rate at the objective: as given, measured, or by the cost table.
-func (d *deviceComparison) underLoad(cmd *cobra.Command, on *devices.Device, path string) error {
-	if rate, given := d.given[on.Name]; given {
+func (d *deviceOptions) underLoad(cmd *cobra.Command, on *devices.Device, path string) error {
+	if rate, given := d.known[on.Name]; given {
 		on.Load = devices.Load{RowsPerSecond: rate, From: devices.Given}
 		on.Unmeasured = "it was not put under load"
 		return nil
@@ -261,6 +263,6 @@ func (d *deviceComparison) underLoad(cmd *cobra.Command, on *devices.Device, pat
 }
 
 // length is a part of the time that a device is under load.
-func (d *deviceComparison) length(part float64) time.Duration {
+func (d *deviceOptions) length(part float64) time.Duration {
 	return max(time.Duration(part*float64(d.seconds)*float64(time.Second)).Round(100*time.Millisecond), 300*time.Millisecond)
 }

@@ -55,7 +55,7 @@ func compareTargetCommand() *cobra.Command {
 
 // measure puts a device under load: a search for the highest rate at the objective, and then a run at what a replica
 // would be planned for, over which its energy is taken.
-func (d *deviceComparison) measure(cmd *cobra.Command, on *devices.Device, path string) error {
+func (d *deviceOptions) measure(cmd *cobra.Command, on *devices.Device, path string) error {
 	address, err := unusedAddress(cmd.Context())
 	if err != nil {
 		return err
@@ -88,7 +88,7 @@ func (d *deviceComparison) measure(cmd *cobra.Command, on *devices.Device, path 
 }
 
 // dims makes each request of so many rows. A model that cannot batch is asked as it is.
-func (d *deviceComparison) dims() map[string]payload.Dim {
+func (d *deviceOptions) dims() map[string]payload.Dim {
 	if d.rows == 1 {
 		return nil
 	}
@@ -138,7 +138,7 @@ const (
 )
 
 // search looks for the highest rate at the objective.
-func (d *deviceComparison) search(ctx context.Context, o loadtest.Options, on *devices.Device) error {
+func (d *deviceOptions) search(ctx context.Context, o loadtest.Options, on *devices.Device) error {
 	// At a rate that is too high by a part, a queue grows by that part of the time: it must be much longer than the
 	// latency that is allowed, however short the time is.
 	probe, confirm := max(d.length(0.05), 4*d.objective.Limit), max(d.length(0.15), 20*d.objective.Limit)
@@ -191,7 +191,7 @@ func found(c *result.Capacity, rows float64) devices.Load {
 }
 
 // planned is a run at the rate that a replica is planned for.
-func (d *deviceComparison) planned(ctx context.Context, o loadtest.Options, on *devices.Device, meter *meter) error {
+func (d *deviceOptions) planned(ctx context.Context, o loadtest.Options, on *devices.Device, meter *meter) error {
 	rate := price.DefaultFleet().Headroom * on.Load.RowsPerSecond / float64(d.rows)
 	meter.start()
 	r, _, err := loadtest.Run(ctx, loadtest.RunOptions{Options: o, Load: fmt.Sprintf("poisson:%g", rate), Length: d.length(0.2)})

@@ -71,14 +71,11 @@ func settings(flags *pflag.FlagSet) (*config.Config, error) {
 	return serve.Settings(path, named, func(cfg *config.Config) error {
 		for _, o := range config.Options() {
 			f := flags.Lookup(o.Flag)
-			if f == nil || !f.Changed {
+			if f == nil || !f.Changed || !settable(f) {
 				continue
 			}
-			// A command may have a flag of its own by that name.
-			if _, is := f.Value.(*settingValue); is {
-				if err := cfg.Set(o.Path, f.Value.String(), "--"+o.Flag); err != nil {
-					return err
-				}
+			if err := cfg.Set(o.Path, f.Value.String(), "--"+o.Flag); err != nil {
+				return err
 			}
 		}
 		return nil

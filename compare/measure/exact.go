@@ -57,3 +57,19 @@ func appendValue(b []byte, kind tensor.DataType, data []byte) []byte {
 		return strconv.AppendInt(b, tensor.IntAt(kind, data), 10)
 	}
 }
+
+// ValueText is element i of a tensor that holds no floats, as a person writes it; false if there is none.
+func ValueText(t *tensor.Tensor, i int) ([]byte, bool) {
+	size := t.Type.Size()
+	switch {
+	case t.Type == tensor.Bytes:
+		element, err := tensor.BytesSpan(t.Data, i, 1)
+		if err != nil || len(element) < 4 {
+			return nil, false
+		}
+		return element[4:], true
+	case t.Type.Float() || size == 0 || (i+1)*size > len(t.Data):
+		return nil, false
+	}
+	return appendValue(nil, t.Type, t.Data[i*size:(i+1)*size]), true
+}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"sluice/compare/criteria"
 	"sluice/internal/agree"
 	"sluice/internal/near"
 )
@@ -97,6 +98,14 @@ type Config struct {
 	// Labels is the names of the classes of each output, for the classification extension. Default
 	// none.
 	Labels map[string][]string `yaml:"labels"`
+	// Outputs is what outputs mean to a comparison with a candidate, by their names. Default none: kinds are guessed from
+	// datatype, shape and labels.
+	Outputs map[string]criteria.Output `yaml:"outputs"`
+	// Criteria is what a candidate has to show in a comparison: limits of figures. Default none: a few for each kind of
+	// output.
+	Criteria []criteria.Criterion `yaml:"criteria"`
+	// Segments is the inputs by whose values a comparison is split, such as a country. Default none.
+	Segments []string `yaml:"segments"`
 	// SHA256 is the digests of files by name, as sha256sum prints them; sluice models pin writes them.
 	// If it is given, every file of the bundle but model.yaml must be in it, and be just that. That of
 	// model.yaml, if it is there, is of its text without the line that says it. Default none: any
@@ -124,6 +133,8 @@ type Config struct {
 	BudgetFrom BudgetBasis `yaml:"-"`
 	// Origins are the files that the settings come from, by key. One that is not there is a default.
 	Origins map[string]Origin `yaml:"-"`
+	// Lines are those of what is said of comparisons, such as criteria[0], where they are known.
+	Lines map[string]int `yaml:"-"`
 }
 
 // BatchSetting is what model.yaml says of batching.

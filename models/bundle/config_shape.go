@@ -12,6 +12,7 @@ import (
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
 
+	"sluice/compare/criteria"
 	"sluice/internal/near"
 	"sluice/internal/prescan"
 )
@@ -200,7 +201,11 @@ func (s *shape) scalar(path string, t reflect.Type, node ast.Node) {
 		if _, err := time.ParseDuration(text); err != nil {
 			s.fault(node, "%s is %.40q; it must be a time such as 250ms or 5s", path, text)
 		}
-	case t.Kind() == reflect.Int && kind != ast.IntegerType:
+	case t == reflect.TypeFor[criteria.Limit]():
+		if _, err := criteria.ParseLimit(text); err != nil {
+			s.fault(node, "%s: %v", path, err)
+		}
+	case (t.Kind() == reflect.Int || t.Kind() == reflect.Int64) && kind != ast.IntegerType:
 		if _, err := strconv.Atoi(text); err != nil {
 			s.fault(node, "%s is %.40q; it must be a whole number", path, text)
 		}

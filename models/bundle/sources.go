@@ -59,7 +59,7 @@ func (s Sources) Decode(defaults Defaults) (Config, error) {
 			c.Origins = nil
 		}
 	}
-	if err := errors.Join(c.validate(), c.checkPlaces(s)); err != nil {
+	if err := errors.Join(c.validate(), c.checkPlaces(s), c.checkComparisons(s)); err != nil {
 		return c, err
 	}
 	if c.MaxRows == 0 {
@@ -139,7 +139,10 @@ func (c *Config) fileOf(key string) string {
 
 // where names the file of a key, or of an element of its list, and the line where it can be found.
 func (s Sources) where(c *Config, path string) string {
-	key, _, _ := strings.Cut(path, "[")
+	key := path
+	if end := strings.IndexAny(path, ".["); end > 0 {
+		key = path[:end]
+	}
 	d := document{file: c.fileOf(key), text: s.Version}
 	if d.file == ModelConfigFile {
 		d.text = s.Model

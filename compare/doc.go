@@ -1,0 +1,11 @@
+// Package compare judges a candidate by the answers that it and the primary gave to the same requests. A Study takes
+// samples, holds them against the criteria of a model, and gives verdicts and a report in constant memory. It owns the
+// figures of one comparison; whoever brings samples calls it: a mirror of live traffic, a log of requests, a load test.
+//
+// A unit counts once, by its first sample; later ones are only looked at for the rows that differ most. Where the primary
+// was asked again (A/A), a share is judged by its excess over that of the primary against itself, and what differs is
+// what is farther apart than the noise of the first 1,000 such rows. docs/compare.md says what the figures mean.
+//
+// A study depends on its arguments alone: no clock, no goroutine, no lock. It is for one goroutine at a time. Its state is
+// JSON, and goes on after a restart as if there had been none.
+package compare
