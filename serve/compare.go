@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"sluice/batcher/policy"
 	"sluice/compare/devices"
@@ -115,6 +116,20 @@ func (c *Check) precision(name string) (all []string) {
 			if s.on {
 				all = append(all, s.what)
 			}
+		}
+	}
+	return all
+}
+
+// perThousand is the milliseconds that each device of a version takes for 1,000 rows, in batches of its target size.
+func perThousand(r *gates.Report) map[string]float64 {
+	all := map[string]float64{}
+	if r == nil {
+		return all
+	}
+	for i := range r.Devices {
+		if d := &r.Devices[i]; d.State == gates.Placed && d.Measured && d.Target > 0 {
+			all[d.Device] = float64(d.Curve.PerThousand(d.Target)) / float64(time.Millisecond)
 		}
 	}
 	return all

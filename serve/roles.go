@@ -102,7 +102,7 @@ func (r roleControl) Versions() []admin.Version {
 		if i == 0 || index[i-1].Name != s.Name {
 			all = append(all, goneCanary(state.Models[s.Name].Canary, s.Name, index[i:])...)
 		}
-		all = append(all, admin.Version{Model: s.Name, Version: s.Version, State: s.State.String(), Role: string(s.Role), Share: s.Share, Held: s.Held, Digest: s.Digest, Reason: s.Reason})
+		all = append(all, admin.Version{Model: s.Name, Version: s.Version, State: s.State.String(), Role: string(s.Role), Share: s.Share, Held: s.Held, Digest: s.Digest, Reason: s.Reason, PerThousand: perThousand(s.Report)})
 	}
 	return all
 }

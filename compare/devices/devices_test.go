@@ -150,7 +150,9 @@ func TestVerdicts(t *testing.T) {
 		"cpu wins at every rate: a replica does 400 rows/s at p99<20ms and one of cuda:0 390, and a machine with cuda:0 has a CPU as well")
 	f("a slow GPU with prices", func(f *Figures) { f.Devices[1].Load.RowsPerSecond = 390 }, price.Cheaper, "cpu", "At 900 rows/s cpu is cheaper")
 	f("the GPU alone holds the objective", func(f *Figures) { f.Devices[0].Load.RowsPerSecond = 0 }, price.Only, "cuda:0", "cpu meets it at no rate")
-	f("a row alone takes too long", func(f *Figures) { f.Devices[0].Load = Load{From: Table, Why: "its quickest run takes 2ms, and the objective allows 1ms"} }, price.Only, "cuda:0",
+	f("a row alone takes too long", func(f *Figures) {
+		f.Devices[0].Load = Load{From: Table, Why: "its quickest run takes 2ms, and the objective allows 1ms"}
+	}, price.Only, "cuda:0",
 		"cpu holds the objective at no rate: its quickest run takes 2ms, and the objective allows 1ms.")
 	f("neither does", func(f *Figures) { f.Devices[0].Load.RowsPerSecond, f.Devices[1].Load.RowsPerSecond = 0, 0 }, price.Neither, "")
 	f("answers differ", func(f *Figures) {
