@@ -132,8 +132,8 @@ func compareDevices(cmd *cobra.Command, what string, o *compareOptions) (err err
 	if err := d.check(); err != nil {
 		return err
 	}
-	if o.candidate != "" || o.watch || o.wait || o.html != "" || len(o.capsules) > 0 {
-		return usage(errors.New("--devices compares two devices for one model: --candidate, --capsules, --html, --watch and --wait are for candidates"))
+	if o.candidate != "" || o.watch || o.wait || len(o.capsules) > 0 {
+		return usage(errors.New("--devices compares two devices for one model: --candidate, --capsules, --watch and --wait are for candidates"))
 	}
 	var prices *price.Prices
 	if d.prices != "" {
@@ -160,6 +160,15 @@ func compareDevices(cmd *cobra.Command, what string, o *compareOptions) (err err
 	report, err := devices.Compare(figures)
 	if err != nil {
 		return err
+	}
+	if o.html != "" {
+		f, err := os.Create(o.html)
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(devices.HTML(f, report), f.Close()); err != nil {
+			return err
+		}
 	}
 	if o.json {
 		err = writeJSON(cmd.OutOrStdout(), report)

@@ -124,7 +124,7 @@ func TestCompareRefusals(t *testing.T) {
 	}
 	eta := filepath.Join(examples, "eta", "1")
 	f("compare needs MODEL", 2, "--devices", "a,b")
-	f("--candidate, --capsules, --html, --watch and --wait are for candidates", 2, eta, "--devices", "fake,cpu", "--candidate", "2")
+	f("--candidate, --capsules, --watch and --wait are for candidates", 2, eta, "--devices", "fake,cpu", "--candidate", "2")
 	f("--devices \"cpu\" does not name two devices", 2, eta, "--devices", "cpu")
 	f("--devices \"cpu,cpu\" does not name two devices", 2, eta, "--devices", "cpu,cpu")
 	f("--slo: ", 2, eta, "--devices", "fake,cpu", "--slo", "fast")

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"flag"
+	"html/template"
 	"math"
 	"os"
 	"path/filepath"
@@ -166,6 +167,37 @@ func TestVerdicts(t *testing.T) {
 	f("one is away", func(f *Figures) { f.Devices[1] = Device{Name: "cuda:0", Missing: "open: there is no driver"} }, Missing, "cpu", "ranker does not run on cuda:0: open: there is no driver")
 	f("both are away", func(f *Figures) { f.Devices[0].Missing, f.Devices[1].Missing = "gone", "lost" }, Missing, "", "ranker does not run on cuda:0: lost")
 	f("nothing was put under load", func(f *Figures) { f.Devices[0].Load = Load{RowsPerSecond: 2000, From: Table} }, price.Cheaper, "cpu", "cpu was not put under load")
+}
+
+// The page has the verdict, the reasons, the figures and all of the text, and takes nothing from elsewhere.
+func TestHTML(t *testing.T) {
+	f := func(change func(*Figures), figures int) {
+		t.Helper()
+		given := worked()
+		given.Model.Name = "a<b"
+		change(&given)
+		r := compareAll(t, given)
+		var b bytes.Buffer
+		if err := HTML(&b, r); err != nil {
+			t.Fatal(err)
+		}
+		got := b.String()
+		if n := strings.Count(got, "<svg"); n != figures {
+			t.Errorf("%d figures, want %d", n, figures)
+		}
+		if strings.Contains(got, "<script") || strings.Contains(got, "src=") || strings.Contains(got, "href=") || strings.Contains(got, "a<b") || !strings.Contains(got, "a&lt;b/1 on cpu and cuda:0") {
+			t.Error("it is not a page of its own")
+		}
+		for _, s := range append([]string{r.Verdict.Text}, r.Verdict.Why...) {
+			if !strings.Contains(got, template.HTMLEscapeString(s)) {
+				t.Errorf("the page lacks %s", s)
+			}
+		}
+	}
+	f(func(*Figures) {}, 3)
+	f(func(f *Figures) { f.Prices = nil }, 3)
+	f(func(f *Figures) { f.Devices[0].Load.Points = nil }, 2)
+	f(func(f *Figures) { f.Devices[1] = Device{Name: "cuda:0", Missing: "it is away"} }, 2)
 }
 
 func TestRefusals(t *testing.T) {
