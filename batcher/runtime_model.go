@@ -22,6 +22,8 @@ type Spec struct {
 	Placements []Placement
 	// Fallback says when those after the first are used.
 	Fallback policy.Fallback
+	// Prefer says which of them is used where several would be in time.
+	Prefer policy.Prefer
 	// Displaced and UnfairRows are as those of ModelOptions.
 	Displaced, UnfairRows bool
 	// Weight is the model's share of a device against the other models there; 0 means 1.
@@ -83,7 +85,7 @@ type Model struct {
 // Add puts a model version into service.
 func (b *Batcher) Add(spec Spec) (*Model, error) {
 	m := &Model{b: b, spec: spec, on: make([]Placement, len(b.opt.Devices)), displaced: spec.Displaced}
-	opt := policy.ModelOptions{Name: spec.Name, MaxBatch: max(spec.MaxBatch, 1), Budget: spec.Budget, Weight: spec.Weight, MaxQueueRows: spec.QueueRows, MaxQueueBytes: spec.QueueBytes, Fallback: spec.Fallback, Displaced: spec.Displaced, UnfairRows: spec.UnfairRows}
+	opt := policy.ModelOptions{Name: spec.Name, MaxBatch: max(spec.MaxBatch, 1), Budget: spec.Budget, Weight: spec.Weight, MaxQueueRows: spec.QueueRows, MaxQueueBytes: spec.QueueBytes, Fallback: spec.Fallback, Prefer: spec.Prefer, Displaced: spec.Displaced, UnfairRows: spec.UnfairRows}
 	for _, p := range spec.Placements {
 		on, err := b.locate(spec.Name, &p)
 		if err != nil {

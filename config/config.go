@@ -119,6 +119,14 @@ type Scheduler struct {
 	// may take when it is late or lost. Default 0.8. Too low refuses what a lost GPU leaves behind;
 	// too high lets models that live on the CPU suffer with it. 1 sets no bound.
 	FallbackShare float64 `yaml:"fallback_share"`
+	// Prefer says which of a model's devices a request goes to where several would be in time: order, the
+	// first in the model's list, or cheapest-in-budget, the one on which its rows cost least by
+	// scheduler.prices. Default order. model.yaml can say otherwise for a model.
+	Prefer string `yaml:"prefer"`
+	// Prices is a file with what an hour of each device costs, for cheapest-in-budget; docs/compare.md has its
+	// form. It must have a price for each device of the server. Default empty: an hour of each device counts
+	// as equal.
+	Prices string `yaml:"prices"`
 }
 
 // Drain is how the server stops after SIGTERM.
@@ -256,7 +264,7 @@ func Default() *Config {
 			MaxBudget:            10 * time.Minute,
 		},
 		Queue:     Queue{MaxRows: 32_768, MaxBytes: 256 * mebibyte},
-		Scheduler: Scheduler{HangLimit: 10 * time.Second, FallbackShare: 0.8},
+		Scheduler: Scheduler{HangLimit: 10 * time.Second, FallbackShare: 0.8, Prefer: "order"},
 		Drain:     Drain{Delay: time.Second, Deadline: 20 * time.Second},
 		AccessLog: AccessLog{Sample: 0.01, Slow: 0.8, MaxPerSecond: 100},
 		Record:    Record{MaxBytes: gibibyte, MaxAge: time.Hour},

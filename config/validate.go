@@ -121,6 +121,10 @@ func (v *validator) scheduling(c *Config) {
 	between(v, "scheduler.cpu_lanes", c.Scheduler.CPULanes, 0, 1024)
 	between(v, "scheduler.hang_limit", c.Scheduler.HangLimit, 100*time.Millisecond, time.Hour)
 	between(v, "scheduler.fallback_share", c.Scheduler.FallbackShare, 0, 1)
+	if strings.HasSuffix(c.Scheduler.Prices, "/") {
+		v.fault("scheduler.prices", strconv.Quote(c.Scheduler.Prices), "must name a file, not a folder")
+	}
+	v.oneOf("scheduler.prefer", c.Scheduler.Prefer, "order", "cheapest-in-budget")
 }
 
 // files checks what the server writes beside its log.

@@ -117,6 +117,8 @@ func TestRejectedFiles(t *testing.T) {
 	f("model_defaults: {max_batch: 0}", "model_defaults.max_batch: 0 must be from 1 to 4096")
 	f("model_defaults: {max_rows: -1}", "model_defaults.max_rows: -1 must be from 0 to 1048576")
 	f("model_defaults: {unproven: perhaps}", `model_defaults.unproven: "perhaps" must be one of batch, single`)
+	f("scheduler: {prefer: dear}", `scheduler.prefer: "dear" must be one of order, cheapest-in-budget`)
+	f("scheduler: {prices: prices/}", `scheduler.prices: "prices/" must name a file, not a folder`)
 	f("model_defaults: {promote: always}", `model_defaults.promote: "always" must be one of newest, manual, plan`)
 	f("model_defaults: {keep_versions: 0}", "model_defaults.keep_versions: 0 must be from 1 to 100")
 	f("model_defaults: {warmup: 0s}", "model_defaults.warmup: 0s must be from 1ms to 10m0s")

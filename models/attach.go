@@ -86,6 +86,9 @@ func (r *Registry) join(e *entry, v *Version, d *gates.Device) {
 			}
 		}
 		report.NotePreferred()
+		if report.NoteSlower(); report.Slower != "" {
+			r.opts.Log.Warn("the preferred device is slower than the CPU", append(fields, zap.String("reason", report.Slower))...)
+		}
 		report.NoteDevices()
 		if report.FallbackOff == "" {
 			report.NoteParity()

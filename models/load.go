@@ -197,6 +197,9 @@ func (r *Registry) logReady(v *Version) {
 	if v.Report.Remembered != "" {
 		r.opts.Log.Warn("served without what live answers refuted before", append(about, zap.String("reason", v.Report.Remembered))...)
 	}
+	if v.Report.Slower != "" {
+		r.opts.Log.Warn("the preferred device is slower than the CPU", append(about, zap.String("reason", v.Report.Slower))...)
+	}
 	if v.Report.FallbackOff != "" {
 		r.opts.Log.Warn("fallback switched off", append(about, zap.String("reason", v.Report.FallbackOff))...)
 	}

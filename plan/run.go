@@ -54,7 +54,7 @@ func (s Study) simulation(models []Model) (sim.Config, sim.Tuning) {
 		noise = *s.Noise
 	}
 	cfg := sim.Config{Noise: noise, Seed: s.Seed, Warmup: s.Warmup, Length: s.length()}
-	tuning := sim.Tuning{SpreadAfter: s.SpreadAfter}
+	tuning := sim.Tuning{SpreadAfter: s.SpreadAfter, Prefer: s.Prefer}
 	cfg.Models = make([]sim.Model, len(models))
 	tuning.Seeds = make([][]cost.Curve, len(models))
 	for i, m := range models {
@@ -64,7 +64,7 @@ func (s Study) simulation(models []Model) (sim.Config, sim.Tuning) {
 	}
 	for _, g := range s.Fleet {
 		for n := range g.Count {
-			cfg.Devices = append(cfg.Devices, sim.Device{Name: deviceName(g, n), Kind: g.Kind, Lanes: max(g.Lanes, 1), Contention: g.Contention})
+			cfg.Devices = append(cfg.Devices, sim.Device{Name: deviceName(g, n), Kind: g.Kind, Lanes: max(g.Lanes, 1), Contention: g.Contention, Price: g.Price})
 			for i, m := range models {
 				var truth, seed cost.Curve
 				if c := s.Costs.of(g.Kind, m.Name); len(c) > 0 {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"sluice/batcher/policy"
 	"sluice/internal/cost"
 	"sluice/internal/task"
 	"sluice/plan/sim"
@@ -37,7 +38,9 @@ type Study struct {
 	Overhead time.Duration
 	// SpreadAfter is as in policy.DeviceOptions, for devices with several lanes.
 	SpreadAfter time.Duration
-	Seed        uint64
+	// Prefer is as in policy.ModelOptions, for every model.
+	Prefer policy.Prefer
+	Seed   uint64
 	// Warmup is left out of the outcome. Length is what the outcome is about; 0 means the
 	// trace's, else 30 s.
 	Warmup, Length time.Duration
@@ -51,6 +54,8 @@ type Group struct {
 	Lanes int `json:"lanes,omitempty"`
 	// Contention is how much longer, as a part, a run takes for each other busy lane.
 	Contention float64 `json:"contention,omitempty"`
+	// Price is what an hour of a device costs; 0 counts all alike.
+	Price float64 `json:"price,omitempty"`
 }
 
 // Model is what a model needs besides its costs; zero values mean the defaults.

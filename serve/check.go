@@ -40,6 +40,7 @@ func TryDevices(ctx context.Context, o *Options, library string) error {
 
 // OpenCheck starts the devices of a server with these options. The library must be loaded.
 func OpenCheck(ctx context.Context, o *Options, library string) (_ *Check, err error) {
+	o.narrow()
 	c := &Check{o: o}
 	defer func() {
 		if err != nil {
@@ -56,6 +57,9 @@ func OpenCheck(ctx context.Context, o *Options, library string) (_ *Check, err e
 	limited, cancel := context.WithTimeout(ctx, startWait)
 	defer cancel()
 	c.fleet.Wait(limited)
+	if err := priceDevices(o.Config, schedulerDevices(c.fleet, 1)); err != nil {
+		return nil, err
+	}
 	c.Options = modelOptions(o, modelDevices(c.fleet), library)
 	c.Options.Copies, err = openCopies(o.Config)
 	return c, err

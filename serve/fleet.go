@@ -11,6 +11,7 @@ import (
 	"sluice/backends/fleet"
 	"sluice/backends/onnx/provider"
 	"sluice/batcher/policy"
+	"sluice/compare/price"
 	"sluice/config"
 	"sluice/internal/device"
 	"sluice/models/bundle"
@@ -121,6 +122,25 @@ func schedulerDevices(f *fleet.Fleet, fallbackShare float64) (all []policy.Devic
 		all = append(all, o)
 	}
 	return all
+}
+
+// priceDevices gives devices what the settings say that an hour of each costs.
+func priceDevices(cfg *config.Config, devices []policy.DeviceOptions) error {
+	if cfg.Scheduler.Prices == "" {
+		return nil
+	}
+	prices, err := price.ReadPrices(cfg.Scheduler.Prices)
+	if err != nil {
+		return cfg.Fault("scheduler.prices", err)
+	}
+	for i := range devices {
+		perHour, known := prices.PerHour[devices[i].Name]
+		if !known {
+			return cfg.Fault("scheduler.prices", fmt.Errorf("%s has no price of %s: add it, or no device has a price", cfg.Scheduler.Prices, devices[i].Name))
+		}
+		devices[i].Price = perHour
+	}
+	return nil
 }
 
 // modelDevices are the devices as the registry takes them.

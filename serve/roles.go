@@ -114,7 +114,7 @@ func (r roleControl) Versions() []admin.Version {
 		if i == 0 || index[i-1].Name != s.Name {
 			all = append(all, goneCanary(state.Models[s.Name].Canary, s.Name, index[i:])...)
 		}
-		v := admin.Version{Model: s.Name, Version: s.Version, State: s.State.String(), Role: string(s.Role), Share: s.Share, Held: s.Held, Digest: s.Digest, Reason: s.Reason}
+		v := admin.Version{Model: s.Name, Version: s.Version, State: s.State.String(), Role: string(s.Role), Share: s.Share, Held: s.Held, Digest: s.Digest, Reason: s.Reason, PerThousand: perThousand(s.Report)}
 		if p := state.Models[s.Name].Plan; p != nil && p.Version == s.Version && p.Digest == s.Digest {
 			v.Plan = rollouts.PhaseText(p)
 		}

@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -175,13 +176,17 @@ func (s *Server) newQueue(v *models.Version, metrics *telemetry.Model) (*batcher
 	if err != nil {
 		return nil, err
 	}
+	prefer, err := policy.ParsePrefer(cmp.Or(string(v.Config.Prefer), s.cfg.Scheduler.Prefer))
+	if err != nil {
+		return nil, err
+	}
 	var places []batcher.Placement
 	for _, p := range v.Placements() {
 		places = append(places, s.place(v, p, metrics))
 	}
 	return s.batcher.Add(batcher.Spec{
 		Name: v.Name, MaxBatch: max(v.Schema.MaxBatch, 1), Outputs: len(v.Schema.Outputs), Budget: v.Config.Budget, Weight: v.Config.Weight,
-		Placements: places, Fallback: fallback, Displaced: v.Displaced(), UnfairRows: !v.Config.FairRows,
+		Placements: places, Fallback: fallback, Prefer: prefer, Displaced: v.Displaced(), UnfairRows: !v.Config.FairRows,
 		QueueRows: s.cfg.Queue.MaxRows, QueueBytes: int64(s.cfg.Queue.MaxBytes),
 		Dropped: func(reason policy.Reason) { metrics.Drop(reason.String()) },
 	})
@@ -221,7 +226,7 @@ func observeBatch(d *telemetry.Device, r *batcher.BatchReport) {
 	d.ObserveBatch(&telemetry.Batch{
 		Rows:      r.Rows,
 		Input:     r.Timing.Gathered.Sub(r.Sealed),
-		Run:       r.Timing.Done.Sub(r.Timing.Gathered),
+		Run:       r.Timing.Done.Sub(r.Timing.Gathered), // 0 of a batch that never ran
 		Output:    r.End.Sub(r.Timing.Done),
 		Predicted: r.Predicted,
 		Bound:     r.Bound,

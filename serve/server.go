@@ -43,6 +43,9 @@ type Options struct {
 	Listener net.Listener
 	// Only chooses the versions of the models folder that are served; nil serves what the settings say.
 	Only func(name, version string) bool
+	// OnlyDevices names devices that every model runs on, whatever the settings say, and however far its answers there are
+	// apart: for those who compare devices. Empty leaves it to the settings.
+	OnlyDevices []string
 	// Blind leaves out proof and test of batching, so that live comparisons have to find what they
 	// would have found. It is for a test alone.
 	Blind bool
@@ -96,6 +99,7 @@ func open(ctx context.Context, o Options, steps []step) (*Server, error) {
 	if o.Log == nil {
 		o.Log = zap.NewNop()
 	}
+	o.narrow()
 	s := &Server{cfg: o.Config, log: o.Log, o: o, metrics: telemetry.New(o.Version)}
 	for _, step := range steps {
 		if err := step.do(s, ctx); err != nil {
@@ -145,6 +149,7 @@ func modelOptions(o *Options, devices []gates.Device, library string) models.Opt
 			},
 			MemoryCeiling: int64(cfg.Limits.Memory),
 			Devices:       devices,
+			Everywhere:    len(o.OnlyDevices) > 0,
 			Trial:         trialRunner(library).Begin,
 			Log:           o.Log,
 			WarmupBudget:  d.Warmup,

@@ -83,9 +83,12 @@ func (s *Server) openRegistry(context.Context) (err error) {
 }
 
 func (s *Server) startScheduler(context.Context) (err error) {
-	devices := s.fleet.Devices()
+	devices, priced := s.fleet.Devices(), schedulerDevices(s.fleet, s.cfg.Scheduler.FallbackShare)
+	if err := priceDevices(s.cfg, priced); err != nil {
+		return err
+	}
 	s.batcher, err = batcher.Start(batcher.Options{
-		Devices:   schedulerDevices(s.fleet, s.cfg.Scheduler.FallbackShare),
+		Devices:   priced,
 		Scheduler: policy.SchedulerOptions{Answer: answerTime},
 		HangLimit: s.cfg.Scheduler.HangLimit,
 		OnLane: func(id policy.DeviceID, lane int) {

@@ -3,6 +3,7 @@ package policy
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -53,6 +54,9 @@ type DeviceOptions struct {
 	// Gap is added to each predicted latency: what the cost curve does not hold, such as
 	// waking the lane and writing the answer.
 	Gap time.Duration
+	// Price is what a second of the device costs against one of another device, for models that prefer
+	// the cheapest; 0 means 1.
+	Price float64
 	// FallbackShare bounds the part of the device's time, from 0 to 1, that goes to models
 	// which prefer another device, so that the models that live here and the HTTP work
 	// beside it keep the rest. 0 means no bound. Too low: what a lost device leaves behind
@@ -85,6 +89,8 @@ type ModelOptions struct {
 	MaxQueueBytes int64
 	// Fallback says when devices after the first may be used.
 	Fallback Fallback
+	// Prefer says which device is used where several would be in time. PreferCheapest needs FallbackBudget.
+	Prefer Prefer
 	// UnfairRows lets short requests fill the queue up to the point where only short ones fit. By
 	// default they leave room for long ones: see rows.go.
 	UnfairRows bool
@@ -141,6 +147,9 @@ func (o DeviceOptions) validate() error {
 	if o.FallbackShare < 0 || o.FallbackShare > 1 {
 		return fmt.Errorf("device %q has a fallback share of %g; it must be from 0 to 1", o.Name, o.FallbackShare)
 	}
+	if !(o.Price >= 0) || math.IsInf(o.Price, 0) {
+		return fmt.Errorf("device %q has a price of %g; it must be a number from 0 on", o.Name, o.Price)
+	}
 	if o.SpreadAfter < 0 || o.Gap < 0 {
 		return fmt.Errorf("device %q has a negative duration: spread after %v, gap %v", o.Name, o.SpreadAfter, o.Gap)
 	}
@@ -174,6 +183,9 @@ func (o ModelOptions) validate(devices int) error {
 	}
 	if o.Fallback >= Fallbacks {
 		fault("fallback is %d; it must be budget, failure or never", o.Fallback)
+	}
+	if o.Prefer >= Prefers {
+		fault("prefer is %d; it must be order or cheapest-in-budget", o.Prefer)
 	}
 	if o.Budget < 0 {
 		fault("budget is %v; it must not be negative", o.Budget)

@@ -49,10 +49,11 @@ const (
 	Tripped               // the first one's breaker is open
 	Shut                  // the first has been closed
 	Absent                // the device that the model prefers has no session of it
+	Cheaper               // its rows cost less there, and it will be in time
 	Detours = iota
 )
 
-var detourNames = [Detours]string{Spilled: "spill", Rescued: "rescue", Hedged: "hedge", Tripped: "breaker", Shut: "closed", Absent: "unavailable"}
+var detourNames = [Detours]string{Spilled: "spill", Rescued: "rescue", Hedged: "hedge", Tripped: "breaker", Shut: "closed", Absent: "unavailable", Cheaper: "cheaper"}
 
 // String is the detour's name in a response and as a metric label; empty for none.
 func (d Detour) String() string { return detourNames[d] }

@@ -57,7 +57,11 @@ func (s *Scheduler) Arrive(now clock.Instant, it *Item, out *Decisions) Verdict 
 	}
 	if in.takes() && len(m.on) > 1 {
 		m.pressure.note(now, it.Deadline.Sub(f.finish), it.Deadline.Sub(it.Arrived))
-		in, f, why = m.divert(now, it, in, f, why, room)
+		if other, o, detour := m.cheapest(now, it, in, why, room); other != nil {
+			in, f, why = other, o, detour
+		} else {
+			in, f, why = m.divert(now, it, in, f, why, room)
+		}
 	}
 	d, span := in.device, in.span
 	m.counts.Arrived++

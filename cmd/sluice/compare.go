@@ -48,10 +48,17 @@ verdict and what it rests on.
   sluice compare ranker --candidate 2 --capsules predictions.parquet
                                             recorded requests, asked again
   sluice compare ranker --candidate 2 --wait --html report.html
+  sluice compare ranker --devices cuda:0,cpu --prices prices.yaml
+                                            does the GPU pay?
 
 Without --capsules it asks the admin port of a gateway for its shadow comparisons. With --capsules it asks the
 candidate what was recorded in files or folders of the prediction log, and the version that answered once more
 (A/A), which shows what is noise. PASS and FAIL are shown, and stay right however often you look.
+
+With --devices both devices answer the same rows, each is put under load by itself in a gateway that is
+started for it, and prices turn the highest rate that holds the objective into what a million rows cost. MODEL
+is then a bundle's folder, a model file or a name in the models folder. With --seconds 0 nothing is put under
+load, and with --throughput the rates are taken as given. The exit status is 10 if the answers differ.
 
 The exit status is 0 for PASS, 10 for FAIL, 20 for WAIT and LOOK, 1 if it could not be compared.`,
 		Args: exactArgs("MODEL"),

@@ -34,7 +34,7 @@ func needSwiftShader(t *testing.T) string {
 func softwareGPU(t *testing.T) string {
 	t.Helper()
 	dir := needSwiftShader(t)
-	if why := devices(t).find("webgpu").Why(); strings.Contains(why, "lacks the WebGPU provider") {
+	if why := takeInventory(t).find("webgpu").Why(); strings.Contains(why, "lacks the WebGPU provider") {
 		if os.Getenv("CI") != "" {
 			t.Fatal(why)
 		}
@@ -57,8 +57,8 @@ func settingsFile(t *testing.T, lines ...string) string {
 // inventory is what `sluice devices --json` prints.
 type inventory struct{ serve.Inventory }
 
-// devices runs `sluice devices --json`, which always succeeds.
-func devices(t *testing.T, args ...string) *inventory {
+// takeInventory runs `sluice devices --json`, which always succeeds.
+func takeInventory(t *testing.T, args ...string) *inventory {
 	t.Helper()
 	cmd := exec.Command(sluice, append([]string{"devices", "--json"}, args...)...)
 	cmd.Stderr = os.Stderr
@@ -84,7 +84,7 @@ func (inv *inventory) find(name string) *fleet.Verdict {
 func TestDevicesOfThisMachine(t *testing.T) {
 	t.Parallel()
 	needLibrary(t)
-	inv := devices(t, "--config", settingsFile(t, "devices:", "  - "+softwareGPU(t), "  - cpu"))
+	inv := takeInventory(t, "--config", settingsFile(t, "devices:", "  - "+softwareGPU(t), "  - cpu"))
 	if !strings.HasPrefix(inv.Version, "1.") || inv.Library == "" {
 		t.Errorf("the library is %q, version %q", inv.Library, inv.Version)
 	}
@@ -109,7 +109,7 @@ func TestDevicesOfThisMachine(t *testing.T) {
 
 func TestDevicesWithoutLibrary(t *testing.T) {
 	t.Setenv("SLUICE_ONNXRUNTIME", "/nowhere/libonnxruntime.so")
-	inv := devices(t)
+	inv := takeInventory(t)
 	for _, v := range inv.Devices {
 		if v.Usable || !strings.Contains(v.Error, "cannot load ONNX Runtime") {
 			t.Errorf("without a library %s is %+v", v.Device, v)
@@ -139,7 +139,7 @@ func TestCrashingDriverIsALine(t *testing.T) {
 	needLibrary(t)
 	crash := sharedLibrary(t, "libvulkan.so.1", "#include <stdlib.h>\n__attribute__((constructor)) static void load(void) { abort(); }")
 	settings := settingsFile(t, "devices:", "  - {name: webgpu, library_folders: ["+filepath.Dir(crash)+"]}")
-	v := devices(t, "--config", settings).find("webgpu")
+	v := takeInventory(t, "--config", settings).find("webgpu")
 	if v.Usable || !strings.HasPrefix(v.Error, "trying it crashed the process (exit status 2: SIGABRT: abort)") {
 		t.Errorf("the verdict is %+v", v)
 	}

@@ -89,7 +89,7 @@ func writeUsage(cmd *cobra.Command) error {
 	}
 	fmt.Fprint(w, "\nFlags:\n")
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
-		if _, isSetting := settings[f.Name]; !isSetting {
+		if _, isSetting := settings[f.Name]; !isSetting || !settable(f) {
 			writeFlag(w, f, width)
 		}
 	})
@@ -106,7 +106,7 @@ func writeUsage(cmd *cobra.Command) error {
 			path = o.Path[:end]
 		}
 		f := cmd.Flags().Lookup(o.Flag)
-		if f == nil {
+		if f == nil || !settable(f) {
 			continue
 		}
 		if path != section {
@@ -116,6 +116,12 @@ func writeUsage(cmd *cobra.Command) error {
 		writeFlag(w, f, width)
 	}
 	return nil
+}
+
+// settable tells whether a flag is a setting's: a command may have one of its own by that name.
+func settable(f *pflag.Flag) bool {
+	_, is := f.Value.(*settingValue)
+	return is
 }
 
 // sectionTitle heads the flags of a section.

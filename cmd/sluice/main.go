@@ -78,7 +78,7 @@ func root() *cobra.Command {
 	}
 	cmd.SetFlagErrorFunc(flagError)
 	cmd.SetHelpFunc(writeHelp)
-	cmd.AddCommand(serveCommand(), checkCommand(), configCommand(), sampleCommand(), devicesCommand(), healthCommand(), planCommand(), loadtestCommand(), modelsCommand(), logCommand(), replayCommand(), compareCommand(),
+	cmd.AddCommand(serveCommand(), checkCommand(), configCommand(), sampleCommand(), devicesCommand(), healthCommand(), planCommand(), loadtestCommand(), modelsCommand(), logCommand(), replayCommand(), compareCommand(), compareTargetCommand(),
 		versionCommand(), statusesTopic())
 	return cmd
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -32,7 +33,6 @@ func serveCommand() *cobra.Command {
 single model files. Triton's config.pbtxt is read where model.yaml is silent. Without settings it
 serves ./models, if that folder holds models, on 127.0.0.1:8080.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			hangups, out := surviveReaders(), unblocked(os.Stderr)
 			cfg, err := serverSettings(cmd.Flags())
 			if err != nil {
 				return err
@@ -41,35 +41,42 @@ serves ./models, if that folder holds models, on 127.0.0.1:8080.`,
 			if err != nil {
 				return err
 			}
-			log, spool, err := newLog(cfg, out)
-			if err != nil {
-				return err
-			}
-			defer spool.Close(logStop)
-			for _, text := range serve.StrayVariables(os.Environ()) {
-				log.Warn("a variable means nothing", zap.String("reason", text))
-			}
-			s, err := serve.New(cmd.Context(), serve.Options{Config: cfg, Paths: paths, Version: version, Log: log, Blind: blind == "yes"})
-			if err != nil {
-				return err
-			}
-			s.WatchLog(spool.Dropped)
-			go func() {
-				for range hangups {
-					s.ReopenLogs()
-				}
-			}()
-			return s.Run(cmd.Context(), func() {
-				log.Info("serving", zap.Stringer("predict", s.Addr()), zap.Stringer("admin", orNone{s.AdminAddr()}), zap.Stringer("metrics", orNone{s.MetricsAddr()}))
-				// What follows is for people; a pipe gets what the log says, and nothing twice.
-				if tty, _ := live.Terminal(os.Stdout); tty {
-					announce(os.Stdout, s, cfg)
-				}
-			})
+			return runServer(cmd.Context(), serve.Options{Config: cfg, Paths: paths})
 		},
 	}
 	settingFlags(cmd)
 	return cmd
+}
+
+// runServer runs a gateway until the context ends.
+func runServer(ctx context.Context, o serve.Options) error {
+	hangups, out := surviveReaders(), unblocked(os.Stderr)
+	log, spool, err := newLog(o.Config, out)
+	if err != nil {
+		return err
+	}
+	defer spool.Close(logStop)
+	for _, text := range serve.StrayVariables(os.Environ()) {
+		log.Warn("a variable means nothing", zap.String("reason", text))
+	}
+	o.Version, o.Log, o.Blind = version, log, blind == "yes"
+	s, err := serve.New(ctx, o)
+	if err != nil {
+		return err
+	}
+	s.WatchLog(spool.Dropped)
+	go func() {
+		for range hangups {
+			s.ReopenLogs()
+		}
+	}()
+	return s.Run(ctx, func() {
+		log.Info("serving", zap.Stringer("predict", s.Addr()), zap.Stringer("admin", orNone{s.AdminAddr()}), zap.Stringer("metrics", orNone{s.MetricsAddr()}))
+		// What follows is for people; a pipe gets what the log says, and nothing twice.
+		if tty, _ := live.Terminal(os.Stdout); tty {
+			announce(os.Stdout, s, o.Config)
+		}
+	})
 }
 
 // orNone is an address, or that there is none.

@@ -70,10 +70,12 @@ func settings(flags *pflag.FlagSet) (*config.Config, error) {
 	}
 	return serve.Settings(path, named, func(cfg *config.Config) error {
 		for _, o := range config.Options() {
-			if f := flags.Lookup(o.Flag); f != nil && f.Changed {
-				if err := cfg.Set(o.Path, f.Value.String(), "--"+o.Flag); err != nil {
-					return err
-				}
+			f := flags.Lookup(o.Flag)
+			if f == nil || !f.Changed || !settable(f) {
+				continue
+			}
+			if err := cfg.Set(o.Path, f.Value.String(), "--"+o.Flag); err != nil {
+				return err
 			}
 		}
 		return nil

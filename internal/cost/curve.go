@@ -66,6 +66,11 @@ func (c Curve) RowsPerSecond(rows int) float64 {
 	return float64(rows) / max(c.At(rows), 1).Seconds()
 }
 
+// PerThousand is the device's time for 1,000 rows in batches of that size.
+func (c Curve) PerThousand(rows int) time.Duration {
+	return time.Duration(1000 * float64(c.At(rows)) / float64(rows))
+}
+
 // Monotone makes P50 and P95 non-decreasing in rows by pooling adjacent violators
 // (isotonic regression with equal weights; Ayer et al., 1955), in place.
 func (c Curve) Monotone() Curve {

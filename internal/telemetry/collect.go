@@ -47,6 +47,8 @@ var (
 	descBatchRun    = describe("sluice_run_duration_seconds", "Running the session on a batch.", byDevice...)
 	descBatchRatio  = describe("sluice_prediction_error_ratio", "A batch's measured time over its predicted time; 1 is a perfect prediction.", byDevice...)
 	descBatchBound  = describe("sluice_prediction_bound_ratio", "A batch's measured time over the bound that deadlines are held against; it should seldom be above 1.", byDevice...)
+	descDeviceRows  = describe("sluice_device_rows_total", "Rows that have run on a device, without padding.", byDevice...)
+	descDeviceSpent = describe("sluice_device_busy_seconds_total", "How long a device has run batches, those that failed too; batches that run at the same time count each.", byDevice...)
 	descBatchFailed = describe("sluice_run_failures_total", "Batches that failed.", byDevice...)
 
 	descResponses = describe("sluice_http_responses_total", "Answers of the predict port, by status.", "code")
@@ -138,6 +140,8 @@ func (c collector) device(ch chan<- prometheus.Metric, d *Device) {
 	c.histogram(ch, descBatchRun, d.cells.read(durations, cellBatchRun), labels...)
 	c.histogram(ch, descBatchRatio, d.cells.read(ratios, cellBatchRatio), labels...)
 	c.histogram(ch, descBatchBound, d.cells.read(ratios, cellBatchBound), labels...)
+	counter(ch, descDeviceRows, float64(d.rows()), labels...)
+	counter(ch, descDeviceSpent, d.busy().Seconds(), labels...)
 	counter(ch, descBatchFailed, float64(d.cells.sum(cellBatchFailed)), labels...)
 }
 

@@ -22,6 +22,7 @@ type sizeCells struct{ count, input, run, output atomic.Uint64 }
 // The cells of a Device.
 const (
 	cellBatchFailed = iota
+	cellBatchFailedRun
 	cellBatchRows
 )
 
@@ -70,6 +71,7 @@ func (d *Device) ObserveBatch(b *Batch) {
 	d.last.Store(time.Now().UnixMilli())
 	if b.Failed {
 		shard[cellBatchFailed].Add(1)
+		shard[cellBatchFailedRun].Add(uint64(max(b.Run, 0)))
 		return
 	}
 	shard[cellBatchRows].Add(uint64(b.Rows))
@@ -83,6 +85,14 @@ func (d *Device) ObserveBatch(b *Batch) {
 	size.input.Add(uint64(max(b.Input, 0)))
 	size.run.Add(uint64(max(b.Run, 0)))
 	size.output.Add(uint64(max(b.Output, 0)))
+}
+
+// rows are those of all batches that have run well.
+func (d *Device) rows() uint64 { return d.cells.sum(cellBatchRows) }
+
+// busy is how long batches have run, those too that failed.
+func (d *Device) busy() time.Duration {
+	return time.Duration(d.cells.sum(cellBatchRun) + d.cells.sum(cellBatchFailedRun))
 }
 
 // observeRatio counts a measured time over what was expected of it, if anything was.

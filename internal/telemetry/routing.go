@@ -43,7 +43,7 @@ var (
 	descDeviceTrips = describe("sluice_device_trips_total", "How often a device's breaker has opened.", "device")
 	descDeviceSpeed = describe("sluice_device_speed_ratio", "Speed of a device as its clocks tell; 1 is usual.", "device")
 
-	descRouted  = describe("sluice_requests_routed_total", "Parts of requests by the device that they were queued on, and why there: preferred, spill, rescue, hedge, breaker, closed or unavailable.", "model", "version", "device", "reason")
+	descRouted  = describe("sluice_requests_routed_total", "Parts of requests by the device that they were queued on, and why there: preferred, spill, rescue, hedge, breaker, closed, unavailable or cheaper.", "model", "version", "device", "reason")
 	descPressed = describe("sluice_pressure", "1 while a model spills early because its preferred device is short of time.", byModel...)
 )
 

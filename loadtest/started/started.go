@@ -39,6 +39,10 @@ func startTarget(ctx context.Context, command, url string, limits patience) (*ta
 	if err != nil {
 		return nil, &payload.UsageError{Text: err.Error()}
 	}
+	return startArgs(ctx, argv, url, limits)
+}
+
+func startArgs(ctx context.Context, argv []string, url string, limits patience) (*target, error) {
 	at, err := payload.ParseTarget(url)
 	if err != nil {
 		return nil, err
@@ -150,6 +154,21 @@ func words(text string) (all []string, err error) {
 		return nil, errors.New("--target-cmd is empty: give the command that starts the target")
 	}
 	return all, nil
+}
+
+// With starts a command as the target at a URL, calls do with its process once it is ready, and stops it. A target that
+// ends meanwhile is a *payload.NotReadyError.
+func With(ctx context.Context, argv []string, url string, do func(ctx context.Context, pid int) error) error {
+	t, err := startArgs(ctx, argv, url, targetPatience)
+	if err != nil {
+		return err
+	}
+	defer t.Stop(targetPatience.stop)
+	err = do(ctx, t.PID())
+	if _, ended := t.Ended(); ended && ctx.Err() == nil {
+		return &payload.NotReadyError{Text: "the target ended while it was under load: " + t.lastWords()}
+	}
+	return err
 }
 
 // Run makes a run of a target that is started for it and stopped after it.

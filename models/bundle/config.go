@@ -78,6 +78,10 @@ type Config struct {
 	// Fallback says when the devices after the preferred one take requests: budget, when that would
 	// be late, failure, when it failed or is closed, or never. Default budget.
 	Fallback Fallback `yaml:"fallback"`
+	// Prefer says which of the devices a request goes to where several would be in time: order, the first
+	// in the list, or cheapest-in-budget, the one on which its rows cost least (scheduler.prices). Default
+	// scheduler.prefer. With a fallback other than budget it is order.
+	Prefer Prefer `yaml:"prefer"`
 	// Isolation says where the CPU's session lives: none, in the gateway's process, or process, in one
 	// of its own, which costs a copy of the library and keeps a model that crashes away from the gateway.
 	// Default empty: the server's, and process where an operator can end its process for some values, as
@@ -169,6 +173,15 @@ const (
 	FallbackBudget  Fallback = "budget"  // when the preferred device would be late
 	FallbackFailure Fallback = "failure" // when the preferred device failed or is closed
 	FallbackNever   Fallback = "never"
+)
+
+// Prefer is which device is used where several would be in time.
+type Prefer string
+
+// The rules.
+const (
+	PreferOrder    Prefer = "order"
+	PreferCheapest Prefer = "cheapest-in-budget"
 )
 
 // Isolation is where a session on the CPU lives.

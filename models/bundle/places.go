@@ -32,6 +32,11 @@ func (c *Config) checkPlaces(s Sources) error {
 	default:
 		fail("fallback", "fallback is %.40q; it must be budget, failure or never", string(c.Fallback))
 	}
+	switch c.Prefer {
+	case "", PreferOrder, PreferCheapest:
+	default:
+		fail("prefer", "prefer is %.40q; it must be order or cheapest-in-budget", string(c.Prefer))
+	}
 	switch c.Isolation {
 	case "", IsolationNone, IsolationProcess:
 	default:
@@ -40,8 +45,11 @@ func (c *Config) checkPlaces(s Sources) error {
 	return errors.Join(faults...)
 }
 
-// checkKnown finds fault with devices that the server does not have.
+// checkKnown finds fault with devices that the server does not have; devices is nil if any name will do.
 func (c *Config) checkKnown(s Sources, devices []string) error {
+	if devices == nil {
+		return nil
+	}
 	var faults []error
 	for i, name := range c.Devices {
 		if !slices.Contains(devices, name) {

@@ -28,6 +28,7 @@ var samples = map[string][2]string{
 	"padding":       {"{axis: seq, buckets: [16, 32], values: {x: 1}}", "{axis: seq, buckets: [8]}"},
 	"devices":       {"[cuda:0, cpu]", "[cpu]"},
 	"fallback":      {"never", "failure"},
+	"prefer":        {"cheapest-in-budget", "order"},
 	"isolation":     {"process", "none"},
 	"weight":        {"2", "3"},
 	"nonfinite":     {"null", "literal"},

@@ -102,7 +102,7 @@ func (p *bundlePass) files(ctx context.Context) (Verdict, error) {
 // describe learns what the files say, and sets the bundle's settings.
 func (p *bundlePass) describe(ctx context.Context) (*bundle.Graph, error) {
 	if p.opts.Trial == nil {
-		g, err := p.bundle.Describe(p.opts.Defaults, p.opts.deviceNames(), p.opts.Inspect)
+		g, err := p.bundle.Describe(p.opts.Defaults, p.opts.nameable(), p.opts.Inspect)
 		if err == nil {
 			p.isolate(g.Traps)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"sluice/internal/fault"
 	"sluice/internal/task"
@@ -35,6 +36,8 @@ type devicePass struct {
 	// disagrees says how a peer differs from this device, if this is the preferred one.
 	disagrees string
 	about     DeviceReport
+	// cold is what the session's first run of each batch size took.
+	cold map[int]time.Duration
 }
 
 // devicePass begins the way of a device; beside asks for the lane beside the scheduler's.
@@ -91,7 +94,7 @@ func (p *devicePass) open(ctx context.Context, s *tensor.Schema) error {
 	if err != nil {
 		return fault.Cover(fault.ModelLoadFailed, err, "the model cannot be loaded")
 	}
-	p.session = session
+	p.session, p.cold = session, map[int]time.Duration{}
 	return p.ladder(s.MaxBatch)
 }
 

@@ -72,6 +72,14 @@ func (o *Options) Device(name string) *Device {
 	return nil
 }
 
+// nameable are the devices that a bundle's settings may name; nil is any.
+func (o *Options) nameable() []string {
+	if o.Everywhere {
+		return nil
+	}
+	return o.deviceNames()
+}
+
 func (o *Options) deviceNames() []string {
 	names := make([]string, len(o.Devices))
 	for i := range o.Devices {
@@ -84,13 +92,17 @@ func (o *Options) deviceNames() []string {
 // fallback has one: a session that never runs is memory for nothing.
 func (o *Options) DevicesOf(c *bundle.Config) []*Device {
 	var all []*Device
-	for _, name := range c.Devices {
-		all = append(all, o.Device(name))
-	}
-	if len(c.Devices) == 0 {
+	if len(c.Devices) == 0 || o.Everywhere {
 		for i := range o.Devices {
 			all = append(all, &o.Devices[i])
 		}
+	} else {
+		for _, name := range c.Devices {
+			all = append(all, o.Device(name))
+		}
+	}
+	if o.Everywhere {
+		return all
 	}
 	if c.Fallback == bundle.FallbackNever {
 		all = all[:1]

@@ -18,6 +18,9 @@ type Options struct {
 	Defaults bundle.Defaults
 	// Devices are what the server has, in its order of preference, the CPU last.
 	Devices []Device
+	// Everywhere places each bundle on all Devices, whatever its settings say, and however far its answers
+	// there are apart. It is for those who compare devices.
+	Everywhere bool
 	// Copies is where the bundles' files are copied and loaded from, see bundle.Copies. nil loads them from
 	// where they lie: what is loaded is then not surely what was hashed.
 	Copies *bundle.Copies

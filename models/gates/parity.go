@@ -36,7 +36,7 @@ func (p *devicePass) parity(ctx context.Context) (Verdict, error) {
 			return Verdict{}, err
 		case failure == "":
 			agreed = append(agreed, text)
-		case !p.preferred:
+		case !p.preferred && !p.opts.Everywhere:
 			return Verdict{}, fmt.Errorf("%s", failure)
 		default:
 			differ = append(differ, failure)

@@ -77,6 +77,7 @@ func (p *bundlePass) conclude(passes []*devicePass, first *devicePass) []*Placem
 	switch {
 	case first != nil:
 		r.NotePreferred()
+		r.NoteSlower()
 		r.Gates = append(r.Gates, first.about.Gates...)
 		if at := r.Gate("parity"); at != nil {
 			*at = summary(passes, first, at, &p.bundle.Config)

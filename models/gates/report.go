@@ -56,6 +56,8 @@ type DeviceReport struct {
 	Curve  cost.Curve `json:"curve,omitempty"`
 	Target int        `json:"target,omitempty"`
 	Sizes  []int      `json:"sizes,omitempty"`
+	// Cold is what the session's first run of each size took.
+	Cold cost.Curve `json:"cold,omitempty"`
 	// Measured says that Curve is what runs took, and not a guess.
 	Measured bool `json:"measured,omitempty"`
 	// Lanes is how many batches may run there at once.
@@ -140,6 +142,8 @@ type Report struct {
 	// FallbackOff says why requests may not run on some fallback device; empty if they may
 	// run on all that are placed.
 	FallbackOff string `json:"fallback_off,omitempty"`
+	// Slower says that the preferred device is slower than the CPU, which serves as well; empty if it is not.
+	Slower string `json:"slower_than_cpu,omitempty"`
 	// Curve is the measured cost of a batch by rows on the preferred device; empty if no row
 	// is known that the model accepts.
 	Curve cost.Curve `json:"curve,omitempty"`

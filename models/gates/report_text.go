@@ -27,6 +27,9 @@ func (r *Report) Notes() (notes []string) {
 	if len(r.Traps) > 0 && !r.Isolated {
 		notes = append(notes, "some values of a request end the server: "+strings.Join(r.Traps, ", ")+"; isolation: process in model.yaml keeps it away from the server")
 	}
+	if r.Slower != "" {
+		notes = append(notes, "the preferred device is slower than the CPU: "+r.Slower)
+	}
 	if r.BudgetShort != "" {
 		notes = append(notes, "the budget is too short: "+r.BudgetShort)
 	}
@@ -185,7 +188,7 @@ func (d *DeviceReport) writeCosts(p *page) {
 	q := page{width: p.width, indent: p.indent + 2}
 	if d.Memory > 0 {
 		text := "about " + units.Bytes(d.Memory)
-		if d.Device != "cpu" {
+		if d.Device != cpu {
 			text += " of the machine's"
 		}
 		if d.DeviceMemory > 0 {
@@ -198,9 +201,9 @@ func (d *DeviceReport) writeCosts(p *page) {
 		n := &d.Nodes[i]
 		text := fmt.Sprintf("%d on %s", n.Count, strings.TrimSuffix(n.Provider, "ExecutionProvider"))
 		switch {
-		case len(d.Nodes) == 1:
+		case len(d.Nodes) == 1 && (d.Device == cpu || !strings.HasPrefix(n.Provider, "CPU")):
 			text = fmt.Sprintf("%d, all on %s", n.Count, strings.TrimSuffix(n.Provider, "ExecutionProvider"))
-		case i > 0:
+		case i > 0 || len(d.Nodes) == 1: // a GPU's own are not told of each provider
 			text += " (" + n.operators() + ")"
 		}
 		nodes = append(nodes, text)
@@ -228,9 +231,9 @@ func writeCurve(b *strings.Builder, curve cost.Curve, target int) {
 		return
 	}
 	measured := false
-	fmt.Fprintf(b, "%10s %10s %10s %10s\n", "batch", "p50", "p95", "rows/s")
+	fmt.Fprintf(b, "%10s %10s %10s %10s %14s\n", "batch", "p50", "p95", "rows/s", "per 1000 rows")
 	for _, p := range curve {
-		fmt.Fprintf(b, "%10d %10s %10s %10.0f", p.Rows, units.Round(p.P50), units.Round(p.P95), curve.RowsPerSecond(p.Rows))
+		fmt.Fprintf(b, "%10d %10s %10s %10.0f %14s", p.Rows, units.Round(p.P50), units.Round(p.P95), curve.RowsPerSecond(p.Rows), units.Round(curve.PerThousand(p.Rows)))
 		if p.Rows == target {
 			measured = true
 			b.WriteString("  <- target")

@@ -63,12 +63,19 @@ func (p *devicePass) run(ctx context.Context, lane int, parts []task.Part) error
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("loading was stopped: %w", err)
 	}
-	defer p.pace.track(clock.Now())
+	begin, rows := clock.Now(), 0
+	defer p.pace.track(begin)
 	if _, err := p.session.Run(lane, parts, clock.Now().Add(p.opts.RunLimit)); err != nil {
 		return fault.Cover(fault.ModelLoadFailed, err, "a run failed")
 	}
 	if err := p.session.Scatter(lane, parts); err != nil {
 		return fault.Cover(fault.ModelLoadFailed, err, "a run's outputs cannot be read")
+	}
+	for _, part := range parts {
+		rows += part.Rows()
+	}
+	if _, warm := p.cold[rows]; !warm && p.cold != nil {
+		p.cold[rows] = clock.Now().Sub(begin)
 	}
 	return nil
 }

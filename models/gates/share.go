@@ -65,7 +65,7 @@ func (s *Share) outstay(ctx context.Context, err error) bool {
 
 // options are those for a trial now.
 func (p *bundlePass) options() *trial.Options {
-	o := &trial.Options{Defaults: p.opts.Defaults, Devices: p.opts.deviceNames(), Ceiling: p.opts.MemoryCeiling, AtOnce: p.opts.LoadsAtOnce}
+	o := &trial.Options{Defaults: p.opts.Defaults, Devices: p.opts.nameable(), Ceiling: p.opts.MemoryCeiling, AtOnce: p.opts.LoadsAtOnce}
 	if p.share.held != 1 {
 		o.AtOnce = 1
 	}

@@ -45,6 +45,9 @@ func (p *devicePass) warmup(ctx context.Context) (Verdict, error) {
 	}
 	for _, m := range sweep {
 		p.about.Curve = append(p.about.Curve, m.point())
+		if cold, ran := p.cold[len(m.batch)]; ran {
+			p.about.Cold = append(p.about.Cold, cost.Point{Rows: len(m.batch), P50: cold, P95: cold})
+		}
 	}
 	p.about.Curve.Monotone()
 	p.about.Measured = true

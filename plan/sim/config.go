@@ -42,8 +42,8 @@ type Device struct {
 	// Contention is how much longer, as a part, a run takes for each other lane that is
 	// busy when it starts: lanes that share memory, caches or cores.
 	Contention float64
-	// FallbackShare is policy.DeviceOptions.FallbackShare.
-	FallbackShare float64
+	// FallbackShare is policy.DeviceOptions.FallbackShare, and Price policy.DeviceOptions.Price.
+	FallbackShare, Price float64
 	// Stage is policy.DeviceOptions.Stage: the device runs one batch at a time.
 	Stage time.Duration
 }

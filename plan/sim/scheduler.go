@@ -36,6 +36,8 @@ type Tuning struct {
 	SpreadAfter time.Duration
 	// Fallback is set for every model.
 	Fallback policy.Fallback
+	// Prefer is set for every model.
+	Prefer policy.Prefer
 	// UnfairRows is set for every model.
 	UnfairRows bool
 	// Budgets and Weights are by model; nil means unknown and equal.
@@ -53,14 +55,14 @@ func NewScheduler(cfg Config, tune Tuning) (*Scheduler, error) {
 	s := &Scheduler{Core: policy.New(tune.Options), model: map[policy.ModelID]int{}}
 	var devices []policy.DeviceID
 	for _, d := range cfg.Devices {
-		id, err := s.Core.AddDevice(policy.DeviceOptions{Name: d.Name, Kind: d.Kind, Lanes: d.Lanes, SpreadAfter: tune.SpreadAfter, FallbackShare: d.FallbackShare, Stage: d.Stage})
+		id, err := s.Core.AddDevice(policy.DeviceOptions{Name: d.Name, Kind: d.Kind, Lanes: d.Lanes, SpreadAfter: tune.SpreadAfter, FallbackShare: d.FallbackShare, Price: d.Price, Stage: d.Stage})
 		if err != nil {
 			return nil, err
 		}
 		devices = append(devices, id)
 	}
 	for i, m := range cfg.Models {
-		opts := policy.ModelOptions{Name: m.Name, MaxBatch: m.MaxBatch, Fallback: tune.Fallback, UnfairRows: tune.UnfairRows}
+		opts := policy.ModelOptions{Name: m.Name, MaxBatch: m.MaxBatch, Fallback: tune.Fallback, Prefer: tune.Prefer, UnfairRows: tune.UnfairRows}
 		if tune.Budgets != nil {
 			opts.Budget = tune.Budgets[i]
 		}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"sluice/batcher/policy"
 	"sluice/internal/trace"
 	"sluice/plan"
 )
@@ -18,7 +19,9 @@ import (
 type builder struct {
 	q     plan.Question
 	loads []namedLoad
-	rows  plan.Rows
+	// prices are those of devices, by kind.
+	prices map[string]float64
+	rows   plan.Rows
 	// Budgets and batch sizes that reports of `sluice check` give; all else goes before them.
 	reported []plan.Model
 }
@@ -77,6 +80,8 @@ var Options = []Option{
 		return err
 	}},
 	{"spread-after", "hold a second lane back for so much `time`, as the gateway's setting", false, planTime(func(b *builder) *time.Duration { return &b.q.Study.SpreadAfter })},
+	{"prefer", "which device a request goes to where several would be in time, `order` or cheapest-in-budget, as the gateway's setting", false, parsed(policy.ParsePrefer, func(b *builder) *policy.Prefer { return &b.q.Study.Prefer })},
+	{"price", "what an hour of a device costs, `KIND=PRICE,...`, for --prefer cheapest-in-budget (default: all alike)", false, (*builder).price},
 	{"seed", "`number` that the arrivals and the noise are drawn from (default 1)", false, func(b *builder, text string) (err error) {
 		if b.q.Study.Seed, err = strconv.ParseUint(text, 10, 64); err != nil {
 			return fmt.Errorf("%q is not a whole number from 0", text)
@@ -116,6 +121,23 @@ func (b *builder) load(text string) error {
 	b.loads = append(b.loads, namedLoad{model, process})
 	return nil
 }
+
+// price reads KIND=PRICE,...
+func (b *builder) price(text string) error {
+	b.prices = map[string]float64{}
+	for part := range strings.SplitSeq(text, ",") {
+		kind, number, ok := strings.Cut(strings.TrimSpace(part), "=")
+		price, err := strconv.ParseFloat(number, 64)
+		if !ok || kind == "" || err != nil || !(price > 0 && price <= maxPrice) {
+			return fmt.Errorf("%q is no kind of device with its price, above 0 and up to %g, such as gpu=0.8", part, maxPrice)
+		}
+		b.prices[kind] = price
+	}
+	return nil
+}
+
+// maxPrice is what no hour of a device costs, in any currency.
+const maxPrice = 1e9
 
 func (b *builder) trace(path string) error {
 	f, err := trace.Open(path)
@@ -192,6 +214,16 @@ func (b *builder) question() (plan.Question, error) {
 	if len(s.Fleet) == 0 && len(s.Costs) == 1 {
 		for kind := range s.Costs {
 			s.Fleet = []plan.Group{{Kind: kind, Count: 1}}
+		}
+	}
+	for i := range s.Fleet {
+		if price, known := b.prices[s.Fleet[i].Kind]; known {
+			s.Fleet[i].Price = price
+		}
+	}
+	for kind := range b.prices {
+		if !slices.ContainsFunc(s.Fleet, func(g plan.Group) bool { return g.Kind == kind }) {
+			return b.q, fmt.Errorf("--price names %s, of which the fleet has none", kind)
 		}
 	}
 	return b.q, s.Validate()

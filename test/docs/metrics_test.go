@@ -165,7 +165,10 @@ func TestUnits(t *testing.T) {
 		"seconds": "seconds", "secs": "seconds", "us": "microseconds", "bytes": "bytes", "ratio": "ratio", "watts": "watts", "hertz": "hertz",
 		"celsius": "celsius", "joules_total": "joules", "bytes_per_second": "bytes per second", "total": "count", "rows": "rows", "info": "1",
 	}
-	exceptions := map[string]string{"sluice_queue_depth_rows": "count", "sluice_gpu_energy_joules_total": "joules", "sluice_prediction_log_conversion_seconds_total": "seconds"}
+	exceptions := map[string]string{
+		"sluice_queue_depth_rows": "count", "sluice_gpu_energy_joules_total": "joules", "sluice_prediction_log_conversion_seconds_total": "seconds",
+		"sluice_device_busy_seconds_total": "seconds",
+	}
 	p := page(t, "docs/metrics.md")
 	for i := range p.Tables {
 		if p.Tables[i].Head[0] != "Series" {

@@ -44,6 +44,8 @@ type Version struct {
 	Plan    string  `json:"plan,omitempty"`   // how far its plan is, such as "canary, step 2 of 5"
 	Digest  string  `json:"digest,omitempty"` // SHA-256 over the files, once they have been read
 	Reason  string  `json:"reason,omitempty"` // why it is not ready
+	// PerThousand is how many milliseconds each device takes for 1,000 rows, in the batches that it is best at.
+	PerThousand map[string]float64 `json:"device_ms_per_1000_rows,omitempty"`
 }
 
 // Change is a change of roles: as it is asked for, and as the history has it.
