@@ -21,7 +21,7 @@ func TestNarrow(t *testing.T) {
 	if o.narrow(); len(cfg.Devices) != 3 {
 		t.Errorf("without names: %v", cfg.Devices)
 	}
-	o.Only = []string{"webgpu", "fake"}
+	o.OnlyDevices = []string{"webgpu", "fake"}
 	o.narrow()
 	if d := cfg.Devices; len(d) != 2 || d[0].Name != "webgpu" || d[0].WebGPU.Layout != "NHWC" || d[1].Name != "fake" || d[1].Lanes != 7 {
 		t.Errorf("%+v", cfg.Devices)
