@@ -76,24 +76,27 @@ func TestRestoreRefuses(t *testing.T) {
 
 // FuzzRestore: no state brings a study down, and one that is taken can be added to and written.
 func FuzzRestore(f *testing.F) {
-	sh := shapes()[1]
-	sh.options.UnitBytes = 1 << 10
-	sh.options.Segments = []string{"city"}
-	list, _ := sh.samples(20, 3, nil)
-	s := study(f, sh.options)
-	add(f, s, list)
+	o := one(limit("y", "differs", 0.1), Criterion{Output: "y", Figure: "bias", Within: criteriaLimit(1)})
+	o.UnitBytes, o.Again, o.Worst = 1<<10, true, 2
+	s := study(f, o)
+	for unit := range uint64(5) {
+		x := sampleOf(unit, 1, 1+float32(unit))
+		x.Again = x.Primary
+		if err := s.Add(x); err != nil {
+			f.Fatal(err)
+		}
+	}
 	state, units := written(f, s)
 	f.Add(state)
 	f.Add(bytes.ReplaceAll(state, []byte(`"mean"`), []byte(`"shares"`)))
 	f.Add([]byte(`{"version":1}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		s, err := Restore(sh.options, text, units)
+		s, err := Restore(o, text, units)
 		if err != nil {
 			return
 		}
-		more, _ := sh.samples(3, 5, nil)
-		for i := range more {
-			if err := s.Add(&more[i]); err != nil {
+		for unit := range uint64(3) {
+			if err := s.Add(sampleOf(100+unit, 1, 2)); err != nil {
 				t.Fatal(err)
 			}
 		}

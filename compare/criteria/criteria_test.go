@@ -110,3 +110,16 @@ func TestNote(t *testing.T) {
 		}
 	}
 }
+
+// FuzzDecode: no note brings its reader down, and what is taken fits the model.
+func FuzzDecode(f *testing.F) {
+	f.Add(`{"outputs":{"score":{"kind":"ranked","shown":5}},"criteria":[{"figure":"errors","at_most":0.001}],"segments":["city"],"labels":{"approve":["yes"]}}`)
+	f.Add(`{"criteria":[{"output":"score","figure":"bias","within":1}]}`)
+	f.Fuzz(func(t *testing.T, text string) {
+		s := schema()
+		set, err := Decode(text, s)
+		if err == nil && len(set.Check(s)) > 0 {
+			t.Errorf("took %s, which has faults", text)
+		}
+	})
+}
