@@ -95,7 +95,7 @@ func (c *candidate) tell(change func(s *status)) {
 // run runs one process from its start to its end.
 func (c *candidate) run() end {
 	c.tell(func(s *status) { s.state, s.reason = Starting, "" })
-	p, err := start(c.m.o.Command, &c.subject, c.m.o.Memory)
+	p, err := c.m.start(&c.subject)
 	if err != nil {
 		return end{reason: fmt.Sprintf("its process cannot be started: %v", err)}
 	}

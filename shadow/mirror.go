@@ -3,6 +3,7 @@ package shadow
 import (
 	"context"
 	"encoding/binary"
+	"os"
 	"os/exec"
 	"slices"
 	"sync"
@@ -84,6 +85,8 @@ type Mirror struct {
 		paused    bool
 		tax       Tax
 		taxReport any
+		sockets   string // the folder of the processes' sockets; empty before the first
+		started   int    // processes so far
 	}
 }
 
@@ -252,4 +255,10 @@ func (m *Mirror) Close() {
 	m.mu.Unlock()
 	m.stop()
 	m.running.Wait()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.mu.sockets != "" {
+		_ = os.RemoveAll(m.mu.sockets)
+		m.mu.sockets = ""
+	}
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -72,14 +71,14 @@ func (l *listener) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// process is a candidate's process, with the folder of its socket.
+// process is a candidate's process.
 type process struct {
 	*child.Child
-	dir  string
-	said chan []byte
-	tail child.Tail
-	ask  *asker
-	hung atomic.Bool // it was ended because it did not answer
+	socket string
+	said   chan []byte
+	tail   child.Tail
+	ask    *asker
+	hung   atomic.Bool // it was ended because it did not answer
 
 	// cap bounds the memory of the process and of what it starts; nil where this process may make none.
 	cap *cgroup.Cap
@@ -89,18 +88,12 @@ type process struct {
 }
 
 // start starts a process. The command is told the path on which the process has to listen.
-func start(command func(s *Subject, socket string) (*exec.Cmd, error), s *Subject, memory int64) (p *process, err error) {
+func (m *Mirror) start(s *Subject) (p *process, err error) {
 	p = &process{said: make(chan []byte, 1)}
-	if p.dir, err = os.MkdirTemp("", "sluice-shadow-"); err != nil { // 0700
+	if p.socket, err = m.socketPath(); err != nil {
 		return nil, err
 	}
-	defer func() {
-		if err != nil {
-			_ = os.RemoveAll(p.dir)
-		}
-	}()
-	socket := filepath.Join(p.dir, "s")
-	cmd, err := command(s, socket)
+	cmd, err := m.o.Command(s, p.socket)
 	if err != nil {
 		return nil, err
 	}
@@ -110,14 +103,33 @@ func start(command func(s *Subject, socket string) (*exec.Cmd, error), s *Subjec
 	if p.Child, err = child.Start(cmd); err != nil {
 		return nil, err
 	}
-	if p.cap, err = cgroup.NewCap(memory); err == nil {
+	if p.cap, err = cgroup.NewCap(m.o.Memory); err == nil {
 		err = p.cap.Add(p.PID())
 	}
 	if err != nil { // the keeper looks at what it takes in any case
 		p.uncap()
 	}
-	p.ask = newAsker(socket, s.Model)
+	p.ask = newAsker(p.socket, s.Model)
 	return p, nil
+}
+
+// socketPath is a path for the socket of one process, in a folder that nobody else may enter. There is one folder for all: making and removing
+// one for each start took the gateway seconds of CPU on a file system that discards freed blocks at once. The system's folder in memory
+// comes first for the same reason.
+func (m *Mirror) socketPath() (string, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var err error
+	for _, in := range []string{"/dev/shm", os.TempDir()} {
+		if m.mu.sockets == "" {
+			m.mu.sockets, err = os.MkdirTemp(in, "sluice-shadow-") // 0700
+		}
+	}
+	if m.mu.sockets == "" {
+		return "", err
+	}
+	m.mu.started++
+	return filepath.Join(m.mu.sockets, strconv.Itoa(m.mu.started)), nil
 }
 
 // end kills the process and what it has started, and waits for it.
@@ -127,7 +139,7 @@ func (p *process) end() {
 	}
 	p.End()
 	p.uncap()
-	_ = os.RemoveAll(p.dir)
+	_ = os.Remove(p.socket)
 }
 
 // uncap takes the control group away, if there is one.
