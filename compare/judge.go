@@ -192,6 +192,9 @@ var says = map[string]string{
 // sentence is a criterion in words, such as "rows of score that differ by more than the noise: at most 0.2 % more than A/A".
 func sentence(c *Criterion, t *track) string {
 	what := says[c.Figure]
+	if c.Figure == "differs" && t.shares[again] == nil {
+		what = "rows of %s that differ by more than the tolerance"
+	}
 	if c.Output != "" {
 		what = fmt.Sprintf(what, c.Output)
 	}
@@ -235,9 +238,12 @@ func short(x float64) string {
 	return fmt.Sprintf("%.3g", x)
 }
 
-// Words are a criterion's verdict in a line: what is shown of it.
+// Words are what is known of a criterion's figure.
 func (j *Judged) Words() string {
-	return fmt.Sprintf("%s %s (%s to %s) after %d units", j.Verdict, Number(j.Excess(), j.Unit), Number(j.Interval.Low, j.Unit), Number(j.Interval.High, j.Unit), j.Units)
+	if math.IsInf(j.Interval.Low, 0) && math.IsInf(j.Interval.High, 0) {
+		return fmt.Sprintf("nothing is known after %d units", j.Units)
+	}
+	return fmt.Sprintf("it is %s (%s to %s) after %d units", Number(j.Excess(), j.Unit), Number(j.Interval.Low, j.Unit), Number(j.Interval.High, j.Unit), j.Units)
 }
 
 // Excess is the mean that the interval is about.

@@ -35,9 +35,9 @@ type Report struct {
 	Candidate Version          `json:"candidate"`
 	Verdict   sequence.Verdict `json:"verdict"`
 	// Reason is the verdict in a sentence.
-	Reason   string   `json:"reason"`
-	Criteria []Judged `json:"criteria"`
-	Coverage Covered  `json:"coverage"`
+	Reason   string    `json:"reason"`
+	Criteria []Judged  `json:"criteria"`
+	Coverage Covered   `json:"coverage"`
 	Outputs  []Figures `json:"outputs"`
 	Errors   Figure    `json:"errors"`
 	// Latency is of device time; nil if no sample had it.
@@ -163,7 +163,7 @@ type WorstRow struct {
 
 // Latency is device time of units, in seconds.
 type Latency struct {
-	Difference Figure  `json:"difference"`
+	Difference Figure    `json:"difference"`
 	Primary    Quantiles `json:"primary"`
 	Candidate  Quantiles `json:"candidate"`
 }
@@ -197,7 +197,7 @@ func (s *Study) Report(c Coverage) *Report {
 	return r
 }
 
-func quantilesOf(s *spread) Quantiles { return Quantiles{s.quantile(0.5), s.quantile(0.99), s.bars(4)} }
+func quantilesOf(s *spread) Quantiles { return Quantiles{s.quantile(0.5), s.quantile(0.99), s.bars(8)} }
 
 // reason is the verdict in a sentence.
 func reason(r *Report) string {
@@ -230,7 +230,7 @@ func figureOf(name, unit string, t *track) Figure {
 }
 
 func (s *Study) figuresOf(o *output) Figures {
-	f := Figures{Name: o.spec.Name, Kind: o.kind.String(), Guessed: s.o.Outputs[o.spec.Name].Kind == "", Rows: o.rows[candidate].bars(8), AgainRows: o.rows[again].bars(8)}
+	f := Figures{Name: o.spec.Name, Kind: o.kind.String(), Guessed: s.o.Outputs[o.spec.Name].Kind == "", Rows: o.rows[candidate].bars(16), AgainRows: o.rows[again].bars(16)}
 	f.Noise = Noise{Threshold: o.noise.Threshold(o.kind), Known: o.noise.Known(), Rows: o.noise.Rows(), Quantile: o.noise.Quantile()}
 	for i, t := range o.tracks {
 		unit := ""
@@ -252,50 +252,3 @@ func (s *Study) figuresOf(o *output) Figures {
 }
 
 func psiOf(d *measure.Drift) PSI { return PSI{d.PSI, d.Critical, d.Current} }
-
-// falseFinds is the expected share of false finds among the segments that are found.
-const falseFinds = 0.1
-
-// segmentsOf are the segments of all inputs, corrected together.
-func (s *Study) segmentsOf(o *output) (list []Segment) {
-	for i, name := range s.o.Segments {
-		all := o.segments[i].Report()
-		for k := range all {
-			list = append(list, against(name, all, k))
-		}
-	}
-	p := make([]float64, len(list))
-	for i := range list {
-		p[i] = list[i].P
-	}
-	for i, found := range sequence.BenjaminiHochberg(p, falseFinds) {
-		list[i].Found = found
-	}
-	return list
-}
-
-// against holds a segment against the units of all others: Welch's test with the normal distribution, as a segment has 200 units.
-func against(input string, all []measure.Segment, k int) Segment {
-	seg := &all[k]
-	n, mean, squares := 0.0, 0.0, 0.0
-	for i := range all {
-		if i == k {
-			continue
-		}
-		o := &all[i]
-		total := n + float64(o.Units)
-		delta := o.Mean - mean
-		squares += o.Squares + delta*delta*n*float64(o.Units)/total
-		mean += delta * float64(o.Units) / total
-		n = total
-	}
-	out := Segment{Input: input, Value: seg.Value, Other: seg.Other, Units: seg.Units, Mean: seg.Mean, Rest: mean, P: 1}
-	if n < 2 || seg.Units < 2 {
-		return out
-	}
-	variance := seg.Variance()/float64(seg.Units) + squares/(n-1)/n
-	if delta := math.Abs(seg.Mean - mean); delta > 0 {
-		out.P = math.Erfc(delta / math.Sqrt(2*variance))
-	}
-	return out
-}

@@ -166,8 +166,14 @@ func (s *Study) same(was identity) error {
 		name    string
 		was, is any
 	}{
-		{"model", was.Model, is.Model}, {"primary", was.Primary, is.Primary}, {"candidate", was.Candidate, is.Candidate}, {"schema", was.Schema, is.Schema},
-		{"outputs", was.Outputs, is.Outputs}, {"criteria", was.Criteria, is.Criteria}, {"segments", was.Segments, is.Segments}, {"rules", was.Rules, is.Rules},
+		{"model", was.Model, is.Model},
+		{"primary", was.Primary, is.Primary},
+		{"candidate", was.Candidate, is.Candidate},
+		{"schema", was.Schema, is.Schema},
+		{"outputs", was.Outputs, is.Outputs},
+		{"criteria", was.Criteria, is.Criteria},
+		{"segments", was.Segments, is.Segments},
+		{"rules", was.Rules, is.Rules},
 	} {
 		before, err := json.Marshal(part.was)
 		now, fault := json.Marshal(part.is)

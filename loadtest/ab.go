@@ -6,13 +6,12 @@ import (
 	"fmt"
 	"time"
 
+	shadow "sluice/compare"
 	"sluice/internal/traffic"
 	"sluice/loadtest/compare"
 	"sluice/loadtest/load"
 	"sluice/loadtest/result"
-	"sluice/loadtest/sample"
 	"sluice/loadtest/stats"
-	"sluice/loadtest/verify"
 )
 
 // ABOptions are those of a comparison of two targets.
@@ -24,6 +23,9 @@ type ABOptions struct {
 	Load string
 	// Length is measured, after Warmup.
 	Length, Warmup time.Duration
+	// Compare is what is known of the model where requests are mirrored: what its outputs mean and what B has to show. Default what its metadata
+	// says. Names, versions and seed are filled in.
+	Compare *shadow.Options
 	// Mode and Block are how the two share the run; see compare.Options.
 	Mode  compare.Mode
 	Block time.Duration
@@ -70,7 +72,11 @@ func AB(ctx context.Context, o ABOptions) (*result.Result, *Detail, error) {
 	}
 	r.AB = compare.Analyse(m.samples, design, opt)
 	if o.Mode == compare.Mirror {
-		m.mirrored(r.AB)
+		if r.AB.Answers, err = m.mirrored(&o, a, b); err != nil {
+			return nil, nil, err
+		}
+		m.counted(r.AB)
+		m.aborted = append(m.aborted, broken(r.AB.Answers)...)
 	}
 	m.judge(r, nil)
 	return r, m.detail(), nil
@@ -85,43 +91,19 @@ func wholeBlocks(d *compare.Design, at time.Duration) int {
 	return n
 }
 
-// prepare makes both targets ready. If requests are mirrored, B is held to what A is known to
-// answer, and is not asked for its own answers.
+// prepare makes both targets ready. Where requests are mirrored and B's own answers change, it is held to what A is known to answer.
 func (o *ABOptions) prepare(ctx context.Context) (a, b *aim, err error) {
 	if a, err = prepare(ctx, &o.Options, o.Target); err != nil {
 		return nil, nil, fmt.Errorf("target A: %w", err)
 	}
-	known := a.parts[0].known
-	mirror := o.Mode == compare.Mirror && known != nil
-	of := o.Options
-	of.Unverified = of.Unverified || mirror
-	if b, err = prepare(ctx, &of, o.B); err != nil {
+	if b, err = prepare(ctx, &o.Options, o.B); err != nil {
 		return nil, nil, fmt.Errorf("target B: %w", err)
 	}
 	if n, k := a.variants(), b.variants(); n != k {
 		return nil, nil, usage(fmt.Errorf("target A has %d different requests and B %d: both must get the same", n, k))
 	}
-	if mirror {
-		e, err := verify.FromRows(b.parts[0].set, nil, known.Rows, "target A")
-		if err != nil {
-			return nil, nil, err
-		}
-		b.parts[0].expect(e, &o.Options)
+	if o.Mode == compare.Mirror {
+		return a, b, o.held(a, b)
 	}
 	return a, b, nil
-}
-
-// mirrored counts the pairs of answers, and those that are not the same.
-func (m *measured) mirrored(ab *result.AB) {
-	for i := 0; i+1 < len(m.samples); i += 2 {
-		one, other := &m.samples[i], &m.samples[i+1]
-		compared := one.Target != other.Target && one.Flags&other.Flags&sample.Verified != 0 // a control pair has one target
-		if !compared || !m.holds(one) {
-			continue
-		}
-		ab.Mirrored++
-		if !one.Right() || !other.Right() {
-			ab.Different++
-		}
-	}
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"sluice/compare/sequence"
 	"sluice/loadtest/compare"
 	"sluice/loadtest/payload"
 	"sluice/loadtest/result"
@@ -43,8 +44,8 @@ func TestAB(t *testing.T) {
 			sent[s.Target]++
 		}
 		asked := int64(2 * variants)
-		if mode == compare.Mirror {
-			asked = 0 // B is held to A's answers
+		if mirrored := ab.Answers != nil; mirrored != (mode == compare.Mirror) || mirrored && (ab.Answers.Coverage.Compared != variants || ab.Answers.Verdict != "LOOK" || ab.Answers.Errors.Mean != 0) {
+			t.Errorf("%v: the answers are compared: %+v", mode, ab.Answers)
 		}
 		if got := b.Counts().Answered; sent[0] == 0 || got != sent[1]+asked {
 			t.Errorf("%v: B has answered %d of %d requests", mode, got, sent[1]+asked)
@@ -59,16 +60,16 @@ func TestAB(t *testing.T) {
 	f(compare.Mirror, 2000)
 }
 
-// B is held to what A answers, to each request.
+// B, whose answers change, is held to what A answers, to each request.
 func TestMirrorFindsDifferences(t *testing.T) {
 	a, b := stubbed(t, ""), stubbed(t, "corrupt=10")
 	o := pair(a.Addr(), b.Addr(), compare.Mirror)
 	o.Warmup = 0
 	r, _, err := AB(t.Context(), o)
 	whole(t, r, err)
-	done := b.Counts().Corrupted.N
+	done := b.Counts().Corrupted.N - 1 // one showed that they change
 	// A fifth of the pairs is the control, which goes to one target: nothing to compare.
-	if r.AB.Mirrored != 800 || r.AB.Different == 0 || r.AB.Different > done || r.Ledger.Wrong != done || done == 0 || r.Exit.Code != result.ExitWrong {
+	if r.AB.Mirrored != 800 || r.AB.Different == 0 || r.AB.Different > done || r.Ledger.Wrong != done || done == 0 || r.Exit.Code != result.ExitWrong || r.AB.Answers != nil {
 		t.Errorf("%d of %d pairs differ, %d answers are wrong, and %d are corrupted", r.AB.Different, r.AB.Mirrored, r.Ledger.Wrong, done)
 	}
 	unverified := pair(a.Addr(), b.Addr(), compare.Mirror)
@@ -76,6 +77,20 @@ func TestMirrorFindsDifferences(t *testing.T) {
 	r, _, err = AB(t.Context(), unverified)
 	if whole(t, r, err); r.AB.Mirrored != 0 || r.Verify.Why == "" {
 		t.Errorf("%d pairs are compared, verification %+v", r.AB.Mirrored, r.Verify)
+	}
+}
+
+// An intended change is judged by its size, and is no wrong answer.
+func TestMirrorJudgesAnotherModel(t *testing.T) {
+	s := &oipServer{factors: map[string]float64{"a": 1, "b": 3}}
+	at := s.start(t)
+	o := pair(at, at, compare.Mirror)
+	o.Load, o.Length, o.Warmup, o.Target.Model, o.B.Model = "constant:200", 800*time.Millisecond, 0, "a", "b"
+	r, _, err := AB(t.Context(), o)
+	whole(t, r, err)
+	answers := r.AB.Answers
+	if answers == nil || answers.Verdict != sequence.Fail || answers.Candidate.Name != "b" || r.Ledger.Wrong != 0 || len(r.Thresholds) != 1 || answers.Coverage.Compared != variants {
+		t.Errorf("%+v; %+v", answers, r.Thresholds)
 	}
 }
 

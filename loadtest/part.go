@@ -17,6 +17,7 @@ type part struct {
 	known   *verify.Expected // nil if answers are not compared
 	checker *verify.Checker
 	why     string // answers are not compared
+	byOther bool   // known are the answers of another target
 	digest  string
 }
 

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"strconv"
 
+	"sluice/compare/criteria"
 	"sluice/internal/task"
 	"sluice/internal/telemetry"
 	"sluice/models"
@@ -43,6 +44,9 @@ func (s *Server) notes(v *models.Version) map[string]string {
 		"batching": string(how.Mode), "batching_basis": string(how.Basis), "batching_reason": how.Text,
 		"budget": v.Report.Budget.String(), "budget_basis": string(v.Report.BudgetBasis),
 		"tolerance_abs": strconv.FormatFloat(v.Config.Tolerance.Abs, 'g', -1, 64), "tolerance_rel": strconv.FormatFloat(v.Config.Tolerance.Rel, 'g', -1, 64),
+	}
+	if text := v.Config.Comparisons().Encode(v.Schema); text != "" {
+		notes[criteria.Note] = text
 	}
 	maps.Copy(notes, v.Report.LengthNotes())
 	return notes

@@ -104,6 +104,9 @@ difference is told only if it is larger than chance and than what the control sh
 				return loadtestError(cmd.Context(), err)
 			}
 			o.B = second.Target
+			if o.Mode == compare.Mirror {
+				o.Compare = mirrorOptions(cmd.Context(), &o.Target)
+			}
 			return f.with(cmd, &o.Options, func(ctx context.Context) (*result.Result, *loadtest.Detail, error) {
 				return loadtest.AB(ctx, o)
 			})
@@ -114,7 +117,7 @@ difference is told only if it is larger than chance and than what the control sh
 	flags.StringVar(&o.Load, "load", loadtest.DefaultLoad, "`expression`, as of run but not closed")
 	flags.DurationVar(&o.Length, "duration", loadtest.DefaultABLength, "how long is measured")
 	flags.DurationVar(&o.Warmup, "warmup", loadtest.DefaultWarmup, "before that, and left out")
-	flags.StringVar(&mode, "mode", "block:1s", "`how` the targets share the run: block:LENGTH, request (each at random) or mirror (each to both, and the answers are compared)")
+	flags.StringVar(&mode, "mode", "block:1s", "`how` the targets share the run: block:LENGTH, request (each at random) or mirror (each to both, and B judged by the answers, see docs/compare.md)")
 	flags.StringVar(&b.protocol, "protocol-b", "", "`form` of requests to B, if not that of those to A")
 	flags.StringVar(&b.model, "model-b", "", "`name` of B's model, if not A's")
 	flags.StringVar(&b.version, "model-version-b", "", "`version` of B's model, if not A's")

@@ -78,7 +78,7 @@ func root() *cobra.Command {
 	}
 	cmd.SetFlagErrorFunc(flagError)
 	cmd.SetHelpFunc(writeHelp)
-	cmd.AddCommand(serveCommand(), checkCommand(), configCommand(), sampleCommand(), devicesCommand(), healthCommand(), planCommand(), loadtestCommand(), modelsCommand(), logCommand(), replayCommand(),
+	cmd.AddCommand(serveCommand(), checkCommand(), configCommand(), sampleCommand(), devicesCommand(), healthCommand(), planCommand(), loadtestCommand(), modelsCommand(), logCommand(), replayCommand(), compareCommand(),
 		versionCommand(), statusesTopic())
 	return cmd
 }

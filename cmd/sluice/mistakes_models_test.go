@@ -56,6 +56,7 @@ var modelMistakes = []badModel{
 	{"a budget out of range", "least", with("1/model.yaml", "budget: 1us\n"), "files", "model.yaml: budget is 1µs; it must be from 1ms to 1h0m0s"},
 	{"bad indentation in model.yaml", "indent", with("1/model.yaml", "budget: 100ms\n  max_batch: 1\n"), "files", "model.yaml line 1: mapping value is not allowed in this context; see to the indentation, the colons and the brackets there"},
 	{"a fault in the settings of all versions", "shared", with("model.yaml", "budget: 100ms\nmax_batch: many\n"), "files", `../model.yaml line 2: max_batch is "many"; it must be a whole number`},
+	{"a criterion of an output that the model does not have", "criterion", with("model.yaml", "criteria:\n- {output: z, figure: differs, at_most: 1%}\n"), "schema", `../model.yaml line 2: criteria[0]: the model has no output "z"; it has y`},
 	{"a version's key in the settings of all versions", "lineage", with("model.yaml", "lineage: {by: me}\n"), "files", "../model.yaml line 1: lineage is of one version: put it into the model.yaml of the version's own folder"},
 	{"a model's key in the settings of a version", "promote", with("1/model.yaml", "promote: manual\n"), "files", "model.yaml line 1: promote is of the model, not of one version: put it into ../model.yaml, beside the folders of the versions"},
 	{"a unit that the model does not take", "unit", with("model.yaml", "unit: user\n"), "schema", `../model.yaml: unit "user" is no input of the model; its inputs are x`},

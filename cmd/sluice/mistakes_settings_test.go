@@ -115,6 +115,14 @@ var pathMistakes = []mistake{
 		says: "--workers: -1 must be 1 or more",
 	},
 	{
+		name: "recorded requests are compared with no candidate", args: "compare good --capsules nowhere", status: 2,
+		says: "--capsules needs --candidate: name the version to judge",
+	},
+	{
+		name: "recorded requests are to be waited for", args: "compare good --capsules nowhere --candidate 2 --wait", status: 2,
+		says: "--watch and --wait are for shadows of a running gateway, not for --capsules",
+	},
+	{
 		name: "a version of no model is to be asked", args: "replay good --model :3", status: 2,
 		says: "--model \":3\" is not as NAME or NAME:VERSION",
 	},

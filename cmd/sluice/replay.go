@@ -128,18 +128,26 @@ func rowsToReplay(cfg *config.Config, what, dir string) (func(visit func(*table.
 
 // replayAt asks a gateway that runs, or one that it starts for that.
 func replayAt(ctx context.Context, cfg *config.Config, o *replayOptions, model replay.Model, rows func(func(*table.Row) error) error) (report replay.Report, err error) {
-	run := func(listen, base string) (err error) {
+	err = withGateway(ctx, cfg, o.inProcess, func(base string) (err error) {
+		target := replay.NewClient(base, o.workers)
+		defer target.Close()
+		report, err = replay.Run(ctx, replay.Options{Target: target, Model: model, Of: o.of, Workers: o.workers, Worst: o.worst}, rows)
+		return err
+	})
+	return report, err
+}
+
+// withGateway calls run with the address of a gateway that runs or, in process, of one that it starts for that.
+func withGateway(ctx context.Context, cfg *config.Config, inProcess bool, run func(base string) error) error {
+	at := func(listen string) error {
 		addresses, err := ask.Addresses(listen)
 		if err != nil {
 			return cfg.Fault("listen", err)
 		}
-		target := replay.NewClient("http://"+addresses[0]+base, o.workers)
-		defer target.Close()
-		report, err = replay.Run(ctx, replay.Options{Target: target, Model: model, Of: o.of, Workers: o.workers, Worst: o.worst}, rows)
-		return err
+		return run("http://" + addresses[0] + cfg.BasePath)
 	}
-	if !o.inProcess {
-		return report, run(cfg.Listen, cfg.BasePath)
+	if !inProcess {
+		return at(cfg.Listen)
 	}
 	// It serves nobody else, and leaves nothing behind.
 	cfg.Listen, cfg.Admin, cfg.AdminTokenFile, cfg.MetricsListen = "127.0.0.1:0", "", "", ""
@@ -149,11 +157,11 @@ func replayAt(ctx context.Context, cfg *config.Config, o *replayOptions, model r
 	cfg.Drain.Delay = 0
 	paths, err := chooseModels(cfg, nil)
 	if err != nil {
-		return report, err
+		return err
 	}
 	s, err := serve.New(ctx, serve.Options{Config: cfg, Paths: paths, Version: version})
 	if err != nil {
-		return report, err
+		return err
 	}
 	serving, stop := context.WithCancel(ctx)
 	defer stop()
@@ -161,12 +169,12 @@ func replayAt(ctx context.Context, cfg *config.Config, o *replayOptions, model r
 	var fault error
 	err = s.Run(serving, func() {
 		defer stop()
-		asked, fault = true, run(s.Addr().String(), cfg.BasePath)
+		asked, fault = true, at(s.Addr().String())
 	})
 	if !asked && err == nil {
 		err = errors.New("no model was loaded: sluice check says why")
 	}
-	return report, errors.Join(fault, err)
+	return errors.Join(fault, err)
 }
 
 // tellReplay prints a report, and returns what the process ends with.

@@ -108,4 +108,5 @@ func TestReplayFindsOneChangedWeight(t *testing.T) {
 	if left, err := os.ReadDir(state); len(left) > 0 || err != nil {
 		t.Errorf("it has changed the roles of the models folder's gateway: %v, %v", left, err)
 	}
+	compareRecorded(t, dir, log, changed)
 }

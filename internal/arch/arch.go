@@ -36,7 +36,7 @@ type Package struct {
 var stages = []string{"gateway", "batcher", "plan", "backends", "models", "features", "shadow", "compare", "predlog", "loadtest", "console", "rollout", "webhook"}
 
 // arrows are the packages of other stages that a stage may import.
-var arrows = map[string][]string{"plan": {"batcher/policy"}, "models": {"compare/criteria"}, "rollout": {"compare/measure", "compare/sequence"}}
+var arrows = map[string][]string{"plan": {"batcher/policy"}, "models": {"compare/criteria"}, "loadtest": {"compare", "compare/sequence"}, "rollout": {"compare/measure", "compare/sequence"}}
 
 // layers are packages of one stage, or leaves, from the lowest up: each may import those before it, and none of
 // those behind it.

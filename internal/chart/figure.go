@@ -1,8 +1,14 @@
 package chart
 
 import (
+	_ "embed" // the page's style
 	"html/template"
 )
+
+// PageStyle is the style sheet of pages that show charts: a header with a verdict, tiles, parts with tables, figures.
+//
+//go:embed page.css
+var PageStyle string
 
 // Figure is a chart with its heading and what it means.
 type Figure struct {

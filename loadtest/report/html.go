@@ -16,9 +16,6 @@ import (
 //go:embed page.html.tmpl
 var pageText string
 
-//go:embed style.css
-var style string
-
 var page = template.Must(template.New("page").Parse(pageText))
 
 // sheet is what the page shows.
@@ -55,7 +52,7 @@ func HTML(w io.Writer, r *result.Result) error {
 var lead = []string{"Capacity", "Probes", "B against A", "Mirrored answers", "Thresholds", "Runs", "Key figures"}
 
 func (s *sheet) write(w io.Writer) error {
-	s.Style = template.CSS(style + chart.Style) //nolint:gosec // constants of ours
+	s.Style = template.CSS(chart.PageStyle + chart.Style) //nolint:gosec // constants of ours
 	for _, p := range s.Parts {
 		if slices.Contains(lead, p.Title) {
 			s.First = append(s.First, p)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"sluice/compare/sequence"
 	"sluice/loadtest/result"
 )
 
@@ -105,6 +106,15 @@ func ratio(v float64) string {
 func mirrored(ab *result.AB) part {
 	p := part{Title: "Mirrored answers", Wide: true}
 	if ab == nil || ab.Mirrored == 0 {
+		return p
+	}
+	if r := ab.Answers; r != nil {
+		p.Lines = []string{fmt.Sprintf("%s sent to both; in %s of them an answer is not the one that its target gives alone. Of %s, %s: %s.", some(ab.Mirrored, "request was", "requests were"), count(ab.Different), some(r.Coverage.Compared, "different request", "different requests"), r.Verdict, r.Reason)}
+		p.Table.Words = 1
+		for i := range r.Criteria {
+			j := &r.Criteria[i]
+			p.Table.Rows = append(p.Table.Rows, row{[]string{string(j.Verdict) + " " + j.Name, j.Sentence + "; " + j.Words()}, j.Verdict == sequence.Fail})
+		}
 		return p
 	}
 	p.Lines = []string{fmt.Sprintf("%s sent to both; the answers differ in %s of them.", some(ab.Mirrored, "request was", "requests were"), count(ab.Different))}

@@ -1,5 +1,7 @@
 package result
 
+import "sluice/compare"
+
 // Resources are what the target and the tool used in the measured window.
 type Resources struct {
 	Tool   Process  `json:"tool"`
@@ -140,7 +142,10 @@ type AB struct {
 	// A and B are the latencies of each side, with the spectrum.
 	A Latency `json:"a"`
 	B Latency `json:"b"`
-	// Mirrored and Different count pairs of answers in mirror mode.
+	// Answers is what comparing the answers of mirror mode has shown; nil if they are not known as tensors.
+	Answers *compare.Report `json:"answers,omitempty"`
+	// Mirrored and Different count pairs of answers in mirror mode, and those of which one is not the answer that the target
+	// is known to give alone; B is held to A's where Answers is nil.
 	Mirrored  int64    `json:"mirrored,omitempty"`
 	Different int64    `json:"different,omitempty"`
 	Examples  []string `json:"examples,omitempty"`

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"sluice/compare/criteria"
 	"sluice/internal/agree"
 )
 
@@ -31,9 +32,13 @@ func TestDecodeConfigReadsEverything(t *testing.T) {
 		Labels:  map[string][]string{"probabilities": {"0", "one", "no"}},
 		SHA256:  map[string]string{"model.onnx": strings.Repeat("ab", 32)},
 		Devices: []string{"cuda:0", "cpu"}, Fallback: FallbackFailure, Isolation: IsolationProcess, Weight: 2, Asked: true, BudgetFrom: BudgetOwn,
-		Lineage: map[string]string{"script": "train.py", "metric": "0.97"},
+		Lineage:  map[string]string{"script": "train.py", "metric": "0.97"},
+		Outputs:  map[string]criteria.Output{"score": {Kind: "probability", Threshold: 0.7, Column: 1, Tolerance: &agree.Tolerance{Abs: 0.1}}, "items": {Kind: "ranked", Shown: 5}},
+		Criteria: []criteria.Criterion{{Output: "score", Figure: "flip", AtMost: criteria.At(0.002), Alpha: 0.01, MostUnits: 50000}, {Figure: "latency", Within: criteria.At(0.0005)}},
+		Segments: []string{"city"},
+		Lines:    map[string]int{"outputs.score": 28, "outputs.items": 29, "criteria[0]": 31, "criteria[1]": 32, "segments[0]": 33},
 	}
-	for _, key := range []string{"budget", "max_batch", "max_rows", "batch", "unproven", "fair_rows", "once", "optional", "tolerance", "padding", "devices", "fallback", "isolation", "weight", "nonfinite", "labels", "lineage"} {
+	for _, key := range []string{"budget", "max_batch", "max_rows", "batch", "unproven", "fair_rows", "once", "optional", "tolerance", "padding", "devices", "fallback", "isolation", "weight", "nonfinite", "labels", "lineage", "outputs", "criteria", "segments"} {
 		want.comes(OriginFile, key)
 	}
 	if !reflect.DeepEqual(got, want) {

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"sluice/compare/criteria"
 	"sluice/internal/agree"
 	"sluice/internal/doctext"
 )
@@ -19,7 +20,7 @@ import (
 // TestModelPage holds the tables of docs/model.md against Config and its comments.
 func TestModelPage(t *testing.T) {
 	texts := map[string]string{}
-	for _, dir := range []string{".", "../../internal/agree"} {
+	for _, dir := range []string{".", "../../internal/agree", "../../compare/criteria"} {
 		fields, err := doctext.Fields(dir)
 		if err != nil {
 			t.Fatal(err)
@@ -32,8 +33,13 @@ func TestModelPage(t *testing.T) {
 	keysTable(t, &b, texts, configType, inVersion)
 	b.WriteString("\nA model alone has these, in the file beside its versions, or where its one version has no folder:\n\n")
 	keysTable(t, &b, texts, configType, inModel)
-	for _, section := range []reflect.Type{reflect.TypeFor[agree.Tolerance](), reflect.TypeFor[PaddingConfig](), reflect.TypeFor[RolloutConfig](), reflect.TypeFor[RolloutStep]()} {
-		key := map[string]string{"Tolerance": "tolerance", "PaddingConfig": "padding", "RolloutConfig": "rollout", "RolloutStep": "rollout.steps"}[section.Name()]
+	sections := []reflect.Type{
+		reflect.TypeFor[agree.Tolerance](), reflect.TypeFor[PaddingConfig](), reflect.TypeFor[criteria.Output](), reflect.TypeFor[criteria.Criterion](),
+		reflect.TypeFor[RolloutConfig](), reflect.TypeFor[RolloutStep](),
+	}
+	names := map[string]string{"Tolerance": "tolerance", "PaddingConfig": "padding", "Output": "outputs", "Criterion": "criteria", "RolloutConfig": "rollout", "RolloutStep": "rollout.steps"}
+	for _, section := range sections {
+		key := names[section.Name()]
 		fmt.Fprintf(&b, "\n### `%s`\n\n", key)
 		keysTable(t, &b, texts, section, "")
 	}
@@ -77,12 +83,18 @@ func kindOfKey(t reflect.Type) string {
 		return "time"
 	case t.Kind() == reflect.Bool, t == reflect.TypeFor[*bool]():
 		return "switch"
+	case t == reflect.TypeFor[*criteria.Limit]():
+		return "number, share or time"
 	case t.Kind() == reflect.Int, t.Kind() == reflect.Int64, t.Kind() == reflect.Float64:
 		return "number"
 	case t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Int:
 		return "list of numbers"
+	case t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Struct:
+		return "list of mappings, see below"
 	case t.Kind() == reflect.Slice:
 		return "list"
+	case t.Kind() == reflect.Map && t.Elem().Kind() == reflect.Struct:
+		return "mapping of names to mappings, see below"
 	case t.Kind() == reflect.Map && t.Elem().Kind() == reflect.Slice:
 		return "mapping of names to lists"
 	case t.Kind() == reflect.Map:
@@ -114,7 +126,8 @@ func TestExampleOfTheModelPage(t *testing.T) {
 	_, rest, _ = strings.Cut(rest, "```yaml\n")
 	shared, _, _ := strings.Cut(rest, "```")
 	c, err = Sources{Model: []byte(shared)}.Decode(testDefaults())
-	if err != nil || c.Budget != 50*time.Millisecond || c.MaxBatch != 128 || c.Promote != PromoteManual || c.KeepPrevious == nil || *c.KeepPrevious || c.Unit != "user" || len(c.Origins) != 5 {
+	if err != nil || c.Budget != 50*time.Millisecond || c.MaxBatch != 128 || c.Promote != PromoteManual || c.KeepPrevious == nil || *c.KeepPrevious || c.Unit != "user" || len(c.Origins) != 8 || !reflect.DeepEqual(c.Segments, []string{"country"}) ||
+		c.Outputs["score"].Kind != "ranked" || len(c.Criteria) != 3 || *c.Criteria[0].AtMost != 0.02 || *c.Criteria[2].AtMost != 0.0005 {
 		t.Errorf("the example of settings of all versions means %+v, %v", c, err)
 	}
 }

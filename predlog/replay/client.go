@@ -3,7 +3,6 @@ package replay
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +10,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"sluice/internal/agree"
@@ -56,32 +56,45 @@ func (c *Client) url(m Model, what string) string {
 
 // Ask is Target's.
 func (c *Client) Ask(ctx context.Context, m Model, inputs []tensor.Tensor, wanted []string) ([]tensor.Tensor, error) {
+	a, err := c.AskTimed(ctx, m, inputs, wanted)
+	return a.Outputs, err
+}
+
+// Answer is what came of a request.
+type Answer struct {
+	Outputs []tensor.Tensor
+	// Run is the device time that the gateway tells, 0 if it tells none.
+	Run time.Duration
+}
+
+// AskTimed is Ask with the device time.
+func (c *Client) AskTimed(ctx context.Context, m Model, inputs []tensor.Tensor, wanted []string) (a Answer, err error) {
 	q := client.InferRequest{Inputs: inputs, Binary: true}
 	for _, name := range wanted {
 		q.Outputs = append(q.Outputs, client.WantedOutput{Name: name, Binary: true})
 	}
 	body, length, err := client.AppendInferRequest(nil, &q)
 	if err != nil {
-		return nil, err
+		return a, err
 	}
 	for try := 1; ; try++ {
-		outputs, again, err := c.infer(ctx, m, body, length)
+		a, again, err := c.infer(ctx, m, body, length)
 		if err == nil || !again || try == tries {
-			return outputs, err
+			return a, err
 		}
 		select {
 		case <-time.After(pause):
 		case <-ctx.Done():
-			return nil, errors.Join(err, ctx.Err())
+			return a, errors.Join(err, ctx.Err())
 		}
 	}
 }
 
 // infer asks once; again says that the gateway had no room.
-func (c *Client) infer(ctx context.Context, m Model, body []byte, length int) (outputs []tensor.Tensor, again bool, err error) {
+func (c *Client) infer(ctx context.Context, m Model, body []byte, length int) (a Answer, again bool, err error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url(m, "infer"), bytes.NewReader(body))
 	if err != nil {
-		return nil, false, err
+		return a, false, err
 	}
 	request.Header.Set("Sluice-Budget-Ms", strconv.FormatInt(budget.Milliseconds(), 10))
 	if length > 0 {
@@ -90,10 +103,10 @@ func (c *Client) infer(ctx context.Context, m Model, body []byte, length int) (o
 	text, header, status, err := c.do(request)
 	switch {
 	case err != nil:
-		return nil, false, err
+		return a, false, err
 	case status != http.StatusOK:
 		again = status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable || status == http.StatusGatewayTimeout
-		return nil, again, fmt.Errorf("status %d: %s", status, client.ErrorText(text))
+		return a, again, fmt.Errorf("status %d: %s", status, client.ErrorText(text))
 	}
 	var value []byte // nil says that the answer is JSON alone
 	if v := header.Get(lengthHeader); v != "" {
@@ -101,45 +114,34 @@ func (c *Client) infer(ctx context.Context, m Model, body []byte, length int) (o
 	}
 	n, err := oip.ParseHeaderLength(value, len(text))
 	if err != nil {
-		return nil, false, err
+		return a, false, err
 	}
 	var answer client.Response // not used again, so that its outputs stay
 	if err := client.ReadResponse(text, n, &answer); err != nil {
-		return nil, false, err
+		return a, false, err
 	}
-	return slices.Clone(answer.Outputs), false, nil
+	return Answer{slices.Clone(answer.Outputs), runOf(header.Get("Server-Timing"))}, false, nil
+}
+
+// runOf is the device time of a Server-Timing header, whose times are in milliseconds.
+func runOf(header string) time.Duration {
+	for part := range strings.SplitSeq(header, ",") {
+		name, rest, _ := strings.Cut(strings.TrimSpace(part), ";")
+		ms, is := strings.CutPrefix(rest, "dur=")
+		if x, err := strconv.ParseFloat(ms, 64); name == "run" && is && err == nil && x > 0 {
+			return time.Duration(x * float64(time.Millisecond))
+		}
+	}
+	return 0
 }
 
 // Tolerance is Target's.
 func (c *Client) Tolerance(ctx context.Context, m Model) (t agree.Tolerance, err error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.url(m, "config"), nil)
+	d, err := c.Describe(ctx, m)
 	if err != nil {
 		return t, err
 	}
-	text, _, status, err := c.do(request)
-	if err != nil {
-		return t, err
-	}
-	if status != http.StatusOK {
-		return t, fmt.Errorf("cannot ask for the tolerance of %s: status %d: %s", m.Name, status, client.ErrorText(text))
-	}
-	var config struct {
-		Parameters map[string]struct {
-			Text string `json:"string_value"`
-		} `json:"parameters"`
-	}
-	if err := json.Unmarshal(text, &config); err != nil {
-		return t, fmt.Errorf("the configuration of %s is none: %w", m.Name, err)
-	}
-	for _, part := range []struct {
-		name string
-		to   *float64
-	}{{"tolerance_abs", &t.Abs}, {"tolerance_rel", &t.Rel}} {
-		if *part.to, err = strconv.ParseFloat(config.Parameters[part.name].Text, 64); err != nil {
-			return t, fmt.Errorf("the configuration of %s has no %s: is it served by an older Sluice?", m.Name, part.name)
-		}
-	}
-	return t, nil
+	return d.Tolerance()
 }
 
 // do reads a whole answer.
