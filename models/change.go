@@ -185,14 +185,6 @@ func and(all []roles.Ref, ref roles.Ref) []roles.Ref {
 	return all[max(0, len(all)-maxRejected):]
 }
 
-// reasons puts what a change does besides behind why it was asked for.
-func reasons(reason, besides string) string {
-	if reason == "" {
-		return besides
-	}
-	return reason + "; " + besides
-}
-
 // Roles is the record of which version is what.
 func (r *Registry) Roles() *roles.Store { return r.opts.Roles }
 

@@ -78,6 +78,9 @@ func (r *Registry) Plans() (all []Planned) {
 				p.Candidate, p.Version = &roles.Ref{Version: e.bundle.Version, Digest: e.digest()}, e.version
 			}
 		}
+		if p.Base != nil {
+			p.Config = p.Base.Config.Rollout
+		}
 		if p.Version != nil {
 			if p.Config = p.Version.Config.Rollout; p.Base != nil {
 				p.Difference = apart(p.Base.Schema, p.Version.Schema)

@@ -81,6 +81,14 @@ func (r *Registry) endCanary(name, version string, by By) error {
 // endsCanary is how the history says so.
 const endsCanary = "ends the canary"
 
+// reasons puts what a change does besides behind why it was asked for.
+func reasons(reason, besides string) string {
+	if reason == "" {
+		return besides
+	}
+	return reason + "; " + besides
+}
+
 func ofVersion(version string) string {
 	if version == "" {
 		return ""

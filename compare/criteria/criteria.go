@@ -18,15 +18,15 @@ import (
 
 // Output is what an output of a model means. All of it may be left out: a kind is guessed then.
 type Output struct {
-	// Kind is tensor, embedding, regression, probability, class or ranked. Default guessed from datatype, shape and labels.
+	// Kind is tensor, embedding, regression, probability, class or ranked. Default none, guessed from datatype, shape and labels.
 	Kind string `yaml:"kind" json:"kind,omitempty"`
 	// Threshold is from where on a probability is a yes. Default 0.5.
 	Threshold float64 `yaml:"threshold" json:"threshold,omitempty"`
-	// Column is the element of a row that is the probability, from 1. Default the last one.
+	// Column is the element of a row that is the probability, from 1. Default none, the last one.
 	Column int `yaml:"column" json:"column,omitempty"`
 	// Shown is how many items of a list the product shows. Default 10.
 	Shown int `yaml:"shown" json:"shown,omitempty"`
-	// Tolerance is what a difference is measured in. Default the model's tolerance.
+	// Tolerance is what a difference is measured in. Default none, that of the model.
 	Tolerance *agree.Tolerance `yaml:"tolerance" json:"tolerance,omitempty"`
 }
 

@@ -33,8 +33,13 @@ func TestModelPage(t *testing.T) {
 	keysTable(t, &b, texts, configType, inVersion)
 	b.WriteString("\nA model alone has these, in the file beside its versions, or where its one version has no folder:\n\n")
 	keysTable(t, &b, texts, configType, inModel)
-	for _, section := range []reflect.Type{reflect.TypeFor[agree.Tolerance](), reflect.TypeFor[PaddingConfig](), reflect.TypeFor[criteria.Output](), reflect.TypeFor[criteria.Criterion](), reflect.TypeFor[RolloutConfig](), reflect.TypeFor[RolloutStep]()} {
-		key := map[string]string{"Tolerance": "tolerance", "PaddingConfig": "padding", "Output": "outputs", "Criterion": "criteria", "RolloutConfig": "rollout", "RolloutStep": "rollout.steps"}[section.Name()]
+	sections := []reflect.Type{
+		reflect.TypeFor[agree.Tolerance](), reflect.TypeFor[PaddingConfig](), reflect.TypeFor[criteria.Output](), reflect.TypeFor[criteria.Criterion](),
+		reflect.TypeFor[RolloutConfig](), reflect.TypeFor[RolloutStep](),
+	}
+	names := map[string]string{"Tolerance": "tolerance", "PaddingConfig": "padding", "Output": "outputs", "Criterion": "criteria", "RolloutConfig": "rollout", "RolloutStep": "rollout.steps"}
+	for _, section := range sections {
+		key := names[section.Name()]
 		fmt.Fprintf(&b, "\n### `%s`\n\n", key)
 		keysTable(t, &b, texts, section, "")
 	}

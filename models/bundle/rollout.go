@@ -20,7 +20,7 @@ type RolloutConfig struct {
 	// ShadowTime is how long the shadow takes at the most. Default 24h. Too short leaves the criteria
 	// undecided, and the plan stops.
 	ShadowTime time.Duration `yaml:"shadow_time"`
-	// Steps are the canary's, with growing shares. Default 0.01, 0.05, 0.25, 0.5 and 1. Few and large ones show a
+	// Steps are the canary's, with growing shares. Default none: 0.01, 0.05, 0.25, 0.5 and 1. Few and large ones show a
 	// fault to more units.
 	Steps []RolloutStep `yaml:"steps"`
 	// Patience is how long one step may take before the plan stops for a person. Default 24h.
@@ -30,7 +30,7 @@ type RolloutConfig struct {
 	// hides a fault.
 	Errors float64 `yaml:"errors"`
 	// P99 is what 99 of 100 requests to the canary must not pass: the version goes back if more do so in three of
-	// the last five slices. Default the model's budget.
+	// the last five slices. Default none: the model's budget.
 	P99 time.Duration `yaml:"p99"`
 	// Slice is how long requests are counted together for p99. Default 1m. One with fewer than 20 requests does not
 	// count.
