@@ -24,6 +24,7 @@ type noRoles struct{}
 
 func (noRoles) Versions() []admin.Version                    { return nil }
 func (noRoles) History(string, int) ([]admin.Change, error)  { return nil, nil }
+func (noRoles) Plan(string) (admin.Plan, error)              { return admin.Plan{}, nil }
 func (noRoles) Promote(context.Context, admin.Change) error  { return nil }
 func (noRoles) Canary(context.Context, admin.Change) error   { return nil }
 func (noRoles) Shadow(context.Context, admin.Change) error   { return nil }
@@ -36,7 +37,9 @@ func (noRoles) Reject(context.Context, admin.Change) error   { return nil }
 type noReview struct{}
 
 func (noReview) Diff(context.Context, string, string, string) (any, error) { return struct{}{}, nil }
-func (noReview) Verify(context.Context, string, string) (any, error)       { return []int{}, nil }
+
+func (noReview) Score(context.Context, string, string) (any, error)  { return struct{}{}, nil }
+func (noReview) Verify(context.Context, string, string) (any, error) { return []int{}, nil }
 
 // noShadows compares nothing.
 type noShadows struct{}
