@@ -107,7 +107,7 @@ func TestRejectedFiles(t *testing.T) {
 	f("shadow: {again: 2}", "shadow.again: 2 must be from 0 to 1")
 	f("shadow: {max_rows: 0}", "shadow.max_rows: 0 must be from 1 to 1048576")
 	f("shadow: {max_bytes: 1KiB}", "shadow.max_bytes: 1KiB must be from 64KiB to 1GiB")
-	f("shadow: {memory: 1MiB}", "shadow.memory: 1MiB must be from 64MiB to 1048576GiB")
+	f("shadow: {memory: 64MiB}", "shadow.memory: 64MiB must be from 128MiB to 1048576GiB")
 	f("shadow: {in_flight: 65}", "shadow.in_flight: 65 must be from 1 to 64")
 	f("shadow: {timeout: 1ms}", "shadow.timeout: 1ms must be from 10ms to 10m0s")
 	f("shadow: {devices: [cpu, cpu]}", `shadow.devices: "cpu" is there twice`)
