@@ -25,6 +25,8 @@ type Coverage struct {
 	Seen    int64            `json:"seen,omitempty"`
 	Sampled int64            `json:"sampled,omitempty"`
 	Dropped map[string]int64 `json:"dropped,omitempty"`
+	// Stands says why nothing more is compared now; empty if something is.
+	Stands string `json:"stands,omitempty"`
 }
 
 // Report is what a comparison has shown, as JSON and for package report. docs/compare.md has its fields in a table.

@@ -56,7 +56,7 @@ func (v *validator) shadow(s *Shadow) {
 	between(v, "shadow.again", s.Again, 0, 1)
 	between(v, "shadow.max_rows", s.MaxRows, 1, 1<<20)
 	between(v, "shadow.max_bytes", s.MaxBytes, 64*kibibyte, gibibyte)
-	between(v, "shadow.memory", s.Memory, 64*mebibyte, 1<<50)
+	between(v, "shadow.memory", s.Memory, 128*mebibyte, 1<<50) // what a server needs before it loads anything
 	between(v, "shadow.in_flight", s.InFlight, 1, 64)
 	between(v, "shadow.timeout", s.Timeout, 10*time.Millisecond, 10*time.Minute)
 	between(v, "shadow.tax.p99", s.Tax.P99, time.Microsecond, time.Minute)

@@ -30,27 +30,36 @@ func (v *validator) webhooks(w *Webhooks) {
 	for i, text := range w.URLs {
 		path := "webhooks.urls[" + strconv.Itoa(i) + "]"
 		if slices.Contains(w.URLs[:i], text) {
-			v.fault(path, strconv.Quote(text), "must be there once")
+			v.fault(path, shownURL(text), "must be there once")
 			continue
 		}
 		if from, name, _ := strings.Cut(text, ":"); (from == "file" || from == "env") && name != "" {
 			continue
 		}
 		if err := CheckWebhookURL(text); err != nil {
-			v.fault(path, strconv.Quote(text), err.Error())
+			v.fault(path, shownURL(text), err.Error())
 		}
 	}
 	switch from, name, _ := strings.Cut(w.Secret, ":"); {
 	case w.Secret == "" && len(w.URLs) > 0:
-		v.fault("webhooks.urls", strconv.Quote(w.URLs[0]), "needs a secret to sign with: set webhooks.secret")
+		v.fault("webhooks.urls", shownURL(w.URLs[0]), "needs a secret to sign with: set webhooks.secret")
 	case w.Secret == "":
 	case from != "file" && from != "env" || name == "":
-		v.fault("webhooks.secret", strconv.Quote(w.Secret), "must be file:PATH or env:NAME, never the secret itself")
+		v.fault("webhooks.secret", "what is there", "must be file:PATH or env:NAME, never the secret itself")
 	case len(w.URLs) == 0:
 		v.fault("webhooks.secret", w.Secret, "is of no use while webhooks.urls is empty")
 	}
 	between(v, "webhooks.timeout", w.Timeout, 100*time.Millisecond, time.Minute)
 	between(v, "webhooks.attempts", w.Attempts, 1, 100)
+}
+
+// shownURL is a refused address without what it may have of a secret: the user before the host and what comes after it.
+func shownURL(text string) string {
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" {
+		return "what is there"
+	}
+	return strconv.Quote(u.Scheme + "://" + u.Host + "/...")
 }
 
 // CheckWebhookURL says what is wrong with an address.

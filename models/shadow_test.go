@@ -80,3 +80,22 @@ func TestShadowStaysOne(t *testing.T) {
 		r.mirrors("a newer one comes", "m: 2 with 3")
 	})
 }
+
+// A rejected version that is tried once more is not live at the end of that.
+func TestTriedAgain(t *testing.T) {
+	rolledBubble(t, PromoteNewest, func(r *rolled) {
+		ctx, me := context.Background(), By{Who: "alice"}
+		r.comes("2", 2)
+		r.must(r.Rollback(ctx, "m", me))
+		r.want("it is rejected", "1 READY live, 2 UNLOADED rejected")
+		r.must(r.Shadow(ctx, "m", "2", true, me))
+		r.must(r.Shadow(ctx, "m", "2", false, me))
+		r.want("the shadow ends", "1 READY live, 2 UNLOADED")
+		r.must(r.Reject("m", "2", me))
+		r.must(r.Canary(ctx, "m", "2", 0.1, me))
+		r.must(r.Canary(ctx, "m", "2", 0, me))
+		r.want("the canary ends", "1 READY live, 2 UNLOADED")
+		r.comes("3", 3)
+		r.want("a newer one comes", "1 READY previous, 2 UNLOADED, 3 READY live")
+	})
+}

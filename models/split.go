@@ -160,11 +160,15 @@ func limits(live, canary *tensor.Schema) []limit {
 	return all
 }
 
-// lift ends the rejection of a version's files, since somebody asks for it.
+// lift ends the rejection of a version's files, since somebody asks for it. To try a version is not to promote it: it is left for the
+// live one, so that the end of a canary or a shadow does not make it live as the newest.
 func lift(m *roles.Model, ref roles.Ref, about *roles.Entry) {
 	if rejects(m, ref.Digest) {
 		m.Rejected = slices.DeleteFunc(slices.Clone(m.Rejected), func(other roles.Ref) bool { return other.Digest == ref.Digest })
 		about.Reason = reasons(about.Reason, "lifts the rejection")
+		if m.Live != nil && newer(m, m.Live, ref.Version) {
+			m.Passed = ref.Version
+		}
 	}
 }
 

@@ -270,6 +270,7 @@ func (c shadowControl) Reports(model string) (any, error) {
 		one := shadowReport{Shadow: r}
 		if report, ok := r.Study.(*compare.Report); ok {
 			one.Report, one.Shadow.Study = report, nil
+			report.Coverage.Stands = r.Stands()
 			if figures, ok := r.Tax.(*tax.Figures); ok {
 				report.Tax = figures.Summary()
 			}

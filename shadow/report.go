@@ -33,6 +33,7 @@ type Report struct {
 	Since    time.Time `json:"since"`
 	Reason   string    `json:"reason,omitempty"`
 	Frozen   bool      `json:"frozen,omitempty"`
+	Paused   bool      `json:"paused,omitempty"` // by a person
 	PID      int       `json:"pid,omitempty"`
 	Restarts uint64    `json:"restarts"`
 	Resident int64     `json:"resident_bytes"`
@@ -42,6 +43,21 @@ type Report struct {
 	Tax      any       `json:"tax,omitempty"`
 	Study    any       `json:"report,omitempty"`
 	Wrong    string    `json:"report_error,omitempty"`
+}
+
+// Stands says why nothing is compared now; empty if something is, or will be again within seconds.
+func (r *Report) Stands() string {
+	switch {
+	case r.State == Halted:
+		return "the shadow is stopped, until sluice models shadow begins it again: " + r.Reason
+	case r.Paused:
+		return "the shadows are paused, by /v2/shadow/pause"
+	case r.State == Waiting:
+		return "the shadow's process has ended, and is started again: " + r.Reason
+	case r.State == Starting:
+		return "the shadow's process loads its versions"
+	}
+	return ""
 }
 
 // Snapshot is what the metrics have of a candidate.
@@ -71,11 +87,11 @@ func (m *Mirror) candidates(model string) (some []*candidate) {
 func (m *Mirror) Reports(model string) []Report {
 	all := []Report{}
 	m.mu.Lock()
-	tax := m.mu.taxReport
+	tax, paused := m.mu.taxReport, m.mu.paused
 	m.mu.Unlock()
 	for _, c := range m.candidates(model) {
 		r := c.report()
-		r.Tax = tax
+		r.Tax, r.Paused = tax, paused
 		all = append(all, r)
 	}
 	return all

@@ -25,11 +25,18 @@ type cursor struct {
 	Tried int    `json:"tried,omitempty"`
 }
 
+// before tells whether less was told than at the other one.
+func (c cursor) before(o cursor) bool {
+	return c.Done < o.Done || c.Done == o.Done && c.Tried < o.Tried
+}
+
 // cursors are those of all targets, by their keys. With a folder they outlive the process.
 type cursors struct {
 	mu   sync.Mutex
 	dir  string // empty: in memory
 	here map[string]cursor
+	// replace writes the file. It is a field so that a test can have it fail.
+	replace func(dir string, text []byte) error
 }
 
 // document is the file's content.
@@ -64,7 +71,7 @@ func (c *cursors) set(key string, at cursor) error {
 	if err != nil {
 		return err
 	}
-	return replace(c.dir, text)
+	return c.replace(c.dir, text)
 }
 
 func (c *cursors) load() error {
@@ -84,6 +91,12 @@ func (c *cursors) load() error {
 	d, err := decode(text)
 	if err != nil {
 		return err
+	}
+	// What this process has told and could not write down, as on a disk that is full, is not told again.
+	for key, at := range c.here {
+		if d[key].before(at) {
+			d[key] = at
+		}
 	}
 	c.here = d
 	return nil

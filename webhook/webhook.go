@@ -112,7 +112,7 @@ func New(o Options) *Outbox {
 	if o.Log == nil {
 		o.Log = zap.NewNop()
 	}
-	return &Outbox{o: o, cursors: cursors{dir: o.Dir}, client: &http.Client{
+	return &Outbox{o: o, cursors: cursors{dir: o.Dir, replace: replace}, client: &http.Client{
 		Timeout: o.Timeout,
 		// Targets come from the settings alone: not from a variable, and not from an answer.
 		Transport:     &http.Transport{MaxIdleConnsPerHost: 1, IdleConnTimeout: 30 * time.Second},
@@ -143,7 +143,7 @@ func (b *Outbox) serve(ctx context.Context, t *Target) {
 		retry, err := b.next(ctx, t)
 		text := ""
 		if err != nil {
-			text, retry = err.Error(), idle
+			text, retry = err.Error(), max(retry, idle)
 		}
 		if text != said && err != nil {
 			b.o.Log.Warn("a webhook cannot go on", zap.String("host", t.host()), zap.Error(err))

@@ -236,3 +236,31 @@ func FuzzCursors(f *testing.F) {
 		}
 	})
 }
+
+// TestFullDisk has the folder take nothing more: what was told is not told again at each look.
+func TestFullDisk(t *testing.T) {
+	c := newChanges(0)
+	r := receive(t, func(int) int { return http.StatusOK })
+	b := New(r.options(c, t.TempDir()))
+	passes(t, b, 1)
+	c.add(1)
+	passes(t, b, 1)
+	full := errors.New("no space left on device")
+	b.cursors.replace = func(string, []byte) error { return full }
+	c.add(2)
+	for range 5 {
+		if _, err := b.next(context.Background(), &b.o.Targets[0]); err != nil && !errors.Is(err, full) {
+			t.Fatal(err)
+		}
+	}
+	if got := r.numbers(); got != "1 2 3" {
+		t.Errorf("changes %s were told; want each once", got)
+	}
+	b.cursors.replace = replace
+	c.add(1)
+	passes(t, b, 1)
+	passes(t, New(b.o), 1)
+	if got := r.numbers(); got != "1 2 3 4" {
+		t.Errorf("with space again, changes %s were told; want each once", got)
+	}
+}

@@ -86,7 +86,7 @@ The exit status is 0 for PASS, 10 for FAIL, 20 for WAIT and LOOK, 1 if it could 
 	flags.BoolVar(&o.json, "json", false, "Print the report as JSON.")
 	flags.StringVar(&o.html, "html", "", "Write the report as a page into this `file`, too.")
 	flags.BoolVar(&o.watch, "watch", false, "Print a shadow's report again and again.")
-	flags.BoolVar(&o.wait, "wait", false, "Wait until no shadow's verdict is WAIT.")
+	flags.BoolVar(&o.wait, "wait", false, "Wait until no shadow's verdict is WAIT, or it is stopped.")
 	flags.DurationVar(&o.every, "every", 5*time.Second, "How often --watch and --wait ask.")
 	o.devices.add(flags)
 	return cmd
@@ -120,17 +120,17 @@ func compareLive(cmd *cobra.Command, model string, o *compareOptions) error {
 		if err != nil {
 			return err
 		}
-		waiting := o.wait && slices.ContainsFunc(reports, func(r *compare.Report) bool { return r.Verdict == sequence.Wait })
+		waiting := o.wait && slices.ContainsFunc(reports, func(r *shadowReport) bool { return r.Verdict == sequence.Wait && r.Shadow.State != "stopped" })
 		if !waiting && !o.watch {
-			return o.tell(cmd.OutOrStdout(), reports)
+			return o.tell(cmd.OutOrStdout(), bareReports(reports))
 		}
 		if o.watch {
-			if err := o.write(cmd.OutOrStdout(), reports); err != nil {
+			if err := o.write(cmd.OutOrStdout(), bareReports(reports)); err != nil {
 				return err
 			}
 			fmt.Fprintln(cmd.OutOrStdout())
 			if o.wait && !waiting {
-				return verdictStatus(reports)
+				return verdictStatus(bareReports(reports))
 			}
 		}
 		select {
@@ -141,11 +141,36 @@ func compareLive(cmd *cobra.Command, model string, o *compareOptions) error {
 	}
 }
 
+// shadowReport is a report with what the command asks of the shadow beside it.
+type shadowReport struct {
+	compare.Report
+	Shadow struct {
+		Candidate struct {
+			Version string `json:"version"`
+		} `json:"candidate"`
+		State string `json:"state"`
+		Wrong string `json:"report_error"`
+	} `json:"shadow"`
+}
+
+// bareReports are the reports alone.
+func bareReports(all []*shadowReport) (reports []*compare.Report) {
+	for _, r := range all {
+		reports = append(reports, &r.Report)
+	}
+	return reports
+}
+
 // shadows are the reports of a model's shadows, or of the candidate's alone.
-func (o *compareOptions) shadows(ctx context.Context, port *ask.Admin, model string) ([]*compare.Report, error) {
-	var all []*compare.Report
+func (o *compareOptions) shadows(ctx context.Context, port *ask.Admin, model string) ([]*shadowReport, error) {
+	var all []*shadowReport
 	if err := port.Get(ctx, "/v2/models/"+url.PathEscape(model)+"/shadow", &all); err != nil {
 		return nil, err
+	}
+	for _, r := range all {
+		if r.Shadow.Wrong != "" {
+			return nil, fmt.Errorf("the gateway cannot compare version %s with %s: %s", r.Shadow.Candidate.Version, model, r.Shadow.Wrong)
+		}
 	}
 	if o.candidate == "" {
 		if len(all) == 0 {
@@ -157,7 +182,7 @@ func (o *compareOptions) shadows(ctx context.Context, port *ask.Admin, model str
 	of := versionOf(model, o.candidate)
 	for _, r := range all {
 		if r.Candidate.Name == of.Name && r.Candidate.Version == of.Version {
-			return []*compare.Report{r}, nil
+			return []*shadowReport{r}, nil
 		}
 		names = append(names, r.Candidate.String())
 	}

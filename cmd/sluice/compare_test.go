@@ -45,6 +45,9 @@ func compareRecorded(t *testing.T, models, log string, changed int) {
 	}
 }
 
+// stopped is WAIT of a shadow that is stopped.
+const stopped = sequence.Verdict("stopped")
+
 // shadowed is an admin port whose shadows have verdicts, one for each time that it is asked.
 func shadowed(t *testing.T, verdicts ...sequence.Verdict) (args []string) {
 	t.Helper()
@@ -63,7 +66,14 @@ func shadowed(t *testing.T, verdicts ...sequence.Verdict) (args []string) {
 			Schema: compare.Schema, Model: "ranker", Primary: compare.Version{Name: "ranker", Version: "1"}, Candidate: compare.Version{Name: "ranker", Version: "2"}, Verdict: verdicts[at], Reason: "because",
 			Criteria: []compare.Judged{{Name: "errors", Verdict: verdicts[at], Criterion: compare.Criterion{Figure: "errors", AtMost: criteria.At(0.1)}, Allowed: compare.Bounds{Low: math.Inf(-1), High: 0.1}, Interval: compare.Bounds{Low: math.Inf(-1), High: math.Inf(1)}}},
 		}
-		_ = json.NewEncoder(w).Encode([]compare.Report{report})
+		all := []shadowReport{{Report: report}}
+		if verdicts[at] == "" {
+			all[0].Report, all[0].Shadow.Wrong = compare.Report{}, "there is no schema"
+		}
+		if verdicts[at] == stopped {
+			all[0].Verdict, all[0].Coverage.Stands, all[0].Shadow.State = "WAIT", "it is stopped", "stopped"
+		}
+		_ = json.NewEncoder(w).Encode(all)
 	}))
 	t.Cleanup(server.Close)
 	return []string{"compare", "ranker", "--admin", strings.TrimPrefix(server.URL, "http://")}
@@ -91,6 +101,8 @@ func TestCompareLive(t *testing.T) {
 	f(shadowed(t, "WAIT"), 20, "WAIT: because")
 	f(shadowed(t, "WAIT", "WAIT", "PASS"), 0, "PASS: because", "--wait", "--every", "100ms")
 	f(shadowed(t, "WAIT", "LOOK"), 20, "LOOK: because", "--wait", "--watch", "--every", "100ms")
+	f(shadowed(t, "WAIT", stopped), 20, "Nothing more is compared now: it is stopped.", "--wait", "--every", "100ms")
+	f(shadowed(t, ""), 1, "the gateway cannot compare version ", "--wait")
 	f(shadowed(t, "PASS"), 0, `"verdict": "PASS"`, "--json", "--candidate", "2")
 	f(shadowed(t, "PASS"), 1, "ranker:3 is no shadow of ranker; there is ranker:2", "--candidate", "3")
 	f(shadowed(t), 1, "the gateway compares no shadow with ranker")

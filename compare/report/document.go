@@ -154,6 +154,9 @@ func coverage(r *compare.Report) part {
 	for _, reason := range slices.Sorted(maps.Keys(c.Failures)) {
 		t.Rows = append(t.Rows, row{[]string{"candidate failed, " + printable(reason), count(c.Failures[reason])}, true})
 	}
+	if c.Stands != "" {
+		p.Notes = append(p.Notes, "Nothing more is compared now: "+printable(c.Stands)+".")
+	}
 	if c.First != "" {
 		p.Notes = append(p.Notes, "The first answer that could not be compared: "+c.First+".")
 	}

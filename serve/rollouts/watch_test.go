@@ -68,6 +68,8 @@ func TestWhatCounts(t *testing.T) {
 	f("another version", &models.Version{}, func(*gateway.Exchange) {}, nil)
 	f("the client's fault", canary, func(x *gateway.Exchange) { x.Outcome.Fault = fault.InvalidInputs }, nil)
 	f("the load's fault", canary, func(x *gateway.Exchange) { x.Outcome.Fault = fault.Overloaded }, nil)
+	f("no time at all", canary, func(x *gateway.Exchange) { x.Outcome.Fault = fault.BudgetTooShort }, nil)
+	f("late", canary, func(x *gateway.Exchange) { x.Outcome.Fault = fault.DeadlineExceeded }, &rollout.Sample{Canary: true, Unit: 7, Failed: true, Score: math.NaN()})
 	f("the model's fault", canary, func(x *gateway.Exchange) { x.Outcome.Fault = fault.InferenceFailed }, &rollout.Sample{Canary: true, Unit: 7, Failed: true, Score: math.NaN()})
 	r.watched.Store(nil)
 	f("no plan", canary, func(*gateway.Exchange) {}, nil)
