@@ -132,10 +132,22 @@ func (m *Mirror) socketPath() (string, error) {
 	return filepath.Join(m.mu.sockets, strconv.Itoa(m.mu.started)), nil
 }
 
+// pids are the process and what it has started. The control group knows them. The tree has to be read from files of each thread,
+// and once somebody has looked at these, the kernel removes its cache of them when the process is waited for: that takes hundreds of
+// milliseconds of this process's CPU where a thread of the ended one, which has the lowest priority, is at it already and gets no core.
+func (p *process) pids() []int {
+	if p.cap != nil {
+		return p.cap.Processes()
+	}
+	return memory.Tree(p.PID())
+}
+
 // end kills the process and what it has started, and waits for it.
 func (p *process) end() {
-	for _, pid := range memory.Tree(p.PID())[1:] {
-		_ = syscall.Kill(pid, syscall.SIGKILL)
+	for _, pid := range p.pids() {
+		if pid != p.PID() {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
 	}
 	p.End()
 	p.uncap()
@@ -156,7 +168,7 @@ func (p *process) halt(yes bool) {
 	if yes {
 		signal = syscall.SIGSTOP
 	}
-	for _, pid := range memory.Tree(p.PID()) {
+	for _, pid := range p.pids() {
 		_ = syscall.Kill(pid, signal) // it may have ended
 	}
 }
