@@ -100,7 +100,7 @@ func (m *Mirror) start(s *Subject) (p *process, err error) {
 	cmd.Stdout, cmd.Stderr = &listener{said: p.said}, &p.tail
 	// A group of its own: what a terminal sends is for the gateway, which ends its candidates itself.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if p.Child, err = child.Start(cmd); err != nil {
+	if p.Child, err = child.StartIdle(cmd); err != nil {
 		return nil, err
 	}
 	if p.cap, err = cgroup.NewCap(m.o.Memory); err == nil {
