@@ -35,7 +35,7 @@ type Child struct {
 const waitDelay = time.Second
 
 // Start starts a command, tied to this process.
-func Start(cmd *exec.Cmd) (*Child, error) { return start(cmd, 0) }
+func Start(cmd *exec.Cmd) (*Child, error) { return begin(cmd, 0) }
 
 // idleRest is how long the remains of a process of the lowest priority are left alone.
 const idleRest = 100 * time.Millisecond
@@ -43,9 +43,9 @@ const idleRest = 100 * time.Millisecond
 // StartIdle starts a command whose process gives itself the lowest priority. It is waited for a little after its end: whoever waits
 // removes what the kernel has cached of it below /proc, and spins, for seconds of a core, while one of its threads is at the same and
 // gets no core. Meanwhile such threads come to their end.
-func StartIdle(cmd *exec.Cmd) (*Child, error) { return start(cmd, idleRest) }
+func StartIdle(cmd *exec.Cmd) (*Child, error) { return begin(cmd, idleRest) }
 
-func start(cmd *exec.Cmd, rest time.Duration) (*Child, error) {
+func begin(cmd *exec.Cmd, rest time.Duration) (*Child, error) {
 	if cmd.SysProcAttr == nil {
 		cmd.SysProcAttr = &syscall.SysProcAttr{}
 	}
