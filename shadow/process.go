@@ -119,17 +119,14 @@ func (m *Mirror) start(s *Subject) (p *process, err error) {
 func (m *Mirror) socketPath() (string, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	var err error
-	for _, in := range []string{"/dev/shm", os.TempDir()} {
-		if m.mu.sockets == "" {
-			m.mu.sockets, err = os.MkdirTemp(in, "sluice-shadow-") // 0700
+	if m.mu.sockets == nil {
+		var err error
+		if m.mu.sockets, err = newSockets("/dev/shm", os.TempDir()); err != nil {
+			return "", err
 		}
 	}
-	if m.mu.sockets == "" {
-		return "", err
-	}
 	m.mu.started++
-	return filepath.Join(m.mu.sockets, strconv.Itoa(m.mu.started)), nil
+	return filepath.Join(m.mu.sockets.dir, strconv.Itoa(m.mu.started)), nil
 }
 
 // pids are the process and what it has started. The control group knows them. The tree has to be read from files of each thread,
