@@ -161,6 +161,10 @@ func (m *Mirror) Follow(subjects []Subject) {
 	for _, s := range subjects {
 		if !slices.ContainsFunc(all, func(c *candidate) bool { return c.subject == s }) {
 			all, fresh = append(all, newCandidate(m, s)), true
+			if slices.ContainsFunc(gone, func(c *candidate) bool { return c.subject.same(&s) }) {
+				m.o.Log.Info("a shadow comparison begins anew: the model's settings of comparisons have changed",
+					zap.String("model", s.Model), zap.String("version", s.Candidate.Version))
+			}
 		}
 	}
 	m.mu.all = all
