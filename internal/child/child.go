@@ -2,7 +2,7 @@
 // parent died of. It has last words, of which a bounded part is kept, and an end that somebody
 // waits for.
 //
-// A Child is started by Start or Run and ends once, by itself, by Kill, Stop or End, or with this
+// A Child is started by Start, StartIdle or Run and ends once, by itself, by Kill, Stop or End, or with this
 // process. What it may be told, and what it inherits, is exec.Cmd's to say; descriptors of this process that are not
 // listed there stay closed to it. Any package of the module may call it, on Linux.
 //
@@ -65,7 +65,7 @@ func begin(cmd *exec.Cmd, rest time.Duration) (*Child, error) {
 			return
 		}
 		if rest > 0 {
-			for unix.Waitid(unix.P_PID, cmd.Process.Pid, nil, unix.WEXITED|unix.WNOWAIT, nil) == unix.EINTR { //nolint:revive // it has to be called again
+			for unix.Waitid(unix.P_PID, cmd.Process.Pid, nil, unix.WEXITED|unix.WNOWAIT, nil) == unix.EINTR {
 			}
 			time.Sleep(rest)
 		}
