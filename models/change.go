@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"sluice/internal/fault"
 	"sluice/internal/near"
@@ -230,18 +231,24 @@ func (r *Registry) known(name string) error {
 	return nil
 }
 
+// readingWait is how long a change waits for the files of a version that is loading to be read.
+const readingWait = 10 * time.Second
+
 // digestOf is what was read of a version's files.
-func (r *Registry) digestOf(name, version string) (string, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	e, err := r.entryLocked(name, version)
-	if err != nil {
-		return "", err
-	}
-	if e.digest() == "" {
-		return "", fault.Newf(fault.Conflict, "'%s' version %s has not been read yet: %s", name, version, e.why())
-	}
-	return e.digest(), nil
+func (r *Registry) digestOf(name, version string) (digest string, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), readingWait)
+	defer cancel()
+	_ = r.await(ctx, func(map[string]*model) bool {
+		var e *entry
+		if e, err = r.entryLocked(name, version); err != nil {
+			return true
+		}
+		if digest = e.digest(); digest == "" {
+			err = fault.Newf(fault.Conflict, "'%s' version %s has not been read yet: %s", name, version, e.why())
+		}
+		return digest != "" || e.state != Loading
+	})
+	return digest, err // after the limit that of the last look
 }
 
 func (r *Registry) entryLocked(name, version string) (*entry, error) {

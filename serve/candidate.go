@@ -9,7 +9,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
-	"strconv"
+	"runtime"
 	"syscall"
 
 	"go.uber.org/zap"
@@ -38,7 +38,6 @@ type candidateOrder struct {
 func runCandidate(in io.Reader, out io.Writer) error {
 	// The gateway ends its candidates itself, whatever a terminal or a service manager sends to all.
 	signal.Notify(make(chan os.Signal, 1), os.Interrupt, syscall.SIGTERM)
-	standBack()
 	var order candidateOrder
 	if err := json.NewDecoder(in).Decode(&order); err != nil || order.Settings == nil {
 		return errors.Join(errors.New("sluice shadow-candidate is started by the gateway and is of no use by itself"), err)
@@ -89,20 +88,17 @@ func greet(s *Server, of *shadow.Subject, out io.Writer) {
 	}
 }
 
-// standBack gives every thread of this process the lowest priority, and makes the process the first that the kernel ends
-// for want of memory. Threads, and processes, that these start inherit both. What is not allowed is left as it is.
-func standBack() {
+// stoodBack is the second word of a candidate that has stood back.
+const stoodBack = "stood-back"
+
+// standBack gives this process the lowest priority, makes it the first that the kernel ends for want of memory, and starts the program
+// anew in it: a priority is that of a thread, of which there are some by now, and the new program's all inherit that of this one. To
+// change the others their list would have to be read below /proc, and an ended process whose threads are known there is dear to wait
+// for (shadow.process). What is not allowed is left as it is.
+func standBack() error {
+	runtime.LockOSThread()
 	_ = os.WriteFile("/proc/self/oom_score_adj", []byte("1000"), 0)
-	done := map[int]bool{}
-	for again := true; again; { // a thread may have been started meanwhile by one that had not been reached
-		again = false
-		tasks, _ := os.ReadDir("/proc/self/task")
-		for _, task := range tasks {
-			if tid, err := strconv.Atoi(task.Name()); err == nil && !done[tid] {
-				done[tid], again = true, true
-				_ = unix.Setpriority(unix.PRIO_PROCESS, tid, 19)
-				_ = unix.SchedSetAttr(tid, &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_IDLE, Nice: 19}, 0)
-			}
-		}
-	}
+	_ = unix.Setpriority(unix.PRIO_PROCESS, 0, 19)
+	_ = unix.SchedSetAttr(0, &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_IDLE, Nice: 19}, 0)
+	return unix.Exec("/proc/self/exe", []string{os.Args[0], candidateName, stoodBack}, os.Environ())
 }

@@ -39,6 +39,8 @@ func Child() {
 func child(args []string) (is bool, err error) {
 	switch {
 	case len(args) == 1 && args[0] == candidateName:
+		return true, standBack()
+	case len(args) == 2 && args[0] == candidateName && args[1] == stoodBack:
 		return true, runCandidate(os.Stdin, os.Stdout)
 	case len(args) == 0 || args[0] != trialName:
 		return fleet.Child(args)

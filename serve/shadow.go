@@ -3,11 +3,15 @@ package serve
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+
+	"go.uber.org/zap"
 
 	"sluice/compare"
 	"sluice/compare/sequence"
@@ -51,17 +55,34 @@ func (s *Server) followShadows(ctx context.Context) {
 	defer close(s.unfollowed)
 	for {
 		changed := s.registry.Changed()
-		var subjects []shadow.Subject
-		for _, p := range s.registry.Shadows() {
-			subjects = append(subjects, shadow.Subject{Model: p.Model, Primary: shadow.Side(p.Primary), Candidate: shadow.Side(p.Candidate)})
+		if subjects, ok := s.subjects(); ok {
+			s.mirror.Follow(subjects)
 		}
-		s.mirror.Follow(subjects)
 		select {
 		case <-changed:
 		case <-ctx.Done():
 			return
 		}
 	}
+}
+
+// subjects are what is to be compared; false if a live version has just changed, which the next change tells.
+func (s *Server) subjects() (all []shadow.Subject, ok bool) {
+	for _, p := range s.registry.Shadows() {
+		v, err := s.registry.Acquire(p.Model, p.Primary.Version)
+		if err != nil {
+			return nil, false
+		}
+		text, err := json.Marshal([]any{v.Config.Comparisons(), v.Config.Tolerance})
+		v.Release()
+		if err != nil {
+			s.log.Error("settings of comparisons have no JSON", zap.String("model", p.Model), zap.Error(err))
+		}
+		all = append(all, shadow.Subject{
+			Model: p.Model, Primary: shadow.Side(p.Primary), Candidate: shadow.Side(p.Candidate), Settings: fmt.Sprintf("%x", sha256.Sum256(text)),
+		})
+	}
+	return all, true
 }
 
 // stopShadow ends the comparisons; their state is kept.

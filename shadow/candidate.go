@@ -157,7 +157,7 @@ func (c *candidate) next(f *flight, calls *[2]call) bool {
 	switch {
 	case s == nil:
 		return false
-	case clock.Now().Sub(s.begun) > mostWait:
+	case s.spoiled, clock.Now().Sub(s.begun) > mostWait:
 		c.ring.settle(s, dropped(Late))
 		return true
 	}

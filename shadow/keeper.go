@@ -5,8 +5,6 @@ import (
 	"time"
 
 	"go.uber.org/zap"
-
-	"sluice/internal/memory"
 )
 
 const (
@@ -164,7 +162,7 @@ func (c *candidate) greeted(p *process, line []byte) end {
 // not count.
 func (c *candidate) overrun(p *process) string {
 	if p.looks%treeEvery == 0 {
-		p.tree = memory.Tree(p.PID())
+		p.tree = p.pids()
 		if reason := c.capped(p); reason != "" { // it may have been a process that this one has started
 			return reason
 		}

@@ -3,7 +3,6 @@ package shadow
 import (
 	"context"
 	"encoding/binary"
-	"os"
 	"os/exec"
 	"slices"
 	"sync"
@@ -85,8 +84,8 @@ type Mirror struct {
 		paused    bool
 		tax       Tax
 		taxReport any
-		sockets   string // the folder of the processes' sockets; empty before the first
-		started   int    // processes so far
+		sockets   *sockets // of the processes; nil before the first
+		started   int      // processes so far
 	}
 }
 
@@ -162,6 +161,10 @@ func (m *Mirror) Follow(subjects []Subject) {
 	for _, s := range subjects {
 		if !slices.ContainsFunc(all, func(c *candidate) bool { return c.subject == s }) {
 			all, fresh = append(all, newCandidate(m, s)), true
+			if slices.ContainsFunc(gone, func(c *candidate) bool { return c.subject.same(&s) }) {
+				m.o.Log.Info("a shadow comparison begins anew: the model's settings of comparisons have changed",
+					zap.String("model", s.Model), zap.String("version", s.Candidate.Version))
+			}
 		}
 	}
 	m.mu.all = all
@@ -257,8 +260,8 @@ func (m *Mirror) Close() {
 	m.running.Wait()
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.mu.sockets != "" {
-		_ = os.RemoveAll(m.mu.sockets)
-		m.mu.sockets = ""
+	if m.mu.sockets != nil {
+		m.mu.sockets.remove()
+		m.mu.sockets = nil
 	}
 }

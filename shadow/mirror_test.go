@@ -11,6 +11,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 )
 
 // fakeStudy counts pairs, and what it saw of them.
@@ -252,6 +255,30 @@ func TestGoesOnWithItsState(t *testing.T) {
 		s.Follow(nil)
 		s.Close()
 	}
+}
+
+// With other settings of comparisons a comparison begins anew at once, and does not go on with the sums of the old one.
+func TestOtherSettings(t *testing.T) {
+	dir := t.TempDir()
+	core, logs := observer.New(zap.InfoLevel)
+	s := newStage(t, "echo", func(o *Options) { o.Dir, o.Log = dir, zap.New(core) })
+	s.until("up", up)
+	s.offer(3)
+	s.until("compared", func(r *Report) bool { return r.Coverage.Compared == 3 })
+	other := subject
+	other.Settings = "others"
+	s.Follow([]Subject{other})
+	s.Follow([]Subject{other})
+	if r := s.report(); r.Coverage.Compared != 0 || r.Settings != "others" {
+		t.Errorf("%+v", r)
+	}
+	if n := logs.FilterMessageSnippet("begins anew: the model's settings").Len(); n != 1 {
+		t.Errorf("it is logged %d times", n)
+	}
+	s.Follow([]Subject{subject}) // whose state is there, of another comparison than the last
+	s.until("up", up)
+	s.offer(2)
+	s.until("compared", func(r *Report) bool { return r.Coverage.Compared >= 2 })
 }
 
 // The share of the units that are mirrored is that of the settings, and all requests of a unit go one way.

@@ -69,4 +69,12 @@ type Subject struct {
 	Model     string `json:"model"`
 	Primary   Side   `json:"primary"`
 	Candidate Side   `json:"candidate"`
+	// Settings are a digest of what the model's settings declare for comparisons. With others a comparison begins anew.
+	Settings string `json:"settings,omitempty"`
+}
+
+// same reports whether two are of the same files.
+func (s Subject) same(o *Subject) bool {
+	s.Settings = o.Settings
+	return s == *o
 }

@@ -100,7 +100,7 @@ func (m *Mirror) start(s *Subject) (p *process, err error) {
 	cmd.Stdout, cmd.Stderr = &listener{said: p.said}, &p.tail
 	// A group of its own: what a terminal sends is for the gateway, which ends its candidates itself.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if p.Child, err = child.Start(cmd); err != nil {
+	if p.Child, err = child.StartIdle(cmd); err != nil {
 		return nil, err
 	}
 	if p.cap, err = cgroup.NewCap(m.o.Memory); err == nil {
@@ -119,23 +119,32 @@ func (m *Mirror) start(s *Subject) (p *process, err error) {
 func (m *Mirror) socketPath() (string, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	var err error
-	for _, in := range []string{"/dev/shm", os.TempDir()} {
-		if m.mu.sockets == "" {
-			m.mu.sockets, err = os.MkdirTemp(in, "sluice-shadow-") // 0700
+	if m.mu.sockets == nil {
+		var err error
+		if m.mu.sockets, err = newSockets("/dev/shm", os.TempDir()); err != nil {
+			return "", err
 		}
 	}
-	if m.mu.sockets == "" {
-		return "", err
-	}
 	m.mu.started++
-	return filepath.Join(m.mu.sockets, strconv.Itoa(m.mu.started)), nil
+	return filepath.Join(m.mu.sockets.dir, strconv.Itoa(m.mu.started)), nil
+}
+
+// pids are the process and what it has started. The control group knows them. The tree has to be read from files of each thread,
+// and once somebody has looked at these, the kernel removes its cache of them when the process is waited for: that takes hundreds of
+// milliseconds of this process's CPU where a thread of the ended one, which has the lowest priority, is at it already and gets no core.
+func (p *process) pids() []int {
+	if p.cap != nil {
+		return p.cap.Processes()
+	}
+	return memory.Tree(p.PID())
 }
 
 // end kills the process and what it has started, and waits for it.
 func (p *process) end() {
-	for _, pid := range memory.Tree(p.PID())[1:] {
-		_ = syscall.Kill(pid, syscall.SIGKILL)
+	for _, pid := range p.pids() {
+		if pid != p.PID() {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
 	}
 	p.End()
 	p.uncap()
@@ -156,7 +165,7 @@ func (p *process) halt(yes bool) {
 	if yes {
 		signal = syscall.SIGSTOP
 	}
-	for _, pid := range memory.Tree(p.PID()) {
+	for _, pid := range p.pids() {
 		_ = syscall.Kill(pid, signal) // it may have ended
 	}
 }

@@ -36,6 +36,8 @@ type slot struct {
 	size  int
 	begun clock.Instant
 
+	spoiled bool // there is no copy: it is dropped, and counts as too late
+
 	unit     uint64
 	run      int64
 	degraded bool
@@ -75,12 +77,22 @@ func (r *ring) offer(q *Request, unit uint64, level Level, now clock.Instant) {
 		c.Waiting++
 		s.level, s.rows, s.from, s.size, s.begun, s.done = level, rows, from, size, now, false
 		r.mu.Unlock()
-		s.copy(r.data[from:from+size:from+size], q, unit)
-		s.ready.Store(true)
-		r.ring()
+		r.fill(s, q, unit)
 		return
 	}
 	r.mu.Unlock()
+}
+
+// fill copies a request into its slot. A slot has to become ready in any case, since all newer ones wait for it: one whose copy has panicked,
+// as it may where tensors and schema do not fit, is spoiled.
+func (r *ring) fill(s *slot, q *Request, unit uint64) {
+	s.spoiled = true
+	defer func() {
+		s.ready.Store(true)
+		r.ring()
+	}()
+	s.copy(r.data[s.from:s.from+s.size:s.from+s.size], q, unit)
+	s.spoiled = false
 }
 
 // refuse counts a request that is not even tried.

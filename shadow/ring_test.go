@@ -180,3 +180,24 @@ func TestOfferAllocations(t *testing.T) {
 		t.Errorf("%v allocations for a request", n)
 	}
 }
+
+// A request whose copy panics does not keep the ones behind it.
+func TestRingSpoiled(t *testing.T) {
+	r := newRing(4, 1024)
+	bad := request("bad", 1, 1)
+	bad.Schema = nil
+	func() {
+		defer func() { _ = recover() }()
+		r.offer(bad, 0, Low, 0)
+		t.Error("no panic")
+	}()
+	r.offer(request("good", 1, 1), 0, Low, 0)
+	first := r.take()
+	if first == nil || !first.spoiled {
+		t.Fatalf("%+v", first)
+	}
+	r.settle(first, dropped(Late))
+	if s := r.take(); s == nil || s.spoiled || string(s.id) != "good" {
+		t.Errorf("%+v", s)
+	}
+}

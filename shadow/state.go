@@ -79,7 +79,7 @@ func (c *candidate) read() (*savedState, error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	if st.Subject != c.subject {
-		c.log.Info("a shadow comparison begins anew: the saved one is of other files", zap.String("primary", st.Subject.Primary.Version))
+		c.log.Info("a shadow comparison begins anew: the saved one is of other files or settings", zap.String("primary", st.Subject.Primary.Version))
 		return nil, nil
 	}
 	return st, nil

@@ -9,7 +9,6 @@ import (
 	"go.uber.org/zap"
 
 	"sluice/internal/cputime"
-	"sluice/internal/memory"
 )
 
 // TaxSlice is what live requests took in a slice of time.
@@ -180,7 +179,7 @@ func (m *Mirror) candidatesCPU() map[int]time.Duration {
 		if p == nil {
 			continue
 		}
-		for _, pid := range memory.Tree(p.PID()) {
+		for _, pid := range p.pids() {
 			if d, err := cputime.Process(pid); err == nil {
 				cpu[pid] = d
 			}

@@ -67,6 +67,17 @@ func (c *Cap) write(name, text string) error {
 // Add puts a process into the group, and with it what it starts from now on.
 func (c *Cap) Add(pid int) error { return c.write("cgroup.procs", strconv.Itoa(pid)) }
 
+// Processes are those in the group.
+func (c *Cap) Processes() (pids []int) {
+	text, _ := os.ReadFile(filepath.Join(c.dir, "cgroup.procs"))
+	for line := range strings.Lines(string(text)) {
+		if pid, err := strconv.Atoi(strings.TrimSpace(line)); err == nil {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
 // Kills is how many processes the kernel has ended for want of memory.
 func (c *Cap) Kills() (n int64) {
 	name := "memory.events"

@@ -2,7 +2,7 @@
 // parent died of. It has last words, of which a bounded part is kept, and an end that somebody
 // waits for.
 //
-// A Child is started by Start or Run and ends once, by itself, by Kill, Stop or End, or with this
+// A Child is started by Start, StartIdle or Run and ends once, by itself, by Kill, Stop or End, or with this
 // process. What it may be told, and what it inherits, is exec.Cmd's to say; descriptors of this process that are not
 // listed there stay closed to it. Any package of the module may call it, on Linux.
 //
@@ -20,6 +20,8 @@ import (
 	"runtime"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Child is a process that was started.
@@ -33,7 +35,17 @@ type Child struct {
 const waitDelay = time.Second
 
 // Start starts a command, tied to this process.
-func Start(cmd *exec.Cmd) (*Child, error) {
+func Start(cmd *exec.Cmd) (*Child, error) { return begin(cmd, 0) }
+
+// idleRest is how long the remains of a process of the lowest priority are left alone.
+const idleRest = 100 * time.Millisecond
+
+// StartIdle starts a command whose process gives itself the lowest priority. It is waited for a little after its end: whoever waits
+// removes what the kernel has cached of it below /proc, and spins, for seconds of a core, while one of its threads is at the same and
+// gets no core. Meanwhile such threads come to their end.
+func StartIdle(cmd *exec.Cmd) (*Child, error) { return begin(cmd, idleRest) }
+
+func begin(cmd *exec.Cmd, rest time.Duration) (*Child, error) {
 	if cmd.SysProcAttr == nil {
 		cmd.SysProcAttr = &syscall.SysProcAttr{}
 	}
@@ -49,9 +61,15 @@ func Start(cmd *exec.Cmd) (*Child, error) {
 		defer runtime.UnlockOSThread()
 		err := cmd.Start()
 		started <- err
-		if err == nil {
-			c.err = cmd.Wait()
+		if err != nil {
+			return
 		}
+		if rest > 0 {
+			for unix.Waitid(unix.P_PID, cmd.Process.Pid, nil, unix.WEXITED|unix.WNOWAIT, nil) == unix.EINTR {
+			}
+			time.Sleep(rest)
+		}
+		c.err = cmd.Wait()
 	}()
 	if err := <-started; err != nil {
 		<-c.done

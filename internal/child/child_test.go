@@ -201,3 +201,17 @@ func TestTail(t *testing.T) {
 		t.Errorf("%d bytes are kept", len(long.mu.kept))
 	}
 }
+
+// An idle process is waited for as any other.
+func TestStartIdle(t *testing.T) {
+	c, err := StartIdle(shell("exit 3"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := c.Status(); got != 3 {
+		t.Errorf("status %d, want 3", got)
+	}
+	if _, err := StartIdle(exec.Command("/nowhere")); err == nil {
+		t.Error("no file was started")
+	}
+}
