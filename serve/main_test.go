@@ -10,8 +10,12 @@ import (
 	"go.uber.org/goleak"
 )
 
-// The processes of devices and the trials of these tests are the test binary itself.
+// The processes of devices, of shadows and the trials of these tests are the test binary itself. Its shadows do not stand back: beside
+// the tests of other packages they would get no core.
 func TestMain(m *testing.M) {
+	if len(os.Args) == 2 && os.Args[1] == candidateName {
+		os.Args = append(os.Args, stoodBack)
+	}
 	Child()
 	flag.Parse()
 	os.Setenv("XDG_STATE_HOME", filepath.Join(os.TempDir(), "sluice-serve-test")) // not the home of whoever runs the tests

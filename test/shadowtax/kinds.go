@@ -109,7 +109,8 @@ func (s *stage) begin() (*shadow.Report, error) {
 	if err := s.change("shadow", map[string]any{"version": "2"}); err != nil {
 		return nil, err
 	}
-	for begun := time.Now(); time.Since(begun) < time.Minute; time.Sleep(50 * time.Millisecond) {
+	const startup = 3 * time.Minute // a busy machine leaves it little
+	for begun := time.Now(); time.Since(begun) < startup; time.Sleep(50 * time.Millisecond) {
 		all, err := s.shadows()
 		if err != nil {
 			return nil, err
@@ -118,7 +119,7 @@ func (s *stage) begin() (*shadow.Report, error) {
 			return &all[0], nil
 		}
 	}
-	return nil, errors.New("the shadow does not come up within a minute")
+	return nil, fmt.Errorf("the shadow does not come up within %v", startup)
 }
 
 // account reads what became of the mirrored requests once none is under way.

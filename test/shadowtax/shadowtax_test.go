@@ -42,6 +42,9 @@ func TestQuick(t *testing.T) {
 				continue
 			}
 			r, err := s.try(k)
+			for tries := 1; err == nil && name == "healthy" && r.compared == 0 && tries < 5; tries++ { // other work leaves it no core
+				r, err = s.try(k)
+			}
 			if err != nil {
 				t.Fatalf("%s: %v\n%s", name, err, s.Log())
 			}
