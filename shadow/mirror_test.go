@@ -115,7 +115,7 @@ func up(r *Report) bool { return r.State == Up }
 // offer mirrors so many requests. One that came while the ring was busy comes again.
 func (s *stage) offer(n int) {
 	for i := range n {
-		for busy, again := s.busy(), true; again; again = s.busy() > busy {
+		for busy := ^uint64(0); s.busy() != busy; {
 			busy = s.busy()
 			s.Offer(request(fmt.Sprintf("id-%d", i), 2, byte(i)))
 		}
