@@ -153,7 +153,13 @@ func TestPlantedFaultsAreFound(t *testing.T) {
 		if err := s.registry.Shadow(t.Context(), name, "2", true, models.By{}); err != nil {
 			t.Fatal(err)
 		}
-		until(t, name+" is up", func() bool { all := s.mirror.Reports(name); return len(all) == 1 && all[0].State == shadow.Up })
+		until(t, name+" is up", func() bool {
+			all := s.mirror.Reports(name)
+			if len(all) == 1 && all[0].State == shadow.Halted {
+				t.Fatalf("%s is stopped: %s", name, all[0].Reason)
+			}
+			return len(all) == 1 && all[0].State == shadow.Up
+		})
 		random := rand.New(rand.NewPCG(1, 2))
 		const most = 400
 		for sent := 0; ; sent += 20 {
@@ -213,6 +219,7 @@ func spoiledServer(t *testing.T, names []string) (*Server, map[string]*spoiled) 
 		c.Models, c.Listen, c.Admin, c.State = dir, "127.0.0.1:0", "", NoState
 		c.ModelDefaults.Promote, c.ModelDefaults.KeepVersions, c.ModelDefaults.Warmup = "manual", 2, time.Millisecond
 		c.Shadow.Sample, c.Shadow.Again, c.Shadow.Tax.Measure = 1, 0, false
+		c.Shadow.Memory = 8 << 30 // the race detector takes a multiple
 		return nil
 	})
 	if err != nil {
