@@ -10,7 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Open makes a pseudo terminal of 80 columns: what is written to the one end is read from the other.
+// Open makes a pseudo terminal of 80 columns: what is written to the one end is read from the other. Control-C there
+// is a signal and leaves what is still to be read, which a terminal would throw away otherwise: a test that is slow
+// to read would lose a part of what its program has drawn.
 func Open(t testing.TB) (master, slave *os.File) {
 	t.Helper()
 	fd, err := unix.Open("/dev/ptmx", unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
@@ -31,6 +33,14 @@ func Open(t testing.TB) (master, slave *os.File) {
 		t.Skipf("no pseudo terminal: %v", err)
 	}
 	t.Cleanup(func() { slave.Close() })
+	modes, err := unix.IoctlGetTermios(fd, unix.TCGETS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	modes.Lflag |= unix.NOFLSH
+	if err := unix.IoctlSetTermios(fd, unix.TCSETS, modes); err != nil {
+		t.Fatal(err)
+	}
 	if err := unix.IoctlSetWinsize(fd, unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: 80}); err != nil {
 		t.Fatal(err)
 	}

@@ -1,9 +1,12 @@
 package ptytest
 
 import (
+	"bytes"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // Screen is what a terminal shows after what was written to it. It knows what a live view writes,
@@ -15,14 +18,30 @@ type Screen struct {
 	Hidden, Wraps bool
 	// Err is the last thing that was not understood.
 	Err error
+
+	part []byte // the beginning of what has not been written to its end
 }
 
 // NewScreen is an empty screen, as wide as need be.
 func NewScreen() *Screen { return &Screen{lines: [][]rune{nil}, Wraps: true} }
 
-// Write shows more.
+// Write shows more. What is read from a terminal may end within a character or a control sequence.
 func (s *Screen) Write(p []byte) (int, error) {
-	text := []rune(string(p))
+	s.part = append(s.part, p...)
+	whole := len(s.part)
+	if at := bytes.LastIndexByte(s.part, 0x1b); at >= 0 && !slices.ContainsFunc(s.part[at:], func(b byte) bool { return b >= 'A' && b != '[' }) {
+		whole = at
+	}
+	for at := whole - 1; at >= max(whole-utf8.UTFMax, 0); at-- {
+		if utf8.RuneStart(s.part[at]) {
+			if !utf8.FullRune(s.part[at:whole]) {
+				whole = at
+			}
+			break
+		}
+	}
+	text := []rune(string(s.part[:whole]))
+	s.part = append(s.part[:0], s.part[whole:]...)
 	for i := 0; i < len(text); i++ {
 		switch c := text[i]; c {
 		case '\r':
