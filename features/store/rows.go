@@ -1,0 +1,248 @@
+package store
+
+import (
+	"encoding/binary"
+	"math"
+	"slices"
+
+	"sluice/internal/tensor"
+)
+
+// State is what became of a value in a store.
+type State uint8
+
+// The states. Missing is what a value has that nobody sets: it is not there, or stored as null, which is also how some writers
+// store NaN.
+const (
+	Missing State = iota
+	Present
+	// Wrong is a value that the column cannot hold: of another type or length, or outside the type's range.
+	Wrong
+)
+
+// Rows is where a reader puts what it has read: one row for each key asked for. Setters convert to the column's type.
+type Rows struct {
+	group  *Group
+	data   []byte
+	states []State
+	times  []int64
+	done   []bool
+}
+
+// Reset gives r a row for each of n keys, all missing; it keeps its memory.
+func (r *Rows) Reset(g *Group, n int) {
+	r.group = g
+	r.data = slices.Grow(r.data[:0], n*g.rowBytes)[:n*g.rowBytes]
+	r.states = slices.Grow(r.states[:0], n*len(g.Columns))[:n*len(g.Columns)]
+	r.times = slices.Grow(r.times[:0], n)[:n]
+	r.done = slices.Grow(r.done[:0], n)[:n]
+	clear(r.data)
+	clear(r.states)
+	clear(r.times)
+	clear(r.done)
+}
+
+// Len is how many rows there are.
+func (r *Rows) Len() int { return len(r.done) }
+
+// Group is whose rows they are.
+func (r *Rows) Group() *Group { return r.group }
+
+// Done says that the row of a key is complete, whatever is in it.
+func (r *Rows) Done(key int) { r.done[key] = true }
+
+// IsDone tells whether the row is complete.
+func (r *Rows) IsDone(key int) bool { return r.done[key] }
+
+// Row is the decoded values of a key; those that are not Present are zeros.
+func (r *Rows) Row(key int) []byte {
+	n := r.group.rowBytes
+	return r.data[key*n : (key+1)*n : (key+1)*n]
+}
+
+// States is what became of a key's values, by column.
+func (r *Rows) States(key int) []State {
+	n := len(r.group.Columns)
+	return r.states[key*n : (key+1)*n : (key+1)*n]
+}
+
+// Time is when the values became true, in nanoseconds since 1970; 0 if the store does not say.
+func (r *Rows) Time(key int) int64 { return r.times[key] }
+
+// SetTime sets that.
+func (r *Rows) SetTime(key int, ns int64) { r.times[key] = ns }
+
+// cell is a value's bytes and how to say what became of it.
+func (r *Rows) cell(key, column int) (c *Column, cell []byte, state *State) {
+	c = &r.group.Columns[column]
+	at := key*r.group.rowBytes + c.offset
+	return c, r.data[at : at+c.Size()], &r.states[key*len(r.group.Columns)+column]
+}
+
+// SetWrong says that a value is there and cannot be used.
+func (r *Rows) SetWrong(key, column int) {
+	_, cell, state := r.cell(key, column)
+	clear(cell)
+	*state = Wrong
+}
+
+// SetFloat sets a number. NaN counts as missing; a whole number's column takes whole numbers alone.
+func (r *Rows) SetFloat(key, column int, v float64) {
+	c, cell, state := r.cell(key, column)
+	switch {
+	case c.Width != 1:
+		*state = Wrong
+	case math.IsNaN(v):
+		*state = Missing
+	default:
+		*state = put(cell, c.Type, v)
+	}
+}
+
+// SetInt sets a whole number.
+func (r *Rows) SetInt(key, column int, v int64) {
+	c, cell, state := r.cell(key, column)
+	if c.Width != 1 {
+		*state = Wrong
+		return
+	}
+	*state = putInt(cell, c.Type, v)
+}
+
+// SetBool sets a truth value: 1 or 0 in a column of numbers.
+func (r *Rows) SetBool(key, column int, v bool) {
+	n := int64(0)
+	if v {
+		n = 1
+	}
+	r.SetInt(key, column, n)
+}
+
+// A List is filled element by element. It is good until the next of its Rows.
+type List struct {
+	kind  tensor.DataType
+	rest  []byte
+	whole []byte
+	state *State
+	wrong bool
+}
+
+// SetList begins a list; it has exactly as many elements as the column is wide, or it is Wrong.
+func (r *Rows) SetList(key, column int) List {
+	c, cell, state := r.cell(key, column)
+	return List{kind: c.Type, rest: cell, whole: cell, state: state}
+}
+
+// Float adds an element. A list keeps NaN, since there it is told from a missing value.
+func (l *List) Float(v float64) {
+	if size := l.kind.Size(); l.room(size) {
+		l.wrong = put(l.rest[:size], l.kind, v) != Present
+		l.rest = l.rest[size:]
+	}
+}
+
+// Int adds an element.
+func (l *List) Int(v int64) {
+	if size := l.kind.Size(); l.room(size) {
+		l.wrong = putInt(l.rest[:size], l.kind, v) != Present
+		l.rest = l.rest[size:]
+	}
+}
+
+func (l *List) room(size int) bool {
+	l.wrong = l.wrong || len(l.rest) < size
+	return !l.wrong
+}
+
+// End says that there are no more elements. Without any the value is Missing.
+func (l *List) End() {
+	switch {
+	case !l.wrong && len(l.rest) == 0:
+		*l.state = Present
+		return
+	case !l.wrong && len(l.rest) == len(l.whole):
+		*l.state = Missing
+	default:
+		*l.state = Wrong
+	}
+	clear(l.whole)
+}
+
+// SetRaw sets a value, or a list, from little-endian elements of a type.
+func (r *Rows) SetRaw(key, column int, kind tensor.DataType, raw []byte) {
+	c, cell, state := r.cell(key, column)
+	if kind == c.Type && len(raw) == len(cell) && !(c.Width == 1 && isNaN(kind, raw)) {
+		copy(cell, raw)
+		*state = Present
+		return
+	}
+	size := kind.Size()
+	if size == 0 || len(raw) != c.Width*size {
+		r.SetWrong(key, column)
+		return
+	}
+	l := r.SetList(key, column)
+	for ; len(raw) > 0; raw = raw[size:] {
+		if kind.Integer() || kind == tensor.Bool {
+			l.Int(intAt(kind, raw))
+			continue
+		}
+		v := tensor.FloatAt(kind, raw, 0)
+		if c.Width == 1 && math.IsNaN(v) {
+			r.SetFloat(key, column, v)
+			return
+		}
+		l.Float(v)
+	}
+	l.End()
+}
+
+func isNaN(kind tensor.DataType, raw []byte) bool {
+	return kind.Float() && math.IsNaN(tensor.FloatAt(kind, raw, 0))
+}
+
+func intAt(kind tensor.DataType, raw []byte) int64 {
+	if kind.Unsigned() || kind == tensor.Bool {
+		return int64(tensor.UintAt(kind, raw))
+	}
+	return tensor.IntAt(kind, raw)
+}
+
+// put writes a number as one element.
+func put(cell []byte, kind tensor.DataType, v float64) State {
+	switch kind {
+	case tensor.FP32:
+		binary.LittleEndian.PutUint32(cell, math.Float32bits(float32(v)))
+		return Present
+	case tensor.FP64:
+		binary.LittleEndian.PutUint64(cell, math.Float64bits(v))
+		return Present
+	}
+	if _, err := tensor.AppendNumber(cell[:0], kind, v); err != nil {
+		clear(cell)
+		return Wrong
+	}
+	return Present
+}
+
+// putInt writes a whole number as one element, exactly where the type is one of whole numbers.
+func putInt(cell []byte, kind tensor.DataType, v int64) State {
+	if !kind.Integer() {
+		return put(cell, kind, float64(v))
+	}
+	low, high := int64(math.MinInt64), int64(math.MaxInt64)
+	spare := 64 - 8*kind.Size()
+	if kind.Unsigned() {
+		low, high = 0, int64(min(uint64(math.MaxUint64)>>spare, math.MaxInt64))
+	} else {
+		low, high = low>>spare, high>>spare
+	}
+	if v < low || v > high {
+		clear(cell)
+		return Wrong
+	}
+	for i := range cell {
+		cell[i] = byte(v >> (8 * i))
+	}
+	return Present
+}

@@ -1,0 +1,98 @@
+package store
+
+import (
+	"encoding/binary"
+	"math"
+	"slices"
+	"testing"
+
+	"sluice/internal/tensor"
+)
+
+func TestRowsConvert(t *testing.T) {
+	g, err := NewGroup(Group{Name: "g", Keys: []KeyColumn{{"id", Int64}}, Columns: []Column{
+		{Name: "f", Type: tensor.FP32, Width: 1}, {Name: "i", Type: tensor.Int8, Width: 1}, {Name: "u", Type: tensor.Uint64, Width: 1},
+		{Name: "b", Type: tensor.Bool, Width: 1}, {Name: "l", Type: tensor.FP64, Width: 2},
+	}})
+	if err != nil || g.RowBytes() != 4+1+8+1+16 {
+		t.Fatal(g, err)
+	}
+	var r Rows
+	f := func(column string, set func(key, column int), state State, want ...byte) {
+		t.Helper()
+		r.Reset(g, 2)
+		at := g.Column(column)
+		set(1, at)
+		c, cell, got := r.cell(1, at)
+		if want == nil {
+			want = make([]byte, c.Size())
+		}
+		if *got != state || !slices.Equal(cell, want) || slices.ContainsFunc(r.Row(0), func(b byte) bool { return b != 0 }) {
+			t.Errorf("%s: state %d, %x, want %d, %x", column, *got, cell, state, want)
+		}
+	}
+	half := binary.LittleEndian.AppendUint32(nil, math.Float32bits(0.5))
+	f("f", func(k, c int) { r.SetFloat(k, c, 0.5) }, Present, half...)
+	f("f", func(k, c int) { r.SetFloat(k, c, math.NaN()) }, Missing)
+	f("f", func(k, c int) { r.SetRaw(k, c, tensor.FP32, half) }, Present, half...)
+	f("f", func(k, c int) { r.SetRaw(k, c, tensor.FP32, []byte{0, 0, 0xc0, 0x7f}) }, Missing)
+	f("f", func(k, c int) { r.SetRaw(k, c, tensor.FP64, []byte{0, 0, 0, 0, 0, 0, 0xf8, 0x7f}) }, Missing)
+	f("f", func(k, c int) { r.SetRaw(k, c, tensor.FP32, half[:3]) }, Wrong)
+	f("f", func(k, c int) { r.SetBool(k, c, true) }, Present, 0, 0, 0x80, 0x3f)
+	f("i", func(k, c int) { r.SetInt(k, c, -128) }, Present, 0x80)
+	f("i", func(k, c int) { r.SetInt(k, c, 128) }, Wrong)
+	f("i", func(k, c int) { r.SetFloat(k, c, 1.5) }, Wrong)
+	f("i", func(k, c int) { r.SetRaw(k, c, tensor.Int64, []byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}) }, Present, 0xff)
+	f("u", func(k, c int) { r.SetInt(k, c, -1) }, Wrong)
+	f("u", func(k, c int) { r.SetInt(k, c, math.MaxInt64) }, Present, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f)
+	f("b", func(k, c int) { r.SetBool(k, c, true) }, Present, 1)
+	f("b", func(k, c int) { r.SetFloat(k, c, 2) }, Wrong)
+	list := func(v ...float64) func(k, c int) {
+		return func(k, c int) {
+			l := r.SetList(k, c)
+			for _, v := range v {
+				l.Float(v)
+			}
+			l.End()
+		}
+	}
+	f("l", list(1, 2), Present, 0, 0, 0, 0, 0, 0, 0xf0, 0x3f, 0, 0, 0, 0, 0, 0, 0, 0x40)
+	f("l", list(), Missing)
+	f("l", list(1), Wrong)
+	f("l", list(1, 2, 3), Wrong)
+	f("l", func(k, c int) { r.SetFloat(k, c, 1) }, Wrong)
+}
+
+func TestKeysAreReadBack(t *testing.T) {
+	k := AppendText(AppendInt(AppendInt(nil, Int64, -5), Int32, -6), "seven")
+	v, rest := k.Next(Int64)
+	if Int(Int64, v) != -5 {
+		t.Error(v)
+	}
+	v, rest = rest.Next(Int32)
+	if Int(Int32, v) != -6 {
+		t.Error(v)
+	}
+	if v, rest = rest.Next(Text); string(v) != "seven" || len(rest) != 0 {
+		t.Error(v, rest)
+	}
+}
+
+func TestRowsDoNotAllocate(t *testing.T) {
+	g, err := NewGroup(Group{Keys: []KeyColumn{{"id", Int64}}, Columns: []Column{{Name: "f", Type: tensor.FP32, Width: 1}, {Name: "l", Type: tensor.FP16, Width: 2}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var r Rows
+	if n := testing.AllocsPerRun(100, func() {
+		r.Reset(g, 10)
+		r.SetFloat(3, 0, 1)
+		l := r.SetList(3, 1)
+		l.Float(1)
+		l.Int(2)
+		l.End()
+		r.Done(3)
+	}); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}

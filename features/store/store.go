@@ -1,0 +1,25 @@
+package store
+
+import "context"
+
+// Store is a place that features are read from. Its methods may be called by many goroutines at a time.
+type Store interface {
+	// Reader prepares the reads of a group. Its error says what in the settings is wrong, such as two features whose
+	// names have one hash; it does no I/O, since a gateway starts while its stores are down.
+	Reader(g *Group) (Reader, error)
+	// Ping asks for a sign of life.
+	Ping(ctx context.Context) error
+	// Close waits for reads that are under way.
+	Close() error
+}
+
+// Reader reads rows of one group.
+type Reader interface {
+	// Generation is the one that is to be read now, for stores that replace all rows at once; 0 for others. It costs
+	// next to nothing.
+	Generation() uint64
+	// Read reads the rows of keys, of which none is there twice, into the rows of the same numbers. A row that is complete is
+	// Done, also if the store has none of it; when the context ends, or an error comes, others are not. The rows are the
+	// reader's until it returns, and it returns soon after the context has ended.
+	Read(ctx context.Context, generation uint64, keys []Key, into *Rows) error
+}
