@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"net/http"
@@ -128,58 +129,58 @@ func (s *spoiled) Save() (_, _ []byte, err error)       { return []byte("{}"), n
 func (s *spoiled) Judged() []shadow.Judged              { return nil }
 func (s *spoiled) Report(*shadow.Coverage) (any, error) { return nil, nil }
 
+// drawn are requests of three rows to some of the example models.
+var drawn = map[string]func(r *rand.Rand) string{
+	"ranker": func(r *rand.Rand) string {
+		return body(input("user_id", "INT64", r, 500, 3), input("store_id", "INT64", r, 500, 3), input("dense", "FP32", r, 3, 3, 16))
+	},
+	"digits": func(r *rand.Rand) string { return body(input("image", "FP32", r, 16, 3, 1, 8, 8)) },
+	"encoder": func(r *rand.Rand) string {
+		return body(input("tokens", "INT64", r, 150, 3, 6), `{"name":"mask","datatype":"INT64","shape":[3,6],"data":[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1]}`)
+	},
+}
+
 // Each fault that a candidate's answers may have is found on live traffic, in each of the example models, and none in answers that
 // have none.
 func TestPlantedFaultsAreFound(t *testing.T) {
 	needLibrary(t)
 	longtest.Skip(t)
-	bodies := map[string]func(r *rand.Rand) string{
-		"ranker": func(r *rand.Rand) string {
-			return body(input("user_id", "INT64", r, 500, 3), input("store_id", "INT64", r, 500, 3), input("dense", "FP32", r, 3, 3, 16))
-		},
-		"digits": func(r *rand.Rand) string { return body(input("image", "FP32", r, 16, 3, 1, 8, 8)) },
-		"encoder": func(r *rand.Rand) string {
-			return body(input("tokens", "INT64", r, 150, 3, 6), `{"name":"mask","datatype":"INT64","shape":[3,6],"data":[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1]}`)
-		},
+	s, studies := spoiledServer(t, slices.Sorted(maps.Keys(drawn)))
+	for name, draw := range drawn {
+		shadowed(t, s, name, draw, 400, func() string { return unfound(studies[name]) })
 	}
-	s, studies := spoiledServer(t, slices.Sorted(func(yield func(string) bool) {
-		for name := range bodies {
-			if !yield(name) {
-				return
-			}
+}
+
+// shadowed makes version 2 a shadow, and asks until nothing is missing or so many requests were sent.
+func shadowed(t *testing.T, s *Server, name string, draw func(*rand.Rand) string, most int, missing func() string) {
+	t.Helper()
+	if err := s.registry.Shadow(t.Context(), name, "2", true, models.By{}); err != nil {
+		t.Fatal(err)
+	}
+	until(t, name+" is up", func() bool {
+		all := s.mirror.Reports(name)
+		if len(all) == 1 && all[0].State == shadow.Halted {
+			t.Fatalf("%s is stopped: %s", name, all[0].Reason)
 		}
-	}))
-	for name, draw := range bodies {
-		if err := s.registry.Shadow(t.Context(), name, "2", true, models.By{}); err != nil {
-			t.Fatal(err)
+		return len(all) == 1 && all[0].State == shadow.Up
+	})
+	random := rand.New(rand.NewPCG(1, 2))
+	left := "all"
+	for sent := 0; left != "" && sent < most; sent += 20 {
+		for range 20 {
+			post(t, s, name, draw(random))
 		}
-		until(t, name+" is up", func() bool {
-			all := s.mirror.Reports(name)
-			if len(all) == 1 && all[0].State == shadow.Halted {
-				t.Fatalf("%s is stopped: %s", name, all[0].Reason)
-			}
-			return len(all) == 1 && all[0].State == shadow.Up
-		})
-		random := rand.New(rand.NewPCG(1, 2))
-		const most = 400
-		for sent := 0; ; sent += 20 {
-			for range 20 {
-				post(t, s, name, draw(random))
-			}
-			until(t, name+" is compared", func() bool { return s.mirror.Reports(name)[0].Coverage.Waiting == 0 })
-			if left := unfound(studies[name]); left == "" || sent >= most {
-				if left != "" {
-					t.Errorf("%s: not found after %d requests: %s", name, most, left)
-				}
-				break
-			}
-		}
-		if r := s.mirror.Reports(name)[0]; r.Coverage.Seen != r.Coverage.Compared+r.Coverage.Dropped["busy"] || r.Restarts != 0 {
-			t.Errorf("%s: %+v", name, r)
-		}
-		if err := s.registry.Shadow(t.Context(), name, "2", false, models.By{}); err != nil {
-			t.Fatal(err)
-		}
+		until(t, name+" is compared", func() bool { return s.mirror.Reports(name)[0].Coverage.Waiting == 0 })
+		left = missing()
+	}
+	if left != "" {
+		t.Errorf("%s: after %d requests: %s", name, most, left)
+	}
+	if r := s.mirror.Reports(name)[0]; r.Coverage.Seen != r.Coverage.Compared+r.Coverage.Dropped["busy"] || r.Restarts != 0 {
+		t.Errorf("%s: %+v", name, r)
+	}
+	if err := s.registry.Shadow(t.Context(), name, "2", false, models.By{}); err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -196,35 +197,9 @@ func unfound(s *spoiled) string {
 	return strings.Join(left, ", ")
 }
 
-// spoiledServer serves two versions of some examples, the same but for their settings' text; version 1 is live.
+// spoiledServer serves some examples, whose comparisons meet the planted faults.
 func spoiledServer(t *testing.T, names []string) (*Server, map[string]*spoiled) {
 	t.Helper()
-	dir := t.TempDir()
-	for _, name := range names {
-		for _, version := range []string{"1", "2"} {
-			from, to := filepath.Join("../examples/models", name, "1"), filepath.Join(dir, name, version)
-			if err := os.CopyFS(to, os.DirFS(from)); err != nil {
-				t.Fatal(err)
-			}
-			text, err := os.ReadFile(filepath.Join(to, "model.yaml"))
-			if err == nil {
-				err = os.WriteFile(filepath.Join(to, "model.yaml"), append(text, "# version "+version+"\n"...), 0o600)
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	cfg, err := Settings("", "", func(c *config.Config) error {
-		c.Models, c.Listen, c.Admin, c.State = dir, "127.0.0.1:0", "", NoState
-		c.ModelDefaults.Promote, c.ModelDefaults.KeepVersions, c.ModelDefaults.Warmup = "manual", 2, time.Millisecond
-		c.Shadow.Sample, c.Shadow.Again, c.Shadow.Tax.Measure = 1, 0, false
-		c.Shadow.Memory = 8 << 30 // the race detector takes a multiple
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
 	studies := map[string]*spoiled{}
 	mine := slices.Clone(steps)
 	at := slices.IndexFunc(mine, func(s step) bool { return s.name == "shadow" })
@@ -246,7 +221,47 @@ func spoiledServer(t *testing.T, names []string) (*Server, map[string]*spoiled) 
 		s.startShadow(o)
 		return nil
 	}
-	s, err := open(t.Context(), Options{Config: cfg}, mine)
+	s := examplesServer(t, twice(t, names, "", ""), mine, func(c *config.Config) { c.Shadow.Again = 0 })
+	return s, studies
+}
+
+// twice is a folder with two versions of some examples, the same but for lines that their settings end with.
+func twice(t *testing.T, names []string, first, second string) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	for _, name := range names {
+		for version, line := range map[string]string{"1": first, "2": second} {
+			from, to := filepath.Join("../examples/models", name, "1"), filepath.Join(dir, name, version)
+			if err := os.CopyFS(to, os.DirFS(from)); err != nil {
+				t.Fatal(err)
+			}
+			text, err := os.ReadFile(filepath.Join(to, "model.yaml"))
+			if err == nil {
+				err = os.WriteFile(filepath.Join(to, "model.yaml"), append(text, line+"# version "+version+"\n"...), 0o600)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	return dir
+}
+
+// examplesServer serves a folder of models with all requests mirrored; version 1 is live.
+func examplesServer(t *testing.T, dir string, steps []step, change func(*config.Config)) *Server {
+	t.Helper()
+	cfg, err := Settings("", "", func(c *config.Config) error {
+		c.Models, c.Listen, c.Admin, c.State = dir, "127.0.0.1:0", "", NoState
+		c.ModelDefaults.Promote, c.ModelDefaults.KeepVersions, c.ModelDefaults.Warmup = "manual", 2, time.Millisecond
+		c.Shadow.Sample, c.Shadow.Tax.Measure = 1, false
+		c.Shadow.Memory = 8 << 30 // the race detector takes a multiple
+		change(c)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := open(t.Context(), Options{Config: cfg}, steps)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -260,19 +275,23 @@ func spoiledServer(t *testing.T, names []string) (*Server, map[string]*spoiled) 
 		}
 	})
 	<-ready
-	for _, name := range names {
-		if err := s.registry.Promote(t.Context(), name, "1", models.By{}); err != nil {
+	all, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, model := range all {
+		if err := s.registry.Promote(t.Context(), model.Name(), "1", models.By{}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	return s, studies
+	return s
 }
 
 func until(t *testing.T, what string, is func() bool) {
 	t.Helper()
 	for begun := time.Now(); !is(); time.Sleep(2 * time.Millisecond) {
-		if time.Since(begun) > time.Minute {
-			t.Fatalf("%s: not so within a minute", what)
+		if time.Since(begun) > 5*time.Minute { // what waits is of the lowest priority
+			t.Fatalf("%s: not so within five minutes", what)
 		}
 	}
 }

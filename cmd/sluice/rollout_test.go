@@ -39,10 +39,19 @@ rollout:
   steps: [{share: 0.3, time: 300ms, units: 110}, {share: 0.6, time: 300ms, units: 110}, {share: 1, time: 300ms, units: 110}]
 `
 
-func newTried(t *testing.T, args ...string) *tried {
+// shadowPlan begins in the shadow, where nothing but failures counts: some dozens of units show that.
+const shadowPlan = `
+promote: plan
+criteria: [{figure: errors, at_most: 20%}]
+rollout:
+  shadow_units: 200
+  steps: [{share: 1, time: 300ms, units: 110}]
+`
+
+func newTried(t *testing.T, plan string, args ...string) *tried {
 	r := &tried{t: t, dir: t.TempDir()}
 	r.put("1", 1, 64)
-	if err := os.WriteFile(filepath.Join(r.dir, "m", "model.yaml"), []byte(secondsPlan), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(r.dir, "m", "model.yaml"), []byte(plan), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	r.args = append([]string{"--models", r.dir, "--state", filepath.Join(t.TempDir(), "state"), "--scheduler-budget", "10s", "--model-defaults-warmup", "20ms"}, args...)
@@ -167,7 +176,7 @@ func TestPlanSurvivesKills(t *testing.T) {
 	if err := os.WriteFile(secret, []byte(earSecret+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	r := newTried(t, "--webhooks-urls", heard.URL, "--webhooks-secret", "file:"+secret)
+	r := newTried(t, secondsPlan, "--webhooks-urls", heard.URL, "--webhooks-secret", "file:"+secret)
 	r.put("2", 2, 64) // answers otherwise
 	r.until("canary", 1)
 	r.kill()
@@ -202,6 +211,30 @@ func TestPlanSurvivesKills(t *testing.T) {
 	eventually(t, "others hear of it", func() bool { return slices.Equal(heard.steps(), want) })
 	out, status := command(t, "models", "score", "m", "--admin", r.Admin, "--least", "3")
 	if status != 0 || !strings.Contains(out, "canary              passed") || !strings.Contains(out, "way back            passed") {
+		t.Errorf("%d, %s", status, out)
+	}
+}
+
+// A plan goes on in the shadow after a SIGKILL there, with a new process of the candidate, and after one right after the promotion
+// nothing begins again.
+func TestPlanSurvivesKillsInTheShadow(t *testing.T) {
+	t.Parallel()
+	r := newTried(t, shadowPlan, "--shadow-sample", "1", "--shadow-again", "0", "--shadow-tax-measure=false", "--shadow-timeout", "1m")
+	r.put("2", 1, 32)
+	eventually(t, "requests are compared", func() bool {
+		r.ask(5)
+		return r.plan().Shadow > 0
+	})
+	r.kill()
+	r.until("canary", 1)
+	r.until("", 0)
+	r.kill()
+	r.ask(20)
+	want := []string{"begin shadow 0 of 2", "canary 1 of 2", "promote 0 of 2"}
+	if got := r.steps(); !slices.Equal(got, want) {
+		t.Errorf("the plan did %q, want %q", got, want)
+	}
+	if out, status := command(t, "models", "score", "m", "--admin", r.Admin, "--least", "3"); status != 0 || !strings.Contains(out, "shadow              passed") {
 		t.Errorf("%d, %s", status, out)
 	}
 }

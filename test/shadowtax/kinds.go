@@ -40,6 +40,7 @@ var kinds = []kind{
 type result struct {
 	kind        string
 	account     *tax.Account
+	pairs       [][2]tax.Slice // with the candidate and without
 	figures     *tax.Figures
 	p99         float64 // the mean of the slices without the candidate, in seconds
 	cpu         float64
@@ -226,6 +227,7 @@ func (s *stage) add(r *result, samples []sample.Sample, windows []window) error 
 			on, off = off, on
 		}
 		r.account.Add(&tax.Pair{On: on, Off: off})
+		r.pairs = append(r.pairs, [2]tax.Slice{on, off})
 		r.p99 += off.P99.Seconds() / float64(len(windows)/2)
 		r.cpu += off.CPU.Seconds() / float64(len(windows)/2)
 	}

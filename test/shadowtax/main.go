@@ -29,6 +29,7 @@ type plan struct {
 	seed        uint64
 	kinds       []string
 	log         string // takes the gateway's log at the end
+	raw         string // takes each pair
 }
 
 func main() {
@@ -42,6 +43,7 @@ func main() {
 	flag.Float64Var(&p.rate, "rate", 0, "requests per second; 0 is half of what 32 clients in a closed loop get")
 	flag.Float64Var(&p.sample, "sample", 0.05, "share of the requests that are mirrored")
 	flag.IntVar(&p.rows, "rows", 32, "rows of a request")
+	flag.StringVar(&p.raw, "raw", "", "write each pair to this file, as CSV")
 	flag.StringVar(&p.log, "log", "", "write the gateway's log to this file at the end")
 	flag.Uint64Var(&p.seed, "seed", 1, "of the order of slices and of the instants of requests")
 	flag.Parse()
@@ -110,6 +112,11 @@ func measure(p plan, dir string) (results []result, setting string, err error) {
 			}
 		}
 		results = append(results, *r)
+	}
+	if p.raw != "" {
+		if err = os.WriteFile(p.raw, raw(results), 0o600); err != nil {
+			return nil, "", err
+		}
 	}
 	if p.log != "" {
 		err = os.WriteFile(p.log, []byte(s.Log()), 0o600)

@@ -78,6 +78,19 @@ func markdown(results []result) string {
 	return b.String()
 }
 
+// raw is each pair of slices.
+func raw(results []result) []byte {
+	text := []byte("candidate,p99_on_ms,p99_off_ms,cpu_on_us,cpu_off_us,answers_on,answers_off\n")
+	for i := range results {
+		for _, p := range results[i].pairs {
+			on, off := &p[0], &p[1]
+			text = fmt.Appendf(text, "%s,%.3f,%.3f,%.2f,%.2f,%d,%d\n", results[i].kind,
+				1e3*on.P99.Seconds(), 1e3*off.P99.Seconds(), 1e6*on.CPU.Seconds(), 1e6*off.CPU.Seconds(), on.Answers, off.Answers)
+		}
+	}
+	return text
+}
+
 func or0(x *float64) float64 {
 	if x == nil {
 		return 0
