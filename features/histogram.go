@@ -71,7 +71,7 @@ func (h Histogram) Quantile(share float64) int64 {
 	if n == 0 {
 		return 0
 	}
-	want := uint64(share * float64(n))
+	want := min(uint64(share*float64(n)), n-1)
 	for i, c := range h.Counts {
 		if c > want {
 			return UpTo(i)
