@@ -77,7 +77,7 @@ func TestAgeIsJudgedAtTheInstant(t *testing.T) {
 					t.Errorf("%s, after %d ns: %+v, want %v", name, i, row, w)
 				}
 				r.Release()
-				time.Sleep(1)
+				time.Sleep(time.Nanosecond)
 			}
 			if n := st.reads.Load(); n != 1 {
 				t.Errorf("%s: %d reads", name, n)
@@ -160,11 +160,11 @@ func TestRowsAreRenewedNearTheirEnd(t *testing.T) {
 	f(10*time.Second, 0.01, false)
 }
 
-// TestEarlyRefresh has keys asked for at a steady rate for a hundred TTLs: nobody waits for a row but the first, there are never two
+// TestEarlyRefresh has keys asked for at a steady rate for fifty TTLs: nobody waits for a row but the first, there are never two
 // reads of a key at a time, and not more than 1.2 in a TTL.
 func TestEarlyRefresh(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		const ttl, ttls, took = 300 * time.Millisecond, 100, 3 * time.Millisecond
+		const ttl, ttls, took = 300 * time.Millisecond, 50, 3 * time.Millisecond
 		st := &fake{}
 		var mu sync.Mutex
 		var begun [4]time.Time

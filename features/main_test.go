@@ -76,6 +76,15 @@ func (f *fake) Read(ctx context.Context, _ uint64, keys []store.Key, into *store
 	return err
 }
 
+// took is the keys of each read since the last call.
+func (f *fake) took() [][]int64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	sets := f.sets
+	f.sets = nil
+	return sets
+}
+
 // fillRow sets the first column to the key, and further ones to what follows.
 func fillRow(into *store.Rows, i int, key int64) {
 	for c := range into.Group().Columns {
