@@ -12,7 +12,7 @@ import (
 
 // Waiter is told that a fetch has ended.
 type Waiter interface {
-	// Fetched is called once, by any goroutine. It must be quick: other requests wait for it to return.
+	// Fetched is called once, by a goroutine that has nothing else to do.
 	Fetched()
 }
 
@@ -72,6 +72,7 @@ type Fetch struct {
 	epoch   uint64 // changes under mu when the fetch becomes another request's
 	wall    int64  // when the fetch ended, in nanoseconds since 1970
 	timer   *time.Timer
+	ends    func()    // end, as a value that is made once
 	tallies []tallied // of the parts
 	skip    uint32    // slots until one is looked at for the hot keys
 
@@ -88,6 +89,7 @@ const usualKeys = 64
 
 func newFetch(e *Engine) *Fetch {
 	f := &Fetch{engine: e}
+	f.ends = f.end
 	f.timer = time.AfterFunc(time.Hour, f.expire)
 	f.timer.Stop()
 	f.index.reset(usualKeys)

@@ -194,7 +194,8 @@ func (r *read) refuse() {
 	g.begin(begun, now)
 }
 
-// deliver gives waiters what came of their keys.
+// deliver gives waiters what came of their keys. A request goes on with a goroutine of its own: others wait for the same read, and for
+// what it brings to be in the cache.
 func (r *read) deliver(waiters []waiter) {
 	for len(waiters) > 0 {
 		f, ended, n := waiters[0].fetch, false, 0
@@ -205,14 +206,14 @@ func (r *read) deliver(waiters []waiter) {
 		}
 		f.mu.Unlock()
 		if ended {
-			f.end()
+			go f.ends()
 		}
 		waiters = waiters[n:]
 	}
 }
 
 // maxPooled is the bytes of rows that a read or a fetch may have and still be used again.
-const maxPooled = 1 << 20
+const maxPooled = 4 << 20
 
 func (r *read) recycle() {
 	g := r.group

@@ -272,6 +272,33 @@ func TestDeafStore(t *testing.T) {
 	})
 }
 
+// idler is a waiter that takes its time.
+type idler struct{ told, may chan struct{} }
+
+func (i idler) Fetched() {
+	close(i.told)
+	<-i.may
+}
+
+// TestNobodyWaitsForAnothersWaiter has one request stay in Fetched: the others of its read go on, and its rows are in the
+// cache.
+func TestNobodyWaitsForAnothersWaiter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newEngine(t, Options{}, &fake{before: takes(time.Millisecond)}, StoreOptions{})
+		g := newGroupOf(t, e, GroupOptions{TTL: time.Hour})
+		i := idler{make(chan struct{}), make(chan struct{})}
+		f := e.Fetch()
+		f.Add(g, key(1))
+		f.Start(clock.Never, i)
+		wantRow(t, wait(e, g, 1).Row(0), 1)
+		<-i.told
+		if s, cached := statusOf(e, g, 1); s != Present || !cached {
+			t.Errorf("%v, cached %v", s, cached)
+		}
+		close(i.may)
+	})
+}
+
 // TestFetchesAreUsedAgain has a read deliver to a fetch that is another request's by then.
 func TestFetchesAreUsedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
