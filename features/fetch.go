@@ -37,8 +37,8 @@ type slot struct {
 	next     int32 // of the part's list
 	keyAt    int32
 	keyEnd   int32
-	rowAt    int32 // in Fetch.rows, if it is read
-	statesAt int32 // in Fetch.states
+	rowAt    int // in Fetch.rows, if it is read
+	statesAt int // in Fetch.states
 	entry    *entry
 	read     *read // of which it is the key of this number, while it is pending
 	key      int32
@@ -209,7 +209,7 @@ func (f *Fetch) lookUp(now clock.Instant) (missing int) {
 			g.source.stats.refused.Add(1)
 			continue
 		default:
-			s.rowAt, s.statesAt = int32(rows), int32(states)
+			s.rowAt, s.statesAt = rows, states
 			rows += g.layout.RowBytes()
 			states += len(g.noStates)
 			missing++

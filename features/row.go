@@ -58,7 +58,7 @@ func (f *Fetch) valuesOf(s *slot, g *Group) ([]byte, []store.State) {
 	case hit:
 		return s.entry.row, s.entry.states
 	case came:
-		row, states := int(s.rowAt)+g.layout.RowBytes(), int(s.statesAt)+len(g.noStates)
+		row, states := s.rowAt+g.layout.RowBytes(), s.statesAt+len(g.noStates)
 		return f.rows[s.rowAt:row:row], f.states[s.statesAt:states:states]
 	}
 	return nil, nil
