@@ -177,6 +177,7 @@ func TestNobodyWaitsForAnothersWaiter(t *testing.T) {
 		f.Start(clock.Never, i)
 		wantRow(t, wait(e, g, 1).Row(0), 1)
 		<-i.told
+		synctest.Wait() // the row is in the cache
 		if s, cached := statusOf(e, g, 1); s != Present || !cached {
 			t.Errorf("%v, cached %v", s, cached)
 		}
