@@ -24,7 +24,7 @@ type FeastOptions struct {
 	Keys feast.KeyLayout
 }
 
-// Feast reads the SQLite file of a Feast online store, beside the `feast materialize` that writes it. It only ever opens it for
+// Feast reads the SQLite file of a Feast online store, beside the command of Feast that writes it. It only ever opens it for
 // reading. A file that is replaced is opened anew.
 type Feast struct {
 	options FeastOptions

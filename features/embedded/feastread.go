@@ -92,7 +92,7 @@ func (r *feastReader) read(ctx context.Context, s *feastRead, first int, keys []
 	if err != nil {
 		return err
 	}
-	defer found.Close()
+	defer func() { _ = found.Close() }() // Err tells what went wrong
 	for found.Next() {
 		if err := found.Scan(&s.entity, &s.name, &s.value, &s.time); err != nil {
 			return err
