@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
@@ -24,7 +25,9 @@ func TestDamagedFiles(t *testing.T) {
 		t.Helper()
 		dir := t.TempDir()
 		load(t, newWriter(t, dir), "one", s, records(g, s, 2000, 1, 5))
-		st := opened(t, dir)
+		var told []error
+		st := Open(dir, Options{Fault: func(_ string, fault error) { told = append(told, fault) }})
+		defer st.closed()
 		r := newReader(t, st, g)
 		if open && value(t, r, 0, 7) != 1 {
 			t.Error("the file was damaged before")
@@ -35,8 +38,9 @@ func TestDamagedFiles(t *testing.T) {
 				t.Errorf("%v, %v, want %s", v, err, want)
 			}
 		}
-		if !open && (st.Ping(t.Context()) == nil || !strings.Contains(st.Ping(t.Context()).Error(), want)) {
-			t.Errorf("the sign of life is %v", st.Ping(t.Context()))
+		must(t, st.Close())
+		if !open && (len(told) != 1 || !strings.Contains(told[0].Error(), want)) {
+			t.Errorf("%v is told, want %s", told, want)
 		}
 	}
 	f("1.rows", false, os.Remove)
@@ -117,6 +121,7 @@ func TestBatchThatWasCut(t *testing.T) {
 		}
 	}
 	must(t, st.Ping(t.Context()))
+	must(t, *cmp.Or(view.fault.Load(), new(error)))
 }
 
 func TestUpsertsHaveALimit(t *testing.T) {
@@ -177,7 +182,7 @@ func TestReadEndsWithItsContext(t *testing.T) {
 	if _, err := st.Reader(g); !errors.Is(err, errClosed) {
 		t.Error(err)
 	}
-	if err := Open(filepath.Join(dir, "none")).closed().Ping(t.Context()); !errors.Is(err, fs.ErrNotExist) {
+	if err := Open(filepath.Join(dir, "none"), Options{}).closed().Ping(t.Context()); !errors.Is(err, fs.ErrNotExist) {
 		t.Error(err)
 	}
 	if _, err := NewWriter(dir, "../v"); err == nil {
