@@ -130,7 +130,7 @@ func TestFeastFaults(t *testing.T) {
 	}
 }
 
-// writer opens a file as the process does that materializes.
+// writer opens a file as the process does that writes it.
 func sqliteWriter(t testing.TB, path string) *sql.Conn {
 	t.Helper()
 	db, err := sql.Open("sqlite", path)
