@@ -47,6 +47,10 @@ var layers = [][]string{
 	{"models/bundle", "models/roles", "models/inputs", "models/trial", "models/gates", "models", "models/review"},
 	{"internal/oip/wire", "internal/oip/target", "internal/oip/v1", "internal/oip", "internal/oip/client"},
 	{"predlog/table", "predlog", "predlog/query", "predlog/replay"},
+	{
+		"features/store", "features/feast", "features/native", "features/redis", "features/postgres", "features/embedded", "features/spec",
+		"features", "features/fill", "features/load",
+	},
 	{"gateway/http/loop", "gateway", "gateway/http/wire", "gateway/http", "gateway/http/admin"},
 }
 
@@ -82,6 +86,9 @@ var reserved = map[string][]string{
 	"github.com/maypok86/otter/v2":        {"features"},
 	"github.com/prometheus/procfs":        {"loadtest/watch", "bench"},
 	"github.com/goccy/go-yaml":            {"config", "models", "plan/study", "compare/price"},
+	"go.etcd.io/bbolt":                    {"features/embedded"},
+	"modernc.org/sqlite":                  {"features/embedded"},
+	"github.com/twmb/murmur3":             {"features/feast"},
 	"pgregory.net/rapid":                  {},
 	"go.uber.org/goleak":                  {},
 	"github.com/stretchr/testify":         {},
