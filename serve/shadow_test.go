@@ -3,22 +3,17 @@ package serve
 import (
 	"context"
 	"encoding/binary"
-	"encoding/json"
-	"fmt"
 	"math"
 	"math/rand/v2"
-	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"sluice/compare"
 	"sluice/compare/sequence"
-	"sluice/config"
 	"sluice/internal/longtest"
 	"sluice/internal/tensor"
 	"sluice/models"
@@ -215,16 +210,7 @@ func spoiledServer(t *testing.T, names []string) (*Server, map[string]*spoiled) 
 			}
 		}
 	}
-	cfg, err := Settings("", "", func(c *config.Config) error {
-		c.Models, c.Listen, c.Admin, c.State = dir, "127.0.0.1:0", "", NoState
-		c.ModelDefaults.Promote, c.ModelDefaults.KeepVersions, c.ModelDefaults.Warmup = "manual", 2, time.Millisecond
-		c.Shadow.Sample, c.Shadow.Again, c.Shadow.Tax.Measure = 1, 0, false
-		c.Shadow.Memory = 8 << 30 // the race detector takes a multiple
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	cfg := mirroring(t, dir, 0)
 	studies := map[string]*spoiled{}
 	mine := slices.Clone(steps)
 	at := slices.IndexFunc(mine, func(s step) bool { return s.name == "shadow" })
@@ -250,60 +236,11 @@ func spoiledServer(t *testing.T, names []string) (*Server, map[string]*spoiled) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, stop := context.WithCancel(t.Context())
-	ready, ended := make(chan struct{}), make(chan error, 1)
-	go func() { ended <- s.Run(ctx, func() { close(ready) }) }()
-	t.Cleanup(func() {
-		stop()
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
-	})
-	<-ready
+	running(t, s)
 	for _, name := range names {
 		if err := s.registry.Promote(t.Context(), name, "1", models.By{}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	return s, studies
-}
-
-func until(t *testing.T, what string, is func() bool) {
-	t.Helper()
-	for begun := time.Now(); !is(); time.Sleep(2 * time.Millisecond) {
-		if time.Since(begun) > time.Minute {
-			t.Fatalf("%s: not so within a minute", what)
-		}
-	}
-}
-
-func body(inputs ...string) string { return `{"inputs":[` + strings.Join(inputs, ",") + `]}` }
-
-// input draws values below a bound.
-func input(name, datatype string, r *rand.Rand, below int, shape ...int) string {
-	n := 1
-	for _, d := range shape {
-		n *= d
-	}
-	data := make([]float64, n)
-	for i := range data {
-		if data[i] = 1 + float64(r.IntN(below-1)); datatype == "FP32" {
-			data[i] = math.Round(1000*r.Float64()*float64(below)) / 1000
-		}
-	}
-	values, _ := json.Marshal(data)
-	dims, _ := json.Marshal(shape)
-	return fmt.Sprintf(`{"name":%q,"datatype":%q,"shape":%s,"data":%s}`, name, datatype, dims, values)
-}
-
-func post(t *testing.T, s *Server, model, text string) {
-	t.Helper()
-	res, err := http.Post("http://"+s.Addr().String()+"/v2/models/"+model+"/infer", "application/json", strings.NewReader(text))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer res.Body.Close()
-	if res.StatusCode != http.StatusOK {
-		t.Fatalf("%s: %s", model, res.Status)
-	}
 }
