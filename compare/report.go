@@ -27,6 +27,8 @@ type Coverage struct {
 	Dropped map[string]int64 `json:"dropped,omitempty"`
 	// Stands says why nothing more is compared now; empty if something is.
 	Stands string `json:"stands,omitempty"`
+	// TooLarge says which requests were left out for their size, and what to do; empty if none was.
+	TooLarge string `json:"too_large,omitempty"`
 }
 
 // Report is what a comparison has shown, as JSON and for package report. docs/compare.md has its fields in a table.

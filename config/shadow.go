@@ -16,7 +16,7 @@ type Shadow struct {
 	// model's tolerance for the noise. Too low makes a verdict wait for the live version's own share; too high keeps the shadow
 	// from its own requests.
 	Again float64 `yaml:"again"`
-	// MaxRows is the most rows that wait for a shadow. Default 4096. Too low drops requests of a burst; too high compares
+	// MaxRows is the most rows that wait for a shadow. Default 4096. Too low drops requests of a burst, and each that has more rows; too high compares
 	// what was asked long ago.
 	MaxRows int `yaml:"max_rows"`
 	// MaxBytes is the memory for what waits for a shadow; each has its own. Default 16MiB. Too low drops requests with large

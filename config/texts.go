@@ -115,7 +115,7 @@ var texts = map[string]string{
 	"Shadow.Devices":              "The devices that shadows may use, by their names, as in devices. Default none: the CPU alone. A GPU that live requests use is shared with them.",
 	"Shadow.InFlight":             "How many requests are with a shadow at once. Default 1. Too low leaves a shadow on a GPU idle; too high takes processors from live requests.",
 	"Shadow.MaxBytes":             "The memory for what waits for a shadow; each has its own. Default 16MiB. Too low drops requests with large tensors; too high takes memory from live requests.",
-	"Shadow.MaxRows":              "The most rows that wait for a shadow. Default 4096. Too low drops requests of a burst; too high compares what was asked long ago.",
+	"Shadow.MaxRows":              "The most rows that wait for a shadow. Default 4096. Too low drops requests of a burst, and each that has more rows; too high compares what was asked long ago.",
 	"Shadow.Memory":               "The most that the processes of a shadow may have resident together. Default 1GiB. Too low ends a shadow as it loads; too high lets one that leaks press on live requests.",
 	"Shadow.Sample":               "The share of the units, such as users, whose requests are mirrored, from 0 to 1; a request without a unit is one itself. Default 0.05. Too low makes a verdict wait for days; too high fills the ring, and costs the gateway CPU for each copy and comparison.",
 	"Shadow.Timeout":              "How long a shadow may take to answer before its process is ended and started again. Default 10s. Too low ends shadows that are slow but well, such as beside live requests that leave them no CPU; too high waits long for one that hangs.",

@@ -106,7 +106,7 @@ type PlanStep struct {
 // Advance makes a step of a plan, in one generation of the roles. It is refused as a conflict where anything has changed since the
 // step was found.
 func (r *Registry) Advance(name string, s *PlanStep, by By) error {
-	live, difference := r.difference(name, s.Ref.Version)
+	live, difference := r.difference(name, name, s.Ref.Version)
 	about := roles.Entry{Action: s.Action, Model: name, Version: s.Ref.Version, Digest: s.Ref.Digest, Share: s.Share}
 	return r.change(by, about, func(m *roles.Model, about *roles.Entry) error {
 		switch {
@@ -117,8 +117,8 @@ func (r *Registry) Advance(name string, s *PlanStep, by By) error {
 		case (s.Share > 0 || s.Promote) && (difference != "" || rejects(m, s.Ref.Digest)):
 			return fault.Newf(fault.Conflict, "version %s of '%s' cannot have a share", s.Ref.Version, name)
 		}
-		if endShadow(m, s.Ref); s.Shadow && len(m.Shadow) >= maxShadows {
-			return fault.Newf(fault.Conflict, "'%s' has %d shadows; the limit is %d: end one first", name, len(m.Shadow), maxShadows)
+		if endShadow(m, s.Ref); s.Shadow && len(m.Shadow)+len(m.Others) >= maxShadows {
+			return tooManyShadows(name)
 		}
 		m.Plan = s.To
 		switch {

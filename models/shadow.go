@@ -3,18 +3,33 @@ package models
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"sluice/internal/fault"
 	"sluice/models/roles"
 )
 
-// maxShadows is how many versions of a model may be shadows at once; the record has room for 16.
+// maxShadows is how many versions may be shadows of a model at once, its own and those of others; the record has room for 16 of each.
 const maxShadows = 8
+
+func tooManyShadows(name string) error {
+	return fault.Newf(fault.Conflict, "'%s' has %d shadows, which is the limit: end one first", name, maxShadows)
+}
 
 // Shadow makes a version a shadow, to which a share of the live version's requests is mirrored, or ends that. A version that
 // begins is loaded and proven first if need be, and must take what the live version takes and give what it gives. It need not
 // stay loaded here: a shadow runs in a process of its own. While it is a shadow it is not taken as the newest version by itself.
+// MODEL:VERSION names a version of another model, whose roles in its own model stay what they are.
 func (r *Registry) Shadow(ctx context.Context, name, version string, on bool, by By) error {
+	if of, other, named := strings.Cut(version, ":"); named {
+		switch {
+		case of == "" || other == "":
+			return fault.Newf(fault.InvalidParameter, "the version %.140q is not as VERSION, or MODEL:VERSION of another model", version)
+		case of != name:
+			return r.shadowOther(ctx, name, roles.Named{Model: of, Ref: roles.Ref{Version: other}}, on, by)
+		}
+		version = other
+	}
 	if !on {
 		return r.endShadow(name, version, by)
 	}
@@ -23,23 +38,32 @@ func (r *Registry) Shadow(ctx context.Context, name, version string, on bool, by
 		return err
 	}
 	defer done()
-	live, difference := r.difference(name, version)
+	live, difference := r.difference(name, name, version)
 	return r.change(by, roles.Entry{Action: actShadow, Model: name, Version: ref.Version, Digest: ref.Digest}, func(m *roles.Model, about *roles.Entry) error {
 		others := slices.DeleteFunc(slices.Clone(m.Shadow), func(other roles.Ref) bool { return other.Version == ref.Version })
-		switch {
-		case m.Live == nil || live == nil || *live != *m.Live:
-			return fault.Newf(fault.Conflict, "cannot mirror requests of '%s' to version %s: its live version is not ready, or has just changed", name, version)
+		switch err := mayMirror(m, name, version, live, difference); {
+		case err != nil:
+			return err
 		case *m.Live == ref:
 			return fault.Newf(fault.Conflict, "cannot mirror requests of '%s' to version %s: it is live", name, version)
-		case difference != "":
-			return fault.Newf(fault.Conflict, "cannot mirror requests of '%s' to version %s: it cannot be compared with version %s: %s", name, version, m.Live.Version, difference)
-		case len(others) >= maxShadows:
-			return fault.Newf(fault.Conflict, "'%s' has %d shadows; the limit is %d: end one first", name, len(others), maxShadows)
+		case len(others)+len(m.Others) >= maxShadows:
+			return tooManyShadows(name)
 		}
 		lift(m, ref, about)
 		m.Shadow = append(others, ref)
 		return nil
 	})
+}
+
+// mayMirror says why a model's requests cannot be mirrored to a version, which was found to be apart from the live one by difference.
+func mayMirror(m *roles.Model, name, to string, live *roles.Ref, difference string) error {
+	switch {
+	case m.Live == nil || live == nil || *live != *m.Live:
+		return fault.Newf(fault.Conflict, "cannot mirror requests of '%s' to version %s: its live version is not ready, or has just changed", name, to)
+	case difference != "":
+		return fault.Newf(fault.Conflict, "cannot mirror requests of '%s' to version %s: it cannot be compared with version %s: %s", name, to, m.Live.Version, difference)
+	}
+	return nil
 }
 
 func (r *Registry) endShadow(name, version string, by By) error {
@@ -59,9 +83,10 @@ func endShadow(m *roles.Model, ref roles.Ref) {
 	m.Shadow = slices.DeleteFunc(slices.Clone(m.Shadow), func(other roles.Ref) bool { return other == ref })
 }
 
-// Shadowed is a pair of versions of a model whose answers are to be compared.
+// Shadowed is a pair of versions whose answers are to be compared: the live one of a model, and a candidate of that model or, if
+// Of is not empty, of another one.
 type Shadowed struct {
-	Model              string
+	Model, Of          string
 	Primary, Candidate roles.Ref
 }
 
@@ -72,10 +97,14 @@ func (r *Registry) Shadows() (all []Shadowed) {
 		if m.live == nil {
 			continue
 		}
+		live := roles.Ref{Version: m.live.Version, Digest: m.live.Digest}
 		for _, ref := range st.Models[name].Shadow {
-			if live := (roles.Ref{Version: m.live.Version, Digest: m.live.Digest}); live != ref {
-				all = append(all, Shadowed{name, live, ref})
+			if live != ref {
+				all = append(all, Shadowed{name, "", live, ref})
 			}
+		}
+		for _, o := range st.Models[name].Others {
+			all = append(all, Shadowed{name, o.Model, live, o.Ref})
 		}
 	}
 	return all

@@ -14,7 +14,11 @@ func (r *rolled) mirrors(after, want string) {
 	r.t.Helper()
 	var all []string
 	for _, s := range r.Shadows() {
-		all = append(all, fmt.Sprintf("%s: %s with %s", s.Model, s.Candidate.Version, s.Primary.Version))
+		of := ""
+		if s.Of != "" {
+			of = s.Of + ":"
+		}
+		all = append(all, fmt.Sprintf("%s: %s%s with %s", s.Model, of, s.Candidate.Version, s.Primary.Version))
 	}
 	if got := strings.Join(all, ", "); got != want {
 		r.t.Errorf("after %s: %q, want %q", after, got, want)

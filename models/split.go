@@ -46,7 +46,7 @@ func (r *Registry) Canary(ctx context.Context, name, version string, share float
 		return err
 	}
 	defer done()
-	live, difference := r.difference(name, version)
+	live, difference := r.difference(name, name, version)
 	about := roles.Entry{Action: actCanary, Model: name, Version: ref.Version, Digest: ref.Digest, Share: unit.OfBuckets(buckets)}
 	return r.change(by, about, func(m *roles.Model, about *roles.Entry) error {
 		switch {
@@ -96,18 +96,19 @@ func ofVersion(version string) string {
 	return " with version " + version
 }
 
-// difference compares a version with the live one, which it names: nil if none is ready.
-func (r *Registry) difference(name, version string) (live *roles.Ref, difference string) {
+// difference compares a version, of a model or of another one, with the model's live version, which it names: nil if none is ready.
+func (r *Registry) difference(name, of, version string) (live *roles.Ref, difference string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	e, err := r.entryLocked(name, version)
+	e, err := r.entryLocked(of, version)
 	if err != nil {
 		return nil, ""
 	}
-	now := r.mu.models[name].live()
-	if now == nil || e.version == nil {
+	m := r.mu.models[name]
+	if m == nil || m.live() == nil || e.version == nil {
 		return nil, ""
 	}
+	now := m.live()
 	return &roles.Ref{Version: now.bundle.Version, Digest: now.digest()}, apart(now.version.Schema, e.version.Schema)
 }
 

@@ -119,7 +119,7 @@ func runCandidate(in io.Reader, out io.Writer) error {
 	s, err := New(ctx, Options{
 		Config: order.Settings, Paths: order.Paths, Version: order.Version, Log: log, Listener: ln,
 		Only: func(name, version string) bool {
-			return name == of.Model && (version == of.Primary.Version || version == of.Candidate.Version)
+			return name == of.Model && version == of.Primary.Version || name == of.CandidateModel() && version == of.Candidate.Version
 		},
 	})
 	if err != nil {
@@ -132,10 +132,10 @@ func runCandidate(in io.Reader, out io.Writer) error {
 func greet(s *Server, of *shadow.Subject, out io.Writer) {
 	var g shadow.Greeting
 	for _, i := range s.registry.Index() {
-		if i.Name != of.Model {
+		if i.Name != of.Model && i.Name != of.CandidateModel() {
 			continue
 		}
-		v := shadow.Loaded{Side: shadow.Side{Version: i.Version, Digest: i.Digest}}
+		v := shadow.Loaded{Model: i.Name, Side: shadow.Side{Version: i.Version, Digest: i.Digest}}
 		if i.State != models.Ready {
 			v.Reason = i.Reason
 		}

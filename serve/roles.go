@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
+	"strings"
 	"sync"
 
 	"go.uber.org/zap"
@@ -104,44 +104,12 @@ type roleControl struct {
 
 func by(c admin.Change) models.By { return models.By{Who: c.Who, Reason: c.Reason, Key: c.Key} }
 
-// Versions lists every version on record, and canaries that are not there any more: newer versions wait for them, and a
-// rollback ends them.
-func (r roleControl) Versions() []admin.Version {
-	state, index := r.registry.Roles().State(), r.registry.Index()
-	all := make([]admin.Version, 0, len(index))
-	for i := range index {
-		s := &index[i]
-		if i == 0 || index[i-1].Name != s.Name {
-			all = append(all, goneCanary(state.Models[s.Name].Canary, s.Name, index[i:])...)
-		}
-		v := admin.Version{Model: s.Name, Version: s.Version, State: s.State.String(), Role: string(s.Role), Share: s.Share, Held: s.Held, Digest: s.Digest, Reason: s.Reason, PerThousand: perThousand(s.Report)}
-		if p := state.Models[s.Name].Plan; p != nil && p.Version == s.Version && p.Digest == s.Digest {
-			v.Plan = rollouts.PhaseText(p)
-		}
-		all = append(all, v)
-	}
-	return all
-}
-
-// goneCanary is the line of a canary that none of the versions is; none without one.
-func goneCanary(c *roles.Canary, model string, versions []models.Status) []admin.Version {
-	if c == nil || slices.ContainsFunc(versions, func(s models.Status) bool {
-		return s.Name == model && s.Version == c.Version && (s.Digest == c.Digest || s.Digest == "")
-	}) {
-		return nil
-	}
-	return []admin.Version{{
-		Model: model, Version: c.Version, State: models.Unloaded.String(), Role: string(models.RoleCanary), Share: c.Share, Digest: c.Digest,
-		Reason: "its files are gone or others now; it stays the canary until that is ended",
-	}}
-}
-
 // History is what was changed, the newest first.
 func (r roleControl) History(model string, most int) ([]admin.Change, error) {
 	entries, err := r.registry.Roles().History(model, most)
 	all := make([]admin.Change, 0, len(entries))
 	for _, e := range entries {
-		all = append(all, admin.Change{Time: e.Time, Generation: e.Generation, Who: e.Who, Action: e.Action, Model: e.Model, Version: e.Version, Digest: e.Digest, From: e.From, Share: e.Share, Reason: e.Reason, Key: e.Key})
+		all = append(all, admin.Change{Time: e.Time, Generation: e.Generation, Who: e.Who, Action: e.Action, Model: e.Model, Version: e.Name(), Digest: e.Digest, From: e.From, Share: e.Share, Reason: e.Reason, Key: e.Key})
 	}
 	return all, err
 }
@@ -168,7 +136,7 @@ func (r roleControl) Canary(ctx context.Context, c admin.Change) error {
 func (r roleControl) Shadow(ctx context.Context, c admin.Change) error {
 	err := r.registry.Shadow(ctx, c.Model, c.Version, c.On, by(c))
 	if err == nil && c.On {
-		r.begin(c.Model, c.Version)
+		r.begin(c.Model, strings.TrimPrefix(c.Version, c.Model+":"))
 	}
 	return err
 }

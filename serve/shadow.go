@@ -79,7 +79,7 @@ func (s *Server) subjects() (all []shadow.Subject, ok bool) {
 			s.log.Error("settings of comparisons have no JSON", zap.String("model", p.Model), zap.Error(err))
 		}
 		all = append(all, shadow.Subject{
-			Model: p.Model, Primary: shadow.Side(p.Primary), Candidate: shadow.Side(p.Candidate), Settings: fmt.Sprintf("%x", sha256.Sum256(text)),
+			Model: p.Model, Of: p.Of, Primary: shadow.Side(p.Primary), Candidate: shadow.Side(p.Candidate), Settings: fmt.Sprintf("%x", sha256.Sum256(text)),
 		})
 	}
 	return all, true
@@ -152,19 +152,19 @@ func (s study) Report(c *shadow.Coverage) (any, error) {
 	for reason, n := range c.Dropped {
 		lost[reason] = int64(n)
 	}
-	return s.Study.Report(compare.Coverage{Mode: "live", Sampled: int64(c.Seen - c.Waiting), Dropped: lost}), nil
+	return s.Study.Report(compare.Coverage{Mode: "live", Sampled: int64(c.Seen - c.Waiting), Dropped: lost, TooLarge: c.TooLarge}), nil
 }
 
 // shadows is what plans have to know of the mirror.
 type shadows struct{ s *Server }
 
-// Evidence is that of a version that is shadowed. One whose comparison has not begun yet has no units.
+// Evidence is that of a version of the model itself that is shadowed. One whose comparison has not begun yet has no units.
 func (a shadows) Evidence(model, version string) (units int64, judged []rollout.Judgement, why string) {
 	if a.s.cfg.Shadow.Sample == 0 {
 		return 0, nil, "shadow.sample is 0; set it, or rollout.skip_shadow to begin with the canary"
 	}
 	for _, c := range a.s.mirror.Snapshots() {
-		if c.Model != model || c.Candidate.Version != version {
+		if c.Model != model || c.Name() != version {
 			continue
 		}
 		if c.State == shadow.Halted {
@@ -188,7 +188,7 @@ func (s *Server) newStudy(of *shadow.Subject, sums, units []byte) (shadow.Study,
 	o := compare.Options{
 		Model: of.Model, Schema: v.Schema, Outputs: v.Config.Outputs, Criteria: v.Config.Criteria, Segments: v.Config.Segments, Tolerance: v.Config.Tolerance,
 		Primary:   compare.Version{Name: of.Model, Version: of.Primary.Version, Digest: of.Primary.Digest},
-		Candidate: compare.Version{Name: of.Model, Version: of.Candidate.Version, Digest: of.Candidate.Digest},
+		Candidate: compare.Version{Name: of.CandidateModel(), Version: of.Candidate.Version, Digest: of.Candidate.Digest},
 		Again:     s.cfg.Shadow.Again > 0,
 	}
 	if sums != nil {
@@ -256,7 +256,7 @@ func (s *Server) candidateSettings() *config.Config {
 // shadowStates are what the metrics say of candidates.
 func (s *Server) shadowStates() (all []telemetry.Shadow) {
 	for _, c := range s.mirror.Snapshots() {
-		t := telemetry.Shadow{Model: c.Model, Version: c.Candidate.Version, Up: c.State == shadow.Up, Restarts: c.Restarts, Resident: c.Resident, RingFull: c.RingFull}
+		t := telemetry.Shadow{Model: c.Model, Version: c.Name(), Up: c.State == shadow.Up, Restarts: c.Restarts, Resident: c.Resident, RingFull: c.RingFull}
 		for l := range c.Counts {
 			n := &c.Counts[l]
 			level := telemetry.ShadowLevel{Load: shadow.Level(l).String(), Seen: n.Seen, Compared: n.Compared}

@@ -44,13 +44,13 @@ func TestItselfOnAnotherDevicePasses(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	s := examplesServer(t, dir, steps, func(c *config.Config) {
-		gpu := config.DefaultDevice("webgpu")
-		gpu.LibraryFolders, gpu.Env = []string{filepath.Dir(driver)}, map[string]string{"VK_DRIVER_FILES": driver, "XDG_RUNTIME_DIR": t.TempDir()}
-		c.Devices = []config.Device{config.DefaultDevice("cpu"), gpu}
-		c.Shadow.Devices = []string{"cpu", "webgpu"}
-		c.Shadow.Timeout = time.Minute // the software driver is slow beside other work
-	})
+	cfg := mirroring(t, dir, 0.1)
+	gpu := config.DefaultDevice("webgpu")
+	gpu.LibraryFolders, gpu.Env = []string{filepath.Dir(driver)}, map[string]string{"VK_DRIVER_FILES": driver, "XDG_RUNTIME_DIR": t.TempDir()}
+	cfg.Devices = []config.Device{config.DefaultDevice("cpu"), gpu}
+	cfg.Shadow.Devices = []string{"cpu", "webgpu"}
+	cfg.Shadow.Timeout = time.Minute // the software driver is slow beside other work
+	s := examplesServer(t, cfg, steps)
 	for _, name := range names {
 		begun := time.Now()
 		shadowed(t, s, name, drawn[name], 2000, func() string {

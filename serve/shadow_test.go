@@ -3,19 +3,15 @@ package serve
 import (
 	"context"
 	"encoding/binary"
-	"encoding/json"
-	"fmt"
 	"maps"
 	"math"
 	"math/rand/v2"
-	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"sluice/compare"
 	"sluice/compare/sequence"
@@ -221,7 +217,7 @@ func spoiledServer(t *testing.T, names []string) (*Server, map[string]*spoiled) 
 		s.startShadow(o)
 		return nil
 	}
-	s := examplesServer(t, twice(t, names, "", ""), mine, func(c *config.Config) { c.Shadow.Again = 0 })
+	s := examplesServer(t, mirroring(t, twice(t, names, "", ""), 0), mine)
 	return s, studies
 }
 
@@ -248,34 +244,14 @@ func twice(t *testing.T, names []string, first, second string) (dir string) {
 }
 
 // examplesServer serves a folder of models with all requests mirrored; version 1 is live.
-func examplesServer(t *testing.T, dir string, steps []step, change func(*config.Config)) *Server {
+func examplesServer(t *testing.T, cfg *config.Config, steps []step) *Server {
 	t.Helper()
-	cfg, err := Settings("", "", func(c *config.Config) error {
-		c.Models, c.Listen, c.Admin, c.State = dir, "127.0.0.1:0", "", NoState
-		c.ModelDefaults.Promote, c.ModelDefaults.KeepVersions, c.ModelDefaults.Warmup = "manual", 2, time.Millisecond
-		c.Shadow.Sample, c.Shadow.Tax.Measure = 1, false
-		c.Shadow.Memory = 8 << 30 // the race detector takes a multiple
-		change(c)
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
 	s, err := open(t.Context(), Options{Config: cfg}, steps)
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, stop := context.WithCancel(t.Context())
-	ready, ended := make(chan struct{}), make(chan error, 1)
-	go func() { ended <- s.Run(ctx, func() { close(ready) }) }()
-	t.Cleanup(func() {
-		stop()
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
-	})
-	<-ready
-	all, err := os.ReadDir(dir)
+	running(t, s)
+	all, err := os.ReadDir(cfg.Models)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -285,44 +261,4 @@ func examplesServer(t *testing.T, dir string, steps []step, change func(*config.
 		}
 	}
 	return s
-}
-
-func until(t *testing.T, what string, is func() bool) {
-	t.Helper()
-	for begun := time.Now(); !is(); time.Sleep(2 * time.Millisecond) {
-		if time.Since(begun) > 5*time.Minute { // what waits is of the lowest priority
-			t.Fatalf("%s: not so within five minutes", what)
-		}
-	}
-}
-
-func body(inputs ...string) string { return `{"inputs":[` + strings.Join(inputs, ",") + `]}` }
-
-// input draws values below a bound.
-func input(name, datatype string, r *rand.Rand, below int, shape ...int) string {
-	n := 1
-	for _, d := range shape {
-		n *= d
-	}
-	data := make([]float64, n)
-	for i := range data {
-		if data[i] = 1 + float64(r.IntN(below-1)); datatype == "FP32" {
-			data[i] = math.Round(1000*r.Float64()*float64(below)) / 1000
-		}
-	}
-	values, _ := json.Marshal(data)
-	dims, _ := json.Marshal(shape)
-	return fmt.Sprintf(`{"name":%q,"datatype":%q,"shape":%s,"data":%s}`, name, datatype, dims, values)
-}
-
-func post(t *testing.T, s *Server, model, text string) {
-	t.Helper()
-	res, err := http.Post("http://"+s.Addr().String()+"/v2/models/"+model+"/infer", "application/json", strings.NewReader(text))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer res.Body.Close()
-	if res.StatusCode != http.StatusOK {
-		t.Fatalf("%s: %s", model, res.Status)
-	}
 }

@@ -25,6 +25,7 @@ type candidate struct {
 	halted  chan string   // of size 1: stop, for this reason
 	running sync.WaitGroup
 	hungry  atomic.Bool  // the study's word
+	told    bool         // of the keeper: that requests are too large
 	asked   atomic.Int64 // nanoseconds that senders have waited for answers, for keeper.slow
 
 	studying sync.Mutex
@@ -66,7 +67,7 @@ type flight struct {
 
 func newCandidate(m *Mirror, s Subject) *candidate {
 	c := &candidate{
-		m: m, subject: s, log: m.o.Log.With(zap.String("model", s.Model), zap.String("version", s.Candidate.Version)),
+		m: m, subject: s, log: m.o.Log.With(zap.String("model", s.Model), zap.String("version", s.Name())),
 		ring: newRing(m.o.Rows, m.o.Bytes), flights: make([]flight, m.o.InFlight),
 		quit: make(chan struct{}), again: make(chan struct{}, 1), halted: make(chan string, 1),
 	}
@@ -174,12 +175,12 @@ func (c *candidate) compare(p *process, s *slot, f *flight, calls *[2]call) fate
 	end := compared
 	begun := clock.Now()
 	var err error
-	if pair.Candidate, pair.CandidateRun, err = p.ask.ask(&calls[0], &c.subject.Candidate, s.inputs, s.outputs, c.m.o.Timeout); err != nil {
+	if pair.Candidate, pair.CandidateRun, err = p.ask.ask(&calls[0], c.subject.CandidateModel(), &c.subject.Candidate, s.inputs, s.outputs, c.m.o.Timeout); err != nil {
 		why := c.failure(p, err)
 		pair.Candidate, pair.Failure, end = nil, why.String(), failed(why)
 	} else if c.drawn() {
 		f.spent.Store(0)
-		if pair.Again, _, err = p.ask.ask(&calls[1], &c.subject.Primary, s.inputs, s.outputs, c.m.o.Timeout); err != nil {
+		if pair.Again, _, err = p.ask.ask(&calls[1], c.subject.Model, &c.subject.Primary, s.inputs, s.outputs, c.m.o.Timeout); err != nil {
 			pair.Again = nil // it was not drawn then
 		}
 	}

@@ -27,14 +27,7 @@ const (
 )
 
 // asker asks a candidate's process over its socket.
-type asker struct {
-	socket string
-	url    string // up to the version
-}
-
-func newAsker(socket, model string) *asker {
-	return &asker{socket, "/v2/models/" + url.PathEscape(model) + "/versions/"}
-}
+type asker struct{ socket string }
 
 // call is a connection to a candidate, and the memory of one request at a time, which is used again. What this costs is CPU of the
 // gateway: an HTTP client with a pool and timers costs twice as much.
@@ -82,9 +75,8 @@ func (c *call) do(a *asker) (err error) {
 // errRefused is the error of an answer that is one.
 var errRefused = errors.New("the candidate refused the request")
 
-// ask has a version answer the inputs. The outputs are good until the call is used again. want is the digest of the files that
-// must have answered.
-func (a *asker) ask(c *call, side *Side, inputs, wanted []tensor.Tensor, budget time.Duration) (outputs []tensor.Tensor, run time.Duration, err error) {
+// ask has a version of a model answer the inputs. The outputs are good until the call is used again.
+func (a *asker) ask(c *call, model string, side *Side, inputs, wanted []tensor.Tensor, budget time.Duration) (outputs []tensor.Tensor, run time.Duration, err error) {
 	c.query.Inputs, c.query.Binary, c.query.Outputs = inputs, true, c.query.Outputs[:0]
 	for i := range wanted {
 		c.query.Outputs = append(c.query.Outputs, client.WantedOutput{Name: wanted[i].Name, Binary: true})
@@ -96,7 +88,7 @@ func (a *asker) ask(c *call, side *Side, inputs, wanted []tensor.Tensor, budget 
 	}
 	c.req.Header.SetMethod(fasthttp.MethodPost)
 	c.req.Header.SetHost("candidate")
-	c.req.SetRequestURI(a.url + url.PathEscape(side.Version) + "/infer")
+	c.req.SetRequestURI("/v2/models/" + url.PathEscape(model) + "/versions/" + url.PathEscape(side.Version) + "/infer")
 	c.req.Header.Set("Sluice-Budget-Ms", strconv.FormatInt(max(budget.Milliseconds(), 1), 10))
 	c.req.Header.Set(lengthHeader, strconv.Itoa(length))
 	c.req.SetBodyRaw(body)

@@ -128,6 +128,7 @@ func (c *candidate) run() end {
 			}
 		case <-look.C:
 			c.m.level.Store(uint32(levelOf(c.m.o.Live.Load())))
+			c.tellTooLarge()
 			if reason := c.overrun(p); reason != "" {
 				return end{reason: reason}
 			}
@@ -138,16 +139,28 @@ func (c *candidate) run() end {
 	}
 }
 
+// tellTooLarge logs once that requests are too large to be mirrored: only a counter would say so else, as of those for which there was no room
+// at that moment.
+func (c *candidate) tellTooLarge() {
+	if c.told {
+		return
+	}
+	if reason := c.ring.tooLarge(); reason != "" {
+		c.told = true
+		c.log.Warn("a shadow comparison is of smaller requests than there are", zap.String("reason", reason))
+	}
+}
+
 // greeted puts a process into service that has loaded the candidate.
 func (c *candidate) greeted(p *process, line []byte) end {
 	g, err := readGreeting(line)
 	if err != nil {
 		return end{reason: err.Error()}
 	}
-	if lacks := g.lacks(c.subject.Candidate); lacks != "" {
+	if lacks := g.lacks(c.subject.CandidateModel(), c.subject.Candidate); lacks != "" {
 		return end{reason: "it was refused in its own process: " + lacks, final: true}
 	}
-	lacks := g.lacks(c.subject.Primary)
+	lacks := g.lacks(c.subject.Model, c.subject.Primary)
 	c.tell(func(s *status) { s.state, s.lacks = Up, lacks })
 	if lacks != "" {
 		c.log.Warn("the primary cannot be asked again: there is no noise floor", zap.String("reason", lacks))

@@ -33,7 +33,7 @@ func candidateProcess(orders, socket string) {
 	if orders == "other files" {
 		digest = "d3"
 	}
-	loaded := []Loaded{{Side: Side{"1", "d1"}}, {Side: Side{"2", digest}}}
+	loaded := []Loaded{{Model: "m", Side: Side{"1", "d1"}}, {Model: "m", Side: Side{"2", digest}}, {Model: "n", Side: Side{"1", "n1"}}}
 	if orders == "refused" {
 		loaded[1].Reason = "golden: its rows are wrong"
 	}
@@ -74,8 +74,12 @@ func candidateProcess(orders, socket string) {
 
 // answer gives the inputs back as the output.
 func answer(ctx *fasthttp.RequestCtx) {
-	version := strings.Split(string(ctx.Path()), "/")[5]
-	ctx.Response.Header.Set("Sluice-Model", "m;version="+version+";digest=d"+version)
+	path := strings.Split(string(ctx.Path()), "/")
+	digest := "d" + path[5]
+	if path[3] == "n" {
+		digest = "n" + path[5]
+	}
+	ctx.Response.Header.Set("Sluice-Model", path[3]+";version="+path[5]+";digest="+digest)
 	ctx.Response.Header.Set("Server-Timing", "decode;dur=0.01, queue;dur=0.02, run;dur=1.5, encode;dur=0.1")
 	var length int
 	if _, err := fmt.Sscan(string(ctx.Request.Header.Peek(lengthHeader)), &length); err != nil {

@@ -163,7 +163,7 @@ func (m *Mirror) Follow(subjects []Subject) {
 			all, fresh = append(all, newCandidate(m, s)), true
 			if slices.ContainsFunc(gone, func(c *candidate) bool { return c.subject.same(&s) }) {
 				m.o.Log.Info("a shadow comparison begins anew: the model's settings of comparisons have changed",
-					zap.String("model", s.Model), zap.String("version", s.Candidate.Version))
+					zap.String("model", s.Model), zap.String("version", s.Name()))
 			}
 		}
 	}
@@ -194,12 +194,12 @@ func (m *Mirror) publish() {
 	m.arms.Store(&arms)
 }
 
-// Begin has a candidate that was stopped run again. It reports whether there is such a one.
-func (m *Mirror) Begin(model, version string) bool {
+// Begin has a candidate of a model that was stopped run again, by its Subject.Name. It reports whether there is such a one.
+func (m *Mirror) Begin(model, name string) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, c := range m.mu.all {
-		if c.subject.Model == model && c.subject.Candidate.Version == version {
+		if c.subject.Model == model && c.subject.Name() == name {
 			select {
 			case c.again <- struct{}{}:
 			default:

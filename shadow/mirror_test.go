@@ -65,7 +65,7 @@ type stage struct {
 	live  *idle
 }
 
-func newStage(t *testing.T, orders string, change func(*Options)) *stage {
+func newStage(t *testing.T, orders string, change func(*Options), subjects ...Subject) *stage {
 	s := &stage{t: t, study: &fakeStudy{}, live: &idle{}}
 	o := Options{
 		Sample: 1, Rows: 64, Bytes: 1 << 16, Memory: 1 << 30, InFlight: 1, Timeout: time.Minute, Keeps: func() bool { return true },
@@ -80,7 +80,10 @@ func newStage(t *testing.T, orders string, change func(*Options)) *stage {
 	}
 	s.Mirror = New(o)
 	t.Cleanup(s.Close)
-	s.Follow([]Subject{subject})
+	if len(subjects) == 0 {
+		subjects = []Subject{subject}
+	}
+	s.Follow(subjects)
 	return s
 }
 
@@ -279,6 +282,61 @@ func TestOtherSettings(t *testing.T) {
 	s.until("up", up)
 	s.offer(2)
 	s.until("compared", func(r *Report) bool { return r.Coverage.Compared >= 2 })
+}
+
+// A candidate of another model is asked by that model's name, beside the primary of the same number, and has a state of its own.
+func TestOfAnotherModel(t *testing.T) {
+	dir := t.TempDir()
+	other := Subject{Model: "m", Of: "n", Primary: Side{"1", "d1"}, Candidate: Side{"1", "n1"}}
+	begin := func() *stage {
+		return newStage(t, "echo", func(o *Options) { o.Dir, o.Again = dir, 1 }, other)
+	}
+	s := begin()
+	s.until("up", up)
+	s.offer(6)
+	r := s.until("compared", func(r *Report) bool { return r.Coverage.Compared == 6 })
+	if r.NoAgain != "" || s.study.again != 6 || r.Name() != "n:1" || r.CandidateModel() != "n" || s.Snapshots()[0].Name() != "n:1" {
+		t.Errorf("%d asked again, %+v", s.study.again, r)
+	}
+	if s.Begin("m", "1") || !s.Begin("m", "n:1") {
+		t.Error("the candidate is not found by its name, or by another")
+	}
+	s.Close()
+	if r := begin().report(); r.Coverage.Compared != 6 {
+		t.Errorf("it does not go on with its state: %+v", r)
+	}
+	if files, err := filepath.Glob(filepath.Join(dir, "m", "*")); err != nil || len(files) != 2 || filepath.Base(files[0]) != "n:1.json" {
+		t.Errorf("its files are %v, %v", files, err)
+	}
+}
+
+// Requests that the empty ring has no room for are told once in the log, and in the coverage.
+func TestTooLarge(t *testing.T) {
+	core, logs := observer.New(zap.WarnLevel)
+	s := newStage(t, "echo", func(o *Options) { o.Rows, o.Bytes, o.Log = 4, 1<<10, zap.New(core) })
+	s.until("up", up)
+	f := func(rows int, want string) {
+		t.Helper()
+		for busy := ^uint64(0); s.busy() != busy; {
+			busy = s.busy()
+			s.Offer(request("id", rows, 1))
+		}
+		if got := s.report().Coverage.TooLarge; got != want {
+			t.Errorf("%d rows: %q, want %q", rows, got, want)
+		}
+	}
+	f(4, "")
+	s.until("compared", func(r *Report) bool { return r.Coverage.Compared == 1 })
+	f(5, "requests of more than 4 rows are never mirrored, and one had 5: raise shadow.max_rows")
+	s.until("logged", func(*Report) bool { return logs.FilterMessageSnippet("smaller requests than there are").Len() == 1 })
+	f(33, "requests of more than 4 rows are never mirrored, and one had 33: raise shadow.max_rows; requests of more than 1024 bytes are never mirrored, and one had 1056: raise shadow.max_bytes")
+	f(6, s.report().Coverage.TooLarge)
+	if n := logs.FilterMessageSnippet("smaller requests than there are").Len(); n != 1 {
+		t.Errorf("it is logged %d times", n)
+	}
+	if r := s.report(); r.Coverage.Dropped["ring_rows"] != 3 {
+		t.Errorf("%+v", r.Coverage)
+	}
 }
 
 // The share of the units that are mirrored is that of the settings, and all requests of a unit go one way.

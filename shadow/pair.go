@@ -1,6 +1,7 @@
 package shadow
 
 import (
+	"cmp"
 	"time"
 
 	"sluice/internal/tensor"
@@ -64,13 +65,27 @@ type Side struct {
 	Digest  string `json:"digest"`
 }
 
-// Subject is what is compared: two versions of a model.
+// Subject is what is compared: the live version of a model with another version, of that model or of another one.
 type Subject struct {
-	Model     string `json:"model"`
+	Model string `json:"model"`
+	// Of is the candidate's model where that is another one.
+	Of        string `json:"of,omitempty"`
 	Primary   Side   `json:"primary"`
 	Candidate Side   `json:"candidate"`
 	// Settings are a digest of what the model's settings declare for comparisons. With others a comparison begins anew.
 	Settings string `json:"settings,omitempty"`
+}
+
+// CandidateModel is the model that the candidate is a version of.
+func (s *Subject) CandidateModel() string { return cmp.Or(s.Of, s.Model) }
+
+// Name is how the candidate is named beside its comparison's model: by its version, or by MODEL:VERSION where it is of another model. No name has
+// a colon in it.
+func (s *Subject) Name() string {
+	if s.Of == "" {
+		return s.Candidate.Version
+	}
+	return s.Of + ":" + s.Candidate.Version
 }
 
 // same reports whether two are of the same files.

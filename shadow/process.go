@@ -25,15 +25,16 @@ type Greeting struct {
 
 // Loaded is one version in a candidate's process; Reason says why it does not serve.
 type Loaded struct {
+	Model string `json:"model"`
 	Side
 	Reason string `json:"reason,omitempty"`
 }
 
 // lacks says why a version cannot be asked in the process; empty if it can.
-func (g *Greeting) lacks(s Side) string {
+func (g *Greeting) lacks(model string, s Side) string {
 	for _, v := range g.Versions {
 		switch {
-		case v.Version != s.Version:
+		case v.Model != model || v.Version != s.Version:
 		case v.Reason != "":
 			return v.Reason
 		case v.Digest != s.Digest:
@@ -109,7 +110,7 @@ func (m *Mirror) start(s *Subject) (p *process, err error) {
 	if err != nil { // the keeper looks at what it takes in any case
 		p.uncap()
 	}
-	p.ask = newAsker(p.socket, s.Model)
+	p.ask = &asker{p.socket}
 	return p, nil
 }
 

@@ -14,6 +14,9 @@ type Coverage struct {
 	Dropped  map[string]uint64 `json:"dropped"`
 	Failed   map[string]uint64 `json:"failed"`
 	Levels   []LevelCoverage   `json:"levels"`
+	// TooLarge says which requests are never mirrored for their size, and which setting moves that; empty if none came. The comparison
+	// is of smaller requests then.
+	TooLarge string `json:"too_large,omitempty"`
 }
 
 // LevelCoverage is the account of a level of load. Where the share that is dropped grows with the load, the comparison
@@ -120,6 +123,7 @@ func (c *candidate) snapshot() Snapshot {
 func (c *candidate) report() Report {
 	counts, full := c.ring.read()
 	r := Report{Subject: c.subject, RingFull: full, Frozen: c.m.frozen.Load(), Coverage: coverage(c.m.o.Sample, &counts)}
+	r.Coverage.TooLarge = c.ring.tooLarge()
 	c.mu.Lock()
 	r.State, r.Since, r.Reason, r.Restarts, r.Resident, r.NoAgain = c.mu.state, c.mu.since, c.mu.reason, c.mu.restarts, c.mu.resident, c.mu.lacks
 	if c.mu.process != nil {

@@ -1,6 +1,8 @@
 package shadow
 
 import (
+	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -23,6 +25,8 @@ type ring struct {
 		rows             int
 		at               int // where the next copy's bytes go, if they fit there
 		counts           [NumLevels]Counts
+		// The largest that came of what has no room even in the empty ring; 0 if nothing has.
+		largestRows, largestBytes int
 	}
 }
 
@@ -67,8 +71,10 @@ func (r *ring) offer(q *Request, unit uint64, level Level, now clock.Instant) {
 	switch from, fits := r.place(size); {
 	case r.mu.rows+rows > len(r.slots):
 		c.Dropped[RingRows]++
+		r.measure(rows, size)
 	case !fits:
 		c.Dropped[RingBytes]++
+		r.measure(rows, size)
 	default:
 		s := &r.slots[r.mu.end%uint64(len(r.slots))]
 		r.mu.end++
@@ -81,6 +87,33 @@ func (r *ring) offer(q *Request, unit uint64, level Level, now clock.Instant) {
 		return
 	}
 	r.mu.Unlock()
+}
+
+// measure keeps the size of a request that will never have room. The caller holds the lock.
+func (r *ring) measure(rows, size int) {
+	if rows > len(r.slots) {
+		r.mu.largestRows = max(r.mu.largestRows, rows)
+	}
+	if size > len(r.data) {
+		r.mu.largestBytes = max(r.mu.largestBytes, size)
+	}
+}
+
+// tooLarge says which requests are never mirrored for their size, and which setting moves that; empty if none came.
+func (r *ring) tooLarge() string {
+	r.mu.Lock()
+	rows, bytes := r.mu.largestRows, r.mu.largestBytes
+	r.mu.Unlock()
+	var all []string
+	for _, of := range []struct {
+		most, limit   int
+		what, setting string
+	}{{rows, len(r.slots), "rows", "shadow.max_rows"}, {bytes, len(r.data), "bytes", "shadow.max_bytes"}} {
+		if of.most > 0 {
+			all = append(all, fmt.Sprintf("requests of more than %d %s are never mirrored, and one had %d: raise %s", of.limit, of.what, of.most, of.setting))
+		}
+	}
+	return strings.Join(all, "; ")
 }
 
 // fill copies a request into its slot. A slot has to become ready in any case, since all newer ones wait for it: one whose copy has panicked,

@@ -108,6 +108,9 @@ func TestRingBounds(t *testing.T) {
 	if _, full := r.read(); full != 1 {
 		t.Errorf("the ring is full to %v", full)
 	}
+	if a, b := r.tooLarge(), small.tooLarge(); a != "" || b != "requests of more than 100 bytes are never mirrored, and one had 128: raise shadow.max_bytes" {
+		t.Errorf("%q, %q", a, b)
+	}
 	held := newRing(4, 1<<10)
 	held.mu.Lock()
 	held.offer(request("a", 1, 1), 0, Middle, 0)

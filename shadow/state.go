@@ -21,6 +21,13 @@ const (
 	saveEvery = time.Minute
 )
 
+// The endings of the files' names: the sums, the units, and either while it is written.
+const (
+	sumsSuffix  = ".json"
+	unitsSuffix = ".units"
+	freshSuffix = ".new"
+)
+
 // savedState is a comparison's state as it is written. Units, the filter of those that were seen, has a file of its own.
 type savedState struct {
 	Version int               `json:"version"`
@@ -34,8 +41,8 @@ func (c *candidate) files() (sums, units string) {
 	if c.m.o.Dir == "" {
 		return "", ""
 	}
-	name := filepath.Join(c.m.o.Dir, c.subject.Model, c.subject.Candidate.Version)
-	return name + ".json", name + ".units"
+	name := filepath.Join(c.m.o.Dir, c.subject.Model, c.subject.Name())
+	return name + sumsSuffix, name + unitsSuffix
 }
 
 // restore goes on with a saved comparison of the same files, or begins a new one.
@@ -144,6 +151,8 @@ func (c *candidate) store() {
 	if path == "" || !c.m.o.Keeps() {
 		return
 	}
+	_, err := os.Stat(path)
+	first := errors.Is(err, fs.ErrNotExist)
 	c.studying.Lock()
 	sums, units, err := c.study.Save()
 	counts, _ := c.ring.read()
@@ -153,6 +162,9 @@ func (c *candidate) store() {
 		if text, err = json.Marshal(savedState{stateVersion, c.subject, counts, sums}); err == nil {
 			err = errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), replace(unitsPath, units), replace(path, text))
 		}
+		if first {
+			err = errors.Join(err, removeOld(filepath.Dir(path)))
+		}
 	}
 	if err != nil {
 		c.log.Warn("the state of a shadow comparison cannot be kept", zap.Error(err))
@@ -161,7 +173,7 @@ func (c *candidate) store() {
 
 // replace writes a file in one step.
 func replace(path string, text []byte) error {
-	fresh := path + ".new"
+	fresh := path + freshSuffix
 	if err := os.WriteFile(fresh, text, 0o600); err != nil {
 		return err
 	}

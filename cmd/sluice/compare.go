@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"sluice/compare"
 	"sluice/compare/report"
@@ -48,6 +50,8 @@ verdict and what it rests on.
   sluice compare ranker --candidate 2 --capsules predictions.parquet
                                             recorded requests, asked again
   sluice compare ranker --candidate 2 --wait --html report.html
+  sluice compare ranker --candidate ranker_small:2
+                                            a shadow that is of another model
   sluice compare ranker --devices cuda:0,cpu --prices prices.yaml
                                             does the GPU pay?
 
@@ -63,7 +67,7 @@ load, and with --throughput the rates are taken as given. The exit status is 10 
 The exit status is 0 for PASS, 10 for FAIL, 20 for WAIT and LOOK, 1 if it could not be compared.`,
 		Args: exactArgs("MODEL"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := o.check(); err != nil {
+			if err := o.check(cmd.Flags()); err != nil {
 				return err
 			}
 			switch {
@@ -93,8 +97,11 @@ The exit status is 0 for PASS, 10 for FAIL, 20 for WAIT and LOOK, 1 if it could 
 }
 
 // check refuses flags that nothing can be done with.
-func (o *compareOptions) check() error {
+func (o *compareOptions) check(given *pflag.FlagSet) error {
+	name, version, other := strings.Cut(o.candidate, ":")
 	switch {
+	case given.Changed("candidate") && (name == "" || other && version == ""):
+		return usage(fmt.Errorf("--candidate: %q must be a VERSION, or NAME:VERSION of another model", o.candidate))
 	case o.workers < 1:
 		return usage(fmt.Errorf("--workers: %d must be 1 or more", o.workers))
 	case o.every < 100*time.Millisecond:
@@ -145,6 +152,7 @@ func compareLive(cmd *cobra.Command, model string, o *compareOptions) error {
 type shadowReport struct {
 	compare.Report
 	Shadow struct {
+		Of        string `json:"of"`
 		Candidate struct {
 			Version string `json:"version"`
 		} `json:"candidate"`
@@ -169,7 +177,8 @@ func (o *compareOptions) shadows(ctx context.Context, port *ask.Admin, model str
 	}
 	for _, r := range all {
 		if r.Shadow.Wrong != "" {
-			return nil, fmt.Errorf("the gateway cannot compare version %s with %s: %s", r.Shadow.Candidate.Version, model, r.Shadow.Wrong)
+			of := compare.Version{Name: cmp.Or(r.Shadow.Of, model), Version: r.Shadow.Candidate.Version}
+			return nil, fmt.Errorf("the gateway cannot compare %s with %s: %s", of, model, r.Shadow.Wrong)
 		}
 	}
 	if o.candidate == "" {

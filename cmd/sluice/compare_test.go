@@ -102,10 +102,14 @@ func TestCompareLive(t *testing.T) {
 	f(shadowed(t, "WAIT", "WAIT", "PASS"), 0, "PASS: because", "--wait", "--every", "100ms")
 	f(shadowed(t, "WAIT", "LOOK"), 20, "LOOK: because", "--wait", "--watch", "--every", "100ms")
 	f(shadowed(t, "WAIT", stopped), 20, "Nothing more is compared now: it is stopped.", "--wait", "--every", "100ms")
-	f(shadowed(t, ""), 1, "the gateway cannot compare version ", "--wait")
+	f(shadowed(t, ""), 1, "the gateway cannot compare ranker", "--wait")
 	f(shadowed(t, "PASS"), 0, `"verdict": "PASS"`, "--json", "--candidate", "2")
 	f(shadowed(t, "PASS"), 1, "ranker:3 is no shadow of ranker; there is ranker:2", "--candidate", "3")
 	f(shadowed(t), 1, "the gateway compares no shadow with ranker")
+	for _, candidate := range []string{"", ":", ":2", "ranker_small:"} {
+		f([]string{"compare", "eta"}, 2, fmt.Sprintf("--candidate: %q must be a VERSION, or NAME:VERSION of another model", candidate), "--candidate", candidate)
+	}
+	f([]string{"compare", ""}, 2, "compare needs a MODEL that is not empty")
 	f([]string{"compare", "eta"}, 2, "--every: 1ms must be 100ms or more", "--every", "1ms")
 	f([]string{"compare", "eta"}, 2, "--workers: 0 must be 1 or more", "--workers", "0")
 	f([]string{"compare", "eta"}, 2, "--in-process and --primary are for --capsules", "--in-process")

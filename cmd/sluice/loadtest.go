@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -59,9 +60,12 @@ func noCommand(cmd *cobra.Command, args []string) error {
 func exactArgs(names ...string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		what := strings.Join(names, " and ")
+		empty := slices.Index(args, "")
 		switch {
-		case len(args) == len(names):
+		case len(args) == len(names) && empty < 0:
 			return nil
+		case len(args) == len(names):
+			return usage(fmt.Errorf("%s needs a %s that is not empty", cmd.CommandPath(), names[empty]))
 		case len(names) == 0:
 			return usage(fmt.Errorf("%s takes flags only, not %q", cmd.CommandPath(), args[0]))
 		case len(args) == 0:

@@ -119,6 +119,14 @@ var pathMistakes = []mistake{
 		says: "--capsules needs --candidate: name the version to judge",
 	},
 	{
+		name: "a model without a name is compared", args: "compare ''", status: 2,
+		says: "sluice compare needs a MODEL that is not empty",
+	},
+	{
+		name: "a candidate without a name is compared", args: "compare good --candidate :", status: 2,
+		says: "--candidate: \":\" must be a VERSION, or NAME:VERSION of another model",
+	},
+	{
 		name: "recorded requests are to be waited for", args: "compare good --capsules nowhere --candidate 2 --wait", status: 2,
 		says: "--watch and --wait are for shadows of a running gateway, not for --capsules",
 	},

@@ -81,11 +81,6 @@ func roleCommand(use, short, long string) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			for i, arg := range args {
-				if arg == "" {
-					return usage(fmt.Errorf("%s needs a %s that is not empty", cmd.CommandPath(), words[i+1]))
-				}
-			}
 			asked := map[string]any{}
 			if len(args) > 1 {
 				asked["version"] = args[1]
@@ -117,7 +112,10 @@ func shadowCommand() *cobra.Command {
 	cmd := roleCommand("shadow MODEL VERSION", "Mirror requests to a version, and compare its answers", `Mirror a share of the requests that name no version to a version as well, in a process of its own, and
 compare its answers with those of the live version. Live answers neither wait for it nor change. The version is
 loaded and proven first, and is not taken as the newest by itself while it is a shadow. --off ends it; promote
-does so too. A shadow that was stopped, such as for what it cost, runs again.`)
+does so too. A shadow that was stopped, such as for what it cost, runs again.
+
+VERSION may be of another model, as NAME:VERSION, if it takes and gives the same. Its role in that model stays
+what it is, and only --off ends the shadow.`)
 	cmd.Flags().Bool("off", false, "End the shadow.")
 	return cmd
 }
@@ -179,6 +177,12 @@ func printVersions(w io.Writer, all []admin.Version) error {
 		}
 		if v.Plan != "" {
 			role += ", plan: " + v.Plan
+		}
+		if len(v.ShadowedBy) > 0 {
+			role += ", shadowed by " + strings.Join(v.ShadowedBy, " and ")
+		}
+		if len(v.ShadowOf) > 0 {
+			role = strings.TrimPrefix(role+", shadow of "+strings.Join(v.ShadowOf, " and "), ", ")
 		}
 		fmt.Fprintln(table, strings.Join([]string{v.Model, v.Version, v.State, cmp.Or(role, "-"), cmp.Or(shortDigest(v.Digest), "-"), v.Reason}, "\t"))
 	}

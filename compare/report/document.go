@@ -157,6 +157,9 @@ func coverage(r *compare.Report) part {
 	if c.Stands != "" {
 		p.Notes = append(p.Notes, "Nothing more is compared now: "+printable(c.Stands)+".")
 	}
+	if c.TooLarge != "" {
+		p.Notes = append(p.Notes, "The comparison is of smaller requests than there are: "+printable(c.TooLarge)+".")
+	}
 	if c.First != "" {
 		p.Notes = append(p.Notes, "The first answer that could not be compared: "+c.First+".")
 	}

@@ -72,6 +72,20 @@ func TestEmptyReport(t *testing.T) {
 	}
 }
 
+// Requests that were left out for their size are told in the text and on the page.
+func TestTooLarge(t *testing.T) {
+	r := &compare.Report{Verdict: "WAIT", Reason: "there is no criterion"}
+	r.Coverage.TooLarge = "requests of more than 8 rows are never mirrored, and one had 9: raise shadow.max_rows"
+	want := "The comparison is of smaller requests than there are: " + r.Coverage.TooLarge + "."
+	if got := strings.Join(strings.Fields(text(t, r)), " "); !strings.Contains(got, want) {
+		t.Error(got)
+	}
+	var page bytes.Buffer
+	if err := HTML(&page, r); err != nil || !strings.Contains(page.String(), want) {
+		t.Errorf("%v: %s", err, page.String())
+	}
+}
+
 // The page fits the width of a phone and of a desk. Its colours are those of all pages, which loadtest/report has drawn in light and dark.
 func TestPageFits(t *testing.T) {
 	browsertest.Need(t)

@@ -4,6 +4,7 @@ import "github.com/prometheus/client_golang/prometheus"
 
 // Shadow is a version to which requests are mirrored.
 type Shadow struct {
+	// Version is MODEL:VERSION where it is of another model.
 	Model, Version string
 	Up             bool
 	Restarts       uint64

@@ -98,9 +98,11 @@ func (s *Store) publish(e Entry, holder Holder, next *State) (*State, error) {
 		m.Plan = m.Plan.prepared()
 		next.Models[name] = m
 	}
-	next.Schema, next.Generation, next.Holder = next.schema(), max(s.State().Generation, s.highest)+1, holder
+	next.Generation, next.Holder = max(s.State().Generation, s.highest)+1, holder
 	e.Generation = next.Generation
-	text, err := encode(generation{next, e})
+	g := generation{next, e}
+	next.Schema = g.schema()
+	text, err := encode(g)
 	if err == nil && s.folder != nil {
 		err = s.folder.publish(e.Generation, text)
 	}

@@ -27,7 +27,7 @@ func (s *State) check() error {
 		if err := bundle.CheckName("model", name); err != nil {
 			return err
 		}
-		if err := s.Models[name].check(); err != nil {
+		if err := errors.Join(s.Models[name].check(), s.Models[name].checkOthers(name)); err != nil {
 			return fmt.Errorf("model %s: %w", name, err)
 		}
 	}
@@ -91,6 +91,27 @@ func checkRefs(role string, refs []Ref, most int) error {
 	return nil
 }
 
+// checkOthers holds the shadows of other models against the rules. A model's own versions have a list of their own.
+func (m Model) checkOthers(name string) error {
+	if len(m.Others) > maxShadows {
+		return fmt.Errorf("others has %d versions; the limit is %d: take some out", len(m.Others), maxShadows)
+	}
+	seen := make(map[string]bool, len(m.Others))
+	for _, o := range m.Others {
+		if err := errors.Join(bundle.CheckName("model", o.Model), checkRef("others", &o.Ref)); err != nil {
+			return err
+		}
+		if o.Model == name {
+			return fmt.Errorf("others names version %s, which is of the model itself", o.Name())
+		}
+		if seen[o.Name()] {
+			return fmt.Errorf("others names version %s twice", o.Name())
+		}
+		seen[o.Name()] = true
+	}
+	return nil
+}
+
 // prepare makes an entry fit to be written: texts for people are bounded, and what is compared is checked.
 func (e Entry) prepare() (Entry, error) {
 	e.Who, e.Action, e.From = tidy(e.Who, maxWordBytes), tidy(e.Action, maxWordBytes), tidy(e.From, maxWordBytes)
@@ -119,8 +140,13 @@ func (e Entry) check() error {
 			return err
 		}
 	}
-	if e.Version != "" {
+	if e.Version != "" || e.Of != "" {
 		if err := bundle.CheckName("version", e.Version); err != nil {
+			return err
+		}
+	}
+	if e.Of != "" {
+		if err := bundle.CheckName("model", e.Of); err != nil {
 			return err
 		}
 	}

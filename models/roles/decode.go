@@ -35,6 +35,7 @@ type document struct {
 		Who     string `yaml:"who"`
 		Action  string `yaml:"action"`
 		Model   string `yaml:"model"`
+		Of      string `yaml:"of"`
 		Version string `yaml:"version"`
 		Digest  string `yaml:"digest"`
 		From    string `yaml:"from"`
@@ -51,6 +52,7 @@ type modelDocument struct {
 	Share    string        `yaml:"share"`
 	Passed   string        `yaml:"passed"`
 	Shadow   []string      `yaml:"shadow"`
+	Others   []string      `yaml:"others"`
 	Hold     bool          `yaml:"hold"`
 	Rejected []string      `yaml:"rejected"`
 	Plan     *planDocument `yaml:"plan"`
@@ -87,8 +89,9 @@ func decode(text []byte) (g generation, err error) {
 		return generation{}, fmt.Errorf("it has schema %d; it must be from %d to %d", d.Schema, schemaFirst, Schema)
 	}
 	g, err = d.generation()
-	if err == nil && d.Schema < g.state.schema() {
-		return generation{}, fmt.Errorf("it has schema %d and a plan, which schema %d has", d.Schema, schemaPlan)
+	if err == nil && d.Schema < g.schema() {
+		what := map[int]string{schemaPlan: "a plan", schemaOthers: "a shadow of another model"}[g.schema()]
+		return generation{}, fmt.Errorf("it has schema %d and %s, which schema %d has", d.Schema, what, g.schema())
 	}
 	return g, err
 }
@@ -124,7 +127,7 @@ func (d *document) generation() (g generation, err error) {
 	}
 	e := &d.Entry
 	g.entry = Entry{
-		Generation: d.Generation, Who: e.Who, Action: e.Action, Model: e.Model, Version: e.Version, Digest: e.Digest, From: e.From, Reason: e.Reason, Key: e.Key,
+		Generation: d.Generation, Who: e.Who, Action: e.Action, Model: e.Model, Of: e.Of, Version: e.Version, Digest: e.Digest, From: e.From, Reason: e.Reason, Key: e.Key,
 	}
 	if g.entry.Time, err = time.Parse(time.RFC3339Nano, e.Time); err != nil {
 		return generation{}, fmt.Errorf("the entry's time %.40q must be as 2026-01-02T15:04:05Z", e.Time)
@@ -162,10 +165,13 @@ func (d *modelDocument) model() (m Model, err error) {
 	} else if d.Share != "" {
 		return m, errors.New("there is a share and no canary")
 	}
-	if m.Shadow, err = list(d.Shadow); err != nil {
+	if m.Shadow, err = parsed(d.Shadow, parseRef); err != nil {
 		return m, err
 	}
-	if m.Rejected, err = list(d.Rejected); err != nil {
+	if m.Others, err = parsed(d.Others, parseNamed); err != nil {
+		return m, err
+	}
+	if m.Rejected, err = parsed(d.Rejected, parseRef); err != nil {
 		return m, err
 	}
 	m.Plan, err = d.Plan.plan()
@@ -180,13 +186,13 @@ func optional(text string) (*Ref, error) {
 	return &r, err
 }
 
-func list(texts []string) (refs []Ref, err error) {
+func parsed[T any](texts []string, parse func(string) (T, error)) (all []T, err error) {
 	for _, text := range texts {
-		r, err := parseRef(text)
+		one, err := parse(text)
 		if err != nil {
 			return nil, err
 		}
-		refs = append(refs, r)
+		all = append(all, one)
 	}
-	return refs, nil
+	return all, nil
 }

@@ -38,7 +38,7 @@
 // of a schema that is not known here is not passed over: nothing is published over what a newer program wrote.
 //
 //	# sha256: 5a1e...
-//	schema: 2                   # 1 if there is no plan
+//	schema: 3                   # the oldest that has all of it: 2 without other models, 1 without a plan as well
 //	generation: 12
 //	holder:
 //	  id: "6f0c2b1d9a3e4f58"
@@ -51,6 +51,8 @@
 //	    share: "0.1"
 //	    shadow:
 //	      - "10@8277e0..."
+//	    others:                   # shadows that are versions of other models
+//	      - "ranker_small:2@0f1e2d..."
 //	    hold: true
 //	    passed: "11"              # left for an older one
 //	    rejected:

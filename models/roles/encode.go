@@ -18,6 +18,24 @@ type generation struct {
 	entry Entry
 }
 
+// schema is the oldest format that has all of a generation. A program that does not know something of it must not act by the rest: without
+// plans it would take a version live that has one, and without other models it would end their shadows with its next change.
+func (g generation) schema() int {
+	schema := schemaFirst
+	if g.entry.Of != "" {
+		schema = schemaOthers
+	}
+	for _, m := range g.state.Models {
+		if m.Plan != nil {
+			schema = max(schema, schemaPlan)
+		}
+		if len(m.Others) > 0 {
+			schema = schemaOthers
+		}
+	}
+	return schema
+}
+
 // digestKey begins the first line of a file.
 const digestKey = "# sha256: "
 
@@ -55,7 +73,7 @@ func same(a, b generation) bool {
 func (s *State) plain() *State {
 	c := s.Clone()
 	for name, m := range c.Models {
-		m.Shadow, m.Rejected = append([]Ref(nil), m.Shadow...), append([]Ref(nil), m.Rejected...)
+		m.Shadow, m.Others, m.Rejected = append([]Ref(nil), m.Shadow...), append([]Named(nil), m.Others...), append([]Ref(nil), m.Rejected...)
 		c.Models[name] = m
 	}
 	return c
@@ -98,18 +116,19 @@ func (w *writer) model(name string, m Model) {
 	if m.Passed != "" {
 		w.line("    passed: %s", quote(m.Passed))
 	}
-	w.refs("shadow", m.Shadow)
-	w.refs("rejected", m.Rejected)
+	list(w, "shadow", m.Shadow)
+	list(w, "others", m.Others)
+	list(w, "rejected", m.Rejected)
 	w.plan(m.Plan)
 }
 
-func (w *writer) refs(key string, refs []Ref) {
-	if len(refs) == 0 {
+func list[T fmt.Stringer](w *writer, key string, all []T) {
+	if len(all) == 0 {
 		return
 	}
 	w.line("    %s:", key)
-	for _, r := range refs {
-		w.line("      - %s", quote(r.String()))
+	for _, one := range all {
+		w.line("      - %s", quote(one.String()))
 	}
 }
 
@@ -120,6 +139,7 @@ func (w *writer) entry(e Entry) {
 		{"who", e.Who},
 		{"action", e.Action},
 		{"model", e.Model},
+		{"of", e.Of},
 		{"version", e.Version},
 		{"digest", e.Digest},
 		{"from", e.From},

@@ -24,17 +24,17 @@ func TestFile(t *testing.T) {
 		&State{Schema: Schema, Generation: 12, Holder: Holder{"abc", "127.0.0.1:8081"}, Models: map[string]Model{
 			"b": {},
 			"1e5": {
-				Live: &two, Previous: &one, Canary: &Canary{ref(3), 0.1}, Shadow: []Ref{ref(4)}, Hold: true, Rejected: []Ref{ref(5), ref(6)},
+				Live: &two, Previous: &one, Canary: &Canary{ref(3), 0.1}, Shadow: []Ref{ref(4)}, Others: []Named{{"b", ref(7)}}, Hold: true, Rejected: []Ref{ref(5), ref(6)},
 				Plan: &Plan{Ref: ref(3), Phase: "canary", Step: 2, Since: noon, Until: noon.Add(time.Second), Again: true, Why: "step 1 was well"},
 			},
 			"null": {Hold: true},
 		}},
-		Entry{Time: noon, Generation: 12, Who: "Zoë", Action: "canary", Model: "1e5", Version: "3", Digest: digest(3), Share: 0.1, Reason: `say "*why* & [where]: {a\b}" # !`},
+		Entry{Time: noon, Generation: 12, Who: "Zoë", Action: "canary", Model: "1e5", Of: "b", Version: "3", Digest: digest(3), Share: 0.1, Reason: `say "*why* & [where]: {a\b}" # !`},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	body := strings.NewReplacer("$", strings.Repeat("0", 63)).Replace(`schema: 2
+	body := strings.NewReplacer("$", strings.Repeat("0", 63)).Replace(`schema: 3
 generation: 12
 holder:
   id: "abc"
@@ -48,6 +48,8 @@ models:
     share: "0.1"
     shadow:
       - "4@$4"
+    others:
+      - "b:7@$7"
     rejected:
       - "5@$5"
       - "6@$6"
@@ -68,6 +70,7 @@ entry:
   who: "Zoë"
   action: "canary"
   model: "1e5"
+  of: "b"
   version: "3"
   digest: "$3"
   reason: "say \"\x2awhy\x2a \x26 [where]: {a\\b}\" # !"
@@ -102,9 +105,9 @@ func TestFilesThatAreRefused(t *testing.T) {
 		f(flipped, "it")
 	}
 	f(sealed("schema: 1\na: "+strings.Repeat("[", 9000)), "brackets and braces")
-	f(sealed("schema: 3\nwhat: ever\n"), "a newer one wrote it")
-	f(sealed("schema: 0\n"), "it has schema 0; it must be from 1 to 2")
-	f(sealed(entry), "it has schema 0; it must be from 1 to 2")
+	f(sealed("schema: 4\nwhat: ever\n"), "a newer one wrote it")
+	f(sealed("schema: 0\n"), "it has schema 0; it must be from 1 to 3")
+	f(sealed(entry), "it has schema 0; it must be from 1 to 3")
 	f(sealed("schema: 1\ngeneration: -1\n"+entry), "line 3: cannot unmarshal -1")
 	f(sealed("schema: 1\ngeneration: 1\nstray: 1\n"+entry), "line 4: unknown field")
 	f(sealed("schema: 1\ngeneration: 1\n"), "the entry's time")
@@ -116,6 +119,24 @@ func TestFilesThatAreRefused(t *testing.T) {
 	f(sealed(body(plan(""))), "the plan does not say since when")
 	f(sealed(body(plan(since+"      until: \"noon\"\n"))), "the plan's time \"noon\"")
 	f(sealed(body(plan(since+"      step: -1\n"))), "the plan's step is -1")
+	others := func(schema int, names ...string) []byte {
+		text := strings.Replace(body("  \"m\":\n    others:\n"), "schema: 1", fmt.Sprint("schema: ", schema), 1)
+		lines := ""
+		for _, name := range names {
+			lines += "      - \"" + name + "\"\n"
+		}
+		return sealed(strings.Replace(text, "others:\n", "others:\n"+lines, 1))
+	}
+	f(others(1, "n:"+ref(1).String()), "it has schema 1 and a shadow of another model, which schema 3 has")
+	f(others(2, "n:"+ref(1).String()), "it has schema 2 and a shadow of another model, which schema 3 has")
+	f(others(3, ref(1).String()), "must be MODEL:VERSION@DIGEST")
+	f(others(3, "../n:"+ref(1).String()), "the model name")
+	f(others(3, "n:"+ref(1).Version), `"1" must be VERSION@DIGEST`)
+	f(others(3, "n:1@12"), "others: the digest")
+	f(others(3, "m:"+ref(1).String()), "others names version m:1, which is of the model itself")
+	f(others(3, "n:1@"+digest(1), "n:1@"+digest(2)), "others names version n:1 twice")
+	f(sealed(body("  \"m\":\n    hold: true\n")+"  of: \"n\"\n"), "the version name is empty")
+	f(sealed(body("  \"m\":\n    hold: true\n")+"  of: \"n\"\n  version: \"1\"\n"), "it has schema 1 and a shadow of another model")
 	f(sealed(body("  \"../m\":\n    hold: true\n")), "the model name")
 	f(sealed(body("  \"m\":\n    live: \"1\"\n")), `"1" must be VERSION@DIGEST`)
 	f(sealed(body("  \"m\":\n    live: \"1@12\"\n")), "live: the digest")
@@ -160,6 +181,9 @@ func anyModel(t *rapid.T) (m Model) {
 		return rapid.SliceOfNDistinct(rapid.Custom(func(t *rapid.T) Ref { return anyRef(t, label) }), 0, 4, rapid.ID).Draw(t, label)
 	}
 	m.Live, m.Previous, m.Shadow, m.Rejected, m.Hold = pointer("live"), pointer("previous"), refs("shadow"), refs("rejected"), rapid.Bool().Draw(t, "hold")
+	m.Others = rapid.SliceOfNDistinct(rapid.Custom(func(t *rapid.T) Named {
+		return Named{strings.Repeat("o", 31) + rapid.StringMatching(`[A-Z]{1,2}`).Draw(t, "other model"), anyRef(t, "other")} // longer than the model's own
+	}), 0, 4, Named.Name).Draw(t, "others")
 	if rapid.Bool().Draw(t, "passed?") {
 		m.Passed = anyRef(t, "passed").Version
 	}
@@ -181,6 +205,7 @@ func anyEntry(t *rapid.T) Entry {
 	if rapid.Bool().Draw(t, "of a model") {
 		v := anyRef(t, "entry")
 		e.Model, e.Version, e.Digest = "m", v.Version, v.Digest
+		e.Of = rapid.SampledFrom([]string{"", "n"}).Draw(t, "of")
 	}
 	return e
 }
@@ -195,6 +220,7 @@ func TestRoundTrips(t *testing.T) {
 			t.Fatal(err)
 		}
 		keys := map[string]string{} // and the models of their changes
+		var last Entry
 		for range rapid.IntRange(1, 8).Draw(t, "changes") {
 			name := rapid.StringMatching(`[A-Za-z0-9_-][A-Za-z0-9_.-]{0,30}`).Draw(t, "model")
 			e, m := anyEntry(t), anyModel(t)
@@ -214,7 +240,7 @@ func TestRoundTrips(t *testing.T) {
 				keys[e.Key] = name
 			}
 			if !repeated {
-				model[name] = m
+				model[name], last = m, e
 			}
 			if rapid.IntRange(0, 3).Draw(t, "reopen") == 0 {
 				if err := s.Close(); err != nil {
@@ -223,8 +249,9 @@ func TestRoundTrips(t *testing.T) {
 				if s, err = Open(Options{Dir: dir, sys: newFaulty(fails, -1)}); err != nil {
 					t.Fatal(err)
 				}
+				last = Entry{}
 			}
-			want := generation{&State{Schema: (&State{Models: model}).schema(), Generation: s.State().Generation, Holder: s.self, Models: model}, Entry{}}
+			want := generation{&State{Schema: generation{&State{Models: model}, last}.schema(), Generation: s.State().Generation, Holder: s.self, Models: model}, Entry{}}
 			if !same(generation{s.State(), Entry{}}, want) {
 				t.Fatalf("got %+v, want %+v", s.State(), want.state)
 			}
@@ -236,7 +263,31 @@ func TestRoundTrips(t *testing.T) {
 	})
 }
 
+// A state that has a shadow of another model, and the end of one, are refused by a program that knows only plans; the next
+// change is not.
+func TestSchemaOfOthers(t *testing.T) {
+	s := open(t, Options{Dir: t.TempDir()})
+	f := func(of string, others []Named, want int) {
+		t.Helper()
+		e := Entry{Who: "anna", Action: "shadow", Model: "m", Of: of, Version: "2", Digest: digest(2)}
+		st, _, err := s.Change(e, func(st *State, _ *Entry) error { st.Models["m"] = Model{Others: others}; return nil })
+		if err != nil || st.Schema != want {
+			t.Errorf("%q, %v: schema %d, %v; want %d", of, others, st.Schema, err, want)
+		}
+	}
+	f("", nil, 1)
+	f("n", []Named{{"n", ref(2)}}, 3)
+	f("", []Named{{"n", ref(2)}}, 3)
+	f("n", nil, 3)
+	f("", nil, 1)
+	lines, err := s.History("m", 2)
+	if err != nil || lines[0].Name() != "2" || lines[1].Name() != "n:2" {
+		t.Errorf("the history is %+v, %v", lines, err)
+	}
+}
+
 func FuzzGeneration(f *testing.F) {
+	f.Add([]byte("schema: 3\ngeneration: 1\nmodels:\n  \"m\":\n    others:\n      - \"n:1@"+digest(1)+"\"\nentry:\n  time: \"2026-01-02T12:00:00Z\"\n  action: \"x\"\n"), true)
 	f.Add([]byte("schema: 1\ngeneration: 1\nmodels:\n  \"m\":\n    live: \"1@"+digest(1)+"\"\nentry:\n  time: \"2026-01-02T12:00:00Z\"\n  action: \"x\"\n"), true)
 	f.Add([]byte("schema: &a 1\nmodels: {m: {<<: *a}}\n"), true)
 	f.Add([]byte("# sha256: 00\n"), false)

@@ -125,16 +125,16 @@ func TestNewerSchema(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, Options{Dir: dir})
 	must(t, s, "m", 1)
-	text := sealed("schema: 3\ngeneration: 3\nnew: {}\n")
+	text := sealed("schema: 4\ngeneration: 3\nnew: {}\n")
 	if err := os.WriteFile(s.folder.path(3), text, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	s.tick(time.Now())
 	_, _, err := promote(s, "m", 2, "")
-	contains(t, err, "generation 3: it has schema 3, and this program knows 2: a newer one wrote it")
+	contains(t, err, "generation 3: it has schema 4, and this program knows 3: a newer one wrote it")
 	if !s.Behind() || live(s.State(), "m") != 1 {
 		t.Errorf("behind %t, state %+v", s.Behind(), s.State())
 	}
 	_, err = Open(Options{Dir: dir})
-	contains(t, err, "generation 3: it has schema 3")
+	contains(t, err, "generation 3: it has schema 4")
 }

@@ -63,16 +63,6 @@ func (p *Plan) prepared() *Plan {
 	return &c
 }
 
-// schema is the oldest format that has all of a state. A program that knows no plans must not take a version live that has one.
-func (s *State) schema() int {
-	for _, m := range s.Models {
-		if m.Plan != nil {
-			return schemaPlan
-		}
-	}
-	return schemaFirst
-}
-
 func (w *writer) plan(p *Plan) {
 	if p == nil {
 		return

@@ -10,12 +10,13 @@ import (
 )
 
 // Schema is the highest version of the format that this program reads. It writes the oldest one that has all of a state.
-const Schema = schemaPlan
+const Schema = schemaOthers
 
 // The versions of the format.
 const (
-	schemaFirst = 1
-	schemaPlan  = 2 // with plans
+	schemaFirst  = 1
+	schemaPlan   = 2 // with plans
+	schemaOthers = 3 // with shadows that are versions of other models
 )
 
 // Ref names a version by its name and its content.
@@ -32,6 +33,27 @@ func parseRef(text string) (Ref, error) {
 	return Ref{version, digest}, nil
 }
 
+// Named is a version of a model that is not told by where it stands.
+type Named struct {
+	Model string
+	Ref
+}
+
+// Name is how people name it, MODEL:VERSION. Neither name has a colon in it.
+func (n Named) Name() string { return n.Model + ":" + n.Version }
+
+func (n Named) String() string { return n.Model + ":" + n.Ref.String() }
+
+// parseNamed reads MODEL:VERSION@DIGEST. The result is not checked yet.
+func parseNamed(text string) (Named, error) {
+	model, rest, ok := strings.Cut(text, ":")
+	if !ok {
+		return Named{}, fmt.Errorf("%.200q must be MODEL:VERSION@DIGEST", text)
+	}
+	ref, err := parseRef(rest)
+	return Named{model, ref}, err
+}
+
 // Canary is a version with its share of the units, above 0 and at most 1.
 type Canary struct {
 	Ref
@@ -44,6 +66,8 @@ type Model struct {
 	Live, Previous *Ref
 	Canary         *Canary
 	Shadow         []Ref
+	// Others are shadows that are versions of other models.
+	Others []Named
 	// Passed is the newest version that somebody left for an older one; empty if there is none. Versions up to it are not
 	// taken because they are the newest.
 	Passed string
@@ -83,7 +107,7 @@ func (s *State) Clone() *State {
 
 func (m Model) clone() Model {
 	m.Live, m.Previous, m.Canary, m.Plan = copied(m.Live), copied(m.Previous), copied(m.Canary), copied(m.Plan)
-	m.Shadow, m.Rejected = slices.Clone(m.Shadow), slices.Clone(m.Rejected)
+	m.Shadow, m.Others, m.Rejected = slices.Clone(m.Shadow), slices.Clone(m.Others), slices.Clone(m.Rejected)
 	return m
 }
 
@@ -112,8 +136,18 @@ type Entry struct {
 	From    string  `json:"from,omitempty"`
 	Share   float64 `json:"share,omitempty"`
 	Reason  string  `json:"reason,omitempty"`
+	// Of is the model that Version is of where that is another one than Model; empty where it is the same.
+	Of string `json:"of,omitempty"`
 	// Key makes a request that is sent again known for what it is.
 	Key string `json:"key,omitempty"`
+}
+
+// Name is how people name the version that the entry is about: its name, or MODEL:VERSION where it is of another model.
+func (e *Entry) Name() string {
+	if e.Of == "" {
+		return e.Version
+	}
+	return Named{e.Of, Ref{Version: e.Version}}.Name()
 }
 
 // The actions of generations that move the lease. Their entries have no model.

@@ -24,7 +24,7 @@ func (c Changes) Since(after uint64) (events []webhook.Event, newest uint64, err
 	for i := range lines {
 		if e := &lines[i]; e.Generation > after && e.Generation <= newest && e.Model != "" {
 			events = append(events, webhook.Event{
-				Number: e.Generation, Time: e.Time, Who: e.Who, Action: e.Action, Model: e.Model, Version: e.Version, Digest: e.Digest,
+				Number: e.Generation, Time: e.Time, Who: e.Who, Action: e.Action, Model: e.Model, Version: e.Name(), Digest: e.Digest,
 				From: e.From, Share: e.Share, Reason: e.Reason,
 			})
 		}

@@ -139,4 +139,8 @@ func TestChanges(t *testing.T) {
 	if events, newest, err := (Changes{store}).Since(2); err != nil || newest != 2 || len(events) > 0 {
 		t.Errorf("%+v, %d, %v", events, newest, err)
 	}
+	_, _, err = store.Change(roles.Entry{Who: "alice", Action: "shadow", Model: "m", Of: "n", Version: "2"}, func(*roles.State, *roles.Entry) error { return nil })
+	if events, _, fault := (Changes{store}).Since(2); err != nil || fault != nil || len(events) != 1 || events[0].Model != "m" || events[0].Version != "n:2" {
+		t.Errorf("of another model: %+v, %v, %v", events, err, fault)
+	}
 }

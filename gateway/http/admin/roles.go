@@ -37,13 +37,17 @@ type Roles interface {
 type Version struct {
 	Model   string  `json:"model"`
 	Version string  `json:"version"`
-	State   string  `json:"state"`            // READY, LOADING, UNAVAILABLE and so on
+	State   string  `json:"state"`            // READY, LOADING, and so on; GONE where only the role is left
 	Role    string  `json:"role,omitempty"`   // live, canary, shadow, previous, candidate, rejected
 	Share   float64 `json:"share,omitempty"`  // of the units, from 0 to 1: a canary's
 	Held    bool    `json:"held,omitempty"`   // nothing takes the live version's place
 	Plan    string  `json:"plan,omitempty"`   // how far its plan is, such as "canary, step 2 of 5"
 	Digest  string  `json:"digest,omitempty"` // SHA-256 over the files, once they have been read
 	Reason  string  `json:"reason,omitempty"` // why it is not ready
+	// ShadowOf are the other models whose requests are mirrored to it. ShadowedBy are, of a live version, the versions of other
+	// models to which its requests are mirrored, as MODEL:VERSION.
+	ShadowOf   []string `json:"shadow_of,omitempty"`
+	ShadowedBy []string `json:"shadowed_by,omitempty"`
 	// PerThousand is how many milliseconds each device takes for 1,000 rows, in the batches that it is best at.
 	PerThousand map[string]float64 `json:"device_ms_per_1000_rows,omitempty"`
 }
@@ -55,7 +59,7 @@ type Change struct {
 	Who        string    `json:"who"`
 	Action     string    `json:"action"` // promote, canary, shadow, rollback, hold, release, reject
 	Model      string    `json:"model"`
-	Version    string    `json:"version,omitempty"`
+	Version    string    `json:"version,omitempty"` // MODEL:VERSION where it is of another model, which a shadow may be
 	Digest     string    `json:"digest,omitempty"`
 	From       string    `json:"from,omitempty"`  // the version that was live before
 	Share      float64   `json:"share,omitempty"` // of the units, from 0 to 1: a canary's
@@ -73,6 +77,7 @@ const (
 	headerKey    = "Idempotency-Key"
 	headerHolder = "Sluice-Holder"
 	maxKey       = 128
+	maxVersion   = 2*64 + 1 // of another model, whose name may be as long
 	maxHistory   = 10_000
 	someHistory  = 100
 )
@@ -164,7 +169,7 @@ func change(w http.ResponseWriter, r *http.Request, has takes) (c Change, err er
 	for _, limit := range []struct {
 		what, text string
 		most       int
-	}{{"Idempotency-Key", c.Key, maxKey}, {"version", c.Version, maxKey}, {"reason", c.Reason, 8 * maxKey}} {
+	}{{"Idempotency-Key", c.Key, maxKey}, {"version", c.Version, maxVersion}, {"reason", c.Reason, 8 * maxKey}} {
 		if len(limit.text) > limit.most {
 			return c, fault.Newf(fault.InvalidRequest, "the %s has %d bytes; the limit is %d", limit.what, len(limit.text), limit.most)
 		}

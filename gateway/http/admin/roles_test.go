@@ -103,6 +103,7 @@ func TestRolesOverHTTP(t *testing.T) {
 	f("m/promote", `{"version":"3","share":0.5}`, 400, "which only a canary has")
 	f("m/shadow", `{"version":"3"}`, 200, "shadow true m/3 by alice key k: ")
 	f("m/shadow", `{"version":"3","on":false,"reason":"slow"}`, 200, "shadow false m/3 by alice key k: slow")
+	f("m/shadow", `{"version":"`+strings.Repeat("n", 64)+":"+strings.Repeat("3", 64)+`"}`, 200, "shadow true m/"+strings.Repeat("n", 64)+":"+strings.Repeat("3", 64)+" by alice key k: ")
 	f("m/shadow", `{"on":false}`, 400, "the body has no version")
 	f("m/canary", `{"version":"3","share":0.5,"on":true}`, 400, "which only a shadow has")
 	f("m/rollback", `{"reason":"it is wrong"}`, 200, "rollback m/ by alice key k: it is wrong")
@@ -119,7 +120,7 @@ func TestRolesOverHTTP(t *testing.T) {
 	f("m/rollback", `{"version":"3"}`, 400, "it takes no version")
 	f("m/hold", `{"version":"3"}`, 400, "it takes no version")
 	f("m/release", `{"version":"3"}`, 400, "it takes no version")
-	f("m/promote", `{"version":"`+strings.Repeat("3", 200)+`"}`, 400, "the version has 200 bytes; the limit is 128")
+	f("m/promote", `{"version":"`+strings.Repeat("3", 200)+`"}`, 400, "the version has 200 bytes; the limit is 129")
 	f("m/hold", `{"reason":"`+strings.Repeat("3", 1025)+`"}`, 400, "the reason has 1025 bytes; the limit is 1024")
 	f("foreign/hold", ``, 409, "another gateway holds the lease")
 	if a, _ := port.send("POST /v2/repository/models/foreign/hold HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer s\r\nContent-Length: 0\r\n\r\n"); a.Header.Get("Sluice-Holder") != "10.0.0.7:8081" {
