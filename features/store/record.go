@@ -1,13 +1,9 @@
 package store
 
-// Record is a row as stores with generations keep it (the native layout): loaders write records, and no reader sees one.
+// Record is a row as stores with generations keep it: loaders write records, and no reader sees one.
 type Record struct {
-	// Key is the entity's, in the bytes of the layout.
-	Key []byte
-	// Time is when the values became true, in nanoseconds since 1970; 0 if nobody knows.
-	Time int64
-	// Value is the encoded row.
-	Value []byte
+	// Key is the entity's, Value the row in the bytes of package native.
+	Key, Value []byte
 }
 
 // Standing is how far a load of a source has come.
