@@ -54,6 +54,7 @@ type Options struct {
 const (
 	connectLimit = 2 * time.Second
 	farBehind    = 5 * time.Second // after a cancel request, until a connection without an answer is given up
+	replicaAge   = 5 * time.Second // what the nearest replica of CockroachDB may be behind, and a little more
 	mostChunk    = 10_000
 )
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"time"
 
 	"sluice/internal/tensor"
 )
@@ -54,6 +55,8 @@ type Group struct {
 	Name, View string
 	Keys       []KeyColumn
 	Columns    []Column
+	// MaxAge is how old values may be, 0 if it is not judged: a store may read from a place that is behind by less.
+	MaxAge time.Duration
 
 	rowBytes int
 	hash     uint64
