@@ -91,8 +91,8 @@ func (s *Spec) complete() error {
 	g := store.Group{Name: s.View, View: s.View}
 	for i := range s.Keys {
 		k := &s.Keys[i]
-		kind, ok := map[string]store.KeyType{"INT64": store.Int64, "INT32": store.Int32, "BYTES": store.Text}[k.Type]
-		if !ok || k.Name == "" || k.Width > 1 {
+		kind := store.ParseKeyType(k.Type)
+		if kind == 0 || k.Name == "" || k.Width > 1 {
 			return fmt.Errorf("key %q of type %q: a key has a name, is INT64, INT32 or BYTES, and no list", k.Name, k.Type)
 		}
 		k.From = cmp.Or(k.From, k.Name)

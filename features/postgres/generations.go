@@ -29,9 +29,15 @@ type generations struct {
 // view is one of them.
 type view struct {
 	name    string
-	visible atomic.Uint64
+	visible atomic.Pointer[visible]
 	// schemas are those that its rows have. The list is replaced, under the mutex, and never changed.
 	schemas atomic.Pointer[[]*native.Schema]
+}
+
+// visible is a generation that readers are to read.
+type visible struct {
+	generation uint64
+	schema     int64 // the hash of that of its load
 }
 
 func (g *generations) begin() {
@@ -48,6 +54,7 @@ func (g *generations) view(name string) *view {
 	v := g.mu.views[name]
 	if v == nil {
 		v = &view{name: name}
+		v.visible.Store(&visible{})
 		v.schemas.Store(&[]*native.Schema{})
 		g.mu.views[name] = v
 	}
@@ -112,14 +119,15 @@ func (s *Store) look(ctx context.Context) error {
 	if len(names) == 0 {
 		return nil
 	}
-	visible := map[string]uint64{}
+	shown := map[string]visible{}
 	var learned []schemaRow
 	b := &pgx.Batch{}
-	b.Queue("select name, visible from "+s.o.own(viewsTable)+" where name = any($1)", names).Query(func(rows pgx.Rows) error {
+	b.Queue("select v.name, v.visible, g.schema from "+s.o.own(viewsTable)+" v join "+s.o.own(generationsTable)+
+		" g on g.name = v.name and g.generation = v.visible where v.name = any($1)", names).Query(func(rows pgx.Rows) error {
 		var name string
-		var generation int64
-		_, err := pgx.ForEachRow(rows, []any{&name, &generation}, func() error {
-			visible[name] = uint64(generation)
+		var generation, schema int64
+		_, err := pgx.ForEachRow(rows, []any{&name, &generation, &schema}, func() error {
+			shown[name] = visible{uint64(generation), schema}
 			return nil
 		})
 		return err
@@ -133,7 +141,7 @@ func (s *Store) look(ctx context.Context) error {
 	if err != nil && !isState(err, sqlUndefined) { // nothing was loaded yet
 		return err
 	}
-	return g.seen(visible, learned)
+	return g.seen(shown, learned)
 }
 
 // schemaRow is a row of the table of schemas.
@@ -143,7 +151,7 @@ type schemaRow struct {
 }
 
 // seen takes what the server has said: first the schemas, since the rows of a generation need them.
-func (g *generations) seen(visible map[string]uint64, learned []schemaRow) error {
+func (g *generations) seen(shown map[string]visible, learned []schemaRow) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.mu.asked = true
@@ -159,7 +167,9 @@ func (g *generations) seen(visible map[string]uint64, learned []schemaRow) error
 		v.schemas.Store(&schemas)
 	}
 	for name, v := range g.mu.views {
-		v.visible.Store(visible[name])
+		if now := shown[name]; *v.visible.Load() != now {
+			v.visible.Store(&now)
+		}
 	}
 	return first
 }

@@ -38,7 +38,7 @@ func (s *Store) nativeReader(g *store.Group) (store.Reader, error) {
 }
 
 // Generation is the visible one, as it was seen last.
-func (r *nativeReader) Generation() uint64 { return r.view.visible.Load() }
+func (r *nativeReader) Generation() uint64 { return r.view.visible.Load().generation }
 
 func (r *nativeReader) Read(ctx context.Context, generation uint64, keys []store.Key, into *store.Rows) error {
 	if generation == 0 {
@@ -63,6 +63,14 @@ func (r *nativeReader) ask(generation uint64) (*generationQuery, error) {
 	if err != nil {
 		return nil, err
 	}
+	v := r.view.visible.Load()
+	for _, schema := range *r.view.schemas.Load() {
+		if generation == v.generation && int64(schema.Hash()) == v.schema {
+			if err = r.decoder.Learn(schema); err != nil {
+				return nil, err
+			}
+		}
+	}
 	ask := "select entity_key, payload from " + table + "%s where entity_key = any($1)"
 	return &generationQuery{generation, query{
 		name: r.group.Name, text: fmt.Sprintf(ask, ""), replica: replica(r.group, ask), columns: 2, single: true, put: r.put,
@@ -76,7 +84,7 @@ func (r *nativeReader) put(into *store.Rows, key int, fields [][]byte) error {
 		return err
 	}
 	for _, schema := range *r.view.schemas.Load() {
-		r.decoder.Learn(schema)
+		_ = r.decoder.Learn(schema) // one that it refuses is not the row's
 	}
 	if err = r.decoder.Decode(into, key, fields[1]); err != nil {
 		r.store.generations.ask() // the row is newer than the schemas that were seen last

@@ -42,7 +42,7 @@ unix_socket_dir = %s
 auth_type = any
 pool_mode = transaction
 default_pool_size = 4
-`, s.folder, folder)
+`, s.Folder, folder)
 	if err := os.WriteFile(filepath.Join(folder, "ini"), []byte(settings), 0o644); err != nil {
 		t.Fatal(err)
 	}

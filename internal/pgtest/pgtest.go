@@ -31,8 +31,9 @@ const startLimit = time.Minute
 type Postgres struct {
 	// URL leads to the database postgres, as a user who may do everything.
 	URL string
+	// Folder has its socket.
+	Folder string
 
-	folder  string
 	process *child.Child
 	schemas atomic.Int32
 }
@@ -48,7 +49,7 @@ func Main(m *testing.M) {
 	status := m.Run()
 	if s := shared.server; s != nil {
 		s.process.End()
-		_ = os.RemoveAll(s.folder)
+		_ = os.RemoveAll(s.Folder)
 	}
 	if status == 0 {
 		if err := goleak.Find(); err != nil {
@@ -108,7 +109,7 @@ func start() (s *Postgres, err error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Postgres{URL: "postgres://postgres@/postgres?sslmode=disable&host=" + folder, folder: folder, process: p}, nil
+	return &Postgres{URL: "postgres://postgres@/postgres?sslmode=disable&host=" + folder, Folder: folder, process: p}, nil
 }
 
 // programs is the folder of the newest PostgreSQL that is installed.
