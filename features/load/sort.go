@@ -26,6 +26,7 @@ type sorter struct {
 	added int64
 
 	file *os.File // of the runs; it has no name
+	out  *bufio.Writer
 	runs []run
 	end  int64
 }
@@ -99,13 +100,13 @@ func (s *sorter) spill() error {
 		if err != nil {
 			return fmt.Errorf("cannot sort beyond the memory that is given: %w", err)
 		}
-		s.file = f
+		s.file, s.out = f, bufio.NewWriterSize(nil, mostBuffer)
 		if err := os.Remove(f.Name()); err != nil { // it is there until it is closed, or the process ends
 			return err
 		}
 	}
 	s.arrange()
-	w := bufio.NewWriterSize(io.NewOffsetWriter(s.file, s.end), mostBuffer)
+	s.out.Reset(io.NewOffsetWriter(s.file, s.end))
 	r := run{from: s.end}
 	var head []byte
 	for _, m := range s.marks {
@@ -113,11 +114,11 @@ func (s *sorter) spill() error {
 		head = binary.AppendVarint(binary.AppendVarint(head[:0], m.time), m.index)
 		head = appendField(appendField(head, rec.Key), rec.Value)
 		s.end += int64(len(head))
-		if _, err := w.Write(head); err != nil {
+		if _, err := s.out.Write(head); err != nil {
 			return fmt.Errorf("cannot write a sorted run: %w", err)
 		}
 	}
-	if err := w.Flush(); err != nil {
+	if err := s.out.Flush(); err != nil {
 		return fmt.Errorf("cannot write a sorted run: %w", err)
 	}
 	r.to = s.end
@@ -137,7 +138,7 @@ func (s *sorter) finish() error {
 			return err
 		}
 	}
-	s.arena, s.marks = nil, nil
+	s.arena, s.marks, s.out = nil, nil, nil
 	return nil
 }
 

@@ -17,7 +17,7 @@ var (
 
 // exchange asks for the keys from one number to another and takes the answer.
 func (r *reading) exchange(ctx context.Context, conn *pgconn.PgConn, a *ask, from, to int) error {
-	a.array = r.appendKeys(a.array[:0], from, to)
+	a.array = appendBytes(a.array[:0], to-from, func(i int) []byte { return r.key(r.order[from+i]) })
 	a.params[0], a.params[1] = a.array, r.query.names
 	params, types := a.params[:1], keysType
 	if r.query.names != nil {
@@ -66,12 +66,12 @@ func (r *reading) take(answer *pgconn.ResultReader, from, to int) error {
 	return refused
 }
 
-// appendKeys appends keys as the server's array of bytea: its header, one dimension, and each element behind its length.
-func (r *reading) appendKeys(dst []byte, from, to int) []byte {
-	dst = appendArray(dst, pgtype.ByteaOID, to-from)
-	for _, i := range r.order[from:to] {
-		key := r.key(i)
-		dst = append(binary.BigEndian.AppendUint32(dst, uint32(len(key))), key...)
+// appendBytes appends the server's array of bytea: each element stands behind its length.
+func appendBytes(dst []byte, n int, at func(i int) []byte) []byte {
+	dst = appendArray(dst, pgtype.ByteaOID, n)
+	for i := range n {
+		element := at(i)
+		dst = append(binary.BigEndian.AppendUint32(dst, uint32(len(element))), element...)
 	}
 	return dst
 }

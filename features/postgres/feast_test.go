@@ -141,7 +141,7 @@ var (
 	// keySQL is version 3 of the key of the entity id = i, floatSQL the four bytes of i/4 for small i, little-endian.
 	keySQL = "'\\x" + hex.EncodeToString([]byte("\x01\x00\x00\x00\x02\x00\x00\x00\x02\x00\x00\x00id\x04\x00\x00\x00\x08\x00\x00\x00")) + "'::bytea || " +
 		reversed("int8send(i)", 8)
-	floatSQL = reversed("float4send(i / 4.0::float4)", 4)
+	floatSQL = reversed("float4send((i / 4.0)::float4)", 4)
 )
 
 // reversed turns the bytes of an expression round.

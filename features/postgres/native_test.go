@@ -53,7 +53,7 @@ func load(t testing.TB, w *Writer, g *store.Group, source string, values ...floa
 func tables(t testing.TB, server *pgtest.Postgres, schema string) (names []string) {
 	t.Helper()
 	server.With(t, func(ctx context.Context, c *pgx.Conn) {
-		rows, err := c.Query(ctx, "select table_name from information_schema.tables where table_schema = $1 and table_name like '%\\_g%' order by 1", schema)
+		rows, err := c.Query(ctx, "select table_name from information_schema.tables where table_schema = $1 and table_name ~ '_g[0-9]+$' order by 1", schema)
 		must(t, err)
 		names, err = pgx.CollectRows(rows, pgx.RowTo[string])
 		must(t, err)

@@ -8,6 +8,8 @@ import (
 	"slices"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"sluice/features/native"
 	"sluice/features/store"
@@ -28,13 +30,18 @@ func (w *Writer) insert(ctx context.Context, tx pgx.Tx, generation int64, rows [
 	if err != nil {
 		return err
 	}
-	keys, values := make([][]byte, len(rows)), make([][]byte, len(rows))
-	for i, r := range rows {
-		keys[i], values[i] = r.Key, r.Value
-	}
-	_, err = tx.Exec(ctx, "insert into "+table+" as t (entity_key, payload) select * from unnest($1::bytea[], $2::bytea[])"+
-		" on conflict (entity_key) do update set payload = excluded.payload where "+fmt.Sprintf(newer, unless), keys, values)
+	keys := appendBytes(nil, len(rows), func(i int) []byte { return rows[i].Key })
+	values := appendBytes(nil, len(rows), func(i int) []byte { return rows[i].Value })
+	_, err = withArrays(ctx, tx, "insert into "+table+" as t (entity_key, payload) select * from unnest($1::bytea[], $2::bytea[])"+
+		" on conflict (entity_key) do update set payload = excluded.payload where "+fmt.Sprintf(newer, unless), keys, values).Close()
 	return err
+}
+
+// withArrays carries out a statement whose parameters are arrays of bytea, in the binary form: as text they would be twice as
+// long, and pgx has no other form for statements that are not prepared.
+func withArrays(ctx context.Context, tx pgx.Tx, text string, params ...[]byte) *pgconn.ResultReader {
+	types := []uint32{pgtype.ByteaArrayOID, pgtype.ByteaArrayOID}[:len(params)]
+	return tx.Conn().PgConn().ExecParams(ctx, text, params, types, binaryForm, binaryForm)
 }
 
 // Write adds rows to the loading generation and counts them.
@@ -62,18 +69,16 @@ func (w *Writer) Read(ctx context.Context, keys [][]byte, each func(i int, value
 		return err
 	}
 	return w.in(ctx, "read rows back", func(tx pgx.Tx) error {
-		// The text form of values would be twice as long.
-		rows, err := tx.Query(ctx, "select entity_key, payload from "+table+" where entity_key = any($1)", pgx.QueryResultFormats{1, 1}, keys)
-		if err != nil {
-			return err
-		}
-		for rows.Next() {
-			fields := rows.RawValues()
+		rows := withArrays(ctx, tx, "select entity_key, payload from "+table+" where entity_key = any($1)",
+			appendBytes(nil, len(keys), func(i int) []byte { return keys[i] }))
+		for rows.NextRow() {
+			fields := rows.Values()
 			if i, found := slices.BinarySearchFunc(keys, fields[0], bytes.Compare); found {
 				each(i, fields[1])
 			}
 		}
-		return rows.Err()
+		_, err := rows.Close()
+		return err
 	})
 }
 

@@ -137,7 +137,7 @@ func (w *Writer) prepare(ctx context.Context, tx pgx.Tx) error {
 		"create table if not exists " + w.o.own(viewsTable) + " (name text primary key, visible bigint not null default 0," +
 			" previous bigint not null default 0, loading bigint not null default 0, last bigint not null default 0)",
 		"create table if not exists " + w.o.own(generationsTable) + " (name text, generation bigint, source text not null," +
-			" rows bigint not null default 0, retired timestamptz, primary key (name, generation))",
+			" schema bigint not null, rows bigint not null default 0, retired timestamptz, primary key (name, generation))",
 		"create table if not exists " + w.o.own(schemasTable) + " (name text, hash bigint, record bytea not null, primary key (name, hash))",
 	} {
 		if _, err := tx.Exec(ctx, statement); err != nil {

@@ -83,6 +83,7 @@ func NewGroup(g Group) (*Group, error) {
 		}
 	}
 	h := fnv.New64a()
+	g.rowBytes = 0 // it may be a copy
 	for i := range g.Columns {
 		c := &g.Columns[i]
 		if c.Type.Size() == 0 || c.Width < 1 {
