@@ -12,11 +12,25 @@ import (
 	"testing/synctest"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"sluice/features/store"
 	"sluice/internal/pgtest"
 )
 
-func TestMain(m *testing.M) { pgtest.Main(m) }
+// childArgs is the variable of the environment by which a test makes this program the process that it kills.
+const childArgs = "LOAD_TEST_CHILD"
+
+func TestMain(m *testing.M) {
+	if args := os.Getenv(childArgs); args != "" {
+		if err := loadAsChild(strings.Split(args, "\n")); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	goleak.VerifyTestMain(pgtest.Tests{M: m})
+}
 
 const simpleSpec = `
 view: v

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"go.uber.org/goleak"
 
 	"sluice/features/native"
 	"sluice/features/store"
@@ -16,7 +17,7 @@ import (
 	"sluice/internal/tensor"
 )
 
-func TestMain(m *testing.M) { pgtest.Main(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(pgtest.Tests{M: m}) }
 
 // within is a limit that no read of these tests reaches unless it hangs.
 const within = time.Minute

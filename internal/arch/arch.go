@@ -47,6 +47,10 @@ var layers = [][]string{
 	{"models/bundle", "models/roles", "models/inputs", "models/trial", "models/gates", "models", "models/review"},
 	{"internal/oip/wire", "internal/oip/target", "internal/oip/v1", "internal/oip", "internal/oip/client"},
 	{"predlog/table", "predlog", "predlog/query", "predlog/replay"},
+	{
+		"features/store", "features/feast", "features/native", "features/redis", "features/postgres", "features/embedded", "features/spec",
+		"features", "features/fill", "features/load",
+	},
 	{"gateway/http/loop", "gateway", "gateway/http/wire", "gateway/http", "gateway/http/admin"},
 }
 
@@ -78,9 +82,10 @@ var reserved = map[string][]string{
 	"github.com/spf13/cobra":              {"cmd"},
 	"github.com/valyala/fasthttp":         {"gateway/http", "shadow", "bench", "cmd"},
 	"github.com/prometheus/client_golang": {"internal/telemetry"},
-	"github.com/parquet-go/parquet-go":    {"predlog/table"},
+	"github.com/parquet-go/parquet-go":    {"predlog/table", "features/load"},
 	"github.com/prometheus/procfs":        {"loadtest/watch", "bench"},
-	"github.com/goccy/go-yaml":            {"config", "models", "plan/study", "compare/price"},
+	"github.com/goccy/go-yaml":            {"config", "models", "plan/study", "compare/price", "features/load"},
+	"github.com/jackc/pgx/v5":             {"features/postgres", "internal/pgtest"},
 	"pgregory.net/rapid":                  {},
 	"go.uber.org/goleak":                  {},
 	"github.com/stretchr/testify":         {},

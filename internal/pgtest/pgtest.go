@@ -19,7 +19,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"go.uber.org/goleak"
 
 	"sluice/internal/child"
 )
@@ -44,20 +43,17 @@ var shared struct {
 	err    error
 }
 
-// Main runs a package's tests, stops the shared server, and says which goroutines are left.
-func Main(m *testing.M) {
-	status := m.Run()
+// Tests runs a package's tests, and then stops the shared server. A package's TestMain gives it to goleak.
+type Tests struct{ M *testing.M }
+
+// Run runs them.
+func (t Tests) Run() int {
+	status := t.M.Run()
 	if s := shared.server; s != nil {
 		s.process.End()
 		_ = os.RemoveAll(s.Folder)
 	}
-	if status == 0 {
-		if err := goleak.Find(); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			status = 1
-		}
-	}
-	os.Exit(status)
+	return status
 }
 
 // errMissing is that of programs that are not installed here.
