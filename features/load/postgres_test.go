@@ -142,7 +142,7 @@ func TestKilledLoads(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer st.Close()
+	t.Cleanup(func() { _ = st.Close() })
 	reader, err := st.Reader(s.group)
 	if err != nil {
 		t.Fatal(err)

@@ -92,7 +92,7 @@ func TestServerComesUpLater(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer os.RemoveAll(folder)
+	t.Cleanup(func() { _ = os.RemoveAll(folder) })
 	s := open(t, server, Options{Schema: schema, URL: strings.Replace(server.URL, server.Folder, folder, 1)})
 	g := numbers(t, "v", "f")
 	r := readerOf(t, s, g)

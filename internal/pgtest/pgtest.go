@@ -220,7 +220,7 @@ func (s *Postgres) With(t testing.TB, do func(ctx context.Context, c *pgx.Conn))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer c.Close(ctx)
+	defer func() { _ = c.Close(ctx) }()
 	do(ctx, c)
 }
 
