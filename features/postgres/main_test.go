@@ -144,7 +144,7 @@ func sessions(t testing.TB, s *pgtest.Postgres, name string, n int) (pids []int3
 	t.Helper()
 	s.With(t, func(ctx context.Context, c *pgx.Conn) {
 		for {
-			rows, err := c.Query(ctx, "select pid, state from pg_stat_activity where application_name = $1 order by pid", name)
+			rows, err := c.Query(ctx, "select pid, coalesce(state, '') from pg_stat_activity where application_name = $1 order by pid", name)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -50,10 +50,22 @@ type Tests struct{ M *testing.M }
 func (t Tests) Run() int {
 	status := t.M.Run()
 	if s := shared.server; s != nil {
-		s.process.End()
-		_ = os.RemoveAll(s.Folder)
+		s.stop()
 	}
 	return status
+}
+
+// stop has the server end at once. A kill would leave its shared memory behind.
+func (s *Postgres) stop() {
+	_ = s.process.Signal(syscall.SIGQUIT)
+	late := time.NewTimer(startLimit)
+	defer late.Stop()
+	select {
+	case <-s.process.Done():
+	case <-late.C:
+	}
+	s.process.End()
+	_ = os.RemoveAll(s.Folder)
 }
 
 // errMissing is that of programs that are not installed here.
