@@ -3,6 +3,7 @@ package postgres
 import (
 	"errors"
 	"net"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -64,6 +65,7 @@ func newFake(t *testing.T) (f *fake, url string) {
 		}
 		f.mu.Unlock()
 		f.serving.Wait()
+		_ = os.RemoveAll(folder)
 	})
 	return f, "postgres://u@/d?sslmode=disable&host=" + folder
 }
