@@ -3,7 +3,9 @@ package native
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -55,12 +57,16 @@ func NewDecoder(g *store.Group) (*Decoder, error) {
 	return d, nil
 }
 
-// Learn takes a schema that rows may have.
-func (d *Decoder) Learn(s *Schema) {
+// Learn takes a schema that rows may have. It refuses one by whose keys the group's would find other entities' rows.
+func (d *Decoder) Learn(s *Schema) error {
+	if !slices.Equal(s.keys, d.group.Keys) {
+		return fmt.Errorf("view %s is stored by the keys %s, and group %s asks by %s: give it the same keys, in the same order and of the same types",
+			d.group.View, list(s.keys), d.group.Name, list(d.group.Keys))
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.Knows(s.hash) {
-		return
+		return nil
 	}
 	old := *d.plans.Load()
 	if len(old) == maxPlans {
@@ -68,6 +74,15 @@ func (d *Decoder) Learn(s *Schema) {
 	}
 	plans := append(slices.Clip(old), compile(s, d.group))
 	d.plans.Store(&plans)
+	return nil
+}
+
+func list(keys []store.KeyColumn) string {
+	var words []string
+	for _, k := range keys {
+		words = append(words, fmt.Sprintf("%s (%s)", k.Name, k.Type))
+	}
+	return strings.Join(words, ", ")
 }
 
 // Knows tells whether the decoder has learned a schema.

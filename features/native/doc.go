@@ -15,8 +15,9 @@
 // Stores compare the eight bytes of the event time as text and get the order of time, so that "the newer one stays" needs
 // no decoder in Redis or in SQL.
 //
-// A schema record is text: the line "sluice-row 1", then a line for each column: its type, its width, its name. A store
-// keeps each record under its hash. So a reader finds the columns that it wants by name, whatever their order and whatever
+// A schema record is text: the line "sluice-row 1"; a line for each key of an entity: "key", its type, its name; a line for
+// each column: its type, its width, its name. The keys are in the order in which a store.Key has their values, so that a reader
+// that names them in another order is refused, and does not get the rows of others. A store keeps each record under its hash. So a reader finds the columns that it wants by name, whatever their order and whatever
 // others the writer had, and works out once for a schema where each of them lies: no row costs a look-up by name.
 //
 // Invariants: a row that a reader cannot trust (another length or format) is Wrong in each column and never an error of

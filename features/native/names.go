@@ -66,6 +66,9 @@ func ParsePointer(text string) (p Pointer, err error) {
 	return p, nil
 }
 
+// Newest is the latest generation that has been begun.
+func (p Pointer) Newest() uint64 { return max(p.Visible, p.Previous, p.Loading) }
+
 // Begun is the pointer while a load goes on: of a new generation, or of the one that an earlier load left unfinished.
 func (p Pointer) Begun() Pointer {
 	if p.Loading == 0 {

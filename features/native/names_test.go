@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"sluice/features/store"
 	"sluice/internal/tensor"
 )
 
@@ -66,7 +67,7 @@ func TestPointer(t *testing.T) {
 func TestSchemasThatAreNone(t *testing.T) {
 	f := func(want string, columns ...Column) {
 		t.Helper()
-		if _, err := NewSchema(columns); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := NewSchema(id, columns); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v: %v", columns, err)
 		}
 	}
@@ -78,9 +79,37 @@ func TestSchemasThatAreNone(t *testing.T) {
 	f("width 0", Column{Name: "a", Type: tensor.FP32})
 	f("1048576 bytes", Column{Name: "a", Type: tensor.FP64, Width: 1<<17 + 1})
 	f("1048576 bytes", Column{Name: "a", Type: tensor.FP64, Width: 1 << 17}, Column{Name: "b", Type: tensor.Int8, Width: 1})
-	for _, record := range []string{"", "sluice-row 2\nFP32 1 a\n", "sluice-row 1\n", "sluice-row 1\nFP32 1 a", "sluice-row 1\nFP32 a\n", "sluice-row 1\nFP32 01 a\n", "sluice-row 1\nFP33 1 a\n"} {
+	if _, err := NewSchema(nil, []Column{{Name: "a", Type: tensor.FP32, Width: 1}}); err == nil {
+		t.Error("a schema has no keys")
+	}
+	const title, key = "sluice-row 1\n", "key INT64 id\n"
+	for _, record := range []string{
+		"", "sluice-row 2\n" + key + "FP32 1 a\n", title, title + key, title + "FP32 1 a\n", title + "FP32 1 a\n" + key, title + key + "FP32 1 a", title + key + "FP32 a\n",
+		title + key + "FP32 01 a\n", title + key + "FP33 1 a\n", title + "key FP32 id\nFP32 1 a\n", title + key + "key INT64\nFP32 1 a\n",
+	} {
 		if s, err := ParseSchema([]byte(record)); err == nil {
 			t.Errorf("%q is read as %v", record, s)
 		}
+	}
+}
+
+// TestOtherKeysAreRefused gives a reader the schema of rows that are stored by the same keys in another order.
+func TestOtherKeysAreRefused(t *testing.T) {
+	a, b := store.KeyColumn{Name: "a", Type: store.Int64}, store.KeyColumn{Name: "b", Type: store.Int64}
+	g, err := store.NewGroup(store.Group{Name: "g", View: "v", Keys: []store.KeyColumn{a, b}, Columns: []store.Column{{Name: "f", Type: tensor.FP32, Width: 1}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := NewDecoder(g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := NewSchema([]store.KeyColumn{b, a}, []Column{{Name: "f", Type: tensor.FP32, Width: 1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = "view v is stored by the keys b (INT64), a (INT64), and group g asks by a (INT64), b (INT64): give it the same keys, in the same order and of the same types"
+	if err := d.Learn(s); err == nil || err.Error() != want || d.Knows(s.Hash()) {
+		t.Error(err)
 	}
 }

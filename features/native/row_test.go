@@ -52,7 +52,7 @@ func TestGoldenRow(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := schemaOf(t, g)
-	if want := "sluice-row 1\nFP32 1 rate\nINT64 1 gone\nFP16 2 emb\n"; string(s.Record()) != want {
+	if want := "sluice-row 1\nkey INT64 id\nFP32 1 rate\nINT64 1 gone\nFP16 2 emb\n"; string(s.Record()) != want {
 		t.Errorf("the record is %q", s.Record())
 	}
 	var r store.Rows
@@ -185,7 +185,9 @@ func TestAnySubsetInAnyOrder(t *testing.T) {
 		if err != nil || parsed.Hash() != s.Hash() {
 			t.Fatalf("%q is read as %v, %v", s.Record(), parsed, err)
 		}
-		d.Learn(parsed)
+		if err := d.Learn(parsed); err != nil {
+			t.Fatal(err)
+		}
 		var got, want store.Rows
 		got.Reset(read, 1)
 		want.Reset(read, 1)
@@ -219,12 +221,13 @@ func TestDecoderForgets(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i := range 2 * maxPlans {
-		s, err := NewSchema([]Column{{Name: fmt.Sprint(i), Type: tensor.FP32, Width: 1}})
+		s, err := NewSchema(id, []Column{{Name: fmt.Sprint(i), Type: tensor.FP32, Width: 1}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		d.Learn(s)
-		d.Learn(s)
+		if err := errors.Join(d.Learn(s), d.Learn(s)); err != nil {
+			t.Fatal(err)
+		}
 		if !d.Knows(s.Hash()) || len(*d.plans.Load()) > maxPlans {
 			t.Fatalf("%d plans after schema %d", len(*d.plans.Load()), i)
 		}
@@ -303,8 +306,10 @@ func FuzzDecode(f *testing.F) {
 			t.Fatal(err)
 		}
 		if s, err := ParseSchema(record); err == nil {
-			d.Learn(s)
-			if again, err := NewSchema(s.Columns()); err != nil || !bytes.Equal(again.Record(), record) {
+			if same := slices.Equal(s.Keys(), id); (d.Learn(s) == nil) != same {
+				t.Fatalf("a schema of the keys %v is learned, or not", s.Keys())
+			}
+			if again, err := NewSchema(s.Keys(), s.Columns()); err != nil || !bytes.Equal(again.Record(), record) {
 				t.Fatalf("%q is written as %q, %v", record, again.Record(), err)
 			}
 		}
