@@ -1,0 +1,181 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"os"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/redis/rueidis"
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"sluice/features/native"
+	"sluice/features/store"
+	"sluice/internal/cputime"
+)
+
+// The size of a read: entities, and features of each.
+const (
+	benchKeys     = 50
+	benchFeatures = 100
+)
+
+// side is one of two ways to the same bytes.
+type side struct {
+	name string
+	read func(ctx context.Context) error
+	wall time.Duration
+	cpu  time.Duration
+}
+
+// BenchmarkRead holds reads against what rueidis alone takes for the same replies, with nothing decoded. Both go in turns, so that the
+// ratios of a run are of one machine in one state.
+func BenchmarkRead(b *testing.B) {
+	for _, layout := range []Layout{Feast, Native} {
+		b.Run(string(layout), func(b *testing.B) {
+			ours, bare := sides(b, layout)
+			ctx := context.Background()
+			for _, s := range []*side{bare, ours} { // connections are made, pools filled
+				for range 20 {
+					if err := s.read(ctx); err != nil {
+						b.Fatal(err)
+					}
+				}
+			}
+			for b.Loop() {
+				for _, s := range []*side{bare, ours} {
+					wall, cpu := time.Now(), processCPU(b)
+					for range 20 {
+						if err := s.read(ctx); err != nil {
+							b.Fatal(err)
+						}
+					}
+					s.wall += time.Since(wall)
+					s.cpu += processCPU(b) - cpu
+				}
+			}
+			n := float64(b.N) * 20
+			b.ReportMetric(float64(bare.wall.Microseconds())/n, "bare-µs/read")
+			b.ReportMetric(float64(ours.wall.Microseconds())/n, "ours-µs/read")
+			b.ReportMetric(float64(ours.wall)/float64(bare.wall), "time-ratio")
+			b.ReportMetric(float64(ours.cpu)/float64(bare.cpu), "cpu-ratio")
+			b.ReportMetric(testing.AllocsPerRun(20, func() { _ = bare.read(ctx) }), "bare-allocs/read")
+			b.ReportMetric(testing.AllocsPerRun(20, func() { _ = ours.read(ctx) }), "ours-allocs/read")
+			b.ReportMetric(0, "ns/op") // of both together: it says nothing
+		})
+	}
+}
+
+func processCPU(b *testing.B) time.Duration {
+	b.Helper()
+	cpu, err := cputime.Process(os.Getpid())
+	if err != nil {
+		b.Fatal(err)
+	}
+	return cpu
+}
+
+// sides fills a real server, and gives the two ways to read from it.
+func sides(t testing.TB, layout Layout) (ours, bare *side) {
+	t.Helper()
+	address := realServer(t).address
+	o := Options{Addresses: []string{address}, Layout: layout, Project: "p", Poll: time.Millisecond}
+	s := open(t, o)
+	var columns []store.Column
+	for i := range benchFeatures {
+		columns = append(columns, float("feature_with_a_long_name_"+strconv.Itoa(i)))
+	}
+	g := group(t, "v", byID, columns...)
+	var keys []store.Key
+	for i := range benchKeys {
+		keys = append(keys, id(int64(1000+i)))
+	}
+	r := reader(t, s, g)
+	bareClient := client(t, address)
+	var commands func(b rueidis.Builder, to []rueidis.Completed) []rueidis.Completed
+	if layout == Feast {
+		commands = fillHashes(t, s, r.(*hashes), keys)
+	} else {
+		commands = fillRows(t, address, g, r, keys)
+	}
+	var rows store.Rows
+	ours = &side{name: "ours", read: func(ctx context.Context) error {
+		rows.Reset(g, len(keys))
+		err := r.Read(ctx, r.Generation(), keys, &rows)
+		if err == nil && rows.States(len(keys) - 1)[benchFeatures-1] != store.Present {
+			return errors.New("a value is missing")
+		}
+		return err
+	}}
+	var to []rueidis.Completed
+	bare = &side{name: "bare", read: func(ctx context.Context) error {
+		to = commands(bareClient.B(), to[:0])
+		for _, reply := range bareClient.DoMulti(ctx, to...) {
+			if err := reply.Error(); err != nil {
+				return err
+			}
+		}
+		return nil
+	}}
+	return ours, bare
+}
+
+func client(t testing.TB, address string) rueidis.Client {
+	t.Helper()
+	o := Options{Addresses: []string{address}}
+	c, err := rueidis.NewClient(rueidis.ClientOption{
+		InitAddress: []string{address}, DisableCache: true, ForceSingleClient: true, AlwaysPipelining: os.Getenv("BP") != "", DialCtxFn: o.client(context.Background(), 1).DialCtxFn,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	return c
+}
+
+func fillHashes(t testing.TB, s *Store, r *hashes, keys []store.Key) func(rueidis.Builder, []rueidis.Completed) []rueidis.Completed {
+	t.Helper()
+	c := *s.narrow.client.Load()
+	var names []string
+	for _, k := range keys {
+		name := string(r.layout.key(nil, k))
+		names = append(names, name)
+		set := c.B().Hset().Key(name).FieldValue()
+		for i, field := range r.fields {
+			value := protowire.AppendFixed32(protowire.AppendTag(nil, 6, protowire.Fixed32Type), 0x3f000000+uint32(i))
+			set = set.FieldValue(field, string(value))
+		}
+		if err := c.Do(patient(t), set.Build()).Error(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return func(b rueidis.Builder, to []rueidis.Completed) []rueidis.Completed {
+		for _, name := range names {
+			to = append(to, b.Hmget().Key(name).Field(r.fields...).Build())
+		}
+		return to
+	}
+}
+
+func fillRows(t testing.TB, address string, g *store.Group, r store.Reader, keys []store.Key) func(rueidis.Builder, []rueidis.Completed) []rueidis.Completed {
+	t.Helper()
+	var all []int64
+	var names []string
+	for i, k := range keys {
+		all = append(all, int64(1000+i))
+		names = append(names, string(native.AppendRowPrefix(nil, g.View, 1))+string(k))
+	}
+	loaded(t, writer(t, address), "bench", g, written(t, g, 1, func(id int64) []float64 {
+		values := make([]float64, benchFeatures)
+		for i := range values {
+			values[i] = float64(id) / float64(i+1)
+		}
+		return values
+	}, all...))
+	sees(t, r, 1)
+	return func(b rueidis.Builder, to []rueidis.Completed) []rueidis.Completed {
+		return append(to, b.Mget().Key(names...).Build())
+	}
+}
