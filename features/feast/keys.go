@@ -14,7 +14,7 @@ import (
 // KeyLayout is the form of an entity's key.
 type KeyLayout uint8
 
-// The layouts: Feast's versions 3 (its default) and 2 of the serialization, and the protobuf message of Feast 0.10, which
+// The layouts: Feast's versions 3 (its default) and 2 of the form, and the protobuf message of Feast 0.10, which
 // Merlin writes.
 const (
 	V3 KeyLayout = iota

@@ -27,43 +27,43 @@ func TestPut(t *testing.T) {
 	}
 	number, list := col("", tensor.FP32, 1), col("", tensor.FP64, 2)
 	f(number, "", nil)
-	f(number, "980100", nil)                     // null
-	f(number, "980101", nil)                     // null, not of the enumeration
-	f(number, "350000003f", float32(.5))         // float
-	f(number, "350000c07f", nil)                 // NaN
-	f(number, "1801", float32(1))                // int32
-	f(number, "18ffffffff0f", float32(-1))       // int32 whose sign was not extended
-	f(number, "3880808000", float32(0))          // bool, in more bytes than it needs
-	f(number, "4080808080808080808001", nil)     // not a time
-	f(number, "120131", wrong{})                 // a string of a digit
-	f(number, "0a00", wrong{})                   // no bytes
+	f(number, "980100", nil)                         // null
+	f(number, "980101", nil)                         // null, not of the enumeration
+	f(number, "350000003f", float32(.5))             // float
+	f(number, "350000c07f", nil)                     // NaN
+	f(number, "1801", float32(1))                    // int32
+	f(number, "18ffffffff0f", float32(-1))           // int32 whose sign was not extended
+	f(number, "3880808000", float32(0))              // bool, in more bytes than it needs
+	f(number, "4080808080808080808001", nil)         // not a time
+	f(number, "120131", wrong{})                     // a string of a digit
+	f(number, "0a00", wrong{})                       // no bytes
 	f(number, "82010a0a080000003f000000bf", wrong{}) // a list
-	f(number, "a2010101", wrong{})               // a kind that is not known
-	f(number, "a20101013500000040", float32(2))  // an unknown field before
-	f(number, "3500000040a2010101", float32(2))  // and behind
-	f(number, "98060135000000401802", float32(2)) // two of the oneof: the last
-	f(number, "35000000", wrong{})               // cut
-	f(number, "1a0101", wrong{})                 // an int32 with the wire type of bytes
-	f(number, "ffffffffffffffffffffff", wrong{}) // no tag
-	f(col("", tensor.Int8, 1), "188001", wrong{}) // 128
-	f(list, "6a040a020102", []float64{1, 2})     // int32, packed
-	f(list, "6a0408010802", []float64{1, 2})     // int32, one by one
-	f(list, "6a0508010a0102", []float64{1, 2})   // both
+	f(number, "a2010101", wrong{})                   // a kind that is not known
+	f(number, "a20101013500000040", float32(2))      // an unknown field before
+	f(number, "3500000040a2010101", float32(2))      // and behind
+	f(number, "98060135000000401802", float32(2))    // two of the oneof: the last
+	f(number, "35000000", wrong{})                   // cut
+	f(number, "1a0101", wrong{})                     // an int32 with the wire type of bytes
+	f(number, "ffffffffffffffffffffff", wrong{})     // no tag
+	f(col("", tensor.Int8, 1), "188001", wrong{})    // 128
+	f(list, "6a040a020102", []float64{1, 2})         // int32, packed
+	f(list, "6a0408010802", []float64{1, 2})         // int32, one by one
+	f(list, "6a0508010a0102", []float64{1, 2})       // both
 	f(list, "7214120108080108800110011001", wrong{})
 	f(list, "720712010808010802", []float64{1, 2}) // an unknown field in it
 	f(list, "7a120a10000000000000f03f0000000000000040", []float64{1, 2})
 	f(list, "7a1209000000000000f03f090000000000000040", []float64{1, 2})
 	f(list, "82010a0d0000803f0d00000040", []float64{1, 2})
 	f(list, "82010a0a080000803f0000c07f", []float64{1, math.Float64frombits(0x7ff8000000000000)}) // NaN in a list stays
-	f(list, "8a01040a020105", []float64{1, 1})   // bool
-	f(list, "92010e0a0c80808080808080808001" + "8001", []float64{math.Float64frombits(0x7ff8000000000001), 128})
-	f(list, "6a030a0101", wrong{})               // short
-	f(list, "6a050a03010203", wrong{})           // long
-	f(list, "6a040a030102", wrong{})             // cut
-	f(list, "7a0a0a08000000000000f0", wrong{})   // cut
-	f(list, "6a05080109000000", wrong{})         // another wire type, cut
+	f(list, "8a01040a020105", []float64{1, 1})                                                    // bool
+	f(list, "92010e0a0c80808080808080808001"+"8001", []float64{math.Float64frombits(0x7ff8000000000001), 128})
+	f(list, "6a030a0101", wrong{})             // short
+	f(list, "6a050a03010203", wrong{})         // long
+	f(list, "6a040a030102", wrong{})           // cut
+	f(list, "7a0a0a08000000000000f0", wrong{}) // cut
+	f(list, "6a05080109000000", wrong{})       // another wire type, cut
 	f(list, "6a0b080109000000000000f03f", wrong{})
-	f(list, "350000003f", wrong{})               // a number
+	f(list, "350000003f", wrong{}) // a number
 	f(list, "820100", nil)
 }
 
@@ -79,10 +79,10 @@ func TestTime(t *testing.T) {
 	f("0880e2cfaa06108094ef3a", 1700000000e9+123456000)
 	f("108094ef3a0880e2cfaa06", 1700000000e9+123456000)
 	f("08ffffffffffffffffff01", -1e9)
-	f("0880e2cfaa061a0101", 1700000000e9)     // an unknown field
-	f("0880e2cfaa", 0)                        // cut
-	f("08808080808080808080011080", 0)        // cut
-	f("08ffffffffffffffff7f", 0)              // beyond what nanoseconds hold
+	f("0880e2cfaa061a0101", 1700000000e9)      // an unknown field
+	f("0880e2cfaa", 0)                         // cut
+	f("08808080808080808080011080", 0)         // cut
+	f("08ffffffffffffffff7f", 0)               // beyond what nanoseconds hold
 	f("0880e2cfaa0610ffffffffffffffffff01", 0) // nanoseconds below 0
 }
 

@@ -31,7 +31,9 @@ func CheckName(view string) error {
 func PointerName(view string) string { return view + ":generation" }
 
 // SchemaName is where a store keeps the record of a schema.
-func SchemaName(view string, schema uint32) string { return fmt.Sprintf("%s:schema:%08x", view, schema) }
+func SchemaName(view string, schema uint32) string {
+	return fmt.Sprintf("%s:schema:%08x", view, schema)
+}
 
 // AppendRowPrefix appends what stands before the key of an entity, in a store with one space of names for all.
 func AppendRowPrefix(dst []byte, view string, generation uint64) []byte {
@@ -68,6 +70,17 @@ func ParsePointer(text string) (p Pointer, err error) {
 
 // Newest is the latest generation that has been begun.
 func (p Pointer) Newest() uint64 { return max(p.Visible, p.Previous, p.Loading) }
+
+// Oldest is the earliest generation that is kept; 0 before the first load has begun.
+func (p Pointer) Oldest() uint64 {
+	oldest := p.Newest()
+	for _, kept := range [...]uint64{p.Visible, p.Previous} {
+		if kept != 0 {
+			oldest = min(oldest, kept)
+		}
+	}
+	return oldest
+}
 
 // Begun is the pointer while a load goes on: of a new generation, or of the one that an earlier load left unfinished.
 func (p Pointer) Begun() Pointer {

@@ -17,7 +17,7 @@ const (
 	maxColumns  = 16 << 10
 	maxRowBytes = 1 << 20
 
-	maxKeys     = 16
+	maxKeys = 16
 
 	recordTitle = "sluice-row 1"
 	keyWord     = "key"

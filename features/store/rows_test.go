@@ -11,8 +11,11 @@ import (
 
 func TestRowsConvert(t *testing.T) {
 	g, err := NewGroup(Group{Name: "g", Keys: []KeyColumn{{"id", Int64}}, Columns: []Column{
-		{Name: "f", Type: tensor.FP32, Width: 1}, {Name: "i", Type: tensor.Int8, Width: 1}, {Name: "u", Type: tensor.Uint64, Width: 1},
-		{Name: "b", Type: tensor.Bool, Width: 1}, {Name: "l", Type: tensor.FP64, Width: 2},
+		{Name: "f", Type: tensor.FP32, Width: 1},
+		{Name: "i", Type: tensor.Int8, Width: 1},
+		{Name: "u", Type: tensor.Uint64, Width: 1},
+		{Name: "b", Type: tensor.Bool, Width: 1},
+		{Name: "l", Type: tensor.FP64, Width: 2},
 	}})
 	if err != nil || g.RowBytes() != 4+1+8+1+16 {
 		t.Fatal(g, err)

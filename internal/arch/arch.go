@@ -48,6 +48,7 @@ var layers = [][]string{
 	{"internal/oip/wire", "internal/oip/target", "internal/oip/v1", "internal/oip", "internal/oip/client"},
 	{"predlog/table", "predlog", "predlog/query", "predlog/replay"},
 	{"gateway/http/loop", "gateway", "gateway/http/wire", "gateway/http", "gateway/http/admin"},
+	{"features/store", "features/feast", "features/native", "features/redis", "features/postgres", "features/embedded", "features/spec", "features", "features/fill", "features/load"},
 }
 
 // joiners are the folders of the floor above the stages.
@@ -81,6 +82,9 @@ var reserved = map[string][]string{
 	"github.com/parquet-go/parquet-go":    {"predlog/table"},
 	"github.com/prometheus/procfs":        {"loadtest/watch", "bench"},
 	"github.com/goccy/go-yaml":            {"config", "models", "plan/study", "compare/price"},
+	"go.etcd.io/bbolt":                    {"features/embedded"},
+	"modernc.org/sqlite":                  {"features/embedded"},
+	"github.com/twmb/murmur3":             {"features/feast"},
 	"pgregory.net/rapid":                  {},
 	"go.uber.org/goleak":                  {},
 	"github.com/stretchr/testify":         {},
