@@ -1,7 +1,6 @@
 package native
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
@@ -42,8 +41,9 @@ type step struct {
 	bit        int
 	column     int
 	kind       tensor.DataType
-	// plain is a single FP32 that stays one: most columns are, and they are moved without a call.
+	// plain is a single FP32 that stays one. Most columns are; run is how many of them the step moves at once.
 	plain bool
+	run   int
 }
 
 // NewDecoder makes a decoder that knows the schema in which the group itself would be stored.
@@ -117,6 +117,7 @@ func compile(s *Schema, g *store.Group) *plan {
 		}
 		to += c.Size()
 	}
+	p.steps = joined(p.steps)
 	return p
 }
 
@@ -140,17 +141,10 @@ func (d *Decoder) Decode(into *store.Rows, key int, row []byte) error {
 	data, states := into.Row(key), into.States(key)
 	for i := range p.steps {
 		s := &p.steps[i]
-		if row[headerBytes+s.bit/8]&(1<<(s.bit%8)) == 0 {
-			continue
-		}
-		if !s.plain {
+		if s.plain {
+			s.move(row, data, states)
+		} else if row[headerBytes+s.bit/8]&(1<<(s.bit%8)) != 0 {
 			into.SetRaw(key, s.column, s.kind, row[s.from:s.from+s.size])
-			continue
-		}
-		const sign, infinity = 1 << 31, 0x7f800000
-		if v := binary.LittleEndian.Uint32(row[s.from:]); v&^sign <= infinity { // what is more is NaN
-			binary.LittleEndian.PutUint32(data[s.to:], v)
-			states[s.column] = store.Present
 		}
 	}
 	return nil
