@@ -1,6 +1,7 @@
 package native
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
@@ -31,19 +32,23 @@ type Decoder struct {
 type plan struct {
 	hash  uint32
 	bytes int
+	runs  []run
 	steps []step
 }
 
-// step moves one column.
+// run moves columns of single FP32 that follow each other in the stored row and in the group's, and stay FP32. Most columns
+// are such, and a group mostly names them in the order of the writer: a row of 100 takes a third of the time of 100 steps.
+type run struct {
+	from, to    int // in the stored row, in the group's row
+	bit, column int
+	columns     int
+}
+
+// step moves one column of another kind.
 type step struct {
-	from, size int // in the stored row
-	to         int // in the group's row
-	bit        int
-	column     int
-	kind       tensor.DataType
-	// plain is a single FP32 that stays one. Most columns are; run is how many of them the step moves at once.
-	plain bool
-	run   int
+	from, size  int // in the stored row
+	bit, column int
+	kind        tensor.DataType
 }
 
 // NewDecoder makes a decoder that knows the schema in which the group itself would be stored.
@@ -109,16 +114,26 @@ func compile(s *Schema, g *store.Group) *plan {
 	for column := range g.Columns {
 		c := &g.Columns[column]
 		if bit, stored := at[c.Name]; stored {
-			kept := s.columns[bit]
-			p.steps = append(p.steps, step{
-				from: from[bit], size: kept.Width * kept.Type.Size(), to: to, bit: bit, column: column, kind: kept.Type,
-				plain: kept.Type == tensor.FP32 && c.Type == tensor.FP32 && kept.Width == 1 && c.Width == 1,
-			})
+			p.add(s.columns[bit], c, run{from[bit], to, bit, column, 1})
 		}
 		to += c.Size()
 	}
-	p.steps = joined(p.steps)
 	return p
+}
+
+// add plans the move of a column, which a run of one column describes.
+func (p *plan) add(kept Column, c *store.Column, r run) {
+	if kept.Type != tensor.FP32 || c.Type != tensor.FP32 || kept.Width != 1 || c.Width != 1 {
+		p.steps = append(p.steps, step{from: r.from, size: kept.Width * kept.Type.Size(), bit: r.bit, column: r.column, kind: kept.Type})
+		return
+	}
+	if n := len(p.runs); n > 0 {
+		if last := &p.runs[n-1]; last.bit+last.columns == r.bit && last.column+last.columns == r.column {
+			last.columns++
+			return
+		}
+	}
+	p.runs = append(p.runs, r)
 }
 
 // Decode puts a stored row into row number key of rows, which are of the decoder's group. Columns that the schema does not
@@ -139,15 +154,32 @@ func (d *Decoder) Decode(into *store.Rows, key int, row []byte) error {
 	}
 	into.SetTime(key, ns)
 	data, states := into.Row(key), into.States(key)
+	for i := range p.runs {
+		p.runs[i].move(row, data, states)
+	}
 	for i := range p.steps {
-		s := &p.steps[i]
-		if s.plain {
-			s.move(row, data, states)
-		} else if row[headerBytes+s.bit/8]&(1<<(s.bit%8)) != 0 {
+		if s := &p.steps[i]; present(row, s.bit) {
 			into.SetRaw(key, s.column, s.kind, row[s.from:s.from+s.size])
 		}
 	}
 	return nil
+}
+
+func present(row []byte, bit int) bool { return row[headerBytes+bit/8]>>(bit%8)&1 != 0 }
+
+func (r *run) move(row, data []byte, states []store.State) {
+	const size, sign, infinity = 4, 1 << 31, 0x7f800000
+	cells := data[r.to : r.to+size*r.columns]
+	copy(cells, row[r.from:])
+	states = states[r.column : r.column+r.columns]
+	for i := range states {
+		cell := cells[size*i : size*i+size]
+		if !present(row, r.bit+i) || binary.LittleEndian.Uint32(cell)&^sign > infinity { // what is more is NaN
+			clear(cell)
+			continue
+		}
+		states[i] = store.Present
+	}
 }
 
 func setWrong(into *store.Rows, key int) {

@@ -47,8 +47,11 @@ var layers = [][]string{
 	{"models/bundle", "models/roles", "models/inputs", "models/trial", "models/gates", "models", "models/review"},
 	{"internal/oip/wire", "internal/oip/target", "internal/oip/v1", "internal/oip", "internal/oip/client"},
 	{"predlog/table", "predlog", "predlog/query", "predlog/replay"},
+	{
+		"features/store", "features/feast", "features/native", "features/redis", "features/postgres", "features/embedded", "features/spec",
+		"features", "features/fill", "features/load",
+	},
 	{"gateway/http/loop", "gateway", "gateway/http/wire", "gateway/http", "gateway/http/admin"},
-	{"features/store", "features/feast", "features/native", "features/redis", "features/postgres", "features/embedded", "features/spec", "features", "features/fill", "features/load"},
 }
 
 // joiners are the folders of the floor above the stages.
