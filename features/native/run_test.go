@@ -83,3 +83,29 @@ func TestRuns(t *testing.T) {
 		}
 	}
 }
+
+func TestNaNIsFound(t *testing.T) {
+	f := func(bits uint32, want bool) {
+		t.Helper()
+		for n := 1; n < 6; n++ {
+			for at := range n {
+				b := make([]byte, 4*n)
+				for i := range n {
+					binary.LittleEndian.PutUint32(b[4*i:], math.Float32bits(-1.5))
+				}
+				binary.LittleEndian.PutUint32(b[4*at:], bits)
+				if got := anyNaN(b); got != want {
+					t.Errorf("%08x at %d of %d: %t", bits, at, n, got)
+				}
+			}
+		}
+	}
+	f(0, false)
+	f(sign, false)
+	f(infinity, false)
+	f(sign|infinity, false)
+	f(infinity+1, true)
+	f(sign|infinity+1, true)
+	f(1<<32-1, true)
+	f(infinity-1, false)
+}

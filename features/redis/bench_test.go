@@ -3,8 +3,10 @@ package redis
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"strconv"
+	"sync"
 	"testing"
 	"time"
 
@@ -24,48 +26,57 @@ const (
 
 // side is one of two ways to the same bytes.
 type side struct {
-	name string
-	read func(ctx context.Context) error
-	wall time.Duration
-	cpu  time.Duration
+	reads []func(ctx context.Context) error // by caller
+	wall  time.Duration
+	cpu   time.Duration
 }
 
 // BenchmarkRead holds reads against what rueidis alone takes for the same replies, with nothing decoded. Both go in turns, so that the
 // ratios of a run are of one machine in one state.
 func BenchmarkRead(b *testing.B) {
 	for _, layout := range []Layout{Feast, Native} {
-		b.Run(string(layout), func(b *testing.B) {
-			ours, bare := sides(b, layout)
-			ctx := context.Background()
-			for _, s := range []*side{bare, ours} { // connections are made, pools filled
-				for range 20 {
-					if err := s.read(ctx); err != nil {
-						b.Fatal(err)
-					}
+		for _, callers := range []int{1, 8} {
+			b.Run(fmt.Sprintf("%s/callers=%d", layout, callers), func(b *testing.B) { compare(b, layout, callers) })
+		}
+	}
+}
+
+func compare(b *testing.B, layout Layout, callers int) {
+	const reads = 10 // of a caller in a turn
+	ours, bare := sides(b, layout, callers)
+	ours.turn(b, reads) // connections are made, pools filled
+	bare.turn(b, reads)
+	ours.wall, ours.cpu, bare.wall, bare.cpu = 0, 0, 0, 0
+	for b.Loop() {
+		bare.turn(b, reads)
+		ours.turn(b, reads)
+	}
+	n := float64(b.N * reads * callers)
+	b.ReportMetric(float64(bare.wall.Microseconds())/n, "bare-µs/read")
+	b.ReportMetric(float64(ours.wall.Microseconds())/n, "ours-µs/read")
+	b.ReportMetric(float64(ours.wall)/float64(bare.wall), "time-ratio")
+	b.ReportMetric(float64(bare.cpu.Microseconds())/n, "bare-cpu-µs/read")
+	b.ReportMetric(float64(ours.cpu)/float64(bare.cpu), "cpu-ratio")
+	b.ReportMetric(0, "ns/op") // of both together: it says nothing
+}
+
+// turn has each caller read a few times.
+func (s *side) turn(b *testing.B, reads int) {
+	b.Helper()
+	wall, cpu := time.Now(), processCPU(b)
+	var all sync.WaitGroup
+	for _, read := range s.reads {
+		all.Go(func() {
+			for range reads {
+				if err := read(context.Background()); err != nil {
+					b.Error(err)
 				}
 			}
-			for b.Loop() {
-				for _, s := range []*side{bare, ours} {
-					wall, cpu := time.Now(), processCPU(b)
-					for range 20 {
-						if err := s.read(ctx); err != nil {
-							b.Fatal(err)
-						}
-					}
-					s.wall += time.Since(wall)
-					s.cpu += processCPU(b) - cpu
-				}
-			}
-			n := float64(b.N) * 20
-			b.ReportMetric(float64(bare.wall.Microseconds())/n, "bare-µs/read")
-			b.ReportMetric(float64(ours.wall.Microseconds())/n, "ours-µs/read")
-			b.ReportMetric(float64(ours.wall)/float64(bare.wall), "time-ratio")
-			b.ReportMetric(float64(ours.cpu)/float64(bare.cpu), "cpu-ratio")
-			b.ReportMetric(testing.AllocsPerRun(20, func() { _ = bare.read(ctx) }), "bare-allocs/read")
-			b.ReportMetric(testing.AllocsPerRun(20, func() { _ = ours.read(ctx) }), "ours-allocs/read")
-			b.ReportMetric(0, "ns/op") // of both together: it says nothing
 		})
 	}
+	all.Wait()
+	s.wall += time.Since(wall)
+	s.cpu += processCPU(b) - cpu
 }
 
 func processCPU(b *testing.B) time.Duration {
@@ -78,7 +89,7 @@ func processCPU(b *testing.B) time.Duration {
 }
 
 // sides fills a real server, and gives the two ways to read from it.
-func sides(t testing.TB, layout Layout) (ours, bare *side) {
+func sides(t testing.TB, layout Layout, callers int) (ours, bare *side) {
 	t.Helper()
 	address := realServer(t).address
 	o := Options{Addresses: []string{address}, Layout: layout, Project: "p", Poll: time.Millisecond}
@@ -100,25 +111,28 @@ func sides(t testing.TB, layout Layout) (ours, bare *side) {
 	} else {
 		commands = fillRows(t, address, g, r, keys)
 	}
-	var rows store.Rows
-	ours = &side{name: "ours", read: func(ctx context.Context) error {
-		rows.Reset(g, len(keys))
-		err := r.Read(ctx, r.Generation(), keys, &rows)
-		if err == nil && rows.States(len(keys) - 1)[benchFeatures-1] != store.Present {
-			return errors.New("a value is missing")
-		}
-		return err
-	}}
-	var to []rueidis.Completed
-	bare = &side{name: "bare", read: func(ctx context.Context) error {
-		to = commands(bareClient.B(), to[:0])
-		for _, reply := range bareClient.DoMulti(ctx, to...) {
-			if err := reply.Error(); err != nil {
-				return err
+	ours, bare = &side{}, &side{}
+	for range callers {
+		var rows store.Rows
+		ours.reads = append(ours.reads, func(ctx context.Context) error {
+			rows.Reset(g, len(keys))
+			err := r.Read(ctx, r.Generation(), keys, &rows)
+			if err == nil && rows.States(len(keys) - 1)[benchFeatures-1] != store.Present {
+				return errors.New("a value is missing")
 			}
-		}
-		return nil
-	}}
+			return err
+		})
+		var to []rueidis.Completed
+		bare.reads = append(bare.reads, func(ctx context.Context) error {
+			to = commands(bareClient.B(), to[:0])
+			for _, reply := range bareClient.DoMulti(ctx, to...) {
+				if err := reply.Error(); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
 	return ours, bare
 }
 
@@ -126,7 +140,7 @@ func client(t testing.TB, address string) rueidis.Client {
 	t.Helper()
 	o := Options{Addresses: []string{address}}
 	c, err := rueidis.NewClient(rueidis.ClientOption{
-		InitAddress: []string{address}, DisableCache: true, ForceSingleClient: true, AlwaysPipelining: os.Getenv("BP") != "", DialCtxFn: o.client(context.Background(), 1).DialCtxFn,
+		InitAddress: []string{address}, DisableCache: true, ForceSingleClient: true, AlwaysPipelining: true, DialCtxFn: o.client(context.Background(), 1).DialCtxFn,
 	})
 	if err != nil {
 		t.Fatal(err)
