@@ -92,7 +92,7 @@ func processCPU(b *testing.B) time.Duration {
 func sides(t testing.TB, layout Layout, callers int) (ours, bare *side) {
 	t.Helper()
 	address := realServer(t).address
-	o := Options{Addresses: []string{address}, Layout: layout, Project: "p", Poll: time.Millisecond}
+	o := Options{Addresses: []string{address}, Layout: layout, Project: "p", Connections: min(2, callers)}
 	s := open(t, o)
 	var columns []store.Column
 	for i := range benchFeatures {
@@ -103,13 +103,16 @@ func sides(t testing.TB, layout Layout, callers int) (ours, bare *side) {
 	for i := range benchKeys {
 		keys = append(keys, id(int64(1000+i)))
 	}
-	r := reader(t, s, g)
 	bareClient := client(t, address)
 	var commands func(b rueidis.Builder, to []rueidis.Completed) []rueidis.Completed
-	if layout == Feast {
-		commands = fillHashes(t, s, r.(*hashes), keys)
+	if layout == Native {
+		commands = fillRows(t, address, g, keys)
+	}
+	r := reader(t, s, g)
+	if layout == Native {
+		sees(t, r, 1)
 	} else {
-		commands = fillRows(t, address, g, r, keys)
+		commands = fillHashes(t, s, r.(*hashes), keys)
 	}
 	ours, bare = &side{}, &side{}
 	for range callers {
@@ -173,7 +176,7 @@ func fillHashes(t testing.TB, s *Store, r *hashes, keys []store.Key) func(rueidi
 	}
 }
 
-func fillRows(t testing.TB, address string, g *store.Group, r store.Reader, keys []store.Key) func(rueidis.Builder, []rueidis.Completed) []rueidis.Completed {
+func fillRows(t testing.TB, address string, g *store.Group, keys []store.Key) func(rueidis.Builder, []rueidis.Completed) []rueidis.Completed {
 	t.Helper()
 	var all []int64
 	var names []string
@@ -188,7 +191,6 @@ func fillRows(t testing.TB, address string, g *store.Group, r store.Reader, keys
 		}
 		return values
 	}, all...))
-	sees(t, r, 1)
 	return func(b rueidis.Builder, to []rueidis.Completed) []rueidis.Completed {
 		return append(to, b.Mget().Key(names...).Build())
 	}

@@ -92,15 +92,10 @@ func (c *cluster) must(node int, args ...string) string {
 
 func (c *cluster) until(node int, want string, args ...string) {
 	c.t.Helper()
-	for until := time.Now().Add(patience); ; {
+	until(c.t, want, func() bool {
 		out, _ := c.cli(node, args...)
-		if strings.Contains(out, want) {
-			return
-		}
-		if time.Now().After(until) {
-			c.t.Fatal(args, out)
-		}
-	}
+		return strings.Contains(out, want)
+	})
 }
 
 // move moves the slot of a key, with all keys in it, from one node to another, as a resharding does. Between the steps readers

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"syscall"
 	"testing"
@@ -26,6 +27,16 @@ func patient(t testing.TB) context.Context {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	t.Cleanup(cancel)
 	return ctx
+}
+
+// until waits for something that happens soon.
+func until(t testing.TB, what string, happened func() bool) {
+	t.Helper()
+	for end := time.Now().Add(patience); !happened(); runtime.Gosched() {
+		if time.Now().After(end) {
+			t.Fatal("it does not come: ", what)
+		}
+	}
 }
 
 // open makes a store and waits until it is connected.
@@ -200,8 +211,8 @@ func (p *proxy) cut() {
 	p.conns = nil
 }
 
-// server is a real redis-server.
-type server struct {
+// process is a real redis-server.
+type process struct {
 	t       testing.TB
 	address string
 	args    []string
@@ -209,7 +220,7 @@ type server struct {
 }
 
 // realServer starts a redis-server on a Unix socket, or on a port with other arguments.
-func realServer(t testing.TB, args ...string) *server {
+func realServer(t testing.TB, args ...string) *process {
 	t.Helper()
 	if _, err := exec.LookPath("redis-server"); err != nil {
 		t.Skip("redis-server is not installed")
@@ -219,7 +230,7 @@ func realServer(t testing.TB, args ...string) *server {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	s := &server{t: t, address: filepath.Join(dir, "s"), args: append([]string{
+	s := &process{t: t, address: filepath.Join(dir, "s"), args: append([]string{
 		"--port", "0", "--unixsocket", filepath.Join(dir, "s"), "--dir", dir, "--save", "", "--appendonly", "no",
 	}, args...)}
 	s.start()
@@ -227,7 +238,7 @@ func realServer(t testing.TB, args ...string) *server {
 	return s
 }
 
-func (s *server) start() {
+func (s *process) start() {
 	s.t.Helper()
 	p, err := child.Start(exec.Command("redis-server", s.args...))
 	if err != nil {
@@ -236,9 +247,9 @@ func (s *server) start() {
 	s.process = p
 }
 
-func (s *server) kill() { s.process.End() }
+func (s *process) kill() { s.process.End() }
 
-func (s *server) signal(of syscall.Signal) {
+func (s *process) signal(of syscall.Signal) {
 	s.t.Helper()
 	if err := s.process.Signal(of); err != nil {
 		s.t.Fatal(err)

@@ -79,11 +79,7 @@ func loaded(t testing.TB, w *Writer, source string, g *store.Group, rows []store
 // sees waits until a reader sees a generation.
 func sees(t testing.TB, r store.Reader, generation uint64) {
 	t.Helper()
-	for until := time.Now().Add(patience); r.Generation() != generation; {
-		if time.Now().After(until) {
-			t.Fatalf("generation %d is visible, want %d", r.Generation(), generation)
-		}
-	}
+	until(t, fmt.Sprint("generation ", generation), func() bool { return r.Generation() == generation })
 }
 
 func has(t testing.TB, r store.Reader, g *store.Group, generation uint64, key int64, want ...float64) {
@@ -110,15 +106,11 @@ func TestGenerations(t *testing.T) {
 
 	var rows store.Rows
 	rows.Reset(g, 1)
-	for until := time.Now().Add(patience); ; {
-		err := r.Read(patient(t), r.Generation(), ids(1), &rows)
-		if err != nil && strings.Contains(err.Error(), `view "v" has no generation`) {
-			break
-		}
-		if time.Now().After(until) {
-			t.Fatal(err)
-		}
-	}
+	ctx := patient(t)
+	until(t, "that there is no generation", func() bool {
+		err := r.Read(ctx, r.Generation(), ids(1), &rows)
+		return err != nil && strings.Contains(err.Error(), `view "v" has no generation`)
+	})
 	first := loaded(t, w, "one", g, written(t, g, 10, times(1), 1, 2, 3))
 	sees(t, r, first.Generation)
 	has(t, r, g, first.Generation, 2, 2, 0.5)

@@ -56,7 +56,8 @@ type Options struct {
 	Unanswered int
 	// Dial is how long a connection may take until it is ready; 1 s if it is 0.
 	Dial time.Duration
-	// Timeout is how long a connection with commands under way may be silent until it is given up; 2 s if it is 0.
+	// Timeout is how long a connection with commands under way may be silent until it is given up; 2 s if it is 0. It is found
+	// out up to a second later.
 	Timeout time.Duration
 	// Poll is how often the native layout looks for a new generation; 1 s if it is 0.
 	Poll time.Duration
@@ -123,7 +124,7 @@ func or[T comparable](v, otherwise T) T {
 func (o *Options) client(ctx context.Context, connections int) rueidis.ClientOption {
 	c := rueidis.ClientOption{
 		InitAddress:       o.Addresses,
-		Dialer:            net.Dialer{Timeout: o.Dial},
+		Dialer:            net.Dialer{Timeout: o.Dial, KeepAlive: min(o.Timeout, time.Second)}, // how often rueidis looks for silence
 		ConnWriteTimeout:  o.Timeout,
 		TLSConfig:         o.TLS,
 		ForceSingleClient: !o.Cluster && len(o.Replicas) == 0,

@@ -166,11 +166,7 @@ func TestLateReplies(t *testing.T) {
 	before := len(p.conns)
 	p.mu.Unlock()
 	p.flow()
-	for s.narrow.chunks.Load() > 0 { // the late replies come and are thrown away
-		if patient(t).Err() != nil {
-			t.Fatal("chunks stay without a reply")
-		}
-	}
+	until(t, "the late replies, to be thrown away", func() bool { return s.narrow.chunks.Load() == 0 })
 	if rows.IsDone(0) || numbers(&rows, 0)[0] != -1 {
 		t.Error("a late reply was written")
 	}
@@ -197,11 +193,7 @@ func TestLostConnections(t *testing.T) {
 		p.hold()
 		done := make(chan error)
 		go func() { done <- r.Read(patient(t), 0, ids(1), &rows) }()
-		for m.CommandCount() == 0 {
-			if patient(t).Err() != nil {
-				t.Fatal("no command")
-			}
-		}
+		until(t, "a command", func() bool { return m.CommandCount() > 0 })
 		p.flow()
 		p.cut()
 		if err := <-done; err != nil || numbers(&rows, 0)[0] != 1 {
@@ -311,11 +303,7 @@ func TestStoppedServer(t *testing.T) {
 	set()
 	good()
 	server.signal(syscall.SIGSTOP)
-	for until := time.Now().Add(patience); read(time.Millisecond) == nil; { // it stops soon, not at once
-		if time.Now().After(until) {
-			t.Fatal("a server that is stopped answers")
-		}
-	}
+	until(t, "the stop of the server", func() bool { return read(time.Millisecond) != nil })
 	for range 20 {
 		if err := read(time.Millisecond); !errors.Is(err, context.DeadlineExceeded) {
 			t.Error(err)
@@ -328,11 +316,8 @@ func TestStoppedServer(t *testing.T) {
 		t.Error("a server that is gone answers")
 	}
 	server.start()
-	for err := s.Ping(patient(t)); err != nil; err = s.Ping(patient(t)) {
-		if patient(t).Err() != nil {
-			t.Fatal(err)
-		}
-	}
+	ctx := patient(t)
+	until(t, "the server", func() bool { return s.Ping(ctx) == nil })
 	set()
 	good()
 }
