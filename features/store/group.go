@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"slices"
 	"time"
 
 	"sluice/internal/tensor"
@@ -82,8 +83,9 @@ func NewGroup(g Group) (*Group, error) {
 			return nil, fmt.Errorf("key %q has no type", g.Keys[i].Name)
 		}
 	}
+	g.Columns = slices.Clone(g.Columns) // their places in the row are this group's alone
+	g.rowBytes = 0
 	h := fnv.New64a()
-	g.rowBytes = 0 // it may be a copy
 	for i := range g.Columns {
 		c := &g.Columns[i]
 		if c.Type.Size() == 0 || c.Width < 1 {
