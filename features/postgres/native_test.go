@@ -253,7 +253,7 @@ func TestRefusals(t *testing.T) {
 			t.Errorf("%+v, view %q: %v; want %q", o, view, err, want)
 		}
 	}
-	const url = "postgres://u@127.0.0.1:1/d?sslmode=disable"
+	url := URL([]string{"127.0.0.1:1"}, "d", "u", false)
 	f(Options{}, "v", "has a url")
 	f(Options{URL: "postgres://u:secret@h:port/d"}, "v", "cannot use the store's url")
 	f(Options{URL: url, Conns: -1}, "v", "at least one connection")
@@ -266,4 +266,22 @@ func TestRefusals(t *testing.T) {
 	if _, err := NewWriter(Options{URL: url}, "v w"); err == nil {
 		t.Error("a writer of a view that cannot be a name")
 	}
+}
+
+func TestURL(t *testing.T) {
+	f := func(hosts []string, database, user string, encrypt bool, want string) {
+		t.Helper()
+		got := URL(hosts, database, user, encrypt)
+		c, err := pgx.ParseConfig(got)
+		must(t, err)
+		text := fmt.Sprintf("%s:%d %s %s %v", c.Host, c.Port, c.Database, c.User, c.TLSConfig != nil)
+		for _, other := range c.Fallbacks {
+			text += fmt.Sprintf(", %s:%d", other.Host, other.Port)
+		}
+		if text != want {
+			t.Errorf("%s is %s, want %s", got, text, want)
+		}
+	}
+	f([]string{"h:1"}, "d", "u", false, "h:1 d u false")
+	f([]string{"h:1", "[::1]:2"}, "a/b c", "u@?:/", true, "h:1 a/b c u@?:/ true, ::1:2")
 }

@@ -3,8 +3,10 @@ package postgres
 import (
 	"errors"
 	"fmt"
+	"net/url"
 	"regexp"
 	"runtime"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -49,6 +51,19 @@ type Options struct {
 	Limit time.Duration
 	// Poll is how often the visible generations are asked for. Default: 1 s.
 	Poll time.Duration
+}
+
+// URL is that of a server, or of one of several that are tried in their order: hosts are host:port. Empty words are left out. With
+// encrypt the connection is TLS, and the server's certificate is checked; without, it is not encrypted.
+func URL(hosts []string, database, user string, encrypt bool) string {
+	u := url.URL{Scheme: "postgres", Host: strings.Join(hosts, ","), Path: "/" + database, RawQuery: "sslmode=disable"}
+	if user != "" {
+		u.User = url.User(user)
+	}
+	if encrypt {
+		u.RawQuery = "sslmode=verify-full"
+	}
+	return u.String()
 }
 
 const (
