@@ -58,6 +58,10 @@ func openGeneration(f folder, number uint64) (g *generation, err error) {
 		return nil, fmt.Errorf("cannot open %s: %w", g.path, err)
 	}
 	err = g.rows.View(func(tx *bolt.Tx) error {
+		// The library would follow pages beyond the end into memory that is not the file's.
+		if tx.Size() > g.file.Size() {
+			return fmt.Errorf("%s is cut: it has %d of its %d bytes", g.path, g.file.Size(), tx.Size())
+		}
 		if tx.Bucket(rowsBucket) == nil || tx.Bucket(schemasBucket) == nil {
 			return fmt.Errorf("%s is no file of rows", g.path)
 		}

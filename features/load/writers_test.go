@@ -81,7 +81,7 @@ func places(t *testing.T) map[string]func() place {
 			dir := t.TempDir()
 			return place{
 				func() (Writer, error) { return embedded.NewWriter(dir, "v") },
-				must(embedded.Open(dir, embedded.Options{}), nil),
+				must(embedded.Open(dir, embedded.Options{Poll: 20 * time.Millisecond}), nil),
 			}
 		},
 		"redis": func() place {
