@@ -1,8 +1,6 @@
 package embedded
 
 import (
-	"errors"
-	"io/fs"
 	"maps"
 	"os"
 	"slices"
@@ -14,12 +12,16 @@ import (
 // shrink writes the files of upserts again with the newest row of each key, and says how many bytes they take then. Its caller
 // holds the lock.
 func (w *Writer) shrink(p native.Pointer) (total int64, err error) {
-	for number := p.Oldest(); number <= p.Newest(); number++ {
-		path := w.folder.upserts(number)
-		text, err := os.ReadFile(path)
-		if errors.Is(err, fs.ErrNotExist) {
+	files, err := w.folder.files(upsertsEnding)
+	if err != nil {
+		return 0, err
+	}
+	for _, number := range files {
+		if number < p.Oldest() {
 			continue
 		}
+		path := w.folder.upserts(number)
+		text, err := os.ReadFile(path)
 		if err == nil {
 			text, err = newestRows(text[min(nameBytes, len(text)):])
 		}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 
 	"sluice/features/native"
@@ -57,16 +56,17 @@ func (w *Writer) Upsert(ctx context.Context, schema *native.Schema, rows []store
 
 // upserted is how many bytes of upserts readers have to hold.
 func (w *Writer) upserted(p native.Pointer) (total int64, err error) {
-	for number := p.Oldest(); number <= p.Newest(); number++ {
-		info, err := os.Stat(w.folder.upserts(number))
-		switch {
-		case err == nil:
+	files, err := w.folder.files(upsertsEnding)
+	for _, number := range files {
+		if err != nil || number < p.Oldest() {
+			continue
+		}
+		var info os.FileInfo
+		if info, err = os.Stat(w.folder.upserts(number)); err == nil {
 			total += info.Size()
-		case !errors.Is(err, fs.ErrNotExist):
-			return 0, err
 		}
 	}
-	return total, nil
+	return total, err
 }
 
 // append writes a frame behind the last whole one.

@@ -7,9 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
-	"strconv"
-	"strings"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -147,24 +144,25 @@ func (w *Writer) move(ctx context.Context, change func(native.Pointer) (native.P
 	return next, w.folder.setPointer(next)
 }
 
-// sweep deletes the files of generations that are dead.
+// sweep deletes the files of generations that are dead. Upserts count in all generations that are older.
 func (w *Writer) sweep(p native.Pointer) error {
-	entries, err := os.ReadDir(w.folder.path("."))
+	rows, err := w.folder.files(rowsEnding)
 	if err != nil {
 		return err
 	}
-	seconds, oldest := w.now().Unix(), p.Oldest()
-	for _, e := range entries {
-		ending := filepath.Ext(e.Name())
-		number, err := strconv.ParseUint(strings.TrimSuffix(e.Name(), ending), 10, 64)
-		if err != nil || !p.Dead(number, seconds) || ending == upsertsEnding && number >= oldest || ending != rowsEnding && ending != upsertsEnding {
-			continue
-		}
-		if err := os.Remove(w.folder.path(e.Name())); err != nil {
-			return err
+	upserts, err := w.folder.files(upsertsEnding)
+	seconds := w.now().Unix()
+	for _, number := range rows {
+		if err == nil && p.Dead(number, seconds) {
+			err = os.Remove(w.folder.rows(number))
 		}
 	}
-	return nil
+	for _, number := range upserts {
+		if err == nil && p.Dead(number, seconds) && number < p.Oldest() {
+			err = os.Remove(w.folder.upserts(number))
+		}
+	}
+	return err
 }
 
 // open opens the file of the generation that is being loaded, and says how many rows of the source are committed.
