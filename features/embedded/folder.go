@@ -7,7 +7,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -46,6 +48,23 @@ func (f folder) pointer() (native.Pointer, error) {
 		return native.Pointer{}, fmt.Errorf("cannot read %s: %w", f.path(pointerName), err)
 	}
 	return p, nil
+}
+
+// files are the generations that have a file of an ending, in their order.
+func (f folder) files(ending string) (generations []uint64, err error) {
+	entries, err := os.ReadDir(f.path("."))
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range entries {
+		if number, ok := strings.CutSuffix(e.Name(), ending); ok {
+			if n, err := strconv.ParseUint(number, 10, 64); err == nil {
+				generations = append(generations, n)
+			}
+		}
+	}
+	slices.Sort(generations)
+	return generations, nil
 }
 
 // setPointer replaces the pointer.

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"os"
 	"runtime/debug"
 	"sync"
@@ -45,13 +43,7 @@ type generation struct {
 	}
 }
 
-// place is how far a file of upserts is read.
-type place struct {
-	file os.FileInfo
-	end  int64
-}
-
-// openGeneration opens a generation's file and reads its schemas.
+// openGeneration opens a generation's file and reads its schemas. With an error it gives a generation only if that is damaged.
 func openGeneration(f folder, number uint64) (g *generation, err error) {
 	g = &generation{number: number, path: f.rows(number), read: map[uint64]place{}}
 	defer g.recoverFault(debug.SetPanicOnFault(true), &err)
@@ -65,6 +57,10 @@ func openGeneration(f folder, number uint64) (g *generation, err error) {
 		return nil, fmt.Errorf("cannot open %s: %w", g.path, err)
 	}
 	err = g.rows.View(func(tx *bolt.Tx) error {
+		// The library would follow pages beyond the end into memory that is not the file's.
+		if tx.Size() > g.file.Size() {
+			return fmt.Errorf("%s is cut: it has %d of its %d bytes", g.path, g.file.Size(), tx.Size())
+		}
 		if tx.Bucket(rowsBucket) == nil || tx.Bucket(schemasBucket) == nil {
 			return fmt.Errorf("%s is no file of rows", g.path)
 		}
@@ -92,11 +88,21 @@ func (g *generation) recoverFault(panicked bool, err *error) {
 	}
 }
 
+func (g *generation) damage() error {
+	return fmt.Errorf("%s is damaged: replace it by renaming another over it", g.path)
+}
+
 // close closes the file. A damaged one stays open, since a fault may have left the library's locks taken.
 func (g *generation) close() {
 	if !g.damaged.Load() {
 		_ = g.rows.Close() // of a file that was only read
 	}
+}
+
+// isUntouched tells whether the file that was opened is as it was.
+func (g *generation) isUntouched() bool {
+	info, err := os.Stat(g.path)
+	return err == nil && os.SameFile(info, g.file) && info.Size() == g.file.Size() && info.ModTime().Equal(g.file.ModTime())
 }
 
 // isSame tells whether the file that is open is still the one of its name. One that was deleted is: its last readers may
@@ -113,14 +119,15 @@ func (g *generation) schema(hash uint32) *native.Schema {
 	return g.schemas.known[hash]
 }
 
-// follow takes what has been appended to the files of upserts, from the generation's own to the newest.
-func (g *generation) follow(f folder, newest uint64) error {
-	for of := g.number; of <= newest; of++ {
-		if err := g.followFile(f.upserts(of), of); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
+// follow takes what has been appended to the files of upserts, the generation's own and all later ones.
+func (g *generation) follow(f folder) error {
+	files, err := f.files(upsertsEnding)
+	for _, of := range files {
+		if err == nil && of >= g.number {
+			err = g.followFile(f.upserts(of), of)
 		}
 	}
-	return nil
+	return err
 }
 
 func (g *generation) followFile(path string, of uint64) error {
@@ -129,15 +136,8 @@ func (g *generation) followFile(path string, of uint64) error {
 		return err
 	}
 	defer file.Close()
-	info, err := file.Stat()
-	if err != nil {
-		return err
-	}
 	at := g.read[of]
-	if at.file == nil || !os.SameFile(at.file, info) {
-		at = place{file: info} // a file that was made smaller has the same rows, and a row may be taken twice
-	}
-	text, err := io.ReadAll(io.NewSectionReader(file, at.end, maxUpserts))
+	text, err := at.behind(file)
 	if err != nil {
 		return err
 	}

@@ -55,7 +55,7 @@ func (r *reader) Read(ctx context.Context, number uint64, keys []store.Key, into
 
 func (r *reader) read(ctx context.Context, g *generation, keys []store.Key, upserts [][]byte, into *store.Rows) (err error) {
 	if g.damaged.Load() {
-		return fmt.Errorf("%s is damaged", g.path)
+		return g.damage()
 	}
 	defer g.recoverFault(debug.SetPanicOnFault(true), &err)
 	tx, err := g.rows.Begin(false)

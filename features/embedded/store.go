@@ -11,11 +11,13 @@ import (
 	"sluice/features/store"
 )
 
-// pollEvery is how often a store looks for new generations and upserts.
+// pollEvery is the default of Options.Poll.
 const pollEvery = time.Second
 
 // Options of a Store.
 type Options struct {
+	// Poll is how often the store looks for new generations and upserts. Default: 1 s.
+	Poll time.Duration
 	// Fault is told why a view's newest generation cannot be read, once for each cause, and nil when it can be again. Default:
 	// nobody is told.
 	Fault func(view string, fault error)
@@ -38,6 +40,9 @@ var _ store.Store = (*Store)(nil)
 
 // Open makes a store of a folder, which may come to be later. Close ends it.
 func Open(dir string, o Options) *Store {
+	if o.Poll <= 0 {
+		o.Poll = pollEvery
+	}
 	if o.Fault == nil {
 		o.Fault = func(string, error) {}
 	}
@@ -49,7 +54,7 @@ func Open(dir string, o Options) *Store {
 
 func (s *Store) poll() {
 	defer close(s.done)
-	tick := time.NewTicker(pollEvery)
+	tick := time.NewTicker(s.options.Poll)
 	defer tick.Stop()
 	for {
 		select {

@@ -22,6 +22,10 @@ type view struct {
 	look  struct { // one at the folder at a time
 		sync.Mutex
 		closed bool
+		// broken is the generation whose file is damaged, and why: it is not opened again until its file is another, since it
+		// cannot be closed.
+		broken *generation
+		why    error
 	}
 }
 
@@ -82,10 +86,13 @@ func (v *view) lookAt(now time.Time) (isNew bool, fault error) {
 		err = fmt.Errorf("view %s in %s has no generation: load one with sluice features load", v.folder.view, v.folder.dir)
 	}
 	if err == nil {
-		err = v.show(p, now)
+		err = v.show(p.Visible, now)
 	}
 	for _, g := range *v.open.Load() {
-		err = errors.Join(err, g.follow(v.folder, p.Newest()))
+		err = errors.Join(err, g.follow(v.folder))
+	}
+	if g := v.visible(); g != nil && g.damaged.Load() {
+		err = errors.Join(err, g.damage())
 	}
 	v.closeBefore(now.Add(-native.KeepSeconds * time.Second))
 	before := v.fault.Load()
@@ -98,8 +105,8 @@ func (v *view) lookAt(now time.Time) (isNew bool, fault error) {
 }
 
 // show makes the visible generation the last of those that are open.
-func (v *view) show(p native.Pointer, now time.Time) error {
-	number, open, last := p.Visible, *v.open.Load(), v.visible()
+func (v *view) show(number uint64, now time.Time) error {
+	open, last := *v.open.Load(), v.visible()
 	if last != nil && last.number == number && last.isSame() {
 		return nil
 	}
@@ -109,13 +116,17 @@ func (v *view) show(p native.Pointer, now time.Time) error {
 		next = open[at]
 		open = slices.Delete(slices.Clone(open), at, at+1)
 	} else {
+		if b := v.look.broken; b != nil && b.number == number && b.isUntouched() {
+			return v.look.why
+		}
 		g, err := openGeneration(v.folder, number)
 		if err != nil {
+			v.look.broken, v.look.why = g, err
 			return err
 		}
 		next = g
 		// Rows that were upserted before count from the first read on.
-		if err := g.follow(v.folder, p.Newest()); err != nil {
+		if err := g.follow(v.folder); err != nil {
 			g.close()
 			return err
 		}

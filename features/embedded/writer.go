@@ -6,11 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
-	"path/filepath"
-	"strconv"
-	"strings"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -43,7 +39,7 @@ type Writer struct {
 	number  uint64
 	source  string
 	schema  *native.Schema
-	tail    upsertTail
+	tail    place // of the file of upserts that was written last
 	limit   int64 // maxUpserts, less in tests
 }
 
@@ -108,11 +104,8 @@ func (w *Writer) claim(ctx context.Context) error {
 // finished tells whether the visible generation is of a source.
 func (w *Writer) finished(p native.Pointer, source string) (s store.Standing, finished bool, err error) {
 	db, err := bolt.Open(w.folder.rows(p.Visible), 0, &bolt.Options{ReadOnly: true, Timeout: openTimeout})
-	if errors.Is(err, fs.ErrNotExist) {
-		return s, false, nil // a load puts right what somebody deleted
-	}
 	if err != nil {
-		return s, false, err
+		return s, false, nil // a load puts right what somebody deleted or damaged
 	}
 	err = db.View(func(tx *bolt.Tx) error {
 		of, rows := progress(tx)
@@ -151,24 +144,25 @@ func (w *Writer) move(ctx context.Context, change func(native.Pointer) (native.P
 	return next, w.folder.setPointer(next)
 }
 
-// sweep deletes the files of generations that are dead.
+// sweep deletes the files of generations that are dead. Upserts count in all generations that are older.
 func (w *Writer) sweep(p native.Pointer) error {
-	entries, err := os.ReadDir(w.folder.path("."))
+	rows, err := w.folder.files(rowsEnding)
 	if err != nil {
 		return err
 	}
-	seconds, oldest := w.now().Unix(), p.Oldest()
-	for _, e := range entries {
-		ending := filepath.Ext(e.Name())
-		number, err := strconv.ParseUint(strings.TrimSuffix(e.Name(), ending), 10, 64)
-		if err != nil || !p.Dead(number, seconds) || ending == upsertsEnding && number >= oldest || ending != rowsEnding && ending != upsertsEnding {
-			continue
-		}
-		if err := os.Remove(w.folder.path(e.Name())); err != nil {
-			return err
+	upserts, err := w.folder.files(upsertsEnding)
+	seconds := w.now().Unix()
+	for _, number := range rows {
+		if err == nil && p.Dead(number, seconds) {
+			err = os.Remove(w.folder.rows(number))
 		}
 	}
-	return nil
+	for _, number := range upserts {
+		if err == nil && p.Dead(number, seconds) && number < p.Oldest() {
+			err = os.Remove(w.folder.upserts(number))
+		}
+	}
+	return err
 }
 
 // open opens the file of the generation that is being loaded, and says how many rows of the source are committed.
