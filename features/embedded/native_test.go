@@ -125,7 +125,7 @@ type groupReader struct {
 
 func opened(t testing.TB, dir string) *Store {
 	t.Helper()
-	s := Open(dir)
+	s := Open(dir, Options{})
 	t.Cleanup(func() { must(t, s.Close()) })
 	return s
 }
@@ -141,7 +141,9 @@ func TestGenerations(t *testing.T) {
 		dir := t.TempDir()
 		g := newGroup(t, "f", "other")
 		s, w := schemaOf(t, g), newWriter(t, dir)
-		st := opened(t, dir)
+		var told []error
+		st := Open(dir, Options{Fault: func(_ string, fault error) { told = append(told, fault) }})
+		defer st.closed()
 		r := newReader(t, st, newGroup(t, "f"))
 		if _, err := tryValue(t.Context(), r, r.Generation(), 1); err == nil || !strings.Contains(err.Error(), "view v in "+dir+" has no generation: load one") {
 			t.Error(err)
@@ -150,6 +152,9 @@ func TestGenerations(t *testing.T) {
 		load(t, w, "one", s, records(g, s, 100, 1, 5))
 		if v := value(t, r, r.Generation(), 99); v != 1 || r.Generation() != 1 {
 			t.Errorf("%v in generation %d", v, r.Generation())
+		}
+		if len(told) != 2 || told[0] == nil || told[1] != nil {
+			t.Errorf("%v is told, want a fault and its end", told)
 		}
 		if v := value(t, r, 1, 100); !math.IsNaN(v) {
 			t.Errorf("an entity that is not there has %v", v)
@@ -289,10 +294,11 @@ func TestUpserts(t *testing.T) {
 		look()
 		f(3, 1)
 		f(4, 2)
-		f(5, 2)
+		f(5, 1)
 		f(50, 2)
 		upsert(4, 3, 100)
-		upsert(50, 3, 1)
+		upsert(50, 4, 1)
+		upsert(50, 3, 2)
 		look()
 		f(4, 2)
 		f(50, 3)

@@ -14,12 +14,20 @@ import (
 // pollEvery is how often a store looks for new generations and upserts.
 const pollEvery = time.Second
 
+// Options of a Store.
+type Options struct {
+	// Fault is told why a view's newest generation cannot be read, once for each cause, and nil when it can be again. Default:
+	// nobody is told.
+	Fault func(view string, fault error)
+}
+
 // Store reads the rows that Sluice keeps in a folder.
 type Store struct {
-	dir  string
-	stop chan struct{}
-	done chan struct{}
-	mu   struct {
+	dir     string
+	options Options
+	stop    chan struct{}
+	done    chan struct{}
+	mu      struct {
 		sync.Mutex
 		views  map[string]*view
 		closed bool
@@ -29,8 +37,11 @@ type Store struct {
 var _ store.Store = (*Store)(nil)
 
 // Open makes a store of a folder, which may come to be later. Close ends it.
-func Open(dir string) *Store {
-	s := &Store{dir: dir, stop: make(chan struct{}), done: make(chan struct{})}
+func Open(dir string, o Options) *Store {
+	if o.Fault == nil {
+		o.Fault = func(string, error) {}
+	}
+	s := &Store{dir: dir, options: o, stop: make(chan struct{}), done: make(chan struct{})}
 	s.mu.views = map[string]*view{}
 	go s.poll()
 	return s
@@ -77,7 +88,7 @@ func (s *Store) Reader(g *store.Group) (store.Reader, error) {
 	}
 	v := s.mu.views[g.View]
 	if v == nil {
-		v = newView(folder{s.dir, g.View})
+		v = newView(folder{s.dir, g.View}, s.options.Fault)
 		s.mu.views[g.View] = v
 	}
 	return &reader{view: v, decoder: d}, nil
@@ -85,18 +96,10 @@ func (s *Store) Reader(g *store.Group) (store.Reader, error) {
 
 var errClosed = errors.New("the store is closed")
 
-// Ping says why the folder, or a view that is read, cannot be read.
+// Ping tells whether the folder is there. A view that cannot be read is told of by its reads, and by Options.Fault.
 func (s *Store) Ping(context.Context) error {
-	if _, err := os.Stat(s.dir); err != nil {
-		return err
-	}
-	var faults []error
-	for _, v := range s.views() {
-		if fault := v.fault.Load(); fault != nil {
-			faults = append(faults, *fault)
-		}
-	}
-	return errors.Join(faults...)
+	_, err := os.Stat(s.dir)
+	return err
 }
 
 // Close waits for reads that are under way. Later ones fail.

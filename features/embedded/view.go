@@ -14,6 +14,7 @@ import (
 // view is the generations of a view that are open for reading. Reads take them from a snapshot and hold no lock.
 type view struct {
 	folder folder
+	report func(view string, fault error)
 	// open has the visible one last; those before it were replaced less than native.KeepSeconds ago.
 	open atomic.Pointer[[]*generation]
 	// fault is why the last look failed, nil if it did not.
@@ -24,8 +25,8 @@ type view struct {
 	}
 }
 
-func newView(f folder) *view {
-	v := &view{folder: f}
+func newView(f folder, report func(view string, fault error)) *view {
+	v := &view{folder: f, report: report}
 	v.open.Store(new([]*generation))
 	return v
 }
@@ -61,13 +62,20 @@ func (v *view) generation(number uint64) (*generation, error) {
 	return nil, fmt.Errorf("generation %d of view %s in %s is not open any more: ask for the visible one", number, v.folder.view, v.folder.dir)
 }
 
-// refresh looks at the pointer, opens what has become visible, takes upserts that are new, and closes what was replaced long
-// enough ago. Where it fails, what is open stays.
+// refresh looks at the folder, and reports a fault that was not there before, or that is over.
 func (v *view) refresh(now time.Time) {
+	if isNew, fault := v.lookAt(now); isNew {
+		v.report(v.folder.view, fault)
+	}
+}
+
+// lookAt looks at the pointer, opens what has become visible, takes upserts that are new, and closes what was replaced long
+// enough ago. Where it fails, what is open stays.
+func (v *view) lookAt(now time.Time) (isNew bool, fault error) {
 	v.look.Lock()
 	defer v.look.Unlock()
 	if v.look.closed {
-		return
+		return false, nil
 	}
 	p, err := v.folder.pointer()
 	if err == nil && p.Visible == 0 {
@@ -80,11 +88,13 @@ func (v *view) refresh(now time.Time) {
 		err = errors.Join(err, g.follow(v.folder, p.Newest()))
 	}
 	v.closeBefore(now.Add(-native.KeepSeconds * time.Second))
+	before := v.fault.Load()
 	if err == nil {
 		v.fault.Store(nil)
-		return
+		return before != nil, nil
 	}
 	v.fault.Store(&err)
+	return before == nil || (*before).Error() != err.Error(), err
 }
 
 // show makes the visible generation the last of those that are open.
