@@ -23,17 +23,12 @@ var allPresent = func() (states [64]store.State) {
 // allSet tells whether n bits from one on are set.
 func allSet(bitmap []byte, from, n int) bool {
 	for end := from + n; from < end; {
-		if from%8 == 0 && end-from >= 8 {
-			if bitmap[from/8] != 0xff {
-				return false
-			}
-			from += 8
-			continue
-		}
-		if bitmap[from/8]&(1<<(from%8)) == 0 {
+		low := from % 8
+		mask := byte(1<<min(8-low, end-from)-1) << low
+		if bitmap[from/8]&mask != mask {
 			return false
 		}
-		from++
+		from += 8 - low
 	}
 	return true
 }

@@ -218,3 +218,25 @@ func FuzzHashValue(f *testing.F) {
 		}
 	})
 }
+
+// TestHashedNames reads a hash as it is kept where names and values must be short.
+func TestHashedNames(t *testing.T) {
+	m := mini(t)
+	// xxhash32 of "abc", of "a" and of "abcdefghijklmnopqrstuvwxyz", the highest byte first.
+	m.HSet("{v}:-5:x", "\x32\xd1\x53\xff", string(floats(0.5)), "\x55\x0d\x74\x56", string(snappy.Encode(nil, packed(varints(3, 1<<40)))),
+		"\x63\xa1\x4d\x5f", "1700000000")
+	s := open(t, Options{Addresses: []string{m.Addr()}, Layout: Hashes, Hashes: map[string]Hash{"v": {
+		Key: "{{v}}:{id}:{name}", Names: XXHash32, Value: F32LE, Values: map[string]Encoding{"a": Snappy}, Time: "abcdefghijklmnopqrstuvwxyz",
+	}}})
+	keys := []store.KeyColumn{{Name: "name", Type: store.Text}, {Name: "id", Type: store.Int32}}
+	g := group(t, "v", keys, store.Column{Name: "a", Type: tensor.Int64, Width: 2}, float("abc"))
+	var rows store.Rows
+	rows.Reset(g, 1)
+	key := store.AppendInt(store.AppendText(nil, "x"), store.Int32, -5)
+	if err := reader(t, s, g).Read(patient(t), 0, []store.Key{key}, &rows); err != nil {
+		t.Fatal(err)
+	}
+	if got := numbers(&rows, 0); !slices.Equal(got, []float64{3, 1 << 40, 0.5}) || rows.Time(0) != 1700000000e9 {
+		t.Error(got, rows.Time(0))
+	}
+}

@@ -91,34 +91,38 @@ func (r *hashes) ask(b *batch, keys []store.Key) {
 		} else {
 			b.commands = append(b.commands, b.client.B().Hmget().Key(key).Field(r.fields...).Build())
 		}
-		if b.turn.sized {
-			b.strings = append(b.strings, key)
-		}
+		b.strings = append(b.strings, key)
 	}
-	for _, key := range b.strings {
-		b.commands = append(b.commands, b.client.B().Hlen().Key(key).Build())
+	if b.turn.sized {
+		for _, key := range b.strings {
+			b.commands = append(b.commands, b.client.B().Hlen().Key(key).Build())
+		}
 	}
 }
 
 func (r *hashes) take(_ context.Context, b *batch, into *store.Rows) (err error) {
+	largest := 0 // fields of a hash
 	for i, key := range b.index {
 		values, failure := b.replies[i].ToArray()
+		if failure == nil {
+			failure = r.row(values, b, key, into)
+			largest = max(largest, len(values)/2)
+		} else {
+			failure = failed(failure, key, into)
+		}
 		if failure != nil {
-			if failure = failed(failure, key, into); failure != nil {
-				err = failure
-			}
-			continue
-		}
-		if failure = r.row(values, b, key, into); failure != nil {
 			err = failure
-			continue
 		}
-		into.Done(key)
 	}
-	for i := range b.strings {
-		if n, failure := b.replies[len(b.index)+i].ToInt64(); failure == nil {
-			r.choice.size(int(n))
+	if b.turn.sized {
+		largest = 0
+		for i := range b.index {
+			n, _ := b.replies[len(b.index)+i].ToInt64() // where HLEN is unknown, sizes are, too
+			largest = max(largest, int(n))
 		}
+	}
+	if b.turn.all || b.turn.sized {
+		r.choice.size(largest)
 	}
 	return err
 }
@@ -134,21 +138,19 @@ func (r *hashes) row(values []rueidis.RedisMessage, b *batch, key int, into *sto
 		for field := range values {
 			r.value(&values[field], b, key, field, into)
 		}
+		into.Done(key)
 		return nil
 	}
 	if len(values)%2 != 0 {
 		return errReply
 	}
-	r.choice.size(len(values) / 2)
 	for i := 0; i < len(values); i += 2 {
-		name, err := values[i].ToString()
-		if err != nil {
-			return err
-		}
+		name, _ := values[i].ToString() // what is no text is the name of no field
 		if field, wanted := r.at[name]; wanted {
 			r.value(&values[i+1], b, key, field, into)
 		}
 	}
+	into.Done(key)
 	return nil
 }
 
