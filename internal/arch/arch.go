@@ -37,7 +37,7 @@ var stages = []string{"gateway", "batcher", "plan", "backends", "models", "featu
 
 // arrows are the packages of other stages that a stage may import.
 var arrows = map[string][]string{
-	"plan": {"batcher/policy"}, "models": {"compare/criteria"}, "loadtest": {"compare", "compare/sequence"},
+	"plan": {"batcher/policy"}, "models": {"compare/criteria", "features/spec"}, "loadtest": {"compare", "compare/sequence"},
 	"rollout": {"compare/measure", "compare/sequence"},
 }
 
@@ -47,6 +47,10 @@ var layers = [][]string{
 	{"models/bundle", "models/roles", "models/inputs", "models/trial", "models/gates", "models", "models/review"},
 	{"internal/oip/wire", "internal/oip/target", "internal/oip/v1", "internal/oip", "internal/oip/client"},
 	{"predlog/table", "predlog", "predlog/query", "predlog/replay"},
+	{
+		"features/store", "features/feast", "features/native", "features/redis", "features/postgres", "features/embedded", "features/spec",
+		"features", "features/fill", "features/load",
+	},
 	{"gateway/http/loop", "gateway", "gateway/http/wire", "gateway/http", "gateway/http/admin"},
 }
 
