@@ -24,6 +24,16 @@ var keyTypes = map[KeyType]string{Int64: "INT64", Int32: "INT32", Text: "BYTES"}
 // String is the protocol's name of the type.
 func (k KeyType) String() string { return keyTypes[k] }
 
+// ParseKeyType reads that name; it is 0, no type, for another.
+func ParseKeyType(name string) KeyType {
+	for kind, of := range keyTypes {
+		if of == name {
+			return kind
+		}
+	}
+	return 0
+}
+
 // KeyColumn is one of the values that name an entity.
 type KeyColumn struct {
 	// Name is the join key, as the store knows it.

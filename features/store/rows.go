@@ -186,7 +186,7 @@ func (r *Rows) SetRaw(key, column int, kind tensor.DataType, raw []byte) {
 	l := r.SetList(key, column)
 	for ; len(raw) > 0; raw = raw[size:] {
 		if kind.Integer() || kind == tensor.Bool {
-			l.Int(intAt(kind, raw))
+			l.bits(kind, raw)
 			continue
 		}
 		v := tensor.FloatAt(kind, raw, 0)
@@ -203,11 +203,18 @@ func isNaN(kind tensor.DataType, raw []byte) bool {
 	return kind.Float() && math.IsNaN(tensor.FloatAt(kind, raw, 0))
 }
 
-func intAt(kind tensor.DataType, raw []byte) int64 {
-	if kind.Unsigned() || kind == tensor.Bool {
-		return int64(tensor.UintAt(kind, raw))
+// bits adds an element from the bytes of a whole number or a truth value.
+func (l *List) bits(kind tensor.DataType, raw []byte) {
+	if !kind.Unsigned() && kind != tensor.Bool {
+		l.Int(tensor.IntAt(kind, raw))
+		return
 	}
-	return tensor.IntAt(kind, raw)
+	v := tensor.UintAt(kind, raw)
+	if v > math.MaxInt64 { // as no signed number: what takes it as it is was served by a copy
+		l.Float(float64(v))
+		return
+	}
+	l.Int(int64(v))
 }
 
 // put writes a number as one element.
@@ -219,6 +226,14 @@ func put(cell []byte, kind tensor.DataType, v float64) State {
 	case tensor.FP64:
 		binary.LittleEndian.PutUint64(cell, math.Float64bits(v))
 		return Present
+	}
+	if kind.Integer() {
+		// A larger number need not be the whole number that was meant.
+		if v != math.Trunc(v) || math.Abs(v) > 1<<53 {
+			clear(cell)
+			return Wrong
+		}
+		return putInt(cell, kind, int64(v))
 	}
 	if _, err := tensor.AppendNumber(cell[:0], kind, v); err != nil {
 		clear(cell)

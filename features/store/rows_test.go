@@ -45,9 +45,16 @@ func TestRowsConvert(t *testing.T) {
 	f("i", func(k, c int) { r.SetInt(k, c, -128) }, Present, 0x80)
 	f("i", func(k, c int) { r.SetInt(k, c, 128) }, Wrong)
 	f("i", func(k, c int) { r.SetFloat(k, c, 1.5) }, Wrong)
+	f("i", func(k, c int) { r.SetFloat(k, c, math.Inf(1)) }, Wrong)
+	f("i", func(k, c int) { r.SetFloat(k, c, 200) }, Wrong)
+	f("i", func(k, c int) { r.SetFloat(k, c, -2) }, Present, 0xfe)
 	f("i", func(k, c int) { r.SetRaw(k, c, tensor.Int64, []byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}) }, Present, 0xff)
 	f("u", func(k, c int) { r.SetInt(k, c, -1) }, Wrong)
 	f("u", func(k, c int) { r.SetInt(k, c, math.MaxInt64) }, Present, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f)
+	most := []byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}
+	f("u", func(k, c int) { r.SetRaw(k, c, tensor.Uint64, most) }, Present, most...)
+	f("f", func(k, c int) { r.SetRaw(k, c, tensor.Uint64, most) }, Present, 0, 0, 0x80, 0x5f)
+	f("i", func(k, c int) { r.SetRaw(k, c, tensor.Uint64, most) }, Wrong)
 	f("b", func(k, c int) { r.SetBool(k, c, true) }, Present, 1)
 	f("b", func(k, c int) { r.SetFloat(k, c, 2) }, Wrong)
 	list := func(v ...float64) func(k, c int) {
@@ -64,6 +71,26 @@ func TestRowsConvert(t *testing.T) {
 	f("l", list(1), Wrong)
 	f("l", list(1, 2, 3), Wrong)
 	f("l", func(k, c int) { r.SetFloat(k, c, 1) }, Wrong)
+}
+
+// TestNeighboursStay sets whole numbers from floats in cells of one byte beside each other.
+func TestNeighboursStay(t *testing.T) {
+	g, err := NewGroup(Group{Keys: []KeyColumn{{"id", Int64}}, Columns: []Column{{Name: "a", Type: tensor.Int8, Width: 1}, {Name: "l", Type: tensor.Uint8, Width: 2}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var r Rows
+	r.Reset(g, 2)
+	for key := 1; key >= 0; key-- {
+		l := r.SetList(key, 1)
+		l.Float(2)
+		l.Float(3)
+		l.End()
+		r.SetFloat(key, 0, 1)
+	}
+	if want := []byte{1, 2, 3}; !slices.Equal(r.Row(0), want) || !slices.Equal(r.Row(1), want) {
+		t.Errorf("%v and %v, want %v", r.Row(0), r.Row(1), want)
+	}
 }
 
 func TestKeysAreReadBack(t *testing.T) {

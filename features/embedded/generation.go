@@ -1,0 +1,176 @@
+package embedded
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+
+	"sluice/features/native"
+	"sluice/features/store"
+)
+
+var (
+	rowsBucket    = []byte("rows")
+	schemasBucket = []byte("schemas") // of records, by their hash in text
+)
+
+// openTimeout bounds the wait for a file that a writer has not closed yet.
+const openTimeout = 100 * time.Millisecond
+
+// generation is one that is open for reading, with the upserts that have come for it.
+type generation struct {
+	number   uint64
+	path     string
+	rows     *bolt.DB
+	file     os.FileInfo // of rows, to see that it was replaced
+	replaced time.Time   // when another became visible; zero until then
+	damaged  atomic.Bool
+	read     map[uint64]int64 // of the files of upserts
+	upserts  struct {
+		sync.RWMutex
+		newest map[string][]byte
+	}
+	schemas struct {
+		sync.RWMutex
+		known map[uint32]*native.Schema
+	}
+}
+
+// openGeneration opens a generation's file and reads its schemas.
+func openGeneration(f folder, number uint64) (g *generation, err error) {
+	g = &generation{number: number, path: f.rows(number), read: map[uint64]int64{}}
+	defer g.recoverFault(debug.SetPanicOnFault(true), &err)
+	g.upserts.newest = map[string][]byte{}
+	g.schemas.known = map[uint32]*native.Schema{}
+	if g.file, err = os.Stat(g.path); err != nil {
+		return nil, err
+	}
+	g.rows, err = bolt.Open(g.path, 0, &bolt.Options{ReadOnly: true, Timeout: openTimeout, NoStatistics: true})
+	if err != nil {
+		return nil, fmt.Errorf("cannot open %s: %w", g.path, err)
+	}
+	err = g.rows.View(func(tx *bolt.Tx) error {
+		if tx.Bucket(rowsBucket) == nil || tx.Bucket(schemasBucket) == nil {
+			return fmt.Errorf("%s is no file of rows", g.path)
+		}
+		return tx.Bucket(schemasBucket).ForEach(func(_, record []byte) error {
+			s, err := native.ParseSchema(bytes.Clone(record))
+			if err == nil {
+				g.schemas.known[s.Hash()] = s
+			}
+			return err
+		})
+	})
+	if err != nil {
+		return nil, errors.Join(err, g.rows.Close())
+	}
+	return g, nil
+}
+
+// recoverFault makes an error of a fault in the memory of the generation's file, which is damaged or was cut while it was open.
+// What reads the file defers it, with debug.SetPanicOnFault(true) as its argument: else such a fault ends the process.
+func (g *generation) recoverFault(panicked bool, err *error) {
+	debug.SetPanicOnFault(panicked)
+	if cause := recover(); cause != nil {
+		g.damaged.Store(true)
+		*err = fmt.Errorf("%s is damaged: %v", g.path, cause)
+	}
+}
+
+// close closes the file. A damaged one stays open, since a fault may have left the library's locks taken.
+func (g *generation) close() {
+	if !g.damaged.Load() {
+		_ = g.rows.Close() // of a file that was only read
+	}
+}
+
+// isSame tells whether the file that is open is still the one of its name. One that was deleted is: its last readers may
+// not be done.
+func (g *generation) isSame() bool {
+	info, err := os.Stat(g.path)
+	return err != nil || os.SameFile(info, g.file)
+}
+
+// schema is one that rows of the generation name; nil if it has none such.
+func (g *generation) schema(hash uint32) *native.Schema {
+	g.schemas.RLock()
+	defer g.schemas.RUnlock()
+	return g.schemas.known[hash]
+}
+
+// follow takes what has been appended to the files of upserts, from the generation's own to the newest.
+func (g *generation) follow(f folder, newest uint64) error {
+	for of := g.number; of <= newest; of++ {
+		if err := g.followFile(f.upserts(of), of); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
+func (g *generation) followFile(path string, of uint64) error {
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	from := g.read[of]
+	text, err := io.ReadAll(io.NewSectionReader(file, from, maxUpserts-from))
+	if err != nil {
+		return err
+	}
+	for {
+		body, rest, whole := nextFrame(text)
+		if !whole {
+			return nil // its writer is at it, or was killed: the next one writes over it
+		}
+		if err := g.take(body); err != nil {
+			return fmt.Errorf("cannot read %s at byte %d: %w", path, g.read[of], err)
+		}
+		g.read[of] += int64(len(text) - len(rest))
+		text = rest
+	}
+}
+
+// take takes a batch of upserts. Its memory is kept.
+func (g *generation) take(body []byte) error {
+	s, rows, err := parseBody(body)
+	if err != nil {
+		return err
+	}
+	g.schemas.Lock()
+	g.schemas.known[s.Hash()] = s
+	g.schemas.Unlock()
+	g.upserts.Lock()
+	defer g.upserts.Unlock()
+	for _, r := range rows {
+		if !older(r.Value, g.upserts.newest[string(r.Key)]) {
+			g.upserts.newest[string(r.Key)] = r.Value
+		}
+	}
+	return nil
+}
+
+// older tells whether the time of a row is before that of another one, which may be none.
+func older(row, than []byte) bool {
+	return than != nil && bytes.Compare(row[native.TimeAt:native.TimeEnd], than[native.TimeAt:native.TimeEnd]) < 0
+}
+
+// appendUpserts appends, for each key, the row that was upserted, or nil.
+func (g *generation) appendUpserts(dst [][]byte, keys []store.Key) [][]byte {
+	g.upserts.RLock()
+	defer g.upserts.RUnlock()
+	for _, key := range keys {
+		dst = append(dst, g.upserts.newest[string(key)])
+	}
+	return dst
+}
