@@ -10,8 +10,8 @@ import (
 type FeatureStore struct {
 	// Name is what models call the store, which must be given.
 	Name string `yaml:"name"`
-	// Kind is redis, postgres, embedded, which is a file of the gateway's own form, or feast-sqlite, which is Feast's, and must be
-	// given.
+	// Kind is redis, postgres, embedded, which is a folder of files of the gateway's own form, or feast-sqlite, which is a file of
+	// Feast's, and must be given.
 	Kind string `yaml:"kind"`
 	// Addresses are where redis or postgres listens, as host:port. Default none. Several are nodes of one cluster.
 	Addresses []string `yaml:"addresses"`
@@ -28,7 +28,7 @@ type FeatureStore struct {
 	Password string `yaml:"password"`
 	// TLS encrypts the connections. Default false.
 	TLS bool `yaml:"tls"`
-	// Path is the file of an embedded or a feast-sqlite store. Default empty.
+	// Path is the folder of an embedded store, or the file of a feast-sqlite one. Default empty.
 	Path string `yaml:"path"`
 	// Layout is how the store keeps rows: feast, feast-vector or native. Default empty: feast, and native for embedded.
 	Layout string `yaml:"layout"`
@@ -74,9 +74,9 @@ func (v *validator) featureStores(stores []FeatureStore) {
 		case served && len(f.Addresses) == 0:
 			v.fault(path+".addresses", "none", fmt.Sprintf("must say where %s listens, as host:port", f.Kind))
 		case !served && len(f.Addresses) > 0:
-			v.fault(path+".addresses", strings.Join(f.Addresses, ","), fmt.Sprintf("is of no use for %s, which is a file: set path", f.Kind))
+			v.fault(path+".addresses", strings.Join(f.Addresses, ","), fmt.Sprintf("is of no use for %s, which lies on a disk: set path", f.Kind))
 		case !served && f.Path == "":
-			v.fault(path+".path", `""`, fmt.Sprintf("must name the file of the %s store", f.Kind))
+			v.fault(path+".path", `""`, fmt.Sprintf("must say where the %s store lies", f.Kind))
 		case served && f.Path != "":
 			v.fault(path+".path", f.Path, fmt.Sprintf("is of no use for %s: leave it out", f.Kind))
 		}
