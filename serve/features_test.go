@@ -72,6 +72,11 @@ features:
       - {request: moment, width: 2}
 `
 
+// goldenByID is the first golden row of the ranker, by ids.
+const goldenByID = `{"request":{"inputs":[{"name":"user_id","datatype":"INT64","shape":[1],"data":[42]},{"name":"store_id","datatype":"INT64","shape":[1],"data":[779]},` +
+	`{"name":"moment","datatype":"FP32","shape":[1,2],"data":[0.223,0.317]}]},"features":{"user":[{"user_id":42,"a":0.018,"b":-0.168,"c":-0.482,"d":-1.466,"e":-0.16,"f":0.04}],` +
+	`"store":[{"store_id":779,"emb":[0.465,-1.196,1.258,-0.735,-0.03,0.016,1.689,1.167]}]},"response":{"outputs":[{"name":"score","datatype":"FP32","shape":[1],"data":[0.21545756]}]}}`
+
 // rankerFolder is the ranker with other settings.
 func rankerFolder(t *testing.T, settings string) string {
 	t.Helper()
@@ -82,6 +87,9 @@ func rankerFolder(t *testing.T, settings string) string {
 	}
 	for _, name := range []string{"model.onnx", "golden.jsonl"} {
 		text, err := os.ReadFile(filepath.Join("../examples/models/ranker/1", name))
+		if name == "golden.jsonl" && settings == rankerFeatures {
+			text = append(text, goldenByID...)
+		}
 		if err == nil {
 			err = os.WriteFile(filepath.Join(to, name), text, 0o600)
 		}
