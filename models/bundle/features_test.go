@@ -81,6 +81,26 @@ func TestFeaturesAreRead(t *testing.T) {
 	}
 }
 
+// An entity may name the unit, and what may be left out may not.
+func TestUnitOfEntities(t *testing.T) {
+	session := &tensor.Schema{Inputs: []tensor.Spec{{Name: "dense", Type: tensor.FP32, Shape: []int64{-1, 6}}}, MaxBatch: 8, MaxRows: 8}
+	f := func(unit, want string) {
+		t.Helper()
+		c, err := Sources{Model: []byte(someFeatures + "unit: " + unit)}.Decode(testDefaults())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err = c.checkUnit(session); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", unit, err, want)
+		}
+	}
+	f("user_id", "")
+	f("store_id", "")
+	f("dense", `unit "dense" is an optional input: name one that every request has`)
+	f("km", `unit "km" is FP32[-1]; it must have one whole number or text`)
+	f("user", `unit "user" is no input of the model`)
+}
+
 // A fault names the file, the line and the key, whether the file itself tells it or the model.
 func TestFeatureFaults(t *testing.T) {
 	session := &tensor.Schema{Inputs: []tensor.Spec{{Name: "dense", Type: tensor.FP32, Shape: []int64{-1, 6}}}, MaxBatch: 8, MaxRows: 8}
