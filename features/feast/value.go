@@ -1,6 +1,7 @@
 package feast
 
 import (
+	"encoding/binary"
 	"math"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -31,6 +32,9 @@ const (
 // listElement is the field of a list's message that holds the elements.
 const listElement protowire.Number = 1
 
+// floatTag is the tag before a float.
+const floatTag = byte(float)<<3 | byte(protowire.Fixed32Type)
+
 // noTime is how "not a time" is stored.
 const noTime = math.MinInt64
 
@@ -49,6 +53,10 @@ func scalar(field protowire.Number) (wire protowire.Type, ok bool) {
 
 // Put decodes a stored value into a column of a row. No bytes are a value that is missing.
 func Put(into *store.Rows, key, column int, value []byte) {
+	if len(value) == 5 && value[0] == floatTag { // most are such
+		into.SetFloat(key, column, float64(math.Float32frombits(binary.LittleEndian.Uint32(value[1:]))))
+		return
+	}
 	field, wire, content, ok := last(value)
 	if !ok {
 		into.SetWrong(key, column)

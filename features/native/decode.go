@@ -168,10 +168,16 @@ func (d *Decoder) Decode(into *store.Rows, key int, row []byte) error {
 func present(row []byte, bit int) bool { return row[headerBytes+bit/8]>>(bit%8)&1 != 0 }
 
 func (r *run) move(row, data []byte, states []store.State) {
-	const size, sign, infinity = 4, 1 << 31, 0x7f800000
+	const size = plainSize
 	cells := data[r.to : r.to+size*r.columns]
 	copy(cells, row[r.from:])
 	states = states[r.column : r.column+r.columns]
+	if allSet(row[headerBytes:], r.bit, r.columns) && !anyNaN(cells) { // as they mostly are
+		for len(states) > 0 {
+			states = states[copy(states, allPresent[:]):]
+		}
+		return
+	}
 	for i := range states {
 		cell := cells[size*i : size*i+size]
 		if !present(row, r.bit+i) || binary.LittleEndian.Uint32(cell)&^sign > infinity { // what is more is NaN

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"slices"
 
 	"sluice/internal/tensor"
 )
@@ -79,6 +80,7 @@ func NewGroup(g Group) (*Group, error) {
 			return nil, fmt.Errorf("key %q has no type", g.Keys[i].Name)
 		}
 	}
+	g.Columns = slices.Clone(g.Columns) // their places in the row are this group's alone
 	h := fnv.New64a()
 	for i := range g.Columns {
 		c := &g.Columns[i]

@@ -85,6 +85,7 @@ var reserved = map[string][]string{
 	"github.com/parquet-go/parquet-go":    {"predlog/table"},
 	"github.com/prometheus/procfs":        {"loadtest/watch", "bench"},
 	"github.com/goccy/go-yaml":            {"config", "models", "plan/study", "compare/price"},
+	"github.com/redis/rueidis":            {"features/redis"},
 	"go.etcd.io/bbolt":                    {"features/embedded"},
 	"modernc.org/sqlite":                  {"features/embedded"},
 	"github.com/twmb/murmur3":             {"features/feast"},

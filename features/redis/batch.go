@@ -1,0 +1,106 @@
+package redis
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"unsafe"
+
+	"github.com/redis/rueidis"
+)
+
+// Who waits for a batch, or does not any more.
+const (
+	awaited int32 = iota
+	answered
+	abandoned
+)
+
+// batch is a chunk on its way: the commands for some keys of a read, and then their replies. The reader that made it owns it
+// until it is sent and again once it is answered; a reader that leaves first has abandoned it to the goroutine that waits for it.
+type batch struct {
+	lane   *lane
+	client rueidis.Client
+	turn   turn
+
+	index    []int // of the keys in the read
+	bytes    []byte
+	strings  []string
+	commands []rueidis.Completed
+	replies  []rueidis.RedisResult
+	scratch  []byte // of decoders
+
+	state atomic.Int32
+	done  chan struct{}
+	run   func() // the method send, bound once
+}
+
+var batches sync.Pool // of *batch
+
+// newBatch begins a batch on a lane; it ends with go b.run(), or with release.
+func newBatch(l *lane) (*batch, error) {
+	client, err := l.enter()
+	if err != nil {
+		return nil, err
+	}
+	b, kept := batches.Get().(*batch)
+	if !kept {
+		b = &batch{done: make(chan struct{}, 1)} // of one: whoever has answered does not wait for the reader
+		b.run = b.send
+	}
+	b.lane, b.client = l, client
+	b.state.Store(awaited)
+	return b, nil
+}
+
+// since is the string of the bytes that were added from a place on. It is good as long as the batch.
+func (b *batch) since(from int) string {
+	if from == len(b.bytes) {
+		return ""
+	}
+	return unsafe.String(&b.bytes[from], len(b.bytes)-from) // where the bytes move, the old ones stay for this string
+}
+
+// send waits for the replies, under no deadline: the connection has its own.
+func (b *batch) send() {
+	b.replies = b.client.DoMulti(context.Background(), b.commands...)
+	b.lane.leave()
+	if b.state.CompareAndSwap(awaited, answered) {
+		b.done <- struct{}{}
+		return
+	}
+	b.release()
+}
+
+// wait waits for the replies, and tells whether the batch is the caller's again.
+func (b *batch) wait(ctx context.Context) bool {
+	select {
+	case <-b.done:
+		return true
+	case <-ctx.Done():
+	}
+	if b.state.CompareAndSwap(awaited, abandoned) {
+		return false
+	}
+	<-b.done
+	return true
+}
+
+// release keeps the batch's memory for another, unless rueidis may still read it.
+func (b *batch) release() {
+	for i := range b.replies {
+		if b.replies[i].NonRedisError() != nil {
+			return
+		}
+	}
+	b.lane, b.client, b.turn, b.replies = nil, nil, turn{}, nil
+	clear(b.strings)
+	clear(b.commands)
+	b.index, b.bytes, b.strings, b.commands = b.index[:0], b.bytes[:0], b.strings[:0], b.commands[:0]
+	if cap(b.bytes)+cap(b.scratch) <= maxKept {
+		batches.Put(b)
+	}
+}
+
+// maxKept is the most bytes that a batch keeps.
+const maxKept = 1 << 20

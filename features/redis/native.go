@@ -1,0 +1,172 @@
+package redis
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"sluice/features/native"
+	"sluice/features/store"
+)
+
+// nativeView reads a group of the native layout: a string for each entity, under the generation's prefix.
+type nativeView struct {
+	s       *Store
+	lane    *lane
+	view    *view
+	decoder *native.Decoder
+
+	// missing is the schema that the store did not have when it was last asked for one.
+	missing struct {
+		sync.Mutex
+		schema uint32
+		until  time.Time
+	}
+}
+
+var (
+	_ store.Reader = (*nativeView)(nil)
+	_ asker        = (*nativeView)(nil)
+)
+
+func (s *Store) newNative(g *store.Group) (*nativeView, error) {
+	if err := native.CheckName(g.View); err != nil {
+		return nil, fmt.Errorf("group %q: %w", g.Name, err)
+	}
+	d, err := native.NewDecoder(g)
+	if err != nil {
+		return nil, fmt.Errorf("group %q: %w", g.Name, err)
+	}
+	return &nativeView{s: s, lane: s.lane(g), view: s.views.watch(s, g.View), decoder: d}, nil
+}
+
+// Generation is the visible one; 0 if it is not known yet, or there is none.
+func (r *nativeView) Generation() uint64 { return r.view.visible.Load() }
+
+// Read reads the rows of keys in a generation.
+func (r *nativeView) Read(ctx context.Context, generation uint64, keys []store.Key, into *store.Rows) error {
+	if generation == 0 {
+		return *r.view.failure.Load()
+	}
+	return r.s.read(ctx, r.lane, r, turn{generation: generation}, keys, into)
+}
+
+// ask asks a server by one MGET. The keys of a cluster lie in many slots, and each has a GET.
+func (r *nativeView) ask(b *batch, keys []store.Key) {
+	from := 0
+	b.bytes = native.AppendRowPrefix(b.bytes, r.view.name, b.turn.generation)
+	prefix := len(b.bytes)
+	for n, i := range b.index {
+		if n > 0 {
+			from = len(b.bytes)
+			b.bytes = append(b.bytes, b.bytes[:prefix]...)
+		}
+		b.bytes = append(b.bytes, keys[i]...)
+		b.strings = append(b.strings, b.since(from))
+	}
+	if !r.s.o.Cluster {
+		b.commands = append(b.commands, b.client.B().Mget().Key(b.strings...).Build())
+		return
+	}
+	for _, key := range b.strings {
+		b.commands = append(b.commands, b.client.B().Get().Key(key).Build())
+	}
+}
+
+func (r *nativeView) take(ctx context.Context, b *batch, into *store.Rows) (err error) {
+	if r.s.o.Cluster {
+		for i, key := range b.index {
+			value, failure := b.replies[i].ToMessage()
+			if failure != nil && !value.IsNil() {
+				failure = failed(failure, key, into)
+			} else {
+				failure = r.row(ctx, &value, key, into)
+			}
+			if failure != nil {
+				err = failure
+			}
+		}
+		return err
+	}
+	values, err := b.replies[0].ToArray()
+	if err != nil {
+		return err
+	}
+	if len(values) != len(b.index) {
+		return errReply
+	}
+	for i, key := range b.index {
+		if failure := r.row(ctx, &values[i], key, into); failure != nil {
+			err = failure
+		}
+	}
+	return err
+}
+
+// row decodes the row of a key. One that is not there is missing. One whose schema the store does not have cannot be used.
+func (r *nativeView) row(ctx context.Context, m *rueidis.RedisMessage, key int, into *store.Rows) error {
+	if m.IsNil() {
+		into.Done(key)
+		return nil
+	}
+	value, err := m.AsBytes()
+	if err != nil {
+		return err
+	}
+	if r.decoder.Decode(into, key, value) == nil {
+		into.Done(key)
+		return nil
+	}
+	schema, _, _ := native.Header(value)
+	known, err := r.learn(ctx, schema)
+	if err != nil {
+		return err
+	}
+	if !known || r.decoder.Decode(into, key, value) != nil {
+		setWrong(key, into)
+		return nil
+	}
+	into.Done(key)
+	return nil
+}
+
+// pardon is for how long a schema that the store does not have is not asked for again.
+const pardon = time.Second
+
+// learn fetches the record of a schema.
+func (r *nativeView) learn(ctx context.Context, schema uint32) (known bool, err error) {
+	r.missing.Lock()
+	lately := r.missing.schema == schema && time.Now().Before(r.missing.until)
+	r.missing.Unlock()
+	if lately {
+		return false, nil
+	}
+	b, err := newBatch(r.lane)
+	if err != nil {
+		return false, err
+	}
+	b.commands = append(b.commands, b.client.B().Get().Key(native.SchemaName(r.view.name, schema)).Build())
+	go b.run()
+	if !b.wait(ctx) {
+		return false, ctx.Err()
+	}
+	defer b.release()
+	record, err := b.replies[0].AsBytes()
+	if err != nil && !rueidis.IsRedisNil(err) {
+		return false, err
+	}
+	s, err := native.ParseSchema(record)
+	if err != nil || s.Hash() != schema { // none, or none that can be read
+		r.missing.Lock()
+		r.missing.schema, r.missing.until = schema, time.Now().Add(pardon)
+		r.missing.Unlock()
+		return false, nil
+	}
+	if err := r.decoder.Learn(s); err != nil {
+		return false, err
+	}
+	return true, nil
+}

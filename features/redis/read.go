@@ -1,0 +1,120 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"sync"
+
+	"github.com/redis/rueidis"
+
+	"sluice/features/store"
+)
+
+// asker makes the commands of a batch and decodes what they bring.
+type asker interface {
+	// ask appends the commands for the keys of b.index.
+	ask(b *batch, keys []store.Key)
+	// take decodes the replies into rows. Its error is that of the keys that are not Done then.
+	take(ctx context.Context, b *batch, into *store.Rows) error
+}
+
+// reading is the batches of a read.
+type reading struct{ batches []*batch }
+
+var readings = sync.Pool{New: func() any { return new(reading) }}
+
+// attempts is how often a read is tried whose connections are lost: each time on another connection, which may be lost as well
+// and nobody has noticed.
+const attempts = 3
+
+// read reads keys in chunks. It asks again for those whose connection is lost.
+func (s *Store) read(ctx context.Context, l *lane, a asker, t turn, keys []store.Key, into *store.Rows) error {
+	r := readings.Get().(*reading)
+	var err error
+	for again, n := true, 0; again && n < attempts; n++ {
+		if err = ctx.Err(); err != nil {
+			break
+		}
+		again, err = r.once(ctx, s.o.Chunk, l, a, t, keys, into)
+	}
+	readings.Put(r)
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	return fmt.Errorf("cannot read group %q: %w", into.Group().Name, err)
+}
+
+// once asks for the keys that are not Done, and waits. It keeps the first error and goes on, since others may be read;
+// again tells whether a connection was lost.
+func (r *reading) once(ctx context.Context, chunk int, l *lane, a asker, t turn, keys []store.Key, into *store.Rows) (again bool, err error) {
+	for next := 0; next < len(keys); {
+		if into.IsDone(next) {
+			next++
+			continue
+		}
+		b, refused := newBatch(l)
+		if refused != nil {
+			err = refused
+			break
+		}
+		b.turn = t
+		for ; next < len(keys) && len(b.index) < chunk; next++ {
+			if !into.IsDone(next) {
+				b.index = append(b.index, next)
+			}
+		}
+		a.ask(b, keys)
+		r.batches = append(r.batches, b)
+		go b.run()
+	}
+	for _, b := range r.batches {
+		if !b.wait(ctx) {
+			err = ctx.Err()
+			continue
+		}
+		if failure := a.take(ctx, b, into); failure != nil {
+			again = again || lost(failure)
+			if err == nil {
+				err = fmt.Errorf("redis %s: %w", l.name, failure)
+			}
+		}
+		b.release()
+	}
+	clear(r.batches)
+	r.batches = r.batches[:0]
+	return again, err
+}
+
+// lost tells whether an error is that of a connection that was there.
+func lost(err error) bool {
+	var of *rueidis.RedisError
+	if errors.As(err, &of) || errors.Is(err, rueidis.ErrClosing) {
+		return false
+	}
+	var network *net.OpError
+	return !errors.As(err, &network) || network.Op != "dial"
+}
+
+// wrongType is what the reply of a key of another kind begins with.
+const wrongType = "WRONGTYPE"
+
+// failed says what the error of a key's reply means: nil if it means that its values are Wrong, which is set.
+func failed(err error, key int, into *store.Rows) error {
+	var of *rueidis.RedisError
+	if !errors.As(err, &of) || !strings.HasPrefix(of.Error(), wrongType) {
+		return err
+	}
+	setWrong(key, into)
+	return nil
+}
+
+// setWrong sets that a key's values cannot be used.
+func setWrong(key int, into *store.Rows) {
+	for column := range into.Group().Columns {
+		into.SetWrong(key, column)
+	}
+	into.Done(key)
+}
