@@ -63,7 +63,7 @@ func compare(b *testing.B, layout Layout, callers int) {
 // turn has each caller read a few times.
 func (s *side) turn(b *testing.B, reads int) {
 	b.Helper()
-	wall, cpu := time.Now(), processCPU(b)
+	wall, cpu := time.Now(), cpuOf(b, os.Getpid())
 	var all sync.WaitGroup
 	for _, read := range s.reads {
 		all.Go(func() {
@@ -76,12 +76,12 @@ func (s *side) turn(b *testing.B, reads int) {
 	}
 	all.Wait()
 	s.wall += time.Since(wall)
-	s.cpu += processCPU(b) - cpu
+	s.cpu += cpuOf(b, os.Getpid()) - cpu
 }
 
-func processCPU(b *testing.B) time.Duration {
+func cpuOf(b *testing.B, process int) time.Duration {
 	b.Helper()
-	cpu, err := cputime.Process(os.Getpid())
+	cpu, err := cputime.Process(process)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -194,4 +194,35 @@ func fillRows(t testing.TB, address string, g *store.Group, keys []store.Key) fu
 	return func(b rueidis.Builder, to []rueidis.Completed) []rueidis.Completed {
 		return append(to, b.Mget().Key(names...).Build())
 	}
+}
+
+// BenchmarkWrite loads rows into a real server.
+func BenchmarkWrite(b *testing.B) {
+	const rows = 10_000
+	server := realServer(b)
+	w := writer(b, server.address)
+	var columns []store.Column
+	for i := range 20 {
+		columns = append(columns, float("feature_with_a_long_name_"+strconv.Itoa(i)))
+	}
+	g := group(b, "v", byID, columns...)
+	var all []int64
+	for i := range int64(rows) {
+		all = append(all, i)
+	}
+	records := written(b, g, 1, func(id int64) []float64 { return []float64{float64(id)} }, all...)
+	ctx := context.Background()
+	standing, err := w.Begin(ctx, "bench", schemaOf(b, g))
+	if err != nil {
+		b.Fatal(err)
+	}
+	cpu := cpuOf(b, server.process.PID())
+	for b.Loop() {
+		if err := w.Write(ctx, standing.Rows, records); err != nil {
+			b.Fatal(err)
+		}
+		standing.Rows += rows
+	}
+	b.ReportMetric(float64(rows*b.N)/b.Elapsed().Seconds(), "rows/s")
+	b.ReportMetric(float64((cpuOf(b, server.process.PID())-cpu).Nanoseconds())/float64(rows*b.N), "server-cpu-ns/row")
 }

@@ -10,8 +10,8 @@
 //     are encoded (Hash).
 //   - native: one string for an entity and view, in generations, as features/native describes it.
 //
-// Of the server it asks GET, MGET, HMGET, HGETALL and PING alone, over RESP2; HLEN is tried, and where it is not known HGETALL
-// is never used. The writer needs SCRIPT LOAD, EVALSHA, SCAN and UNLINK, too. Client-side caching is off: the engine has a cache.
+// Of the server it asks GET, MGET, HMGET, HGETALL and PING alone, over RESP2. HELLO is tried and may be unknown; HLEN is tried, and
+// where it is unknown HGETALL is never used. The writer needs SCRIPT LOAD, EVALSHA, SCAN and UNLINK, too. Client-side caching is off: the engine has a cache.
 //
 // A read is cut into chunks. Each chunk is one pipeline, sent by a goroutine of its own under no deadline; the reader waits for it
 // under the caller's. So a deadline never closes a connection, never starts a connection that is given too little time, and a

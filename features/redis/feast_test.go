@@ -81,8 +81,11 @@ func readFeast(t *testing.T, server func(t *testing.T) string) {
 	keys := ids(1001, 1004, 1003, 9999, 1002)
 	times := []int64{1700000000e9, 1700000000e9, 1700000000e9, 0, 1700000000e9 + 123456e3}
 	rows := [][]float64{
-		{0.5, 0.1, 7, 0.5, -0.5, wrong, missing}, {-1.25, 1e-300, 1<<31 - 1, missing, missing, missing},
-		{missing, 3, -1, 1, 2, wrong, missing}, {missing, missing, missing, missing, missing, missing}, {0, 2, 0, missing, wrong, missing},
+		{0.5, 0.1, 7, 0.5, -0.5, wrong, missing},
+		{-1.25, 1e-300, 1<<31 - 1, missing, missing, missing},
+		{missing, 3, -1, 1, 2, wrong, missing},
+		{missing, missing, missing, missing, missing, missing},
+		{0, 2, 0, missing, wrong, missing},
 	}
 	f("redis_v3.json", Options{}, drivers, keys, times, rows...)
 	f("redis_v2.json", Options{Keys: feast.V2}, drivers, keys, times, rows...)

@@ -176,8 +176,11 @@ func TestHashTimes(t *testing.T) {
 
 func FuzzHashValue(f *testing.F) {
 	kinds := []store.Column{
-		{Name: "a", Type: tensor.FP32, Width: 1}, {Name: "b", Type: tensor.Int64, Width: 3}, {Name: "c", Type: tensor.FP64, Width: 2},
-		{Name: "d", Type: tensor.Bool, Width: 1}, {Name: "e", Type: tensor.FP32, Stored: tensor.Int32, Width: 2},
+		{Name: "a", Type: tensor.FP32, Width: 1},
+		{Name: "b", Type: tensor.Int64, Width: 3},
+		{Name: "c", Type: tensor.FP64, Width: 2},
+		{Name: "d", Type: tensor.Bool, Width: 1},
+		{Name: "e", Type: tensor.FP32, Stored: tensor.Int32, Width: 2},
 	}
 	encodings := []Encoding{Text, F32LE, Protobuf, Snappy}
 	for i := range encodings {

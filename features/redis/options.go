@@ -47,8 +47,9 @@ type Options struct {
 	Keys    feast.KeyLayout
 	// Hashes describes the views of layout hash, by name; "" describes those that are not named.
 	Hashes map[string]Hash
-	// Connections is how many there are to each server for groups of narrow rows; 2 if it is 0. It is rounded up to a power
-	// of two. Groups of wide rows have one more, so that their long replies delay nobody else.
+	// Connections is how many there are to each server for groups of narrow rows; if it is 0, two to a single server and one to each
+	// of a cluster. It is rounded up to a power of two. Groups of wide rows have one more, so that their long replies delay
+	// nobody else.
 	Connections int
 	// Chunk is the most keys of one pipeline; 128 if it is 0.
 	Chunk int
@@ -65,17 +66,23 @@ type Options struct {
 
 const (
 	maxConnections = 64
-	// maxUnanswered stays below the commands that a connection of rueidis can hold (1,024): beyond them it would block.
-	maxUnanswered = 512
-	maxChunk      = 1024
+	maxUnanswered  = 512
+	maxChunk       = 1024
 	// wideRow is the bytes of a decoded row from which on a group uses the connection for wide rows.
 	wideRow = 2048
+	// bufferBytes is that of a connection, in each direction. rueidis's own, of half a MiB, are much for a large cluster.
+	bufferBytes = 128 << 10
+	// heldScale is the power of two of the pipelines that a connection holds: beyond them the goroutines of chunks wait.
+	heldScale = 9
 )
 
 // checked fills in defaults and says what is wrong.
 func (o Options) checked() (Options, error) {
 	o.Layout = or(o.Layout, Feast)
-	o.Connections = or(o.Connections, 2)
+	if o.Connections == 0 && !o.Cluster {
+		o.Connections = 2
+	}
+	o.Connections = or(o.Connections, 1)
 	o.Chunk = or(o.Chunk, 128)
 	o.Unanswered = or(o.Unanswered, 256)
 	o.Dial = or(o.Dial, time.Second)
@@ -123,16 +130,17 @@ func or[T comparable](v, otherwise T) T {
 // client is rueidis's options for so many connections to a server. Dialling ends with ctx.
 func (o *Options) client(ctx context.Context, connections int) rueidis.ClientOption {
 	c := rueidis.ClientOption{
-		InitAddress:       o.Addresses,
-		Dialer:            net.Dialer{Timeout: o.Dial, KeepAlive: min(o.Timeout, time.Second)}, // how often rueidis looks for silence
-		ConnWriteTimeout:  o.Timeout,
-		TLSConfig:         o.TLS,
-		ForceSingleClient: !o.Cluster && len(o.Replicas) == 0,
-		ClientSetInfo:     rueidis.DisableClientSetInfo,
-		DisableCache:      true,
-		DisableRetry:      true, // it would go on without an end
-		AlwaysPipelining:  true, // else a deadline closes the connection
-		AlwaysRESP2:       true, // and HGETALL is an array, which needs no map
+		InitAddress:        o.Addresses,
+		Dialer:             net.Dialer{Timeout: o.Dial, KeepAlive: min(o.Timeout, time.Second)}, // how often rueidis looks for silence
+		ConnWriteTimeout:   o.Timeout,
+		TLSConfig:          o.TLS,
+		ForceSingleClient:  !o.Cluster && len(o.Replicas) == 0,
+		ClientSetInfo:      rueidis.DisableClientSetInfo,
+		DisableCache:       true,
+		DisableRetry:       true, // it would go on without an end
+		AlwaysPipelining:   true, // else a deadline closes the connection
+		AlwaysRESP2:        true, // and HGETALL is an array, which needs no map
+		ReadBufferEachConn: bufferBytes, WriteBufferEachConn: bufferBytes, RingScaleEachConn: heldScale,
 		PipelineMultiplex: bits.Len(uint(connections - 1)),
 		ClusterOption:     rueidis.ClusterOption{MaxMovedRedirections: 4},
 		DialCtxFn: func(_ context.Context, address string, d *net.Dialer, secure *tls.Config) (net.Conn, error) {

@@ -32,9 +32,12 @@ const attempts = 3
 
 // read reads keys in chunks. It asks again for those whose connection is lost.
 func (s *Store) read(ctx context.Context, l *lane, a asker, t turn, keys []store.Key, into *store.Rows) error {
-	err := ctx.Err()
 	r := readings.Get().(*reading)
-	for again, n := true, 0; again && n < attempts && ctx.Err() == nil; n++ {
+	var err error
+	for again, n := true, 0; again && n < attempts; n++ {
+		if err = ctx.Err(); err != nil {
+			break
+		}
 		again, err = r.once(ctx, s.o.Chunk, l, a, t, keys, into)
 	}
 	readings.Put(r)

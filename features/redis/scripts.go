@@ -3,6 +3,7 @@ package redis
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -19,23 +20,20 @@ const (
 )
 
 // newerScript writes a row, unless the one that is there is newer. It compares the times byte by byte: Lua's own order of texts
-// is that of the server's locale.
+// is that of the server's locale. One run for several rows would save a quarter of the server's time and let readers wait.
 var newerScript = rueidis.NewLuaScript(fmt.Sprintf(`
-local old = redis.call('GETRANGE', KEYS[1], %d, %d)
-if #old == %d then
-  local order = 0
+local function older(old, new)
+  if #old < %d then return true end
   for i = 1, #old do
-    local a, b = string.byte(old, i), string.byte(ARGV[1], %d + i)
-    if a ~= b then
-      if a < b then order = 1 else order = -1 end
-      break
-    end
+    local a, b = string.byte(old, i), string.byte(new, %d + i)
+    if a ~= b then return a < b end
   end
-  if order < 0 or (order == 0 and ARGV[2] == '%s') then return 0 end
+  return ARGV[2] == '%s'
 end
+if not older(redis.call('GETRANGE', KEYS[1], %d, %d), ARGV[1]) then return 0 end
 redis.call('SET', KEYS[1], ARGV[1])
 return 1
-`, native.TimeAt, native.TimeEnd-1, native.TimeEnd-native.TimeAt, native.TimeAt, storedWins))
+`, native.TimeEnd-native.TimeAt, native.TimeAt, sourceWins, native.TimeAt, native.TimeEnd-1))
 
 // swapScript replaces a text if it is still the one that was read; "" stands for none.
 var swapScript = rueidis.NewLuaScript(`
@@ -57,9 +55,7 @@ const pipeline = 256
 // put writes rows to a generation.
 func (w *Writer) put(ctx context.Context, c rueidis.Client, generation uint64, rows []store.Record, equal string) error {
 	prefix := string(native.AppendRowPrefix(nil, w.view, generation))
-	for len(rows) > 0 {
-		chunk := rows[:min(pipeline, len(rows))]
-		rows = rows[len(chunk):]
+	for chunk := range slices.Chunk(rows, pipeline) {
 		each := make([]rueidis.LuaExec, len(chunk))
 		for i, row := range chunk {
 			if _, _, ok := native.Header(row.Value); !ok {

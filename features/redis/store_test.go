@@ -16,6 +16,7 @@ import (
 	"github.com/alicebob/miniredis/v2"
 
 	"sluice/features/store"
+	"sluice/internal/longtest"
 	"sluice/internal/tensor"
 )
 
@@ -323,7 +324,14 @@ func TestStoppedServer(t *testing.T) {
 }
 
 // TestEachGetsItsOwn interleaves small reads at random, some of which end early: each finds the rows of its own keys.
-func TestEachGetsItsOwn(t *testing.T) {
+func TestEachGetsItsOwn(t *testing.T) { interleave(t, 2_000) }
+
+func TestEachGetsItsOwnForLong(t *testing.T) {
+	longtest.Skip(t)
+	interleave(t, 100_000)
+}
+
+func interleave(t *testing.T, reads int) {
 	const keys, readers = 200, 16
 	m := mini(t)
 	for i := range keys {
@@ -334,39 +342,39 @@ func TestEachGetsItsOwn(t *testing.T) {
 	s := open(t, o)
 	g := group(t, "v", byID, float("a"), float("b"))
 	r := reader(t, s, g)
-	reads := 150
-	if testing.Short() {
-		reads = 20
-	}
 	var all sync.WaitGroup
 	for seed := range readers {
 		all.Go(func() {
 			random := rand.New(rand.NewPCG(uint64(seed), 1))
 			var rows store.Rows
-			for range reads {
-				want := random.Perm(keys)[:1+random.IntN(8)]
-				rows.Reset(g, len(want))
-				asked := make([]store.Key, len(want))
-				for i, v := range want {
-					asked[i] = id(int64(v))
-				}
-				ctx, cancel := context.WithTimeout(context.Background(), patience)
-				if random.IntN(4) == 0 {
-					cancel()
-					ctx, cancel = context.WithTimeout(context.Background(), time.Duration(random.IntN(300))*time.Microsecond)
-				}
-				err := r.Read(ctx, 0, asked, &rows)
-				cancel()
-				for i, v := range want {
-					if rows.IsDone(i) && !slices.Equal(numbers(&rows, i), []float64{float64(v), -float64(v)}) {
-						t.Errorf("key %d has %v", v, numbers(&rows, i))
-					}
-					if !rows.IsDone(i) && !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, context.Canceled) {
-						t.Errorf("key %d was not read: %v", v, err)
-					}
-				}
+			for range reads / readers {
+				readSome(t, r, g, &rows, random.Perm(keys)[:1+random.IntN(8)], random)
 			}
 		})
 	}
 	all.Wait()
+}
+
+// readSome reads the rows of ids under a context that may end early.
+func readSome(t *testing.T, r store.Reader, g *store.Group, rows *store.Rows, want []int, random *rand.Rand) {
+	limit := patience
+	if random.IntN(4) == 0 {
+		limit = time.Duration(random.IntN(300)) * time.Microsecond
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	rows.Reset(g, len(want))
+	asked := make([]store.Key, len(want))
+	for i, v := range want {
+		asked[i] = id(int64(v))
+	}
+	err := r.Read(ctx, 0, asked, rows)
+	for i, v := range want {
+		if rows.IsDone(i) && !slices.Equal(numbers(rows, i), []float64{float64(v), -float64(v)}) {
+			t.Errorf("key %d has %v", v, numbers(rows, i))
+		}
+		if !rows.IsDone(i) && !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("key %d was not read: %v", v, err)
+		}
+	}
 }

@@ -7,5 +7,5 @@
 // and keeps Rows in its cache. models/bundle and the stores make Groups from settings.
 //
 // Invariants: a Group does not change once made by NewGroup; Rows belong to one reader until Read has
-// returned, and a row that is not Done is not to be used; nothing here allocates once Rows has its memory.
+// returned, but for those that are Done, and a row that is not Done is not to be used; nothing here allocates once Rows has its memory.
 package store

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math"
 	"slices"
+	"sync/atomic"
 
 	"sluice/internal/tensor"
 )
@@ -26,7 +27,7 @@ type Rows struct {
 	data   []byte
 	states []State
 	times  []int64
-	done   []bool
+	done   []uint32 // 1: it is; changed and read atomically
 }
 
 // Reset gives r a row for each of n keys, all missing; it keeps its memory.
@@ -48,11 +49,12 @@ func (r *Rows) Len() int { return len(r.done) }
 // Group is whose rows they are.
 func (r *Rows) Group() *Group { return r.group }
 
-// Done says that the row of a key is complete, whatever is in it.
-func (r *Rows) Done(key int) { r.done[key] = true }
+// Done says that the row of a key is complete, whatever is in it. From then on the row does not change: other goroutines may
+// take it while the rest is still being read.
+func (r *Rows) Done(key int) { atomic.StoreUint32(&r.done[key], 1) }
 
 // IsDone tells whether the row is complete.
-func (r *Rows) IsDone(key int) bool { return r.done[key] }
+func (r *Rows) IsDone(key int) bool { return atomic.LoadUint32(&r.done[key]) == 1 }
 
 // Row is the decoded values of a key; those that are not Present are zeros.
 func (r *Rows) Row(key int) []byte {

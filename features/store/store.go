@@ -18,8 +18,9 @@ type Reader interface {
 	// Generation is the one that is to be read now, for stores that replace all rows at once; 0 for others. It costs
 	// next to nothing.
 	Generation() uint64
-	// Read reads the rows of keys, of which none is there twice, into the rows of the same numbers. A row that is complete is
-	// Done, also if the store has none of it; when the context ends, or an error comes, others are not. The rows are the
-	// reader's until it returns, and it returns soon after the context has ended.
+	// Read reads the rows of keys, of which none is there twice, into the rows of the same numbers; it does not change the keys. A
+	// row is Done as soon as it is complete, also if the store has none of it, and is not touched afterwards: a request
+	// that leaves before Read returns takes it. When the context ends, or an error comes, others are not. The rows that are not
+	// Done are the reader's until it returns, and it returns soon after the context has ended.
 	Read(ctx context.Context, generation uint64, keys []Key, into *Rows) error
 }

@@ -1,0 +1,129 @@
+package features
+
+import (
+	"time"
+
+	"sluice/internal/clock"
+)
+
+// BreakerOptions say when a store is not asked any more.
+type BreakerOptions struct {
+	// Share of reads that fail or time out, of at least MinReads in Window, opens the breaker; 0.25 of 100 in 10 s if 0.
+	Share    float64
+	MinReads int
+	Window   time.Duration
+	// InARow is how many such reads one after another open it; 10 if 0.
+	InARow int
+	// Sleep is how long it is open before a read tries again; 1 s if 0.
+	Sleep time.Duration
+}
+
+func (o BreakerOptions) withDefaults() BreakerOptions {
+	orDefault(&o.Share, 0.25)
+	orDefault(&o.MinReads, 100)
+	orDefault(&o.Window, 10*time.Second)
+	orDefault(&o.InARow, 10)
+	orDefault(&o.Sleep, time.Second)
+	return o
+}
+
+// BreakerState is what a breaker does with reads.
+type BreakerState uint8
+
+// The states: all reads go; none goes; one at a time goes, to see whether the store is well again.
+const (
+	Closed BreakerState = iota
+	Open
+	HalfOpen
+)
+
+// String names the state.
+func (s BreakerState) String() string { return [...]string{"closed", "open", "half-open"}[s] }
+
+// closeAfter is how many probes in a row close a breaker. One alone may be luck: a store that comes back is slow at first.
+const closeAfter = 3
+
+// breaker decides whether a store is asked. Its decisions depend on its arguments alone, and the caller serialises
+// the calls.
+//
+//	closed --(too many bad reads)--> open --(Sleep)--> half-open --(closeAfter good probes)--> closed
+//	                                  ^                   |
+//	                                  +----(a bad probe)--+
+type breaker struct {
+	opt   BreakerOptions
+	state BreakerState
+	// epoch counts the changes of state: a read that began before the last one says nothing of the store as it is now.
+	epoch uint32
+	// until is when an open breaker becomes half-open, and when a probe that has not been heard of is given up.
+	until clock.Instant
+
+	began     clock.Instant // the newer half of the window
+	now, past tally
+	inARow    int // bad reads while closed, good probes while half-open
+}
+
+type tally struct{ reads, bad int }
+
+// allow tells whether a read may begin, and the epoch to report it with.
+func (b *breaker) allow(now clock.Instant) (epoch uint32, ok bool) {
+	if b.state == Closed {
+		return b.epoch, true
+	}
+	if now < b.until {
+		return b.epoch, false
+	}
+	if b.state == Open {
+		b.become(HalfOpen)
+	}
+	b.until = now.Add(b.opt.Sleep)
+	return b.epoch, true
+}
+
+// report takes what came of a read.
+func (b *breaker) report(now clock.Instant, epoch uint32, good bool) {
+	switch {
+	case epoch != b.epoch:
+	case b.state == HalfOpen && !good:
+		b.open(now)
+	case b.state == HalfOpen:
+		b.until = now // the next probe may begin
+		if b.inARow++; b.inARow == closeAfter {
+			b.become(Closed)
+			b.began, b.now, b.past = now, tally{}, tally{}
+		}
+	case b.state == Closed:
+		b.count(now, good)
+	}
+}
+
+func (b *breaker) count(now clock.Instant, good bool) {
+	if half := b.opt.Window / 2; now.Sub(b.began) >= half {
+		b.past = b.now
+		if now.Sub(b.began) >= 2*half {
+			b.past = tally{}
+		}
+		b.began, b.now = now, tally{}
+	}
+	b.now.reads++
+	if good {
+		b.inARow = 0
+		return
+	}
+	b.now.bad++
+	b.inARow++
+	reads, bad := b.now.reads+b.past.reads, b.now.bad+b.past.bad
+	if b.inARow >= b.opt.InARow || reads >= b.opt.MinReads && float64(bad) >= b.opt.Share*float64(reads) {
+		b.open(now)
+	}
+}
+
+func (b *breaker) open(now clock.Instant) {
+	b.become(Open)
+	b.until = now.Add(b.opt.Sleep)
+}
+
+func (b *breaker) become(s BreakerState) {
+	b.state = s
+	b.epoch++
+	b.inARow = 0
+}

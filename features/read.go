@@ -1,0 +1,229 @@
+package features
+
+import (
+	"bytes"
+	"sync/atomic"
+	"time"
+
+	"sluice/features/store"
+	"sluice/internal/clock"
+)
+
+// about is what a row has.
+type about uint8
+
+const (
+	absent   about = iota // nothing
+	partial               // some values, or some that cannot be used
+	complete              // all values
+)
+
+func aboutOf(states []store.State) about {
+	present, missing := 0, 0
+	for _, s := range states {
+		switch s {
+		case store.Present:
+			present++
+		case store.Missing:
+			missing++
+		}
+	}
+	switch len(states) {
+	case present:
+		return complete
+	case missing:
+		return absent
+	}
+	return partial
+}
+
+// waiter is a slot of a fetch that waits for a key of a read. The fetch may have ended and be another request's by the time
+// the read delivers; the epoch tells.
+type waiter struct {
+	fetch *Fetch
+	epoch uint64
+	slot  int32
+}
+
+// read is one read of a group. Until it has begun, its group's lock guards it. From then on it belongs to its
+// goroutine, but for waiters and until, and nobody changes the keys. The group's lock guards those two until the group has
+// forgotten the read.
+type read struct {
+	group      *Group
+	generation uint64
+	keys       []store.Key
+	hashes     []uint64
+	bytes      []byte // of the keys
+	index      index
+	waiters    []waiter
+	born       clock.Instant // when its first key came
+	started    clock.Instant
+	until      clock.Instant // when nobody waits for it any more
+	begun      bool
+	expired    bool // that instant passed before it began
+	epoch      uint32
+	refusal    outcome // of all rows, if it is not came
+	next       *read   // in a list of those that begin
+
+	rows    store.Rows
+	opened  atomic.Bool // rows have their memory, and what is Done may be taken
+	about   []about
+	outcome []outcome
+	limit   *limit
+	work    func() // run, as a value that is made once
+}
+
+func newRead(g *Group) *read {
+	r := &read{group: g, limit: newLimit(), until: longAgo}
+	r.work = r.run
+	r.index.reset(maxKeys)
+	return r
+}
+
+// find is the number of a key; -1 if the read does not have it.
+func (r *read) find(hash uint64, key store.Key) int {
+	for c := r.index.first(hash); ; c = r.index.next(c) {
+		i := r.index.at(c)
+		if i < 0 || r.hashes[i] == hash && bytes.Equal(r.keys[i], key) {
+			return i
+		}
+	}
+}
+
+// add adds a key that the read does not have.
+func (r *read) add(hash uint64, key store.Key) int {
+	i, at := len(r.keys), len(r.bytes)
+	r.bytes = append(r.bytes, key...)
+	r.keys = append(r.keys, r.bytes[at:len(r.bytes):len(r.bytes)])
+	r.hashes = append(r.hashes, hash)
+	r.index.add(hash, i)
+	return i
+}
+
+// run reads, and gives what has come to those who wait, then to the cache. Keys may join until it is in the cache, so
+// that no request finds it in neither place.
+func (r *read) run() {
+	if r.refusal != came {
+		r.refuse()
+		return
+	}
+	g, stats := r.group, &r.group.source.stats
+	r.rows.Reset(g.layout, len(r.keys))
+	r.opened.Store(true)
+	stats.inFlight.Add(1)
+	r.limit.arm(g.opt.Budget)
+	err := g.reader.Read(r.limit, r.generation, r.keys, &r.rows)
+	now := clock.Now()
+	late := r.limit.disarm()
+	if late {
+		r.limit = newLimit()
+	}
+	stats.inFlight.Add(-1)
+	took := now.Sub(r.started)
+	r.count(took, late, err)
+	g.source.report(now, r.epoch, took, r.judge(late), err)
+
+	g.mu.Lock()
+	first := r.waiters
+	g.mu.underWay--
+	begun := g.pumpLocked(now)
+	g.mu.Unlock()
+	g.begin(begun, now)
+	r.deliver(first)
+	for i, o := range r.outcome {
+		if o == came {
+			g.keep(r, i, now, took)
+		}
+	}
+	g.mu.Lock()
+	g.forgetLocked(r)
+	rest := r.waiters[len(first):]
+	g.mu.Unlock()
+	r.deliver(rest)
+	r.recycle()
+	g.engine.leave()
+}
+
+func (r *read) count(took time.Duration, late bool, err error) {
+	stats := &r.group.source.stats
+	stats.reads.Add(1)
+	stats.keys.Add(uint64(len(r.keys)))
+	stats.waiting.add(int64(r.started.Sub(r.born)))
+	stats.reading.add(int64(took))
+	switch {
+	case late:
+		stats.timeouts.Add(1)
+	case err != nil:
+		stats.failures.Add(1)
+	}
+}
+
+// judge says what came of each row, and whether the store did well: a read that brings more than half of its rows
+// does, since a store that has lost a part of its keys is still worth asking.
+func (r *read) judge(late bool) (good bool) {
+	done := 0
+	for i := range r.keys {
+		what, a := failed, absent
+		switch {
+		case r.rows.IsDone(i):
+			what, a = came, aboutOf(r.rows.States(i))
+			done++
+		case late:
+			what = timedOut
+		}
+		r.outcome = append(r.outcome, what)
+		r.about = append(r.about, a)
+	}
+	return 2*done > len(r.keys)
+}
+
+// refuse ends a read that does not ask the store.
+func (r *read) refuse() {
+	g, now := r.group, clock.Now()
+	for range r.keys {
+		r.outcome = append(r.outcome, r.refusal)
+		r.about = append(r.about, absent)
+	}
+	g.mu.Lock()
+	g.forgetLocked(r)
+	g.mu.underWay--
+	begun := g.pumpLocked(now)
+	g.mu.Unlock()
+	r.deliver(r.waiters)
+	r.recycle()
+	g.begin(begun, now)
+}
+
+// deliver gives waiters what came of their keys.
+func (r *read) deliver(waiters []waiter) {
+	for len(waiters) > 0 {
+		f, ended, n := waiters[0].fetch, false, 0
+		f.mu.Lock()
+		for n < len(waiters) && waiters[n].fetch == f {
+			ended = f.takeLocked(waiters[n], r) || ended
+			n++
+		}
+		f.mu.Unlock()
+		if ended {
+			f.end()
+		}
+		waiters = waiters[n:]
+	}
+}
+
+// maxPooled is the bytes of rows that a read or a fetch may have and still be used again.
+const maxPooled = 1 << 20
+
+func (r *read) recycle() {
+	g := r.group
+	if len(r.keys)*g.layout.RowBytes() > maxPooled || len(r.waiters) > 8*maxKeys || len(r.bytes) > maxPooled {
+		return
+	}
+	clear(r.waiters)
+	r.waiters, r.keys, r.hashes, r.bytes = r.waiters[:0], r.keys[:0], r.hashes[:0], r.bytes[:0]
+	r.about, r.outcome = r.about[:0], r.outcome[:0]
+	r.opened.Store(false)
+	r.until, r.begun, r.expired = longAgo, false, false
+	r.index.reset(maxKeys)
+	g.reads.Put(r)
+}
