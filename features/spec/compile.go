@@ -156,6 +156,7 @@ func (c *compiler) makeGroups() {
 	})
 	for i, name := range names {
 		g := c.Groups[name]
+		groups[i].MaxAge = g.MaxAge
 		of, err := store.NewGroup(groups[i])
 		if err != nil {
 			c.fail(".groups."+name, "%w", err)

@@ -70,7 +70,7 @@ func TestCompile(t *testing.T) {
 	if st.Of.Name != "store" || st.Of.View != "store" || !slices.Equal(st.Keys, []int{3, 0}) || st.Budget != defaultBudget || st.OnStale != OnStaleUse || st.Of.Keys[0] != (store.KeyColumn{Name: "store_id", Type: store.Text}) || st.Of.RowBytes() != 12 {
 		t.Errorf("the group of stores is %+v", st)
 	}
-	if user.Of.View != "profile" || !slices.Equal(user.Keys, []int{0}) || user.Budget != 4*time.Millisecond || user.Of.Keys[0] != (store.KeyColumn{Name: "uid", Type: store.Int64}) || len(user.Of.Columns) != 2 {
+	if user.Of.View != "profile" || !slices.Equal(user.Keys, []int{0}) || user.Budget != 4*time.Millisecond || user.Of.Keys[0] != (store.KeyColumn{Name: "uid", Type: store.Int64}) || len(user.Of.Columns) != 2 || user.Of.MaxAge != time.Hour {
 		t.Errorf("the group of users is %+v", user)
 	}
 	dense, hour := &p.Inputs[0], &p.Inputs[1]
