@@ -74,6 +74,10 @@ type Config struct {
 	// list of names: cuda:0,cpu.
 	Devices []Device `yaml:"devices"`
 
+	// FeatureStores are the stores that inputs of models are filled from, a mapping for each. Default none. They are set in a
+	// file alone.
+	FeatureStores []FeatureStore `yaml:"feature_stores"`
+
 	// sources says where a path was set: file:line, an environment name or a flag.
 	sources map[string]string
 }

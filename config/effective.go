@@ -40,11 +40,12 @@ func (c *Config) Effective() []Setting {
 	return settings
 }
 
-// MarshalJSON writes a list of devices with the keys that the file has.
+// MarshalJSON writes a list of sections with the keys that the file has.
 func (s Setting) MarshalJSON() ([]byte, error) {
 	type plainSetting Setting
-	if devices, ok := s.Value.([]Device); ok {
-		text, err := yaml.Marshal(devices)
+	switch s.Value.(type) {
+	case []Device, []FeatureStore:
+		text, err := yaml.Marshal(s.Value)
 		if err != nil {
 			return nil, err
 		}

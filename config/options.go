@@ -80,7 +80,7 @@ func TopFirst(all []Option) []Option {
 // kind is what the values of a setting are called.
 func kind(field reflect.Value) string {
 	switch field.Interface().(type) {
-	case []string, []Device:
+	case []string, []Device, []FeatureStore:
 		return "list"
 	case map[string]string:
 		return "names"
@@ -175,6 +175,12 @@ func text(field reflect.Value) string {
 			names[i] = list[i].Name
 		}
 		return strings.Join(names, ",")
+	case []FeatureStore:
+		names := make([]string, len(list))
+		for i := range list {
+			names[i] = list[i].Name
+		}
+		return strings.Join(names, ",")
 	case map[string]string:
 		return namesText(list)
 	}
@@ -206,6 +212,11 @@ func assign(field reflect.Value, text string) error {
 		for _, name := range parts(text) {
 			*target = append(*target, DefaultDevice(name))
 		}
+	case *[]FeatureStore:
+		if text != "" {
+			return errors.New("a store is more than a name: describe it in a file of settings")
+		}
+		*target = nil
 	case *bool:
 		if text != "true" && text != "false" {
 			return fmt.Errorf("%q is neither true nor false", text)

@@ -119,7 +119,10 @@ func (r *reader) section(prefix string, target reflect.Value, node ast.Node) {
 func (r *reader) setting(path string, tag reflect.StructTag, field reflect.Value, node ast.Node) {
 	switch list, isList := node.(*ast.SequenceNode); {
 	case isList && field.Type() == reflect.TypeFor[[]Device]():
-		r.devices(path, field, list)
+		sections(r, path, field, list, DefaultDevice(""), func(d *Device, name string) { d.Name = name })
+		return
+	case isList && field.Type() == reflect.TypeFor[[]FeatureStore]():
+		sections(r, path, field, list, DefaultFeatureStore(), nil)
 		return
 	case isList && field.Kind() == reflect.Slice:
 		r.list(path, field, list)
@@ -162,21 +165,21 @@ func (r *reader) list(path string, field reflect.Value, node *ast.SequenceNode) 
 	r.config.sources[path] = r.at(node)
 }
 
-// devices reads a list of sections; a device that is only named may be its name alone.
-func (r *reader) devices(path string, field reflect.Value, node *ast.SequenceNode) {
-	var devices []Device
+// sections reads a list of sections, each over the defaults; one that is only named may be its name alone, if named is given.
+func sections[T any](r *reader, path string, field reflect.Value, node *ast.SequenceNode, defaults T, named func(*T, string)) {
+	var all []T
 	for i, value := range node.Values {
 		own := fmt.Sprintf("%s[%d]", path, i)
-		d := DefaultDevice("")
-		if name, ok := scalar(value); ok {
-			d.Name = name
+		one := defaults
+		if name, ok := scalar(value); ok && named != nil {
+			named(&one, name)
 		} else {
-			r.section(own+".", reflect.ValueOf(&d).Elem(), value)
+			r.section(own+".", reflect.ValueOf(&one).Elem(), value)
 		}
 		r.config.sources[own] = r.at(value)
-		devices = append(devices, d)
+		all = append(all, one)
 	}
-	field.Set(reflect.ValueOf(devices))
+	field.Set(reflect.ValueOf(all))
 	r.config.sources[path] = r.at(node)
 }
 

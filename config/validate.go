@@ -45,6 +45,7 @@ func (v *validator) check(c *Config) {
 	v.models(&c.ModelDefaults)
 	v.webhooks(&c.Webhooks)
 	v.devices(c.Devices)
+	v.featureStores(c.FeatureStores)
 }
 
 // server checks the settings at the top.
@@ -233,11 +234,13 @@ type validator struct {
 	rules map[string]string
 }
 
-// rules are the values that each setting and each of devices[0] may have, in words.
+// rules are the values that each setting and each of devices[0] and feature_stores[0] may have, in words.
 func rules() map[string]string {
 	c := Default()
 	c.Devices = []Device{DefaultDevice("cuda:0")}
 	c.Devices[0].Isolation = "process"
+	c.FeatureStores = []FeatureStore{DefaultFeatureStore()}
+	c.FeatureStores[0].Layout = "feast"
 	v := validator{rules: map[string]string{}}
 	v.check(c)
 	return v.rules

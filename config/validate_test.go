@@ -134,6 +134,19 @@ func TestRejectedFiles(t *testing.T) {
 	f("webhooks: {timeout: 1ms}", "webhooks.timeout: 1ms must be from 100ms to 1m0s")
 	f("webhooks: {attempts: 0}", "webhooks.attempts: 0 must be from 1 to 100")
 
+	f("feature_stores: [{kind: redis, addresses: ['h:1']}]", `feature_stores[0].name: "" must be given: models name the store by it`)
+	f("feature_stores: [{name: a, kind: redis, addresses: ['h:1']}, {name: a, kind: redis, addresses: ['h:1']}]", `feature_stores[1].name: "a" is the name of feature_stores[0] too`)
+	f("feature_stores: [{name: a, kind: rdis}]", `feature_stores[0].kind: "rdis" must be one of redis, postgres, embedded, feast-sqlite (did you mean redis?)`)
+	f("feature_stores: [{name: a, kind: redis}]", `feature_stores[0].addresses: none must say where redis listens, as host:port`)
+	f("feature_stores: [{name: a, kind: embedded}]", `feature_stores[0].path: "" must say where the embedded store lies`)
+	f("feature_stores: [{name: a, kind: embedded, path: x, addresses: ['h:1']}]", `feature_stores[0].addresses: h:1 is of no use for embedded, which lies on a disk: set path`)
+	f("feature_stores: [{name: a, kind: postgres, path: x, addresses: ['h:1']}]", `feature_stores[0].path: x is of no use for postgres: leave it out`)
+	f("feature_stores: [{name: a, kind: embedded, path: x, password: hush}]", `feature_stores[0].password: what is there must be file:PATH or env:NAME, never the password itself`)
+	f("feature_stores: [{name: a, kind: embedded, path: x, key_version: 1}]", `feature_stores[0].key_version: 1 must be from 2 to 3`)
+	f("feature_stores: [{name: a, kind: embedded, path: x, layout: feats}]", `feature_stores[0].layout: "feats" must be one of feast, feast-vector, native (did you mean feast?)`)
+
+	refused["feature_stores"] = true
+
 	f("devices: [cpu, cpu]", `devices[1].name: "cpu" is the name of devices[0] too: list each device once`)
 	refused["devices"] = true // and the rest in TestRejectedDevices
 

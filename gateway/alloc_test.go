@@ -23,7 +23,9 @@ func TestExchangeAllocations(t *testing.T) {
 		},
 	} {
 		told := 0
-		g, err := New(Options{Models: newEcho(), Fill: fill, Ended: []Listener{{Name: "count", Ended: func(*Exchange) { told++ }}, {Name: "other", Ended: func(*Exchange) {}}}})
+		echo := newEcho()
+		echo.info.Fill = fill
+		g, err := New(Options{Models: echo, Ended: []Listener{{Name: "count", Ended: func(*Exchange) { told++ }}, {Name: "other", Ended: func(*Exchange) {}}}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -54,6 +54,8 @@ type Exchange struct {
 	// Err is why there is no answer; nil if there is one.
 	Err     error
 	Outcome Outcome
+	// Filling is what became of the inputs that are filled; whoever fills them sets it.
+	Filling Filled
 	// Answer is the encoded answer. It is of Room, or if Large, of the exchange until End.
 	Answer []byte
 	Large  bool
@@ -198,6 +200,7 @@ func (x *Exchange) recycle() {
 	x.Name, x.Version, x.Format, x.Head, x.Body, x.ID = nil, nil, nil, Head{}, nil, x.ID[:0]
 	x.Peer, x.Arrived, x.Front, x.Room = nil, 0, nil, nil
 	x.Model, x.Task, x.Exposure, x.Decoded, x.Err, x.Outcome = nil, nil, Exposure{}, false, nil, Outcome{}
+	x.Filling = Filled{}
 	x.Answer, x.Large, x.AnswerHead, x.AnswerCoding = nil, false, 0, Identity
 	x.g, x.next, x.ended, x.budgeted, x.form, x.accept, x.plain = nil, 0, false, false, wire.AnswerForm{}, Identity, nil
 	x.report, x.due = nil, 0

@@ -6,10 +6,12 @@ import (
 
 	"sluice/internal/clock"
 	"sluice/internal/fault"
+	"sluice/internal/oip/target"
+	"sluice/internal/tensor"
 )
 
-// A fill completes the inputs of a decoded task with values from a store. Options.Fill begins it and returns, so
-// that it may take its time. While the exchange is pending, a timer checks its deadline and its client. If the
+// A fill makes the inputs of a run of those of a decoded task, with values from a store. ModelInfo.Fill begins it and
+// returns, so that it may take its time. While the exchange is pending, a timer checks its deadline and its client. If the
 // deadline has passed or the client has gone, the exchange is left: it is answered, and its memory belongs to the
 // fill alone until the fill reports. The rules for a fill are:
 //
@@ -33,9 +35,35 @@ const (
 // checkEvery is how often the client of a pending exchange is asked for.
 const checkEvery = 5 * time.Millisecond
 
+// Filled counts the values of an exchange's filled inputs, a list as one and each row's own.
+type Filled struct {
+	// Stored are the values of stores, Cached those of them that were in the cache, Stale those that were older than they
+	// may be. Default are those in whose place a default stands, and Late those of them that did not come in time.
+	Stored, Cached, Default, Stale, Late int
+}
+
+// Degraded reports whether the inputs are worse than the stores could have made them.
+func (f *Filled) Degraded() bool { return f.Default > 0 || f.Stale > 0 }
+
+// Target is the exchange's task, to be held against the schema of its runs.
+func (x *Exchange) Target() target.Target {
+	info := x.Model.Info()
+	return target.Resume(info.Schema, info.Name, &x.g.opt.Limits.Decode, x.Task)
+}
+
+// Schema is the one that the task's inputs follow now: the clients' until they have been filled.
+func (x *Exchange) Schema() *tensor.Schema {
+	info := x.Model.Info()
+	if info.Client.Fills && len(x.Task.Inputs) == len(info.Client.Inputs) {
+		return info.Client
+	}
+	return info.Schema
+}
+
 // fill begins the fill, if there is one.
 func (g *Gateway) fill(x *Exchange) Step {
-	if g.opt.Fill == nil {
+	fill := x.Model.Info().Fill
+	if fill == nil {
 		return GoesOn
 	}
 	if n := g.abandoned.Load(); n >= int64(g.opt.MaxAbandoned) {
@@ -43,7 +71,7 @@ func (g *Gateway) fill(x *Exchange) Step {
 	}
 	t, front := x.Task, x.Front
 	t.Retain() // for the fill
-	s, err := g.opt.Fill(x)
+	s, err := fill(x)
 	if s != Pending {
 		t.Release()
 		return x.filled(err)

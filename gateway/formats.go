@@ -33,7 +33,7 @@ func (formatV2) decode(x *Exchange, body []byte) error {
 		return noBody()
 	}
 	info, limits := x.Model.Info(), &x.g.opt.Limits
-	if err := x.request.Decode(info.Schema, info.Name, body, length, &limits.Decode, x.Task); err != nil {
+	if err := x.request.Decode(info.Client, info.Name, body, length, &limits.Decode, x.Task); err != nil {
 		return err
 	}
 	if f := x.timeout(x.request.Budget, info.Budget, limits.MaxBudget); f != nil {
@@ -44,6 +44,7 @@ func (formatV2) decode(x *Exchange, body []byte) error {
 }
 
 func (formatV2) estimate(x *Exchange) int64 {
+	x.request.Degraded = x.Filling.Degraded() // estimate comes first
 	return x.request.EstimateResponse(x.Model.Info().Name, x.Task)
 }
 
@@ -60,7 +61,7 @@ func (formatV1) decode(x *Exchange, body []byte) error {
 		return noBody()
 	}
 	info := x.Model.Info()
-	return x.v1.Decode(info.Schema, info.Name, body, &x.g.opt.Limits.Decode, x.Task)
+	return x.v1.Decode(info.Client, info.Name, body, &x.g.opt.Limits.Decode, x.Task)
 }
 
 func (formatV1) estimate(x *Exchange) int64 {

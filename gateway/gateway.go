@@ -36,9 +36,6 @@ type Gateway struct {
 type Options struct {
 	// Models is required.
 	Models Models
-	// Fill completes a decoded task, see fill.go. It must return at once: GoesOn if nothing is missing, Ends
-	// with the fault, or Pending. Default: nothing is filled.
-	Fill func(*Exchange) (Step, error)
 	// MaxAbandoned is how many fills may go on for requests that have been answered without them. Beyond it
 	// requests are refused until some have reported; default 1024.
 	MaxAbandoned int

@@ -54,7 +54,12 @@ type ModelInfo struct {
 	Name, Version, Digest string
 	// Platform is what runs it; default oip.Platform.
 	Platform string
-	Schema   *tensor.Schema
+	// Schema is what runs take and give, and what Ended hears of; Client is what requests are held against and what is
+	// shown to clients. Default: Schema.
+	Schema, Client *tensor.Schema
+	// Fill makes the one of the other: see fill.go. It must return at once: GoesOn if the task is complete, Ends with the
+	// fault, or Pending. Default: nothing is filled.
+	Fill func(*Exchange) (Step, error)
 	// Budget is the time that a request has when it names none; 0 means 100 ms.
 	Budget time.Duration
 	// NullNonFinite is the form of answers to requests that do not name one: null for NaN and
@@ -91,8 +96,11 @@ func NewModelInfo(m ModelInfo) *ModelInfo {
 	m.unit = -1
 	if m.Schema != nil {
 		m.Schema = m.Schema.Indexed()
+		if m.Client == nil {
+			m.Client = m.Schema
+		}
 		if m.Unit != "" {
-			m.unit = m.Schema.Input([]byte(m.Unit))
+			m.unit = m.Client.Input([]byte(m.Unit))
 		}
 	}
 	m.tag = append(m.tag[:0:0], m.Name...)

@@ -57,7 +57,9 @@ func (g *Gateway) choose(x *Exchange) Step {
 		if e.Share, canary = x.Model.Split(e.Bucket()); canary != nil {
 			x.Model.Release()
 			x.Model, e.Canary = canary, true
-			target.Sort(canary.Info().Schema, x.Task)
+			if info := canary.Info(); !info.Client.Fills { // or its key is settled with what is filled
+				target.Sort(info.Schema, x.Task)
+			}
 		}
 	}
 	x.settle() // the front end's buffers may be another request's while this one is pending

@@ -93,7 +93,7 @@ func (r *Registry) prove(ctx context.Context, b *bundle.Bundle, among *gates.Sha
 		return nil, no
 	}
 	v := newVersion(loaded, placements, report)
-	served, err := r.opts.Publish(v)
+	served, err := r.publish(v)
 	if err != nil {
 		v.end()
 		gates.CloseAll(placements)
@@ -105,6 +105,14 @@ func (r *Registry) prove(ctx context.Context, b *bundle.Bundle, among *gates.Sha
 	r.beginComparing(v)
 	r.logBudget(v)
 	return v, nil
+}
+
+// publish has the version join the scheduler.
+func (r *Registry) publish(v *Version) (_ Served, err error) {
+	if v.Features, err = v.Config.Plan(v.Schema); err != nil {
+		return nil, fault.New(fault.ModelLoadFailed, err.Error())
+	}
+	return r.opts.Publish(v)
 }
 
 // company is what loads share; each has a part of the memory of its own.

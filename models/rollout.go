@@ -83,7 +83,7 @@ func (r *Registry) Plans() (all []Planned) {
 		}
 		if p.Version != nil {
 			if p.Config = p.Version.Config.Rollout; p.Base != nil {
-				p.Difference = apart(p.Base.Schema, p.Version.Schema)
+				p.Difference = apart(p.Base.Client(), p.Version.Client())
 			}
 		}
 		all = append(all, p)

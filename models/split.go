@@ -109,7 +109,7 @@ func (r *Registry) difference(name, of, version string) (live *roles.Ref, differ
 		return nil, ""
 	}
 	now := m.live()
-	return &roles.Ref{Version: now.bundle.Version, Digest: now.digest()}, apart(now.version.Schema, e.version.Schema)
+	return &roles.Ref{Version: now.bundle.Version, Digest: now.digest()}, apart(now.version.Client(), e.version.Client())
 }
 
 // apart says by what clients could tell a canary from the live version, or what requests to the live one it would not
@@ -193,7 +193,7 @@ func (m *model) share() {
 func (m *model) splitWith(live *Version, c *roles.Canary) *split {
 	buckets, _ := unit.Share(c.Share)
 	for _, e := range m.entries {
-		if e.state == Ready && e.is(&c.Ref) && apart(live.Schema, e.version.Schema) == "" {
+		if e.state == Ready && e.is(&c.Ref) && apart(live.Client(), e.version.Client()) == "" {
 			return &split{buckets, e.version}
 		}
 	}

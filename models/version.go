@@ -9,6 +9,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"sluice/features/spec"
 	"sluice/internal/tensor"
 	"sluice/models/bundle"
 	"sluice/models/gates"
@@ -22,6 +23,8 @@ type Version struct {
 	Digest string
 	Schema *tensor.Schema
 	Config bundle.Config
+	// Features is how inputs are filled; nil if none is.
+	Features *spec.Plan
 	// Report is what the load gates found; Registry.Index has it with what came later.
 	Report *gates.Report
 	// Comparer compares live answers; it does nothing where there is nothing to compare.
@@ -66,6 +69,14 @@ func newVersion(l *gates.Loaded, placements []*gates.Placement, report *gates.Re
 	v.placements.Store(&placements)
 	v.Comparer = newComparer(v)
 	return v
+}
+
+// Client is the schema that clients see.
+func (v *Version) Client() *tensor.Schema {
+	if v.Features != nil {
+		return v.Features.Client
+	}
+	return v.Schema
 }
 
 // Placements are the version's sessions in order of preference; at least one. The caller

@@ -117,7 +117,7 @@ func runCandidate(in io.Reader, out io.Writer) error {
 	}
 	of := &order.Subject
 	s, err := New(ctx, Options{
-		Config: order.Settings, Paths: order.Paths, Version: order.Version, Log: log, Listener: ln,
+		Config: order.Settings, Paths: order.Paths, Version: order.Version, Log: log, Listener: ln, Whole: true,
 		Only: func(name, version string) bool {
 			return name == of.Model && version == of.Primary.Version || name == of.CandidateModel() && version == of.Candidate.Version
 		},

@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"maps"
@@ -85,6 +86,15 @@ func readSecret(cfg *config.Config, setting, where, what string) (secret []byte,
 	return secret, name, err
 }
 
+// secretText is such a secret as one line; empty where the setting is.
+func secretText(cfg *config.Config, setting, where, what string) (string, error) {
+	if where == "" {
+		return "", nil
+	}
+	secret, _, err := readSecret(cfg, setting, where, what)
+	return string(bytes.TrimRight(secret, "\r\n")), err
+}
+
 // checkRedactions warns of names that no model has, since an input with another name is written as it came.
 func (s *Server) checkRedactions() {
 	known := map[string]bool{}
@@ -138,7 +148,7 @@ type answers struct{ log *predlog.Writer }
 func (to answers) ended(x *gateway.Exchange) {
 	info, t, o := x.Model.Info(), x.Task, &x.Outcome
 	r := predlog.Record{
-		ID: x.ID, Arrived: x.Arrived, Model: info.Name, Version: info.Version, Digest: info.Digest, Schema: info.Schema,
+		ID: x.ID, Arrived: x.Arrived, Model: info.Name, Version: info.Version, Digest: info.Digest, Schema: x.Schema(),
 		Device: o.Trace.Device, Reason: o.Trace.Reason, Batch: o.Trace.Batch, Rows: o.Rows,
 		Status: predlog.OK, Late: o.Late || o.Overran,
 		Budget: o.Budget, Decode: o.Decode, Encode: o.Encode, Total: o.Total,

@@ -74,7 +74,7 @@ func (to arrivals) ended(x *gateway.Exchange) {
 		for i := range t.Inputs {
 			if i == 0 {
 				shape := t.Inputs[i].Shape
-				if w := info.Schema.Inputs[i].Wire; w != nil {
+				if w := x.Schema().Inputs[i].Wire; w != nil {
 					shape, _ = w.AppendShape(a.Shape[:0], shape) // in place: nothing is allocated
 				}
 				a.Dims = copy(a.Shape[:], shape)

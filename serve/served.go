@@ -33,6 +33,7 @@ type served struct {
 	unloaded func()                     // told when it has closed
 	away     func(device string) string // why the version runs nothing there; empty if it does
 	alone    atomic.Uint64              // shape keys of requests that run alone, counted up
+	filled   *filled                    // nil if no input is filled
 }
 
 var (
@@ -104,6 +105,9 @@ func (s *served) Close(ctx context.Context) error {
 	defer s.unloaded()
 	err := s.queue.Close(ctx)
 	s.registry.Retire(s.metrics)
+	if s.filled != nil {
+		s.filled.release()
+	}
 	return err
 }
 
@@ -129,23 +133,33 @@ func duration(c telemetry.Count) oip.Duration { return oip.Duration{Count: c.Cou
 
 // publish joins a proven version to the scheduler; it is the registry's Publish.
 func (s *Server) publish(v *models.Version) (models.Served, error) {
+	if s.o.Whole {
+		v.Features = nil
+	}
+	filled, err := s.newFilled(v)
+	if err != nil {
+		return nil, err
+	}
 	metrics := s.metrics.NewModel(v.Name, v.Version, max(v.Schema.MaxBatch, 1))
 	metrics.SetLoadDuration(v.Report.Took)
 	queue, err := s.newQueue(v, metrics)
 	if err != nil {
 		s.metrics.Retire(metrics)
+		if filled != nil {
+			filled.release()
+		}
 		return nil, err
 	}
 	m := &served{
 		info: gateway.NewModelInfo(gateway.ModelInfo{
-			Name: v.Name, Version: v.Version, Digest: v.Digest, Schema: v.Schema, Budget: v.Config.Budget,
+			Name: v.Name, Version: v.Version, Digest: v.Digest, Schema: v.Schema, Client: v.Client(), Fill: filled.fill(), Budget: v.Config.Budget,
 			NullNonFinite: v.Config.Nonfinite == bundle.NonfiniteNull,
 			Coupled:       v.Report.Batching.Mode == bundle.Coupled,
 			Unit:          v.Config.Unit,
 			Versions:      func() []string { return s.registry.ReadyVersions(v.Name) },
 			Notes:         func() map[string]string { return s.notes(v) },
 		}),
-		version: v, queue: queue, metrics: metrics, registry: s.metrics, unloaded: s.ceiling.loaded,
+		version: v, queue: queue, metrics: metrics, registry: s.metrics, unloaded: s.ceiling.loaded, filled: filled,
 		away: func(device string) string { return s.fleet.Find(device).Away(apart(&v.Config)) },
 	}
 	metrics.WatchQueue(func() telemetry.QueueState { return telemetry.QueueState(queue.Queue()) })
@@ -262,7 +276,8 @@ func offer(x *gateway.Exchange) {
 type counted struct{ http *telemetry.HTTP }
 
 func (c counted) ended(x *gateway.Exchange) {
-	metrics, out := x.Model.(*served).metrics, &x.Outcome
+	m, out := x.Model.(*served), &x.Outcome
+	metrics := m.metrics
 	if out.Overran {
 		c.http.Overran()
 	}
@@ -274,6 +289,9 @@ func (c counted) ended(x *gateway.Exchange) {
 		return
 	}
 	t := &out.Trace
+	if m.filled != nil {
+		m.filled.observe(t)
+	}
 	metrics.ObserveRequest(&telemetry.Request{
 		Rows: out.Rows, Late: out.Late, Total: out.Total, Decode: out.Decode, Encode: out.Encode,
 		Queue: t.Sealed.Sub(t.Queued), Input: t.RunStart.Sub(t.Sealed), Run: t.RunEnd.Sub(t.RunStart), Output: t.Done.Sub(t.RunEnd),

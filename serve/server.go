@@ -12,6 +12,8 @@ import (
 	"sluice/backends/fleet"
 	"sluice/batcher"
 	"sluice/config"
+	"sluice/features"
+	"sluice/features/store"
 	"sluice/gateway"
 	httpfront "sluice/gateway/http"
 	"sluice/gateway/http/admin"
@@ -46,6 +48,10 @@ type Options struct {
 	// OnlyDevices names devices that every model runs on, whatever the settings say, and however far its answers there are
 	// apart: for those who compare devices. Empty leaves it to the settings.
 	OnlyDevices []string
+	// FeatureStores are stores beside those of the settings, by name. The server closes them.
+	FeatureStores map[string]store.Store
+	// Whole says that requests bring the tensors of every input, as those of a mirror do: none is filled.
+	Whole bool
 	// Blind leaves out proof and test of batching, so that live comparisons have to find what they
 	// would have found. It is for a test alone.
 	Blind bool
@@ -78,6 +84,7 @@ type Server struct {
 	threads     *threads
 	lanes       int // of the CPU
 	fleet       *fleet.Fleet
+	features    *features.Engine
 	gpus        gpuWatch
 	recorder    *record.Recorder // nil if nothing is recorded
 	predictions *predlog.Writer  // nil if answers are not recorded

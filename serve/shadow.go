@@ -232,7 +232,7 @@ func (s *Server) candidateCommand(of *shadow.Subject, socket string) (*exec.Cmd,
 func (s *Server) candidateSettings() *config.Config {
 	c, d := *s.cfg, config.Default()
 	c.Listen, c.Admin, c.MetricsListen, c.AdminHosts, c.AdminTokenFile, c.AdminTokensFile, c.AdminInsecure = d.Listen, "", "", nil, "", "", false
-	c.BasePath, c.State, c.Require = "", NoState, nil
+	c.BasePath, c.State, c.Require, c.FeatureStores = "", NoState, nil, nil
 	c.PredictionLog, c.AccessLog, c.Record, c.Shadow = d.PredictionLog, d.AccessLog, d.Record, d.Shadow
 	c.Limits.Memory = s.cfg.Shadow.Memory
 	c.Scheduler.CPULanes = 1

@@ -26,6 +26,7 @@ var steps = []step{
 	{"memory", func(s *Server, _ context.Context) error { return Fit(s.cfg) }},
 	{"library", (*Server).loadLibrary},
 	{"devices", (*Server).openFleet},
+	{"feature stores", func(s *Server, _ context.Context) error { return s.openFeatures() }},
 	{"copies", (*Server).openCopies},
 	{"roles", (*Server).openRoles},
 	{"models", (*Server).openRegistry},

@@ -79,7 +79,7 @@ func root() *cobra.Command {
 	cmd.SetFlagErrorFunc(flagError)
 	cmd.SetHelpFunc(writeHelp)
 	cmd.AddCommand(serveCommand(), checkCommand(), configCommand(), sampleCommand(), devicesCommand(), healthCommand(), planCommand(), loadtestCommand(), modelsCommand(), logCommand(), replayCommand(), compareCommand(), compareTargetCommand(),
-		versionCommand(), statusesTopic())
+		versionCommand(), featuresCommand(), statusesTopic())
 	return cmd
 }
 

@@ -74,7 +74,7 @@ func TestLoadsIntoPostgres(t *testing.T) {
 	}
 }
 
-var killedRows = flag.Int("killed-rows", 100_000, "how many rows TestKilledLoads loads")
+var killedRows = flag.Int("killed-rows", 40_000, "how many rows TestKilledLoads loads")
 
 const (
 	killedTimes = 10

@@ -102,6 +102,9 @@ func NewGroup(g Group) (*Group, error) {
 // RowBytes is the bytes of a decoded row.
 func (g *Group) RowBytes() int { return g.rowBytes }
 
+// Offset is where a column begins in a row.
+func (g *Group) Offset(column int) int { return g.Columns[column].offset }
+
 // Layout tells layouts of rows apart: two groups with equal columns in the same order have the same.
 func (g *Group) Layout() uint64 { return g.hash }
 

@@ -116,8 +116,12 @@ func (f *fills) count(of func() int) func() int {
 }
 
 func (f *fills) serve(most int) *edge {
-	return serve(f.t, fixtures(), func(o *setup) {
-		o.Core.Fill, o.Core.MaxAbandoned = f.fill, most
+	models := fixtures()
+	for _, m := range models.models {
+		m.info.Fill = f.fill
+	}
+	return serve(f.t, models, func(o *setup) {
+		o.Core.MaxAbandoned = most
 		o.Core.Ended = append(o.Core.Ended, gateway.Listener{Name: "fills", Ended: f.listen})
 	})
 }

@@ -22,6 +22,7 @@ var (
 	headerBatch           = []byte("Sluice-Batch")
 	headerModel           = []byte("Sluice-Model")
 	headerBatching        = []byte("Sluice-Batching")
+	headerFeatures        = []byte("Sluice-Features")
 	headerBudget          = []byte("Sluice-Budget-Ms")
 	headerNonfinite       = []byte("Sluice-Nonfinite")
 	headerUnit            = []byte("Sluice-Unit")
@@ -45,6 +46,10 @@ func (c *call) explain(h *fasthttp.ResponseHeader, x *gateway.Exchange) {
 	if info.Coupled && o.Fault == fault.None {
 		h.SetCanonical(headerBatching, batchingCoupled)
 	}
+	if info.Client.Fills && o.Fault == fault.None {
+		c.scratch = appendFilling(c.scratch[:0], &x.Filling)
+		h.SetCanonical(headerFeatures, c.scratch)
+	}
 	b := append(c.scratch[:0], "decode;dur="...)
 	b = wire.AppendMillis(b, o.Decode)
 	if o.Trace.RunEnd != 0 {
@@ -64,4 +69,15 @@ func (c *call) explain(h *fasthttp.ResponseHeader, x *gateway.Exchange) {
 		h.SetCanonical(headerBatch, strconv.AppendInt(b[:0], int64(o.Trace.Batch), 10))
 	}
 	c.scratch = b
+}
+
+// appendFilling appends where the values of filled inputs come from.
+func appendFilling(b []byte, f *gateway.Filled) []byte {
+	for _, n := range [...]struct {
+		name  string
+		count int
+	}{{"filled=", f.Stored}, {",cached=", f.Cached}, {",default=", f.Default}, {",stale=", f.Stale}, {",late=", f.Late}} {
+		b = strconv.AppendInt(append(b, n.name...), int64(n.count), 10)
+	}
+	return b
 }

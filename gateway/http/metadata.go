@@ -34,7 +34,7 @@ func (s *Server) modelMetadata(c *call) error {
 	if c.params.version != nil {
 		versions = []string{info.Version}
 	}
-	document := oip.NewModelMetadata(info.Name, versions, info.Schema)
+	document := oip.NewModelMetadata(info.Name, versions, info.Client)
 	document.Platform = info.Platform
 	if info.Digest != "" {
 		document.Properties = map[string]string{"digest": info.Digest}
@@ -49,7 +49,7 @@ func (s *Server) modelConfig(c *call) error {
 	}
 	defer m.Release()
 	info := m.Info()
-	document := oip.NewModelConfig(info.Name, info.Schema)
+	document := oip.NewModelConfig(info.Name, info.Client)
 	document.Platform = info.Platform
 	if info.Notes != nil {
 		document.Note(info.Notes())

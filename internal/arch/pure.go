@@ -12,7 +12,7 @@ import (
 
 // pure are the folders of state machines and of measures: what they decide and say depends on their arguments
 // alone, so that it can be replayed. Time is an argument, and the caller serialises the calls.
-var pure = []string{"batcher/policy", "batcher/policy/costmodel", "compare", "compare/criteria", "compare/measure", "compare/sequence", "compare/devices", "compare/tax", "rollout"}
+var pure = []string{"batcher/policy", "batcher/policy/costmodel", "compare", "compare/criteria", "compare/measure", "compare/sequence", "compare/devices", "compare/tax", "features/spec", "rollout"}
 
 // impureImports are what a state machine has no use for: it has no lock, no life of its own, and
 // no words for clients.

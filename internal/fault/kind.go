@@ -71,6 +71,8 @@ const (
 	NonFiniteOutput
 	AnswerTooLarge
 	ModelRejectedInput
+	FeatureMissing
+	FeatureUnavailable
 	InvalidParameter
 	InvalidTimeout
 	DeadlineExceeded
@@ -146,6 +148,8 @@ var codes = [count]string{
 	NonFiniteOutput:             "NON_FINITE_OUTPUT",
 	AnswerTooLarge:              "ANSWER_TOO_LARGE",
 	ModelRejectedInput:          "MODEL_REJECTED_INPUT",
+	FeatureMissing:              "FEATURE_MISSING",
+	FeatureUnavailable:          "FEATURE_UNAVAILABLE",
 	InvalidParameter:            "INVALID_PARAMETER",
 	InvalidTimeout:              "INVALID_TIMEOUT",
 	DeadlineExceeded:            "DEADLINE_EXCEEDED",

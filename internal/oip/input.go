@@ -5,6 +5,7 @@ import (
 
 	"sluice/internal/fault"
 	"sluice/internal/jsonscan"
+	"sluice/internal/oip/target"
 	"sluice/internal/oip/wire"
 	"sluice/internal/tensor"
 )
@@ -130,15 +131,22 @@ func (d *decoder) allInputs() error {
 		return nil // none unknown, none twice
 	}
 	var got, missing []string
+	given := func(i int) bool { return d.Task.Inputs[i].Type != tensor.Invalid }
 	for i := range d.Schema.Inputs {
-		if d.Task.Inputs[i].Type == tensor.Invalid {
+		if target.Lacks(d.Schema, i, given) {
 			missing = append(missing, d.Schema.Inputs[i].Name)
-		} else {
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	for i := range d.Schema.Inputs {
+		if given(i) {
 			got = append(got, d.Schema.Inputs[i].Name)
 		}
 	}
 	return fault.Newf(fault.MissingInput, "expected %d inputs but got %d inputs for model '%s'. Got input(s) [%s], but missing required input(s) [%s]. Please provide all required input(s).",
-		len(d.Schema.Inputs), d.required, d.Model, listed(got), listed(missing))
+		len(got)+len(missing), len(got), d.Model, listed(got), listed(missing))
 }
 
 // listed is names in an error, so many that it can be read.

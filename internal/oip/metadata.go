@@ -2,6 +2,7 @@ package oip
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 
 	"sluice/internal/tensor"
@@ -44,7 +45,7 @@ func NewModelMetadata(name string, versions []string, schema *tensor.Schema) Mod
 		Name:     name,
 		Versions: append([]string{}, versions...),
 		Platform: Platform,
-		Inputs:   tensors(schema.Inputs),
+		Inputs:   tensors(slices.DeleteFunc(slices.Clone(schema.Inputs), func(s tensor.Spec) bool { return s.MayMiss() })),
 		Outputs:  tensors(schema.Outputs),
 	}
 }
@@ -89,7 +90,7 @@ type VersionPolicy struct {
 	} `json:"latest"`
 }
 
-// InputConfig describes an input; Dims are without the batch, but whole if it is Optional.
+// InputConfig describes an input; Dims are without the batch, but whole if the file has a value for it.
 type InputConfig struct {
 	Name             string  `json:"name"`
 	DataType         string  `json:"data_type"`
@@ -127,7 +128,9 @@ func NewModelConfig(name string, schema *tensor.Schema) ModelConfig {
 	var once []string
 	for i := range schema.Inputs {
 		spec := &schema.Inputs[i]
-		c.Input = append(c.Input, inputConfig(spec, rowDims(schema, spec)))
+		in := inputConfig(spec, rowDims(schema, spec))
+		in.Optional = spec.MayMiss()
+		c.Input = append(c.Input, in)
 		if spec.Once {
 			once = append(once, spec.Name)
 		}

@@ -26,6 +26,8 @@ type Request struct {
 	Priority uint64
 	// Form is how the answer is to be written. The caller sets it, after Decode.
 	Form wire.AnswerForm
+	// Degraded says in the answer that its inputs are worse than they could have been. The caller sets it, after Decode.
+	Degraded bool
 
 	scanner   wire.Scanner
 	binaryAll bool    // outputs that are not listed come as binary
@@ -51,6 +53,7 @@ func (r *Request) Reset() {
 	r.ID = wire.Trim(r.ID)
 	r.Outputs = r.Outputs[:0]
 	r.Budget, r.Priority, r.Form = 0, 0, wire.AnswerForm{}
+	r.Degraded = false
 	r.binaryAll = false
 	r.scanner.Stop()
 	r.text = wire.Trim(r.text)

@@ -27,6 +27,9 @@ func (r *Request) AppendResponse(dst []byte, schema *tensor.Schema, model, versi
 	}
 	dst = jsonscan.AppendString(append(dst, `"model_name":`...), model)
 	dst = jsonscan.AppendString(append(dst, `,"model_version":`...), version)
+	if r.Degraded {
+		dst = append(dst, `,"parameters":{"degraded":true}`...)
+	}
 	dst = append(dst, `,"outputs":[`...)
 	first := true
 	for k := range r.Outputs {
@@ -98,6 +101,9 @@ func (r *Request) appendBlobs(dst []byte, t *task.Task) []byte {
 // and for long labels.
 func (r *Request) EstimateResponse(model string, t *task.Task) int64 {
 	n := int64(64 + 6*(len(r.ID)+len(model)))
+	if r.Degraded {
+		n += 32
+	}
 	for k := range r.Outputs {
 		choice := &r.Outputs[k]
 		if !choice.Wanted || k >= len(t.Outputs) {

@@ -128,6 +128,7 @@ func (d *differences) spec(what string, was, is offered) {
 	say(was.optional != is.optional, "is %s instead of %s", choose(is.optional, optional, required), choose(was.optional, optional, required))
 	const once, each = "once for all rows", "for each row"
 	say(was.Once != is.Once, "comes %s instead of %s", choose(is.Once, once, each), choose(was.Once, once, each))
+	say(was.Part != is.Part, "comes %s instead of %s", is.Part, was.Part)
 	say(was.Format != is.Format, "has the layout %q instead of %q", is.Format, was.Format)
 	switch at := firstOther(was.Labels, is.Labels); {
 	case len(was.Labels) != len(is.Labels):

@@ -56,6 +56,7 @@ func TestDifference(t *testing.T) {
 	f(`output "score" has 3 labels instead of 2`, func(s *Schema) { s.Outputs[0].Labels = []string{"no", "yes", "both"} })
 	f(`output "score" calls class 1 "maybe" instead of "yes"`, func(s *Schema) { s.Outputs[0].Labels = []string{"no", "maybe"} })
 	f(`input "item" has the layout "FORMAT_NHWC" instead of "FORMAT_NCHW"`, func(s *Schema) { s.Inputs[1].Format = "FORMAT_NHWC" })
+	f(`input "user" comes filled instead of with each request`, func(s *Schema) { s.Inputs[0].Part = Filled })
 	f("requests run whole instead of in batches of rows", func(s *Schema) { s.MaxBatch, s.MaxRows = 0, 0 })
 	// What is served for it may differ, as long as requests and answers keep their form.
 	f("", func(s *Schema) { s.MaxBatch, s.MaxRows, s.Padding, s.Lengths, s.MaxText = 32, 2048, nil, nil, 0 })
@@ -77,6 +78,8 @@ func TestDifferenceOfEveryField(t *testing.T) {
 			*v = !*v
 		case *DataType:
 			*v = Bool
+		case *Part:
+			*v = Filled
 		case *[]int64:
 			*v = append(slices.Clone(*v), 9)
 		case *[]string:

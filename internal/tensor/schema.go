@@ -19,10 +19,36 @@ type Spec struct {
 	// the request, or once alone where Shape[0] is 1; then only requests with equal bytes share
 	// a batch. An output that is Once has one row a request.
 	Once bool
+	// Part is what an input is for where inputs are filled from stores; see Schema.Fills.
+	Part Part
 	// Dynamic is set for an output whose form only a run tells, its rank included: Shape is
 	// what could be learned of it. No memory is laid out for it before a run.
 	Dynamic bool
 }
+
+// Part is what an input is for in the schema that clients see of a model whose inputs are filled from stores.
+type Part uint8
+
+// The parts. A request may leave out each Filled input and each Given one; if it has all that are Filled, those that are
+// Named too.
+const (
+	Sent   Part = iota // the model's own input, which every request has
+	Keyed              // the same, by which filled inputs are found, too
+	Filled             // the model's own input, which is filled unless a request has it
+	Named              // what filled inputs are found by, or made of
+	Given              // what takes the place of a stored value
+)
+
+// String says how such an input comes.
+func (p Part) String() string {
+	return [...]string{"with each request", "with each request, as an entity", "filled", "as an entity or a value of the request", "in the place of a stored value"}[p]
+}
+
+// Spreads reports whether one row of the input may stand for all rows of a request.
+func (s *Spec) Spreads() bool { return s.Part == Keyed || s.Part == Named || s.Part == Given }
+
+// MayMiss reports whether a request may leave the input out although the model takes it, or something in its place.
+func (s *Spec) MayMiss() bool { return s.Part == Filled || s.Part == Given }
 
 // Schema describes what a model takes and gives.
 type Schema struct {
@@ -37,6 +63,9 @@ type Schema struct {
 	// MaxRows is the most rows of one request (the protocol's max_batch_size); more
 	// than MaxBatch are split over several runs. 0 if the model cannot batch.
 	MaxRows int
+	// Fills is set in the schema that clients see of a model whose inputs are filled: Inputs has more than the model takes,
+	// and a request may leave some of them out, by their Part.
+	Fills bool
 	// Reshaped is set if an input or output has a Wire.
 	Reshaped bool
 	// Padding lets rows of different length share a batch; nil when free axes

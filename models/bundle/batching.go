@@ -29,7 +29,7 @@ func (g *Graph) Settle(c *Config, o *Observation) (*tensor.Schema, Batching, err
 	if err := c.Triton.dress(&s, o); err != nil {
 		return nil, how, err
 	}
-	if err := errors.Join(setLabels(&s, c), c.checkUnit(&s), c.checkCompared(&s)); err != nil {
+	if err := errors.Join(setLabels(&s, c), c.checkUnit(&s), c.checkCompared(&s), c.featureFaults(&s)); err != nil {
 		return nil, how, err
 	}
 	// A model that was found not to batch loses its padding; one that is not to batch never had a

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"sluice/compare/criteria"
+	"sluice/features/spec"
 	"sluice/internal/agree"
 	"sluice/internal/near"
 )
@@ -106,6 +107,9 @@ type Config struct {
 	Criteria []criteria.Criterion `yaml:"criteria"`
 	// Segments is the inputs by whose values a comparison is split, such as a country. Default none.
 	Segments []string `yaml:"segments"`
+	// Features fills inputs from stores, so that requests need name only what they are about. Default absent: requests have every
+	// input.
+	Features *spec.Settings `yaml:"features"`
 	// SHA256 is the digests of files by name, as sha256sum prints them; sluice models pin writes them.
 	// If it is given, every file of the bundle but model.yaml must be in it, and be just that. That of
 	// model.yaml, if it is there, is of its text without the line that says it. Default none: any
@@ -136,7 +140,7 @@ type Config struct {
 	BudgetFrom BudgetBasis `yaml:"-"`
 	// Origins are the files that the settings come from, by key. One that is not there is a default.
 	Origins map[string]Origin `yaml:"-"`
-	// Lines are those of what is said of comparisons, such as criteria[0], where they are known.
+	// Lines are those of what is said of comparisons and features, such as criteria[0], where they are known.
 	Lines map[string]int `yaml:"-"`
 }
 

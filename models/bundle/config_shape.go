@@ -13,6 +13,7 @@ import (
 	"github.com/goccy/go-yaml/parser"
 
 	"sluice/compare/criteria"
+	"sluice/features/spec"
 	"sluice/internal/near"
 	"sluice/internal/prescan"
 )
@@ -160,6 +161,14 @@ func (s *shape) value(path string, t reflect.Type, node ast.Node) {
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
+	switch t {
+	case reflect.TypeFor[spec.Keys]():
+		s.whole(path, new(spec.Keys), node)
+		return
+	case reflect.TypeFor[spec.Default]():
+		s.whole(path, new(spec.Default), node)
+		return
+	}
 	switch t.Kind() {
 	case reflect.Struct:
 		s.section(path+".", t, node)
@@ -185,6 +194,18 @@ func (s *shape) value(path string, t reflect.Type, node ast.Node) {
 		}
 	default:
 		s.scalar(path, t, node)
+	}
+}
+
+// whole checks a value whose type itself says what it takes.
+func (s *shape) whole(path string, into interface{ Set(v any) error }, node ast.Node) {
+	var v any
+	err := yaml.NodeToValue(node, &v)
+	if err == nil {
+		err = into.Set(v)
+	}
+	if err != nil {
+		s.fault(node, "%s: %v", path, err)
 	}
 }
 

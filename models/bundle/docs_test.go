@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"sluice/compare/criteria"
+	"sluice/features/spec"
 	"sluice/internal/agree"
 	"sluice/internal/doctext"
 )
@@ -20,7 +21,7 @@ import (
 // TestModelPage holds the tables of docs/model.md against Config and its comments.
 func TestModelPage(t *testing.T) {
 	texts := map[string]string{}
-	for _, dir := range []string{".", "../../internal/agree", "../../compare/criteria"} {
+	for _, dir := range []string{".", "../../internal/agree", "../../compare/criteria", "../../features/spec"} {
 		fields, err := doctext.Fields(dir)
 		if err != nil {
 			t.Fatal(err)
@@ -36,8 +37,12 @@ func TestModelPage(t *testing.T) {
 	sections := []reflect.Type{
 		reflect.TypeFor[agree.Tolerance](), reflect.TypeFor[PaddingConfig](), reflect.TypeFor[criteria.Output](), reflect.TypeFor[criteria.Criterion](),
 		reflect.TypeFor[RolloutConfig](), reflect.TypeFor[RolloutStep](),
+		reflect.TypeFor[spec.Settings](), reflect.TypeFor[spec.Group](), reflect.TypeFor[spec.Cache](), reflect.TypeFor[spec.Column](),
 	}
-	names := map[string]string{"Tolerance": "tolerance", "PaddingConfig": "padding", "Output": "outputs", "Criterion": "criteria", "RolloutConfig": "rollout", "RolloutStep": "rollout.steps"}
+	names := map[string]string{
+		"Tolerance": "tolerance", "PaddingConfig": "padding", "Output": "outputs", "Criterion": "criteria", "RolloutConfig": "rollout", "RolloutStep": "rollout.steps",
+		"Settings": "features", "Group": "features.groups", "Cache": "features.groups.cache", "Column": "features.inputs",
+	}
 	for _, section := range sections {
 		key := names[section.Name()]
 		fmt.Fprintf(&b, "\n### `%s`\n\n", key)
@@ -81,6 +86,10 @@ func kindOfKey(t reflect.Type) string {
 	switch {
 	case t == reflect.TypeFor[time.Duration]():
 		return "time"
+	case t == reflect.TypeFor[spec.Keys]():
+		return "list or mapping"
+	case t == reflect.TypeFor[spec.Default]():
+		return "number, word or list"
 	case t.Kind() == reflect.Bool, t == reflect.TypeFor[*bool]():
 		return "switch"
 	case t == reflect.TypeFor[*criteria.Limit]():
@@ -95,6 +104,8 @@ func kindOfKey(t reflect.Type) string {
 		return "list"
 	case t.Kind() == reflect.Map && t.Elem().Kind() == reflect.Struct:
 		return "mapping of names to mappings, see below"
+	case t.Kind() == reflect.Map && t.Elem().Kind() == reflect.Slice && t.Elem().Elem().Kind() == reflect.Struct:
+		return "mapping of names to lists of mappings, see below"
 	case t.Kind() == reflect.Map && t.Elem().Kind() == reflect.Slice:
 		return "mapping of names to lists"
 	case t.Kind() == reflect.Map:

@@ -60,24 +60,32 @@ func (c *Config) checkKnown(s Sources, devices []string) error {
 }
 
 // where names the file and, where it can be found, the line of a key or an element.
-func (d *document) where(path string) (line string) {
+func (d *document) where(path string) string {
+	if line := d.lines(path)[0]; line > 0 {
+		return fmt.Sprintf("%s line %d", d.file, line)
+	}
+	return d.file
+}
+
+// lines are those of keys or elements; 0 where one cannot be found.
+func (d *document) lines(paths ...string) (lines []int) {
+	lines = make([]int, len(paths))
 	// The library panics over some nodes whose tag contradicts their content.
-	defer func() {
-		if recover() != nil {
-			line = d.file
-		}
-	}()
+	defer func() { _ = recover() }()
 	file, err := parser.ParseBytes(d.text, 0)
 	if err != nil {
-		return d.file
+		return lines
 	}
-	wanted, err := yaml.PathString(path)
-	if err != nil {
-		return d.file
+	for i, path := range paths {
+		wanted, err := yaml.PathString(path)
+		if err != nil {
+			continue
+		}
+		node, err := wanted.FilterFile(file)
+		if err != nil || node == nil || node.GetToken() == nil || node.GetToken().Position == nil {
+			continue
+		}
+		lines[i] = node.GetToken().Position.Line
 	}
-	node, err := wanted.FilterFile(file)
-	if err != nil || node == nil || node.GetToken() == nil || node.GetToken().Position == nil {
-		return d.file
-	}
-	return fmt.Sprintf("%s line %d", d.file, node.GetToken().Position.Line)
+	return lines
 }

@@ -33,11 +33,12 @@ func (c *Config) checkUnit(s *tensor.Schema) error {
 	if c.Unit == "" {
 		return nil
 	}
-	named := func(spec tensor.Spec) bool { return spec.Name == c.Unit }
+	s = c.Client(s)
+	named := func(spec tensor.Spec) bool { return spec.Name == c.Unit && !spec.MayMiss() }
 	at := slices.IndexFunc(s.Inputs, named)
 	if at < 0 {
 		why := "is no input of the model" + near.Meant(c.Unit, strings.Split(SpecNames(s.Inputs), ", ")) + "; its inputs are " + SpecNames(s.Inputs)
-		if slices.ContainsFunc(s.Optional, named) {
+		if slices.ContainsFunc(s.Optional, named) || s.Input([]byte(c.Unit)) >= 0 {
 			why = "is an optional input: name one that every request has"
 		}
 		return fmt.Errorf("%s: unit %.60q %s", c.fileOf("unit"), c.Unit, why)

@@ -59,7 +59,7 @@ func (s Sources) Decode(defaults Defaults) (Config, error) {
 			c.Origins = nil
 		}
 	}
-	if err := errors.Join(c.validate(), c.checkPlaces(s), c.checkComparisons(s)); err != nil {
+	if err := errors.Join(c.validate(), c.checkPlaces(s), c.checkComparisons(s), c.checkFeatures(s)); err != nil {
 		return c, err
 	}
 	if c.MaxRows == 0 {
@@ -138,16 +138,19 @@ func (c *Config) fileOf(key string) string {
 }
 
 // where names the file of a key, or of an element of its list, and the line where it can be found.
-func (s Sources) where(c *Config, path string) string {
+func (s Sources) where(c *Config, path string) string { return s.from(c, path).where("$." + path) }
+
+// from is the file that has a key.
+func (s Sources) from(c *Config, path string) *document {
 	key := path
 	if end := strings.IndexAny(path, ".["); end > 0 {
 		key = path[:end]
 	}
-	d := document{file: c.fileOf(key), text: s.Version}
+	d := &document{file: c.fileOf(key), text: s.Version}
 	if d.file == ModelConfigFile {
 		d.text = s.Model
 	}
-	return d.where("$." + path)
+	return d
 }
 
 // inherits tells whether the bundle's folder lies below its model's, which may have settings of its own.

@@ -4,9 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -135,30 +133,37 @@ func (c *Config) Comparisons() *criteria.Set {
 	return &criteria.Set{Outputs: c.Outputs, Criteria: c.Criteria, Segments: c.Segments}
 }
 
-var lineOf = regexp.MustCompile(` line (\d+)$`)
-
 // checkComparisons finds fault with what is said of comparisons as far as the file itself tells, and remembers the lines for
 // checkCompared.
 func (c *Config) checkComparisons(s Sources) error {
 	set := c.Comparisons()
-	remember := func(at string) {
-		if found := lineOf.FindStringSubmatch(s.where(c, at)); found != nil {
-			if c.Lines == nil {
-				c.Lines = map[string]int{}
-			}
-			c.Lines[at], _ = strconv.Atoi(found[1])
-		}
-	}
 	for name := range set.Outputs {
-		remember("outputs." + name)
+		c.remember(s, "outputs."+name)
 	}
 	for i := range set.Criteria {
-		remember(fmt.Sprintf("criteria[%d]", i))
+		c.remember(s, fmt.Sprintf("criteria[%d]", i))
 	}
 	for i := range set.Segments {
-		remember(fmt.Sprintf("segments[%d]", i))
+		c.remember(s, fmt.Sprintf("segments[%d]", i))
 	}
 	return c.faultsOf(set.Check(nil))
+}
+
+// remember notes the lines of elements of one key, for faults that show later.
+func (c *Config) remember(s Sources, all ...string) {
+	paths := make([]string, len(all))
+	for i := range all {
+		paths[i] = "$." + all[i]
+	}
+	for i, line := range s.from(c, all[0]).lines(paths...) {
+		if line == 0 {
+			continue
+		}
+		if c.Lines == nil {
+			c.Lines = map[string]int{}
+		}
+		c.Lines[all[i]] = line
+	}
 }
 
 // checkCompared holds what is said of comparisons against the schema.
@@ -174,7 +179,7 @@ func (c *Config) faultsOf(list []criteria.Fault) error {
 			key = key[:end]
 		}
 		where := c.fileOf(key)
-		if line := c.Lines[f.At]; line > 0 {
+		if line := c.lineOf(f.At); line > 0 {
 			where = fmt.Sprintf("%s line %d", where, line)
 		}
 		faults = append(faults, fmt.Errorf("%s: %s: %w", where, f.At, f.Err))

@@ -37,7 +37,11 @@ func Ask(ctx context.Context, opts *Options, l *Loaded, places [2]*Placement, fu
 	}
 	var golden []inputs.Golden
 	if len(text) > 0 {
-		if golden, err = inputs.DecodeGolden(text, b.Schema); err != nil {
+		plan, err := b.Config.Plan(b.Schema)
+		if err == nil {
+			golden, err = inputs.DecodeGolden(text, b.Schema, plan)
+		}
+		if err != nil {
 			return err
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -171,6 +172,9 @@ func (p *bundlePass) schema(context.Context) (Verdict, error) {
 		text += fmt.Sprintf("; the file fixes the batch at %d, smaller ones are filled up", b.FixedBatch)
 	case s.Padding != nil:
 		text += fmt.Sprintf("; %s padded to one of %d lengths up to %d", b.Config.Padding.Axis, len(s.Padding.Buckets), s.Padding.Buckets[len(s.Padding.Buckets)-1])
+	}
+	if b.Config.Features != nil {
+		text += "; from stores: " + strings.Join(slices.Sorted(maps.Keys(b.Config.Features.Inputs)), ", ")
 	}
 	return Verdict{Outcome: Passed, Text: text + p.report.lengthsBrief()}, nil
 }

@@ -20,7 +20,11 @@ func (p *devicePass) replay(ctx context.Context) (Verdict, error) {
 	if len(text) == 0 {
 		return Verdict{Outcome: Skipped, Text: "the bundle has no " + bundle.GoldenFile + ": nothing shows that answers are right"}, nil
 	}
-	all, err := inputs.DecodeGolden(text, b.Schema)
+	plan, err := b.Config.Plan(b.Schema)
+	if err != nil {
+		return Verdict{}, err
+	}
+	all, err := inputs.DecodeGolden(text, b.Schema, plan)
 	if err != nil {
 		return Verdict{}, err
 	}

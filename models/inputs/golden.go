@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 
+	"sluice/features/spec"
 	"sluice/internal/tensor"
 	"sluice/models/bundle"
 )
@@ -35,6 +36,7 @@ type goldenLine struct {
 	Response struct {
 		Outputs goldenTensors `json:"outputs"`
 	} `json:"response"`
+	Features goldenFeatures `json:"features"`
 }
 
 // goldenTensors are read one by one, since a list of a million nothings is a short text.
@@ -75,8 +77,9 @@ type goldenTensor struct {
 // DecodeGolden reads golden.jsonl: one JSON object a line, {"request": ..., "response":
 // ...}, both as the protocol's JSON. Empty lines are passed over, and so are keys that
 // a comparison does not need. FP16 and BF16, which the protocol has no JSON for, are
-// plain numbers here.
-func DecodeGolden(text []byte, schema *tensor.Schema) ([]Golden, error) {
+// plain numbers here. With a plan a request may also be one by ids, with the stored values beside it: "features": {GROUP: [{ENTITY:
+// ..., FEATURE: ...}]}. schema is that of the session in either case.
+func DecodeGolden(text []byte, schema *tensor.Schema, plan *spec.Plan) ([]Golden, error) {
 	var all []Golden
 	lines := bufio.NewScanner(bytes.NewReader(text))
 	lines.Buffer(make([]byte, 0, 64<<10), maxGoldenLineBytes)
@@ -87,7 +90,7 @@ func DecodeGolden(text []byte, schema *tensor.Schema) ([]Golden, error) {
 		if len(all) == maxGoldenLines {
 			return nil, fmt.Errorf("%s has more than %d lines", bundle.GoldenFile, maxGoldenLines)
 		}
-		g, err := decodeGoldenLine(lines.Bytes(), schema)
+		g, err := decodeGoldenLine(lines.Bytes(), schema, plan)
 		if err != nil {
 			return nil, fmt.Errorf("%s line %d: %w", bundle.GoldenFile, n, err)
 		}
@@ -100,13 +103,19 @@ func DecodeGolden(text []byte, schema *tensor.Schema) ([]Golden, error) {
 	return all, lines.Err()
 }
 
-func decodeGoldenLine(text []byte, schema *tensor.Schema) (Golden, error) {
+func decodeGoldenLine(text []byte, schema *tensor.Schema, plan *spec.Plan) (Golden, error) {
 	var line goldenLine
 	var g Golden
 	if err := json.Unmarshal(text, &line); err != nil {
 		return g, fmt.Errorf(`it is no golden row, {"request": ..., "response": ...}: %w`, err)
 	}
-	inputs, err := decodeTensors("input", line.Request.Inputs, schema.Inputs)
+	var inputs map[int]tensor.Tensor
+	var err error
+	if plan != nil && line.Features != nil {
+		inputs, err = fillGolden(plan, line.Request.Inputs, line.Features)
+	} else {
+		inputs, err = decodeTensors("input", line.Request.Inputs, schema.Inputs)
+	}
 	if err != nil {
 		return g, err
 	}

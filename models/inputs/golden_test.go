@@ -36,7 +36,7 @@ const (
 func TestDecodeGolden(t *testing.T) {
 	z := `{"name":"z","datatype":"FP16","shape":[2],"data":[1,0.5]}`
 	text := "\n" + goldenText(goodWord, goodX, z+","+goodY) + "\n\n"
-	all, err := DecodeGolden([]byte(text), goldenSchema())
+	all, err := DecodeGolden([]byte(text), goldenSchema(), nil)
 	if err != nil || len(all) != 1 {
 		t.Fatal(all, err)
 	}
@@ -66,7 +66,7 @@ func TestDecodeGolden(t *testing.T) {
 func TestDecodeGoldenRefuses(t *testing.T) {
 	f := func(text, want string) {
 		t.Helper()
-		_, err := DecodeGolden([]byte(text), goldenSchema())
+		_, err := DecodeGolden([]byte(text), goldenSchema(), nil)
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%.120s: %v; want %q", text, err, want)
 		}
@@ -148,7 +148,7 @@ func FuzzDecodeGolden(f *testing.F) {
 	f.Add([]byte(goldenText(strings.Replace(goodX, "[2,2]", "[4611686018427387904,2]", 1), goodWord, goodY)))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		schema := goldenSchema()
-		all, err := DecodeGolden(text, schema)
+		all, err := DecodeGolden(text, schema, nil)
 		if err != nil {
 			if !strings.HasPrefix(err.Error(), bundle.GoldenFile) {
 				t.Errorf("the error does not name the file: %v", err)

@@ -97,7 +97,7 @@ func names[V any](a, b map[string]V) []string {
 func (d *Diff) schema(a, b *gates.Report) {
 	d.Schema.From, d.Schema.To = a.Schema, b.Schema
 	if x, y := a.Bundle.Schema, b.Bundle.Schema; x != nil && y != nil {
-		d.Schema.Client = cmp.Or(x.Difference(y), SchemaEqual)
+		d.Schema.Client = cmp.Or(a.Bundle.Config.Client(x).Difference(b.Bundle.Config.Client(y)), SchemaEqual)
 	} else {
 		d.leave("a version that was refused before its schema was known has no schema to compare, no limits and no batching")
 		return

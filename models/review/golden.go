@@ -119,7 +119,7 @@ func (r *Review) replayOn(ctx context.Context, model string, a *Answers) {
 		a.LeftOut = fault.Sentence(err)
 		return
 	}
-	all, err := inputs.DecodeGolden(text, on.Schema)
+	all, err := inputs.DecodeGolden(text, on.Schema, on.Features)
 	if err != nil {
 		a.LeftOut = fmt.Sprintf("version %s does not take them: %s", a.On, fault.Sentence(err))
 		return

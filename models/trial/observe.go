@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"sluice/features/spec"
 	"sluice/internal/clock"
 	"sluice/internal/fault"
 	"sluice/internal/task"
@@ -36,7 +37,11 @@ func exercise(ctx context.Context, limit time.Duration, b *bundle.Bundle, g *bun
 		return err
 	}
 	loaded()
-	o := &tryout{graph: g, schema: whole.Schema, session: session, limit: limit, began: clock.Now(), seen: &bundle.Observation{}}
+	plan, err := b.Config.Plan(whole.Schema)
+	if err != nil {
+		plan = nil // the schema gate reports it
+	}
+	o := &tryout{graph: g, schema: whole.Schema, plan: plan, session: session, limit: limit, began: clock.Now(), seen: &bundle.Observation{}}
 	if text, err := b.GoldenText(); err == nil {
 		o.golden(text)
 	}
@@ -64,6 +69,7 @@ func (e *endlessError) Error() string { return e.text }
 type tryout struct {
 	graph   *bundle.Graph
 	schema  *tensor.Schema // whole
+	plan    *spec.Plan     // of the features; nil if there are none
 	session bundle.Session
 	limit   time.Duration // of a run
 	began   clock.Instant
@@ -74,7 +80,7 @@ type tryout struct {
 
 // golden runs the bundle's own requests. One that cannot be read is for the replay to report.
 func (o *tryout) golden(text []byte) {
-	all, err := inputs.DecodeGolden(text, o.schema)
+	all, err := inputs.DecodeGolden(text, o.schema, o.plan)
 	if err != nil {
 		return
 	}

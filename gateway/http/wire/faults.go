@@ -38,7 +38,7 @@ func Status(k fault.Kind) int {
 		return fasthttp.StatusRequestURITooLong
 	case fault.ExpectationFailed:
 		return fasthttp.StatusExpectationFailed
-	case fault.NonFiniteInput, fault.ModelRejectedInput:
+	case fault.NonFiniteInput, fault.ModelRejectedInput, fault.FeatureMissing:
 		return fasthttp.StatusUnprocessableEntity
 	case fault.Overloaded:
 		return fasthttp.StatusTooManyRequests
@@ -50,7 +50,7 @@ func Status(k fault.Kind) int {
 		return fasthttp.StatusInternalServerError
 	case fault.TransferEncodingUnsupported, fault.MethodNotImplemented, fault.UnsupportedEncoding, fault.Unsupported:
 		return fasthttp.StatusNotImplemented
-	case fault.ModelNotReady, fault.NoCapacity, fault.Draining:
+	case fault.ModelNotReady, fault.FeatureUnavailable, fault.NoCapacity, fault.Draining:
 		return fasthttp.StatusServiceUnavailable
 	case fault.DeadlineExceeded, fault.BudgetTooShort:
 		return fasthttp.StatusGatewayTimeout

@@ -20,9 +20,9 @@ func TestStatusOfEveryFault(t *testing.T) {
 		fault.MethodNotAllowed: 405, fault.RequestTimeout: 408, fault.BodyTimeout: 408, fault.ClientClosed: 499, fault.ExpectationFailed: 417,
 		fault.NotFound: 404, fault.ModelNotFound: 404, fault.VersionNotFound: 404,
 		fault.Unauthenticated: 401, fault.Forbidden: 403, fault.Conflict: 409,
-		fault.NonFiniteInput: 422, fault.ModelRejectedInput: 422,
+		fault.NonFiniteInput: 422, fault.ModelRejectedInput: 422, fault.FeatureMissing: 422,
 		fault.NonFiniteOutput: 500, fault.InferenceFailed: 500, fault.Internal: 500,
-		fault.ModelNotReady: 503, fault.NoCapacity: 503, fault.Draining: 503,
+		fault.ModelNotReady: 503, fault.FeatureUnavailable: 503, fault.NoCapacity: 503, fault.Draining: 503,
 		fault.DeadlineExceeded: 504, fault.Overloaded: 429, fault.BudgetTooShort: 504,
 	}
 	bad := map[fault.Kind]bool{}

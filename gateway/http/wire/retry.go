@@ -29,7 +29,7 @@ func comeBack(f *fault.Error) time.Duration {
 // 0 if the fault is not of a kind that time heals.
 func RetryAfter(f *fault.Error) int {
 	switch f.Kind {
-	case fault.Overloaded, fault.ModelNotReady, fault.NoCapacity, fault.Draining:
+	case fault.Overloaded, fault.ModelNotReady, fault.FeatureUnavailable, fault.NoCapacity, fault.Draining:
 		return max(1, int((f.RetryAfter+time.Second-1)/time.Second))
 	}
 	return 0

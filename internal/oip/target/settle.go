@@ -11,6 +11,9 @@ import (
 
 // Settle derives what the scheduler sorts by from the complete inputs.
 func (d *Target) Settle() error {
+	if d.Schema.Fills {
+		return nil // whoever fills the inputs settles them
+	}
 	if d.Schema.Reshaped {
 		d.reshape()
 	}
@@ -40,6 +43,22 @@ func Sort(schema *tensor.Schema, t *task.Task) {
 	if len(t.Optional) > 0 {
 		t.ShapeKey = ownBit | owned.Add(1) // which no other request of this process has
 	}
+}
+
+// Lacks reports whether a request needs input i of the schema's inputs and has not given it; given tells what it has.
+func Lacks(schema *tensor.Schema, i int, given func(i int) bool) bool {
+	switch part := schema.Inputs[i].Part; {
+	case part == tensor.Filled || part == tensor.Given || given(i):
+		return false
+	case part == tensor.Sent || part == tensor.Keyed:
+		return true
+	}
+	for k := range schema.Inputs {
+		if schema.Inputs[k].Part == tensor.Filled && !given(k) {
+			return true
+		}
+	}
+	return false
 }
 
 // reshape gives complete inputs the shapes that the model knows. Until here they have those of the

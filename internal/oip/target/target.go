@@ -29,6 +29,11 @@ func New(schema *tensor.Schema, model string, lim *Limits, t *task.Task) Target 
 	return Target{schema, model, lim.filled(), t}
 }
 
+// Resume is a target for a task whose inputs are there, or will be once they are filled.
+func Resume(schema *tensor.Schema, model string, lim *Limits, t *task.Task) Target {
+	return Target{schema, model, lim.filled(), t}
+}
+
 // Slot is the tensor of the task for input i of those that a request may give. The first
 // optional input that is given makes room for all of them.
 func (d *Target) Slot(i int) *tensor.Tensor {
@@ -79,7 +84,7 @@ func (d *Target) Place(i int, dims []int64) error {
 		return err
 	}
 	want, got := spec.OnWire(), dims
-	if i < len(d.Schema.Inputs) && d.Schema.Batchable() && len(dims) > 0 && len(dims) == len(want) {
+	if i < len(d.Schema.Inputs) && (d.Schema.Batchable() || spec.Part != tensor.Sent) && len(dims) > 0 && len(dims) == len(want) {
 		if err := d.batch(spec, dims); err != nil {
 			return err
 		}
@@ -91,7 +96,7 @@ func (d *Target) Place(i int, dims []int64) error {
 		return fault.Newf(fault.WrongShape, "unexpected shape for input '%s' for model '%s'. Expected %s, got %s", spec.Name, d.Model, tensor.ShapeText(spec.OnWire()), tensor.ShapeText(dims))
 	}
 	// The axes of an input that is reshaped are known when it has been.
-	if i < len(d.Schema.Inputs) && spec.Wire == nil {
+	if i < len(d.Schema.Inputs) && spec.Wire == nil && !spec.Spreads() {
 		if err := d.shortEnough(i, dims); err != nil {
 			return err
 		}
@@ -118,6 +123,9 @@ func checkSize(spec *tensor.Spec, dims []int64) (elements int64, err error) {
 	return elements, nil
 }
 
+// mostFilled is the most rows of a request whose inputs are filled and which no max_rows bounds: each may be a key of a store.
+const mostFilled = 1 << 16
+
 // batch checks axis 0 of an input whose model takes rows. The rows of an input that is given
 // once are compared with those of the others when all inputs are there.
 func (d *Target) batch(spec *tensor.Spec, dims []int64) error {
@@ -125,9 +133,11 @@ func (d *Target) batch(spec *tensor.Spec, dims []int64) error {
 	switch {
 	case rows == 0:
 		return fault.Newf(fault.InvalidShape, "input '%s' has no rows: axis 0 of its shape %s counts the rows of the request, and there must be one at least", spec.Name, tensor.ShapeText(dims))
-	case rows > int64(d.Schema.MaxRows):
+	case rows > int64(d.Schema.MaxRows) && d.Schema.Batchable():
 		return fault.Newf(fault.BatchTooLarge, "inference request batch-size must be <= %d for '%s', got %d (max_rows in its model.yaml)", d.Schema.MaxRows, d.Model, rows)
-	case spec.Once:
+	case rows > mostFilled && !d.Schema.Batchable():
+		return fault.Newf(fault.BatchTooLarge, "input '%s' has %d rows; a request to model '%s', whose inputs are filled and which runs whole, has at most %d", spec.Name, rows, d.Model, mostFilled)
+	case spec.Once, spec.Spreads() && rows == 1:
 		return nil
 	case d.Task.Rows != 0 && rows != int64(d.Task.Rows):
 		return fault.Newf(fault.BatchMismatch, "input '%s' batch size does not match other inputs for '%s': got %d, others have %d", spec.Name, d.Model, rows, d.Task.Rows)

@@ -6,6 +6,7 @@ import (
 
 	"sluice/internal/fault"
 	"sluice/internal/jsonscan"
+	"sluice/internal/oip/target"
 	"sluice/internal/tensor"
 )
 
@@ -61,6 +62,9 @@ func (d *decoder) objects(rows *jsonscan.Array) error {
 	}
 	for i := range d.Schema.Inputs {
 		c := &d.r.columns[i]
+		if !c.given {
+			continue
+		}
 		c.shape = slices.Insert(c.shape, 0, int64(rows.Index)+1)
 	}
 	return d.fill()
@@ -81,8 +85,8 @@ func (d *decoder) tensors() error {
 	return d.bare()
 }
 
-// object reads an object whose keys are exactly the inputs' names, and perhaps those of
-// optional ones. All rows must have the shapes of row 0.
+// object reads an object whose keys are exactly the inputs' names, and perhaps those of some that may be
+// left out. All rows must have the inputs and the shapes of row 0.
 func (d *decoder) object(row int64) error {
 	d.row = row
 	columns := d.columns()
@@ -104,13 +108,12 @@ func (d *decoder) object(row int64) error {
 	if o.Err != nil {
 		return o.Err
 	}
+	given := func(i int) bool { return columns[i].given }
 	for i := range columns {
 		c, spec := &columns[i], d.Schema.Given(i)
 		switch {
-		case i < len(d.Schema.Inputs):
-			if !c.given {
-				return fault.Newf(fault.MissingInput, "Failed to process element: %d: missing required input '%s' of model '%s'", row, spec.Name, d.Model)
-			}
+		case !c.given && i < len(d.Schema.Inputs) && target.Lacks(d.Schema, i, given):
+			return fault.Newf(fault.MissingInput, "Failed to process element: %d: missing required input '%s' of model '%s'", row, spec.Name, d.Model)
 		case row == 0:
 			c.was = c.given
 		case c.was && !c.given:
@@ -122,7 +125,7 @@ func (d *decoder) object(row int64) error {
 
 // partly refuses an optional input that only some rows have.
 func (d *decoder) partly(row int64, spec *tensor.Spec) error {
-	return fault.Newf(fault.BatchMismatch, "Failed to process element: %d of 'instances': optional input '%s' of model '%s' must be in all elements or in none", row, spec.Name, d.Model)
+	return fault.Newf(fault.BatchMismatch, "Failed to process element: %d of 'instances': input '%s' of model '%s' must be in all elements or in none", row, spec.Name, d.Model)
 }
 
 // columns is a column for each input that a request may give.
@@ -135,7 +138,7 @@ func (d *decoder) columns() []column {
 func (d *decoder) rowValue(i int, row int64) error {
 	c, spec := &d.r.columns[i], d.Schema.Given(i)
 	optional := i >= len(d.Schema.Inputs)
-	if optional {
+	if optional || spec.Part > tensor.Keyed {
 		if row > 0 && !c.was {
 			return d.partly(row, spec)
 		}
@@ -169,7 +172,7 @@ func (d *decoder) fill() error {
 	columns := d.columns()
 	for i := range columns {
 		c := &columns[i]
-		if i >= len(d.Schema.Inputs) && !c.given {
+		if (i >= len(d.Schema.Inputs) || d.Schema.Fills) && !c.given {
 			continue
 		}
 		if err := d.Place(i, c.shape); err != nil {

@@ -89,6 +89,9 @@ type decoder struct {
 func (d *decoder) supported() error {
 	for _, list := range [2][]tensor.Spec{d.Schema.Inputs, d.Schema.Outputs} {
 		for i := range list {
+			if list[i].MayMiss() {
+				continue // a request may do without
+			}
 			if err := d.carries(&list[i]); err != nil {
 				return err
 			}

@@ -1,0 +1,13 @@
+//go:build !race
+
+package fill
+
+import "testing"
+
+// Nothing is allocated for a request whose rows are in the cache.
+func TestFillAllocations(t *testing.T) {
+	one := cached(t, 50, 20)
+	if n := testing.AllocsPerRun(200, one); n > 0 {
+		t.Errorf("%v allocations for a request", n)
+	}
+}

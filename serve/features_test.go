@@ -1,0 +1,160 @@
+package serve
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"testing"
+
+	"sluice/config"
+	"sluice/features/store"
+)
+
+// A list by ids has the scores of the list with the tensor given, to the last digit, through V2 and V1.
+func TestRankerByIDs(t *testing.T) {
+	withRanker(t, rankerFeatures, func(r *ranker) {
+		const rows = 200
+		for n := range 3 {
+			user := int64(1 + n)
+			users, stores := make([]int64, rows), make([]int64, rows)
+			moment := [2]float64{0.25, float64(n)}
+			var instances []string
+			for i := range rows {
+				users[i], stores[i] = user, int64((7*i+n)%150)
+				instances = append(instances, fmt.Sprintf(`{"user_id":%d,"store_id":%d,"moment":[%v,%v]}`, user, stores[i], moment[0], moment[1]))
+			}
+			ids := tensorText("user_id", "INT64", []int{rows}, users) + "," + tensorText("store_id", "INT64", []int{rows}, stores)
+			one, given := list(user, stores, moment)
+			status, _, answer := r.ask("/v2/models/ranker/infer", given)
+			if status != 200 {
+				t.Fatalf("%d %s", status, answer)
+			}
+			want := r.scores(answer)
+			f := func(body, features string) {
+				t.Helper()
+				status, header, text := r.ask("/v2/models/ranker/infer", body)
+				if status != 200 || r.scores(text) != want || strings.Contains(text, "degraded") || features != "" && header != features {
+					t.Errorf("list %d: %d %q %s\nwant %q %s", n, status, header, text, features, want)
+				}
+			}
+			each := `{"inputs":[` + ids + "," + tensorText("moment", "FP32", []int{1, 2}, moment) + "]}"
+			f(each, "")
+			f(each, fmt.Sprintf("filled=%d,cached=%d,default=0,stale=0,late=0", 7*rows, 7*rows))
+			f(one, "")
+			status, _, text := r.ask("/v1/models/ranker:predict", `{"instances":[`+strings.Join(instances, ",")+`]}`)
+			var v1 struct{ Predictions json.RawMessage }
+			if err := json.Unmarshal([]byte(text), &v1); err != nil || status != 200 || string(v1.Predictions) != want {
+				t.Errorf("V1: %d %s, %v", status, text, err)
+			}
+		}
+	})
+}
+
+// Requests that come together have each its own rows, read or cached.
+func TestRankerInterleaved(t *testing.T) {
+	withRanker(t, strings.Replace(rankerFeatures, ", cache: {ttl: 1h}", "", 1), func(r *ranker) {
+		var clients sync.WaitGroup
+		for c := range 8 {
+			clients.Go(func() {
+				random := rand.New(rand.NewPCG(uint64(c), 1))
+				for range 25 {
+					stores := make([]int64, 1+random.IntN(8))
+					for i := range stores {
+						stores[i] = random.Int64N(40)
+					}
+					ids, given := list(1+random.Int64N(20), stores, [2]float64{random.Float64(), 1})
+					status, _, got := r.ask("/v2/models/ranker/infer", ids)
+					other, _, want := r.ask("/v2/models/ranker/infer", given)
+					if status != 200 || other != 200 || got != want {
+						t.Errorf("%s\ngot  %d %s\nwant %d %s", ids, status, got, other, want)
+						return
+					}
+				}
+			})
+		}
+		clients.Wait()
+	})
+}
+
+// A store that does not answer leaves defaults in its place, in time; where they will not do the request is refused.
+func TestRankerWithoutItsStore(t *testing.T) {
+	settings := strings.NewReplacer("keys: [user_id], budget: 1m", "view: stalled, keys: [user_id], budget: 2ms", `{feature: "user:b"}`, `{feature: "user:b", default: 1}`).Replace(rankerFeatures)
+	ids, _ := list(1, []int64{4, 5}, [2]float64{})
+	withRanker(t, settings, func(r *ranker) {
+		status, header, text := r.ask("/v2/models/ranker/infer", ids)
+		if status != 200 || header != "filled=2,cached=0,default=12,stale=0,late=12" || !strings.Contains(text, `"degraded":true`) {
+			t.Errorf("got %d %q %s", status, header, text)
+		}
+	})
+}
+
+func TestRankerSays(t *testing.T) {
+	withRanker(t, rankerFeatures, func(r *ranker) {
+		f := func(path, body string, status int, features string, want ...string) {
+			t.Helper()
+			got, header, text := r.ask(path, body)
+			if got != status || header != features {
+				t.Errorf("%s: %d %q %s", path, got, header, text)
+			}
+			for _, w := range want {
+				if !strings.Contains(text, w) {
+					t.Errorf("%s: %s\nwant %s", path, text, w)
+				}
+			}
+		}
+		f("/v2/models/ranker", "", 200, "", `"inputs":[{"name":"user_id","datatype":"INT64","shape":[-1]},{"name":"store_id","datatype":"INT64","shape":[-1]},{"name":"moment","datatype":"FP32","shape":[-1,2]}]`)
+		f("/v2/models/ranker/config", "", 200, "", `{"name":"dense","data_type":"TYPE_FP32","format":"FORMAT_NONE","dims":[16],"is_shape_tensor":false,"allow_ragged_batch":false,"optional":true}`,
+			`{"name":"store:emb","data_type":"TYPE_FP32","format":"FORMAT_NONE","dims":[8],"is_shape_tensor":false,"allow_ragged_batch":false,"optional":true}`)
+		const infer = "/v2/models/ranker/infer"
+		one := func(user int, more ...string) string {
+			all := append([]string{
+				tensorText("user_id", "INT64", []int{1}, []int{user}), tensorText("store_id", "INT64", []int{2}, []int{4, 5}), tensorText("moment", "FP32", []int{1, 2}, []int{1, 2}),
+			}, more...)
+			return `{"inputs":[` + strings.Join(all, ",") + `]}`
+		}
+		f(infer, one(77), 422, "", `"code":"FEATURE_MISSING"`, "feature 'user:b' of row 0, for user_id 77, is not in the store, and model 'ranker' requires it")
+		f(infer, one(77, tensorText("user:b", "FP32", []int{1}, []float64{0.5})), 200, "filled=2,cached=2,default=10,stale=0,late=0", `"parameters":{"degraded":true},"outputs"`)
+		f(infer, one(5), 200, "filled=14,cached=2,default=0,stale=0,late=0")
+		f(infer, `{"inputs":[`+tensorText("user_id", "INT64", []int{1}, []int{1})+`]}`, 400, "", `"code":"MISSING_INPUT"`, "missing required input(s) ['store_id','moment']")
+		f(infer, one(5, tensorText("dense", "FP32", []int{2, 16}, make([]float64, 32))), 200, "filled=0,cached=0,default=0,stale=0,late=0")
+	})
+}
+
+// A model whose settings do not fit is refused with what to change; others serve.
+func TestFeaturesAreRefused(t *testing.T) {
+	f := func(change, to, want string) {
+		t.Helper()
+		needLibrary(t)
+		dir := rankerFolder(t, strings.Replace(rankerFeatures, change, to, 1))
+		cfg, err := Settings("", "", func(c *config.Config) error {
+			c.Models, c.Listen, c.Admin, c.State = dir, "127.0.0.1:0", "", NoState
+			c.Devices = []config.Device{config.DefaultDevice("cpu")}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
+		s, err := New(ctx, Options{Config: cfg, FeatureStores: map[string]store.Store{"memory": sums{}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = s.Run(ctx, func() {
+			defer stop()
+			for _, i := range s.registry.Index() {
+				if !strings.Contains(i.Reason, want) {
+					t.Errorf("the reason is %s\nwant %s", i.Reason, want)
+				}
+			}
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	f("store: memory", "store: hot", `feature group "user" reads the store "hot", which is not among the gateway's feature stores (memory)`)
+	f("width: 8", "width: 7", "features.inputs.dense: it has 16 columns, and 15 are listed")
+}

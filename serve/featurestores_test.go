@@ -1,0 +1,75 @@
+package serve
+
+import (
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+
+	"sluice/config"
+	"sluice/features"
+	"sluice/features/store"
+	"sluice/internal/clock"
+	"sluice/internal/tensor"
+)
+
+type fetched chan struct{}
+
+func (f fetched) Fetched() { f <- struct{}{} }
+
+// A store is opened as its settings say; one that is not there fails no start.
+func TestStoresOfSettings(t *testing.T) {
+	at := config.DefaultFeatureStore()
+	laptop, gone, empty := at, at, at
+	laptop.Name, laptop.Kind, laptop.Path, laptop.Project = "laptop", "feast-sqlite", "../features/embedded/testdata/sqlite_v3.db", "my_project"
+	gone.Name, gone.Kind, gone.Path, gone.Project = "gone", "feast-sqlite", "nowhere.db", "my_project"
+	empty.Name, empty.Kind, empty.Path = "empty", "embedded", t.TempDir()
+	s := &Server{cfg: config.Default(), log: zap.NewNop()}
+	s.cfg.FeatureStores = []config.FeatureStore{laptop, gone, empty}
+	if err := s.openFeatures(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := s.features.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	f := func(name string, want features.Status, value float64) {
+		t.Helper()
+		layout, err := store.NewGroup(store.Group{
+			Name: "stats", View: "driver_hourly_stats", Keys: []store.KeyColumn{{Name: "driver_id", Type: store.Int64}},
+			Columns: []store.Column{{Name: "conv_rate", Type: tensor.FP32, Width: 1}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		g, err := s.features.Group(name, layout, features.GroupOptions{Budget: time.Minute})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer g.Release()
+		one, done := s.features.Fetch(), make(fetched, 1)
+		slot := one.Add(g, store.AppendInt(nil, store.Int64, 1001))
+		if !one.Start(clock.Now().Add(time.Minute), done) {
+			<-done
+		}
+		row := one.Row(slot)
+		if row.Status != want || row.Values != nil && tensor.FloatAt(tensor.FP32, row.Values, 0) != value {
+			t.Errorf("%s: %s %v, want %s and %v", name, row.Status, row.Values, want, value)
+		}
+		one.Release()
+	}
+	f("laptop", features.Present, 0.5)
+	f("gone", features.Failed, 0)
+	f("empty", features.Failed, 0) // nothing was loaded
+	odd := at
+	odd.Name, odd.Kind = "odd", "drawer"
+	other := &Server{cfg: config.Default(), log: zap.NewNop()}
+	other.cfg.FeatureStores = []config.FeatureStore{odd}
+	if err := other.openFeatures(); err == nil || err.Error() != "feature_stores[0].kind: this program has no feature stores of the kind drawer" {
+		t.Errorf("got %v", err)
+	}
+	if err := other.features.Close(); err != nil {
+		t.Error(err)
+	}
+}
