@@ -20,7 +20,8 @@
 // new each second into memory. Rows are compared by their event times when they are read, not when they are written: so
 // neither a load nor an upsert has to see what the other writes, and none is lost. A generation has the upserts of its own file
 // and of all later ones: those that come while a load goes on count in the visible generation and in the one that is being loaded.
-// They take memory, so their files have a limit (maxUpserts), and a load is what empties them.
+// Of equal times the loaded row stays, and of upserts the first. They take memory, so their files have a limit (maxUpserts): at it
+// only the newest row of each key is kept, and what is still too much is refused. A load is what empties them.
 //
 // # Invariants
 //

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -129,7 +130,7 @@ func TestFeastFaults(t *testing.T) {
 	}
 }
 
-// writer opens a file as the process does that materializes.
+// writer opens a file as the process does that writes it.
 func sqliteWriter(t testing.TB, path string) *sql.Conn {
 	t.Helper()
 	db, err := sql.Open("sqlite", path)
@@ -176,6 +177,28 @@ func TestFeastWaitsForAWriter(t *testing.T) {
 			t.Errorf("%d at %d is read", v, rows.Time(0))
 		}
 	}
+}
+
+// TestFeastWriteAheadLog reads a file of which the newest values are in a log beside it, and one whose log was closed.
+func TestFeastWriteAheadLog(t *testing.T) {
+	path := golden(t)
+	g := feastGroup(t, "driver_hourly_stats", driverKeys, store.Column{Name: "trips", Type: tensor.Int32, Width: 1})
+	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath())
+	must(t, err)
+	for _, query := range []string{"pragma journal_mode = wal", "update my_project_driver_hourly_stats set value = x'182a', event_ts = 1.5 where feature_name = 'trips'"} {
+		_, err := db.ExecContext(t.Context(), query)
+		must(t, err)
+	}
+	f := func() {
+		t.Helper()
+		rows := readFeast(t, openedFeast(t, FeastOptions{Path: path}), g, ints(1001))
+		if v := binary.LittleEndian.Uint32(rows.Row(0)); v != 42 || rows.Time(0) != 1e9 {
+			t.Errorf("%d at %d is read", v, rows.Time(0))
+		}
+	}
+	f()
+	must(t, db.Close())
+	f()
 }
 
 // TestFeastFileIsReplaced puts another file under the name, and reads with many goroutines meanwhile.

@@ -33,8 +33,8 @@ func newFeastReader(f *Feast, g *store.Group) *feastReader {
 		names[i] = quoteText(g.Columns[i].Name)
 		r.columns[g.Columns[i].Name] = i
 	}
-	// A time is seconds, or text in older files; 'auto' takes both.
-	r.head = "select entity_key, feature_name, value, unixepoch(event_ts, 'auto') from " + quoteName(f.options.Project+"_"+g.View) + " where entity_key in ("
+	// A time is a number of seconds, or a text where Python's own adapter wrote it.
+	r.head = "select entity_key, feature_name, value, iif(typeof(event_ts) = 'text', unixepoch(event_ts), cast(event_ts as integer)) from " + quoteName(f.options.Project+"_"+g.View) + " where entity_key in ("
 	r.tail = ") and feature_name in (" + strings.Join(names, ", ") + ")"
 	r.scratch.New = func() any { return new(feastRead) }
 	return r

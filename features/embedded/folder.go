@@ -48,18 +48,23 @@ func (f folder) pointer() (native.Pointer, error) {
 	return p, nil
 }
 
-// setPointer replaces the pointer. A reader, and a machine that loses its power, sees the one or the other.
+// setPointer replaces the pointer.
 func (f folder) setPointer(p native.Pointer) error {
-	temporary := f.path(pointerName + ".new")
+	return f.replace(f.path(pointerName), []byte(p.String()+"\n"))
+}
+
+// replace replaces a file of the view. A reader, and a machine that loses its power, sees the one or the other.
+func (f folder) replace(path string, text []byte) error {
+	temporary := path + ".new"
 	file, err := os.OpenFile(temporary, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o644)
 	if err != nil {
 		return err
 	}
-	_, err = file.WriteString(p.String() + "\n")
+	_, err = file.Write(text)
 	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
 		return err
 	}
-	if err := os.Rename(temporary, f.path(pointerName)); err != nil {
+	if err := os.Rename(temporary, path); err != nil {
 		return err
 	}
 	return syncFolder(f.path("."))

@@ -34,7 +34,7 @@ type generation struct {
 	file     os.FileInfo // of rows, to see that it was replaced
 	replaced time.Time   // when another became visible; zero until then
 	damaged  atomic.Bool
-	read     map[uint64]int64 // of the files of upserts
+	read     map[uint64]place // how far the files of upserts are read
 	upserts  struct {
 		sync.RWMutex
 		newest map[string][]byte
@@ -45,9 +45,15 @@ type generation struct {
 	}
 }
 
+// place is how far a file of upserts is read.
+type place struct {
+	file os.FileInfo
+	end  int64
+}
+
 // openGeneration opens a generation's file and reads its schemas.
 func openGeneration(f folder, number uint64) (g *generation, err error) {
-	g = &generation{number: number, path: f.rows(number), read: map[uint64]int64{}}
+	g = &generation{number: number, path: f.rows(number), read: map[uint64]place{}}
 	defer g.recoverFault(debug.SetPanicOnFault(true), &err)
 	g.upserts.newest = map[string][]byte{}
 	g.schemas.known = map[uint32]*native.Schema{}
@@ -123,25 +129,33 @@ func (g *generation) followFile(path string, of uint64) error {
 		return err
 	}
 	defer file.Close()
-	from := g.read[of]
-	text, err := io.ReadAll(io.NewSectionReader(file, from, maxUpserts-from))
+	info, err := file.Stat()
 	if err != nil {
 		return err
 	}
+	at := g.read[of]
+	if at.file == nil || !os.SameFile(at.file, info) {
+		at = place{file: info} // a file that was made smaller has the same rows, and a row may be taken twice
+	}
+	text, err := io.ReadAll(io.NewSectionReader(file, at.end, maxUpserts))
+	if err != nil {
+		return err
+	}
+	defer func() { g.read[of] = at }()
 	for {
 		body, rest, whole := nextFrame(text)
 		if !whole {
 			return nil // its writer is at it, or was killed: the next one writes over it
 		}
 		if err := g.take(body); err != nil {
-			return fmt.Errorf("cannot read %s at byte %d: %w", path, g.read[of], err)
+			return fmt.Errorf("cannot read %s at byte %d: %w", path, at.end, err)
 		}
-		g.read[of] += int64(len(text) - len(rest))
+		at.end += int64(len(text) - len(rest))
 		text = rest
 	}
 }
 
-// take takes a batch of upserts. Its memory is kept.
+// take takes a batch of upserts.
 func (g *generation) take(body []byte) error {
 	s, rows, err := parseBody(body)
 	if err != nil {
@@ -153,16 +167,16 @@ func (g *generation) take(body []byte) error {
 	g.upserts.Lock()
 	defer g.upserts.Unlock()
 	for _, r := range rows {
-		if !older(r.Value, g.upserts.newest[string(r.Key)]) {
-			g.upserts.newest[string(r.Key)] = r.Value
+		if newer(r.Value, g.upserts.newest[string(r.Key)]) {
+			g.upserts.newest[string(r.Key)] = bytes.Clone(r.Value) // a part of body would keep all of it
 		}
 	}
 	return nil
 }
 
-// older tells whether the time of a row is before that of another one, which may be none.
-func older(row, than []byte) bool {
-	return than != nil && bytes.Compare(row[native.TimeAt:native.TimeEnd], than[native.TimeAt:native.TimeEnd]) < 0
+// newer tells whether the time of a row is after that of another one, which may be none.
+func newer(row, than []byte) bool {
+	return len(than) < native.TimeEnd || bytes.Compare(row[native.TimeAt:native.TimeEnd], than[native.TimeAt:native.TimeEnd]) > 0
 }
 
 // appendUpserts appends, for each key, the row that was upserted, or nil.

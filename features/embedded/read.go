@@ -69,7 +69,7 @@ func (r *reader) read(ctx context.Context, g *generation, keys []store.Key, upse
 			return ctx.Err()
 		}
 		row := rows.Get(key)
-		if upserted := upserts[i]; upserted != nil && !older(upserted, whole(row)) {
+		if upserted := upserts[i]; upserted != nil && newer(upserted, row) {
 			row = upserted
 		}
 		if row != nil {
@@ -80,14 +80,6 @@ func (r *reader) read(ctx context.Context, g *generation, keys []store.Key, upse
 		into.Done(i)
 	}
 	return nil
-}
-
-// whole is a row that has a time; nil if it has none.
-func whole(row []byte) []byte {
-	if len(row) < native.TimeEnd {
-		return nil
-	}
-	return row
 }
 
 func (r *reader) decode(g *generation, into *store.Rows, key int, row []byte) error {

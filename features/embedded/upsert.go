@@ -12,7 +12,9 @@ import (
 	"sluice/features/store"
 )
 
-// maxUpserts bounds the files of upserts that a reader may have to hold in memory, together and each, in bytes.
+// maxUpserts bounds the files of upserts whose rows a reader may have to hold in memory, together and each, in bytes. Where
+// they have grown to it, they are made smaller: of each key only the newest row stays. They must come below seven eighths of
+// it by that, so that it is not done again soon.
 const maxUpserts = 64 << 20
 
 // upsertTail is how far a file of upserts is known to be whole.
@@ -46,12 +48,16 @@ func (w *Writer) Upsert(ctx context.Context, schema *native.Schema, rows []store
 		return fmt.Errorf("view %s in %s has no generation: load one before its rows are upserted", w.folder.view, w.folder.dir)
 	}
 	taken, err := w.upserted(p)
+	if err == nil && taken+int64(len(frame)) > w.limit {
+		full := w.limit / 8 * 7
+		taken, err = w.shrink(p)
+		if err == nil && taken+int64(len(frame)) > full {
+			err = fmt.Errorf("the upserts of view %s in %s take %d bytes, and with %d more they would be beyond %d: load the view anew, twice, which deletes them",
+				w.folder.view, w.folder.dir, taken, len(frame), full)
+		}
+	}
 	if err != nil {
 		return err
-	}
-	if taken+int64(len(frame)) > maxUpserts {
-		return fmt.Errorf("the upserts of view %s in %s take %d bytes, and with %d more they would be beyond %d: load the view anew, twice, which deletes them",
-			w.folder.view, w.folder.dir, taken, len(frame), maxUpserts)
 	}
 	return w.append(p.Newest(), frame)
 }

@@ -44,6 +44,7 @@ type Writer struct {
 	source  string
 	schema  *native.Schema
 	tail    upsertTail
+	limit   int64 // maxUpserts, less in tests
 }
 
 // NewWriter makes a writer of a view in the folder of a Store. The folder comes to be with the first write.
@@ -51,7 +52,7 @@ func NewWriter(dir, viewName string) (*Writer, error) {
 	if err := native.CheckName(viewName); err != nil {
 		return nil, err
 	}
-	return &Writer{folder: folder{dir, viewName}, now: time.Now}, nil
+	return &Writer{folder: folder{dir, viewName}, now: time.Now, limit: maxUpserts}, nil
 }
 
 // Begin resumes the load of a source, or begins a generation for it. What an unfinished load of another source has left is
@@ -239,7 +240,7 @@ func (w *Writer) Write(ctx context.Context, from int64, rows []store.Record) err
 			if !w.schema.Fits(rows[i].Value) {
 				return fmt.Errorf("row %d is of another schema than the load", from+int64(i))
 			}
-			if old := b.Get(rows[i].Key); old != nil && older(rows[i].Value, old) {
+			if old := b.Get(rows[i].Key); old != nil && newer(old, rows[i].Value) {
 				continue
 			}
 			if err := b.Put(rows[i].Key, rows[i].Value); err != nil {

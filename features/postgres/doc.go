@@ -27,7 +27,7 @@
 // tables say what there is; readers ask for it each second:
 //
 //	sluice_views        name, visible, previous, loading, last: the generations of a view, and the last number given
-//	sluice_generations  name, generation, source, rows, retired: what was loaded, how far, since when it is not visible
+//	sluice_generations  name, generation, source, schema, rows, retired: what was loaded, how far, since when it is not visible
 //	sluice_schemas      name, hash, record: the columns of rows, as package native writes them
 //	sluice_NAME_gN      entity_key bytea primary key, payload bytea: the rows of package native
 package postgres

@@ -3,8 +3,10 @@ package postgres
 import (
 	"errors"
 	"fmt"
+	"net/url"
 	"regexp"
 	"runtime"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -51,9 +53,23 @@ type Options struct {
 	Poll time.Duration
 }
 
+// URL is that of a server, or of one of several that are tried in their order: hosts are host:port. Empty words are left out. With
+// encrypt the connection is TLS, and the server's certificate is checked; without, it is not encrypted.
+func URL(hosts []string, database, user string, encrypt bool) string {
+	u := url.URL{Scheme: "postgres", Host: strings.Join(hosts, ","), Path: "/" + database, RawQuery: "sslmode=disable"}
+	if user != "" {
+		u.User = url.User(user)
+	}
+	if encrypt {
+		u.RawQuery = "sslmode=verify-full"
+	}
+	return u.String()
+}
+
 const (
 	connectLimit = 2 * time.Second
 	farBehind    = 5 * time.Second // after a cancel request, until a connection without an answer is given up
+	replicaAge   = 5 * time.Second // what the nearest replica of CockroachDB may be behind, and a little more
 	mostChunk    = 10_000
 )
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"slices"
+	"time"
 
 	"sluice/internal/tensor"
 )
@@ -65,6 +66,8 @@ type Group struct {
 	Name, View string
 	Keys       []KeyColumn
 	Columns    []Column
+	// MaxAge is how old values may be, 0 if it is not judged: a store may read from a place that is behind by less.
+	MaxAge time.Duration
 
 	rowBytes int
 	hash     uint64
@@ -81,6 +84,7 @@ func NewGroup(g Group) (*Group, error) {
 		}
 	}
 	g.Columns = slices.Clone(g.Columns) // their places in the row are this group's alone
+	g.rowBytes = 0
 	h := fnv.New64a()
 	for i := range g.Columns {
 		c := &g.Columns[i]

@@ -1,0 +1,349 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"sluice/features/store"
+	"sluice/internal/pgtest"
+)
+
+func itoa(n int) string { return strconv.Itoa(n) }
+
+// slowView replaces the table by a view whose every statement takes ten seconds.
+func slowView(t testing.TB, server *pgtest.Postgres, schema string) {
+	t.Helper()
+	server.Do(t, "create view "+schema+".p_slow as select p_v.* from (select pg_sleep(10)) as s, "+schema+".p_v")
+}
+
+// A statement ends by the server's own limit, or by a cancel request where there is none, and the connection stays.
+func TestStatementsEnd(t *testing.T) {
+	server := pgtest.Server(t)
+	f := func(name string, o Options) {
+		t.Helper()
+		o.Schema = server.Schema(t)
+		feastTable(t, server, o.Schema, 9)
+		slowView(t, server, o.Schema)
+		o.URL = server.URL + "&application_name=" + name
+		s := open(t, server, o)
+		slow, quick := numbers(t, "slow", "f"), numbers(t, "v", "f")
+		before := sessions(t, server, name, 2)
+		for range 3 {
+			rows, err := read(t, readerOf(t, s, slow), slow, 20*time.Millisecond, ids(0, 1))
+			if !isTimeout(err) || rows.IsDone(0) {
+				t.Errorf("%s: got %v", name, err)
+			}
+		}
+		if after := sessions(t, server, name, 2); !slices.Equal(before, after) {
+			t.Errorf("%s: the connections are those of the processes %v, and were those of %v", name, after, before)
+		}
+		rows, err := read(t, readerOf(t, s, quick), quick, within, ids(4))
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantFloat(t, rows, 0, 1)
+	}
+	f("limited", Options{})
+	f("cancelled", Options{RoleLimit: true})
+}
+
+// While the server is stopped reads end with their budgets; then the same connections go on.
+func TestServerStalls(t *testing.T) {
+	server := pgtest.Server(t)
+	schema := server.Schema(t)
+	feastTable(t, server, schema, 9)
+	s := open(t, server, Options{Schema: schema, URL: server.URL + "&application_name=stalls"})
+	g := numbers(t, "v", "f")
+	r := readerOf(t, s, g)
+	before := sessions(t, server, "stalls", 2)
+	server.Signal(t, syscall.SIGSTOP)
+	for range 5 {
+		if _, err := read(t, r, g, 10*time.Millisecond, ids(0, 1)); !isTimeout(err) {
+			t.Errorf("got %v", err)
+		}
+	}
+	server.Signal(t, syscall.SIGCONT)
+	rows, err := read(t, r, g, within, ids(4))
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantFloat(t, rows, 0, 1)
+	if after := sessions(t, server, "stalls", 2); !slices.Equal(before, after) {
+		t.Errorf("the connections are those of the processes %v, and were those of %v", after, before)
+	}
+}
+
+// A store is made while there is no server, and reads once there is one.
+func TestServerComesUpLater(t *testing.T) {
+	server := pgtest.Server(t)
+	schema := server.Schema(t)
+	feastTable(t, server, schema, 9)
+	folder, err := pgtest.Folder()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(folder) })
+	s := open(t, server, Options{Schema: schema, URL: strings.Replace(server.URL, server.Folder, folder, 1)})
+	g := numbers(t, "v", "f")
+	r := readerOf(t, s, g)
+	if _, err := read(t, r, g, within, ids(0)); err == nil || isTimeout(err) || !strings.Contains(err.Error(), `cannot read group "g"`) {
+		t.Errorf("got %v", err)
+	}
+	if err := s.Ping(t.Context()); err == nil {
+		t.Error("a server that is not there answers")
+	}
+	if err := os.Symlink(filepath.Join(server.Folder, ".s.PGSQL.5432"), filepath.Join(folder, ".s.PGSQL.5432")); err != nil {
+		t.Fatal(err)
+	}
+	rows, err := read(t, r, g, within, ids(4))
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantFloat(t, rows, 0, 1)
+	if err := s.Ping(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+// Connections that the server has ended are replaced within a read.
+func TestConnectionsDie(t *testing.T) {
+	server := pgtest.Server(t)
+	schema := server.Schema(t)
+	feastTable(t, server, schema, 9)
+	s := open(t, server, Options{Schema: schema, URL: server.URL + "&application_name=die"})
+	g := numbers(t, "v", "f")
+	r := readerOf(t, s, g)
+	for range 3 {
+		sessions(t, server, "die", 2)
+		server.Do(t, "select pg_terminate_backend(pid, 10000) from pg_stat_activity where application_name = 'die'")
+		rows, err := read(t, r, g, within, ids(4, 5))
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantFloat(t, rows, 0, 1)
+		wantFloat(t, rows, 1, missing)
+	}
+}
+
+// Through PgBouncer in transaction mode all is as without: limits, and rows while it is killed and started again.
+func TestThroughPgBouncer(t *testing.T) {
+	server := pgtest.Server(t)
+	schema := server.Schema(t)
+	feastTable(t, server, schema, 90)
+	slowView(t, server, schema)
+	bouncer := server.Bouncer(t)
+	s := open(t, server, Options{Schema: schema, URL: bouncer.URL, ChunkKeys: 4, Conns: 4})
+	slow, quick := numbers(t, "slow", "f"), numbers(t, "v", "f")
+	r := readerOf(t, s, quick)
+	if _, err := read(t, readerOf(t, s, slow), slow, 20*time.Millisecond, ids(0)); !isTimeout(err) {
+		t.Errorf("got %v", err)
+	}
+	var readers sync.WaitGroup
+	var stop atomic.Bool
+	var right atomic.Int64
+	for seed := range uint64(3) {
+		readers.Go(func() {
+			draw := rand.New(rand.NewPCG(seed, 0))
+			for !stop.Load() {
+				var at []int64
+				for _, i := range draw.Perm(90)[:8] {
+					at = append(at, int64(i))
+				}
+				rows, err := read(t, r, quick, within, ids(at...))
+				if err != nil {
+					continue
+				}
+				for key, i := range at {
+					want := float32(i) / 4
+					if i%3 == 2 {
+						want = missing
+					}
+					wantFloat(t, rows, key, want)
+				}
+				right.Add(1)
+			}
+		})
+	}
+	more := func() {
+		t.Helper()
+		begun := right.Load()
+		for since := time.Now(); right.Load() < begun+20; time.Sleep(time.Millisecond) {
+			if time.Since(since) > within {
+				t.Fatal("no read succeeds")
+			}
+		}
+	}
+	more()
+	for range 2 {
+		bouncer.Kill()
+		bouncer.Start(t)
+		more()
+	}
+	stop.Store(true)
+	readers.Wait()
+}
+
+// A context that ends does not close the connection, and rows that come later are not written.
+func TestCallerLeaves(t *testing.T) {
+	server := pgtest.Server(t)
+	schema := server.Schema(t)
+	feastTable(t, server, schema, 9)
+	server.Do(t, "create view "+schema+".p_late as select p_v.* from (select pg_sleep(0.05)) as s, "+schema+".p_v")
+	s := open(t, server, Options{Schema: schema, URL: server.URL + "&application_name=leaves"})
+	g := numbers(t, "late", "f")
+	r := readerOf(t, s, g)
+	before := sessions(t, server, "leaves", 2)
+	ctx, cancel := context.WithCancel(t.Context())
+	time.AfterFunc(10*time.Millisecond, cancel)
+	rows := newRows(g, 1)
+	if err := r.Read(ctx, 0, ids(4), rows); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	if after := sessions(t, server, "leaves", 2); !slices.Equal(before, after) {
+		t.Errorf("the connections are those of the processes %v, and were those of %v", after, before)
+	}
+	if rows.IsDone(0) || float(rows, 0, 0) == 1 {
+		t.Error("a row was written after its reader had left")
+	}
+}
+
+// Readers that leave early and readers that stay get their own rows, and nothing is written behind a reader's back.
+func TestReadersComeAndGo(t *testing.T) {
+	server := pgtest.Server(t)
+	schema := server.Schema(t)
+	const n = 300
+	feastTable(t, server, schema, n)
+	s := open(t, server, Options{Schema: schema, ChunkKeys: 3, Conns: 3, URL: server.URL + "&application_name=come"})
+	g := numbers(t, "v", "f")
+	r := readerOf(t, s, g)
+	before := sessions(t, server, "come", 3)
+	var readers sync.WaitGroup
+	var left, stayed atomic.Int64
+	for seed := range uint64(4) {
+		readers.Go(func() {
+			draw := rand.New(rand.NewPCG(seed, 5))
+			last, lastRow, lastDone := newRows(g, 0), []byte(nil), 0
+			done := func(rows *store.Rows) (n int) {
+				for key := range rows.Len() {
+					if rows.IsDone(key) {
+						n++
+					}
+				}
+				return n
+			}
+			for range 150 {
+				var at []int64
+				for _, i := range draw.Perm(n)[:1+draw.IntN(12)] {
+					at = append(at, int64(i))
+				}
+				limit := within
+				if draw.IntN(2) == 0 {
+					limit = time.Duration(draw.IntN(3000)) * time.Microsecond
+				}
+				rows, err := read(t, r, g, limit, ids(at...))
+				for key, i := range at {
+					want := float32(i) / 4
+					if i%3 == 2 {
+						want = missing
+					}
+					if err == nil || rows.IsDone(key) {
+						wantFloat(t, rows, key, want)
+					}
+				}
+				switch {
+				case err == nil:
+					stayed.Add(1)
+				case isTimeout(err):
+					left.Add(1)
+				default:
+					t.Error(err)
+				}
+				if last.Len() > 0 && (string(last.Row(0)) != string(lastRow) || done(last) != lastDone) {
+					t.Error("rows have changed after their reader had left")
+				}
+				last, lastRow, lastDone = rows, slices.Clone(rows.Row(0)), done(rows)
+			}
+		})
+	}
+	readers.Wait()
+	if left.Load() == 0 || stayed.Load() < 300 {
+		t.Errorf("%d readers left, %d stayed", left.Load(), stayed.Load())
+	}
+	if after := sessions(t, server, "come", 3); !slices.Equal(before, after) {
+		t.Errorf("the connections are those of the processes %v, and were those of %v", after, before)
+	}
+}
+
+// The password is asked for at each connection, and a store whose password cannot be had fails its reads.
+func TestPassword(t *testing.T) {
+	server := pgtest.Server(t)
+	schema := server.Schema(t)
+	feastTable(t, server, schema, 9)
+	server.Do(t, "create role reader login password 'new'; grant usage on schema "+schema+" to reader; grant select on "+schema+".p_v to reader")
+	asked := make(chan string, 100)
+	password := atomic.Pointer[string]{}
+	s := open(t, server, Options{
+		Schema: schema, Conns: 1, URL: strings.Replace(server.URL, "postgres@", "reader:old@", 1),
+		Password: func() (string, error) {
+			p := password.Load()
+			if p == nil {
+				return "", errors.New("the secret is not there yet")
+			}
+			select {
+			case asked <- *p:
+			default:
+			}
+			return *p, nil
+		},
+	})
+	g := numbers(t, "v", "f")
+	r := readerOf(t, s, g)
+	if _, err := read(t, r, g, within, ids(4)); err == nil || !strings.Contains(err.Error(), "the secret is not there yet") {
+		t.Errorf("got %v", err)
+	}
+	p := "new"
+	password.Store(&p)
+	rows, err := read(t, r, g, within, ids(4))
+	must(t, err)
+	wantFloat(t, rows, 0, 1)
+	if got := <-asked; got != "new" {
+		t.Errorf("the password is %q", got)
+	}
+}
+
+// A store that is closed waits for its reads and takes no more.
+func TestCloses(t *testing.T) {
+	server := pgtest.Server(t)
+	schema := server.Schema(t)
+	feastTable(t, server, schema, 9)
+	slowView(t, server, schema)
+	s := open(t, server, Options{Schema: schema})
+	slow := numbers(t, "slow", "f")
+	r := readerOf(t, s, slow)
+	var reading sync.WaitGroup
+	reading.Go(func() {
+		if _, err := read(t, r, slow, 100*time.Millisecond, ids(0)); err == nil {
+			t.Error("a read that takes ten seconds has succeeded")
+		}
+	})
+	must(t, s.Close())
+	must(t, s.Close())
+	reading.Wait()
+	if _, err := read(t, r, slow, within, ids(0)); !errors.Is(err, errClosed) {
+		t.Errorf("got %v", err)
+	}
+	if err := s.Ping(t.Context()); !errors.Is(err, errClosed) {
+		t.Errorf("got %v", err)
+	}
+}
