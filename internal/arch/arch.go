@@ -83,6 +83,7 @@ var reserved = map[string][]string{
 	"github.com/valyala/fasthttp":         {"gateway/http", "shadow", "bench", "cmd"},
 	"github.com/prometheus/client_golang": {"internal/telemetry"},
 	"github.com/parquet-go/parquet-go":    {"predlog/table", "features/load"},
+	"github.com/maypok86/otter/v2":        {"features"},
 	"github.com/prometheus/procfs":        {"loadtest/watch", "bench"},
 	"github.com/goccy/go-yaml":            {"config", "models", "plan/study", "compare/price", "features/load"},
 	"github.com/redis/rueidis":            {"features/redis"},
