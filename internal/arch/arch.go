@@ -37,7 +37,7 @@ var stages = []string{"gateway", "batcher", "plan", "backends", "models", "featu
 
 // arrows are the packages of other stages that a stage may import.
 var arrows = map[string][]string{
-	"plan": {"batcher/policy"}, "models": {"compare/criteria", "features/spec"}, "loadtest": {"compare", "compare/sequence"},
+	"plan": {"batcher/policy"}, "models": {"compare/criteria", "features/spec", "features/store"}, "loadtest": {"compare", "compare/sequence"},
 	"rollout": {"compare/measure", "compare/sequence"},
 }
 
