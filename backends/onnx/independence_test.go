@@ -10,6 +10,7 @@ import (
 
 	ort "github.com/yalue/onnxruntime_go"
 
+	"sluice/internal/longtest"
 	"sluice/internal/onnxfile"
 	"sluice/internal/onnxfile/dataflow"
 )
@@ -22,6 +23,7 @@ const graphs = 2000
 // graphs, runs rows alone and in batches, and compares. A row of a proven output must not
 // depend on the batch. What is said to mix need not show it in a few rows, but most does.
 func TestProvenGraphsKeepRowsApart(t *testing.T) {
+	longtest.Skip(t)
 	needLibrary(t)
 	count, from := setting("SLUICE_GRAPHS", graphs), setting("SLUICE_GRAPHS_FROM", 1)
 	var all tally

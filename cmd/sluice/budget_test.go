@@ -9,12 +9,14 @@ import (
 	"strings"
 	"testing"
 
+	"sluice/internal/longtest"
 	"sluice/internal/onnxgen"
 )
 
 // A model that takes longer for a row than the least budget: told nothing, the server gives it
 // one that suffices; told less, it says what is wrong, when it loads and to who asks.
 func TestSlowModel(t *testing.T) {
+	longtest.Skip(t)
 	notRaced(t)
 	dir := t.TempDir()
 	if err := (onnxgen.MLP{Layers: []int{1024, 1024, 1}, Repeat: 200, Seed: 9}).Write(filepath.Join(dir, "slow"), "1"); err != nil {

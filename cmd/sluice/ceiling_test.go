@@ -15,6 +15,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"sluice/internal/longtest"
 	"sluice/internal/onnxgen"
 )
 
@@ -161,6 +162,7 @@ func TestIdleConnectionsKeepLittle(t *testing.T) {
 
 // What a load or an unload of a model leaves is given back: after reloads a gateway takes what it took.
 func TestReloadsLeaveNothing(t *testing.T) {
+	longtest.Skip(t)
 	layers := []int{512}
 	for range 40 { // of 1 MiB each
 		layers = append(layers, 512)

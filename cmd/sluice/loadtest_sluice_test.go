@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"sluice/internal/browsertest"
+	"sluice/internal/longtest"
 	"sluice/loadtest/result"
 )
 
@@ -90,6 +91,7 @@ func (p *pages) look() {
 // Every command that measures, against a real gateway with real models: their structure, not
 // their figures, which are this machine's.
 func TestLoadtestMeasuresSluice(t *testing.T) {
+	longtest.Skip(t)
 	notRaced(t)
 	t.Parallel()
 	p := &pages{t: t, dir: os.Getenv("SLUICE_REPORT_DIR")}

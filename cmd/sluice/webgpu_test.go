@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"sluice/internal/longtest"
 )
 
 // onGPU are the examples that TestServeOnWebGPU serves; make gpu-check-software has the larger encoder.
@@ -19,6 +21,7 @@ var onGPU = []string{"digits", "ranker"}
 // their answers from the GPU, and both devices serve one model at once when there is more than the
 // GPU can do in time.
 func TestServeOnWebGPU(t *testing.T) {
+	longtest.Skip(t)
 	needLibrary(t)
 	settings := settingsFile(t,
 		"scheduler: {budget: 10s}",

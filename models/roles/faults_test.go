@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"sluice/internal/longtest"
 )
 
 // base makes a folder that has more generations than are kept, so that every change removes one too.
@@ -101,6 +103,7 @@ func story(t *testing.T, dir string, sys *faulty) (told, asked int) {
 // Whatever call fails, tears, or is the last of the process or of the machine: the state is the one before or the one after, what
 // was told to be done is done, and the history has a line for each generation.
 func TestEveryFault(t *testing.T) {
+	longtest.Skip(t)
 	from := base(t)
 	for m := range modes {
 		t.Run(m.String(), func(t *testing.T) {
