@@ -338,7 +338,7 @@ func interleave(t *testing.T, reads int) {
 		m.HSet(fmt.Sprint("user:", i), "a", strconv.Itoa(i), "b", strconv.Itoa(-i))
 	}
 	o := named(m.Addr())
-	o.Chunk = 3
+	o.Chunk = 5 // some reads have two
 	s := open(t, o)
 	g := group(t, "v", byID, float("a"), float("b"))
 	r := reader(t, s, g)
