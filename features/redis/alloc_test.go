@@ -12,7 +12,7 @@ import (
 func TestReadsAllocateNothing(t *testing.T) {
 	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // it empties pools
 	for _, layout := range []Layout{Feast, Native} {
-		ours, bare := sides(t, layout, 1)
+		ours, bare := sides(t, layout, false, 1)
 		allocations := func(s *side) float64 {
 			return testing.AllocsPerRun(20, func() {
 				if err := s.reads[0](context.Background()); err != nil {

@@ -18,6 +18,7 @@ var errClosed = errors.New("the redis store is closed")
 type lane struct {
 	name       string // of the servers, for errors
 	unanswered int
+	full       error
 	client     atomic.Pointer[rueidis.Client] // nil until connected
 	ready      chan struct{}                  // closed then
 	failure    atomic.Pointer[error]          // why it is not connected
@@ -36,6 +37,7 @@ type lane struct {
 
 func newLane(o *Options) *lane {
 	l := &lane{name: strings.Join(o.Addresses, ","), unanswered: o.Unanswered, ready: make(chan struct{})}
+	l.full = fmt.Errorf("redis %s has %d chunks of keys without a reply, the limit: `unanswered` of the store moves it", l.name, l.unanswered)
 	err := fmt.Errorf("redis %s is not connected yet", l.name)
 	l.failure.Store(&err)
 	return l
@@ -96,7 +98,7 @@ func (l *lane) enter() (rueidis.Client, error) {
 	}
 	if l.chunks.Add(1) > int64(l.unanswered) {
 		l.chunks.Add(-1)
-		return nil, l.full()
+		return nil, l.full
 	}
 	l.mu.Lock()
 	closed := l.mu.closed
@@ -109,10 +111,6 @@ func (l *lane) enter() (rueidis.Client, error) {
 		return nil, errClosed
 	}
 	return *client, nil
-}
-
-func (l *lane) full() error {
-	return fmt.Errorf("redis %s has %d chunks of keys without a reply, the limit: `unanswered` of the store moves it", l.name, l.unanswered)
 }
 
 func (l *lane) leave() {

@@ -54,7 +54,8 @@ func (r *nativeView) Read(ctx context.Context, generation uint64, keys []store.K
 	return r.s.read(ctx, r.lane, r, turn{generation: generation}, keys, into)
 }
 
-// ask asks a server by one MGET. The keys of a cluster lie in many slots, and each has a GET.
+// ask asks a server by one MGET, for which a key of another kind is one that is not there. The keys of a cluster lie in many
+// slots, and each has a GET.
 func (r *nativeView) ask(b *batch, keys []store.Key) {
 	from := 0
 	b.bytes = native.AppendRowPrefix(b.bytes, r.view.name, b.turn.generation)
@@ -76,20 +77,10 @@ func (r *nativeView) ask(b *batch, keys []store.Key) {
 	}
 }
 
-func (r *nativeView) take(ctx context.Context, b *batch, into *store.Rows) (err error) {
+// take ends at the first row that fails: its schema cannot be had, and others would ask for it in vain.
+func (r *nativeView) take(ctx context.Context, b *batch, into *store.Rows) error {
 	if r.s.o.Cluster {
-		for i, key := range b.index {
-			value, failure := b.replies[i].ToMessage()
-			if failure != nil && !value.IsNil() {
-				failure = failed(failure, key, into)
-			} else {
-				failure = r.row(ctx, &value, key, into)
-			}
-			if failure != nil {
-				err = failure
-			}
-		}
-		return err
+		return r.takeEach(ctx, b, into)
 	}
 	values, err := b.replies[0].ToArray()
 	if err != nil {
@@ -99,11 +90,28 @@ func (r *nativeView) take(ctx context.Context, b *batch, into *store.Rows) (err 
 		return errReply
 	}
 	for i, key := range b.index {
-		if failure := r.row(ctx, &values[i], key, into); failure != nil {
-			err = failure
+		if err := r.row(ctx, &values[i], key, into); err != nil {
+			return err
 		}
 	}
-	return err
+	return nil
+}
+
+// takeEach is take for replies of GET. A key may fail that is on another server than the next.
+func (r *nativeView) takeEach(ctx context.Context, b *batch, into *store.Rows) (failure error) {
+	for i, key := range b.index {
+		value, err := b.replies[i].ToMessage()
+		if err != nil && !value.IsNil() {
+			if err = failed(err, key, into); err != nil {
+				failure = err
+			}
+			continue
+		}
+		if err := r.row(ctx, &value, key, into); err != nil {
+			return err
+		}
+	}
+	return failure
 }
 
 // row decodes the row of a key. One that is not there is missing. One whose schema the store does not have cannot be used.
