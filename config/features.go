@@ -13,13 +13,16 @@ type FeatureStore struct {
 	// Kind is redis, postgres, embedded, which is a folder of files of the gateway's own form, or feast-sqlite, which is a file of
 	// Feast's, and must be given.
 	Kind string `yaml:"kind"`
-	// Addresses are where redis or postgres listens, as host:port. Default none. Several are nodes of one cluster.
+	// Addresses are where redis or postgres listens, as host:port. Default none. Several are nodes of a redis cluster, or postgres servers
+	// that are tried in this order.
 	Addresses []string `yaml:"addresses"`
 	// Cluster says that a redis is a cluster. Default false.
 	Cluster bool `yaml:"cluster"`
-	// Replicas lets reads go to replicas of a redis, whose values may be a little older. Default false.
-	Replicas bool `yaml:"replicas"`
-	// Database is the number of a redis database, or the name of a postgres one. Default empty: the server's own.
+	// Replicas are where the replicas of a redis that is no cluster listen, as host:port. Default none.
+	Replicas []string `yaml:"replicas"`
+	// ReadReplicas lets reads go to replicas of a redis, whose values may be a little older. Default false.
+	ReadReplicas bool `yaml:"read_replicas"`
+	// Database is the name of a postgres database. Default empty: the user's own.
 	Database string `yaml:"database"`
 	// User is who reads. Default empty: nobody by name.
 	User string `yaml:"user"`
@@ -30,17 +33,31 @@ type FeatureStore struct {
 	TLS bool `yaml:"tls"`
 	// Path is the folder of an embedded store, or the file of a feast-sqlite one. Default empty.
 	Path string `yaml:"path"`
-	// Layout is how the store keeps rows: feast, feast-vector or native. Default empty: feast, and native for embedded.
+	// Layout is how a redis or a postgres store keeps rows: feast, native or hash, which is redis's. Default empty: feast.
 	Layout string `yaml:"layout"`
 	// Project is Feast's project. Default empty, of other layouts.
 	Project string `yaml:"project"`
-	// KeyVersion is the version of Feast's keys, 2 or 3. Default 3. Too low or too high finds no row.
-	KeyVersion int `yaml:"key_version"`
+	// EntityKey is the form of Feast's keys: v3, v2 or redis_key_v2. Default v3. Under another form no row is found.
+	EntityKey string `yaml:"entity_key"`
+
+	Hash FeatureHash `yaml:"hash"`
+}
+
+// FeatureHash is for layout hash: a hash for each entity, with a field for each feature.
+type FeatureHash struct {
+	// Key is the template of a hash's key, such as user:{user_id}, with the names of join keys. Default empty.
+	Key string `yaml:"key"`
+	// Fields is how fields are named after features: plain, or xxhash32 of the name. Default plain.
+	Fields string `yaml:"fields"`
+	// Values is how values are written: text, f32le, protobuf or snappy. Default text.
+	Values string `yaml:"values"`
+	// Time is the field with the time of the values, in seconds since 1970 as text. Default empty: their age is not known.
+	Time string `yaml:"time"`
 }
 
 // DefaultFeatureStore is a store of which nothing is said.
 func DefaultFeatureStore() FeatureStore {
-	return FeatureStore{KeyVersion: 3}
+	return FeatureStore{EntityKey: "v3", Hash: FeatureHash{Fields: "plain", Values: "text"}}
 }
 
 var featureStoreKinds = []string{"redis", "postgres", "embedded", "feast-sqlite"}
@@ -60,9 +77,14 @@ func (v *validator) featureStores(stores []FeatureStore) {
 		first[f.Name] = i
 		v.oneOf(path+".kind", f.Kind, featureStoreKinds...)
 		if f.Layout != "" {
-			v.oneOf(path+".layout", f.Layout, "feast", "feast-vector", "native")
+			v.oneOf(path+".layout", f.Layout, "feast", "native", "hash")
 		}
-		between(v, path+".key_version", f.KeyVersion, 2, 3)
+		v.oneOf(path+".entity_key", f.EntityKey, "v3", "v2", "redis_key_v2")
+		v.oneOf(path+".hash.fields", f.Hash.Fields, "plain", "xxhash32")
+		v.oneOf(path+".hash.values", f.Hash.Values, "text", "f32le", "protobuf", "snappy")
+		if (f.Layout == "hash") != (f.Hash.Key != "") {
+			v.fault(path+".hash.key", fmt.Sprintf("%q", f.Hash.Key), "must be given with layout hash, such as user:{user_id}, and with it alone")
+		}
 		if from, name, _ := strings.Cut(f.Password, ":"); f.Password != "" && (from != "file" && from != "env" || name == "") {
 			v.fault(path+".password", "what is there", "must be file:PATH or env:NAME, never the password itself")
 		}

@@ -142,8 +142,9 @@ func TestRejectedFiles(t *testing.T) {
 	f("feature_stores: [{name: a, kind: embedded, path: x, addresses: ['h:1']}]", `feature_stores[0].addresses: h:1 is of no use for embedded, which lies on a disk: set path`)
 	f("feature_stores: [{name: a, kind: postgres, path: x, addresses: ['h:1']}]", `feature_stores[0].path: x is of no use for postgres: leave it out`)
 	f("feature_stores: [{name: a, kind: embedded, path: x, password: hush}]", `feature_stores[0].password: what is there must be file:PATH or env:NAME, never the password itself`)
-	f("feature_stores: [{name: a, kind: embedded, path: x, key_version: 1}]", `feature_stores[0].key_version: 1 must be from 2 to 3`)
-	f("feature_stores: [{name: a, kind: embedded, path: x, layout: feats}]", `feature_stores[0].layout: "feats" must be one of feast, feast-vector, native (did you mean feast?)`)
+	f("feature_stores: [{name: a, kind: embedded, path: x, entity_key: v1}]", `feature_stores[0].entity_key: "v1" must be one of v3, v2, redis_key_v2 (did you mean v3?)`)
+	f("feature_stores: [{name: a, kind: redis, addresses: ['h:1'], layout: hash}]", `feature_stores[0].hash.key: "" must be given with layout hash, such as user:{user_id}, and with it alone`)
+	f("feature_stores: [{name: a, kind: embedded, path: x, layout: feats}]", `feature_stores[0].layout: "feats" must be one of feast, native, hash (did you mean feast?)`)
 
 	refused["feature_stores"] = true
 

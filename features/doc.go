@@ -13,7 +13,7 @@
 //	if f.Start(deadline, waiter) {          // true: all is here, and waiter.Fetched is never called
 //		row := f.Row(slot)                  // Values, States, Status, Cached, Age
 //		f.Release()                         // nothing of a row is good afterwards
-//	}                                       // false: waiter.Fetched is called once, perhaps before Start returns
+//	}                                       // false: waiter.Fetched is called once, on a goroutine of its own, perhaps before Start returns
 //
 //	g.Release()
 //	err = e.Close()
@@ -33,8 +33,8 @@
 //	   +--- (refused, expired) ---+
 //
 // Invariants:
-//   - Fetched is called once for each Start that returned false, unless Cancel has returned true. Start, Cancel and
-//     Fetched's caller never wait for a store.
+//   - Fetched is called once for each Start that returned false, unless Cancel has returned true. Start and Cancel never
+//     wait for a store, and nobody waits for Fetched to return.
 //   - A fetch that has ended does not change any more. What a read delivers to it afterwards is ignored.
 //   - There is one read under way for each key, unless that one has taken longer than 99 of 100 reads of its store.
 //   - A row that its reader has not completed reaches neither a request nor the cache.

@@ -12,7 +12,7 @@ import (
 
 // Waiter is told that a fetch has ended.
 type Waiter interface {
-	// Fetched is called once, by any goroutine. It must be quick: other requests wait for it to return.
+	// Fetched is called once, by a goroutine that has nothing else to do.
 	Fetched()
 }
 
@@ -37,8 +37,8 @@ type slot struct {
 	next     int32 // of the part's list
 	keyAt    int32
 	keyEnd   int32
-	rowAt    int32 // in Fetch.rows, if it is read
-	statesAt int32 // in Fetch.states
+	rowAt    int // in Fetch.rows, if it is read
+	statesAt int // in Fetch.states
 	entry    *entry
 	read     *read // of which it is the key of this number, while it is pending
 	key      int32
@@ -72,6 +72,7 @@ type Fetch struct {
 	epoch   uint64 // changes under mu when the fetch becomes another request's
 	wall    int64  // when the fetch ended, in nanoseconds since 1970
 	timer   *time.Timer
+	ends    func()    // end, as a value that is made once
 	tallies []tallied // of the parts
 	skip    uint32    // slots until one is looked at for the hot keys
 
@@ -87,7 +88,8 @@ type Fetch struct {
 const usualKeys = 64
 
 func newFetch(e *Engine) *Fetch {
-	f := &Fetch{engine: e}
+	f := &Fetch{engine: e, skip: nextSample()}
+	f.ends = f.end
 	f.timer = time.AfterFunc(time.Hour, f.expire)
 	f.timer.Stop()
 	f.index.reset(usualKeys)
@@ -207,7 +209,7 @@ func (f *Fetch) lookUp(now clock.Instant) (missing int) {
 			g.source.stats.refused.Add(1)
 			continue
 		default:
-			s.rowAt, s.statesAt = int32(rows), int32(states)
+			s.rowAt, s.statesAt = rows, states
 			rows += g.layout.RowBytes()
 			states += len(g.noStates)
 			missing++
@@ -218,82 +220,4 @@ func (f *Fetch) lookUp(now clock.Instant) (missing int) {
 	f.rows = slices.Grow(f.rows[:0], rows)[:rows]
 	f.states = slices.Grow(f.states[:0], states)[:states]
 	return missing
-}
-
-// Status is what became of a row.
-type Status uint8
-
-// The statuses. A row of the first two has values.
-const (
-	// Present: the store has values of the entity, and they are not too old.
-	Present Status = iota
-	// Stale: they are older than the group's MaxAge, or of unknown age though it has one.
-	Stale
-	// Missing: the store has nothing of the entity.
-	Missing
-	// TimedOut: the row had not come when the request left.
-	TimedOut
-	// Failed: the store failed, or its breaker is open, or too much waits for it.
-	Failed
-)
-
-// String names the status.
-func (s Status) String() string {
-	return [...]string{"present", "stale", "missing", "timeout", "failed"}[s]
-}
-
-// UnknownAge is the age of a row whose store does not say when its values became true.
-const UnknownAge = time.Duration(-1)
-
-// Row is one row of a fetch that has ended.
-type Row struct {
-	// Values and States are those of store.Rows, with the group's layout. They are nil if the row has not come.
-	Values []byte
-	States []store.State
-	Status Status
-	// Cached says that the row was in the cache.
-	Cached bool
-	// Age counts from when the values became true. It is UnknownAge if that is not known or the row has no values.
-	Age time.Duration
-}
-
-// Row is what came of a slot, once the fetch has ended. It is good until Release.
-func (f *Fetch) Row(number int) Row {
-	s := &f.slots[number]
-	g := f.parts[s.part].group
-	r := Row{Cached: s.outcome == hit}
-	r.Status, r.Age = s.judge(g, f.wall)
-	r.Values, r.States = f.valuesOf(s, g)
-	return r
-}
-
-func (f *Fetch) valuesOf(s *slot, g *Group) ([]byte, []store.State) {
-	switch s.outcome {
-	case hit:
-		return s.entry.row, s.entry.states
-	case came:
-		row, states := int(s.rowAt)+g.layout.RowBytes(), int(s.statesAt)+len(g.noStates)
-		return f.rows[s.rowAt:row:row], f.states[s.statesAt:states:states]
-	}
-	return nil, nil
-}
-
-// judge is the status of a slot's row and its age, by the wall clock.
-func (s *slot) judge(g *Group, wall int64) (Status, time.Duration) {
-	switch {
-	case s.outcome == timedOut:
-		return TimedOut, UnknownAge
-	case s.outcome == failed:
-		return Failed, UnknownAge
-	case s.about == absent:
-		return Missing, UnknownAge
-	}
-	age := UnknownAge
-	if s.time != 0 {
-		age = time.Duration(max(wall-s.time, 0))
-	}
-	if g.opt.MaxAge > 0 && (age == UnknownAge || age > g.opt.MaxAge) {
-		return Stale, age
-	}
-	return Present, age
 }

@@ -3,6 +3,7 @@ package features
 import (
 	"bytes"
 	"cmp"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -17,8 +18,9 @@ const (
 	hotSamples = 1 << 14
 )
 
-// nextSample is how many rows to skip before the next one that is counted.
-func nextSample() uint32 { return rand.Uint32N(2*sampledOf - 1) }
+// nextSample is how many rows to skip before the next one that is counted. The number is geometric: so each row has the same
+// chance, however many rows a fetch sees before it leaves the pool.
+func nextSample() uint32 { return uint32(math.Log(1-rand.Float64()) / math.Log1p(-1.0/sampledOf)) }
 
 // hotKeys finds the keys that are asked for most: the space-saving sketch (A. Metwally, D. Agrawal, A. El Abbadi, Efficient
 // Computation of Frequent and Top-k Elements in Data Streams, 2005). A key that has no counter takes over the

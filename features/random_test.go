@@ -23,9 +23,9 @@ func TestEachGetsItsOwnRowsOfManyMore(t *testing.T) {
 }
 
 func eachGetsItsOwnRows(t *testing.T, requests int64) {
-	const workers, ids = 32, 200
+	const workers, ids = 64, 200
 	st := &fake{before: func(ctx context.Context, _ []store.Key) error {
-		switch rand.IntN(20) {
+		switch rand.IntN(60) {
 		case 0:
 			return errBroken
 		case 1:

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"sync/atomic"
 	"time"
+	"unsafe"
 
 	"sluice/features/store"
 	"sluice/internal/clock"
@@ -18,23 +19,19 @@ const (
 	complete              // all values
 )
 
-func aboutOf(states []store.State) about {
-	present, missing := 0, 0
-	for _, s := range states {
-		switch s {
-		case store.Present:
-			present++
-		case store.Missing:
-			missing++
-		}
-	}
-	switch len(states) {
-	case present:
+func (g *Group) about(states []store.State) about {
+	switch {
+	case equal(states, g.allStates):
 		return complete
-	case missing:
+	case equal(states, g.noStates):
 		return absent
 	}
 	return partial
+}
+
+// equal compares states as the bytes that they are: for a hundred that is twenty times as fast as one by one.
+func equal(a, b []store.State) bool {
+	return bytes.Equal(unsafe.Slice((*byte)(unsafe.SliceData(a)), len(a)), unsafe.Slice((*byte)(unsafe.SliceData(b)), len(b)))
 }
 
 // waiter is a slot of a fetch that waits for a key of a read. The fetch may have ended and be another request's by the time
@@ -129,19 +126,33 @@ func (r *read) run() {
 	begun := g.pumpLocked(now)
 	g.mu.Unlock()
 	g.begin(begun, now)
-	r.deliver(first)
-	for i, o := range r.outcome {
-		if o == came {
-			g.keep(r, i, now, took)
+	last := r.deliver(first, nil)
+	if g.cached() {
+		if last != nil {
+			go last.ends()
+			last = nil
 		}
+		r.keep(now, took)
 	}
 	g.mu.Lock()
 	g.forgetLocked(r)
 	rest := r.waiters[len(first):]
 	g.mu.Unlock()
-	r.deliver(rest)
+	last = r.deliver(rest, last)
 	r.recycle()
 	g.engine.leave()
+	if last != nil {
+		last.end()
+	}
+}
+
+// keep puts what has come into the cache.
+func (r *read) keep(now clock.Instant, took time.Duration) {
+	for i, o := range r.outcome {
+		if o == came {
+			r.group.keep(r, i, now, took)
+		}
+	}
 }
 
 func (r *read) count(took time.Duration, late bool, err error) {
@@ -166,7 +177,7 @@ func (r *read) judge(late bool) (good bool) {
 		what, a := failed, absent
 		switch {
 		case r.rows.IsDone(i):
-			what, a = came, aboutOf(r.rows.States(i))
+			what, a = came, r.group.about(r.rows.States(i))
 			done++
 		case late:
 			what = timedOut
@@ -189,13 +200,18 @@ func (r *read) refuse() {
 	g.mu.underWay--
 	begun := g.pumpLocked(now)
 	g.mu.Unlock()
-	r.deliver(r.waiters)
+	last := r.deliver(r.waiters, nil)
 	r.recycle()
 	g.begin(begun, now)
+	if last != nil {
+		last.end()
+	}
 }
 
-// deliver gives waiters what came of their keys.
-func (r *read) deliver(waiters []waiter) {
+// deliver gives waiters what came of their keys. A request goes on with a goroutine of its own: others wait for the same read, and for
+// what it brings to be in the cache. The last one that can go on is returned, since the read's own goroutine has soon
+// nothing else to do; the one of the call before is given as last.
+func (r *read) deliver(waiters []waiter, last *Fetch) *Fetch {
 	for len(waiters) > 0 {
 		f, ended, n := waiters[0].fetch, false, 0
 		f.mu.Lock()
@@ -204,15 +220,19 @@ func (r *read) deliver(waiters []waiter) {
 			n++
 		}
 		f.mu.Unlock()
+		if ended && last != nil {
+			go last.ends()
+		}
 		if ended {
-			f.end()
+			last = f
 		}
 		waiters = waiters[n:]
 	}
+	return last
 }
 
 // maxPooled is the bytes of rows that a read or a fetch may have and still be used again.
-const maxPooled = 1 << 20
+const maxPooled = 4 << 20
 
 func (r *read) recycle() {
 	g := r.group

@@ -81,7 +81,7 @@ func (f *Fetch) giveUpLocked(now clock.Instant) (ended bool) {
 		}
 		what, has := timedOut, absent
 		if r := s.read; r.opened.Load() && r.rows.IsDone(int(s.key)) {
-			what, has = came, aboutOf(r.rows.States(int(s.key)))
+			what, has = came, r.group.about(r.rows.States(int(s.key)))
 		}
 		ended = f.settleLocked(s, what, has) || ended
 	}

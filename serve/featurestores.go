@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"crypto/tls"
 	"fmt"
 
 	"go.uber.org/zap"
@@ -9,35 +10,63 @@ import (
 	"sluice/features"
 	"sluice/features/embedded"
 	"sluice/features/feast"
+	"sluice/features/postgres"
+	"sluice/features/redis"
 	"sluice/features/store"
 )
 
-// storeKinds open the stores of each kind. An opener does no I/O that fails where a server is down: its error is about the
-// settings. password reads the secret that the settings name, each time that it is asked.
-var storeKinds = map[string]func(f *config.FeatureStore, password func() (string, error), log *zap.Logger) (store.Store, error){
-	"embedded": func(f *config.FeatureStore, _ func() (string, error), log *zap.Logger) (store.Store, error) {
-		return embedded.Open(f.Path, embedded.Options{Fault: func(view string, err error) { tellFault(log, f.Name, view, err) }}), nil
-	},
-	"feast-sqlite": func(f *config.FeatureStore, _ func() (string, error), _ *zap.Logger) (store.Store, error) {
-		return embedded.OpenFeast(embedded.FeastOptions{Path: f.Path, Project: f.Project, Keys: keyLayout(f)}), nil
-	},
+// opening is a store's settings, with what opens it needs beside.
+type opening struct {
+	*config.FeatureStore
+	keys feast.KeyLayout
+	// secret reads the password, each time that it is asked; nil if there is none.
+	secret func() (string, error)
+	log    *zap.Logger
 }
 
-// tellFault logs that the newest generation of a view cannot be read, or can be again.
-func tellFault(log *zap.Logger, name, view string, err error) {
+// storeKinds open the stores of each kind. An opener does no I/O that fails where a server is down: its error is about the settings.
+var storeKinds = map[string]func(o *opening) (store.Store, error){
+	"embedded": func(o *opening) (store.Store, error) {
+		return embedded.Open(o.Path, embedded.Options{Fault: o.tell}), nil
+	},
+	"feast-sqlite": func(o *opening) (store.Store, error) {
+		return embedded.OpenFeast(embedded.FeastOptions{Path: o.Path, Project: o.Project, Keys: o.keys}), nil
+	},
+	"redis":    func(o *opening) (store.Store, error) { return redis.New(o.redis()) },
+	"postgres": func(o *opening) (store.Store, error) { return postgres.New(o.postgres()) },
+}
+
+// redis is the options of a store in Redis.
+func (o *opening) redis() redis.Options {
+	r := redis.Options{
+		Addresses: o.Addresses, Cluster: o.Cluster, Replicas: o.Replicas, ReadReplicas: o.ReadReplicas, User: o.User, Password: o.secret,
+		Layout: redis.Layout(o.Layout), Project: o.Project, Keys: o.keys,
+	}
+	if o.TLS {
+		r.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
+	}
+	if h := &o.Hash; r.Layout == redis.Hashes {
+		r.Hashes = map[string]redis.Hash{"": {Key: h.Key, Names: redis.Names(h.Fields), Value: redis.Encoding(h.Values), Time: h.Time}}
+	}
+	return r
+}
+
+// postgres is the options of a store in PostgreSQL.
+func (o *opening) postgres() postgres.Options {
+	p := postgres.Options{URL: postgres.URL(o.Addresses, o.Database, o.User, o.TLS), Password: o.secret, Project: o.Project, Keys: o.keys}
+	if o.Layout == "native" {
+		p.Layout = postgres.Native
+	}
+	return p
+}
+
+// tell logs that the newest generation of an embedded store's view cannot be read, or can be again.
+func (o *opening) tell(view string, err error) {
 	if err == nil {
-		log.Info("the newest rows of a feature store can be read again", zap.String("store", name), zap.String("view", view))
+		o.log.Info("the newest rows of a feature store can be read again", zap.String("store", o.Name), zap.String("view", view))
 		return
 	}
-	log.Warn("the newest rows of a feature store cannot be read: those before them stay", zap.String("store", name), zap.String("view", view), zap.Error(err))
-}
-
-// keyLayout is the layout of Feast's keys.
-func keyLayout(f *config.FeatureStore) feast.KeyLayout {
-	if f.KeyVersion == 2 {
-		return feast.V2
-	}
-	return feast.V3
+	o.log.Warn("the newest rows of a feature store cannot be read: those before them stay", zap.String("store", o.Name), zap.String("view", view), zap.Error(err))
 }
 
 // openFeatures makes what reads features, and its stores.
@@ -51,21 +80,36 @@ func (s *Server) openFeatures() (err error) {
 		}
 	}
 	for i := range s.cfg.FeatureStores {
-		f, setting := &s.cfg.FeatureStores[i], fmt.Sprintf("feature_stores[%d]", i)
-		open := storeKinds[f.Kind]
-		if open == nil {
-			return s.cfg.Fault(setting+".kind", fmt.Errorf("this program has no feature stores of the kind %s", f.Kind))
-		}
-		password := func() (string, error) {
-			return secretText(s.cfg, setting+".password", f.Password, "the password of a feature store")
-		}
-		st, err := open(f, password, s.log)
-		if err == nil {
-			err = s.features.AddStore(f.Name, st, features.StoreOptions{})
-		}
-		if err != nil {
-			return s.cfg.Fault(setting, fmt.Errorf("cannot open the feature store %q: %w", f.Name, err))
+		setting := fmt.Sprintf("feature_stores[%d]", i)
+		o := &opening{FeatureStore: &s.cfg.FeatureStores[i], log: s.log}
+		if err := s.openStore(setting, o); err != nil {
+			return s.cfg.Fault(setting, fmt.Errorf("cannot open the feature store %q: %w", o.Name, err))
 		}
 	}
 	return nil
+}
+
+func (s *Server) openStore(setting string, o *opening) (err error) {
+	if o.keys, err = feast.ParseKeyLayout(o.EntityKey); err != nil {
+		return err
+	}
+	o.readsSecret(s.cfg, setting)
+	open := storeKinds[o.Kind]
+	if open == nil {
+		return fmt.Errorf("this program has none of the kind %.40q", o.Kind)
+	}
+	st, err := open(o)
+	if err != nil {
+		return err
+	}
+	return s.features.AddStore(o.Name, st, features.StoreOptions{})
+}
+
+// readsSecret makes what reads the password that the settings name.
+func (o *opening) readsSecret(cfg *config.Config, setting string) {
+	if o.Password != "" {
+		o.secret = func() (string, error) {
+			return secretText(cfg, setting+".password", o.Password, "the password of a feature store")
+		}
+	}
 }

@@ -7,14 +7,16 @@ import (
 	"sluice/config"
 	"sluice/features/embedded"
 	"sluice/features/load"
+	"sluice/features/postgres"
+	"sluice/features/redis"
 	"sluice/internal/near"
 )
 
 // writerKinds make the writer of a view in a store of each kind that can be loaded. They do no I/O.
-var writerKinds = map[string]func(f *config.FeatureStore, password func() (string, error), view string) (load.Writer, error){
-	"embedded": func(f *config.FeatureStore, _ func() (string, error), view string) (load.Writer, error) {
-		return embedded.NewWriter(f.Path, view)
-	},
+var writerKinds = map[string]func(o *opening, view string) (load.Writer, error){
+	"embedded": func(o *opening, view string) (load.Writer, error) { return embedded.NewWriter(o.Path, view) },
+	"redis":    func(o *opening, view string) (load.Writer, error) { return redis.NewWriter(o.redis(), view) },
+	"postgres": func(o *opening, view string) (load.Writer, error) { return postgres.NewWriter(o.postgres(), view) },
 }
 
 // FeatureWriter makes the writer of a view in one of the settings' feature stores.
@@ -30,7 +32,9 @@ func FeatureWriter(cfg *config.Config, name, view string) (load.Writer, error) {
 		if open == nil || f.Layout != "native" && f.Kind != "embedded" {
 			return nil, cfg.Fault(setting, fmt.Errorf("is of kind %s and layout %q: an embedded store can be loaded, and others of layout native", f.Kind, f.Layout))
 		}
-		w, err := open(f, passwordOf(cfg, setting, f), view)
+		o := &opening{FeatureStore: f}
+		o.readsSecret(cfg, setting)
+		w, err := open(o, view)
 		if err != nil {
 			return nil, cfg.Fault(setting, fmt.Errorf("cannot write to the feature store %q: %w", f.Name, err))
 		}
@@ -40,11 +44,4 @@ func FeatureWriter(cfg *config.Config, name, view string) (load.Writer, error) {
 		return nil, errors.New("the settings name no feature_stores")
 	}
 	return nil, fmt.Errorf("the settings have no feature store %q%s: there are %s", name, near.Meant(name, names), near.First(name, names, len(names)))
-}
-
-// passwordOf reads a store's password, each time that it is asked.
-func passwordOf(cfg *config.Config, setting string, f *config.FeatureStore) func() (string, error) {
-	return func() (string, error) {
-		return secretText(cfg, setting+".password", f.Password, "the password of a feature store")
-	}
 }

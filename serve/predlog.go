@@ -86,11 +86,8 @@ func readSecret(cfg *config.Config, setting, where, what string) (secret []byte,
 	return secret, name, err
 }
 
-// secretText is such a secret as one line; empty where the setting is.
+// secretText is such a secret without the end of its line.
 func secretText(cfg *config.Config, setting, where, what string) (string, error) {
-	if where == "" {
-		return "", nil
-	}
 	secret, _, err := readSecret(cfg, setting, where, what)
 	return string(bytes.TrimRight(secret, "\r\n")), err
 }

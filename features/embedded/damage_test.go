@@ -2,7 +2,6 @@ package embedded
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"io/fs"
@@ -86,86 +85,6 @@ func TestFileIsReplaced(t *testing.T) {
 	v.refresh(time.Now().Add(native.KeepSeconds * time.Second))
 	if got := value(t, r, 1, 7); got != 2 || len(*v.open.Load()) != 1 {
 		t.Errorf("%v, with %d files open", got, len(*v.open.Load()))
-	}
-}
-
-// TestBatchThatWasCut leaves a part of a batch behind, as a writer that was killed does.
-func TestBatchThatWasCut(t *testing.T) {
-	dir := t.TempDir()
-	g := newGroup(t, "f")
-	s := schemaOf(t, g)
-	load(t, newWriter(t, dir), "one", s, records(g, s, 10, 1, 5))
-	must(t, newWriter(t, dir).Upsert(t.Context(), s, []store.Record{record(g, s, 1, 2, 6)}))
-	path := filepath.Join(dir, "v", "1.upserts")
-	whole, err := os.ReadFile(path)
-	must(t, err)
-	cut := appendFrame(nil, s, []store.Record{record(g, s, 2, 2, 6)})
-	st := opened(t, dir)
-	r := newReader(t, st, g)
-	view := st.views()[0]
-	for _, part := range [][]byte{cut[:len(cut)-1], cut[:5], append(bytes.Clone(cut[:len(cut)-1]), 0xff), {0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 1}} {
-		must(t, os.WriteFile(path, append(bytes.Clone(whole), part...), 0o644))
-		view.refresh(time.Now())
-		if a, b := value(t, r, 0, 1), value(t, r, 0, 2); a != 2 || b != 1 {
-			t.Errorf("%v and %v behind a batch that was cut to %x", a, b, part)
-		}
-	}
-	w := newWriter(t, dir)
-	must(t, w.Upsert(t.Context(), s, []store.Record{record(g, s, 3, 2, 6)}))
-	must(t, newWriter(t, dir).Upsert(t.Context(), s, []store.Record{record(g, s, 4, 2, 6)}))
-	must(t, w.Upsert(t.Context(), s, []store.Record{record(g, s, 5, 2, 6)}))
-	view.refresh(time.Now())
-	for entity, want := range []float64{1, 2, 1, 2, 2, 2} {
-		if v := value(t, r, 0, int64(entity)); v != want {
-			t.Errorf("entity %d has %v, want %v", entity, v, want)
-		}
-	}
-	must(t, st.Ping(t.Context()))
-	must(t, *cmp.Or(view.fault.Load(), new(error)))
-}
-
-// TestUpsertsHaveALimit fills the files of upserts: with rows that others have replaced, and with rows that stay.
-func TestUpsertsHaveALimit(t *testing.T) {
-	dir := t.TempDir()
-	wide := store.Group{Name: "g", View: "v", Keys: id, Columns: []store.Column{{Name: "f", Type: tensor.FP32, Width: 1}, {Name: "wide", Type: tensor.FP64, Width: 1200}}}
-	big, err := store.NewGroup(wide)
-	must(t, err)
-	g := newGroup(t, "f")
-	s, bigSchema := schemaOf(t, g), schemaOf(t, big)
-	w := newWriter(t, dir)
-	w.limit = 640_000
-	load(t, w, "one", s, records(g, s, 9, 1, 5))
-	st := opened(t, dir)
-	r := newReader(t, st, g)
-	must(t, w.Upsert(t.Context(), s, []store.Record{record(g, s, 1, 7, 6)}))
-	value(t, r, 0, 1)
-	path := filepath.Join(dir, "v", "1.upserts")
-	size := func() int64 {
-		info, err := os.Stat(path)
-		must(t, err)
-		return info.Size()
-	}
-	for before, i := int64(0), int64(0); size() > before; i++ {
-		before = size()
-		must(t, w.Upsert(t.Context(), bigSchema, []store.Record{record(big, bigSchema, 2, float64(i), 10+i)}))
-	}
-	if n := size(); n > 20_000 {
-		t.Errorf("%d bytes are left of rows that others have replaced", n)
-	}
-	must(t, newWriter(t, dir).Upsert(t.Context(), s, []store.Record{record(g, s, 3, 9, 6)}))
-	st.views()[0].refresh(time.Now())
-	if a, b, c := value(t, r, 0, 1), value(t, r, 0, 2), value(t, r, 0, 3); a != 7 || b < 60 || c != 9 {
-		t.Errorf("%v, %v and %v after the files were made smaller", a, b, c)
-	}
-
-	var full []store.Record
-	for i := range int64(55) {
-		full = append(full, record(big, bigSchema, 100+i, 1, 6))
-	}
-	must(t, w.Upsert(t.Context(), bigSchema, full))
-	err = w.Upsert(t.Context(), bigSchema, full[:12])
-	if err == nil || !strings.Contains(err.Error(), "more they would be beyond 560000: load the view anew, twice, which deletes them") {
-		t.Error(err)
 	}
 }
 

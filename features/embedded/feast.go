@@ -18,6 +18,7 @@ import (
 
 // FeastOptions say where Feast's SQLite file is and how it is written.
 type FeastOptions struct {
+	// Path is the file. SQLite keeps one with a write-ahead log in three files, and a reader needs the right to make the other two.
 	Path    string
 	Project string
 	// Keys is the layout of entity keys: V3 or V2.

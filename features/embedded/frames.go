@@ -1,18 +1,53 @@
 package embedded
 
 import (
+	"crypto/rand"
 	"encoding/binary"
 	"errors"
 	"hash/crc32"
+	"io"
 
 	"sluice/features/native"
 	"sluice/features/store"
 )
 
-// A file of upserts is frames, one for each batch: the length of the body and its CRC-32C (Castagnoli), four bytes each,
-// little-endian, and the body. A body is the record of a schema and then keys and rows by turns, each with its length
-// in front as a varint. A batch whose writer was killed is a frame that is cut or does not agree with its sum.
-const frameHead = 8
+// A file of upserts is its name and then frames, one for each batch. The name is eight bytes by chance, by which who has read a
+// part of the file sees that another one has taken its place. A frame is the length of the body and its CRC-32C
+// (Castagnoli), four bytes each, little-endian, and the body. A body is the record of a schema and then keys and rows by turns, each
+// with its length in front as a varint. A batch whose writer was killed is a frame that is cut or does not agree with
+// its sum.
+const (
+	nameBytes = 8
+	frameHead = 8
+)
+
+// place is how far a file of upserts is read: which one, and to which byte. The zero value is that of none.
+type place struct {
+	name [nameBytes]byte
+	end  int64
+}
+
+// behind reads what stands behind the place. Of another file than the place's it is all of it, and the place moves there.
+func (p *place) behind(file io.ReaderAt) ([]byte, error) {
+	var name [nameBytes]byte
+	if _, err := file.ReadAt(name[:], 0); errors.Is(err, io.EOF) {
+		*p = place{}
+		return nil, nil
+	} else if err != nil {
+		return nil, err
+	}
+	if p.name != name || p.end == 0 {
+		*p = place{name, nameBytes}
+	}
+	return io.ReadAll(io.NewSectionReader(file, p.end, maxUpserts))
+}
+
+// appendName begins a file.
+func appendName(dst []byte) []byte {
+	var name [nameBytes]byte
+	_, _ = rand.Read(name[:]) // never fails
+	return append(dst, name[:]...)
+}
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
@@ -38,7 +73,7 @@ func nextFrame(b []byte) (body, rest []byte, ok bool) {
 		return nil, b, false
 	}
 	n := uint64(binary.LittleEndian.Uint32(b))
-	if n > uint64(len(b)-frameHead) {
+	if n == 0 || n > uint64(len(b)-frameHead) { // zeros are what a machine may leave that lost its power
 		return nil, b, false
 	}
 	body, rest = b[frameHead:frameHead+n], b[frameHead+n:]

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"runtime/debug"
@@ -43,12 +42,6 @@ type generation struct {
 		sync.RWMutex
 		known map[uint32]*native.Schema
 	}
-}
-
-// place is how far a file of upserts is read.
-type place struct {
-	file os.FileInfo
-	end  int64
 }
 
 // openGeneration opens a generation's file and reads its schemas.
@@ -129,15 +122,8 @@ func (g *generation) followFile(path string, of uint64) error {
 		return err
 	}
 	defer file.Close()
-	info, err := file.Stat()
-	if err != nil {
-		return err
-	}
 	at := g.read[of]
-	if at.file == nil || !os.SameFile(at.file, info) {
-		at = place{file: info} // a file that was made smaller has the same rows, and a row may be taken twice
-	}
-	text, err := io.ReadAll(io.NewSectionReader(file, at.end, maxUpserts))
+	text, err := at.behind(file)
 	if err != nil {
 		return err
 	}

@@ -1,27 +1,31 @@
 package embedded
 
 import (
+	"bufio"
 	"context"
 	"encoding/binary"
+	"flag"
 	"fmt"
 	"math"
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"strconv"
 	"testing"
 	"time"
 
 	"sluice/features/store"
+	"sluice/internal/child"
 	"sluice/internal/longtest"
 )
 
-const (
-	killedRows  = 100_000
-	killedChunk = 2_500
-)
+var killedRows = flag.Int("killed-rows", 100_000, "how many rows TestLoadIsKilled loads: a multiple of 40")
 
-// loadUntilKilled loads a store, in a process of its own, and upserts a row after each chunk.
-func loadUntilKilled(dir string) {
+// killedChunks is in how many chunks they are written.
+const killedChunks = 40
+
+// loadUntilKilled loads a store of so many rows, in a process of its own, and upserts a row before each chunk.
+func loadUntilKilled(dir string, all int) {
 	t := &testing.T{} // for helpers that fail only where the test itself is wrong
 	g := newGroup(t, "f")
 	s := schemaOf(t, g)
@@ -31,11 +35,12 @@ func loadUntilKilled(dir string) {
 	if err == nil {
 		standing, err = w.Begin(ctx, "two", s)
 	}
-	rows := records(g, s, killedRows, 2, 200)
-	for n := standing.Rows; err == nil && !standing.Visible && n < killedRows; n += killedChunk {
-		err = w.Write(ctx, n, rows[n:n+killedChunk])
+	rows := records(g, s, all, 2, 200)
+	chunk := int64(all / killedChunks)
+	for n := standing.Rows; err == nil && !standing.Visible && n < int64(all); n += chunk {
+		err = w.Upsert(ctx, s, []store.Record{record(g, s, n, float64(n), 300)})
 		if err == nil {
-			err = w.Upsert(ctx, s, []store.Record{record(g, s, n, float64(n), 300)})
+			err = w.Write(ctx, n, rows[n:n+chunk])
 			fmt.Println(n)
 		}
 	}
@@ -49,6 +54,32 @@ func loadUntilKilled(dir string) {
 	os.Exit(0)
 }
 
+// loadAsChild starts a load, kills it a moment after it has said so many lines, and tells whether it came to its end.
+func loadAsChild(t *testing.T, dir string, lines int) bool {
+	t.Helper()
+	r, w, err := os.Pipe()
+	must(t, err)
+	defer r.Close()
+	cmd := exec.Command("/proc/self/exe", strconv.Itoa(*killedRows))
+	cmd.Env = append(os.Environ(), killedDir+"="+dir)
+	cmd.Stdout = w
+	p, err := child.Start(cmd)
+	must(t, err)
+	must(t, w.Close())
+	said := bufio.NewScanner(r)
+	for ; lines > 0 && said.Scan(); lines-- {
+		if _, err := strconv.Atoi(said.Text()); err != nil {
+			t.Errorf("the load fails: %s", said.Text())
+		}
+	}
+	if lines == 0 {
+		<-time.After(time.Duration(rand.IntN(20)) * time.Millisecond)
+		p.Kill()
+	}
+	_ = p.Wait() // it was killed
+	return p.Status() == 0
+}
+
 // TestLoadIsKilled kills a load ten times at random, and resumes it: readers see the whole generation before until they see the
 // whole new one, with all that was upserted.
 func TestLoadIsKilled(t *testing.T) {
@@ -56,29 +87,17 @@ func TestLoadIsKilled(t *testing.T) {
 	dir := t.TempDir()
 	g := newGroup(t, "f")
 	s := schemaOf(t, g)
-	load(t, newWriter(t, dir), "one", s, records(g, s, killedRows, 1, 100))
+	load(t, newWriter(t, dir), "one", s, records(g, s, *killedRows, 1, 100))
 	st := opened(t, dir)
 	r := newReader(t, st, g)
 	kills := 0
 	for finished := false; !finished; {
-		child := exec.CommandContext(t.Context(), os.Args[0])
-		child.Env = append(os.Environ(), killedDir+"="+dir)
-		out, err := child.StdoutPipe()
-		must(t, err)
-		must(t, child.Start())
+		lines := 1 << 30
 		if kills < 10 {
-			// It is killed while it writes: a moment after one of its chunks, or before the first.
-			chunks := rand.IntN(6)
-			for buffer := make([]byte, 100); chunks > 0; chunks-- {
-				if _, err := out.Read(buffer); err != nil {
-					break
-				}
-			}
-			<-time.After(time.Duration(rand.IntN(20)) * time.Millisecond)
-			_ = child.Process.Kill()
+			lines = rand.IntN(killedChunks / 4) // it is killed a moment after one of its chunks, or before the first
 			kills++
 		}
-		finished = child.Wait() == nil
+		finished = loadAsChild(t, dir, lines)
 		st.views()[0].refresh(time.Now())
 		if !finished && (r.Generation() != 1 || value(t, r, 0, 1) != 1) {
 			t.Fatalf("generation %d with %v is visible after %d kills", r.Generation(), value(t, r, 0, 1), kills)
@@ -88,8 +107,8 @@ func TestLoadIsKilled(t *testing.T) {
 		t.Fatalf("generation %d is visible", r.Generation())
 	}
 	var rows store.Rows
-	keys := make([]store.Key, killedChunk)
-	for first := 0; first < killedRows; first += killedChunk {
+	keys := make([]store.Key, *killedRows/killedChunks)
+	for first := 0; first < *killedRows; first += len(keys) {
 		for i := range keys {
 			keys[i] = store.AppendInt(nil, store.Int64, int64(first+i))
 		}
@@ -105,6 +124,7 @@ func TestLoadIsKilled(t *testing.T) {
 			}
 		}
 	}
+	t.Logf("the load was killed %d times", kills)
 	if v := value(t, r, 1, 1); v != 1 {
 		t.Errorf("the way back has %v", v)
 	}

@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"os"
+	"strconv"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -12,7 +13,8 @@ const killedDir = "EMBEDDED_TEST_KILLED_DIR"
 
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(killedDir); dir != "" {
-		loadUntilKilled(dir)
+		rows, _ := strconv.Atoi(os.Args[1])
+		loadUntilKilled(dir, rows)
 	}
 	goleak.VerifyTestMain(m)
 }

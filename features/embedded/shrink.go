@@ -14,7 +14,6 @@ import (
 // shrink writes the files of upserts again with the newest row of each key, and says how many bytes they take then. Its caller
 // holds the lock.
 func (w *Writer) shrink(p native.Pointer) (total int64, err error) {
-	w.tail = upsertTail{}
 	for number := p.Oldest(); number <= p.Newest(); number++ {
 		path := w.folder.upserts(number)
 		text, err := os.ReadFile(path)
@@ -22,7 +21,7 @@ func (w *Writer) shrink(p native.Pointer) (total int64, err error) {
 			continue
 		}
 		if err == nil {
-			text, err = newestRows(text)
+			text, err = newestRows(text[min(nameBytes, len(text)):])
 		}
 		if err == nil {
 			err = w.folder.replace(path, text)
@@ -35,7 +34,7 @@ func (w *Writer) shrink(p native.Pointer) (total int64, err error) {
 	return total, nil
 }
 
-// newestRows is a file of upserts without the rows that newer ones have replaced: a batch for each schema, by key.
+// newestRows is a file of the frames of another one without the rows that newer ones have replaced: a batch for each schema, by key.
 func newestRows(text []byte) ([]byte, error) {
 	type row struct {
 		schema *native.Schema
@@ -64,7 +63,7 @@ func newestRows(text []byte) ([]byte, error) {
 		r := newest[key]
 		batches[r.schema.Hash()] = append(batches[r.schema.Hash()], store.Record{Key: []byte(key), Value: r.value})
 	}
-	var shrunk []byte
+	shrunk := appendName(nil)
 	for _, hash := range slices.Sorted(maps.Keys(batches)) {
 		shrunk = appendFrame(shrunk, schemas[hash], batches[hash])
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 
@@ -16,12 +15,6 @@ import (
 // they have grown to it, they are made smaller: of each key only the newest row stays. They must come below seven eighths of
 // it by that, so that it is not done again soon.
 const maxUpserts = 64 << 20
-
-// upsertTail is how far a file of upserts is known to be whole.
-type upsertTail struct {
-	number uint64
-	end    int64
-}
 
 // Upsert appends rows, none of them twice, as one batch. Readers see them within a second, where they are not older than what
 // is there; so does the generation that is being loaded once it is visible.
@@ -83,45 +76,32 @@ func (w *Writer) append(number uint64, frame []byte) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
-	if err := w.tail.find(file, number); err != nil {
+	if err := w.findTail(file); err != nil {
 		return err
+	}
+	if w.tail.end == 0 {
+		frame = append(appendName(nil), frame...)
 	}
 	if _, err := file.WriteAt(frame, w.tail.end); err != nil {
 		return err
 	}
-	if err := file.Sync(); err != nil {
+	if err := file.Sync(); err != nil || w.tail.end != 0 {
 		return err
 	}
-	if w.tail.end == 0 {
-		if err := syncFolder(w.folder.path(".")); err != nil {
-			return err
-		}
-	}
-	w.tail.end += int64(len(frame))
-	return nil
+	return syncFolder(w.folder.path("."))
 }
 
-// find moves the tail to the end of the last whole frame, and cuts what is behind it: of a batch whose writer was killed.
-func (t *upsertTail) find(file *os.File, number uint64) error {
-	info, err := file.Stat()
+// findTail moves the tail to the end of the last whole frame, and cuts what is behind it: of a batch whose writer was killed.
+func (w *Writer) findTail(file *os.File) error {
+	text, err := w.tail.behind(file)
 	if err != nil {
 		return err
 	}
-	if t.number != number || info.Size() < t.end {
-		*t = upsertTail{number: number}
-	}
-	text, err := io.ReadAll(io.NewSectionReader(file, t.end, maxUpserts))
-	if err != nil {
-		return err
-	}
-	size := t.end + int64(len(text))
-	for rest, whole := text, true; whole; {
-		if _, rest, whole = nextFrame(rest); whole {
-			t.end = size - int64(len(rest))
+	for whole := true; whole; {
+		before := len(text)
+		if _, text, whole = nextFrame(text); whole {
+			w.tail.end += int64(before - len(text))
 		}
 	}
-	if t.end == size {
-		return nil
-	}
-	return file.Truncate(t.end)
+	return file.Truncate(w.tail.end)
 }

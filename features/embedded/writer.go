@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -43,7 +42,7 @@ type Writer struct {
 	number  uint64
 	source  string
 	schema  *native.Schema
-	tail    upsertTail
+	tail    place // of the file of upserts that was written last
 	limit   int64 // maxUpserts, less in tests
 }
 
@@ -108,11 +107,8 @@ func (w *Writer) claim(ctx context.Context) error {
 // finished tells whether the visible generation is of a source.
 func (w *Writer) finished(p native.Pointer, source string) (s store.Standing, finished bool, err error) {
 	db, err := bolt.Open(w.folder.rows(p.Visible), 0, &bolt.Options{ReadOnly: true, Timeout: openTimeout})
-	if errors.Is(err, fs.ErrNotExist) {
-		return s, false, nil // a load puts right what somebody deleted
-	}
 	if err != nil {
-		return s, false, err
+		return s, false, nil // a load puts right what somebody deleted or damaged
 	}
 	err = db.View(func(tx *bolt.Tx) error {
 		of, rows := progress(tx)

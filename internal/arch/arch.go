@@ -37,7 +37,7 @@ var stages = []string{"gateway", "batcher", "plan", "backends", "models", "featu
 
 // arrows are the packages of other stages that a stage may import.
 var arrows = map[string][]string{
-	"plan": {"batcher/policy"}, "models": {"compare/criteria", "features/spec"}, "loadtest": {"compare", "compare/sequence"},
+	"plan": {"batcher/policy"}, "models": {"compare/criteria", "features/spec", "features/store"}, "loadtest": {"compare", "compare/sequence"},
 	"rollout": {"compare/measure", "compare/sequence"},
 }
 
@@ -83,10 +83,11 @@ var reserved = map[string][]string{
 	"github.com/valyala/fasthttp":         {"gateway/http", "shadow", "bench", "cmd"},
 	"github.com/prometheus/client_golang": {"internal/telemetry"},
 	"github.com/parquet-go/parquet-go":    {"predlog/table", "features/load"},
+	"github.com/maypok86/otter/v2":        {"features"},
 	"github.com/prometheus/procfs":        {"loadtest/watch", "bench"},
 	"github.com/goccy/go-yaml":            {"config", "models", "plan/study", "compare/price", "features/load"},
-	"github.com/jackc/pgx/v5":             {"features/postgres", "internal/pgtest"},
 	"github.com/redis/rueidis":            {"features/redis"},
+	"github.com/jackc/pgx/v5":             {"features/postgres", "internal/pgtest"},
 	"go.etcd.io/bbolt":                    {"features/embedded"},
 	"modernc.org/sqlite":                  {"features/embedded"},
 	"github.com/twmb/murmur3":             {"features/feast"},
