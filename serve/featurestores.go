@@ -89,20 +89,25 @@ func (s *Server) openFeatures() (err error) {
 	return nil
 }
 
-func (s *Server) openStore(setting string, o *opening) (err error) {
-	if o.keys, err = feast.ParseKeyLayout(o.EntityKey); err != nil {
-		return err
-	}
+func (s *Server) openStore(setting string, o *opening) error {
 	o.readsSecret(s.cfg, setting)
-	open := storeKinds[o.Kind]
-	if open == nil {
-		return fmt.Errorf("this program has none of the kind %.40q", o.Kind)
-	}
-	st, err := open(o)
+	st, err := o.open()
 	if err != nil {
 		return err
 	}
 	return s.features.AddStore(o.Name, st, features.StoreOptions{})
+}
+
+// open opens the store. It does no I/O.
+func (o *opening) open() (st store.Store, err error) {
+	if o.keys, err = feast.ParseKeyLayout(o.EntityKey); err != nil {
+		return nil, err
+	}
+	open := storeKinds[o.Kind]
+	if open == nil {
+		return nil, fmt.Errorf("this program has none of the kind %.40q", o.Kind)
+	}
+	return open(o)
 }
 
 // readsSecret makes what reads the password that the settings name.
