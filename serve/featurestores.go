@@ -32,26 +32,32 @@ var storeKinds = map[string]func(o *opening) (store.Store, error){
 	"feast-sqlite": func(o *opening) (store.Store, error) {
 		return embedded.OpenFeast(embedded.FeastOptions{Path: o.Path, Project: o.Project, Keys: o.keys}), nil
 	},
-	"redis": func(o *opening) (store.Store, error) {
-		r := redis.Options{
-			Addresses: o.Addresses, Cluster: o.Cluster, Replicas: o.Replicas, ReadReplicas: o.ReadReplicas, User: o.User, Password: o.secret,
-			Layout: redis.Layout(o.Layout), Project: o.Project, Keys: o.keys,
-		}
-		if o.TLS {
-			r.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
-		}
-		if h := &o.Hash; r.Layout == redis.Hashes {
-			r.Hashes = map[string]redis.Hash{"": {Key: h.Key, Names: redis.Names(h.Fields), Value: redis.Encoding(h.Values), Time: h.Time}}
-		}
-		return redis.New(r)
-	},
-	"postgres": func(o *opening) (store.Store, error) {
-		p := postgres.Options{URL: postgres.URL(o.Addresses, o.Database, o.User, o.TLS), Password: o.secret, Project: o.Project, Keys: o.keys}
-		if o.Layout == "native" {
-			p.Layout = postgres.Native
-		}
-		return postgres.New(p)
-	},
+	"redis":    func(o *opening) (store.Store, error) { return redis.New(o.redis()) },
+	"postgres": func(o *opening) (store.Store, error) { return postgres.New(o.postgres()) },
+}
+
+// redis is the options of a store in Redis.
+func (o *opening) redis() redis.Options {
+	r := redis.Options{
+		Addresses: o.Addresses, Cluster: o.Cluster, Replicas: o.Replicas, ReadReplicas: o.ReadReplicas, User: o.User, Password: o.secret,
+		Layout: redis.Layout(o.Layout), Project: o.Project, Keys: o.keys,
+	}
+	if o.TLS {
+		r.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
+	}
+	if h := &o.Hash; r.Layout == redis.Hashes {
+		r.Hashes = map[string]redis.Hash{"": {Key: h.Key, Names: redis.Names(h.Fields), Value: redis.Encoding(h.Values), Time: h.Time}}
+	}
+	return r
+}
+
+// postgres is the options of a store in PostgreSQL.
+func (o *opening) postgres() postgres.Options {
+	p := postgres.Options{URL: postgres.URL(o.Addresses, o.Database, o.User, o.TLS), Password: o.secret, Project: o.Project, Keys: o.keys}
+	if o.Layout == "native" {
+		p.Layout = postgres.Native
+	}
+	return p
 }
 
 // tell logs that the newest generation of an embedded store's view cannot be read, or can be again.
@@ -83,24 +89,34 @@ func (s *Server) openFeatures() (err error) {
 	return nil
 }
 
-func (s *Server) openStore(setting string, o *opening) (err error) {
-	if o.keys, err = feast.ParseKeyLayout(o.EntityKey); err != nil {
-		return err
-	}
-	if o.Password != "" {
-		o.secret = func() (string, error) {
-			return secretText(s.cfg, setting+".password", o.Password, "the password of a feature store")
-		}
-	}
-	open := storeKinds[o.Kind]
-	if open == nil {
-		return fmt.Errorf("this program has none of the kind %.40q", o.Kind)
-	}
-	st, err := open(o)
+func (s *Server) openStore(setting string, o *opening) error {
+	o.readsSecret(s.cfg, setting)
+	st, err := o.open()
 	if err != nil {
 		return err
 	}
 	return s.features.AddStore(o.Name, st, features.StoreOptions{})
+}
+
+// open opens the store. It does no I/O.
+func (o *opening) open() (st store.Store, err error) {
+	if o.keys, err = feast.ParseKeyLayout(o.EntityKey); err != nil {
+		return nil, err
+	}
+	open := storeKinds[o.Kind]
+	if open == nil {
+		return nil, fmt.Errorf("this program has none of the kind %.40q", o.Kind)
+	}
+	return open(o)
+}
+
+// readsSecret makes what reads the password that the settings name.
+func (o *opening) readsSecret(cfg *config.Config, setting string) {
+	if o.Password != "" {
+		o.secret = func() (string, error) {
+			return secretText(cfg, setting+".password", o.Password, "the password of a feature store")
+		}
+	}
 }
 
 // silentStores are the stores that are not asked now, a sentence each.

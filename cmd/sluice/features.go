@@ -18,16 +18,20 @@ import (
 func featuresCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "features",
-		Short: "Load the rows of features into stores",
-		Long: `Load the rows of features into the stores that the settings name under feature_stores.
+		Short: "Load the rows of features into stores, and look at them",
+		Long: `Load the rows of features into the stores that the settings name under feature_stores, and look at them.
 
   sluice features load SPEC FILE             make a file's rows the next generation
   sluice features load --upsert SPEC FILE    replace rows by those that are newer
-  sluice features rollback SPEC              go back to the generation before`,
+  sluice features rollback SPEC              go back to the generation before
+
+  sluice features check                      does each store answer?
+  sluice features get SPEC KEY ...           what does the store have of an entity?
+  sluice features dump SPEC KEYS             the rows of entities, as a file to load`,
 		Args: noCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(featuresLoadCommand(), featuresRollbackCommand())
+	cmd.AddCommand(featuresLoadCommand(), featuresRollbackCommand(), featuresCheckCommand(), featuresGetCommand(), featuresDumpCommand())
 	return cmd
 }
 
@@ -202,4 +206,3 @@ func (p *loadProgress) end() {
 		fmt.Fprint(os.Stderr, "\r\x1b[K")
 	}
 }
-

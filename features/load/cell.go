@@ -60,6 +60,15 @@ func (c cell) String() string {
 	return s
 }
 
+// plain is the cell as a file of text has it, if it is part of a key.
+func (c cell) plain() string {
+	if c.kind == text {
+		return string(c.text)
+	}
+	n, _ := c.integer()
+	return strconv.FormatInt(n, 10)
+}
+
 // appendKey appends a cell as one of the values that name an entity.
 func appendKey(dst store.Key, kind store.KeyType, c cell) (store.Key, error) {
 	if kind == store.Text {
@@ -123,7 +132,7 @@ func (c cell) nanos(unit int64) (int64, error) {
 		}
 	case number:
 		if f := c.number * float64(unit); math.Abs(f) < 1<<63 {
-			return int64(f), nil
+			return int64(math.Round(f)), nil
 		}
 	}
 	return 0, fmt.Errorf("%s: %w", c, errTime)
