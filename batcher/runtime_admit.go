@@ -37,6 +37,14 @@ func (m *Model) Admit(arrived, deadline clock.Instant) error {
 	return m.refusal(arrived, deadline, now, v)
 }
 
+// Expect is how long a task of so many rows would take to its answer if it were submitted now; 0 if nothing takes it.
+func (m *Model) Expect(rows int) time.Duration {
+	now := clock.Now()
+	m.b.mu.Lock()
+	defer m.b.mu.Unlock()
+	return m.b.mu.sched.Expect(now, m.id, rows)
+}
+
 func (m *Model) dropped(reason policy.Reason) {
 	if m.spec.Dropped != nil {
 		m.spec.Dropped(reason)

@@ -57,7 +57,8 @@ type KeepRates struct {
 	// Late is how many of those that were answered after their deadline. Default 10/s. Too low hides the causes;
 	// too high fills max_bytes in a storm.
 	Late PerSecond `yaml:"late"`
-	// Degraded is how many of those that did not run on their preferred device. Default 1/s. Too low hides the
+	// Degraded is how many of those that did not run on their preferred device, or ran with defaults or stale values in the place of
+	// features. Default 1/s. Too low hides the
 	// causes; too high fills max_bytes while a device is away.
 	Degraded PerSecond `yaml:"degraded"`
 	// Worst is how many of those that took a larger share of their budget than any other so far in their

@@ -67,7 +67,7 @@ var texts = map[string]string{
 	"FeatureStore.TLS":            "Encrypts the connections. Default false.",
 	"FeatureStore.User":           "Who reads. Default empty: nobody by name.",
 	"KeepRates":                   "How many requests of a kind are recorded in each second beside the sample, such as 10/s; 0/s keeps none. Statistics need the sample alone: the others are where to look.",
-	"KeepRates.Degraded":          "How many of those that did not run on their preferred device. Default 1/s. Too low hides the causes; too high fills max_bytes while a device is away.",
+	"KeepRates.Degraded":          "How many of those that did not run on their preferred device, or ran with defaults or stale values in the place of features. Default 1/s. Too low hides the causes; too high fills max_bytes while a device is away.",
 	"KeepRates.Failed":            "How many of those that got a status of 500 or more. Default 10/s. Too low hides the causes; too high fills max_bytes in a storm.",
 	"KeepRates.Late":              "How many of those that were answered after their deadline. Default 10/s. Too low hides the causes; too high fills max_bytes in a storm.",
 	"KeepRates.Refused":           "How many of those that got a status of 400 to 499. Default 1/s. Too low hides the causes; too high fills max_bytes in a storm.",

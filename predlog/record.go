@@ -54,7 +54,7 @@ const (
 	Failed   Kind = iota // the server's fault
 	Refused              // shed, malformed, or its client gone
 	Late                 // answered after its deadline
-	Degraded             // not run on the preferred device
+	Degraded             // not run on the preferred device, or with worse inputs than its stores could have given
 	Worst                // it took a larger share of its budget than any other so far in its second
 	NumKinds
 )

@@ -1,9 +1,7 @@
 package serve
 
 import (
-	"sync/atomic"
-	"time"
-
+	"sluice/batcher"
 	"sluice/features"
 	"sluice/features/fill"
 	"sluice/features/spec"
@@ -18,7 +16,7 @@ import (
 type filled struct {
 	filler *fill.Filler
 	groups []*features.Group
-	runs   quantile // what the queue and the run take
+	queue  *batcher.Model
 }
 
 // newFilled joins a version's plan to the stores; nil if it has none.
@@ -68,8 +66,10 @@ func (f *filled) begin(x *gateway.Exchange) (gateway.Step, error) {
 	return gateway.GoesOn, complete(x, one)
 }
 
-// until is by when a task's rows must have come for its answer to be in time, as long as runs have taken lately.
-func (f *filled) until(t *task.Task) clock.Instant { return t.Deadline.Add(-f.runs.value()) }
+// until is by when a task's rows must have come for its answer to be in time, as the queue looks now.
+func (f *filled) until(t *task.Task) clock.Instant {
+	return t.Deadline.Add(-f.queue.Expect(max(t.Rows, 1)))
+}
 
 // Fetched goes on with an exchange whose rows have come, unless it has been left.
 func (f *filled) Fetched(one *fill.Fill) {
@@ -88,32 +88,4 @@ func complete(x *gateway.Exchange, one *fill.Fill) error {
 	x.Filling = gateway.Filled(one.Counts)
 	one.Release()
 	return err
-}
-
-// observe learns what the queue and the run of an answered request took.
-func (f *filled) observe(t *task.Trace) {
-	if t.Done > t.Queued {
-		f.runs.observe(t.Done.Sub(t.Queued))
-	}
-}
-
-// quantile is a running estimate of what 99 of 100 durations do not pass, by stochastic approximation (Robbins and Monro,
-// 1951): it goes up by much for one above it and down by little for one below, so that it stands still where one of a
-// hundred is above. Observations that cross lose one of them, which does no harm.
-type quantile struct{ estimate atomic.Int64 }
-
-func (q *quantile) value() time.Duration { return time.Duration(q.estimate.Load()) }
-
-func (q *quantile) observe(d time.Duration) {
-	now := q.value()
-	const pace = 8 // the part of the estimate that one observation above it adds
-	switch {
-	case now == 0:
-		now = d
-	case d > now:
-		now += min(now/pace, d-now)
-	default:
-		now -= max(now/pace/99, 1)
-	}
-	q.estimate.Store(max(int64(now), 1))
 }

@@ -102,3 +102,13 @@ func (s *Server) openStore(setting string, o *opening) (err error) {
 	}
 	return s.features.AddStore(o.Name, st, features.StoreOptions{})
 }
+
+// silentStores are the stores that are not asked now, a sentence each.
+func (s *Server) silentStores() (all []string) {
+	for _, st := range s.features.Stats().Stores {
+		if st.Breaker != features.Closed {
+			all = append(all, fmt.Sprintf("feature store %s does not answer: columns have their defaults", st.Name))
+		}
+	}
+	return all
+}

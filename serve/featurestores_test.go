@@ -68,6 +68,15 @@ func TestStoresOfSettings(t *testing.T) {
 	f("empty", time.Minute, lost, 0) // nothing was loaded
 	f("away", 20*time.Millisecond, lost, 0)
 	f("down", 20*time.Millisecond, lost, 0)
+	if got := s.silentStores(); len(got) > 0 {
+		t.Errorf("%q at once", got)
+	}
+	for range 100 {
+		f("gone", time.Minute, lost, 0)
+	}
+	if got, want := s.silentStores(), []string{"feature store gone does not answer: columns have their defaults"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
 	odd := at
 	odd.Name, odd.Kind = "odd", "drawer"
 	other := &Server{cfg: config.Default(), log: zap.NewNop()}

@@ -177,7 +177,7 @@ func (to answers) ended(x *gateway.Exchange) {
 	if r.Late {
 		r.Kinds = r.Kinds.With(predlog.Late)
 	}
-	if r.Reason != "" {
+	if r.Reason != "" || x.Filling.Degraded() {
 		r.Kinds = r.Kinds.With(predlog.Degraded)
 	}
 	to.log.Take(&r)

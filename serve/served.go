@@ -162,6 +162,9 @@ func (s *Server) publish(v *models.Version) (models.Served, error) {
 		version: v, queue: queue, metrics: metrics, registry: s.metrics, unloaded: s.ceiling.loaded, filled: filled,
 		away: func(device string) string { return s.fleet.Find(device).Away(apart(&v.Config)) },
 	}
+	if filled != nil {
+		filled.queue = queue
+	}
 	metrics.WatchQueue(func() telemetry.QueueState { return telemetry.QueueState(queue.Queue()) })
 	metrics.WatchRouting(m.routing)
 	metrics.WatchCompared(m.compared)
@@ -276,8 +279,7 @@ func offer(x *gateway.Exchange) {
 type counted struct{ http *telemetry.HTTP }
 
 func (c counted) ended(x *gateway.Exchange) {
-	m, out := x.Model.(*served), &x.Outcome
-	metrics := m.metrics
+	metrics, out := x.Model.(*served).metrics, &x.Outcome
 	if out.Overran {
 		c.http.Overran()
 	}
@@ -289,9 +291,6 @@ func (c counted) ended(x *gateway.Exchange) {
 		return
 	}
 	t := &out.Trace
-	if m.filled != nil {
-		m.filled.observe(t)
-	}
 	metrics.ObserveRequest(&telemetry.Request{
 		Rows: out.Rows, Late: out.Late, Total: out.Total, Decode: out.Decode, Encode: out.Encode,
 		Queue: t.Sealed.Sub(t.Queued), Input: t.RunStart.Sub(t.Sealed), Run: t.RunEnd.Sub(t.RunStart), Output: t.Done.Sub(t.RunEnd),
