@@ -32,26 +32,30 @@ var storeKinds = map[string]func(o *opening) (store.Store, error){
 	"feast-sqlite": func(o *opening) (store.Store, error) {
 		return embedded.OpenFeast(embedded.FeastOptions{Path: o.Path, Project: o.Project, Keys: o.keys}), nil
 	},
-	"redis": func(o *opening) (store.Store, error) {
-		r := redis.Options{
-			Addresses: o.Addresses, Cluster: o.Cluster, Replicas: o.Replicas, ReadReplicas: o.ReadReplicas, User: o.User, Password: o.secret,
-			Layout: redis.Layout(o.Layout), Project: o.Project, Keys: o.keys,
-		}
-		if o.TLS {
-			r.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
-		}
-		if h := &o.Hash; r.Layout == redis.Hashes {
-			r.Hashes = map[string]redis.Hash{"": {Key: h.Key, Names: redis.Names(h.Fields), Value: redis.Encoding(h.Values), Time: h.Time}}
-		}
-		return redis.New(r)
-	},
-	"postgres": func(o *opening) (store.Store, error) {
-		p := postgres.Options{URL: postgres.URL(o.Addresses, o.Database, o.User, o.TLS), Password: o.secret, Project: o.Project, Keys: o.keys}
-		if o.Layout == "native" {
-			p.Layout = postgres.Native
-		}
-		return postgres.New(p)
-	},
+	"redis":    func(o *opening) (store.Store, error) { return redis.New(o.redis()) },
+	"postgres": func(o *opening) (store.Store, error) { return postgres.New(o.postgres()) },
+}
+
+func (o *opening) redis() redis.Options {
+	r := redis.Options{
+		Addresses: o.Addresses, Cluster: o.Cluster, Replicas: o.Replicas, ReadReplicas: o.ReadReplicas, User: o.User, Password: o.secret,
+		Layout: redis.Layout(o.Layout), Project: o.Project, Keys: o.keys,
+	}
+	if o.TLS {
+		r.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
+	}
+	if h := &o.Hash; r.Layout == redis.Hashes {
+		r.Hashes = map[string]redis.Hash{"": {Key: h.Key, Names: redis.Names(h.Fields), Value: redis.Encoding(h.Values), Time: h.Time}}
+	}
+	return r
+}
+
+func (o *opening) postgres() postgres.Options {
+	p := postgres.Options{URL: postgres.URL(o.Addresses, o.Database, o.User, o.TLS), Password: o.secret, Project: o.Project, Keys: o.keys}
+	if o.Layout == "native" {
+		p.Layout = postgres.Native
+	}
+	return p
 }
 
 // tell logs that the newest generation of an embedded store's view cannot be read, or can be again.
@@ -74,33 +78,45 @@ func (s *Server) openFeatures() (err error) {
 		}
 	}
 	for i := range s.cfg.FeatureStores {
-		setting := fmt.Sprintf("feature_stores[%d]", i)
-		o := &opening{FeatureStore: &s.cfg.FeatureStores[i], log: s.log}
-		if err := s.openStore(setting, o); err != nil {
-			return s.cfg.Fault(setting, fmt.Errorf("cannot open the feature store %q: %w", o.Name, err))
+		st, err := openFeatureStore(s.cfg, i, s.log)
+		if err == nil {
+			err = s.features.AddStore(s.cfg.FeatureStores[i].Name, st, features.StoreOptions{})
+		}
+		if err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-func (s *Server) openStore(setting string, o *opening) (err error) {
+// newOpening completes what opens the store of a setting, which is named in the faults of its password.
+func newOpening(cfg *config.Config, i int, log *zap.Logger) (o *opening, err error) {
+	o = &opening{FeatureStore: &cfg.FeatureStores[i], log: log}
 	if o.keys, err = feast.ParseKeyLayout(o.EntityKey); err != nil {
-		return err
+		return nil, err
 	}
 	if o.Password != "" {
 		o.secret = func() (string, error) {
-			return secretText(s.cfg, setting+".password", o.Password, "the password of a feature store")
+			return secretText(cfg, fmt.Sprintf("feature_stores[%d].password", i), o.Password, "the password of a feature store")
 		}
 	}
-	open := storeKinds[o.Kind]
-	if open == nil {
-		return fmt.Errorf("this program has none of the kind %.40q", o.Kind)
+	return o, nil
+}
+
+// openFeatureStore opens a store of the settings.
+func openFeatureStore(cfg *config.Config, i int, log *zap.Logger) (store.Store, error) {
+	o, err := newOpening(cfg, i, log)
+	if err == nil && storeKinds[o.Kind] == nil {
+		err = fmt.Errorf("this program has none of the kind %.40q", o.Kind)
 	}
-	st, err := open(o)
+	var st store.Store
+	if err == nil {
+		st, err = storeKinds[o.Kind](o)
+	}
 	if err != nil {
-		return err
+		return nil, cfg.Fault(fmt.Sprintf("feature_stores[%d]", i), fmt.Errorf("cannot open the feature store %q: %w", cfg.FeatureStores[i].Name, err))
 	}
-	return s.features.AddStore(o.Name, st, features.StoreOptions{})
+	return st, nil
 }
 
 // silentStores are the stores that are not asked now, a sentence each.

@@ -56,6 +56,13 @@ func everything() *telemetry.Metrics {
 		some := []telemetry.Dropped{{Reason: "late"}}
 		return []telemetry.Shadow{{Model: "m", Version: "2", Levels: []telemetry.ShadowLevel{{Load: "low", Dropped: some, Failed: some}}, Verdicts: []telemetry.ShadowVerdict{{Criterion: "errors", Verdict: "WAIT"}}}}
 	})
+	metrics.WatchFeatures(func() telemetry.Features {
+		some := []telemetry.Dropped{{Reason: "some"}}
+		return telemetry.Features{
+			Stores: []telemetry.FeatureStore{{Name: "hot", Breaker: "closed", Refused: some, Stages: []telemetry.FeatureStage{{Name: "reading"}}}},
+			Views:  []telemetry.FeatureView{{Store: "hot", View: "user", Rows: some, Cache: some}},
+		}
+	})
 	metrics.WatchLog(func() uint64 { return 0 })
 	metrics.WatchMemory(func() telemetry.Memory {
 		return telemetry.Memory{Ceiling: 3, GoLimit: 2, PSS: 1, Held: []telemetry.Held{{Stage: "bodies"}}}
