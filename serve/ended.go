@@ -45,7 +45,7 @@ func (c counted) ended(x *gateway.Exchange) {
 		metrics.ObserveFault(out.Fault, out.Total)
 		return
 	}
-	if m.filled != nil {
+	if x.Model.(*served).filled != nil {
 		metrics.ObserveFilled(x.Filling.Degraded())
 	}
 	t := &out.Trace

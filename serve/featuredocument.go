@@ -4,7 +4,7 @@ import (
 	"time"
 
 	"sluice/features"
-	"sluice/features/store"
+	"sluice/features/look"
 )
 
 // FeatureDocument is what GET /v2/features tells.
@@ -69,24 +69,9 @@ func featureDocument(all features.Stats) *FeatureDocument {
 			one.Columns = append(one.Columns, ColumnSummary(c))
 		}
 		for _, h := range g.HotKeys {
-			one.HotKeys = append(one.HotKeys, HotKey{keyValues(g.Keys, h.Key), h.Count, h.AtLeast})
+			one.HotKeys = append(one.HotKeys, HotKey{look.KeyValues(g.Keys, h.Key), h.Count, h.AtLeast})
 		}
 		d.Groups = append(d.Groups, one)
 	}
 	return d
-}
-
-// keyValues is a key with the names of its values.
-func keyValues(columns []store.KeyColumn, key store.Key) map[string]any {
-	all := map[string]any{}
-	for _, c := range columns {
-		var value []byte
-		value, key = key.Next(c.Type)
-		if c.Type == store.Text {
-			all[c.Name] = string(value)
-		} else {
-			all[c.Name] = store.Int(c.Type, value)
-		}
-	}
-	return all
 }

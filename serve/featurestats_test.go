@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"encoding/json"
 	"reflect"
 	"testing"
 	"time"
@@ -68,7 +69,7 @@ func TestFeatureDocument(t *testing.T) {
 	if d.Stores[0].P99 != 1.5 || d.Groups[0].Rows["timeout"] != 4 {
 		t.Errorf("got %+v", d)
 	}
-	if want := []HotKey{{map[string]any{"zone": int64(-7), "customer": "c-1"}, 64, 48}}; !reflect.DeepEqual(d.Groups[0].HotKeys, want) {
+	if want := []HotKey{{map[string]any{"zone": json.Number("-7"), "customer": "c-1"}, 64, 48}}; !reflect.DeepEqual(d.Groups[0].HotKeys, want) {
 		t.Errorf("the hot keys are %v", d.Groups[0].HotKeys)
 	}
 }

@@ -31,7 +31,7 @@ func (f *Filler) makeTally() {
 	}
 }
 
-// Values lists the features in the order of the plan, one that fills several inputs once.
+// Values lists the features by input and group, one that fills several inputs once. The order is always the same.
 func (f *Filler) Values() (all []Values) {
 	places := map[string]int{}
 	for i := range f.plan.Inputs {

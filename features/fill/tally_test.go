@@ -21,8 +21,8 @@ func TestValues(t *testing.T) {
 	}
 	users, km := input("user", "INT64", "[3]", "[1,13,-1]"), input("km", "FP32", "[1]", "[9]")
 	shops := input("shop", "BYTES", "[3]", `["xx","yy","zzz"]`)
-	f([]Values{{"u:a", 1, 2}, {"u:b", 2, 1}, {"s:c", 3, 0}}, users, shops, km)
-	f([]Values{{"u:a", 2, 4}, {"u:b", 4, 2}, {"s:c", 6, 0}}, users, shops, km)
-	f([]Values{{"u:a", 2, 4}, {"u:b", 6, 3}, {"s:c", 9, 0}}, users, shops, km, input("u:a", "FP32", "[1]", "[5]"))
-	f([]Values{{"u:a", 2, 4}, {"u:b", 6, 3}, {"s:c", 9, 0}}, users, input("dense", "FP32", "[3,5]", "[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1]"), shops, km)
+	f([]Values{{"s:c", 3, 0}, {"u:a", 1, 2}, {"u:b", 2, 1}}, users, shops, km)
+	f([]Values{{"s:c", 6, 0}, {"u:a", 2, 4}, {"u:b", 4, 2}}, users, shops, km)
+	f([]Values{{"s:c", 9, 0}, {"u:a", 2, 4}, {"u:b", 6, 3}}, users, shops, km, input("u:a", "FP32", "[1]", "[5]"))
+	f([]Values{{"s:c", 9, 0}, {"u:a", 2, 4}, {"u:b", 6, 3}}, users, input("dense", "FP32", "[3,5]", "[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1]"), shops, km)
 }

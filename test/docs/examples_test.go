@@ -77,10 +77,13 @@ type walk struct {
 	admin   string
 	address *strings.Replacer // from the page's addresses to the gateway's, and to that of a Redis
 	back    *strings.Replacer
-	stop    func()            // ends the gateway
+	stop    func() // ends the gateway
 	last    string // what the last block that was run printed
 	ran     bool   // it was run
 }
+
+// redisSettings are read from a copy with the port that the Redis of the page has.
+const redisSettings = "examples/features/redis.yaml"
 
 func newWalk(t *testing.T, binary string) *walk {
 	t.Helper()
@@ -88,7 +91,14 @@ func newWalk(t *testing.T, binary string) *walk {
 	_, redis, _ := net.SplitHostPort(freeAddress(t))
 	t.Cleanup(func() { w.stop() })
 	w.link(binary)
-	w.address = strings.NewReplacer("localhost:8080", w.predict, "127.0.0.1:8080", w.predict, "localhost:8081", w.admin, "127.0.0.1:8081", w.admin, "6379", redis)
+	w.address = strings.NewReplacer("localhost:8080", w.predict, "127.0.0.1:8080", w.predict, "localhost:8081", w.admin, "127.0.0.1:8081", w.admin, "6379", redis, redisSettings, "redis.yaml")
+	settings, err := os.ReadFile(filepath.Join(root, redisSettings))
+	if err == nil {
+		err = os.WriteFile(filepath.Join(w.dir, "redis.yaml"), []byte(w.address.Replace(string(settings))), 0o644)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 	w.back = strings.NewReplacer(w.predict, "localhost:8080", w.admin, "localhost:8081")
 	return w
 }
@@ -229,7 +239,7 @@ func (w *walk) block(p *Page, i int) {
 	case b.Beside() != "":
 		w.beside(b)
 	case b.Serves():
-		w.serve(exec.Command("bash", "-euc", "exec "+b.Text), w.environment())
+		w.serve(exec.Command("bash", "-euc", "exec "+w.address.Replace(b.Text)), w.environment())
 	case !b.Runs():
 		w.ran = false
 	default:
