@@ -51,7 +51,7 @@ func featureView(groups []features.GroupStats) telemetry.FeatureView {
 		v.Rows = append(v.Rows, telemetry.Dropped{Reason: status.String(), Count: rows[status]})
 	}
 	v.Cache = []telemetry.Dropped{{Reason: "hit", Count: hits}, {Reason: "negative", Count: negative}, {Reason: "miss", Count: misses}}
-	v.Ages = distribution(ages, 1e-3, 0, 26, 2)
+	v.Ages = distribution(ages, 1e-3, 4, 26, 2)
 	return v
 }
 

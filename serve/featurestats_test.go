@@ -48,7 +48,7 @@ func TestFeatureMetrics(t *testing.T) {
 		t.Fatalf("there are %d views", len(got.Views))
 	}
 	v := got.Views[0]
-	if v.Rows[0].Count != 17 || v.Rows[2].Count != 1 || v.Rows[2].Reason != "missing" || v.Wrong != 7 || v.Ages.Count != 3 || v.Ages.Bounds[0] != 0.064 || v.Ages.Below[0] != 1 {
+	if v.Rows[0].Count != 17 || v.Rows[2].Count != 1 || v.Rows[2].Reason != "missing" || v.Wrong != 7 || v.Ages.Count != 3 || v.Ages.Bounds[0] != 1.024 || v.Ages.Below[0] != 3 {
 		t.Errorf("the view is %+v", v)
 	}
 	if want := []telemetry.Dropped{{Reason: "hit", Count: 12}, {Reason: "negative", Count: 1}, {Reason: "miss", Count: 5}}; !reflect.DeepEqual(v.Cache, want) {

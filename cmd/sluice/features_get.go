@@ -1,0 +1,266 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"sluice/features/look"
+	"sluice/features/store"
+	"sluice/internal/units"
+)
+
+// featuresGetCommand prints rows.
+func featuresGetCommand() *cobra.Command {
+	group, asJSON := "", false
+	cmd := &cobra.Command{
+		Use:   "get SPEC KEY...",
+		Short: "Print the features of entities as a store has them",
+		Long: `Print the rows of entities: each value or why there is none, how old the row is, and which store has it.
+
+SPEC is a file as features load takes it, whose name ends in .yaml, or a model: MODEL.onnx, or its folder.
+KEY is the value that names an entity, or the values in the order of the keys, with commas between:
+
+  sluice features get users.yaml 42 43
+  sluice features get ranker/1/model.onnx --group user 42
+
+The exit status is 1 if a row is not there.`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) < 2 {
+				return usage(fmt.Errorf("get takes SPEC and one KEY or more, and has %d arguments; sluice features get --help says more", len(args)))
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			cfg, err := serverSettings(cmd.Flags())
+			if err != nil {
+				return err
+			}
+			t, err := oneTarget(cmd.Context(), cfg, args[0], group)
+			if err != nil {
+				return err
+			}
+			keys, err := argKeys(t.group.Keys, args[1:])
+			if err != nil {
+				return usage(err)
+			}
+			found := 0
+			err = withStore(cmd.Context(), cfg, t.store, func(ctx context.Context, st store.Store) error {
+				return readRows(ctx, st, t, keys, func(keys []store.Key, rows *store.Rows) error {
+					for i, key := range keys {
+						if look.Found(rows, i) {
+							found++
+						}
+						if asJSON {
+							if err := json.NewEncoder(cmd.OutOrStdout()).Encode(newFeatureRow(t, key, rows, i)); err != nil {
+								return err
+							}
+							continue
+						}
+						tellRow(cmd.OutOrStdout(), t, key, rows, i)
+					}
+					return nil
+				})
+			})
+			if err == nil && found < len(keys) {
+				err = fmt.Errorf("store %s has %d of the %d rows", t.store, found, len(keys))
+			}
+			return err
+		},
+	}
+	groupFlag(cmd, &group)
+	cmd.Flags().BoolVar(&asJSON, "json", false, "Print a JSON object for each row, on a line.")
+	someSettings(cmd, "onnxruntime.library")
+	return cmd
+}
+
+// argKeys are those of the command line, each once.
+func argKeys(columns []store.KeyColumn, args []string) (keys []store.Key, err error) {
+	seen := map[string]bool{}
+	for _, arg := range args {
+		texts := []string{arg}
+		if len(columns) > 1 {
+			texts = strings.Split(arg, ",")
+		}
+		key, err := look.ParseKey(columns, texts)
+		if err != nil {
+			return nil, fmt.Errorf("key %.60q: %w", arg, err)
+		}
+		if !seen[string(key)] {
+			seen[string(key)] = true
+			keys = append(keys, key)
+		}
+	}
+	return keys, nil
+}
+
+// featureRow is a row as JSON.
+type featureRow struct {
+	Store string         `json:"store"`
+	View  string         `json:"view"`
+	Key   map[string]any `json:"key"`
+	Found bool           `json:"found"`
+	// Time is when the values became true, empty if that is not known.
+	Time string `json:"time,omitempty"`
+	// Values are those that are there, Wrong the features whose values do not fit.
+	Values map[string]json.RawMessage `json:"values"`
+	Wrong  []string                   `json:"wrong,omitempty"`
+}
+
+func newFeatureRow(t featureTarget, key store.Key, rows *store.Rows, i int) *featureRow {
+	r := &featureRow{Store: t.store, View: t.group.View, Key: look.KeyValues(t.group.Keys, key), Found: look.Found(rows, i), Time: rowTime(rows, i), Values: map[string]json.RawMessage{}}
+	for c, state := range rows.States(i) {
+		name := t.group.Columns[c].Name
+		switch state {
+		case store.Present:
+			r.Values[name] = json.RawMessage(look.Value(rows, i, c))
+		case store.Wrong:
+			r.Wrong = append(r.Wrong, name)
+		}
+	}
+	return r
+}
+
+func rowTime(rows *store.Rows, i int) string {
+	if rows.Time(i) == 0 {
+		return ""
+	}
+	return time.Unix(0, rows.Time(i)).UTC().Format(time.RFC3339Nano)
+}
+
+// tellRow prints a row for people.
+func tellRow(w io.Writer, t featureTarget, key store.Key, rows *store.Rows, i int) {
+	var names []string
+	for k, text := range look.KeyTexts(t.group.Keys, key) {
+		names = append(names, t.group.Keys[k].Name+" "+text)
+	}
+	fmt.Fprintf(w, "%s in view %s of store %s: ", strings.Join(names, ", "), t.group.View, t.store)
+	if !look.Found(rows, i) {
+		fmt.Fprintln(w, "not there")
+		return
+	}
+	if age, known := look.Age(rows, i, time.Now()); known {
+		fmt.Fprintf(w, "%v old, of %s\n", units.Round(age), rowTime(rows, i))
+	} else {
+		fmt.Fprintln(w, "of unknown age")
+	}
+	for c, state := range rows.States(i) {
+		text := look.Value(rows, i, c)
+		switch state {
+		case store.Wrong:
+			text = "does not fit: it must be " + columnType(&t.group.Columns[c])
+		case store.Missing:
+			text = "missing"
+		}
+		fmt.Fprintf(w, "  %-24s %s\n", t.group.Columns[c].Name, text)
+	}
+}
+
+func columnType(c *store.Column) string {
+	if c.Width == 1 {
+		return c.Type.String()
+	}
+	return fmt.Sprintf("%s[%d]", c.Type, c.Width)
+}
+
+// featuresDumpCommand prints many rows.
+func featuresDumpCommand() *cobra.Command {
+	group, path, asCSV := "", "", false
+	cmd := &cobra.Command{
+		Use:   "dump SPEC",
+		Short: "Write the rows of a view as JSON lines or CSV",
+		Long: `Write rows to standard output: a JSON object on each line, or CSV in the form that features load takes.
+
+SPEC is a file as features load takes it, whose name ends in .yaml, or a model: MODEL.onnx, or its folder. Of an
+embedded store all rows are written. Other stores do not list their keys: --keys names a CSV file that has
+them, such as the one that was loaded. Rows that are not there are left out.`,
+		Args: exactArgs("SPEC"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			cfg, err := serverSettings(cmd.Flags())
+			if err != nil {
+				return err
+			}
+			t, err := oneTarget(cmd.Context(), cfg, args[0], group)
+			if err != nil {
+				return err
+			}
+			return withStore(cmd.Context(), cfg, t.store, func(ctx context.Context, st store.Store) (err error) {
+				var keys []store.Key
+				if path == "" {
+					keys, err = storedKeys(st, t)
+				} else {
+					keys, err = fileKeys(path, t.group.Keys)
+				}
+				if err != nil {
+					return err
+				}
+				out := bufio.NewWriter(cmd.OutOrStdout())
+				write := jsonRows(out, t)
+				if asCSV {
+					write = csvRows(out, t)
+				}
+				if err := readRows(ctx, st, t, keys, write); err != nil {
+					return err
+				}
+				return out.Flush()
+			})
+		},
+	}
+	groupFlag(cmd, &group)
+	cmd.Flags().StringVar(&path, "keys", "", "CSV `FILE` with a column for each key, or - for standard input. Default: all keys of an embedded store.")
+	cmd.Flags().BoolVar(&asCSV, "csv", false, "Write CSV in place of JSON: the keys, event_timestamp and the features.")
+	someSettings(cmd, "onnxruntime.library")
+	return cmd
+}
+
+func jsonRows(w io.Writer, t featureTarget) func([]store.Key, *store.Rows) error {
+	enc := json.NewEncoder(w)
+	return func(keys []store.Key, rows *store.Rows) error {
+		for i, key := range keys {
+			if !look.Found(rows, i) {
+				continue
+			}
+			if err := enc.Encode(newFeatureRow(t, key, rows, i)); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+func csvRows(w io.Writer, t featureTarget) func([]store.Key, *store.Rows) error {
+	out := csv.NewWriter(w)
+	var header []string
+	for _, k := range t.group.Keys {
+		header = append(header, k.Name)
+	}
+	header = append(header, "event_timestamp")
+	for i := range t.group.Columns {
+		header = append(header, t.group.Columns[i].Name)
+	}
+	return func(keys []store.Key, rows *store.Rows) error {
+		if header != nil {
+			_ = out.Write(header) // Error has it
+			header = nil
+		}
+		for i, key := range keys {
+			if !look.Found(rows, i) {
+				continue
+			}
+			line := append(look.KeyTexts(t.group.Keys, key), rowTime(rows, i))
+			for c := range t.group.Columns {
+				line = append(line, look.Value(rows, i, c))
+			}
+			_ = out.Write(line)
+		}
+		out.Flush()
+		return out.Error()
+	}
+}
