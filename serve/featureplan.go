@@ -31,8 +31,8 @@ func FeaturePlan(ctx context.Context, cfg *config.Config, path string) (_ *spec.
 	}
 	b := bundles[0]
 	report, err := models.Check(ctx, c.Options, b)
-	if err == nil {
-		err = report.Refusal()
+	if refusal := report.Refusal(); err == nil && refusal != nil {
+		err = errors.New(refusal.Text)
 	}
 	var plan *spec.Plan
 	if err == nil {

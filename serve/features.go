@@ -1,6 +1,9 @@
 package serve
 
 import (
+	"fmt"
+	"runtime/debug"
+
 	"sluice/batcher"
 	"sluice/features"
 	"sluice/features/fill"
@@ -79,7 +82,17 @@ func (f *filled) Fetched(one *fill.Fill) {
 		x.Filled(nil)
 		return
 	}
-	x.Filled(complete(x, one))
+	x.Filled(guarded(x, one))
+}
+
+// guarded is complete on a goroutine of the stores, which a panic must not end.
+func guarded(x *gateway.Exchange, one *fill.Fill) (err error) {
+	defer func() {
+		if reason := recover(); reason != nil {
+			err = fault.Wrap(fault.Internal, fmt.Errorf("filling panicked: %v\n%s", reason, debug.Stack()), "internal error")
+		}
+	}()
+	return complete(x, one)
 }
 
 func complete(x *gateway.Exchange, one *fill.Fill) error {

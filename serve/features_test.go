@@ -91,6 +91,19 @@ func TestRankerWithoutItsStore(t *testing.T) {
 	})
 }
 
+// A mirror's requests have every tensor, and no store is wanted for them.
+func TestRankerWhole(t *testing.T) {
+	ids, given := list(1, []int64{4}, [2]float64{})
+	withRanker(t, rankerFeatures, func(r *ranker) {
+		if status, header, text := r.ask("/v2/models/ranker/infer", given); status != 200 || header != "" {
+			t.Errorf("got %d %q %s", status, header, text)
+		}
+		if status, _, text := r.ask("/v2/models/ranker/infer", ids); status != 400 || !strings.Contains(text, "UNKNOWN_INPUT") {
+			t.Errorf("got %d %s", status, text)
+		}
+	}, func(o *Options) { o.FeatureStores, o.Whole = nil, true })
+}
+
 func TestRankerSays(t *testing.T) {
 	withRanker(t, rankerFeatures, func(r *ranker) {
 		f := func(path, body string, status int, features string, want ...string) {

@@ -36,6 +36,7 @@ var storeKinds = map[string]func(o *opening) (store.Store, error){
 	"postgres": func(o *opening) (store.Store, error) { return postgres.New(o.postgres()) },
 }
 
+// redis is the options of a store in Redis.
 func (o *opening) redis() redis.Options {
 	r := redis.Options{
 		Addresses: o.Addresses, Cluster: o.Cluster, Replicas: o.Replicas, ReadReplicas: o.ReadReplicas, User: o.User, Password: o.secret,
@@ -50,6 +51,7 @@ func (o *opening) redis() redis.Options {
 	return r
 }
 
+// postgres is the options of a store in PostgreSQL.
 func (o *opening) postgres() postgres.Options {
 	p := postgres.Options{URL: postgres.URL(o.Addresses, o.Database, o.User, o.TLS), Password: o.secret, Project: o.Project, Keys: o.keys}
 	if o.Layout == "native" {
@@ -78,45 +80,43 @@ func (s *Server) openFeatures() (err error) {
 		}
 	}
 	for i := range s.cfg.FeatureStores {
-		st, err := openFeatureStore(s.cfg, i, s.log)
-		if err == nil {
-			err = s.features.AddStore(s.cfg.FeatureStores[i].Name, st, features.StoreOptions{})
-		}
-		if err != nil {
-			return err
+		setting := fmt.Sprintf("feature_stores[%d]", i)
+		o := &opening{FeatureStore: &s.cfg.FeatureStores[i], log: s.log}
+		if err := s.openStore(setting, o); err != nil {
+			return s.cfg.Fault(setting, fmt.Errorf("cannot open the feature store %q: %w", o.Name, err))
 		}
 	}
 	return nil
 }
 
-// newOpening completes what opens the store of a setting, which is named in the faults of its password.
-func newOpening(cfg *config.Config, i int, log *zap.Logger) (o *opening, err error) {
-	o = &opening{FeatureStore: &cfg.FeatureStores[i], log: log}
+func (s *Server) openStore(setting string, o *opening) error {
+	o.readsSecret(s.cfg, setting)
+	st, err := o.open()
+	if err != nil {
+		return err
+	}
+	return s.features.AddStore(o.Name, st, features.StoreOptions{})
+}
+
+// open opens the store. It does no I/O.
+func (o *opening) open() (st store.Store, err error) {
 	if o.keys, err = feast.ParseKeyLayout(o.EntityKey); err != nil {
 		return nil, err
 	}
-	if o.Password != "" {
-		o.secret = func() (string, error) {
-			return secretText(cfg, fmt.Sprintf("feature_stores[%d].password", i), o.Password, "the password of a feature store")
-		}
+	open := storeKinds[o.Kind]
+	if open == nil {
+		return nil, fmt.Errorf("this program has none of the kind %.40q", o.Kind)
 	}
-	return o, nil
+	return open(o)
 }
 
-// openFeatureStore opens a store of the settings.
-func openFeatureStore(cfg *config.Config, i int, log *zap.Logger) (store.Store, error) {
-	o, err := newOpening(cfg, i, log)
-	if err == nil && storeKinds[o.Kind] == nil {
-		err = fmt.Errorf("this program has none of the kind %.40q", o.Kind)
+// readsSecret makes what reads the password that the settings name.
+func (o *opening) readsSecret(cfg *config.Config, setting string) {
+	if o.Password != "" {
+		o.secret = func() (string, error) {
+			return secretText(cfg, setting+".password", o.Password, "the password of a feature store")
+		}
 	}
-	var st store.Store
-	if err == nil {
-		st, err = storeKinds[o.Kind](o)
-	}
-	if err != nil {
-		return nil, cfg.Fault(fmt.Sprintf("feature_stores[%d]", i), fmt.Errorf("cannot open the feature store %q: %w", cfg.FeatureStores[i].Name, err))
-	}
-	return st, nil
 }
 
 // silentStores are the stores that are not asked now, a sentence each.

@@ -114,7 +114,7 @@ type ranker struct {
 }
 
 // withRanker runs a test beside a server of the ranker.
-func withRanker(t *testing.T, settings string, test func(*ranker)) {
+func withRanker(t *testing.T, settings string, test func(*ranker), also ...func(*Options)) {
 	t.Helper()
 	needLibrary(t)
 	dir := rankerFolder(t, settings)
@@ -131,7 +131,11 @@ func withRanker(t *testing.T, settings string, test func(*ranker)) {
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
-	s, err := New(ctx, Options{Config: cfg, FeatureStores: map[string]store.Store{"memory": sums{}}})
+	o := Options{Config: cfg, FeatureStores: map[string]store.Store{"memory": sums{}}}
+	for _, change := range also {
+		change(&o)
+	}
+	s, err := New(ctx, o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -151,7 +151,7 @@ func (o *checkFeatures) sample(c *featureCheck, st store.Store, t featureTarget)
 	case o.keys != "":
 		keys, err = fileKeys(o.keys, t.group.Keys)
 	default:
-		if keys, err = storedKeys(st, t); usageFault(err) {
+		if keys, err = storedKeys(st, t); exitStatus(err) == 2 {
 			return nil, nil
 		}
 		if err != nil {

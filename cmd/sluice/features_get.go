@@ -120,7 +120,7 @@ func newFeatureRow(t featureTarget, key store.Key, rows *store.Rows, i int) *fea
 		name := t.group.Columns[c].Name
 		switch state {
 		case store.Present:
-			r.Values[name] = json.RawMessage(look.Value(rows, i, c))
+			r.Values[name] = look.JSON(rows, i, c)
 		case store.Wrong:
 			r.Wrong = append(r.Wrong, name)
 		}
@@ -215,7 +215,7 @@ them, such as the one that was loaded. Rows that are not there are left out.`,
 	}
 	groupFlag(cmd, &group)
 	cmd.Flags().StringVar(&path, "keys", "", "CSV `FILE` with a column for each key, or - for standard input. Default: all keys of an embedded store.")
-	cmd.Flags().BoolVar(&asCSV, "csv", false, "Write CSV in place of JSON: the keys, event_timestamp and the features.")
+	cmd.Flags().BoolVar(&asCSV, "csv", false, "Write CSV in place of JSON lines.")
 	someSettings(cmd, "onnxruntime.library")
 	return cmd
 }
@@ -237,14 +237,7 @@ func jsonRows(w io.Writer, t featureTarget) func([]store.Key, *store.Rows) error
 
 func csvRows(w io.Writer, t featureTarget) func([]store.Key, *store.Rows) error {
 	out := csv.NewWriter(w)
-	var header []string
-	for _, k := range t.group.Keys {
-		header = append(header, k.Name)
-	}
-	header = append(header, "event_timestamp")
-	for i := range t.group.Columns {
-		header = append(header, t.group.Columns[i].Name)
-	}
+	header := t.csvNames()
 	return func(keys []store.Key, rows *store.Rows) error {
 		if header != nil {
 			_ = out.Write(header) // Error has it
@@ -254,11 +247,11 @@ func csvRows(w io.Writer, t featureTarget) func([]store.Key, *store.Rows) error 
 			if !look.Found(rows, i) {
 				continue
 			}
-			line := append(look.KeyTexts(t.group.Keys, key), rowTime(rows, i))
+			line := look.KeyTexts(t.group.Keys, key)
 			for c := range t.group.Columns {
 				line = append(line, look.Value(rows, i, c))
 			}
-			_ = out.Write(line)
+			_ = out.Write(append(line, rowTime(rows, i)))
 		}
 		out.Flush()
 		return out.Error()

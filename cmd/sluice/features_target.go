@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +11,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"go.uber.org/zap"
 
 	"sluice/config"
 	"sluice/features/embedded"
@@ -19,7 +19,6 @@ import (
 	"sluice/features/look"
 	"sluice/features/store"
 	"sluice/internal/near"
-	"sluice/internal/tensor"
 	"sluice/serve"
 )
 
@@ -27,6 +26,7 @@ import (
 type featureTarget struct {
 	store string
 	group *store.Group
+	spec  *load.Spec // nil if it is of a model
 }
 
 // storeWait is how long a command waits for a store.
@@ -39,11 +39,10 @@ func featureTargets(ctx context.Context, cfg *config.Config, arg, group string) 
 		if err != nil {
 			return nil, err
 		}
-		g, err := specGroup(spec)
-		if err == nil && group != "" && group != spec.View {
-			err = fmt.Errorf("--group: spec %s is of the view %s alone", arg, spec.View)
+		if group != "" && group != spec.View {
+			return nil, usage(fmt.Errorf("--group: spec %s is of the view %s alone", arg, spec.View))
 		}
-		return []featureTarget{{spec.Store, g}}, err
+		return []featureTarget{{spec.Store, spec.Group(), spec}}, nil
 	}
 	plan, err := serve.FeaturePlan(ctx, cfg, arg)
 	if err != nil {
@@ -55,7 +54,7 @@ func featureTargets(ctx context.Context, cfg *config.Config, arg, group string) 
 		p := &plan.Groups[i]
 		names = append(names, p.Of.Name)
 		if group == "" || group == p.Of.Name {
-			all = append(all, featureTarget{p.Store, p.Of})
+			all = append(all, featureTarget{p.Store, p.Of, nil})
 		}
 	}
 	if len(all) == 0 {
@@ -76,21 +75,9 @@ func oneTarget(ctx context.Context, cfg *config.Config, arg, group string) (feat
 	return all[0], nil
 }
 
-// specGroup is the group of what a spec writes.
-func specGroup(s *load.Spec) (*store.Group, error) {
-	g := store.Group{Name: s.View, View: s.View}
-	for _, k := range s.Keys {
-		g.Keys = append(g.Keys, store.KeyColumn{Name: k.Name, Type: store.ParseKeyType(k.Type)})
-	}
-	for _, c := range s.Columns {
-		g.Columns = append(g.Columns, store.Column{Name: c.Name, Type: tensor.ParseDataType([]byte(c.Type)), Width: cmp.Or(c.Width, 1)})
-	}
-	return store.NewGroup(g)
-}
-
 // withStore lends a store of the settings, for as long as a command waits for it.
 func withStore(ctx context.Context, cfg *config.Config, name string, do func(ctx context.Context, st store.Store) error) error {
-	st, err := serve.FeatureStore(cfg, name)
+	st, err := serve.FeatureStore(cfg, name, zap.NewNop())
 	if err != nil {
 		return err
 	}
@@ -140,4 +127,22 @@ func storedKeys(st store.Store, t featureTarget) ([]store.Key, error) {
 // groupFlag chooses a group of a model.
 func groupFlag(cmd *cobra.Command, group *string) {
 	cmd.Flags().StringVar(group, "group", "", "Which group `NAME` of a model's features. Default: the only one.")
+}
+
+// csvNames are the columns of a dump: those that load takes with the spec.
+func (t *featureTarget) csvNames() (names []string) {
+	if t.spec != nil {
+		names = t.spec.Fields()
+		if t.spec.Time != nil {
+			return names
+		}
+		return append(names, "event_timestamp")
+	}
+	for _, k := range t.group.Keys {
+		names = append(names, k.Name)
+	}
+	for i := range t.group.Columns {
+		names = append(names, t.group.Columns[i].Name)
+	}
+	return append(names, "event_timestamp")
 }

@@ -123,7 +123,7 @@ func (c cell) nanos(unit int64) (int64, error) {
 		}
 	case number:
 		if f := c.number * float64(unit); math.Abs(f) < 1<<63 {
-			return int64(f), nil
+			return int64(math.Round(f)), nil
 		}
 	}
 	return 0, fmt.Errorf("%s: %w", c, errTime)

@@ -200,7 +200,7 @@ func TestSpecs(t *testing.T) {
 	f("view: v/w\nkeys: [{name: a, type: INT64}]\ncolumns: [{name: f, type: FP32}]", "view")
 	path := write(t, "spec.yaml", wideSpec)
 	s, err := ReadSpec(path)
-	if err != nil || s.Store != "hot" || strings.Join(s.fields(), " ") != "who zone f32 other i8 yes list ints at" {
+	if err != nil || s.Store != "hot" || strings.Join(s.Fields(), " ") != "who zone f32 other i8 yes list ints at" {
 		t.Errorf("got %+v, %v", s, err)
 	}
 	if _, err := ReadSpec(path + "x"); !errors.Is(err, os.ErrNotExist) {
@@ -260,7 +260,7 @@ func FuzzOpenParquet(f *testing.F) {
 			t.Fatal(err)
 		}
 		defer func() { _ = file.Close() }()
-		if src, err := openParquet(file, s.fields()); err == nil && src.(*parquetSource).cells == nil {
+		if src, err := openParquet(file, s.Fields()); err == nil && src.(*parquetSource).cells == nil {
 			t.Error("a file without columns is opened")
 		}
 	})
@@ -322,8 +322,8 @@ func FuzzSpec(f *testing.F) {
 	f.Add([]byte(wideSpec))
 	f.Add([]byte(simpleSpec))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		if s, err := ParseSpec(text); err == nil && (len(s.fields()) < 2 || s.schema == nil) {
-			t.Errorf("%q is a spec of %d columns", text, len(s.fields()))
+		if s, err := ParseSpec(text); err == nil && (len(s.Fields()) < 2 || s.schema == nil) {
+			t.Errorf("%q is a spec of %d columns", text, len(s.Fields()))
 		}
 	})
 }

@@ -108,44 +108,53 @@ func KeyValues(columns []store.KeyColumn, key store.Key) map[string]any {
 	return all
 }
 
-// Value is a value as text, a list in brackets; empty if it is not there or does not fit.
+// Value is a value as files of text have it, a list in brackets; empty if it is not there or does not fit.
 func Value(rows *store.Rows, key, column int) string {
+	return string(appendValue(nil, rows, key, column, strconv.AppendFloat))
+}
+
+// JSON is a value as JSON has it, which has no word for what is no finite number: that is null.
+func JSON(rows *store.Rows, key, column int) json.RawMessage {
+	return appendValue(nil, rows, key, column, func(dst []byte, v float64, form byte, digits, bits int) []byte {
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return append(dst, "null"...)
+		}
+		return strconv.AppendFloat(dst, v, form, digits, bits)
+	})
+}
+
+type appendFloat func(dst []byte, v float64, form byte, digits, bits int) []byte
+
+func appendValue(dst []byte, rows *store.Rows, key, column int, float appendFloat) []byte {
 	if rows.States(key)[column] != store.Present {
-		return ""
+		return dst
 	}
 	g := rows.Group()
 	c := &g.Columns[column]
 	data := rows.Row(key)[g.Offset(column):][:c.Size()]
 	if c.Width == 1 {
-		return string(appendNumber(nil, c.Type, data, 0))
+		return appendNumber(dst, c.Type, data, float)
 	}
-	text := []byte{'['}
+	dst = append(dst, '[')
 	for i := range c.Width {
 		if i > 0 {
-			text = append(text, ',')
+			dst = append(dst, ',')
 		}
-		text = appendNumber(text, c.Type, data, i)
+		dst = appendNumber(dst, c.Type, data[i*c.Type.Size():], float)
 	}
-	return string(append(text, ']'))
+	return append(dst, ']')
 }
 
-// appendNumber appends an element. In a list NaN is null, since JSON has no word for it.
-func appendNumber(dst []byte, kind tensor.DataType, data []byte, i int) []byte {
-	size := kind.Size()
+func appendNumber(dst []byte, kind tensor.DataType, data []byte, float appendFloat) []byte {
 	switch {
 	case kind == tensor.Bool:
-		return strconv.AppendBool(dst, data[i*size] != 0)
+		return strconv.AppendBool(dst, data[0] != 0)
 	case kind.Unsigned():
-		return strconv.AppendUint(dst, tensor.UintAt(kind, data[i*size:]), 10)
+		return strconv.AppendUint(dst, tensor.UintAt(kind, data), 10)
 	case kind.Integer():
-		return strconv.AppendInt(dst, tensor.IntAt(kind, data[i*size:]), 10)
+		return strconv.AppendInt(dst, tensor.IntAt(kind, data), 10)
+	case kind == tensor.FP64:
+		return float(dst, tensor.FloatAt(kind, data, 0), 'g', -1, 64)
 	}
-	v, bits := tensor.FloatAt(kind, data, i), 32
-	if kind == tensor.FP64 {
-		bits = 64
-	}
-	if math.IsNaN(v) || math.IsInf(v, 0) {
-		return append(dst, "null"...)
-	}
-	return strconv.AppendFloat(dst, v, 'g', -1, bits)
+	return float(dst, tensor.FloatAt(kind, data, 0), 'g', -1, 32)
 }

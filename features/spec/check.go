@@ -71,6 +71,9 @@ func (s *Settings) Check() []Fault {
 		if kind := s.Entities[name]; keyTypes[kind] == 0 {
 			c.fail(".entities."+name, "it is of type %.40q; it must be INT64, INT32 or BYTES%s", kind, near.Meant(kind, []string{"INT64", "INT32", "BYTES"}))
 		}
+		if !s.keyed(name) {
+			c.fail(".entities."+name, "no group has it as a key: name it in keys, or take it out")
+		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.Groups)) {
 		g := s.Groups[name]
@@ -78,6 +81,16 @@ func (s *Settings) Check() []Fault {
 	}
 	c.columns()
 	return c.faults
+}
+
+// keyed tells whether an entity is a key of a group.
+func (s *Settings) keyed(entity string) bool {
+	for _, g := range s.Groups {
+		if slices.ContainsFunc(g.Keys, func(k Key) bool { return k.Entity == entity }) {
+			return true
+		}
+	}
+	return false
 }
 
 // checkName holds a name of the settings' own against what can be told from others.

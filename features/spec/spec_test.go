@@ -139,6 +139,7 @@ func TestFaults(t *testing.T) {
 		func(_ *Settings, m *tensor.Schema) { m.Inputs[0].Shape = []int64{-1, 2} })
 	f(`features.entities.user_id: it is of type "int64"; it must be INT64, INT32 or BYTES (did you mean INT64?)`,
 		func(s *Settings, _ *tensor.Schema) { s.Entities["user_id"] = "int64" })
+	f("features.entities.shop: no group has it as a key: name it in keys, or take it out", func(s *Settings, _ *tensor.Schema) { s.Entities["shop"] = "INT64" })
 	f("features.min_present: it is NaN; it must be a share from 0 to 1", func(s *Settings, _ *tensor.Schema) { s.MinPresent = math.NaN() })
 	f("features: it fills no input: name one in inputs, with its columns\nfeatures.groups.store: no column is of it: name one of its features in inputs as store:FEATURE, or take the group out\n"+
 		"features.groups.user: no column is of it: name one of its features in inputs as user:FEATURE, or take the group out", func(s *Settings, _ *tensor.Schema) { s.Inputs = nil })

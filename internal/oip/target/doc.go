@@ -1,6 +1,7 @@
 // Package target holds a request's inputs against the model that they are for, and enters them into its
 // task, whatever form they came in; and it takes an answer's outputs out again. The decoders of V2
-// and V1 call it, and nobody else.
+// and V1 call it, and who fills inputs from stores (Resume): then the decoder's schema is the one that clients see
+// (tensor.Schema.Fills), and it is settled with the session's.
 //
 // A decoder makes a Target, calls Place for the shape of each input and Room for its data, and Settle
 // when all inputs are complete.
