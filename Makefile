@@ -32,7 +32,7 @@ BY_ID = $(if $(SLUICE_CONFIG)$(filter-out examples/models,$(MODELS)),,--config e
 # Each step says on standard error what it does before it does it, and how long it took: on a fresh machine
 # modules are fetched and a C library is wrapped, which takes minutes without a word from either tool.
 run: library build ## fetch ONNX Runtime, build, serve examples/models (MODELS=, LISTEN=, ADMIN=)
-	@[[ -z "$(BY_ID)" ]] || scripts/example_by_id.sh >/dev/null
+	@[[ -z "$(BY_ID)" ]] || out=$$(scripts/example_by_id.sh 2>&1) || { echo "$$out" >&2; exit 1; }
 	@echo "sluice: serving $(MODELS) on $(LISTEN); Ctrl-C stops it" >&2
 	@$(ORT) exec bin/sluice serve --models $(MODELS) --listen $(LISTEN) --admin $(ADMIN) $(BY_ID)
 

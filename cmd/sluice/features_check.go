@@ -195,7 +195,7 @@ func (c *featureCheck) tell(w io.Writer, t featureTarget) {
 		fmt.Fprintf(w, "  %d of %s are there", s.Found, units.Count(s.Asked, "row"))
 		if young, known := s.Ages(0); known {
 			old, _ := s.Ages(1)
-			fmt.Fprintf(w, ", %v to %v old", units.Round(young), units.Round(old))
+			fmt.Fprintf(w, ", %v to %v old", young.Round(time.Second), old.Round(time.Second))
 		}
 		if s.Unaged > 0 {
 			fmt.Fprintf(w, "; %d do not say how old they are", s.Unaged)

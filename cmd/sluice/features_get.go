@@ -14,7 +14,6 @@ import (
 
 	"sluice/features/look"
 	"sluice/features/store"
-	"sluice/internal/units"
 )
 
 // featuresGetCommand prints rows.
@@ -147,7 +146,7 @@ func tellRow(w io.Writer, t featureTarget, key store.Key, rows *store.Rows, i in
 		return
 	}
 	if age, known := look.Age(rows, i, time.Now()); known {
-		fmt.Fprintf(w, "%v old, of %s\n", units.Round(age), rowTime(rows, i))
+		fmt.Fprintf(w, "%v old, of %s\n", age.Round(time.Second), rowTime(rows, i))
 	} else {
 		fmt.Fprintln(w, "of unknown age")
 	}
