@@ -205,4 +205,3 @@ func (p *loadProgress) end() {
 		fmt.Fprint(os.Stderr, "\r\x1b[K")
 	}
 }
-
