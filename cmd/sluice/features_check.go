@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -218,7 +219,11 @@ func (c *featureCheck) tell(w io.Writer, t featureTarget) {
 		fmt.Fprintln(w, "  no row was looked at: name some with --keys FILE, or take those of a gateway with --hot")
 	}
 	for _, h := range c.HotKeys {
-		fmt.Fprintf(w, "  asked for about %d times lately: %v\n", h.Count, h.Key)
+		var names []string
+		for _, k := range t.group.Keys {
+			names = append(names, fmt.Sprintf("%s %v", k.Name, h.Key[k.Name]))
+		}
+		fmt.Fprintf(w, "  asked for about %d times lately: %s\n", h.Count, strings.Join(names, ", "))
 	}
 	for _, f := range c.Faults {
 		fmt.Fprintf(w, "  fault: %s\n", f)

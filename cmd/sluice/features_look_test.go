@@ -101,3 +101,35 @@ func TestFeaturesMistakes(t *testing.T) {
 	r.run(1, `the keys have no column "shop"`, "dump", "--keys", r.file("one.csv", "id\n1\n"), r.spec)
 	r.run(1, "cannot find", "check", filepath.Join(r.dir, "nowhere.onnx"))
 }
+
+// A model's groups are looked at one by one; get and dump want to know which.
+func TestFeaturesOfModels(t *testing.T) {
+	t.Parallel()
+	needLibrary(t)
+	r := newFeaturesRig(t)
+	model := filepath.Join(r.dir, "ranker_by_id", "1")
+	if err := os.MkdirAll(model, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"../../examples/models/ranker/1/model.onnx", "../../examples/features/ranker_by_id/1/model.yaml", "../../examples/features/ranker_by_id/1/golden.jsonl"} {
+		text, err := os.ReadFile(path)
+		if err == nil {
+			err = os.WriteFile(filepath.Join(model, filepath.Base(path)), text, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{"users", "stores"} {
+		r.run(0, "is visible", "load", "../../examples/features/"+name+".yaml", "../../examples/features/"+name+".csv")
+	}
+	file := filepath.Join(model, "model.onnx")
+	out := r.run(0, "  200 of 200 rows are there", "check", file)
+	if !strings.Contains(out, "    profile                  FP32[8]   missing   0.0 %\n") || !strings.Contains(out, "    rating                   FP32      missing   5.0 %\n") {
+		t.Errorf("the check says %s", out)
+	}
+	r.run(0, "  rating                   missing\n", "get", "--group", "user", file, "5")
+	r.run(2, "the model has 2 groups of features: name one with --group, such as --group store", "get", file, "5")
+	r.run(1, `the model has no group "usr" (did you mean user?): it has user, store`, "dump", "--group", "usr", file)
+	r.run(1, "its model.yaml has no features", "check", "../../examples/models/eta/1/model.onnx")
+}
