@@ -26,11 +26,15 @@ VULKAN  := scripts/swiftshader.sh || [[ -z "$${CI:-}" ]]
 help: ## print this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
+# The example by id, beside the example models: its settings name a feature store. Settings of one's own leave it out.
+BY_ID = $(if $(SLUICE_CONFIG)$(filter-out examples/models,$(MODELS)),,--config examples/features/sluice.yaml bin/by-id/ranker_by_id/1/model.onnx)
+
 # Each step says on standard error what it does before it does it, and how long it took: on a fresh machine
 # modules are fetched and a C library is wrapped, which takes minutes without a word from either tool.
 run: library build ## fetch ONNX Runtime, build, serve examples/models (MODELS=, LISTEN=, ADMIN=)
+	@[[ -z "$(BY_ID)" ]] || out=$$(scripts/example_by_id.sh 2>&1) || { echo "$$out" >&2; exit 1; }
 	@echo "sluice: serving $(MODELS) on $(LISTEN); Ctrl-C stops it" >&2
-	@$(ORT) exec bin/sluice serve --models $(MODELS) --listen $(LISTEN) --admin $(ADMIN)
+	@$(ORT) exec bin/sluice serve --models $(MODELS) --listen $(LISTEN) --admin $(ADMIN) $(BY_ID)
 
 library: tools
 	@scripts/onnxruntime.sh >&2

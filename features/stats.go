@@ -150,6 +150,7 @@ type StoreStats struct {
 // GroupStats is what requests got of a group. Rows are counted once for each request.
 type GroupStats struct {
 	Store, Name, View string
+	Keys              []store.KeyColumn
 	// Rows is how many rows had each status.
 	Rows map[Status]uint64
 	// Hits is how many of them came from the cache, NegativeHits those of them that were Missing; Misses the others.
@@ -210,7 +211,7 @@ func (s *source) read() StoreStats {
 func (g *Group) readStats() GroupStats {
 	c := &g.stats
 	r := GroupStats{
-		Store: g.source.name, Name: g.layout.Name, View: g.layout.View, Rows: map[Status]uint64{},
+		Store: g.source.name, Name: g.layout.Name, View: g.layout.View, Keys: g.layout.Keys, Rows: map[Status]uint64{},
 		Hits: c.hits.Load(), NegativeHits: c.negative.Load(), Renewed: c.renewed.Load(),
 		Ages: c.ages.read(), UnknownAges: c.unknown.Load(), HotKeys: c.hot.read(),
 	}

@@ -5,10 +5,12 @@ import (
 	httpfront "sluice/gateway/http"
 	"sluice/gateway/http/admin"
 	"sluice/internal/oip/target"
+	"sluice/internal/telemetry"
 )
 
 // makePorts makes the HTTP servers; they listen nowhere yet.
 func (s *Server) makePorts() (err error) {
+	s.metrics.WatchFeatures(func() telemetry.Features { return featureMetrics(s.features.Stats()) })
 	l := &s.cfg.Limits
 	s.gateway, err = gateway.New(gateway.Options{
 		Models: catalog{s.registry}, Ended: s.listeners(), KeepBody: s.keepBody(), Log: s.log,
@@ -57,7 +59,7 @@ func (s *Server) makePorts() (err error) {
 	s.admin, err = admin.New(admin.Options{
 		Front: s.front, Control: s.registry, Metrics: s.metrics.Handler(), Log: s.log,
 		Reopen: s.fleet.Reopen, Hosts: s.cfg.AdminHosts, Tokens: tokens, Roles: roleControl{s.registry, s.plans, s.mirror.Begin}, Review: newReviewer(s.registry),
-		Shadows: shadowControl{s},
+		Shadows: shadowControl{s}, Features: func() any { return featureDocument(s.features.Stats()) },
 	})
 	return err
 }

@@ -34,6 +34,7 @@ type served struct {
 	away     func(device string) string // why the version runs nothing there; empty if it does
 	alone    atomic.Uint64              // shape keys of requests that run alone, counted up
 	filled   *filled                    // nil if no input is filled
+	rates    *featureRates              // nil then, too
 }
 
 var (
@@ -106,6 +107,7 @@ func (s *served) Close(ctx context.Context) error {
 	err := s.queue.Close(ctx)
 	s.registry.Retire(s.metrics)
 	if s.filled != nil {
+		s.rates.end()
 		s.filled.release()
 	}
 	return err
@@ -168,6 +170,10 @@ func (s *Server) publish(v *models.Version) (models.Served, error) {
 	metrics.WatchQueue(func() telemetry.QueueState { return telemetry.QueueState(queue.Queue()) })
 	metrics.WatchRouting(m.routing)
 	metrics.WatchCompared(m.compared)
+	if filled != nil {
+		m.rates = watchRates(filled.filler, v, s.log)
+		metrics.WatchFeatures(m.rates.metrics)
+	}
 	s.ceiling.loaded()
 	return m, nil
 }
@@ -248,51 +254,5 @@ func observeBatch(d *telemetry.Device, r *batcher.BatchReport) {
 		Predicted: r.Predicted,
 		Bound:     r.Bound,
 		Failed:    r.Err != nil,
-	})
-}
-
-// listeners are who hears of each prediction that has ended.
-func (s *Server) listeners() []gateway.Listener {
-	list := []gateway.Listener{
-		{Name: "metrics", Ended: counted{&s.metrics.HTTP}.ended},
-		{Name: "parity", Ended: offer},
-		{Name: "plans", Ended: func(x *gateway.Exchange) { s.plans.Ended(x.Model.(*served).version, x) }},
-	}
-	if s.recorder != nil {
-		list = append(list, gateway.Listener{Name: "trace", Ended: arrivals{s.recorder}.ended})
-	}
-	if s.predictions != nil {
-		list = append(list, gateway.Listener{Name: "prediction log", Ended: answers{s.predictions}.ended})
-	}
-	list = append(list, gateway.Listener{Name: "shadow", Ended: mirrored{s.mirror}.ended})
-	return list
-}
-
-// offer lets a row be compared with other answers to it, now and then.
-func offer(x *gateway.Exchange) {
-	if x.Err == nil {
-		x.Model.(*served).version.Comparer.Offer(x.Task)
-	}
-}
-
-// counted turns the gateway's account of each prediction into metrics.
-type counted struct{ http *telemetry.HTTP }
-
-func (c counted) ended(x *gateway.Exchange) {
-	metrics, out := x.Model.(*served).metrics, &x.Outcome
-	if out.Overran {
-		c.http.Overran()
-	}
-	if x.Exposure.Share > 0 {
-		metrics.ObserveSplit(x.Exposure.Known)
-	}
-	if out.Fault != fault.None {
-		metrics.ObserveFault(out.Fault, out.Total)
-		return
-	}
-	t := &out.Trace
-	metrics.ObserveRequest(&telemetry.Request{
-		Rows: out.Rows, Late: out.Late, Total: out.Total, Decode: out.Decode, Encode: out.Encode,
-		Queue: t.Sealed.Sub(t.Queued), Input: t.RunStart.Sub(t.Sealed), Run: t.RunEnd.Sub(t.RunStart), Output: t.Done.Sub(t.RunEnd),
 	})
 }

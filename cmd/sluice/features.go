@@ -21,13 +21,12 @@ func featuresCommand() *cobra.Command {
 		Short: "Load the rows of features into stores, and look at them",
 		Long: `Load the rows of features into the stores that the settings name under feature_stores, and look at them.
 
-  sluice features load SPEC FILE             make a file's rows the next generation
-  sluice features load --upsert SPEC FILE    replace rows by those that are newer
-  sluice features rollback SPEC              go back to the generation before
-
-  sluice features check                      does each store answer?
-  sluice features get SPEC KEY ...           what does the store have of an entity?
-  sluice features dump SPEC KEYS             the rows of entities, as a file to load`,
+  sluice features load SPEC FILE           make a file the next generation
+  sluice features load --upsert SPEC FILE  replace rows by those that are newer
+  sluice features rollback SPEC            go back to the generation before
+  sluice features check SPEC               do stores have what a model wants?
+  sluice features get SPEC KEY...          the rows of some entities
+  sluice features dump SPEC                many rows, as JSON or CSV`,
 		Args: noCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}

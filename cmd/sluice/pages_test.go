@@ -69,7 +69,7 @@ func TestCommandsPage(t *testing.T) {
 			}
 			c.Flags().VisitAll(func(f *pflag.Flag) {
 				if _, setting := f.Value.(*settingValue); !setting && f.Name != "help" {
-					fmt.Fprintf(&flags, "| `%s` | `--%s` | %s |\n", c.Name(), f.Name, doctext.Cell(f.Usage))
+					fmt.Fprintf(&flags, "| `%s` | `--%s` | %s |\n", strings.TrimPrefix(c.CommandPath(), "sluice "), f.Name, doctext.Cell(f.Usage))
 				}
 			})
 		}

@@ -86,17 +86,26 @@ func (s *Store) Reader(g *store.Group) (store.Reader, error) {
 	if err != nil {
 		return nil, err
 	}
+	v, err := s.view(g.View)
+	if err != nil {
+		return nil, err
+	}
+	return &reader{view: v, decoder: d}, nil
+}
+
+// view is that of a name, which is made when it is asked for first.
+func (s *Store) view(name string) (*view, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.mu.closed {
 		return nil, errClosed
 	}
-	v := s.mu.views[g.View]
+	v := s.mu.views[name]
 	if v == nil {
-		v = newView(folder{s.dir, g.View}, s.options.Fault)
-		s.mu.views[g.View] = v
+		v = newView(folder{s.dir, name}, s.options.Fault)
+		s.mu.views[name] = v
 	}
-	return &reader{view: v, decoder: d}, nil
+	return v, nil
 }
 
 var errClosed = errors.New("the store is closed")

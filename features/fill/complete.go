@@ -18,7 +18,7 @@ func (f *Fill) Complete(d *target.Target) error {
 	rows := max(t.Rows, 1)
 	for i := range plan.Inputs {
 		if in := &plan.Inputs[i]; !f.given(in.Index) {
-			if err := f.fill(d, in, rows); err != nil {
+			if err := f.fill(d, i, rows); err != nil {
 				return err
 			}
 		}
@@ -53,8 +53,9 @@ func repeat(d *target.Target, in *tensor.Tensor, rows int) error {
 	return nil
 }
 
-// fill makes the tensor of one input.
-func (f *Fill) fill(d *target.Target, in *spec.Input, rows int) error {
+// fill makes the tensor of one of the plan's inputs.
+func (f *Fill) fill(d *target.Target, input, rows int) error {
+	in := &f.filler.plan.Inputs[input]
 	s := &f.filler.plan.Session.Inputs[in.Index]
 	if s.Once && f.alike(in) {
 		rows = 1
@@ -74,9 +75,11 @@ func (f *Fill) fill(d *target.Target, in *spec.Input, rows int) error {
 		copy(into.Data[r*in.RowBytes:], in.Template)
 	}
 	for k := range in.Groups {
+		f.beginPart(in.Groups[k].To - in.Groups[k].From)
 		if err := f.stored(in, &in.Groups[k], into, rows); err != nil {
 			return err
 		}
+		f.endPart(input, k, in.Groups[k].From)
 	}
 	for k := range in.Requests {
 		q := &in.Requests[k]
@@ -121,6 +124,7 @@ func (f *Fill) stored(in *spec.Input, p *spec.Part, into *tensor.Tensor, rows in
 				copy(cells[run.To:run.To+run.Size], got.Values[run.From:])
 			}
 			f.count(&got, len(columns))
+			f.whole++
 			continue
 		}
 		for k := range columns {
@@ -130,8 +134,11 @@ func (f *Fill) stored(in *spec.Input, p *spec.Part, into *tensor.Tensor, rows in
 			} else if got.usable && got.States[s.Column] == store.Present {
 				copy(cells[s.To:s.To+s.Size], got.Values[s.From:])
 				f.count(&got, 1)
+				f.counts[k].stored++
 			} else if err := f.absent(s, p.Group, r, &got); err != nil {
 				return err
+			} else {
+				f.counts[k].defaulted++
 			}
 		}
 	}

@@ -19,11 +19,13 @@ type Filler struct {
 	engine *features.Engine
 	groups []*features.Group
 	pool   sync.Pool
+	tally  tally
 }
 
 // New makes a filler that reads groups, which are the plan's in its order.
 func New(plan *spec.Plan, model string, engine *features.Engine, groups []*features.Group) *Filler {
 	f := &Filler{plan: plan, model: model, engine: engine, groups: groups}
+	f.makeTally()
 	f.pool.New = func() any { return &Fill{filler: f, slots: make([][]int, len(groups))} }
 	return f
 }
@@ -53,6 +55,9 @@ type Fill struct {
 	key     store.Key
 	cursors []int
 	dims    []int64
+	// whole and counts are of the part that is being filled: rows that had all columns, and the values of the others.
+	whole  uint64
+	counts []columnCount
 }
 
 // Get returns an empty fill.

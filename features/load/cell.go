@@ -60,15 +60,6 @@ func (c cell) String() string {
 	return s
 }
 
-// plain is the cell as a file of text has it, if it is part of a key.
-func (c cell) plain() string {
-	if c.kind == text {
-		return string(c.text)
-	}
-	n, _ := c.integer()
-	return strconv.FormatInt(n, 10)
-}
-
 // appendKey appends a cell as one of the values that name an entity.
 func appendKey(dst store.Key, kind store.KeyType, c cell) (store.Key, error) {
 	if kind == store.Text {

@@ -1,6 +1,6 @@
 // Package load fills stores of features from files, in the native layout: a file's rows become the next generation of a view
-// (Load), or replace older rows one by one (Upsert); and it writes rows of any store into such a file (Dump). It knows a store by
-// its Writer; a command that has a store's settings, and whoever has a file to bring, calls it.
+// (Load), or replace older rows one by one (Upsert). It knows a store by its Writer; a command that has a store's settings, and
+// whoever has a file to bring, calls it.
 //
 // A load is: begin a generation, read the file, sort its rows by key, write them in chunks, read them back, make the
 // generation visible. Readers see the old generation until the last step and the new one from then on. A load that ended at any point, by

@@ -30,7 +30,7 @@ func FuzzOpenParquet(f *testing.F) {
 			t.Fatal(err)
 		}
 		defer func() { _ = file.Close() }()
-		if src, err := openParquet(file, s.fields()); err == nil && src.(*parquetSource).cells == nil {
+		if src, err := openParquet(file, s.Fields()); err == nil && src.(*parquetSource).cells == nil {
 			t.Error("a file without columns is opened")
 		}
 	})
@@ -92,8 +92,8 @@ func FuzzSpec(f *testing.F) {
 	f.Add([]byte(wideSpec))
 	f.Add([]byte(simpleSpec))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		if s, err := ParseSpec(text); err == nil && (len(s.fields()) < 2 || s.schema == nil) {
-			t.Errorf("%q is a spec of %d columns", text, len(s.fields()))
+		if s, err := ParseSpec(text); err == nil && (len(s.Fields()) < 2 || s.schema == nil) {
+			t.Errorf("%q is a spec of %d columns", text, len(s.Fields()))
 		}
 	})
 }

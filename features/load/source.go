@@ -46,7 +46,7 @@ type reader struct {
 }
 
 func newReader(f *os.File, s *Spec) (*reader, error) {
-	src, err := openSource(f, s.fields())
+	src, err := openSource(f, s.Fields())
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +67,7 @@ func (r *reader) next(ctx context.Context) (store.Record, error) {
 	r.n++
 	field := 0
 	at := func(err error) (store.Record, error) {
-		return store.Record{}, fmt.Errorf("%s, column %q: %w", r.source.place(), r.spec.fields()[field], err)
+		return store.Record{}, fmt.Errorf("%s, column %q: %w", r.source.place(), r.spec.Fields()[field], err)
 	}
 	r.key = r.key[:0]
 	for i := range r.spec.group.Keys {
@@ -98,7 +98,7 @@ func (r *reader) next(ctx context.Context) (store.Record, error) {
 // identify names a source: what the file holds and what the spec makes of it.
 func identify(ctx context.Context, f *os.File, s *Spec) (string, error) {
 	h := sha256.New()
-	fmt.Fprintf(h, "%s %q %q", s.schema.Record(), s.fields(), filepath.Ext(f.Name()))
+	fmt.Fprintf(h, "%s %q %q", s.schema.Record(), s.Fields(), filepath.Ext(f.Name()))
 	for _, k := range s.group.Keys {
 		fmt.Fprintf(h, " %q %s", k.Name, k.Type)
 	}

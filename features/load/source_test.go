@@ -200,7 +200,7 @@ func TestSpecs(t *testing.T) {
 	f("view: v/w\nkeys: [{name: a, type: INT64}]\ncolumns: [{name: f, type: FP32}]", "view")
 	path := write(t, "spec.yaml", wideSpec)
 	s, err := ReadSpec(path)
-	if err != nil || s.Store != "hot" || strings.Join(s.fields(), " ") != "who zone f32 other i8 yes list ints at" {
+	if err != nil || s.Store != "hot" || strings.Join(s.Fields(), " ") != "who zone f32 other i8 yes list ints at" {
 		t.Errorf("got %+v, %v", s, err)
 	}
 	if _, err := ReadSpec(path + "x"); !errors.Is(err, os.ErrNotExist) {

@@ -117,8 +117,11 @@ func (s *Spec) complete() error {
 	return err
 }
 
-// fields are the columns that are read from the file: the keys, the features, the time.
-func (s *Spec) fields() (names []string) {
+// Group is the columns as a reader of the store wants them.
+func (s *Spec) Group() *store.Group { return s.group }
+
+// Fields are the columns that are read from the file: the keys, the features, the time if there is one.
+func (s *Spec) Fields() (names []string) {
 	for _, f := range s.Keys {
 		names = append(names, f.From)
 	}

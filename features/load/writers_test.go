@@ -8,7 +8,6 @@ import (
 	"maps"
 	"math"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -226,65 +225,5 @@ func check(t *testing.T, what string, s *Spec, reader store.Reader, want map[int
 			t.Errorf("%s: row %d is %x in state %d of time %d, want %x in state %d of time %d",
 				what, i, got.Row(i), got.States(i)[0], got.Time(i), wanted.Row(i), wanted.States(i)[0], wanted.Time(i))
 		}
-	}
-}
-
-// What is dumped is what was loaded: loaded again it gives the same rows.
-func TestDumps(t *testing.T) {
-	s := spec(t, wideSpec)
-	const header = "at,who,zone,f32,other,i8,yes,list,ints\n"
-	rows := "1000,ab,7,0.1,1e-300,-1,true,\"[0.1,-inf]\",\"[1,2,9007199254740993]\"\n2000.001,\"a,b\",-1,,0.1,,false,,\n,c,1,3,,,,,\n"
-	keys := write(t, "keys.csv", "zone,who\n7,ab\n-1,\"a,b\"\n1,nobody\n1,c\n7,ab\n")
-	load := func(path string) store.Reader {
-		t.Helper()
-		dir := t.TempDir()
-		w, err := embedded.NewWriter(dir, "wide")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := Load(t.Context(), s, path, w, Options{}); err != nil {
-			t.Fatal(err)
-		}
-		if err := w.Close(); err != nil {
-			t.Fatal(err)
-		}
-		st := embedded.Open(dir, embedded.Options{})
-		t.Cleanup(func() { _ = st.Close() })
-		r, err := st.Reader(s.Group())
-		if err != nil {
-			t.Fatal(err)
-		}
-		for since := time.Now(); r.Generation() == 0; time.Sleep(time.Millisecond) {
-			if time.Since(since) > time.Minute {
-				t.Fatal("no generation is visible")
-			}
-		}
-		return r
-	}
-	dumped := func(r store.Reader) string {
-		t.Helper()
-		var text strings.Builder
-		result, err := Dump(t.Context(), s, keys, r, &text, Options{ChunkRows: 3})
-		if err != nil || result != (Result{Read: 5, Rows: 4}) {
-			t.Errorf("got %+v, %v", result, err)
-		}
-		return text.String()
-	}
-	first := dumped(load(write(t, "rows.csv", header+rows)))
-	want := "who,zone,f32,other,i8,yes,list,ints,at\n" +
-		"ab,7,0.1,1e-300,-1,true,\"[0.099975586,-Inf]\",\"[1,2,9007199254740993]\",1970-01-01T00:00:01Z\n" +
-		"\"a,b\",-1,,0.1,,false,,,1970-01-01T00:00:02.000001Z\nc,1,3,,,,,,\n" +
-		"ab,7,0.1,1e-300,-1,true,\"[0.099975586,-Inf]\",\"[1,2,9007199254740993]\",1970-01-01T00:00:01Z\n"
-	if first != want {
-		t.Errorf("got\n%s\nwant\n%s", first, want)
-	}
-	if again := dumped(load(write(t, "rows.csv", first))); again != first {
-		t.Errorf("the second time\n%s\nand not\n%s", again, first)
-	}
-	if _, err := s.Key([]string{"a"}); err == nil || !strings.Contains(err.Error(), "has 2 keys, and 1 are given") {
-		t.Errorf("got %v", err)
-	}
-	if _, err := s.Key([]string{"a", "b"}); err == nil || !strings.Contains(err.Error(), `key "zone": "b" is no INT32`) {
-		t.Errorf("got %v", err)
 	}
 }

@@ -80,11 +80,13 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	c.metrics.collectLog(ch)
 	c.metrics.collectShadows(ch)
 	c.metrics.collectMemory(ch)
+	c.metrics.collectFeatures(ch)
 	for _, m := range c.metrics.models() {
 		queue := m.queueState()
 		c.model(ch, m, queue)
 		m.collectRouting(ch)
 		m.collectCompared(ch)
+		m.collectFeatures(ch)
 		for _, d := range m.devices() {
 			c.device(ch, d)
 		}

@@ -46,6 +46,13 @@ func busy() *Metrics {
 	d.ObserveBatch(&Batch{Rows: 4, Input: 5 * time.Microsecond, Run: 700 * time.Microsecond, Output: 6 * time.Microsecond, Predicted: 711 * time.Microsecond})
 	d.ObserveBatch(&Batch{Rows: 1, Failed: true})
 	metrics.WatchGPUs(twoGPUs)
+	metrics.WatchFeatures(oneStore)
+	m.WatchFeatures(func() []FeatureValues {
+		return []FeatureValues{{"user:age", 970, 30, 0.02}, {"user:rating", 0, 5, -1}}
+	})
+	m.ObserveFilled(false)
+	m.ObserveFilled(false)
+	m.ObserveFilled(true)
 	metrics.HTTP.Overran()
 	metrics.HTTP.Connected(1)
 	metrics.HTTP.Connected(1)

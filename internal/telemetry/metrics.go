@@ -29,6 +29,7 @@ type Metrics struct {
 	shadows       atomic.Pointer[func() []Shadow]
 	logDropped    atomic.Pointer[func() uint64]
 	memory        atomic.Pointer[func() Memory]
+	features      atomic.Pointer[func() Features]
 
 	mu struct {
 		sync.Mutex

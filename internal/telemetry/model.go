@@ -18,6 +18,7 @@ type Model struct {
 	queue         atomic.Pointer[func() QueueState]
 	routes        atomic.Pointer[func() Routing]
 	compared      atomic.Pointer[func() Compared]
+	features      atomic.Pointer[func() []FeatureValues]
 
 	mu struct {
 		sync.Mutex
@@ -37,6 +38,8 @@ const (
 	cellFailNs
 	cellUnit
 	cellNoUnit
+	cellFilled
+	cellDegraded
 	cellDrops
 	cellFaults = cellDrops + len(dropNames)
 )

@@ -6,7 +6,8 @@
 // An HTML comment alone on a line above a block, blank lines aside, says what the block is for:
 //
 //	<!-- not run: needs a GPU -->    it is not run, and why
-//	<!-- serves -->                  it is the gateway of the blocks below it, which runs until the page ends
+//	<!-- serves -->                  it is the gateway of the blocks below it, which runs until the next one or the page's end
+//	<!-- beside: redis-server -->    it is run until the page ends, where the tool is there
 //	<!-- output -->                  it is what the block before it prints; "..." stands for anything
 //	<!-- needs: node -->             it is run where the tool is there
 //	<!-- settings -->                it is a settings file, or a part of one

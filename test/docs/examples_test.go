@@ -40,6 +40,9 @@ func TestExamples(t *testing.T) {
 				return
 			}
 			w := newWalk(t, sluice)
+			if slices.ContainsFunc(p.Server(), func(flag string) bool { return strings.HasPrefix(flag, "bin/by-id/") }) {
+				w.prepare()
+			}
 			own := slices.ContainsFunc(p.Blocks, func(b Block) bool { return b.Serves() })
 			if !own && slices.ContainsFunc(p.Blocks, func(b Block) bool { return b.Runs() && asks(&b) }) {
 				w.serve(exec.Command(sluice, append([]string{"serve", "--models", "examples/models"}, p.Server()...)...), os.Environ())
@@ -72,17 +75,30 @@ type walk struct {
 	dir     string
 	predict string
 	admin   string
-	address *strings.Replacer // from the page's addresses to the gateway's
+	address *strings.Replacer // from the page's addresses to the gateway's, and to that of a Redis
 	back    *strings.Replacer
+	stop    func() // ends the gateway
 	last    string // what the last block that was run printed
 	ran     bool   // it was run
 }
 
+// redisSettings are read from a copy with the port that the Redis of the page has.
+const redisSettings = "examples/features/redis.yaml"
+
 func newWalk(t *testing.T, binary string) *walk {
 	t.Helper()
-	w := &walk{t: t, dir: t.TempDir(), predict: freeAddress(t), admin: freeAddress(t)}
+	w := &walk{t: t, dir: t.TempDir(), predict: freeAddress(t), admin: freeAddress(t), stop: func() {}}
+	_, redis, _ := net.SplitHostPort(freeAddress(t))
+	t.Cleanup(func() { w.stop() })
 	w.link(binary)
-	w.address = strings.NewReplacer("localhost:8080", w.predict, "127.0.0.1:8080", w.predict, "localhost:8081", w.admin, "127.0.0.1:8081", w.admin)
+	w.address = strings.NewReplacer("localhost:8080", w.predict, "127.0.0.1:8080", w.predict, "localhost:8081", w.admin, "127.0.0.1:8081", w.admin, "6379", redis, redisSettings, "redis.yaml")
+	settings, err := os.ReadFile(filepath.Join(root, redisSettings))
+	if err == nil {
+		err = os.WriteFile(filepath.Join(w.dir, "redis.yaml"), []byte(w.address.Replace(string(settings))), 0o644)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 	w.back = strings.NewReplacer(w.predict, "localhost:8080", w.admin, "localhost:8081")
 	return w
 }
@@ -124,9 +140,10 @@ func (w *walk) link(binary string) {
 	}
 }
 
-// serve runs a gateway until the page has been walked.
+// serve runs a gateway until the next one, or until the page has been walked.
 func (w *walk) serve(command *exec.Cmd, env []string) {
 	w.t.Helper()
+	w.stop()
 	address := w.predict
 	var log bytes.Buffer
 	command.Dir, command.Stderr = w.dir, &log
@@ -136,7 +153,9 @@ func (w *walk) serve(command *exec.Cmd, env []string) {
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- command.Wait() }()
-	w.t.Cleanup(func() {
+	w.stop = func() {
+		w.t.Helper()
+		w.stop = func() {}
 		_ = command.Process.Signal(syscall.SIGTERM)
 		select {
 		case err := <-ended:
@@ -147,7 +166,7 @@ func (w *walk) serve(command *exec.Cmd, env []string) {
 			_ = command.Process.Kill()
 			w.t.Error("the gateway did not stop within 30 s of SIGTERM")
 		}
-	})
+	}
 	for begin := time.Now(); ; {
 		if answer, err := http.Get("http://" + address + "/v2/health/ready"); err == nil {
 			answer.Body.Close()
@@ -190,8 +209,10 @@ func (w *walk) block(p *Page, i int) {
 		if w.ran && !Matches(b.Text, w.back.Replace(w.last)) {
 			w.t.Errorf("%s:%d shows\n%sand the block above it prints\n%s", p.Path, b.Line, b.Text, w.last)
 		}
+	case b.Beside() != "":
+		w.beside(b)
 	case b.Serves():
-		w.serve(exec.Command("bash", "-euc", "exec "+b.Text), w.environment())
+		w.serve(exec.Command("bash", "-euc", "exec "+w.address.Replace(b.Text)), w.environment())
 	case !b.Runs():
 		w.ran = false
 	default:
@@ -204,6 +225,7 @@ func (w *walk) block(p *Page, i int) {
 // needs are the commands that tell whether what a block needs is there.
 var needs = map[string][]string{
 	"node":         {"node", "-e", "fetch"},
+	"redis-server": {"redis-server", "--version"},
 	"tritonclient": {"python3", "-c", "import tritonclient.http"},
 	"":             {"true"},
 }

@@ -29,7 +29,7 @@ func TestExamplesFlags(t *testing.T) {
 				continue
 			}
 			args := c.Plain()[1:]
-			if len(args) > 0 && (args[0] == "loadtest" || args[0] == "models" || args[0] == "log") {
+			if len(args) > 0 && (args[0] == "loadtest" || args[0] == "models" || args[0] == "log" || args[0] == "features") {
 				args = args[:min(2, len(args))]
 			} else {
 				args = args[:min(1, len(args))]

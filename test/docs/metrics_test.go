@@ -28,6 +28,7 @@ func everything() *telemetry.Metrics {
 		return telemetry.Routing{Sent: []telemetry.Sent{{Device: "cpu"}}}
 	})
 	m.WatchCompared(func() telemetry.Compared { return telemetry.Compared{} })
+	m.WatchFeatures(func() []telemetry.FeatureValues { return []telemetry.FeatureValues{{Feature: "user:age"}} })
 	known := telemetry.Reading{Value: 1, Known: true}
 	metrics.WatchGPUs(func() telemetry.GPUSample {
 		return telemetry.GPUSample{GPUs: []telemetry.GPU{{
@@ -55,6 +56,13 @@ func everything() *telemetry.Metrics {
 	metrics.WatchShadows(func() []telemetry.Shadow {
 		some := []telemetry.Dropped{{Reason: "late"}}
 		return []telemetry.Shadow{{Model: "m", Version: "2", Levels: []telemetry.ShadowLevel{{Load: "low", Dropped: some, Failed: some}}, Verdicts: []telemetry.ShadowVerdict{{Criterion: "errors", Verdict: "WAIT"}}}}
+	})
+	metrics.WatchFeatures(func() telemetry.Features {
+		some := []telemetry.Dropped{{Reason: "some"}}
+		return telemetry.Features{
+			Stores: []telemetry.FeatureStore{{Name: "hot", Breaker: "closed", Refused: some, Stages: []telemetry.FeatureStage{{Name: "reading"}}}},
+			Views:  []telemetry.FeatureView{{Store: "hot", View: "user", Rows: some, Cache: some}},
+		}
 	})
 	metrics.WatchLog(func() uint64 { return 0 })
 	metrics.WatchMemory(func() telemetry.Memory {

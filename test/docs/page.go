@@ -193,10 +193,13 @@ func (b *Block) NotRun() string { return b.noted("not run:") }
 // Runs reports whether the block is one to be run: commands for a shell, unless its note says
 // why not.
 func (b *Block) Runs() bool {
-	return b.Lang == "sh" && b.NotRun() == "" && b.File() == "" && !b.Serves()
+	return b.Lang == "sh" && b.NotRun() == "" && b.File() == "" && !b.Serves() && b.Beside() == ""
 }
 
-// Serves reports whether the block is the gateway that the blocks below it ask.
+// Beside is the tool that the block runs until the page ends; empty if it does not.
+func (b *Block) Beside() string { return b.noted("beside:") }
+
+// Serves reports whether the block is the gateway that the blocks below it ask, in place of the one before it.
 func (b *Block) Serves() bool { return b.Lang == "sh" && b.Note == "serves" }
 
 // File is the name of the file that the block is; empty if it is none.

@@ -48,6 +48,8 @@ type Options struct {
 	Review Review
 	// Shadows tells of comparisons with shadows; nil leaves its routes without an answer but 404.
 	Shadows Shadows
+	// Features tells of feature stores and of the keys that are asked for most, as JSON; nil leaves its route without an answer but 404.
+	Features func() any
 	// Log takes one line per change that was asked for; default none.
 	Log *zap.Logger
 }

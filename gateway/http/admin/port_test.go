@@ -67,7 +67,7 @@ type running struct {
 // made is a port that does not serve yet.
 func made(t *testing.T, change func(*Options)) *Port {
 	t.Helper()
-	opt := Options{Front: fakeFront{}, Control: fakeControl{}, Roles: &fakeRoles{}, Review: &fakeReview{}, Shadows: &fakeShadows{}, Hosts: []string{"h"}, Reopen: reopenFake, Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	opt := Options{Front: fakeFront{}, Control: fakeControl{}, Roles: &fakeRoles{}, Review: &fakeReview{}, Shadows: &fakeShadows{}, Features: func() any { return nil }, Hosts: []string{"h"}, Reopen: reopenFake, Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, "up 1\n")
 	})}
 	if change != nil {

@@ -47,6 +47,7 @@ var routes = []Route{
 	{"POST", "/v2/repository/models/{model}/reject", Operate, needsVersion(Roles.Reject)},
 	{"GET", "/v2/models/{model}/shadow", Closed, (*Port).shadows},
 	{"POST", "/v2/shadow/pause", Operate, (*Port).pause},
+	{"GET", "/v2/features", Closed, (*Port).features},
 	{"POST", "/v2/devices/{device}/reopen", Operate, (*Port).reopen},
 	{"GET", "/metrics", Scrape, (*Port).metrics},
 	{"GET", "/debug/pprof/", Profile, profile(pprof.Index)},
