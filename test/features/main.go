@@ -2,6 +2,7 @@
 // and ends by process id:
 //
 //   - reads: what 50 entities of 100 features cost, beside the bare client for the same bytes.
+//   - faults: what requests get from a gateway whose store is stalled, cut off, killed, or has lost or spoiled rows.
 //
 // A goal that is missed makes the exit status 1. `-write` puts the tables into a page.
 package main
@@ -13,12 +14,18 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 )
 
 // plan is how much is done.
 type plan struct {
 	rounds, reads int
 	seed          uint64
+	// Of the faults: the gateway, turns of a slice with features and one without, requests per second of each of three kinds.
+	binary string
+	turns  int
+	slice  time.Duration
+	rate   float64
 }
 
 // parts are what is held against what, by name.
@@ -27,6 +34,7 @@ var parts = []struct {
 	run  func(p plan, dir string) (text string, held bool, err error)
 }{
 	{"reads", reads},
+	{"faults", trials},
 }
 
 func main() {
@@ -34,6 +42,10 @@ func main() {
 	only := flag.String("only", "", "these parts alone, such as reads,memory")
 	flag.IntVar(&p.rounds, "rounds", 40, "rounds in which each way of reading has a turn")
 	flag.IntVar(&p.reads, "reads", 2000, "reads of a turn")
+	flag.StringVar(&p.binary, "sluice", "bin/sluice", "the gateway's binary")
+	flag.IntVar(&p.turns, "turns", 10, "turns of slices with features and without, for each fault")
+	flag.DurationVar(&p.slice, "slice", 3*time.Second, "length of a slice")
+	flag.Float64Var(&p.rate, "rate", 150, "requests per second of each of the three models")
 	flag.Uint64Var(&p.seed, "seed", 1, "of orders and of the instants of requests")
 	flag.Parse()
 	held, err := run(p, *only)
@@ -46,8 +58,8 @@ func main() {
 }
 
 func run(p plan, only string) (held bool, err error) {
-	if p.rounds < 2 || p.reads < 8 {
-		return false, errors.New("there are at least two rounds, and 8 reads in a turn")
+	if p.rounds < 2 || p.reads < 8 || p.turns < 1 || p.rate <= 0 {
+		return false, errors.New("there are at least two rounds with 8 reads in a turn, one turn of slices, and requests")
 	}
 	dir, err := os.MkdirTemp("", "sluice-features-")
 	if err != nil {

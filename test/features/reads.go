@@ -71,11 +71,11 @@ func reads(p plan, dir string) (text string, held bool, err error) {
 }
 
 func (c *comparison) measure(s *server, p plan) error {
-	g, keys := groupOf(readColumns), make([]store.Key, readKeys)
+	g, keys := groupOf(readColumns), make([]store.Key, c.callers*readKeys)
 	for i := range keys {
 		keys[i] = idOf(int64(i))
 	}
-	commands, err := fillFor(s, c.layout, g, keys)
+	names, err := fillFor(s, c.layout, g, keys)
 	if err != nil {
 		return err
 	}
@@ -85,7 +85,7 @@ func (c *comparison) measure(s *server, p plan) error {
 	}
 	r, err := st.Reader(g)
 	if err == nil {
-		err = seen(r, keys, g)
+		err = seen(r, keys[:readKeys], g)
 	}
 	if err != nil {
 		return errors.Join(err, st.Close())
@@ -103,11 +103,19 @@ func (c *comparison) measure(s *server, p plan) error {
 		return err
 	}
 	bare, reader, engine := &way{name: "bare rueidis"}, &way{name: "the store's reader"}, &way{name: "the engine"}
+	gets := &way{name: "bare rueidis, a GET for each"}
 	c.ways = []*way{bare, reader, engine}
-	for range c.callers {
-		bare.read = append(bare.read, bareRead(s.Client, commands))
-		reader.read = append(reader.read, readerRead(r, g, keys))
-		engine.read = append(engine.read, engineRead(e, eg, keys))
+	if c.layout == redis.Native {
+		c.ways = append(c.ways, gets)
+	}
+	for i := range c.callers { // each has keys of its own: the engine would read those that are asked for twice once
+		from, to := i*readKeys, (i+1)*readKeys
+		bare.read = append(bare.read, bareRead(s.Client, commandsFor(c.layout, g, names[from:to])))
+		if c.layout == redis.Native {
+			gets.read = append(gets.read, bareRead(s.Client, getsFor(names[from:to])))
+		}
+		reader.read = append(reader.read, readerRead(r, g, keys[from:to]))
+		engine.read = append(engine.read, engineRead(e, eg, keys[from:to]))
 	}
 	return c.rounds(p)
 }
@@ -160,6 +168,10 @@ func (c *comparison) tell(b *strings.Builder) (held bool) {
 		fmt.Fprintf(b, "| %s | %d | %s | %.1f | %.1f |", c.layout, c.callers, w.name, mean(w.wall), mean(w.cpu))
 		if i == 0 {
 			b.WriteString(" | | |\n")
+			continue
+		}
+		if strings.HasPrefix(w.name, "bare") {
+			fmt.Fprintf(b, " %s | %s | |\n", ratio(w.wall, c.ways[0].wall), ratio(w.cpu, c.ways[0].cpu))
 			continue
 		}
 		wall, cpu := ratio(w.wall, c.ways[0].wall), ratio(w.cpu, c.ways[0].cpu)
@@ -247,20 +259,16 @@ func seen(r store.Reader, keys []store.Key, g *store.Group) (err error) {
 // project is Feast's, of the stores here.
 const project = "p"
 
-// fillFor writes the rows of keys in a layout, and gives the commands by which the store asks for them.
-func fillFor(s *server, layout redis.Layout, g *store.Group, keys []store.Key) (func(rueidis.Builder, []rueidis.Completed) []rueidis.Completed, error) {
+// fillFor writes the rows of keys in a layout, and gives the names under which they lie.
+func fillFor(s *server, layout redis.Layout, g *store.Group, keys []store.Key) (names []string, err error) {
 	if err := s.Do(context.Background(), s.B().Flushall().Build()).Error(); err != nil {
 		return nil, err
 	}
-	var names []string
 	if layout == redis.Native {
 		for _, k := range keys {
 			names = append(names, string(native.AppendRowPrefix(nil, g.View, 1))+string(k))
 		}
-		err := loadNative(s, g, int64(len(keys)), func(id int64, column int) (float32, bool) { return valueOf(id, column), true })
-		return func(b rueidis.Builder, to []rueidis.Completed) []rueidis.Completed {
-			return append(to, b.Mget().Key(names...).Build())
-		}, err
+		return names, loadNative(s, g, int64(len(keys)), func(id int64, column int) (float32, bool) { return valueOf(id, column), true })
 	}
 	fields := feastFields(g)
 	for i, k := range keys {
@@ -269,12 +277,33 @@ func fillFor(s *server, layout redis.Layout, g *store.Group, keys []store.Key) (
 			return nil, err
 		}
 	}
+	return names, nil
+}
+
+// commandsFor are the commands by which the store asks for names.
+func commandsFor(layout redis.Layout, g *store.Group, names []string) func(rueidis.Builder, []rueidis.Completed) []rueidis.Completed {
+	if layout == redis.Native {
+		return func(b rueidis.Builder, to []rueidis.Completed) []rueidis.Completed {
+			return append(to, b.Mget().Key(names...).Build())
+		}
+	}
+	fields := feastFields(g)
 	return func(b rueidis.Builder, to []rueidis.Completed) []rueidis.Completed {
 		for _, name := range names {
 			to = append(to, b.Hmget().Key(name).Field(fields...).Build())
 		}
 		return to
-	}, nil
+	}
+}
+
+// getsFor are commands that ask for each row alone, in one pipeline.
+func getsFor(names []string) func(rueidis.Builder, []rueidis.Completed) []rueidis.Completed {
+	return func(b rueidis.Builder, to []rueidis.Completed) []rueidis.Completed {
+		for _, name := range names {
+			to = append(to, b.Get().Key(name).Build())
+		}
+		return to
+	}
 }
 
 // valueOf is a value whose digits say nothing.
