@@ -23,8 +23,8 @@ import (
 const (
 	columns     = 16
 	entities    = 1000
-	budget      = 50 * time.Millisecond // of a request
-	groupBudget = 10 * time.Millisecond // of the reads for it
+	budget      = 20 * time.Millisecond // of a request
+	groupBudget = 15 * time.Millisecond // of the reads for it
 )
 
 // stage is a gateway before a Redis in Feast's layout. It serves the same small model three times: plain is sent its tensor, filled is
@@ -44,9 +44,9 @@ type stage struct {
 func newStage(binary, dir string) (s *stage, err error) {
 	s = &stage{group: groupOf(columns), asks: &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 512}}}
 	if s.redis, err = newServer(dir); err != nil {
-		return nil, err
+		return s, err
 	}
-	defer func() {
+	defer func() { // what has begun ends
 		if err != nil {
 			s.end()
 		}
@@ -55,22 +55,23 @@ func newStage(binary, dir string) (s *stage, err error) {
 		s.keys = append(s.keys, idOf(id))
 	}
 	if err = s.fill(); err != nil {
-		return nil, err
+		return s, err
 	}
 	models := filepath.Join(dir, "models")
 	for _, model := range []string{"plain", "filled", "strict"} {
 		if err = writeModel(models, model); err != nil {
-			return nil, err
+			return s, err
 		}
 	}
 	settings := filepath.Join(dir, "sluice.yaml")
 	if err = os.WriteFile(settings, fmt.Appendf(nil, "feature_stores:\n  - {name: hot, kind: redis, layout: feast, project: %s, addresses: [%q]}\n", project, s.redis.addr), 0o600); err != nil {
-		return nil, err
+		return s, err
 	}
 	if s.Gateway, err = rig.Start(rig.Options{Binary: binary, Args: []string{"--config", settings, "--models", models}, Env: []string{"XDG_STATE_HOME=" + filepath.Join(dir, "state")}}); err != nil {
-		return nil, err
+		return s, err
 	}
-	return s, s.learn()
+	err = s.learn()
+	return s, err
 }
 
 // fill writes all entities, also again.

@@ -27,53 +27,73 @@ func trials(p plan, dir string) (text string, held bool, err error) {
 	held = true
 	for i := range faults {
 		fmt.Fprintf(os.Stderr, "  %s ...\n", faults[i].name)
-		ok, err := s.trial(&faults[i], p, &b)
+		o, err := s.trial(&faults[i], p)
 		if err != nil {
 			return "", false, fmt.Errorf("%s: %w\n%s", faults[i].name, err, s.Log())
 		}
-		held = held && ok
+		held = o.tell(&b) && held
 	}
 	return b.String(), held, nil
 }
 
+// outcome is what came of one fault.
+type outcome struct {
+	fault *fault
+	// with are the slices with features, by model, and without those in which all requests had their tensors.
+	with           map[string]*slice
+	without        slice
+	opened, closed int // times that the breaker did
+}
+
 // trial lets slices with features and without take turns while one fault happens.
-func (s *stage) trial(f *fault, p plan, b *strings.Builder) (held bool, err error) {
+func (s *stage) trial(f *fault, p plan) (o *outcome, err error) {
 	rng := rand.New(rand.NewPCG(p.seed, 4))
-	with := map[string]*slice{"filled": {}, "strict": {}, "plain": {}}
-	without := &slice{}
+	o = &outcome{fault: f, with: map[string]*slice{"filled": {}, "strict": {}, "plain": {}}}
 	opened, closed := strings.Count(s.Log(), logOpened), strings.Count(s.Log(), logClosed)
 	err = s.during(f, func() {
 		for range p.turns {
 			for kind, of := range s.traffic(rng, p.rate, p.slice, "plain", "filled", "strict") {
-				with[kind].add(of)
+				o.with[kind].add(of)
 			}
-			// The same load, all of it with its tensors.
-			for _, of := range s.traffic(rng, p.rate, p.slice, "plain", "plain beside", "plain too") {
-				without.add(of)
+			for _, of := range s.traffic(rng, p.rate, p.slice, "plain", "plain beside", "plain too") { // the same load, with tensors alone
+				o.without.add(of)
 			}
 		}
 	})
 	if err == nil {
 		err = s.recover()
 	}
-	opened, closed = strings.Count(s.Log(), logOpened)-opened, strings.Count(s.Log(), logClosed)-closed
-	breaker := fmt.Sprintf("opened %d times, closed %d", opened, closed)
-	ok := opened == closed && (opened > 0) == f.opens
-	held = true
-	for _, kind := range []string{"filled", "strict", "plain"} {
-		of := with[kind]
-		more := of.lateShare() - without.lateShare()
-		kept := more <= latePoints && of.wrong == 0 && ok
-		held = held && kept
-		fmt.Fprintf(b, "| %s | %s | %d | %d | %d | %d | %d | %.2f | %.1f | %s | %s |\n", f.name, kind, of.sent, of.full, of.degraded, of.refused, of.wrong,
-			of.lateShare(), millis(quantile(of.took, 0.99)), breaker, verdict(kept, kept))
+	o.opened, o.closed = strings.Count(s.Log(), logOpened)-opened, strings.Count(s.Log(), logClosed)-closed
+	return o, err
+}
+
+// honest tells whether each answer was right or said what it lacks, and the breaker did what it must.
+func (o *outcome) honest() bool {
+	wrong := o.without.wrong
+	for _, of := range o.with {
+		wrong += of.wrong
+	}
+	return wrong == 0 && o.opened == o.closed && (o.opened > 0) == o.fault.opens
+}
+
+// tell writes the lines of a fault, and tells whether the goals were kept.
+func (o *outcome) tell(b *strings.Builder) (held bool) {
+	line := func(kind string, of *slice, more ...any) {
+		fmt.Fprintf(b, "| %s | %s | %d | %d | %d | %d | %d | %.2f | %.1f |", o.fault.name, kind, of.sent, of.full, of.degraded, of.refused, of.wrong,
+			of.lateShare(), millis(quantile(of.took, 0.99)))
+		fmt.Fprintln(b, more...)
 		if of.example != "" {
 			fmt.Fprintf(os.Stderr, "    %s\n", of.example)
 		}
 	}
-	fmt.Fprintf(b, "| %s | without features | %d | %d | %d | %d | %d | %.2f | %.1f | | |\n", f.name, without.sent, without.full, without.degraded, without.refused,
-		without.wrong, without.lateShare(), millis(quantile(without.took, 0.99)))
-	return held && without.wrong == 0, err
+	held = true
+	for _, kind := range []string{"filled", "strict", "plain"} {
+		kept := o.with[kind].lateShare()-o.without.lateShare() <= latePoints && o.honest()
+		held = held && kept
+		line(kind, o.with[kind], fmt.Sprintf(" opened %d times, closed %d | %s |", o.opened, o.closed, verdict(kept, kept)))
+	}
+	line("without features", &o.without, " | |")
+	return held
 }
 
 // recoversWithin is how long a gateway may take to serve whole answers after a fault.
