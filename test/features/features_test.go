@@ -1,9 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"math"
+	"math/rand/v2"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -65,6 +68,41 @@ func TestReads(t *testing.T) {
 	}
 	if n := strings.Count(text, "\n"); n != 2+2*3+2*4 {
 		t.Errorf("%d lines:\n%s", n, text)
+	}
+}
+
+// The quick form of the memory: each layout keeps all values, and the native one takes least.
+func TestMemory(t *testing.T) {
+	needRedis(t)
+	dir, n := t.TempDir(), int64(300)
+	g := groupOf(memoryColumns)
+	var used []float64
+	for i := range waysToKeep {
+		k := &waysToKeep[i]
+		own, err := folder(dir, k.name[:4])
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := newServer(own)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.end()
+		if err := k.load(s, g, n); err != nil {
+			t.Fatal(err)
+		}
+		rng := rand.New(rand.NewPCG(1, 2))
+		bytes, err := k.usage(s, g, n, rng)
+		if err != nil {
+			t.Fatal(err)
+		}
+		used = append(used, bytes)
+		if _, err := k.lookUps(s, g, n, rng); err != nil {
+			t.Errorf("%s: %v", k.name, err)
+		}
+	}
+	if !slices.IsSortedFunc([]float64{used[4], used[2], used[1], used[0]}, cmp.Compare[float64]) {
+		t.Errorf("bytes of an entity: %.0f", used)
 	}
 }
 

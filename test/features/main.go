@@ -2,6 +2,7 @@
 // and ends by process id:
 //
 //   - reads: what 50 entities of 100 features cost, beside the bare client for the same bytes.
+//   - memory: how many bytes a Redis needs for the same features in each layout.
 //   - faults: what requests get from a gateway whose store is stalled, cut off, killed, or has lost or spoiled rows.
 //
 // A goal that is missed makes the exit status 1. `-write` puts the tables into a page.
@@ -21,6 +22,7 @@ import (
 type plan struct {
 	rounds, reads int
 	seed          uint64
+	entities      int64
 	// Of the faults: the gateway, turns of a slice with features and one without, requests per second of each of three kinds.
 	binary string
 	turns  int
@@ -34,6 +36,7 @@ var parts = []struct {
 	run  func(p plan, dir string) (text string, held bool, err error)
 }{
 	{"reads", reads},
+	{"memory", memories},
 	{"faults", trials},
 }
 
@@ -42,6 +45,7 @@ func main() {
 	only := flag.String("only", "", "these parts alone, such as reads,memory")
 	flag.IntVar(&p.rounds, "rounds", 40, "rounds in which each way of reading has a turn")
 	flag.IntVar(&p.reads, "reads", 2000, "reads of a turn")
+	flag.Int64Var(&p.entities, "entities", 1_000_000, "entities whose memory is measured")
 	flag.StringVar(&p.binary, "sluice", "bin/sluice", "the gateway's binary")
 	flag.IntVar(&p.turns, "turns", 10, "turns of slices with features and without, for each fault")
 	flag.DurationVar(&p.slice, "slice", 3*time.Second, "length of a slice")
@@ -58,8 +62,8 @@ func main() {
 }
 
 func run(p plan, only string) (held bool, err error) {
-	if p.rounds < 2 || p.reads < 8 || p.turns < 1 || p.rate <= 0 {
-		return false, errors.New("there are at least two rounds with 8 reads in a turn, one turn of slices, and requests")
+	if p.rounds < 2 || p.reads < 8 || p.turns < 1 || p.entities < 1 || p.rate <= 0 {
+		return false, errors.New("there are at least two rounds with 8 reads in a turn, one turn of slices, one entity, and requests")
 	}
 	dir, err := os.MkdirTemp("", "sluice-features-")
 	if err != nil {
