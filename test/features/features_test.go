@@ -36,7 +36,7 @@ func TestFaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := newStage(binary, dir)
+	s, err := newStage(binary, dir, budget, groupBudget)
 	if err != nil {
 		t.Fatal(err)
 	}

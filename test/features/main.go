@@ -2,6 +2,7 @@
 // and ends by process id:
 //
 //   - reads: what 50 entities of 100 features cost, beside the bare client for the same bytes.
+//   - fill: how long requests wait for 20 entities, beside bare reads of as many at the same rate.
 //   - memory: how many bytes a Redis needs for the same features in each layout.
 //   - faults: what requests get from a gateway whose store is stalled, cut off, killed, or has lost or spoiled rows.
 //
@@ -23,7 +24,7 @@ type plan struct {
 	rounds, reads int
 	seed          uint64
 	entities      int64
-	// Of the faults: the gateway, turns of a slice with features and one without, requests per second of each of three kinds.
+	// Of the fill and the faults: the gateway, turns of a slice with features and one without, and of the faults requests per second of each of three kinds.
 	binary string
 	turns  int
 	slice  time.Duration
@@ -36,6 +37,7 @@ var parts = []struct {
 	run  func(p plan, dir string) (text string, held bool, err error)
 }{
 	{"reads", reads},
+	{"fill", fills},
 	{"memory", memories},
 	{"faults", trials},
 }
@@ -49,7 +51,7 @@ func main() {
 	flag.StringVar(&p.binary, "sluice", "bin/sluice", "the gateway's binary")
 	flag.IntVar(&p.turns, "turns", 10, "turns of slices with features and without, for each fault")
 	flag.DurationVar(&p.slice, "slice", 3*time.Second, "length of a slice")
-	flag.Float64Var(&p.rate, "rate", 150, "requests per second of each of the three models")
+	flag.Float64Var(&p.rate, "rate", 150, "requests per second of each of the three models while a fault happens")
 	flag.Uint64Var(&p.seed, "seed", 1, "of orders and of the instants of requests")
 	flag.Parse()
 	held, err := run(p, *only)

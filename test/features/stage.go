@@ -32,17 +32,20 @@ const (
 type stage struct {
 	*rig.Gateway
 
-	redis *server
-	group *store.Group
-	keys  []store.Key
-	names []string
+	// budget is that of requests.
+	budget time.Duration
+	redis  *server
+	group  *store.Group
+	keys   []store.Key
+	names  []string
 	// right are the outputs for an id, as they are written.
 	right []string
 	asks  *http.Client
 }
 
-func newStage(binary, dir string) (s *stage, err error) {
-	s = &stage{group: groupOf(columns), asks: &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 512}}}
+// newStage starts it. Requests have a budget, and so have the reads for one.
+func newStage(binary, dir string, budget, reads time.Duration) (s *stage, err error) {
+	s = &stage{budget: budget, group: groupOf(columns), asks: &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 512}}}
 	if s.redis, err = newServer(dir); err != nil {
 		return s, err
 	}
@@ -59,7 +62,7 @@ func newStage(binary, dir string) (s *stage, err error) {
 	}
 	models := filepath.Join(dir, "models")
 	for _, model := range []string{"plain", "filled", "strict"} {
-		if err = writeModel(models, model); err != nil {
+		if err = writeModel(models, model, reads); err != nil {
 			return s, err
 		}
 	}
@@ -80,7 +83,7 @@ func (s *stage) fill() (err error) {
 	return err
 }
 
-func writeModel(models, model string) error {
+func writeModel(models, model string, reads time.Duration) error {
 	dir := filepath.Join(models, model)
 	if err := (onnxgen.MLP{Layers: []int{columns, 64, 1}, Seed: 5}).Write(dir, "1"); err != nil {
 		return err
@@ -91,7 +94,7 @@ func writeModel(models, model string) error {
 		if model == "strict" {
 			otherwise = "required"
 		}
-		text = fmt.Appendf(text, "features:\n  entities: {id: INT64}\n  groups:\n    entity: {store: hot, keys: [id], budget: %s}\n  inputs:\n    input:\n", groupBudget)
+		text = fmt.Appendf(text, "features:\n  entities: {id: INT64}\n  groups:\n    entity: {store: hot, keys: [id], budget: %s}\n  inputs:\n    input:\n", reads)
 		for c := range columns {
 			text = fmt.Appendf(text, "      - {feature: %q, default: %s}\n", "entity:"+name(c), otherwise)
 		}
@@ -127,21 +130,27 @@ func (s *stage) end() {
 	s.redis.end()
 }
 
-// given is a request with the tensor, byID one by the id.
-func given(id int64) string {
-	values := make([]float32, columns)
-	for c := range values {
-		values[c] = valueOf(id, c)
+// given is a request with the tensor of some rows, byID one by their ids.
+func given(ids ...int64) string {
+	var values []float32
+	for _, id := range ids {
+		for c := range columns {
+			values = append(values, valueOf(id, c))
+		}
 	}
 	text, err := json.Marshal(values)
 	if err != nil {
 		panic(fmt.Sprintf("BUG: %v", err))
 	}
-	return fmt.Sprintf(`{"inputs":[{"name":"input","datatype":"FP32","shape":[1,%d],"data":%s}]}`, columns, text)
+	return fmt.Sprintf(`{"inputs":[{"name":"input","datatype":"FP32","shape":[%d,%d],"data":%s}]}`, len(ids), columns, text)
 }
 
-func byID(id int64) string {
-	return fmt.Sprintf(`{"inputs":[{"name":"id","datatype":"INT64","shape":[1],"data":[%d]}]}`, id)
+func byID(ids ...int64) string {
+	text, err := json.Marshal(ids)
+	if err != nil {
+		panic(fmt.Sprintf("BUG: %v", err))
+	}
+	return fmt.Sprintf(`{"inputs":[{"name":"id","datatype":"INT64","shape":[%d],"data":%s}]}`, len(ids), text)
 }
 
 // answer is what came of a request.
@@ -149,6 +158,7 @@ type answer struct {
 	err      error
 	status   int
 	features string // the header Sluice-Features
+	timing   string // the header Server-Timing
 	body     string
 }
 
@@ -158,14 +168,14 @@ func (s *stage) ask(model, body string) (a answer) {
 	if err != nil {
 		return answer{err: err}
 	}
-	req.Header.Set("Sluice-Budget-Ms", fmt.Sprint(budget.Milliseconds()))
+	req.Header.Set("Sluice-Budget-Ms", fmt.Sprint(s.budget.Milliseconds()))
 	res, err := s.asks.Do(req)
 	if err != nil {
 		return answer{err: err}
 	}
 	defer res.Body.Close()
 	text, err := io.ReadAll(res.Body)
-	return answer{err, res.StatusCode, res.Header.Get("Sluice-Features"), string(text)}
+	return answer{err, res.StatusCode, res.Header.Get("Sluice-Features"), res.Header.Get("Server-Timing"), string(text)}
 }
 
 // outputs are those of the answer, as they are written.
@@ -181,6 +191,16 @@ func (a *answer) defaults() int {
 		return -1
 	}
 	return standIn
+}
+
+// stageOf is how long a stage took, by the answer's Server-Timing.
+func (a *answer) stageOf(name string) (time.Duration, error) {
+	_, rest, ok := strings.Cut(a.timing, name+";dur=")
+	var ms float64
+	if _, err := fmt.Sscanf(rest, "%f", &ms); !ok || err != nil {
+		return 0, fmt.Errorf("an answer with status %d does not say how long %s took: %q", a.status, name, a.timing)
+	}
+	return time.Duration(ms * float64(time.Millisecond)), nil
 }
 
 // poisson draws the time until the next request.

@@ -17,7 +17,7 @@ const (
 
 // trials has each fault happen while requests with features and without take turns. The model without features is asked all the time.
 func trials(p plan, dir string) (text string, held bool, err error) {
-	s, err := newStage(p.binary, dir)
+	s, err := newStage(p.binary, dir, budget, groupBudget)
 	if err != nil {
 		return "", false, err
 	}
