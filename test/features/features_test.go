@@ -2,10 +2,12 @@ package main
 
 import (
 	"cmp"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -141,4 +143,22 @@ func TestNote(t *testing.T) {
 	f(true, answer{status: 422, body: `{"code":"FEATURE_MISSING"}`}, slice{refused: 1})
 	f(true, answer{status: 422, body: `{"code":"OTHER"}`}, slice{wrong: 1})
 	f(true, answer{err: os.ErrClosed}, slice{wrong: 1})
+}
+
+func TestWriteSection(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "page.md")
+	page := "# Page\n" + fmt.Sprintf(sectionBegins, "reads") + "old\n" + fmt.Sprintf(sectionEnds, "reads") + "end\n"
+	if err := os.WriteFile(path, []byte(page), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := writeSection(path, "reads", "new\n"); err != nil {
+		t.Fatal(err)
+	}
+	got, err := os.ReadFile(path)
+	if err != nil || strings.Contains(string(got), "old") || !strings.Contains(string(got), "\n\nnew\n"+fmt.Sprintf(sectionEnds, "reads")+"end\n") {
+		t.Errorf("%s, %v", got, err)
+	}
+	if err := writeSection(path, "fill", ""); err == nil || !strings.Contains(err.Error(), "no place for the section") {
+		t.Error(err)
+	}
 }
