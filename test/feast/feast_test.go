@@ -37,9 +37,14 @@ var groups = []store.Group{
 	{
 		Name: "driver_stats", View: "driver_stats", Keys: []store.KeyColumn{{Name: "driver_id", Type: store.Int64}},
 		Columns: []store.Column{
-			{Name: "ids", Type: tensor.Int64, Width: 2}, {Name: "conv_rate", Type: tensor.FP32, Width: 1}, {Name: "acc_rate", Type: tensor.FP64, Width: 1},
-			{Name: "trips", Type: tensor.Int32, Width: 1}, {Name: "lifetime", Type: tensor.Int64, Width: 1}, {Name: "on_shift", Type: tensor.Bool, Width: 1},
-			{Name: "last_seen", Type: tensor.Int64, Width: 1}, {Name: "emb", Type: tensor.FP32, Width: 4},
+			{Name: "ids", Type: tensor.Int64, Width: 2},
+			{Name: "conv_rate", Type: tensor.FP32, Width: 1},
+			{Name: "acc_rate", Type: tensor.FP64, Width: 1},
+			{Name: "trips", Type: tensor.Int32, Width: 1},
+			{Name: "lifetime", Type: tensor.Int64, Width: 1},
+			{Name: "on_shift", Type: tensor.Bool, Width: 1},
+			{Name: "last_seen", Type: tensor.Int64, Width: 1},
+			{Name: "emb", Type: tensor.FP32, Width: 4},
 		},
 	},
 	{

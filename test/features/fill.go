@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net/http"
 	"sync"
 	"time"
 
@@ -56,8 +55,8 @@ func fills(p plan, dir string) (text string, held bool, err error) {
 // askFilled sends ids and gives the time of the fill.
 func (s *stage) askFilled(ids []int64) (time.Duration, error) {
 	a := s.ask("filled", byID(ids...))
-	if a.err != nil || a.status != http.StatusOK {
-		return 0, fmt.Errorf("a request got %d %s, %v", a.status, a.body, a.err)
+	if err := a.failure(); err != nil {
+		return 0, err
 	}
 	return a.stageOf("fill")
 }
@@ -68,10 +67,7 @@ func (s *stage) askBare(ids []int64) (took time.Duration, err error) {
 	read.Go(func() { took, err = s.bare(ids) })
 	a := s.ask("plain", given(ids...))
 	read.Wait()
-	if err == nil && (a.err != nil || a.status != http.StatusOK) {
-		err = fmt.Errorf("a request got %d %s, %v", a.status, a.body, a.err)
-	}
-	return took, err
+	return took, errors.Join(err, a.failure())
 }
 
 func (s *stage) bare(ids []int64) (time.Duration, error) {

@@ -1,11 +1,8 @@
 package main
 
 import (
-	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -13,14 +10,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/redis/rueidis"
-
 	"sluice/features"
-	"sluice/features/feast"
-	"sluice/features/native"
 	"sluice/features/redis"
 	"sluice/features/store"
-	"sluice/internal/clock"
 	"sluice/internal/cputime"
 )
 
@@ -76,10 +68,13 @@ func (c *comparison) measure(s *server, p plan) error {
 		keys[i] = idOf(int64(i))
 	}
 	names, err := fillFor(s, c.layout, g, keys)
+	if err == nil && c.layout == redis.Feast {
+		err = crowd(s, names)
+	}
 	if err != nil {
 		return err
 	}
-	st, err := redis.New(redis.Options{Addresses: []string{s.addr}, Layout: c.layout, Project: project})
+	st, err := redis.New(redis.Options{Addresses: []string{s.addr}, Layout: c.layout, Project: project, Connections: 1}) // as the bare client
 	if err != nil {
 		return err
 	}
@@ -190,146 +185,6 @@ func verdict(possible, sure bool) string {
 		return "not decided here"
 	}
 	return "missed"
-}
-
-// bareRead asks by the bare client, and looks at each reply for an error alone.
-func bareRead(c rueidis.Client, commands func(rueidis.Builder, []rueidis.Completed) []rueidis.Completed) func() error {
-	var to []rueidis.Completed
-	return func() error {
-		to = commands(c.B(), to[:0])
-		for _, reply := range c.DoMulti(context.Background(), to...) {
-			if err := reply.Error(); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-}
-
-var errIncomplete = errors.New("a value is missing")
-
-func readerRead(r store.Reader, g *store.Group, keys []store.Key) func() error {
-	var rows store.Rows
-	return func() error {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-		defer cancel()
-		rows.Reset(g, len(keys))
-		err := r.Read(ctx, r.Generation(), keys, &rows)
-		if err == nil && rows.States(len(keys) - 1)[readColumns-1] != store.Present {
-			return errIncomplete
-		}
-		return err
-	}
-}
-
-// bell is rung when a fetch has ended.
-type bell chan struct{}
-
-func (b bell) Fetched() { b <- struct{}{} }
-
-func engineRead(e *features.Engine, g *features.Group, keys []store.Key) func() error {
-	rung := make(bell, 1)
-	return func() error {
-		f := e.Fetch()
-		defer f.Release()
-		for _, k := range keys {
-			f.Add(g, k)
-		}
-		if !f.Start(clock.Now().Add(time.Second), rung) {
-			<-rung
-		}
-		if row := f.Row(len(keys) - 1); row.Status != features.Present || row.States[readColumns-1] != store.Present {
-			return errIncomplete
-		}
-		return nil
-	}
-}
-
-// seen waits until a reader sees the rows.
-func seen(r store.Reader, keys []store.Key, g *store.Group) (err error) {
-	read := readerRead(r, g, keys)
-	for begun := time.Now(); time.Since(begun) < upWithin; time.Sleep(10 * time.Millisecond) {
-		if err = read(); err == nil {
-			return nil
-		}
-	}
-	return err
-}
-
-// project is Feast's, of the stores here.
-const project = "p"
-
-// fillFor writes the rows of keys in a layout, and gives the names under which they lie.
-func fillFor(s *server, layout redis.Layout, g *store.Group, keys []store.Key) (names []string, err error) {
-	if err := s.Do(context.Background(), s.B().Flushall().Build()).Error(); err != nil {
-		return nil, err
-	}
-	if layout == redis.Native {
-		for _, k := range keys {
-			names = append(names, string(native.AppendRowPrefix(nil, g.View, 1))+string(k))
-		}
-		return names, loadNative(s, g, int64(len(keys)), func(id int64, column int) (float32, bool) { return valueOf(id, column), true })
-	}
-	fields := feastFields(g)
-	for i, k := range keys {
-		names = append(names, string(feast.NewKeys(g, feast.V3, project).Append(nil, k)))
-		if err := s.Do(context.Background(), feastRow(s.B(), g, names[i], fields, int64(i), len(g.Columns))).Error(); err != nil {
-			return nil, err
-		}
-	}
-	return names, nil
-}
-
-// commandsFor are the commands by which the store asks for names.
-func commandsFor(layout redis.Layout, g *store.Group, names []string) func(rueidis.Builder, []rueidis.Completed) []rueidis.Completed {
-	if layout == redis.Native {
-		return func(b rueidis.Builder, to []rueidis.Completed) []rueidis.Completed {
-			return append(to, b.Mget().Key(names...).Build())
-		}
-	}
-	fields := feastFields(g)
-	return func(b rueidis.Builder, to []rueidis.Completed) []rueidis.Completed {
-		for _, name := range names {
-			to = append(to, b.Hmget().Key(name).Field(fields...).Build())
-		}
-		return to
-	}
-}
-
-// getsFor are commands that ask for each row alone, in one pipeline.
-func getsFor(names []string) func(rueidis.Builder, []rueidis.Completed) []rueidis.Completed {
-	return func(b rueidis.Builder, to []rueidis.Completed) []rueidis.Completed {
-		for _, name := range names {
-			to = append(to, b.Get().Key(name).Build())
-		}
-		return to
-	}
-}
-
-// valueOf is a value whose digits say nothing.
-func valueOf(id int64, column int) float32 {
-	return float32(rand.New(rand.NewPCG(uint64(id), uint64(column))).NormFloat64())
-}
-
-// feastFields are the fields of a group's features and of its time.
-func feastFields(g *store.Group) (fields []string) {
-	for i := range g.Columns {
-		field := feast.Field(feast.Name(g.View, g.Columns[i].Name))
-		fields = append(fields, string(field[:]))
-	}
-	return append(fields, feast.TimeField(g.View))
-}
-
-// feastRow writes an entity as Feast does.
-func feastRow(b rueidis.Builder, g *store.Group, key string, fields []string, id int64, columns int) rueidis.Completed {
-	set := b.Hset().Key(key).FieldValue()
-	for c := range columns {
-		value := [5]byte{0x35} // a Value whose field 6 is set, of four bytes
-		binary.LittleEndian.PutUint32(value[1:], math.Float32bits(valueOf(id, c)))
-		set = set.FieldValue(fields[c], string(value[:]))
-	}
-	const second = "\x08\x80\xe2\xcf\xaa\x06" // a Timestamp of 1700000000 s
-	return set.FieldValue(fields[len(g.Columns)], second).Build()
 }
 
 // folder makes a folder of a part's own.

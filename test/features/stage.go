@@ -107,8 +107,8 @@ func (s *stage) learn() error {
 	s.right = make([]string, entities)
 	for id := range s.right {
 		a := s.ask("plain", given(int64(id)))
-		if a.err != nil || a.status != http.StatusOK {
-			return fmt.Errorf("the model does not answer: %d %s %w", a.status, a.body, a.err)
+		if err := a.failure(); err != nil {
+			return err
 		}
 		s.right[id] = a.outputs()
 	}
@@ -176,6 +176,14 @@ func (s *stage) ask(model, body string) (a answer) {
 	defer res.Body.Close()
 	text, err := io.ReadAll(res.Body)
 	return answer{err, res.StatusCode, res.Header.Get("Sluice-Features"), res.Header.Get("Server-Timing"), string(text)}
+}
+
+// failure is why there is no answer; nil if there is one.
+func (a *answer) failure() error {
+	if a.err == nil && a.status != http.StatusOK {
+		return fmt.Errorf("a request got %d %s", a.status, a.body)
+	}
+	return a.err
 }
 
 // outputs are those of the answer, as they are written.
