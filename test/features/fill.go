@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"time"
 
@@ -57,6 +58,9 @@ func (s *stage) askFilled(ids []int64) (time.Duration, error) {
 	a := s.ask("filled", byID(ids...))
 	if err := a.failure(); err != nil {
 		return 0, err
+	}
+	if whole := fmt.Sprintf("filled=%d,cached=0,default=0,", len(ids)*columns); !strings.HasPrefix(a.features, whole) {
+		return 0, fmt.Errorf("an answer says %q, want %s", a.features, whole)
 	}
 	return a.stageOf("fill")
 }
