@@ -21,7 +21,7 @@ ORT     := SLUICE_ONNXRUNTIME="$$(scripts/onnxruntime.sh --path)"
 # The software Vulkan driver, for the tests of the WebGPU provider; they are skipped where it cannot be had, but not in CI.
 VULKAN  := scripts/swiftshader.sh || [[ -z "$${CI:-}" ]]
 
-.PHONY: help run library build test unit outside long clients tables examples check fmt format vet lint pure race fuzz bench bench-fallback drill rollout shadow-tax selftest soak ends cuda-faults real-models gpu-pack gpu-check gpu-check-software clean tools
+.PHONY: help run library build test unit outside long clients tables feast examples check fmt format vet lint pure race fuzz bench bench-fallback drill rollout shadow-tax features-bench selftest soak ends cuda-faults real-models gpu-pack gpu-check gpu-check-software clean tools
 
 help: ## print this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -79,6 +79,10 @@ clients: build ## run the real clients, such as tritonclient, against a real ser
 tables: tools ## read the prediction log's files with DuckDB and pandas
 	@scripts/tables.sh
 
+# Installing Feast takes minutes, so that CI leaves it out.
+feast: tools ## read what Feast writes into three stores, and compare with what Feast reads
+	@scripts/feast.sh
+
 # With the Python of the clients, so that the example for tritonclient runs too. In CI no example may be left out.
 examples: build ## run every example of README.md and docs, compare what it prints
 	@$(ORT) SLUICE_BINARY="$(CURDIR)/bin/sluice" SLUICE_CLIENTS_PYTHON="$(CURDIR)/.deps/clients-venv/bin" \
@@ -130,6 +134,10 @@ drill: build ## hold a gateway under load and under attack against its promises,
 # Needs the machine for itself, for 40 minutes to two hours.
 shadow-tax: build ## measure what shadow candidates cost live requests, write docs/compare.md (PAIRS=40)
 	@$(ORT) go run ./test/shadowtax -pairs $(PAIRS) -write docs/compare.md
+
+# Needs the machine for itself, for a quarter of an hour. ONLY=faults breaks the store, and needs no quiet.
+features-bench: build ## measure reads of feature stores, and break one under load, write docs/features-figures.md (ONLY=reads,fill,memory,faults)
+	@$(ORT) go run ./test/features -only "$(ONLY)" -write docs/features-figures.md
 
 # Needs the machine for itself: the load is 60 % of what the gateway can do beside it.
 rollout: build ## hold the change of versions under load against its promises, write docs/versions.md (MINUTES=10)

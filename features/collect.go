@@ -101,7 +101,7 @@ func (g *Group) begin(r *read, now clock.Instant) {
 	for r != nil {
 		next := r.next
 		r.next, r.refusal = nil, g.admit(r, now)
-		go r.work()
+		g.engine.workers.begin(r)
 		r = next
 	}
 }

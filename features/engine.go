@@ -60,6 +60,7 @@ type Engine struct {
 	seed    maphash.Seed
 	cache   *otter.Cache[cacheKey, *entry]
 	fetches sync.Pool
+	workers *workers
 
 	mu struct {
 		sync.Mutex
@@ -85,7 +86,7 @@ func New(opt Options) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Engine{log: opt.Log, seed: maphash.MakeSeed(), cache: cache}
+	e := &Engine{log: opt.Log, seed: maphash.MakeSeed(), cache: cache, workers: newWorkers()}
 	e.fetches.New = func() any { return newFetch(e) }
 	e.mu.idle = make(chan struct{})
 	e.mu.stores = map[string]*source{}
@@ -191,6 +192,7 @@ func (e *Engine) Close() error {
 	}
 	e.mu.Unlock()
 	<-e.mu.idle
+	e.workers.end()
 	var errs []error
 	for _, s := range e.mu.stores {
 		if err := s.store.Close(); err != nil {

@@ -67,12 +67,10 @@ type read struct {
 	about   []about
 	outcome []outcome
 	limit   *limit
-	work    func() // run, as a value that is made once
 }
 
 func newRead(g *Group) *read {
 	r := &read{group: g, limit: newLimit(), until: longAgo}
-	r.work = r.run
 	r.index.reset(maxKeys)
 	return r
 }

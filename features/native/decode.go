@@ -42,6 +42,7 @@ type run struct {
 	from, to    int // in the stored row, in the group's row
 	bit, column int
 	columns     int
+	bits        bits
 }
 
 // step moves one column of another kind.
@@ -114,9 +115,13 @@ func compile(s *Schema, g *store.Group) *plan {
 	for column := range g.Columns {
 		c := &g.Columns[column]
 		if bit, stored := at[c.Name]; stored {
-			p.add(s.columns[bit], c, run{from[bit], to, bit, column, 1})
+			p.add(s.columns[bit], c, run{from: from[bit], to: to, bit: bit, column: column, columns: 1})
 		}
 		to += c.Size()
+	}
+	for i := range p.runs {
+		r := &p.runs[i]
+		r.bits = bitsOf(r.bit, r.columns)
 	}
 	return p
 }
@@ -172,7 +177,7 @@ func (r *run) move(row, data []byte, states []store.State) {
 	cells := data[r.to : r.to+size*r.columns]
 	copy(cells, row[r.from:])
 	states = states[r.column : r.column+r.columns]
-	if allSet(row[headerBytes:], r.bit, r.columns) && !anyNaN(cells) { // as they mostly are
+	if r.bits.allSet(row[headerBytes:]) && !anyNaN(cells) { // as they mostly are
 		for len(states) > 0 {
 			states = states[copy(states, allPresent[:]):]
 		}

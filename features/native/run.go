@@ -20,15 +20,35 @@ var allPresent = func() (states [64]store.State) {
 	return states
 }()
 
-// allSet tells whether n bits from one on are set.
-func allSet(bitmap []byte, from, n int) bool {
-	for end := from + n; from < end; {
-		low := from % 8
-		mask := byte(1<<min(8-low, end-from)-1) << low
-		if bitmap[from/8]&mask != mask {
+// bits are those of a run in the bitmap, from its first byte on: the byte is at from, and mask has the bits set.
+type bits struct {
+	from int
+	mask []byte
+}
+
+func bitsOf(first, n int) bits {
+	b := bits{from: first / 8, mask: make([]byte, (first%8+n+7)/8)}
+	for i := range n {
+		at := first%8 + i
+		b.mask[at/8] |= 1 << (at % 8)
+	}
+	return b
+}
+
+// allSet tells whether all of them are set in a bitmap, eight bytes at a time.
+func (b *bits) allSet(bitmap []byte) bool {
+	mask := b.mask
+	bitmap = bitmap[b.from : b.from+len(mask)]
+	for len(mask) >= 8 && len(bitmap) >= 8 {
+		if m := binary.LittleEndian.Uint64(mask); binary.LittleEndian.Uint64(bitmap)&m != m {
 			return false
 		}
-		from += 8 - low
+		mask, bitmap = mask[8:], bitmap[8:]
+	}
+	for i, m := range mask {
+		if bitmap[i]&m != m {
+			return false
+		}
 	}
 	return true
 }
@@ -36,13 +56,20 @@ func allSet(bitmap []byte, from, n int) bool {
 // anyNaN tells whether one of some floats is NaN, two at a time and without a branch for each: what is more than infinity, its
 // sign aside, gets the sign's bit when what infinity lacks of it is added.
 func anyNaN(floats []byte) bool {
-	const rest = sign - 1 - infinity
-	var nan uint64
-	for ; len(floats) >= 2*plainSize; floats = floats[2*plainSize:] {
-		nan |= binary.LittleEndian.Uint64(floats)&^(sign<<32|sign) + (rest<<32 | rest)
+	const (
+		signs = sign<<32 | sign
+		rest  = (sign-1-infinity)<<32 | sign - 1 - infinity
+	)
+	var a, b, c, d uint64
+	for len(floats) >= 32 { // four sums, none of which waits for another
+		a |= binary.LittleEndian.Uint64(floats)&^signs + rest
+		b |= binary.LittleEndian.Uint64(floats[8:])&^signs + rest
+		c |= binary.LittleEndian.Uint64(floats[16:])&^signs + rest
+		d |= binary.LittleEndian.Uint64(floats[24:])&^signs + rest
+		floats = floats[32:]
 	}
-	if len(floats) == plainSize {
-		nan |= uint64(binary.LittleEndian.Uint32(floats)&^sign + rest)
+	for ; len(floats) >= plainSize; floats = floats[plainSize:] {
+		a |= uint64(binary.LittleEndian.Uint32(floats)&^sign + (sign - 1 - infinity))
 	}
-	return nan&(sign<<32|sign) != 0
+	return (a|b|c|d)&signs != 0
 }

@@ -13,7 +13,7 @@ import (
 
 // TestRuns reads rows of many plain columns of which some are absent, or NaN all the same, at each place of the bitmap.
 func TestRuns(t *testing.T) {
-	const n = 37
+	const n = 150 // more than 64 in a run
 	var columns []store.Column
 	for i := range n {
 		columns = append(columns, store.Column{Name: fmt.Sprint("f", i), Type: tensor.FP32, Width: 1})

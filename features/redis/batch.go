@@ -32,12 +32,11 @@ type batch struct {
 
 	state atomic.Int32
 	done  chan struct{}
-	run   func() // the method send, bound once
 }
 
 var batches sync.Pool // of *batch
 
-// newBatch begins a batch on a lane; it ends with go b.run(), or with release.
+// newBatch begins a batch on a lane; it ends with l.send, or with release.
 func newBatch(l *lane) (*batch, error) {
 	client, err := l.enter()
 	if err != nil {
@@ -46,7 +45,6 @@ func newBatch(l *lane) (*batch, error) {
 	b, kept := batches.Get().(*batch)
 	if !kept {
 		b = &batch{done: make(chan struct{}, 1)} // of one: whoever has answered does not wait for the reader
-		b.run = b.send
 	}
 	b.lane, b.client = l, client
 	b.state.Store(awaited)

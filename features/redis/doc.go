@@ -1,5 +1,5 @@
 // Package redis reads features from Redis, and from what speaks its protocol (Kvrocks, Valkey): a store.Store with three
-// layouts, and the writer of the third. It is the one package that imports rueidis. The engine of package features reads
+// layouts, and the writer of the third. No other package of a gateway imports rueidis. The engine of package features reads
 // through it; features/load writes through its Writer.
 //
 // Layouts:

@@ -33,10 +33,15 @@ type lane struct {
 		closed bool
 	}
 	busy sync.WaitGroup // of those who have entered
+
+	work chan *batch   // to those goroutines that have sent one and wait for another
+	idle atomic.Int64  // of them
+	over chan struct{} // closed when they are to end
+	them sync.WaitGroup
 }
 
 func newLane(o *Options) *lane {
-	l := &lane{name: strings.Join(o.Addresses, ","), unanswered: o.Unanswered, ready: make(chan struct{})}
+	l := &lane{name: strings.Join(o.Addresses, ","), unanswered: o.Unanswered, ready: make(chan struct{}), work: make(chan *batch), over: make(chan struct{})}
 	l.full = fmt.Errorf("redis %s has %d chunks of keys without a reply, the limit: `unanswered` of the store moves it", l.name, l.unanswered)
 	err := fmt.Errorf("redis %s is not connected yet", l.name)
 	l.failure.Store(&err)
@@ -118,6 +123,41 @@ func (l *lane) leave() {
 	l.busy.Done()
 }
 
+// maxIdle is the most goroutines that wait for a batch.
+const maxIdle = 32
+
+// send has a goroutine send a batch: one that waits for it, or a new one. The stack of a new one has to grow first, which takes as
+// long as the rest of a short read's way to the connection.
+func (l *lane) send(b *batch) {
+	select {
+	case l.work <- b:
+	default:
+		l.them.Add(1)
+		go l.serve(b)
+	}
+}
+
+func (l *lane) serve(b *batch) {
+	defer l.them.Done()
+	for b != nil {
+		b.send()
+		b = l.next()
+	}
+}
+
+// next waits for a batch; it is nil if the goroutine is to end.
+func (l *lane) next() (b *batch) {
+	defer l.idle.Add(-1)
+	if l.idle.Add(1) > maxIdle {
+		return nil
+	}
+	select {
+	case b = <-l.work:
+	case <-l.over:
+	}
+	return b
+}
+
 // close ends the connections and waits for chunks under way.
 func (l *lane) close() {
 	l.mu.Lock()
@@ -131,5 +171,7 @@ func (l *lane) close() {
 			(*client).Close()
 		}
 		l.busy.Wait()
+		close(l.over)
+		l.them.Wait()
 	})
 }

@@ -157,7 +157,7 @@ func (r *nativeView) learn(ctx context.Context, schema uint32) (known bool, err 
 		return false, err
 	}
 	b.commands = append(b.commands, b.client.B().Get().Key(native.SchemaName(r.view.name, schema)).Build())
-	go b.run()
+	b.lane.send(b)
 	if !b.wait(ctx) {
 		return false, ctx.Err()
 	}

@@ -68,7 +68,7 @@ func (r *reading) once(ctx context.Context, chunk int, l *lane, a asker, t turn,
 		}
 		a.ask(b, keys)
 		r.batches = append(r.batches, b)
-		go b.run()
+		b.lane.send(b)
 	}
 	for _, b := range r.batches {
 		if !b.wait(ctx) {

@@ -53,6 +53,9 @@ func (c *call) explain(h *fasthttp.ResponseHeader, x *gateway.Exchange) {
 	b := append(c.scratch[:0], "decode;dur="...)
 	b = wire.AppendMillis(b, o.Decode)
 	if o.Trace.RunEnd != 0 {
+		if info.Client.Fills {
+			b = wire.AppendMillis(append(b, ", fill;dur="...), o.Trace.Queued.Sub(x.Arrived)-o.Decode)
+		}
 		b = wire.AppendMillis(append(b, ", queue;dur="...), o.Trace.RunStart.Sub(o.Trace.Queued))
 		b = wire.AppendMillis(append(b, ", run;dur="...), o.Trace.RunEnd.Sub(o.Trace.RunStart))
 	}

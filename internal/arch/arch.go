@@ -85,7 +85,7 @@ var reserved = map[string][]string{
 	"github.com/parquet-go/parquet-go":    {"predlog/table", "features/load"},
 	"github.com/maypok86/otter/v2":        {"features"},
 	"github.com/prometheus/procfs":        {"loadtest/watch", "bench"},
-	"github.com/redis/rueidis":            {"features/redis"},
+	"github.com/redis/rueidis":            {"features/redis", "test/features"},
 	"github.com/goccy/go-yaml":            {"config", "models", "plan/study", "compare/price", "features/load"},
 	"github.com/jackc/pgx/v5":             {"features/postgres", "internal/pgtest"},
 	"go.etcd.io/bbolt":                    {"features/embedded"},
