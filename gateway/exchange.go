@@ -12,6 +12,7 @@ import (
 	"sluice/internal/oip"
 	"sluice/internal/oip/v1"
 	"sluice/internal/oip/wire"
+	"sluice/internal/origin"
 	"sluice/internal/task"
 )
 
@@ -56,6 +57,8 @@ type Exchange struct {
 	Outcome Outcome
 	// Filling is what became of the inputs that are filled; whoever fills them sets it.
 	Filling Filled
+	// Trail is that for each value, where somebody asks for it. It is good if the inputs follow the schema of runs.
+	Trail origin.Trail
 	// Answer is the encoded answer. It is of Room, or if Large, of the exchange until End.
 	Answer []byte
 	Large  bool
@@ -201,6 +204,7 @@ func (x *Exchange) recycle() {
 	x.Peer, x.Arrived, x.Front, x.Room = nil, 0, nil, nil
 	x.Model, x.Task, x.Exposure, x.Decoded, x.Err, x.Outcome = nil, nil, Exposure{}, false, nil, Outcome{}
 	x.Filling = Filled{}
+	x.Trail.Reset()
 	x.Answer, x.Large, x.AnswerHead, x.AnswerCoding = nil, false, 0, Identity
 	x.g, x.next, x.ended, x.budgeted, x.form, x.accept, x.plain = nil, 0, false, false, wire.AnswerForm{}, Identity, nil
 	x.report, x.due = nil, 0

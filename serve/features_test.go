@@ -5,12 +5,15 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 
 	"sluice/config"
 	"sluice/features/store"
+	"sluice/predlog/query"
+	"sluice/predlog/table"
 )
 
 // A list by ids has the scores of the list with the tensor given, to the last digit, through V2 and V1.
@@ -51,6 +54,39 @@ func TestRankerByIDs(t *testing.T) {
 			}
 		}
 	})
+}
+
+// The log has what the model ran with, and what became of each value.
+func TestRankerIsLogged(t *testing.T) {
+	settings := strings.Replace(rankerFeatures, ", cache: {ttl: 1h}", "", 1)
+	ids, _ := list(1, []int64{4, 5}, [2]float64{0.5, 1})
+	var dir string
+	withRanker(t, settings, func(r *ranker) {
+		if status, _, text := r.ask("/v2/models/ranker/infer", ids); status != 200 {
+			t.Fatalf("%d %s", status, text)
+		}
+		if status, _, _ := r.ask("/v2/models/ranker/infer", strings.Replace(ids, `"moment"`, `"month"`, 1)); status != 400 {
+			t.Fatal(status)
+		}
+	}, func(o *Options) { dir = o.Config.PredictionLog.Dir })
+	var got []string
+	if err := query.All(dir, func(r *table.Row) error {
+		text := fmt.Sprint(r.Status, " ", r.Replayable, " ", len(r.Inputs))
+		for _, f := range r.Features {
+			text += fmt.Sprint(" ", f.Input, " ", f.Name, " ", f.Statuses, " ", f.AgesMS)
+		}
+		got = append(got, text)
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	want := "OK true 3"
+	for _, name := range strings.Fields("user:a user:b user:c user:d user:e user:f store:emb") {
+		want += " dense " + name + " [present present] [0 0]" // the store knows no times
+	}
+	if want += " dense moment [request request] [0 0]"; !slices.Equal(got, []string{want, "UNKNOWN_INPUT false 0"}) {
+		t.Errorf("got  %q\nwant %q", got, want)
+	}
 }
 
 // Requests that come together have each its own rows, read or cached.

@@ -11,6 +11,7 @@ import (
 
 	"sluice/features/store"
 	"sluice/internal/near"
+	"sluice/internal/origin"
 	"sluice/internal/tensor"
 )
 
@@ -198,8 +199,9 @@ func (c *compiler) fill() {
 			at, size := fmt.Sprintf(".inputs.%s[%d]", spec.Name, k), col.width()*spec.Type.Size()
 			if col.Request != "" {
 				if input, ok := c.request(at, requests, spec, col); ok {
-					in.Requests = append(in.Requests, Request{Input: input, To: in.RowBytes, Size: size})
+					in.Requests = append(in.Requests, Request{Input: input, To: in.RowBytes, Size: size, Of: len(c.plan.Columns)})
 				}
+				c.plan.Columns = append(c.plan.Columns, origin.Column{Input: spec.Name, Name: col.Request, Group: origin.NoGroup})
 				in.Template = append(in.Template, make([]byte, size)...)
 			} else {
 				group, feature, _ := strings.Cut(col.Feature, ":")
@@ -207,8 +209,9 @@ func (c *compiler) fill() {
 				column := c.columns[g][feature]
 				parts[g] = append(parts[g], Stored{
 					Name: col.Feature, Column: column, From: c.plan.Groups[g].Of.Offset(column), To: in.RowBytes, Size: size,
-					Given: c.given(at, given, spec, col), Required: col.Default.required(),
+					Given: c.given(at, given, spec, col), Required: col.Default.required(), Of: len(c.plan.Columns),
 				})
+				c.plan.Columns = append(c.plan.Columns, origin.Column{Input: spec.Name, Name: col.Feature, Group: g})
 				var err error
 				if in.Template, err = appendDefault(in.Template, spec.Type, col); err != nil {
 					c.fail(at, "%w", err)
