@@ -59,6 +59,8 @@ type Exchange struct {
 	Filling Filled
 	// Trail is that for each value, where somebody asks for it. It is good if the inputs follow the schema of runs.
 	Trail origin.Trail
+	// Explain says that the answer is to have it: the head asks for that.
+	Explain bool
 	// Answer is the encoded answer. It is of Room, or if Large, of the exchange until End.
 	Answer []byte
 	Large  bool
@@ -96,6 +98,7 @@ type Exchange struct {
 type Head struct {
 	Budget       []byte // milliseconds
 	Nonfinite    []byte // the words null or literal
+	Explain      []byte // the word features
 	HeaderLength []byte // the length of the JSON in front of binary tensors
 	// ContentEncoding is how the body is compressed, AcceptEncoding how the answer may be.
 	ContentEncoding, AcceptEncoding []byte
@@ -205,6 +208,7 @@ func (x *Exchange) recycle() {
 	x.Model, x.Task, x.Exposure, x.Decoded, x.Err, x.Outcome = nil, nil, Exposure{}, false, nil, Outcome{}
 	x.Filling = Filled{}
 	x.Trail.Reset()
+	x.Explain = false
 	x.Answer, x.Large, x.AnswerHead, x.AnswerCoding = nil, false, 0, Identity
 	x.g, x.next, x.ended, x.budgeted, x.form, x.accept, x.plain = nil, 0, false, false, wire.AnswerForm{}, Identity, nil
 	x.report, x.due = nil, 0

@@ -47,7 +47,7 @@ func (r *Record) trailBound() int {
 
 // tells tells whether a column is told of: it was filled, and no trace of its input is to be left out.
 func (w *Writer) tells(r *Record, column int) bool {
-	return r.Trail.Filled(column) && w.redact.of(r, r.Columns[column].Input) != Drop
+	return r.Trail.Tells(column) && w.redact.of(r, r.Columns[column].Input) != Drop
 }
 
 // appendTrail appends the two lists.

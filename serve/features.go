@@ -74,7 +74,7 @@ func (f *filled) columns() []origin.Column {
 func (f *filled) begin(x *gateway.Exchange) (gateway.Step, error) {
 	one := f.filler.Get()
 	one.For = x
-	if f.logged {
+	if f.logged || x.Explain {
 		one.Trail = &x.Trail
 	}
 	if !one.Begin(x.Task, f.until(x.Task), f) {

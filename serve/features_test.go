@@ -89,6 +89,32 @@ func TestRankerIsLogged(t *testing.T) {
 	}
 }
 
+// Who asks is told where each value comes from, and nobody else is.
+func TestRankerExplains(t *testing.T) {
+	settings := strings.NewReplacer(", cache: {ttl: 1h}", "", `{feature: "user:b"}`, `{feature: "user:b", default: 1}`).Replace(rankerFeatures)
+	withRanker(t, settings, func(r *ranker) {
+		f := func(body, header, want string) {
+			t.Helper()
+			status, parameters, text := r.explained(body, header)
+			if got := fmt.Sprint(status, " ", parameters); got != want {
+				t.Errorf("got  %s\nwant %s\n%s", got, want, text)
+			}
+		}
+		ids, given := list(77, []int64{4, 5}, [2]float64{0.5, 1})
+		want := "200 map[degraded:true features.dense.moment:request*2 features.dense.store:emb:present*2"
+		for _, name := range strings.Fields("a b c d e f") {
+			want += " features.dense.user:" + name + ":missing*2"
+		}
+		f(ids, "features", want+"]")
+		f(given, "features", "200 map[]")
+		f(ids, "everything", "400 map[]")
+		f(ids, "", "400 map[]")
+		if _, _, text := r.ask("/v2/models/ranker/infer", ids); !strings.Contains(text, `"parameters":{"degraded":true},`) {
+			t.Error(text)
+		}
+	}, func(o *Options) { o.Config.PredictionLog.Dir = "" })
+}
+
 // Requests that come together have each its own rows, read or cached.
 func TestRankerInterleaved(t *testing.T) {
 	withRanker(t, strings.Replace(rankerFeatures, ", cache: {ttl: 1h}", "", 1), func(r *ranker) {

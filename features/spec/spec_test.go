@@ -82,9 +82,9 @@ func TestCompile(t *testing.T) {
 	}
 	var columns []string
 	for _, c := range p.Columns {
-		columns = append(columns, fmt.Sprint(c.Input, " ", c.Name, " ", c.Group))
+		columns = append(columns, fmt.Sprint(c.Input, " ", c.Name, " ", c.Group, c.Repeated))
 	}
-	if got := strings.Join(columns, "; "); got != "dense user:rate 1; dense user:emb 1; dense distance -1; dense store:rate 0; dense user:rate 1; hour store:hour 0" || dense.Stored[0].Of != 3 {
+	if got := strings.Join(columns, "; "); got != "dense user:rate 1 false; dense user:emb 1 false; dense distance -1 false; dense store:rate 0 false; dense user:rate 1 true; hour store:hour 0 false" || dense.Stored[0].Of != 3 {
 		t.Errorf("the columns are %s, and %+v is the first of the stored", got, dense.Stored[0])
 	}
 	if got := dense.Groups[1]; got.Group != 1 || !slices.Equal(got.Runs, []Run{{0, 0, 12}, {0, 20, 4}}) {

@@ -48,6 +48,8 @@ type Column struct {
 	Input, Name string
 	// Group is whose age its values have; NoGroup for values of the request.
 	Group int
+	// Repeated says that the tensor has another column before this one with the same values.
+	Repeated bool
 }
 
 // NoGroup is the group of a column of the request.
@@ -95,8 +97,19 @@ func (t *Trail) Row(row int) []Status {
 	return t.statuses[row*len(t.Columns) : (row+1)*len(t.Columns)]
 }
 
-// Filled tells whether the tensor of a column was filled.
-func (t *Trail) Filled(column int) bool { return t.Rows > 0 && t.statuses[column] != None }
+// Tells reports whether the trail has something to say of a column that it does not say of one before: its tensor was filled.
+func (t *Trail) Tells(column int) bool {
+	return t.Rows > 0 && t.statuses[column] != None && !t.Columns[column].Repeated
+}
+
+// Run is how many rows from one on have its status in a column.
+func (t *Trail) Run(column, row int) (rows int, s Status) {
+	s = t.Row(row)[column]
+	for rows = 1; row+rows < t.Rows && t.Row(row + rows)[column] == s; {
+		rows++
+	}
+	return rows, s
+}
 
 // Ages are those of a group's rows, by row of the request; nil for NoGroup.
 func (t *Trail) Ages(group int) []time.Duration {
