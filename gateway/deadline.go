@@ -27,6 +27,9 @@ func (g *Gateway) deadline(x *Exchange) Step {
 	if x.form, f = answerForm(x.Head.Nonfinite, info.NullNonFinite, g.opt.Limits.MaxAnswerBytes); f != nil {
 		return x.fails(f)
 	}
+	if x.Explain = x.Head.Explain != nil; x.Explain && string(x.Head.Explain) != "features" {
+		return x.fails(fault.Newf(fault.InvalidParameter, "Sluice-Explain is %.40q; it must be features", x.Head.Explain))
+	}
 	return GoesOn
 }
 

@@ -12,6 +12,7 @@ import (
 	"sluice/internal/oip"
 	"sluice/internal/oip/v1"
 	"sluice/internal/oip/wire"
+	"sluice/internal/origin"
 	"sluice/internal/task"
 )
 
@@ -56,6 +57,10 @@ type Exchange struct {
 	Outcome Outcome
 	// Filling is what became of the inputs that are filled; whoever fills them sets it.
 	Filling Filled
+	// Trail is that for each value, where somebody asks for it. It is good if the inputs follow the schema of runs.
+	Trail origin.Trail
+	// Explain says that the answer is to have it: the head asks for that.
+	Explain bool
 	// Answer is the encoded answer. It is of Room, or if Large, of the exchange until End.
 	Answer []byte
 	Large  bool
@@ -93,6 +98,7 @@ type Exchange struct {
 type Head struct {
 	Budget       []byte // milliseconds
 	Nonfinite    []byte // the words null or literal
+	Explain      []byte // the word features
 	HeaderLength []byte // the length of the JSON in front of binary tensors
 	// ContentEncoding is how the body is compressed, AcceptEncoding how the answer may be.
 	ContentEncoding, AcceptEncoding []byte
@@ -201,6 +207,8 @@ func (x *Exchange) recycle() {
 	x.Peer, x.Arrived, x.Front, x.Room = nil, 0, nil, nil
 	x.Model, x.Task, x.Exposure, x.Decoded, x.Err, x.Outcome = nil, nil, Exposure{}, false, nil, Outcome{}
 	x.Filling = Filled{}
+	x.Trail.Reset()
+	x.Explain = false
 	x.Answer, x.Large, x.AnswerHead, x.AnswerCoding = nil, false, 0, Identity
 	x.g, x.next, x.ended, x.budgeted, x.form, x.accept, x.plain = nil, 0, false, false, wire.AnswerForm{}, Identity, nil
 	x.report, x.due = nil, 0

@@ -45,6 +45,9 @@ func (formatV2) decode(x *Exchange, body []byte) error {
 
 func (formatV2) estimate(x *Exchange) int64 {
 	x.request.Degraded = x.Filling.Degraded() // estimate comes first
+	if info := x.Model.Info(); x.Explain && info.Client.Fills && x.Schema() == info.Schema {
+		x.request.Trail = &x.Trail
+	}
 	return x.request.EstimateResponse(x.Model.Info().Name, x.Task)
 }
 

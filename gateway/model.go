@@ -6,6 +6,7 @@ import (
 	"sluice/internal/clock"
 	"sluice/internal/fault"
 	"sluice/internal/oip"
+	"sluice/internal/origin"
 	"sluice/internal/task"
 	"sluice/internal/tensor"
 )
@@ -60,6 +61,8 @@ type ModelInfo struct {
 	// Fill makes the one of the other: see fill.go. It must return at once: GoesOn if the task is complete, Ends with the
 	// fault, or Pending. Default: nothing is filled.
 	Fill func(*Exchange) (Step, error)
+	// Columns are those of the inputs that Fill fills.
+	Columns []origin.Column
 	// Budget is the time that a request has when it names none; 0 means 100 ms.
 	Budget time.Duration
 	// NullNonFinite is the form of answers to requests that do not name one: null for NaN and

@@ -2,7 +2,12 @@
 
 package predlog
 
-import "testing"
+import (
+	"testing"
+	"time"
+
+	"sluice/internal/origin"
+)
 
 // Nothing is allocated for a request, whether it is recorded, or why not.
 func TestTakeAllocations(t *testing.T) {
@@ -13,12 +18,17 @@ func TestTakeAllocations(t *testing.T) {
 		"kept":       {Keep: [NumKinds]int{Late: 1 << 20, Worst: 10}},
 		"capped":     {Keep: [NumKinds]int{Late: 1}},
 		"too large":  {Sample: 1, MaxRecord: 300},
+		"filled":     {Sample: 1, Redact: map[string]Redaction{"km": Hash}, HashKey: testKey},
 		"queue full": {Sample: 1, QueueRecords: 1},
 		"hashed":     {Sample: 1, Redact: map[string]Redaction{"x": Hash, "who": Drop}, HashKey: testKey},
 	} {
 		w, _ := start(t, o)
 		r := testRecord(1)
 		r.Kinds = r.Kinds.With(Late)
+		if name == "filled" {
+			r = filledRecord(2, func(int, int) origin.Status { return origin.Cached }, func(int, int) time.Duration { return time.Hour })
+			r.Kinds = r.Kinds.With(Late)
+		}
 		take := func() { w.Take(r) }
 		for range 3 { // buffers and the queue grow to what they are in steady state
 			for range 2000 {

@@ -82,21 +82,21 @@ func (d *decoder) count(least int) int {
 	return int(n)
 }
 
-// decodeRecord reads what appendRecord has written behind its first byte, or an older program without role and unit. The row's tensors are views of the
-// payload.
-func decodeRecord(payload []byte, older bool, r *table.Row) error {
+// decodeRecord reads what appendRecord has written behind its first byte, which is frame: that of this program or of an older
+// one. The row's tensors are views of the payload.
+func decodeRecord(frame byte, payload []byte, r *table.Row) error {
 	d := decoder{rest: payload}
 	*r = table.Row{ID: d.string(), Time: time.Unix(0, d.varint()).UTC()}
 	for _, s := range [...]*string{&r.Model, &r.Version, &r.Digest, &r.Device, &r.Reason, &r.Status, &r.KeptFor, &r.Tensors} {
 		*s = d.string()
 	}
-	if !older {
+	if frame != oldestFrame {
 		if role := d.string(); role != "" {
 			r.Role = &role
 		}
 	}
 	flags := d.uvarint()
-	if !older {
+	if frame != oldestFrame {
 		u := Unit{Known: flags&unitFlag != 0, Share: int(min(d.uvarint(), unit.Buckets))} //nolint:gosec // bounded
 		u.Hash = d.uint64()
 		u.fill(r)
@@ -110,6 +110,9 @@ func decodeRecord(payload []byte, older bool, r *table.Row) error {
 		*n = d.varint()
 	}
 	r.Inputs, r.Outputs = d.tensors(), d.tensors()
+	if frame == recordFrame {
+		r.Features = d.features()
+	}
 	if d.err == nil && len(d.rest) > 0 {
 		d.fail(fmt.Errorf("%d bytes follow its last field", len(d.rest)))
 	}

@@ -12,8 +12,9 @@ import (
 // bytes with their length in front. decode.go reads them. A record with other fields begins with another byte, so that
 // the spool that an older program has left behind is read as well.
 const (
-	recordFrame  = 'S'
-	olderFrame   = 'R' // a record without role and unit
+	recordFrame  = 'T'
+	olderFrame   = 'S' // a record without features
+	oldestFrame  = 'R' // and without role and unit
 	numbersFrame = 'N'
 )
 
@@ -32,7 +33,7 @@ func (r *Record) sizeBound(tensors bool) int {
 			n += 32 + len(t.Name) + 10*(len(t.Shape)+1) + len(t.Data)
 		}
 	}
-	return n
+	return n + r.trailBound()
 }
 
 // flags of a record.
@@ -72,13 +73,14 @@ func (w *Writer) appendRecord(b []byte, r *Record, c *choice, at int64) []byte {
 		b = binary.AppendVarint(b, n)
 	}
 	if !kept {
-		return append(b, 0, 0) // no inputs, no outputs
+		return append(b, 0, 0, 0) // no inputs, no outputs, no rows of a trail
 	}
 	b = binary.AppendUvarint(b, uint64(present(r.Inputs)+present(r.Optional)-w.redact.dropped(r)))
 	b = w.appendTensors(b, r, r.Inputs, r.Schema.Inputs, true)
 	b = w.appendTensors(b, r, r.Optional, r.Schema.Optional, true)
 	b = binary.AppendUvarint(b, uint64(present(r.Outputs)))
-	return w.appendTensors(b, r, r.Outputs, r.Schema.Outputs, false)
+	b = w.appendTensors(b, r, r.Outputs, r.Schema.Outputs, false)
+	return w.appendTrail(b, r)
 }
 
 // present counts the tensors that are there.
@@ -99,7 +101,7 @@ func (w *Writer) appendTensors(b []byte, r *Record, list []tensor.Tensor, specs 
 			continue
 		}
 		if inputs {
-			switch w.redact.of(spec.Name) {
+			switch w.redact.of(r, spec.Name) {
 			case Drop:
 				continue
 			case Hash:

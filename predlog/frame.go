@@ -134,8 +134,8 @@ func nextFrame(in io.Reader, into []byte, left int64) ([]byte, error) {
 // take reads one payload.
 func (s *Spool) take(payload []byte, row *table.Row, visit func(*table.Row) error) (err error) {
 	switch payload[0] {
-	case recordFrame, olderFrame:
-		if err := decodeRecord(payload[1:], payload[0] == olderFrame, row); err != nil {
+	case recordFrame, olderFrame, oldestFrame:
+		if err := decodeRecord(payload[0], payload[1:], row); err != nil {
 			return fmt.Errorf("record %d: %w", s.Records+1, err)
 		}
 		s.Records++

@@ -7,7 +7,9 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
+	"sluice/internal/origin"
 	"sluice/predlog/table"
 )
 
@@ -117,11 +119,14 @@ func FuzzDecodeRecord(f *testing.F) {
 	w := &Writer{redact: newRedactor(nil, nil)}
 	f.Add(w.appendRecord(nil, testRecord(3), &choice{tensors: table.TensorsKept, weight: 20}, 5)[1:])
 	f.Add(w.appendRecord(nil, testRecord(3), &choice{tensors: table.TensorsCapped}, 5)[1:])
+	cached := func(int, int) origin.Status { return origin.Cached }
+	f.Add(w.appendRecord(nil, filledRecord(2, cached, func(_, row int) time.Duration { return time.Duration(row) }), &choice{tensors: table.TensorsKept}, 5)[1:])
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		var r table.Row
 		_, _ = decodeNumbers(payload) // it ends
-		_ = decodeRecord(payload, true, &r)
-		err := decodeRecord(payload, false, &r)
+		_ = decodeRecord(oldestFrame, payload, &r)
+		_ = decodeRecord(olderFrame, payload, &r)
+		err := decodeRecord(recordFrame, payload, &r)
 		if err != nil {
 			return
 		}

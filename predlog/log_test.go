@@ -151,7 +151,8 @@ func TestRowsAreWhatWasTaken(t *testing.T) {
 			{Name: "x", Datatype: "FP32", Shape: []int64{2, 2}, Raw: floats(77, 1, 2, 3)},
 			{Name: "who", Datatype: "BYTES", Shape: []int64{2, 1}, Raw: texts("ann", "bob77")},
 		},
-		Outputs: []table.Tensor{{Name: "y", Datatype: "FP32", Shape: []int64{2}, Raw: floats(77, 7)}},
+		Outputs:  []table.Tensor{{Name: "y", Datatype: "FP32", Shape: []int64{2}, Raw: floats(77, 7)}},
+		Features: []table.Feature{},
 	}
 	if !reflect.DeepEqual(r, want) {
 		t.Errorf("got  %+v\nwant %+v", r, want)

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"sluice/internal/clock"
+	"sluice/internal/origin"
 	"sluice/internal/tensor"
 )
 
@@ -30,6 +31,9 @@ type Record struct {
 	// if the request was not decoded, Outputs if it was not answered. A tensor that is Invalid is not there.
 	Schema                    *tensor.Schema
 	Inputs, Optional, Outputs []tensor.Tensor
+	// Columns are those of the inputs that are filled, whether they were or not. Trail is what became of them, nil if they were not.
+	Columns []origin.Column
+	Trail   *origin.Trail
 }
 
 // Unit is whom a request was about, where that is known, and how many of package unit's buckets were a canary's, 0

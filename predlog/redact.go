@@ -42,11 +42,19 @@ func newRedactor(inputs map[string]Redaction, key []byte) *redactor {
 	return r
 }
 
-func (d *redactor) of(input string) Redaction {
+// of is what becomes of an input. One that is filled has the values of others: it is redacted as the strictest of them is.
+func (d *redactor) of(r *Record, input string) Redaction {
 	if len(d.inputs) == 0 {
 		return AsItCame
 	}
-	return d.inputs[input]
+	how := d.inputs[input]
+	for i := range r.Columns {
+		c := &r.Columns[i]
+		if c.Input == input && (how == AsItCame || d.inputs[c.Name] == Drop) {
+			how = d.inputs[c.Name]
+		}
+	}
+	return how
 }
 
 // touches reports whether an input of the record is redacted.
@@ -60,12 +68,12 @@ func (d *redactor) count(r *Record, how Redaction) (n int) {
 		return 0
 	}
 	for i := range r.Inputs {
-		if r.Inputs[i].Type != tensor.Invalid && d.of(r.Schema.Inputs[i].Name) == how {
+		if r.Inputs[i].Type != tensor.Invalid && d.of(r, r.Schema.Inputs[i].Name) == how {
 			n++
 		}
 	}
 	for i := range r.Optional {
-		if r.Optional[i].Type != tensor.Invalid && d.of(r.Schema.Optional[i].Name) == how {
+		if r.Optional[i].Type != tensor.Invalid && d.of(r, r.Schema.Optional[i].Name) == how {
 			n++
 		}
 	}

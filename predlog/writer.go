@@ -169,7 +169,7 @@ func (w *Writer) Take(r *Record) {
 		return
 	}
 	bound := frameHeader + r.sizeBound(c.tensors == table.TensorsKept)
-	if bound > w.opt.MaxRecord {
+	if bound > w.opt.MaxRecord || c.tensors == table.TensorsKept && r.values() > mostValues {
 		if !w.opt.Index {
 			w.dropped[TooLarge].Add(1)
 			return

@@ -11,6 +11,7 @@ import (
 	"sluice/gateway"
 	"sluice/internal/clock"
 	"sluice/internal/fault"
+	"sluice/internal/origin"
 	"sluice/internal/task"
 	"sluice/models"
 )
@@ -19,6 +20,8 @@ import (
 type filled struct {
 	filler *fill.Filler
 	groups []*features.Group
+	plan   *spec.Plan
+	logged bool // what becomes of each value is recorded
 	queue  *batcher.Model
 }
 
@@ -27,7 +30,7 @@ func (s *Server) newFilled(v *models.Version) (*filled, error) {
 	if v.Features == nil {
 		return nil, nil
 	}
-	f := &filled{}
+	f := &filled{plan: v.Features, logged: s.cfg.PredictionLog.Dir != ""}
 	for i := range v.Features.Groups {
 		p := &v.Features.Groups[i]
 		g, err := s.features.Group(p.Store, p.Of, groupOptions(p))
@@ -59,10 +62,21 @@ func (f *filled) fill() func(*gateway.Exchange) (gateway.Step, error) {
 	return f.begin
 }
 
+// columns are the plan's; nil if no input is filled.
+func (f *filled) columns() []origin.Column {
+	if f == nil {
+		return nil
+	}
+	return f.plan.Columns
+}
+
 // begin begins to fill an exchange's inputs.
 func (f *filled) begin(x *gateway.Exchange) (gateway.Step, error) {
 	one := f.filler.Get()
 	one.For = x
+	if f.logged || x.Explain {
+		one.Trail = &x.Trail
+	}
 	if !one.Begin(x.Task, f.until(x.Task), f) {
 		return gateway.Pending, nil // one may be another's
 	}

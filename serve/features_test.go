@@ -5,12 +5,15 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 
 	"sluice/config"
 	"sluice/features/store"
+	"sluice/predlog/query"
+	"sluice/predlog/table"
 )
 
 // A list by ids has the scores of the list with the tensor given, to the last digit, through V2 and V1.
@@ -51,6 +54,65 @@ func TestRankerByIDs(t *testing.T) {
 			}
 		}
 	})
+}
+
+// The log has what the model ran with, and what became of each value.
+func TestRankerIsLogged(t *testing.T) {
+	settings := strings.Replace(rankerFeatures, ", cache: {ttl: 1h}", "", 1)
+	ids, _ := list(1, []int64{4, 5}, [2]float64{0.5, 1})
+	var dir string
+	withRanker(t, settings, func(r *ranker) {
+		if status, _, text := r.ask("/v2/models/ranker/infer", ids); status != 200 {
+			t.Fatalf("%d %s", status, text)
+		}
+		if status, _, _ := r.ask("/v2/models/ranker/infer", strings.Replace(ids, `"moment"`, `"month"`, 1)); status != 400 {
+			t.Fatal(status)
+		}
+	}, func(o *Options) { dir = o.Config.PredictionLog.Dir })
+	var got []string
+	if err := query.All(dir, func(r *table.Row) error {
+		text := fmt.Sprint(r.Status, " ", r.Replayable, " ", len(r.Inputs))
+		for _, f := range r.Features {
+			text += fmt.Sprint(" ", f.Input, " ", f.Name, " ", f.Statuses, " ", f.AgesMS)
+		}
+		got = append(got, text)
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	want := "OK true 3"
+	for _, name := range strings.Fields("user:a user:b user:c user:d user:e user:f store:emb") {
+		want += " dense " + name + " [present present] [0 0]" // the store knows no times
+	}
+	if want += " dense moment [request request] [0 0]"; !slices.Equal(got, []string{want, "UNKNOWN_INPUT false 0"}) {
+		t.Errorf("got  %q\nwant %q", got, want)
+	}
+}
+
+// Who asks is told where each value comes from, and nobody else is.
+func TestRankerExplains(t *testing.T) {
+	settings := strings.NewReplacer(", cache: {ttl: 1h}", "", `{feature: "user:b"}`, `{feature: "user:b", default: 1}`).Replace(rankerFeatures)
+	withRanker(t, settings, func(r *ranker) {
+		f := func(body, header, want string) {
+			t.Helper()
+			status, parameters, text := r.explained(body, header)
+			if got := fmt.Sprint(status, " ", parameters); got != want {
+				t.Errorf("got  %s\nwant %s\n%s", got, want, text)
+			}
+		}
+		ids, given := list(77, []int64{4, 5}, [2]float64{0.5, 1})
+		want := "200 map[degraded:true features.dense.moment:request*2 features.dense.store:emb:present*2"
+		for _, name := range strings.Fields("a b c d e f") {
+			want += " features.dense.user:" + name + ":missing*2"
+		}
+		f(ids, "features", want+"]")
+		f(given, "features", "200 map[]")
+		f(ids, "everything", "400 map[]")
+		f(ids, "", "400 map[]")
+		if _, _, text := r.ask("/v2/models/ranker/infer", ids); !strings.Contains(text, `"parameters":{"degraded":true},`) {
+			t.Error(text)
+		}
+	}, func(o *Options) { o.Config.PredictionLog.Dir = "" })
 }
 
 // Requests that come together have each its own rows, read or cached.

@@ -162,7 +162,10 @@ func (to answers) ended(x *gateway.Exchange) {
 		r.Role = string(models.RoleLive)
 	}
 	if x.Decoded {
-		r.Inputs, r.Optional = t.Inputs, t.Optional
+		r.Inputs, r.Optional, r.Columns = t.Inputs, t.Optional, info.Columns
+		if r.Schema == info.Schema && x.Trail.Rows > 0 {
+			r.Trail = &x.Trail
+		}
 	}
 	if o.Fault == fault.None {
 		r.Outputs = t.Outputs

@@ -149,6 +149,30 @@ func withRanker(t *testing.T, settings string, test func(*ranker), also ...func(
 	}
 }
 
+// explained asks with a header, and returns the answer's parameters.
+func (r *ranker) explained(body, header string) (status int, parameters map[string]any, text string) {
+	r.t.Helper()
+	q, err := http.NewRequest(http.MethodPost, r.url+"/v2/models/ranker/infer", strings.NewReader(body))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	q.Header.Set("Sluice-Explain", header)
+	res, err := http.DefaultClient.Do(q)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	out, err := io.ReadAll(res.Body)
+	var a struct{ Parameters map[string]any }
+	if err == nil {
+		err = json.Unmarshal(out, &a)
+	}
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return res.StatusCode, a.Parameters, string(out)
+}
+
 // get asks; post has a body.
 func (r *ranker) ask(path, body string) (status int, features, text string) {
 	r.t.Helper()

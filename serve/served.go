@@ -154,7 +154,7 @@ func (s *Server) publish(v *models.Version) (models.Served, error) {
 	}
 	m := &served{
 		info: gateway.NewModelInfo(gateway.ModelInfo{
-			Name: v.Name, Version: v.Version, Digest: v.Digest, Schema: v.Schema, Client: v.Client(), Fill: filled.fill(), Budget: v.Config.Budget,
+			Name: v.Name, Version: v.Version, Digest: v.Digest, Schema: v.Schema, Client: v.Client(), Fill: filled.fill(), Columns: filled.columns(), Budget: v.Config.Budget,
 			NullNonFinite: v.Config.Nonfinite == bundle.NonfiniteNull,
 			Coupled:       v.Report.Batching.Mode == bundle.Coupled,
 			Unit:          v.Config.Unit,

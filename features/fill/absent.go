@@ -28,6 +28,7 @@ func (f *Fill) absent(s *spec.Stored, group, row int, got *fetched) error {
 	if s.Required {
 		return f.missing(s, group, row, got)
 	}
+	f.note(s.Of, row, got.why(s))
 	c := &f.Counts
 	c.Default++
 	switch got.Status {

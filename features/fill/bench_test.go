@@ -9,12 +9,13 @@ import (
 	"sluice/features/spec"
 	"sluice/internal/clock"
 	"sluice/internal/oip/target"
+	"sluice/internal/origin"
 	"sluice/internal/task"
 	"sluice/internal/tensor"
 )
 
 // cached fills a request for so many entities, each of so many features, from the cache.
-func cached(t testing.TB, rows, features int) func() {
+func cached(t testing.TB, rows, features int, trail *origin.Trail) func() {
 	s := &spec.Settings{
 		Entities: map[string]string{"user": "INT64"},
 		Groups:   map[string]spec.Group{"u": {Store: "hot", Keys: spec.Keys{{Join: "user", Entity: "user"}}, Budget: time.Minute, Cache: spec.Cache{TTL: time.Hour}}},
@@ -44,6 +45,7 @@ func cached(t testing.TB, rows, features int) func() {
 		}
 		tk.Inputs[user].Data = ids
 		f := r.filler.Get()
+		f.Trail = trail
 		if !f.Begin(tk, clock.Now().Add(time.Minute), w) {
 			<-w
 		}
@@ -60,12 +62,14 @@ func cached(t testing.TB, rows, features int) func() {
 
 func BenchmarkFillFromCache(b *testing.B) {
 	for _, n := range []struct{ rows, features int }{{1, 20}, {50, 100}, {500, 20}} {
-		b.Run(fmt.Sprintf("%dx%d", n.rows, n.features), func(b *testing.B) {
-			one := cached(b, n.rows, n.features)
-			b.ReportAllocs()
-			for b.Loop() {
-				one()
-			}
-		})
+		for name, trail := range map[string]*origin.Trail{"": nil, ",told": {}} {
+			b.Run(fmt.Sprintf("%dx%d%s", n.rows, n.features, name), func(b *testing.B) {
+				one := cached(b, n.rows, n.features, trail)
+				b.ReportAllocs()
+				for b.Loop() {
+					one()
+				}
+			})
+		}
 	}
 }

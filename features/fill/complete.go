@@ -9,6 +9,7 @@ import (
 	"sluice/features/store"
 	"sluice/internal/fault"
 	"sluice/internal/oip/target"
+	"sluice/internal/origin"
 	"sluice/internal/tensor"
 )
 
@@ -16,6 +17,9 @@ import (
 func (f *Fill) Complete(d *target.Target) error {
 	plan, t := f.filler.plan, d.Task
 	rows := max(t.Rows, 1)
+	if f.Trail != nil {
+		f.Trail.Begin(plan.Columns, len(plan.Groups), rows)
+	}
 	for i := range plan.Inputs {
 		if in := &plan.Inputs[i]; !f.given(in.Index) {
 			if err := f.fill(d, i, rows); err != nil {
@@ -85,8 +89,10 @@ func (f *Fill) fill(d *target.Target, input, rows int) error {
 		q := &in.Requests[k]
 		for r := range rows {
 			copy(into.Data[r*in.RowBytes+q.To:], f.valueAt(q.Input, r, q.Size))
+			f.note(q.Of, r, origin.Request)
 		}
 	}
+	f.noteOnce(in, rows)
 	return nil
 }
 
@@ -118,6 +124,7 @@ func (f *Fill) stored(in *spec.Input, p *spec.Part, into *tensor.Tensor, rows in
 				return err
 			}
 		}
+		f.noteAge(p.Group, r, &got)
 		cells := into.Data[r*in.RowBytes : (r+1)*in.RowBytes]
 		if got.whole && !given {
 			for _, run := range p.Runs {
@@ -125,16 +132,19 @@ func (f *Fill) stored(in *spec.Input, p *spec.Part, into *tensor.Tensor, rows in
 			}
 			f.count(&got, len(columns))
 			f.whole++
+			f.noteAll(columns, r, got.origin)
 			continue
 		}
 		for k := range columns {
 			s := &columns[k]
 			if value, ok := f.givenAt(s, r, into.Type); ok {
 				copy(cells[s.To:], value)
+				f.note(s.Of, r, origin.Request)
 			} else if got.usable && got.States[s.Column] == store.Present {
 				copy(cells[s.To:s.To+s.Size], got.Values[s.From:])
 				f.count(&got, 1)
 				f.counts[k].stored++
+				f.note(s.Of, r, got.origin)
 			} else if err := f.absent(s, p.Group, r, &got); err != nil {
 				return err
 			} else {
@@ -167,6 +177,8 @@ type fetched struct {
 	features.Row
 	// usable says that its values may be used, whole that all are there.
 	usable, whole bool
+	// origin is what is said of values that are used.
+	origin origin.Status
 }
 
 // read looks at a row.
@@ -184,6 +196,12 @@ func (f *Fill) read(got *fetched, group, slot, row int) error {
 		got.usable = g.OnStale == spec.OnStaleUse
 	default:
 		got.usable = false
+	}
+	switch got.origin = origin.Present; {
+	case got.Status == features.Stale:
+		got.origin = origin.Stale
+	case got.Cached:
+		got.origin = origin.Cached
 	}
 	got.whole = got.usable && !slices.ContainsFunc(got.States, func(s store.State) bool { return s != store.Present })
 	return nil

@@ -8,6 +8,7 @@ import (
 	"sluice/features/spec"
 	"sluice/features/store"
 	"sluice/internal/clock"
+	"sluice/internal/origin"
 	"sluice/internal/task"
 	"sluice/internal/tensor"
 )
@@ -45,6 +46,8 @@ type Fill struct {
 	Counts Counts
 	// For is the caller's.
 	For any
+	// Trail is where to say what became of each value; nil if nobody asks.
+	Trail *origin.Trail
 
 	filler *Filler
 	fetch  *features.Fetch
@@ -71,7 +74,7 @@ func (f *Fill) Release() {
 	for g := range f.slots {
 		f.slots[g] = f.slots[g][:0]
 	}
-	f.Counts, f.For, f.fetch, f.task, f.waiter = Counts{}, nil, nil, nil, nil
+	f.Counts, f.For, f.Trail, f.fetch, f.task, f.waiter = Counts{}, nil, nil, nil, nil, nil
 	f.filler.pool.Put(f)
 }
 

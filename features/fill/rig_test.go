@@ -16,6 +16,7 @@ import (
 	"sluice/internal/clock"
 	"sluice/internal/oip"
 	"sluice/internal/oip/target"
+	"sluice/internal/origin"
 	"sluice/internal/task"
 	"sluice/internal/tensor"
 )
@@ -87,6 +88,7 @@ type rig struct {
 	t      testing.TB
 	plan   *spec.Plan
 	filler *Filler
+	trail  origin.Trail
 }
 
 func newRig(t testing.TB, s *spec.Settings, session *tensor.Schema, m *memory) *rig {
@@ -119,7 +121,7 @@ func newRig(t testing.TB, s *spec.Settings, session *tensor.Schema, m *memory) *
 		}
 		groups = append(groups, g)
 	}
-	return &rig{t, plan, New(plan, "m", engine, groups)}
+	return &rig{t: t, plan: plan, filler: New(plan, "m", engine, groups)}
 }
 
 type waiter chan struct{}
@@ -136,6 +138,7 @@ func (r *rig) fill(inputs string) (*task.Task, Counts, error) {
 		return tk, Counts{}, err
 	}
 	f, w := r.filler.Get(), make(waiter, 1)
+	f.Trail = &r.trail
 	if !f.Begin(tk, clock.Now().Add(time.Minute), w) {
 		<-w
 	}

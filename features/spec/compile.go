@@ -11,6 +11,7 @@ import (
 
 	"sluice/features/store"
 	"sluice/internal/near"
+	"sluice/internal/origin"
 	"sluice/internal/tensor"
 )
 
@@ -198,8 +199,9 @@ func (c *compiler) fill() {
 			at, size := fmt.Sprintf(".inputs.%s[%d]", spec.Name, k), col.width()*spec.Type.Size()
 			if col.Request != "" {
 				if input, ok := c.request(at, requests, spec, col); ok {
-					in.Requests = append(in.Requests, Request{Input: input, To: in.RowBytes, Size: size})
+					in.Requests = append(in.Requests, Request{Input: input, To: in.RowBytes, Size: size, Of: len(c.plan.Columns)})
 				}
+				c.plan.Columns = append(c.plan.Columns, c.told(spec.Name, col.Request, origin.NoGroup))
 				in.Template = append(in.Template, make([]byte, size)...)
 			} else {
 				group, feature, _ := strings.Cut(col.Feature, ":")
@@ -207,8 +209,9 @@ func (c *compiler) fill() {
 				column := c.columns[g][feature]
 				parts[g] = append(parts[g], Stored{
 					Name: col.Feature, Column: column, From: c.plan.Groups[g].Of.Offset(column), To: in.RowBytes, Size: size,
-					Given: c.given(at, given, spec, col), Required: col.Default.required(),
+					Given: c.given(at, given, spec, col), Required: col.Default.required(), Of: len(c.plan.Columns),
 				})
+				c.plan.Columns = append(c.plan.Columns, c.told(spec.Name, col.Feature, g))
 				var err error
 				if in.Template, err = appendDefault(in.Template, spec.Type, col); err != nil {
 					c.fail(at, "%w", err)
@@ -221,6 +224,11 @@ func (c *compiler) fill() {
 		}
 		c.plan.Inputs = append(c.plan.Inputs, in)
 	}
+}
+
+// told is what is said of a column.
+func (c *compiler) told(input, name string, group int) origin.Column {
+	return origin.Column{Input: input, Name: name, Group: group, Repeated: slices.ContainsFunc(c.plan.Columns, func(o origin.Column) bool { return o.Input == input && o.Name == name })}
 }
 
 // add adds the columns of one group.

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"sluice/features/store"
+	"sluice/internal/origin"
 	"sluice/internal/tensor"
 )
 
@@ -16,6 +17,8 @@ type Plan struct {
 	// Named is the inputs of Client that are entities or request values.
 	Named      []int
 	MinPresent float64
+	// Columns are those of all filled inputs, in their order.
+	Columns []origin.Column
 }
 
 // GroupPlan is how the rows of a group are found.
@@ -65,7 +68,9 @@ type Stored struct {
 	// Given is the input of Client that takes its place.
 	Given    int
 	Required bool
+	// Of is its number in Plan.Columns.
+	Of int
 }
 
-// Request is a value that the request brings: the bytes in the tensor's row, and the input of Client.
-type Request struct{ Input, To, Size int }
+// Request is a value that the request brings: the input of Client, the bytes in the tensor's row, and its number in Plan.Columns.
+type Request struct{ Input, To, Size, Of int }

@@ -77,8 +77,15 @@ func TestCompile(t *testing.T) {
 	if dense.Index != 1 || dense.Flat || dense.RowBytes != 24 || hour.Index != 2 || !hour.Flat || hour.RowBytes != 8 {
 		t.Errorf("the inputs are %+v and %+v", dense, hour)
 	}
-	if !slices.Equal(dense.Requests, []Request{{Input: 6, To: 12, Size: 4}}) {
+	if !slices.Equal(dense.Requests, []Request{{Input: 6, To: 12, Size: 4, Of: 2}}) {
 		t.Errorf("requests fill %+v", dense.Requests)
+	}
+	var columns []string
+	for _, c := range p.Columns {
+		columns = append(columns, fmt.Sprint(c.Input, " ", c.Name, " ", c.Group, c.Repeated))
+	}
+	if got := strings.Join(columns, "; "); got != "dense user:rate 1 false; dense user:emb 1 false; dense distance -1 false; dense store:rate 0 false; dense user:rate 1 true; hour store:hour 0 false" || dense.Stored[0].Of != 3 {
+		t.Errorf("the columns are %s, and %+v is the first of the stored", got, dense.Stored[0])
 	}
 	if got := dense.Groups[1]; got.Group != 1 || !slices.Equal(got.Runs, []Run{{0, 0, 12}, {0, 20, 4}}) {
 		t.Errorf("a user's row is copied as %+v", got)

@@ -25,6 +25,7 @@ var (
 	headerFeatures        = []byte("Sluice-Features")
 	headerBudget          = []byte("Sluice-Budget-Ms")
 	headerNonfinite       = []byte("Sluice-Nonfinite")
+	headerExplain         = []byte("Sluice-Explain")
 	headerUnit            = []byte("Sluice-Unit")
 	headerRequestID       = []byte("X-Request-Id")
 

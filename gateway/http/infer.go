@@ -35,7 +35,7 @@ func (s *Server) infer(c *call, format gateway.Format) (gateway.Step, error) {
 	x.Body = c.ctx.Request.Body()
 	x.Head = gateway.Head{
 		Budget: listed(h, headerBudget), Nonfinite: h.PeekCanonical(headerNonfinite), HeaderLength: h.PeekCanonical(headerBinaryLength),
-		Unit:            unit,
+		Explain: h.PeekCanonical(headerExplain), Unit: unit,
 		ContentEncoding: listed(h, headerContentEncoding), AcceptEncoding: h.PeekCanonical(headerAcceptEncoding), ContentType: h.PeekCanonical(headerContentType),
 	}
 	if c.socket != nil {

@@ -7,6 +7,7 @@ import (
 	"sluice/internal/jsonscan"
 	"sluice/internal/oip/target"
 	"sluice/internal/oip/wire"
+	"sluice/internal/origin"
 	"sluice/internal/task"
 	"sluice/internal/tensor"
 )
@@ -28,6 +29,8 @@ type Request struct {
 	Form wire.AnswerForm
 	// Degraded says in the answer that its inputs are worse than they could have been. The caller sets it, after Decode.
 	Degraded bool
+	// Trail is told of in the answer; nil if it is not. The caller sets it, after Decode.
+	Trail *origin.Trail
 
 	scanner   wire.Scanner
 	binaryAll bool    // outputs that are not listed come as binary
@@ -53,7 +56,7 @@ func (r *Request) Reset() {
 	r.ID = wire.Trim(r.ID)
 	r.Outputs = r.Outputs[:0]
 	r.Budget, r.Priority, r.Form = 0, 0, wire.AnswerForm{}
-	r.Degraded = false
+	r.Degraded, r.Trail = false, nil
 	r.binaryAll = false
 	r.scanner.Stop()
 	r.text = wire.Trim(r.text)

@@ -27,9 +27,7 @@ func (r *Request) AppendResponse(dst []byte, schema *tensor.Schema, model, versi
 	}
 	dst = jsonscan.AppendString(append(dst, `"model_name":`...), model)
 	dst = jsonscan.AppendString(append(dst, `,"model_version":`...), version)
-	if r.Degraded {
-		dst = append(dst, `,"parameters":{"degraded":true}`...)
-	}
+	dst = r.appendParameters(dst)
 	dst = append(dst, `,"outputs":[`...)
 	first := true
 	for k := range r.Outputs {
@@ -104,6 +102,7 @@ func (r *Request) EstimateResponse(model string, t *task.Task) int64 {
 	if r.Degraded {
 		n += 32
 	}
+	n += r.explained()
 	for k := range r.Outputs {
 		choice := &r.Outputs[k]
 		if !choice.Wanted || k >= len(t.Outputs) {

@@ -11,12 +11,29 @@ import (
 	"sluice/predlog/table"
 )
 
-// column is a tensor's column of a flattened file.
+// column is a tensor's column of a flattened file, or what is said of a filled one.
 type column struct {
-	output   bool
+	side     side
 	name     string
-	datatype string
+	datatype string // empty of filled columns
 }
+
+// side is what a column is of.
+type side uint8
+
+// The sides, in the order in which their columns stand.
+const (
+	input side = iota
+	output
+	status
+	age
+)
+
+// The names of columns: an input's, and an output's; a filled column's with that of its input in front.
+var (
+	prefixes = [...]string{"in.", "out.", "in.", "in."}
+	suffixes = [...]string{status: ".status", age: ".age_ms"}
+)
 
 // Flatten writes a file's rows with a column for each tensor. Two passes: the columns are those of the tensors that
 // some row has. Tensors of one name and two datatypes, of two models or versions, have a column each.
@@ -49,11 +66,22 @@ func Flatten(path string, to io.Writer) (err error) {
 // fillAll reads a row's tensors into the values of its columns.
 func fillAll(values []table.FlatValue, columns []column, r *table.Row) error {
 	clear(values)
-	for output, list := range [][]table.Tensor{r.Inputs, r.Outputs} {
+	find := func(c column) *table.FlatValue {
+		at, _ := slices.BinarySearchFunc(columns, c, compareColumns)
+		return &values[at]
+	}
+	for i := range r.Features {
+		f := &r.Features[i]
+		statuses, ages := find(column{status, f.Input + "." + f.Name, ""}), find(column{age, f.Input + "." + f.Name, ""})
+		statuses.There, ages.There, ages.Ints = true, true, f.AgesMS
+		for _, s := range f.Statuses {
+			statuses.Bytes = append(statuses.Bytes, []byte(s))
+		}
+	}
+	for of, list := range [][]table.Tensor{input: r.Inputs, output: r.Outputs} {
 		for i := range list {
 			t := &list[i]
-			at, _ := slices.BinarySearchFunc(columns, column{output == 1, t.Name, t.Datatype}, compareColumns)
-			if err := fill(&values[at], t); err != nil {
+			if err := fill(find(column{side(of), t.Name, t.Datatype}), t); err != nil {
 				return fmt.Errorf("the tensor %s of request %s: %w", t.Name, r.ID, err)
 			}
 		}
@@ -62,27 +90,28 @@ func fillAll(values []table.FlatValue, columns []column, r *table.Row) error {
 }
 
 func compareColumns(a, b column) int {
-	side := func(c column) int {
-		if c.output {
-			return 1
-		}
-		return 0
-	}
-	return cmp.Or(cmp.Compare(side(a), side(b)), cmp.Compare(a.name, b.name), cmp.Compare(a.datatype, b.datatype))
+	return cmp.Or(cmp.Compare(a.side, b.side), cmp.Compare(a.name, b.name), cmp.Compare(a.datatype, b.datatype))
 }
 
-// columnsOf are the tensors of rows in order: the inputs, then the outputs, by name and datatype.
+// columnsOf are the columns of rows in order: the inputs, the outputs, then what is said of filled columns, by name and datatype.
 func columnsOf(each func(visit func(*table.Row) error) error) (all []column, err error) {
 	known := map[column]bool{}
+	add := func(c column) {
+		if !known[c] {
+			known[c] = true
+			all = append(all, c)
+		}
+	}
 	err = each(func(r *table.Row) error {
-		for output, list := range [][]table.Tensor{r.Inputs, r.Outputs} {
+		for of, list := range [][]table.Tensor{input: r.Inputs, output: r.Outputs} {
 			for i := range list {
-				c := column{output == 1, list[i].Name, list[i].Datatype}
-				if !known[c] {
-					known[c] = true
-					all = append(all, c)
-				}
+				add(column{side(of), list[i].Name, list[i].Datatype})
 			}
+		}
+		for i := range r.Features {
+			name := r.Features[i].Input + "." + r.Features[i].Name
+			add(column{status, name, ""})
+			add(column{age, name, ""})
 		}
 		return nil
 	})
@@ -90,16 +119,18 @@ func columnsOf(each func(visit func(*table.Row) error) error) (all []column, err
 	return all, err
 }
 
-// flatColumns names the columns: in.NAME and out.NAME, with the datatype behind it where one name has several.
+// flatColumns names the columns: in.NAME and out.NAME, with the datatype behind it where one name has several, and
+// in.NAME.FEATURE.status and in.NAME.FEATURE.age_ms.
 func flatColumns(columns []column) []table.FlatColumn {
 	list := make([]table.FlatColumn, len(columns))
 	for i, c := range columns {
-		name := "in." + c.name
-		if c.output {
-			name = "out." + c.name
+		if c.side >= status {
+			list[i] = table.FlatColumn{Name: prefixes[c.side] + c.name + suffixes[c.side], Kind: filledKinds[c.side]}
+			continue
 		}
+		name := prefixes[c.side] + c.name
 		same := func(k int) bool {
-			return k >= 0 && k < len(columns) && columns[k].output == c.output && columns[k].name == c.name
+			return k >= 0 && k < len(columns) && columns[k].side == c.side && columns[k].name == c.name
 		}
 		if same(i-1) || same(i+1) {
 			name += "." + c.datatype
@@ -108,6 +139,8 @@ func flatColumns(columns []column) []table.FlatColumn {
 	}
 	return list
 }
+
+var filledKinds = map[side]table.FlatKind{status: table.FlatText, age: table.FlatNatural}
 
 // flatKind is how the elements of a datatype are written.
 func flatKind(datatype string) table.FlatKind {

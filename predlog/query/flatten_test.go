@@ -84,7 +84,8 @@ func TestFlatten(t *testing.T) {
 				one("x", "FP32", []int64{2}, 0, 0, 128, 63, 0, 0, 0, 192), one("s", "BYTES", []int64{2}, 1, 0, 0, 0, 'u', 0, 0, 0, 0),
 				one("card", table.HashType, []int64{1, 32}, bytes.Repeat([]byte{'h'}, 32)...),
 			},
-			Outputs: []table.Tensor{one("x", "INT16", []int64{1, 1}, 254, 255), one("b", "BOOL", []int64{2}, 1, 0)},
+			Outputs:  []table.Tensor{one("x", "INT16", []int64{1, 1}, 254, 255), one("b", "BOOL", []int64{2}, 1, 0)},
+			Features: []table.Feature{{Input: "x", Name: "u:a", Statuses: []string{"cached", "missing"}, AgesMS: []int64{7, 0}}},
 		},
 		table.Row{ID: "b", Model: "m", Inputs: []table.Tensor{one("x", "FP64", []int64{1}, 0, 0, 0, 0, 0, 0, 4, 64), one("u", "UINT64", []int64{1}, 255, 255, 255, 255, 255, 255, 255, 255)}},
 		table.Row{ID: "c", Outputs: []table.Tensor{one("b", "BOOL", []int64{0})}},
@@ -113,11 +114,13 @@ func TestFlatten(t *testing.T) {
 	f("in.card", "["+strings.Repeat("h", 32)+"]", "null", "null", "null")
 	f("in.u", "null", "[-1]", "null", "null") // its bits: that they are unsigned stands in the schema
 	f("in.h", "null", "null", "null", "[1]")
+	f("in.x.u:a.status", "[cached missing]", "null", "null", "null")
+	f("in.x.u:a.age_ms", "[7 <null>]", "null", "null", "null")
 	f("out.x", "[-2]", "null", "null", "null")
 	f("out.x.shape", "[1 1]", "null", "null", "null")
 	f("out.b", "[true false]", "null", "[]", "null")
 	f("out.b.shape", "[2]", "null", "[0]", "null")
-	if want := 15 + 2*8; len(names) != want {
+	if want := 15 + 2*8 + 2; len(names) != want {
 		t.Errorf("%d columns, want %d: %q", len(names), want, names)
 	}
 }

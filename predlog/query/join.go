@@ -61,7 +61,7 @@ func Join(path, labels, key string, to io.Writer) (j Joined, err error) {
 				return nil // of a model without that input
 			}
 			for _, label := range l.Of(r.ID, id) {
-				rowOf(part, values, n, int(r.Rows))
+				rowOf(columns, part, values, n, int(r.Rows))
 				if err := out.WriteLabelled(r, n, part, label); err != nil {
 					return err
 				}
@@ -80,14 +80,16 @@ func Join(path, labels, key string, to io.Writer) (j Joined, err error) {
 }
 
 // rowOf takes row n out of each tensor that has so many rows; the others are of every row.
-func rowOf(part, values []table.FlatValue, n, rows int) {
+func rowOf(columns []column, part, values []table.FlatValue, n, rows int) {
 	copy(part, values)
 	for i := range part {
 		v := &part[i]
-		if len(v.Shape) == 0 || v.Shape[0] != int64(rows) {
+		if filled := columns[i].side >= status; filled && len(v.Ints)+len(v.Bytes) != rows || !filled && (len(v.Shape) == 0 || v.Shape[0] != int64(rows)) {
 			continue
 		}
-		v.Shape = v.Shape[1:]
+		if len(v.Shape) > 0 {
+			v.Shape = v.Shape[1:]
+		}
 		v.Ints, v.Floats, v.Bytes = share(v.Ints, n, rows), share(v.Floats, n, rows), share(v.Bytes, n, rows)
 	}
 }
@@ -106,7 +108,7 @@ func keyOf(columns []column, values []table.FlatValue, key string, n, rows int) 
 	for at, c := range columns {
 		v := &values[at]
 		switch {
-		case c.output || c.name != key || !v.There:
+		case c.side != input || c.name != key || !v.There:
 		case len(v.Ints) == rows && c.datatype == "UINT64":
 			return strconv.FormatUint(uint64(v.Ints[n]), 10), true, nil
 		case len(v.Ints) == rows:

@@ -20,6 +20,9 @@ const (
 	FlatFloat
 	FlatDouble
 	FlatBytes
+	// FlatText and FlatNatural have no shape: an element for each row. A 0 of FlatNatural is null.
+	FlatText
+	FlatNatural
 )
 
 var flatNodes = [...]func() parquet.Node{
@@ -29,13 +32,24 @@ var flatNodes = [...]func() parquet.Node{
 	FlatFloat:  func() parquet.Node { return parquet.Leaf(parquet.FloatType) },
 	FlatDouble: func() parquet.Node { return parquet.Leaf(parquet.DoubleType) },
 	FlatBytes:  func() parquet.Node { return parquet.Leaf(parquet.ByteArrayType) },
+
+	FlatText:    parquet.String,
+	FlatNatural: func() parquet.Node { return parquet.Optional(parquet.Int(64)) },
 }
 
 // FlatColumn is a tensor of a flattened file: a list of elements, null in a row that has none, and beside it
-// NAME.shape.
+// NAME.shape. It may also be what is said of a filled column, which has no shape.
 type FlatColumn struct {
 	Name string
 	Kind FlatKind
+}
+
+// names are the columns that it takes.
+func (c *FlatColumn) names() []string {
+	if c.Kind >= FlatText {
+		return []string{c.Name}
+	}
+	return []string{c.Name, c.Name + shapeSuffix}
 }
 
 // FlatValue is a row's tensor: its elements in the list of its kind, Ints for bools and integers.
@@ -54,11 +68,12 @@ type Flat struct {
 	out     *parquet.GenericWriter[any]
 	columns []FlatColumn
 	at      []int // of each column's elements
-	shapes  []int // of each column's shape
+	shapes  []int // of each column's shape; -1 if it has none
 	scalars []scalar
 	labels  *Labels // nil in a file without
 	rowAt   int     // of the number of a request's row, beside labels
 	labelAt []int   // of each label
+	defined []int   // by column: the level of an element that is there
 	row     parquet.Row
 	parts   [][]parquet.Value // by column
 }
@@ -131,7 +146,7 @@ func NewFlat(to io.Writer, columns []FlatColumn, labels *Labels) (*Flat, error) 
 		group[s.name] = s.node
 	}
 	for _, c := range columns {
-		for _, name := range []string{c.Name, c.Name + shapeSuffix} {
+		for _, name := range c.names() {
 			if group[name] != nil {
 				return nil, fmt.Errorf("two tensors would have the column %q: rename one of them in its model", name)
 			}
@@ -156,7 +171,11 @@ func NewFlat(to io.Writer, columns []FlatColumn, labels *Labels) (*Flat, error) 
 	}
 	for _, c := range columns {
 		f.at = append(f.at, place(c.Name, "list", "element"))
-		f.shapes = append(f.shapes, place(c.Name+shapeSuffix, "list", "element"))
+		if names := c.names(); len(names) > 1 {
+			f.shapes = append(f.shapes, place(names[1], "list", "element"))
+		} else {
+			f.shapes = append(f.shapes, -1)
+		}
 	}
 	if labels != nil {
 		f.rowAt = place(rowName)
@@ -165,6 +184,10 @@ func NewFlat(to io.Writer, columns []FlatColumn, labels *Labels) (*Flat, error) 
 		}
 	}
 	f.parts = make([][]parquet.Value, len(schema.Columns()))
+	for _, path := range schema.Columns() {
+		leaf, _ := schema.Lookup(path...)
+		f.defined = append(f.defined, leaf.MaxDefinitionLevel)
+	}
 	return f, nil
 }
 
@@ -202,6 +225,9 @@ func (f *Flat) begin(r *Row, values []FlatValue) {
 	for i := range values {
 		v := &values[i]
 		f.list(f.at[i], v.There, v.count(f.columns[i].Kind), func(k int) parquet.Value { return v.element(f.columns[i].Kind, k) })
+		if f.shapes[i] < 0 {
+			continue
+		}
 		f.list(f.shapes[i], v.There, len(v.Shape), func(k int) parquet.Value { return parquet.Int64Value(v.Shape[k]) })
 	}
 }
@@ -227,13 +253,17 @@ func (f *Flat) list(at int, there bool, n int, element func(int) parquet.Value) 
 		f.parts[at] = append(f.parts[at], parquet.Value{}.Level(0, 1, at))
 	}
 	for k := range n {
-		f.parts[at] = append(f.parts[at], element(k).Level(min(k, 1), 2, at))
+		v, defined := element(k), f.defined[at]
+		if v.IsNull() {
+			defined--
+		}
+		f.parts[at] = append(f.parts[at], v.Level(min(k, 1), defined, at))
 	}
 }
 
 func (v *FlatValue) count(kind FlatKind) int {
 	switch kind {
-	case FlatBool, FlatInt, FlatUint:
+	case FlatBool, FlatInt, FlatUint, FlatNatural:
 		return len(v.Ints)
 	case FlatFloat, FlatDouble:
 		return len(v.Floats)
@@ -246,6 +276,11 @@ func (v *FlatValue) element(kind FlatKind, k int) parquet.Value {
 	case FlatBool:
 		return parquet.BooleanValue(v.Ints[k] != 0)
 	case FlatInt, FlatUint:
+		return parquet.Int64Value(v.Ints[k])
+	case FlatNatural:
+		if v.Ints[k] == 0 {
+			return parquet.Value{}
+		}
 		return parquet.Int64Value(v.Ints[k])
 	case FlatFloat:
 		return parquet.FloatValue(float32(v.Floats[k]))

@@ -52,6 +52,8 @@ type Row struct {
 	Replayable bool     `parquet:"replayable"`
 	Inputs     []Tensor `parquet:"inputs,list"`
 	Outputs    []Tensor `parquet:"outputs,list"`
+	// Features are where the values of filled inputs come from.
+	Features []Feature `parquet:"features,list"`
 }
 
 // The values of Row.Tensors.
@@ -68,6 +70,18 @@ type Tensor struct {
 	Datatype string  `parquet:"datatype,dict"`
 	Shape    []int64 `parquet:"shape,list"`
 	Raw      []byte  `parquet:"raw"`
+}
+
+// Feature is a column of a filled input: one number or a list of each row. It is an element for each row of the request.
+type Feature struct {
+	// Input is the name of the tensor, Name the feature as GROUP:FEATURE, or the request's input that has the values.
+	Input string `parquet:"input,dict"`
+	Name  string `parquet:"feature,dict"`
+	// Statuses are words of package origin.
+	Statuses []string `parquet:"statuses,list" parquet-element:",dict"`
+	// AgesMS are milliseconds since the store's values became true, begun ones too, when they were read or taken from the cache. 0,
+	// which is null in the file, is where that is not known, and where the value is not the store's.
+	AgesMS []int64 `parquet:"ages_ms,list" parquet-element:",optional,dict"`
 }
 
 // HashType is the datatype of an input whose values were replaced by keyed hashes: its rows of HashSize

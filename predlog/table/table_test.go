@@ -57,6 +57,10 @@ func TestRoundTrip(t *testing.T) {
 			Inputs: []Tensor{{Name: "x", Datatype: "UINT8", Shape: []int64{1, 1 << 20}, Raw: bytes.Repeat([]byte{byte(i)}, 1<<20)}, {Name: "e", Datatype: "BYTES"}},
 		})
 	}
+	rows[7].Features = []Feature{
+		{Input: "x", Name: "u:a", Statuses: []string{"cached", "missing", "cached"}, AgesMS: []int64{7, 0, 1 << 40}},
+		{Input: "x", Name: "km", Statuses: []string{"request", "request", "request"}, AgesMS: []int64{0, 0, 0}},
+	}
 	rows[3].UnitHash, rows[3].Role, rows[4].Inputs = &hash, &role, nil
 	numbers := Numbers{"requests": 1<<64 - 1, "seen": 40}
 	f := open(t, write(t, rows, numbers))
@@ -76,6 +80,9 @@ func TestRoundTrip(t *testing.T) {
 		}
 		if len(got.Outputs) == 0 {
 			got.Outputs = nil
+		}
+		if len(got.Features) == 0 {
+			got.Features = nil
 		}
 		if !reflect.DeepEqual(*got, want) {
 			t.Errorf("%s is not as it was written", want.ID)
@@ -127,6 +134,29 @@ func TestOpenRefuses(t *testing.T) {
 	f(with(parquet.KeyValueMetadata(schemaKey, "1"))[4:], "cannot read")
 }
 
+// A file of an older program lacks columns, and is read.
+func TestOlderFiles(t *testing.T) {
+	type older struct {
+		ID     string   `parquet:"id"`
+		Inputs []Tensor `parquet:"inputs,list"`
+	}
+	var text bytes.Buffer
+	w := parquet.NewGenericWriter[older](&text, parquet.KeyValueMetadata(schemaKey, "1"))
+	_, err := w.Write([]older{{ID: "a", Inputs: []Tensor{{Name: "x", Datatype: "INT8", Shape: []int64{1}, Raw: []byte{7}}}}, {ID: "b"}})
+	path := filepath.Join(t.TempDir(), "a.parquet")
+	if err := errors.Join(err, w.Close(), os.WriteFile(path, text.Bytes(), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	got, f := "", open(t, path)
+	visit := func(r *Row) error {
+		got += fmt.Sprint(r.ID, len(r.Inputs), len(r.Features), " ")
+		return nil
+	}
+	if err := errors.Join(f.Rows(visit), f.Find("a", visit)); err != nil || got != "a1 0 b0 0 a1 0 " {
+		t.Errorf("%q, %v", got, err)
+	}
+}
+
 // readAll reads a file in every way there is.
 func readAll(path string) (faults []error) {
 	nothing := func(*Row) error { return nil }
@@ -144,7 +174,7 @@ func small(t testing.TB) []byte {
 	role, tensors := "live", []Tensor{{Name: "x", Datatype: "INT32", Shape: []int64{1}, Raw: []byte{1, 0, 0, 0}}}
 	var text bytes.Buffer
 	w := NewWriter(&text)
-	err := w.Write([]Row{{ID: "a", Model: "m", Status: "OK", Role: &role, Inputs: tensors, Outputs: tensors}, {ID: "b", Status: "OK"}})
+	err := w.Write([]Row{{ID: "a", Model: "m", Status: "OK", Role: &role, Inputs: tensors, Outputs: tensors, Features: []Feature{{Input: "x", Name: "u:a", Statuses: []string{"stale"}, AgesMS: []int64{5}}}}, {ID: "b", Status: "OK"}})
 	if err := errors.Join(err, w.Close(nil)); err != nil {
 		t.Fatal(err)
 	}

@@ -52,11 +52,17 @@ func (w *Writer) Write(rows []Row) error {
 	return nil
 }
 
+// featureBytes is about what the status and the age of a value take.
+const featureBytes = 8
+
 func (r *Row) tensorBytes() (n int) {
 	for _, list := range [...][]Tensor{r.Inputs, r.Outputs} {
 		for i := range list {
 			n += len(list[i].Raw)
 		}
+	}
+	for i := range r.Features {
+		n += featureBytes * len(r.Features[i].Statuses)
 	}
 	return n
 }
