@@ -2,6 +2,7 @@ package serve
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,12 +15,12 @@ import (
 	"sluice/internal/longtest"
 )
 
-// loose are criteria that some hundred units can meet. The examples' own take thousands.
+// loose are criteria that some dozens of units can meet. The examples' own take thousands.
 const loose = `
 criteria:
-  - {output: %s, figure: %s, at_most: 2%%}
-  - {output: %s, figure: mismatch, at_most: 2%%}
-  - {figure: errors, at_most: 2%%}
+  - {output: %s, figure: %s, at_most: 10%%}
+  - {output: %s, figure: mismatch, at_most: 10%%}
+  - {figure: errors, at_most: 10%%}
 `
 
 // A model passes against itself on another device, with the noise that there really is between the two: live on the CPU, mirrored to a
@@ -51,9 +52,13 @@ func TestItselfOnAnotherDevicePasses(t *testing.T) {
 	cfg.Shadow.Devices = []string{"cpu", "webgpu"}
 	cfg.Shadow.Timeout = time.Minute // the software driver is slow beside other work
 	s := examplesServer(t, cfg, steps)
+	many := map[string]func(r *rand.Rand) string{ // the noise is known after 1,000 rows
+		"ranker": drawn["ranker"],
+		"digits": func(r *rand.Rand) string { return body(input("image", "FP32", r, 16, 12, 1, 8, 8)) },
+	}
 	for _, name := range names {
 		begun := time.Now()
-		shadowed(t, s, name, drawn[name], 2000, func() string {
+		shadowed(t, s, name, many[name], 1000, func() string {
 			report, ok := s.mirror.Reports(name)[0].Study.(*compare.Report)
 			if !ok {
 				return "there is no report"
