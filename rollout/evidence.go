@@ -49,6 +49,8 @@ type Arm struct {
 	Units, Requests, Failed int64
 	// Errors holds the share of units whose first request failed.
 	Errors sequence.Interval
+	// Defaults holds the mean of the share of a request's stored values that are defaults, of units' first requests.
+	Defaults sequence.Interval
 	// Mean is that of the first output.
 	Mean float64
 }
@@ -61,11 +63,13 @@ func (s Slice) slow() bool { return 100*s.Over > s.Requests }
 
 // Excess is by how much the canary fails more often than the live version at least. A canary that fails more often than
 // before has an interval that is empty, and its lower end holds all the same. Where the live version does so, nothing is shown.
-func (e *Evidence) Excess() float64 {
-	if e.Live.Units == 0 || e.Live.Errors.Empty() {
+func (e *Evidence) Excess() float64 { return e.excess(e.Canary.Errors, e.Live.Errors) }
+
+func (e *Evidence) excess(canary, live sequence.Interval) float64 {
+	if e.Live.Units == 0 || live.Empty() {
 		return math.Inf(-1)
 	}
-	return e.Canary.Errors.Low - e.Live.Errors.High
+	return canary.Low - live.High
 }
 
 // against is the first criterion that speaks against the canary, and what it says; empty if there is none.
@@ -86,6 +90,9 @@ func (p *Plan) against(e *Evidence) (criterion, sentence string) {
 		return "p99", fmt.Sprintf("its 99th percentile was over %v in %d of the last %d slices of %v; in the last one %d of %d requests took longer", p.P99, slow, len(e.Slices), p.Slice, last.Over, last.Requests)
 	case p.Score > 0 && e.Score.Judge(sequence.Within(p.Score), false) == sequence.Fail:
 		return "score", fmt.Sprintf("the mean of its first output is %.4g and that of the live version %.4g: the difference is %.4g to %.4g, and the margin %g", e.Canary.Mean, e.Live.Mean, e.Score.Low, e.Score.High, p.Score)
+	}
+	if more := e.excess(e.Canary.Defaults, e.Live.Defaults); p.Defaults > 0 && more > p.Defaults {
+		return "defaults", fmt.Sprintf("its share of stored values that are defaults is at least %.3g %% above that of the live version, and may be by %.3g %%: %s", 100*more, 100*p.Defaults, e.units())
 	}
 	return "", ""
 }

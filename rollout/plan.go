@@ -23,6 +23,9 @@ type Plan struct {
 	Slice time.Duration
 	// Score is how far the mean of the first output may be from that of the live version; 0 is no limit.
 	Score float64
+	// Defaults is by how much the canary's share of stored values that are defaults may be above that of the live version; 0 is no
+	// limit.
+	Defaults float64
 	// CoolDown is the time after a way back in which no other version begins.
 	CoolDown time.Duration
 }

@@ -17,7 +17,7 @@ var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
 // short is a plan of seconds.
 func short() Plan {
 	p := Default()
-	p.ShadowUnits, p.ShadowTime, p.Patience, p.P99, p.Slice, p.Score, p.CoolDown = 100, time.Minute, time.Hour, 50*time.Millisecond, time.Second, 0.1, time.Minute
+	p.ShadowUnits, p.ShadowTime, p.Patience, p.P99, p.Slice, p.Score, p.Defaults, p.CoolDown = 100, time.Minute, time.Hour, 50*time.Millisecond, time.Second, 0.1, 0.02, time.Minute
 	p.Steps = []Step{{0.1, time.Second, 10}, {0.5, 2 * time.Second, 10}, {1, time.Second, 10}}
 	return p
 }
@@ -138,6 +138,17 @@ func TestTally(t *testing.T) {
 			s.Score += 0.2
 		}
 	}, "rollback to returned 1, share 0, by score")
+	f("more defaults", 600, func(_ int, s *Sample) {
+		if s.Values = 20; s.Canary {
+			s.Defaults = 4
+		}
+	}, "rollback to returned 1, share 0, by defaults: its share of stored values that are defaults is at least ")
+	f("defaults of both", 600, func(_ int, s *Sample) { s.Values, s.Defaults = 20, 4 }, "canary to canary 2")
+	f("a canary that is filled, and a live version that is not", 600, func(_ int, s *Sample) {
+		if s.Canary {
+			s.Values, s.Defaults = 20, 20
+		}
+	}, "canary to canary 2")
 	f("no score", 600, func(_ int, s *Sample) { s.Score = math.NaN() }, "canary to canary 2")
 
 	// A canary with all units is held against what the live version did in the step before.

@@ -22,6 +22,8 @@ type Sample struct {
 	Took   time.Duration
 	// Score is the mean of the first output; NaN if there is none.
 	Score float64
+	// Values are those that stores should have filled, Defaults those of them that are defaults.
+	Values, Defaults int
 }
 
 // Tally gathers the evidence of one step of a canary. Its memory is constant.
@@ -43,16 +45,25 @@ type arm struct {
 	seen   *measure.Bloom
 	errors *sequence.Betting
 	score  *sequence.Asymptotic
+	// defaults is made with the first request that has such values.
+	defaults *sequence.Betting
 }
 
 func newArm(units int64) *arm {
 	seen, err := measure.NewBloom(bloomBytes)
-	errors, err2 := sequence.NewBetting(alpha / 2)
-	score, err3 := sequence.NewAsymptotic(alpha/2, max(units, 1))
-	if err != nil || err2 != nil || err3 != nil {
+	score, err2 := sequence.NewAsymptotic(alpha/2, max(units, 1))
+	if err != nil || err2 != nil {
 		panic("BUG: the figures of a canary are refused")
 	}
-	return &arm{seen: seen, errors: errors, score: score}
+	return &arm{seen: seen, errors: newBetting(), score: score}
+}
+
+func newBetting() *sequence.Betting {
+	b, err := sequence.NewBetting(alpha / 2)
+	if err != nil {
+		panic("BUG: the share of a canary is refused")
+	}
+	return b
 }
 
 // NewTally begins to gather under a state. Before may be the tally of the step before, or nil: a canary that has all units leaves
@@ -97,6 +108,12 @@ func (t *Tally) Add(now time.Time, s *Sample) {
 	if !s.Failed && !math.IsNaN(s.Score) {
 		_ = a.score.Add(s.Score) // what is too large for it is left out
 	}
+	if s.Values > 0 {
+		if a.defaults == nil {
+			a.defaults = newBetting()
+		}
+		_ = a.defaults.Add(float64(s.Defaults) / float64(s.Values))
+	}
 }
 
 // turn closes the slice that is over.
@@ -135,5 +152,8 @@ func (t *Tally) Evidence(now time.Time) Evidence {
 func (a *arm) figures() Arm {
 	f := a.Arm
 	f.Errors, f.Mean = a.errors.Interval(), a.score.Mean()
+	if f.Defaults = (sequence.Interval{Low: 0, High: 1}); a.defaults != nil {
+		f.Defaults = a.defaults.Interval()
+	}
 	return f
 }

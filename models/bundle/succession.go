@@ -42,6 +42,9 @@ type RolloutConfig struct {
 	// Score is how far the mean of the first output may be from that of the live version; beyond it the version goes
 	// back. Default 0: any.
 	Score float64 `yaml:"score"`
+	// Defaults is by how much the canary's share of stored values in whose place a default stands may be above the live
+	// version's; beyond it the version goes back. Default 0: any.
+	Defaults float64 `yaml:"defaults"`
 	// CoolDown is the time after a way back in which no other version begins. Default 30m.
 	CoolDown time.Duration `yaml:"cool_down"`
 }
@@ -76,7 +79,7 @@ func (r *RolloutConfig) validate() error {
 		name  string
 		value float64
 		most  float64
-	}{{"shadow_units", float64(r.ShadowUnits), maxRolloutUnits}, {"errors", r.Errors, 1}, {"score", r.Score, 1e100}} {
+	}{{"shadow_units", float64(r.ShadowUnits), maxRolloutUnits}, {"errors", r.Errors, 1}, {"score", r.Score, 1e100}, {"defaults", r.Defaults, 1}} {
 		if !(n.value >= 0 && n.value <= n.most) {
 			return fmt.Errorf("rollout.%s is %v; it must be from 0 to %v, and 0 means the default", n.name, n.value, n.most)
 		}

@@ -19,7 +19,7 @@ func TestRolloutSettings(t *testing.T) {
 		}
 	}
 	f("", "")
-	f("skip_shadow: true, steps: [{share: 0.0001}, {share: 1, time: 1ms, units: 1}], slice: 1s, p99: 10ms, score: 0.5, errors: 0.01", "")
+	f("skip_shadow: true, steps: [{share: 0.0001}, {share: 1, time: 1ms, units: 1}], slice: 1s, p99: 10ms, score: 0.5, errors: 0.01, defaults: 0.02", "")
 	f("steps: [{share: 0}]", "../model.yaml: rollout.steps[0].share is 0; it must be above 0 and at most 1, in steps of 0.0001")
 	f("steps: [{share: 0.00001}]", "rollout.steps[0].share is 1e-05")
 	f("steps: [{share: 0.5}, {share: 0.5}]", "rollout.steps[1].share is 0.5, and the one before it 0.5; shares must grow")
@@ -27,6 +27,7 @@ func TestRolloutSettings(t *testing.T) {
 	f("steps: [{share: 0.5, units: -1}]", "rollout.steps[0].units is -1")
 	f("patience: -1s", "rollout.patience is -1s")
 	f("errors: 2", "rollout.errors is 2; it must be from 0 to 1")
+	f("defaults: 1.5", "rollout.defaults is 1.5; it must be from 0 to 1")
 	f("score: .nan", "rollout.score is NaN")
 	f("shadow_units: -5", "rollout.shadow_units is -5")
 	f("stages: []", "stages")

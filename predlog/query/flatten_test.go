@@ -53,7 +53,7 @@ func columnsIn(t *testing.T, file []byte) (names []string, values map[string][]s
 				name := f.Schema().Columns()[at][0]
 				text := fmt.Sprint(list)
 				if len(list) == 1 && list[0].IsNull() {
-					text = []string{"null", "[]"}[list[0].DefinitionLevel()]
+					text = []string{"null", "[]", "[null]"}[list[0].DefinitionLevel()]
 				}
 				values[name] = append(values[name], text)
 				return true

@@ -46,7 +46,8 @@ func request(id string) table.Row {
 			{Name: "once", Datatype: "UINT8", Shape: []int64{1, 3}, Raw: []byte{9, 9, 9}},
 			{Name: "s", Datatype: "BYTES", Shape: []int64{2, 1}, Raw: []byte{1, 0, 0, 0, 'a', 1, 0, 0, 0, 'b'}},
 		},
-		Outputs: []table.Tensor{{Name: "y", Datatype: "INT8", Shape: []int64{2, 1}, Raw: []byte{50, 60}}},
+		Outputs:  []table.Tensor{{Name: "y", Datatype: "INT8", Shape: []int64{2, 1}, Raw: []byte{50, 60}}},
+		Features: []table.Feature{{Input: "f", Name: "u:a", Statuses: []string{"cached", "missing"}, AgesMS: []int64{7, 0}}},
 	}
 }
 
@@ -80,6 +81,8 @@ func TestJoin(t *testing.T) {
 	f("in.f.shape", "[2]", "[2]", "[2]")
 	f("in.once", "[9 9 9]", "[9 9 9]", "[9 9 9]")
 	f("in.s", "[a]", "[a]", "[b]")
+	f("in.f.u:a.status", "[cached]", "[cached]", "[missing]")
+	f("in.f.u:a.age_ms", "[7]", "[7]", "[null]")
 	f("out.y", "[50]", "[50]", "[60]")
 	f("label.clicked", "[false]", "[false]", "[true]")
 	f("label.price", "null", "null", "[1.5]")

@@ -210,7 +210,7 @@ func PlanOf(p *models.Planned) rollout.Plan {
 	c := p.Config.Filled(&defaults)
 	plan := rollout.Plan{
 		SkipShadow: c.SkipShadow, ShadowUnits: c.ShadowUnits, ShadowTime: c.ShadowTime, Patience: c.Patience,
-		Errors: c.Errors, P99: c.P99, Slice: c.Slice, Score: c.Score, CoolDown: c.CoolDown,
+		Errors: c.Errors, P99: c.P99, Slice: c.Slice, Score: c.Score, Defaults: c.Defaults, CoolDown: c.CoolDown,
 	}
 	for _, s := range c.Steps {
 		plan.Steps = append(plan.Steps, rollout.Step{Share: s.Share, Time: s.Time, Units: s.Units})

@@ -66,7 +66,7 @@ func (r *Runner) Ended(v *models.Version, x *gateway.Exchange) {
 	if w == nil || e.Named || !e.Known || e.Canary != w.canary {
 		return
 	}
-	s := sample{w, rollout.Sample{Canary: w.canary, Unit: e.Hash, Took: x.Outcome.Total, Score: math.NaN()}}
+	s := sample{w, rollout.Sample{Canary: w.canary, Unit: e.Hash, Took: x.Outcome.Total, Score: math.NaN(), Values: x.Filling.Stored + x.Filling.Default, Defaults: x.Filling.Default}}
 	switch k := x.Outcome.Fault; {
 	case k == fault.None && x.Err == nil && len(x.Task.Outputs) > 0:
 		s.Score = mean(&x.Task.Outputs[0])

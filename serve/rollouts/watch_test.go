@@ -63,6 +63,8 @@ func TestWhatCounts(t *testing.T) {
 	}
 	f("an answer of the canary", canary, func(*gateway.Exchange) {}, &rollout.Sample{Canary: true, Unit: 7, Took: time.Millisecond, Score: 1.5})
 	f("an answer of the live version", live, func(*gateway.Exchange) {}, &rollout.Sample{Unit: 7, Took: time.Millisecond, Score: 1.5})
+	f("one with defaults", canary, func(x *gateway.Exchange) { x.Filling = gateway.Filled{Stored: 5, Default: 2} },
+		&rollout.Sample{Canary: true, Unit: 7, Took: time.Millisecond, Score: 1.5, Values: 7, Defaults: 2})
 	f("one that named the version", live, func(x *gateway.Exchange) { x.Exposure.Named = true }, nil)
 	f("one without a unit", live, func(x *gateway.Exchange) { x.Exposure.Known = false }, nil)
 	f("another version", &models.Version{}, func(*gateway.Exchange) {}, nil)
@@ -112,8 +114,8 @@ func TestTranslations(t *testing.T) {
 	if got := PlanOf(p); got.Check() != nil || got.P99 != want.P99 || len(got.Steps) != 5 || got.Steps[4] != want.Steps[4] || got.CoolDown != want.CoolDown {
 		t.Errorf("%+v", got)
 	}
-	p.Config = &bundle.RolloutConfig{SkipShadow: true, Steps: []bundle.RolloutStep{{Share: 0.2, Units: 5}}, Score: 0.1}
-	if got := PlanOf(p); !got.SkipShadow || len(got.Steps) != 1 || got.Steps[0] != (rollout.Step{Share: 0.2, Time: 10 * time.Minute, Units: 5}) || got.Score != 0.1 {
+	p.Config = &bundle.RolloutConfig{SkipShadow: true, Steps: []bundle.RolloutStep{{Share: 0.2, Units: 5}}, Score: 0.1, Defaults: 0.02}
+	if got := PlanOf(p); !got.SkipShadow || len(got.Steps) != 1 || got.Steps[0] != (rollout.Step{Share: 0.2, Time: 10 * time.Minute, Units: 5}) || got.Score != 0.1 || got.Defaults != 0.02 {
 		t.Errorf("%+v", got)
 	}
 	s := &roles.Plan{Ref: roles.Ref{Version: "2", Digest: "d"}, Phase: "canary", Step: 3, Since: now(), Until: now(), Again: true, Why: "why"}
