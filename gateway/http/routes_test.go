@@ -50,7 +50,7 @@ func (noShadows) Pause(bool)                  {}
 // admin starts an admin port beside e.
 func (e *edge) admin(change func(*admin.Options)) (addr string) {
 	e.t.Helper()
-	opt := admin.Options{Front: e.server, Control: e.models, Roles: noRoles{}, Review: noReview{}, Shadows: noShadows{}, Hosts: []string{"h"}, Reopen: reopenFake, Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	opt := admin.Options{Front: e.server, Control: e.models, Roles: noRoles{}, Review: noReview{}, Shadows: noShadows{}, Features: func() any { return struct{}{} }, Hosts: []string{"h"}, Reopen: reopenFake, Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, "up 1\n")
 	})}
 	if change != nil {
