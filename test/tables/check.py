@@ -44,6 +44,19 @@ def tensors(value):
     return [{"name": t["name"], "datatype": t["datatype"], "shape": [int(d) for d in t["shape"]], "raw": bytes(t["raw"])} for t in value]
 
 
+def features(value):
+    return [
+        {"input": f["input"], "feature": f["feature"], "statuses": [str(s) for s in f["statuses"]], "ages_ms": [whole(a) for a in f["ages_ms"]]}
+        for f in value
+    ]
+
+
+def whole(age):
+    """pandas has numbers with a fraction where one is missing."""
+    age = plain(age)
+    return None if age is None else int(age)
+
+
 def expect_tensors(want):
     return [{**t, "raw": base64.b64decode(t["raw"])} for t in want]
 
@@ -81,12 +94,13 @@ def check_log(path, expected, seen):
     for reader, rows in read_both(path):
         for row in rows:
             where, want = f"{reader}, {path.name}, {row['id']}", expected[row["id"]]
-            check(where + ", columns", sorted(row), sorted(SCALARS + ["time", "inputs", "outputs"]))
+            check(where + ", columns", sorted(row), sorted(SCALARS + ["time", "inputs", "outputs", "features"]))
             for name in SCALARS:
                 check(f"{where}, {name}", plain(row[name]), want[name])
             check(where + ", time", pandas.Timestamp(row["time"]).tz_convert("UTC").value // 1000, want["time_us"])
             check(where + ", inputs", tensors(row["inputs"]), expect_tensors(want["inputs"]))
             check(where + ", outputs", tensors(row["outputs"]), expect_tensors(want["outputs"]))
+            check(where + ", features", features(row["features"]), want["features"])
         seen[reader].extend(row["id"] for row in rows)
     metadata = pyarrow.parquet.read_metadata(path).metadata
     check(f"{path.name}, schema", metadata[b"sluice.schema"], b"1")
@@ -104,7 +118,11 @@ def check_flat(path, expected):
                     if len(got) != len(values) or not all(same(plain(g) if t["datatype"][:2] not in ("FP", "BF") else float(g), v) for g, v in zip(got, values)):
                         faults.append(f"{reader}, {path.name}, {row['id']}, {column}: {got!r}, want {values!r}")
                     check(f"{reader}, {path.name}, {column}.shape", [int(d) for d in row[column + ".shape"]], t["shape"])
-            there = sum(1 for c, v in row.items() if c.startswith(("in.", "out.")) and not c.endswith(".shape") and v is not None and not (isinstance(v, float) and math.isnan(v)))
+            for f in want["features"]:
+                column = f"in.{f['input']}.{f['feature']}"
+                check(f"{reader}, {path.name}, {column}.status", [str(s) for s in row[column + ".status"]], f["statuses"])
+                check(f"{reader}, {path.name}, {column}.age_ms", [whole(a) for a in row[column + ".age_ms"]], f["ages_ms"])
+            there = sum(1 for c, v in row.items() if c.startswith(("in.", "out.")) and not c.endswith((".shape", ".status", ".age_ms")) and v is not None and not (isinstance(v, float) and math.isnan(v)))
             check(f"{reader}, {path.name}, {row['id']}, tensors", there, len(want["inputs"]) + len(want["outputs"]))
 
 

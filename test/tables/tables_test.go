@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"sluice/internal/clock"
+	"sluice/internal/origin"
 	"sluice/internal/tensor"
 	"sluice/predlog"
 	"sluice/predlog/query"
@@ -83,6 +84,15 @@ type expected struct {
 	Replayable bool     `json:"replayable"`
 	Inputs     []sample `json:"inputs"`
 	Outputs    []sample `json:"outputs"`
+	Features   []filled `json:"features"`
+}
+
+// filled is where the values of a filled input come from.
+type filled struct {
+	Input    string   `json:"input"`
+	Feature  string   `json:"feature"`
+	Statuses []string `json:"statuses"`
+	AgesMS   []*int64 `json:"ages_ms"`
 }
 
 type sample struct {
@@ -115,8 +125,27 @@ func record(i int) *predlog.Record {
 	}
 	if i%10 == 9 {
 		r.Status, r.Inputs, r.Outputs = "OVERLOADED", nil, nil
+	} else if i%4 == 0 {
+		fill(r)
 	}
 	return r
+}
+
+// fill says that an input of two rows was filled: from the cache, and with a default.
+func fill(r *predlog.Record) {
+	r.Columns, r.Trail = []origin.Column{{Input: "x", Name: "u:a"}}, &origin.Trail{}
+	r.Trail.Begin(r.Columns, 1, 2)
+	r.Trail.Row(0)[0], r.Trail.Row(1)[0] = origin.Cached, origin.Missing
+	r.Trail.Ages(0)[0] = 5 * time.Millisecond
+}
+
+// features is what the file has of that.
+func features(r *predlog.Record) []filled {
+	if r.Trail == nil {
+		return []filled{}
+	}
+	age := int64(5)
+	return []filled{{"x", "u:a", []string{"cached", "missing"}, []*int64{&age, nil}}}
 }
 
 // writeLog writes two files, of which one is the longer, and returns what is in them.
@@ -133,7 +162,7 @@ func writeLog(t *testing.T, dir string) (all []expected) {
 			all = append(all, expected{
 				ID: string(r.ID), Model: r.Model, Version: r.Version, Digest: r.Digest, Device: r.Device, Reason: r.Reason, Batch: 64, Rows: int32(i), Status: r.Status,
 				Late: r.Late, BudgetNS: 1, DecodeNS: 2, QueueNS: 3, InputNS: 4, RunNS: 5, OutputNS: 6, EncodeNS: 7, TotalNS: int64(time.Hour), Weight: 1, Tensors: table.TensorsKept,
-				Replayable: r.Inputs != nil, Inputs: samples(r.Inputs), Outputs: samples(r.Outputs),
+				Replayable: r.Inputs != nil, Inputs: samples(r.Inputs), Outputs: samples(r.Outputs), Features: features(r),
 			})
 		}
 		if err := w.Close(t.Context()); err != nil {
