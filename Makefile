@@ -68,10 +68,10 @@ unit: build
 
 # What SLUICE_QUICK_TESTS leaves out and `make race` does not run: minutes of virtual traffic, hundreds of models that are
 # proven once more, and millions of units that are compared. test/docs holds the list to the tests.
-LONG := TestStreams|TestVerdicts|TestTraps|TestWatchStopsTraps|TestSchedulerReachesThePublishedCapacity|TestPublishedTable|TestLongListsAreNotLeftBehind|TestOverloadTakesNoMoreThanItsWeight|TestConverters|TestRealModels|TestSlowModel|TestLoadtestMeasuresSluice
+LONG := TestStreams|TestVerdicts|TestTraps|TestWatchStopsTraps|TestSchedulerReachesThePublishedCapacity|TestPublishedTable|TestLongListsAreNotLeftBehind|TestOverloadTakesNoMoreThanItsWeight|TestConverters|TestRealModels|TestSlowModel|TestLoadtestMeasuresSluice|TestFalseVerdicts
 
 long: build ## the tests that `make test` leaves to CI, because each takes long
-	@$(GO_TEST) -run '^($(LONG))$$' ./plan/sim ./test/zoo ./compare/sequence ./cmd/sluice
+	@$(GO_TEST) -run '^($(LONG))$$' ./plan/sim ./test/zoo ./compare/sequence ./loadtest/compare ./cmd/sluice
 
 clients: build ## run the real clients, such as tritonclient, against a real server
 	@scripts/clients.sh
@@ -114,10 +114,10 @@ pure: tools
 	@CGO_ENABLED=0 go vet $$(scripts/pure.sh)
 
 # The simulation has one goroutine: there is nothing to race in it, and the detector would make its minutes
-# of virtual traffic ten times slower; compare/sequence has none. Of test/zoo and of the long attacks on the binary it sees nothing.
-race: build ## Go tests under the race detector, but for plan/sim, test/zoo and compare/sequence
+# of virtual traffic ten times slower; compare/sequence, loadtest/compare and batcher/policy have none. Of test/zoo and of the long attacks on the binary it sees nothing.
+race: build ## Go tests under the race detector, but for those of pure packages and of test/zoo
 	@$(VULKAN)
-	@$(GO_TEST) -race $$(go list ./... | grep -vE '^sluice/(plan/sim|test/zoo|compare/sequence)$$')
+	@$(GO_TEST) -race $$(go list ./... | grep -vE '^sluice/(plan/sim|test/zoo|compare/sequence|loadtest/compare|batcher/policy)$$')
 
 fuzz: tools ## run every fuzz target for FUZZTIME (30s)
 	@$(ORT) scripts/fuzz.sh $(FUZZTIME)
