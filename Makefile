@@ -117,7 +117,7 @@ pure: tools
 # of virtual traffic ten times slower; compare/sequence, loadtest/compare and batcher/policy have none. Of test/zoo and of the long attacks on the binary it sees nothing.
 race: build ## Go tests under the race detector, but for those of pure packages and of test/zoo
 	@$(VULKAN)
-	@$(GO_TEST) -race $$(go list ./... | grep -vE '^sluice/(plan/sim|test/zoo|compare/sequence|loadtest/compare|batcher/policy)$$')
+	@$(GO_TEST) -race $$(go list ./... | grep -vE '^sluice/(plan|plan/sim|test/zoo|compare/sequence|loadtest/compare|batcher/policy)$$')
 
 fuzz: tools ## run every fuzz target for FUZZTIME (30s)
 	@$(ORT) scripts/fuzz.sh $(FUZZTIME)
