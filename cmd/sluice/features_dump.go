@@ -26,11 +26,7 @@ embedded store all rows are written. Other stores do not list their keys: --keys
 them, such as the one that was loaded. Rows that are not there are left out.`,
 		Args: exactArgs("SPEC"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			cfg, err := serverSettings(cmd.Flags())
-			if err != nil {
-				return err
-			}
-			t, err := oneTarget(cmd.Context(), cfg, args[0], group)
+			cfg, t, err := targetOf(cmd, args[0], group)
 			if err != nil {
 				return err
 			}

@@ -37,11 +37,7 @@ The exit status is 1 if a row is not there.`,
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			cfg, err := serverSettings(cmd.Flags())
-			if err != nil {
-				return err
-			}
-			t, err := oneTarget(cmd.Context(), cfg, args[0], group)
+			cfg, t, err := targetOf(cmd, args[0], group)
 			if err != nil {
 				return err
 			}

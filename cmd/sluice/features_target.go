@@ -63,6 +63,16 @@ func featureTargets(ctx context.Context, cfg *config.Config, arg, group string) 
 	return all, nil
 }
 
+// targetOf reads the settings of a command, and finds the one group that its argument names.
+func targetOf(cmd *cobra.Command, arg, group string) (*config.Config, featureTarget, error) {
+	cfg, err := serverSettings(cmd.Flags())
+	if err != nil {
+		return nil, featureTarget{}, err
+	}
+	t, err := oneTarget(cmd.Context(), cfg, arg, group)
+	return cfg, t, err
+}
+
 // oneTarget is the one group that an argument names.
 func oneTarget(ctx context.Context, cfg *config.Config, arg, group string) (featureTarget, error) {
 	all, err := featureTargets(ctx, cfg, arg, group)
