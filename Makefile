@@ -131,9 +131,9 @@ drill: build ## hold a gateway under load and under attack against its promises,
 	  -run 'TestDrill|TestTermination|TestKilledGateway|StayInTheirBudget|TakeNoMemory|KeepLittle|BelowTheCeiling|LeaveNothing|TestLongRows|TestHostile|TestHungRuns' ./cmd/sluice
 	@$(ORT) go run ./test/drill -only "$(ONLY)" -write docs/promises.md
 
-# Needs the machine for itself, for 40 minutes to two hours.
+# Needs the machine for itself, for 40 minutes; kinds that are not decided then want it twice more.
 shadow-tax: build ## measure what shadow candidates cost live requests, write docs/compare.md (PAIRS=40)
-	@$(ORT) go run ./test/shadowtax -pairs $(PAIRS) -write docs/compare.md
+	@$(ORT) go run ./test/shadowtax -pairs $(PAIRS) -keep bench/shadow-tax.json -write docs/compare.md
 
 # Needs the machine for itself, for a quarter of an hour. ONLY=faults breaks the store, and needs no quiet.
 features-bench: build ## measure reads of feature stores, and break one under load, write docs/features-figures.md (ONLY=reads,fill,memory,faults)

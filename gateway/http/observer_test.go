@@ -25,8 +25,10 @@ func TestObserver(t *testing.T) {
 	e := serve(t, newFakeModels(model), nil)
 	two := "{" + inputs(input("INPUT0", "INT32", "[2,16]", `"data":[`+sixteen+","+sixteen+`]`), input("INPUT1", "INT32", "[2,16]", `"data":[`+sixteen+","+sixteen+`]`)) + "}"
 	e.send(post(simpleInfer, two))
+	e.outcomes(1) // comes after the answer
 	late.Store(true)
 	e.send(post(simpleInfer, two))
+	e.outcomes(2)
 	e.send(post(simpleInfer, "{"+inputs(intInput("INPUT0"))+"}"))
 	e.send(post("/v2/models/nope/infer", two))
 	e.send(get("/nope"))

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"sluice/backends/fake"
-	"sluice/compare/tax"
 	"sluice/internal/clock"
 	"sluice/internal/cputime"
 	"sluice/loadtest/engine"
@@ -36,28 +35,8 @@ var kinds = []kind{
 	{name: "allocating", orders: fake.Orders{Leak: 64 << 20}},
 }
 
-// result is what came of a kind.
-type result struct {
-	kind        string
-	account     *tax.Account
-	pairs       [][2]tax.Slice // with the candidate and without
-	figures     *tax.Figures
-	p99         float64 // the mean of the slices without the candidate, in seconds
-	cpu         float64
-	wrong       int
-	unanswered  [sample.Outcomes]int
-	restarts    uint64
-	seen        uint64
-	compared    uint64
-	unaccounted int64
-	before      shadow.Coverage // of the kinds before, since a comparison goes on
-	upperP99    float64
-	upperCPU    float64
-	verdict     string
-}
-
 // limits are those of the acceptance: 0.3 ms of p99, and 3 % of the CPU of a request.
-var limits = tax.Limits{P99: 300 * time.Microsecond, CPU: 0.03}
+var limits = struct{ p99, cpu float64 }{300e-6, 0.03}
 
 // window is a slice of a run that is measured.
 type window struct {
@@ -67,41 +46,23 @@ type window struct {
 }
 
 // try measures pairs of a kind.
-func (s *stage) try(k kind) (*result, error) {
-	r := &result{kind: k.name, account: tax.New(limits)}
+func (s *stage) try(k kind, r *result, pairs int) error {
+	var before shadow.Coverage // a comparison goes on from the kinds before
 	if !k.absent {
-		before, err := s.begin()
+		report, err := s.begin()
 		if err != nil {
-			return nil, err
+			return err
 		}
-		r.before = before.Coverage
+		before = report.Coverage
 		defer func() {
 			_ = os.Remove(s.orders)
 			_ = s.change("shadow", map[string]any{"version": "2", "on": false})
 		}()
 	}
-	for done := 0; done < s.most; {
-		n := min(s.pairs, s.most-done)
-		if err := s.pairsOf(k, n, r); err != nil {
-			return nil, err
-		}
-		if done += n; decided(r.account) {
-			break
-		}
+	if err := s.pairsOf(k, pairs, r); err != nil || k.absent {
+		return err
 	}
-	r.figures = r.account.Report()
-	if k.absent {
-		return r, nil
-	}
-	return r, s.account(r)
-}
-
-// decided tells whether more pairs would change nothing: both bounds lie on one side of their limits. The level is the strictest that
-// Holm's rule asks of one of the kinds.
-func decided(a *tax.Account) bool {
-	level := 1 - 0.05/float64(len(kinds)-1)
-	p99, cpu, ok := a.Upper(level)
-	return ok && p99 <= limits.P99.Seconds() && cpu <= limits.CPU
+	return s.account(r, &before)
 }
 
 // begin makes version 2 a shadow and waits until it is up.
@@ -124,7 +85,7 @@ func (s *stage) begin() (*shadow.Report, error) {
 }
 
 // account reads what became of the mirrored requests once none is under way.
-func (s *stage) account(r *result) error {
+func (s *stage) account(r *result, before *shadow.Coverage) error {
 	_ = os.Remove(s.orders)
 	for begun := time.Now(); ; time.Sleep(50 * time.Millisecond) {
 		all, err := s.shadows()
@@ -142,8 +103,8 @@ func (s *stage) account(r *result) error {
 		for _, n := range c.Failed {
 			lost += n
 		}
-		r.seen, r.compared, r.restarts = c.Seen-r.before.Seen, c.Compared-r.before.Compared, all[0].Restarts
-		r.unaccounted = int64(c.Seen) - int64(c.Compared+c.Waiting+lost)
+		r.Seen, r.Compared, r.Restarts = r.Seen+c.Seen-before.Seen, r.Compared+c.Compared-before.Compared, r.Restarts+all[0].Restarts
+		r.Unaccounted += int64(c.Seen) - int64(c.Compared+c.Waiting+lost)
 		return nil
 	}
 }
@@ -185,7 +146,7 @@ func (s *stage) pairsOf(k kind, pairs int, r *result) error {
 	if err := errors.Join(err, <-ended); err != nil {
 		return err
 	}
-	r.wrong += int(checker.Counts().Wrong)
+	r.Wrong += int(checker.Counts().Wrong)
 	return s.add(r, e.Samples(), windows)
 }
 
@@ -211,31 +172,28 @@ func (s *stage) window(e *engine.Engine, on bool) (w window, err error) {
 func (s *stage) add(r *result, samples []sample.Sample, windows []window) error {
 	for i := range samples {
 		if x := &samples[i]; !x.Right() && x.Outcome != sample.Unsent {
-			r.unanswered[x.Outcome]++
+			r.Unanswered[x.Outcome]++
 		}
 	}
-	slices := make([]tax.Slice, len(windows))
+	measured := make([]slice, len(windows))
 	for i := range windows {
 		var err error
-		if slices[i], err = sliceOf(&windows[i], samples); err != nil {
+		if measured[i], err = sliceOf(&windows[i], samples); err != nil {
 			return err
 		}
 	}
 	for i := 0; i+1 < len(windows); i += 2 {
-		on, off := slices[i], slices[i+1]
+		on, off := measured[i], measured[i+1]
 		if !windows[i].on {
 			on, off = off, on
 		}
-		r.account.Add(&tax.Pair{On: on, Off: off})
-		r.pairs = append(r.pairs, [2]tax.Slice{on, off})
-		r.p99 += off.P99.Seconds() / float64(len(windows)/2)
-		r.cpu += off.CPU.Seconds() / float64(len(windows)/2)
+		r.Pairs = append(r.Pairs, pair{On: on, Off: off})
 	}
 	return nil
 }
 
 // sliceOf is what the requests of a window took that were answered; a request that was not is as slow as the patience with it.
-func sliceOf(w *window, samples []sample.Sample) (tax.Slice, error) {
+func sliceOf(w *window, samples []sample.Sample) (slice, error) {
 	var took []time.Duration
 	for i := range samples {
 		x := &samples[i]
@@ -249,10 +207,10 @@ func sliceOf(w *window, samples []sample.Sample) (tax.Slice, error) {
 		}
 	}
 	if len(took) < 100 {
-		return tax.Slice{}, fmt.Errorf("a slice of %v has %d requests; it needs 100 for a p99", w.to-w.from, len(took))
+		return slice{}, fmt.Errorf("a slice of %v has %d requests; it needs 100 for a p99", w.to-w.from, len(took))
 	}
 	slices.Sort(took)
-	return tax.Slice{Answers: int64(len(took)), P99: took[len(took)*99/100], CPU: w.cpu / time.Duration(len(took))}, nil
+	return slice{Answers: len(took), P99: took[len(took)*99/100].Seconds(), CPU: w.cpu.Seconds() / float64(len(took))}, nil
 }
 
 // trouble keeps a candidate misbehaving: it comes up well, since it would not pass its load gates otherwise, and goes wrong

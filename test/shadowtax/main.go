@@ -1,8 +1,9 @@
 // Command shadowtax measures what shadow candidates cost live requests. It starts a gateway on free loopback ports with the model
 // ranker, sends open-loop binary requests at half of its capacity, and compares slices of 5 seconds with a candidate with
 // slices while it is frozen, in pairs of random order, for candidates that are well and for such as misbehave. It prints a
-// line for each kind: the differences, their upper bounds, and the smallest tax that could have been seen. The exit status is 1 if
-// a limit is shown to be missed, an answer was wrong, or the account of mirrored requests does not add up. `-write` puts the table into a page.
+// line for each kind: the differences, their bounds, and a verdict. The exit status is 1 if a limit is shown to be missed, an answer was
+// wrong, or the account of mirrored requests does not add up. `-keep` keeps the pairs, so that several runs make one measurement;
+// `-write` puts the table into a page.
 package main
 
 import (
@@ -29,7 +30,7 @@ type plan struct {
 	seed        uint64
 	kinds       []string
 	log         string // takes the gateway's log at the end
-	raw         string // takes each pair
+	keep        string // keeps the pairs; a later run goes on with them
 }
 
 func main() {
@@ -37,13 +38,13 @@ func main() {
 	write, kinds := flag.String("write", "", "replace the section of this page"), flag.String("kinds", "", "some of the kinds, with commas between; default all")
 	flag.StringVar(&p.binary, "sluice", "bin/sluice", "the gateway's binary")
 	flag.StringVar(&p.models, "models", "examples/models", "the folder with the model ranker")
-	flag.IntVar(&p.pairs, "pairs", 40, "pairs of slices of each kind")
-	flag.IntVar(&p.most, "most", 120, "pairs at most, where fewer do not decide")
+	flag.IntVar(&p.pairs, "pairs", 40, "pairs of slices of each kind that this run adds, but for kinds that are decided")
+	flag.IntVar(&p.most, "most", 120, "pairs of a kind at most, with those of the runs before")
 	flag.DurationVar(&p.slice, "slice", 5*time.Second, "length of a slice, of which the first second is left out")
 	flag.Float64Var(&p.rate, "rate", 0, "requests per second; 0 is half of what 32 clients in a closed loop get")
 	flag.Float64Var(&p.sample, "sample", 0.05, "share of the requests that are mirrored")
 	flag.IntVar(&p.rows, "rows", 32, "rows of a request")
-	flag.StringVar(&p.raw, "raw", "", "write each pair to this file, as CSV")
+	flag.StringVar(&p.keep, "keep", "", "keep the pairs in this file, and go on with those that it has, at their rate of requests")
 	flag.StringVar(&p.log, "log", "", "write the gateway's log to this file at the end")
 	flag.Uint64Var(&p.seed, "seed", 1, "of the order of slices and of the instants of requests")
 	flag.Parse()
@@ -72,56 +73,66 @@ func run(p plan, page string) (held bool, err error) {
 		return false, err
 	}
 	defer os.RemoveAll(dir) //nolint:errcheck // the system's temporary folder
-	results, setting, err := measure(p, dir)
+	k, err := readKept(p.keep)
 	if err != nil {
 		return false, err
 	}
+	if err := measure(p, dir, k); err != nil {
+		return false, err
+	}
+	results := k.Results
 	judge(results)
 	text := markdown(results)
 	fmt.Print(text)
 	held = true
 	for i := range results {
-		held = held && results[i].verdict != missed && results[i].wrong == 0 && results[i].unaccounted == 0
+		held = held && results[i].verdict != missed && results[i].Wrong == 0 && results[i].Unaccounted == 0
 	}
 	if page != "" {
-		err = writePage(page, setting, text)
+		err = writePage(page, k.setting(&p), text)
 	}
 	return held, err
 }
 
-// measure goes through the kinds.
-func measure(p plan, dir string) (results []result, setting string, err error) {
+// measure adds pairs to each kind that is not decided, and keeps them as it goes.
+func measure(p plan, dir string, k *kept) error {
+	if k.Rate > 0 {
+		p.rate = k.Rate
+	}
 	s, err := newStage(p, dir)
 	if err != nil {
-		return nil, "", err
+		return err
 	}
 	defer s.End()
-	for _, k := range kinds {
-		if !p.wants(k.name) {
+	k.Rate, k.Runs = s.rate, k.Runs+1
+	if s.capacity > 0 {
+		k.Capacity = s.capacity
+	}
+	s.runs = k.Runs << 16 // no two runs have the same requests and the same order
+	for _, kind := range kinds {
+		r := k.result(kind.name)
+		if !p.wants(kind.name) || r.decided() || len(r.Pairs) >= p.most {
 			continue
 		}
-		fmt.Fprintf(os.Stderr, "%s ...\n", k.name)
-		r, err := s.try(k)
-		if err != nil {
-			return nil, "", fmt.Errorf("%s: %w\n%s", k.name, err, s.Log())
+		fmt.Fprintf(os.Stderr, "%s ...\n", kind.name)
+		if err := s.try(kind, r, min(p.pairs, p.most-len(r.Pairs))); err != nil {
+			return fmt.Errorf("%s: %w\n%s", kind.name, err, s.Log())
 		}
-		fmt.Fprintf(os.Stderr, "  %d pairs, p99 %+.3f ms, CPU %+.2f %%\n", r.figures.Pairs, 1e3*r.figures.P99.Mean, 100*r.figures.CPUShare.Mean)
-		for o, n := range r.unanswered {
+		p99, cpu := r.p99().median(), r.cpu().median()
+		fmt.Fprintf(os.Stderr, "  %d pairs, p99 %+.3f ms, CPU %+.2f %%\n", len(r.Pairs), 1e3*p99, 100*cpu)
+		for o, n := range r.Unanswered {
 			if n > 0 {
 				fmt.Fprintf(os.Stderr, "  %d requests: %s\n", n, sample.Outcome(o))
 			}
 		}
-		results = append(results, *r)
-	}
-	if p.raw != "" {
-		if err = os.WriteFile(p.raw, raw(results), 0o600); err != nil {
-			return nil, "", err
+		if err := k.write(p.keep); err != nil {
+			return err
 		}
 	}
 	if p.log != "" {
 		err = os.WriteFile(p.log, []byte(s.Log()), 0o600)
 	}
-	return results, s.setting(), err
+	return err
 }
 
 func (p *plan) wants(kind string) bool {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"slices"
@@ -23,31 +24,24 @@ func judge(results []result) {
 	var order []*result
 	for i := range results {
 		r := &results[i]
-		if r.kind != kinds[0].name {
+		r.verdict = "the control"
+		r.bound(0.95)
+		if r.Kind != kinds[0].name && len(r.Pairs) > 0 {
 			order = append(order, r)
 		}
-		r.upperP99, r.upperCPU, _ = r.account.Upper(0.95)
-		r.verdict = "the control"
 	}
 	// The surest first.
 	slices.SortFunc(order, func(a, b *result) int {
-		switch x, y := margin(a), margin(b); {
-		case x < y:
-			return -1
-		case x > y:
-			return 1
-		}
-		return 0
+		return cmp.Compare(max(a.upperP99/limits.p99, a.upperCPU/limits.cpu), max(b.upperP99/limits.p99, b.upperCPU/limits.cpu))
 	})
 	open := true
 	for i, r := range order {
-		level := 1 - 0.05/float64(len(order)-i)
-		r.upperP99, r.upperCPU, _ = r.account.Upper(level)
-		within := r.upperP99 <= limits.P99.Seconds() && r.upperCPU <= limits.CPU
+		lowP99, lowCPU := r.bound(1 - 0.05/float64(len(order)-i))
+		within := r.upperP99 <= limits.p99 && r.upperCPU <= limits.cpu
 		switch open = open && within; {
 		case open:
 			r.verdict = heldVerdict
-		case r.figures.P99.Low != nil && (*r.figures.P99.Low > limits.P99.Seconds() || *r.figures.CPUShare.Low > limits.CPU):
+		case lowP99 > limits.p99 || lowCPU > limits.cpu:
 			r.verdict = missed
 		default:
 			r.verdict = undecided
@@ -55,47 +49,34 @@ func judge(results []result) {
 	}
 }
 
-// margin is the larger upper bound as a share of its limit.
-func margin(r *result) float64 {
-	p99, cpu, _ := r.account.Upper(0.95)
-	return max(p99/limits.P99.Seconds(), cpu/limits.CPU)
+// bound sets the upper bounds at a level of one side, and returns the lower ones.
+func (r *result) bound(level float64) (lowP99, lowCPU float64) {
+	lowP99, r.upperP99 = r.p99().bounds(level)
+	lowCPU, r.upperCPU = r.cpu().bounds(level)
+	return lowP99, lowCPU
 }
 
 func markdown(results []result) string {
 	var b strings.Builder
-	b.WriteString("| Candidate | Pairs | p99 without, ms | p99 more, ms | Upper bound | Smallest seen | CPU a request without, us | CPU more | Upper bound | Smallest seen | Mirrored | Compared | Restarts | Wrong live answers | Verdict |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n")
+	b.WriteString("| Candidate | Pairs | p99 without, ms | p99 more, ms | 95 % | Upper bound | CPU a request without, us | CPU more, % | 95 % | Upper bound | Mirrored | Compared | Restarts | Wrong live answers | Verdict |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n")
 	for i := range results {
 		r := &results[i]
-		f := r.figures
-		verdict := r.verdict
-		if r.unaccounted != 0 {
-			verdict += fmt.Sprintf("; %d mirrored requests are not accounted for", r.unaccounted)
+		if len(r.Pairs) == 0 {
+			continue
 		}
-		fmt.Fprintf(&b, "| %s | %d | %.2f | %+.3f | %.3f | %.3f | %.1f | %+.2f %% | %.2f %% | %.2f %% | %d | %d | %d | %d | %s |\n",
-			r.kind, f.Pairs, 1e3*r.p99, 1e3*f.P99.Mean, 1e3*r.upperP99, 1e3*or0(f.P99.Smallest), 1e6*r.cpu, 100*f.CPUShare.Mean, 100*r.upperCPU, 100*or0(f.CPUShare.Smallest),
-			r.seen, r.compared, r.restarts, r.wrong, verdict)
+		verdict := r.verdict
+		if r.Unaccounted != 0 {
+			verdict += fmt.Sprintf("; %d mirrored requests are not accounted for", r.Unaccounted)
+		}
+		offP99, offCPU := r.without()
+		p99, cpu := r.p99(), r.cpu()
+		lowP99, highP99 := p99.bounds(0.975)
+		lowCPU, highCPU := cpu.bounds(0.975)
+		fmt.Fprintf(&b, "| %s | %d | %.2f | %+.3f | %+.3f to %+.3f | %.3f | %.1f | %+.2f | %+.2f to %+.2f | %.2f | %d | %d | %d | %d | %s |\n",
+			r.Kind, len(r.Pairs), 1e3*offP99, 1e3*p99.median(), 1e3*lowP99, 1e3*highP99, 1e3*r.upperP99,
+			1e6*offCPU, 100*cpu.median(), 100*lowCPU, 100*highCPU, 100*r.upperCPU, r.Seen, r.Compared, r.Restarts, r.Wrong, verdict)
 	}
 	return b.String()
-}
-
-// raw is each pair of slices.
-func raw(results []result) []byte {
-	text := []byte("candidate,p99_on_ms,p99_off_ms,cpu_on_us,cpu_off_us,answers_on,answers_off\n")
-	for i := range results {
-		for _, p := range results[i].pairs {
-			on, off := &p[0], &p[1]
-			text = fmt.Appendf(text, "%s,%.3f,%.3f,%.2f,%.2f,%d,%d\n", results[i].kind,
-				1e3*on.P99.Seconds(), 1e3*off.P99.Seconds(), 1e6*on.CPU.Seconds(), 1e6*off.CPU.Seconds(), on.Answers, off.Answers)
-		}
-	}
-	return text
-}
-
-func or0(x *float64) float64 {
-	if x == nil {
-		return 0
-	}
-	return *x
 }
 
 // The lines of a page between which the section stands.

@@ -183,11 +183,3 @@ func (s *stage) traffic(length time.Duration) (*engine.Engine, *verify.Checker, 
 	})
 	return e, c, err
 }
-
-func (s *stage) setting() string {
-	text := fmt.Sprintf("`ranker`, binary, %d rows a request, open loop, Poisson, %.0f requests a second", s.rows, s.rate)
-	if s.capacity > 0 {
-		text += fmt.Sprintf(": half of the %.0f that %d clients in a closed loop got", s.capacity, capacityClients)
-	}
-	return text + fmt.Sprintf(". Slices of %v, of which the first %v is left out; %g %% of the requests are mirrored.", s.slice, s.settles, 100*s.sample)
-}
