@@ -77,7 +77,12 @@ func (f *filled) begin(x *gateway.Exchange) (gateway.Step, error) {
 	if f.logged || x.Explain {
 		one.Trail = &x.Trail
 	}
-	if !one.Begin(x.Task, f.until(x.Task), f) {
+	d := x.Target()
+	switch ready, err := one.Begin(&d, f.until(x.Task), f); {
+	case err != nil:
+		one.Release()
+		return gateway.Ends, err
+	case !ready:
 		return gateway.Pending, nil // one may be another's
 	}
 	return gateway.GoesOn, complete(x, one)
