@@ -152,4 +152,13 @@ func TestFeaturesOfModels(t *testing.T) {
 	r.run(2, "the model has 2 groups of features: name one with --group, such as --group store", "get", file, "5")
 	r.run(1, `the model has no group "usr" (did you mean user?): it has user, store`, "dump", "--group", "usr", file)
 	r.run(1, "its model.yaml has no features", "check", "../../examples/models/eta/1/model.onnx")
+
+	// A server would refuse the model without its store, and so does a check.
+	other := r.file("other.yaml", "feature_stores:\n  - {name: locals, kind: embedded, path: "+filepath.Join(r.dir, "store")+"}\n")
+	for settings, status := range map[string]int{r.settings: 0, other: 1} {
+		out, got := command(t, "check", "--config", settings, file)
+		if refused := strings.Contains(out, `reads the store "local", which is not among the gateway's feature stores (locals)`); got != status || refused != (status == 1) {
+			t.Errorf("%s: status %d, want %d: %s", settings, got, status, out)
+		}
+	}
 }
