@@ -101,6 +101,26 @@ func (v *validator) featureStores(stores []FeatureStore) {
 			v.fault(path+".path", `""`, fmt.Sprintf("must say where the %s store lies", f.Kind))
 		case served && f.Path != "":
 			v.fault(path+".path", f.Path, fmt.Sprintf("is of no use for %s: leave it out", f.Kind))
+		case f.Kind != "redis" && f.Layout == "hash":
+			v.fault(path+".layout", `"hash"`, "is of redis alone: it must be feast or native")
+		case f.Kind != "embedded" && (f.Layout == "" || f.Layout == "feast") && f.Project == "":
+			v.fault(path+".project", `""`, "must be given: it is a part of the names under which Feast keeps rows; for rows of sluice features load set layout: native")
+		}
+		if served {
+			v.storeAddresses(path+".addresses", f.Kind, f.Addresses)
+			v.storeAddresses(path+".replicas", f.Kind, f.Replicas)
+		}
+	}
+}
+
+// storeAddresses checks where a store listens. Somebody may have put the password there, which is not repeated.
+func (v *validator) storeAddresses(path, kind string, addresses []string) {
+	for _, a := range addresses {
+		switch {
+		case strings.Contains(a, "@"):
+			v.fault(path, "what is there", "must be host:port: user and password have settings of their own")
+		case kind != "redis" || !strings.HasPrefix(a, "/"): // a redis may listen on a Unix socket
+			v.address(path, a, false)
 		}
 	}
 }

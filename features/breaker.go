@@ -96,6 +96,13 @@ func (b *breaker) report(now clock.Instant, epoch uint32, good bool) {
 	}
 }
 
+// pass takes a read that tells nothing: the next probe may begin.
+func (b *breaker) pass(now clock.Instant, epoch uint32) {
+	if epoch == b.epoch && b.state == HalfOpen {
+		b.until = now
+	}
+}
+
 func (b *breaker) count(now clock.Instant, good bool) {
 	if half := b.opt.Window / 2; now.Sub(b.began) >= half {
 		b.past = b.now

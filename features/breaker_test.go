@@ -1,11 +1,15 @@
 package features
 
 import (
+	"context"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"sluice/features/store"
 	"sluice/internal/clock"
 )
 
@@ -24,6 +28,8 @@ func TestBreaker(t *testing.T) {
 			switch what := words[1]; what {
 			case "good", "bad":
 				b.report(now, epoch, what == "good")
+			case "pass":
+				b.pass(now, epoch)
 			case "old-good", "old-bad":
 				b.report(now, epoch-1, what == "old-good")
 			default:
@@ -50,5 +56,57 @@ func TestBreaker(t *testing.T) {
 		"12 good half-open 12 goes half-open 13 good half-open 13 goes half-open 14 good closed 14 goes closed 15 bad closed")
 	f("a bad probe", "0 bad closed 0 bad closed 0 bad closed 0 bad open 10 goes half-open 12 good half-open 12 goes half-open 15 bad open 24 waits open 25 goes half-open")
 	f("a probe that is not heard of", "0 bad closed 0 bad closed 0 bad closed 0 bad open 10 goes half-open 19 waits half-open 20 goes half-open")
+	f("a probe that tells nothing", "0 bad closed 0 bad closed 0 bad closed 0 bad open 10 goes half-open 11 waits half-open 11 pass half-open 12 goes half-open 13 good half-open")
+	f("reads that tell nothing", "0 bad closed 0 pass closed 0 bad closed 0 pass closed 0 bad closed 0 pass closed 0 bad open 1 pass open 2 waits open")
 	f("reads from before", "0 bad closed 0 bad closed 0 bad closed 0 bad open 1 good open 10 goes half-open 11 old-bad half-open 11 old-good half-open 11 waits half-open")
+}
+
+// A group whose budget is too short for its store has its rows too late. It does not keep others from theirs, and does not keep
+// a store open that fails for all.
+func TestShortBudgetIsItsGroupsOwn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		stalls := atomic.Bool{}
+		st := &fake{before: func(ctx context.Context, keys []store.Key) error {
+			if stalls.Load() {
+				<-ctx.Done()
+				return ctx.Err()
+			}
+			return takes(2*time.Millisecond)(ctx, keys)
+		}}
+		e := newEngine(t, Options{}, st, StoreOptions{})
+		hasty := newGroupOf(t, e, GroupOptions{Budget: time.Millisecond}, "a")
+		other := newGroupOf(t, e, GroupOptions{Budget: 50 * time.Millisecond}, "b")
+		for range enoughReads {
+			if s, _ := statusOf(e, other, 1); s != Present {
+				t.Fatal(s)
+			}
+		}
+		for range 100 {
+			for range 20 {
+				if s, _ := statusOf(e, hasty, 1); s != TimedOut {
+					t.Fatalf("the store takes longer than the budget, and the row is %s", s)
+				}
+			}
+			if s, _ := statusOf(e, other, 1); s != Present {
+				t.Fatalf("another group's row is %s", s)
+			}
+		}
+		stalls.Store(true)
+		for range 10 {
+			statusOf(e, hasty, 1)
+			statusOf(e, other, 1)
+		}
+		if s := e.Stats().Stores[0].Breaker; s != Open {
+			t.Fatalf("the breaker of a store that stalls is %s", s)
+		}
+		stalls.Store(false)
+		time.Sleep(time.Second)
+		for range 2 * closeAfter { // each second probe is of the group that tells nothing
+			statusOf(e, hasty, 1)
+			statusOf(e, other, 1)
+		}
+		if s := e.Stats().Stores[0].Breaker; s != Closed {
+			t.Fatalf("the breaker of a store that is well again is %s", s)
+		}
+	})
 }

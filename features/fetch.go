@@ -66,6 +66,7 @@ type Fetch struct {
 	keys   []byte
 	rows   []byte
 	states []store.State
+	bytes  int // see Bytes
 
 	waiter  Waiter
 	started bool
@@ -125,8 +126,12 @@ func (f *Fetch) Add(g *Group, key store.Key) int {
 	f.keys = append(f.keys, key...)
 	s.keyEnd = int32(len(f.keys))
 	f.slots = append(f.slots, s)
+	f.bytes += len(key) + len(g.noRow) + len(g.noStates)
 	return at
 }
+
+// Bytes is the memory that the keys take which were added, and their rows if the cache has none of them.
+func (f *Fetch) Bytes() int { return f.bytes }
 
 // mixed is a hash of key and group.
 func (s *slot) mixed() uint64 { return s.hash + uint64(s.part)*0x9e3779b97f4a7c15 }

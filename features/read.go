@@ -116,7 +116,7 @@ func (r *read) run() {
 	stats.inFlight.Add(-1)
 	took := now.Sub(r.started)
 	r.count(took, late, err)
-	g.source.report(now, r.epoch, took, r.judge(late), err)
+	g.source.report(now, r.epoch, took, r.judge(late), late, err)
 
 	g.mu.Lock()
 	first := r.waiters

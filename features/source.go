@@ -23,6 +23,7 @@ type source struct {
 		sync.Mutex
 		breaker breaker
 		recent  recent
+		whole   recent // reads that have not come to their limit
 	}
 	// shut is the instant before which the breaker lets nothing begin; what is newer than mu.breaker only by a moment.
 	shut atomic.Int64
@@ -67,11 +68,20 @@ func (s *source) noteLocked() {
 	}
 }
 
-// report takes what came of a read: how long it took and whether the store did well.
-func (s *source) report(now clock.Instant, epoch uint32, took time.Duration, good bool, err error) {
+// report takes what came of a read: how long it took, whether the store did well, and whether the read came to its limit. A limit
+// below what half of the store's reads take says something of the group that has it, and nothing of the store: one group must not
+// keep others from theirs.
+func (s *source) report(now clock.Instant, epoch uint32, took time.Duration, good, late bool, err error) {
 	s.mu.Lock()
 	before := s.mu.breaker.state
-	s.mu.breaker.report(now, epoch, good)
+	if late && !good && took < s.mu.whole.median() {
+		s.mu.breaker.pass(now, epoch)
+	} else {
+		s.mu.breaker.report(now, epoch, good)
+	}
+	if !late {
+		s.mu.whole.add(took)
+	}
 	after := s.mu.breaker.state
 	s.noteLocked()
 	if slow, ok := s.mu.recent.add(took); ok {
@@ -98,6 +108,21 @@ const (
 	enoughReads = 100  // must be known before a quantile means anything
 	lookEach    = 16   // reads between two looks at the quantile
 )
+
+// median is what half of the reads take at least; 0 while that is not known.
+func (r *recent) median() time.Duration {
+	if r.total < enoughReads {
+		return 0
+	}
+	below := r.total / 2
+	for i, n := range r.counts {
+		if n > below {
+			return time.Duration(UpTo(i - 1))
+		}
+		below -= n
+	}
+	return 0
+}
 
 // add counts a read, and now and then says what 99 of 100 took at most.
 func (r *recent) add(took time.Duration) (slow time.Duration, ok bool) {

@@ -121,7 +121,7 @@ type Stats struct {
 	CacheBytes, CacheMaxBytes uint64
 	CacheRows                 int
 	Stores                    []StoreStats // by name
-	Groups                    []GroupStats // by store and name
+	Groups                    []GroupStats // by store, view and name: those of a view stand together
 }
 
 // StoreStats is what a store was asked for.
@@ -190,7 +190,7 @@ func (e *Engine) Stats() Stats {
 	}
 	slices.SortFunc(r.Stores, func(a, b StoreStats) int { return cmp.Compare(a.Name, b.Name) })
 	slices.SortFunc(r.Groups, func(a, b GroupStats) int {
-		return cmp.Or(cmp.Compare(a.Store, b.Store), cmp.Compare(a.Name, b.Name), cmp.Compare(a.View, b.View))
+		return cmp.Or(cmp.Compare(a.Store, b.Store), cmp.Compare(a.View, b.View), cmp.Compare(a.Name, b.Name))
 	})
 	return r
 }

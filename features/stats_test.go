@@ -1,6 +1,7 @@
 package features
 
 import (
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -91,4 +92,27 @@ func TestHotKeysAreCounted(t *testing.T) {
 			t.Errorf("%+v", hot)
 		}
 	})
+}
+
+// Groups of one view stand together, whatever their names are: who adds them up finds each view once.
+func TestStatsAreByView(t *testing.T) {
+	e := newEngine(t, Options{}, &fake{}, StoreOptions{})
+	var want []string
+	for _, of := range [][2]string{{"v", "a"}, {"v", "c"}, {"w", "b"}} {
+		layout := layoutOf(t, "a")
+		layout.View, layout.Name = of[0], of[1]
+		g, err := e.Group("s", layout, GroupOptions{TTL: time.Duration(len(want)+1) * time.Second}) // else they were one
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer g.Release()
+		want = append(want, of[0]+" "+of[1])
+	}
+	var got []string
+	for _, g := range e.Stats().Groups {
+		got = append(got, g.View+" "+g.Name)
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("the groups are %q, want %q", got, want)
+	}
 }

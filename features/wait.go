@@ -115,7 +115,7 @@ func (f *Fetch) Release() {
 	}
 	clear(f.slots) // they hold rows of the cache
 	clear(f.parts)
-	f.slots, f.parts, f.keys = f.slots[:0], f.parts[:0], f.keys[:0]
+	f.slots, f.parts, f.keys, f.bytes = f.slots[:0], f.parts[:0], f.keys[:0], 0
 	f.index.reset(usualKeys)
 	f.engine.fetches.Put(f)
 }

@@ -3,6 +3,7 @@ package gateway
 import (
 	"sluice/internal/fault"
 	"sluice/internal/oip"
+	"sluice/internal/oip/wire"
 )
 
 // Format is a wire format of predictions: V2 or V1.
@@ -44,10 +45,7 @@ func (formatV2) decode(x *Exchange, body []byte) error {
 }
 
 func (formatV2) estimate(x *Exchange) int64 {
-	x.request.Degraded = x.Filling.Degraded() // estimate comes first
-	if info := x.Model.Info(); x.Explain && info.Client.Fills && x.Schema() == info.Schema {
-		x.request.Trail = &x.Trail
-	}
+	x.request.Told = x.told() // estimate comes first
 	return x.request.EstimateResponse(x.Model.Info().Name, x.Task)
 }
 
@@ -67,7 +65,11 @@ func (formatV1) decode(x *Exchange, body []byte) error {
 	return x.v1.Decode(info.Client, info.Name, body, &x.g.opt.Limits.Decode, x.Task)
 }
 
+// estimate has what is told of filled inputs set, if the request asks for that: who does not may read answers by a schema without it.
 func (formatV1) estimate(x *Exchange) int64 {
+	if x.Explain {
+		x.v1.Told = x.told()
+	}
 	return x.v1.EstimateResponse(x.Model.Info().Schema, x.Task)
 }
 
@@ -75,6 +77,15 @@ func (formatV1) encode(x *Exchange, dst []byte) ([]byte, int, error) {
 	x.v1.Form = x.form
 	out, err := x.v1.AppendResponse(dst, x.Model.Info().Schema, x.Task)
 	return out, 0, err
+}
+
+// told is what the answer says of filled inputs.
+func (x *Exchange) told() wire.Told {
+	t := wire.Told{Degraded: x.Filling.Degraded()}
+	if info := x.Model.Info(); x.Explain && info.Client.Fills && x.Schema() == info.Schema {
+		t.Trail = &x.Trail
+	}
+	return t
 }
 
 func noBody() *fault.Error { return fault.New(fault.EmptyBody, "the request has no body") }

@@ -151,10 +151,43 @@ func TestTally(t *testing.T) {
 	}, "canary to canary 2")
 	f("no score", 600, func(_ int, s *Sample) { s.Score = math.NaN() }, "canary to canary 2")
 
+	// Requests with little time, a client's own: what counts is whether the live version answers them.
+	hurried := func(s *Sample) { s.Failed, s.Around, s.Took, s.Score = true, true, time.Millisecond, math.NaN() }
+	f("half of both have too little time", 600, func(i int, s *Sample) {
+		if i%2 == 0 {
+			hurried(s)
+		}
+	}, "canary to canary 2")
+	f("too little time for the canary alone", 600, func(i int, s *Sample) {
+		if s.Canary && i%2 == 0 {
+			hurried(s)
+		}
+	}, "rollback to returned 1, share 0, by errors")
+	f("slow, and most have too little time to show it", 600, func(i int, s *Sample) {
+		switch {
+		case i%4 != 0:
+			hurried(s)
+		case s.Canary && i%100 == 0:
+			s.Took = time.Second
+		}
+	}, "rollback to returned 1, share 0, by p99")
+
 	// A canary with all units is held against what the live version did in the step before.
 	before := NewTally(&plan, *at(Canary, 2), noon, nil)
 	before.Add(noon, &Sample{Unit: 1})
 	if e := NewTally(&plan, *at(Canary, 3), noon, before).Evidence(noon); e.Live.Units != 1 || e.Canary.Units != 0 {
+		t.Errorf("%+v", e)
+	}
+	// Then what fails for what is around it is held against nothing.
+	last := NewTally(&plan, *at(Canary, 3), noon, before)
+	for i := range uint64(1000) {
+		last.Add(noon, &Sample{Canary: true, Unit: i, Failed: true, Around: true})
+	}
+	if e := last.Evidence(noon); e.Canary.Requests != 0 || e.Canary.Units != 0 {
+		t.Errorf("%+v", e)
+	}
+	last.Add(noon, &Sample{Canary: true, Unit: 1, Failed: true})
+	if e := last.Evidence(noon); e.Canary.Failed != 1 || e.Canary.Units != 1 {
 		t.Errorf("%+v", e)
 	}
 }

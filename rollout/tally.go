@@ -19,6 +19,9 @@ type Sample struct {
 	Canary bool
 	Unit   uint64
 	Failed bool
+	// Around says that it may have failed for what is around the version: the client gave it less time than the model's own budget,
+	// there was no memory, or the stores of its features failed.
+	Around bool
 	Took   time.Duration
 	// Score is the mean of the first output; NaN if there is none.
 	Score float64
@@ -32,6 +35,7 @@ type Tally struct {
 	of           State
 	began        time.Time
 	canary, live *arm
+	alone        bool // the canary has all units, and the live version's figures are of an earlier time
 	notFinite    int64
 	lost         int64
 	slices       []Slice // the last that had enough requests
@@ -73,8 +77,8 @@ func NewTally(p *Plan, of State, now time.Time, before *Tally) *Tally {
 	if of.Step >= 1 && of.Step <= len(p.Steps) {
 		step = p.Steps[of.Step-1]
 	}
-	t := &Tally{plan: p, of: of, began: now, canary: newArm(step.Units), live: newArm(step.Units)}
-	if step.Share == 1 && before != nil && before.of.Ref == of.Ref {
+	t := &Tally{plan: p, of: of, began: now, canary: newArm(step.Units), live: newArm(step.Units), alone: step.Share == 1}
+	if t.alone && before != nil && before.of.Ref == of.Ref {
 		t.live = before.live
 	}
 	return t
@@ -83,15 +87,23 @@ func NewTally(p *Plan, of State, now time.Time, before *Tally) *Tally {
 // Of reports whether the tally was begun under a state.
 func (t *Tally) Of(s *State) bool { return t.of.is(s) }
 
-// Add counts a request that has ended by now.
+// Add counts a request that has ended by now. What fails for what is around a version counts where both get requests: it meets both
+// alike, and a version that is slower than the other fails more of the requests with little time. Where the canary is alone nothing
+// tells the two apart.
 func (t *Tally) Add(now time.Time, s *Sample) {
+	if s.Around && t.alone {
+		return
+	}
 	a := t.live
 	if s.Canary {
 		a = t.canary
 		t.turn(now)
-		t.slice.Requests++
-		if t.plan.P99 > 0 && s.Took > t.plan.P99 {
+		switch over := t.plan.P99 > 0 && s.Took > t.plan.P99; {
+		case over:
+			t.slice.Requests++
 			t.slice.Over++
+		case !s.Around: // else it ended before it could be over the limit
+			t.slice.Requests++
 		}
 	}
 	a.Requests++

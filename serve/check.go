@@ -23,6 +23,8 @@ type Check struct {
 
 	o     *Options
 	fleet *fleet.Fleet
+	// stores has the feature stores alone; nil if they are not looked at.
+	stores *Server
 }
 
 // TryDevices tries each configured device, in a process of its own, and says what the unusable ones
@@ -75,7 +77,7 @@ func (c *Check) Close() (err error) {
 	if c.Options.Copies != nil {
 		err = errors.Join(err, c.Options.Copies.Close())
 	}
-	return err
+	return errors.Join(err, c.closeStores())
 }
 
 // inspectRun is the longest run of an inspection, by the cost table.

@@ -30,17 +30,26 @@ func (s *Server) newFilled(v *models.Version) (*filled, error) {
 	if v.Features == nil {
 		return nil, nil
 	}
-	f := &filled{plan: v.Features, logged: s.cfg.PredictionLog.Dir != ""}
-	for i := range v.Features.Groups {
-		p := &v.Features.Groups[i]
+	f, err := s.join(v.Features)
+	if err != nil {
+		return nil, fault.New(fault.ModelLoadFailed, err.Error())
+	}
+	f.filler = fill.New(v.Features, v.Name, s.features, f.groups)
+	return f, nil
+}
+
+// join finds the groups of a plan in the stores.
+func (s *Server) join(plan *spec.Plan) (*filled, error) {
+	f := &filled{plan: plan, logged: s.cfg.PredictionLog.Dir != ""}
+	for i := range plan.Groups {
+		p := &plan.Groups[i]
 		g, err := s.features.Group(p.Store, p.Of, groupOptions(p))
 		if err != nil {
 			f.release()
-			return nil, fault.New(fault.ModelLoadFailed, err.Error())
+			return nil, err
 		}
 		f.groups = append(f.groups, g)
 	}
-	f.filler = fill.New(v.Features, v.Name, s.features, f.groups)
 	return f, nil
 }
 
@@ -77,7 +86,12 @@ func (f *filled) begin(x *gateway.Exchange) (gateway.Step, error) {
 	if f.logged || x.Explain {
 		one.Trail = &x.Trail
 	}
-	if !one.Begin(x.Task, f.until(x.Task), f) {
+	d := x.Target()
+	switch ready, err := one.Begin(&d, f.until(x.Task), f); {
+	case err != nil:
+		one.Release()
+		return gateway.Ends, err
+	case !ready:
 		return gateway.Pending, nil // one may be another's
 	}
 	return gateway.GoesOn, complete(x, one)

@@ -93,9 +93,10 @@ func TestRankerIsLogged(t *testing.T) {
 func TestRankerExplains(t *testing.T) {
 	settings := strings.NewReplacer(", cache: {ttl: 1h}", "", `{feature: "user:b"}`, `{feature: "user:b", default: 1}`).Replace(rankerFeatures)
 	withRanker(t, settings, func(r *ranker) {
+		path := "/v2/models/ranker/infer"
 		f := func(body, header, want string) {
 			t.Helper()
-			status, parameters, text := r.explained(body, header)
+			status, parameters, text := r.explained(path, body, header)
 			if got := fmt.Sprint(status, " ", parameters); got != want {
 				t.Errorf("got  %s\nwant %s\n%s", got, want, text)
 			}
@@ -111,6 +112,13 @@ func TestRankerExplains(t *testing.T) {
 		f(ids, "", "400 map[]")
 		if _, _, text := r.ask("/v2/models/ranker/infer", ids); !strings.Contains(text, `"parameters":{"degraded":true},`) {
 			t.Error(text)
+		}
+		// V1 has no parameters: who asks has them beside the predictions, and nobody else has a key that the format does not know.
+		path = "/v1/models/ranker:predict"
+		rows := `{"instances":[{"user_id":77,"store_id":4,"moment":[0.5,1]},{"user_id":77,"store_id":5,"moment":[0.5,1]}]}`
+		f(rows, "features", want+"]")
+		if status, _, text := r.ask(path, rows); status != 200 || strings.Contains(text, "parameters") {
+			t.Errorf("%d %s", status, text)
 		}
 	}, func(o *Options) { o.Config.PredictionLog.Dir = "" })
 }

@@ -150,9 +150,9 @@ func withRanker(t *testing.T, settings string, test func(*ranker), also ...func(
 }
 
 // explained asks with a header, and returns the answer's parameters.
-func (r *ranker) explained(body, header string) (status int, parameters map[string]any, text string) {
+func (r *ranker) explained(path, body, header string) (status int, parameters map[string]any, text string) {
 	r.t.Helper()
-	q, err := http.NewRequest(http.MethodPost, r.url+"/v2/models/ranker/infer", strings.NewReader(body))
+	q, err := http.NewRequest(http.MethodPost, r.url+path, strings.NewReader(body))
 	if err != nil {
 		r.t.Fatal(err)
 	}

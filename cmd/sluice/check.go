@@ -24,6 +24,8 @@ type checkOptions struct {
 	json, verbose bool
 	// inspect finds what a placed model takes of the machine; nil leaves that out.
 	inspect func(ctx context.Context, b *bundle.Bundle, d *gates.DeviceReport) error
+	// stores refuses a model that feature stores cannot be found for; nil leaves that out.
+	stores func(b *bundle.Bundle, r *gates.Report) error
 	// memory adds up what a server with these models needs; nil leaves that out.
 	memory func(reports []*gates.Report) *serve.MemoryNeed
 }
@@ -81,7 +83,10 @@ func checkOnDevices(cmd *cobra.Command, server *serve.Options, library string, o
 		return err
 	}
 	defer func() { err = errors.Join(err, c.Close()) }()
-	o.inspect, o.memory = c.Inspect, c.Memory
+	if err := c.OpenStores(); err != nil {
+		return err
+	}
+	o.inspect, o.stores, o.memory = c.Inspect, c.Stores, c.Memory
 	return check(cmd, c.Options, o)
 }
 
@@ -101,6 +106,12 @@ func check(cmd *cobra.Command, options models.Options, o checkOptions) error {
 		if err != nil {
 			progress.end()
 			return err
+		}
+		if o.stores != nil {
+			if err := o.stores(b, report); err != nil {
+				progress.end()
+				return err
+			}
 		}
 		o.inspectAll(cmd.Context(), b, report)
 		if err := b.Discard(); err != nil {

@@ -14,6 +14,7 @@ import (
 	"sluice/config"
 	"sluice/features/look"
 	"sluice/features/store"
+	"sluice/internal/fault"
 	"sluice/internal/units"
 	"sluice/serve"
 )
@@ -173,6 +174,9 @@ func (o *checkFeatures) hotKeys(c *featureCheck, t featureTarget) (keys []store.
 		for _, h := range g.HotKeys {
 			var texts []string
 			for _, k := range t.group.Keys {
+				if h.Key[k.Name] == nil {
+					return nil, fmt.Errorf("the gateway's keys are not those of the spec: they have no %q", k.Name)
+				}
 				texts = append(texts, fmt.Sprint(h.Key[k.Name]))
 			}
 			key, err := look.ParseKey(t.group.Keys, texts)
@@ -221,7 +225,7 @@ func (c *featureCheck) tell(w io.Writer, t featureTarget) {
 	for _, h := range c.HotKeys {
 		var names []string
 		for _, k := range t.group.Keys {
-			names = append(names, fmt.Sprintf("%s %v", k.Name, h.Key[k.Name]))
+			names = append(names, k.Name+" "+fault.Shown(fmt.Sprint(h.Key[k.Name]))) // clients chose it
 		}
 		fmt.Fprintf(w, "  asked for about %d times lately: %s\n", h.Count, strings.Join(names, ", "))
 	}

@@ -13,6 +13,7 @@ import (
 	"sluice/config"
 	"sluice/features/look"
 	"sluice/features/store"
+	"sluice/internal/fault"
 )
 
 // featuresGetCommand prints rows.
@@ -136,7 +137,7 @@ func rowTime(rows *store.Rows, i int) string {
 func tellRow(w io.Writer, t featureTarget, key store.Key, rows *store.Rows, i int) {
 	var names []string
 	for k, text := range look.KeyTexts(t.group.Keys, key) {
-		names = append(names, t.group.Keys[k].Name+" "+text)
+		names = append(names, t.group.Keys[k].Name+" "+fault.Shown(text))
 	}
 	fmt.Fprintf(w, "%s in view %s of store %s: ", strings.Join(names, ", "), t.group.View, t.store)
 	if !look.Found(rows, i) {

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -84,6 +87,23 @@ func TestFeaturesCheck(t *testing.T) {
 	r.run(1, "has no generation", "check", filepath.Join(r.dir, "other.yaml"))
 }
 
+// A check looks at the entities that a gateway is asked for most: with all digits of their numbers, and without what a client has put
+// into a name for the terminal of whoever reads it.
+func TestFeaturesCheckHot(t *testing.T) {
+	t.Parallel()
+	r := newFeaturesRig(t)
+	document := `{"groups":[{"store":"local","view":"v","hot_keys":[{"key":{"id":1,"shop":"a"},"count":32},{"key":{"id":9007199254740993,"shop":"\u001b[2J"},"count":16}]}]}`
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, document) }))
+	t.Cleanup(server.Close)
+	address := server.Listener.Addr().String()
+	out := r.run(0, "  1 of 2 rows are there", "check", "--hot", "--admin", address, r.spec)
+	if want := "times lately: id 9007199254740993, shop \ufffd[2J\n"; !strings.Contains(out, want) || strings.Contains(out, "\x1b") {
+		t.Errorf("the check says %q, want %q", out, want)
+	}
+	other := r.file("other.yaml", "store: local\nview: v\nkeys: [{name: id, type: INT64}, {name: store, type: BYTES}]\ncolumns: [{name: f, type: FP32}]\n")
+	r.run(1, `the gateway's keys are not those of the spec: they have no "store"`, "check", "--hot", "--admin", address, other)
+}
+
 // Commands that cannot be understood say what is wrong.
 func TestFeaturesMistakes(t *testing.T) {
 	t.Parallel()
@@ -132,4 +152,13 @@ func TestFeaturesOfModels(t *testing.T) {
 	r.run(2, "the model has 2 groups of features: name one with --group, such as --group store", "get", file, "5")
 	r.run(1, `the model has no group "usr" (did you mean user?): it has user, store`, "dump", "--group", "usr", file)
 	r.run(1, "its model.yaml has no features", "check", "../../examples/models/eta/1/model.onnx")
+
+	// A server would refuse the model without its store, and so does a check.
+	other := r.file("other.yaml", "feature_stores:\n  - {name: locals, kind: embedded, path: "+filepath.Join(r.dir, "store")+"}\n")
+	for settings, status := range map[string]int{r.settings: 0, other: 1} {
+		out, got := command(t, "check", "--config", settings, file)
+		if refused := strings.Contains(out, `reads the store "local", which is not among the gateway's feature stores (locals)`); got != status || refused != (status == 1) {
+			t.Errorf("%s: status %d, want %d: %s", settings, got, status, out)
+		}
+	}
 }

@@ -72,9 +72,10 @@ func asksAdmin(cmd *cobra.Command) *cobra.Command {
 func roleCommand(use, short, long string) *cobra.Command {
 	words := strings.Fields(use)
 	var reason, key string
+	asJSON := false
 	cmd := &cobra.Command{
 		Use: use, Short: short,
-		Long: long + "\n\nThe history has who asked: the name of the token, or local where none is needed.",
+		Long: long + "\n\nThe command prints what the versions are for then. The history has who asked: the name of the token, or local\nwhere none is needed.",
 		Args: exactArgs(words[1:]...),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			port, err := adminPort(cmd)
@@ -99,11 +100,20 @@ func roleCommand(use, short, long string) *cobra.Command {
 			if off := cmd.Flags().Lookup("off"); off != nil {
 				asked["on"] = off.Value.String() != "true"
 			}
-			return port.Change(cmd.Context(), "/v2/repository/models/"+url.PathEscape(args[0])+"/"+words[0], asked, key)
+			var all []admin.Version
+			if err := port.Change(cmd.Context(), "/v2/repository/models/"+url.PathEscape(args[0])+"/"+words[0], asked, key, &all); err != nil {
+				return err
+			}
+			if asJSON {
+				return writeJSON(cmd.OutOrStdout(), all)
+			}
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), standing(args[0], all))
+			return err
 		},
 	}
 	cmd.Flags().StringVar(&reason, "reason", "", "Why, in a sentence, for the history.")
 	cmd.Flags().StringVar(&key, "key", "", "A key of your own: a change with a key that was used changes nothing. Default a new one.")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "Print a JSON array of the model's versions, as list does.")
 	return asksAdmin(cmd)
 }
 

@@ -3,6 +3,7 @@ package embedded
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"io/fs"
 	"os"
@@ -10,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	bolt "go.etcd.io/bbolt"
 
 	"sluice/features/native"
 	"sluice/features/store"
@@ -54,6 +57,102 @@ func TestDamagedFiles(t *testing.T) {
 	})
 	f("1.rows is damaged", true, func(path string) error { return os.Truncate(path, 9000) })
 	f("1.rows: invalid database", false, func(path string) error { return os.WriteFile(path, bytes.Repeat([]byte("x"), 64<<10), 0o644) })
+}
+
+// TestBranchesInACircle has a branch of the file lead back to itself, which the library would follow until the process has no stack.
+func TestBranchesInACircle(t *testing.T) {
+	g := newGroup(t, "f")
+	s := schemaOf(t, g)
+	dir := t.TempDir()
+	load(t, newWriter(t, dir), "one", s, records(g, s, 20_000, 1, 5))
+	path := filepath.Join(dir, "v", "1.rows")
+	circle(t, path)
+	st := opened(t, dir)
+	r := newReader(t, st, g)
+	for range 2 {
+		if v, err := tryValue(t.Context(), r, 0, 7); err == nil || !strings.Contains(err.Error(), "is below itself, or twice in the tree") {
+			t.Fatalf("%v, %v", v, err)
+		}
+	}
+	load(t, newWriter(t, dir), "two", s, records(g, s, 10, 2, 5)) // puts it right
+	st.views()[0].refresh(time.Now())
+	if v := value(t, r, 2, 7); v != 2 {
+		t.Errorf("%v", v)
+	}
+}
+
+// circle makes all elements of the first branch that it finds lead to itself.
+func circle(t *testing.T, path string) {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	must(t, err)
+	pageBytes := os.Getpagesize()
+	for at := 2 * pageBytes; at < len(text); at += pageBytes {
+		page := text[at:]
+		if number := uint64(at / pageBytes); binary.NativeEndian.Uint64(page) == number && binary.NativeEndian.Uint16(page[8:]) == branchPage {
+			for i := range int(binary.NativeEndian.Uint16(page[10:])) {
+				binary.NativeEndian.PutUint64(page[pageHead+i*branchElement+8:], number)
+			}
+		}
+	}
+	must(t, os.WriteFile(path, text, 0o644))
+}
+
+// TestLoadOverDamage loads where the visible generation's file is damaged, and resumes a load whose own is.
+func TestLoadOverDamage(t *testing.T) {
+	g := newGroup(t, "f")
+	s := schemaOf(t, g)
+	dir := t.TempDir()
+	spoil := func(name string) {
+		t.Helper()
+		file, err := os.OpenFile(filepath.Join(dir, "v", name), os.O_RDWR, 0)
+		must(t, err)
+		info, err := file.Stat()
+		must(t, err)
+		_, err = file.WriteAt(bytes.Repeat([]byte{0xff}, int(info.Size())-8<<10), 8<<10) // behind the two pages by which the library knows it
+		must(t, errors.Join(err, file.Close()))
+	}
+	load(t, newWriter(t, dir), "one", s, records(g, s, 2000, 1, 5))
+	spoil("1.rows")
+	w := newWriter(t, dir)
+	_, err := w.Begin(t.Context(), "one", s)
+	must(t, err)
+	must(t, w.Write(t.Context(), 0, records(g, s, 2000, 2, 5)))
+	must(t, w.Close())
+	spoil("2.rows")
+	load(t, newWriter(t, dir), "one", s, records(g, s, 2000, 3, 5))
+	if v := value(t, newReader(t, opened(t, dir), g), 0, 7); v != 3 {
+		t.Errorf("%v", v)
+	}
+}
+
+// TestDamagedRow has one row of a schema that the file does not have: it costs that row alone.
+func TestDamagedRow(t *testing.T) {
+	g := newGroup(t, "f")
+	s := schemaOf(t, g)
+	dir := t.TempDir()
+	rows := records(g, s, 3, 1, 5)
+	binary.LittleEndian.PutUint32(rows[1].Value[1:], s.Hash()+1)
+	w := newWriter(t, dir)
+	_, err := w.Begin(t.Context(), "one", s)
+	must(t, err)
+	must(t, w.loading.Update(func(tx *bolt.Tx) error {
+		var all error
+		for _, row := range rows {
+			all = errors.Join(all, tx.Bucket(rowsBucket).Put(row.Key, row.Value))
+		}
+		return all
+	}))
+	must(t, w.Flip(t.Context()))
+	r := newReader(t, opened(t, dir), g)
+	var got store.Rows
+	got.Reset(g, 3)
+	must(t, r.Read(t.Context(), 0, []store.Key{rows[0].Key, rows[1].Key, rows[2].Key}, &got))
+	for i, want := range []store.State{store.Present, store.Wrong, store.Present} {
+		if !got.IsDone(i) || got.States(i)[0] != want {
+			t.Errorf("row %d is %v, want %v", i, got.States(i), want)
+		}
+	}
 }
 
 func TestPointerThatIsNone(t *testing.T) {

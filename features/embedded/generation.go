@@ -43,7 +43,8 @@ type generation struct {
 	}
 }
 
-// openGeneration opens a generation's file and reads its schemas. With an error it gives a generation only if that is damaged.
+// openGeneration opens a generation's file and reads its schemas. With an error it gives a generation only if its file is damaged, and
+// would be so again.
 func openGeneration(f folder, number uint64) (g *generation, err error) {
 	g = &generation{number: number, path: f.rows(number), read: map[uint64]place{}}
 	defer g.recoverFault(debug.SetPanicOnFault(true), &err)
@@ -61,10 +62,11 @@ func openGeneration(f folder, number uint64) (g *generation, err error) {
 		if tx.Size() > g.file.Size() {
 			return fmt.Errorf("%s is cut: it has %d of its %d bytes", g.path, g.file.Size(), tx.Size())
 		}
-		if tx.Bucket(rowsBucket) == nil || tx.Bucket(schemasBucket) == nil {
-			return fmt.Errorf("%s is no file of rows", g.path)
+		schemas, err := checked(tx, g.path)
+		if err != nil {
+			return fmt.Errorf("%s is damaged, or no file of rows: %w", g.path, err)
 		}
-		return tx.Bucket(schemasBucket).ForEach(func(_, record []byte) error {
+		return schemas.ForEach(func(_, record []byte) error {
 			s, err := native.ParseSchema(bytes.Clone(record))
 			if err == nil {
 				g.schemas.known[s.Hash()] = s
@@ -73,7 +75,7 @@ func openGeneration(f folder, number uint64) (g *generation, err error) {
 		})
 	})
 	if err != nil {
-		return nil, errors.Join(err, g.rows.Close())
+		return g, errors.Join(err, g.rows.Close())
 	}
 	return g, nil
 }

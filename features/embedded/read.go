@@ -89,8 +89,9 @@ func (r *reader) decode(g *generation, into *store.Rows, key int, row []byte) er
 	}
 	hash, _, _ := native.Header(row)
 	s := g.schema(hash)
-	if s == nil {
-		return fmt.Errorf("%w: %08x", err, hash)
+	if s == nil { // damage: it costs the row and not those that are read with it
+		into.SetRowWrong(key)
+		return nil
 	}
 	if err := r.decoder.Learn(s); err != nil {
 		return err

@@ -103,16 +103,21 @@ func (w *Writer) claim(ctx context.Context) error {
 
 // finished tells whether the visible generation is of a source.
 func (w *Writer) finished(p native.Pointer, source string) (s store.Standing, finished bool, err error) {
-	db, err := bolt.Open(w.folder.rows(p.Visible), 0, &bolt.Options{ReadOnly: true, Timeout: openTimeout})
-	if err != nil {
-		return s, false, nil // a load puts right what somebody deleted or damaged
+	if unharmed(func() error {
+		db, err := bolt.Open(w.folder.rows(p.Visible), 0, &bolt.Options{ReadOnly: true, Timeout: openTimeout})
+		if err != nil {
+			return err
+		}
+		err = db.View(func(tx *bolt.Tx) error {
+			of, rows := progress(tx)
+			finished, s = of == source, store.Standing{Generation: p.Visible, Rows: rows, Visible: true}
+			return nil
+		})
+		return errors.Join(err, db.Close())
+	}) != nil {
+		return store.Standing{}, false, nil // a load puts right what somebody deleted or damaged
 	}
-	err = db.View(func(tx *bolt.Tx) error {
-		of, rows := progress(tx)
-		finished, s = of == source, store.Standing{Generation: p.Visible, Rows: rows, Visible: true}
-		return nil
-	})
-	return s, finished, errors.Join(err, db.Close())
+	return s, finished, nil
 }
 
 func progress(tx *bolt.Tx) (source string, rows int64) {
@@ -184,23 +189,27 @@ func (w *Writer) open(schema *native.Schema) (rows int64, err error) {
 	return rows, err
 }
 
-// openFile begins a file of another source anew, and one that was killed before it was a file of the library's.
+// openFile begins a file of another source anew, and one that was killed before it was a file of the library's, or is damaged.
 func (w *Writer) openFile() (*bolt.DB, error) {
 	path, options := w.folder.rows(w.number), &bolt.Options{Timeout: openTimeout, FreelistType: bolt.FreelistMapType}
-	db, err := bolt.Open(path, 0o644, options)
-	if errors.Is(err, berrors.ErrTimeout) {
-		return nil, err
-	}
-	if err == nil {
-		source := ""
-		err = db.View(func(tx *bolt.Tx) error {
+	var db *bolt.DB
+	source := ""
+	err := unharmed(func() (err error) {
+		if db, err = bolt.Open(path, 0o644, options); err != nil {
+			return err
+		}
+		return db.View(func(tx *bolt.Tx) error {
 			source, _ = progress(tx)
 			return nil
 		})
-		if err == nil && (source == w.source || source == "") {
-			return db, nil
-		}
-		if err = errors.Join(err, db.Close()); err != nil {
+	})
+	switch {
+	case errors.Is(err, berrors.ErrTimeout):
+		return nil, err
+	case err == nil && (source == w.source || source == ""):
+		return db, nil
+	case err == nil:
+		if err = db.Close(); err != nil {
 			return nil, err
 		}
 	}

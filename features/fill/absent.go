@@ -57,6 +57,13 @@ func (f *Fill) missing(s *spec.Stored, group, row int, got *fetched) error {
 		fault.Shown(s.Name), row, f.entity(group, row), what, f.filler.model)
 }
 
+// stale is the fault of a row that is too old for a model which refuses such.
+func (f *Fill) stale(group, row int) error {
+	g := &f.filler.plan.Groups[group]
+	return fault.Newf(fault.FeatureUnavailable, "the stored values of '%s' for %s are older than %v, and model '%s' refuses those (on_stale: fail in its model.yaml)",
+		g.Of.Name, f.entity(group, row), g.MaxAge, f.filler.model)
+}
+
 // entity names the entity of a row, such as user_id 42.
 func (f *Fill) entity(group, row int) string {
 	var parts []string
@@ -68,7 +75,7 @@ func (f *Fill) entity(group, row int) string {
 		}
 		element, value := elementAt(in, at), ""
 		if in.Type == tensor.Bytes {
-			value = "'" + fault.Shown(element[4:]) + "'"
+			value = "'" + fault.Shown(element[textHead:]) + "'"
 		} else {
 			value = fmt.Sprint(tensor.IntAt(in.Type, element))
 		}

@@ -46,10 +46,14 @@ func cached(t testing.TB, rows, features int, trail *origin.Trail) func() {
 		tk.Inputs[user].Data = ids
 		f := r.filler.Get()
 		f.Trail = trail
-		if !f.Begin(tk, clock.Now().Add(time.Minute), w) {
+		s := target.Resume(session, "m", nil, tk)
+		ready, err := f.Begin(&s, clock.Now().Add(time.Minute), w)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !ready {
 			<-w
 		}
-		s := target.Resume(session, "m", nil, tk)
 		if err := f.Complete(&s); err != nil {
 			t.Fatal(err)
 		}

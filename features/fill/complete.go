@@ -120,9 +120,10 @@ func (f *Fill) stored(in *spec.Input, p *spec.Part, into *tensor.Tensor, rows in
 	var got fetched
 	for r := range rows {
 		if r < len(slots) {
-			if err := f.read(&got, p.Group, slots[r], r); err != nil {
-				return err
-			}
+			f.read(&got, p.Group, slots[r])
+		}
+		if got.refused && !given {
+			return f.stale(p.Group, r)
 		}
 		f.noteAge(p.Group, r, &got)
 		cells := into.Data[r*in.RowBytes : (r+1)*in.RowBytes]
@@ -140,6 +141,8 @@ func (f *Fill) stored(in *spec.Input, p *spec.Part, into *tensor.Tensor, rows in
 			if value, ok := f.givenAt(s, r, into.Type); ok {
 				copy(cells[s.To:], value)
 				f.note(s.Of, r, origin.Request)
+			} else if got.refused {
+				return f.stale(p.Group, r)
 			} else if got.usable && got.States[s.Column] == store.Present {
 				copy(cells[s.To:s.To+s.Size], got.Values[s.From:])
 				f.count(&got, 1)
@@ -175,28 +178,18 @@ func (f *Fill) givenAt(s *spec.Stored, row int, kind tensor.DataType) (value []b
 // fetched is one row as the engine gave it.
 type fetched struct {
 	features.Row
-	// usable says that its values may be used, whole that all are there.
-	usable, whole bool
+	// usable says that its values may be used, whole that all are there, and refused that the request fails if it wants one.
+	usable, whole, refused bool
 	// origin is what is said of values that are used.
 	origin origin.Status
 }
 
 // read looks at a row.
-func (f *Fill) read(got *fetched, group, slot, row int) error {
+func (f *Fill) read(got *fetched, group, slot int) {
 	got.Row = f.fetch.Row(slot)
-	g := &f.filler.plan.Groups[group]
-	switch got.Status {
-	case features.Present:
-		got.usable = true
-	case features.Stale:
-		if g.OnStale == spec.OnStaleFail {
-			return fault.Newf(fault.FeatureUnavailable, "the stored values of '%s' for %s are older than %v, and model '%s' refuses those (on_stale: fail in its model.yaml)",
-				g.Of.Name, f.entity(group, row), g.MaxAge, f.filler.model)
-		}
-		got.usable = g.OnStale == spec.OnStaleUse
-	default:
-		got.usable = false
-	}
+	g, isStale := &f.filler.plan.Groups[group], got.Status == features.Stale
+	got.usable = got.Status == features.Present || isStale && g.OnStale == spec.OnStaleUse
+	got.refused = isStale && g.OnStale == spec.OnStaleFail
 	switch got.origin = origin.Present; {
 	case got.Status == features.Stale:
 		got.origin = origin.Stale
@@ -204,5 +197,4 @@ func (f *Fill) read(got *fetched, group, slot, row int) error {
 		got.origin = origin.Cached
 	}
 	got.whole = got.usable && !slices.ContainsFunc(got.States, func(s store.State) bool { return s != store.Present })
-	return nil
 }

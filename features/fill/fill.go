@@ -8,6 +8,8 @@ import (
 	"sluice/features/spec"
 	"sluice/features/store"
 	"sluice/internal/clock"
+	"sluice/internal/fault"
+	"sluice/internal/oip/target"
 	"sluice/internal/origin"
 	"sluice/internal/task"
 	"sluice/internal/tensor"
@@ -55,6 +57,7 @@ type Fill struct {
 	waiter Waiter
 	// slots are the rows that were asked for, by group: one for each row of the request, or one for all; none if nothing was.
 	slots   [][]int
+	claimed int // bytes of the fetch
 	key     store.Key
 	cursors []int
 	dims    []int64
@@ -74,26 +77,41 @@ func (f *Fill) Release() {
 	for g := range f.slots {
 		f.slots[g] = f.slots[g][:0]
 	}
-	f.Counts, f.For, f.Trail, f.fetch, f.task, f.waiter = Counts{}, nil, nil, nil, nil, nil
+	f.Counts, f.For, f.Trail, f.fetch, f.task, f.waiter, f.claimed = Counts{}, nil, nil, nil, nil, nil, 0
 	f.filler.pool.Put(f)
 }
 
-// Begin asks for the rows that a decoded task needs. If they are all there at once it is true. Otherwise the waiter hears
-// when they have come or until has passed, perhaps before Begin returns: the fill is not the caller's any more.
-func (f *Fill) Begin(t *task.Task, until clock.Instant, w Waiter) (ready bool) {
-	f.task, f.waiter = t, w
+// Begin asks for the rows that a decoded task needs; d is the task and the session's schema. If they are all there at once it is true.
+// Otherwise the waiter hears when they have come or until has passed, perhaps before Begin returns: the fill is not the caller's any
+// more. Tensors that would be too large, and rows for which there is no memory, are an error: nothing is read for them.
+func (f *Fill) Begin(d *target.Target, until clock.Instant, w Waiter) (ready bool, err error) {
+	f.task, f.waiter = d.Task, w
 	for i := range f.filler.plan.Inputs {
 		in := &f.filler.plan.Inputs[i]
 		if f.given(in.Index) {
 			continue
 		}
+		spec := &f.filler.plan.Session.Inputs[in.Index]
+		if !spec.Once { // or one row may do, which Complete sees
+			if err := d.Bounded(spec.Name, int64(max(f.task.Rows, 1))*int64(in.RowBytes)); err != nil {
+				return false, err
+			}
+		}
 		for k := range in.Groups {
 			if g := in.Groups[k].Group; len(f.slots[g]) == 0 {
-				f.ask(g)
+				if err := f.ask(d, g); err != nil {
+					return false, err
+				}
 			}
 		}
 	}
-	return f.fetch == nil || f.fetch.Start(until, f)
+	if f.fetch == nil {
+		return true, nil
+	}
+	if err := f.claim(d, 1); err != nil {
+		return false, err
+	}
+	return f.fetch.Start(until, f), nil
 }
 
 // Fetched is the engine's word that it is done.
@@ -103,7 +121,7 @@ func (f *Fill) Fetched() { f.waiter.Fetched(f) }
 func (f *Fill) given(input int) bool { return f.task.Inputs[input].Type != tensor.Invalid }
 
 // ask adds the keys of a group.
-func (f *Fill) ask(g int) {
+func (f *Fill) ask(d *target.Target, g int) error {
 	if f.fetch == nil {
 		f.fetch = f.filler.engine.Fetch()
 	}
@@ -122,17 +140,40 @@ func (f *Fill) ask(g int) {
 				element = elementAt(in, f.cursors[k])
 				f.cursors[k] += len(element)
 			}
+			if in.Type == tensor.Bytes && len(element) > textHead+store.MaxText {
+				return fault.Newf(fault.InvalidInputs, "row %d of input '%s', which names an entity, has %d bytes; the limit is %d", len(f.slots[g]), in.Name, len(element)-textHead, store.MaxText)
+			}
 			f.key = append(f.key, element...)
 		}
 		f.slots[g] = append(f.slots[g], f.fetch.Add(f.filler.groups[g], f.key))
+		if err := f.claim(d, claimEach); err != nil {
+			return err
+		}
 	}
+	return nil
 }
+
+// claimEach is of how many bytes more memory is counted while keys are added.
+const claimEach = 64 << 10
+
+// claim counts the memory of the fetch that is not counted yet, if it is that much.
+func (f *Fill) claim(d *target.Target, least int) error {
+	n := f.fetch.Bytes() - f.claimed
+	if n < least {
+		return nil
+	}
+	f.claimed += n
+	return d.Claim(n)
+}
+
+// textHead is the bytes of its length before an element of a tensor of texts.
+const textHead = 4
 
 // elementAt is the bytes of the element that begins at a byte of a tensor's data.
 func elementAt(in *tensor.Tensor, at int) []byte {
 	size := in.Type.Size()
 	if in.Type == tensor.Bytes {
-		size = 4 + int(tensor.UintAt(tensor.Uint32, in.Data[at:]))
+		size = textHead + int(tensor.UintAt(tensor.Uint32, in.Data[at:]))
 	}
 	return in.Data[at : at+size]
 }

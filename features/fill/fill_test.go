@@ -1,12 +1,15 @@
 package fill
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"sluice/features/spec"
 	"sluice/internal/fault"
+	budget "sluice/internal/memory"
+	"sluice/internal/oip/target"
 	"sluice/internal/tensor"
 )
 
@@ -112,6 +115,53 @@ func TestFaults(t *testing.T) {
 		&memory{}, nil, users, km, input("u:a", "FP32", "[1]", "[1]"))
 	f(fault.BatchMismatch, "input 'shop' batch size does not match other inputs for 'm': got 3, others have 2", &memory{}, nil, users, input("shop", "BYTES", "[3]", `["x","y","z"]`), km)
 	f(fault.WrongShape, "unexpected shape for input 'dense' for model 'm'. Expected [-1,5], got [2,4]", &memory{}, nil, users, input("dense", "FP32", "[2,4]", "[1,2,3,4,5,6,7,8]"))
+}
+
+// What would be too large when it is filled, and what there is no memory for, is refused before anything is read.
+func TestNothingIsReadInVain(t *testing.T) {
+	f := func(want fault.Kind, text string, limits *target.Limits, shop string) {
+		t.Helper()
+		s, session := ranker()
+		m := &memory{}
+		r := newRig(t, s, session, m)
+		r.limits = limits
+		var users, shops []string
+		for i := range 64 {
+			users, shops = append(users, strconv.Itoa(100+i)), append(shops, strconv.Quote(shop))
+		}
+		tk, _, err := r.fill(input("user", "INT64", "[64]", "["+strings.Join(users, ",")+"]") + "," + input("shop", "BYTES", "[64]", "["+strings.Join(shops, ",")+"]") + "," + input("km", "FP32", "[1]", "[1]"))
+		if want == fault.None && err != nil || want != fault.None && (!fault.Is(err, want) || !strings.Contains(err.Error(), text) || m.reads.Load() > 0) {
+			t.Errorf("%v after %d reads, want %s", err, m.reads.Load(), text)
+		}
+		tk.Arena.Reset()
+		if used := limits.Inputs.Used(); used != 0 {
+			t.Errorf("%d bytes stay counted", used)
+		}
+	}
+	f(fault.None, "", &target.Limits{MaxTensorBytes: 64 * 5 * 4, Inputs: budget.NewBudget(1 << 20)}, "x")
+	f(fault.ShapeTooLarge, "input 'dense' has 1280 bytes, more than the limit of 1279", &target.Limits{MaxTensorBytes: 64*5*4 - 1, Inputs: budget.NewBudget(1 << 20)}, "x")
+	f(fault.InvalidInputs, "row 0 of input 'shop', which names an entity, has 1025 bytes; the limit is 1024", &target.Limits{Inputs: budget.NewBudget(1 << 20)}, strings.Repeat("x", 1025))
+	f(fault.NoCapacity, "together take more than 60000 bytes (limits.max_inputs_bytes)", &target.Limits{Inputs: budget.NewBudget(60_000)}, strings.Repeat("x", 1000))
+}
+
+// What a request has itself need not be fresh in the store.
+func TestStaleRowsThatNobodyWants(t *testing.T) {
+	s, session := ranker()
+	u := s.Groups["u"]
+	u.MaxAge, u.OnStale = time.Hour, spec.OnStaleFail
+	s.Groups["u"] = u
+	r := newRig(t, s, session, &memory{age: 2 * time.Hour})
+	ids := input("user", "INT64", "[1]", "[7]") + "," + input("shop", "BYTES", "[1]", `["x"]`) + "," + input("km", "FP32", "[1]", "[9]") + "," + input("u:a", "FP32", "[1]", "[1]")
+	if _, _, err := r.fill(ids); !fault.Is(err, fault.FeatureUnavailable) {
+		t.Errorf("a stale row is used for a feature that is not given: %v", err)
+	}
+	tk, _, err := r.fill(ids + "," + input("u:b", "FP32", "[1,2]", "[2,3]"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := show(tk.Inputs), "user[1] 7; dense[1,5] 1 2 3 9 8"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
 }
 
 // Stale values are used and told, or give way to defaults. Those that come too late are told.

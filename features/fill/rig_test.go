@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -27,8 +28,9 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // the key and the lengths of its texts. It has nothing of keys whose sum is below 0, of those of 13 no first column, and of 14 a wrong
 // one.
 type memory struct {
-	mode string // fail, or stall
-	age  time.Duration
+	mode  string // fail, or stall
+	age   time.Duration
+	reads atomic.Int64
 }
 
 func (m *memory) Reader(g *store.Group) (store.Reader, error) { return reader{m, g}, nil }
@@ -43,6 +45,7 @@ type reader struct {
 func (r reader) Generation() uint64 { return 0 }
 
 func (r reader) Read(ctx context.Context, _ uint64, keys []store.Key, into *store.Rows) error {
+	r.reads.Add(1)
 	switch r.mode {
 	case "fail":
 		return errors.New("the store is broken")
@@ -89,6 +92,7 @@ type rig struct {
 	plan   *spec.Plan
 	filler *Filler
 	trail  origin.Trail
+	limits *target.Limits // of the fill; nil: the default ones
 }
 
 func newRig(t testing.TB, s *spec.Settings, session *tensor.Schema, m *memory) *rig {
@@ -139,11 +143,14 @@ func (r *rig) fill(inputs string) (*task.Task, Counts, error) {
 	}
 	f, w := r.filler.Get(), make(waiter, 1)
 	f.Trail = &r.trail
-	if !f.Begin(tk, clock.Now().Add(time.Minute), w) {
+	d := target.Resume(r.plan.Session, "m", r.limits, tk)
+	ready, err := f.Begin(&d, clock.Now().Add(time.Minute), w)
+	if err == nil && !ready {
 		<-w
 	}
-	d := target.Resume(r.plan.Session, "m", nil, tk)
-	err := f.Complete(&d)
+	if err == nil {
+		err = f.Complete(&d)
+	}
 	counts := f.Counts
 	f.Release()
 	return tk, counts, err

@@ -66,8 +66,8 @@ func appendKey(dst store.Key, kind store.KeyType, c cell) (store.Key, error) {
 		if c.kind != text {
 			return dst, fmt.Errorf("%s is no text", c)
 		}
-		if len(c.text) > maxKeyText {
-			return dst, fmt.Errorf("a key of %d bytes is longer than %d", len(c.text), maxKeyText)
+		if len(c.text) > store.MaxText {
+			return dst, fmt.Errorf("a key of %d bytes is longer than %d", len(c.text), store.MaxText)
 		}
 		return store.AppendText(dst, c.text), nil
 	}
@@ -77,9 +77,6 @@ func appendKey(dst store.Key, kind store.KeyType, c cell) (store.Key, error) {
 	}
 	return store.AppendInt(dst, kind, n), nil
 }
-
-// maxKeyText bounds a text in a key: stores keep keys in their indexes.
-const maxKeyText = 1 << 10
 
 // integer is the cell as a whole number.
 func (c cell) integer() (int64, bool) {

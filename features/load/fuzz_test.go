@@ -47,7 +47,7 @@ func FuzzParquetValues(f *testing.F) {
 		when := time.UnixMicro(at)
 		row.At = &when
 		got, err := all(t, s, parquetFile(t, row))
-		fits := len(who) <= maxKeyText && int64(int32(zone)) == zone && i8 <= math.MaxInt8 && (n%5 == 3 || n%5 == 0) &&
+		fits := len(who) <= store.MaxText && int64(int32(zone)) == zone && i8 <= math.MaxInt8 && (n%5 == 3 || n%5 == 0) &&
 			at <= math.MaxInt64/1000 && at >= math.MinInt64/1000
 		if (err == nil) != fits {
 			t.Fatalf("%+v: %v", row, err)

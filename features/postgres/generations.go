@@ -108,11 +108,12 @@ func (s *Store) watch(ctx context.Context) {
 func (s *Store) look(ctx context.Context) error {
 	g := &s.generations
 	g.mu.Lock()
-	names, known := make([]string, 0, len(g.mu.views)), []int64{}
+	// What is known is known of a view: another one may have rows of the same schema.
+	names, knownOf, known := make([]string, 0, len(g.mu.views)), []string{}, []int64{}
 	for name, v := range g.mu.views {
 		names = append(names, name)
 		for _, schema := range *v.schemas.Load() {
-			known = append(known, int64(schema.Hash()))
+			knownOf, known = append(knownOf, name), append(known, int64(schema.Hash()))
 		}
 	}
 	g.mu.Unlock()
@@ -132,7 +133,8 @@ func (s *Store) look(ctx context.Context) error {
 		})
 		return err
 	})
-	b.Queue("select name, record from "+s.o.own(schemasTable)+" where name = any($1) and not hash = any($2)", names, known).
+	b.Queue("select name, record from "+s.o.own(schemasTable)+
+		" where name = any($1) and (name, hash) not in (select * from unnest($2::text[], $3::bigint[]))", names, knownOf, known).
 		Query(func(rows pgx.Rows) (err error) {
 			learned, err = pgx.CollectRows(rows, pgx.RowToStructByPos[schemaRow])
 			return err

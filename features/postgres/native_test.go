@@ -241,6 +241,27 @@ func TestSchemas(t *testing.T) {
 	}
 }
 
+// Two views have rows of one schema, which no reader asks for as it is. The second one is read for the first time when the schema of the
+// first one is known.
+func TestViewsOfOneSchema(t *testing.T) {
+	server := pgtest.Server(t)
+	schema := server.Schema(t)
+	s := open(t, server, Options{Schema: schema, Layout: Native})
+	for _, view := range []string{"v", "w"} {
+		wide, narrow := numbers(t, view, "f", "a"), numbers(t, view, "f")
+		w := writerOf(t, server, schema, view)
+		at, err := w.Begin(t.Context(), "one", schemaOf(t, wide))
+		must(t, err)
+		must(t, w.Write(t.Context(), 0, []store.Record{record(t, wide, 7, 1e9, 2)}))
+		must(t, w.Flip(t.Context()))
+		r := readerOf(t, s, narrow)
+		shows(t, r, at.Generation)
+		got, err := read(t, r, narrow, within, ids(7))
+		must(t, err)
+		wantFloat(t, got, 0, 2)
+	}
+}
+
 func TestRefusals(t *testing.T) {
 	f := func(o Options, view, want string) {
 		t.Helper()

@@ -2,8 +2,10 @@ package redis
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"strconv"
 	"sync"
@@ -143,9 +145,15 @@ func sides(t testing.TB, layout Layout, all bool, callers int) (ours, bare *side
 
 func client(t testing.TB, address string) rueidis.Client {
 	t.Helper()
-	o := Options{Addresses: []string{address}}
 	c, err := rueidis.NewClient(rueidis.ClientOption{
-		InitAddress: []string{address}, DisableCache: true, ForceSingleClient: true, AlwaysPipelining: true, DialCtxFn: o.client(context.Background(), 1).DialCtxFn,
+		InitAddress: []string{address}, DisableCache: true, ForceSingleClient: true, AlwaysPipelining: true,
+		DialCtxFn: func(ctx context.Context, address string, d *net.Dialer, _ *tls.Config) (net.Conn, error) {
+			conn, err := dial(ctx, address, d, nil)
+			if err != nil {
+				return nil, err
+			}
+			return conn.(*guard).Conn, nil // which is not bare
+		},
 	})
 	if err != nil {
 		t.Fatal(err)

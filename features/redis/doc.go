@@ -27,6 +27,7 @@
 //   - Rows are written by the goroutine that called Read, before Read returns, and by no other.
 //   - The memory of a chunk is used again only if each of its commands got a reply: rueidis may still be writing the others.
 //   - A read allocates nothing beyond what rueidis does.
+//   - A server that breaks the protocol costs its connection, never the process or its memory (guard).
 //   - Close waits for chunks under way, and leaves no goroutine, but for those of rueidis that close connections to nodes which have
 //     left a cluster, five seconds later. It takes a second longer where the server does not answer.
 package redis

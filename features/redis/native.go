@@ -134,8 +134,7 @@ func (r *nativeView) row(ctx context.Context, m *rueidis.RedisMessage, key int, 
 		return err
 	}
 	if !known || r.decoder.Decode(into, key, value) != nil {
-		setWrong(key, into)
-		return nil
+		into.SetRowWrong(key)
 	}
 	into.Done(key)
 	return nil

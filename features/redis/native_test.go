@@ -242,6 +242,45 @@ func TestLoadIsResumed(t *testing.T) {
 	}
 }
 
+// TestPointerIsLost has a server evict the pointer, and what a load has written down of itself. Rows of the generation that was
+// visible do not come back under the number of the next one.
+func TestPointerIsLost(t *testing.T) {
+	m := mini(t)
+	g := group(t, "v", byID, float("a"), float("b"))
+	loaded(t, writer(t, m.Addr()), "one", g, written(t, g, 100, times(1), 1, 2))
+	m.Del(native.PointerName("v"))
+	w := writer(t, m.Addr())
+	standing := loaded(t, w, "two", g, written(t, g, 50, times(10), 1))
+	s := open(t, Options{Addresses: []string{m.Addr()}, Layout: Native})
+	r := reader(t, s, g)
+	sees(t, r, standing.Generation)
+	has(t, r, g, standing.Generation, 1, 10, 0.5)
+	has(t, r, g, standing.Generation, 2, -1, -1)
+
+	ctx := patient(t)
+	for _, pointer := range []bool{true, false} {
+		at, err := w.Begin(ctx, "three", schemaOf(t, g))
+		if err != nil {
+			t.Fatal(err)
+		}
+		key := w.standingName(at.Generation)
+		if pointer {
+			key = native.PointerName("v")
+		}
+		m.Del(key)
+		if err := w.Write(ctx, at.Rows, written(t, g, 60, times(3), 1)); !errors.Is(err, errGone) {
+			t.Errorf("without %s: %v", key, err)
+		}
+	}
+	if _, err := w.Begin(ctx, "four", schemaOf(t, g)); err != nil {
+		t.Fatal(err)
+	}
+	m.Del(native.PointerName("v"))
+	if err := w.Flip(ctx); !errors.Is(err, errGone) {
+		t.Errorf("a load is made visible of which nothing is known: %v", err)
+	}
+}
+
 func TestNewerRowsStay(t *testing.T) {
 	m := mini(t)
 	g := group(t, "v", byID, float("a"), float("b"))

@@ -174,12 +174,16 @@ func (o *Options) credentials() (rueidis.AuthCredentials, error) {
 }
 
 func dial(ctx context.Context, address string, d *net.Dialer, secure *tls.Config) (net.Conn, error) {
-	network := "tcp"
+	network, begin := "tcp", d.DialContext
 	if strings.HasPrefix(address, "/") {
 		network = "unix"
 	}
-	if secure == nil {
-		return d.DialContext(ctx, network, address)
+	if secure != nil {
+		begin = (&tls.Dialer{NetDialer: d, Config: secure}).DialContext
 	}
-	return (&tls.Dialer{NetDialer: d, Config: secure}).DialContext(ctx, network, address)
+	conn, err := begin(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	return &guard{Conn: conn}, nil
 }

@@ -107,14 +107,7 @@ func failed(err error, key int, into *store.Rows) error {
 	if !errors.As(err, &of) || !strings.HasPrefix(of.Error(), wrongType) {
 		return err
 	}
-	setWrong(key, into)
-	return nil
-}
-
-// setWrong sets that a key's values cannot be used.
-func setWrong(key int, into *store.Rows) {
-	for column := range into.Group().Columns {
-		into.SetWrong(key, column)
-	}
+	into.SetRowWrong(key)
 	into.Done(key)
+	return nil
 }

@@ -78,22 +78,45 @@ const standingPart = ":load:"
 // sweep removes what generations that nobody reads or writes have left: they are in no pointer, so all keys are looked through.
 func (w *Writer) sweep(ctx context.Context, c rueidis.Client, p native.Pointer) error {
 	newest := max(p.Visible, p.Loading) // another writer may have begun a later one by now
+	return w.scan(ctx, c, func(keys []string) error {
+		var dead []rueidis.Completed
+		for _, key := range keys {
+			if generation, ok := w.generationOf(key); ok && generation < newest && p.Dead(generation, w.now().Unix()) {
+				dead = append(dead, c.B().Unlink().Key(key).Build())
+			}
+		}
+		for _, reply := range c.DoMulti(ctx, dead...) {
+			if err := reply.Error(); err != nil {
+				return fmt.Errorf("cannot remove old generations of view %q: %w", w.view, err)
+			}
+		}
+		return nil
+	})
+}
+
+// newest is the latest generation of which there is something.
+func (w *Writer) newest(ctx context.Context, c rueidis.Client) (newest uint64, err error) {
+	err = w.scan(ctx, c, func(keys []string) error {
+		for _, key := range keys {
+			if generation, ok := w.generationOf(key); ok {
+				newest = max(newest, generation)
+			}
+		}
+		return nil
+	})
+	return newest, err
+}
+
+// scan goes through the keys of the view, some at a time.
+func (w *Writer) scan(ctx context.Context, c rueidis.Client, some func(keys []string) error) error {
 	for _, node := range c.Nodes() {
 		for cursor := uint64(0); ; {
 			page, err := node.Do(ctx, node.B().Scan().Cursor(cursor).Match(w.view+":*").Count(1000).Build()).AsScanEntry()
 			if err != nil {
-				return fmt.Errorf("cannot look for old generations of view %q: %w", w.view, err)
+				return fmt.Errorf("cannot look for generations of view %q: %w", w.view, err)
 			}
-			var dead []rueidis.Completed
-			for _, key := range page.Elements {
-				if generation, ok := w.generationOf(key); ok && generation < newest && p.Dead(generation, w.now().Unix()) {
-					dead = append(dead, c.B().Unlink().Key(key).Build())
-				}
-			}
-			for _, reply := range c.DoMulti(ctx, dead...) {
-				if err := reply.Error(); err != nil {
-					return fmt.Errorf("cannot remove old generations of view %q: %w", w.view, err)
-				}
+			if err := some(page.Elements); err != nil {
+				return err
 			}
 			if cursor = page.Cursor; cursor == 0 {
 				break

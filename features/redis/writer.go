@@ -129,8 +129,15 @@ func (w *Writer) begun(ctx context.Context, c rueidis.Client, source string) (st
 			}
 		}
 		next := p.Begun()
-		if p.Loading != 0 {
+		switch {
+		case p.Loading != 0:
 			next.Loading++ // who loaded the other source may still write
+		case text == "": // it is the first load, or the pointer was evicted and rows that it led to were not
+			newest, err := w.newest(ctx, c)
+			if err != nil {
+				return store.Standing{}, p, err
+			}
+			next.Loading = newest + 1
 		}
 		if w.now().Unix()-p.Flipped >= native.KeepSeconds {
 			next.Previous = 0
@@ -147,8 +154,11 @@ func (w *Writer) begun(ctx context.Context, c rueidis.Client, source string) (st
 	}
 }
 
-// ErrOther is the error of a load that is not alone.
-var ErrOther = errors.New("another load of the view is under way: begin again")
+// ErrOther is the error of a load that is not alone, errGone that of one of which the store has forgotten how far it is.
+var (
+	ErrOther = errors.New("another load of the view is under way: begin again")
+	errGone  = errors.New("the store has lost what the load had written: it must not evict keys (maxmemory-policy noeviction)")
+)
 
 // Write adds rows to the loading generation, and counts them.
 func (w *Writer) Write(ctx context.Context, from int64, rows []store.Record) error {
@@ -156,15 +166,20 @@ func (w *Writer) Write(ctx context.Context, from int64, rows []store.Record) err
 	if err != nil {
 		return err
 	}
-	p, _, err := w.pointer(ctx, c)
+	p, text, err := w.pointer(ctx, c)
 	if err != nil {
 		return err
 	}
-	_, counted, err := w.standing(ctx, c, w.generation)
+	source, counted, err := w.standing(ctx, c, w.generation)
 	if err != nil {
 		return err
 	}
-	if w.generation == 0 || p.Loading != w.generation || counted != from {
+	switch {
+	case w.generation == 0 || text != "" && p.Loading != w.generation:
+		return ErrOther
+	case text == "" || source == "":
+		return errGone
+	case counted != from:
 		return ErrOther
 	}
 	if err := w.put(ctx, c, w.generation, rows, sourceWins); err != nil {
@@ -215,6 +230,8 @@ func (w *Writer) Flip(ctx context.Context) error {
 		switch {
 		case w.generation != 0 && p.Visible == w.generation:
 			return p, nil // it was done before
+		case w.generation != 0 && p == native.Pointer{}:
+			return p, errGone
 		case w.generation == 0 || p.Loading != w.generation:
 			return p, ErrOther
 		}

@@ -151,8 +151,7 @@ func (c *compiler) makeGroups() {
 			c.columns[g][feature] = len(groups[g].Columns)
 			groups[g].Columns = append(groups[g].Columns, made)
 		case groups[g].Columns[k].Type != made.Type || groups[g].Columns[k].Width != made.Width || groups[g].Columns[k].Stored != made.Stored:
-			c.fail(at, "feature %.80q is %s of width %d here, and was %s of width %d before: a feature has one form in a model",
-				col.Feature, made.Type, made.Width, groups[g].Columns[k].Type, groups[g].Columns[k].Width)
+			c.fail(at, "feature %.80q is %s here, and was %s before: a feature has one form in a model", col.Feature, formOf(&made), formOf(&groups[g].Columns[k]))
 		}
 	})
 	for i, name := range names {
@@ -171,6 +170,15 @@ func (c *compiler) makeGroups() {
 		}
 		c.plan.Groups = append(c.plan.Groups, p)
 	}
+}
+
+// formOf is what must be the same wherever a feature stands.
+func formOf(c *store.Column) string {
+	text := fmt.Sprintf("%s of width %d", c.Type, c.Width)
+	if c.Stored != tensor.Invalid {
+		text += ", stored as " + c.Stored.String()
+	}
+	return text
 }
 
 // eachColumn visits the columns in the order of the session's inputs.
@@ -300,6 +308,9 @@ func appendNumber(dst []byte, kind tensor.DataType, text string) ([]byte, error)
 		return store.AppendInt(dst, store.Int64, n), nil
 	}
 	v, err := strconv.ParseFloat(text, 64)
+	if err == nil && tensor.Overflows(kind, v) {
+		err = fmt.Errorf("%s cannot hold it", kind)
+	}
 	if err != nil {
 		return dst, err
 	}

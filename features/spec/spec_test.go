@@ -161,12 +161,13 @@ func TestFaults(t *testing.T) {
 	f(`features.inputs.dense[0]: feature "users:rate" is of the group "users", which groups does not have (did you mean user?)`, column(func(c *Column) { c.Feature = "users:rate" }))
 	f("features.inputs.dense[0]: default has 2 elements and width is 1; give one number for all, or one for each", column(func(c *Column) { c.Default = Default{"1", "2"} }))
 	f(`features.inputs.dense[0]: stored is "FP"; it must be a type of fixed size, such as FP16`, column(func(c *Column) { c.Stored = "FP" }))
-	f(`features.inputs.dense[4]: feature "user:rate" is FP32 of width 1 here, and was FP32 of width 1 before: a feature has one form in a model`, column(func(c *Column) { c.Stored = "FP16" }))
+	f(`features.inputs.dense[4]: feature "user:rate" is FP32 of width 1 here, and was FP32 of width 1, stored as FP16 before: a feature has one form in a model`, column(func(c *Column) { c.Stored = "FP16" }))
 	f(`features.inputs.dense[2]: request "user_id" is an entity, whose type is another than that of a column; give the column's value a name of its own`,
 		func(s *Settings, _ *tensor.Schema) { s.Inputs["dense"][2].Request = "user_id" })
 	f(`features.inputs.dense[2]: "hour" is an input of the model itself: give the value another name`,
 		func(s *Settings, _ *tensor.Schema) { s.Inputs["dense"][2].Request = "hour" })
 	f(`features.inputs.dense[0]: feature is "rate"; it must be GROUP:FEATURE, with a name of up to 256 bytes`, column(func(c *Column) { c.Feature = "rate" }))
+	f(`features.inputs.dense[0]: default 1e60: FP32 cannot hold it`, func(s *Settings, _ *tensor.Schema) { s.Inputs["dense"][0].Default = Default{"1e60"} })
 	f(`features.inputs.hour[0]: default nan: NaN is no whole number that INT64 holds exactly`, func(s *Settings, _ *tensor.Schema) { s.Inputs["hour"][0].Default = Default{"nan"} })
 }
 

@@ -130,6 +130,10 @@ func AppendInt(dst Key, kind KeyType, v int64) Key {
 	return binary.LittleEndian.AppendUint64(dst, uint64(v))
 }
 
+// MaxText is the longest text that names an entity: stores keep keys in their indexes, and a text that is given once may stand in the
+// keys of many rows.
+const MaxText = 1 << 10
+
 // AppendText appends a text to a key.
 func AppendText[T string | []byte](dst Key, v T) Key {
 	return append(binary.LittleEndian.AppendUint32(dst, uint32(len(v))), v...)

@@ -88,6 +88,13 @@ func (r *Rows) SetWrong(key, column int) {
 	*state = Wrong
 }
 
+// SetRowWrong says so of all values of a key.
+func (r *Rows) SetRowWrong(key int) {
+	for column := range r.group.Columns {
+		r.SetWrong(key, column)
+	}
+}
+
 // SetFloat sets a number. NaN counts as missing; a whole number's column takes whole numbers alone.
 func (r *Rows) SetFloat(key, column int, v float64) {
 	c, cell, state := r.cell(key, column)
@@ -222,7 +229,7 @@ func put(cell []byte, kind tensor.DataType, v float64) State {
 	switch kind {
 	case tensor.FP32:
 		binary.LittleEndian.PutUint32(cell, math.Float32bits(float32(v)))
-		return Present
+		return inRange(cell, math.Abs(v) > math.MaxFloat32 && tensor.Overflows(kind, v))
 	case tensor.FP64:
 		binary.LittleEndian.PutUint64(cell, math.Float64bits(v))
 		return Present
@@ -235,7 +242,13 @@ func put(cell []byte, kind tensor.DataType, v float64) State {
 		}
 		return putInt(cell, kind, int64(v))
 	}
-	if _, err := tensor.AppendNumber(cell[:0], kind, v); err != nil {
+	_, err := tensor.AppendNumber(cell[:0], kind, v)
+	return inRange(cell, err != nil || tensor.Overflows(kind, v))
+}
+
+// inRange clears a cell whose number was beyond the type's range.
+func inRange(cell []byte, beyond bool) State {
+	if beyond {
 		clear(cell)
 		return Wrong
 	}

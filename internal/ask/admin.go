@@ -49,15 +49,15 @@ func (a *Admin) Ask(ctx context.Context, path string, body, answer any) error {
 }
 
 // Change asks for a change, where need be of the gateway that the first one names. The key makes a
-// change that is asked for again known for what it is.
-func (a *Admin) Change(ctx context.Context, path string, body any, key string) error {
-	err := a.do(ctx, http.MethodPost, path, body, key, nil)
+// change that is asked for again known for what it is. The answer may be nil: nobody reads it then.
+func (a *Admin) Change(ctx context.Context, path string, body any, key string, answer any) error {
+	err := a.do(ctx, http.MethodPost, path, body, key, answer)
 	if held := (errHolder{}); errors.As(err, &held) && held.address != a.listen {
 		other, fault := AdminAt(held.address, a.token)
 		if fault != nil {
 			return err
 		}
-		return other.do(ctx, http.MethodPost, path, body, key, nil)
+		return other.do(ctx, http.MethodPost, path, body, key, answer)
 	}
 	return err
 }
@@ -95,7 +95,9 @@ func (a *Admin) do(ctx context.Context, method, path string, body any, key strin
 		if answer == nil {
 			return nil
 		}
-		if err := json.Unmarshal(got, answer); err != nil {
+		decoder := json.NewDecoder(bytes.NewReader(got))
+		decoder.UseNumber() // ids are whole numbers, all of whose digits count
+		if err := decoder.Decode(answer); err != nil {
 			return fmt.Errorf("http://%s%s is no answer of a gateway: %w", a.listen, path, err)
 		}
 		return nil

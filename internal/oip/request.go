@@ -7,7 +7,6 @@ import (
 	"sluice/internal/jsonscan"
 	"sluice/internal/oip/target"
 	"sluice/internal/oip/wire"
-	"sluice/internal/origin"
 	"sluice/internal/task"
 	"sluice/internal/tensor"
 )
@@ -27,10 +26,8 @@ type Request struct {
 	Priority uint64
 	// Form is how the answer is to be written. The caller sets it, after Decode.
 	Form wire.AnswerForm
-	// Degraded says in the answer that its inputs are worse than they could have been. The caller sets it, after Decode.
-	Degraded bool
-	// Trail is told of in the answer; nil if it is not. The caller sets it, after Decode.
-	Trail *origin.Trail
+	// Told is what the answer says of filled inputs. The caller sets it, after Decode.
+	Told wire.Told
 
 	scanner   wire.Scanner
 	binaryAll bool    // outputs that are not listed come as binary
@@ -56,7 +53,7 @@ func (r *Request) Reset() {
 	r.ID = wire.Trim(r.ID)
 	r.Outputs = r.Outputs[:0]
 	r.Budget, r.Priority, r.Form = 0, 0, wire.AnswerForm{}
-	r.Degraded, r.Trail = false, nil
+	r.Told = wire.Told{}
 	r.binaryAll = false
 	r.scanner.Stop()
 	r.text = wire.Trim(r.text)

@@ -27,7 +27,7 @@ func (r *Request) AppendResponse(dst []byte, schema *tensor.Schema, model, versi
 	}
 	dst = jsonscan.AppendString(append(dst, `"model_name":`...), model)
 	dst = jsonscan.AppendString(append(dst, `,"model_version":`...), version)
-	dst = r.appendParameters(dst)
+	dst = r.Told.AppendParameters(dst)
 	dst = append(dst, `,"outputs":[`...)
 	first := true
 	for k := range r.Outputs {
@@ -98,11 +98,7 @@ func (r *Request) appendBlobs(dst []byte, t *task.Task) []byte {
 // counted before it is taken, and taken once. It is rarely too low: for floats of unusual length,
 // and for long labels.
 func (r *Request) EstimateResponse(model string, t *task.Task) int64 {
-	n := int64(64 + 6*(len(r.ID)+len(model)))
-	if r.Degraded {
-		n += 32
-	}
-	n += r.explained()
+	n := int64(64+6*(len(r.ID)+len(model))) + r.Told.Estimate()
 	for k := range r.Outputs {
 		choice := &r.Outputs[k]
 		if !choice.Wanted || k >= len(t.Outputs) {

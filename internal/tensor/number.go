@@ -30,6 +30,12 @@ func AppendNumber(dst []byte, kind DataType, value float64) ([]byte, error) {
 	return binary.LittleEndian.AppendUint64(dst, uint64(int64(value)))[:size], nil
 }
 
+// Overflows reports whether a finite number is beyond a type of floats, which has an infinity in its place.
+func Overflows(kind DataType, value float64) bool {
+	var room [8]byte
+	return kind.Float() && !math.IsInf(value, 0) && math.IsInf(FloatAt(kind, AppendFloat(room[:0], kind, value), 0), 0)
+}
+
 // UintAt reads the unsigned integer that data begins with.
 func UintAt(kind DataType, data []byte) uint64 {
 	switch kind.Size() {

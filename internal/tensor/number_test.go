@@ -60,3 +60,20 @@ func TestIntegerRange(t *testing.T) {
 		}
 	}
 }
+
+func TestOverflows(t *testing.T) {
+	f := func(kind DataType, value float64, want bool) {
+		t.Helper()
+		if got := Overflows(kind, value); got != want {
+			t.Errorf("%s %v: %v", kind, value, got)
+		}
+	}
+	f(FP32, 3.4e38, false)
+	f(FP32, -3.5e38, true)
+	f(FP32, math.Inf(1), false)
+	f(FP16, 65519.9, false)
+	f(FP16, 65520, true)
+	f(FP64, math.MaxFloat64, false)
+	f(FP32, math.NaN(), false)
+	f(Int8, 300, false)
+}

@@ -79,13 +79,24 @@ func (r *Runner) Ended(v *models.Version, x *gateway.Exchange) {
 	case wire.Status(k) < 500 || k == fault.BudgetTooShort:
 		return // the client's fault, or the load's: whoever asks for no time at all would make a canary fail, or a step look watched
 	default:
-		s.Failed = true
+		s.Failed, s.Around = true, around(v, &x.Outcome)
 	}
 	select {
 	case r.samples <- s:
 	default:
 		r.lost.Add(1)
 	}
+}
+
+// around reports whether a request may have failed for what is around the version, and not for what it is.
+func around(v *models.Version, o *gateway.Outcome) bool {
+	switch o.Fault {
+	case fault.DeadlineExceeded:
+		return o.Budget < v.Config.Budget
+	case fault.NoCapacity, fault.Draining, fault.FeatureUnavailable:
+		return true
+	}
+	return false
 }
 
 // mean is that of a tensor's first values; NaN if it has no numbers.

@@ -1,6 +1,7 @@
 package rollouts
 
 import (
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -52,8 +53,8 @@ func TestWhatCounts(t *testing.T) {
 		case s := <-r.samples:
 			if want == nil {
 				t.Errorf("%s: counted %+v", what, s.Sample)
-			} else if s.Sample != *want && !(math.IsNaN(s.Score) && math.IsNaN(want.Score)) {
-				t.Errorf("%s: %+v, want %+v", what, s.Sample, *want)
+			} else if got := fmt.Sprintf("%+v", s.Sample); got != fmt.Sprintf("%+v", *want) { // NaN is not equal to itself
+				t.Errorf("%s: %s, want %+v", what, got, *want)
 			}
 		default:
 			if want != nil {
@@ -71,8 +72,18 @@ func TestWhatCounts(t *testing.T) {
 	f("the client's fault", canary, func(x *gateway.Exchange) { x.Outcome.Fault = fault.InvalidInputs }, nil)
 	f("the load's fault", canary, func(x *gateway.Exchange) { x.Outcome.Fault = fault.Overloaded }, nil)
 	f("no time at all", canary, func(x *gateway.Exchange) { x.Outcome.Fault = fault.BudgetTooShort }, nil)
-	f("late", canary, func(x *gateway.Exchange) { x.Outcome.Fault = fault.DeadlineExceeded }, &rollout.Sample{Canary: true, Unit: 7, Failed: true, Score: math.NaN()})
-	f("the model's fault", canary, func(x *gateway.Exchange) { x.Outcome.Fault = fault.InferenceFailed }, &rollout.Sample{Canary: true, Unit: 7, Failed: true, Score: math.NaN()})
+	failed := func(around bool) *rollout.Sample {
+		return &rollout.Sample{Canary: true, Unit: 7, Failed: true, Around: around, Took: time.Millisecond, Score: math.NaN()}
+	}
+	late := func(budget time.Duration) func(x *gateway.Exchange) {
+		return func(x *gateway.Exchange) { x.Outcome.Fault, x.Outcome.Budget = fault.DeadlineExceeded, budget }
+	}
+	canary.Config.Budget = 50 * time.Millisecond
+	f("late", canary, late(50*time.Millisecond), failed(false))
+	f("late for a client that gave it less time", canary, late(time.Millisecond), failed(true))
+	f("no memory", canary, func(x *gateway.Exchange) { x.Outcome.Fault = fault.NoCapacity }, failed(true))
+	f("no features", canary, func(x *gateway.Exchange) { x.Outcome.Fault = fault.FeatureUnavailable }, failed(true))
+	f("the model's fault", canary, func(x *gateway.Exchange) { x.Outcome.Fault = fault.InferenceFailed }, failed(false))
 	r.watched.Store(nil)
 	f("no plan", canary, func(*gateway.Exchange) {}, nil)
 }

@@ -140,7 +140,7 @@ func (s *stage) canary() ([]row, error) {
 func (s *stage) share(share float64) error {
 	ctx, cancel := context.WithTimeout(context.Background(), changeLimit)
 	defer cancel()
-	return s.port.Change(ctx, "/v2/repository/models/"+model+"/canary", map[string]any{"version": "2", "share": share}, "")
+	return s.port.Change(ctx, "/v2/repository/models/"+model+"/canary", map[string]any{"version": "2", "share": share}, "", nil)
 }
 
 // ask asks about each unit once.

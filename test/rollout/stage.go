@@ -127,7 +127,7 @@ func (s *stage) change(verb, version string) error {
 	if version != "" {
 		asked["version"] = version
 	}
-	if err := s.port.Change(ctx, "/v2/repository/models/"+model+"/"+verb, asked, ""); err != nil {
+	if err := s.port.Change(ctx, "/v2/repository/models/"+model+"/"+verb, asked, "", nil); err != nil {
 		return fmt.Errorf("cannot %s version %s: %w", verb, version, err)
 	}
 	return nil

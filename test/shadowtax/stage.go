@@ -116,11 +116,11 @@ func (s *stage) prepare() error {
 
 // change asks the admin port for a change of the model's roles.
 func (s *stage) change(what string, body any) error {
-	return s.port.Change(context.Background(), "/v2/repository/models/"+model+"/"+what, body, fmt.Sprint(what, time.Now().UnixNano()))
+	return s.port.Change(context.Background(), "/v2/repository/models/"+model+"/"+what, body, fmt.Sprint(what, time.Now().UnixNano()), nil)
 }
 
 func (s *stage) pause(yes bool) error {
-	return s.port.Change(context.Background(), "/v2/shadow/pause", map[string]bool{"paused": yes}, "")
+	return s.port.Change(context.Background(), "/v2/shadow/pause", map[string]bool{"paused": yes}, "", nil)
 }
 
 // shadows are the comparisons under way.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -104,6 +105,7 @@ func switched(do func(Roles, context.Context, Change) error) func(*Port, http.Re
 	return serveChange(do, takes{version: true, on: true})
 }
 
+// serveChange answers with the versions of the model and what they are for now, as GET /v2/repository/versions lists them.
 func serveChange(do func(Roles, context.Context, Change) error, has takes) func(*Port, http.ResponseWriter, *http.Request) error {
 	return func(p *Port, w http.ResponseWriter, r *http.Request) error {
 		if p.opt.Roles == nil {
@@ -119,7 +121,11 @@ func serveChange(do func(Roles, context.Context, Change) error, has takes) func(
 		if other := elsewhere(nil); errors.As(err, &other) && other.AdminAddress() != "" {
 			w.Header().Set(headerHolder, other.AdminAddress())
 		}
-		return done(w, err)
+		if err != nil {
+			return err
+		}
+		others := func(v Version) bool { return v.Model != c.Model }
+		return answer(w, slices.DeleteFunc(p.opt.Roles.Versions(), others))
 	}
 }
 

@@ -28,7 +28,7 @@ func (f *fakeRoles) note(verb string, c Change) error {
 }
 
 func (f *fakeRoles) Versions() []Version {
-	return []Version{{Model: "simple", Version: "3", State: "READY", Role: "live"}}
+	return []Version{{Model: "m", Version: "2", State: "READY", Role: "live"}, {Model: "simple", Version: "3", State: "READY", Role: "live"}}
 }
 
 func (f *fakeRoles) History(model string, most int) ([]Change, error) {
@@ -92,6 +92,9 @@ func TestRolesOverHTTP(t *testing.T) {
 		roles.asked = nil
 		raw := fmt.Sprintf("POST /v2/repository/models/%s HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer s\r\nIdempotency-Key: k\r\nContent-Length: %d\r\n\r\n%s", path, len(body), body)
 		a, text := port.send(raw)
+		if of := `[{"model":"m","version":"2","state":"READY","role":"live"}]`; status == 200 && strings.TrimSpace(text) != of {
+			t.Errorf("%s is answered %s, want %s", path, text, of)
+		}
 		if got := strings.Join(roles.asked, "; "); a.StatusCode != status || status == 200 && got != want || status != 200 && !strings.Contains(text, want) {
 			t.Errorf("%s %s: %d, asked for %q, %s; want %d, %q", path, body, a.StatusCode, got, text, status, want)
 		}
@@ -134,7 +137,7 @@ func TestRolesOverHTTP(t *testing.T) {
 		}
 	}
 	var versions []Version
-	if get("/v2/repository/versions", &versions); len(versions) != 1 || versions[0].Role != "live" {
+	if get("/v2/repository/versions", &versions); len(versions) != 2 || versions[0].Role != "live" {
 		t.Errorf("the versions are %+v", versions)
 	}
 	var history []Change

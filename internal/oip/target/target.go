@@ -104,8 +104,8 @@ func (d *Target) Place(i int, dims []int64) error {
 	if elements > d.Limits.MaxElements {
 		return fault.Newf(fault.ShapeTooLarge, "input '%s' has %d elements, more than the limit of %d (limits.max_elements)", spec.Name, elements, d.Limits.MaxElements)
 	}
-	if bytes := elements * int64(spec.Type.Size()); bytes > d.Limits.MaxTensorBytes {
-		return tooManyBytes(spec.Name, bytes, d.Limits.MaxTensorBytes)
+	if err := d.Bounded(spec.Name, elements*int64(spec.Type.Size())); err != nil {
+		return err
 	}
 	*d.Slot(i) = tensor.Tensor{Name: spec.Name, Type: spec.Type, Shape: d.Task.Arena.KeepShape(dims)}
 	return nil
@@ -159,14 +159,18 @@ func fits(shape, dims []int64) bool {
 	return true
 }
 
-func tooManyBytes(name string, got, limit int64) error {
-	return fault.Newf(fault.ShapeTooLarge, "input '%s' has %d bytes, more than the limit of %d (limits.max_decompressed_bytes)", name, got, limit)
+// Bounded refuses an input of more bytes than one may have.
+func (d *Target) Bounded(name string, bytes int64) error {
+	if bytes > d.Limits.MaxTensorBytes {
+		return fault.Newf(fault.ShapeTooLarge, "input '%s' has %d bytes, more than the limit of %d (limits.max_decompressed_bytes)", name, bytes, d.Limits.MaxTensorBytes)
+	}
+	return nil
 }
 
 // Room gives input into memory of the task for n bytes, if the inputs of all requests leave some.
 func (d *Target) Room(into *tensor.Tensor, n int) error {
-	if int64(n) > d.Limits.MaxTensorBytes {
-		return tooManyBytes(into.Name, int64(n), d.Limits.MaxTensorBytes)
+	if err := d.Bounded(into.Name, int64(n)); err != nil {
+		return err
 	}
 	if err := d.Claim(n); err != nil {
 		return err

@@ -17,6 +17,7 @@ func TestFills(t *testing.T) {
 			{Name: "x", Type: tensor.FP16, Shape: []int64{-1, 2}, Part: tensor.Filled},
 			{Name: "user", Type: tensor.Bytes, Shape: []int64{-1}, Part: tensor.Named},
 			{Name: "g:a", Type: tensor.FP32, Shape: []int64{-1}, Part: tensor.Given},
+			{Name: "g:l", Type: tensor.FP32, Shape: []int64{-1, 3}, Part: tensor.Given},
 		},
 		Outputs:  []tensor.Spec{{Name: "y", Type: tensor.FP32, Shape: []int64{-1}}},
 		MaxBatch: 8, MaxRows: 8, Fills: true,
@@ -45,6 +46,8 @@ func TestFills(t *testing.T) {
 	}
 	f(`{"instances":[{"id":1,"user":"u"},{"user":"v","id":2}]}`, "id[2] user[2]")
 	f(`{"instances":[{"id":1,"user":"u","g:a":null},{"user":"v","g:a":3,"id":2}]}`, "id[2] user[2] g:a[2]")
+	f(`{"instances":[{"id":1,"user":"u","g:l":null},{"id":2,"user":"v","g:l":[1,2,3]},{"id":2,"user":"v","g:l":null}]}`, "id[3] user[3] g:l[3,3]")
+	f(`{"instances":[{"id":1,"user":"u","g:l":1}]}`, "WRONG_SHAPE: unexpected shape for input 'g:l' for model 'm'. Expected [-1,3], got [1]")
 	f(`{"inputs":{"id":[1,2,3],"user":["u"]}}`, "id[3] user[1]")
 	f(`{"inputs":{"id":[1],"user":["u","v"],"g:a":[1]}}`, "id[1] user[2] g:a[1]")
 	f(`{"instances":[{"id":1,"user":"u"},{"id":2}]}`, "MISSING_INPUT: Failed to process element: 1: missing required input 'user' of model 'm'")

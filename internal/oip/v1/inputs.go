@@ -2,6 +2,7 @@ package v1
 
 import (
 	"bytes"
+	"math"
 	"slices"
 
 	"sluice/internal/fault"
@@ -151,6 +152,9 @@ func (d *decoder) rowValue(i int, row int64) error {
 		return err
 	}
 	dims := d.r.nest.dims
+	if spec.Part == tensor.Given && spec.Type.Float() && len(dims) == 0 && len(spec.Shape) == 2 {
+		dims = d.noList(c, spec, before)
+	}
 	if row == 0 {
 		c.shape = append(c.shape[:0], dims...)
 		return nil
@@ -165,6 +169,17 @@ func (d *decoder) rowValue(i int, row int64) error {
 		c.data = c.data[:before]
 	}
 	return nil
+}
+
+// noList makes a null in the place of a stored list the list that says that none is given.
+func (d *decoder) noList(c *column, spec *tensor.Spec, from int) []int64 {
+	if one := c.data[from:]; math.IsNaN(tensor.FloatAt(spec.Type, one, 0)) {
+		for range spec.Shape[1] - 1 {
+			c.data = append(c.data, one...)
+		}
+		d.r.nest.dims = append(d.r.nest.dims, spec.Shape[1])
+	}
+	return d.r.nest.dims
 }
 
 // fill checks the columns against the schema and copies them into the task.

@@ -17,6 +17,8 @@ type Request struct {
 	Row bool
 	// Form is how the answer is to be written. The caller sets it, after Decode.
 	Form wire.AnswerForm
+	// Told is what the answer says of filled inputs, under a key that the format itself does not have. The caller sets it, after Decode.
+	Told wire.Told
 
 	scanner wire.Scanner
 	columns []column // one per input that a request may give
@@ -42,7 +44,7 @@ type column struct {
 
 // Reset makes r ready for the next request and keeps its memory.
 func (r *Request) Reset() {
-	r.Row, r.Form = false, wire.AnswerForm{}
+	r.Row, r.Form, r.Told = false, wire.AnswerForm{}, wire.Told{}
 	r.scanner.Stop()
 	r.text = wire.Trim(r.text)
 	for i := range r.columns {

@@ -17,7 +17,7 @@ import (
 // AppendResponse appends the answer to a decoded V1 request: "predictions" with one
 // item per row, or "outputs" with one value per output. A single output comes bare,
 // several as objects by name. BYTES outputs whose name ends in "_bytes" are
-// {"b64":"..."}.
+// {"b64":"..."}. What is told of filled inputs follows under the key and in the form of V2's answers, "parameters".
 func (r *Request) AppendResponse(dst []byte, schema *tensor.Schema, t *task.Task) ([]byte, error) {
 	start, least := len(dst), int64(0)
 	r.remaining, r.shown, r.dims, r.out = r.remaining[:0], r.shown[:0], r.dims[:0], r.Form.Writing(start)
@@ -38,11 +38,11 @@ func (r *Request) AppendResponse(dst []byte, schema *tensor.Schema, t *task.Task
 	var err error
 	if r.Row {
 		dst, err = r.appendRows(append(dst, `{"predictions":[`...), schema, r.shown, t)
-		dst = append(dst, ']', '}')
+		dst = append(dst, ']')
 	} else {
 		dst, err = r.appendObject(append(dst, `{"outputs":`...), r.shown, false)
-		dst = append(dst, '}')
 	}
+	dst = append(r.Told.AppendParameters(dst), '}')
 	clear(r.remaining)
 	clear(r.shown)
 	if errors.Is(err, wire.ErrFull) || r.Form.Exceeds(int64(len(dst)-start)) {
@@ -195,7 +195,7 @@ func (r *Request) appendLeaf(dst []byte, v *tensor.Tensor, k int) ([]byte, error
 
 // EstimateResponse is about how many bytes AppendResponse will append; see V2's.
 func (r *Request) EstimateResponse(schema *tensor.Schema, t *task.Task) int64 {
-	n := int64(64)
+	n := 64 + r.Told.Estimate()
 	for k := range t.Outputs {
 		v := &t.Outputs[k]
 		lists := wire.ElementsIn(v)

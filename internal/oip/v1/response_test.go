@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"sluice/internal/fault"
+	"sluice/internal/oip/wire"
+	"sluice/internal/origin"
 	"sluice/internal/task"
 	"sluice/internal/tensor"
 )
@@ -35,6 +37,33 @@ func TestResponseFaults(t *testing.T) {
 	f(true, [][]int64{{1}, {}}, []string{a, a}, fault.InvalidRequest, "inconsistent batch size")
 	f(false, [][]int64{{1}, {2}}, []string{a, a}, fault.Internal, "malformed strings")
 	f(false, [][]int64{{1}, {1}}, []string{a, "\x01\x00\x00\x00\xff"}, fault.InvalidUTF8, "not UTF-8")
+}
+
+// What is told of filled inputs stands behind the values, by row and by tensor.
+func TestTold(t *testing.T) {
+	s := &tensor.Schema{Outputs: []tensor.Spec{{Name: "y", Type: tensor.Uint8, Shape: []int64{-1}}}}
+	tk := task.Get()
+	defer tk.Release()
+	tk.Reserve(1)
+	tk.SetWhole(0, &s.Outputs[0], []int64{2}, []byte{3, 4})
+	trail := &origin.Trail{}
+	trail.Begin([]origin.Column{{Input: "x", Name: "u:a"}}, 1, 2)
+	trail.Row(0)[0], trail.Row(1)[0] = origin.Cached, origin.Missing
+	f := func(row bool, told wire.Told, want string) {
+		t.Helper()
+		r := Request{Row: row, Told: told}
+		if out, err := r.AppendResponse(nil, s, tk); err != nil || string(out) != want || r.EstimateResponse(s, tk) < int64(len(out)) {
+			t.Errorf("got  %s, %v, with %d bytes expected\nwant %s", out, err, r.EstimateResponse(s, tk), want)
+		}
+	}
+	all := wire.Told{Degraded: true, Trail: trail}
+	f(true, wire.Told{}, `{"predictions":[3,4]}`)
+	f(true, all, `{"predictions":[3,4],"parameters":{"degraded":true,"features.x.u:a":"cached,missing"}}`)
+	f(false, all, `{"outputs":[3,4],"parameters":{"degraded":true,"features.x.u:a":"cached,missing"}}`)
+	r := Request{Told: all}
+	if r.Reset(); r.Told != (wire.Told{}) {
+		t.Error("the next request is told what this one was")
+	}
 }
 
 // A tensor without elements may still be a great many lists.

@@ -1,4 +1,4 @@
-package oip
+package wire
 
 import (
 	"encoding/json"
@@ -10,7 +10,7 @@ import (
 )
 
 // A column has the runs of its rows, and what does not fit is counted.
-func TestExplain(t *testing.T) {
+func TestTold(t *testing.T) {
 	trail := func(columns, rows int, status func(column, row int) origin.Status) *origin.Trail {
 		var t origin.Trail
 		var of []origin.Column
@@ -27,13 +27,13 @@ func TestExplain(t *testing.T) {
 	}
 	f := func(degraded bool, of *origin.Trail, want string) {
 		t.Helper()
-		r := Request{Degraded: degraded, Trail: of}
-		got := string(r.appendParameters(nil))
+		r := Told{Degraded: degraded, Trail: of}
+		got := string(r.AppendParameters(nil))
 		if got != want {
 			t.Errorf("got  %s\nwant %s", got, want)
 		}
-		if of != nil && r.explained() < int64(len(got))-64 {
-			t.Errorf("it takes %d bytes, and %d were expected", len(got), r.explained())
+		if of != nil && r.Estimate() < int64(len(got))-64 {
+			t.Errorf("it takes %d bytes, and %d were expected", len(got), r.Estimate())
 		}
 	}
 	f(false, nil, "")
@@ -49,16 +49,16 @@ func TestExplain(t *testing.T) {
 		}
 		return origin.Present + origin.Status(row%2)
 	}
-	r := Request{Trail: trail(4, 6000, other)}
-	text := r.appendParameters(nil)
+	r := Told{Trail: trail(4, 6000, other)}
+	text := r.AppendParameters(nil)
 	var a map[string]map[string]any
-	if err := json.Unmarshal([]byte("{"+strings.TrimPrefix(string(text), ",")+"}"), &a); err != nil || len(text) > mostExplained+64 {
+	if err := json.Unmarshal([]byte("{"+strings.TrimPrefix(string(text), ",")+"}"), &a); err != nil || len(text) > mostTold+64 {
 		t.Fatalf("%d bytes, %v", len(text), err)
 	}
 	if p := a["parameters"]; p["features_left_out"] != 3.0 && p["features_left_out"] != 2.0 || p[`features.x.u:"1`] != "present*6000" {
 		t.Errorf("%d of 4 columns are told of, %v are left out", len(p)-1, p["features_left_out"])
 	}
-	if n := testing.AllocsPerRun(20, func() { text = r.appendParameters(text[:0]) }); n > 0 {
+	if n := testing.AllocsPerRun(20, func() { text = r.AppendParameters(text[:0]) }); n > 0 {
 		t.Errorf("%v allocations", n)
 	}
 }
