@@ -44,7 +44,8 @@ func (formatV2) decode(x *Exchange, body []byte) error {
 }
 
 func (formatV2) estimate(x *Exchange) int64 {
-	x.request.Degraded = x.Filling.Degraded() // estimate comes first
+	x.request.Degraded = x.Filling.Degraded() || x.Fall.Rung != "" // estimate comes first
+	x.request.Rung = x.Fall.Rung
 	if info := x.Model.Info(); x.Explain && info.Client.Fills && x.Schema() == info.Schema {
 		x.request.Trail = &x.Trail
 	}

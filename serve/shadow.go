@@ -116,7 +116,7 @@ func (m mirrored) ended(x *gateway.Exchange) {
 	}
 	m.to.Answered(x.Outcome.Total)
 	e := &x.Exposure
-	if e.Named || e.Canary {
+	if e.Named || e.Canary || x.Fall.From != nil { // what a rung answers is no answer of the live version
 		return
 	}
 	info, t, o := x.Model.Info(), x.Task, &x.Outcome

@@ -13,48 +13,45 @@ import (
 	"sluice/internal/tensor"
 )
 
-// Complete makes the task's inputs those of a run: d is the task and the session's schema. The rows must have been fetched.
+// Complete makes the task's inputs those of a run: d is the task and the session's schema. The rows must have been fetched. If
+// they have too little (Counts.Below), the task's inputs are again what the request has given.
 func (f *Fill) Complete(d *target.Target) error {
 	plan, t := f.filler.plan, d.Task
 	rows := max(t.Rows, 1)
+	f.filled = f.filled[:0]
 	if f.Trail != nil {
 		f.Trail.Begin(plan.Columns, len(plan.Groups), rows)
 	}
 	for i := range plan.Inputs {
 		if in := &plan.Inputs[i]; !f.given(in.Index) {
+			f.filled = append(f.filled, in.Index)
 			if err := f.fill(d, i, rows); err != nil {
 				return err
 			}
 		}
 	}
+	if c := &f.Counts; c.Stored < int(math.Ceil(plan.MinPresent*float64(c.Stored+c.Default))) {
+		for _, i := range f.filled {
+			t.Inputs[i] = tensor.Tensor{}
+		}
+		c.Below = true
+		return fault.Newf(fault.FeatureUnavailable, "%d of %d stored values were found, less than the share of %v that model '%s' wants (min_present in its model.yaml)",
+			c.Stored, c.Stored+c.Default, plan.MinPresent, f.filler.model)
+	}
+	if f.refusal != nil {
+		return f.refusal
+	}
 	for i := range plan.Session.Inputs {
 		if in := &t.Inputs[i]; plan.Client.Inputs[i].Part == tensor.Keyed && !plan.Session.Inputs[i].Once && rows > 1 && in.Shape[0] == 1 {
-			if err := repeat(d, in, rows); err != nil {
+			if err := d.Repeat(in, rows); err != nil {
 				return err
 			}
 		}
-	}
-	if c := &f.Counts; c.Stored < int(math.Ceil(plan.MinPresent*float64(c.Stored+c.Default))) {
-		return fault.Newf(fault.FeatureUnavailable, "%d of %d stored values were found, less than the share of %v that model '%s' wants (min_present in its model.yaml)",
-			c.Stored, c.Stored+c.Default, plan.MinPresent, f.filler.model)
 	}
 	own := len(plan.Session.Inputs)
 	clear(t.Inputs[own:])
 	t.Inputs = t.Inputs[:own]
 	return d.Settle()
-}
-
-// repeat gives all rows the one that there is.
-func repeat(d *target.Target, in *tensor.Tensor, rows int) error {
-	one := in.Data
-	if err := d.Room(in, rows*len(one)); err != nil {
-		return err
-	}
-	for r := range rows {
-		copy(in.Data[r*len(one):], one)
-	}
-	in.Shape[0] = int64(rows)
-	return nil
 }
 
 // fill makes the tensor of one of the plan's inputs.
@@ -189,9 +186,11 @@ func (f *Fill) read(got *fetched, group, slot, row int) error {
 	case features.Present:
 		got.usable = true
 	case features.Stale:
-		if g.OnStale == spec.OnStaleFail {
-			return fault.Newf(fault.FeatureUnavailable, "the stored values of '%s' for %s are older than %v, and model '%s' refuses those (on_stale: fail in its model.yaml)",
-				g.Of.Name, f.entity(group, row), g.MaxAge, f.filler.model)
+		if g.OnStale == spec.OnStaleFail && f.refusal == nil {
+			if err := f.refuse(fault.Newf(fault.FeatureUnavailable, "the stored values of '%s' for %s are older than %v, and model '%s' refuses those (on_stale: fail in its model.yaml)",
+				g.Of.Name, f.entity(group, row), g.MaxAge, f.filler.model)); err != nil {
+				return err
+			}
 		}
 		got.usable = g.OnStale == spec.OnStaleUse
 	default:

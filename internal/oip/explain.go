@@ -12,12 +12,16 @@ const mostExplained = 64 << 10
 
 // appendParameters appends the answer's parameters, if it has some. They are of the protocol's types: each filled column has a text.
 func (r *Request) appendParameters(dst []byte) []byte {
-	if !r.Degraded && r.Trail == nil {
+	if !r.Degraded && r.Rung == "" && r.Trail == nil {
 		return dst
 	}
 	dst = append(dst, `,"parameters":{`...)
 	if r.Degraded {
 		dst = append(dst, `"degraded":true,`...)
+	}
+	if r.Rung != "" {
+		dst = jsonscan.AppendString(append(dst, `"rung":`...), r.Rung)
+		dst = append(dst, ',')
 	}
 	if r.Trail != nil {
 		dst = appendTrail(dst, r.Trail)

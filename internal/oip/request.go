@@ -29,6 +29,9 @@ type Request struct {
 	Form wire.AnswerForm
 	// Degraded says in the answer that its inputs are worse than they could have been. The caller sets it, after Decode.
 	Degraded bool
+	// Rung names in the answer what answers in the place of the model that was asked; empty if nothing does. The caller sets it,
+	// after Decode.
+	Rung string
 	// Trail is told of in the answer; nil if it is not. The caller sets it, after Decode.
 	Trail *origin.Trail
 
@@ -56,7 +59,7 @@ func (r *Request) Reset() {
 	r.ID = wire.Trim(r.ID)
 	r.Outputs = r.Outputs[:0]
 	r.Budget, r.Priority, r.Form = 0, 0, wire.AnswerForm{}
-	r.Degraded, r.Trail = false, nil
+	r.Degraded, r.Rung, r.Trail = false, "", nil
 	r.binaryAll = false
 	r.scanner.Stop()
 	r.text = wire.Trim(r.text)

@@ -100,7 +100,7 @@ func (r *Request) appendBlobs(dst []byte, t *task.Task) []byte {
 func (r *Request) EstimateResponse(model string, t *task.Task) int64 {
 	n := int64(64 + 6*(len(r.ID)+len(model)))
 	if r.Degraded {
-		n += 32
+		n += int64(48 + len(r.Rung))
 	}
 	n += r.explained()
 	for k := range r.Outputs {
