@@ -91,7 +91,8 @@ func TestBrokenRungs(t *testing.T) {
 		bundles := []*bundle.Bundle{
 			{Name: "m", Version: "1", Schema: schema("a", "b"), Config: features()},
 			{Name: "m", Version: "2", Schema: schema("a", "b"), Config: features(ladder...)},
-			{Name: "other", Version: "1", Schema: schema("b")}, {Name: "other", Version: "2"},
+			{Name: "other", Version: "1", Schema: schema("b")},
+			{Name: "other", Version: "2"},
 			{Name: "whole", Version: "1", Schema: schema("a", "b")},
 		}
 		if got := BrokenRungs(bundles, []*gates.Report{{}, {}, {}, refused, {}}); !slices.Equal(got, want) {

@@ -18,6 +18,7 @@ import (
 
 	"sluice/gateway"
 	"sluice/internal/fault"
+	"sluice/internal/longtest"
 	"sluice/internal/oip/target"
 	"sluice/internal/task"
 	"sluice/internal/tensor"
@@ -217,7 +218,7 @@ func (l *ladder) want(model, id string) (status int, rung, text string) {
 			}
 			return 200, "model:two", `"parameters":{"degraded":true,"rung":"model:two"},"outputs":[{"name":"OUTPUT1","datatype":"INT32","shape":[1,16],"data":[200,200,`
 		case what == 'x':
-			return 504, "", "before the request's inputs were complete"
+			return 504, "", "the deadline passed before" // the fill reports, or on a slow machine before it begins
 		default:
 			said += "; model:" + name + ": " + map[byte]string{'u': "the store is full", 'v': "the store is full", 'b': "too little is there", 'r': "the queue is full", 'e': "the run has failed"}[what]
 		}
@@ -231,7 +232,7 @@ func (l *ladder) want(model, id string) (status int, rung, text string) {
 // asking is a request whose inputs are 1 to 16.
 func asking(model, id string) string {
 	budget := time.Minute
-	if strings.Contains(id[:3], "x") {
+	if id[1] == 'x' && model != "away" {
 		budget = 20 * time.Millisecond
 	}
 	return post("/v2/models/"+model+"/infer", simpleBody(""), "X-Request-Id: "+id, fmt.Sprint("Sluice-Budget-Ms: ", budget.Milliseconds()))
@@ -300,7 +301,7 @@ func TestLadderForms(t *testing.T) {
 // Of 100,000 exchanges that go down ladders in every way, each ends once and with its own answer, and no model stays pinned.
 func TestLaddersOfManyExchanges(t *testing.T) {
 	total := 100_000
-	if workers == 0 {
+	if workers == 0 || longtest.LeftOut() {
 		total = 5000
 	}
 	l, e := newLadder(t)

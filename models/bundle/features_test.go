@@ -143,7 +143,7 @@ func TestFeatureFaults(t *testing.T) {
 	f("default: 0.07", "default: some", `../model.yaml line 9: features.inputs.dense[0].default: it is "some"; it must be a number, nan, a list of numbers, or required`)
 	f("view: profile", "vew: profile", `../model.yaml line 5: there is no key "features.groups.user.vew" (did you mean view?): features.groups.user may have view, store, keys, budget, max_age, on_stale, cache`)
 	f("min_present: 0.8", "min_present: 1.8", "../model.yaml line 3: features.min_present: it is 1.8; it must be a share from 0 to 1")
-	f("{model: ranker_small}", "{modle: ranker_small}", `../model.yaml line 15: features.ladder[1]: it is "map[modle:ranker_small]"; it must be previous, {model: NAME}, {model: NAME:VERSION} or {constant: {OUTPUT: VALUE}}`)
+	f("{model: ranker_small}", "{mode1: ranker_small}", `../model.yaml line 15: features.ladder[1]: it is "map[mode1:ranker_small]"; it must be previous, {model: NAME}, {model: NAME:VERSION} or {constant: {OUTPUT: VALUE}}`)
 	f("{model: ranker_small}", "{model: 'a b'}", `../model.yaml line 15: features.ladder[1]: the model name "a b" has " " at byte 1; letters, digits, '_', '.' and '-' are allowed`)
 	f("ranker_small:2", "ranker_small:", "../model.yaml line 15: features.ladder[2]: the version name is empty")
 	f("ranker_small}", "ranker}", `../model.yaml line 15: features.ladder[1]: model "ranker" is this one, which cannot answer in its own place: name previous, or another version of it as ranker:VERSION`)
