@@ -103,7 +103,7 @@ func BrokenRungs(bundles []*bundle.Bundle, reports []*gates.Report) (all []strin
 			if r.Previous {
 				to = passed(bundles[:i], reports, b.Name, "")
 			} else if to = passed(bundles, reports, name, version); to == nil {
-				why = "no such version has passed"
+				why = "no version of it was checked and passed"
 			}
 			if to != nil {
 				if _, err := target.Map(b.Config.Client(b.Schema), to.Config.Client(to.Schema)); err != nil {

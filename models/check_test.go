@@ -101,6 +101,6 @@ func TestBrokenRungs(t *testing.T) {
 	}
 	f([]spec.Rung{{Previous: true}, {Model: "other"}, {Model: "other:1"}, {Constant: map[string]spec.Constant{"y": {"0"}}}})
 	f([]spec.Rung{{Model: "other:2"}, {Model: "otter"}, {Model: "whole"}},
-		"m/2: rung model:other:2 of its ladder answers no request: no such version has passed", "m/2: rung model:otter of its ladder answers no request: no such version has passed",
+		"m/2: rung model:other:2 of its ladder answers no request: no version of it was checked and passed", "m/2: rung model:otter of its ladder answers no request: no version of it was checked and passed",
 		"m/2: rung model:whole of its ladder answers no request: whole/1 does not take the requests: it needs the input 'a', which requests do without")
 }

@@ -15,6 +15,7 @@ import (
 
 	"sluice/config"
 	"sluice/features/store"
+	"sluice/gateway"
 	"sluice/internal/onnxgen"
 	"sluice/models"
 	"sluice/predlog/query"
@@ -217,6 +218,21 @@ func lostRows(c *climbing) {
 			t.Errorf("%s is not in the metrics", want)
 		}
 	}
+}
+
+// What a rung answers is not compared with a shadow's answers.
+func TestLadderIsNotCompared(t *testing.T) {
+	f := func(want bool, change func(x *gateway.Exchange)) {
+		t.Helper()
+		x := &gateway.Exchange{}
+		if change(x); ofLive(x) != want {
+			t.Errorf("%+v, %+v: mirrored %v", x.Exposure, x.Fall, !want)
+		}
+	}
+	f(true, func(*gateway.Exchange) {})
+	f(false, func(x *gateway.Exchange) { x.Exposure.Named = true })
+	f(false, func(x *gateway.Exchange) { x.Exposure.Canary = true })
+	f(false, func(x *gateway.Exchange) { x.Fall = gateway.Fall{From: &served{}, Rung: "previous"} })
 }
 
 // A rung whose model does not fit, or is not there, is no rung, and the readiness says so.
