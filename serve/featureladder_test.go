@@ -53,6 +53,7 @@ type climbing struct {
 	s    *Server
 	lost sync.Map
 	log  string
+	unit string // of requests
 }
 
 // ladderSettings are those of a ranker that reads users from a view.
@@ -128,7 +129,12 @@ func withLadders(t *testing.T, small bool, test func(*climbing)) *climbing {
 // asks has the answer of a model, in short.
 func (c *climbing) asks(model, body string) string {
 	c.t.Helper()
-	res, err := http.Post(c.url+"/v2/models/"+model+"/infer", "application/json", strings.NewReader(body))
+	q, err := http.NewRequest(http.MethodPost, c.url+"/v2/models/"+model+"/infer", strings.NewReader(body))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	q.Header.Set("Sluice-Unit", c.unit)
+	res, err := http.DefaultClient.Do(q)
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -218,6 +224,33 @@ func lostRows(c *climbing) {
 			t.Errorf("%s is not in the metrics", want)
 		}
 	}
+}
+
+// In the place of a canary the live version answers, not the one before.
+func TestLadderOfACanary(t *testing.T) {
+	withLadders(t, false, func(c *climbing) {
+		me := models.By{Who: "test"}
+		if err := c.s.registry.Promote(t.Context(), "ranker", "1", me); err != nil { // 2 is the one before
+			t.Error(err)
+		}
+		if err := c.s.registry.Canary(t.Context(), "ranker", "2", 1, me); err != nil {
+			t.Error(err)
+		}
+		c.unit = "anna"
+		ids, _ := list(1, []int64{4}, [2]float64{0.5, 1})
+		for lost, want := range map[string]string{"": "ranker;version=2 rung= ", "new": "ranker;version=1 rung=previous degraded=true filled=7,", "old": "ranker;version=2 rung= "} {
+			c.lost.Clear()
+			c.lost.Store(lost, true)
+			if got := c.asks("ranker", ids); !strings.HasPrefix(got, want) {
+				t.Errorf("%q is lost: got %s, want %s", lost, got, want)
+			}
+		}
+		c.lost.Store("new", true)
+		c.lost.Store("old", true)
+		if got := c.asks("ranker", ids); !strings.HasPrefix(got, "ranker;version=2 rung=constant ") {
+			t.Errorf("all is lost: got %s", got)
+		}
+	})
 }
 
 // What a rung answers is not compared with a shadow's answers.
