@@ -41,6 +41,7 @@ type ladder struct {
 	pins  map[string]*rungModel
 	ended sync.Map // of ids
 	live  atomic.Int64
+	gone  atomic.Int64 // with their clients
 }
 
 // rungModel is a model of a rung.
@@ -132,8 +133,8 @@ func (l *ladder) fill(x *gateway.Exchange) (gateway.Step, error) {
 	switch what {
 	case 'q', 'u', 'b', 'e':
 		go finish()
-	case 's':
-		time.AfterFunc(time.Millisecond, finish)
+	case 's': // around the time of a check
+		time.AfterFunc(time.Duration(1+id[len(id)-1]%6)*time.Millisecond, finish)
 	case 'x':
 		l.stuck.mu.Lock()
 		defer l.stuck.mu.Unlock()
@@ -187,6 +188,9 @@ func newLadder(t *testing.T) (*ladder, *edge) {
 func (l *ladder) listen(x *gateway.Exchange) {
 	if _, twice := l.ended.LoadOrStore(string(x.ID), true); twice {
 		l.t.Errorf("%s has ended twice", x.ID)
+	}
+	if x.Outcome.Fault == fault.ClientClosed {
+		l.gone.Add(1)
 	}
 	l.live.Add(1)
 	asked, own := x.Asked().Info(), x.Own()
@@ -274,6 +278,33 @@ func TestLadder(t *testing.T) {
 		}
 	}
 	l.over(e, n)
+}
+
+// Clients that hang up while a rung is filled end their requests, and nothing else.
+func TestLadderOfClientsThatLeave(t *testing.T) {
+	l, e := newLadder(t)
+	const clients = 50
+	var waiting []net.Conn
+	for i := range clients {
+		c := e.dial()
+		_, _ = io.WriteString(c, post("/v2/models/bare/infer", simpleBody(""), fmt.Sprint("X-Request-Id: ", string("nqs"[i%3]), "xn", i), "Sluice-Budget-Ms: 60000"))
+		waiting = append(waiting, c)
+	}
+	e.eventually("the rungs are being filled", func() bool { return len(l.stuck.all()) == clients })
+	for i := range 100 {
+		id := fmt.Sprintf("%cbn-%d", "nqs"[i%3], i)
+		status, rung, text := l.want("simple", id)
+		if a := e.send(asking("simple", id)); a.status != status || a.header.Get("Sluice-Rung") != rung || !strings.Contains(a.body, text) {
+			t.Errorf("%s: got %d %s", id, a.status, a.body)
+		}
+	}
+	for _, c := range waiting {
+		_ = c.Close()
+	}
+	l.over(e, clients+100)
+	if n := l.gone.Load(); n != clients {
+		t.Errorf("%d requests ended with their clients, want %d", n, clients)
+	}
 }
 
 // The outputs that a request asks for come from rungs in the forms that it wants, also where a rung has them in another order; V1 has the
