@@ -11,7 +11,7 @@ import (
 // maxKeys is how many keys one read has at most. A request that wants more of a group has them read in several.
 const maxKeys = 512
 
-// collect has the slots of a part read that its list names, but for those that it refuses.
+// collect has the slots of a part's list read, but for those that it refuses.
 func (g *Group) collect(f *Fetch, p *part, now clock.Instant) {
 	wanted, slow := 0, time.Duration(g.source.slow.Load())
 	if slow == 0 {
@@ -101,7 +101,7 @@ func (g *Group) begin(r *read, now clock.Instant) {
 	for r != nil {
 		next := r.next
 		r.next, r.refusal = nil, g.admit(r, now)
-		g.engine.workers.begin(r)
+		g.engine.workers.Run(r)
 		r = next
 	}
 }

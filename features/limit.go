@@ -13,9 +13,15 @@ type limit struct {
 	timer *time.Timer
 }
 
-func newLimit() *limit {
+// newLimit makes a limit that calls ended, if it is not nil, when it has ended.
+func newLimit(ended func()) *limit {
 	l := &limit{done: make(chan struct{})}
-	l.timer = time.AfterFunc(time.Hour, func() { close(l.done) })
+	l.timer = time.AfterFunc(time.Hour, func() {
+		close(l.done)
+		if ended != nil {
+			ended()
+		}
+	})
 	l.timer.Stop()
 	return l
 }

@@ -2,6 +2,7 @@ package features
 
 import (
 	"bytes"
+	"context"
 	"sync/atomic"
 	"time"
 	"unsafe"
@@ -70,9 +71,18 @@ type read struct {
 }
 
 func newRead(g *Group) *read {
-	r := &read{group: g, limit: newLimit(), until: longAgo}
+	r := &read{group: g, until: longAgo}
+	r.limit = r.newLimit()
 	r.index.reset(maxKeys)
 	return r
+}
+
+// newLimit makes the read's limit. Where the store does not return by then, the limit itself ends the read.
+func (r *read) newLimit() *limit {
+	if r.group.onward == nil {
+		return newLimit(nil)
+	}
+	return newLimit(func() { r.end(true, context.DeadlineExceeded) })
 }
 
 // find is the number of a key; -1 if the read does not have it.
@@ -95,24 +105,36 @@ func (r *read) add(hash uint64, key store.Key) int {
 	return i
 }
 
-// run reads, and gives what has come to those who wait, then to the cache. Keys may join until it is in the cache, so
-// that no request finds it in neither place.
+// run reads, and ends the read. A store that goes on beyond the limit keeps the memory of its read, which is not used again.
 func (r *read) run() {
 	if r.refusal != came {
 		r.refuse()
 		return
 	}
-	g, stats := r.group, &r.group.source.stats
+	g := r.group
 	r.rows.Reset(g.layout, len(r.keys))
 	r.opened.Store(true)
-	stats.inFlight.Add(1)
+	g.source.stats.inFlight.Add(1)
 	r.limit.arm(g.opt.Budget)
+	if g.onward != nil {
+		err := g.onward.ReadOn(r.limit, r.generation, r.keys, &r.rows)
+		if !r.limit.disarm() {
+			r.end(false, err)
+		}
+		return
+	}
 	err := g.reader.Read(r.limit, r.generation, r.keys, &r.rows)
-	now := clock.Now()
 	late := r.limit.disarm()
 	if late {
-		r.limit = newLimit()
+		r.limit = r.newLimit()
 	}
+	r.end(late, err)
+}
+
+// end gives what has come to those who wait, then to the cache. Keys may join until it is in the cache, so that no request
+// finds it in neither place.
+func (r *read) end(late bool, err error) {
+	g, stats, now := r.group, &r.group.source.stats, clock.Now()
 	stats.inFlight.Add(-1)
 	took := now.Sub(r.started)
 	r.count(took, late, err)
@@ -137,7 +159,9 @@ func (r *read) run() {
 	rest := r.waiters[len(first):]
 	g.mu.Unlock()
 	last = r.deliver(rest, last)
-	r.recycle()
+	if !late || g.onward == nil { // else the store may still write into it
+		r.recycle()
+	}
 	g.engine.leave()
 	if last != nil {
 		last.end()

@@ -146,7 +146,7 @@ func (p *plan) add(kept Column, c *store.Column, r run) {
 func (d *Decoder) Decode(into *store.Rows, key int, row []byte) error {
 	schema, ns, ok := Header(row)
 	if !ok {
-		setWrong(into, key)
+		into.SetRowWrong(key)
 		return nil
 	}
 	p := d.find(schema)
@@ -154,7 +154,7 @@ func (d *Decoder) Decode(into *store.Rows, key int, row []byte) error {
 		return ErrSchema
 	}
 	if len(row) != p.bytes {
-		setWrong(into, key)
+		into.SetRowWrong(key)
 		return nil
 	}
 	into.SetTime(key, ns)
@@ -190,11 +190,5 @@ func (r *run) move(row, data []byte, states []store.State) {
 			continue
 		}
 		states[i] = store.Present
-	}
-}
-
-func setWrong(into *store.Rows, key int) {
-	for column := range into.Group().Columns {
-		into.SetWrong(key, column)
 	}
 }

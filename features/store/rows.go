@@ -88,6 +88,13 @@ func (r *Rows) SetWrong(key, column int) {
 	*state = Wrong
 }
 
+// SetRowWrong says that of each value of a key.
+func (r *Rows) SetRowWrong(key int) {
+	for column := range r.group.Columns {
+		r.SetWrong(key, column)
+	}
+}
+
 // SetFloat sets a number. NaN counts as missing; a whole number's column takes whole numbers alone.
 func (r *Rows) SetFloat(key, column int, v float64) {
 	c, cell, state := r.cell(key, column)
