@@ -15,8 +15,13 @@
 //
 // A read is cut into chunks. Each chunk is one pipeline, sent by a goroutine of its own under no deadline; the reader waits for it
 // under the caller's. So a deadline never closes a connection, never starts a connection that is given too little time, and a
-// reply that comes too late is thrown away by the goroutine that waits for it. The number of chunks without a reply is bounded;
-// beyond it reads fail at once. A connection that is silent for Options.Timeout is closed and everything on it fails.
+// reply that comes too late is thrown away by the goroutine that waits for it. ReadOn does without the goroutine for the last chunk,
+// and most reads have one: whoever calls it leaves the whole read behind, as the engine does. The number of chunks without a
+// reply is bounded; beyond it reads fail at once. A connection that is silent for Options.Timeout is closed and everything on it
+// fails.
+//
+// Replicas connect each by itself. Any of them is asked, a replica that has failed not for a second, and the server where none is
+// left.
 //
 // Hashes can be read by HMGET of the wanted fields or by HGETALL. Which one is faster depends on the sizes of both and on the
 // server; package redis measures it for each group (chooser).

@@ -52,7 +52,7 @@ func (s *Store) Ping(ctx context.Context) error {
 		return err
 	}
 	b.commands = append(b.commands, b.client.B().Ping().Build())
-	b.lane.send(b)
+	b.lane.senders.Run(b)
 	if !b.wait(ctx) {
 		return ctx.Err()
 	}

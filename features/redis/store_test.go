@@ -181,6 +181,41 @@ func TestLateReplies(t *testing.T) {
 	}
 }
 
+// TestReadGoesOn holds a reply back beyond the context of a read that goes on: it brings its rows when the reply comes.
+func TestReadGoesOn(t *testing.T) {
+	m := mini(t)
+	m.HSet("user:1", "a", "1")
+	m.HSet("user:2", "a", "2")
+	p := newProxy(t, m.Addr())
+	o := named(p.Addr().String())
+	o.Chunk = 1
+	s := open(t, o)
+	g := group(t, "v", byID, float("a"))
+	r := reader(t, s, g).(store.Lingerer)
+	p.hold()
+	var rows store.Rows
+	rows.Reset(g, 2)
+	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+	defer cancel()
+	done := make(chan error)
+	go func() { done <- r.ReadOn(ctx, 0, ids(1, 2), &rows) }()
+	until(t, "the chunks", func() bool { return s.narrow.chunks.Load() == 2 || ctx.Err() != nil })
+	<-ctx.Done()
+	select {
+	case err := <-done:
+		t.Error("it has returned without a reply:", err)
+		p.flow()
+	default:
+		p.flow()
+		if err := <-done; err != nil || numbers(&rows, 0)[0] != 1 || numbers(&rows, 1)[0] != 2 || !rows.IsDone(1) {
+			t.Error(err, numbers(&rows, 0), numbers(&rows, 1))
+		}
+	}
+	if err := r.ReadOn(ctx, 0, ids(1), &rows); !errors.Is(err, context.DeadlineExceeded) {
+		t.Error("a read begins when its context has ended:", err)
+	}
+}
+
 func TestLostConnections(t *testing.T) {
 	m := mini(t)
 	m.HSet("user:1", "a", "1")
@@ -284,7 +319,7 @@ func TestStoppedServer(t *testing.T) {
 	var rows store.Rows
 	set := func() {
 		t.Helper()
-		c := *s.narrow.client.Load()
+		c := *s.narrow.all[0].client.Load()
 		if err := c.Do(patient(t), c.B().Hset().Key("user:1").FieldValue().FieldValue("a", "5").Build()).Error(); err != nil {
 			t.Fatal(err)
 		}
@@ -368,7 +403,11 @@ func readSome(t *testing.T, r store.Reader, g *store.Group, rows *store.Rows, wa
 	for i, v := range want {
 		asked[i] = id(int64(v))
 	}
-	err := r.Read(ctx, 0, asked, rows)
+	read := r.Read
+	if random.IntN(2) == 0 {
+		read = r.(store.Lingerer).ReadOn
+	}
+	err := read(ctx, 0, asked, rows)
 	for i, v := range want {
 		if rows.IsDone(i) && !slices.Equal(numbers(rows, i), []float64{float64(v), -float64(v)}) {
 			t.Errorf("key %d has %v", v, numbers(rows, i))

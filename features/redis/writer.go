@@ -41,7 +41,13 @@ func NewWriter(o Options, view string) (*Writer, error) {
 // Close ends the connections.
 func (w *Writer) Close() error { return w.store.Close() }
 
-func (w *Writer) client(ctx context.Context) (rueidis.Client, error) { return w.store.narrow.wait(ctx) }
+func (w *Writer) client(ctx context.Context) (rueidis.Client, error) {
+	n, err := w.store.narrow.wait(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return *n.client.Load(), nil
+}
 
 func (w *Writer) standingName(generation uint64) string {
 	return w.view + standingPart + strconv.FormatUint(generation, 10)
