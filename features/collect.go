@@ -18,11 +18,12 @@ func (g *Group) collect(f *Fetch, p *part, now clock.Instant) {
 		slow = g.opt.Budget
 	}
 	g.mu.Lock()
+	others := g.mu.all // a key of this fetch is in none that it begins itself
 	for at := p.first; at != none; {
 		s := &f.slots[at]
 		number, waits := at, s.outcome == pending
 		at = s.next // before a read may deliver
-		r, i := g.joinLocked(p.generation, s.hash, f.key(s), now, slow)
+		r, i := g.joinLocked(others, p.generation, s.hash, f.key(s), now, slow)
 		switch {
 		case r == nil && waits:
 			s.outcome = failed
@@ -44,9 +45,9 @@ func (g *Group) collect(f *Fetch, p *part, now clock.Instant) {
 	g.begin(begun, now)
 }
 
-// joinLocked finds a read for a key: one that has it, or the last of those that wait. It is nil if too many keys wait.
-func (g *Group) joinLocked(generation, hash uint64, key store.Key, now clock.Instant, slow time.Duration) (*read, int) {
-	for _, r := range slices.Backward(g.mu.all) {
+// joinLocked finds a read for a key: one of others that has it, or the last of those that wait. It is nil if too many keys wait.
+func (g *Group) joinLocked(others []*read, generation, hash uint64, key store.Key, now clock.Instant, slow time.Duration) (*read, int) {
+	for _, r := range slices.Backward(others) {
 		if r.generation != generation || r.begun && now.Sub(r.started) > slow {
 			continue
 		}

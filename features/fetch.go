@@ -37,8 +37,9 @@ type slot struct {
 	next     int32 // of the part's list
 	keyAt    int32
 	keyEnd   int32
-	rowAt    int // in Fetch.rows, if it is read
-	statesAt int // in Fetch.states
+	rowAt    int    // in Fetch.rows, if it is read
+	statesAt int    // in Fetch.states
+	whole    []byte // instead of both
 	entry    *entry
 	read     *read // of which it is the key of this number, while it is pending
 	key      int32

@@ -43,6 +43,17 @@ func eachGetsItsOwnRows(t *testing.T, requests int64, as func(*fake) store.Store
 		}
 		return nil
 	}}
+	st.fill = func(into *store.Rows, i int, key int64) {
+		if rand.IntN(2) == 0 {
+			fillRow(into, i, key)
+			return
+		}
+		var row []byte
+		for c := range into.Group().Columns {
+			row = store.AppendInt(row, store.Int64, key+int64(c))
+		}
+		into.SetWhole(i, row)
+	}
 	st.lost = func(key int64) bool { return key%50 == 7 && rand.IntN(2) == 0 }
 	e := newEngine(t, Options{CacheBytes: 20_000}, as(st), StoreOptions{Breaker: BreakerOptions{InARow: 1000, Share: 1}})
 	groups := []*Group{

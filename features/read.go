@@ -20,7 +20,11 @@ const (
 	complete              // all values
 )
 
-func (g *Group) about(states []store.State) about {
+func (r *read) about(key int) about {
+	if r.rows.Whole(key) != nil {
+		return complete
+	}
+	g, states := r.group, r.rows.States(key)
 	switch {
 	case equal(states, g.allStates):
 		return complete
@@ -63,10 +67,10 @@ type read struct {
 	refusal    outcome // of all rows, if it is not came
 	next       *read   // in a list of those that begin
 
-	rows    store.Rows
-	opened  atomic.Bool // rows have their memory, and what is Done may be taken
-	about   []about
-	outcome []outcome
+	rows     store.Rows
+	opened   atomic.Bool // rows have their memory, and what is Done may be taken
+	contents []about
+	outcome  []outcome
 	limit   *limit
 }
 
@@ -199,13 +203,13 @@ func (r *read) judge(late bool) (good bool) {
 		what, a := failed, absent
 		switch {
 		case r.rows.IsDone(i):
-			what, a = came, r.group.about(r.rows.States(i))
+			what, a = came, r.about(i)
 			done++
 		case late:
 			what = timedOut
 		}
 		r.outcome = append(r.outcome, what)
-		r.about = append(r.about, a)
+		r.contents = append(r.contents, a)
 	}
 	return 2*done > len(r.keys)
 }
@@ -215,7 +219,7 @@ func (r *read) refuse() {
 	g, now := r.group, clock.Now()
 	for range r.keys {
 		r.outcome = append(r.outcome, r.refusal)
-		r.about = append(r.about, absent)
+		r.contents = append(r.contents, absent)
 	}
 	g.mu.Lock()
 	g.forgetLocked(r)
@@ -263,7 +267,7 @@ func (r *read) recycle() {
 	}
 	clear(r.waiters)
 	r.waiters, r.keys, r.hashes, r.bytes = r.waiters[:0], r.keys[:0], r.hashes[:0], r.bytes[:0]
-	r.about, r.outcome = r.about[:0], r.outcome[:0]
+	r.contents, r.outcome = r.contents[:0], r.outcome[:0]
 	r.opened.Store(false)
 	r.until, r.begun, r.expired = longAgo, false, false
 	r.index.reset(maxKeys)

@@ -23,7 +23,7 @@ func (f *Fetch) takeLocked(w waiter, r *read) (ended bool) {
 		return false
 	}
 	s := &f.slots[w.slot]
-	return f.settleLocked(s, r.outcome[s.key], r.about[s.key])
+	return f.settleLocked(s, r.outcome[s.key], r.contents[s.key])
 }
 
 // settleLocked sets the outcome of a slot that is pending, and copies the row if it came. It tells whether the slot was
@@ -33,8 +33,10 @@ func (f *Fetch) settleLocked(s *slot, what outcome, has about) (ended bool) {
 	if what == came {
 		rows, key := &s.read.rows, int(s.key)
 		s.time = rows.Time(key)
-		copy(f.rows[s.rowAt:], rows.Row(key))
-		copy(f.states[s.statesAt:], rows.States(key))
+		if s.whole = rows.Whole(key); s.whole == nil {
+			copy(f.rows[s.rowAt:], rows.Row(key))
+			copy(f.states[s.statesAt:], rows.States(key))
+		}
 	}
 	f.parts[s.part].pending--
 	f.mu.pending--
@@ -81,7 +83,7 @@ func (f *Fetch) giveUpLocked(now clock.Instant) (ended bool) {
 		}
 		what, has := timedOut, absent
 		if r := s.read; r.opened.Load() && r.rows.IsDone(int(s.key)) {
-			what, has = came, r.group.about(r.rows.States(int(s.key)))
+			what, has = came, r.about(int(s.key))
 		}
 		ended = f.settleLocked(s, what, has) || ended
 	}

@@ -133,7 +133,7 @@ func (r *nativeView) row(ctx context.Context, m *rueidis.RedisMessage, key int, 
 	if err != nil {
 		return err
 	}
-	if r.decoder.Decode(into, key, value) == nil {
+	if r.decoder.Take(into, key, value) == nil {
 		into.Done(key)
 		return nil
 	}
@@ -142,7 +142,7 @@ func (r *nativeView) row(ctx context.Context, m *rueidis.RedisMessage, key int, 
 	if err != nil {
 		return err
 	}
-	if !known || r.decoder.Decode(into, key, value) != nil {
+	if !known || r.decoder.Take(into, key, value) != nil {
 		into.SetRowWrong(key)
 	}
 	into.Done(key)
