@@ -30,8 +30,9 @@ type batch struct {
 	strings  []string
 	commands []rueidis.Completed
 	replies  []rueidis.RedisResult
-	cut      bool   // a command got no reply
-	scratch  []byte // of decoders
+	one      [1]rueidis.RedisResult // of a batch of one command
+	cut      bool                   // a command got no reply
+	scratch  []byte                 // of decoders
 
 	state atomic.Int32
 	done  chan struct{}
@@ -62,9 +63,23 @@ func (b *batch) since(from int) string {
 	return unsafe.String(&b.bytes[from], len(b.bytes)-from) // where the bytes move, the old ones stay for this string
 }
 
-// send sends the commands and waits for the replies, under no deadline: the connection has its own.
+// send sends the commands and waits for the replies, under no deadline: the connection has its own. A batch that is alone goes by
+// the direct connection.
 func (b *batch) send() {
-	b.replies = b.client.DoMulti(context.Background(), b.commands...)
+	alone := b.node.direct != nil && b.lane.chunks.Load() == 1 && b.node.taken.CompareAndSwap(false, true)
+	client := b.client
+	if alone {
+		client = b.node.direct
+	}
+	if len(b.commands) == 1 {
+		b.one[0] = client.Do(context.Background(), b.commands[0])
+		b.replies = b.one[:]
+	} else {
+		b.replies = client.DoMulti(context.Background(), b.commands...)
+	}
+	if alone {
+		b.node.taken.Store(false)
+	}
 	b.cut = slices.ContainsFunc(b.replies, func(r rueidis.RedisResult) bool { return r.NonRedisError() != nil })
 	if b.cut {
 		b.lane.avoid(b.node)
@@ -97,6 +112,7 @@ func (b *batch) release() {
 		return
 	}
 	b.lane, b.node, b.client, b.turn, b.replies = nil, nil, nil, turn{}, nil
+	b.one[0] = rueidis.RedisResult{}
 	clear(b.strings)
 	clear(b.commands)
 	b.index, b.bytes, b.strings, b.commands = b.index[:0], b.bytes[:0], b.strings[:0], b.commands[:0]

@@ -32,6 +32,9 @@ type nodes struct {
 // node is one server.
 type node struct {
 	client atomic.Pointer[rueidis.Client] // nil until connected
+	// direct has one connection, for whoever has taken it; nil if there is none.
+	direct rueidis.Client
+	taken  atomic.Bool
 	// avoided is the instant until which others are asked first, since this one has failed.
 	avoided atomic.Int64
 }
@@ -46,8 +49,8 @@ func (s *nodes) init(o *Options) {
 	s.failure.Store(&err)
 }
 
-// connect begins to connect, once, and returns at once.
-func (s *nodes) connect(o *Options, connections int) {
+// connect begins to connect, once, and returns at once: so many connections to each server, and a direct one, if it is wanted.
+func (s *nodes) connect(o *Options, connections int, direct bool) {
 	s.begun.Do(func() {
 		ctx, cancel := context.WithCancel(context.Background())
 		s.stop = cancel
@@ -57,7 +60,7 @@ func (s *nodes) connect(o *Options, connections int) {
 				option.InitAddress = o.Replicas[i-1 : i]
 			}
 			of := option
-			s.connecting.Go(func() { s.tryUntil(ctx, n, of) })
+			s.connecting.Go(func() { s.tryUntil(ctx, n, of, direct && !o.Cluster) })
 		}
 	})
 }
@@ -68,8 +71,8 @@ const (
 	lastPause  = time.Second
 )
 
-func (s *nodes) tryUntil(ctx context.Context, n *node, option rueidis.ClientOption) {
-	connected := s.try(n, option)
+func (s *nodes) tryUntil(ctx context.Context, n *node, option rueidis.ClientOption, direct bool) {
+	connected := s.try(n, option, direct)
 	s.untried.Add(-1)
 	s.note()
 	for pause := firstPause; !connected; pause = min(2*pause, lastPause) {
@@ -78,15 +81,18 @@ func (s *nodes) tryUntil(ctx context.Context, n *node, option rueidis.ClientOpti
 			return
 		case <-time.After(pause):
 		}
-		connected = s.try(n, option)
+		connected = s.try(n, option, direct)
 		s.note()
 	}
 }
 
 // try tries to connect.
-func (s *nodes) try(n *node, option rueidis.ClientOption) (connected bool) {
+func (s *nodes) try(n *node, option rueidis.ClientOption, direct bool) (connected bool) {
 	client, err := rueidis.NewClient(option)
 	if err == nil {
+		if direct {
+			n.direct = newDirect(option)
+		}
 		n.client.Store(&client)
 		return true
 	}
@@ -154,6 +160,9 @@ func (s *nodes) close() {
 	for _, n := range s.all {
 		if client := n.client.Load(); client != nil {
 			(*client).Close()
+			if n.direct != nil {
+				n.direct.Close()
+			}
 		}
 	}
 }

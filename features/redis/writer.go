@@ -31,7 +31,7 @@ func NewWriter(o Options, view string) (*Writer, error) {
 		return nil, err
 	}
 	o.Layout, o.ReadReplicas, o.Replicas = Native, false, nil // a replica may not have what was just written
-	s, err := New(o)
+	s, err := newStore(o, false)
 	if err != nil {
 		return nil, err
 	}
