@@ -20,6 +20,9 @@
 // reply is bounded; beyond it reads fail at once. A connection that is silent for Options.Timeout is closed and everything on it
 // fails.
 //
+// A batch that is alone goes by a connection of its own, which its sender writes to and reads from; others share pipelines
+// (newDirect).
+//
 // Replicas connect each by itself. Any of them is asked, a replica that has failed not for a second, and the server where none is
 // left.
 //
@@ -33,5 +36,5 @@
 //   - The memory of a chunk is used again only if each of its commands got a reply: rueidis may still be writing the others.
 //   - A read allocates nothing beyond what rueidis does.
 //   - Close waits for chunks under way, and leaves no goroutine, but for those of rueidis that close connections to nodes which have
-//     left a cluster, five seconds later. It takes a second longer where the server does not answer.
+//     left a cluster, five seconds later. Where the server does not answer it takes up to Options.Timeout longer.
 package redis

@@ -50,7 +50,7 @@ type Options struct {
 	Hashes map[string]Hash
 	// Connections is how many there are to each server for groups of narrow rows; if it is 0, two to a single server and one to each
 	// of a cluster. It is rounded up to a power of two. Groups of wide rows have one more, so that their long replies delay
-	// nobody else.
+	// nobody else, and a single server has one more for reads that are alone.
 	Connections int
 	// Chunk is the most keys of one pipeline; 128 if it is 0.
 	Chunk int

@@ -217,24 +217,76 @@ func TestReadGoesOn(t *testing.T) {
 }
 
 func TestLostConnections(t *testing.T) {
+	for _, direct := range []bool{true, false} {
+		m := mini(t)
+		m.HSet("user:1", "a", "1")
+		p := newProxy(t, m.Addr())
+		s := open(t, named(p.Addr().String()))
+		if s.narrow.all[0].taken.Store(!direct); s.narrow.all[0].direct == nil {
+			t.Error("there is no direct connection")
+		}
+		g := group(t, "v", byID, float("a"))
+		r := reader(t, s, g)
+		var rows store.Rows
+		for range 10 { // while a read waits for its reply, and while nothing does
+			rows.Reset(g, 1)
+			p.hold()
+			done := make(chan error)
+			go func() { done <- r.Read(patient(t), 0, ids(1), &rows) }()
+			until(t, "a command", func() bool { return m.CommandCount() > 0 })
+			p.flow()
+			p.cut()
+			if err := <-done; err != nil || numbers(&rows, 0)[0] != 1 {
+				t.Fatalf("directly %t: %v", direct, err)
+			}
+		}
+	}
+}
+
+// TestReadsThatAreAloneGoDirectly looks at which connection reads take, one after the other and many at a time.
+func TestReadsThatAreAloneGoDirectly(t *testing.T) {
 	m := mini(t)
-	m.HSet("user:1", "a", "1")
+	for i := range 9 {
+		m.HSet("user:"+strconv.Itoa(i), "a", strconv.Itoa(i))
+	}
 	p := newProxy(t, m.Addr())
-	s := open(t, named(p.Addr().String()))
+	o := named(p.Addr().String())
+	o.Connections, o.Chunk = 1, 3
+	s := open(t, o)
 	g := group(t, "v", byID, float("a"))
-	r := reader(t, s, g)
-	var rows store.Rows
-	for range 10 { // while a read waits for its reply, and while nothing does
-		rows.Reset(g, 1)
-		p.hold()
-		done := make(chan error)
-		go func() { done <- r.Read(patient(t), 0, ids(1), &rows) }()
-		until(t, "a command", func() bool { return m.CommandCount() > 0 })
-		p.flow()
-		p.cut()
-		if err := <-done; err != nil || numbers(&rows, 0)[0] != 1 {
+	r := reader(t, s, g).(store.Lingerer)
+	conns := func() int {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		return len(p.conns) / 2
+	}
+	read := func(want int, keys ...int64) {
+		t.Helper()
+		var rows store.Rows
+		rows.Reset(g, len(keys))
+		if err := r.ReadOn(patient(t), 0, ids(keys...), &rows); err != nil {
 			t.Fatal(err)
 		}
+		for i, key := range keys {
+			if got := numbers(&rows, i)[0]; got != float64(key) {
+				t.Errorf("key %d has %v", key, got)
+			}
+		}
+		if n := conns(); n != want {
+			t.Errorf("%d connections after %v, want %d", n, keys, want)
+		}
+	}
+	if n := conns(); n != 1 {
+		t.Errorf("%d connections before the first read", n)
+	}
+	s.narrow.all[0].taken.Store(true)
+	read(1, 1)
+	s.narrow.all[0].taken.Store(false)
+	read(2, 1)
+	read(2, 2)
+	read(2, 0, 1, 2, 3, 4, 5, 6, 7, 8)
+	if s.narrow.all[0].taken.Load() {
+		t.Error("nobody gives the direct connection back")
 	}
 }
 
