@@ -1,6 +1,7 @@
 package features
 
 import (
+	"context"
 	"slices"
 	"time"
 
@@ -13,6 +14,7 @@ const maxKeys = 512
 
 // collect has the slots of a part's list read, but for those that it refuses.
 func (g *Group) collect(f *Fetch, p *part, now clock.Instant) {
+	var joined joined
 	wanted, slow := 0, time.Duration(g.source.slow.Load())
 	if slow == 0 {
 		slow = g.opt.Budget
@@ -34,11 +36,13 @@ func (g *Group) collect(f *Fetch, p *part, now clock.Instant) {
 			r.waiters = append(r.waiters, waiter{f, f.epoch, number})
 			r.until = max(r.until, p.limit)
 			wanted++
+			joined.add(r)
 		default:
 			r.until = max(r.until, now.Add(g.opt.Budget))
 		}
 	}
 	begun := g.pumpLocked(now)
+	p.endsItself = g.onward != nil && joined.endBy(p.limit)
 	g.mu.Unlock()
 	g.source.stats.wanted.Add(uint64(wanted))
 	g.source.stats.full.Add(uint64(p.refused))
@@ -93,6 +97,10 @@ func (g *Group) pumpLocked(now clock.Instant) (begun *read) {
 		r.begun, r.started = true, now
 		*end, end = r, &r.next
 	}
+	if begun != nil && g.onward != nil && !g.mu.ending {
+		g.mu.ending = true
+		g.ends.Reset(g.opt.Budget)
+	}
 	return begun
 }
 
@@ -131,4 +139,59 @@ func (g *Group) forgetLocked(r *read) {
 	if i := slices.Index(g.mu.all, r); i >= 0 {
 		g.mu.all = slices.Delete(g.mu.all, i, i+1)
 	}
+}
+
+// endLate ends the reads whose limit has passed, each on a goroutine of its own, since it tells waiters. The timer is set anew for
+// the next one, so that it is armed once for many reads.
+func (g *Group) endLate() {
+	now := clock.Now()
+	next := clock.Never
+	g.mu.Lock()
+	for _, r := range g.mu.all {
+		if !r.begun {
+			continue
+		}
+		until := r.started.Add(g.opt.Budget)
+		switch {
+		case now < until:
+			next = min(next, until)
+		case !r.opened.Load(): // its goroutine has not come to it, or refuses it
+			next = min(next, now.Add(time.Millisecond))
+		case r.over.CompareAndSwap(false, true):
+			go r.end(true, context.DeadlineExceeded)
+		}
+	}
+	if g.mu.ending = next != clock.Never; g.mu.ending {
+		g.ends.Reset(next.Sub(now))
+	}
+	g.mu.Unlock()
+}
+
+// joined is the reads that the slots of a part have joined: mostly one.
+type joined struct {
+	reads [4]*read
+	n     int
+}
+
+func (j *joined) add(r *read) {
+	if j.n > 0 && j.reads[min(j.n, len(j.reads))-1] == r {
+		return
+	}
+	if j.n < len(j.reads) {
+		j.reads[j.n] = r
+	}
+	j.n++
+}
+
+// endBy tells whether they are surely over by an instant.
+func (j *joined) endBy(limit clock.Instant) bool {
+	if j.n > len(j.reads) {
+		return false
+	}
+	for _, r := range j.reads[:j.n] {
+		if !r.begun || r.started.Add(r.group.opt.Budget) > limit {
+			return false
+		}
+	}
+	return true
 }

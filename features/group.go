@@ -60,6 +60,7 @@ type Group struct {
 
 	reads sync.Pool
 	timer *time.Timer // for the oldest read that waits
+	ends  *time.Timer // for the oldest read under way, of a store that is left behind
 
 	mu struct {
 		sync.Mutex
@@ -67,6 +68,7 @@ type Group struct {
 		waiting  []*read // from the oldest on; the last one takes more keys
 		keys     int     // that wait
 		underWay int
+		ending   bool // ends is set
 	}
 
 	stats groupCounts
@@ -86,6 +88,8 @@ func newGroup(e *Engine, s *source, layout *store.Group, reader store.Reader, op
 	g.reads.New = func() any { return newRead(g) }
 	g.timer = time.AfterFunc(time.Hour, g.flush)
 	g.timer.Stop()
+	g.ends = time.AfterFunc(time.Hour, g.endLate)
+	g.ends.Stop()
 	return g
 }
 

@@ -161,7 +161,7 @@ func TestHotKeysAreFound(t *testing.T) {
 
 func TestLimitIsUsedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := newLimit(nil)
+		l := newLimit()
 		for range 3 {
 			l.arm(5 * time.Millisecond)
 			time.Sleep(4 * time.Millisecond)

@@ -2,7 +2,6 @@ package features
 
 import (
 	"bytes"
-	"context"
 	"sync/atomic"
 	"time"
 	"unsafe"
@@ -71,22 +70,18 @@ type read struct {
 	opened   atomic.Bool // rows have their memory, and what is Done may be taken
 	contents []about
 	outcome  []outcome
-	limit   *limit
+	limit    *limit      // nil if the store is left behind
+	due      due         // the context then
+	over     atomic.Bool // whoever has set it then ends the read
 }
 
 func newRead(g *Group) *read {
 	r := &read{group: g, until: longAgo}
-	r.limit = r.newLimit()
+	if g.onward == nil {
+		r.limit = newLimit()
+	}
 	r.index.reset(maxKeys)
 	return r
-}
-
-// newLimit makes the read's limit. Where the store does not return by then, the limit itself ends the read.
-func (r *read) newLimit() *limit {
-	if r.group.onward == nil {
-		return newLimit(nil)
-	}
-	return newLimit(func() { r.end(true, context.DeadlineExceeded) })
 }
 
 // find is the number of a key; -1 if the read does not have it.
@@ -117,20 +112,22 @@ func (r *read) run() {
 	}
 	g := r.group
 	r.rows.Reset(g.layout, len(r.keys))
-	r.opened.Store(true)
 	g.source.stats.inFlight.Add(1)
-	r.limit.arm(g.opt.Budget)
 	if g.onward != nil {
-		err := g.onward.ReadOn(r.limit, r.generation, r.keys, &r.rows)
-		if !r.limit.disarm() {
+		r.due.until = r.started.Add(g.opt.Budget)
+		r.opened.Store(true)
+		err := g.onward.ReadOn(&r.due, r.generation, r.keys, &r.rows)
+		if r.over.CompareAndSwap(false, true) {
 			r.end(false, err)
 		}
 		return
 	}
+	r.opened.Store(true)
+	r.limit.arm(g.opt.Budget)
 	err := g.reader.Read(r.limit, r.generation, r.keys, &r.rows)
 	late := r.limit.disarm()
 	if late {
-		r.limit = r.newLimit()
+		r.limit = newLimit()
 	}
 	r.end(late, err)
 }
@@ -269,6 +266,7 @@ func (r *read) recycle() {
 	r.waiters, r.keys, r.hashes, r.bytes = r.waiters[:0], r.keys[:0], r.hashes[:0], r.bytes[:0]
 	r.contents, r.outcome = r.contents[:0], r.outcome[:0]
 	r.opened.Store(false)
+	r.over.Store(false)
 	r.until, r.begun, r.expired = longAgo, false, false
 	r.index.reset(maxKeys)
 	g.reads.Put(r)

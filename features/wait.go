@@ -6,15 +6,25 @@ import (
 	"sluice/internal/clock"
 )
 
-// nextLimit is when the fetch has to look at its limits next; mu is held.
-func (f *Fetch) nextLimit() clock.Instant {
+// timeLocked sets the timer for the next limit of a part, if there is one at which no read ends by itself.
+func (f *Fetch) timeLocked(now clock.Instant) {
 	next := clock.Never
 	for i := range f.parts {
-		if p := &f.parts[i]; p.pending > 0 {
+		if p := &f.parts[i]; p.pending > 0 && !p.endsItself {
 			next = min(next, p.limit)
 		}
 	}
-	return next
+	if next != clock.Never {
+		f.timed = true
+		f.timer.Reset(max(next.Sub(now), 0))
+	}
+}
+
+// untime stops the timer of a fetch that has ended.
+func (f *Fetch) untime() {
+	if f.timed {
+		f.timer.Stop()
+	}
 }
 
 // takeLocked takes what a read has for a waiter, if it is still awaited. It tells whether the fetch ends with it.
@@ -49,7 +59,7 @@ func (f *Fetch) settleLocked(s *slot, what outcome, has about) (ended bool) {
 
 // end tells the waiter. Whoever has settled the last slot calls it, once.
 func (f *Fetch) end() {
-	f.timer.Stop()
+	f.untime()
 	f.wall = time.Now().UnixNano()
 	f.waiter.Fetched()
 }
@@ -64,7 +74,7 @@ func (f *Fetch) expire() {
 		ended = f.giveUpLocked(now)
 	}
 	if f.mu.armed {
-		f.timer.Reset(max(f.nextLimit().Sub(now), 0))
+		f.timeLocked(now)
 	}
 	f.mu.Unlock()
 	if ended {
@@ -97,7 +107,7 @@ func (f *Fetch) Cancel() bool {
 	ended := f.mu.armed && f.giveUpLocked(clock.Never)
 	f.mu.Unlock()
 	if ended {
-		f.timer.Stop()
+		f.untime()
 		f.wall = time.Now().UnixNano()
 	}
 	return ended
