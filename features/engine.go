@@ -56,6 +56,7 @@ type Engine struct {
 	cache   *otter.Cache[cacheKey, *entry]
 	fetches sync.Pool
 	workers *standby.Crew[*read]
+	tellers *standby.Crew[*Fetch] // for waiters whose read's goroutine has others to serve first
 
 	mu struct {
 		sync.Mutex
@@ -68,7 +69,7 @@ type Engine struct {
 	}
 }
 
-// maxIdle is the most goroutines that wait for a read.
+// maxIdle is the most goroutines that wait for a read, and for a waiter to tell.
 const maxIdle = 64
 
 // New returns an engine without stores.
@@ -84,7 +85,7 @@ func New(opt Options) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Engine{log: opt.Log, seed: maphash.MakeSeed(), cache: cache, workers: standby.New(maxIdle, (*read).run)}
+	e := &Engine{log: opt.Log, seed: maphash.MakeSeed(), cache: cache, workers: standby.New(maxIdle, (*read).run), tellers: standby.New(maxIdle, (*Fetch).end)}
 	e.fetches.New = func() any { return newFetch(e) }
 	e.mu.idle = make(chan struct{})
 	e.mu.stores = map[string]*source{}
@@ -191,6 +192,7 @@ func (e *Engine) Close() error {
 	e.mu.Unlock()
 	<-e.mu.idle
 	e.workers.End() // and waits for none: a read that was refused may still call a waiter
+	e.tellers.End()
 	var errs []error
 	for _, s := range e.mu.stores {
 		if err := s.store.Close(); err != nil {

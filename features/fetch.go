@@ -75,7 +75,6 @@ type Fetch struct {
 	epoch   uint64 // changes under mu when the fetch becomes another request's
 	wall    int64  // when the fetch ended, in nanoseconds since 1970
 	timer   *time.Timer
-	ends    func()    // end, as a value that is made once
 	tallies []tallied // of the parts
 	skip    uint32    // slots until one is looked at for the hot keys
 
@@ -92,7 +91,6 @@ const usualKeys = 64
 
 func newFetch(e *Engine) *Fetch {
 	f := &Fetch{engine: e, skip: nextSample()}
-	f.ends = f.end
 	f.timer = time.AfterFunc(time.Hour, f.expire)
 	f.timer.Stop()
 	f.index.reset(usualKeys)

@@ -150,7 +150,7 @@ func (r *read) end(late bool, err error) {
 	last := r.deliver(first, nil)
 	if g.cached() {
 		if last != nil {
-			go last.ends()
+			g.engine.tellers.Run(last)
 			last = nil
 		}
 		r.keep(now, took)
@@ -244,7 +244,7 @@ func (r *read) deliver(waiters []waiter, last *Fetch) *Fetch {
 		}
 		f.mu.Unlock()
 		if ended && last != nil {
-			go last.ends()
+			r.group.engine.tellers.Run(last)
 		}
 		if ended {
 			last = f

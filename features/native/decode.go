@@ -146,10 +146,14 @@ func (p *plan) add(kept Column, c *store.Column, r run) {
 
 // Decode puts a stored row into row number key of rows, which are of the decoder's group. Columns that the schema does not
 // have stay missing. Its one error is ErrSchema; then nothing is set.
-func (d *Decoder) Decode(into *store.Rows, key int, row []byte) error { return d.decode(into, key, row, false) }
+func (d *Decoder) Decode(into *store.Rows, key int, row []byte) error {
+	return d.decode(into, key, row, false)
+}
 
 // Take is Decode for a row that nobody changes any more: what is as the group has it stays where it is.
-func (d *Decoder) Take(into *store.Rows, key int, row []byte) error { return d.decode(into, key, row, true) }
+func (d *Decoder) Take(into *store.Rows, key int, row []byte) error {
+	return d.decode(into, key, row, true)
+}
 
 func (d *Decoder) decode(into *store.Rows, key int, row []byte, stays bool) error {
 	schema, ns, ok := Header(row)

@@ -52,7 +52,7 @@ type Options struct {
 	// of a cluster. It is rounded up to a power of two. Groups of wide rows have one more, so that their long replies delay
 	// nobody else, and a single server has one more for reads that are alone.
 	Connections int
-	// Chunk is the most keys of one pipeline; 128 if it is 0.
+	// Chunk is the most keys of one pipeline; 256 if it is 0.
 	Chunk int
 	// Unanswered is the most chunks that may wait for replies; 256 if it is 0.
 	Unanswered int
@@ -84,7 +84,7 @@ func (o Options) checked() (Options, error) {
 		o.Connections = 2
 	}
 	o.Connections = cmp.Or(o.Connections, 1)
-	o.Chunk = cmp.Or(o.Chunk, 128)
+	o.Chunk = cmp.Or(o.Chunk, 256)
 	o.Unanswered = cmp.Or(o.Unanswered, 256)
 	o.Dial = cmp.Or(o.Dial, time.Second)
 	o.Timeout = cmp.Or(o.Timeout, 2*time.Second)
