@@ -96,10 +96,10 @@ func (g *Group) pumpLocked(now clock.Instant) (begun *read) {
 		g.mu.underWay++
 		r.begun, r.started = true, now
 		*end, end = r, &r.next
-	}
-	if begun != nil && g.onward != nil && !g.mu.ending {
-		g.mu.ending = true
-		g.ends.Reset(g.opt.Budget)
+		if g.onward != nil && !g.mu.ending {
+			g.mu.ending = true
+			g.ends.Reset(g.opt.Budget)
+		}
 	}
 	return begun
 }

@@ -61,6 +61,44 @@ func TestReadsAreLeftBehind(t *testing.T) {
 	})
 }
 
+// TestEachReadEndsAtItsLimit has reads begin one after the other, one because another has ended, and requests of more keys than one
+// read takes: each request leaves at its own limit, and so does each read, of which only the oldest has a timer.
+func TestEachReadEndsAtItsLimit(t *testing.T) {
+	f := func(reads int, first []int64) {
+		t.Helper()
+		synctest.Test(t, func(t *testing.T) {
+			const budget = 5 * time.Millisecond
+			st := &straggling{&fake{before: takes(time.Minute)}, time.Second}
+			e := newEngine(t, Options{}, st, StoreOptions{Reads: reads, Breaker: BreakerOptions{InARow: 1000, Share: 2}})
+			g := newGroupOf(t, e, GroupOptions{Budget: budget})
+			ask := func(after time.Duration, ids ...int64) {
+				time.Sleep(after)
+				f := wait(e, g, ids...)
+				if s := f.Row(0).Status; s != TimedOut {
+					t.Errorf("a row that does not come is %v", s)
+				}
+				f.Release()
+			}
+			begun := time.Now()
+			go ask(0, first...)
+			go ask(time.Millisecond, 1001)
+			ask(2*time.Millisecond, 1002)
+			if took := time.Since(begun); took != 2*time.Millisecond+budget {
+				t.Errorf("the last request leaves after %v", took)
+			}
+			time.Sleep(3 * budget)
+			if s := e.Stats().Stores[0]; s.InFlight != 0 || s.Timeouts == 0 || s.Timeouts != s.Reads {
+				t.Errorf("%d reads at a time, the first of %d keys: %+v", reads, len(first), s)
+			}
+			time.Sleep(2 * time.Second) // the store has returned
+		})
+	}
+	f(4, upTo(1))
+	f(1, upTo(1))
+	f(4, upTo(maxKeys+2))
+	f(1, upTo(maxKeys+2))
+}
+
 // half completes one row, and the next only when everybody has left.
 type half struct{ *straggling }
 
@@ -81,6 +119,15 @@ func TestPartOfAReadThatIsLeftIsKept(t *testing.T) {
 		e := newEngine(t, Options{}, &half{&straggling{&fake{}, 50 * time.Millisecond}}, StoreOptions{})
 		g := newGroupOf(t, e, GroupOptions{Budget: 4 * time.Millisecond, TTL: time.Minute})
 		begun := time.Now()
+		hasty, bb, _ := begin(e, g, 2*time.Millisecond, 1, 2)
+		go func() {
+			<-bb
+			if d := time.Since(begun); hasty.Row(1).Status != TimedOut || d != 2*time.Millisecond {
+				t.Errorf("a request of 2 ms has %v after %v", hasty.Row(1).Status, d)
+			}
+			wantRow(t, hasty.Row(0), 1)
+			hasty.Release()
+		}()
 		f := get(e, g, 1, 2)
 		wantRow(t, f.Row(0), 1)
 		if s := f.Row(1).Status; s != TimedOut || time.Since(begun) != 4*time.Millisecond {
