@@ -45,7 +45,7 @@ func BenchmarkRead(b *testing.B) {
 
 func compare(b *testing.B, layout Layout, all bool, callers int) {
 	const reads = 10 // of a caller in a turn
-	ours, bare := sides(b, layout, all, callers)
+	ours, bare := sides(b, layout, all, true, callers)
 	ours.turn(b, reads) // connections are made, pools filled
 	bare.turn(b, reads)
 	ours.wall, ours.cpu, bare.wall, bare.cpu = 0, 0, 0, 0
@@ -90,8 +90,9 @@ func cpuOf(b *testing.B, process int) time.Duration {
 	return cpu
 }
 
-// sides fills a real server, and gives the two ways to read from it. Hashes are read by HMGET, or by HGETALL if all is set.
-func sides(t testing.TB, layout Layout, all bool, callers int) (ours, bare *side) {
+// sides fills a real server, and gives the two ways to read from it. Hashes are read by HMGET, or by HGETALL if all is set, by
+// ReadOn if on is set.
+func sides(t testing.TB, layout Layout, all, on bool, callers int) (ours, bare *side) {
 	t.Helper()
 	address := realServer(t).address
 	o := Options{Addresses: []string{address}, Layout: layout, Project: "p", Connections: min(2, callers)}
@@ -118,12 +119,16 @@ func sides(t testing.TB, layout Layout, all bool, callers int) (ours, bare *side
 		c.all, c.barred = all, true // and does not change
 		commands = fillHashes(t, s, r.(*hashes), keys)
 	}
+	read := r.Read
+	if on {
+		read = r.(store.Lingerer).ReadOn
+	}
 	ours, bare = &side{}, &side{}
 	for range callers {
 		var rows store.Rows
 		ours.reads = append(ours.reads, func(ctx context.Context) error {
 			rows.Reset(g, len(keys))
-			err := r.Read(ctx, r.Generation(), keys, &rows)
+			err := read(ctx, r.Generation(), keys, &rows)
 			if err == nil && rows.States(len(keys) - 1)[benchFeatures-1] != store.Present {
 				return errors.New("a value is missing")
 			}
@@ -164,7 +169,7 @@ func client(t testing.TB, address string) rueidis.Client {
 
 func fillHashes(t testing.TB, s *Store, r *hashes, keys []store.Key) func(rueidis.Builder, []rueidis.Completed) []rueidis.Completed {
 	t.Helper()
-	c := *s.narrow.client.Load()
+	c := *s.narrow.all[0].client.Load()
 	var names []string
 	for _, k := range keys {
 		name := string(r.layout.key(nil, k))

@@ -122,7 +122,7 @@ func TestCluster(t *testing.T) {
 	o := Options{Addresses: c.addresses[:2], Cluster: true, Layout: Hashes, Hashes: map[string]Hash{"": {Key: "user:{id}"}}}
 	s := open(t, o)
 	const users = 100
-	client := *s.narrow.client.Load()
+	client := *s.narrow.all[0].client.Load()
 	var sets []rueidis.Completed
 	for i := range users {
 		sets = append(sets, client.B().Hset().Key(fmt.Sprint("user:", i)).FieldValue().FieldValue("a", strconv.Itoa(i)).Build())

@@ -34,7 +34,7 @@ func fill(t testing.TB, s *Store, file string) {
 		}
 		return string(b)
 	}
-	c := *s.narrow.client.Load()
+	c := *s.narrow.all[0].client.Load()
 	for key, of := range dump.Redis {
 		for field, value := range of.Hash {
 			cmd := c.B().Hset().Key(raw(key)).FieldValue().FieldValue(raw(field), raw(value)).Build()

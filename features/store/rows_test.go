@@ -96,6 +96,35 @@ func TestNeighboursStay(t *testing.T) {
 	}
 }
 
+// TestRowsAreUsedAgain resets rows after some were set, for more and for fewer keys: all are missing again.
+func TestRowsAreUsedAgain(t *testing.T) {
+	g, err := NewGroup(Group{Keys: []KeyColumn{{"id", Int64}}, Columns: []Column{{Name: "a", Type: tensor.Int8, Width: 1}, {Name: "b", Type: tensor.Int8, Width: 1}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var r Rows
+	for _, n := range []int{3, 1, 8, 2, 40, 3} {
+		r.Reset(g, n)
+		for key := range n {
+			if !slices.Equal(r.Row(key), []byte{0, 0}) || !slices.Equal(r.States(key), []State{Missing, Missing}) || r.Whole(key) != nil {
+				t.Errorf("key %d of %d is %v in %v", key, n, r.Row(key), r.States(key))
+			}
+			switch key % 4 {
+			case 0:
+				r.SetInt(key, 0, 7)
+			case 1:
+				data, states := r.Cells(key)
+				data[1], states[1] = 8, Present
+			case 2:
+				r.SetWhole(key, []byte{5, 6})
+				if !slices.Equal(r.Row(key), []byte{5, 6}) || !slices.Equal(r.States(key), []State{Present, Present}) || r.Whole(key) == nil {
+					t.Errorf("a whole row is %v in %v", r.Row(key), r.States(key))
+				}
+			}
+		}
+	}
+}
+
 func TestKeysAreReadBack(t *testing.T) {
 	k := AppendText(AppendInt(AppendInt(nil, Int64, -5), Int32, -6), "seven")
 	v, rest := k.Next(Int64)

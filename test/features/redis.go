@@ -57,11 +57,12 @@ func (s *server) start() (err error) {
 	return fmt.Errorf("redis-server does not answer within %v: %w\n%s%s", upWithin, err, s.Stdout(), s.Log())
 }
 
-// connect makes a client as bare as it can be: one connection, on which commands are pipelined.
+// connect makes a client as bare as it can be: one connection, on which commands are pipelined, with buffers as the store's.
 func (s *server) connect() (rueidis.Client, error) {
+	const buffer, ring = 128 << 10, 9
 	return rueidis.NewClient(rueidis.ClientOption{
 		InitAddress: []string{s.addr}, DisableCache: true, ForceSingleClient: true, AlwaysPipelining: true, AlwaysRESP2: true,
-		PipelineMultiplex: -1, DisableRetry: true,
+		PipelineMultiplex: -1, DisableRetry: true, ReadBufferEachConn: buffer, WriteBufferEachConn: buffer, RingScaleEachConn: ring,
 	})
 }
 
