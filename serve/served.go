@@ -174,7 +174,7 @@ func (s *Server) publish(v *models.Version) (models.Served, error) {
 	metrics.WatchRouting(m.routing)
 	metrics.WatchCompared(m.compared)
 	if filled != nil {
-		m.rates = watchRates(filled.filler, v, s.log)
+		m.rates = watchRates(filled, v, s.usual, s.log)
 		metrics.WatchFeatures(m.rates.metrics)
 		if len(names) > 0 {
 			metrics.SetLadder(names)

@@ -85,6 +85,7 @@ type Server struct {
 	lanes       int // of the CPU
 	fleet       *fleet.Fleet
 	features    *features.Engine
+	usual       *usualShares
 	gpus        gpuWatch
 	recorder    *record.Recorder // nil if nothing is recorded
 	predictions *predlog.Writer  // nil if answers are not recorded

@@ -18,6 +18,7 @@ import (
 	"sluice/features/native"
 	"sluice/features/store"
 	"sluice/internal/cputime"
+	"sluice/internal/servertest"
 )
 
 // The size of a read: entities, and features of each.
@@ -94,7 +95,7 @@ func cpuOf(b *testing.B, process int) time.Duration {
 // ReadOn if on is set.
 func sides(t testing.TB, layout Layout, all, on bool, callers int) (ours, bare *side) {
 	t.Helper()
-	address := realServer(t).address
+	address := servertest.StartRedis(t).Address
 	o := Options{Addresses: []string{address}, Layout: layout, Project: "p", Connections: min(2, callers)}
 	s := open(t, o)
 	var columns []store.Column
@@ -214,8 +215,8 @@ func fillRows(t testing.TB, address string, g *store.Group, keys []store.Key) fu
 // BenchmarkWrite loads rows into a real server.
 func BenchmarkWrite(b *testing.B) {
 	const rows = 10_000
-	server := realServer(b)
-	w := writer(b, server.address)
+	server := servertest.StartRedis(b)
+	w := writer(b, server.Address)
 	var columns []store.Column
 	for i := range 20 {
 		columns = append(columns, float("feature_with_a_long_name_"+strconv.Itoa(i)))
@@ -231,7 +232,7 @@ func BenchmarkWrite(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	cpu := cpuOf(b, server.process.PID())
+	cpu := cpuOf(b, server.PID())
 	for b.Loop() {
 		if err := w.Write(ctx, standing.Rows, records); err != nil {
 			b.Fatal(err)
@@ -239,5 +240,5 @@ func BenchmarkWrite(b *testing.B) {
 		standing.Rows += rows
 	}
 	b.ReportMetric(float64(rows*b.N)/b.Elapsed().Seconds(), "rows/s")
-	b.ReportMetric(float64((cpuOf(b, server.process.PID())-cpu).Nanoseconds())/float64(rows*b.N), "server-cpu-ns/row")
+	b.ReportMetric(float64((cpuOf(b, server.PID())-cpu).Nanoseconds())/float64(rows*b.N), "server-cpu-ns/row")
 }

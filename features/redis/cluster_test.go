@@ -17,6 +17,7 @@ import (
 
 	"sluice/features/store"
 	"sluice/internal/longtest"
+	"sluice/internal/servertest"
 )
 
 // freePort is one that nobody listens on, and neither on the one of a cluster's bus, which is 10,000 more.
@@ -54,7 +55,7 @@ func newCluster(t testing.TB) *cluster {
 	c := &cluster{t: t}
 	for range 3 {
 		port := freePort(t)
-		realServer(t, "--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--cluster-enabled", "yes", "--cluster-node-timeout", "5000")
+		servertest.StartRedis(t, "--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--cluster-enabled", "yes", "--cluster-node-timeout", "5000")
 		c.addresses = append(c.addresses, fmt.Sprint("127.0.0.1:", port))
 	}
 	for i := range c.addresses {

@@ -11,6 +11,7 @@ import (
 
 	"sluice/features/feast"
 	"sluice/features/store"
+	"sluice/internal/servertest"
 	"sluice/internal/tensor"
 )
 
@@ -50,7 +51,9 @@ var byDriver = []store.KeyColumn{{Name: "driver_id", Type: store.Int64}}
 // TestFeast reads what Feast wrote, by both ways of reading a hash.
 func TestFeast(t *testing.T) {
 	t.Run("in process", func(t *testing.T) { readFeast(t, func(t *testing.T) string { return mini(t).Addr() }) })
-	t.Run("redis-server", func(t *testing.T) { readFeast(t, func(t *testing.T) string { return realServer(t).address }) })
+	t.Run("redis-server", func(t *testing.T) {
+		readFeast(t, func(t *testing.T) string { return servertest.StartRedis(t).Address })
+	})
 }
 
 func readFeast(t *testing.T, server func(t *testing.T) string) {

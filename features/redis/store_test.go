@@ -17,6 +17,7 @@ import (
 
 	"sluice/features/store"
 	"sluice/internal/longtest"
+	"sluice/internal/servertest"
 	"sluice/internal/tensor"
 )
 
@@ -364,8 +365,8 @@ func TestClosedStore(t *testing.T) {
 
 // TestStoppedServer stops the process, and kills and starts it again.
 func TestStoppedServer(t *testing.T) {
-	server := realServer(t)
-	s := open(t, named(server.address))
+	server := servertest.StartRedis(t)
+	s := open(t, named(server.Address))
 	g := group(t, "v", byID, float("a"))
 	r := reader(t, s, g)
 	var rows store.Rows
@@ -390,20 +391,20 @@ func TestStoppedServer(t *testing.T) {
 	}
 	set()
 	good()
-	server.signal(syscall.SIGSTOP)
+	server.Signal(syscall.SIGSTOP)
 	until(t, "the stop of the server", func() bool { return read(time.Millisecond) != nil })
 	for range 20 {
 		if err := read(time.Millisecond); !errors.Is(err, context.DeadlineExceeded) {
 			t.Error(err)
 		}
 	}
-	server.signal(syscall.SIGCONT)
+	server.Signal(syscall.SIGCONT)
 	good()
-	server.kill()
+	server.Kill()
 	if err := read(patience); err == nil {
 		t.Error("a server that is gone answers")
 	}
-	server.start()
+	server.Start()
 	ctx := patient(t)
 	until(t, "the server", func() bool { return s.Ping(ctx) == nil })
 	set()

@@ -99,6 +99,13 @@ func (r *Rows) Time(key int) int64 { return r.times[key] }
 // SetTime sets that.
 func (r *Rows) SetTime(key int, ns int64) { r.times[key] = ns }
 
+// SetOldest sets it to that of one of its values: a row is as old as the oldest of them whose time is known.
+func (r *Rows) SetOldest(key int, ns int64) {
+	if ns != 0 && (r.times[key] == 0 || ns < r.times[key]) {
+		r.times[key] = ns
+	}
+}
+
 // cell is a value's bytes and how to say what became of it.
 func (r *Rows) cell(key, column int) (c *Column, cell []byte, state *State) {
 	r.dirty = true

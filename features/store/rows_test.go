@@ -158,3 +158,19 @@ func TestRowsDoNotAllocate(t *testing.T) {
 		t.Errorf("%v allocations", n)
 	}
 }
+
+// A row is as old as the oldest of its values, of those whose time is known.
+func TestSetOldest(t *testing.T) {
+	g, err := NewGroup(Group{Name: "g", Keys: []KeyColumn{{"id", Int64}}, Columns: []Column{{Name: "f", Type: tensor.FP32, Width: 1}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var r Rows
+	r.Reset(g, 2)
+	for _, ns := range []int64{0, 7, 9, 0, -3, 5} {
+		r.SetOldest(1, ns)
+	}
+	if r.Time(1) != -3 || r.Time(0) != 0 {
+		t.Errorf("times of %d and %d", r.Time(0), r.Time(1))
+	}
+}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/redis/rueidis"
 
+	"sluice/features/load"
 	"sluice/features/native"
 	"sluice/features/redis"
 	"sluice/features/store"
@@ -66,6 +67,11 @@ func (s *server) connect() (rueidis.Client, error) {
 	})
 }
 
+// ask carries out a command that the client has no words for.
+func (s *server) ask(words ...string) rueidis.RedisResult {
+	return s.Do(context.Background(), s.B().Arbitrary(words...).Build())
+}
+
 // end ends client and server.
 func (s *server) end() {
 	s.Client.Close()
@@ -104,20 +110,24 @@ func name(i int) string { return fmt.Sprintf("rolling_mean_of_feature_%03d", i) 
 
 func idOf(v int64) store.Key { return store.AppendInt(nil, store.Int64, v) }
 
-// loadNative loads rows into a native store, as a load of a file does.
+// loadNative loads rows into a native store in Redis.
 func loadNative(s *server, g *store.Group, rows int64, value func(id int64, column int) (float32, bool)) error {
-	ctx := context.Background()
 	w, err := redis.NewWriter(redis.Options{Addresses: []string{s.addr}, Layout: redis.Native}, g.View)
 	if err != nil {
 		return err
 	}
-	defer w.Close() //nolint:errcheck // everything was read back
+	return errors.Join(loadRows(w, g, rows, value), w.Close())
+}
+
+// loadRows loads rows into a native store, as a load of a file does. Those that are there already stay.
+func loadRows(w load.Writer, g *store.Group, rows int64, value func(id int64, column int) (float32, bool)) error {
+	ctx := context.Background()
 	schema, err := native.SchemaOf(g)
 	if err != nil {
 		return err
 	}
 	standing, err := w.Begin(ctx, "test/features", schema)
-	if err != nil {
+	if err != nil || standing.Visible {
 		return err
 	}
 	const chunk = 500
