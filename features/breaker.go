@@ -13,7 +13,8 @@ type BreakerOptions struct {
 	Share    float64
 	MinReads int
 	Window   time.Duration
-	// InARow is how many such reads one after another open it; 10 if 0.
+	// InARow is how many such reads one after another open it; 10 if 0. They must be of three rounds: reads that go on at the same
+	// time all fail when the store, or this process, pauses once.
 	InARow int
 	// Sleep is how long it is open before a read tries again; 1 s if 0.
 	Sleep time.Duration
@@ -41,6 +42,9 @@ const (
 // String names the state.
 func (s BreakerState) String() string { return [...]string{"closed", "open", "half-open"}[s] }
 
+// openRounds is of how many rounds bad reads in a row are at least that open a breaker.
+const openRounds = 3
+
 // closeAfter is how many probes in a row close a breaker. One alone may be luck: a store that comes back is slow at first.
 const closeAfter = 3
 
@@ -61,6 +65,9 @@ type breaker struct {
 	began     clock.Instant // the newer half of the window
 	now, past tally
 	inARow    int // bad reads while closed, good probes while half-open
+	// rounds are those of the bad reads in a row. A read is of a new one if it began when the first of the last one had been heard of.
+	rounds int
+	round  clock.Instant
 }
 
 type tally struct{ reads, bad int }
@@ -80,8 +87,8 @@ func (b *breaker) allow(now clock.Instant) (epoch uint32, ok bool) {
 	return b.epoch, true
 }
 
-// report takes what came of a read.
-func (b *breaker) report(now clock.Instant, epoch uint32, good bool) {
+// report takes what came of a read that began at an instant.
+func (b *breaker) report(now clock.Instant, epoch uint32, began clock.Instant, good bool) {
 	switch {
 	case epoch != b.epoch:
 	case b.state == HalfOpen && !good:
@@ -93,7 +100,7 @@ func (b *breaker) report(now clock.Instant, epoch uint32, good bool) {
 			b.began, b.now, b.past = now, tally{}, tally{}
 		}
 	case b.state == Closed:
-		b.count(now, good)
+		b.count(now, began, good)
 	}
 }
 
@@ -104,7 +111,7 @@ func (b *breaker) pass(now clock.Instant, epoch uint32) {
 	}
 }
 
-func (b *breaker) count(now clock.Instant, good bool) {
+func (b *breaker) count(now, began clock.Instant, good bool) {
 	if half := b.opt.Window / 2; now.Sub(b.began) >= half {
 		b.past = b.now
 		if now.Sub(b.began) >= 2*half {
@@ -114,13 +121,17 @@ func (b *breaker) count(now clock.Instant, good bool) {
 	}
 	b.now.reads++
 	if good {
-		b.inARow = 0
+		b.inARow, b.rounds = 0, 0
 		return
 	}
 	b.now.bad++
 	b.inARow++
+	if b.rounds == 0 || began >= b.round {
+		b.rounds++
+		b.round = now
+	}
 	reads, bad := b.now.reads+b.past.reads, b.now.bad+b.past.bad
-	if b.inARow >= b.opt.InARow || reads >= b.opt.MinReads && float64(bad) >= b.opt.Share*float64(reads) {
+	if b.inARow >= b.opt.InARow && b.rounds >= min(openRounds, b.opt.InARow) || reads >= b.opt.MinReads && float64(bad) >= b.opt.Share*float64(reads) {
 		b.open(now)
 	}
 }
@@ -133,5 +144,5 @@ func (b *breaker) open(now clock.Instant) {
 func (b *breaker) become(s BreakerState) {
 	b.state = s
 	b.epoch++
-	b.inARow = 0
+	b.inARow, b.rounds = 0, 0
 }

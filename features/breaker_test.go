@@ -27,11 +27,13 @@ func TestBreaker(t *testing.T) {
 			now := clock.Instant(0).Add(time.Duration(ms) * time.Millisecond)
 			switch what := words[1]; what {
 			case "good", "bad":
-				b.report(now, epoch, what == "good")
+				b.report(now, epoch, now, what == "good")
+			case "with": // a read that goes on beside the last bad one
+				b.report(now, epoch, now.Add(-time.Millisecond), false)
 			case "pass":
 				b.pass(now, epoch)
 			case "old-good", "old-bad":
-				b.report(now, epoch-1, what == "old-good")
+				b.report(now, epoch-1, now, what == "old-good")
 			default:
 				e, ok := b.allow(now)
 				if ok {
@@ -56,6 +58,8 @@ func TestBreaker(t *testing.T) {
 		"12 good half-open 12 goes half-open 13 good half-open 13 goes half-open 14 good closed 14 goes closed 15 bad closed")
 	f("a bad probe", "0 bad closed 0 bad closed 0 bad closed 0 bad open 10 goes half-open 12 good half-open 12 goes half-open 15 bad open 24 waits open 25 goes half-open")
 	f("a probe that is not heard of", "0 bad closed 0 bad closed 0 bad closed 0 bad open 10 goes half-open 19 waits half-open 20 goes half-open")
+	f("all at once", "1 bad closed 1 with closed 1 with closed 1 with closed 1 with closed 3 bad closed 5 bad open")
+	f("all at once, and a good one", "1 bad closed 1 with closed 1 with closed 3 bad closed 4 good closed 5 bad closed 7 bad closed")
 	f("a probe that tells nothing", "0 bad closed 0 bad closed 0 bad closed 0 bad open 10 goes half-open 11 waits half-open 11 pass half-open 12 goes half-open 13 good half-open")
 	f("reads that tell nothing", "0 bad closed 0 pass closed 0 bad closed 0 pass closed 0 bad closed 0 pass closed 0 bad open 1 pass open 2 waits open")
 	f("reads from before", "0 bad closed 0 bad closed 0 bad closed 0 bad open 1 good open 10 goes half-open 11 old-bad half-open 11 old-good half-open 11 waits half-open")
@@ -107,6 +111,46 @@ func TestShortBudgetIsItsGroupsOwn(t *testing.T) {
 		}
 		if s := e.Stats().Stores[0].Breaker; s != Closed {
 			t.Fatalf("the breaker of a store that is well again is %s", s)
+		}
+	})
+}
+
+// One pause fails all reads that go on at that moment, and is no reason to leave a store alone.
+func TestOnePauseOpensNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var paused atomic.Bool
+		st := &fake{before: func(ctx context.Context, _ []store.Key) error {
+			if paused.Load() {
+				<-ctx.Done()
+				return ctx.Err()
+			}
+			return nil
+		}}
+		e := newEngine(t, Options{}, st, StoreOptions{FlushKeys: 1, Reads: 16})
+		g := newGroupOf(t, e, GroupOptions{Budget: 5 * time.Millisecond})
+		id := int64(0)
+		pause := func() {
+			var all []bell
+			for range 16 {
+				id++
+				f, b, _ := begin(e, g, 0, id)
+				defer f.Release()
+				all = append(all, b)
+			}
+			for _, b := range all {
+				<-b
+			}
+			synctest.Wait()
+		}
+		paused.Store(true)
+		pause()
+		if s := e.Stats().Stores[0]; s.Breaker != Closed || s.Timeouts != 16 {
+			t.Errorf("after one pause, with %d reads that it cut, the breaker is %s", s.Timeouts, s.Breaker)
+		}
+		pause()
+		pause()
+		if s := e.Stats().Stores[0].Breaker; s != Open {
+			t.Errorf("the store stands still, and its breaker is %s", s)
 		}
 	})
 }

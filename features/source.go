@@ -77,7 +77,7 @@ func (s *source) report(now clock.Instant, epoch uint32, took time.Duration, goo
 	if late && !good && took < s.mu.whole.median() {
 		s.mu.breaker.pass(now, epoch)
 	} else {
-		s.mu.breaker.report(now, epoch, good)
+		s.mu.breaker.report(now, epoch, now.Add(-took), good)
 	}
 	if !late {
 		s.mu.whole.add(took)

@@ -215,6 +215,9 @@ func TestUpsertsAFile(t *testing.T) {
 			t.Errorf("row %d is %x, want %x", id, got, want.Value)
 		}
 	}
+	if _, err := Upsert(t.Context(), s, write(t, "rows.csv", "id,at,f\n2,200,20\n3,,30\n"), m, Options{}); err == nil || !strings.Contains(err.Error(), "line 3 has no time, and of two rows the newer stays") {
+		t.Errorf("got %v", err)
+	}
 	timeless := spec(t, "view: v\nkeys: [{name: id, type: INT64}]\ncolumns: [{name: f, type: FP32}]")
 	if _, err := Upsert(t.Context(), timeless, up, m, Options{}); err == nil || !strings.Contains(err.Error(), "no column of times") {
 		t.Errorf("got %v", err)

@@ -49,6 +49,9 @@ func upsert(ctx context.Context, spec *Spec, f *os.File, w Writer, o Options, re
 			return err
 		}
 		if !end {
+			if _, ns, _ := native.Header(record.Value); ns == 0 {
+				return fmt.Errorf("%s has no time, and of two rows the newer stays", r.source.place())
+			}
 			c.add(record)
 		}
 		if len(c.rows) == o.ChunkRows || end && len(c.rows) > 0 {

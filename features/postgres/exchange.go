@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"encoding/binary"
+	"fmt"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
@@ -55,7 +56,10 @@ func (r *reading) exchange(ctx context.Context, conn *pgconn.PgConn, a *asker, f
 // take reads the rows of an answer to its end; statements without rows have none.
 func (r *reading) take(answer *pgconn.ResultReader, from, to int) error {
 	var refused error
-	for answer.NextRow() {
+	for first := true; answer.NextRow(); first = false {
+		if first {
+			refused = r.query.hasTime(answer.FieldDescriptions())
+		}
 		if refused == nil {
 			refused = r.row(answer.Values(), from, to)
 		}
@@ -64,6 +68,19 @@ func (r *reading) take(answer *pgconn.ResultReader, from, to int) error {
 		return err
 	}
 	return refused
+}
+
+// hasTime refuses an answer whose time is of another type. A server that does not say is believed.
+func (q *query) hasTime(columns []pgconn.FieldDescription) error {
+	if q.time == 0 || q.time >= len(columns) {
+		return nil
+	}
+	switch c := &columns[q.time]; c.DataTypeOID {
+	case 0, pgtype.TimestampOID, pgtype.TimestamptzOID:
+		return nil
+	default:
+		return fmt.Errorf("column %s is of the type with OID %d: it must be timestamp or timestamptz", c.Name, c.DataTypeOID)
+	}
 }
 
 // appendBytes appends the server's array of bytea: each element stands behind its length.

@@ -32,7 +32,7 @@ func (s *Store) feastReader(g *store.Group) (store.Reader, error) {
 		store: s,
 		keys:  feast.NewKeys(g, s.o.Keys, ""),
 		query: &query{
-			name: g.Name, text: fmt.Sprintf(statement, ""), replica: replica(g, statement), columns: 4, names: f.array(), put: f.put,
+			name: g.Name, text: fmt.Sprintf(statement, ""), replica: replica(g, statement), columns: 4, time: 3, names: f.array(), put: f.put,
 		},
 	}, nil
 }

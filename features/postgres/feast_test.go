@@ -193,3 +193,17 @@ func TestReadsInChunks(t *testing.T) {
 	f(Options{ChunkKeys: 7, Parallel: 3, Conns: 3}, n)
 	f(Options{ChunkKeys: 1, RoleLimit: true}, 50)
 }
+
+// A time of another type is told of: its bytes would be a time that nobody has written.
+func TestTimeOfAnotherType(t *testing.T) {
+	server := pgtest.Server(t)
+	schema := server.Schema(t)
+	server.Do(t, "create table "+schema+`.p_v (entity_key bytea, feature_name text, value bytea, event_ts bigint)`)
+	g := numbers(t, "v", "f")
+	r := readerOf(t, open(t, server, Options{Schema: schema, Project: "p"}), g)
+	key := hex.EncodeToString(r.(*feastReader).keys.Append(nil, ids(7)[0]))
+	server.Do(t, "insert into "+schema+".p_v values ('\\x"+key+"', 'f', '\\x350000003f', 1700000000)")
+	if rows, err := read(t, r, g, within, ids(7)); err == nil || !strings.Contains(err.Error(), "column event_ts is of the type with OID 20: it must be timestamp or timestamptz") {
+		t.Errorf("the time is %d, %v", rows.Time(0), err)
+	}
+}

@@ -28,6 +28,8 @@ type query struct {
 	names []byte
 	// single says that one row of the answer is all that there is of a key.
 	single bool
+	// time is the column that must be a timestamp, if it is not 0: other types would be read as times that they are not.
+	time int
 	// put takes a row of the answer. Its error means that the rest of the chunk cannot be relied on either.
 	put func(into *store.Rows, key int, fields [][]byte) error
 }

@@ -54,5 +54,6 @@ func TestFills(t *testing.T) {
 	f(`{"instances":[{"id":1,"user":"u","g:a":1},{"id":2,"user":"v"}]}`, "BATCH_MISMATCH: Failed to process element: 1 of 'instances': input 'g:a' of model 'm' must be in all elements or in none")
 	f(`{"instances":[{"id":1,"user":"u"},{"id":2,"user":"v","g:a":1}]}`, "BATCH_MISMATCH: Failed to process element: 1 of 'instances': input 'g:a' of model 'm' must be in all elements or in none")
 	f(`{"instances":[{"id":1,"x":[1,2]}]}`, "UNSUPPORTED: tensor 'x' of model 'm' is FP16, which the V1 format cannot carry: use the V2 protocol with binary data")
+	f(`{"instances":[1,2]}`, "INVALID_INPUTS: model 'm' has 2 inputs, so each item of 'instances' must be an object with a value for each")
 	f(`{"inputs":{"id":[1,2],"user":["u","v","w"]}}`, "BATCH_MISMATCH: input 'user' batch size does not match other inputs for 'm': got 3, others have 2")
 }

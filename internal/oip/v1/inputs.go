@@ -37,7 +37,13 @@ func (d *decoder) instances() error {
 
 // notBare reports a value without a name, unless it is no JSON at all.
 func (d *decoder) notBare(what string) error {
-	return d.s.Refuse(fault.InvalidInputs, "model '%s' has %d inputs, so %s must be an object with a value for each", d.Model, len(d.Schema.Inputs), what)
+	n := 0
+	for i := range d.Schema.Inputs {
+		if !d.Schema.Inputs[i].MayMiss() {
+			n++
+		}
+	}
+	return d.s.Refuse(fault.InvalidInputs, "model '%s' has %d inputs, so %s must be an object with a value for each", d.Model, n, what)
 }
 
 // bare reads a value that is the tensor of the only input.
