@@ -117,6 +117,9 @@ func (s *Study) judge(i int) Judged {
 	if o := s.output(c.Output); o != nil && c.Figure == "differs" && s.o.Again && !o.noise.Known() {
 		j.Note = fmt.Sprintf("the noise is not known: %d of 1000 rows were asked again", o.noise.Rows())
 	}
+	if c.Figure == criteria.Defaulted && j.Units == 0 && s.counts.Compared > 0 {
+		j.Note = "no unit has stored values on both sides"
+	}
 	return j
 }
 
@@ -248,6 +251,9 @@ func short(x float64) string {
 func (j *Judged) Words() string {
 	if math.IsInf(j.Interval.Low, 0) && math.IsInf(j.Interval.High, 0) {
 		return fmt.Sprintf("nothing is known after %d units", j.Units)
+	}
+	if sequence.Interval(j.Interval).Empty() {
+		return fmt.Sprintf("it is %s after %d units, and has changed while it was measured", Number(j.Excess(), j.Unit), j.Units)
 	}
 	return fmt.Sprintf("it is %s (%s to %s) after %d units", Number(j.Excess(), j.Unit), Number(j.Interval.Low, j.Unit), Number(j.Interval.High, j.Unit), j.Units)
 }

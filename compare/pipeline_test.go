@@ -115,6 +115,25 @@ func TestDefaultsAreJudged(t *testing.T) {
 	f("all", sequence.Fail, 100, func() (int, int) { return 0, 10 })
 }
 
+// A share that changes has no interval, which is told in words; and units without stored values, such as those that bring their tensors whole, are
+// told of.
+func TestDefaultsThatCannotBeJudged(t *testing.T) {
+	s := study(t, pipelineOf(limit("", criteria.Defaulted, 0.02)))
+	for unit := range uint64(600) {
+		must(t, s.Add(filledSample(unit, 1, 0, 0, 0, 10*int(unit/300))))
+	}
+	if j := s.Judged()[0]; j.Verdict != sequence.Look || j.Words() != "it is 50 % after 600 units, and has changed while it was measured" {
+		t.Errorf("%s: %s", j.Verdict, j.Words())
+	}
+	s = study(t, pipelineOf(limit("", criteria.Defaulted, 0.02)))
+	x := filledSample(1, 1, 0, 0, 0, 0)
+	x.Filled, x.CandidateFilled = &origin.Tally{}, &origin.Tally{}
+	must(t, s.Add(x))
+	if j := s.Judged()[0]; j.Units != 0 || j.Note != "no unit has stored values on both sides" {
+		t.Errorf("%+v", j)
+	}
+}
+
 // A false alarm is as rare as alpha says, though somebody looks after each unit: the shares of both sides are drawn alike.
 func TestDefaultsRaiseNoFalseAlarm(t *testing.T) {
 	wrong := 0
