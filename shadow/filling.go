@@ -2,6 +2,7 @@ package shadow
 
 import (
 	"bytes"
+	"slices"
 	"strconv"
 	"unsafe"
 
@@ -12,8 +13,10 @@ import (
 // tallies are the counts of the columns of one filling.
 type tallies struct {
 	columns []origin.Column // those of the model, which do not change
-	counts  []struct{ stored, defaulted int }
+	counts  []columnCount
 }
+
+type columnCount struct{ stored, defaulted int }
 
 // count takes what a trail says. It allocates nothing in the steady state.
 func (s *tallies) count(t *origin.Trail) {
@@ -22,12 +25,19 @@ func (s *tallies) count(t *origin.Trail) {
 		return
 	}
 	s.columns = t.Columns
-	for c := range t.Columns {
-		stored, defaulted := 0, 0
-		if t.Tells(c) {
-			stored, defaulted = t.Count(c)
+	s.counts = slices.Grow(s.counts, len(t.Columns))[:len(t.Columns)]
+	clear(s.counts)
+	for row := range t.Rows {
+		for c, status := range t.Row(row) {
+			stored, defaulted := status.Counts()
+			s.counts[c].stored += stored
+			s.counts[c].defaulted += defaulted
 		}
-		s.counts = append(s.counts, struct{ stored, defaulted int }{stored, defaulted})
+	}
+	for c := range s.counts {
+		if !t.Tells(c) { // it was told with a column before
+			s.counts[c] = columnCount{}
+		}
 	}
 }
 

@@ -20,17 +20,8 @@ type FeatureTally struct {
 	Stored, Default int
 }
 
-// Count counts the values of a column.
-func (t *Trail) Count(column int) (stored, defaulted int) {
-	for row := range t.Rows {
-		s, d := t.Row(row)[column].counts()
-		stored, defaulted = stored+s, defaulted+d
-	}
-	return stored, defaulted
-}
-
-// counts is a value with the status: one that is stored, one that is a default, or one of the request, which is neither.
-func (s Status) counts() (stored, defaulted int) {
+// Counts is a value with the status: one that is stored, one that is a default, or one of the request, which is neither.
+func (s Status) Counts() (stored, defaulted int) {
 	switch s {
 	case Present, Cached, Stale:
 		return 1, 0
@@ -57,7 +48,7 @@ func CountRuns(text []byte) (stored, defaulted int, ok bool) {
 		if !known {
 			return 0, 0, false
 		}
-		one, other := s.counts()
+		one, other := s.Counts()
 		stored, defaulted = stored+n*one, defaulted+n*other
 	}
 	return stored, defaulted, true

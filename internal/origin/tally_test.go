@@ -20,20 +20,6 @@ func TestCountRuns(t *testing.T) {
 	}
 }
 
-// A trail is counted as its text is.
-func TestCount(t *testing.T) {
-	var trail Trail
-	trail.Begin([]Column{{Input: "x", Name: "u:a"}, {Input: "x", Name: "u:b"}}, 1, 3)
-	trail.Row(0)[0], trail.Row(1)[0], trail.Row(2)[0] = Present, Missing, Stale
-	trail.Row(0)[1], trail.Row(1)[1], trail.Row(2)[1] = Request, Timeout, Default
-	if got := fmt.Sprint(trail.Count(0)); got != "2 1" {
-		t.Error(got)
-	}
-	if got := fmt.Sprint(trail.Count(1)); got != "0 2" {
-		t.Error(got)
-	}
-}
-
 // FuzzCountRuns: no text brings its reader down, and counts are none that could not be.
 func FuzzCountRuns(f *testing.F) {
 	f.Add([]byte("cached*180,missing"))
