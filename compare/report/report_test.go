@@ -147,7 +147,7 @@ func TestPageFits(t *testing.T) {
 		dir = t.TempDir()
 	}
 	var page bytes.Buffer
-	if err := HTML(&page, example(t, 0.3)); err != nil {
+	if err := HTML(&page, withPipeline(t)); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(filepath.Join(dir, "compare.html"), page.Bytes(), 0o600); err != nil {
