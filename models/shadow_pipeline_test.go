@@ -35,6 +35,9 @@ func TestPipelineShadow(t *testing.T) {
 		mode = "pipeline: "
 		f(others, "")
 		f("", "it fills no inputs (features), and shadow: pipeline")
+		r.must(r.Promote(ctx, "m", "1", me))
+		f(filled, "the live version fills no inputs (features), and shadow: pipeline")
+		r.must(r.Promote(ctx, "m", "2", me))
 		f(strings.ReplaceAll(filled, "{feature: 'g:b', default: 0}", "{request: km}"), `input "km" is new`)
 		f(strings.ReplaceAll(strings.ReplaceAll(filled, "id: INT64", "who: INT64"), "[id]", "[who]"), `input "id" is gone`)
 	})
