@@ -76,7 +76,11 @@ func (r *Registry) mirrorable(name, of, version string) (live *roles.Ref, differ
 	case live == nil:
 		return nil, ""
 	case now.Config.Shadow != bundle.ShadowPipeline:
-		return live, apart(now.Client(), then.Client())
+		difference = apart(now.Client(), then.Client())
+		if difference != "" && now.Features != nil && then.Features != nil && apart(always(now.Client()), always(then.Client())) == "" {
+			difference += "; with shadow: pipeline in the model's settings a shadow fills its inputs itself, and may have other features"
+		}
+		return live, difference
 	case now.Features == nil:
 		return live, "the live version fills no inputs (features), and shadow: pipeline in the model's settings has shadows fill theirs: take that out"
 	case then.Features == nil:

@@ -31,6 +31,7 @@ func TestPipelineShadow(t *testing.T) {
 		f(filled, `input "x" comes filled instead of with each request`)
 		r.must(r.Promote(ctx, "m", "2", me))
 		f(others, `input "g:c" is new`) // its values could be sent in the place of stored ones
+		f(others+"weight: 2\n", "with shadow: pipeline in the model's settings")
 		r.says("shadow: pipeline\n")
 		mode = "pipeline: "
 		f(others, "")
