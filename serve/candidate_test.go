@@ -7,6 +7,7 @@ import (
 	"sluice/config"
 	"sluice/features/spec"
 	"sluice/internal/tensor"
+	"sluice/models"
 	"sluice/models/bundle"
 	"sluice/shadow"
 )
@@ -37,6 +38,15 @@ func TestCandidateSparesStores(t *testing.T) {
 	live, spared := opening{FeatureStore: &at}, opening{FeatureStore: &at, spared: true}
 	if live.redis().Connections != 0 || live.postgres().Conns != 0 || spared.redis().Connections != sparedConns || spared.postgres().Conns != sparedConns {
 		t.Errorf("the connections are %+v, %+v", spared.redis(), spared.postgres())
+	}
+}
+
+// What a rung of its ladder answers is no answer of a shadow.
+func TestCandidateHasNoLadder(t *testing.T) {
+	v := &models.Version{Features: &spec.Plan{Ladder: make([]spec.RungPlan, 2)}}
+	live, candidate := &Server{}, &Server{o: Options{Patience: time.Second}}
+	if n, m := len(live.newLadder(v)), len(candidate.newLadder(v)); n != 2 || m != 0 {
+		t.Errorf("%d and %d rungs", n, m)
 	}
 }
 
