@@ -57,6 +57,12 @@ func (s *Study) Add(x *Sample) error {
 	}
 	s.errors.add(candidate, 0)
 	s.addRuns(x)
+	if s.filling != nil && x.Filled != nil && x.CandidateFilled != nil {
+		if above, below, known := s.filling.add(x.Filled, x.CandidateFilled); known {
+			s.defaults.add(candidate, above)
+			s.defaults.add(again, below)
+		}
+	}
 	return nil
 }
 
@@ -101,6 +107,9 @@ func (s *Study) addOutput(o *output, x *Sample) error {
 		}
 	}
 	o.drift.add(want, got)
+	if s.o.Pipeline {
+		s.addEffects(o, x)
+	}
 	if same := named(x.Again, o.spec.Name); same != nil && s.o.Again {
 		unit, err := o.compare[again].Compare(want, same, threshold)
 		if err != nil {

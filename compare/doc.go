@@ -6,6 +6,10 @@
 // was asked again (A/A), a share is judged by its excess over that of the primary against itself, and what differs is
 // what is farther apart than the noise of the first 1,000 such rows. docs/compare.md says what the figures mean.
 //
+// In a pipeline the candidate fills its inputs itself. Its difference is split by what it answers to the primary's inputs: from the primary's
+// answer to that is the effect of its model, from that to its own answer the effect of its features. What it found in the stores is held
+// against what the primary found in the same unit.
+//
 // A study depends on its arguments alone: no clock, no goroutine, no lock. It is for one goroutine at a time. Its state is
 // JSON, and goes on after a restart as if there had been none.
 package compare

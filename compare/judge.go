@@ -78,6 +78,7 @@ type Judged struct {
 const (
 	methodBetting    = "betting confidence sequence"
 	methodExcess     = "excess over A/A of two betting confidence sequences"
+	methodPaired     = "two betting confidence sequences, of what is above and of what is below"
 	methodAsymptotic = "asymptotic confidence sequence"
 )
 
@@ -116,6 +117,9 @@ func (s *Study) judge(i int) Judged {
 	if o := s.output(c.Output); o != nil && c.Figure == "differs" && s.o.Again && !o.noise.Known() {
 		j.Note = fmt.Sprintf("the noise is not known: %d of 1000 rows were asked again", o.noise.Rows())
 	}
+	if c.Figure == criteria.Defaulted && j.Units == 0 && s.counts.Compared > 0 {
+		j.Note = "no unit has stored values on both sides"
+	}
 	return j
 }
 
@@ -138,6 +142,8 @@ func (t *track) meanOf() float64 {
 	switch {
 	case t.mean != nil:
 		return t.mean.Mean()
+	case t.paired:
+		return t.shares[candidate].Mean() - t.shares[again].Mean()
 	case t.shares[candidate] != nil:
 		return t.shares[candidate].Mean()
 	}
@@ -145,7 +151,7 @@ func (t *track) meanOf() float64 {
 }
 
 func (t *track) again() *float64 {
-	if t.shares[again] == nil {
+	if t.shares[again] == nil || t.paired {
 		return nil
 	}
 	x := t.shares[again].Mean()
@@ -153,7 +159,7 @@ func (t *track) again() *float64 {
 }
 
 func (t *track) againUnits() int64 {
-	if t.shares[again] == nil {
+	if t.shares[again] == nil || t.paired {
 		return 0
 	}
 	return t.shares[again].Units()
@@ -163,6 +169,8 @@ func (t *track) method() string {
 	switch {
 	case t.mean != nil:
 		return methodAsymptotic
+	case t.paired:
+		return methodPaired
 	case t.shares[again] != nil:
 		return methodExcess
 	}
@@ -187,6 +195,7 @@ var says = map[string]string{
 	"flip_up": "rows of %s that become positive", "flip_down": "rows of %s that become negative", "top1_change": "lists of %s with another first item",
 	"topk_change": "items of %s that leave the top of the list", "tau_distance": "rank distance (tau-b) of %s", "rbo_distance": "rank distance (RBO) of %s", "ndcg_loss": "loss of NDCG of %s",
 	criteria.Errors: "requests that the candidate does not answer", criteria.Latency: "device time of the candidate less that of the primary",
+	criteria.Defaulted: "stored values of the candidate that are defaults, less those of the primary",
 }
 
 // sentence is a criterion in words, such as "rows of score that differ by more than the noise: at most 0.2 % more than A/A".
@@ -204,7 +213,7 @@ func sentence(c *Criterion, t *track) string {
 	} else {
 		text = what + ": within " + Number(float64(*c.Within), unit) + " of 0"
 	}
-	if t.shares[again] != nil {
+	if t.shares[again] != nil && !t.paired {
 		text += " more than A/A"
 	}
 	return text
@@ -242,6 +251,9 @@ func short(x float64) string {
 func (j *Judged) Words() string {
 	if math.IsInf(j.Interval.Low, 0) && math.IsInf(j.Interval.High, 0) {
 		return fmt.Sprintf("nothing is known after %d units", j.Units)
+	}
+	if sequence.Interval(j.Interval).Empty() {
+		return fmt.Sprintf("it is %s after %d units, and has changed while it was measured", Number(j.Excess(), j.Unit), j.Units)
 	}
 	return fmt.Sprintf("it is %s (%s to %s) after %d units", Number(j.Excess(), j.Unit), Number(j.Interval.Low, j.Unit), Number(j.Interval.High, j.Unit), j.Units)
 }

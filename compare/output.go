@@ -22,6 +22,8 @@ type output struct {
 	// segments has the units' first figure, differs, by the values of each declared input.
 	segments []measure.Segments
 	drift    *drift // nil of an output without scores
+	// effects are those of a pipeline; empty of another study.
+	effects [numEffects]effect
 }
 
 // Numbers of the figures that each kind begins with.
@@ -56,6 +58,11 @@ func (s *Study) newOutput(spec *tensor.Spec) (*output, error) {
 			return nil, err
 		}
 		o.tracks = append(o.tracks, t)
+	}
+	if s.o.Pipeline {
+		if err := s.newEffects(o, spec, options); err != nil {
+			return nil, err
+		}
 	}
 	room := min(worstBytes/len(s.o.Schema.Outputs)/s.o.Worst, mostContent)
 	o.worst, err = measure.NewReservoir(s.o.Worst, s.o.Worst*max(room, minRoom))

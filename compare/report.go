@@ -44,6 +44,10 @@ type Report struct {
 	Coverage Covered   `json:"coverage"`
 	Outputs  []Figures `json:"outputs"`
 	Errors   Figure    `json:"errors"`
+	// Pipeline is of a candidate that fills its inputs itself; nil of another one.
+	Pipeline *Pipeline `json:"pipeline,omitempty"`
+	// LeftOut says which criteria cannot be judged here, and why; empty if all can.
+	LeftOut string `json:"left_out,omitempty"`
 	// Latency is of device time; nil if no sample had it.
 	Latency *Latency `json:"latency,omitempty"`
 	// Cost and Tax are what the caller knows: what rows cost on either side, and what the comparison costs live traffic.
@@ -191,7 +195,10 @@ func (s *Study) Report(c Coverage) *Report {
 		Schema: Schema, Model: s.o.Model, Primary: s.o.Primary, Candidate: s.o.Candidate, Verdict: together(judged), Criteria: judged,
 		Coverage: Covered{c, counted, s.seen.FalsePositives()}, Errors: figureOf("errors", UnitShare, s.errors),
 	}
-	r.Reason = reason(r)
+	r.Reason, r.Pipeline = reason(r), s.pipeline()
+	if s.o.leftOut {
+		r.LeftOut = "defaults needs a shadow that fills its inputs itself (shadow: pipeline)"
+	}
 	for _, o := range s.outputs {
 		r.Outputs = append(r.Outputs, s.figuresOf(o))
 	}
@@ -237,11 +244,7 @@ func (s *Study) figuresOf(o *output) Figures {
 	f := Figures{Name: o.spec.Name, Kind: o.kind.String(), Guessed: s.o.Outputs[o.spec.Name].Kind == "", Rows: o.rows[candidate].bars(16), AgainRows: o.rows[again].bars(16)}
 	f.Noise = Noise{Threshold: o.noise.Threshold(o.kind), Known: o.noise.Known(), Rows: o.noise.Rows(), Quantile: o.noise.Quantile()}
 	for i, t := range o.tracks {
-		unit := ""
-		if t.role == measure.Share {
-			unit = UnitShare
-		}
-		f.Figures = append(f.Figures, figureOf(o.figures[i].Name, unit, t))
+		f.Figures = append(f.Figures, figureOf(o.figures[i].Name, shareUnit(t), t))
 	}
 	f.Pairs, f.MorePairs = o.pairs.Top(20)
 	if both, ok := o.drift.of(); ok {

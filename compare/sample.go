@@ -7,11 +7,12 @@ import (
 
 	"sluice/compare/criteria"
 	"sluice/internal/agree"
+	"sluice/internal/origin"
 	"sluice/internal/tensor"
 )
 
 // Sample is one request: what the primary answered, what the candidate answered, and, where it was drawn, what the
-// primary's version answered to the same rows again (A/A). A study keeps nothing of it.
+// primary's version answered to the same again (A/A): the same rows, or in a pipeline what the client sent. A study keeps nothing of it.
 type Sample struct {
 	// ID is the request's.
 	ID string
@@ -29,6 +30,10 @@ type Sample struct {
 	PrimaryRun, CandidateRun time.Duration
 	// Degraded says that the primary's answer was not made as usual, such as on a fallback.
 	Degraded bool
+	// OnRow is what the candidate of a pipeline answered to the primary's inputs; nil where it was not asked. Filled and CandidateFilled
+	// are what the filling of inputs came to on both sides; nil of another study.
+	OnRow                   []tensor.Tensor
+	Filled, CandidateFilled *origin.Tally
 }
 
 // Version is what is compared.
@@ -71,6 +76,11 @@ type Options struct {
 	// Again says that the primary is asked again for some of the samples (A/A). Without it there is no noise to be taken
 	// off: what differs is what is beyond the tolerance.
 	Again bool
+	// Pipeline says that the candidate fills its inputs itself: its difference is split into what its features and what its model do, and
+	// what it finds in the stores is held against what the primary has found.
+	Pipeline bool
+	// MostDefaults is the limit of the default criterion on defaults, in a pipeline whose model declares no criteria; 0 is none.
+	MostDefaults float64
 	// Alpha and MostUnits are for criteria that have none of their own; default 0.05 and 20,000 units.
 	Alpha     float64
 	MostUnits int64
@@ -80,6 +90,8 @@ type Options struct {
 	Worst int
 	// Seed salts the filter of units.
 	Seed uint64
+
+	leftOut bool // a criterion on what is not known
 }
 
 const (
@@ -110,9 +122,16 @@ func (o *Options) defaults() (declared bool, err error) {
 	if o.Worst == 0 {
 		o.Worst = defaultWorst
 	}
+	if !o.Pipeline { // nothing is known of it
+		o.leftOut = slices.ContainsFunc(o.Criteria, ofStores)
+		o.Criteria = slices.DeleteFunc(slices.Clone(o.Criteria), ofStores)
+	}
 	declared = len(o.Criteria) > 0
 	if !declared {
 		o.Criteria = criteria.Defaults(o.Schema, o.Outputs)
+		if o.Pipeline && o.MostDefaults > 0 {
+			o.Criteria = append(o.Criteria, Criterion{Figure: criteria.Defaulted, AtMost: criteria.At(o.MostDefaults)})
+		}
 	}
 	o.Criteria = slices.Clone(o.Criteria)
 	set := criteria.Set{Outputs: o.Outputs, Criteria: o.Criteria, Segments: o.Segments}
@@ -121,6 +140,9 @@ func (o *Options) defaults() (declared bool, err error) {
 	}
 	return declared, nil
 }
+
+// ofStores tells whether a criterion is about what was found in stores.
+func ofStores(c Criterion) bool { return c.Figure == criteria.Defaulted }
 
 // named finds a tensor by its name; nil if there is none.
 func named(list []tensor.Tensor, name string) *tensor.Tensor {

@@ -13,8 +13,9 @@ import (
 )
 
 const (
-	// stateVersion changes with the figures and with what the fields mean.
-	stateVersion = 1
+	// stateVersion and pipelineVersion, of a pipeline, change with the figures and with what the fields mean.
+	stateVersion    = 1
+	pipelineVersion = 2
 	// MaxState is the most bytes of a state that is read.
 	MaxState = 32 << 20
 )
@@ -41,6 +42,10 @@ type state struct {
 	Latency trackState    `json:"latency"`
 	Runs    [arms]*spread `json:"runs"`
 	Outputs []outputState `json:"outputs"`
+
+	// Of a pipeline.
+	Defaults *trackState `json:"defaults,omitempty"`
+	Filling  *filling    `json:"filling,omitempty"`
 }
 
 type trackState struct {
@@ -58,6 +63,7 @@ type outputState struct {
 	Worst    json.RawMessage    `json:"worst"`
 	Segments []measure.Segments `json:"segments"`
 	Drift    *drift             `json:"drift,omitempty"`
+	Effects  [][]trackState     `json:"effects,omitempty"` // of a pipeline
 }
 
 func (s *Study) identity() identity {
@@ -69,12 +75,26 @@ func (s *Study) identity() identity {
 		}
 	}
 	id.Rules = fmt.Sprintf("tolerance %v, again %v, alpha %v, most units %d, worst %d, seed %d", o.Tolerance, o.Again, o.Alpha, o.MostUnits, o.Worst, o.Seed)
+	if o.Pipeline {
+		id.Rules += ", pipeline"
+	}
 	return id
+}
+
+func (s *Study) version() int {
+	if s.o.Pipeline {
+		return pipelineVersion
+	}
+	return stateVersion
 }
 
 // MarshalJSON gives the state, but for the filter of units.
 func (s *Study) MarshalJSON() ([]byte, error) {
-	st := state{Version: stateVersion, Of: s.identity(), Over: s.over, Counts: s.counts, Errors: s.errors.state(), Latency: s.latency.state(), Runs: [arms]*spread{&s.runs[0], &s.runs[1]}}
+	st := state{Version: s.version(), Of: s.identity(), Over: s.over, Counts: s.counts, Errors: s.errors.state(), Latency: s.latency.state(), Runs: [arms]*spread{&s.runs[0], &s.runs[1]}}
+	if s.o.Pipeline {
+		defaults := s.defaults.state()
+		st.Defaults, st.Filling = &defaults, s.filling
+	}
 	for _, o := range s.outputs {
 		worst, err := json.Marshal(o.worst)
 		if err != nil {
@@ -83,6 +103,9 @@ func (s *Study) MarshalJSON() ([]byte, error) {
 		os := outputState{Noise: &o.noise, Pairs: &o.pairs, Rows: [arms]*spread{&o.rows[0], &o.rows[1]}, Worst: worst, Segments: o.segments, Drift: o.drift}
 		for _, t := range o.tracks {
 			os.Tracks = append(os.Tracks, t.state())
+		}
+		if s.o.Pipeline {
+			os.Effects = o.effectStates()
 		}
 		st.Outputs = append(st.Outputs, os)
 	}
@@ -125,8 +148,8 @@ func (s *Study) restore(text, units []byte) error {
 	if err := json.Unmarshal(text, &of); err != nil {
 		return fmt.Errorf("its state is none: %w", err)
 	}
-	if of.Version != stateVersion {
-		return fmt.Errorf("its state has version %d, and this program reads version %d", of.Version, stateVersion)
+	if of.Version != s.version() {
+		return fmt.Errorf("its state has version %d, and this program reads version %d", of.Version, s.version())
 	}
 	if err := s.same(of.Of); err != nil {
 		return err
@@ -139,6 +162,9 @@ func (s *Study) restore(text, units []byte) error {
 		return errors.New("its state lacks outputs, device times or counts")
 	}
 	if err := errors.Join(s.errors.restore(&st.Errors), s.latency.restore(&st.Latency)); err != nil {
+		return err
+	}
+	if err := s.restorePipeline(&st); err != nil {
 		return err
 	}
 	for i, o := range s.outputs {
@@ -239,6 +265,9 @@ func (o *output) restore(st *outputState) error {
 		}
 	}
 	if err := json.Unmarshal(st.Worst, o.worst); err != nil {
+		return err
+	}
+	if err := o.restoreEffects(st.Effects); err != nil {
 		return err
 	}
 	// The comparer of the candidate counts into pairs, which stay where they are.

@@ -18,9 +18,12 @@ type Study struct {
 	// that has another one.
 	errors, latency *track
 	judged          []*track // by criterion
-	runs            [arms]spread
-	counts          Counts
-	over            bool
+	// defaults and filling are of a pipeline; nil of another study.
+	defaults *track
+	filling  *filling
+	runs     [arms]spread
+	counts   Counts
+	over     bool
 }
 
 // Counts are the samples by what became of them.
@@ -67,6 +70,12 @@ func New(o Options) (*Study, error) {
 	if s.latency, err = newTrack(measure.Mean, false, o.Alpha, o.MostUnits); err != nil {
 		return nil, err
 	}
+	if o.Pipeline {
+		s.filling = newFilling()
+		if s.defaults, err = newPaired(o.Alpha); err != nil {
+			return nil, err
+		}
+	}
 	for i := range s.o.Criteria {
 		t, err := s.trackOf(&s.o.Criteria[i])
 		if err != nil {
@@ -87,12 +96,15 @@ func (s *Study) trackOf(c *Criterion) (*track, error) {
 		own = o.track(c.Figure)
 	case c.Figure == criteria.Latency:
 		own = s.latency
+	case c.Figure == criteria.Defaulted:
+		own = s.defaults
 	}
 	if alpha == s.o.Alpha && (most == s.o.MostUnits || own.role == measure.Share) {
 		return own, nil
 	}
 	t, err := newTrack(own.role, own.shares[again] != nil, alpha, most)
 	if err == nil {
+		t.paired = own.paired
 		own.also = append(own.also, t)
 	}
 	return t, err
@@ -130,7 +142,18 @@ type track struct {
 	shares [arms]*sequence.Betting // of a share; the second one is nil without A/A
 	mean   *sequence.Asymptotic
 	sizes  [arms]*spread // of a largest
+	paired bool          // the shares are by how much the candidate is above the primary, and below
 	also   []*track      // the same figure at other alphas
+}
+
+// newPaired makes a track of a share of the candidate less that of the primary in the same unit. Two sequences near 0 show a small difference of
+// large shares far sooner than one for each share would.
+func newPaired(alpha float64) (*track, error) {
+	t, err := newTrack(measure.Share, true, alpha, 0)
+	if err == nil {
+		t.paired = true
+	}
+	return t, err
 }
 
 func newTrack(role measure.Role, hasAgain bool, alpha float64, tuned int64) (t *track, err error) {

@@ -61,6 +61,8 @@ type Exchange struct {
 	Filling Filled
 	// Trail is that for each value, where somebody asks for it. It is good if the inputs follow the schema of runs.
 	Trail origin.Trail
+	// Sent is what the client sent before inputs were filled, where somebody asks for it; else it is empty.
+	Sent Sent
 	// Explain says that the answer is to have it: the head asks for that.
 	Explain bool
 	// Answer is the encoded answer. It is of Room, or if Large, of the exchange until End.
@@ -211,6 +213,7 @@ func (x *Exchange) recycle() {
 	x.Filling = Filled{}
 	x.Fall.reset()
 	x.Trail.Reset()
+	x.Sent.reset()
 	x.Explain = false
 	x.Answer, x.Large, x.AnswerHead, x.AnswerCoding = nil, false, 0, Identity
 	x.g, x.next, x.ended, x.budgeted, x.form, x.accept, x.plain = nil, 0, false, false, wire.AnswerForm{}, Identity, nil

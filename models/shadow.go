@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"sluice/internal/fault"
+	"sluice/internal/tensor"
+	"sluice/models/bundle"
 	"sluice/models/roles"
 )
 
@@ -38,7 +40,7 @@ func (r *Registry) Shadow(ctx context.Context, name, version string, on bool, by
 		return err
 	}
 	defer done()
-	live, difference := r.difference(name, name, version)
+	live, difference := r.mirrorable(name, name, version)
 	return r.change(by, roles.Entry{Action: actShadow, Model: name, Version: ref.Version, Digest: ref.Digest}, func(m *roles.Model, about *roles.Entry) error {
 		others := slices.DeleteFunc(slices.Clone(m.Shadow), func(other roles.Ref) bool { return other.Version == ref.Version })
 		switch err := mayMirror(m, name, version, live, difference); {
@@ -64,6 +66,38 @@ func mayMirror(m *roles.Model, name, to string, live *roles.Ref, difference stri
 		return fault.Newf(fault.Conflict, "cannot mirror requests of '%s' to version %s: it cannot be compared with version %s: %s", name, to, m.Live.Version, difference)
 	}
 	return nil
+}
+
+// mirrorable is as difference, for a version that is to be a shadow. One that fills its inputs itself may fill other inputs of its own, from
+// other features.
+func (r *Registry) mirrorable(name, of, version string) (live *roles.Ref, difference string) {
+	now, then, live := r.beside(name, of, version)
+	switch {
+	case live == nil:
+		return nil, ""
+	case now.Config.Shadow != bundle.ShadowPipeline:
+		difference = apart(now.Client(), then.Client())
+		if difference != "" && now.Features != nil && then.Features != nil && apart(always(now.Client()), always(then.Client())) == "" {
+			difference += "; with shadow: pipeline in the model's settings a shadow fills its inputs itself, and may have other features"
+		}
+		return live, difference
+	case now.Features == nil:
+		return live, "the live version fills no inputs (features), and shadow: pipeline in the model's settings has shadows fill theirs: take that out"
+	case then.Features == nil:
+		return live, "it fills no inputs (features), and shadow: pipeline in the model's settings has it fill them: take that out"
+	}
+	return live, apart(always(now.Client()), always(then.Client()))
+}
+
+// always is a schema of what each request has, in the order of the names.
+func always(s *tensor.Schema) *tensor.Schema {
+	all := *s
+	all.Inputs = slices.DeleteFunc(slices.Clone(s.Inputs), func(in tensor.Spec) bool { return in.MayMiss() })
+	for i := range all.Inputs {
+		all.Inputs[i].Part = tensor.Sent
+	}
+	slices.SortFunc(all.Inputs, func(a, b tensor.Spec) int { return strings.Compare(a.Name, b.Name) })
+	return &all
 }
 
 func (r *Registry) endShadow(name, version string, by By) error {

@@ -23,7 +23,7 @@ func (r *Registry) shadowOther(ctx context.Context, name string, other roles.Nam
 	}
 	defer done()
 	other.Ref = ref
-	live, difference := r.difference(name, other.Model, other.Version)
+	live, difference := r.mirrorable(name, other.Model, other.Version)
 	about := roles.Entry{Action: actShadow, Model: name, Of: other.Model, Version: other.Version, Digest: other.Digest}
 	return r.change(by, about, func(m *roles.Model, _ *roles.Entry) error {
 		others := slices.DeleteFunc(slices.Clone(m.Others), func(o roles.Named) bool { return o.Name() == other.Name() })

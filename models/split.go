@@ -98,18 +98,27 @@ func ofVersion(version string) string {
 
 // difference compares a version, of a model or of another one, with the model's live version, which it names: nil if none is ready.
 func (r *Registry) difference(name, of, version string) (live *roles.Ref, difference string) {
+	now, then, live := r.beside(name, of, version)
+	if live == nil {
+		return nil, ""
+	}
+	return live, apart(now.Client(), then.Client())
+}
+
+// beside is the live version of a model, and another version of it or of another model; nil if one of them is not ready.
+func (r *Registry) beside(name, of, version string) (now, then *Version, live *roles.Ref) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	e, err := r.entryLocked(of, version)
 	if err != nil {
-		return nil, ""
+		return nil, nil, nil
 	}
 	m := r.mu.models[name]
 	if m == nil || m.live() == nil || e.version == nil {
-		return nil, ""
+		return nil, nil, nil
 	}
-	now := m.live()
-	return &roles.Ref{Version: now.bundle.Version, Digest: now.digest()}, apart(now.version.Client(), e.version.Client())
+	l := m.live()
+	return l.version, e.version, &roles.Ref{Version: l.bundle.Version, Digest: l.digest()}
 }
 
 // apart says by what clients could tell a canary from the live version, or what requests to the live one it would not

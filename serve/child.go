@@ -12,6 +12,7 @@ import (
 	"os/signal"
 	"runtime"
 	"syscall"
+	"time"
 
 	"go.uber.org/zap"
 	"golang.org/x/sys/unix"
@@ -93,6 +94,7 @@ type candidateOrder struct {
 	Socket   string
 	Version  string
 	Library  string
+	Patience time.Duration
 }
 
 // runCandidate is a gateway of its own for the two versions of a comparison. It answers on a Unix socket, and says on
@@ -117,7 +119,7 @@ func runCandidate(in io.Reader, out io.Writer) error {
 	}
 	of := &order.Subject
 	s, err := New(ctx, Options{
-		Config: order.Settings, Paths: order.Paths, Version: order.Version, Log: log, Listener: ln, Whole: true,
+		Config: order.Settings, Paths: order.Paths, Version: order.Version, Log: log, Listener: ln, Whole: of.Mode != shadow.Pipeline, Patience: order.Patience,
 		Only: func(name, version string) bool {
 			return name == of.Model && version == of.Primary.Version || name == of.CandidateModel() && version == of.Candidate.Version
 		},
@@ -130,14 +132,17 @@ func runCandidate(in io.Reader, out io.Writer) error {
 
 // greet says what has been loaded.
 func greet(s *Server, of *shadow.Subject, out io.Writer) {
-	var g shadow.Greeting
+	g := shadow.Greeting{NoSplit: s.unsplit(of)}
 	for _, i := range s.registry.Index() {
 		if i.Name != of.Model && i.Name != of.CandidateModel() {
 			continue
 		}
 		v := shadow.Loaded{Model: i.Name, Side: shadow.Side{Version: i.Version, Digest: i.Digest}}
-		if i.State != models.Ready {
+		switch {
+		case i.State != models.Ready:
 			v.Reason = i.Reason
+		case of.Mode == shadow.Pipeline && !s.fills(i.Name, i.Version):
+			v.Reason = "it fills no inputs (features), and shadow: pipeline in the model's settings has shadows fill theirs"
 		}
 		g.Versions = append(g.Versions, v)
 	}

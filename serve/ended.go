@@ -3,6 +3,7 @@ package serve
 import (
 	"sluice/gateway"
 	"sluice/internal/fault"
+	"sluice/internal/origin"
 	"sluice/internal/telemetry"
 	"sluice/shadow"
 )
@@ -76,10 +77,11 @@ func (m mirrored) ended(x *gateway.Exchange) {
 	if !ofLive(x) {
 		return
 	}
-	info, t, o, e := x.Model.Info(), x.Task, &x.Outcome, &x.Exposure
+	info, t, o, e, n := x.Model.Info(), x.Task, &x.Outcome, &x.Exposure, &x.Filling
 	m.to.Offer(&shadow.Request{
 		Model: info.Name, Version: info.Version, Digest: info.Digest, ID: x.ID, Known: e.Known, Unit: e.Hash, Rows: o.Rows, Schema: info.Schema,
 		Inputs: t.Inputs, Optional: t.Optional, Outputs: t.Outputs, Run: took(o.Trace.RunStart, o.Trace.RunEnd), Degraded: o.Trace.Reason != "",
+		Client: info.Client, Sent: x.Sent.Inputs, Trail: &x.Trail, Filled: origin.Tally{Stored: n.Stored, Default: n.Default, Stale: n.Stale, Late: n.Late},
 	})
 }
 

@@ -3,6 +3,7 @@ package serve
 import (
 	"fmt"
 	"runtime/debug"
+	"time"
 
 	"sluice/batcher"
 	"sluice/features"
@@ -14,6 +15,7 @@ import (
 	"sluice/internal/origin"
 	"sluice/internal/task"
 	"sluice/models"
+	"sluice/shadow"
 )
 
 // filled is how a version's inputs are filled.
@@ -23,6 +25,7 @@ type filled struct {
 	plan   *spec.Plan
 	logged bool // what becomes of each value is recorded
 	queue  *batcher.Model
+	mirror *shadow.Mirror
 }
 
 // newFilled joins a version's plan to the stores; nil if it has none.
@@ -40,10 +43,10 @@ func (s *Server) newFilled(v *models.Version) (*filled, error) {
 
 // join finds the groups of a plan in the stores.
 func (s *Server) join(plan *spec.Plan) (*filled, error) {
-	f := &filled{plan: plan, logged: s.cfg.PredictionLog.Dir != ""}
+	f := &filled{plan: plan, logged: s.cfg.PredictionLog.Dir != "", mirror: s.mirror}
 	for i := range plan.Groups {
 		p := &plan.Groups[i]
-		g, err := s.features.Group(p.Store, p.Of, groupOptions(p))
+		g, err := s.features.Group(p.Store, p.Of, groupOptions(p, s.o.Patience))
 		if err != nil {
 			f.release()
 			return nil, err
@@ -53,8 +56,8 @@ func (s *Server) join(plan *spec.Plan) (*filled, error) {
 	return f, nil
 }
 
-func groupOptions(p *spec.GroupPlan) features.GroupOptions {
-	return features.GroupOptions{Budget: p.Budget, MaxAge: p.MaxAge, TTL: p.Cache.TTL, NegativeTTL: p.Cache.Negative}
+func groupOptions(p *spec.GroupPlan, patience time.Duration) features.GroupOptions {
+	return features.GroupOptions{Budget: max(p.Budget, patience), MaxAge: p.MaxAge, TTL: p.Cache.TTL, NegativeTTL: p.Cache.Negative}
 }
 
 func (f *filled) release() {
@@ -83,7 +86,11 @@ func (f *filled) columns() []origin.Column {
 func (f *filled) begin(x *gateway.Exchange) (gateway.Step, error) {
 	one := f.filler.Get()
 	one.For = x
-	if f.logged || x.Explain {
+	resolved := f.resolved(x)
+	if resolved {
+		x.Sent.Keep(x.Task)
+	}
+	if f.logged || x.Explain || resolved {
 		one.Trail = &x.Trail
 	}
 	d := x.Target()
@@ -95,6 +102,12 @@ func (f *filled) begin(x *gateway.Exchange) (gateway.Step, error) {
 		return gateway.Pending, nil // one may be another's
 	}
 	return gateway.GoesOn, complete(x, one)
+}
+
+// resolved reports whether a shadow is going to fill the inputs of the same request.
+func (f *filled) resolved(x *gateway.Exchange) bool {
+	e := &x.Exposure
+	return ofLive(x) && f.mirror.Resolves(x.Model.Info().Name, x.ID, e.Known, e.Hash)
 }
 
 // until is by when a task's rows must have come for its answer to be in time, as the queue looks now.

@@ -22,6 +22,8 @@ type opening struct {
 	// secret reads the password, each time that it is asked; nil if there is none.
 	secret func() (string, error)
 	log    *zap.Logger
+	// spared says that the store is asked by a shadow, which may not press on what live requests ask of it.
+	spared bool
 }
 
 // storeKinds open the stores of each kind. An opener does no I/O that fails where a server is down: its error is about the settings.
@@ -42,6 +44,9 @@ func (o *opening) redis() redis.Options {
 		Addresses: o.Addresses, Cluster: o.Cluster, Replicas: o.Replicas, ReadReplicas: o.ReadReplicas, User: o.User, Password: o.secret,
 		Layout: redis.Layout(o.Layout), Project: o.Project, Keys: o.keys,
 	}
+	if o.spared {
+		r.Connections = sparedConns
+	}
 	if o.TLS {
 		r.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
 	}
@@ -57,6 +62,9 @@ func (o *opening) postgres() postgres.Options {
 	if o.Layout == "native" {
 		p.Layout = postgres.Native
 	}
+	if o.spared {
+		p.Conns = sparedConns
+	}
 	return p
 }
 
@@ -71,7 +79,11 @@ func (o *opening) tell(view string, err error) {
 
 // openFeatures makes what reads features, and its stores.
 func (s *Server) openFeatures() (err error) {
-	if s.features, err = features.New(features.Options{Log: s.log}); err != nil {
+	opt := features.Options{Log: s.log}
+	if s.o.Patience > 0 {
+		opt.CacheBytes = sparedCache
+	}
+	if s.features, err = features.New(opt); err != nil {
 		return err
 	}
 	for name, st := range s.o.FeatureStores {
@@ -81,7 +93,7 @@ func (s *Server) openFeatures() (err error) {
 	}
 	for i := range s.cfg.FeatureStores {
 		setting := fmt.Sprintf("feature_stores[%d]", i)
-		o := &opening{FeatureStore: &s.cfg.FeatureStores[i], log: s.log}
+		o := &opening{FeatureStore: &s.cfg.FeatureStores[i], log: s.log, spared: s.o.Patience > 0}
 		if err := s.openStore(setting, o); err != nil {
 			return s.cfg.Fault(setting, fmt.Errorf("cannot open the feature store %q: %w", o.Name, err))
 		}
@@ -95,8 +107,19 @@ func (s *Server) openStore(setting string, o *opening) error {
 	if err != nil {
 		return err
 	}
-	return s.features.AddStore(o.Name, st, features.StoreOptions{})
+	var opt features.StoreOptions
+	if o.spared {
+		opt.Reads = sparedReads
+	}
+	return s.features.AddStore(o.Name, st, opt)
 }
+
+// What a shadow that fills its inputs itself may ask of a store at a time, and keep of it.
+const (
+	sparedReads = 1 // of a group
+	sparedConns = 2 // to a server
+	sparedCache = 16 << 20
+)
 
 // open opens the store. It does no I/O.
 func (o *opening) open() (st store.Store, err error) {

@@ -52,6 +52,9 @@ type Options struct {
 	FeatureStores map[string]store.Store
 	// Whole says that requests bring the tensors of every input, as those of a mirror do: none is filled.
 	Whole bool
+	// Patience is how long requests wait for a feature store at least, whatever its groups say; 0 leaves it to them. With it the stores are
+	// spared: they get fewer reads and connections at a time. It is for shadows that fill their inputs themselves.
+	Patience time.Duration
 	// Blind leaves out proof and test of batching, so that live comparisons have to find what they
 	// would have found. It is for a test alone.
 	Blind bool

@@ -1,15 +1,11 @@
 package serve
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
-	"os"
-	"os/exec"
 	"path/filepath"
-	"slices"
 
 	"go.uber.org/zap"
 
@@ -17,8 +13,8 @@ import (
 	"sluice/compare/sequence"
 	"sluice/compare/tax"
 	"sluice/config"
-	"sluice/internal/device"
 	"sluice/internal/telemetry"
+	"sluice/models/bundle"
 	"sluice/rollout"
 	"sluice/shadow"
 )
@@ -71,13 +67,18 @@ func (s *Server) subjects() (all []shadow.Subject, ok bool) {
 		if err != nil {
 			return nil, false
 		}
-		text, err := json.Marshal([]any{v.Config.Comparisons(), v.Config.Tolerance})
+		text, err := json.Marshal(settingsOf(&v.Config))
+		mode := shadow.Model
+		if v.Config.Shadow == bundle.ShadowPipeline && v.Features != nil {
+			mode = shadow.Pipeline
+		}
 		v.Release()
 		if err != nil {
 			s.log.Error("settings of comparisons have no JSON", zap.String("model", p.Model), zap.Error(err))
 		}
 		all = append(all, shadow.Subject{
 			Model: p.Model, Of: p.Of, Primary: shadow.Side(p.Primary), Candidate: shadow.Side(p.Candidate), Settings: fmt.Sprintf("%x", sha256.Sum256(text)),
+			Mode: mode,
 		})
 	}
 	return all, true
@@ -169,6 +170,7 @@ func (s *Server) newStudy(of *shadow.Subject, sums, units []byte) (shadow.Study,
 		Primary:   compare.Version{Name: of.Model, Version: of.Primary.Version, Digest: of.Primary.Digest},
 		Candidate: compare.Version{Name: of.CandidateModel(), Version: of.Candidate.Version, Digest: of.Candidate.Digest},
 		Again:     s.cfg.Shadow.Again > 0,
+		Pipeline:  of.Mode == shadow.Pipeline, MostDefaults: mostDefaults(&v.Config),
 	}
 	if sums != nil {
 		again, err := compare.Restore(o, sums, units)
@@ -191,46 +193,6 @@ func (t taxes) Add(p *shadow.TaxPair) string {
 }
 
 func (t taxes) Report() any { return t.Account.Report() }
-
-// candidateCommand starts this program again as a candidate's process.
-func (s *Server) candidateCommand(of *shadow.Subject, socket string) (*exec.Cmd, error) {
-	text, err := json.Marshal(candidateOrder{
-		Settings: s.candidateSettings(), Paths: s.o.Paths, Subject: *of, Socket: socket, Version: s.o.Version, Library: s.library,
-	})
-	if err != nil {
-		return nil, err
-	}
-	cmd := exec.Command("/proc/self/exe", candidateName) // not os.Executable: the file may have been replaced since this process started
-	cmd.Stdin = bytes.NewReader(text)
-	// One processor for all of its Go code: it has to be cheap, not fast. It also keeps its lanes from being bound to cores.
-	cmd.Env = append(os.Environ(), "GOMAXPROCS=1")
-	return cmd, nil
-}
-
-// candidateSettings are those of a candidate's process: the gateway's own, without what others see of it or what it keeps.
-func (s *Server) candidateSettings() *config.Config {
-	c, d := *s.cfg, config.Default()
-	c.Listen, c.Admin, c.MetricsListen, c.AdminHosts, c.AdminTokenFile, c.AdminTokensFile, c.AdminInsecure = d.Listen, "", "", nil, "", "", false
-	c.BasePath, c.State, c.Require, c.FeatureStores = "", NoState, nil, nil
-	c.PredictionLog, c.AccessLog, c.Record, c.Shadow = d.PredictionLog, d.AccessLog, d.Record, d.Shadow
-	c.Limits.Memory = s.cfg.Shadow.Memory
-	c.Scheduler.CPULanes = 1
-	c.Drain = config.Drain{}
-	c.ModelDefaults.KeepVersions, c.ModelDefaults.KeepPrevious = 2, true
-	names := s.cfg.Shadow.Devices
-	if len(names) == 0 {
-		names = []string{device.CPU.String()}
-	}
-	c.Devices = nil
-	for _, name := range names {
-		if at := slices.IndexFunc(s.cfg.Devices, func(d config.Device) bool { return d.Name == name }); at >= 0 {
-			c.Devices = append(c.Devices, s.cfg.Devices[at])
-		} else {
-			c.Devices = append(c.Devices, config.DefaultDevice(name))
-		}
-	}
-	return &c
-}
 
 // shadowStates are what the metrics say of candidates.
 func (s *Server) shadowStates() (all []telemetry.Shadow) {
@@ -271,6 +233,9 @@ func (c shadowControl) Reports(model string) (any, error) {
 		if report, ok := r.Study.(*compare.Report); ok {
 			one.Report, one.Shadow.Study = report, nil
 			report.Coverage.Stands = r.Stands()
+			if report.Pipeline != nil {
+				report.Pipeline.NoSplit = r.NoSplit
+			}
 			if figures, ok := r.Tax.(*tax.Figures); ok {
 				report.Tax = figures.Summary()
 			}

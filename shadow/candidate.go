@@ -53,10 +53,23 @@ type status struct {
 	state    State
 	reason   string // why it is not up
 	lacks    string // why the primary cannot be asked again
+	noSplit  string // why the candidate cannot be asked with the primary's inputs
 	process  *process
 	restarts uint64
 	resident int64
 	since    time.Time
+}
+
+// desk is what one sender uses again and again. What a call has brought is good until it is used for the next request.
+type desk struct {
+	own, again, onRow  call
+	primary, candidate filling
+}
+
+func (d *desk) close() {
+	d.own.close()
+	d.again.close()
+	d.onRow.close()
 }
 
 // flight is one sender's request that is with the candidate.
@@ -116,16 +129,15 @@ func (c *candidate) asking() bool {
 
 // send takes requests out of the ring, one after the other.
 func (c *candidate) send(f *flight) {
-	var calls [2]call
-	defer calls[0].close()
-	defer calls[1].close()
+	var d desk
+	defer d.close()
 	for {
 		select {
 		case <-c.quit:
 			return
 		case <-c.ring.wake:
 		}
-		for c.next(f, &calls) {
+		for c.next(f, &d) {
 			select {
 			case <-c.quit:
 				return
@@ -145,7 +157,7 @@ const (
 )
 
 // next mirrors one request; false if there is none, or none may be mirrored now.
-func (c *candidate) next(f *flight, calls *[2]call) bool {
+func (c *candidate) next(f *flight, d *desk) bool {
 	if c.now.Load() == nil || c.m.frozen.Load() || !c.ring.waits() {
 		return false
 	}
@@ -170,32 +182,25 @@ func (c *candidate) next(f *flight, calls *[2]call) bool {
 		c.ring.settle(s, dropped(Late))
 		return true
 	}
-	c.ring.settle(s, c.compare(p, s, f, calls))
+	c.ring.settle(s, c.compare(p, s, f, d))
 	return true
 }
 
 // compare asks the candidate, and now and then the primary's version again, and hands what they said to the study.
-func (c *candidate) compare(p *process, s *slot, f *flight, calls *[2]call) fate {
+func (c *candidate) compare(p *process, s *slot, f *flight, d *desk) fate {
 	pair := Pair{
 		ID: string(s.id), Unit: s.unit, Rows: s.rows, Inputs: s.inputs, Primary: s.outputs,
 		PrimaryRun: time.Duration(s.run), Degraded: s.degraded,
 	}
-	end := compared
-	begun := clock.Now()
-	var err error
-	if pair.Candidate, pair.CandidateRun, err = p.ask.ask(&calls[0], c.subject.CandidateModel(), &c.subject.Candidate, s.inputs, s.outputs, c.m.o.Timeout); err != nil {
-		why := c.failure(p, err)
-		pair.Candidate, pair.Failure, end = nil, why.String(), failed(why)
-	} else if c.drawn() {
-		f.spent.Store(0)
-		if pair.Again, _, err = p.ask.ask(&calls[1], c.subject.Model, &c.subject.Primary, s.inputs, s.outputs, c.m.o.Timeout); err != nil {
-			pair.Again = nil // it was not drawn then
-		}
-	}
+	halts, begun := c.m.halts.Load(), clock.Now()
+	end := c.ask(p, s, f, d, &pair)
 	c.asked.Add(int64(clock.Now().Sub(begun)))
+	if t := pair.CandidateFilled; t != nil && t.Late > 0 && c.m.halts.Load() != halts {
+		return dropped(Late) // its values are late since it was frozen, not since its stores are slow
+	}
 	c.studying.Lock()
 	defer c.studying.Unlock()
-	err = c.study.Add(&pair)
+	err := c.study.Add(&pair)
 	c.hungry.Store(c.study.Hungry())
 	if err != nil {
 		c.log.Debug("a pair cannot be compared", zap.String("request_id", pair.ID), zap.Error(err))
@@ -204,6 +209,40 @@ func (c *candidate) compare(p *process, s *slot, f *flight, calls *[2]call) fate
 		}
 	}
 	return end
+}
+
+// ask has all answer who are to be asked about a request.
+func (c *candidate) ask(p *process, s *slot, f *flight, d *desk, pair *Pair) fate {
+	pipeline := c.subject.Mode == Pipeline
+	q := question{model: c.subject.CandidateModel(), side: &c.subject.Candidate, inputs: s.inputs, wanted: s.outputs, budget: c.m.o.Timeout, explain: pipeline}
+	if pipeline {
+		q.inputs = s.sent
+	}
+	var err error
+	if pair.Candidate, pair.CandidateRun, err = p.ask.ask(&d.own, &q); err != nil {
+		why := c.failure(p, err)
+		pair.Candidate, pair.Failure = nil, why.String()
+		return failed(why)
+	}
+	if pipeline {
+		pair.Filled, pair.CandidateFilled = d.primary.take(s), d.own.filled(&d.candidate)
+	}
+	if c.drawn() { // soon after the candidate, so that stores have the same for both
+		f.spent.Store(0)
+		of := q
+		of.model, of.side, of.explain = c.subject.Model, &c.subject.Primary, false
+		if pair.Again, _, err = p.ask.ask(&d.again, &of); err != nil {
+			pair.Again = nil // it was not drawn then
+		}
+	}
+	if pipeline && c.splits() {
+		f.spent.Store(0)
+		q.inputs, q.explain = s.inputs, false
+		if pair.OnRow, _, err = p.ask.ask(&d.onRow, &q); err != nil {
+			pair.OnRow = nil
+		}
+	}
+	return compared
 }
 
 // drawn tells whether the primary's version is asked again.
@@ -222,6 +261,13 @@ func (c *candidate) failure(p *process, err error) Failure {
 		return Timeout
 	}
 	return Gone
+}
+
+// splits tells whether the candidate can be asked with the primary's inputs.
+func (c *candidate) splits() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.mu.noSplit == ""
 }
 
 // lacking says why the primary cannot be asked again; empty if it can.

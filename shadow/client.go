@@ -14,6 +14,7 @@ import (
 
 	"sluice/internal/oip"
 	"sluice/internal/oip/client"
+	"sluice/internal/origin"
 	"sluice/internal/tensor"
 )
 
@@ -75,11 +76,22 @@ func (c *call) do(a *asker) (err error) {
 // errRefused is the error of an answer that is one.
 var errRefused = errors.New("the candidate refused the request")
 
-// ask has a version of a model answer the inputs. The outputs are good until the call is used again.
-func (a *asker) ask(c *call, model string, side *Side, inputs, wanted []tensor.Tensor, budget time.Duration) (outputs []tensor.Tensor, run time.Duration, err error) {
-	c.query.Inputs, c.query.Binary, c.query.Outputs = inputs, true, c.query.Outputs[:0]
-	for i := range wanted {
-		c.query.Outputs = append(c.query.Outputs, client.WantedOutput{Name: wanted[i].Name, Binary: true})
+// question is what a version of a model is asked.
+type question struct {
+	model  string
+	side   *Side
+	inputs []tensor.Tensor
+	wanted []tensor.Tensor // the outputs, by name
+	budget time.Duration
+	// explain wants to know what filling came to.
+	explain bool
+}
+
+// ask has a version answer. The outputs are good until the call is used again.
+func (a *asker) ask(c *call, q *question) (outputs []tensor.Tensor, run time.Duration, err error) {
+	c.query.Inputs, c.query.Binary, c.query.Outputs = q.inputs, true, c.query.Outputs[:0]
+	for i := range q.wanted {
+		c.query.Outputs = append(c.query.Outputs, client.WantedOutput{Name: q.wanted[i].Name, Binary: true})
 	}
 	c.req.Reset()
 	body, length, err := client.AppendInferRequest(c.req.Body()[:0], &c.query)
@@ -88,8 +100,11 @@ func (a *asker) ask(c *call, model string, side *Side, inputs, wanted []tensor.T
 	}
 	c.req.Header.SetMethod(fasthttp.MethodPost)
 	c.req.Header.SetHost("candidate")
-	c.req.SetRequestURI("/v2/models/" + url.PathEscape(model) + "/versions/" + url.PathEscape(side.Version) + "/infer")
-	c.req.Header.Set("Sluice-Budget-Ms", strconv.FormatInt(max(budget.Milliseconds(), 1), 10))
+	c.req.SetRequestURI("/v2/models/" + url.PathEscape(q.model) + "/versions/" + url.PathEscape(q.side.Version) + "/infer")
+	c.req.Header.Set("Sluice-Budget-Ms", strconv.FormatInt(max(q.budget.Milliseconds(), 1), 10))
+	if q.explain {
+		c.req.Header.Set("Sluice-Explain", "features")
+	}
 	c.req.Header.Set(lengthHeader, strconv.Itoa(length))
 	c.req.SetBodyRaw(body)
 	c.res.Reset()
@@ -100,8 +115,8 @@ func (a *asker) ask(c *call, model string, side *Side, inputs, wanted []tensor.T
 	if status := c.res.StatusCode(); status != fasthttp.StatusOK {
 		return nil, 0, fmt.Errorf("%w: status %d: %s", errRefused, status, client.ErrorText(text))
 	}
-	if tag := c.res.Header.Peek("Sluice-Model"); !bytes.Contains(tag, []byte(";digest="+side.Digest)) {
-		return nil, 0, fmt.Errorf("%w: it has other files than version %s, whose digest is %.12s", errMalformed, side.Version, side.Digest)
+	if tag := c.res.Header.Peek("Sluice-Model"); !bytes.Contains(tag, []byte(";digest="+q.side.Digest)) {
+		return nil, 0, fmt.Errorf("%w: it has other files than version %s, whose digest is %.12s", errMalformed, q.side.Version, q.side.Digest)
 	}
 	n, err := oip.ParseHeaderLength(c.res.Header.Peek(lengthHeader), len(text))
 	if err == nil {
@@ -111,6 +126,11 @@ func (a *asker) ask(c *call, model string, side *Side, inputs, wanted []tensor.T
 		return nil, 0, fmt.Errorf("%w: %w", errMalformed, err)
 	}
 	return c.answer.Outputs, runTime(c.res.Header.Peek("Server-Timing")), nil
+}
+
+// filled is what filling came to, of an answer to a question that wants it explained; nil if it does not say.
+func (c *call) filled(f *filling) *origin.Tally {
+	return f.read(c.res.Header.Peek("Sluice-Features"), c.answer.Features)
 }
 
 var errMalformed = errors.New("the candidate's answer is malformed")

@@ -35,7 +35,7 @@ const (
 	Busy                     // another request was being copied at that moment
 	RingRows                 // the ring had no room for its rows
 	RingBytes                // the ring had no room for its bytes
-	Late                     // it waited too long for its turn
+	Late                     // it waited too long for its turn, or its values came too late since the candidate was frozen
 	Stopped                  // it waited when the comparison ended
 	NumReasons
 )

@@ -8,6 +8,9 @@
 // of each candidate, or drops it and counts why. A sender takes the oldest while no live request waits, asks the
 // candidate's process, and hands both answers to the Study.
 //
+// A candidate of the mode Pipeline gets what the client sent, and fills its inputs from the stores itself. Then it is asked again, with
+// the inputs that the primary ran with: so the effect of its features can be told from that of its model.
+//
 // A candidate runs in a process of the same program, with the lowest priority. It dies with this one. One that crashes, hangs, or
 // takes more memory than it may is ended and started again, after a pause that doubles. One that is far too slow for what
 // is mirrored, or that costs live requests more than it may, is stopped until somebody begins it again.

@@ -161,7 +161,7 @@ func (c *candidate) greeted(p *process, line []byte) end {
 		return end{reason: "it was refused in its own process: " + lacks, final: true}
 	}
 	lacks := g.lacks(c.subject.Model, c.subject.Primary)
-	c.tell(func(s *status) { s.state, s.lacks = Up, lacks })
+	c.tell(func(s *status) { s.state, s.lacks, s.noSplit = Up, lacks, g.NoSplit })
 	if lacks != "" {
 		c.log.Warn("the primary cannot be asked again: there is no noise floor", zap.String("reason", lacks))
 	}

@@ -37,7 +37,11 @@ func candidateProcess(orders, socket string) {
 	if orders == "refused" {
 		loaded[1].Reason = "golden: its rows are wrong"
 	}
-	text, _ := json.Marshal(Greeting{loaded})
+	greeting := Greeting{Versions: loaded}
+	if orders == "unsplit" {
+		greeting.NoSplit = "it has more columns"
+	}
+	text, _ := json.Marshal(greeting)
 	if orders == "mute" {
 		text = []byte("hello")
 	}
@@ -92,7 +96,17 @@ func answer(ctx *fasthttp.RequestCtx) {
 		panic(err)
 	}
 	data := ctx.PostBody()[length:]
-	head := fmt.Sprintf(`{"model_name":"m","outputs":[{"name":"y","datatype":"FP32","shape":[%d,4],"parameters":{"binary_data_size":%d}}]}`, asked.Inputs[0].Shape[0], len(data))
+	parameters := ""
+	if string(ctx.Request.Header.Peek("Sluice-Explain")) == "features" {
+		late := 0
+		if os.Getenv("SHADOW_TEST_CANDIDATE") == "late" {
+			time.Sleep(400 * time.Millisecond)
+			late = 1
+		}
+		ctx.Response.Header.Set("Sluice-Features", fmt.Sprintf("filled=3,cached=1,default=5,stale=2,late=%d", late))
+		parameters = `"parameters":{"degraded":true,"features.x.g:a":"present*3,missing","features.x.g:c":"timeout*4","features.x.q":"request*4"},`
+	}
+	head := fmt.Sprintf(`{"model_name":"m",`+parameters+`"outputs":[{"name":"y","datatype":"FP32","shape":[%d,4],"parameters":{"binary_data_size":%d}}]}`, asked.Inputs[0].Shape[0], len(data))
 	ctx.Response.Header.Set(lengthHeader, fmt.Sprint(len(head)))
 	ctx.SetBody(append([]byte(head), data...))
 }

@@ -68,6 +68,7 @@ type Mirror struct {
 	arms    atomic.Pointer[map[string][]*candidate] // by model
 	level   atomic.Uint32
 	frozen  atomic.Bool
+	halts   atomic.Uint64 // how often it was frozen
 	live    traffic
 	stop    context.CancelFunc
 	ctx     context.Context //nolint:containedctx // the mirror's own life
@@ -113,17 +114,8 @@ func (m *Mirror) Active() bool { return len(*m.arms.Load()) > 0 }
 // Offer mirrors a request to the candidates of its version, if it is sampled. Nothing of it is kept. It allocates nothing in the
 // steady state.
 func (m *Mirror) Offer(q *Request) {
-	arms := (*m.arms.Load())[q.Model]
-	if len(arms) == 0 || m.frozen.Load() {
-		return
-	}
-	hash := q.Unit
-	if !q.Known {
-		hash = unit.Hash(q.Model, q.ID)
-	}
-	var bytes [8]byte
-	binary.LittleEndian.PutUint64(bytes[:], hash)
-	if unit.Bucket(unit.Hash(salt, bytes[:])) >= m.buckets {
+	arms, hash := m.sampled(q.Model, q.ID, q.Known, q.Unit)
+	if len(arms) == 0 {
 		return
 	}
 	now := clock.Now()
@@ -131,12 +123,39 @@ func (m *Mirror) Offer(q *Request) {
 		if p := &c.subject.Primary; p.Digest != q.Digest || p.Version != q.Version {
 			continue
 		}
+		if c.subject.Mode == Pipeline && len(q.Sent) == 0 {
+			continue // it was filled before the comparison began
+		}
 		if level := Level(m.level.Load()); c.now.Load() == nil {
 			c.ring.refuse(level, NotRunning)
 		} else {
 			c.ring.offer(q, hash, level, now)
 		}
 	}
+}
+
+// Resolves reports whether a request of the model is one whose candidates fill their inputs themselves, so that Offer wants what the client
+// sent and what filling comes to. It allocates nothing.
+func (m *Mirror) Resolves(model string, id []byte, known bool, hash uint64) bool {
+	arms, _ := m.sampled(model, id, known, hash)
+	return slices.ContainsFunc(arms, func(c *candidate) bool { return c.subject.Mode == Pipeline })
+}
+
+// sampled are the candidates of a model if a request is to be mirrored, and the hash of its unit.
+func (m *Mirror) sampled(model string, id []byte, known bool, hash uint64) ([]*candidate, uint64) {
+	arms := (*m.arms.Load())[model]
+	if len(arms) == 0 || m.frozen.Load() {
+		return nil, 0
+	}
+	if !known {
+		hash = unit.Hash(model, id)
+	}
+	var bytes [8]byte
+	binary.LittleEndian.PutUint64(bytes[:], hash)
+	if unit.Bucket(unit.Hash(salt, bytes[:])) >= m.buckets {
+		return nil, 0
+	}
+	return arms, hash
 }
 
 // Answered counts a live answer for what candidates cost.
@@ -236,6 +255,9 @@ func (m *Mirror) freeze(yes bool) {
 	turns := yes && m.mu.freezes == 1 || !yes && m.mu.freezes == 0
 	all := slices.Clone(m.mu.all)
 	if turns {
+		if yes {
+			m.halts.Add(1)
+		}
 		m.frozen.Store(yes)
 	}
 	m.mu.Unlock()

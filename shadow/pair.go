@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"time"
 
+	"sluice/internal/origin"
 	"sluice/internal/tensor"
 )
 
@@ -22,10 +23,16 @@ type Request struct {
 	// Run is how long the device took.
 	Run      time.Duration
 	Degraded bool // not on the preferred device
+	// Client names the inputs that clients may give, and Sent has those that this one gave, before inputs were filled from stores. Only
+	// a Pipeline wants them, and what filling came to: Filled without its features, which Trail has.
+	Client *tensor.Schema
+	Sent   []tensor.Tensor
+	Filled origin.Tally
+	Trail  *origin.Trail
 }
 
 // Pair is one mirrored request: what the primary answered, what the candidate answered, and, where it was drawn, what the
-// primary's version answered to the same rows again.
+// primary's version answered to the same again: the same rows, or in a Pipeline what the client sent.
 type Pair struct {
 	ID        string
 	Unit      uint64
@@ -38,7 +45,21 @@ type Pair struct {
 	// PrimaryRun and CandidateRun are the times on the devices; 0 if unknown.
 	PrimaryRun, CandidateRun time.Duration
 	Degraded                 bool
+	// OnRow is what the candidate of a Pipeline answered to the primary's inputs; nil where it was not asked. Filled and CandidateFilled are
+	// what the filling of inputs came to on both sides; nil of another mode.
+	OnRow                   []tensor.Tensor
+	Filled, CandidateFilled *origin.Tally
 }
+
+// Mode is what a candidate is asked.
+type Mode string
+
+// The modes. A candidate of Model gets the inputs that the primary ran with. One of Pipeline gets what the client sent, and fills its
+// inputs itself; then it is asked a second time, with the primary's inputs.
+const (
+	Model    Mode = ""
+	Pipeline Mode = "pipeline"
+)
 
 // Study compares pairs. It is called by one goroutine at a time, and keeps nothing of a pair.
 type Study interface {
@@ -74,6 +95,7 @@ type Subject struct {
 	Candidate Side   `json:"candidate"`
 	// Settings are a digest of what the model's settings declare for comparisons. With others a comparison begins anew.
 	Settings string `json:"settings,omitempty"`
+	Mode     Mode   `json:"mode,omitempty"`
 }
 
 // CandidateModel is the model that the candidate is a version of.
@@ -90,6 +112,6 @@ func (s *Subject) Name() string {
 
 // same reports whether two are of the same files.
 func (s Subject) same(o *Subject) bool {
-	s.Settings = o.Settings
+	s.Settings, s.Mode = o.Settings, o.Mode
 	return s == *o
 }

@@ -21,6 +21,8 @@ import (
 // refused.
 type Greeting struct {
 	Versions []Loaded `json:"versions"`
+	// NoSplit says why the candidate cannot be asked with the primary's inputs; empty if it can.
+	NoSplit string `json:"no_split,omitempty"`
 }
 
 // Loaded is one version in a candidate's process; Reason says why it does not serve.

@@ -42,6 +42,7 @@ type Report struct {
 	Resident int64     `json:"resident_bytes"`
 	RingFull float64   `json:"ring_full"`
 	NoAgain  string    `json:"no_noise_floor,omitempty"` // why the primary cannot be asked again
+	NoSplit  string    `json:"no_split,omitempty"`       // why the candidate cannot be asked with the primary's inputs
 	Coverage Coverage  `json:"coverage"`
 	Tax      any       `json:"tax,omitempty"`
 	Study    any       `json:"report,omitempty"`
@@ -125,7 +126,8 @@ func (c *candidate) report() Report {
 	r := Report{Subject: c.subject, RingFull: full, Frozen: c.m.frozen.Load(), Coverage: coverage(c.m.o.Sample, &counts)}
 	r.Coverage.TooLarge = c.ring.tooLarge()
 	c.mu.Lock()
-	r.State, r.Since, r.Reason, r.Restarts, r.Resident, r.NoAgain = c.mu.state, c.mu.since, c.mu.reason, c.mu.restarts, c.mu.resident, c.mu.lacks
+	r.State, r.Since, r.Reason, r.Restarts, r.Resident = c.mu.state, c.mu.since, c.mu.reason, c.mu.restarts, c.mu.resident
+	r.NoAgain, r.NoSplit = c.mu.lacks, c.mu.noSplit
 	if c.mu.process != nil {
 		r.PID = c.mu.process.PID()
 	}

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"sluice/internal/clock"
+	"sluice/internal/origin"
 	"sluice/internal/tensor"
 )
 
@@ -49,6 +50,11 @@ type slot struct {
 	inputs   []tensor.Tensor
 	outputs  []tensor.Tensor
 	shapes   []int64
+
+	// Of a Pipeline: what the client sent, and what became of the columns that were filled.
+	sent   []tensor.Tensor
+	filled origin.Tally
+	tallies
 }
 
 // maxID is the longest id that is kept whole.
@@ -240,38 +246,4 @@ func (r *ring) read() (counts [NumLevels]Counts, full float64) {
 		}
 	}
 	return counts, max(float64(r.mu.rows)/float64(len(r.slots)), float64(used)/float64(len(r.data)))
-}
-
-// bytesOf is what a request's copy takes.
-func bytesOf(q *Request) (n int) {
-	for _, all := range [...][]tensor.Tensor{q.Inputs, q.Optional, q.Outputs} {
-		for i := range all {
-			n += len(all[i].Data)
-		}
-	}
-	return n
-}
-
-// copy fills a slot. Names are those of the schema, since a request's own are views of its bytes.
-func (s *slot) copy(into []byte, q *Request, unit uint64) {
-	s.unit, s.run, s.degraded = unit, int64(q.Run), q.Degraded
-	s.id = append(s.id[:0], q.ID[:min(len(q.ID), maxID)]...)
-	s.inputs, s.outputs, s.shapes = s.inputs[:0], s.outputs[:0], s.shapes[:0]
-	keep := func(to []tensor.Tensor, all []tensor.Tensor, specs []tensor.Spec) []tensor.Tensor {
-		for i := range all {
-			t := &all[i]
-			if t.Type == tensor.Invalid || i >= len(specs) {
-				continue
-			}
-			n := copy(into, t.Data)
-			at := len(s.shapes)
-			s.shapes = append(s.shapes, t.Shape...)
-			to = append(to, tensor.Tensor{Name: specs[i].Name, Type: t.Type, Shape: s.shapes[at:len(s.shapes):len(s.shapes)], Data: into[:n:n]})
-			into = into[n:]
-		}
-		return to
-	}
-	s.inputs = keep(s.inputs, q.Inputs, q.Schema.Inputs)
-	s.inputs = keep(s.inputs, q.Optional, q.Schema.Optional)
-	s.outputs = keep(s.outputs, q.Outputs, q.Schema.Outputs)
 }

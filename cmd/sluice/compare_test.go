@@ -20,7 +20,7 @@ import (
 // compareRecorded compares version 2 of the model linear, which changes so many of 300 recorded answers, and version 1 with itself.
 func compareRecorded(t *testing.T, models, log string, changed int) {
 	t.Helper()
-	settings := "criteria:\n- {output: y, figure: differs, at_most: 2%}\n- {figure: errors, at_most: 5%}\n"
+	settings := "shadow: pipeline\ncriteria:\n- {output: y, figure: differs, at_most: 2%}\n- {figure: errors, at_most: 5%}\n- {figure: defaults, at_most: 5%}\n"
 	if err := os.WriteFile(filepath.Join(models, "linear", "model.yaml"), []byte(settings), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -29,6 +29,9 @@ func compareRecorded(t *testing.T, models, log string, changed int) {
 	var r compare.Report
 	if err := json.Unmarshal([]byte(out), &r); err != nil {
 		t.Fatalf("%v: %s%s", err, out, stderr)
+	}
+	if !strings.HasPrefix(r.LeftOut, "defaults needs a shadow") || r.Pipeline != nil {
+		t.Errorf("it is left out: %q", r.LeftOut)
 	}
 	if status != statusDiffers || r.Verdict != sequence.Fail || len(r.Criteria) != 2 || r.Criteria[0].Default || math.Abs(r.Criteria[0].Mean-float64(changed)/300) > 1e-9 || r.Criteria[1].Verdict != sequence.Pass {
 		t.Errorf("status %d, %+v", status, r.Criteria)

@@ -36,13 +36,19 @@ const (
 	Errors = "errors"
 	// Latency is the candidate's device time less the primary's.
 	Latency = "latency"
+	// Defaulted is the share of stored values in whose place a default stands, of the candidate less that of the primary. It is known
+	// where candidates fill their inputs themselves.
+	Defaulted = "defaults"
 )
+
+// wholes are the figures that are of no output.
+var wholes = []string{Errors, Latency, Defaulted}
 
 // Criterion is what a candidate has to show. One of AtMost and Within is given.
 type Criterion struct {
-	// Output is the name of the output that the figure is of. Default none, of the figures errors and latency.
+	// Output is the name of the output that the figure is of. Default none, of the figures errors, latency and defaults.
 	Output string `yaml:"output" json:"output,omitempty"`
-	// Figure is what is limited, which must be given: errors, latency, or a figure of the output's kind.
+	// Figure is what is limited, which must be given: errors, latency, defaults (with shadow: pipeline), or a figure of the output's kind.
 	Figure string `yaml:"figure" json:"figure"`
 	// AtMost is the largest value that is allowed: of a share a number such as 0.002 or 0.2%, of latency a time such as 0.5ms. Default none.
 	AtMost *Limit `yaml:"at_most" json:"at_most,omitempty"`
@@ -110,7 +116,7 @@ func (c *Criterion) Name() string {
 // Role is what the figure is: the criterion must have been checked.
 func (c *Criterion) Role(kind measure.Kind) measure.Role {
 	switch c.Figure {
-	case Errors:
+	case Errors, Defaulted:
 		return measure.Share
 	case Latency:
 		return measure.Mean
@@ -128,10 +134,10 @@ func (c *Criterion) Check() error {
 	switch {
 	case c.Figure == "":
 		return errors.New("it has no figure: name what is limited, such as differs, flip, errors or latency")
-	case c.Output != "" && (c.Figure == Errors || c.Figure == Latency):
+	case c.Output != "" && slices.Contains(wholes, c.Figure):
 		return fmt.Errorf("%s is of the whole answer: leave the output %.64q out", c.Figure, c.Output)
-	case c.Output == "" && c.Figure != Errors && c.Figure != Latency:
-		return fmt.Errorf("%.64q is a figure of an output: name the output; errors and latency alone need none%s", c.Figure, near.Meant(c.Figure, []string{Errors, Latency}))
+	case c.Output == "" && !slices.Contains(wholes, c.Figure):
+		return fmt.Errorf("%.64q is a figure of an output: name the output; errors, latency and defaults alone need none%s", c.Figure, near.Meant(c.Figure, wholes))
 	case (c.AtMost == nil) == (c.Within == nil):
 		return errors.New("it has either at_most or within")
 	case c.Alpha != 0 && !(c.Alpha > 0 && c.Alpha <= 0.5):

@@ -40,7 +40,10 @@ func TestCheck(t *testing.T) {
 	f(Set{Outputs: map[string]Output{"score": {Kind: "ranked", Shown: 5}, "approve": {Kind: "probability", Threshold: 0.8, Tolerance: &agree.Tolerance{Abs: 1}}}, Segments: []string{"city"}}, "")
 
 	f(of(Criterion{AtMost: At(1)}), "criteria[0]: it has no figure: name what is limited, such as differs, flip, errors or latency")
-	f(of(Criterion{Figure: "erors", AtMost: At(1)}), `criteria[0]: "erors" is a figure of an output: name the output; errors and latency alone need none (did you mean errors?)`)
+	f(of(Criterion{Figure: "erors", AtMost: At(1)}), `criteria[0]: "erors" is a figure of an output: name the output; errors, latency and defaults alone need none (did you mean errors?)`)
+	f(of(Criterion{Figure: "defaults", AtMost: At(0.01)}), "")
+	f(of(Criterion{Figure: "defaults", Within: At(0.01)}), "criteria[0]: defaults is a share, from 0 to 1: it has at_most, not within")
+	f(of(Criterion{Output: "score", Figure: "defaults", AtMost: At(0.1)}), `criteria[0]: defaults is of the whole answer: leave the output "score" out`)
 	f(of(Criterion{Output: "score", Figure: "errors", AtMost: At(1)}), `criteria[0]: errors is of the whole answer: leave the output "score" out`)
 	f(of(Criterion{Output: "scor", Figure: "differs", AtMost: At(.1)}), `criteria[0]: the model has no output "scor"; it has score, label, approve (did you mean score?)`)
 	f(of(Criterion{Output: "label", Figure: "bias", Within: At(.1)}), `criteria[0]: "bias" is no figure of class outputs; there are differs, mismatch`)

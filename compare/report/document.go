@@ -61,6 +61,9 @@ func describe(r *compare.Report) *document {
 	d.add(differences(r))
 	d.add(flips(r))
 	d.add(ranks(r))
+	d.add(split(r))
+	d.add(found(r))
+	d.add(defaults(r))
 	d.add(latency(r))
 	d.add(cost(r))
 	d.add(tax(r))
@@ -123,6 +126,9 @@ func verdicts(r *compare.Report) part {
 	}
 	if slices.ContainsFunc(r.Criteria, func(j compare.Judged) bool { return j.Default }) {
 		p.Notes = append(p.Notes, "The model declares no criteria: these are defaults. Declare what your product can bear under criteria: in model.yaml.")
+	}
+	if r.LeftOut != "" {
+		p.Notes = append(p.Notes, "Not judged here: "+r.LeftOut+".")
 	}
 	return p
 }
@@ -202,10 +208,8 @@ func figures(r *compare.Report, wanted func(name string) bool) (t table) {
 			if !wanted(f.Name) {
 				continue
 			}
-			aa, mean, interval := "", compare.Number(f.Mean, f.Unit), span(f.Interval, f.Unit)
-			if f.Role == "largest" {
-				mean, interval = compare.Number(f.Largest, ""), "p50 "+compare.Number(f.P50, "")+", p99 "+compare.Number(f.P99, "")
-			}
+			aa := ""
+			mean, interval := shown(f)
 			if f.Again != nil && f.AgainUnits > 0 {
 				aa = compare.Number(*f.Again, f.Unit)
 			}
@@ -213,6 +217,14 @@ func figures(r *compare.Report, wanted func(name string) bool) (t table) {
 		}
 	}
 	return t
+}
+
+// shown is a figure's mean and its interval; of a largest that and quantiles.
+func shown(f *compare.Figure) (mean, interval string) {
+	if f.Role == "largest" {
+		return compare.Number(f.Largest, ""), "p50 " + compare.Number(f.P50, "") + ", p99 " + compare.Number(f.P99, "")
+	}
+	return compare.Number(f.Mean, f.Unit), span(f.Interval, f.Unit)
 }
 
 func differences(r *compare.Report) part {

@@ -60,6 +60,59 @@ func TestNamesAreText(t *testing.T) {
 	}
 }
 
+// withPipeline is a report of a candidate that fills its inputs itself.
+func withPipeline(t *testing.T) *compare.Report {
+	t.Helper()
+	r := example(t, 1e-4)
+	p := &compare.Pipeline{
+		Units: 1800, Primary: compare.Found{Sums: compare.Sums{Stored: 1_079_000, Default: 1000}, DefaultShare: 0.001},
+		Candidate: compare.Found{Sums: compare.Sums{Stored: 1_000_000, Default: 80_000, Late: 12, Stale: 54_000}, DefaultShare: 0.0741, StaleShare: 0.05},
+		Defaults:  compare.Figure{Unit: compare.UnitShare, Mean: 0.073, Units: 1790, Interval: compare.Bounds{Low: 0.06, High: 0.08}},
+	}
+	for i := range 12 {
+		p.Features = append(p.Features, compare.FeatureDefaults{Name: "dense.user:f" + string(rune('a'+i)), Stored: 90, CandidateStored: 90 - int64(i), CandidateDefault: int64(i)})
+	}
+	p.Features = append(p.Features, compare.FeatureDefaults{Name: "dense.store:gone", Stored: 9, Default: 1})
+	for i := range r.Outputs {
+		s := compare.Split{Output: r.Outputs[i].Name}
+		for _, f := range r.Outputs[i].Figures {
+			s.Model = append(s.Model, f)
+			f.Mean, f.Largest = 3*f.Mean, 3*f.Largest
+			s.Features = append(s.Features, f)
+		}
+		p.Split = append(p.Split, s)
+	}
+	r.Pipeline, r.LeftOut = p, "defaults needs something else"
+	return r
+}
+
+// The text of a candidate that fills its inputs itself has the two effects, and what it found in the stores; it fits a terminal.
+func TestPipelineText(t *testing.T) {
+	r := withPipeline(t)
+	got, golden := text(t, r), "testdata/pipeline.txt"
+	if *update {
+		if err := os.WriteFile(golden, []byte(got), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if want, err := os.ReadFile(golden); err != nil || string(want) != got {
+		t.Errorf("%v\n%s", err, got)
+	}
+	for line := range strings.Lines(got) {
+		if n := utf8.RuneCountInString(strings.TrimRight(line, "\n")); n > columns {
+			t.Errorf("a line of %d columns: %s", n, line)
+		}
+	}
+	r.Pipeline.NoSplit = `input "dense" has another shape`
+	if got := text(t, r); !strings.Contains(strings.Join(strings.Fields(got), " "), `primary's inputs: input "dense" has another shape.`) {
+		t.Error(got)
+	}
+	var page bytes.Buffer
+	if err := HTML(&page, r); err != nil || !strings.Contains(page.String(), "dense.user:fl") {
+		t.Errorf("%v: %s", err, page.String())
+	}
+}
+
 // A report without samples has both forms.
 func TestEmptyReport(t *testing.T) {
 	r := &compare.Report{Verdict: "WAIT", Reason: "there is no criterion"}
@@ -94,7 +147,7 @@ func TestPageFits(t *testing.T) {
 		dir = t.TempDir()
 	}
 	var page bytes.Buffer
-	if err := HTML(&page, example(t, 0.3)); err != nil {
+	if err := HTML(&page, withPipeline(t)); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(filepath.Join(dir, "compare.html"), page.Bytes(), 0o600); err != nil {

@@ -24,5 +24,7 @@ func TestComparisonFaults(t *testing.T) {
 	f("criteria:\n- {figure: errors, at_most: few}\n", `../model.yaml line 2: criteria[0].at_most: the limit "few" is no number, no percentage such as 0.2% and no time such as 0.5ms`)
 	f("criteria:\n- {figure: errors, at_most: 1%}\n- {output: scores, figure: differs, at_most: 1%}\n", `../model.yaml line 3: criteria[1]: the model has no output "scores"; it has score (did you mean score?)`)
 	f("criteria:\n- {output: score, figure: flip, at_most: 1%}\n", `../model.yaml line 2: criteria[0]: "flip" is no figure of regression outputs; there are differs, mismatch, bias, abs_difference`)
+	f("shadow: pipelin", `../model.yaml: shadow is "pipelin"; it must be model or pipeline (did you mean pipeline?)`)
+	f("criteria:\n- {figure: errors, at_most: 1%}\n- {figure: defaults, at_most: 1%}\n", `../model.yaml line 3: criteria[1]: defaults is known of shadows that fill their inputs themselves: set shadow: pipeline, or take the criterion out`)
 	f("segments:\n- y\n", `../model.yaml line 2: segments[0]: the model has no input "y"; it has x`)
 }

@@ -130,6 +130,10 @@ type Config struct {
 	// Unit is the input whose value names the unit, such as a user, by which requests are split between
 	// versions. It has one whole number or text for each row. Default none.
 	Unit string `yaml:"unit" in:"model"`
+	// Shadow is what a shadow is asked: model, the inputs that the live version ran with, or pipeline, what the client sent, so that it fills
+	// its inputs itself and the effect of its features is told apart from that of its model. Default model. pipeline reads the stores
+	// once more for each request that is mirrored.
+	Shadow ShadowMode `yaml:"shadow" in:"model"`
 
 	// Triton is what config.pbtxt says; nil without one.
 	Triton *Triton `yaml:"-"`
@@ -157,6 +161,15 @@ type Unproven string
 const (
 	UnprovenBatch  Unproven = "batch"
 	UnprovenSingle Unproven = "single"
+)
+
+// ShadowMode is what a shadow is asked.
+type ShadowMode string
+
+// The modes. Empty is ShadowModel.
+const (
+	ShadowModel    ShadowMode = "model"    // the inputs that the live version ran with
+	ShadowPipeline ShadowMode = "pipeline" // what the client sent
 )
 
 // Promotion says what becomes of a candidate: a version that is proven and newer than the live one.
@@ -246,6 +259,9 @@ func (c *Config) validate() error {
 	}
 	if c.Promote != "" && c.Promote != PromoteNewest && c.Promote != PromoteManual && c.Promote != PromotePlan {
 		fail("promote", "promote is %.40q; it must be newest, manual or plan%s", string(c.Promote), near.Meant(string(c.Promote), []string{string(PromoteNewest), string(PromoteManual), string(PromotePlan)}))
+	}
+	if c.Shadow != "" && c.Shadow != ShadowModel && c.Shadow != ShadowPipeline {
+		fail("shadow", "shadow is %.40q; it must be model or pipeline%s", string(c.Shadow), near.Meant(string(c.Shadow), []string{string(ShadowModel), string(ShadowPipeline)}))
 	}
 	if c.Nonfinite != NonfiniteLiteral && c.Nonfinite != NonfiniteNull {
 		fail("nonfinite", "nonfinite is %.40q; it must be literal or null", string(c.Nonfinite))

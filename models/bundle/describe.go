@@ -102,7 +102,7 @@ func DecodeDescription(text []byte) (*Config, *Graph, error) {
 	if c.BudgetFrom != BudgetOwn {
 		given.Budget = unsetBudget
 	}
-	if err := errors.Join(given.validate(), c.checkPlaces(Sources{}), c.faultsOf(c.Comparisons().Check(nil)), c.featureFaults(nil)); err != nil {
+	if err := errors.Join(given.validate(), c.checkPlaces(Sources{}), c.faultsOf(c.comparisonFaults(nil)), c.featureFaults(nil)); err != nil {
 		return nil, nil, err
 	}
 	if c.Budget < 0 {

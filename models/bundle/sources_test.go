@@ -46,6 +46,7 @@ var samples = map[string][2]string{
 	"rollout":       {"{skip_shadow: true, steps: [{share: 0.1, time: 5s, units: 20}]}", ""},
 	"keep_previous": {"false", ""},
 	"unit":          {"user", ""},
+	"shadow":        {"pipeline", ""},
 }
 
 // TestInheritance holds each key of Config, also one that is added later, to its place: what the model's

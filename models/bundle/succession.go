@@ -149,8 +149,21 @@ func (c *Config) checkComparisons(s Sources) error {
 	for i := range set.Segments {
 		c.remember(s, fmt.Sprintf("segments[%d]", i))
 	}
-	return c.faultsOf(set.Check(nil))
+	return c.faultsOf(c.comparisonFaults(nil))
 }
+
+// comparisonFaults holds what is said of comparisons against the schema, if there is one yet, and against what shadows are asked.
+func (c *Config) comparisonFaults(schema *tensor.Schema) []criteria.Fault {
+	faults := c.Comparisons().Check(schema)
+	for i := range c.Criteria {
+		if c.Criteria[i].Figure == criteria.Defaulted && c.Shadow != ShadowPipeline {
+			faults = append(faults, criteria.Fault{At: fmt.Sprintf("criteria[%d]", i), Err: errDefaults})
+		}
+	}
+	return faults
+}
+
+var errDefaults = errors.New("defaults is known of shadows that fill their inputs themselves: set shadow: pipeline, or take the criterion out")
 
 // remember notes the lines of elements of one key, for faults that show later.
 func (c *Config) remember(s Sources, all ...string) {
@@ -171,7 +184,7 @@ func (c *Config) remember(s Sources, all ...string) {
 
 // checkCompared holds what is said of comparisons against the schema.
 func (c *Config) checkCompared(schema *tensor.Schema) error {
-	return c.faultsOf(c.Comparisons().Check(schema))
+	return c.faultsOf(c.comparisonFaults(schema))
 }
 
 func (c *Config) faultsOf(list []criteria.Fault) error {

@@ -208,6 +208,28 @@ func TestReadResponse(t *testing.T) {
 	}
 }
 
+// What an answer's parameters tell of filled columns is read, and all else of them ignored.
+func TestReadFeatures(t *testing.T) {
+	f := func(parameters, want string) {
+		t.Helper()
+		var r Response
+		if err := ReadResponse([]byte(`{"parameters":`+parameters+`,"outputs":[]}`), -1, &r); err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		for _, c := range r.Features {
+			got += fmt.Sprintf("%s=%s;", c.Column, c.Runs)
+		}
+		if got != want {
+			t.Errorf("%s: got %q, want %q", parameters, got, want)
+		}
+	}
+	f(`{"degraded":true,"features.dense.u:a":"cached*2,missing","features.dense.\u0075:b":"present","features_left_out":3,"features.x":7}`, "dense.u:a=cached*2,missing;dense.u:b=present;")
+	f(`null`, "")
+	f(`[1]`, "")
+	f(`{}`, "")
+}
+
 func TestClientBytesAsText(t *testing.T) {
 	r := InferRequest{Inputs: []tensor.Tensor{{Name: "x", Type: tensor.Bytes, Shape: []int64{1}, Data: tensor.AppendBytes(nil, "\xff")}}}
 	if _, _, err := AppendInferRequest(nil, &r); !fault.Is(err, fault.InvalidUTF8) || !strings.Contains(err.Error(), "input 'x'") {

@@ -16,6 +16,7 @@ func FuzzReadResponse(f *testing.F) {
 	f.Add([]byte(`{"outputs":[{"data":[["a\n"],["b"]],"name":"y","datatype":"BYTES","shape":[2,1]}]}`), -1)
 	f.Add([]byte(`{"outputs":[{"name":"y","shape":[1],"datatype":"BOOL","parameters":{"binary_data_size":1}}]}`+"\x07"), 88)
 	f.Add([]byte(`{"outputs":[{"name":"y","shape":[1,0],"datatype":"INT8","data":[[]]}]}`), -1)
+	f.Add([]byte(`{"parameters":{"degraded":true,"features.x.u:a":"cached*2,missing"},"outputs":[{"name":"y","datatype":"INT8","shape":[1],"data":[1]}]}`), -1)
 	f.Fuzz(func(t *testing.T, body []byte, headerLen int) {
 		var first, second Response
 		err := ReadResponse(body, max(headerLen, -1), &first)

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"bytes"
 	"fmt"
 
 	"sluice/internal/fault"
@@ -21,13 +22,20 @@ type Response struct {
 	// Outputs are in the answer's order. The data of an output that came as binary is part of
 	// the body that was read, but for BOOL; all else is valid until the next read.
 	Outputs []tensor.Tensor
+	// Features are what the answer's parameters say of filled columns, if it was asked to (Sluice-Explain). They are valid until the
+	// next read.
+	Features []Feature
 
 	scanner wire.Scanner
 	arena   tensor.Arena
 	text    []byte
 	dims    []int64
 	blobs   []byte
+	told    []byte // the texts of Features
 }
+
+// Feature is where the values of a filled column come from: Column is INPUT.FEATURE, Runs such as cached*180,missing.
+type Feature struct{ Column, Runs []byte }
 
 // limits bound an answer.
 var limits = target.DefaultLimits()
@@ -64,7 +72,8 @@ func ReadResponse(body []byte, headerLen int, out *Response) error {
 func (r *Response) reset() {
 	r.ID, r.Model, r.Version = r.ID[:0], r.Model[:0], r.Version[:0]
 	// Names stay behind the slice's end: the next answer has the same ones.
-	r.Outputs = r.Outputs[:0]
+	r.Outputs, r.Features = r.Outputs[:0], r.Features[:0]
+	r.told = wire.Trim(r.told)
 	r.arena.Reset()
 	r.text = wire.Trim(r.text)
 }
@@ -75,9 +84,10 @@ const (
 	keyModel
 	keyVersion
 	keyOutputs
+	keyParameters
 )
 
-var topKeys = jsonscan.Names{"id", "model_name", "model_version", "outputs"}
+var topKeys = jsonscan.Names{"id", "model_name", "model_version", "outputs", "parameters"}
 
 func (r *Response) document() error {
 	s := &r.scanner
@@ -95,6 +105,8 @@ func (r *Response) document() error {
 			r.Version, o.Err = s.Word(r.Version, "model_version", fault.InvalidRequest)
 		case keyOutputs:
 			o.Err = r.outputs()
+		case keyParameters:
+			o.Err = r.parameters()
 		default:
 			o.Err = s.Skip()
 		}
@@ -109,6 +121,32 @@ func (r *Response) document() error {
 		return fault.New(fault.InvalidRequest, "it has no 'outputs'")
 	}
 	return nil
+}
+
+// featurePrefix is how the parameters of filled columns begin.
+const featurePrefix = "features."
+
+// parameters reads those of the answer. Whatever is none of a filled column is ignored.
+func (r *Response) parameters() error {
+	s := &r.scanner
+	if s.Peek() != '{' {
+		return s.Skip()
+	}
+	o := s.Object(nil)
+	for o.Next() {
+		column, of := bytes.CutPrefix(o.Key, []byte(featurePrefix))
+		if !of || s.Peek() != '"' {
+			o.Err = s.Skip()
+			continue
+		}
+		at := len(r.told)
+		r.told = append(r.told, column...)
+		end := len(r.told)
+		if r.told, o.Err = s.AppendText(r.told); o.Err == nil {
+			r.Features = append(r.Features, Feature{r.told[at:end:end], r.told[end:len(r.told):len(r.told)]})
+		}
+	}
+	return o.Err
 }
 
 func (r *Response) outputs() error {
