@@ -28,7 +28,9 @@ type reading struct {
 }
 
 // onward is the context of a read that goes on when its own has ended.
-type onward struct{ context.Context }
+type onward struct {
+	context.Context //nolint:containedctx // it is one itself
+}
 
 func (*onward) Done() <-chan struct{} { return nil }
 
