@@ -4,30 +4,8 @@ import (
 	"context"
 	"fmt"
 
-	bolt "go.etcd.io/bbolt"
-
 	"sluice/features/native"
 )
-
-// Read reads rows of the generation that is being loaded back from its file. It calls each for those that are there, in the order
-// of keys; value is good until each returns.
-func (w *Writer) Read(ctx context.Context, keys [][]byte, each func(i int, value []byte)) error {
-	if w.loading == nil {
-		return errNotBegun
-	}
-	return w.loading.View(func(tx *bolt.Tx) error {
-		b := tx.Bucket(rowsBucket)
-		for i, key := range keys {
-			if i%checkEvery == 0 && ctx.Err() != nil {
-				return ctx.Err()
-			}
-			if value := b.Get(key); value != nil {
-				each(i, value)
-			}
-		}
-		return nil
-	})
-}
 
 // Flip makes the generation that was loaded the visible one, and the visible one the way back. Readers see it within
 // a second.

@@ -256,3 +256,23 @@ func (w *Writer) Write(ctx context.Context, from int64, rows []store.Record) err
 
 // sortedFill is how full pages are made by rows that come in order: no later one is put between them.
 const sortedFill = 0.95
+
+// Read reads rows of the generation that is being loaded back from its file. It calls each for those that are there, in the order
+// of keys; value is good until each returns.
+func (w *Writer) Read(ctx context.Context, keys [][]byte, each func(i int, value []byte)) error {
+	if w.loading == nil {
+		return errNotBegun
+	}
+	return w.loading.View(func(tx *bolt.Tx) error {
+		b := tx.Bucket(rowsBucket)
+		for i, key := range keys {
+			if i%checkEvery == 0 && ctx.Err() != nil {
+				return ctx.Err()
+			}
+			if value := b.Get(key); value != nil {
+				each(i, value)
+			}
+		}
+		return nil
+	})
+}

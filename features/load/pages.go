@@ -144,64 +144,79 @@ func (p *pages) header(at, end int64) (h *format.PageHeader, size int64, err err
 // weigh is what the page in the buffer takes when it is decoded: itself, itself decompressed, twice because some decompressors make
 // room for more, and its values with their levels.
 func (p *pages) weigh(c *columnPages, h *format.PageHeader) (need int64, err error) {
-	need = int64(h.CompressedPageSize)
-	inflated := func(b []byte, compressed bool) ([]byte, error) {
-		if !compressed || c.codec == format.Uncompressed {
-			return b, nil
-		}
-		need += 2 * int64(h.UncompressedPageSize)
-		p.plain = slices.Grow(p.plain[:0], int(h.UncompressedPageSize))
-		return inflate(c.codec, p.plain[:0:h.UncompressedPageSize], b)
-	}
-	data := p.body
 	switch {
 	case h.Type == format.DictionaryPage && h.DictionaryPageHeader.Valid:
-		d := &h.DictionaryPageHeader.V
-		if d.Encoding != format.Plain && d.Encoding != format.PlainDictionary { //nolint:staticcheck // older writers name it so
-			return 0, fmt.Errorf("a dictionary is encoded as %s", d.Encoding)
-		}
-		_, err = inflated(data, true)
-		return need + int64(len(data)) + int64(d.NumValues)*(4+c.elementBytes()), err
+		need, err = p.dictionary(c, h)
 	case h.Type == format.DataPage && h.DataPageHeader.Valid:
-		d := &h.DataPageHeader.V
-		if data, err = inflated(data, true); err != nil {
-			return 0, err
-		}
-		n := int64(d.NumValues)
-		if c.column.MaxRepetitionLevel() > 0 {
-			var levels []byte
-			levels, data = cutLevels(data)
-			if n, err = p.repetitions(c, levels, d.RepetitionLevelEncoding, n); err != nil {
-				return 0, err
-			}
-		}
-		if most := c.column.MaxDefinitionLevel(); most > 0 {
-			var levels []byte
-			levels, data = cutLevels(data)
-			n = claimed(levels, d.DefinitionLevelEncoding, most, n)
-		}
-		return need + c.valuesBytes(data, d.Encoding, n, p.limit), nil
+		need, err = p.first(c, h)
 	case h.Type == format.DataPageV2 && h.DataPageHeaderV2.Valid:
-		d := &h.DataPageHeaderV2.V
-		rep, def := int(d.RepetitionLevelsByteLength), int(d.DefinitionLevelsByteLength)
-		if rep < 0 || def < 0 || rep > len(data) || def > len(data)-rep {
-			return 0, fmt.Errorf("its levels claim %d and %d bytes of %d", rep, def, len(data))
-		}
-		n := int64(d.NumValues)
-		if c.column.MaxRepetitionLevel() > 0 {
-			if n, err = p.repetitions(c, data[:rep], format.RLE, n); err != nil {
-				return 0, err
-			}
-		}
-		if most := c.column.MaxDefinitionLevel(); most > 0 {
-			n = claimed(data[rep:rep+def], format.RLE, most, n)
-		}
-		if data, err = inflated(data[rep+def:], !d.IsCompressed.Valid || d.IsCompressed.V); err != nil {
+		need, err = p.second(c, h)
+	} // the library refuses others
+	if c.codec != format.Uncompressed {
+		need += 2 * int64(h.UncompressedPageSize)
+	}
+	return need + int64(h.CompressedPageSize), err
+}
+
+func (p *pages) inflate(c *columnPages, h *format.PageHeader, b []byte) ([]byte, error) {
+	p.plain = slices.Grow(p.plain[:0], int(h.UncompressedPageSize))
+	return inflate(c.codec, p.plain[:0:h.UncompressedPageSize], b)
+}
+
+func (p *pages) dictionary(c *columnPages, h *format.PageHeader) (need int64, err error) {
+	d := &h.DictionaryPageHeader.V
+	if d.Encoding != format.Plain && d.Encoding != format.PlainDictionary { //nolint:staticcheck // older writers name it so
+		return 0, fmt.Errorf("a dictionary is encoded as %s", d.Encoding)
+	}
+	data, err := p.inflate(c, h, p.body)
+	return int64(len(data)) + int64(d.NumValues)*(4+c.elementBytes()), err
+}
+
+// first is a page of the first version, which is compressed as a whole.
+func (p *pages) first(c *columnPages, h *format.PageHeader) (need int64, err error) {
+	d := &h.DataPageHeader.V
+	data, err := p.inflate(c, h, p.body)
+	if err != nil {
+		return 0, err
+	}
+	n := int64(d.NumValues)
+	var levels []byte
+	if c.column.MaxRepetitionLevel() > 0 {
+		levels, data = cutLevels(data)
+		if n, err = p.repetitions(c, levels, d.RepetitionLevelEncoding, n); err != nil {
 			return 0, err
 		}
-		return need + c.valuesBytes(data, d.Encoding, n, p.limit), nil
 	}
-	return need, nil // the library refuses it
+	if most := c.column.MaxDefinitionLevel(); most > 0 {
+		levels, data = cutLevels(data)
+		n = claimed(levels, d.DefinitionLevelEncoding, most, n)
+	}
+	return c.valuesBytes(data, d.Encoding, n, p.limit), nil
+}
+
+// second is a page of the second version, whose levels are never compressed.
+func (p *pages) second(c *columnPages, h *format.PageHeader) (need int64, err error) {
+	d := &h.DataPageHeaderV2.V
+	rep, def := int(d.RepetitionLevelsByteLength), int(d.DefinitionLevelsByteLength)
+	if rep < 0 || def < 0 || rep > len(p.body) || def > len(p.body)-rep {
+		return 0, fmt.Errorf("its levels claim %d and %d bytes of %d", rep, def, len(p.body))
+	}
+	n := int64(d.NumValues)
+	if c.column.MaxRepetitionLevel() > 0 {
+		if n, err = p.repetitions(c, p.body[:rep], format.RLE, n); err != nil {
+			return 0, err
+		}
+	}
+	if most := c.column.MaxDefinitionLevel(); most > 0 {
+		n = claimed(p.body[rep:rep+def], format.RLE, most, n)
+	}
+	data := p.body[rep+def:]
+	if !d.IsCompressed.Valid || d.IsCompressed.V {
+		if data, err = p.inflate(c, h, data); err != nil {
+			return 0, err
+		}
+	}
+	return c.valuesBytes(data, d.Encoding, n, p.limit), nil
 }
 
 // repetitions goes on with the rows of a column of lists, and returns how many values their levels claim, at least n.
