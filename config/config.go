@@ -45,9 +45,9 @@ type Config struct {
 	Require []string `yaml:"require" word:"all"`
 	// State is a folder that keeps over restarts which version of each model is live, what was rejected, and the
 	// history of that, and also what live answers have refuted: the bundles that must not be batched or
-	// padded. Servers of the same models may share it: one of them changes roles, the others follow. none keeps
-	// nothing. Default empty: a folder of the models folder's own in $XDG_STATE_HOME/sluice, or
-	// ~/.local/state/sluice; where it cannot be written the server says so and forgets at its end.
+	// padded; and the usual share of defaults of each feature. Servers of the same models may share it: one of them
+	// changes roles, the others follow. none keeps nothing. Default empty: a folder of the models folder's own in
+	// $XDG_STATE_HOME/sluice, or ~/.local/state/sluice; where it cannot be written the server says so and forgets at its end.
 	State string `yaml:"state" word:"none"`
 	// Copies is a folder for private copies of the models' files: they are hashed while they are copied
 	// and loaded from there, so that later writes to models change nothing. The copies of a version go

@@ -101,10 +101,22 @@ func BenchmarkCachedInParallel(b *testing.B) {
 func BenchmarkRead(b *testing.B) {
 	a := newAsker(b, GroupOptions{Budget: time.Minute}, 50)
 	a.st.fill = func(into *store.Rows, i int, _ int64) {
-		for c := range 100 {
-			into.States(i)[c] = store.Present
+		_, states := into.Cells(i)
+		for c := range states {
+			states[c] = store.Present
 		}
 	}
+	b.ReportAllocs()
+	for b.Loop() {
+		a.ask()
+	}
+}
+
+// BenchmarkReadWhole is that with rows that need not be copied.
+func BenchmarkReadWhole(b *testing.B) {
+	a := newAsker(b, GroupOptions{Budget: time.Minute}, 50)
+	row := make([]byte, a.g.layout.RowBytes())
+	a.st.fill = func(into *store.Rows, i int, _ int64) { into.SetWhole(i, row) }
 	b.ReportAllocs()
 	for b.Loop() {
 		a.ask()

@@ -1,6 +1,7 @@
 package features
 
 import (
+	"cmp"
 	"time"
 
 	"sluice/internal/clock"
@@ -20,11 +21,11 @@ type BreakerOptions struct {
 }
 
 func (o BreakerOptions) withDefaults() BreakerOptions {
-	orDefault(&o.Share, 0.25)
-	orDefault(&o.MinReads, 100)
-	orDefault(&o.Window, 10*time.Second)
-	orDefault(&o.InARow, 10)
-	orDefault(&o.Sleep, time.Second)
+	o.Share = cmp.Or(o.Share, 0.25)
+	o.MinReads = cmp.Or(o.MinReads, 100)
+	o.Window = cmp.Or(o.Window, 10*time.Second)
+	o.InARow = cmp.Or(o.InARow, 10)
+	o.Sleep = cmp.Or(o.Sleep, time.Second)
 	return o
 }
 

@@ -73,7 +73,7 @@ const (
 
 // keep puts the row of a key that was read into the cache.
 func (g *Group) keep(r *read, i int, now clock.Instant, took time.Duration) {
-	ttl, what := g.opt.TTL, r.about[i]
+	ttl, what := g.opt.TTL, r.contents[i]
 	if what == absent {
 		ttl = g.opt.NegativeTTL
 	}

@@ -1,6 +1,7 @@
 package features
 
 import (
+	"context"
 	"slices"
 	"time"
 
@@ -11,18 +12,20 @@ import (
 // maxKeys is how many keys one read has at most. A request that wants more of a group has them read in several.
 const maxKeys = 512
 
-// collect has the slots of a part read that its list names, but for those that it refuses.
+// collect has the slots of a part's list read, but for those that it refuses.
 func (g *Group) collect(f *Fetch, p *part, now clock.Instant) {
+	var joined joined
 	wanted, slow := 0, time.Duration(g.source.slow.Load())
 	if slow == 0 {
 		slow = g.opt.Budget
 	}
 	g.mu.Lock()
+	others := g.mu.all // a key of this fetch is in none that it begins itself
 	for at := p.first; at != none; {
 		s := &f.slots[at]
 		number, waits := at, s.outcome == pending
 		at = s.next // before a read may deliver
-		r, i := g.joinLocked(p.generation, s.hash, f.key(s), now, slow)
+		r, i := g.joinLocked(others, p.generation, s.hash, f.key(s), now, slow)
 		switch {
 		case r == nil && waits:
 			s.outcome = failed
@@ -33,20 +36,22 @@ func (g *Group) collect(f *Fetch, p *part, now clock.Instant) {
 			r.waiters = append(r.waiters, waiter{f, f.epoch, number})
 			r.until = max(r.until, p.limit)
 			wanted++
+			joined.add(r)
 		default:
 			r.until = max(r.until, now.Add(g.opt.Budget))
 		}
 	}
 	begun := g.pumpLocked(now)
+	p.endsItself = g.onward != nil && joined.endBy(p.limit)
 	g.mu.Unlock()
 	g.source.stats.wanted.Add(uint64(wanted))
 	g.source.stats.full.Add(uint64(p.refused))
 	g.begin(begun, now)
 }
 
-// joinLocked finds a read for a key: one that has it, or the last of those that wait. It is nil if too many keys wait.
-func (g *Group) joinLocked(generation, hash uint64, key store.Key, now clock.Instant, slow time.Duration) (*read, int) {
-	for _, r := range slices.Backward(g.mu.all) {
+// joinLocked finds a read for a key: one of others that has it, or the last of those that wait. It is nil if too many keys wait.
+func (g *Group) joinLocked(others []*read, generation, hash uint64, key store.Key, now clock.Instant, slow time.Duration) (*read, int) {
+	for _, r := range slices.Backward(others) {
 		if r.generation != generation || r.begun && now.Sub(r.started) > slow {
 			continue
 		}
@@ -91,6 +96,10 @@ func (g *Group) pumpLocked(now clock.Instant) (begun *read) {
 		g.mu.underWay++
 		r.begun, r.started = true, now
 		*end, end = r, &r.next
+		if g.onward != nil && !g.mu.ending {
+			g.mu.ending = true
+			g.ends.Reset(g.opt.Budget)
+		}
 	}
 	return begun
 }
@@ -101,7 +110,7 @@ func (g *Group) begin(r *read, now clock.Instant) {
 	for r != nil {
 		next := r.next
 		r.next, r.refusal = nil, g.admit(r, now)
-		g.engine.workers.begin(r)
+		g.engine.workers.Run(r)
 		r = next
 	}
 }
@@ -130,4 +139,59 @@ func (g *Group) forgetLocked(r *read) {
 	if i := slices.Index(g.mu.all, r); i >= 0 {
 		g.mu.all = slices.Delete(g.mu.all, i, i+1)
 	}
+}
+
+// endLate ends the reads whose limit has passed, each on a goroutine of its own, since it tells waiters. The timer is set anew for
+// the next one, so that it is armed once for many reads.
+func (g *Group) endLate() {
+	now := clock.Now()
+	next := clock.Never
+	g.mu.Lock()
+	for _, r := range g.mu.all {
+		if !r.begun {
+			continue
+		}
+		until := r.started.Add(g.opt.Budget)
+		switch {
+		case now < until:
+			next = min(next, until)
+		case !r.opened.Load(): // its goroutine has not come to it, or refuses it
+			next = min(next, now.Add(time.Millisecond))
+		case r.over.CompareAndSwap(false, true):
+			go r.end(true, context.DeadlineExceeded)
+		}
+	}
+	if g.mu.ending = next != clock.Never; g.mu.ending {
+		g.ends.Reset(next.Sub(now))
+	}
+	g.mu.Unlock()
+}
+
+// joined is the reads that the slots of a part have joined: mostly one.
+type joined struct {
+	reads [4]*read
+	n     int
+}
+
+func (j *joined) add(r *read) {
+	if j.n > 0 && j.reads[min(j.n, len(j.reads))-1] == r {
+		return
+	}
+	if j.n < len(j.reads) {
+		j.reads[j.n] = r
+	}
+	j.n++
+}
+
+// endBy tells whether they are surely over by an instant.
+func (j *joined) endBy(limit clock.Instant) bool {
+	if j.n > len(j.reads) {
+		return false
+	}
+	for _, r := range j.reads[:j.n] {
+		if !r.begun || r.started.Add(r.group.opt.Budget) > limit {
+			return false
+		}
+	}
+	return true
 }

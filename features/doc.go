@@ -20,7 +20,8 @@
 //
 // A request leaves at its own limit, which is the earlier of its deadline and its group's budget. A read of a store runs
 // detached from the requests that wait for it, for at most the group's budget. It lives on when they leave, and what it
-// brings late still fills the cache.
+// brings late still fills the cache. At its own limit a read ends, too: Read returns then, and a store.Lingerer is left behind,
+// with the memory of the read.
 //
 // A key's way: Start looks it up in the cache. If it is not there, Start joins a read that has the key, or gives
 // the key to the group's newest read that has not begun. Such a read begins at once when no other of its group is under

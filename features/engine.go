@@ -1,6 +1,7 @@
 package features
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"hash/maphash"
@@ -14,6 +15,7 @@ import (
 	"go.uber.org/zap"
 
 	"sluice/features/store"
+	"sluice/internal/standby"
 )
 
 // Options of an Engine.
@@ -39,19 +41,12 @@ type StoreOptions struct {
 }
 
 func (o StoreOptions) withDefaults() StoreOptions {
-	orDefault(&o.FlushKeys, 128)
-	orDefault(&o.Window, 100*time.Microsecond)
-	orDefault(&o.Reads, 8)
-	orDefault(&o.Waiting, 16384)
+	o.FlushKeys = cmp.Or(o.FlushKeys, 128)
+	o.Window = cmp.Or(o.Window, 100*time.Microsecond)
+	o.Reads = cmp.Or(o.Reads, 8)
+	o.Waiting = cmp.Or(o.Waiting, 16384)
 	o.Breaker = o.Breaker.withDefaults()
 	return o
-}
-
-func orDefault[T comparable](v *T, d T) {
-	var zero T
-	if *v == zero {
-		*v = d
-	}
 }
 
 // Engine reads features for requests.
@@ -60,7 +55,8 @@ type Engine struct {
 	seed    maphash.Seed
 	cache   *otter.Cache[cacheKey, *entry]
 	fetches sync.Pool
-	workers *workers
+	workers *standby.Crew[*read]
+	tellers *standby.Crew[*Fetch] // for waiters whose read's goroutine has others to serve first
 
 	mu struct {
 		sync.Mutex
@@ -73,12 +69,15 @@ type Engine struct {
 	}
 }
 
+// maxIdle is the most goroutines that wait for a read, and for a waiter to tell.
+const maxIdle = 64
+
 // New returns an engine without stores.
 func New(opt Options) (*Engine, error) {
 	if opt.Log == nil {
 		opt.Log = zap.NewNop()
 	}
-	orDefault(&opt.CacheBytes, 64<<20)
+	opt.CacheBytes = cmp.Or(opt.CacheBytes, 64<<20)
 	if opt.CacheBytes < 0 {
 		return nil, fmt.Errorf("a cache of %d bytes is not possible", opt.CacheBytes)
 	}
@@ -86,7 +85,7 @@ func New(opt Options) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Engine{log: opt.Log, seed: maphash.MakeSeed(), cache: cache, workers: newWorkers()}
+	e := &Engine{log: opt.Log, seed: maphash.MakeSeed(), cache: cache, workers: standby.New(maxIdle, (*read).run), tellers: standby.New(maxIdle, (*Fetch).end)}
 	e.fetches.New = func() any { return newFetch(e) }
 	e.mu.idle = make(chan struct{})
 	e.mu.stores = map[string]*source{}
@@ -192,7 +191,8 @@ func (e *Engine) Close() error {
 	}
 	e.mu.Unlock()
 	<-e.mu.idle
-	e.workers.end()
+	e.workers.End() // and waits for none: a read that was refused may still call a waiter
+	e.tellers.End()
 	var errs []error
 	for _, s := range e.mu.stores {
 		if err := s.store.Close(); err != nil {

@@ -37,8 +37,9 @@ type slot struct {
 	next     int32 // of the part's list
 	keyAt    int32
 	keyEnd   int32
-	rowAt    int // in Fetch.rows, if it is read
-	statesAt int // in Fetch.states
+	rowAt    int    // in Fetch.rows, if it is read
+	statesAt int    // in Fetch.states
+	whole    []byte // instead of both
 	entry    *entry
 	read     *read // of which it is the key of this number, while it is pending
 	key      int32
@@ -55,6 +56,7 @@ type part struct {
 	first      int32         // of the slots that are to be read
 	pending    int           // of those, the ones that the request waits for
 	refused    int           // of those in turn, the ones that nobody reads
+	endsItself bool          // the reads are over by the limit
 }
 
 // Fetch is the rows that one request wants. It is used by one goroutine at a time.
@@ -70,10 +72,10 @@ type Fetch struct {
 
 	waiter  Waiter
 	started bool
+	timed   bool   // the timer was set
 	epoch   uint64 // changes under mu when the fetch becomes another request's
 	wall    int64  // when the fetch ended, in nanoseconds since 1970
 	timer   *time.Timer
-	ends    func()    // end, as a value that is made once
 	tallies []tallied // of the parts
 	skip    uint32    // slots until one is looked at for the hot keys
 
@@ -90,7 +92,6 @@ const usualKeys = 64
 
 func newFetch(e *Engine) *Fetch {
 	f := &Fetch{engine: e, skip: nextSample()}
-	f.ends = f.end
 	f.timer = time.AfterFunc(time.Hour, f.expire)
 	f.timer.Stop()
 	f.index.reset(usualKeys)
@@ -153,7 +154,7 @@ func (f *Fetch) partOf(g *Group) int32 {
 // latest, perhaps before Start has returned.
 func (f *Fetch) Start(deadline clock.Instant, w Waiter) (ready bool) {
 	now := clock.Now()
-	f.started, f.waiter = true, w
+	f.started, f.timed, f.waiter = true, false, w
 	for i := range f.parts {
 		p := &f.parts[i]
 		p.limit = min(deadline, now.Add(p.group.opt.Budget))
@@ -178,7 +179,7 @@ func (f *Fetch) Start(deadline clock.Instant, w Waiter) (ready bool) {
 	f.mu.pending--
 	ready = f.mu.pending == 0
 	if f.mu.armed = !ready; !ready {
-		f.timer.Reset(max(f.nextLimit().Sub(clock.Now()), 0))
+		f.timeLocked(clock.Now())
 	}
 	f.mu.Unlock()
 	if ready {

@@ -1,6 +1,7 @@
 package features
 
 import (
+	"cmp"
 	"fmt"
 	"sync"
 	"time"
@@ -22,7 +23,7 @@ type GroupOptions struct {
 }
 
 func (o GroupOptions) withDefaults() (GroupOptions, error) {
-	orDefault(&o.Budget, 10*time.Millisecond)
+	o.Budget = cmp.Or(o.Budget, 10*time.Millisecond)
 	for name, d := range map[string]time.Duration{"budget": o.Budget, "max_age": o.MaxAge, "cache.ttl": o.TTL, "cache.negative": o.NegativeTTL} {
 		if d < 0 {
 			return o, fmt.Errorf("%s is %v: a time cannot be negative", name, d)
@@ -47,6 +48,7 @@ type Group struct {
 	source *source
 	layout *store.Group
 	reader store.Reader
+	onward store.Lingerer // the reader, if it is one
 	opt    GroupOptions
 	number uint64 // in the cache
 	key    groupKey
@@ -58,6 +60,7 @@ type Group struct {
 
 	reads sync.Pool
 	timer *time.Timer // for the oldest read that waits
+	ends  *time.Timer // for the oldest read under way, of a store that is left behind
 
 	mu struct {
 		sync.Mutex
@@ -65,6 +68,7 @@ type Group struct {
 		waiting  []*read // from the oldest on; the last one takes more keys
 		keys     int     // that wait
 		underWay int
+		ending   bool // ends is set
 	}
 
 	stats groupCounts
@@ -79,10 +83,13 @@ func newGroup(e *Engine, s *source, layout *store.Group, reader store.Reader, op
 	for i := range g.allStates {
 		g.allStates[i] = store.Present
 	}
+	g.onward, _ = reader.(store.Lingerer)
 	g.stats.columns = make([]columnCounts, columns)
 	g.reads.New = func() any { return newRead(g) }
 	g.timer = time.AfterFunc(time.Hour, g.flush)
 	g.timer.Stop()
+	g.ends = time.AfterFunc(time.Hour, g.endLate)
+	g.ends.Stop()
 	return g
 }
 

@@ -3,7 +3,7 @@ package features
 import (
 	"bytes"
 	"cmp"
-	"math"
+	"math/bits"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -12,15 +12,24 @@ import (
 )
 
 const (
-	sampledOf  = 16  // one of so many rows is counted
+	sampledOf  = 16  // one of so many rows is counted: nextSample says which
 	hotCounted = 32  // keys have a counter
 	hotKeyMost = 256 // bytes of a key that is counted
 	hotSamples = 1 << 14
 )
 
 // nextSample is how many rows to skip before the next one that is counted. The number is geometric: so each row has the same
-// chance, however many rows a fetch sees before it leaves the pool.
-func nextSample() uint32 { return uint32(math.Log(1-rand.Float64()) / math.Log1p(-1.0/sampledOf)) }
+// chance, however many rows a fetch sees before it leaves the pool. It is drawn as the random digits of four bits before the first
+// that is 0.
+func nextSample() (skip uint32) {
+	const ones, highs = 0x1111_1111_1111_1111, 0x8888_8888_8888_8888
+	for ; ; skip += 16 {
+		v := rand.Uint64()
+		if zeros := (v - ones) &^ v & highs; zeros != 0 { // its lowest bit is of the first digit that is 0
+			return skip + uint32(bits.TrailingZeros64(zeros)/4)
+		}
+	}
+}
 
 // hotKeys finds the keys that are asked for most: the space-saving sketch (A. Metwally, D. Agrawal, A. El Abbadi, Efficient
 // Computation of Frequent and Top-k Elements in Data Streams, 2005). A key that has no counter takes over the

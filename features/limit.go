@@ -3,6 +3,8 @@ package features
 import (
 	"context"
 	"time"
+
+	"sluice/internal/clock"
 )
 
 // limit is the context of a read: it ends after a time. Those of the library are made anew for each use; a limit
@@ -44,3 +46,21 @@ func (l *limit) Err() error {
 }
 
 func (l *limit) Value(any) any { return nil }
+
+// due is the context of a read that is left behind. It ends, too, but tells nobody: the group's clock ends the read, and no timer is
+// armed for each.
+type due struct{ until clock.Instant }
+
+// Deadline, Done, Err and Value make it a context.
+func (d *due) Deadline() (time.Time, bool) { return time.Now().Add(d.until.Sub(clock.Now())), true }
+
+func (d *due) Done() <-chan struct{} { return nil }
+
+func (d *due) Err() error {
+	if clock.Now() < d.until {
+		return nil
+	}
+	return context.DeadlineExceeded
+}
+
+func (d *due) Value(any) any { return nil }

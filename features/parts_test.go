@@ -3,6 +3,7 @@ package features
 import (
 	"context"
 	"errors"
+	"math"
 	"math/rand/v2"
 	"testing"
 	"testing/synctest"
@@ -97,6 +98,30 @@ func TestIndexFindsAll(t *testing.T) {
 	x.reset(1)
 	if x.at(x.first(hashes[0])) != -1 {
 		t.Error("it was not emptied")
+	}
+}
+
+// TestSamplesAreGeometric holds the shares of short skips, and their mean, to those of a chance of 1 in sampledOf.
+func TestSamplesAreGeometric(t *testing.T) {
+	const draws = 200_000
+	var counts [4]float64
+	sum := 0.0
+	for range draws {
+		skip := nextSample()
+		sum += float64(skip)
+		if int(skip) < len(counts) {
+			counts[skip]++
+		}
+	}
+	if mean := sum / draws; math.Abs(mean-(sampledOf-1)) > 0.3 { // eight standard errors
+		t.Errorf("%v are skipped in the mean, want %d", mean, sampledOf-1)
+	}
+	want := draws / float64(sampledOf)
+	for skip, n := range counts {
+		if math.Abs(n-want) > 6*math.Sqrt(want) {
+			t.Errorf("%d are skipped %v times, want %v", skip, n, want)
+		}
+		want *= 1 - 1.0/sampledOf
 	}
 }
 

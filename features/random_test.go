@@ -15,14 +15,22 @@ import (
 
 // TestEachGetsItsOwnRows has many small requests at random, from many goroutines, over two groups with and without a cache, on a
 // store that is slow, fails, and loses keys now and then. What comes is always the row that was asked for.
-func TestEachGetsItsOwnRows(t *testing.T) { eachGetsItsOwnRows(t, 1000) }
+func TestEachGetsItsOwnRows(t *testing.T) {
+	eachGetsItsOwnRows(t, 1000, func(st *fake) store.Store { return st })
+}
+
+// TestEachGetsItsOwnRowsBesideStragglers has reads go on after their limits.
+func TestEachGetsItsOwnRowsBesideStragglers(t *testing.T) {
+	eachGetsItsOwnRows(t, 1000, func(st *fake) store.Store { return &straggling{st, 40 * time.Millisecond} })
+}
 
 func TestEachGetsItsOwnRowsOfManyMore(t *testing.T) {
 	longtest.Skip(t)
-	eachGetsItsOwnRows(t, 100_000)
+	eachGetsItsOwnRows(t, 50_000, func(st *fake) store.Store { return st })
+	eachGetsItsOwnRows(t, 50_000, func(st *fake) store.Store { return &straggling{st, 40 * time.Millisecond} })
 }
 
-func eachGetsItsOwnRows(t *testing.T, requests int64) {
+func eachGetsItsOwnRows(t *testing.T, requests int64, as func(*fake) store.Store) {
 	const workers, ids = 64, 200
 	st := &fake{before: func(ctx context.Context, _ []store.Key) error {
 		switch rand.IntN(60) {
@@ -35,8 +43,19 @@ func eachGetsItsOwnRows(t *testing.T, requests int64) {
 		}
 		return nil
 	}}
+	st.fill = func(into *store.Rows, i int, key int64) {
+		if rand.IntN(2) == 0 {
+			fillRow(into, i, key)
+			return
+		}
+		var row []byte
+		for c := range into.Group().Columns {
+			row = store.AppendInt(row, store.Int64, key+int64(c))
+		}
+		into.SetWhole(i, row)
+	}
 	st.lost = func(key int64) bool { return key%50 == 7 && rand.IntN(2) == 0 }
-	e := newEngine(t, Options{CacheBytes: 20_000}, st, StoreOptions{Breaker: BreakerOptions{InARow: 1000, Share: 1}})
+	e := newEngine(t, Options{CacheBytes: 20_000}, as(st), StoreOptions{Breaker: BreakerOptions{InARow: 1000, Share: 1}})
 	groups := []*Group{
 		newGroupOf(t, e, GroupOptions{Budget: 20 * time.Millisecond}, "a", "b", "c"),
 		newGroupOf(t, e, GroupOptions{Budget: 20 * time.Millisecond, TTL: 3 * time.Millisecond}, "a"),

@@ -19,7 +19,11 @@ const (
 	complete              // all values
 )
 
-func (g *Group) about(states []store.State) about {
+func (r *read) about(key int) about {
+	if r.rows.Whole(key) != nil {
+		return complete
+	}
+	g, states := r.group, r.rows.States(key)
 	switch {
 	case equal(states, g.allStates):
 		return complete
@@ -62,15 +66,20 @@ type read struct {
 	refusal    outcome // of all rows, if it is not came
 	next       *read   // in a list of those that begin
 
-	rows    store.Rows
-	opened  atomic.Bool // rows have their memory, and what is Done may be taken
-	about   []about
-	outcome []outcome
-	limit   *limit
+	rows     store.Rows
+	opened   atomic.Bool // rows have their memory, and what is Done may be taken
+	contents []about
+	outcome  []outcome
+	limit    *limit      // nil if the store is left behind
+	due      due         // the context then
+	over     atomic.Bool // whoever has set it then ends the read
 }
 
 func newRead(g *Group) *read {
-	r := &read{group: g, limit: newLimit(), until: longAgo}
+	r := &read{group: g, until: longAgo}
+	if g.onward == nil {
+		r.limit = newLimit()
+	}
 	r.index.reset(maxKeys)
 	return r
 }
@@ -95,24 +104,38 @@ func (r *read) add(hash uint64, key store.Key) int {
 	return i
 }
 
-// run reads, and gives what has come to those who wait, then to the cache. Keys may join until it is in the cache, so
-// that no request finds it in neither place.
+// run reads, and ends the read. A store that goes on beyond the limit keeps the memory of its read, which is not used again.
 func (r *read) run() {
 	if r.refusal != came {
 		r.refuse()
 		return
 	}
-	g, stats := r.group, &r.group.source.stats
+	g := r.group
 	r.rows.Reset(g.layout, len(r.keys))
+	g.source.stats.inFlight.Add(1)
+	if g.onward != nil {
+		r.due.until = r.started.Add(g.opt.Budget)
+		r.opened.Store(true)
+		err := g.onward.ReadOn(&r.due, r.generation, r.keys, &r.rows)
+		if r.over.CompareAndSwap(false, true) {
+			r.end(false, err)
+		}
+		return
+	}
 	r.opened.Store(true)
-	stats.inFlight.Add(1)
 	r.limit.arm(g.opt.Budget)
 	err := g.reader.Read(r.limit, r.generation, r.keys, &r.rows)
-	now := clock.Now()
 	late := r.limit.disarm()
 	if late {
 		r.limit = newLimit()
 	}
+	r.end(late, err)
+}
+
+// end gives what has come to those who wait, then to the cache. Keys may join until it is in the cache, so that no request
+// finds it in neither place.
+func (r *read) end(late bool, err error) {
+	g, stats, now := r.group, &r.group.source.stats, clock.Now()
 	stats.inFlight.Add(-1)
 	took := now.Sub(r.started)
 	r.count(took, late, err)
@@ -127,7 +150,7 @@ func (r *read) run() {
 	last := r.deliver(first, nil)
 	if g.cached() {
 		if last != nil {
-			go last.ends()
+			g.engine.tellers.Run(last)
 			last = nil
 		}
 		r.keep(now, took)
@@ -137,7 +160,9 @@ func (r *read) run() {
 	rest := r.waiters[len(first):]
 	g.mu.Unlock()
 	last = r.deliver(rest, last)
-	r.recycle()
+	if !late || g.onward == nil { // else the store may still write into it
+		r.recycle()
+	}
 	g.engine.leave()
 	if last != nil {
 		last.end()
@@ -175,13 +200,13 @@ func (r *read) judge(late bool) (good bool) {
 		what, a := failed, absent
 		switch {
 		case r.rows.IsDone(i):
-			what, a = came, r.group.about(r.rows.States(i))
+			what, a = came, r.about(i)
 			done++
 		case late:
 			what = timedOut
 		}
 		r.outcome = append(r.outcome, what)
-		r.about = append(r.about, a)
+		r.contents = append(r.contents, a)
 	}
 	return 2*done > len(r.keys)
 }
@@ -191,7 +216,7 @@ func (r *read) refuse() {
 	g, now := r.group, clock.Now()
 	for range r.keys {
 		r.outcome = append(r.outcome, r.refusal)
-		r.about = append(r.about, absent)
+		r.contents = append(r.contents, absent)
 	}
 	g.mu.Lock()
 	g.forgetLocked(r)
@@ -219,7 +244,7 @@ func (r *read) deliver(waiters []waiter, last *Fetch) *Fetch {
 		}
 		f.mu.Unlock()
 		if ended && last != nil {
-			go last.ends()
+			r.group.engine.tellers.Run(last)
 		}
 		if ended {
 			last = f
@@ -239,8 +264,9 @@ func (r *read) recycle() {
 	}
 	clear(r.waiters)
 	r.waiters, r.keys, r.hashes, r.bytes = r.waiters[:0], r.keys[:0], r.hashes[:0], r.bytes[:0]
-	r.about, r.outcome = r.about[:0], r.outcome[:0]
+	r.contents, r.outcome = r.contents[:0], r.outcome[:0]
 	r.opened.Store(false)
+	r.over.Store(false)
 	r.until, r.begun, r.expired = longAgo, false, false
 	r.index.reset(maxKeys)
 	g.reads.Put(r)

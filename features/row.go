@@ -58,6 +58,9 @@ func (f *Fetch) valuesOf(s *slot, g *Group) ([]byte, []store.State) {
 	case hit:
 		return s.entry.row, s.entry.states
 	case came:
+		if s.whole != nil {
+			return s.whole, g.allStates
+		}
 		row, states := s.rowAt+g.layout.RowBytes(), s.statesAt+len(g.noStates)
 		return f.rows[s.rowAt:row:row], f.states[s.statesAt:states:states]
 	}

@@ -25,7 +25,7 @@ type source struct {
 		recent  recent
 		whole   recent // reads that have not come to their limit
 	}
-	// shut is the instant before which the breaker lets nothing begin; what is newer than mu.breaker only by a moment.
+	// shut is the instant before which the breaker lets nothing begin. It is for those who do not hold the lock.
 	shut atomic.Int64
 	// slow is what 99 of 100 reads take at most, in nanoseconds; 0 while that is not known.
 	slow atomic.Int64

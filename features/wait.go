@@ -6,15 +6,25 @@ import (
 	"sluice/internal/clock"
 )
 
-// nextLimit is when the fetch has to look at its limits next; mu is held.
-func (f *Fetch) nextLimit() clock.Instant {
+// timeLocked sets the timer for the next limit of a part, if there is one at which no read ends by itself.
+func (f *Fetch) timeLocked(now clock.Instant) {
 	next := clock.Never
 	for i := range f.parts {
-		if p := &f.parts[i]; p.pending > 0 {
+		if p := &f.parts[i]; p.pending > 0 && !p.endsItself {
 			next = min(next, p.limit)
 		}
 	}
-	return next
+	if next != clock.Never {
+		f.timed = true
+		f.timer.Reset(max(next.Sub(now), 0))
+	}
+}
+
+// untime stops the timer of a fetch that has ended.
+func (f *Fetch) untime() {
+	if f.timed {
+		f.timer.Stop()
+	}
 }
 
 // takeLocked takes what a read has for a waiter, if it is still awaited. It tells whether the fetch ends with it.
@@ -23,7 +33,7 @@ func (f *Fetch) takeLocked(w waiter, r *read) (ended bool) {
 		return false
 	}
 	s := &f.slots[w.slot]
-	return f.settleLocked(s, r.outcome[s.key], r.about[s.key])
+	return f.settleLocked(s, r.outcome[s.key], r.contents[s.key])
 }
 
 // settleLocked sets the outcome of a slot that is pending, and copies the row if it came. It tells whether the slot was
@@ -33,8 +43,10 @@ func (f *Fetch) settleLocked(s *slot, what outcome, has about) (ended bool) {
 	if what == came {
 		rows, key := &s.read.rows, int(s.key)
 		s.time = rows.Time(key)
-		copy(f.rows[s.rowAt:], rows.Row(key))
-		copy(f.states[s.statesAt:], rows.States(key))
+		if s.whole = rows.Whole(key); s.whole == nil {
+			copy(f.rows[s.rowAt:], rows.Row(key))
+			copy(f.states[s.statesAt:], rows.States(key))
+		}
 	}
 	f.parts[s.part].pending--
 	f.mu.pending--
@@ -47,7 +59,7 @@ func (f *Fetch) settleLocked(s *slot, what outcome, has about) (ended bool) {
 
 // end tells the waiter. Whoever has settled the last slot calls it, once.
 func (f *Fetch) end() {
-	f.timer.Stop()
+	f.untime()
 	f.wall = time.Now().UnixNano()
 	f.waiter.Fetched()
 }
@@ -62,7 +74,7 @@ func (f *Fetch) expire() {
 		ended = f.giveUpLocked(now)
 	}
 	if f.mu.armed {
-		f.timer.Reset(max(f.nextLimit().Sub(now), 0))
+		f.timeLocked(now)
 	}
 	f.mu.Unlock()
 	if ended {
@@ -81,7 +93,7 @@ func (f *Fetch) giveUpLocked(now clock.Instant) (ended bool) {
 		}
 		what, has := timedOut, absent
 		if r := s.read; r.opened.Load() && r.rows.IsDone(int(s.key)) {
-			what, has = came, r.group.about(r.rows.States(int(s.key)))
+			what, has = came, r.about(int(s.key))
 		}
 		ended = f.settleLocked(s, what, has) || ended
 	}
@@ -95,7 +107,7 @@ func (f *Fetch) Cancel() bool {
 	ended := f.mu.armed && f.giveUpLocked(clock.Never)
 	f.mu.Unlock()
 	if ended {
-		f.timer.Stop()
+		f.untime()
 		f.wall = time.Now().UnixNano()
 	}
 	return ended

@@ -19,6 +19,7 @@ func (g *Gateway) End(x *Exchange) {
 			g.tell(&g.opt.Ended[i], x)
 		}
 		x.Model.Release()
+		x.Fall.release(x.spoiled)
 		if !x.spoiled {
 			x.Task.Release()
 		}

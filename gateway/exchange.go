@@ -45,9 +45,11 @@ type Exchange struct {
 	// The way sets these.
 
 	// Model is nil until it has been found, and from then on pinned until End, or until its canary is pinned in its
-	// place. So is the task there.
+	// place, or a rung of its ladder takes that. So is the task there.
 	Model Model
 	Task  *task.Task
+	// Fall is how another model than the one that was asked came to answer.
+	Fall Fall
 	// Exposure is how the model's version was chosen.
 	Exposure Exposure
 	// Decoded says that the task has its rows, inputs, deadline and priority.
@@ -207,6 +209,7 @@ func (x *Exchange) recycle() {
 	x.Peer, x.Arrived, x.Front, x.Room = nil, 0, nil, nil
 	x.Model, x.Task, x.Exposure, x.Decoded, x.Err, x.Outcome = nil, nil, Exposure{}, false, nil, Outcome{}
 	x.Filling = Filled{}
+	x.Fall.reset()
 	x.Trail.Reset()
 	x.Explain = false
 	x.Answer, x.Large, x.AnswerHead, x.AnswerCoding = nil, false, 0, Identity

@@ -20,6 +20,9 @@ import (
 //   - It calls Filled exactly once, in either case, and does not touch the exchange afterwards.
 //
 // An exchange that was left returns to the pool when its fill has reported and its answer has been written.
+// Each rung of a ladder has a fill of its own, which begins when the one before has reported. A check that was about to
+// run then may look at the next one instead: the deadline and the client are the same.
+//
 // Options.MaxAbandoned bounds the fills that are left behind: when there are as many, requests are refused before
 // their fill begins. Those that are pending at that moment may still be left.
 
@@ -40,6 +43,8 @@ type Filled struct {
 	// Stored are the values of stores, Cached those of them that were in the cache, Stale those that were older than they
 	// may be. Default are those in whose place a default stands, and Late those of them that did not come in time.
 	Stored, Cached, Default, Stale, Late int
+	// Below says that fewer are stored than the model wants, so that its ladder is gone down.
+	Below bool
 }
 
 // Degraded reports whether the inputs are worse than the stores could have made them.
@@ -68,6 +73,9 @@ func (g *Gateway) fill(x *Exchange) Step {
 	}
 	if n := g.abandoned.Load(); n >= int64(g.opt.MaxAbandoned) {
 		return x.fails(fault.Newf(fault.NoCapacity, "%d requests were answered without inputs that are still being fetched; try again when the store answers", n))
+	}
+	if x.Fall.From != nil {
+		x.state.Store(0) // that of the fill before has reported
 	}
 	t, front := x.Task, x.Front
 	t.Retain() // for the fill
@@ -153,7 +161,9 @@ func ready(front Front, x *Exchange) {
 
 // arm starts the checks of the client and the deadline.
 func (x *Exchange) arm() {
-	x.due = x.Task.Deadline
+	if x.due == 0 { // or a check of a fill before may read it now
+		x.due = x.Task.Deadline
+	}
 	if x.timer == nil { // it is there before it can fire
 		x.timer = time.AfterFunc(math.MaxInt64, x.check)
 	}
@@ -179,7 +189,7 @@ func (x *Exchange) check() {
 	for {
 		s := x.state.Load()
 		switch {
-		case s&(taken|reported) != 0:
+		case s&(taken|reported|left|over) != 0:
 			return
 		case why == nil || s&pended == 0:
 			if x.state.CompareAndSwap(s, s) { // what was read above comes before the report

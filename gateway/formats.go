@@ -81,7 +81,7 @@ func (formatV1) encode(x *Exchange, dst []byte) ([]byte, int, error) {
 
 // told is what the answer says of filled inputs.
 func (x *Exchange) told() wire.Told {
-	t := wire.Told{Degraded: x.Filling.Degraded()}
+	t := wire.Told{Degraded: x.Filling.Degraded() || x.Fall.Rung != "", Rung: x.Fall.Rung}
 	if info := x.Model.Info(); x.Explain && info.Client.Fills && x.Schema() == info.Schema {
 		t.Trail = &x.Trail
 	}

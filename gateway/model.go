@@ -63,6 +63,8 @@ type ModelInfo struct {
 	Fill func(*Exchange) (Step, error)
 	// Columns are those of the inputs that Fill fills.
 	Columns []origin.Column
+	// Ladder is what answers where Fill has found too little (Filled.Below): see ladder.go. Default: nothing does.
+	Ladder []Rung
 	// Budget is the time that a request has when it names none; 0 means 100 ms.
 	Budget time.Duration
 	// NullNonFinite is the form of answers to requests that do not name one: null for NaN and

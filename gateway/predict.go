@@ -28,10 +28,17 @@ var way = [...]func(*Gateway, *Exchange) Step{
 	(*Gateway).admit,    // turns away what no lane could answer in time, before it costs anything
 	(*Gateway).decode,   // fills the task from the body
 	(*Gateway).choose,   // the live version, or its canary for a share of the units
-	(*Gateway).fill,     // what a store has of the inputs
+	filling:             (*Gateway).fill, // what a store has of the inputs
 	(*Gateway).submit,   // queue, batch, run
-	(*Gateway).encode,   // the task's outputs, as the client wants them
+	(*Gateway).ran,      // what has come of it
+	encoding:            (*Gateway).encode, // the task's outputs, as the client wants them
 }
+
+// The steps at which a rung of a ladder begins, and from which on none is tried any more.
+const (
+	filling  = 5
+	encoding = 8
+)
 
 // Predict takes an exchange from its beginning until it ends or is pending. After Pending the exchange is not
 // to be touched before Front.Ready.
@@ -54,14 +61,19 @@ func (g *Gateway) walk(x *Exchange) (s Step) {
 			x.settle()
 		}
 	}()
-	for x.next < len(way) && x.Err == nil {
-		step := way[x.next]
-		x.next++
-		if s = step(g, x); s != GoesOn {
-			return s
+	for {
+		for s = GoesOn; s == GoesOn && x.next < len(way) && x.Err == nil; {
+			step := way[x.next]
+			x.next++
+			s = step(g, x)
+		}
+		if s == Pending {
+			return s // x may be another's
+		}
+		if x.Err == nil || !g.falls(x) {
+			return Ends
 		}
 	}
-	return Ends
 }
 
 // find pins the model that the request names.
@@ -96,6 +108,9 @@ func (g *Gateway) decode(x *Exchange) Step {
 
 // submit has the model run the task: without a Front it waits for the end of it.
 func (g *Gateway) submit(x *Exchange) Step {
+	if x.Fall.Constant() {
+		return x.constant()
+	}
 	if x.Front == nil {
 		if err := x.Model.Predict(x.Task); err != nil {
 			return x.fails(err)
@@ -109,14 +124,19 @@ func (g *Gateway) submit(x *Exchange) Step {
 	return Pending
 }
 
-// encode writes the answer, if there is memory for it.
-func (g *Gateway) encode(x *Exchange) Step {
+// ran looks at what has come of the task.
+func (g *Gateway) ran(x *Exchange) Step {
 	switch {
 	case x.Front != nil && x.Task.Err != nil:
 		return x.fails(x.Task.Err)
 	case x.Task.Lacking():
 		return x.fails(g.noRoomForAnswers())
 	}
+	return GoesOn
+}
+
+// encode writes the answer, if there is memory for it.
+func (g *Gateway) encode(x *Exchange) Step {
 	begin := clock.Now()
 	dst, err := g.answerBuffer(x)
 	if err != nil {

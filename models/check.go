@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"sluice/internal/oip/target"
 	"sluice/models/bundle"
 	"sluice/models/gates"
 )
@@ -83,4 +84,46 @@ func discover(opts Options) (bundles []*bundle.Bundle, faults []error, err error
 		faults = nil // of versions that nobody chose, or of none
 	}
 	return bundles, faults, err
+}
+
+// BrokenRungs says which rungs of ladders would answer no request if these bundles were served, and why. The bundles are those of
+// the reports, by name and from old to new.
+func BrokenRungs(bundles []*bundle.Bundle, reports []*gates.Report) (all []string) {
+	for i, b := range bundles {
+		if reports[i].Refusal() != nil || b.Config.Features == nil {
+			continue
+		}
+		for k := range b.Config.Features.Ladder {
+			r := &b.Config.Features.Ladder[k]
+			if r.Constant != nil {
+				continue
+			}
+			name, version := r.Target()
+			to, why := b, ""
+			if r.Previous {
+				to = passed(bundles[:i], reports, b.Name, "")
+			} else if to = passed(bundles, reports, name, version); to == nil {
+				why = "no version of it was checked and passed"
+			}
+			if to != nil {
+				if _, err := target.Map(b.Config.Client(b.Schema), to.Config.Client(to.Schema)); err != nil {
+					why = fmt.Sprintf("%s does not take the requests: %v", to.Label(), err)
+				}
+			}
+			if why != "" {
+				all = append(all, fmt.Sprintf("%s: rung %s of its ladder answers no request: %s", b.Label(), r.Name(), why))
+			}
+		}
+	}
+	return all
+}
+
+// passed is the newest bundle of a model that no gate refused, or that version of it; nil if there is none.
+func passed(bundles []*bundle.Bundle, reports []*gates.Report, name, version string) *bundle.Bundle {
+	for i := len(bundles) - 1; i >= 0; i-- {
+		if b := bundles[i]; b.Name == name && (version == "" || b.Version == version) && reports[i].Refusal() == nil {
+			return b
+		}
+	}
+	return nil
 }

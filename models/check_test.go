@@ -4,8 +4,11 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"testing"
 
+	"sluice/features/spec"
+	"sluice/internal/tensor"
 	"sluice/models/bundle"
 	"sluice/models/gates"
 )
@@ -65,4 +68,39 @@ func TestCheckKeepsWhatAServerKeeps(t *testing.T) {
 	f("the model's own", 1, "latest { num_versions: 3 }", "m/1 passes, NOT LOADED: version_policy of config.pbtxt keeps the newest 3; m/2 served; m/3 served; m/4 served; "+spoilt)
 	f("all", 1, "all { }", "m/1 served; m/2 served; m/3 served; m/4 served; "+spoilt)
 	f("some", 1, "specific { versions: [ 2, 3, 5 ] }", "m/2 served; m/3 served; "+spoilt)
+}
+
+// A check says which rungs would answer nobody: those whose model has not passed, or does not take the requests.
+func TestBrokenRungs(t *testing.T) {
+	schema := func(inputs ...string) *tensor.Schema {
+		s := &tensor.Schema{Outputs: []tensor.Spec{{Name: "y", Type: tensor.FP32, Shape: []int64{-1}}}, MaxBatch: 8, MaxRows: 8}
+		for _, name := range inputs {
+			s.Inputs = append(s.Inputs, tensor.Spec{Name: name, Type: tensor.FP32, Shape: []int64{-1}})
+		}
+		return s
+	}
+	features := func(ladder ...spec.Rung) bundle.Config {
+		return bundle.Config{Features: &spec.Settings{
+			Entities: map[string]string{"user": "INT64"}, Groups: map[string]spec.Group{"u": {Store: "hot", Keys: spec.Keys{{Join: "user", Entity: "user"}}}},
+			Inputs: map[string][]spec.Column{"a": {{Feature: "u:a"}}}, MinPresent: 0.5, Ladder: ladder,
+		}}
+	}
+	refused := &gates.Report{Gates: []gates.Verdict{{Gate: "files", Outcome: gates.Refused}}}
+	f := func(ladder []spec.Rung, want ...string) {
+		t.Helper()
+		bundles := []*bundle.Bundle{
+			{Name: "m", Version: "1", Schema: schema("a", "b"), Config: features()},
+			{Name: "m", Version: "2", Schema: schema("a", "b"), Config: features(ladder...)},
+			{Name: "other", Version: "1", Schema: schema("b")},
+			{Name: "other", Version: "2"},
+			{Name: "whole", Version: "1", Schema: schema("a", "b")},
+		}
+		if got := BrokenRungs(bundles, []*gates.Report{{}, {}, {}, refused, {}}); !slices.Equal(got, want) {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+	f([]spec.Rung{{Previous: true}, {Model: "other"}, {Model: "other:1"}, {Constant: map[string]spec.Constant{"y": {"0"}}}})
+	f([]spec.Rung{{Model: "other:2"}, {Model: "otter"}, {Model: "whole"}},
+		"m/2: rung model:other:2 of its ladder answers no request: no version of it was checked and passed", "m/2: rung model:otter of its ladder answers no request: no version of it was checked and passed",
+		"m/2: rung model:whole of its ladder answers no request: whole/1 does not take the requests: it needs the input 'a', which requests do without")
 }

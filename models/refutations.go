@@ -2,20 +2,16 @@ package models
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"go.uber.org/zap"
 
+	"sluice/internal/statefile"
 	"sluice/models/bundle"
 )
 
@@ -200,45 +196,18 @@ func encodeMemory(all []remembered) ([]byte, error) {
 
 // readMemory reads the state folder; a file that is not there is an empty one.
 func readMemory(dir string) ([]remembered, error) {
-	// What is no plain file, such as a pipe, must not hold the start up.
-	f, err := os.OpenFile(filepath.Join(dir, RefutationsFile), os.O_RDONLY|syscall.O_NONBLOCK, 0)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
+	text, err := statefile.Read(filepath.Join(dir, RefutationsFile), maxRefutationsBytes)
+	if err != nil || text == nil {
 		return nil, bundle.BareError(err)
-	}
-	defer f.Close()
-	if about, err := f.Stat(); err != nil || !about.Mode().IsRegular() {
-		return nil, errors.Join(err, errors.New("it is not a regular file"))
-	}
-	text, err := io.ReadAll(io.LimitReader(f, maxRefutationsBytes+1))
-	if err != nil {
-		return nil, bundle.BareError(err)
-	}
-	if len(text) > maxRefutationsBytes {
-		return nil, fmt.Errorf("it has more than %d bytes", maxRefutationsBytes)
 	}
 	return decodeMemory(text)
 }
 
-// writeMemory replaces the file in one step, so that a reader never sees half of it.
+// writeMemory replaces the file.
 func writeMemory(dir string, all []remembered) error {
 	text, err := encodeMemory(all)
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err
-	}
-	f, err := os.CreateTemp(dir, ".unbatched-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name()) //nolint:errcheck // it is gone where all went well
-	_, err = f.Write(text)
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), filepath.Join(dir, RefutationsFile))
+	return statefile.Replace(filepath.Join(dir, RefutationsFile), text)
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/fsnotify/fsnotify"
 	"go.uber.org/zap"
 
+	"sluice/internal/fault"
 	"sluice/models/bundle"
 )
 
@@ -111,6 +112,20 @@ func (r *Registry) Acquire(name, version string) (*Version, error) {
 			return v, nil
 		}
 		// It was retired between the two steps; the newer view has already been stored.
+	}
+}
+
+// WayBack pins the version that a rollback would leave in the place of another: the live one for a canary, else the one that
+// was live before. The caller must Release it. The fault is ModelNotReady if there is none that is ready.
+func (r *Registry) WayBack(of *Version) (*Version, error) {
+	for {
+		v := r.view.Load().wayBack(of)
+		if v == nil {
+			return nil, fault.Newf(fault.ModelNotReady, "model '%s' has no version before %s that is ready", of.Name, of.Version)
+		}
+		if v.tryPin() {
+			return v, nil
+		}
 	}
 }
 

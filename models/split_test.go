@@ -165,3 +165,49 @@ func TestCanaryTakesWhatTheLiveVersionTakes(t *testing.T) {
 	f(32, 128, "its limit of rows a request (max_rows) is 32, and that of the live version 64 (0 is none)")
 	f(64, 64, "its limit of axis seq (max_length) is 64, and that of the live version 128 (0 is none)")
 }
+
+// The way back from a canary is the live version, and from any other the one that was live before.
+func TestWayBack(t *testing.T) {
+	rolledBubble(t, PromoteManual, func(r *rolled) {
+		ctx, me := context.Background(), By{Who: "alice"}
+		f := func(of, want string) {
+			t.Helper()
+			v, err := r.Acquire("m", of)
+			r.must(err)
+			defer v.Release()
+			back, err := r.WayBack(v)
+			got := ""
+			if err == nil {
+				got = back.Version
+				back.Release()
+			} else if !fault.Is(err, fault.ModelNotReady) {
+				t.Error(err)
+			}
+			if got != want {
+				t.Errorf("the way back from %s is %q, want %q", of, got, want)
+			}
+		}
+		f("1", "")
+		r.comes("2", 2)
+		f("2", "")
+		r.must(r.Promote(ctx, "m", "1", me))
+		r.must(r.Promote(ctx, "m", "2", me))
+		f("2", "1")
+		f("1", "")
+		r.comes("3", 3)
+		f("3", "1")
+		r.must(r.Canary(ctx, "m", "3", 0.5, me))
+		f("3", "2")
+		f("2", "1")
+		r.must(r.Canary(ctx, "m", "3", 0, me))
+		f("3", "1")
+		v, err := r.Acquire("m", "2")
+		r.must(err)
+		defer v.Release()
+		v.Name = "gone"
+		if _, err := r.WayBack(v); !fault.Is(err, fault.ModelNotReady) {
+			t.Errorf("the way back of a model that is gone: %v", err)
+		}
+		v.Name = "m"
+	})
+}

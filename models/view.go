@@ -19,8 +19,10 @@ type view struct {
 // modelView is one model in a view.
 type modelView struct {
 	// live is the version that requests without a version go to; nil if none is ready.
-	live  *Version
-	ready map[string]*Version
+	live *Version
+	// previous is the version that was live before; nil if it is not ready.
+	previous *Version
+	ready    map[string]*Version
 	// order is the ready versions' names from old to new.
 	order []string
 	// known holds every version on record, for telling "not ready" from "not found".
@@ -47,6 +49,24 @@ func (v *view) find(name, version string) (*Version, error) {
 		return found, nil
 	}
 	return nil, m.notReady(name, version)
+}
+
+// wayBack is the version that a rollback would leave in the place of another: the live one for a canary, else the one before.
+func (v *view) wayBack(of *Version) *Version {
+	m := v.models[of.Name]
+	if m == nil {
+		return nil
+	}
+	back := m.previous
+	if m.live != nil {
+		if s := m.live.split.Load(); s != nil && s.canary == of {
+			back = m.live
+		}
+	}
+	if back == of {
+		return nil
+	}
+	return back
 }
 
 // notFound names the models that may have been meant. It says no more than the list of models does.
@@ -88,6 +108,9 @@ func newView(models map[string]*model) *view {
 				continue
 			}
 			mv.ready[e.bundle.Version] = e.version
+			if e.is(m.roles.Previous) {
+				mv.previous = e.version
+			}
 			mv.order = append(mv.order, e.bundle.Version)
 		}
 		m.share()

@@ -11,7 +11,7 @@ func (s *Server) listeners() []gateway.Listener {
 	list := []gateway.Listener{
 		{Name: "metrics", Ended: counted{&s.metrics.HTTP}.ended},
 		{Name: "parity", Ended: offer},
-		{Name: "plans", Ended: func(x *gateway.Exchange) { s.plans.Ended(x.Model.(*served).version, x) }},
+		{Name: "plans", Ended: func(x *gateway.Exchange) { s.plans.Ended(x.Asked().(*served).version, x) }},
 	}
 	if s.recorder != nil {
 		list = append(list, gateway.Listener{Name: "trace", Ended: arrivals{s.recorder}.ended})
@@ -23,33 +23,42 @@ func (s *Server) listeners() []gateway.Listener {
 	return list
 }
 
-// offer lets a row be compared with other answers to it, now and then.
+// offer lets a row be compared with other answers to it, now and then: of the version that ran it.
 func offer(x *gateway.Exchange) {
-	if x.Err == nil {
+	if x.Err == nil && !x.Fall.Constant() {
 		x.Model.(*served).version.Comparer.Offer(x.Task)
 	}
 }
 
-// counted turns the gateway's account of each prediction into metrics.
+// counted turns the gateway's account of each prediction into metrics. An answer of a rung is one of the version that gave it; whatever
+// else becomes of a request is the version's that was asked.
 type counted struct{ http *telemetry.HTTP }
 
 func (c counted) ended(x *gateway.Exchange) {
-	metrics, out := x.Model.(*served).metrics, &x.Outcome
+	asked, out := x.Asked().(*served), &x.Outcome
 	if out.Overran {
 		c.http.Overran()
 	}
 	if x.Exposure.Share > 0 {
-		metrics.ObserveSplit(x.Exposure.Known)
+		asked.metrics.ObserveSplit(x.Exposure.Known)
+	}
+	if x.Fall.From != nil {
+		number := x.Fall.Number()
+		if out.Fault != fault.None {
+			number = -1
+		}
+		asked.metrics.ObserveRung(number)
 	}
 	if out.Fault != fault.None {
-		metrics.ObserveFault(out.Fault, out.Total)
+		asked.metrics.ObserveFault(out.Fault, out.Total)
 		return
 	}
-	if x.Model.(*served).filled != nil {
-		metrics.ObserveFilled(x.Filling.Degraded())
+	by := x.Model.(*served)
+	if by.filled != nil {
+		by.metrics.ObserveFilled(x.Filling.Degraded())
 	}
 	t := &out.Trace
-	metrics.ObserveRequest(&telemetry.Request{
+	by.metrics.ObserveRequest(&telemetry.Request{
 		Rows: out.Rows, Late: out.Late, Total: out.Total, Decode: out.Decode, Encode: out.Encode,
 		Queue: t.Sealed.Sub(t.Queued), Input: t.RunStart.Sub(t.Sealed), Run: t.RunEnd.Sub(t.RunStart), Output: t.Done.Sub(t.RunEnd),
 	})

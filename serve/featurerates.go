@@ -30,10 +30,11 @@ const (
 // featureRates knows how often each feature of a version has its default, and says so when that is more than usual: the first sign of
 // a feature that is no longer written.
 //
-// The usual share is that of the first look, at most firstUsual. It follows a lower share within a few looks and a
-// slightly higher one within half an hour. A share that is too high does not move it.
+// The usual share is that of the version before (usualShares), or else that of the first look, at most firstUsual. It follows a lower
+// share within a few looks and a slightly higher one within half an hour. A share that is too high does not move it.
 type featureRates struct {
 	filler *fill.Filler
+	of     []usualOf // of each feature
 	mu     struct {
 		sync.Mutex
 		features []featureRate // as the filler lists them
@@ -47,10 +48,20 @@ type featureRate struct {
 	known, departed   bool
 }
 
+// newRates begins with what is usual for each of the features.
+func newRates(filler *fill.Filler, of []usualOf, usual *usualShares) *featureRates {
+	r := &featureRates{filler: filler, of: of}
+	for _, of := range of {
+		share, known := usual.recall(of)
+		r.mu.features = append(r.mu.features, featureRate{usual: share, known: known})
+	}
+	return r
+}
+
 // watchRates looks at the values of a version's filler until end is called.
-func watchRates(filler *fill.Filler, v *models.Version, log *zap.Logger) *featureRates {
+func watchRates(filled *filled, v *models.Version, usual *usualShares, log *zap.Logger) *featureRates {
 	log = log.With(zap.String("model", v.Name), zap.String("version", v.Version))
-	r := &featureRates{filler: filler}
+	r := newRates(filled.filler, filled.whose(v.Name), usual)
 	r.end = begin(func(ctx context.Context) {
 		tick := time.NewTicker(lookEach)
 		defer tick.Stop()
@@ -59,7 +70,8 @@ func watchRates(filler *fill.Filler, v *models.Version, log *zap.Logger) *featur
 			case <-ctx.Done():
 				return
 			case <-tick.C:
-				left, back := r.look(filler.Values())
+				left, back := r.look(r.filler.Values())
+				usual.note(r.usual())
 				if len(left) > 0 {
 					log.Warn("features have more defaults than usual", zap.Int("count", len(left)), zap.Strings("features", left[:min(len(left), maxNamed)]))
 				}
@@ -76,9 +88,6 @@ func watchRates(filler *fill.Filler, v *models.Version, log *zap.Logger) *featur
 func (r *featureRates) look(values []fill.Values) (left, back []string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for len(r.mu.features) < len(values) {
-		r.mu.features = append(r.mu.features, featureRate{})
-	}
 	for i := range values {
 		f, v := &r.mu.features[i], &values[i]
 		defaults := v.Default - f.defaulted
@@ -117,6 +126,19 @@ func (f *featureRate) judge(share, n float64) {
 	}
 }
 
+// usual is the shares that are known and not left.
+func (r *featureRates) usual() map[usualOf]float64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	all := map[usualOf]float64{}
+	for i := range r.mu.features {
+		if f := &r.mu.features[i]; f.known && !f.departed {
+			all[r.of[i]] = f.usual
+		}
+	}
+	return all
+}
+
 // metrics is the values with the usual shares of defaults.
 func (r *featureRates) metrics() (all []telemetry.FeatureValues) {
 	values := r.filler.Values()
@@ -124,7 +146,7 @@ func (r *featureRates) metrics() (all []telemetry.FeatureValues) {
 	defer r.mu.Unlock()
 	for i, v := range values {
 		usual := -1.0
-		if i < len(r.mu.features) && r.mu.features[i].known {
+		if r.mu.features[i].known {
 			usual = r.mu.features[i].usual
 		}
 		all = append(all, telemetry.FeatureValues{Feature: v.Feature, Stored: v.Stored, Default: v.Default, Usual: usual})

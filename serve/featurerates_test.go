@@ -4,12 +4,16 @@ import (
 	"slices"
 	"testing"
 
+	"go.uber.org/zap"
+
 	"sluice/features/fill"
 )
 
+var someFeature = []usualOf{{Model: "m", Store: "hot", View: "users", Feature: "user:age"}}
+
 // Shares of defaults that leave the usual one are told of, once each way; what is usual follows slowly.
 func TestFeatureRates(t *testing.T) {
-	var r featureRates
+	r := newRates(nil, someFeature, openUsualShares("", zap.NewNop()))
 	var v fill.Values
 	f := func(stored, defaulted uint64, left, back string) {
 		t.Helper()
@@ -49,7 +53,7 @@ func TestFeatureRates(t *testing.T) {
 func TestFeatureRatesAtTheStart(t *testing.T) {
 	f := func(stored, defaulted uint64, told bool) {
 		t.Helper()
-		var r featureRates
+		r := newRates(nil, someFeature, openUsualShares("", zap.NewNop()))
 		if left, _ := r.look([]fill.Values{{Feature: "f", Stored: stored, Default: defaulted}}); (len(left) == 1) != told {
 			t.Errorf("%d and %d: told of %q", stored, defaulted, left)
 		}

@@ -12,12 +12,80 @@ import (
 
 	"sluice/config"
 	"sluice/features/store"
+	"sluice/internal/longtest"
+	"sluice/predlog"
 	"sluice/predlog/query"
 	"sluice/predlog/table"
 )
 
-// A list by ids has the scores of the list with the tensor given, to the last digit, through V2 and V1.
+// A list by ids fills the tensor that the same list brings itself, to the last bit, read and cached; and so it has the same scores. The
+// tensors are those that the prediction log says the model ran with.
 func TestRankerByIDs(t *testing.T) {
+	const rows = 200
+	lists := 1000
+	if longtest.LeftOut() {
+		lists = 50
+	}
+	settings := strings.Replace(rankerFeatures, ", cache: {ttl: 1h}", "", 1) // of the stores: users are cached
+	random := rand.New(rand.NewPCG(1, 2))
+	scores := make([]string, lists)
+	var dir string
+	withRanker(t, settings, func(r *ranker) {
+		for n := range lists {
+			stores := make([]int64, rows)
+			for i := range stores {
+				stores[i] = random.Int64N(300) // some come twice
+			}
+			ids, given := list(int64(1000+n), stores, [2]float64{random.Float64(), float64(n)})
+			for try, body := range []string{ids, ids, given} {
+				status, header, text := r.ask("/v2/models/ranker/infer", body)
+				if status != 200 {
+					t.Fatalf("list %d: %d %s", n, status, text)
+				}
+				if want := fmt.Sprintf("filled=%d,cached=%d,default=0,stale=0,late=0", 7*rows, 6*rows*try); try < 2 && header != want {
+					t.Fatalf("list %d: %q, want %q", n, header, want)
+				}
+				got := r.scores(text)
+				if scores[n] == "" {
+					scores[n] = got
+				}
+				if got != scores[n] {
+					t.Errorf("list %d: the scores of request %d are %s, and were %s", n, try, got, scores[n])
+				}
+			}
+		}
+	}, func(o *Options) { dir = o.Config.PredictionLog.Dir })
+	// What the server had no time for at its end is completed now.
+	w, err := predlog.Start(predlog.Options{Dir: dir})
+	if err == nil {
+		err = w.Close(t.Context())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	dense, records := map[string]string{}, 0 // by user, whom no other list has
+	if err := query.All(dir, func(row *table.Row) error {
+		inputs := map[string]string{}
+		for _, in := range row.Inputs {
+			inputs[in.Name] = string(in.Raw)
+		}
+		user, ran := inputs["user_id"], inputs["dense"]
+		if before, there := dense[user]; len(ran) != rows*16*4 || there && ran != before {
+			t.Errorf("a request of user %x ran with another tensor than those before", user)
+		}
+		dense[user] = ran
+		records++
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if len(dense) != lists || records != 3*lists {
+		t.Errorf("%d requests of %d lists are in the log", records, len(dense))
+	}
+}
+
+// Lists in which each row names its user have those scores too, read and cached, through V2 and V1.
+func TestRankerForms(t *testing.T) {
 	withRanker(t, rankerFeatures, func(r *ranker) {
 		const rows = 200
 		for n := range 3 {
@@ -45,8 +113,7 @@ func TestRankerByIDs(t *testing.T) {
 			}
 			each := `{"inputs":[` + ids + "," + tensorText("moment", "FP32", []int{1, 2}, moment) + "]}"
 			f(each, "")
-			f(each, fmt.Sprintf("filled=%d,cached=%d,default=0,stale=0,late=0", 7*rows, 7*rows))
-			f(one, "")
+			f(one, fmt.Sprintf("filled=%d,cached=%d,default=0,stale=0,late=0", 7*rows, 7*rows))
 			status, _, text := r.ask("/v1/models/ranker:predict", `{"instances":[`+strings.Join(instances, ",")+`]}`)
 			var v1 struct{ Predictions json.RawMessage }
 			if err := json.Unmarshal([]byte(text), &v1); err != nil || status != 200 || string(v1.Predictions) != want {

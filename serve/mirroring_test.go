@@ -75,7 +75,13 @@ func input(name, datatype string, r *rand.Rand, below int, shape ...int) string 
 
 func post(t *testing.T, s *Server, model, text string) {
 	t.Helper()
-	res, err := http.Post("http://"+s.Addr().String()+"/v2/models/"+model+"/infer", "application/json", strings.NewReader(text))
+	req, err := http.NewRequest(http.MethodPost, "http://"+s.Addr().String()+"/v2/models/"+model+"/infer", strings.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Sluice-Budget-Ms", "60000") // beside other work
+	res, err := http.DefaultClient.Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package serve
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -156,6 +157,10 @@ func (to answers) ended(x *gateway.Exchange) {
 		r.Unit = predlog.Unit{Known: e.Known, Hash: e.Hash, Share: e.Share}
 	}
 	switch {
+	case x.Fall.Rung != "": // what was chosen has no answer
+		if o.Fault == fault.None {
+			r.Reason = cmp.Or(r.Reason, x.Fall.Rung)
+		}
 	case x.Exposure.Canary:
 		r.Role = string(models.RoleCanary)
 	case !x.Exposure.Named:

@@ -59,7 +59,10 @@ func (s *Server) keepBody() func(*gateway.Exchange) bool {
 type arrivals struct{ recorder *record.Recorder }
 
 func (to arrivals) ended(x *gateway.Exchange) {
-	info, t := x.Model.Info(), x.Task
+	info, t, schema := x.Asked().Info(), x.Own(), x.Schema()
+	if x.Fall.From != nil {
+		schema = info.Client
+	}
 	a := record.Arrival{
 		At: x.Arrived, Model: info.Name, Priority: task.Normal,
 		Version: info.Version, Fault: x.Outcome.Fault, Late: x.Outcome.Late || x.Outcome.Overran,
@@ -74,7 +77,7 @@ func (to arrivals) ended(x *gateway.Exchange) {
 		for i := range t.Inputs {
 			if i == 0 {
 				shape := t.Inputs[i].Shape
-				if w := x.Schema().Inputs[i].Wire; w != nil {
+				if w := schema.Inputs[i].Wire; w != nil {
 					shape, _ = w.AppendShape(a.Shape[:0], shape) // in place: nothing is allocated
 				}
 				a.Dims = copy(a.Shape[:], shape)

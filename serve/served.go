@@ -35,6 +35,7 @@ type served struct {
 	alone    atomic.Uint64              // shape keys of requests that run alone, counted up
 	filled   *filled                    // nil if no input is filled
 	rates    *featureRates              // nil then, too
+	ladder   []*rung                    // what answers where too little is filled; none then, too
 }
 
 var (
@@ -152,16 +153,18 @@ func (s *Server) publish(v *models.Version) (models.Served, error) {
 		}
 		return nil, err
 	}
+	ladder := s.newLadder(v)
+	rungs, names := rungs(ladder)
 	m := &served{
 		info: gateway.NewModelInfo(gateway.ModelInfo{
-			Name: v.Name, Version: v.Version, Digest: v.Digest, Schema: v.Schema, Client: v.Client(), Fill: filled.fill(), Columns: filled.columns(), Budget: v.Config.Budget,
+			Name: v.Name, Version: v.Version, Digest: v.Digest, Schema: v.Schema, Client: v.Client(), Fill: filled.fill(), Columns: filled.columns(), Ladder: rungs, Budget: v.Config.Budget,
 			NullNonFinite: v.Config.Nonfinite == bundle.NonfiniteNull,
 			Coupled:       v.Report.Batching.Mode == bundle.Coupled,
 			Unit:          v.Config.Unit,
 			Versions:      func() []string { return s.registry.ReadyVersions(v.Name) },
 			Notes:         func() map[string]string { return s.notes(v) },
 		}),
-		version: v, queue: queue, metrics: metrics, registry: s.metrics, unloaded: s.ceiling.loaded, filled: filled,
+		version: v, queue: queue, metrics: metrics, registry: s.metrics, unloaded: s.ceiling.loaded, filled: filled, ladder: ladder,
 		away: func(device string) string { return s.fleet.Find(device).Away(apart(&v.Config)) },
 	}
 	if filled != nil {
@@ -171,8 +174,11 @@ func (s *Server) publish(v *models.Version) (models.Served, error) {
 	metrics.WatchRouting(m.routing)
 	metrics.WatchCompared(m.compared)
 	if filled != nil {
-		m.rates = watchRates(filled.filler, v, s.log)
+		m.rates = watchRates(filled, v, s.usual, s.log)
 		metrics.WatchFeatures(m.rates.metrics)
+		if len(names) > 0 {
+			metrics.SetLadder(names)
+		}
 	}
 	s.ceiling.loaded()
 	return m, nil

@@ -85,6 +85,7 @@ type Server struct {
 	lanes       int // of the CPU
 	fleet       *fleet.Fleet
 	features    *features.Engine
+	usual       *usualShares
 	gpus        gpuWatch
 	recorder    *record.Recorder // nil if nothing is recorded
 	predictions *predlog.Writer  // nil if answers are not recorded
@@ -181,7 +182,7 @@ func (s *Server) ready() error { return s.registry.Ready() }
 
 // degraded says what the server does without, though it is ready.
 func (s *Server) degraded() []string {
-	all := append(append(s.fleet.Degraded(), s.registry.Degraded()...), s.silentStores()...)
+	all := append(append(s.fleet.Degraded(), s.registry.Degraded()...), append(s.silentStores(), s.brokenRungs()...)...)
 	if s.forgetful != "" {
 		all = append(all, s.forgetful)
 	}

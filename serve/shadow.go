@@ -115,15 +115,20 @@ func (m mirrored) ended(x *gateway.Exchange) {
 		return
 	}
 	m.to.Answered(x.Outcome.Total)
-	e := &x.Exposure
-	if e.Named || e.Canary {
+	if !ofLive(x) {
 		return
 	}
-	info, t, o := x.Model.Info(), x.Task, &x.Outcome
+	info, t, o, e := x.Model.Info(), x.Task, &x.Outcome, &x.Exposure
 	m.to.Offer(&shadow.Request{
 		Model: info.Name, Version: info.Version, Digest: info.Digest, ID: x.ID, Known: e.Known, Unit: e.Hash, Rows: o.Rows, Schema: info.Schema,
 		Inputs: t.Inputs, Optional: t.Optional, Outputs: t.Outputs, Run: took(o.Trace.RunStart, o.Trace.RunEnd), Degraded: o.Trace.Reason != "",
 	})
+}
+
+// ofLive reports whether an answer is the live version's own, to a request that left it to the gateway which version answers. What a
+// rung of a ladder answers is not.
+func ofLive(x *gateway.Exchange) bool {
+	return !x.Exposure.Named && !x.Exposure.Canary && x.Fall.From == nil
 }
 
 // study is a comparison as the mirror sees it.

@@ -27,6 +27,10 @@ var steps = []step{
 	{"library", (*Server).loadLibrary},
 	{"devices", (*Server).openFleet},
 	{"feature stores", func(s *Server, _ context.Context) error { return s.openFeatures() }},
+	{"usual shares", func(s *Server, _ context.Context) error {
+		s.usual = openUsualShares(StateDir(s.cfg), s.log)
+		return nil
+	}},
 	{"copies", (*Server).openCopies},
 	{"roles", (*Server).openRoles},
 	{"models", (*Server).openRegistry},

@@ -43,6 +43,9 @@ func (s *Server) stop() error {
 			s.log.Warn("the lease of the state folder was not given up: another gateway waits until it has expired", zap.Error(err))
 		}
 	}
+	if s.usual != nil {
+		s.usual.close()
+	}
 	if s.features != nil {
 		if err := s.features.Close(); err != nil {
 			s.log.Warn("feature stores were left open", zap.Error(err))

@@ -62,7 +62,8 @@ type status struct {
 // flight is one sender's request that is with the candidate.
 type flight struct {
 	under atomic.Bool
-	spent atomic.Int64 // nanoseconds in which the candidate was not frozen
+	spent atomic.Int64  // nanoseconds in which the candidate was not frozen
+	pause time.Duration // before the sender looks again whether live requests wait
 }
 
 func newCandidate(m *Mirror, s Subject) *candidate {
@@ -135,18 +136,25 @@ func (c *candidate) send(f *flight) {
 }
 
 const (
-	// slackEvery is how often a sender looks whether live requests still wait.
-	slackEvery = time.Millisecond
+	// shortPause and longPause bound how long a sender waits while live requests wait; it doubles. To look costs the live requests a
+	// wake-up and the batcher's lock.
+	shortPause = time.Millisecond
+	longPause  = 16 * time.Millisecond
 	// mostWait is how long a request may wait for its turn. What a candidate is asked should be what is asked now.
 	mostWait = time.Minute
 )
 
 // next mirrors one request; false if there is none, or none may be mirrored now.
 func (c *candidate) next(f *flight, calls *[2]call) bool {
+	if c.now.Load() == nil || c.m.frozen.Load() || !c.ring.waits() {
+		return false
+	}
 	if c.m.o.Live.Waiting() {
-		time.Sleep(slackEvery)
+		f.pause = min(max(2*f.pause, shortPause), longPause)
+		time.Sleep(f.pause)
 		return true
 	}
+	f.pause = 0
 	f.spent.Store(0)
 	f.under.Store(true) // before frozen is read: freezing waits for it
 	defer f.under.Store(false)

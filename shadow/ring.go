@@ -162,6 +162,13 @@ func (r *ring) place(size int) (from int, fits bool) {
 	return r.mu.at, oldest-r.mu.at > size
 }
 
+// waits tells whether a request waits for a sender.
+func (r *ring) waits() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.mu.next != r.mu.end
+}
+
 // take gives a sender the oldest request that waits; nil if none does. It is the sender's until settle.
 func (r *ring) take() *slot {
 	r.mu.Lock()

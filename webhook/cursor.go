@@ -35,8 +35,8 @@ type cursors struct {
 	mu   sync.Mutex
 	dir  string // empty: in memory
 	here map[string]cursor
-	// replace writes the file. It is a field so that a test can have it fail.
-	replace func(dir string, text []byte) error
+	// replace writes the file, as statefile.Replace does. It is a field so that a test can have it fail.
+	replace func(path string, text []byte) error
 }
 
 // document is the file's content.
@@ -71,7 +71,7 @@ func (c *cursors) set(key string, at cursor) error {
 	if err != nil {
 		return err
 	}
-	return c.replace(c.dir, text)
+	return c.replace(filepath.Join(c.dir, cursorFile), text)
 }
 
 func (c *cursors) load() error {
@@ -123,21 +123,4 @@ func decode(text []byte) (map[string]cursor, error) {
 		}
 	}
 	return d.Targets, nil
-}
-
-// replace writes the file whole or not at all.
-func replace(dir string, text []byte) error {
-	f, err := os.CreateTemp(dir, ".webhooks-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name()) //nolint:errcheck // it has its name by then
-	_, err = f.Write(text)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), filepath.Join(dir, cursorFile))
 }

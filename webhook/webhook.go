@@ -20,6 +20,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"sluice/internal/statefile"
 )
 
 // Event is a change. It has no rows of requests.
@@ -112,7 +114,7 @@ func New(o Options) *Outbox {
 	if o.Log == nil {
 		o.Log = zap.NewNop()
 	}
-	return &Outbox{o: o, cursors: cursors{dir: o.Dir, replace: replace}, client: &http.Client{
+	return &Outbox{o: o, cursors: cursors{dir: o.Dir, replace: statefile.Replace}, client: &http.Client{
 		Timeout: o.Timeout,
 		// Targets come from the settings alone: not from a variable, and not from an answer.
 		Transport:     &http.Transport{MaxIdleConnsPerHost: 1, IdleConnTimeout: 30 * time.Second},

@@ -15,6 +15,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"sluice/internal/statefile"
 )
 
 // changes is a record of changes that grows.
@@ -256,7 +258,7 @@ func TestFullDisk(t *testing.T) {
 	if got := r.numbers(); got != "1 2 3" {
 		t.Errorf("changes %s were told; want each once", got)
 	}
-	b.cursors.replace = replace
+	b.cursors.replace = statefile.Replace
 	c.add(1)
 	passes(t, b, 1)
 	passes(t, New(b.o), 1)

@@ -38,7 +38,7 @@ func checkCommand() *cobra.Command {
 		Short: "Validate the settings and take each model through the load gates",
 		Long: `Validate the settings, and take every model through the load gates without serving it. The
 first lines say for each version whether it would be served, or is older than those that
-a server loads. Then follow its inputs and outputs, its budget, how its rows share runs and
+a server loads, and which rungs of ladders would answer no request. Then follow its inputs and outputs, its budget, how its rows share runs and
 what shows that they may, each gate's verdict, and for each device the cost table, the
 memory and the nodes that run there. The last lines say how much memory a server needs with
 these settings and models, and whether it fits into what there is.
@@ -134,7 +134,7 @@ func check(cmd *cobra.Command, options models.Options, o checkOptions) error {
 			}
 		}
 	}
-	if err := o.tell(reports, faults); err != nil {
+	if err := o.tell(reports, faults, models.BrokenRungs(bundles, reports)); err != nil {
 		return err
 	}
 	missing := models.Missing(options, reports)
@@ -173,11 +173,15 @@ func (o *checkOptions) inspectAll(ctx context.Context, b *bundle.Bundle, r *gate
 // unbroken is wider than any text: a line that is searched or read by a program stays whole.
 const unbroken = 1 << 20
 
-// tell prints what became of each model, the results first. With JSON the reports are out already.
-func (o *checkOptions) tell(reports []*gates.Report, faults []error) error {
+// tell prints what became of each model, the results first, and which rungs of ladders answer no request. With JSON the reports are
+// out already.
+func (o *checkOptions) tell(reports []*gates.Report, faults []error, rungs []string) error {
 	if o.json {
 		for _, fault := range faults {
 			fmt.Fprintln(os.Stderr, "sluice:", fault)
+		}
+		for _, rung := range rungs {
+			fmt.Fprintln(os.Stderr, "sluice:", rung)
 		}
 		if len(reports) > 0 && o.memory != nil {
 			return o.memory(reports).WriteJSON(os.Stdout)
@@ -194,6 +198,9 @@ func (o *checkOptions) tell(reports []*gates.Report, faults []error) error {
 	}
 	for _, fault := range faults {
 		fmt.Fprintln(w, strings.Join(wrap.Lines("REFUSED: "+fault.Error(), width), "\n"))
+	}
+	for _, rung := range rungs {
+		fmt.Fprintln(w, strings.Join(wrap.Lines("LADDER: "+rung, width), "\n"))
 	}
 	for _, r := range reports {
 		fmt.Fprintln(w)

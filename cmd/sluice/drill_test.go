@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"sluice/backends/fake"
+	"sluice/internal/longtest"
 	"sluice/internal/memory"
 	"sluice/test/rig"
 )
@@ -112,6 +113,7 @@ func (d *drilled) signal(s syscall.Signal) {
 // TestDrill holds the promise of each fault: nothing is lost or wrong, next to nothing is late, the
 // CPU goes on, and the device comes back.
 func TestDrill(t *testing.T) {
+	longtest.Skip(t)
 	notRaced(t)
 	beside(t)
 	lasts, after := 1200*time.Millisecond, 500*time.Millisecond // the second of the fault is judged, and what is after it

@@ -37,7 +37,7 @@ func featuresCommand() *cobra.Command {
 // featuresLoadCommand loads a file.
 func featuresLoadCommand() *cobra.Command {
 	var o load.Options
-	upsert, asJSON, memory := false, false, 64
+	upsert, asJSON, memory, pages := false, false, 64, 1024
 	cmd := &cobra.Command{
 		Use:   "load SPEC FILE",
 		Short: "Load a Parquet or CSV file into a feature store",
@@ -63,7 +63,10 @@ newer than what is there.`,
 			if memory < 1 || memory > 1<<20 {
 				return usage(fmt.Errorf("--memory: %d must be 1 to %d", memory, 1<<20))
 			}
-			o.MemoryBytes = memory << 20
+			if pages < 1 || pages > 1<<20 {
+				return usage(fmt.Errorf("--page-memory: %d must be 1 to %d", pages, 1<<20))
+			}
+			o.MemoryBytes, o.PageBytes = memory<<20, pages<<20
 			return withWriter(cmd, args[0], func(spec *load.Spec, w load.Writer) error {
 				bar := newLoadProgress()
 				o.Progress = bar.show
@@ -90,6 +93,7 @@ newer than what is there.`,
 	flags.IntVar(&o.ChunkRows, "chunk", 500, "How many `rows` are written, and read back, at a time. CockroachDB is well served by 25.")
 	flags.IntVar(&o.RowsPerSecond, "rate", 0, "The most `rows` that are written in a second. Default 0: no bound.")
 	flags.IntVar(&memory, "memory", memory, "How many `MiB` of rows are sorted in memory; what is beyond goes to --dir.")
+	flags.IntVar(&pages, "page-memory", pages, "The most `MiB` that pages of a Parquet file may take at a time, decoded. A file that claims more is refused.")
 	flags.StringVar(&o.Folder, "dir", "", "The `folder` for rows that do not fit into memory. Default: the system's for temporary files.")
 	configFlag(cmd)
 	return cmd

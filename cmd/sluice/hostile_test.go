@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"sluice/internal/longtest"
 	"sluice/internal/onnxgen"
 	"sluice/test/cage"
 	"sluice/test/rig"
@@ -132,6 +133,7 @@ var hostiles = []hostile{
 // TestHostileBundles puts each of them beside a good model: the gateway refuses it in one sentence,
 // within its memory, and after a restart as well; the good model answers all the while.
 func TestHostileBundles(t *testing.T) {
+	longtest.Skip(t)
 	beside(t)
 	needLibrary(t)
 	c := cage.New(t, 512<<20)

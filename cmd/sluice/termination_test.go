@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"sluice/internal/child"
+	"sluice/internal/longtest"
 )
 
 // SIGTERM under a hundred busy clients, beside processes that take all cores. Each lets go of a
@@ -34,6 +35,7 @@ const (
 )
 
 func TestTerminationUnderLoad(t *testing.T) {
+	longtest.Skip(t)
 	runs, delays := 1, []string{"1s"}
 	if os.Getenv(drillStrict) != "" {
 		runs, delays = 20, []string{"1s", "0s"}

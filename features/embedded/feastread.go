@@ -104,9 +104,8 @@ func (r *feastReader) read(ctx context.Context, s *feastRead, first int, keys []
 		}
 		key := first + s.sorted[at]
 		feast.Put(into, key, column, s.value)
-		// The values of an entity are as old as the oldest of them.
-		if ns := feast.Nanos(s.time.Int64, 0); s.time.Valid && ns != 0 && (into.Time(key) == 0 || ns < into.Time(key)) {
-			into.SetTime(key, ns)
+		if s.time.Valid {
+			into.SetOldest(key, feast.Nanos(s.time.Int64, 0))
 		}
 	}
 	return found.Err()

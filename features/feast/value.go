@@ -6,8 +6,8 @@ import (
 
 	"google.golang.org/protobuf/encoding/protowire"
 
+	"sluice/features/protolist"
 	"sluice/features/store"
-	"sluice/internal/tensor"
 )
 
 // The fields of Feast's message Value, of which one is set.
@@ -29,26 +29,50 @@ const (
 	nullValue  protowire.Number = 19
 )
 
-// listElement is the field of a list's message that holds the elements.
-const listElement protowire.Number = 1
-
 // floatTag is the tag before a float.
 const floatTag = byte(float)<<3 | byte(protowire.Fixed32Type)
 
 // noTime is how "not a time" is stored.
 const noTime = math.MinInt64
 
-// scalar is how a field of one element is written, and an element of a list of such: of none, it is no number.
+// scalar is how a field of one number is written; of others it is not ok.
 func scalar(field protowire.Number) (wire protowire.Type, ok bool) {
 	switch field {
-	case int32Value, int64Value, boolValue, timeValue, int32List, int64List, boolList, timeList:
+	case int32Value, int64Value, boolValue, timeValue:
 		return protowire.VarintType, true
-	case double, doubleList:
+	case double:
 		return protowire.Fixed64Type, true
-	case float, floatList:
+	case float:
 		return protowire.Fixed32Type, true
 	}
 	return 0, false
+}
+
+// How the lists of numbers are written.
+var (
+	int32s = protolist.Varints(func(v uint64) (int64, bool) { return int64(int32(v)), true })
+	int64s = protolist.Varints(protolist.Int64)
+	bools  = protolist.Varints(func(v uint64) (int64, bool) { return int64(min(v, 1)), true })
+	times  = protolist.Varints(func(v uint64) (int64, bool) { return int64(v), int64(v) != noTime })
+)
+
+// listOf is how a field that is a list of numbers is written; nil of others.
+func listOf(field protowire.Number) *protolist.Elements {
+	switch field {
+	case int32List:
+		return &int32s
+	case int64List:
+		return &int64s
+	case doubleList:
+		return &protolist.Doubles
+	case floatList:
+		return &protolist.Floats
+	case boolList:
+		return &bools
+	case timeList:
+		return &times
+	}
+	return nil
 }
 
 // Put decodes a stored value into a column of a row. No bytes are a value that is missing.
@@ -65,15 +89,15 @@ func Put(into *store.Rows, key, column int, value []byte) {
 	if field == nothing || field == nullValue {
 		return // as Reset left it: missing
 	}
-	element, number := scalar(field)
-	switch {
-	case number && field >= int32List && wire == protowire.BytesType:
-		putList(into, key, column, field, element, content)
-	case number && field < int32List && wire == element:
-		putScalar(into, key, column, field, content)
-	default:
-		into.SetWrong(key, column)
+	if elements := listOf(field); elements != nil && wire == protowire.BytesType {
+		elements.Put(into, key, column, content)
+		return
 	}
+	if want, number := scalar(field); number && wire == want {
+		putScalar(into, key, column, field, content)
+		return
+	}
+	into.SetWrong(key, column)
 }
 
 // last finds the field of a message that counts: of several in a oneof it is the last. content is what stands behind
@@ -119,82 +143,4 @@ func putScalar(into *store.Rows, key, column int, field protowire.Number, conten
 	case field != timeValue || int64(v) != noTime:
 		into.SetInt(key, column, int64(v))
 	}
-}
-
-// putList decodes a message of elements in field 1, packed, alone or both.
-func putList(into *store.Rows, key, column int, field protowire.Number, element protowire.Type, message []byte) {
-	l := into.SetList(key, column)
-	for first := true; len(message) > 0; first = false {
-		number, wire, n := protowire.ConsumeTag(message)
-		if n < 0 {
-			into.SetWrong(key, column)
-			return
-		}
-		message = message[n:]
-		if n = protowire.ConsumeFieldValue(number, wire, message); n < 0 {
-			into.SetWrong(key, column)
-			return
-		}
-		elements := message[:n]
-		message = message[n:]
-		switch {
-		case number != listElement:
-			continue
-		case wire == protowire.BytesType:
-			elements, _ = protowire.ConsumeBytes(elements)
-		case wire != element:
-			into.SetWrong(key, column)
-			return
-		}
-		if kind := copied(field); first && len(message) == 0 && kind != tensor.Invalid && len(elements) > kind.Size() {
-			into.SetRaw(key, column, kind, elements)
-			return
-		}
-		for len(elements) > 0 {
-			n := addElement(&l, field, elements)
-			if n < 0 {
-				into.SetWrong(key, column)
-				return
-			}
-			elements = elements[n:]
-		}
-	}
-	l.End()
-}
-
-// copied is the type of elements whose packed form is that of a tensor, so that a list is one copy.
-func copied(field protowire.Number) tensor.DataType {
-	switch field {
-	case doubleList:
-		return tensor.FP64
-	case floatList:
-		return tensor.FP32
-	}
-	return tensor.Invalid
-}
-
-// addElement adds the element that b begins with, and says how long it is; less than 0 if it is damaged.
-func addElement(l *store.List, field protowire.Number, b []byte) int {
-	switch field {
-	case doubleList:
-		v, n := protowire.ConsumeFixed64(b)
-		l.Float(math.Float64frombits(v))
-		return n
-	case floatList:
-		v, n := protowire.ConsumeFixed32(b)
-		l.Float(float64(math.Float32frombits(v)))
-		return n
-	}
-	v, n := protowire.ConsumeVarint(b)
-	switch {
-	case field == boolList && v != 0:
-		l.Int(1)
-	case field == int32List:
-		l.Int(int64(int32(v)))
-	case field == timeList && int64(v) == noTime:
-		l.Float(math.NaN())
-	default:
-		l.Int(int64(v))
-	}
-	return n
 }

@@ -54,9 +54,7 @@ func (v *Vector) Put(into *store.Rows, key int, value []byte) {
 	case ok && field == bytesValue && wire == protowire.BytesType && v.put(into, key, message):
 		return
 	}
-	for column := range v.group.Columns {
-		into.SetWrong(key, column)
-	}
+	into.SetRowWrong(key)
 }
 
 func (v *Vector) put(into *store.Rows, key int, message []byte) bool {

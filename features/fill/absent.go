@@ -25,8 +25,10 @@ func (f *Fill) count(got *fetched, values int) {
 
 // absent leaves a value its default, if it has one.
 func (f *Fill) absent(s *spec.Stored, group, row int, got *fetched) error {
-	if s.Required {
-		return f.missing(s, group, row, got)
+	if s.Required && f.refusal == nil {
+		if err := f.refuse(f.missing(s, group, row, got)); err != nil {
+			return err
+		}
 	}
 	f.note(s.Of, row, got.why(s))
 	c := &f.Counts
@@ -37,6 +39,16 @@ func (f *Fill) absent(s *spec.Stored, group, row int, got *fetched) error {
 	case features.Stale:
 		c.Stale++
 	}
+	return nil
+}
+
+// refuse ends the filling with a fault. Where the model has a ladder the rest is counted first, and the fault is nil here: with too little
+// of the rest it does not matter.
+func (f *Fill) refuse(err error) error {
+	if len(f.filler.plan.Ladder) == 0 {
+		return err
+	}
+	f.refusal = err
 	return nil
 }
 

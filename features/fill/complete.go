@@ -13,48 +13,45 @@ import (
 	"sluice/internal/tensor"
 )
 
-// Complete makes the task's inputs those of a run: d is the task and the session's schema. The rows must have been fetched.
+// Complete makes the task's inputs those of a run: d is the task and the session's schema. The rows must have been fetched. If
+// they have too little (Counts.Below), the task's inputs are again what the request has given.
 func (f *Fill) Complete(d *target.Target) error {
 	plan, t := f.filler.plan, d.Task
 	rows := max(t.Rows, 1)
+	f.filled = f.filled[:0]
 	if f.Trail != nil {
 		f.Trail.Begin(plan.Columns, len(plan.Groups), rows)
 	}
 	for i := range plan.Inputs {
 		if in := &plan.Inputs[i]; !f.given(in.Index) {
+			f.filled = append(f.filled, in.Index)
 			if err := f.fill(d, i, rows); err != nil {
 				return err
 			}
 		}
 	}
+	if c := &f.Counts; c.Stored < int(math.Ceil(plan.MinPresent*float64(c.Stored+c.Default))) {
+		for _, i := range f.filled {
+			t.Inputs[i] = tensor.Tensor{}
+		}
+		c.Below = true
+		return fault.Newf(fault.FeatureUnavailable, "%d of %d stored values were found, less than the share of %v that model '%s' wants (min_present in its model.yaml)",
+			c.Stored, c.Stored+c.Default, plan.MinPresent, f.filler.model)
+	}
+	if f.refusal != nil {
+		return f.refusal
+	}
 	for i := range plan.Session.Inputs {
 		if in := &t.Inputs[i]; plan.Client.Inputs[i].Part == tensor.Keyed && !plan.Session.Inputs[i].Once && rows > 1 && in.Shape[0] == 1 {
-			if err := repeat(d, in, rows); err != nil {
+			if err := d.Repeat(in, rows); err != nil {
 				return err
 			}
 		}
-	}
-	if c := &f.Counts; c.Stored < int(math.Ceil(plan.MinPresent*float64(c.Stored+c.Default))) {
-		return fault.Newf(fault.FeatureUnavailable, "%d of %d stored values were found, less than the share of %v that model '%s' wants (min_present in its model.yaml)",
-			c.Stored, c.Stored+c.Default, plan.MinPresent, f.filler.model)
 	}
 	own := len(plan.Session.Inputs)
 	clear(t.Inputs[own:])
 	t.Inputs = t.Inputs[:own]
 	return d.Settle()
-}
-
-// repeat gives all rows the one that there is.
-func repeat(d *target.Target, in *tensor.Tensor, rows int) error {
-	one := in.Data
-	if err := d.Room(in, rows*len(one)); err != nil {
-		return err
-	}
-	for r := range rows {
-		copy(in.Data[r*len(one):], one)
-	}
-	in.Shape[0] = int64(rows)
-	return nil
 }
 
 // fill makes the tensor of one of the plan's inputs.
@@ -122,9 +119,6 @@ func (f *Fill) stored(in *spec.Input, p *spec.Part, into *tensor.Tensor, rows in
 		if r < len(slots) {
 			f.read(&got, p.Group, slots[r])
 		}
-		if got.refused && !given {
-			return f.stale(p.Group, r)
-		}
 		f.noteAge(p.Group, r, &got)
 		cells := into.Data[r*in.RowBytes : (r+1)*in.RowBytes]
 		if got.whole && !given {
@@ -141,9 +135,14 @@ func (f *Fill) stored(in *spec.Input, p *spec.Part, into *tensor.Tensor, rows in
 			if value, ok := f.givenAt(s, r, into.Type); ok {
 				copy(cells[s.To:], value)
 				f.note(s.Of, r, origin.Request)
-			} else if got.refused {
-				return f.stale(p.Group, r)
-			} else if got.usable && got.States[s.Column] == store.Present {
+				continue
+			}
+			if got.refused && f.refusal == nil {
+				if err := f.refuse(f.stale(p.Group, r)); err != nil {
+					return err
+				}
+			}
+			if got.usable && got.States[s.Column] == store.Present {
 				copy(cells[s.To:s.To+s.Size], got.Values[s.From:])
 				f.count(&got, 1)
 				f.counts[k].stored++

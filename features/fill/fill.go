@@ -41,6 +41,8 @@ type Counts struct {
 	// Stored are those of stores, Cached those of them that were in the cache, Stale those that were older than they may
 	// be. Default are those in whose place a default stands, and Late those of them that did not come in time.
 	Stored, Cached, Default, Stale, Late int
+	// Below says that fewer are stored than the model wants (min_present).
+	Below bool
 }
 
 // Fill is one request's.
@@ -61,6 +63,10 @@ type Fill struct {
 	key     store.Key
 	cursors []int
 	dims    []int64
+	// filled are the inputs that Complete has begun to fill.
+	filled []int
+	// refusal is why the request is refused unless it has so little that its ladder is gone down; nil if it is not.
+	refusal error
 	// whole and counts are of the part that is being filled: rows that had all columns, and the values of the others.
 	whole  uint64
 	counts []columnCount
@@ -77,7 +83,7 @@ func (f *Fill) Release() {
 	for g := range f.slots {
 		f.slots[g] = f.slots[g][:0]
 	}
-	f.Counts, f.For, f.Trail, f.fetch, f.task, f.waiter, f.claimed = Counts{}, nil, nil, nil, nil, nil, 0
+	f.Counts, f.For, f.Trail, f.fetch, f.task, f.waiter, f.claimed, f.refusal = Counts{}, nil, nil, nil, nil, nil, 0, nil
 	f.filler.pool.Put(f)
 }
 

@@ -12,8 +12,8 @@
 // file.
 //
 // Invariants:
-//   - Memory is bounded by Options.MemoryBytes and what a row, a page of a Parquet file and a chunk take, whatever the file's length.
-//     Rows beyond that are sorted in runs, in one file that has no name, so that a kill leaves nothing behind.
+//   - Memory is bounded by Options.MemoryBytes, by Options.PageBytes, and by what a row and a chunk take, whatever the file's length and
+//     whatever it says of itself. Rows beyond that are sorted in runs, in one file that has no name, so that a kill leaves nothing behind.
 //   - A value that its column cannot hold ends the load before anything is visible, and so does a row that is not read back as it
 //     was written.
 package load

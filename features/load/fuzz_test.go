@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/parquet-go/parquet-go/format"
+
 	"sluice/features/store"
 )
 
@@ -13,27 +15,24 @@ func FuzzCSV(f *testing.F) {
 	s := spec(f, wideSpec)
 	f.Add([]byte("at,who,zone,f32,other,i8,yes,list,ints\n1000,ab,7,0.5,2,-1,true,\"[1, -2]\",\"[1,2,3]\"\n"))
 	f.Add([]byte("at,who,zone,f32,other,i8,yes,list,ints\n2020-01-01,,1,,,,,[,]\n"))
-	f.Fuzz(func(t *testing.T, file []byte) { fuzz(t, s, file) })
+	f.Fuzz(func(t *testing.T, file []byte) { fuzz(t, s, "a.csv", file) })
 }
 
-// A file that is damaged is refused, or it has the columns. Its pages are the library's to read: they may claim any size.
-func FuzzOpenParquet(f *testing.F) {
+// A file that is damaged is refused, or its rows are of the schema; and its pages take no more memory than they may.
+func FuzzParquet(f *testing.F) {
 	s := spec(f, wideSpec)
-	file, err := os.ReadFile(parquetFile(f, parquetRow{Who: "ab"}))
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Add(file)
-	f.Fuzz(func(t *testing.T, text []byte) {
-		file, err := os.Open(write(t, "a.parquet", string(text)))
+	v, i8, yes, at := float32(.5), uint32(1), true, time.Unix(1, 0)
+	for _, path := range []string{
+		parquetFile(f, parquetRow{Who: "ab", F32: &v, I8: &i8, Yes: &yes, List: []float32{1, -2}, Ints: []int64{1, 2, 3}, At: &at}, parquetRow{}),
+		forgery{kind: format.Float, pages: pageOf(f, dataPage(1, format.Plain), make([]byte, 4))}.write(f),
+	} {
+		file, err := os.ReadFile(path)
 		if err != nil {
-			t.Fatal(err)
+			f.Fatal(err)
 		}
-		defer func() { _ = file.Close() }()
-		if src, err := openParquet(file, s.Fields()); err == nil && src.(*parquetSource).cells == nil {
-			t.Error("a file without columns is opened")
-		}
-	})
+		f.Add(file)
+	}
+	f.Fuzz(func(t *testing.T, file []byte) { fuzz(t, s, "a.parquet", file) })
 }
 
 // Values come out of a file as they were written into it, or the row is refused.
@@ -73,13 +72,13 @@ func FuzzParquetValues(f *testing.F) {
 }
 
 // fuzz wants each row that is read to be one of the schema.
-func fuzz(t *testing.T, s *Spec, file []byte) {
-	f, err := os.Open(write(t, "a.csv", string(file)))
+func fuzz(t *testing.T, s *Spec, name string, file []byte) {
+	f, err := os.Open(write(t, name, string(file)))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	r, err := newReader(f, s)
+	r, err := newReader(f, s, pageBytes)
 	for err == nil {
 		var record store.Record
 		if record, err = r.next(t.Context()); err == nil && !s.schema.Fits(record.Value) {

@@ -18,6 +18,9 @@ type Options struct {
 	Folder string
 	// MemoryBytes bounds what is sorted in memory. Default: 64 MiB.
 	MemoryBytes int
+	// PageBytes bounds what those pages of a Parquet file take, decoded, that are read at a time. A file that claims more is refused.
+	// Default: 1 GiB.
+	PageBytes int
 	// ChunkRows is how many rows are written, and read back, at a time. Default: 500.
 	ChunkRows int
 	// RowsPerSecond bounds the rate at which rows are written. Default: no bound.
@@ -38,14 +41,17 @@ func (o Options) complete() (Options, error) {
 	if o.MemoryBytes == 0 {
 		o.MemoryBytes = 64 << 20
 	}
+	if o.PageBytes == 0 {
+		o.PageBytes = 1 << 30
+	}
 	if o.ChunkRows == 0 {
 		o.ChunkRows = 500
 	}
 	if o.Progress == nil {
 		o.Progress = func(Progress) {}
 	}
-	if o.MemoryBytes < leastMemory || o.ChunkRows < 1 || o.ChunkRows > mostChunk || o.RowsPerSecond < 0 {
-		return o, fmt.Errorf("a load takes %d bytes of memory or more, chunks of 1 to %d rows, and no negative rate", leastMemory, mostChunk)
+	if o.MemoryBytes < leastMemory || o.PageBytes < leastMemory || o.ChunkRows < 1 || o.ChunkRows > mostChunk || o.RowsPerSecond < 0 {
+		return o, fmt.Errorf("a load takes %d bytes of memory or more, for rows and for pages, chunks of 1 to %d rows, and no negative rate", leastMemory, mostChunk)
 	}
 	return o, nil
 }
@@ -141,7 +147,7 @@ func (l *loading) run(ctx context.Context, f *os.File) error {
 
 // sort reads the file.
 func (l *loading) sort(ctx context.Context, f *os.File) error {
-	r, err := newReader(f, l.spec)
+	r, err := newReader(f, l.spec, l.o.PageBytes)
 	if err != nil {
 		return err
 	}

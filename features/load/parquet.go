@@ -6,6 +6,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"runtime/debug"
 	"strconv"
 	"time"
 
@@ -18,14 +19,17 @@ import (
 
 // parquetSource is a Parquet file of flat columns and lists.
 type parquetSource struct {
-	groups []parquet.RowGroup
-	rows   parquet.Rows // of the row group that is being read; nil before the first and behind the last
-	buffer []parquet.Row
-	ahead  []parquet.Row // of the buffer, not given yet
-	leaves []leaf        // by column of the file
-	cells  []cell        // by field, of the row
-	lists  [][]cell      // the memory of the lists among them
-	n      int64
+	pages   pages
+	columns []*parquet.Column // that are read
+	groups  []parquet.RowGroup
+	group   int          // the next one
+	rows    parquet.Rows // of the row group that is being read; nil before the first and behind the last
+	buffer  []parquet.Row
+	ahead   []parquet.Row // of the buffer, not given yet
+	leaves  []leaf        // by column of the file
+	cells   []cell        // by field, of the row
+	lists   [][]cell      // the memory of the lists among them
+	n       int64
 }
 
 // leaf is a column of the file.
@@ -39,10 +43,13 @@ type leaf struct {
 
 const rowsAhead = 64
 
-func openParquet(f *os.File, fields []string) (src source, err error) {
-	defer guard(&err)
+func openParquet(f *os.File, fields []string, pageBytes int) (src source, err error) {
+	defer guard(debug.SetPanicOnFault(true), &err)
 	about, err := f.Stat()
 	if err != nil {
+		return nil, err
+	}
+	if err := checkFooter(f, about.Size(), int64(pageBytes)); err != nil {
 		return nil, err
 	}
 	file, err := parquet.OpenFile(f, about.Size(), parquet.SkipBloomFilters(true), parquet.SkipPageIndex(true))
@@ -50,6 +57,7 @@ func openParquet(f *os.File, fields []string) (src source, err error) {
 		return nil, fmt.Errorf("it is no whole Parquet file: %w", err)
 	}
 	s := &parquetSource{
+		pages:  pages{file: f, size: about.Size(), limit: int64(pageBytes), about: file.Metadata()},
 		groups: file.RowGroups(), buffer: make([]parquet.Row, rowsAhead),
 		cells: make([]cell, len(fields)), lists: make([][]cell, len(fields)), leaves: make([]leaf, len(file.Schema().Columns())),
 	}
@@ -59,14 +67,19 @@ func openParquet(f *os.File, fields []string) (src source, err error) {
 			return nil, err
 		}
 		l := &s.leaves[at.Index()]
+		if len(l.fields) == 0 {
+			s.columns = append(s.columns, at)
+		}
 		l.fields, l.kind = append(l.fields, i), at.Type().Kind()
 		l.learn(at.Type())
 	}
 	return s, nil
 }
 
-// guard turns a panic of the library, which some damaged files cause, into an error.
-func guard(err *error) {
+// guard turns a panic of the library, and a fault in memory, which some damaged files cause, into an error. What calls the library
+// defers it, with debug.SetPanicOnFault(true) as its argument.
+func guard(panicked bool, err *error) {
+	debug.SetPanicOnFault(panicked)
 	if cause := recover(); cause != nil {
 		*err = fmt.Errorf("it is damaged: reading it panicked: %v", cause)
 	}
@@ -115,13 +128,15 @@ func (l *leaf) learn(t parquet.Type) {
 }
 
 func (s *parquetSource) next() (err error) {
-	defer guard(&err)
+	defer guard(debug.SetPanicOnFault(true), &err)
 	for len(s.ahead) == 0 {
 		if s.rows == nil {
-			if len(s.groups) == 0 {
+			if s.group == len(s.groups) {
 				return io.EOF
 			}
-			s.rows, s.groups = s.groups[0].Rows(), s.groups[1:]
+			if err := s.open(); err != nil {
+				return err
+			}
 		}
 		n, err := s.rows.ReadRows(s.buffer)
 		s.ahead = s.buffer[:n]
@@ -138,6 +153,30 @@ func (s *parquetSource) next() (err error) {
 	s.n++
 	return nil
 }
+
+// open goes on to the next row group. The columns that nobody wants are not read.
+func (s *parquetSource) open() error {
+	if err := s.pages.group(s.group, s.columns); err != nil {
+		return err
+	}
+	all := s.groups[s.group]
+	some := &someColumns{RowGroup: all}
+	for _, c := range s.columns {
+		some.chunks = append(some.chunks, all.ColumnChunks()[c.Index()])
+	}
+	s.rows = parquet.NewRowGroupRowReader(some)
+	s.group++
+	return nil
+}
+
+// someColumns is a row group with some of its columns.
+type someColumns struct {
+	parquet.RowGroup
+	chunks []parquet.ColumnChunk
+}
+
+// ColumnChunks are those columns.
+func (s *someColumns) ColumnChunks() []parquet.ColumnChunk { return s.chunks }
 
 func dropEOF(err error) error {
 	if errors.Is(err, io.EOF) {

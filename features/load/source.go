@@ -24,12 +24,12 @@ type source interface {
 }
 
 // openSource opens a file as what its name says it is.
-func openSource(f *os.File, fields []string) (source, error) {
+func openSource(f *os.File, fields []string, pageBytes int) (source, error) {
 	switch ext := filepath.Ext(f.Name()); ext {
 	case ".csv":
 		return openCSV(f, fields)
 	case ".parquet":
-		return openParquet(f, fields)
+		return openParquet(f, fields, pageBytes)
 	default:
 		return nil, fmt.Errorf("its name ends with %q: it must be .parquet or .csv", ext)
 	}
@@ -45,8 +45,8 @@ type reader struct {
 	n      int64 // rows read
 }
 
-func newReader(f *os.File, s *Spec) (*reader, error) {
-	src, err := openSource(f, s.Fields())
+func newReader(f *os.File, s *Spec, pageBytes int) (*reader, error) {
+	src, err := openSource(f, s.Fields(), pageBytes)
 	if err != nil {
 		return nil, err
 	}

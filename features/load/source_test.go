@@ -68,7 +68,7 @@ func all(t testing.TB, s *Spec, path string) (lines []string, err error) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	r, err := newReader(f, s)
+	r, err := newReader(f, s, pageBytes)
 	for err == nil {
 		var record store.Record
 		if record, err = r.next(t.Context()); err == nil {

@@ -11,6 +11,7 @@ import (
 
 	"sluice/features/native"
 	"sluice/features/store"
+	"sluice/internal/prescan"
 	"sluice/internal/tensor"
 )
 
@@ -73,7 +74,16 @@ func ReadSpec(path string) (*Spec, error) {
 }
 
 // ParseSpec reads a spec.
-func ParseSpec(text []byte) (*Spec, error) {
+func ParseSpec(text []byte) (_ *Spec, err error) {
+	// The library panics over some nodes whose tag contradicts their content.
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = fmt.Errorf("it is no readable YAML: %v", cause)
+		}
+	}()
+	if err := prescan.YAML(text); err != nil {
+		return nil, err
+	}
 	s := &Spec{}
 	if err := yaml.UnmarshalWithOptions(text, s, yaml.Strict()); err != nil {
 		return nil, errors.New(yaml.FormatError(err, false, false))

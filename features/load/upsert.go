@@ -36,7 +36,7 @@ func Upsert(ctx context.Context, spec *Spec, path string, w Writer, o Options) (
 }
 
 func upsert(ctx context.Context, spec *Spec, f *os.File, w Writer, o Options, result *Result) error {
-	r, err := newReader(f, spec)
+	r, err := newReader(f, spec, o.PageBytes)
 	if err != nil {
 		return err
 	}

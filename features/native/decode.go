@@ -34,6 +34,8 @@ type plan struct {
 	bytes int
 	runs  []run
 	steps []step
+	// whole says that the one run is the group's row.
+	whole bool
 }
 
 // run moves columns of single FP32 that follow each other in the stored row and in the group's, and stay FP32. Most columns
@@ -123,6 +125,7 @@ func compile(s *Schema, g *store.Group) *plan {
 		r := &p.runs[i]
 		r.bits = bitsOf(r.bit, r.columns)
 	}
+	p.whole = len(p.runs) == 1 && p.runs[0].columns == len(g.Columns)
 	return p
 }
 
@@ -144,6 +147,15 @@ func (p *plan) add(kept Column, c *store.Column, r run) {
 // Decode puts a stored row into row number key of rows, which are of the decoder's group. Columns that the schema does not
 // have stay missing. Its one error is ErrSchema; then nothing is set.
 func (d *Decoder) Decode(into *store.Rows, key int, row []byte) error {
+	return d.decode(into, key, row, false)
+}
+
+// Take is Decode for a row that nobody changes any more: what is as the group has it stays where it is.
+func (d *Decoder) Take(into *store.Rows, key int, row []byte) error {
+	return d.decode(into, key, row, true)
+}
+
+func (d *Decoder) decode(into *store.Rows, key int, row []byte, stays bool) error {
 	schema, ns, ok := Header(row)
 	if !ok {
 		into.SetRowWrong(key)
@@ -158,7 +170,13 @@ func (d *Decoder) Decode(into *store.Rows, key int, row []byte) error {
 		return nil
 	}
 	into.SetTime(key, ns)
-	data, states := into.Row(key), into.States(key)
+	if stays && p.whole {
+		if values := p.runs[0].values(row); p.runs[0].allPresent(row, values) {
+			into.SetWhole(key, values)
+			return nil
+		}
+	}
+	data, states := into.Cells(key)
 	for i := range p.runs {
 		p.runs[i].move(row, data, states)
 	}
@@ -172,12 +190,23 @@ func (d *Decoder) Decode(into *store.Rows, key int, row []byte) error {
 
 func present(row []byte, bit int) bool { return row[headerBytes+bit/8]>>(bit%8)&1 != 0 }
 
+// values are the run's in a stored row.
+func (r *run) values(row []byte) []byte {
+	end := r.from + plainSize*r.columns
+	return row[r.from:end:end]
+}
+
+// allPresent tells whether all of the run's values are there and none is NaN, as it mostly is.
+func (r *run) allPresent(row, values []byte) bool {
+	return r.bits.allSet(row[headerBytes:]) && !anyNaN(values)
+}
+
 func (r *run) move(row, data []byte, states []store.State) {
 	const size = plainSize
 	cells := data[r.to : r.to+size*r.columns]
-	copy(cells, row[r.from:])
+	copy(cells, r.values(row))
 	states = states[r.column : r.column+r.columns]
-	if r.bits.allSet(row[headerBytes:]) && !anyNaN(cells) { // as they mostly are
+	if r.allPresent(row, cells) {
 		for len(states) > 0 {
 			states = states[copy(states, allPresent[:]):]
 		}

@@ -36,6 +36,11 @@ func FuzzDecode(f *testing.F) {
 		var r store.Rows
 		r.Reset(g, 1)
 		err = d.Decode(&r, 0, row)
+		var taken store.Rows
+		taken.Reset(g, 1)
+		if again := d.Take(&taken, 0, row); again != err || !bytes.Equal(taken.Row(0), r.Row(0)) || !slices.Equal(taken.States(0), r.States(0)) {
+			t.Fatalf("%x is %x in %v, and %x in %v if it stays", row, r.Row(0), r.States(0), taken.Row(0), taken.States(0))
+		}
 		for i, state := range r.States(0) {
 			if err != nil && state != store.Missing {
 				t.Fatalf("%v, but column %d is in state %d", err, i, state)

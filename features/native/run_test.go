@@ -39,25 +39,31 @@ func TestRuns(t *testing.T) {
 		if err := d.Learn(s); err != nil {
 			t.Fatal(err)
 		}
-		r.Reset(g, 1)
-		if err := d.Decode(&r, 0, row); err != nil {
-			t.Fatal(err)
+		for _, decode := range []func(*store.Rows, int, []byte) error{d.Decode, d.Take} {
+			r.Reset(g, 1)
+			if err := decode(&r, 0, row); err != nil {
+				t.Fatal(err)
+			}
+			at := 0
+			for i := first; i < last; i++ {
+				c := &g.Columns[i-first]
+				want, value := store.Present, float64(i)
+				if slices.Contains(absent, i) {
+					want, value = store.Missing, 0
+				}
+				if got := tensor.FloatAt(c.Type, r.Row(0)[at:], 0); r.States(0)[i-first] != want || got != value {
+					t.Errorf("columns %d to %d without %v: column %d is %v in state %d", first, last, absent, i, got, r.States(0)[i-first])
+				}
+				at += c.Size()
+			}
 		}
-		at := 0
-		for i := first; i < last; i++ {
-			c := &g.Columns[i-first]
-			want, value := store.Present, float64(i)
-			if slices.Contains(absent, i) {
-				want, value = store.Missing, 0
-			}
-			if got := tensor.FloatAt(c.Type, r.Row(0)[at:], 0); r.States(0)[i-first] != want || got != value {
-				t.Errorf("columns %d to %d without %v: column %d is %v in state %d", first, last, absent, i, got, r.States(0)[i-first])
-			}
-			at += c.Size()
+		if inPlace := r.Whole(0) != nil; inPlace != (last <= 20 && len(absent) == 0) {
+			t.Errorf("columns %d to %d without %v stay where they are: %t", first, last, absent, inPlace)
 		}
 	}
 	f(0, n)
 	f(3, 19)
+	f(0, 20)
 	for i := range n {
 		f(0, n, i)
 		f(5, 30, i)
@@ -77,9 +83,11 @@ func TestRuns(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r.Reset(g, 1)
-		if err := d.Decode(&r, 0, row); err != nil || r.States(0)[i] != store.Missing || r.States(0)[(i+1)%9] != store.Present {
-			t.Error(i, err, r.States(0))
+		for _, decode := range []func(*store.Rows, int, []byte) error{d.Decode, d.Take} {
+			r.Reset(g, 1)
+			if err := decode(&r, 0, row); err != nil || r.States(0)[i] != store.Missing || r.States(0)[(i+1)%9] != store.Present {
+				t.Error(i, err, r.States(0))
+			}
 		}
 	}
 }

@@ -17,7 +17,7 @@ var (
 )
 
 // exchange asks for the keys from one number to another and takes the answer.
-func (r *reading) exchange(ctx context.Context, conn *pgconn.PgConn, a *ask, from, to int) error {
+func (r *reading) exchange(ctx context.Context, conn *pgconn.PgConn, a *asker, from, to int) error {
 	a.array = appendBytes(a.array[:0], to-from, func(i int) []byte { return r.key(r.order[from+i]) })
 	a.params[0], a.params[1] = a.array, r.query.names
 	params, types := a.params[:1], keysType

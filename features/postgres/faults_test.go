@@ -186,7 +186,9 @@ func TestThroughPgBouncer(t *testing.T) {
 	more()
 	for range 2 {
 		bouncer.Kill()
-		bouncer.Start(t)
+		if err := bouncer.Start(); err != nil {
+			t.Fatal(err)
+		}
 		more()
 	}
 	stop.Store(true)

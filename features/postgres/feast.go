@@ -27,12 +27,12 @@ func (s *Store) feastReader(g *store.Group) (store.Reader, error) {
 		return nil, fmt.Errorf("group %q: its table is that of the project and the view: %w", g.Name, err)
 	}
 	f := newFeatures(g)
-	ask := "select entity_key, feature_name, value, event_ts from " + table + "%s where entity_key = any($1) and feature_name = any($2)"
+	statement := "select entity_key, feature_name, value, event_ts from " + table + "%s where entity_key = any($1) and feature_name = any($2)"
 	return &feastReader{
 		store: s,
 		keys:  feast.NewKeys(g, s.o.Keys, ""),
 		query: &query{
-			name: g.Name, text: fmt.Sprintf(ask, ""), replica: replica(g, ask), columns: 4, time: 3, names: f.array(), put: f.put,
+			name: g.Name, text: fmt.Sprintf(statement, ""), replica: replica(g, statement), columns: 4, time: 3, names: f.array(), put: f.put,
 		},
 	}, nil
 }
@@ -71,7 +71,7 @@ func (f *features) array() []byte {
 	return dst
 }
 
-// put takes a row: key, name, value, time. The time of a key is that of its oldest value.
+// put takes a row: key, name, value, time.
 func (f *features) put(into *store.Rows, key int, fields [][]byte) error {
 	at, found := slices.BinarySearchFunc(f.names, fields[1], func(have string, want []byte) int {
 		switch { // strings.Compare would copy the name
@@ -89,9 +89,7 @@ func (f *features) put(into *store.Rows, key int, fields [][]byte) error {
 	for ; at < len(f.names) && f.names[at] == string(fields[1]); at++ {
 		feast.Put(into, key, f.columns[at], fields[2])
 	}
-	if ns := timeOf(fields[3]); ns != 0 && (into.Time(key) == 0 || ns < into.Time(key)) {
-		into.SetTime(key, ns)
-	}
+	into.SetOldest(key, timeOf(fields[3]))
 	return nil
 }
 
@@ -112,9 +110,9 @@ func timeOf(field []byte) int64 {
 }
 
 // replica is a statement, in which %s stands behind the table, for the nearest replica: it may be some five seconds behind.
-func replica(g *store.Group, ask string) string {
+func replica(g *store.Group, statement string) string {
 	if g.MaxAge < replicaAge {
 		return ""
 	}
-	return fmt.Sprintf(ask, " as of system time follower_read_timestamp()")
+	return fmt.Sprintf(statement, " as of system time follower_read_timestamp()")
 }

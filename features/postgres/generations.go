@@ -58,12 +58,12 @@ func (g *generations) view(name string) *view {
 		v.schemas.Store(&[]*native.Schema{})
 		g.mu.views[name] = v
 	}
-	g.ask()
+	g.hurry()
 	return v
 }
 
-// ask has the server asked at once.
-func (g *generations) ask() {
+// hurry has the server asked at once.
+func (g *generations) hurry() {
 	select {
 	case g.wake <- struct{}{}:
 	default:

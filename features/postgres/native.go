@@ -47,7 +47,7 @@ func (r *nativeReader) Read(ctx context.Context, generation uint64, keys []store
 	q := r.last.Load()
 	if q == nil || q.generation != generation {
 		var err error
-		if q, err = r.ask(generation); err != nil {
+		if q, err = r.queryOf(generation); err != nil {
 			return err
 		}
 		r.last.Store(q)
@@ -58,7 +58,7 @@ func (r *nativeReader) Read(ctx context.Context, generation uint64, keys []store
 // appendNative appends a key as it is.
 func appendNative(dst []byte, key store.Key) []byte { return append(dst, key...) }
 
-func (r *nativeReader) ask(generation uint64) (*generationQuery, error) {
+func (r *nativeReader) queryOf(generation uint64) (*generationQuery, error) {
 	table, err := r.store.o.rowTable(r.group.View, generation)
 	if err != nil {
 		return nil, err
@@ -71,9 +71,9 @@ func (r *nativeReader) ask(generation uint64) (*generationQuery, error) {
 			}
 		}
 	}
-	ask := "select entity_key, payload from " + table + "%s where entity_key = any($1)"
+	statement := "select entity_key, payload from " + table + "%s where entity_key = any($1)"
 	return &generationQuery{generation, query{
-		name: r.group.Name, text: fmt.Sprintf(ask, ""), replica: replica(r.group, ask), columns: 2, single: true, put: r.put,
+		name: r.group.Name, text: fmt.Sprintf(statement, ""), replica: replica(r.group, statement), columns: 2, single: true, put: r.put,
 	}}, nil
 }
 
@@ -87,7 +87,7 @@ func (r *nativeReader) put(into *store.Rows, key int, fields [][]byte) error {
 		_ = r.decoder.Learn(schema) // one that it refuses is not the row's
 	}
 	if err = r.decoder.Decode(into, key, fields[1]); err != nil {
-		r.store.generations.ask() // the row is newer than the schemas that were seen last
+		r.store.generations.hurry() // the row is newer than the schemas that were seen last
 	}
 	return err
 }

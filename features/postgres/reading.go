@@ -46,7 +46,7 @@ type reading struct {
 	ends  []int32
 	order []int32 // of keys, by their bytes
 
-	asks    []ask
+	askers  []asker
 	next    atomic.Int32
 	running atomic.Int32
 	holders atomic.Int32
@@ -60,8 +60,8 @@ type reading struct {
 	}
 }
 
-// ask is what one goroutine needs to ask for chunks.
-type ask struct {
+// asker is what one goroutine needs that asks for chunks.
+type asker struct {
 	array  []byte
 	params [2][]byte
 	// text sets the server's limit to ms.
@@ -97,15 +97,15 @@ func (s *Store) read(ctx context.Context, q *query, appendKey func([]byte, store
 	chunks := (len(keys) + s.o.ChunkKeys - 1) / s.o.ChunkKeys
 	r.chunk = (len(keys) + chunks - 1) / chunks
 	n := min(chunks, s.o.Parallel)
-	r.asks = slices.Grow(r.asks[:0], n)[:n]
+	r.askers = slices.Grow(r.askers[:0], n)[:n]
 	r.next.Store(0)
 	r.running.Store(int32(n))
 	r.holders.Store(int32(n) + 1)
 	r.limit = time.Now().Add(budget)
 	var behind context.Context
 	behind, r.cancel = context.WithTimeout(s.base, 2*budget)
-	for i := range r.asks {
-		go r.work(ctx, behind, &r.asks[i]) // ends by its limits; Close waits for it
+	for i := range r.askers {
+		go r.work(ctx, behind, &r.askers[i]) // ends by its limits; Close waits for it
 	}
 	select {
 	case <-r.ended:
@@ -189,7 +189,7 @@ func (r *reading) wanted(ctx context.Context) bool {
 }
 
 // work asks for chunks until there are none left.
-func (r *reading) work(ctx, behind context.Context, a *ask) {
+func (r *reading) work(ctx, behind context.Context, a *asker) {
 	for r.wanted(ctx) {
 		from := int(r.next.Add(1)-1) * r.chunk
 		if from >= len(r.order) {
@@ -215,7 +215,7 @@ func (r *reading) fail(err error) {
 }
 
 // ask asks for one chunk: again, where the server asks for that, and on another connection where one turns out to be dead.
-func (r *reading) ask(ctx, behind context.Context, a *ask, from, to int) error {
+func (r *reading) ask(ctx, behind context.Context, a *asker, from, to int) error {
 	for dead := 0; ; {
 		conn, err := r.store.pool.Acquire(ctx)
 		if err != nil {
@@ -272,7 +272,7 @@ func (r *reading) row(fields [][]byte, from, to int) error {
 }
 
 // limitText is the statement that sets the server's limit to what is left of the budget.
-func (r *reading) limitText(a *ask) string {
+func (r *reading) limitText(a *asker) string {
 	ms := max(1, (time.Until(r.limit) + time.Millisecond - 1).Milliseconds())
 	if ms != a.ms || a.text == "" {
 		a.ms, a.text = ms, "set local statement_timeout = "+strconv.FormatInt(ms, 10)

@@ -73,15 +73,15 @@ func (s *Store) learn(ctx context.Context, conn *pgx.Conn) error {
 	ctx, cancel := context.WithTimeout(ctx, connectLimit)
 	defer cancel()
 	pg := conn.PgConn()
-	is := pg.ParameterStatus("crdb_version") != ""
-	if !is { // a pooler between does not pass the parameter on
+	isCockroach := pg.ParameterStatus("crdb_version") != ""
+	if !isCockroach { // a pooler between does not pass the parameter on
 		var version string
 		if err := conn.QueryRow(ctx, "select version()").Scan(&version); err != nil {
 			return err
 		}
-		is = strings.HasPrefix(version, "CockroachDB")
+		isCockroach = strings.HasPrefix(version, "CockroachDB")
 	}
-	if !is {
+	if !isCockroach {
 		return nil
 	}
 	pg.CustomData()[cockroach] = true

@@ -2,6 +2,7 @@ package redis
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"unsafe"
@@ -20,7 +21,8 @@ const (
 // until it is sent and again once it is answered; a reader that leaves first has abandoned it to the goroutine that waits for it.
 type batch struct {
 	lane   *lane
-	client rueidis.Client
+	node   *node
+	client rueidis.Client // the node's
 	turn   turn
 
 	index    []int // of the keys in the read
@@ -28,7 +30,9 @@ type batch struct {
 	strings  []string
 	commands []rueidis.Completed
 	replies  []rueidis.RedisResult
-	scratch  []byte // of decoders
+	one      [1]rueidis.RedisResult // of a batch of one command
+	cut      bool                   // a command got no reply
+	scratch  []byte                 // of decoders
 
 	state atomic.Int32
 	done  chan struct{}
@@ -36,9 +40,9 @@ type batch struct {
 
 var batches sync.Pool // of *batch
 
-// newBatch begins a batch on a lane; it ends with l.send, or with release.
+// newBatch begins a batch on a lane; it ends with send, or with release.
 func newBatch(l *lane) (*batch, error) {
-	client, err := l.enter()
+	n, err := l.enter()
 	if err != nil {
 		return nil, err
 	}
@@ -46,7 +50,7 @@ func newBatch(l *lane) (*batch, error) {
 	if !kept {
 		b = &batch{done: make(chan struct{}, 1)} // of one: whoever has answered does not wait for the reader
 	}
-	b.lane, b.client = l, client
+	b.lane, b.node, b.client = l, n, *n.client.Load()
 	b.state.Store(awaited)
 	return b, nil
 }
@@ -59,9 +63,27 @@ func (b *batch) since(from int) string {
 	return unsafe.String(&b.bytes[from], len(b.bytes)-from) // where the bytes move, the old ones stay for this string
 }
 
-// send waits for the replies, under no deadline: the connection has its own.
+// send sends the commands and waits for the replies, under no deadline: the connection has its own. A batch that is alone goes by
+// the direct connection.
 func (b *batch) send() {
-	b.replies = b.client.DoMulti(context.Background(), b.commands...)
+	alone := b.node.direct != nil && b.lane.chunks.Load() == 1 && b.node.taken.CompareAndSwap(false, true)
+	client := b.client
+	if alone {
+		client = b.node.direct
+	}
+	if len(b.commands) == 1 {
+		b.one[0] = client.Do(context.Background(), b.commands[0])
+		b.replies = b.one[:]
+	} else {
+		b.replies = client.DoMulti(context.Background(), b.commands...)
+	}
+	if alone {
+		b.node.taken.Store(false)
+	}
+	b.cut = slices.ContainsFunc(b.replies, func(r rueidis.RedisResult) bool { return r.NonRedisError() != nil })
+	if b.cut {
+		b.lane.avoid(b.node)
+	}
 	b.lane.leave()
 	if b.state.CompareAndSwap(awaited, answered) {
 		b.done <- struct{}{}
@@ -86,12 +108,11 @@ func (b *batch) wait(ctx context.Context) bool {
 
 // release keeps the batch's memory for another, unless rueidis may still read it.
 func (b *batch) release() {
-	for i := range b.replies {
-		if b.replies[i].NonRedisError() != nil {
-			return
-		}
+	if b.cut {
+		return
 	}
-	b.lane, b.client, b.turn, b.replies = nil, nil, turn{}, nil
+	b.lane, b.node, b.client, b.turn, b.replies = nil, nil, nil, turn{}, nil
+	b.one[0] = rueidis.RedisResult{}
 	clear(b.strings)
 	clear(b.commands)
 	b.index, b.bytes, b.strings, b.commands = b.index[:0], b.bytes[:0], b.strings[:0], b.commands[:0]

@@ -18,6 +18,7 @@ import (
 	"sluice/features/native"
 	"sluice/features/store"
 	"sluice/internal/cputime"
+	"sluice/internal/servertest"
 )
 
 // The size of a read: entities, and features of each.
@@ -45,7 +46,7 @@ func BenchmarkRead(b *testing.B) {
 
 func compare(b *testing.B, layout Layout, all bool, callers int) {
 	const reads = 10 // of a caller in a turn
-	ours, bare := sides(b, layout, all, callers)
+	ours, bare := sides(b, layout, all, true, callers)
 	ours.turn(b, reads) // connections are made, pools filled
 	bare.turn(b, reads)
 	ours.wall, ours.cpu, bare.wall, bare.cpu = 0, 0, 0, 0
@@ -90,10 +91,11 @@ func cpuOf(b *testing.B, process int) time.Duration {
 	return cpu
 }
 
-// sides fills a real server, and gives the two ways to read from it. Hashes are read by HMGET, or by HGETALL if all is set.
-func sides(t testing.TB, layout Layout, all bool, callers int) (ours, bare *side) {
+// sides fills a real server, and gives the two ways to read from it. Hashes are read by HMGET, or by HGETALL if all is set, by
+// ReadOn if on is set.
+func sides(t testing.TB, layout Layout, all, on bool, callers int) (ours, bare *side) {
 	t.Helper()
-	address := realServer(t).address
+	address := servertest.StartRedis(t).Address
 	o := Options{Addresses: []string{address}, Layout: layout, Project: "p", Connections: min(2, callers)}
 	s := open(t, o)
 	var columns []store.Column
@@ -118,12 +120,16 @@ func sides(t testing.TB, layout Layout, all bool, callers int) (ours, bare *side
 		c.all, c.barred = all, true // and does not change
 		commands = fillHashes(t, s, r.(*hashes), keys)
 	}
+	read := r.Read
+	if on {
+		read = r.(store.Lingerer).ReadOn
+	}
 	ours, bare = &side{}, &side{}
 	for range callers {
 		var rows store.Rows
 		ours.reads = append(ours.reads, func(ctx context.Context) error {
 			rows.Reset(g, len(keys))
-			err := r.Read(ctx, r.Generation(), keys, &rows)
+			err := read(ctx, r.Generation(), keys, &rows)
 			if err == nil && rows.States(len(keys) - 1)[benchFeatures-1] != store.Present {
 				return errors.New("a value is missing")
 			}
@@ -164,7 +170,7 @@ func client(t testing.TB, address string) rueidis.Client {
 
 func fillHashes(t testing.TB, s *Store, r *hashes, keys []store.Key) func(rueidis.Builder, []rueidis.Completed) []rueidis.Completed {
 	t.Helper()
-	c := *s.narrow.client.Load()
+	c := *s.narrow.all[0].client.Load()
 	var names []string
 	for _, k := range keys {
 		name := string(r.layout.key(nil, k))
@@ -209,8 +215,8 @@ func fillRows(t testing.TB, address string, g *store.Group, keys []store.Key) fu
 // BenchmarkWrite loads rows into a real server.
 func BenchmarkWrite(b *testing.B) {
 	const rows = 10_000
-	server := realServer(b)
-	w := writer(b, server.address)
+	server := servertest.StartRedis(b)
+	w := writer(b, server.Address)
 	var columns []store.Column
 	for i := range 20 {
 		columns = append(columns, float("feature_with_a_long_name_"+strconv.Itoa(i)))
@@ -226,7 +232,7 @@ func BenchmarkWrite(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	cpu := cpuOf(b, server.process.PID())
+	cpu := cpuOf(b, server.PID())
 	for b.Loop() {
 		if err := w.Write(ctx, standing.Rows, records); err != nil {
 			b.Fatal(err)
@@ -234,5 +240,5 @@ func BenchmarkWrite(b *testing.B) {
 		standing.Rows += rows
 	}
 	b.ReportMetric(float64(rows*b.N)/b.Elapsed().Seconds(), "rows/s")
-	b.ReportMetric(float64((cpuOf(b, server.process.PID())-cpu).Nanoseconds())/float64(rows*b.N), "server-cpu-ns/row")
+	b.ReportMetric(float64((cpuOf(b, server.PID())-cpu).Nanoseconds())/float64(rows*b.N), "server-cpu-ns/row")
 }

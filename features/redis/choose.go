@@ -27,6 +27,8 @@ type turn struct {
 	sized bool // HLEN, too
 
 	generation uint64 // of the native layout
+
+	on bool // it goes on when its context has ended
 }
 
 // chooser finds for a group of hashes whether HMGET of the wanted fields or HGETALL is faster, by the time for a key. It begins

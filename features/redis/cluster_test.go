@@ -17,6 +17,7 @@ import (
 
 	"sluice/features/store"
 	"sluice/internal/longtest"
+	"sluice/internal/servertest"
 )
 
 // freePort is one that nobody listens on, and neither on the one of a cluster's bus, which is 10,000 more.
@@ -54,7 +55,7 @@ func newCluster(t testing.TB) *cluster {
 	c := &cluster{t: t}
 	for range 3 {
 		port := freePort(t)
-		realServer(t, "--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--cluster-enabled", "yes", "--cluster-node-timeout", "5000")
+		servertest.StartRedis(t, "--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--cluster-enabled", "yes", "--cluster-node-timeout", "5000")
 		c.addresses = append(c.addresses, fmt.Sprint("127.0.0.1:", port))
 	}
 	for i := range c.addresses {
@@ -122,7 +123,7 @@ func TestCluster(t *testing.T) {
 	o := Options{Addresses: c.addresses[:2], Cluster: true, Layout: Hashes, Hashes: map[string]Hash{"": {Key: "user:{id}"}}}
 	s := open(t, o)
 	const users = 100
-	client := *s.narrow.client.Load()
+	client := *s.narrow.all[0].client.Load()
 	var sets []rueidis.Completed
 	for i := range users {
 		sets = append(sets, client.B().Hset().Key(fmt.Sprint("user:", i)).FieldValue().FieldValue("a", strconv.Itoa(i)).Build())

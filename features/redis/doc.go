@@ -15,8 +15,16 @@
 //
 // A read is cut into chunks. Each chunk is one pipeline, sent by a goroutine of its own under no deadline; the reader waits for it
 // under the caller's. So a deadline never closes a connection, never starts a connection that is given too little time, and a
-// reply that comes too late is thrown away by the goroutine that waits for it. The number of chunks without a reply is bounded;
-// beyond it reads fail at once. A connection that is silent for Options.Timeout is closed and everything on it fails.
+// reply that comes too late is thrown away by the goroutine that waits for it. ReadOn does without the goroutine for the last chunk,
+// and most reads have one: whoever calls it leaves the whole read behind, as the engine does. The number of chunks without a
+// reply is bounded; beyond it reads fail at once. A connection that is silent for Options.Timeout is closed and everything on it
+// fails.
+//
+// A batch that is alone goes by a connection of its own, which its sender writes to and reads from; others share pipelines
+// (newDirect).
+//
+// Replicas connect each by itself. Any of them is asked, a replica that has failed not for a second, and the server where none is
+// left.
 //
 // Hashes can be read by HMGET of the wanted fields or by HGETALL. Which one is faster depends on the sizes of both and on the
 // server; package redis measures it for each group (chooser).
@@ -29,5 +37,5 @@
 //   - A read allocates nothing beyond what rueidis does.
 //   - A server that breaks the protocol costs its connection, never the process or its memory (guard).
 //   - Close waits for chunks under way, and leaves no goroutine, but for those of rueidis that close connections to nodes which have
-//     left a cluster, five seconds later. It takes a second longer where the server does not answer.
+//     left a cluster, five seconds later. Where the server does not answer it takes up to Options.Timeout longer.
 package redis

@@ -11,6 +11,7 @@ import (
 
 	"sluice/features/feast"
 	"sluice/features/store"
+	"sluice/internal/servertest"
 	"sluice/internal/tensor"
 )
 
@@ -34,7 +35,7 @@ func fill(t testing.TB, s *Store, file string) {
 		}
 		return string(b)
 	}
-	c := *s.narrow.client.Load()
+	c := *s.narrow.all[0].client.Load()
 	for key, of := range dump.Redis {
 		for field, value := range of.Hash {
 			cmd := c.B().Hset().Key(raw(key)).FieldValue().FieldValue(raw(field), raw(value)).Build()
@@ -50,7 +51,9 @@ var byDriver = []store.KeyColumn{{Name: "driver_id", Type: store.Int64}}
 // TestFeast reads what Feast wrote, by both ways of reading a hash.
 func TestFeast(t *testing.T) {
 	t.Run("in process", func(t *testing.T) { readFeast(t, func(t *testing.T) string { return mini(t).Addr() }) })
-	t.Run("redis-server", func(t *testing.T) { readFeast(t, func(t *testing.T) string { return realServer(t).address }) })
+	t.Run("redis-server", func(t *testing.T) {
+		readFeast(t, func(t *testing.T) string { return servertest.StartRedis(t).Address })
+	})
 }
 
 func readFeast(t *testing.T, server func(t *testing.T) string) {

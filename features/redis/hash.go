@@ -1,11 +1,14 @@
 package redis
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
+	"sluice/features/protolist"
 	"sluice/features/store"
 	"sluice/internal/tensor"
 )
@@ -67,7 +70,7 @@ type part struct {
 // value is how a column's values are decoded.
 type value struct {
 	encoding Encoding
-	elements elements
+	elements protolist.Elements
 	whole    bool
 	// most is the most bytes that the message of a list can have.
 	most int
@@ -86,7 +89,7 @@ func newHash(g *store.Group, o *Options) (*hashView, []string, error) {
 		return nil, nil, err
 	}
 	var name func(string) string
-	switch or(h.Names, Plain) {
+	switch cmp.Or(h.Names, Plain) {
 	case Plain:
 		name = func(s string) string { return s }
 	case XXHash32:
@@ -97,7 +100,7 @@ func newHash(g *store.Group, o *Options) (*hashView, []string, error) {
 	var fields []string
 	for i := range g.Columns {
 		c := &g.Columns[i]
-		decoded, err := newValue(c, or(h.Values[c.Name], or(h.Value, Text)))
+		decoded, err := newValue(c, cmp.Or(h.Values[c.Name], h.Value, Text))
 		if err != nil {
 			return nil, nil, err
 		}
@@ -111,7 +114,7 @@ func newHash(g *store.Group, o *Options) (*hashView, []string, error) {
 }
 
 func newValue(c *store.Column, e Encoding) (value, error) {
-	kind := or(c.Stored, c.Type)
+	kind := cmp.Or(c.Stored, c.Type)
 	v := value{encoding: e, elements: elementsOf(kind), whole: kind.Integer() || kind == tensor.Bool, most: messageBytes(c.Width)}
 	switch e {
 	case Text:
@@ -142,7 +145,7 @@ func parseKey(template string, keys []store.KeyColumn) (parts []part, err error)
 			continue
 		}
 		name, after, closed := strings.Cut(rest[1:], "}")
-		at := indexOf(keys, name)
+		at := slices.IndexFunc(keys, func(k store.KeyColumn) bool { return k.Name == name })
 		if !closed || at < 0 {
 			return nil, fmt.Errorf("key %q of a hash: {%s} is none of the group's join keys (a brace that is meant itself is written twice)", template, name)
 		}
@@ -157,15 +160,6 @@ func parseKey(template string, keys []store.KeyColumn) (parts []part, err error)
 		}
 	}
 	return append(parts, part{text.String(), -1}), nil
-}
-
-func indexOf(keys []store.KeyColumn, name string) int {
-	for i := range keys {
-		if keys[i].Name == name {
-			return i
-		}
-	}
-	return -1
 }
 
 func (v *hashView) key(dst []byte, k store.Key) []byte {
@@ -201,7 +195,7 @@ func (v *hashView) put(into *store.Rows, key, field int, b []byte, scratch *[]by
 	case F32LE:
 		into.SetRaw(key, field, tensor.FP32, b)
 	case Protobuf:
-		putMessage(into, key, field, c.elements, b)
+		putMessage(into, key, field, &c.elements, b)
 	case Snappy:
 		putBlock(into, key, field, c, b, scratch)
 	}

@@ -31,8 +31,8 @@ type hashes struct {
 }
 
 var (
-	_ store.Reader = (*hashes)(nil)
-	_ asker        = (*hashes)(nil)
+	_ store.Lingerer = (*hashes)(nil)
+	_ asker          = (*hashes)(nil)
 )
 
 func (s *Store) newHashes(g *store.Group) (*hashes, error) {
@@ -69,7 +69,17 @@ func (r *hashes) Generation() uint64 { return 0 }
 
 // Read reads the rows of keys.
 func (r *hashes) Read(ctx context.Context, _ uint64, keys []store.Key, into *store.Rows) error {
+	return r.read(ctx, r.choice.next(), keys, into)
+}
+
+// ReadOn is Read for those who may leave it.
+func (r *hashes) ReadOn(ctx context.Context, _ uint64, keys []store.Key, into *store.Rows) error {
 	t := r.choice.next()
+	t.on = true
+	return r.read(ctx, t, keys, into)
+}
+
+func (r *hashes) read(ctx context.Context, t turn, keys []store.Key, into *store.Rows) error {
 	if !t.timed {
 		return r.s.read(ctx, r.lane, r, t, keys, into)
 	}

@@ -3,19 +3,14 @@ package redis
 import (
 	"context"
 	"net"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"runtime"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
 
 	"sluice/features/store"
-	"sluice/internal/child"
 	"sluice/internal/tensor"
 )
 
@@ -209,51 +204,6 @@ func (p *proxy) cut() {
 		c.Close()
 	}
 	p.conns = nil
-}
-
-// process is a real redis-server.
-type process struct {
-	t       testing.TB
-	address string
-	args    []string
-	process *child.Child
-}
-
-// realServer starts a redis-server on a Unix socket, or on a port with other arguments.
-func realServer(t testing.TB, args ...string) *process {
-	t.Helper()
-	if _, err := exec.LookPath("redis-server"); err != nil {
-		t.Skip("redis-server is not installed")
-	}
-	dir, err := os.MkdirTemp("", "sluice-redis") // the names of tests are too long for a socket's
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	s := &process{t: t, address: filepath.Join(dir, "s"), args: append([]string{
-		"--port", "0", "--unixsocket", filepath.Join(dir, "s"), "--dir", dir, "--save", "", "--appendonly", "no",
-	}, args...)}
-	s.start()
-	t.Cleanup(s.kill)
-	return s
-}
-
-func (s *process) start() {
-	s.t.Helper()
-	p, err := child.Start(exec.Command("redis-server", s.args...))
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	s.process = p
-}
-
-func (s *process) kill() { s.process.End() }
-
-func (s *process) signal(of syscall.Signal) {
-	s.t.Helper()
-	if err := s.process.Signal(of); err != nil {
-		s.t.Fatal(err)
-	}
 }
 
 func mini(t testing.TB) *miniredis.Miniredis {

@@ -28,8 +28,8 @@ type nativeView struct {
 }
 
 var (
-	_ store.Reader = (*nativeView)(nil)
-	_ asker        = (*nativeView)(nil)
+	_ store.Lingerer = (*nativeView)(nil)
+	_ asker          = (*nativeView)(nil)
 )
 
 func (s *Store) newNative(g *store.Group) (*nativeView, error) {
@@ -48,10 +48,19 @@ func (r *nativeView) Generation() uint64 { return r.view.visible.Load() }
 
 // Read reads the rows of keys in a generation.
 func (r *nativeView) Read(ctx context.Context, generation uint64, keys []store.Key, into *store.Rows) error {
-	if generation == 0 {
+	return r.read(ctx, turn{generation: generation}, keys, into)
+}
+
+// ReadOn is Read for those who may leave it.
+func (r *nativeView) ReadOn(ctx context.Context, generation uint64, keys []store.Key, into *store.Rows) error {
+	return r.read(ctx, turn{generation: generation, on: true}, keys, into)
+}
+
+func (r *nativeView) read(ctx context.Context, t turn, keys []store.Key, into *store.Rows) error {
+	if t.generation == 0 {
 		return *r.view.failure.Load()
 	}
-	return r.s.read(ctx, r.lane, r, turn{generation: generation}, keys, into)
+	return r.s.read(ctx, r.lane, r, t, keys, into)
 }
 
 // ask asks a server by one MGET, for which a key of another kind is one that is not there. The keys of a cluster lie in many
@@ -124,7 +133,7 @@ func (r *nativeView) row(ctx context.Context, m *rueidis.RedisMessage, key int, 
 	if err != nil {
 		return err
 	}
-	if r.decoder.Decode(into, key, value) == nil {
+	if r.decoder.Take(into, key, value) == nil {
 		into.Done(key)
 		return nil
 	}
@@ -133,7 +142,7 @@ func (r *nativeView) row(ctx context.Context, m *rueidis.RedisMessage, key int, 
 	if err != nil {
 		return err
 	}
-	if !known || r.decoder.Decode(into, key, value) != nil {
+	if !known || r.decoder.Take(into, key, value) != nil {
 		into.SetRowWrong(key)
 	}
 	into.Done(key)
@@ -156,7 +165,7 @@ func (r *nativeView) learn(ctx context.Context, schema uint32) (known bool, err 
 		return false, err
 	}
 	b.commands = append(b.commands, b.client.B().Get().Key(native.SchemaName(r.view.name, schema)).Build())
-	b.lane.send(b)
+	b.lane.senders.Run(b)
 	if !b.wait(ctx) {
 		return false, ctx.Err()
 	}

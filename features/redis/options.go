@@ -1,6 +1,7 @@
 package redis
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -33,7 +34,7 @@ type Options struct {
 	Cluster bool
 	// Replicas are the addresses of a server's replicas, of a cluster none: it names its own.
 	Replicas []string
-	// ReadReplicas sends reads to replicas, which may be behind.
+	// ReadReplicas sends reads to replicas, which may be behind. The server itself is read from while none of them answers.
 	ReadReplicas bool
 	User         string
 	// Password is asked for each new connection. None: no password.
@@ -49,9 +50,9 @@ type Options struct {
 	Hashes map[string]Hash
 	// Connections is how many there are to each server for groups of narrow rows; if it is 0, two to a single server and one to each
 	// of a cluster. It is rounded up to a power of two. Groups of wide rows have one more, so that their long replies delay
-	// nobody else.
+	// nobody else, and a single server has one more for reads that are alone.
 	Connections int
-	// Chunk is the most keys of one pipeline; 128 if it is 0.
+	// Chunk is the most keys of one pipeline; 256 if it is 0.
 	Chunk int
 	// Unanswered is the most chunks that may wait for replies; 256 if it is 0.
 	Unanswered int
@@ -78,16 +79,16 @@ const (
 
 // checked fills in defaults and says what is wrong.
 func (o Options) checked() (Options, error) {
-	o.Layout = or(o.Layout, Feast)
+	o.Layout = cmp.Or(o.Layout, Feast)
 	if o.Connections == 0 && !o.Cluster {
 		o.Connections = 2
 	}
-	o.Connections = or(o.Connections, 1)
-	o.Chunk = or(o.Chunk, 128)
-	o.Unanswered = or(o.Unanswered, 256)
-	o.Dial = or(o.Dial, time.Second)
-	o.Timeout = or(o.Timeout, 2*time.Second)
-	o.Poll = or(o.Poll, time.Second)
+	o.Connections = cmp.Or(o.Connections, 1)
+	o.Chunk = cmp.Or(o.Chunk, 256)
+	o.Unanswered = cmp.Or(o.Unanswered, 256)
+	o.Dial = cmp.Or(o.Dial, time.Second)
+	o.Timeout = cmp.Or(o.Timeout, 2*time.Second)
+	o.Poll = cmp.Or(o.Poll, time.Second)
 	limits := []struct {
 		name      string
 		value, to int
@@ -119,14 +120,6 @@ func (o Options) checked() (Options, error) {
 	return o, nil
 }
 
-func or[T comparable](v, otherwise T) T {
-	var zero T
-	if v == zero {
-		return otherwise
-	}
-	return v
-}
-
 // client is rueidis's options for so many connections to a server. Dialling ends with ctx.
 func (o *Options) client(ctx context.Context, connections int) rueidis.ClientOption {
 	c := rueidis.ClientOption{
@@ -134,7 +127,7 @@ func (o *Options) client(ctx context.Context, connections int) rueidis.ClientOpt
 		Dialer:             net.Dialer{Timeout: o.Dial, KeepAlive: min(o.Timeout, time.Second)}, // how often rueidis looks for silence
 		ConnWriteTimeout:   o.Timeout,
 		TLSConfig:          o.TLS,
-		ForceSingleClient:  !o.Cluster && len(o.Replicas) == 0,
+		ForceSingleClient:  !o.Cluster, // replicas have clients of their own: rueidis would not start without each of them
 		ClientSetInfo:      rueidis.DisableClientSetInfo,
 		DisableCache:       true,
 		DisableRetry:       true, // it would go on without an end
@@ -150,8 +143,7 @@ func (o *Options) client(ctx context.Context, connections int) rueidis.ClientOpt
 	if c.PipelineMultiplex == 0 {
 		c.PipelineMultiplex = -1 // 0 would be rueidis's own choice
 	}
-	c.Standalone.ReplicaAddress = o.Replicas
-	if o.ReadReplicas {
+	if o.Cluster && o.ReadReplicas {
 		c.SendToReplicas = func(cmd rueidis.Completed) bool { return cmd.IsReadOnly() }
 	}
 	if o.Password != nil || o.User != "" {

@@ -22,17 +22,29 @@ type asker interface {
 }
 
 // reading is the batches of a read.
-type reading struct{ batches []*batch }
+type reading struct {
+	batches []*batch
+	onward  onward
+}
+
+// onward is the context of a read that goes on when its own has ended.
+type onward struct{ context.Context }
+
+func (*onward) Done() <-chan struct{} { return nil }
 
 var readings = sync.Pool{New: func() any { return new(reading) }}
 
-// attempts is how often a read is tried whose connections are lost: each time on another connection, which may be lost as well
-// and nobody has noticed.
+// attempts is how often a read is tried whose connections are lost, or whose replica fails: each time on another connection, which
+// may be lost as well and nobody has noticed.
 const attempts = 3
 
-// read reads keys in chunks. It asks again for those whose connection is lost.
+// read reads keys in chunks. It asks again for those whose connection is lost or whose replica fails.
 func (s *Store) read(ctx context.Context, l *lane, a asker, t turn, keys []store.Key, into *store.Rows) error {
 	r := readings.Get().(*reading)
+	if t.on {
+		r.onward.Context = ctx
+		ctx = &r.onward
+	}
 	var err error
 	for again, n := true, 0; again && n < attempts; n++ {
 		if err = ctx.Err(); err != nil {
@@ -40,15 +52,17 @@ func (s *Store) read(ctx context.Context, l *lane, a asker, t turn, keys []store
 		}
 		again, err = r.once(ctx, s.o.Chunk, l, a, t, keys, into)
 	}
+	ended := ctx.Err() != nil
+	r.onward.Context = nil
 	readings.Put(r)
-	if err == nil || ctx.Err() != nil {
+	if err == nil || ended {
 		return err
 	}
 	return fmt.Errorf("cannot read group %q: %w", into.Group().Name, err)
 }
 
 // once asks for the keys that are not Done, and waits. It keeps the first error and goes on, since others may be read;
-// again tells whether a connection was lost.
+// again tells whether to try again. A read that is not left sends its last chunk itself.
 func (r *reading) once(ctx context.Context, chunk int, l *lane, a asker, t turn, keys []store.Key, into *store.Rows) (again bool, err error) {
 	for next := 0; next < len(keys); {
 		if into.IsDone(next) {
@@ -68,7 +82,11 @@ func (r *reading) once(ctx context.Context, chunk int, l *lane, a asker, t turn,
 		}
 		a.ask(b, keys)
 		r.batches = append(r.batches, b)
-		b.lane.send(b)
+		if ctx.Done() == nil && next == len(keys) {
+			b.send()
+		} else {
+			b.lane.senders.Run(b)
+		}
 	}
 	for _, b := range r.batches {
 		if !b.wait(ctx) {
@@ -76,7 +94,7 @@ func (r *reading) once(ctx context.Context, chunk int, l *lane, a asker, t turn,
 			continue
 		}
 		if failure := a.take(ctx, b, into); failure != nil {
-			again = again || lost(failure)
+			again = again || lost(failure) || elsewhere(b, failure)
 			if err == nil {
 				err = fmt.Errorf("redis %s: %w", l.name, failure)
 			}
@@ -96,6 +114,12 @@ func lost(err error) bool {
 	}
 	var network *net.OpError
 	return !errors.As(err, &network) || network.Op != "dial"
+}
+
+// elsewhere tells whether another server is to be asked for what this one has refused, or has not answered.
+func elsewhere(b *batch, err error) bool {
+	var of *rueidis.RedisError
+	return (b.cut || errors.As(err, &of)) && b.lane.avoid(b.node)
 }
 
 // wrongType is what the reply of a key of another kind begins with.

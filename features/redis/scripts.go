@@ -75,7 +75,9 @@ func (w *Writer) put(ctx context.Context, c rueidis.Client, generation uint64, r
 // standingPart stands between the view and the generation in the name of a standing.
 const standingPart = ":load:"
 
-// sweep removes what generations that nobody reads or writes have left: they are in no pointer, so all keys are looked through.
+// sweep removes what generations that nobody reads or writes have left. They are in no pointer, and their keys are in no index, so all
+// keys are looked through, once for a load. A record of generations would not spare that: nearly each load finds one
+// to remove, whose keys it needs. An index of those would take about as much memory as the keys themselves.
 func (w *Writer) sweep(ctx context.Context, c rueidis.Client, p native.Pointer) error {
 	newest := max(p.Visible, p.Loading) // another writer may have begun a later one by now
 	return w.scan(ctx, c, func(keys []string) error {

@@ -97,6 +97,51 @@ func TestReplicasAreRead(t *testing.T) {
 	}
 }
 
+// TestReplicasMayBeAway has a replica that is not there at the start, comes, and goes again: each read is answered.
+func TestReplicasMayBeAway(t *testing.T) {
+	away := mini(t)
+	address := away.Addr()
+	away.Close()
+	primary := mini(t)
+	primary.HSet("user:1", "a", "1")
+	o := named(primary.Addr())
+	o.ReadReplicas, o.Replicas = true, []string{address}
+	s := open(t, o)
+	g := group(t, "v", byID, float("a"))
+	r := reader(t, s, g)
+	value := func() float64 {
+		t.Helper()
+		var rows store.Rows
+		rows.Reset(g, 1)
+		if err := r.Read(patient(t), 0, ids(1), &rows); err != nil {
+			t.Fatal(err)
+		}
+		return numbers(&rows, 0)[0]
+	}
+	if v := value(); v != 1 {
+		t.Errorf("without a replica the value is %v", v)
+	}
+	replica := miniredis.NewMiniRedis()
+	t.Cleanup(replica.Close)
+	replica.HSet("user:1", "a", "2")
+	if err := replica.StartAddr(address); err != nil {
+		t.Skip("another process has taken the port:", err)
+	}
+	until(t, "the replica", func() bool { return value() == 2 })
+	replica.SetError("LOADING Redis is loading the dataset in memory")
+	if v := value(); v != 1 {
+		t.Errorf("while the replica loads the value is %v", v)
+	}
+	replica.SetError("")
+	until(t, "the replica", func() bool { return value() == 2 })
+	replica.Close()
+	for range 10 {
+		if v := value(); v != 1 {
+			t.Errorf("when the replica is gone the value is %v", v)
+		}
+	}
+}
+
 func TestWideRowsHaveTheirOwnConnection(t *testing.T) {
 	m := mini(t)
 	wide := group(t, "v", byID, store.Column{Name: "a", Type: tensor.FP32, Width: wideRow / 4})

@@ -18,13 +18,16 @@ type Store struct {
 var _ store.Store = (*Store)(nil)
 
 // New makes a store. It does no I/O: the store connects in the background.
-func New(o Options) (*Store, error) {
+func New(o Options) (*Store, error) { return newStore(o, true) }
+
+// newStore makes a store, with direct connections to servers or without.
+func newStore(o Options, direct bool) (*Store, error) {
 	o, err := o.checked()
 	if err != nil {
 		return nil, err
 	}
 	s := &Store{o: o, narrow: newLane(&o), wide: newLane(&o)}
-	s.narrow.connect(&s.o, o.Connections)
+	s.narrow.connect(&s.o, o.Connections, direct)
 	return s, nil
 }
 
@@ -41,7 +44,7 @@ func (s *Store) lane(g *store.Group) *lane {
 	if g.RowBytes() < wideRow {
 		return s.narrow
 	}
-	s.wide.connect(&s.o, 1)
+	s.wide.connect(&s.o, 1, false)
 	return s.wide
 }
 
@@ -52,7 +55,7 @@ func (s *Store) Ping(ctx context.Context) error {
 		return err
 	}
 	b.commands = append(b.commands, b.client.B().Ping().Build())
-	b.lane.send(b)
+	b.lane.senders.Run(b)
 	if !b.wait(ctx) {
 		return ctx.Err()
 	}

@@ -17,6 +17,7 @@ import (
 
 	"sluice/features/store"
 	"sluice/internal/longtest"
+	"sluice/internal/servertest"
 	"sluice/internal/tensor"
 )
 
@@ -181,25 +182,112 @@ func TestLateReplies(t *testing.T) {
 	}
 }
 
-func TestLostConnections(t *testing.T) {
+// TestReadGoesOn holds a reply back beyond the context of a read that goes on: it brings its rows when the reply comes.
+func TestReadGoesOn(t *testing.T) {
 	m := mini(t)
 	m.HSet("user:1", "a", "1")
+	m.HSet("user:2", "a", "2")
 	p := newProxy(t, m.Addr())
-	s := open(t, named(p.Addr().String()))
+	o := named(p.Addr().String())
+	o.Chunk = 1
+	s := open(t, o)
 	g := group(t, "v", byID, float("a"))
-	r := reader(t, s, g)
+	r := reader(t, s, g).(store.Lingerer)
+	p.hold()
 	var rows store.Rows
-	for range 10 { // while a read waits for its reply, and while nothing does
-		rows.Reset(g, 1)
-		p.hold()
-		done := make(chan error)
-		go func() { done <- r.Read(patient(t), 0, ids(1), &rows) }()
-		until(t, "a command", func() bool { return m.CommandCount() > 0 })
+	rows.Reset(g, 2)
+	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+	defer cancel()
+	done := make(chan error)
+	go func() { done <- r.ReadOn(ctx, 0, ids(1, 2), &rows) }()
+	until(t, "the chunks", func() bool { return s.narrow.chunks.Load() == 2 || ctx.Err() != nil })
+	<-ctx.Done()
+	select {
+	case err := <-done:
+		t.Error("it has returned without a reply:", err)
 		p.flow()
-		p.cut()
-		if err := <-done; err != nil || numbers(&rows, 0)[0] != 1 {
+	default:
+		p.flow()
+		if err := <-done; err != nil || numbers(&rows, 0)[0] != 1 || numbers(&rows, 1)[0] != 2 || !rows.IsDone(1) {
+			t.Error(err, numbers(&rows, 0), numbers(&rows, 1))
+		}
+	}
+	if err := r.ReadOn(ctx, 0, ids(1), &rows); !errors.Is(err, context.DeadlineExceeded) {
+		t.Error("a read begins when its context has ended:", err)
+	}
+}
+
+func TestLostConnections(t *testing.T) {
+	for _, direct := range []bool{true, false} {
+		m := mini(t)
+		m.HSet("user:1", "a", "1")
+		p := newProxy(t, m.Addr())
+		s := open(t, named(p.Addr().String()))
+		if s.narrow.all[0].taken.Store(!direct); s.narrow.all[0].direct == nil {
+			t.Error("there is no direct connection")
+		}
+		g := group(t, "v", byID, float("a"))
+		r := reader(t, s, g)
+		var rows store.Rows
+		for range 10 { // while a read waits for its reply, and while nothing does
+			rows.Reset(g, 1)
+			p.hold()
+			done := make(chan error)
+			go func() { done <- r.Read(patient(t), 0, ids(1), &rows) }()
+			until(t, "a command", func() bool { return m.CommandCount() > 0 })
+			p.flow()
+			p.cut()
+			if err := <-done; err != nil || numbers(&rows, 0)[0] != 1 {
+				t.Fatalf("directly %t: %v", direct, err)
+			}
+		}
+	}
+}
+
+// TestReadsThatAreAloneGoDirectly looks at which connection reads take, one after the other and many at a time.
+func TestReadsThatAreAloneGoDirectly(t *testing.T) {
+	m := mini(t)
+	for i := range 9 {
+		m.HSet("user:"+strconv.Itoa(i), "a", strconv.Itoa(i))
+	}
+	p := newProxy(t, m.Addr())
+	o := named(p.Addr().String())
+	o.Connections, o.Chunk = 1, 3
+	s := open(t, o)
+	g := group(t, "v", byID, float("a"))
+	r := reader(t, s, g).(store.Lingerer)
+	conns := func() int {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		return len(p.conns) / 2
+	}
+	read := func(want int, keys ...int64) {
+		t.Helper()
+		var rows store.Rows
+		rows.Reset(g, len(keys))
+		if err := r.ReadOn(patient(t), 0, ids(keys...), &rows); err != nil {
 			t.Fatal(err)
 		}
+		for i, key := range keys {
+			if got := numbers(&rows, i)[0]; got != float64(key) {
+				t.Errorf("key %d has %v", key, got)
+			}
+		}
+		if n := conns(); n != want {
+			t.Errorf("%d connections after %v, want %d", n, keys, want)
+		}
+	}
+	if n := conns(); n != 1 {
+		t.Errorf("%d connections before the first read", n)
+	}
+	s.narrow.all[0].taken.Store(true)
+	read(1, 1)
+	s.narrow.all[0].taken.Store(false)
+	read(2, 1)
+	read(2, 2)
+	read(2, 0, 1, 2, 3, 4, 5, 6, 7, 8)
+	if s.narrow.all[0].taken.Load() {
+		t.Error("nobody gives the direct connection back")
 	}
 }
 
@@ -277,14 +365,14 @@ func TestClosedStore(t *testing.T) {
 
 // TestStoppedServer stops the process, and kills and starts it again.
 func TestStoppedServer(t *testing.T) {
-	server := realServer(t)
-	s := open(t, named(server.address))
+	server := servertest.StartRedis(t)
+	s := open(t, named(server.Address))
 	g := group(t, "v", byID, float("a"))
 	r := reader(t, s, g)
 	var rows store.Rows
 	set := func() {
 		t.Helper()
-		c := *s.narrow.client.Load()
+		c := *s.narrow.all[0].client.Load()
 		if err := c.Do(patient(t), c.B().Hset().Key("user:1").FieldValue().FieldValue("a", "5").Build()).Error(); err != nil {
 			t.Fatal(err)
 		}
@@ -303,20 +391,20 @@ func TestStoppedServer(t *testing.T) {
 	}
 	set()
 	good()
-	server.signal(syscall.SIGSTOP)
+	server.Signal(syscall.SIGSTOP)
 	until(t, "the stop of the server", func() bool { return read(time.Millisecond) != nil })
 	for range 20 {
 		if err := read(time.Millisecond); !errors.Is(err, context.DeadlineExceeded) {
 			t.Error(err)
 		}
 	}
-	server.signal(syscall.SIGCONT)
+	server.Signal(syscall.SIGCONT)
 	good()
-	server.kill()
+	server.Kill()
 	if err := read(patience); err == nil {
 		t.Error("a server that is gone answers")
 	}
-	server.start()
+	server.Start()
 	ctx := patient(t)
 	until(t, "the server", func() bool { return s.Ping(ctx) == nil })
 	set()
@@ -368,7 +456,11 @@ func readSome(t *testing.T, r store.Reader, g *store.Group, rows *store.Rows, wa
 	for i, v := range want {
 		asked[i] = id(int64(v))
 	}
-	err := r.Read(ctx, 0, asked, rows)
+	read := r.Read
+	if random.IntN(2) == 0 {
+		read = r.(store.Lingerer).ReadOn
+	}
+	err := read(ctx, 0, asked, rows)
 	for i, v := range want {
 		if rows.IsDone(i) && !slices.Equal(numbers(rows, i), []float64{float64(v), -float64(v)}) {
 			t.Errorf("key %d has %v", v, numbers(rows, i))

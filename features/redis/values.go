@@ -6,8 +6,8 @@ import (
 	"unsafe"
 
 	"github.com/klauspost/compress/snappy"
-	"google.golang.org/protobuf/encoding/protowire"
 
+	"sluice/features/protolist"
 	"sluice/features/store"
 	"sluice/internal/tensor"
 )
@@ -47,20 +47,15 @@ func timeOf(b []byte) int64 {
 	return int64(whole)*1e9 + int64(math.Round(part*1e6))*1e3 // a float of today's seconds is good to a microsecond
 }
 
-// elements is how the elements of a message are written.
-type elements struct {
-	wire protowire.Type
-	kind tensor.DataType // of those of fixed size
-}
-
-func elementsOf(kind tensor.DataType) elements {
+// elementsOf is how the elements of a list of a type are written.
+func elementsOf(kind tensor.DataType) protolist.Elements {
 	switch {
 	case kind.Integer() || kind == tensor.Bool:
-		return elements{wire: protowire.VarintType}
+		return protolist.Varints(protolist.Int64)
 	case kind == tensor.FP64:
-		return elements{protowire.Fixed64Type, tensor.FP64}
+		return protolist.Doubles
 	default:
-		return elements{protowire.Fixed32Type, tensor.FP32}
+		return protolist.Floats
 	}
 }
 
@@ -68,90 +63,13 @@ func elementsOf(kind tensor.DataType) elements {
 // length for all.
 func messageBytes(width int) int { return width*(1+10) + 1 + 10 }
 
-// elementsField is the field of the message that has the elements.
-const elementsField protowire.Number = 1
-
-// putMessage decodes a message with repeated elements in field 1, packed, alone or both. Other fields are skipped.
-func putMessage(into *store.Rows, key, column int, e elements, b []byte) {
-	if raw, ok := fixed(e, b); ok {
-		into.SetRaw(key, column, e.kind, raw)
+// putMessage decodes a message of a number or a list. A number that is NaN is missing.
+func putMessage(into *store.Rows, key, column int, e *protolist.Elements, b []byte) {
+	if raw, ok := e.Raw(b); ok {
+		into.SetRaw(key, column, e.Kind(), raw)
 		return
 	}
-	l := into.SetList(key, column)
-	for len(b) > 0 {
-		number, wire, n := protowire.ConsumeTag(b)
-		if n < 0 {
-			into.SetWrong(key, column)
-			return
-		}
-		b = b[n:]
-		if n = protowire.ConsumeFieldValue(number, wire, b); n < 0 {
-			into.SetWrong(key, column)
-			return
-		}
-		content := b[:n]
-		b = b[n:]
-		switch {
-		case number != elementsField:
-			continue
-		case wire == protowire.BytesType:
-			content, _ = protowire.ConsumeBytes(content)
-		case wire != e.wire:
-			into.SetWrong(key, column)
-			return
-		}
-		if !addElements(&l, e, content) {
-			into.SetWrong(key, column)
-			return
-		}
-	}
-	l.End()
-}
-
-// fixed is the elements of a message that is one packed list, or one element, of fixed size: they are a copy. It is
-// not for an empty list.
-func fixed(e elements, b []byte) (raw []byte, ok bool) {
-	if e.kind == tensor.Invalid {
-		return nil, false
-	}
-	number, wire, n := protowire.ConsumeTag(b)
-	if n < 0 || number != elementsField {
-		return nil, false
-	}
-	switch b = b[n:]; wire {
-	case protowire.BytesType:
-		raw, n = protowire.ConsumeBytes(b)
-	case e.wire:
-		raw, n = b, e.kind.Size()
-	default:
-		return nil, false
-	}
-	return raw, n == len(b) && len(raw) > 0
-}
-
-func addElements(l *store.List, e elements, b []byte) bool {
-	for len(b) > 0 {
-		var n int
-		switch e.wire {
-		case protowire.VarintType:
-			var v uint64
-			v, n = protowire.ConsumeVarint(b)
-			l.Int(int64(v))
-		case protowire.Fixed32Type:
-			var v uint32
-			v, n = protowire.ConsumeFixed32(b)
-			l.Float(float64(math.Float32frombits(v)))
-		default:
-			var v uint64
-			v, n = protowire.ConsumeFixed64(b)
-			l.Float(math.Float64frombits(v))
-		}
-		if n < 0 {
-			return false
-		}
-		b = b[n:]
-	}
-	return true
+	e.Put(into, key, column, b)
 }
 
 // putBlock decodes a block of snappy with such a message. A block that says that it is longer than a list of the column's
@@ -170,5 +88,5 @@ func putBlock(into *store.Rows, key, column int, v *value, b []byte, scratch *[]
 		into.SetWrong(key, column)
 		return
 	}
-	putMessage(into, key, column, v.elements, message)
+	putMessage(into, key, column, &v.elements, message)
 }

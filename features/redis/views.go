@@ -79,8 +79,7 @@ func (v *views) stop(close func()) {
 
 func (v *views) look(ctx context.Context, l *lane, every time.Duration) {
 	defer close(v.done)
-	client, err := l.wait(ctx)
-	if err != nil {
+	if _, err := l.wait(ctx); err != nil {
 		return
 	}
 	tick := time.NewTicker(every)
@@ -92,23 +91,28 @@ func (v *views) look(ctx context.Context, l *lane, every time.Duration) {
 		case <-v.more:
 		case <-tick.C:
 		}
-		v.once(client)
+		v.once(l)
 	}
 }
 
 // once reads the pointers of all views. A pointer that cannot be read leaves what was known: reads tell better what is wrong.
-func (v *views) once(client rueidis.Client) {
+func (v *views) once(l *lane) {
 	v.mu.Lock()
 	all := make([]*view, 0, len(v.names))
 	for _, one := range v.names {
 		all = append(all, one)
 	}
 	v.mu.Unlock()
+	n := l.pick()
+	client := *n.client.Load()
 	commands := make([]rueidis.Completed, len(all))
 	for i, one := range all {
 		commands[i] = client.B().Get().Key(native.PointerName(one.name)).Build()
 	}
 	for i, reply := range client.DoMulti(context.Background(), commands...) {
+		if err := reply.Error(); err != nil && !rueidis.IsRedisNil(err) {
+			l.avoid(n)
+		}
 		all[i].update(pointerOf(reply))
 	}
 }

@@ -31,7 +31,7 @@ func NewWriter(o Options, view string) (*Writer, error) {
 		return nil, err
 	}
 	o.Layout, o.ReadReplicas, o.Replicas = Native, false, nil // a replica may not have what was just written
-	s, err := New(o)
+	s, err := newStore(o, false)
 	if err != nil {
 		return nil, err
 	}
@@ -41,7 +41,13 @@ func NewWriter(o Options, view string) (*Writer, error) {
 // Close ends the connections.
 func (w *Writer) Close() error { return w.store.Close() }
 
-func (w *Writer) client(ctx context.Context) (rueidis.Client, error) { return w.store.narrow.wait(ctx) }
+func (w *Writer) client(ctx context.Context) (rueidis.Client, error) {
+	n, err := w.store.narrow.wait(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return *n.client.Load(), nil
+}
 
 func (w *Writer) standingName(generation uint64) string {
 	return w.view + standingPart + strconv.FormatUint(generation, 10)

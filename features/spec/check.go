@@ -80,6 +80,7 @@ func (s *Settings) Check() []Fault {
 		c.group(".groups."+name, name, &g)
 	}
 	c.columns()
+	c.ladder()
 	return c.faults
 }
 

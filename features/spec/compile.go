@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -24,6 +23,7 @@ func (s *Settings) Compile(session *tensor.Schema) (*Plan, []Fault) {
 	c.begin()
 	if len(c.faults) == 0 {
 		c.entities()
+		c.ladder()
 		c.makeGroups()
 	}
 	if len(c.faults) == 0 {
@@ -285,34 +285,4 @@ func (c *compiler) given(at string, known map[string]int, spec *tensor.Spec, col
 		known[col.Feature] = i
 	}
 	return i
-}
-
-// appendDefault appends the bytes of a column's default.
-func appendDefault(dst []byte, kind tensor.DataType, col *Column) ([]byte, error) {
-	if col.Default.required() {
-		return append(dst, make([]byte, col.width()*kind.Size())...), nil
-	}
-	for i := range col.width() {
-		text := col.Default[min(i, len(col.Default)-1)]
-		var err error
-		if dst, err = appendNumber(dst, kind, text); err != nil {
-			return dst, fmt.Errorf("default %.40s: %w", text, err)
-		}
-	}
-	return dst, nil
-}
-
-// appendNumber appends a number in words; whole ones keep all their digits.
-func appendNumber(dst []byte, kind tensor.DataType, text string) ([]byte, error) {
-	if n, err := strconv.ParseInt(text, 10, 64); err == nil && kind == tensor.Int64 {
-		return store.AppendInt(dst, store.Int64, n), nil
-	}
-	v, err := strconv.ParseFloat(text, 64)
-	if err == nil && tensor.Overflows(kind, v) {
-		err = fmt.Errorf("%s cannot hold it", kind)
-	}
-	if err != nil {
-		return dst, err
-	}
-	return tensor.AppendNumber(dst, kind, v)
 }

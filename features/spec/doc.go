@@ -6,6 +6,9 @@
 // and request values, and for each stored feature an input GROUP:FEATURE that takes its place. tensor.Spec.Part says
 // which is which. A Plan holds no names to look up: where the bytes of each column come from is numbers and offsets.
 //
+// A ladder says what answers where too little was found (Rung). A Plan has its rungs, with the bytes of constants; what the
+// names of models stand for is seen when a request needs them.
+//
 // The package is pure, reads no clock and does no I/O. models/bundle reads Settings and checks them, features/fill
 // carries a Plan out, and serve joins the plan's groups to stores.
 //

@@ -17,8 +17,27 @@ type Plan struct {
 	// Named is the inputs of Client that are entities or request values.
 	Named      []int
 	MinPresent float64
+	// Ladder is what answers below MinPresent.
+	Ladder []RungPlan
 	// Columns are those of all filled inputs, in their order.
 	Columns []origin.Column
+}
+
+// RungPlan is a rung: the previous version, another model, or a constant.
+type RungPlan struct {
+	Name     string
+	Previous bool
+	// Model and Version name another model; Version is empty for the live one.
+	Model, Version string
+	// Constant is a fixed answer, with each output of Session in its order; nil for the other rungs.
+	Constant []ConstantPlan
+}
+
+// ConstantPlan is an output of a fixed answer. Shape and Data are those of each row; or if it has no Rows, of the whole output.
+type ConstantPlan struct {
+	Rows  bool
+	Shape []int64
+	Data  []byte
 }
 
 // GroupPlan is how the rows of a group are found.

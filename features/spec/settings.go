@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,8 +21,11 @@ type Settings struct {
 	// as before.
 	Inputs map[string][]Column `yaml:"inputs"`
 	// MinPresent is the share of stored values that a request must have found, from 0 to 1. Default 0: any. Below it the
-	// request is refused (503). Too high refuses requests that defaults would have served.
+	// ladder answers, or the request is refused (503). Too high refuses requests that defaults would have served.
 	MinPresent float64 `yaml:"min_present"`
+	// Ladder is what answers below min_present, in this order: previous, the version before; {model: NAME} or {model: NAME:VERSION},
+	// another model; {constant: {OUTPUT: VALUE}}, a value for every output. Default none: the request is refused (503).
+	Ladder []Rung `yaml:"ladder"`
 }
 
 // Group is the features of one view of a store.
@@ -148,16 +150,9 @@ func (d *Default) Set(v any) error {
 		list = []any{v}
 	}
 	for _, e := range list {
-		text := ""
-		switch e := e.(type) {
-		case string:
-			text = strings.ToLower(e)
-		case float64:
-			if text = strconv.FormatFloat(e, 'g', -1, 64); math.IsNaN(e) {
-				text = notANumber
-			}
-		case int, int64, uint64:
-			text = fmt.Sprint(e)
+		text, _ := numberText(e)
+		if word, ok := e.(string); ok {
+			text = strings.ToLower(word)
 		}
 		if _, err := strconv.ParseFloat(text, 64); err != nil && (text != Required || ok) {
 			return fmt.Errorf("it is %.40q; it must be a number, nan, a list of numbers, or required", fmt.Sprint(e))

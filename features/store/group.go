@@ -71,6 +71,7 @@ type Group struct {
 
 	rowBytes int
 	hash     uint64
+	present  []State // of a row that has all
 }
 
 // NewGroup completes a group: the layout of its rows, which has the columns in their order.
@@ -96,6 +97,7 @@ func NewGroup(g Group) (*Group, error) {
 		fmt.Fprintf(h, "%q %d %d %d;", c.Name, c.Type, c.Stored, c.Width)
 	}
 	g.hash = h.Sum64()
+	g.present = slices.Repeat([]State{Present}, len(g.Columns))
 	return &g, nil
 }
 

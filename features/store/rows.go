@@ -28,19 +28,26 @@ type Rows struct {
 	states []State
 	times  []int64
 	done   []uint32 // 1: it is; changed and read atomically
+	whole  [][]byte // rows that lie elsewhere; nil for those in data
+	dirty  bool     // data and states may be other than zeros
 }
 
 // Reset gives r a row for each of n keys, all missing; it keeps its memory.
 func (r *Rows) Reset(g *Group, n int) {
+	if r.dirty {
+		clear(r.data)
+		clear(r.states)
+		r.dirty = false
+	}
 	r.group = g
 	r.data = slices.Grow(r.data[:0], n*g.rowBytes)[:n*g.rowBytes]
 	r.states = slices.Grow(r.states[:0], n*len(g.Columns))[:n*len(g.Columns)]
 	r.times = slices.Grow(r.times[:0], n)[:n]
 	r.done = slices.Grow(r.done[:0], n)[:n]
-	clear(r.data)
-	clear(r.states)
+	r.whole = slices.Grow(r.whole[:0], n)[:n]
 	clear(r.times)
 	clear(r.done)
+	clear(r.whole)
 }
 
 // Len is how many rows there are.
@@ -56,17 +63,35 @@ func (r *Rows) Done(key int) { atomic.StoreUint32(&r.done[key], 1) }
 // IsDone tells whether the row is complete.
 func (r *Rows) IsDone(key int) bool { return atomic.LoadUint32(&r.done[key]) == 1 }
 
-// Row is the decoded values of a key; those that are not Present are zeros.
+// Row is the decoded values of a key; those that are not Present are zeros. It is not to be changed.
 func (r *Rows) Row(key int) []byte {
+	if whole := r.whole[key]; whole != nil {
+		return whole
+	}
 	n := r.group.rowBytes
 	return r.data[key*n : (key+1)*n : (key+1)*n]
 }
 
-// States is what became of a key's values, by column.
+// States is what became of a key's values, by column. They are not to be changed.
 func (r *Rows) States(key int) []State {
+	if r.whole[key] != nil {
+		return r.group.present
+	}
 	n := len(r.group.Columns)
 	return r.states[key*n : (key+1)*n : (key+1)*n]
 }
+
+// Cells is row and states of a key, to be set as they are.
+func (r *Rows) Cells(key int) ([]byte, []State) {
+	r.dirty = true
+	return r.Row(key), r.States(key)
+}
+
+// SetWhole gives a key a row in which all values are present. It lies where it is, and nobody changes it any more.
+func (r *Rows) SetWhole(key int, row []byte) { r.whole[key] = row }
+
+// Whole is the row that SetWhole gave a key; nil if it gave none. It is good for as long as anybody has it.
+func (r *Rows) Whole(key int) []byte { return r.whole[key] }
 
 // Time is when the values became true, in nanoseconds since 1970; 0 if the store does not say.
 func (r *Rows) Time(key int) int64 { return r.times[key] }
@@ -74,8 +99,16 @@ func (r *Rows) Time(key int) int64 { return r.times[key] }
 // SetTime sets that.
 func (r *Rows) SetTime(key int, ns int64) { r.times[key] = ns }
 
+// SetOldest sets it to that of one of its values: a row is as old as the oldest of them whose time is known.
+func (r *Rows) SetOldest(key int, ns int64) {
+	if ns != 0 && (r.times[key] == 0 || ns < r.times[key]) {
+		r.times[key] = ns
+	}
+}
+
 // cell is a value's bytes and how to say what became of it.
 func (r *Rows) cell(key, column int) (c *Column, cell []byte, state *State) {
+	r.dirty = true
 	c = &r.group.Columns[column]
 	at := key*r.group.rowBytes + c.offset
 	return c, r.data[at : at+c.Size()], &r.states[key*len(r.group.Columns)+column]

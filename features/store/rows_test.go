@@ -96,6 +96,35 @@ func TestNeighboursStay(t *testing.T) {
 	}
 }
 
+// TestRowsAreUsedAgain resets rows after some were set, for more and for fewer keys: all are missing again.
+func TestRowsAreUsedAgain(t *testing.T) {
+	g, err := NewGroup(Group{Keys: []KeyColumn{{"id", Int64}}, Columns: []Column{{Name: "a", Type: tensor.Int8, Width: 1}, {Name: "b", Type: tensor.Int8, Width: 1}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var r Rows
+	for _, n := range []int{3, 1, 8, 2, 40, 3} {
+		r.Reset(g, n)
+		for key := range n {
+			if !slices.Equal(r.Row(key), []byte{0, 0}) || !slices.Equal(r.States(key), []State{Missing, Missing}) || r.Whole(key) != nil {
+				t.Errorf("key %d of %d is %v in %v", key, n, r.Row(key), r.States(key))
+			}
+			switch key % 4 {
+			case 0:
+				r.SetInt(key, 0, 7)
+			case 1:
+				data, states := r.Cells(key)
+				data[1], states[1] = 8, Present
+			case 2:
+				r.SetWhole(key, []byte{5, 6})
+				if !slices.Equal(r.Row(key), []byte{5, 6}) || !slices.Equal(r.States(key), []State{Present, Present}) || r.Whole(key) == nil {
+					t.Errorf("a whole row is %v in %v", r.Row(key), r.States(key))
+				}
+			}
+		}
+	}
+}
+
 func TestKeysAreReadBack(t *testing.T) {
 	k := AppendText(AppendInt(AppendInt(nil, Int64, -5), Int32, -6), "seven")
 	v, rest := k.Next(Int64)
@@ -127,5 +156,21 @@ func TestRowsDoNotAllocate(t *testing.T) {
 		r.Done(3)
 	}); n != 0 {
 		t.Errorf("%v allocations", n)
+	}
+}
+
+// A row is as old as the oldest of its values, of those whose time is known.
+func TestSetOldest(t *testing.T) {
+	g, err := NewGroup(Group{Name: "g", Keys: []KeyColumn{{"id", Int64}}, Columns: []Column{{Name: "f", Type: tensor.FP32, Width: 1}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var r Rows
+	r.Reset(g, 2)
+	for _, ns := range []int64{0, 7, 9, 0, -3, 5} {
+		r.SetOldest(1, ns)
+	}
+	if r.Time(1) != -3 || r.Time(0) != 0 {
+		t.Errorf("times of %d and %d", r.Time(0), r.Time(1))
 	}
 }

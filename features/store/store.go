@@ -24,3 +24,12 @@ type Reader interface {
 	// Done are the reader's until it returns, and it returns soon after the context has ended.
 	Read(ctx context.Context, generation uint64, keys []Key, into *Rows) error
 }
+
+// Lingerer is a Reader for callers that can leave a read behind without being told.
+type Lingerer interface {
+	Reader
+	// ReadOn is Read, but it returns only when the store has answered or has given up, which may be long after the context has
+	// ended. Until then the keys and the rows are its own, but for rows that are Done. It saves what Read needs to be left: a
+	// second goroutine, and two switches between them. The store bounds how many of its reads are behind.
+	ReadOn(ctx context.Context, generation uint64, keys []Key, into *Rows) error
+}

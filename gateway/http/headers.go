@@ -23,6 +23,7 @@ var (
 	headerModel           = []byte("Sluice-Model")
 	headerBatching        = []byte("Sluice-Batching")
 	headerFeatures        = []byte("Sluice-Features")
+	headerRung            = []byte("Sluice-Rung")
 	headerBudget          = []byte("Sluice-Budget-Ms")
 	headerNonfinite       = []byte("Sluice-Nonfinite")
 	headerExplain         = []byte("Sluice-Explain")
@@ -34,16 +35,20 @@ var (
 )
 
 // explain adds the headers that say what happened to a request: where its time went,
-// which device ran it, in a batch of how many rows, which model it was, and whether the other
-// rows of the batch may have changed the answer.
+// which device ran it, in a batch of how many rows, which model it was, by which rung of a ladder, and whether
+// the other rows of the batch may have changed the answer.
 func (c *call) explain(h *fasthttp.ResponseHeader, x *gateway.Exchange) {
 	info, o := x.Model.Info(), &x.Outcome
 	tag := info.Tag()
-	if x.Exposure.Share > 0 {
+	if x.Exposure.Share > 0 && x.Asked() == x.Model {
 		c.scratch = x.Exposure.AppendTag(append(c.scratch[:0], tag...))
 		tag = c.scratch
 	}
 	h.SetCanonical(headerModel, tag)
+	if x.Fall.Rung != "" && o.Fault == fault.None {
+		c.scratch = append(c.scratch[:0], x.Fall.Rung...)
+		h.SetCanonical(headerRung, c.scratch)
+	}
 	if info.Coupled && o.Fault == fault.None {
 		h.SetCanonical(headerBatching, batchingCoupled)
 	}

@@ -49,11 +49,13 @@ func (s *Server) infer(c *call, format gateway.Format) (gateway.Step, error) {
 	return gateway.Ends, s.respond(c)
 }
 
-// conclude answers a prediction that was pending.
+// conclude answers a prediction that was pending. If it is pending again, this worker's room is not used for it.
 func (s *Server) conclude(c *call) (gateway.Step, error) {
-	x := c.exchange
-	x.Room = c.ctx.Response.SwapBody(nil)[:0]
+	x, resp := c.exchange, &c.ctx.Response
+	room := resp.SwapBody(nil)[:0]
+	x.Room = room
 	if s.gateway.Resume(x) == gateway.Pending {
+		resp.SwapBody(room) // x and c may be another's
 		return gateway.Pending, nil
 	}
 	return gateway.Ends, s.respond(c)

@@ -62,10 +62,10 @@ func (s served) Closed() { s.closed() }
 
 var _ loop.Request = (*call)(nil)
 
-// Conclude answers a prediction of an event loop that was pending.
-func (c *call) Conclude(ctx *fasthttp.RequestCtx) {
+// Conclude answers a prediction of an event loop that was pending, unless it is so again.
+func (c *call) Conclude(ctx *fasthttp.RequestCtx) (answered bool) {
 	c.ctx = ctx
-	c.s.step(c, (*Server).conclude)
+	return c.s.step(c, (*Server).conclude)
 }
 
 // Sent notes that the answer, or a part of it, has been handed to the kernel.

@@ -96,6 +96,7 @@ func TestOnGoroutines(t *testing.T) {
 		"field cases": TestFieldCases, "causes": TestCausesAreLogged, "coupled": TestCoupled,
 		"timeouts": TestTimeoutLengthensTheBudget, "wire cases": TestWireCases, "answers": TestAnswerLimit, "overruns": TestOverrunsAreCounted, "bodies": TestGatheredBodies, "budgets": TestInputsAndAnswersAreBounded, "unread answers": TestUnreadAnswersAreCounted, "non-finite": TestNonFiniteAnswers,
 		"pending fills": TestPendingFillsHoldUpNobody, "abandoned fills": TestAbandonedFillsAreBounded, "many fills": TestFillsOfManyExchanges,
+		"ladders": TestLadder, "clients that leave ladders": TestLadderOfClientsThatLeave, "forms of ladders": TestLadderForms, "many ladders": TestLaddersOfManyExchanges,
 	} {
 		t.Run(name, test)
 	}

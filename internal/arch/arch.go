@@ -48,7 +48,7 @@ var layers = [][]string{
 	{"internal/oip/wire", "internal/oip/target", "internal/oip/v1", "internal/oip", "internal/oip/client"},
 	{"predlog/table", "predlog", "predlog/query", "predlog/replay"},
 	{
-		"features/store", "features/feast", "features/native", "features/redis", "features/postgres", "features/embedded", "features/look", "features/spec",
+		"features/store", "features/protolist", "features/feast", "features/native", "features/redis", "features/postgres", "features/embedded", "features/look", "features/spec",
 		"features", "features/fill", "features/load",
 	},
 	{"gateway/http/loop", "gateway", "gateway/http/wire", "gateway/http", "gateway/http/admin"},

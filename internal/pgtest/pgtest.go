@@ -21,6 +21,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"sluice/internal/child"
+	"sluice/internal/servertest"
 )
 
 // startLimit is how long a program may take to say that it is up.
@@ -50,13 +51,13 @@ type Tests struct{ M *testing.M }
 func (t Tests) Run() int {
 	status := t.M.Run()
 	if s := shared.server; s != nil {
-		s.stop()
+		s.End()
 	}
 	return status
 }
 
-// stop has the server end at once. A kill would leave its shared memory behind.
-func (s *Postgres) stop() {
+// End has the server end at once. A kill would leave its shared memory behind.
+func (s *Postgres) End() {
 	_ = s.process.Signal(syscall.SIGQUIT)
 	late := time.NewTimer(startLimit)
 	defer late.Stop()
@@ -71,12 +72,24 @@ func (s *Postgres) stop() {
 // errMissing is that of programs that are not installed here.
 var errMissing = errors.New("not installed")
 
+// Need ends a test that starts a server and a PgBouncer itself, where they are missing.
+func Need(t testing.TB) {
+	t.Helper()
+	_, err := programs()
+	if err == nil {
+		_, err = bouncerProgram()
+	}
+	if err != nil {
+		servertest.Missing(t, err.Error())
+	}
+}
+
 // Server is the test binary's server.
 func Server(t testing.TB) *Postgres {
 	t.Helper()
-	shared.Do(func() { shared.server, shared.err = start() })
+	shared.Do(func() { shared.server, shared.err = Start() })
 	if errors.Is(shared.err, errMissing) {
-		t.Skip(shared.err)
+		servertest.Missing(t, shared.err.Error())
 	}
 	if shared.err != nil {
 		t.Fatal(shared.err)
@@ -84,7 +97,8 @@ func Server(t testing.TB) *Postgres {
 	return shared.server
 }
 
-func start() (s *Postgres, err error) {
+// Start starts a server, which whoever calls it ends.
+func Start() (s *Postgres, err error) {
 	bin, err := programs()
 	if err != nil {
 		return nil, err

@@ -8,6 +8,8 @@
 // Release resets it and puts it back; so the buffers of an abandoned request stay
 // valid for the batch that still reads them.
 //
+// Inputs may lie in the memory of another task, which is kept for that (Borrow).
+//
 // Who writes what: the decoder writes the request fields before the task is
 // submitted and nobody after; the runner writes outputs through SetRows and
 // SetWhole; the scheduler writes Err and Trace before it reports the end state.
@@ -104,6 +106,7 @@ type Task struct {
 	Wait chan struct{}
 
 	refs    atomic.Int32
+	lender  *Task // see Borrow
 	results results
 }
 
@@ -130,7 +133,17 @@ func (t *Task) Release() {
 	}
 }
 
+// Borrow keeps another task, in whose memory inputs of this one lie, for as long as this one is kept.
+func (t *Task) Borrow(from *Task) {
+	from.Retain()
+	t.lender = from
+}
+
 func (t *Task) reset() {
+	if t.lender != nil {
+		t.lender.Release()
+		t.lender = nil
+	}
 	clear(t.Inputs)
 	clear(t.Outputs)
 	clear(t.Optional)

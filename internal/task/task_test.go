@@ -146,3 +146,17 @@ func TestReleaseResets(t *testing.T) {
 	tk.refs.Store(0)
 	tk.Release()
 }
+
+// A task keeps the one that it borrows from, and lets go of it when it is let go itself.
+func TestBorrow(t *testing.T) {
+	from, to := Get(), Get()
+	to.Borrow(from)
+	from.Release()
+	if n := from.refs.Load(); n != 1 {
+		t.Errorf("what is borrowed from has %d references", n)
+	}
+	to.Release()
+	if n := from.refs.Load(); n != 0 || to.lender != nil {
+		t.Errorf("afterwards it has %d references, and is still lent: %v", n, to.lender != nil)
+	}
+}

@@ -47,6 +47,9 @@ func busy() *Metrics {
 	d.ObserveBatch(&Batch{Rows: 1, Failed: true})
 	metrics.WatchGPUs(twoGPUs)
 	metrics.WatchFeatures(oneStore)
+	m.SetLadder([]string{"previous", "constant"})
+	m.ObserveRung(1)
+	m.ObserveRung(-1)
 	m.WatchFeatures(func() []FeatureValues {
 		return []FeatureValues{{"user:age", 970, 30, 0.02}, {"user:rating", 0, 5, -1}}
 	})

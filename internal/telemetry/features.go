@@ -69,6 +69,12 @@ type FeatureValues struct {
 	Usual float64
 }
 
+// maxRungs is the most rungs of a ladder that are counted.
+const maxRungs = 8
+
+// noRung is the label of requests that no rung answered.
+const noRung = "none"
+
 // maxFeatures is how many features of a model version have series of their own.
 const maxFeatures = 500
 
@@ -99,6 +105,7 @@ var (
 	descFeatureCached   = describe("sluice_feature_cache_rows", "Rows in it.")
 
 	descFeatureRequests = describe("sluice_feature_requests_total", "Answered requests whose inputs were filled: whole, or degraded by defaults or stale values.", byOutcome...)
+	descFeatureRungs    = describe("sluice_feature_rungs_total", "Requests that had too few stored values, by the rung of the model's ladder that answered them.", "model", "version", "rung")
 	descFeatureValues   = describe("sluice_feature_values_total", "Values of a feature that were stored, or have a default in their place.", "model", "version", "feature", "source")
 	descFeatureUsual    = describe("sluice_feature_usual_default_ratio", "The usual share of defaults of a feature.", byFeature...)
 )
@@ -116,6 +123,20 @@ func (m *Model) ObserveFilled(degraded bool) {
 		cell = cellDegraded
 	}
 	m.cells.shard()[cell].Add(1)
+}
+
+// SetLadder names the rungs of the model's ladder.
+func (m *Model) SetLadder(rungs []string) {
+	rungs = rungs[:min(len(rungs), maxRungs)]
+	m.rungs.Store(&rungs)
+}
+
+// ObserveRung counts a request that left the model for its ladder, by the number of the rung that answered; -1 is none.
+func (m *Model) ObserveRung(number int) {
+	if number < 0 || number >= maxRungs {
+		number = maxRungs
+	}
+	m.cells.shard()[cellRungs+number].Add(1)
 }
 
 func (m *Metrics) collectFeatures(ch chan<- prometheus.Metric) {
@@ -186,6 +207,12 @@ func (m *Model) collectFeatures(ch chan<- prometheus.Metric) {
 	}
 	counter(ch, descFeatureRequests, float64(m.cells.sum(cellFilled)), m.name, m.version, "whole")
 	counter(ch, descFeatureRequests, float64(m.cells.sum(cellDegraded)), m.name, m.version, "degraded")
+	if rungs := m.rungs.Load(); rungs != nil {
+		for i, name := range *rungs {
+			counter(ch, descFeatureRungs, float64(m.cells.sum(cellRungs+i)), m.name, m.version, name)
+		}
+		counter(ch, descFeatureRungs, float64(m.cells.sum(cellRungs+maxRungs)), m.name, m.version, noRung)
+	}
 	all := (*values)()
 	if len(all) > maxFeatures {
 		rest := FeatureValues{Feature: otherFeatures, Usual: -1}

@@ -19,6 +19,7 @@ type Model struct {
 	routes        atomic.Pointer[func() Routing]
 	compared      atomic.Pointer[func() Compared]
 	features      atomic.Pointer[func() []FeatureValues]
+	rungs         atomic.Pointer[[]string]
 
 	mu struct {
 		sync.Mutex
@@ -40,7 +41,8 @@ const (
 	cellNoUnit
 	cellFilled
 	cellDegraded
-	cellDrops
+	cellRungs  // one for each rung of a ladder, and one for none
+	cellDrops  = cellRungs + maxRungs + 1
 	cellFaults = cellDrops + len(dropNames)
 )
 

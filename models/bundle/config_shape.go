@@ -168,6 +168,9 @@ func (s *shape) value(path string, t reflect.Type, node ast.Node) {
 	case reflect.TypeFor[spec.Default]():
 		s.whole(path, new(spec.Default), node)
 		return
+	case reflect.TypeFor[spec.Rung]():
+		s.whole(path, new(spec.Rung), node)
+		return
 	}
 	switch t.Kind() {
 	case reflect.Struct:

@@ -90,6 +90,8 @@ func kindOfKey(t reflect.Type) string {
 		return "list or mapping"
 	case t == reflect.TypeFor[spec.Default]():
 		return "number, word or list"
+	case t == reflect.TypeFor[[]spec.Rung]():
+		return "list of words and mappings"
 	case t.Kind() == reflect.Bool, t == reflect.TypeFor[*bool]():
 		return "switch"
 	case t == reflect.TypeFor[*criteria.Limit]():

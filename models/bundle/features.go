@@ -14,7 +14,10 @@ func (c *Config) checkFeatures(s Sources) error {
 	if c.Features == nil {
 		return nil
 	}
-	all := []string{"features"}
+	all := []string{"features", "features.ladder"}
+	for i := range c.Features.Ladder {
+		all = append(all, fmt.Sprintf("features.ladder[%d]", i))
+	}
 	for name := range c.Features.Groups {
 		all = append(all, "features.groups."+name)
 	}
@@ -34,14 +37,45 @@ func (c *Config) featureFaults(session *tensor.Schema) error {
 		return nil
 	}
 	found := c.Features.Check()
-	if len(found) == 0 && session != nil {
+	list := c.rungFaults(func(name, version string, versioned bool) error {
+		if err := CheckName("model", name); err != nil || !versioned {
+			return err
+		}
+		return CheckName("version", version)
+	})
+	if len(found)+len(list) == 0 && session != nil {
 		_, found = c.Features.Compile(session)
 	}
-	list := make([]criteria.Fault, len(found))
 	for i := range found {
-		list[i] = criteria.Fault(found[i])
+		list = append(list, criteria.Fault(found[i]))
 	}
 	return c.faultsOf(list)
+}
+
+// CheckLadder refuses a ladder whose rung is the version itself: name and version are its own.
+func (c *Config) CheckLadder(name, version string) error {
+	if c.Features == nil {
+		return nil
+	}
+	return c.faultsOf(c.rungFaults(func(model, of string, versioned bool) error {
+		if model == name && (!versioned || of == version) {
+			return fmt.Errorf("model %q is this one, which cannot answer in its own place: name previous, or another version of it as %s:VERSION", model, name)
+		}
+		return nil
+	}))
+}
+
+// rungFaults holds each rung that names a model against a rule.
+func (c *Config) rungFaults(rule func(model, version string, versioned bool) error) (found []criteria.Fault) {
+	for i := range c.Features.Ladder {
+		if c.Features.Ladder[i].Model == "" {
+			continue
+		}
+		if err := rule(strings.Cut(c.Features.Ladder[i].Model, ":")); err != nil {
+			found = append(found, criteria.Fault{At: fmt.Sprintf("features.ladder[%d]", i), Err: err})
+		}
+	}
+	return found
 }
 
 // Plan is how inputs of a session are filled; nil if none is.

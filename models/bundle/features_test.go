@@ -1,6 +1,7 @@
 package bundle
 
 import (
+	"errors"
 	"reflect"
 	"strings"
 	"testing"
@@ -24,7 +25,17 @@ features:
       - {request: km}
       - {feature: "user:kind", default: required}
   min_present: 0.8
+  ladder: [previous, {model: ranker_small}, {model: "ranker_small:2"}, {constant: {y: 0.5}}]
 `
+
+// denseSchema is that of a model which such settings fill.
+func denseSchema() *tensor.Schema {
+	return &tensor.Schema{
+		Inputs:   []tensor.Spec{{Name: "dense", Type: tensor.FP32, Shape: []int64{-1, 6}}},
+		Outputs:  []tensor.Spec{{Name: "y", Type: tensor.FP32, Shape: []int64{-1}}},
+		MaxBatch: 8, MaxRows: 8,
+	}
+}
 
 // The section is read as it stands, and comes back from a trial process unchanged.
 func TestFeaturesAreRead(t *testing.T) {
@@ -49,6 +60,7 @@ func TestFeaturesAreRead(t *testing.T) {
 			{Feature: "user:kind", Default: spec.Default{"required"}},
 		}},
 		MinPresent: 0.8,
+		Ladder:     []spec.Rung{{Previous: true}, {Model: "ranker_small"}, {Model: "ranker_small:2"}, {Constant: map[string]spec.Constant{"y": {"0.5"}}}},
 	}
 	if !reflect.DeepEqual(c.Features, want) {
 		t.Errorf("got  %+v\nwant %+v", c.Features, want)
@@ -83,7 +95,7 @@ func TestFeaturesAreRead(t *testing.T) {
 
 // An entity may name the unit, and what may be left out may not.
 func TestUnitOfEntities(t *testing.T) {
-	session := &tensor.Schema{Inputs: []tensor.Spec{{Name: "dense", Type: tensor.FP32, Shape: []int64{-1, 6}}}, MaxBatch: 8, MaxRows: 8}
+	session := denseSchema()
 	f := func(unit, want string) {
 		t.Helper()
 		c, err := Sources{Model: []byte(someFeatures + "unit: " + unit)}.Decode(testDefaults())
@@ -103,7 +115,7 @@ func TestUnitOfEntities(t *testing.T) {
 
 // A fault names the file, the line and the key, whether the file itself tells it or the model.
 func TestFeatureFaults(t *testing.T) {
-	session := &tensor.Schema{Inputs: []tensor.Spec{{Name: "dense", Type: tensor.FP32, Shape: []int64{-1, 6}}}, MaxBatch: 8, MaxRows: 8}
+	session := denseSchema()
 	f := func(change, to, want string) {
 		t.Helper()
 		text := strings.Replace(someFeatures, change, to, 1)
@@ -112,7 +124,7 @@ func TestFeatureFaults(t *testing.T) {
 		}
 		c, err := Sources{Model: []byte(text)}.Decode(testDefaults())
 		if err == nil {
-			err = c.featureFaults(session)
+			err = errors.Join(c.featureFaults(session), c.CheckLadder("ranker", "3"))
 		}
 		if got := ""; err != nil {
 			if got = err.Error(); got != want {
@@ -131,5 +143,13 @@ func TestFeatureFaults(t *testing.T) {
 	f("default: 0.07", "default: some", `../model.yaml line 9: features.inputs.dense[0].default: it is "some"; it must be a number, nan, a list of numbers, or required`)
 	f("view: profile", "vew: profile", `../model.yaml line 5: there is no key "features.groups.user.vew" (did you mean view?): features.groups.user may have view, store, keys, budget, max_age, on_stale, cache`)
 	f("min_present: 0.8", "min_present: 1.8", "../model.yaml line 3: features.min_present: it is 1.8; it must be a share from 0 to 1")
+	f("{model: ranker_small}", "{mode1: ranker_small}", `../model.yaml line 15: features.ladder[1]: it is "map[mode1:ranker_small]"; it must be previous, {model: NAME}, {model: NAME:VERSION} or {constant: {OUTPUT: VALUE}}`)
+	f("{model: ranker_small}", "{model: 'a b'}", `../model.yaml line 15: features.ladder[1]: the model name "a b" has " " at byte 1; letters, digits, '_', '.' and '-' are allowed`)
+	f("ranker_small:2", "ranker_small:", "../model.yaml line 15: features.ladder[2]: the version name is empty")
+	f("ranker_small}", "ranker}", `../model.yaml line 15: features.ladder[1]: model "ranker" is this one, which cannot answer in its own place: name previous, or another version of it as ranker:VERSION`)
+	f("ranker_small:2", "ranker:3", `../model.yaml line 15: features.ladder[2]: model "ranker" is this one, which cannot answer in its own place: name previous, or another version of it as ranker:VERSION`)
+	f("ranker_small:2", "ranker:2", "")
+	f("y: 0.5", "z: 0.5", `../model.yaml line 15: features.ladder[3]: it has no value of the output "y": an answer has every output of the model
+../model.yaml line 15: features.ladder[3]: "z" is no output of the model; its outputs are y`)
 	f("user_id: INT64", "user_id: FP32", `../model.yaml line 3: features.entities.user_id: it is of type "FP32"; it must be INT64, INT32 or BYTES`)
 }

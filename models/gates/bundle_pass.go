@@ -155,6 +155,9 @@ func (p *bundlePass) schema(context.Context) (Verdict, error) {
 	if err != nil {
 		return Verdict{}, err
 	}
+	if err := b.Config.CheckLadder(b.Name, b.Version); err != nil {
+		return Verdict{}, err
+	}
 	if err := p.boundLengths(s); err != nil {
 		return Verdict{}, err
 	}

@@ -55,7 +55,8 @@ func (r *Runner) watch(all []models.Planned) {
 // mostScores is how many values of an output its mean is taken of.
 const mostScores = 4096
 
-// Ended counts a prediction of a version that has ended, if a plan watches it. It runs on the request path.
+// Ended counts a prediction of a version that has ended, if a plan watches it. It runs on the request path. The version is the one
+// that was asked: one that left the answer to its ladder has failed.
 func (r *Runner) Ended(v *models.Version, x *gateway.Exchange) {
 	all := r.watched.Load()
 	if all == nil {
@@ -66,8 +67,14 @@ func (r *Runner) Ended(v *models.Version, x *gateway.Exchange) {
 	if w == nil || e.Named || !e.Known || e.Canary != w.canary {
 		return
 	}
-	s := sample{w, rollout.Sample{Canary: w.canary, Unit: e.Hash, Took: x.Outcome.Total, Score: math.NaN(), Values: x.Filling.Stored + x.Filling.Default, Defaults: x.Filling.Default}}
+	filling := &x.Filling
+	if x.Fall.From != nil {
+		filling = &x.Fall.Filling
+	}
+	s := sample{w, rollout.Sample{Canary: w.canary, Unit: e.Hash, Took: x.Outcome.Total, Score: math.NaN(), Values: filling.Stored + filling.Default, Defaults: filling.Default}}
 	switch k := x.Outcome.Fault; {
+	case x.Fall.From != nil:
+		s.Failed = true
 	case k == fault.None && x.Err == nil && len(x.Task.Outputs) > 0:
 		s.Score = mean(&x.Task.Outputs[0])
 		if w.canary {

@@ -28,6 +28,7 @@ func everything() *telemetry.Metrics {
 		return telemetry.Routing{Sent: []telemetry.Sent{{Device: "cpu"}}}
 	})
 	m.WatchCompared(func() telemetry.Compared { return telemetry.Compared{} })
+	m.SetLadder([]string{"previous"})
 	m.WatchFeatures(func() []telemetry.FeatureValues { return []telemetry.FeatureValues{{Feature: "user:age"}} })
 	known := telemetry.Reading{Value: 1, Known: true}
 	metrics.WatchGPUs(func() telemetry.GPUSample {

@@ -21,6 +21,7 @@ import (
 	"sluice/internal/child"
 	"sluice/internal/clock"
 	"sluice/internal/pgtest"
+	"sluice/internal/servertest"
 	"sluice/internal/tensor"
 )
 
@@ -223,9 +224,7 @@ func TestSQLite(t *testing.T) {
 }
 
 func TestRedis(t *testing.T) {
-	if _, err := exec.LookPath("redis-server"); err != nil {
-		t.Skip("redis-server is not installed")
-	}
+	program := servertest.Redis(t)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -233,7 +232,7 @@ func TestRedis(t *testing.T) {
 	address := l.Addr().String()
 	_ = l.Close()
 	_, port, _ := net.SplitHostPort(address)
-	server, err := child.Start(exec.Command("redis-server", "--bind", "127.0.0.1", "--port", port, "--dir", t.TempDir(), "--save", "", "--appendonly", "no"))
+	server, err := child.Start(exec.Command(program, "--bind", "127.0.0.1", "--port", port, "--dir", t.TempDir(), "--save", "", "--appendonly", "no"))
 	if err != nil {
 		t.Fatal(err)
 	}

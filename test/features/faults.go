@@ -22,6 +22,8 @@ const (
 // fault is something that happens to the store, again and again while a stretch lasts.
 type fault struct {
 	name string
+	// on makes the store that it happens to; nil if it is that of the fault before.
+	on func(s *stage, dir string) (storage, error)
 	// each is done every so often, from the begin of a stretch on; nil if there is nothing to repeat.
 	every time.Duration
 	each  func(s *stage) error
@@ -32,12 +34,59 @@ type fault struct {
 }
 
 var faults = []fault{
-	{name: "none"},
+	{name: "none", on: onRedis},
 	{name: "stalled for ten times the budget", every: 2 * 10 * budget, each: (*stage).stall, opens: true},
 	{name: "connections reset", every: 100 * time.Millisecond, each: (*stage).reset},
-	{name: "wrong types", before: func(s *stage) error { return s.spoil("wrong") }, after: (*stage).fill},
-	{name: "half of the keys lost", before: func(s *stage) error { return s.spoil("") }, after: (*stage).fill},
-	{name: "killed and restarted", every: time.Second, each: (*stage).restart, after: (*stage).fill, opens: true},
+	{name: "wrong types", before: func(s *stage) error { return s.spoil("wrong") }, after: (*stage).refill},
+	{name: "half of the keys lost", before: func(s *stage) error { return s.spoil("") }, after: (*stage).refill},
+	{name: "killed and restarted", every: time.Second, each: (*stage).restart, after: (*stage).refill, opens: true},
+	{name: "cluster slots moved", on: onCluster, every: 100 * time.Millisecond, each: func(s *stage) error { return s.cluster.move(s.names) }},
+	{name: "PgBouncer restarted", on: onBouncer, every: 3 * time.Second, each: (*stage).restartBouncer, opens: true},
+}
+
+// movedKeys is how many keys' slots are moved each time.
+const movedKeys = 20
+
+// refill writes all rows again.
+func (s *stage) refill() error { return s.fill() }
+
+// onStages calls do with each fault, and a gateway before the store that it happens to.
+func onStages(binary, dir string, do func(s *stage, f *fault) error) error {
+	var s *stage
+	defer func() {
+		if s != nil {
+			s.end()
+		}
+	}()
+	for i := range faults {
+		f := &faults[i]
+		if f.on != nil {
+			if s != nil {
+				s.end()
+				s = nil
+			}
+			own, err := folder(dir, fmt.Sprint("fault-", i))
+			if err != nil {
+				return err
+			}
+			made, err := newStage(binary, own, f.on, budget, groupBudget)
+			if err != nil {
+				return err
+			}
+			s = made
+		}
+		if err := do(s, f); err != nil {
+			return fmt.Errorf("%s: %w\n%s", f.name, err, s.Log())
+		}
+	}
+	return nil
+}
+
+// restartBouncer kills PgBouncer, and starts it after ten times the budget.
+func (s *stage) restartBouncer() error {
+	s.bouncer.Kill()
+	time.Sleep(10 * budget)
+	return s.bouncer.Start()
 }
 
 // stall holds the server for ten times the budget.
@@ -51,7 +100,7 @@ func (s *stage) stall() error {
 
 // reset has the server close the connections of others.
 func (s *stage) reset() error {
-	return s.redis.Do(context.Background(), s.redis.B().Arbitrary("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes").Build()).Error()
+	return s.redis.ask("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes").Error()
 }
 
 // spoil makes half of the keys texts, or nothing.
@@ -71,7 +120,7 @@ func (s *stage) spoil(text string) error {
 	return nil
 }
 
-// restart kills the server, and starts it after half a second, with all rows.
+// restart kills the server, and starts it after ten times the budget, with all rows.
 func (s *stage) restart() error {
 	s.redis.end()
 	time.Sleep(10 * budget)
@@ -99,7 +148,7 @@ func (a *slice) add(b *slice) {
 func (a *slice) lateShare() float64 { return 100 * float64(a.late) / max(float64(a.sent), 1) }
 
 // note judges an answer: one that says that all is stored must be right, and one with defaults must say so in both places. A refusal
-// is 422 or 503 with its code, or a 504.
+// is 422, 429 or 503 with its code, or a 504.
 func (a *slice) note(id int64, right string, filled bool, got *answer, took time.Duration) {
 	a.sent++
 	a.took = append(a.took, took)
@@ -115,8 +164,8 @@ func (a *slice) note(id int64, right string, filled bool, got *answer, took time
 	case got.status == http.StatusOK && filled && degraded && got.defaults() > 0:
 		a.degraded++
 		return
-	case got.status == http.StatusUnprocessableEntity && strings.Contains(got.body, "FEATURE_MISSING"),
-		got.status == http.StatusServiceUnavailable && strings.Contains(got.body, `"code"`), got.status == http.StatusGatewayTimeout:
+	case got.status == http.StatusUnprocessableEntity && strings.Contains(got.body, "FEATURE_MISSING"), got.status == http.StatusGatewayTimeout,
+		(got.status == http.StatusServiceUnavailable || got.status == http.StatusTooManyRequests) && strings.Contains(got.body, `"code"`):
 		a.refused++
 		return
 	}

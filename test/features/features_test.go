@@ -6,7 +6,6 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -15,21 +14,17 @@ import (
 
 	"go.uber.org/goleak"
 
+	"sluice/internal/pgtest"
+	"sluice/internal/servertest"
 	"sluice/test/rig"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func needRedis(t *testing.T) {
-	t.Helper()
-	if _, err := exec.LookPath("redis-server"); err != nil {
-		t.Skip("redis-server is not installed")
-	}
-}
-
 // The quick form of the faults: each answer is right or says what it lacks, and a breaker that opens closes again.
 func TestFaults(t *testing.T) {
-	needRedis(t)
+	servertest.Redis(t)
+	pgtest.Need(t)
 	if os.Getenv("SLUICE_ONNXRUNTIME") == "" {
 		t.Skip("ONNX Runtime is not here: run scripts/onnxruntime.sh")
 	}
@@ -38,16 +33,10 @@ func TestFaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := newStage(binary, dir, budget, groupBudget)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.end()
-	for i := range faults {
-		f := &faults[i]
+	err = onStages(binary, dir, func(s *stage, f *fault) error {
 		o, err := s.trial(f, plan{turns: 1, slice: 500 * time.Millisecond, rate: 40, seed: 1})
 		if err != nil {
-			t.Fatalf("%s: %v\n%s", f.name, err, s.Log())
+			return err
 		}
 		filled, strict, plain := o.with["filled"], o.with["strict"], o.with["plain"]
 		if !o.honest() || plain.full != plain.sent {
@@ -58,12 +47,16 @@ func TestFaults(t *testing.T) {
 		if lacks := f.before != nil || f.opens; lacks && (filled.degraded == 0 || strict.refused == 0) {
 			t.Errorf("%s: %d of %d answers were degraded and %d of %d refused", f.name, filled.degraded, filled.sent, strict.refused, strict.sent)
 		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 
 // The quick form of the reads: each way brings all values.
 func TestReads(t *testing.T) {
-	needRedis(t)
+	servertest.Redis(t)
 	text, _, err := reads(plan{rounds: 2, reads: 8, seed: 1}, t.TempDir())
 	if err != nil {
 		t.Fatal(err)
@@ -75,7 +68,7 @@ func TestReads(t *testing.T) {
 
 // The quick form of the memory: each layout keeps all values, and the native one takes least.
 func TestMemory(t *testing.T) {
-	needRedis(t)
+	servertest.Redis(t)
 	dir, n := t.TempDir(), int64(300)
 	g := groupOf(memoryColumns)
 	var used []float64
@@ -142,6 +135,7 @@ func TestNote(t *testing.T) {
 	f(false, answer{status: 200, body: `{"outputs":[2]}`}, slice{wrong: 1})
 	f(true, answer{status: 422, body: `{"code":"FEATURE_MISSING"}`}, slice{refused: 1})
 	f(true, answer{status: 422, body: `{"code":"OTHER"}`}, slice{wrong: 1})
+	f(true, answer{status: 429, body: `{"code":"OVERLOADED"}`}, slice{refused: 1})
 	f(true, answer{err: os.ErrClosed}, slice{wrong: 1})
 }
 

@@ -21,7 +21,7 @@ const (
 // fills holds the fill's p99 to that of bare reads beside the same gateway, which serves the same requests with their tensors. The rate
 // is half of what callers get that read and ask in turn.
 func fills(p plan, dir string) (text string, held bool, err error) {
-	s, err := newStage(p.binary, dir, 10*time.Second, time.Second) // nothing is given up: what is slow is to be seen
+	s, err := newStage(p.binary, dir, onRedis, 10*time.Second, time.Second) // nothing is given up: what is slow is to be seen
 	if err != nil {
 		return "", false, err
 	}

@@ -27,7 +27,7 @@ func fillFor(s *server, layout redis.Layout, g *store.Group, keys []store.Key) (
 		for _, k := range keys {
 			names = append(names, string(native.AppendRowPrefix(nil, g.View, 1))+string(k))
 		}
-		return names, loadNative(s, g, int64(len(keys)), func(id int64, column int) (float32, bool) { return valueOf(id, column), true })
+		return names, loadNative(s, g, int64(len(keys)), whole)
 	}
 	fields := feastFields(g)
 	for i, k := range keys {
@@ -69,6 +69,9 @@ func getsFor(names []string) func(rueidis.Builder, []rueidis.Completed) []rueidi
 func valueOf(id int64, column int) float32 {
 	return float32(rand.New(rand.NewPCG(uint64(id), uint64(column))).NormFloat64())
 }
+
+// whole is valueOf, of rows that have all columns.
+func whole(id int64, column int) (float32, bool) { return valueOf(id, column), true }
 
 // feastFields are the fields of a group's features and of its time.
 func feastFields(g *store.Group) (fields []string) {

@@ -4,7 +4,7 @@
 //   - reads: what 50 entities of 100 features cost, beside the bare client for the same bytes.
 //   - fill: how long requests wait for 20 entities, beside bare reads of as many at the same rate.
 //   - memory: how many bytes a Redis needs for the same features in each layout.
-//   - faults: what requests get from a gateway whose store is stalled, cut off, killed, or has lost or spoiled rows.
+//   - faults: what requests get from a gateway whose store is stalled, cut off, killed, resharded, or has lost or spoiled rows.
 //
 // A goal that is missed makes the exit status 1. `-write` puts the tables into a page. The figures are good for something if nothing else runs.
 package main

@@ -29,12 +29,12 @@ func writeSection(path, part, text string) error {
 	}
 	e := watch.Environment("")
 	section := fmt.Sprintf("%s, `go run ./test/features %s`, %s, %d cores, load average %s at the end.\n\n%s",
-		time.Now().UTC().Format(time.DateOnly), strings.Join(os.Args[1:], " "), e.CPU, e.Cores, load(), text)
+		time.Now().UTC().Format(time.DateOnly), strings.Join(os.Args[1:], " "), e.CPU, e.Cores, loadAverage(), text)
 	return os.WriteFile(path, []byte(before+begins+section+ends+after), 0o644)
 }
 
-// load is the load average of the last minute, as the system says it.
-func load() string {
+// loadAverage is that of the last minute, as the system says it.
+func loadAverage() string {
 	text, err := os.ReadFile("/proc/loadavg")
 	if err != nil {
 		return "unknown"

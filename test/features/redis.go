@@ -11,6 +11,7 @@ import (
 
 	"github.com/redis/rueidis"
 
+	"sluice/features/load"
 	"sluice/features/native"
 	"sluice/features/redis"
 	"sluice/features/store"
@@ -57,12 +58,18 @@ func (s *server) start() (err error) {
 	return fmt.Errorf("redis-server does not answer within %v: %w\n%s%s", upWithin, err, s.Stdout(), s.Log())
 }
 
-// connect makes a client as bare as it can be: one connection, on which commands are pipelined.
+// connect makes a client as bare as it can be: one connection, on which commands are pipelined, with buffers as the store's.
 func (s *server) connect() (rueidis.Client, error) {
+	const buffer, ring = 128 << 10, 9
 	return rueidis.NewClient(rueidis.ClientOption{
 		InitAddress: []string{s.addr}, DisableCache: true, ForceSingleClient: true, AlwaysPipelining: true, AlwaysRESP2: true,
-		PipelineMultiplex: -1, DisableRetry: true,
+		PipelineMultiplex: -1, DisableRetry: true, ReadBufferEachConn: buffer, WriteBufferEachConn: buffer, RingScaleEachConn: ring,
 	})
+}
+
+// ask carries out a command that the client has no words for.
+func (s *server) ask(words ...string) rueidis.RedisResult {
+	return s.Do(context.Background(), s.B().Arbitrary(words...).Build())
 }
 
 // end ends client and server.
@@ -103,20 +110,24 @@ func name(i int) string { return fmt.Sprintf("rolling_mean_of_feature_%03d", i) 
 
 func idOf(v int64) store.Key { return store.AppendInt(nil, store.Int64, v) }
 
-// loadNative loads rows into a native store, as a load of a file does.
+// loadNative loads rows into a native store in Redis.
 func loadNative(s *server, g *store.Group, rows int64, value func(id int64, column int) (float32, bool)) error {
-	ctx := context.Background()
 	w, err := redis.NewWriter(redis.Options{Addresses: []string{s.addr}, Layout: redis.Native}, g.View)
 	if err != nil {
 		return err
 	}
-	defer w.Close() //nolint:errcheck // everything was read back
+	return errors.Join(loadRows(w, g, rows, value), w.Close())
+}
+
+// loadRows loads rows into a native store, as a load of a file does. Those that are there already stay.
+func loadRows(w load.Writer, g *store.Group, rows int64, value func(id int64, column int) (float32, bool)) error {
+	ctx := context.Background()
 	schema, err := native.SchemaOf(g)
 	if err != nil {
 		return err
 	}
 	standing, err := w.Begin(ctx, "test/features", schema)
-	if err != nil {
+	if err != nil || standing.Visible {
 		return err
 	}
 	const chunk = 500

@@ -13,9 +13,9 @@ import (
 	"strings"
 	"time"
 
-	"sluice/features/redis"
 	"sluice/features/store"
 	"sluice/internal/onnxgen"
+	"sluice/internal/pgtest"
 	"sluice/test/rig"
 )
 
@@ -27,26 +27,32 @@ const (
 	groupBudget = 15 * time.Millisecond // of the reads for it
 )
 
-// stage is a gateway before a Redis in Feast's layout. It serves the same small model three times: plain is sent its tensor, filled is
+// stage is a gateway before a store. It serves the same small model three times: plain is sent its tensor, filled is
 // sent ids and has defaults, and strict is sent ids and requires each value.
 type stage struct {
 	*rig.Gateway
 
 	// budget is that of requests.
 	budget time.Duration
-	redis  *server
-	group  *store.Group
-	keys   []store.Key
-	names  []string
+	storage
+	redis   *server         // nil if it is another store
+	cluster *cluster        // so is it
+	bouncer *pgtest.Bouncer // and it
+	group   *store.Group
+	keys    []store.Key
+	names   []string // of the keys in Redis
 	// right are the outputs for an id, as they are written.
 	right []string
 	asks  *http.Client
 }
 
 // newStage starts it. Requests have a budget, and so have the reads for one.
-func newStage(binary, dir string, budget, reads time.Duration) (s *stage, err error) {
+func newStage(binary, dir string, on func(*stage, string) (storage, error), budget, reads time.Duration) (s *stage, err error) {
 	s = &stage{budget: budget, group: groupOf(columns), asks: &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 512}}}
-	if s.redis, err = newServer(dir); err != nil {
+	for id := range int64(entities) {
+		s.keys = append(s.keys, idOf(id))
+	}
+	if s.storage, err = on(s, dir); err != nil {
 		return s, err
 	}
 	defer func() { // what has begun ends
@@ -54,9 +60,6 @@ func newStage(binary, dir string, budget, reads time.Duration) (s *stage, err er
 			s.end()
 		}
 	}()
-	for id := range int64(entities) {
-		s.keys = append(s.keys, idOf(id))
-	}
 	if err = s.fill(); err != nil {
 		return s, err
 	}
@@ -66,8 +69,8 @@ func newStage(binary, dir string, budget, reads time.Duration) (s *stage, err er
 			return s, err
 		}
 	}
-	settings := filepath.Join(dir, "sluice.yaml")
-	if err = os.WriteFile(settings, fmt.Appendf(nil, "feature_stores:\n  - {name: hot, kind: redis, layout: feast, project: %s, addresses: [%q]}\n", project, s.redis.addr), 0o600); err != nil {
+	settings, err := s.writeSettings(dir)
+	if err != nil {
 		return s, err
 	}
 	if s.Gateway, err = rig.Start(rig.Options{Binary: binary, Args: []string{"--config", settings, "--models", models}, Env: []string{"XDG_STATE_HOME=" + filepath.Join(dir, "state")}}); err != nil {
@@ -75,12 +78,6 @@ func newStage(binary, dir string, budget, reads time.Duration) (s *stage, err er
 	}
 	err = s.learn()
 	return s, err
-}
-
-// fill writes all entities, also again.
-func (s *stage) fill() (err error) {
-	s.names, err = fillFor(s.redis, redis.Feast, s.group, s.keys)
-	return err
 }
 
 func writeModel(models, model string, reads time.Duration) error {
@@ -121,13 +118,13 @@ func (s *stage) learn() error {
 	return fmt.Errorf("an answer by id is not that by its tensor: %d %s %s, want %s", last.status, last.features, last.body, s.right[0])
 }
 
-// end ends gateway and server.
+// end ends gateway and store.
 func (s *stage) end() {
 	s.asks.CloseIdleConnections()
 	if s.Gateway != nil {
 		s.Gateway.End()
 	}
-	s.redis.end()
+	s.storage.end()
 }
 
 // given is a request with the tensor of some rows, byID one by their ids.

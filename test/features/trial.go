@@ -17,23 +17,18 @@ const (
 
 // trials has each fault happen while requests with features and without take turns. The model without features is asked all the time.
 func trials(p plan, dir string) (text string, held bool, err error) {
-	s, err := newStage(p.binary, dir, budget, groupBudget)
-	if err != nil {
-		return "", false, err
-	}
-	defer s.end()
 	var b strings.Builder
 	fmt.Fprintf(&b, "| Fault | Kind | Sent | Whole | Degraded | Refused | Wrong | Later than %v, %% | p99, ms | Breaker | Goal |\n|---|---|---|---|---|---|---|---|---|---|---|\n", budget+lateRoom)
 	held = true
-	for i := range faults {
-		fmt.Fprintf(os.Stderr, "  %s ...\n", faults[i].name)
-		o, err := s.trial(&faults[i], p)
-		if err != nil {
-			return "", false, fmt.Errorf("%s: %w\n%s", faults[i].name, err, s.Log())
+	err = onStages(p.binary, dir, func(s *stage, f *fault) error {
+		fmt.Fprintf(os.Stderr, "  %s ...\n", f.name)
+		o, err := s.trial(f, p)
+		if err == nil {
+			held = o.tell(&b) && held
 		}
-		held = o.tell(&b) && held
-	}
-	return b.String(), held, nil
+		return err
+	})
+	return b.String(), held, err
 }
 
 // outcome is what came of one fault.
@@ -42,7 +37,8 @@ type outcome struct {
 	// with are the slices with features, by model, and without those in which all requests had their tensors.
 	with           map[string]*slice
 	without        slice
-	opened, closed int // times that the breaker did
+	opened, closed int   // times that the breaker did
+	stuck          error // why answers were not whole again soon
 }
 
 // trial lets slices with features and without take turns while one fault happens.
@@ -61,19 +57,19 @@ func (s *stage) trial(f *fault, p plan) (o *outcome, err error) {
 		}
 	})
 	if err == nil {
-		err = s.recover()
+		o.stuck = s.recover()
 	}
 	o.opened, o.closed = strings.Count(s.Log(), logOpened)-opened, strings.Count(s.Log(), logClosed)-closed
 	return o, err
 }
 
-// honest tells whether each answer was right or said what it lacks, and the breaker did what it must.
+// honest tells whether each answer was right or said what it lacks, the breaker did what it must, and all was well again soon.
 func (o *outcome) honest() bool {
 	wrong := o.without.wrong
 	for _, of := range o.with {
 		wrong += of.wrong
 	}
-	return wrong == 0 && o.opened == o.closed && (o.opened > 0) == o.fault.opens
+	return wrong == 0 && o.stuck == nil && o.opened == o.closed && (o.opened > 0) == o.fault.opens
 }
 
 // tell writes the lines of a fault, and tells whether the goals were kept.
@@ -85,6 +81,9 @@ func (o *outcome) tell(b *strings.Builder) (held bool) {
 		if of.example != "" {
 			fmt.Fprintf(os.Stderr, "    %s\n", of.example)
 		}
+	}
+	if o.stuck != nil {
+		fmt.Fprintf(os.Stderr, "    %v\n", o.stuck)
 	}
 	held = true
 	for _, kind := range []string{"filled", "strict", "plain"} {

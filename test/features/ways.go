@@ -28,13 +28,13 @@ func bareRead(c rueidis.Client, commands func(rueidis.Builder, []rueidis.Complet
 
 var errIncomplete = errors.New("a value is missing")
 
+// readerRead asks the reader of the store, as the engine does.
 func readerRead(r store.Reader, g *store.Group, keys []store.Key) func() error {
 	var rows store.Rows
+	read := r.(store.Lingerer).ReadOn
 	return func() error {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-		defer cancel()
 		rows.Reset(g, len(keys))
-		err := r.Read(ctx, r.Generation(), keys, &rows)
+		err := read(context.Background(), r.Generation(), keys, &rows)
 		if err == nil && rows.States(len(keys) - 1)[readColumns-1] != store.Present {
 			return errIncomplete
 		}

@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
+	"slices"
+	"strings"
 
 	"sluice/loadtest/sample"
 )
@@ -14,7 +17,7 @@ import (
 type kept struct {
 	Rate     float64  `json:"requests_per_second"`
 	Capacity float64  `json:"closed_loop,omitempty"` // 0 if the rate was given
-	Runs     uint64   `json:"runs"`
+	Gateways []string `json:"gateways"`              // the binary's version, by run
 	Results  []result `json:"kinds"`
 }
 
@@ -91,13 +94,24 @@ func (k *kept) write(path string) error {
 	return os.WriteFile(path, append(text, '\n'), 0o644)
 }
 
+// begin notes a run of a gateway's binary.
+func (k *kept) begin(binary string) error {
+	text, err := exec.Command(binary, "version").Output()
+	if err != nil {
+		return fmt.Errorf("%s version: %w", binary, err)
+	}
+	words := strings.Fields(string(text))
+	if len(words) < 2 {
+		return fmt.Errorf("%s version prints %q", binary, text)
+	}
+	k.Gateways = append(k.Gateways, words[1])
+	return nil
+}
+
 func (k *kept) setting(p *plan) string {
 	text := fmt.Sprintf("`ranker`, binary, %d rows a request, open loop, Poisson, %.0f requests a second", p.rows, k.Rate)
 	if k.Capacity > 0 {
 		text += fmt.Sprintf(": half of the %.0f that %d clients in a closed loop got", k.Capacity, capacityClients)
 	}
-	if k.Runs > 1 {
-		text += fmt.Sprintf(", in %d runs", k.Runs)
-	}
-	return text + fmt.Sprintf(". Slices of %v, of which the first %v is left out; %g %% of the requests are mirrored.", p.slice, p.settles, 100*p.sample)
+	return text + fmt.Sprintf(", of version %s. Slices of %v, of which the first %v is left out; %g %% of the requests are mirrored.", strings.Join(slices.Compact(slices.Clone(k.Gateways)), ", then "), p.slice, p.settles, 100*p.sample)
 }

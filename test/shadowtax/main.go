@@ -11,6 +11,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -96,6 +97,9 @@ func run(p plan, page string) (held bool, err error) {
 
 // measure adds pairs to each kind that is not decided, and keeps them as it goes.
 func measure(p plan, dir string, k *kept) error {
+	if !slices.ContainsFunc(kinds, func(of kind) bool { return p.open(k.result(of.name)) }) {
+		return nil // what is kept is told
+	}
 	if k.Rate > 0 {
 		p.rate = k.Rate
 	}
@@ -104,14 +108,17 @@ func measure(p plan, dir string, k *kept) error {
 		return err
 	}
 	defer s.End()
-	k.Rate, k.Runs = s.rate, k.Runs+1
+	if err := k.begin(p.binary); err != nil {
+		return err
+	}
+	k.Rate = s.rate
 	if s.capacity > 0 {
 		k.Capacity = s.capacity
 	}
-	s.runs = k.Runs << 16 // no two runs have the same requests and the same order
+	s.runs = uint64(len(k.Gateways)) << 16 // no two runs have the same requests and the same order
 	for _, kind := range kinds {
 		r := k.result(kind.name)
-		if !p.wants(kind.name) || r.decided() || len(r.Pairs) >= p.most {
+		if !p.open(r) {
 			continue
 		}
 		fmt.Fprintf(os.Stderr, "%s ...\n", kind.name)
@@ -135,14 +142,7 @@ func measure(p plan, dir string, k *kept) error {
 	return err
 }
 
-func (p *plan) wants(kind string) bool {
-	if len(p.kinds) == 0 {
-		return true
-	}
-	for _, k := range p.kinds {
-		if k == kind {
-			return true
-		}
-	}
-	return false
+// open tells whether a kind wants more pairs.
+func (p *plan) open(r *result) bool {
+	return (len(p.kinds) == 0 || slices.Contains(p.kinds, r.Kind)) && !r.decided() && len(r.Pairs) < p.most
 }

@@ -161,7 +161,7 @@ func TestKept(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	k.Rate, k.Runs = 100, 1
+	k.Rate, k.Gateways = 100, []string{"1.0"}
 	r := k.result("slow")
 	r.Seen, r.Pairs = 7, []pair{{On: slice{Answers: 3, P99: 1e-3, CPU: 2e-6}}}
 	if err := k.write(file); err != nil {

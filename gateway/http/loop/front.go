@@ -49,8 +49,9 @@ type Front interface {
 
 // Request is a request that the front end has begun.
 type Request interface {
-	// Conclude writes the answer of a request that was pending to ctx.
-	Conclude(ctx *fasthttp.RequestCtx)
+	// Conclude writes the answer of a request that was pending to ctx. It is false if the request is pending again, until another
+	// Socket.Ended.
+	Conclude(ctx *fasthttp.RequestCtx) (answered bool)
 	// Sent tells that the answer has been handed to the kernel.
 	Sent()
 	// End tells that the answer has been written, or cannot be.

@@ -37,9 +37,12 @@ type fakeFront struct {
 
 type fakeRequest struct{ f *fakeFront }
 
-func (r *fakeRequest) Conclude(ctx *fasthttp.RequestCtx) { ctx.SetBodyString("done") }
-func (r *fakeRequest) Sent()                             {}
-func (r *fakeRequest) End()                              { r.f.ended.Add(1) }
+func (r *fakeRequest) Conclude(ctx *fasthttp.RequestCtx) bool {
+	ctx.SetBodyString("done")
+	return true
+}
+func (r *fakeRequest) Sent() {}
+func (r *fakeRequest) End()  { r.f.ended.Add(1) }
 
 func (f *fakeFront) Begin(k *Socket, ctx *fasthttp.RequestCtx, _ clock.Instant) (r Request, answered bool) {
 	f.begun.Add(1)

@@ -123,11 +123,14 @@ func (w *worker) attend(k *Socket, notes uint32) {
 	w.receive(k)
 }
 
-// conclude answers a request that has ended.
+// conclude answers a request that has ended, unless it is pending again.
 func (w *worker) conclude(k *Socket) {
-	k.busy = false
 	w.resetResponse()
-	k.request.Conclude(&w.ctx)
+	if !k.request.Conclude(&w.ctx) {
+		w.submitted = true
+		return
+	}
+	k.busy = false
 	w.l.inFlight.Add(-1)
 	if k.closed {
 		k.end()

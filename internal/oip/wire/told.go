@@ -14,6 +14,8 @@ const mostTold = 64 << 10
 type Told struct {
 	// Degraded says that inputs are worse than they could have been.
 	Degraded bool
+	// Rung names what answers in the place of the model that was asked; empty if nothing does.
+	Rung string
 	// Trail is told of whole; nil if it is not.
 	Trail *origin.Trail
 }
@@ -21,12 +23,15 @@ type Told struct {
 // AppendParameters appends the answer's parameters, with a comma in front, if it has some. They are of the protocol's types: each
 // filled column has a text.
 func (t *Told) AppendParameters(dst []byte) []byte {
-	if !t.Degraded && t.Trail == nil {
+	if !t.Degraded && t.Rung == "" && t.Trail == nil {
 		return dst
 	}
 	dst = append(dst, `,"parameters":{`...)
 	if t.Degraded {
 		dst = append(dst, `"degraded":true,`...)
+	}
+	if t.Rung != "" {
+		dst = append(jsonscan.AppendString(append(dst, `"rung":`...), t.Rung), ',')
 	}
 	if t.Trail != nil {
 		dst = appendTrail(dst, t.Trail)
@@ -76,6 +81,9 @@ func (t *Told) Estimate() (n int64) {
 	const least, name, run = 32, 24, 12
 	if t.Degraded {
 		n = least
+	}
+	if t.Rung != "" {
+		n += int64(least + len(t.Rung))
 	}
 	if t.Trail == nil {
 		return n

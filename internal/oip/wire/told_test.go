@@ -42,6 +42,10 @@ func TestTold(t *testing.T) {
 	mixed := trail(2, 3, func(c, row int) origin.Status {
 		return [][]origin.Status{{origin.Cached, origin.Cached, origin.Missing}, {origin.Stale, origin.Request, origin.Timeout}}[c][row]
 	})
+	onRung := Told{Degraded: true, Rung: "model:small", Trail: trail(1, 1, func(int, int) origin.Status { return origin.Present })}
+	if got, want := string(onRung.AppendParameters(nil)), `,"parameters":{"degraded":true,"rung":"model:small","features.x.u:\"0":"present"}`; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
 	f(true, mixed, `,"parameters":{"degraded":true,"features.x.u:\"0":"cached*2,missing","features.x.u:\"1":"stale,request,timeout"}`)
 	other := func(c, row int) origin.Status {
 		if c == 1 {
