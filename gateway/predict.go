@@ -44,7 +44,7 @@ const (
 // to be touched before Front.Ready.
 func (g *Gateway) Predict(x *Exchange) Step { return g.walk(x) }
 
-// Resume takes an exchange that Front.Ready was told of to its end.
+// Resume takes an exchange that Front.Ready was told of to its end, or until it is pending again: on another rung of a ladder.
 func (g *Gateway) Resume(x *Exchange) Step { return g.walk(x) }
 
 // walk goes on along the way. What panics there costs this exchange alone.

@@ -4,6 +4,7 @@ import (
 	"sluice/gateway"
 	"sluice/internal/fault"
 	"sluice/internal/telemetry"
+	"sluice/shadow"
 )
 
 // listeners are who hears of each prediction that has ended.
@@ -62,4 +63,28 @@ func (c counted) ended(x *gateway.Exchange) {
 		Rows: out.Rows, Late: out.Late, Total: out.Total, Decode: out.Decode, Encode: out.Encode,
 		Queue: t.Sealed.Sub(t.Queued), Input: t.RunStart.Sub(t.Sealed), Run: t.RunEnd.Sub(t.RunStart), Output: t.Done.Sub(t.RunEnd),
 	})
+}
+
+// mirrored hands exchanges to the mirror.
+type mirrored struct{ to *shadow.Mirror }
+
+func (m mirrored) ended(x *gateway.Exchange) {
+	if x.Err != nil || x.Outcome.Fault != fault.None || !m.to.Active() {
+		return
+	}
+	m.to.Answered(x.Outcome.Total)
+	if !ofLive(x) {
+		return
+	}
+	info, t, o, e := x.Model.Info(), x.Task, &x.Outcome, &x.Exposure
+	m.to.Offer(&shadow.Request{
+		Model: info.Name, Version: info.Version, Digest: info.Digest, ID: x.ID, Known: e.Known, Unit: e.Hash, Rows: o.Rows, Schema: info.Schema,
+		Inputs: t.Inputs, Optional: t.Optional, Outputs: t.Outputs, Run: took(o.Trace.RunStart, o.Trace.RunEnd), Degraded: o.Trace.Reason != "",
+	})
+}
+
+// ofLive reports whether an answer is the live version's own, to a request that left it to the gateway which version answers. What a
+// rung of a ladder answers is not.
+func ofLive(x *gateway.Exchange) bool {
+	return !x.Exposure.Named && !x.Exposure.Canary && x.Fall.From == nil
 }

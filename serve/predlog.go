@@ -154,7 +154,10 @@ func (to answers) ended(x *gateway.Exchange) {
 		Run: took(o.Trace.RunStart, o.Trace.RunEnd), Output: took(o.Trace.RunEnd, o.Trace.Done),
 	}
 	if e := &x.Exposure; e.Known || e.Share > 0 {
-		r.Unit = predlog.Unit{Known: e.Known, Hash: e.Hash, Share: e.Share}
+		r.Unit = predlog.Unit{Known: e.Known, Hash: e.Hash}
+		if x.Asked() == x.Model { // else another than the one that was chosen answers
+			r.Unit.Share = e.Share
+		}
 	}
 	switch {
 	case x.Fall.Rung != "": // what was chosen has no answer

@@ -23,7 +23,7 @@ func TestServerBreaksTheProtocol(t *testing.T) {
 			t.Fatal(err)
 		}
 		b.commands = append(b.commands, b.client.B().Get().Key("k").Build())
-		b.lane.send(b)
+		b.lane.senders.Run(b)
 		if !b.wait(patient(t)) {
 			t.Fatalf("%.40q: there is no answer", answer)
 		}

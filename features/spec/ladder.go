@@ -188,7 +188,7 @@ func (c *compiler) constantOutput(spec *tensor.Spec, values Constant) (p Constan
 	for axis, n := range p.Shape {
 		switch {
 		case n >= 0:
-			elements *= int(n)
+			elements = min(elements*int(min(n, maxColumns+1)), maxColumns+1)
 		case free >= 0:
 			return p, fmt.Errorf("its row has the shape %s, with several free axes, so that no constant can have it", tensor.ShapeText(p.Shape))
 		default:
@@ -197,6 +197,8 @@ func (c *compiler) constantOutput(spec *tensor.Spec, values Constant) (p Constan
 	}
 	n := len(values)
 	switch {
+	case elements > maxColumns || n > maxColumns:
+		return p, fmt.Errorf("a row has more than %d values, which is the limit of a constant", maxColumns)
 	case free >= 0 && (n == 0 || elements == 0 || n%elements > 0):
 		return p, fmt.Errorf("it has %d values; a row of the shape %s has a multiple of %d", n, tensor.ShapeText(p.Shape), elements)
 	case free >= 0:
@@ -204,8 +206,6 @@ func (c *compiler) constantOutput(spec *tensor.Spec, values Constant) (p Constan
 		elements = n
 	case n != 1 && n != elements:
 		return p, fmt.Errorf("it has %d values and a row has %d: give one for all, or one for each", n, elements)
-	case elements > maxColumns:
-		return p, fmt.Errorf("a row has %d values; the limit of a constant is %d", elements, maxColumns)
 	}
 	for i := range elements {
 		text := values[min(i, n-1)]

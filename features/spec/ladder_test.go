@@ -105,8 +105,13 @@ features.ladder[3]: "scor" is no output of the model (did you mean score?); its 
 		func(_ *Settings, m *tensor.Schema) { m.Outputs[0].Shape = []int64{-1, -1, -1} })
 	f(`features.ladder[3]: output "score": it has 1 values; a row of the shape [-1,2] has a multiple of 2`,
 		func(_ *Settings, m *tensor.Schema) { m.Outputs[0].Shape = []int64{-1, -1, 2} })
-	f(`features.ladder[3]: output "score": a row has 65537 values; the limit of a constant is 65536`,
-		func(_ *Settings, m *tensor.Schema) { m.Outputs[0].Shape = []int64{-1, 65537} })
+	const many = `features.ladder[3]: output "score": a row has more than 65536 values, which is the limit of a constant`
+	f(many, func(_ *Settings, m *tensor.Schema) { m.Outputs[0].Shape = []int64{-1, 65537} })
+	f(many, func(_ *Settings, m *tensor.Schema) { m.Outputs[0].Shape = []int64{-1, 1 << 40, 1 << 40} })
+	f(many, func(s *Settings, m *tensor.Schema) {
+		m.Outputs[0].Shape = []int64{-1, -1}
+		score(make([]string, 65537)...)(s, m)
+	})
 }
 
 // The bytes of a constant are those of a row, or of the whole output of a model that has none.

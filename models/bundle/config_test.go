@@ -184,6 +184,7 @@ func FuzzDecodeConfig(f *testing.F) {
 	f.Add([]byte("devices: [cuda:0, cpu, cpu]\nfallback: never\nisolation: process\nweight: 0.5"))
 	f.Add([]byte("devices: &a [cpu]\nfallback: !!binary bmV2ZXI="))
 	f.Add([]byte("max_batch: !!int 3\n<<: {budget: 1s}"))
+	f.Add([]byte(someFeatures))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		defaults := testDefaults()
 		defaults.Budget = 100 * time.Millisecond
