@@ -20,25 +20,32 @@ const (
 	Ends
 )
 
+// The steps of the way, in their order.
+const (
+	finding = iota
+	dating
+	admitting
+	decoding
+	choosing
+	filling // a rung of a ladder begins here
+	submitting
+	running
+	encoding // from here on no rung is tried any more
+)
+
 // way is a prediction, from a name to the encoded answer. The front end then writes the answer, and
 // Gateway.End is called once it has been written.
 var way = [...]func(*Gateway, *Exchange) Step{
-	(*Gateway).find,     // pins the model version
-	(*Gateway).deadline, // fixes the instant that every later step compares with
-	(*Gateway).admit,    // turns away what no lane could answer in time, before it costs anything
-	(*Gateway).decode,   // fills the task from the body
-	(*Gateway).choose,   // the live version, or its canary for a share of the units
-	filling:             (*Gateway).fill, // what a store has of the inputs
-	(*Gateway).submit,   // queue, batch, run
-	(*Gateway).ran,      // what has come of it
-	encoding:            (*Gateway).encode, // the task's outputs, as the client wants them
+	finding:    (*Gateway).find,     // pins the model version
+	dating:     (*Gateway).deadline, // fixes the instant that every later step compares with
+	admitting:  (*Gateway).admit,    // turns away what no lane could answer in time, before it costs anything
+	decoding:   (*Gateway).decode,   // fills the task from the body
+	choosing:   (*Gateway).choose,   // the live version, or its canary for a share of the units
+	filling:    (*Gateway).fill,     // what a store has of the inputs
+	submitting: (*Gateway).submit,   // queue, batch, run
+	running:    (*Gateway).ran,      // what has come of it
+	encoding:   (*Gateway).encode,   // the task's outputs, as the client wants them
 }
-
-// The steps at which a rung of a ladder begins, and from which on none is tried any more.
-const (
-	filling  = 5
-	encoding = 8
-)
 
 // Predict takes an exchange from its beginning until it ends or is pending. After Pending the exchange is not
 // to be touched before Front.Ready.
