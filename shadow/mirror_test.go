@@ -203,7 +203,7 @@ func TestFaults(t *testing.T) {
 	}
 	f("crash", "gone", "exit status 3: a driver gave up", nil, Waiting)
 	f("hang", "timeout", "it has not answered within 300ms (shadow.timeout)", func(o *Options) { o.Timeout = 300 * time.Millisecond }, Waiting)
-	f("bomb", "gone", "the limit is 134217728 (shadow.memory)", func(o *Options) { o.Memory = 128 << 20 }, Waiting)
+	f("bomb", "gone", "the limit is 268435456 (shadow.memory)", func(o *Options) { o.Memory = 256 << 20 }, Waiting)
 	f("fail", "error", "", nil, Up)
 	f("garbage", "malformed", "", nil, Up)
 	f("refused", "", "golden: its rows are wrong", nil, Halted)
