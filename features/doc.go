@@ -40,7 +40,8 @@
 //   - There is one read under way for each key, unless that one has taken longer than 99 of 100 reads of its store.
 //   - A row that its reader has not completed reaches neither a request nor the cache.
 //   - Rows in the cache do not change. Whether a row is stale is judged when its fetch has ended, by its event time.
-//   - Reads under way and keys that wait are bounded for each group, rows in the cache in bytes.
+//   - Reads under way and keys that wait are bounded for each group, rows in the cache in bytes. Reads that were left behind are bounded
+//     by their store.
 //   - No lock is held while a store, a waiter or another part of the engine is called, and no two at a time.
 //   - In steady state nothing is allocated for a request that the cache answers, nor for a read of a group that is not
 //     cached. A row that is put into the cache takes three allocations there, four if it is incomplete.

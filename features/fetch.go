@@ -2,7 +2,6 @@ package features
 
 import (
 	"bytes"
-	"slices"
 	"sync"
 	"time"
 
@@ -69,6 +68,8 @@ type Fetch struct {
 	rows   []byte
 	states []store.State
 	bytes  int // see Bytes
+	// rowBytes and stateBytes are what rows and states have room for, once a row is copied.
+	rowBytes, stateBytes int
 
 	waiter  Waiter
 	started bool
@@ -189,8 +190,9 @@ func (f *Fetch) Start(deadline clock.Instant, w Waiter) (ready bool) {
 }
 
 // lookUp takes what is in the cache, and lists for each part what is to be read: the rows that are not there, which it counts and
-// makes room for, and those that are to be renewed.
+// gives places, and those that are to be renewed.
 func (f *Fetch) lookUp(now clock.Instant) (missing int) {
+	f.rows, f.states = f.rows[:0], f.states[:0]
 	rows, states := 0, 0
 	for i := len(f.slots) - 1; i >= 0; i-- { // backwards, so that the lists go forwards
 		s := &f.slots[i]
@@ -223,7 +225,6 @@ func (f *Fetch) lookUp(now clock.Instant) (missing int) {
 		}
 		s.next, p.first = p.first, int32(i)
 	}
-	f.rows = slices.Grow(f.rows[:0], rows)[:rows]
-	f.states = slices.Grow(f.states[:0], states)[:states]
+	f.rowBytes, f.stateBytes = rows, states
 	return missing
 }

@@ -1,6 +1,7 @@
 package features
 
 import (
+	"slices"
 	"time"
 
 	"sluice/internal/clock"
@@ -44,6 +45,7 @@ func (f *Fetch) settleLocked(s *slot, what outcome, has about) (ended bool) {
 		rows, key := &s.read.rows, int(s.key)
 		s.time = rows.Time(key)
 		if s.whole = rows.Whole(key); s.whole == nil {
+			f.makeRoom()
 			copy(f.rows[s.rowAt:], rows.Row(key))
 			copy(f.states[s.statesAt:], rows.States(key))
 		}
@@ -55,6 +57,14 @@ func (f *Fetch) settleLocked(s *slot, what outcome, has about) (ended bool) {
 	}
 	f.mu.armed = false
 	return true
+}
+
+// makeRoom makes the memory of rows that are copied: where all stay where they are none is needed.
+func (f *Fetch) makeRoom() {
+	if len(f.rows) == 0 {
+		f.rows = slices.Grow(f.rows, f.rowBytes)[:f.rowBytes]
+		f.states = slices.Grow(f.states, f.stateBytes)[:f.stateBytes]
+	}
 }
 
 // end tells the waiter. Whoever has settled the last slot calls it, once.

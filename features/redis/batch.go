@@ -2,6 +2,8 @@ package redis
 
 import (
 	"context"
+	"errors"
+	"os"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -64,23 +66,16 @@ func (b *batch) since(from int) string {
 }
 
 // send sends the commands and waits for the replies, under no deadline: the connection has its own. A batch that is alone goes by
-// the direct connection.
+// the direct connection. Where that fails, but for a server that is silent, the others may not.
 func (b *batch) send() {
-	alone := b.node.direct != nil && b.lane.chunks.Load() == 1 && b.node.taken.CompareAndSwap(false, true)
-	client := b.client
-	if alone {
-		client = b.node.direct
+	direct := b.node.direct != nil && b.lane.chunks.Load() == 1 && b.node.take()
+	if direct {
+		b.ask(b.node.direct)
+		b.node.giveBack(!b.cut)
 	}
-	if len(b.commands) == 1 {
-		b.one[0] = client.Do(context.Background(), b.commands[0])
-		b.replies = b.one[:]
-	} else {
-		b.replies = client.DoMulti(context.Background(), b.commands...)
+	if !direct || b.cut && !errors.Is(b.replies[0].NonRedisError(), os.ErrDeadlineExceeded) {
+		b.ask(b.client)
 	}
-	if alone {
-		b.node.taken.Store(false)
-	}
-	b.cut = slices.ContainsFunc(b.replies, func(r rueidis.RedisResult) bool { return r.NonRedisError() != nil })
 	if b.cut {
 		b.lane.avoid(b.node)
 	}
@@ -90,6 +85,17 @@ func (b *batch) send() {
 		return
 	}
 	b.release()
+}
+
+// ask sends the commands by a client.
+func (b *batch) ask(client rueidis.Client) {
+	if len(b.commands) == 1 {
+		b.one[0] = client.Do(context.Background(), b.commands[0])
+		b.replies = b.one[:]
+	} else {
+		b.replies = client.DoMulti(context.Background(), b.commands...)
+	}
+	b.cut = slices.ContainsFunc(b.replies, func(r rueidis.RedisResult) bool { return r.NonRedisError() != nil })
 }
 
 // wait waits for the replies, and tells whether the batch is the caller's again.

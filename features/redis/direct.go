@@ -32,3 +32,15 @@ func newDirect(option rueidis.ClientOption) rueidis.Client {
 	made = true
 	return client
 }
+
+// take takes the direct connection, unless another has it.
+func (n *node) take() bool { return n.taken.CompareAndSwap(false, true) }
+
+// giveBack gives it back; one that has failed is nobody's for a while.
+func (n *node) giveBack(good bool) {
+	if good {
+		n.taken.Store(false)
+		return
+	}
+	time.AfterFunc(avoidFor, func() { n.taken.Store(false) })
+}

@@ -140,7 +140,7 @@ func (s *nodes) pick() *node {
 	return nil
 }
 
-// avoidFor is for how long a replica that has failed is not asked again.
+// avoidFor is for how long a replica or a direct connection that has failed is not used again.
 const avoidFor = time.Second
 
 // avoid has others asked for a while, and tells whether there are any. The primary has none to take its place.

@@ -289,6 +289,11 @@ func TestReadsThatAreAloneGoDirectly(t *testing.T) {
 	if s.narrow.all[0].taken.Load() {
 		t.Error("nobody gives the direct connection back")
 	}
+	if err := p.Close(); err != nil { // no connection can be made any more, and that for pipelines is there
+		t.Error(err)
+	}
+	s.narrow.all[0].direct.Close()
+	read(2, 3)
 }
 
 func TestServerErrors(t *testing.T) {
