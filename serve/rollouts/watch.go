@@ -74,7 +74,7 @@ func (r *Runner) Ended(v *models.Version, x *gateway.Exchange) {
 	s := sample{w, rollout.Sample{Canary: w.canary, Unit: e.Hash, Took: x.Outcome.Total, Score: math.NaN(), Values: filling.Stored + filling.Default, Defaults: filling.Default}}
 	switch k := x.Outcome.Fault; {
 	case x.Fall.From != nil:
-		s.Failed = true
+		s.Failed, s.Around = true, true // by its stores
 	case k == fault.None && x.Err == nil && len(x.Task.Outputs) > 0:
 		s.Score = mean(&x.Task.Outputs[0])
 		if w.canary {

@@ -68,7 +68,7 @@ func TestWhatCounts(t *testing.T) {
 		&rollout.Sample{Canary: true, Unit: 7, Took: time.Millisecond, Score: 1.5, Values: 7, Defaults: 2})
 	fallen := gateway.Fall{From: struct{ gateway.Model }{}, Filling: gateway.Filled{Stored: 1, Default: 6, Below: true}, Rung: "previous"}
 	f("one that its ladder answers", canary, func(x *gateway.Exchange) { x.Fall, x.Filling.Stored = fallen, 9 },
-		&rollout.Sample{Canary: true, Unit: 7, Took: time.Millisecond, Failed: true, Values: 7, Defaults: 6, Score: math.NaN()})
+		&rollout.Sample{Canary: true, Unit: 7, Took: time.Millisecond, Failed: true, Around: true, Values: 7, Defaults: 6, Score: math.NaN()})
 	f("one that named the version", live, func(x *gateway.Exchange) { x.Exposure.Named = true }, nil)
 	f("one without a unit", live, func(x *gateway.Exchange) { x.Exposure.Known = false }, nil)
 	f("another version", &models.Version{}, func(*gateway.Exchange) {}, nil)
