@@ -50,7 +50,20 @@ func (r *reading) exchange(ctx context.Context, conn *pgconn.PgConn, a *asker, f
 	if failed := p.Close(); err == nil {
 		err = failed
 	}
+	r.leaveTransaction(conn)
 	return err
+}
+
+// leaveTransaction ends a transaction whose commit was ended itself, by the limit of the statements or by a cancel request that came late. The
+// pool would close the connection.
+func (r *reading) leaveTransaction(conn *pgconn.PgConn) {
+	const idle = 'I'
+	if conn.IsClosed() || conn.TxStatus() == idle {
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.store.base, farBehind)
+	defer cancel()
+	_ = conn.Exec(ctx, "rollback").Close() // or the pool closes it
 }
 
 // take reads the rows of an answer to its end; statements without rows have none.
