@@ -16,8 +16,20 @@ type Cap struct {
 	v1  bool
 }
 
-// capName begins the names of caps.
+// capName begins the names of caps; the process that has made them follows.
 const capName = "sluice-cap-"
+
+// sweep removes the groups of processes that are not there any more. Those of others stay, though they may be empty: one begins so, and is asked
+// for its Kills after its end.
+func sweep(dir string) {
+	left, _ := filepath.Glob(filepath.Join(dir, capName+"*"))
+	for _, dir := range left {
+		pid, _, _ := strings.Cut(strings.TrimPrefix(filepath.Base(dir), capName), "-")
+		if _, err := os.Stat("/proc/" + pid); os.IsNotExist(err) {
+			_ = os.Remove(dir)
+		}
+	}
+}
 
 // NewCap makes a group below this process's own. It fails where the system, or the container, does not let this process do so, which is
 // usual: the caller then has to watch the processes itself. The caller must Remove it.
@@ -34,11 +46,8 @@ func NewCap(bytes int64) (*Cap, error) {
 			break
 		}
 	}
-	left, _ := filepath.Glob(filepath.Join(own.Dir, capName+"*"))
-	for _, dir := range left {
-		_ = os.Remove(dir) // of a process that could not; one that is in use stays
-	}
-	dir, err := os.MkdirTemp(own.Dir, capName)
+	sweep(own.Dir)
+	dir, err := os.MkdirTemp(own.Dir, fmt.Sprintf("%s%d-", capName, os.Getpid()))
 	if err != nil {
 		return nil, err
 	}

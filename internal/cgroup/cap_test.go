@@ -1,6 +1,7 @@
 package cgroup
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -26,6 +27,23 @@ func TestCap(t *testing.T) {
 	}
 	_, _ = in.Write([]byte("\n"))
 	_ = hog.Wait()
+	// Others are made meanwhile: this one is empty now, and stays.
+	gone := exec.Command("/bin/true")
+	if err := gone.Run(); err != nil {
+		t.Fatal(err)
+	}
+	old := filepath.Join(filepath.Dir(c.dir), fmt.Sprintf("%s%d-1", capName, gone.Process.Pid))
+	if err := os.Mkdir(old, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	other, err := NewCap(32 << 20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Remove() //nolint:errcheck // it is empty
+	if _, err := os.Stat(old); err == nil {
+		t.Error("the cap of a process that is gone is left behind")
+	}
 	if c.Kills() == 0 {
 		t.Error("200 MB went into a cap of 32 MiB")
 	}
