@@ -107,7 +107,7 @@ func copyFile(root *os.Root, name string, limit int64, to string) (file File, er
 	if to == "" {
 		return readFile(root, name, limit, nil)
 	}
-	if err := spaceFor(root, name, to); err != nil {
+	if err := spaceFor(root, name, limit, to); err != nil {
 		return File{}, err
 	}
 	out, err := os.OpenFile(filepath.Join(to, name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
@@ -121,8 +121,9 @@ func copyFile(root *os.Root, name string, limit int64, to string) (file File, er
 	return file, err
 }
 
-// spaceFor refuses a file that would fill the file system of the private folder.
-func spaceFor(root *os.Root, name, to string) error {
+// spaceFor refuses a file that would fill the file system of the private folder, unless it is larger than the limit, which readFile
+// tells.
+func spaceFor(root *os.Root, name string, limit int64, to string) error {
 	about, err := root.Lstat(name)
 	if err != nil {
 		return BareError(err)
@@ -131,7 +132,7 @@ func spaceFor(root *os.Root, name, to string) error {
 	if unix.Statfs(to, &system) != nil {
 		return nil // it will show
 	}
-	if left := int64(system.Bavail) * system.Bsize; about.Size() > left { //nolint:gosec // no disk has 2^63 bytes
+	if left := int64(system.Bavail) * system.Bsize; left < about.Size() && about.Size() <= limit { //nolint:gosec // no disk has 2^63 bytes
 		return fmt.Errorf("it has %d bytes, and the folder for private copies has room for %d; the setting copies names another", about.Size(), left)
 	}
 	return nil
