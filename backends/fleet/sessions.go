@@ -152,7 +152,7 @@ type apart struct {
 	company *company
 }
 
-// company counts the runs in the CPU's worker, of all its models. A run that was the only one is to blame
+// company counts the runs in the CPU's worker, of all its models. A run that was the only one, of a single request, is to blame
 // for the end of the process; if there were several nobody knows which was.
 type company struct{ running, begun atomic.Int64 }
 
@@ -169,7 +169,7 @@ func (a apart) Run(lane int, parts []task.Part, limit clock.Instant) (task.Timin
 		f.Cause = errors.New(f.Error()) // the device is not to blame
 		switch {
 		case f.Kind == fault.NoCapacity:
-		case alone && number == a.company.begun.Load():
+		case alone && len(parts) == 1 && number == a.company.begun.Load():
 			f.Text = "the process that runs the model failed"
 		default:
 			f.Kind, f.RetryAfter = fault.NoCapacity, time.Second
