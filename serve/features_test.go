@@ -56,13 +56,13 @@ func TestRankerByIDs(t *testing.T) {
 		}
 	}, func(o *Options) { dir = o.Config.PredictionLog.Dir })
 	// What the server had no time for at its end is completed now.
-	w, err := predlog.Start(predlog.Options{Dir: dir})
-	if err == nil {
-		err = w.Close(t.Context())
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	until(t, "the server has let go of its log, which is complete", func() bool {
+		w, err := predlog.Start(predlog.Options{Dir: dir})
+		if err == nil {
+			err = w.Close(t.Context())
+		}
+		return err == nil
+	})
 	dense, records := map[string]string{}, 0 // by user, whom no other list has
 	if err := query.All(dir, func(row *table.Row) error {
 		inputs := map[string]string{}
