@@ -68,10 +68,10 @@ unit: build
 
 # What SLUICE_QUICK_TESTS leaves out and `make race` does not run: minutes of virtual traffic, hundreds of models that are
 # proven once more, and millions of units that are compared. test/docs holds the list to the tests.
-LONG := TestStreams|TestVerdicts|TestIndependent|TestTraps|TestWatchStopsTraps|TestSchedulerReachesThePublishedCapacity|TestPublishedTable|TestLongListsAreNotLeftBehind|TestOverloadTakesNoMoreThanItsWeight|TestConverters|TestRealModels|TestSlowModel|TestLoadtestMeasuresSluice|TestHungRunsDoNotStopTheOthers|TestDrill|TestFalseVerdicts
+LONG := TestStreams|TestVerdicts|TestIndependent|TestTraps|TestWatchStopsTraps|TestSchedulerReachesThePublishedCapacity|TestPublishedTable|TestLongListsAreNotLeftBehind|TestOverloadTakesNoMoreThanItsWeight|TestConverters|TestRealModels|TestSlowModel|TestLoadtestMeasuresSluice|TestHungRunsDoNotStopTheOthers|TestDrill|TestItselfOnAnotherDevicePasses|TestRankerByIDs|TestFalseVerdicts
 
 long: build ## the tests that `make test` leaves to CI, because each takes long
-	@$(GO_TEST) -run '^($(LONG))$$' ./plan/sim ./test/zoo ./compare/sequence ./loadtest/compare ./cmd/sluice
+	@$(GO_TEST) -run '^($(LONG))$$' ./plan/sim ./test/zoo ./compare/sequence ./loadtest/compare ./serve ./cmd/sluice
 
 clients: build ## run the real clients, such as tritonclient, against a real server
 	@scripts/clients.sh

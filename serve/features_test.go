@@ -21,6 +21,7 @@ import (
 // A list by ids fills the tensor that the same list brings itself, to the last bit, read and cached; and so it has the same scores. The
 // tensors are those that the prediction log says the model ran with.
 func TestRankerByIDs(t *testing.T) {
+	longtest.NotRaced(t)
 	const rows = 200
 	lists := 1000
 	if longtest.LeftOut() {

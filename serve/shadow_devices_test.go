@@ -28,6 +28,7 @@ criteria:
 func TestItselfOnAnotherDevicePasses(t *testing.T) {
 	needLibrary(t)
 	longtest.Skip(t)
+	longtest.NotRaced(t)
 	driver, err := filepath.Abs("../.deps/swiftshader/vk_swiftshader_icd.json")
 	if err == nil {
 		_, err = os.Stat(driver)

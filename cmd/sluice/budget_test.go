@@ -17,7 +17,7 @@ import (
 // one that suffices; told less, it says what is wrong, when it loads and to who asks.
 func TestSlowModel(t *testing.T) {
 	longtest.Skip(t)
-	notRaced(t)
+	longtest.NotRaced(t)
 	dir := t.TempDir()
 	if err := (onnxgen.MLP{Layers: []int{1024, 1024, 1}, Repeat: 200, Seed: 9}).Write(filepath.Join(dir, "slow"), "1"); err != nil {
 		t.Fatal(err)

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"sluice/internal/longtest"
 	"sluice/test/cage"
 	"sluice/test/rig"
 )
@@ -33,7 +34,7 @@ type caged struct {
 
 func startCaged(t *testing.T, args ...string) *caged {
 	t.Helper()
-	notRaced(t)
+	longtest.NotRaced(t)
 	c := &caged{body: 32 * mebibyte}
 	limit := int64(512 * mebibyte)
 	if wholeAttack() {

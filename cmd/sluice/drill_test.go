@@ -114,7 +114,7 @@ func (d *drilled) signal(s syscall.Signal) {
 // CPU goes on, and the device comes back.
 func TestDrill(t *testing.T) {
 	longtest.Skip(t)
-	notRaced(t)
+	longtest.NotRaced(t)
 	beside(t)
 	lasts, after := 1200*time.Millisecond, 500*time.Millisecond // the second of the fault is judged, and what is after it
 	if os.Getenv(drillStrict) != "" {

@@ -44,7 +44,7 @@ func endlessModels(t *testing.T, dir string, names ...string) {
 // their runs are cut at the hang limit; then they answer again.
 func TestHungRunsDoNotStopTheOthers(t *testing.T) {
 	longtest.Skip(t)
-	notRaced(t)
+	longtest.NotRaced(t)
 	dir := tableModel(t)
 	endlessModels(t, dir, "first", "second")
 	const limit = 4 * time.Second

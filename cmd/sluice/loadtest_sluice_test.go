@@ -92,7 +92,7 @@ func (p *pages) look() {
 // their figures, which are this machine's.
 func TestLoadtestMeasuresSluice(t *testing.T) {
 	longtest.Skip(t)
-	notRaced(t)
+	longtest.NotRaced(t)
 	t.Parallel()
 	p := &pages{t: t, dir: os.Getenv("SLUICE_REPORT_DIR")}
 	if p.dir == "" {

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"sluice/internal/longtest"
 	"sluice/internal/onnxgen"
 )
 
@@ -208,7 +209,7 @@ func TestServingAllTheSame(t *testing.T) {
 
 // A budget that a row cannot meet is said at the start, and to who asks.
 func TestBudgetTooSmallIsNoRefusal(t *testing.T) {
-	notRaced(t)
+	longtest.NotRaced(t)
 	m := machine{t, t.TempDir()}
 	if err := (onnxgen.MLP{Layers: []int{1024, 1024, 1}, Repeat: 40, Seed: 9}).Write(filepath.Join(m.dir, "slow"), "1"); err != nil {
 		t.Fatal(err)

@@ -59,7 +59,7 @@ func TestLongTestsAreRun(t *testing.T) {
 	}
 }
 
-// longTest is a test that `make test` leaves out. The race detector does so too if it calls notRaced.
+// longTest is a test that `make test` leaves out. The race detector does so too if it calls longtest.NotRaced.
 type longTest struct {
 	name     string
 	notRaced bool
@@ -90,11 +90,14 @@ func long(t *testing.T) map[string][]longTest {
 		for _, declared := range file.Decls {
 			asks, notRaced := false, false
 			ast.Inspect(declared, func(n ast.Node) bool {
-				if call, is := n.(*ast.CallExpr); is {
-					notRaced = notRaced || isNamed(call.Fun, "notRaced")
-				}
 				called, is := n.(*ast.SelectorExpr)
-				asks = asks || is && isNamed(called.X, "longtest") || is && isNamed(called.X, "testing") && called.Sel.Name == "Short"
+				switch {
+				case !is:
+				case isNamed(called.X, "longtest") && called.Sel.Name == "NotRaced":
+					notRaced = true
+				case isNamed(called.X, "longtest"), isNamed(called.X, "testing") && called.Sel.Name == "Short":
+					asks = true
+				}
 				return true
 			})
 			if !asks {
