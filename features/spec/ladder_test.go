@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
-	"strings"
 	"testing"
 
 	"sluice/internal/tensor"
@@ -61,17 +60,7 @@ func TestLadderFaults(t *testing.T) {
 		s, schema := settings(), ranker()
 		s.MinPresent, s.Ladder = 0.5, ladder()
 		change(s, schema)
-		faults := s.Check()
-		if len(faults) == 0 {
-			_, faults = s.Compile(schema)
-		}
-		var got []string
-		for _, f := range faults {
-			got = append(got, f.At+": "+f.Err.Error())
-		}
-		if text := strings.Join(got, "\n"); text != want {
-			t.Errorf("got\n%s\nwant\n%s", text, want)
-		}
+		wantFaults(t, s, schema, want)
 	}
 	score := func(values ...string) func(*Settings, *tensor.Schema) {
 		return func(s *Settings, _ *tensor.Schema) { s.Ladder[3].Constant["score"] = values }

@@ -109,17 +109,7 @@ func TestFaults(t *testing.T) {
 		t.Helper()
 		s, schema := settings(), ranker()
 		change(s, schema)
-		faults := s.Check()
-		if len(faults) == 0 {
-			_, faults = s.Compile(schema)
-		}
-		var got []string
-		for _, f := range faults {
-			got = append(got, f.At+": "+f.Err.Error())
-		}
-		if text := strings.Join(got, "\n"); text != want {
-			t.Errorf("got\n%s\nwant\n%s", text, want)
-		}
+		wantFaults(t, s, schema, want)
 	}
 	group := func(change func(g *Group)) func(*Settings, *tensor.Schema) {
 		return func(s *Settings, _ *tensor.Schema) {
@@ -200,5 +190,21 @@ func TestValues(t *testing.T) {
 		if k.Set(v) == nil {
 			t.Errorf("%v is taken", v)
 		}
+	}
+}
+
+// wantFaults wants settings to be refused with these lines, or with none.
+func wantFaults(t *testing.T, s *Settings, schema *tensor.Schema, want string) {
+	t.Helper()
+	faults := s.Check()
+	if len(faults) == 0 {
+		_, faults = s.Compile(schema)
+	}
+	var got []string
+	for _, f := range faults {
+		got = append(got, f.At+": "+f.Err.Error())
+	}
+	if text := strings.Join(got, "\n"); text != want {
+		t.Errorf("got\n%s\nwant\n%s", text, want)
 	}
 }
